@@ -61,11 +61,15 @@ export function readManifest(dir: string): Manifest | undefined {
 /**
  * Fills a new folder and gives it its final name as the last step.
  *
- * @param dir - The final name. A folder there that is not finished is replaced; a finished one, made by another
- *   process in the meantime, is kept.
+ * @param dir - The final name. A finished folder there, made by another process in the meantime, stays. A damaged one
+ *   that dyconv made is replaced. Any other folder is renamed, never deleted.
  * @param fill - Fills the folder it is given and returns the manifest. If it throws, nothing is left.
+ * @returns The new name of a folder that stood in the way, if there was one.
  */
-export async function publish(dir: string, fill: (staging: string) => Promise<Manifest>): Promise<void> {
+export async function publish(
+  dir: string,
+  fill: (staging: string) => Promise<Manifest>,
+): Promise<string | undefined> {
   const parent = join(dir, '..');
   await mkdir(parent, { recursive: true });
   await removeAbandoned(parent);
@@ -75,27 +79,38 @@ export async function publish(dir: string, fill: (staging: string) => Promise<Ma
     await writeDurably(join(staging, MANIFEST), `${JSON.stringify(manifest, null, 2)}\n`);
     // mkdtemp keeps others out; a finished build may be shared as far as the user's umask allows.
     await chmod(staging, 0o777 & ~process.umask());
-    await moveIntoPlace(staging, dir);
+    return await moveIntoPlace(staging, dir);
   } finally {
     await rm(staging, { recursive: true, force: true });
   }
 }
 
-async function moveIntoPlace(staging: string, dir: string): Promise<void> {
-  if (readManifest(dir)) return;
-  if (existsSync(dir)) {
-    // Moved aside first: a rename is instant, a removal of thousands of headers is not.
-    const old = join(dir, '..', `${STAGING}old-${process.pid}-${basename(dir)}`);
-    await rename(dir, old);
-    await rename(staging, dir);
-    await rm(old, { recursive: true, force: true });
-    return;
-  }
+async function moveIntoPlace(staging: string, dir: string): Promise<string | undefined> {
+  if (readManifest(dir)) return undefined;
+  const kept = existsSync(dir) ? await setAside(dir) : undefined;
   try {
     await rename(staging, dir);
   } catch (error) {
+    // Another process was faster, with the same content.
     if (!readManifest(dir)) throw error;
   }
+  return kept;
+}
+
+/**
+ * Frees the name of an unfinished folder. Only a folder that dyconv made (it has a manifest, but lost a library) is
+ * removed; one that somebody unpacked by hand is not ours to delete, and keeps its content under another name.
+ */
+async function setAside(dir: string): Promise<string | undefined> {
+  if (existsSync(join(dir, MANIFEST))) {
+    const old = join(dir, '..', `${STAGING}old-${process.pid}-${basename(dir)}`);
+    await rename(dir, old); // instant, unlike the removal of thousands of headers
+    await rm(old, { recursive: true, force: true });
+    return undefined;
+  }
+  const kept = `${dir}.kept-${new Date().toISOString().replace(/[:.]/g, '-')}`;
+  await rename(dir, kept);
+  return kept;
 }
 
 /** Removes what a killed process left. A day is longer than any download that is still worth waiting for. */

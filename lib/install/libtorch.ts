@@ -123,7 +123,7 @@ async function install(
 ): Promise<void> {
   const { artifact, reporter } = context;
   const wheel = await source.fetch(context);
-  await publish(target.dir, async (staging) => {
+  const kept = await publish(target.dir, async (staging) => {
     const libraries = await unpackWheel({
       file: wheel.file,
       into: staging,
@@ -140,6 +140,7 @@ async function install(
     const { version, flavour } = target;
     return { version, flavour, wheel: artifact.file, sha256: wheel.sha256, libraries };
   });
+  if (kept) reporter.line(`${target.dir} was not made by dyconv; its content is now in ${kept}`);
   await wheel.discard();
 }
 
