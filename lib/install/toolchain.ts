@@ -76,7 +76,7 @@ function compilerProblem(commands: string[], probe: Probe): string | undefined {
     const text = probe(command, ['--version']);
     if (text === undefined) continue;
     const clang = /clang version (\d+)/.exec(text);
-    const gcc = clang ? null : /\b(?:g\+\+|gcc|c\+\+)\b.*?\s(\d+)\.\d+/i.exec(text);
+    const gcc = clang ? null : /^\S*(?:g\+\+|gcc|c\+\+)\S* \(.*\) (\d+)\.\d+/m.exec(text);
     const [name, version, minimum] = clang
       ? ['clang', Number(clang[1]), MINIMUM_CLANG]
       : ['gcc', Number(gcc?.[1] ?? Number.NaN), MINIMUM_GCC];
