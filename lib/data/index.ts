@@ -10,5 +10,5 @@ export { type DownloadOptions, type DownloadProgress, download, type FileHash } 
 export { type ImageFolderOptions, imageFolder } from './image-folder.js';
 export { bundled, fashionMnist, type GreyOptions, type MnistOptions, mnist } from './mnist.js';
 export type { SourceOptions } from './sources.js';
-export * as transforms from './transforms.js';
 export type { TestTransform, TrainTransform, Transform } from './transforms.js';
+export * as transforms from './transforms.js';

@@ -19,7 +19,7 @@ const MAX_MEMBER_BYTES = 1 << 28;
  * @param onMember - Called with each wanted member, in the order of the archive. What it throws is reported with the
  * file and the member.
  * @returns The names that were not in the archive.
- * @throws DatasetError when the file is not a gzip'd tar, is truncated, or holds a wanted member twice.
+ * @throws DatasetError when the file is not a gzip'd tar, is truncated, or holds a wanted member twice before the last one is found.
  */
 export async function readTarGz(
   file: string,
