@@ -4,10 +4,11 @@
  * @module
  */
 import { invalidArgument } from '../errors.js';
+import { type CachedArrays, readCache, writeCache } from './cache.js';
 import { CIFAR10_CLASSES, CIFAR100_COARSE, CIFAR100_FINE } from './cifar-classes.js';
 import { checkSplit, createDataset, type Dataset, datasetError, type Split } from './dataset.js';
 import { type Pickled, PickledArray, pickledText, readPickle } from './pickle.js';
-import { findFile, type PublishedFile, rootFolder, type SourceOptions } from './sources.js';
+import { findFile, type PublishedFile, rootFolder, type SourceOptions, verifyFile } from './sources.js';
 import { readTarGz } from './tar.js';
 
 const PUBLISHER = 'https://www.cs.toronto.edu/~kriz';
@@ -16,6 +17,8 @@ const PIXELS = 3 * 32 * 32;
 /** Options of {@link cifar10}. */
 export interface Cifar10Options extends SourceOptions {
   split: Split;
+  /** Keep the parsed images beside the archive, so that the next start is quick. Default: true. */
+  cache?: boolean;
 }
 
 /** Options of {@link cifar100}. */
@@ -95,18 +98,30 @@ export async function cifar100(options: Cifar100Options): Promise<Dataset> {
 }
 
 async function loadCifar(layout: Layout, options: Cifar10Options): Promise<Dataset> {
-  checkSplit(options.split);
+  const { split, verify = true, cache = true } = options;
+  checkSplit(split);
   const file = await findFile({
     ...options,
     files: [layout.python, layout.binary],
     folders: [rootFolder(options.root)],
     publisher: PUBLISHER,
   });
+  const key = { archive: file.path, part: `${layout.labelKey}-${split}`, verify };
+  let arrays = cache ? await readCache(key) : undefined;
+  if (arrays === undefined) {
+    if (verify) await verifyFile(file);
+    arrays = await parseArchive(layout, file.path, split);
+    if (cache) await writeCache(key, arrays);
+  }
+  return createDataset({ name: layout.name, split, ...arrays, source: file.path });
+}
+
+async function parseArchive(layout: Layout, file: string, split: Split): Promise<CachedArrays> {
   const binary = file.endsWith(layout.binary.name);
-  const members = layout.members[options.split].map((name) => (binary ? `${name}.bin` : name));
+  const members = layout.members[split].map((name) => (binary ? `${name}.bin` : name));
   const meta = layout.meta[binary ? 1 : 0];
   const batches = new Map<string, Batch>();
-  let classes = layout.classes;
+  let { classes } = layout;
   const missing = await readTarGz(file, new Set([...members, meta]), (name, content) => {
     if (name === meta) classes = binary ? namesInText(content) : namesInPickle(content, layout);
     else batches.set(name, binary ? parseRecords(content, layout) : parseBatch(content, layout));
@@ -114,14 +129,7 @@ async function loadCifar(layout: Layout, options: Cifar10Options): Promise<Datas
   missing.delete(meta); // Archives of one's own often lack it.
   if (missing.size > 0)
     throw datasetError(file, `expected the member ${[...missing].join(', ')} but it is missing`);
-  return createDataset({
-    name: layout.name,
-    split: options.split,
-    classes,
-    shape: [3, 32, 32],
-    ...join(members.map((name) => batches.get(name)!)),
-    source: file,
-  });
+  return { classes, shape: [3, 32, 32], ...join(members.map((name) => batches.get(name)!)) };
 }
 
 interface Batch {

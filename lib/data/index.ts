@@ -8,6 +8,14 @@ export type { Dataset, Sample, Split } from './dataset.js';
 export { type DatasetDescription, describe } from './describe.js';
 export { type DownloadOptions, type DownloadProgress, download, type FileHash } from './download.js';
 export { type ImageFolderOptions, imageFolder } from './image-folder.js';
+export {
+  type Batch,
+  type Loader,
+  type LoaderOptions,
+  type LoaderPosition,
+  type LoaderStats,
+  loader,
+} from './loader.js';
 export { bundled, fashionMnist, type GreyOptions, type MnistOptions, mnist } from './mnist.js';
 export type { SourceOptions } from './sources.js';
 export type { TestTransform, TrainTransform, Transform } from './transforms.js';

@@ -15,7 +15,7 @@ import {
   type Split,
 } from './dataset.js';
 import { readIdx } from './idx.js';
-import { findFile, type PublishedFile, rootFolder, type SourceOptions } from './sources.js';
+import { findFile, type PublishedFile, rootFolder, type SourceOptions, verifyFile } from './sources.js';
 
 /** Options of {@link bundled}. */
 export interface GreyOptions {
@@ -138,11 +138,12 @@ async function loadIdxSet(
 ): Promise<Dataset> {
   checkSplit(options.split);
   const { images, labels } = published[options.split];
-  const files = {
-    images: await findFile({ ...options, ...where, files: [images] }),
-    labels: await findFile({ ...options, ...where, files: [labels] }),
+  const find = async (published: PublishedFile) => {
+    const file = await findFile({ ...options, ...where, files: [published] });
+    if (options.verify ?? true) await verifyFile(file);
+    return file.path;
   };
-  return readPair(name, files, classes, options);
+  return readPair(name, { images: await find(images), labels: await find(labels) }, classes, options);
 }
 
 async function readPair(

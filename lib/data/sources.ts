@@ -51,20 +51,24 @@ export interface FindOptions extends SourceOptions {
   advice?: string;
 }
 
+/** A file that was found or downloaded. */
+export interface FoundFile {
+  path: string;
+  published: PublishedFile;
+  /** Whether its checksum was compared already, while it was downloaded. */
+  verified: boolean;
+}
+
 /**
- * Finds a published file, downloads it if asked to, and compares its checksum.
- * @returns The path of the file.
- * @throws DatasetError when it is not there (with the places looked at) or is not the published file;
- * DownloadError when the download fails.
+ * Finds a published file, or downloads it if asked to. What was found is yet to be verified: {@link verifyFile}.
+ * @throws DatasetError when it is not there, with the places looked at; DownloadError when the download fails.
  */
-export async function findFile(options: FindOptions): Promise<string> {
+export async function findFile(options: FindOptions): Promise<FoundFile> {
   const { files, folders, verify = true } = options;
   for (const published of files) {
     for (const folder of folders) {
       const path = join(folder, published.name);
-      if (!(await isFile(path))) continue;
-      if (verify) await verifyFile(path, published);
-      return path;
+      if (await isFile(path)) return { path, published, verified: false };
     }
   }
   const [wanted] = files;
@@ -85,7 +89,7 @@ export async function findFile(options: FindOptions): Promise<string> {
     onProgress: report,
     signal: options.signal,
   });
-  return target;
+  return { path: target, published: wanted, verified: verify };
 }
 
 /** The folder given as `root`, checked. */
@@ -101,7 +105,13 @@ function addressOf(name: string, { url, publisher }: FindOptions): string {
   return `${folder.replace(/\/+$/, '')}/${name}`;
 }
 
-async function verifyFile(path: string, { md5, contentMd5 }: PublishedFile): Promise<void> {
+/**
+ * Compares the checksum of a file, or that of its decompressed content.
+ * @throws DatasetError when it is not the published one.
+ */
+export async function verifyFile({ path, published, verified }: FoundFile): Promise<void> {
+  if (verified) return;
+  const { md5, contentMd5 } = published;
   const found = await hashFile(path, 'md5');
   if (found === md5) return;
   if (contentMd5 !== undefined && (await hashContent(path)) === contentMd5) return;
