@@ -324,6 +324,21 @@ export interface Native {
   zeroGrad(parameters: readonly Tensor[]): void;
   clipGradNorm(parameters: readonly Tensor[], maxNorm: number): number;
 
+  // data.cc
+  augmentBatch(
+    images: Uint8Array,
+    shape: readonly number[],
+    indices: readonly number[],
+    sizes: readonly number[],
+    crop: readonly number[] | null,
+    flip: number,
+    mean: readonly number[],
+    std: readonly number[],
+    seed: number,
+    epoch: number,
+    threads: number,
+  ): Promise<Tensor>;
+
   // runtime.cc
   setErrorClasses(classes: readonly ErrorClass[]): void;
   setMode(grad: boolean, inference: boolean): void;
