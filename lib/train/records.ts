@@ -75,6 +75,8 @@ export interface RunConfig {
   classes: string[];
   trainImages: number;
   valImages: number;
+  /** [C, H, W] of the images in the data set. */
+  imageShape: number[];
   /** Side of the square images the network sees, in pixels. */
   imageSize: number;
   epochs: number;

@@ -160,6 +160,12 @@ export class RunDirectory {
     await saveCheckpoint(this.#last, model, state);
   }
 
+  /** Whether a checkpoint has been saved: a run killed before its first one is resumed from the start. */
+  async hasCheckpoint(): Promise<boolean> {
+    const names = await readdir(this.path);
+    return names.includes('last.state') || names.includes('last.safetensors');
+  }
+
   /**
    * Reads the last checkpoint.
    * @throws {CheckpointError} if there is none, or if it is damaged.

@@ -56,6 +56,8 @@ export interface StepEvent {
   /** 1-based batch of the epoch, out of `batches`. */
   batch: number;
   batches: number;
+  /** Images of this batch. */
+  images: number;
   /** Of this batch. */
   loss: number;
   /** Of this batch, 0 to 1. */
@@ -115,7 +117,6 @@ interface PendingStep {
   event: Omit<StepEvent, 'loss' | 'accuracy' | 'imagesPerSecond'>;
   loss: Tensor;
   correct: Tensor;
-  images: number;
 }
 
 /**
@@ -306,13 +307,14 @@ export class Trainer extends EventEmitter<TrainerEvents> {
       epoch: this.#epoch + 1,
       batch: this.#batch + 1,
       batches: trainLoader.length,
+      images: labels.shape[0]!,
       lr: optimizer.lr,
       dataSeconds,
     };
     try {
       optimizer.zeroGrad();
       const [loss, correct] = this.#forwardBackward(images, labels);
-      this.#pending.push({ event, loss, correct, images: labels.shape[0]! });
+      this.#pending.push({ event, loss, correct });
     } finally {
       disposeAll(images, labels);
     }
@@ -343,7 +345,8 @@ export class Trainer extends EventEmitter<TrainerEvents> {
   }
 
   #collect(): Omit<StepEvent, 'imagesPerSecond'>[] {
-    return this.#pending.splice(0).map(({ event, loss, correct, images }) => {
+    return this.#pending.splice(0).map(({ event, loss, correct }) => {
+      const { images } = event;
       const batch = { loss: Number(loss.item()), correct: Number(correct.item()), images };
       disposeAll(loss, correct);
       if (!Number.isFinite(batch.loss)) {
