@@ -6,8 +6,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { DatasetError } from '../errors.js';
 import type { Module } from '../nn/module.js';
 import { crossEntropy } from '../ops/loss.js';
-import { noGrad } from '../tensor/modes.js';
-import { tidy } from '../tensor/tidy.js';
+import { noGrad, tidy } from '../tensor/context.js';
 import type { Batch, BatchSource, Loss } from './types.js';
 
 /** What the model says about one image. */

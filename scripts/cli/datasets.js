@@ -3,37 +3,28 @@
  * @module
  */
 import cliProgress from 'cli-progress';
+import { createDataset } from '../../dist/data/dataset.js';
 import { data } from '../../dist/index.js';
 
-/** @typedef {import('../../dist/index.js').data.Dataset} Dataset */
-/** @typedef {{ root: string, split: 'train' | 'test', download: boolean, verify: boolean, onProgress?: (file: string, done: number, total?: number) => void, signal?: AbortSignal }} SourceOptions */
-
-/** @type {Record<string, (options: SourceOptions) => Promise<Dataset>>} */
-const SOURCES = {
-  cifar10: data.cifar10,
-  cifar100: data.cifar100,
-  mnist: data.mnist,
-  'fashion-mnist': data.fashionMnist,
-  bundled: ({ split }) => data.bundled({ split }),
-  folder: ({ root, split }) => data.imageFolder({ root, split }),
-};
+/** @typedef {import('../../dist/data/dataset.js').Dataset} Dataset */
+/** @typedef {Omit<import('../../dist/data/create.js').CreateOptions, 'onProgress'>} SourceOptions */
 
 /** Values of `--dataset`. */
-export const DATASETS = Object.keys(SOURCES);
+export const DATASETS = data.list();
 
 /** Side of the square images the article's networks take, in pixels. */
 export const IMAGE_SIZE = 128;
 
 /**
  * Loads a data set, with a bar on a terminal while it is downloaded.
- * @param {string} name - One of {@link DATASETS}.
+ * @param {import('../../dist/data/create.js').DatasetName} name
  * @param {SourceOptions & { limit: number | null }} options - `limit`: use only so many images, spread over the whole set.
  * @returns {Promise<Dataset>}
  */
 export async function loadDataset(name, { limit, ...options }) {
   const bars = downloadBars(process.stderr);
   try {
-    const set = await SOURCES[name]({ ...options, onProgress: bars.update });
+    const set = await data.create(name, { ...options, onProgress: bars.update });
     return limit !== null && limit < set.length ? thin(set, limit) : set;
   } finally {
     bars.stop();
@@ -45,11 +36,17 @@ export async function loadDataset(name, { limit, ...options }) {
  * @param {Dataset} set
  * @param {number} count
  */
-function thin(set, count) {
-  return data.subset(
-    set,
-    Array.from({ length: count }, (_, index) => Math.floor((index * set.length) / count)),
-  );
+export function thin(set, count) {
+  const size = set.shape.reduce((product, side) => product * side, 1);
+  const images = new Uint8Array(count * size);
+  const labels = set.labels.slice(0, count);
+  for (let to = 0; to < count; to++) {
+    const from = Math.floor((to * set.length) / count);
+    images.set(set.get(from).image, to * size);
+    labels[to] = set.get(from).label;
+  }
+  const { name, split, classes, shape } = set;
+  return createDataset({ name, split, classes, shape, images, labels, source: name });
 }
 
 /** @param {NodeJS.WriteStream} stream */

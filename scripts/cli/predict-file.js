@@ -3,6 +3,7 @@
  * @module
  */
 import sharp from 'sharp';
+import { createDataset } from '../../dist/data/dataset.js';
 import { DatasetError, data, noGrad, tidy } from '../../dist/index.js';
 
 /** @typedef {import('../../dist/train/index.js').RunConfig} RunConfig */
@@ -65,7 +66,7 @@ async function readPicture(file, { classes, imageShape }) {
     const channel = Math.min(Math.floor(index / plane), perPixel - 1);
     return pixels[(index % plane) * perPixel + channel] ?? 0;
   });
-  return data.createDataset({
+  return createDataset({
     name: file,
     split: 'test',
     classes,
