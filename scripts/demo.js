@@ -7,11 +7,12 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { report, train } from '../dist/index.js';
 import { createCommand, runCommand } from './cli/command.js';
+import { evaluateRun } from './cli/evaluation.js';
 import { interruptible } from './cli/interrupt.js';
 import { positiveInteger } from './cli/options.js';
 import { formatSeconds } from './cli/progress.js';
-import { configOf, trainCommand } from './cli/train-options.js';
-import { assemble, completeConfig, loadSets, runTraining } from './cli/training.js';
+import { trainCommand } from './cli/train-options.js';
+import { runTraining, startRun } from './cli/training.js';
 
 /** The article's recipe scaled down to 2,000 images and two minutes a network: small batches, few epochs. */
 const RECIPE = {
@@ -56,18 +57,13 @@ await runCommand(command, async (options) => {
  */
 async function trainOne(model, out, epochs, signal) {
   await train.RunDirectory.assertFree(out);
-  const defaults = trainCommand().opts();
-  const options = { ...defaults, ...RECIPE, model, epochs };
-  const sets = await loadSets({ ...options, limitTrain: null, limitTest: null, signal });
-  const draft = completeConfig(configOf(options, sets.trainSet), sets);
-  const parts = assemble(draft, sets, signal);
-  const config = { ...draft, parameters: parts.parameters };
-  const environment = train.describeEnvironment({ device: config.device, command: process.argv.slice(2) });
-  const run = await train.RunDirectory.create(out, { config, environment });
-  const { stopped } = await runTraining(run, config, parts);
+  const options = { ...trainCommand().opts(), ...RECIPE, model, epochs };
+  const training = await startRun(out, options, signal);
+  const { stopped } = await runTraining(training);
   if (stopped) return null;
-  await report.writeRunReport(run.path);
-  return run.path;
+  await evaluateRun(training.run, training.testSet, { checkpoint: 'best' });
+  await report.writeRunReport(out);
+  return out;
 }
 
 /** @param {string} base */

@@ -7,9 +7,8 @@ import { Option } from 'commander';
 import { report, setNumThreads, train } from '../dist/index.js';
 import { createCommand, runCommand } from './cli/command.js';
 import { loadDataset } from './cli/datasets.js';
+import { evaluateRun } from './cli/evaluation.js';
 import { positiveInteger } from './cli/options.js';
-import { loadRunModel } from './cli/run-model.js';
-import { lossOf, testLoader } from './cli/training.js';
 
 const command = createCommand(
   'node scripts/evaluate.js',
@@ -31,31 +30,24 @@ const command = createCommand(
 
 await runCommand(command, async (options) => {
   if (options.threads) setNumThreads(options.threads);
-  const { run, config, model } = await loadRunModel(options.run, options);
-  const set = await loadDataset(config.dataset, {
-    root: options.dataDir ?? config.dataDir ?? 'data',
+  const run = await train.RunDirectory.open(options.run);
+  const { dataset, dataDir, limitTest, model } = await run.readConfig();
+  const set = await loadDataset(dataset, {
+    root: options.dataDir ?? dataDir ?? 'data',
     split: 'test',
-    limit: options.limitTest ?? config.limitTest,
+    limit: options.limitTest ?? limitTest,
     download: options.download,
     verify: options.verify,
   });
-  const evaluation = await train.evaluate(model, testLoader(config, set), {
-    loss: lossOf(config),
-    device: config.device,
-    predictions: true,
-  });
-  const { predictions = [], ...result } = evaluation;
-  const picture = run.file('predictions.png');
-  await report.writePredictions(picture, { set, predictions });
+  const { config, result } = await evaluateRun(run, set, options);
   if (options.json) {
-    console.log(JSON.stringify({ model: config.model, checkpoint: options.checkpoint, ...result }));
+    console.log(JSON.stringify({ model, checkpoint: options.checkpoint, ...result }));
     return;
   }
   console.log(
-    `${config.model} (${options.checkpoint}) on ${result.images} test images: ` +
-      `accuracy ${result.accuracy.toFixed(4)}, loss ${result.loss.toFixed(4)}, ` +
-      `${Math.round(result.imagesPerSecond)} images/s\n`,
+    `${model} (${options.checkpoint}) on ${result.images} test images: accuracy ${result.accuracy.toFixed(4)}, ` +
+      `loss ${result.loss.toFixed(4)}, ${Math.round(result.imagesPerSecond)} images/s\n`,
   );
   console.log(report.formatConfusion(result.confusion, config.classes));
-  console.log(`\n18 predictions are in ${picture}`);
+  console.log(`\n18 predictions are in ${run.file('predictions.png')}`);
 });

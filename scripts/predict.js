@@ -4,10 +4,11 @@
  * @module
  */
 import { Option } from 'commander';
+import { train } from '../dist/index.js';
 import { createCommand, runCommand } from './cli/command.js';
+import { loadModel } from './cli/evaluation.js';
 import { positiveInteger } from './cli/options.js';
 import { predictFile } from './cli/predict-file.js';
-import { loadRunModel } from './cli/run-model.js';
 
 const command = createCommand('node scripts/predict.js', 'Classifies PNG and JPEG pictures.', [
   'node scripts/predict.js --run runs/dy photo.jpg',
@@ -21,7 +22,7 @@ const command = createCommand('node scripts/predict.js', 'Classifies PNG and JPE
   .option('--json', 'print one JSON object a line', false);
 
 await runCommand(command, async (options) => {
-  const { config, model } = await loadRunModel(options.run, options);
+  const { config, model } = await loadModel(await train.RunDirectory.open(options.run), options);
   for (const file of command.args) {
     const top = (await predictFile(model, file, config)).slice(0, options.top);
     if (options.json) {

@@ -8,7 +8,7 @@ import { writeFileAtomic } from '../atomic-file.js';
 import { CheckpointError, TrainingError } from '../errors.js';
 import type { Module } from '../nn/module.js';
 import { type LoadedCheckpoint, loadCheckpoint, saveCheckpoint, saveWeights } from './checkpoint.js';
-import type { MetricsRecord, RunConfig, RunEnvironment } from './records.js';
+import type { EvaluationRecord, MetricsRecord, RunConfig, RunEnvironment } from './records.js';
 import type { TrainerState } from './trainer.js';
 
 /** Any of these makes a folder a run that must not be overwritten. */
@@ -106,6 +106,11 @@ export class RunDirectory {
   /** Replaces the configuration, for a resumed run that is to last longer. */
   async writeConfig(config: RunConfig): Promise<void> {
     await writeFileAtomic(this.file('config.json'), json(config));
+  }
+
+  /** Writes `evaluation.json`, in place of an earlier one. */
+  async writeEvaluation(record: EvaluationRecord): Promise<void> {
+    await writeFileAtomic(this.file('evaluation.json'), json(record));
   }
 
   /** Adds a line to `metrics.jsonl`, in a single write. */

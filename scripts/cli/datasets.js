@@ -12,9 +12,6 @@ import { data } from '../../dist/index.js';
 /** Values of `--dataset`. */
 export const DATASETS = data.list();
 
-/** Side of the square images the article's networks take, in pixels. */
-export const IMAGE_SIZE = 128;
-
 /**
  * Loads a data set, with a bar on a terminal while it is downloaded.
  * @param {import('../../dist/data/create.js').DatasetName} name

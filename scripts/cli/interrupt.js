@@ -6,8 +6,6 @@
 /**
  * The first SIGINT or SIGTERM aborts the signal; the second ends the process at once.
  * @param {{ message: string }} options - Told on stderr at the first.
- * @returns {{ signal: AbortSignal, exitCode: () => number, release: () => void }} `exitCode` is 128 plus the number of
- *   the signal that came, as shells expect it; 130 for Ctrl-C.
  */
 export function interruptible({ message }) {
   const controller = new AbortController();
@@ -22,7 +20,23 @@ export function interruptible({ message }) {
   process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
   return {
     signal: controller.signal,
+    /** 128 plus the number of the signal that came, as shells expect it: 130 for Ctrl-C. */
     exitCode: () => exitCode,
+    /**
+     * The result of a promise, or null if it failed because of the signal.
+     * @template T
+     * @param {Promise<T>} promise
+     * @returns {Promise<T | null>}
+     */
+    async unlessAborted(promise) {
+      try {
+        return await promise;
+      } catch (error) {
+        if (controller.signal.aborted) return null;
+        throw error;
+      }
+    },
+    /** Gives Ctrl-C its usual meaning back. */
     release: () => void process.off('SIGINT', onSignal).off('SIGTERM', onSignal),
   };
 }

@@ -1,18 +1,12 @@
 /**
- * The options of train.js, whose defaults are the article's recipe, and what they mean for a run.
+ * The options of train.js, whose defaults are the article's recipe.
  * @module
  */
 import { Option } from 'commander';
-import { ArgumentError, models } from '../../dist/index.js';
+import { models } from '../../dist/index.js';
 import { createCommand } from './command.js';
 import { DATASETS } from './datasets.js';
 import { milestones, nonNegativeInteger, number, positiveInteger } from './options.js';
-import { resolveDevice } from './training.js';
-
-/** @typedef {import('../../dist/train/index.js').RunConfig} RunConfig */
-
-/** Options that may be given together with --resume: they do not change what the run computes so far. */
-const FREE_ON_RESUME = ['out', 'resume', 'epochs', 'dataDir', 'device', 'threads', 'download', 'verify'];
 
 /** The command line of train.js. */
 export function trainCommand() {
@@ -63,81 +57,6 @@ export function trainCommand() {
 /** The run directory of a command line. @param {{ out?: string, model: string }} options */
 export function outOf({ out, model }) {
   return out ?? `runs/${model}`;
-}
-
-/**
- * The configuration a fresh run is started with.
- * @param {Record<string, any>} options - As commander gives them.
- * @param {{ classes: readonly string[] }} set
- * @returns {Omit<RunConfig, 'parameters' | 'classes' | 'trainImages' | 'valImages' | 'imageShape' | 'imageSize'>}
- */
-export function configOf(options, { classes }) {
-  const dynamic = isDynamic(options.model);
-  const { model, dataset, epochs, batchSize, lr, momentum, weightDecay, labelSmoothing, gamma, seed, dtype } =
-    options;
-  return {
-    model,
-    modelOptions: { numClasses: classes.length, ...(dynamic && { numExperts: options.numExperts }) },
-    dataset,
-    dataDir: dataset === 'bundled' ? null : options.dataDir,
-    epochs,
-    batchSize,
-    lr,
-    momentum,
-    weightDecay,
-    labelSmoothing,
-    milestones: options.milestones,
-    gamma,
-    temperature: dynamic ? { start: options.temperature, epochs: options.temperatureEpochs } : null,
-    seed,
-    device: resolveDevice(options.device),
-    dtype,
-    limitTrain: options.limitTrain ?? null,
-    limitTest: options.limitTest ?? null,
-  };
-}
-
-/**
- * The configuration a run is continued with: the one it was started with, with more epochs if asked for.
- * @param {RunConfig} config
- * @param {import('commander').Command} command - After parsing.
- * @returns {RunConfig}
- * @throws {ArgumentError} for an option that contradicts the run.
- */
-export function resumedConfig(config, command) {
-  const options = command.opts();
-  const given = command.options
-    .map((option) => option.attributeName())
-    .filter((name) => command.getOptionValueSource(name) === 'cli');
-  const kept = startedWith(config);
-  for (const name of given.filter((name) => !FREE_ON_RESUME.includes(name))) {
-    if (JSON.stringify(options[name]) === JSON.stringify(kept[name])) continue;
-    const flag = command.options.find((option) => option.attributeName() === name)?.long;
-    throw new ArgumentError(
-      `Expected ${flag} to be ${kept[name] ?? 'left out'}, as the run to be resumed was started, but received ${options[name]}`,
-    );
-  }
-  return {
-    ...config,
-    ...(given.includes('epochs') && { epochs: options.epochs }),
-    ...(given.includes('device') && { device: resolveDevice(options.device) }),
-    ...(given.includes('dataDir') && config.dataDir !== null && { dataDir: options.dataDir }),
-  };
-}
-
-/** A run's configuration in the names of the options. @param {RunConfig} config @returns {Record<string, unknown>} */
-function startedWith(config) {
-  return {
-    ...config,
-    numExperts: config.modelOptions.numExperts,
-    temperature: config.temperature?.start,
-    temperatureEpochs: config.temperature?.epochs,
-  };
-}
-
-/** Networks with dynamic layers carry it in their name. @param {string} model */
-function isDynamic(model) {
-  return model.endsWith('-dy');
 }
 
 /** @param {string} flags @param {string} description @param {string} value @param {readonly string[]} values */

@@ -2,8 +2,9 @@
  * From a run's configuration to a finished run: what train.js and demo.js share.
  * @module
  */
-import { cuda, data, functional as F, manualSeed, models, optim, train } from '../../dist/index.js';
-import { IMAGE_SIZE, loadDataset } from './datasets.js';
+import { data, functional as F, manualSeed, models, optim, TrainingError, train } from '../../dist/index.js';
+import { configOf, resumedConfig } from './config.js';
+import { loadDataset } from './datasets.js';
 import { createProgress } from './progress.js';
 
 /** @typedef {import('../../dist/train/index.js').RunConfig} RunConfig */
@@ -12,12 +13,6 @@ import { createProgress } from './progress.js';
 
 /** A step is logged every so many batches, as in the article. */
 const LOG_EVERY = 10;
-
-/** `auto` is CUDA where there is a usable device. @param {string} device */
-export function resolveDevice(device) {
-  if (device !== 'auto') return device;
-  return cuda.isAvailable() ? 'cuda' : 'cpu';
-}
 
 /**
  * Loads both splits of a data set.
@@ -95,14 +90,66 @@ export function lossOf({ labelSmoothing }) {
   return (logits, labels) => F.crossEntropy(logits, labels, { labelSmoothing });
 }
 
+/** @typedef {{ run: RunDirectory, config: RunConfig, parts: Parts, testSet: Sets['testSet'] }} Training */
+
+/**
+ * Starts a run in a new directory, which is made once everything else has succeeded.
+ * @param {string} out
+ * @param {Record<string, any>} options - Those of train.js.
+ * @param {AbortSignal} signal
+ * @returns {Promise<Training>}
+ */
+export async function startRun(out, options, signal) {
+  const sets = await loadSets({ ...optionsForSets(options), signal });
+  const draft = configOf(options, sets);
+  const parts = assemble(draft, sets, signal);
+  const config = { ...draft, parameters: parts.parameters };
+  const environment = train.describeEnvironment({ device: config.device, command: process.argv.slice(2) });
+  const run = await train.RunDirectory.create(out, { config, environment });
+  return { run, config, parts, testSet: sets.testSet };
+}
+
+/**
+ * Loads a run as its last checkpoint left it.
+ * @param {RunDirectory} run
+ * @param {Record<string, any>} options - Those of train.js.
+ * @param {import('commander').Command} command
+ * @param {AbortSignal} signal
+ * @returns {Promise<Training>}
+ */
+export async function continueRun(run, options, command, signal) {
+  const config = resumedConfig(await run.readConfig(), command);
+  const { dataset, limitTrain, limitTest, dataDir } = config;
+  const sets = await loadSets({
+    ...optionsForSets(options),
+    dataset,
+    limitTrain,
+    limitTest,
+    dataDir: dataDir ?? options.dataDir,
+    signal,
+  });
+  if (sets.trainSet.length !== config.trainImages) {
+    throw new TrainingError(
+      `Expected ${config.trainImages} training images, as when the run was started, but found ${sets.trainSet.length}`,
+    );
+  }
+  const parts = assemble(config, sets, signal);
+  await resume(run, parts);
+  await run.writeConfig(config);
+  return { run, config, parts, testSet: sets.testSet };
+}
+
+/** @param {Record<string, any>} options */
+function optionsForSets({ dataset, dataDir, limitTrain = null, limitTest = null, download, verify }) {
+  return { dataset, dataDir, limitTrain, limitTest, download, verify };
+}
+
 /**
  * Trains until the end or until the signal stops it; metrics and checkpoints go to the run directory as they come.
- * @param {RunDirectory} run
- * @param {RunConfig} config
- * @param {Parts} parts
+ * @param {Training} training
  * @returns {Promise<import('../../dist/train/index.js').TrainingResult>}
  */
-export async function runTraining(run, config, { model, trainer }) {
+export async function runTraining({ run, config, parts: { model, trainer } }) {
   const progress = createProgress({ stream: process.stdout, epochs: config.epochs, label: config.model });
   /** @type {Promise<void>} */
   let written = Promise.resolve();
@@ -148,29 +195,12 @@ async function saveCheckpoint(run, model, trainer, improved) {
 }
 
 /**
- * The configuration of a run as its parts turn out.
- * @param {Omit<RunConfig, 'parameters' | 'classes' | 'trainImages' | 'valImages' | 'imageShape' | 'imageSize'>} options
- * @param {Sets} sets
- * @returns {Omit<RunConfig, 'parameters'>}
- */
-export function completeConfig(options, { trainSet, testSet }) {
-  return {
-    ...options,
-    classes: [...trainSet.classes],
-    trainImages: trainSet.length,
-    valImages: testSet.length,
-    imageShape: [...trainSet.shape],
-    imageSize: IMAGE_SIZE,
-  };
-}
-
-/**
  * Loads the last checkpoint into the parts of a run and cuts metrics that lie beyond it. A run that was killed before
  * its first checkpoint starts anew: the seed makes that the same run.
  * @param {RunDirectory} run
  * @param {Parts} parts
  */
-export async function resume(run, { model, trainer }) {
+async function resume(run, { model, trainer }) {
   if (!(await run.hasCheckpoint())) return run.truncateMetrics({ epoch: 0, step: 0 });
   const checkpoint = await run.loadCheckpoint();
   try {
