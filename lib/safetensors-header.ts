@@ -5,24 +5,24 @@
  * @module
  */
 import { CheckpointError, describe } from './errors.js';
-import type { DType } from './tensor/dtype.js';
+import { type DType, itemSize } from './tensor/dtype.js';
 
 /** Largest header accepted, in bytes: the limit of the reference implementation. */
 export const MAX_HEADER_BYTES = 100_000_000;
 
-/** dtype names of the format, with ours and the size of one element in bytes. */
-const DTYPES = {
-  F64: { dtype: 'float64', bytes: 8 },
-  F32: { dtype: 'float32', bytes: 4 },
-  F16: { dtype: 'float16', bytes: 2 },
-  BF16: { dtype: 'bfloat16', bytes: 2 },
-  I64: { dtype: 'int64', bytes: 8 },
-  I32: { dtype: 'int32', bytes: 4 },
-  I16: { dtype: 'int16', bytes: 2 },
-  I8: { dtype: 'int8', bytes: 1 },
-  U8: { dtype: 'uint8', bytes: 1 },
-  BOOL: { dtype: 'bool', bytes: 1 },
-} as const satisfies Record<string, { dtype: DType; bytes: number }>;
+/** dtype names of the format, with ours. */
+const DTYPES: Readonly<Record<string, DType>> = {
+  F64: 'float64',
+  F32: 'float32',
+  F16: 'float16',
+  BF16: 'bfloat16',
+  I64: 'int64',
+  I32: 'int32',
+  I16: 'int16',
+  I8: 'int8',
+  U8: 'uint8',
+  BOOL: 'bool',
+};
 
 /** One tensor as the header describes it. */
 export interface TensorEntry {
@@ -43,11 +43,6 @@ export interface SafetensorsHeader {
   metadata: Record<string, string>;
 }
 
-/** Size of one element in bytes. */
-export function elementBytes(dtype: DType): number {
-  return Object.values(DTYPES).find((row) => row.dtype === dtype)!.bytes;
-}
-
 /**
  * Lays tensors out and writes the header: wide dtypes first, otherwise in the order given, so that every tensor starts
  * at a multiple of its element size.
@@ -57,11 +52,11 @@ export function formatHeader(
   tensors: readonly { name: string; dtype: DType; shape: readonly number[] }[],
   metadata: Record<string, string>,
 ): { bytes: Uint8Array; entries: TensorEntry[] } {
-  const ordered = [...tensors].sort((a, b) => elementBytes(b.dtype) - elementBytes(a.dtype));
+  const ordered = [...tensors].sort((a, b) => itemSize(b.dtype) - itemSize(a.dtype));
   let position = 0;
   const entries = ordered.map(({ name, dtype, shape }) => {
     const begin = position;
-    position += elementCount(shape) * elementBytes(dtype);
+    position += elementCount(shape) * itemSize(dtype);
     return { name, dtype, shape: [...shape], begin, end: position };
   });
   const fields: [string, unknown][] = entries.map((entry) => [
@@ -124,8 +119,8 @@ function parseEntry(name: string, value: unknown, fail: Fail): TensorEntry {
   const what = `tensor ${JSON.stringify(name)}`;
   if (!isObject(value)) return fail(`${what} is described by ${describe(value)} instead of an object`);
   const { dtype: dtypeName, shape, data_offsets: offsets } = value;
-  const known = Object.hasOwn(DTYPES, String(dtypeName)) && DTYPES[dtypeName as keyof typeof DTYPES];
-  if (!known) {
+  const dtype = Object.hasOwn(DTYPES, String(dtypeName)) ? DTYPES[String(dtypeName)] : undefined;
+  if (dtype === undefined) {
     return fail(`${what} has dtype ${describe(dtypeName)}; supported are ${Object.keys(DTYPES).join(', ')}`);
   }
   if (!isSizes(shape)) return fail(`${what} has shape ${describe(shape)}`);
@@ -133,14 +128,14 @@ function parseEntry(name: string, value: unknown, fail: Fail): TensorEntry {
     return fail(`${what} has data_offsets ${describe(offsets)} instead of [begin, end]`);
   }
   const [begin, end] = offsets as [number, number];
-  const expected = elementCount(shape) * known.bytes;
+  const expected = elementCount(shape) * itemSize(dtype);
   if (end - begin !== expected) {
     fail(
       `${what} of dtype ${dtypeName} and shape [${shape.join(', ')}] needs ${expected} bytes, ` +
         `but its data_offsets [${begin}, ${end}] hold ${end - begin}`,
     );
   }
-  return { name, dtype: known.dtype, shape, begin, end };
+  return { name, dtype, shape, begin, end };
 }
 
 /** The tensors, in the order of their data, must cover it exactly. */
@@ -181,7 +176,7 @@ function findDuplicateKey(json: string): string | null {
 }
 
 function formatName(dtype: DType): string {
-  return Object.entries(DTYPES).find(([, row]) => row.dtype === dtype)![0];
+  return Object.entries(DTYPES).find(([, ours]) => ours === dtype)![0];
 }
 
 function elementCount(shape: readonly number[]): number {

@@ -14,8 +14,8 @@ import {
   type TensorEntry,
 } from './safetensors-header.js';
 import { tensor } from './tensor/create.js';
-import type { DType, TypedArray } from './tensor/dtype.js';
-import { Tensor } from './tensor/tensor.js';
+import { ARRAY_OF, type DType, itemSize, type TypedArray } from './tensor/dtype.js';
+import { isTensor, type Tensor } from './tensor/tensor.js';
 
 /** Options of {@link saveSafetensors}. */
 export interface SaveSafetensorsOptions {
@@ -173,33 +173,10 @@ async function readEntry(
   entry: TensorEntry,
   dataStart: number,
 ): Promise<TypedArray> {
-  // A buffer of its own, since the data of a tensor need not be aligned within the file.
-  const buffer = new ArrayBuffer(entry.end - entry.begin);
-  await readFully(file, new Uint8Array(buffer), dataStart + entry.begin, path);
-  return typedView(entry.dtype, buffer);
-}
-
-function typedView(dtype: DType, buffer: ArrayBuffer): TypedArray {
-  switch (dtype) {
-    case 'float64':
-      return new Float64Array(buffer);
-    case 'float32':
-      return new Float32Array(buffer);
-    case 'float16':
-    case 'bfloat16':
-      return new Uint16Array(buffer);
-    case 'int64':
-      return new BigInt64Array(buffer);
-    case 'int32':
-      return new Int32Array(buffer);
-    case 'int16':
-      return new Int16Array(buffer);
-    case 'int8':
-      return new Int8Array(buffer);
-    case 'uint8':
-    case 'bool':
-      return new Uint8Array(buffer);
-  }
+  // An array of its own, since the data of a tensor need not be aligned within the file.
+  const values = new ARRAY_OF[entry.dtype]((entry.end - entry.begin) / itemSize(entry.dtype));
+  await readFully(file, asBytes(values), dataStart + entry.begin, path);
+  return values;
 }
 
 async function readFully(
@@ -237,7 +214,7 @@ function checkRecord(
   return Object.entries(record).map(([name, value]) => {
     if (name === '__metadata__')
       throw invalidArgument('record', 'tensor names other than __metadata__', name);
-    if (!(value instanceof Tensor))
+    if (!isTensor(value))
       throw invalidArgument(`record[${JSON.stringify(name)}]`, 'a Tensor', value);
     return { name, dtype: value.dtype, shape: value.shape };
   });

@@ -4,7 +4,7 @@
  */
 import { arch, availableParallelism, cpus, platform, release, totalmem } from 'node:os';
 import { algorithms } from '../ops/dynamic-conv.js';
-import { getNumThreads, version } from '../tensor/runtime.js';
+import { getNumThreads, version } from '../runtime.js';
 import type { RunEnvironment } from './records.js';
 
 /** Describes this process and machine for `environment.json`. */

@@ -4,7 +4,7 @@
  * @module
  */
 import { CheckpointError, invalidArgument } from '../errors.js';
-import { Tensor } from '../tensor/tensor.js';
+import { isTensor, type Tensor } from '../tensor/tensor.js';
 
 /** Stands in the JSON where a tensor was. */
 const TENSOR = '$tensor';
@@ -24,7 +24,7 @@ export interface PackedState {
 export function packState(state: unknown): PackedState {
   const tensors: Record<string, Tensor> = {};
   const pack = (value: unknown, path: string): unknown => {
-    if (value instanceof Tensor) {
+    if (isTensor(value)) {
       let name = path || 'tensor';
       while (Object.hasOwn(tensors, name)) name += '_'; // keys with dots may meet: { 'a.b': t, a: { b: t } }
       tensors[name] = value;

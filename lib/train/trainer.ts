@@ -11,7 +11,7 @@ import { crossEntropy } from '../ops/loss.js';
 import type { LRScheduler } from '../optim/lr.js';
 import type { Optimizer } from '../optim/optimizer.js';
 import { tidy } from '../tensor/context.js';
-import { getRngState, setRngState } from '../tensor/random.js';
+import { getRngState, setRngState } from '../runtime.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { type Evaluation, evaluate } from './evaluate.js';
 import { Meter, type MeterState } from './meter.js';
