@@ -214,8 +214,7 @@ function checkRecord(
   return Object.entries(record).map(([name, value]) => {
     if (name === '__metadata__')
       throw invalidArgument('record', 'tensor names other than __metadata__', name);
-    if (!isTensor(value))
-      throw invalidArgument(`record[${JSON.stringify(name)}]`, 'a Tensor', value);
+    if (!isTensor(value)) throw invalidArgument(`record[${JSON.stringify(name)}]`, 'a Tensor', value);
     return { name, dtype: value.dtype, shape: value.shape };
   });
 }

@@ -45,10 +45,11 @@ export async function saveCheckpoint(
 ): Promise<void> {
   const id = randomUUID();
   const packed = packState(state);
+  const weights = model.stateDict();
   const staged: StagedFile[] = [];
   try {
     staged.push(
-      await stageSafetensors(files.weights, model.stateDict(), {
+      await stageSafetensors(files.weights, weights, {
         metadata: { checkpoint: id, epoch: String(state.epoch), step: String(state.step) },
         tag: id,
       }),
@@ -63,6 +64,8 @@ export async function saveCheckpoint(
   } catch (error) {
     for (const file of staged) await file.discard();
     throw error;
+  } finally {
+    disposeAll(weights);
   }
   await staged[0]!.commit();
 }
@@ -81,10 +84,13 @@ export async function loadCheckpoint(files: CheckpointFiles): Promise<LoadedChec
     }
     const state = unpackState({ json: metadata.state, tensors }, files.state) as TrainerState;
     const weights = await loadMatchingWeights(files, metadata.checkpoint ?? '');
-    const all = [...Object.values(weights), ...Object.values(tensors)];
-    return { weights, state, dispose: () => all.forEach((tensor) => void tensor.dispose()) };
+    const dispose = () => {
+      disposeAll(weights);
+      disposeAll(tensors);
+    };
+    return { weights, state, dispose };
   } catch (error) {
-    for (const tensor of Object.values(tensors)) tensor.dispose();
+    disposeAll(tensors);
     throw error;
   }
 }
@@ -95,7 +101,17 @@ export async function saveWeights(
   model: Module,
   metadata: Record<string, string>,
 ): Promise<void> {
-  await saveSafetensors(path, model.stateDict(), { metadata });
+  const weights = model.stateDict();
+  try {
+    await saveSafetensors(path, weights, { metadata });
+  } finally {
+    disposeAll(weights);
+  }
+}
+
+/** `stateDict()` makes handles; the tensors behind them live on in the model. */
+function disposeAll(tensors: Record<string, Tensor>): void {
+  for (const tensor of Object.values(tensors)) tensor.dispose();
 }
 
 async function loadMatchingWeights(files: CheckpointFiles, id: string): Promise<Record<string, Tensor>> {
@@ -109,7 +125,7 @@ async function loadMatchingWeights(files: CheckpointFiles, id: string): Promise<
   await removeLeftovers(files);
   const { tensors, metadata } = await readSafetensors(files.weights);
   if (metadata.checkpoint !== id) {
-    for (const tensor of Object.values(tensors)) tensor.dispose();
+    disposeAll(tensors);
     throw new CheckpointError(
       `${files.weights} and ${basename(files.state)} beside it are not from the same checkpoint`,
     );

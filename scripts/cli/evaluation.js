@@ -52,6 +52,7 @@ export async function evaluateRun(run, set, options) {
     await report.writePredictions(run.file('predictions.png'), { set, predictions });
     return { config, result };
   } finally {
-    for (const tensor of Object.values(model.stateDict())) tensor.dispose();
+    for (const parameter of model.parameters()) parameter.dispose();
+    for (const [, buffer] of model.namedBuffers()) buffer.dispose();
   }
 }
