@@ -14,16 +14,31 @@ import { fileURLToPath } from 'node:url';
  */
 const LIB = {
   errors: [],
+  'atomic-file': ['errors'],
+  'safetensors-header': ['tensor', 'errors'],
   native: ['errors', 'types:tensor'],
+  runtime: ['tensor', 'native', 'errors'],
+  safetensors: ['safetensors-header', 'atomic-file', 'tensor', 'native', 'errors'],
   tensor: ['native', 'errors'],
   ops: ['tensor', 'native', 'errors'],
   nn: ['ops', 'tensor', 'native', 'errors'],
   models: ['nn', 'ops', 'tensor', 'errors'],
-  optim: ['tensor', 'native', 'errors'],
+  optim: ['ops', 'tensor', 'native', 'errors'],
   data: ['errors'],
   'data/loader': ['data', 'tensor', 'native', 'errors'],
   report: ['types:nn', 'types:data', 'types:train', 'tensor', 'ops', 'errors'],
-  train: ['types:nn', 'optim', 'data', 'report', 'ops', 'tensor', 'errors'],
+  train: [
+    'types:nn',
+    'optim',
+    'data',
+    'report',
+    'runtime',
+    'safetensors',
+    'atomic-file',
+    'ops',
+    'tensor',
+    'errors',
+  ],
   serve: ['models', 'types:nn', 'tensor', 'errors'],
   install: ['data', 'errors'],
   index: ['*'],
@@ -101,7 +116,8 @@ function checkCpp() {
 function checkScripts() {
   for (const file of list('scripts', /\.js$/)) {
     for (const { target } of imports(read('scripts', file))) {
-      if (!/^(\.\/|\.\.\/dist\/)/.test(target)) findings.push(`scripts/${file}: must not import ${target}`);
+      const path = normalize(join('scripts', dirname(file), target)).replaceAll('\\', '/');
+      if (!/^(scripts|dist)\//.test(path)) findings.push(`scripts/${file}: must not import ${target}`);
     }
   }
 }

@@ -23,9 +23,9 @@ export function ensureDist() {
     process.exit(1);
   }
   console.error('Compiling TypeScript ...');
-  const child = spawnSync(process.execPath, [tsc, '-p', join(root, 'tsconfig.json')], {
-    stdio: ['ignore', 2, 2],
-  });
+  // Files written in spite of errors would pass for current the next time.
+  const args = [tsc, '-p', join(root, 'tsconfig.json'), '--noEmitOnError'];
+  const child = spawnSync(process.execPath, args, { stdio: ['ignore', 2, 2] });
   if (child.status !== 0) {
     console.error('dyconv: TypeScript reports errors in lib/; see above.');
     process.exit(1);
