@@ -2,8 +2,9 @@
  * Learning curves: loss and accuracy over the epochs, training and validation, any number of runs overlaid.
  * @module
  */
-import type { EChartsOption, LineSeriesOption, TitleComponentOption } from 'echarts';
+import type { EChartsOption, LineSeriesOption } from 'echarts';
 import { groupRuns, type RunGroup } from './groups.js';
+import { type Panel, panelsOption } from './panels.js';
 import { type PictureOptions, type PngOptions, pictureSize, renderSvg, svgToPng } from './render.js';
 import type { ReportEpoch, RunData } from './run.js';
 import { seriesColour } from './theme.js';
@@ -19,7 +20,14 @@ interface Best {
   run: number;
 }
 
-const PANELS: readonly { metric: Metric; title: string; better: 'lower' | 'higher' }[] = [
+/** What a panel shows. */
+interface Measure {
+  metric: Metric;
+  title: string;
+  better: 'lower' | 'higher';
+}
+
+const PANELS: readonly Measure[] = [
   { metric: 'loss', title: 'Loss', better: 'lower' },
   { metric: 'accuracy', title: 'Accuracy', better: 'higher' },
 ];
@@ -59,43 +67,45 @@ export function accuracyBounds(values: readonly number[]): { min: number; max: n
   return { min: round(min), max: round(max) };
 }
 
-function groupSeries(group: RunGroup, index: number, colour: string, single: boolean): LineSeriesOption[] {
-  return PANELS.flatMap(({ metric, better }, panel) => {
-    const top = best(group, metric, better);
-    return group.runs.flatMap(({ epochs }, run) =>
-      (['train', 'val'] as const).map((part): LineSeriesOption => {
-        const data = points(epochs, part, metric);
-        const marked = part === 'val' && top?.run === run;
-        return {
-          id: `${metric}-${part}-${index}-${run}`,
-          name: curveName(group.label, part, single),
-          type: 'line',
-          xAxisIndex: panel,
-          yAxisIndex: panel,
-          data,
-          showSymbol: data.length <= 12,
-          symbol: part === 'val' ? 'circle' : 'emptyCircle',
-          symbolSize: 6,
-          color: colour,
-          lineStyle:
-            part === 'val'
-              ? { width: 2.4, type: 'solid', opacity: group.runs.length > 1 ? 0.75 : 1 }
-              : { width: 1.6, type: [6, 4], opacity: 0.75 },
-          z: part === 'val' ? 3 : 2,
-          ...(marked && {
-            markPoint: {
-              data: [{ name: 'best validation', coord: [top.epoch, top.value] }],
-              symbol: 'circle',
-              symbolSize: 13,
-              silent: true,
-              label: { show: false },
-              itemStyle: { color: 'rgba(0,0,0,0)', borderColor: colour, borderWidth: 2.4 },
-            },
-          }),
-        };
-      }),
-    );
-  });
+function groupSeries(
+  group: RunGroup,
+  index: number,
+  { metric, better }: Measure,
+  colour: string,
+  single: boolean,
+): LineSeriesOption[] {
+  const top = best(group, metric, better);
+  return group.runs.flatMap(({ epochs }, run) =>
+    (['train', 'val'] as const).map((part): LineSeriesOption => {
+      const data = points(epochs, part, metric);
+      const marked = part === 'val' && top?.run === run;
+      return {
+        id: `${metric}-${part}-${index}-${run}`,
+        name: curveName(group.label, part, single),
+        type: 'line',
+        data,
+        showSymbol: data.length <= 12,
+        symbol: 'circle',
+        symbolSize: part === 'val' ? 7 : 5,
+        color: colour,
+        lineStyle:
+          part === 'val'
+            ? { width: 2.4, type: 'solid', opacity: group.runs.length > 1 ? 0.75 : 1 }
+            : { width: 1.6, type: [6, 4], opacity: 0.75 },
+        z: part === 'val' ? 3 : 2,
+        ...(marked && {
+          markPoint: {
+            data: [{ name: 'best validation', coord: [top.epoch, top.value] }],
+            symbol: 'circle',
+            symbolSize: 13,
+            silent: true,
+            label: { show: false },
+            itemStyle: { color: 'rgba(0,0,0,0)', borderColor: colour, borderWidth: 2.4 },
+          },
+        }),
+      };
+    }),
+  );
 }
 
 function curveName(label: string, part: 'train' | 'val', single: boolean): string {
@@ -103,90 +113,53 @@ function curveName(label: string, part: 'train' | 'val', single: boolean): strin
   return single ? name : `${label} ${name}`;
 }
 
-/** Panel titles; below each, the best validation value of every group in the group's colour. */
-function titles(groups: readonly RunGroup[], colour: (index: number) => string): TitleComponentOption[] {
-  return PANELS.map(({ metric, title, better }, panel) => {
-    const rich: Record<string, { color: string; fontSize: number; fontWeight: number }> = {};
-    const words = groups.flatMap((group, index) => {
-      const top = best(group, metric, better);
-      if (!top) return [];
-      rich[`g${index}`] = { color: colour(index), fontSize: 13, fontWeight: 600 };
-      return [`{g${index}|\u25cb ${top.value.toFixed(4)}} at epoch ${top.epoch}`];
-    });
-    const lines = [];
-    for (let i = 0; i < words.length; i += 3) lines.push(words.slice(i, i + 3).join('    '));
-    return {
-      text: title,
-      subtext: lines.length > 0 ? `best validation   ${lines.join('\n')}` : 'no validation',
-      left: panel === 0 ? 56 : '53.5%',
-      top: 8,
-      itemGap: 6,
-      padding: 0,
-      textStyle: { fontSize: 17, fontWeight: 600 },
-      subtextStyle: { fontSize: 13, rich },
-    };
+/** The line below a panel's title: the best validation value of every group, in the group's colour. */
+function bestLine(
+  groups: readonly RunGroup[],
+  { metric, better }: Measure,
+  colour: (index: number) => string,
+): Pick<Panel, 'subtitle' | 'subtitleLines' | 'rich'> {
+  const rich: Panel['rich'] = {};
+  const words = groups.flatMap((group, index) => {
+    const top = best(group, metric, better);
+    if (!top) return [];
+    rich[`g${index}`] = { color: colour(index), fontSize: 13, fontWeight: 600 };
+    return [`{g${index}|\u25cb ${top.value.toFixed(4)}} at epoch ${top.epoch}`];
   });
-}
-
-/** Rows a legend wraps into, from the usual width of a character at 13 px. */
-function legendRows(names: readonly string[], width: number): number {
-  let rows = 1;
-  let used = 0;
-  for (const name of names) {
-    const item = 62 + 7.4 * name.length;
-    if (used > 0 && used + item > width - 40) {
-      rows++;
-      used = 0;
-    }
-    used += item;
-  }
-  return rows;
+  const lines: string[] = [];
+  for (let i = 0; i < words.length; i += 3) lines.push(words.slice(i, i + 3).join('    '));
+  return {
+    subtitle: lines.length > 0 ? `best validation   ${lines.join('\n')}` : 'no validation',
+    subtitleLines: Math.max(1, lines.length),
+    rich,
+  };
 }
 
 /**
  * The chart as data, for `echarts.setOption`: no functions in it, so it can travel as JSON.
  * @param groups - what `groupRuns` gives
- * @param options.width - width the legend is wrapped for, in pixels
+ * @param options.legendWidth - width the legend is wrapped for, in pixels; null on a page
  * @param options.colour - colour of the n-th group
  */
 export function curvesOption(
   groups: readonly RunGroup[],
-  { width, colour }: { width: number; colour: (index: number) => string },
+  { legendWidth, colour }: { legendWidth: number | null; colour: (index: number) => string },
 ): EChartsOption {
-  const single = groups.length === 1;
-  const series = groups.flatMap((group, index) => groupSeries(group, index, colour(index), single));
-  const names = [...new Set(series.map(({ name }) => String(name)))];
   const epochs = groups.flatMap(({ runs }) => runs.flatMap((run) => run.epochs));
   const last = Math.max(1, ...epochs.map(({ epoch }) => epoch));
   const accuracies = epochs.flatMap(({ train, val }) => [train.accuracy, val?.accuracy ?? Number.NaN]);
-  const top = 56 + 18 * Math.max(1, Math.ceil(groups.length / 3));
-  const bottom = 58 + 24 * legendRows(names, width);
-  const xAxis = PANELS.map((_, gridIndex) => ({
-    type: 'value' as const,
-    gridIndex,
-    name: 'Epoch',
-    nameLocation: 'middle' as const,
-    nameGap: 28,
-    // A single epoch stands in the middle rather than on the edge.
-    min: last === 1 ? 0 : 1,
-    max: last === 1 ? 2 : last,
-    minInterval: 1,
-    splitLine: { show: false },
-  }));
-  return {
-    title: titles(groups, colour),
-    legend: { data: names, bottom: 6, left: 'center', itemWidth: 32, itemGap: 20, padding: [0, 20] },
-    grid: [
-      { left: 56, right: '51.5%', top, bottom, outerBoundsMode: 'none' },
-      { left: '53.5%', right: 28, top, bottom, outerBoundsMode: 'none' },
-    ],
-    xAxis,
-    yAxis: [
-      { type: 'value', gridIndex: 0, scale: true },
-      { type: 'value', gridIndex: 1, ...accuracyBounds(accuracies) },
-    ],
-    series,
-  };
+  const [loss, accuracy] = PANELS.map((panel) => ({
+    title: panel.title,
+    ...bestLine(groups, panel, colour),
+    series: groups.flatMap((group, index) =>
+      groupSeries(group, index, panel, colour(index), groups.length === 1),
+    ),
+  })) as [Panel, Panel];
+  return panelsOption([loss, { ...accuracy, yAxis: accuracyBounds(accuracies) }], {
+    xName: 'Epoch',
+    last,
+    legendWidth,
+  });
 }
 
 /**
@@ -199,7 +172,7 @@ export function curvesOption(
 export async function curvesSvg(runs: readonly RunData[], options: PictureOptions = {}): Promise<string> {
   const size = pictureSize(options, 1200, 480);
   const colour = (index: number) => seriesColour(index, size.scheme);
-  return renderSvg(curvesOption(groupRuns(runs), { width: size.width, colour }), size);
+  return renderSvg(curvesOption(groupRuns(runs), { legendWidth: size.width, colour }), size);
 }
 
 /**

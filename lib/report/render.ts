@@ -64,7 +64,7 @@ export async function renderSvg(option: EChartsOption, size: PictureSize): Promi
 export async function svgToPng(svg: string, scale = 2): Promise<Buffer> {
   if (!(scale > 0 && scale <= 8)) throw invalidArgument('scale', 'a number above 0 and up to 8', scale);
   const { default: sharp } = await import('sharp');
-  // 72 dots per inch is where an SVG unit is one pixel. Few colours: a palette halves the size unseen.
+  // 72 dots per inch is where an SVG unit is one pixel.
   return sharp(Buffer.from(svg), { density: 72 * scale, limitInputPixels: false })
     .png({ compressionLevel: 9 })
     .toBuffer();

@@ -64,7 +64,7 @@ async function readOptional(file: string): Promise<Buffer | null> {
   try {
     return await readFile(file);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    if ((error as { code?: string }).code === 'ENOENT') return null;
     throw new CheckpointError(`Cannot read ${file}: ${(error as Error).message}`, { cause: error });
   }
 }

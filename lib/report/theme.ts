@@ -69,6 +69,20 @@ export function seriesColour(index: number, scheme: ColourScheme = 'light'): str
   return colours[index % colours.length]!;
 }
 
+/** Colours of a heatmap: of an empty and a full cell, and of the text on either. */
+export interface HeatColours {
+  low: string;
+  high: string;
+  onLow: string;
+  onHigh: string;
+}
+
+/** One hue from the background up, so that the order of the values is the order of the brightness. */
+export const HEAT_COLOURS: Record<ColourScheme, HeatColours> = {
+  light: { low: '#f3f6f9', high: '#0072B2', onLow: '#1c2128', onHigh: '#ffffff' },
+  dark: { low: '#232931', high: '#4BA6DD', onLow: '#e6e9ed', onHigh: '#0b0e12' },
+};
+
 /** The theme object for `echarts.init`. */
 export function chartTheme(scheme: ColourScheme): Record<string, unknown> {
   const { text, muted, line, grid } = PALETTES[scheme];
