@@ -88,7 +88,7 @@ export function confusionOption(input: ConfusionInput, colours: HeatColours): EC
   };
   const margin = Math.min(150, 14 + 7.2 * longest);
   const tilted = longest > 6 || classes.length > 12;
-  const bottom = 26 + (tilted ? margin * 0.75 : 24);
+  const bottom = 26 + (tilted ? margin * 0.66 : 24);
   return {
     grid: { left: margin + 24, right: 16, top: 16, bottom, outerBoundsMode: 'none' },
     xAxis: {

@@ -124,7 +124,7 @@ function bestLine(
     const top = best(group, metric, better);
     if (!top) return [];
     rich[`g${index}`] = { color: colour(index), fontSize: 13, fontWeight: 600 };
-    return [`{g${index}|\u25cb ${top.value.toFixed(4)}} at epoch ${top.epoch}`];
+    return [`{g${index}|\u25cb ${top.value.toFixed(4)}}\u00a0at\u00a0epoch\u00a0${top.epoch}`];
   });
   const lines: string[] = [];
   for (let i = 0; i < words.length; i += 3) lines.push(words.slice(i, i + 3).join('    '));

@@ -4,20 +4,13 @@
  */
 import { escapeText } from './render.js';
 import type { RunData } from './run.js';
-import {
-  COMPARISON_HEADS,
-  type ComparisonRow,
-  comparisonCells,
-  comparisonNote,
-  formatCount,
-  formatDuration,
-} from './table.js';
-import { seriesColour } from './theme.js';
+import { type ComparisonRow, comparisonNote, comparisonText, formatCount, formatDuration } from './table.js';
+import { cssColour } from './theme.js';
 
 /** Keys of the configuration in the order of their weight; keys not named here follow. */
 const CONFIG_ORDER = ['model', 'modelOptions', 'parameters', 'dataset', 'epochs', 'batchSize', 'lr', 'seed'];
 
-const dot = (index: number) => `<span class="dot" style="background:${seriesColour(index)}"></span>`;
+const dot = (index: number) => `<span class="dot" style="background:${cssColour(index)}"></span>`;
 
 /** One card a model: its best validation accuracy, and what it took. */
 export function cards(rows: readonly ComparisonRow[]): string {
@@ -64,9 +57,10 @@ export function comparisonTable(rows: readonly ComparisonRow[]): string {
           [4, (entry) => entry.bestValAccuracy?.mean === top('bestValAccuracy')],
         ],
   );
-  const head = COMPARISON_HEADS.map((name, i) => `<th${i > 0 ? ' class="n"' : ''} scope="col">${name}</th>`);
+  const [heads, ...body] = comparisonText(rows) as [string[], ...string[][]];
+  const head = heads.map((name, i) => `<th${i > 0 ? ' class="n"' : ''} scope="col">${name}</th>`);
   const lines = rows.map((entry, index) => {
-    const [name, ...cells] = comparisonCells(entry);
+    const [name, ...cells] = body[index]!;
     const tds = cells.map(
       (text, i) => `<td class="n${bold.get(i + 1)?.(entry) ? ' best' : ''}">${escapeText(text)}</td>`,
     );

@@ -2,7 +2,7 @@
  * The style sheet of the page: one column of calm cards, light or dark as the reader's system is, ready for print.
  * @module
  */
-import { FONT_STACK, PALETTES, type Palette } from './theme.js';
+import { FONT_STACK, PALETTES, type Palette, SERIES_COLOURS, SERIES_COLOURS_DARK } from './theme.js';
 
 function variables(palette: Palette): string {
   return Object.entries(palette)
@@ -10,10 +10,12 @@ function variables(palette: Palette): string {
     .join('');
 }
 
+const series = (colours: readonly string[]) => colours.map((colour, i) => `--s${i}:${colour};`).join('');
+
 /** The whole style sheet. */
 export const PAGE_STYLE = `
-:root{color-scheme:light dark;${variables({ ...PALETTES.light, background: '#f5f6f8' })}--soft:#f2f4f7;--shadow:0 1px 2px rgba(20,28,40,.06),0 4px 16px rgba(20,28,40,.05)}
-@media (prefers-color-scheme:dark){:root{${variables(PALETTES.dark)}--soft:#232830;--shadow:none}}
+:root{color-scheme:light dark;${variables({ ...PALETTES.light, background: '#f5f6f8' })}${series(SERIES_COLOURS)}--soft:#f2f4f7;--shadow:0 1px 2px rgba(20,28,40,.06),0 4px 16px rgba(20,28,40,.05)}
+@media (prefers-color-scheme:dark){:root{${variables(PALETTES.dark)}${series(SERIES_COLOURS_DARK)}--soft:#232830;--shadow:none}}
 *{box-sizing:border-box}
 body{margin:0;background:var(--background);color:var(--text);font:15px/1.55 ${FONT_STACK};-webkit-text-size-adjust:100%}
 main,header,footer{max-width:1220px;margin:0 auto;padding:0 24px}
@@ -37,12 +39,12 @@ p.note{color:var(--muted);font-size:13.5px;margin:10px 0 0}
 table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
 th,td{text-align:left;padding:8px 12px;border-bottom:1px solid var(--grid);vertical-align:top}
 thead th{color:var(--muted);font-weight:600;font-size:13px;border-bottom-color:var(--line);white-space:nowrap}
-tbody th{font-weight:600;overflow-wrap:anywhere}
+tbody th{font-weight:600;overflow-wrap:break-word;min-width:7em}
 tbody tr:last-child>*{border-bottom:0}
 td.n,th.n{text-align:right;white-space:nowrap}
 td.best{font-weight:700}
 table.facts td,table.facts th{padding:5px 12px;font-size:14px}
-table.facts th{font-weight:500;color:var(--muted);width:1%;white-space:nowrap}
+table.facts th{font-weight:500;color:var(--muted);width:1%;white-space:nowrap;min-width:0}
 table.facts td{overflow-wrap:anywhere}
 table.facts tr.differs{background:var(--soft)}
 table.facts tr.differs td{font-weight:600}

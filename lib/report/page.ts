@@ -19,6 +19,7 @@ import type { RunData } from './run.js';
 import { comparison } from './table.js';
 import {
   chartTheme,
+  cssColour,
   HEAT_COLOURS,
   type HeatColours,
   PALETTES,
@@ -33,7 +34,7 @@ export interface PageOptions {
 }
 
 /** Pictures above this size are embedded as WebP, so that many runs still make a light page. */
-const LARGE_PICTURE = 200_000;
+const LARGE_PICTURE = 100_000;
 
 const colourName = (index: number) => `colour:s${index % SERIES_COLOURS.length}`;
 const heatNames: HeatColours = {
@@ -110,7 +111,7 @@ function evaluationSection(page: Page, group: RunGroup, index: number): void {
     height: { wide: side, narrow: side },
     option: confusionOption(evaluation, heatNames),
   };
-  const colour = seriesColour(index);
+  const colour = cssColour(index);
   const percent = (value: number | null) => (value === null ? '-' : `${(100 * value).toFixed(1)} %`);
   const rows = classAccuracies(evaluation).map(
     (entry) =>

@@ -28,7 +28,9 @@ export interface PanelsOptions {
   legendWidth: number | null;
 }
 
+/** Width in pixels below which panels stand below each other, and the width of their subtitles there. */
 const NARROW = 720;
+const NARROW_TEXT = 290;
 
 /** Rows a legend wraps into, from the usual width of a character at 13 px. */
 function legendRows(names: readonly string[], width: number): number {
@@ -45,14 +47,23 @@ function legendRows(names: readonly string[], width: number): number {
   return rows;
 }
 
-function titleOf(panel: Panel, place: { left: number | string; top: number }): TitleComponentOption {
+function titleOf(
+  panel: Panel,
+  place: { left: number | string; top: number },
+  subtitleWidth?: number,
+): TitleComponentOption {
   return {
     text: panel.title,
     subtext: panel.subtitle ?? '',
     itemGap: 6,
     padding: 0,
     textStyle: { fontSize: 17, fontWeight: 600 },
-    subtextStyle: { fontSize: 13, lineHeight: 18, rich: panel.rich ?? {} },
+    subtextStyle: {
+      fontSize: 13,
+      lineHeight: 18,
+      rich: panel.rich ?? {},
+      ...(subtitleWidth ? { width: subtitleWidth, overflow: 'break' as const } : {}),
+    },
     ...place,
   };
 }
@@ -80,7 +91,7 @@ function places(count: number, top: number, bottom: number, column: boolean) {
 
 /** Height in pixels a chart of this many panels takes below each other, legend included. */
 export function columnHeight(count: number): number {
-  return count * (74 + 270 + 56) + 40;
+  return count * (82 + 270 + 56) + 36;
 }
 
 /**
@@ -90,8 +101,8 @@ export function columnHeight(count: number): number {
 export function panelsOption(panels: readonly Panel[], options: PanelsOptions): EChartsOption {
   const { xName, last, legendWidth } = options;
   const names = [...new Set(panels.flatMap(({ series }) => series.map(({ name }) => String(name))))];
-  const top = 56 + 18 * Math.max(...panels.map(({ subtitleLines = 1 }) => subtitleLines));
-  const bottom = 62 + 27 * (legendWidth === null ? 1 : legendRows(names, legendWidth));
+  const top = 46 + 18 * Math.max(...panels.map(({ subtitleLines = 1 }) => subtitleLines));
+  const bottom = 54 + 27 * (legendWidth === null ? 1 : legendRows(names, legendWidth));
   const row = places(panels.length, top, bottom, false);
   const base: EChartsOption = {
     title: panels.map((panel, i) => titleOf(panel, row[i]!.title)),
@@ -125,9 +136,9 @@ export function panelsOption(panels: readonly Panel[], options: PanelsOptions): 
     ),
   };
   if (legendWidth !== null) return base;
-  const column = places(panels.length, top, bottom, true);
+  const column = places(panels.length, top + 18, bottom, true);
   const narrow: EChartsOption = {
-    title: panels.map((panel, i) => titleOf(panel, column[i]!.title)),
+    title: panels.map((panel, i) => titleOf(panel, column[i]!.title, NARROW_TEXT)),
     grid: column.map(({ grid }) => grid),
   };
   const wide: EChartsOption = {

@@ -78,12 +78,12 @@ async function cell(item: Prediction, index: number, options: PredictionsOptions
   const colour = correct ? right : wrong;
   const x = MARGIN + (index % columns) * CELL.width + (CELL.width - IMAGE) / 2;
   const y = MARGIN + Math.floor(index / columns) * CELL.height;
-  const percent = Number.isFinite(item.probability) ? ` ${Math.round(100 * item.probability)} %` : '';
+  const percent = Number.isFinite(item.probability) ? `${Math.round(100 * item.probability)} %` : '';
   const frame = correct ? `stroke="${line}" stroke-width="1"` : `stroke="${colour}" stroke-width="3.5"`;
   return `<g transform="translate(${x} ${y})">
 <image width="${IMAGE}" height="${IMAGE}" href="${await dataUri(item, index)}"/>
 <rect width="${IMAGE}" height="${IMAGE}" fill="none" ${frame}/>
-<text y="${IMAGE + 23}" font-size="15" font-weight="600" fill="${colour}">${correct ? '\u2713' : '\u2717'} ${fitted(predicted, 12)}<tspan fill="${muted}" font-weight="400" font-size="13">${percent}</tspan></text>
+<text y="${IMAGE + 23}" font-size="15" font-weight="600" fill="${colour}">${correct ? '\u2713' : '\u2717'} ${fitted(predicted, 12)}<tspan dx="7" fill="${muted}" font-weight="400" font-size="13">${percent}</tspan></text>
 <text y="${IMAGE + 43}" font-size="13" fill="${correct ? muted : text}">true: ${fitted(truth, 16)}</text>
 </g>`;
 }

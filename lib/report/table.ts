@@ -91,7 +91,7 @@ function measured(value: MeanInterval | null, digits: number): string {
 }
 
 /** Heads of the columns; all but the first are numbers and stand right. */
-export const COMPARISON_HEADS = [
+const COMPARISON_HEADS = [
   'model',
   'train acc',
   'val acc',
@@ -104,7 +104,7 @@ export const COMPARISON_HEADS = [
 ] as const;
 
 /** The cells of a row as text, in the order of {@link COMPARISON_HEADS}. */
-export function comparisonCells(entry: ComparisonRow): string[] {
+function comparisonCells(entry: ComparisonRow): string[] {
   const low = Math.min(...entry.epochs);
   const high = Math.max(...entry.epochs);
   return [
@@ -142,15 +142,15 @@ export function comparisonNote(rows: readonly ComparisonRow[]): string | null {
   return '\u00b1: 95 % interval of the mean over the seeds (Student\u2019s t)';
 }
 
-/** Cells without the column of seeds where every model has one. */
-function textRows(rows: readonly ComparisonRow[]): string[][] {
+/** Heads and cells as text; without the column of seeds where every model has one. */
+export function comparisonText(rows: readonly ComparisonRow[]): string[][] {
   const several = rows.some((entry) => entry.seeds.length > 1);
   const table = [[...COMPARISON_HEADS] as string[], ...rows.map(comparisonCells)];
   return several ? table : table.map((cells) => cells.slice(0, -1));
 }
 
 function markdown(rows: readonly ComparisonRow[]): string {
-  const [heads, ...body] = textRows(rows) as [string[], ...string[][]];
+  const [heads, ...body] = comparisonText(rows) as [string[], ...string[][]];
   const line = (cells: readonly string[]) =>
     `| ${cells.map((text) => text.replaceAll('|', '\\|')).join(' | ')} |`;
   const rule = heads.map((_, column) => (column === 0 ? '---' : '---:'));
@@ -159,7 +159,7 @@ function markdown(rows: readonly ComparisonRow[]): string {
 }
 
 function terminal(rows: readonly ComparisonRow[]): string {
-  const lines = alignColumns(textRows(rows));
+  const lines = alignColumns(comparisonText(rows));
   const rule = '-'.repeat(Math.max(...lines.map((line) => line.length)));
   const note = comparisonNote(rows);
   return [lines[0], rule, ...lines.slice(1), ...(note ? ['', note] : [])].join('\n');

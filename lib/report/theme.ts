@@ -83,6 +83,11 @@ export const HEAT_COLOURS: Record<ColourScheme, HeatColours> = {
   dark: { low: '#232931', high: '#4BA6DD', onLow: '#e6e9ed', onHigh: '#0b0e12' },
 };
 
+/** Colour of the n-th group as a CSS variable of the page, which follows the scheme. */
+export function cssColour(index: number): string {
+  return `var(--s${index % SERIES_COLOURS.length})`;
+}
+
 /** The theme object for `echarts.init`. */
 export function chartTheme(scheme: ColourScheme): Record<string, unknown> {
   const { text, muted, line, grid } = PALETTES[scheme];
