@@ -25,6 +25,16 @@ export interface StepRecord {
   lr: number;
 }
 
+/** How one dynamic layer used its experts during an epoch. */
+export interface ExpertUsage {
+  /** Name of the layer, such as `features.8`. */
+  layer: string;
+  /** Mean attention of every expert over the training images; sums to 1 with softmax routing. */
+  mean: number[];
+  /** Mean entropy of the attention in nats, from 0 (one expert alone) to ln(K) (all alike). */
+  entropy: number;
+}
+
 /** One finished epoch. */
 export interface EpochRecord {
   type: 'epoch';
@@ -46,6 +56,19 @@ export interface EpochRecord {
   dataSeconds: number;
   /** When the epoch ended, ISO 8601. */
   time: string;
+  /** Absent for a model without dynamic layers. */
+  experts?: ExpertUsage[];
+}
+
+/** `evaluation.json`: a checkpoint measured on the test set. */
+export interface EvaluationRecord extends LossAndAccuracy {
+  checkpoint: 'best' | 'last';
+  images: number;
+  imagesPerSecond: number;
+  /** Class names in label order. */
+  classes: string[];
+  /** Images per true class (row) and predicted class (column). */
+  confusion: number[][];
 }
 
 /** A line of `metrics.jsonl`. */
@@ -75,6 +98,8 @@ export interface RunConfig {
   classes: string[];
   trainImages: number;
   valImages: number;
+  /** [C, H, W] of the images in the data set. */
+  imageShape: number[];
   /** Side of the square images the network sees, in pixels. */
   imageSize: number;
   epochs: number;

@@ -1,0 +1,9 @@
+#include "bindings/bindings.h"
+
+namespace dyconv {
+
+std::vector<const OpTable*> AllTables() {
+  return {&TensorOps(), &ShapeOps(), &MathOps(), &NnOps(), &DynamicConvOps(), &OptimOps(), &RuntimeOps()};
+}
+
+}  // namespace dyconv

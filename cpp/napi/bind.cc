@@ -1,0 +1,36 @@
+#include "napi/bind.h"
+
+#include <cstring>
+
+namespace dyconv {
+namespace {
+
+napi_value Dispatch(napi_env env, napi_callback_info info) {
+  napi_value arguments[kMaxArity];
+  size_t count = kMaxArity;  // Node-API fills what the caller left out with undefined
+  void* pointer;
+  napi_get_cb_info(env, info, &count, arguments, nullptr, &pointer);
+  const Op& op = *static_cast<const Op*>(pointer);
+  Call call{env, AddonData::Of(env), op.signature, arguments};
+  try {
+    return op.invoke(call);
+  } catch (...) {
+    ThrowToJs(env, call.data, call.Name());
+    return nullptr;
+  }
+}
+
+}  // namespace
+
+void Register(napi_env env, napi_value exports, const OpTable& table) {
+  for (const Op& op : table) {
+    const std::string name(op.signature, std::strchr(op.signature, '('));
+    napi_value function;
+    Check(env,
+          napi_create_function(env, name.c_str(), name.size(), Dispatch, const_cast<Op*>(&op), &function),
+          "napi_create_function");
+    Check(env, napi_set_named_property(env, exports, name.c_str(), function), "napi_set_named_property");
+  }
+}
+
+}  // namespace dyconv

@@ -1,0 +1,69 @@
+#include "dynamic_conv.h"
+
+#include <c10/util/Exception.h>
+
+#include "dynamic_conv_problem.h"
+
+namespace dyconv {
+namespace {
+
+using Problem = DynamicConvProblem;
+
+struct Algorithm {
+  const char* name;
+  // Whether it can compute the problem at all, when asked for by name.
+  bool (*applies)(const Problem&);
+  // Whether "auto" should take it, given that it applies and nothing above it was taken.
+  bool (*wins)(const Problem&);
+  at::Tensor (*run)(const Problem&);
+};
+
+bool Always(const Problem&) { return true; }
+bool Never(const Problem&) { return false; }
+bool OneSample(const Problem& p) { return p.shape.batch == 1; }
+
+// What "auto" considers, in order. The conditions come from measurements: docs/dynamic-convolution.md.
+constexpr Algorithm kAlgorithms[] = {
+    {"mix-once", OneSample, Always, DynamicConvMixOnce},
+    {"mix-after", Always, Always, DynamicConvMixAfter},
+    {"grouped", Always, Never, DynamicConvGrouped},
+    {"reference", Always, Always, DynamicConvReference},
+};
+
+const Algorithm& Choose(const Problem& problem, const std::string& name) {
+  for (const auto& algorithm : kAlgorithms) {
+    if (name == "auto") {
+      if (algorithm.applies(problem) && algorithm.wins(problem)) return algorithm;
+    } else if (name == algorithm.name) {
+      TORCH_CHECK(algorithm.applies(problem), "Expected a problem that ", name,
+                  " can compute for algorithm but got input ", problem.input.sizes(), " of dtype ",
+                  problem.input.scalar_type(), " on ", problem.input.device(), " and weight ",
+                  problem.weight.sizes());
+      return algorithm;
+    }
+  }
+  std::string names = "auto";
+  for (const auto& algorithm : kAlgorithms) names += std::string(", ") + algorithm.name;
+  TORCH_CHECK_VALUE(false, "Expected one of ", names, " for algorithm but got ", name);
+}
+
+}  // namespace
+
+at::Tensor DynamicConv2d(const at::Tensor& input, const at::Tensor& weight, const at::Tensor& attention,
+                         const std::optional<at::Tensor>& bias, const DynamicConvOptions& options) {
+  const auto problem = MakeDynamicConvProblem(input, weight, attention, bias, options);
+  return Choose(problem, options.algorithm).run(problem);
+}
+
+std::vector<std::string> DynamicConvAlgorithms() {
+  std::vector<std::string> names;
+  for (const auto& algorithm : kAlgorithms) names.emplace_back(algorithm.name);
+  return names;
+}
+
+std::string DynamicConvChoice(const at::Tensor& input, const at::Tensor& weight, const at::Tensor& attention,
+                              const std::optional<at::Tensor>& bias, const DynamicConvOptions& options) {
+  return Choose(MakeDynamicConvProblem(input, weight, attention, bias, options), options.algorithm).name;
+}
+
+}  // namespace dyconv

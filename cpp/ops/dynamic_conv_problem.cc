@@ -1,0 +1,114 @@
+#include "dynamic_conv_problem.h"
+
+#include <c10/util/Exception.h>
+
+namespace dyconv {
+namespace {
+
+using Pair = std::array<int64_t, 2>;
+
+void CheckPair(const Pair& values, const char* name, int64_t least) {
+  TORCH_CHECK_VALUE(values[0] >= least && values[1] >= least, "Expected integers of at least ", least,
+                    " for ", name, " but got [", values[0], ", ", values[1], "]");
+}
+
+void CheckLike(const at::Tensor& tensor, const char* name, const at::Tensor& input, bool or_float) {
+  TORCH_CHECK(tensor.device() == input.device(), "Expected device ", input.device(), " of input for ", name,
+              " but got ", tensor.device());
+  const bool same = tensor.scalar_type() == input.scalar_type();
+  TORCH_CHECK_TYPE(same || (or_float && tensor.scalar_type() == at::kFloat), "Expected dtype ",
+                   input.scalar_type(), " of input", or_float ? " or Float" : "", " for ", name, " but got ",
+                   tensor.scalar_type());
+}
+
+void CheckDims(const at::Tensor& input, const at::Tensor& weight, const at::Tensor& attention,
+               const std::optional<at::Tensor>& bias) {
+  TORCH_CHECK_VALUE(input.dim() == 4, "Expected shape [B, I, H, W] for input but got ", input.sizes());
+  TORCH_CHECK_VALUE(weight.dim() == 5, "Expected shape [K, O, I / groups, kh, kw] for weight but got ",
+                    weight.sizes());
+  TORCH_CHECK_VALUE(weight.size(0) > 0 && weight.size(1) > 0 && weight.size(3) > 0 && weight.size(4) > 0,
+                    "Expected at least one expert, output channel and tap for weight but got ",
+                    weight.sizes());
+  const int64_t batch = input.size(0), experts = weight.size(0), out = weight.size(1);
+  TORCH_CHECK_VALUE(attention.dim() == 2 && attention.size(0) == batch && attention.size(1) == experts,
+                    "Expected shape [B, K] = [", batch, ", ", experts, "] for attention but got ",
+                    attention.sizes());
+  TORCH_CHECK_VALUE(!bias || (bias->dim() == 2 && bias->size(0) == experts && bias->size(1) == out),
+                    "Expected shape [K, O] = [", experts, ", ", out, "] for bias but got ",
+                    bias ? bias->sizes() : at::IntArrayRef());
+}
+
+void CheckGroups(const at::Tensor& input, const at::Tensor& weight, int64_t groups) {
+  TORCH_CHECK_VALUE(groups >= 1, "Expected an integer of at least 1 for groups but got ", groups);
+  TORCH_CHECK_VALUE(input.size(1) > 0 && input.size(1) % groups == 0,
+                    "Expected input channels divisible by groups = ", groups, " for input but got ",
+                    input.sizes());
+  TORCH_CHECK_VALUE(weight.size(1) % groups == 0, "Expected output channels divisible by groups = ", groups,
+                    " for weight but got ", weight.sizes());
+  TORCH_CHECK_VALUE(weight.size(2) == input.size(1) / groups,
+                    "Expected I / groups = ", input.size(1) / groups, " at dimension 2 for weight but got ",
+                    weight.sizes());
+}
+
+int64_t OutputSize(int64_t in, int64_t kernel, int64_t stride, int64_t padding, int64_t dilation) {
+  const int64_t reach = dilation * (kernel - 1) + 1;
+  return in + 2 * padding < reach ? 0 : (in + 2 * padding - reach) / stride + 1;
+}
+
+}  // namespace
+
+DynamicConvProblem MakeDynamicConvProblem(const at::Tensor& input, const at::Tensor& weight,
+                                          const at::Tensor& attention, const std::optional<at::Tensor>& bias,
+                                          const DynamicConvOptions& options) {
+  CheckDims(input, weight, attention, bias);
+  CheckPair(options.stride, "stride", 1);
+  CheckPair(options.padding, "padding", 0);
+  CheckPair(options.dilation, "dilation", 1);
+  CheckGroups(input, weight, options.groups);
+  const auto dtype = input.scalar_type();
+  TORCH_CHECK_TYPE(
+      dtype == at::kFloat || dtype == at::kDouble || dtype == at::kBFloat16 || dtype == at::kHalf,
+      "Expected dtype Float, Double, BFloat16 or Half for input but got ", dtype);
+  CheckLike(weight, "weight", input, false);
+  CheckLike(attention, "attention", input, true);
+  if (bias) CheckLike(*bias, "bias", input, false);
+
+  kernels::DynamicConvShape shape;
+  shape.batch = input.size(0);
+  shape.in_channels = input.size(1);
+  shape.in_h = input.size(2);
+  shape.in_w = input.size(3);
+  shape.experts = weight.size(0);
+  shape.out_channels = weight.size(1);
+  shape.kernel_h = weight.size(3);
+  shape.kernel_w = weight.size(4);
+  shape.stride_h = options.stride[0];
+  shape.stride_w = options.stride[1];
+  shape.padding_h = options.padding[0];
+  shape.padding_w = options.padding[1];
+  shape.dilation_h = options.dilation[0];
+  shape.dilation_w = options.dilation[1];
+  shape.groups = options.groups;
+  shape.out_h = OutputSize(shape.in_h, shape.kernel_h, shape.stride_h, shape.padding_h, shape.dilation_h);
+  shape.out_w = OutputSize(shape.in_w, shape.kernel_w, shape.stride_w, shape.padding_w, shape.dilation_w);
+  TORCH_CHECK_VALUE(shape.out_h > 0 && shape.out_w > 0,
+                    "Expected height and width no smaller than the kernel's reach ",
+                    "after padding for input but got ", input.sizes(), " for weight ", weight.sizes());
+  return {input, weight, attention, bias, options, shape};
+}
+
+std::vector<int64_t> PackGeometry(const DynamicConvOptions& o) {
+  return {o.stride[0], o.stride[1], o.padding[0], o.padding[1], o.dilation[0], o.dilation[1], o.groups};
+}
+
+DynamicConvOptions UnpackGeometry(at::IntArrayRef packed) {
+  TORCH_INTERNAL_ASSERT(packed.size() == 7);
+  DynamicConvOptions options;
+  options.stride = {packed[0], packed[1]};
+  options.padding = {packed[2], packed[3]};
+  options.dilation = {packed[4], packed[5]};
+  options.groups = packed[6];
+  return options;
+}
+
+}  // namespace dyconv

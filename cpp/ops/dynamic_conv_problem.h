@@ -1,0 +1,45 @@
+// One checked dynamic convolution, and the algorithms that can compute it. Internal to cpp/ops.
+#pragma once
+
+#include "dynamic_conv.h"
+
+#include "../kernels/kernel.h"
+
+namespace dyconv {
+
+// Sizes, dtypes and devices agree with the contract in dynamic_conv.h.
+struct DynamicConvProblem {
+  at::Tensor input;
+  at::Tensor weight;
+  at::Tensor attention;
+  std::optional<at::Tensor> bias;
+  DynamicConvOptions options;
+  kernels::DynamicConvShape shape;
+
+  bool on_cpu() const { return input.device().is_cpu(); }
+  bool is(at::ScalarType dtype) const { return input.scalar_type() == dtype; }
+};
+
+// Checks the whole contract.
+DynamicConvProblem MakeDynamicConvProblem(const at::Tensor& input, const at::Tensor& weight,
+                                          const at::Tensor& attention, const std::optional<at::Tensor>& bias,
+                                          const DynamicConvOptions& options);
+
+// What a backward needs beside the saved tensors, as the list of integers that autograd keeps.
+std::vector<int64_t> PackGeometry(const DynamicConvOptions& options);
+DynamicConvOptions UnpackGeometry(at::IntArrayRef packed);
+
+// Gradients for {input, weight, attention, bias} that are differentiable themselves: from the composed form
+// below. Undefined where needs[i] is false.
+std::vector<at::Tensor> DifferentiableGrads(const DynamicConvProblem& problem, const at::Tensor& grad_output,
+                                            const std::array<bool, 4>& needs);
+
+// Composed of ATen ops: autograd of any order, any device.
+at::Tensor DynamicConvMixOnce(const DynamicConvProblem& problem);
+at::Tensor DynamicConvMixAfter(const DynamicConvProblem& problem);
+at::Tensor DynamicConvGrouped(const DynamicConvProblem& problem);
+
+// The naive loops of kernels/ref in float64, whatever the dtype and device of the arguments.
+at::Tensor DynamicConvReference(const DynamicConvProblem& problem);
+
+}  // namespace dyconv
