@@ -5,6 +5,7 @@
 import type { EChartsOption } from 'echarts';
 import { ShapeError } from '../errors.js';
 import { type PictureOptions, type PngOptions, pictureSize, renderSvg, svgToPng } from './render.js';
+import { alignColumns } from './table.js';
 import { HEAT_COLOURS, type HeatColours } from './theme.js';
 
 /** Images per true class (row) and predicted class (column), with the names of the classes. */
@@ -58,6 +59,26 @@ export function classAccuracies(input: ConfusionInput): ClassAccuracy[] {
       mistakenFor: most > 0 ? { class: classes[others.indexOf(most)]!, images: most } : null,
     };
   });
+}
+
+/**
+ * A confusion matrix for a terminal: true classes down, predicted across, the recognised share at the end of each row.
+ * @param confusion - images, [true][predicted]
+ * @param classes - class names in label order
+ * @throws ShapeError unless the matrix is square with one row a class
+ */
+export function formatConfusion(
+  confusion: readonly (readonly number[])[],
+  classes: readonly string[],
+): string {
+  checkSquare({ classes, confusion });
+  const short = (name: string) => (name.length > 8 ? `${name.slice(0, 7)}\u2026` : name);
+  const rows = classAccuracies({ classes, confusion }).map(({ class: name, accuracy }, label) => [
+    name,
+    ...confusion[label]!.map((count) => (count === 0 ? '.' : String(count))),
+    accuracy === null ? '-' : `${(100 * accuracy).toFixed(1)} %`,
+  ]);
+  return alignColumns([['true \\ predicted', ...classes.map(short), 'accuracy'], ...rows]).join('\n');
 }
 
 /**

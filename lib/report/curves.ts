@@ -3,10 +3,11 @@
  * @module
  */
 import type { EChartsOption, LineSeriesOption } from 'echarts';
+import type { EpochRecord } from '../train/records.js';
 import { groupRuns, type RunGroup } from './groups.js';
 import { type Panel, panelsOption } from './panels.js';
 import { type PictureOptions, type PngOptions, pictureSize, renderSvg, svgToPng } from './render.js';
-import type { ReportEpoch, RunData } from './run.js';
+import type { RunData } from './run.js';
 import { seriesColour } from './theme.js';
 
 type Metric = 'loss' | 'accuracy';
@@ -33,7 +34,7 @@ const PANELS: readonly Measure[] = [
 ];
 
 /** Points of one curve; a value that is not finite leaves a gap. */
-function points(epochs: readonly ReportEpoch[], part: 'train' | 'val', metric: Metric): Point[] {
+function points(epochs: readonly EpochRecord[], part: 'train' | 'val', metric: Metric): Point[] {
   return epochs.flatMap((record) => {
     const value = record[part]?.[metric];
     if (value === undefined) return [];

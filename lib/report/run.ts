@@ -5,35 +5,14 @@
 import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { ArgumentError, CheckpointError, describe } from '../errors.js';
-import type { EpochRecord, RunConfig, RunEnvironment, StepRecord } from '../train/records.js';
-
-/** How one dynamic layer used its experts during an epoch. */
-export interface ExpertUsage {
-  /** Name of the layer, such as `features.8`. */
-  layer: string;
-  /** Mean attention of every expert over the images of the epoch; sums to 1 with softmax routing. */
-  mean: number[];
-  /** Mean entropy of the attention in nats, 0 (one expert) to ln(K) (uniform). */
-  entropy: number;
-}
-
-/** An epoch as reports read it: the usage of the experts is there when the trainer has recorded it. */
-export type ReportEpoch = EpochRecord & { experts?: ExpertUsage[] };
-
-/** `evaluation.json`: a checkpoint measured on the test set. */
-export interface Evaluation {
-  /** Which weights: `best` or `last`. */
-  checkpoint: string;
-  loss: number;
-  /** 0 to 1. */
-  accuracy: number;
-  images: number;
-  imagesPerSecond: number;
-  /** Class names in label order. */
-  classes: string[];
-  /** Images per true class (row) and predicted class (column). */
-  confusion: number[][];
-}
+import type {
+  EpochRecord,
+  EvaluationRecord,
+  ExpertUsage,
+  RunConfig,
+  RunEnvironment,
+  StepRecord,
+} from '../train/records.js';
 
 /** A run directory, read. */
 export interface RunData {
@@ -45,11 +24,11 @@ export interface RunData {
   /** Null where `environment.json` is absent. */
   environment: RunEnvironment | null;
   /** Finished epochs in order; of an epoch that was trained again after a resume, the later record. */
-  epochs: ReportEpoch[];
+  epochs: EpochRecord[];
   /** Logged steps in order, likewise. */
   steps: StepRecord[];
   /** Null where no checkpoint has been evaluated. */
-  evaluation: Evaluation | null;
+  evaluation: EvaluationRecord | null;
   /** `predictions.png`, or null. */
   predictions: Uint8Array | null;
 }
@@ -97,7 +76,7 @@ function experts(record: Json, where: string): ExpertUsage[] | undefined {
   });
 }
 
-function epochRecord(record: Json, where: string): ReportEpoch {
+function epochRecord(record: Json, where: string): EpochRecord {
   return {
     type: 'epoch',
     epoch: number(record, 'epoch', where),
@@ -137,8 +116,8 @@ function append<T>(records: T[], record: T, position: (record: T) => number): vo
  * @param file - its name, for messages
  * @throws CheckpointError naming file and line where a line is no valid record
  */
-export function parseMetrics(text: string, file: string): { epochs: ReportEpoch[]; steps: StepRecord[] } {
-  const epochs: ReportEpoch[] = [];
+export function parseMetrics(text: string, file: string): { epochs: EpochRecord[]; steps: StepRecord[] } {
+  const epochs: EpochRecord[] = [];
   const steps: StepRecord[] = [];
   const lines = text.split('\n');
   for (const [index, line] of lines.entries()) {
@@ -187,7 +166,7 @@ function checkConfig(value: Json, file: string): RunConfig {
   return value as unknown as RunConfig;
 }
 
-function checkEvaluation(value: Json, file: string): Evaluation {
+function checkEvaluation(value: Json, file: string): EvaluationRecord {
   const { classes, confusion } = value;
   if (!Array.isArray(classes) || !Array.isArray(confusion))
     throw new CheckpointError(`Expected lists for 'classes' and 'confusion' in ${file}`);
@@ -198,7 +177,7 @@ function checkEvaluation(value: Json, file: string): Evaluation {
       `Expected a ${n} x ${n} matrix for 'confusion' in ${file}, as there are ${n} classes`,
     );
   for (const key of ['loss', 'accuracy', 'images', 'imagesPerSecond']) number(value, key, file);
-  return value as unknown as Evaluation;
+  return value as unknown as EvaluationRecord;
 }
 
 /**

@@ -1,6 +1,6 @@
 /** Made-up runs: smooth curves with a little noise, the same on every machine. */
-import type { Evaluation, ReportEpoch, RunData } from '../../../lib/report/run.js';
-import type { RunConfig, RunEnvironment } from '../../../lib/train/records.js';
+import type { RunData } from '../../../lib/report/run.js';
+import type { EpochRecord, EvaluationRecord, RunConfig, RunEnvironment } from '../../../lib/train/records.js';
 
 export const CLASSES = [
   't-shirt',
@@ -86,10 +86,10 @@ export function madeUpEnvironment(): RunEnvironment {
   };
 }
 
-export function madeUpEpochs(options: MadeUp = {}): ReportEpoch[] {
+export function madeUpEpochs(options: MadeUp = {}): EpochRecord[] {
   const { epochs = 20, seed = 42, ceiling = 0.91, model = 'alexnet-dy' } = options;
   const random = generator(seed);
-  return Array.from({ length: epochs }, (_, index): ReportEpoch => {
+  return Array.from({ length: epochs }, (_, index): EpochRecord => {
     const epoch = index + 1;
     const rise = 1 - Math.exp(-(epoch + 1) / 6);
     const noise = () => (random() - 0.5) * 0.03 * (1.2 - rise);
@@ -120,7 +120,7 @@ export function madeUpEpochs(options: MadeUp = {}): ReportEpoch[] {
   });
 }
 
-export function madeUpEvaluation(seed = 7): Evaluation {
+export function madeUpEvaluation(seed = 7): EvaluationRecord {
   const random = generator(seed);
   const confusion = CLASSES.map((_, row) => {
     const counts = CLASSES.map((_, column) => (column === row ? 0 : Math.floor(random() ** 4 * 60)));
