@@ -62,8 +62,8 @@ export function accuracyBounds(values: readonly number[]): { min: number; max: n
   const high = Math.max(...finite);
   const step = [0.01, 0.02, 0.05, 0.1].find((candidate) => (high - low) / candidate <= 4) ?? 0.2;
   const round = (value: number) => Number(value.toFixed(4));
-  let min = Math.max(0, Math.floor(low / step - 1e-9) * step);
-  let max = Math.min(1, Math.ceil(high / step + 1e-9) * step);
+  let min = Math.max(0, Math.floor(low / step + 1e-9) * step);
+  let max = Math.min(1, Math.ceil(high / step - 1e-9) * step);
   if (max - min < 2 * step) [min, max] = [Math.max(0, min - step), Math.min(1, max + step)];
   return { min: round(min), max: round(max) };
 }

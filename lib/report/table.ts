@@ -158,8 +158,20 @@ function markdown(rows: readonly ComparisonRow[]): string {
   return [line(heads), line(rule), ...body.map(line), ...(note ? ['', note] : [])].join('\n');
 }
 
+/** A mean without an interval gets its room, so that the means of a column stand below each other. */
+function meansAligned(table: readonly string[][]): string[][] {
+  const room = (column: number) => Math.max(0, ...table.map((cells) => intervalLength(cells[column]!)));
+  const rooms = table[0]!.map((_, column) => room(column));
+  return table.map((cells, row) =>
+    row === 0 ? cells : cells.map((text, column) => text + ' '.repeat(rooms[column]! - intervalLength(text))),
+  );
+}
+
+const intervalLength = (text: string) =>
+  text.includes(' \u00b1 ') ? text.length - text.indexOf(' \u00b1 ') : 0;
+
 function terminal(rows: readonly ComparisonRow[]): string {
-  const lines = alignColumns(comparisonText(rows));
+  const lines = alignColumns(meansAligned(comparisonText(rows)));
   const rule = '-'.repeat(Math.max(...lines.map((line) => line.length)));
   const note = comparisonNote(rows);
   return [lines[0], rule, ...lines.slice(1), ...(note ? ['', note] : [])].join('\n');
