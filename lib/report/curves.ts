@@ -60,7 +60,7 @@ export function accuracyBounds(values: readonly number[]): { min: number; max: n
   if (finite.length === 0) return { min: 0, max: 1 };
   const low = Math.min(...finite);
   const high = Math.max(...finite);
-  const step = [0.01, 0.02, 0.05, 0.1].find((candidate) => (high - low) / candidate <= 4) ?? 0.2;
+  const step = [0.01, 0.02, 0.05, 0.1].find((candidate) => (high - low) / candidate <= 5) ?? 0.2;
   const round = (value: number) => Number(value.toFixed(4));
   let min = Math.max(0, Math.floor(low / step + 1e-9) * step);
   let max = Math.min(1, Math.ceil(high / step - 1e-9) * step);

@@ -7,17 +7,16 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ArgumentError } from '../../lib/errors.js';
 import { page } from '../../lib/report/page.js';
 import { chromiumPath, launchChromium } from './support/chromium.js';
-import { generator, madeUpRun } from './support/made-up-runs.js';
+import { madeUpRun } from './support/made-up-runs.js';
 import { removeFolders, temporaryFolder } from './support/run-folder.js';
 
 const HOSTILE = '<script>window.broken = 1</script><img src=x onerror="window.broken = 2">';
 
 /** A picture that does not compress, as large as a grid of photographs. */
-async function noise(): Promise<Buffer> {
-  const random = generator(1);
-  const pixels = Buffer.from(Array.from({ length: 1040 * 654 * 3 }, () => 255 * random()));
-  return sharp(pixels, { raw: { width: 1040, height: 654, channels: 3 } })
-    .png()
+function noise(): Promise<Buffer> {
+  const grain = { type: 'gaussian' as const, mean: 128, sigma: 40 };
+  return sharp({ create: { width: 2080, height: 1308, channels: 3, background: '#808080', noise: grain } })
+    .png({ compressionLevel: 0 })
     .toBuffer();
 }
 
@@ -33,12 +32,12 @@ async function pair() {
 /** Without the scripts, whose bundle mentions namespaces. */
 const markup = (html: string) => html.replace(/<script>[\s\S]*?<\/script>/g, '');
 
-describe('the page', () => {
-  let html: string;
-  beforeAll(async () => {
-    html = await page(await pair());
-  });
+let html: string;
+beforeAll(async () => {
+  html = await page(await pair());
+}, 60_000);
 
+describe('the page', () => {
   it('stays below 2 MB with two runs of 100 epochs and photographs', () => {
     expect(Buffer.byteLength(html)).toBeLessThan(2e6);
     expect(html.match(/src="data:image\/webp;base64,/g)).toHaveLength(2);
@@ -117,10 +116,11 @@ describe.skipIf(!chromiumPath)(
     });
 
     /** Opens a page and gathers everything it complains about or asks for. */
-    async function open(html: string, colorScheme: 'light' | 'dark', width = 1280) {
+    async function open(text: string, colorScheme: 'light' | 'dark', width = 1280) {
       const file = join(folder, `${colorScheme}-${width}.html`);
-      writeFileSync(file, html);
+      writeFileSync(file, text);
       const context = await browser.newContext({ viewport: { width, height: 900 }, colorScheme });
+      context.setDefaultTimeout(10_000);
       const tab = await context.newPage();
       const complaints: string[] = [];
       tab.on('console', (message) => complaints.push(message.text()));
@@ -129,12 +129,12 @@ describe.skipIf(!chromiumPath)(
         if (!/^(file|data):/.test(request.url())) complaints.push(`request ${request.url()}`);
       });
       await tab.goto(pathToFileURL(file).href);
-      await tab.waitForSelector('[data-chart=curves] svg path');
+      await tab.waitForSelector('[data-chart=curves] svg path', { state: 'attached' });
       return { tab, complaints, close: () => context.close() };
     }
 
     it.each(['light', 'dark'] as const)('draws every chart, %s', async (scheme) => {
-      const { tab, complaints, close } = await open(await page(await pair()), scheme);
+      const { tab, complaints, close } = await open(html, scheme);
       const drawn = await tab.$$eval('[data-chart]', (nodes) =>
         nodes.map((node) => [node.getAttribute('data-chart'), node.querySelectorAll('svg path').length > 10]),
       );
@@ -151,12 +151,14 @@ describe.skipIf(!chromiumPath)(
     });
 
     it('shows values under the pointer, and a logarithmic loss on demand', async () => {
-      const { tab, complaints, close } = await open(await page(await pair()), 'light');
-      const box = (await tab.locator('[data-chart=curves]').boundingBox())!;
+      const { tab, complaints, close } = await open(html, 'light');
+      const chart = tab.locator('[data-chart=curves]');
+      await chart.scrollIntoViewIfNeeded();
+      const box = (await chart.boundingBox())!;
       await tab.mouse.move(box.x + 300, box.y + 200);
       const tip = tab.locator('.tip').first();
       await tip.waitFor();
-      const text = await tip.innerText();
+      const text = (await tip.textContent()) ?? '';
       expect(text).toMatch(/Epoch \d+/);
       for (const word of ['Loss', 'Accuracy', 'alexnet-dy validation']) expect(text).toContain(word);
       await tab.locator('[data-log=curves]').click();
@@ -166,8 +168,8 @@ describe.skipIf(!chromiumPath)(
     });
 
     it('fits a telephone', async () => {
-      const { tab, complaints, close } = await open(await page(await pair()), 'light', 390);
-      expect(await tab.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(390);
+      const { tab, complaints, close } = await open(html, 'light', 390);
+      expect(Number(await tab.evaluate('document.documentElement.scrollWidth'))).toBeLessThanOrEqual(390);
       expect(complaints).toEqual([]);
       await close();
     });
@@ -176,7 +178,9 @@ describe.skipIf(!chromiumPath)(
       const run = madeUpRun({ model: HOSTILE, name: HOSTILE });
       run.evaluation!.classes = run.evaluation!.classes.map((name) => `${HOSTILE} ${name}`);
       const { tab, complaints, close } = await open(await page([run, madeUpRun()]), 'light');
-      const box = (await tab.locator('[data-chart=curves]').boundingBox())!;
+      const chart = tab.locator('[data-chart=curves]');
+      await chart.scrollIntoViewIfNeeded();
+      const box = (await chart.boundingBox())!;
       await tab.mouse.move(box.x + 300, box.y + 200);
       await tab.locator('.tip').first().waitFor();
       expect(await tab.evaluate(() => (globalThis as { broken?: number }).broken)).toBeUndefined();

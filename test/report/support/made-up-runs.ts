@@ -50,6 +50,7 @@ export function madeUpConfig(options: MadeUp = {}): RunConfig {
     classes: CLASSES,
     trainImages: 60000,
     valImages: 10000,
+    imageShape: [1, 28, 28],
     imageSize: 128,
     epochs: options.epochs ?? 20,
     batchSize: 512,
