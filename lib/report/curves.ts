@@ -38,7 +38,7 @@ function points(epochs: readonly EpochRecord[], part: 'train' | 'val', metric: M
   return epochs.flatMap((record) => {
     const value = record[part]?.[metric];
     if (value === undefined) return [];
-    return [[record.epoch, Number.isFinite(value) ? value : null] satisfies Point];
+    return [[record.epoch, Number.isFinite(value) ? Number(value.toPrecision(6)) : null] satisfies Point];
   });
 }
 

@@ -32,7 +32,7 @@ function line(
   return {
     name,
     type: 'line',
-    data: data.map(([x, y]) => [x, Number.isFinite(y) ? y : null] as [number, number]),
+    data: data.map(([x, y]) => [x, Number.isFinite(y) ? Number(y.toPrecision(6)) : null] as [number, number]),
     showSymbol: data.length <= 12,
     symbol: 'circle',
     symbolSize: 6,

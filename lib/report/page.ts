@@ -36,6 +36,9 @@ export interface PageOptions {
 /** Pictures above this size are embedded as WebP, so that many runs still make a light page. */
 const LARGE_PICTURE = 100_000;
 
+/** Bytes all embedded pictures may take together; in base64 a third more. */
+const PICTURE_ROOM = 360_000;
+
 const colourName = (index: number) => `colour:s${index % SERIES_COLOURS.length}`;
 const heatNames: HeatColours = {
   low: 'colour:low',
@@ -125,21 +128,32 @@ function evaluationSection(page: Page, group: RunGroup, index: number): void {
   );
 }
 
-async function predictionFigure(group: RunGroup): Promise<string | null> {
-  const { predictions } = bestRun(group);
-  if (!predictions) return null;
-  let bytes = Buffer.from(predictions);
-  let type = 'png';
-  if (bytes.length > LARGE_PICTURE) {
-    const { default: sharp } = await import('sharp');
-    bytes = await sharp(bytes)
-      .resize({ width: 1100, withoutEnlargement: true })
-      .webp({ quality: 82 })
-      .toBuffer();
-    type = 'webp';
+/** A picture as a data URI: the PNG itself where it is light, else a WebP of as high a quality as fits. */
+async function embedded(picture: Uint8Array, room: number): Promise<string> {
+  const uri = (type: string, bytes: Uint8Array) =>
+    `data:image/${type};base64,${Buffer.from(bytes).toString('base64')}`;
+  if (picture.length <= Math.min(room, LARGE_PICTURE)) return uri('png', picture);
+  const { default: sharp } = await import('sharp');
+  const narrow = sharp(picture).resize({ width: 1100, withoutEnlargement: true });
+  let bytes: Buffer = Buffer.alloc(0);
+  for (const quality of [82, 60, 35, 10]) {
+    bytes = await narrow.clone().webp({ quality }).toBuffer();
+    if (bytes.length <= room) break;
   }
-  const label = escapeText(group.label);
-  return `<figure><img alt="Test images with the classes ${label} predicts and the true ones" src="data:image/${type};base64,${bytes.toString('base64')}"><figcaption>${label}</figcaption></figure>`;
+  return uri('webp', bytes);
+}
+
+/** The prediction grids of all groups, which share the room there is. */
+async function predictionFigures(groups: readonly RunGroup[]): Promise<string> {
+  const shown = groups.flatMap((group) => {
+    const { predictions } = bestRun(group);
+    return predictions ? [{ label: escapeText(group.label), predictions }] : [];
+  });
+  const figures = shown.map(async ({ label, predictions }) => {
+    const source = await embedded(predictions, PICTURE_ROOM / shown.length);
+    return `<figure><img alt="Test images with the classes ${label} predicts and the true ones" src="${source}"><figcaption>${label}</figcaption></figure>`;
+  });
+  return (await Promise.all(figures)).join('');
 }
 
 /** JSON that may stand in a script element: no text in it can end the element. */
@@ -168,8 +182,8 @@ async function body(page: Page, runs: readonly RunData[], groups: RunGroup[]): P
   const schedule = scheduleChart(groups, colourName);
   if (schedule) page.add('Schedule', page.chart('schedule', schedule));
   for (const [index, group] of groups.entries()) evaluationSection(page, group, index);
-  const figures = (await Promise.all(groups.map(predictionFigure))).filter((figure) => figure !== null);
-  if (figures.length > 0) page.add('Predictions', figures.join(''));
+  const figures = await predictionFigures(groups);
+  if (figures !== '') page.add('Predictions', figures);
   page.add('Configuration', configTable(runs));
   const environment = environmentTable(runs);
   if (environment) page.add('Environment', environment);
