@@ -4,11 +4,12 @@
  * @module
  */
 import { Option } from 'commander';
-import { report, setNumThreads, train } from '../dist/index.js';
+import { setNumThreads, train } from '../dist/index.js';
 import { createCommand, runCommand } from './cli/command.js';
 import { loadDataset } from './cli/datasets.js';
 import { evaluateRun } from './cli/evaluation.js';
 import { positiveInteger } from './cli/options.js';
+import { formatConfusion } from './cli/reports.js';
 
 const command = createCommand(
   'node scripts/evaluate.js',
@@ -31,11 +32,10 @@ const command = createCommand(
 await runCommand(command, async (options) => {
   if (options.threads) setNumThreads(options.threads);
   const run = await train.RunDirectory.open(options.run);
-  const { dataset, dataDir, limitTest, model } = await run.readConfig();
+  const { dataset, dataDir, model } = await run.readConfig();
   const set = await loadDataset(dataset, {
     root: options.dataDir ?? dataDir ?? 'data',
     split: 'test',
-    limit: options.limitTest ?? limitTest,
     download: options.download,
     verify: options.verify,
   });
@@ -48,6 +48,6 @@ await runCommand(command, async (options) => {
     `${model} (${options.checkpoint}) on ${result.images} test images: accuracy ${result.accuracy.toFixed(4)}, ` +
       `loss ${result.loss.toFixed(4)}, ${Math.round(result.imagesPerSecond)} images/s\n`,
   );
-  console.log(report.formatConfusion(result.confusion, config.classes));
+  console.log(formatConfusion(result.confusion, config.classes));
   console.log(`\n18 predictions are in ${run.file('predictions.png')}`);
 });

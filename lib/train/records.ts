@@ -56,7 +56,7 @@ export interface EpochRecord {
   dataSeconds: number;
   /** When the epoch ended, ISO 8601. */
   time: string;
-  /** Absent for a model without dynamic layers. */
+  /** Absent for a model without dynamic layers; of a resumed epoch, the part after the resume. */
   experts?: ExpertUsage[];
 }
 

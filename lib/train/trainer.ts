@@ -12,8 +12,10 @@ import type { LRScheduler } from '../optim/lr.js';
 import type { Optimizer } from '../optim/optimizer.js';
 import { getRngState, setRngState } from '../runtime.js';
 import { tidy } from '../tensor/context.js';
+import type { Device } from '../tensor/dtype.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { type Evaluation, evaluate } from './evaluate.js';
+import { readExpertUsage, resetExpertUsage } from './expert-usage.js';
 import { Meter, type MeterState } from './meter.js';
 import type { EpochRecord } from './records.js';
 import { getTemperature, setTemperature, type TemperatureSchedule } from './temperature.js';
@@ -37,7 +39,7 @@ export interface TrainerOptions {
   /** Set on every dynamic layer at the start of each epoch. Default: temperatures stay as they are. */
   temperature?: TemperatureSchedule;
   /** Device the batches are moved to. Default: wherever the loader puts them. */
-  device?: string;
+  device?: Device;
   /**
    * Steps between two looks at the loss. Reading waits for the device, which costs nothing on a CPU (default 1) and
    * the overlap of work on CUDA (default 10).
@@ -183,7 +185,7 @@ export class Trainer extends EventEmitter<TrainerEvents> {
 
   /**
    * Everything beside the model's weights that a resumed training needs. Valid between steps: in listeners, and after
-   * {@link fit} returned. Its tensors, `generator` excepted, belong to the optimizer.
+   * {@link fit} returned. Its tensors are handles of their own: dispose them when done.
    */
   stateDict(): TrainerState {
     return {
@@ -235,7 +237,9 @@ export class Trainer extends EventEmitter<TrainerEvents> {
     const { model, optimizer, scheduler, temperature } = this.#options;
     if (temperature) setTemperature(model, temperature(this.#epoch));
     const lr = optimizer.lr;
+    resetExpertUsage(model);
     if (!(await this.#trainPass())) return false;
+    const experts = readExpertUsage(model);
     const val = await this.#validate();
     if (val === 'stopped') return false;
 
@@ -251,6 +255,7 @@ export class Trainer extends EventEmitter<TrainerEvents> {
       imagesPerSecond: this.#meter.imagesPerSecond,
       dataSeconds,
       time: new Date().toISOString(),
+      ...(experts.length > 0 && { experts }),
     };
     const { accuracy } = record.val ?? record.train;
     const improved = this.#best === null || accuracy > this.#best.accuracy;

@@ -2,7 +2,7 @@
  * From the options of train.js to the configuration of a run.
  * @module
  */
-import { ArgumentError, cuda } from '../../dist/index.js';
+import { ArgumentError, cuda, train } from '../../dist/index.js';
 
 /** @typedef {import('../../dist/train/index.js').RunConfig} RunConfig */
 /** @typedef {import('../../dist/data/dataset.js').Dataset} Dataset */
@@ -26,12 +26,11 @@ export function resolveDevice(device) {
  * @returns {Omit<RunConfig, 'parameters'>}
  */
 export function configOf(options, { trainSet, testSet }) {
-  const dynamic = isDynamic(options.model);
   const { model, dataset, epochs, batchSize, lr, momentum, weightDecay, labelSmoothing, gamma, seed, dtype } =
     options;
   return {
     model,
-    modelOptions: { numClasses: trainSet.classes.length, ...(dynamic && { numExperts: options.numExperts }) },
+    modelOptions: { numClasses: trainSet.classes.length, numExperts: options.numExperts },
     dataset,
     dataDir: dataset === 'bundled' ? null : options.dataDir,
     classes: [...trainSet.classes],
@@ -47,13 +46,26 @@ export function configOf(options, { trainSet, testSet }) {
     labelSmoothing,
     milestones: options.milestones,
     gamma,
-    temperature: dynamic ? { start: options.temperature, epochs: options.temperatureEpochs } : null,
+    temperature: { start: options.temperature, epochs: options.temperatureEpochs },
     seed,
     device: resolveDevice(options.device),
     dtype,
     limitTrain: options.limitTrain ?? null,
     limitTest: options.limitTest ?? null,
   };
+}
+
+/**
+ * The configuration once the model is there: with its size, and without what only dynamic layers have a use for.
+ * @param {Omit<RunConfig, 'parameters'>} draft
+ * @param {import('../../dist/index.js').nn.Module} model
+ * @returns {RunConfig}
+ */
+export function completeConfig(draft, model) {
+  const config = { ...draft, parameters: train.countParameters(model) };
+  if (train.getTemperature(model) !== null) return config;
+  const { numExperts: _, ...modelOptions } = draft.modelOptions;
+  return { ...config, modelOptions, temperature: null };
 }
 
 /**
@@ -92,9 +104,4 @@ function startedWith(config) {
     temperature: config.temperature?.start,
     temperatureEpochs: config.temperature?.epochs,
   };
-}
-
-/** Networks with dynamic layers carry it in their name. @param {string} model */
-function isDynamic(model) {
-  return model.endsWith('-dy');
 }

@@ -35,7 +35,7 @@ async function stopAndResume(folder: string, lastStep: number) {
   const first = training({ signal: controller.signal });
   first.trainer.on('step', ({ step }) => step === lastStep && controller.abort());
   await first.trainer.fit();
-  await saveCheckpoint(filesIn(folder), first.model, first.trainer.stateDict());
+  await saveCheckpoint(filesIn(folder), first.model, first.trainer);
 
   const second = training({ seed: 99 });
   const checkpoint = await loadCheckpoint(filesIn(folder));
@@ -99,11 +99,11 @@ describe('checkpoints', () => {
     const folder = temporaryFolder();
     const files = filesIn(folder);
     const { model, trainer } = training({ epochs: 1 });
-    await saveCheckpoint(files, model, trainer.stateDict());
+    await saveCheckpoint(files, model, trainer);
     const old = join(folder, 'old');
     cpSync(folder, old, { recursive: true, filter: (path) => path !== old });
     await trainer.fit();
-    await saveCheckpoint(files, model, trainer.stateDict());
+    await saveCheckpoint(files, model, trainer);
     return { folder, files, old };
   }
 
@@ -143,7 +143,7 @@ describe('checkpoints', () => {
     const { files, folder } = await twoCheckpoints();
     const { model, trainer } = training({ epochs: 1 });
     const bad = { weights: files.weights, state: join(folder, 'missing', 'last.state') };
-    await expect(saveCheckpoint(bad, model, trainer.stateDict())).rejects.toThrow(CheckpointError);
+    await expect(saveCheckpoint(bad, model, trainer)).rejects.toThrow(CheckpointError);
     expect((await loadCheckpoint(files)).state.epoch).toBe(1);
     expect(readdirSync(folder).sort()).toEqual(['last.safetensors', 'last.state', 'old']);
   });
