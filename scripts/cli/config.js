@@ -13,9 +13,13 @@ const IMAGE_SIZE = 128;
 /** Options that may be given together with --resume: they do not change what the run computed so far. */
 const FREE_ON_RESUME = ['out', 'resume', 'epochs', 'dataDir', 'device', 'threads', 'download', 'verify'];
 
-/** `auto` is CUDA where there is a usable device. @param {string} device */
+/**
+ * `auto` is CUDA where there is a usable device.
+ * @param {string} device - Any other name is checked by whoever uses it.
+ * @returns {import('../../dist/index.js').Device}
+ */
 export function resolveDevice(device) {
-  if (device !== 'auto') return device;
+  if (device !== 'auto') return /** @type {import('../../dist/index.js').Device} */ (device);
   return cuda.isAvailable() ? 'cuda' : 'cpu';
 }
 

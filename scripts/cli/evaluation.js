@@ -72,10 +72,13 @@ const PICTURES = 18;
  */
 function predictionsPicture(set, predictions) {
   const count = Math.min(PICTURES, predictions.length);
-  const items = Array.from({ length: count }, (_, index) => {
-    const chosen = Math.floor((index * predictions.length) / count);
-    const { image } = set.get(Math.floor((chosen * set.length) / predictions.length));
-    return { image, shape: set.shape, ...predictions[chosen] };
+  const chosen = Array.from({ length: count }, (_, index) =>
+    Math.floor((index * predictions.length) / count),
+  );
+  const items = chosen.flatMap((index) => {
+    const { image } = set.get(Math.floor((index * set.length) / predictions.length));
+    const prediction = predictions[index];
+    return prediction ? [{ image, shape: set.shape, ...prediction }] : [];
   });
   return report.predictionsPng(items, { classes: set.classes });
 }
