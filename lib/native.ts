@@ -267,13 +267,23 @@ export interface Native {
     groups: number,
     algorithm: string,
   ): Tensor;
+  dynamicConv2dChoice(
+    input: Tensor,
+    weight: Tensor,
+    attention: Tensor,
+    bias: Tensor | null,
+    stride: Pair,
+    padding: Pair,
+    dilation: Pair,
+    groups: number,
+  ): string;
   dynamicConv2dAlgorithms(): string[];
   routing(
     input: Tensor,
     weight1: Tensor,
-    bias1: Tensor,
+    bias1: Tensor | null,
     weight2: Tensor,
-    bias2: Tensor,
+    bias2: Tensor | null,
     temperature: number,
     kind: string,
   ): Tensor;
@@ -313,6 +323,21 @@ export interface Native {
   ): void;
   zeroGrad(parameters: readonly Tensor[]): void;
   clipGradNorm(parameters: readonly Tensor[], maxNorm: number): number;
+
+  // data.cc
+  augmentBatch(
+    images: Uint8Array,
+    shape: readonly number[],
+    indices: readonly number[],
+    sizes: readonly number[],
+    crop: readonly number[] | null,
+    flip: number,
+    mean: readonly number[],
+    std: readonly number[],
+    seed: number,
+    epoch: number,
+    threads: number,
+  ): Promise<Tensor>;
 
   // runtime.cc
   setErrorClasses(classes: readonly ErrorClass[]): void;

@@ -3,7 +3,7 @@
 namespace dyconv {
 
 std::vector<const OpTable*> AllTables() {
-  return {&TensorOps(), &ShapeOps(), &MathOps(), &NnOps(), &OptimOps(), &RuntimeOps()};
+  return {&TensorOps(), &ShapeOps(), &MathOps(), &NnOps(), &DynamicConvOps(), &OptimOps(), &RuntimeOps()};
 }
 
 }  // namespace dyconv
