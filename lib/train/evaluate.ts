@@ -81,7 +81,8 @@ export async function evaluate(
         confusion[label]![predicted]! += 1;
       }
       if (options.predictions) predictions.push(...results);
-      options.onBatch?.(++batches);
+      batches += 1;
+      options.onBatch?.(batches);
       await nextTurn();
       if (options.signal?.aborted) break;
     }
