@@ -10,6 +10,7 @@ export * as nn from './nn/index.js';
 export { dynamicConv2d } from './ops/dynamic-conv.js';
 export * as functional from './ops/index.js';
 export * as optim from './optim/index.js';
+export * as report from './report/index.js';
 export {
   cpuCapability,
   cuda,

@@ -5,13 +5,12 @@
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { train } from '../dist/index.js';
+import { report, train } from '../dist/index.js';
 import { createCommand, runCommand } from './cli/command.js';
 import { evaluateRun } from './cli/evaluation.js';
 import { interruptible } from './cli/interrupt.js';
 import { positiveInteger } from './cli/options.js';
 import { formatSeconds } from './cli/progress.js';
-import { writeComparison, writeRunReport } from './cli/reports.js';
 import { trainCommand } from './cli/train-options.js';
 import { runTraining, startRun } from './cli/training.js';
 
@@ -44,7 +43,7 @@ await runCommand(command, async (options) => {
   }
   interrupt.release();
   const page = join(out, 'report.html');
-  console.log(`\n${await writeComparison(runs, page)}\n`);
+  console.log(`\n${await report.compare(runs, { out: page })}\n`);
   console.log(`Both learning curves: ${page}  (${formatSeconds((performance.now() - start) / 1000)} in all)`);
   return 0;
 });
@@ -63,7 +62,7 @@ async function trainOne(model, out, epochs, signal) {
   const { stopped } = await runTraining(training);
   if (stopped) return null;
   await evaluateRun(training.run, training.testSet, { checkpoint: 'best' });
-  await writeRunReport(out);
+  await report.writeRunReport(out);
   return out;
 }
 

@@ -4,12 +4,11 @@
  * @module
  */
 import { Option } from 'commander';
-import { setNumThreads, train } from '../dist/index.js';
+import { report, setNumThreads, train } from '../dist/index.js';
 import { createCommand, runCommand } from './cli/command.js';
 import { loadDataset } from './cli/datasets.js';
 import { evaluateRun } from './cli/evaluation.js';
 import { positiveInteger } from './cli/options.js';
-import { formatConfusion } from './cli/reports.js';
 
 const command = createCommand(
   'node scripts/evaluate.js',
@@ -48,6 +47,6 @@ await runCommand(command, async (options) => {
     `${model} (${options.checkpoint}) on ${result.images} test images: accuracy ${result.accuracy.toFixed(4)}, ` +
       `loss ${result.loss.toFixed(4)}, ${Math.round(result.imagesPerSecond)} images/s\n`,
   );
-  console.log(formatConfusion(result.confusion, config.classes));
+  console.log(report.formatConfusion(result.confusion, config.classes));
   console.log(`\n18 predictions are in ${run.file('predictions.png')}`);
 });

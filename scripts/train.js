@@ -3,12 +3,11 @@
  * Trains a model into a run directory: `node scripts/train.js --help`.
  * @module
  */
-import { setNumThreads, train } from '../dist/index.js';
+import { report, setNumThreads, train } from '../dist/index.js';
 import { runCommand } from './cli/command.js';
 import { evaluateRun } from './cli/evaluation.js';
 import { interruptible } from './cli/interrupt.js';
 import { formatSeconds } from './cli/progress.js';
-import { writeRunReport } from './cli/reports.js';
 import { outOf, trainCommand } from './cli/train-options.js';
 import { continueRun, runTraining, startRun } from './cli/training.js';
 
@@ -37,7 +36,7 @@ await runCommand(trainCommand(), async (options, command) => {
   }
   interrupt.release();
   if (best) await evaluateRun(run, testSet, { checkpoint: 'best' });
-  await writeRunReport(run.path);
+  await report.writeRunReport(run.path);
   console.log(
     `${config.model}: best accuracy ${best?.accuracy.toFixed(4)} in epoch ${best?.epoch}, ` +
       `${config.parameters.total.toLocaleString('en')} parameters, ` +
