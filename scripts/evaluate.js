@@ -48,5 +48,5 @@ await runCommand(command, async (options) => {
       `loss ${result.loss.toFixed(4)}, ${Math.round(result.imagesPerSecond)} images/s\n`,
   );
   console.log(report.formatConfusion(result.confusion, config.classes));
-  console.log(`\n18 predictions are in ${run.file('predictions.png')}`);
+  console.log(`\nSome predictions are in ${run.file('predictions.png')}`);
 });

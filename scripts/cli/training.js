@@ -127,7 +127,7 @@ export async function continueRun(run, options, command, signal) {
     /** @type {any} */ ({ ...options, dataset, dataDir: dataDir ?? options.dataDir }),
     signal,
   );
-  if (sets.trainSet.length !== config.trainImages) {
+  if (Math.min(sets.trainSet.length, config.limitTrain ?? Number.POSITIVE_INFINITY) !== config.trainImages) {
     throw new TrainingError(
       `Expected ${config.trainImages} training images, as when the run was started, but found ${sets.trainSet.length}`,
     );

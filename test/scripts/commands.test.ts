@@ -23,7 +23,18 @@ function command(name: string, ...options: string[]): SpawnSyncReturns<string> {
 
 /** Options for a training of a few seconds. */
 function small(out: string, ...more: string[]): string[] {
-  const sizes = ['--limit-train', '32', '--limit-test', '16', '--batch-size', '8', '--epochs', '2'];
+  const sizes = [
+    '--limit-train',
+    '32',
+    '--limit-test',
+    '16',
+    '--batch-size',
+    '8',
+    '--epochs',
+    '2',
+    '--threads',
+    '1',
+  ];
   return ['--dataset', 'bundled', '--model', 'alexnet-dy', '--lr', '0.01', ...sizes, '--out', out, ...more];
 }
 
