@@ -10,8 +10,9 @@ import { CheckpointError } from '../errors.js';
 import type { Module } from '../nn/module.js';
 import { readSafetensors, readSafetensorsHeader, saveSafetensors, stageSafetensors } from '../safetensors.js';
 import type { Tensor } from '../tensor/tensor.js';
+import type { TrainerState } from './events.js';
 import { packState, unpackState } from './pack-state.js';
-import type { Trainer, TrainerState } from './trainer.js';
+import type { Trainer } from './trainer.js';
 
 /** Version of the layout of `last.state`, raised when an older reader would misread it. */
 const FORMAT = '1';
