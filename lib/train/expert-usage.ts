@@ -7,7 +7,7 @@ import type { ExpertUsage } from './records.js';
 
 /** A module that counts how it used its experts, such as DynamicConv2d. */
 interface CountsExperts {
-  expertUsage(): { mean: number[]; entropy: number };
+  expertUsage(): { mean: number[]; entropy: number; samples: number };
   resetExpertUsage(): void;
 }
 
@@ -16,11 +16,11 @@ export function resetExpertUsage(model: Module): void {
   for (const [, layer] of dynamicLayers(model)) layer.resetExpertUsage();
 }
 
-/** The usage of every dynamic layer since the last reset; empty for a model without such layers. */
+/** The usage of every dynamic layer that was used since the last reset. */
 export function readExpertUsage(model: Module): ExpertUsage[] {
-  return Array.from(dynamicLayers(model), ([layer, module]) => {
-    const { mean, entropy } = module.expertUsage();
-    return { layer, mean, entropy };
+  return [...dynamicLayers(model)].flatMap(([layer, module]) => {
+    const { mean, entropy, samples } = module.expertUsage();
+    return samples > 0 ? [{ layer, mean, entropy }] : [];
   });
 }
 

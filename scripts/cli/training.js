@@ -169,6 +169,7 @@ export async function runTraining({ run, config, parts: { model, trainer } }) {
     return result;
   } finally {
     progress.stop();
+    await written.catch(() => {});
     await run.close();
   }
 }

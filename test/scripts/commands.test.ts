@@ -53,9 +53,7 @@ describe.each(['train', 'evaluate', 'predict', 'demo'])('%s', (name) => {
   });
 
   it('suggests the right option for a typo', () => {
-    const typo = { train: '--epoch', evaluate: '--rnu', predict: '--checkpiont', demo: '--epoch' }[
-      name
-    ]!;
+    const typo = { train: '--epoch', evaluate: '--rnu', predict: '--checkpiont', demo: '--epoch' }[name]!;
     const { status, stderr } = command(name, typo, '3');
     expect(status).toBe(1);
     expect(stderr).toMatch(`error: unknown option '${typo}'`);
