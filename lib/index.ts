@@ -2,6 +2,7 @@
  * dyconv: PyTorch's libtorch for Node.js, with dynamic convolution at the price of a static one.
  * @module
  */
+export * as data from './data/index.js';
 export * from './errors.js';
 export * as models from './models/index.js';
 export { DynamicConv2d, DynamicConv2d as DynamicConv } from './nn/dynamic-conv.js';
@@ -20,6 +21,13 @@ export {
   setRngState,
   version,
 } from './runtime.js';
+export {
+  loadSafetensors,
+  readSafetensors,
+  readSafetensorsHeader,
+  type SaveSafetensorsOptions,
+  saveSafetensors,
+} from './safetensors.js';
 export * as autograd from './tensor/autograd.js';
 export type { BackwardOptions, NestedArray, ToOptions } from './tensor/base.js';
 export {
@@ -36,3 +44,4 @@ export * from './tensor/create.js';
 export type { Device, DType, TypedArray } from './tensor/dtype.js';
 export { type Index, type Slice, slice } from './tensor/slice.js';
 export { isTensor, Tensor } from './tensor/tensor.js';
+export * as train from './train/index.js';

@@ -5,7 +5,7 @@
  */
 import { Option } from 'commander';
 import { report, setNumThreads, train } from '../dist/index.js';
-import { createCommand, runCommand } from './cli/command.js';
+import { createCommand, requireOption, runCommand } from './cli/command.js';
 import { loadDataset } from './cli/datasets.js';
 import { evaluateRun } from './cli/evaluation.js';
 import { positiveInteger } from './cli/options.js';
@@ -18,7 +18,7 @@ const command = createCommand(
     'node scripts/evaluate.js --run runs/dy --checkpoint last --json',
   ],
 )
-  .requiredOption('--run <folder>', 'run directory')
+  .option('--run <folder>', 'run directory (required)')
   .addOption(new Option('--checkpoint <name>', 'which weights').choices(['best', 'last']).default('best'))
   .option('--data-dir <folder>', 'where the data set is (default: as in training)')
   .option('--limit-test <n>', 'use only so many test images', positiveInteger)
@@ -29,13 +29,13 @@ const command = createCommand(
   .option('--json', 'print the result as JSON', false);
 
 await runCommand(command, async (options) => {
+  requireOption(command, '--run <folder>');
   if (options.threads) setNumThreads(options.threads);
   const run = await train.RunDirectory.open(options.run);
-  const { dataset, dataDir, limitTest, model } = await run.readConfig();
+  const { dataset, dataDir, model } = await run.readConfig();
   const set = await loadDataset(dataset, {
     root: options.dataDir ?? dataDir ?? 'data',
     split: 'test',
-    limit: options.limitTest ?? limitTest,
     download: options.download,
     verify: options.verify,
   });
@@ -49,5 +49,5 @@ await runCommand(command, async (options) => {
       `loss ${result.loss.toFixed(4)}, ${Math.round(result.imagesPerSecond)} images/s\n`,
   );
   console.log(report.formatConfusion(result.confusion, config.classes));
-  console.log(`\n18 predictions are in ${run.file('predictions.png')}`);
+  console.log(`\nSome predictions are in ${run.file('predictions.png')}`);
 });

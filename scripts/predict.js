@@ -5,7 +5,7 @@
  */
 import { Option } from 'commander';
 import { train } from '../dist/index.js';
-import { createCommand, runCommand } from './cli/command.js';
+import { createCommand, requireOption, runCommand } from './cli/command.js';
 import { loadModel } from './cli/evaluation.js';
 import { positiveInteger } from './cli/options.js';
 import { predictFile } from './cli/predict-file.js';
@@ -15,13 +15,14 @@ const command = createCommand('node scripts/predict.js', 'Classifies PNG and JPE
   'node scripts/predict.js --run runs/dy --top 3 --json *.png',
 ])
   .argument('<files...>', 'pictures')
-  .requiredOption('--run <folder>', 'run directory')
+  .option('--run <folder>', 'run directory (required)')
   .addOption(new Option('--checkpoint <name>', 'which weights').choices(['best', 'last']).default('best'))
   .option('--top <n>', 'how many classes to print', positiveInteger, 5)
   .option('--device <name>', 'auto, cpu, cuda or cuda:<n>', 'auto')
   .option('--json', 'print one JSON object a line', false);
 
 await runCommand(command, async (options) => {
+  requireOption(command, '--run <folder>');
   const { config, model } = await loadModel(await train.RunDirectory.open(options.run), options);
   for (const file of command.args) {
     const top = (await predictFile(model, file, config)).slice(0, options.top);

@@ -12,11 +12,13 @@ import { outOf, trainCommand } from './cli/train-options.js';
 import { continueRun, runTraining, startRun } from './cli/training.js';
 
 await runCommand(trainCommand(), async (options, command) => {
-  if (options.threads) setNumThreads(options.threads);
   const out = outOf(options);
   // Before any data is read: a folder that cannot be used should not cost a download first.
   const previous = options.resume ? await train.RunDirectory.open(out) : null;
   if (!previous) await train.RunDirectory.assertFree(out);
+  // The same number of threads adds up in the same order: a resumed run is equal to the bit.
+  const threads = options.threads ?? (await previous?.readEnvironment())?.threads;
+  if (threads) setNumThreads(threads);
   const start = performance.now();
   const interrupt = interruptible({
     message: 'Stopping after this step with a checkpoint; once more stops at once.',

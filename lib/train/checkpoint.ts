@@ -10,8 +10,9 @@ import { CheckpointError } from '../errors.js';
 import type { Module } from '../nn/module.js';
 import { readSafetensors, readSafetensorsHeader, saveSafetensors, stageSafetensors } from '../safetensors.js';
 import type { Tensor } from '../tensor/tensor.js';
+import type { TrainerState } from './events.js';
 import { packState, unpackState } from './pack-state.js';
-import type { TrainerState } from './trainer.js';
+import type { Trainer } from './trainer.js';
 
 /** Version of the layout of `last.state`, raised when an older reader would misread it. */
 const FORMAT = '1';
@@ -38,12 +39,9 @@ export interface LoadedCheckpoint {
  * {@link loadCheckpoint} finds the weights that go with it and finishes the rename.
  * @throws {CheckpointError} if a file cannot be written; the previous pair is then still in place.
  */
-export async function saveCheckpoint(
-  files: CheckpointFiles,
-  model: Module,
-  state: TrainerState,
-): Promise<void> {
+export async function saveCheckpoint(files: CheckpointFiles, model: Module, trainer: Trainer): Promise<void> {
   const id = randomUUID();
+  const state = trainer.stateDict();
   const packed = packState(state);
   const weights = model.stateDict();
   const staged: StagedFile[] = [];
@@ -66,6 +64,7 @@ export async function saveCheckpoint(
     throw error;
   } finally {
     disposeAll(weights);
+    disposeAll(packed.tensors);
   }
   await staged[0]!.commit();
 }
@@ -109,7 +108,7 @@ export async function saveWeights(
   }
 }
 
-/** `stateDict()` makes handles; the tensors behind them live on in the model. */
+/** `stateDict()` makes handles; the tensors behind them live on in model and optimizer. */
 function disposeAll(tensors: Record<string, Tensor>): void {
   for (const tensor of Object.values(tensors)) tensor.dispose();
 }

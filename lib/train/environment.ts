@@ -3,7 +3,7 @@
  * @module
  */
 import { arch, availableParallelism, cpus, platform, release, totalmem } from 'node:os';
-import { algorithms } from '../ops/dynamic-conv.js';
+import { dynamicConv2d } from '../ops/dynamic-conv.js';
 import { getNumThreads, version } from '../runtime.js';
 import type { RunEnvironment } from './records.js';
 
@@ -19,7 +19,7 @@ export function describeEnvironment(options: { device: string; command?: string[
     memoryBytes: totalmem(),
     threads: getNumThreads(),
     device: options.device,
-    algorithms: algorithms(),
+    algorithms: dynamicConv2d.algorithms(),
     command: options.command ?? [],
     time: new Date().toISOString(),
   };

@@ -7,6 +7,7 @@ import { DatasetError } from '../errors.js';
 import type { Module } from '../nn/module.js';
 import { crossEntropy } from '../ops/loss.js';
 import { noGrad, tidy } from '../tensor/context.js';
+import type { Device } from '../tensor/dtype.js';
 import type { Batch, BatchSource, Loss } from './types.js';
 
 /** What the model says about one image. */
@@ -40,7 +41,7 @@ export interface EvaluateOptions {
   /** Default: cross entropy without label smoothing. */
   loss?: Loss;
   /** Device the batches are moved to; default: wherever the loader puts them. */
-  device?: string;
+  device?: Device;
   /** Keep what the model said about every image. Default: false. */
   predictions?: boolean;
   /** Stops after the batch under way; the result then covers the images seen. */
@@ -80,7 +81,8 @@ export async function evaluate(
         confusion[label]![predicted]! += 1;
       }
       if (options.predictions) predictions.push(...results);
-      options.onBatch?.(++batches);
+      batches += 1;
+      options.onBatch?.(batches);
       await nextTurn();
       if (options.signal?.aborted) break;
     }
@@ -115,13 +117,10 @@ function evaluateBatch(
         const probabilities = logits.to({ dtype: 'float32' }).softmax({ dim: 1 }).dataSync();
         const predicted = logits.argmax({ dim: 1 }).dataSync();
         const classes = logits.shape[1]!;
-        const results = Array.from(labels.dataSync(), (label, row): Prediction => {
+        const results = Array.from(labels.dataSync() as BigInt64Array, (label, row): Prediction => {
           const column = Number(predicted[row]);
-          return {
-            label: Number(label),
-            predicted: column,
-            probability: Number(probabilities[row * classes + column]),
-          };
+          const probability = Number(probabilities[row * classes + column]);
+          return { label: Number(label), predicted: column, probability };
         });
         return { loss: Number(loss(logits, target).item()), classes, results };
       }),

@@ -6,6 +6,7 @@ export { type CheckpointFiles, type LoadedCheckpoint, loadCheckpoint, saveCheckp
 export { countParameters } from './count-parameters.js';
 export { describeEnvironment } from './environment.js';
 export { type EvaluateOptions, type Evaluation, evaluate, type Prediction } from './evaluate.js';
+export type { BestEpoch, StepEvent, TrainerEvents, TrainerState, TrainingResult } from './events.js';
 export type * from './records.js';
 export { RunDirectory, type RunPosition } from './run-directory.js';
 export {
@@ -15,13 +16,5 @@ export {
   type TemperatureScheduleOptions,
   temperatureSchedule,
 } from './temperature.js';
-export {
-  type BestEpoch,
-  type StepEvent,
-  Trainer,
-  type TrainerEvents,
-  type TrainerOptions,
-  type TrainerState,
-  type TrainingResult,
-} from './trainer.js';
+export { Trainer, type TrainerOptions } from './trainer.js';
 export type { Batch, BatchSource, Loss } from './types.js';

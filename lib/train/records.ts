@@ -3,6 +3,8 @@
  * `environment.json`. Trainer, run directory and reports share these types and nothing else.
  * @module
  */
+import type { DatasetName } from '../data/create.js';
+import type { Device } from '../tensor/dtype.js';
 
 /** Mean loss and accuracy over a number of images. Accuracy lies between 0 and 1. */
 export interface LossAndAccuracy {
@@ -56,7 +58,7 @@ export interface EpochRecord {
   dataSeconds: number;
   /** When the epoch ended, ISO 8601. */
   time: string;
-  /** Absent for a model without dynamic layers. */
+  /** Absent for a model without dynamic layers; of a resumed epoch, the part after the resume. */
   experts?: ExpertUsage[];
 }
 
@@ -91,7 +93,8 @@ export interface RunConfig {
   /** Options for `models.create`, such as `{ numClasses: 10, numExperts: 2 }`. */
   modelOptions: Record<string, number | string | boolean>;
   parameters: ParameterCounts;
-  dataset: string;
+  /** Name for `data.create`. */
+  dataset: DatasetName;
   /** Where the data set was read; null for the bundled set. */
   dataDir: string | null;
   /** Class names in label order. */
@@ -114,7 +117,7 @@ export interface RunConfig {
   /** Temperature schedule; null for a model without dynamic layers. */
   temperature: { start: number; epochs: number } | null;
   seed: number;
-  device: string;
+  device: Device;
   dtype: string;
   limitTrain: number | null;
   limitTest: number | null;

@@ -9,7 +9,7 @@ import { CheckpointError, TrainingError } from '../errors.js';
 import type { Module } from '../nn/module.js';
 import { type LoadedCheckpoint, loadCheckpoint, saveCheckpoint, saveWeights } from './checkpoint.js';
 import type { EvaluationRecord, MetricsRecord, RunConfig, RunEnvironment } from './records.js';
-import type { TrainerState } from './trainer.js';
+import type { Trainer } from './trainer.js';
 
 /** Any of these makes a folder a run that must not be overwritten. */
 const RESULTS = ['config.json', 'metrics.jsonl', 'best.safetensors', 'last.safetensors', 'last.state'];
@@ -28,7 +28,7 @@ export interface RunPosition {
  * const run = await train.RunDirectory.create('runs/dy', { config, environment })
  * trainer.on('epoch', async (record, { improved }) => {
  *   await run.append(record)
- *   await run.saveCheckpoint(model, trainer.stateDict(), { improved })
+ *   await run.saveCheckpoint(model, trainer, { improved })
  * })
  */
 export class RunDirectory {
@@ -154,15 +154,15 @@ export class RunDirectory {
    * Saves `last.safetensors` and `last.state`, and `best.safetensors` first where this is the best epoch so far.
    * @throws {CheckpointError} if a file cannot be written; the previous checkpoint is then still in place.
    */
-  async saveCheckpoint(model: Module, state: TrainerState, options: { improved: boolean }): Promise<void> {
-    if (options.improved && state.best) {
-      const { epoch, accuracy } = state.best;
+  async saveCheckpoint(model: Module, trainer: Trainer, options: { improved: boolean }): Promise<void> {
+    if (options.improved && trainer.best) {
+      const { epoch, accuracy } = trainer.best;
       await saveWeights(this.file('best.safetensors'), model, {
         epoch: String(epoch),
         accuracy: String(accuracy),
       });
     }
-    await saveCheckpoint(this.#last, model, state);
+    await saveCheckpoint(this.#last, model, trainer);
   }
 
   /** Whether a checkpoint has been saved: a run killed before its first one is resumed from the start. */

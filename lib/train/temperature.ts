@@ -63,6 +63,6 @@ export function getTemperature(model: Module): number | null {
 function* withTemperature(model: Module): Iterable<WithTemperature> {
   for (const [, module] of model.namedModules()) {
     if ('temperature' in module && typeof module.temperature === 'number')
-      yield module as WithTemperature & Module;
+      yield module as unknown as WithTemperature;
   }
 }

@@ -12,9 +12,12 @@ import type { LRScheduler } from '../optim/lr.js';
 import type { Optimizer } from '../optim/optimizer.js';
 import { getRngState, setRngState } from '../runtime.js';
 import { tidy } from '../tensor/context.js';
+import type { Device } from '../tensor/dtype.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { type Evaluation, evaluate } from './evaluate.js';
-import { Meter, type MeterState } from './meter.js';
+import type { BestEpoch, StepEvent, TrainerEvents, TrainerState, TrainingResult } from './events.js';
+import { readExpertUsage, resetExpertUsage } from './expert-usage.js';
+import { Meter } from './meter.js';
 import type { EpochRecord } from './records.js';
 import { getTemperature, setTemperature, type TemperatureSchedule } from './temperature.js';
 import type { Batch, BatchSource, Loss } from './types.js';
@@ -37,7 +40,7 @@ export interface TrainerOptions {
   /** Set on every dynamic layer at the start of each epoch. Default: temperatures stay as they are. */
   temperature?: TemperatureSchedule;
   /** Device the batches are moved to. Default: wherever the loader puts them. */
-  device?: string;
+  device?: Device;
   /**
    * Steps between two looks at the loss. Reading waits for the device, which costs nothing on a CPU (default 1) and
    * the overlap of work on CUDA (default 10).
@@ -45,71 +48,6 @@ export interface TrainerOptions {
   readEvery?: number;
   /** Stops after the step under way; {@link Trainer.fit} then returns with `stopped: true`. */
   signal?: AbortSignal;
-}
-
-/** One step of training, as told by the event 'step'. */
-export interface StepEvent {
-  /** 1-based step of the whole training. */
-  step: number;
-  /** 1-based epoch. */
-  epoch: number;
-  /** 1-based batch of the epoch, out of `batches`. */
-  batch: number;
-  batches: number;
-  /** Images of this batch. */
-  images: number;
-  /** Of this batch. */
-  loss: number;
-  /** Of this batch, 0 to 1. */
-  accuracy: number;
-  lr: number;
-  /** Mean over the epoch so far. */
-  imagesPerSecond: number;
-  /** Seconds this step waited for its batch. */
-  dataSeconds: number;
-}
-
-/** The best epoch so far, by validation accuracy (by training accuracy where there is no validation set). */
-export interface BestEpoch {
-  /** 1-based. */
-  epoch: number;
-  accuracy: number;
-}
-
-/** What {@link Trainer.fit} returns and 'end' tells. */
-export interface TrainingResult {
-  /** Whether the signal ended the training before its last epoch. */
-  stopped: boolean;
-  /** Finished epochs, those before a resume included. */
-  epochs: number;
-  steps: number;
-  best: BestEpoch | null;
-}
-
-/** Events of {@link Trainer} with the arguments of their listeners. */
-export interface TrainerEvents {
-  step: [event: StepEvent];
-  /** After the validation pass of an epoch. */
-  validation: [event: { epoch: number } & Evaluation];
-  /** After every epoch, with `improved: true` where it is the best so far. The trainer waits for async listeners. */
-  epoch: [record: EpochRecord, info: { improved: boolean }];
-  /** The trainer waits for async listeners. */
-  end: [result: TrainingResult];
-}
-
-/** Everything a training needs to go on, beside the weights of the model. */
-export interface TrainerState {
-  /** Finished epochs. */
-  epoch: number;
-  /** Finished batches of the epoch under way. */
-  batch: number;
-  step: number;
-  meter: MeterState;
-  best: BestEpoch | null;
-  optimizer: unknown;
-  scheduler: unknown;
-  /** State of the default random generator, uint8. */
-  generator: Tensor;
 }
 
 /** A step whose loss has not been read yet. */
@@ -183,7 +121,7 @@ export class Trainer extends EventEmitter<TrainerEvents> {
 
   /**
    * Everything beside the model's weights that a resumed training needs. Valid between steps: in listeners, and after
-   * {@link fit} returned. Its tensors, `generator` excepted, belong to the optimizer.
+   * {@link fit} returned. Its tensors are handles of their own: dispose them when done.
    */
   stateDict(): TrainerState {
     return {
@@ -235,7 +173,9 @@ export class Trainer extends EventEmitter<TrainerEvents> {
     const { model, optimizer, scheduler, temperature } = this.#options;
     if (temperature) setTemperature(model, temperature(this.#epoch));
     const lr = optimizer.lr;
+    resetExpertUsage(model);
     if (!(await this.#trainPass())) return false;
+    const experts = readExpertUsage(model);
     const val = await this.#validate();
     if (val === 'stopped') return false;
 
@@ -251,6 +191,7 @@ export class Trainer extends EventEmitter<TrainerEvents> {
       imagesPerSecond: this.#meter.imagesPerSecond,
       dataSeconds,
       time: new Date().toISOString(),
+      ...(experts.length > 0 && { experts }),
     };
     const { accuracy } = record.val ?? record.train;
     const improved = this.#best === null || accuracy > this.#best.accuracy;

@@ -39,6 +39,19 @@ export async function runCommand(command, main) {
 }
 
 /**
+ * Ends the command unless an option was given. Commander's own required options are checked before misspelt ones: then
+ * whoever types `--rnu` would only hear that `--run` is missing.
+ * @param {Command} command
+ * @param {string} flags - As declared.
+ */
+export function requireOption(command, flags) {
+  const option = command.options.find((candidate) => candidate.flags === flags);
+  if (option && command.opts()[option.attributeName()] === undefined) {
+    command.error(`error: required option '${flags}' not specified`);
+  }
+}
+
+/**
  * @param {unknown} error
  * @param {boolean} [debug]
  */

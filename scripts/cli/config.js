@@ -2,7 +2,7 @@
  * From the options of train.js to the configuration of a run.
  * @module
  */
-import { ArgumentError, cuda } from '../../dist/index.js';
+import { ArgumentError, cuda, train } from '../../dist/index.js';
 
 /** @typedef {import('../../dist/train/index.js').RunConfig} RunConfig */
 /** @typedef {import('../../dist/data/dataset.js').Dataset} Dataset */
@@ -13,9 +13,13 @@ const IMAGE_SIZE = 128;
 /** Options that may be given together with --resume: they do not change what the run computed so far. */
 const FREE_ON_RESUME = ['out', 'resume', 'epochs', 'dataDir', 'device', 'threads', 'download', 'verify'];
 
-/** `auto` is CUDA where there is a usable device. @param {string} device */
+/**
+ * `auto` is CUDA where there is a usable device.
+ * @param {string} device - Any other name is checked by whoever uses it.
+ * @returns {import('../../dist/index.js').Device}
+ */
 export function resolveDevice(device) {
-  if (device !== 'auto') return device;
+  if (device !== 'auto') return /** @type {import('../../dist/index.js').Device} */ (device);
   return cuda.isAvailable() ? 'cuda' : 'cpu';
 }
 
@@ -26,17 +30,16 @@ export function resolveDevice(device) {
  * @returns {Omit<RunConfig, 'parameters'>}
  */
 export function configOf(options, { trainSet, testSet }) {
-  const dynamic = isDynamic(options.model);
   const { model, dataset, epochs, batchSize, lr, momentum, weightDecay, labelSmoothing, gamma, seed, dtype } =
     options;
   return {
     model,
-    modelOptions: { numClasses: trainSet.classes.length, ...(dynamic && { numExperts: options.numExperts }) },
+    modelOptions: { numClasses: trainSet.classes.length, numExperts: options.numExperts },
     dataset,
     dataDir: dataset === 'bundled' ? null : options.dataDir,
     classes: [...trainSet.classes],
-    trainImages: trainSet.length,
-    valImages: testSet.length,
+    trainImages: Math.min(trainSet.length, options.limitTrain ?? trainSet.length),
+    valImages: Math.min(testSet.length, options.limitTest ?? testSet.length),
     imageShape: [...trainSet.shape],
     imageSize: IMAGE_SIZE,
     epochs,
@@ -47,13 +50,26 @@ export function configOf(options, { trainSet, testSet }) {
     labelSmoothing,
     milestones: options.milestones,
     gamma,
-    temperature: dynamic ? { start: options.temperature, epochs: options.temperatureEpochs } : null,
+    temperature: { start: options.temperature, epochs: options.temperatureEpochs },
     seed,
     device: resolveDevice(options.device),
     dtype,
     limitTrain: options.limitTrain ?? null,
     limitTest: options.limitTest ?? null,
   };
+}
+
+/**
+ * The configuration once the model is there: with its size, and without what only dynamic layers have a use for.
+ * @param {Omit<RunConfig, 'parameters'>} draft
+ * @param {import('../../dist/index.js').nn.Module} model
+ * @returns {RunConfig}
+ */
+export function completeConfig(draft, model) {
+  const config = { ...draft, parameters: train.countParameters(model) };
+  if (train.getTemperature(model) !== null) return config;
+  const { numExperts: _, ...modelOptions } = draft.modelOptions;
+  return { ...config, modelOptions, temperature: null };
 }
 
 /**
@@ -92,9 +108,4 @@ function startedWith(config) {
     temperature: config.temperature?.start,
     temperatureEpochs: config.temperature?.epochs,
   };
-}
-
-/** Networks with dynamic layers carry it in their name. @param {string} model */
-function isDynamic(model) {
-  return model.endsWith('-dy');
 }

@@ -3,7 +3,6 @@
  * @module
  */
 import cliProgress from 'cli-progress';
-import { createDataset } from '../../dist/data/dataset.js';
 import { data } from '../../dist/index.js';
 
 /** @typedef {import('../../dist/data/dataset.js').Dataset} Dataset */
@@ -15,35 +14,16 @@ export const DATASETS = data.list();
 /**
  * Loads a data set, with a bar on a terminal while it is downloaded.
  * @param {import('../../dist/data/create.js').DatasetName} name
- * @param {SourceOptions & { limit: number | null }} options - `limit`: use only so many images, spread over the whole set.
+ * @param {SourceOptions} options
  * @returns {Promise<Dataset>}
  */
-export async function loadDataset(name, { limit, ...options }) {
+export async function loadDataset(name, options) {
   const bars = downloadBars(process.stderr);
   try {
-    const set = await data.create(name, { ...options, onProgress: bars.update });
-    return limit !== null && limit < set.length ? thin(set, limit) : set;
+    return await data.create(name, { ...options, onProgress: bars.update });
   } finally {
     bars.stop();
   }
-}
-
-/**
- * Every n-th image of a set, so that a set sorted by class keeps all its classes.
- * @param {Dataset} set
- * @param {number} count
- */
-export function thin(set, count) {
-  const size = set.shape.reduce((product, side) => product * side, 1);
-  const images = new Uint8Array(count * size);
-  const labels = set.labels.slice(0, count);
-  for (let to = 0; to < count; to++) {
-    const from = Math.floor((to * set.length) / count);
-    images.set(set.get(from).image, to * size);
-    labels[to] = set.get(from).label;
-  }
-  const { name, split, classes, shape } = set;
-  return createDataset({ name, split, classes, shape, images, labels, source: name });
 }
 
 /** @param {NodeJS.WriteStream} stream */

@@ -27,11 +27,11 @@ export async function predictFile(model, file, config) {
   });
   for await (const { images, labels } of loader) {
     try {
-      const probabilities = noGrad(() => tidy(() => model.forward(images).softmax({ dim: 1 }).dataSync()));
-      return Array.from(probabilities, (probability, index) => ({
-        name: config.classes[index] ?? String(index),
-        probability: Number(probability),
-      })).sort((a, b) => b.probability - a.probability);
+      const probabilities = noGrad(() => tidy(() => model.forward(images).softmax({ dim: 1 }).arraySync()));
+      const [row = []] = /** @type {number[][]} */ (probabilities);
+      return row
+        .map((probability, index) => ({ name: config.classes[index] ?? String(index), probability }))
+        .sort((a, b) => b.probability - a.probability);
     } finally {
       images.dispose();
       labels.dispose();

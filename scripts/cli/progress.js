@@ -21,7 +21,7 @@ export function createProgress(options) {
 function barProgress({ stream, epochs, label }) {
   const bar = new cliProgress.SingleBar({
     stream,
-    format: `${label} {epoch}/${epochs} {bar} {percentage}%  loss {loss}  acc {accuracy}  {speed} images/s  {eta} left`,
+    format: `${label} {epoch}/${epochs} {bar} {percentage}%  loss {loss}  acc {accuracy}  {speed} images/s  {left} left`,
     barsize: 20,
     barCompleteChar: '█',
     barIncompleteChar: '░',
@@ -36,7 +36,7 @@ function barProgress({ stream, epochs, label }) {
         loss: event.loss.toFixed(3),
         accuracy: event.accuracy.toFixed(3),
         speed: Math.round(event.imagesPerSecond),
-        eta: formatSeconds(secondsLeft(event, epochs)),
+        left: formatSeconds(secondsLeft(event, epochs)),
       };
       if (bar.isActive) bar.update(event.batch, fields);
       else bar.start(event.batches, event.batch, fields);

@@ -3,25 +3,26 @@
  * @module
  */
 import { data, functional as F, manualSeed, models, optim, TrainingError, train } from '../../dist/index.js';
-import { configOf, resumedConfig } from './config.js';
+import { completeConfig, configOf, resumedConfig } from './config.js';
 import { loadDataset } from './datasets.js';
 import { createProgress } from './progress.js';
 
 /** @typedef {import('../../dist/train/index.js').RunConfig} RunConfig */
 /** @typedef {import('../../dist/train/index.js').RunDirectory} RunDirectory */
-/** @typedef {Awaited<ReturnType<typeof assemble>>} Parts */
+/** @typedef {ReturnType<typeof assemble>} Parts */
 
 /** A step is logged every so many batches, as in the article. */
 const LOG_EVERY = 10;
 
 /**
  * Loads both splits of a data set.
- * @param {{ dataset: string, dataDir: string, limitTrain: number | null, limitTest: number | null, download: boolean, verify: boolean, signal?: AbortSignal }} options
+ * @param {{ dataset: import('../../dist/data/create.js').DatasetName, dataDir: string, download: boolean, verify: boolean }} options
+ * @param {AbortSignal} signal
  */
-export async function loadSets({ dataset, dataDir, limitTrain, limitTest, ...rest }) {
-  const options = { root: dataDir, ...rest };
-  const trainSet = await loadDataset(dataset, { ...options, split: 'train', limit: limitTrain });
-  const testSet = await loadDataset(dataset, { ...options, split: 'test', limit: limitTest });
+async function loadSets({ dataset, dataDir, download, verify }, signal) {
+  const options = { root: dataDir, download, verify, signal };
+  const trainSet = await loadDataset(dataset, { ...options, split: 'train' });
+  const testSet = await loadDataset(dataset, { ...options, split: 'test' });
   return { trainSet, testSet };
 }
 
@@ -49,6 +50,7 @@ export function assemble(config, { trainSet, testSet }, signal) {
     transform: data.transforms.train({ size: config.imageSize }),
     seed,
     device,
+    limit: config.limitTrain ?? undefined,
   });
   const valLoader = testLoader(config, testSet);
   const trainer = new train.Trainer({
@@ -63,17 +65,18 @@ export function assemble(config, { trainSet, testSet }, signal) {
     device,
     signal,
   });
-  return { model, trainer, parameters: train.countParameters(model) };
+  return { model, trainer };
 }
 
 /**
  * The test images of a run, in order, nothing dropped.
- * @param {Pick<RunConfig, 'batchSize' | 'imageSize' | 'device'>} config
+ * @param {Pick<RunConfig, 'batchSize' | 'imageSize' | 'device' | 'limitTest'>} config
  * @param {Sets['testSet']} testSet
  */
-export function testLoader({ batchSize, imageSize, device }, testSet) {
+export function testLoader({ batchSize, imageSize, device, limitTest }, testSet) {
   return data.loader(testSet, {
-    batchSize: Math.min(batchSize, testSet.length),
+    batchSize,
+    limit: limitTest ?? undefined,
     shuffle: false,
     dropLast: false,
     transform: data.transforms.test({ size: imageSize }),
@@ -100,10 +103,10 @@ export function lossOf({ labelSmoothing }) {
  * @returns {Promise<Training>}
  */
 export async function startRun(out, options, signal) {
-  const sets = await loadSets({ ...optionsForSets(options), signal });
+  const sets = await loadSets(/** @type {any} */ (options), signal);
   const draft = configOf(options, sets);
   const parts = assemble(draft, sets, signal);
-  const config = { ...draft, parameters: parts.parameters };
+  const config = completeConfig(draft, parts.model);
   const environment = train.describeEnvironment({ device: config.device, command: process.argv.slice(2) });
   const run = await train.RunDirectory.create(out, { config, environment });
   return { run, config, parts, testSet: sets.testSet };
@@ -119,16 +122,12 @@ export async function startRun(out, options, signal) {
  */
 export async function continueRun(run, options, command, signal) {
   const config = resumedConfig(await run.readConfig(), command);
-  const { dataset, limitTrain, limitTest, dataDir } = config;
-  const sets = await loadSets({
-    ...optionsForSets(options),
-    dataset,
-    limitTrain,
-    limitTest,
-    dataDir: dataDir ?? options.dataDir,
+  const { dataset, dataDir } = config;
+  const sets = await loadSets(
+    /** @type {any} */ ({ ...options, dataset, dataDir: dataDir ?? options.dataDir }),
     signal,
-  });
-  if (sets.trainSet.length !== config.trainImages) {
+  );
+  if (Math.min(sets.trainSet.length, config.limitTrain ?? Number.POSITIVE_INFINITY) !== config.trainImages) {
     throw new TrainingError(
       `Expected ${config.trainImages} training images, as when the run was started, but found ${sets.trainSet.length}`,
     );
@@ -137,11 +136,6 @@ export async function continueRun(run, options, command, signal) {
   await resume(run, parts);
   await run.writeConfig(config);
   return { run, config, parts, testSet: sets.testSet };
-}
-
-/** @param {Record<string, any>} options */
-function optionsForSets({ dataset, dataDir, limitTrain = null, limitTest = null, download, verify }) {
-  return { dataset, dataDir, limitTrain, limitTest, download, verify };
 }
 
 /**
@@ -166,31 +160,17 @@ export async function runTraining({ run, config, parts: { model, trainer } }) {
     progress.epoch(record);
     log(record);
     await written;
-    await saveCheckpoint(run, model, trainer, improved);
+    await run.saveCheckpoint(model, trainer, { improved });
   });
   try {
     const result = await trainer.fit();
     await written;
-    if (result.stopped) await saveCheckpoint(run, model, trainer, false);
+    if (result.stopped) await run.saveCheckpoint(model, trainer, { improved: false });
     return result;
   } finally {
     progress.stop();
+    await written.catch(() => {});
     await run.close();
-  }
-}
-
-/**
- * @param {RunDirectory} run
- * @param {Parts['model']} model
- * @param {Parts['trainer']} trainer
- * @param {boolean} improved
- */
-async function saveCheckpoint(run, model, trainer, improved) {
-  const state = trainer.stateDict();
-  try {
-    await run.saveCheckpoint(model, state, { improved });
-  } finally {
-    state.generator.dispose();
   }
 }
 

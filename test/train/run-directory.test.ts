@@ -156,7 +156,7 @@ describe('RunDirectory', () => {
     });
     expect(await run.hasCheckpoint()).toBe(false);
     await trainer.fit();
-    await run.saveCheckpoint(model, trainer.stateDict(), { improved: true });
+    await run.saveCheckpoint(model, trainer, { improved: true });
     expect(await run.hasCheckpoint()).toBe(true);
     expect(readdirSync(path).sort()).toEqual([
       'best.safetensors',
@@ -183,7 +183,7 @@ describe('RunDirectory', () => {
       epochs: 1,
     });
     await trainer.fit();
-    await run.saveCheckpoint(model, trainer.stateDict(), { improved: false });
+    await run.saveCheckpoint(model, trainer, { improved: false });
     expect(existsSync(run.file('best.safetensors'))).toBe(false);
   });
 });
