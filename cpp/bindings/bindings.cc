@@ -3,7 +3,7 @@
 namespace dyconv {
 
 std::vector<const OpTable*> AllTables() {
-  return {&TensorOps(), &ShapeOps(), &MathOps(), &NnOps(), &OptimOps(), &RuntimeOps()};
+  return {&TensorOps(), &ShapeOps(), &MathOps(), &NnOps(), &OptimOps(), &DataOps(), &RuntimeOps()};
 }
 
 }  // namespace dyconv
