@@ -267,13 +267,23 @@ export interface Native {
     groups: number,
     algorithm: string,
   ): Tensor;
+  dynamicConv2dChoice(
+    input: Tensor,
+    weight: Tensor,
+    attention: Tensor,
+    bias: Tensor | null,
+    stride: Pair,
+    padding: Pair,
+    dilation: Pair,
+    groups: number,
+  ): string;
   dynamicConv2dAlgorithms(): string[];
   routing(
     input: Tensor,
     weight1: Tensor,
-    bias1: Tensor,
+    bias1: Tensor | null,
     weight2: Tensor,
-    bias2: Tensor,
+    bias2: Tensor | null,
     temperature: number,
     kind: string,
   ): Tensor;
