@@ -7,6 +7,7 @@ import { availableParallelism } from 'node:os';
 import { invalidArgument } from '../errors.js';
 import { native } from '../native.js';
 import { keep } from '../tensor/context.js';
+import { tensor } from '../tensor/create.js';
 import type { Device } from '../tensor/dtype.js';
 import type { Tensor } from '../tensor/tensor.js';
 import type { Dataset } from './dataset.js';
@@ -201,8 +202,8 @@ export class Loader implements AsyncIterable<Batch> {
     try {
       const picked = BigInt64Array.from(indices, (index) => BigInt(labels[index]!));
       const batch = {
-        images: device === 'cpu' ? host : keep(native.to(host, device, undefined)),
-        labels: keep(native.fromData(picked, [picked.length], 'int64', device)),
+        images: device === 'cpu' ? host : keep(host.to({ device })),
+        labels: keep(tensor(picked, { device })),
       };
       if (batch.images !== host) host.dispose();
       return batch;

@@ -5,6 +5,7 @@ import type { Transform } from '../../lib/data/transforms.js';
 import * as transforms from '../../lib/data/transforms.js';
 import { ArgumentError, DyconvError } from '../../lib/errors.js';
 import { native } from '../../lib/native.js';
+import '../../lib/tensor/tensor.js';
 import { augmentReference } from './augment-reference.js';
 
 type Shape = readonly [number, number, number];
