@@ -338,6 +338,7 @@ export interface Native {
     epoch: number,
     threads: number,
   ): Promise<Tensor>;
+  releaseBatchMemory(): void;
 
   // runtime.cc
   setErrorClasses(classes: readonly ErrorClass[]): void;
