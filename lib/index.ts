@@ -2,6 +2,7 @@
  * dyconv: PyTorch's libtorch for Node.js, with dynamic convolution at the price of a static one.
  * @module
  */
+export * as data from './data/index.js';
 export * from './errors.js';
 export * as models from './models/index.js';
 export { DynamicConv2d, DynamicConv2d as DynamicConv } from './nn/dynamic-conv.js';
