@@ -7,7 +7,7 @@ import { availableParallelism } from 'node:os';
 import { invalidArgument } from '../errors.js';
 import { native } from '../native.js';
 import { keep } from '../tensor/context.js';
-import { tensor } from '../tensor/create.js';
+import { empty, tensor } from '../tensor/create.js';
 import type { Device } from '../tensor/dtype.js';
 import type { Tensor } from '../tensor/tensor.js';
 import type { Dataset } from './dataset.js';
@@ -100,6 +100,8 @@ export class Loader implements AsyncIterable<Batch> {
     };
     checkOptions(this.#options, limit);
     checkChannels(this.transform, dataset.shape[0]);
+    // An absent device is told here, not when the first batch has been made.
+    empty([0], { device: this.#options.device }).dispose();
     const used = Math.min(limit, dataset.length);
     this.#indices = Array.from({ length: used }, (_, i) => Math.floor((i * dataset.length) / used));
     const { batchSize, dropLast, worldSize } = this.#options;
@@ -224,7 +226,7 @@ export class Loader implements AsyncIterable<Batch> {
  *   images.dispose()
  *   labels.dispose()
  * }
- * @throws ArgumentError naming the option, also when dropLast leaves no batch at all.
+ * @throws ArgumentError naming the option, also when dropLast leaves no batch at all; DeviceError.
  */
 export function loader(dataset: Dataset, options: LoaderOptions): Loader {
   return new Loader(dataset, options);
