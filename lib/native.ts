@@ -331,6 +331,7 @@ export interface Native {
     indices: readonly number[],
     sizes: readonly number[],
     crop: readonly number[] | null,
+    padding: number,
     flip: number,
     mean: readonly number[],
     std: readonly number[],

@@ -51,12 +51,16 @@ ImageSet ImagesIn(const Call& call, const TypedArray& bytes, const std::array<in
 // crop: smallest and largest area, smallest and largest aspect ratio; null for none.
 napi_value AugmentBatchAsync(Call& call, const TypedArray& bytes, const std::array<int64_t, 3>& shape,
                              const std::vector<int64_t>& indices, const std::array<int64_t, 4>& sizes,
-                             const std::optional<std::array<double, 4>>& crop, double flip,
+                             const std::optional<std::array<double, 4>>& crop, int64_t padding, double flip,
                              const std::vector<double>& mean, const std::vector<double>& std, int64_t seed,
                              int64_t epoch, int64_t threads) {
   const ImageSet images = ImagesIn(call, bytes, shape);
-  AugmentConfig config{
-      .resize_h = sizes[0], .resize_w = sizes[1], .out_h = sizes[2], .out_w = sizes[3], .flip = flip};
+  AugmentConfig config{.resize_h = sizes[0],
+                       .resize_w = sizes[1],
+                       .out_h = sizes[2],
+                       .out_w = sizes[3],
+                       .padding = padding,
+                       .flip = flip};
   config.mean.assign(mean.begin(), mean.end());
   config.std.assign(std.begin(), std.end());
   if (crop.has_value()) {
@@ -81,8 +85,9 @@ napi_value AugmentBatchAsync(Call& call, const TypedArray& bytes, const std::arr
 
 const OpTable& DataOps() {
   static const OpTable table = {
-      Bind("augmentBatch(images, shape, indices, sizes, crop, flip, mean, std, seed, epoch, threads)",
-           AugmentBatchAsync),
+      Bind(
+          "augmentBatch(images, shape, indices, sizes, crop, padding, flip, mean, std, seed, epoch, threads)",
+          AugmentBatchAsync),
       Bind("releaseBatchMemory()", ReleaseBatchMemory),
   };
   return table;
