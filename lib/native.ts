@@ -331,6 +331,7 @@ export interface Native {
     indices: readonly number[],
     sizes: readonly number[],
     crop: readonly number[] | null,
+    padding: number,
     flip: number,
     mean: readonly number[],
     std: readonly number[],
@@ -338,6 +339,7 @@ export interface Native {
     epoch: number,
     threads: number,
   ): Promise<Tensor>;
+  releaseBatchMemory(): void;
 
   // runtime.cc
   setErrorClasses(classes: readonly ErrorClass[]): void;

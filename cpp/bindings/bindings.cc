@@ -3,7 +3,8 @@
 namespace dyconv {
 
 std::vector<const OpTable*> AllTables() {
-  return {&TensorOps(), &ShapeOps(), &MathOps(), &NnOps(), &DynamicConvOps(), &OptimOps(), &RuntimeOps()};
+  return {&TensorOps(),      &ShapeOps(), &MathOps(), &NnOps(),
+          &DynamicConvOps(), &OptimOps(), &DataOps(), &RuntimeOps()};
 }
 
 }  // namespace dyconv

@@ -11,6 +11,7 @@ const OpTable& MathOps();         // math.cc: element-wise, comparisons, reducti
 const OpTable& NnOps();           // nn.cc: convolution, pooling, normalisation, activations, losses
 const OpTable& DynamicConvOps();  // dynamic_conv.cc: dynamic convolution and its routing
 const OpTable& OptimOps();        // optim.cc: whole optimizer steps over lists of parameters
+const OpTable& DataOps();         // data.cc: augmented batches, made in the background
 const OpTable& RuntimeOps();      // runtime.cc: modes, scopes, threads, generators, versions
 
 std::vector<const OpTable*> AllTables();

@@ -66,7 +66,8 @@ Linear Sample(int64_t x, int64_t in, int64_t out) {
   return {low, std::min(low + 1, in - 1), clamped - static_cast<double>(low)};
 }
 
-// Composes "resize source -> resized" and "crop [offset, offset + crop) -> out" along one axis.
+// Composes "resize source -> resized" and "crop [offset, offset + crop) -> out" along one axis. What lies
+// outside the image is black: the source has a black line after its last one.
 void ComposeAxis(int64_t source, int64_t resized, int64_t offset, int64_t crop, bool flip,
                  std::vector<Taps>& taps) {
   const auto out = static_cast<int64_t>(taps.size());
@@ -76,7 +77,12 @@ void ComposeAxis(int64_t source, int64_t resized, int64_t offset, int64_t crop, 
     const Linear outer = Sample(x, crop, out);
     for (const auto& [position, share] :
          {std::pair{outer.low, 1.0 - outer.fraction}, {outer.high, outer.fraction}}) {
-      const Linear inner = Sample(offset + position, source, resized);
+      const int64_t at = offset + position;
+      if (at < 0 || at >= resized) {
+        tap.Add(source, share);
+        continue;
+      }
+      const Linear inner = Sample(at, source, resized);
       tap.Add(inner.low, share * (1.0 - inner.fraction));
       tap.Add(inner.high, share * inner.fraction);
     }
@@ -88,18 +94,18 @@ struct Scratch {
   std::vector<Taps> rows, columns;
   std::vector<int32_t> column_index;  // [kMaxTaps, out_w]: the columns' taps, transposed for the vector units
   std::vector<float> column_weight;   // [kMaxTaps, out_w]
-  std::vector<float> source_row;      // [width]
-  std::vector<float> resampled;       // [height, out_w]: source rows, already resampled along x
-  std::vector<uint8_t> needed;        // [height]: whether any output row reads this source row
+  std::vector<float> source_row;      // [width + 1], the last one black
+  std::vector<float> resampled;  // [height + 1, out_w]: source rows resampled along x, the last one black
+  std::vector<uint8_t> needed;   // [height + 1]: whether any output row reads this source row
 
   Scratch(const AugmentConfig& config, const ImageSet& images)
       : rows(config.out_h),
         columns(config.out_w),
         column_index(kMaxTaps * config.out_w),
         column_weight(kMaxTaps * config.out_w),
-        source_row(images.width),
-        resampled(images.height * config.out_w),
-        needed(images.height) {}
+        source_row(images.width + 1),
+        resampled((images.height + 1) * config.out_w),
+        needed(images.height + 1) {}
 };
 
 template <int kTaps>
@@ -137,6 +143,8 @@ void ResamplePlane(const uint8_t* plane, int64_t height, int64_t width, int colu
   const float* weight = scratch.column_weight.data();
   float* __restrict source = scratch.source_row.data();
   float* resampled = scratch.resampled.data();
+  source[width] = bias;
+  if (scratch.needed[height]) std::fill_n(resampled + height * out_w, out_w, bias);
   for (int64_t y = 0; y < height; ++y) {
     if (!scratch.needed[y]) continue;
     const uint8_t* __restrict bytes = plane + y * width;
@@ -210,6 +218,10 @@ void AugmentImage(const AugmentConfig& config, const ImageSet& images, int64_t i
   const int64_t resized_w = config.resize_w > 0 ? config.resize_w : images.width;
   CropBox box{0, 0, resized_h, resized_w};
   if (config.crop) box = RandomCropBox(config, resized_h, resized_w, random);
+  if (config.padding > 0) {
+    box.top = random.Below(2 * config.padding + 1) - config.padding;
+    box.left = random.Below(2 * config.padding + 1) - config.padding;
+  }
   const bool flip = config.flip > 0 && random.Uniform() < config.flip;
   const int column_taps = PlanTaps(images, resized_h, resized_w, box, flip, scratch);
 
@@ -241,6 +253,10 @@ void CheckContract(const AugmentConfig& config, const ImageSet& images, const in
   positive("width", images.width);
   positive("out_h", config.out_h);
   positive("out_w", config.out_w);
+  if (config.padding < 0 || (config.padding > 0 && config.crop)) {
+    throw std::invalid_argument("augment: padding: got: " + std::to_string(config.padding) +
+                                " expected: at least 0, and 0 beside a random resized crop");
+  }
   for (const auto* values : {&config.mean, &config.std}) {
     if (values->size() != 1 && static_cast<int64_t>(values->size()) != images.channels) {
       throw std::invalid_argument("augment: mean and std: got: " + std::to_string(values->size()) +

@@ -1,7 +1,8 @@
 // Image augmentation: uint8 images in, a normalised float32 batch out, one pass per image.
 //
 // What one sample goes through, as the article's cv2 pipeline has it:
-//   resize to resize_h x resize_w -> random resized crop -> flip -> / 255 -> (x - mean) / std
+//   resize to resize_h x resize_w -> random resized crop, or pad and random crop -> flip -> / 255 -> (x -
+//   mean) / std
 // Both resizings are bilinear with half-pixel centres and without antialiasing. They are composed into one
 // set of at most four taps per output row and column, so neither the resized image nor the crop is ever
 // stored, and nothing is rounded between the steps.
@@ -33,7 +34,9 @@ struct AugmentConfig {
   bool crop = false;  // random resized crop; otherwise the whole image is resized to out_h x out_w
   double scale_min = 0.08, scale_max = 1.0;             // share of the area
   double ratio_min = 3.0 / 4.0, ratio_max = 4.0 / 3.0;  // width / height
-  double flip = 0.0;                                    // probability
+  int64_t padding =
+      0;  // black pixels around the resized image, of which a random part of its own size is taken
+  double flip = 0.0;              // probability
   std::vector<float> mean{0.5f};  // in [0, 1] units; one for all channels or one per channel
   std::vector<float> std{0.5f};
 };

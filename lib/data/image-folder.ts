@@ -5,7 +5,7 @@
 import { readdir } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { invalidArgument } from '../errors.js';
+import { DatasetError, invalidArgument } from '../errors.js';
 import { checkSplit, createDataset, type Dataset, datasetError, type Split } from './dataset.js';
 
 /** Options of {@link imageFolder}. */
@@ -91,7 +91,7 @@ async function decodeAll(
   { unreadable, onSkip, onProgress }: ImageFolderOptions,
 ): Promise<{ images: Uint8Array; labels: Uint16Array }> {
   const plane = size * size;
-  const images = new Uint8Array(files.length * 3 * plane);
+  const images = allocate(files.length * 3 * plane);
   const good = new Array<boolean>(files.length).fill(true);
   let next = 0;
   let done = 0;
@@ -113,6 +113,20 @@ async function decodeAll(
   };
   await Promise.all(Array.from({ length: availableParallelism() }, work));
   return compact(files, images, good, 3 * plane);
+}
+
+function allocate(bytes: number): Uint8Array {
+  try {
+    return new Uint8Array(bytes);
+  } catch (error) {
+    const needed = (bytes / 2 ** 30).toFixed(1);
+    throw new DatasetError(
+      `The pictures take ${needed} GiB of memory, which is not there: choose a smaller size`,
+      {
+        cause: error,
+      },
+    );
+  }
 }
 
 /** Closes the gaps that skipped pictures left. */

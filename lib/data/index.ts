@@ -18,5 +18,5 @@ export {
 } from './loader.js';
 export { bundled, fashionMnist, type GreyOptions, type MnistOptions, mnist } from './mnist.js';
 export type { SourceOptions } from './sources.js';
-export type { TestTransform, TrainTransform, Transform } from './transforms.js';
+export type { PadCropTransform, TestTransform, TrainTransform, Transform } from './transforms.js';
 export * as transforms from './transforms.js';

@@ -7,6 +7,7 @@ import { availableParallelism } from 'node:os';
 import { invalidArgument } from '../errors.js';
 import { native } from '../native.js';
 import { keep } from '../tensor/context.js';
+import { empty, tensor } from '../tensor/create.js';
 import type { Device } from '../tensor/dtype.js';
 import type { Tensor } from '../tensor/tensor.js';
 import type { Dataset } from './dataset.js';
@@ -99,6 +100,8 @@ export class Loader implements AsyncIterable<Batch> {
     };
     checkOptions(this.#options, limit);
     checkChannels(this.transform, dataset.shape[0]);
+    // An absent device is told here, not when the first batch has been made.
+    empty([0], { device: this.#options.device }).dispose();
     const used = Math.min(limit, dataset.length);
     this.#indices = Array.from({ length: used }, (_, i) => Math.floor((i * dataset.length) / used));
     const { batchSize, dropLast, worldSize } = this.#options;
@@ -193,16 +196,13 @@ export class Loader implements AsyncIterable<Batch> {
 
   async #prepare(indices: readonly number[], epoch: number): Promise<Batch> {
     const { seed, threads, device } = this.#options;
-    const { images, shape, labels } = this.dataset;
-    const { sizes, crop, flip, mean, std } = nativeTransform(this.transform, shape);
-    const host = keep(
-      await native.augmentBatch(images, shape, indices, sizes, crop, flip, mean, std, seed, epoch, threads),
-    );
+    const { labels } = this.dataset;
+    const host = keep(await augmentBatch(this.dataset, indices, this.transform, { seed, epoch, threads }));
     try {
       const picked = BigInt64Array.from(indices, (index) => BigInt(labels[index]!));
       const batch = {
-        images: device === 'cpu' ? host : keep(native.to(host, device, undefined)),
-        labels: keep(native.fromData(picked, [picked.length], 'int64', device)),
+        images: device === 'cpu' ? host : keep(host.to({ device })),
+        labels: keep(tensor(picked, { device })),
       };
       if (batch.images !== host) host.dispose();
       return batch;
@@ -223,22 +223,62 @@ export class Loader implements AsyncIterable<Batch> {
  *   images.dispose()
  *   labels.dispose()
  * }
- * @throws ArgumentError naming the option, also when dropLast leaves no batch at all.
+ * @throws ArgumentError naming the option, also when dropLast leaves no batch at all; DeviceError.
  */
 export function loader(dataset: Dataset, options: LoaderOptions): Loader {
   return new Loader(dataset, options);
 }
 
+/**
+ * Images of a set, transformed on the data thread.
+ * @internal
+ * @param transform - undefined: only scaled to [0, 1].
+ * @returns float32 [indices.length, C, H, W], the caller's.
+ */
+export function augmentBatch(
+  { images, shape }: Pick<Dataset, 'images' | 'shape'>,
+  indices: readonly number[],
+  transform: Transform | undefined,
+  { seed, epoch, threads }: { seed: number; epoch: number; threads: number },
+): Promise<Tensor> {
+  const { sizes, crop = null, padding = 0, flip = 0, mean, std } = nativeTransform(transform, shape);
+  return native.augmentBatch(
+    images,
+    shape,
+    indices,
+    sizes,
+    crop,
+    padding,
+    flip,
+    mean,
+    std,
+    seed,
+    epoch,
+    threads,
+  );
+}
+
+interface NativeTransform {
+  /** Height and width before the crop (0: the image's own), height and width of the batch. */
+  sizes: readonly number[];
+  crop?: readonly number[];
+  padding?: number;
+  flip?: number;
+  mean: readonly number[];
+  std: readonly number[];
+}
+
 function nativeTransform(
   transform: Transform | undefined,
-  [, height, width]: readonly [number, number, number],
-) {
-  if (transform === undefined) {
-    return { sizes: [0, 0, height, width], crop: null, flip: 0, mean: [0], std: [1] };
-  }
-  const { size, mean, std } = transform;
-  if (transform.kind === 'test') return { sizes: [0, 0, size, size], crop: null, flip: 0, mean, std };
-  const { resize, scale, ratio, flip } = transform;
+  [, height, width]: Dataset['shape'],
+): NativeTransform {
+  if (transform === undefined) return { sizes: [0, 0, height, width], mean: [0], std: [1] };
+  const { kind, size, mean, std } = transform;
+  if (kind === 'test') return { sizes: [0, 0, size, size], mean, std };
+  const { flip } = transform;
+  if (kind === 'pad-crop')
+    return { sizes: [size, size, size, size], padding: transform.padding, flip, mean, std };
+  const { resize, scale, ratio } = transform;
   return { sizes: [resize, resize, size, size], crop: [...scale, ...ratio], flip, mean, std };
 }
 

@@ -27,6 +27,16 @@ export interface TrainTransformOptions extends NormalizeOptions {
   flip?: number;
 }
 
+/** Options of {@link padCrop}. */
+export interface PadCropTransformOptions extends NormalizeOptions {
+  /** Height and width of the batch. Default: 32. */
+  size?: number;
+  /** Black pixels put on every side. Default: 4. */
+  padding?: number;
+  /** Probability of a horizontal flip. Default: 0.5. */
+  flip?: number;
+}
+
 /** Options of {@link test}. */
 export interface TestTransformOptions extends NormalizeOptions {
   /** Height and width of the batch. Default: 128. */
@@ -45,6 +55,16 @@ export interface TrainTransform {
   readonly std: readonly number[];
 }
 
+/** Resize, pad, random crop, flip, normalise. */
+export interface PadCropTransform {
+  readonly kind: 'pad-crop';
+  readonly size: number;
+  readonly padding: number;
+  readonly flip: number;
+  readonly mean: readonly number[];
+  readonly std: readonly number[];
+}
+
 /** Resize, normalise. */
 export interface TestTransform {
   readonly kind: 'test';
@@ -54,7 +74,7 @@ export interface TestTransform {
 }
 
 /** What a loader takes as `transform`. */
-export type Transform = TrainTransform | TestTransform;
+export type Transform = TrainTransform | PadCropTransform | TestTransform;
 
 const MAX_SIZE = 4096;
 
@@ -67,16 +87,31 @@ const MAX_SIZE = 4096;
 export function train(options: TrainTransformOptions = {}): TrainTransform {
   checkKeys(options, ['resize', 'size', 'scale', 'ratio', 'flip', 'mean', 'std']);
   const { resize = 130, size = 128, scale = [0.08, 1], ratio = [3 / 4, 4 / 3], flip = 0.5 } = options;
-  if (typeof flip !== 'number' || !(flip >= 0 && flip <= 1)) {
-    throw invalidArgument('flip', 'a probability from 0 to 1', flip);
-  }
   return Object.freeze({
     kind: 'train',
     resize: checkSize('resize', resize),
     size: checkSize('size', size),
     scale: checkRange('scale', scale, 1),
     ratio: checkRange('ratio', ratio, Number.POSITIVE_INFINITY),
-    flip,
+    flip: checkProbability('flip', flip),
+    ...normalization(options),
+  });
+}
+
+/**
+ * The usual pipeline for small images at their own size (He et al., CVPR 2016, section 4.2): resize to `size` x `size`
+ * where they are not of that size, `padding` black pixels on every side, a random `size` x `size` part of that, a random
+ * flip, to [0, 1], (x - mean) / std.
+ * @throws ArgumentError naming the option.
+ */
+export function padCrop(options: PadCropTransformOptions = {}): PadCropTransform {
+  checkKeys(options, ['size', 'padding', 'flip', 'mean', 'std']);
+  const { size = 32, padding = 4, flip = 0.5 } = options;
+  return Object.freeze({
+    kind: 'pad-crop',
+    size: checkSize('size', size),
+    padding: checkSize('padding', padding),
+    flip: checkProbability('flip', flip),
     ...normalization(options),
   });
 }
@@ -98,8 +133,9 @@ export function test(options: TestTransformOptions = {}): TestTransform {
 export function from(value: unknown): Transform {
   const { kind, ...options } = (value ?? {}) as { kind?: unknown };
   if (kind === 'train') return train(options);
+  if (kind === 'pad-crop') return padCrop(options);
   if (kind === 'test') return test(options);
-  throw invalidArgument('transform', 'a transform made by transforms.train or transforms.test', value);
+  throw invalidArgument('transform', 'a transform made by transforms.train, padCrop or test', value);
 }
 
 function normalization({ mean = 0.5, std = 0.5 }: NormalizeOptions): {
@@ -123,6 +159,13 @@ function checkChannels(name: string, value: number | readonly number[], above: n
     );
   }
   return Object.freeze([...values]);
+}
+
+function checkProbability(name: string, value: unknown): number {
+  if (typeof value !== 'number' || !(value >= 0 && value <= 1)) {
+    throw invalidArgument(name, 'a probability from 0 to 1', value);
+  }
+  return value;
 }
 
 function checkSize(name: string, value: unknown): number {

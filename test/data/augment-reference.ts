@@ -112,8 +112,13 @@ export function augmentReference(
   let flip = false;
   if (transform.kind === 'train') {
     box = cropBox(transform.resize, transform.resize, transform.scale, transform.ratio, random);
-    flip = transform.flip > 0 && random() < transform.flip;
   }
+  let [shiftY, shiftX] = [0, 0];
+  if (transform.kind === 'pad-crop') {
+    shiftY = Math.floor(random() * (2 * transform.padding + 1)) - transform.padding;
+    shiftX = Math.floor(random() * (2 * transform.padding + 1)) - transform.padding;
+  }
+  if (transform.kind !== 'test') flip = transform.flip > 0 && random() < transform.flip;
   const out = new Float64Array(channels * size * size);
   for (let c = 0; c < channels; c++) {
     let plane: Plane = { height, width, at: (y, x) => image[(c * height + y) * width + x]! };
@@ -125,7 +130,9 @@ export function augmentReference(
     plane = keep(resize(plane, size, size));
     for (let y = 0; y < size; y++) {
       for (let x = 0; x < size; x++) {
-        const level = plane.at(y, flip ? size - 1 - x : x);
+        const [fromY, fromX] = [y + shiftY, (flip ? size - 1 - x : x) + shiftX];
+        const inside = fromY >= 0 && fromY < size && fromX >= 0 && fromX < size;
+        const level = inside ? plane.at(fromY, fromX) : 0;
         out[(c * size + y) * size + x] = (level / 255 - (mean[c] ?? mean[0]!)) / (std[c] ?? std[0]!);
       }
     }

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
+import { augmentBatch } from '../../lib/data/loader.js';
 import { bundled } from '../../lib/data/mnist.js';
 import { Random } from '../../lib/data/random.js';
 import type { Transform } from '../../lib/data/transforms.js';
 import * as transforms from '../../lib/data/transforms.js';
 import { ArgumentError, DyconvError } from '../../lib/errors.js';
-import { native } from '../../lib/native.js';
 import { augmentReference } from './augment-reference.js';
 
 type Shape = readonly [number, number, number];
@@ -27,25 +27,8 @@ async function augment(
   indices: number[],
   { seed = 42, epoch = 3, threads = 1 } = {},
 ): Promise<Float32Array> {
-  const { size, mean, std } = transform;
-  const train = transform.kind === 'train' ? transform : undefined;
-  const resized = train?.resize ?? 0;
-  const crop = train ? [...train.scale, ...train.ratio] : null;
-  const sizes = [resized, resized, size, size];
-  const flip = train?.flip ?? 0;
-  const batch = await native.augmentBatch(
-    images,
-    shape,
-    indices,
-    sizes,
-    crop,
-    flip,
-    mean,
-    std,
-    seed,
-    epoch,
-    threads,
-  );
+  const { size } = transform;
+  const batch = await augmentBatch({ images, shape }, indices, transform, { seed, epoch, threads });
   expect(batch.shape).toEqual([indices.length, shape[0], size, size]);
   expect(batch.dtype).toBe('float32');
   const values = batch.dataSync() as Float32Array;
@@ -77,6 +60,8 @@ const cases: [string, Shape, Transform][] = [
     [3, 9, 9],
     transforms.train({ size: 13, resize: 12, scale: [0.3, 0.9] }),
   ],
+  ['padded and cropped, at the size of the images', [3, 32, 32], transforms.padCrop({ mean: 0.4 })],
+  ['padded more than the image is wide', [3, 8, 10], transforms.padCrop({ size: 9, padding: 12 })],
   ['always flipped', [3, 8, 8], transforms.train({ size: 16, resize: 16, flip: 1 })],
 ];
 
@@ -152,43 +137,24 @@ test('a grey image in three channels is the same in each', async () => {
 });
 
 test('an empty batch is empty', async () => {
-  const batch = await native.augmentBatch(
-    new Uint8Array(3),
-    [3, 1, 1],
-    [],
-    [0, 0, 4, 4],
-    null,
-    0,
-    [0],
-    [1],
-    0,
-    0,
-    2,
-  );
+  const one = { images: new Uint8Array(3), shape: [3, 1, 1] as const };
+  const batch = await augmentBatch(one, [], transforms.test({ size: 4 }), { seed: 0, epoch: 0, threads: 2 });
   expect(batch.shape).toEqual([0, 3, 4, 4]);
 });
 
 test('a broken contract is an error, in time or as a rejection', async () => {
-  const images = new Uint8Array(2 * 12);
-  const call = (changes: { images?: Uint8Array; indices?: number[]; sizes?: number[]; mean?: number[] }) =>
-    native.augmentBatch(
-      changes.images ?? images,
-      [3, 2, 2],
-      changes.indices ?? [0],
-      changes.sizes ?? [0, 0, 4, 4],
-      null,
-      0,
-      changes.mean ?? [0],
-      [1],
-      0,
-      0,
-      1,
-    );
+  const call = (changes: { images?: Uint8Array; indices?: number[]; transform?: object }) => {
+    const images = changes.images ?? new Uint8Array(2 * 12);
+    const transform = { ...transforms.test({ size: 4 }), ...changes.transform };
+    const where = { seed: 0, epoch: 0, threads: 1 };
+    return augmentBatch({ images, shape: [3, 2, 2] }, changes.indices ?? [0], transform as Transform, where);
+  };
   await expect(call({ indices: [2] })).rejects.toThrow(DyconvError);
   await expect(call({ indices: [2] })).rejects.toThrow(/index.*got: 2/);
   await expect(call({ indices: [-1] })).rejects.toThrow(/index/);
-  await expect(call({ sizes: [0, 0, 0, 4] })).rejects.toThrow(/out_h/);
-  await expect(call({ mean: [0, 0] })).rejects.toThrow(/one per channel/);
+  await expect(call({ transform: { size: 0 } })).rejects.toThrow(/out_h/);
+  await expect(call({ transform: { mean: [0, 0] } })).rejects.toThrow(/one per channel/);
+  await expect(call({ transform: { kind: 'pad-crop', padding: -1 } })).rejects.toThrow(/padding/);
   expect(() => call({ images: new Uint8Array(13) })).toThrow(DyconvError);
   expect(() => call({ images: new Uint16Array(24) as unknown as Uint8Array })).toThrow(ArgumentError);
 });

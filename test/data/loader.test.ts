@@ -3,7 +3,8 @@ import { beforeAll, expect, test } from 'vitest';
 import { createDataset, type Dataset } from '../../lib/data/dataset.js';
 import { type LoaderOptions, loader } from '../../lib/data/loader.js';
 import * as transforms from '../../lib/data/transforms.js';
-import { ArgumentError, DyconvError } from '../../lib/errors.js';
+import { ArgumentError, DeviceError, DyconvError } from '../../lib/errors.js';
+import { native } from '../../lib/native.js';
 import { memory, tidy } from '../../lib/tensor/context.js';
 
 /** 23 images of 2 x 4 x 4; the bytes of image i are all i, its label is i. */
@@ -231,6 +232,10 @@ test('every bad option is named', () => {
   }
   expect(() => loader(set, { batchSize: 24, dropLast: true })).toThrow('at most 23, the number of images');
   expect(loader(set, { batchSize: 24 }).length).toBe(1);
+});
+
+test.skipIf(native.cudaDeviceCount() > 0)('an absent device is told at once', () => {
+  expect(() => loader(set, { batchSize: 4, device: 'cuda' })).toThrow(DeviceError);
 });
 
 test('200 epochs leave the number of tensors and the memory flat', async () => {

@@ -21,6 +21,7 @@ test('transforms are frozen, and survive JSON', () => {
   expect(Object.isFrozen(transform)).toBe(true);
   expect(() => (transform.mean as number[]).push(1)).toThrow(TypeError);
   expect(transforms.from(JSON.parse(JSON.stringify(transform)))).toEqual(transform);
+  expect(transforms.from(transforms.padCrop({ padding: 2 }))).toEqual(transforms.padCrop({ padding: 2 }));
   expect(transforms.from(transforms.test({ size: 8 }))).toEqual(transforms.test({ size: 8 }));
 });
 
@@ -33,6 +34,9 @@ test('every bad option is named', () => {
     [() => transforms.train({ scale: [0.1, 1.5] }), 'scale'],
     [() => transforms.train({ ratio: [Number.NaN, 1] }), 'ratio'],
     [() => transforms.train({ flip: 2 }), 'flip'],
+    [() => transforms.padCrop({ flip: Number.NaN }), 'flip'],
+    [() => transforms.padCrop({ padding: 0 }), 'padding'],
+    [() => transforms.padCrop({ resize: 8 } as object), "'resize'"],
     [() => transforms.train({ mean: [] }), 'mean'],
     [() => transforms.test({ std: 0 }), 'std'],
     [() => transforms.test({ std: [0.5, -1, 0.5] }), 'std'],

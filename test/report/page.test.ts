@@ -79,7 +79,7 @@ describe('the page', () => {
   it('escapes every text', async () => {
     const run = madeUpRun({ model: HOSTILE, name: HOSTILE });
     run.config.classes = [HOSTILE];
-    run.config.dataset = HOSTILE;
+    run.config.dataset = HOSTILE as typeof run.config.dataset;
     run.environment!.cpu = HOSTILE;
     run.evaluation = {
       ...run.evaluation!,
