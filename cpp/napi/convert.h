@@ -98,7 +98,7 @@ struct FromJs<std::array<T, N>> {
   static std::array<T, N> Get(const Value& value) {
     const std::vector<T> elements = FromJs<std::vector<T>>::Get(value);
     if (elements.size() != N) value.Reject("an array of length " + std::to_string(N));
-    std::array<T, N> result;
+    std::array<T, N> result{};
     std::copy(elements.begin(), elements.end(), result.begin());
     return result;
   }

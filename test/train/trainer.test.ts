@@ -185,7 +185,8 @@ describe('Trainer', () => {
     const live: number[] = [];
     trainer.on('epoch', () => void live.push(memory().numTensors));
     await trainer.fit();
-    expect(live.slice(2)).toEqual(live.slice(2).map(() => live[1]));
+    // Fewer is fine: what the collector takes earlier than the trainer disposes it.
+    expect(Math.max(...live.slice(2))).toBeLessThanOrEqual(live[1]!);
   });
 
   it('names the reason when there is nothing to train on', async () => {
