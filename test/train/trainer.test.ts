@@ -185,7 +185,9 @@ describe('Trainer', () => {
     const live: number[] = [];
     trainer.on('epoch', () => void live.push(memory().numTensors));
     await trainer.fit();
-    expect(live.slice(2)).toEqual(live.slice(2).map(() => live[1]));
+    // Less is possible: garbage of earlier tests may be collected meanwhile. More is a leak.
+    for (let epoch = 2; epoch < live.length; epoch++)
+      expect(live[epoch]).toBeLessThanOrEqual(live[epoch - 1]!);
   });
 
   it('names the reason when there is nothing to train on', async () => {
