@@ -1,6 +1,8 @@
 // The module's entry: one AddonData per environment, then the tables.
 #include <node_api.h>
 
+#include <ATen/Context.h>
+
 #include "bindings/bindings.h"
 #include "napi/addon_data.h"
 #include "napi/bind.h"
@@ -26,6 +28,7 @@ void ReleaseData(node_api_basic_env, void* pointer, void*) {
 
 NAPI_MODULE_INIT() {
   using namespace dyconv;
+  at::globalContext().setUserEnabledNNPACK(false);  // it prints a warning for every process it does not suit
   auto* data = new AddonData(env);
   napi_set_instance_data(env, data, ReleaseData, nullptr);
   napi_add_env_cleanup_hook(env, CloseEnvironment, data);

@@ -3,6 +3,8 @@
  * @module
  */
 import { createRequire } from 'node:module';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import {
   ArgumentError,
   DeviceError,
@@ -343,6 +345,7 @@ export interface Native {
 
   // runtime.cc
   setErrorClasses(classes: readonly ErrorClass[]): void;
+  setCollector(collector: (young: boolean) => void): void;
   setMode(grad: boolean, inference: boolean): void;
   isGradEnabled(): boolean;
   isInferenceMode(): boolean;
@@ -383,3 +386,13 @@ export const native: Native = load();
 
 // In the order of ErrorKind in cpp/napi/errors.h.
 native.setErrorClasses([ArgumentError, ShapeError, DTypeError, DeviceError, DisposedError, NativeError]);
+
+/** V8's own collector, reached without a command-line flag and without showing `gc` to anyone else. */
+function collector(): (young: boolean) => void {
+  setFlagsFromString('--expose-gc');
+  const gc = runInNewContext('gc') as (options: { type: 'minor' | 'major' }) => void;
+  if (globalThis.gc === undefined) setFlagsFromString('--no-expose-gc');
+  return (young) => gc({ type: young ? 'minor' : 'major' });
+}
+
+native.setCollector(collector());

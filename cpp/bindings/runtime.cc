@@ -19,6 +19,11 @@ void SetErrorClasses(Call& call, const std::vector<napi_value>& classes) {
   }
 }
 
+// The function that collects garbage, called with whether young objects are enough.
+void SetCollector(Call& call, napi_value collector) {
+  Check(call.env, napi_create_reference(call.env, collector, 1, &call.data.collector), "napi_create_reference");
+}
+
 // Inference mode is left before the grad mode is set and entered after it: its guard restores what it found.
 void SetMode(Call& call, bool grad, bool inference) {
   call.data.inference_mode.reset();
@@ -41,6 +46,7 @@ void SetNumThreads(int64_t threads) {
 const OpTable& RuntimeOps() {
   static const OpTable table = {
       Bind("setErrorClasses(classes)", SetErrorClasses),
+      Bind("setCollector(collector)", SetCollector),
       Bind("setMode(grad, inference)", SetMode),
       Bind("isGradEnabled()", [] { return at::GradMode::is_enabled(); }),
       Bind("isInferenceMode()", [] { return c10::InferenceMode::is_enabled(); }),
@@ -49,7 +55,7 @@ const OpTable& RuntimeOps() {
       Bind("enterScope(id)", [](Call& call, int64_t id) { call.data.tensors.EnterScope(id); }),
       Bind("closeScope(id, parent, keep)",
            [](Call& call, int64_t id, int64_t parent, const std::vector<TensorHandle*>& keep) {
-             call.data.tensors.CloseScope(call.env, id, parent, keep);
+             call.data.tensors.CloseScope(id, parent, keep);
            }),
       Bind("releaseFromScope(input)",
            [](Call& call, TensorHandle* x) { call.data.tensors.ReleaseFromScope(x); }),

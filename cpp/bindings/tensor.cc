@@ -100,7 +100,7 @@ Tensor To(const Tensor& tensor, const std::optional<at::Device>& device, const s
 void SetData(Call& call, TensorHandle* parameter, const Tensor& data) {
   if (!parameter->tensor.defined()) throw TypedError(ErrorKind::kDisposed, "Expected a live Tensor for setData");
   parameter->tensor.set_data(data);
-  call.data.tensors.Recount(call.env, parameter);
+  call.data.tensors.Recount(parameter);
 }
 
 void SetRequiresGrad(const Tensor& tensor, bool value) {
@@ -164,7 +164,7 @@ const OpTable& TensorOps() {
       Bind("isContiguous(input)", [](const Tensor& x) { return x.is_contiguous(); }),
       Bind("isLeaf(input)", [](const Tensor& x) { return x.is_leaf(); }),
       Bind("isDisposed(input)", [](TensorHandle* x) { return !x->tensor.defined(); }),
-      Bind("dispose(input)", [](Call& call, TensorHandle* x) { call.data.tensors.Dispose(call.env, x); }),
+      Bind("dispose(input)", [](Call& call, TensorHandle* x) { call.data.tensors.Dispose(x); }),
 
       Bind("toTypedArray(input)", ToTypedArray),
       Bind("toTypedArrayAsync(input)", ToTypedArrayAsync),

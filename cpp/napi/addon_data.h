@@ -23,6 +23,7 @@ struct AddonData {
   // Classes of lib/errors.ts by ErrorKind, handed over by lib/native.ts; null until then.
   std::array<napi_ref, kErrorKinds> error_classes{};
   napi_ref tensor_constructor = nullptr;
+  napi_ref collector = nullptr;  // collector(young) collects garbage; from lib/native.ts
   // The tensor on its way into the JavaScript object that the constructor is making (see WrapTensor).
   const at::Tensor* pending_tensor = nullptr;
   TensorRegistry tensors;

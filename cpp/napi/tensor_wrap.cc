@@ -1,23 +1,21 @@
 #include "napi/tensor_wrap.h"
 
+#include <algorithm>
+
 #include "napi/addon_data.h"
 
 namespace dyconv {
 namespace {
 
-// V8 is told of external bytes in steps: small tensors are made by the million, and each report costs a call.
-constexpr int64_t kReportStep = 256 * 1024;
-
 int64_t StorageBytes(const at::Tensor& tensor) {
   return tensor.has_storage() ? static_cast<int64_t>(tensor.storage().nbytes()) : 0;
 }
 
-void FinalizeHandle(node_api_basic_env basic_env, void* data, void*) {
-  // Only basic calls happen below (no JavaScript), which is what makes this run inside the collection.
-  auto env = const_cast<napi_env>(basic_env);
+// Runs inside the collection: it must not touch JavaScript, and does not.
+void FinalizeHandle(node_api_basic_env, void* data, void*) {
   auto* handle = static_cast<TensorHandle*>(data);
   AddonData* owner = handle->owner;
-  owner->tensors.Remove(env, handle);
+  owner->tensors.Remove(handle);
   delete handle;
   owner->DeleteIfUnused();
 }
@@ -38,7 +36,7 @@ napi_value ConstructTensor(napi_env env, napi_callback_info info) {
       delete handle;
       Check(env, status, "napi_wrap");
     }
-    data.tensors.Add(env, handle);
+    data.tensors.Add(handle);
   } catch (...) {
     ThrowToJs(env, data, "Tensor");
     return nullptr;
@@ -58,57 +56,50 @@ void AddonData::DeleteIfUnused() {
   if (environment_closed && tensors.empty()) delete this;
 }
 
-void TensorRegistry::Account(napi_env env, int64_t delta) {
-  live_bytes_ += delta;
-  unreported_bytes_ += delta;
-  if (unreported_bytes_ < kReportStep && unreported_bytes_ > -kReportStep) return;
-  int64_t total;
-  napi_adjust_external_memory(env, unreported_bytes_, &total);
-  unreported_bytes_ = 0;
-}
+void TensorRegistry::SetCollectionLimit() { collect_at_ = live_bytes_ + std::max(kCollectionStep, live_bytes_ / 2); }
 
-void TensorRegistry::Add(napi_env env, TensorHandle* handle) {
+void TensorRegistry::Add(TensorHandle* handle) {
   handles_.insert(handle);
   ++live_tensors_;
   AttachToScope(handle, current_scope_);
-  CountStorage(env, handle);
+  CountStorage(handle);
 }
 
-void TensorRegistry::CountStorage(napi_env env, TensorHandle* handle) {
+void TensorRegistry::CountStorage(TensorHandle* handle) {
   if (!handle->tensor.has_storage()) return;
   handle->storage = handle->tensor.storage().unsafeGetStorageImpl();
   StorageUse& use = storages_[handle->storage];
   if (use.handles++ == 0) {
     use.bytes = StorageBytes(handle->tensor);
-    Account(env, use.bytes);
+    live_bytes_ += use.bytes;
   }
 }
 
-void TensorRegistry::ReleaseStorage(napi_env env, TensorHandle* handle) {
+void TensorRegistry::ReleaseStorage(TensorHandle* handle) {
   if (handle->storage == nullptr) return;
   const auto found = storages_.find(handle->storage);
   if (--found->second.handles == 0) {
-    Account(env, -found->second.bytes);
+    live_bytes_ -= found->second.bytes;
     storages_.erase(found);
   }
   handle->storage = nullptr;
 }
 
-void TensorRegistry::Recount(napi_env env, TensorHandle* handle) {
-  ReleaseStorage(env, handle);
-  CountStorage(env, handle);
+void TensorRegistry::Recount(TensorHandle* handle) {
+  ReleaseStorage(handle);
+  CountStorage(handle);
 }
 
-void TensorRegistry::Dispose(napi_env env, TensorHandle* handle) {
+void TensorRegistry::Dispose(TensorHandle* handle) {
   if (!handle->tensor.defined()) return;
   DetachFromScope(handle);
   --live_tensors_;
-  ReleaseStorage(env, handle);
+  ReleaseStorage(handle);
   handle->tensor.reset();
 }
 
-void TensorRegistry::Remove(napi_env env, TensorHandle* handle) {
-  Dispose(env, handle);
+void TensorRegistry::Remove(TensorHandle* handle) {
+  Dispose(handle);
   handles_.erase(handle);
 }
 
@@ -124,13 +115,13 @@ int64_t TensorRegistry::OpenScope() {
 
 void TensorRegistry::EnterScope(int64_t id) { current_scope_ = FindScope(id); }
 
-void TensorRegistry::CloseScope(napi_env env, int64_t id, int64_t parent, const std::vector<TensorHandle*>& keep) {
+void TensorRegistry::CloseScope(int64_t id, int64_t parent, const std::vector<TensorHandle*>& keep) {
   TensorScope* scope = FindScope(id);
   if (scope == nullptr) return;
   for (TensorHandle* handle : keep) {
     if (handle->scope == scope) AttachToScope(handle, FindScope(parent));
   }
-  while (scope->first != nullptr) Dispose(env, scope->first);
+  while (scope->first != nullptr) Dispose(scope->first);
   if (current_scope_ == scope) current_scope_ = FindScope(parent);
   scopes_.erase(id);
 }

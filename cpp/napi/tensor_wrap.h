@@ -2,7 +2,10 @@
 //
 // Lifetime. The object owns one reference to the tensor. It is given up by dispose(), by the end of the tidy() scope in
 // which the object was made, or when V8 collects the object: as a *basic* finalizer, hence also in a synchronous loop.
-// Accounts. V8 is told of each storage once, however many views share it.
+// Accounts. Each storage is counted once, however many views share it. When the count has grown by a good deal since the
+// last collection, the operation that did it asks for one (bind.cc): V8 sees only the small objects, not what they hold.
+// (napi_adjust_external_memory is the usual way to tell it, and ends the process on Node 20: under external memory
+// pressure V8 11.3 may finish an incremental mark too early, "Check failed: marking_done_".)
 #pragma once
 
 #include <node_api.h>
@@ -35,12 +38,16 @@ struct TensorScope {
 
 class TensorRegistry {
  public:
-  void Add(napi_env env, TensorHandle* handle);
-  void Remove(napi_env env, TensorHandle* handle);  // the object is gone
-  void Dispose(napi_env env, TensorHandle* handle);  // the object stays, the tensor goes
-  void Recount(napi_env env, TensorHandle* handle);  // after the tensor took over another storage
+  void Add(TensorHandle* handle);
+  void Remove(TensorHandle* handle);   // the object is gone
+  void Dispose(TensorHandle* handle);  // the object stays, the tensor goes
+  void Recount(TensorHandle* handle);  // after the tensor took over another storage
   bool Contains(const void* handle) const { return handles_.contains(handle); }
   bool empty() const { return handles_.empty(); }
+
+  bool WantsCollection() const { return live_bytes_ > collect_at_; }
+  // After a collection: how much more may be allocated before the next one.
+  void SetCollectionLimit();
 
   int64_t live_tensors() const { return live_tensors_; }
   int64_t live_bytes() const { return live_bytes_; }
@@ -49,7 +56,7 @@ class TensorRegistry {
   int64_t OpenScope();
   void EnterScope(int64_t id);  // new handles belong to this scope from now on
   // Disposes what the scope still holds except `keep`, which moves to the scope `parent`.
-  void CloseScope(napi_env env, int64_t id, int64_t parent, const std::vector<TensorHandle*>& keep);
+  void CloseScope(int64_t id, int64_t parent, const std::vector<TensorHandle*>& keep);
   void ReleaseFromScope(TensorHandle* handle) { DetachFromScope(handle); }
 
  private:
@@ -60,9 +67,11 @@ class TensorRegistry {
   TensorScope* FindScope(int64_t id);
   void AttachToScope(TensorHandle* handle, TensorScope* scope);
   static void DetachFromScope(TensorHandle* handle);
-  void CountStorage(napi_env env, TensorHandle* handle);
-  void ReleaseStorage(napi_env env, TensorHandle* handle);
-  void Account(napi_env env, int64_t delta);
+  void CountStorage(TensorHandle* handle);
+  void ReleaseStorage(TensorHandle* handle);
+
+  // Collections cost milliseconds: below this much growth they are left to V8.
+  static constexpr int64_t kCollectionStep = 256 << 20;
 
   std::unordered_set<const void*> handles_;
   std::unordered_map<c10::StorageImpl*, StorageUse> storages_;
@@ -71,7 +80,7 @@ class TensorRegistry {
   int64_t next_scope_ = 1;
   int64_t live_tensors_ = 0;
   int64_t live_bytes_ = 0;
-  int64_t unreported_bytes_ = 0;
+  int64_t collect_at_ = kCollectionStep;
 };
 
 // Defines the class TensorHandle on `exports`.
