@@ -26,7 +26,7 @@ const LIB = {
   optim: ['ops', 'tensor', 'native', 'errors'],
   data: ['errors'],
   'data/loader': ['data', 'tensor', 'native', 'errors'],
-  report: ['types:nn', 'types:data', 'types:train', 'tensor', 'ops', 'errors'],
+  report: ['types:nn', 'types:data', 'types:train', 'tensor', 'ops', 'atomic-file', 'errors'],
   train: [
     'types:nn',
     'optim',

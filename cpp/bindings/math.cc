@@ -16,7 +16,8 @@ Op BindUnary(const char* signature, Unary function) {
 }
 
 Op BindBinary(const char* signature, Binary function) {
-  return Bind(signature, [function](const Operand& a, const Operand& b) { return function(a.tensor, b.tensor); });
+  return Bind(signature,
+              [function](const Operand& a, const Operand& b) { return function(a.tensor, b.tensor); });
 }
 
 // An absent `dim` means all dimensions, as in PyTorch.
@@ -28,10 +29,10 @@ at::OptionalIntArrayRef Over(const Dims& dims) {
 
 const OpTable& MathOps() {
   static const OpTable table = {
-      Bind("add(input, other, alpha)",
-           [](const Tensor& a, const Operand& b, const at::Scalar& alpha) { return at::add(a, b.tensor, alpha); }),
-      Bind("sub(input, other, alpha)",
-           [](const Tensor& a, const Operand& b, const at::Scalar& alpha) { return at::sub(a, b.tensor, alpha); }),
+      Bind("add(input, other, alpha)", [](const Tensor& a, const Operand& b,
+                                          const at::Scalar& alpha) { return at::add(a, b.tensor, alpha); }),
+      Bind("sub(input, other, alpha)", [](const Tensor& a, const Operand& b,
+                                          const at::Scalar& alpha) { return at::sub(a, b.tensor, alpha); }),
       BindBinary("mul(input, other)", at::mul),
       BindBinary("div(input, other)", at::div),
       BindBinary("floorDivide(input, other)", at::floor_divide),
@@ -55,11 +56,17 @@ const OpTable& MathOps() {
            }),
 
       Bind("addInPlace(input, other, alpha)",
-           [](const Tensor& a, const Operand& b, const at::Scalar& alpha) { return Tensor(a).add_(b.tensor, alpha); }),
+           [](const Tensor& a, const Operand& b, const at::Scalar& alpha) {
+             return Tensor(a).add_(b.tensor, alpha);
+           }),
       Bind("subInPlace(input, other, alpha)",
-           [](const Tensor& a, const Operand& b, const at::Scalar& alpha) { return Tensor(a).sub_(b.tensor, alpha); }),
-      Bind("mulInPlace(input, other)", [](const Tensor& a, const Operand& b) { return Tensor(a).mul_(b.tensor); }),
-      Bind("divInPlace(input, other)", [](const Tensor& a, const Operand& b) { return Tensor(a).div_(b.tensor); }),
+           [](const Tensor& a, const Operand& b, const at::Scalar& alpha) {
+             return Tensor(a).sub_(b.tensor, alpha);
+           }),
+      Bind("mulInPlace(input, other)",
+           [](const Tensor& a, const Operand& b) { return Tensor(a).mul_(b.tensor); }),
+      Bind("divInPlace(input, other)",
+           [](const Tensor& a, const Operand& b) { return Tensor(a).div_(b.tensor); }),
 
       BindUnary("neg(input)", at::neg),
       BindUnary("abs(input)", at::abs),
@@ -85,8 +92,10 @@ const OpTable& MathOps() {
       BindUnary("round(input)", at::round),
       BindUnary("isnan(input)", at::isnan),
       BindUnary("isfinite(input)", at::isfinite),
-      Bind("clamp(input, min, max)", [](const Tensor& x, const std::optional<at::Scalar>& low,
-                                       const std::optional<at::Scalar>& high) { return at::clamp(x, low, high); }),
+      Bind("clamp(input, min, max)",
+           [](const Tensor& x, const std::optional<at::Scalar>& low, const std::optional<at::Scalar>& high) {
+             return at::clamp(x, low, high);
+           }),
 
       Bind("sum(input, dim, keepdim)",
            [](const Tensor& x, const Dims& dims, bool keep) { return at::sum(x, Over(dims), keep); }),
@@ -102,10 +111,12 @@ const OpTable& MathOps() {
            }),
       Bind("prod(input, dim, keepdim)",
            [](const Tensor& x, Dim dim, bool keep) { return dim ? at::prod(x, *dim, keep) : at::prod(x); }),
-      Bind("amax(input, dim, keepdim)", [](const Tensor& x, const Dims& dims, bool keep) {
+      Bind("amax(input, dim, keepdim)",
+           [](const Tensor& x, const Dims& dims, bool keep) {
              return at::amax(x, dims.value_or(std::vector<int64_t>{}), keep);
            }),
-      Bind("amin(input, dim, keepdim)", [](const Tensor& x, const Dims& dims, bool keep) {
+      Bind("amin(input, dim, keepdim)",
+           [](const Tensor& x, const Dims& dims, bool keep) {
              return at::amin(x, dims.value_or(std::vector<int64_t>{}), keep);
            }),
       Bind("argmax(input, dim, keepdim)",
@@ -114,8 +125,8 @@ const OpTable& MathOps() {
            [](const Tensor& x, Dim dim, bool keep) { return at::argmin(x, dim, keep); }),
       Bind("all(input)", [](const Tensor& x) { return at::all(x); }),
       Bind("any(input)", [](const Tensor& x) { return at::any(x); }),
-      Bind("logsumexp(input, dim, keepdim)",
-           [](const Tensor& x, const std::vector<int64_t>& dims, bool keep) { return at::logsumexp(x, dims, keep); }),
+      Bind("logsumexp(input, dim, keepdim)", [](const Tensor& x, const std::vector<int64_t>& dims,
+                                                bool keep) { return at::logsumexp(x, dims, keep); }),
       Bind("cumsum(input, dim)", [](const Tensor& x, int64_t dim) { return at::cumsum(x, dim); }),
       Bind("topk(input, k, dim, largest, sorted)",
            [](const Tensor& x, int64_t k, int64_t dim, bool largest, bool sorted) {
@@ -138,7 +149,9 @@ const OpTable& MathOps() {
       Bind("matmul(input, other)", [](const Tensor& a, const Tensor& b) { return at::matmul(a, b); }),
       Bind("bmm(input, other)", [](const Tensor& a, const Tensor& b) { return at::bmm(a, b); }),
       Bind("einsum(equation, operands)",
-           [](const std::string& equation, const std::vector<Tensor>& xs) { return at::einsum(equation, xs); }),
+           [](const std::string& equation, const std::vector<Tensor>& xs) {
+             return at::einsum(equation, xs);
+           }),
   };
   return table;
 }

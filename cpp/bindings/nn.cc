@@ -14,14 +14,15 @@ at::Reduction::Reduction ReductionOf(const std::string& name) {
   return at::Reduction::Mean;  // lib/ops/loss.ts lets no other name pass
 }
 
-Tensor CrossEntropy(const Tensor& logits, const Tensor& target, const Optional& weight, const std::string& reduction,
-                    int64_t ignore_index, double label_smoothing) {
-  return at::cross_entropy_loss(logits, target, weight, ReductionOf(reduction), ignore_index, label_smoothing);
+Tensor CrossEntropy(const Tensor& logits, const Tensor& target, const Optional& weight,
+                    const std::string& reduction, int64_t ignore_index, double label_smoothing) {
+  return at::cross_entropy_loss(logits, target, weight, ReductionOf(reduction), ignore_index,
+                                label_smoothing);
 }
 
 // Running statistics are updated in place while training, as in torch.nn.functional.batch_norm.
-Tensor BatchNorm(const Tensor& x, const Optional& weight, const Optional& bias, const Optional& mean, const Optional& var,
-                 bool training, double momentum, double eps) {
+Tensor BatchNorm(const Tensor& x, const Optional& weight, const Optional& bias, const Optional& mean,
+                 const Optional& var, bool training, double momentum, double eps) {
   return at::batch_norm(x, weight, bias, mean, var, training, momentum, eps, /*cudnn_enabled=*/true);
 }
 
@@ -36,20 +37,20 @@ Tensor Interpolate(const Tensor& x, const IntList& size, const std::string& mode
 const OpTable& NnOps() {
   static const OpTable table = {
       Bind("conv2d(input, weight, bias, stride, padding, dilation, groups)",
-           [](const Tensor& x, const Tensor& w, const Optional& b, const IntList& stride, const IntList& padding,
-              const IntList& dilation, int64_t groups) {
-             return at::conv2d(x, w, b, stride, padding, dilation, groups);
-           }),
+           [](const Tensor& x, const Tensor& w, const Optional& b, const IntList& stride,
+              const IntList& padding, const IntList& dilation,
+              int64_t groups) { return at::conv2d(x, w, b, stride, padding, dilation, groups); }),
       Bind("linear(input, weight, bias)",
            [](const Tensor& x, const Tensor& w, const Optional& b) { return at::linear(x, w, b); }),
       Bind("maxPool2d(input, kernelSize, stride, padding, dilation, ceilMode)",
            [](const Tensor& x, const IntList& kernel, const IntList& stride, const IntList& padding,
-              const IntList& dilation, bool ceil_mode) {
-             return at::max_pool2d(x, kernel, stride, padding, dilation, ceil_mode);
-           }),
+              const IntList& dilation,
+              bool ceil_mode) { return at::max_pool2d(x, kernel, stride, padding, dilation, ceil_mode); }),
       Bind("avgPool2d(input, kernelSize, stride, padding, ceilMode, countIncludePad)",
-           [](const Tensor& x, const IntList& kernel, const IntList& stride, const IntList& padding, bool ceil_mode,
-              bool include_pad) { return at::avg_pool2d(x, kernel, stride, padding, ceil_mode, include_pad); }),
+           [](const Tensor& x, const IntList& kernel, const IntList& stride, const IntList& padding,
+              bool ceil_mode, bool include_pad) {
+             return at::avg_pool2d(x, kernel, stride, padding, ceil_mode, include_pad);
+           }),
       Bind("adaptiveAvgPool2d(input, outputSize)",
            [](const Tensor& x, const IntList& size) { return at::adaptive_avg_pool2d(x, size); }),
       Bind("batchNorm(input, weight, bias, runningMean, runningVar, training, momentum, eps)", BatchNorm),
@@ -63,13 +64,17 @@ const OpTable& NnOps() {
            }),
       Bind("dropout(input, p, training)",
            [](const Tensor& x, double p, bool training) { return at::dropout(x, p, training); }),
-      Bind("embedding(weight, indices)", [](const Tensor& w, const Tensor& i) { return at::embedding(w, i); }),
-      Bind("oneHot(input, numClasses)", [](const Tensor& x, int64_t classes) { return at::one_hot(x, classes); }),
+      Bind("embedding(weight, indices)",
+           [](const Tensor& w, const Tensor& i) { return at::embedding(w, i); }),
+      Bind("oneHot(input, numClasses)",
+           [](const Tensor& x, int64_t classes) { return at::one_hot(x, classes); }),
       Bind("interpolate(input, size, mode, alignCorners)", Interpolate),
 
       Bind("reluInPlace(input)", [](const Tensor& x) { return Tensor(x).relu_(); }),
-      Bind("leakyRelu(input, negativeSlope)", [](const Tensor& x, double slope) { return at::leaky_relu(x, slope); }),
-      Bind("gelu(input, approximate)", [](const Tensor& x, const std::string& kind) { return at::gelu(x, kind); }),
+      Bind("leakyRelu(input, negativeSlope)",
+           [](const Tensor& x, double slope) { return at::leaky_relu(x, slope); }),
+      Bind("gelu(input, approximate)",
+           [](const Tensor& x, const std::string& kind) { return at::gelu(x, kind); }),
       Bind("silu(input)", [](const Tensor& x) { return at::silu(x); }),
       Bind("hardswish(input)", [](const Tensor& x) { return at::hardswish(x); }),
       Bind("softplus(input, beta, threshold)",

@@ -7,10 +7,11 @@ namespace {
 using at::Tensor;
 using Tensors = std::vector<Tensor>;
 
-// The step of torch.optim.SGD. `buffers[i]` is the momentum of `parameters[i]`, null before its first gradient; the
-// updated list is returned. Parameters without a gradient are left alone.
-std::vector<Tensor> SgdStep(const Tensors& parameters, const std::vector<std::optional<Tensor>>& buffers, double lr,
-                            double momentum, double dampening, double weight_decay, bool nesterov, bool maximize) {
+// The step of torch.optim.SGD. `buffers[i]` is the momentum of `parameters[i]`, null before its first
+// gradient; the updated list is returned. Parameters without a gradient are left alone.
+std::vector<Tensor> SgdStep(const Tensors& parameters, const std::vector<std::optional<Tensor>>& buffers,
+                            double lr, double momentum, double dampening, double weight_decay, bool nesterov,
+                            bool maximize) {
   at::NoGradGuard no_grad;
   const bool has_momentum = momentum != 0;
   struct Lists {
@@ -30,8 +31,8 @@ std::vector<Tensor> SgdStep(const Tensors& parameters, const std::vector<std::op
   }
   for (auto* lists : {&fresh, &known}) {
     if (lists->parameters.empty()) continue;
-    at::_fused_sgd_(lists->parameters, lists->gradients, lists->buffers, weight_decay, momentum, lr, dampening, nesterov,
-                    maximize, /*is_first_step=*/lists == &fresh, {}, {});
+    at::_fused_sgd_(lists->parameters, lists->gradients, lists->buffers, weight_decay, momentum, lr,
+                    dampening, nesterov, maximize, /*is_first_step=*/lists == &fresh, {}, {});
   }
   return updated;
 }
@@ -41,7 +42,8 @@ struct AdamLists {
 };
 
 // Parameters with a gradient, beside their state; the state lists have an entry for every parameter.
-AdamLists WithGradients(const Tensors& parameters, const Tensors& averages, const Tensors& squares, const Tensors& steps) {
+AdamLists WithGradients(const Tensors& parameters, const Tensors& averages, const Tensors& squares,
+                        const Tensors& steps) {
   AdamLists lists;
   for (size_t i = 0; i < parameters.size(); ++i) {
     if (!parameters[i].grad().defined()) continue;
@@ -54,22 +56,23 @@ AdamLists WithGradients(const Tensors& parameters, const Tensors& averages, cons
   return lists;
 }
 
-void AdamStep(const Tensors& parameters, const Tensors& averages, const Tensors& squares, const Tensors& steps, double lr,
-              double beta1, double beta2, double weight_decay, double eps, bool decoupled) {
+void AdamStep(const Tensors& parameters, const Tensors& averages, const Tensors& squares,
+              const Tensors& steps, double lr, double beta1, double beta2, double weight_decay, double eps,
+              bool decoupled) {
   at::NoGradGuard no_grad;
   const AdamLists lists = WithGradients(parameters, averages, squares, steps);
   if (lists.parameters.empty()) return;
   if (decoupled) {
-    at::_fused_adamw_(lists.parameters, lists.gradients, lists.averages, lists.squares, {}, lists.steps, lr, beta1, beta2,
-                      weight_decay, eps, /*amsgrad=*/false, /*maximize=*/false, {}, {});
+    at::_fused_adamw_(lists.parameters, lists.gradients, lists.averages, lists.squares, {}, lists.steps, lr,
+                      beta1, beta2, weight_decay, eps, /*amsgrad=*/false, /*maximize=*/false, {}, {});
   } else {
-    at::_fused_adam_(lists.parameters, lists.gradients, lists.averages, lists.squares, {}, lists.steps, lr, beta1, beta2,
-                     weight_decay, eps, /*amsgrad=*/false, /*maximize=*/false, {}, {});
+    at::_fused_adam_(lists.parameters, lists.gradients, lists.averages, lists.squares, {}, lists.steps, lr,
+                     beta1, beta2, weight_decay, eps, /*amsgrad=*/false, /*maximize=*/false, {}, {});
   }
 }
 
-void RmsPropStep(const Tensors& parameters, const Tensors& squares, const Tensors& buffers, double lr, double alpha,
-                 double eps, double weight_decay, double momentum) {
+void RmsPropStep(const Tensors& parameters, const Tensors& squares, const Tensors& buffers, double lr,
+                 double alpha, double eps, double weight_decay, double momentum) {
   at::NoGradGuard no_grad;
   for (size_t i = 0; i < parameters.size(); ++i) {
     Tensor gradient = parameters[i].grad();
@@ -112,7 +115,8 @@ double ClipGradNorm(const Tensors& parameters, double max_norm) {
 const OpTable& OptimOps() {
   static const OpTable table = {
       Bind("sgdStep(parameters, buffers, lr, momentum, dampening, weightDecay, nesterov, maximize)", SgdStep),
-      Bind("adamStep(parameters, averages, squares, steps, lr, beta1, beta2, weightDecay, eps, decoupled)", AdamStep),
+      Bind("adamStep(parameters, averages, squares, steps, lr, beta1, beta2, weightDecay, eps, decoupled)",
+           AdamStep),
       Bind("rmsPropStep(parameters, squares, buffers, lr, alpha, eps, weightDecay, momentum)", RmsPropStep),
       Bind("zeroGrad(parameters)", ZeroGrad),
       Bind("clipGradNorm(parameters, maxNorm)", ClipGradNorm),

@@ -1,7 +1,7 @@
 // Modes, tidy scopes, threads, generators, versions.
 #include <ATen/CPUGeneratorImpl.h>
-#include <ATen/Parallel.h>
 #include <ATen/detail/CUDAHooksInterface.h>
+#include <ATen/Parallel.h>
 #include <torch/version.h>
 
 #include "bindings/bindings.h"
@@ -13,15 +13,18 @@ using at::Tensor;
 
 // lib/native.ts hands over the error classes in the order of ErrorKind.
 void SetErrorClasses(Call& call, const std::vector<napi_value>& classes) {
-  if (classes.size() != kErrorKinds) throw TypedError(ErrorKind::kArgument, "Expected a class for each error kind");
+  if (classes.size() != kErrorKinds)
+    throw TypedError(ErrorKind::kArgument, "Expected a class for each error kind");
   for (size_t i = 0; i < kErrorKinds; ++i) {
-    Check(call.env, napi_create_reference(call.env, classes[i], 1, &call.data.error_classes[i]), "napi_create_reference");
+    Check(call.env, napi_create_reference(call.env, classes[i], 1, &call.data.error_classes[i]),
+          "napi_create_reference");
   }
 }
 
 // The function that collects garbage, called with whether young objects are enough.
 void SetCollector(Call& call, napi_value collector) {
-  Check(call.env, napi_create_reference(call.env, collector, 1, &call.data.collector), "napi_create_reference");
+  Check(call.env, napi_create_reference(call.env, collector, 1, &call.data.collector),
+        "napi_create_reference");
 }
 
 // Inference mode is left before the grad mode is set and entered after it: its guard restores what it found.
@@ -74,7 +77,8 @@ const OpTable& RuntimeOps() {
       Bind("libtorchVersion()", [] { return TORCH_VERSION; }),
       Bind("cpuCapability()", [] { return at::get_cpu_capability(); }),
       Bind("cudaBuilt()", [] { return at::hasCUDA(); }),
-      Bind("cudaDeviceCount()", [] { return static_cast<int64_t>(at::detail::getCUDAHooks().deviceCount()); }),
+      Bind("cudaDeviceCount()",
+           [] { return static_cast<int64_t>(at::detail::getCUDAHooks().deviceCount()); }),
   };
   return table;
 }

@@ -44,17 +44,19 @@ napi_typedarray_type ArrayTypeOf(at::ScalarType dtype) {
 Tensor FromData(const TypedArray& data, const IntList& shape, at::ScalarType dtype, at::Device device) {
   const bool clamped = data.type == napi_uint8_clamped_array;
   if ((clamped ? napi_uint8_array : data.type) != ArrayTypeOf(dtype)) {
-    throw TypedError(ErrorKind::kDType,
-                     std::string("Expected the typed array of ") + DTypeName(dtype) + " for data but received another kind");
+    throw TypedError(ErrorKind::kDType, std::string("Expected the typed array of ") + DTypeName(dtype) +
+                                            " for data but received another kind");
   }
   int64_t count = 1;
   for (int64_t size : shape) {
     if (size < 0) throw TypedError(ErrorKind::kShape, "Expected sizes of at least 0 for shape");
-    if (__builtin_mul_overflow(count, size, &count)) throw TypedError(ErrorKind::kShape, "Expected a smaller shape");
+    if (__builtin_mul_overflow(count, size, &count))
+      throw TypedError(ErrorKind::kShape, "Expected a smaller shape");
   }
   if (count != static_cast<int64_t>(data.length)) {
-    throw TypedError(ErrorKind::kShape, "Expected data of " + std::to_string(count) + " elements for shape [" +
-                                            c10::Join(", ", shape) + "] but received " + std::to_string(data.length));
+    throw TypedError(ErrorKind::kShape, "Expected data of " + std::to_string(count) +
+                                            " elements for shape [" + c10::Join(", ", shape) +
+                                            "] but received " + std::to_string(data.length));
   }
   Tensor tensor = at::empty(shape, Options(dtype, at::kCPU));
   if (count > 0) std::memcpy(tensor.data_ptr(), data.bytes, tensor.nbytes());
@@ -75,7 +77,9 @@ napi_value NewTypedArray(napi_env env, const Tensor& tensor) {
 // Row-major values on the CPU, whatever the strides and the device.
 Tensor ReadBack(const Tensor& tensor) { return tensor.detach().to(at::kCPU).contiguous(); }
 
-napi_value ToTypedArray(Call& call, const Tensor& tensor) { return NewTypedArray(call.env, ReadBack(tensor)); }
+napi_value ToTypedArray(Call& call, const Tensor& tensor) {
+  return NewTypedArray(call.env, ReadBack(tensor));
+}
 
 napi_value ToTypedArrayAsync(Call& call, const Tensor& tensor) {
   auto result = std::make_shared<Tensor>();
@@ -92,32 +96,37 @@ at::Scalar Item(const Tensor& tensor) {
   return tensor.detach().item();
 }
 
-Tensor To(const Tensor& tensor, const std::optional<at::Device>& device, const std::optional<at::ScalarType>& dtype) {
+Tensor To(const Tensor& tensor, const std::optional<at::Device>& device,
+          const std::optional<at::ScalarType>& dtype) {
   return tensor.to(Options(dtype.value_or(tensor.scalar_type()), device.value_or(tensor.device())));
 }
 
-// The parameter keeps its identity (optimizers and modules hold it) and takes over another tensor's storage and dtype.
+// The parameter keeps its identity (optimizers and modules hold it) and takes over another tensor's storage
+// and dtype.
 void SetData(Call& call, TensorHandle* parameter, const Tensor& data) {
-  if (!parameter->tensor.defined()) throw TypedError(ErrorKind::kDisposed, "Expected a live Tensor for setData");
+  if (!parameter->tensor.defined())
+    throw TypedError(ErrorKind::kDisposed, "Expected a live Tensor for setData");
   parameter->tensor.set_data(data);
   call.data.tensors.Recount(parameter);
 }
 
 void SetRequiresGrad(const Tensor& tensor, bool value) {
   if (value && !at::isFloatingType(tensor.scalar_type())) {
-    throw TypedError(ErrorKind::kDType, std::string("Expected a floating-point Tensor for requiresGrad but received ") +
-                                            DTypeName(tensor.scalar_type()));
+    throw TypedError(ErrorKind::kDType,
+                     std::string("Expected a floating-point Tensor for requiresGrad but received ") +
+                         DTypeName(tensor.scalar_type()));
   }
   tensor.set_requires_grad(value);
 }
 
-void Backward(const Tensor& tensor, const std::optional<Tensor>& gradient, bool retain_graph, bool create_graph) {
+void Backward(const Tensor& tensor, const std::optional<Tensor>& gradient, bool retain_graph,
+              bool create_graph) {
   tensor.backward(gradient.value_or(Tensor()), retain_graph, create_graph);
 }
 
 std::vector<Tensor> Grad(const std::vector<Tensor>& outputs, const std::vector<Tensor>& inputs,
-                         const std::vector<std::optional<Tensor>>& gradients, bool retain_graph, bool create_graph,
-                         bool allow_unused) {
+                         const std::vector<std::optional<Tensor>>& gradients, bool retain_graph,
+                         bool create_graph, bool allow_unused) {
   std::vector<Tensor> seeds;
   for (const auto& gradient : gradients) seeds.push_back(gradient.value_or(Tensor()));
   return torch::autograd::grad(outputs, inputs, seeds, retain_graph, create_graph, allow_unused);
@@ -128,16 +137,16 @@ std::vector<Tensor> Grad(const std::vector<Tensor>& outputs, const std::vector<T
 const OpTable& TensorOps() {
   static const OpTable table = {
       Bind("fromData(data, shape, dtype, device)", FromData),
-      Bind("empty(shape, dtype, device)",
-           [](const IntList& shape, at::ScalarType t, at::Device d) { return at::empty(shape, Options(t, d)); }),
+      Bind("empty(shape, dtype, device)", [](const IntList& shape, at::ScalarType t,
+                                             at::Device d) { return at::empty(shape, Options(t, d)); }),
       Bind("full(shape, value, dtype, device)",
            [](const IntList& shape, const at::Scalar& value, at::ScalarType t, at::Device d) {
              return at::full(shape, value, Options(t, d));
            }),
-      Bind("rand(shape, dtype, device)",
-           [](const IntList& shape, at::ScalarType t, at::Device d) { return at::rand(shape, Options(t, d)); }),
-      Bind("randn(shape, dtype, device)",
-           [](const IntList& shape, at::ScalarType t, at::Device d) { return at::randn(shape, Options(t, d)); }),
+      Bind("rand(shape, dtype, device)", [](const IntList& shape, at::ScalarType t,
+                                            at::Device d) { return at::rand(shape, Options(t, d)); }),
+      Bind("randn(shape, dtype, device)", [](const IntList& shape, at::ScalarType t,
+                                             at::Device d) { return at::randn(shape, Options(t, d)); }),
       Bind("randint(low, high, shape, dtype, device)",
            [](int64_t low, int64_t high, const IntList& shape, at::ScalarType t, at::Device d) {
              return at::randint(low, high, shape, Options(t, d));
@@ -145,9 +154,8 @@ const OpTable& TensorOps() {
       Bind("randperm(n, dtype, device)",
            [](int64_t n, at::ScalarType t, at::Device d) { return at::randperm(n, Options(t, d)); }),
       Bind("arange(start, end, step, dtype, device)",
-           [](const at::Scalar& start, const at::Scalar& end, const at::Scalar& step, at::ScalarType t, at::Device d) {
-             return at::arange(start, end, step, Options(t, d));
-           }),
+           [](const at::Scalar& start, const at::Scalar& end, const at::Scalar& step, at::ScalarType t,
+              at::Device d) { return at::arange(start, end, step, Options(t, d)); }),
       Bind("linspace(start, end, steps, dtype, device)",
            [](const at::Scalar& start, const at::Scalar& end, int64_t steps, at::ScalarType t, at::Device d) {
              return at::linspace(start, end, steps, Options(t, d));
@@ -173,21 +181,26 @@ const OpTable& TensorOps() {
       Bind("clone(input)", [](const Tensor& x) { return x.clone(); }),
       Bind("detach(input)", [](const Tensor& x) { return x.detach(); }),
       Bind("contiguous(input)", [](const Tensor& x) { return x.contiguous(); }),
-      Bind("channelsLast(input)", [](const Tensor& x) { return x.contiguous(at::MemoryFormat::ChannelsLast); }),
+      Bind("channelsLast(input)",
+           [](const Tensor& x) { return x.contiguous(at::MemoryFormat::ChannelsLast); }),
 
       Bind("requiresGrad(input)", [](const Tensor& x) { return x.requires_grad(); }),
       Bind("setRequiresGrad(input, value)", SetRequiresGrad),
       Bind("grad(input)", [](const Tensor& x) { return x.grad(); }),
       Bind("setGrad(input, value)",
-           [](const Tensor& x, const std::optional<Tensor>& value) { x.mutable_grad() = value.value_or(Tensor()); }),
+           [](const Tensor& x, const std::optional<Tensor>& value) {
+             x.mutable_grad() = value.value_or(Tensor());
+           }),
       Bind("setData(input, data)", SetData),
       Bind("backward(input, gradient, retainGraph, createGraph)", Backward),
       Bind("gradOf(outputs, inputs, gradOutputs, retainGraph, createGraph, allowUnused)", Grad),
 
       Bind("copy(input, source)", [](const Tensor& x, const Tensor& source) { return x.copy_(source); }),
       Bind("fill(input, value)", [](const Tensor& x, const at::Scalar& value) { return x.fill_(value); }),
-      Bind("uniform(input, low, high)", [](const Tensor& x, double low, double high) { return x.uniform_(low, high); }),
-      Bind("normal(input, mean, std)", [](const Tensor& x, double mean, double std) { return x.normal_(mean, std); }),
+      Bind("uniform(input, low, high)",
+           [](const Tensor& x, double low, double high) { return x.uniform_(low, high); }),
+      Bind("normal(input, mean, std)",
+           [](const Tensor& x, double mean, double std) { return x.normal_(mean, std); }),
   };
   return table;
 }

@@ -1,5 +1,6 @@
-// Everything the add-on keeps between calls, once per environment (the main thread and every worker have their own).
-// Created by the module's entry; ends with the environment, or with the last tensor where V8 finalizes those later.
+// Everything the add-on keeps between calls, once per environment (the main thread and every worker have
+// their own). Created by the module's entry; ends with the environment, or with the last tensor where V8
+// finalizes those later.
 #pragma once
 
 #include <node_api.h>

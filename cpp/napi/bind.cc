@@ -7,10 +7,12 @@ namespace {
 
 void Collect(const Call& call, bool young) {
   napi_value collector, undefined, argument;
-  Check(call.env, napi_get_reference_value(call.env, call.data.collector, &collector), "napi_get_reference_value");
+  Check(call.env, napi_get_reference_value(call.env, call.data.collector, &collector),
+        "napi_get_reference_value");
   Check(call.env, napi_get_undefined(call.env, &undefined), "napi_get_undefined");
   Check(call.env, napi_get_boolean(call.env, young, &argument), "napi_get_boolean");
-  Check(call.env, napi_call_function(call.env, undefined, collector, 1, &argument, nullptr), "napi_call_function");
+  Check(call.env, napi_call_function(call.env, undefined, collector, 1, &argument, nullptr),
+        "napi_call_function");
 }
 
 // Tensors that JavaScript let go of hold memory until V8 looks: most are young, and a look at those is cheap.

@@ -4,9 +4,10 @@
 //       Bind("matmul(input, other)", [](const Tensor& a, const Tensor& b) { return at::matmul(a, b); }),
 //   };
 //
-// Arguments are converted by their C++ types (convert.h), so are results; a first parameter of type `Call&` is the call
-// itself, for the few operations that make JavaScript values of their own. The names in the signature are those of
-// error messages. Everything thrown below passes through the one catch block in bind.cc.
+// Arguments are converted by their C++ types (convert.h), so are results; a first parameter of type `Call&`
+// is the call itself, for the few operations that make JavaScript values of their own. The names in the
+// signature are those of error messages. Everything thrown below passes through the one catch block in
+// bind.cc.
 #pragma once
 
 #include <functional>
@@ -36,7 +37,8 @@ namespace internal {
 template <class Result, class... Args, class F, size_t... I>
 napi_value Apply(Call& call, const F& function, std::index_sequence<I...>) {
   // Braces fix the order of conversion: the first bad argument is the one reported.
-  std::tuple<std::decay_t<Args>...> arguments{FromJs<std::decay_t<Args>>::Get(Value{call, call.arguments[I], I})...};
+  std::tuple<std::decay_t<Args>...> arguments{
+      FromJs<std::decay_t<Args>>::Get(Value{call, call.arguments[I], I})...};
   if constexpr (std::is_void_v<Result>) {
     function(std::get<I>(arguments)...);
     return nullptr;
@@ -47,7 +49,8 @@ napi_value Apply(Call& call, const F& function, std::index_sequence<I...>) {
 
 template <class Result, class... Args, class F, size_t... I>
 napi_value ApplyWithCall(Call& call, const F& function, std::index_sequence<I...>) {
-  std::tuple<std::decay_t<Args>...> arguments{FromJs<std::decay_t<Args>>::Get(Value{call, call.arguments[I], I})...};
+  std::tuple<std::decay_t<Args>...> arguments{
+      FromJs<std::decay_t<Args>>::Get(Value{call, call.arguments[I], I})...};
   if constexpr (std::is_void_v<Result>) {
     function(call, std::get<I>(arguments)...);
     return nullptr;

@@ -5,8 +5,8 @@
 #include <string_view>
 
 #include <ATen/Context.h>
-#include <ATen/ScalarOps.h>
 #include <ATen/detail/CUDAHooksInterface.h>
+#include <ATen/ScalarOps.h>
 
 namespace dyconv {
 namespace {
@@ -19,17 +19,19 @@ struct DTypeEntry {
 };
 
 constexpr std::array kDTypes = {
-    DTypeEntry{at::kFloat, "float32"},     DTypeEntry{at::kDouble, "float64"}, DTypeEntry{at::kHalf, "float16"},
-    DTypeEntry{at::kBFloat16, "bfloat16"}, DTypeEntry{at::kLong, "int64"},     DTypeEntry{at::kInt, "int32"},
-    DTypeEntry{at::kShort, "int16"},       DTypeEntry{at::kChar, "int8"},      DTypeEntry{at::kByte, "uint8"},
-    DTypeEntry{at::kBool, "bool"},
+    DTypeEntry{at::kFloat, "float32"}, DTypeEntry{at::kDouble, "float64"},
+    DTypeEntry{at::kHalf, "float16"},  DTypeEntry{at::kBFloat16, "bfloat16"},
+    DTypeEntry{at::kLong, "int64"},    DTypeEntry{at::kInt, "int32"},
+    DTypeEntry{at::kShort, "int16"},   DTypeEntry{at::kChar, "int8"},
+    DTypeEntry{at::kByte, "uint8"},    DTypeEntry{at::kBool, "bool"},
 };
 
 std::string ReadString(napi_env env, napi_value value) {
   size_t length = 0;
   Check(env, napi_get_value_string_utf8(env, value, nullptr, 0, &length), "napi_get_value_string_utf8");
   std::string text(length, '\0');
-  Check(env, napi_get_value_string_utf8(env, value, text.data(), length + 1, &length), "napi_get_value_string_utf8");
+  Check(env, napi_get_value_string_utf8(env, value, text.data(), length + 1, &length),
+        "napi_get_value_string_utf8");
   return text;
 }
 
@@ -112,7 +114,8 @@ int64_t FromJs<int64_t>::Get(const Value& value) {
   }
   int64_t result;
   bool lossless = false;
-  if (napi_get_value_bigint_int64(value.env(), value.js, &result, &lossless) != napi_ok) value.Reject("an integer");
+  if (napi_get_value_bigint_int64(value.env(), value.js, &result, &lossless) != napi_ok)
+    value.Reject("an integer");
   if (!lossless) value.Reject("an integer of at most 64 bits");
   return result;
 }
@@ -137,7 +140,8 @@ TensorHandle* FromJs<TensorHandle*>::Get(const Value& value) {
 at::Tensor FromJs<at::Tensor>::Get(const Value& value) {
   const TensorHandle* handle = FromJs<TensorHandle*>::Get(value);
   if (!handle->tensor.defined()) {
-    throw TypedError(ErrorKind::kDisposed, "Expected a live Tensor for " + value.call.ArgumentName(value.index) + " of " +
+    throw TypedError(ErrorKind::kDisposed, "Expected a live Tensor for " +
+                                               value.call.ArgumentName(value.index) + " of " +
                                                value.call.Name() + " but received one that was disposed");
   }
   return handle->tensor;
@@ -147,7 +151,8 @@ at::Scalar FromJs<at::Scalar>::Get(const Value& value) {
   switch (value.Type()) {
     case napi_number: {
       const double number = FromJs<double>::Get(value);
-      // 2 and 2.0 are the same JavaScript value; as an integer it leaves an integer tensor's dtype alone, as in PyTorch.
+      // 2 and 2.0 are the same JavaScript value; as an integer it leaves an integer tensor's dtype alone, as
+      // in PyTorch.
       const bool integral = std::trunc(number) == number && std::abs(number) <= kMaxSafeInteger;
       return integral && !(number == 0 && std::signbit(number)) ? at::Scalar(static_cast<int64_t>(number))
                                                                 : at::Scalar(number);
@@ -168,7 +173,8 @@ Operand FromJs<Operand>::Get(const Value& value) {
     case napi_boolean:
       return {at::native::wrapped_scalar_tensor(FromJs<at::Scalar>::Get(value))};
     case napi_object:
-      if (FindHandle(value.env(), value.call.data, value.js) != nullptr) return {FromJs<at::Tensor>::Get(value)};
+      if (FindHandle(value.env(), value.call.data, value.js) != nullptr)
+        return {FromJs<at::Tensor>::Get(value)};
       [[fallthrough]];
     default:
       value.Reject("a Tensor or a number");
@@ -183,7 +189,8 @@ at::ScalarType FromJs<at::ScalarType>::Get(const Value& value) {
     }
   }
   std::string names;
-  for (const DTypeEntry& entry : kDTypes) names += (names.empty() ? "one of " : ", ") + std::string(entry.name);
+  for (const DTypeEntry& entry : kDTypes)
+    names += (names.empty() ? "one of " : ", ") + std::string(entry.name);
   value.Reject(names, ErrorKind::kDType);
 }
 
@@ -229,12 +236,14 @@ at::indexing::TensorIndex FromJs<at::indexing::TensorIndex>::Get(const Value& va
     default:
       value.Reject(kExpected);
   }
-  if (FindHandle(value.env(), value.call.data, value.js) != nullptr) return TensorIndex(FromJs<at::Tensor>::Get(value));
+  if (FindHandle(value.env(), value.call.data, value.js) != nullptr)
+    return TensorIndex(FromJs<at::Tensor>::Get(value));
   std::optional<c10::SymInt> bounds[3];
   const char* const names[] = {"start", "stop", "step"};
   for (int i = 0; i < 3; ++i) {
     napi_value bound;
-    Check(value.env(), napi_get_named_property(value.env(), value.js, names[i], &bound), "napi_get_named_property");
+    Check(value.env(), napi_get_named_property(value.env(), value.js, names[i], &bound),
+          "napi_get_named_property");
     const auto number = FromJs<std::optional<int64_t>>::Get({value.call, bound, value.index});
     if (number.has_value()) bounds[i] = *number;
   }
@@ -249,7 +258,8 @@ TypedArray FromJs<TypedArray>::Get(const Value& value) {
   napi_value buffer;
   size_t offset;
   Check(value.env(),
-        napi_get_typedarray_info(value.env(), value.js, &result.type, &result.length, &result.bytes, &buffer, &offset),
+        napi_get_typedarray_info(value.env(), value.js, &result.type, &result.length, &result.bytes, &buffer,
+                                 &offset),
         "napi_get_typedarray_info");
   return result;
 }
@@ -298,7 +308,8 @@ napi_value ToJs(const Call& call, double value) {
 
 napi_value ToJs(const Call& call, const std::string& value) {
   napi_value result;
-  Check(call.env, napi_create_string_utf8(call.env, value.data(), value.size(), &result), "napi_create_string_utf8");
+  Check(call.env, napi_create_string_utf8(call.env, value.data(), value.size(), &result),
+        "napi_create_string_utf8");
   return result;
 }
 

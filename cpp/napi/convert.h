@@ -1,4 +1,5 @@
-// Conversion between JavaScript values and C++ types, chosen by the C++ type alone: an operation's signature says all.
+// Conversion between JavaScript values and C++ types, chosen by the C++ type alone: an operation's signature
+// says all.
 #pragma once
 
 #include <node_api.h>
@@ -44,7 +45,8 @@ struct Value {
   [[noreturn]] void Reject(const std::string& expected, ErrorKind kind = ErrorKind::kArgument) const;
 };
 
-// A tensor, or a number that takes part in an operation as libtorch's "wrapped number" (it does not widen the dtype).
+// A tensor, or a number that takes part in an operation as libtorch's "wrapped number" (it does not widen the
+// dtype).
 struct Operand {
   at::Tensor tensor;
 };
@@ -59,19 +61,58 @@ struct TypedArray {
 template <class T>
 struct FromJs;
 
-template <> struct FromJs<bool> { static bool Get(const Value& value); };
-template <> struct FromJs<int64_t> { static int64_t Get(const Value& value); };
-template <> struct FromJs<double> { static double Get(const Value& value); };
-template <> struct FromJs<std::string> { static std::string Get(const Value& value); };
-template <> struct FromJs<at::Tensor> { static at::Tensor Get(const Value& value); };
-template <> struct FromJs<TensorHandle*> { static TensorHandle* Get(const Value& value); };
-template <> struct FromJs<Operand> { static Operand Get(const Value& value); };
-template <> struct FromJs<at::Scalar> { static at::Scalar Get(const Value& value); };
-template <> struct FromJs<at::ScalarType> { static at::ScalarType Get(const Value& value); };
-template <> struct FromJs<at::Device> { static at::Device Get(const Value& value); };
-template <> struct FromJs<at::indexing::TensorIndex> { static at::indexing::TensorIndex Get(const Value& value); };
-template <> struct FromJs<TypedArray> { static TypedArray Get(const Value& value); };
-template <> struct FromJs<napi_value> { static napi_value Get(const Value& value) { return value.js; } };
+template <>
+struct FromJs<bool> {
+  static bool Get(const Value& value);
+};
+template <>
+struct FromJs<int64_t> {
+  static int64_t Get(const Value& value);
+};
+template <>
+struct FromJs<double> {
+  static double Get(const Value& value);
+};
+template <>
+struct FromJs<std::string> {
+  static std::string Get(const Value& value);
+};
+template <>
+struct FromJs<at::Tensor> {
+  static at::Tensor Get(const Value& value);
+};
+template <>
+struct FromJs<TensorHandle*> {
+  static TensorHandle* Get(const Value& value);
+};
+template <>
+struct FromJs<Operand> {
+  static Operand Get(const Value& value);
+};
+template <>
+struct FromJs<at::Scalar> {
+  static at::Scalar Get(const Value& value);
+};
+template <>
+struct FromJs<at::ScalarType> {
+  static at::ScalarType Get(const Value& value);
+};
+template <>
+struct FromJs<at::Device> {
+  static at::Device Get(const Value& value);
+};
+template <>
+struct FromJs<at::indexing::TensorIndex> {
+  static at::indexing::TensorIndex Get(const Value& value);
+};
+template <>
+struct FromJs<TypedArray> {
+  static TypedArray Get(const Value& value);
+};
+template <>
+struct FromJs<napi_value> {
+  static napi_value Get(const Value& value) { return value.js; }
+};
 
 template <class T>
 struct FromJs<std::optional<T>> {
@@ -88,7 +129,8 @@ template <class T>
 struct FromJs<std::vector<T>> {
   static std::vector<T> Get(const Value& value) {
     std::vector<T> result;
-    for (napi_value element : ArrayElements(value)) result.push_back(FromJs<T>::Get({value.call, element, value.index}));
+    for (napi_value element : ArrayElements(value))
+      result.push_back(FromJs<T>::Get({value.call, element, value.index}));
     return result;
   }
 };

@@ -16,8 +16,8 @@ struct Words {
   std::string_view text;
 };
 
-// libtorch says "wrong shape" in many sentences and with few classes. The first word found decides; what none of them
-// matches stays a NativeError.
+// libtorch says "wrong shape" in many sentences and with few classes. The first word found decides; what none
+// of them matches stays a NativeError.
 constexpr std::array kWords = {
     Words{ErrorKind::kNative, "can't allocate memory"},
     Words{ErrorKind::kNative, "backward through the graph a second time"},
@@ -54,7 +54,8 @@ ErrorKind Classify(std::string_view message) {
   return ErrorKind::kNative;
 }
 
-// libtorch's Python-minded advice after the first line ("Exception raised from ...") is of no use to a JS caller.
+// libtorch's Python-minded advice after the first line ("Exception raised from ...") is of no use to a JS
+// caller.
 std::string FirstParagraph(std::string message) {
   const size_t end = message.find("\nException raised from");
   if (end != std::string::npos) message.resize(end);

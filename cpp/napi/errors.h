@@ -1,5 +1,5 @@
-// Errors on their way to JavaScript. C++ code throws; the one catch block (bind.cc) asks ThrowToJs to turn whatever
-// was thrown into one of the classes of lib/errors.ts, created on the caller's JavaScript stack.
+// Errors on their way to JavaScript. C++ code throws; the one catch block (bind.cc) asks ThrowToJs to turn
+// whatever was thrown into one of the classes of lib/errors.ts, created on the caller's JavaScript stack.
 #pragma once
 
 #include <node_api.h>

@@ -26,7 +26,8 @@ void JobQueue::Start(napi_env env) {
   napi_value name;
   Check(env, napi_create_string_utf8(env, name_, NAPI_AUTO_LENGTH, &name), "napi_create_string_utf8");
   Check(env,
-        napi_create_threadsafe_function(env, nullptr, nullptr, name, 0, 1, nullptr, nullptr, this, Complete, &to_js_),
+        napi_create_threadsafe_function(env, nullptr, nullptr, name, 0, 1, nullptr, nullptr, this, Complete,
+                                        &to_js_),
         "napi_create_threadsafe_function");
   Check(env, napi_unref_threadsafe_function(env, to_js_), "napi_unref_threadsafe_function");
   thread_ = std::thread([this] { Loop(); });

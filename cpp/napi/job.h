@@ -15,8 +15,9 @@ namespace dyconv {
 
 struct AddonData;
 
-// One thread that runs jobs in the order they were given. The thread starts with the first job, keeps the process alive
-// only while a job is pending, and ends with the environment: the running job is finished, waiting ones are dropped.
+// One thread that runs jobs in the order they were given. The thread starts with the first job, keeps the
+// process alive only while a job is pending, and ends with the environment: the running job is finished,
+// waiting ones are dropped.
 class JobQueue {
  public:
   explicit JobQueue(const char* name);
@@ -27,9 +28,10 @@ class JobQueue {
   using Work = std::function<void()>;
   using Finish = std::function<napi_value(napi_env)>;
 
-  // Runs `work` on the thread, under the caller's libtorch thread-local state (grad mode and the like), and returns a
-  // Promise for what `finish` makes of it on the JavaScript thread. `work` owns copies of its tensors, never JS
-  // values. What either throws rejects the Promise; `where` names the operation in that error.
+  // Runs `work` on the thread, under the caller's libtorch thread-local state (grad mode and the like), and
+  // returns a Promise for what `finish` makes of it on the JavaScript thread. `work` owns copies of its
+  // tensors, never JS values. What either throws rejects the Promise; `where` names the operation in that
+  // error.
   napi_value Run(napi_env env, std::string where, Work work, Finish finish);
 
   void Stop();

@@ -27,7 +27,8 @@ napi_value ConstructTensor(napi_env env, napi_callback_info info) {
   auto& data = *static_cast<AddonData*>(pointer);
   try {
     if (data.pending_tensor == nullptr) {
-      throw TypedError(ErrorKind::kArgument, "Tensor cannot be constructed with new: use tensor(), zeros() or another factory");
+      throw TypedError(ErrorKind::kArgument,
+                       "Tensor cannot be constructed with new: use tensor(), zeros() or another factory");
     }
     auto* handle = new TensorHandle{*data.pending_tensor, &data};
     data.pending_tensor = nullptr;
@@ -56,7 +57,9 @@ void AddonData::DeleteIfUnused() {
   if (environment_closed && tensors.empty()) delete this;
 }
 
-void TensorRegistry::SetCollectionLimit() { collect_at_ = live_bytes_ + std::max(kCollectionStep, live_bytes_ / 2); }
+void TensorRegistry::SetCollectionLimit() {
+  collect_at_ = live_bytes_ + std::max(kCollectionStep, live_bytes_ / 2);
+}
 
 void TensorRegistry::Add(TensorHandle* handle) {
   handles_.insert(handle);
@@ -149,7 +152,8 @@ void TensorRegistry::DetachFromScope(TensorHandle* handle) {
 
 void RegisterTensorClass(napi_env env, napi_value exports, AddonData& data) {
   napi_value constructor;
-  Check(env, napi_define_class(env, "Tensor", NAPI_AUTO_LENGTH, ConstructTensor, &data, 0, nullptr, &constructor),
+  Check(env,
+        napi_define_class(env, "Tensor", NAPI_AUTO_LENGTH, ConstructTensor, &data, 0, nullptr, &constructor),
         "napi_define_class");
   Check(env, napi_create_reference(env, constructor, 1, &data.tensor_constructor), "napi_create_reference");
   Check(env, napi_set_named_property(env, exports, "TensorHandle", constructor), "napi_set_named_property");
@@ -162,7 +166,8 @@ napi_value WrapTensor(napi_env env, AddonData& data, const at::Tensor& tensor) {
     return result;
   }
   napi_value constructor;
-  Check(env, napi_get_reference_value(env, data.tensor_constructor, &constructor), "napi_get_reference_value");
+  Check(env, napi_get_reference_value(env, data.tensor_constructor, &constructor),
+        "napi_get_reference_value");
   data.pending_tensor = &tensor;
   const napi_status status = napi_new_instance(env, constructor, 0, nullptr, &result);
   data.pending_tensor = nullptr;
@@ -172,7 +177,8 @@ napi_value WrapTensor(napi_env env, AddonData& data, const at::Tensor& tensor) {
 
 TensorHandle* FindHandle(napi_env env, const AddonData& data, napi_value value) {
   void* pointer = nullptr;
-  // Another add-on's object may be wrapped too: only pointers this environment made itself are ours to follow.
+  // Another add-on's object may be wrapped too: only pointers this environment made itself are ours to
+  // follow.
   if (napi_unwrap(env, value, &pointer) != napi_ok || !data.tensors.Contains(pointer)) return nullptr;
   return static_cast<TensorHandle*>(pointer);
 }

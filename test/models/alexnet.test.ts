@@ -1,5 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { functional as F, models, nn, noGrad, optim, type Tensor, tensor, tidy } from '../../lib/index.js';
+import {
+  functional as F,
+  models,
+  type nn,
+  noGrad,
+  optim,
+  type Tensor,
+  tensor,
+  tidy,
+} from '../../lib/index.js';
 import { expectFingerprint, type Fingerprint, filled, golden } from '../golden/hash.js';
 
 interface ModelGolden {
@@ -70,7 +79,8 @@ describe.each(['alexnet', 'alexnet-dy'])('%s beside PyTorch', (name) => {
           expectFingerprint(key, parameter.grad!, wanted.gradients[key]!, { tolerance: 1e-4, floor });
         }
         for (const [key, buffer] of model.namedBuffers()) {
-          if (key.includes('running')) expectFingerprint(key, buffer, wanted.statistics[key]!, { tolerance: 1e-4 });
+          if (key.includes('running'))
+            expectFingerprint(key, buffer, wanted.statistics[key]!, { tolerance: 1e-4 });
         }
       }
       optimizer.step();
@@ -91,7 +101,10 @@ describe('counts of the article', () => {
     tidy(() => {
       const model = models.create(name);
       const statistics = [...model.namedBuffers()].filter(([key]) => key.includes('running'));
-      return [...model.parameters(), ...statistics.map(([, buffer]) => buffer)].reduce((n, t) => n + t.numel, 0);
+      return [...model.parameters(), ...statistics.map(([, buffer]) => buffer)].reduce(
+        (n, t) => n + t.numel,
+        0,
+      );
     });
 
   it('AlexNet has 7,526,794 and AlexNet-DY 8,324,368', () => {

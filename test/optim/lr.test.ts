@@ -55,7 +55,7 @@ it("the article's milestones", () => {
     scheduler.step();
     return rate;
   });
-  expect([rates[0], rates[29], rates[30], rates[60], rates[99]].map((r) => Number(r!.toPrecision(6)))).toEqual([
-    0.1, 0.1, 0.01, 0.001, 0.0001,
-  ]);
+  expect(
+    [rates[0], rates[29], rates[30], rates[60], rates[99]].map((r) => Number(r!.toPrecision(6))),
+  ).toEqual([0.1, 0.1, 0.01, 0.001, 0.0001]);
 });

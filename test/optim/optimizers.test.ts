@@ -17,10 +17,7 @@ const makers: Record<string, Make> = {
 };
 
 function start(): [Tensor, Tensor] {
-  return [
-    filled([3, 4], 5, 2, 'float64').requiresGrad_(),
-    filled([4], 6, 2, 'float64').requiresGrad_(),
-  ];
+  return [filled([3, 4], 5, 2, 'float64').requiresGrad_(), filled([4], 6, 2, 'float64').requiresGrad_()];
 }
 
 function step([p, q]: [Tensor, Tensor], optimizer: optim.Optimizer<never>): void {
@@ -82,7 +79,9 @@ describe('Optimizer', () => {
 
   it('names bad options', () => {
     const p = zeros([1], { requiresGrad: true });
-    expect(() => new optim.SGD([p], { lr: -1 })).toThrow('Expected a number of at least 0 for lr but received -1');
+    expect(() => new optim.SGD([p], { lr: -1 })).toThrow(
+      'Expected a number of at least 0 for lr but received -1',
+    );
     expect(() => new optim.SGD([p], { nesterov: true })).toThrow('for nesterov');
     expect(() => new optim.SGD([], { lr: 1 })).toThrow('at least one Tensor for params');
     expect(() => new optim.SGD([p, p], { lr: 1 })).toThrow('each parameter once');
