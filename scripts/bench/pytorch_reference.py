@@ -1,0 +1,100 @@
+"""PyTorch's side of scripts/bench.js: builds the models and does one step for every line on standard input.
+
+  python pytorch_reference.py --batch 128 --modes static,grouped    then lines such as `train static`, `infer grouped`
+
+Answers each line with the step's milliseconds. Modes: `static` is AlexNet; the others are AlexNet-DY, its dynamic
+layers computed as `grouped` (mix the weights of every sample, one convolution with groups = batch: the article's way)
+or `mix-after` (one convolution with K times the outputs, then mix). `add` times one addition of two 1-element tensors,
+in microseconds.
+"""
+import argparse
+import sys
+import time
+
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+
+class Dynamic(nn.Module):
+    def __init__(self, cin, cout, experts, mode):
+        super().__init__()
+        hidden = max(1, cin // 4)
+        self.routing = nn.Sequential(nn.Conv2d(cin, hidden, 1), nn.ReLU(), nn.Conv2d(hidden, experts, 1))
+        self.weight = nn.Parameter(torch.randn(experts, cout, cin, 3, 3) * (2 / (cin * 9)) ** 0.5)
+        self.bias = nn.Parameter(torch.zeros(experts, cout))
+        self.mode, self.temperature = mode, 30.0
+
+    def forward(self, x):
+        b, c, h, w = x.shape
+        a = F.softmax(self.routing(F.adaptive_avg_pool2d(x, 1)).flatten(1) / self.temperature, dim=-1)
+        if self.mode == "grouped":
+            weight = (a @ self.weight.flatten(1)).view(-1, c, 3, 3)
+            y = F.conv2d(x.reshape(1, -1, h, w), weight, (a @ self.bias).flatten(), padding=1, groups=b)
+            return y.view(b, -1, h, w)
+        y = F.conv2d(x, self.weight.flatten(0, 1), self.bias.flatten(), padding=1)
+        return torch.bmm(a[:, None], y.view(b, a.shape[1], -1)).view(b, -1, h, w)
+
+
+def alexnet(mode, experts):
+    conv = (lambda i, o: nn.Conv2d(i, o, 3, 1, 1)) if mode == "static" else (lambda i, o: Dynamic(i, o, experts, mode))
+    return nn.Sequential(
+        nn.Conv2d(3, 48, 11, 4, 5), nn.BatchNorm2d(48), nn.ReLU(), nn.MaxPool2d(3, 2),
+        nn.Conv2d(48, 128, 5, padding=2), nn.BatchNorm2d(128), nn.ReLU(), nn.MaxPool2d(3, 2),
+        conv(128, 192), nn.BatchNorm2d(192), nn.ReLU(), conv(192, 192), nn.BatchNorm2d(192), nn.ReLU(),
+        conv(192, 128), nn.BatchNorm2d(128), nn.ReLU(), nn.MaxPool2d(3, 2), nn.Flatten(),
+        nn.Linear(1152, 2048), nn.ReLU(), nn.Dropout(0.5), nn.Linear(2048, 2048), nn.ReLU(), nn.Dropout(0.5),
+        nn.Linear(2048, 10))
+
+
+def build(mode, args):
+    torch.manual_seed(0)
+    net = alexnet(mode, args.experts)
+    x, y = torch.randn(args.batch, 3, 128, 128), torch.randint(0, 10, (args.batch,))
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.01, weight_decay=1e-5)
+
+    def train():
+        net.train()
+        optimizer.zero_grad()
+        F.cross_entropy(net(x), y, label_smoothing=0.1).backward()
+        optimizer.step()
+
+    def infer():
+        net.eval()
+        with torch.no_grad():
+            net(x)
+
+    return {"train": train, "infer": infer}
+
+
+def tiny_add(calls=20000):
+    a, b = torch.ones(1), torch.ones(1)
+    start = time.perf_counter()
+    for _ in range(calls):
+        a + b
+    return (time.perf_counter() - start) / calls * 1e6
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--modes", default="static")
+    parser.add_argument("--batch", type=int, default=128)
+    parser.add_argument("--experts", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=0)
+    args = parser.parse_args()
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    steps = {mode: build(mode, args) for mode in args.modes.split(",") if mode}
+    print(f"torch {torch.__version__}", flush=True)
+    for line in sys.stdin:
+        what, _, mode = line.strip().partition(" ")
+        if what == "add":
+            print(tiny_add(), flush=True)
+            continue
+        start = time.perf_counter()
+        steps[mode][what]()
+        print((time.perf_counter() - start) * 1e3, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,144 @@
+/**
+ * Fair timing: everything that is compared takes turns in one run, so that a slow moment of the machine hits all of it.
+ * @module
+ */
+import { execFileSync } from 'node:child_process';
+import { cpus } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { cpuCapability, getNumThreads, version } from '../../dist/index.js';
+
+/**
+ * Something to be timed. `infer` and `train` do one step and return its milliseconds where they know better than the
+ * caller (another process does); `release` ends it.
+ * @typedef {{ infer: () => unknown, train: () => unknown, release?: () => void }} Contestant
+ * @typedef {{ infer_ms: number, train_ms: number, peak_rss_mb?: number, turns: number }} Result
+ */
+
+/** The middle value. @param {number[]} values */
+export function median(values) {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}
+
+/** @param {() => unknown} step */
+async function time(step) {
+  const start = performance.now();
+  const told = await step();
+  return typeof told === 'number' ? told : performance.now() - start;
+}
+
+/**
+ * Medians over interleaved turns. The first turn of each warms up. A contestant that has used up its budget of seconds
+ * takes no more turns: the slow reference need not hold up the rest.
+ * @param {Record<string, Contestant>} contestants
+ * @param {{ turns: number, budget?: number }} options
+ * @returns {Promise<Record<string, Result>>}
+ */
+export async function takeTurns(contestants, { turns, budget = 30 }) {
+  const times = Object.fromEntries(
+    Object.keys(contestants).map((name) => [name, { infer: [], train: [], spent: 0 }]),
+  );
+  for (let turn = 0; turn <= turns; turn++) {
+    for (const [name, contestant] of Object.entries(contestants)) {
+      const own = times[name];
+      if (own.spent > budget * 1000 && own.train.length > 0) continue;
+      for (const what of /** @type {const} */ (['infer', 'train'])) {
+        const ms = await time(contestant[what]);
+        own.spent += ms;
+        // One very slow step is its own warm-up.
+        if (turn > 0 || ms > (budget * 1000) / 4) own[what].push(ms);
+      }
+    }
+  }
+  const round = (/** @type {number} */ ms) => Number(ms.toFixed(3));
+  return Object.fromEntries(
+    Object.entries(times).map(([name, { infer, train }]) => [
+      name,
+      { infer_ms: round(median(infer)), train_ms: round(median(train)), turns: train.length },
+    ]),
+  );
+}
+
+/**
+ * Peak memory of one contestant: the same command in a process of its own, with `--peak-of <name>`, which does one
+ * inference and two training steps and prints its largest resident size.
+ * @param {string[]} args - Arguments of bench.js. @param {string} name
+ */
+export function peakMemoryOf(args, name) {
+  const script = fileURLToPath(new URL('../bench.js', import.meta.url));
+  const output = execFileSync(process.execPath, [script, ...args, '--peak-of', name], {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  return Number(output.trim());
+}
+
+/** The child's side of {@link peakMemoryOf}. @param {Contestant} contestant */
+export async function printPeakMemory({ infer, train }) {
+  await infer();
+  await train();
+  await train();
+  console.log((process.resourceUsage().maxRSS / 1024).toFixed(1));
+}
+
+/** Adds a measurement to those of its name. @param {Record<string, number[]>} all @param {string} name @param {number} value */
+export function record(all, name, value) {
+  const own = all[name] ?? [];
+  own.push(value);
+  all[name] = own;
+}
+
+/** What the figures were measured on. */
+export function machine() {
+  return {
+    cpu: cpus()[0]?.model ?? 'unknown',
+    capability: cpuCapability(),
+    threads: getNumThreads(),
+    node: process.version,
+    ...version,
+  };
+}
+
+/**
+ * Prints results as JSON, or as a table with the ratio to the first row.
+ * @param {{ json?: boolean }} options
+ * @param {Record<string, unknown> & { results: Record<string, Result> }} report
+ * @param {number} [images] - Images a step, for a column of images per second.
+ */
+export function print({ json }, report, images) {
+  if (json) {
+    console.log(JSON.stringify(report));
+    return;
+  }
+  const { results, ...about } = report;
+  console.log(
+    Object.entries(about)
+      .map(([key, value]) => `${key}: ${typeof value === 'object' ? JSON.stringify(value) : value}`)
+      .join('\n'),
+  );
+  const [first] = Object.values(results);
+  const rows = Object.entries(results).map(([name, { infer_ms, train_ms, peak_rss_mb }]) => ({
+    name,
+    'infer ms': infer_ms.toFixed(2),
+    ratio: (infer_ms / first.infer_ms).toFixed(2),
+    'train ms': train_ms.toFixed(2),
+    'ratio ': (train_ms / first.train_ms).toFixed(2),
+    ...(images && {
+      'infer images/s': ((images * 1000) / infer_ms).toFixed(0),
+      'train images/s': ((images * 1000) / train_ms).toFixed(0),
+    }),
+    ...(peak_rss_mb !== undefined && { 'peak MB': peak_rss_mb.toFixed(0) }),
+  }));
+  printRows(rows);
+}
+
+/** Aligned columns; the first is text, the others numbers. @param {Record<string, string>[]} rows */
+export function printRows(rows) {
+  const columns = Object.keys(rows[0] ?? {});
+  const widths = columns.map((column) => Math.max(column.length, ...rows.map((row) => row[column].length)));
+  const line = (/** @type {string[]} */ cells) =>
+    cells.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join('  ');
+  console.log(`\n${line(columns)}`);
+  for (const row of rows) console.log(line(columns.map((column) => row[column])));
+}
