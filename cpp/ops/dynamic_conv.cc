@@ -2,6 +2,7 @@
 
 #include <c10/util/Exception.h>
 
+#include "dynamic_conv_fused.h"
 #include "dynamic_conv_problem.h"
 
 namespace dyconv {
@@ -25,6 +26,7 @@ bool OneSample(const Problem& p) { return p.shape.batch == 1; }
 // What "auto" considers, in order. The conditions come from measurements: docs/dynamic-convolution.md.
 constexpr Algorithm kAlgorithms[] = {
     {"mix-once", OneSample, Always, DynamicConvMixOnce},
+    {"fused", FusedDynamicConvApplies, Always, DynamicConvFused},
     {"mix-after", Always, Always, DynamicConvMixAfter},
     {"grouped", Always, Never, DynamicConvGrouped},
     {"reference", Always, Always, DynamicConvReference},

@@ -1,0 +1,124 @@
+// The two register-tiled products everything else is made of.
+#pragma once
+
+#include "vec.h"
+
+namespace dyconv::kernels::DYCONV_ISA {
+
+// C[c_pixels[m]] (+)= sum over segments s and rows i of A[a_pixels[m]][offsets[s] + i] * B[s * length + i].
+// Pixels index rows of lda and ldc floats; B is dense, kVecs vectors a row. No im2col: a segment is one tap.
+struct GemmTask {
+  const float* a;
+  int64_t lda;
+  const int64_t* offsets;
+  int64_t segments;
+  int64_t length;
+  const float* b;
+  float* c;
+  int64_t ldc;
+  bool accumulate;
+};
+
+template <int kRows, int kVecs>
+void GemmTile(const GemmTask& task, const int32_t* a_pixels, const int32_t* c_pixels) {
+  Vec acc[kRows][kVecs];
+  const float* a[kRows];
+  float* c[kRows];
+#pragma GCC unroll 8
+  for (int m = 0; m < kRows; ++m) {
+    a[m] = task.a + a_pixels[m] * task.lda;
+    c[m] = task.c + c_pixels[m] * task.ldc;
+#pragma GCC unroll 8
+    for (int v = 0; v < kVecs; ++v) acc[m][v] = task.accumulate ? Load(c[m] + v * kLanes) : Vec{};
+  }
+  const float* b = task.b;
+  for (int64_t s = 0; s < task.segments; ++s) {
+    const float* row[kRows];
+#pragma GCC unroll 8
+    for (int m = 0; m < kRows; ++m) row[m] = a[m] + task.offsets[s];
+    for (int64_t i = 0; i < task.length; ++i, b += kVecs * kLanes) {
+      Vec w[kVecs];
+#pragma GCC unroll 8
+      for (int v = 0; v < kVecs; ++v) w[v] = Load(b + v * kLanes);
+#pragma GCC unroll 8
+      for (int m = 0; m < kRows; ++m) {
+        const Vec x = Set1(row[m][i]);
+#pragma GCC unroll 8
+        for (int v = 0; v < kVecs; ++v) acc[m][v] += x * w[v];
+      }
+    }
+  }
+#pragma GCC unroll 8
+  for (int m = 0; m < kRows; ++m) {
+#pragma GCC unroll 8
+    for (int v = 0; v < kVecs; ++v) Store(c[m] + v * kLanes, acc[m][v]);
+  }
+}
+
+// C[m] (+)= sum over pixels p of A[p * lda + m] * B[pixels[p] * ldb], rows of C are kVecs vectors.
+struct OuterTask {
+  const float* a;
+  int64_t lda;
+  const float* b;
+  int64_t ldb;
+  const int32_t* pixels;
+  int64_t count;
+  float* c;
+  bool accumulate;
+};
+
+template <int kRows, int kVecs>
+void OuterTile(const OuterTask& task) {
+  Vec acc[kRows][kVecs];
+#pragma GCC unroll 8
+  for (int m = 0; m < kRows; ++m) {
+#pragma GCC unroll 8
+    for (int v = 0; v < kVecs; ++v)
+      acc[m][v] = task.accumulate ? Load(task.c + (m * kVecs + v) * kLanes) : Vec{};
+  }
+  const float* a = task.a;
+  for (int64_t p = 0; p < task.count; ++p, a += task.lda) {
+    const float* b = task.b + task.pixels[p] * task.ldb;
+    Vec x[kVecs];
+#pragma GCC unroll 8
+    for (int v = 0; v < kVecs; ++v) x[v] = Load(b + v * kLanes);
+#pragma GCC unroll 8
+    for (int m = 0; m < kRows; ++m) {
+      const Vec g = Set1(a[m]);
+#pragma GCC unroll 8
+      for (int v = 0; v < kVecs; ++v) acc[m][v] += g * x[v];
+    }
+  }
+#pragma GCC unroll 8
+  for (int m = 0; m < kRows; ++m) {
+#pragma GCC unroll 8
+    for (int v = 0; v < kVecs; ++v) Store(task.c + (m * kVecs + v) * kLanes, acc[m][v]);
+  }
+}
+
+// Calls visit(std::integral_constant<int, n>) for n in [1, kMax] known at run time.
+template <int kMax, typename Visit>
+DYCONV_INLINE void WithConstant(int64_t n, const Visit& visit) {
+  if constexpr (kMax == 1) {
+    visit(std::integral_constant<int, 1>());
+  } else {
+    if (n == kMax) {
+      visit(std::integral_constant<int, kMax>());
+    } else {
+      WithConstant<kMax - 1>(n, visit);
+    }
+  }
+}
+
+// All rows of a GEMM: full register tiles, then one of what is left.
+template <int kVecs>
+void Gemm(const GemmTask& task, const int32_t* a_pixels, const int32_t* c_pixels, int64_t count) {
+  int64_t p = 0;
+  for (; p + kMaxRows <= count; p += kMaxRows) GemmTile<kMaxRows, kVecs>(task, a_pixels + p, c_pixels + p);
+  if (p < count) {
+    WithConstant<kMaxRows>(count - p,
+                           [&](auto rows) { GemmTile<rows(), kVecs>(task, a_pixels + p, c_pixels + p); });
+  }
+}
+
+}  // namespace dyconv::kernels::DYCONV_ISA

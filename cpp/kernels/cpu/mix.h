@@ -1,0 +1,65 @@
+// Tiles of packed experts: how they lie in memory and how they are mixed.
+//
+// Packed experts are panels of kLanes * kMaxVecs columns (fewer in the last panel of a group, rounded up to
+// whole vectors). A panel is rows x experts x columns, so that one row of all experts is one stream.
+#pragma once
+
+#include "micro.h"
+
+namespace dyconv::kernels::DYCONV_ISA {
+
+constexpr int64_t kPanel = kLanes * kMaxVecs;
+// Rows of a mixed tile: kTileRows * kPanel floats stay in the L1 cache.
+constexpr int64_t kTileRows = 96;
+// Samples mixed from one reading of the experts.
+constexpr int64_t kMixSamples = 4;
+
+// One panel of a matrix of `rows` x `columns` per group.
+struct Panel {
+  int64_t group;
+  int64_t first_column;  // within the group
+  int64_t columns;
+  int64_t vecs;
+  int64_t offset;  // into the packed experts, in floats
+  DYCONV_INLINE int64_t width() const { return vecs * kLanes; }
+};
+
+DYCONV_INLINE Panel PanelAt(int64_t index, int64_t rows, int64_t columns, int64_t experts) {
+  const int64_t per_group = CeilDiv(columns, kPanel);
+  Panel panel;
+  panel.group = index / per_group;
+  panel.first_column = index % per_group * kPanel;
+  panel.columns = Min(kPanel, columns - panel.first_column);
+  panel.vecs = CeilDiv(panel.columns, kLanes);
+  panel.offset = index * rows * experts * Min(kPanel, CeilDiv(columns, kLanes) * kLanes);
+  return panel;
+}
+
+DYCONV_INLINE int64_t PackedSize(int64_t groups, int64_t rows, int64_t columns, int64_t experts) {
+  const int64_t widest = Min(kPanel, CeilDiv(columns, kLanes) * kLanes);
+  return groups * CeilDiv(columns, kPanel) * rows * experts * widest;
+}
+
+// mixed[s][row] = sum over k of attention[s * experts + k] * packed[row][k], `floats` apart for every sample.
+template <int kSamples, int kVecs>
+void MixRows(const float* packed, const float* attention, int64_t experts, int64_t rows, float* mixed,
+             int64_t floats) {
+  for (int64_t r = 0; r < rows; ++r, packed += experts * kVecs * kLanes, mixed += kVecs * kLanes) {
+    Vec acc[kSamples][kVecs] = {};
+    for (int64_t k = 0; k < experts; ++k) {
+#pragma GCC unroll 8
+      for (int v = 0; v < kVecs; ++v) {
+        const Vec w = Load(packed + (k * kVecs + v) * kLanes);
+#pragma GCC unroll 8
+        for (int s = 0; s < kSamples; ++s) acc[s][v] += attention[s * experts + k] * w;
+      }
+    }
+#pragma GCC unroll 8
+    for (int s = 0; s < kSamples; ++s) {
+#pragma GCC unroll 8
+      for (int v = 0; v < kVecs; ++v) Store(mixed + s * floats + v * kLanes, acc[s][v]);
+    }
+  }
+}
+
+}  // namespace dyconv::kernels::DYCONV_ISA

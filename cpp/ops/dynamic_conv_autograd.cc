@@ -1,0 +1,51 @@
+#include <c10/core/GradMode.h>
+#include <torch/csrc/autograd/custom_function.h>
+
+#include "dynamic_conv_fused.h"
+
+namespace dyconv {
+namespace {
+
+using torch::autograd::AutogradContext;
+using torch::autograd::Variable;
+using torch::autograd::variable_list;
+
+std::optional<at::Tensor> Optional(const at::Tensor& tensor) {
+  return tensor.defined() ? std::optional<at::Tensor>(tensor) : std::nullopt;
+}
+
+// Saves the four arguments and nothing else: no mixed kernel outlives its tile. A backward that is itself to
+// be differentiated goes through the composed form.
+class FusedFunction : public torch::autograd::Function<FusedFunction> {
+ public:
+  static Variable forward(AutogradContext* ctx, const Variable& input, const Variable& weight,
+                          const Variable& attention, const std::optional<at::Tensor>& bias,
+                          const DynamicConvOptions& options) {
+    ctx->save_for_backward({input, weight, attention, bias.value_or(at::Tensor())});
+    ctx->saved_data["geometry"] = PackGeometry(options);
+    return FusedDynamicConvForward(MakeDynamicConvProblem(input, weight, attention, bias, options));
+  }
+
+  static variable_list backward(AutogradContext* ctx, const variable_list& grad_outputs) {
+    const auto saved = ctx->get_saved_variables();
+    const auto problem = MakeDynamicConvProblem(saved[0], saved[1], saved[2], Optional(saved[3]),
+                                                UnpackGeometry(ctx->saved_data["geometry"].toIntVector()));
+    const std::array<bool, 4> needs{ctx->needs_input_grad(0), ctx->needs_input_grad(1),
+                                    ctx->needs_input_grad(2), problem.bias && ctx->needs_input_grad(3)};
+    if (at::GradMode::is_enabled()) {
+      auto grads = DifferentiableGrads(problem, grad_outputs[0], needs);
+      grads.emplace_back();
+      return grads;
+    }
+    const auto grads = FusedDynamicConvBackward(problem, grad_outputs[0], needs);
+    return {grads.input, grads.weight, grads.attention, grads.bias, at::Tensor()};
+  }
+};
+
+}  // namespace
+
+at::Tensor DynamicConvFused(const DynamicConvProblem& p) {
+  return FusedFunction::apply(p.input, p.weight, p.attention, p.bias, p.options);
+}
+
+}  // namespace dyconv

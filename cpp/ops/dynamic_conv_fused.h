@@ -1,0 +1,21 @@
+// Runs the fused CPU kernels over ATen tensors. No autograd here: dynamic_conv_autograd.cc.
+#pragma once
+
+#include "dynamic_conv_problem.h"
+
+namespace dyconv {
+
+struct DynamicConvGrads {
+  at::Tensor input, weight, attention, bias;
+};
+
+// Whether the kernels can compute it: float32 or bfloat16 on the CPU.
+bool FusedDynamicConvApplies(const DynamicConvProblem& problem);
+
+at::Tensor FusedDynamicConvForward(const DynamicConvProblem& problem);
+
+// needs[0] is for the input; needs[1 .. 3] (weight, attention, bias) come together. Others stay undefined.
+DynamicConvGrads FusedDynamicConvBackward(const DynamicConvProblem& problem, const at::Tensor& grad_output,
+                                          const std::array<bool, 4>& needs);
+
+}  // namespace dyconv
