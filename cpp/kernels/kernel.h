@@ -10,6 +10,11 @@
 
 namespace dyconv::kernels {
 
+// Most taps the depthwise kernels take.
+constexpr int64_t kMaxDepthwiseTaps = 256;
+// Most experts the tiled kernels take.
+constexpr int64_t kMaxExperts = 64;
+
 // One dynamic convolution. Tensors are row-major in the order of the indices named here:
 // input [batch, in_channels, in_h, in_w], weight [experts, out_channels, in_channels / groups, kernel_h,
 // kernel_w], attention [batch, experts], bias [experts, out_channels], output [batch, out_channels, out_h,

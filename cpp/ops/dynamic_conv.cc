@@ -26,6 +26,7 @@ bool OneSample(const Problem& p) { return p.shape.batch == 1; }
 // What "auto" considers, in order. The conditions come from measurements: docs/dynamic-convolution.md.
 constexpr Algorithm kAlgorithms[] = {
     {"mix-once", OneSample, Always, DynamicConvMixOnce},
+    {"depthwise", DepthwiseDynamicConvApplies, Always, DynamicConvDepthwise},
     {"fused", FusedDynamicConvApplies, Always, DynamicConvFused},
     {"mix-after", Always, Always, DynamicConvMixAfter},
     {"grouped", Always, Never, DynamicConvGrouped},

@@ -16,14 +16,17 @@ std::optional<at::Tensor> Optional(const at::Tensor& tensor) {
 
 // Saves the four arguments and nothing else: no mixed kernel outlives its tile. A backward that is itself to
 // be differentiated goes through the composed form.
-class FusedFunction : public torch::autograd::Function<FusedFunction> {
+template <at::Tensor (*kForward)(const DynamicConvProblem&),
+          DynamicConvGrads (*kBackward)(const DynamicConvProblem&, const at::Tensor&,
+                                        const std::array<bool, 4>&)>
+class KernelFunction : public torch::autograd::Function<KernelFunction<kForward, kBackward>> {
  public:
   static Variable forward(AutogradContext* ctx, const Variable& input, const Variable& weight,
                           const Variable& attention, const std::optional<at::Tensor>& bias,
                           const DynamicConvOptions& options) {
     ctx->save_for_backward({input, weight, attention, bias.value_or(at::Tensor())});
     ctx->saved_data["geometry"] = PackGeometry(options);
-    return FusedDynamicConvForward(MakeDynamicConvProblem(input, weight, attention, bias, options));
+    return kForward(MakeDynamicConvProblem(input, weight, attention, bias, options));
   }
 
   static variable_list backward(AutogradContext* ctx, const variable_list& grad_outputs) {
@@ -37,7 +40,7 @@ class FusedFunction : public torch::autograd::Function<FusedFunction> {
       grads.emplace_back();
       return grads;
     }
-    const auto grads = FusedDynamicConvBackward(problem, grad_outputs[0], needs);
+    const auto grads = kBackward(problem, grad_outputs[0], needs);
     return {grads.input, grads.weight, grads.attention, grads.bias, at::Tensor()};
   }
 };
@@ -45,7 +48,13 @@ class FusedFunction : public torch::autograd::Function<FusedFunction> {
 }  // namespace
 
 at::Tensor DynamicConvFused(const DynamicConvProblem& p) {
-  return FusedFunction::apply(p.input, p.weight, p.attention, p.bias, p.options);
+  using Fused = KernelFunction<FusedDynamicConvForward, FusedDynamicConvBackward>;
+  return Fused::apply(p.input, p.weight, p.attention, p.bias, p.options);
+}
+
+at::Tensor DynamicConvDepthwise(const DynamicConvProblem& p) {
+  using Depthwise = KernelFunction<DepthwiseDynamicConvForward, DepthwiseDynamicConvBackward>;
+  return Depthwise::apply(p.input, p.weight, p.attention, p.bias, p.options);
 }
 
 }  // namespace dyconv

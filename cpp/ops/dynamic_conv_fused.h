@@ -9,7 +9,7 @@ struct DynamicConvGrads {
   at::Tensor input, weight, attention, bias;
 };
 
-// Whether the kernels can compute it: float32 or bfloat16 on the CPU.
+// Whether the tiled kernels can compute it: float32 or bfloat16 (in float32 throughout) on the CPU.
 bool FusedDynamicConvApplies(const DynamicConvProblem& problem);
 
 at::Tensor FusedDynamicConvForward(const DynamicConvProblem& problem);
@@ -17,5 +17,12 @@ at::Tensor FusedDynamicConvForward(const DynamicConvProblem& problem);
 // needs[0] is for the input; needs[1 .. 3] (weight, attention, bias) come together. Others stay undefined.
 DynamicConvGrads FusedDynamicConvBackward(const DynamicConvProblem& problem, const at::Tensor& grad_output,
                                           const std::array<bool, 4>& needs);
+
+// The same for one input channel per group.
+bool DepthwiseDynamicConvApplies(const DynamicConvProblem& problem);
+at::Tensor DepthwiseDynamicConvForward(const DynamicConvProblem& problem);
+DynamicConvGrads DepthwiseDynamicConvBackward(const DynamicConvProblem& problem,
+                                              const at::Tensor& grad_output,
+                                              const std::array<bool, 4>& needs);
 
 }  // namespace dyconv

@@ -41,6 +41,7 @@ at::Tensor DynamicConvGrouped(const DynamicConvProblem& problem);
 
 // The kernels of kernels/cpu: experts are mixed tile by tile inside the product.
 at::Tensor DynamicConvFused(const DynamicConvProblem& problem);
+at::Tensor DynamicConvDepthwise(const DynamicConvProblem& problem);
 
 // The naive loops of kernels/ref in float64, whatever the dtype and device of the arguments.
 at::Tensor DynamicConvReference(const DynamicConvProblem& problem);

@@ -6,21 +6,19 @@ namespace {
 
 // Rows of a weight gradient that are folded at once, pixels that are multiplied before the accumulators are
 // stored, and pixels of a sample above which samples are folded one by one.
-constexpr int64_t kFoldRows = 4 * kMaxRows;
+constexpr int64_t kFoldRows = 2 * kMaxRows;
+constexpr int64_t kFoldSamples = 8;
+constexpr int64_t kFoldExperts = 2;
 constexpr int64_t kOuterPixels = 128;
 constexpr int64_t kManyPixels = 256;
 // Floats of packed samples that stay in the L2 cache while all tiles of a thread pass over them.
-constexpr int64_t kBlockFloats = 1 << 18;
+constexpr int64_t kBlockFloats = 1 << 19;
 constexpr int64_t kInputPixels = 1024;
 
 int64_t PaddedW(const DynamicConvShape& s) { return s.in_w + 2 * s.padding_w; }
 
 int64_t TapOffset(const DynamicConvShape& s, int64_t tap) {
   return tap / s.kernel_w * s.dilation_h * PaddedW(s) + tap % s.kernel_w * s.dilation_w;
-}
-
-Panel BackwardPanel(const DynamicConvShape& s, int64_t index) {
-  return PanelAt(index, s.kernel_size() * s.out_per_group(), s.in_per_group(), s.experts);
 }
 
 // What GradInput needs for one block of samples.
@@ -47,9 +45,8 @@ void InputPanel(const DynamicConvArgs& args, const InputBlock& b, const Panel& p
         for (int64_t i = 0; i < b.samples; i += kMixSamples) {
           const int64_t samples = Min(kMixSamples, b.samples - i);
           const float* attention = args.attention + (args.chunk_begin + b.first + i) * s.experts;
-          WithConstant<kMixSamples>(samples, [&](auto n) {
-            MixRows<n(), kVecs>(tile, attention, s.experts, rows, b.mixed, rows * width);
-          });
+          WithConstant<kMixSamples>(
+              samples, [&](auto n) { MixRows<n(), kVecs>(tile, attention, s.experts, rows, b.mixed); });
           for (int64_t j = 0; j < samples; ++j) {
             const float* grad = args.packed_grad + (b.first + i + j) * args.plan.packed_grad;
             const GemmTask task{grad + panel.group * out + channel,
@@ -57,7 +54,7 @@ void InputPanel(const DynamicConvArgs& args, const InputBlock& b, const Panel& p
                                 &no_offset,
                                 1,
                                 rows,
-                                b.mixed + j * rows * width,
+                                b.mixed + j * kMixedStride<kVecs>,
                                 b.sums + (i + j) * plane + TapOffset(s, tap) * width,
                                 width,
                                 true};
@@ -69,32 +66,61 @@ void InputPanel(const DynamicConvArgs& args, const InputBlock& b, const Panel& p
   }
 }
 
-// Adds the gradients of one tile of mixed weights, one per sample and `floats` apart, to those of all experts
-// and, times the experts, to the attention's.
-template <int kSamples, int kVecs>
-void FoldRows(const float* tiles, int64_t floats, const float* attention, int64_t experts, int64_t rows,
-              const float* packed, float* packed_grad, float* sums) {
-  for (int64_t k = 0; k < experts; ++k) {
-    Vec dot[kSamples];
+// Floats between the weight gradient tiles of two samples.
+template <int kVecs>
+constexpr int64_t kFoldStride = kFoldRows * kVecs * kLanes;
+
+// Adds the gradients of one tile of mixed weights, one per sample and kFoldStride apart, to those of kExperts
+// of the `experts` and, times these experts, to the attention's (kLanes partial sums each).
+template <int kSamples, int kVecs, int kExperts>
+void FoldExperts(const float* tiles, const float* attention, int64_t experts, int64_t rows,
+                 const float* packed, float* packed_grad, float* sums) {
+  Vec dot[kSamples][kExperts];
+  float a[kSamples][kExperts];
 #pragma GCC unroll 8
-    for (int s = 0; s < kSamples; ++s) dot[s] = Load(sums + (s * experts + k) * kLanes);
-    for (int64_t r = 0; r < rows; ++r) {
-      const int64_t at = (r * experts + k) * kVecs * kLanes;
+  for (int s = 0; s < kSamples; ++s) {
 #pragma GCC unroll 8
-      for (int v = 0; v < kVecs; ++v) {
-        const Vec w = Load(packed + at + v * kLanes);
-        Vec grad = Load(packed_grad + at + v * kLanes);
+    for (int k = 0; k < kExperts; ++k) {
+      dot[s][k] = Load(sums + (s * experts + k) * kLanes);
+      a[s][k] = attention[s * experts + k];
+    }
+  }
+  const int64_t step = experts * kVecs * kLanes;
+  for (int64_t r = 0; r < rows; ++r, tiles += kVecs * kLanes, packed += step, packed_grad += step) {
+#pragma GCC unroll 8
+    for (int v = 0; v < kVecs; ++v) {
+      Vec tile[kSamples];
+#pragma GCC unroll 8
+      for (int s = 0; s < kSamples; ++s) tile[s] = Load(tiles + s * kFoldStride<kVecs> + v * kLanes);
+#pragma GCC unroll 8
+      for (int k = 0; k < kExperts; ++k) {
+        const Vec w = Load(packed + (k * kVecs + v) * kLanes);
+        Vec grad = Load(packed_grad + (k * kVecs + v) * kLanes);
 #pragma GCC unroll 8
         for (int s = 0; s < kSamples; ++s) {
-          const Vec tile = Load(tiles + s * floats + (r * kVecs + v) * kLanes);
-          grad += attention[s * experts + k] * tile;
-          dot[s] += tile * w;
+          grad += a[s][k] * tile[s];
+          dot[s][k] += tile[s] * w;
         }
-        Store(packed_grad + at + v * kLanes, grad);
+        Store(packed_grad + (k * kVecs + v) * kLanes, grad);
       }
     }
+  }
 #pragma GCC unroll 8
-    for (int s = 0; s < kSamples; ++s) Store(sums + (s * experts + k) * kLanes, dot[s]);
+  for (int s = 0; s < kSamples; ++s) {
+#pragma GCC unroll 8
+    for (int k = 0; k < kExperts; ++k) Store(sums + (s * experts + k) * kLanes, dot[s][k]);
+  }
+}
+
+template <int kSamples, int kVecs>
+void FoldRows(const float* tiles, const float* attention, int64_t experts, int64_t rows, const float* packed,
+              float* packed_grad, float* sums) {
+  for (int64_t k = 0; k < experts; k += kFoldExperts) {
+    const int64_t at = k * kVecs * kLanes;
+    WithConstant<kFoldExperts>(Min(kFoldExperts, experts - k), [&](auto n) {
+      FoldExperts<kSamples, kVecs, n()>(tiles, attention + k, experts, rows, packed + at, packed_grad + at,
+                                        sums + k * kLanes);
+    });
   }
 }
 
@@ -121,7 +147,7 @@ template <int kSamples, int kVecs>
 void WeightUnit(const DynamicConvArgs& args, const Unit& unit, int64_t first, const int32_t* taps,
                 float* tiles, float* sums) {
   const auto& s = args.shape;
-  const int64_t pixels = s.out_plane(), width = kVecs * kLanes, floats = kFoldRows * width;
+  const int64_t pixels = s.out_plane(), width = kVecs * kLanes;
   const int64_t column =
       TapOffset(s, unit.tap) * s.in_channels + unit.panel.group * s.in_per_group() + unit.panel.first_column;
   for (int64_t r = 0; r < unit.rows; r += kFoldRows) {
@@ -131,8 +157,14 @@ void WeightUnit(const DynamicConvArgs& args, const Unit& unit, int64_t first, co
                           unit.panel.group * s.out_per_group() + unit.channel + r;
       const float* input = args.packed_input + (first + i) * args.plan.packed_input + column;
       for (int64_t p = 0; p < pixels; p += kOuterPixels) {
-        OuterTask task{grad + p * s.out_channels,     s.out_channels,     input, s.in_channels, taps + p,
-                       Min(kOuterPixels, pixels - p), tiles + i * floats, p > 0};
+        OuterTask task{grad + p * s.out_channels,
+                       s.out_channels,
+                       input,
+                       s.in_channels,
+                       taps + p,
+                       Min(kOuterPixels, pixels - p),
+                       tiles + i * kFoldStride<kVecs>,
+                       p > 0};
         int64_t m = 0;
         for (; m + kMaxRows <= rows; m += kMaxRows, task.a += kMaxRows, task.c += kMaxRows * width) {
           OuterTile<kMaxRows, kVecs>(task);
@@ -141,51 +173,13 @@ void WeightUnit(const DynamicConvArgs& args, const Unit& unit, int64_t first, co
       }
     }
     const int64_t at = unit.offset + r * s.experts * width, sample = args.chunk_begin + first;
-    FoldRows<kSamples, kVecs>(tiles, floats, args.attention + sample * s.experts, s.experts, rows,
+    FoldRows<kSamples, kVecs>(tiles, args.attention + sample * s.experts, s.experts, rows,
                               args.packed_weight + at, args.packed_weight_grad + at,
                               sums + sample * s.experts * kLanes);
   }
 }
 
 }  // namespace
-
-void PackBackwardWeight(const DynamicConvArgs& args, int64_t begin, int64_t end) {
-  const auto& s = args.shape;
-  const int64_t out = s.out_per_group(), in = s.in_per_group(), taps = s.kernel_size();
-  for (int64_t i = begin; i < end; ++i) {
-    const Panel panel = BackwardPanel(s, i);
-    for (int64_t o = 0; o < out; ++o) {
-      for (int64_t k = 0; k < s.experts; ++k) {
-        const float* from =
-            args.weight + ((k * s.out_channels + panel.group * out + o) * in + panel.first_column) * taps;
-        for (int64_t t = 0; t < taps; ++t) {
-          float* to = args.packed_weight + panel.offset + ((t * out + o) * s.experts + k) * panel.width();
-          for (int64_t j = 0; j < panel.columns; ++j) to[j] = from[j * taps + t];
-          for (int64_t j = panel.columns; j < panel.width(); ++j) to[j] = 0;
-        }
-      }
-    }
-  }
-}
-
-void UnpackWeightGrad(const DynamicConvArgs& args, int64_t begin, int64_t end) {
-  const auto& s = args.shape;
-  const int64_t out = s.out_per_group(), in = s.in_per_group(), taps = s.kernel_size();
-  for (int64_t i = begin; i < end; ++i) {
-    const Panel panel = BackwardPanel(s, i);
-    for (int64_t o = 0; o < out; ++o) {
-      for (int64_t k = 0; k < s.experts; ++k) {
-        float* to = args.grad_weight +
-                    ((k * s.out_channels + panel.group * out + o) * in + panel.first_column) * taps;
-        for (int64_t t = 0; t < taps; ++t) {
-          const float* from =
-              args.packed_weight_grad + panel.offset + ((t * out + o) * s.experts + k) * panel.width();
-          for (int64_t j = 0; j < panel.columns; ++j) to[j * taps + t] = from[j];
-        }
-      }
-    }
-  }
-}
 
 void PackBackwardSamples(const DynamicConvArgs& args, int64_t begin, int64_t end, float* scratch) {
   const auto& s = args.shape;
@@ -247,11 +241,11 @@ void DynamicConvGradWeight(const DynamicConvArgs& args, int64_t begin, int64_t e
                            float* scratch) {
   const auto& s = args.shape;
   float* tiles = scratch;
-  int32_t* taps = reinterpret_cast<int32_t*>(tiles + kMixSamples * kFoldRows * kPanel);
+  int32_t* taps = reinterpret_cast<int32_t*>(tiles + kFoldSamples * kFoldRows * kPanel);
   TapPixels(s, 0, s.out_h, PaddedW(s), taps);
-  const int64_t quad = s.out_plane() > kManyPixels ? 1 : kMixSamples;
+  const int64_t most = s.out_plane() > kManyPixels ? 1 : kFoldSamples;
   const int64_t fit = kBlockFloats / (args.plan.packed_input + args.plan.packed_grad);
-  const int64_t block = Max(1, fit / quad) * quad;
+  const int64_t block = Max(1, fit / most) * most;
   for (int64_t first = 0; first < args.chunk_size; first += block) {
     const int64_t last = Min(first + block, args.chunk_size);
     for (int64_t i = begin; i < end; ++i) {
@@ -260,13 +254,17 @@ void DynamicConvGradWeight(const DynamicConvArgs& args, int64_t begin, int64_t e
         std::memset(args.packed_weight_grad + unit.offset, 0,
                     unit.rows * s.experts * unit.panel.width() * sizeof(float));
       }
-      for (int64_t sample = first; sample < last; sample += quad) {
-        WithConstant<kMixSamples>(Min(quad, last - sample), [&](auto n) {
-          WithConstant<kMaxVecs>(unit.panel.vecs, [&](auto vecs) {
-            WeightUnit<n(), vecs()>(args, unit, sample, taps, tiles, attention_sums);
-          });
-        });
-      }
+      WithConstant<kMaxVecs>(unit.panel.vecs, [&](auto vecs) {
+        int64_t sample = first;
+        for (; most > 1 && sample + 8 <= last; sample += 8) {
+          WeightUnit<8, vecs()>(args, unit, sample, taps, tiles, attention_sums);
+        }
+        for (; most > 1 && sample + 2 <= last; sample += 2) {
+          WeightUnit<2, vecs()>(args, unit, sample, taps, tiles, attention_sums);
+        }
+        for (; sample < last; ++sample)
+          WeightUnit<1, vecs()>(args, unit, sample, taps, tiles, attention_sums);
+      });
     }
   }
 }

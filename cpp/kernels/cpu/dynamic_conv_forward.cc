@@ -4,38 +4,6 @@
 namespace dyconv::kernels::DYCONV_ISA {
 namespace {
 
-// Packs the rows (tap, input channel) of one panel of one expert. Source rows are output channels.
-void PackExpertPanel(const DynamicConvShape& s, const Panel& panel, const float* weight, int64_t expert,
-                     float* packed) {
-  const int64_t taps = s.kernel_size(), in = s.in_per_group(), rows = taps * in,
-                step = s.experts * panel.width();
-  const float* source =
-      weight + (expert * s.out_channels + panel.group * s.out_per_group() + panel.first_column) * rows;
-  packed += expert * panel.width();
-  for (int64_t column = 0; column < panel.width(); column += kLanes) {
-    const int64_t valid = Min(kLanes, panel.columns - column);
-    const float* from = source + column * rows;
-    float* to = packed + column;
-    if (rows < kLanes) {
-      for (int64_t r = 0; r < rows; ++r) {
-        float* row = to + (r % taps * in + r / taps) * step;
-        for (int64_t j = 0; j < kLanes; ++j) row[j] = j < valid ? from[j * rows + r] : 0.0f;
-      }
-      continue;
-    }
-    ForEachBlock(rows, [&](int64_t r) {
-      Vec block[kLanes];
-      for (int64_t j = 0; j < kLanes; ++j) block[j] = j < valid ? Load(from + j * rows + r) : Vec{};
-      Transpose(block);
-      int64_t channel = r / taps, tap = r % taps;
-      for (int64_t j = 0; j < kLanes; ++j) {
-        Store(to + (tap * in + channel) * step, block[j]);
-        if (++tap == taps) tap = 0, ++channel;
-      }
-    });
-  }
-}
-
 // A block of samples x output rows, and the scratch it works in.
 struct Block {
   int64_t first_sample, samples;
@@ -103,16 +71,15 @@ void MultiplyPanel(const DynamicConvArgs& args, const Block& b, const Panel& pan
       for (int64_t i = 0; i < b.samples; i += kMixSamples) {
         const int64_t samples = Min(kMixSamples, b.samples - i);
         const float* attention = args.attention + (b.first_sample + i) * s.experts;
-        WithConstant<kMixSamples>(samples, [&](auto n) {
-          MixRows<n(), kVecs>(tile, attention, s.experts, rows, b.mixed, rows * width);
-        });
+        WithConstant<kMixSamples>(
+            samples, [&](auto n) { MixRows<n(), kVecs>(tile, attention, s.experts, rows, b.mixed); });
         for (int64_t j = 0; j < samples; ++j) {
           const GemmTask task{b.input + (i + j) * input_floats + panel.group * in + channel,
                               s.in_channels,
                               b.offsets + tap,
                               segments,
                               channels,
-                              b.mixed + j * rows * width,
+                              b.mixed + j * kMixedStride<kVecs>,
                               b.sums + (i + j) * sum_floats,
                               width,
                               channel > 0 || tap > 0};
@@ -144,16 +111,6 @@ void WritePanel(const DynamicConvArgs& args, const Block& b, const Panel& panel)
 
 }  // namespace
 
-void PackForwardWeight(const DynamicConvArgs& args, int64_t begin, int64_t end) {
-  const auto& s = args.shape;
-  for (int64_t i = begin; i < end; ++i) {
-    const Panel panel = PanelAt(i, s.kernel_size() * s.in_per_group(), s.out_per_group(), s.experts);
-    for (int64_t k = 0; k < s.experts; ++k) {
-      PackExpertPanel(s, panel, args.weight, k, args.packed_weight + panel.offset);
-    }
-  }
-}
-
 void DynamicConvForward(const DynamicConvArgs& args, int64_t begin, int64_t end, float* scratch) {
   const auto& s = args.shape;
   for (int64_t item = begin; item < end; ++item) {
@@ -166,7 +123,7 @@ void DynamicConvForward(const DynamicConvArgs& args, int64_t begin, int64_t end,
     }
     PackBlockInput(args, block);
     for (int64_t i = 0; i < args.plan.forward_panels; ++i) {
-      const Panel panel = PanelAt(i, s.kernel_size() * s.in_per_group(), s.out_per_group(), s.experts);
+      const Panel panel = ForwardPanel(s, i);
       WithConstant<kMaxVecs>(panel.vecs, [&](auto vecs) { MultiplyPanel<vecs()>(args, block, panel); });
       WritePanel(args, block, panel);
     }

@@ -110,15 +110,19 @@ DYCONV_INLINE void WithConstant(int64_t n, const Visit& visit) {
   }
 }
 
-// All rows of a GEMM: full register tiles, then one of what is left.
+// All rows of a GEMM: full register tiles, and what is left in one tile or, since a thin tile waits for its
+// own sums, in two even ones.
 template <int kVecs>
 void Gemm(const GemmTask& task, const int32_t* a_pixels, const int32_t* c_pixels, int64_t count) {
   int64_t p = 0;
-  for (; p + kMaxRows <= count; p += kMaxRows) GemmTile<kMaxRows, kVecs>(task, a_pixels + p, c_pixels + p);
-  if (p < count) {
-    WithConstant<kMaxRows>(count - p,
-                           [&](auto rows) { GemmTile<rows(), kVecs>(task, a_pixels + p, c_pixels + p); });
-  }
+  const auto tile = [&](int64_t rows) {
+    WithConstant<kMaxRows>(rows, [&](auto n) { GemmTile<n(), kVecs>(task, a_pixels + p, c_pixels + p); });
+    p += rows;
+  };
+  while (count - p >= 2 * kMaxRows) tile(kMaxRows);
+  const int64_t left = count - p;
+  if (left > kMaxRows) tile(left >= kMaxRows + 3 ? kMaxRows : (left + 1) / 2);
+  if (p < count) tile(count - p);
 }
 
 }  // namespace dyconv::kernels::DYCONV_ISA

@@ -35,29 +35,48 @@ DYCONV_INLINE Panel PanelAt(int64_t index, int64_t rows, int64_t columns, int64_
   return panel;
 }
 
+// Panels of the forward: rows are (tap, input channel), columns output channels.
+DYCONV_INLINE Panel ForwardPanel(const DynamicConvShape& s, int64_t index) {
+  return PanelAt(index, s.kernel_size() * s.in_per_group(), s.out_per_group(), s.experts);
+}
+
+// Panels of the backward: rows are (tap, output channel), columns input channels.
+DYCONV_INLINE Panel BackwardPanel(const DynamicConvShape& s, int64_t index) {
+  return PanelAt(index, s.kernel_size() * s.out_per_group(), s.in_per_group(), s.experts);
+}
+
 DYCONV_INLINE int64_t PackedSize(int64_t groups, int64_t rows, int64_t columns, int64_t experts) {
   const int64_t widest = Min(kPanel, CeilDiv(columns, kLanes) * kLanes);
   return groups * CeilDiv(columns, kPanel) * rows * experts * widest;
 }
 
-// mixed[s][row] = sum over k of attention[s * experts + k] * packed[row][k], `floats` apart for every sample.
+// Floats between the mixed tiles of two samples.
+template <int kVecs>
+constexpr int64_t kMixedStride = kTileRows * kVecs * kLanes;
+
+// mixed[s][row] = sum over k of attention[s * experts + k] * packed[row][k], kMixedStride apart for every
+// sample.
 template <int kSamples, int kVecs>
-void MixRows(const float* packed, const float* attention, int64_t experts, int64_t rows, float* mixed,
-             int64_t floats) {
-  for (int64_t r = 0; r < rows; ++r, packed += experts * kVecs * kLanes, mixed += kVecs * kLanes) {
+void MixRows(const float* packed, const float* attention, int64_t experts, int64_t rows, float* mixed) {
+  float by_expert[kMaxExperts * kSamples];
+  for (int64_t k = 0; k < experts; ++k) {
+    for (int s = 0; s < kSamples; ++s) by_expert[k * kSamples + s] = attention[s * experts + k];
+  }
+  for (int64_t r = 0; r < rows; ++r, mixed += kVecs * kLanes) {
     Vec acc[kSamples][kVecs] = {};
-    for (int64_t k = 0; k < experts; ++k) {
+    const float* a = by_expert;
+    for (int64_t k = 0; k < experts; ++k, packed += kVecs * kLanes, a += kSamples) {
 #pragma GCC unroll 8
       for (int v = 0; v < kVecs; ++v) {
-        const Vec w = Load(packed + (k * kVecs + v) * kLanes);
+        const Vec w = Load(packed + v * kLanes);
 #pragma GCC unroll 8
-        for (int s = 0; s < kSamples; ++s) acc[s][v] += attention[s * experts + k] * w;
+        for (int s = 0; s < kSamples; ++s) acc[s][v] += a[s] * w;
       }
     }
 #pragma GCC unroll 8
     for (int s = 0; s < kSamples; ++s) {
 #pragma GCC unroll 8
-      for (int v = 0; v < kVecs; ++v) Store(mixed + s * floats + v * kLanes, acc[s][v]);
+      for (int v = 0; v < kVecs; ++v) Store(mixed + s * kMixedStride<kVecs> + v * kLanes, acc[s][v]);
     }
   }
 }
