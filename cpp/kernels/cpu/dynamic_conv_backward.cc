@@ -7,7 +7,7 @@ namespace {
 // Rows of a weight gradient that are folded at once, pixels that are multiplied before the accumulators are
 // stored, and pixels of a sample above which samples are folded one by one.
 constexpr int64_t kFoldRows = 2 * kMaxRows;
-constexpr int64_t kFoldSamples = 8;
+constexpr int kFoldSamples = 8;
 constexpr int64_t kFoldExperts = 2;
 constexpr int64_t kOuterPixels = 128;
 constexpr int64_t kManyPixels = 256;
@@ -42,25 +42,20 @@ void InputPanel(const DynamicConvArgs& args, const InputBlock& b, const Panel& p
       const int64_t rows = Min(kTileRows, out - channel);
       for (int64_t tap = 0; tap < s.kernel_size(); ++tap) {
         const float* tile = args.packed_weight + panel.offset + (tap * out + channel) * s.experts * width;
-        for (int64_t i = 0; i < b.samples; i += kMixSamples) {
-          const int64_t samples = Min(kMixSamples, b.samples - i);
-          const float* attention = args.attention + (args.chunk_begin + b.first + i) * s.experts;
-          WithConstant<kMixSamples>(
-              samples, [&](auto n) { MixRows<n(), kVecs>(tile, attention, s.experts, rows, b.mixed); });
-          for (int64_t j = 0; j < samples; ++j) {
-            const float* grad = args.packed_grad + (b.first + i + j) * args.plan.packed_grad;
-            const GemmTask task{grad + panel.group * out + channel,
-                                s.out_channels,
-                                &no_offset,
-                                1,
-                                rows,
-                                b.mixed + j * kMixedStride<kVecs>,
-                                b.sums + (i + j) * plane + TapOffset(s, tap) * width,
-                                width,
-                                true};
-            Gemm<kVecs>(task, b.identity + p, b.taps + p, Min(kInputPixels, pixels - p));
-          }
-        }
+        MixAndMultiply<kVecs>(tile, args.attention + (args.chunk_begin + b.first) * s.experts, s.experts,
+                              rows, b.samples, b.mixed, b.identity + p, b.taps + p,
+                              Min(kInputPixels, pixels - p), [&](int64_t i) {
+                                const float* grad = args.packed_grad + (b.first + i) * args.plan.packed_grad;
+                                return GemmTask{grad + panel.group * out + channel,
+                                                s.out_channels,
+                                                &no_offset,
+                                                1,
+                                                rows,
+                                                nullptr,
+                                                b.sums + i * plane + TapOffset(s, tap) * width,
+                                                width,
+                                                true};
+                              });
       }
     }
   }
@@ -142,40 +137,56 @@ Unit UnitAt(const DynamicConvShape& s, int64_t index) {
   return unit;
 }
 
-// The part of samples [first, first + kSamples) of the chunk in one unit.
+// The part of samples [first, first + kSamples) of the chunk in `rows` rows of a unit from row `r` on.
 template <int kSamples, int kVecs>
-void WeightUnit(const DynamicConvArgs& args, const Unit& unit, int64_t first, const int32_t* taps,
-                float* tiles, float* sums) {
+void WeightRows(const DynamicConvArgs& args, const Unit& unit, int64_t r, int64_t rows, int64_t first,
+                const int32_t* taps, float* tiles, float* sums) {
   const auto& s = args.shape;
   const int64_t pixels = s.out_plane(), width = kVecs * kLanes;
   const int64_t column =
       TapOffset(s, unit.tap) * s.in_channels + unit.panel.group * s.in_per_group() + unit.panel.first_column;
+  for (int64_t i = 0; i < kSamples; ++i) {
+    const float* grad = args.packed_grad + (first + i) * args.plan.packed_grad +
+                        unit.panel.group * s.out_per_group() + unit.channel + r;
+    const float* input = args.packed_input + (first + i) * args.plan.packed_input + column;
+    for (int64_t p = 0; p < pixels; p += kOuterPixels) {
+      OuterTask task{grad + p * s.out_channels,
+                     s.out_channels,
+                     input,
+                     s.in_channels,
+                     taps + p,
+                     Min(kOuterPixels, pixels - p),
+                     tiles + i * kFoldStride<kVecs>,
+                     p > 0};
+      int64_t m = 0;
+      for (; m + kMaxRows <= rows; m += kMaxRows, task.a += kMaxRows, task.c += kMaxRows * width) {
+        OuterTile<kMaxRows, kVecs>(task);
+      }
+      if (m < rows) WithConstant<kMaxRows>(rows - m, [&](auto n) { OuterTile<n(), kVecs>(task); });
+    }
+  }
+  const int64_t at = unit.offset + r * s.experts * width, sample = args.chunk_begin + first;
+  FoldRows<kSamples, kVecs>(tiles, args.attention + sample * s.experts, s.experts, rows,
+                            args.packed_weight + at, args.packed_weight_grad + at,
+                            sums + sample * s.experts * kLanes);
+}
+
+// Samples [first, last) of the chunk in one unit. A few rows of all experts stay in the cache for all
+// samples.
+template <int kVecs>
+void WeightUnit(const DynamicConvArgs& args, const Unit& unit, int64_t first, int64_t last,
+                const int32_t* taps, float* tiles, float* sums) {
+  const bool many_pixels = args.shape.out_plane() > kManyPixels;
   for (int64_t r = 0; r < unit.rows; r += kFoldRows) {
     const int64_t rows = Min(kFoldRows, unit.rows - r);
-    for (int64_t i = 0; i < kSamples; ++i) {
-      const float* grad = args.packed_grad + (first + i) * args.plan.packed_grad +
-                          unit.panel.group * s.out_per_group() + unit.channel + r;
-      const float* input = args.packed_input + (first + i) * args.plan.packed_input + column;
-      for (int64_t p = 0; p < pixels; p += kOuterPixels) {
-        OuterTask task{grad + p * s.out_channels,
-                       s.out_channels,
-                       input,
-                       s.in_channels,
-                       taps + p,
-                       Min(kOuterPixels, pixels - p),
-                       tiles + i * kFoldStride<kVecs>,
-                       p > 0};
-        int64_t m = 0;
-        for (; m + kMaxRows <= rows; m += kMaxRows, task.a += kMaxRows, task.c += kMaxRows * width) {
-          OuterTile<kMaxRows, kVecs>(task);
-        }
-        if (m < rows) WithConstant<kMaxRows>(rows - m, [&](auto n) { OuterTile<n(), kVecs>(task); });
-      }
+    int64_t sample = first;
+    for (; !many_pixels && sample + kFoldSamples <= last; sample += kFoldSamples) {
+      WeightRows<kFoldSamples, kVecs>(args, unit, r, rows, sample, taps, tiles, sums);
     }
-    const int64_t at = unit.offset + r * s.experts * width, sample = args.chunk_begin + first;
-    FoldRows<kSamples, kVecs>(tiles, args.attention + sample * s.experts, s.experts, rows,
-                              args.packed_weight + at, args.packed_weight_grad + at,
-                              sums + sample * s.experts * kLanes);
+    for (; !many_pixels && sample + 2 <= last; sample += 2) {
+      WeightRows<2, kVecs>(args, unit, r, rows, sample, taps, tiles, sums);
+    }
+    for (; sample < last; ++sample) WeightRows<1, kVecs>(args, unit, r, rows, sample, taps, tiles, sums);
   }
 }
 
@@ -243,9 +254,8 @@ void DynamicConvGradWeight(const DynamicConvArgs& args, int64_t begin, int64_t e
   float* tiles = scratch;
   int32_t* taps = reinterpret_cast<int32_t*>(tiles + kFoldSamples * kFoldRows * kPanel);
   TapPixels(s, 0, s.out_h, PaddedW(s), taps);
-  const int64_t most = s.out_plane() > kManyPixels ? 1 : kFoldSamples;
   const int64_t fit = kBlockFloats / (args.plan.packed_input + args.plan.packed_grad);
-  const int64_t block = Max(1, fit / most) * most;
+  const int64_t block = Max(1, fit / kFoldSamples) * kFoldSamples;
   for (int64_t first = 0; first < args.chunk_size; first += block) {
     const int64_t last = Min(first + block, args.chunk_size);
     for (int64_t i = begin; i < end; ++i) {
@@ -255,15 +265,7 @@ void DynamicConvGradWeight(const DynamicConvArgs& args, int64_t begin, int64_t e
                     unit.rows * s.experts * unit.panel.width() * sizeof(float));
       }
       WithConstant<kMaxVecs>(unit.panel.vecs, [&](auto vecs) {
-        int64_t sample = first;
-        for (; most > 1 && sample + 8 <= last; sample += 8) {
-          WeightUnit<8, vecs()>(args, unit, sample, taps, tiles, attention_sums);
-        }
-        for (; most > 1 && sample + 2 <= last; sample += 2) {
-          WeightUnit<2, vecs()>(args, unit, sample, taps, tiles, attention_sums);
-        }
-        for (; sample < last; ++sample)
-          WeightUnit<1, vecs()>(args, unit, sample, taps, tiles, attention_sums);
+        WeightUnit<vecs()>(args, unit, first, last, taps, tiles, attention_sums);
       });
     }
   }

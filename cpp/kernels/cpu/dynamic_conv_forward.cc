@@ -68,24 +68,18 @@ void MultiplyPanel(const DynamicConvArgs& args, const Block& b, const Panel& pan
     for (int64_t tap = 0; tap < taps; tap += taps_per_tile) {
       const int64_t segments = Min(taps_per_tile, taps - tap), rows = segments * channels;
       const float* tile = args.packed_weight + panel.offset + (tap * in + channel) * s.experts * width;
-      for (int64_t i = 0; i < b.samples; i += kMixSamples) {
-        const int64_t samples = Min(kMixSamples, b.samples - i);
-        const float* attention = args.attention + (b.first_sample + i) * s.experts;
-        WithConstant<kMixSamples>(
-            samples, [&](auto n) { MixRows<n(), kVecs>(tile, attention, s.experts, rows, b.mixed); });
-        for (int64_t j = 0; j < samples; ++j) {
-          const GemmTask task{b.input + (i + j) * input_floats + panel.group * in + channel,
-                              s.in_channels,
-                              b.offsets + tap,
-                              segments,
-                              channels,
-                              b.mixed + j * kMixedStride<kVecs>,
-                              b.sums + (i + j) * sum_floats,
-                              width,
-                              channel > 0 || tap > 0};
-          Gemm<kVecs>(task, b.taps, b.identity, b.pixels);
-        }
-      }
+      MixAndMultiply<kVecs>(tile, args.attention + b.first_sample * s.experts, s.experts, rows, b.samples,
+                            b.mixed, b.taps, b.identity, b.pixels, [&](int64_t i) {
+                              return GemmTask{b.input + i * input_floats + panel.group * in + channel,
+                                              s.in_channels,
+                                              b.offsets + tap,
+                                              segments,
+                                              channels,
+                                              nullptr,
+                                              b.sums + i * sum_floats,
+                                              width,
+                                              channel > 0 || tap > 0};
+                            });
     }
   }
 }

@@ -4,15 +4,24 @@ namespace dyconv::kernels::DYCONV_ISA {
 namespace {
 
 // Pixels of one block of accumulators: kBlockPixels * kPanel floats stay in the L2 cache.
-constexpr int64_t kBlockPixels = 1024;
+constexpr int64_t kBlockPixels = 1536;
 
-// Samples per block, so that blocks are about kBlockPixels and every thread gets the same number of them.
+// Samples per block: blocks of about kBlockPixels, shared out so that no thread waits long for another, whole
+// groups of kMixSamples where that costs no more.
 int64_t BlockSamples(int64_t batch, int64_t pixels, int64_t threads) {
   const int64_t most = Max(1, Min(32, kBlockPixels / pixels));
-  const int64_t share = CeilDiv(batch, threads);
-  const int64_t even = CeilDiv(share, CeilDiv(share, most));
-  const int64_t whole = CeilDiv(even, kMixSamples) * kMixSamples;
-  return whole <= most && CeilDiv(share, whole) == CeilDiv(share, even) ? whole : even;
+  int64_t best = 1, least = INT64_MAX;
+  for (int64_t n = 1; n <= most; ++n) {
+    const int64_t blocks = CeilDiv(batch, n);
+    // Samples of the busiest thread, in 64ths; small blocks and ragged groups cost a little.
+    const int64_t busiest = Min(batch, CeilDiv(blocks, threads) * n) * 64;
+    const int64_t cost = busiest + busiest / (8 * n) + (n % kMixSamples == 0 ? 0 : busiest / 32);
+    if (cost <= least) {
+      least = cost;
+      best = n;
+    }
+  }
+  return best;
 }
 
 }  // namespace

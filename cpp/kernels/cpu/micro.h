@@ -55,6 +55,61 @@ void GemmTile(const GemmTask& task, const int32_t* a_pixels, const int32_t* c_pi
   }
 }
 
+// The same for the first rows of the products of kSamples samples whose B are still to be mixed from packed
+// experts [row][expert][vecs]: each is filled on the way, `stride` floats apart, so that mixing hides behind
+// the products. `shares` is [expert][sample].
+template <int kSamples, int kVecs>
+void MixGemmTile(const GemmTask* tasks, const float* packed, const float* shares, int64_t experts,
+                 float* mixed, int64_t stride, const int32_t* a_pixels, const int32_t* c_pixels) {
+  constexpr int kRows = kMaxRows / kSamples;
+  Vec acc[kSamples][kRows][kVecs];
+  const float* a[kSamples][kRows];
+#pragma GCC unroll 8
+  for (int n = 0; n < kSamples; ++n) {
+#pragma GCC unroll 8
+    for (int m = 0; m < kRows; ++m) {
+      a[n][m] = tasks[n].a + a_pixels[m] * tasks[n].lda;
+      const float* c = tasks[n].c + c_pixels[m] * tasks[n].ldc;
+#pragma GCC unroll 8
+      for (int v = 0; v < kVecs; ++v) acc[n][m][v] = tasks[n].accumulate ? Load(c + v * kLanes) : Vec{};
+    }
+  }
+  for (int64_t s = 0; s < tasks[0].segments; ++s) {
+    const int64_t offset = tasks[0].offsets[s];
+    for (int64_t i = offset; i < offset + tasks[0].length; ++i, mixed += kVecs * kLanes) {
+#pragma GCC unroll 8
+      for (int n = 0; n < kSamples; ++n) {
+        Vec w[kVecs];
+#pragma GCC unroll 8
+        for (int v = 0; v < kVecs; ++v) w[v] = shares[n] * Load(packed + v * kLanes);
+        for (int64_t k = 1; k < experts; ++k) {
+#pragma GCC unroll 8
+          for (int v = 0; v < kVecs; ++v)
+            w[v] += shares[k * kSamples + n] * Load(packed + (k * kVecs + v) * kLanes);
+        }
+#pragma GCC unroll 8
+        for (int v = 0; v < kVecs; ++v) Store(mixed + n * stride + v * kLanes, w[v]);
+#pragma GCC unroll 8
+        for (int m = 0; m < kRows; ++m) {
+          const Vec x = Set1(a[n][m][i]);
+#pragma GCC unroll 8
+          for (int v = 0; v < kVecs; ++v) acc[n][m][v] += x * w[v];
+        }
+      }
+      packed += experts * kVecs * kLanes;
+    }
+  }
+#pragma GCC unroll 8
+  for (int n = 0; n < kSamples; ++n) {
+#pragma GCC unroll 8
+    for (int m = 0; m < kRows; ++m) {
+      float* c = tasks[n].c + c_pixels[m] * tasks[n].ldc;
+#pragma GCC unroll 8
+      for (int v = 0; v < kVecs; ++v) Store(c + v * kLanes, acc[n][m][v]);
+    }
+  }
+}
+
 // C[m] (+)= sum over pixels p of A[p * lda + m] * B[pixels[p] * ldb], rows of C are kVecs vectors.
 struct OuterTask {
   const float* a;

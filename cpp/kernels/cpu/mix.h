@@ -81,4 +81,52 @@ void MixRows(const float* packed, const float* attention, int64_t experts, int64
   }
 }
 
+// The products of kSamples samples with one tile of packed experts; mixing hides in the first register tile.
+template <int kSamples, int kVecs, typename TaskOf>
+void MixAndMultiplySome(const float* packed, const float* attention, int64_t experts, float* mixed,
+                        const int32_t* a_pixels, const int32_t* c_pixels, int64_t count,
+                        const TaskOf& task_of) {
+  constexpr int kRows = kMaxRows / kSamples;
+  float shares[kMaxExperts * kSamples];
+  GemmTask tasks[kSamples];
+  for (int n = 0; n < kSamples; ++n) {
+    tasks[n] = task_of(n);
+    tasks[n].b = mixed + n * kMixedStride<kVecs>;
+    for (int64_t k = 0; k < experts; ++k) shares[k * kSamples + n] = attention[n * experts + k];
+  }
+  MixGemmTile<kSamples, kVecs>(tasks, packed, shares, experts, mixed, kMixedStride<kVecs>, a_pixels,
+                               c_pixels);
+  for (const auto& task : tasks) Gemm<kVecs>(task, a_pixels + kRows, c_pixels + kRows, count - kRows);
+}
+
+// One tile of packed experts with `samples` samples: task_of(i) says what to multiply for sample i (b is set
+// here).
+template <int kVecs, typename TaskOf>
+void MixAndMultiply(const float* packed, const float* attention, int64_t experts, int64_t rows,
+                    int64_t samples, float* mixed, const int32_t* a_pixels, const int32_t* c_pixels,
+                    int64_t count, const TaskOf& task_of) {
+  if (count >= kMaxRows) {
+    int64_t i = 0;
+    const auto some = [&](auto n) {
+      MixAndMultiplySome<n(), kVecs>(packed, attention + i * experts, experts, mixed, a_pixels, c_pixels,
+                                     count, [&](int64_t j) { return task_of(i + j); });
+      i += n();
+    };
+    while (i + 2 <= samples) some(std::integral_constant<int, 2>());
+    if (i < samples) some(std::integral_constant<int, 1>());
+    return;
+  }
+  for (int64_t first = 0; first < samples; first += kMixSamples) {
+    const int64_t group = Min(kMixSamples, samples - first);
+    WithConstant<kMixSamples>(group, [&](auto n) {
+      MixRows<n(), kVecs>(packed, attention + first * experts, experts, rows, mixed);
+    });
+    for (int64_t i = 0; i < group; ++i) {
+      GemmTask task = task_of(first + i);
+      task.b = mixed + i * kMixedStride<kVecs>;
+      Gemm<kVecs>(task, a_pixels, c_pixels, count);
+    }
+  }
+}
+
 }  // namespace dyconv::kernels::DYCONV_ISA
