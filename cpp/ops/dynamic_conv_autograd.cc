@@ -14,8 +14,8 @@ std::optional<at::Tensor> Optional(const at::Tensor& tensor) {
   return tensor.defined() ? std::optional<at::Tensor>(tensor) : std::nullopt;
 }
 
-// Saves the four arguments and nothing else: no mixed kernel outlives its tile. A backward that is itself to
-// be differentiated goes through the composed form.
+// Saves the four arguments and nothing else: no mixed kernel is kept for the backward. A backward that is
+// itself to be differentiated goes through the composed form.
 template <at::Tensor (*kForward)(const DynamicConvProblem&),
           DynamicConvGrads (*kBackward)(const DynamicConvProblem&, const at::Tensor&,
                                         const std::array<bool, 4>&)>
@@ -55,6 +55,12 @@ at::Tensor DynamicConvFused(const DynamicConvProblem& p) {
 at::Tensor DynamicConvDepthwise(const DynamicConvProblem& p) {
   using Depthwise = KernelFunction<DepthwiseDynamicConvForward, DepthwiseDynamicConvBackward>;
   return Depthwise::apply(p.input, p.weight, p.attention, p.bias, p.options);
+}
+
+at::Tensor DynamicConvMixOnce(const DynamicConvProblem& p) {
+  if (!MixOnceKernelApplies(p)) return DynamicConvMixOnceComposed(p);
+  using MixOnce = KernelFunction<MixOnceForward, MixOnceBackward>;
+  return MixOnce::apply(p.input, p.weight, p.attention, p.bias, p.options);
 }
 
 }  // namespace dyconv

@@ -25,4 +25,10 @@ DynamicConvGrads DepthwiseDynamicConvBackward(const DynamicConvProblem& problem,
                                               const at::Tensor& grad_output,
                                               const std::array<bool, 4>& needs);
 
+// The same for one sample in float32: the experts are mixed into one kernel for the ordinary convolution.
+bool MixOnceKernelApplies(const DynamicConvProblem& problem);
+at::Tensor MixOnceForward(const DynamicConvProblem& problem);
+DynamicConvGrads MixOnceBackward(const DynamicConvProblem& problem, const at::Tensor& grad_output,
+                                 const std::array<bool, 4>& needs);
+
 }  // namespace dyconv
