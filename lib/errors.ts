@@ -66,6 +66,11 @@ export class TrainingError extends DyconvError {
   override readonly code: string = 'ERR_TRAINING';
 }
 
+/** A gradient that {@link autograd.gradcheck} found to differ from the numeric one. */
+export class GradcheckError extends DyconvError {
+  override readonly code: string = 'ERR_GRADCHECK';
+}
+
 /** A value as an error message shows it: short, and with its type where that is not obvious. */
 export function describe(value: unknown): string {
   if (value === null || value === undefined) return String(value);

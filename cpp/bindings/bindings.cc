@@ -1,0 +1,10 @@
+#include "bindings/bindings.h"
+
+namespace dyconv {
+
+std::vector<const OpTable*> AllTables() {
+  return {&TensorOps(),      &ShapeOps(), &MathOps(), &NnOps(),
+          &DynamicConvOps(), &OptimOps(), &DataOps(), &RuntimeOps()};
+}
+
+}  // namespace dyconv

@@ -1,0 +1,19 @@
+// The tables of operations, one per family. Adding an operation is adding a line to one of them.
+#pragma once
+
+#include "napi/bind.h"
+
+namespace dyconv {
+
+const OpTable& TensorOps();       // tensor.cc: creation, properties, data in and out, autograd
+const OpTable& ShapeOps();        // shape.cc: views, joining, indexing
+const OpTable& MathOps();         // math.cc: element-wise, comparisons, reductions, linear algebra
+const OpTable& NnOps();           // nn.cc: convolution, pooling, normalisation, activations, losses
+const OpTable& DynamicConvOps();  // dynamic_conv.cc: dynamic convolution and its routing
+const OpTable& OptimOps();        // optim.cc: whole optimizer steps over lists of parameters
+const OpTable& DataOps();         // data.cc: augmented batches, made in the background
+const OpTable& RuntimeOps();      // runtime.cc: modes, scopes, threads, generators, versions
+
+std::vector<const OpTable*> AllTables();
+
+}  // namespace dyconv

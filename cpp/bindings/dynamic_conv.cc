@@ -1,0 +1,44 @@
+// Dynamic convolution and its routing.
+#include "ops/dynamic_conv.h"
+
+#include "bindings/bindings.h"
+#include "ops/routing.h"
+
+namespace dyconv {
+namespace {
+
+using at::Tensor;
+using Pair = std::array<int64_t, 2>;
+
+DynamicConvOptions Options(const Pair& stride, const Pair& padding, const Pair& dilation, int64_t groups,
+                           const std::string& algorithm) {
+  return {.stride = stride, .padding = padding, .dilation = dilation, .groups = groups, .algorithm = algorithm};
+}
+
+RoutingKind KindOf(const std::string& name) { return name == "sigmoid" ? RoutingKind::kSigmoid : RoutingKind::kSoftmax; }
+
+}  // namespace
+
+const OpTable& DynamicConvOps() {
+  static const OpTable table = {
+      Bind("dynamicConv2d(input, weight, attention, bias, stride, padding, dilation, groups, algorithm)",
+           [](const Tensor& x, const Tensor& w, const Tensor& a, const std::optional<Tensor>& b, const Pair& stride,
+              const Pair& padding, const Pair& dilation, int64_t groups, const std::string& algorithm) {
+             return DynamicConv2d(x, w, a, b, Options(stride, padding, dilation, groups, algorithm));
+           }),
+      Bind("dynamicConv2dChoice(input, weight, attention, bias, stride, padding, dilation, groups)",
+           [](const Tensor& x, const Tensor& w, const Tensor& a, const std::optional<Tensor>& b, const Pair& stride,
+              const Pair& padding, const Pair& dilation, int64_t groups) {
+             return DynamicConvChoice(x, w, a, b, Options(stride, padding, dilation, groups, "auto"));
+           }),
+      Bind("dynamicConv2dAlgorithms()", [] { return DynamicConvAlgorithms(); }),
+      Bind("routing(input, weight1, bias1, weight2, bias2, temperature, kind)",
+           [](const Tensor& x, const Tensor& w1, const std::optional<Tensor>& b1, const Tensor& w2,
+              const std::optional<Tensor>& b2, double temperature, const std::string& kind) {
+             return Routing(x, w1, b1, w2, b2, temperature, KindOf(kind));
+           }),
+  };
+  return table;
+}
+
+}  // namespace dyconv

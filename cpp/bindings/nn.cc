@@ -1,0 +1,101 @@
+// Convolution, pooling, normalisation, activations, losses: the functional half of torch.nn.
+#include "bindings/bindings.h"
+
+namespace dyconv {
+namespace {
+
+using at::Tensor;
+using Optional = std::optional<Tensor>;
+using IntList = std::vector<int64_t>;
+
+at::Reduction::Reduction ReductionOf(const std::string& name) {
+  if (name == "none") return at::Reduction::None;
+  if (name == "sum") return at::Reduction::Sum;
+  return at::Reduction::Mean;  // lib/ops/loss.ts lets no other name pass
+}
+
+Tensor CrossEntropy(const Tensor& logits, const Tensor& target, const Optional& weight, const std::string& reduction,
+                    int64_t ignore_index, double label_smoothing) {
+  return at::cross_entropy_loss(logits, target, weight, ReductionOf(reduction), ignore_index, label_smoothing);
+}
+
+// Running statistics are updated in place while training, as in torch.nn.functional.batch_norm.
+Tensor BatchNorm(const Tensor& x, const Optional& weight, const Optional& bias, const Optional& mean, const Optional& var,
+                 bool training, double momentum, double eps) {
+  return at::batch_norm(x, weight, bias, mean, var, training, momentum, eps, /*cudnn_enabled=*/true);
+}
+
+Tensor Interpolate(const Tensor& x, const IntList& size, const std::string& mode, bool align_corners) {
+  if (mode == "nearest") return at::upsample_nearest2d(x, size);
+  if (mode == "bilinear") return at::upsample_bilinear2d(x, size, align_corners);
+  return at::upsample_bicubic2d(x, size, align_corners);
+}
+
+}  // namespace
+
+const OpTable& NnOps() {
+  static const OpTable table = {
+      Bind("conv2d(input, weight, bias, stride, padding, dilation, groups)",
+           [](const Tensor& x, const Tensor& w, const Optional& b, const IntList& stride, const IntList& padding,
+              const IntList& dilation, int64_t groups) {
+             return at::conv2d(x, w, b, stride, padding, dilation, groups);
+           }),
+      Bind("linear(input, weight, bias)",
+           [](const Tensor& x, const Tensor& w, const Optional& b) { return at::linear(x, w, b); }),
+      Bind("maxPool2d(input, kernelSize, stride, padding, dilation, ceilMode)",
+           [](const Tensor& x, const IntList& kernel, const IntList& stride, const IntList& padding,
+              const IntList& dilation, bool ceil_mode) {
+             return at::max_pool2d(x, kernel, stride, padding, dilation, ceil_mode);
+           }),
+      Bind("avgPool2d(input, kernelSize, stride, padding, ceilMode, countIncludePad)",
+           [](const Tensor& x, const IntList& kernel, const IntList& stride, const IntList& padding, bool ceil_mode,
+              bool include_pad) { return at::avg_pool2d(x, kernel, stride, padding, ceil_mode, include_pad); }),
+      Bind("adaptiveAvgPool2d(input, outputSize)",
+           [](const Tensor& x, const IntList& size) { return at::adaptive_avg_pool2d(x, size); }),
+      Bind("batchNorm(input, weight, bias, runningMean, runningVar, training, momentum, eps)", BatchNorm),
+      Bind("layerNorm(input, normalizedShape, weight, bias, eps)",
+           [](const Tensor& x, const IntList& shape, const Optional& w, const Optional& b, double eps) {
+             return at::layer_norm(x, shape, w, b, eps);
+           }),
+      Bind("groupNorm(input, numGroups, weight, bias, eps)",
+           [](const Tensor& x, int64_t groups, const Optional& w, const Optional& b, double eps) {
+             return at::group_norm(x, groups, w, b, eps);
+           }),
+      Bind("dropout(input, p, training)",
+           [](const Tensor& x, double p, bool training) { return at::dropout(x, p, training); }),
+      Bind("embedding(weight, indices)", [](const Tensor& w, const Tensor& i) { return at::embedding(w, i); }),
+      Bind("oneHot(input, numClasses)", [](const Tensor& x, int64_t classes) { return at::one_hot(x, classes); }),
+      Bind("interpolate(input, size, mode, alignCorners)", Interpolate),
+
+      Bind("reluInPlace(input)", [](const Tensor& x) { return Tensor(x).relu_(); }),
+      Bind("leakyRelu(input, negativeSlope)", [](const Tensor& x, double slope) { return at::leaky_relu(x, slope); }),
+      Bind("gelu(input, approximate)", [](const Tensor& x, const std::string& kind) { return at::gelu(x, kind); }),
+      Bind("silu(input)", [](const Tensor& x) { return at::silu(x); }),
+      Bind("hardswish(input)", [](const Tensor& x) { return at::hardswish(x); }),
+      Bind("softplus(input, beta, threshold)",
+           [](const Tensor& x, double beta, double threshold) { return at::softplus(x, beta, threshold); }),
+      Bind("softmax(input, dim)", [](const Tensor& x, int64_t dim) { return at::softmax(x, dim); }),
+      Bind("logSoftmax(input, dim)", [](const Tensor& x, int64_t dim) { return at::log_softmax(x, dim); }),
+
+      Bind("crossEntropy(input, target, weight, reduction, ignoreIndex, labelSmoothing)", CrossEntropy),
+      Bind("nllLoss(input, target, reduction)",
+           [](const Tensor& x, const Tensor& target, const std::string& reduction) {
+             return at::nll_loss(x, target, {}, ReductionOf(reduction));
+           }),
+      Bind("mseLoss(input, target, reduction)",
+           [](const Tensor& x, const Tensor& target, const std::string& reduction) {
+             return at::mse_loss(x, target, ReductionOf(reduction));
+           }),
+      Bind("l1Loss(input, target, reduction)",
+           [](const Tensor& x, const Tensor& target, const std::string& reduction) {
+             return at::l1_loss(x, target, ReductionOf(reduction));
+           }),
+      Bind("binaryCrossEntropyWithLogits(input, target, reduction)",
+           [](const Tensor& x, const Tensor& target, const std::string& reduction) {
+             return at::binary_cross_entropy_with_logits(x, target, {}, {}, ReductionOf(reduction));
+           }),
+  };
+  return table;
+}
+
+}  // namespace dyconv

@@ -1,0 +1,123 @@
+// Whole optimizer steps: one call for all parameters, on libtorch's fused multi-tensor kernels.
+#include "bindings/bindings.h"
+
+namespace dyconv {
+namespace {
+
+using at::Tensor;
+using Tensors = std::vector<Tensor>;
+
+// The step of torch.optim.SGD. `buffers[i]` is the momentum of `parameters[i]`, null before its first gradient; the
+// updated list is returned. Parameters without a gradient are left alone.
+std::vector<Tensor> SgdStep(const Tensors& parameters, const std::vector<std::optional<Tensor>>& buffers, double lr,
+                            double momentum, double dampening, double weight_decay, bool nesterov, bool maximize) {
+  at::NoGradGuard no_grad;
+  const bool has_momentum = momentum != 0;
+  struct Lists {
+    Tensors parameters, gradients, buffers;
+  } fresh, known;  // a first step starts the momentum from the gradient itself, whatever the dampening
+  std::vector<Tensor> updated(has_momentum ? parameters.size() : 0);
+  for (size_t i = 0; i < parameters.size(); ++i) {
+    const Tensor& gradient = parameters[i].grad();
+    const bool known_buffer = has_momentum && buffers.at(i).has_value();
+    if (known_buffer) updated[i] = *buffers[i];
+    if (!gradient.defined()) continue;
+    Lists& lists = has_momentum && !known_buffer ? fresh : known;
+    if (has_momentum && !known_buffer) updated[i] = at::zeros_like(parameters[i]);
+    lists.parameters.push_back(parameters[i]);
+    lists.gradients.push_back(gradient);
+    if (has_momentum) lists.buffers.push_back(updated[i]);
+  }
+  for (auto* lists : {&fresh, &known}) {
+    if (lists->parameters.empty()) continue;
+    at::_fused_sgd_(lists->parameters, lists->gradients, lists->buffers, weight_decay, momentum, lr, dampening, nesterov,
+                    maximize, /*is_first_step=*/lists == &fresh, {}, {});
+  }
+  return updated;
+}
+
+struct AdamLists {
+  Tensors parameters, gradients, averages, squares, steps;
+};
+
+// Parameters with a gradient, beside their state; the state lists have an entry for every parameter.
+AdamLists WithGradients(const Tensors& parameters, const Tensors& averages, const Tensors& squares, const Tensors& steps) {
+  AdamLists lists;
+  for (size_t i = 0; i < parameters.size(); ++i) {
+    if (!parameters[i].grad().defined()) continue;
+    lists.parameters.push_back(parameters[i]);
+    lists.gradients.push_back(parameters[i].grad());
+    lists.averages.push_back(averages.at(i));
+    lists.squares.push_back(squares.at(i));
+    lists.steps.push_back(steps.at(i).add_(1));
+  }
+  return lists;
+}
+
+void AdamStep(const Tensors& parameters, const Tensors& averages, const Tensors& squares, const Tensors& steps, double lr,
+              double beta1, double beta2, double weight_decay, double eps, bool decoupled) {
+  at::NoGradGuard no_grad;
+  const AdamLists lists = WithGradients(parameters, averages, squares, steps);
+  if (lists.parameters.empty()) return;
+  if (decoupled) {
+    at::_fused_adamw_(lists.parameters, lists.gradients, lists.averages, lists.squares, {}, lists.steps, lr, beta1, beta2,
+                      weight_decay, eps, /*amsgrad=*/false, /*maximize=*/false, {}, {});
+  } else {
+    at::_fused_adam_(lists.parameters, lists.gradients, lists.averages, lists.squares, {}, lists.steps, lr, beta1, beta2,
+                     weight_decay, eps, /*amsgrad=*/false, /*maximize=*/false, {}, {});
+  }
+}
+
+void RmsPropStep(const Tensors& parameters, const Tensors& squares, const Tensors& buffers, double lr, double alpha,
+                 double eps, double weight_decay, double momentum) {
+  at::NoGradGuard no_grad;
+  for (size_t i = 0; i < parameters.size(); ++i) {
+    Tensor gradient = parameters[i].grad();
+    if (!gradient.defined()) continue;
+    if (weight_decay != 0) gradient = gradient.add(parameters[i], weight_decay);
+    Tensor square = squares.at(i);
+    square.mul_(alpha).addcmul_(gradient, gradient, 1 - alpha);
+    const Tensor scale = square.sqrt().add_(eps);
+    Tensor parameter = parameters[i];
+    if (momentum != 0) {
+      Tensor buffer = buffers.at(i);
+      buffer.mul_(momentum).addcdiv_(gradient, scale);
+      parameter.add_(buffer, -lr);
+    } else {
+      parameter.addcdiv_(gradient, scale, -lr);
+    }
+  }
+}
+
+void ZeroGrad(const Tensors& parameters) {
+  for (const Tensor& parameter : parameters) parameter.mutable_grad().reset();
+}
+
+// torch.nn.utils.clip_grad_norm_: scales all gradients so that their joint 2-norm is at most `max_norm`.
+double ClipGradNorm(const Tensors& parameters, double max_norm) {
+  at::NoGradGuard no_grad;
+  Tensors gradients;
+  for (const Tensor& parameter : parameters) {
+    if (parameter.grad().defined()) gradients.push_back(parameter.grad());
+  }
+  if (gradients.empty()) return 0;
+  const double norm = at::linalg_vector_norm(at::stack(at::_foreach_norm(gradients, 2))).item<double>();
+  const double scale = max_norm / (norm + 1e-6);
+  if (scale < 1) at::_foreach_mul_(gradients, scale);
+  return norm;
+}
+
+}  // namespace
+
+const OpTable& OptimOps() {
+  static const OpTable table = {
+      Bind("sgdStep(parameters, buffers, lr, momentum, dampening, weightDecay, nesterov, maximize)", SgdStep),
+      Bind("adamStep(parameters, averages, squares, steps, lr, beta1, beta2, weightDecay, eps, decoupled)", AdamStep),
+      Bind("rmsPropStep(parameters, squares, buffers, lr, alpha, eps, weightDecay, momentum)", RmsPropStep),
+      Bind("zeroGrad(parameters)", ZeroGrad),
+      Bind("clipGradNorm(parameters, maxNorm)", ClipGradNorm),
+  };
+  return table;
+}
+
+}  // namespace dyconv

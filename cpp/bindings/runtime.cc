@@ -1,0 +1,82 @@
+// Modes, tidy scopes, threads, generators, versions.
+#include <ATen/CPUGeneratorImpl.h>
+#include <ATen/Parallel.h>
+#include <ATen/detail/CUDAHooksInterface.h>
+#include <torch/version.h>
+
+#include "bindings/bindings.h"
+
+namespace dyconv {
+namespace {
+
+using at::Tensor;
+
+// lib/native.ts hands over the error classes in the order of ErrorKind.
+void SetErrorClasses(Call& call, const std::vector<napi_value>& classes) {
+  if (classes.size() != kErrorKinds) throw TypedError(ErrorKind::kArgument, "Expected a class for each error kind");
+  for (size_t i = 0; i < kErrorKinds; ++i) {
+    Check(call.env, napi_create_reference(call.env, classes[i], 1, &call.data.error_classes[i]), "napi_create_reference");
+  }
+}
+
+// The function that collects garbage, called with whether young objects are enough.
+void SetCollector(Call& call, napi_value collector) {
+  Check(call.env, napi_create_reference(call.env, collector, 1, &call.data.collector), "napi_create_reference");
+}
+
+// Inference mode is left before the grad mode is set and entered after it: its guard restores what it found.
+void SetMode(Call& call, bool grad, bool inference) {
+  call.data.inference_mode.reset();
+  at::GradMode::set_enabled(grad);
+  if (inference) call.data.inference_mode.emplace();
+}
+
+at::Generator CpuGenerator() { return at::detail::getDefaultCPUGenerator(); }
+
+void SetNumThreads(int64_t threads) {
+  if (threads < 1 || threads > 1024) {
+    throw TypedError(ErrorKind::kArgument, "Expected an integer from 1 to 1024 for threads but received " +
+                                               std::to_string(threads));
+  }
+  at::set_num_threads(static_cast<int>(threads));
+}
+
+}  // namespace
+
+const OpTable& RuntimeOps() {
+  static const OpTable table = {
+      Bind("setErrorClasses(classes)", SetErrorClasses),
+      Bind("setCollector(collector)", SetCollector),
+      Bind("setMode(grad, inference)", SetMode),
+      Bind("isGradEnabled()", [] { return at::GradMode::is_enabled(); }),
+      Bind("isInferenceMode()", [] { return c10::InferenceMode::is_enabled(); }),
+
+      Bind("openScope()", [](Call& call) { return call.data.tensors.OpenScope(); }),
+      Bind("enterScope(id)", [](Call& call, int64_t id) { call.data.tensors.EnterScope(id); }),
+      Bind("closeScope(id, parent, keep)",
+           [](Call& call, int64_t id, int64_t parent, const std::vector<TensorHandle*>& keep) {
+             call.data.tensors.CloseScope(id, parent, keep);
+           }),
+      Bind("releaseFromScope(input)",
+           [](Call& call, TensorHandle* x) { call.data.tensors.ReleaseFromScope(x); }),
+      Bind("isTensor(value)",
+           [](Call& call, napi_value value) { return FindHandle(call.env, call.data, value) != nullptr; }),
+      Bind("liveTensors()", [](Call& call) { return call.data.tensors.live_tensors(); }),
+      Bind("liveBytes()", [](Call& call) { return call.data.tensors.live_bytes(); }),
+
+      Bind("setNumThreads(threads)", SetNumThreads),
+      Bind("getNumThreads()", [] { return static_cast<int64_t>(at::get_num_threads()); }),
+
+      Bind("manualSeed(seed)", [](int64_t seed) { at::manual_seed(static_cast<uint64_t>(seed)); }),
+      Bind("getRngState()", [] { return CpuGenerator().get_state(); }),
+      Bind("setRngState(state)", [](const Tensor& state) { CpuGenerator().set_state(state); }),
+
+      Bind("libtorchVersion()", [] { return TORCH_VERSION; }),
+      Bind("cpuCapability()", [] { return at::get_cpu_capability(); }),
+      Bind("cudaBuilt()", [] { return at::hasCUDA(); }),
+      Bind("cudaDeviceCount()", [] { return static_cast<int64_t>(at::detail::getCUDAHooks().deviceCount()); }),
+  };
+  return table;
+}
+
+}  // namespace dyconv

@@ -1,0 +1,42 @@
+// Everything the add-on keeps between calls, once per environment (the main thread and every worker have their own).
+// Created by the module's entry; ends with the environment, or with the last tensor where V8 finalizes those later.
+#pragma once
+
+#include <node_api.h>
+
+#include <array>
+#include <memory>
+#include <optional>
+
+#include <c10/core/InferenceMode.h>
+
+#include "napi/errors.h"
+#include "napi/job.h"
+#include "napi/tensor_wrap.h"
+
+namespace dyconv {
+
+struct AddonData {
+  explicit AddonData(napi_env environment) : env(environment) {}
+
+  napi_env env;
+  // Classes of lib/errors.ts by ErrorKind, handed over by lib/native.ts; null until then.
+  std::array<napi_ref, kErrorKinds> error_classes{};
+  napi_ref tensor_constructor = nullptr;
+  napi_ref collector = nullptr;  // collector(young) collects garbage; from lib/native.ts
+  // The tensor on its way into the JavaScript object that the constructor is making (see WrapTensor).
+  const at::Tensor* pending_tensor = nullptr;
+  TensorRegistry tensors;
+  // Present while inference mode is on: the guard is what libtorch offers to enter and leave the mode.
+  std::optional<c10::InferenceMode> inference_mode;
+  // Background threads: reading results back, and preparing batches. Each runs its jobs in order.
+  JobQueue compute{"dyconv compute"};
+  JobQueue data{"dyconv data"};
+  bool environment_closed = false;
+
+  static AddonData& Of(napi_env env);
+  // Called when the environment closes and whenever a tensor's object goes: the later of both deletes.
+  void DeleteIfUnused();
+};
+
+}  // namespace dyconv

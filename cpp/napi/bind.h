@@ -1,0 +1,90 @@
+// Binding a C++ function to JavaScript: one line of a table per operation.
+//
+//   const OpTable kTable = {
+//       Bind("matmul(input, other)", [](const Tensor& a, const Tensor& b) { return at::matmul(a, b); }),
+//   };
+//
+// Arguments are converted by their C++ types (convert.h), so are results; a first parameter of type `Call&` is the call
+// itself, for the few operations that make JavaScript values of their own. The names in the signature are those of
+// error messages. Everything thrown below passes through the one catch block in bind.cc.
+#pragma once
+
+#include <functional>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "napi/convert.h"
+
+namespace dyconv {
+
+struct Op {
+  const char* signature;
+  size_t arity;
+  std::function<napi_value(Call&)> invoke;
+};
+
+using OpTable = std::vector<Op>;
+
+// Adds every operation of the table to `exports` under its name. The table must outlive the process.
+void Register(napi_env env, napi_value exports, const OpTable& table);
+
+inline constexpr size_t kMaxArity = 16;
+
+namespace internal {
+
+template <class Result, class... Args, class F, size_t... I>
+napi_value Apply(Call& call, const F& function, std::index_sequence<I...>) {
+  // Braces fix the order of conversion: the first bad argument is the one reported.
+  std::tuple<std::decay_t<Args>...> arguments{FromJs<std::decay_t<Args>>::Get(Value{call, call.arguments[I], I})...};
+  if constexpr (std::is_void_v<Result>) {
+    function(std::get<I>(arguments)...);
+    return nullptr;
+  } else {
+    return ToJs(call, function(std::get<I>(arguments)...));
+  }
+}
+
+template <class Result, class... Args, class F, size_t... I>
+napi_value ApplyWithCall(Call& call, const F& function, std::index_sequence<I...>) {
+  std::tuple<std::decay_t<Args>...> arguments{FromJs<std::decay_t<Args>>::Get(Value{call, call.arguments[I], I})...};
+  if constexpr (std::is_void_v<Result>) {
+    function(call, std::get<I>(arguments)...);
+    return nullptr;
+  } else {
+    return ToJs(call, function(call, std::get<I>(arguments)...));
+  }
+}
+
+// The pointer names the parameter types; F itself may be a lambda or a plain function.
+template <class F, class Result, class... Args>
+Op Make(const char* signature, F function, Result (*)(Args...)) {
+  static_assert(sizeof...(Args) <= kMaxArity);
+  return {signature, sizeof...(Args), [function](Call& call) {
+            return Apply<Result, Args...>(call, function, std::index_sequence_for<Args...>{});
+          }};
+}
+
+template <class F, class Result, class... Args>
+Op Make(const char* signature, F function, Result (*)(Call&, Args...)) {
+  static_assert(sizeof...(Args) <= kMaxArity);
+  return {signature, sizeof...(Args), [function](Call& call) {
+            return ApplyWithCall<Result, Args...>(call, function, std::index_sequence_for<Args...>{});
+          }};
+}
+
+template <class F, class Result, class... Args>
+auto CallPointer(Result (F::*)(Args...) const) -> Result (*)(Args...);
+
+}  // namespace internal
+
+template <class F>
+Op Bind(const char* signature, F function) {
+  if constexpr (std::is_pointer_v<F>) {
+    return internal::Make(signature, function, function);
+  } else {
+    return internal::Make(signature, function, decltype(internal::CallPointer(&F::operator())){});
+  }
+}
+
+}  // namespace dyconv

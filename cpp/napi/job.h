@@ -1,0 +1,53 @@
+// Work off the JavaScript thread, seen from JavaScript as a Promise.
+#pragma once
+
+#include <node_api.h>
+
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+
+namespace dyconv {
+
+struct AddonData;
+
+// One thread that runs jobs in the order they were given. The thread starts with the first job, keeps the process alive
+// only while a job is pending, and ends with the environment: the running job is finished, waiting ones are dropped.
+class JobQueue {
+ public:
+  explicit JobQueue(const char* name);
+  JobQueue(const JobQueue&) = delete;
+  JobQueue& operator=(const JobQueue&) = delete;
+  ~JobQueue();
+
+  using Work = std::function<void()>;
+  using Finish = std::function<napi_value(napi_env)>;
+
+  // Runs `work` on the thread, under the caller's libtorch thread-local state (grad mode and the like), and returns a
+  // Promise for what `finish` makes of it on the JavaScript thread. `work` owns copies of its tensors, never JS
+  // values. What either throws rejects the Promise; `where` names the operation in that error.
+  napi_value Run(napi_env env, std::string where, Work work, Finish finish);
+
+  void Stop();
+
+ private:
+  struct Job;
+  void Start(napi_env env);
+  void Loop();
+  static void Complete(napi_env env, napi_value, void* context, void* data);
+
+  const char* name_;
+  napi_threadsafe_function to_js_ = nullptr;
+  std::thread thread_;
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::deque<std::unique_ptr<Job>> jobs_;
+  bool stopping_ = false;
+  int64_t pending_ = 0;  // touched on the JavaScript thread only
+};
+
+}  // namespace dyconv

@@ -1,0 +1,180 @@
+#include "napi/tensor_wrap.h"
+
+#include <algorithm>
+
+#include "napi/addon_data.h"
+
+namespace dyconv {
+namespace {
+
+int64_t StorageBytes(const at::Tensor& tensor) {
+  return tensor.has_storage() ? static_cast<int64_t>(tensor.storage().nbytes()) : 0;
+}
+
+// Runs inside the collection: it must not touch JavaScript, and does not.
+void FinalizeHandle(node_api_basic_env, void* data, void*) {
+  auto* handle = static_cast<TensorHandle*>(data);
+  AddonData* owner = handle->owner;
+  owner->tensors.Remove(handle);
+  delete handle;
+  owner->DeleteIfUnused();
+}
+
+napi_value ConstructTensor(napi_env env, napi_callback_info info) {
+  napi_value self;
+  void* pointer;
+  napi_get_cb_info(env, info, nullptr, nullptr, &self, &pointer);
+  auto& data = *static_cast<AddonData*>(pointer);
+  try {
+    if (data.pending_tensor == nullptr) {
+      throw TypedError(ErrorKind::kArgument, "Tensor cannot be constructed with new: use tensor(), zeros() or another factory");
+    }
+    auto* handle = new TensorHandle{*data.pending_tensor, &data};
+    data.pending_tensor = nullptr;
+    const napi_status status = napi_wrap(env, self, handle, FinalizeHandle, nullptr, nullptr);
+    if (status != napi_ok) {
+      delete handle;
+      Check(env, status, "napi_wrap");
+    }
+    data.tensors.Add(handle);
+  } catch (...) {
+    ThrowToJs(env, data, "Tensor");
+    return nullptr;
+  }
+  return self;
+}
+
+}  // namespace
+
+AddonData& AddonData::Of(napi_env env) {
+  void* data = nullptr;
+  napi_get_instance_data(env, &data);
+  return *static_cast<AddonData*>(data);
+}
+
+void AddonData::DeleteIfUnused() {
+  if (environment_closed && tensors.empty()) delete this;
+}
+
+void TensorRegistry::SetCollectionLimit() { collect_at_ = live_bytes_ + std::max(kCollectionStep, live_bytes_ / 2); }
+
+void TensorRegistry::Add(TensorHandle* handle) {
+  handles_.insert(handle);
+  ++live_tensors_;
+  AttachToScope(handle, current_scope_);
+  CountStorage(handle);
+}
+
+void TensorRegistry::CountStorage(TensorHandle* handle) {
+  if (!handle->tensor.has_storage()) return;
+  handle->storage = handle->tensor.storage().unsafeGetStorageImpl();
+  StorageUse& use = storages_[handle->storage];
+  if (use.handles++ == 0) {
+    use.bytes = StorageBytes(handle->tensor);
+    live_bytes_ += use.bytes;
+  }
+}
+
+void TensorRegistry::ReleaseStorage(TensorHandle* handle) {
+  if (handle->storage == nullptr) return;
+  const auto found = storages_.find(handle->storage);
+  if (--found->second.handles == 0) {
+    live_bytes_ -= found->second.bytes;
+    storages_.erase(found);
+  }
+  handle->storage = nullptr;
+}
+
+void TensorRegistry::Recount(TensorHandle* handle) {
+  ReleaseStorage(handle);
+  CountStorage(handle);
+}
+
+void TensorRegistry::Dispose(TensorHandle* handle) {
+  if (!handle->tensor.defined()) return;
+  DetachFromScope(handle);
+  --live_tensors_;
+  ReleaseStorage(handle);
+  handle->tensor.reset();
+}
+
+void TensorRegistry::Remove(TensorHandle* handle) {
+  Dispose(handle);
+  handles_.erase(handle);
+}
+
+TensorScope* TensorRegistry::FindScope(int64_t id) {
+  const auto found = scopes_.find(id);
+  return found == scopes_.end() ? nullptr : &found->second;
+}
+
+int64_t TensorRegistry::OpenScope() {
+  scopes_.emplace(next_scope_, TensorScope{});
+  return next_scope_++;
+}
+
+void TensorRegistry::EnterScope(int64_t id) { current_scope_ = FindScope(id); }
+
+void TensorRegistry::CloseScope(int64_t id, int64_t parent, const std::vector<TensorHandle*>& keep) {
+  TensorScope* scope = FindScope(id);
+  if (scope == nullptr) return;
+  for (TensorHandle* handle : keep) {
+    if (handle->scope == scope) AttachToScope(handle, FindScope(parent));
+  }
+  while (scope->first != nullptr) Dispose(scope->first);
+  if (current_scope_ == scope) current_scope_ = FindScope(parent);
+  scopes_.erase(id);
+}
+
+void TensorRegistry::AttachToScope(TensorHandle* handle, TensorScope* scope) {
+  DetachFromScope(handle);
+  if (scope == nullptr) return;
+  handle->scope = scope;
+  handle->next_in_scope = scope->first;
+  if (scope->first != nullptr) scope->first->previous_in_scope = handle;
+  scope->first = handle;
+}
+
+void TensorRegistry::DetachFromScope(TensorHandle* handle) {
+  if (handle->scope == nullptr) return;
+  if (handle->previous_in_scope != nullptr) {
+    handle->previous_in_scope->next_in_scope = handle->next_in_scope;
+  } else {
+    handle->scope->first = handle->next_in_scope;
+  }
+  if (handle->next_in_scope != nullptr) handle->next_in_scope->previous_in_scope = handle->previous_in_scope;
+  handle->scope = nullptr;
+  handle->next_in_scope = handle->previous_in_scope = nullptr;
+}
+
+void RegisterTensorClass(napi_env env, napi_value exports, AddonData& data) {
+  napi_value constructor;
+  Check(env, napi_define_class(env, "Tensor", NAPI_AUTO_LENGTH, ConstructTensor, &data, 0, nullptr, &constructor),
+        "napi_define_class");
+  Check(env, napi_create_reference(env, constructor, 1, &data.tensor_constructor), "napi_create_reference");
+  Check(env, napi_set_named_property(env, exports, "TensorHandle", constructor), "napi_set_named_property");
+}
+
+napi_value WrapTensor(napi_env env, AddonData& data, const at::Tensor& tensor) {
+  napi_value result;
+  if (!tensor.defined()) {
+    Check(env, napi_get_null(env, &result), "napi_get_null");
+    return result;
+  }
+  napi_value constructor;
+  Check(env, napi_get_reference_value(env, data.tensor_constructor, &constructor), "napi_get_reference_value");
+  data.pending_tensor = &tensor;
+  const napi_status status = napi_new_instance(env, constructor, 0, nullptr, &result);
+  data.pending_tensor = nullptr;
+  Check(env, status, "napi_new_instance");
+  return result;
+}
+
+TensorHandle* FindHandle(napi_env env, const AddonData& data, napi_value value) {
+  void* pointer = nullptr;
+  // Another add-on's object may be wrapped too: only pointers this environment made itself are ours to follow.
+  if (napi_unwrap(env, value, &pointer) != napi_ok || !data.tensors.Contains(pointer)) return nullptr;
+  return static_cast<TensorHandle*>(pointer);
+}
+
+}  // namespace dyconv

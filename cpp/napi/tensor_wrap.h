@@ -1,0 +1,95 @@
+// The JavaScript object around an at::Tensor. Its methods live in lib/tensor: here are identity, lifetime and accounts.
+//
+// Lifetime. The object owns one reference to the tensor. It is given up by dispose(), by the end of the tidy() scope in
+// which the object was made, or when V8 collects the object: as a *basic* finalizer, hence also in a synchronous loop.
+// Accounts. Each storage is counted once, however many views share it. When the count has grown by a good deal since the
+// last collection, the operation that did it asks for one (bind.cc): V8 sees only the small objects, not what they hold.
+// (napi_adjust_external_memory is the usual way to tell it, and ends the process on Node 20: under external memory
+// pressure V8 11.3 may finish an incremental mark too early, "Check failed: marking_done_".)
+#pragma once
+
+#include <node_api.h>
+
+#include <cstdint>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include <ATen/core/Tensor.h>
+
+namespace dyconv {
+
+struct AddonData;
+struct TensorScope;
+
+struct TensorHandle {
+  at::Tensor tensor;  // undefined once disposed
+  AddonData* owner = nullptr;
+  c10::StorageImpl* storage = nullptr;  // as counted in TensorRegistry; not owned
+  TensorScope* scope = nullptr;
+  TensorHandle* next_in_scope = nullptr;
+  TensorHandle* previous_in_scope = nullptr;
+};
+
+// A tidy() block: the handles made in it that are still alive, as an intrusive list.
+struct TensorScope {
+  TensorHandle* first = nullptr;
+};
+
+class TensorRegistry {
+ public:
+  void Add(TensorHandle* handle);
+  void Remove(TensorHandle* handle);   // the object is gone
+  void Dispose(TensorHandle* handle);  // the object stays, the tensor goes
+  void Recount(TensorHandle* handle);  // after the tensor took over another storage
+  bool Contains(const void* handle) const { return handles_.contains(handle); }
+  bool empty() const { return handles_.empty(); }
+
+  bool WantsCollection() const { return live_bytes_ > collect_at_; }
+  // After a collection: how much more may be allocated before the next one.
+  void SetCollectionLimit();
+
+  int64_t live_tensors() const { return live_tensors_; }
+  int64_t live_bytes() const { return live_bytes_; }
+
+  // Scopes are named by number so that JavaScript can hold them across an await. 0 is "no scope".
+  int64_t OpenScope();
+  void EnterScope(int64_t id);  // new handles belong to this scope from now on
+  // Disposes what the scope still holds except `keep`, which moves to the scope `parent`.
+  void CloseScope(int64_t id, int64_t parent, const std::vector<TensorHandle*>& keep);
+  void ReleaseFromScope(TensorHandle* handle) { DetachFromScope(handle); }
+
+ private:
+  struct StorageUse {
+    int64_t handles = 0;
+    int64_t bytes = 0;
+  };
+  TensorScope* FindScope(int64_t id);
+  void AttachToScope(TensorHandle* handle, TensorScope* scope);
+  static void DetachFromScope(TensorHandle* handle);
+  void CountStorage(TensorHandle* handle);
+  void ReleaseStorage(TensorHandle* handle);
+
+  // Collections cost milliseconds: below this much growth they are left to V8.
+  static constexpr int64_t kCollectionStep = 256 << 20;
+
+  std::unordered_set<const void*> handles_;
+  std::unordered_map<c10::StorageImpl*, StorageUse> storages_;
+  std::unordered_map<int64_t, TensorScope> scopes_;
+  TensorScope* current_scope_ = nullptr;
+  int64_t next_scope_ = 1;
+  int64_t live_tensors_ = 0;
+  int64_t live_bytes_ = 0;
+  int64_t collect_at_ = kCollectionStep;
+};
+
+// Defines the class TensorHandle on `exports`.
+void RegisterTensorClass(napi_env env, napi_value exports, AddonData& data);
+
+// A new JavaScript object for `tensor`; null for an undefined one.
+napi_value WrapTensor(napi_env env, AddonData& data, const at::Tensor& tensor);
+
+// The handle behind a JavaScript value, or null when the value is no tensor of this environment.
+TensorHandle* FindHandle(napi_env env, const AddonData& data, napi_value value);
+
+}  // namespace dyconv

@@ -1,0 +1,205 @@
+/**
+ * CIFAR-10 and CIFAR-100 (Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009), from the archives
+ * as they are published at https://www.cs.toronto.edu/~kriz/cifar.html.
+ * @module
+ */
+import { invalidArgument } from '../errors.js';
+import { type CachedArrays, readCache, writeCache } from './cache.js';
+import { CIFAR10_CLASSES, CIFAR100_COARSE, CIFAR100_FINE } from './cifar-classes.js';
+import { checkSplit, createDataset, type Dataset, datasetError, type Split } from './dataset.js';
+import { type Pickled, PickledArray, pickledText, readPickle } from './pickle.js';
+import { findFile, type PublishedFile, rootFolder, type SourceOptions, verifyFile } from './sources.js';
+import { readTarGz } from './tar.js';
+
+const PUBLISHER = 'https://www.cs.toronto.edu/~kriz';
+const PIXELS = 3 * 32 * 32;
+
+/** Options of {@link cifar10}. */
+export interface Cifar10Options extends SourceOptions {
+  split: Split;
+  /** Keep the parsed images beside the archive, so that the next start is quick. Default: true. */
+  cache?: boolean;
+}
+
+/** Options of {@link cifar100}. */
+export interface Cifar100Options extends Cifar10Options {
+  /** The 100 classes or the 20 superclasses. Default: `fine`. */
+  labels?: 'fine' | 'coarse';
+}
+
+/** How one of the two sets is laid out in its archives. */
+interface Layout {
+  name: string;
+  python: PublishedFile;
+  binary: PublishedFile;
+  /** Base names of the members of each split, without the `.bin` of the binary archive. */
+  members: Readonly<Record<Split, readonly string[]>>;
+  /** Members with the class names: python, binary. */
+  meta: readonly [string, string];
+  /** Key of the labels and of their names in the pickles. */
+  labelKey: string;
+  namesKey: string;
+  /** Bytes before the pixels of a binary record, and which of them is the label. */
+  labelBytes: number;
+  labelOffset: number;
+  /** Class names, for an archive without meta member. */
+  classes: readonly string[];
+}
+
+const CIFAR10: Layout = {
+  name: 'cifar10',
+  python: { name: 'cifar-10-python.tar.gz', md5: 'c58f30108f718f92721af3b95e74349a' },
+  binary: { name: 'cifar-10-binary.tar.gz', md5: 'c32a1d4ab5d03f1284b67883e8d87530' },
+  members: { train: [1, 2, 3, 4, 5].map((i) => `data_batch_${i}`), test: ['test_batch'] },
+  meta: ['batches.meta', 'batches.meta.txt'],
+  labelKey: 'labels',
+  namesKey: 'label_names',
+  labelBytes: 1,
+  labelOffset: 0,
+  classes: CIFAR10_CLASSES,
+};
+
+function cifar100Layout(labels: 'fine' | 'coarse'): Layout {
+  return {
+    name: 'cifar100',
+    python: { name: 'cifar-100-python.tar.gz', md5: 'eb9058c3a382ffc7106e4002c42a8d85' },
+    binary: { name: 'cifar-100-binary.tar.gz', md5: '03b5dce01913d631647c71ecec9e9cb8' },
+    members: { train: ['train'], test: ['test'] },
+    meta: ['meta', `${labels}_label_names.txt`],
+    labelKey: `${labels}_labels`,
+    namesKey: `${labels}_label_names`,
+    labelBytes: 2,
+    labelOffset: labels === 'coarse' ? 0 : 1,
+    classes: labels === 'coarse' ? CIFAR100_COARSE : CIFAR100_FINE,
+  };
+}
+
+/**
+ * CIFAR-10: 50,000 training and 10,000 test images of 3 x 32 x 32 in 10 classes.
+ * Reads `cifar-10-python.tar.gz` or `cifar-10-binary.tar.gz` in `root`.
+ *
+ * @example
+ * const train = await data.cifar10({ root: 'data', split: 'train', download: true })
+ * @throws DatasetError when the archive is missing, damaged, or not the published one; DownloadError; ArgumentError.
+ */
+export async function cifar10(options: Cifar10Options): Promise<Dataset> {
+  return loadCifar(CIFAR10, options);
+}
+
+/**
+ * CIFAR-100: 50,000 training and 10,000 test images of 3 x 32 x 32 in 100 classes, or in their 20 superclasses.
+ * Reads `cifar-100-python.tar.gz` or `cifar-100-binary.tar.gz` in `root`.
+ * @throws DatasetError when the archive is missing, damaged, or not the published one; DownloadError; ArgumentError.
+ */
+export async function cifar100(options: Cifar100Options): Promise<Dataset> {
+  const { labels = 'fine' } = options;
+  if (labels !== 'fine' && labels !== 'coarse') throw invalidArgument('labels', `'fine' or 'coarse'`, labels);
+  return loadCifar(cifar100Layout(labels), options);
+}
+
+async function loadCifar(layout: Layout, options: Cifar10Options): Promise<Dataset> {
+  const { split, verify = true, cache = true } = options;
+  checkSplit(split);
+  const file = await findFile({
+    ...options,
+    files: [layout.python, layout.binary],
+    folders: [rootFolder(options.root)],
+    publisher: PUBLISHER,
+  });
+  const key = { archive: file.path, part: `${layout.labelKey}-${split}`, verify };
+  let arrays = cache ? await readCache(key) : undefined;
+  if (arrays === undefined) {
+    if (verify) await verifyFile(file);
+    arrays = await parseArchive(layout, file.path, split);
+    if (cache) await writeCache(key, arrays);
+  }
+  return createDataset({ name: layout.name, split, ...arrays, source: file.path });
+}
+
+async function parseArchive(layout: Layout, file: string, split: Split): Promise<CachedArrays> {
+  const binary = file.endsWith(layout.binary.name);
+  const members = layout.members[split].map((name) => (binary ? `${name}.bin` : name));
+  const meta = layout.meta[binary ? 1 : 0];
+  const batches = new Map<string, Batch>();
+  let { classes } = layout;
+  const missing = await readTarGz(file, new Set([...members, meta]), (name, content) => {
+    if (name === meta) classes = binary ? namesInText(content) : namesInPickle(content, layout);
+    else batches.set(name, binary ? parseRecords(content, layout) : parseBatch(content, layout));
+  });
+  missing.delete(meta); // Archives of one's own often lack it.
+  if (missing.size > 0)
+    throw datasetError(file, `expected the member ${[...missing].join(', ')} but it is missing`);
+  return { classes, shape: [3, 32, 32], ...join(members.map((name) => batches.get(name)!)) };
+}
+
+interface Batch {
+  images: Uint8Array;
+  labels: Uint8Array;
+}
+
+function join(batches: readonly Batch[]): Batch {
+  const length = batches.reduce((sum, { labels }) => sum + labels.length, 0);
+  const images = new Uint8Array(length * PIXELS);
+  const labels = new Uint8Array(length);
+  let at = 0;
+  for (const batch of batches) {
+    images.set(batch.images, at * PIXELS);
+    labels.set(batch.labels, at);
+    at += batch.labels.length;
+  }
+  return { images, labels };
+}
+
+/** A batch of the python archive: `data` is [N, 3072], `labels` a list of N integers. */
+function parseBatch(content: Uint8Array, { labelKey }: Layout): Batch {
+  const batch = dictionary(content);
+  const images = batch.get('data');
+  if (!(images instanceof PickledArray) || images.shape.length !== 2 || images.shape[1] !== PIXELS) {
+    throw new Error(`expected 'data' to be an array of N x ${PIXELS} bytes`);
+  }
+  const labels = batch.get(labelKey);
+  if (!Array.isArray(labels) || labels.length !== images.shape[0]) {
+    throw new Error(`expected '${labelKey}' to be a list of ${images.shape[0]} labels`);
+  }
+  const wrong = labels.find((label) => !Number.isInteger(label) || label < 0 || label > 255);
+  if (wrong !== undefined)
+    throw new Error(`expected '${labelKey}' to hold small integers but found ${wrong}`);
+  return { images: images.data, labels: Uint8Array.from(labels) };
+}
+
+/** A member of the binary archive: records of one or two label bytes and 3072 pixels. */
+function parseRecords(content: Uint8Array, { labelBytes, labelOffset }: Layout): Batch {
+  const record = labelBytes + PIXELS;
+  if (content.length === 0 || content.length % record !== 0) {
+    throw new Error(`expected records of ${record} bytes but found ${content.length} bytes`);
+  }
+  const count = content.length / record;
+  const images = new Uint8Array(count * PIXELS);
+  const labels = new Uint8Array(count);
+  for (let i = 0; i < count; i++) {
+    const start = i * record;
+    labels[i] = content[start + labelOffset]!;
+    images.set(content.subarray(start + labelBytes, start + record), i * PIXELS);
+  }
+  return { images, labels };
+}
+
+function namesInPickle(content: Uint8Array, { namesKey }: Layout): string[] {
+  const names = dictionary(content).get(namesKey);
+  const texts = Array.isArray(names) ? names.map(pickledText) : [];
+  if (texts.length === 0 || texts.includes(undefined))
+    throw new Error(`expected '${namesKey}' to be a list of names`);
+  return texts as string[];
+}
+
+function namesInText(content: Uint8Array): string[] {
+  const names = Buffer.from(content).toString('utf8').split(/\r?\n/).filter(Boolean);
+  if (names.length === 0) throw new Error('expected class names, one a line');
+  return names;
+}
+
+function dictionary(content: Uint8Array): ReadonlyMap<string, Pickled> {
+  const value = readPickle(content);
+  if (!(value instanceof Map)) throw new Error('expected a dictionary');
+  return value;
+}

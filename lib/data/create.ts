@@ -1,0 +1,44 @@
+/**
+ * Data sets by name, as commands take them.
+ * @module
+ */
+import { invalidArgument } from '../errors.js';
+import { cifar10, cifar100 } from './cifar.js';
+import type { Dataset, Split } from './dataset.js';
+import { imageFolder } from './image-folder.js';
+import { bundled, fashionMnist, mnist } from './mnist.js';
+import type { SourceOptions } from './sources.js';
+
+/** The names {@link create} knows. */
+export type DatasetName = 'cifar10' | 'cifar100' | 'mnist' | 'fashion-mnist' | 'bundled' | 'folder';
+
+/** Options of {@link create}. What a set has no use for is ignored: the bundled set needs no root. */
+export interface CreateOptions extends SourceOptions {
+  split: Split;
+}
+
+const MAKERS: Readonly<Record<DatasetName, (options: CreateOptions) => Promise<Dataset>>> = {
+  cifar10,
+  cifar100,
+  mnist,
+  'fashion-mnist': fashionMnist,
+  bundled: ({ split }) => bundled({ split }),
+  folder: ({ root = 'data', split, onProgress }) =>
+    imageFolder({ root, split, onProgress: onProgress && ((done, total) => onProgress(root, done, total)) }),
+};
+
+/** The names of all data sets, as `--dataset` takes them. */
+export function list(): DatasetName[] {
+  return Object.keys(MAKERS) as DatasetName[];
+}
+
+/**
+ * A data set by its name.
+ * @example
+ * const train = await data.create('cifar10', { root: 'data', split: 'train', download: true })
+ * @throws ArgumentError for an unknown name, and what the set itself throws.
+ */
+export async function create(name: DatasetName, options: CreateOptions): Promise<Dataset> {
+  if (!Object.hasOwn(MAKERS, name)) throw invalidArgument('dataset', `one of ${list().join(', ')}`, name);
+  return MAKERS[name](options);
+}

@@ -1,0 +1,117 @@
+/**
+ * What a data set is: images of one size and their labels, in two typed arrays.
+ * @module
+ */
+import { DatasetError, invalidArgument } from '../errors.js';
+
+/** The part of a data set. */
+export type Split = 'train' | 'test';
+
+/** One image and its label. */
+export interface Sample {
+  /** [C, H, W] bytes, row-major: a view into the set's own memory, not to be written to. */
+  image: Uint8Array;
+  /** Index into {@link Dataset.classes}. */
+  label: number;
+}
+
+/** Images of one size with one label each, held in memory. */
+export interface Dataset {
+  /** What the set is called, such as `cifar10`. */
+  readonly name: string;
+  readonly split: Split;
+  /** Number of images. */
+  readonly length: number;
+  /** Class names; a label is an index into them. */
+  readonly classes: readonly string[];
+  /** [C, H, W] of every image. */
+  readonly shape: readonly [number, number, number];
+  /** All images: length x C x H x W bytes. */
+  readonly images: Uint8Array;
+  /** All labels, `length` of them. */
+  readonly labels: Uint8Array | Uint16Array;
+  /**
+   * One sample.
+   * @throws ArgumentError when `index` is not an integer from 0 to `length - 1`.
+   */
+  get(index: number): Sample;
+}
+
+/** What {@link createDataset} puts together. */
+export interface DatasetParts {
+  name: string;
+  split: Split;
+  classes: readonly string[];
+  shape: readonly [number, number, number];
+  images: Uint8Array;
+  labels: Uint8Array | Uint16Array;
+  /** The file or folder the parts were read from, for error messages. */
+  source: string;
+}
+
+/**
+ * A {@link Dataset} over arrays that were just read: the one place where sizes and labels are checked.
+ * @throws DatasetError naming `source` when the set is empty, the counts disagree, or a label has no class.
+ */
+export function createDataset({
+  name,
+  split,
+  classes,
+  shape,
+  images,
+  labels,
+  source,
+}: DatasetParts): Dataset {
+  const size = shape[0] * shape[1] * shape[2];
+  const { length } = labels;
+  if (length === 0) throw datasetError(source, 'expected images but it holds none');
+  if (images.length !== length * size) {
+    throw datasetError(
+      source,
+      `expected ${length} images of ${shape.join(' x ')} bytes but found ${images.length} bytes`,
+    );
+  }
+  const wrong = labels.findIndex((label) => label >= classes.length);
+  if (wrong >= 0) {
+    throw datasetError(
+      source,
+      `expected labels from 0 to ${classes.length - 1} but image ${wrong} has label ${labels[wrong]}`,
+    );
+  }
+  return {
+    name,
+    split,
+    length,
+    classes: Object.freeze([...classes]),
+    shape: Object.freeze([...shape] as [number, number, number]),
+    images,
+    labels,
+    get(index) {
+      if (!Number.isInteger(index) || index < 0 || index >= length) {
+        throw invalidArgument('index', `an integer from 0 to ${length - 1}`, index);
+      }
+      return { image: images.subarray(index * size, (index + 1) * size), label: labels[index]! };
+    },
+  };
+}
+
+/** A DatasetError in the one form they all have: the file first, then what is wrong with it. */
+export function datasetError(file: string, problem: string, cause?: unknown): DatasetError {
+  return new DatasetError(`${file}: ${problem}`, cause === undefined ? undefined : { cause });
+}
+
+/** Checks the split at the door of every data set. */
+export function checkSplit(split: unknown): asserts split is Split {
+  if (split !== 'train' && split !== 'test') throw invalidArgument('split', `'train' or 'test'`, split);
+}
+
+/** Grey planes repeated `channels` times: [N, H, W] -> [N, channels, H, W]. */
+export function repeatChannels(grey: Uint8Array, plane: number, channels: number): Uint8Array {
+  if (channels === 1) return grey;
+  const out = new Uint8Array(grey.length * channels);
+  for (let from = 0, to = 0; from < grey.length; from += plane) {
+    const image = grey.subarray(from, from + plane);
+    for (let channel = 0; channel < channels; channel++, to += plane) out.set(image, to);
+  }
+  return out;
+}

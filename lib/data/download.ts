@@ -1,0 +1,234 @@
+/**
+ * Downloads of large files: resumable, verified, and never half a file under the final name.
+ * It runs before the add-on is built (libtorch itself comes this way), so it imports Node, undici and the errors only.
+ * @module
+ */
+import { createHash, randomUUID } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Dispatcher } from 'undici';
+import { DownloadError, invalidArgument } from '../errors.js';
+
+/** A published checksum, as lower- or upper-case hexadecimal digits. */
+export interface FileHash {
+  algorithm: 'md5' | 'sha256';
+  digest: string;
+}
+
+/** Called while bytes arrive: bytes on disk so far (resumed ones included) and the whole size where it is known. */
+export type DownloadProgress = (done: number, total: number | undefined) => void;
+
+/** What {@link download} fetches, where to, and how it is checked. */
+export interface DownloadOptions {
+  /** An http or https address; redirects are followed. `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` are honoured. */
+  url: string;
+  /** The final path. Its folder is made when absent. A file already there is replaced, but only by a complete one. */
+  file: string;
+  /** The exact size in bytes, if known. */
+  size?: number;
+  /** The published checksum, if known. Only downloads with a checksum are resumed, since only those can be verified. */
+  hash?: FileHash;
+  onProgress?: DownloadProgress;
+  /** Stops the download. What has arrived is kept for the next attempt. */
+  signal?: AbortSignal;
+  /** Milliseconds to wait for a connection. Default: 10 000. */
+  connectTimeout?: number;
+}
+
+const ATTEMPTS = 4;
+const IDLE_TIMEOUT = 30_000;
+const MAX_REDIRECTS = 10;
+
+/** A failure after which another request may succeed, such as a connection cut half-way. */
+class TransientError extends Error {}
+
+/**
+ * Downloads a file. Bytes go to `<file>.part`, which survives a cut connection or a stopped process and is continued
+ * with a Range request by the next call; the part is checked, synced to disk and renamed once it is complete.
+ * A second process that downloads the same file at the same time works on a part of its own.
+ *
+ * @throws DownloadError that names the address and the reason: no connection, a refused request, a wrong size or
+ * checksum, an abort, a full disk. The final name is then as it was before.
+ */
+export async function download(options: DownloadOptions): Promise<void> {
+  const { url, file, hash } = options;
+  if (!/^https?:\/\//.test(url) || !URL.canParse(url))
+    throw invalidArgument('url', 'an http(s) address', url);
+  try {
+    await mkdir(dirname(file), { recursive: true });
+    const shared = hash !== undefined && (await lockPart(file));
+    const part = shared ? `${file}.part` : `${file}.${randomUUID()}.part`;
+    try {
+      await fetchVerified(options, part);
+      await rename(part, file);
+    } finally {
+      await rm(shared ? `${part}.lock` : part, { force: true });
+    }
+  } catch (error) {
+    if (error instanceof DownloadError) throw error;
+    if (options.signal?.aborted) {
+      throw new DownloadError(`The download of ${url} was aborted`, { cause: options.signal.reason });
+    }
+    throw new DownloadError(`The download of ${url} to ${file} failed: ${reason(error)}`, { cause: error });
+  }
+}
+
+/** Hexadecimal digest of a file's content. */
+export async function hashFile(file: string, algorithm: FileHash['algorithm']): Promise<string> {
+  const digest = createHash(algorithm);
+  for await (const chunk of createReadStream(file, { highWaterMark: 1 << 20 }))
+    digest.update(chunk as Buffer);
+  return digest.digest('hex');
+}
+
+/** Fills `part` until it passes the checks; a resumed part that does not pass is thrown away and fetched anew once. */
+async function fetchVerified(options: DownloadOptions, part: string): Promise<void> {
+  const resumed = await sizeOf(part);
+  // A part that is already longer than the file can ever be, or of unknown origin, is of no use.
+  if (resumed > 0 && options.size !== undefined && resumed > options.size) await rm(part);
+  if (resumed === 0 || resumed !== options.size) await fetchWithRetries(options, part);
+  let problem = await findProblem(options, part);
+  if (problem !== undefined && resumed > 0) {
+    await rm(part, { force: true });
+    await fetchWithRetries(options, part);
+    problem = await findProblem(options, part);
+  }
+  if (problem === undefined) return;
+  await rm(part, { force: true });
+  throw new DownloadError(`The download of ${options.url} is not the expected file: ${problem}`);
+}
+
+async function findProblem({ size, hash }: DownloadOptions, part: string): Promise<string | undefined> {
+  const received = await sizeOf(part);
+  if (size !== undefined && received !== size) return `expected ${size} bytes but received ${received}`;
+  if (hash === undefined) return undefined;
+  const digest = await hashFile(part, hash.algorithm);
+  if (digest === hash.digest.toLowerCase()) return undefined;
+  return `expected ${hash.algorithm} ${hash.digest.toLowerCase()} but received ${digest}`;
+}
+
+async function fetchWithRetries(options: DownloadOptions, part: string): Promise<void> {
+  // Loaded here alone: importing this module costs nothing, and a package without undici can still name its errors.
+  const { EnvHttpProxyAgent, interceptors } = await import('undici');
+  const agent = new EnvHttpProxyAgent({
+    connect: { timeout: options.connectTimeout ?? 10_000 },
+    headersTimeout: IDLE_TIMEOUT,
+    bodyTimeout: IDLE_TIMEOUT,
+  });
+  const dispatcher = agent.compose(interceptors.redirect({ maxRedirections: MAX_REDIRECTS }));
+  try {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await fetchOnce(options, part, dispatcher);
+      } catch (error) {
+        if (!(error instanceof TransientError) || attempt === ATTEMPTS || options.signal?.aborted)
+          throw error;
+        await sleep(250 * 2 ** attempt, undefined, { signal: options.signal });
+      }
+    }
+  } finally {
+    await agent.destroy();
+  }
+}
+
+async function fetchOnce(options: DownloadOptions, part: string, dispatcher: Dispatcher): Promise<void> {
+  const { request } = await import('undici');
+  const have = await sizeOf(part);
+  const { statusCode, headers, body } = await request(options.url, {
+    dispatcher,
+    signal: options.signal,
+    // `identity`: a server must not wrap a .gz in a second gzip, whose size and Range would mean something else.
+    headers: { 'accept-encoding': 'identity', ...(have > 0 ? { range: `bytes=${have}-` } : {}) },
+  });
+  const range = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(String(headers['content-range'] ?? ''));
+  const resumes = statusCode === 206 && range !== null && Number(range[1]) === have;
+  if (statusCode !== 200 && !resumes) {
+    // Not read to its end: an error page is of no use, and destroying it frees the connection.
+    body.on('error', () => {}).destroy();
+    if (statusCode === 416 || statusCode === 206) {
+      await rm(part, { force: true });
+      throw new TransientError(`the server cannot continue at byte ${have}`);
+    }
+    const message = `the server answered with status ${statusCode}`;
+    throw statusCode >= 500 || statusCode === 429 ? new TransientError(message) : new Error(message);
+  }
+  const length = headers['content-length'] === undefined ? undefined : Number(headers['content-length']);
+  const start = resumes ? have : 0;
+  await store(body, part, start, length === undefined ? options.size : start + length, options);
+}
+
+/** Writes the body from byte `start` of the part on, and syncs it to disk. */
+async function store(
+  body: AsyncIterable<Buffer>,
+  part: string,
+  start: number,
+  total: number | undefined,
+  { onProgress, signal, size }: DownloadOptions,
+): Promise<void> {
+  const handle = await open(part, start > 0 ? 'r+' : 'w');
+  try {
+    let done = start;
+    onProgress?.(done, total);
+    const chunks = body[Symbol.asyncIterator]();
+    for (;;) {
+      const next = await chunks.next().catch((error: unknown) => {
+        if (signal?.aborted) throw error;
+        throw new TransientError(`the connection was cut after ${done} bytes (${reason(error)})`, {
+          cause: error,
+        });
+      });
+      if (next.done) break;
+      await handle.write(next.value, 0, next.value.length, done);
+      done += next.value.length;
+      onProgress?.(done, total);
+      if (size !== undefined && done > size) break;
+    }
+    await handle.truncate(done);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Claims `<file>.part` for this process; false where another living process has it. */
+async function lockPart(file: string): Promise<boolean> {
+  const lock = `${file}.part.lock`;
+  for (let attempt = 0; attempt < 2; attempt++) {
+    try {
+      await writeFile(lock, String(process.pid), { flag: 'wx' });
+      return true;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+      const owner = Number(await readFile(lock, 'utf8').catch(() => ''));
+      if (owner === process.pid || (owner > 0 && isAlive(owner))) return false;
+      await rm(lock, { force: true });
+    }
+  }
+  return false;
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+async function sizeOf(file: string): Promise<number> {
+  const found = await stat(file).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined;
+    throw error;
+  });
+  return found?.size ?? 0;
+}
+
+function reason(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  // Connection failures to several addresses come as an AggregateError without a message of its own.
+  if (error.message !== '') return error.message;
+  return (error as NodeJS.ErrnoException).code ?? error.name;
+}

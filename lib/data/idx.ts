@@ -1,0 +1,74 @@
+/**
+ * The IDX format of MNIST and its relatives: a big-endian header, then the bytes (http://yann.lecun.com/exdb/mnist).
+ * @module
+ */
+import { readFile } from 'node:fs/promises';
+import { promisify } from 'node:util';
+import { gunzip } from 'node:zlib';
+import { datasetError } from './dataset.js';
+
+/** An array of unsigned bytes. */
+export interface IdxArray {
+  shape: number[];
+  data: Uint8Array;
+}
+
+const UNSIGNED_BYTE = 0x08;
+/** A larger file than any of this format that is known; protects against a gzip that unpacks without end. */
+const MAX_BYTES = 1 << 30;
+
+/**
+ * Reads an IDX file of unsigned bytes, gzip'd or not.
+ *
+ * @param file - Its path.
+ * @param dimensions - How many dimensions it must have: 3 for images, 1 for labels.
+ * @throws DatasetError when it is truncated, has trailing bytes, another type or another number of dimensions.
+ */
+export async function readIdx(file: string, dimensions: number): Promise<IdxArray> {
+  let bytes: Buffer;
+  try {
+    bytes = await readFile(file);
+    if (bytes[0] === 0x1f && bytes[1] === 0x8b) {
+      bytes = await promisify(gunzip)(bytes, { maxOutputLength: MAX_BYTES });
+    }
+  } catch (error) {
+    throw datasetError(file, `cannot be read: ${(error as Error).message}`, error);
+  }
+  return parseIdx(bytes, dimensions, file);
+}
+
+/** Parses the bytes of an IDX file; see {@link readIdx}. */
+export function parseIdx(bytes: Uint8Array, dimensions: number, file: string): IdxArray {
+  const header = 4 + 4 * dimensions;
+  const magic = (UNSIGNED_BYTE << 8) | dimensions;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (bytes.length < header || view.getUint32(0) !== magic) {
+    const found =
+      bytes.length < 4 ? `${bytes.length} bytes` : `0x${view.getUint32(0).toString(16).padStart(8, '0')}`;
+    const expected = `0x${magic.toString(16).padStart(8, '0')}`;
+    throw datasetError(
+      file,
+      `expected an IDX file of bytes with ${dimensions} dimension(s) (magic ${expected}) but found ${found}`,
+    );
+  }
+  const shape = Array.from({ length: dimensions }, (_, i) => view.getUint32(4 + 4 * i));
+  const size = shape.reduce((product, length) => product * length, 1);
+  if (bytes.length !== header + size) {
+    throw datasetError(
+      file,
+      `expected ${header + size} bytes for shape [${shape.join(', ')}] but found ${bytes.length}`,
+    );
+  }
+  return { shape, data: new Uint8Array(bytes.buffer, bytes.byteOffset + header, size) };
+}
+
+/** The bytes of an IDX file; the inverse of {@link parseIdx}. */
+export function encodeIdx({ shape, data }: IdxArray): Uint8Array {
+  const header = 4 + 4 * shape.length;
+  const bytes = new Uint8Array(header + data.length);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, (UNSIGNED_BYTE << 8) | shape.length);
+  for (const [i, length] of shape.entries()) view.setUint32(4 + 4 * i, length);
+  bytes.set(data, header);
+  return bytes;
+}

@@ -1,0 +1,171 @@
+/**
+ * Pictures in folders: one folder per class.
+ * @module
+ */
+import { readdir } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { DatasetError, invalidArgument } from '../errors.js';
+import { checkSplit, createDataset, type Dataset, datasetError, type Split } from './dataset.js';
+
+/** Options of {@link imageFolder}. */
+export interface ImageFolderOptions {
+  /** The folder that holds `train/<class>/*.png` and `test/<class>/*.png`, or the class folders themselves. */
+  root: string;
+  split: Split;
+  /** Height and width every picture is resized to, in pixels. Default: 130, the size before the random crop. */
+  size?: number;
+  /** What to do with a picture that cannot be read. Default: `error`. */
+  unreadable?: 'error' | 'skip';
+  /** Called for every picture that was skipped. */
+  onSkip?: (file: string, reason: string) => void;
+  /** Called while pictures are read. */
+  onProgress?: (done: number, total: number) => void;
+}
+
+const PICTURE = /\.(png|jpe?g|webp)$/i;
+const MAX_CLASSES = 65_536;
+
+/**
+ * Reads pictures into memory as RGB: each is scaled to cover `size` x `size` and cropped to its centre. Classes are the
+ * names of the folders, in alphabetical order. Transparency is put on black.
+ * @throws DatasetError when there is no such folder, no picture in it, or a picture cannot be read; ArgumentError.
+ */
+export async function imageFolder(options: ImageFolderOptions): Promise<Dataset> {
+  const { root, split, size = 130, unreadable = 'error' } = options;
+  checkSplit(split);
+  if (typeof root !== 'string' || root === '') throw invalidArgument('root', 'the path of a folder', root);
+  if (!Number.isInteger(size) || size < 1 || size > 4096) {
+    throw invalidArgument('size', 'an integer from 1 to 4096', size);
+  }
+  if (unreadable !== 'error' && unreadable !== 'skip') {
+    throw invalidArgument('unreadable', `'error' or 'skip'`, unreadable);
+  }
+  const { folder, classes } = await findClasses(root, split);
+  const files: { path: string; label: number }[] = [];
+  for (const [label, name] of classes.entries()) {
+    for (const file of (await readdir(join(folder, name))).filter((file) => PICTURE.test(file)).sort()) {
+      files.push({ path: join(folder, name, file), label });
+    }
+  }
+  if (files.length === 0) throw datasetError(folder, 'expected .png, .jpg or .webp pictures but found none');
+  const { images, labels } = await decodeAll(files, size, options);
+  return createDataset({
+    name: 'folder',
+    split,
+    classes,
+    shape: [3, size, size],
+    images,
+    labels,
+    source: folder,
+  });
+}
+
+async function findClasses(root: string, split: Split): Promise<{ folder: string; classes: string[] }> {
+  const top = await folders(root);
+  // A folder with `train` or `test` in it is split; without the one asked for it is incomplete, not unsplit.
+  const isSplit = top.includes('train') || top.includes('test');
+  const folder = isSplit ? join(root, split) : root;
+  const classes = isSplit ? await folders(folder) : top;
+  if (classes.length < 2 || classes.length > MAX_CLASSES) {
+    throw datasetError(folder, `expected a folder per class but found ${classes.length} folder(s)`);
+  }
+  return { folder, classes };
+}
+
+async function folders(path: string): Promise<string[]> {
+  try {
+    const entries = await readdir(path, { withFileTypes: true });
+    return entries
+      .filter((entry) => entry.isDirectory() && !entry.name.startsWith('.'))
+      .map(({ name }) => name)
+      .sort();
+  } catch (error) {
+    throw datasetError(path, `expected a folder of pictures: ${(error as Error).message}`, error);
+  }
+}
+
+async function decodeAll(
+  files: readonly { path: string; label: number }[],
+  size: number,
+  { unreadable, onSkip, onProgress }: ImageFolderOptions,
+): Promise<{ images: Uint8Array; labels: Uint16Array }> {
+  const plane = size * size;
+  const images = allocate(files.length * 3 * plane);
+  const good = new Array<boolean>(files.length).fill(true);
+  let next = 0;
+  let done = 0;
+  const work = async () => {
+    for (let i = next++; i < files.length; i = next++) {
+      try {
+        toPlanes(await decode(files[i]!.path, size), images.subarray(i * 3 * plane, (i + 1) * 3 * plane));
+      } catch (error) {
+        const reason = (error as Error).message;
+        if (unreadable !== 'skip') {
+          next = files.length;
+          throw datasetError(files[i]!.path, `cannot be read as a picture: ${reason}`, error);
+        }
+        good[i] = false;
+        onSkip?.(files[i]!.path, reason);
+      }
+      onProgress?.(++done, files.length);
+    }
+  };
+  await Promise.all(Array.from({ length: availableParallelism() }, work));
+  return compact(files, images, good, 3 * plane);
+}
+
+function allocate(bytes: number): Uint8Array {
+  try {
+    return new Uint8Array(bytes);
+  } catch (error) {
+    const needed = (bytes / 2 ** 30).toFixed(1);
+    throw new DatasetError(
+      `The pictures take ${needed} GiB of memory, which is not there: choose a smaller size`,
+      {
+        cause: error,
+      },
+    );
+  }
+}
+
+/** Closes the gaps that skipped pictures left. */
+function compact(
+  files: readonly { label: number }[],
+  images: Uint8Array,
+  good: readonly boolean[],
+  bytes: number,
+): { images: Uint8Array; labels: Uint16Array } {
+  const labels: number[] = [];
+  for (const [i, { label }] of files.entries()) {
+    if (!good[i]) continue;
+    if (labels.length < i) images.copyWithin(labels.length * bytes, i * bytes, (i + 1) * bytes);
+    labels.push(label);
+  }
+  return { images: images.subarray(0, labels.length * bytes), labels: Uint16Array.from(labels) };
+}
+
+async function decode(path: string, size: number): Promise<Buffer> {
+  // Loaded when the first picture is: sharp brings a native library that other sets do not need.
+  const { default: sharp } = await import('sharp');
+  return sharp(path, { failOn: 'truncated' })
+    .rotate() // as the camera's orientation tag says
+    .resize(size, size, { fit: 'cover', kernel: 'linear' })
+    .flatten()
+    .toColourspace('srgb')
+    .removeAlpha()
+    .raw()
+    .toBuffer();
+}
+
+/** Interleaved RGB to planes. */
+function toPlanes(rgb: Uint8Array, out: Uint8Array): void {
+  const plane = out.length / 3;
+  if (rgb.length !== out.length)
+    throw new Error(`expected ${out.length} bytes of RGB but received ${rgb.length}`);
+  for (let i = 0, p = 0; p < plane; p++) {
+    out[p] = rgb[i++]!;
+    out[plane + p] = rgb[i++]!;
+    out[2 * plane + p] = rgb[i++]!;
+  }
+}

@@ -1,0 +1,57 @@
+/**
+ * A small seeded generator for orders and choices made in JavaScript. Augmentation has its own, in C++.
+ * @module
+ */
+
+/**
+ * sfc32 (Chris Doty-Humphrey's Small Fast Counting generator, from PractRand), seeded with any number of integers.
+ * The same seeds give the same sequence on every machine.
+ */
+export class Random {
+  readonly #state: Uint32Array;
+
+  /** @param seeds - Integers; both halves of those above 32 bits count. */
+  constructor(...seeds: readonly number[]) {
+    this.#state = new Uint32Array([0x9e3779b9, 0x243f6a88, 0xb7e15162, 1]);
+    for (const seed of seeds) {
+      this.#state[0]! ^= seed >>> 0;
+      this.#state[1]! ^= Math.floor(seed / 2 ** 32) >>> 0;
+      for (let i = 0; i < 15; i++) this.uint32();
+    }
+  }
+
+  /** An integer from 0 to 2^32 - 1. */
+  uint32(): number {
+    const s = this.#state;
+    const a = s[0]!;
+    const b = s[1]!;
+    const c = s[2]!;
+    const counter = s[3]!;
+    const result = (a + b + counter) >>> 0;
+    s[3] = counter + 1;
+    s[0] = b ^ (b >>> 9);
+    s[1] = c + (c << 3);
+    s[2] = ((c << 21) | (c >>> 11)) + result;
+    return result;
+  }
+
+  /** An integer from 0 to `bound - 1`, every one equally likely (by rejection). */
+  below(bound: number): number {
+    const limit = 2 ** 32 - (2 ** 32 % bound);
+    for (;;) {
+      const value = this.uint32();
+      if (value < limit) return value % bound;
+    }
+  }
+
+  /** Shuffles in place (Fisher and Yates) and returns the same array. */
+  shuffle<T extends { length: number; [index: number]: number }>(values: T): T {
+    for (let i = values.length - 1; i > 0; i--) {
+      const j = this.below(i + 1);
+      const kept = values[i]!;
+      values[i] = values[j]!;
+      values[j] = kept;
+    }
+    return values;
+  }
+}

@@ -1,0 +1,146 @@
+/**
+ * Where the files of a published data set come from: folders on this machine first, then a download.
+ * @module
+ */
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createGunzip } from 'node:zlib';
+import { DatasetError, invalidArgument } from '../errors.js';
+import { datasetError } from './dataset.js';
+import { type DownloadProgress, download, hashFile } from './download.js';
+
+/** Options that every published data set shares. */
+export interface SourceOptions {
+  /** The folder the files are looked for in and downloaded to. Default: `data` in the working directory. */
+  root?: string;
+  /** Fetch files that are not there. Default: false. */
+  download?: boolean;
+  /** Compare the files with the published checksums. Default: true. Use false for an archive of your own. */
+  verify?: boolean;
+  /**
+   * The address of a folder that mirrors the files under their usual names. Default: the environment variable
+   * `DYCONV_DATA_MIRROR`, then the publisher's own address.
+   */
+  url?: string;
+  /** Called while files are downloaded. */
+  onProgress?: (file: string, done: number, total: number | undefined) => void;
+  /** Stops a download. */
+  signal?: AbortSignal;
+}
+
+/** A file as it was published. */
+export interface PublishedFile {
+  name: string;
+  /** MD5 of the file. */
+  md5: string;
+  /** MD5 of the decompressed content, by which a repacked .gz is recognised. */
+  contentMd5?: string;
+}
+
+/** Which file to find, and where. */
+export interface FindOptions extends SourceOptions {
+  /** Acceptable files, the preferred one first; that one is downloaded. */
+  files: readonly [PublishedFile, ...PublishedFile[]];
+  /** Folders to look in, the first of which takes the download. */
+  folders: readonly [string, ...string[]];
+  /** The publisher's address of the folder that holds the files. */
+  publisher: string;
+  /** What else the user can do when nothing is found, as a sentence. */
+  advice?: string;
+}
+
+/** A file that was found or downloaded. */
+export interface FoundFile {
+  path: string;
+  published: PublishedFile;
+  /** Whether its checksum was compared already, while it was downloaded. */
+  verified: boolean;
+}
+
+/**
+ * Finds a published file, or downloads it if asked to. What was found is yet to be verified: {@link verifyFile}.
+ * @throws DatasetError when it is not there, with the places looked at; DownloadError when the download fails.
+ */
+export async function findFile(options: FindOptions): Promise<FoundFile> {
+  const { files, folders, verify = true } = options;
+  for (const published of files) {
+    for (const folder of folders) {
+      const path = join(folder, published.name);
+      if (await isFile(path)) return { path, published, verified: false };
+    }
+  }
+  const [wanted] = files;
+  const target = join(folders[0], wanted.name);
+  const url = addressOf(wanted.name, options);
+  if (options.download !== true) {
+    throw new DatasetError(
+      `Expected ${files.map(({ name }) => name).join(' or ')} in ${folders.join(' or ')} but found no such file. ` +
+        `Set download: true, or put the file from ${url} there${options.advice ? `; ${options.advice}` : ''}`,
+    );
+  }
+  const report: DownloadProgress | undefined =
+    options.onProgress && ((done, total) => options.onProgress?.(wanted.name, done, total));
+  await download({
+    url,
+    file: target,
+    hash: verify ? { algorithm: 'md5', digest: wanted.md5 } : undefined,
+    onProgress: report,
+    signal: options.signal,
+  });
+  return { path: target, published: wanted, verified: verify };
+}
+
+/** The folder given as `root`, checked. */
+export function rootFolder(root: unknown): string {
+  if (root === undefined) return 'data';
+  if (typeof root !== 'string' || root === '') throw invalidArgument('root', 'the path of a folder', root);
+  return root;
+}
+
+function addressOf(name: string, { url, publisher }: FindOptions): string {
+  const folder = url ?? (process.env.DYCONV_DATA_MIRROR || publisher);
+  if (!URL.canParse(folder)) throw invalidArgument('url', 'the address of a folder', folder);
+  return `${folder.replace(/\/+$/, '')}/${name}`;
+}
+
+/**
+ * Compares the checksum of a file, or that of its decompressed content.
+ * @throws DatasetError when it is not the published one.
+ */
+export async function verifyFile({ path, published, verified }: FoundFile): Promise<void> {
+  if (verified) return;
+  const { md5, contentMd5 } = published;
+  const found = await hashFile(path, 'md5');
+  if (found === md5) return;
+  if (contentMd5 !== undefined && (await hashContent(path)) === contentMd5) return;
+  throw datasetError(
+    path,
+    `expected the published file with MD5 ${md5} but found ${found}: it is damaged or of another origin. ` +
+      'Remove it to download it again, or set verify: false for an archive of your own',
+  );
+}
+
+async function hashContent(path: string): Promise<string | undefined> {
+  const digest = createHash('md5');
+  const gunzip = createGunzip();
+  const file = createReadStream(path).on('error', (error) => gunzip.destroy(error));
+  try {
+    for await (const chunk of file.pipe(gunzip)) digest.update(chunk as Buffer);
+  } catch {
+    return undefined; // Not even a gzip file: the caller says what was expected.
+  } finally {
+    file.destroy();
+  }
+  return digest.digest('hex');
+}
+
+async function isFile(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isFile();
+  } catch (error) {
+    if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return false;
+    throw datasetError(path, `cannot be read: ${(error as Error).message}`, error);
+  }
+}

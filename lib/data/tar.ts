@@ -1,0 +1,70 @@
+/**
+ * Members of a .tar.gz, read while it is decompressed: nothing is unpacked to disk.
+ * @module
+ */
+import { createReadStream } from 'node:fs';
+import { createGunzip } from 'node:zlib';
+import { extract } from 'tar-stream';
+import { DatasetError } from '../errors.js';
+import { datasetError } from './dataset.js';
+
+/** Far more than any member of a published archive has; a header that claims more is damaged. */
+const MAX_MEMBER_BYTES = 1 << 28;
+
+/**
+ * Streams an archive past `onMember` until every wanted member was seen.
+ *
+ * @param file - Path of the .tar.gz.
+ * @param wanted - Base names of the members to read; folders in front of them are ignored, and never used as paths.
+ * @param onMember - Called with each wanted member, in the order of the archive. What it throws is reported with the
+ * file and the member.
+ * @returns The names that were not in the archive.
+ * @throws DatasetError when the file is not a gzip'd tar, is truncated, or holds a wanted member twice before the last one is found.
+ */
+export async function readTarGz(
+  file: string,
+  wanted: ReadonlySet<string>,
+  onMember: (name: string, content: Uint8Array) => void,
+): Promise<Set<string>> {
+  const missing = new Set(wanted);
+  const source = createReadStream(file, { highWaterMark: 1 << 18 });
+  const gunzip = createGunzip({ chunkSize: 1 << 18 });
+  const tar = extract();
+  // `pipe` does not carry errors along; each stage passes its own on to the last one, which is the one awaited.
+  source.on('error', (error) => tar.destroy(error));
+  gunzip.on('error', (error) => tar.destroy(error));
+  source.pipe(gunzip).pipe(tar);
+  try {
+    for await (const entry of tar) {
+      const { name: path, type, size = 0 } = entry.header;
+      const name = path.split('/').at(-1)!;
+      if (type !== 'file' || !wanted.has(name)) {
+        entry.resume();
+        continue;
+      }
+      if (!missing.delete(name)) throw new Error(`member ${name} is there twice`);
+      if (size > MAX_MEMBER_BYTES) throw new Error(`member ${name} claims ${size} bytes`);
+      const content = new Uint8Array(size);
+      let filled = 0;
+      for await (const chunk of entry) {
+        content.set(chunk as Buffer, filled);
+        filled += (chunk as Buffer).length;
+      }
+      if (filled !== size) throw new Error(`member ${name} ends after ${filled} of ${size} bytes`);
+      try {
+        onMember(name, content);
+      } catch (error) {
+        throw new Error(`member ${name}: ${(error as Error).message}`, { cause: error });
+      }
+      if (missing.size === 0) break;
+    }
+    return missing;
+  } catch (error) {
+    if (error instanceof DatasetError) throw error;
+    throw datasetError(file, `is damaged: ${(error as Error).message}`, error);
+  } finally {
+    source.destroy();
+    gunzip.destroy();
+    tar.destroy();
+  }
+}

@@ -1,0 +1,47 @@
+/**
+ * dyconv: PyTorch's libtorch for Node.js, with dynamic convolution at the price of a static one.
+ * @module
+ */
+export * as data from './data/index.js';
+export * from './errors.js';
+export * as models from './models/index.js';
+export { DynamicConv2d, DynamicConv2d as DynamicConv } from './nn/dynamic-conv.js';
+export * as nn from './nn/index.js';
+export { dynamicConv2d } from './ops/dynamic-conv.js';
+export * as functional from './ops/index.js';
+export * as optim from './optim/index.js';
+export * as report from './report/index.js';
+export {
+  cpuCapability,
+  cuda,
+  getNumThreads,
+  getRngState,
+  manualSeed,
+  setNumThreads,
+  setRngState,
+  version,
+} from './runtime.js';
+export {
+  loadSafetensors,
+  readSafetensors,
+  readSafetensorsHeader,
+  type SaveSafetensorsOptions,
+  saveSafetensors,
+} from './safetensors.js';
+export * as autograd from './tensor/autograd.js';
+export type { BackwardOptions, NestedArray, ToOptions } from './tensor/base.js';
+export {
+  enableGrad,
+  inferenceMode,
+  isGradEnabled,
+  keep,
+  memory,
+  noGrad,
+  tidy,
+  untidy,
+} from './tensor/context.js';
+export * from './tensor/create.js';
+export type { Device, DType, TypedArray } from './tensor/dtype.js';
+export { type Index, type Slice, slice } from './tensor/slice.js';
+export { isTensor, Tensor } from './tensor/tensor.js';
+export * as train from './train/index.js';

@@ -1,0 +1,122 @@
+/**
+ * Builds the native add-on with cmake-js, and loads the result before it says that all went well.
+ * @module
+ */
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, realpathSync, rmSync, statSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { availableParallelism } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { DyconvError } from '../errors.js';
+import { checkAddon } from './addon.js';
+import type { Libtorch } from './libtorch.js';
+import { installHint, missingTools } from './toolchain.js';
+
+/** CMake's build types, of which `Release` is what the package loads. */
+export type BuildConfig = 'Release' | 'Debug' | 'RelWithDebInfo';
+
+/** Options of {@link buildAddon}. */
+export interface BuildOptions {
+  libtorch: Libtorch;
+  /** Default: `Release`. */
+  config?: BuildConfig;
+  /** Compilers at once. Default: one a core, as far as memory allows. */
+  jobs?: number;
+  /** Start from nothing. Default: false. */
+  clean?: boolean;
+}
+
+// Peak of one compiler that reads libtorch's headers, with room to spare.
+const BYTES_PER_JOB = 2 * 1024 ** 3;
+
+/** The package's own folder, where CMakeLists.txt is. */
+export const packageRoot = fileURLToPath(new URL('../..', import.meta.url));
+
+/** Where the add-on of a build type lies. */
+export function addonPath(config: BuildConfig = 'Release'): string {
+  return join(packageRoot, 'build', config, 'dyconv.node');
+}
+
+/** Jobs that neither the cores nor the free memory would regret. */
+export function defaultJobs(): number {
+  const byMemory = Math.floor(process.availableMemory() / BYTES_PER_JOB);
+  return Math.max(1, Math.min(availableParallelism(), byMemory));
+}
+
+/** Whether the add-on is newer than its sources and loads against this libtorch. */
+export function isUpToDate(libtorch: Libtorch, config: BuildConfig = 'Release'): boolean {
+  const addon = addonPath(config);
+  if (!existsSync(addon)) return false;
+  const built = statSync(addon).mtimeMs;
+  const sources = readdirSync(join(packageRoot, 'cpp'), { recursive: true, encoding: 'utf8' });
+  const files = ['CMakeLists.txt', ...sources.map((name) => join('cpp', name))];
+  if (files.some((name) => statSync(join(packageRoot, name)).mtimeMs > built)) return false;
+  return usesLibtorch(addon, libtorch) === undefined;
+}
+
+/**
+ * Configures and builds. What is up to date is not built again.
+ *
+ * @returns The path of the add-on, which has been loaded once in a process of its own.
+ * @throws DyconvError that names the missing program, the failed step, or why the add-on does not load.
+ */
+export function buildAddon(options: BuildOptions): string {
+  const { libtorch, config = 'Release', jobs = defaultJobs(), clean = false } = options;
+  const missing = missingTools();
+  if (missing.length > 0) {
+    const problems = missing.map(({ problem }) => problem).join('. ');
+    throw new DyconvError(`Cannot build the native add-on: ${problems}. ${installHint(missing)}`);
+  }
+  const work = join(packageRoot, 'build', 'cmake', config);
+  if (clean || isStale(work)) rmSync(work, { recursive: true, force: true });
+  const common = ['--directory', packageRoot, '--out', work, '--config', config, '--log-level', 'warn'];
+  cmakeJs(['configure', ...common, `--CDLIBTORCH_DIR=${libtorch.dir}`], { quiet: true });
+  cmakeJs(['build', ...common, '--parallel', String(jobs)], { quiet: false });
+  const addon = addonPath(config);
+  const problem = usesLibtorch(addon, libtorch);
+  if (problem) throw new DyconvError(`The native add-on was built, but ${problem}`);
+  return addon;
+}
+
+function usesLibtorch(addon: string, libtorch: Libtorch): string | undefined {
+  const check = checkAddon(addon);
+  if (!check.ok) return `it does not load: ${check.reason}`;
+  const expected = realpathSync(join(libtorch.dir, 'lib'));
+  if (check.libtorchLib === undefined || check.libtorchLib === expected) return undefined;
+  return `it loads libtorch from ${check.libtorchLib}, not from ${expected} (is LD_LIBRARY_PATH set?)`;
+}
+
+/** CMake refuses a build folder made for another place or by another generator. */
+function isStale(work: string): boolean {
+  const file = join(work, 'CMakeCache.txt');
+  if (!existsSync(file)) return false;
+  const cache = readFileSync(file, 'utf8');
+  const home = /^CMAKE_HOME_DIRECTORY:INTERNAL=(.*)$/m.exec(cache)?.[1];
+  const generator = /^CMAKE_GENERATOR:INTERNAL=(.*)$/m.exec(cache)?.[1];
+  if (!home || !existsSync(home) || realpathSync(home) !== realpathSync(packageRoot)) return true;
+  const ninja = spawnSync('ninja', ['--version']).status === 0;
+  return process.platform !== 'win32' && (generator === 'Ninja') !== ninja;
+}
+
+function cmakeJs(args: string[], { quiet }: { quiet: boolean }): void {
+  const bin = join(
+    dirname(createRequire(import.meta.url).resolve('cmake-js/package.json')),
+    'bin',
+    'cmake-js',
+  );
+  // Under node-gyp we run inside make, whose job server is not ours.
+  const { MAKEFLAGS: _flags, MFLAGS: _mflags, MAKELEVEL: _level, ...env } = process.env;
+  const child = spawnSync(process.execPath, [bin, ...args], {
+    cwd: packageRoot,
+    env,
+    encoding: 'utf8',
+    // Results go to standard output; what a build says is no result.
+    stdio: quiet ? ['ignore', 'pipe', 'pipe'] : ['ignore', 2, 2],
+  });
+  if (child.status === 0) return;
+  if (quiet) process.stderr.write(`${child.stdout ?? ''}${child.stderr ?? ''}`);
+  throw new DyconvError(
+    `cmake-js ${args[0]} failed${child.error ? `: ${child.error.message}` : '; see above'}`,
+  );
+}

@@ -1,0 +1,58 @@
+/**
+ * The lock file that pins libtorch: which version, from which file, with which checksum.
+ * @module
+ */
+import { readFileSync } from 'node:fs';
+
+/** Which build of libtorch. `cuda` is only ever found at a place the user names; none is pinned. */
+export type Flavour = 'cpu' | 'cuda';
+
+/** One pinned wheel, for one platform and flavour. */
+export interface LibtorchArtifact {
+  /** Address of the wheel; `{base}` stands for {@link LibtorchLock.base} or the user's mirror of it. */
+  url: string;
+  /** Name of the wheel, as pip saves it too. */
+  file: string;
+  /** Size in bytes. */
+  size: number;
+  /** SHA-256 in hexadecimal. */
+  sha256: string;
+  /** How pip is asked for the same wheel. */
+  pip: { requirement: string; pythonVersion: string };
+  /** The files of the wheel's `torch/lib` that a running program needs. */
+  libraries: string[];
+}
+
+/** `libtorch.lock.json`. */
+export interface LibtorchLock {
+  /** The version that is fetched. */
+  version: string;
+  /** The releases (major.minor, both ends included) that are accepted from a user who brings his own. */
+  accepts: { from: string; to: string };
+  /** Where the official wheels lie. */
+  base: string;
+  /** Wheels by `<platform>-<arch>-<flavour>`, such as `linux-x64-cpu`. */
+  artifacts: Record<string, LibtorchArtifact>;
+}
+
+/** Reads the lock file that ships with the package. */
+export function readLock(): LibtorchLock {
+  const file = new URL('../../libtorch.lock.json', import.meta.url);
+  return JSON.parse(readFileSync(file, 'utf8')) as LibtorchLock;
+}
+
+/**
+ * Whether `version` (such as `2.13.0` or `2.12.1+cu130`) lies in the accepted range.
+ * Only major and minor count: libtorch keeps its C++ interface within a minor release.
+ */
+export function acceptsVersion(lock: LibtorchLock, version: string): boolean {
+  const release = minorRelease(version);
+  const from = minorRelease(lock.accepts.from);
+  const to = minorRelease(lock.accepts.to);
+  return !Number.isNaN(release) && release >= from && release <= to;
+}
+
+function minorRelease(version: string): number {
+  const match = /^(\d+)\.(\d+)(?:[.+]|$)/.exec(version);
+  return match ? Number(match[1]) * 1000 + Number(match[2]) : Number.NaN;
+}

@@ -1,0 +1,87 @@
+/**
+ * How long steps tell what they are doing: a bar on a terminal, a few lines anywhere else.
+ * @module
+ */
+import type { WriteStream } from 'node:tty';
+import cliProgress from 'cli-progress';
+
+/** Where installation steps report to. */
+export interface Reporter {
+  /** One finished sentence. */
+  line(text: string): void;
+  /** How far a step has come. `total` is undefined while the size is not known. */
+  progress(step: string, done: number, total: number | undefined): void;
+  /** Ends the current bar, if any. */
+  end(): void;
+}
+
+const LINE_EVERY_MS = 10_000;
+const MB = 1e6;
+
+/**
+ * Reports to a stream, by default the standard error output, so that a command's result can be piped.
+ */
+export function createReporter(stream: NodeJS.WriteStream | WriteStream = process.stderr): Reporter {
+  return stream.isTTY ? barReporter(stream) : lineReporter(stream);
+}
+
+/** Says nothing. */
+export const silentReporter: Reporter = { line() {}, progress() {}, end() {} };
+
+function barReporter(stream: NodeJS.WritableStream): Reporter {
+  let bar: cliProgress.SingleBar | undefined;
+  let current = '';
+  const end = () => {
+    bar?.stop();
+    bar = undefined;
+    current = '';
+  };
+  return {
+    line(text) {
+      end();
+      stream.write(`${text}\n`);
+    },
+    progress(step, done, total) {
+      if (step !== current) {
+        end();
+        current = step;
+        bar = new cliProgress.SingleBar({
+          format: `${step} {bar} {percentage}% | {value}/{total} MB | ETA {eta_formatted}`,
+          stream,
+          barsize: 30,
+          hideCursor: true,
+        });
+        bar.start(toMb(total ?? done), toMb(done));
+        return;
+      }
+      if (total !== undefined) bar?.setTotal(toMb(total));
+      bar?.update(toMb(done));
+      if (done === total) end();
+    },
+    end,
+  };
+}
+
+function lineReporter(stream: NodeJS.WritableStream): Reporter {
+  let current = '';
+  let next = 0;
+  return {
+    line: (text) => void stream.write(`${text}\n`),
+    progress(step, done, total) {
+      const now = Date.now();
+      if (step !== current) {
+        current = step;
+        next = now + LINE_EVERY_MS;
+        stream.write(`${step} ...\n`);
+      } else if (now >= next && done !== total) {
+        next = now + LINE_EVERY_MS;
+        stream.write(`${step}: ${toMb(done)} of ${total === undefined ? '?' : toMb(total)} MB\n`);
+      }
+    },
+    end() {},
+  };
+}
+
+function toMb(bytes: number): number {
+  return Math.round(bytes / MB);
+}

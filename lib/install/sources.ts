@@ -1,0 +1,138 @@
+/**
+ * The places a pinned wheel can come from, tried in order: the official address (or a mirror of it), then pip, which
+ * knows of company mirrors and folders of wheels.
+ * @module
+ */
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, readdir, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { download, hashFile } from '../data/download.js';
+import { DownloadError } from '../errors.js';
+import type { LibtorchArtifact } from './lock.js';
+import type { Reporter } from './reporter.js';
+
+/** What a source gets to work with. */
+export interface SourceContext {
+  artifact: LibtorchArtifact;
+  /** Where the official wheels lie, or a mirror of that place. */
+  base: string;
+  /** A folder in the cache for files that are still to be unpacked. */
+  workDir: string;
+  env: NodeJS.ProcessEnv;
+  reporter: Reporter;
+  signal?: AbortSignal;
+}
+
+/** A wheel on disk. */
+export interface FetchedWheel {
+  file: string;
+  sha256: string;
+  /** Removes the wheel, once it is unpacked. */
+  discard(): Promise<void>;
+}
+
+/** One place to get the wheel from. */
+export interface WheelSource {
+  name: 'download' | 'pip';
+  /** For the error message: what exactly was tried. */
+  describe(context: SourceContext): string;
+  /** @throws DownloadError that says why there is no wheel from here. */
+  fetch(context: SourceContext): Promise<FetchedWheel>;
+}
+
+const CONNECT_TIMEOUT_MS = 10_000;
+
+/** The wheel from its pinned address, checked by size and SHA-256. An interrupted download is continued. */
+export const downloadSource: WheelSource = {
+  name: 'download',
+  describe: (context) => wheelUrl(context),
+  async fetch(context) {
+    const { artifact, workDir, reporter, signal } = context;
+    const file = join(workDir, artifact.file);
+    const discard = () => rm(file, { force: true });
+    // Left by an earlier attempt that could not unpack it, or put there by hand.
+    if (await matches(file, artifact)) return { file, sha256: artifact.sha256, discard };
+    await download({
+      url: wheelUrl(context),
+      file,
+      size: artifact.size,
+      hash: { algorithm: 'sha256', digest: artifact.sha256 },
+      connectTimeout: CONNECT_TIMEOUT_MS,
+      signal,
+      onProgress: (done, total) => reporter.progress('Downloading libtorch', done, total),
+    }).finally(() => reporter.end());
+    return { file, sha256: artifact.sha256, discard };
+  },
+};
+
+/** The wheel through `pip download`, with whatever index, mirror or wheel folder pip is configured for. */
+export const pipSource: WheelSource = {
+  name: 'pip',
+  describe: ({ artifact }) => ['python3', ...pipArguments(artifact)].join(' '),
+  async fetch({ artifact, workDir, env, reporter, signal }) {
+    await mkdir(workDir, { recursive: true });
+    const folder = await mkdtemp(join(workDir, 'pip-'));
+    const discard = () => rm(folder, { recursive: true, force: true });
+    try {
+      reporter.line(`Asking pip for ${artifact.pip.requirement} ...`);
+      const python = process.platform === 'win32' ? 'python' : 'python3';
+      await run(python, [...pipArguments(artifact), '--dest', folder], { env, signal });
+      const name = (await readdir(folder)).find((entry) => entry.endsWith('.whl'));
+      if (name === undefined) throw new DownloadError('pip finished without leaving a wheel');
+      const file = join(folder, name);
+      const sha256 = await hashFile(file, 'sha256');
+      // pip may know a wheel of the same version under another platform tag; that one is pip's to verify.
+      if (name === artifact.file && sha256 !== artifact.sha256) {
+        throw new DownloadError(`Expected sha256 ${artifact.sha256} for ${name} but received ${sha256}`);
+      }
+      return { file, sha256, discard };
+    } catch (error) {
+      await discard();
+      throw error;
+    }
+  },
+};
+
+function wheelUrl({ artifact, base }: SourceContext): string {
+  return artifact.url.replace('{base}', base.replace(/\/+$/, ''));
+}
+
+function pipArguments({ pip }: LibtorchArtifact): string[] {
+  const fixed = ['-m', 'pip', 'download', '--retries', '0', '--no-deps', '--only-binary=:all:'];
+  return [...fixed, '--python-version', pip.pythonVersion, pip.requirement];
+}
+
+async function matches(file: string, { size, sha256 }: LibtorchArtifact): Promise<boolean> {
+  if (!existsSync(file) || (await stat(file)).size !== size) return false;
+  return (await hashFile(file, 'sha256')) === sha256;
+}
+
+function run(
+  command: string,
+  args: string[],
+  options: { env: NodeJS.ProcessEnv; signal?: AbortSignal },
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
+    let output = '';
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding('utf8').on('data', (text: string) => {
+        output = (output + text).slice(-4000);
+      });
+    }
+    child.on('error', (error: NodeJS.ErrnoException) => {
+      reject(new DownloadError(error.code === 'ENOENT' ? `${command} is not installed` : error.message));
+    });
+    child.on('close', (code) => {
+      if (code === 0) resolve();
+      else reject(new DownloadError(`it ended with code ${code}: ${lastLine(output)}`));
+    });
+  });
+}
+
+/** pip explains itself in its last ERROR line. */
+function lastLine(output: string): string {
+  const lines = output.trim().split('\n').filter(Boolean);
+  return (lines.findLast((line) => line.startsWith('ERROR')) ?? lines.at(-1) ?? 'no output').trim();
+}

@@ -1,0 +1,104 @@
+/**
+ * The programs a native build needs, and how each system installs them.
+ * @module
+ */
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+
+/** A program that is missing or too old. */
+export interface MissingTool {
+  tool: 'compiler' | 'cmake';
+  /** What was found instead, as a sentence. */
+  problem: string;
+}
+
+const MINIMUM_CMAKE = [3, 18];
+// The first releases with C++20 as libtorch's headers use it and with -march=x86-64-v4.
+const MINIMUM_GCC = 11;
+const MINIMUM_CLANG = 13;
+
+const PACKAGES: Record<'debian' | 'fedora' | 'macos' | 'windows', Record<MissingTool['tool'], string>> = {
+  debian: { compiler: 'g++', cmake: 'cmake' },
+  fedora: { compiler: 'gcc-c++', cmake: 'cmake' },
+  macos: { compiler: 'xcode-select --install', cmake: 'brew install cmake' },
+  windows: {
+    compiler: 'Visual Studio Build Tools with "Desktop development with C++"',
+    cmake: 'winget install Kitware.CMake',
+  },
+};
+
+/** Runs `command` and returns what it printed, or undefined where it is absent or fails. */
+export type Probe = (command: string, args: string[]) => string | undefined;
+
+/** Looks for a C++20 compiler (`$CXX` first) and CMake. An empty list means that all is there. */
+export function missingTools(env: NodeJS.ProcessEnv = process.env, probe: Probe = runProbe): MissingTool[] {
+  const missing: MissingTool[] = [];
+  // On Windows CMake itself finds Visual Studio, which is on no path.
+  if (process.platform !== 'win32') {
+    const problem = compilerProblem(env.CXX ? [env.CXX] : ['c++', 'g++', 'clang++'], probe);
+    if (problem) missing.push({ tool: 'compiler', problem });
+  }
+  const found = probe('cmake', ['--version']);
+  const version = /version (\d+)\.(\d+)/.exec(found ?? '');
+  if (!version) {
+    missing.push({ tool: 'cmake', problem: 'CMake is not installed' });
+  } else if (Number(version[1]) * 1000 + Number(version[2]) < MINIMUM_CMAKE[0]! * 1000 + MINIMUM_CMAKE[1]!) {
+    const problem = `CMake ${MINIMUM_CMAKE.join('.')} or later is needed, not ${version[1]}.${version[2]}`;
+    missing.push({ tool: 'cmake', problem });
+  }
+  return missing;
+}
+
+/**
+ * One sentence that says what to install.
+ *
+ * @param osRelease - Content of `/etc/os-release`; read where it is left out.
+ */
+export function installHint(
+  missing: MissingTool[],
+  platform: NodeJS.Platform = process.platform,
+  osRelease: string = readOsRelease(),
+): string {
+  const on = (system: keyof typeof PACKAGES) => missing.map(({ tool }) => PACKAGES[system][tool]);
+  if (platform === 'darwin') return `Install with: ${on('macos').join(' && ')}`;
+  if (platform === 'win32') return `Install: ${on('windows').join(', ')}`;
+  const debian = `sudo apt-get install ${on('debian').join(' ')}`;
+  const fedora = `sudo dnf install ${on('fedora').join(' ')}`;
+  const ids = /^ID(?:_LIKE)?=.*$/gm;
+  const family = (osRelease.match(ids) ?? []).join(' ');
+  if (/debian|ubuntu/.test(family)) return `Install with: ${debian}`;
+  if (/fedora|rhel|centos/.test(family)) return `Install with: ${fedora}`;
+  return `Install them with this system's package manager (Debian, Ubuntu: ${debian}; Fedora: ${fedora})`;
+}
+
+function compilerProblem(commands: string[], probe: Probe): string | undefined {
+  for (const command of commands) {
+    const text = probe(command, ['--version']);
+    if (text === undefined) continue;
+    const clang = /clang version (\d+)/.exec(text);
+    const gcc = clang ? null : /^\S*(?:g\+\+|gcc|c\+\+)\S* \(.*\) (\d+)\.\d+/m.exec(text);
+    const [name, version, minimum] = clang
+      ? ['clang', Number(clang[1]), MINIMUM_CLANG]
+      : ['gcc', Number(gcc?.[1] ?? Number.NaN), MINIMUM_GCC];
+    // An unknown compiler is given its chance: it says itself what it cannot do.
+    if (Number.isNaN(version) || version >= minimum) return undefined;
+    return `${command} is ${name} ${version}, and ${name} ${minimum} or later is needed for C++20`;
+  }
+  return commands.length === 1
+    ? `The C++ compiler that CXX names, ${commands[0]}, is not found`
+    : 'No C++ compiler is installed';
+}
+
+function runProbe(command: string, args: string[]): string | undefined {
+  const [program = command, ...first] = command.split(' ');
+  const child = spawnSync(program, [...first, ...args], { encoding: 'utf8' });
+  return child.status === 0 ? child.stdout : undefined;
+}
+
+function readOsRelease(): string {
+  try {
+    return readFileSync('/etc/os-release', 'utf8');
+  } catch {
+    return '';
+  }
+}

@@ -1,0 +1,123 @@
+/**
+ * Unpacks the part of a PyTorch wheel that a C++ program needs. A wheel is a zip archive.
+ * @module
+ */
+import { createWriteStream } from 'node:fs';
+import { mkdir, open } from 'node:fs/promises';
+import { dirname, resolve, sep } from 'node:path';
+import { type Readable, Transform } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { crc32 } from 'node:zlib';
+import { type Entry, openPromise, type ZipFile } from 'yauzl';
+import { DownloadError } from '../errors.js';
+
+// Libraries reach the disk before the folder gets its name. Thousands of headers, a sync each, would take minutes.
+const SYNC_FROM = 1 << 20;
+
+/** What {@link unpackWheel} needs to know. */
+export interface UnpackOptions {
+  /** The wheel. */
+  file: string;
+  /** An existing folder; gets `lib/`, `include/`, `share/cmake/` and `licenses/`. */
+  into: string;
+  /** The files of `torch/lib` to keep. All of them must be in the wheel. */
+  libraries: string[];
+  /** Called as bytes are written: bytes so far, and the total. */
+  onProgress?: (done: number, total: number) => void;
+}
+
+/**
+ * Unpacks headers, CMake files, licences and the named libraries.
+ *
+ * @returns Sizes in bytes of the libraries.
+ * @throws DownloadError when the wheel is damaged, holds a name that leads out of `into`, or lacks a library.
+ */
+export async function unpackWheel(options: UnpackOptions): Promise<Record<string, number>> {
+  const { file, into, libraries, onProgress } = options;
+  try {
+    // yauzl itself refuses absolute names, drive letters, backslashes and `..`, and checks the sizes.
+    const zip = await openPromise(file, { lazyEntries: true, autoClose: false, strictFileNames: true });
+    try {
+      const wanted = await selectEntries(zip, into, new Set(libraries));
+      const missing = libraries.filter((name) => !wanted.some(({ path }) => path === `lib/${name}`));
+      if (missing.length > 0)
+        throw new DownloadError(`it does not hold torch/lib/${missing.join(', torch/lib/')}`);
+      const total = wanted.reduce((sum, { entry }) => sum + entry.uncompressedSize, 0);
+      let done = 0;
+      for (const { entry, path } of wanted) {
+        await extract(zip, entry, resolve(into, path));
+        done += entry.uncompressedSize;
+        onProgress?.(done, total);
+      }
+      return Object.fromEntries(
+        libraries.map((name) => {
+          const found = wanted.find(({ path }) => path === `lib/${name}`)!;
+          return [name, found.entry.uncompressedSize];
+        }),
+      );
+    } finally {
+      zip.close();
+    }
+  } catch (error) {
+    throw new DownloadError(`Could not unpack ${file}: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+interface Wanted {
+  entry: Entry;
+  /** Relative to the target folder. */
+  path: string;
+}
+
+async function selectEntries(zip: ZipFile, into: string, libraries: Set<string>): Promise<Wanted[]> {
+  const wanted: Wanted[] = [];
+  for await (const entry of zip.eachEntry()) {
+    const path = targetPath(entry.fileName, libraries);
+    if (path === undefined) continue;
+    // A second guard: whatever the name's form, nothing is written outside the folder.
+    if (!resolve(into, path).startsWith(resolve(into) + sep))
+      throw new Error(`invalid name: ${entry.fileName}`);
+    wanted.push({ entry, path });
+  }
+  return wanted;
+}
+
+/** Where an entry goes, or undefined for what is not kept. */
+function targetPath(name: string, libraries: Set<string>): string | undefined {
+  if (name.endsWith('/')) return undefined;
+  const library = /^torch\/lib\/([^/]+)$/.exec(name)?.[1];
+  if (library !== undefined) return libraries.has(library) ? `lib/${library}` : undefined;
+  const kept = /^torch\/((?:include|share\/cmake)\/.+)$/.exec(name)?.[1];
+  if (kept !== undefined) return kept;
+  // The licences of libtorch and of what is linked into it have to travel with the libraries.
+  const licence = /^[^/]+\.dist-info\/(?:licenses\/)?(.*(?:LICEN[CS]E|NOTICE|COPYING)[^/]*)$/i.exec(
+    name,
+  )?.[1];
+  return licence === undefined ? undefined : `licenses/${licence}`;
+}
+
+async function extract(zip: ZipFile, entry: Entry, file: string): Promise<void> {
+  await mkdir(dirname(file), { recursive: true });
+  const source: Readable = await zip.openReadStreamPromise(entry);
+  let checksum = 0;
+  const check = new Transform({
+    transform(chunk: Buffer, _encoding, callback) {
+      checksum = crc32(chunk, checksum);
+      callback(null, chunk);
+    },
+    flush(callback) {
+      callback(checksum === entry.crc32 ? null : new Error(`${entry.fileName} does not match its checksum`));
+    },
+  });
+  await pipeline(source, check, createWriteStream(file, { flags: 'wx', mode: 0o644 }));
+  if (entry.uncompressedSize > SYNC_FROM) await syncFile(file);
+}
+
+async function syncFile(file: string): Promise<void> {
+  const handle = await open(file, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}

@@ -1,0 +1,32 @@
+/**
+ * Networks by name: `import { models } from 'dyconv'`.
+ * @module
+ */
+import { invalidArgument } from '../errors.js';
+import type { Module } from '../nn/module.js';
+import { type AlexNetDyOptions, alexnet, alexnetDy } from './alexnet.js';
+
+export { AlexNet, type AlexNetDyOptions, type AlexNetOptions, alexnet, alexnetDy } from './alexnet.js';
+
+/** Options of {@link create}: those of any model; a model ignores what it does not know. */
+export type ModelOptions = AlexNetDyOptions;
+
+const registry: Readonly<Record<string, (options: ModelOptions) => Module>> = {
+  alexnet: ({ numExperts: _, temperature: __, ...options }) => alexnet(options),
+  'alexnet-dy': alexnetDy,
+};
+
+/** Names that {@link create} takes. */
+export function list(): string[] {
+  return Object.keys(registry);
+}
+
+/**
+ * A new model by name. @throws ArgumentError listing the known names.
+ * @example models.create('alexnet-dy', { numClasses: 100, numExperts: 4 })
+ */
+export function create(name: string, options: ModelOptions = {}): Module {
+  const make = Object.hasOwn(registry, name) ? registry[name] : undefined;
+  if (make === undefined) throw invalidArgument('model', `one of ${list().join(', ')}`, name);
+  return make(options);
+}

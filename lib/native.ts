@@ -1,0 +1,398 @@
+/**
+ * The only place that loads the add-on. {@link Native} is the type of its tables (cpp/bindings): a test compares the two.
+ * @module
+ */
+import { createRequire } from 'node:module';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import {
+  ArgumentError,
+  DeviceError,
+  DisposedError,
+  DTypeError,
+  type DyconvError,
+  NativeError,
+  ShapeError,
+} from './errors.js';
+import type { DType, TypedArray } from './tensor/dtype.js';
+import type { Index } from './tensor/slice.js';
+import type { Tensor } from './tensor/tensor.js';
+
+/** A tensor, or a number that takes part in an operation without widening the tensor's dtype. */
+export type Operand = Tensor | number | bigint | boolean;
+type Dims = readonly number[] | null;
+type Pair = readonly number[];
+type Reduction = 'none' | 'mean' | 'sum';
+type ErrorClass = new (message: string) => DyconvError;
+
+type Unary = (input: Tensor) => Tensor;
+type Binary = (input: Operand, other: Operand) => Tensor;
+
+/** The functions of the add-on, as cpp/bindings lists them. Arguments are checked there by their C++ types. */
+export interface Native {
+  TensorHandle: { prototype: object };
+
+  // tensor.cc
+  fromData(data: TypedArray, shape: readonly number[], dtype: DType, device: string): Tensor;
+  empty(shape: readonly number[], dtype: DType, device: string): Tensor;
+  full(shape: readonly number[], value: number | bigint | boolean, dtype: DType, device: string): Tensor;
+  rand(shape: readonly number[], dtype: DType, device: string): Tensor;
+  randn(shape: readonly number[], dtype: DType, device: string): Tensor;
+  randint(low: number, high: number, shape: readonly number[], dtype: DType, device: string): Tensor;
+  randperm(n: number, dtype: DType, device: string): Tensor;
+  arange(start: number, end: number, step: number, dtype: DType, device: string): Tensor;
+  linspace(start: number, end: number, steps: number, dtype: DType, device: string): Tensor;
+  eye(n: number, m: number, dtype: DType, device: string): Tensor;
+  shape(input: Tensor): number[];
+  strides(input: Tensor): number[];
+  dtype(input: Tensor): DType;
+  device(input: Tensor): string;
+  numel(input: Tensor): number;
+  ndim(input: Tensor): number;
+  isContiguous(input: Tensor): boolean;
+  isLeaf(input: Tensor): boolean;
+  isDisposed(input: Tensor): boolean;
+  dispose(input: Tensor): void;
+  toTypedArray(input: Tensor): TypedArray;
+  toTypedArrayAsync(input: Tensor): Promise<TypedArray>;
+  item(input: Tensor): number | bigint | boolean;
+  to(input: Tensor, device: string | undefined, dtype: DType | undefined): Tensor;
+  clone: Unary;
+  detach: Unary;
+  contiguous: Unary;
+  channelsLast: Unary;
+  requiresGrad(input: Tensor): boolean;
+  setRequiresGrad(input: Tensor, value: boolean): void;
+  grad(input: Tensor): Tensor | null;
+  setGrad(input: Tensor, value: Tensor | null): void;
+  setData(input: Tensor, data: Tensor): void;
+  backward(input: Tensor, gradient: Tensor | undefined, retainGraph: boolean, createGraph: boolean): void;
+  gradOf(
+    outputs: readonly Tensor[],
+    inputs: readonly Tensor[],
+    gradOutputs: readonly (Tensor | null)[],
+    retainGraph: boolean,
+    createGraph: boolean,
+    allowUnused: boolean,
+  ): (Tensor | null)[];
+  copy(input: Tensor, source: Tensor): Tensor;
+  fill(input: Tensor, value: number | bigint | boolean): Tensor;
+  uniform(input: Tensor, low: number, high: number): Tensor;
+  normal(input: Tensor, mean: number, std: number): Tensor;
+
+  // shape.cc
+  reshape(input: Tensor, shape: readonly number[]): Tensor;
+  view(input: Tensor, shape: readonly number[]): Tensor;
+  permute(input: Tensor, dims: readonly number[]): Tensor;
+  transpose(input: Tensor, dim0: number, dim1: number): Tensor;
+  flatten(input: Tensor, startDim: number, endDim: number): Tensor;
+  squeeze(input: Tensor, dim: number | undefined): Tensor;
+  unsqueeze(input: Tensor, dim: number): Tensor;
+  expand(input: Tensor, shape: readonly number[]): Tensor;
+  repeat(input: Tensor, repeats: readonly number[]): Tensor;
+  flip(input: Tensor, dims: readonly number[]): Tensor;
+  roll(input: Tensor, shifts: readonly number[], dims: readonly number[]): Tensor;
+  tril(input: Tensor, diagonal: number): Tensor;
+  triu(input: Tensor, diagonal: number): Tensor;
+  cat(tensors: readonly Tensor[], dim: number): Tensor;
+  stack(tensors: readonly Tensor[], dim: number): Tensor;
+  split(input: Tensor, sizes: readonly number[], dim: number): Tensor[];
+  chunk(input: Tensor, chunks: number, dim: number): Tensor[];
+  narrow(input: Tensor, dim: number, start: number, length: number): Tensor;
+  index(input: Tensor, indices: readonly Index[]): Tensor;
+  indexPut(input: Tensor, indices: readonly Index[], value: Operand): Tensor;
+  indexSelect(input: Tensor, dim: number, index: Tensor): Tensor;
+  gather(input: Tensor, dim: number, index: Tensor): Tensor;
+  scatter(input: Tensor, dim: number, index: Tensor, source: Tensor): Tensor;
+  maskedFill(input: Tensor, mask: Tensor, value: number | bigint | boolean): Tensor;
+  pad(input: Tensor, padding: readonly number[], mode: string, value: number | undefined): Tensor;
+
+  // math.cc
+  add(input: Tensor, other: Operand, alpha: number): Tensor;
+  sub(input: Tensor, other: Operand, alpha: number): Tensor;
+  mul: Binary;
+  div: Binary;
+  floorDivide: Binary;
+  remainder: Binary;
+  pow: Binary;
+  maximum: Binary;
+  minimum: Binary;
+  atan2: Binary;
+  eq: Binary;
+  ne: Binary;
+  lt: Binary;
+  le: Binary;
+  gt: Binary;
+  ge: Binary;
+  logicalAnd: Binary;
+  logicalOr: Binary;
+  logicalNot: Unary;
+  where(condition: Tensor, input: Operand, other: Operand): Tensor;
+  addInPlace(input: Tensor, other: Operand, alpha: number): Tensor;
+  subInPlace(input: Tensor, other: Operand, alpha: number): Tensor;
+  mulInPlace(input: Tensor, other: Operand): Tensor;
+  divInPlace(input: Tensor, other: Operand): Tensor;
+  neg: Unary;
+  abs: Unary;
+  sign: Unary;
+  exp: Unary;
+  expm1: Unary;
+  log: Unary;
+  log1p: Unary;
+  log2: Unary;
+  sqrt: Unary;
+  rsqrt: Unary;
+  square: Unary;
+  reciprocal: Unary;
+  sin: Unary;
+  cos: Unary;
+  tan: Unary;
+  tanh: Unary;
+  erf: Unary;
+  sigmoid: Unary;
+  relu: Unary;
+  floor: Unary;
+  ceil: Unary;
+  round: Unary;
+  isnan: Unary;
+  isfinite: Unary;
+  clamp(input: Tensor, min: number | undefined, max: number | undefined): Tensor;
+  sum(input: Tensor, dim: Dims, keepdim: boolean): Tensor;
+  mean(input: Tensor, dim: Dims, keepdim: boolean): Tensor;
+  variance(input: Tensor, dim: Dims, correction: number, keepdim: boolean): Tensor;
+  std(input: Tensor, dim: Dims, correction: number, keepdim: boolean): Tensor;
+  prod(input: Tensor, dim: number | undefined, keepdim: boolean): Tensor;
+  amax(input: Tensor, dim: Dims, keepdim: boolean): Tensor;
+  amin(input: Tensor, dim: Dims, keepdim: boolean): Tensor;
+  argmax(input: Tensor, dim: number | undefined, keepdim: boolean): Tensor;
+  argmin(input: Tensor, dim: number | undefined, keepdim: boolean): Tensor;
+  all: Unary;
+  any: Unary;
+  logsumexp(input: Tensor, dim: readonly number[], keepdim: boolean): Tensor;
+  cumsum(input: Tensor, dim: number): Tensor;
+  topk(input: Tensor, k: number, dim: number, largest: boolean, sorted: boolean): [Tensor, Tensor];
+  sort(input: Tensor, dim: number, descending: boolean): [Tensor, Tensor];
+  norm(input: Tensor, p: number, dim: Dims, keepdim: boolean): Tensor;
+  bincount(input: Tensor, minlength: number): Tensor;
+  allclose(input: Tensor, other: Tensor, rtol: number, atol: number, equalNan: boolean): boolean;
+  equal(input: Tensor, other: Tensor): boolean;
+  matmul(input: Tensor, other: Tensor): Tensor;
+  bmm(input: Tensor, other: Tensor): Tensor;
+  einsum(equation: string, operands: readonly Tensor[]): Tensor;
+
+  // nn.cc
+  conv2d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | null,
+    stride: Pair,
+    padding: Pair,
+    dilation: Pair,
+    groups: number,
+  ): Tensor;
+  linear(input: Tensor, weight: Tensor, bias: Tensor | null): Tensor;
+  maxPool2d(
+    input: Tensor,
+    kernelSize: Pair,
+    stride: Pair,
+    padding: Pair,
+    dilation: Pair,
+    ceilMode: boolean,
+  ): Tensor;
+  avgPool2d(
+    input: Tensor,
+    kernelSize: Pair,
+    stride: Pair,
+    padding: Pair,
+    ceilMode: boolean,
+    countIncludePad: boolean,
+  ): Tensor;
+  adaptiveAvgPool2d(input: Tensor, outputSize: Pair): Tensor;
+  batchNorm(
+    input: Tensor,
+    weight: Tensor | null,
+    bias: Tensor | null,
+    runningMean: Tensor | null,
+    runningVar: Tensor | null,
+    training: boolean,
+    momentum: number,
+    eps: number,
+  ): Tensor;
+  layerNorm(
+    input: Tensor,
+    normalizedShape: readonly number[],
+    weight: Tensor | null,
+    bias: Tensor | null,
+    eps: number,
+  ): Tensor;
+  groupNorm(
+    input: Tensor,
+    numGroups: number,
+    weight: Tensor | null,
+    bias: Tensor | null,
+    eps: number,
+  ): Tensor;
+  dropout(input: Tensor, p: number, training: boolean): Tensor;
+  embedding(weight: Tensor, indices: Tensor): Tensor;
+  oneHot(input: Tensor, numClasses: number): Tensor;
+  interpolate(input: Tensor, size: Pair, mode: string, alignCorners: boolean): Tensor;
+  reluInPlace: Unary;
+  leakyRelu(input: Tensor, negativeSlope: number): Tensor;
+  gelu(input: Tensor, approximate: string): Tensor;
+  silu: Unary;
+  hardswish: Unary;
+  softplus(input: Tensor, beta: number, threshold: number): Tensor;
+  softmax(input: Tensor, dim: number): Tensor;
+  logSoftmax(input: Tensor, dim: number): Tensor;
+  crossEntropy(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | null,
+    reduction: Reduction,
+    ignoreIndex: number,
+    labelSmoothing: number,
+  ): Tensor;
+  nllLoss(input: Tensor, target: Tensor, reduction: Reduction): Tensor;
+  mseLoss(input: Tensor, target: Tensor, reduction: Reduction): Tensor;
+  l1Loss(input: Tensor, target: Tensor, reduction: Reduction): Tensor;
+  binaryCrossEntropyWithLogits(input: Tensor, target: Tensor, reduction: Reduction): Tensor;
+
+  // dynamic_conv.cc
+  dynamicConv2d(
+    input: Tensor,
+    weight: Tensor,
+    attention: Tensor,
+    bias: Tensor | null,
+    stride: Pair,
+    padding: Pair,
+    dilation: Pair,
+    groups: number,
+    algorithm: string,
+  ): Tensor;
+  dynamicConv2dChoice(
+    input: Tensor,
+    weight: Tensor,
+    attention: Tensor,
+    bias: Tensor | null,
+    stride: Pair,
+    padding: Pair,
+    dilation: Pair,
+    groups: number,
+  ): string;
+  dynamicConv2dAlgorithms(): string[];
+  routing(
+    input: Tensor,
+    weight1: Tensor,
+    bias1: Tensor | null,
+    weight2: Tensor,
+    bias2: Tensor | null,
+    temperature: number,
+    kind: string,
+  ): Tensor;
+
+  // optim.cc
+  sgdStep(
+    parameters: readonly Tensor[],
+    buffers: readonly (Tensor | null)[],
+    lr: number,
+    momentum: number,
+    dampening: number,
+    weightDecay: number,
+    nesterov: boolean,
+    maximize: boolean,
+  ): (Tensor | null)[];
+  adamStep(
+    parameters: readonly Tensor[],
+    averages: readonly Tensor[],
+    squares: readonly Tensor[],
+    steps: readonly Tensor[],
+    lr: number,
+    beta1: number,
+    beta2: number,
+    weightDecay: number,
+    eps: number,
+    decoupled: boolean,
+  ): void;
+  rmsPropStep(
+    parameters: readonly Tensor[],
+    squares: readonly Tensor[],
+    buffers: readonly Tensor[],
+    lr: number,
+    alpha: number,
+    eps: number,
+    weightDecay: number,
+    momentum: number,
+  ): void;
+  zeroGrad(parameters: readonly Tensor[]): void;
+  clipGradNorm(parameters: readonly Tensor[], maxNorm: number): number;
+
+  // data.cc
+  augmentBatch(
+    images: Uint8Array,
+    shape: readonly number[],
+    indices: readonly number[],
+    sizes: readonly number[],
+    crop: readonly number[] | null,
+    padding: number,
+    flip: number,
+    mean: readonly number[],
+    std: readonly number[],
+    seed: number,
+    epoch: number,
+    threads: number,
+  ): Promise<Tensor>;
+  releaseBatchMemory(): void;
+
+  // runtime.cc
+  setErrorClasses(classes: readonly ErrorClass[]): void;
+  setCollector(collector: (young: boolean) => void): void;
+  setMode(grad: boolean, inference: boolean): void;
+  isGradEnabled(): boolean;
+  isInferenceMode(): boolean;
+  openScope(): number;
+  enterScope(id: number): void;
+  closeScope(id: number, parent: number, keep: readonly Tensor[]): void;
+  releaseFromScope(input: Tensor): void;
+  isTensor(value: unknown): boolean;
+  liveTensors(): number;
+  liveBytes(): number;
+  setNumThreads(threads: number): void;
+  getNumThreads(): number;
+  manualSeed(seed: number): void;
+  getRngState(): Tensor;
+  setRngState(state: Tensor): void;
+  libtorchVersion(): string;
+  cpuCapability(): string;
+  cudaBuilt(): boolean;
+  cudaDeviceCount(): number;
+}
+
+function load(): Native {
+  const path = '../build/Release/dyconv.node';
+  try {
+    return createRequire(import.meta.url)(path) as Native;
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message.split('\n')[0] : String(cause);
+    throw new NativeError(
+      `The native add-on could not be loaded (${reason}). Build it with \`npm rebuild dyconv\`, ` +
+        'or in a clone of the repository with `npm run build`.',
+      { cause },
+    );
+  }
+}
+
+/** The loaded add-on. */
+export const native: Native = load();
+
+// In the order of ErrorKind in cpp/napi/errors.h.
+native.setErrorClasses([ArgumentError, ShapeError, DTypeError, DeviceError, DisposedError, NativeError]);
+
+/** V8's own collector, reached without a command-line flag and without showing `gc` to anyone else. */
+function collector(): (young: boolean) => void {
+  setFlagsFromString('--expose-gc');
+  const gc = runInNewContext('gc') as (options: { type: 'minor' | 'major' }) => void;
+  if (globalThis.gc === undefined) setFlagsFromString('--no-expose-gc');
+  return (young) => gc({ type: young ? 'minor' : 'major' });
+}
+
+native.setCollector(collector());

@@ -1,0 +1,208 @@
+/**
+ * The dynamic convolution layer and its routing (Chen et al., CVPR 2020, https://arxiv.org/abs/1912.03458).
+ * @module
+ */
+import { ShapeError } from '../errors.js';
+import { integer, number, oneOf, type Pair, pair } from '../ops/arguments.js';
+import type { Conv2dOptions } from '../ops/conv.js';
+import { type DynamicConv2dOptions, dynamicConv2d, type RoutingKind, routing } from '../ops/dynamic-conv.js';
+import { empty, full } from '../tensor/create.js';
+import type { Tensor } from '../tensor/tensor.js';
+import { type ExpertUsage, UsageMeter } from './expert-usage.js';
+import { constant_, kaimingNormal_ } from './init.js';
+import { Conv2d, checkGroups, describeConv, type FactoryOptions } from './layers.js';
+import { Module, Parameter } from './module.js';
+import { ReLU, Sequential } from './simple.js';
+
+/** Options of {@link RoutingAttention}. */
+export interface RoutingAttentionOptions extends FactoryOptions {
+  /** The hidden layer has channels / reduction units, at least 1. Default 4. */
+  reduction?: number;
+  /** Divides the logits. Default 30. */
+  temperature?: number;
+  /** Default `'softmax'`. */
+  kind?: RoutingKind;
+}
+
+/**
+ * Attention over K kernels: global average pool, 1x1 conv to channels / reduction, ReLU, 1x1 conv to K,
+ * softmax(logits / temperature). [B, C, H, W] -> [B, K]. All of it runs as one operation.
+ */
+export class RoutingAttention extends Module {
+  readonly kind: RoutingKind;
+  /** The two small layers, for their parameters `net.0.*` and `net.2.*`. */
+  readonly net: Sequential;
+  /** float32 []. Part of the state, so that a loaded model evaluates as it was trained. */
+  readonly temperature!: Tensor;
+  readonly #squeeze: Conv2d;
+  readonly #expand: Conv2d;
+
+  constructor(channels: number, numExperts: number, options: RoutingAttentionOptions = {}) {
+    super();
+    const { reduction = 4, temperature = 30, kind = 'softmax', ...factory } = options;
+    integer('inChannels', channels, 1);
+    integer('numExperts', numExperts, 1);
+    number('reduction', reduction, { min: Number.MIN_VALUE });
+    this.kind = oneOf('routing', ['softmax', 'sigmoid'], kind);
+    const hidden = Math.max(1, Math.floor(channels / reduction));
+    this.#squeeze = new Conv2d(channels, hidden, 1, factory);
+    this.#expand = new Conv2d(hidden, numExperts, 1, factory);
+    for (const layer of [this.#squeeze, this.#expand]) {
+      kaimingNormal_(layer.weight, { nonlinearity: 'relu' });
+      constant_(layer.bias!, 0);
+    }
+    this.net = new Sequential(this.#squeeze, new ReLU(), this.#expand);
+    const value = full([], checkTemperature(temperature), { dtype: 'float32', device: factory.device });
+    this.registerBuffer('temperature', value);
+  }
+
+  forward(input: Tensor): Tensor {
+    const { weight: w1, bias: b1 } = this.#squeeze;
+    const { weight: w2, bias: b2 } = this.#expand;
+    return routing(input, w1, b1!, w2, b2!, { temperature: this.temperature.item(), kind: this.kind });
+  }
+
+  protected override extraRepr(): string {
+    return `kind=${this.kind}, temperature=${this.temperature.item()}`;
+  }
+}
+
+function checkTemperature(value: number): number {
+  return number('temperature', value, { min: Number.MIN_VALUE });
+}
+
+/** Options of {@link DynamicConv2d}. */
+export interface DynamicConv2dLayerOptions extends Conv2dOptions, FactoryOptions {
+  /** Learn a bias for every expert. Default true. */
+  bias?: boolean;
+  /** Kernels that are mixed. Default 4. */
+  numExperts?: number;
+  /** The routing's hidden layer has inChannels / reduction units, at least 1. Default 4. */
+  reduction?: number;
+  /** Divides the routing's logits: high values even the attention out, as is wanted early in training. Default 30. */
+  temperature?: number;
+  /** Default `'softmax'`. */
+  routing?: RoutingKind;
+  /**
+   * Factor on the initial weights. At high temperature the mixture of K independent kernels has 1 / sqrt(K) of one
+   * kernel's standard deviation; sqrt(K) makes up for it where no normalisation follows. Default 1.
+   */
+  initGain?: number;
+  /** `'auto'` or a name from {@link dynamicConv2d.algorithms}. Default `'auto'`. */
+  algorithm?: string;
+}
+
+/** Options of {@link DynamicConv2d.forward}. */
+export interface DynamicForwardOptions {
+  /** [B, K] to use instead of the layer's own, for instance one shared between layers. */
+  attention?: Tensor;
+}
+
+/**
+ * A convolution whose kernel is mixed for every sample from K experts, by attention computed from the sample itself.
+ * [B, I, H, W] -> [B, O, H', W']. Experts start as Kaiming-normal kernels, each by the fan-in of one kernel.
+ * @see https://arxiv.org/abs/1912.03458
+ * @example
+ * const layer = new DynamicConv2d(64, 128, 3, { padding: 1, numExperts: 4 });
+ * const y = layer.forward(randn([8, 64, 32, 32])); // [8, 128, 32, 32]
+ */
+export class DynamicConv2d extends Module<[Tensor, DynamicForwardOptions?]> {
+  readonly inChannels: number;
+  readonly outChannels: number;
+  readonly kernelSize: [number, number];
+  readonly numExperts: number;
+  readonly options: Readonly<Required<DynamicConv2dOptions>>;
+  /** [K, O, I / groups, kh, kw]. */
+  weight: Parameter;
+  /** [K, O] or null. */
+  bias: Parameter | null;
+  /** Makes the attention. */
+  readonly routing: RoutingAttention;
+  readonly #usage: UsageMeter;
+
+  constructor(
+    inChannels: number,
+    outChannels: number,
+    kernelSize: Pair,
+    options: DynamicConv2dLayerOptions = {},
+  ) {
+    super();
+    const { bias = true, numExperts = 4, reduction, temperature, routing: kind, initGain = 1 } = options;
+    const { stride = 1, padding = 0, dilation = 1, groups = 1, algorithm = 'auto', device, dtype } = options;
+    this.inChannels = integer('inChannels', inChannels, 1);
+    this.outChannels = integer('outChannels', outChannels, 1);
+    this.numExperts = integer('numExperts', numExperts, 1);
+    this.kernelSize = pair('kernelSize', kernelSize, 1);
+    checkGroups(groups, inChannels, outChannels);
+    if (algorithm !== 'auto') oneOf('algorithm', ['auto', ...dynamicConv2d.algorithms()], algorithm);
+    this.options = Object.freeze({ stride, padding, dilation, groups, algorithm });
+    const factory = { device, dtype };
+    this.weight = new Parameter(
+      empty([numExperts, outChannels, inChannels / groups, ...this.kernelSize], factory),
+    );
+    this.bias = bias ? new Parameter(empty([numExperts, outChannels], factory)) : null;
+    this.routing = new RoutingAttention(inChannels, numExperts, { reduction, temperature, kind, ...factory });
+    this.resetParameters(initGain);
+    this.#usage = new UsageMeter(numExperts);
+  }
+
+  /** Draws the experts anew: Kaiming-normal kernels times `initGain`, biases 0. The routing is left alone. */
+  resetParameters(initGain = 1): void {
+    number('initGain', initGain);
+    const { outChannels, inChannels, numExperts, kernelSize } = this;
+    // Seen as one kernel [K * O, I, kh, kw], the fan-in is that of each expert.
+    const experts = this.weight
+      .detach()
+      .view([numExperts * outChannels, inChannels / this.options.groups, ...kernelSize]);
+    kaimingNormal_(experts, { nonlinearity: 'relu' }).mul_(initGain);
+    if (this.bias !== null) constant_(this.bias, 0);
+  }
+
+  /** @param input - [B, I, H, W]. @returns [B, O, H', W']. @throws ShapeError for an attention of another shape. */
+  forward(input: Tensor, { attention = this.attention(input) }: DynamicForwardOptions = {}): Tensor {
+    const output = dynamicConv2d(input, this.weight, attention, this.bias, this.options);
+    this.#usage.add(attention);
+    return output;
+  }
+
+  /** The attention that {@link forward} would use. @param input - [B, I, H, W]. @returns [B, K]. */
+  attention(input: Tensor): Tensor {
+    const shape = input.shape;
+    if (shape.length !== 4 || shape[1] !== this.inChannels) {
+      throw new ShapeError(
+        `Expected [B, ${this.inChannels}, H, W] for input but received [${shape.join(', ')}]`,
+      );
+    }
+    return this.routing.forward(input);
+  }
+
+  /** The softmax temperature; more than 0. */
+  get temperature(): number {
+    return this.routing.temperature.item();
+  }
+
+  set temperature(value: number) {
+    this.routing.temperature.fill_(checkTemperature(value));
+  }
+
+  /** How the experts were used since the last {@link resetExpertUsage}. */
+  expertUsage(): ExpertUsage {
+    return this.#usage.read();
+  }
+
+  /** Starts the count of {@link expertUsage} anew. */
+  resetExpertUsage(): void {
+    this.#usage.reset();
+  }
+
+  protected override extraRepr(): string {
+    const { padding, stride, dilation, groups } = this.options;
+    const conv = describeConv(this.inChannels, this.outChannels, this.kernelSize, {
+      padding,
+      stride,
+      dilation,
+      groups,
+    });
+    return `${conv}, numExperts=${this.numExperts}`;
+  }
+}

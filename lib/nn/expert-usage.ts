@@ -1,0 +1,74 @@
+import { keep, noGrad, tidy } from '../tensor/context.js';
+import { cat } from '../tensor/create.js';
+import type { Tensor } from '../tensor/tensor.js';
+
+/** How a dynamic layer used its experts over the samples it saw. */
+export interface ExpertUsage {
+  /** Mean attention of each expert; sums to 1 for softmax routing. */
+  mean: number[];
+  /** Mean entropy of the samples' attention, in nats: 0 when one expert takes all, ln K when all share alike. */
+  entropy: number;
+  /** Number of samples seen. */
+  samples: number;
+  /** Experts whose mean attention is below a tenth of an even share. */
+  dead: number[];
+}
+
+/** Attentions kept before they are folded into the sums: folding costs some small operations, keeping costs none. */
+const PENDING = 64;
+
+/** Sums up the attention of a layer's forward passes. */
+export class UsageMeter {
+  readonly #numExperts: number;
+  #pending: Tensor[] = [];
+  #sums: number[];
+  #entropy = 0;
+  #samples = 0;
+
+  constructor(numExperts: number) {
+    this.#numExperts = numExperts;
+    this.#sums = new Array<number>(numExperts).fill(0);
+  }
+
+  /** Takes note of a forward pass. @param attention - [B, K]. */
+  add(attention: Tensor): void {
+    this.#pending.push(keep(attention.detach()));
+    if (this.#pending.length >= PENDING) this.#fold();
+  }
+
+  reset(): void {
+    for (const attention of this.#pending) attention.dispose();
+    this.#pending = [];
+    this.#sums = new Array<number>(this.#numExperts).fill(0);
+    this.#entropy = 0;
+    this.#samples = 0;
+  }
+
+  read(): ExpertUsage {
+    this.#fold();
+    const samples = this.#samples;
+    const mean = this.#sums.map((sum) => (samples === 0 ? 0 : sum / samples));
+    const share = mean.reduce((total, value) => total + value, 0) / this.#numExperts;
+    const dead = mean.flatMap((value, expert) => (samples > 0 && value < share / 10 ? [expert] : []));
+    return { mean, entropy: samples === 0 ? 0 : this.#entropy / samples, samples, dead };
+  }
+
+  #fold(): void {
+    if (this.#pending.length === 0) return;
+    const pending = this.#pending;
+    this.#pending = [];
+    tidy(() =>
+      noGrad(() => {
+        const all = cat(pending).to({ dtype: 'float64' });
+        const sums = all.sum({ dim: 0 }).to({ device: 'cpu' }).dataSync() as Float64Array;
+        for (let k = 0; k < sums.length; k++) this.#sums[k]! += sums[k]!;
+        this.#entropy -= all
+          .mul(all.clamp({ min: 1e-12 }).log())
+          .sum()
+          .item();
+        this.#samples += all.shape[0]!;
+      }),
+    );
+    for (const attention of pending) attention.dispose();
+  }
+}

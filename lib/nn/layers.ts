@@ -1,0 +1,151 @@
+/**
+ * Layers with weights: linear maps, convolutions, embeddings. Initialised as PyTorch initialises them.
+ * @module
+ */
+import { invalidArgument } from '../errors.js';
+import { embedding } from '../ops/activation.js';
+import { integer, type Pair, pair } from '../ops/arguments.js';
+import { type Conv2dOptions, conv2d, linear } from '../ops/conv.js';
+import { empty, randn } from '../tensor/create.js';
+import type { Device, DType } from '../tensor/dtype.js';
+import type { Tensor } from '../tensor/tensor.js';
+import { fans, kaimingUniform_, uniform_ } from './init.js';
+import { Module, Parameter } from './module.js';
+
+/** Where and of what type a layer's tensors are made. */
+export interface FactoryOptions {
+  /** Default `'cpu'`. */
+  device?: Device;
+  /** Default `'float32'`. */
+  dtype?: DType;
+}
+
+/** torch.nn's default for weights and biases: uniform in ±1 / sqrt(fan in). */
+function initialise(weight: Tensor, bias: Tensor | null): void {
+  kaimingUniform_(weight, { a: Math.sqrt(5) });
+  const bound = 1 / Math.sqrt(fans(weight).fanIn);
+  if (bias !== null) uniform_(bias, { low: -bound, high: bound });
+}
+
+/** Options of {@link Linear}. */
+export interface LinearOptions extends FactoryOptions {
+  /** Add a learned bias. Default true. */
+  bias?: boolean;
+}
+
+/** y = x weightᵀ + bias, [..., I] -> [..., O]. @see https://pytorch.org/docs/stable/generated/torch.nn.Linear.html */
+export class Linear extends Module {
+  readonly inFeatures: number;
+  readonly outFeatures: number;
+  /** [O, I]. */
+  weight: Parameter;
+  /** [O] or null. */
+  bias: Parameter | null;
+
+  constructor(inFeatures: number, outFeatures: number, { bias = true, ...factory }: LinearOptions = {}) {
+    super();
+    this.inFeatures = integer('inFeatures', inFeatures, 1);
+    this.outFeatures = integer('outFeatures', outFeatures, 1);
+    this.weight = new Parameter(empty([outFeatures, inFeatures], factory));
+    this.bias = bias ? new Parameter(empty([outFeatures], factory)) : null;
+    initialise(this.weight, this.bias);
+  }
+
+  forward(input: Tensor): Tensor {
+    return linear(input, this.weight, this.bias);
+  }
+
+  protected override extraRepr(): string {
+    return `${this.inFeatures}, ${this.outFeatures}, bias=${this.bias !== null}`;
+  }
+}
+
+/** Options of {@link Conv2d}. */
+export interface Conv2dLayerOptions extends Conv2dOptions, FactoryOptions {
+  /** Add a learned bias. Default true. */
+  bias?: boolean;
+}
+
+/** 2-D convolution, [B, I, H, W] -> [B, O, H', W']. @see https://pytorch.org/docs/stable/generated/torch.nn.Conv2d.html */
+export class Conv2d extends Module {
+  readonly inChannels: number;
+  readonly outChannels: number;
+  readonly kernelSize: [number, number];
+  readonly options: Readonly<Required<Conv2dOptions>>;
+  /** [O, I / groups, kh, kw]. */
+  weight: Parameter;
+  /** [O] or null. */
+  bias: Parameter | null;
+
+  constructor(inChannels: number, outChannels: number, kernelSize: Pair, options: Conv2dLayerOptions = {}) {
+    super();
+    const { bias = true, device, dtype, stride = 1, padding = 0, dilation = 1, groups = 1 } = options;
+    this.inChannels = integer('inChannels', inChannels, 1);
+    this.outChannels = integer('outChannels', outChannels, 1);
+    this.kernelSize = pair('kernelSize', kernelSize, 1);
+    checkGroups(groups, inChannels, outChannels);
+    this.options = Object.freeze({ stride, padding, dilation, groups });
+    const factory = { device, dtype };
+    this.weight = new Parameter(empty([outChannels, inChannels / groups, ...this.kernelSize], factory));
+    this.bias = bias ? new Parameter(empty([outChannels], factory)) : null;
+    initialise(this.weight, this.bias);
+  }
+
+  forward(input: Tensor): Tensor {
+    return conv2d(input, this.weight, this.bias, this.options);
+  }
+
+  protected override extraRepr(): string {
+    return describeConv(this.inChannels, this.outChannels, this.kernelSize, this.options);
+  }
+}
+
+/** Checks that groups divide both numbers of channels. */
+export function checkGroups(groups: number, inChannels: number, outChannels: number): void {
+  integer('groups', groups, 1);
+  if (inChannels % groups !== 0 || outChannels % groups !== 0) {
+    throw invalidArgument(
+      'groups',
+      `a divisor of inChannels ${inChannels} and outChannels ${outChannels}`,
+      groups,
+    );
+  }
+}
+
+/** The constructor's arguments of a conv layer, the defaults left out. */
+export function describeConv(
+  inChannels: number,
+  outChannels: number,
+  kernelSize: readonly number[],
+  options: Readonly<Required<Conv2dOptions>>,
+): string {
+  const defaults = { stride: 1, padding: 0, dilation: 1, groups: 1 } as const;
+  const rest = Object.entries(defaults)
+    .map(([key, usual]) => [key, options[key as keyof typeof defaults], usual] as const)
+    .filter(([, value, usual]) => value !== usual)
+    .map(([key, value]) => `, ${key}=${Array.isArray(value) ? `[${value.join(', ')}]` : value}`);
+  return `${inChannels}, ${outChannels}, kernelSize=[${kernelSize.join(', ')}]${rest.join('')}`;
+}
+
+/** A table of vectors, int64 [...] -> [..., D]. @see https://pytorch.org/docs/stable/generated/torch.nn.Embedding.html */
+export class Embedding extends Module {
+  readonly numEmbeddings: number;
+  readonly embeddingDim: number;
+  /** [numEmbeddings, embeddingDim], standard normal at first. */
+  weight: Parameter;
+
+  constructor(numEmbeddings: number, embeddingDim: number, factory: FactoryOptions = {}) {
+    super();
+    this.numEmbeddings = integer('numEmbeddings', numEmbeddings, 1);
+    this.embeddingDim = integer('embeddingDim', embeddingDim, 1);
+    this.weight = new Parameter(randn([numEmbeddings, embeddingDim], factory));
+  }
+
+  forward(input: Tensor): Tensor {
+    return embedding(input, this.weight);
+  }
+
+  protected override extraRepr(): string {
+    return `${this.numEmbeddings}, ${this.embeddingDim}`;
+  }
+}

@@ -1,0 +1,285 @@
+/**
+ * The base class of layers and networks: a tree of parameters, buffers and modules, found in the object's own fields.
+ * @module
+ */
+import { ArgumentError, CheckpointError, invalidArgument } from '../errors.js';
+import { native } from '../native.js';
+import type { ToOptions } from '../tensor/base.js';
+import { keep, noGrad } from '../tensor/context.js';
+import { isFloatingPoint } from '../tensor/dtype.js';
+import { isTensor, type Tensor } from '../tensor/tensor.js';
+
+/** A module whatever it takes and gives. */
+export type AnyModule = Module<never[], unknown>;
+
+/** Called after a module's forward. */
+export type ForwardHook = (module: AnyModule, inputs: unknown[], output: unknown) => void;
+
+/** Names and tensors by which a model is saved: PyTorch's `state_dict`. */
+export type StateDict = Record<string, Tensor>;
+
+/** What {@link Module.loadStateDict} found besides the keys that fit. */
+export interface LoadResult {
+  /** Keys of the module that the state lacks. */
+  missing: string[];
+  /** Keys of the state that the module lacks. */
+  unexpected: string[];
+}
+
+const parameters = new WeakSet<Tensor>();
+
+/** A tensor that a module trains: {@link Module} finds it in its fields. */
+export interface Parameter extends Tensor {}
+
+/**
+ * Marks a tensor as a parameter and returns it.
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.parameter.Parameter.html
+ * @example scale = new nn.Parameter(ones([8]));
+ */
+// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the constructor returns a Tensor, which the interface says
+export class Parameter {
+  constructor(data: Tensor, { requiresGrad = true }: { requiresGrad?: boolean } = {}) {
+    if (!isTensor(data)) throw invalidArgument('data', 'a Tensor', data);
+    parameters.add(keep(data));
+    data.requiresGrad = requiresGrad;
+    // biome-ignore lint/correctness/noConstructorReturn: a parameter is the tensor itself, as in PyTorch
+    return data as Parameter;
+  }
+}
+
+/** The one rule for names: fields are camelCase, keys of the state are PyTorch's snake_case. */
+export function stateKey(field: string): string {
+  return field.replace(/(?<=[a-z0-9])[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}
+
+/**
+ * Base class of layers and networks. Fields that hold a {@link Parameter}, a Module, or a buffer registered with
+ * {@link registerBuffer} become part of the module; their names, in snake_case and joined by dots, are the state's keys.
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.Module.html
+ * @example
+ * class Net extends nn.Module {
+ *   conv = new nn.Conv2d(3, 8, 3);
+ *   forward(x: Tensor) { return this.conv.forward(x).relu(); }
+ * }
+ */
+export abstract class Module<Args extends unknown[] = [Tensor], Out = Tensor> {
+  /** Whether the module trains (batch statistics, dropout) or evaluates. Set by {@link train} and {@link eval}. */
+  training = true;
+  readonly #buffers = new Map<string, { persistent: boolean }>();
+  readonly #hooks = new Set<ForwardHook>();
+
+  /** Computes the module's output. */
+  abstract forward(...args: Args): Out;
+
+  /**
+   * Makes a tensor part of the state without training it, as the field `name`.
+   * @param options.persistent - Whether {@link stateDict} has it. Default true.
+   */
+  protected registerBuffer(
+    name: string,
+    tensor: Tensor | null,
+    { persistent = true }: { persistent?: boolean } = {},
+  ): void {
+    this.#buffers.set(name, { persistent });
+    (this as Record<string, unknown>)[name] = tensor && keep(tensor);
+  }
+
+  /** Modules in the fields of this one, with their keys. */
+  *namedChildren(): Generator<[string, AnyModule]> {
+    for (const [field, value] of Object.entries(this)) {
+      if (value instanceof Module) yield [stateKey(field), value as unknown as AnyModule];
+    }
+  }
+
+  /** This module (key `''`) and all below it, depth first. */
+  *namedModules(prefix = ''): Generator<[string, AnyModule]> {
+    yield [prefix, this as unknown as AnyModule];
+    for (const [key, child] of this.namedChildren()) {
+      yield* child.namedModules(prefix === '' ? key : `${prefix}.${key}`);
+    }
+  }
+
+  /** All modules, this one first. */
+  *modules(): Generator<AnyModule> {
+    for (const [, module] of this.namedModules()) yield module;
+  }
+
+  /** All parameters with their keys, in the order of the fields; a shared one once. */
+  *namedParameters(): Generator<[string, Tensor]> {
+    const seen = new Set<Tensor>();
+    for (const [prefix, module] of this.namedModules()) {
+      for (const [field, value] of Object.entries(module)) {
+        if (!isParameter(value) || seen.has(value)) continue;
+        seen.add(value);
+        yield [prefix === '' ? stateKey(field) : `${prefix}.${stateKey(field)}`, value];
+      }
+    }
+  }
+
+  /** All parameters. @example new optim.SGD(model.parameters(), { lr: 0.1 }) */
+  *parameters(): Generator<Tensor> {
+    for (const [, parameter] of this.namedParameters()) yield parameter;
+  }
+
+  /** All buffers with their keys. */
+  *namedBuffers(): Generator<[string, Tensor]> {
+    yield* this.#allBuffers(false);
+  }
+
+  *#allBuffers(persistentOnly: boolean): Generator<[string, Tensor]> {
+    for (const [prefix, module] of this.namedModules()) {
+      for (const [field, { persistent }] of (module as unknown as this).#buffers) {
+        const value = (module as unknown as Record<string, unknown>)[field];
+        if (!isTensor(value) || (persistentOnly && !persistent)) continue;
+        yield [prefix === '' ? stateKey(field) : `${prefix}.${stateKey(field)}`, value];
+      }
+    }
+  }
+
+  /** Puts the module and all below it into training mode (or, with false, evaluation mode). */
+  train(mode = true): this {
+    for (const module of this.modules()) module.training = mode;
+    return this;
+  }
+
+  /** Puts the module and all below it into evaluation mode. */
+  eval(): this {
+    return this.train(false);
+  }
+
+  /** Makes all parameters train, or freezes them. */
+  requiresGrad_(value = true): this {
+    for (const parameter of this.parameters()) parameter.requiresGrad = value;
+    return this;
+  }
+
+  /** Drops the gradients of all parameters. */
+  zeroGrad(): void {
+    native.zeroGrad([...this.parameters()]);
+  }
+
+  /**
+   * Moves parameters and buffers in place: their identity stays, so optimizers keep working. The dtype applies to
+   * floating-point ones only.
+   * @throws DeviceError when the device is not there; the module is then as it was.
+   */
+  to({ device, dtype }: ToOptions): this {
+    const tensors = [...this.parameters(), ...[...this.namedBuffers()].map(([, tensor]) => tensor)];
+    const moved = noGrad(() =>
+      tensors.map((tensor) =>
+        tensor.to({ device, dtype: isFloatingPoint(tensor.dtype) ? dtype : undefined }),
+      ),
+    );
+    tensors.forEach((tensor, i) => {
+      native.setData(tensor, moved[i]!);
+      moved[i]!.dispose();
+    });
+    return this;
+  }
+
+  /** Calls `fn` on every module, children first, and returns this module. */
+  apply(fn: (module: AnyModule) => void): this {
+    for (const [, child] of this.namedChildren()) child.apply(fn);
+    fn(this as unknown as AnyModule);
+    return this;
+  }
+
+  /**
+   * Parameters and persistent buffers by key, PyTorch's keys: the tensors themselves, detached, not copies.
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.state_dict
+   */
+  stateDict(): StateDict {
+    const entries = [...this.namedParameters(), ...this.#allBuffers(true)];
+    return Object.fromEntries(entries.map(([key, tensor]) => [key, tensor.detach()]));
+  }
+
+  /**
+   * Copies a state into the parameters and buffers of the same keys. Everything is checked before anything is copied.
+   * @param options.strict - Throw when keys are missing or unexpected. Default true.
+   * @returns The keys that were missing or unexpected.
+   * @throws CheckpointError naming the keys, or the key and both shapes.
+   */
+  loadStateDict(state: StateDict, { strict = true }: { strict?: boolean } = {}): LoadResult {
+    const own = new Map([...this.namedParameters(), ...this.#allBuffers(true)]);
+    const missing = [...own.keys()].filter((key) => !Object.hasOwn(state, key));
+    const unexpected = Object.keys(state).filter((key) => !own.has(key));
+    if (strict && missing.length + unexpected.length > 0) {
+      throw new CheckpointError(
+        `Expected the keys of ${this.constructor.name} for state but received others: missing ${list(missing)}; unexpected ${list(unexpected)}`,
+      );
+    }
+    const matching = [...own].filter(([key]) => Object.hasOwn(state, key));
+    for (const [key, tensor] of matching) {
+      const value = state[key];
+      if (!isTensor(value)) throw invalidArgument(`state['${key}']`, 'a Tensor', value);
+      if (String(value.shape) !== String(tensor.shape)) {
+        throw new CheckpointError(
+          `Expected shape [${tensor.shape.join(', ')}] for ${key} of ${this.constructor.name} but received [${value.shape.join(', ')}]`,
+        );
+      }
+    }
+    noGrad(() => {
+      for (const [key, tensor] of matching) tensor.copy_(state[key]!);
+    });
+    return { missing, unexpected };
+  }
+
+  /**
+   * Calls `hook` after every forward of this module, with its inputs and output.
+   * @returns `remove()` takes the hook away.
+   */
+  registerForwardHook(hook: ForwardHook): { remove(): void } {
+    if (this.#hooks.size === 0) this.#installHooks();
+    this.#hooks.add(hook);
+    return {
+      remove: () => {
+        this.#hooks.delete(hook);
+        // The class's own forward shows again once nothing stands before it.
+        if (this.#hooks.size === 0) delete (this as { forward?: unknown }).forward;
+      },
+    };
+  }
+
+  #installHooks(): void {
+    const forward = this.forward;
+    if (Object.hasOwn(this, 'forward')) {
+      throw new ArgumentError(
+        `Expected forward of ${this.constructor.name} to be a method, not a field, for hooks`,
+      );
+    }
+    Object.defineProperty(this, 'forward', {
+      configurable: true,
+      enumerable: false,
+      value: (...args: Args): Out => {
+        const output = forward.apply(this, args);
+        for (const hook of this.#hooks) hook(this as unknown as AnyModule, args, output);
+        return output;
+      },
+    });
+  }
+
+  /** What the constructor was given, for {@link toString}; layers override it. */
+  protected extraRepr(): string {
+    return '';
+  }
+
+  /** The tree of modules, as PyTorch prints it. */
+  toString(): string {
+    const children = [...this.namedChildren()].map(
+      ([key, child]) => `  (${key}): ${child.toString().replaceAll('\n', '\n  ')}`,
+    );
+    const extra = this.extraRepr();
+    if (children.length === 0) return `${this.constructor.name}(${extra})`;
+    return `${this.constructor.name}(${extra}\n${children.join('\n')}\n)`;
+  }
+}
+
+function isParameter(value: unknown): value is Tensor {
+  return typeof value === 'object' && value !== null && parameters.has(value as Tensor);
+}
+
+function list(keys: readonly string[]): string {
+  if (keys.length === 0) return 'none';
+  const shown = keys.slice(0, 6).join(', ');
+  return keys.length > 6 ? `${shown} and ${keys.length - 6} more` : shown;
+}

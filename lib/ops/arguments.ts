@@ -1,0 +1,41 @@
+import { invalidArgument } from '../errors.js';
+
+/** One number for both directions, or [height, width]. */
+export type Pair = number | readonly [number, number];
+
+/** Checks a {@link Pair} of integers of at least `min` and spreads it to [height, width]. */
+export function pair(name: string, value: Pair, min: number): [number, number] {
+  const both: readonly unknown[] = Array.isArray(value) ? value : [value, value];
+  if (both.length !== 2 || both.some((n) => !Number.isInteger(n) || (n as number) < min)) {
+    throw invalidArgument(name, `an integer of at least ${min} or a pair [height, width] of them`, value);
+  }
+  return [both[0] as number, both[1] as number];
+}
+
+/** Checks a value that belongs to a closed set of names. */
+export function oneOf<const T extends string>(name: string, choices: readonly T[], value: unknown): T {
+  if (choices.includes(value as T)) return value as T;
+  throw invalidArgument(name, `one of ${choices.map((c) => `'${c}'`).join(', ')}`, value);
+}
+
+/** Checks an integer of at least `min`. */
+export function integer(name: string, value: unknown, min: number): number {
+  if (Number.isInteger(value) && (value as number) >= min) return value as number;
+  throw invalidArgument(name, `an integer of at least ${min}`, value);
+}
+
+/** Checks a finite number from `min` to `max`. */
+export function number(
+  name: string,
+  value: unknown,
+  { min = Number.NEGATIVE_INFINITY, max = Number.POSITIVE_INFINITY }: { min?: number; max?: number } = {},
+): number {
+  if (typeof value === 'number' && Number.isFinite(value) && value >= min && value <= max) return value;
+  const range =
+    max === Number.POSITIVE_INFINITY
+      ? min === Number.NEGATIVE_INFINITY
+        ? 'a finite number'
+        : `a number of at least ${min}`
+      : `a number from ${min} to ${max}`;
+  throw invalidArgument(name, range, value);
+}

@@ -1,0 +1,179 @@
+/**
+ * Convolution and what goes with it: linear maps, pooling, padding, interpolation.
+ * @module
+ */
+import { invalidArgument } from '../errors.js';
+import { native } from '../native.js';
+import type { Tensor } from '../tensor/tensor.js';
+import { integer, oneOf, type Pair, pair } from './arguments.js';
+
+/** Options of {@link conv2d}. */
+export interface Conv2dOptions {
+  /** Default 1. */
+  stride?: Pair;
+  /** Zeros added on each side; `'same'` keeps the size, for stride 1; `'valid'` adds none. Default 0. */
+  padding?: Pair | 'same' | 'valid';
+  /** Distance between kernel elements. Default 1. */
+  dilation?: Pair;
+  /** Channels are convolved in this many separate groups. Default 1. */
+  groups?: number;
+}
+
+/** {@link Conv2dOptions}, checked and spelled out. `before` holds zeros to be added first, at the bottom and right. */
+export interface ResolvedConv {
+  stride: [number, number];
+  padding: [number, number];
+  dilation: [number, number];
+  groups: number;
+  extra: [number, number];
+}
+
+/**
+ * Checks conv options. 'same' for an even kernel needs one more zero on one side than on the other: that one is `extra`,
+ * at the bottom and right, as in PyTorch.
+ */
+export function resolveConv(kernelSize: readonly [number, number], options: Conv2dOptions): ResolvedConv {
+  const stride = pair('stride', options.stride ?? 1, 1);
+  const dilation = pair('dilation', options.dilation ?? 1, 1);
+  const groups = integer('groups', options.groups ?? 1, 1);
+  const { padding = 0 } = options;
+  if (padding !== 'same') {
+    const resolved = padding === 'valid' ? ([0, 0] as [number, number]) : pair('padding', padding, 0);
+    return { stride, padding: resolved, dilation, groups, extra: [0, 0] };
+  }
+  if (stride[0] !== 1 || stride[1] !== 1)
+    throw invalidArgument('stride', "1 with padding 'same'", options.stride);
+  const total = [dilation[0] * (kernelSize[0] - 1), dilation[1] * (kernelSize[1] - 1)] as const;
+  return {
+    stride,
+    padding: [total[0] >> 1, total[1] >> 1],
+    dilation,
+    groups,
+    extra: [total[0] & 1, total[1] & 1],
+  };
+}
+
+/** The input with the zeros that symmetric padding cannot express. */
+export function padExtra(input: Tensor, [bottom, right]: readonly [number, number]): Tensor {
+  return bottom || right ? native.pad(input, [0, right, 0, bottom], 'constant', 0) : input;
+}
+
+/** The last two sizes of a conv weight. */
+export function kernelSizeOf(weight: Tensor): [number, number] {
+  const shape = weight.shape;
+  return [shape.at(-2) ?? 1, shape.at(-1) ?? 1];
+}
+
+/**
+ * 2-D convolution (cross-correlation).
+ * @param input - [B, I, H, W]. @param weight - [O, I / groups, kh, kw]. @param bias - [O] or null.
+ * @returns [B, O, H', W'].
+ * @throws ShapeError when sizes do not fit. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.conv2d.html
+ */
+export function conv2d(
+  input: Tensor,
+  weight: Tensor,
+  bias: Tensor | null = null,
+  options: Conv2dOptions = {},
+): Tensor {
+  const { stride, padding, dilation, groups, extra } = resolveConv(kernelSizeOf(weight), options);
+  return native.conv2d(padExtra(input, extra), weight, bias, stride, padding, dilation, groups);
+}
+
+/** input weightᵀ + bias. @param input - [..., I]. @param weight - [O, I]. @param bias - [O] or null. @returns [..., O]. */
+export function linear(input: Tensor, weight: Tensor, bias: Tensor | null = null): Tensor {
+  return native.linear(input, weight, bias);
+}
+
+/** Options of {@link maxPool2d}. */
+export interface MaxPool2dOptions {
+  /** Default: the kernel size. */
+  stride?: Pair;
+  /** Default 0, at most half the kernel. */
+  padding?: Pair;
+  /** Default 1. */
+  dilation?: Pair;
+  /** Round the output size up instead of down. Default false. */
+  ceilMode?: boolean;
+}
+
+/** The largest element of each window. @param input - [B, C, H, W]. @returns [B, C, H', W']. */
+export function maxPool2d(input: Tensor, kernelSize: Pair, options: MaxPool2dOptions = {}): Tensor {
+  const { padding = 0, dilation = 1, ceilMode = false } = options;
+  const kernel = pair('kernelSize', kernelSize, 1);
+  const stride = pair('stride', options.stride ?? kernel, 1);
+  return native.maxPool2d(
+    input,
+    kernel,
+    stride,
+    pair('padding', padding, 0),
+    pair('dilation', dilation, 1),
+    ceilMode,
+  );
+}
+
+/** Options of {@link avgPool2d}. */
+export interface AvgPool2dOptions {
+  /** Default: the kernel size. */
+  stride?: Pair;
+  /** Default 0, at most half the kernel. */
+  padding?: Pair;
+  /** Round the output size up instead of down. Default false. */
+  ceilMode?: boolean;
+  /** Count padding zeros in the mean. Default true. */
+  countIncludePad?: boolean;
+}
+
+/** The mean of each window. @param input - [B, C, H, W]. @returns [B, C, H', W']. */
+export function avgPool2d(input: Tensor, kernelSize: Pair, options: AvgPool2dOptions = {}): Tensor {
+  const { padding = 0, ceilMode = false, countIncludePad = true } = options;
+  const kernel = pair('kernelSize', kernelSize, 1);
+  const stride = pair('stride', options.stride ?? kernel, 1);
+  return native.avgPool2d(input, kernel, stride, pair('padding', padding, 0), ceilMode, countIncludePad);
+}
+
+/** The mean over windows chosen so that the output has the given size. @returns [B, C, outputSize]. */
+export function adaptiveAvgPool2d(input: Tensor, outputSize: Pair): Tensor {
+  return native.adaptiveAvgPool2d(input, pair('outputSize', outputSize, 1));
+}
+
+/**
+ * Padding of the last dimensions.
+ * @param padding - [left, right] of the last dimension, then of the one before it, and so on.
+ * @param options.mode - Default `'constant'`. @param options.value - What `'constant'` fills with. Default 0.
+ */
+export function pad(
+  input: Tensor,
+  padding: readonly number[],
+  {
+    mode = 'constant',
+    value = 0,
+  }: { mode?: 'constant' | 'reflect' | 'replicate' | 'circular'; value?: number } = {},
+): Tensor {
+  const checked = oneOf('mode', ['constant', 'reflect', 'replicate', 'circular'], mode);
+  return native.pad(input, padding, checked, checked === 'constant' ? value : undefined);
+}
+
+/** Options of {@link interpolate}: `size` or `scaleFactor`. */
+export interface InterpolateOptions {
+  /** Output [height, width]. */
+  size?: Pair;
+  /** Output size as a multiple of the input's, rounded down. */
+  scaleFactor?: number;
+  /** Default `'nearest'`. */
+  mode?: 'nearest' | 'bilinear' | 'bicubic';
+  /** Map the corner pixels' centres onto each other. Default false: half-pixel centres. */
+  alignCorners?: boolean;
+}
+
+/** Resizes images. @param input - [B, C, H, W]. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.interpolate.html */
+export function interpolate(input: Tensor, options: InterpolateOptions): Tensor {
+  const { size, scaleFactor, mode = 'nearest', alignCorners = false } = options;
+  oneOf('mode', ['nearest', 'bilinear', 'bicubic'], mode);
+  if ((size === undefined) === (scaleFactor === undefined)) {
+    throw invalidArgument('options', 'either size or scaleFactor', options);
+  }
+  const [height, width] = kernelSizeOf(input);
+  const target: Pair = size ?? [Math.floor(height * scaleFactor!), Math.floor(width * scaleFactor!)];
+  return native.interpolate(input, pair('size', target, 1), mode, alignCorners);
+}

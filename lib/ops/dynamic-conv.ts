@@ -1,0 +1,83 @@
+/**
+ * Dynamic convolution (Chen et al., CVPR 2020, https://arxiv.org/abs/1912.03458) as a function.
+ * @module
+ */
+import { native } from '../native.js';
+import type { Tensor } from '../tensor/tensor.js';
+import { number, oneOf } from './arguments.js';
+import { type Conv2dOptions, kernelSizeOf, padExtra, resolveConv } from './conv.js';
+
+/** How attention is made of logits: `softmax` (Chen et al.) or `sigmoid` (CondConv, Yang et al., NeurIPS 2019). */
+export type RoutingKind = 'softmax' | 'sigmoid';
+
+/** Options of {@link dynamicConv2d}. */
+export interface DynamicConv2dOptions extends Conv2dOptions {
+  /** `'auto'` or a name from {@link dynamicConv2d.algorithms}. Default `'auto'`. */
+  algorithm?: string;
+}
+
+/**
+ * Convolves every sample with its own mixture of K kernels:
+ * `y[b] = conv2d(x[b], Σ_k attention[b,k]·weight[k]) + Σ_k attention[b,k]·bias[k]`. Differentiable in all tensors.
+ * @param input - [B, I, H, W], contiguous or channels last; float32, float64, bfloat16 or float16.
+ * @param weight - [K, O, I / groups, kh, kw], dtype and device of the input.
+ * @param attention - [B, K], dtype of the input or float32.
+ * @param bias - [K, O] or null. Default null.
+ * @returns [B, O, H', W'], dtype of the input.
+ * @throws ShapeError, DTypeError naming the tensor; ArgumentError for an unknown algorithm.
+ * @see https://arxiv.org/abs/1912.03458
+ */
+export function dynamicConv2d(
+  input: Tensor,
+  weight: Tensor,
+  attention: Tensor,
+  bias: Tensor | null = null,
+  options: DynamicConv2dOptions = {},
+): Tensor {
+  const { algorithm = 'auto' } = options;
+  if (algorithm !== 'auto') oneOf('algorithm', ['auto', ...algorithms], algorithm);
+  const { stride, padding, dilation, groups, extra } = resolveConv(kernelSizeOf(weight), options);
+  return native.dynamicConv2d(
+    padExtra(input, extra),
+    weight,
+    attention,
+    bias,
+    stride,
+    padding,
+    dilation,
+    groups,
+    algorithm,
+  );
+}
+
+const algorithms: readonly string[] = Object.freeze(native.dynamicConv2dAlgorithms());
+
+/** Names of the algorithms in the order `'auto'` considers them; `'reference'`, slow and readable, is the last. */
+dynamicConv2d.algorithms = (): string[] => [...algorithms];
+
+/** Options of {@link routing}. */
+export interface RoutingOptions {
+  /** Divides the logits; high values even the attention out. Default 1, more than 0. */
+  temperature?: number;
+  /** Default `'softmax'`. */
+  kind?: RoutingKind;
+}
+
+/**
+ * Attention over K kernels from the input: `kind((w2 relu(w1 pool(x) + b1) + b2) / temperature)`.
+ * @param input - [B, I, H, W]. @param weight1 - [R, I, 1, 1]. @param bias1 - [R].
+ * @param weight2 - [K, R, 1, 1]. @param bias2 - [K].
+ * @returns [B, K]; float32 also for 16-bit inputs, whose precision the attention's gradient does not survive.
+ */
+export function routing(
+  input: Tensor,
+  weight1: Tensor,
+  bias1: Tensor,
+  weight2: Tensor,
+  bias2: Tensor,
+  { temperature = 1, kind = 'softmax' }: RoutingOptions = {},
+): Tensor {
+  number('temperature', temperature, { min: Number.MIN_VALUE });
+  oneOf('kind', ['softmax', 'sigmoid'], kind);
+  return native.routing(input, weight1, bias1, weight2, bias2, temperature, kind);
+}

@@ -1,0 +1,227 @@
+/**
+ * Learning-rate schedules. A scheduler sets its optimizer's rates when it is made and at every `step()`, as a pure
+ * function of the number of steps and each group's initial rate: nothing accumulates, so resuming is exact.
+ * @see https://pytorch.org/docs/stable/optim.html#how-to-adjust-learning-rate
+ * @module
+ */
+import { invalidArgument } from '../errors.js';
+import { integer, number } from '../ops/arguments.js';
+import type { Optimizer } from './optimizer.js';
+
+/** The part of an optimizer that schedulers change. */
+type Scheduled = Pick<Optimizer, 'paramGroups'>;
+
+/** Where a scheduler is. */
+export interface SchedulerState {
+  lastEpoch: number;
+}
+
+/** Base class: a schedule is the factor on the initial learning rate after `epoch` steps. */
+export abstract class LRScheduler {
+  readonly optimizer: Scheduled;
+  #lastEpoch = 0;
+
+  constructor(optimizer: Scheduled) {
+    this.optimizer = optimizer;
+  }
+
+  /** The factor on the initial learning rate after `epoch` steps. */
+  abstract factor(epoch: number): number;
+
+  /** The number of steps taken. */
+  get lastEpoch(): number {
+    return this.#lastEpoch;
+  }
+
+  /** Goes on by one epoch (or batch, where the schedule counts batches). */
+  step(): void {
+    this.apply(this.#lastEpoch + 1);
+  }
+
+  /** Learning rate of each group. */
+  getLastLr(): number[] {
+    return this.optimizer.paramGroups.map((group) => group.lr);
+  }
+
+  /** @internal Sets the rates for a number of steps. Called by constructors with 0. */
+  apply(epoch: number): void {
+    this.#lastEpoch = epoch;
+    const factor = this.factor(epoch);
+    for (const group of this.optimizer.paramGroups) group.lr = group.initialLr * factor;
+  }
+
+  stateDict(): SchedulerState {
+    return { lastEpoch: this.#lastEpoch };
+  }
+
+  loadStateDict({ lastEpoch }: SchedulerState): void {
+    this.apply(integer('lastEpoch', lastEpoch, 0));
+  }
+}
+
+/** The factor given by a function of the epoch. */
+export class LambdaLR extends LRScheduler {
+  readonly #lambda: (epoch: number) => number;
+  constructor(optimizer: Scheduled, { lrLambda }: { lrLambda: (epoch: number) => number }) {
+    super(optimizer);
+    if (typeof lrLambda !== 'function') throw invalidArgument('lrLambda', 'a function', lrLambda);
+    this.#lambda = lrLambda;
+    this.apply(0);
+  }
+  factor(epoch: number): number {
+    return this.#lambda(epoch);
+  }
+}
+
+/** Times `gamma` every `stepSize` epochs. */
+export class StepLR extends LRScheduler {
+  readonly #stepSize: number;
+  readonly #gamma: number;
+  /** @param options.gamma - Default 0.1. */
+  constructor(optimizer: Scheduled, { stepSize, gamma = 0.1 }: { stepSize: number; gamma?: number }) {
+    super(optimizer);
+    this.#stepSize = integer('stepSize', stepSize, 1);
+    this.#gamma = number('gamma', gamma);
+    this.apply(0);
+  }
+  factor(epoch: number): number {
+    return this.#gamma ** Math.floor(epoch / this.#stepSize);
+  }
+}
+
+/** Times `gamma` at every milestone. The article's: milestones 30, 60, 90. */
+export class MultiStepLR extends LRScheduler {
+  readonly #milestones: readonly number[];
+  readonly #gamma: number;
+  /** @param options.gamma - Default 0.1. */
+  constructor(
+    optimizer: Scheduled,
+    { milestones, gamma = 0.1 }: { milestones: readonly number[]; gamma?: number },
+  ) {
+    super(optimizer);
+    if (!Array.isArray(milestones)) throw invalidArgument('milestones', 'an array of epochs', milestones);
+    this.#milestones = milestones.map((epoch) => integer('milestones', epoch, 0));
+    this.#gamma = number('gamma', gamma);
+    this.apply(0);
+  }
+  factor(epoch: number): number {
+    return this.#gamma ** this.#milestones.filter((milestone) => epoch >= milestone).length;
+  }
+}
+
+/** Times `gamma` every epoch. */
+export class ExponentialLR extends LRScheduler {
+  readonly #gamma: number;
+  constructor(optimizer: Scheduled, { gamma }: { gamma: number }) {
+    super(optimizer);
+    this.#gamma = number('gamma', gamma);
+    this.apply(0);
+  }
+  factor(epoch: number): number {
+    return this.#gamma ** epoch;
+  }
+}
+
+/** Half a cosine from 1 down to etaMin / initial rate over `tMax` epochs. @see https://arxiv.org/abs/1608.03983 */
+export class CosineAnnealingLR extends LRScheduler {
+  readonly #tMax: number;
+  readonly #etaMin: number;
+  /** @param options.etaMin - Lowest learning rate. Default 0. */
+  constructor(optimizer: Scheduled, { tMax, etaMin = 0 }: { tMax: number; etaMin?: number }) {
+    super(optimizer);
+    this.#tMax = integer('tMax', tMax, 1);
+    this.#etaMin = number('etaMin', etaMin, { min: 0 });
+    this.apply(0);
+  }
+  factor(epoch: number): number {
+    const initial = this.optimizer.paramGroups[0]!.initialLr;
+    const floor = initial === 0 ? 0 : this.#etaMin / initial;
+    return floor + ((1 - floor) * (1 + Math.cos((Math.PI * epoch) / this.#tMax))) / 2;
+  }
+}
+
+/** A straight line from `startFactor` to `endFactor` over `totalIters` epochs. */
+export class LinearLR extends LRScheduler {
+  readonly #start: number;
+  readonly #end: number;
+  readonly #total: number;
+  /** @param options.startFactor - Default 1/3. @param options.endFactor - Default 1. @param options.totalIters - Default 5. */
+  constructor(
+    optimizer: Scheduled,
+    options: { startFactor?: number; endFactor?: number; totalIters?: number } = {},
+  ) {
+    super(optimizer);
+    const { startFactor = 1 / 3, endFactor = 1, totalIters = 5 } = options;
+    this.#start = number('startFactor', startFactor, { min: 0 });
+    this.#end = number('endFactor', endFactor, { min: 0 });
+    this.#total = integer('totalIters', totalIters, 1);
+    this.apply(0);
+  }
+  factor(epoch: number): number {
+    return this.#start + (this.#end - this.#start) * Math.min(1, epoch / this.#total);
+  }
+}
+
+/** Options of {@link OneCycleLR}. */
+export interface OneCycleOptions {
+  /** The highest learning rate; the optimizer's own does not count. */
+  maxLr: number;
+  /** Number of steps of the whole cycle. */
+  totalSteps: number;
+  /** Share of the steps spent rising. Default 0.3. */
+  pctStart?: number;
+  /** maxLr / initial rate. Default 25. */
+  divFactor?: number;
+  /** Initial rate / last rate. Default 1e4. */
+  finalDivFactor?: number;
+}
+
+/** Up a cosine to `maxLr`, then down to almost nothing; stepped every batch. @see https://arxiv.org/abs/1708.07120 */
+export class OneCycleLR extends LRScheduler {
+  readonly #options: Required<OneCycleOptions>;
+  constructor(optimizer: Scheduled, options: OneCycleOptions) {
+    super(optimizer);
+    const { maxLr, totalSteps, pctStart = 0.3, divFactor = 25, finalDivFactor = 1e4 } = options;
+    integer('totalSteps', totalSteps, 1);
+    number('maxLr', maxLr, { min: 0 });
+    number('pctStart', pctStart, { min: 0, max: 1 });
+    this.#options = { maxLr, totalSteps, pctStart, divFactor, finalDivFactor };
+    for (const group of optimizer.paramGroups) group.initialLr = maxLr / divFactor;
+    this.apply(0);
+  }
+  factor(epoch: number): number {
+    const { totalSteps, pctStart, divFactor, finalDivFactor } = this.#options;
+    const peak = pctStart * totalSteps - 1;
+    const last = totalSteps - 1;
+    const cosine = (from: number, to: number, share: number) =>
+      to + ((from - to) * (1 + Math.cos(Math.PI * Math.min(1, Math.max(0, share))))) / 2;
+    if (epoch <= peak) return cosine(1, divFactor, peak <= 0 ? 1 : epoch / peak);
+    return cosine(divFactor, 1 / finalDivFactor, (epoch - peak) / (last - peak));
+  }
+}
+
+/** One schedule after the other: `milestones` are the epochs at which the next takes over, starting at its epoch 0. */
+export class SequentialLR extends LRScheduler {
+  readonly #schedulers: readonly LRScheduler[];
+  readonly #milestones: readonly number[];
+  constructor(
+    optimizer: Scheduled,
+    { schedulers, milestones }: { schedulers: readonly LRScheduler[]; milestones: readonly number[] },
+  ) {
+    super(optimizer);
+    if (schedulers.length !== milestones.length + 1) {
+      throw invalidArgument(
+        'milestones',
+        `${schedulers.length - 1} epochs for ${schedulers.length} schedulers`,
+        milestones,
+      );
+    }
+    this.#schedulers = schedulers;
+    this.#milestones = milestones;
+    this.apply(0);
+  }
+  factor(epoch: number): number {
+    const i = this.#milestones.filter((milestone) => epoch >= milestone).length;
+    return this.#schedulers[i]!.factor(epoch - (i === 0 ? 0 : this.#milestones[i - 1]!));
+  }
+}

@@ -1,0 +1,151 @@
+/**
+ * The base of optimizers: parameter groups with their own options, and a state that can be saved.
+ * @module
+ */
+import { CheckpointError, invalidArgument } from '../errors.js';
+import { native } from '../native.js';
+import { noGrad } from '../tensor/context.js';
+import { isTensor, type Tensor } from '../tensor/tensor.js';
+
+/** Parameters that share options; options left out are the optimizer's. */
+export type ParamGroup<Options> = { params: Iterable<Tensor> } & Partial<Options>;
+
+/** Parameters, or groups of them. */
+export type Params<Options> = Iterable<Tensor> | Iterable<ParamGroup<Options>>;
+
+/** A group as the optimizer keeps it. `initialLr` is what schedulers work from. */
+export type OptimizerGroup<Options> = Options & { params: Tensor[]; initialLr: number };
+
+/** What {@link Optimizer.stateDict} gives: options a group, and tensors by `<parameter>.<name>`. */
+export interface OptimizerState {
+  groups: Record<string, unknown>[];
+  tensors: Record<string, Tensor>;
+}
+
+/** A list of state tensors, one a parameter of a group, by name. */
+export type Slots = Record<string, (Tensor | null)[]>;
+
+/** Base class of optimizers. A new one says how a group is stepped and what it keeps. */
+export abstract class Optimizer<Options extends { lr: number } = { lr: number }> {
+  /** Groups with their options, which may be changed between steps. */
+  readonly paramGroups: OptimizerGroup<Options>[];
+  /** What each group keeps, beside {@link paramGroups}. */
+  protected readonly slots: Slots[];
+
+  constructor(params: Params<Options>, options: Options) {
+    const given = [...(params as Iterable<Tensor | ParamGroup<Options>>)];
+    const tensors = given.filter((item): item is Tensor => isTensor(item));
+    const groups = tensors.length > 0 ? [{ params: given as Tensor[] }] : (given as ParamGroup<Options>[]);
+    const seen = new Set<Tensor>();
+    this.paramGroups = groups.map((group) => {
+      const list = [...group.params];
+      for (const parameter of list) {
+        if (!isTensor(parameter)) throw invalidArgument('params', 'Tensors or groups of them', parameter);
+        if (seen.has(parameter))
+          throw invalidArgument('params', 'each parameter once', 'one that appears twice');
+        seen.add(parameter);
+      }
+      const merged = { ...options, ...group, params: list } as OptimizerGroup<Options>;
+      merged.initialLr = merged.lr;
+      this.check(merged);
+      return merged;
+    });
+    if (seen.size === 0) throw invalidArgument('params', 'at least one Tensor', params);
+    this.slots = this.paramGroups.map((group) => this.newSlots(group));
+  }
+
+  /** Checks a group's options. @throws ArgumentError naming the option. */
+  protected abstract check(options: Options): void;
+
+  /** The state of a group before its first step. */
+  protected abstract newSlots(group: OptimizerGroup<Options>): Slots;
+
+  /** Changes a group's parameters by their gradients. */
+  protected abstract stepGroup(group: OptimizerGroup<Options>, slots: Slots): void;
+
+  /** Changes every parameter that has a gradient. */
+  step(): void {
+    this.paramGroups.forEach((group, i) => {
+      this.stepGroup(group, this.slots[i]!);
+    });
+  }
+
+  /** Drops all gradients. */
+  zeroGrad(): void {
+    for (const group of this.paramGroups) native.zeroGrad(group.params);
+  }
+
+  /** The learning rate of the first group; setting it sets all groups'. */
+  get lr(): number {
+    return this.paramGroups[0]!.lr;
+  }
+
+  set lr(value: number) {
+    for (const group of this.paramGroups) group.lr = value;
+  }
+
+  /** Everything needed to go on from here, parameters themselves excepted. */
+  stateDict(): OptimizerState {
+    const tensors: Record<string, Tensor> = {};
+    let index = 0;
+    this.paramGroups.forEach((group, i) => {
+      group.params.forEach((_, j) => {
+        for (const [name, list] of Object.entries(this.slots[i]!)) {
+          const tensor = list[j];
+          if (tensor) tensors[`${index}.${name}`] = tensor.detach();
+        }
+        index++;
+      });
+    });
+    const groups = this.paramGroups.map(({ params, ...options }) => ({
+      ...options,
+      numParams: params.length,
+    }));
+    return { groups, tensors };
+  }
+
+  /** Puts back a state of the same optimizer over the same parameters. @throws CheckpointError when it does not fit. */
+  loadStateDict({ groups, tensors }: OptimizerState): void {
+    const sizes = this.paramGroups.map((group) => group.params.length);
+    const received = groups.map((group) => group.numParams);
+    if (String(sizes) !== String(received)) {
+      throw new CheckpointError(
+        `Expected groups of ${sizes.join(', ')} parameters for the optimizer state but received ${received.join(', ')}`,
+      );
+    }
+    this.#checkShapes(tensors);
+    let index = 0;
+    this.paramGroups.forEach((group, i) => {
+      const { numParams: _, ...options } = groups[i]!;
+      Object.assign(group, options);
+      group.params.forEach((parameter, j) => {
+        for (const [name, list] of Object.entries(this.slots[i]!)) {
+          list[j]?.dispose();
+          const saved = tensors[`${index}.${name}`];
+          list[j] = saved === undefined ? null : noGrad(() => saved.to({ device: parameter.device }).clone());
+        }
+        index++;
+      });
+    });
+  }
+
+  #checkShapes(tensors: Record<string, Tensor>): void {
+    const parameters = this.paramGroups.flatMap((group) => group.params);
+    for (const [key, tensor] of Object.entries(tensors)) {
+      const parameter = parameters[Number.parseInt(key, 10)];
+      if (parameter === undefined || (tensor.ndim > 0 && String(tensor.shape) !== String(parameter.shape))) {
+        throw new CheckpointError(
+          `Expected shape [${parameter?.shape.join(', ') ?? 'none'}] for ${key} of the optimizer state but received [${tensor.shape.join(', ')}]`,
+        );
+      }
+    }
+  }
+}
+
+/**
+ * Scales all gradients so that their joint 2-norm is at most `maxNorm`.
+ * @returns The norm before. @see https://pytorch.org/docs/stable/generated/torch.nn.utils.clip_grad_norm_.html
+ */
+export function clipGradNorm(parameters: Iterable<Tensor>, maxNorm: number): number {
+  return native.clipGradNorm([...parameters], maxNorm);
+}

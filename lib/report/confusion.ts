@@ -1,0 +1,167 @@
+/**
+ * Confusion matrix: which class is taken for which.
+ * @module
+ */
+import type { EChartsOption } from 'echarts';
+import { ShapeError } from '../errors.js';
+import { type PictureOptions, type PngOptions, pictureSize, renderSvg, svgToPng } from './render.js';
+import { alignColumns } from './table.js';
+import { HEAT_COLOURS, type HeatColours } from './theme.js';
+
+/** Images per true class (row) and predicted class (column), with the names of the classes. */
+export interface ConfusionInput {
+  classes: readonly string[];
+  confusion: readonly (readonly number[])[];
+}
+
+/** How one class fares. */
+export interface ClassAccuracy {
+  class: string;
+  /** Test images of the class. */
+  images: number;
+  /** Share of them that were recognised (recall); null for a class without images. */
+  accuracy: number | null;
+  /** Share of right ones among what was taken for this class; null where nothing was. */
+  precision: number | null;
+  /** The class it is most often taken for, and how often; null where every image was recognised. */
+  mistakenFor: { class: string; images: number } | null;
+}
+
+function checkSquare({ classes, confusion }: ConfusionInput): void {
+  const columns = confusion.map((row) => row.length);
+  if (confusion.length !== classes.length || columns.some((length) => length !== classes.length))
+    throw new ShapeError(
+      `Expected a ${classes.length} x ${classes.length} matrix for confusion but received rows of [${columns.join(', ')}]`,
+    );
+}
+
+const total = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0);
+
+/**
+ * Accuracy of every class, in label order.
+ * @param input - class names and confusion matrix, [true][predicted]
+ * @throws ShapeError unless the matrix is square with one row a class
+ */
+export function classAccuracies(input: ConfusionInput): ClassAccuracy[] {
+  checkSquare(input);
+  const { classes, confusion } = input;
+  return confusion.map((row, label) => {
+    const images = total(row);
+    const right = row[label]!;
+    const taken = total(confusion.map((other) => other[label]!));
+    const others = row.map((count, column) => (column === label ? 0 : count));
+    const most = Math.max(0, ...others);
+    return {
+      class: classes[label]!,
+      images,
+      accuracy: images > 0 ? right / images : null,
+      precision: taken > 0 ? right / taken : null,
+      mistakenFor: most > 0 ? { class: classes[others.indexOf(most)]!, images: most } : null,
+    };
+  });
+}
+
+/**
+ * A confusion matrix for a terminal: true classes down, predicted across, the recognised share at the end of each row.
+ * @param confusion - images, [true][predicted]
+ * @param classes - class names in label order
+ * @throws ShapeError unless the matrix is square with one row a class
+ */
+export function formatConfusion(
+  confusion: readonly (readonly number[])[],
+  classes: readonly string[],
+): string {
+  checkSquare({ classes, confusion });
+  const short = (name: string) => (name.length > 8 ? `${name.slice(0, 7)}\u2026` : name);
+  const rows = classAccuracies({ classes, confusion }).map(({ class: name, accuracy }, label) => [
+    name,
+    ...confusion[label]!.map((count) => (count === 0 ? '.' : String(count))),
+    accuracy === null ? '-' : `${(100 * accuracy).toFixed(1)} %`,
+  ]);
+  return alignColumns([['true \\ predicted', ...classes.map(short), 'accuracy'], ...rows]).join('\n');
+}
+
+/**
+ * The chart as data, for `echarts.setOption`. The colour follows the square root of the share of the true class, so
+ * that rare confusions stay visible beside the diagonal.
+ */
+export function confusionOption(input: ConfusionInput, colours: HeatColours): EChartsOption {
+  checkSquare(input);
+  const { classes, confusion } = input;
+  const labelled = classes.length <= 20;
+  const longest = Math.max(...classes.map((name) => name.length), 1);
+  const data = confusion.flatMap((row, label) => {
+    const images = Math.max(1, total(row));
+    return row.map((count, column) => {
+      const strength = Math.round(Math.sqrt(count / images) * 1000) / 1000;
+      const value = [column, label, strength, count];
+      return labelled
+        ? { value, label: { color: strength > 0.55 ? colours.onHigh : colours.onLow } }
+        : { value };
+    });
+  });
+  const axis = {
+    type: 'category' as const,
+    data: [...classes],
+    axisLine: { show: false },
+    nameLocation: 'middle' as const,
+    nameTextStyle: { fontWeight: 600 as const, fontSize: 14 },
+  };
+  const margin = Math.min(150, 14 + 7.2 * longest);
+  const tilted = longest > 6 || classes.length > 12;
+  const bottom = 26 + (tilted ? margin * 0.66 : 24);
+  return {
+    grid: { left: margin + 24, right: 16, top: 16, bottom, outerBoundsMode: 'none' },
+    xAxis: {
+      ...axis,
+      name: 'Predicted',
+      nameGap: bottom - 20,
+      axisLabel: { interval: labelled ? 0 : 'auto', rotate: tilted ? 40 : 0 },
+    },
+    yAxis: {
+      ...axis,
+      name: 'True',
+      nameGap: margin + 6,
+      inverse: true,
+      axisLabel: { interval: labelled ? 0 : 'auto' },
+    },
+    visualMap: {
+      show: false,
+      type: 'continuous',
+      dimension: 2,
+      min: 0,
+      max: 1,
+      inRange: { color: [colours.low, colours.high] },
+    },
+    series: [
+      {
+        type: 'heatmap',
+        name: 'confusion',
+        data,
+        label: { show: labelled, formatter: '{@[3]}', fontSize: 12 },
+        itemStyle: { borderWidth: labelled ? 2 : 0, borderColor: 'rgba(127,127,127,0.08)' },
+        emphasis: { itemStyle: { borderColor: '#E69F00', borderWidth: 2 } },
+      },
+    ],
+  };
+}
+
+/**
+ * Confusion matrix as an SVG: true classes down, predicted classes across, counts in the cells (up to 20 classes).
+ * @param input - class names and confusion matrix, [true][predicted]
+ * @param options - size in pixels (default 760 x 700) and colour scheme (default light)
+ * @throws ShapeError unless the matrix is square with one row a class
+ */
+export async function confusionSvg(input: ConfusionInput, options: PictureOptions = {}): Promise<string> {
+  const size = pictureSize(options, 760, 700);
+  return renderSvg(confusionOption(input, HEAT_COLOURS[size.scheme]), size);
+}
+
+/**
+ * The picture of {@link confusionSvg} as a PNG of `scale` (default 2) times its size.
+ * @param input - class names and confusion matrix, [true][predicted]
+ * @param options - size in CSS pixels, colour scheme and scale
+ */
+export async function confusionPng(input: ConfusionInput, options: PngOptions = {}): Promise<Buffer> {
+  return svgToPng(await confusionSvg(input, options), options.scale);
+}

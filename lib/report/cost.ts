@@ -1,0 +1,53 @@
+/**
+ * Operations of single layers. Layers are known by their class names, so that reports need no layer's code.
+ * @module
+ */
+import type { AnyModule, Module } from '../nn/module.js';
+import { isTensor, type Tensor } from '../tensor/tensor.js';
+
+/** What one call of a layer costs. */
+export interface Cost {
+  /** Floating-point operations; a multiply-add is two. */
+  flops: number;
+}
+
+type Rule = (module: Record<string, unknown>, input: Tensor, output: Tensor) => number;
+
+const weightOf = (module: Record<string, unknown>) => module.weight as Tensor;
+const product = (sizes: readonly number[]) => sizes.reduce((result, size) => result * size, 1);
+
+/** Every output scalar is a dot product over a kernel's inputs. */
+const RULES: Readonly<Record<string, Rule>> = {
+  Conv2d: (module, _, output) => 2 * output.numel * product(weightOf(module).shape.slice(1)),
+  Linear: (module, _, output) => 2 * output.numel * weightOf(module).shape[1]!,
+  // For every sample: the mixture of the K kernels, then the convolution with it.
+  DynamicConv2d: (module, input, output) => {
+    const weight = weightOf(module);
+    const mixing = 2 * (input.shape[0] ?? 0) * weight.numel;
+    return mixing + 2 * output.numel * product(weight.shape.slice(2));
+  },
+  // The pooling (one addition an input), then two linear maps of what it leaves.
+  RoutingAttention: (module, input) => {
+    const weights = [...(module as unknown as Module).namedParameters()].filter(([key]) =>
+      key.endsWith('weight'),
+    );
+    const scalars = weights.reduce((sum, [, { numel }]) => sum + numel, 0);
+    return input.numel + 2 * (input.shape[0] ?? 0) * scalars;
+  },
+};
+
+/** The rule of a module's class or of the nearest class it extends. */
+function ruleOf(module: object): Rule | undefined {
+  for (let at = Object.getPrototypeOf(module); at !== null; at = Object.getPrototypeOf(at)) {
+    const name: string = at.constructor?.name ?? '';
+    if (Object.hasOwn(RULES, name)) return RULES[name];
+  }
+  return undefined;
+}
+
+/** What a call of `module` with this input and output cost; nothing for layers that are not counted. */
+export function costOf(module: AnyModule, input: unknown, output: unknown): Cost {
+  const rule = ruleOf(module);
+  if (!rule || !isTensor(input) || !isTensor(output)) return { flops: 0 };
+  return { flops: rule(module as unknown as Record<string, unknown>, input, output) };
+}

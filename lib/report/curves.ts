@@ -1,0 +1,186 @@
+/**
+ * Learning curves: loss and accuracy over the epochs, training and validation, any number of runs overlaid.
+ * @module
+ */
+import type { EChartsOption, LineSeriesOption } from 'echarts';
+import type { EpochRecord } from '../train/records.js';
+import { groupRuns, type RunGroup } from './groups.js';
+import { type Panel, panelsOption } from './panels.js';
+import { type PictureOptions, type PngOptions, pictureSize, renderSvg, svgToPng } from './render.js';
+import type { RunData } from './run.js';
+import { seriesColour } from './theme.js';
+
+type Metric = 'loss' | 'accuracy';
+type Point = [epoch: number, value: number | null];
+
+/** The best validation value of a group and where it was reached. */
+interface Best {
+  value: number;
+  epoch: number;
+  /** Index of the run in its group. */
+  run: number;
+}
+
+/** What a panel shows. */
+interface Measure {
+  metric: Metric;
+  title: string;
+  better: 'lower' | 'higher';
+}
+
+const PANELS: readonly Measure[] = [
+  { metric: 'loss', title: 'Loss', better: 'lower' },
+  { metric: 'accuracy', title: 'Accuracy', better: 'higher' },
+];
+
+/** Points of one curve; a value that is not finite leaves a gap. */
+function points(epochs: readonly EpochRecord[], part: 'train' | 'val', metric: Metric): Point[] {
+  return epochs.flatMap((record) => {
+    const value = record[part]?.[metric];
+    if (value === undefined) return [];
+    return [[record.epoch, Number.isFinite(value) ? Number(value.toPrecision(6)) : null] satisfies Point];
+  });
+}
+
+function best(group: RunGroup, metric: Metric, better: 'lower' | 'higher'): Best | null {
+  let found: Best | null = null;
+  for (const [run, { epochs }] of group.runs.entries()) {
+    for (const [epoch, value] of points(epochs, 'val', metric)) {
+      if (value === null) continue;
+      if (found && (better === 'higher' ? value <= found.value : value >= found.value)) continue;
+      found = { value, epoch, run };
+    }
+  }
+  return found;
+}
+
+/** Axis bounds for accuracies: round numbers around the data, never outside 0 to 1. */
+export function accuracyBounds(values: readonly number[]): { min: number; max: number } {
+  const finite = values.filter(Number.isFinite);
+  if (finite.length === 0) return { min: 0, max: 1 };
+  const low = Math.min(...finite);
+  const high = Math.max(...finite);
+  const step = [0.01, 0.02, 0.05, 0.1].find((candidate) => (high - low) / candidate <= 5) ?? 0.2;
+  const round = (value: number) => Number(value.toFixed(4));
+  let min = Math.max(0, Math.floor(low / step + 1e-9) * step);
+  let max = Math.min(1, Math.ceil(high / step - 1e-9) * step);
+  if (max - min < 2 * step) [min, max] = [Math.max(0, min - step), Math.min(1, max + step)];
+  return { min: round(min), max: round(max) };
+}
+
+function groupSeries(
+  group: RunGroup,
+  index: number,
+  { metric, better }: Measure,
+  colour: string,
+  single: boolean,
+): LineSeriesOption[] {
+  const top = best(group, metric, better);
+  return group.runs.flatMap(({ epochs }, run) =>
+    (['train', 'val'] as const).map((part): LineSeriesOption => {
+      const data = points(epochs, part, metric);
+      const marked = part === 'val' && top?.run === run;
+      return {
+        id: `${metric}-${part}-${index}-${run}`,
+        name: curveName(group.label, part, single),
+        type: 'line',
+        data,
+        showSymbol: data.length <= 12,
+        symbol: 'circle',
+        symbolSize: part === 'val' ? 7 : 5,
+        color: colour,
+        lineStyle:
+          part === 'val'
+            ? { width: 2.4, type: 'solid', opacity: group.runs.length > 1 ? 0.75 : 1 }
+            : { width: 1.6, type: [6, 4], opacity: 0.75 },
+        z: part === 'val' ? 3 : 2,
+        ...(marked && {
+          markPoint: {
+            data: [{ name: 'best validation', coord: [top.epoch, top.value] }],
+            symbol: 'circle',
+            symbolSize: 13,
+            silent: true,
+            label: { show: false },
+            itemStyle: { color: 'rgba(0,0,0,0)', borderColor: colour, borderWidth: 2.4 },
+          },
+        }),
+      };
+    }),
+  );
+}
+
+function curveName(label: string, part: 'train' | 'val', single: boolean): string {
+  const name = part === 'val' ? 'validation' : 'training';
+  return single ? name : `${label} ${name}`;
+}
+
+/** The line below a panel's title: the best validation value of every group, in the group's colour. */
+function bestLine(
+  groups: readonly RunGroup[],
+  { metric, better }: Measure,
+  colour: (index: number) => string,
+): Pick<Panel, 'subtitle' | 'subtitleLines' | 'rich'> {
+  const rich: Panel['rich'] = {};
+  const words = groups.flatMap((group, index) => {
+    const top = best(group, metric, better);
+    if (!top) return [];
+    rich[`g${index}`] = { color: colour(index), fontSize: 13, fontWeight: 600 };
+    return [`{g${index}|\u25cb ${top.value.toFixed(4)}}\u00a0at\u00a0epoch\u00a0${top.epoch}`];
+  });
+  const lines: string[] = [];
+  for (let i = 0; i < words.length; i += 3) lines.push(words.slice(i, i + 3).join('    '));
+  return {
+    subtitle: lines.length > 0 ? `best validation   ${lines.join('\n')}` : 'no validation',
+    subtitleLines: Math.max(1, lines.length),
+    rich,
+  };
+}
+
+/**
+ * The chart as data, for `echarts.setOption`: no functions in it, so it can travel as JSON.
+ * @param groups - what `groupRuns` gives
+ * @param options.legendWidth - width the legend is wrapped for, in pixels; null on a page
+ * @param options.colour - colour of the n-th group
+ */
+export function curvesOption(
+  groups: readonly RunGroup[],
+  { legendWidth, colour }: { legendWidth: number | null; colour: (index: number) => string },
+): EChartsOption {
+  const epochs = groups.flatMap(({ runs }) => runs.flatMap((run) => run.epochs));
+  const last = Math.max(1, ...epochs.map(({ epoch }) => epoch));
+  const accuracies = epochs.flatMap(({ train, val }) => [train.accuracy, val?.accuracy ?? Number.NaN]);
+  const [loss, accuracy] = PANELS.map((panel) => ({
+    title: panel.title,
+    ...bestLine(groups, panel, colour),
+    series: groups.flatMap((group, index) =>
+      groupSeries(group, index, panel, colour(index), groups.length === 1),
+    ),
+  })) as [Panel, Panel];
+  return panelsOption([loss, { ...accuracy, yAxis: accuracyBounds(accuracies) }], {
+    xName: 'Epoch',
+    last,
+    legendWidth,
+  });
+}
+
+/**
+ * Learning curves of one or several runs as an SVG: loss on the left, accuracy on the right; validation solid,
+ * training dashed, the best validation value ringed and written out. Runs that differ by their seed only share a colour.
+ * @param runs - runs as `loadRun` gives them
+ * @param options - size in pixels (default 1200 x 480) and colour scheme (default light)
+ * @throws ArgumentError for a size that cannot be drawn
+ */
+export async function curvesSvg(runs: readonly RunData[], options: PictureOptions = {}): Promise<string> {
+  const size = pictureSize(options, 1200, 480);
+  const colour = (index: number) => seriesColour(index, size.scheme);
+  return renderSvg(curvesOption(groupRuns(runs), { legendWidth: size.width, colour }), size);
+}
+
+/**
+ * The picture of {@link curvesSvg} as a PNG of `scale` (default 2) times its size.
+ * @param runs - runs as `loadRun` gives them
+ * @param options - size in CSS pixels, colour scheme and scale
+ */
+export async function curvesPng(runs: readonly RunData[], options: PngOptions = {}): Promise<Buffer> {
+  return svgToPng(await curvesSvg(runs, options), options.scale);
+}

@@ -1,0 +1,141 @@
+/**
+ * The parts of the page that are text and tables. Whatever comes from a run passes `escapeText`.
+ * @module
+ */
+import { escapeText } from './render.js';
+import type { RunData } from './run.js';
+import { type ComparisonRow, comparisonNote, comparisonText, formatCount, formatDuration } from './table.js';
+import { cssColour } from './theme.js';
+
+/** Keys of the configuration in the order of their weight; keys not named here follow. */
+const CONFIG_ORDER = ['model', 'modelOptions', 'parameters', 'dataset', 'epochs', 'batchSize', 'lr', 'seed'];
+
+const dot = (index: number) => `<span class="dot" style="background:${cssColour(index)}"></span>`;
+
+/** One card a model: its best validation accuracy, and what it took. */
+export function cards(rows: readonly ComparisonRow[]): string {
+  return rows
+    .map((entry, index) => {
+      const value = entry.bestValAccuracy ?? entry.trainAccuracy;
+      const half = value?.halfWidth ? ` <small>\u00b1 ${value.halfWidth.toFixed(4)}</small>` : '';
+      const seeds = entry.seeds.length > 1 ? `, mean of ${entry.seeds.length} seeds` : '';
+      const what = entry.bestValAccuracy ? 'best validation accuracy' : 'training accuracy';
+      const more = [
+        `${formatCount(entry.parameters)} parameters`,
+        `${Math.max(...entry.epochs)} ${Math.max(...entry.epochs) === 1 ? 'epoch' : 'epochs'}`,
+        ...(entry.seconds ? [formatDuration(entry.seconds.mean)] : []),
+      ];
+      return `<div class="card"><div class="name">${dot(index)}<span>${escapeText(entry.model)}</span></div><div class="big">${value ? value.mean.toFixed(4) : '-'}${half}</div><div class="what">${what}${seeds}</div><div class="more">${more.join(' \u00b7 ')}</div></div>`;
+    })
+    .join('');
+}
+
+/** What a comparison of two models comes to, in one sentence; null for any other number of models. */
+export function finding(rows: readonly ComparisonRow[]): string | null {
+  const [first, second] = rows;
+  if (rows.length !== 2 || !first?.bestValAccuracy || !second?.bestValAccuracy) return null;
+  const [low, high] =
+    first.bestValAccuracy.mean <= second.bestValAccuracy.mean ? [first, second] : [second, first];
+  const points = 100 * (high.bestValAccuracy!.mean - low.bestValAccuracy!.mean);
+  const extra = (100 * (high.parameters - low.parameters)) / low.parameters;
+  const size =
+    Math.abs(extra) < 0.05
+      ? 'as many parameters'
+      : `${Math.abs(extra).toFixed(1)} % ${extra > 0 ? 'more' : 'fewer'} parameters`;
+  return `${escapeText(high.model)} is ${points.toFixed(2)} points above ${escapeText(low.model)} at its best, with ${size}.`;
+}
+
+/** The comparison as a table; the highest accuracies stand bold where there is something to compare. */
+export function comparisonTable(rows: readonly ComparisonRow[]): string {
+  const top = (key: 'trainAccuracy' | 'valAccuracy' | 'bestValAccuracy') =>
+    Math.max(...rows.map((entry) => entry[key]?.mean ?? -1));
+  const bold = new Map<number, (entry: ComparisonRow) => boolean>(
+    rows.length < 2
+      ? []
+      : [
+          [2, (entry) => entry.valAccuracy?.mean === top('valAccuracy')],
+          [4, (entry) => entry.bestValAccuracy?.mean === top('bestValAccuracy')],
+        ],
+  );
+  const [heads, ...body] = comparisonText(rows) as [string[], ...string[][]];
+  const head = heads.map((name, i) => `<th${i > 0 ? ' class="n"' : ''} scope="col">${name}</th>`);
+  const lines = rows.map((entry, index) => {
+    const [name, ...cells] = body[index]!;
+    const tds = cells.map(
+      (text, i) => `<td class="n${bold.get(i + 1)?.(entry) ? ' best' : ''}">${escapeText(text)}</td>`,
+    );
+    return `<tr><th scope="row">${dot(index)} ${escapeText(name)}</th>${tds.join('')}</tr>`;
+  });
+  const note = comparisonNote(rows);
+  return `<div class="scroll"><table><thead><tr>${head.join('')}</tr></thead><tbody>${lines.join('')}</tbody></table></div>
+<p class="note">Accuracies of the last epoch and of the best one. Parameters include the running statistics of batch norm.${note ? ` ${escapeText(note)}.` : ''}</p>`;
+}
+
+function plain(value: unknown): string {
+  if (value === null || value === undefined) return '-';
+  if (Array.isArray(value)) return value.length > 0 ? value.map(plain).join(', ') : 'none';
+  if (typeof value === 'object')
+    return Object.entries(value)
+      .map(([key, item]) => `${key} ${plain(item)}`)
+      .join(', ');
+  if (typeof value === 'number' && Number.isInteger(value) && Math.abs(value) >= 10_000)
+    return formatCount(value);
+  return String(value);
+}
+
+/** Keys down, runs across; where runs differ the row is marked. */
+function factsTable(
+  heads: readonly string[],
+  records: readonly Record<string, unknown>[],
+  keys: string[],
+): string {
+  const lines = keys.map((key) => {
+    const cells = records.map((record) => plain(record[key]));
+    const differs = new Set(cells).size > 1;
+    const tag = key === 'command' ? 'code' : 'span';
+    const shown = !differs && cells.length > 1 ? [cells[0]!] : cells;
+    const span = shown.length < cells.length ? ` colspan="${cells.length}"` : '';
+    const tds = shown.map((text) => `<td${span}><${tag}>${escapeText(text)}</${tag}></td>`);
+    return `<tr${differs ? ' class="differs"' : ''}><th scope="row">${escapeText(key)}</th>${tds.join('')}</tr>`;
+  });
+  const head =
+    heads.length > 1
+      ? `<thead><tr><th></th>${heads.map((name) => `<th scope="col">${escapeText(name)}</th>`).join('')}</tr></thead>`
+      : '';
+  return `<div class="scroll"><table class="facts">${head}<tbody>${lines.join('')}</tbody></table></div>`;
+}
+
+/** The configuration of every run; marked where they differ. */
+export function configTable(runs: readonly RunData[]): string {
+  const records = runs.map(({ config }) => config as unknown as Record<string, unknown>);
+  const all = [...new Set(records.flatMap((record) => Object.keys(record)))];
+  const keys = [
+    ...CONFIG_ORDER.filter((key) => all.includes(key)),
+    ...all.filter((key) => !CONFIG_ORDER.includes(key)),
+  ];
+  return factsTable(
+    runs.map(({ name }) => name),
+    records,
+    keys,
+  );
+}
+
+/** The environment of every run; null where none has recorded it. */
+export function environmentTable(runs: readonly RunData[]): string | null {
+  if (runs.every(({ environment }) => environment === null)) return null;
+  const records = runs.map(({ environment }) => {
+    if (environment === null) return {};
+    const { memoryBytes, command, ...rest } = environment;
+    return {
+      ...rest,
+      memory: memoryBytes ? `${(memoryBytes / 2 ** 30).toFixed(1)} GiB` : undefined,
+      command: Array.isArray(command) ? command.join(' ') : command,
+    } as Record<string, unknown>;
+  });
+  const keys = [...new Set(records.flatMap((record) => Object.keys(record)))];
+  return factsTable(
+    runs.map(({ name }) => name),
+    records,
+    keys,
+  );
+}

@@ -1,0 +1,239 @@
+/**
+ * report.html: one self-contained page about one or several runs.
+ * @module
+ */
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { invalidArgument } from '../errors.js';
+import { classAccuracies, confusionOption } from './confusion.js';
+import { curvesOption, curvesSvg } from './curves.js';
+import { groupRuns, type RunGroup } from './groups.js';
+import { expertsChart, type PageChart, scheduleChart, stepsChart } from './page-charts.js';
+import { cards, comparisonTable, configTable, environmentTable, finding } from './page-parts.js';
+import { PAGE_SCRIPT } from './page-script.js';
+import { PAGE_STYLE } from './page-style.js';
+import { columnHeight } from './panels.js';
+import { escapeText } from './render.js';
+import type { RunData } from './run.js';
+import { comparison } from './table.js';
+import {
+  chartTheme,
+  cssColour,
+  HEAT_COLOURS,
+  type HeatColours,
+  PALETTES,
+  SERIES_COLOURS,
+  seriesColour,
+} from './theme.js';
+
+/** Options of {@link page}. */
+export interface PageOptions {
+  /** Heading; default: the models and the data set. */
+  title?: string;
+}
+
+/** Pictures above this size are embedded as WebP, so that many runs still make a light page. */
+const LARGE_PICTURE = 100_000;
+
+/** Bytes all embedded pictures may take together; in base64 a third more. */
+const PICTURE_ROOM = 360_000;
+
+const colourName = (index: number) => `colour:s${index % SERIES_COLOURS.length}`;
+const heatNames: HeatColours = {
+  low: 'colour:low',
+  high: 'colour:high',
+  onLow: 'colour:onLow',
+  onHigh: 'colour:onHigh',
+};
+
+/** What the script needs to draw in either scheme. */
+function schemes() {
+  const scheme = (name: 'light' | 'dark') => ({
+    theme: chartTheme(name),
+    palette: PALETTES[name],
+    colours: {
+      ...Object.fromEntries(SERIES_COLOURS.map((_, i) => [`s${i}`, seriesColour(i, name)])),
+      ...HEAT_COLOURS[name],
+    },
+  });
+  return { light: scheme('light'), dark: scheme('dark') };
+}
+
+/** The run of a group that a page shows in detail: the one with the best validation accuracy. */
+function bestRun({ runs }: RunGroup): RunData {
+  const top = (run: RunData) => Math.max(-1, ...run.epochs.map(({ val }) => val?.accuracy ?? -1));
+  return runs.reduce((best, run) => (top(run) > top(best) ? run : best));
+}
+
+/** A page in the making: its sections, and the charts they hold. */
+class Page {
+  readonly sections: string[] = [];
+  readonly charts: Record<string, PageChart> = {};
+
+  add(heading: string, body: string): void {
+    this.sections.push(`<section><h2>${heading}</h2>${body}</section>`);
+  }
+
+  chart(id: string, chart: PageChart, fallback = ''): string {
+    this.charts[id] = chart;
+    const size = `--wide:${chart.height.wide}px;--narrow:${chart.height.narrow}px`;
+    return `<div class="chart ${chart.kind}" data-chart="${id}" style="${size}" role="img" aria-label="${escapeText(chart.label)}"></div>${fallback}`;
+  }
+}
+
+async function curvesSection(page: Page, runs: readonly RunData[], groups: RunGroup[]): Promise<void> {
+  if (runs.every(({ epochs }) => epochs.length === 0)) {
+    page.add('Learning curves', '<p class="note">No epoch has been finished yet.</p>');
+    return;
+  }
+  const option = curvesOption(groups, { legendWidth: null, colour: colourName });
+  const chart: PageChart = {
+    kind: 'lines',
+    label: 'Learning curves: loss and accuracy by epoch',
+    height: { wide: 460, narrow: columnHeight(2) },
+    option,
+  };
+  // Without JavaScript the same curves stand there as a picture.
+  const fallback = `<noscript>${await curvesSvg(runs)}</noscript>`;
+  const button = '<button type="button" data-log="curves" aria-pressed="false" hidden>log loss</button>';
+  page.add(
+    `Learning curves ${button}`,
+    `${page.chart('curves', chart, fallback)}<p class="note">Validation solid, training dashed; a ring marks the best validation value. Training values are collected while the weights change. A click on a name in the legend hides its lines.</p>`,
+  );
+}
+
+function evaluationSection(page: Page, group: RunGroup, index: number): void {
+  const run = bestRun(group);
+  const { evaluation } = run;
+  if (!evaluation) return;
+  const side = Math.min(640, Math.max(420, 90 + 46 * evaluation.classes.length));
+  const heat: PageChart = {
+    kind: 'heat',
+    label: `Confusion matrix of ${group.label}`,
+    height: { wide: side, narrow: side },
+    option: confusionOption(evaluation, heatNames),
+  };
+  const colour = cssColour(index);
+  const percent = (value: number | null) => (value === null ? '-' : `${(100 * value).toFixed(1)} %`);
+  const rows = classAccuracies(evaluation).map(
+    (entry) =>
+      `<tr><th scope="row">${escapeText(entry.class)}</th><td class="n">${percent(entry.accuracy)}<span class="bar"><i style="width:${(100 * (entry.accuracy ?? 0)).toFixed(1)}%;background:${colour}"></i></span></td><td class="n">${percent(entry.precision)}</td><td>${entry.mistakenFor ? `${escapeText(entry.mistakenFor.class)} (${entry.mistakenFor.images})` : '-'}</td></tr>`,
+  );
+  page.add(
+    `What is taken for what: ${escapeText(group.label)}`,
+    `<div class="two"><div>${page.chart(`confusion${index}`, heat)}<p class="note">Images by true class (down) and predicted class (across). The colour follows the square root of the share of the true class.</p></div>
+<div class="scroll"><table><thead><tr><th>class</th><th class="n">accuracy</th><th class="n">precision</th><th>most often taken for</th></tr></thead><tbody>${rows.join('')}</tbody></table>
+<p class="note">Weights: ${escapeText(evaluation.checkpoint)}. Accuracy ${evaluation.accuracy.toFixed(4)}, loss ${evaluation.loss.toFixed(4)}, ${evaluation.images.toLocaleString('en-US')} images at ${evaluation.imagesPerSecond.toFixed(0)} images/s.</p></div></div>`,
+  );
+}
+
+/** A picture as a data URI: the PNG itself where it is light, else a WebP of as high a quality as fits. */
+async function embedded(picture: Uint8Array, room: number): Promise<string> {
+  const uri = (type: string, bytes: Uint8Array) =>
+    `data:image/${type};base64,${Buffer.from(bytes).toString('base64')}`;
+  if (picture.length <= Math.min(room, LARGE_PICTURE)) return uri('png', picture);
+  const { default: sharp } = await import('sharp');
+  const narrow = sharp(picture).resize({ width: 1100, withoutEnlargement: true });
+  let bytes: Buffer = Buffer.alloc(0);
+  for (const quality of [82, 60, 35, 10]) {
+    bytes = await narrow.clone().webp({ quality }).toBuffer();
+    if (bytes.length <= room) break;
+  }
+  return uri('webp', bytes);
+}
+
+/** The prediction grids of all groups, which share the room there is. */
+async function predictionFigures(groups: readonly RunGroup[]): Promise<string> {
+  const shown = groups.flatMap((group) => {
+    const { predictions } = bestRun(group);
+    return predictions ? [{ label: escapeText(group.label), predictions }] : [];
+  });
+  const figures = shown.map(async ({ label, predictions }) => {
+    const source = await embedded(predictions, PICTURE_ROOM / shown.length);
+    return `<figure><img alt="Test images with the classes ${label} predicts and the true ones" src="${source}"><figcaption>${label}</figcaption></figure>`;
+  });
+  return (await Promise.all(figures)).join('');
+}
+
+/** JSON that may stand in a script element: no text in it can end the element. */
+function scriptJson(value: unknown): string {
+  return JSON.stringify(value)
+    .replaceAll('<', '\\u003c')
+    .replaceAll('\u2028', '\\u2028')
+    .replaceAll('\u2029', '\\u2029');
+}
+
+async function echartsBundle(): Promise<string> {
+  const file = createRequire(import.meta.url).resolve('echarts/dist/echarts.min.js');
+  return (await readFile(file, 'utf8')).replaceAll('</script', '<\\/script');
+}
+
+async function body(page: Page, runs: readonly RunData[], groups: RunGroup[]): Promise<void> {
+  const { rows } = comparison(runs);
+  page.add('Comparison', comparisonTable(rows));
+  await curvesSection(page, runs, groups);
+  const steps = stepsChart(groups, colourName);
+  if (steps) page.add('Step by step', page.chart('steps', steps));
+  for (const [index, group] of groups.entries()) {
+    const experts = expertsChart(bestRun(group), colourName);
+    if (experts) page.add(`Experts: ${escapeText(group.label)}`, page.chart(`experts${index}`, experts));
+  }
+  const schedule = scheduleChart(groups, colourName);
+  if (schedule) page.add('Schedule', page.chart('schedule', schedule));
+  for (const [index, group] of groups.entries()) evaluationSection(page, group, index);
+  const figures = await predictionFigures(groups);
+  if (figures !== '') page.add('Predictions', figures);
+  page.add('Configuration', configTable(runs));
+  const environment = environmentTable(runs);
+  if (environment) page.add('Environment', environment);
+}
+
+/**
+ * Writes the page about one or several runs: comparison, curves that can be hovered, schedules, use of the experts,
+ * confusion, predictions, configuration and environment. Everything is inside; the page asks for nothing and forbids
+ * itself to (its content security policy lets only its own two scripts run). About 1.3 MB, most of it ECharts.
+ * @param runs - runs as `loadRun` gives them; at least one
+ * @param options - heading
+ * @returns the HTML
+ * @throws ArgumentError for an empty list
+ * @example
+ * await writeFile('report.html', await report.page([await report.loadRun('runs/dy')]))
+ */
+export async function page(runs: readonly RunData[], options: PageOptions = {}): Promise<string> {
+  if (runs.length === 0) throw invalidArgument('runs', 'at least one run', runs);
+  const groups = groupRuns(runs);
+  const { rows } = comparison(runs);
+  const datasets = [...new Set(runs.map(({ config }) => config.dataset))].join(', ');
+  const title = options.title ?? `${groups.map(({ label }) => label).join(' and ')} on ${datasets}`;
+  const made = new Page();
+  await body(made, runs, groups);
+  const bundle = await echartsBundle();
+  const hash = (text: string) => `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
+  const policy = `default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src ${hash(bundle)} ${hash(PAGE_SCRIPT)}; base-uri 'none'; form-action 'none'`;
+  const found = finding(rows);
+  const count = runs.length === 1 ? 'one run' : `${runs.length} runs`;
+  const versions = [...new Set(runs.flatMap(({ environment }) => environment?.dyconv ?? []))].join(', ');
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="${policy}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>${escapeText(title)}</title>
+<style>${PAGE_STYLE}</style>
+</head>
+<body>
+<header><h1>${escapeText(title)}</h1><p>${count}, ${escapeText(datasets)}</p>${found ? `<p class="finding">${found}</p>` : ''}</header>
+<main>
+<div class="cards">${cards(rows)}</div>
+${made.sections.join('\n')}
+</main>
+<footer>Made by dyconv${versions ? ` ${escapeText(versions)}` : ''}.</footer>
+<script type="application/json" id="report-data">${scriptJson({ charts: made.charts, schemes: schemes() })}</script>
+<script>${bundle}</script>
+<script>${PAGE_SCRIPT}</script>
+</body>
+</html>
+`;
+}

@@ -1,0 +1,114 @@
+/**
+ * A grid of test images with what they are and what the model takes them for.
+ * @module
+ */
+import { invalidArgument, ShapeError } from '../errors.js';
+import { escapeText, svgToPng } from './render.js';
+import { type ColourScheme, FONT_STACK, PALETTES } from './theme.js';
+
+/** One image with its prediction. */
+export interface Prediction {
+  /** Pixels, channel by channel: [C, H, W] with C 1 or 3, 0 to 255. */
+  image: Uint8Array;
+  /** [C, H, W]. */
+  shape: readonly number[];
+  /** Index of the true class. */
+  label: number;
+  /** Index of the predicted class. */
+  predicted: number;
+  /** Probability the model gave the predicted class, 0 to 1. */
+  probability: number;
+}
+
+/** Options of {@link predictionsPng}. */
+export interface PredictionsOptions {
+  /** Class names in label order. */
+  classes: readonly string[];
+  /** Images in a row; default 6. */
+  columns?: number;
+  /** Default `light`. */
+  scheme?: ColourScheme;
+  /** Pixels of the PNG per CSS pixel; default 2. */
+  scale?: number;
+}
+
+const IMAGE = 132;
+const CELL = { width: 168, height: 212 };
+const MARGIN = 16;
+
+/** Channels apart to channels interleaved, then enlarged, as a data URI. */
+async function dataUri({ image, shape }: Prediction, index: number): Promise<string> {
+  const [channels = 0, height = 0, width = 0] = shape;
+  if (shape.length !== 3 || (channels !== 1 && channels !== 3) || image.length !== channels * height * width)
+    throw new ShapeError(
+      `Expected [1 or 3, H, W] and as many bytes for image ${index} but received shape [${shape.join(', ')}] and ${image.length} bytes`,
+    );
+  const pixels = Buffer.alloc(image.length);
+  const plane = height * width;
+  for (let c = 0; c < channels; c++)
+    for (let i = 0; i < plane; i++) pixels[i * channels + c] = image[c * plane + i]!;
+  const { default: sharp } = await import('sharp');
+  const raw = { width, height, channels: channels as 1 | 3 };
+  // Small images are shown as the squares they are: smoothing would show what the network does not see.
+  const kernel = Math.max(width, height) < 64 ? 'nearest' : 'lanczos3';
+  const png = await sharp(pixels, { raw })
+    .resize(IMAGE * 2, IMAGE * 2, { kernel, fit: 'contain', background: '#808080' })
+    .png()
+    .toBuffer();
+  return `data:image/png;base64,${png.toString('base64')}`;
+}
+
+/** A name cut to what fits the cell. */
+function fitted(name: string, characters: number): string {
+  return escapeText(name.length > characters ? `${name.slice(0, characters - 1)}\u2026` : name);
+}
+
+async function cell(item: Prediction, index: number, options: PredictionsOptions): Promise<string> {
+  const { classes, columns = 6, scheme = 'light' } = options;
+  const { text, muted, right, wrong, line } = PALETTES[scheme];
+  const name = (label: number, key: string) => {
+    const found = classes[label];
+    if (found === undefined)
+      throw invalidArgument(`${key} of image ${index}`, `a class from 0 to ${classes.length - 1}`, label);
+    return found;
+  };
+  const predicted = name(item.predicted, 'predicted');
+  const truth = name(item.label, 'label');
+  const correct = item.predicted === item.label;
+  const colour = correct ? right : wrong;
+  const x = MARGIN + (index % columns) * CELL.width + (CELL.width - IMAGE) / 2;
+  const y = MARGIN + Math.floor(index / columns) * CELL.height;
+  const percent = Number.isFinite(item.probability) ? `${Math.round(100 * item.probability)} %` : '';
+  const frame = correct ? `stroke="${line}" stroke-width="1"` : `stroke="${colour}" stroke-width="3.5"`;
+  return `<g transform="translate(${x} ${y})">
+<image width="${IMAGE}" height="${IMAGE}" href="${await dataUri(item, index)}"/>
+<rect width="${IMAGE}" height="${IMAGE}" fill="none" ${frame}/>
+<text y="${IMAGE + 23}" font-size="15" font-weight="600" fill="${colour}">${correct ? '\u2713' : '\u2717'} ${fitted(predicted, 12)}<tspan dx="7" fill="${muted}" font-weight="400" font-size="13">${percent}</tspan></text>
+<text y="${IMAGE + 43}" font-size="13" fill="${correct ? muted : text}">true: ${fitted(truth, 16)}</text>
+</g>`;
+}
+
+/**
+ * Draws images with predicted and true class names as a PNG; a wrong prediction is red, framed and marked with a cross.
+ * @param items - the article shows 18
+ * @param options - class names, columns, colour scheme and scale
+ * @throws ShapeError for an image whose bytes do not fit its shape; ArgumentError for an empty list or an unknown class
+ */
+export async function predictionsPng(
+  items: readonly Prediction[],
+  options: PredictionsOptions,
+): Promise<Buffer> {
+  const { columns = 6, scheme = 'light', scale = 2 } = options;
+  if (items.length === 0) throw invalidArgument('items', 'at least one prediction', items);
+  if (!(Number.isInteger(columns) && columns >= 1))
+    throw invalidArgument('columns', 'a whole number from 1 on', columns);
+  const width = 2 * MARGIN + Math.min(columns, items.length) * CELL.width;
+  const height = 2 * MARGIN + Math.ceil(items.length / columns) * CELL.height - 14;
+  const cells = [];
+  for (const [index, item] of items.entries()) cells.push(await cell(item, index, options));
+  const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" font-family="${escapeText(FONT_STACK)}">
+<rect width="${width}" height="${height}" fill="${PALETTES[scheme].background}"/>
+${cells.join('\n')}
+</svg>`;
+  return svgToPng(svg, scale);
+}

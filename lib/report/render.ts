@@ -1,0 +1,88 @@
+/**
+ * From a chart option to an SVG, and from an SVG to a PNG. ECharts and sharp are loaded when first needed: who only
+ * trains or infers does not pay for them.
+ * @module
+ */
+import type { EChartsOption } from 'echarts';
+import { invalidArgument } from '../errors.js';
+import { type ColourScheme, chartTheme, PALETTES } from './theme.js';
+
+/** Size and surroundings of a picture. */
+export interface PictureOptions {
+  /** In CSS pixels. */
+  width?: number;
+  /** In CSS pixels. */
+  height?: number;
+  /** Default `light`. */
+  scheme?: ColourScheme;
+}
+
+/** Options of a PNG. */
+export interface PngOptions extends PictureOptions {
+  /** Pixels of the PNG per CSS pixel; default 2, sharp on dense screens and in print. */
+  scale?: number;
+}
+
+/** A picture size with nothing left out. */
+export interface PictureSize {
+  width: number;
+  height: number;
+  scheme: ColourScheme;
+}
+
+/** Checks a picture's size and fills in the defaults. */
+export function pictureSize(options: PictureOptions, width: number, height: number): PictureSize {
+  const size = {
+    width: options.width ?? width,
+    height: options.height ?? height,
+    scheme: options.scheme ?? 'light',
+  };
+  for (const key of ['width', 'height'] as const) {
+    if (!(Number.isInteger(size[key]) && size[key] >= 64 && size[key] <= 16384))
+      throw invalidArgument(key, 'a whole number of pixels from 64 to 16384', size[key]);
+  }
+  if (size.scheme !== 'light' && size.scheme !== 'dark')
+    throw invalidArgument('scheme', "'light' or 'dark'", size.scheme);
+  return size;
+}
+
+/** Draws a chart without a browser. */
+export async function renderSvg(option: EChartsOption, size: PictureSize): Promise<string> {
+  const { init } = await import('echarts');
+  const { width, height, scheme } = size;
+  const chart = init(null, chartTheme(scheme), { renderer: 'svg', ssr: true, width, height });
+  try {
+    chart.setOption({ animation: false, backgroundColor: PALETTES[scheme].background, ...option });
+    return chart.renderToSVGString();
+  } finally {
+    // Without this a timer of the chart keeps the process alive.
+    chart.dispose();
+  }
+}
+
+/** Rasterises an SVG. */
+export async function svgToPng(svg: string, scale = 2): Promise<Buffer> {
+  if (!(scale > 0 && scale <= 8)) throw invalidArgument('scale', 'a number above 0 and up to 8', scale);
+  const { default: sharp } = await import('sharp');
+  // 72 dots per inch is where an SVG unit is one pixel.
+  return sharp(Buffer.from(svg), { density: 72 * scale, limitInputPixels: false })
+    .png({ compressionLevel: 9 })
+    .toBuffer();
+}
+
+/** Text as it may stand in HTML, XML and their attributes. Characters XML cannot hold are dropped. */
+export function escapeText(text: unknown): string {
+  const replacements: Record<string, string> = {
+    '&': '&amp;',
+    '<': '&lt;',
+    '>': '&gt;',
+    '"': '&quot;',
+    "'": '&#39;',
+  };
+  return (
+    String(text)
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters XML forbids
+      .replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g, '')
+      .replace(/[&<>"']/g, (character) => replacements[character]!)
+  );
+}

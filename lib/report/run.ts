@@ -1,0 +1,213 @@
+/**
+ * Reading a run directory: what a training run has left behind, as typed data.
+ * @module
+ */
+import { readFile, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { ArgumentError, CheckpointError, describe } from '../errors.js';
+import type {
+  EpochRecord,
+  EvaluationRecord,
+  ExpertUsage,
+  RunConfig,
+  RunEnvironment,
+  StepRecord,
+} from '../train/records.js';
+
+/** A run directory, read. */
+export interface RunData {
+  /** The directory as it was given. */
+  path: string;
+  /** Last part of the path: what tells runs of one model apart. */
+  name: string;
+  config: RunConfig;
+  /** Null where `environment.json` is absent. */
+  environment: RunEnvironment | null;
+  /** Finished epochs in order; of an epoch that was trained again after a resume, the later record. */
+  epochs: EpochRecord[];
+  /** Logged steps in order, likewise. */
+  steps: StepRecord[];
+  /** Null where no checkpoint has been evaluated. */
+  evaluation: EvaluationRecord | null;
+  /** `predictions.png`, or null. */
+  predictions: Uint8Array | null;
+}
+
+type Json = Record<string, unknown>;
+
+function isObject(value: unknown): value is Json {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+async function readOptional(file: string): Promise<Buffer | null> {
+  try {
+    return await readFile(file);
+  } catch (error) {
+    if ((error as { code?: string }).code === 'ENOENT') return null;
+    throw new CheckpointError(`Cannot read ${file}: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+/** A number, or NaN where JSON had to write null for one that was not finite. */
+function number(record: Json, key: string, where: string): number {
+  const value = record[key];
+  if (value === null) return Number.NaN;
+  if (typeof value !== 'number')
+    throw new CheckpointError(`Expected a number for '${key}' in ${where} but received ${describe(value)}`);
+  return value;
+}
+
+function lossAndAccuracy(record: Json, key: string, where: string): { loss: number; accuracy: number } {
+  const value = record[key];
+  if (!isObject(value))
+    throw new CheckpointError(
+      `Expected loss and accuracy for '${key}' in ${where} but received ${describe(value)}`,
+    );
+  return { loss: number(value, 'loss', where), accuracy: number(value, 'accuracy', where) };
+}
+
+function experts(record: Json, where: string): ExpertUsage[] | undefined {
+  if (record.experts === undefined || record.experts === null) return undefined;
+  const bad = () => new CheckpointError(`Expected a list of expert usages for 'experts' in ${where}`);
+  if (!Array.isArray(record.experts)) throw bad();
+  return record.experts.map((usage: unknown) => {
+    if (!isObject(usage) || typeof usage.layer !== 'string' || !Array.isArray(usage.mean)) throw bad();
+    return { layer: usage.layer, mean: usage.mean.map(Number), entropy: number(usage, 'entropy', where) };
+  });
+}
+
+function epochRecord(record: Json, where: string): EpochRecord {
+  return {
+    type: 'epoch',
+    epoch: number(record, 'epoch', where),
+    lr: number(record, 'lr', where),
+    temperature: typeof record.temperature === 'number' ? record.temperature : null,
+    train: lossAndAccuracy(record, 'train', where),
+    val: record.val === null || record.val === undefined ? null : lossAndAccuracy(record, 'val', where),
+    seconds: number(record, 'seconds', where),
+    imagesPerSecond: number(record, 'imagesPerSecond', where),
+    dataSeconds: typeof record.dataSeconds === 'number' ? record.dataSeconds : 0,
+    time: String(record.time ?? ''),
+    experts: experts(record, where),
+  };
+}
+
+function stepRecord(record: Json, where: string): StepRecord {
+  return {
+    type: 'step',
+    epoch: number(record, 'epoch', where),
+    step: number(record, 'step', where),
+    loss: number(record, 'loss', where),
+    accuracy: number(record, 'accuracy', where),
+    lr: number(record, 'lr', where),
+  };
+}
+
+/** Appends a record; one that goes back (a resumed run repeats what its checkpoint had not seen) replaces. */
+function append<T>(records: T[], record: T, position: (record: T) => number): void {
+  while (records.length > 0 && position(records.at(-1)!) >= position(record)) records.pop();
+  records.push(record);
+}
+
+/**
+ * Parses the text of a `metrics.jsonl`. A last line that was cut off by a crash is left out; records of a type
+ * this version does not know are skipped.
+ * @param text - the whole file
+ * @param file - its name, for messages
+ * @throws CheckpointError naming file and line where a line is no valid record
+ */
+export function parseMetrics(text: string, file: string): { epochs: EpochRecord[]; steps: StepRecord[] } {
+  const epochs: EpochRecord[] = [];
+  const steps: StepRecord[] = [];
+  const lines = text.split('\n');
+  for (const [index, line] of lines.entries()) {
+    if (line.trim() === '') continue;
+    const where = `${file}:${index + 1}`;
+    let record: unknown;
+    try {
+      record = JSON.parse(line);
+    } catch (error) {
+      // Only the end of the file can be torn: without its newline, the last line was never finished.
+      if (index === lines.length - 1) break;
+      throw new CheckpointError(`Expected a JSON record in ${where} but received ${describe(line)}`, {
+        cause: error,
+      });
+    }
+    if (!isObject(record))
+      throw new CheckpointError(`Expected a JSON record in ${where} but received ${describe(record)}`);
+    if (record.type === 'epoch') append(epochs, epochRecord(record, where), (r) => r.epoch);
+    else if (record.type === 'step') append(steps, stepRecord(record, where), (r) => r.step);
+  }
+  return { epochs, steps };
+}
+
+async function readJson(file: string): Promise<Json | null> {
+  const bytes = await readOptional(file);
+  if (bytes === null) return null;
+  let value: unknown;
+  try {
+    value = JSON.parse(bytes.toString('utf8'));
+  } catch (error) {
+    throw new CheckpointError(`Expected JSON in ${file}: ${(error as Error).message}`, { cause: error });
+  }
+  if (!isObject(value))
+    throw new CheckpointError(`Expected an object in ${file} but received ${describe(value)}`);
+  return value;
+}
+
+function checkConfig(value: Json, file: string): RunConfig {
+  if (typeof value.model !== 'string')
+    throw new CheckpointError(`Expected a model name for 'model' in ${file}`);
+  const parameters = value.parameters;
+  if (!isObject(parameters) || typeof parameters.total !== 'number')
+    throw new CheckpointError(`Expected the counts of parameters for 'parameters' in ${file}`);
+  if (!Array.isArray(value.classes))
+    throw new CheckpointError(`Expected a list of class names for 'classes' in ${file}`);
+  return value as unknown as RunConfig;
+}
+
+function checkEvaluation(value: Json, file: string): EvaluationRecord {
+  const { classes, confusion } = value;
+  if (!Array.isArray(classes) || !Array.isArray(confusion))
+    throw new CheckpointError(`Expected lists for 'classes' and 'confusion' in ${file}`);
+  const n = classes.length;
+  const square = confusion.length === n && confusion.every((row) => Array.isArray(row) && row.length === n);
+  if (!square)
+    throw new CheckpointError(
+      `Expected a ${n} x ${n} matrix for 'confusion' in ${file}, as there are ${n} classes`,
+    );
+  for (const key of ['loss', 'accuracy', 'images', 'imagesPerSecond']) number(value, key, file);
+  return value as unknown as EvaluationRecord;
+}
+
+/**
+ * Reads a run directory.
+ * @param directory - the folder `train.js --out` named
+ * @returns config, environment, metrics and what evaluation has left
+ * @throws ArgumentError where there is no such folder or it holds no run; CheckpointError where a file in it is damaged
+ * @example
+ * const run = await report.loadRun('runs/dy')
+ * run.epochs.at(-1)?.val?.accuracy
+ */
+export async function loadRun(directory: string): Promise<RunData> {
+  const info = await stat(directory).catch(() => null);
+  if (!info?.isDirectory())
+    throw new ArgumentError(
+      `Expected a run directory but received '${directory}', which ${info ? 'is not a folder' : 'does not exist'}`,
+    );
+  const file = (name: string) => path.join(directory, name);
+  const config = await readJson(file('config.json'));
+  if (config === null)
+    throw new ArgumentError(`Expected a run directory but received '${directory}', which has no config.json`);
+  const metrics = await readOptional(file('metrics.jsonl'));
+  const evaluation = await readJson(file('evaluation.json'));
+  return {
+    path: directory,
+    name: path.basename(path.resolve(directory)),
+    config: checkConfig(config, file('config.json')),
+    environment: (await readJson(file('environment.json'))) as RunEnvironment | null,
+    ...parseMetrics(metrics?.toString('utf8') ?? '', file('metrics.jsonl')),
+    evaluation: evaluation && checkEvaluation(evaluation, file('evaluation.json')),
+    predictions: await readOptional(file('predictions.png')),
+  };
+}

@@ -1,0 +1,74 @@
+/**
+ * Mean and confidence interval over the seeds of one model.
+ * @module
+ */
+import { invalidArgument } from '../errors.js';
+
+/** Mean of a sample with its two-sided confidence interval. */
+export interface MeanInterval {
+  /** Number of values. */
+  count: number;
+  mean: number;
+  /** Sample standard deviation (divisor `count - 1`); null for fewer than two values. */
+  std: number | null;
+  /** Half the width of the interval, `t * std / sqrt(count)`; null for fewer than two values. */
+  halfWidth: number | null;
+}
+
+/**
+ * P(|T| < t) of Student's distribution with a whole number of degrees of freedom.
+ * The finite trigonometric sums are exact, so neither a table nor an approximation is needed.
+ * @see Abramowitz and Stegun, Handbook of Mathematical Functions, 26.7.3 and 26.7.4
+ */
+function centralProbability(t: number, degrees: number): number {
+  const angle = Math.atan(t / Math.sqrt(degrees));
+  const cos2 = Math.cos(angle) ** 2;
+  const odd = degrees % 2 === 1;
+  let term = odd ? Math.cos(angle) : 1;
+  let sum = odd && degrees === 1 ? 0 : term;
+  for (let k = odd ? 3 : 2; k < degrees; k += 2) {
+    term *= (cos2 * (k - 1)) / k;
+    sum += term;
+  }
+  return odd ? (2 / Math.PI) * (angle + Math.sin(angle) * sum) : Math.sin(angle) * sum;
+}
+
+/**
+ * The t for which a Student-distributed variable lies in [-t, t] with the given probability.
+ * @param degrees - degrees of freedom, a whole number from 1 on
+ * @param confidence - probability between 0 and 1; default 0.95
+ * @throws ArgumentError for anything else
+ * @example
+ * studentT(2) // 4.3027, the factor for three seeds
+ */
+export function studentT(degrees: number, confidence = 0.95): number {
+  if (!Number.isInteger(degrees) || degrees < 1)
+    throw invalidArgument('degrees', 'a whole number from 1 on', degrees);
+  if (!(confidence > 0 && confidence < 1))
+    throw invalidArgument('confidence', 'a number between 0 and 1', confidence);
+  let low = 0;
+  let high = 1;
+  while (centralProbability(high, degrees) < confidence) high *= 2;
+  for (let i = 0; i < 100; i++) {
+    const middle = (low + high) / 2;
+    if (centralProbability(middle, degrees) < confidence) low = middle;
+    else high = middle;
+  }
+  return (low + high) / 2;
+}
+
+/**
+ * Mean, standard deviation and the half-width of the confidence interval of the mean (Student's t).
+ * @param values - one value a seed; at least one
+ * @param confidence - probability between 0 and 1; default 0.95
+ * @throws ArgumentError for an empty list
+ */
+export function meanInterval(values: readonly number[], confidence = 0.95): MeanInterval {
+  const count = values.length;
+  if (count === 0) throw invalidArgument('values', 'at least one value', values);
+  const mean = values.reduce((sum, value) => sum + value, 0) / count;
+  if (count === 1) return { count, mean, std: null, halfWidth: null };
+  const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (count - 1);
+  const std = Math.sqrt(variance);
+  return { count, mean, std, halfWidth: (studentT(count - 1, confidence) * std) / Math.sqrt(count) };
+}

@@ -1,0 +1,190 @@
+/**
+ * The article's comparison: model, training accuracy, validation accuracy, parameters; and what one asks next.
+ * @module
+ */
+import { groupRuns, type RunGroup } from './groups.js';
+import type { RunData } from './run.js';
+import { type MeanInterval, meanInterval } from './statistics.js';
+
+/** One model of the comparison. A field is null where no run of the group has the value. */
+export interface ComparisonRow {
+  model: string;
+  /** Directories of the runs, one a seed. */
+  runs: string[];
+  seeds: number[];
+  /** Over the last epoch, as its batches were seen; 0 to 1. */
+  trainAccuracy: MeanInterval | null;
+  /** After the last epoch; 0 to 1. */
+  valAccuracy: MeanInterval | null;
+  /** After the best epoch of each run; 0 to 1. */
+  bestValAccuracy: MeanInterval | null;
+  /** Parameters and batch-norm statistics, as the article counts. */
+  parameters: number;
+  /** Finished epochs of every run. */
+  epochs: number[];
+  /** Training images per second over the whole run. */
+  imagesPerSecond: MeanInterval | null;
+  /** Training time in seconds, validation not counted. */
+  seconds: MeanInterval | null;
+}
+
+/** The comparison as data (`rows`), as Markdown and, through `toString()`, as text for a terminal. */
+export interface Comparison {
+  rows: ComparisonRow[];
+  /** A Markdown table. */
+  toMarkdown(): string;
+  /** Aligned text. */
+  toString(): string;
+}
+
+function interval(values: readonly (number | null | undefined)[]): MeanInterval | null {
+  const finite = values.filter((value): value is number => Number.isFinite(value));
+  return finite.length > 0 ? meanInterval(finite) : null;
+}
+
+function row({ label, runs }: RunGroup): ComparisonRow {
+  const bests = runs.map(({ epochs }) => {
+    const values = epochs.map(({ val }) => val?.accuracy ?? Number.NaN).filter(Number.isFinite);
+    return values.length > 0 ? Math.max(...values) : null;
+  });
+  const speeds = runs.map(({ epochs }) => {
+    const seconds = epochs.reduce((sum, epoch) => sum + epoch.seconds, 0);
+    return epochs.reduce((sum, epoch) => sum + epoch.imagesPerSecond * epoch.seconds, 0) / seconds;
+  });
+  return {
+    model: label,
+    runs: runs.map((run) => run.path),
+    seeds: runs.map((run) => run.config.seed),
+    trainAccuracy: interval(runs.map(({ epochs }) => epochs.at(-1)?.train.accuracy)),
+    valAccuracy: interval(runs.map(({ epochs }) => epochs.at(-1)?.val?.accuracy)),
+    bestValAccuracy: interval(bests),
+    parameters: runs[0]!.config.parameters.total,
+    epochs: runs.map(({ epochs }) => epochs.length),
+    imagesPerSecond: interval(speeds),
+    seconds: interval(
+      runs.map(({ epochs }) =>
+        epochs.length > 0 ? epochs.reduce((sum, epoch) => sum + epoch.seconds, 0) : null,
+      ),
+    ),
+  };
+}
+
+/** Seconds as people read them: `42.1 s`, `12 min 05 s`, `3 h 07 min`. */
+export function formatDuration(seconds: number): string {
+  if (seconds < 59.95) return `${seconds.toFixed(1)} s`;
+  const whole = Math.round(seconds);
+  const two = (value: number) => String(value).padStart(2, '0');
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${two(whole % 60)} s`;
+  const minutes = Math.round(seconds / 60);
+  return `${Math.floor(minutes / 60)} h ${two(minutes % 60)} min`;
+}
+
+/** A whole number with thousands separated by commas. */
+export function formatCount(value: number): string {
+  return value.toLocaleString('en-US');
+}
+
+function measured(value: MeanInterval | null, digits: number): string {
+  if (value === null) return '-';
+  const half = value.halfWidth === null ? '' : ` \u00b1 ${value.halfWidth.toFixed(digits)}`;
+  return `${value.mean.toFixed(digits)}${half}`;
+}
+
+/** Heads of the columns; all but the first are numbers and stand right. */
+const COMPARISON_HEADS = [
+  'model',
+  'train acc',
+  'val acc',
+  'parameters',
+  'best val acc',
+  'epochs',
+  'images/s',
+  'time',
+  'seeds',
+] as const;
+
+/** The cells of a row as text, in the order of {@link COMPARISON_HEADS}. */
+function comparisonCells(entry: ComparisonRow): string[] {
+  const low = Math.min(...entry.epochs);
+  const high = Math.max(...entry.epochs);
+  return [
+    entry.model,
+    measured(entry.trainAccuracy, 4),
+    measured(entry.valAccuracy, 4),
+    formatCount(entry.parameters),
+    measured(entry.bestValAccuracy, 4),
+    low === high ? String(low) : `${low}-${high}`,
+    measured(entry.imagesPerSecond, 0),
+    entry.seconds === null ? '-' : formatDuration(entry.seconds.mean),
+    String(entry.seeds.length),
+  ];
+}
+
+/** Columns aligned by spaces: the first to the left, the others as `alignRight` says. */
+export function alignColumns(
+  rows: readonly (readonly string[])[],
+  alignRight: (column: number) => boolean = (column) => column > 0,
+): string[] {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((cells) => cells[column]!.length)));
+  return rows.map((cells) =>
+    cells
+      .map((text, column) =>
+        alignRight(column) ? text.padStart(widths[column]!) : text.padEnd(widths[column]!),
+      )
+      .join('  ')
+      .trimEnd(),
+  );
+}
+
+/** What the interval and the columns mean, for below a table; null where nothing needs saying. */
+export function comparisonNote(rows: readonly ComparisonRow[]): string | null {
+  if (rows.every((entry) => entry.seeds.length === 1)) return null;
+  return '\u00b1: 95 % interval of the mean over the seeds (Student\u2019s t)';
+}
+
+/** Heads and cells as text; without the column of seeds where every model has one. */
+export function comparisonText(rows: readonly ComparisonRow[]): string[][] {
+  const several = rows.some((entry) => entry.seeds.length > 1);
+  const table = [[...COMPARISON_HEADS] as string[], ...rows.map(comparisonCells)];
+  return several ? table : table.map((cells) => cells.slice(0, -1));
+}
+
+function markdown(rows: readonly ComparisonRow[]): string {
+  const [heads, ...body] = comparisonText(rows) as [string[], ...string[][]];
+  const line = (cells: readonly string[]) =>
+    `| ${cells.map((text) => text.replaceAll('|', '\\|')).join(' | ')} |`;
+  const rule = heads.map((_, column) => (column === 0 ? '---' : '---:'));
+  const note = comparisonNote(rows);
+  return [line(heads), line(rule), ...body.map(line), ...(note ? ['', note] : [])].join('\n');
+}
+
+/** A mean without an interval gets its room, so that the means of a column stand below each other. */
+function meansAligned(table: readonly string[][]): string[][] {
+  const room = (column: number) => Math.max(0, ...table.map((cells) => intervalLength(cells[column]!)));
+  const rooms = table[0]!.map((_, column) => room(column));
+  return table.map((cells, row) =>
+    row === 0 ? cells : cells.map((text, column) => text + ' '.repeat(rooms[column]! - intervalLength(text))),
+  );
+}
+
+const intervalLength = (text: string) =>
+  text.includes(' \u00b1 ') ? text.length - text.indexOf(' \u00b1 ') : 0;
+
+function terminal(rows: readonly ComparisonRow[]): string {
+  const lines = alignColumns(meansAligned(comparisonText(rows)));
+  const rule = '-'.repeat(Math.max(...lines.map((line) => line.length)));
+  const note = comparisonNote(rows);
+  return [lines[0], rule, ...lines.slice(1), ...(note ? ['', note] : [])].join('\n');
+}
+
+/**
+ * Compares runs. Runs that differ by their seed only become one row with mean and 95 % interval.
+ * @param runs - runs as `loadRun` gives them
+ * @returns rows in the order of the runs; print the object for the table
+ * @example
+ * console.log(String(report.comparison([await report.loadRun('runs/static'), await report.loadRun('runs/dy')])))
+ */
+export function comparison(runs: readonly RunData[]): Comparison {
+  const rows = groupRuns(runs).map(row);
+  return { rows, toMarkdown: () => markdown(rows), toString: () => terminal(rows) };
+}

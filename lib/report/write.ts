@@ -1,0 +1,106 @@
+/**
+ * Reports as files: what `train`, `evaluate` and `compare` leave behind. Every file is there completely or not at all.
+ * @module
+ */
+import { mkdir } from 'node:fs/promises';
+import path from 'node:path';
+import { writeFileAtomic } from '../atomic-file.js';
+import type { Dataset } from '../data/dataset.js';
+import { ArgumentError, invalidArgument } from '../errors.js';
+import type { Prediction as PredictedClass } from '../train/evaluate.js';
+import { confusionPng } from './confusion.js';
+import { curvesSvg } from './curves.js';
+import { type PageOptions, page } from './page.js';
+import { predictionsPng } from './predictions.js';
+import { svgToPng } from './render.js';
+import { loadRun } from './run.js';
+import { type Comparison, comparison } from './table.js';
+
+/** Options of {@link writePredictions}. */
+export interface WritePredictionsOptions {
+  /** The images, with their class names. */
+  set: Dataset;
+  /** One an image of `set`, in its order: `predictions` of `train.evaluate`. */
+  predictions: readonly PredictedClass[];
+  /** Images to show, spread evenly over the set; default 18, as in the article. */
+  count?: number;
+}
+
+/**
+ * Draws images of a set with what a model takes them for, into a PNG file.
+ * @param file - where the PNG goes
+ * @param options - set, predictions and how many of them
+ * @throws ArgumentError unless there is one prediction an image
+ */
+export async function writePredictions(file: string, options: WritePredictionsOptions): Promise<void> {
+  const { set, predictions, count = 18 } = options;
+  if (predictions.length !== set.length)
+    throw new ArgumentError(
+      `Expected ${set.length} predictions, one for every image of ${set.name}, but received ${predictions.length}`,
+    );
+  if (!(Number.isInteger(count) && count >= 1))
+    throw invalidArgument('count', 'a whole number from 1 on', count);
+  const shown = Math.min(count, set.length);
+  const items = Array.from({ length: shown }, (_, i) => {
+    const index = Math.floor((i * set.length) / shown);
+    return { ...predictions[index]!, image: set.get(index).image, shape: set.shape };
+  });
+  await writeFileAtomic(file, await predictionsPng(items, { classes: set.classes }));
+}
+
+/**
+ * Writes `curves.svg`, `curves.png`, `report.html` and, after an evaluation, `confusion.png` into a run directory.
+ * @param directory - the run directory
+ * @throws ArgumentError where it is none; CheckpointError where a file in it is damaged
+ */
+export async function writeRunReport(directory: string): Promise<void> {
+  const run = await loadRun(directory);
+  const svg = await curvesSvg([run]);
+  const write = (name: string, contents: string | Uint8Array) =>
+    writeFileAtomic(path.join(directory, name), contents);
+  await write('curves.svg', svg);
+  await write('curves.png', await svgToPng(svg));
+  if (run.evaluation) await write('confusion.png', await confusionPng(run.evaluation));
+  await write('report.html', await page([run]));
+}
+
+/** Options of {@link compare}. */
+export interface CompareOptions extends PageOptions {
+  /** Where the page with the overlaid curves goes; default: nowhere. */
+  out?: string;
+}
+
+/**
+ * Compares run directories: the article's table and, with `out`, the page with all curves in one picture.
+ * @param directories - at least one; runs that differ by their seed only become one row
+ * @param options - where the page goes, and its title
+ * @returns the comparison; print it for the table
+ * @throws ArgumentError where a folder is no run or a run has no finished epoch; CheckpointError where a file is damaged
+ */
+export async function compare(
+  directories: readonly string[],
+  { out, ...options }: CompareOptions = {},
+): Promise<Comparison> {
+  if (directories.length === 0)
+    throw invalidArgument('directories', 'at least one run directory', directories);
+  const seen = new Set<string>();
+  const runs = [];
+  for (const directory of directories) {
+    const resolved = path.resolve(directory);
+    if (seen.has(resolved))
+      throw new ArgumentError(`Expected different run directories but received '${directory}' twice`);
+    seen.add(resolved);
+    const run = await loadRun(directory);
+    if (run.epochs.length === 0)
+      throw new ArgumentError(
+        `Expected at least one finished epoch in '${directory}', but its metrics.jsonl has none`,
+      );
+    runs.push(run);
+  }
+  const result = comparison(runs);
+  if (out !== undefined) {
+    await mkdir(path.dirname(path.resolve(out)), { recursive: true });
+    await writeFileAtomic(out, await page(runs, options));
+  }
+  return result;
+}

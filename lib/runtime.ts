@@ -1,0 +1,60 @@
+/**
+ * The process-wide settings of libtorch, and what it is.
+ * @module
+ */
+import { createRequire } from 'node:module';
+import { invalidArgument } from './errors.js';
+import { native } from './native.js';
+import type { Tensor } from './tensor/tensor.js';
+
+const { version: packageVersion } = createRequire(import.meta.url)('../package.json') as { version: string };
+
+/** Versions of the package and of the libtorch it runs on. */
+export const version: Readonly<{ dyconv: string; libtorch: string }> = Object.freeze({
+  dyconv: packageVersion,
+  libtorch: native.libtorchVersion(),
+});
+
+/**
+ * Seeds the generators of every device: weights, dropout and `rand*` repeat from here.
+ * @param seed - An integer, 0 to 2^53 - 1.
+ * @see https://pytorch.org/docs/stable/generated/torch.manual_seed.html
+ */
+export function manualSeed(seed: number): void {
+  if (!Number.isSafeInteger(seed) || seed < 0)
+    throw invalidArgument('seed', 'an integer from 0 to 2^53 - 1', seed);
+  native.manualSeed(seed);
+}
+
+/** The state of the CPU generator, a uint8 tensor for {@link setRngState}. */
+export function getRngState(): Tensor {
+  return native.getRngState();
+}
+
+/** Puts the CPU generator back into a state read by {@link getRngState}. */
+export function setRngState(state: Tensor): void {
+  native.setRngState(state);
+}
+
+/** The number of threads an operation may use. @param threads - 1 to 1024. Default: the physical cores. */
+export function setNumThreads(threads: number): void {
+  native.setNumThreads(threads);
+}
+
+/** The number of threads an operation may use. */
+export function getNumThreads(): number {
+  return native.getNumThreads();
+}
+
+/** The instruction set libtorch's own kernels were chosen for, such as `AVX512`. */
+export function cpuCapability(): string {
+  return native.cpuCapability();
+}
+
+/** CUDA, as far as the libtorch in use has it. */
+export const cuda = Object.freeze({
+  /** Whether a CUDA device can be used. */
+  isAvailable: (): boolean => native.cudaBuilt() && native.cudaDeviceCount() > 0,
+  /** The number of CUDA devices; 0 for a CPU build of libtorch. */
+  deviceCount: (): number => (native.cudaBuilt() ? native.cudaDeviceCount() : 0),
+});

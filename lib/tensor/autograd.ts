@@ -1,0 +1,121 @@
+/**
+ * Gradients on request. `Tensor.backward` accumulates into leaves; these return.
+ * @module
+ */
+import { GradcheckError, invalidArgument } from '../errors.js';
+import { native } from '../native.js';
+import { noGrad, tidy } from './context.js';
+import type { Tensor } from './tensor.js';
+
+/** Options of {@link grad}. */
+export interface GradOptions {
+  /** dL/doutputs, one a tensor or null; may be left out for outputs of one element. */
+  gradOutputs?: readonly (Tensor | null)[] | Tensor;
+  /** Keep the graph for another pass. Default: `createGraph`. */
+  retainGraph?: boolean;
+  /** Record the pass itself, for higher derivatives. Default false. */
+  createGraph?: boolean;
+  /** Return null for inputs the outputs do not depend on, instead of throwing. Default false. */
+  allowUnused?: boolean;
+}
+
+const list = <T>(value: T | readonly T[]): readonly T[] => (Array.isArray(value) ? value : [value as T]);
+
+/**
+ * The gradients of the outputs' sum (weighted by `gradOutputs`) with respect to `inputs`.
+ * @returns A tensor an input, of its shape; null where allowed and unused.
+ * @throws NativeError when an input takes no part in the outputs.
+ * @see https://pytorch.org/docs/stable/generated/torch.autograd.grad.html
+ */
+export function grad(
+  outputs: Tensor | readonly Tensor[],
+  inputs: Tensor | readonly Tensor[],
+  options: GradOptions = {},
+): (Tensor | null)[] {
+  const { createGraph = false, retainGraph = createGraph, allowUnused = false, gradOutputs = [] } = options;
+  return native.gradOf(
+    list<Tensor>(outputs),
+    list<Tensor>(inputs),
+    list<Tensor | null>(gradOutputs),
+    retainGraph,
+    createGraph,
+    allowUnused,
+  );
+}
+
+/** Options of {@link gradcheck}. */
+export interface GradcheckOptions {
+  /** Half of the step of the central difference. Default 1e-6. */
+  eps?: number;
+  /** Absolute tolerance. Default 1e-5. */
+  atol?: number;
+  /** Relative tolerance. Default 1e-3. */
+  rtol?: number;
+}
+
+/**
+ * Compares the gradients of `fn` with central differences, element by element, and throws where they disagree.
+ * @param fn - A function of the inputs to one tensor, without side effects, deterministic.
+ * @param inputs - float64 tensors; those that require gradients are checked.
+ * @returns true.
+ * @throws GradcheckError naming input, position and both values.
+ * @see https://pytorch.org/docs/stable/generated/torch.autograd.gradcheck.html
+ */
+export function gradcheck(
+  fn: (...inputs: Tensor[]) => Tensor,
+  inputs: readonly Tensor[],
+  { eps = 1e-6, atol = 1e-5, rtol = 1e-3 }: GradcheckOptions = {},
+): true {
+  const checked = inputs.filter((input) => input.requiresGrad);
+  if (checked.length === 0)
+    throw invalidArgument('inputs', 'at least one Tensor that requires gradients', inputs);
+  for (const input of checked) {
+    if (input.dtype !== 'float64') throw invalidArgument('inputs', 'float64 Tensors', input.dtype);
+  }
+  tidy(() => {
+    const output = fn(...inputs);
+    // One random cotangent instead of one a output element: a wrong gradient shows with probability one.
+    const cotangent = native.rand(output.shape, 'float64', 'cpu').add(0.5);
+    const analytic = grad(output, checked, { gradOutputs: [cotangent] });
+    checked.forEach((input, i) => {
+      const numeric = differences(
+        () =>
+          fn(...inputs)
+            .mul(cotangent)
+            .sum()
+            .item(),
+        input,
+        eps,
+      );
+      const values = analytic[i]!.dataSync() as Float64Array;
+      numeric.forEach((expected, j) => {
+        const received = values[j]!;
+        if (!(Math.abs(received - expected) <= atol + rtol * Math.abs(expected))) {
+          throw new GradcheckError(
+            `Expected ${expected} for the gradient of input ${inputs.indexOf(input)} at element ${j} but received ${received}`,
+          );
+        }
+      });
+    });
+  });
+  return true;
+}
+
+/** Central differences of `value()` by every element of `input`, which is changed in place and restored. */
+function differences(value: () => number, input: Tensor, eps: number): number[] {
+  return noGrad(() => {
+    const flat = input.detach().view([-1]);
+    return Array.from({ length: flat.numel }, (_, j) =>
+      tidy(() => {
+        const element = flat.narrow(0, j, 1);
+        const original = element.item();
+        element.fill_(original + eps);
+        const above = value();
+        element.fill_(original - eps);
+        const below = value();
+        element.fill_(original);
+        return (above - below) / (2 * eps);
+      }),
+    );
+  });
+}

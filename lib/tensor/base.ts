@@ -1,0 +1,218 @@
+/**
+ * The first floor of {@link Tensor}: what it is, its data, its gradient, its end.
+ * @module
+ */
+import { inspect } from 'node:util';
+import { DTypeError, invalidArgument } from '../errors.js';
+import { native } from '../native.js';
+import type { Device, DType, TypedArray } from './dtype.js';
+import { isFloatingPoint } from './dtype.js';
+import { format } from './print.js';
+import type { Tensor } from './tensor.js';
+
+/** Numbers, bigints or booleans, nested as deep as the tensor has dimensions. */
+export type NestedArray = number | bigint | boolean | NestedArray[];
+
+/** Options of {@link TensorBase.to}. */
+export interface ToOptions {
+  /** Default: where the tensor is. */
+  device?: Device;
+  /** Default: what the tensor has. */
+  dtype?: DType;
+}
+
+/** Options of {@link TensorBase.backward}. */
+export interface BackwardOptions {
+  /** Keep the graph for another backward pass. Default: `createGraph`. */
+  retainGraph?: boolean;
+  /** Record the backward pass itself, for higher derivatives. Default false. */
+  createGraph?: boolean;
+}
+
+/** Properties, data, autograd and lifetime. */
+export abstract class TensorBase {
+  /** Sizes of the dimensions. */
+  get shape(): number[] {
+    return native.shape(this as unknown as Tensor);
+  }
+
+  /** Steps between neighbours in each dimension, in elements. */
+  get strides(): number[] {
+    return native.strides(this as unknown as Tensor);
+  }
+
+  /** Type of the elements. */
+  get dtype(): DType {
+    return native.dtype(this as unknown as Tensor);
+  }
+
+  /** `'cpu'` or `'cuda:N'`. */
+  get device(): Device {
+    return native.device(this as unknown as Tensor) as Device;
+  }
+
+  /** Number of elements. */
+  get numel(): number {
+    return native.numel(this as unknown as Tensor);
+  }
+
+  /** Number of dimensions. */
+  get ndim(): number {
+    return native.ndim(this as unknown as Tensor);
+  }
+
+  /** Whether the tensor was made by no recorded operation; only leaves accumulate {@link grad}. */
+  get isLeaf(): boolean {
+    return native.isLeaf(this as unknown as Tensor);
+  }
+
+  /** Whether {@link dispose} has been called. */
+  get isDisposed(): boolean {
+    return native.isDisposed(this as unknown as Tensor);
+  }
+
+  /** Whether operations on the tensor are recorded. Settable on leaves of a floating-point dtype. */
+  get requiresGrad(): boolean {
+    return native.requiresGrad(this as unknown as Tensor);
+  }
+
+  set requiresGrad(value: boolean) {
+    native.setRequiresGrad(this as unknown as Tensor, value);
+  }
+
+  /** The accumulated gradient, of the tensor's own shape; `null` before the first backward pass. */
+  get grad(): Tensor | null {
+    return native.grad(this as unknown as Tensor);
+  }
+
+  set grad(value: Tensor | null) {
+    native.setGrad(this as unknown as Tensor, value);
+  }
+
+  /** Whether the elements lie in row-major order without gaps. */
+  isContiguous(this: Tensor): boolean {
+    return native.isContiguous(this);
+  }
+
+  /**
+   * The elements in row-major order, whatever the strides and the device, copied on a background thread.
+   * @returns The typed array of the dtype; raw bits in a Uint16Array for float16 and bfloat16, 0 and 1 for bool.
+   */
+  data(this: Tensor): Promise<TypedArray> {
+    return native.toTypedArrayAsync(this);
+  }
+
+  /** {@link data}, at once. */
+  dataSync(this: Tensor): TypedArray {
+    return native.toTypedArray(this);
+  }
+
+  /** The elements as nested arrays: booleans for bool, numbers otherwise, bigints for integers beyond 2^53. */
+  async array(this: Tensor): Promise<NestedArray> {
+    return nest(await readable(this).data(), this.shape, this.dtype);
+  }
+
+  /** {@link array}, at once. */
+  arraySync(this: Tensor): NestedArray {
+    return nest(readable(this).dataSync(), this.shape, this.dtype);
+  }
+
+  /**
+   * The only element: 0 or 1 for bool, a bigint where a number would lose digits.
+   * @throws ShapeError when there is not exactly one element.
+   */
+  item(this: Tensor): number {
+    const value = native.item(this);
+    // The type says number: an int64 beyond 2^53 is the documented exception, as in `array()`.
+    return typeof value === 'boolean' ? Number(value) : (value as number);
+  }
+
+  /**
+   * The tensor on another device or with another dtype; itself (a new handle) when nothing changes.
+   * @throws DeviceError when the device is not there. @throws DTypeError for an unknown dtype.
+   * @see https://pytorch.org/docs/stable/generated/torch.Tensor.to.html
+   */
+  to(this: Tensor, { device, dtype }: ToOptions): Tensor {
+    return native.to(this, device, dtype);
+  }
+
+  /** A copy, recorded for autograd. */
+  clone(this: Tensor): Tensor {
+    return native.clone(this);
+  }
+
+  /** The same storage outside the graph. */
+  detach(this: Tensor): Tensor {
+    return native.detach(this);
+  }
+
+  /** The tensor in row-major order: a copy unless it is so already. */
+  contiguous(this: Tensor, options: { memoryFormat?: 'contiguous' | 'channelsLast' } = {}): Tensor {
+    const { memoryFormat = 'contiguous' } = options;
+    if (memoryFormat === 'channelsLast') return native.channelsLast(this);
+    if (memoryFormat === 'contiguous') return native.contiguous(this);
+    throw invalidArgument('memoryFormat', "'contiguous' or 'channelsLast'", memoryFormat);
+  }
+
+  /** Sets {@link requiresGrad} and returns the tensor. */
+  requiresGrad_(this: Tensor, value = true): Tensor {
+    native.setRequiresGrad(this, value);
+    return this;
+  }
+
+  /**
+   * Computes the gradients of the tensor with respect to the leaves it was made from and adds them to their `grad`.
+   * @param gradient - dL/dthis, of the tensor's shape; may be left out for a tensor of one element, where it is 1.
+   * @throws NativeError when nothing was recorded, or the graph was freed by an earlier pass.
+   * @see https://pytorch.org/docs/stable/generated/torch.Tensor.backward.html
+   */
+  backward(this: Tensor, gradient?: Tensor, options: BackwardOptions = {}): void {
+    const { createGraph = false, retainGraph = createGraph } = options;
+    native.backward(this, gradient, retainGraph, createGraph);
+  }
+
+  /** Frees the tensor now instead of when it is collected. Views of it keep their data. Harmless when repeated. */
+  dispose(this: Tensor): void {
+    native.dispose(this);
+  }
+
+  /** {@link dispose}, for `using x = ...`. */
+  [Symbol.dispose](): void {
+    native.dispose(this as unknown as Tensor);
+  }
+
+  /** The values as PyTorch prints them, with dtype, device and grad where they are not the usual ones. */
+  toString(): string {
+    return format(this as unknown as Tensor);
+  }
+
+  [inspect.custom](): string {
+    return this.toString();
+  }
+
+  [Symbol.toPrimitive](hint: string): string {
+    if (hint === 'number') throw new DTypeError('Expected item() to turn a Tensor into a number');
+    return this.toString();
+  }
+}
+
+/** 16-bit floats have no array of numbers in JavaScript: they are widened, without loss, to be read. */
+function readable(tensor: Tensor): Tensor {
+  const { dtype } = tensor;
+  return isFloatingPoint(dtype) && dtype.endsWith('16') ? native.to(tensor, undefined, 'float32') : tensor;
+}
+
+function nest(data: TypedArray, shape: readonly number[], dtype: DType): NestedArray {
+  const element = (i: number): number | bigint | boolean => {
+    const value = data[i]!;
+    if (dtype === 'bool') return value !== 0;
+    if (typeof value === 'bigint') return Number.isSafeInteger(Number(value)) ? Number(value) : value;
+    return value;
+  };
+  let next = 0;
+  const level = (dim: number): NestedArray => {
+    if (dim === shape.length) return element(next++);
+    return Array.from({ length: shape[dim]! }, () => level(dim + 1));
+  };
+  return level(0);
+}

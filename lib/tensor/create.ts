@@ -1,0 +1,265 @@
+/**
+ * Factories: the ways a tensor comes to be.
+ * @module
+ */
+import { ArgumentError, DTypeError, describe, invalidArgument, ShapeError } from '../errors.js';
+import { native } from '../native.js';
+import type { NestedArray } from './base.js';
+import {
+  ARRAY_OF,
+  checkDType,
+  type Device,
+  type DType,
+  dtypeOfArray,
+  isFloatingPoint,
+  type TypedArray,
+} from './dtype.js';
+import { isTensor, type Tensor } from './tensor.js';
+
+/** Options of every factory. */
+export interface TensorOptions {
+  /** Default `'float32'`, except where the function says otherwise. */
+  dtype?: DType;
+  /** Default `'cpu'`. @throws DeviceError when the device is not there. */
+  device?: Device;
+  /** Record operations on the tensor for autograd. Default false. */
+  requiresGrad?: boolean;
+}
+
+function finish(tensor: Tensor, { requiresGrad = false }: TensorOptions): Tensor {
+  return requiresGrad ? tensor.requiresGrad_() : tensor;
+}
+
+function isTypedArray(value: unknown): value is TypedArray {
+  return ArrayBuffer.isView(value) && !(value instanceof DataView);
+}
+
+/** The sizes of a nested array, from its first elements; {@link flatten} checks the rest against them. */
+function shapeOf(value: unknown): number[] {
+  const shape: number[] = [];
+  let level = value;
+  while (Array.isArray(level)) {
+    shape.push(level.length);
+    level = level[0];
+  }
+  return shape;
+}
+
+type Scalar = number | bigint | boolean;
+
+function flatten(value: unknown, shape: readonly number[], depth: number, out: Scalar[]): void {
+  if (depth === shape.length) {
+    if (typeof value !== 'number' && typeof value !== 'bigint' && typeof value !== 'boolean') {
+      throw Array.isArray(value)
+        ? new ShapeError(
+            `Expected nested arrays of equal depth for data but one has more than ${depth} levels`,
+          )
+        : invalidArgument('data', 'numbers, bigints or booleans', value);
+    }
+    out.push(value);
+    return;
+  }
+  if (!Array.isArray(value) || value.length !== shape[depth]) {
+    throw new ShapeError(
+      `Expected nested arrays of equal length for data: length ${shape[depth]} at level ${depth} but received ${describe(value)}`,
+    );
+  }
+  for (const item of value) flatten(item, shape, depth + 1, out);
+}
+
+function naturalDType(values: readonly Scalar[]): DType {
+  if (values.length > 0 && values.every((v) => typeof v === 'boolean')) return 'bool';
+  if (values.length > 0 && values.every((v) => typeof v === 'bigint')) return 'int64';
+  return 'float32';
+}
+
+/** Fills the dtype's typed array, refusing what it cannot hold. */
+function pack(values: readonly Scalar[], dtype: DType): TypedArray {
+  if (dtype === 'int64') {
+    return BigInt64Array.from(values, (value) => {
+      if (typeof value === 'number' && !Number.isInteger(value)) {
+        throw invalidArgument('data', 'integers for dtype int64', value);
+      }
+      return BigInt(value);
+    });
+  }
+  const array = new ARRAY_OF[dtype](values.length) as Exclude<TypedArray, BigInt64Array>;
+  for (let i = 0; i < values.length; i++)
+    array[i] = dtype === 'bool' ? Number(Boolean(values[i])) : Number(values[i]);
+  return array;
+}
+
+/**
+ * A tensor with the given values, copied.
+ * @param data - Numbers, bigints or booleans, one or nested in arrays; or a typed array with `shape`.
+ * @param options.dtype - Default: that of the typed array; for values bool for booleans, int64 for bigints, float32 for
+ * numbers. A Uint16Array holds raw 16-bit floats and needs `'float16'` or `'bfloat16'`.
+ * @param options.shape - Sizes; one may be -1. Default: those of the nesting, or [length] for a typed array.
+ * @throws ShapeError for ragged nesting, or a shape that does not fit the number of elements.
+ * @see https://pytorch.org/docs/stable/generated/torch.tensor.html
+ * @example tensor([[1, 2], [3, 4]]); tensor(new Float32Array(12), { shape: [3, 4] });
+ */
+export function tensor(
+  data: NestedArray | TypedArray,
+  options: TensorOptions & { shape?: readonly number[] } = {},
+): Tensor {
+  const { device = 'cpu' } = options;
+  if (options.dtype !== undefined) checkDType('dtype', options.dtype);
+  if (isTensor(data))
+    throw new ArgumentError('Expected numbers for data but received a Tensor: use clone() or detach()');
+  if (isTypedArray(data)) return finish(fromTypedArray(data, options), options);
+  const shape = shapeOf(data);
+  const values: Scalar[] = [];
+  flatten(data, shape, 0, values);
+  const dtype = options.dtype ?? naturalDType(values);
+  // 16-bit floats are rounded by libtorch, which knows how.
+  const through = isFloatingPoint(dtype) && dtype.endsWith('16') ? 'float32' : dtype;
+  const made = native.fromData(
+    pack(values, through),
+    resolveShape(options.shape ?? shape, values.length),
+    through,
+    device,
+  );
+  return finish(through === dtype ? made : made.to({ dtype }), options);
+}
+
+function fromTypedArray(data: TypedArray, options: TensorOptions & { shape?: readonly number[] }): Tensor {
+  const { device = 'cpu', dtype } = options;
+  const shape = resolveShape(options.shape ?? [data.length], data.length);
+  if (data instanceof Uint16Array) {
+    if (dtype === 'float16' || dtype === 'bfloat16') return native.fromData(data, shape, dtype, device);
+    throw new DTypeError(
+      `Expected dtype 'float16' or 'bfloat16' beside a Uint16Array but received ${describe(dtype)}`,
+    );
+  }
+  // A bool tensor's bytes are 0 and 1 exactly; anything else goes through a comparison with zero.
+  const natural = dtypeOfArray(data);
+  const made = native.fromData(data, shape, natural, device);
+  return dtype === undefined || dtype === natural ? made : made.to({ dtype });
+}
+
+function resolveShape(shape: readonly number[], count: number): number[] {
+  if (!Array.isArray(shape)) throw invalidArgument('shape', 'an array of sizes', shape);
+  const open = shape.indexOf(-1);
+  if (open === -1) return [...shape];
+  const rest = shape.reduce((product, size, i) => (i === open ? product : product * size), 1);
+  return shape.map((size, i) => (i === open ? count / rest : size));
+}
+
+/** A tensor of the given shape, filled with `value`. @see https://pytorch.org/docs/stable/generated/torch.full.html */
+export function full(shape: readonly number[], value: Scalar, options: TensorOptions = {}): Tensor {
+  const { dtype = naturalDType([value]), device = 'cpu' } = options;
+  return finish(native.full(shape, value, dtype, device), options);
+}
+
+/** A tensor of zeros. */
+export function zeros(shape: readonly number[], options: TensorOptions = {}): Tensor {
+  return full(shape, 0, { dtype: 'float32', ...options });
+}
+
+/** A tensor of ones. */
+export function ones(shape: readonly number[], options: TensorOptions = {}): Tensor {
+  return full(shape, 1, { dtype: 'float32', ...options });
+}
+
+/** A tensor whose elements are whatever the memory held. */
+export function empty(shape: readonly number[], options: TensorOptions = {}): Tensor {
+  const { dtype = 'float32', device = 'cpu' } = options;
+  return finish(native.empty(shape, dtype, device), options);
+}
+
+function like(input: Tensor, options: TensorOptions): TensorOptions {
+  return { dtype: input.dtype, device: input.device, ...options };
+}
+
+/** Zeros of the shape, dtype and device of `input`. */
+export function zerosLike(input: Tensor, options: TensorOptions = {}): Tensor {
+  return zeros(input.shape, like(input, options));
+}
+
+/** Ones of the shape, dtype and device of `input`. */
+export function onesLike(input: Tensor, options: TensorOptions = {}): Tensor {
+  return ones(input.shape, like(input, options));
+}
+
+/** Standard normal numbers of the shape, dtype and device of `input`. */
+export function randnLike(input: Tensor, options: TensorOptions = {}): Tensor {
+  return randn(input.shape, like(input, options));
+}
+
+/** Uniform random numbers in [0, 1), from the generator that {@link manualSeed} seeds. */
+export function rand(shape: readonly number[], options: TensorOptions = {}): Tensor {
+  const { dtype = 'float32', device = 'cpu' } = options;
+  return finish(native.rand(shape, dtype, device), options);
+}
+
+/** Standard normal random numbers, from the generator that {@link manualSeed} seeds. */
+export function randn(shape: readonly number[], options: TensorOptions = {}): Tensor {
+  const { dtype = 'float32', device = 'cpu' } = options;
+  return finish(native.randn(shape, dtype, device), options);
+}
+
+/** Random integers in [low, high), int64 by default. @example randint(0, 10, [128]) */
+export function randint(
+  low: number,
+  high: number,
+  shape: readonly number[],
+  options: TensorOptions = {},
+): Tensor {
+  const { dtype = 'int64', device = 'cpu' } = options;
+  return finish(native.randint(low, high, shape, dtype, device), options);
+}
+
+/** A random permutation of 0 to n - 1, int64 by default. */
+export function randperm(n: number, options: TensorOptions = {}): Tensor {
+  const { dtype = 'int64', device = 'cpu' } = options;
+  return finish(native.randperm(n, dtype, device), options);
+}
+
+/**
+ * Numbers from `start` up to, not including, `end`: `arange(end)`, `arange(start, end)` or `arange(start, end, step)`.
+ * int64 when all three are integers, float32 otherwise.
+ */
+export function arange(end: number, options?: TensorOptions): Tensor;
+export function arange(start: number, end: number, options?: TensorOptions): Tensor;
+export function arange(start: number, end: number, step: number, options?: TensorOptions): Tensor;
+export function arange(first: number, ...rest: (number | TensorOptions | undefined)[]): Tensor {
+  const numbers = [first, ...rest.filter((value) => typeof value === 'number')];
+  const options = rest.find((value) => typeof value === 'object') ?? {};
+  const [start, end, step = 1] = numbers.length === 1 ? [0, first] : (numbers as [number, number, number?]);
+  const { dtype = [start, end, step].every(Number.isInteger) ? 'int64' : 'float32', device = 'cpu' } =
+    options;
+  return finish(native.arange(start, end, step, dtype, device), options);
+}
+
+/** `steps` numbers from `start` to `end`, both included. */
+export function linspace(start: number, end: number, steps: number, options: TensorOptions = {}): Tensor {
+  const { dtype = 'float32', device = 'cpu' } = options;
+  return finish(native.linspace(start, end, steps, dtype, device), options);
+}
+
+/** The n x m matrix (m = n by default) with ones on the diagonal. */
+export function eye(n: number, options: TensorOptions & { m?: number } = {}): Tensor {
+  const { dtype = 'float32', device = 'cpu', m = n } = options;
+  return finish(native.eye(n, m, dtype, device), options);
+}
+
+/** The tensors one after the other along an existing dimension. @param options.dim - Default 0. */
+export function cat(tensors: readonly Tensor[], { dim = 0 }: { dim?: number } = {}): Tensor {
+  return native.cat(tensors, dim);
+}
+
+/** Tensors of one shape side by side along a new dimension. @param options.dim - Default 0. */
+export function stack(tensors: readonly Tensor[], { dim = 0 }: { dim?: number } = {}): Tensor {
+  return native.stack(tensors, dim);
+}
+
+/** `input` where `condition` (bool) is true, `other` elsewhere; all three broadcast. */
+export function where(condition: Tensor, input: Tensor | number, other: Tensor | number): Tensor {
+  return native.where(condition, input, other);
+}
+
+/** Sums of products by Einstein's convention. @example einsum('bi,oi->bo', x, weight) */
+export function einsum(equation: string, ...operands: Tensor[]): Tensor {
+  return native.einsum(equation, operands);
+}

@@ -1,0 +1,83 @@
+import { DTypeError, describe } from '../errors.js';
+
+/** Every dtype, by PyTorch's name. */
+export const DTYPES = [
+  'float32',
+  'float64',
+  'float16',
+  'bfloat16',
+  'int64',
+  'int32',
+  'int16',
+  'int8',
+  'uint8',
+  'bool',
+] as const;
+
+/** The type of a tensor's elements. */
+export type DType = (typeof DTYPES)[number];
+
+/** Where a tensor lives: `'cpu'`, `'cuda'` (the first GPU) or `'cuda:N'`. */
+export type Device = 'cpu' | 'cuda' | `cuda:${number}`;
+
+/** The typed arrays that tensors are made from and read back into. */
+export type TypedArray =
+  | Float32Array
+  | Float64Array
+  | BigInt64Array
+  | Int32Array
+  | Int16Array
+  | Int8Array
+  | Uint8Array
+  | Uint8ClampedArray
+  | Uint16Array;
+
+type TypedArrayConstructor = {
+  new (length: number): TypedArray;
+  readonly BYTES_PER_ELEMENT: number;
+};
+
+/**
+ * The typed array that carries each dtype. JavaScript has no array of 16-bit floats that Node 20 knows: `float16` and
+ * `bfloat16` travel as their raw bits in a Uint16Array, `bool` as 0 and 1 in a Uint8Array.
+ */
+export const ARRAY_OF: Readonly<Record<DType, TypedArrayConstructor>> = {
+  float32: Float32Array,
+  float64: Float64Array,
+  float16: Uint16Array,
+  bfloat16: Uint16Array,
+  int64: BigInt64Array,
+  int32: Int32Array,
+  int16: Int16Array,
+  int8: Int8Array,
+  uint8: Uint8Array,
+  bool: Uint8Array,
+};
+
+/** Bytes per element. */
+export function itemSize(dtype: DType): number {
+  return ARRAY_OF[dtype].BYTES_PER_ELEMENT;
+}
+
+/** Whether the dtype is a floating-point one, hence can require gradients. */
+export function isFloatingPoint(dtype: DType): boolean {
+  return dtype.startsWith('float') || dtype === 'bfloat16';
+}
+
+/** The dtype that a typed array holds; a Uint16Array holds raw 16-bit floats, so its dtype has to be said. */
+export function dtypeOfArray(array: TypedArray): DType {
+  if (array instanceof Uint8ClampedArray) return 'uint8';
+  const found = DTYPES.find((dtype) => array instanceof ARRAY_OF[dtype]);
+  if (found === undefined || array instanceof Uint16Array) {
+    throw new DTypeError(
+      `Expected dtype 'float16' or 'bfloat16' beside data but received none for ${describe(array)}`,
+    );
+  }
+  return found;
+}
+
+/** Checks a dtype that came from outside. @throws DTypeError naming the known ones. */
+export function checkDType(name: string, dtype: unknown): DType {
+  if (DTYPES.includes(dtype as DType)) return dtype as DType;
+  throw new DTypeError(`Expected one of ${DTYPES.join(', ')} for ${name} but received ${describe(dtype)}`);
+}

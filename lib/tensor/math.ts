@@ -1,0 +1,232 @@
+/**
+ * The second floor of {@link Tensor}: element-wise operations and comparisons. Operands broadcast and promote dtypes
+ * by PyTorch's rules; a number takes part without widening the dtype.
+ * @see https://pytorch.org/docs/stable/notes/broadcasting.html
+ * @module
+ */
+import { native, type Operand } from '../native.js';
+import { TensorBase } from './base.js';
+import type { Tensor } from './tensor.js';
+
+/** Options of `add` and `sub`. */
+export interface AlphaOptions {
+  /** Factor on `other`. Default 1. */
+  alpha?: number;
+}
+
+/** Element-wise operations. Each returns a new tensor; a trailing underscore marks those that change their own. */
+export abstract class TensorMath extends TensorBase {
+  /** this + alpha * other. */
+  add(this: Tensor, other: Operand, { alpha = 1 }: AlphaOptions = {}): Tensor {
+    return native.add(this, other, alpha);
+  }
+  /** this - alpha * other. */
+  sub(this: Tensor, other: Operand, { alpha = 1 }: AlphaOptions = {}): Tensor {
+    return native.sub(this, other, alpha);
+  }
+  /** this * other. */
+  mul(this: Tensor, other: Operand): Tensor {
+    return native.mul(this, other);
+  }
+  /** this / other; integers give float32. */
+  div(this: Tensor, other: Operand): Tensor {
+    return native.div(this, other);
+  }
+  /** this / other, rounded down. */
+  floorDivide(this: Tensor, other: Operand): Tensor {
+    return native.floorDivide(this, other);
+  }
+  /** this modulo other, with the sign of other. */
+  remainder(this: Tensor, other: Operand): Tensor {
+    return native.remainder(this, other);
+  }
+  /** this to the power of exponent. */
+  pow(this: Tensor, exponent: Operand): Tensor {
+    return native.pow(this, exponent);
+  }
+  /** The larger of the two, element by element. */
+  maximum(this: Tensor, other: Operand): Tensor {
+    return native.maximum(this, other);
+  }
+  /** The smaller of the two, element by element. */
+  minimum(this: Tensor, other: Operand): Tensor {
+    return native.minimum(this, other);
+  }
+  /** The angle of the point (other, this), in radians. */
+  atan2(this: Tensor, other: Operand): Tensor {
+    return native.atan2(this, other);
+  }
+
+  /** In place: this += alpha * other. */
+  add_(this: Tensor, other: Operand, { alpha = 1 }: AlphaOptions = {}): Tensor {
+    native.addInPlace(this, other, alpha).dispose();
+    return this;
+  }
+  /** In place: this -= alpha * other. */
+  sub_(this: Tensor, other: Operand, { alpha = 1 }: AlphaOptions = {}): Tensor {
+    native.subInPlace(this, other, alpha).dispose();
+    return this;
+  }
+  /** In place: this *= other. */
+  mul_(this: Tensor, other: Operand): Tensor {
+    native.mulInPlace(this, other).dispose();
+    return this;
+  }
+  /** In place: this /= other. */
+  div_(this: Tensor, other: Operand): Tensor {
+    native.divInPlace(this, other).dispose();
+    return this;
+  }
+  /** In place: every element becomes `value`. */
+  fill_(this: Tensor, value: number | bigint | boolean): Tensor {
+    native.fill(this, value).dispose();
+    return this;
+  }
+  /** In place: every element becomes 0. */
+  zero_(this: Tensor): Tensor {
+    return this.fill_(0);
+  }
+  /** In place: the elements of `source`, broadcast and converted. */
+  copy_(this: Tensor, source: Tensor): Tensor {
+    native.copy(this, source).dispose();
+    return this;
+  }
+
+  /** this == other, bool. */
+  eq(this: Tensor, other: Operand): Tensor {
+    return native.eq(this, other);
+  }
+  /** this != other, bool. */
+  ne(this: Tensor, other: Operand): Tensor {
+    return native.ne(this, other);
+  }
+  /** this < other, bool. */
+  lt(this: Tensor, other: Operand): Tensor {
+    return native.lt(this, other);
+  }
+  /** this <= other, bool. */
+  le(this: Tensor, other: Operand): Tensor {
+    return native.le(this, other);
+  }
+  /** this > other, bool. */
+  gt(this: Tensor, other: Operand): Tensor {
+    return native.gt(this, other);
+  }
+  /** this >= other, bool. */
+  ge(this: Tensor, other: Operand): Tensor {
+    return native.ge(this, other);
+  }
+  /** Both are non-zero, bool. */
+  logicalAnd(this: Tensor, other: Operand): Tensor {
+    return native.logicalAnd(this, other);
+  }
+  /** Either is non-zero, bool. */
+  logicalOr(this: Tensor, other: Operand): Tensor {
+    return native.logicalOr(this, other);
+  }
+  /** The element is zero, bool. */
+  logicalNot(this: Tensor): Tensor {
+    return native.logicalNot(this);
+  }
+
+  /** -this. */
+  neg(this: Tensor): Tensor {
+    return native.neg(this);
+  }
+  /** |this|. */
+  abs(this: Tensor): Tensor {
+    return native.abs(this);
+  }
+  /** -1, 0 or 1. */
+  sign(this: Tensor): Tensor {
+    return native.sign(this);
+  }
+  /** e to the power of this. */
+  exp(this: Tensor): Tensor {
+    return native.exp(this);
+  }
+  /** exp(this) - 1, accurate near 0. */
+  expm1(this: Tensor): Tensor {
+    return native.expm1(this);
+  }
+  /** Natural logarithm. */
+  log(this: Tensor): Tensor {
+    return native.log(this);
+  }
+  /** log(1 + this), accurate near 0. */
+  log1p(this: Tensor): Tensor {
+    return native.log1p(this);
+  }
+  /** Logarithm to base 2. */
+  log2(this: Tensor): Tensor {
+    return native.log2(this);
+  }
+  /** Square root. */
+  sqrt(this: Tensor): Tensor {
+    return native.sqrt(this);
+  }
+  /** 1 / square root. */
+  rsqrt(this: Tensor): Tensor {
+    return native.rsqrt(this);
+  }
+  /** this * this. */
+  square(this: Tensor): Tensor {
+    return native.square(this);
+  }
+  /** 1 / this. */
+  reciprocal(this: Tensor): Tensor {
+    return native.reciprocal(this);
+  }
+  /** Sine of radians. */
+  sin(this: Tensor): Tensor {
+    return native.sin(this);
+  }
+  /** Cosine of radians. */
+  cos(this: Tensor): Tensor {
+    return native.cos(this);
+  }
+  /** Tangent of radians. */
+  tan(this: Tensor): Tensor {
+    return native.tan(this);
+  }
+  /** Hyperbolic tangent. */
+  tanh(this: Tensor): Tensor {
+    return native.tanh(this);
+  }
+  /** Error function. */
+  erf(this: Tensor): Tensor {
+    return native.erf(this);
+  }
+  /** 1 / (1 + exp(-this)). */
+  sigmoid(this: Tensor): Tensor {
+    return native.sigmoid(this);
+  }
+  /** max(this, 0). */
+  relu(this: Tensor): Tensor {
+    return native.relu(this);
+  }
+  /** Rounded down. */
+  floor(this: Tensor): Tensor {
+    return native.floor(this);
+  }
+  /** Rounded up. */
+  ceil(this: Tensor): Tensor {
+    return native.ceil(this);
+  }
+  /** Rounded to the nearest integer, halves to even. */
+  round(this: Tensor): Tensor {
+    return native.round(this);
+  }
+  /** Whether the element is NaN, bool. */
+  isnan(this: Tensor): Tensor {
+    return native.isnan(this);
+  }
+  /** Whether the element is neither NaN nor infinite, bool. */
+  isfinite(this: Tensor): Tensor {
+    return native.isfinite(this);
+  }
+  /** Limited to [min, max]; either may be left out. */
+  clamp(this: Tensor, { min, max }: { min?: number; max?: number }): Tensor {
+    return native.clamp(this, min, max);
+  }
+}

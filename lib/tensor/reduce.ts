@@ -1,0 +1,142 @@
+/**
+ * The third floor of {@link Tensor}: reductions, ordering and linear algebra.
+ * @module
+ */
+import { native } from '../native.js';
+import { TensorMath } from './math.js';
+import type { Tensor } from './tensor.js';
+
+/** One dimension or several, negative ones counting from the end; left out: all of them. */
+export interface ReduceOptions {
+  dim?: number | readonly number[];
+  /** Keep reduced dimensions with size 1. Default false. */
+  keepdim?: boolean;
+}
+
+/** One dimension; left out: the flattened tensor. */
+export interface DimOptions {
+  dim?: number;
+  /** Keep the reduced dimension with size 1. Default false. */
+  keepdim?: boolean;
+}
+
+function dims(dim: number | readonly number[] | undefined): readonly number[] | null {
+  if (dim === undefined) return null;
+  return typeof dim === 'number' ? [dim] : dim;
+}
+
+/** Reductions over dimensions, sorting, products of matrices. */
+export abstract class TensorReduce extends TensorMath {
+  /** Sum; integers and bools give int64. */
+  sum(this: Tensor, { dim, keepdim = false }: ReduceOptions = {}): Tensor {
+    return native.sum(this, dims(dim), keepdim);
+  }
+  /** Arithmetic mean of a floating-point tensor. @throws DTypeError for integers. */
+  mean(this: Tensor, { dim, keepdim = false }: ReduceOptions = {}): Tensor {
+    return native.mean(this, dims(dim), keepdim);
+  }
+  /** Variance with divisor N - correction. @param options.correction - Default 1. */
+  var(this: Tensor, options: ReduceOptions & { correction?: number } = {}): Tensor {
+    const { dim, keepdim = false, correction = 1 } = options;
+    return native.variance(this, dims(dim), correction, keepdim);
+  }
+  /** Standard deviation with divisor N - correction. @param options.correction - Default 1. */
+  std(this: Tensor, options: ReduceOptions & { correction?: number } = {}): Tensor {
+    const { dim, keepdim = false, correction = 1 } = options;
+    return native.std(this, dims(dim), correction, keepdim);
+  }
+  /** Product. */
+  prod(this: Tensor, { dim, keepdim = false }: DimOptions = {}): Tensor {
+    return native.prod(this, dim, keepdim);
+  }
+  /** Largest element. */
+  amax(this: Tensor, { dim, keepdim = false }: ReduceOptions = {}): Tensor {
+    return native.amax(this, dims(dim), keepdim);
+  }
+  /** Smallest element. */
+  amin(this: Tensor, { dim, keepdim = false }: ReduceOptions = {}): Tensor {
+    return native.amin(this, dims(dim), keepdim);
+  }
+  /** Position of the largest element, int64. */
+  argmax(this: Tensor, { dim, keepdim = false }: DimOptions = {}): Tensor {
+    return native.argmax(this, dim, keepdim);
+  }
+  /** Position of the smallest element, int64. */
+  argmin(this: Tensor, { dim, keepdim = false }: DimOptions = {}): Tensor {
+    return native.argmin(this, dim, keepdim);
+  }
+  /** Whether all elements are non-zero, bool []. */
+  all(this: Tensor): Tensor {
+    return native.all(this);
+  }
+  /** Whether any element is non-zero, bool []. */
+  any(this: Tensor): Tensor {
+    return native.any(this);
+  }
+  /** log(sum(exp(this))), computed without overflow. */
+  logsumexp(
+    this: Tensor,
+    { dim, keepdim = false }: ReduceOptions & { dim: number | readonly number[] },
+  ): Tensor {
+    return native.logsumexp(this, dims(dim) ?? [], keepdim);
+  }
+  /** Running sum along `dim`. */
+  cumsum(this: Tensor, { dim }: { dim: number }): Tensor {
+    return native.cumsum(this, dim);
+  }
+  /** p-norm of the elements. @param options.p - Default 2. */
+  norm(this: Tensor, options: ReduceOptions & { p?: number } = {}): Tensor {
+    const { dim, keepdim = false, p = 2 } = options;
+    return native.norm(this, p, dims(dim), keepdim);
+  }
+  /** How often each value occurs in a 1-D tensor of non-negative integers. @param options.minlength - Default 0. */
+  bincount(this: Tensor, { minlength = 0 }: { minlength?: number } = {}): Tensor {
+    return native.bincount(this, minlength);
+  }
+  /**
+   * The k largest elements along `dim`.
+   * @param options.dim - Default -1. @param options.largest - `false`: the smallest instead. Default true.
+   * @param options.sorted - In order. Default true.
+   */
+  topk(
+    this: Tensor,
+    k: number,
+    { dim = -1, largest = true, sorted = true }: { dim?: number; largest?: boolean; sorted?: boolean } = {},
+  ): { values: Tensor; indices: Tensor } {
+    const [values, indices] = native.topk(this, k, dim, largest, sorted);
+    return { values, indices };
+  }
+  /** The elements in order along `dim`. @param options.dim - Default -1. @param options.descending - Default false. */
+  sort(
+    this: Tensor,
+    { dim = -1, descending = false }: { dim?: number; descending?: boolean } = {},
+  ): { values: Tensor; indices: Tensor } {
+    const [values, indices] = native.sort(this, dim, descending);
+    return { values, indices };
+  }
+
+  /** Matrix product: vectors, matrices, or batches of them that broadcast. */
+  matmul(this: Tensor, other: Tensor): Tensor {
+    return native.matmul(this, other);
+  }
+  /** Batched matrix product, [B, N, M] x [B, M, P] -> [B, N, P]. */
+  bmm(this: Tensor, other: Tensor): Tensor {
+    return native.bmm(this, other);
+  }
+
+  /** Whether shapes and all elements agree exactly. */
+  equal(this: Tensor, other: Tensor): boolean {
+    return native.equal(this, other);
+  }
+  /**
+   * Whether |this - other| <= atol + rtol * |other| everywhere.
+   * @param options.rtol - Default 1e-5. @param options.atol - Default 1e-8. @param options.equalNan - Default false.
+   */
+  allclose(
+    this: Tensor,
+    other: Tensor,
+    { rtol = 1e-5, atol = 1e-8, equalNan = false }: { rtol?: number; atol?: number; equalNan?: boolean } = {},
+  ): boolean {
+    return native.allclose(this, other, rtol, atol, equalNan);
+  }
+}

@@ -1,0 +1,36 @@
+import { invalidArgument } from '../errors.js';
+import type { Tensor } from './tensor.js';
+
+/** A range of positions along one dimension, as Python's `start:stop:step`. Made by {@link slice}. */
+export interface Slice {
+  readonly start: number | null;
+  readonly stop: number | null;
+  readonly step: number | null;
+}
+
+/**
+ * One place of an index expression: a position (negative counts from the end), a {@link slice}, `null` for a new
+ * dimension of size 1, `'...'` for all dimensions not named, a boolean or a Tensor (int64 positions, or a bool mask).
+ */
+export type Index = number | Slice | null | '...' | boolean | Tensor;
+
+/**
+ * `start:stop:step` for {@link Tensor.index}; `null` leaves a bound open.
+ * @param start - First position, default 0. Negative counts from the end.
+ * @param stop - Position after the last, default the end.
+ * @param step - Stride, at least 1, default 1.
+ * @throws ArgumentError for anything but integers and `null`, or a step below 1.
+ * @see https://pytorch.org/docs/stable/tensor_view.html
+ * @example x.index(0, slice(1, null, 2), '...')
+ */
+export function slice(
+  start: number | null = null,
+  stop: number | null = null,
+  step: number | null = null,
+): Slice {
+  for (const [name, value] of Object.entries({ start, stop, step })) {
+    if (value !== null && !Number.isInteger(value)) throw invalidArgument(name, 'an integer or null', value);
+  }
+  if (step !== null && step < 1) throw invalidArgument('step', 'an integer of at least 1', step);
+  return { start, stop, step };
+}

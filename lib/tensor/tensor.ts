@@ -1,0 +1,148 @@
+/**
+ * The tensor: an n-dimensional array of libtorch, with autograd. The class stands on four floors, a file each: `base`
+ * (properties, data, gradient, lifetime), `math`, `reduce`, and here views, indexing and the softmax family.
+ * @module
+ */
+import { ArgumentError } from '../errors.js';
+import { native, type Operand } from '../native.js';
+import { TensorReduce } from './reduce.js';
+import type { Index } from './slice.js';
+
+/**
+ * An n-dimensional array on a device, made by {@link tensor}, {@link zeros} and the other factories.
+ *
+ * A tensor's memory is freed by {@link dispose}, at the end of the `using` or {@link tidy} block it belongs to, or when
+ * it is collected. Methods are PyTorch's in camelCase, with one options object for keyword arguments.
+ * @see https://pytorch.org/docs/stable/tensors.html
+ * @example
+ * const x = tensor([[1, 2], [3, 4]], { requiresGrad: true });
+ * x.square().sum().backward();
+ * x.grad; // [[2, 4], [6, 8]]
+ */
+export class Tensor extends TensorReduce {
+  /** @internal Instances are made by the add-on. */
+  private constructor() {
+    super();
+    throw new ArgumentError(
+      'Expected tensor(), zeros() or another factory to make a Tensor, not new Tensor()',
+    );
+  }
+
+  /** The same elements in another shape; one size may be -1, to be inferred. A view where strides allow it. */
+  reshape(shape: readonly number[]): Tensor {
+    return native.reshape(this, shape);
+  }
+  /** {@link reshape} that never copies. @throws ShapeError when the strides do not allow it. */
+  view(shape: readonly number[]): Tensor {
+    return native.view(this, shape);
+  }
+  /** The dimensions in another order. */
+  permute(dims: readonly number[]): Tensor {
+    return native.permute(this, dims);
+  }
+  /** Two dimensions exchanged. */
+  transpose(dim0: number, dim1: number): Tensor {
+    return native.transpose(this, dim0, dim1);
+  }
+  /** A matrix with rows and columns exchanged. */
+  t(): Tensor {
+    return native.transpose(this, 0, -1);
+  }
+  /** Dimensions startDim to endDim as one. @param startDim - Default 0. @param endDim - Default -1. */
+  flatten(startDim = 0, endDim = -1): Tensor {
+    return native.flatten(this, startDim, endDim);
+  }
+  /** Without the dimensions of size 1, or without `dim` if it is one. */
+  squeeze(dim?: number): Tensor {
+    return native.squeeze(this, dim);
+  }
+  /** With a new dimension of size 1 before `dim`. */
+  unsqueeze(dim: number): Tensor {
+    return native.unsqueeze(this, dim);
+  }
+  /** Dimensions of size 1 repeated to `shape`, without a copy; -1 leaves a size. */
+  expand(shape: readonly number[]): Tensor {
+    return native.expand(this, shape);
+  }
+  /** The tensor laid out `repeats` times in each dimension. */
+  repeat(repeats: readonly number[]): Tensor {
+    return native.repeat(this, repeats);
+  }
+  /** The order of the elements reversed along `dims`. */
+  flip(dims: readonly number[]): Tensor {
+    return native.flip(this, dims);
+  }
+  /** The elements moved along `dims`, those pushed out coming in at the other end. */
+  roll(shifts: readonly number[], dims: readonly number[]): Tensor {
+    return native.roll(this, shifts, dims);
+  }
+  /** The lower triangle of the last two dimensions, the rest 0. @param diagonal - Default 0. */
+  tril(diagonal = 0): Tensor {
+    return native.tril(this, diagonal);
+  }
+  /** The upper triangle of the last two dimensions, the rest 0. @param diagonal - Default 0. */
+  triu(diagonal = 0): Tensor {
+    return native.triu(this, diagonal);
+  }
+  /** Views of the given sizes along `dim`. @param dim - Default 0. */
+  split(sizes: readonly number[], dim = 0): Tensor[] {
+    return native.split(this, sizes, dim);
+  }
+  /** At most `chunks` views of equal size along `dim`. @param dim - Default 0. */
+  chunk(chunks: number, dim = 0): Tensor[] {
+    return native.chunk(this, chunks, dim);
+  }
+  /** The view of `length` positions from `start` along `dim`. */
+  narrow(dim: number, start: number, length: number): Tensor {
+    return native.narrow(this, dim, start, length);
+  }
+  /**
+   * Python's `x[i, 1:, ..., None]` as `x.index(i, slice(1), '...', null)`.
+   * @param indices - An {@link Index} a dimension; those not named are taken whole.
+   * @returns A view, or a copy where a Tensor is among the indices.
+   * @throws ShapeError for a position outside the dimension.
+   */
+  index(...indices: Index[]): Tensor {
+    return native.index(this, indices);
+  }
+  /** Assignment `x[indices] = value`, in place. */
+  indexPut_(indices: readonly Index[], value: Operand): Tensor {
+    native.indexPut(this, indices, value).dispose();
+    return this;
+  }
+  /** The positions `index` (int64 [N]) along `dim`. */
+  indexSelect(dim: number, index: Tensor): Tensor {
+    return native.indexSelect(this, dim, index);
+  }
+  /** Elements picked along `dim` by `index`, int64 of this tensor's number of dimensions. */
+  gather(dim: number, index: Tensor): Tensor {
+    return native.gather(this, dim, index);
+  }
+  /** A copy with the elements of `source` written along `dim` at `index`. */
+  scatter(dim: number, index: Tensor, source: Tensor): Tensor {
+    return native.scatter(this, dim, index, source);
+  }
+  /** A copy with `value` where the bool tensor `mask` is true. */
+  maskedFill(mask: Tensor, value: number | bigint | boolean): Tensor {
+    return native.maskedFill(this, mask, value);
+  }
+
+  /** exp(this) / sum(exp(this)) along `dim`. @param options.dim - Default -1. */
+  softmax({ dim = -1 }: { dim?: number } = {}): Tensor {
+    return native.softmax(this, dim);
+  }
+  /** log(softmax(this)), computed without overflow. @param options.dim - Default -1. */
+  logSoftmax({ dim = -1 }: { dim?: number } = {}): Tensor {
+    return native.logSoftmax(this, dim);
+  }
+}
+
+// The add-on makes objects of its own class, which is quick; standing on Tensor.prototype makes them Tensors in every
+// way that matters: methods, instanceof, constructor.
+Object.setPrototypeOf(native.TensorHandle.prototype, Tensor.prototype);
+delete (native.TensorHandle.prototype as { constructor?: unknown }).constructor;
+
+/** Whether a value is a Tensor of this package and thread. */
+export function isTensor(value: unknown): value is Tensor {
+  return native.isTensor(value);
+}

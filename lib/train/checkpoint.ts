@@ -1,0 +1,144 @@
+/**
+ * Checkpoints of a run: weights and training state in two files that change together.
+ * @module
+ */
+import { randomUUID } from 'node:crypto';
+import { readdir, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { commitFile, type StagedFile, temporaryName } from '../atomic-file.js';
+import { CheckpointError } from '../errors.js';
+import type { Module } from '../nn/module.js';
+import { readSafetensors, readSafetensorsHeader, saveSafetensors, stageSafetensors } from '../safetensors.js';
+import type { Tensor } from '../tensor/tensor.js';
+import type { TrainerState } from './events.js';
+import { packState, unpackState } from './pack-state.js';
+import type { Trainer } from './trainer.js';
+
+/** Version of the layout of `last.state`, raised when an older reader would misread it. */
+const FORMAT = '1';
+
+/** Paths of a checkpoint. */
+export interface CheckpointFiles {
+  /** `last.safetensors`. */
+  weights: string;
+  /** `last.state`. */
+  state: string;
+}
+
+/** What `last.state` held. */
+export interface LoadedCheckpoint {
+  weights: Record<string, Tensor>;
+  state: TrainerState;
+  /** Frees every tensor of both. */
+  dispose(): void;
+}
+
+/**
+ * Saves weights and state so that a process killed at any moment leaves a pair that belongs together: both files are
+ * complete on disk under temporary names before the first is renamed, and if only the state got its final name,
+ * {@link loadCheckpoint} finds the weights that go with it and finishes the rename.
+ * @throws {CheckpointError} if a file cannot be written; the previous pair is then still in place.
+ */
+export async function saveCheckpoint(files: CheckpointFiles, model: Module, trainer: Trainer): Promise<void> {
+  const id = randomUUID();
+  const state = trainer.stateDict();
+  const packed = packState(state);
+  const weights = model.stateDict();
+  const staged: StagedFile[] = [];
+  try {
+    staged.push(
+      await stageSafetensors(files.weights, weights, {
+        metadata: { checkpoint: id, epoch: String(state.epoch), step: String(state.step) },
+        tag: id,
+      }),
+    );
+    staged.push(
+      await stageSafetensors(files.state, packed.tensors, {
+        metadata: { format: FORMAT, checkpoint: id, state: packed.json },
+        tag: id,
+      }),
+    );
+    await staged[1]!.commit();
+  } catch (error) {
+    for (const file of staged) await file.discard();
+    throw error;
+  } finally {
+    disposeAll(weights);
+    disposeAll(packed.tensors);
+  }
+  await staged[0]!.commit();
+}
+
+/**
+ * Reads what {@link saveCheckpoint} wrote, and removes what an interrupted save left behind.
+ * @throws {CheckpointError} if a file is missing or damaged, or if the two do not belong together.
+ */
+export async function loadCheckpoint(files: CheckpointFiles): Promise<LoadedCheckpoint> {
+  const { tensors, metadata } = await readSafetensors(files.state);
+  try {
+    if (metadata.format !== FORMAT || metadata.state === undefined) {
+      throw new CheckpointError(
+        `Expected training state of format ${FORMAT} in ${files.state} but received ${metadata.format ?? 'none'}`,
+      );
+    }
+    const state = unpackState({ json: metadata.state, tensors }, files.state) as TrainerState;
+    const weights = await loadMatchingWeights(files, metadata.checkpoint ?? '');
+    const dispose = () => {
+      disposeAll(weights);
+      disposeAll(tensors);
+    };
+    return { weights, state, dispose };
+  } catch (error) {
+    disposeAll(tensors);
+    throw error;
+  }
+}
+
+/** Saves the weights of a model alone, with a few words on where they come from. */
+export async function saveWeights(
+  path: string,
+  model: Module,
+  metadata: Record<string, string>,
+): Promise<void> {
+  const weights = model.stateDict();
+  try {
+    await saveSafetensors(path, weights, { metadata });
+  } finally {
+    disposeAll(weights);
+  }
+}
+
+/** `stateDict()` makes handles; the tensors behind them live on in model and optimizer. */
+function disposeAll(tensors: Record<string, Tensor>): void {
+  for (const tensor of Object.values(tensors)) tensor.dispose();
+}
+
+async function loadMatchingWeights(files: CheckpointFiles, id: string): Promise<Record<string, Tensor>> {
+  const isMatch = async (path: string) =>
+    readSafetensorsHeader(path).then(
+      ({ metadata }) => metadata.checkpoint === id,
+      () => false,
+    );
+  const pending = temporaryName(files.weights, id);
+  if (!(await isMatch(files.weights)) && (await isMatch(pending))) await commitFile(pending, files.weights);
+  await removeLeftovers(files);
+  const { tensors, metadata } = await readSafetensors(files.weights);
+  if (metadata.checkpoint !== id) {
+    disposeAll(tensors);
+    throw new CheckpointError(
+      `${files.weights} and ${basename(files.state)} beside it are not from the same checkpoint`,
+    );
+  }
+  return tensors;
+}
+
+async function removeLeftovers(files: CheckpointFiles): Promise<void> {
+  const folder = dirname(files.state);
+  for (const path of [files.weights, files.state]) {
+    const prefix = `.${basename(path)}.`;
+    const leftovers = (await readdir(folder)).filter(
+      (name) => name.startsWith(prefix) && name.endsWith('.tmp'),
+    );
+    for (const name of leftovers) await rm(join(folder, name), { force: true });
+  }
+}

@@ -1,0 +1,17 @@
+/**
+ * Counting the scalars of a model as the article does.
+ * @module
+ */
+import type { Module } from '../nn/module.js';
+import type { ParameterCounts } from './records.js';
+
+/** Counts trainable scalars and batch-norm statistics (`running_mean`, `running_var`); other buffers are not counted. */
+export function countParameters(model: Module): ParameterCounts {
+  let trainable = 0;
+  for (const parameter of model.parameters()) trainable += parameter.numel;
+  let statistics = 0;
+  for (const [name, buffer] of model.namedBuffers()) {
+    if (/(^|\.)running_(mean|var)$/.test(name)) statistics += buffer.numel;
+  }
+  return { trainable, statistics, total: trainable + statistics };
+}

@@ -1,0 +1,145 @@
+/**
+ * Measuring a model on a data set.
+ * @module
+ */
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { DatasetError } from '../errors.js';
+import type { Module } from '../nn/module.js';
+import { crossEntropy } from '../ops/loss.js';
+import { noGrad, tidy } from '../tensor/context.js';
+import type { Device } from '../tensor/dtype.js';
+import type { Batch, BatchSource, Loss } from './types.js';
+
+/** What the model says about one image. */
+export interface Prediction {
+  /** True class. */
+  label: number;
+  /** Class with the largest logit. */
+  predicted: number;
+  /** Softmax probability of `predicted`, 0 to 1. */
+  probability: number;
+}
+
+/** Result of {@link evaluate}. */
+export interface Evaluation {
+  /** Mean over the images. */
+  loss: number;
+  /** Share of images classified correctly, 0 to 1. */
+  accuracy: number;
+  images: number;
+  /** Wall time of the whole pass, loading included. */
+  seconds: number;
+  imagesPerSecond: number;
+  /** Counts: `confusion[true class][predicted class]`. */
+  confusion: number[][];
+  /** In the order of the loader; only with `predictions: true`. */
+  predictions?: Prediction[];
+}
+
+/** Options of {@link evaluate}. */
+export interface EvaluateOptions {
+  /** Default: cross entropy without label smoothing. */
+  loss?: Loss;
+  /** Device the batches are moved to; default: wherever the loader puts them. */
+  device?: Device;
+  /** Keep what the model said about every image. Default: false. */
+  predictions?: boolean;
+  /** Stops after the batch under way; the result then covers the images seen. */
+  signal?: AbortSignal;
+  /** Called after every batch with the number of batches done. */
+  onBatch?: (done: number) => void;
+}
+
+/**
+ * One pass over a data set in evaluation mode and without autograd. Every module's training mode is restored.
+ * Between batches the event loop gets its turn.
+ * @param model - Takes [B, C, H, W] and returns logits [B, classes].
+ * @param loader - Its batches are disposed after use.
+ * @throws {DatasetError} if the loader gives no images.
+ * @example
+ * const { accuracy, confusion } = await train.evaluate(model, loader)
+ */
+export async function evaluate(
+  model: Module,
+  loader: BatchSource,
+  options: EvaluateOptions = {},
+): Promise<Evaluation> {
+  const restore = switchToEvaluation(model);
+  const start = performance.now();
+  const sums = { loss: 0, correct: 0, images: 0 };
+  let confusion: number[][] = [];
+  const predictions: Prediction[] = [];
+  let batches = 0;
+  try {
+    for await (const batch of loader) {
+      const { loss, classes, results } = evaluateBatch(model, batch, options);
+      sums.loss += loss * results.length;
+      sums.images += results.length;
+      if (batches === 0) confusion = zeros(classes);
+      for (const { label, predicted } of results) {
+        sums.correct += Number(label === predicted);
+        confusion[label]![predicted]! += 1;
+      }
+      if (options.predictions) predictions.push(...results);
+      batches += 1;
+      options.onBatch?.(batches);
+      await nextTurn();
+      if (options.signal?.aborted) break;
+    }
+  } finally {
+    restore();
+  }
+  const { images } = sums;
+  if (images === 0) throw new DatasetError('Expected images to evaluate on, but the loader gave no batch');
+  const seconds = (performance.now() - start) / 1000;
+  return {
+    loss: sums.loss / images,
+    accuracy: sums.correct / images,
+    images,
+    seconds,
+    imagesPerSecond: images / seconds,
+    confusion,
+    ...(options.predictions && { predictions }),
+  };
+}
+
+/** Evaluates one batch and disposes it. */
+function evaluateBatch(
+  model: Module,
+  { images, labels }: Batch,
+  { loss = crossEntropy, device }: EvaluateOptions,
+): { loss: number; classes: number; results: Prediction[] } {
+  try {
+    return noGrad(() =>
+      tidy(() => {
+        const target = device ? labels.to({ device }) : labels;
+        const logits = model.forward(device ? images.to({ device }) : images);
+        const probabilities = logits.to({ dtype: 'float32' }).softmax({ dim: 1 }).dataSync();
+        const predicted = logits.argmax({ dim: 1 }).dataSync();
+        const classes = logits.shape[1]!;
+        const results = Array.from(labels.dataSync() as BigInt64Array, (label, row): Prediction => {
+          const column = Number(predicted[row]);
+          const probability = Number(probabilities[row * classes + column]);
+          return { label: Number(label), predicted: column, probability };
+        });
+        return { loss: Number(loss(logits, target).item()), classes, results };
+      }),
+    );
+  } finally {
+    images.dispose();
+    labels.dispose();
+  }
+}
+
+/** Puts a model into evaluation mode; the returned function restores the mode of every module on its own. */
+export function switchToEvaluation(model: Module): () => void {
+  const modes = [...model.namedModules()].map(([, module]) => ({ module, training: module.training }));
+  model.eval();
+  return () => {
+    for (const { module, training } of modes) module.training = training;
+  };
+}
+
+function zeros(size: number): number[][] {
+  return Array.from({ length: size }, () => new Array<number>(size).fill(0));
+}

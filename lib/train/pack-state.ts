@@ -1,0 +1,79 @@
+/**
+ * Nested state (plain objects and arrays with tensors among them, such as an optimizer's `stateDict()`) as JSON plus
+ * a flat record of tensors, the two things a safetensors file can hold.
+ * @module
+ */
+import { CheckpointError, invalidArgument } from '../errors.js';
+import { isTensor, type Tensor } from '../tensor/tensor.js';
+
+/** Stands in the JSON where a tensor was. */
+const TENSOR = '$tensor';
+/** Stands in the JSON for numbers JSON does not have. */
+const NUMBER = '$number';
+
+/** State as it can be written. */
+export interface PackedState {
+  json: string;
+  tensors: Record<string, Tensor>;
+}
+
+/**
+ * Takes tensors out of a nested state. The tensors stay the caller's; nothing is copied.
+ * @throws {ArgumentError} for values that neither JSON nor a tensor can hold (functions, class instances).
+ */
+export function packState(state: unknown): PackedState {
+  const tensors: Record<string, Tensor> = {};
+  const pack = (value: unknown, path: string): unknown => {
+    if (isTensor(value)) {
+      let name = path || 'tensor';
+      while (Object.hasOwn(tensors, name)) name += '_'; // keys with dots may meet: { 'a.b': t, a: { b: t } }
+      tensors[name] = value;
+      return { [TENSOR]: name };
+    }
+    if (typeof value === 'number' && !Number.isFinite(value)) return { [NUMBER]: String(value) };
+    if (value === null || ['string', 'number', 'boolean'].includes(typeof value)) return value;
+    if (Array.isArray(value)) return value.map((item, index) => pack(item, join(path, String(index))));
+    if (isPlainObject(value)) {
+      const fields = Object.entries(value).filter(([, item]) => item !== undefined);
+      return Object.fromEntries(fields.map(([key, item]) => [key, pack(item, join(path, key))]));
+    }
+    throw invalidArgument(path || 'state', 'plain data or tensors', value);
+  };
+  return { json: JSON.stringify(pack(state, '')), tensors };
+}
+
+/**
+ * The inverse of {@link packState}.
+ * @param file - Name for error messages.
+ * @throws {CheckpointError} if the JSON is damaged or names a tensor that is not there.
+ */
+export function unpackState(packed: PackedState, file: string): unknown {
+  const unpack = (value: unknown): unknown => {
+    if (Array.isArray(value)) return value.map(unpack);
+    if (!isPlainObject(value)) return value;
+    if (typeof value[NUMBER] === 'string') return Number(value[NUMBER]);
+    if (typeof value[TENSOR] === 'string') {
+      const found = Object.hasOwn(packed.tensors, value[TENSOR]) && packed.tensors[value[TENSOR]];
+      if (!found) throw new CheckpointError(`${file} lacks the tensor ${JSON.stringify(value[TENSOR])}`);
+      return found;
+    }
+    return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, unpack(item)]));
+  };
+  let json: unknown;
+  try {
+    json = JSON.parse(packed.json);
+  } catch (error) {
+    throw new CheckpointError(`${file} holds damaged training state: ${(error as Error).message}`);
+  }
+  return unpack(json);
+}
+
+function join(path: string, key: string): string {
+  return path === '' ? key : `${path}.${key}`;
+}
+
+function isPlainObject(value: unknown): value is Record<string, unknown> {
+  if (typeof value !== 'object' || value === null) return false;
+  const prototype = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
+}

@@ -1,0 +1,144 @@
+/**
+ * What a run says about itself: the lines of `metrics.jsonl` and the contents of `config.json` and
+ * `environment.json`. Trainer, run directory and reports share these types and nothing else.
+ * @module
+ */
+import type { DatasetName } from '../data/create.js';
+import type { Device } from '../tensor/dtype.js';
+
+/** Mean loss and accuracy over a number of images. Accuracy lies between 0 and 1. */
+export interface LossAndAccuracy {
+  loss: number;
+  accuracy: number;
+}
+
+/** One logged training step, written every `logEvery` batches (the article: 10). */
+export interface StepRecord {
+  type: 'step';
+  /** 1-based epoch. */
+  epoch: number;
+  /** 1-based number of the optimizer step, counted over the whole run. */
+  step: number;
+  /** Loss of this batch. */
+  loss: number;
+  /** Accuracy of this batch, 0 to 1. */
+  accuracy: number;
+  /** Learning rate of this step. */
+  lr: number;
+}
+
+/** How one dynamic layer used its experts during an epoch. */
+export interface ExpertUsage {
+  /** Name of the layer, such as `features.8`. */
+  layer: string;
+  /** Mean attention of every expert over the training images; sums to 1 with softmax routing. */
+  mean: number[];
+  /** Mean entropy of the attention in nats, from 0 (one expert alone) to ln(K) (all alike). */
+  entropy: number;
+}
+
+/** One finished epoch. */
+export interface EpochRecord {
+  type: 'epoch';
+  /** 1-based epoch. */
+  epoch: number;
+  /** Learning rate the epoch was trained with (of the first parameter group, at the start of the epoch). */
+  lr: number;
+  /** Softmax temperature of the routing during this epoch; null for a model without dynamic layers. */
+  temperature: number | null;
+  /** Over the training batches as they were seen: the weights change while these are collected. */
+  train: LossAndAccuracy;
+  /** Over the whole validation set after the epoch; null where there is none. */
+  val: LossAndAccuracy | null;
+  /** Wall time of the epoch's training part, in seconds; validation is not counted. */
+  seconds: number;
+  /** Training images per second. */
+  imagesPerSecond: number;
+  /** Seconds of `seconds` in which the trainer waited for the loader. */
+  dataSeconds: number;
+  /** When the epoch ended, ISO 8601. */
+  time: string;
+  /** Absent for a model without dynamic layers; of a resumed epoch, the part after the resume. */
+  experts?: ExpertUsage[];
+}
+
+/** `evaluation.json`: a checkpoint measured on the test set. */
+export interface EvaluationRecord extends LossAndAccuracy {
+  checkpoint: 'best' | 'last';
+  images: number;
+  imagesPerSecond: number;
+  /** Class names in label order. */
+  classes: string[];
+  /** Images per true class (row) and predicted class (column). */
+  confusion: number[][];
+}
+
+/** A line of `metrics.jsonl`. */
+export type MetricsRecord = StepRecord | EpochRecord;
+
+/** Numbers of scalars in a model. */
+export interface ParameterCounts {
+  /** Scalars the optimizer trains. */
+  trainable: number;
+  /** Running means and variances of batch norm. */
+  statistics: number;
+  /** Both together: the number the article gives. Temperatures and step counters are not counted. */
+  total: number;
+}
+
+/** `config.json`: everything that is needed to build the model and repeat the run. */
+export interface RunConfig {
+  /** Name for `models.create`. */
+  model: string;
+  /** Options for `models.create`, such as `{ numClasses: 10, numExperts: 2 }`. */
+  modelOptions: Record<string, number | string | boolean>;
+  parameters: ParameterCounts;
+  /** Name for `data.create`. */
+  dataset: DatasetName;
+  /** Where the data set was read; null for the bundled set. */
+  dataDir: string | null;
+  /** Class names in label order. */
+  classes: string[];
+  trainImages: number;
+  valImages: number;
+  /** [C, H, W] of the images in the data set. */
+  imageShape: number[];
+  /** Side of the square images the network sees, in pixels. */
+  imageSize: number;
+  epochs: number;
+  batchSize: number;
+  lr: number;
+  momentum: number;
+  weightDecay: number;
+  labelSmoothing: number;
+  /** Epochs after which the learning rate is multiplied by `gamma`. */
+  milestones: number[];
+  gamma: number;
+  /** Temperature schedule; null for a model without dynamic layers. */
+  temperature: { start: number; epochs: number } | null;
+  seed: number;
+  device: Device;
+  dtype: string;
+  limitTrain: number | null;
+  limitTest: number | null;
+}
+
+/** `environment.json`: the machine and the versions a run was made with. */
+export interface RunEnvironment {
+  dyconv: string;
+  node: string;
+  libtorch: string;
+  platform: string;
+  /** Name of the CPU, or 'unknown'. */
+  cpu: string;
+  cores: number;
+  memoryBytes: number;
+  threads: number;
+  device: string;
+  /** Dynamic convolution algorithms of this build, in the order of preference. */
+  algorithms: string[];
+  /** Command line of the run. */
+  command: string[];
+  /** Start of the run, ISO 8601. */
+  time: string;
+}

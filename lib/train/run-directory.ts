@@ -1,0 +1,219 @@
+/**
+ * The folder a training run keeps its results in.
+ * @module
+ */
+import { type FileHandle, mkdir, open, readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { writeFileAtomic } from '../atomic-file.js';
+import { CheckpointError, TrainingError } from '../errors.js';
+import type { Module } from '../nn/module.js';
+import { type LoadedCheckpoint, loadCheckpoint, saveCheckpoint, saveWeights } from './checkpoint.js';
+import type { EvaluationRecord, MetricsRecord, RunConfig, RunEnvironment } from './records.js';
+import type { Trainer } from './trainer.js';
+
+/** Any of these makes a folder a run that must not be overwritten. */
+const RESULTS = ['config.json', 'metrics.jsonl', 'best.safetensors', 'last.safetensors', 'last.state'];
+
+/** How far a checkpoint got: metrics beyond it are cut when a run is resumed. */
+export interface RunPosition {
+  /** Finished epochs. */
+  epoch: number;
+  step: number;
+}
+
+/**
+ * A run directory: `config.json`, `environment.json`, `metrics.jsonl`, `best.safetensors`, `last.safetensors`,
+ * `last.state`. Every file is replaced atomically; `metrics.jsonl` grows by one write a line.
+ * @example
+ * const run = await train.RunDirectory.create('runs/dy', { config, environment })
+ * trainer.on('epoch', async (record, { improved }) => {
+ *   await run.append(record)
+ *   await run.saveCheckpoint(model, trainer, { improved })
+ * })
+ */
+export class RunDirectory {
+  readonly path: string;
+  #metrics: FileHandle | null = null;
+
+  private constructor(path: string) {
+    this.path = path;
+  }
+
+  /**
+   * Starts a run.
+   * @param path - Made if it does not exist.
+   * @throws {TrainingError} if it already holds a run.
+   */
+  static async create(
+    path: string,
+    description: { config: RunConfig; environment: RunEnvironment },
+  ): Promise<RunDirectory> {
+    await RunDirectory.assertFree(path);
+    await mkdir(path, { recursive: true });
+    const run = new RunDirectory(path);
+    await writeFileAtomic(run.file('environment.json'), json(description.environment));
+    await writeFileAtomic(run.file('config.json'), json(description.config));
+    return run;
+  }
+
+  /**
+   * Checks that a run can be started in a folder.
+   * @throws {TrainingError} if it already holds a run, or is not a folder.
+   */
+  static async assertFree(path: string): Promise<void> {
+    let names: string[];
+    try {
+      names = await readdir(path);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
+      throw new TrainingError(`Cannot use ${path} as a run directory: ${(error as Error).message}`, {
+        cause: error,
+      });
+    }
+    const found = RESULTS.filter((name) => names.includes(name));
+    if (found.length > 0) {
+      throw new TrainingError(
+        `${path} already holds a run (${found.join(', ')}): continue it with --resume, or choose another --out`,
+      );
+    }
+  }
+
+  /**
+   * Opens an existing run.
+   * @throws {CheckpointError} if the folder holds none.
+   */
+  static async open(path: string): Promise<RunDirectory> {
+    const run = new RunDirectory(path);
+    await run.readConfig();
+    return run;
+  }
+
+  /** Path of a file of this run. */
+  file(name: string): string {
+    return join(this.path, name);
+  }
+
+  /** @throws {CheckpointError} if it is missing or damaged. */
+  async readConfig(): Promise<RunConfig> {
+    return (await this.#readJson('config.json')) as RunConfig;
+  }
+
+  /** @throws {CheckpointError} if it is missing or damaged. */
+  async readEnvironment(): Promise<RunEnvironment> {
+    return (await this.#readJson('environment.json')) as RunEnvironment;
+  }
+
+  /** Replaces the configuration, for a resumed run that is to last longer. */
+  async writeConfig(config: RunConfig): Promise<void> {
+    await writeFileAtomic(this.file('config.json'), json(config));
+  }
+
+  /** Writes `evaluation.json`, in place of an earlier one. */
+  async writeEvaluation(record: EvaluationRecord): Promise<void> {
+    await writeFileAtomic(this.file('evaluation.json'), json(record));
+  }
+
+  /** Adds a line to `metrics.jsonl`, in a single write. */
+  async append(record: MetricsRecord): Promise<void> {
+    this.#metrics ??= await open(this.file('metrics.jsonl'), 'a');
+    await this.#metrics.write(`${JSON.stringify(record)}\n`);
+  }
+
+  /**
+   * The lines of `metrics.jsonl`; none where nothing has been logged yet. A last line that a crash cut short is left out.
+   * @throws {CheckpointError} if any other line is damaged.
+   */
+  async readMetrics(): Promise<MetricsRecord[]> {
+    const text = await readFile(this.file('metrics.jsonl'), 'utf8').catch(whenMissing(''));
+    const lines = text.split('\n');
+    lines.pop(); // what follows the last newline: nothing, or half a line
+    return lines.map((line, index) => {
+      try {
+        return JSON.parse(line) as MetricsRecord;
+      } catch {
+        throw new CheckpointError(
+          `Expected a JSON object in line ${index + 1} of ${this.file('metrics.jsonl')} but received ${line.slice(0, 60)}`,
+        );
+      }
+    });
+  }
+
+  /** Cuts the metrics that lie beyond a position, atomically. */
+  async truncateMetrics(position: RunPosition): Promise<void> {
+    await this.close();
+    const kept = (await this.readMetrics()).filter((record) =>
+      record.type === 'step' ? record.step <= position.step : record.epoch <= position.epoch,
+    );
+    await writeFileAtomic(
+      this.file('metrics.jsonl'),
+      kept.map((record) => `${JSON.stringify(record)}\n`).join(''),
+    );
+  }
+
+  /**
+   * Saves `last.safetensors` and `last.state`, and `best.safetensors` first where this is the best epoch so far.
+   * @throws {CheckpointError} if a file cannot be written; the previous checkpoint is then still in place.
+   */
+  async saveCheckpoint(model: Module, trainer: Trainer, options: { improved: boolean }): Promise<void> {
+    if (options.improved && trainer.best) {
+      const { epoch, accuracy } = trainer.best;
+      await saveWeights(this.file('best.safetensors'), model, {
+        epoch: String(epoch),
+        accuracy: String(accuracy),
+      });
+    }
+    await saveCheckpoint(this.#last, model, trainer);
+  }
+
+  /** Whether a checkpoint has been saved: a run killed before its first one is resumed from the start. */
+  async hasCheckpoint(): Promise<boolean> {
+    const names = await readdir(this.path);
+    return names.includes('last.state') || names.includes('last.safetensors');
+  }
+
+  /**
+   * Reads the last checkpoint.
+   * @throws {CheckpointError} if there is none, or if it is damaged.
+   */
+  async loadCheckpoint(): Promise<LoadedCheckpoint> {
+    return loadCheckpoint(this.#last);
+  }
+
+  /** Closes `metrics.jsonl`; {@link append} opens it again. */
+  async close(): Promise<void> {
+    await this.#metrics?.close();
+    this.#metrics = null;
+  }
+
+  get #last(): { weights: string; state: string } {
+    return { weights: this.file('last.safetensors'), state: this.file('last.state') };
+  }
+
+  async #readJson(name: string): Promise<unknown> {
+    const path = this.file(name);
+    let text: string;
+    try {
+      text = await readFile(path, 'utf8');
+    } catch (error) {
+      throw new CheckpointError(`${this.path} is not a run directory: cannot read ${name} in it`, {
+        cause: error,
+      });
+    }
+    try {
+      return JSON.parse(text);
+    } catch (error) {
+      throw new CheckpointError(`${path} is damaged: ${(error as Error).message}`, { cause: error });
+    }
+  }
+}
+
+function json(value: unknown): string {
+  return `${JSON.stringify(value, null, 2)}\n`;
+}
+
+function whenMissing<T>(fallback: T): (error: NodeJS.ErrnoException) => T {
+  return (error) => {
+    if (error.code === 'ENOENT') return fallback;
+    throw error;
+  };
+}

@@ -1,0 +1,68 @@
+/**
+ * The softmax temperature of dynamic layers over the epochs of a training.
+ * @see Chen et al., Dynamic Convolution: Attention over Convolution Kernels, section 3.3 (arXiv 1912.03458)
+ * @module
+ */
+import { invalidArgument } from '../errors.js';
+import type { Module } from '../nn/module.js';
+
+/** Options of {@link temperatureSchedule}. */
+export interface TemperatureScheduleOptions {
+  /** Temperature of the first epoch. Default: 30. */
+  start?: number;
+  /** Number of epochs over which it falls to 1. Default: 10. */
+  epochs?: number;
+}
+
+/** Gives the temperature of an epoch, counted from 0. */
+export type TemperatureSchedule = (epoch: number) => number;
+
+/**
+ * The article's schedule: one step of `floor(start / epochs)` after every epoch, never below 1. With the defaults
+ * 30, 27, 24 ... 6, 3, 1, 1 ... A high temperature keeps attention near uniform, so that early in training every expert
+ * gets gradients.
+ * @returns A pure function of the epoch, counted from 0.
+ * @throws {ArgumentError} if `start` is below 1 or `epochs` is not a positive integer.
+ * @example
+ * const schedule = train.temperatureSchedule({ start: 30, epochs: 10 })
+ * schedule(0) // 30
+ * schedule(9) // 3
+ * schedule(50) // 1
+ */
+export function temperatureSchedule(options: TemperatureScheduleOptions = {}): TemperatureSchedule {
+  const { start = 30, epochs = 10 } = options;
+  if (!Number.isFinite(start) || start < 1) throw invalidArgument('start', 'a number of at least 1', start);
+  if (!Number.isSafeInteger(epochs) || epochs < 1)
+    throw invalidArgument('epochs', 'a positive integer', epochs);
+  const step = Math.floor(start / epochs);
+  return (epoch) => Math.max(1, start - step * epoch);
+}
+
+/** A module whose `temperature` can be set, such as DynamicConv2d. */
+interface WithTemperature {
+  temperature: number;
+}
+
+/**
+ * Sets the temperature of every module below (and including) `model` that has one.
+ * @returns How many modules that were.
+ */
+export function setTemperature(model: Module, temperature: number): number {
+  const layers = [...withTemperature(model)];
+  for (const layer of layers) layer.temperature = temperature;
+  return layers.length;
+}
+
+/** The temperature of the first module that has one, or null: the trainer keeps all of them equal. */
+export function getTemperature(model: Module): number | null {
+  for (const layer of withTemperature(model)) return layer.temperature;
+  return null;
+}
+
+/** Recognised by the property, not by the class: user-made dynamic layers take part as well. */
+function* withTemperature(model: Module): Iterable<WithTemperature> {
+  for (const [, module] of model.namedModules()) {
+    if ('temperature' in module && typeof module.temperature === 'number')
+      yield module as unknown as WithTemperature;
+  }
+}

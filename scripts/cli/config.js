@@ -1,0 +1,111 @@
+/**
+ * From the options of train.js to the configuration of a run.
+ * @module
+ */
+import { ArgumentError, cuda, train } from '../../dist/index.js';
+
+/** @typedef {import('../../dist/train/index.js').RunConfig} RunConfig */
+/** @typedef {import('../../dist/data/dataset.js').Dataset} Dataset */
+
+/** Side of the square images the article's networks take, in pixels. */
+const IMAGE_SIZE = 128;
+
+/** Options that may be given together with --resume: they do not change what the run computed so far. */
+const FREE_ON_RESUME = ['out', 'resume', 'epochs', 'dataDir', 'device', 'threads', 'download', 'verify'];
+
+/**
+ * `auto` is CUDA where there is a usable device.
+ * @param {string} device - Any other name is checked by whoever uses it.
+ * @returns {import('../../dist/index.js').Device}
+ */
+export function resolveDevice(device) {
+  if (device !== 'auto') return /** @type {import('../../dist/index.js').Device} */ (device);
+  return cuda.isAvailable() ? 'cuda' : 'cpu';
+}
+
+/**
+ * The configuration a fresh run is started with.
+ * @param {Record<string, any>} options - As commander gives them.
+ * @param {{ trainSet: Dataset, testSet: Dataset }} sets
+ * @returns {Omit<RunConfig, 'parameters'>}
+ */
+export function configOf(options, { trainSet, testSet }) {
+  const { model, dataset, epochs, batchSize, lr, momentum, weightDecay, labelSmoothing, gamma, seed, dtype } =
+    options;
+  return {
+    model,
+    modelOptions: { numClasses: trainSet.classes.length, numExperts: options.numExperts },
+    dataset,
+    dataDir: dataset === 'bundled' ? null : options.dataDir,
+    classes: [...trainSet.classes],
+    trainImages: Math.min(trainSet.length, options.limitTrain ?? trainSet.length),
+    valImages: Math.min(testSet.length, options.limitTest ?? testSet.length),
+    imageShape: [...trainSet.shape],
+    imageSize: IMAGE_SIZE,
+    epochs,
+    batchSize,
+    lr,
+    momentum,
+    weightDecay,
+    labelSmoothing,
+    milestones: options.milestones,
+    gamma,
+    temperature: { start: options.temperature, epochs: options.temperatureEpochs },
+    seed,
+    device: resolveDevice(options.device),
+    dtype,
+    limitTrain: options.limitTrain ?? null,
+    limitTest: options.limitTest ?? null,
+  };
+}
+
+/**
+ * The configuration once the model is there: with its size, and without what only dynamic layers have a use for.
+ * @param {Omit<RunConfig, 'parameters'>} draft
+ * @param {import('../../dist/index.js').nn.Module} model
+ * @returns {RunConfig}
+ */
+export function completeConfig(draft, model) {
+  const config = { ...draft, parameters: train.countParameters(model) };
+  if (train.getTemperature(model) !== null) return config;
+  const { numExperts: _, ...modelOptions } = draft.modelOptions;
+  return { ...config, modelOptions, temperature: null };
+}
+
+/**
+ * The configuration a run is continued with: the one it was started with, with more epochs if asked for.
+ * @param {RunConfig} config
+ * @param {import('commander').Command} command - After parsing.
+ * @returns {RunConfig}
+ * @throws {ArgumentError} for an option that contradicts the run.
+ */
+export function resumedConfig(config, command) {
+  const options = command.opts();
+  const given = command.options
+    .map((option) => option.attributeName())
+    .filter((name) => command.getOptionValueSource(name) === 'cli');
+  const kept = startedWith(config);
+  for (const name of given.filter((name) => !FREE_ON_RESUME.includes(name))) {
+    if (JSON.stringify(options[name]) === JSON.stringify(kept[name])) continue;
+    const flag = command.options.find((option) => option.attributeName() === name)?.long;
+    throw new ArgumentError(
+      `Expected ${flag} to be ${kept[name] ?? 'left out'}, as the run to be resumed was started, but received ${options[name]}`,
+    );
+  }
+  return {
+    ...config,
+    ...(given.includes('epochs') && { epochs: options.epochs }),
+    ...(given.includes('device') && { device: resolveDevice(options.device) }),
+    ...(given.includes('dataDir') && config.dataDir !== null && { dataDir: options.dataDir }),
+  };
+}
+
+/** A run's configuration in the names of the options. @param {RunConfig} config @returns {Record<string, unknown>} */
+function startedWith(config) {
+  return {
+    ...config,
+    numExperts: config.modelOptions.numExperts,
+    temperature: config.temperature?.start,
+    temperatureEpochs: config.temperature?.epochs,
+  };
+}

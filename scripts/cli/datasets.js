@@ -1,0 +1,58 @@
+/**
+ * Data sets by the names the commands take.
+ * @module
+ */
+import cliProgress from 'cli-progress';
+import { data } from '../../dist/index.js';
+
+/** @typedef {import('../../dist/data/dataset.js').Dataset} Dataset */
+/** @typedef {Omit<import('../../dist/data/create.js').CreateOptions, 'onProgress'>} SourceOptions */
+
+/** Values of `--dataset`. */
+export const DATASETS = data.list();
+
+/**
+ * Loads a data set, with a bar on a terminal while it is downloaded.
+ * @param {import('../../dist/data/create.js').DatasetName} name
+ * @param {SourceOptions} options
+ * @returns {Promise<Dataset>}
+ */
+export async function loadDataset(name, options) {
+  const bars = downloadBars(process.stderr);
+  try {
+    return await data.create(name, { ...options, onProgress: bars.update });
+  } finally {
+    bars.stop();
+  }
+}
+
+/** @param {NodeJS.WriteStream} stream */
+function downloadBars(stream) {
+  /** @type {cliProgress.SingleBar | null} */
+  let bar = null;
+  let current = '';
+  const stop = () => bar?.stop();
+  return {
+    stop,
+    /** @param {string} file @param {number} done @param {number} [total] */
+    update(file, done, total) {
+      if (!stream.isTTY) {
+        if (file !== current) stream.write(`Downloading ${file}\n`);
+        current = file;
+        return;
+      }
+      if (file !== current) {
+        stop();
+        current = file;
+        bar = new cliProgress.SingleBar({
+          stream,
+          format: `${file} {bar} {percentage}%  {megabytes} MB`,
+          hideCursor: true,
+        });
+        bar.start(total ?? done, 0, { megabytes: '0' });
+      }
+      bar?.setTotal(total ?? done);
+      bar?.update(done, { megabytes: (done / 1e6).toFixed(1) });
+    },
+  };
+}

@@ -1,0 +1,84 @@
+/**
+ * Measuring a checkpoint of a run and keeping the result in its directory.
+ * @module
+ */
+import { writeFileAtomic } from '../../dist/atomic-file.js';
+import { CheckpointError, loadSafetensors, models, report, train } from '../../dist/index.js';
+import { resolveDevice } from './config.js';
+import { lossOf, testLoader } from './training.js';
+
+/** @typedef {import('../../dist/train/index.js').RunConfig} RunConfig */
+/** @typedef {import('../../dist/train/index.js').RunDirectory} RunDirectory */
+
+/**
+ * Builds the model of a run and loads its weights.
+ * @param {RunDirectory} run
+ * @param {{ checkpoint: 'best' | 'last', device?: string }} options - Default device: that of the training.
+ * @throws {CheckpointError} if the weights are missing, damaged, or of another architecture.
+ */
+export async function loadModel(run, { checkpoint, device: name }) {
+  const config = await run.readConfig();
+  const device = resolveDevice(name ?? config.device);
+  const model = models.create(config.model, config.modelOptions);
+  const file = run.file(`${checkpoint}.safetensors`);
+  const state = await loadSafetensors(file);
+  try {
+    model.loadStateDict(state, { strict: true });
+  } catch (error) {
+    if (!(error instanceof CheckpointError)) throw error;
+    throw new CheckpointError(`${file} does not fit ${config.model}: ${error.message}`, { cause: error });
+  } finally {
+    for (const tensor of Object.values(state)) tensor.dispose();
+  }
+  return { config: { ...config, device }, model: model.to({ device }).eval() };
+}
+
+/**
+ * Measures a checkpoint on test images; leaves `evaluation.json` and `predictions.png` in the run directory.
+ * @param {RunDirectory} run
+ * @param {import('../../dist/data/dataset.js').Dataset} set
+ * @param {{ checkpoint: 'best' | 'last', device?: string, limitTest?: number }} options - Default limit: as in training.
+ */
+export async function evaluateRun(run, set, options) {
+  const { config, model } = await loadModel(run, options);
+  try {
+    const { predictions = [], ...result } = await train.evaluate(
+      model,
+      testLoader({ ...config, limitTest: options.limitTest ?? config.limitTest }, set),
+      {
+        loss: lossOf(config),
+        predictions: true,
+      },
+    );
+    const { loss, accuracy, images, imagesPerSecond, confusion } = result;
+    const { checkpoint } = options;
+    const { classes } = config;
+    await run.writeEvaluation({ checkpoint, loss, accuracy, images, imagesPerSecond, classes, confusion });
+    await writeFileAtomic(run.file('predictions.png'), await predictionsPicture(set, predictions));
+    return { config, result };
+  } finally {
+    for (const parameter of model.parameters()) parameter.dispose();
+    for (const [, buffer] of model.namedBuffers()) buffer.dispose();
+  }
+}
+
+/** Pictures in `predictions.png`, as many as in the article. */
+const PICTURES = 18;
+
+/**
+ * Test images spread over the set, with their true and predicted classes.
+ * @param {import('../../dist/data/dataset.js').Dataset} set
+ * @param {import('../../dist/train/index.js').Prediction[]} predictions - Of the whole set, or of images spread over it.
+ */
+function predictionsPicture(set, predictions) {
+  const count = Math.min(PICTURES, predictions.length);
+  const chosen = Array.from({ length: count }, (_, index) =>
+    Math.floor((index * predictions.length) / count),
+  );
+  const items = chosen.flatMap((index) => {
+    const { image } = set.get(Math.floor((index * set.length) / predictions.length));
+    const prediction = predictions[index];
+    return prediction ? [{ image, shape: set.shape, ...prediction }] : [];
+  });
+  return report.predictionsPng(items, { classes: set.classes });
+}

@@ -1,0 +1,42 @@
+/**
+ * Ctrl-C that lets the step under way finish.
+ * @module
+ */
+
+/**
+ * The first SIGINT or SIGTERM aborts the signal; the second ends the process at once.
+ * @param {{ message: string }} options - Told on stderr at the first.
+ */
+export function interruptible({ message }) {
+  const controller = new AbortController();
+  let exitCode = 130;
+  /** @param {NodeJS.Signals} name */
+  const onSignal = (name) => {
+    exitCode = name === 'SIGTERM' ? 143 : 130;
+    if (controller.signal.aborted) process.exit(exitCode);
+    controller.abort();
+    process.stderr.write(`\n${message}\n`);
+  };
+  process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
+  return {
+    signal: controller.signal,
+    /** 128 plus the number of the signal that came, as shells expect it: 130 for Ctrl-C. */
+    exitCode: () => exitCode,
+    /**
+     * The result of a promise, or null if it failed because of the signal.
+     * @template T
+     * @param {Promise<T>} promise
+     * @returns {Promise<T | null>}
+     */
+    async unlessAborted(promise) {
+      try {
+        return await promise;
+      } catch (error) {
+        if (controller.signal.aborted) return null;
+        throw error;
+      }
+    },
+    /** Gives Ctrl-C its usual meaning back. */
+    release: () => void process.off('SIGINT', onSignal).off('SIGTERM', onSignal),
+  };
+}

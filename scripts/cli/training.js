@@ -1,0 +1,193 @@
+/**
+ * From a run's configuration to a finished run: what train.js and demo.js share.
+ * @module
+ */
+import { data, functional as F, manualSeed, models, optim, TrainingError, train } from '../../dist/index.js';
+import { completeConfig, configOf, resumedConfig } from './config.js';
+import { loadDataset } from './datasets.js';
+import { createProgress } from './progress.js';
+
+/** @typedef {import('../../dist/train/index.js').RunConfig} RunConfig */
+/** @typedef {import('../../dist/train/index.js').RunDirectory} RunDirectory */
+/** @typedef {ReturnType<typeof assemble>} Parts */
+
+/** A step is logged every so many batches, as in the article. */
+const LOG_EVERY = 10;
+
+/**
+ * Loads both splits of a data set.
+ * @param {{ dataset: import('../../dist/data/create.js').DatasetName, dataDir: string, download: boolean, verify: boolean }} options
+ * @param {AbortSignal} signal
+ */
+async function loadSets({ dataset, dataDir, download, verify }, signal) {
+  const options = { root: dataDir, download, verify, signal };
+  const trainSet = await loadDataset(dataset, { ...options, split: 'train' });
+  const testSet = await loadDataset(dataset, { ...options, split: 'test' });
+  return { trainSet, testSet };
+}
+
+/** @typedef {Awaited<ReturnType<typeof loadSets>>} Sets */
+
+/**
+ * Builds everything a run consists of. The seed is set before the model is made, so it fixes the weights as well.
+ * @param {Omit<RunConfig, 'parameters'>} config
+ * @param {Sets} sets
+ * @param {AbortSignal} [signal]
+ */
+export function assemble(config, { trainSet, testSet }, signal) {
+  const { device, batchSize, seed } = config;
+  manualSeed(seed);
+  const model = models.create(config.model, config.modelOptions).to({ device });
+  const optimizer = new optim.SGD(model.parameters(), {
+    lr: config.lr,
+    momentum: config.momentum,
+    weightDecay: config.weightDecay,
+  });
+  const trainLoader = data.loader(trainSet, {
+    batchSize,
+    shuffle: true,
+    dropLast: true,
+    transform: data.transforms.train({ size: config.imageSize }),
+    seed,
+    device,
+    limit: config.limitTrain ?? undefined,
+  });
+  const valLoader = testLoader(config, testSet);
+  const trainer = new train.Trainer({
+    model,
+    optimizer,
+    loss: lossOf(config),
+    trainLoader,
+    valLoader,
+    scheduler: new optim.lr.MultiStepLR(optimizer, { milestones: config.milestones, gamma: config.gamma }),
+    epochs: config.epochs,
+    temperature: config.temperature ? train.temperatureSchedule(config.temperature) : undefined,
+    device,
+    signal,
+  });
+  return { model, trainer };
+}
+
+/**
+ * The test images of a run, in order, nothing dropped.
+ * @param {Pick<RunConfig, 'batchSize' | 'imageSize' | 'device' | 'limitTest'>} config
+ * @param {Sets['testSet']} testSet
+ */
+export function testLoader({ batchSize, imageSize, device, limitTest }, testSet) {
+  return data.loader(testSet, {
+    batchSize,
+    limit: limitTest ?? undefined,
+    shuffle: false,
+    dropLast: false,
+    transform: data.transforms.test({ size: imageSize }),
+    device,
+  });
+}
+
+/**
+ * The loss a run is trained and validated with.
+ * @param {Pick<RunConfig, 'labelSmoothing'>} config
+ * @returns {import('../../dist/train/index.js').Loss}
+ */
+export function lossOf({ labelSmoothing }) {
+  return (logits, labels) => F.crossEntropy(logits, labels, { labelSmoothing });
+}
+
+/** @typedef {{ run: RunDirectory, config: RunConfig, parts: Parts, testSet: Sets['testSet'] }} Training */
+
+/**
+ * Starts a run in a new directory, which is made once everything else has succeeded.
+ * @param {string} out
+ * @param {Record<string, any>} options - Those of train.js.
+ * @param {AbortSignal} signal
+ * @returns {Promise<Training>}
+ */
+export async function startRun(out, options, signal) {
+  const sets = await loadSets(/** @type {any} */ (options), signal);
+  const draft = configOf(options, sets);
+  const parts = assemble(draft, sets, signal);
+  const config = completeConfig(draft, parts.model);
+  const environment = train.describeEnvironment({ device: config.device, command: process.argv.slice(2) });
+  const run = await train.RunDirectory.create(out, { config, environment });
+  return { run, config, parts, testSet: sets.testSet };
+}
+
+/**
+ * Loads a run as its last checkpoint left it.
+ * @param {RunDirectory} run
+ * @param {Record<string, any>} options - Those of train.js.
+ * @param {import('commander').Command} command
+ * @param {AbortSignal} signal
+ * @returns {Promise<Training>}
+ */
+export async function continueRun(run, options, command, signal) {
+  const config = resumedConfig(await run.readConfig(), command);
+  const { dataset, dataDir } = config;
+  const sets = await loadSets(
+    /** @type {any} */ ({ ...options, dataset, dataDir: dataDir ?? options.dataDir }),
+    signal,
+  );
+  if (Math.min(sets.trainSet.length, config.limitTrain ?? Number.POSITIVE_INFINITY) !== config.trainImages) {
+    throw new TrainingError(
+      `Expected ${config.trainImages} training images, as when the run was started, but found ${sets.trainSet.length}`,
+    );
+  }
+  const parts = assemble(config, sets, signal);
+  await resume(run, parts);
+  await run.writeConfig(config);
+  return { run, config, parts, testSet: sets.testSet };
+}
+
+/**
+ * Trains until the end or until the signal stops it; metrics and checkpoints go to the run directory as they come.
+ * @param {Training} training
+ * @returns {Promise<import('../../dist/train/index.js').TrainingResult>}
+ */
+export async function runTraining({ run, config, parts: { model, trainer } }) {
+  const progress = createProgress({ stream: process.stdout, epochs: config.epochs, label: config.model });
+  /** @type {Promise<void>} */
+  let written = Promise.resolve();
+  const log = (/** @type {import('../../dist/train/index.js').MetricsRecord} */ record) => {
+    written = written.then(() => run.append(record));
+    written.catch(() => {}); // told by whoever awaits `written` next
+  };
+  trainer.on('step', (event) => {
+    progress.step(event);
+    const { epoch, step, loss, accuracy, lr } = event;
+    if (event.batch % LOG_EVERY === 0) log({ type: 'step', epoch, step, loss, accuracy, lr });
+  });
+  trainer.on('epoch', async (record, { improved }) => {
+    progress.epoch(record);
+    log(record);
+    await written;
+    await run.saveCheckpoint(model, trainer, { improved });
+  });
+  try {
+    const result = await trainer.fit();
+    await written;
+    if (result.stopped) await run.saveCheckpoint(model, trainer, { improved: false });
+    return result;
+  } finally {
+    progress.stop();
+    await written.catch(() => {});
+    await run.close();
+  }
+}
+
+/**
+ * Loads the last checkpoint into the parts of a run and cuts metrics that lie beyond it. A run that was killed before
+ * its first checkpoint starts anew: the seed makes that the same run.
+ * @param {RunDirectory} run
+ * @param {Parts} parts
+ */
+async function resume(run, { model, trainer }) {
+  if (!(await run.hasCheckpoint())) return run.truncateMetrics({ epoch: 0, step: 0 });
+  const checkpoint = await run.loadCheckpoint();
+  try {
+    model.loadStateDict(checkpoint.weights, { strict: true });
+    trainer.loadStateDict(checkpoint.state);
+    await run.truncateMetrics({ epoch: checkpoint.state.epoch, step: checkpoint.state.step });
+  } finally {
+    checkpoint.dispose();
+  }
+}

@@ -1,0 +1,52 @@
+/**
+ * Compiles lib/ to dist/ where that is needed: in a git clone. The published package brings its dist/ along.
+ * @module
+ */
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+/** Makes sure that dist/ is there and not older than lib/. Ends the process where that cannot be done. */
+export function ensureDist() {
+  if (isCurrent()) return;
+  const tsc = findTypeScript();
+  if (!tsc) {
+    // An older dist/ beats none; only a clone without its development dependencies gets here.
+    if (existsSync(join(root, 'dist', 'index.js'))) return;
+    console.error(
+      'dyconv: dist/ is missing and TypeScript is not installed. Run `npm install` in this folder.',
+    );
+    process.exit(1);
+  }
+  console.error('Compiling TypeScript ...');
+  // Files written in spite of errors would pass for current the next time.
+  const args = [tsc, '-p', join(root, 'tsconfig.json'), '--noEmitOnError'];
+  const child = spawnSync(process.execPath, args, { stdio: ['ignore', 2, 2] });
+  if (child.status !== 0) {
+    console.error('dyconv: TypeScript reports errors in lib/; see above.');
+    process.exit(1);
+  }
+}
+
+function isCurrent() {
+  const lib = join(root, 'lib');
+  if (!existsSync(lib)) return true;
+  return readdirSync(lib, { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts'))
+    .every((name) => {
+      const compiled = join(root, 'dist', name.replace(/\.ts$/, '.js'));
+      return existsSync(compiled) && statSync(compiled).mtimeMs >= statSync(join(lib, name)).mtimeMs;
+    });
+}
+
+function findTypeScript() {
+  try {
+    return createRequire(import.meta.url).resolve('typescript/bin/tsc');
+  } catch {
+    return undefined;
+  }
+}

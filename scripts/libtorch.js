@@ -1,0 +1,43 @@
+#!/usr/bin/env node
+/**
+ * Prints the folder of a libtorch that the add-on can be built against; fetches it where there is none.
+ * @module
+ */
+import { pathToFileURL } from 'node:url';
+import { Command } from 'commander';
+import { ensureDist } from './dist.js';
+
+/**
+ * Finds libtorch or fetches it into the user's cache.
+ * @param {import('../dist/install/libtorch.js').EnsureLibtorchOptions} [options]
+ * @returns {Promise<import('../dist/install/libtorch.js').Libtorch>}
+ */
+export async function ensureLibtorch(options) {
+  ensureDist();
+  const libtorch = await import('../dist/install/libtorch.js');
+  return libtorch.ensureLibtorch(options);
+}
+
+const HELP = `
+Order: LIBTORCH, then the user's cache, then the official wheel, then pip.
+
+Environment:
+  LIBTORCH              a folder with lib/ and include/ of libtorch 2.11 to 2.14; nothing else is tried
+  DYCONV_CACHE          the cache folder (default: dyconv in XDG_CACHE_HOME or ~/.cache; macOS: ~/Library/Caches)
+  DYCONV_LIBTORCH_URL   a mirror of the official wheels (the folder that holds cpu/)
+  HTTPS_PROXY, NO_PROXY as usual`;
+
+if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  const program = new Command('node scripts/libtorch.js')
+    .description('Prints the folder of libtorch on one line; fetches it first where there is none.')
+    .option('--json', 'print dir, version, flavour and source')
+    .addHelpText('after', HELP)
+    .parse();
+  try {
+    const found = await ensureLibtorch();
+    console.log(program.opts().json ? JSON.stringify(found) : found.dir);
+  } catch (error) {
+    console.error(`dyconv: ${error.message}`);
+    process.exitCode = 1;
+  }
+}

@@ -1,0 +1,61 @@
+/**
+ * Makes the small data set that comes with the package, data/bundled: the first images of every class of Fashion-MNIST,
+ * in the order of the original files.
+ *
+ *   apt-get install dataset-fashion-mnist && npm run build:ts && node scripts/make-bundle.js
+ */
+import { mkdir, writeFile } from 'node:fs/promises';
+import { parseArgs } from 'node:util';
+import { constants, gzipSync } from 'node:zlib';
+import { encodeIdx, readIdx } from '../dist/data/idx.js';
+
+const { values } = parseArgs({
+  options: {
+    from: { type: 'string', default: '/usr/share/datasets/fashion-mnist' },
+    to: { type: 'string', default: 'data/bundled' },
+    help: { type: 'boolean', default: false },
+  },
+});
+
+const CLASSES = 10;
+const PARTS = /** @type {const} */ ([
+  { prefix: 'train', perClass: 200 },
+  { prefix: 't10k', perClass: 50 },
+]);
+
+if (values.help) {
+  console.log('Usage: node scripts/make-bundle.js [--from folder of the IDX .gz files] [--to data/bundled]');
+} else {
+  await mkdir(values.to, { recursive: true });
+  for (const { prefix, perClass } of PARTS) await makePart(prefix, perClass);
+}
+
+/**
+ * @param {'train' | 't10k'} prefix
+ * @param {number} perClass
+ */
+async function makePart(prefix, perClass) {
+  const names = { images: `${prefix}-images-idx3-ubyte.gz`, labels: `${prefix}-labels-idx1-ubyte.gz` };
+  const images = await readIdx(`${values.from}/${names.images}`, 3);
+  const labels = await readIdx(`${values.from}/${names.labels}`, 1);
+  const taken = new Array(CLASSES).fill(0);
+  const chosen = [...labels.data.keys()].filter((i) => taken[labels.data[i]]++ < perClass);
+  const [, height, width] = images.shape;
+  const plane = height * width;
+  const pixels = new Uint8Array(chosen.length * plane);
+  for (const [to, from] of chosen.entries()) {
+    pixels.set(images.data.subarray(from * plane, (from + 1) * plane), to * plane);
+  }
+  await write(names.images, { shape: [chosen.length, height, width], data: pixels });
+  await write(names.labels, { shape: [chosen.length], data: Uint8Array.from(chosen, (i) => labels.data[i]) });
+}
+
+/**
+ * @param {string} name
+ * @param {import('../dist/data/idx.js').IdxArray} array
+ */
+async function write(name, array) {
+  const packed = gzipSync(encodeIdx(array), { level: constants.Z_BEST_COMPRESSION });
+  await writeFile(`${values.to}/${name}`, packed);
+  console.log(`${values.to}/${name}: [${array.shape.join(', ')}], ${packed.length} bytes`);
+}

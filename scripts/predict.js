@@ -1,0 +1,38 @@
+#!/usr/bin/env node
+/**
+ * Classifies pictures with the model of a run: `node scripts/predict.js --help`.
+ * @module
+ */
+import { Option } from 'commander';
+import { train } from '../dist/index.js';
+import { createCommand, requireOption, runCommand } from './cli/command.js';
+import { loadModel } from './cli/evaluation.js';
+import { positiveInteger } from './cli/options.js';
+import { predictFile } from './cli/predict-file.js';
+
+const command = createCommand('node scripts/predict.js', 'Classifies PNG and JPEG pictures.', [
+  'node scripts/predict.js --run runs/dy photo.jpg',
+  'node scripts/predict.js --run runs/dy --top 3 --json *.png',
+])
+  .argument('<files...>', 'pictures')
+  .option('--run <folder>', 'run directory (required)')
+  .addOption(new Option('--checkpoint <name>', 'which weights').choices(['best', 'last']).default('best'))
+  .option('--top <n>', 'how many classes to print', positiveInteger, 5)
+  .option('--device <name>', 'auto, cpu, cuda or cuda:<n>', 'auto')
+  .option('--json', 'print one JSON object a line', false);
+
+await runCommand(command, async (options) => {
+  requireOption(command, '--run <folder>');
+  const { config, model } = await loadModel(await train.RunDirectory.open(options.run), options);
+  for (const file of command.args) {
+    const top = (await predictFile(model, file, config)).slice(0, options.top);
+    if (options.json) {
+      console.log(JSON.stringify({ file, predictions: top }));
+      continue;
+    }
+    console.log(file);
+    for (const { name, probability } of top) {
+      console.log(`  ${(100 * probability).toFixed(1).padStart(5)} %  ${name}`);
+    }
+  }
+});

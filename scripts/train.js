@@ -1,0 +1,48 @@
+#!/usr/bin/env node
+/**
+ * Trains a model into a run directory: `node scripts/train.js --help`.
+ * @module
+ */
+import { report, setNumThreads, train } from '../dist/index.js';
+import { runCommand } from './cli/command.js';
+import { evaluateRun } from './cli/evaluation.js';
+import { interruptible } from './cli/interrupt.js';
+import { formatSeconds } from './cli/progress.js';
+import { outOf, trainCommand } from './cli/train-options.js';
+import { continueRun, runTraining, startRun } from './cli/training.js';
+
+await runCommand(trainCommand(), async (options, command) => {
+  const out = outOf(options);
+  // Before any data is read: a folder that cannot be used should not cost a download first.
+  const previous = options.resume ? await train.RunDirectory.open(out) : null;
+  if (!previous) await train.RunDirectory.assertFree(out);
+  // The same number of threads adds up in the same order: a resumed run is equal to the bit.
+  const threads = options.threads ?? (await previous?.readEnvironment())?.threads;
+  if (threads) setNumThreads(threads);
+  const start = performance.now();
+  const interrupt = interruptible({
+    message: 'Stopping after this step with a checkpoint; once more stops at once.',
+  });
+
+  const training = await interrupt.unlessAborted(
+    previous
+      ? continueRun(previous, options, command, interrupt.signal)
+      : startRun(out, options, interrupt.signal),
+  );
+  if (training === null) return interrupt.exitCode();
+  const { run, config, testSet } = training;
+  const { stopped, steps, best } = await runTraining(training);
+  if (stopped) {
+    console.log(`Stopped after ${steps} steps. Continue with: node scripts/train.js --out ${out} --resume`);
+    return interrupt.exitCode();
+  }
+  interrupt.release();
+  if (best) await evaluateRun(run, testSet, { checkpoint: 'best' });
+  await report.writeRunReport(run.path);
+  console.log(
+    `${config.model}: best accuracy ${best?.accuracy.toFixed(4)} in epoch ${best?.epoch}, ` +
+      `${config.parameters.total.toLocaleString('en')} parameters, ` +
+      `${formatSeconds((performance.now() - start) / 1000)}. Results are in ${out}`,
+  );
+  return 0;
+});

@@ -1,0 +1,160 @@
+import { expect, test } from 'vitest';
+import { augmentBatch } from '../../lib/data/loader.js';
+import { bundled } from '../../lib/data/mnist.js';
+import { Random } from '../../lib/data/random.js';
+import type { Transform } from '../../lib/data/transforms.js';
+import * as transforms from '../../lib/data/transforms.js';
+import { ArgumentError, DyconvError } from '../../lib/errors.js';
+import { augmentReference } from './augment-reference.js';
+
+type Shape = readonly [number, number, number];
+
+/** Smooth images with some noise: bilinear resizing of pure noise hides mistakes of half a pixel. */
+function pictures(shape: Shape, count: number): Uint8Array {
+  const [channels, height, width] = shape;
+  const random = new Random(5);
+  return Uint8Array.from({ length: count * channels * height * width }, (_, i) => {
+    const x = i % width;
+    const y = Math.floor(i / width) % height;
+    return Math.min(255, (x * 97) / width + (y * 131) / height + random.below(28));
+  });
+}
+
+async function augment(
+  images: Uint8Array,
+  shape: Shape,
+  transform: Transform,
+  indices: number[],
+  { seed = 42, epoch = 3, threads = 1 } = {},
+): Promise<Float32Array> {
+  const { size } = transform;
+  const batch = await augmentBatch({ images, shape }, indices, transform, { seed, epoch, threads });
+  expect(batch.shape).toEqual([indices.length, shape[0], size, size]);
+  expect(batch.dtype).toBe('float32');
+  const values = batch.dataSync() as Float32Array;
+  batch.dispose();
+  return values;
+}
+
+function largestDifference(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  expect(a.length).toBe(b.length);
+  let largest = 0;
+  for (let i = 0; i < a.length; i++) largest = Math.max(largest, Math.abs(a[i]! - b[i]!));
+  return largest;
+}
+
+const cases: [string, Shape, Transform][] = [
+  ["the article's training pipeline", [3, 32, 32], transforms.train()],
+  ["the article's test pipeline", [3, 32, 32], transforms.test()],
+  [
+    'another mean and std for every channel',
+    [3, 28, 28],
+    transforms.train({ mean: [0.1, 0.5, 0.4], std: [0.2, 0.3, 0.9] }),
+  ],
+  ['one channel', [1, 28, 28], transforms.train({ size: 64, resize: 70 })],
+  ['images that get smaller', [3, 150, 131], transforms.train({ size: 31, resize: 40 })],
+  ['images that are not square', [3, 17, 45], transforms.test({ size: 24 })],
+  ['tiny images', [2, 1, 3], transforms.train({ size: 5, resize: 7 })],
+  [
+    'sizes that are no multiple of a vector',
+    [3, 9, 9],
+    transforms.train({ size: 13, resize: 12, scale: [0.3, 0.9] }),
+  ],
+  ['padded and cropped, at the size of the images', [3, 32, 32], transforms.padCrop({ mean: 0.4 })],
+  ['padded more than the image is wide', [3, 8, 10], transforms.padCrop({ size: 9, padding: 12 })],
+  ['always flipped', [3, 8, 8], transforms.train({ size: 16, resize: 16, flip: 1 })],
+];
+
+for (const [name, shape, transform] of cases) {
+  test(`equals the two-step reference: ${name}`, async () => {
+    const images = pictures(shape, 6);
+    const indices = [4, 0, 5, 5, 2];
+    const sample = shape[0] * shape[1] * shape[2];
+    const batch = await augment(images, shape, transform, indices);
+    const plane = transform.size ** 2;
+    for (const [b, index] of indices.entries()) {
+      const image = images.subarray(index * sample, (index + 1) * sample);
+      const ours = batch.subarray(b * shape[0] * plane, (b + 1) * shape[0] * plane);
+      const where = { seed: 42, epoch: 3, index };
+      expect(largestDifference(ours, augmentReference(image, shape, transform, where))).toBeLessThan(2e-5);
+      // An image library rounds to whole grey levels after each of the two steps: half a level each.
+      const library = augmentReference(image, shape, transform, { ...where, round: true });
+      const oneLevel = 1.001 / 255 / Math.min(...transform.std);
+      expect(largestDifference(ours, library)).toBeLessThanOrEqual(oneLevel);
+    }
+  });
+}
+
+test('crops and flips follow (seed, epoch, index) and nothing else', async () => {
+  const shape = [3, 32, 32] as const;
+  const images = pictures(shape, 40);
+  const indices = Array.from({ length: 40 }, (_, i) => i);
+  const transform = transforms.train({ size: 32, resize: 36 });
+  const once = await augment(images, shape, transform, indices);
+  const same = (other: Float32Array) =>
+    Buffer.compare(Buffer.from(once.buffer), Buffer.from(other.buffer)) === 0;
+  for (const threads of [1, 2, 3, 8, 100]) {
+    expect(same(await augment(images, shape, transform, indices, { threads }))).toBe(true);
+  }
+  expect(same(await augment(images, shape, transform, indices, { seed: 43 }))).toBe(false);
+  expect(same(await augment(images, shape, transform, indices, { epoch: 4 }))).toBe(false);
+  const sample = 3 * 32 * 32;
+  const alone = await augment(images, shape, transform, [17]);
+  expect(alone).toEqual(once.slice(17 * sample, 18 * sample));
+});
+
+test('an equal share of images is flipped, and the crops cover the range of areas', async () => {
+  // A ramp from left to right: its slope tells the direction, its range the width of the crop.
+  const [count, size] = [4000, 16];
+  const images = Uint8Array.from({ length: count * size * size }, (_, i) => (i % size) * 16);
+  const indices = Array.from({ length: count }, (_, i) => i);
+  const transform = transforms.train({ size, resize: 128, mean: 0, std: 1 });
+  const batch = await augment(images, [1, size, size], transform, indices);
+  let flipped = 0;
+  let widths = 0;
+  for (let b = 0; b < count; b++) {
+    const rise = batch[b * size * size + size - 1]! - batch[b * size * size]!;
+    if (rise < 0) flipped++;
+    widths += Math.abs(rise) / ((15 * 16) / 255);
+  }
+  expect(Math.abs(flipped / count - 0.5)).toBeLessThan(5 * Math.sqrt(0.25 / count));
+  // E[sqrt(area)] for an area uniform in [0.08, 1] is 0.71; rejected tries and clamped edges move it a little.
+  expect(widths / count).toBeGreaterThan(0.6);
+  expect(widths / count).toBeLessThan(0.8);
+});
+
+test('a grey image in three channels is the same in each', async () => {
+  const set = await bundled({ split: 'test' });
+  const batch = await augment(set.images, set.shape, transforms.train({ size: 40 }), [3, 499]);
+  const plane = 40 * 40;
+  for (const b of [0, 1]) {
+    const [red, green, blue] = [0, 1, 2].map((c) =>
+      batch.slice((b * 3 + c) * plane, (b * 3 + c + 1) * plane),
+    );
+    expect(green).toEqual(red);
+    expect(blue).toEqual(red);
+  }
+});
+
+test('an empty batch is empty', async () => {
+  const one = { images: new Uint8Array(3), shape: [3, 1, 1] as const };
+  const batch = await augmentBatch(one, [], transforms.test({ size: 4 }), { seed: 0, epoch: 0, threads: 2 });
+  expect(batch.shape).toEqual([0, 3, 4, 4]);
+});
+
+test('a broken contract is an error, in time or as a rejection', async () => {
+  const call = (changes: { images?: Uint8Array; indices?: number[]; transform?: object }) => {
+    const images = changes.images ?? new Uint8Array(2 * 12);
+    const transform = { ...transforms.test({ size: 4 }), ...changes.transform };
+    const where = { seed: 0, epoch: 0, threads: 1 };
+    return augmentBatch({ images, shape: [3, 2, 2] }, changes.indices ?? [0], transform as Transform, where);
+  };
+  await expect(call({ indices: [2] })).rejects.toThrow(DyconvError);
+  await expect(call({ indices: [2] })).rejects.toThrow(/index.*got: 2/);
+  await expect(call({ indices: [-1] })).rejects.toThrow(/index/);
+  await expect(call({ transform: { size: 0 } })).rejects.toThrow(/out_h/);
+  await expect(call({ transform: { mean: [0, 0] } })).rejects.toThrow(/one per channel/);
+  await expect(call({ transform: { kind: 'pad-crop', padding: -1 } })).rejects.toThrow(/padding/);
+  expect(() => call({ images: new Uint8Array(13) })).toThrow(DyconvError);
+  expect(() => call({ images: new Uint16Array(24) as unknown as Uint8Array })).toThrow(ArgumentError);
+});

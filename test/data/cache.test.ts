@@ -1,0 +1,93 @@
+import { mkdtemp, readdir, readFile, rm, truncate, utimes, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { type CachedArrays, cachePath, readCache, writeCache } from '../../lib/data/cache.js';
+import { cifar10 } from '../../lib/data/cifar.js';
+import { fakeBatch, pickleBatch, tarGz } from './fixtures.js';
+
+let root: string;
+let archive: string;
+beforeEach(async () => {
+  root = await mkdtemp(join(tmpdir(), 'dyconv-cache-'));
+  archive = join(root, 'archive.tar.gz');
+  await writeFile(archive, 'an archive');
+});
+afterEach(() => rm(root, { recursive: true }));
+
+const arrays: CachedArrays = {
+  classes: ['a', 'b'],
+  shape: [1, 2, 2],
+  images: Uint8Array.from({ length: 12 }, (_, i) => i),
+  labels: Uint8Array.of(0, 1, 1),
+};
+const key = (changes = {}) => ({ archive, part: 'train', verify: true, ...changes });
+
+test('gives back what was kept, and leaves no other file', async () => {
+  expect(await readCache(key())).toBeUndefined();
+  await writeCache(key(), arrays);
+  expect(await readCache(key())).toEqual(arrays);
+  expect(await readCache(key({ verify: false }))).toEqual(arrays);
+  expect(await readCache(key({ part: 'test' }))).toBeUndefined();
+  expect((await readdir(root)).sort()).toEqual(['archive.tar.gz', 'archive.tar.gz.train.cache']);
+});
+
+test('a cache of an archive that was not verified does not serve a caller who wants that', async () => {
+  await writeCache(key({ verify: false }), arrays);
+  expect(await readCache(key())).toBeUndefined();
+  expect(await readCache(key({ verify: false }))).toEqual(arrays);
+});
+
+test('is stale when the archive changed', async () => {
+  await writeCache(key(), arrays);
+  await utimes(archive, new Date(1e12), new Date(1e12));
+  expect(await readCache(key())).toBeUndefined();
+  await writeCache(key(), arrays);
+  await writeFile(archive, 'another');
+  expect(await readCache(key())).toBeUndefined();
+});
+
+test('is refused when a byte is wrong, wherever it is, or missing', async () => {
+  await writeCache(key(), arrays);
+  const good = await readFile(cachePath(key()));
+  for (let i = 0; i < good.length; i++) {
+    const bad = Buffer.from(good);
+    bad[i]! ^= 0x10;
+    await writeFile(cachePath(key()), bad);
+    expect(await readCache(key())).toBeUndefined();
+  }
+  await writeFile(cachePath(key()), good);
+  await truncate(cachePath(key()), good.length - 1);
+  expect(await readCache(key())).toBeUndefined();
+});
+
+test('a cache that cannot be written costs nothing but speed', async () => {
+  await writeCache(key({ archive: join(root, 'gone', 'x') }), arrays);
+  expect(await readdir(root)).toEqual(['archive.tar.gz']);
+});
+
+test('CIFAR-10 is parsed once; a broken cache is built anew', async () => {
+  const batch = fakeBatch(1, 3);
+  const file = join(root, 'cifar-10-python.tar.gz');
+  await writeFile(file, await tarGz({ 'x/test_batch': pickleBatch(batch) }));
+  const before = new Date(1.7e12);
+  await utimes(file, before, before);
+  const load = () => cifar10({ root, split: 'test', verify: false });
+  const [first, second] = await Promise.all([load(), load()]);
+  expect(second.images).toEqual(first.images);
+  const cache = `${file}.labels-test.cache`;
+  expect((await readdir(root)).sort()).toEqual([
+    'archive.tar.gz',
+    'cifar-10-python.tar.gz',
+    `cifar-10-python.tar.gz.labels-test.cache`,
+  ]);
+  // The archive's bytes are not read again: with the same size and time, other content goes unnoticed.
+  const { length } = await readFile(file);
+  await writeFile(file, Buffer.alloc(length));
+  await utimes(file, before, before);
+  const cached = await load();
+  expect(Buffer.compare(cached.images, batch.images)).toBe(0);
+  await expect(cifar10({ root, split: 'test', verify: false, cache: false })).rejects.toThrow(/is damaged/);
+  await writeFile(cache, 'nonsense');
+  await expect(load()).rejects.toThrow(/is damaged/);
+});

@@ -1,0 +1,96 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import sharp from 'sharp';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { imageFolder } from '../../lib/data/image-folder.js';
+import { ArgumentError, DatasetError } from '../../lib/errors.js';
+
+let root: string;
+beforeEach(async () => {
+  root = await mkdtemp(join(tmpdir(), 'dyconv-folder-'));
+});
+afterEach(() => rm(root, { recursive: true }));
+
+type Rgb = { r: number; g: number; b: number };
+
+async function picture(path: string, background: Rgb, width = 20, height = 10): Promise<void> {
+  await mkdir(join(root, path, '..'), { recursive: true });
+  await sharp({ create: { width, height, channels: 3, background } }).toFile(join(root, path));
+}
+
+const red = { r: 200, g: 10, b: 20 };
+const blue = { r: 5, g: 15, b: 250 };
+
+test('reads PNG and JPEG by class, in alphabetical order, as planes', async () => {
+  await picture('train/zebra/1.png', red);
+  await picture('train/ant/b.png', blue);
+  await picture('train/ant/a.jpg', blue, 9, 40);
+  await picture('test/ant/1.png', red);
+  await picture('test/zebra/1.png', red);
+  await writeFile(join(root, 'train/ant/notes.txt'), 'no picture');
+  const seen: [number, number][] = [];
+  const set = await imageFolder({ root, split: 'train', size: 16, onProgress: (...step) => seen.push(step) });
+  expect(set).toMatchObject({ name: 'folder', length: 3, classes: ['ant', 'zebra'], shape: [3, 16, 16] });
+  expect([...set.labels]).toEqual([0, 0, 1]);
+  const { image } = set.get(2);
+  expect([image[0], image[255], image[256], image[511], image[512], image[767]]).toEqual([
+    200, 200, 10, 10, 20, 20,
+  ]);
+  expect(seen.at(-1)).toEqual([3, 3]);
+  expect((await imageFolder({ root, split: 'test', size: 16 })).length).toBe(2);
+});
+
+test('a folder without train and test is one set', async () => {
+  await picture('ant/1.png', red);
+  await picture('bee/1.png', blue);
+  expect((await imageFolder({ root, split: 'train' })).shape).toEqual([3, 130, 130]);
+});
+
+test('grey, transparent and 16-bit pictures become RGB bytes', async () => {
+  await picture('a/1.png', red);
+  await mkdir(join(root, 'b'));
+  const grey = sharp({ create: { width: 8, height: 8, channels: 3, background: { r: 90, g: 90, b: 90 } } });
+  await grey.clone().toColourspace('b-w').png().toFile(join(root, 'b/1.png'));
+  await grey.clone().ensureAlpha(0).png().toFile(join(root, 'b/2.png'));
+  await grey.clone().toColourspace('rgb16').png().toFile(join(root, 'b/3.png'));
+  const set = await imageFolder({ root, split: 'train', size: 8 });
+  for (const [index, expected] of [
+    [1, 90],
+    [2, 0],
+    [3, 90],
+  ] as const) {
+    const values = set.get(index).image;
+    for (const value of values) expect(Math.abs(value - expected)).toBeLessThanOrEqual(1);
+  }
+});
+
+test('an unreadable picture is named, or skipped and counted when asked', async () => {
+  await picture('a/1.png', red);
+  await picture('b/2.png', blue);
+  await writeFile(join(root, 'a/0.jpg'), 'not a picture');
+  const failed = imageFolder({ root, split: 'train', size: 4 });
+  await expect(failed).rejects.toThrow(DatasetError);
+  await expect(failed).rejects.toThrow(/a\/0\.jpg: cannot be read as a picture/);
+  const skipped: string[] = [];
+  const set = await imageFolder({
+    root,
+    split: 'train',
+    size: 4,
+    unreadable: 'skip',
+    onSkip: (file) => skipped.push(file),
+  });
+  expect(skipped).toEqual([join(root, 'a/0.jpg')]);
+  expect([...set.labels]).toEqual([0, 1]);
+  expect(set.get(0).image[0]).toBe(200);
+  expect(set.get(1).image[0]).toBe(5);
+});
+
+test('missing and empty folders, and bad options, are told', async () => {
+  await expect(imageFolder({ root: join(root, 'none'), split: 'train' })).rejects.toThrow(DatasetError);
+  await mkdir(join(root, 'train/a'), { recursive: true });
+  await mkdir(join(root, 'train/b'));
+  await expect(imageFolder({ root, split: 'train' })).rejects.toThrow(/pictures but found none/);
+  await expect(imageFolder({ root, split: 'test' })).rejects.toThrow(DatasetError);
+  await expect(imageFolder({ root, split: 'train', size: 0 })).rejects.toThrow(ArgumentError);
+});

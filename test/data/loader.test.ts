@@ -1,0 +1,258 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { beforeAll, expect, test } from 'vitest';
+import { createDataset, type Dataset } from '../../lib/data/dataset.js';
+import { type LoaderOptions, loader } from '../../lib/data/loader.js';
+import * as transforms from '../../lib/data/transforms.js';
+import { ArgumentError, DeviceError, DyconvError } from '../../lib/errors.js';
+import { native } from '../../lib/native.js';
+import { memory, tidy } from '../../lib/tensor/context.js';
+
+/** 23 images of 2 x 4 x 4; the bytes of image i are all i, its label is i. */
+const set: Dataset = createDataset({
+  name: 'numbers',
+  split: 'train',
+  classes: Array.from({ length: 23 }, (_, i) => `class ${i}`),
+  shape: [2, 4, 4],
+  images: Uint8Array.from({ length: 23 * 32 }, (_, i) => Math.floor(i / 32)),
+  labels: Uint8Array.from({ length: 23 }, (_, i) => i),
+  source: 'test',
+});
+
+interface Seen {
+  labels: number[];
+  shape: number[];
+  bytes: number[];
+}
+
+async function readAll(source: AsyncIterable<import('../../lib/data/loader.js').Batch>): Promise<Seen[]> {
+  const seen: Seen[] = [];
+  for await (const { images, labels } of source) {
+    const pixels = images.dataSync() as Float32Array;
+    const sample = pixels.length / images.shape[0]!;
+    seen.push({
+      labels: [...(labels.dataSync() as BigInt64Array)].map(Number),
+      shape: images.shape,
+      bytes: Array.from({ length: images.shape[0]! }, (_, i) => Math.round(pixels[i * sample]! * 255)),
+    });
+    expect(labels.dtype).toBe('int64');
+    images.dispose();
+    labels.dispose();
+  }
+  return seen;
+}
+
+const order = async (options: LoaderOptions) =>
+  (await readAll(loader(set, options))).flatMap(({ labels }) => labels);
+const ascending = Array.from({ length: 23 }, (_, i) => i);
+let before: number;
+beforeAll(() => {
+  before = memory().numTensors;
+});
+const leaked = () => memory().numTensors - before;
+
+test('delivers the set in its order, images beside their labels, the last batch smaller', async () => {
+  const source = loader(set, { batchSize: 10 });
+  expect(source).toMatchObject({ length: 3, numImages: 23, batchSize: 10 });
+  const seen = await readAll(source);
+  expect(seen.map(({ shape }) => shape)).toEqual([
+    [10, 2, 4, 4],
+    [10, 2, 4, 4],
+    [3, 2, 4, 4],
+  ]);
+  expect(seen.flatMap(({ labels }) => labels)).toEqual(ascending);
+  expect(seen.flatMap(({ bytes }) => bytes)).toEqual(ascending);
+  expect(source.stats).toMatchObject({ batches: 3, images: 23 });
+  expect(source.stats.waitMs).toBeGreaterThan(0);
+  expect(leaked()).toBe(0);
+});
+
+test('dropLast leaves the smaller batch out', async () => {
+  const source = loader(set, { batchSize: 10, dropLast: true });
+  expect(source).toMatchObject({ length: 2, numImages: 20 });
+  expect((await readAll(source)).flatMap(({ labels }) => labels)).toEqual(ascending.slice(0, 20));
+});
+
+test('transforms set the size of the batch', async () => {
+  const [batch] = await readAll(
+    loader(set, { batchSize: 23, transform: transforms.train({ size: 6, resize: 7 }) }),
+  );
+  expect(batch!.shape).toEqual([23, 2, 6, 6]);
+});
+
+test('shuffling takes every image once, in an order of the seed and the epoch', async () => {
+  const source = loader(set, { batchSize: 5, shuffle: true, seed: 7 });
+  const epochs = [await readAll(source), await readAll(source)].map((seen) =>
+    seen.flatMap(({ labels }) => labels),
+  );
+  for (const labels of epochs) {
+    expect(labels).not.toEqual(ascending);
+    expect([...labels].sort((a, b) => a - b)).toEqual(ascending);
+  }
+  expect(epochs[0]).not.toEqual(epochs[1]);
+  expect(source.epoch).toBe(2);
+  source.epoch = 1;
+  expect((await readAll(source)).flatMap(({ labels }) => labels)).toEqual(epochs[1]);
+  expect(await order({ batchSize: 4, shuffle: true, seed: 7, prefetch: 0 })).toEqual(epochs[0]);
+  expect(await order({ batchSize: 4, shuffle: true, seed: 8 })).not.toEqual(epochs[0]);
+});
+
+test('seek resumes in the middle of an epoch with the same batches', async () => {
+  const options = {
+    batchSize: 4,
+    shuffle: true,
+    seed: 1,
+    transform: transforms.train({ size: 5, resize: 6 }),
+  };
+  const whole = loader(set, options);
+  await readAll(whole);
+  const second = await readAll(whole);
+  const resumed = loader(set, options);
+  resumed.seek({ epoch: 1, batch: 4 });
+  expect(await readAll(resumed)).toEqual(second.slice(4));
+  expect(resumed.epoch).toBe(2);
+  expect(await readAll(resumed)).toHaveLength(6);
+  expect(() => resumed.seek({ epoch: 0, batch: 7 })).toThrow(ArgumentError);
+  expect(() => resumed.seek({ epoch: -1, batch: 0 })).toThrow(ArgumentError);
+});
+
+test('batches are bit-equal whatever the threads and the prefetching', async () => {
+  const read = async (options: Partial<LoaderOptions>) => {
+    const all: Buffer[] = [];
+    const transform = transforms.train({ size: 16, resize: 18 });
+    for await (const { images, labels } of loader(set, {
+      batchSize: 6,
+      shuffle: true,
+      seed: 3,
+      transform,
+      ...options,
+    })) {
+      all.push(Buffer.from((images.dataSync() as Float32Array).buffer));
+      images.dispose();
+      labels.dispose();
+    }
+    return Buffer.concat(all).toString('base64');
+  };
+  const expected = await read({ threads: 1, prefetch: 0 });
+  for (const options of [
+    { threads: 4, prefetch: 1 },
+    { threads: 2, prefetch: 9 },
+  ]) {
+    expect((await read(options)) === expected).toBe(true);
+  }
+});
+
+test('limit spreads over the set', async () => {
+  expect(await order({ batchSize: 2, limit: 5 })).toEqual([0, 4, 9, 13, 18]);
+  expect(await order({ batchSize: 9, limit: 100 })).toEqual(ascending);
+});
+
+test('ranks share an epoch: equally many images, none twice', async () => {
+  const shares = await Promise.all(
+    [0, 1, 2].map((rank) => order({ batchSize: 3, shuffle: true, seed: 2, rank, worldSize: 3 })),
+  );
+  expect(shares.map(({ length }) => length)).toEqual([7, 7, 7]);
+  expect(new Set(shares.flat()).size).toBe(21);
+});
+
+test('prepares no more than prefetch batches ahead', async () => {
+  for (const prefetch of [0, 1, 3]) {
+    const source = loader(set, { batchSize: 1, prefetch });
+    for await (const { images, labels } of source) {
+      await sleep(5);
+      // The delivered batch, and what is waiting.
+      expect(leaked()).toBeLessThanOrEqual(2 + 2 * prefetch);
+      images.dispose();
+      labels.dispose();
+    }
+  }
+  expect(leaked()).toBe(0);
+});
+
+test('leaving early and throwing release what was prepared', async () => {
+  const source = loader(set, { batchSize: 2, prefetch: 4 });
+  for await (const { images, labels } of source) {
+    images.dispose();
+    labels.dispose();
+    break;
+  }
+  expect(leaked()).toBe(0);
+  const thrown = async () => {
+    for await (const { images, labels } of source) {
+      images.dispose();
+      labels.dispose();
+      throw new Error('mine');
+    }
+  };
+  await expect(thrown()).rejects.toThrow('mine');
+  expect(leaked()).toBe(0);
+  expect(source.epoch).toBe(2);
+});
+
+test('a failure inside is told when its batch is due, and the others are released', async () => {
+  const broken = { ...set, images: set.images.subarray(0, 20 * 32) };
+  const seen: number[] = [];
+  const read = async () => {
+    for await (const { images, labels } of loader(broken, { batchSize: 4, prefetch: 3 })) {
+      seen.push(images.shape[0]!);
+      images.dispose();
+      labels.dispose();
+    }
+  };
+  await expect(read()).rejects.toThrow(DyconvError);
+  expect(seen).toEqual([4, 4, 4, 4, 4]);
+  expect(leaked()).toBe(0);
+});
+
+test('a batch outlives the tidy block it was asked for in', async () => {
+  const iterator = loader(set, { batchSize: 23 })[Symbol.asyncIterator]();
+  const batch = await tidy(async () => (await iterator.next()).value?.images);
+  expect(batch?.isDisposed).toBe(false);
+  batch?.dispose();
+  await iterator.return();
+});
+
+test('every bad option is named', () => {
+  const bad: [Partial<LoaderOptions>, string][] = [
+    [{ batchSize: 0 }, 'batchSize'],
+    [{ batchSize: 2.5 }, 'batchSize'],
+    [{ batchSize: 24, dropLast: true }, 'batchSize'],
+    [{ limit: 0 }, 'limit'],
+    [{ prefetch: -1 }, 'prefetch'],
+    [{ threads: 0 }, 'threads'],
+    [{ seed: 0.5 }, 'seed'],
+    [{ worldSize: 0 }, 'worldSize'],
+    [{ worldSize: 24 }, 'worldSize'],
+    [{ rank: 2, worldSize: 2 }, 'rank'],
+    [{ transform: transforms.test({ mean: [0.1, 0.2, 0.3] }) }, 'transform.mean'],
+    [{ transform: {} as never }, 'transform'],
+  ];
+  for (const [options, name] of bad) {
+    expect(() => loader(set, { batchSize: 4, ...options })).toThrow(ArgumentError);
+    expect(() => loader(set, { batchSize: 4, ...options })).toThrow(name);
+  }
+  expect(() => loader(set, { batchSize: 24, dropLast: true })).toThrow('at most 23, the number of images');
+  expect(loader(set, { batchSize: 24 }).length).toBe(1);
+});
+
+test.skipIf(native.cudaDeviceCount() > 0)('an absent device is told at once', () => {
+  expect(() => loader(set, { batchSize: 4, device: 'cuda' })).toThrow(DeviceError);
+});
+
+test('200 epochs leave the number of tensors and the memory flat', async () => {
+  const source = loader(set, {
+    batchSize: 4,
+    shuffle: true,
+    transform: transforms.train({ size: 64, resize: 66 }),
+  });
+  const pass = async () => {
+    for await (const { images, labels } of source) {
+      images.dispose();
+      labels.dispose();
+    }
+  };
+  for (let epoch = 0; epoch < 20; epoch++) await pass();
+  const resident = process.memoryUsage().rss;
+  for (let epoch = 0; epoch < 180; epoch++) await pass();
+  expect(leaked()).toBe(0);
+  expect(process.memoryUsage().rss - resident).toBeLessThan(60e6);
+});

@@ -1,0 +1,65 @@
+import { readFileSync } from 'node:fs';
+import { expect } from 'vitest';
+import { type DType, type Tensor, tensor } from '../../lib/index.js';
+
+/** The expected values of a golden file; its head says which generator and which PyTorch made them. */
+export function golden<T>(name: string): T {
+  const text = readFileSync(new URL(`./${name}.json`, import.meta.url), 'utf8');
+  return (JSON.parse(text) as { values: T }).values;
+}
+
+/** `count` numbers in [-0.5, 0.5) from a 32-bit hash of their position: values() of make_golden.py. */
+export function values(count: number, seed: number): Float64Array {
+  const offset = Number((BigInt(seed) * 1000003n) & 0xffffffffn);
+  return Float64Array.from({ length: count }, (_, i) => {
+    let x = (i + offset) >>> 0;
+    x = Math.imul(x ^ (x >>> 16), 0x7feb352d);
+    x = Math.imul(x ^ (x >>> 15), 0x846ca68b);
+    x ^= x >>> 16;
+    return (x >>> 0) / 2 ** 32 - 0.5;
+  });
+}
+
+/** A tensor of {@link values}, times `scale`. */
+export function filled(shape: number[], seed: number, scale = 1, dtype: DType = 'float32'): Tensor {
+  const count = shape.reduce((product, size) => product * size, 1);
+  return tensor(
+    values(count, seed).map((value) => value * scale),
+    { shape, dtype },
+  );
+}
+
+/** What make_golden.py stores of a large tensor. */
+export interface Fingerprint {
+  shape: number[];
+  sum: number;
+  norm: number;
+  dot: number;
+  elements: number[];
+}
+
+/**
+ * Compares a tensor with a fingerprint: every figure within `tolerance` of the tensor's 2-norm, or of `floor` where that
+ * is larger: the gradient of a bias before batch norm is zero but for rounding.
+ */
+export function expectFingerprint(
+  name: string,
+  received: Tensor,
+  expected: Fingerprint,
+  { tolerance, floor = 0 }: { tolerance: number; floor?: number },
+): void {
+  expect(received.shape, name).toEqual(expected.shape);
+  const flat = received.detach().to({ dtype: 'float64' }).flatten();
+  const hashed = filled([flat.numel], 7, 1, 'float64');
+  const data = flat.dataSync() as Float64Array;
+  const at = Array.from({ length: 7 }, (_, i) => Math.floor((flat.numel * i) / 7));
+  const scale = Math.max(expected.norm, floor);
+  const close = (what: string, value: number, wanted: number, within: number) =>
+    expect(Math.abs(value - wanted), `${name}: ${what} ${value} instead of ${wanted}`).toBeLessThanOrEqual(within);
+  close('norm', flat.norm().item(), expected.norm, tolerance * scale);
+  close('sum', flat.sum().item(), expected.sum, tolerance * scale * Math.sqrt(flat.numel));
+  close('dot', flat.mul(hashed).sum().item(), expected.dot, tolerance * scale * Math.sqrt(flat.numel));
+  for (const [i, position] of [...at, flat.numel - 1].entries()) {
+    close(`element ${position}`, data[position]!, expected.elements[i]!, tolerance * scale);
+  }
+}

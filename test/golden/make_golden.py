@@ -1,0 +1,194 @@
+"""Makes the expected values of test/golden from PyTorch: python make_golden.py (needs torch 2.13 and numpy).
+
+Weights and images are not stored: both sides compute them from the same integer hash (see values() here and in
+golden.test.ts). Large tensors are stored as fingerprints: sum, 2-norm, dot product with a hashed vector, a few elements.
+"""
+import json
+import math
+import pathlib
+
+import numpy as np
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+HERE = pathlib.Path(__file__).parent
+torch.set_num_threads(1)
+
+
+def values(count, seed):
+    """count numbers in [-0.5, 0.5) from a 32-bit hash of their position."""
+    with np.errstate(over="ignore"):
+        x = np.arange(count, dtype=np.uint32) + np.uint32(seed * 1000003 & 0xFFFFFFFF)
+        x = (x ^ (x >> np.uint32(16))) * np.uint32(0x7FEB352D)
+        x = (x ^ (x >> np.uint32(15))) * np.uint32(0x846CA68B)
+        x = x ^ (x >> np.uint32(16))
+    return x.astype(np.float64) / 2**32 - 0.5
+
+
+def filled(shape, seed, scale=1.0, dtype=torch.float32):
+    return torch.from_numpy(values(math.prod(shape), seed) * scale).reshape(shape).to(dtype)
+
+
+def fingerprint(tensor):
+    flat = tensor.detach().double().flatten()
+    dot = torch.from_numpy(values(flat.numel(), 7))
+    at = [flat.numel() * i // 7 for i in range(7)] + [flat.numel() - 1]
+    return {
+        "shape": list(tensor.shape), "sum": flat.sum().item(), "norm": flat.norm().item(), "dot": (flat @ dot).item(),
+        "elements": [flat[i].item() for i in at],
+    }
+
+
+class Routing(nn.Module):
+    def __init__(self, channels, experts):
+        super().__init__()
+        hidden = max(1, channels // 4)
+        self.net = nn.Sequential(nn.Conv2d(channels, hidden, 1), nn.ReLU(), nn.Conv2d(hidden, experts, 1))
+        self.register_buffer("temperature", torch.tensor(30.0))
+
+    def forward(self, x):
+        return F.softmax(self.net(F.adaptive_avg_pool2d(x, 1)).flatten(1) / self.temperature, dim=-1)
+
+
+class Dynamic(nn.Module):
+    def __init__(self, cin, cout, experts):
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(experts, cout, cin, 3, 3))
+        self.bias = nn.Parameter(torch.empty(experts, cout))
+        self.routing = Routing(cin, experts)
+
+    def forward(self, x):
+        b, c, h, w = x.shape
+        a = self.routing(x)
+        weight = (a @ self.weight.flatten(1)).view(-1, c, 3, 3)
+        y = F.conv2d(x.reshape(1, -1, h, w), weight, (a @ self.bias).flatten(), padding=1, groups=b)
+        return y.view(b, -1, h, w)
+
+
+class AlexNet(nn.Module):
+    def __init__(self, experts):
+        super().__init__()
+        conv = (lambda i, o: Dynamic(i, o, experts)) if experts else (lambda i, o: nn.Conv2d(i, o, 3, 1, 1))
+        self.features = nn.Sequential(
+            nn.Conv2d(3, 48, 11, 4, 5), nn.BatchNorm2d(48), nn.ReLU(), nn.MaxPool2d(3, 2),
+            nn.Conv2d(48, 128, 5, padding=2), nn.BatchNorm2d(128), nn.ReLU(), nn.MaxPool2d(3, 2),
+            conv(128, 192), nn.BatchNorm2d(192), nn.ReLU(), conv(192, 192), nn.BatchNorm2d(192), nn.ReLU(),
+            conv(192, 128), nn.BatchNorm2d(128), nn.ReLU(), nn.MaxPool2d(3, 2))
+        self.classifier = nn.Sequential(
+            nn.Linear(1152, 2048), nn.ReLU(), nn.Dropout(0), nn.Linear(2048, 2048), nn.ReLU(), nn.Dropout(0),
+            nn.Linear(2048, 10))
+
+    def forward(self, x):
+        return self.classifier(self.features(x).flatten(1))
+
+
+def set_weights(model):
+    """Kaiming-sized hashed weights; batch-norm scales about 1; statistics left at 0 and 1."""
+    with torch.no_grad():
+        for i, (name, p) in enumerate(model.named_parameters()):
+            shape = list(p.shape)
+            if p.dim() >= 2 and not name.endswith("bias"):
+                fan_in = math.prod(shape[2:] if len(shape) == 5 else shape[1:])
+                p.copy_(filled(shape, i + 1, math.sqrt(24 / fan_in)))
+            else:
+                p.copy_(filled(shape, i + 1, 0.2) + (1 if p.dim() == 1 and name.endswith("weight") else 0))
+
+
+def model_golden(experts):
+    model = AlexNet(experts)
+    set_weights(model)
+    x, y = filled((4, 3, 128, 128), 99, 4.0), torch.tensor([3, 0, 9, 3])
+    parameters = sum(p.numel() for p in model.parameters())
+    out = {"parameters": parameters, "keys": list(model.state_dict()), "eval": model.eval()(x).detach().tolist()}
+
+    model.train()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01, weight_decay=1e-5)
+    loss = F.cross_entropy(model(x), y, label_smoothing=0.1)
+    loss.backward()
+    out["loss"] = loss.item()
+    out["gradients"] = {n: fingerprint(p.grad) for n, p in model.named_parameters()}
+    out["statistics"] = {n: fingerprint(b) for n, b in model.named_buffers() if "running" in n}
+    losses = [loss.item()]
+    optimizer.step()
+    for _ in range(2):
+        optimizer.zero_grad()
+        loss = F.cross_entropy(model(x), y, label_smoothing=0.1)
+        loss.backward()
+        losses.append(loss.item())
+        optimizer.step()
+    out["losses"] = losses
+    out["afterThreeSteps"] = {n: fingerprint(p) for n, p in model.named_parameters()}
+    out["evalAfter"] = model.eval()(x).detach().tolist()
+    return out
+
+
+def loss_golden():
+    logits, target = filled((5, 7), 3, 6.0, torch.float64).requires_grad_(), torch.tensor([0, 6, 2, 2, 5])
+    out = {}
+    for smoothing in (0.0, 0.1, 0.5):
+        logits.grad = None
+        loss = F.cross_entropy(logits, target, label_smoothing=smoothing)
+        loss.backward()
+        out[str(smoothing)] = {"loss": loss.item(), "gradient": logits.grad.flatten().tolist()}
+    return out
+
+
+def optimizer_golden():
+    cases = {
+        "sgd": (torch.optim.SGD, dict(lr=0.1, weight_decay=1e-2)),
+        "sgd-momentum": (torch.optim.SGD, dict(lr=0.1, momentum=0.9, dampening=0.2, weight_decay=1e-2)),
+        "sgd-nesterov": (torch.optim.SGD, dict(lr=0.1, momentum=0.9, nesterov=True)),
+        "adam": (torch.optim.Adam, dict(lr=0.05, betas=(0.8, 0.95), weight_decay=1e-2)),
+        "adamw": (torch.optim.AdamW, dict(lr=0.05, weight_decay=0.1)),
+        "rmsprop": (torch.optim.RMSprop, dict(lr=0.02, alpha=0.9, weight_decay=1e-2, momentum=0.5)),
+    }
+    out = {}
+    for name, (make, options) in cases.items():
+        p = filled((3, 4), 5, 2.0, torch.float64).requires_grad_()
+        q = filled((4,), 6, 2.0, torch.float64).requires_grad_()
+        optimizer = make([p, q], **options)
+        for _ in range(3):
+            optimizer.zero_grad()
+            ((p @ q).sin().sum() + (p * p).sum() * 0.1).backward()
+            optimizer.step()
+        out[name] = {"p": p.detach().flatten().tolist(), "q": q.detach().flatten().tolist()}
+    return out
+
+
+def schedule_golden():
+    from torch.optim import lr_scheduler as S
+    cases = {
+        "MultiStepLR": lambda o: S.MultiStepLR(o, [3, 6, 9], 0.1),
+        "StepLR": lambda o: S.StepLR(o, 4, 0.5),
+        "ExponentialLR": lambda o: S.ExponentialLR(o, 0.9),
+        "CosineAnnealingLR": lambda o: S.CosineAnnealingLR(o, 12, 0.01),
+        "LinearLR": lambda o: S.LinearLR(o, 0.25, 1.0, 5),
+        "OneCycleLR": lambda o: S.OneCycleLR(o, 1.0, 12, cycle_momentum=False),
+        "SequentialLR": lambda o: S.SequentialLR(o, [S.LinearLR(o, 0.1, 1.0, 4), S.ExponentialLR(o, 0.9)], [4]),
+    }
+    out = {}
+    for name, make in cases.items():
+        optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.4)
+        scheduler = make(optimizer)
+        rates = []
+        for _ in range(12):
+            rates.append(optimizer.param_groups[0]["lr"])
+            optimizer.step()
+            scheduler.step()
+        out[name] = rates
+    return out
+
+
+def main():
+    made = {
+        "models": {"alexnet": model_golden(0), "alexnet-dy": model_golden(2)},
+        "labelSmoothing": loss_golden(), "optimizers": optimizer_golden(), "schedules": schedule_golden(),
+    }
+    for name, content in made.items():
+        content = {"generator": "make_golden.py", "torch": torch.__version__.split("+")[0], "values": content}
+        (HERE / f"{name}.json").write_text(json.dumps(content, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,120 @@
+/**
+ * A small stand-in for the PyTorch wheel, a lock that pins it, and a loopback server that serves it, well or badly.
+ * @module
+ */
+import { createHash } from 'node:crypto';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { onTestFinished } from 'vitest';
+import type { LibtorchLock } from '../../lib/install/lock.js';
+import type { Reporter } from '../../lib/install/reporter.js';
+import { type ZipEntry, zip } from '../support/zip.js';
+
+export const WHEEL_NAME = 'torch-2.13.0+cpu-cp311-cp311-linux_x86_64.whl';
+export const LIBRARY = Buffer.from('not a real library '.repeat(20_000));
+
+export function versionHeader(version: string): string {
+  const [major, minor, patch] = version.split('.');
+  return [
+    `#define TORCH_VERSION_MAJOR ${major}`,
+    `#define TORCH_VERSION_MINOR ${minor}`,
+    `#define TORCH_VERSION_PATCH ${patch}`,
+  ].join('\n');
+}
+
+/** What the wheel holds: files to keep and files to leave. */
+export function wheelEntries(version = '2.13.0'): ZipEntry[] {
+  return [
+    { name: 'torch/lib/libtorch_cpu.so', content: LIBRARY },
+    { name: 'torch/lib/libc10.so', content: 'c10' },
+    { name: 'torch/lib/libtorch_python.so', content: 'of no use without Python' },
+    { name: 'torch/include/ATen/ATen.h', content: '#pragma once\n' },
+    { name: 'torch/include/torch/headeronly/version.h', content: versionHeader(version) },
+    { name: 'torch/share/cmake/Torch/TorchConfig.cmake', content: '# cmake\n' },
+    { name: 'torch/nn/__init__.py', content: 'pass\n' },
+    { name: 'torch-2.13.0+cpu.dist-info/licenses/LICENSE', content: 'BSD\n' },
+    { name: 'torch-2.13.0+cpu.dist-info/RECORD', content: '' },
+  ];
+}
+
+/** A lock that pins `wheel`, under a base that nobody listens on unless the test gives one. */
+export function lockFor(wheel: Buffer, base = 'http://127.0.0.1:9'): LibtorchLock {
+  return {
+    version: '2.13.0',
+    accepts: { from: '2.11', to: '2.14' },
+    base,
+    artifacts: {
+      'linux-x64-cpu': {
+        url: `{base}/cpu/${encodeURIComponent(WHEEL_NAME)}`,
+        file: WHEEL_NAME,
+        size: wheel.length,
+        sha256: createHash('sha256').update(wheel).digest('hex'),
+        pip: { requirement: 'torch==2.13.0+cpu', pythonVersion: '3.11' },
+        libraries: ['libtorch_cpu.so', 'libc10.so'],
+      },
+    },
+  };
+}
+
+export const goodWheel = (): Buffer => zip(wheelEntries());
+
+/** A temporary folder that is gone after the test. */
+export function temporaryFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'dyconv-install-'));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** Writes files below a folder, by relative name. */
+export function writeTree(folder: string, files: Record<string, string | Buffer>): string {
+  for (const [name, content] of Object.entries(files)) {
+    mkdirSync(dirname(join(folder, name)), { recursive: true });
+    writeFileSync(join(folder, name), content);
+  }
+  return folder;
+}
+
+/** Starts a loopback server; returns its address and what was asked of it. */
+export async function serve(
+  answer: (request: IncomingMessage, response: ServerResponse) => void,
+): Promise<{ base: string; requests: string[] }> {
+  const requests: string[] = [];
+  const server = createServer((request, response) => {
+    requests.push(`${request.url}${request.headers.range ? ` ${request.headers.range}` : ''}`);
+    answer(request, response);
+  });
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return { base: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, requests };
+}
+
+/** Serves `content`, from the asked byte on. */
+export function sendFile(content: Buffer) {
+  return (request: IncomingMessage, response: ServerResponse): void => {
+    const start = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1] ?? 0);
+    response.writeHead(start > 0 ? 206 : 200, {
+      'content-length': content.length - start,
+      ...(start > 0 ? { 'content-range': `bytes ${start}-${content.length - 1}/${content.length}` } : {}),
+    });
+    response.end(content.subarray(start));
+  };
+}
+
+/** Keeps what was reported. */
+export function recordingReporter(): Reporter & { lines: string[]; steps: Set<string> } {
+  const lines: string[] = [];
+  const steps = new Set<string>();
+  return {
+    lines,
+    steps,
+    line: (text) => void lines.push(text),
+    progress: (step) => void steps.add(step),
+    end() {},
+  };
+}

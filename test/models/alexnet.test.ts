@@ -1,0 +1,107 @@
+import { describe, expect, it } from 'vitest';
+import { functional as F, models, nn, noGrad, optim, type Tensor, tensor, tidy } from '../../lib/index.js';
+import { expectFingerprint, type Fingerprint, filled, golden } from '../golden/hash.js';
+
+interface ModelGolden {
+  parameters: number;
+  keys: string[];
+  eval: number[][];
+  loss: number;
+  losses: number[];
+  gradients: Record<string, Fingerprint>;
+  statistics: Record<string, Fingerprint>;
+  afterThreeSteps: Record<string, Fingerprint>;
+  evalAfter: number[][];
+}
+
+const expected = golden<Record<string, ModelGolden>>('models');
+
+/** set_weights() of make_golden.py. */
+function setWeights(model: nn.Module): void {
+  [...model.namedParameters()].forEach(([name, parameter], i) => {
+    const shape = parameter.shape;
+    const weights = shape.length >= 2 && !name.endsWith('bias');
+    const fanIn = (shape.length === 5 ? shape.slice(2) : shape.slice(1)).reduce((a, b) => a * b, 1);
+    const values = weights
+      ? filled(shape, i + 1, Math.sqrt(24 / fanIn))
+      : filled(shape, i + 1, 0.2).add(shape.length === 1 && name.endsWith('weight') ? 1 : 0);
+    noGrad(() => parameter.copy_(values));
+  });
+}
+
+function expectClose(received: Tensor, wanted: number[][], tolerance: number): void {
+  const scale = Math.max(...wanted.flat().map(Math.abs));
+  const difference = received.sub(tensor(wanted)).abs().amax().item();
+  expect(difference).toBeLessThanOrEqual(tolerance * scale);
+}
+
+describe.each(['alexnet', 'alexnet-dy'])('%s beside PyTorch', (name) => {
+  const wanted = expected[name]!;
+  const build = () => {
+    const model = models.create(name, { dropout: 0 });
+    setWeights(model);
+    return model;
+  };
+  const images = filled([4, 3, 128, 128], 99, 4);
+  const labels = tensor([3n, 0n, 9n, 3n]);
+
+  it('has the same parameters and state keys', () => {
+    const model = build();
+    const count = [...model.parameters()].reduce((sum, parameter) => sum + parameter.numel, 0);
+    expect(count).toBe(wanted.parameters);
+    expect(Object.keys(model.stateDict()).sort()).toEqual([...wanted.keys].sort());
+  });
+
+  it('gives the same logits in evaluation', () => {
+    const logits = noGrad(() => build().eval().forward(images));
+    expectClose(logits, wanted.eval, 1e-4);
+  });
+
+  it('trains the same: loss, every gradient, statistics, weights after three steps', () => {
+    const model = build();
+    const optimizer = new optim.SGD(model.parameters(), { lr: 0.01, weightDecay: 1e-5 });
+    const floor = 0.01 * Math.hypot(...Object.values(wanted.gradients).map(({ norm }) => norm));
+    const losses = wanted.losses.map((_, step) => {
+      optimizer.zeroGrad();
+      const loss = F.crossEntropy(model.forward(images), labels, { labelSmoothing: 0.1 });
+      loss.backward();
+      if (step === 0) {
+        for (const [key, parameter] of model.namedParameters()) {
+          expectFingerprint(key, parameter.grad!, wanted.gradients[key]!, { tolerance: 1e-4, floor });
+        }
+        for (const [key, buffer] of model.namedBuffers()) {
+          if (key.includes('running')) expectFingerprint(key, buffer, wanted.statistics[key]!, { tolerance: 1e-4 });
+        }
+      }
+      optimizer.step();
+      return loss.item();
+    });
+    losses.forEach((loss, i) => {
+      expect(Math.abs(loss - wanted.losses[i]!)).toBeLessThanOrEqual(1e-3 * wanted.losses[i]!);
+    });
+    expect(losses[0]).toBeCloseTo(wanted.loss, 4);
+    for (const [key, parameter] of model.namedParameters()) {
+      expectFingerprint(key, parameter, wanted.afterThreeSteps[key]!, { tolerance: 1e-3 });
+    }
+  });
+});
+
+describe('counts of the article', () => {
+  const withStatistics = (name: string) =>
+    tidy(() => {
+      const model = models.create(name);
+      const statistics = [...model.namedBuffers()].filter(([key]) => key.includes('running'));
+      return [...model.parameters(), ...statistics.map(([, buffer]) => buffer)].reduce((n, t) => n + t.numel, 0);
+    });
+
+  it('AlexNet has 7,526,794 and AlexNet-DY 8,324,368', () => {
+    expect(withStatistics('alexnet')).toBe(7_526_794);
+    expect(withStatistics('alexnet-dy')).toBe(8_324_368);
+  });
+
+  it('unknown names list the known ones', () => {
+    expect(() => models.create('alexnet-xl')).toThrow(
+      "Expected one of alexnet, alexnet-dy for model but received 'alexnet-xl' (string)",
+    );
+  });
+});

@@ -1,0 +1,109 @@
+import { describe, expect, it } from 'vitest';
+import { nn, optim, type Tensor, tensor, zeros } from '../../lib/index.js';
+import { filled, golden } from '../golden/hash.js';
+
+const expected = golden<Record<string, { p: number[]; q: number[] }>>('optimizers');
+
+type Make = (params: Tensor[]) => optim.Optimizer<never>;
+const makers: Record<string, Make> = {
+  sgd: (params) => new optim.SGD(params, { lr: 0.1, weightDecay: 1e-2 }) as never,
+  'sgd-momentum': (params) =>
+    new optim.SGD(params, { lr: 0.1, momentum: 0.9, dampening: 0.2, weightDecay: 1e-2 }) as never,
+  'sgd-nesterov': (params) => new optim.SGD(params, { lr: 0.1, momentum: 0.9, nesterov: true }) as never,
+  adam: (params) => new optim.Adam(params, { lr: 0.05, betas: [0.8, 0.95], weightDecay: 1e-2 }) as never,
+  adamw: (params) => new optim.AdamW(params, { lr: 0.05, weightDecay: 0.1 }) as never,
+  rmsprop: (params) =>
+    new optim.RMSprop(params, { lr: 0.02, alpha: 0.9, weightDecay: 1e-2, momentum: 0.5 }) as never,
+};
+
+function start(): [Tensor, Tensor] {
+  return [
+    filled([3, 4], 5, 2, 'float64').requiresGrad_(),
+    filled([4], 6, 2, 'float64').requiresGrad_(),
+  ];
+}
+
+function step([p, q]: [Tensor, Tensor], optimizer: optim.Optimizer<never>): void {
+  optimizer.zeroGrad();
+  p.matmul(q).sin().sum().add(p.mul(p).sum().mul(0.1)).backward();
+  optimizer.step();
+}
+
+const flat = (t: Tensor) => [...(t.detach().flatten().dataSync() as Float64Array)];
+
+function expectClose(received: number[], wanted: number[]): void {
+  received.forEach((value, i) => {
+    expect(value).toBeCloseTo(wanted[i]!, 9);
+  });
+}
+
+describe.each(Object.keys(makers))('%s', (name) => {
+  it('equals PyTorch after 3 steps', () => {
+    const params = start();
+    const optimizer = makers[name]!(params);
+    for (let i = 0; i < 3; i++) step(params, optimizer);
+    expectClose(flat(params[0]), expected[name]!.p);
+    expectClose(flat(params[1]), expected[name]!.q);
+  });
+
+  it('goes on exactly from a saved state', () => {
+    const whole = start();
+    const first = makers[name]!(whole);
+    for (let i = 0; i < 2; i++) step(whole, first);
+    const resumed: [Tensor, Tensor] = [
+      whole[0].detach().clone().requiresGrad_(),
+      whole[1].detach().clone().requiresGrad_(),
+    ];
+    const second = makers[name]!(resumed);
+    second.loadStateDict(first.stateDict());
+    step(whole, first);
+    step(resumed, second);
+    expect(flat(resumed[0])).toEqual(flat(whole[0]));
+    expect(flat(resumed[1])).toEqual(flat(whole[1]));
+  });
+});
+
+describe('Optimizer', () => {
+  it('leaves parameters without gradient alone', () => {
+    const p = zeros([2], { requiresGrad: true });
+    new optim.SGD([p], { lr: 1, momentum: 0.9 }).step();
+    expect(p.arraySync()).toEqual([0, 0]);
+  });
+
+  it('takes groups with their own options', () => {
+    const [a, b] = [tensor([1], { requiresGrad: true }), tensor([1], { requiresGrad: true })];
+    const optimizer = new optim.SGD([{ params: [a] }, { params: [b], lr: 0.5 }], { lr: 0.1 });
+    a.add(b).backward();
+    optimizer.step();
+    expect(a.item()).toBeCloseTo(0.9);
+    expect(b.item()).toBeCloseTo(0.5);
+    expect(optimizer.paramGroups.map((group) => group.lr)).toEqual([0.1, 0.5]);
+  });
+
+  it('names bad options', () => {
+    const p = zeros([1], { requiresGrad: true });
+    expect(() => new optim.SGD([p], { lr: -1 })).toThrow('Expected a number of at least 0 for lr but received -1');
+    expect(() => new optim.SGD([p], { nesterov: true })).toThrow('for nesterov');
+    expect(() => new optim.SGD([], { lr: 1 })).toThrow('at least one Tensor for params');
+    expect(() => new optim.SGD([p, p], { lr: 1 })).toThrow('each parameter once');
+  });
+
+  it('refuses a state of other shapes', () => {
+    const [p, q] = start();
+    const optimizer = new optim.SGD([p, q], { lr: 0.1, momentum: 0.9 });
+    const other = new optim.SGD([q.detach().requiresGrad_(), p.detach().requiresGrad_()], { momentum: 0.9 });
+    step([p, q], optimizer as never);
+    expect(() => other.loadStateDict(optimizer.stateDict())).toThrow(
+      'Expected shape [4] for 0.momentum_buffer of the optimizer state but received [3, 4]',
+    );
+  });
+
+  it('clips the joint norm of the gradients', () => {
+    const layer = new nn.Linear(2, 2);
+    for (const p of layer.parameters()) p.grad = p.detach().clone().fill_(3);
+    const norm = optim.clipGradNorm(layer.parameters(), 1);
+    expect(norm).toBeCloseTo(Math.sqrt(6 * 9), 4);
+    const after = Math.hypot(...[...layer.parameters()].map((p) => p.grad!.norm().item()));
+    expect(after).toBeCloseTo(1, 4);
+  });
+});

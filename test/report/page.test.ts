@@ -1,0 +1,191 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import type { Browser } from 'playwright-core';
+import sharp from 'sharp';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ArgumentError } from '../../lib/errors.js';
+import { page } from '../../lib/report/page.js';
+import { chromiumPath, launchChromium } from './support/chromium.js';
+import { madeUpRun } from './support/made-up-runs.js';
+import { removeFolders, temporaryFolder } from './support/run-folder.js';
+
+const HOSTILE = '<script>window.broken = 1</script><img src=x onerror="window.broken = 2">';
+
+/** A picture that does not compress, as large as a grid of photographs. */
+function noise(): Promise<Buffer> {
+  const grain = { type: 'gaussian' as const, mean: 128, sigma: 40 };
+  return sharp({ create: { width: 2080, height: 1308, channels: 3, background: '#808080', noise: grain } })
+    .png({ compressionLevel: 0 })
+    .toBuffer();
+}
+
+async function pair() {
+  const runs = [
+    madeUpRun({ model: 'alexnet', ceiling: 0.89, epochs: 100, seed: 1 }),
+    madeUpRun({ epochs: 100, seed: 2 }),
+  ];
+  for (const run of runs) run.predictions = await noise();
+  return runs;
+}
+
+/** Without the scripts, whose bundle mentions namespaces. */
+const markup = (html: string) => html.replace(/<script>[\s\S]*?<\/script>/g, '');
+
+let html: string;
+beforeAll(async () => {
+  html = await page(await pair());
+}, 60_000);
+
+describe('the page', () => {
+  it('stays below 2 MB with two runs of 100 epochs and photographs', () => {
+    expect(Buffer.byteLength(html)).toBeLessThan(2e6);
+    expect(html.match(/src="data:image\/webp;base64,/g)).toHaveLength(2);
+  });
+
+  it('asks for nothing from outside', () => {
+    const addresses =
+      markup(html).match(/(src|href|action)\s*=\s*["']?[^"'\s>]+|url\([^)]*\)|@import/g) ?? [];
+    expect(addresses.length).toBeGreaterThan(0);
+    for (const address of addresses) expect(address).toMatch(/^(src="data:|href="#|url\(#)/);
+    expect(html).toContain("default-src 'none'");
+  });
+
+  it('has every section', () => {
+    const headings = [...html.matchAll(/<h2>(.*?)</g)].map(([, text]) => text!.trim());
+    expect(headings).toEqual([
+      'Comparison',
+      'Learning curves',
+      'Step by step',
+      'Experts: alexnet-dy',
+      'Schedule',
+      'What is taken for what: alexnet',
+      'What is taken for what: alexnet-dy',
+      'Predictions',
+      'Configuration',
+      'Environment',
+    ]);
+    expect(html).toMatch(
+      /alexnet-dy is \d\.\d\d points above alexnet at its best, with 10\.6 % more parameters/,
+    );
+    expect(html).toMatch(/<noscript><svg/);
+  });
+
+  it('takes a run that has nothing yet', async () => {
+    const run = { ...madeUpRun(), epochs: [], steps: [], evaluation: null, environment: null };
+    expect(await page([run])).toContain('No epoch has been finished yet');
+  });
+
+  it('escapes every text', async () => {
+    const run = madeUpRun({ model: HOSTILE, name: HOSTILE });
+    run.config.classes = [HOSTILE];
+    run.config.dataset = HOSTILE as typeof run.config.dataset;
+    run.environment!.cpu = HOSTILE;
+    run.evaluation = {
+      ...run.evaluation!,
+      classes: [HOSTILE, 'b'],
+      confusion: [
+        [1, 2],
+        [3, 4],
+      ],
+    };
+    const hostile = await page([run], { title: HOSTILE });
+    expect(hostile).not.toContain('<script>window');
+    expect(hostile).not.toContain('<img src=x');
+    expect(hostile).toContain('&lt;script&gt;window.broken');
+  });
+
+  it('refuses an empty list', async () => {
+    await expect(page([])).rejects.toThrow(ArgumentError);
+  });
+});
+
+describe.skipIf(!chromiumPath)(
+  `in Chromium${chromiumPath ? '' : ' (skipped: no chromium on this machine)'}`,
+  () => {
+    let browser: Browser;
+    const folder = temporaryFolder();
+    const artefacts = fileURLToPath(new URL('../../build/test-artefacts', import.meta.url));
+    beforeAll(async () => {
+      browser = await launchChromium();
+      mkdirSync(artefacts, { recursive: true });
+    });
+    afterAll(async () => {
+      await browser?.close();
+      removeFolders();
+    });
+
+    /** Opens a page and gathers everything it complains about or asks for. */
+    async function open(text: string, colorScheme: 'light' | 'dark', width = 1280) {
+      const file = join(folder, `${colorScheme}-${width}.html`);
+      writeFileSync(file, text);
+      const context = await browser.newContext({ viewport: { width, height: 900 }, colorScheme });
+      context.setDefaultTimeout(10_000);
+      const tab = await context.newPage();
+      const complaints: string[] = [];
+      tab.on('console', (message) => complaints.push(message.text()));
+      tab.on('pageerror', (error) => complaints.push(error.message));
+      tab.on('request', (request) => {
+        if (!/^(file|data):/.test(request.url())) complaints.push(`request ${request.url()}`);
+      });
+      await tab.goto(pathToFileURL(file).href);
+      await tab.waitForSelector('[data-chart=curves] svg path', { state: 'attached' });
+      return { tab, complaints, close: () => context.close() };
+    }
+
+    it.each(['light', 'dark'] as const)('draws every chart, %s', async (scheme) => {
+      const { tab, complaints, close } = await open(html, scheme);
+      const drawn = await tab.$$eval('[data-chart]', (nodes) =>
+        nodes.map((node) => [node.getAttribute('data-chart'), node.querySelectorAll('svg path').length > 10]),
+      );
+      expect(drawn).toEqual(
+        ['curves', 'steps', 'experts1', 'schedule', 'confusion0', 'confusion1'].map((id) => [id, true]),
+      );
+      const words = await tab.$$eval('[data-chart=curves] svg text', (nodes) =>
+        nodes.map((n) => n.textContent),
+      );
+      expect(words).toEqual(expect.arrayContaining(['Loss', 'Accuracy', 'alexnet-dy validation']));
+      await tab.screenshot({ path: join(artefacts, `report-${scheme}.png`), fullPage: true });
+      expect(complaints).toEqual([]);
+      await close();
+    });
+
+    it('shows values under the pointer, and a logarithmic loss on demand', async () => {
+      const { tab, complaints, close } = await open(html, 'light');
+      const chart = tab.locator('[data-chart=curves]');
+      await chart.scrollIntoViewIfNeeded();
+      const box = (await chart.boundingBox())!;
+      await tab.mouse.move(box.x + 300, box.y + 200);
+      const tip = tab.locator('.tip').first();
+      await tip.waitFor();
+      const text = (await tip.textContent()) ?? '';
+      expect(text).toMatch(/Epoch \d+/);
+      for (const word of ['Loss', 'Accuracy', 'alexnet-dy validation']) expect(text).toContain(word);
+      await tab.locator('[data-log=curves]').click();
+      expect(await tab.locator('[data-log=curves]').getAttribute('aria-pressed')).toBe('true');
+      expect(complaints).toEqual([]);
+      await close();
+    });
+
+    it('fits a telephone', async () => {
+      const { tab, complaints, close } = await open(html, 'light', 390);
+      expect(Number(await tab.evaluate('document.documentElement.scrollWidth'))).toBeLessThanOrEqual(390);
+      expect(complaints).toEqual([]);
+      await close();
+    });
+
+    it('runs no text of a run', async () => {
+      const run = madeUpRun({ model: HOSTILE, name: HOSTILE });
+      run.evaluation!.classes = run.evaluation!.classes.map((name) => `${HOSTILE} ${name}`);
+      const { tab, complaints, close } = await open(await page([run, madeUpRun()]), 'light');
+      const chart = tab.locator('[data-chart=curves]');
+      await chart.scrollIntoViewIfNeeded();
+      const box = (await chart.boundingBox())!;
+      await tab.mouse.move(box.x + 300, box.y + 200);
+      await tab.locator('.tip').first().waitFor();
+      expect(await tab.evaluate(() => (globalThis as { broken?: number }).broken)).toBeUndefined();
+      expect(complaints).toEqual([]);
+      await close();
+    });
+  },
+);

@@ -1,0 +1,74 @@
+import { describe, expect, it } from 'vitest';
+import { ArgumentError } from '../../lib/errors.js';
+import { alexnet, alexnetDy } from '../../lib/models/index.js';
+import { DynamicConv2d } from '../../lib/nn/dynamic-conv.js';
+import { BatchNorm2d, Conv2d, Linear, Module, ReLU, Sequential } from '../../lib/nn/index.js';
+import { summary } from '../../lib/report/summary.js';
+import { memory } from '../../lib/tensor/context.js';
+import type { Tensor } from '../../lib/tensor/tensor.js';
+
+describe('summary', () => {
+  it.each([
+    ['alexnet', alexnet, 7_525_418, 7_526_794],
+    ['alexnet-dy', alexnetDy, 8_322_992, 8_324_368],
+  ] as const)('counts %s as the article does', (_, make, trainable, total) => {
+    const result = summary(make({ numClasses: 10 }), [1, 3, 128, 128]);
+    expect(result).toMatchObject({ trainable, total, nonTrainable: 0, statistics: 1376 });
+    const rows = result.rows.map((row) => row.parameters + row.statistics);
+    expect(rows.reduce((sum, count) => sum + count, 0)).toBe(total);
+    expect(String(result)).toContain(total.toLocaleString('en-US'));
+    expect(result.rows.at(-1)).toMatchObject({ type: 'Linear', name: 'classifier.6', outputShape: [1, 10] });
+  });
+
+  it('knows the routing of the article: 1,108 parameters', () => {
+    const { rows } = summary(new DynamicConv2d(64, 128, 3, { numExperts: 4 }), [2, 64, 9, 9]);
+    expect(rows.map(({ type, parameters, outputShape }) => [type, parameters, outputShape])).toEqual([
+      ['RoutingAttention', 1108, [2, 4]],
+      ['DynamicConv2d', 4 * (128 * 64 * 9 + 128), [2, 128, 7, 7]],
+    ]);
+    // Pooling 2*64*81; two maps 64->16->4; mixing of 4 kernels and a 3x3 conv of 7x7 outputs, for 2 samples.
+    expect(rows[0]!.flops).toBe(2 * 64 * 81 + 2 * 2 * (64 * 16 + 16 * 4));
+    expect(rows[1]!.flops).toBe(2 * 2 * 4 * 128 * 64 * 9 + 2 * 2 * 128 * 49 * 64 * 9);
+  });
+
+  it('counts operations of grouped convolutions and linear layers', () => {
+    const conv = summary(new Conv2d(8, 16, 3, { groups: 4, padding: 1 }), [2, 8, 5, 5]);
+    expect(conv.flops).toBe(2 * (2 * 16 * 5 * 5) * 2 * 9);
+    expect(summary(new Linear(7, 3), [4, 7]).flops).toBe(2 * 4 * 7 * 3);
+  });
+
+  it('leaves the model and the memory as they were', () => {
+    const model = new Sequential(new Conv2d(3, 4, 3), new BatchNorm2d(4), new ReLU());
+    model.at(1)!.eval();
+    const before = memory().numTensors;
+    const mean = [...model.namedBuffers()].find(([key]) => key.endsWith('running_mean'))![1].dataSync();
+    summary(model, [2, 3, 8, 8]);
+    expect(memory().numTensors).toBe(before);
+    expect([model.training, model.at(1)!.training, model.at(0)!.training]).toEqual([true, false, true]);
+    expect(Object.hasOwn(model.at(0)!, 'forward')).toBe(false);
+    const after = [...model.namedBuffers()].find(([key]) => key.endsWith('running_mean'))![1].dataSync();
+    expect(after).toEqual(mean);
+  });
+
+  it('counts a layer that runs twice once, with the operations of both calls', () => {
+    class Twice extends Module {
+      inner = new Linear(4, 4, { bias: false });
+      forward(x: Tensor): Tensor {
+        return this.inner.forward(this.inner.forward(x));
+      }
+    }
+    const result = summary(new Twice(), [1, 4]);
+    expect(result.rows).toHaveLength(1);
+    expect(result).toMatchObject({ total: 16, flops: 2 * 2 * 16 });
+  });
+
+  it('tells frozen parameters apart', () => {
+    const model = new Linear(2, 3);
+    model.weight.requiresGrad = false;
+    expect(summary(model, [1, 2])).toMatchObject({ trainable: 3, nonTrainable: 6, total: 9 });
+  });
+
+  it('refuses a shape that is none', () => {
+    expect(() => summary(new Linear(2, 3), [1, -2])).toThrow(ArgumentError);
+  });
+});

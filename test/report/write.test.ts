@@ -1,0 +1,113 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import sharp from 'sharp';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createDataset } from '../../lib/data/dataset.js';
+import { ArgumentError } from '../../lib/errors.js';
+import { compare, writePredictions, writeRunReport } from '../../lib/report/write.js';
+import { madeUpRun } from './support/made-up-runs.js';
+import { removeFolders, temporaryFolder, writeRun } from './support/run-folder.js';
+
+afterAll(removeFolders);
+
+describe('writeRunReport', () => {
+  it('leaves curves, confusion and page, and nothing half-written', async () => {
+    const folder = writeRun(madeUpRun({ epochs: 3 }));
+    await writeRunReport(folder);
+    const added = ['confusion.png', 'curves.png', 'curves.svg', 'report.html'];
+    const given = ['config.json', 'environment.json', 'evaluation.json', 'metrics.jsonl'];
+    expect(readdirSync(folder).sort()).toEqual([...added, ...given].sort());
+    expect((await sharp(join(folder, 'curves.png')).metadata()).width).toBe(2400);
+    expect(readFileSync(join(folder, 'curves.svg'), 'utf8')).toMatch(/^<svg/);
+  });
+});
+
+describe('writePredictions', () => {
+  const images = new Uint8Array(40 * 3 * 4 * 4);
+  const labels = Uint8Array.from({ length: 40 }, (_, i) => i % 2);
+  const set = createDataset({
+    name: 'made-up',
+    split: 'test',
+    classes: ['a', 'b'],
+    shape: [3, 4, 4],
+    images,
+    labels,
+    source: 'test',
+  });
+  const predictions = Array.from(labels, (label) => ({ label, predicted: 0, probability: 0.7 }));
+
+  it('shows 18 images of the set', async () => {
+    const file = join(temporaryFolder(), 'predictions.png');
+    await writePredictions(file, { set, predictions });
+    const { width, height } = await sharp(file).metadata();
+    expect([width, height]).toEqual([2080, 1308]);
+  });
+
+  it('refuses predictions of another set', async () => {
+    const file = join(temporaryFolder(), 'predictions.png');
+    const short = { set, predictions: predictions.slice(1) };
+    await expect(writePredictions(file, short)).rejects.toThrow(
+      /Expected 40 predictions, .* but received 39/,
+    );
+    expect(existsSync(file)).toBe(false);
+  });
+});
+
+describe('compare', () => {
+  it('refuses one run twice and a run without an epoch', async () => {
+    const folder = writeRun(madeUpRun({ epochs: 1 }));
+    await expect(compare([folder, `${folder}/`])).rejects.toThrow(/different run directories .* twice/);
+    const empty = writeRun({ ...madeUpRun(), epochs: [], steps: [] });
+    await expect(compare([folder, empty])).rejects.toThrow(ArgumentError);
+    await expect(compare([folder, empty])).rejects.toThrow(/its metrics\.jsonl has none/);
+  });
+});
+
+// The command runs the compiled package: `npm run build:ts` first.
+describe('scripts/compare.js', () => {
+  const script = fileURLToPath(new URL('../../scripts/compare.js', import.meta.url));
+  const folder = temporaryFolder();
+  let runs: string[];
+  beforeAll(() => {
+    runs = [
+      writeRun(madeUpRun({ model: 'alexnet' })),
+      ...[1, 2].map((seed) => writeRun(madeUpRun({ seed }))),
+    ];
+  });
+  const command = (...options: string[]) =>
+    spawnSync(process.execPath, [script, ...options], { encoding: 'utf8', cwd: folder });
+
+  it('prints the table and writes the page', () => {
+    const { status, stdout, stderr } = command(...runs, '--out', 'deep/page.html');
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '\nCurves and details: deep/page.html\n' });
+    expect(stdout).toMatch(/^model +train acc +val acc +parameters/);
+    expect(stdout).toMatch(/\nalexnet-dy .* \u00b1 /);
+    expect(readFileSync(join(folder, 'deep/page.html'), 'utf8')).toMatch(/^<!doctype html>/);
+  });
+
+  it('prints JSON, and then writes a page only where asked to', () => {
+    const { status, stdout } = command(...runs, '--json');
+    expect(status).toBe(0);
+    expect(JSON.parse(stdout).rows).toHaveLength(2);
+    expect(existsSync(join(folder, 'report.html'))).toBe(false);
+  });
+
+  it('has a help with examples', () => {
+    const { status, stdout } = command('--help');
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/^Usage: node scripts\/compare\.js/);
+    expect(stdout).toMatch(/Examples:\n {2}\$ node/);
+  });
+
+  it('answers mistakes with one line', () => {
+    const missing = command(runs[0]!, 'no-such-run');
+    expect(missing.status).toBe(1);
+    expect(missing.stderr).toBe(
+      "error: Expected a run directory but received 'no-such-run', which does not exist\n",
+    );
+    expect(command('--jsn', runs[0]!).stderr).toMatch(/unknown option '--jsn'[\s\S]*Did you mean --json\?/);
+    expect(command().stderr).toMatch(/missing required argument 'runs'/);
+  });
+});

@@ -1,0 +1,261 @@
+/** The commands as a user types them. They run the compiled package: `npm run build` first. */
+import { type SpawnSyncReturns, spawn, spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import sharp from 'sharp';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { loadSafetensors, saveSafetensors } from '../../lib/safetensors.js';
+import { tensor } from '../../lib/tensor/create.js';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), 'dyconv-commands-'));
+const env = { ...process.env, NO_COLOR: '1' };
+
+function command(name: string, ...options: string[]): SpawnSyncReturns<string> {
+  return spawnSync(process.execPath, [join(root, 'scripts', `${name}.js`), ...options], {
+    encoding: 'utf8',
+    cwd: folder,
+    env,
+  });
+}
+
+/** Options for a training of a few seconds. */
+function small(out: string, ...more: string[]): string[] {
+  const sizes = [
+    '--limit-train',
+    '32',
+    '--limit-test',
+    '16',
+    '--batch-size',
+    '8',
+    '--epochs',
+    '2',
+    '--threads',
+    '1',
+  ];
+  return ['--dataset', 'bundled', '--model', 'alexnet-dy', '--lr', '0.01', ...sizes, '--out', out, ...more];
+}
+
+function metrics(run: string): { type: string; epoch: number; train: object; val: object }[] {
+  const lines = readFileSync(join(run, 'metrics.jsonl'), 'utf8').trim().split('\n');
+  return lines.map((line) => JSON.parse(line));
+}
+
+describe.each(['train', 'evaluate', 'predict', 'demo'])('%s', (name) => {
+  it('has a help with options and examples', () => {
+    const { status, stdout } = command(name, '--help');
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/^Usage: node scripts\//);
+    expect(stdout).toMatch(/Options:/);
+    expect(stdout).toMatch(/Examples:\n {2}\$ (node|npm)/);
+  });
+
+  it('suggests the right option for a typo', () => {
+    const typo = { train: '--epoch', evaluate: '--rnu', predict: '--checkpiont', demo: '--epoch' }[name]!;
+    const { status, stderr } = command(name, typo, '3');
+    expect(status).toBe(1);
+    expect(stderr).toMatch(`error: unknown option '${typo}'`);
+    expect(stderr).toMatch(/Did you mean --(epochs|run|checkpoint)\?/);
+  });
+});
+
+it.each(['evaluate', 'predict'])('%s says that --run is missing', (name) => {
+  const { status, stderr } = command(name, ...(name === 'predict' ? ['photo.png'] : []));
+  expect(status).toBe(1);
+  expect(stderr).toMatch("error: required option '--run <folder>' not specified");
+});
+
+describe('wrong options of train', () => {
+  it.each([
+    [['--epochs', '0'], /--epochs <n>' argument '0' is invalid. Expected a positive integer/],
+    [['--lr', 'fast'], /--lr <rate>' argument 'fast' is invalid. Expected a number above 0/],
+    [['--label-smoothing', '1'], /Expected a number at least 0 and below 1/],
+    [['--milestones', '60,30'], /Expected ascending epochs separated by commas/],
+    [['--model', 'alexnet-xl'], /Allowed choices are .*alexnet/],
+    [['--dataset', 'cifar'], /Allowed choices are .*cifar10/],
+    [['--dtype', 'int8'], /Allowed choices are float32/],
+    [['extra'], /too many arguments/],
+  ])('%j', (options, message) => {
+    const { status, stderr } = command('train', ...options);
+    expect(status).toBe(1);
+    expect(stderr).toMatch(message);
+  });
+
+  it('a device that is absent', () => {
+    const out = join(folder, 'absent');
+    const { status, stderr } = command('train', ...small(out, '--device', 'cuda:99'));
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/^error: .*cuda/im);
+    expect(stderr).not.toMatch(/^\s+at /m);
+    expect(readdirSync(folder)).not.toContain('absent');
+  });
+
+  it('a batch larger than the set', () => {
+    const { status, stderr } = command('train', ...small(join(folder, 'large'), '--batch-size', '64'));
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/^error: .*batch/im);
+    expect(readdirSync(folder)).not.toContain('large');
+  });
+
+  it('a data set that is missing', () => {
+    const { status, stderr } = command('train', '--data-dir', join(folder, 'none'), '--no-download');
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/^error: .*cifar-10/m);
+  });
+});
+
+describe('a training', () => {
+  const run = join(folder, 'run');
+  let first: SpawnSyncReturns<string>;
+  beforeAll(() => {
+    first = command('train', ...small(run));
+  }, 120_000);
+
+  it('leaves a complete run directory and prints a line an epoch', () => {
+    expect(first.stderr).toBe('');
+    expect(first.status).toBe(0);
+    expect(first.stdout).toMatch(/epoch 2\/2 {2}lr 0.01 {2}temperature 27 {2}train loss .* {2}val loss/);
+    expect(readdirSync(run)).toEqual(
+      expect.arrayContaining([
+        'best.safetensors',
+        'config.json',
+        'curves.png',
+        'curves.svg',
+        'environment.json',
+        'last.safetensors',
+        'last.state',
+        'metrics.jsonl',
+        'report.html',
+      ]),
+    );
+    expect(readdirSync(run).filter((name) => name.endsWith('.tmp'))).toEqual([]);
+    const config = JSON.parse(readFileSync(join(run, 'config.json'), 'utf8'));
+    expect(config.parameters).toEqual({ trainable: 8_322_992, statistics: 1376, total: 8_324_368 });
+    expect(metrics(run).map(({ type, epoch }) => [type, epoch])).toEqual([
+      ['epoch', 1],
+      ['epoch', 2],
+    ]);
+  });
+
+  it('is not overwritten', () => {
+    const before = readFileSync(join(run, 'last.safetensors'));
+    const { status, stderr } = command('train', ...small(run));
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/^error: .*already holds a run.*--resume/);
+    expect(readFileSync(join(run, 'last.safetensors')).equals(before)).toBe(true);
+  });
+
+  it('refuses to resume with other settings, and a folder that holds no run', () => {
+    const { status, stderr } = command('train', '--out', run, '--resume', '--lr', '0.2');
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/^error: Expected --lr to be 0.01, .* but received 0.2\n$/);
+    const none = command('train', '--out', join(folder, 'none'), '--resume');
+    expect(none.status).toBe(1);
+    expect(none.stderr).toMatch(/none is not a run directory/);
+  });
+
+  it('stops at Ctrl-C with a checkpoint and resumes to the same weights', async () => {
+    const out = join(folder, 'stopped');
+    const child = spawn(process.execPath, [join(root, 'scripts/train.js'), ...small(out)], {
+      cwd: folder,
+      env,
+    });
+    let told = '';
+    child.stderr.on('data', (text) => {
+      told += text;
+    });
+    // The first progress line means that a step is done: 4 batches an epoch, so it is the first of them.
+    child.stdout.once('data', () => child.kill('SIGINT'));
+    const code = await new Promise((resolve) => child.once('close', resolve));
+    expect(told).toMatch(/Stopping after this step/);
+    expect(code).toBe(130);
+    expect(readdirSync(out)).toContain('last.state');
+
+    const resumed = command('train', '--out', out, '--resume');
+    expect(resumed.stderr).toBe('');
+    expect(resumed.status).toBe(0);
+    for (const name of ['last.safetensors', 'best.safetensors']) {
+      const expected = await loadSafetensors(join(run, name));
+      const actual = await loadSafetensors(join(out, name));
+      expect(Object.keys(actual)).toEqual(Object.keys(expected));
+      for (const [key, value] of Object.entries(expected)) {
+        expect(
+          Buffer.from(actual[key]!.dataSync().buffer).equals(Buffer.from(value.dataSync().buffer)),
+          key,
+        ).toBe(true);
+      }
+    }
+    const scores = (path: string) => metrics(path).map(({ train, val }) => ({ train, val }));
+    expect(scores(out)).toEqual(scores(run));
+  }, 120_000);
+
+  it('is continued with more epochs', () => {
+    const { status, stdout, stderr } = command('train', '--out', run, '--resume', '--epochs', '3');
+    expect(stderr).toBe('');
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/epoch 3\/3/);
+    expect(metrics(run).map(({ epoch }) => epoch)).toEqual([1, 2, 3]);
+  }, 120_000);
+
+  it('is evaluated as it was validated', () => {
+    const { status, stdout, stderr } = command('evaluate', '--run', run, '--checkpoint', 'last', '--json');
+    expect(stderr).toBe('');
+    expect(status).toBe(0);
+    const result = JSON.parse(stdout);
+    const last = metrics(run).at(-1)! as unknown as { val: { loss: number; accuracy: number } };
+    expect(result.images).toBe(16);
+    expect(result.accuracy).toBe(last.val.accuracy);
+    expect(result.loss).toBeCloseTo(last.val.loss, 5);
+    expect(result.confusion.flat().reduce((sum: number, count: number) => sum + count)).toBe(16);
+    expect(readdirSync(run)).toContain('predictions.png');
+  });
+
+  it('predicts pictures of any size, grey ones too', async () => {
+    const photo = join(folder, 'photo.png');
+    const grey = join(folder, 'grey.jpg');
+    const create = { width: 60, height: 40, channels: 3 as const, background: '#336699' };
+    await sharp({ create }).png().toFile(photo);
+    await sharp({ create }).greyscale().jpeg().toFile(grey);
+    const { status, stdout, stderr } = command('predict', '--run', run, '--json', photo, grey);
+    expect(stderr).not.toMatch(/error/i);
+    expect(status).toBe(0);
+    const lines = stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(lines.map(({ file }) => file)).toEqual([photo, grey]);
+    for (const { predictions } of lines) {
+      const values = predictions.map(({ probability }: { probability: number }) => probability);
+      expect(values.length).toBe(5);
+      expect(values).toEqual([...values].sort((a, b) => b - a));
+      expect(values[0]).toBeLessThanOrEqual(1);
+    }
+  });
+
+  it('names a picture that is none', () => {
+    const file = join(folder, 'text.png');
+    writeFileSync(file, 'no picture');
+    const { status, stderr } = command('predict', '--run', run, file);
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/^error: .*text.png: cannot be read as a picture/);
+  });
+
+  it('refuses weights of another architecture, naming the key and both shapes', async () => {
+    const other = join(folder, 'other');
+    mkdirSync(other);
+    writeFileSync(join(other, 'config.json'), readFileSync(join(run, 'config.json')));
+    const weights = await loadSafetensors(join(run, 'best.safetensors'));
+    await saveSafetensors(join(other, 'best.safetensors'), {
+      ...weights,
+      'classifier.6.bias': tensor([1, 2, 3]),
+    });
+    const { status, stderr } = command('evaluate', '--run', other);
+    expect(status).toBe(1);
+    expect(stderr).toMatch(
+      /^error: .*best.safetensors does not fit alexnet-dy: .*\[10\] for classifier\.6\.bias.*\[3\]/,
+    );
+    expect(stderr).not.toMatch(/^\s+at /m);
+  });
+});

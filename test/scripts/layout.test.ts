@@ -1,0 +1,95 @@
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { expect, it } from 'vitest';
+import { temporaryFolder, writeTree } from '../install/support.js';
+
+const GOOD: Record<string, string> = {
+  'CMakeLists.txt': 'set(DYCONV_SOURCES\n  cpp/addon.cc\n  cpp/ops/conv.cc # a comment\n)\n',
+  'cpp/addon.cc': '#include "bindings/bindings.h"\n#include <node_api.h>\n',
+  'cpp/bindings/bindings.h': '#include "ops/conv.h"\n',
+  'cpp/ops/conv.h': '#include <ATen/ATen.h>\n',
+  'cpp/ops/conv.cc': '#include "kernels/kernel.h"\n#include "conv.h"\n',
+  'cpp/kernels/kernel.h': '#include <cstdint>\n',
+  'lib/errors.ts': 'export class A {}\n',
+  'lib/nn/module.ts': "import type { Tensor } from '../tensor/tensor.js';\n",
+  'lib/tensor/tensor.ts': "import { A } from '../errors.js';\nexport type Tensor = A;\n",
+  'lib/train/trainer.ts': "import type { Module } from '../nn/module.js';\n",
+  'lib/data/loader.ts': "import { Tensor } from '../tensor/tensor.js';\n",
+  'scripts/train.js':
+    "import { ensureDist } from './dist.js';\nconst x = await import('../dist/index.js');\n",
+};
+
+/** Findings for a tree that differs from the good one in the given files. */
+function findings(changes: Record<string, string>): string[] {
+  const tree = writeTree(temporaryFolder(), { ...GOOD, ...changes });
+  const script = fileURLToPath(new URL('../../scripts/check-layout.js', import.meta.url));
+  const { status, stderr } = spawnSync(process.execPath, [script, tree], { encoding: 'utf8' });
+  const lines = stderr.split('\n').filter(Boolean);
+  expect(status).toBe(lines.length > 0 ? 1 : 0);
+  return lines;
+}
+
+it('is content with the designed layout', () => {
+  expect(findings({})).toEqual([]);
+});
+
+it.each<[string, Record<string, string>, string]>([
+  [
+    'an import against the arrows',
+    { 'lib/tensor/tensor.ts': "import {\n  Module,\n} from '../nn/module.js';\n" },
+    'lib/tensor/tensor.ts: tensor must not import nn (as a value)',
+  ],
+  [
+    'a re-export against the arrows',
+    { 'lib/tensor/index.ts': "export * from '../models/alexnet.js';\n" },
+    'lib/tensor/index.ts: tensor must not import models (as a value)',
+  ],
+  [
+    'a value where only types may come from',
+    { 'lib/train/trainer.ts': "import { Module } from '../nn/module.js';\n" },
+    'lib/train/trainer.ts: train must not import nn (as a value)',
+  ],
+  [
+    'a Tensor in a data set',
+    { 'lib/data/cifar.ts': "import { Tensor } from '../tensor/tensor.js';\n" },
+    'lib/data/cifar.ts: data must not import tensor (as a value)',
+  ],
+  [
+    'an unknown folder',
+    { 'lib/misc/x.ts': '' },
+    'lib/misc/x.ts: misc has no row in the table of scripts/check-layout.js',
+  ],
+  [
+    'a kernel that knows ATen',
+    { 'cpp/kernels/kernel.h': '#include <ATen/ATen.h>\n' },
+    'cpp/kernels/kernel.h: kernels must not include <ATen/ATen.h>',
+  ],
+  [
+    'an operation that knows Node-API',
+    { 'cpp/ops/conv.h': '#include <node_api.h>\n' },
+    'cpp/ops/conv.h: ops must not include <node_api.h>',
+  ],
+  [
+    'an include against the arrows',
+    { 'cpp/ops/conv.h': '#include "bindings/bindings.h"\n' },
+    'cpp/ops/conv.h: ops must not include bindings/bindings.h',
+  ],
+  [
+    'a script that reaches into lib',
+    { 'scripts/x.js': "import '../lib/index.js';\n" },
+    'scripts/x.js: must not import ../lib/index.js',
+  ],
+  ['a source that is not built', { 'cpp/ops/pool.cc': '' }, 'cpp/ops/pool.cc: not listed in CMakeLists.txt'],
+  [
+    'a listed source that does not exist',
+    { 'CMakeLists.txt': `${GOOD['CMakeLists.txt']}cpp/ops/gone.cc\n` },
+    'CMakeLists.txt: cpp/ops/gone.cc does not exist',
+  ],
+  [
+    'a file that is too long',
+    { 'lib/nn/long.ts': '\n'.repeat(401) },
+    'lib/nn/long.ts: 401 lines, more than 400',
+  ],
+])('finds %s', (_what, changes, expected) => {
+  expect(findings(changes)).toEqual([expected]);
+});

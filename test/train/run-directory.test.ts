@@ -1,0 +1,198 @@
+import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { CheckpointError, TrainingError } from '../../lib/errors.js';
+import { loadSafetensors, readSafetensorsHeader } from '../../lib/safetensors.js';
+import {
+  countParameters,
+  describeEnvironment,
+  type EpochRecord,
+  type RunConfig,
+  RunDirectory,
+  type StepRecord,
+  Trainer,
+} from '../../lib/train/index.js';
+import { RandomImages, sgd, temporaryFolder, tinyNet } from './support.js';
+
+const config: RunConfig = {
+  model: 'alexnet-dy',
+  modelOptions: { numClasses: 3, numExperts: 2 },
+  parameters: { trainable: 10, statistics: 2, total: 12 },
+  dataset: 'bundled',
+  dataDir: null,
+  classes: ['a', 'b', 'c'],
+  trainImages: 48,
+  valImages: 16,
+  imageShape: [3, 4, 4],
+  imageSize: 4,
+  epochs: 2,
+  batchSize: 16,
+  lr: 0.1,
+  momentum: 0,
+  weightDecay: 0,
+  labelSmoothing: 0,
+  milestones: [],
+  gamma: 0.1,
+  temperature: { start: 30, epochs: 10 },
+  seed: 1,
+  device: 'cpu',
+  dtype: 'float32',
+  limitTrain: null,
+  limitTest: null,
+};
+
+const step = (number: number): StepRecord => ({
+  type: 'step',
+  epoch: Math.ceil(number / 10),
+  step: number,
+  loss: 2,
+  accuracy: 0.5,
+  lr: 0.1,
+});
+
+const epoch = (number: number): EpochRecord => ({
+  type: 'epoch',
+  epoch: number,
+  lr: 0.1,
+  temperature: null,
+  train: { loss: 2, accuracy: 0.5 },
+  val: null,
+  seconds: 1,
+  imagesPerSecond: 48,
+  dataSeconds: 0,
+  time: new Date(0).toISOString(),
+});
+
+async function newRun() {
+  const path = join(temporaryFolder(), 'deep', 'run');
+  const environment = describeEnvironment({ device: 'cpu', command: ['--model', 'alexnet-dy'] });
+  return { path, run: await RunDirectory.create(path, { config, environment }), environment };
+}
+
+describe('RunDirectory', () => {
+  it('describes the run', async () => {
+    const { path, environment } = await newRun();
+    const run = await RunDirectory.open(path);
+    expect(await run.readConfig()).toEqual(config);
+    expect(await run.readEnvironment()).toEqual(environment);
+    expect(environment).toMatchObject({ node: process.versions.node, device: 'cpu' });
+    expect(environment.libtorch).toMatch(/^2\.\d+\.\d+/);
+    expect(environment.cores).toBeGreaterThan(0);
+    expect(environment.algorithms).toContain('reference');
+    expect(readdirSync(path).sort()).toEqual(['config.json', 'environment.json']);
+  });
+
+  it('never overwrites a run', async () => {
+    const { path, environment, run } = await newRun();
+    await run.append(step(10));
+    await run.close();
+    const before = readFileSync(join(path, 'metrics.jsonl'), 'utf8');
+    const again = RunDirectory.create(path, { config: { ...config, seed: 2 }, environment });
+    await expect(again).rejects.toThrow(TrainingError);
+    await expect(again).rejects.toThrow(
+      /already holds a run \(config.json, metrics.jsonl\).*--resume.*--out/,
+    );
+    expect(readFileSync(join(path, 'metrics.jsonl'), 'utf8')).toBe(before);
+    expect((await run.readConfig()).seed).toBe(1);
+  });
+
+  it('starts in a folder with other files, and says so when the path is a file', async () => {
+    const folder = temporaryFolder();
+    writeFileSync(join(folder, 'notes.txt'), 'mine');
+    const environment = describeEnvironment({ device: 'cpu' });
+    await RunDirectory.create(folder, { config, environment });
+    expect(readFileSync(join(folder, 'notes.txt'), 'utf8')).toBe('mine');
+    await expect(RunDirectory.create(join(folder, 'notes.txt'), { config, environment })).rejects.toThrow(
+      TrainingError,
+    );
+  });
+
+  it('says that a folder is no run, or that its configuration is damaged', async () => {
+    const folder = temporaryFolder();
+    await expect(RunDirectory.open(folder)).rejects.toThrow(
+      /is not a run directory: cannot read config.json/,
+    );
+    writeFileSync(join(folder, 'config.json'), '{"model": ');
+    await expect(RunDirectory.open(folder)).rejects.toThrow(CheckpointError);
+    await expect(RunDirectory.open(folder)).rejects.toThrow(/config.json is damaged/);
+  });
+
+  it('keeps metrics that were written before a crash, and drops the line it cut short', async () => {
+    const { path, run } = await newRun();
+    expect(await run.readMetrics()).toEqual([]);
+    await run.append(step(10));
+    await run.append(epoch(1));
+    await run.close();
+    appendFileSync(join(path, 'metrics.jsonl'), '{"type":"step","epo');
+    expect(await run.readMetrics()).toEqual([step(10), epoch(1)]);
+    await run.truncateMetrics({ epoch: 1, step: 10 });
+    await run.append(step(20));
+    await run.close();
+    expect(await run.readMetrics()).toEqual([step(10), epoch(1), step(20)]);
+  });
+
+  it('cuts metrics beyond a checkpoint', async () => {
+    const { run } = await newRun();
+    for (const record of [step(10), epoch(1), step(15), step(20), epoch(2)]) await run.append(record);
+    await run.truncateMetrics({ epoch: 1, step: 15 });
+    expect(await run.readMetrics()).toEqual([step(10), epoch(1), step(15)]);
+  });
+
+  it('names a damaged line', async () => {
+    const { path, run } = await newRun();
+    mkdirSync(path, { recursive: true });
+    writeFileSync(join(path, 'metrics.jsonl'), `${JSON.stringify(step(1))}\nrubbish\n`);
+    await expect(run.readMetrics()).rejects.toThrow(/line 2 of .*metrics.jsonl but received rubbish/);
+  });
+
+  it('saves best and last weights with the training state', async () => {
+    const { path, run } = await newRun();
+    const model = tinyNet();
+    const trainer = new Trainer({
+      model,
+      optimizer: sgd(model),
+      trainLoader: new RandomImages(16),
+      epochs: 1,
+    });
+    expect(await run.hasCheckpoint()).toBe(false);
+    await trainer.fit();
+    await run.saveCheckpoint(model, trainer, { improved: true });
+    expect(await run.hasCheckpoint()).toBe(true);
+    expect(readdirSync(path).sort()).toEqual([
+      'best.safetensors',
+      'config.json',
+      'environment.json',
+      'last.safetensors',
+      'last.state',
+    ]);
+    const { metadata } = await readSafetensorsHeader(run.file('best.safetensors'));
+    expect(metadata).toEqual({ epoch: '1', accuracy: String(trainer.best?.accuracy) });
+    const weights = await loadSafetensors(run.file('best.safetensors'));
+    expect(Object.keys(weights).sort()).toEqual(Object.keys(model.stateDict()).sort());
+    const checkpoint = await run.loadCheckpoint();
+    expect(checkpoint.state).toMatchObject({ epoch: 1, batch: 0, step: 3, best: trainer.best });
+  });
+
+  it('leaves the best weights alone when an epoch was worse', async () => {
+    const { run } = await newRun();
+    const model = tinyNet();
+    const trainer = new Trainer({
+      model,
+      optimizer: sgd(model),
+      trainLoader: new RandomImages(16),
+      epochs: 1,
+    });
+    await trainer.fit();
+    await run.saveCheckpoint(model, trainer, { improved: false });
+    expect(existsSync(run.file('best.safetensors'))).toBe(false);
+  });
+});
+
+describe('countParameters', () => {
+  it('counts what the article counts: parameters and batch-norm statistics', () => {
+    const conv = 2 * 8 * 3 * 3 * 3 + 2 * 8;
+    const routing = 3 + 1 + 2 + 2; // 3 -> 1 -> 2, with biases
+    const trainable = conv + routing + 2 * 8 + (128 * 3 + 3);
+    expect(countParameters(tinyNet())).toEqual({ trainable, statistics: 16, total: trainable + 16 });
+  });
+});
