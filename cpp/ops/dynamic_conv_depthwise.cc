@@ -28,7 +28,7 @@ bool DepthwiseDynamicConvApplies(const DynamicConvProblem& p) {
 
 at::Tensor DepthwiseDynamicConvForward(const DynamicConvProblem& p) {
   const auto& s = p.shape;
-  const auto& table = BestKernels();
+  const auto& table = kernels::Kernels(p.isa);
   const int64_t threads = at::get_num_threads();
   const auto plan = table.PlanDepthwiseConv(s);
   const auto tensors = PlaneTensors(p);
@@ -49,7 +49,7 @@ at::Tensor DepthwiseDynamicConvForward(const DynamicConvProblem& p) {
 DynamicConvGrads DepthwiseDynamicConvBackward(const DynamicConvProblem& p, const at::Tensor& grad_output,
                                               const std::array<bool, 4>& needs) {
   const auto& s = p.shape;
-  const auto& table = BestKernels();
+  const auto& table = kernels::Kernels(p.isa);
   const int64_t threads = at::get_num_threads();
   const auto plan = table.PlanDepthwiseConv(s);
   const auto tensors = PlaneTensors(p);

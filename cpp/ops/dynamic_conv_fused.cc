@@ -25,7 +25,7 @@ bool FusedDynamicConvApplies(const DynamicConvProblem& p) {
 
 at::Tensor FusedDynamicConvForward(const DynamicConvProblem& p) {
   const auto& s = p.shape;
-  const auto& table = BestKernels();
+  const auto& table = kernels::Kernels(p.isa);
   const int64_t threads = at::get_num_threads();
   const auto plan = table.PlanDynamicConv(s, threads);
   const DynamicConvTensors tensors(p);
@@ -48,7 +48,7 @@ at::Tensor FusedDynamicConvForward(const DynamicConvProblem& p) {
 DynamicConvGrads FusedDynamicConvBackward(const DynamicConvProblem& p, const at::Tensor& grad_output,
                                           const std::array<bool, 4>& needs) {
   const auto& s = p.shape;
-  const auto& table = BestKernels();
+  const auto& table = kernels::Kernels(p.isa);
   const int64_t threads = at::get_num_threads();
   const auto plan = table.PlanDynamicConv(s, threads);
   const DynamicConvTensors tensors(p);

@@ -28,7 +28,7 @@ at::Tensor Mix(const DynamicConvProblem& p) {
   const float *from = weight.const_data_ptr<float>(), *shares = attention.const_data_ptr<float>();
   float* to = mixed.data_ptr<float>();
   ParallelFloats(mixed.numel(), [&](int64_t begin, int64_t end) {
-    BestKernels().MixExperts(from, shares, s.experts, mixed.numel(), to, begin, end);
+    kernels::Kernels(p.isa).MixExperts(from, shares, s.experts, mixed.numel(), to, begin, end);
   });
   return mixed;
 }
@@ -65,9 +65,10 @@ DynamicConvGrads MixOnceBackward(const DynamicConvProblem& p, const at::Tensor& 
   grads.weight = at::empty(p.weight.sizes(), weight.options());
   auto partial = at::zeros({threads, s.experts}, weight.options());
   ParallelFloats(grad.numel(), [&](int64_t begin, int64_t end) {
-    BestKernels().UnmixExperts(weight.const_data_ptr<float>(), attention.const_data_ptr<float>(), s.experts,
-                               grad.numel(), grad.const_data_ptr<float>(), grads.weight.data_ptr<float>(),
-                               partial.data_ptr<float>() + at::get_thread_num() * s.experts, begin, end);
+    kernels::Kernels(p.isa).UnmixExperts(
+        weight.const_data_ptr<float>(), attention.const_data_ptr<float>(), s.experts, grad.numel(),
+        grad.const_data_ptr<float>(), grads.weight.data_ptr<float>(),
+        partial.data_ptr<float>() + at::get_thread_num() * s.experts, begin, end);
   });
   grads.attention = partial.sum(0, /*keepdim=*/true);
   if (p.bias) {

@@ -3,7 +3,7 @@
 
 #include "dynamic_conv.h"
 
-#include "../kernels/kernel.h"
+#include "../kernels/dispatch.h"
 
 namespace dyconv {
 
@@ -15,6 +15,7 @@ struct DynamicConvProblem {
   std::optional<at::Tensor> bias;
   DynamicConvOptions options;
   kernels::DynamicConvShape shape;
+  kernels::Isa isa = kernels::BestIsa();
 
   bool on_cpu() const { return input.device().is_cpu(); }
   bool is(at::ScalarType dtype) const { return input.scalar_type() == dtype; }

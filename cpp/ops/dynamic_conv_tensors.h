@@ -25,9 +25,6 @@ struct DynamicConvTensors {
   at::Tensor input, weight, attention, bias;
 };
 
-// The best kernels this CPU can run.
-inline const kernels::KernelTable& BestKernels() { return kernels::Kernels(kernels::BestIsa()); }
-
 // Runs `body(begin, end, scratch of this thread)` over [0, count) in equal shares.
 template <typename Body>
 void ParallelScratch(int64_t count, float* scratch, int64_t floats_per_thread, const Body& body) {
