@@ -3,7 +3,17 @@
 
 #include <cstdint>
 
+// Kernel sources are compiled once per instruction set. A function of a shared header must not be emitted
+// from one of those objects and then be picked by the linker for everybody, so such functions are always
+// inlined.
+#define DYCONV_INLINE inline __attribute__((always_inline))
+
 namespace dyconv::kernels {
+
+// Most taps the depthwise kernels take.
+constexpr int64_t kMaxDepthwiseTaps = 256;
+// Most experts the tiled kernels take.
+constexpr int64_t kMaxExperts = 64;
 
 // One dynamic convolution. Tensors are row-major in the order of the indices named here:
 // input [batch, in_channels, in_h, in_w], weight [experts, out_channels, in_channels / groups, kernel_h,
@@ -28,13 +38,70 @@ struct DynamicConvShape {
   int64_t out_h = 0;
   int64_t out_w = 0;
 
-  int64_t in_per_group() const { return in_channels / groups; }
-  int64_t out_per_group() const { return out_channels / groups; }
-  int64_t kernel_size() const { return kernel_h * kernel_w; }
+  DYCONV_INLINE int64_t in_per_group() const { return in_channels / groups; }
+  DYCONV_INLINE int64_t out_per_group() const { return out_channels / groups; }
+  DYCONV_INLINE int64_t kernel_size() const { return kernel_h * kernel_w; }
   // Weights of one expert.
-  int64_t expert_size() const { return out_channels * in_per_group() * kernel_size(); }
-  int64_t in_plane() const { return in_h * in_w; }
-  int64_t out_plane() const { return out_h * out_w; }
+  DYCONV_INLINE int64_t expert_size() const { return out_channels * in_per_group() * kernel_size(); }
+  DYCONV_INLINE int64_t in_plane() const { return in_h * in_w; }
+  DYCONV_INLINE int64_t out_plane() const { return out_h * out_w; }
+};
+
+// A [batch, channels, height * width] tensor: one of the last two strides is 1 (contiguous or channels_last).
+struct ImageStrides {
+  int64_t batch = 0;
+  int64_t channel = 0;
+  int64_t pixel = 0;
+};
+
+// How the kernels of one instruction set cut a problem. Sizes are in floats. docs/dynamic-convolution.md.
+struct DynamicConvPlan {
+  // Forward: columns are output channels, rows are (tap, input channel). Items are blocks of samples x rows
+  // of pixels.
+  int64_t forward_panels = 0;
+  int64_t forward_weight = 0;  // packed experts
+  int64_t forward_samples = 1;
+  int64_t forward_out_rows = 1;
+  int64_t forward_items = 0;
+  int64_t forward_scratch = 0;  // of one thread
+  // Backward: columns are input channels, rows are (tap, output channel).
+  int64_t backward_panels = 0;
+  int64_t backward_weight = 0;  // packed experts, and as much for their gradients
+  int64_t backward_samples = 1;
+  int64_t backward_items = 0;    // of the input gradient, per chunk of samples
+  int64_t backward_units = 0;    // of the weight gradient: tiles of rows x one panel
+  int64_t backward_scratch = 0;  // of one thread
+  int64_t packed_input = 0;      // of one sample
+  int64_t packed_grad = 0;       // of one sample
+  int64_t attention_lanes = 0;   // partial sums of one attention gradient
+};
+
+// Everything a dynamic convolution kernel may read or write. Null where a kernel does not need it.
+struct DynamicConvArgs {
+  DynamicConvShape shape;
+  DynamicConvPlan plan;
+  const float* input = nullptr;
+  ImageStrides input_strides;
+  const float* weight = nullptr;
+  const float* attention = nullptr;
+  const float* bias = nullptr;
+  float* output = nullptr;
+  ImageStrides output_strides;
+  const float* grad_output = nullptr;
+  ImageStrides grad_output_strides;
+  float* grad_input = nullptr;
+  ImageStrides grad_input_strides;
+  float* grad_weight = nullptr;
+
+  float* packed_weight = nullptr;
+  float* packed_weight_grad = nullptr;
+  // Backward works on samples [chunk_begin, chunk_begin + chunk_size) at a time; these hold that chunk.
+  int64_t chunk_begin = 0;
+  int64_t chunk_size = 0;
+  float* packed_input = nullptr;
+  float* packed_grad = nullptr;
+  // [batch, out_channels], sums of grad_output over pixels.
+  float* grad_output_sums = nullptr;
 };
 
 }  // namespace dyconv::kernels

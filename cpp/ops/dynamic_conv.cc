@@ -2,6 +2,7 @@
 
 #include <c10/util/Exception.h>
 
+#include "dynamic_conv_fused.h"
 #include "dynamic_conv_problem.h"
 
 namespace dyconv {
@@ -16,22 +17,42 @@ struct Algorithm {
   // Whether "auto" should take it, given that it applies and nothing above it was taken.
   bool (*wins)(const Problem&);
   at::Tensor (*run)(const Problem&);
+  // The build of the kernels it needs.
+  kernels::Isa isa = kernels::Isa::kPortable;
 };
 
 bool Always(const Problem&) { return true; }
 bool Never(const Problem&) { return false; }
 bool OneSample(const Problem& p) { return p.shape.batch == 1; }
 
+template <at::Tensor (*kRun)(const Problem&), kernels::Isa kIsa>
+at::Tensor RunOn(const Problem& p) {
+  Problem problem = p;
+  problem.isa = kIsa;
+  return kRun(problem);
+}
+
+using kernels::Isa;
+
 // What "auto" considers, in order. The conditions come from measurements: docs/dynamic-convolution.md.
 constexpr Algorithm kAlgorithms[] = {
     {"mix-once", OneSample, Always, DynamicConvMixOnce},
+    {"depthwise", DepthwiseDynamicConvApplies, Always, DynamicConvDepthwise},
+    {"fused", FusedDynamicConvApplies, Always, DynamicConvFused},
     {"mix-after", Always, Always, DynamicConvMixAfter},
+    // For comparison: never chosen.
     {"grouped", Always, Never, DynamicConvGrouped},
+    {"depthwise-avx2", DepthwiseDynamicConvApplies, Never, RunOn<DynamicConvDepthwise, Isa::kAvx2>,
+     Isa::kAvx2},
+    {"depthwise-portable", DepthwiseDynamicConvApplies, Never, RunOn<DynamicConvDepthwise, Isa::kPortable>},
+    {"fused-avx2", FusedDynamicConvApplies, Never, RunOn<DynamicConvFused, Isa::kAvx2>, Isa::kAvx2},
+    {"fused-portable", FusedDynamicConvApplies, Never, RunOn<DynamicConvFused, Isa::kPortable>},
     {"reference", Always, Always, DynamicConvReference},
 };
 
 const Algorithm& Choose(const Problem& problem, const std::string& name) {
   for (const auto& algorithm : kAlgorithms) {
+    if (!kernels::IsaAvailable(algorithm.isa)) continue;
     if (name == "auto") {
       if (algorithm.applies(problem) && algorithm.wins(problem)) return algorithm;
     } else if (name == algorithm.name) {
@@ -43,7 +64,7 @@ const Algorithm& Choose(const Problem& problem, const std::string& name) {
     }
   }
   std::string names = "auto";
-  for (const auto& algorithm : kAlgorithms) names += std::string(", ") + algorithm.name;
+  for (const auto& algorithm : DynamicConvAlgorithms()) names += ", " + algorithm;
   TORCH_CHECK_VALUE(false, "Expected one of ", names, " for algorithm but got ", name);
 }
 
@@ -57,7 +78,9 @@ at::Tensor DynamicConv2d(const at::Tensor& input, const at::Tensor& weight, cons
 
 std::vector<std::string> DynamicConvAlgorithms() {
   std::vector<std::string> names;
-  for (const auto& algorithm : kAlgorithms) names.emplace_back(algorithm.name);
+  for (const auto& algorithm : kAlgorithms) {
+    if (kernels::IsaAvailable(algorithm.isa)) names.emplace_back(algorithm.name);
+  }
   return names;
 }
 

@@ -34,7 +34,7 @@ struct DynamicConvOptions {
 at::Tensor DynamicConv2d(const at::Tensor& input, const at::Tensor& weight, const at::Tensor& attention,
                          const std::optional<at::Tensor>& bias, const DynamicConvOptions& options);
 
-// Names in the order "auto" considers them; "reference" is the last.
+// Names that this machine can run, in the order "auto" considers them; "reference" is the last.
 std::vector<std::string> DynamicConvAlgorithms();
 
 // The name "auto" chooses for these arguments.

@@ -49,7 +49,7 @@ at::Tensor DynamicConvGrouped(const DynamicConvProblem& p) {
 }
 
 // One sample has one kernel: mix it once and call the ordinary convolution.
-at::Tensor DynamicConvMixOnce(const DynamicConvProblem& p) {
+at::Tensor DynamicConvMixOnceComposed(const DynamicConvProblem& p) {
   const auto& s = p.shape;
   const auto weight = Mix(p, p.weight).view({s.out_channels, s.in_per_group(), s.kernel_h, s.kernel_w});
   std::optional<at::Tensor> bias;

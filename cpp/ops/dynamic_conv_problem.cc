@@ -94,7 +94,7 @@ DynamicConvProblem MakeDynamicConvProblem(const at::Tensor& input, const at::Ten
   TORCH_CHECK_VALUE(shape.out_h > 0 && shape.out_w > 0,
                     "Expected height and width no smaller than the kernel's reach ",
                     "after padding for input but got ", input.sizes(), " for weight ", weight.sizes());
-  return {input, weight, attention, bias, options, shape};
+  return {input, weight, attention, bias, options, shape, kernels::BestIsa()};
 }
 
 std::vector<int64_t> PackGeometry(const DynamicConvOptions& o) {

@@ -3,7 +3,7 @@
 
 #include "dynamic_conv.h"
 
-#include "../kernels/kernel.h"
+#include "../kernels/dispatch.h"
 
 namespace dyconv {
 
@@ -15,6 +15,7 @@ struct DynamicConvProblem {
   std::optional<at::Tensor> bias;
   DynamicConvOptions options;
   kernels::DynamicConvShape shape;
+  kernels::Isa isa = kernels::BestIsa();
 
   bool on_cpu() const { return input.device().is_cpu(); }
   bool is(at::ScalarType dtype) const { return input.scalar_type() == dtype; }
@@ -35,9 +36,16 @@ std::vector<at::Tensor> DifferentiableGrads(const DynamicConvProblem& problem, c
                                             const std::array<bool, 4>& needs);
 
 // Composed of ATen ops: autograd of any order, any device.
-at::Tensor DynamicConvMixOnce(const DynamicConvProblem& problem);
+at::Tensor DynamicConvMixOnceComposed(const DynamicConvProblem& problem);
 at::Tensor DynamicConvMixAfter(const DynamicConvProblem& problem);
 at::Tensor DynamicConvGrouped(const DynamicConvProblem& problem);
+
+// The kernels of kernels/cpu: experts are mixed tile by tile inside the product.
+at::Tensor DynamicConvFused(const DynamicConvProblem& problem);
+at::Tensor DynamicConvDepthwise(const DynamicConvProblem& problem);
+
+// One sample: kernels/cpu mixes its kernel where it can, the composed form elsewhere.
+at::Tensor DynamicConvMixOnce(const DynamicConvProblem& problem);
 
 // The naive loops of kernels/ref in float64, whatever the dtype and device of the arguments.
 at::Tensor DynamicConvReference(const DynamicConvProblem& problem);

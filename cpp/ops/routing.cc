@@ -1,11 +1,24 @@
 #include "routing.h"
 
+#include <ATen/ops/_softmax_backward_data.h>
+#include <ATen/ops/empty.h>
 #include <ATen/ops/linear.h>
 #include <ATen/ops/mean.h>
+#include <ATen/ops/mm.h>
 #include <ATen/ops/relu.h>
 #include <ATen/ops/sigmoid.h>
+#include <ATen/ops/sigmoid_backward.h>
 #include <ATen/ops/softmax.h>
+#include <ATen/ops/threshold_backward.h>
+#include <ATen/Parallel.h>
+#include <c10/core/GradMode.h>
 #include <c10/util/Exception.h>
+#include <torch/csrc/autograd/autograd.h>
+#include <torch/csrc/autograd/custom_function.h>
+
+#include <algorithm>
+
+#include "../kernels/dispatch.h"
 
 namespace dyconv {
 namespace {
@@ -55,12 +68,113 @@ at::Tensor RoutingComposed(const at::Tensor& input, const at::Tensor& w1, const 
   return kind == RoutingKind::kSoftmax ? at::softmax(logits, 1) : at::sigmoid(logits);
 }
 
+using torch::autograd::AutogradContext;
+using torch::autograd::Variable;
+using torch::autograd::variable_list;
+
+std::optional<at::Tensor> Optional(const at::Tensor& tensor) {
+  return tensor.defined() ? std::optional<at::Tensor>(tensor) : std::nullopt;
+}
+
+// Planes handed to one thread at least: below that a thread costs more than it brings.
+constexpr int64_t kPlaneFloats = 1 << 15;
+
+// [B, I] float32 means over the planes.
+at::Tensor Pool(const at::Tensor& input) {
+  if (input.scalar_type() != at::kFloat || !input.is_contiguous())
+    return at::mean(input, {2, 3}, false, at::kFloat);
+  const auto pooled = at::empty({input.size(0), input.size(1)}, input.options());
+  const int64_t size = input.size(2) * input.size(3);
+  const float* from = input.const_data_ptr<float>();
+  float* to = pooled.data_ptr<float>();
+  const auto& table = kernels::Kernels(kernels::BestIsa());
+  at::parallel_for(0, pooled.numel(), std::max<int64_t>(1, kPlaneFloats / size),
+                   [&](int64_t begin, int64_t end) { table.MeanPlanes(from, size, to, begin, end); });
+  return pooled;
+}
+
+// The whole routing as one node. Its input gradient is a broadcast view: no image is written for it.
+class RoutingFunction : public torch::autograd::Function<RoutingFunction> {
+ public:
+  static Variable forward(AutogradContext* ctx, const Variable& input, const Variable& w1,
+                          const std::optional<at::Tensor>& b1, const Variable& w2,
+                          const std::optional<at::Tensor>& b2, double temperature, bool softmax) {
+    const auto pooled = Pool(input);
+    const auto hidden = Layer(pooled, w1, b1).relu_();
+    const auto logits = Layer(hidden, w2, b2).div_(temperature);
+    const auto attention = softmax ? at::softmax(logits, 1) : at::sigmoid(logits);
+    ctx->save_for_backward({input, w1, b1.value_or(at::Tensor()), w2, b2.value_or(at::Tensor()), attention});
+    ctx->saved_data["pooled"] = pooled;
+    ctx->saved_data["hidden"] = hidden;
+    ctx->saved_data["temperature"] = temperature;
+    ctx->saved_data["softmax"] = softmax;
+    return attention;
+  }
+
+  static variable_list backward(AutogradContext* ctx, const variable_list& grad_outputs) {
+    const auto saved = ctx->get_saved_variables();
+    const auto &input = saved[0], &w1 = saved[1], &b1 = saved[2], &w2 = saved[3], &b2 = saved[4];
+    const double temperature = ctx->saved_data["temperature"].toDouble();
+    const bool softmax = ctx->saved_data["softmax"].toBool();
+    if (at::GradMode::is_enabled()) {
+      return DifferentiableBackward(saved, temperature, softmax, grad_outputs[0]);
+    }
+    const auto pooled = ctx->saved_data["pooled"].toTensor(), hidden = ctx->saved_data["hidden"].toTensor();
+    const auto& attention = saved[5];
+    const auto grad_logits = (softmax ? at::_softmax_backward_data(grad_outputs[0], attention, 1, at::kFloat)
+                                      : at::sigmoid_backward(grad_outputs[0], attention))
+                                 .div_(temperature);
+    const auto grad_hidden = at::threshold_backward(at::mm(grad_logits, Matrix(w2)), hidden, 0);
+    variable_list grads(7);
+    grads[0] = at::mm(grad_hidden, Matrix(w1))
+                   .div_(static_cast<double>(input.size(2) * input.size(3)))
+                   .to(input.scalar_type())
+                   .view({input.size(0), input.size(1), 1, 1})
+                   .expand(input.sizes());
+    grads[1] = at::mm(grad_hidden.t(), pooled).view(w1.sizes()).to(w1.scalar_type());
+    grads[3] = at::mm(grad_logits.t(), hidden).view(w2.sizes()).to(w2.scalar_type());
+    if (b1.defined()) grads[2] = grad_hidden.sum(0).to(b1.scalar_type());
+    if (b2.defined()) grads[4] = grad_logits.sum(0).to(b2.scalar_type());
+    return grads;
+  }
+
+ private:
+  static at::Tensor Matrix(const at::Tensor& weight) { return weight.flatten(1).to(at::kFloat); }
+
+  static at::Tensor Layer(const at::Tensor& x, const at::Tensor& weight,
+                          const std::optional<at::Tensor>& bias) {
+    return at::linear(x, Matrix(weight),
+                      bias ? std::optional<at::Tensor>(bias->to(at::kFloat)) : std::nullopt);
+  }
+
+  static variable_list DifferentiableBackward(const variable_list& saved, double temperature, bool softmax,
+                                              const at::Tensor& grad) {
+    at::AutoGradMode grad_mode(true);
+    const auto kind = softmax ? RoutingKind::kSoftmax : RoutingKind::kSigmoid;
+    const auto attention = RoutingComposed(saved[0], saved[1], Optional(saved[2]), saved[3],
+                                           Optional(saved[4]), temperature, kind);
+    variable_list wanted, grads(7);
+    for (size_t i = 0; i < 5; ++i) {
+      if (saved[i].defined() && saved[i].requires_grad()) wanted.push_back(saved[i]);
+    }
+    const auto found = torch::autograd::grad({attention}, wanted, {grad}, /*retain_graph=*/true,
+                                             /*create_graph=*/true);
+    for (size_t i = 0, next = 0; i < 5; ++i) {
+      if (saved[i].defined() && saved[i].requires_grad()) grads[i] = found[next++];
+    }
+    return grads;
+  }
+};
+
 }  // namespace
 
 at::Tensor Routing(const at::Tensor& input, const at::Tensor& w1, const std::optional<at::Tensor>& b1,
                    const at::Tensor& w2, const std::optional<at::Tensor>& b2, double temperature,
                    RoutingKind kind) {
   CheckRouting(input, w1, b1, w2, b2, temperature);
+  if (input.device().is_cpu() && input.scalar_type() != at::kDouble) {
+    return RoutingFunction::apply(input, w1, b1, w2, b2, temperature, kind == RoutingKind::kSoftmax);
+  }
   return RoutingComposed(input, w1, b1, w2, b2, temperature, kind);
 }
 

@@ -1,0 +1,60 @@
+#include "mix.h"
+
+namespace dyconv::kernels::DYCONV_ISA {
+namespace {
+
+// Pixels of one block of accumulators: kBlockPixels * kPanel floats stay in the L2 cache.
+constexpr int64_t kBlockPixels = 1536;
+
+// Samples per block: blocks of about kBlockPixels, shared out so that no thread waits long for another, whole
+// groups of kMixSamples where that costs no more.
+int64_t BlockSamples(int64_t batch, int64_t pixels, int64_t threads) {
+  const int64_t most = Max(1, Min(32, kBlockPixels / pixels));
+  int64_t best = 1, least = INT64_MAX;
+  for (int64_t n = 1; n <= most; ++n) {
+    const int64_t blocks = CeilDiv(batch, n);
+    // Samples of the busiest thread, in 64ths; small blocks and ragged groups cost a little.
+    const int64_t busiest = Min(batch, CeilDiv(blocks, threads) * n) * 64;
+    const int64_t cost = busiest + busiest / (8 * n) + (n % kMixSamples == 0 ? 0 : busiest / 32);
+    if (cost <= least) {
+      least = cost;
+      best = n;
+    }
+  }
+  return best;
+}
+
+}  // namespace
+
+DynamicConvPlan PlanDynamicConv(const DynamicConvShape& s, int64_t threads) {
+  DynamicConvPlan plan;
+  const int64_t batch = Max(1, s.batch), padded_w = s.in_w + 2 * s.padding_w,
+                padded_h = s.in_h + 2 * s.padding_h;
+  const int64_t in = s.in_per_group(), out = s.out_per_group(), taps = s.kernel_size();
+
+  plan.forward_panels = s.groups * CeilDiv(out, kPanel);
+  plan.forward_weight = PackedSize(s.groups, taps * in, out, s.experts);
+  plan.forward_out_rows = Min(s.out_h, Max(1, kBlockPixels / s.out_w));
+  plan.forward_samples = plan.forward_out_rows < s.out_h ? 1 : BlockSamples(batch, s.out_plane(), threads);
+  plan.forward_items = CeilDiv(s.batch, plan.forward_samples) * CeilDiv(s.out_h, plan.forward_out_rows);
+  const int64_t block_pixels = plan.forward_out_rows * s.out_w;
+  const int64_t in_rows = (plan.forward_out_rows - 1) * s.stride_h + (s.kernel_h - 1) * s.dilation_h + 1;
+  plan.forward_scratch = plan.forward_samples * (in_rows * padded_w * s.in_channels + block_pixels * kPanel) +
+                         kMixSamples * kTileRows * kPanel + 2 * block_pixels + in_rows * s.in_w + 2 * taps +
+                         kPanel + 64;
+
+  plan.backward_panels = s.groups * CeilDiv(in, kPanel);
+  plan.backward_weight = PackedSize(s.groups, taps * out, in, s.experts);
+  plan.backward_samples = BlockSamples(batch, padded_h * padded_w, threads);
+  plan.backward_items = CeilDiv(s.batch, plan.backward_samples);
+  plan.backward_units = plan.backward_panels * taps * CeilDiv(out, kTileRows);
+  plan.backward_scratch = plan.backward_samples * padded_h * padded_w * kPanel +
+                          kMixSamples * kTileRows * kPanel + s.in_plane() + 2 * s.out_plane() + kPanel + 64;
+  // A panel may read past the last channel of the last pixel.
+  plan.packed_input = padded_h * padded_w * s.in_channels + kPanel;
+  plan.packed_grad = s.out_plane() * s.out_channels;
+  plan.attention_lanes = kLanes;
+  return plan;
+}
+
+}  // namespace dyconv::kernels::DYCONV_ISA

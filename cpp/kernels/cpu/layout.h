@@ -1,0 +1,91 @@
+// Moves between images as tensors hold them and the channel-last rows that the products read and write.
+#pragma once
+
+#include "vec.h"
+
+namespace dyconv::kernels::DYCONV_ISA {
+
+// Calls visit(begin) for blocks of kLanes that cover [0, count), count >= kLanes; the last may overlap the
+// one before.
+template <typename Visit>
+DYCONV_INLINE void ForEachBlock(int64_t count, const Visit& visit) {
+  int64_t begin = 0;
+  for (; begin + kLanes <= count; begin += kLanes) visit(begin);
+  if (begin < count) visit(count - kLanes);
+}
+
+// rows[pixels[p] * ld + c] = image[c, p]
+inline void ImageToRows(const float* image, const ImageStrides& strides, int64_t channels, int64_t count,
+                        const int32_t* pixels, float* rows, int64_t ld) {
+  if (strides.channel == 1) {
+    for (int64_t p = 0; p < count; ++p) {
+      std::memcpy(rows + pixels[p] * ld, image + p * strides.pixel, channels * sizeof(float));
+    }
+  } else if (channels < kLanes || count < kLanes) {
+    for (int64_t c = 0; c < channels; ++c) {
+      for (int64_t p = 0; p < count; ++p) rows[pixels[p] * ld + c] = image[c * strides.channel + p];
+    }
+  } else {
+    ForEachBlock(count, [&](int64_t p) {
+      ForEachBlock(channels, [&](int64_t c) {
+        Vec block[kLanes];
+#pragma GCC unroll 16
+        for (int i = 0; i < kLanes; ++i) block[i] = Load(image + (c + i) * strides.channel + p);
+        Transpose(block);
+#pragma GCC unroll 16
+        for (int i = 0; i < kLanes; ++i) Store(rows + pixels[p + i] * ld + c, block[i]);
+      });
+    });
+  }
+}
+
+// image[c, p] = rows[pixels[p] * ld + c] + add[c]
+inline void RowsToImage(const float* rows, int64_t ld, const int32_t* pixels, const float* add,
+                        int64_t channels, int64_t count, float* image, const ImageStrides& strides) {
+  if (strides.channel == 1) {
+    for (int64_t p = 0; p < count; ++p) {
+      const float* row = rows + pixels[p] * ld;
+      for (int64_t c = 0; c < channels; ++c) image[p * strides.pixel + c] = row[c] + add[c];
+    }
+  } else if (channels < kLanes || count < kLanes) {
+    for (int64_t c = 0; c < channels; ++c) {
+      for (int64_t p = 0; p < count; ++p) image[c * strides.channel + p] = rows[pixels[p] * ld + c] + add[c];
+    }
+  } else {
+    ForEachBlock(channels, [&](int64_t c) {
+      const Vec bias = Load(add + c);
+      ForEachBlock(count, [&](int64_t p) {
+        Vec block[kLanes];
+#pragma GCC unroll 16
+        for (int i = 0; i < kLanes; ++i) block[i] = Load(rows + pixels[p + i] * ld + c) + bias;
+        Transpose(block);
+#pragma GCC unroll 16
+        for (int i = 0; i < kLanes; ++i) Store(image + (c + i) * strides.channel + p, block[i]);
+      });
+    });
+  }
+}
+
+// Index of every real pixel of image rows [first, last) in an image padded by (pad_h, pad_w) to padded_w
+// columns.
+inline void PaddedPixels(int64_t first, int64_t last, int64_t width, int64_t pad_h, int64_t pad_w,
+                         int64_t padded_w, int32_t* pixels) {
+  for (int64_t y = first; y < last; ++y) {
+    for (int64_t x = 0; x < width; ++x) *pixels++ = static_cast<int32_t>((y + pad_h) * padded_w + x + pad_w);
+  }
+}
+
+// Index in the padded image of the first tap of every output pixel of output rows [first, last).
+inline void TapPixels(const DynamicConvShape& s, int64_t first, int64_t last, int64_t padded_w,
+                      int32_t* pixels) {
+  for (int64_t y = first; y < last; ++y) {
+    for (int64_t x = 0; x < s.out_w; ++x)
+      *pixels++ = static_cast<int32_t>(y * s.stride_h * padded_w + x * s.stride_w);
+  }
+}
+
+inline void Iota(int64_t count, int32_t* pixels) {
+  for (int64_t p = 0; p < count; ++p) pixels[p] = static_cast<int32_t>(p);
+}
+
+}  // namespace dyconv::kernels::DYCONV_ISA

@@ -1,0 +1,183 @@
+// The two register-tiled products everything else is made of.
+#pragma once
+
+#include "vec.h"
+
+namespace dyconv::kernels::DYCONV_ISA {
+
+// C[c_pixels[m]] (+)= sum over segments s and rows i of A[a_pixels[m]][offsets[s] + i] * B[s * length + i].
+// Pixels index rows of lda and ldc floats; B is dense, kVecs vectors a row. No im2col: a segment is one tap.
+struct GemmTask {
+  const float* a;
+  int64_t lda;
+  const int64_t* offsets;
+  int64_t segments;
+  int64_t length;
+  const float* b;
+  float* c;
+  int64_t ldc;
+  bool accumulate;
+};
+
+template <int kRows, int kVecs>
+void GemmTile(const GemmTask& task, const int32_t* a_pixels, const int32_t* c_pixels) {
+  Vec acc[kRows][kVecs];
+  const float* a[kRows];
+  float* c[kRows];
+#pragma GCC unroll 8
+  for (int m = 0; m < kRows; ++m) {
+    a[m] = task.a + a_pixels[m] * task.lda;
+    c[m] = task.c + c_pixels[m] * task.ldc;
+#pragma GCC unroll 8
+    for (int v = 0; v < kVecs; ++v) acc[m][v] = task.accumulate ? Load(c[m] + v * kLanes) : Vec{};
+  }
+  const float* b = task.b;
+  for (int64_t s = 0; s < task.segments; ++s) {
+    const float* row[kRows];
+#pragma GCC unroll 8
+    for (int m = 0; m < kRows; ++m) row[m] = a[m] + task.offsets[s];
+    for (int64_t i = 0; i < task.length; ++i, b += kVecs * kLanes) {
+      Vec w[kVecs];
+#pragma GCC unroll 8
+      for (int v = 0; v < kVecs; ++v) w[v] = Load(b + v * kLanes);
+#pragma GCC unroll 8
+      for (int m = 0; m < kRows; ++m) {
+        const Vec x = Set1(row[m][i]);
+#pragma GCC unroll 8
+        for (int v = 0; v < kVecs; ++v) acc[m][v] += x * w[v];
+      }
+    }
+  }
+#pragma GCC unroll 8
+  for (int m = 0; m < kRows; ++m) {
+#pragma GCC unroll 8
+    for (int v = 0; v < kVecs; ++v) Store(c[m] + v * kLanes, acc[m][v]);
+  }
+}
+
+// The same for the first rows of the products of kSamples samples whose B are still to be mixed from packed
+// experts [row][expert][vecs]: each is filled on the way, `stride` floats apart, so that mixing hides behind
+// the products. `shares` is [expert][sample].
+template <int kSamples, int kVecs>
+void MixGemmTile(const GemmTask* tasks, const float* packed, const float* shares, int64_t experts,
+                 float* mixed, int64_t stride, const int32_t* a_pixels, const int32_t* c_pixels) {
+  constexpr int kRows = kMaxRows / kSamples;
+  Vec acc[kSamples][kRows][kVecs];
+  const float* a[kSamples][kRows];
+#pragma GCC unroll 8
+  for (int n = 0; n < kSamples; ++n) {
+#pragma GCC unroll 8
+    for (int m = 0; m < kRows; ++m) {
+      a[n][m] = tasks[n].a + a_pixels[m] * tasks[n].lda;
+      const float* c = tasks[n].c + c_pixels[m] * tasks[n].ldc;
+#pragma GCC unroll 8
+      for (int v = 0; v < kVecs; ++v) acc[n][m][v] = tasks[n].accumulate ? Load(c + v * kLanes) : Vec{};
+    }
+  }
+  for (int64_t s = 0; s < tasks[0].segments; ++s) {
+    const int64_t offset = tasks[0].offsets[s];
+    for (int64_t i = offset; i < offset + tasks[0].length; ++i, mixed += kVecs * kLanes) {
+#pragma GCC unroll 8
+      for (int n = 0; n < kSamples; ++n) {
+        Vec w[kVecs];
+#pragma GCC unroll 8
+        for (int v = 0; v < kVecs; ++v) w[v] = shares[n] * Load(packed + v * kLanes);
+        for (int64_t k = 1; k < experts; ++k) {
+#pragma GCC unroll 8
+          for (int v = 0; v < kVecs; ++v)
+            w[v] += shares[k * kSamples + n] * Load(packed + (k * kVecs + v) * kLanes);
+        }
+#pragma GCC unroll 8
+        for (int v = 0; v < kVecs; ++v) Store(mixed + n * stride + v * kLanes, w[v]);
+#pragma GCC unroll 8
+        for (int m = 0; m < kRows; ++m) {
+          const Vec x = Set1(a[n][m][i]);
+#pragma GCC unroll 8
+          for (int v = 0; v < kVecs; ++v) acc[n][m][v] += x * w[v];
+        }
+      }
+      packed += experts * kVecs * kLanes;
+    }
+  }
+#pragma GCC unroll 8
+  for (int n = 0; n < kSamples; ++n) {
+#pragma GCC unroll 8
+    for (int m = 0; m < kRows; ++m) {
+      float* c = tasks[n].c + c_pixels[m] * tasks[n].ldc;
+#pragma GCC unroll 8
+      for (int v = 0; v < kVecs; ++v) Store(c + v * kLanes, acc[n][m][v]);
+    }
+  }
+}
+
+// C[m] (+)= sum over pixels p of A[p * lda + m] * B[pixels[p] * ldb], rows of C are kVecs vectors.
+struct OuterTask {
+  const float* a;
+  int64_t lda;
+  const float* b;
+  int64_t ldb;
+  const int32_t* pixels;
+  int64_t count;
+  float* c;
+  bool accumulate;
+};
+
+template <int kRows, int kVecs>
+void OuterTile(const OuterTask& task) {
+  Vec acc[kRows][kVecs];
+#pragma GCC unroll 8
+  for (int m = 0; m < kRows; ++m) {
+#pragma GCC unroll 8
+    for (int v = 0; v < kVecs; ++v)
+      acc[m][v] = task.accumulate ? Load(task.c + (m * kVecs + v) * kLanes) : Vec{};
+  }
+  const float* a = task.a;
+  for (int64_t p = 0; p < task.count; ++p, a += task.lda) {
+    const float* b = task.b + task.pixels[p] * task.ldb;
+    Vec x[kVecs];
+#pragma GCC unroll 8
+    for (int v = 0; v < kVecs; ++v) x[v] = Load(b + v * kLanes);
+#pragma GCC unroll 8
+    for (int m = 0; m < kRows; ++m) {
+      const Vec g = Set1(a[m]);
+#pragma GCC unroll 8
+      for (int v = 0; v < kVecs; ++v) acc[m][v] += g * x[v];
+    }
+  }
+#pragma GCC unroll 8
+  for (int m = 0; m < kRows; ++m) {
+#pragma GCC unroll 8
+    for (int v = 0; v < kVecs; ++v) Store(task.c + (m * kVecs + v) * kLanes, acc[m][v]);
+  }
+}
+
+// Calls visit(std::integral_constant<int, n>) for n in [1, kMax] known at run time.
+template <int kMax, typename Visit>
+DYCONV_INLINE void WithConstant(int64_t n, const Visit& visit) {
+  if constexpr (kMax == 1) {
+    visit(std::integral_constant<int, 1>());
+  } else {
+    if (n == kMax) {
+      visit(std::integral_constant<int, kMax>());
+    } else {
+      WithConstant<kMax - 1>(n, visit);
+    }
+  }
+}
+
+// All rows of a GEMM: full register tiles, and what is left in one tile or, since a thin tile waits for its
+// own sums, in two even ones.
+template <int kVecs>
+void Gemm(const GemmTask& task, const int32_t* a_pixels, const int32_t* c_pixels, int64_t count) {
+  int64_t p = 0;
+  const auto tile = [&](int64_t rows) {
+    WithConstant<kMaxRows>(rows, [&](auto n) { GemmTile<n(), kVecs>(task, a_pixels + p, c_pixels + p); });
+    p += rows;
+  };
+  while (count - p >= 2 * kMaxRows) tile(kMaxRows);
+  const int64_t left = count - p;
+  if (left > kMaxRows) tile(left >= kMaxRows + 3 ? kMaxRows : (left + 1) / 2);
+  if (p < count) tile(count - p);
+}
+
+}  // namespace dyconv::kernels::DYCONV_ISA

@@ -1,0 +1,68 @@
+// One vector register of floats, whatever its width, through the compiler's vector extensions.
+// Compiled once per instruction set: everything lives in namespace dyconv::kernels::DYCONV_ISA.
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+#include <utility>
+
+#include "../kernel.h"
+
+namespace dyconv::kernels::DYCONV_ISA {
+
+// kMaxVecs x kMaxRows is the register tile: accumulators plus a row of vectors plus a broadcast fill the
+// register file.
+#if defined(__AVX512F__)
+constexpr int kLanes = 16, kMaxVecs = 4, kMaxRows = 6;
+#elif defined(__AVX2__)
+constexpr int kLanes = 8, kMaxVecs = 2, kMaxRows = 6;
+#else
+constexpr int kLanes = 4, kMaxVecs = 2, kMaxRows = 4;
+#endif
+
+typedef float Vec __attribute__((vector_size(kLanes * sizeof(float))));
+
+DYCONV_INLINE Vec Load(const float* from) {
+  Vec v;
+  std::memcpy(&v, from, sizeof(v));
+  return v;
+}
+DYCONV_INLINE void Store(float* to, Vec v) { std::memcpy(to, &v, sizeof(v)); }
+DYCONV_INLINE Vec Set1(float x) { return x - Vec{}; }
+DYCONV_INLINE float Sum(Vec v) {
+  float sum = 0;
+  for (int i = 0; i < kLanes; ++i) sum += v[i];
+  return sum;
+}
+
+DYCONV_INLINE int64_t Min(int64_t a, int64_t b) { return a < b ? a : b; }
+DYCONV_INLINE int64_t Max(int64_t a, int64_t b) { return a > b ? a : b; }
+DYCONV_INLINE int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+// Swaps the off-diagonal blocks of size kStep of two rows.
+template <int kStep, int... kJ>
+DYCONV_INLINE void SwapBlocks(Vec& a, Vec& b, std::integer_sequence<int, kJ...>) {
+  const Vec low = __builtin_shufflevector(a, b, ((kJ & kStep) ? kLanes + kJ - kStep : kJ)...);
+  const Vec high = __builtin_shufflevector(a, b, ((kJ & kStep) ? kLanes + kJ : kJ + kStep)...);
+  a = low;
+  b = high;
+}
+
+template <int kStep>
+DYCONV_INLINE void TransposeStage(Vec* rows) {
+#pragma GCC unroll 16
+  for (int i = 0; i < kLanes; ++i) {
+    if ((i & kStep) == 0)
+      SwapBlocks<kStep>(rows[i], rows[i + kStep], std::make_integer_sequence<int, kLanes>());
+  }
+}
+
+// Transposes kLanes vectors in place: rows[i][j] <-> rows[j][i].
+DYCONV_INLINE void Transpose(Vec* rows) {
+  if constexpr (kLanes > 8) TransposeStage<8>(rows);
+  if constexpr (kLanes > 4) TransposeStage<4>(rows);
+  TransposeStage<2>(rows);
+  TransposeStage<1>(rows);
+}
+
+}  // namespace dyconv::kernels::DYCONV_ISA

@@ -1,0 +1,82 @@
+#include "dispatch.h"
+
+#include <cassert>
+
+namespace dyconv::kernels {
+
+#define DYCONV_KERNEL(name, result, parameters) result name parameters;
+namespace portable {
+#include "kernels.inc"
+}
+#if defined(__x86_64__)
+namespace avx2 {
+#include "kernels.inc"
+}
+namespace avx512 {
+#include "kernels.inc"
+}
+#endif
+#undef DYCONV_KERNEL
+
+namespace {
+
+#define DYCONV_KERNEL(name, result, parameters) name,
+const KernelTable& PortableKernels() {
+  using namespace portable;
+  static const KernelTable table = {
+      "portable",
+#include "kernels.inc"
+  };
+  return table;
+}
+#if defined(__x86_64__)
+const KernelTable& Avx2Kernels() {
+  using namespace avx2;
+  static const KernelTable table = {
+      "avx2",
+#include "kernels.inc"
+  };
+  return table;
+}
+const KernelTable& Avx512Kernels() {
+  using namespace avx512;
+  static const KernelTable table = {
+      "avx512",
+#include "kernels.inc"
+  };
+  return table;
+}
+#endif
+#undef DYCONV_KERNEL
+
+}  // namespace
+
+bool IsaAvailable(Isa isa) {
+#if defined(__x86_64__)
+  // The compiler's own check covers CPUID and what the operating system saves of the registers. The names are those of
+  // the levels that CMakeLists.txt compiles for.
+  const bool avx2 = __builtin_cpu_supports("x86-64-v3");
+  const bool avx512 = __builtin_cpu_supports("x86-64-v4");
+  if (isa == Isa::kAvx512) return avx512;
+  if (isa == Isa::kAvx2) return avx2;
+#endif
+  return isa == Isa::kPortable;
+}
+
+Isa BestIsa() {
+  static const Isa best = IsaAvailable(Isa::kAvx512) ? Isa::kAvx512
+                          : IsaAvailable(Isa::kAvx2) ? Isa::kAvx2
+                                                     : Isa::kPortable;
+  return best;
+}
+
+const KernelTable& Kernels(Isa isa) {
+  assert(IsaAvailable(isa));
+#if defined(__x86_64__)
+  if (isa == Isa::kAvx512) return Avx512Kernels();
+  if (isa == Isa::kAvx2) return Avx2Kernels();
+#endif
+  return PortableKernels();
+}
+
+}  // namespace dyconv::kernels

@@ -1,0 +1,27 @@
+// Which build of the kernels runs: chosen from what the CPU can do, or by argument.
+#pragma once
+
+#include "kernel.h"
+
+namespace dyconv::kernels {
+
+enum class Isa { kPortable, kAvx2, kAvx512 };
+
+// One build of every kernel in kernels.inc.
+struct KernelTable {
+  const char* name;
+#define DYCONV_KERNEL(name, result, parameters) result(*name) parameters;
+#include "kernels.inc"
+#undef DYCONV_KERNEL
+};
+
+// Whether this CPU can run `isa`.
+bool IsaAvailable(Isa isa);
+
+// The widest that this CPU can run.
+Isa BestIsa();
+
+// Kernels of `isa`, which must be available.
+const KernelTable& Kernels(Isa isa);
+
+}  // namespace dyconv::kernels

@@ -1,0 +1,34 @@
+// Runs the fused CPU kernels over ATen tensors. No autograd here: dynamic_conv_autograd.cc.
+#pragma once
+
+#include "dynamic_conv_problem.h"
+
+namespace dyconv {
+
+struct DynamicConvGrads {
+  at::Tensor input, weight, attention, bias;
+};
+
+// Whether the tiled kernels can compute it: float32 or bfloat16 (in float32 throughout) on the CPU.
+bool FusedDynamicConvApplies(const DynamicConvProblem& problem);
+
+at::Tensor FusedDynamicConvForward(const DynamicConvProblem& problem);
+
+// needs[0] is for the input; needs[1 .. 3] (weight, attention, bias) come together. Others stay undefined.
+DynamicConvGrads FusedDynamicConvBackward(const DynamicConvProblem& problem, const at::Tensor& grad_output,
+                                          const std::array<bool, 4>& needs);
+
+// The same for one input channel per group.
+bool DepthwiseDynamicConvApplies(const DynamicConvProblem& problem);
+at::Tensor DepthwiseDynamicConvForward(const DynamicConvProblem& problem);
+DynamicConvGrads DepthwiseDynamicConvBackward(const DynamicConvProblem& problem,
+                                              const at::Tensor& grad_output,
+                                              const std::array<bool, 4>& needs);
+
+// The same for one sample in float32: the experts are mixed into one kernel for the ordinary convolution.
+bool MixOnceKernelApplies(const DynamicConvProblem& problem);
+at::Tensor MixOnceForward(const DynamicConvProblem& problem);
+DynamicConvGrads MixOnceBackward(const DynamicConvProblem& problem, const at::Tensor& grad_output,
+                                 const std::array<bool, 4>& needs);
+
+}  // namespace dyconv

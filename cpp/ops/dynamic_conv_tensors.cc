@@ -1,0 +1,58 @@
+#include "dynamic_conv_tensors.h"
+
+#include <ATen/ops/mm.h>
+#include <ATen/ops/zeros.h>
+
+namespace dyconv {
+
+at::Tensor AsKernelImage(const at::Tensor& tensor) {
+  const auto image = tensor.to(at::kFloat);
+  const bool dense = image.is_contiguous() || image.is_contiguous(at::MemoryFormat::ChannelsLast);
+  return dense ? image : image.contiguous();
+}
+
+kernels::ImageStrides StridesOf(const at::Tensor& image) {
+  const int64_t channels = image.size(1), plane = image.size(2) * image.size(3);
+  if (image.is_contiguous()) return {channels * plane, plane, 1};
+  return {channels * plane, 1, channels};
+}
+
+DynamicConvTensors::DynamicConvTensors(const DynamicConvProblem& p)
+    : input(AsKernelImage(p.input)),
+      weight(p.weight.to(at::kFloat).contiguous()),
+      attention(p.attention.to(at::kFloat).contiguous()),
+      bias(p.bias ? p.bias->to(at::kFloat).contiguous() : at::Tensor()) {}
+
+kernels::DynamicConvArgs DynamicConvTensors::KernelArgs(const DynamicConvProblem& p,
+                                                        const kernels::DynamicConvPlan& plan) const {
+  kernels::DynamicConvArgs args;
+  args.shape = p.shape;
+  args.plan = plan;
+  args.input = input.const_data_ptr<float>();
+  args.input_strides = StridesOf(input);
+  args.weight = weight.const_data_ptr<float>();
+  args.attention = attention.const_data_ptr<float>();
+  args.bias = bias.defined() ? bias.const_data_ptr<float>() : nullptr;
+  return args;
+}
+
+void FinishGrads(const DynamicConvProblem& p, const DynamicConvTensors& tensors, const float* attention_sums,
+                 int64_t threads, int64_t lanes, const at::Tensor& grad_output_sums,
+                 DynamicConvGrads& grads) {
+  const int64_t count = p.shape.batch * p.shape.experts;
+  auto attention = at::zeros({p.shape.batch, p.shape.experts}, tensors.attention.options());
+  float* to = attention.data_ptr<float>();
+  for (int64_t t = 0; t < threads; ++t) {
+    const float* partial = attention_sums + t * Scratch::Rounded(count * lanes);
+    for (int64_t i = 0; i < count; ++i) {
+      for (int64_t lane = 0; lane < lanes; ++lane) to[i] += partial[i * lanes + lane];
+    }
+  }
+  if (tensors.bias.defined()) {
+    attention.addmm_(grad_output_sums, tensors.bias.t());
+    grads.bias = at::mm(tensors.attention.t(), grad_output_sums).to(p.bias->scalar_type());
+  }
+  grads.attention = attention.to(p.attention.scalar_type());
+}
+
+}  // namespace dyconv

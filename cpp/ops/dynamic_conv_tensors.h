@@ -1,0 +1,42 @@
+// What the fused and the depthwise form share: tensors as the kernels want them, threads, and the small
+// reductions.
+#pragma once
+
+#include <ATen/Parallel.h>
+
+#include "../kernels/dispatch.h"
+#include "dynamic_conv_fused.h"
+#include "scratch.h"
+
+namespace dyconv {
+
+// As contiguous or channels_last float32.
+at::Tensor AsKernelImage(const at::Tensor& tensor);
+
+kernels::ImageStrides StridesOf(const at::Tensor& image);
+
+// float32 contiguous versions of the arguments, which must outlive the kernels' pointers.
+struct DynamicConvTensors {
+  explicit DynamicConvTensors(const DynamicConvProblem& problem);
+
+  kernels::DynamicConvArgs KernelArgs(const DynamicConvProblem& problem,
+                                      const kernels::DynamicConvPlan& plan) const;
+
+  at::Tensor input, weight, attention, bias;
+};
+
+// Runs `body(begin, end, scratch of this thread)` over [0, count) in equal shares.
+template <typename Body>
+void ParallelScratch(int64_t count, float* scratch, int64_t floats_per_thread, const Body& body) {
+  at::parallel_for(0, count, 1, [&](int64_t begin, int64_t end) {
+    body(begin, end, scratch + at::get_thread_num() * Scratch::Rounded(floats_per_thread));
+  });
+}
+
+// Partial sums of the attention gradient, [threads][batch, experts, lanes], added in a fixed order. Then what
+// the bias adds to it, and the gradient of the bias itself; `grad_output_sums` is [batch, out_channels].
+void FinishGrads(const DynamicConvProblem& problem, const DynamicConvTensors& tensors,
+                 const float* attention_sums, int64_t threads, int64_t lanes,
+                 const at::Tensor& grad_output_sums, DynamicConvGrads& grads);
+
+}  // namespace dyconv

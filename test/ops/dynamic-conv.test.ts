@@ -1,0 +1,267 @@
+import { describe, expect, it } from 'vitest';
+import {
+  autograd,
+  type DType,
+  dynamicConv2d,
+  functional as F,
+  manualSeed,
+  ones,
+  randn,
+  type Tensor,
+  tensor,
+  tidy,
+} from '../../lib/index.js';
+import { type Case, corners, outputSize, randomCase } from './dynamic-conv-cases.js';
+
+const algorithms = ['auto', ...dynamicConv2d.algorithms()];
+const RANDOM_CASES = 300;
+
+interface Arguments {
+  input: Tensor;
+  weight: Tensor;
+  attention: Tensor;
+  bias: Tensor | null;
+  gradOutput: Tensor;
+}
+
+/** Random arguments in float64, already rounded to `dtype`, so that every algorithm is given the same numbers. */
+function argumentsOf(c: Case, seed: number, dtype: DType): Arguments {
+  manualSeed(seed);
+  const make = (shape: number[], scale = 1) => randn(shape, { dtype: 'float64' }).mul(scale).to({ dtype });
+  const [kh, kw] = c.kernel;
+  const inPerGroup = c.inChannels / c.groups;
+  const input = make([c.batch, c.inChannels, ...c.size]);
+  return {
+    input: c.channelsLast ? input.contiguous({ memoryFormat: 'channelsLast' }) : input,
+    weight: make([c.experts, c.outChannels, inPerGroup, kh, kw], (inPerGroup * kh * kw) ** -0.5),
+    attention: randn([c.batch, c.experts], { dtype: 'float64' }).softmax({ dim: 1 }),
+    bias: c.bias ? make([c.experts, c.outChannels]) : null,
+    gradOutput: make([c.batch, c.outChannels, ...outputSize(c)]),
+  };
+}
+
+/** The output, then the gradients of input, weight, attention and bias. */
+function run(c: Case, given: Arguments, algorithm: string, dtype: DType): (Tensor | null)[] {
+  const leaf = (t: Tensor, type: DType = dtype) => t.to({ dtype: type }).detach().requiresGrad_();
+  const inputs = [
+    leaf(given.input),
+    leaf(given.weight),
+    leaf(given.attention, dtype === 'float64' ? dtype : 'float32'),
+  ];
+  const bias = given.bias ? leaf(given.bias) : null;
+  if (bias) inputs.push(bias);
+  const { stride, padding, dilation, groups } = c;
+  const output = dynamicConv2d(inputs[0]!, inputs[1]!, inputs[2]!, bias, {
+    stride,
+    padding,
+    dilation,
+    groups,
+    algorithm,
+  });
+  const gradOutputs = given.gradOutput.to({ dtype });
+  return [output.detach(), ...autograd.grad(output, inputs, { gradOutputs })];
+}
+
+/** What an algorithm is documented to compute; it must refuse the rest. */
+function applies(algorithm: string, c: Case, dtype: DType): boolean {
+  const kernels = c.batch > 0 && dtype !== 'float64';
+  if (algorithm.startsWith('depthwise')) return kernels && c.inChannels === c.groups;
+  if (algorithm.startsWith('fused')) return kernels;
+  return algorithm !== 'mix-once' || c.batch === 1;
+}
+
+/** The largest difference, as a part of the largest expected magnitude. */
+function deviation(received: Tensor, expected: Tensor): number {
+  expect(received.shape).toEqual(expected.shape);
+  if (expected.numel === 0) return 0;
+  const exact = expected.to({ dtype: 'float64' });
+  const difference = received.to({ dtype: 'float64' }).sub(exact).abs().amax().item() as number;
+  return difference / Math.max(exact.abs().amax().item() as number, 1e-3);
+}
+
+const names = ['output', 'grad input', 'grad weight', 'grad attention', 'grad bias'];
+
+function expectConformance(c: Case, seed: number, dtype: DType, tolerance: number): void {
+  tidy(() => {
+    const given = argumentsOf(c, seed, dtype);
+    const expected = run(c, given, 'reference', 'float64');
+    for (const algorithm of algorithms) {
+      if (!applies(algorithm, c, dtype)) {
+        expect(() => run(c, given, algorithm, dtype)).toThrow(
+          `Expected a problem that ${algorithm} can compute`,
+        );
+        continue;
+      }
+      run(c, given, algorithm, dtype).forEach((received, i) => {
+        const found = deviation(received!, expected[i]!);
+        expect(found, `${names[i]} of ${algorithm} for ${JSON.stringify(c)}`).toBeLessThan(tolerance);
+      });
+    }
+  });
+}
+
+describe('dynamicConv2d agrees with the float64 reference', () => {
+  it.each(Object.keys(corners))('%s, in float32', (name) =>
+    expectConformance(corners[name]!, 1, 'float32', 3e-5),
+  );
+  it.each(Object.keys(corners))('%s, in float64', (name) =>
+    expectConformance(corners[name]!, 2, 'float64', 1e-12),
+  );
+
+  it.each(Array.from({ length: 10 }, (_, i) => i))(
+    `for random shapes, part %i of ${RANDOM_CASES}`,
+    (part) => {
+      const share = RANDOM_CASES / 10;
+      for (let n = part * share; n < (part + 1) * share; n++)
+        expectConformance(randomCase(n), n, 'float32', 3e-5);
+    },
+  );
+
+  // Kernels that compute in float32 and round once; mix-after stores the outputs of all experts in bfloat16 before mixing,
+  // which its attention gradient shows.
+  it.each(['auto', 'fused', 'depthwise', 'grouped'])('in bfloat16 with %s', (algorithm) => {
+    for (const c of Object.values(corners)) {
+      if (!applies(algorithm, c, 'bfloat16') || c.batch === 0) continue;
+      tidy(() => {
+        const given = argumentsOf(c, 3, 'bfloat16');
+        const expected = run(c, given, 'reference', 'float64');
+        run(c, given, algorithm, 'bfloat16').forEach((received, i) => {
+          expect(deviation(received!, expected[i]!), `${names[i]} for ${JSON.stringify(c)}`).toBeLessThan(
+            2e-2,
+          );
+        });
+      });
+    }
+  });
+});
+
+describe('the reference', () => {
+  const small: Case = {
+    ...corners['asymmetric everything']!,
+    inChannels: 4,
+    outChannels: 2,
+    groups: 2,
+    size: [5, 4],
+  };
+
+  it('passes gradcheck', () => {
+    const { input, weight, attention, bias } = argumentsOf(small, 4, 'float64');
+    const { stride, padding, dilation, groups } = small;
+    const leaves = [input, weight, attention, bias!].map((t) => t.detach().requiresGrad_());
+    const fn = (x: Tensor, w: Tensor, a: Tensor, b: Tensor) =>
+      dynamicConv2d(x, w, a, b, { stride, padding, dilation, groups, algorithm: 'reference' });
+    expect(autograd.gradcheck(fn as (...inputs: Tensor[]) => Tensor, leaves)).toBe(true);
+  });
+
+  it('computes a sum by hand', () => {
+    // One pixel, two experts: 0.25 (2·3 + 1) + 0.75 (4·3 + 5).
+    const y = dynamicConv2d(
+      tensor([[[[3]]]], { dtype: 'float64' }),
+      tensor([[[[[2]]]], [[[[4]]]]], { dtype: 'float64' }),
+      tensor([[0.25, 0.75]], { dtype: 'float64' }),
+      tensor([[1], [5]], { dtype: 'float64' }),
+      { algorithm: 'reference' },
+    );
+    expect(y.item()).toBe(0.25 * 7 + 0.75 * 17);
+  });
+});
+
+describe.each(algorithms)('identities of %s', (algorithm) => {
+  const c: Case = algorithm.startsWith('depthwise')
+    ? { ...corners['depthwise, two outputs per input']!, batch: 4, experts: 3 }
+    : { ...corners.groups!, batch: algorithm === 'mix-once' ? 1 : 4, experts: 3 };
+  const { stride, padding, dilation, groups } = c;
+  const options = { stride, padding, dilation, groups, algorithm };
+  const single = (t: Tensor) => t.to({ dtype: 'float32' }).detach();
+  const given = argumentsOf(c, 5, 'float32');
+  const attention = single(given.attention);
+  const first = (t: Tensor) => t.narrow(0, 0, 1);
+
+  it('with all experts equal is the static convolution', () => {
+    const weight = first(given.weight).expand(given.weight.shape);
+    const bias = first(given.bias!).expand(given.bias!.shape);
+    const expected = F.conv2d(given.input, first(given.weight).squeeze(0), first(given.bias!).squeeze(0), {
+      stride,
+      padding,
+      dilation,
+      groups,
+    });
+    expect(deviation(dynamicConv2d(given.input, weight, attention, bias, options), expected)).toBeLessThan(
+      1e-5,
+    );
+  });
+
+  it('with one expert is the static convolution', () => {
+    const expected = F.conv2d(given.input, first(given.weight).squeeze(0), null, {
+      stride,
+      padding,
+      dilation,
+      groups,
+    });
+    const received = dynamicConv2d(given.input, first(given.weight), ones([c.batch, 1]), null, options);
+    expect(deviation(received, expected)).toBeLessThan(1e-5);
+  });
+
+  it('has logits whose gradients sum to 0 over experts, and <a, da> = <y, dy>', () => {
+    const logits = randn([c.batch, c.experts]).requiresGrad_();
+    const shares = logits.softmax({ dim: 1 });
+    const y = dynamicConv2d(given.input, given.weight, shares, given.bias, options);
+    const gradOutputs = given.gradOutput;
+    const [gradLogits, gradShares] = autograd.grad(y, [logits, shares], { gradOutputs });
+    const scale = gradShares!.abs().amax().item() as number;
+    expect(gradLogits!.sum({ dim: 1 }).abs().amax().item() as number).toBeLessThan(1e-5 * scale);
+    const received = shares.detach().mul(gradShares!).sum({ dim: 1 });
+    expect(
+      deviation(
+        received,
+        y
+          .detach()
+          .mul(gradOutputs)
+          .sum({ dim: [1, 2, 3] }),
+      ),
+    ).toBeLessThan(1e-4);
+  });
+
+  it('is differentiable twice', () => {
+    const second = (dtype: DType, name: string) => {
+      const leaves = [given.input, given.weight, given.attention].map((t) =>
+        t.to({ dtype }).detach().requiresGrad_(),
+      );
+      const [x, w, a] = leaves as [Tensor, Tensor, Tensor];
+      const y = dynamicConv2d(x, w, a, null, { ...options, algorithm: name });
+      const grads = autograd.grad(y, leaves, {
+        gradOutputs: given.gradOutput.to({ dtype }),
+        createGraph: true,
+      });
+      const total = grads.map((g) => g!.pow(2).sum()).reduce((sum, term) => sum.add(term));
+      return autograd.grad(total, leaves);
+    };
+    const expected = second('float64', 'mix-after');
+    second('float32', algorithm).forEach((received, i) => {
+      expect(deviation(received!, expected[i]!)).toBeLessThan(1e-4);
+    });
+  });
+
+  it('gives the same bits every time', () => {
+    const [once, again] = [run(c, given, algorithm, 'float32'), run(c, given, algorithm, 'float32')];
+    once.forEach((t, i) => {
+      expect(t!.dataSync()).toEqual(again[i]!.dataSync());
+    });
+  });
+});
+
+describe('dynamicConv2d names what is wrong', () => {
+  const x = ones([2, 3, 5, 5]);
+  const w = ones([4, 6, 3, 3, 3]);
+  const a = ones([2, 4]);
+  it.each<[string, () => Tensor, string]>([
+    ['input', () => dynamicConv2d(ones([3, 5, 5]), w, a), 'Expected shape [B, I, H, W] for input'],
+    ['weight', () => dynamicConv2d(x, ones([4, 6, 2, 3, 3]), a), 'for weight'],
+    ['attention', () => dynamicConv2d(x, w, ones([2, 3])), 'Expected shape [B, K] = [2, 4] for attention'],
+    ['bias', () => dynamicConv2d(x, w, a, ones([6])), 'Expected shape [K, O] = [4, 6] for bias'],
+    ['groups', () => dynamicConv2d(x, w, a, null, { groups: 2 }), 'divisible by groups = 2'],
+    ['a small image', () => dynamicConv2d(ones([2, 3, 2, 5]), w, a), "no smaller than the kernel's reach"],
+    ['dtypes', () => dynamicConv2d(x.to({ dtype: 'float64' }), w, a), 'Expected dtype'],
+    ['algorithm', () => dynamicConv2d(x, w, a, null, { algorithm: 'magic' }), 'algorithm'],
+  ])('%s', (_, call, message) => expect(call).toThrow(message));
+});
