@@ -6,6 +6,7 @@
 #include "bindings/bindings.h"
 #include "napi/addon_data.h"
 #include "napi/bind.h"
+#include "ops/caching_allocator.h"
 
 namespace dyconv {
 namespace {
@@ -29,6 +30,7 @@ void ReleaseData(node_api_basic_env, void* pointer, void*) {
 NAPI_MODULE_INIT() {
   using namespace dyconv;
   at::globalContext().setUserEnabledNNPACK(false);  // it prints a warning for every process it does not suit
+  dyconv::InstallCachingAllocator();
   auto* data = new AddonData(env);
   napi_set_instance_data(env, data, ReleaseData, nullptr);
   napi_add_env_cleanup_hook(env, CloseEnvironment, data);

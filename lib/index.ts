@@ -4,6 +4,7 @@
  */
 export * as data from './data/index.js';
 export * from './errors.js';
+export { emptyCache, type MemoryOptions, type MemoryStats, memory, setMemoryOptions } from './memory.js';
 export * as models from './models/index.js';
 export { DynamicConv2d, DynamicConv2d as DynamicConv } from './nn/dynamic-conv.js';
 export * as nn from './nn/index.js';
@@ -35,7 +36,6 @@ export {
   inferenceMode,
   isGradEnabled,
   keep,
-  memory,
   noGrad,
   tidy,
   untidy,

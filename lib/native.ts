@@ -341,7 +341,6 @@ export interface Native {
     epoch: number,
     threads: number,
   ): Promise<Tensor>;
-  releaseBatchMemory(): void;
 
   // runtime.cc
   setErrorClasses(classes: readonly ErrorClass[]): void;
@@ -354,6 +353,9 @@ export interface Native {
   closeScope(id: number, parent: number, keep: readonly Tensor[]): void;
   releaseFromScope(input: Tensor): void;
   isTensor(value: unknown): boolean;
+  allocatorStats(): [allocated: number, cached: number, peak: number];
+  emptyCache(): void;
+  setCacheLimit(bytes: number): void;
   liveTensors(): number;
   liveBytes(): number;
   setNumThreads(threads: number): void;

@@ -4,7 +4,6 @@
 
 #include "bindings/bindings.h"
 #include "ops/augment.h"
-#include "ops/batch_pool.h"
 
 namespace dyconv {
 namespace {
@@ -74,7 +73,7 @@ napi_value AugmentBatchAsync(Call& call, const TypedArray& bytes, const std::arr
       call.env, call.Name(),
       [pin, images, config, indices, seed, epoch, threads, batch] {
         const auto count = static_cast<int64_t>(indices.size());
-        *batch = NewBatch({count, images.channels, config.out_h, config.out_w});
+        *batch = at::empty({count, images.channels, config.out_h, config.out_w});
         AugmentBatch(config, images, indices.data(), count, static_cast<uint64_t>(seed),
                      static_cast<uint64_t>(epoch), batch->data_ptr<float>(), static_cast<int>(threads));
       },
@@ -88,7 +87,6 @@ const OpTable& DataOps() {
       Bind(
           "augmentBatch(images, shape, indices, sizes, crop, padding, flip, mean, std, seed, epoch, threads)",
           AugmentBatchAsync),
-      Bind("releaseBatchMemory()", ReleaseBatchMemory),
   };
   return table;
 }

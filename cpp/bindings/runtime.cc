@@ -5,6 +5,7 @@
 #include <torch/version.h>
 
 #include "bindings/bindings.h"
+#include "ops/caching_allocator.h"
 
 namespace dyconv {
 namespace {
@@ -64,6 +65,13 @@ const OpTable& RuntimeOps() {
            [](Call& call, TensorHandle* x) { call.data.tensors.ReleaseFromScope(x); }),
       Bind("isTensor(value)",
            [](Call& call, napi_value value) { return FindHandle(call.env, call.data, value) != nullptr; }),
+      Bind("allocatorStats()",
+           [] {
+             const AllocatorStats stats = GetAllocatorStats();
+             return std::make_tuple(stats.allocated, stats.cached, stats.peak);
+           }),
+      Bind("emptyCache()", EmptyAllocatorCache),
+      Bind("setCacheLimit(bytes)", SetAllocatorCacheLimit),
       Bind("liveTensors()", [](Call& call) { return call.data.tensors.live_tensors(); }),
       Bind("liveBytes()", [](Call& call) { return call.data.tensors.live_bytes(); }),
 

@@ -150,11 +150,3 @@ export function keep<T extends Tensor>(tensor: T): T {
 export function untidy<T>(fn: () => T): T {
   return runIn({ scope: 0 }, fn);
 }
-
-/**
- * What the package holds on this thread.
- * @returns `numTensors`: tensors neither disposed nor collected; `numBytes`: bytes of their storages, each counted once.
- */
-export function memory(): { numTensors: number; numBytes: number } {
-  return { numTensors: native.liveTensors(), numBytes: native.liveBytes() };
-}

@@ -12,6 +12,7 @@ import {
   optim,
   randint,
   randn,
+  randnLike,
   tidy,
 } from '../../dist/index.js';
 
@@ -32,12 +33,7 @@ export function layers(options) {
     manualSeed(0);
     const layer = make();
     const x = randn([batch, options.in, size, size], { device }).to({ dtype }).detach().requiresGrad_();
-    const gradient = tidy(() =>
-      noGrad(() => layer.forward(x))
-        .detach()
-        .clone()
-        .normal_(),
-    );
+    const gradient = tidy(() => randnLike(noGrad(() => layer.forward(x))));
     return {
       infer: () => tidy(() => noGrad(() => void layer.eval().forward(x))),
       train: () =>

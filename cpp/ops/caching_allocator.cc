@@ -1,0 +1,203 @@
+#include "ops/caching_allocator.h"
+
+#include <c10/core/Allocator.h>
+#include <c10/core/CPUAllocator.h>
+#include <c10/util/Exception.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <bit>
+#include <cstdlib>
+#include <cstring>
+#include <map>
+#include <mutex>
+#include <vector>
+
+namespace dyconv {
+namespace {
+
+constexpr size_t kAlignment = 64;       // a cache line, and what libtorch's kernels expect
+constexpr size_t kSmallest = 64 << 10;  // smaller blocks are left to malloc, which keeps them itself
+constexpr size_t kMapped = 1 << 20;     // from here on blocks are mapped, and can have huge pages
+constexpr size_t kHugePage = 2 << 20;
+
+// In front of every block; as long as the alignment, so that the block is aligned too.
+struct alignas(kAlignment) Header {
+  size_t size;  // of the block with its header: a size class, or below kSmallest
+};
+
+// Sizes in steps of an eighth of their power of two: at most an eighth is wasted, and sizes that recur meet
+// again.
+size_t SizeClass(size_t size) {
+  if (size < kSmallest) return size;
+  const size_t step = std::bit_floor(size) / 8;
+  return (size + step - 1) / step * step;
+}
+
+#ifdef MADV_HUGEPAGE
+void* MapAligned(size_t size) {
+  const size_t padded = size + kHugePage;
+  void* raw = mmap(nullptr, padded, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (raw == MAP_FAILED) return nullptr;
+  auto start = reinterpret_cast<uintptr_t>(raw);
+  const uintptr_t aligned = (start + kHugePage - 1) & ~(kHugePage - 1);
+  if (aligned > start) munmap(raw, aligned - start);
+  const uintptr_t end = aligned + size;
+  if (start + padded > end) munmap(reinterpret_cast<void*>(end), start + padded - end);
+  madvise(reinterpret_cast<void*>(aligned), size, MADV_HUGEPAGE);
+  return reinterpret_cast<void*>(aligned);
+}
+
+void Unmap(void* block, size_t size) { munmap(block, size); }
+#else
+void* MapAligned(size_t size) { return std::aligned_alloc(kAlignment, size); }
+void Unmap(void* block, size_t) { std::free(block); }
+#endif
+
+void* FromSystem(size_t size) {
+  if (size >= kMapped) return MapAligned((size + 4095) & ~size_t{4095});
+  void* block = nullptr;
+  return posix_memalign(&block, kAlignment, size) == 0 ? block : nullptr;
+}
+
+void ToSystem(Header* block) {
+  if (block->size >= kMapped) {
+    Unmap(block, (block->size + 4095) & ~size_t{4095});
+  } else {
+    std::free(block);
+  }
+}
+
+int64_t DefaultLimit() {
+  const int64_t memory = static_cast<int64_t>(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGE_SIZE);
+  return std::max<int64_t>(memory / 8, 256 << 20);
+}
+
+// Everything kept, and the accounts. One for the process, never destroyed: tensors may outlive static
+// objects.
+class Cache {
+ public:
+  static Cache& Instance() {
+    static Cache* cache = new Cache();
+    return *cache;
+  }
+
+  Header* Take(size_t size) {
+    std::lock_guard lock(mutex_);
+    Count(static_cast<int64_t>(size));
+    const auto found = kept_.find(size);
+    if (found == kept_.end() || found->second.empty()) return nullptr;
+    Header* block = found->second.back();
+    found->second.pop_back();
+    stats_.cached -= static_cast<int64_t>(size);
+    return block;
+  }
+
+  // Returns false when the block should go back to the system.
+  bool Keep(Header* block) {
+    std::lock_guard lock(mutex_);
+    Count(-static_cast<int64_t>(block->size));
+    if (block->size < kSmallest || stats_.cached + static_cast<int64_t>(block->size) > limit_) return false;
+    kept_[block->size].push_back(block);
+    stats_.cached += static_cast<int64_t>(block->size);
+    return true;
+  }
+
+  void Forget(size_t size) {
+    std::lock_guard lock(mutex_);
+    Count(-static_cast<int64_t>(size));
+  }
+
+  void Empty() {
+    std::map<size_t, std::vector<Header*>> kept;
+    {
+      std::lock_guard lock(mutex_);
+      kept.swap(kept_);
+      stats_.cached = 0;
+    }
+    for (auto& [size, blocks] : kept) {
+      for (Header* block : blocks) ToSystem(block);
+    }
+  }
+
+  void SetLimit(int64_t limit) {
+    std::lock_guard lock(mutex_);
+    limit_ = limit;
+  }
+
+  AllocatorStats Stats() {
+    std::lock_guard lock(mutex_);
+    return stats_;
+  }
+
+ private:
+  void Count(int64_t delta) {
+    stats_.allocated += delta;
+    stats_.peak = std::max(stats_.peak, stats_.allocated);
+  }
+
+  std::mutex mutex_;
+  std::map<size_t, std::vector<Header*>> kept_;
+  AllocatorStats stats_;
+  int64_t limit_ = DefaultLimit();
+};
+
+void Free(void* data) {
+  if (data == nullptr) return;
+  Header* block = static_cast<Header*>(data) - 1;
+  if (!Cache::Instance().Keep(block)) ToSystem(block);
+}
+
+class CachingAllocator final : public c10::Allocator {
+ public:
+  at::DataPtr allocate(size_t bytes) override {
+    if (bytes == 0) return {nullptr, nullptr, &Free, at::Device(at::kCPU)};
+    if (bytes > static_cast<size_t>(INT64_MAX) / 2) ThrowOutOfMemory(bytes);
+    const size_t size = SizeClass(bytes + sizeof(Header));
+    Header* block = Cache::Instance().Take(size);
+    if (block == nullptr) block = static_cast<Header*>(FromSystem(size));
+    if (block == nullptr) {
+      // What is kept in other sizes may be what is missing here.
+      Cache::Instance().Empty();
+      block = static_cast<Header*>(FromSystem(size));
+    }
+    if (block == nullptr) {
+      Cache::Instance().Forget(size);
+      ThrowOutOfMemory(bytes);
+    }
+    block->size = size;
+    void* data = block + 1;
+    return {data, data, &Free, at::Device(at::kCPU)};
+  }
+
+  c10::DeleterFnPtr raw_deleter() const override { return &Free; }
+
+  void copy_data(void* destination, const void* source, size_t count) const override {
+    std::memcpy(destination, source, count);
+  }
+
+ private:
+  [[noreturn]] static void ThrowOutOfMemory(size_t bytes) {
+    TORCH_CHECK_WITH(OutOfMemoryError, false, "out of memory: can't allocate ", bytes, " bytes");
+    std::abort();  // not reached: the check above throws
+  }
+};
+
+}  // namespace
+
+void InstallCachingAllocator() {
+  static std::once_flag once;
+  std::call_once(once, [] { c10::SetCPUAllocator(new CachingAllocator(), /*priority=*/1); });
+}
+
+AllocatorStats GetAllocatorStats() { return Cache::Instance().Stats(); }
+
+void EmptyAllocatorCache() { Cache::Instance().Empty(); }
+
+void SetAllocatorCacheLimit(int64_t bytes) {
+  Cache::Instance().SetLimit(bytes);
+  if (bytes == 0) Cache::Instance().Empty();
+}
+
+}  // namespace dyconv
