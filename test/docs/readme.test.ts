@@ -26,6 +26,20 @@ function blocks(page: string, language: string): string[] {
 
 const examples = blocks('README.md', 'ts').map((code, index) => ({ file: `example-${index + 1}.ts`, code }));
 
+const knownOptions = new Map<string, string[]>();
+
+/** The options in the help of a command. */
+function optionsOf(script: string, subcommand: string[]): string[] {
+  const key = [script, ...subcommand].join(' ');
+  const known = knownOptions.get(key);
+  if (known) return known;
+  const args = [join(root, script), ...subcommand, '--help'];
+  const { stdout } = spawnSync(process.execPath, args, { encoding: 'utf8' });
+  const options = [...stdout.matchAll(/^\s+(?:-\w, )?(--[\w-]+)/gm)].map(([, name]) => name!);
+  knownOptions.set(key, options);
+  return options;
+}
+
 /** What the comments behind console.log() say it prints. */
 function promised(code: string): string[] {
   return [...code.matchAll(/^\s*console\.log\(.*\); \/\/ (.*)$/gm)].map(([, text]) => text!);
@@ -103,10 +117,7 @@ describe.each(pages)('the command lines of %s', (page) => {
       .filter((m) => m !== null);
     for (const [line, script, rest] of scripts) {
       const subcommand = /^[a-z]+(?=\s|$)/.exec(rest!)?.slice(0, script === 'scripts/bench.js' ? 1 : 0) ?? [];
-      const help = spawnSync(process.execPath, [join(root, script!), ...subcommand, '--help'], {
-        encoding: 'utf8',
-      }).stdout;
-      const known = [...help.matchAll(/^\s+(?:-\w, )?(--[\w-]+)/gm)].map(([, name]) => name);
+      const known = optionsOf(script!, subcommand);
       for (const [used] of rest!.matchAll(/--[\w-]+/g)) expect(known, line).toContain(used);
     }
   });
