@@ -8,7 +8,7 @@ import { report, setNumThreads, train } from '../dist/index.js';
 import { createCommand, requireOption, runCommand } from './cli/command.js';
 import { loadDataset } from './cli/datasets.js';
 import { evaluateRun } from './cli/evaluation.js';
-import { positiveInteger } from './cli/options.js';
+import { device, positiveInteger } from './cli/options.js';
 
 const command = createCommand(
   'node scripts/evaluate.js',
@@ -22,7 +22,7 @@ const command = createCommand(
   .addOption(new Option('--checkpoint <name>', 'which weights').choices(['best', 'last']).default('best'))
   .option('--data-dir <folder>', 'where the data set is (default: as in training)')
   .option('--limit-test <n>', 'use only so many test images', positiveInteger)
-  .option('--device <name>', 'auto, cpu, cuda or cuda:<n>', 'auto')
+  .option('--device <name>', 'auto, cpu, cuda or cuda:<n>', device, 'auto')
   .option('--threads <n>', 'CPU threads (default: one per core)', positiveInteger)
   .option('--no-download', 'do not download a data set that is missing')
   .option('--no-verify', 'accept an archive whose checksum is not the published one')

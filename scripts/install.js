@@ -5,11 +5,15 @@
  */
 import { ensureDist } from './dist.js';
 
-if (process.argv.includes('--help')) {
+const [option] = process.argv.slice(2);
+if (option === '--help' || option === '-h') {
   console.log(`Usage: node scripts/install.js
 
 Obtains libtorch and builds the native add-on, unless an add-on is there that is up to date and loads.
 DYCONV_SKIP_BUILD=1 skips both. See also: node scripts/libtorch.js --help, node scripts/build.js --help`);
+} else if (option !== undefined) {
+  console.error(`error: unknown argument '${option}'\n(node scripts/install.js --help tells what it does)`);
+  process.exitCode = 1;
 } else if (process.env.DYCONV_SKIP_BUILD === '1') {
   console.error('dyconv: DYCONV_SKIP_BUILD is set, so libtorch and the native add-on are left as they are.');
 } else {

@@ -7,7 +7,7 @@ import { Option } from 'commander';
 import { train } from '../dist/index.js';
 import { createCommand, requireOption, runCommand } from './cli/command.js';
 import { loadModel } from './cli/evaluation.js';
-import { positiveInteger } from './cli/options.js';
+import { device, positiveInteger } from './cli/options.js';
 import { predictFile } from './cli/predict-file.js';
 
 const command = createCommand('node scripts/predict.js', 'Classifies PNG and JPEG pictures.', [
@@ -18,7 +18,7 @@ const command = createCommand('node scripts/predict.js', 'Classifies PNG and JPE
   .option('--run <folder>', 'run directory (required)')
   .addOption(new Option('--checkpoint <name>', 'which weights').choices(['best', 'last']).default('best'))
   .option('--top <n>', 'how many classes to print', positiveInteger, 5)
-  .option('--device <name>', 'auto, cpu, cuda or cuda:<n>', 'auto')
+  .option('--device <name>', 'auto, cpu, cuda or cuda:<n>', device, 'auto')
   .option('--json', 'print one JSON object a line', false);
 
 await runCommand(command, async (options) => {

@@ -11,8 +11,8 @@ import { positiveInteger } from './cli/options.js';
 /** @param {string} text */
 function shape(text) {
   const sizes = text.split(',').map((part) => (/^\s*\d+\s*$/.test(part) ? Number(part) : Number.NaN));
-  if (sizes.some((size) => !Number.isSafeInteger(size) || size < 1)) {
-    throw new InvalidArgumentError('Expected sizes separated by commas, such as 1,3,128,128.');
+  if (sizes.length !== 4 || sizes.some((size) => !Number.isSafeInteger(size) || size < 1)) {
+    throw new InvalidArgumentError('Expected four sizes separated by commas, such as 1,3,128,128.');
   }
   return sizes;
 }

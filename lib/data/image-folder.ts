@@ -81,7 +81,9 @@ async function folders(path: string): Promise<string[]> {
       .map(({ name }) => name)
       .sort();
   } catch (error) {
-    throw datasetError(path, `expected a folder of pictures: ${(error as Error).message}`, error);
+    const { code, message } = error as NodeJS.ErrnoException;
+    const found = { ENOENT: 'no such folder', ENOTDIR: 'a file' }[code ?? ''] ?? message;
+    throw datasetError(path, `expected a folder of pictures but found ${found}`, error);
   }
 }
 

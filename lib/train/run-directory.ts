@@ -65,10 +65,10 @@ export class RunDirectory {
     try {
       names = await readdir(path);
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
-      throw new TrainingError(`Cannot use ${path} as a run directory: ${(error as Error).message}`, {
-        cause: error,
-      });
+      const { code, message } = error as NodeJS.ErrnoException;
+      if (code === 'ENOENT') return;
+      const reason = code === 'ENOTDIR' ? 'a file is in its place' : message;
+      throw new TrainingError(`Cannot use ${path} as a run directory: ${reason}`, { cause: error });
     }
     const found = RESULTS.filter((name) => names.includes(name));
     if (found.length > 0) {

@@ -18,7 +18,8 @@ export interface TemperatureScheduleOptions {
 export type TemperatureSchedule = (epoch: number) => number;
 
 /**
- * The article's schedule: one step of `floor(start / epochs)` after every epoch, never below 1. With the defaults
+ * The article's schedule: one step of `floor(start / epochs)` (of `start / epochs` where that is below 1) after every
+ * epoch, never below 1. With the defaults
  * 30, 27, 24 ... 6, 3, 1, 1 ... A high temperature keeps attention near uniform, so that early in training every expert
  * gets gradients.
  * @returns A pure function of the epoch, counted from 0.
@@ -34,7 +35,7 @@ export function temperatureSchedule(options: TemperatureScheduleOptions = {}): T
   if (!Number.isFinite(start) || start < 1) throw invalidArgument('start', 'a number of at least 1', start);
   if (!Number.isSafeInteger(epochs) || epochs < 1)
     throw invalidArgument('epochs', 'a positive integer', epochs);
-  const step = Math.floor(start / epochs);
+  const step = Math.floor(start / epochs) || start / epochs;
   return (epoch) => Math.max(1, start - step * epoch);
 }
 

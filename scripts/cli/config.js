@@ -2,7 +2,7 @@
  * From the options of train.js to the configuration of a run.
  * @module
  */
-import { ArgumentError, cuda, train } from '../../dist/index.js';
+import { ArgumentError, cuda, DeviceError, train } from '../../dist/index.js';
 
 /** @typedef {import('../../dist/train/index.js').RunConfig} RunConfig */
 /** @typedef {import('../../dist/data/dataset.js').Dataset} Dataset */
@@ -15,12 +15,21 @@ const FREE_ON_RESUME = ['out', 'resume', 'epochs', 'dataDir', 'device', 'threads
 
 /**
  * `auto` is CUDA where there is a usable device.
- * @param {string} device - Any other name is checked by whoever uses it.
+ * @param {string} device - A value of --device.
  * @returns {import('../../dist/index.js').Device}
+ * @throws {DeviceError} if it is not there.
  */
 export function resolveDevice(device) {
-  if (device !== 'auto') return /** @type {import('../../dist/index.js').Device} */ (device);
-  return cuda.isAvailable() ? 'cuda' : 'cpu';
+  const count = cuda.deviceCount();
+  if (device === 'auto') return count > 0 ? 'cuda' : 'cpu';
+  const index = device === 'cpu' ? -1 : Number(device.slice('cuda:'.length));
+  if (index >= count) {
+    const there = count === 0 ? 'no CUDA (a CPU build of libtorch, or no usable GPU)' : `${count} of CUDA`;
+    throw new DeviceError(
+      `Expected a device that is there for --device but received ${device}: there is ${there}`,
+    );
+  }
+  return /** @type {import('../../dist/index.js').Device} */ (device);
 }
 
 /**
@@ -32,13 +41,19 @@ export function resolveDevice(device) {
 export function configOf(options, { trainSet, testSet }) {
   const { model, dataset, epochs, batchSize, lr, momentum, weightDecay, labelSmoothing, gamma, seed, dtype } =
     options;
+  const trainImages = Math.min(trainSet.length, options.limitTrain ?? trainSet.length);
+  if (batchSize > trainImages) {
+    throw new ArgumentError(
+      `Expected at most ${trainImages}, the number of training images, for --batch-size but received ${batchSize}`,
+    );
+  }
   return {
     model,
     modelOptions: { numClasses: trainSet.classes.length, numExperts: options.numExperts },
     dataset,
     dataDir: dataset === 'bundled' ? null : options.dataDir,
     classes: [...trainSet.classes],
-    trainImages: Math.min(trainSet.length, options.limitTrain ?? trainSet.length),
+    trainImages,
     valImages: Math.min(testSet.length, options.limitTest ?? testSet.length),
     imageShape: [...trainSet.shape],
     imageSize: IMAGE_SIZE,

@@ -34,7 +34,7 @@ export function number({ min, max, above, below }) {
       (below === undefined || value < below);
     if (text.trim() === '' || !Number.isFinite(value) || !inside) {
       const limits = [
-        min !== undefined && `at least ${min}`,
+        min !== undefined && `of at least ${min}`,
         above !== undefined && `above ${above}`,
         max !== undefined && `at most ${max}`,
         below !== undefined && `below ${below}`,
@@ -43,6 +43,14 @@ export function number({ min, max, above, below }) {
     }
     return value;
   };
+}
+
+/** @param {string} text */
+export function device(text) {
+  if (!/^(auto|cpu|cuda(:\d{1,3})?)$/.test(text)) {
+    throw new InvalidArgumentError('Expected auto, cpu, cuda or cuda:<n>.');
+  }
+  return text;
 }
 
 /** Epochs separated by commas, ascending; an empty text for none. @param {string} text */

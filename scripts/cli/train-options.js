@@ -6,7 +6,7 @@ import { Option } from 'commander';
 import { models } from '../../dist/index.js';
 import { createCommand } from './command.js';
 import { DATASETS } from './datasets.js';
-import { milestones, nonNegativeInteger, number, positiveInteger } from './options.js';
+import { device, milestones, nonNegativeInteger, number, positiveInteger } from './options.js';
 
 /** The command line of train.js. */
 export function trainCommand() {
@@ -44,7 +44,7 @@ export function trainCommand() {
     .option('--temperature <value>', 'softmax temperature of the first epoch', number({ min: 1 }), 30)
     .option('--temperature-epochs <n>', 'epochs until the temperature is 1', positiveInteger, 10)
     .option('--seed <n>', 'fixes weights, shuffling, augmentation and dropout', nonNegativeInteger, 42)
-    .option('--device <name>', 'auto, cpu, cuda or cuda:<n>', 'auto')
+    .option('--device <name>', 'auto, cpu, cuda or cuda:<n>', device, 'auto')
     .addOption(choice('--dtype <name>', 'dtype of the weights', 'float32', ['float32']))
     .option('--threads <n>', 'CPU threads (default: one per core)', positiveInteger)
     .option('--limit-train <n>', 'use only so many training images', positiveInteger)

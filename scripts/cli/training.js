@@ -3,7 +3,7 @@
  * @module
  */
 import { data, functional as F, manualSeed, models, optim, TrainingError, train } from '../../dist/index.js';
-import { completeConfig, configOf, resumedConfig } from './config.js';
+import { completeConfig, configOf, resolveDevice, resumedConfig } from './config.js';
 import { loadDataset } from './datasets.js';
 import { createProgress } from './progress.js';
 
@@ -103,6 +103,7 @@ export function lossOf({ labelSmoothing }) {
  * @returns {Promise<Training>}
  */
 export async function startRun(out, options, signal) {
+  resolveDevice(options.device); // a device that is not there should not cost a download first
   const sets = await loadSets(/** @type {any} */ (options), signal);
   const draft = configOf(options, sets);
   const parts = assemble(draft, sets, signal);

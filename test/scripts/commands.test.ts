@@ -71,11 +71,12 @@ describe('wrong options of train', () => {
   it.each([
     [['--epochs', '0'], /--epochs <n>' argument '0' is invalid. Expected a positive integer/],
     [['--lr', 'fast'], /--lr <rate>' argument 'fast' is invalid. Expected a number above 0/],
-    [['--label-smoothing', '1'], /Expected a number at least 0 and below 1/],
+    [['--label-smoothing', '1'], /Expected a number of at least 0 and below 1/],
     [['--milestones', '60,30'], /Expected ascending epochs separated by commas/],
     [['--model', 'alexnet-xl'], /Allowed choices are .*alexnet/],
     [['--dataset', 'cifar'], /Allowed choices are .*cifar10/],
     [['--dtype', 'int8'], /Allowed choices are float32/],
+    [['--device', 'gpu'], /Expected auto, cpu, cuda or cuda:<n>/],
     [['extra'], /too many arguments/],
   ])('%j', (options, message) => {
     const { status, stderr } = command('train', ...options);
@@ -87,7 +88,7 @@ describe('wrong options of train', () => {
     const out = join(folder, 'absent');
     const { status, stderr } = command('train', ...small(out, '--device', 'cuda:99'));
     expect(status).toBe(1);
-    expect(stderr).toMatch(/^error: .*cuda/im);
+    expect(stderr).toMatch(/^error: Expected a device that is there for --device but received cuda:99/);
     expect(stderr).not.toMatch(/^\s+at /m);
     expect(readdirSync(folder)).not.toContain('absent');
   });
@@ -95,8 +96,26 @@ describe('wrong options of train', () => {
   it('a batch larger than the set', () => {
     const { status, stderr } = command('train', ...small(join(folder, 'large'), '--batch-size', '64'));
     expect(status).toBe(1);
-    expect(stderr).toMatch(/^error: .*batch/im);
+    expect(stderr).toMatch(/^error: Expected at most 32, .* for --batch-size but received 64/);
     expect(readdirSync(folder)).not.toContain('large');
+  });
+
+  it('an output folder that is a file', () => {
+    const file = join(folder, 'file');
+    writeFileSync(file, '');
+    const { status, stderr } = command('train', '--out', file);
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/^error: Cannot use .*file as a run directory: a file is in its place/);
+  });
+
+  it('a learning rate that ends in NaN', () => {
+    const { status, stderr } = command('train', ...small(join(folder, 'nan'), '--lr', '1e9'));
+    expect(status).toBe(1);
+    expect(stderr).toMatch(
+      /^error: Expected a finite loss but received \w+ in epoch 1, .*learning rate 1000000000/,
+    );
+    expect(stderr).not.toMatch(/^\s+at /m);
+    expect(readdirSync(join(folder, 'nan')).join()).not.toMatch(/safetensors|state|report/);
   });
 
   it('a data set that is missing', () => {

@@ -43,6 +43,12 @@ describe('scripts/install.js', () => {
     expect(stderr).toMatch(/^dyconv: DYCONV_SKIP_BUILD is set.*\n$/);
   });
 
+  it('refuses an argument', () => {
+    const { status, stderr } = script('install', ['--force']);
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/^error: unknown argument '--force'/);
+  });
+
   it('fails with one sentence when LIBTORCH is wrong', () => {
     const { status, stderr } = script('install', [], { LIBTORCH: '/nowhere', DYCONV_SKIP_BUILD: '' });
     expect(status).toBe(1);

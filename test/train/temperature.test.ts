@@ -16,6 +16,10 @@ describe('temperatureSchedule', () => {
     expect([0, 50].map(temperatureSchedule({ start: 1, epochs: 5 }))).toEqual([1, 1]);
   });
 
+  it('falls where there are more epochs than degrees', () => {
+    expect([0, 1, 2, 3, 4].map(temperatureSchedule({ start: 2, epochs: 4 }))).toEqual([2, 1.5, 1, 1, 1]);
+  });
+
   it.each([{ start: 0.5 }, { start: Number.NaN }, { epochs: 0 }, { epochs: 2.5 }])(
     'refuses %o',
     (options) => {
