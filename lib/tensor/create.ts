@@ -224,6 +224,7 @@ export function randint(
   options: TensorOptions = {},
 ): Tensor {
   const { dtype = 'int64', device = 'cpu' } = options;
+  if (low >= high) throw invalidArgument('high', `an integer above low ${low}`, high);
   return finish(native.randint(low, high, shape, dtype, device), options);
 }
 
@@ -246,6 +247,9 @@ export function arange(first: number, ...rest: (number | TensorOptions | undefin
   const [start, end, step = 1] = numbers.length === 1 ? [0, first] : (numbers as [number, number, number?]);
   const { dtype = [start, end, step].every(Number.isInteger) ? 'int64' : 'float32', device = 'cpu' } =
     options;
+  if (step === 0) throw invalidArgument('step', 'a number other than 0', step);
+  if ((end - start) * step < 0)
+    throw invalidArgument('step', `a number that leads from ${start} to ${end}`, step);
   return finish(native.arange(start, end, step, dtype, device), options);
 }
 
