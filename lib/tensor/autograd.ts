@@ -2,7 +2,7 @@
  * Gradients on request. `Tensor.backward` accumulates into leaves; these return.
  * @module
  */
-import { GradcheckError, invalidArgument } from '../errors.js';
+import { GradcheckError, invalidArgument, NativeError } from '../errors.js';
 import { native } from '../native.js';
 import { noGrad, tidy } from './context.js';
 import type { Tensor } from './tensor.js';
@@ -33,13 +33,19 @@ export function grad(
   options: GradOptions = {},
 ): (Tensor | null)[] {
   const { createGraph = false, retainGraph = createGraph, allowUnused = false, gradOutputs = [] } = options;
-  return native.gradOf(
+  const gradients = native.gradOf(
     list<Tensor>(outputs),
     list<Tensor>(inputs),
     list<Tensor | null>(gradOutputs),
     retainGraph,
     createGraph,
-    allowUnused,
+    true,
+  );
+  const unused = allowUnused ? -1 : gradients.indexOf(null);
+  if (unused === -1) return gradients;
+  for (const gradient of gradients) gradient?.dispose();
+  throw new NativeError(
+    `Expected inputs that the outputs depend on but inputs[${unused}] is unused: allowUnused gives null for it`,
   );
 }
 
@@ -118,7 +124,7 @@ function differences(value: () => number, input: Tensor, eps: number): number[] 
           position[dim] = rest % shape[dim]!;
           rest = Math.floor(rest / shape[dim]!);
         }
-        const element = plain.index(...position);
+        const element = plain.index(...position, '...');
         const original = element.item();
         element.fill_(original + eps);
         const above = value();
