@@ -1,5 +1,5 @@
 import { inspect } from 'node:util';
-import { describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import {
   ArgumentError,
   arange,
@@ -14,6 +14,7 @@ import {
   tensor,
   zeros,
 } from '../../lib/index.js';
+import { collectGarbage } from '../support/garbage.js';
 import { itRefuses } from '../support/refusals.js';
 
 const gone = () => {
@@ -22,6 +23,8 @@ const gone = () => {
   return made;
 };
 const leaf = () => tensor([1, 2], { requiresGrad: true });
+
+beforeEach(collectGarbage);
 
 itRefuses([
   ['new Tensor()', () => new (Tensor as unknown as new () => Tensor)(), ArgumentError, 'not new Tensor()'],

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import {
   ArgumentError,
   DisposedError,
@@ -18,6 +18,7 @@ import {
   zeros,
 } from '../../lib/index.js';
 import { native } from '../../lib/native.js';
+import { collectGarbage } from '../support/garbage.js';
 import { itRefuses } from '../support/refusals.js';
 
 const gone = () => {
@@ -29,6 +30,8 @@ const count = () => memory().numTensors;
 const fails = (): never => {
   throw new Error('on purpose');
 };
+
+beforeEach(collectGarbage);
 
 itRefuses([
   ['tidy of no function', () => tidy(3 as never), ArgumentError, 'Expected a function for fn but received 3'],
