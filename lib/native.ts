@@ -389,10 +389,17 @@ native.setErrorClasses([ArgumentError, ShapeError, DTypeError, DeviceError, Disp
 
 /** V8's own collector, reached without a command-line flag and without showing `gc` to anyone else. */
 function collector(): (young: boolean) => void {
-  setFlagsFromString('--expose-gc');
-  const gc = runInNewContext('gc') as (options: { type: 'minor' | 'major' }) => void;
+  type Collect = (options: { type: 'minor' | 'major' }) => void;
+  let gc: Collect | undefined;
+  // The flag is the process's: a worker that loads the package at the same time may take it back in between.
+  for (let attempt = 0; gc === undefined && attempt < 1000; attempt++) {
+    setFlagsFromString('--expose-gc');
+    gc = runInNewContext('globalThis.gc') as Collect | undefined;
+  }
   if (globalThis.gc === undefined) setFlagsFromString('--no-expose-gc');
-  return (young) => gc({ type: young ? 'minor' : 'major' });
+  if (gc === undefined) throw new NativeError('Expected V8 to give its garbage collector but received none');
+  const collect = gc;
+  return (young) => collect({ type: young ? 'minor' : 'major' });
 }
 
 native.setCollector(collector());
