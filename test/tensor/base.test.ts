@@ -55,7 +55,7 @@ itRefuses([
     'channels last of a matrix',
     () => zeros([1, 1]).contiguous({ memoryFormat: 'channelsLast' }),
     ShapeError,
-    '',
+    'rank 4',
   ],
   ['gradients of integers', () => tensor([1n]).requiresGrad_(), DTypeError, 'but received int64'],
   [
