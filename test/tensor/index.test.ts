@@ -33,6 +33,12 @@ itRefuses([
     ArgumentError,
     "Expected an integer, slice(), null, '...', a boolean or a Tensor for indices of index but received 'a' (string)",
   ],
+  [
+    'an object that is no slice',
+    () => x.index({} as never),
+    ArgumentError,
+    'for indices of index but received an object',
+  ],
   ['half a position', () => x.index(0.5), ArgumentError, 'Expected an integer for indices of index'],
   ['nothing', () => x.index(undefined as never), ArgumentError, 'but received undefined'],
   ['a position in 0-d', () => tensor(1).index(0), ShapeError, '0-dim'],

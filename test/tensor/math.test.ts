@@ -19,6 +19,7 @@ const gone = () => {
 };
 
 itRefuses([
+  ['subtraction of bools', () => tensor([true]).sub(tensor([true])), DTypeError, 'two bool tensors'],
   [
     'sizes that do not broadcast',
     () => zeros([2, 3]).add(zeros([2, 2])),

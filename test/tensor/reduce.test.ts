@@ -29,6 +29,8 @@ itRefuses([
   ['the largest of nothing', () => zeros([0]).amax(), ShapeError, 'amax'],
   ['the position in nothing', () => zeros([0]).argmax(), ShapeError, 'argmax'],
   ['more than there are', () => x.topk(4), ShapeError, 'selected index k out of range'],
+  ['counts of negative values', () => tensor([-1n]).bincount(), ArgumentError, 'non-negative'],
+  ['batches of one matrix', () => x.bmm(x.t()), ShapeError, 'batch1 must be a 3D tensor'],
   [
     'matrices that do not fit',
     () => x.matmul(x),

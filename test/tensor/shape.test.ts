@@ -15,6 +15,7 @@ import { expectValues } from '../support/values.js';
 const x = arange(6).reshape([2, 3]);
 
 itRefuses([
+  ['no chunks', () => x.chunk(0), ArgumentError, 'to be greater than 0'],
   [
     'a reshape that does not fit',
     () => x.reshape([4]),
