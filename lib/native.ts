@@ -3,8 +3,7 @@
  * @module
  */
 import { createRequire } from 'node:module';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
+import { collector } from './collector.js';
 import {
   ArgumentError,
   DeviceError,
@@ -388,13 +387,5 @@ export const native: Native = load();
 
 // In the order of ErrorKind in cpp/napi/errors.h.
 native.setErrorClasses([ArgumentError, ShapeError, DTypeError, DeviceError, DisposedError, NativeError]);
-
-/** V8's own collector, reached without a command-line flag and without showing `gc` to anyone else. */
-function collector(): (young: boolean) => void {
-  setFlagsFromString('--expose-gc');
-  const gc = runInNewContext('gc') as (options: { type: 'minor' | 'major' }) => void;
-  if (globalThis.gc === undefined) setFlagsFromString('--no-expose-gc');
-  return (young) => gc({ type: young ? 'minor' : 'major' });
-}
 
 native.setCollector(collector());

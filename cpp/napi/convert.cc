@@ -241,6 +241,11 @@ at::indexing::TensorIndex FromJs<at::indexing::TensorIndex>::Get(const Value& va
   std::optional<c10::SymInt> bounds[3];
   const char* const names[] = {"start", "stop", "step"};
   for (int i = 0; i < 3; ++i) {
+    // slice() always has all three: an object that lacks one is something else.
+    bool present = false;
+    Check(value.env(), napi_has_named_property(value.env(), value.js, names[i], &present),
+          "napi_has_named_property");
+    if (!present) value.Reject(kExpected);
     napi_value bound;
     Check(value.env(), napi_get_named_property(value.env(), value.js, names[i], &bound),
           "napi_get_named_property");

@@ -24,6 +24,7 @@ constexpr std::array kWords = {
     Words{ErrorKind::kNative, "does not require grad"},
     Words{ErrorKind::kNative, "in-place operation"},
     Words{ErrorKind::kNative, "nference tensor"},
+    Words{ErrorKind::kArgument, "Expected a problem that"},
     Words{ErrorKind::kDevice, "same device"},
     Words{ErrorKind::kDevice, "CUDA"},
     Words{ErrorKind::kDevice, "on cpu"},
@@ -35,6 +36,7 @@ constexpr std::array kWords = {
     Words{ErrorKind::kDType, "not implemented for '"},
     Words{ErrorKind::kDType, "floating point"},
     Words{ErrorKind::kDType, "Boolean"},
+    Words{ErrorKind::kDType, "bool tensor"},
     Words{ErrorKind::kShape, "shape"},
     Words{ErrorKind::kShape, "size"},
     Words{ErrorKind::kShape, "imension"},
@@ -45,6 +47,9 @@ constexpr std::array kWords = {
     Words{ErrorKind::kShape, "element"},
     Words{ErrorKind::kShape, "scalar"},
     Words{ErrorKind::kShape, "view"},
+    Words{ErrorKind::kShape, "3D tensor"},
+    Words{ErrorKind::kArgument, "non-negative"},
+    Words{ErrorKind::kArgument, "greater than 0"},
 };
 
 ErrorKind Classify(std::string_view message) {

@@ -4,7 +4,7 @@
  */
 import { ShapeError } from '../errors.js';
 import { integer, number, oneOf, type Pair, pair } from '../ops/arguments.js';
-import type { Conv2dOptions } from '../ops/conv.js';
+import { type Conv2dOptions, resolveConv } from '../ops/conv.js';
 import { type DynamicConv2dOptions, dynamicConv2d, type RoutingKind, routing } from '../ops/dynamic-conv.js';
 import { empty, full } from '../tensor/create.js';
 import type { Tensor } from '../tensor/tensor.js';
@@ -136,6 +136,7 @@ export class DynamicConv2d extends Module<[Tensor, DynamicForwardOptions?]> {
     checkGroups(groups, inChannels, outChannels);
     if (algorithm !== 'auto') oneOf('algorithm', ['auto', ...dynamicConv2d.algorithms()], algorithm);
     this.options = Object.freeze({ stride, padding, dilation, groups, algorithm });
+    resolveConv(this.kernelSize, this.options);
     const factory = { device, dtype };
     this.weight = new Parameter(
       empty([numExperts, outChannels, inChannels / groups, ...this.kernelSize], factory),

@@ -5,6 +5,7 @@
  */
 import { ShapeError } from '../errors.js';
 import { native } from '../native.js';
+import { oneOf } from '../ops/arguments.js';
 import { noGrad } from '../tensor/context.js';
 import type { Tensor } from '../tensor/tensor.js';
 
@@ -28,6 +29,7 @@ export function fans(weight: Tensor): { fanIn: number; fanOut: number } {
 
 /** The factor that keeps the variance through the activation. @param slope - Of leakyRelu. Default 0.01. */
 export function calculateGain(nonlinearity: Nonlinearity, slope = 0.01): number {
+  oneOf('nonlinearity', ['linear', 'relu', 'leakyRelu', 'tanh', 'sigmoid'], nonlinearity);
   if (nonlinearity === 'relu') return Math.SQRT2;
   if (nonlinearity === 'leakyRelu') return Math.sqrt(2 / (1 + slope * slope));
   return nonlinearity === 'tanh' ? 5 / 3 : 1;
@@ -47,6 +49,7 @@ function kaimingStd(
   weight: Tensor,
   { mode = 'fanIn', nonlinearity = 'leakyRelu', a = 0 }: KaimingOptions,
 ): number {
+  oneOf('mode', ['fanIn', 'fanOut'], mode);
   return calculateGain(nonlinearity, a) / Math.sqrt(fans(weight)[mode]);
 }
 

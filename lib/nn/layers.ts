@@ -5,7 +5,7 @@
 import { invalidArgument } from '../errors.js';
 import { embedding } from '../ops/activation.js';
 import { integer, type Pair, pair } from '../ops/arguments.js';
-import { type Conv2dOptions, conv2d, linear } from '../ops/conv.js';
+import { type Conv2dOptions, conv2d, linear, resolveConv } from '../ops/conv.js';
 import { empty, randn } from '../tensor/create.js';
 import type { Device, DType } from '../tensor/dtype.js';
 import type { Tensor } from '../tensor/tensor.js';
@@ -85,6 +85,7 @@ export class Conv2d extends Module {
     this.kernelSize = pair('kernelSize', kernelSize, 1);
     checkGroups(groups, inChannels, outChannels);
     this.options = Object.freeze({ stride, padding, dilation, groups });
+    resolveConv(this.kernelSize, this.options);
     const factory = { device, dtype };
     this.weight = new Parameter(empty([outChannels, inChannels / groups, ...this.kernelSize], factory));
     this.bias = bias ? new Parameter(empty([outChannels], factory)) : null;

@@ -2,10 +2,11 @@
  * The base class of layers and networks: a tree of parameters, buffers and modules, found in the object's own fields.
  * @module
  */
+import { inspect } from 'node:util';
 import { ArgumentError, CheckpointError, invalidArgument } from '../errors.js';
 import { native } from '../native.js';
 import type { ToOptions } from '../tensor/base.js';
-import { keep, noGrad } from '../tensor/context.js';
+import { keep, noGrad, tidy } from '../tensor/context.js';
 import { isFloatingPoint } from '../tensor/dtype.js';
 import { isTensor, type Tensor } from '../tensor/tensor.js';
 
@@ -159,21 +160,27 @@ export abstract class Module<Args extends unknown[] = [Tensor], Out = Tensor> {
   }
 
   /**
-   * Moves parameters and buffers in place: their identity stays, so optimizers keep working. The dtype applies to
+   * Moves parameters, their gradients and buffers in place: their identity stays, so optimizers keep working. The dtype applies to
    * floating-point ones only.
    * @throws DeviceError when the device is not there; the module is then as it was.
    */
   to({ device, dtype }: ToOptions): this {
-    const tensors = [...this.parameters(), ...[...this.namedBuffers()].map(([, tensor]) => tensor)];
-    const moved = noGrad(() =>
-      tensors.map((tensor) =>
-        tensor.to({ device, dtype: isFloatingPoint(tensor.dtype) ? dtype : undefined }),
-      ),
+    const parameters = [...this.parameters()];
+    const tensors = [...parameters, ...[...this.namedBuffers()].map(([, tensor]) => tensor)];
+    const move = (tensor: Tensor) =>
+      tensor.to({ device, dtype: isFloatingPoint(tensor.dtype) ? dtype : undefined });
+    tidy(() =>
+      noGrad(() => {
+        const moved = tensors.map(move);
+        const grads = parameters.map((parameter) => parameter.grad && move(parameter.grad));
+        tensors.forEach((tensor, i) => {
+          native.setData(tensor, moved[i]!);
+        });
+        parameters.forEach((parameter, i) => {
+          if (grads[i]) native.setGrad(parameter, grads[i]);
+        });
+      }),
     );
-    tensors.forEach((tensor, i) => {
-      native.setData(tensor, moved[i]!);
-      moved[i]!.dispose();
-    });
     return this;
   }
 
@@ -200,6 +207,8 @@ export abstract class Module<Args extends unknown[] = [Tensor], Out = Tensor> {
    * @throws CheckpointError naming the keys, or the key and both shapes.
    */
   loadStateDict(state: StateDict, { strict = true }: { strict?: boolean } = {}): LoadResult {
+    if (typeof state !== 'object' || state === null)
+      throw invalidArgument('state', 'an object of Tensors by key', state);
     const own = new Map([...this.namedParameters(), ...this.#allBuffers(true)]);
     const missing = [...own.keys()].filter((key) => !Object.hasOwn(state, key));
     const unexpected = Object.keys(state).filter((key) => !own.has(key));
@@ -271,6 +280,10 @@ export abstract class Module<Args extends unknown[] = [Tensor], Out = Tensor> {
     const extra = this.extraRepr();
     if (children.length === 0) return `${this.constructor.name}(${extra})`;
     return `${this.constructor.name}(${extra}\n${children.join('\n')}\n)`;
+  }
+
+  [inspect.custom](): string {
+    return this.toString();
   }
 }
 

@@ -2,7 +2,7 @@
  * Normalisation layers.
  * @module
  */
-
+import { invalidArgument } from '../errors.js';
 import { batchNorm, groupNorm, layerNorm } from '../ops/activation.js';
 import { integer } from '../ops/arguments.js';
 import { full, ones, zeros } from '../tensor/create.js';
@@ -89,6 +89,7 @@ export class LayerNorm extends Module {
     super();
     const { eps = 1e-5, affine = true, device, dtype } = options;
     this.normalizedShape = typeof normalizedShape === 'number' ? [normalizedShape] : normalizedShape;
+    for (const size of this.normalizedShape) integer('normalizedShape', size, 1);
     this.eps = eps;
     this.weight = affine ? new Parameter(ones(this.normalizedShape, { device, dtype })) : null;
     this.bias = affine ? new Parameter(zeros(this.normalizedShape, { device, dtype })) : null;
@@ -116,6 +117,8 @@ export class GroupNorm extends Module {
     const { eps = 1e-5, affine = true, device, dtype } = options;
     this.numGroups = integer('numGroups', numGroups, 1);
     this.numChannels = integer('numChannels', numChannels, 1);
+    if (numChannels % numGroups !== 0)
+      throw invalidArgument('numGroups', `a divisor of numChannels ${numChannels}`, numGroups);
     this.eps = eps;
     this.weight = affine ? new Parameter(ones([numChannels], { device, dtype })) : null;
     this.bias = affine ? new Parameter(zeros([numChannels], { device, dtype })) : null;

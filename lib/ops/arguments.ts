@@ -35,7 +35,9 @@ export function number(
     max === Number.POSITIVE_INFINITY
       ? min === Number.NEGATIVE_INFINITY
         ? 'a finite number'
-        : `a number of at least ${min}`
+        : min === Number.MIN_VALUE
+          ? 'a number above 0'
+          : `a number of at least ${min}`
       : `a number from ${min} to ${max}`;
   throw invalidArgument(name, range, value);
 }

@@ -3,7 +3,7 @@
  * @module
  */
 import { inspect } from 'node:util';
-import { DTypeError, invalidArgument } from '../errors.js';
+import { ArgumentError, DTypeError, invalidArgument, ShapeError } from '../errors.js';
 import { native } from '../native.js';
 import type { Device, DType, TypedArray } from './dtype.js';
 import { isFloatingPoint } from './dtype.js';
@@ -77,7 +77,7 @@ export abstract class TensorBase {
   }
 
   set requiresGrad(value: boolean) {
-    native.setRequiresGrad(this as unknown as Tensor, value);
+    setRequiresGrad(this as unknown as Tensor, value);
   }
 
   /** The accumulated gradient, of the tensor's own shape; `null` before the first backward pass. */
@@ -86,6 +86,7 @@ export abstract class TensorBase {
   }
 
   set grad(value: Tensor | null) {
+    if (value !== null) checkGrad(this as unknown as Tensor, value);
     native.setGrad(this as unknown as Tensor, value);
   }
 
@@ -109,12 +110,15 @@ export abstract class TensorBase {
 
   /** The elements as nested arrays: booleans for bool, numbers otherwise, bigints for integers beyond 2^53. */
   async array(this: Tensor): Promise<NestedArray> {
-    return nest(await readable(this).data(), this.shape, this.dtype);
+    const { shape, dtype } = this;
+    using plain = readable(this);
+    return nest(await plain.data(), shape, dtype);
   }
 
   /** {@link array}, at once. */
   arraySync(this: Tensor): NestedArray {
-    return nest(readable(this).dataSync(), this.shape, this.dtype);
+    using plain = readable(this);
+    return nest(plain.dataSync(), this.shape, this.dtype);
   }
 
   /**
@@ -132,7 +136,10 @@ export abstract class TensorBase {
    * @throws DeviceError when the device is not there. @throws DTypeError for an unknown dtype.
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.to.html
    */
-  to(this: Tensor, { device, dtype }: ToOptions): Tensor {
+  to(this: Tensor, options: ToOptions): Tensor {
+    if (typeof options !== 'object' || options === null)
+      throw invalidArgument('options', 'an object such as { device, dtype }', options);
+    const { device, dtype } = options;
     return native.to(this, device, dtype);
   }
 
@@ -156,7 +163,7 @@ export abstract class TensorBase {
 
   /** Sets {@link requiresGrad} and returns the tensor. */
   requiresGrad_(this: Tensor, value = true): Tensor {
-    native.setRequiresGrad(this, value);
+    setRequiresGrad(this, value);
     return this;
   }
 
@@ -196,10 +203,33 @@ export abstract class TensorBase {
   }
 }
 
-/** 16-bit floats have no array of numbers in JavaScript: they are widened, without loss, to be read. */
+function setRequiresGrad(tensor: Tensor, value: boolean): void {
+  if (!value && tensor.requiresGrad && !tensor.isLeaf) {
+    throw new ArgumentError('Expected a leaf for requiresGrad = false but received a result: use detach()');
+  }
+  native.setRequiresGrad(tensor, value);
+}
+
+function checkGrad(tensor: Tensor, grad: Tensor): void {
+  if (!native.isTensor(grad)) throw invalidArgument('grad', 'a Tensor or null', grad);
+  if (String(grad.shape) !== String(tensor.shape)) {
+    throw new ShapeError(
+      `Expected shape [${tensor.shape.join(', ')}] for grad but received [${grad.shape.join(', ')}]`,
+    );
+  }
+  if (grad.dtype !== tensor.dtype)
+    throw new DTypeError(`Expected dtype ${tensor.dtype} for grad but received ${grad.dtype}`);
+}
+
+/**
+ * A handle of its own to the elements as JavaScript reads them: 16-bit floats, of which it has no array, are widened,
+ * without loss.
+ */
 function readable(tensor: Tensor): Tensor {
   const { dtype } = tensor;
-  return isFloatingPoint(dtype) && dtype.endsWith('16') ? native.to(tensor, undefined, 'float32') : tensor;
+  const widened = isFloatingPoint(dtype) && dtype.endsWith('16') ? 'float32' : undefined;
+  using plain = native.detach(tensor);
+  return native.to(plain, undefined, widened);
 }
 
 function nest(data: TypedArray, shape: readonly number[], dtype: DType): NestedArray {

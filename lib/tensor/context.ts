@@ -41,7 +41,10 @@ function openAsyncBlock(): void {
 }
 
 function closeAsyncBlock(): void {
-  if (--openAsyncBlocks === 0) switcher.disable();
+  if (--openAsyncBlocks > 0) return;
+  switcher.disable();
+  // A disabled hook's `after` no longer comes for the callback that runs now.
+  enter(ROOT);
 }
 
 function isPromise(value: unknown): value is Promise<unknown> {
@@ -135,6 +138,7 @@ function tensorsIn(value: unknown, found: Tensor[] = [], seen = new Set<object>(
  * @example const loss = tidy(() => model.forward(x).sub(y).square().mean());
  */
 export function tidy<T>(fn: () => T): T {
+  if (typeof fn !== 'function') throw invalidArgument('fn', 'a function', fn);
   const parent = current.scope;
   const scope = native.openScope();
   return runIn({ scope }, fn, (result) => native.closeScope(scope, parent, tensorsIn(result)));

@@ -73,16 +73,28 @@ function naturalDType(values: readonly Scalar[]): DType {
   return 'float32';
 }
 
+/** Smallest and largest value of the integer dtypes. */
+const INTEGERS: Partial<Record<DType, readonly [number | bigint, number | bigint]>> = {
+  int64: [-(2n ** 63n), 2n ** 63n - 1n],
+  int32: [-(2 ** 31), 2 ** 31 - 1],
+  int16: [-(2 ** 15), 2 ** 15 - 1],
+  int8: [-128, 127],
+  uint8: [0, 255],
+};
+
 /** Fills the dtype's typed array, refusing what it cannot hold. */
 function pack(values: readonly Scalar[], dtype: DType): TypedArray {
-  if (dtype === 'int64') {
-    return BigInt64Array.from(values, (value) => {
-      if (typeof value === 'number' && !Number.isInteger(value)) {
-        throw invalidArgument('data', 'integers for dtype int64', value);
+  const range = INTEGERS[dtype];
+  if (range !== undefined) {
+    for (const value of values) {
+      if (typeof value === 'boolean') continue;
+      const integral = typeof value !== 'number' || Number.isInteger(value);
+      if (!integral || value < range[0] || value > range[1]) {
+        throw invalidArgument('data', `integers from ${range[0]} to ${range[1]} (${dtype})`, value);
       }
-      return BigInt(value);
-    });
+    }
   }
+  if (dtype === 'int64') return BigInt64Array.from(values, BigInt);
   const array = new ARRAY_OF[dtype](values.length) as Exclude<TypedArray, BigInt64Array>;
   for (let i = 0; i < values.length; i++)
     array[i] = dtype === 'bool' ? Number(Boolean(values[i])) : Number(values[i]);
@@ -143,6 +155,11 @@ function resolveShape(shape: readonly number[], count: number): number[] {
   const open = shape.indexOf(-1);
   if (open === -1) return [...shape];
   const rest = shape.reduce((product, size, i) => (i === open ? product : product * size), 1);
+  if (shape.indexOf(-1, open + 1) !== -1 || !Number.isInteger(count / rest)) {
+    throw new ShapeError(
+      `Expected data that fits shape [${shape.join(', ')}] but received ${count} elements`,
+    );
+  }
   return shape.map((size, i) => (i === open ? count / rest : size));
 }
 
@@ -207,6 +224,7 @@ export function randint(
   options: TensorOptions = {},
 ): Tensor {
   const { dtype = 'int64', device = 'cpu' } = options;
+  if (low >= high) throw invalidArgument('high', `an integer above low ${low}`, high);
   return finish(native.randint(low, high, shape, dtype, device), options);
 }
 
@@ -229,6 +247,9 @@ export function arange(first: number, ...rest: (number | TensorOptions | undefin
   const [start, end, step = 1] = numbers.length === 1 ? [0, first] : (numbers as [number, number, number?]);
   const { dtype = [start, end, step].every(Number.isInteger) ? 'int64' : 'float32', device = 'cpu' } =
     options;
+  if (step === 0) throw invalidArgument('step', 'a number other than 0', step);
+  if ((end - start) * step < 0)
+    throw invalidArgument('step', `a number that leads from ${start} to ${end}`, step);
   return finish(native.arange(start, end, step, dtype, device), options);
 }
 

@@ -4,6 +4,7 @@
  * @see https://pytorch.org/docs/stable/notes/broadcasting.html
  * @module
  */
+import { invalidArgument } from '../errors.js';
 import { native, type Operand } from '../native.js';
 import { TensorBase } from './base.js';
 import type { Tensor } from './tensor.js';
@@ -227,6 +228,8 @@ export abstract class TensorMath extends TensorBase {
   }
   /** Limited to [min, max]; either may be left out. */
   clamp(this: Tensor, { min, max }: { min?: number; max?: number }): Tensor {
+    if (min === undefined && max === undefined)
+      throw invalidArgument('options', 'min, max or both', { min, max });
     return native.clamp(this, min, max);
   }
 }

@@ -36,21 +36,26 @@ function* elements(value: Nested): Generator<Element> {
 /** One formatter for all elements, so that columns line up: fixed or scientific as PyTorch chooses. */
 function elementFormatter(values: readonly Element[], dtype: DType): (value: Element) => string {
   let text: (value: Element) => string = String;
+  // Zeros, infinities and NaN do not widen the columns.
+  let measured = values;
   if (isFloatingPoint(dtype)) {
-    const finite = values.map(Number).filter((v) => Number.isFinite(v) && v !== 0);
-    const magnitudes = finite.map(Math.abs);
-    const max = Math.max(0, ...magnitudes);
-    const min = Math.min(Number.POSITIVE_INFINITY, ...magnitudes);
-    if (finite.every(Number.isInteger) && max < 1e8) {
-      text = (v) => (Number.isFinite(Number(v)) ? `${Number(v)}.` : special(Number(v)));
-    } else if (max / min > 1000 || max > 1e8 || min < 1e-4) {
-      text = (v) => (Number.isFinite(Number(v)) ? scientific(Number(v)) : special(Number(v)));
-    } else {
-      text = (v) => (Number.isFinite(Number(v)) ? Number(v).toFixed(PRECISION) : special(Number(v)));
-    }
+    measured = values.filter((v) => Number.isFinite(Number(v)) && Number(v) !== 0);
+    const notation = notationOf(measured.map(Number));
+    text = (v) => (Number.isFinite(Number(v)) ? notation(Number(v)) : special(Number(v)));
   }
-  const width = Math.max(0, ...values.map((v) => text(v).length));
+  const width = Math.max(0, ...measured.map((v) => text(v).length));
   return (v) => text(v).padStart(width);
+}
+
+/** How the floats of a tensor are written: `1.`, `1.5000` or `1.0000e+09`. @param values - Finite and not 0. */
+function notationOf(values: readonly number[]): (value: number) => string {
+  const magnitudes = values.map(Math.abs);
+  const max = Math.max(0, ...magnitudes);
+  const min = Math.min(Number.POSITIVE_INFINITY, ...magnitudes);
+  const whole = values.every(Number.isInteger);
+  if (max / min > 1000 || max > 1e8 || (!whole && min < 1e-4)) return scientific;
+  if (!whole) return (v) => v.toFixed(PRECISION);
+  return (v) => (Object.is(v, -0) ? '-0.' : `${v}.`);
 }
 
 function special(value: number): string {
@@ -70,7 +75,10 @@ function layout(value: Nested, indent: number, show: (value: Element) => string)
     const perLine = Math.max(1, Math.floor((LINE_WIDTH - indent) / (elementWidth(value, show) + 2)));
     const lines: string[] = [];
     for (let i = 0; i < value.length; i += perLine) {
-      const line = value.slice(i, i + perLine).map((item) => layout(item, indent + 1, show));
+      // The ellipsis inside a row has one space more before it, as PyTorch's has.
+      const line = value
+        .slice(i, i + perLine)
+        .map((item) => (item === '...' ? ' ...' : layout(item, indent + 1, show)));
       lines.push(line.join(', '));
     }
     return `[${lines.join(`,\n${' '.repeat(indent + 1)}`)}]`;
@@ -90,16 +98,22 @@ function nesting(value: Nested): number {
   return 1 + Math.max(0, ...value.map(nesting));
 }
 
+function body(tensor: Tensor, indent: number): string {
+  using plain = tensor.detach();
+  const values = summarize(plain);
+  return layout(values, indent, elementFormatter([...elements(values)], plain.dtype));
+}
+
 /** A tensor as PyTorch prints it: `tensor([[1., 2.], [3., 4.]])`, with what is not the default named after the values. */
 export function format(tensor: Tensor): string {
   if (tensor.isDisposed) return 'tensor(disposed)';
   const { dtype, device, shape } = tensor;
   const prefix = 'tensor(';
-  const values = summarize(tensor.requiresGrad ? tensor.detach() : tensor);
-  const show = elementFormatter([...elements(values)], dtype);
-  const parts = [layout(values, prefix.length, show)];
+  const parts = [tensor.numel === 0 ? '[]' : body(tensor, prefix.length)];
   if (tensor.numel === 0 && shape.length !== 1) parts.push(`size=[${shape.join(', ')}]`);
-  if (!['float32', 'bool'].includes(dtype)) parts.push(`dtype=${dtype}`);
+  // Integers and booleans say what they are, except where nothing is shown.
+  const obvious = tensor.numel === 0 ? ['float32'] : ['float32', 'int64', 'bool'];
+  if (!obvious.includes(dtype)) parts.push(`dtype=${dtype}`);
   if (device !== 'cpu') parts.push(`device='${device}'`);
   if (tensor.requiresGrad) parts.push('requiresGrad=true');
   return `${prefix}${parts.join(', ')})`;

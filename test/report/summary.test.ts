@@ -6,6 +6,7 @@ import { BatchNorm2d, Conv2d, Linear, Module, ReLU, Sequential } from '../../lib
 import { summary } from '../../lib/report/summary.js';
 import { memory } from '../../lib/tensor/context.js';
 import type { Tensor } from '../../lib/tensor/tensor.js';
+import { collectGarbage } from '../support/garbage.js';
 
 describe('summary', () => {
   it.each([
@@ -40,6 +41,7 @@ describe('summary', () => {
   it('leaves the model and the memory as they were', () => {
     const model = new Sequential(new Conv2d(3, 4, 3), new BatchNorm2d(4), new ReLU());
     model.at(1)!.eval();
+    collectGarbage();
     const before = memory().numTensors;
     const mean = [...model.namedBuffers()].find(([key]) => key.endsWith('running_mean'))![1].dataSync();
     summary(model, [2, 3, 8, 8]);

@@ -1,0 +1,18 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { NativeError } from './errors.js';
+
+/** V8's own collector, reached without a command-line flag and without showing `gc` to anyone else. */
+export function collector(): (young: boolean) => void {
+  type Collect = (options: { type: 'minor' | 'major' }) => void;
+  let gc: Collect | undefined;
+  // The flag is the process's: a worker that loads the package at the same time may take it back in between.
+  for (let attempt = 0; gc === undefined && attempt < 1000; attempt++) {
+    setFlagsFromString('--expose-gc');
+    gc = runInNewContext('globalThis.gc') as Collect | undefined;
+  }
+  if (globalThis.gc === undefined) setFlagsFromString('--no-expose-gc');
+  if (gc === undefined) throw new NativeError('Expected V8 to give its garbage collector but received none');
+  const collect = gc;
+  return (young) => collect({ type: young ? 'minor' : 'major' });
+}

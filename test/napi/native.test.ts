@@ -1,0 +1,54 @@
+import { expect, it } from 'vitest';
+import { ArgumentError } from '../../lib/index.js';
+import { type Native, native } from '../../lib/native.js';
+
+const source = await import('node:fs').then((fs) =>
+  fs.readFileSync(new URL('../../lib/native.ts', import.meta.url), 'utf8'),
+);
+
+/** The members of the interface Native, which erases to nothing at run time. */
+function declared(): string[] {
+  const body = /export interface Native \{\n(.*?)\n\}\n/s.exec(source)![1]!;
+  return [...body.matchAll(/^ {2}(\w+)[(:]/gm)].map((match) => match[1]!);
+}
+
+it('exports exactly what lib/native.ts declares', () => {
+  const names = declared();
+  expect(names.length).toBeGreaterThan(150);
+  expect(new Set(names).size).toBe(names.length);
+  expect(Object.keys(native).sort()).toEqual(names.sort());
+});
+
+it('exports functions that know their names', () => {
+  const functions = Object.entries(native).filter(([name]) => name !== 'TensorHandle');
+  expect(functions.filter(([name, fn]) => typeof fn !== 'function' || fn.name !== name)).toEqual([]);
+});
+
+// Functions that take what they are given, or nothing.
+const TOLERANT = new Set([
+  ...[
+    'TensorHandle',
+    'isTensor',
+    'isGradEnabled',
+    'isInferenceMode',
+    'openScope',
+    'liveTensors',
+    'liveBytes',
+  ],
+  ...['getNumThreads', 'getRngState', 'libtorchVersion', 'cpuCapability', 'cudaBuilt', 'cudaDeviceCount'],
+  ...['dynamicConv2dAlgorithms', 'releaseBatchMemory', 'setCollector'],
+]);
+
+it.each(Object.keys(native).filter((name) => !TOLERANT.has(name)))(
+  '%s refuses to be called with nothing',
+  (name) => {
+    const call = native[name as keyof Native] as () => unknown;
+    expect(call).toThrow(Error);
+    expect(call).toThrow(/^Expected .+ for \w+ of \w+ but received undefined$/);
+  },
+);
+
+it('cannot construct tensors from JavaScript', () => {
+  const Handle = native.TensorHandle as unknown as new () => unknown;
+  expect(() => new Handle()).toThrow(ArgumentError);
+});

@@ -1,0 +1,137 @@
+import { describe, expect, it } from 'vitest';
+import { ArgumentError, nn, randn, ShapeError, tensor, zeros } from '../../lib/index.js';
+import { itRefuses } from '../support/refusals.js';
+import { expectValues } from '../support/values.js';
+
+itRefuses([
+  ['no features', () => new nn.BatchNorm2d(0), ArgumentError, 'for numFeatures but received 0 (number)'],
+  [
+    'features that do not fit',
+    () => new nn.BatchNorm2d(3).forward(zeros([2, 2, 4, 4])),
+    ShapeError,
+    'running_mean',
+  ],
+  [
+    'a shape that does not fit',
+    () => new nn.LayerNorm(3).forward(zeros([2, 4])),
+    ShapeError,
+    'normalized_shape',
+  ],
+  ['a size of 0', () => new nn.LayerNorm([2, 0]), ArgumentError, 'for normalizedShape but received 0'],
+  [
+    'groups that do not divide',
+    () => new nn.GroupNorm(2, 3),
+    ArgumentError,
+    'a divisor of numChannels 3 for numGroups',
+  ],
+  [
+    'channels that do not fit',
+    () => new nn.GroupNorm(2, 4).forward(zeros([1, 3, 2])),
+    ShapeError,
+    'channels',
+  ],
+]);
+
+const images = tensor([
+  [[[1, 2]], [[3, 5]]],
+  [[[3, 6]], [[7, 9]]],
+]);
+
+describe('BatchNorm2d', () => {
+  // Values of torch.nn.BatchNorm2d(2).
+  it('uses and follows the statistics of the batch while training', () => {
+    const layer = new nn.BatchNorm2d(2);
+    expectValues(
+      layer.forward(images).flatten(),
+      [
+        -1.0690433979, -0.534521699, -1.3416393995, -0.4472130835, 0, 1.6035650969, 0.4472132027,
+        1.3416395187,
+      ],
+    );
+    expectValues(layer.runningMean!, [0.3, 0.6]);
+    expectValues(layer.runningVar!, [1.3666666746, 1.5666666031]);
+    expect(layer.numBatchesTracked!.item()).toBe(1);
+  });
+
+  it('uses the running statistics, and leaves them, when evaluating', () => {
+    const layer = new nn.BatchNorm2d(2);
+    layer.forward(images);
+    layer.eval();
+    expectValues(
+      layer.forward(images).index(0).flatten(),
+      [0.5987770557, 1.4541728497, 1.917438984, 3.5153048038],
+    );
+    expectValues(layer.runningMean!, [0.3, 0.6]);
+    expect(layer.numBatchesTracked!.item()).toBe(1);
+  });
+
+  it('scales and shifts', () => {
+    const layer = new nn.BatchNorm2d(2).eval();
+    layer.weight!.detach().fill_(3);
+    layer.bias!.detach().fill_(1);
+    expectValues(layer.forward(images).index(0, 0), [[4, 7]], 1e-4);
+  });
+
+  it('goes without statistics and without scale', () => {
+    const layer = new nn.BatchNorm2d(2, { trackRunningStats: false, affine: false }).eval();
+    expectValues(layer.forward(images).index(0, 0), [[-1.0690433979, -0.534521699]]);
+    expect(Object.keys(layer.stateDict())).toEqual([]);
+  });
+
+  it("has PyTorch's keys", () => {
+    const state = new nn.BatchNorm2d(2).stateDict();
+    const keys = ['weight', 'bias', 'running_mean', 'running_var', 'num_batches_tracked'];
+    expect(Object.keys(state).sort()).toEqual([...keys].sort());
+    expect(state.num_batches_tracked!.dtype).toBe('int64');
+    expect(state.num_batches_tracked!.shape).toEqual([]);
+    expect(String(new nn.BatchNorm2d(2))).toBe('BatchNorm2d(2, eps=0.00001, momentum=0.1)');
+  });
+
+  it('takes momentum and eps', () => {
+    const layer = new nn.BatchNorm2d(2, { momentum: 1, eps: 100 });
+    const spread = layer.forward(images).std().item();
+    expect(spread).toBeLessThan(0.3);
+    expectValues(layer.runningMean!, [3, 6]);
+  });
+});
+
+describe('LayerNorm', () => {
+  it('normalises the last dimensions', () => {
+    // torch.nn.LayerNorm(3)
+    expectValues(new nn.LayerNorm(3).forward(tensor([[1, 2, 4]])), [
+      [-1.0690413714, -0.2672602832, 1.3363018036],
+    ]);
+    const y = new nn.LayerNorm([2, 3], { affine: false }).forward(randn([5, 2, 3]));
+    expectValues(y.mean({ dim: [1, 2] }), [0, 0, 0, 0, 0], 1e-5);
+    expect(String(new nn.LayerNorm([2, 3]))).toBe('LayerNorm([2, 3], eps=0.00001)');
+  });
+});
+
+describe('GroupNorm', () => {
+  it('normalises groups of channels', () => {
+    // torch.nn.GroupNorm(1, 2)
+    const x = tensor([
+      [
+        [1, 2],
+        [3, 6],
+      ],
+    ]);
+    expectValues(new nn.GroupNorm(1, 2).forward(x), [
+      [
+        [-1.0690433979, -0.534521699],
+        [0, 1.6035650969],
+      ],
+    ]);
+    expectValues(
+      new nn.GroupNorm(2, 2).forward(x),
+      [
+        [
+          [-1, 1],
+          [-1, 1],
+        ],
+      ],
+      1e-4,
+    );
+    expect(Object.keys(new nn.GroupNorm(1, 2).stateDict())).toEqual(['weight', 'bias']);
+  });
+});

@@ -1,0 +1,18 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { Worker } from 'node:worker_threads';
+
+// A program of its own cannot import TypeScript, so it runs the built package.
+const entry = new URL('../../dist/index.js', import.meta.url).href;
+const source = (body: string) =>
+  `import * as dyconv from '${entry}';\nimport { parentPort, workerData } from 'node:worker_threads';\n${body}`;
+
+/** Runs an ES module, which sees the package as `dyconv`, in a process of its own. Rejects unless it exits with 0. */
+export function runProcess(body: string): Promise<{ stdout: string; stderr: string }> {
+  return promisify(execFile)(process.execPath, ['--input-type=module', '--eval', source(body)]);
+}
+
+/** The same in a worker thread of this process. */
+export function startWorker(body: string, workerData?: unknown): Worker {
+  return new Worker(new URL(`data:text/javascript,${encodeURIComponent(source(body))}`), { workerData });
+}

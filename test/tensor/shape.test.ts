@@ -1,0 +1,251 @@
+import { describe, expect, it } from 'vitest';
+import {
+  ArgumentError,
+  arange,
+  DTypeError,
+  ShapeError,
+  stack,
+  type Tensor,
+  tensor,
+  zeros,
+} from '../../lib/index.js';
+import { itRefuses } from '../support/refusals.js';
+import { expectValues } from '../support/values.js';
+
+const x = arange(6).reshape([2, 3]);
+
+itRefuses([
+  ['no chunks', () => x.chunk(0), ArgumentError, 'to be greater than 0'],
+  [
+    'a reshape that does not fit',
+    () => x.reshape([4]),
+    ShapeError,
+    "reshape: shape '[4]' is invalid for input of size 6",
+  ],
+  ['two inferred sizes', () => x.reshape([-1, -1]), ShapeError, 'only one dimension can be inferred'],
+  [
+    'a shape without brackets',
+    () => x.reshape(6 as never),
+    ArgumentError,
+    'Expected an array for shape of reshape',
+  ],
+  ['a view that would have to copy', () => x.t().view([6]), ShapeError, 'view size is not compatible'],
+  ['too few dimensions', () => x.permute([0]), ShapeError, 'permute'],
+  ['a dimension twice', () => x.permute([0, 0]), ShapeError, 'permute'],
+  ['a dimension that is not there', () => x.transpose(0, 2), ShapeError, 'out of range'],
+  ['dimensions in the wrong order', () => x.flatten(1, 0), ShapeError, 'flatten'],
+  ['a place that is not there', () => x.unsqueeze(4), ShapeError, 'out of range'],
+  ['stretching what is not 1', () => x.expand([4, 3]), ShapeError, 'must match the existing size (2)'],
+  ['fewer repeats than dimensions', () => x.repeat([2]), ShapeError, 'repeat'],
+  ['parts that do not add up', () => x.split([1, 1], 1), ShapeError, 'split_sizes'],
+  ['more than there is', () => x.narrow(1, 2, 2), ShapeError, 'narrow'],
+  [
+    'different shapes side by side',
+    () => stack([zeros([2]), zeros([3])]),
+    ShapeError,
+    'each tensor to be equal size',
+  ],
+  ['softmax of integers', () => x.softmax(), DTypeError, 'softmax'],
+  ['softmax along nothing', () => zeros([2]).softmax({ dim: 1 }), ShapeError, 'out of range'],
+]);
+
+const cases: [string, () => Tensor, unknown][] = [
+  [
+    'reshape',
+    () => x.reshape([3, -1]),
+    [
+      [0, 1],
+      [2, 3],
+      [4, 5],
+    ],
+  ],
+  ['reshape to 0-d', () => tensor([7]).reshape([]), 7],
+  ['view', () => x.view([6]), [0, 1, 2, 3, 4, 5]],
+  [
+    'permute',
+    () => x.permute([1, 0]),
+    [
+      [0, 3],
+      [1, 4],
+      [2, 5],
+    ],
+  ],
+  [
+    'transpose',
+    () => x.transpose(0, -1),
+    [
+      [0, 3],
+      [1, 4],
+      [2, 5],
+    ],
+  ],
+  [
+    't',
+    () => x.t(),
+    [
+      [0, 3],
+      [1, 4],
+      [2, 5],
+    ],
+  ],
+  ['flatten', () => x.reshape([1, 2, 3]).flatten(1), [[0, 1, 2, 3, 4, 5]]],
+  ['squeeze', () => x.reshape([1, 6, 1]).squeeze(), [0, 1, 2, 3, 4, 5]],
+  ['squeeze of one', () => x.reshape([1, 6, 1]).squeeze(0), [[0], [1], [2], [3], [4], [5]]],
+  [
+    'squeeze of what is not 1',
+    () => x.squeeze(0),
+    [
+      [0, 1, 2],
+      [3, 4, 5],
+    ],
+  ],
+  ['unsqueeze', () => tensor([1, 2]).unsqueeze(-1), [[1], [2]]],
+  [
+    'expand',
+    () => tensor([[1], [2]]).expand([-1, 2]),
+    [
+      [1, 1],
+      [2, 2],
+    ],
+  ],
+  [
+    'repeat',
+    () => tensor([1, 2]).repeat([2, 2]),
+    [
+      [1, 2, 1, 2],
+      [1, 2, 1, 2],
+    ],
+  ],
+  [
+    'flip',
+    () => x.flip([0, 1]),
+    [
+      [5, 4, 3],
+      [2, 1, 0],
+    ],
+  ],
+  [
+    'roll',
+    () => x.roll([1], [1]),
+    [
+      [2, 0, 1],
+      [5, 3, 4],
+    ],
+  ],
+  [
+    'tril',
+    () => x.tril(),
+    [
+      [0, 0, 0],
+      [3, 4, 0],
+    ],
+  ],
+  [
+    'triu',
+    () => x.triu(1),
+    [
+      [0, 1, 2],
+      [0, 0, 5],
+    ],
+  ],
+  [
+    'stack',
+    () => stack([tensor([1, 2]), tensor([3, 4])], { dim: 1 }),
+    [
+      [1, 3],
+      [2, 4],
+    ],
+  ],
+  [
+    'narrow',
+    () => x.narrow(1, 1, 2),
+    [
+      [1, 2],
+      [4, 5],
+    ],
+  ],
+  [
+    'softmax',
+    () =>
+      tensor([
+        [0, 1],
+        [2, 2],
+      ]).softmax(),
+    [
+      [0.2689414214, 0.7310585786],
+      [0.5, 0.5],
+    ],
+  ],
+  [
+    'softmax of dim 0',
+    () =>
+      tensor([
+        [0, 1],
+        [0, 1],
+      ]).softmax({ dim: 0 }),
+    [
+      [0.5, 0.5],
+      [0.5, 0.5],
+    ],
+  ],
+  ['softmax of large numbers', () => tensor([1e4, 0]).softmax(), [1, 0]],
+  ['logSoftmax', () => tensor([0, 1]).logSoftmax(), [-1.3132616875, -0.3132616875]],
+];
+
+it.each(cases)('%s', (_, call, values) => {
+  expectValues(call(), values);
+});
+
+describe('parts', () => {
+  it('split by sizes', () => {
+    expect(x.split([1, 2], 1).map((part) => part.arraySync())).toEqual([
+      [[0], [3]],
+      [
+        [1, 2],
+        [4, 5],
+      ],
+    ]);
+  });
+
+  it('chunk evenly, the last being smaller', () => {
+    expect(
+      arange(5)
+        .chunk(3)
+        .map((part) => part.shape),
+    ).toEqual([[2], [2], [1]]);
+  });
+});
+
+describe('views', () => {
+  const views: [string, (t: Tensor) => Tensor][] = [
+    ['reshape', (t) => t.reshape([4])],
+    ['t', (t) => t.t()],
+    ['flatten', (t) => t.flatten()],
+    ['unsqueeze', (t) => t.unsqueeze(0)],
+    ['narrow', (t) => t.narrow(0, 0, 2)],
+    ['expand', (t) => t.expand([3, 2, 2])],
+    ['split', (t) => t.split([2])[0]!],
+    ['permute', (t) => t.permute([1, 0])],
+  ];
+  it.each(views)('%s shares its elements', (_, view) => {
+    const base = zeros([2, 2]);
+    const seen = view(base);
+    base.fill_(1);
+    expect(seen.sum().item()).toBe(seen.numel);
+  });
+
+  it.each(['repeat', 'flip', 'roll'] as const)('%s copies', (name) => {
+    const base = zeros([2, 2]);
+    const copy = name === 'roll' ? base.roll([1], [0]) : base[name]([1, 1].slice(0, name === 'flip' ? 1 : 2));
+    base.fill_(1);
+    expect(copy.sum().item()).toBe(0);
+  });
+});
+
+it('handles sizes of 0', () => {
+  const none = zeros([0, 3]);
+  expect(none.reshape([3, 0]).shape).toEqual([3, 0]);
+  expect(none.t().shape).toEqual([3, 0]);
+  expect(none.unsqueeze(0).shape).toEqual([1, 0, 3]);
+  expect(none.softmax().shape).toEqual([0, 3]);
+});
