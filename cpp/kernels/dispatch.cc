@@ -53,8 +53,8 @@ const KernelTable& Avx512Kernels() {
 
 bool IsaAvailable(Isa isa) {
 #if defined(__x86_64__)
-  // The compiler's own check covers CPUID and what the operating system saves of the registers. The names are those of
-  // the levels that CMakeLists.txt compiles for.
+  // The compiler's own check covers CPUID and what the operating system saves of the registers. The names are
+  // those of the levels that CMakeLists.txt compiles for.
   const bool avx2 = __builtin_cpu_supports("x86-64-v3");
   const bool avx512 = __builtin_cpu_supports("x86-64-v4");
   if (isa == Isa::kAvx512) return avx512;

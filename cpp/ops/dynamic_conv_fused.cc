@@ -34,6 +34,7 @@ at::Tensor FusedDynamicConvForward(const DynamicConvProblem& p) {
   args.output = output.data_ptr<float>();
   args.output_strides = StridesOf(output);
 
+  const bool bf16 = p.is(at::kBFloat16) && table.CanMultiplyBf16(s);
   Scratch scratch(Scratch::Rounded(plan.forward_weight) + threads * Scratch::Rounded(plan.forward_scratch));
   args.packed_weight = scratch.Take(plan.forward_weight);
   float* own = scratch.Take(threads * Scratch::Rounded(plan.forward_scratch));
