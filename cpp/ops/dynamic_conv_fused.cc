@@ -40,9 +40,10 @@ at::Tensor FusedDynamicConvForward(const DynamicConvProblem& p) {
   float* own = scratch.Take(threads * Scratch::Rounded(plan.forward_scratch));
   ParallelScratch(plan.forward_panels * s.experts, own, 0,
                   [&](int64_t begin, int64_t end, float*) { table.PackForwardWeight(args, begin, end); });
-  ParallelScratch(
-      plan.forward_items, own, plan.forward_scratch,
-      [&](int64_t begin, int64_t end, float* mine) { table.DynamicConvForward(args, begin, end, mine); });
+  ParallelScratch(plan.forward_items, own, plan.forward_scratch,
+                  [&](int64_t begin, int64_t end, float* mine) {
+                    (bf16 ? table.DynamicConvForwardBf16 : table.DynamicConvForward)(args, begin, end, mine);
+                  });
   return output.to(p.input.scalar_type());
 }
 
