@@ -63,7 +63,8 @@ struct DynamicConvPlan {
   int64_t forward_samples = 1;
   int64_t forward_out_rows = 1;
   int64_t forward_items = 0;
-  int64_t forward_scratch = 0;  // of one thread
+  int64_t forward_scratch = 0;    // of one thread
+  int64_t forward_scratch16 = 0;  // the part at its end that holds the input in bfloat16
   // Backward: columns are input channels, rows are (tap, output channel).
   int64_t backward_panels = 0;
   int64_t backward_weight = 0;  // packed experts, and as much for their gradients

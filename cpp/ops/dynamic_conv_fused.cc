@@ -34,14 +34,16 @@ at::Tensor FusedDynamicConvForward(const DynamicConvProblem& p) {
   args.output = output.data_ptr<float>();
   args.output_strides = StridesOf(output);
 
+  const bool bf16 = p.is(at::kBFloat16) && table.CanMultiplyBf16(s);
   Scratch scratch(Scratch::Rounded(plan.forward_weight) + threads * Scratch::Rounded(plan.forward_scratch));
   args.packed_weight = scratch.Take(plan.forward_weight);
   float* own = scratch.Take(threads * Scratch::Rounded(plan.forward_scratch));
   ParallelScratch(plan.forward_panels * s.experts, own, 0,
                   [&](int64_t begin, int64_t end, float*) { table.PackForwardWeight(args, begin, end); });
-  ParallelScratch(
-      plan.forward_items, own, plan.forward_scratch,
-      [&](int64_t begin, int64_t end, float* mine) { table.DynamicConvForward(args, begin, end, mine); });
+  ParallelScratch(plan.forward_items, own, plan.forward_scratch,
+                  [&](int64_t begin, int64_t end, float* mine) {
+                    (bf16 ? table.DynamicConvForwardBf16 : table.DynamicConvForward)(args, begin, end, mine);
+                  });
   return output.to(p.input.scalar_type());
 }
 

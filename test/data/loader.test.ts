@@ -4,8 +4,9 @@ import { createDataset, type Dataset } from '../../lib/data/dataset.js';
 import { type LoaderOptions, loader } from '../../lib/data/loader.js';
 import * as transforms from '../../lib/data/transforms.js';
 import { ArgumentError, DeviceError, DyconvError } from '../../lib/errors.js';
+import { memory } from '../../lib/memory.js';
 import { native } from '../../lib/native.js';
-import { memory, tidy } from '../../lib/tensor/context.js';
+import { tidy } from '../../lib/tensor/context.js';
 
 /** 23 images of 2 x 4 x 4; the bytes of image i are all i, its label is i. */
 const set: Dataset = createDataset({

@@ -10,6 +10,7 @@ import {
   dynamicConv2d,
   functional as F,
   loadSafetensors,
+  type MemoryStats,
   memory,
   models,
   nn,
@@ -70,7 +71,7 @@ export async function tensors(): Promise<void> {
   is<Tensor>()(y);
   is<string>()(`${y}`);
   is<Tensor>()(cat([x, y], { dim: 1 }));
-  is<{ numTensors: number; numBytes: number }>()(memory());
+  is<MemoryStats>()(memory());
 
   // @ts-expect-error a dtype that does not exist
   zeros([1], { dtype: 'float' });

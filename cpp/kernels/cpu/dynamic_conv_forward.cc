@@ -1,61 +1,7 @@
-#include "layout.h"
-#include "mix.h"
+#include "forward_block.h"
 
 namespace dyconv::kernels::DYCONV_ISA {
 namespace {
-
-// A block of samples x output rows, and the scratch it works in.
-struct Block {
-  int64_t first_sample, samples;
-  int64_t first_row, rows, pixels;
-  int64_t padded_w, in_rows;  // of the packed input
-  float* input;               // [samples, in_rows, padded_w, in_channels]
-  float* sums;                // [samples, pixels, panel]
-  float* mixed;               // [kMixSamples, kTileRows, panel]
-  float* bias;                // [panel]
-  int64_t* offsets;           // of the taps
-  int32_t* taps;              // first tap of every output pixel
-  int32_t* identity;
-  int32_t* real;  // input pixels that are not padding
-};
-
-Block MakeBlock(const DynamicConvArgs& args, int64_t item, float* scratch) {
-  const auto& s = args.shape;
-  const auto& plan = args.plan;
-  Block b;
-  const int64_t strips = CeilDiv(s.out_h, plan.forward_out_rows);
-  b.first_sample = item / strips * plan.forward_samples;
-  b.samples = Min(plan.forward_samples, s.batch - b.first_sample);
-  b.first_row = item % strips * plan.forward_out_rows;
-  b.rows = Min(plan.forward_out_rows, s.out_h - b.first_row);
-  b.pixels = b.rows * s.out_w;
-  b.padded_w = s.in_w + 2 * s.padding_w;
-  b.in_rows = (b.rows - 1) * s.stride_h + (s.kernel_h - 1) * s.dilation_h + 1;
-  b.mixed = scratch;
-  b.bias = b.mixed + kMixSamples * kTileRows * kPanel;
-  b.offsets = reinterpret_cast<int64_t*>(b.bias + kPanel);
-  b.sums = b.bias + kPanel + CeilDiv(2 * s.kernel_size(), 16) * 16;
-  b.input = b.sums + b.samples * b.pixels * kPanel;
-  b.taps = reinterpret_cast<int32_t*>(b.input + b.samples * b.in_rows * b.padded_w * s.in_channels);
-  b.identity = b.taps + b.pixels;
-  b.real = b.identity + b.pixels;
-  return b;
-}
-
-void PackBlockInput(const DynamicConvArgs& args, const Block& b) {
-  const auto& s = args.shape;
-  const int64_t top = b.first_row * s.stride_h - s.padding_h;  // image row of packed row 0
-  const int64_t first = Max(0, top), last = Min(s.in_h, top + b.in_rows);
-  const int64_t floats = b.in_rows * b.padded_w * s.in_channels;
-  if (s.padding_h > 0 || s.padding_w > 0) std::memset(b.input, 0, b.samples * floats * sizeof(float));
-  if (last <= first) return;
-  PaddedPixels(first, last, s.in_w, -top, s.padding_w, b.padded_w, b.real);
-  const auto& strides = args.input_strides;
-  for (int64_t i = 0; i < b.samples; ++i) {
-    ImageToRows(args.input + (b.first_sample + i) * strides.batch + first * s.in_w * strides.pixel, strides,
-                s.in_channels, (last - first) * s.in_w, b.real, b.input + i * floats, s.in_channels);
-  }
-}
 
 template <int kVecs>
 void MultiplyPanel(const DynamicConvArgs& args, const Block& b, const Panel& panel) {
@@ -84,40 +30,14 @@ void MultiplyPanel(const DynamicConvArgs& args, const Block& b, const Panel& pan
   }
 }
 
-void WritePanel(const DynamicConvArgs& args, const Block& b, const Panel& panel) {
-  const auto& s = args.shape;
-  const int64_t first = panel.group * s.out_per_group() + panel.first_column;
-  for (int64_t i = 0; i < b.samples; ++i) {
-    const int64_t sample = b.first_sample + i;
-    std::memset(b.bias, 0, kPanel * sizeof(float));
-    for (int64_t k = 0; args.bias != nullptr && k < s.experts; ++k) {
-      const float a = args.attention[sample * s.experts + k];
-      for (int64_t j = 0; j < panel.columns; ++j) b.bias[j] += a * args.bias[k * s.out_channels + first + j];
-    }
-    const auto& strides = args.output_strides;
-    RowsToImage(b.sums + i * b.pixels * panel.width(), panel.width(), b.identity, b.bias, panel.columns,
-                b.pixels,
-                args.output + sample * strides.batch + first * strides.channel +
-                    b.first_row * s.out_w * strides.pixel,
-                strides);
-  }
-}
-
 }  // namespace
 
 void DynamicConvForward(const DynamicConvArgs& args, int64_t begin, int64_t end, float* scratch) {
-  const auto& s = args.shape;
   for (int64_t item = begin; item < end; ++item) {
     const Block block = MakeBlock(args, item, scratch);
-    TapPixels(s, 0, block.rows, block.padded_w, block.taps);
-    Iota(block.pixels, block.identity);
-    for (int64_t t = 0; t < s.kernel_size(); ++t) {
-      block.offsets[t] =
-          (t / s.kernel_w * s.dilation_h * block.padded_w + t % s.kernel_w * s.dilation_w) * s.in_channels;
-    }
-    PackBlockInput(args, block);
+    PrepareBlock(args, block);
     for (int64_t i = 0; i < args.plan.forward_panels; ++i) {
-      const Panel panel = ForwardPanel(s, i);
+      const Panel panel = ForwardPanel(args.shape, i);
       WithConstant<kMaxVecs>(panel.vecs, [&](auto vecs) { MultiplyPanel<vecs()>(args, block, panel); });
       WritePanel(args, block, panel);
     }

@@ -42,6 +42,9 @@ DynamicConvPlan PlanDynamicConv(const DynamicConvShape& s, int64_t threads) {
   plan.forward_scratch = plan.forward_samples * (in_rows * padded_w * s.in_channels + block_pixels * kPanel) +
                          kMixSamples * kTileRows * kPanel + 2 * block_pixels + in_rows * s.in_w + 2 * taps +
                          kPanel + 64;
+  plan.forward_scratch16 =
+      (plan.forward_samples * in_rows * padded_w * s.in_channels + 32) / 2 / 16 * 16 + 16;
+  plan.forward_scratch = (plan.forward_scratch + 15) / 16 * 16 + plan.forward_scratch16;
 
   plan.backward_panels = s.groups * CeilDiv(in, kPanel);
   plan.backward_weight = PackedSize(s.groups, taps * out, in, s.experts);
