@@ -7,5 +7,7 @@ export default defineConfig({
     pool: 'forks',
     maxWorkers: 2,
     testTimeout: 60_000,
+    // Two files run at once: a thread each. Tests of more threads ask for them with setNumThreads().
+    env: { OMP_NUM_THREADS: '1' },
   },
 });

@@ -19,7 +19,7 @@ struct Words {
 // libtorch says "wrong shape" in many sentences and with few classes. The first word found decides; what none
 // of them matches stays a NativeError.
 constexpr std::array kWords = {
-    Words{ErrorKind::kNative, "can't allocate memory"},
+    Words{ErrorKind::kNative, "out of memory"},
     Words{ErrorKind::kNative, "backward through the graph a second time"},
     Words{ErrorKind::kNative, "does not require grad"},
     Words{ErrorKind::kNative, "in-place operation"},

@@ -32,6 +32,8 @@ const TOLERANT = new Set([
     'isGradEnabled',
     'isInferenceMode',
     'openScope',
+    'allocatorStats',
+    'emptyCache',
     'liveTensors',
     'liveBytes',
   ],

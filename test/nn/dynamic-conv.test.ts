@@ -262,10 +262,12 @@ describe('forward', () => {
   });
 
   it.each([...dynamicConv2d.algorithms(), 'auto'])('gives the same by %s', (algorithm) => {
+    const groups = algorithm.startsWith('depthwise') ? 3 : 1;
+    const options = { padding: 'same', temperature: 1, groups } as const;
     manualSeed(2);
-    const layer = make({ algorithm, padding: 'same', temperature: 1 });
+    const layer = new DynamicConv2d(3, 6, 3, { ...options, algorithm });
     manualSeed(2);
-    const reference = make({ algorithm: 'reference', padding: 'same', temperature: 1 });
+    const reference = new DynamicConv2d(3, 6, 3, { ...options, algorithm: 'reference' });
     // One sample, which every algorithm takes.
     const sample = x.narrow(0, 0, 1);
     expect(layer.forward(sample).allclose(reference.forward(sample), { atol: 1e-5 })).toBe(true);
