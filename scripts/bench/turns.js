@@ -133,12 +133,15 @@ export function print({ json }, report, images) {
   printRows(rows);
 }
 
-/** Aligned columns; the first is text, the others numbers. @param {Record<string, string>[]} rows */
+/** Aligned columns of the first row; the first is text, the others numbers. @param {Record<string, string>[]} rows */
 export function printRows(rows) {
   const columns = Object.keys(rows[0] ?? {});
-  const widths = columns.map((column) => Math.max(column.length, ...rows.map((row) => row[column].length)));
+  const cell = (/** @type {Record<string, string>} */ row, /** @type {string} */ column) => row[column] ?? '';
+  const widths = columns.map((column) =>
+    Math.max(column.length, ...rows.map((row) => cell(row, column).length)),
+  );
   const line = (/** @type {string[]} */ cells) =>
     cells.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join('  ');
   console.log(`\n${line(columns)}`);
-  for (const row of rows) console.log(line(columns.map((column) => row[column])));
+  for (const row of rows) console.log(line(columns.map((column) => cell(row, column))));
 }
