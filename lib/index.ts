@@ -29,6 +29,7 @@ export {
   type SaveSafetensorsOptions,
   saveSafetensors,
 } from './safetensors.js';
+export * as serve from './serve/index.js';
 export * as autograd from './tensor/autograd.js';
 export type { BackwardOptions, NestedArray, ToOptions } from './tensor/base.js';
 export {

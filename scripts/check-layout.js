@@ -19,6 +19,7 @@ const LIB = {
   collector: ['errors'],
   native: ['collector', 'errors', 'types:tensor'],
   runtime: ['tensor', 'native', 'errors'],
+  memory: ['native', 'errors'],
   safetensors: ['safetensors-header', 'atomic-file', 'tensor', 'native', 'errors'],
   tensor: ['native', 'errors'],
   ops: ['tensor', 'native', 'errors'],
@@ -40,7 +41,7 @@ const LIB = {
     'tensor',
     'errors',
   ],
-  serve: ['models', 'types:nn', 'tensor', 'errors'],
+  serve: ['models', 'types:nn', 'data', 'train', 'safetensors', 'tensor', 'errors'],
   install: ['data', 'errors'],
   index: ['*'],
 };
@@ -50,7 +51,7 @@ const LIB = {
  * @type {Record<string, { uses: string[], never?: RegExp }>}
  */
 const CPP = {
-  addon: { uses: ['bindings', 'napi'] },
+  addon: { uses: ['bindings', 'napi', 'ops'] },
   pch: { uses: [] },
   bindings: { uses: ['napi', 'ops'] },
   napi: { uses: [] },

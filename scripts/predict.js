@@ -4,11 +4,10 @@
  * @module
  */
 import { Option } from 'commander';
-import { train } from '../dist/index.js';
+import { serve } from '../dist/index.js';
 import { createCommand, requireOption, runCommand } from './cli/command.js';
-import { loadModel } from './cli/evaluation.js';
+import { resolveDevice } from './cli/config.js';
 import { device, positiveInteger } from './cli/options.js';
-import { predictFile } from './cli/predict-file.js';
 
 const command = createCommand('node scripts/predict.js', 'Classifies PNG and JPEG pictures.', [
   'node scripts/predict.js --run runs/dy photo.jpg',
@@ -23,9 +22,10 @@ const command = createCommand('node scripts/predict.js', 'Classifies PNG and JPE
 
 await runCommand(command, async (options) => {
   requireOption(command, '--run <folder>');
-  const { config, model } = await loadModel(await train.RunDirectory.open(options.run), options);
+  const { run, checkpoint } = options;
+  const classifier = await serve.loadClassifier(run, { checkpoint, device: resolveDevice(options.device) });
   for (const file of command.args) {
-    const top = (await predictFile(model, file, config)).slice(0, options.top);
+    const top = (await classifier.predict(file)).slice(0, options.top);
     if (options.json) {
       console.log(JSON.stringify({ file, predictions: top }));
       continue;

@@ -29,7 +29,7 @@ bool DepthwiseDynamicConvApplies(const DynamicConvProblem& p) {
 at::Tensor DepthwiseDynamicConvForward(const DynamicConvProblem& p) {
   const auto& s = p.shape;
   const auto& table = kernels::Kernels(p.isa);
-  const int64_t threads = at::get_num_threads();
+  const int64_t threads = ThreadsFor(s);
   const auto plan = table.PlanDepthwiseConv(s);
   const auto tensors = PlaneTensors(p);
   const auto output = at::empty({s.batch, s.out_channels, s.out_h, s.out_w}, tensors.weight.options());
@@ -41,7 +41,7 @@ at::Tensor DepthwiseDynamicConvForward(const DynamicConvProblem& p) {
   float* own = scratch.Take(threads * Scratch::Rounded(plan.forward_scratch));
   table.PackDepthwiseWeight(args, 0, s.out_channels);
   ParallelScratch(
-      s.batch * s.in_channels, own, plan.forward_scratch,
+      threads, s.batch * s.in_channels, own, plan.forward_scratch,
       [&](int64_t begin, int64_t end, float* mine) { table.DepthwiseConvForward(args, begin, end, mine); });
   return LikeInput(p, output);
 }
@@ -50,7 +50,7 @@ DynamicConvGrads DepthwiseDynamicConvBackward(const DynamicConvProblem& p, const
                                               const std::array<bool, 4>& needs) {
   const auto& s = p.shape;
   const auto& table = kernels::Kernels(p.isa);
-  const int64_t threads = at::get_num_threads();
+  const int64_t threads = ThreadsFor(s);
   const auto plan = table.PlanDepthwiseConv(s);
   const auto tensors = PlaneTensors(p);
   const auto grad_planes = grad_output.to(at::kFloat).contiguous();
@@ -78,10 +78,11 @@ DynamicConvGrads DepthwiseDynamicConvBackward(const DynamicConvProblem& p, const
   std::fill_n(attention_sums, threads * attention_floats, 0.0f);
 
   table.PackDepthwiseWeight(args, 0, s.out_channels);
-  ParallelScratch(s.in_channels, own, plan.backward_scratch, [&](int64_t begin, int64_t end, float* mine) {
-    table.DepthwiseConvBackward(args, begin, end, attention_sums + at::get_thread_num() * attention_floats,
-                                mine);
-  });
+  ParallelScratch(threads, s.in_channels, own, plan.backward_scratch,
+                  [&](int64_t begin, int64_t end, float* mine) {
+                    table.DepthwiseConvBackward(
+                        args, begin, end, attention_sums + at::get_thread_num() * attention_floats, mine);
+                  });
   table.UnpackDepthwiseWeightGrad(args, 0, s.out_channels);
   if (needs[0]) grads.input = LikeInput(p, grad_input);
   grads.weight = grad_weight.to(p.weight.scalar_type());

@@ -26,7 +26,7 @@ bool FusedDynamicConvApplies(const DynamicConvProblem& p) {
 at::Tensor FusedDynamicConvForward(const DynamicConvProblem& p) {
   const auto& s = p.shape;
   const auto& table = kernels::Kernels(p.isa);
-  const int64_t threads = at::get_num_threads();
+  const int64_t threads = ThreadsFor(s);
   const auto plan = table.PlanDynamicConv(s, threads);
   const DynamicConvTensors tensors(p);
   const auto output = EmptyImage(p, {s.batch, s.out_channels, s.out_h, s.out_w});
@@ -38,9 +38,9 @@ at::Tensor FusedDynamicConvForward(const DynamicConvProblem& p) {
   Scratch scratch(Scratch::Rounded(plan.forward_weight) + threads * Scratch::Rounded(plan.forward_scratch));
   args.packed_weight = scratch.Take(plan.forward_weight);
   float* own = scratch.Take(threads * Scratch::Rounded(plan.forward_scratch));
-  ParallelScratch(plan.forward_panels * s.experts, own, 0,
+  ParallelScratch(threads, plan.forward_panels * s.experts, own, 0,
                   [&](int64_t begin, int64_t end, float*) { table.PackForwardWeight(args, begin, end); });
-  ParallelScratch(plan.forward_items, own, plan.forward_scratch,
+  ParallelScratch(threads, plan.forward_items, own, plan.forward_scratch,
                   [&](int64_t begin, int64_t end, float* mine) {
                     (bf16 ? table.DynamicConvForwardBf16 : table.DynamicConvForward)(args, begin, end, mine);
                   });
@@ -51,7 +51,7 @@ DynamicConvGrads FusedDynamicConvBackward(const DynamicConvProblem& p, const at:
                                           const std::array<bool, 4>& needs) {
   const auto& s = p.shape;
   const auto& table = kernels::Kernels(p.isa);
-  const int64_t threads = at::get_num_threads();
+  const int64_t threads = ThreadsFor(s);
   const auto plan = table.PlanDynamicConv(s, threads);
   const DynamicConvTensors tensors(p);
   const auto grad_image = AsKernelImage(grad_output);
@@ -90,31 +90,33 @@ DynamicConvGrads FusedDynamicConvBackward(const DynamicConvProblem& p, const at:
   float* own = scratch.Take(threads * Scratch::Rounded(plan.backward_scratch));
   std::fill_n(attention_sums, threads * Scratch::Rounded(attention_floats), 0.0f);
 
-  ParallelScratch(plan.backward_panels * s.out_per_group(), own, 0,
+  ParallelScratch(threads, plan.backward_panels * s.out_per_group(), own, 0,
                   [&](int64_t begin, int64_t end, float*) { table.PackBackwardWeight(args, begin, end); });
   for (args.chunk_begin = 0; args.chunk_begin < s.batch; args.chunk_begin += chunk) {
     args.chunk_size = std::min(chunk, s.batch - args.chunk_begin);
     ParallelScratch(
-        args.chunk_size, own, plan.backward_scratch,
+        threads, args.chunk_size, own, plan.backward_scratch,
         [&](int64_t begin, int64_t end, float* mine) { table.PackBackwardSamples(args, begin, end, mine); });
     if (needs[0]) {
       const int64_t items = (args.chunk_size + plan.backward_samples - 1) / plan.backward_samples;
-      ParallelScratch(items, own, plan.backward_scratch, [&](int64_t begin, int64_t end, float* mine) {
-        table.DynamicConvGradInput(args, begin, end, mine);
-      });
+      ParallelScratch(threads, items, own, plan.backward_scratch,
+                      [&](int64_t begin, int64_t end, float* mine) {
+                        table.DynamicConvGradInput(args, begin, end, mine);
+                      });
     }
     if (needs_weight) {
-      ParallelScratch(
-          plan.backward_units, own, plan.backward_scratch, [&](int64_t begin, int64_t end, float* mine) {
-            float* partial = attention_sums + at::get_thread_num() * Scratch::Rounded(attention_floats);
-            table.DynamicConvGradWeight(args, begin, end, partial, mine);
-          });
+      ParallelScratch(threads, plan.backward_units, own, plan.backward_scratch,
+                      [&](int64_t begin, int64_t end, float* mine) {
+                        float* partial =
+                            attention_sums + at::get_thread_num() * Scratch::Rounded(attention_floats);
+                        table.DynamicConvGradWeight(args, begin, end, partial, mine);
+                      });
     }
   }
   if (needs[0]) grads.input = grads.input.to(p.input.scalar_type());
   if (!needs_weight) return grads;
 
-  ParallelScratch(plan.backward_panels * s.out_per_group(), own, 0,
+  ParallelScratch(threads, plan.backward_panels * s.out_per_group(), own, 0,
                   [&](int64_t begin, int64_t end, float*) { table.UnpackWeightGrad(args, begin, end); });
   grads.weight = grads.weight.to(p.weight.scalar_type());
   FinishGrads(p, tensors, attention_sums, threads, plan.attention_lanes, sums, grads);

@@ -17,6 +17,13 @@ kernels::ImageStrides StridesOf(const at::Tensor& image) {
   return {channels * plane, 1, channels};
 }
 
+int64_t ThreadsFor(const kernels::DynamicConvShape& s) {
+  // Some 20 microseconds of one core's work, a few times what a parallel region costs.
+  constexpr int64_t kWorthSharing = 1 << 20;
+  const int64_t multiply_adds = s.batch * s.expert_size() * s.out_plane();
+  return multiply_adds < kWorthSharing ? 1 : at::get_num_threads();
+}
+
 DynamicConvTensors::DynamicConvTensors(const DynamicConvProblem& p)
     : input(AsKernelImage(p.input)),
       weight(p.weight.to(at::kFloat).contiguous()),

@@ -25,10 +25,16 @@ struct DynamicConvTensors {
   at::Tensor input, weight, attention, bias;
 };
 
-// Runs `body(begin, end, scratch of this thread)` over [0, count) in equal shares.
+// How many threads a problem is worth: waking a second one costs more than the smallest problems do.
+int64_t ThreadsFor(const kernels::DynamicConvShape& shape);
+
+// Runs `body(begin, end, scratch of this thread)` over [0, count) in equal shares, on `threads` threads at
+// most.
 template <typename Body>
-void ParallelScratch(int64_t count, float* scratch, int64_t floats_per_thread, const Body& body) {
-  at::parallel_for(0, count, 1, [&](int64_t begin, int64_t end) {
+void ParallelScratch(int64_t threads, int64_t count, float* scratch, int64_t floats_per_thread,
+                     const Body& body) {
+  const int64_t grain = threads == 1 ? count : 1;
+  at::parallel_for(0, count, grain, [&](int64_t begin, int64_t end) {
     body(begin, end, scratch + at::get_thread_num() * Scratch::Rounded(floats_per_thread));
   });
 }

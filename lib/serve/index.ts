@@ -1,0 +1,11 @@
+/**
+ * Trained networks in services: `import { serve } from 'dyconv'`.
+ * @module
+ */
+export {
+  Classifier,
+  type ClassProbability,
+  type LoadClassifierOptions,
+  loadClassifier,
+} from './classifier.js';
+export type { Picture } from './picture.js';

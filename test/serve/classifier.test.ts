@@ -1,0 +1,82 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import sharp from 'sharp';
+import { beforeAll, describe, expect, it } from 'vitest';
+import {
+  CheckpointError,
+  DatasetError,
+  DisposedError,
+  manualSeed,
+  models,
+  saveSafetensors,
+  serve,
+} from '../../lib/index.js';
+import { temporaryFolder } from '../train/support.js';
+
+const classes = ['ankle boot', 'bag', 'coat'];
+const modelOptions = { numClasses: 3, numExperts: 2 };
+
+/** A run directory as far as a classifier reads it. */
+async function writeRun(weights: Record<string, never> | 'own'): Promise<string> {
+  const folder = join(temporaryFolder(), 'run');
+  mkdirSync(folder);
+  const config = { model: 'alexnet-dy', modelOptions, classes, imageShape: [3, 28, 28], imageSize: 128 };
+  writeFileSync(join(folder, 'config.json'), JSON.stringify(config));
+  manualSeed(3);
+  const state = weights === 'own' ? models.create('alexnet-dy', modelOptions).stateDict() : weights;
+  await saveSafetensors(join(folder, 'best.safetensors'), state);
+  return folder;
+}
+
+const picture = (background: string) =>
+  sharp({ create: { width: 50, height: 31, channels: 3, background } })
+    .png()
+    .toBuffer();
+
+describe('loadClassifier', () => {
+  it('names what is missing or does not fit', async () => {
+    await expect(serve.loadClassifier(temporaryFolder())).rejects.toThrow(CheckpointError);
+    await expect(serve.loadClassifier(await writeRun({}))).rejects.toThrow(
+      /does not fit alexnet-dy.*missing/,
+    );
+    const run = await writeRun('own');
+    await expect(serve.loadClassifier(run, { checkpoint: 'last' })).rejects.toThrow('last.safetensors');
+  });
+});
+
+describe('Classifier', () => {
+  let classifier: serve.Classifier;
+  beforeAll(async () => {
+    classifier = await serve.loadClassifier(await writeRun('own'));
+  });
+
+  it('gives every class, the likeliest first', async () => {
+    const predictions = await classifier.predict(await picture('#305070'));
+    expect(predictions.map(({ name }) => name).sort()).toEqual(classes);
+    const probabilities = predictions.map(({ probability }) => probability);
+    expect(probabilities).toEqual([...probabilities].sort((a, b) => b - a));
+    expect(probabilities.reduce((sum, p) => sum + p, 0)).toBeCloseTo(1, 5);
+  });
+
+  it('gives the same for a path and for bytes, and for requests at once', async () => {
+    const bytes = await picture('#c0a000');
+    const file = join(temporaryFolder(), 'coat.png');
+    writeFileSync(file, bytes);
+    const [fromPath, fromBytes] = await Promise.all([classifier.predict(file), classifier.predict(bytes)]);
+    expect(fromPath).toEqual(fromBytes);
+  });
+
+  it('names a file that is no picture', async () => {
+    await expect(classifier.predict('absent.png')).rejects.toThrow(DatasetError);
+    await expect(classifier.predict('absent.png')).rejects.toThrow('absent.png: cannot be read as a picture');
+    await expect(classifier.predict(new Uint8Array([1, 2, 3]))).rejects.toThrow(
+      'cannot be read as a picture',
+    );
+  });
+
+  it('refuses to work after dispose', async () => {
+    using other = await serve.loadClassifier(await writeRun('own'));
+    other.dispose();
+    await expect(other.predict('absent.png')).rejects.toThrow(DisposedError);
+  });
+});
