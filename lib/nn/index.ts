@@ -11,6 +11,7 @@ export {
   type RoutingAttentionOptions,
 } from './dynamic-conv.js';
 export type { ExpertUsage } from './expert-usage.js';
+export { type Collapsed, collapse, foldBatchNorm, fuse } from './fuse.js';
 export * as init from './init.js';
 export {
   Conv2d,

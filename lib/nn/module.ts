@@ -108,11 +108,19 @@ export abstract class Module<Args extends unknown[] = [Tensor], Out = Tensor> {
   /** All parameters with their keys, in the order of the fields; a shared one once. */
   *namedParameters(): Generator<[string, Tensor]> {
     const seen = new Set<Tensor>();
+    for (const [key, parameter] of this.#allParameters()) {
+      if (seen.has(parameter)) continue;
+      seen.add(parameter);
+      yield [key, parameter];
+    }
+  }
+
+  /** All parameters, a shared one under each of its keys. */
+  *#allParameters(): Generator<[string, Tensor]> {
     for (const [prefix, module] of this.namedModules()) {
       for (const [field, value] of Object.entries(module)) {
-        if (!isParameter(value) || seen.has(value)) continue;
-        seen.add(value);
-        yield [prefix === '' ? stateKey(field) : `${prefix}.${stateKey(field)}`, value];
+        if (isParameter(value))
+          yield [prefix === '' ? stateKey(field) : `${prefix}.${stateKey(field)}`, value];
       }
     }
   }
@@ -196,7 +204,7 @@ export abstract class Module<Args extends unknown[] = [Tensor], Out = Tensor> {
    * @see https://pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.state_dict
    */
   stateDict(): StateDict {
-    const entries = [...this.namedParameters(), ...this.#allBuffers(true)];
+    const entries = [...this.#allParameters(), ...this.#allBuffers(true)];
     return Object.fromEntries(entries.map(([key, tensor]) => [key, tensor.detach()]));
   }
 
@@ -209,7 +217,7 @@ export abstract class Module<Args extends unknown[] = [Tensor], Out = Tensor> {
   loadStateDict(state: StateDict, { strict = true }: { strict?: boolean } = {}): LoadResult {
     if (typeof state !== 'object' || state === null)
       throw invalidArgument('state', 'an object of Tensors by key', state);
-    const own = new Map([...this.namedParameters(), ...this.#allBuffers(true)]);
+    const own = new Map([...this.#allParameters(), ...this.#allBuffers(true)]);
     const missing = [...own.keys()].filter((key) => !Object.hasOwn(state, key));
     const unexpected = Object.keys(state).filter((key) => !own.has(key));
     if (strict && missing.length + unexpected.length > 0) {

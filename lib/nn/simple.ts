@@ -4,7 +4,7 @@
  */
 import { invalidArgument } from '../errors.js';
 import * as F from '../ops/activation.js';
-import { number, type Pair, pair } from '../ops/arguments.js';
+import { integer, number, type Pair, pair } from '../ops/arguments.js';
 import {
   type AvgPool2dOptions,
   adaptiveAvgPool2d,
@@ -189,7 +189,7 @@ export class Upsample extends Module {
  */
 export class Sequential extends Module {
   [index: number]: Module;
-  readonly #layers: readonly Module[];
+  readonly #layers: Module[];
 
   constructor(...layers: Module[]) {
     super();
@@ -197,7 +197,7 @@ export class Sequential extends Module {
       if (!(layer instanceof Module)) throw invalidArgument(`layers[${i}]`, 'a Module', layer);
       this[i] = layer;
     });
-    this.#layers = layers;
+    this.#layers = [...layers];
   }
 
   /** The number of layers. */
@@ -208,6 +208,15 @@ export class Sequential extends Module {
   /** The layer at a position; negative counts from the end. */
   at(index: number): Module | undefined {
     return this.#layers.at(index);
+  }
+
+  /** Puts another layer in the place of one. */
+  replace(index: number, layer: Module): void {
+    if (!(layer instanceof Module)) throw invalidArgument('layer', 'a Module', layer);
+    integer('index', index, 0);
+    if (index >= this.length) throw invalidArgument('index', `an integer below ${this.length}`, index);
+    this[index] = layer;
+    this.#layers[index] = layer;
   }
 
   [Symbol.iterator](): Iterator<Module> {

@@ -2,6 +2,7 @@
  * The third floor of {@link Tensor}: reductions, ordering and linear algebra.
  * @module
  */
+import { invalidArgument } from '../errors.js';
 import { native } from '../native.js';
 import { TensorMath } from './math.js';
 import type { Tensor } from './tensor.js';
@@ -20,6 +21,12 @@ export interface DimOptions {
   keepdim?: boolean;
 }
 
+/** The options, unless a bare dimension came instead: `x.sum(0)` must not silently sum everything. */
+function optionsOf<T extends object>(options: T): T {
+  if (typeof options === 'object' && options !== null && !Array.isArray(options)) return options;
+  throw invalidArgument('options', 'an object such as { dim: 0 }', options);
+}
+
 function dims(dim: number | readonly number[] | undefined): readonly number[] | null {
   if (dim === undefined) return null;
   return typeof dim === 'number' ? [dim] : dim;
@@ -28,41 +35,48 @@ function dims(dim: number | readonly number[] | undefined): readonly number[] | 
 /** Reductions over dimensions, sorting, products of matrices. */
 export abstract class TensorReduce extends TensorMath {
   /** Sum; integers and bools give int64. */
-  sum(this: Tensor, { dim, keepdim = false }: ReduceOptions = {}): Tensor {
+  sum(this: Tensor, options: ReduceOptions = {}): Tensor {
+    const { dim, keepdim = false } = optionsOf(options);
     return native.sum(this, dims(dim), keepdim);
   }
   /** Arithmetic mean of a floating-point tensor. @throws DTypeError for integers. */
-  mean(this: Tensor, { dim, keepdim = false }: ReduceOptions = {}): Tensor {
+  mean(this: Tensor, options: ReduceOptions = {}): Tensor {
+    const { dim, keepdim = false } = optionsOf(options);
     return native.mean(this, dims(dim), keepdim);
   }
   /** Variance with divisor N - correction. @param options.correction - Default 1. */
   var(this: Tensor, options: ReduceOptions & { correction?: number } = {}): Tensor {
-    const { dim, keepdim = false, correction = 1 } = options;
+    const { dim, keepdim = false, correction = 1 } = optionsOf(options);
     return native.variance(this, dims(dim), correction, keepdim);
   }
   /** Standard deviation with divisor N - correction. @param options.correction - Default 1. */
   std(this: Tensor, options: ReduceOptions & { correction?: number } = {}): Tensor {
-    const { dim, keepdim = false, correction = 1 } = options;
+    const { dim, keepdim = false, correction = 1 } = optionsOf(options);
     return native.std(this, dims(dim), correction, keepdim);
   }
   /** Product. */
-  prod(this: Tensor, { dim, keepdim = false }: DimOptions = {}): Tensor {
+  prod(this: Tensor, options: DimOptions = {}): Tensor {
+    const { dim, keepdim = false } = optionsOf(options);
     return native.prod(this, dim, keepdim);
   }
   /** Largest element. */
-  amax(this: Tensor, { dim, keepdim = false }: ReduceOptions = {}): Tensor {
+  amax(this: Tensor, options: ReduceOptions = {}): Tensor {
+    const { dim, keepdim = false } = optionsOf(options);
     return native.amax(this, dims(dim), keepdim);
   }
   /** Smallest element. */
-  amin(this: Tensor, { dim, keepdim = false }: ReduceOptions = {}): Tensor {
+  amin(this: Tensor, options: ReduceOptions = {}): Tensor {
+    const { dim, keepdim = false } = optionsOf(options);
     return native.amin(this, dims(dim), keepdim);
   }
   /** Position of the largest element, int64. */
-  argmax(this: Tensor, { dim, keepdim = false }: DimOptions = {}): Tensor {
+  argmax(this: Tensor, options: DimOptions = {}): Tensor {
+    const { dim, keepdim = false } = optionsOf(options);
     return native.argmax(this, dim, keepdim);
   }
   /** Position of the smallest element, int64. */
-  argmin(this: Tensor, { dim, keepdim = false }: DimOptions = {}): Tensor {
+  argmin(this: Tensor, options: DimOptions = {}): Tensor {
+    const { dim, keepdim = false } = optionsOf(options);
     return native.argmin(this, dim, keepdim);
   }
   /** Whether all elements are non-zero, bool []. */
@@ -86,7 +100,7 @@ export abstract class TensorReduce extends TensorMath {
   }
   /** p-norm of the elements. @param options.p - Default 2. */
   norm(this: Tensor, options: ReduceOptions & { p?: number } = {}): Tensor {
-    const { dim, keepdim = false, p = 2 } = options;
+    const { dim, keepdim = false, p = 2 } = optionsOf(options);
     return native.norm(this, p, dims(dim), keepdim);
   }
   /** How often each value occurs in a 1-D tensor of non-negative integers. @param options.minlength - Default 0. */

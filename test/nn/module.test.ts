@@ -318,3 +318,21 @@ it('Sequential chains layers and gives access to them', () => {
   const input = zeros([1]);
   expect(new nn.Sequential().forward(input)).toBe(input);
 });
+
+it('saves a shared parameter under each of its keys, as PyTorch does', () => {
+  class Tied extends nn.Module {
+    encoder = new nn.Linear(3, 2, { bias: false });
+    decoder = new nn.Linear(3, 2, { bias: false });
+    constructor() {
+      super();
+      this.decoder.weight = this.encoder.weight;
+    }
+    forward(x: Tensor): Tensor {
+      return this.decoder.forward(x);
+    }
+  }
+  const model = new Tied();
+  expect([...model.parameters()]).toHaveLength(1);
+  expect(Object.keys(model.stateDict())).toEqual(['encoder.weight', 'decoder.weight']);
+  expect(new Tied().loadStateDict(model.stateDict())).toEqual({ missing: [], unexpected: [] });
+});

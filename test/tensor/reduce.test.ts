@@ -17,6 +17,12 @@ itRefuses([
     'expected to be in range of [-2, 1], but got 2',
   ],
   ['a dimension twice', () => x.sum({ dim: [0, 0] }), ShapeError, 'dim 0 appears multiple times'],
+  [
+    'a bare dimension',
+    () => x.sum(0 as never),
+    ArgumentError,
+    'Expected an object such as { dim: 0 } for options',
+  ],
   ['half a dimension', () => x.sum({ dim: 0.5 }), ArgumentError, 'Expected an integer for dim of sum'],
   ['a dimension that is text', () => x.argmax({ dim: 'a' as never }), ArgumentError, 'for dim of argmax'],
   [

@@ -1,0 +1,129 @@
+/**
+ * Making a trained network cheaper to evaluate: batch norm folded into the convolution before it, and a dynamic layer
+ * collapsed into an ordinary one.
+ * @module
+ */
+import { ArgumentError, describe, ShapeError } from '../errors.js';
+import { noGrad, tidy } from '../tensor/context.js';
+import type { Tensor } from '../tensor/tensor.js';
+import { DynamicConv2d } from './dynamic-conv.js';
+import { Conv2d } from './layers.js';
+import type { Module } from './module.js';
+import { BatchNorm2d } from './norm.js';
+import { Identity, Sequential } from './simple.js';
+
+/** Scale and shift that a batch norm applies in evaluation, [C] each. */
+function scaleAndShift(norm: BatchNorm2d): { scale: Tensor; shift: Tensor } {
+  const { runningMean, runningVar, weight, bias, eps } = norm;
+  if (runningMean === null || runningVar === null) {
+    throw new ArgumentError('Expected a BatchNorm2d with running statistics for norm');
+  }
+  const inverse = runningVar.add(eps).rsqrt();
+  const scale = weight === null ? inverse : inverse.mul(weight);
+  const shift = runningMean.mul(scale).neg();
+  return { scale, shift: bias === null ? shift : shift.add(bias) };
+}
+
+/**
+ * Folds a batch norm into the convolution before it, in place: evaluated, `conv` alone then gives what both gave. For a
+ * dynamic layer every expert is scaled and shifted; that is exact because softmax attention sums to 1.
+ * @param conv - Keeps its parameters' identity. Must have a bias.
+ * @param norm - Of as many features as conv has output channels, with running statistics; left as it is.
+ * @throws ArgumentError for sigmoid routing (its attention does not sum to 1), or a conv without bias.
+ * @throws ShapeError when the sizes do not agree.
+ */
+export function foldBatchNorm<C extends Conv2d | DynamicConv2d>(conv: C, norm: BatchNorm2d): C {
+  if (conv.outChannels !== norm.numFeatures) {
+    throw new ShapeError(
+      `Expected a BatchNorm2d of ${conv.outChannels} features for norm but received one of ${norm.numFeatures}`,
+    );
+  }
+  if (conv.bias === null)
+    throw new ArgumentError('Expected a layer with bias for conv: the shift has to go there');
+  if (conv instanceof DynamicConv2d && conv.routing.kind !== 'softmax') {
+    throw new ArgumentError(
+      "Expected softmax routing for conv but received 'sigmoid': its attention does not sum to 1",
+    );
+  }
+  const { weight, bias } = conv;
+  tidy(() =>
+    noGrad(() => {
+      const { scale, shift } = scaleAndShift(norm);
+      // Output channels are the dimension before the last three, and the last of the bias.
+      weight.mul_(scale.reshape([-1, 1, 1, 1]));
+      bias.mul_(scale).add_(shift);
+    }),
+  );
+  return conv;
+}
+
+/**
+ * Folds every batch norm of the network's Sequentials into the convolution right before it, for evaluation: the norms
+ * become Identity. Layers that cannot take one (no bias, sigmoid routing) keep theirs.
+ * @returns How many were folded.
+ * @example nn.fuse(model.eval());
+ */
+export function fuse(model: Module): number {
+  let folded = 0;
+  for (const [, module] of model.namedModules()) {
+    if (!((module as unknown) instanceof Sequential)) continue;
+    const layers = module as unknown as Sequential;
+    for (let i = 1; i < layers.length; i++) {
+      const [conv, norm] = [layers.at(i - 1), layers.at(i)];
+      const foldable =
+        (conv instanceof Conv2d || (conv instanceof DynamicConv2d && conv.routing.kind === 'softmax')) &&
+        conv.bias !== null &&
+        norm instanceof BatchNorm2d &&
+        norm.runningMean !== null;
+      if (!foldable) continue;
+      foldBatchNorm(conv, norm);
+      layers.replace(i, new Identity());
+      folded++;
+    }
+  }
+  return folded;
+}
+
+/** What {@link collapse} gives. */
+export interface Collapsed {
+  /** The ordinary convolution with the mean kernel. */
+  conv: Conv2d;
+  /** Root mean square of the outputs' difference on the calibration images, over that of the dynamic outputs. */
+  error: number;
+}
+
+/**
+ * The ordinary convolution that a dynamic layer is on average: its kernel is mixed by the mean attention over
+ * calibration images. Cheaper still, and no longer dynamic: the error says what is lost.
+ * @param layer - Left as it is.
+ * @param calibration - [B, I, H, W], inputs of the layer as it meets them.
+ */
+export function collapse(layer: DynamicConv2d, calibration: Tensor): Collapsed {
+  if (!(layer instanceof DynamicConv2d)) {
+    throw new ArgumentError(`Expected a DynamicConv2d for layer but received ${describe(layer)}`);
+  }
+  const { inChannels, outChannels, kernelSize, options, weight, bias } = layer;
+  const { stride, padding, dilation, groups } = options;
+  const { dtype, device } = weight;
+  const conv = new Conv2d(inChannels, outChannels, kernelSize, {
+    stride,
+    padding,
+    dilation,
+    groups,
+    bias: bias !== null,
+    dtype,
+    device,
+  });
+  const error = tidy(() =>
+    noGrad(() => {
+      const attention = layer.attention(calibration);
+      const mean = attention.mean({ dim: 0 }).to({ dtype });
+      conv.weight.copy_(mean.reshape([-1, 1, 1, 1, 1]).mul(weight).sum({ dim: 0 }));
+      if (bias !== null) conv.bias!.copy_(mean.reshape([-1, 1]).mul(bias).sum({ dim: 0 }));
+      const wanted = layer.forward(calibration, { attention });
+      const size = wanted.norm().item();
+      return size === 0 ? 0 : conv.forward(calibration).sub(wanted).norm().item() / size;
+    }),
+  );
+  return { conv, error };
+}
