@@ -21,7 +21,6 @@ namespace dyconv {
 
 struct Op {
   const char* signature;
-  size_t arity;
   std::function<napi_value(Call&)> invoke;
 };
 
@@ -63,7 +62,7 @@ napi_value ApplyWithCall(Call& call, const F& function, std::index_sequence<I...
 template <class F, class Result, class... Args>
 Op Make(const char* signature, F function, Result (*)(Args...)) {
   static_assert(sizeof...(Args) <= kMaxArity);
-  return {signature, sizeof...(Args), [function](Call& call) {
+  return {signature, [function](Call& call) {
             return Apply<Result, Args...>(call, function, std::index_sequence_for<Args...>{});
           }};
 }
@@ -71,7 +70,7 @@ Op Make(const char* signature, F function, Result (*)(Args...)) {
 template <class F, class Result, class... Args>
 Op Make(const char* signature, F function, Result (*)(Call&, Args...)) {
   static_assert(sizeof...(Args) <= kMaxArity);
-  return {signature, sizeof...(Args), [function](Call& call) {
+  return {signature, [function](Call& call) {
             return ApplyWithCall<Result, Args...>(call, function, std::index_sequence_for<Args...>{});
           }};
 }
