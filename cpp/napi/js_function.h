@@ -1,0 +1,37 @@
+// Autograd written in JavaScript: the node of a custom function, and hooks on gradients.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <torch/csrc/autograd/function.h>
+
+#include "napi/js_callback.h"
+
+namespace dyconv {
+
+// The node that a custom function leaves in the graph. Its backward is a JavaScript function of two lists,
+// gradients of the outputs and saved tensors, that hands its results to `returnGradients`.
+class JsFunction : public torch::autograd::Node {
+ public:
+  JsFunction(std::string name, std::shared_ptr<JsValue> backward, bool materialize,
+             torch::autograd::edge_list&& edges);
+
+  void Save(const at::Tensor& tensor, bool is_output) { saved_.emplace_back(tensor, is_output); }
+
+  torch::autograd::variable_list apply(torch::autograd::variable_list&& gradients) override;
+  void release_variables() override;
+  std::string name() const override { return name_; }
+
+ private:
+  std::string name_;
+  std::shared_ptr<JsValue> backward_;
+  bool materialize_;  // zeros in place of gradients that nothing flowed into
+  std::vector<torch::autograd::SavedVariable> saved_;
+};
+
+// Calls `hook` with every gradient of `tensor`; what it returns, if anything, takes the gradient's place.
+unsigned RegisterHook(const at::Tensor& tensor, std::shared_ptr<JsValue> hook);
+
+}  // namespace dyconv
