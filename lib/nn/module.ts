@@ -13,7 +13,7 @@ import { isTensor, type Tensor } from '../tensor/tensor.js';
 /** A module whatever it takes and gives. */
 export type AnyModule = Module<never[], unknown>;
 
-/** Called after a module's forward; what it returns, if anything, takes the output's place. */
+/** Called after a module's forward; a Tensor, or an array of them, that it returns takes the output's place. */
 export type ForwardHook = (module: AnyModule, inputs: unknown[], output: unknown) => unknown;
 
 /** Called before a module's forward; an array that it returns takes the inputs' place. */
@@ -296,9 +296,16 @@ export abstract class Module<Args extends unknown[] = [Tensor], Out = Tensor> {
       value: (...args: Args): Out => {
         const self = this as unknown as AnyModule;
         let inputs: unknown[] = args;
-        for (const { hook } of [...this.#preHooks]) inputs = hook(self, inputs) ?? inputs;
+        for (const { hook } of [...this.#preHooks]) {
+          const replaced = hook(self, inputs);
+          if (Array.isArray(replaced)) inputs = replaced;
+        }
         let output: unknown = forward.apply(this, inputs as Args);
-        for (const { hook } of [...this.#hooks]) output = hook(self, inputs, output) ?? output;
+        for (const { hook } of [...this.#hooks]) {
+          const replaced = hook(self, inputs, output);
+          // Not whatever a short arrow function happens to return.
+          if (isTensor(replaced) || (Array.isArray(replaced) && replaced.every(isTensor))) output = replaced;
+        }
         return output as Out;
       },
     });

@@ -181,7 +181,8 @@ export abstract class TensorBase {
 
   /**
    * Calls `hook` with the tensor's gradient in every backward pass; a Tensor that it returns takes the gradient's place.
-   * Errors it throws reach the caller of the pass. Runs on this thread; for CUDA tensors it is refused.
+   * Errors it throws reach the caller of the pass. Runs on this thread; for CUDA tensors it is refused. A hook that refers
+   * to its own tensor keeps it alive until removed, or until the tensor is disposed.
    * @returns `remove()` takes the hook away.
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.register_hook.html
    */

@@ -14,10 +14,24 @@ export type GradientHook = (gradient: Tensor) => Tensor | void;
 /** See `Tensor.registerHook`. */
 export function registerHook(tensor: Tensor, hook: GradientHook): { remove(): void } {
   if (typeof hook !== 'function') throw invalidArgument('hook', 'a function', hook);
-  // The graph holds the callback, not the hook: removed, it is let go even where the graph lives on.
-  let current: GradientHook | null = hook;
-  const position = native.registerHook(tensor, (gradient) => {
-    const run = current;
+  const cell: { hook: GradientHook | null } = { hook };
+  const position = native.registerHook(tensor, callbackOf(cell));
+  return {
+    remove() {
+      if (cell.hook === null) return;
+      cell.hook = null;
+      if (!native.isDisposed(tensor)) native.removeHook(tensor, position);
+    },
+  };
+}
+
+/**
+ * What the graph holds: not the hook, which is let go when removed, and, made here, not the tensor, which it belongs to
+ * and would never be freed.
+ */
+function callbackOf(cell: { hook: GradientHook | null }): (gradient: Tensor) => void {
+  return (gradient) => {
+    const run = cell.hook;
     if (run === null) return;
     withGrad(native.isGradEnabled(), () => {
       const replacement = run(gradient);
@@ -26,12 +40,5 @@ export function registerHook(tensor: Tensor, hook: GradientHook): { remove(): vo
         throw invalidArgument('the result of hook', 'a Tensor or nothing', replacement);
       native.returnGradients([replacement]);
     });
-  });
-  return {
-    remove() {
-      if (current === null) return;
-      current = null;
-      if (!native.isDisposed(tensor)) native.removeHook(tensor, position);
-    },
   };
 }
