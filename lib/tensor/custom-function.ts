@@ -140,6 +140,7 @@ function apply<Args extends unknown[], Out extends Tensors>(
 function outputsOf(name: string, returned: unknown): Tensor[] {
   const list: readonly unknown[] = Array.isArray(returned) ? returned : [returned];
   const wrong = list.findIndex((output) => !isTensor(output));
+  if (list.length === 0) throw new ArgumentError(`Expected at least one Tensor from forward of ${name}`);
   if (wrong === -1) return list as Tensor[];
   throw new ArgumentError(`Expected Tensors from forward of ${name} but received ${describe(list[wrong])}`);
 }

@@ -240,7 +240,7 @@ describe('defineFunction', () => {
         () => null,
         () => [],
       ),
-    ).not.toThrow('anything from C++');
+    ).toThrow('Expected at least one Tensor from forward of Bad');
     expect(() => autograd.defineFunction({ forward: 1 } as never)).toThrow(ArgumentError);
   });
 
