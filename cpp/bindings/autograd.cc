@@ -24,8 +24,9 @@ std::shared_ptr<JsValue> Callback(Call& call, napi_value function, size_t index)
 void CustomFunction(Call& call, const std::string& name, const std::vector<Tensor>& inputs,
                     const std::vector<TensorHandle*>& outputs, const std::vector<bool>& differentiable,
                     const std::vector<Tensor>& saved, bool materialize, napi_value backward) {
-  auto node = c10::make_intrusive<JsFunction>(name, Callback(call, backward, 6), materialize,
-                                              torch::autograd::collect_next_edges(inputs));
+  auto* function = new JsFunction(name, Callback(call, backward, 6), materialize,
+                                  torch::autograd::collect_next_edges(inputs));
+  const NodePtr node = Own<NodePtr>(function);
   std::vector<c10::TensorImpl*> replaced;
   for (size_t i = 0; i < outputs.size(); ++i) {
     Tensor& output = outputs[i]->tensor;
@@ -46,7 +47,7 @@ void CustomFunction(Call& call, const std::string& name, const std::vector<Tenso
     const auto found = std::find(replaced.begin(), replaced.end(), tensor.unsafeGetTensorImpl());
     const bool is_output = found != replaced.end();
     const Tensor& kept = is_output ? outputs[found - replaced.begin()]->tensor : tensor;
-    node->Save(kept, is_output && kept.requires_grad());
+    function->Save(kept, is_output && kept.requires_grad());
   }
 }
 

@@ -65,9 +65,14 @@ const OpTable& LinalgOps() {
         Bind("svdvals(input)", [](const Tensor& x) { return at::linalg_svdvals(x); }),
         Bind("eigh(input)", [](const Tensor& x) { return at::linalg_eigh(x); }),
         Bind("eigvalsh(input)", [](const Tensor& x) { return at::linalg_eigvalsh(x); }),
-        Bind("pinv(input)", [](const Tensor& x) { return at::linalg_pinv(x, std::optional<double>(), std::optional<double>()); }),
+        Bind("pinv(input)",
+             [](const Tensor& x) {
+               return at::linalg_pinv(x, std::optional<double>(), std::optional<double>());
+             }),
         Bind("matrixRank(input)",
-             [](const Tensor& x) { return at::linalg_matrix_rank(x, std::optional<double>(), std::optional<double>()); }),
+             [](const Tensor& x) {
+               return at::linalg_matrix_rank(x, std::optional<double>(), std::optional<double>());
+             }),
         BindUnary("trace(input)", at::trace),
         Bind("diag(input, diagonal)",
              [](const Tensor& x, int64_t diagonal) { return at::diag(x, diagonal); }),

@@ -11,7 +11,7 @@ namespace {
 
 using torch::autograd::AnomalyMetadata;
 using torch::autograd::Engine;
-using torch::autograd::Node;
+using NodePtr = decltype(torch::autograd::Edge::function);  // which pointer that is depends on the version
 
 thread_local std::shared_ptr<JsValue> stack_capture;
 std::mutex note_mutex;
@@ -48,10 +48,10 @@ struct StackMetadata : AnomalyMetadata {
     note = text;
   }
 
-  void assign_parent(const c10::intrusive_ptr<Node>& node) override { parent = node; }
+  void assign_parent(const NodePtr& node) override { parent = node; }
 
   std::string stack;
-  c10::intrusive_ptr<Node> parent;
+  NodePtr parent;
 };
 
 // The one place where libtorch lets metadata of nodes be replaced.

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include <torch/csrc/autograd/function.h>
@@ -10,6 +11,9 @@
 #include "napi/js_callback.h"
 
 namespace dyconv {
+
+// How this libtorch counts nodes: by c10::intrusive_ptr from 2.13 on, by std::shared_ptr before.
+using NodePtr = decltype(torch::autograd::Edge::function);
 
 // The node that a custom function leaves in the graph. Its backward is a JavaScript function of two lists,
 // gradients of the outputs and saved tensors, that hands its results to `returnGradients`.
@@ -30,6 +34,17 @@ class JsFunction : public torch::autograd::Node {
   bool materialize_;  // zeros in place of gradients that nothing flowed into
   std::vector<torch::autograd::SavedVariable> saved_;
 };
+
+// Ownership of a node made with new.
+template <class Pointer>
+Pointer Own(JsFunction* node) {
+  if constexpr (std::is_same_v<Pointer, std::shared_ptr<torch::autograd::Node>>) {
+    // deleteNode takes long graphs apart without recursion; newer nodes see to it themselves.
+    return Pointer(node, [](auto* target) { deleteNode(target); });
+  } else {
+    return Pointer::unsafe_steal_from_new(node);
+  }
+}
 
 // Calls `hook` with every gradient of `tensor`; what it returns, if anything, takes the gradient's place.
 unsigned RegisterHook(const at::Tensor& tensor, std::shared_ptr<JsValue> hook);
