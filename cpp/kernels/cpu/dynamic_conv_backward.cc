@@ -36,21 +36,22 @@ void InputPanel(const DynamicConvArgs& args, const InputBlock& b, const Panel& p
       const int64_t rows = Min(kTileRows, out - channel);
       for (int64_t i = 0; i < taps; ++i) {
         const int64_t tap = (i + taps / 2) % taps;  // the middle one first: it usually has all pixels
-        const int64_t count = TapPairs(s, tap, y, Min(y + strip, s.out_h), {0, s.in_w}, b.inputs, b.outputs);
-        if (!accumulate && count < s.in_plane()) {
+        const PixelPairs pixels =
+            TapPairs(s, tap, y, Min(y + strip, s.out_h), {0, s.in_w}, b.inputs, b.outputs);
+        if (!accumulate && pixels.count < s.in_plane()) {
           std::memset(b.sums, 0, b.samples * plane * sizeof(float));
           accumulate = true;
         }
-        if (count == 0) continue;
+        if (pixels.count == 0) continue;
         const float* tile = args.packed_weight + panel.offset + (tap * out + channel) * s.experts * width;
         const int64_t column = y * s.out_w * s.out_channels + panel.group * out + channel;
-        MixAndMultiply<kVecs>(tile, args.attention + (args.chunk_begin + b.first) * s.experts, s.experts,
-                              rows, b.samples, b.mixed, b.outputs, b.inputs, count, [&](int64_t n) {
-                                const float* grad = args.packed_grad + (b.first + n) * args.plan.packed_grad;
-                                return GemmTask{grad + column, s.out_channels, &no_offset,         1,
-                                                rows,          nullptr,        b.sums + n * plane, width,
-                                                accumulate};
-                              });
+        MixAndMultiply<kVecs>(
+            tile, args.attention + (args.chunk_begin + b.first) * s.experts, s.experts, rows, b.samples,
+            b.mixed, pixels.outputs, pixels.inputs, pixels.count, [&](int64_t n) {
+              const float* grad = args.packed_grad + (b.first + n) * args.plan.packed_grad;
+              return GemmTask{grad + column, s.out_channels,     &no_offset, 1,         rows,
+                              nullptr,       b.sums + n * plane, width,      accumulate};
+            });
         accumulate = true;
       }
     }
@@ -115,13 +116,6 @@ void FoldRows(const float* tiles, const float* attention, int64_t experts, int64
   }
 }
 
-// The pixels that the tap of a unit joins.
-struct TapPixelPairs {
-  const int32_t* inputs;
-  const int32_t* outputs;
-  int64_t count;
-};
-
 // One tile of the weight gradient: rows of one tap x one panel.
 struct Unit {
   Panel panel;
@@ -143,7 +137,7 @@ Unit UnitAt(const DynamicConvShape& s, int64_t index) {
 // The part of samples [first, first + kSamples) of the chunk in `rows` rows of a unit from row `r` on.
 template <int kSamples, int kVecs>
 void WeightRows(const DynamicConvArgs& args, const Unit& unit, int64_t r, int64_t rows, int64_t first,
-                const TapPixelPairs& pixels, float* tiles, float* sums) {
+                const PixelPairs& pixels, float* tiles, float* sums) {
   const auto& s = args.shape;
   const int64_t width = kVecs * kLanes;
   const int64_t column = unit.panel.group * s.in_per_group() + unit.panel.first_column;
@@ -178,7 +172,7 @@ void WeightRows(const DynamicConvArgs& args, const Unit& unit, int64_t r, int64_
 // samples.
 template <int kVecs>
 void WeightUnit(const DynamicConvArgs& args, const Unit& unit, int64_t first, int64_t last,
-                const TapPixelPairs& pixels, float* tiles, float* sums) {
+                const PixelPairs& pixels, float* tiles, float* sums) {
   const bool many_pixels = args.shape.out_plane() > kManyPixels;
   for (int64_t r = 0; r < unit.rows; r += kFoldRows) {
     const int64_t rows = Min(kFoldRows, unit.rows - r);
@@ -262,8 +256,7 @@ void DynamicConvGradWeight(const DynamicConvArgs& args, int64_t begin, int64_t e
         std::memset(args.packed_weight_grad + unit.offset, 0,
                     unit.rows * s.experts * unit.panel.width() * sizeof(float));
       }
-      const TapPixelPairs pixels{inputs, outputs,
-                                 TapPairs(s, unit.tap, 0, s.out_h, {0, s.in_w}, inputs, outputs)};
+      const PixelPairs pixels = TapPairs(s, unit.tap, 0, s.out_h, {0, s.in_w}, inputs, outputs);
       if (pixels.count == 0) continue;
       WithConstant<kMaxVecs>(unit.panel.vecs, [&](auto vecs) {
         WeightUnit<vecs()>(args, unit, first, last, pixels, tiles, attention_sums);

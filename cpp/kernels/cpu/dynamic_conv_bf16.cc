@@ -146,7 +146,7 @@ void Bf16Panel(const DynamicConvArgs& args, const Block& b, const Panel& panel) 
                             b.sums + (first + i) * sum_floats,
                             width,
                             tile.accumulate};
-        Bf16Gemm<kVecs>(task, tile.inputs, tile.outputs, tile.count);
+        Bf16Gemm<kVecs>(task, tile.pixels.inputs, tile.pixels.outputs, tile.pixels.count);
       }
     }
   });

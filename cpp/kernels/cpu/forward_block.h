@@ -83,11 +83,9 @@ inline void PrepareBlock(const DynamicConvArgs& args, const Block& b) {
 struct TapTile {
   int64_t channel, channels;
   int64_t tap, taps;
-  // What is multiplied with it: `count` pixels, in which the taps are `offsets` away from each other.
+  // The pixels that are multiplied with it, and how far from such an input each tap is.
+  PixelPairs pixels;
   const int64_t* offsets;
-  const int32_t* inputs;
-  const int32_t* outputs;
-  int64_t count;
   bool accumulate;
   DYCONV_INLINE int64_t rows() const { return taps * channels; }
 };
@@ -112,23 +110,19 @@ DYCONV_INLINE void ForEachTapTile(const DynamicConvArgs& args, const Block& b, i
         tile.tap = (i + taps / 2) % taps;
         tile.taps = 1;
         tile.offsets = &kNoOffset;
-        tile.inputs = b.tap_inputs;
-        tile.outputs = b.tap_outputs;
-        tile.count =
+        tile.pixels =
             TapPairs(s, tile.tap, b.first_row, b.first_row + b.rows, packed, b.tap_inputs, b.tap_outputs);
       } else {
         tile.tap = i;
         tile.taps = Min(taps_per_tile, taps - i);
         tile.offsets = b.offsets + i;
-        tile.inputs = b.taps;
-        tile.outputs = b.identity;
-        tile.count = b.pixels;
+        tile.pixels = {b.taps, b.identity, b.pixels};
       }
-      if (!tile.accumulate && tile.count < b.pixels) {
+      if (!tile.accumulate && tile.pixels.count < b.pixels) {
         std::memset(b.sums, 0, b.samples * b.pixels * width * sizeof(float));
         tile.accumulate = true;
       }
-      if (tile.count == 0) continue;
+      if (tile.pixels.count == 0) continue;
       visit(tile);
       tile.accumulate = true;
     }

@@ -89,11 +89,17 @@ struct ImageRows {
   int64_t origin, width;
 };
 
+// Pixels of an image's input and output that belong together.
+struct PixelPairs {
+  const int32_t* inputs;
+  const int32_t* outputs;
+  int64_t count;
+};
+
 // The pixels that one tap joins: outputs of output rows [first, last), counted from row `first`, and the
-// inputs, in that order. Those whose input is padding are left out, so products never run over zeros. Returns
-// how many there are.
-inline int64_t TapPairs(const DynamicConvShape& s, int64_t tap, int64_t first, int64_t last,
-                        const ImageRows& input, int32_t* inputs, int32_t* outputs) {
+// inputs, in that order. Those whose input is padding are left out, so products never run over zeros.
+inline PixelPairs TapPairs(const DynamicConvShape& s, int64_t tap, int64_t first, int64_t last,
+                           const ImageRows& input, int32_t* inputs, int32_t* outputs) {
   const int64_t top = tap / s.kernel_w * s.dilation_h - s.padding_h;
   const int64_t left = tap % s.kernel_w * s.dilation_w - s.padding_w;
   int64_t begin = 0, end = s.out_w, count = 0;
@@ -108,7 +114,7 @@ inline int64_t TapPairs(const DynamicConvShape& s, int64_t tap, int64_t first, i
       outputs[count] = static_cast<int32_t>(to + x);
     }
   }
-  return count;
+  return {inputs, outputs, count};
 }
 
 inline void Iota(int64_t count, int32_t* pixels) {
