@@ -5,23 +5,16 @@
  */
 import { invalidArgument } from '../errors.js';
 import { integer, number, oneOf } from '../ops/arguments.js';
-import { LRScheduler } from './lr.js';
+import { LambdaLR, LRScheduler } from './lr.js';
 import type { Optimizer } from './optimizer.js';
 
 type Scheduled = Pick<Optimizer, 'paramGroups'>;
 
 /** Times a factor given by a function of the epoch, epoch after epoch. */
-export class MultiplicativeLR extends LRScheduler {
-  readonly #lambda: (epoch: number) => number;
-  constructor(optimizer: Scheduled, { lrLambda }: { lrLambda: (epoch: number) => number }) {
-    super(optimizer);
-    if (typeof lrLambda !== 'function') throw invalidArgument('lrLambda', 'a function', lrLambda);
-    this.#lambda = lrLambda;
-    this.apply(0);
-  }
-  factor(epoch: number): number {
+export class MultiplicativeLR extends LambdaLR {
+  override factor(epoch: number): number {
     let product = 1;
-    for (let i = 1; i <= epoch; i++) product *= this.#lambda(i);
+    for (let i = 1; i <= epoch; i++) product *= super.factor(i);
     return product;
   }
 }
