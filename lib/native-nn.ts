@@ -57,32 +57,10 @@ type ByMargin = (
 /** Convolution, pooling, normalisation, activations, losses. */
 export interface NativeNn {
   // nn.cc
-  conv2d(
-    input: Tensor,
-    weight: Tensor,
-    bias: Optional,
-    stride: Sizes,
-    padding: Sizes,
-    dilation: Sizes,
-    groups: number,
-  ): Tensor;
+  conv2d: Conv;
   linear(input: Tensor, weight: Tensor, bias: Optional): Tensor;
-  maxPool2d(
-    input: Tensor,
-    kernelSize: Sizes,
-    stride: Sizes,
-    padding: Sizes,
-    dilation: Sizes,
-    ceilMode: boolean,
-  ): Tensor;
-  avgPool2d(
-    input: Tensor,
-    kernelSize: Sizes,
-    stride: Sizes,
-    padding: Sizes,
-    ceilMode: boolean,
-    countIncludePad: boolean,
-  ): Tensor;
+  maxPool2d: MaxPool;
+  avgPool2d: AvgPool;
   adaptiveAvgPool2d(input: Tensor, outputSize: Sizes): Tensor;
   batchNorm(
     input: Tensor,
