@@ -323,7 +323,9 @@ export interface Native {
     momentum: number,
   ): void;
   zeroGrad(parameters: readonly Tensor[]): void;
-  clipGradNorm(parameters: readonly Tensor[], maxNorm: number): number;
+  clipGradNorm(parameters: readonly Tensor[], maxNorm: number, normType: number): number;
+  clipGradValue(parameters: readonly Tensor[], clipValue: number): void;
+  emaStep(averages: readonly Tensor[], values: readonly Tensor[], decay: number): void;
 
   // data.cc
   augmentBatch(
@@ -345,6 +347,7 @@ export interface Native {
   setErrorClasses(classes: readonly ErrorClass[]): void;
   setCollector(collector: (young: boolean) => void): void;
   setMode(grad: boolean, inference: boolean): void;
+  setAutocast(enabled: boolean, dtype: DType): void;
   isGradEnabled(): boolean;
   isInferenceMode(): boolean;
   openScope(): number;

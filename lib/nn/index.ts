@@ -37,3 +37,4 @@ export {
   type NormLayerOptions,
 } from './norm.js';
 export * from './simple.js';
+export * as utils from './utils.js';

@@ -2,9 +2,10 @@
  * Optimizers and learning-rate schedules, torch.optim: `import { optim } from 'dyconv'`.
  * @module
  */
+export { clipGradNorm_ as clipGradNorm } from '../ops/clip-grad.js';
+export { type EmaOptions, type EmaState, ExponentialMovingAverage } from './ema.js';
 export * as lr from './lr.js';
 export {
-  clipGradNorm,
   Optimizer,
   type OptimizerGroup,
   type OptimizerState,

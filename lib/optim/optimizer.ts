@@ -141,11 +141,3 @@ export abstract class Optimizer<Options extends { lr: number } = { lr: number }>
     }
   }
 }
-
-/**
- * Scales all gradients so that their joint 2-norm is at most `maxNorm`.
- * @returns The norm before. @see https://pytorch.org/docs/stable/generated/torch.nn.utils.clip_grad_norm_.html
- */
-export function clipGradNorm(parameters: Iterable<Tensor>, maxNorm: number): number {
-  return native.clipGradNorm([...parameters], maxNorm);
-}
