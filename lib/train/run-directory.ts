@@ -2,7 +2,7 @@
  * The folder a training run keeps its results in.
  * @module
  */
-import { type FileHandle, mkdir, open, readdir, readFile } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeFileAtomic } from '../atomic-file.js';
 import { CheckpointError, TrainingError } from '../errors.js';
@@ -151,18 +151,57 @@ export class RunDirectory {
   }
 
   /**
-   * Saves `last.safetensors` and `last.state`, and `best.safetensors` first where this is the best epoch so far.
+   * Saves `last.safetensors` and `last.state`, and `best.safetensors` first where this is the best epoch so far. Where
+   * the trainer averages weights, the averages are what `best.safetensors` and the kept checkpoints hold;
+   * `last.safetensors` holds the weights that training goes on with.
+   * @param options.keep - Also keeps the weights of every `every`-th epoch as `epoch-<number>.safetensors`, the `last`
+   *   of them. Default: none.
    * @throws {CheckpointError} if a file cannot be written; the previous checkpoint is then still in place.
    */
-  async saveCheckpoint(model: Module, trainer: Trainer, options: { improved: boolean }): Promise<void> {
-    if (options.improved && trainer.best) {
+  async saveCheckpoint(
+    model: Module,
+    trainer: Trainer,
+    options: { improved: boolean; keep?: { every: number; last: number } },
+  ): Promise<void> {
+    const { improved, keep } = options;
+    if (improved && trainer.best) {
       const { epoch, accuracy } = trainer.best;
-      await saveWeights(this.file('best.safetensors'), model, {
-        epoch: String(epoch),
-        accuracy: String(accuracy),
-      });
+      const metadata = { epoch: String(epoch), accuracy: String(accuracy) };
+      await trainer.withEvaluationWeights(() => saveWeights(this.file('best.safetensors'), model, metadata));
+    }
+    const { epoch, batch } = trainer.position;
+    if (keep && batch === 0 && epoch > 0 && epoch % keep.every === 0) {
+      const file = this.weightsFile(`epoch-${epoch}`);
+      await trainer.withEvaluationWeights(() => saveWeights(file, model, { epoch: String(epoch) }));
     }
     await saveCheckpoint(this.#last, model, trainer);
+    if (keep) await this.#removeKept(keep.last);
+  }
+
+  /**
+   * The file of a checkpoint: `best`, `last` or `epoch-<number>` in this run; anything with a file ending is a path.
+   * @throws {CheckpointError} for another name.
+   */
+  weightsFile(checkpoint: string): string {
+    if (/\.(safetensors|pt|pth|bin)$/.test(checkpoint)) return checkpoint;
+    const epoch = /^epoch-(\d+)$/.exec(checkpoint)?.[1];
+    if (epoch !== undefined) return this.file(`epoch-${epoch.padStart(4, '0')}.safetensors`);
+    if (checkpoint === 'best' || checkpoint === 'last') return this.file(`${checkpoint}.safetensors`);
+    throw new CheckpointError(
+      `Expected best, last, epoch-<number> or a file (.safetensors, .pt, .pth) for checkpoint but received ${checkpoint}`,
+    );
+  }
+
+  /** What a killed process was writing, of weights and metrics. Called once the last checkpoint has been put together. */
+  async #removeHalfWritten(): Promise<void> {
+    const pattern = /^\.((best|last|epoch-\d+)\.(safetensors|state)|metrics\.jsonl|config\.json)\..+\.tmp$/;
+    const names = (await readdir(this.path)).filter((name) => pattern.test(name));
+    for (const name of names) await rm(this.file(name), { force: true });
+  }
+
+  async #removeKept(count: number): Promise<void> {
+    const kept = (await readdir(this.path)).filter((name) => /^epoch-\d+\.safetensors$/.test(name)).sort();
+    for (const name of kept.slice(0, Math.max(0, kept.length - count))) await rm(this.file(name));
   }
 
   /** Whether a checkpoint has been saved: a run killed before its first one is resumed from the start. */
@@ -177,6 +216,31 @@ export class RunDirectory {
    */
   async loadCheckpoint(): Promise<LoadedCheckpoint> {
     return loadCheckpoint(this.#last);
+  }
+
+  /**
+   * Puts a model and its trainer where the last checkpoint left them, and cuts metrics that lie beyond it. Without a
+   * checkpoint, as after a kill in the first epoch, nothing but the metrics is changed: the run starts anew, and its seed
+   * makes that the same run.
+   * @returns Whether there was a checkpoint.
+   * @throws {CheckpointError} if it is damaged or does not fit.
+   */
+  async resume(model: Module, trainer: Trainer): Promise<boolean> {
+    if (!(await this.hasCheckpoint())) {
+      await this.#removeHalfWritten();
+      await this.truncateMetrics({ epoch: 0, step: 0 });
+      return false;
+    }
+    const { weights, state, dispose } = await this.loadCheckpoint();
+    await this.#removeHalfWritten();
+    try {
+      model.loadStateDict(weights, { strict: true });
+      trainer.loadStateDict(state);
+      await this.truncateMetrics(state);
+    } finally {
+      dispose();
+    }
+    return true;
   }
 
   /** Closes `metrics.jsonl`; {@link append} opens it again. */
