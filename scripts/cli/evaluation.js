@@ -14,7 +14,7 @@ import { lossOf, testLoader } from './training.js';
  * Measures a checkpoint on test images; leaves `evaluation.json` and `predictions.png` in the run directory.
  * @param {RunDirectory} run
  * @param {import('../../dist/data/dataset.js').Dataset} set
- * @param {{ checkpoint: 'best' | 'last', device?: string, limitTest?: number }} options - Default limit: as in training.
+ * @param {{ checkpoint: string, device?: string, limitTest?: number }} options - Default limit: as in training.
  */
 export async function evaluateRun(run, set, options) {
   const { checkpoint } = options;
@@ -29,6 +29,7 @@ export async function evaluateRun(run, set, options) {
       testLoader({ ...config, limitTest: options.limitTest ?? config.limitTest }, set),
       {
         loss: lossOf(config),
+        autocast: config.autocast ?? undefined,
         predictions: true,
       },
     );
