@@ -7,6 +7,7 @@ import { open } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { crc32 } from 'node:zlib';
 import { type Entry, openPromise, type ZipFile } from 'yauzl';
+import { fileError } from './atomic-file.js';
 import { type Pickled, PickleError, readPickle } from './data/pickle.js';
 import { CheckpointError } from './errors.js';
 import { tensor } from './tensor/create.js';
@@ -99,9 +100,7 @@ async function checkKind(path: string): Promise<void> {
       await file.close();
     }
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    const reason = code === 'ENOENT' ? 'no such file' : message;
-    throw new CheckpointError(`Cannot read ${path}: ${reason}`, { cause: error });
+    throw fileError('read', path, error);
   }
   if (start.equals(LEGACY)) {
     throw new CheckpointError(

@@ -22,7 +22,7 @@ const LIB = {
   memory: ['native', 'errors'],
   safetensors: ['safetensors-header', 'atomic-file', 'tensor', 'native', 'errors'],
   'torch-pickle': ['data', 'types:tensor'],
-  'torch-file': ['torch-pickle', 'data', 'tensor', 'errors'],
+  'torch-file': ['torch-pickle', 'atomic-file', 'data', 'tensor', 'errors'],
   tensor: ['native', 'errors'],
   ops: ['tensor', 'native', 'errors'],
   nn: ['ops', 'tensor', 'native', 'errors'],

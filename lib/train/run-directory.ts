@@ -2,9 +2,19 @@
  * The folder a training run keeps its results in.
  * @module
  */
-import { type FileHandle, mkdir, open, readdir, readFile, rm } from 'node:fs/promises';
-import { join } from 'node:path';
-import { writeFileAtomic } from '../atomic-file.js';
+import {
+  access,
+  constants,
+  type FileHandle,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  rm,
+  stat,
+} from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { fileError, reasonOf, writeFileAtomic } from '../atomic-file.js';
 import { CheckpointError, TrainingError } from '../errors.js';
 import type { Module } from '../nn/module.js';
 import { type LoadedCheckpoint, loadCheckpoint, saveCheckpoint, saveWeights } from './checkpoint.js';
@@ -42,33 +52,36 @@ export class RunDirectory {
   /**
    * Starts a run.
    * @param path - Made if it does not exist.
-   * @throws {TrainingError} if it already holds a run.
+   * @throws {TrainingError} if it already holds a run, or cannot be written to.
    */
   static async create(
     path: string,
     description: { config: RunConfig; environment: RunEnvironment },
   ): Promise<RunDirectory> {
     await RunDirectory.assertFree(path);
-    await mkdir(path, { recursive: true });
-    const run = new RunDirectory(path);
-    await writeFileAtomic(run.file('environment.json'), json(description.environment));
-    await writeFileAtomic(run.file('config.json'), json(description.config));
-    return run;
+    try {
+      await mkdir(path, { recursive: true });
+      const run = new RunDirectory(path);
+      await writeFileAtomic(run.file('environment.json'), json(description.environment));
+      await writeFileAtomic(run.file('config.json'), json(description.config));
+      return run;
+    } catch (error) {
+      throw unusable(path, error);
+    }
   }
 
   /**
    * Checks that a run can be started in a folder.
-   * @throws {TrainingError} if it already holds a run, or is not a folder.
+   * @throws {TrainingError} if it already holds a run, is not a folder, or cannot be written to or made.
    */
   static async assertFree(path: string): Promise<void> {
-    let names: string[];
+    let names: string[] = [];
     try {
+      await access(await nearestFolder(path), constants.W_OK);
       names = await readdir(path);
     } catch (error) {
-      const { code, message } = error as NodeJS.ErrnoException;
-      if (code === 'ENOENT') return;
-      const reason = code === 'ENOTDIR' ? 'a file is in its place' : message;
-      throw new TrainingError(`Cannot use ${path} as a run directory: ${reason}`, { cause: error });
+      const { code } = error as NodeJS.ErrnoException;
+      if (code !== 'ENOENT') throw unusable(path, error);
     }
     const found = RESULTS.filter((name) => names.includes(name));
     if (found.length > 0) {
@@ -105,18 +118,26 @@ export class RunDirectory {
 
   /** Replaces the configuration, for a resumed run that is to last longer. */
   async writeConfig(config: RunConfig): Promise<void> {
-    await writeFileAtomic(this.file('config.json'), json(config));
+    await this.#write('config.json', json(config));
   }
 
   /** Writes `evaluation.json`, in place of an earlier one. */
   async writeEvaluation(record: EvaluationRecord): Promise<void> {
-    await writeFileAtomic(this.file('evaluation.json'), json(record));
+    await this.#write('evaluation.json', json(record));
   }
 
-  /** Adds a line to `metrics.jsonl`, in a single write. */
+  /**
+   * Adds a line to `metrics.jsonl`, in a single write.
+   * @throws {CheckpointError} if it cannot be written; what was there before stays readable.
+   */
   async append(record: MetricsRecord): Promise<void> {
-    this.#metrics ??= await open(this.file('metrics.jsonl'), 'a');
-    await this.#metrics.write(`${JSON.stringify(record)}\n`);
+    const path = this.file('metrics.jsonl');
+    try {
+      this.#metrics ??= await open(path, 'a');
+      await this.#metrics.appendFile(`${JSON.stringify(record)}\n`);
+    } catch (error) {
+      throw fileError('write', path, error);
+    }
   }
 
   /**
@@ -144,10 +165,7 @@ export class RunDirectory {
     const kept = (await this.readMetrics()).filter((record) =>
       record.type === 'step' ? record.step <= position.step : record.epoch <= position.epoch,
     );
-    await writeFileAtomic(
-      this.file('metrics.jsonl'),
-      kept.map((record) => `${JSON.stringify(record)}\n`).join(''),
-    );
+    await this.#write('metrics.jsonl', kept.map((record) => `${JSON.stringify(record)}\n`).join(''));
   }
 
   /**
@@ -253,6 +271,12 @@ export class RunDirectory {
     return { weights: this.file('last.safetensors'), state: this.file('last.state') };
   }
 
+  async #write(name: string, contents: string): Promise<void> {
+    await writeFileAtomic(this.file(name), contents).catch((error) => {
+      throw fileError('write', this.file(name), error);
+    });
+  }
+
   async #readJson(name: string): Promise<unknown> {
     const path = this.file(name);
     let text: string;
@@ -269,6 +293,19 @@ export class RunDirectory {
       throw new CheckpointError(`${path} is damaged: ${(error as Error).message}`, { cause: error });
     }
   }
+}
+
+/** The folder itself, or the nearest above it that exists. */
+async function nearestFolder(path: string): Promise<string> {
+  for (let at = resolve(path); ; at = dirname(at)) {
+    if ((await stat(at).catch(whenMissing(null))) !== null || at === dirname(at)) return at;
+  }
+}
+
+function unusable(path: string, error: unknown): TrainingError {
+  const cause = error as NodeJS.ErrnoException;
+  const reason = cause.code === 'ENOTDIR' ? 'a file is in its place' : reasonOf(cause);
+  return new TrainingError(`Cannot use ${path} as a run directory: ${reason}`, { cause });
 }
 
 function json(value: unknown): string {
