@@ -5,7 +5,6 @@
  */
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { CheckpointError } from './errors.js';
 
 /** A file that is complete on disk but does not carry its final name yet. */
 export interface StagedFile {
@@ -82,29 +81,4 @@ export async function commitOrDiscard(staged: StagedFile): Promise<void> {
     await staged.discard();
     throw error;
   }
-}
-
-/** What the codes of the operating system mean. */
-const REASONS: Readonly<Record<string, string>> = {
-  EACCES: 'permission denied',
-  EPERM: 'permission denied',
-  EROFS: 'the file system is read-only',
-  ENOSPC: 'the disk is full',
-  EDQUOT: 'the disk quota is used up',
-  EISDIR: 'it is a folder',
-  ENOTDIR: 'a file is in the place of a folder',
-};
-
-/** Why the file system refused, in words. */
-export function reasonOf(error: NodeJS.ErrnoException): string {
-  return REASONS[error.code ?? ''] ?? error.message;
-}
-
-/** An error of the file system as a CheckpointError that names the file; any other error as it is. */
-export function fileError(verb: 'read' | 'write', path: string, error: unknown): Error {
-  if (!(error instanceof Error) || !('syscall' in error)) return error as Error;
-  const { code } = error as NodeJS.ErrnoException;
-  const missing = verb === 'read' ? 'no such file' : 'no such folder';
-  const reason = code === 'ENOENT' ? missing : reasonOf(error as NodeJS.ErrnoException);
-  return new CheckpointError(`Cannot ${verb} ${path}: ${reason}`, { cause: error });
 }

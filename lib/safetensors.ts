@@ -4,7 +4,7 @@
  * @module
  */
 import { type FileHandle, open } from 'node:fs/promises';
-import { commitOrDiscard, fileError, type StagedFile, stageFile } from './atomic-file.js';
+import { commitOrDiscard, type StagedFile, stageFile } from './atomic-file.js';
 import { CheckpointError, invalidArgument } from './errors.js';
 import {
   formatHeader,
@@ -85,7 +85,7 @@ export async function saveSafetensors(
 ): Promise<void> {
   const staged = await stageSafetensors(path, record, options);
   await commitOrDiscard(staged).catch((error) => {
-    throw fileError('write', path, error);
+    throw cannot('write', path, error);
   });
 }
 
@@ -118,7 +118,7 @@ export async function stageSafetensors(
       { tag },
     );
   } catch (error) {
-    throw fileError('write', path, error);
+    throw cannot('write', path, error);
   }
 }
 
@@ -127,12 +127,12 @@ async function withFile<T>(path: string, read: (file: FileHandle) => Promise<T>)
   try {
     file = await open(path, 'r');
   } catch (error) {
-    throw fileError('read', path, error);
+    throw cannot('read', path, error);
   }
   try {
     return await read(file);
   } catch (error) {
-    throw fileError('read', path, error);
+    throw cannot('read', path, error);
   } finally {
     await file.close();
   }
@@ -224,4 +224,18 @@ function checkMetadata(metadata: Record<string, string>): void {
     if (typeof value !== 'string')
       throw invalidArgument(`metadata[${JSON.stringify(key)}]`, 'a string', value);
   }
+}
+
+/** File system errors as CheckpointErrors; our own pass through. */
+function cannot(verb: 'read' | 'write', path: string, error: unknown): Error {
+  if (!(error instanceof Error) || !('syscall' in error)) return error as Error;
+  const reasons: Record<string, string> = {
+    ENOENT: verb === 'read' ? 'no such file' : 'no such folder',
+    EACCES: 'permission denied',
+    EROFS: 'the file system is read-only',
+    ENOSPC: 'the disk is full',
+    EISDIR: 'it is a folder',
+  };
+  const { code = '' } = error as NodeJS.ErrnoException;
+  return new CheckpointError(`Cannot ${verb} ${path}: ${reasons[code] ?? error.message}`, { cause: error });
 }

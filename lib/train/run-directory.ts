@@ -14,8 +14,9 @@ import {
   stat,
 } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { fileError, reasonOf, writeFileAtomic } from '../atomic-file.js';
+import { writeFileAtomic } from '../atomic-file.js';
 import { CheckpointError, TrainingError } from '../errors.js';
+import { fileError, reasonOf } from '../file-error.js';
 import type { Module } from '../nn/module.js';
 import { type LoadedCheckpoint, loadCheckpoint, saveCheckpoint, saveWeights } from './checkpoint.js';
 import type { EvaluationRecord, MetricsRecord, RunConfig, RunEnvironment } from './records.js';
