@@ -8,6 +8,7 @@ export type { EarlyStoppingOptions, EarlyStoppingState, MonitoredMetric } from '
 export { describeEnvironment } from './environment.js';
 export { type EvaluateOptions, type Evaluation, evaluate, type Prediction } from './evaluate.js';
 export type { BestEpoch, StepEvent, TrainerEvents, TrainerState, TrainingResult } from './events.js';
+export { kernelChoices } from './kernel-choices.js';
 export type * from './records.js';
 export { RunDirectory, type RunPosition } from './run-directory.js';
 export type { Position } from './step-runner.js';

@@ -156,6 +156,8 @@ export type ScheduleName = 'milestones' | 'cosine' | 'one-cycle' | 'constant';
 /** `environment.json`: the machine and the versions a run was made with. */
 export interface RunEnvironment {
   dyconv: string;
+  /** Of the checkout dyconv runs from, `-dirty` where it was changed; null or absent where it is a package. */
+  commit?: string | null;
   node: string;
   libtorch: string;
   platform: string;
@@ -165,6 +167,10 @@ export interface RunEnvironment {
   memoryBytes: number;
   threads: number;
   device: string;
+  /** Instruction set libtorch chose its own kernels for. */
+  cpuCapability?: string;
+  /** The algorithm of every dynamic layer by its name, at the run's batch size. */
+  kernels?: Record<string, string>;
   /** Dynamic convolution algorithms of this build, in the order of preference. */
   algorithms: string[];
   /** Command line of the run. */

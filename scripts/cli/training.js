@@ -129,7 +129,12 @@ export async function startRun(out, options, signal) {
   const parts = assemble(draft, sets, signal);
   if (draft.init) await loadInitialWeights(parts.model, draft.init, draft.model);
   const config = completeConfig(draft, parts.model);
-  const environment = train.describeEnvironment({ device: config.device, command: process.argv.slice(2) });
+  const { batchSize, imageSize, device, autocast } = config;
+  const kernels = train.kernelChoices(parts.model, [batchSize, 3, imageSize, imageSize], {
+    device,
+    autocast: autocast ?? undefined,
+  });
+  const environment = train.describeEnvironment({ device, kernels, command: process.argv.slice(2) });
   const run = await train.RunDirectory.create(out, { config, environment });
   return { run, config, parts, testSet: sets.testSet };
 }
