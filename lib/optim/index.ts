@@ -2,9 +2,8 @@
  * Optimizers and learning-rate schedules, torch.optim: `import { optim } from 'dyconv'`.
  * @module
  */
-export { clipGradNorm_ as clipGradNorm } from '../ops/clip-grad.js';
+export { clipGradNorm_ as clipGradNorm, clipGradValue_ as clipGradValue } from '../ops/clip-grad.js';
 export { type EmaOptions, type EmaState, ExponentialMovingAverage } from './ema.js';
-export * as lr from './lr.js';
 export {
   Optimizer,
   type OptimizerGroup,
@@ -13,6 +12,8 @@ export {
   type Params,
 } from './optimizer.js';
 export {
+  Adagrad,
+  type AdagradOptions,
   Adam,
   type AdamOptions,
   AdamW,
@@ -21,3 +22,4 @@ export {
   SGD,
   type SGDOptions,
 } from './optimizers.js';
+export * as lr from './schedules.js';

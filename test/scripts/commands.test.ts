@@ -319,7 +319,7 @@ describe('a training', () => {
     expect(result.accuracy).toBe(last.val.accuracy);
     expect(result.loss).toBeCloseTo(last.val.loss, 5);
     expect(result.confusion.flat().reduce((sum: number, count: number) => sum + count)).toBe(16);
-    expect(readdirSync(run)).toContain('predictions.png');
+    expect(readdirSync(run)).toEqual(expect.arrayContaining(['mistakes.png', 'predictions.png']));
   });
 
   it('predicts pictures of any size, grey ones too', async () => {
