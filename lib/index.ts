@@ -33,6 +33,7 @@ export * as serve from './serve/index.js';
 export * as autograd from './tensor/autograd.js';
 export type { BackwardOptions, NestedArray, ToOptions } from './tensor/base.js';
 export {
+  autocast,
   enableGrad,
   inferenceMode,
   isGradEnabled,
@@ -46,4 +47,5 @@ export type { Device, DType, TypedArray } from './tensor/dtype.js';
 export * as linalg from './tensor/linalg.js';
 export { type Index, type Slice, slice } from './tensor/slice.js';
 export { isTensor, Tensor } from './tensor/tensor.js';
+export { loadTorch, loadTorchStateDict, type TorchValue } from './torch-file.js';
 export * as train from './train/index.js';

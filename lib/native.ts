@@ -256,8 +256,9 @@ export interface Native extends NativeNn, NativeOps {
     weightDecay: number,
   ): void;
   zeroGrad(parameters: readonly Tensor[]): void;
+  clipGradNorm(parameters: readonly Tensor[], maxNorm: number, normType: number): number;
   clipGradValue(parameters: readonly Tensor[], clipValue: number): void;
-  clipGradNorm(parameters: readonly Tensor[], maxNorm: number): number;
+  emaStep(averages: readonly Tensor[], values: readonly Tensor[], decay: number): void;
 
   // data.cc
   augmentBatch(
@@ -279,6 +280,7 @@ export interface Native extends NativeNn, NativeOps {
   setErrorClasses(classes: readonly ErrorClass[]): void;
   setCollector(collector: (young: boolean) => void): void;
   setMode(grad: boolean, inference: boolean): void;
+  setAutocast(enabled: boolean, dtype: DType): void;
   isGradEnabled(): boolean;
   isInferenceMode(): boolean;
   openScope(): number;

@@ -10,6 +10,7 @@ import { measureData } from './bench/data.js';
 import { measureMemory } from './bench/memory.js';
 import { measureOverhead } from './bench/overhead.js';
 import { MALLOC_KEEP, pytorchContestants } from './bench/pytorch.js';
+import { measureTraining } from './bench/train.js';
 import { machine, peakMemoryOf, print, printPeakMemory, takeTurns } from './bench/turns.js';
 import { formatError } from './cli/command.js';
 import { positiveInteger } from './cli/options.js';
@@ -26,6 +27,7 @@ Examples:
   $ node scripts/bench.js data
   $ node scripts/bench.js overhead --pytorch python3
   $ node scripts/bench.js memory --json
+  $ node scripts/bench.js train --model alexnet-dy --batch 128
 `,
   );
 
@@ -173,5 +175,15 @@ benchmark('overhead', 'what a call from JavaScript costs', (options) => measureO
 benchmark('memory', 'resident memory over loops that dispose nothing', (options) =>
   measureMemory(options),
 ).option('--tensors <n>', 'tensors of 4 MB', positiveInteger, 10_000);
+
+benchmark(
+  'train',
+  "what a training costs beside its arithmetic: the trainer's share, checkpoints",
+  (options) => measureTraining(options),
+)
+  .option('--model <name>', 'network', 'alexnet-dy')
+  .option('--batch <n>', 'images in a batch', positiveInteger, 128)
+  .option('--steps <n>', 'measured steps', positiveInteger, 20)
+  .addOption(turns());
 
 await program.parseAsync();

@@ -3,12 +3,11 @@
  * Measures the model of a run on its test images: `node scripts/evaluate.js --help`.
  * @module
  */
-import { Option } from 'commander';
 import { report, setNumThreads, train } from '../dist/index.js';
 import { createCommand, requireOption, runCommand } from './cli/command.js';
 import { loadDataset } from './cli/datasets.js';
 import { evaluateRun } from './cli/evaluation.js';
-import { device, positiveInteger } from './cli/options.js';
+import { CHECKPOINTS, device, positiveInteger } from './cli/options.js';
 
 const command = createCommand(
   'node scripts/evaluate.js',
@@ -16,10 +15,11 @@ const command = createCommand(
   [
     'node scripts/evaluate.js --run runs/dy',
     'node scripts/evaluate.js --run runs/dy --checkpoint last --json',
+    'node scripts/evaluate.js --run runs/dy --checkpoint weights.pt',
   ],
 )
   .option('--run <folder>', 'run directory (required)')
-  .addOption(new Option('--checkpoint <name>', 'which weights').choices(['best', 'last']).default('best'))
+  .option('--checkpoint <name>', CHECKPOINTS, 'best')
   .option('--data-dir <folder>', 'where the data set is (default: as in training)')
   .option('--limit-test <n>', 'use only so many test images', positiveInteger)
   .option('--device <name>', 'auto, cpu, cuda or cuda:<n>', device, 'auto')

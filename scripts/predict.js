@@ -3,11 +3,10 @@
  * Classifies pictures with the model of a run: `node scripts/predict.js --help`.
  * @module
  */
-import { Option } from 'commander';
 import { serve } from '../dist/index.js';
 import { createCommand, requireOption, runCommand } from './cli/command.js';
 import { resolveDevice } from './cli/config.js';
-import { device, positiveInteger } from './cli/options.js';
+import { CHECKPOINTS, device, positiveInteger } from './cli/options.js';
 
 const command = createCommand('node scripts/predict.js', 'Classifies PNG and JPEG pictures.', [
   'node scripts/predict.js --run runs/dy photo.jpg',
@@ -15,7 +14,7 @@ const command = createCommand('node scripts/predict.js', 'Classifies PNG and JPE
 ])
   .argument('<files...>', 'pictures')
   .option('--run <folder>', 'run directory (required)')
-  .addOption(new Option('--checkpoint <name>', 'which weights').choices(['best', 'last']).default('best'))
+  .option('--checkpoint <name>', CHECKPOINTS, 'best')
   .option('--top <n>', 'how many classes to print', positiveInteger, 5)
   .option('--device <name>', 'auto, cpu, cuda or cuda:<n>', device, 'auto')
   .option('--json', 'print one JSON object a line', false);

@@ -31,18 +31,25 @@ await runCommand(trainCommand(), async (options, command) => {
   );
   if (training === null) return interrupt.exitCode();
   const { run, config, testSet } = training;
-  const { stopped, steps, best } = await runTraining(training);
-  if (stopped) {
+  const { stopped, earlyStopped, epochs, steps, best } = await runTraining(training, options);
+  const seconds = (performance.now() - start) / 1000;
+  if (options.json && stopped)
+    console.log(JSON.stringify({ type: 'end', stopped, epochs, steps, best, out }));
+  else if (stopped) {
     console.log(`Stopped after ${steps} steps. Continue with: node scripts/train.js --out ${out} --resume`);
-    return interrupt.exitCode();
   }
+  if (stopped) return interrupt.exitCode();
   interrupt.release();
   if (best) await evaluateRun(run, testSet, { checkpoint: 'best' });
   await report.writeRunReport(run.path);
+  if (options.json) {
+    console.log(JSON.stringify({ type: 'end', stopped, earlyStopped, epochs, steps, best, seconds, out }));
+    return 0;
+  }
+  if (earlyStopped) console.log(`No improvement any more: ended after ${epochs} of ${config.epochs} epochs`);
   console.log(
     `${config.model}: best accuracy ${best?.accuracy.toFixed(4)} in epoch ${best?.epoch}, ` +
-      `${config.parameters.total.toLocaleString('en')} parameters, ` +
-      `${formatSeconds((performance.now() - start) / 1000)}. Results are in ${out}`,
+      `${config.parameters.total.toLocaleString('en')} parameters, ${formatSeconds(seconds)}. Results are in ${out}`,
   );
   return 0;
 });

@@ -110,25 +110,39 @@ void ZeroGrad(const Tensors& parameters) {
   for (const Tensor& parameter : parameters) parameter.mutable_grad().reset();
 }
 
-// torch.nn.utils.clip_grad_norm_: scales all gradients so that their joint 2-norm is at most `max_norm`.
-double ClipGradNorm(const Tensors& parameters, double max_norm) {
-  at::NoGradGuard no_grad;
+Tensors GradientsOf(const Tensors& parameters) {
   Tensors gradients;
   for (const Tensor& parameter : parameters) {
     if (parameter.grad().defined()) gradients.push_back(parameter.grad());
   }
+  return gradients;
+}
+
+// torch.nn.utils.clip_grad_norm_: scales all gradients so that their joint p-norm is at most `max_norm`.
+double ClipGradNorm(const Tensors& parameters, double max_norm, double norm_type) {
+  at::NoGradGuard no_grad;
+  const Tensors gradients = GradientsOf(parameters);
   if (gradients.empty()) return 0;
-  const double norm = at::linalg_vector_norm(at::stack(at::_foreach_norm(gradients, 2))).item<double>();
+  const double norm =
+      at::linalg_vector_norm(at::stack(at::_foreach_norm(gradients, norm_type)), norm_type).item<double>();
   const double scale = max_norm / (norm + 1e-6);
   if (scale < 1) at::_foreach_mul_(gradients, scale);
   return norm;
 }
 
-void ClipGradValue(const Tensors& parameters, double limit) {
+// torch.nn.utils.clip_grad_value_.
+void ClipGradValue(const Tensors& parameters, double clip_value) {
   at::NoGradGuard no_grad;
-  for (const Tensor& parameter : parameters) {
-    if (parameter.grad().defined()) parameter.mutable_grad().clamp_(-limit, limit);
-  }
+  const Tensors gradients = GradientsOf(parameters);
+  if (gradients.empty()) return;
+  at::_foreach_clamp_min_(gradients, -clip_value);
+  at::_foreach_clamp_max_(gradients, clip_value);
+}
+
+// averages += (1 - decay) * (values - averages)
+void EmaStep(const Tensors& averages, const Tensors& values, double decay) {
+  at::NoGradGuard no_grad;
+  at::_foreach_lerp_(averages, values, 1 - decay);
 }
 
 }  // namespace
@@ -141,8 +155,9 @@ const OpTable& OptimOps() {
       Bind("rmsPropStep(parameters, squares, buffers, lr, alpha, eps, weightDecay, momentum)", RmsPropStep),
       Bind("adagradStep(parameters, sums, steps, lr, lrDecay, eps, weightDecay)", AdagradStep),
       Bind("zeroGrad(parameters)", ZeroGrad),
+      Bind("clipGradNorm(parameters, maxNorm, normType)", ClipGradNorm),
       Bind("clipGradValue(parameters, clipValue)", ClipGradValue),
-      Bind("clipGradNorm(parameters, maxNorm)", ClipGradNorm),
+      Bind("emaStep(averages, values, decay)", EmaStep),
   };
   return table;
 }

@@ -1,4 +1,5 @@
 // Modes, tidy scopes, threads, generators, versions.
+#include <ATen/autocast_mode.h>
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/detail/CUDAHooksInterface.h>
 #include <ATen/Parallel.h>
@@ -35,6 +36,16 @@ void SetMode(Call& call, bool grad, bool inference) {
   if (inference) call.data.inference_mode.emplace();
 }
 
+// torch.autocast on every device: operations on the list of the device type take arguments of this dtype.
+// Casts of weights are kept until the next call, as PyTorch keeps them until the outermost block ends.
+void SetAutocast(bool enabled, at::ScalarType dtype) {
+  for (const auto device : {at::kCPU, at::kCUDA}) {
+    at::autocast::set_autocast_enabled(device, enabled);
+    at::autocast::set_autocast_dtype(device, dtype);
+  }
+  at::autocast::clear_cache();
+}
+
 at::Generator CpuGenerator() { return at::detail::getDefaultCPUGenerator(); }
 
 void SetNumThreads(int64_t threads) {
@@ -52,6 +63,7 @@ const OpTable& RuntimeOps() {
       Bind("setErrorClasses(classes)", SetErrorClasses),
       Bind("setCollector(collector)", SetCollector),
       Bind("setMode(grad, inference)", SetMode),
+      Bind("setAutocast(enabled, dtype)", SetAutocast),
       Bind("isGradEnabled()", [] { return at::GradMode::is_enabled(); }),
       Bind("isInferenceMode()", [] { return c10::InferenceMode::is_enabled(); }),
 

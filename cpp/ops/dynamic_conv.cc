@@ -1,5 +1,7 @@
 #include "dynamic_conv.h"
 
+#include <ATen/autocast_mode.h>
+#include <c10/core/impl/LocalDispatchKeySet.h>
 #include <c10/util/Exception.h>
 
 #include "dynamic_conv_fused.h"
@@ -72,7 +74,18 @@ const Algorithm& Choose(const Problem& problem, const std::string& name) {
 
 at::Tensor DynamicConv2d(const at::Tensor& input, const at::Tensor& weight, const at::Tensor& attention,
                          const std::optional<at::Tensor>& bias, const DynamicConvOptions& options) {
-  const auto problem = MakeDynamicConvProblem(input, weight, attention, bias, options);
+  const auto device = input.device().type();
+  if (!at::autocast::is_autocast_enabled(device)) {
+    const auto problem = MakeDynamicConvProblem(input, weight, attention, bias, options);
+    return Choose(problem, options.algorithm).run(problem);
+  }
+  // As PyTorch's own convolutions do; the attention stays float32.
+  c10::impl::ExcludeDispatchKeyGuard no_autocast(c10::autocast_dispatch_keyset);
+  const auto cast = [type = at::autocast::get_autocast_dtype(device), device](const at::Tensor& tensor) {
+    return at::autocast::cached_cast(type, tensor, device);
+  };
+  const auto problem = MakeDynamicConvProblem(cast(input), cast(weight), attention,
+                                              bias ? std::optional<at::Tensor>(cast(*bias)) : bias, options);
   return Choose(problem, options.algorithm).run(problem);
 }
 

@@ -1,5 +1,6 @@
 #include "routing.h"
 
+#include <ATen/autocast_mode.h>
 #include <ATen/ops/_softmax_backward_data.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/linear.h>
@@ -12,6 +13,7 @@
 #include <ATen/ops/threshold_backward.h>
 #include <ATen/Parallel.h>
 #include <c10/core/GradMode.h>
+#include <c10/core/impl/LocalDispatchKeySet.h>
 #include <c10/util/Exception.h>
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/custom_function.h>
@@ -171,6 +173,15 @@ class RoutingFunction : public torch::autograd::Function<RoutingFunction> {
 at::Tensor Routing(const at::Tensor& input, const at::Tensor& w1, const std::optional<at::Tensor>& b1,
                    const at::Tensor& w2, const std::optional<at::Tensor>& b2, double temperature,
                    RoutingKind kind) {
+  // Routing is on no list of autocast: it computes in float32, from the means of whatever the layer before
+  // gave.
+  const auto device = input.device().type();
+  const bool narrow = at::autocast::is_autocast_enabled(device) &&
+                      input.scalar_type() == at::autocast::get_autocast_dtype(device);
+  c10::impl::ExcludeDispatchKeyGuard no_autocast(c10::autocast_dispatch_keyset);
+  if (narrow && input.dim() == 4 && w1.scalar_type() == at::kFloat) {
+    return Routing(at::mean(input, {2, 3}, /*keepdim=*/true, at::kFloat), w1, b1, w2, b2, temperature, kind);
+  }
   CheckRouting(input, w1, b1, w2, b2, temperature);
   if (input.device().is_cpu() && input.scalar_type() != at::kDouble) {
     return RoutingFunction::apply(input, w1, b1, w2, b2, temperature, kind == RoutingKind::kSoftmax);

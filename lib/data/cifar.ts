@@ -7,7 +7,8 @@ import { invalidArgument } from '../errors.js';
 import { type CachedArrays, readCache, writeCache } from './cache.js';
 import { CIFAR10_CLASSES, CIFAR100_COARSE, CIFAR100_FINE } from './cifar-classes.js';
 import { checkSplit, createDataset, type Dataset, datasetError, type Split } from './dataset.js';
-import { type Pickled, PickledArray, pickledText, readPickle } from './pickle.js';
+import { type Pickled, pickledText, readPickle } from './pickle.js';
+import { NUMPY_BYTES, PickledArray } from './pickle-numpy.js';
 import { findFile, type PublishedFile, rootFolder, type SourceOptions, verifyFile } from './sources.js';
 import { readTarGz } from './tar.js';
 
@@ -199,7 +200,7 @@ function namesInText(content: Uint8Array): string[] {
 }
 
 function dictionary(content: Uint8Array): ReadonlyMap<string, Pickled> {
-  const value = readPickle(content);
+  const value = readPickle(content, NUMPY_BYTES);
   if (!(value instanceof Map)) throw new Error('expected a dictionary');
   return value;
 }

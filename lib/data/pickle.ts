@@ -1,16 +1,12 @@
 /**
- * A reader for the pickles inside the CIFAR archives. It knows the opcodes that dictionaries and lists of strings,
- * numbers and byte arrays are written with (Python's `pickletools`, protocols 2 to 4), and the few callables that such
- * files name (numpy's `_reconstruct`, `ndarray` and `dtype`, and `_codecs.encode`), whose effect it computes itself.
- * Everything else, and so every pickle that would run code, is refused.
+ * A reader for pickles that hold data. It knows the opcodes that dictionaries and lists of strings, numbers and byte
+ * arrays are written with (Python's `pickletools`, protocols 2 to 4), and the few callables that a {@link PickleDialect}
+ * names, whose effect the dialect computes itself. Everything else, and so every pickle that would run code, is refused.
  * @module
  */
 
-/** A numpy array of unsigned bytes, row-major: a view into the pickle where it can be. */
-export class PickledArray {
-  shape: readonly number[] = [];
-  data: Uint8Array = new Uint8Array(0);
-}
+/** An object a dialect makes; its classes say of what kind. */
+export abstract class PickledObject {}
 
 /** What a pickle may hold. Byte strings come as `Uint8Array`; Python 2's `str` is one of those. */
 export type Pickled =
@@ -19,7 +15,7 @@ export type Pickled =
   | number
   | string
   | Uint8Array
-  | PickledArray
+  | PickledObject
   | readonly Pickled[]
   | ReadonlyMap<string, Pickled>;
 
@@ -27,43 +23,49 @@ export type Pickled =
 export class PickleError extends Error {}
 
 /** Things on the stack that are no data: marks, callables, types. They never leave the reader. */
-class Mark {
+export abstract class Special {
+  /** Tells one kind from another, for the compiler as well. */
+  abstract readonly kind: string;
+}
+class Mark extends Special {
   readonly kind = 'mark';
 }
-class Global {
-  constructor(readonly name: 'reconstruct' | 'ndarray' | 'dtype' | 'encode') {}
-}
-class Dtype {
-  readonly kind = 'dtype';
-}
 
-type Value =
+/** What may be on the stack. */
+export type PickleValue =
   | null
   | boolean
   | number
   | string
   | Uint8Array
-  | PickledArray
-  | Value[]
-  | Map<string, Value>
+  | PickledObject
+  | PickleValue[]
+  | Map<string, PickleValue>
   | Special;
-type Special = Mark | Global | Dtype;
+type Value = PickleValue;
 
-const GLOBALS: ReadonlyMap<string, Global> = new Map([
-  ['numpy.core.multiarray _reconstruct', new Global('reconstruct')],
-  ['numpy._core.multiarray _reconstruct', new Global('reconstruct')],
-  ['numpy ndarray', new Global('ndarray')],
-  ['numpy dtype', new Global('dtype')],
-  ['_codecs encode', new Global('encode')],
-]);
+/** The names a kind of file may ask for, and what becomes of them. */
+export interface PickleDialect {
+  /** What stands for a name, as in `numpy dtype`; undefined for one that is not data. */
+  find(path: string): Special | undefined;
+  /** The result of a call; undefined where it is not allowed. @throws PickleError saying what is wrong with it. */
+  call(callable: Special, args: readonly PickleValue[]): PickleValue | undefined;
+  /** Gives an object its state. False where it takes none. */
+  build(target: PickleValue, state: PickleValue): boolean;
+  /** What a persistent id stands for. Absent where a file has none. */
+  persistent?(id: PickleValue): PickleValue;
+  /** Whether keys of dictionaries may be numbers; they become strings. */
+  readonly numberKeys?: boolean;
+}
 
 /**
  * Reads one pickle.
  * @param bytes - The whole pickle.
- * @throws PickleError when it is truncated, malformed, or holds anything but plain data and byte arrays.
+ * @param dialect - The names it may ask for.
+ * @throws PickleError when it is truncated, malformed, or holds anything but plain data and what the dialect makes.
  */
-export function readPickle(bytes: Uint8Array): Pickled {
-  return new Reader(bytes).read();
+export function readPickle(bytes: Uint8Array, dialect: PickleDialect): Pickled {
+  return new Reader(bytes, dialect).read();
 }
 
 /** The text of a Python `str` or `bytes`; undefined for anything else. */
@@ -73,13 +75,15 @@ export function pickledText(value: unknown): string | undefined {
 }
 
 class Reader {
+  readonly dialect: PickleDialect;
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
   #position = 0;
   #stack: Value[] = [];
   readonly #memo = new Map<number, Value>();
 
-  constructor(bytes: Uint8Array) {
+  constructor(bytes: Uint8Array, dialect: PickleDialect) {
+    this.dialect = dialect;
     this.#bytes = bytes;
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
@@ -90,7 +94,8 @@ class Reader {
       const opcode = this.uint8();
       if (opcode === STOP) break;
       const run = OPCODES.get(opcode);
-      if (!run) throw new PickleError(`opcode 0x${hex(opcode)} at byte ${at} is not allowed`);
+      if (!run || (opcode === BINPERSID && !this.dialect.persistent))
+        throw new PickleError(`opcode 0x${hex(opcode)} at byte ${at} is not allowed`);
       run(this);
     }
     const value = this.pop();
@@ -156,6 +161,7 @@ class Reader {
 }
 
 const STOP = 0x2e;
+const BINPERSID = 0x51;
 
 /** Opcode -> what it does. The comments are the names in `pickletools`. */
 const OPCODES: ReadonlyMap<number, (r: Reader) => void> = new Map<number, (r: Reader) => void>([
@@ -167,6 +173,7 @@ const OPCODES: ReadonlyMap<number, (r: Reader) => void> = new Map<number, (r: Re
   [0x4b, (r) => r.push(r.uint8())], // BININT1
   [0x4d, (r) => r.push(r.uint16())], // BININT2
   [0x4a, (r) => r.push(r.int32())], // BININT
+  [0x8a, (r) => r.push(long(r.bytes(r.uint8())))], // LONG1
   [0x47, (r) => r.push(r.float64())], // BINFLOAT
   [0x55, (r) => r.push(r.bytes(r.uint8()))], // SHORT_BINSTRING
   [0x54, (r) => r.push(r.bytes(r.uint32()))], // BINSTRING
@@ -191,14 +198,30 @@ const OPCODES: ReadonlyMap<number, (r: Reader) => void> = new Map<number, (r: Re
   [0x94, (r) => r.rememberNext()], // MEMOIZE
   [0x68, (r) => r.recall(r.uint8())], // BINGET
   [0x6a, (r) => r.recall(r.uint32())], // LONG_BINGET
-  [0x63, (r) => r.push(findGlobal(r.line(), r.line()))], // GLOBAL
-  [0x93, (r) => r.push(findGlobal(...([r.pop(), r.pop()].reverse() as [Value, Value])))], // STACK_GLOBAL
-  [0x52, (r) => r.push(reduce(...([r.pop(), r.pop()].reverse() as [Value, Value])))], // REDUCE
-  [0x62, (r) => build(r.pop(), r.top())], // BUILD
+  [0x63, (r) => r.push(findGlobal(r, r.line(), r.line()))], // GLOBAL
+  [0x93, (r) => r.push(findGlobal(r, ...popPair(r)))], // STACK_GLOBAL
+  [0x52, (r) => r.push(reduce(r, ...popPair(r)))], // REDUCE
+  [0x62, (r) => build(r, r.pop(), r.top())], // BUILD
+  [BINPERSID, (r) => r.push(r.dialect.persistent!(r.pop()))],
 ]);
 
 function checkProtocol(version: number): void {
   if (version < 2 || version > 4) throw new PickleError(`expected protocol 2 to 4 but it has ${version}`);
+}
+
+/** A whole number of any length, lowest byte first, in two's complement. */
+function long(bytes: Uint8Array): number {
+  const value = BigInt.asIntN(
+    8 * bytes.length,
+    bytes.reduceRight((sum, byte) => (sum << 8n) | BigInt(byte), 0n),
+  );
+  if (!Number.isSafeInteger(Number(value))) throw new PickleError(`the number ${value} is too large`);
+  return Number(value);
+}
+
+function popPair(r: Reader): [Value, Value] {
+  const second = r.pop();
+  return [r.pop(), second];
 }
 
 function popTuple(r: Reader, length: number): Value[] {
@@ -227,61 +250,35 @@ function setItems(r: Reader, values: Value[]): void {
   if (!(map instanceof Map)) throw new PickleError('it sets items of something that is no dictionary');
   if (values.length % 2 !== 0) throw new PickleError('a dictionary has a key without a value');
   for (let i = 0; i < values.length; i += 2) {
-    const key = pickledText(values[i]);
+    const given = values[i];
+    const key = r.dialect.numberKeys && typeof given === 'number' ? String(given) : pickledText(given);
     if (key === undefined || holdsSpecial(values[i + 1]!))
       throw new PickleError('a dictionary holds something that is no data');
     map.set(key, values[i + 1]!);
   }
 }
 
-function findGlobal(module: Value, name: Value): Global {
+function findGlobal(r: Reader, module: Value, name: Value): Special {
   const path = `${pickledText(module)} ${pickledText(name)}`;
-  const found = GLOBALS.get(path);
+  const found = r.dialect.find(path);
   if (!found) throw new PickleError(`it asks for ${path.replace(' ', '.')}, which is not data`);
   return found;
 }
 
-/** Calls by their definition: `_reconstruct(ndarray, (0,), 'b')`, `dtype('u1', ...)`, `encode(text, 'latin1')`. */
-function reduce(callable: Value, args: Value): Value {
-  if (callable instanceof Global && Array.isArray(args)) {
-    const [first, second] = args;
-    if (callable.name === 'reconstruct' && first instanceof Global && first.name === 'ndarray') {
-      return new PickledArray();
-    }
-    if (callable.name === 'dtype' && pickledText(first) === 'u1') return new Dtype();
-    if (callable.name === 'dtype')
-      throw new PickleError(`expected an array of bytes ('u1') but found another`);
-    if (callable.name === 'encode' && typeof first === 'string' && pickledText(second) === 'latin1') {
-      return new Uint8Array(Buffer.from(first, 'latin1'));
-    }
+function reduce(r: Reader, callable: Value, args: Value): Value {
+  if (callable instanceof Special && Array.isArray(args)) {
+    const result = r.dialect.call(callable, args);
+    if (result !== undefined) return result;
   }
   throw new PickleError('it makes a call that is not allowed');
 }
 
-/** State of an array is `(version, shape, dtype, fortran order, bytes)`; that of a one-byte dtype says nothing new. */
-function build(state: Value, target: Value): void {
-  if (target instanceof Dtype && Array.isArray(state)) return;
-  if (!(target instanceof PickledArray) || !Array.isArray(state) || state.length !== 5) {
-    throw new PickleError('it sets the state of something that is no array');
-  }
-  const [, shape, dtype, fortran, bytes] = state;
-  if (!(dtype instanceof Dtype) || (fortran !== false && fortran !== 0) || !(bytes instanceof Uint8Array)) {
-    throw new PickleError('expected a row-major array of bytes but found another');
-  }
-  if (!Array.isArray(shape) || !shape.every((size) => Number.isInteger(size) && (size as number) >= 0)) {
-    throw new PickleError('the shape of an array is damaged');
-  }
-  const sizes = shape as number[];
-  const expected = sizes.reduce((product, size) => product * size, 1);
-  if (bytes.length !== expected) {
-    throw new PickleError(`an array of shape [${sizes.join(', ')}] has ${bytes.length} bytes`);
-  }
-  target.shape = [...sizes];
-  target.data = bytes;
+function build(r: Reader, state: Value, target: Value): void {
+  if (!r.dialect.build(target, state)) throw new PickleError('it sets the state of something that has none');
 }
 
 function isSpecial(value: Value): value is Special {
-  return value instanceof Mark || value instanceof Global || value instanceof Dtype;
+  return value instanceof Special;
 }
 
 function holdsSpecial(value: Value): boolean {

@@ -63,3 +63,4 @@ export {
 } from './norm.js';
 export * from './pool.js';
 export * from './simple.js';
+export * as utils from './utils.js';

@@ -55,6 +55,27 @@ const algorithms: readonly string[] = Object.freeze(native.dynamicConv2dAlgorith
 /** Names of the algorithms in the order `'auto'` considers them; `'reference'`, slow and readable, is the last. */
 dynamicConv2d.algorithms = (): string[] => [...algorithms];
 
+/** The algorithm that `'auto'` takes for these arguments of {@link dynamicConv2d}, without computing anything. */
+dynamicConv2d.choice = (
+  input: Tensor,
+  weight: Tensor,
+  attention: Tensor,
+  bias: Tensor | null = null,
+  options: Conv2dOptions = {},
+): string => {
+  const { stride, padding, dilation, groups, extra } = resolveConv(kernelSizeOf(weight), options);
+  return native.dynamicConv2dChoice(
+    padExtra(input, extra),
+    weight,
+    attention,
+    bias,
+    stride,
+    padding,
+    dilation,
+    groups,
+  );
+};
+
 /** Options of {@link routing}. */
 export interface RoutingOptions {
   /** Divides the logits; high values even the attention out. Default 1, more than 0. */

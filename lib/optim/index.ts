@@ -2,10 +2,9 @@
  * Optimizers and learning-rate schedules, torch.optim: `import { optim } from 'dyconv'`.
  * @module
  */
-
+export { clipGradNorm_ as clipGradNorm, clipGradValue_ as clipGradValue } from '../ops/clip-grad.js';
+export { type EmaOptions, type EmaState, ExponentialMovingAverage } from './ema.js';
 export {
-  clipGradNorm,
-  clipGradValue,
   Optimizer,
   type OptimizerGroup,
   type OptimizerState,

@@ -4,7 +4,6 @@
  */
 import { CheckpointError, invalidArgument } from '../errors.js';
 import { native } from '../native.js';
-import { number } from '../ops/arguments.js';
 import { noGrad } from '../tensor/context.js';
 import { isTensor, type Tensor } from '../tensor/tensor.js';
 
@@ -156,17 +155,4 @@ export abstract class Optimizer<Options extends { lr: number } = { lr: number }>
       }
     }
   }
-}
-
-/**
- * Scales all gradients so that their joint 2-norm is at most `maxNorm`.
- * @returns The norm before. @see https://pytorch.org/docs/stable/generated/torch.nn.utils.clip_grad_norm_.html
- */
-export function clipGradNorm(parameters: Iterable<Tensor>, maxNorm: number): number {
-  return native.clipGradNorm([...parameters], maxNorm);
-}
-
-/** Limits every element of the gradients to ±clipValue. @see https://pytorch.org/docs/stable/generated/torch.nn.utils.clip_grad_value_.html */
-export function clipGradValue(parameters: Iterable<Tensor>, clipValue: number): void {
-  native.clipGradValue([...parameters], number('clipValue', clipValue, { min: 0 }));
 }

@@ -143,17 +143,30 @@ async function embedded(picture: Uint8Array, room: number): Promise<string> {
   return uri('webp', bytes);
 }
 
-/** The prediction grids of all groups, which share the room there is. */
-async function predictionFigures(groups: readonly RunGroup[]): Promise<string> {
-  const shown = groups.flatMap((group) => {
-    const { predictions } = bestRun(group);
-    return predictions ? [{ label: escapeText(group.label), predictions }] : [];
-  });
-  const figures = shown.map(async ({ label, predictions }) => {
-    const source = await embedded(predictions, PICTURE_ROOM / shown.length);
-    return `<figure><img alt="Test images with the classes ${label} predicts and the true ones" src="${source}"><figcaption>${label}</figcaption></figure>`;
-  });
-  return (await Promise.all(figures)).join('');
+/** The pictures of all groups: images spread over the test set, and the surest mistakes. They share the room there is. */
+async function pictureSections(page: Page, groups: readonly RunGroup[]): Promise<void> {
+  const kinds = [
+    { kind: 'predictions', heading: 'Predictions', words: 'Test images with the classes' },
+    {
+      kind: 'mistakes',
+      heading: 'Surest mistakes',
+      words: 'Wrongly classified test images with the classes',
+    },
+  ] as const;
+  const shown = kinds.map(({ kind }) =>
+    groups.flatMap((group) => {
+      const picture = bestRun(group)[kind];
+      return picture ? [{ label: escapeText(group.label), picture }] : [];
+    }),
+  );
+  const room = PICTURE_ROOM / Math.max(1, shown.flat().length);
+  for (const [i, { heading, words }] of kinds.entries()) {
+    const figures = shown[i]!.map(async ({ label, picture }) => {
+      const source = await embedded(picture, room);
+      return `<figure><img alt="${words} ${label} predicts and the true ones" src="${source}"><figcaption>${label}</figcaption></figure>`;
+    });
+    if (figures.length > 0) page.add(heading, (await Promise.all(figures)).join(''));
+  }
 }
 
 /** JSON that may stand in a script element: no text in it can end the element. */
@@ -182,8 +195,7 @@ async function body(page: Page, runs: readonly RunData[], groups: RunGroup[]): P
   const schedule = scheduleChart(groups, colourName);
   if (schedule) page.add('Schedule', page.chart('schedule', schedule));
   for (const [index, group] of groups.entries()) evaluationSection(page, group, index);
-  const figures = await predictionFigures(groups);
-  if (figures !== '') page.add('Predictions', figures);
+  await pictureSections(page, groups);
   page.add('Configuration', configTable(runs));
   const environment = environmentTable(runs);
   if (environment) page.add('Environment', environment);

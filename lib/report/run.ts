@@ -31,6 +31,8 @@ export interface RunData {
   evaluation: EvaluationRecord | null;
   /** `predictions.png`, or null. */
   predictions: Uint8Array | null;
+  /** `mistakes.png`, or null: the wrong predictions the model was surest of. */
+  mistakes: Uint8Array | null;
 }
 
 type Json = Record<string, unknown>;
@@ -209,5 +211,6 @@ export async function loadRun(directory: string): Promise<RunData> {
     ...parseMetrics(metrics?.toString('utf8') ?? '', file('metrics.jsonl')),
     evaluation: evaluation && checkEvaluation(evaluation, file('evaluation.json')),
     predictions: await readOptional(file('predictions.png')),
+    mistakes: await readOptional(file('mistakes.png')),
   };
 }

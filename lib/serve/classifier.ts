@@ -7,11 +7,11 @@ import { test } from '../data/transforms.js';
 import { CheckpointError, DatasetError, DisposedError } from '../errors.js';
 import { create } from '../models/index.js';
 import type { Module } from '../nn/module.js';
-import { loadSafetensors } from '../safetensors.js';
 import { noGrad, tidy } from '../tensor/context.js';
 import type { Device } from '../tensor/dtype.js';
 import type { RunConfig } from '../train/records.js';
 import { RunDirectory } from '../train/run-directory.js';
+import { loadWeights } from '../train/weights-file.js';
 import { type Picture, readPicture } from './picture.js';
 
 /** A class and how likely it is. */
@@ -23,8 +23,11 @@ export interface ClassProbability {
 
 /** Options of {@link loadClassifier}. */
 export interface LoadClassifierOptions {
-  /** Which weights of the run. Default `'best'`. */
-  checkpoint?: 'best' | 'last';
+  /**
+   * Which weights: `'best'`, `'last'` or `'epoch-<number>'` of the run, or the path of a file of weights (`.safetensors`,
+   * or a state dict of PyTorch, `.pt` or `.pth`). Default `'best'`.
+   */
+  checkpoint?: string;
   /** Default `'cpu'`. */
   device?: Device;
 }
@@ -100,8 +103,8 @@ export async function loadClassifier(
 ): Promise<Classifier> {
   const run = await RunDirectory.open(path);
   const config = await run.readConfig();
-  const file = run.file(`${checkpoint}.safetensors`);
-  const state = await loadSafetensors(file);
+  const file = run.weightsFile(checkpoint);
+  const state = await loadWeights(file);
   const model = create(config.model, config.modelOptions);
   try {
     model.loadStateDict(state);

@@ -1,5 +1,5 @@
 /**
- * The state that operations run under: grad mode, inference mode and the tidy scope. It belongs to the asynchronous
+ * The state that operations run under: grad mode, inference mode, autocast and the tidy scope. It belongs to the asynchronous
  * context, not to the thread: two requests served at once never see each other's. The add-on holds the current state;
  * this file switches it when control passes from one asynchronous context to another.
  * @module
@@ -7,6 +7,7 @@
 import { AsyncLocalStorage, createHook } from 'node:async_hooks';
 import { invalidArgument } from '../errors.js';
 import { native } from '../native.js';
+import type { DType } from './dtype.js';
 import type { Tensor } from './tensor.js';
 
 interface Context {
@@ -16,11 +17,13 @@ interface Context {
   open: boolean;
   readonly grad: boolean;
   readonly inference: boolean;
+  /** What matrix products and convolutions compute in; null is the dtype of their arguments. */
+  readonly autocast: DType | null;
   /** The add-on's name for the innermost tidy scope; 0 is none. */
   readonly scope: number;
 }
 
-const ROOT: Context = { outer: null, open: true, grad: true, inference: false, scope: 0 };
+const ROOT: Context = { outer: null, open: true, grad: true, inference: false, autocast: null, scope: 0 };
 const storage = new AsyncLocalStorage<Context>();
 let current: Context = ROOT;
 
@@ -28,6 +31,10 @@ function enter(next: Context): void {
   if (next === current) return;
   if (next.grad !== current.grad || next.inference !== current.inference) {
     native.setMode(next.grad, next.inference);
+  }
+  // Under another grad mode as well: a weight cast without autograd must not be found by an operation with it.
+  if (next.autocast !== current.autocast || (next.autocast !== null && next.grad !== current.grad)) {
+    native.setAutocast(next.autocast !== null, next.autocast ?? 'bfloat16');
   }
   if (next.scope !== current.scope) native.enterScope(next.scope);
   current = next;
@@ -129,6 +136,23 @@ export function enableGrad<T>(fn: () => T): T {
  */
 export function inferenceMode<T>(fn: () => T): T {
   return runIn({ grad: false, inference: true }, fn);
+}
+
+/**
+ * Runs `fn`, which may be async, with matrix products and convolutions (dynamic ones too) in a 16-bit dtype, while
+ * weights, reductions, losses and the routing of dynamic layers stay float32. Backward passes belong outside: they use
+ * the dtypes of the forward. No loss scaling is needed for bfloat16, whose range is that of float32.
+ * @param options.dtype - `'bfloat16'` (default), `'float16'`, or null to switch it off within an outer block.
+ * @see https://pytorch.org/docs/stable/amp.html
+ * @example const loss = autocast(() => F.crossEntropy(model.forward(x), labels));
+ */
+export function autocast<T>(
+  fn: () => T,
+  { dtype = 'bfloat16' }: { dtype?: 'bfloat16' | 'float16' | null } = {},
+): T {
+  if (dtype !== null && dtype !== 'bfloat16' && dtype !== 'float16')
+    throw invalidArgument('dtype', "'bfloat16', 'float16' or null", dtype);
+  return runIn({ autocast: dtype }, fn);
 }
 
 /** Whether operations are recorded for autograd here. */

@@ -2,15 +2,26 @@
  * The machine and the versions a run is made with.
  * @module
  */
+import { execFileSync } from 'node:child_process';
+import { realpathSync } from 'node:fs';
 import { arch, availableParallelism, cpus, platform, release, totalmem } from 'node:os';
+import { fileURLToPath } from 'node:url';
 import { dynamicConv2d } from '../ops/dynamic-conv.js';
-import { getNumThreads, version } from '../runtime.js';
+import { cpuCapability, getNumThreads, version } from '../runtime.js';
 import type { RunEnvironment } from './records.js';
 
-/** Describes this process and machine for `environment.json`. */
-export function describeEnvironment(options: { device: string; command?: string[] }): RunEnvironment {
+/**
+ * Describes this process and machine for `environment.json`.
+ * @param options.kernels - What {@link kernelChoices} gives for the model. Default: none.
+ */
+export function describeEnvironment(options: {
+  device: string;
+  command?: string[];
+  kernels?: Record<string, string>;
+}): RunEnvironment {
   return {
     dyconv: version.dyconv,
+    commit: commitOf(fileURLToPath(new URL('../..', import.meta.url))),
     node: process.versions.node,
     libtorch: version.libtorch,
     platform: `${platform()} ${release()} ${arch()}`,
@@ -18,9 +29,27 @@ export function describeEnvironment(options: { device: string; command?: string[
     cores: availableParallelism(),
     memoryBytes: totalmem(),
     threads: getNumThreads(),
+    cpuCapability: cpuCapability(),
     device: options.device,
     algorithms: dynamicConv2d.algorithms(),
+    kernels: options.kernels ?? {},
     command: options.command ?? [],
     time: new Date().toISOString(),
   };
+}
+
+/** The commit a folder is a checkout of, with `-dirty` where files were changed; null where it is none, or git is absent. */
+function commitOf(folder: string): string | null {
+  const git = (...args: string[]) =>
+    execFileSync('git', ['-C', folder, ...args], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    }).trim();
+  try {
+    // A package inside another project's checkout has no commit of its own.
+    if (realpathSync(git('rev-parse', '--show-toplevel')) !== realpathSync(folder)) return null;
+    return git('describe', '--always', '--dirty', '--abbrev=40', '--exclude=*');
+  } catch {
+    return null;
+  }
 }

@@ -6,7 +6,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { DatasetError } from '../errors.js';
 import type { Module } from '../nn/module.js';
 import { crossEntropy } from '../ops/loss.js';
-import { noGrad, tidy } from '../tensor/context.js';
+import { autocast, noGrad, tidy } from '../tensor/context.js';
 import type { Device } from '../tensor/dtype.js';
 import type { Batch, BatchSource, Loss } from './types.js';
 
@@ -42,6 +42,8 @@ export interface EvaluateOptions {
   loss?: Loss;
   /** Device the batches are moved to; default: wherever the loader puts them. */
   device?: Device;
+  /** Computes forward passes in a 16-bit dtype where that is safe: see {@link autocast}. Default: none. */
+  autocast?: 'bfloat16';
   /** Keep what the model said about every image. Default: false. */
   predictions?: boolean;
   /** Stops after the batch under way; the result then covers the images seen. */
@@ -107,13 +109,17 @@ export async function evaluate(
 function evaluateBatch(
   model: Module,
   { images, labels }: Batch,
-  { loss = crossEntropy, device }: EvaluateOptions,
+  { loss: lossOf = crossEntropy, device, autocast: dtype }: EvaluateOptions,
 ): { loss: number; classes: number; results: Prediction[] } {
   try {
     return noGrad(() =>
       tidy(() => {
         const target = device ? labels.to({ device }) : labels;
-        const logits = model.forward(device ? images.to({ device }) : images);
+        const forward = () => {
+          const logits = model.forward(device ? images.to({ device }) : images);
+          return { logits, loss: lossOf(logits, target) };
+        };
+        const { logits, loss } = dtype ? autocast(forward, { dtype }) : forward();
         const probabilities = logits.to({ dtype: 'float32' }).softmax({ dim: 1 }).dataSync();
         const predicted = logits.argmax({ dim: 1 }).dataSync();
         const classes = logits.shape[1]!;
@@ -122,7 +128,7 @@ function evaluateBatch(
           const probability = Number(probabilities[row * classes + column]);
           return { label: Number(label), predicted: column, probability };
         });
-        return { loss: Number(loss(logits, target).item()), classes, results };
+        return { loss: Number(loss.item()), classes, results };
       }),
     );
   } finally {

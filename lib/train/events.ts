@@ -2,7 +2,9 @@
  * What a training tells while it runs, and what it leaves to be continued.
  * @module
  */
+import type { EmaState } from '../optim/ema.js';
 import type { Tensor } from '../tensor/tensor.js';
+import type { EarlyStoppingState } from './early-stopping.js';
 import type { Evaluation } from './evaluate.js';
 import type { MeterState } from './meter.js';
 import type { EpochRecord } from './records.js';
@@ -13,33 +15,43 @@ export interface StepEvent {
   step: number;
   /** 1-based epoch. */
   epoch: number;
-  /** 1-based batch of the epoch, out of `batches`. */
+  /** 1-based batch of the epoch, out of `batches`; where gradients are accumulated, the last of the step. */
   batch: number;
   batches: number;
-  /** Images of this batch. */
+  /** Batches whose gradients this step used: 1 unless they are accumulated. */
+  accumulated: number;
+  /** Images of this step. */
   images: number;
-  /** Of this batch. */
+  /** Mean over the images of this step. */
   loss: number;
-  /** Of this batch, 0 to 1. */
+  /** Over the images of this step, 0 to 1. */
   accuracy: number;
   lr: number;
+  /** Norm of the gradient before it was clipped; null unless it is clipped by its norm. */
+  gradNorm: number | null;
   /** Mean over the epoch so far. */
   imagesPerSecond: number;
-  /** Seconds this step waited for its batch. */
+  /** Seconds this step waited for its batches. */
   dataSeconds: number;
 }
 
-/** The best epoch so far, by validation accuracy (by training accuracy where there is no validation set). */
+/**
+ * The best epoch so far by the monitored metric, of the validation set or, where there is none, of training. Only epochs
+ * that were validated count.
+ */
 export interface BestEpoch {
   /** 1-based. */
   epoch: number;
   accuracy: number;
+  loss: number;
 }
 
 /** What `Trainer.fit()` returns and 'end' tells. */
 export interface TrainingResult {
   /** Whether the signal ended the training before its last epoch. */
   stopped: boolean;
+  /** Whether it ended before its last epoch because the monitored metric no longer got better. */
+  earlyStopped: boolean;
   /** Finished epochs, those before a resume included. */
   epochs: number;
   steps: number;
@@ -49,7 +61,7 @@ export interface TrainingResult {
 /** Events of a Trainer with the arguments of their listeners. */
 export interface TrainerEvents {
   step: [event: StepEvent];
-  /** After the validation pass of an epoch. */
+  /** After the validation pass of an epoch, with the averaged weights where weights are averaged. */
   validation: [event: { epoch: number } & Evaluation];
   /** After every epoch, with `improved: true` where it is the best so far. The trainer waits for async listeners. */
   epoch: [record: EpochRecord, info: { improved: boolean }];
@@ -68,6 +80,10 @@ export interface TrainerState {
   best: BestEpoch | null;
   optimizer: unknown;
   scheduler: unknown;
+  /** Absent without averaging. */
+  ema?: EmaState;
+  /** Absent without early stopping. */
+  earlyStopping?: EarlyStoppingState;
   /** State of the default random generator, uint8. */
   generator: Tensor;
 }

@@ -4,11 +4,14 @@
  */
 export { type CheckpointFiles, type LoadedCheckpoint, loadCheckpoint, saveCheckpoint } from './checkpoint.js';
 export { countParameters } from './count-parameters.js';
+export type { EarlyStoppingOptions, EarlyStoppingState, MonitoredMetric } from './early-stopping.js';
 export { describeEnvironment } from './environment.js';
 export { type EvaluateOptions, type Evaluation, evaluate, type Prediction } from './evaluate.js';
 export type { BestEpoch, StepEvent, TrainerEvents, TrainerState, TrainingResult } from './events.js';
+export { kernelChoices } from './kernel-choices.js';
 export type * from './records.js';
 export { RunDirectory, type RunPosition } from './run-directory.js';
+export type { Position } from './step-runner.js';
 export {
   getTemperature,
   setTemperature,
@@ -16,5 +19,7 @@ export {
   type TemperatureScheduleOptions,
   temperatureSchedule,
 } from './temperature.js';
-export { Trainer, type TrainerOptions } from './trainer.js';
+export { Trainer } from './trainer.js';
+export type { ClipOptions, TrainerOptions } from './trainer-options.js';
 export type { Batch, BatchSource, Loss } from './types.js';
+export { loadWeights } from './weights-file.js';

@@ -64,7 +64,8 @@ export interface EpochRecord {
 
 /** `evaluation.json`: a checkpoint measured on the test set. */
 export interface EvaluationRecord extends LossAndAccuracy {
-  checkpoint: 'best' | 'last';
+  /** `best`, `last`, `epoch-<number>`, or the path of a file of weights. */
+  checkpoint: string;
   images: number;
   imagesPerSecond: number;
   /** Class names in label order. */
@@ -121,11 +122,42 @@ export interface RunConfig {
   dtype: string;
   limitTrain: number | null;
   limitTest: number | null;
+  /** How the learning rate goes. Absent in older runs: 'milestones'. */
+  schedule?: ScheduleName;
+  /** Epochs over which the learning rate rises from near 0. Absent: 0. */
+  warmupEpochs?: number;
+  /** Batches a step of the optimizer. Absent: 1. */
+  accumulate?: number;
+  /** Bounds of the gradient; null for none. */
+  clipGradNorm?: number | null;
+  clipGradValue?: number | null;
+  /** Decay of the averaged weights, which validation and `best.safetensors` use; null for none. */
+  ema?: number | null;
+  /** Dtype of the forward pass where that is safe; null for that of the weights. */
+  autocast?: 'bfloat16' | null;
+  /** What the best epoch is chosen by. Absent: 'accuracy'. */
+  monitor?: 'accuracy' | 'loss';
+  /** Validations without improvement after which the training ends; null for none. */
+  earlyStopping?: { patience: number; minDelta: number } | null;
+  /** Epochs from one validation to the next. Absent: 1. */
+  validateEvery?: number;
+  /** Epochs from one kept checkpoint to the next, and how many of them stay; null for none. */
+  keepCheckpoints?: { every: number; last: number } | null;
+  /** Weights the training started from; null for random ones. */
+  init?: string | null;
 }
+
+/**
+ * Schedules of the learning rate: constant but for drops at milestones; half a cosine to 0; up and down again by a cosine
+ * (OneCycleLR); constant. The middle two change at every step.
+ */
+export type ScheduleName = 'milestones' | 'cosine' | 'one-cycle' | 'constant';
 
 /** `environment.json`: the machine and the versions a run was made with. */
 export interface RunEnvironment {
   dyconv: string;
+  /** Of the checkout dyconv runs from, `-dirty` where it was changed; null or absent where it is a package. */
+  commit?: string | null;
   node: string;
   libtorch: string;
   platform: string;
@@ -135,6 +167,10 @@ export interface RunEnvironment {
   memoryBytes: number;
   threads: number;
   device: string;
+  /** Instruction set libtorch chose its own kernels for. */
+  cpuCapability?: string;
+  /** The algorithm of every dynamic layer by its name, at the run's batch size. */
+  kernels?: Record<string, string>;
   /** Dynamic convolution algorithms of this build, in the order of preference. */
   algorithms: string[];
   /** Command line of the run. */

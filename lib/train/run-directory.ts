@@ -2,10 +2,21 @@
  * The folder a training run keeps its results in.
  * @module
  */
-import { type FileHandle, mkdir, open, readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import {
+  access,
+  constants,
+  type FileHandle,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  rm,
+  stat,
+} from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
 import { writeFileAtomic } from '../atomic-file.js';
 import { CheckpointError, TrainingError } from '../errors.js';
+import { fileError, reasonOf } from '../file-error.js';
 import type { Module } from '../nn/module.js';
 import { type LoadedCheckpoint, loadCheckpoint, saveCheckpoint, saveWeights } from './checkpoint.js';
 import type { EvaluationRecord, MetricsRecord, RunConfig, RunEnvironment } from './records.js';
@@ -42,33 +53,36 @@ export class RunDirectory {
   /**
    * Starts a run.
    * @param path - Made if it does not exist.
-   * @throws {TrainingError} if it already holds a run.
+   * @throws {TrainingError} if it already holds a run, or cannot be written to.
    */
   static async create(
     path: string,
     description: { config: RunConfig; environment: RunEnvironment },
   ): Promise<RunDirectory> {
     await RunDirectory.assertFree(path);
-    await mkdir(path, { recursive: true });
-    const run = new RunDirectory(path);
-    await writeFileAtomic(run.file('environment.json'), json(description.environment));
-    await writeFileAtomic(run.file('config.json'), json(description.config));
-    return run;
+    try {
+      await mkdir(path, { recursive: true });
+      const run = new RunDirectory(path);
+      await writeFileAtomic(run.file('environment.json'), json(description.environment));
+      await writeFileAtomic(run.file('config.json'), json(description.config));
+      return run;
+    } catch (error) {
+      throw unusable(path, error);
+    }
   }
 
   /**
    * Checks that a run can be started in a folder.
-   * @throws {TrainingError} if it already holds a run, or is not a folder.
+   * @throws {TrainingError} if it already holds a run, is not a folder, or cannot be written to or made.
    */
   static async assertFree(path: string): Promise<void> {
-    let names: string[];
+    let names: string[] = [];
     try {
+      await access(await nearestFolder(path), constants.W_OK);
       names = await readdir(path);
     } catch (error) {
-      const { code, message } = error as NodeJS.ErrnoException;
-      if (code === 'ENOENT') return;
-      const reason = code === 'ENOTDIR' ? 'a file is in its place' : message;
-      throw new TrainingError(`Cannot use ${path} as a run directory: ${reason}`, { cause: error });
+      const { code } = error as NodeJS.ErrnoException;
+      if (code !== 'ENOENT') throw unusable(path, error);
     }
     const found = RESULTS.filter((name) => names.includes(name));
     if (found.length > 0) {
@@ -105,18 +119,26 @@ export class RunDirectory {
 
   /** Replaces the configuration, for a resumed run that is to last longer. */
   async writeConfig(config: RunConfig): Promise<void> {
-    await writeFileAtomic(this.file('config.json'), json(config));
+    await this.#write('config.json', json(config));
   }
 
   /** Writes `evaluation.json`, in place of an earlier one. */
   async writeEvaluation(record: EvaluationRecord): Promise<void> {
-    await writeFileAtomic(this.file('evaluation.json'), json(record));
+    await this.#write('evaluation.json', json(record));
   }
 
-  /** Adds a line to `metrics.jsonl`, in a single write. */
+  /**
+   * Adds a line to `metrics.jsonl`, in a single write.
+   * @throws {CheckpointError} if it cannot be written; what was there before stays readable.
+   */
   async append(record: MetricsRecord): Promise<void> {
-    this.#metrics ??= await open(this.file('metrics.jsonl'), 'a');
-    await this.#metrics.write(`${JSON.stringify(record)}\n`);
+    const path = this.file('metrics.jsonl');
+    try {
+      this.#metrics ??= await open(path, 'a');
+      await this.#metrics.appendFile(`${JSON.stringify(record)}\n`);
+    } catch (error) {
+      throw fileError('write', path, error);
+    }
   }
 
   /**
@@ -144,25 +166,61 @@ export class RunDirectory {
     const kept = (await this.readMetrics()).filter((record) =>
       record.type === 'step' ? record.step <= position.step : record.epoch <= position.epoch,
     );
-    await writeFileAtomic(
-      this.file('metrics.jsonl'),
-      kept.map((record) => `${JSON.stringify(record)}\n`).join(''),
-    );
+    await this.#write('metrics.jsonl', kept.map((record) => `${JSON.stringify(record)}\n`).join(''));
   }
 
   /**
-   * Saves `last.safetensors` and `last.state`, and `best.safetensors` first where this is the best epoch so far.
+   * Saves `last.safetensors` and `last.state`, and `best.safetensors` first where this is the best epoch so far. Where
+   * the trainer averages weights, the averages are what `best.safetensors` and the kept checkpoints hold;
+   * `last.safetensors` holds the weights that training goes on with.
+   * @param options.keep - Also keeps the weights of every `every`-th epoch as `epoch-<number>.safetensors`, the `last`
+   *   of them. Default: none.
    * @throws {CheckpointError} if a file cannot be written; the previous checkpoint is then still in place.
    */
-  async saveCheckpoint(model: Module, trainer: Trainer, options: { improved: boolean }): Promise<void> {
-    if (options.improved && trainer.best) {
+  async saveCheckpoint(
+    model: Module,
+    trainer: Trainer,
+    options: { improved: boolean; keep?: { every: number; last: number } },
+  ): Promise<void> {
+    const { improved, keep } = options;
+    if (improved && trainer.best) {
       const { epoch, accuracy } = trainer.best;
-      await saveWeights(this.file('best.safetensors'), model, {
-        epoch: String(epoch),
-        accuracy: String(accuracy),
-      });
+      const metadata = { epoch: String(epoch), accuracy: String(accuracy) };
+      await trainer.withEvaluationWeights(() => saveWeights(this.file('best.safetensors'), model, metadata));
+    }
+    const { epoch, batch } = trainer.position;
+    if (keep && batch === 0 && epoch > 0 && epoch % keep.every === 0) {
+      const file = this.weightsFile(`epoch-${epoch}`);
+      await trainer.withEvaluationWeights(() => saveWeights(file, model, { epoch: String(epoch) }));
     }
     await saveCheckpoint(this.#last, model, trainer);
+    if (keep) await this.#removeKept(keep.last);
+  }
+
+  /**
+   * The file of a checkpoint: `best`, `last` or `epoch-<number>` in this run; anything with a file ending is a path.
+   * @throws {CheckpointError} for another name.
+   */
+  weightsFile(checkpoint: string): string {
+    if (/\.(safetensors|pt|pth|bin)$/.test(checkpoint)) return checkpoint;
+    const epoch = /^epoch-(\d+)$/.exec(checkpoint)?.[1];
+    if (epoch !== undefined) return this.file(`epoch-${epoch.padStart(4, '0')}.safetensors`);
+    if (checkpoint === 'best' || checkpoint === 'last') return this.file(`${checkpoint}.safetensors`);
+    throw new CheckpointError(
+      `Expected best, last, epoch-<number> or a file (.safetensors, .pt, .pth) for checkpoint but received ${checkpoint}`,
+    );
+  }
+
+  /** What a killed process was writing, of weights and metrics. Called once the last checkpoint has been put together. */
+  async #removeHalfWritten(): Promise<void> {
+    const pattern = /^\.((best|last|epoch-\d+)\.(safetensors|state)|metrics\.jsonl|config\.json)\..+\.tmp$/;
+    const names = (await readdir(this.path)).filter((name) => pattern.test(name));
+    for (const name of names) await rm(this.file(name), { force: true });
+  }
+
+  async #removeKept(count: number): Promise<void> {
+    const kept = (await readdir(this.path)).filter((name) => /^epoch-\d+\.safetensors$/.test(name)).sort();
+    for (const name of kept.slice(0, Math.max(0, kept.length - count))) await rm(this.file(name));
   }
 
   /** Whether a checkpoint has been saved: a run killed before its first one is resumed from the start. */
@@ -179,6 +237,31 @@ export class RunDirectory {
     return loadCheckpoint(this.#last);
   }
 
+  /**
+   * Puts a model and its trainer where the last checkpoint left them, and cuts metrics that lie beyond it. Without a
+   * checkpoint, as after a kill in the first epoch, nothing but the metrics is changed: the run starts anew, and its seed
+   * makes that the same run.
+   * @returns Whether there was a checkpoint.
+   * @throws {CheckpointError} if it is damaged or does not fit.
+   */
+  async resume(model: Module, trainer: Trainer): Promise<boolean> {
+    if (!(await this.hasCheckpoint())) {
+      await this.#removeHalfWritten();
+      await this.truncateMetrics({ epoch: 0, step: 0 });
+      return false;
+    }
+    const { weights, state, dispose } = await this.loadCheckpoint();
+    await this.#removeHalfWritten();
+    try {
+      model.loadStateDict(weights, { strict: true });
+      trainer.loadStateDict(state);
+      await this.truncateMetrics(state);
+    } finally {
+      dispose();
+    }
+    return true;
+  }
+
   /** Closes `metrics.jsonl`; {@link append} opens it again. */
   async close(): Promise<void> {
     await this.#metrics?.close();
@@ -187,6 +270,12 @@ export class RunDirectory {
 
   get #last(): { weights: string; state: string } {
     return { weights: this.file('last.safetensors'), state: this.file('last.state') };
+  }
+
+  async #write(name: string, contents: string): Promise<void> {
+    await writeFileAtomic(this.file(name), contents).catch((error) => {
+      throw fileError('write', this.file(name), error);
+    });
   }
 
   async #readJson(name: string): Promise<unknown> {
@@ -205,6 +294,19 @@ export class RunDirectory {
       throw new CheckpointError(`${path} is damaged: ${(error as Error).message}`, { cause: error });
     }
   }
+}
+
+/** The folder itself, or the nearest above it that exists. */
+async function nearestFolder(path: string): Promise<string> {
+  for (let at = resolve(path); ; at = dirname(at)) {
+    if ((await stat(at).catch(whenMissing(null))) !== null || at === dirname(at)) return at;
+  }
+}
+
+function unusable(path: string, error: unknown): TrainingError {
+  const cause = error as NodeJS.ErrnoException;
+  const reason = cause.code === 'ENOTDIR' ? 'a file is in its place' : reasonOf(cause);
+  return new TrainingError(`Cannot use ${path} as a run directory: ${reason}`, { cause });
 }
 
 function json(value: unknown): string {

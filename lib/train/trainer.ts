@@ -5,57 +5,20 @@
  */
 import { EventEmitter } from 'node:events';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { CheckpointError, DatasetError, invalidArgument, TrainingError } from '../errors.js';
-import type { Module } from '../nn/module.js';
-import { crossEntropy } from '../ops/loss.js';
+import { CheckpointError, DatasetError, TrainingError } from '../errors.js';
+import { ExponentialMovingAverage } from '../optim/ema.js';
 import type { LRScheduler } from '../optim/lr.js';
 import type { Optimizer } from '../optim/optimizer.js';
 import { getRngState, setRngState } from '../runtime.js';
-import { tidy } from '../tensor/context.js';
-import type { Device } from '../tensor/dtype.js';
-import type { Tensor } from '../tensor/tensor.js';
+import { EarlyStopping, isBetter } from './early-stopping.js';
 import { type Evaluation, evaluate } from './evaluate.js';
-import type { BestEpoch, StepEvent, TrainerEvents, TrainerState, TrainingResult } from './events.js';
+import type { BestEpoch, TrainerEvents, TrainerState, TrainingResult } from './events.js';
 import { readExpertUsage, resetExpertUsage } from './expert-usage.js';
 import { Meter } from './meter.js';
 import type { EpochRecord } from './records.js';
-import { getTemperature, setTemperature, type TemperatureSchedule } from './temperature.js';
-import type { Batch, BatchSource, Loss } from './types.js';
-
-/** Options of {@link Trainer}. */
-export interface TrainerOptions {
-  /** Takes images [B, C, H, W] and returns logits [B, classes]. */
-  model: Module;
-  /** Over the parameters of `model`. */
-  optimizer: Optimizer;
-  /** Default: cross entropy without label smoothing. */
-  loss?: Loss;
-  trainLoader: BatchSource;
-  /** Default: no validation; `best` then follows the training accuracy. */
-  valLoader?: BatchSource;
-  /** Its `step()` is called after every epoch. */
-  scheduler?: LRScheduler;
-  /** Passes over the training set. */
-  epochs: number;
-  /** Set on every dynamic layer at the start of each epoch. Default: temperatures stay as they are. */
-  temperature?: TemperatureSchedule;
-  /** Device the batches are moved to. Default: wherever the loader puts them. */
-  device?: Device;
-  /**
-   * Steps between two looks at the loss. Reading waits for the device, which costs nothing on a CPU (default 1) and
-   * the overlap of work on CUDA (default 10).
-   */
-  readEvery?: number;
-  /** Stops after the step under way; {@link Trainer.fit} then returns with `stopped: true`. */
-  signal?: AbortSignal;
-}
-
-/** A step whose loss has not been read yet. */
-interface PendingStep {
-  event: Omit<StepEvent, 'loss' | 'accuracy' | 'imagesPerSecond'>;
-  loss: Tensor;
-  correct: Tensor;
-}
+import { type FinishedStep, type Position, StepRunner } from './step-runner.js';
+import { getTemperature, setTemperature } from './temperature.js';
+import { type ResolvedOptions, resolveOptions, type TrainerOptions } from './trainer-options.js';
 
 /**
  * Trains a classifier: fetch, forward, loss, backward, step, events. Between two steps the event loop gets its turn,
@@ -66,31 +29,38 @@ interface PendingStep {
  * await trainer.fit()
  */
 export class Trainer extends EventEmitter<TrainerEvents> {
-  readonly #options: TrainerOptions & { loss: Loss };
-  readonly #readEvery: number;
+  readonly #options: ResolvedOptions;
+  readonly #steps: StepRunner;
+  readonly #ema: ExponentialMovingAverage | null;
+  readonly #earlyStopping: EarlyStopping | null;
   #epoch = 0;
   #batch = 0;
   #step = 0;
   #meter = new Meter();
   #best: BestEpoch | null = null;
-  #pending: PendingStep[] = [];
   #running = false;
   #mark = 0;
 
-  /** @throws {ArgumentError} for numbers that are not positive integers. */
+  /** @throws {ArgumentError} for an option out of range, naming it. */
   constructor(options: TrainerOptions) {
     super();
-    const { epochs, device = 'cpu', readEvery = device.startsWith('cuda') ? 10 : 1 } = options;
-    for (const [name, value] of Object.entries({ epochs, readEvery })) {
-      if (!Number.isSafeInteger(value) || value < 1) throw invalidArgument(name, 'a positive integer', value);
-    }
-    this.#options = { ...options, loss: options.loss ?? crossEntropy };
-    this.#readEvery = readEvery;
+    this.#options = resolveOptions(options);
+    const { model, ema, earlyStopping, monitor } = this.#options;
+    this.#ema = ema ? new ExponentialMovingAverage(model.parameters(), ema) : null;
+    this.#earlyStopping = earlyStopping
+      ? new EarlyStopping({ minDelta: 0, metric: monitor, ...earlyStopping })
+      : null;
+    this.#steps = new StepRunner(this.#options, this.#ema);
   }
 
   /** Finished epochs. */
   get epoch(): number {
     return this.#epoch;
+  }
+
+  /** Finished epochs, finished batches of the epoch under way, and steps. */
+  get position(): Position {
+    return { epoch: this.#epoch, batch: this.#batch, step: this.#step };
   }
 
   /** The best epoch so far. */
@@ -99,9 +69,18 @@ export class Trainer extends EventEmitter<TrainerEvents> {
   }
 
   /**
-   * Trains until the last epoch or until the signal is aborted; can be called again after the latter.
-   * @throws {TrainingError} if a loss is no longer finite: the weights are then those before that step (on CUDA, those
-   *   of up to `readEvery` steps later).
+   * Runs `fn` with the weights in the model that validation uses: the averages where weights are averaged, else the
+   * model's own. For saving and evaluating in a listener of 'epoch'.
+   */
+  withEvaluationWeights<T>(fn: () => T): T {
+    return this.#ema ? this.#ema.apply(fn) : fn();
+  }
+
+  /**
+   * Trains until the last epoch, until early stopping ends it, or until the signal is aborted; can be called again after
+   * the latter.
+   * @throws {TrainingError} if a loss (or, with clipping, a gradient) is no longer finite: the weights are then those
+   *   before that step (on CUDA, those of up to `readEvery` steps later).
    * @throws {DatasetError} if the training loader gives no batch.
    */
   async fit(): Promise<TrainingResult> {
@@ -109,13 +88,14 @@ export class Trainer extends EventEmitter<TrainerEvents> {
     this.#running = true;
     try {
       let stopped = this.#aborted;
-      while (!stopped && this.#epoch < this.#options.epochs) stopped = !(await this.#runEpoch());
-      const result = { stopped, epochs: this.#epoch, steps: this.#step, best: this.#best };
+      while (!stopped && !this.#isDone) stopped = !(await this.#runEpoch());
+      const earlyStopped = !stopped && this.#epoch < this.#options.epochs;
+      const result = { stopped, earlyStopped, epochs: this.#epoch, steps: this.#step, best: this.#best };
       await this.#tell('end', result);
       return result;
     } finally {
       this.#running = false;
-      for (const { loss, correct } of this.#pending.splice(0)) disposeAll(loss, correct);
+      this.#steps.discard();
     }
   }
 
@@ -132,6 +112,8 @@ export class Trainer extends EventEmitter<TrainerEvents> {
       best: this.#best,
       optimizer: this.#options.optimizer.stateDict(),
       scheduler: this.#options.scheduler?.stateDict() ?? null,
+      ...(this.#ema && { ema: this.#ema.stateDict() }),
+      ...(this.#earlyStopping && { earlyStopping: this.#earlyStopping.state }),
       generator: getRngState(),
     };
   }
@@ -142,13 +124,13 @@ export class Trainer extends EventEmitter<TrainerEvents> {
    */
   loadStateDict(state: TrainerState): void {
     const { optimizer, scheduler } = this.#options;
-    if ((scheduler === undefined) !== (state.scheduler === null)) {
-      throw new CheckpointError(
-        `Expected training state ${scheduler ? 'with' : 'without'} a scheduler, but it was saved ${scheduler ? 'without' : 'with'} one`,
-      );
-    }
+    checkParts('a scheduler', scheduler !== undefined, state.scheduler !== null);
+    checkParts('averaged weights', this.#ema !== null, state.ema !== undefined);
+    checkParts('early stopping', this.#earlyStopping !== null, state.earlyStopping !== undefined);
     optimizer.loadStateDict(state.optimizer as Parameters<Optimizer['loadStateDict']>[0]);
     scheduler?.loadStateDict(state.scheduler as Parameters<LRScheduler['loadStateDict']>[0]);
+    if (state.ema) this.#ema?.loadStateDict(state.ema);
+    if (this.#earlyStopping && state.earlyStopping) this.#earlyStopping.state = state.earlyStopping;
     setRngState(state.generator);
     this.#epoch = state.epoch;
     this.#batch = state.batch;
@@ -168,9 +150,13 @@ export class Trainer extends EventEmitter<TrainerEvents> {
     return this.#options.signal?.aborted ?? false;
   }
 
+  get #isDone(): boolean {
+    return this.#epoch >= this.#options.epochs || (this.#earlyStopping?.isDone ?? false);
+  }
+
   /** One epoch, or the rest of it. False if the signal stopped it. */
   async #runEpoch(): Promise<boolean> {
-    const { model, optimizer, scheduler, temperature } = this.#options;
+    const { model, optimizer, scheduler, schedulerInterval, temperature } = this.#options;
     if (temperature) setTemperature(model, temperature(this.#epoch));
     const lr = optimizer.lr;
     resetExpertUsage(model);
@@ -193,15 +179,24 @@ export class Trainer extends EventEmitter<TrainerEvents> {
       time: new Date().toISOString(),
       ...(experts.length > 0 && { experts }),
     };
-    const { accuracy } = record.val ?? record.train;
-    const improved = this.#best === null || accuracy > this.#best.accuracy;
-    if (improved) this.#best = { epoch: record.epoch, accuracy };
-    scheduler?.step();
+    const improved = this.#judge(record);
+    if (schedulerInterval === 'epoch') scheduler?.step();
     this.#epoch += 1;
     this.#batch = 0;
     this.#meter = new Meter();
     await this.#tell('epoch', record, { improved });
-    return !this.#aborted || this.#epoch === this.#options.epochs;
+    return !this.#aborted || this.#isDone;
+  }
+
+  /** Whether an epoch is the best so far; what was not validated, though it could have been, is not judged. */
+  #judge({ epoch, train, val }: EpochRecord): boolean {
+    const { monitor, valLoader } = this.#options;
+    if (valLoader && !val) return false;
+    const metrics = val ?? train;
+    this.#earlyStopping?.update(metrics);
+    if (this.#best !== null && !isBetter(monitor, metrics[monitor], this.#best[monitor])) return false;
+    this.#best = { epoch, accuracy: metrics.accuracy, loss: metrics.loss };
+    return true;
   }
 
   /** The training batches that are left of this epoch. False if the signal stopped it. */
@@ -218,21 +213,28 @@ export class Trainer extends EventEmitter<TrainerEvents> {
         const next = await batches.next();
         if (next.done) break;
         if (skip-- > 0) {
-          disposeAll(next.value.images, next.value.labels);
+          next.value.images.dispose();
+          next.value.labels.dispose();
           continue;
         }
-        this.#trainStep(next.value, this.#lap());
+        const dataSeconds = this.#lap();
+        this.#meter.addTime({ seconds: dataSeconds, dataSeconds });
+        const stepped = this.#steps.add(next.value, this.position, dataSeconds);
+        if (stepped) this.#finish(stepped);
         await nextTurn();
         this.#meter.addTime({ seconds: this.#lap(), dataSeconds: 0 });
-        if (this.#aborted) {
-          this.#read();
+        // Only between steps of the optimizer: gradients of a step half done are in no checkpoint.
+        if (stepped && this.#aborted) {
+          this.#tellSteps(this.#steps.read());
           return false;
         }
       }
     } finally {
       await batches.return?.();
     }
-    this.#read();
+    const rest = this.#steps.flush();
+    if (rest) this.#finish(rest);
+    this.#tellSteps(this.#steps.read());
     if (this.#batch === 0) {
       throw new DatasetError(
         'Expected batches to train on, but the loader gave none: is the batch larger than the training set?',
@@ -241,77 +243,37 @@ export class Trainer extends EventEmitter<TrainerEvents> {
     return true;
   }
 
-  #trainStep({ images, labels }: Batch, dataSeconds: number): void {
-    const { optimizer, trainLoader } = this.#options;
-    const event = {
-      step: this.#step + 1,
-      epoch: this.#epoch + 1,
-      batch: this.#batch + 1,
-      batches: trainLoader.length,
-      images: labels.shape[0]!,
-      lr: optimizer.lr,
-      dataSeconds,
-    };
-    try {
-      optimizer.zeroGrad();
-      const [loss, correct] = this.#forwardBackward(images, labels);
-      this.#pending.push({ event, loss, correct });
-    } finally {
-      disposeAll(images, labels);
-    }
-    const due = this.#pending.length >= this.#readEvery;
-    const told = due ? this.#collect() : [];
-    optimizer.step();
+  /** After a step of the optimizer: counts it and tells of those whose losses are known. */
+  #finish({ accumulated, read }: { accumulated: number; read: FinishedStep[] }): void {
     this.#step += 1;
-    this.#batch += 1;
-    this.#meter.addTime({ seconds: dataSeconds + this.#lap(), dataSeconds });
-    for (const one of told) this.emit('step', { ...one, imagesPerSecond: this.#meter.imagesPerSecond });
+    this.#batch += accumulated;
+    this.#meter.addTime({ seconds: this.#lap(), dataSeconds: 0 });
+    this.#tellSteps(read);
   }
 
-  #forwardBackward(images: Tensor, labels: Tensor): [loss: Tensor, correct: Tensor] {
-    const { model, loss: lossOf, device } = this.#options;
-    return tidy(() => {
-      const target = device ? labels.to({ device }) : labels;
-      const logits = model.forward(device ? images.to({ device }) : images);
-      const loss = lossOf(logits, target);
-      loss.backward();
-      return [loss.detach(), logits.detach().argmax({ dim: 1 }).eq(target).sum()];
-    });
+  #tellSteps(steps: readonly FinishedStep[]): void {
+    for (const { event, batches } of steps) {
+      for (const batch of batches) this.#meter.addBatch(batch);
+      this.emit('step', { ...event, imagesPerSecond: this.#meter.imagesPerSecond });
+    }
   }
 
-  /** Reads the losses that are still on the device and tells about their steps. */
-  #read(): void {
-    for (const one of this.#collect())
-      this.emit('step', { ...one, imagesPerSecond: this.#meter.imagesPerSecond });
-  }
-
-  #collect(): Omit<StepEvent, 'imagesPerSecond'>[] {
-    return this.#pending.splice(0).map(({ event, loss, correct }) => {
-      const { images } = event;
-      const batch = { loss: Number(loss.item()), correct: Number(correct.item()), images };
-      disposeAll(loss, correct);
-      if (!Number.isFinite(batch.loss)) {
-        throw new TrainingError(
-          `Expected a finite loss but received ${batch.loss} in epoch ${event.epoch}, step ${event.step} ` +
-            `(batch ${event.batch} of ${event.batches}, learning rate ${event.lr})`,
-        );
-      }
-      this.#meter.addBatch(batch);
-      return { ...event, loss: batch.loss, accuracy: batch.correct / images };
-    });
-  }
-
+  /** The metrics of the validation set; null where there is none or it is not due. */
   async #validate(): Promise<Evaluation | null | 'stopped'> {
-    const { model, valLoader, loss, device, signal } = this.#options;
-    if (!valLoader) return null;
-    const result = await evaluate(model, valLoader, { loss, device, signal });
+    const { valLoader, validateEvery, epochs, loss, device, signal, autocast, model } = this.#options;
+    const epoch = this.#epoch + 1;
+    if (!valLoader || (epoch % validateEvery !== 0 && epoch !== epochs)) return null;
+    const options = { loss, device, signal, autocast };
+    // A set that is shuffled or augmented is so by the epoch, not by how often this process has validated.
+    valLoader.seek?.({ epoch: this.#epoch, batch: 0 });
+    const result = await this.withEvaluationWeights(() => evaluate(model, valLoader, options));
     if (this.#aborted) return 'stopped'; // the pass may be incomplete
     if (!Number.isFinite(result.loss)) {
       throw new TrainingError(
-        `Expected a finite validation loss but received ${result.loss} after epoch ${this.#epoch + 1}`,
+        `Expected a finite validation loss but received ${result.loss} after epoch ${epoch}`,
       );
     }
-    this.emit('validation', { epoch: this.#epoch + 1, ...result });
+    this.emit('validation', { epoch, ...result });
     return result;
   }
 
@@ -323,6 +285,9 @@ export class Trainer extends EventEmitter<TrainerEvents> {
   }
 }
 
-function disposeAll(...tensors: Tensor[]): void {
-  for (const tensor of tensors) tensor.dispose();
+function checkParts(what: string, wanted: boolean, saved: boolean): void {
+  if (wanted === saved) return;
+  throw new CheckpointError(
+    `Expected training state ${wanted ? 'with' : 'without'} ${what}, but it was saved ${saved ? 'with' : 'without'}`,
+  );
 }

@@ -11,7 +11,19 @@ import { ArgumentError, cuda, DeviceError, train } from '../../dist/index.js';
 const IMAGE_SIZE = 128;
 
 /** Options that may be given together with --resume: they do not change what the run computed so far. */
-const FREE_ON_RESUME = ['out', 'resume', 'epochs', 'dataDir', 'device', 'threads', 'download', 'verify'];
+const FREE_ON_RESUME = [
+  'out',
+  'resume',
+  'json',
+  'epochs',
+  'dataDir',
+  'device',
+  'threads',
+  'download',
+  'verify',
+  'checkpointEvery',
+  'keepLast',
+];
 
 /**
  * `auto` is CUDA where there is a usable device.
@@ -47,6 +59,7 @@ export function configOf(options, { trainSet, testSet }) {
       `Expected at most ${trainImages}, the number of training images, for --batch-size but received ${batchSize}`,
     );
   }
+  checkRefinements(options);
   return {
     model,
     modelOptions: { numClasses: trainSet.classes.length, numExperts: options.numExperts },
@@ -71,7 +84,52 @@ export function configOf(options, { trainSet, testSet }) {
     dtype,
     limitTrain: options.limitTrain ?? null,
     limitTest: options.limitTest ?? null,
+    ...refinements(options),
   };
+}
+
+/**
+ * What the article does without, as a configuration keeps it.
+ * @param {Record<string, any>} options
+ */
+function refinements(options) {
+  const { earlyStopping, minDelta, schedule, warmupEpochs, accumulate, monitor, validateEvery } = options;
+  return {
+    schedule,
+    warmupEpochs,
+    accumulate,
+    clipGradNorm: options.clipGradNorm ?? null,
+    clipGradValue: options.clipGradValue ?? null,
+    ema: options.ema ?? null,
+    autocast: options.autocast ?? null,
+    monitor,
+    earlyStopping: earlyStopping ? { patience: earlyStopping, minDelta } : null,
+    validateEvery,
+    keepCheckpoints: keptCheckpoints(options),
+    init: options.init ?? null,
+  };
+}
+
+/** @param {Record<string, any>} options */
+function keptCheckpoints({ checkpointEvery, keepLast }) {
+  return checkpointEvery ? { every: checkpointEvery, last: keepLast } : null;
+}
+
+/** Options that only make sense with others, or without them. @param {Record<string, any>} options */
+function checkRefinements({ schedule, warmupEpochs, epochs, minDelta, earlyStopping }) {
+  if (schedule === 'one-cycle' && warmupEpochs > 0) {
+    throw new ArgumentError(
+      `Expected no --warmup-epochs with --schedule one-cycle, which rises by itself, but received ${warmupEpochs}`,
+    );
+  }
+  if (warmupEpochs >= epochs) {
+    throw new ArgumentError(
+      `Expected less than ${epochs}, the number of epochs, for --warmup-epochs but received ${warmupEpochs}`,
+    );
+  }
+  if (minDelta > 0 && !earlyStopping) {
+    throw new ArgumentError(`Expected --early-stopping beside --min-delta ${minDelta}`);
+  }
 }
 
 /**
@@ -107,20 +165,43 @@ export function resumedConfig(config, command) {
       `Expected ${flag} to be ${kept[name] ?? 'left out'}, as the run to be resumed was started, but received ${options[name]}`,
     );
   }
+  if (given.includes('epochs') && options.epochs !== config.epochs) checkMayGrow(config, options.epochs);
+  const keepCheckpoints = keptCheckpoints({
+    checkpointEvery: options.checkpointEvery ?? config.keepCheckpoints?.every,
+    keepLast: given.includes('keepLast')
+      ? options.keepLast
+      : (config.keepCheckpoints?.last ?? options.keepLast),
+  });
   return {
     ...config,
+    keepCheckpoints,
     ...(given.includes('epochs') && { epochs: options.epochs }),
     ...(given.includes('device') && { device: resolveDevice(options.device) }),
     ...(given.includes('dataDir') && config.dataDir !== null && { dataDir: options.dataDir }),
   };
 }
 
+/** Some schedules are laid out for the number of epochs: another number is another run. @param {RunConfig} config @param {number} epochs */
+function checkMayGrow({ schedule, epochs: before }, epochs) {
+  if (schedule !== 'cosine' && schedule !== 'one-cycle') return;
+  throw new ArgumentError(
+    `Expected --epochs to be ${before}, as the schedule ${schedule} of the run to be resumed is laid out for it, but received ${epochs}`,
+  );
+}
+
 /** A run's configuration in the names of the options. @param {RunConfig} config @returns {Record<string, unknown>} */
 function startedWith(config) {
   return {
-    ...config,
+    ...withoutNulls(config),
     numExperts: config.modelOptions.numExperts,
     temperature: config.temperature?.start,
     temperatureEpochs: config.temperature?.epochs,
+    earlyStopping: config.earlyStopping?.patience,
+    minDelta: config.earlyStopping?.minDelta ?? 0,
   };
+}
+
+/** An option that was left out is undefined, where a configuration has null. @param {object} config */
+function withoutNulls(config) {
+  return Object.fromEntries(Object.entries(config).filter(([, value]) => value !== null));
 }

@@ -2,6 +2,7 @@
  * Measuring a checkpoint of a run and keeping the result in its directory.
  * @module
  */
+import { rm } from 'node:fs/promises';
 import { writeFileAtomic } from '../../dist/atomic-file.js';
 import { report, serve, train } from '../../dist/index.js';
 import { resolveDevice } from './config.js';
@@ -11,10 +12,10 @@ import { lossOf, testLoader } from './training.js';
 /** @typedef {import('../../dist/train/index.js').RunDirectory} RunDirectory */
 
 /**
- * Measures a checkpoint on test images; leaves `evaluation.json` and `predictions.png` in the run directory.
+ * Measures a checkpoint on test images; leaves `evaluation.json`, `predictions.png` and `mistakes.png` in the run directory.
  * @param {RunDirectory} run
  * @param {import('../../dist/data/dataset.js').Dataset} set
- * @param {{ checkpoint: 'best' | 'last', device?: string, limitTest?: number }} options - Default limit: as in training.
+ * @param {{ checkpoint: string, device?: string, limitTest?: number }} options - Default limit: as in training.
  */
 export async function evaluateRun(run, set, options) {
   const { checkpoint } = options;
@@ -29,32 +30,52 @@ export async function evaluateRun(run, set, options) {
       testLoader({ ...config, limitTest: options.limitTest ?? config.limitTest }, set),
       {
         loss: lossOf(config),
+        autocast: config.autocast ?? undefined,
         predictions: true,
       },
     );
     const { loss, accuracy, images, imagesPerSecond, confusion } = result;
     const { classes } = config;
     await run.writeEvaluation({ checkpoint, loss, accuracy, images, imagesPerSecond, classes, confusion });
-    await writeFileAtomic(run.file('predictions.png'), await predictionsPicture(set, predictions));
+    await writeFileAtomic(run.file('predictions.png'), await picture(set, predictions, spread(predictions)));
+    const mistakes = surestMistakes(predictions);
+    if (mistakes.length > 0) {
+      await writeFileAtomic(run.file('mistakes.png'), await picture(set, predictions, mistakes));
+    } else await rm(run.file('mistakes.png'), { force: true });
     return { config, result };
   } finally {
     classifier.dispose();
   }
 }
 
-/** Pictures in `predictions.png`, as many as in the article. */
-const PICTURES = 18;
+/** Images in a picture, as many as in the article. */
+const IMAGES = 18;
+
+/** @typedef {import('../../dist/train/index.js').Prediction} Prediction */
+
+/** Indices spread over all predictions. @param {Prediction[]} predictions */
+function spread({ length }) {
+  const count = Math.min(IMAGES, length);
+  return Array.from({ length: count }, (_, index) => Math.floor((index * length) / count));
+}
+
+/** Indices of the wrong predictions the model was surest of. @param {Prediction[]} predictions */
+function surestMistakes(predictions) {
+  return predictions
+    .map(({ label, predicted, probability }, index) => ({ index, wrong: label !== predicted, probability }))
+    .filter(({ wrong }) => wrong)
+    .sort((a, b) => b.probability - a.probability)
+    .slice(0, IMAGES)
+    .map(({ index }) => index);
+}
 
 /**
- * Test images spread over the set, with their true and predicted classes.
+ * Test images with their true and predicted classes.
  * @param {import('../../dist/data/dataset.js').Dataset} set
- * @param {import('../../dist/train/index.js').Prediction[]} predictions - Of the whole set, or of images spread over it.
+ * @param {Prediction[]} predictions - Of the whole set, or of images spread over it.
+ * @param {number[]} chosen - Indices of predictions.
  */
-function predictionsPicture(set, predictions) {
-  const count = Math.min(PICTURES, predictions.length);
-  const chosen = Array.from({ length: count }, (_, index) =>
-    Math.floor((index * predictions.length) / count),
-  );
+function picture(set, predictions, chosen) {
   const items = chosen.flatMap((index) => {
     const { image } = set.get(Math.floor((index * set.length) / predictions.length));
     const prediction = predictions[index];

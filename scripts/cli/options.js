@@ -4,6 +4,9 @@
  */
 import { InvalidArgumentError } from 'commander';
 
+/** What --checkpoint takes, for the help. */
+export const CHECKPOINTS = 'which weights: best, last, epoch-<n>, or a .safetensors, .pt or .pth file';
+
 /** @param {string} text */
 export function positiveInteger(text) {
   const value = Number(text);

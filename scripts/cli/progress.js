@@ -55,9 +55,9 @@ function lineProgress({ stream, epochs, label }) {
   return {
     /** @param {StepEvent} event */
     step(event) {
-      const { batch, batches } = event;
+      const { batch, batches, accumulated } = event;
       const tenth = (/** @type {number} */ count) => Math.floor((10 * count) / batches);
-      if (tenth(batch) === tenth(batch - 1) || batch === batches) return;
+      if (tenth(batch) === tenth(batch - accumulated) || batch === batches) return;
       stream.write(
         `${label} epoch ${event.epoch}/${epochs}  ${tenth(batch) * 10} %  loss ${event.loss.toFixed(4)}  ` +
           `acc ${event.accuracy.toFixed(4)}  ${Math.round(event.imagesPerSecond)} images/s  ` +
@@ -66,6 +66,16 @@ function lineProgress({ stream, epochs, label }) {
     },
     /** @param {EpochRecord} record */
     epoch: (record) => void stream.write(`${formatEpoch(record, epochs, label)}\n`),
+    stop: () => {},
+  };
+}
+
+/** Every epoch as one line of JSON on stdout, as in metrics.jsonl. */
+export function jsonProgress() {
+  return {
+    step: () => {},
+    /** @param {EpochRecord} record */
+    epoch: (record) => console.log(JSON.stringify(record)),
     stop: () => {},
   };
 }
@@ -91,9 +101,9 @@ export function formatEpoch(record, epochs, label) {
 }
 
 /** Time the training batches still need; validation is not in it. @param {StepEvent} event @param {number} epochs */
-function secondsLeft({ epoch, batch, batches, step, imagesPerSecond, images }, epochs) {
+function secondsLeft({ epoch, batch, batches, step, imagesPerSecond, images, accumulated }, epochs) {
   const batchesLeft = batches - batch + (epochs - epoch) * batches;
-  return step > 0 && imagesPerSecond > 0 ? (batchesLeft * images) / imagesPerSecond : 0;
+  return step > 0 && imagesPerSecond > 0 ? (batchesLeft * images) / accumulated / imagesPerSecond : 0;
 }
 
 /** @param {number} seconds */

@@ -10,12 +10,13 @@ import { device, milestones, nonNegativeInteger, number, positiveInteger } from 
 
 /** The command line of train.js. */
 export function trainCommand() {
-  return createCommand(
+  const command = createCommand(
     'node scripts/train.js',
     'Trains a model; the defaults are the recipe of the article.',
     [
       'node scripts/train.js --model alexnet-dy --dataset cifar10 --data-dir data --out runs/dy',
       'node scripts/train.js --model alexnet --dataset bundled --epochs 8 --batch-size 50 --lr 0.02 --out runs/small',
+      'node scripts/train.js --dataset fashion-mnist --schedule cosine --warmup-epochs 1 --ema 0.999 --clip-grad-norm 5 --early-stopping 5',
       'node scripts/train.js --out runs/dy --resume',
     ],
   )
@@ -51,8 +52,37 @@ export function trainCommand() {
     .option('--limit-test <n>', 'use only so many test images', positiveInteger)
     .option('--no-download', 'do not download a data set that is missing')
     .option('--no-verify', 'accept an archive whose checksum is not the published one')
+    .option('--json', 'print epochs and result as JSON, one object a line', false)
     .option('--resume', 'continue the run in --out from its last checkpoint', false);
+  return addRefinements(command);
 }
+
+/** What the article does without. @param {import('commander').Command} command */
+function addRefinements(command) {
+  return command
+    .addOption(choice('--schedule <name>', 'how the learning rate goes', 'milestones', SCHEDULES))
+    .option('--warmup-epochs <n>', 'epochs over which the learning rate rises', number({ min: 0 }), 0)
+    .option('--accumulate <n>', 'batches whose gradients make a step', positiveInteger, 1)
+    .option('--clip-grad-norm <norm>', 'largest norm of the gradient', number({ above: 0 }))
+    .option('--clip-grad-value <value>', 'largest element of the gradient', number({ above: 0 }))
+    .option(
+      '--ema <decay>',
+      'validate and keep weights averaged over the steps, such as 0.999',
+      number({ min: 0, below: 1 }),
+    )
+    .addOption(
+      new Option('--autocast <dtype>', 'dtype of the forward pass where that is safe').choices(['bfloat16']),
+    )
+    .option('--validate-every <n>', 'epochs from one validation to the next', positiveInteger, 1)
+    .addOption(choice('--monitor <metric>', 'what chooses the best epoch', 'accuracy', ['accuracy', 'loss']))
+    .option('--early-stopping <n>', 'ends after so many validations without improvement', positiveInteger)
+    .option('--min-delta <value>', 'what an improvement is more than', number({ min: 0 }), 0)
+    .option('--checkpoint-every <n>', 'keeps the weights of every n-th epoch', positiveInteger)
+    .option('--keep-last <n>', 'how many of those are kept', positiveInteger, 3)
+    .option('--init <file>', 'weights to start from: .safetensors, or a state dict of PyTorch (.pt, .pth)');
+}
+
+const SCHEDULES = /** @type {const} */ (['milestones', 'cosine', 'one-cycle', 'constant']);
 
 /** The run directory of a command line. @param {{ out?: string, model: string }} options */
 export function outOf({ out, model }) {

@@ -2,10 +2,20 @@
  * From a run's configuration to a finished run: what train.js and demo.js share.
  * @module
  */
-import { data, functional as F, manualSeed, models, optim, TrainingError, train } from '../../dist/index.js';
+import {
+  CheckpointError,
+  data,
+  functional as F,
+  manualSeed,
+  models,
+  optim,
+  TrainingError,
+  train,
+} from '../../dist/index.js';
 import { completeConfig, configOf, resolveDevice, resumedConfig } from './config.js';
 import { loadDataset } from './datasets.js';
-import { createProgress } from './progress.js';
+import { createProgress, jsonProgress } from './progress.js';
+import { createScheduler } from './schedule.js';
 
 /** @typedef {import('../../dist/train/index.js').RunConfig} RunConfig */
 /** @typedef {import('../../dist/train/index.js').RunDirectory} RunDirectory */
@@ -53,14 +63,24 @@ export function assemble(config, { trainSet, testSet }, signal) {
     limit: config.limitTrain ?? undefined,
   });
   const valLoader = testLoader(config, testSet);
+  const { accumulate, clipGradNorm, clipGradValue, ema, autocast, monitor, earlyStopping, validateEvery } =
+    config;
+  const clips = clipGradNorm || clipGradValue;
   const trainer = new train.Trainer({
     model,
     optimizer,
     loss: lossOf(config),
     trainLoader,
     valLoader,
-    scheduler: new optim.lr.MultiStepLR(optimizer, { milestones: config.milestones, gamma: config.gamma }),
+    ...createScheduler(optimizer, config, trainLoader.length),
     epochs: config.epochs,
+    accumulate,
+    clip: clips ? { norm: clipGradNorm ?? undefined, value: clipGradValue ?? undefined } : undefined,
+    ema: ema === null || ema === undefined ? undefined : { decay: ema },
+    autocast: autocast ?? undefined,
+    monitor,
+    earlyStopping: earlyStopping ?? undefined,
+    validateEvery,
     temperature: config.temperature ? train.temperatureSchedule(config.temperature) : undefined,
     device,
     signal,
@@ -107,10 +127,33 @@ export async function startRun(out, options, signal) {
   const sets = await loadSets(/** @type {any} */ (options), signal);
   const draft = configOf(options, sets);
   const parts = assemble(draft, sets, signal);
+  if (draft.init) await loadInitialWeights(parts.model, draft.init, draft.model);
   const config = completeConfig(draft, parts.model);
-  const environment = train.describeEnvironment({ device: config.device, command: process.argv.slice(2) });
+  const { batchSize, imageSize, device, autocast } = config;
+  const kernels = train.kernelChoices(parts.model, [batchSize, 3, imageSize, imageSize], {
+    device,
+    autocast: autocast ?? undefined,
+  });
+  const environment = train.describeEnvironment({ device, kernels, command: process.argv.slice(2) });
   const run = await train.RunDirectory.create(out, { config, environment });
   return { run, config, parts, testSet: sets.testSet };
+}
+
+/**
+ * @param {import('../../dist/index.js').nn.Module} model
+ * @param {string} file
+ * @param {string} name - Of the model.
+ */
+async function loadInitialWeights(model, file, name) {
+  const state = await train.loadWeights(file);
+  try {
+    model.loadStateDict(state);
+  } catch (error) {
+    if (!(error instanceof CheckpointError)) throw error;
+    throw new CheckpointError(`${file} does not fit ${name}: ${error.message}`, { cause: error });
+  } finally {
+    for (const tensor of Object.values(state)) tensor.dispose();
+  }
 }
 
 /**
@@ -134,7 +177,8 @@ export async function continueRun(run, options, command, signal) {
     );
   }
   const parts = assemble(config, sets, signal);
-  await resume(run, parts);
+  const hadCheckpoint = await run.resume(parts.model, parts.trainer);
+  if (!hadCheckpoint && config.init) await loadInitialWeights(parts.model, config.init, config.model);
   await run.writeConfig(config);
   return { run, config, parts, testSet: sets.testSet };
 }
@@ -142,10 +186,14 @@ export async function continueRun(run, options, command, signal) {
 /**
  * Trains until the end or until the signal stops it; metrics and checkpoints go to the run directory as they come.
  * @param {Training} training
+ * @param {{ json?: boolean }} [options] - `json`: epochs as JSON on stdout, in place of the progress.
  * @returns {Promise<import('../../dist/train/index.js').TrainingResult>}
  */
-export async function runTraining({ run, config, parts: { model, trainer } }) {
-  const progress = createProgress({ stream: process.stdout, epochs: config.epochs, label: config.model });
+export async function runTraining({ run, config, parts: { model, trainer } }, { json = false } = {}) {
+  const progress = json
+    ? jsonProgress()
+    : createProgress({ stream: process.stdout, epochs: config.epochs, label: config.model });
+  const keep = config.keepCheckpoints ?? undefined;
   /** @type {Promise<void>} */
   let written = Promise.resolve();
   const log = (/** @type {import('../../dist/train/index.js').MetricsRecord} */ record) => {
@@ -155,13 +203,14 @@ export async function runTraining({ run, config, parts: { model, trainer } }) {
   trainer.on('step', (event) => {
     progress.step(event);
     const { epoch, step, loss, accuracy, lr } = event;
-    if (event.batch % LOG_EVERY === 0) log({ type: 'step', epoch, step, loss, accuracy, lr });
+    if (Math.ceil(event.batch / (config.accumulate ?? 1)) % LOG_EVERY === 0)
+      log({ type: 'step', epoch, step, loss, accuracy, lr });
   });
   trainer.on('epoch', async (record, { improved }) => {
     progress.epoch(record);
     log(record);
     await written;
-    await run.saveCheckpoint(model, trainer, { improved });
+    await run.saveCheckpoint(model, trainer, { improved, keep });
   });
   try {
     const result = await trainer.fit();
@@ -172,23 +221,5 @@ export async function runTraining({ run, config, parts: { model, trainer } }) {
     progress.stop();
     await written.catch(() => {});
     await run.close();
-  }
-}
-
-/**
- * Loads the last checkpoint into the parts of a run and cuts metrics that lie beyond it. A run that was killed before
- * its first checkpoint starts anew: the seed makes that the same run.
- * @param {RunDirectory} run
- * @param {Parts} parts
- */
-async function resume(run, { model, trainer }) {
-  if (!(await run.hasCheckpoint())) return run.truncateMetrics({ epoch: 0, step: 0 });
-  const checkpoint = await run.loadCheckpoint();
-  try {
-    model.loadStateDict(checkpoint.weights, { strict: true });
-    trainer.loadStateDict(checkpoint.state);
-    await run.truncateMetrics({ epoch: checkpoint.state.epoch, step: checkpoint.state.step });
-  } finally {
-    checkpoint.dispose();
   }
 }

@@ -1,6 +1,9 @@
 import { expect, test } from 'vitest';
-import { PickledArray, PickleError, readPickle } from '../../lib/data/pickle.js';
+import { PickleError, readPickle as readAny } from '../../lib/data/pickle.js';
+import { NUMPY_BYTES, PickledArray } from '../../lib/data/pickle-numpy.js';
 import { fakeBatch, PickleWriter, pickleBatch } from './fixtures.js';
+
+const readPickle = (bytes: Uint8Array) => readAny(bytes, NUMPY_BYTES);
 
 test('reads a batch as Python 2 wrote it', () => {
   const batch = fakeBatch(1, 1200);

@@ -218,8 +218,52 @@ def init_golden():
     return out
 
 
+def training_golden():
+    """The metrics of a whole training: accumulation, clipping, momentum, a schedule, averaged weights for validation."""
+    model = nn.Sequential(Dynamic(3, 8, 2), nn.BatchNorm2d(8), nn.ReLU(), nn.Flatten(), nn.Linear(288, 3))
+    set_weights(model)
+    images, labels = filled((24, 3, 6, 6), 50, 4.0), torch.arange(24) * 7 % 5 % 3
+    held_out, truth = filled((12, 3, 6, 6), 51, 4.0), torch.arange(12) % 3
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9, weight_decay=1e-4)
+    scheduler = torch.optim.lr_scheduler.MultiStepLR(optimizer, [2], 0.1)
+    average, updates, epochs = None, 0, []
+    for epoch in range(3):
+        model.train()
+        model[0].routing.temperature.fill_([9.0, 6.0, 3.0][epoch])
+        lr, loss_sum, correct = optimizer.param_groups[0]["lr"], 0.0, 0
+        for first in range(0, 24, 8):
+            optimizer.zero_grad()
+            for i in (first, first + 4):
+                logits = model(images[i:i + 4])
+                loss = F.cross_entropy(logits, labels[i:i + 4], label_smoothing=0.1)
+                (loss / 2).backward()
+                loss_sum += 4 * loss.item()
+                correct += (logits.argmax(1) == labels[i:i + 4]).sum().item()
+            nn.utils.clip_grad_norm_(model.parameters(), 0.5)
+            optimizer.step()
+            decay = 0 if updates == 0 else min(0.8, (1 + updates) / (10 + updates))
+            current = [p.detach().clone() for p in model.parameters()]
+            average = [c if updates == 0 else a.lerp(c, 1 - decay) for a, c in zip(average or current, current)]
+            updates += 1
+        with torch.no_grad():
+            for p, a in zip(model.parameters(), average):
+                p.copy_(a)
+            logits = model.eval()(held_out)
+            loss = F.cross_entropy(logits, truth, label_smoothing=0.1).item()
+            accuracy = (logits.argmax(1) == truth).float().mean().item()
+            for p, c in zip(model.parameters(), current):
+                p.copy_(c)
+        scheduler.step()
+        epochs.append({
+            "lr": lr, "train": {"loss": loss_sum / 24, "accuracy": correct / 24},
+            "val": {"loss": loss, "accuracy": accuracy},
+        })
+    return {"epochs": epochs, "bias": model[4].bias.tolist()}
+
+
 def main():
     made = {
+        "training": training_golden(),
         "models": {"alexnet": model_golden(0), "alexnet-dy": model_golden(2)},
         "labelSmoothing": loss_golden(), "optimizers": optimizer_golden(), "schedules": schedule_golden(),
         "init": init_golden(),

@@ -25,7 +25,7 @@ async function pair() {
     madeUpRun({ model: 'alexnet', ceiling: 0.89, epochs: 100, seed: 1 }),
     madeUpRun({ epochs: 100, seed: 2 }),
   ];
-  for (const run of runs) run.predictions = await noise();
+  for (const run of runs) [run.predictions, run.mistakes] = [await noise(), await noise()];
   return runs;
 }
 
@@ -40,7 +40,7 @@ beforeAll(async () => {
 describe('the page', () => {
   it('stays below 2 MB with two runs of 100 epochs and photographs', () => {
     expect(Buffer.byteLength(html)).toBeLessThan(2e6);
-    expect(html.match(/src="data:image\/webp;base64,/g)).toHaveLength(2);
+    expect(html.match(/src="data:image\/webp;base64,/g)).toHaveLength(4);
   });
 
   it('asks for nothing from outside', () => {
@@ -62,6 +62,7 @@ describe('the page', () => {
       'What is taken for what: alexnet',
       'What is taken for what: alexnet-dy',
       'Predictions',
+      'Surest mistakes',
       'Configuration',
       'Environment',
     ]);

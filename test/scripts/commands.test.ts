@@ -43,7 +43,7 @@ function metrics(run: string): { type: string; epoch: number; train: object; val
   return lines.map((line) => JSON.parse(line));
 }
 
-describe.each(['train', 'evaluate', 'predict', 'demo'])('%s', (name) => {
+describe.each(['train', 'evaluate', 'predict', 'compare', 'summary', 'demo'])('%s', (name) => {
   it('has a help with options and examples', () => {
     const { status, stdout } = command(name, '--help');
     expect(status).toBe(0);
@@ -53,11 +53,12 @@ describe.each(['train', 'evaluate', 'predict', 'demo'])('%s', (name) => {
   });
 
   it('suggests the right option for a typo', () => {
-    const typo = { train: '--epoch', evaluate: '--rnu', predict: '--checkpiont', demo: '--epoch' }[name]!;
+    const typos = { train: '--epoch', evaluate: '--rnu', predict: '--checkpiont', demo: '--epoch' };
+    const typo = { ...typos, compare: '--titel', summary: '--modle' }[name]!;
     const { status, stderr } = command(name, typo, '3');
     expect(status).toBe(1);
     expect(stderr).toMatch(`error: unknown option '${typo}'`);
-    expect(stderr).toMatch(/Did you mean --(epochs|run|checkpoint)\?/);
+    expect(stderr).toMatch(/Did you mean --(epochs|run|checkpoint|title|model)\?/);
   });
 });
 
@@ -78,10 +79,34 @@ describe('wrong options of train', () => {
     [['--dtype', 'int8'], /Allowed choices are float32/],
     [['--device', 'gpu'], /Expected auto, cpu, cuda or cuda:<n>/],
     [['extra'], /too many arguments/],
+    [['--ema', '1'], /--ema <decay>' argument '1' is invalid. Expected a number of at least 0 and below 1/],
+    [
+      ['--clip-grad-norm', '0'],
+      /--clip-grad-norm <norm>' argument '0' is invalid. Expected a number above 0/,
+    ],
+    [['--accumulate', '0'], /--accumulate <n>' argument '0' is invalid. Expected a positive integer/],
+    [['--schedule', 'linear'], /Allowed choices are milestones, cosine, one-cycle, constant/],
+    [['--autocast', 'float64'], /Allowed choices are bfloat16/],
+    [['--early-stoping', '3'], /unknown option '--early-stoping'\n\(Did you mean --early-stopping\?\)/],
   ])('%j', (options, message) => {
     const { status, stderr } = command('train', ...options);
     expect(status).toBe(1);
     expect(stderr).toMatch(message);
+  });
+
+  it.each([
+    [['--warmup-epochs', '2'], /^error: Expected less than 2, the number of epochs, for --warmup-epochs/],
+    [
+      ['--schedule', 'one-cycle', '--warmup-epochs', '1'],
+      /^error: Expected no --warmup-epochs with --schedule one-cycle/,
+    ],
+    [['--min-delta', '0.1'], /^error: Expected --early-stopping beside --min-delta 0.1/],
+    [['--init', 'none.pt'], /^error: Cannot read none.pt: no such file/],
+  ])('%j', (options, message) => {
+    const { status, stderr } = command('train', ...small(join(folder, 'refused'), ...options));
+    expect(status).toBe(1);
+    expect(stderr).toMatch(message);
+    expect(readdirSync(folder)).not.toContain('refused');
   });
 
   it('a device that is absent', () => {
@@ -210,6 +235,72 @@ describe('a training', () => {
     expect(scores(out)).toEqual(scores(run));
   }, 120_000);
 
+  it('ends at once at a second Ctrl-C, and goes on from the last epoch', async () => {
+    const out = join(folder, 'twice');
+    const child = spawn(process.execPath, [join(root, 'scripts/train.js'), ...small(out)], {
+      cwd: folder,
+      env,
+    });
+    // The second comes while the step, or the checkpoint after it, is under way.
+    child.stdout.once('data', () => {
+      child.kill('SIGINT');
+      child.stderr.once('data', () => child.kill('SIGINT'));
+    });
+    const code = await new Promise((resolve) => child.once('close', resolve));
+    expect(code).toBe(130);
+    const { status, stderr } = command('train', '--out', out, '--resume');
+    expect(stderr).toBe('');
+    expect(status).toBe(0);
+    expect(readdirSync(out).filter((name) => name.endsWith('.tmp'))).toEqual([]);
+    const expected = await loadSafetensors(join(run, 'last.safetensors'));
+    const actual = await loadSafetensors(join(out, 'last.safetensors'));
+    expect(actual['classifier.6.bias']!.arraySync()).toEqual(expected['classifier.6.bias']!.arraySync());
+  }, 120_000);
+
+  it('takes every refinement, tells in JSON, keeps checkpoints and starts from given weights', () => {
+    const out = join(folder, 'refined');
+    const options = [
+      ...['--schedule', 'cosine', '--warmup-epochs', '1', '--ema', '0.9', '--clip-grad-norm', '5'],
+      ...['--clip-grad-value', '1', '--accumulate', '2', '--autocast', 'bfloat16', '--monitor', 'loss'],
+      ...['--early-stopping', '3', '--min-delta', '0.001', '--checkpoint-every', '1', '--keep-last', '1'],
+      ...['--init', join(run, 'best.safetensors'), '--json'],
+    ];
+    const { status, stdout, stderr } = command('train', ...small(out, ...options));
+    expect(stderr).toBe('');
+    expect(status).toBe(0);
+    const lines = stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(lines.map(({ type }) => type)).toEqual(['epoch', 'epoch', 'end']);
+    expect(lines[2]).toMatchObject({ stopped: false, earlyStopped: false, epochs: 2, steps: 4 });
+    const config = JSON.parse(readFileSync(join(out, 'config.json'), 'utf8'));
+    expect(config).toMatchObject({
+      schedule: 'cosine',
+      warmupEpochs: 1,
+      accumulate: 2,
+      clipGradNorm: 5,
+      clipGradValue: 1,
+      ema: 0.9,
+      autocast: 'bfloat16',
+      monitor: 'loss',
+      earlyStopping: { patience: 3, minDelta: 0.001 },
+      validateEvery: 1,
+      keepCheckpoints: { every: 1, last: 1 },
+      init: join(run, 'best.safetensors'),
+    });
+    expect(readdirSync(out).filter((name) => name.startsWith('epoch-'))).toEqual(['epoch-0002.safetensors']);
+    const kept = command('evaluate', '--run', out, '--checkpoint', 'epoch-2', '--json');
+    expect(kept.status).toBe(0);
+    expect(JSON.parse(kept.stdout).loss).toBeCloseTo(lines[1].val.loss, 5); // the averages, as validated
+    const longer = command('train', '--out', out, '--resume', '--epochs', '4');
+    expect(longer.status).toBe(1);
+    expect(longer.stderr).toMatch(/^error: Expected --epochs to be 2, as the schedule cosine/);
+    const unknown = command('evaluate', '--run', out, '--checkpoint', 'bst');
+    expect(unknown.status).toBe(1);
+    expect(unknown.stderr).toMatch(/^error: Expected best, last, epoch-<number> or a file/);
+  }, 120_000);
+
   it('is continued with more epochs', () => {
     const { status, stdout, stderr } = command('train', '--out', run, '--resume', '--epochs', '3');
     expect(stderr).toBe('');
@@ -228,7 +319,7 @@ describe('a training', () => {
     expect(result.accuracy).toBe(last.val.accuracy);
     expect(result.loss).toBeCloseTo(last.val.loss, 5);
     expect(result.confusion.flat().reduce((sum: number, count: number) => sum + count)).toBe(16);
-    expect(readdirSync(run)).toContain('predictions.png');
+    expect(readdirSync(run)).toEqual(expect.arrayContaining(['mistakes.png', 'predictions.png']));
   });
 
   it('predicts pictures of any size, grey ones too', async () => {

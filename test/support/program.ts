@@ -1,4 +1,5 @@
-import { execFile } from 'node:child_process';
+import { type ChildProcessByStdio, execFile, spawn } from 'node:child_process';
+import type { Readable } from 'node:stream';
 import { promisify } from 'node:util';
 import { Worker } from 'node:worker_threads';
 
@@ -10,6 +11,15 @@ const source = (body: string) =>
 /** Runs an ES module, which sees the package as `dyconv`, in a process of its own. Rejects unless it exits with 0. */
 export function runProcess(body: string): Promise<{ stdout: string; stderr: string }> {
   return promisify(execFile)(process.execPath, ['--input-type=module', '--eval', source(body)]);
+}
+
+/** Starts such a process, whose output is read as it comes; `args` are its `process.argv` from 1 on. */
+export function startProcess(
+  body: string,
+  args: string[] = [],
+): ChildProcessByStdio<null, Readable, Readable> {
+  const options = ['--input-type=module', '--eval', source(body), '--', ...args];
+  return spawn(process.execPath, options, { stdio: ['ignore', 'pipe', 'pipe'] });
 }
 
 /** The same in a worker thread of this process. */

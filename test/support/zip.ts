@@ -10,9 +10,11 @@ export interface ZipEntry {
   content: Buffer | string;
   /** Overrides the true checksum. */
   crc?: number;
+  /** Without compression. */
+  stored?: boolean;
 }
 
-/** The bytes of a zip archive with deflated entries. */
+/** The bytes of a zip archive, deflated entries unless they say otherwise. */
 export function zip(entries: ZipEntry[]): Buffer {
   const parts: Buffer[] = [];
   const central: Buffer[] = [];
@@ -20,11 +22,11 @@ export function zip(entries: ZipEntry[]): Buffer {
   for (const entry of entries) {
     const name = Buffer.from(entry.name);
     const content = Buffer.from(entry.content);
-    const packed = deflateRawSync(content);
+    const packed = entry.stored ? content : deflateRawSync(content);
     const shared = Buffer.alloc(26);
     shared.writeUInt16LE(20, 0); // version needed
     shared.writeUInt16LE(0x800, 2); // names are UTF-8
-    shared.writeUInt16LE(8, 4); // deflate
+    shared.writeUInt16LE(entry.stored ? 0 : 8, 4); // deflate
     shared.writeUInt32LE(entry.crc ?? crc32(content), 10);
     shared.writeUInt32LE(packed.length, 14);
     shared.writeUInt32LE(content.length, 18);

@@ -95,6 +95,57 @@ describe('resuming', () => {
   });
 });
 
+describe('resuming with everything on', () => {
+  function everything(options: { signal?: AbortSignal; seed?: number } = {}) {
+    const model = tinyNet({ dropout: 0.5, seed: options.seed });
+    const optimizer = new optim.AdamW(model.parameters(), { lr: 0.01 });
+    const trainer = new Trainer({
+      model,
+      optimizer,
+      scheduler: new optim.lr.OneCycleLR(optimizer, { maxLr: 0.05, totalSteps: 16 }),
+      schedulerInterval: 'step',
+      trainLoader: new RandomImages(4), // 12 batches, 4 steps an epoch
+      valLoader: new RandomImages(16, { seed: 8 }),
+      accumulate: 3,
+      clip: { norm: 0.5, value: 0.1 },
+      ema: { decay: 0.9 },
+      autocast: 'bfloat16',
+      monitor: 'loss',
+      earlyStopping: { patience: 3 },
+      validateEvery: 2,
+      epochs: 4,
+      signal: options.signal,
+    });
+    return { model, trainer };
+  }
+
+  it.each([1, 4, 7, 13])('after step %i ends with the same weights and averages', async (step) => {
+    const reference = everything();
+    const uninterrupted = await reference.trainer.fit();
+
+    const controller = new AbortController();
+    const first = everything({ signal: controller.signal });
+    first.trainer.on('step', (event) => event.step === step && controller.abort());
+    await first.trainer.fit();
+    const files = filesIn(temporaryFolder());
+    await saveCheckpoint(files, first.model, first.trainer);
+    const second = everything({ seed: 99 });
+    const checkpoint = await loadCheckpoint(files);
+    second.model.loadStateDict(checkpoint.weights, { strict: true });
+    second.trainer.loadStateDict(checkpoint.state);
+    checkpoint.dispose();
+
+    expect(await second.trainer.fit()).toEqual(uninterrupted);
+    expect(bitsOf(second.model)).toEqual(bitsOf(reference.model));
+    const averages = ({ model, trainer }: typeof reference) =>
+      trainer.withEvaluationWeights(() => bitsOf(model));
+    expect(averages(second)).toEqual(averages(reference));
+    expect(averages(second)).not.toEqual(bitsOf(second.model));
+    const { earlyStopping, scheduler } = reference.trainer.stateDict();
+    expect(second.trainer.stateDict()).toMatchObject({ earlyStopping, scheduler });
+  });
+});
+
 describe('checkpoints', () => {
   async function twoCheckpoints() {
     const folder = temporaryFolder();

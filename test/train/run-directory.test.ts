@@ -1,12 +1,15 @@
+import { spawnSync } from 'node:child_process';
 import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { CheckpointError, TrainingError } from '../../lib/errors.js';
+import { dynamicConv2d, getRngState, nn } from '../../lib/index.js';
 import { loadSafetensors, readSafetensorsHeader } from '../../lib/safetensors.js';
 import {
   countParameters,
   describeEnvironment,
   type EpochRecord,
+  kernelChoices,
   type RunConfig,
   RunDirectory,
   type StepRecord,
@@ -185,6 +188,25 @@ describe('RunDirectory', () => {
     await trainer.fit();
     await run.saveCheckpoint(model, trainer, { improved: false });
     expect(existsSync(run.file('best.safetensors'))).toBe(false);
+  });
+});
+
+describe('describeEnvironment', () => {
+  it('tells the commit, the instruction set and the algorithm of every dynamic layer', () => {
+    const model = tinyNet({ dropout: 0.5 });
+    const state = getRngState().dataSync();
+    const kernels = kernelChoices(model, [16, 3, 4, 4]);
+    expect(Object.keys(kernels)).toEqual(['0']);
+    expect(dynamicConv2d.algorithms()).toContain(kernels['0']);
+    expect(kernelChoices(model, [1, 3, 4, 4])).toEqual({ 0: 'mix-once' });
+    expect(getRngState().dataSync()).toEqual(state);
+    expect([...model.namedModules()].every(([, module]) => module.training)).toBe(true);
+    expect(kernelChoices(new nn.Sequential(new nn.Flatten()), [1, 2])).toEqual({});
+    const { commit, cpuCapability } = describeEnvironment({ device: 'cpu', kernels });
+    expect(cpuCapability).toMatch(/^[A-Z0-9]+$/);
+    const head = spawnSync('git', ['rev-parse', 'HEAD'], { encoding: 'utf8' }).stdout.trim();
+    if (/^[0-9a-f]{40}$/.test(head)) expect(commit).toMatch(new RegExp(`^${head}(-dirty)?$`));
+    else expect(commit).toBeNull();
   });
 });
 

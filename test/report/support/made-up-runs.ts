@@ -162,5 +162,6 @@ export function madeUpRun(options: MadeUp = {}): RunData {
     ),
     evaluation: madeUpEvaluation(options.seed),
     predictions: null,
+    mistakes: null,
   };
 }

@@ -1,0 +1,36 @@
+/**
+ * Errors of the file system in words.
+ * @module
+ */
+import { CheckpointError } from './errors.js';
+
+/** Checks the path of a file. */
+export function isPath(path: unknown): path is string {
+  return typeof path === 'string' && path.length > 0 && !path.includes('\0');
+}
+
+/** What the codes of the operating system mean. */
+const REASONS: Readonly<Record<string, string>> = {
+  EACCES: 'permission denied',
+  EPERM: 'permission denied',
+  EROFS: 'the file system is read-only',
+  ENOSPC: 'the disk is full',
+  EDQUOT: 'the disk quota is used up',
+  EISDIR: 'it is a folder',
+  ENOTDIR: 'a file is in the place of a folder',
+  ENAMETOOLONG: 'the name is too long',
+};
+
+/** Why the file system refused. */
+export function reasonOf(error: NodeJS.ErrnoException): string {
+  return REASONS[error.code ?? ''] ?? error.message;
+}
+
+/** A file system error as a CheckpointError that says what could not be done with which file; others pass through. */
+export function fileError(verb: 'read' | 'write', path: string, error: unknown): Error {
+  if (!(error instanceof Error) || !('syscall' in error)) return error as Error;
+  const missing = verb === 'read' ? 'no such file' : 'no such folder';
+  const { code } = error as NodeJS.ErrnoException;
+  const reason = code === 'ENOENT' ? missing : reasonOf(error as NodeJS.ErrnoException);
+  return new CheckpointError(`Cannot ${verb} ${path}: ${reason}`, { cause: error });
+}

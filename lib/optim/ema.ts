@@ -1,0 +1,131 @@
+/**
+ * Averages of weights over the steps of a training, which often generalise better than the last weights do.
+ * @module
+ */
+import { CheckpointError, invalidArgument } from '../errors.js';
+import { native } from '../native.js';
+import { number } from '../ops/arguments.js';
+import { keep, noGrad, untidy } from '../tensor/context.js';
+import { isTensor, type Tensor } from '../tensor/tensor.js';
+
+/** Options of {@link ExponentialMovingAverage}. */
+export interface EmaOptions {
+  /** What is kept of the average at a step, from 0 to below 1. Default 0.999. */
+  decay?: number;
+  /**
+   * Forgets the first steps sooner: the decay of update n (from 0) is at most (1 + n) / (10 + n). Without it the average
+   * stays near the weights of the first step for about 1 / (1 - decay) steps. Default true.
+   */
+  warmup?: boolean;
+}
+
+/** What {@link ExponentialMovingAverage.stateDict} gives. */
+export interface EmaState {
+  /** Updates so far. */
+  updates: number;
+  /** The averages, in the order of the parameters. */
+  averages: Tensor[];
+}
+
+/**
+ * An exponential moving average of parameters: `average = decay * average + (1 - decay) * parameter` at every
+ * {@link update}, starting with the parameters at the first. Buffers, such as the statistics of batch norm, are averages already and take no part.
+ * @see https://pytorch.org/docs/stable/optim.html#weight-averaging-swa-and-ema
+ * @example
+ * const ema = new optim.ExponentialMovingAverage(model.parameters(), { decay: 0.999 });
+ * optimizer.step();
+ * ema.update();
+ * const { accuracy } = await ema.apply(() => train.evaluate(model, loader));
+ */
+export class ExponentialMovingAverage {
+  readonly #parameters: readonly Tensor[];
+  readonly #averages: readonly Tensor[];
+  readonly #decay: number;
+  readonly #warmup: boolean;
+  #updates = 0;
+  #applied = false;
+
+  /** @throws ArgumentError for a decay out of range, or without parameters. */
+  constructor(parameters: Iterable<Tensor>, { decay = 0.999, warmup = true }: EmaOptions = {}) {
+    number('decay', decay, { min: 0 });
+    if (decay >= 1) throw invalidArgument('decay', 'a number of at least 0 and below 1', decay);
+    this.#parameters = [...parameters];
+    if (this.#parameters.length === 0 || !this.#parameters.every(isTensor))
+      throw invalidArgument('parameters', 'at least one Tensor', this.#parameters);
+    this.#decay = decay;
+    this.#warmup = warmup;
+    this.#averages = untidy(() => noGrad(() => this.#parameters.map((one) => keep(one.detach().clone()))));
+  }
+
+  /** Updates so far. */
+  get updates(): number {
+    return this.#updates;
+  }
+
+  /** Takes the present parameters into the average. Called after every step of the optimizer. */
+  update(): void {
+    const n = this.#updates;
+    const decay = this.#warmup ? Math.min(this.#decay, (1 + n) / (10 + n)) : this.#decay;
+    native.emaStep(this.#averages, this.#parameters, n === 0 ? 0 : decay);
+    this.#updates += 1;
+  }
+
+  /**
+   * Runs `fn`, which may be async, with the averages in place of the parameters, and puts the parameters back. Nothing
+   * is copied: what changes a parameter in `fn` changes its average. Before the first update it runs with the parameters.
+   * @returns What `fn` returns.
+   */
+  apply<T>(fn: () => T): T {
+    if (this.#applied || this.#updates === 0) return fn();
+    const originals = this.#parameters.map((parameter) => keep(parameter.detach()));
+    const put = (values: readonly Tensor[]) => {
+      this.#parameters.forEach((parameter, i) => {
+        native.setData(parameter, values[i]!);
+      });
+    };
+    const restore = () => {
+      put(originals);
+      for (const original of originals) original.dispose();
+      this.#applied = false;
+    };
+    put(this.#averages);
+    this.#applied = true;
+    let result: T;
+    try {
+      result = fn();
+    } catch (error) {
+      restore();
+      throw error;
+    }
+    if (!(result instanceof Promise)) {
+      restore();
+      return result;
+    }
+    return result.finally(restore) as T;
+  }
+
+  /** Everything needed to go on from here. The tensors are handles of their own on the averages, not copies. */
+  stateDict(): EmaState {
+    return { updates: this.#updates, averages: this.#averages.map((average) => average.detach()) };
+  }
+
+  /** Puts back a state over the same parameters. @throws CheckpointError when it does not fit. */
+  loadStateDict({ updates, averages }: EmaState): void {
+    const shapes = (tensors: readonly Tensor[]) => tensors.map(({ shape }) => `[${shape.join(', ')}]`);
+    const [own, other] = [shapes(this.#averages), shapes(averages)];
+    const different = own.findIndex((shape, i) => shape !== other[i]);
+    if (own.length !== other.length || different >= 0) {
+      throw new CheckpointError(
+        own.length !== other.length
+          ? `Expected averages of ${own.length} parameters but received ${other.length}`
+          : `Expected shape ${own[different]} for the average of parameter ${different} but received ${other[different]}`,
+      );
+    }
+    noGrad(() => {
+      this.#averages.forEach((average, i) => {
+        average.copy_(averages[i]!);
+      });
+    });
+    this.#updates = updates;
+  }
+}

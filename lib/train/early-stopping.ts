@@ -1,0 +1,71 @@
+/**
+ * Ending a training that no longer gets better.
+ * @module
+ */
+import { integer, number, oneOf } from '../ops/arguments.js';
+import type { LossAndAccuracy } from './records.js';
+
+/** A metric of an epoch: accuracy is the better the higher, loss the lower. */
+export type MonitoredMetric = 'accuracy' | 'loss';
+
+/** Whether `value` is better than `other` by more than `minDelta`. */
+export function isBetter(metric: MonitoredMetric, value: number, other: number, minDelta = 0): boolean {
+  return metric === 'accuracy' ? value > other + minDelta : value < other - minDelta;
+}
+
+/** Options of early stopping. */
+export interface EarlyStoppingOptions {
+  /** Validations in a row without an improvement after which the training ends. At least 1. */
+  patience: number;
+  /** What an improvement is at least more than. Default 0: anything better counts. */
+  minDelta?: number;
+  /** Default: the metric that chooses the best epoch. */
+  metric?: MonitoredMetric;
+}
+
+/** Where early stopping is; plain data, so that a checkpoint can hold it. */
+export interface EarlyStoppingState {
+  /** The last value that counted as an improvement; null before the first. */
+  reference: number | null;
+  /** Validations since then. */
+  stale: number;
+}
+
+/** Counts validations without improvement. */
+export class EarlyStopping {
+  readonly #options: Required<EarlyStoppingOptions>;
+  #state: EarlyStoppingState = { reference: null, stale: 0 };
+
+  /** @throws ArgumentError for a patience or a difference out of range. */
+  constructor(options: Required<EarlyStoppingOptions>) {
+    integer('earlyStopping.patience', options.patience, 1);
+    number('earlyStopping.minDelta', options.minDelta, { min: 0 });
+    oneOf('earlyStopping.metric', ['accuracy', 'loss'], options.metric);
+    this.#options = options;
+  }
+
+  get state(): EarlyStoppingState {
+    return { ...this.#state };
+  }
+
+  set state(state: EarlyStoppingState) {
+    this.#state = { ...state };
+  }
+
+  /** Whether the patience is used up. */
+  get isDone(): boolean {
+    return this.#state.stale >= this.#options.patience;
+  }
+
+  /** Takes in the metrics of a validated epoch. */
+  update(metrics: LossAndAccuracy): void {
+    const { metric, minDelta } = this.#options;
+    const value = metrics[metric];
+    const { reference, stale } = this.#state;
+    if (reference === null || isBetter(metric, value, reference, minDelta)) {
+      this.#state = { reference: value, stale: 0 };
+    } else {
+      this.#state = { reference, stale: stale + 1 };
+    }
+  }
+}

@@ -1,0 +1,65 @@
+/**
+ * Which algorithm computes each dynamic layer of a model, for the record of a run.
+ * @module
+ */
+import type { AnyModule, Module } from '../nn/module.js';
+import type { Conv2dOptions } from '../ops/conv.js';
+import { dynamicConv2d } from '../ops/dynamic-conv.js';
+import { autocast, noGrad, tidy } from '../tensor/context.js';
+import { zeros } from '../tensor/create.js';
+import type { Device } from '../tensor/dtype.js';
+import type { Tensor } from '../tensor/tensor.js';
+import { switchToEvaluation } from './evaluate.js';
+import { resetExpertUsage } from './expert-usage.js';
+
+/** What a dynamic layer looks like: recognised by this, so that this file needs no layer's code. */
+interface DynamicLayer {
+  weight: Tensor;
+  bias: Tensor | null;
+  numExperts: number;
+  options: Conv2dOptions & { algorithm?: string };
+}
+
+/**
+ * Runs a batch of zeros through a model, in evaluation mode and without drawing random numbers, and asks every dynamic
+ * layer for its algorithm.
+ * @param shape - Of the batch, [B, C, H, W]: the choice depends on it.
+ * @returns Names of algorithms by the names of layers; empty for a model without dynamic layers.
+ */
+export function kernelChoices(
+  model: Module,
+  shape: readonly number[],
+  { device, autocast: dtype }: { device?: Device; autocast?: 'bfloat16' } = {},
+): Record<string, string> {
+  const layers = [...model.namedModules()].filter(([, module]) => isDynamic(module));
+  if (layers.length === 0) return {};
+  const found: Record<string, string> = {};
+  const hooks = layers.map(([name, module]) =>
+    module.registerForwardHook((_, inputs) => {
+      found[name] = choiceOf(module as unknown as DynamicLayer, inputs[0] as Tensor);
+    }),
+  );
+  const restore = switchToEvaluation(model);
+  try {
+    const forward = () => void model.forward(zeros([...shape], { device }));
+    noGrad(() => tidy(() => (dtype ? autocast(forward, { dtype }) : forward())));
+  } finally {
+    restore();
+    for (const hook of hooks) hook.remove();
+    resetExpertUsage(model);
+  }
+  return found;
+}
+
+function choiceOf({ weight, bias, numExperts, options }: DynamicLayer, input: Tensor): string {
+  const { algorithm = 'auto', ...geometry } = options;
+  if (algorithm !== 'auto') return algorithm;
+  const { dtype, device } = input;
+  const attention = zeros([input.shape[0]!, numExperts], { device });
+  // Under autocast the weight follows the input.
+  return dynamicConv2d.choice(input, weight.to({ dtype }), attention, bias?.to({ dtype }) ?? null, geometry);
+}
+
+function isDynamic(module: AnyModule): boolean {
+  return 'numExperts' in module && 'options' in module && 'expertUsage' in module && 'weight' in module;
+}

@@ -1,0 +1,183 @@
+/**
+ * One step of the optimizer at a time: forward and backward of its batches, clipping, step, and what follows from it.
+ * @module
+ */
+import { TrainingError } from '../errors.js';
+import { clipGradNorm_, clipGradValue_ } from '../ops/clip-grad.js';
+import type { ExponentialMovingAverage } from '../optim/ema.js';
+import { autocast, tidy } from '../tensor/context.js';
+import type { Tensor } from '../tensor/tensor.js';
+import type { StepEvent } from './events.js';
+import type { ResolvedOptions } from './trainer-options.js';
+import type { Batch } from './types.js';
+
+/** Where a training is: finished epochs, batches of the epoch, and steps. */
+export interface Position {
+  epoch: number;
+  batch: number;
+  step: number;
+}
+
+/** A step whose losses have been read. */
+export interface FinishedStep {
+  event: Omit<StepEvent, 'imagesPerSecond'>;
+  /** The sums of its batches. */
+  batches: { loss: number; correct: number; images: number }[];
+}
+
+/** A batch whose loss is still on the device. */
+interface PendingBatch {
+  loss: Tensor;
+  correct: Tensor;
+  images: number;
+}
+
+/** A step whose losses have not been read. */
+interface PendingStep {
+  event: Omit<StepEvent, 'imagesPerSecond' | 'loss' | 'accuracy'>;
+  batches: PendingBatch[];
+}
+
+/** A step whose batches are coming in. */
+interface OpenStep extends PendingStep {
+  /** How many it will have. */
+  size: number;
+}
+
+/** Turns batches into steps. */
+export class StepRunner {
+  readonly #options: ResolvedOptions;
+  readonly #ema: ExponentialMovingAverage | null;
+  #open: OpenStep | null = null;
+  #pending: PendingStep[] = [];
+
+  constructor(options: ResolvedOptions, ema: ExponentialMovingAverage | null) {
+    this.#options = options;
+    this.#ema = ema;
+  }
+
+  /**
+   * Takes a batch in, which is disposed, and steps the optimizer once the batches of a step are complete.
+   * @param position - Where the training was before this step.
+   * @param dataSeconds - How long the batch was waited for.
+   * @returns Null before the step; after it, the steps whose losses have become known.
+   */
+  add(
+    batch: Batch,
+    position: Position,
+    dataSeconds: number,
+  ): { accumulated: number; read: FinishedStep[] } | null {
+    this.#open ??= this.#openStep(position);
+    const { event, batches, size } = this.#open;
+    const images = batch.labels.shape[0]!;
+    try {
+      const [loss, correct] = this.#forwardBackward(batch, 1 / size);
+      batches.push({ loss, correct, images });
+    } finally {
+      batch.images.dispose();
+      batch.labels.dispose();
+    }
+    event.images += images;
+    event.dataSeconds += dataSeconds;
+    event.batch += 1;
+    return batches.length === size ? this.flush() : null;
+  }
+
+  /** Steps the optimizer with the batches there are, if there are any. */
+  flush(): { accumulated: number; read: FinishedStep[] } | null {
+    if (this.#open === null) return null;
+    const { event, batches } = this.#open;
+    const { optimizer, scheduler, schedulerInterval, readEvery } = this.#options;
+    this.#open = null;
+    event.accumulated = batches.length;
+    event.gradNorm = this.#clip();
+    this.#pending.push({ event, batches });
+    // Before the optimizer's step, so that a loss that is not finite leaves the weights as they were.
+    const read = this.#pending.length >= readEvery ? this.read() : [];
+    if (event.gradNorm !== null && !Number.isFinite(event.gradNorm)) {
+      throw new TrainingError(
+        `Expected finite gradients but their norm is ${event.gradNorm} ${where(event)}`,
+      );
+    }
+    optimizer.step();
+    this.#ema?.update();
+    if (schedulerInterval === 'step') scheduler?.step();
+    return { accumulated: batches.length, read };
+  }
+
+  /** Reads the losses that are still on the device. @throws {TrainingError} for one that is not finite. */
+  read(): FinishedStep[] {
+    return this.#pending.splice(0).map(({ event, batches: pending }) => {
+      const batches = pending.map(({ loss, correct, images }) => {
+        const values = { loss: Number(loss.item()), correct: Number(correct.item()), images };
+        dispose(loss, correct);
+        return values;
+      });
+      const sum = (key: 'loss' | 'correct') =>
+        batches.reduce((total, batch) => total + batch[key] * (key === 'loss' ? batch.images : 1), 0);
+      const { images } = event;
+      const loss = batches.length === 1 ? batches[0]!.loss : sum('loss') / images;
+      if (!Number.isFinite(loss)) {
+        throw new TrainingError(`Expected a finite loss but received ${loss} ${where(event)}`);
+      }
+      return { event: { ...event, loss, accuracy: sum('correct') / images }, batches };
+    });
+  }
+
+  /** Frees what has not been read. */
+  discard(): void {
+    const open = this.#open?.batches ?? [];
+    for (const { loss, correct } of [...open, ...this.#pending.flatMap(({ batches }) => batches)]) {
+      dispose(loss, correct);
+    }
+    this.#open = null;
+    this.#pending = [];
+  }
+
+  #openStep({ epoch, batch, step }: Position): OpenStep {
+    const { optimizer, trainLoader, accumulate } = this.#options;
+    optimizer.zeroGrad();
+    const event = {
+      step: step + 1,
+      epoch: epoch + 1,
+      batch,
+      batches: trainLoader.length,
+      accumulated: 0,
+      images: 0,
+      lr: optimizer.lr,
+      gradNorm: null,
+      dataSeconds: 0,
+    };
+    const size = Math.max(1, Math.min(accumulate, trainLoader.length - batch));
+    return { event, size, batches: [] };
+  }
+
+  #forwardBackward({ images, labels }: Batch, scale: number): [loss: Tensor, correct: Tensor] {
+    const { model, loss: lossOf, device, autocast: dtype } = this.#options;
+    return tidy(() => {
+      const target = device ? labels.to({ device }) : labels;
+      const forward = (): [logits: Tensor, loss: Tensor] => {
+        const logits = model.forward(device ? images.to({ device }) : images);
+        return [logits, lossOf(logits, target)];
+      };
+      const [logits, loss] = dtype ? autocast(forward, { dtype }) : forward();
+      (scale === 1 ? loss : loss.mul(scale)).backward();
+      return [loss.detach(), logits.detach().argmax({ dim: 1 }).eq(target).sum()];
+    });
+  }
+
+  /** Clips the gradients. Returns their norm before, where that is what is bounded. */
+  #clip(): number | null {
+    const { clip, model } = this.#options;
+    if (clip?.value !== undefined) clipGradValue_(model.parameters(), clip.value);
+    return clip?.norm === undefined ? null : clipGradNorm_(model.parameters(), clip.norm);
+  }
+}
+
+function where({ epoch, step, batch, batches, lr }: PendingStep['event']): string {
+  return `in epoch ${epoch}, step ${step} (batch ${batch} of ${batches}, learning rate ${lr})`;
+}
+
+function dispose(...tensors: Tensor[]): void {
+  for (const tensor of tensors) tensor.dispose();
+}

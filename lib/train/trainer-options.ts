@@ -1,0 +1,110 @@
+/**
+ * What a training is made of.
+ * @module
+ */
+import { ArgumentError, invalidArgument } from '../errors.js';
+import type { Module } from '../nn/module.js';
+import { integer, number, oneOf } from '../ops/arguments.js';
+import { crossEntropy } from '../ops/loss.js';
+import type { EmaOptions } from '../optim/ema.js';
+import type { LRScheduler } from '../optim/lr.js';
+import type { Optimizer } from '../optim/optimizer.js';
+import type { Device } from '../tensor/dtype.js';
+import type { EarlyStoppingOptions, MonitoredMetric } from './early-stopping.js';
+import type { TemperatureSchedule } from './temperature.js';
+import type { BatchSource, Loss } from './types.js';
+
+/** Bounds of the gradient: at least one of them. Where both are given, values are limited first. */
+export interface ClipOptions {
+  /** Largest joint 2-norm of all gradients; they are scaled down to it. Above 0. */
+  norm?: number;
+  /** Largest absolute value of every element. Above 0. */
+  value?: number;
+}
+
+/** Options of {@link Trainer}. */
+export interface TrainerOptions {
+  /** Takes images [B, C, H, W] and returns logits [B, classes]. */
+  model: Module;
+  /** Over the parameters of `model`. */
+  optimizer: Optimizer;
+  /** Default: cross entropy without label smoothing. */
+  loss?: Loss;
+  trainLoader: BatchSource;
+  /** Default: no validation; `best` then follows the training metrics. */
+  valLoader?: BatchSource;
+  /** Validates after every so many epochs, and after the last. Default 1. */
+  validateEvery?: number;
+  scheduler?: LRScheduler;
+  /** When the scheduler's `step()` is called: after every epoch or every step of the optimizer. Default 'epoch'. */
+  schedulerInterval?: 'epoch' | 'step';
+  /** Passes over the training set. */
+  epochs: number;
+  /** Set on every dynamic layer at the start of each epoch. Default: temperatures stay as they are. */
+  temperature?: TemperatureSchedule;
+  /**
+   * Batches whose gradients are averaged for one step of the optimizer. A group at the end of an epoch may be smaller.
+   * Default 1.
+   */
+  accumulate?: number;
+  /** Clips gradients before every step of the optimizer. Default: no clipping. */
+  clip?: ClipOptions;
+  /**
+   * Averages the weights over the steps; validation, and with it the choice of the best epoch, uses the averages. See
+   * {@link Trainer.withEvaluationWeights}. Default: no averaging.
+   */
+  ema?: EmaOptions;
+  /** Computes forward passes in a 16-bit dtype where that is safe: see {@link autocast}. Default: none. */
+  autocast?: 'bfloat16';
+  /** What the best epoch is chosen by. Default 'accuracy'. */
+  monitor?: MonitoredMetric;
+  /** Ends the training once it no longer gets better. Default: it goes on to the last epoch. */
+  earlyStopping?: EarlyStoppingOptions;
+  /** Device the batches are moved to. Default: wherever the loader puts them. */
+  device?: Device;
+  /**
+   * Steps between two looks at the loss. Reading waits for the device, which costs nothing on a CPU (default 1) and
+   * the overlap of work on CUDA (default 10).
+   */
+  readEvery?: number;
+  /** Stops after the step under way; {@link Trainer.fit} then returns with `stopped: true`. */
+  signal?: AbortSignal;
+}
+
+/** Options with their defaults. */
+export type ResolvedOptions = TrainerOptions &
+  Required<
+    Pick<
+      TrainerOptions,
+      'loss' | 'validateEvery' | 'schedulerInterval' | 'accumulate' | 'monitor' | 'readEvery'
+    >
+  >;
+
+/** Checks options and fills in defaults. @throws ArgumentError naming the option. */
+export function resolveOptions(options: TrainerOptions): ResolvedOptions {
+  const { device = 'cpu', clip, autocast } = options;
+  const resolved: ResolvedOptions = {
+    ...options,
+    loss: options.loss ?? crossEntropy,
+    validateEvery: options.validateEvery ?? 1,
+    schedulerInterval: oneOf('schedulerInterval', ['epoch', 'step'], options.schedulerInterval ?? 'epoch'),
+    accumulate: options.accumulate ?? 1,
+    monitor: oneOf('monitor', ['accuracy', 'loss'], options.monitor ?? 'accuracy'),
+    readEvery: options.readEvery ?? (device.startsWith('cuda') ? 10 : 1),
+  };
+  const { epochs, readEvery, accumulate, validateEvery } = resolved;
+  for (const [name, value] of Object.entries({ epochs, readEvery, accumulate, validateEvery })) {
+    if (!Number.isSafeInteger(value) || value < 1) throw invalidArgument(name, 'a positive integer', value);
+  }
+  if (autocast !== undefined) oneOf('autocast', ['bfloat16'], autocast);
+  if (clip !== undefined) checkClip(clip);
+  if (options.earlyStopping) integer('earlyStopping.patience', options.earlyStopping.patience, 1);
+  return resolved;
+}
+
+function checkClip({ norm, value }: ClipOptions): void {
+  if (norm === undefined && value === undefined) throw new ArgumentError('Expected norm or value for clip');
+  const bounds = { min: Number.MIN_VALUE };
+  if (norm !== undefined) number('clip.norm', norm, bounds);
+  if (value !== undefined) number('clip.value', value, bounds);
+}

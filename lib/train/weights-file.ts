@@ -1,0 +1,16 @@
+/**
+ * Weights from a file of either format.
+ * @module
+ */
+import { loadSafetensors } from '../safetensors.js';
+import type { Tensor } from '../tensor/tensor.js';
+import { loadTorchStateDict } from '../torch-file.js';
+
+/**
+ * Reads weights: a state dict of PyTorch where the name ends in `.pt`, `.pth` or `.bin`, else a safetensors file.
+ * @returns Tensors by key, on the CPU. The caller owns them.
+ * @throws {CheckpointError} if the file is missing or damaged.
+ */
+export function loadWeights(path: string): Promise<Record<string, Tensor>> {
+  return /\.(pt|pth|bin)$/i.test(path) ? loadTorchStateDict(path) : loadSafetensors(path);
+}

@@ -1,0 +1,142 @@
+/**
+ * What a training costs beside its arithmetic: the trainer's own time in a step, and checkpoints.
+ * @module
+ */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { data, manualSeed, models, optim, Tensor, train } from '../../dist/index.js';
+import { machine, median, printRows, record } from './turns.js';
+
+/** @typedef {{ model: string, batch: number, steps: number, turns: number, json?: boolean }} Options */
+
+/** @param {Options} options */
+export async function measureTraining(options) {
+  const { model, batch, json } = options;
+  const steps = await measureSteps(options);
+  const checkpoint = await measureCheckpoints(options);
+  if (json) {
+    console.log(JSON.stringify({ what: 'train', model, batch, machine: machine(), steps, checkpoint }));
+    return;
+  }
+  const share = (/** @type {number} */ ms) => `${((100 * ms) / steps.step_ms).toFixed(2)} %`;
+  printRows([
+    { 'of a step': 'the step', ms: steps.step_ms.toFixed(2), share: share(steps.step_ms) },
+    { 'of a step': 'forward, loss', ms: steps.forward_ms.toFixed(2), share: share(steps.forward_ms) },
+    { 'of a step': 'backward', ms: steps.backward_ms.toFixed(2), share: share(steps.backward_ms) },
+    { 'of a step': "optimizer's step", ms: steps.optimizer_ms.toFixed(2), share: share(steps.optimizer_ms) },
+    { 'of a step': 'overhead', ms: steps.overhead_ms.toFixed(2), share: share(steps.overhead_ms) },
+    { 'of a step': '  waiting for data', ms: steps.data_ms.toFixed(2), share: share(steps.data_ms) },
+  ]);
+  printRows([
+    { checkpoint: 'save', ms: checkpoint.save_ms.toFixed(0), MB: checkpoint.megabytes.toFixed(1) },
+    { checkpoint: 'load', ms: checkpoint.load_ms.toFixed(0), MB: checkpoint.megabytes.toFixed(1) },
+  ]);
+}
+
+/** A training of the bundled images. @param {Options} options @param {AbortSignal} [signal] */
+async function assemble({ model: name, batch }, signal) {
+  manualSeed(1);
+  const set = await data.bundled({ split: 'train', channels: 3 });
+  const model = models.create(name, { numClasses: 10 });
+  const optimizer = new optim.SGD(model.parameters(), { lr: 0.01, momentum: 0.9 });
+  const trainLoader = data.loader(set, {
+    batchSize: batch,
+    shuffle: true,
+    dropLast: true,
+    transform: data.transforms.train(),
+    seed: 1,
+  });
+  const trainer = new train.Trainer({ model, optimizer, trainLoader, epochs: 1000, signal });
+  return { model, optimizer, trainer };
+}
+
+/**
+ * Medians over the steps of a real training with its loader. Forward, backward and the optimizer's step are timed where
+ * they are called; overhead is the rest of the time from one step to the next, waiting for data included.
+ * @param {Options} options
+ */
+async function measureSteps(options) {
+  const controller = new AbortController();
+  const { model, optimizer, trainer } = await assemble(options, controller.signal);
+  /** @type {Record<string, number>} */
+  let spent = { forward: 0, backward: 0, optimizer: 0 };
+  /** @param {any} object @param {string} method @param {string} name */
+  const timed = (object, method, name) => {
+    const original = object[method];
+    object[method] = function (/** @type {unknown[]} */ ...args) {
+      const start = performance.now();
+      const result = original.apply(this, args);
+      spent[name] += performance.now() - start;
+      return result;
+    };
+    return () => {
+      object[method] = original;
+    };
+  };
+  timed(model, 'forward', 'forward');
+  timed(optimizer, 'step', 'optimizer');
+  const restore = timed(Tensor.prototype, 'backward', 'backward');
+  /** @type {Record<string, number[]>} */
+  const times = {};
+  let last = performance.now();
+  trainer.on('step', ({ step, dataSeconds }) => {
+    const now = performance.now();
+    // The first steps warm up: the loader fills, memory is touched for the first time.
+    if (step > 3) {
+      const { forward, backward, optimizer: stepping } = spent;
+      record(times, 'step_ms', now - last);
+      record(times, 'forward_ms', forward);
+      record(times, 'backward_ms', backward);
+      record(times, 'optimizer_ms', stepping);
+      record(times, 'overhead_ms', now - last - forward - backward - stepping);
+      record(times, 'data_ms', dataSeconds * 1000);
+    }
+    last = now;
+    spent = { forward: 0, backward: 0, optimizer: 0 };
+    if (step === options.steps + 3) controller.abort();
+  });
+  await trainer.fit();
+  restore();
+  const medians = Object.entries(times).map(([name, values]) => [name, Number(median(values).toFixed(3))]);
+  return /** @type {Record<'step_ms' | 'forward_ms' | 'backward_ms' | 'optimizer_ms' | 'overhead_ms' | 'data_ms', number>} */ (
+    Object.fromEntries(medians)
+  );
+}
+
+/**
+ * Saving and loading the whole state, weights and momentum, in the temporary folder of the system; saving includes the
+ * flush to the disk.
+ * @param {Options} options
+ */
+async function measureCheckpoints(options) {
+  const controller = new AbortController();
+  const { model, trainer } = await assemble({ ...options, batch: 8 }, controller.signal);
+  trainer.on('step', () => controller.abort()); // one step: then there is momentum
+  await trainer.fit();
+  const folder = mkdtempSync(join(tmpdir(), 'dyconv-bench-'));
+  const files = { weights: join(folder, 'last.safetensors'), state: join(folder, 'last.state') };
+  /** @type {Record<string, number[]>} */
+  const times = {};
+  let bytes = 0;
+  try {
+    for (let turn = 0; turn <= options.turns; turn++) {
+      const start = performance.now();
+      await train.saveCheckpoint(files, model, trainer);
+      const saved = performance.now();
+      const { weights, state, dispose } = await train.loadCheckpoint(files);
+      model.loadStateDict(weights);
+      trainer.loadStateDict(state);
+      const loaded = performance.now();
+      bytes = 2 * Object.values(weights).reduce((sum, { numel }) => sum + 4 * numel, 0);
+      dispose();
+      if (turn === 0) continue;
+      record(times, 'save', saved - start);
+      record(times, 'load', loaded - saved);
+    }
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+  const ms = (/** @type {string} */ name) => Number(median(times[name] ?? []).toFixed(1));
+  return { save_ms: ms('save'), load_ms: ms('load'), megabytes: bytes / 1e6 };
+}
