@@ -23,7 +23,7 @@ const program = new Command('node scripts/bench.js')
 Examples:
   $ node scripts/bench.js layer --batch 128 --in 192 --out 192 --size 7 --experts 2
   $ node scripts/bench.js model --models alexnet,alexnet-dy --batch 128 --pytorch python3
-  $ node scripts/bench.js data
+  $ node scripts/bench.js data --pytorch python3
   $ node scripts/bench.js overhead --pytorch python3
   $ node scripts/bench.js memory --json
 `,
@@ -162,9 +162,14 @@ benchmark(
   .addOption(turns())
   .addOption(peakOf());
 
-benchmark('data', 'the input pipeline: images/s into 128x128 batches', (options) => measureData(options))
+benchmark('data', 'the input pipeline: images/s into 128x128 batches, archive to first batch', (options) =>
+  measureData(options),
+)
   .option('--batch <n>', 'images in a batch', positiveInteger, 128)
-  .option('--images <n>', 'images a pass', positiveInteger, 6000);
+  .option('--images <n>', 'images a turn', positiveInteger, 6000)
+  .option('--no-archive', 'leave out the archive, of which 170 MB are made first')
+  .addOption(turns())
+  .addOption(python());
 
 benchmark('overhead', 'what a call from JavaScript costs', (options) => measureOverhead(options)).addOption(
   python(),

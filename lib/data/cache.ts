@@ -70,7 +70,8 @@ export async function readCache(key: CacheKey): Promise<CachedArrays | undefined
 
 /**
  * Keeps parsed arrays. A folder that cannot be written to, or a full disk, costs the next start its speed and nothing
- * else; processes that write at the same time each write a whole file, and the last one's stays.
+ * else: it is told as a process warning with the code `DYCONV_CACHE`. Processes that write at the same time each write a
+ * whole file, and the last one's stays.
  */
 export async function writeCache(
   key: CacheKey,
@@ -103,8 +104,13 @@ export async function writeCache(
     }
     // Not synced: a cache torn by a power cut fails its CRC, and waiting for the disk would cost what it saves.
     await rename(temporary, path);
-  } catch {
+  } catch (error) {
     await rm(temporary, { force: true }).catch(() => {});
+    process.emitWarning(
+      `${path}: the parsed images could not be kept (${(error as Error).message}), so the next start reads the archive ` +
+        'again. Use cache: false where that is meant',
+      { type: 'DyconvWarning', code: 'DYCONV_CACHE' },
+    );
   }
 }
 

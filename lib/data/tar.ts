@@ -16,8 +16,8 @@ const MAX_MEMBER_BYTES = 1 << 28;
  *
  * @param file - Path of the .tar.gz.
  * @param wanted - Base names of the members to read; folders in front of them are ignored, and never used as paths.
- * @param onMember - Called with each wanted member, in the order of the archive. What it throws is reported with the
- * file and the member.
+ * @param onMember - Called with each wanted member, in the order of the archive; the content is only valid during the call.
+ * What it throws is reported with the file and the member.
  * @returns The names that were not in the archive.
  * @throws DatasetError when the file is not a gzip'd tar, is truncated, or holds a wanted member twice before the last one is found.
  */
@@ -27,6 +27,7 @@ export async function readTarGz(
   onMember: (name: string, content: Uint8Array) => void,
 ): Promise<Set<string>> {
   const missing = new Set(wanted);
+  let buffer = new Uint8Array(0);
   const source = createReadStream(file, { highWaterMark: 1 << 18 });
   const gunzip = createGunzip({ chunkSize: 1 << 18 });
   const tar = extract();
@@ -44,7 +45,9 @@ export async function readTarGz(
       }
       if (!missing.delete(name)) throw new Error(`member ${name} is there twice`);
       if (size > MAX_MEMBER_BYTES) throw new Error(`member ${name} claims ${size} bytes`);
-      const content = new Uint8Array(size);
+      // One buffer for all members: fresh memory is dear, and garbage of this size is collected late.
+      if (buffer.length < size) buffer = new Uint8Array(size);
+      const content = buffer.subarray(0, size);
       let filled = 0;
       for await (const chunk of entry) {
         content.set(chunk as Buffer, filled);
