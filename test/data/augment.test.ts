@@ -265,6 +265,6 @@ test('a broken contract is an error, in time or as a rejection', async () => {
   await expect(call({ transform: { ...transforms.padCrop({ size: 4 }), padding: -1 } })).rejects.toThrow(
     /padding/,
   );
-  expect(() => call({ images: new Uint8Array(13) })).toThrow(DyconvError);
-  expect(() => call({ images: new Uint16Array(24) as unknown as Uint8Array })).toThrow(ArgumentError);
+  await expect(call({ images: new Uint8Array(13) })).rejects.toThrow(DyconvError);
+  await expect(call({ images: new Uint16Array(24) as unknown as Uint8Array })).rejects.toThrow(ArgumentError);
 });
