@@ -346,6 +346,7 @@ export interface Native {
     epoch: number,
   ): Promise<Tensor>;
   toDevice(input: Tensor, device: string): Tensor;
+  allocateBytes(length: number): ArrayBuffer;
 
   // runtime.cc
   setErrorClasses(classes: readonly ErrorClass[]): void;

@@ -27,6 +27,7 @@ const LIB = {
   models: ['nn', 'ops', 'tensor', 'errors'],
   optim: ['ops', 'tensor', 'native', 'errors'],
   data: ['errors'],
+  'data/bytes': ['native'],
   'data/batches': ['data', 'tensor', 'native', 'errors'],
   'data/loader-options': ['data', 'types:tensor', 'errors'],
   'data/loader': ['data', 'tensor', 'errors'],

@@ -4,6 +4,7 @@
 
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/empty.h>
+#include <c10/core/CPUAllocator.h>
 
 #include "bindings/bindings.h"
 #include "ops/augment.h"
@@ -186,6 +187,22 @@ napi_value AugmentOnDeviceAsync(Call& call, const at::Tensor& images, const std:
       [batch](napi_env env) { return WrapTensor(env, AddonData::Of(env), *batch); });
 }
 
+// Memory of libtorch's allocator as an ArrayBuffer, not zeroed. For data sets: in huge pages, touching
+// hundreds of megabytes for the first time costs a fraction of what it does in V8's own.
+napi_value AllocateBytes(Call& call, int64_t length) {
+  if (length < 0) throw TypedError(ErrorKind::kArgument, "Expected a length from 0 for " + call.Name());
+  auto owner = std::make_unique<c10::DataPtr>(c10::GetCPUAllocator()->allocate(static_cast<size_t>(length)));
+  napi_value buffer;
+  Check(call.env,
+        napi_create_external_arraybuffer(
+            call.env, owner->get(), static_cast<size_t>(length),
+            [](node_api_basic_env, void*, void* hint) { delete static_cast<c10::DataPtr*>(hint); },
+            owner.get(), &buffer),
+        "napi_create_external_arraybuffer");
+  owner.release();
+  return buffer;
+}
+
 }  // namespace
 
 const OpTable& DataOps() {
@@ -193,6 +210,7 @@ const OpTable& DataOps() {
       Bind("augmentBatch(images, shape, indices, plan, mix, seed, epoch, threads)", AugmentBatchAsync),
       Bind("augmentOnDevice(images, indices, plan, mix, seed, epoch)", AugmentOnDeviceAsync),
       Bind("toDevice(input, device)", ToDevice),
+      Bind("allocateBytes(length)", AllocateBytes),
   };
   return table;
 }

@@ -4,6 +4,7 @@
  * @module
  */
 import { invalidArgument } from '../errors.js';
+import { allocateBytes } from './bytes.js';
 import { type CachedArrays, readCache, writeCache } from './cache.js';
 import { CIFAR10_CLASSES, CIFAR100_COARSE, CIFAR100_FINE } from './cifar-classes.js';
 import { checkSplit, createDataset, type Dataset, datasetError, type Split } from './dataset.js';
@@ -187,7 +188,7 @@ class Parts {
 }
 
 function allocate(count: number): Batch {
-  return { images: new Uint8Array(count * PIXELS), labels: new Uint8Array(count) };
+  return { images: allocateBytes(count * PIXELS), labels: new Uint8Array(count) };
 }
 
 /** A batch of the python archive: `data` is [N, 3072], `labels` a list of N integers. */

@@ -275,7 +275,9 @@ export class Trainer extends EventEmitter<TrainerEvents> {
       const logits = model.forward(device ? images.to({ device }) : images);
       const loss = lossOf(logits, target);
       loss.backward();
-      return [loss.detach(), logits.detach().argmax({ dim: 1 }).eq(target).sum()];
+      // Probabilities (mixup, cutmix): right is the class with the greatest share.
+      const classes = target.ndim === 2 ? target.argmax({ dim: 1 }) : target;
+      return [loss.detach(), logits.detach().argmax({ dim: 1 }).eq(classes).sum()];
     });
   }
 
