@@ -7,6 +7,7 @@ import { Command, Option } from 'commander';
 import { cuda, getNumThreads, setNumThreads } from '../dist/index.js';
 import { layers, networks } from './bench/contestants.js';
 import { measureData } from './bench/data.js';
+import { soakData } from './bench/data-soak.js';
 import { measureMemory } from './bench/memory.js';
 import { measureOverhead } from './bench/overhead.js';
 import { MALLOC_KEEP, pytorchContestants } from './bench/pytorch.js';
@@ -170,6 +171,13 @@ benchmark('data', 'the input pipeline: images/s into 128x128 batches, archive to
   .option('--no-archive', 'leave out the archive, of which 170 MB are made first')
   .addOption(turns())
   .addOption(python());
+
+benchmark('data-soak', 'many epochs of the input pipeline: fails unless memory stays flat', (options) =>
+  soakData(options),
+)
+  .option('--epochs <n>', 'epochs of each loader', positiveInteger, 200)
+  .option('--batch <n>', 'images in a batch', positiveInteger, 64)
+  .option('--images <n>', 'images an epoch', positiveInteger, 1024);
 
 benchmark('overhead', 'what a call from JavaScript costs', (options) => measureOverhead(options)).addOption(
   python(),
