@@ -3,6 +3,7 @@
  * as they are published at https://www.cs.toronto.edu/~kriz/cifar.html.
  * @module
  */
+import { basename } from 'node:path';
 import { invalidArgument } from '../errors.js';
 import { allocateBytes } from './bytes.js';
 import { type CachedArrays, readCache, writeCache } from './cache.js';
@@ -111,22 +112,29 @@ async function loadCifar(layout: Layout, options: Cifar10Options): Promise<Datas
   let arrays = cache ? await readCache(key) : undefined;
   if (arrays === undefined) {
     if (verify) await verifyFile(file);
-    arrays = await parseArchive(layout, file.path, split);
+    arrays = await parseArchive(layout, file.path, options);
     if (cache) await writeCache(key, arrays);
   }
   return createDataset({ name: layout.name, split, ...arrays, source: file.path });
 }
 
-async function parseArchive(layout: Layout, file: string, split: Split): Promise<CachedArrays> {
+async function parseArchive(
+  layout: Layout,
+  file: string,
+  { split, onProgress }: Cifar10Options,
+): Promise<CachedArrays> {
   const binary = file.endsWith(layout.binary.name);
   const members = layout.members[split].map((name) => (binary ? `${name}.bin` : name));
   const meta = layout.meta[binary ? 1 : 0];
   const parts = new Parts(members);
   let { classes } = layout;
-  const missing = await readTarGz(file, new Set([...members, meta]), (name, content) => {
+  const onMember = (name: string, content: Uint8Array) => {
     if (name === meta) classes = binary ? namesInText(content) : namesInPickle(content, layout);
     else (binary ? parseRecords : parseBatch)(content, layout, (count) => parts.make(name, count));
-  });
+  };
+  const report =
+    onProgress && ((done: number, total: number) => onProgress(basename(file), done, total, 'parse'));
+  const missing = await readTarGz(file, new Set([...members, meta]), onMember, report);
   missing.delete(meta); // Archives of one's own often lack it.
   if (missing.size > 0)
     throw datasetError(file, `expected the member ${[...missing].join(', ')} but it is missing`);

@@ -3,6 +3,7 @@
  * @module
  */
 import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import { createGunzip } from 'node:zlib';
 import { extract } from 'tar-stream';
 import { DatasetError } from '../errors.js';
@@ -19,6 +20,7 @@ const MAX_MEMBER_BYTES = 1 << 28;
  * @param wanted - Base names of the members to read; folders in front of them are ignored, and never used as paths.
  * @param onMember - Called with each wanted member, in the order of the archive; the content is only valid during the call.
  * What it throws is reported with the file and the member.
+ * @param onProgress - Called while it is read: bytes of the file so far, and all of them.
  * @returns The names that were not in the archive.
  * @throws DatasetError when the file is not a gzip'd tar, is truncated, or holds a wanted member twice.
  */
@@ -26,6 +28,7 @@ export async function readTarGz(
   file: string,
   wanted: ReadonlySet<string>,
   onMember: (name: string, content: Uint8Array) => void,
+  onProgress?: (done: number, total: number) => void,
 ): Promise<Set<string>> {
   const missing = new Set(wanted);
   let buffer = new Uint8Array(0);
@@ -37,6 +40,7 @@ export async function readTarGz(
   gunzip.on('error', (error) => tar.destroy(error));
   source.pipe(gunzip).pipe(tar);
   try {
+    const { size: total } = await stat(file);
     for await (const entry of tar) {
       const { name: path, type, size = 0 } = entry.header;
       const name = path.split('/').at(-1)!;
@@ -53,6 +57,7 @@ export async function readTarGz(
       for await (const chunk of entry) {
         content.set(chunk as Buffer, filled);
         filled += (chunk as Buffer).length;
+        onProgress?.(source.bytesRead, total);
       }
       if (filled !== size) throw new Error(`member ${name} ends after ${filled} of ${size} bytes`);
       try {
@@ -61,6 +66,7 @@ export async function readTarGz(
         throw new Error(`member ${name}: ${(error as Error).message}`, { cause: error });
       }
     }
+    onProgress?.(total, total);
     return missing;
   } catch (error) {
     if (error instanceof DatasetError) throw error;

@@ -207,6 +207,32 @@ test('ranks share an epoch: equally many images, none twice', async () => {
   expect(new Set(shares.flat()).size).toBe(21);
 });
 
+test('an image is augmented the same whichever rank takes it', async () => {
+  const transform = transforms.padCrop({ size: 8, padding: 3, mean: 0 });
+  const read = async (options: Partial<LoaderOptions>) => {
+    const byLabel = new Map<number, string>();
+    for await (const { images, labels } of loader(set, {
+      batchSize: 4,
+      shuffle: true,
+      transform,
+      ...options,
+    })) {
+      const pixels = images.dataSync() as Float32Array;
+      for (const [i, label] of (labels.dataSync() as BigInt64Array).entries())
+        byLabel.set(Number(label), pixels.slice(i * 128, (i + 1) * 128).join());
+      images.dispose();
+      labels.dispose();
+    }
+    return byLabel;
+  };
+  const alone = await read({});
+  for (const rank of [0, 1]) {
+    const share = await read({ rank, worldSize: 2 });
+    expect(share.size).toBe(11);
+    for (const [label, pixels] of share) expect(pixels === alone.get(label)).toBe(true);
+  }
+});
+
 test('prepares no more than prefetch batches ahead', async () => {
   for (const prefetch of [0, 1, 3]) {
     const source = loader(set, { batchSize: 1, prefetch });
