@@ -1,7 +1,7 @@
 import { data, getNumThreads } from '../../dist/index.js';
 import { measureArchive } from './archive.js';
 import { noiseSet, sharpPipeline } from './data-contestants.js';
-import { startPyTorch } from './pytorch.js';
+import { MALLOC_KEEP, startPyTorch } from './pytorch.js';
 import { machine, median, printRows, record } from './turns.js';
 
 /**
@@ -16,17 +16,8 @@ import { machine, median, printRows, record } from './turns.js';
  */
 export async function measureData({ batch, images, turns, pytorch, archive, json }) {
   const set = noiseSet(images);
-  const ask = pytorch
-    ? await startPyTorch(pytorch, [
-        '--modes',
-        '',
-        '--batch',
-        String(batch),
-        '--threads',
-        String(getNumThreads()),
-      ])
-    : undefined;
-  const passes = [...ownPasses(set, batch), sharpPass(set, batch), ...(ask ? [pytorchPass(ask)] : [])];
+  const others = pytorch ? await pytorchPasses(pytorch, batch) : [];
+  const passes = [...ownPasses(set, batch), sharpPass(set, batch), ...others];
   /** @type {Record<string, number[]>} */
   const wall = {};
   /** @type {Record<string, number[]>} */
@@ -41,7 +32,7 @@ export async function measureData({ batch, images, turns, pytorch, archive, json
       record(cpu, name, count / cpuSeconds);
     }
   }
-  await ask?.('quit');
+  for (const { end } of others) await end();
   const results = Object.fromEntries(
     Object.keys(wall).map((name) => [
       name,
@@ -134,16 +125,28 @@ function sharpPass(set, batch) {
   };
 }
 
-/** @param {(request: string) => Promise<number>} ask @returns {Pass} */
-function pytorchPass(ask) {
-  return {
-    name: 'train, PyTorch (F.interpolate)',
-    async run(images) {
-      const before = await ask('cpu');
-      const seconds = (await ask(`data ${images}`)) / 1000;
-      return { seconds, cpuSeconds: ((await ask('cpu')) - before) / 1000 };
-    },
-  };
+/**
+ * PyTorch with one thread and with all of ours, each in the memory settings that suit it best: on images this small its
+ * threads mostly wait for each other.
+ * @param {string} python @param {number} batch
+ * @returns {Promise<(Pass & { end: () => Promise<unknown> })[]>}
+ */
+function pytorchPasses(python, batch) {
+  return Promise.all(
+    [...new Set([1, getNumThreads()])].map(async (threads) => {
+      const args = ['--modes', '', '--batch', String(batch), '--threads', String(threads)];
+      const ask = await startPyTorch(python, args, MALLOC_KEEP);
+      return {
+        name: `train, PyTorch (F.interpolate), ${threads} thread${threads > 1 ? 's' : ''}`,
+        run: async (/** @type {number} */ images) => {
+          const before = await ask('cpu');
+          const seconds = (await ask(`data ${images}`)) / 1000;
+          return { seconds, cpuSeconds: ((await ask('cpu')) - before) / 1000 };
+        },
+        end: () => ask('quit'),
+      };
+    }),
+  );
 }
 
 /** @param {() => Promise<void>} work */
