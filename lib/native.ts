@@ -261,20 +261,27 @@ export interface Native extends NativeNn, NativeOps {
   emaStep(averages: readonly Tensor[], values: readonly Tensor[], decay: number): void;
 
   // data.cc
+  // plan: a NativePlan of lib/data/batches.ts
   augmentBatch(
     images: Uint8Array,
     shape: readonly number[],
     indices: readonly number[],
-    sizes: readonly number[],
-    crop: readonly number[] | null,
-    padding: number,
-    flip: number,
-    mean: readonly number[],
-    std: readonly number[],
+    plan: object,
+    mix: readonly number[] | null,
     seed: number,
     epoch: number,
     threads: number,
   ): Promise<Tensor>;
+  augmentOnDevice(
+    images: Tensor,
+    indices: readonly number[],
+    plan: object,
+    mix: readonly number[] | null,
+    seed: number,
+    epoch: number,
+  ): Promise<Tensor>;
+  toDevice(input: Tensor, device: string): Tensor;
+  allocateBytes(length: number): ArrayBuffer;
 
   // runtime.cc
   setErrorClasses(classes: readonly ErrorClass[]): void;

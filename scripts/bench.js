@@ -7,6 +7,7 @@ import { Command, Option } from 'commander';
 import { cuda, getNumThreads, setNumThreads } from '../dist/index.js';
 import { layers, networks } from './bench/contestants.js';
 import { measureData } from './bench/data.js';
+import { soakData } from './bench/data-soak.js';
 import { measureMemory } from './bench/memory.js';
 import { measureOverhead } from './bench/overhead.js';
 import { MALLOC_KEEP, pytorchContestants } from './bench/pytorch.js';
@@ -24,7 +25,7 @@ const program = new Command('node scripts/bench.js')
 Examples:
   $ node scripts/bench.js layer --batch 128 --in 192 --out 192 --size 7 --experts 2
   $ node scripts/bench.js model --models alexnet,alexnet-dy --batch 128 --pytorch python3
-  $ node scripts/bench.js data
+  $ node scripts/bench.js data --pytorch python3
   $ node scripts/bench.js overhead --pytorch python3
   $ node scripts/bench.js memory --json
   $ node scripts/bench.js train --model alexnet-dy --batch 128
@@ -164,9 +165,21 @@ benchmark(
   .addOption(turns())
   .addOption(peakOf());
 
-benchmark('data', 'the input pipeline: images/s into 128x128 batches', (options) => measureData(options))
+benchmark('data', 'the input pipeline: images/s into 128x128 batches, archive to first batch', (options) =>
+  measureData(options),
+)
   .option('--batch <n>', 'images in a batch', positiveInteger, 128)
-  .option('--images <n>', 'images a pass', positiveInteger, 6000);
+  .option('--images <n>', 'images a turn', positiveInteger, 6000)
+  .option('--no-archive', 'leave out the archive, of which 170 MB are made first')
+  .addOption(turns())
+  .addOption(python());
+
+benchmark('data-soak', 'many epochs of the input pipeline: fails unless memory stays flat', (options) =>
+  soakData(options),
+)
+  .option('--epochs <n>', 'epochs of each loader', positiveInteger, 200)
+  .option('--batch <n>', 'images in a batch', positiveInteger, 64)
+  .option('--images <n>', 'images an epoch', positiveInteger, 1024);
 
 benchmark('overhead', 'what a call from JavaScript costs', (options) => measureOverhead(options)).addOption(
   python(),

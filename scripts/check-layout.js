@@ -32,7 +32,10 @@ const LIB = {
   models: ['nn', 'ops', 'tensor', 'errors'],
   optim: ['ops', 'tensor', 'native', 'errors'],
   data: ['errors'],
-  'data/loader': ['data', 'tensor', 'native', 'errors'],
+  'data/bytes': ['native'],
+  'data/batches': ['data', 'tensor', 'native', 'errors'],
+  'data/loader-options': ['data', 'types:tensor', 'errors'],
+  'data/loader': ['data', 'tensor', 'errors'],
   report: ['types:nn', 'types:data', 'types:train', 'tensor', 'ops', 'atomic-file', 'errors'],
   train: [
     'types:nn',

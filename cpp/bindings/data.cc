@@ -2,10 +2,85 @@
 #include <memory>
 #include <thread>
 
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/empty.h>
+#include <c10/core/CPUAllocator.h>
+
 #include "bindings/bindings.h"
 #include "ops/augment.h"
+#include "ops/augment_device.h"
 
 namespace dyconv {
+
+// What lib/data/plan.ts makes of a transform: how every image of a loader is treated.
+struct AugmentPlan {
+  AugmentConfig config;
+  BatchFormat format;
+  bool pinned = false;  // page-locked, for copies to CUDA that nobody waits for
+};
+
+namespace {
+
+template <class T>
+T Property(const Value& value, const char* name) {
+  napi_value property;
+  Check(value.env(), napi_get_named_property(value.env(), value.js, name, &property), name);
+  return FromJs<T>::Get({value.call, property, value.index});
+}
+
+Range RangeOf(const Value& value, const char* name) {
+  const auto bounds = Property<std::array<double, 2>>(value, name);
+  return {bounds[0], bounds[1]};
+}
+
+std::vector<float> FloatsOf(const Value& value, const char* name) {
+  const auto numbers = Property<std::vector<double>>(value, name);
+  return {numbers.begin(), numbers.end()};
+}
+
+CropKind CropKindOf(const Value& value) {
+  const auto name = Property<std::string>(value, "crop");
+  if (name == "resized") return CropKind::kResized;
+  if (name == "random") return CropKind::kRandom;
+  if (name == "center") return CropKind::kCenter;
+  return CropKind::kNone;
+}
+
+}  // namespace
+
+template <>
+struct FromJs<AugmentPlan> {
+  static AugmentPlan Get(const Value& value) {
+    if (value.Type() != napi_object) value.Reject("a plan");
+    AugmentPlan plan;
+    AugmentConfig& config = plan.config;
+    const auto pair = [&](const char* name, int64_t& height, int64_t& width) {
+      const auto sizes = Property<std::array<int64_t, 2>>(value, name);
+      height = sizes[0], width = sizes[1];
+    };
+    pair("resize", config.resize_h, config.resize_w);
+    pair("size", config.out_h, config.out_w);
+    pair("cropSize", config.crop_h, config.crop_w);
+    config.crop = CropKindOf(value);
+    config.padding = Property<int64_t>(value, "padding");
+    config.scale = RangeOf(value, "scale");
+    config.ratio = RangeOf(value, "ratio");
+    config.flip = Property<double>(value, "flip");
+    config.vertical_flip = Property<double>(value, "verticalFlip");
+    config.jitter = {RangeOf(value, "brightness"), RangeOf(value, "contrast"), RangeOf(value, "saturation"),
+                     RangeOf(value, "hue")};
+    config.erasing = {Property<double>(value, "erase"), RangeOf(value, "eraseScale"),
+                      RangeOf(value, "eraseRatio"), FloatsOf(value, "eraseValue")};
+    config.mean = FloatsOf(value, "mean");
+    config.std = FloatsOf(value, "std");
+    const auto dtype = Property<at::ScalarType>(value, "dtype");
+    plan.format.type = dtype == at::kBFloat16 ? ElementType::kBFloat16 : ElementType::kFloat32;
+    plan.format.channels_last = Property<bool>(value, "channelsLast");
+    plan.pinned = Property<bool>(value, "pinned");
+    return plan;
+  }
+};
+
 namespace {
 
 // Keeps a JavaScript object, and with it the memory of a typed array, alive while a job reads it. Its end
@@ -46,47 +121,96 @@ ImageSet ImagesIn(const Call& call, const TypedArray& bytes, const std::array<in
           .width = width};
 }
 
-// sizes: height and width before the crop (0: the image's own), height and width of the batch.
-// crop: smallest and largest area, smallest and largest aspect ratio; null for none.
-napi_value AugmentBatchAsync(Call& call, const TypedArray& bytes, const std::array<int64_t, 3>& shape,
-                             const std::vector<int64_t>& indices, const std::array<int64_t, 4>& sizes,
-                             const std::optional<std::array<double, 4>>& crop, int64_t padding, double flip,
-                             const std::vector<double>& mean, const std::vector<double>& std, int64_t seed,
-                             int64_t epoch, int64_t threads) {
-  const ImageSet images = ImagesIn(call, bytes, shape);
-  AugmentConfig config{.resize_h = sizes[0],
-                       .resize_w = sizes[1],
-                       .out_h = sizes[2],
-                       .out_w = sizes[3],
-                       .padding = padding,
-                       .flip = flip};
-  config.mean.assign(mean.begin(), mean.end());
-  config.std.assign(std.begin(), std.end());
-  if (crop.has_value()) {
-    config.crop = true;
-    config.scale_min = (*crop)[0], config.scale_max = (*crop)[1];
-    config.ratio_min = (*crop)[2], config.ratio_max = (*crop)[3];
+// mix: null, the share of mixup, or the share and the box [top, left, height, width] of cutmix.
+std::optional<Mix> MixOf(const Call& call, const std::optional<std::vector<double>>& numbers) {
+  if (!numbers.has_value()) return std::nullopt;
+  const std::vector<double>& n = *numbers;
+  if (n.size() != 1 && n.size() != 5)
+    throw TypedError(ErrorKind::kArgument, "Expected 1 or 5 numbers for mix of " + call.Name());
+  Mix mix{.share = static_cast<float>(n[0]), .boxed = n.size() == 5, .box = {}};
+  if (mix.boxed) {
+    const auto whole = [&](size_t i) { return static_cast<int64_t>(n[i]); };
+    mix.box = {whole(1), whole(2), whole(3), whole(4)};
   }
+  return mix;
+}
+
+void CheckMix(const Call& call, const std::optional<Mix>& mix, const AugmentConfig& config) {
+  if (!mix.has_value() || !mix->boxed) return;
+  const CropBox& box = mix->box;
+  if (box.top < 0 || box.left < 0 || box.height < 0 || box.width < 0 || box.top + box.height > config.out_h ||
+      box.left + box.width > config.out_w) {
+    throw TypedError(ErrorKind::kArgument, "Expected a box inside the image for mix of " + call.Name());
+  }
+}
+
+napi_value AugmentBatchAsync(Call& call, const TypedArray& bytes, const std::array<int64_t, 3>& shape,
+                             const std::vector<int64_t>& indices, const AugmentPlan& plan,
+                             const std::optional<std::vector<double>>& mixing, int64_t seed, int64_t epoch,
+                             int64_t threads) {
+  const ImageSet images = ImagesIn(call, bytes, shape);
+  const std::optional<Mix> mix = MixOf(call, mixing);
+  CheckMix(call, mix, plan.config);
   auto pin = std::make_shared<Pin>(call.env, call.arguments[0]);
   auto batch = std::make_shared<at::Tensor>();
   return call.data.data.Run(
       call.env, call.Name(),
-      [pin, images, config, indices, seed, epoch, threads, batch] {
-        const auto count = static_cast<int64_t>(indices.size());
-        *batch = at::empty({count, images.channels, config.out_h, config.out_w});
-        AugmentBatch(config, images, indices.data(), count, static_cast<uint64_t>(seed),
-                     static_cast<uint64_t>(epoch), batch->data_ptr<float>(), static_cast<int>(threads));
+      [pin, images, plan, indices, mix, seed, epoch, threads, batch] {
+        const AugmentConfig& config = plan.config;
+        CheckAugmentContract(config, images, indices);
+        const std::array<int64_t, 4> sizes{static_cast<int64_t>(indices.size()), images.channels,
+                                           config.out_h, config.out_w};
+        const auto workers = static_cast<int>(threads);
+        *batch = at::empty(
+            sizes, at::TensorOptions(ScalarTypeOf(plan.format.type)).pinned_memory(plan.pinned),
+            plan.format.channels_last ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous);
+        AugmentBatch(config, images, indices, static_cast<uint64_t>(seed), static_cast<uint64_t>(epoch),
+                     plan.format, batch->data_ptr(), workers);
+        if (mix.has_value()) MixBatch(*mix, sizes, plan.format, batch->data_ptr(), workers);
       },
       [batch](napi_env env) { return WrapTensor(env, AddonData::Of(env), *batch); });
+}
+
+napi_value AugmentOnDeviceAsync(Call& call, const at::Tensor& images, const std::vector<int64_t>& indices,
+                                const AugmentPlan& plan, const std::optional<std::vector<double>>& mixing,
+                                int64_t seed, int64_t epoch) {
+  const std::optional<Mix> mix = MixOf(call, mixing);
+  CheckMix(call, mix, plan.config);
+  auto batch = std::make_shared<at::Tensor>();
+  return call.data.data.Run(
+      call.env, call.Name(),
+      [images, plan, indices, mix, seed, epoch, batch] {
+        at::NoGradGuard no_grad;
+        *batch = AugmentOnDevice(plan.config, images, indices, static_cast<uint64_t>(seed),
+                                 static_cast<uint64_t>(epoch), plan.format, mix);
+      },
+      [batch](napi_env env) { return WrapTensor(env, AddonData::Of(env), *batch); });
+}
+
+// Memory of libtorch's allocator as an ArrayBuffer, not zeroed. For data sets: in huge pages, touching
+// hundreds of megabytes for the first time costs a fraction of what it does in V8's own.
+napi_value AllocateBytes(Call& call, int64_t length) {
+  if (length < 0) throw TypedError(ErrorKind::kArgument, "Expected a length from 0 for " + call.Name());
+  auto owner = std::make_unique<c10::DataPtr>(c10::GetCPUAllocator()->allocate(static_cast<size_t>(length)));
+  napi_value buffer;
+  Check(call.env,
+        napi_create_external_arraybuffer(
+            call.env, owner->get(), static_cast<size_t>(length),
+            [](node_api_basic_env, void*, void* hint) { delete static_cast<c10::DataPtr*>(hint); },
+            owner.get(), &buffer),
+        "napi_create_external_arraybuffer");
+  owner.release();
+  return buffer;
 }
 
 }  // namespace
 
 const OpTable& DataOps() {
   static const OpTable table = {
-      Bind(
-          "augmentBatch(images, shape, indices, sizes, crop, padding, flip, mean, std, seed, epoch, threads)",
-          AugmentBatchAsync),
+      Bind("augmentBatch(images, shape, indices, plan, mix, seed, epoch, threads)", AugmentBatchAsync),
+      Bind("augmentOnDevice(images, indices, plan, mix, seed, epoch)", AugmentOnDeviceAsync),
+      Bind("toDevice(input, device)", ToDevice),
+      Bind("allocateBytes(length)", AllocateBytes),
   };
   return table;
 }

@@ -2,35 +2,18 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cmath>
 #include <cstring>
-#include <stdexcept>
-#include <string>
 #include <thread>
 
-// The inner loops are compiled once per instruction set, and the loader picks the best one when the add-on is
-// loaded.
-#if defined(__x86_64__) && defined(__linux__) && defined(__GNUC__) && !defined(__clang__)
-#define DYCONV_SIMD_CLONES \
-  __attribute__((optimize("O3"), target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#define DYCONV_INLINE inline __attribute__((always_inline))
-#else
-#define DYCONV_SIMD_CLONES
-#define DYCONV_INLINE inline
-#endif
+#include "ops/augment_colour.h"
+#include "ops/augment_output.h"
+#include "ops/augment_simd.h"
 
 namespace dyconv {
 
 namespace {
 
-constexpr uint64_t kGolden = 0x9e3779b97f4a7c15ull;
 constexpr int kMaxTaps = 4;
-
-uint64_t Mix(uint64_t z) {
-  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
-  z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
-  return z ^ (z >> 31);
-}
 
 // One output position along one axis: which source positions it reads, and how much of each.
 struct Taps {
@@ -97,15 +80,19 @@ struct Scratch {
   std::vector<float> source_row;      // [width + 1], the last one black
   std::vector<float> resampled;  // [height + 1, out_w]: source rows resampled along x, the last one black
   std::vector<uint8_t> needed;   // [height + 1]: whether any output row reads this source row
+  std::vector<float> planes;     // [channels, out_h, out_w], where the batch is no such planes itself
 
-  Scratch(const AugmentConfig& config, const ImageSet& images)
+  Scratch(const AugmentConfig& config, const ImageSet& images, const BatchFormat& format)
       : rows(config.out_h),
         columns(config.out_w),
         column_index(kMaxTaps * config.out_w),
         column_weight(kMaxTaps * config.out_w),
         source_row(images.width + 1),
         resampled((images.height + 1) * config.out_w),
-        needed(images.height + 1) {}
+        needed(images.height + 1),
+        planes(format.type == ElementType::kFloat32 && !format.channels_last
+                   ? 0
+                   : images.channels * config.out_h * config.out_w) {}
 };
 
 template <int kTaps>
@@ -186,10 +173,11 @@ void ResamplePlane(const uint8_t* plane, int64_t height, int64_t width, int colu
 }
 
 // Fills the scratch's tap tables for one crop; returns the number of column taps.
-int PlanTaps(const ImageSet& images, int64_t resized_h, int64_t resized_w, const CropBox& box, bool flip,
+int PlanTaps(const ImageSet& images, int64_t resized_h, int64_t resized_w, const SampleChoices& choices,
              Scratch& scratch) {
-  ComposeAxis(images.height, resized_h, box.top, box.height, false, scratch.rows);
-  ComposeAxis(images.width, resized_w, box.left, box.width, flip, scratch.columns);
+  const CropBox& box = choices.window;
+  ComposeAxis(images.height, resized_h, box.top, box.height, choices.vertical_flip, scratch.rows);
+  ComposeAxis(images.width, resized_w, box.left, box.width, choices.flip, scratch.columns);
   std::fill(scratch.needed.begin(), scratch.needed.end(), uint8_t{0});
   for (const Taps& taps : scratch.rows) {
     for (int t = 0; t < taps.count; ++t) scratch.needed[taps.index[t]] = 1;
@@ -209,124 +197,88 @@ int PlanTaps(const ImageSet& images, int64_t resized_h, int64_t resized_w, const
 }
 
 float PerChannel(const std::vector<float>& values, int64_t channel) {
-  return values.size() == 1 ? values[0] : values[channel];
+  return values.size() == 1 ? values[0] : values[static_cast<size_t>(channel)];
 }
 
-void AugmentImage(const AugmentConfig& config, const ImageSet& images, int64_t index, SampleRandom random,
-                  Scratch& scratch, float* out) {
-  const int64_t resized_h = config.resize_h > 0 ? config.resize_h : images.height;
-  const int64_t resized_w = config.resize_w > 0 ? config.resize_w : images.width;
-  CropBox box{0, 0, resized_h, resized_w};
-  if (config.crop) box = RandomCropBox(config, resized_h, resized_w, random);
-  if (config.padding > 0) {
-    box.top = random.Below(2 * config.padding + 1) - config.padding;
-    box.left = random.Below(2 * config.padding + 1) - config.padding;
-  }
-  const bool flip = config.flip > 0 && random.Uniform() < config.flip;
-  const int column_taps = PlanTaps(images, resized_h, resized_w, box, flip, scratch);
-
+// All channels of one image into float32 planes: normalised, or in [0, 1] where colours are still to change.
+void ResamplePlanes(const AugmentConfig& config, const ImageSet& images, const uint8_t* image,
+                    int column_taps, bool normalise, Scratch& scratch, float* planes) {
   const int64_t plane = images.height * images.width, out_plane = config.out_h * config.out_w;
-  const uint8_t* image = images.data + index * images.channels * plane;
   for (int64_t c = 0; c < images.channels; ++c) {
-    const float mean = PerChannel(config.mean, c), std = PerChannel(config.std, c);
+    const float mean = normalise ? PerChannel(config.mean, c) : 0.0f;
+    const float std = normalise ? PerChannel(config.std, c) : 1.0f;
     // A grey image repeated to three channels is resampled once: comparing its bytes costs next to nothing.
-    if (c > 0 && mean == PerChannel(config.mean, c - 1) && std == PerChannel(config.std, c - 1) &&
-        std::memcmp(image + c * plane, image + (c - 1) * plane, plane) == 0) {
-      std::memcpy(out + c * out_plane, out + (c - 1) * out_plane, out_plane * sizeof(float));
+    const bool same_scale = !normalise || (c > 0 && mean == PerChannel(config.mean, c - 1) &&
+                                           std == PerChannel(config.std, c - 1));
+    if (c > 0 && same_scale && std::memcmp(image + c * plane, image + (c - 1) * plane, plane) == 0) {
+      std::memcpy(planes + c * out_plane, planes + (c - 1) * out_plane, out_plane * sizeof(float));
       continue;
     }
     ResamplePlane(image + c * plane, images.height, images.width, column_taps, 1.0f / (255.0f * std),
-                  -mean / std, config.out_h, config.out_w, scratch, out + c * out_plane);
+                  -mean / std, config.out_h, config.out_w, scratch, planes + c * out_plane);
   }
 }
 
-void CheckContract(const AugmentConfig& config, const ImageSet& images, const int64_t* indices,
-                   int64_t batch) {
-  const auto positive = [](const char* name, int64_t value) {
-    if (value <= 0 || value > (int64_t{1} << 20)) {
-      throw std::invalid_argument(std::string("augment: ") + name + ": got: " + std::to_string(value) +
-                                  " expected: a positive size");
-    }
-  };
-  positive("channels", images.channels);
-  positive("height", images.height);
-  positive("width", images.width);
-  positive("out_h", config.out_h);
-  positive("out_w", config.out_w);
-  if (config.padding < 0 || (config.padding > 0 && config.crop)) {
-    throw std::invalid_argument("augment: padding: got: " + std::to_string(config.padding) +
-                                " expected: at least 0, and 0 beside a random resized crop");
-  }
-  for (const auto* values : {&config.mean, &config.std}) {
-    if (values->size() != 1 && static_cast<int64_t>(values->size()) != images.channels) {
-      throw std::invalid_argument("augment: mean and std: got: " + std::to_string(values->size()) +
-                                  " values, expected: 1 or " + std::to_string(images.channels) +
-                                  ", one per channel");
+DYCONV_SIMD_CLONES
+void Normalise(float* __restrict plane, int64_t size, float mean, float std) {
+  const float scale = 1.0f / std, bias = -mean / std;
+  for (int64_t i = 0; i < size; ++i) plane[i] = plane[i] * scale + bias;
+}
+
+void Erase(const AugmentConfig& config, const SampleChoices& choices, int64_t channels, float* planes) {
+  const CropBox& box = choices.erased;
+  SampleRandom noise = choices.noise;
+  const std::vector<float>& value = config.erasing.value;
+  for (int64_t c = 0; c < channels; ++c) {
+    for (int64_t y = box.top; y < box.top + box.height; ++y) {
+      float* row = planes + (c * config.out_h + y) * config.out_w + box.left;
+      if (value.empty())
+        std::generate_n(row, box.width, [&] { return static_cast<float>(noise.Normal()); });
+      else
+        std::fill_n(row, box.width, PerChannel(value, c));
     }
   }
-  for (int64_t b = 0; b < batch; ++b) {
-    if (indices[b] < 0 || indices[b] >= images.count) {
-      throw std::out_of_range("augment: index: got: " + std::to_string(indices[b]) + " expected: below " +
-                              std::to_string(images.count));
-    }
+}
+
+void AugmentImage(const AugmentConfig& config, const ImageSet& images, int64_t index,
+                  const SampleChoices& choices, const BatchFormat& format, Scratch& scratch, void* out) {
+  const int64_t resized_h = config.resize_h > 0 ? config.resize_h : images.height;
+  const int64_t resized_w = config.resize_w > 0 ? config.resize_w : images.width;
+  const int column_taps = PlanTaps(images, resized_h, resized_w, choices, scratch);
+  const uint8_t* image = images.data + index * images.channels * images.height * images.width;
+  const int64_t channels = images.channels, size = config.out_h * config.out_w;
+  const bool in_place = format.type == ElementType::kFloat32 && !format.channels_last;
+  float* planes = in_place ? static_cast<float*>(out) : scratch.planes.data();
+  const bool jitter = config.jitter.Active();
+  ResamplePlanes(config, images, image, column_taps, !jitter, scratch, planes);
+  if (jitter) {
+    JitterColours(choices, channels, size, planes);
+    for (int64_t c = 0; c < channels; ++c)
+      Normalise(planes + c * size, size, PerChannel(config.mean, c), PerChannel(config.std, c));
   }
+  Erase(config, choices, channels, planes);
+  if (!in_place) StoreSample(planes, channels, size, format, out);
 }
 
 }  // namespace
 
-SampleRandom::SampleRandom(uint64_t seed, uint64_t epoch, uint64_t index)
-    : state_(Mix((Mix((Mix(seed + kGolden) ^ epoch) + kGolden) ^ index) + kGolden)) {}
-
-double SampleRandom::Uniform() {
-  state_ += kGolden;
-  return static_cast<double>(Mix(state_) >> 11) * 0x1.0p-53;
-}
-
-double SampleRandom::Uniform(double low, double high) { return low + Uniform() * (high - low); }
-
-int64_t SampleRandom::Below(int64_t bound) {
-  return std::min(static_cast<int64_t>(Uniform() * static_cast<double>(bound)), bound - 1);
-}
-
-CropBox RandomCropBox(const AugmentConfig& config, int64_t height, int64_t width, SampleRandom& random) {
-  const double log_min = std::log(config.ratio_min), log_max = std::log(config.ratio_max);
-  for (int attempt = 0; attempt < 10; ++attempt) {
-    const double area =
-        static_cast<double>(height * width) * random.Uniform(config.scale_min, config.scale_max);
-    const double ratio = std::exp(random.Uniform(log_min, log_max));
-    const auto crop_w = static_cast<int64_t>(std::nearbyint(std::sqrt(area * ratio)));
-    const auto crop_h = static_cast<int64_t>(std::nearbyint(std::sqrt(area / ratio)));
-    if (crop_w > 0 && crop_w <= width && crop_h > 0 && crop_h <= height) {
-      const int64_t top = random.Below(height - crop_h + 1);
-      const int64_t left = random.Below(width - crop_w + 1);
-      return {top, left, crop_h, crop_w};
-    }
-  }
-  int64_t crop_h = height, crop_w = width;
-  const double ratio = static_cast<double>(width) / static_cast<double>(height);
-  if (ratio < config.ratio_min) {
-    crop_h = std::max<int64_t>(1, std::lround(static_cast<double>(width) / config.ratio_min));
-  } else if (ratio > config.ratio_max) {
-    crop_w = std::max<int64_t>(1, std::lround(static_cast<double>(height) * config.ratio_max));
-  }
-  crop_h = std::min(crop_h, height);
-  crop_w = std::min(crop_w, width);
-  return {(height - crop_h) / 2, (width - crop_w) / 2, crop_h, crop_w};
-}
-
-void AugmentBatch(const AugmentConfig& config, const ImageSet& images, const int64_t* indices, int64_t batch,
-                  uint64_t seed, uint64_t epoch, float* out, int threads) {
-  CheckContract(config, images, indices, batch);
-  if (batch == 0) return;
+void AugmentBatch(const AugmentConfig& config, const ImageSet& images, const std::vector<int64_t>& indices,
+                  uint64_t seed, uint64_t epoch, const BatchFormat& format, void* out, int threads) {
+  CheckAugmentContract(config, images, indices);
+  if (indices.empty()) return;
+  const auto batch = static_cast<int64_t>(indices.size());
   const auto workers = static_cast<size_t>(std::clamp<int64_t>(threads, 1, batch));
-  const int64_t sample = images.channels * config.out_h * config.out_w;
+  const int64_t sample = images.channels * config.out_h * config.out_w * ElementSize(format.type);
   // Everything that can run out of memory does so here, in the calling thread.
-  std::vector<Scratch> scratch(workers, Scratch(config, images));
+  std::vector<Scratch> scratch(workers, Scratch(config, images, format));
   std::atomic<int64_t> next{0};
   const auto work = [&](size_t worker) {
     for (int64_t b; (b = next.fetch_add(1, std::memory_order_relaxed)) < batch;) {
-      AugmentImage(config, images, indices[b], SampleRandom(seed, epoch, static_cast<uint64_t>(indices[b])),
-                   scratch[worker], out + b * sample);
+      const int64_t index = indices[static_cast<size_t>(b)];
+      const SampleChoices choices =
+          Choose(config, images.height, images.width, seed, epoch, static_cast<uint64_t>(index));
+      AugmentImage(config, images, index, choices, format, scratch[worker],
+                   static_cast<char*>(out) + b * sample);
     }
   };
   std::vector<std::jthread> helpers;

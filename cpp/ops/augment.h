@@ -1,8 +1,8 @@
-// Image augmentation: uint8 images in, a normalised float32 batch out, one pass per image.
+// Image augmentation: uint8 images in, a normalised batch out, one pass per image.
 //
-// What one sample goes through, as the article's cv2 pipeline has it:
-//   resize to resize_h x resize_w -> random resized crop, or pad and random crop -> flip -> / 255 -> (x -
-//   mean) / std
+// What one sample goes through:
+//   resize -> crop (random resized, random with padding, or central) -> resize -> flips -> / 255 -> colour
+//   jitter -> (x - mean) / std -> random erasing
 // Both resizings are bilinear with half-pixel centres and without antialiasing. They are composed into one
 // set of at most four taps per output row and column, so neither the resized image nor the crop is ever
 // stored, and nothing is rounded between the steps.
@@ -26,23 +26,66 @@ struct ImageSet {
   int64_t width = 0;
 };
 
+struct Range {
+  double low, high;
+};
+
+// What is cut out of the resized image.
+enum class CropKind {
+  kNone,     // nothing: all of it
+  kResized,  // a part of random area and aspect ratio
+  kRandom,   // crop_h x crop_w somewhere in the image with `padding` black pixels around it
+  kCenter,   // crop_h x crop_w around the centre
+};
+
+// torchvision's ColorJitter; a range without width at the neutral value is left out.
+struct Jitter {
+  Range brightness{1, 1}, contrast{1, 1}, saturation{1, 1}, hue{0, 0};
+  bool Active() const;
+};
+
+// torchvision's RandomErasing.
+struct Erasing {
+  double probability = 0;
+  Range scale{0.02, 0.33};   // share of the area
+  Range ratio{0.3, 3.3};     // height / width
+  std::vector<float> value;  // normalised; one for all channels or one per channel; empty: normal noise
+};
+
 struct AugmentConfig {
-  int64_t resize_h = 0;  // size before the crop; 0: the image's own
-  int64_t resize_w = 0;
-  int64_t out_h = 0;  // size of the batch
-  int64_t out_w = 0;
-  bool crop = false;  // random resized crop; otherwise the whole image is resized to out_h x out_w
-  double scale_min = 0.08, scale_max = 1.0;             // share of the area
-  double ratio_min = 3.0 / 4.0, ratio_max = 4.0 / 3.0;  // width / height
-  int64_t padding =
-      0;  // black pixels around the resized image, of which a random part of its own size is taken
-  double flip = 0.0;              // probability
+  int64_t resize_h = 0, resize_w = 0;  // size before the crop; 0: the image's own
+  int64_t out_h = 0, out_w = 0;        // size of the batch
+  CropKind crop = CropKind::kNone;
+  Range scale{0.08, 1.0};              // kResized: share of the area
+  Range ratio{3.0 / 4.0, 4.0 / 3.0};   // kResized: width / height
+  int64_t crop_h = 0, crop_w = 0;      // kRandom, kCenter
+  int64_t padding = 0;                 // kRandom
+  double flip = 0, vertical_flip = 0;  // probabilities
+  Jitter jitter;
+  Erasing erasing;
   std::vector<float> mean{0.5f};  // in [0, 1] units; one for all channels or one per channel
   std::vector<float> std{0.5f};
 };
 
+enum class ElementType { kFloat32, kBFloat16 };
+
+// What the batch looks like in memory.
+struct BatchFormat {
+  ElementType type = ElementType::kFloat32;
+  bool channels_last = false;
+};
+
+// A rectangle of pixels.
 struct CropBox {
-  int64_t top, left, height, width;
+  int64_t top = 0, left = 0, height = 0, width = 0;
+};
+
+// Every sample with the one before it in the batch, the first with the last: share * x + (1 - share) * other
+// inside the box where there is one (cutmix has share 0), everywhere otherwise (mixup).
+struct Mix {
+  float share = 1;
+  bool boxed = false;
+  CropBox box;
 };
 
 // Counter-based generator: the n-th number of a sample is a hash of its key and n (splitmix64, Steele et al.
@@ -53,22 +96,45 @@ struct CropBox {
 class SampleRandom {
  public:
   SampleRandom(uint64_t seed, uint64_t epoch, uint64_t index);
-  double Uniform();                         // [0, 1)
-  double Uniform(double low, double high);  // [low, high)
-  int64_t Below(int64_t bound);             // 0 .. bound - 1
+  double Uniform();         // [0, 1)
+  double Uniform(Range r);  // [low, high)
+  double LogUniform(Range r);
+  int64_t Below(int64_t bound);  // 0 .. bound - 1
+  double Normal();               // Box and Muller, two numbers each
 
  private:
   uint64_t state_;
 };
 
-// The crop rule of torchvision's and Paddle's RandomResizedCrop: ten tries at an area and a log-uniform
-// aspect ratio, then the largest central crop whose aspect ratio is allowed.
-CropBox RandomCropBox(const AugmentConfig& config, int64_t height, int64_t width, SampleRandom& random);
+enum ColourStep : uint8_t { kBrightness, kContrast, kSaturation, kHue };
 
-// Writes out[batch, channels, out_h, out_w] for the images `indices[0 .. batch)`. Uses `threads` threads, the
-// calling one included. Throws std::invalid_argument or std::out_of_range when the contract above does not
-// hold.
-void AugmentBatch(const AugmentConfig& config, const ImageSet& images, const int64_t* indices, int64_t batch,
-                  uint64_t seed, uint64_t epoch, float* out, int threads);
+// The choices for one sample, drawn in this order: crop (ten tries at area and ratio, then top, left), flip,
+// vertical flip, order of the colour steps (Fisher and Yates from the last), brightness, contrast,
+// saturation, hue, whether to erase, up to ten tries at area and ratio, top, left; then noise, channel by
+// channel. What is switched off draws nothing.
+struct SampleChoices {
+  CropBox window;  // of the resized image; may reach beyond it
+  bool flip = false, vertical_flip = false;
+  std::array<uint8_t, 4> order{kBrightness, kContrast, kSaturation, kHue};
+  std::array<float, 4> factor{1, 1, 1, 0};  // by ColourStep
+  CropBox erased;                           // without area: nothing
+  SampleRandom noise;
+};
+
+SampleChoices Choose(const AugmentConfig& config, int64_t height, int64_t width, uint64_t seed,
+                     uint64_t epoch, uint64_t index);
+
+// Throws std::invalid_argument or std::out_of_range when the sizes, lists or indices do not fit together.
+void CheckAugmentContract(const AugmentConfig& config, const ImageSet& images,
+                          const std::vector<int64_t>& indices);
+
+// Writes the images `indices` as a batch [indices, channels, out_h, out_w] of the given format. Uses
+// `threads` threads, the calling one included. Throws as CheckAugmentContract does.
+void AugmentBatch(const AugmentConfig& config, const ImageSet& images, const std::vector<int64_t>& indices,
+                  uint64_t seed, uint64_t epoch, const BatchFormat& format, void* out, int threads);
+
+// Mixes a finished batch in place.
+void MixBatch(const Mix& mix, const std::array<int64_t, 4>& shape, const BatchFormat& format, void* batch,
+              int threads);
 
 }  // namespace dyconv

@@ -6,8 +6,9 @@
  * @module
  */
 import { randomUUID } from 'node:crypto';
-import { open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { open, rename, rm, stat } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
+import { allocateBytes } from './bytes.js';
 
 /** What is kept of an archive. */
 export interface CachedArrays {
@@ -42,6 +43,7 @@ const VERSION = 1;
 const CRC_AT = MAGIC.length;
 const LENGTH_AT = CRC_AT + 4;
 const PREFIX = LENGTH_AT + 4;
+const CHUNK = 1 << 24;
 
 /** The path of a cache: beside the archive, named after it. */
 export function cachePath({ archive, part }: CacheKey): string {
@@ -52,9 +54,9 @@ export function cachePath({ archive, part }: CacheKey): string {
 export async function readCache(key: CacheKey): Promise<CachedArrays | undefined> {
   try {
     const { size, mtimeMs } = await stat(key.archive);
-    const bytes = await readFile(cachePath(key));
+    const { bytes, crc } = await readWhole(cachePath(key));
     if (bytes.length < PREFIX || bytes.toString('latin1', 0, MAGIC.length) !== MAGIC) return undefined;
-    if (crc32(bytes.subarray(LENGTH_AT)) !== bytes.readUInt32LE(CRC_AT)) return undefined;
+    if (crc !== bytes.readUInt32LE(CRC_AT)) return undefined;
     const start = PREFIX + bytes.readUInt32LE(LENGTH_AT);
     const header = JSON.parse(bytes.toString('utf8', PREFIX, start)) as Header;
     const { version, archive, shape, classes, count } = header;
@@ -70,7 +72,8 @@ export async function readCache(key: CacheKey): Promise<CachedArrays | undefined
 
 /**
  * Keeps parsed arrays. A folder that cannot be written to, or a full disk, costs the next start its speed and nothing
- * else; processes that write at the same time each write a whole file, and the last one's stays.
+ * else: it is told as a process warning with the code `DYCONV_CACHE`. Processes that write at the same time each write a
+ * whole file, and the last one's stays.
  */
 export async function writeCache(
   key: CacheKey,
@@ -103,8 +106,38 @@ export async function writeCache(
     }
     // Not synced: a cache torn by a power cut fails its CRC, and waiting for the disk would cost what it saves.
     await rename(temporary, path);
-  } catch {
+  } catch (error) {
     await rm(temporary, { force: true }).catch(() => {});
+    process.emitWarning(
+      `${path}: the parsed images could not be kept (${(error as Error).message}), so the next start reads the archive ` +
+        'again. Use cache: false where that is meant',
+      { type: 'DyconvWarning', code: 'DYCONV_CACHE' },
+    );
+  }
+}
+
+/** A whole file, and the CRC of what follows the field for it: one piece is added up while the next is read. */
+async function readWhole(path: string): Promise<{ bytes: Buffer; crc: number }> {
+  const file = await open(path);
+  try {
+    const { size } = await file.stat();
+    const memory = allocateBytes(size);
+    let crc = 0;
+    let summed = LENGTH_AT;
+    for (let at = 0; at < size; ) {
+      const reading = file.read(memory, at, Math.min(CHUNK, size - at), at);
+      if (at > summed) {
+        crc = crc32(memory.subarray(summed, at), crc);
+        summed = at;
+      }
+      const { bytesRead } = await reading;
+      if (bytesRead === 0) throw new Error('the file became shorter');
+      at += bytesRead;
+    }
+    crc = crc32(memory.subarray(Math.min(summed, size)), crc);
+    return { bytes: Buffer.from(memory.buffer), crc };
+  } finally {
+    await file.close();
   }
 }
 

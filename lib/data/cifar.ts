@@ -3,7 +3,9 @@
  * as they are published at https://www.cs.toronto.edu/~kriz/cifar.html.
  * @module
  */
+import { basename } from 'node:path';
 import { invalidArgument } from '../errors.js';
+import { allocateBytes } from './bytes.js';
 import { type CachedArrays, readCache, writeCache } from './cache.js';
 import { CIFAR10_CLASSES, CIFAR100_COARSE, CIFAR100_FINE } from './cifar-classes.js';
 import { checkSplit, createDataset, type Dataset, datasetError, type Split } from './dataset.js';
@@ -111,26 +113,33 @@ async function loadCifar(layout: Layout, options: Cifar10Options): Promise<Datas
   let arrays = cache ? await readCache(key) : undefined;
   if (arrays === undefined) {
     if (verify) await verifyFile(file);
-    arrays = await parseArchive(layout, file.path, split);
+    arrays = await parseArchive(layout, file.path, options);
     if (cache) await writeCache(key, arrays);
   }
   return createDataset({ name: layout.name, split, ...arrays, source: file.path });
 }
 
-async function parseArchive(layout: Layout, file: string, split: Split): Promise<CachedArrays> {
+async function parseArchive(
+  layout: Layout,
+  file: string,
+  { split, onProgress }: Cifar10Options,
+): Promise<CachedArrays> {
   const binary = file.endsWith(layout.binary.name);
   const members = layout.members[split].map((name) => (binary ? `${name}.bin` : name));
   const meta = layout.meta[binary ? 1 : 0];
-  const batches = new Map<string, Batch>();
+  const parts = new Parts(members);
   let { classes } = layout;
-  const missing = await readTarGz(file, new Set([...members, meta]), (name, content) => {
+  const onMember = (name: string, content: Uint8Array) => {
     if (name === meta) classes = binary ? namesInText(content) : namesInPickle(content, layout);
-    else batches.set(name, binary ? parseRecords(content, layout) : parseBatch(content, layout));
-  });
+    else (binary ? parseRecords : parseBatch)(content, layout, (count) => parts.make(name, count));
+  };
+  const report =
+    onProgress && ((done: number, total: number) => onProgress(basename(file), done, total, 'parse'));
+  const missing = await readTarGz(file, new Set([...members, meta]), onMember, report);
   missing.delete(meta); // Archives of one's own often lack it.
   if (missing.size > 0)
     throw datasetError(file, `expected the member ${[...missing].join(', ')} but it is missing`);
-  return { classes, shape: [3, 32, 32], ...join(members.map((name) => batches.get(name)!)) };
+  return { classes, shape: [3, 32, 32], ...parts.joined() };
 }
 
 interface Batch {
@@ -138,21 +147,61 @@ interface Batch {
   labels: Uint8Array;
 }
 
-function join(batches: readonly Batch[]): Batch {
-  const length = batches.reduce((sum, { labels }) => sum + labels.length, 0);
-  const images = new Uint8Array(length * PIXELS);
-  const labels = new Uint8Array(length);
-  let at = 0;
-  for (const batch of batches) {
-    images.set(batch.images, at * PIXELS);
-    labels.set(batch.labels, at);
-    at += batch.labels.length;
+/** Gives the arrays that the images of one member are to be written to. */
+type Allocate = (count: number) => Batch;
+
+/**
+ * Where members go, in whatever order they come: to their places in the whole, which is allocated when the first one
+ * tells how many images a member has. Only where members differ (in archives of one's own) are they joined afterwards.
+ */
+class Parts {
+  readonly #members: readonly string[];
+  #whole: Batch | undefined;
+  #count = 0;
+  readonly #odd = new Map<string, Batch>();
+
+  constructor(members: readonly string[]) {
+    this.#members = members;
   }
-  return { images, labels };
+
+  make(name: string, count: number): Batch {
+    if (this.#whole === undefined) {
+      this.#count = count;
+      this.#whole = allocate(count * this.#members.length);
+    }
+    if (count === this.#count) return this.#place(name, this.#whole);
+    const own = allocate(count);
+    this.#odd.set(name, own);
+    return own;
+  }
+
+  joined(): Batch {
+    const whole = this.#whole ?? allocate(0);
+    if (this.#odd.size === 0) return whole;
+    const parts = this.#members.map((name) => this.#odd.get(name) ?? this.#place(name, whole));
+    const all = allocate(parts.reduce((sum, { labels }) => sum + labels.length, 0));
+    let at = 0;
+    for (const { images, labels } of parts) {
+      all.images.set(images, at * PIXELS);
+      all.labels.set(labels, at);
+      at += labels.length;
+    }
+    return all;
+  }
+
+  #place(name: string, { images, labels }: Batch): Batch {
+    const start = this.#members.indexOf(name) * this.#count;
+    const end = start + this.#count;
+    return { images: images.subarray(start * PIXELS, end * PIXELS), labels: labels.subarray(start, end) };
+  }
+}
+
+function allocate(count: number): Batch {
+  return { images: allocateBytes(count * PIXELS), labels: new Uint8Array(count) };
 }
 
 /** A batch of the python archive: `data` is [N, 3072], `labels` a list of N integers. */
-function parseBatch(content: Uint8Array, { labelKey }: Layout): Batch {
+function parseBatch(content: Uint8Array, { labelKey }: Layout, make: Allocate): void {
   const batch = dictionary(content);
   const images = batch.get('data');
   if (!(images instanceof PickledArray) || images.shape.length !== 2 || images.shape[1] !== PIXELS) {
@@ -165,24 +214,24 @@ function parseBatch(content: Uint8Array, { labelKey }: Layout): Batch {
   const wrong = labels.find((label) => !Number.isInteger(label) || label < 0 || label > 255);
   if (wrong !== undefined)
     throw new Error(`expected '${labelKey}' to hold small integers but found ${wrong}`);
-  return { images: images.data, labels: Uint8Array.from(labels) };
+  const part = make(labels.length);
+  part.images.set(images.data);
+  part.labels.set(labels);
 }
 
 /** A member of the binary archive: records of one or two label bytes and 3072 pixels. */
-function parseRecords(content: Uint8Array, { labelBytes, labelOffset }: Layout): Batch {
+function parseRecords(content: Uint8Array, { labelBytes, labelOffset }: Layout, make: Allocate): void {
   const record = labelBytes + PIXELS;
   if (content.length === 0 || content.length % record !== 0) {
     throw new Error(`expected records of ${record} bytes but found ${content.length} bytes`);
   }
   const count = content.length / record;
-  const images = new Uint8Array(count * PIXELS);
-  const labels = new Uint8Array(count);
+  const { images, labels } = make(count);
   for (let i = 0; i < count; i++) {
     const start = i * record;
     labels[i] = content[start + labelOffset]!;
     images.set(content.subarray(start + labelBytes, start + record), i * PIXELS);
   }
-  return { images, labels };
 }
 
 function namesInPickle(content: Uint8Array, { namesKey }: Layout): string[] {

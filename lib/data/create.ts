@@ -24,7 +24,11 @@ const MAKERS: Readonly<Record<DatasetName, (options: CreateOptions) => Promise<D
   'fashion-mnist': fashionMnist,
   bundled: ({ split }) => bundled({ split }),
   folder: ({ root = 'data', split, onProgress }) =>
-    imageFolder({ root, split, onProgress: onProgress && ((done, total) => onProgress(root, done, total)) }),
+    imageFolder({
+      root,
+      split,
+      onProgress: onProgress && ((done, total) => onProgress(root, done, total, 'parse')),
+    }),
 };
 
 /** The names of all data sets, as `--dataset` takes them. */

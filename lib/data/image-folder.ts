@@ -15,9 +15,9 @@ export interface ImageFolderOptions {
   split: Split;
   /** Height and width every picture is resized to, in pixels. Default: 130, the size before the random crop. */
   size?: number;
-  /** What to do with a picture that cannot be read. Default: `error`. */
+  /** What to do with pictures that cannot be read. Default: `error`, which names the first and counts them. */
   unreadable?: 'error' | 'skip';
-  /** Called for every picture that was skipped. */
+  /** Called for every picture that was skipped. Without it their number is told as a process warning. */
   onSkip?: (file: string, reason: string) => void;
   /** Called while pictures are read. */
   onProgress?: (done: number, total: number) => void;
@@ -95,26 +95,39 @@ async function decodeAll(
   const plane = size * size;
   const images = allocate(files.length * 3 * plane);
   const good = new Array<boolean>(files.length).fill(true);
+  const failures: { path: string; error: Error }[] = [];
   let next = 0;
   let done = 0;
   const work = async () => {
     for (let i = next++; i < files.length; i = next++) {
+      const { path } = files[i]!;
       try {
-        toPlanes(await decode(files[i]!.path, size), images.subarray(i * 3 * plane, (i + 1) * 3 * plane));
+        toPlanes(await decode(path, size), images.subarray(i * 3 * plane, (i + 1) * 3 * plane));
       } catch (error) {
-        const reason = (error as Error).message;
-        if (unreadable !== 'skip') {
-          next = files.length;
-          throw datasetError(files[i]!.path, `cannot be read as a picture: ${reason}`, error);
-        }
         good[i] = false;
-        onSkip?.(files[i]!.path, reason);
+        failures.push({ path, error: error as Error });
+        if (unreadable === 'skip') onSkip?.(path, (error as Error).message);
       }
       onProgress?.(++done, files.length);
     }
   };
   await Promise.all(Array.from({ length: availableParallelism() }, work));
+  if (failures.length > 0 && unreadable !== 'skip') throw unreadableError(failures, files.length);
+  if (failures.length > 0 && onSkip === undefined) {
+    process.emitWarning(unreadableError(failures, files.length).message, {
+      type: 'DyconvWarning',
+      code: 'DYCONV_SKIPPED',
+    });
+  }
   return compact(files, images, good, 3 * plane);
+}
+
+/** The first of the unreadable pictures by name, and how many there are. */
+function unreadableError(failures: { path: string; error: Error }[], total: number): DatasetError {
+  const [{ path, error }] = failures.toSorted((a, b) => (a.path < b.path ? -1 : 1)) as [(typeof failures)[0]];
+  const others = failures.length > 1 ? `, and ${failures.length - 1} more` : '';
+  const count = `${failures.length} of ${total} pictures`;
+  return datasetError(path, `cannot be read as a picture${others} (${count}): ${error.message}`, error);
 }
 
 function allocate(bytes: number): Uint8Array {

@@ -7,16 +7,25 @@ export { type CreateOptions, create, type DatasetName, list } from './create.js'
 export type { Dataset, Sample, Split } from './dataset.js';
 export { type DatasetDescription, describe } from './describe.js';
 export { type DownloadOptions, type DownloadProgress, download, type FileHash } from './download.js';
+export { type GridOptions, grid } from './grid.js';
 export { type ImageFolderOptions, imageFolder } from './image-folder.js';
 export {
   type Batch,
   type Loader,
-  type LoaderOptions,
   type LoaderPosition,
   type LoaderStats,
   loader,
 } from './loader.js';
+export type { LoaderOptions } from './loader-options.js';
 export { bundled, fashionMnist, type GreyOptions, type MnistOptions, mnist } from './mnist.js';
 export type { SourceOptions } from './sources.js';
-export type { PadCropTransform, TestTransform, TrainTransform, Transform } from './transforms.js';
+export type {
+  BatchMix,
+  ComposedTransform,
+  PadCropTransform,
+  Step,
+  TestTransform,
+  TrainTransform,
+  Transform,
+} from './transforms.js';
 export * as transforms from './transforms.js';

@@ -34,12 +34,28 @@ interface Published {
 
 const MNIST: Readonly<Record<Split, Published>> = {
   train: {
-    images: { name: 'train-images-idx3-ubyte.gz', md5: 'f68b3c2dcbeaaa9fbdd348bbdeb94873' },
-    labels: { name: 'train-labels-idx1-ubyte.gz', md5: 'd53e105ee54ea40749a09fcbcd1e9432' },
+    images: {
+      name: 'train-images-idx3-ubyte.gz',
+      md5: 'f68b3c2dcbeaaa9fbdd348bbdeb94873',
+      contentMd5: '6bbc9ace898e44ae57da46a324031adb',
+    },
+    labels: {
+      name: 'train-labels-idx1-ubyte.gz',
+      md5: 'd53e105ee54ea40749a09fcbcd1e9432',
+      contentMd5: 'a25bea736e30d166cdddb491f175f624',
+    },
   },
   test: {
-    images: { name: 't10k-images-idx3-ubyte.gz', md5: '9fb629c4189551a2d022fa330f9573f3' },
-    labels: { name: 't10k-labels-idx1-ubyte.gz', md5: 'ec29112dd5afa0611ce80d1b7f02629c' },
+    images: {
+      name: 't10k-images-idx3-ubyte.gz',
+      md5: '9fb629c4189551a2d022fa330f9573f3',
+      contentMd5: '2646ac647ad5339dbf082846283269ea',
+    },
+    labels: {
+      name: 't10k-labels-idx1-ubyte.gz',
+      md5: 'ec29112dd5afa0611ce80d1b7f02629c',
+      contentMd5: '27ae3e4e09519cfbb04c329615203637',
+    },
   },
 };
 

@@ -44,6 +44,36 @@ export class Random {
     }
   }
 
+  /** A number in [0, 1), of 53 bits. */
+  uniform(): number {
+    return ((this.uint32() >>> 5) * 2 ** 26 + (this.uint32() >>> 6)) / 2 ** 53;
+  }
+
+  /** A number of the standard normal distribution (Box and Muller). */
+  normal(): number {
+    return Math.sqrt(-2 * Math.log1p(-this.uniform())) * Math.cos(2 * Math.PI * this.uniform());
+  }
+
+  /** A number of the beta distribution with both parameters `alpha`. */
+  beta(alpha: number): number {
+    const [x, y] = [this.#logGamma(alpha), this.#logGamma(alpha)];
+    // In logarithms: for a small alpha both numbers may be too small for a float.
+    return 1 / (1 + Math.exp(y - x));
+  }
+
+  /** The logarithm of a gamma variate (Marsaglia and Tsang, A Simple Method for Generating Gamma Variables, 2000). */
+  #logGamma(shape: number): number {
+    if (shape < 1) return this.#logGamma(shape + 1) + Math.log1p(-this.uniform()) / shape;
+    const d = shape - 1 / 3;
+    for (;;) {
+      const x = this.normal();
+      const v = (1 + x / Math.sqrt(9 * d)) ** 3;
+      if (v <= 0) continue;
+      if (Math.log1p(-this.uniform()) < 0.5 * x * x + d * (1 - v + Math.log(v)))
+        return Math.log(d) + Math.log(v);
+    }
+  }
+
   /** Shuffles in place (Fisher and Yates) and returns the same array. */
   shuffle<T extends { length: number; [index: number]: number }>(values: T): T {
     for (let i = values.length - 1; i > 0; i--) {

@@ -24,8 +24,8 @@ export interface SourceOptions {
    * `DYCONV_DATA_MIRROR`, then the publisher's own address.
    */
   url?: string;
-  /** Called while files are downloaded. */
-  onProgress?: (file: string, done: number, total: number | undefined) => void;
+  /** Called while a file is downloaded, and while an archive is parsed: bytes so far, and in all where that is known. */
+  onProgress?: (file: string, done: number, total: number | undefined, phase: 'download' | 'parse') => void;
   /** Stops a download. */
   signal?: AbortSignal;
 }
@@ -81,7 +81,7 @@ export async function findFile(options: FindOptions): Promise<FoundFile> {
     );
   }
   const report: DownloadProgress | undefined =
-    options.onProgress && ((done, total) => options.onProgress?.(wanted.name, done, total));
+    options.onProgress && ((done, total) => options.onProgress?.(wanted.name, done, total, 'download'));
   await download({
     url,
     file: target,

@@ -3,30 +3,35 @@
  * @module
  */
 import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import { createGunzip } from 'node:zlib';
 import { extract } from 'tar-stream';
 import { DatasetError } from '../errors.js';
+import { allocateBytes } from './bytes.js';
 import { datasetError } from './dataset.js';
 
 /** Far more than any member of a published archive has; a header that claims more is damaged. */
 const MAX_MEMBER_BYTES = 1 << 28;
 
 /**
- * Streams an archive past `onMember` until every wanted member was seen.
+ * Streams an archive past `onMember`, to its end: gzip's own checksum, which is there, covers every byte.
  *
  * @param file - Path of the .tar.gz.
  * @param wanted - Base names of the members to read; folders in front of them are ignored, and never used as paths.
- * @param onMember - Called with each wanted member, in the order of the archive. What it throws is reported with the
- * file and the member.
+ * @param onMember - Called with each wanted member, in the order of the archive; the content is only valid during the call.
+ * What it throws is reported with the file and the member.
+ * @param onProgress - Called while it is read: bytes of the file so far, and all of them.
  * @returns The names that were not in the archive.
- * @throws DatasetError when the file is not a gzip'd tar, is truncated, or holds a wanted member twice before the last one is found.
+ * @throws DatasetError when the file is not a gzip'd tar, is truncated, or holds a wanted member twice.
  */
 export async function readTarGz(
   file: string,
   wanted: ReadonlySet<string>,
   onMember: (name: string, content: Uint8Array) => void,
+  onProgress?: (done: number, total: number) => void,
 ): Promise<Set<string>> {
   const missing = new Set(wanted);
+  let buffer = new Uint8Array(0);
   const source = createReadStream(file, { highWaterMark: 1 << 18 });
   const gunzip = createGunzip({ chunkSize: 1 << 18 });
   const tar = extract();
@@ -35,6 +40,7 @@ export async function readTarGz(
   gunzip.on('error', (error) => tar.destroy(error));
   source.pipe(gunzip).pipe(tar);
   try {
+    const { size: total } = await stat(file);
     for await (const entry of tar) {
       const { name: path, type, size = 0 } = entry.header;
       const name = path.split('/').at(-1)!;
@@ -44,11 +50,14 @@ export async function readTarGz(
       }
       if (!missing.delete(name)) throw new Error(`member ${name} is there twice`);
       if (size > MAX_MEMBER_BYTES) throw new Error(`member ${name} claims ${size} bytes`);
-      const content = new Uint8Array(size);
+      // One buffer for all members: fresh memory is dear, and garbage of this size is collected late.
+      if (buffer.length < size) buffer = allocateBytes(size);
+      const content = buffer.subarray(0, size);
       let filled = 0;
       for await (const chunk of entry) {
         content.set(chunk as Buffer, filled);
         filled += (chunk as Buffer).length;
+        onProgress?.(source.bytesRead, total);
       }
       if (filled !== size) throw new Error(`member ${name} ends after ${filled} of ${size} bytes`);
       try {
@@ -56,8 +65,8 @@ export async function readTarGz(
       } catch (error) {
         throw new Error(`member ${name}: ${(error as Error).message}`, { cause: error });
       }
-      if (missing.size === 0) break;
     }
+    onProgress?.(total, total);
     return missing;
   } catch (error) {
     if (error instanceof DatasetError) throw error;

@@ -4,14 +4,18 @@
  * @module
  */
 import { invalidArgument } from '../errors.js';
+import {
+  type Bounds,
+  checkChannels,
+  checkKeys,
+  checkProbability,
+  checkRange,
+  checkSize,
+} from './transform-checks.js';
+import { type NormalizeOptions, type Step, stepFrom } from './transform-steps.js';
 
-/** What is subtracted and divided by at the end, in [0, 1] units: one value for all channels or one per channel. */
-export interface NormalizeOptions {
-  /** Default: 0.5. */
-  mean?: number | readonly number[];
-  /** Default: 0.5. */
-  std?: number | readonly number[];
-}
+export { type BatchMix, cutmix, type MixOptions, mixup } from './mix.js';
+export * from './transform-steps.js';
 
 /** Options of {@link train}. */
 export interface TrainTransformOptions extends NormalizeOptions {
@@ -20,9 +24,9 @@ export interface TrainTransformOptions extends NormalizeOptions {
   /** Height and width of the batch. Default: 128. */
   size?: number;
   /** Smallest and largest share of the area a crop covers. Default: [0.08, 1]. */
-  scale?: readonly [number, number];
+  scale?: Bounds;
   /** Smallest and largest aspect ratio, width to height, of a crop. Default: [3/4, 4/3]. */
-  ratio?: readonly [number, number];
+  ratio?: Bounds;
   /** Probability of a horizontal flip. Default: 0.5. */
   flip?: number;
 }
@@ -48,8 +52,8 @@ export interface TrainTransform {
   readonly kind: 'train';
   readonly resize: number;
   readonly size: number;
-  readonly scale: readonly [number, number];
-  readonly ratio: readonly [number, number];
+  readonly scale: Bounds;
+  readonly ratio: Bounds;
   readonly flip: number;
   readonly mean: readonly number[];
   readonly std: readonly number[];
@@ -73,10 +77,14 @@ export interface TestTransform {
   readonly std: readonly number[];
 }
 
-/** What a loader takes as `transform`. */
-export type Transform = TrainTransform | PadCropTransform | TestTransform;
+/** Any other order of steps. */
+export interface ComposedTransform {
+  readonly kind: 'compose';
+  readonly steps: readonly Step[];
+}
 
-const MAX_SIZE = 4096;
+/** What a loader takes as `transform`. */
+export type Transform = TrainTransform | PadCropTransform | TestTransform | ComposedTransform;
 
 /**
  * The article's training pipeline: resize to `resize` x `resize`, a random crop of a random area and aspect ratio resized
@@ -92,7 +100,7 @@ export function train(options: TrainTransformOptions = {}): TrainTransform {
     resize: checkSize('resize', resize),
     size: checkSize('size', size),
     scale: checkRange('scale', scale, 1),
-    ratio: checkRange('ratio', ratio, Number.POSITIVE_INFINITY),
+    ratio: checkRange('ratio', ratio),
     flip: checkProbability('flip', flip),
     ...normalization(options),
   });
@@ -127,6 +135,51 @@ export function test(options: TestTransformOptions = {}): TestTransform {
 }
 
 /**
+ * The order of steps that one pass over an image can do; each may be left out, and each is there at most once. The size
+ * may be changed before the crop and after it.
+ */
+const ORDER: readonly (readonly Step['step'][])[] = [
+  ['resize'],
+  ['centerCrop', 'randomCrop', 'randomResizedCrop'],
+  ['resize'],
+  ['randomHorizontalFlip'],
+  ['randomVerticalFlip'],
+  ['colorJitter'],
+  ['normalize'],
+  ['randomErasing'],
+];
+
+/**
+ * A transform of one's own: any of the steps, in the order resize, crop, resize, flips, colour jitter, normalise, erase.
+ * Without `normalize` the values stay in [0, 1].
+ *
+ * @example
+ * const { compose, randomCrop, randomHorizontalFlip, colorJitter, normalize, randomErasing } = data.transforms
+ * const transform = compose([
+ *   randomCrop({ size: 32, padding: 4 }),
+ *   randomHorizontalFlip(),
+ *   colorJitter({ brightness: 0.2, contrast: 0.2, saturation: 0.2, hue: 0.05 }),
+ *   normalize({ mean: [0.491, 0.482, 0.447], std: [0.247, 0.243, 0.262] }),
+ *   randomErasing({ p: 0.25 }),
+ * ])
+ * @throws ArgumentError naming the option, or the step that is out of order.
+ */
+export function compose(steps: readonly Step[]): ComposedTransform {
+  if (!Array.isArray(steps)) throw invalidArgument('steps', 'a list of steps', steps);
+  const checked = steps.map(stepFrom);
+  let place = 0;
+  for (const { step } of checked) {
+    while (place < ORDER.length && !ORDER[place]!.includes(step)) place++;
+    if (place === ORDER.length) {
+      const order = ORDER.map((names) => names.join(' or ')).join(', ');
+      throw invalidArgument('steps', `at most one step of each kind in the order ${order}`, step);
+    }
+    place++;
+  }
+  return Object.freeze({ kind: 'compose', steps: Object.freeze(checked) });
+}
+
+/**
  * A transform from its JSON form, or from any object of that form, checked anew.
  * @throws ArgumentError when it is not one.
  */
@@ -135,60 +188,43 @@ export function from(value: unknown): Transform {
   if (kind === 'train') return train(options);
   if (kind === 'pad-crop') return padCrop(options);
   if (kind === 'test') return test(options);
-  throw invalidArgument('transform', 'a transform made by transforms.train, padCrop or test', value);
+  if (kind === 'compose') {
+    checkKeys(options, ['steps']);
+    return compose((options as { steps?: Step[] }).steps ?? []);
+  }
+  throw invalidArgument('transform', 'a transform made by transforms.train, padCrop, test or compose', value);
+}
+
+/**
+ * A transform as text, one step a line, for logs and reports.
+ * @example
+ * data.transforms.format(data.transforms.test({ size: 64 }))  // 'test\n  size: 64, mean: 0.5, std: 0.5'
+ */
+export function format(transform: Transform): string {
+  const checked = from(transform);
+  if (checked.kind !== 'compose') {
+    const { kind, ...options } = checked;
+    return `${kind}\n  ${optionsText(options)}`;
+  }
+  const lines = checked.steps.map(({ step, ...options }) => `  ${step}(${optionsText(options)})`);
+  return ['compose', ...lines].join('\n');
+}
+
+function optionsText(options: object): string {
+  return Object.entries(options)
+    .map(([name, value]) => `${name}: ${valueText(value)}`)
+    .join(', ');
+}
+
+function valueText(value: unknown): string {
+  if (!Array.isArray(value))
+    return typeof value === 'number' ? String(Number(value.toPrecision(6))) : String(value);
+  return value.length === 1 ? valueText(value[0]) : `[${value.map(valueText).join(', ')}]`;
 }
 
 function normalization({ mean = 0.5, std = 0.5 }: NormalizeOptions): {
   mean: readonly number[];
   std: readonly number[];
 } {
-  return { mean: checkChannels('mean', mean, -1), std: checkChannels('std', std, 0) };
-}
-
-function checkChannels(name: string, value: number | readonly number[], above: number): readonly number[] {
-  const values = typeof value === 'number' ? [value] : value;
-  if (
-    !Array.isArray(values) ||
-    values.length === 0 ||
-    !values.every((v) => Number.isFinite(v) && v > above)
-  ) {
-    throw invalidArgument(
-      name,
-      above === 0 ? 'a positive number or one per channel' : 'a number or one per channel',
-      value,
-    );
-  }
-  return Object.freeze([...values]);
-}
-
-function checkProbability(name: string, value: unknown): number {
-  if (typeof value !== 'number' || !(value >= 0 && value <= 1)) {
-    throw invalidArgument(name, 'a probability from 0 to 1', value);
-  }
-  return value;
-}
-
-function checkSize(name: string, value: unknown): number {
-  if (!Number.isInteger(value) || (value as number) < 1 || (value as number) > MAX_SIZE) {
-    throw invalidArgument(name, `an integer from 1 to ${MAX_SIZE}`, value);
-  }
-  return value as number;
-}
-
-function checkRange(name: string, value: readonly [number, number], most: number): readonly [number, number] {
-  const valid =
-    Array.isArray(value) &&
-    value.length === 2 &&
-    value.every((bound) => Number.isFinite(bound) && bound > 0 && bound <= most) &&
-    value[0] <= value[1];
-  if (!valid) {
-    const limit = Number.isFinite(most) ? ` and up to ${most}` : '';
-    throw invalidArgument(name, `[smallest, largest], both above 0${limit}`, value);
-  }
-  return Object.freeze([value[0], value[1]] as const);
-}
-
-function checkKeys(options: object, known: readonly string[]): void {
-  const unknown = Object.keys(options).find((key) => !known.includes(key));
-  if (unknown !== undefined) throw invalidArgument('options', `only ${known.join(', ')}`, unknown);
+  return { mean: checkChannels('mean', mean), std: checkChannels('std', std, 0) };
 }

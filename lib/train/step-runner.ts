@@ -162,7 +162,9 @@ export class StepRunner {
       };
       const [logits, loss] = dtype ? autocast(forward, { dtype }) : forward();
       (scale === 1 ? loss : loss.mul(scale)).backward();
-      return [loss.detach(), logits.detach().argmax({ dim: 1 }).eq(target).sum()];
+      // Probabilities (mixup, cutmix): right is the class with the greatest share.
+      const classes = target.ndim === 2 ? target.argmax({ dim: 1 }) : target;
+      return [loss.detach(), logits.detach().argmax({ dim: 1 }).eq(classes).sum()];
     });
   }
 

@@ -5,9 +5,10 @@
 Answers each line with the step's milliseconds. Modes: `static` is AlexNet; the others are AlexNet-DY, its dynamic
 layers computed as `grouped` (mix the weights of every sample, one convolution with groups = batch: the article's way)
 or `mix-after` (one convolution with K times the outputs, then mix). `add` times one addition of two 1-element tensors,
-in microseconds.
+in microseconds; `data N` brings N images through the training pipeline, by F.interpolate; `cpu` is the process's CPU time.
 """
 import argparse
+import math
 import sys
 import time
 
@@ -75,6 +76,34 @@ def tiny_add(calls=20000):
     return (time.perf_counter() - start) / calls * 1e6
 
 
+def augment(images, generator):
+    """Resize to 130, a random crop resized to 128, a random flip, to [-1, 1]: as torchvision's RandomResizedCrop does."""
+    whole = F.interpolate(images.float(), size=(130, 130), mode="bilinear", align_corners=False)
+    out = torch.empty(len(images), 3, 128, 128)
+    areas = 130 * 130 * (0.08 + 0.92 * torch.rand(len(images), generator=generator))
+    ratios = torch.exp((torch.rand(len(images), generator=generator) * 2 - 1) * math.log(4 / 3))
+    heights = (areas / ratios).sqrt().round().clamp(1, 130).int().tolist()
+    widths = (areas * ratios).sqrt().round().clamp(1, 130).int().tolist()
+    places = torch.rand(len(images), 3, generator=generator).tolist()
+    for i, (h, w, (y, x, flip)) in enumerate(zip(heights, widths, places)):
+        top, left = int(y * (131 - h)), int(x * (131 - w))
+        crop = whole[i : i + 1, :, top : top + h, left : left + w]
+        crop = F.interpolate(crop, size=(128, 128), mode="bilinear", align_corners=False)[0]
+        out[i] = crop.flip(-1) if flip < 0.5 else crop
+    return out.div_(127.5).sub_(1)
+
+
+def data(count, batch, state={}):
+    if not state:
+        state["generator"] = torch.Generator().manual_seed(0)
+        state["images"] = torch.randint(0, 256, (4096, 3, 32, 32), dtype=torch.uint8)
+    start = time.perf_counter()
+    for first in range(0, count, batch):
+        index = torch.randint(0, 4096, (min(batch, count - first),), generator=state["generator"])
+        augment(state["images"][index], state["generator"])
+    return (time.perf_counter() - start) * 1e3
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--modes", default="static")
@@ -90,6 +119,12 @@ def main():
         what, _, mode = line.strip().partition(" ")
         if what == "add":
             print(tiny_add(), flush=True)
+            continue
+        if what == "data":
+            print(data(int(mode), args.batch), flush=True)
+            continue
+        if what == "cpu":
+            print(time.process_time() * 1e3, flush=True)
             continue
         start = time.perf_counter()
         steps[mode][what]()

@@ -80,7 +80,7 @@ export async function printPeakMemory({ infer, train }) {
   await infer();
   await train();
   await train();
-  console.log((peakKilobytes() / 1024).toFixed(1));
+  console.log((memoryOfProcess().peak / 1024).toFixed(1));
 }
 
 /** Adds a measurement to those of its name. @param {Record<string, number[]>} all @param {string} name @param {number} value */
@@ -90,15 +90,21 @@ export function record(all, name, value) {
   all[name] = own;
 }
 
-/** Linux's maxRSS starts at the parent's size when a process is forked; its VmHWM is the process's own. */
-function peakKilobytes() {
+/**
+ * Kilobytes of this process. Linux's maxRSS starts at the parent's size when a process is forked; VmHWM is its own.
+ * @returns {{ resident: number, peak: number }}
+ */
+export function memoryOfProcess() {
   try {
-    const own = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'utf8'));
-    if (own) return Number(own[1]);
+    const status = readFileSync('/proc/self/status', 'utf8');
+    const of = (/** @type {string} */ field) =>
+      Number(new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1]);
+    const [resident, peak] = [of('VmRSS'), of('VmHWM')];
+    if (resident > 0 && peak > 0) return { resident, peak };
   } catch {
     // Not Linux.
   }
-  return process.resourceUsage().maxRSS;
+  return { resident: process.memoryUsage.rss() / 1024, peak: process.resourceUsage().maxRSS };
 }
 
 /** What the figures were measured on. */

@@ -12,7 +12,7 @@ import { data } from '../../dist/index.js';
 export const DATASETS = data.list();
 
 /**
- * Loads a data set, with a bar on a terminal while it is downloaded.
+ * Loads a data set, with a bar on a terminal while it is downloaded or parsed.
  * @param {import('../../dist/data/create.js').DatasetName} name
  * @param {SourceOptions} options
  * @returns {Promise<Dataset>}
@@ -34,19 +34,20 @@ function downloadBars(stream) {
   const stop = () => bar?.stop();
   return {
     stop,
-    /** @param {string} file @param {number} done @param {number} [total] */
-    update(file, done, total) {
+    /** @param {string} file @param {number} done @param {number | undefined} total @param {'download' | 'parse'} phase */
+    update(file, done, total, phase) {
+      const task = `${phase === 'download' ? 'Downloading' : 'Reading'} ${file}`;
       if (!stream.isTTY) {
-        if (file !== current) stream.write(`Downloading ${file}\n`);
-        current = file;
+        if (task !== current) stream.write(`${task}\n`);
+        current = task;
         return;
       }
-      if (file !== current) {
+      if (task !== current) {
         stop();
-        current = file;
+        current = task;
         bar = new cliProgress.SingleBar({
           stream,
-          format: `${file} {bar} {percentage}%  {megabytes} MB`,
+          format: `${task} {bar} {percentage}%  {megabytes} MB`,
           hideCursor: true,
         });
         bar.start(total ?? done, 0, { megabytes: '0' });

@@ -61,8 +61,10 @@ test('is refused when a byte is wrong, wherever it is, or missing', async () => 
   expect(await readCache(key())).toBeUndefined();
 });
 
-test('a cache that cannot be written costs nothing but speed', async () => {
+test('a cache that cannot be written is told, and costs nothing but speed', async () => {
+  const warning = new Promise<NodeJS.ErrnoException>((resolve) => process.once('warning', resolve));
   await writeCache(key({ archive: join(root, 'gone', 'x') }), arrays);
+  expect(await warning).toMatchObject({ code: 'DYCONV_CACHE', message: expect.stringContaining('ENOENT') });
   expect(await readdir(root)).toEqual(['archive.tar.gz']);
 });
 

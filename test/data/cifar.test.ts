@@ -213,10 +213,15 @@ test('downloads from a mirror, verified, with progress', async () => {
       download: true,
       verify: false,
       url,
-      onProgress: (file) => seen.push(file),
+      onProgress: (file, done, total, phase) => seen.push(`${phase} ${file} ${done === total}`),
     });
     expect(set.length).toBe(7);
-    expect(seen[0]).toBe('cifar-10-python.tar.gz');
+    const parsed = seen.findIndex((text) => text.startsWith('parse'));
+    expect(parsed).toBeGreaterThan(0);
+    expect(seen[0]).toBe('download cifar-10-python.tar.gz false');
+    expect(seen[parsed - 1]).toBe('download cifar-10-python.tar.gz true');
+    expect(seen.slice(parsed).every((text) => text.startsWith('parse cifar-10-python.tar.gz'))).toBe(true);
+    expect(seen.at(-1)).toBe('parse cifar-10-python.tar.gz true');
     expect(asked).toEqual(['/mirror/cifar-10-python.tar.gz', '/mirror/cifar-10-python.tar.gz']);
     await cifar10({ root, split: 'test', download: true, verify: false, url });
     expect(asked).toHaveLength(2);

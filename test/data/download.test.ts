@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -200,4 +200,44 @@ test('two downloads of one file at once do not disturb each other', async () => 
   await Promise.all([1, 2, 3].map(() => download({ url: base, file, hash: md5 })));
   await expectContent(file);
   expect(await readdir(folder)).toEqual(['file.bin']);
+});
+
+test('goes through the proxy of the environment, and past it where NO_PROXY says so', async () => {
+  const tunnels: string[] = [];
+  const proxy = createServer((request, response) => {
+    // Without a tunnel a proxy is asked for the whole address.
+    tunnels.push(String(request.url));
+    whole(request, response);
+  });
+  proxy.on('connect', (request, socket, head) => {
+    tunnels.push(String(request.url));
+    const target = connect(Number(new URL(base).port), '127.0.0.1', () => {
+      socket.write('HTTP/1.1 200 Connection Established\r\n\r\n');
+      target.write(head);
+      target.pipe(socket).pipe(target);
+    });
+    for (const one of [target, socket]) one.on('error', () => {});
+  });
+  await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+  const names = ['HTTP_PROXY', 'http_proxy', 'NO_PROXY', 'no_proxy'];
+  const before = names.map((name) => [name, process.env[name]] as const);
+  for (const name of names) delete process.env[name];
+  try {
+    process.env.HTTP_PROXY = `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`;
+    const file = join(folder, 'file.bin');
+    // A name that only the proxy knows.
+    await download({ url: 'http://publisher.invalid/file.bin', file, hash: md5 });
+    await expectContent(file);
+    expect(tunnels).toEqual([expect.stringMatching(/publisher\.invalid/)]);
+    process.env.NO_PROXY = '127.0.0.1';
+    await download({ url: `${base}/file.bin`, file, hash: md5 });
+    expect(tunnels).toHaveLength(1);
+  } finally {
+    for (const [name, value] of before) {
+      if (value === undefined) delete process.env[name];
+      else process.env[name] = value;
+    }
+    proxy.closeAllConnections();
+    await new Promise((resolve) => proxy.close(resolve));
+  }
 });

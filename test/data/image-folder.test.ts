@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
@@ -71,7 +71,7 @@ test('an unreadable picture is named, or skipped and counted when asked', async 
   await writeFile(join(root, 'a/0.jpg'), 'not a picture');
   const failed = imageFolder({ root, split: 'train', size: 4 });
   await expect(failed).rejects.toThrow(DatasetError);
-  await expect(failed).rejects.toThrow(/a\/0\.jpg: cannot be read as a picture/);
+  await expect(failed).rejects.toThrow(/a\/0\.jpg: cannot be read as a picture \(1 of 3 pictures\)/);
   const skipped: string[] = [];
   const set = await imageFolder({
     root,
@@ -84,6 +84,28 @@ test('an unreadable picture is named, or skipped and counted when asked', async 
   expect([...set.labels]).toEqual([0, 1]);
   expect(set.get(0).image[0]).toBe(200);
   expect(set.get(1).image[0]).toBe(5);
+});
+
+test('a truncated JPEG is unreadable; several are counted, and skipped with a warning only when asked', async () => {
+  for (const name of ['a/1.jpg', 'a/2.jpg', 'b/3.jpg', 'b/4.jpg']) await picture(name, red, 64, 64);
+  for (const name of ['a/2.jpg', 'b/3.jpg']) {
+    const bytes = await readFile(join(root, name));
+    await writeFile(join(root, name), bytes.subarray(0, Math.floor(bytes.length * 0.8)));
+  }
+  const seen: number[] = [];
+  const failed = imageFolder({ root, split: 'train', size: 4, onProgress: (done) => seen.push(done) });
+  await expect(failed).rejects.toThrow(
+    /a\/2\.jpg: cannot be read as a picture, and 1 more \(2 of 4 pictures\)/,
+  );
+  expect(seen.at(-1)).toBe(4);
+  const warning = new Promise<NodeJS.ErrnoException>((resolve) => process.once('warning', resolve));
+  const set = await imageFolder({ root, split: 'train', size: 4, unreadable: 'skip' });
+  expect(await warning).toMatchObject({ code: 'DYCONV_SKIPPED', message: expect.stringContaining('2 of 4') });
+  expect([...set.labels]).toEqual([0, 1]);
+  for (const name of ['a/1.jpg', 'b/4.jpg']) await rm(join(root, name));
+  await expect(
+    imageFolder({ root, split: 'train', size: 4, unreadable: 'skip', onSkip: () => {} }),
+  ).rejects.toThrow(/expected images but it holds none/);
 });
 
 test('missing and empty folders, and bad options, are told', async () => {

@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, expect, test } from 'vitest';
 import { createDataset, type Dataset } from '../../lib/data/dataset.js';
-import { type LoaderOptions, loader } from '../../lib/data/loader.js';
+import { loader } from '../../lib/data/loader.js';
+import type { LoaderOptions } from '../../lib/data/loader-options.js';
 import * as transforms from '../../lib/data/transforms.js';
-import { ArgumentError, DeviceError, DyconvError } from '../../lib/errors.js';
+import { ArgumentError, DeviceError, DyconvError, ShapeError } from '../../lib/errors.js';
 import { memory } from '../../lib/memory.js';
 import { native } from '../../lib/native.js';
 import { tidy } from '../../lib/tensor/context.js';
@@ -116,6 +117,57 @@ test('seek resumes in the middle of an epoch with the same batches', async () =>
   expect(() => resumed.seek({ epoch: -1, batch: 0 })).toThrow(ArgumentError);
 });
 
+test('the position is that of the next batch, and restores it in another loader', async () => {
+  const options = { batchSize: 4, shuffle: true, seed: 1 };
+  const whole = loader(set, options);
+  expect(whole.position).toEqual({ epoch: 0, batch: 0 });
+  const epochs = [await readAll(whole), await readAll(whole)];
+  const source = loader(set, options);
+  await readAll(source);
+  expect(source.position).toEqual({ epoch: 1, batch: 0 });
+  const saved: string[] = [];
+  for await (const { images, labels } of source) {
+    saved.push(JSON.stringify(source.position));
+    images.dispose();
+    labels.dispose();
+    if (saved.length === 2) break;
+  }
+  expect(saved.map((text) => JSON.parse(text))).toEqual([
+    { epoch: 1, batch: 1 },
+    { epoch: 1, batch: 2 },
+  ]);
+  // A pass that was left is over.
+  expect(source.position).toEqual({ epoch: 2, batch: 0 });
+  const resumed = loader(set, options);
+  resumed.seek(JSON.parse(saved[1]!));
+  expect(resumed.position).toEqual({ epoch: 1, batch: 2 });
+  expect(await readAll(resumed)).toEqual(epochs[1]!.slice(2));
+});
+
+test('a set on the device gives the same batches', async () => {
+  const options = { batchSize: 5, shuffle: true, seed: 2, transform: transforms.padCrop({ size: 6 }) };
+  const here = await readAll(loader(set, options));
+  const source = loader(set, { ...options, augmentOn: 'device' });
+  expect(await readAll(source)).toEqual(here);
+  source.dispose();
+  expect(leaked()).toBe(0);
+  // It is copied again where it is needed again.
+  expect(await readAll(source)).toHaveLength(5);
+  source.dispose();
+  expect(leaked()).toBe(0);
+});
+
+test('dtype and memory format are those asked for', async () => {
+  const source = loader(set, { batchSize: 23, dtype: 'bfloat16', memoryFormat: 'channelsLast' });
+  for await (const { images, labels } of source) {
+    expect(images.dtype).toBe('bfloat16');
+    expect(images.strides).toEqual([32, 1, 8, 2]);
+    const values = images.to({ dtype: 'float32' });
+    expect((values.dataSync() as Float32Array).at(-1)).toBeCloseTo(22 / 255, 3);
+    for (const one of [images, labels, values]) one.dispose();
+  }
+});
+
 test('batches are bit-equal whatever the threads and the prefetching', async () => {
   const read = async (options: Partial<LoaderOptions>) => {
     const all: Buffer[] = [];
@@ -153,6 +205,32 @@ test('ranks share an epoch: equally many images, none twice', async () => {
   );
   expect(shares.map(({ length }) => length)).toEqual([7, 7, 7]);
   expect(new Set(shares.flat()).size).toBe(21);
+});
+
+test('an image is augmented the same whichever rank takes it', async () => {
+  const transform = transforms.padCrop({ size: 8, padding: 3, mean: 0 });
+  const read = async (options: Partial<LoaderOptions>) => {
+    const byLabel = new Map<number, string>();
+    for await (const { images, labels } of loader(set, {
+      batchSize: 4,
+      shuffle: true,
+      transform,
+      ...options,
+    })) {
+      const pixels = images.dataSync() as Float32Array;
+      for (const [i, label] of (labels.dataSync() as BigInt64Array).entries())
+        byLabel.set(Number(label), pixels.slice(i * 128, (i + 1) * 128).join());
+      images.dispose();
+      labels.dispose();
+    }
+    return byLabel;
+  };
+  const alone = await read({});
+  for (const rank of [0, 1]) {
+    const share = await read({ rank, worldSize: 2 });
+    expect(share.size).toBe(11);
+    for (const [label, pixels] of share) expect(pixels === alone.get(label)).toBe(true);
+  }
 });
 
 test('prepares no more than prefetch batches ahead', async () => {
@@ -226,11 +304,18 @@ test('every bad option is named', () => {
     [{ rank: 2, worldSize: 2 }, 'rank'],
     [{ transform: transforms.test({ mean: [0.1, 0.2, 0.3] }) }, 'transform.mean'],
     [{ transform: {} as never }, 'transform'],
+    [{ transform: transforms.compose([transforms.randomCrop({ size: 5 })]) }, 'at most 4 x 4 pixels'],
+    [{ transform: transforms.compose([transforms.randomErasing({ value: [1, 2, 3] })]) }, 'transform.value'],
+    [{ dtype: 'float16' as never }, 'dtype'],
+    [{ memoryFormat: 'channels_last' as never }, 'memoryFormat'],
+    [{ augmentOn: 'gpu' as never }, 'augmentOn'],
   ];
   for (const [options, name] of bad) {
     expect(() => loader(set, { batchSize: 4, ...options })).toThrow(ArgumentError);
     expect(() => loader(set, { batchSize: 4, ...options })).toThrow(name);
   }
+  const jitter = transforms.compose([transforms.colorJitter({ hue: 0.1 })]);
+  expect(() => loader(set, { batchSize: 4, transform: jitter })).toThrow(ShapeError);
   expect(() => loader(set, { batchSize: 24, dropLast: true })).toThrow('at most 23, the number of images');
   expect(loader(set, { batchSize: 24 }).length).toBe(1);
 });

@@ -13,7 +13,14 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { models, saveSafetensors, setNumThreads } from '../../lib/index.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const pages = ['README.md', 'CONTRIBUTING.md', 'docs/training.md', 'docs/architecture.md', 'THIRD_PARTY.md'];
+const pages = [
+  'README.md',
+  'CONTRIBUTING.md',
+  'docs/training.md',
+  'docs/data.md',
+  'docs/architecture.md',
+  'THIRD_PARTY.md',
+];
 // Inside the project, so that vitest compiles lib/ for them; git ignores it.
 const examplesFolder = join(root, 'test', 'docs', '.examples');
 
@@ -24,7 +31,9 @@ function blocks(page: string, language: string): string[] {
     .map(([, , code]) => code!);
 }
 
-const examples = blocks('README.md', 'ts').map((code, index) => ({ file: `example-${index + 1}.ts`, code }));
+const examples = ['README.md', 'docs/data.md']
+  .flatMap((page) => blocks(page, 'ts'))
+  .map((code, index) => ({ file: `example-${index + 1}.ts`, code }));
 
 const knownOptions = new Map<string, string[]>();
 
@@ -116,7 +125,8 @@ describe.each(pages)('the command lines of %s', (page) => {
       .map((line) => /\bnode (scripts\/[\w-]+\.js)\s*(.*)$/.exec(line))
       .filter((m) => m !== null);
     for (const [line, script, rest] of scripts) {
-      const subcommand = /^[a-z]+(?=\s|$)/.exec(rest!)?.slice(0, script === 'scripts/bench.js' ? 1 : 0) ?? [];
+      const subcommand =
+        /^[a-z-]+(?=\s|$)/.exec(rest!)?.slice(0, script === 'scripts/bench.js' ? 1 : 0) ?? [];
       const known = optionsOf(script!, subcommand);
       for (const [used] of rest!.matchAll(/--[\w-]+/g)) expect(known, line).toContain(used);
     }

@@ -1,0 +1,106 @@
+/**
+ * Batches as tensors, made by the add-on. Beside the loader, the only part of `data` that makes tensors.
+ * @module
+ */
+import { native } from '../native.js';
+import { keep } from '../tensor/context.js';
+import { tensor } from '../tensor/create.js';
+import type { Device } from '../tensor/dtype.js';
+import type { Tensor } from '../tensor/tensor.js';
+import type { Dataset } from './dataset.js';
+import type { ResolvedOptions } from './loader-options.js';
+import type { Mixing } from './mix.js';
+import { type Plan, planOf } from './plan.js';
+import type { Transform } from './transforms.js';
+
+/** What a batch is like in memory, and who makes it. */
+export type BatchFormat = Partial<Pick<ResolvedOptions, 'dtype' | 'memoryFormat' | 'device'>>;
+
+/** Which batch is made: the random numbers come from the seed, the epoch and the index of each image. */
+export interface BatchRequest extends BatchFormat {
+  seed: number;
+  epoch: number;
+  threads: number;
+  mixing?: Mixing;
+}
+
+type Images = Pick<Dataset, 'images' | 'shape'>;
+
+/**
+ * Images of a set, transformed on the data thread and copied to the device.
+ * @internal
+ * @param transform - undefined: only scaled to [0, 1].
+ * @returns [indices.length, C, H, W], the caller's.
+ */
+export async function augmentBatch(
+  { images, shape }: Images,
+  indices: readonly number[],
+  transform: Transform | undefined,
+  { seed, epoch, threads, mixing, device = 'cpu', ...format }: BatchRequest,
+): Promise<Tensor> {
+  const pinned = device.startsWith('cuda');
+  const plan = nativePlan(planOf(transform, shape), format, pinned);
+  const mix = mixNumbers(mixing);
+  const host = keep(await native.augmentBatch(images, shape, indices, plan, mix, seed, epoch, threads));
+  if (device === 'cpu') return host;
+  try {
+    return keep(native.toDevice(host, device));
+  } finally {
+    host.dispose();
+  }
+}
+
+/**
+ * The same from a set that lives on the device, by libtorch's operations there.
+ * @internal
+ * @param images - uint8 [N, C, H, W].
+ */
+export async function augmentOnDevice(
+  images: Tensor,
+  indices: readonly number[],
+  transform: Transform | undefined,
+  { seed, epoch, mixing, ...format }: Omit<BatchRequest, 'threads' | 'device'>,
+): Promise<Tensor> {
+  const shape = images.shape.slice(1) as [number, number, number];
+  const plan = nativePlan(planOf(transform, shape), format, false);
+  return keep(await native.augmentOnDevice(images, indices, plan, mixNumbers(mixing), seed, epoch));
+}
+
+/** The bytes of a set on a device, uint8 [N, C, H, W]. */
+export function imagesOnDevice({ images, shape, length }: Dataset, device: Device): Tensor {
+  return keep(tensor(images, { shape: [length, ...shape], dtype: 'uint8', device }));
+}
+
+/** Numbers in a tensor on the device: int64 of bigints, float32 rows of floats. */
+export function labelTensor(values: BigInt64Array | Float32Array, length: number, device: Device): Tensor {
+  const shape = values instanceof BigInt64Array ? [length] : [length, values.length / length];
+  const host = keep(tensor(values, { shape }));
+  if (device === 'cpu') return host;
+  try {
+    return keep(native.toDevice(host, device));
+  } finally {
+    host.dispose();
+  }
+}
+
+/** A plan with the format of the batch, as the add-on reads it. */
+export interface NativePlan extends Plan {
+  dtype: 'float32' | 'bfloat16';
+  channelsLast: boolean;
+  pinned: boolean;
+}
+
+function nativePlan(
+  plan: Plan,
+  { dtype = 'float32', memoryFormat }: BatchFormat,
+  pinned: boolean,
+): NativePlan {
+  return { ...plan, dtype, channelsLast: memoryFormat === 'channelsLast', pinned };
+}
+
+function mixNumbers(mixing: Mixing | undefined): number[] | null {
+  if (mixing === undefined) return null;
+  const { share, box } = mixing;
+  // Inside the box of cutmix nothing of the own image is left.
+  return box ? [0, box.top, box.left, box.height, box.width] : [share];
+}

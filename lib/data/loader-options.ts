@@ -1,0 +1,117 @@
+/**
+ * What a loader can be told, and how it is checked.
+ * @module
+ */
+import { availableParallelism } from 'node:os';
+import { invalidArgument } from '../errors.js';
+import type { Device } from '../tensor/dtype.js';
+import { type BatchMix, mixesFrom } from './mix.js';
+import { type Transform, from as transformFrom } from './transforms.js';
+
+/** Options of a loader. */
+export interface LoaderOptions {
+  /** Images in a batch. */
+  batchSize: number;
+  /** A new order every epoch. Default: false, the order of the set. */
+  shuffle?: boolean;
+  /** Leave out a last batch that would be smaller. Default: false. */
+  dropLast?: boolean;
+  /** What happens to every image, from `data.transforms`. Default: the image itself, scaled to [0, 1]. */
+  transform?: Transform;
+  /**
+   * What happens to the batch: `data.transforms.mixup()` or `cutmix()`, or a list one of which is chosen for every batch.
+   * Labels are then probabilities, float32 [B, number of classes], as `functional.crossEntropy` takes them. Default: nothing.
+   */
+  mix?: BatchMix | readonly BatchMix[];
+  /** Element type of the images. Default: `float32`. */
+  dtype?: 'float32' | 'bfloat16';
+  /** Where the channels of the images are: planes, or beside each other pixel by pixel. Default: `contiguous`. */
+  memoryFormat?: 'contiguous' | 'channelsLast';
+  /** Where shuffling and augmentation start from, an integer. Default: 0. */
+  seed?: number;
+  /** Batches prepared ahead while the last one is in use; 0 prepares each when it is asked for. Default: 2. */
+  prefetch?: number;
+  /** Native threads that work on one batch. Default: half of the processor's. */
+  threads?: number;
+  /** Where the batches are put. Default: `cpu`. Copies to CUDA start from page-locked memory and are not waited for. */
+  device?: Device;
+  /**
+   * Where images are transformed. `device`: the whole set is copied to the device as bytes once, and batches are made of
+   * it there, by the same choices and definition. Default: `cpu`.
+   */
+  augmentOn?: 'cpu' | 'device';
+  /** Use only this many images, spread evenly over the set. Default: all. */
+  limit?: number;
+  /** This process's share of the images, for training in several processes. Default: rank 0 of 1. */
+  rank?: number;
+  /** Number of shares. All have the same number of images: the last ones of an epoch are left out where need be. */
+  worldSize?: number;
+}
+
+/** Options with nothing left out. */
+export interface ResolvedOptions extends Required<Omit<LoaderOptions, 'transform' | 'mix'>> {
+  transform: Transform | undefined;
+  mix: readonly BatchMix[] | undefined;
+}
+
+/**
+ * Defaults filled in, and every option checked.
+ * @param length - Number of images in the set.
+ * @throws ArgumentError naming the option.
+ */
+export function resolveOptions(options: LoaderOptions, length: number): ResolvedOptions {
+  const { transform, mix } = options;
+  const resolved: ResolvedOptions = {
+    shuffle: false,
+    dropLast: false,
+    dtype: 'float32',
+    memoryFormat: 'contiguous',
+    seed: 0,
+    prefetch: 2,
+    threads: Math.max(1, availableParallelism() >> 1),
+    device: 'cpu',
+    augmentOn: 'cpu',
+    limit: length,
+    rank: 0,
+    worldSize: 1,
+    ...dropUndefined(options),
+    transform: transform && transformFrom(transform),
+    mix: mix && mixesFrom(mix),
+  };
+  checkNumbers(resolved);
+  const choices = {
+    dtype: ['float32', 'bfloat16'],
+    memoryFormat: ['contiguous', 'channelsLast'],
+    augmentOn: ['cpu', 'device'],
+  };
+  for (const [name, values] of Object.entries(choices) as [keyof typeof choices, string[]][]) {
+    if (!values.includes(resolved[name]))
+      throw invalidArgument(name, values.map((value) => `'${value}'`).join(' or '), resolved[name]);
+  }
+  return resolved;
+}
+
+function checkNumbers(options: ResolvedOptions): void {
+  const { batchSize, limit, seed, prefetch, threads, worldSize, rank } = options;
+  const atLeast = { batchSize: 1, limit: 1, prefetch: 0, threads: 1, worldSize: 1 };
+  const values = { batchSize, limit, prefetch, threads, worldSize };
+  for (const [name, value] of Object.entries(values) as [keyof typeof values, number][]) {
+    if (!isInteger(value, atLeast[name]))
+      throw invalidArgument(name, `an integer from ${atLeast[name]}`, value);
+  }
+  if (!Number.isSafeInteger(seed)) throw invalidArgument('seed', 'an integer', seed);
+  if (!isInteger(rank, 0, worldSize - 1))
+    throw invalidArgument('rank', `an integer from 0 to ${worldSize - 1}`, rank);
+}
+
+/** An integer within bounds. */
+export function isInteger(value: unknown, least: number, most = Number.MAX_SAFE_INTEGER): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= least && (value as number) <= most;
+}
+
+/** An option that is undefined has its default. */
+function dropUndefined(options: LoaderOptions): LoaderOptions {
+  return Object.fromEntries(
+    Object.entries(options).filter(([, value]) => value !== undefined),
+  ) as unknown as LoaderOptions;
+}

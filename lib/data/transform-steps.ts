@@ -1,0 +1,251 @@
+/**
+ * The steps that a transform can be composed of, each a frozen plain object. Names, rules and defaults are those of
+ * torchvision's transforms v2 unless said otherwise: https://docs.pytorch.org/vision/stable/transforms.html
+ * @module
+ */
+import { invalidArgument } from '../errors.js';
+import {
+  type Bounds,
+  checkChannels,
+  checkFactor,
+  checkHue,
+  checkKeys,
+  checkProbability,
+  checkRange,
+  checkSize,
+  checkSizes,
+  type Size,
+} from './transform-checks.js';
+
+/** See {@link resize}. */
+export interface ResizeStep {
+  readonly step: 'resize';
+  readonly size: Size;
+}
+
+/** See {@link centerCrop}. */
+export interface CenterCropStep {
+  readonly step: 'centerCrop';
+  readonly size: Size;
+}
+
+/** See {@link randomCrop}. */
+export interface RandomCropStep {
+  readonly step: 'randomCrop';
+  readonly size: Size;
+  readonly padding: number;
+}
+
+/** See {@link randomResizedCrop}. */
+export interface RandomResizedCropStep {
+  readonly step: 'randomResizedCrop';
+  readonly size: Size;
+  readonly scale: Bounds;
+  readonly ratio: Bounds;
+}
+
+/** See {@link randomHorizontalFlip} and {@link randomVerticalFlip}. */
+export interface FlipStep {
+  readonly step: 'randomHorizontalFlip' | 'randomVerticalFlip';
+  readonly p: number;
+}
+
+/** See {@link colorJitter}. */
+export interface ColorJitterStep {
+  readonly step: 'colorJitter';
+  readonly brightness: Bounds;
+  readonly contrast: Bounds;
+  readonly saturation: Bounds;
+  readonly hue: Bounds;
+}
+
+/** See {@link normalize}. */
+export interface NormalizeStep {
+  readonly step: 'normalize';
+  readonly mean: readonly number[];
+  readonly std: readonly number[];
+}
+
+/** See {@link randomErasing}. */
+export interface RandomErasingStep {
+  readonly step: 'randomErasing';
+  readonly p: number;
+  readonly scale: Bounds;
+  readonly ratio: Bounds;
+  readonly value: readonly number[] | 'random';
+}
+
+/** Anything that `compose` takes. */
+export type Step =
+  | ResizeStep
+  | CenterCropStep
+  | RandomCropStep
+  | RandomResizedCropStep
+  | FlipStep
+  | ColorJitterStep
+  | NormalizeStep
+  | RandomErasingStep;
+
+/** The image scaled to `size`, whatever its proportions: a number of pixels or [height, width]. */
+export function resize(options: { size: number | Size }): ResizeStep {
+  checkKeys(options, ['size']);
+  return Object.freeze({ step: 'resize', size: checkSizes('size', options.size) });
+}
+
+/** The middle of the image. What lies outside it is black. */
+export function centerCrop(options: { size: number | Size }): CenterCropStep {
+  checkKeys(options, ['size']);
+  return Object.freeze({ step: 'centerCrop', size: checkSizes('size', options.size) });
+}
+
+/** Options of {@link randomCrop}. */
+export interface RandomCropOptions {
+  /** A number of pixels or [height, width]. */
+  size: number | Size;
+  /** Black pixels put on every side beforehand. Default: 0. */
+  padding?: number;
+}
+
+/** A part of the image of a given size, somewhere in it. */
+export function randomCrop(options: RandomCropOptions): RandomCropStep {
+  checkKeys(options, ['size', 'padding']);
+  const { size, padding = 0 } = options;
+  return Object.freeze({
+    step: 'randomCrop',
+    size: checkSizes('size', size),
+    padding: checkSize('padding', padding, 0),
+  });
+}
+
+/** Options of {@link randomResizedCrop}. */
+export interface RandomResizedCropOptions {
+  /** Size afterwards: a number of pixels or [height, width]. */
+  size: number | Size;
+  /** Smallest and largest share of the area a crop covers. Default: [0.08, 1]. */
+  scale?: Bounds;
+  /** Smallest and largest aspect ratio, width to height, of a crop. Default: [3/4, 4/3]. */
+  ratio?: Bounds;
+}
+
+/** A part of random area and aspect ratio, scaled to `size`. */
+export function randomResizedCrop(options: RandomResizedCropOptions): RandomResizedCropStep {
+  checkKeys(options, ['size', 'scale', 'ratio']);
+  const { size, scale = [0.08, 1], ratio = [3 / 4, 4 / 3] } = options;
+  return Object.freeze({
+    step: 'randomResizedCrop',
+    size: checkSizes('size', size),
+    scale: checkRange('scale', scale, 1),
+    ratio: checkRange('ratio', ratio),
+  });
+}
+
+/** Left and right swapped with probability `p`, by default 0.5. */
+export function randomHorizontalFlip(options: { p?: number } = {}): FlipStep {
+  checkKeys(options, ['p']);
+  const { p = 0.5 } = options;
+  return Object.freeze({ step: 'randomHorizontalFlip', p: checkProbability('p', p) });
+}
+
+/** Top and bottom swapped with probability `p`, by default 0.5. */
+export function randomVerticalFlip(options: { p?: number } = {}): FlipStep {
+  checkKeys(options, ['p']);
+  const { p = 0.5 } = options;
+  return Object.freeze({ step: 'randomVerticalFlip', p: checkProbability('p', p) });
+}
+
+/** Options of {@link colorJitter}: a strength, or the bounds of the factor. What is left out does not change. */
+export interface ColorJitterOptions {
+  /** The image times a factor from [max(0, 1 - s), 1 + s]. Default: 0. */
+  brightness?: number | Bounds;
+  /** The image blended with its mean grey by such a factor. Default: 0. */
+  contrast?: number | Bounds;
+  /** The image blended with its grey version by such a factor. Default: 0. */
+  saturation?: number | Bounds;
+  /** The hue turned by a part of the circle from [-h, h], at most 0.5. Default: 0. */
+  hue?: number | Bounds;
+}
+
+/**
+ * Brightness, contrast, saturation and hue changed at random, in a random order, as torchvision's ColorJitter does it for
+ * float images: clamped to [0, 1] after each, not rounded. Images have 1 or 3 channels; grey ones keep saturation and hue.
+ */
+export function colorJitter(options: ColorJitterOptions): ColorJitterStep {
+  checkKeys(options, ['brightness', 'contrast', 'saturation', 'hue']);
+  const { brightness = 0, contrast = 0, saturation = 0, hue = 0 } = options;
+  return Object.freeze({
+    step: 'colorJitter',
+    brightness: checkFactor('brightness', brightness),
+    contrast: checkFactor('contrast', contrast),
+    saturation: checkFactor('saturation', saturation),
+    hue: checkHue('hue', hue),
+  });
+}
+
+/** Options of {@link normalize}: what is subtracted and divided by, in [0, 1] units, for all channels or for each. */
+export interface NormalizeOptions {
+  /** Default: 0.5. */
+  mean?: number | readonly number[];
+  /** Default: 0.5. */
+  std?: number | readonly number[];
+}
+
+/** (x - mean) / std, of values in [0, 1]. */
+export function normalize(options: NormalizeOptions = {}): NormalizeStep {
+  checkKeys(options, ['mean', 'std']);
+  const { mean = 0.5, std = 0.5 } = options;
+  return Object.freeze({
+    step: 'normalize',
+    mean: checkChannels('mean', mean),
+    std: checkChannels('std', std, 0),
+  });
+}
+
+/** Options of {@link randomErasing}. */
+export interface RandomErasingOptions {
+  /** How likely an image loses a rectangle. Default: 0.5. */
+  p?: number;
+  /** Smallest and largest share of the area. Default: [0.02, 0.33]. */
+  scale?: Bounds;
+  /** Smallest and largest aspect ratio, height to width. Default: [0.3, 3.3]. */
+  ratio?: Bounds;
+  /** What erased pixels become, after normalisation: one number or one per channel, or normal noise. Default: 0. */
+  value?: number | readonly number[] | 'random';
+}
+
+/** A rectangle of the normalised image replaced (Zhong et al., Random Erasing Data Augmentation, AAAI 2020). */
+export function randomErasing(options: RandomErasingOptions = {}): RandomErasingStep {
+  checkKeys(options, ['p', 'scale', 'ratio', 'value']);
+  const { p = 0.5, scale = [0.02, 0.33], ratio = [0.3, 3.3], value = 0 } = options;
+  return Object.freeze({
+    step: 'randomErasing',
+    p: checkProbability('p', p),
+    scale: checkRange('scale', scale, 1),
+    ratio: checkRange('ratio', ratio),
+    value: value === 'random' ? value : checkChannels('value', value),
+  });
+}
+
+/** How each kind of step is made. */
+const MAKERS: Readonly<Record<Step['step'], (options: never) => Step>> = {
+  resize,
+  centerCrop,
+  randomCrop,
+  randomResizedCrop,
+  randomHorizontalFlip,
+  randomVerticalFlip,
+  colorJitter,
+  normalize,
+  randomErasing,
+};
+
+/**
+ * A step from its JSON form, checked anew.
+ * @throws ArgumentError when it is not one.
+ */
+export function stepFrom(value: unknown): Step {
+  const { step, ...options } = (value ?? {}) as { step?: string };
+  if (step === undefined || !Object.hasOwn(MAKERS, step)) {
+    throw invalidArgument('step', `one of ${Object.keys(MAKERS).join(', ')}`, step ?? value);
+  }
+  return MAKERS[step as Step['step']](options as never);
+}

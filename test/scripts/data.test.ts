@@ -1,0 +1,64 @@
+/** The commands about data, as a user types them. They run the compiled package: `npm run build` first. */
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import sharp from 'sharp';
+import { afterAll, expect, it } from 'vitest';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), 'dyconv-data-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function command(name: string, ...options: string[]) {
+  const path = join(root, 'scripts', `${name}.js`);
+  return spawnSync(process.execPath, [path, ...options], { encoding: 'utf8', cwd: folder });
+}
+
+it('data.js counts the classes and draws a grid', async () => {
+  const options = ['--grid', 'grid.png', '--rows', '2', '--columns', '3', '--split', 'test'];
+  const { status, stdout, stderr } = command('data', ...options);
+  expect(stderr).toBe('');
+  expect(status).toBe(0);
+  expect(stdout).toContain('bundled, test: 500 images of 3 x 28 x 28');
+  expect(stdout).toMatch(/Ankle boot +50/);
+  const { width, height } = await sharp(readFileSync(join(folder, 'grid.png'))).metadata();
+  expect([width, height]).toEqual([404, 204]);
+});
+
+it('data.js prints JSON, and one line for what is wrong', () => {
+  const description = JSON.parse(command('data', '--json').stdout);
+  expect(description).toMatchObject({ name: 'bundled', length: 2000, shape: [3, 28, 28] });
+  const missing = command('data', '--dataset', 'cifar10', '--data-dir', 'nowhere');
+  expect(missing.status).toBe(1);
+  expect(missing.stderr).toMatch(/^error: Expected cifar-10-python.tar.gz .*\n$/);
+  const wrong = command('data', '--transform', 'rotate');
+  expect(wrong.status).toBe(1);
+  expect(wrong.stderr).toMatch(/Allowed choices are train, test, pad-crop, none/);
+});
+
+it('a tenth of the soak leaves memory flat', () => {
+  const { status, stdout, stderr } = command(
+    'bench',
+    'data-soak',
+    '--epochs',
+    '20',
+    '--images',
+    '256',
+    '--json',
+  );
+  expect(stderr).toBe('');
+  expect(status).toBe(0);
+  expect(JSON.parse(stdout)).toMatchObject({ what: 'data-soak', epochs: 20, tensors_left: 0 });
+});
+
+it('bench.js data measures every pipeline', () => {
+  const options = ['data', '--no-archive', '--images', '256', '--turns', '1', '--json'];
+  const { results } = JSON.parse(command('bench', ...options).stdout);
+  expect(Object.keys(results)).toEqual(
+    expect.arrayContaining(['train, 1 thread', 'train, 2 threads', 'test, 2 threads', 'train, sharp']),
+  );
+  for (const result of Object.values(results) as { images_per_second: number }[])
+    expect(result.images_per_second).toBeGreaterThan(0);
+});
