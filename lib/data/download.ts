@@ -202,11 +202,17 @@ async function lockPart(file: string): Promise<boolean> {
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
       const owner = Number(await readFile(lock, 'utf8').catch(() => ''));
-      if (owner === process.pid || (owner > 0 && isAlive(owner))) return false;
+      if (owner > 0 ? isAlive(owner) : await isFresh(lock)) return false;
       await rm(lock, { force: true });
     }
   }
   return false;
+}
+
+/** Whether a lock without a name in it is one that its owner is just writing, and not what a full disk left. */
+async function isFresh(lock: string): Promise<boolean> {
+  const found = await stat(lock).catch(() => undefined);
+  return found !== undefined && Date.now() - found.mtimeMs < 10_000;
 }
 
 function isAlive(pid: number): boolean {
