@@ -17,7 +17,7 @@ const LIB = {
   'atomic-file': ['errors'],
   'safetensors-header': ['tensor', 'errors'],
   collector: ['errors'],
-  native: ['collector', 'errors', 'types:tensor'],
+  native: ['install', 'collector', 'errors', 'types:tensor'],
   runtime: ['tensor', 'native', 'errors'],
   memory: ['native', 'errors'],
   safetensors: ['safetensors-header', 'atomic-file', 'tensor', 'native', 'errors'],
@@ -42,7 +42,7 @@ const LIB = {
     'errors',
   ],
   serve: ['models', 'types:nn', 'data', 'train', 'safetensors', 'tensor', 'errors'],
-  install: ['data', 'errors'],
+  install: ['data', 'atomic-file', 'errors'],
   index: ['*'],
 };
 

@@ -46,8 +46,10 @@ export function lockFor(wheel: Buffer, base = 'http://127.0.0.1:9'): LibtorchLoc
     version: '2.13.0',
     accepts: { from: '2.11', to: '2.14' },
     base,
+    zipBase: `${base}/zips`,
     artifacts: {
       'linux-x64-cpu': {
+        tried: true,
         url: `{base}/cpu/${encodeURIComponent(WHEEL_NAME)}`,
         file: WHEEL_NAME,
         size: wheel.length,
