@@ -15,7 +15,11 @@ import { Command } from 'commander';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const program = new Command('node scripts/test-package.js')
   .description('Packs dyconv, installs it into fresh projects, and uses it from there.')
-  .option('--quick', 'leave out the installation that builds from source', false)
+  .option(
+    '--quick',
+    'leave out what is compiled: take the add-on that is built here, and no build from source',
+    false,
+  )
   .option('--node <paths...>', 'more Node.js executables to use the installed package with', [])
   .option('--keep', 'keep the projects', false)
   .parse();
