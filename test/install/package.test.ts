@@ -121,9 +121,11 @@ describe('in a project', () => {
   });
 
   it('works under node --test and vitest', () => {
-    expect(node(['--test', 'suite.test.mjs']).stdout).toMatch(/pass 1\n/);
+    expect(node(['--test', 'suite.node.mjs']).stdout).toMatch(/pass 1\n/);
     const vitest = join(modules, 'vitest', 'vitest.mjs');
-    expect(node([vitest, 'run', '--root', folder], { NO_COLOR: '1' }).stdout).toMatch(/1 passed/);
+    const { status, stdout } = node([vitest, 'run', '--root', folder], { NO_COLOR: '1' });
+    expect(stdout).toMatch(/1 passed/);
+    expect(status).toBe(0);
   });
 
   it.each([
