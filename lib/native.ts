@@ -2,7 +2,6 @@
  * The only place that loads the add-on. {@link Native} is the type of its tables (cpp/bindings): a test compares the two.
  * @module
  */
-import { createRequire } from 'node:module';
 import { collector } from './collector.js';
 import {
   ArgumentError,
@@ -13,6 +12,7 @@ import {
   NativeError,
   ShapeError,
 } from './errors.js';
+import { findAddon, loadAddon, setupCommand } from './install/load.js';
 import type { NativeNn } from './native-nn.js';
 import type { NativeOps } from './native-ops.js';
 import type { DType, TypedArray } from './tensor/dtype.js';
@@ -312,14 +312,15 @@ export interface Native extends NativeNn, NativeOps {
 }
 
 function load(): Native {
-  const path = '../build/Release/dyconv.node';
+  const addon = findAddon();
   try {
-    return createRequire(import.meta.url)(path) as Native;
+    if (!addon) throw new Error('it is neither built nor installed ready-made');
+    return loadAddon(addon) as Native;
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message.split('\n')[0] : String(cause);
     throw new NativeError(
-      `The native add-on could not be loaded (${reason}). Build it with \`npm rebuild dyconv\`, ` +
-        'or in a clone of the repository with `npm run build`.',
+      `The native add-on could not be loaded (${reason}). ` +
+        `Run \`${setupCommand()}\`; \`npx dyconv doctor\` tells what is wrong.`,
       { cause },
     );
   }

@@ -18,7 +18,7 @@ const LIB = {
   'file-error': ['errors'],
   'safetensors-header': ['tensor', 'errors'],
   collector: ['errors'],
-  native: ['collector', 'errors', 'types:tensor', 'types:native-ops', 'types:native-nn'],
+  native: ['install', 'collector', 'errors', 'types:tensor', 'types:native-ops', 'types:native-nn'],
   'native-nn': ['types:tensor'],
   'native-ops': ['types:native', 'types:tensor'],
   runtime: ['tensor', 'native', 'errors'],
@@ -52,7 +52,7 @@ const LIB = {
     'errors',
   ],
   serve: ['models', 'types:nn', 'data', 'train', 'safetensors', 'tensor', 'errors'],
-  install: ['data', 'errors'],
+  install: ['data', 'atomic-file', 'errors'],
   index: ['*'],
 };
 

@@ -1,41 +1,43 @@
 #!/usr/bin/env node
 /**
- * What `npm install` runs: TypeScript (in a clone), libtorch, the native add-on. A second run does next to nothing.
+ * What `npm install` runs, and `npx dyconv setup`: TypeScript (in a clone), libtorch, the add-on. A second run does next
+ * to nothing.
  * @module
  */
+import { Command, InvalidArgumentError } from 'commander';
+import { rename } from './cli/invocation.js';
 import { ensureDist } from './dist.js';
 
-const [option] = process.argv.slice(2);
-if (option === '--help' || option === '-h') {
-  console.log(`Usage: node scripts/install.js
+const program = new Command(rename('node scripts/install.js', 'setup'))
+  .description('Obtains libtorch, and the native add-on: ready-made where there is one, else built.')
+  .option('--from-source', 'build the add-on even where there is a ready-made one')
+  .option('--jobs <n>', 'compilers at once (default: one a core, as far as memory allows)', positiveInteger)
+  .addHelpText(
+    'after',
+    `
+Environment:
+  DYCONV_SKIP_BUILD=1         does nothing at all
+  DYCONV_BUILD_FROM_SOURCE=1  the same as --from-source
+  LIBTORCH and others         see: ${rename('node scripts/libtorch.js', 'libtorch')} --help`,
+  )
+  .parse();
 
-Obtains libtorch and builds the native add-on, unless an add-on is there that is up to date and loads.
-DYCONV_SKIP_BUILD=1 skips both. See also: node scripts/libtorch.js --help, node scripts/build.js --help`);
-} else if (option !== undefined) {
-  console.error(`error: unknown argument '${option}'\n(node scripts/install.js --help tells what it does)`);
-  process.exitCode = 1;
-} else if (process.env.DYCONV_SKIP_BUILD === '1') {
+if (process.env.DYCONV_SKIP_BUILD === '1') {
   console.error('dyconv: DYCONV_SKIP_BUILD is set, so libtorch and the native add-on are left as they are.');
 } else {
   try {
-    await install();
+    ensureDist();
+    const { setup } = await import('../dist/install/setup.js');
+    const { fromSource, jobs } = program.opts();
+    await setup({ fromSource, jobs });
   } catch (error) {
     console.error(`dyconv: ${error.message}`);
     process.exitCode = 1;
   }
 }
 
-async function install() {
-  ensureDist();
-  const { ensureLibtorch } = await import('../dist/install/libtorch.js');
-  const { buildAddon, isUpToDate } = await import('../dist/install/build.js');
-  const libtorch = await ensureLibtorch();
-  const where = `libtorch ${libtorch.version} (${libtorch.flavour}) in ${libtorch.dir}`;
-  if (isUpToDate(libtorch)) {
-    console.error(`dyconv is up to date with ${where}`);
-    return;
-  }
-  console.error(`Building the native add-on against ${where}; this takes a few minutes.`);
-  buildAddon({ libtorch });
-  console.error('dyconv is ready.');
+/** @param {string} text */
+function positiveInteger(text) {
+  if (!/^[1-9]\d*$/.test(text)) throw new InvalidArgumentError('Expected a positive integer.');
+  return Number(text);
 }

@@ -5,6 +5,7 @@
  */
 import { pathToFileURL } from 'node:url';
 import { Command } from 'commander';
+import { isBin, rename } from './cli/invocation.js';
 import { ensureDist } from './dist.js';
 
 /**
@@ -19,16 +20,19 @@ export async function ensureLibtorch(options) {
 }
 
 const HELP = `
-Order: LIBTORCH, then the user's cache, then the official wheel, then pip.
+Order: LIBTORCH, LIBTORCH_USE_PYTORCH, the user's cache, the official wheel, the official archive, pip.
 
 Environment:
-  LIBTORCH              a folder with lib/ and include/ of libtorch 2.11 to 2.14; nothing else is tried
-  DYCONV_CACHE          the cache folder (default: dyconv in XDG_CACHE_HOME or ~/.cache; macOS: ~/Library/Caches)
-  DYCONV_LIBTORCH_URL   a mirror of the official wheels (the folder that holds cpu/)
-  HTTPS_PROXY, NO_PROXY as usual`;
+  LIBTORCH                a folder with lib/ and include/ of libtorch 2.11 to 2.14, or a PyTorch wheel (.whl) or
+                          libtorch archive (.zip) of these versions; nothing else is tried
+  LIBTORCH_USE_PYTORCH=1  the PyTorch of the active Python; nothing else is tried
+  DYCONV_CACHE            the cache folder (default: dyconv in XDG_CACHE_HOME or ~/.cache; macOS: ~/Library/Caches)
+  DYCONV_LIBTORCH_URL     a mirror of the official files (the folder that holds cpu/)
+  DYCONV_OFFLINE=1        fetch nothing
+  HTTPS_PROXY, NO_PROXY   as usual`;
 
-if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
-  const program = new Command('node scripts/libtorch.js')
+if (isBin() || (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href)) {
+  const program = new Command(rename('node scripts/libtorch.js', 'libtorch'))
     .description('Prints the folder of libtorch on one line; fetches it first where there is none.')
     .option('--json', 'print dir, version, flavour and source')
     .addHelpText('after', HELP)

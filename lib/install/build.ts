@@ -7,14 +7,11 @@ import { existsSync, readdirSync, readFileSync, realpathSync, rmSync, statSync }
 import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { DyconvError } from '../errors.js';
 import { checkAddon } from './addon.js';
 import type { Libtorch } from './libtorch.js';
+import { addonPath, type BuildConfig, packageRoot } from './load.js';
 import { installHint, missingTools } from './toolchain.js';
-
-/** CMake's build types, of which `Release` is what the package loads. */
-export type BuildConfig = 'Release' | 'Debug' | 'RelWithDebInfo';
 
 /** Options of {@link buildAddon}. */
 export interface BuildOptions {
@@ -29,14 +26,6 @@ export interface BuildOptions {
 
 // Peak of one compiler that reads libtorch's headers, with room to spare.
 const BYTES_PER_JOB = 2 * 1024 ** 3;
-
-/** The package's own folder, where CMakeLists.txt is. */
-export const packageRoot = fileURLToPath(new URL('../..', import.meta.url));
-
-/** Where the add-on of a build type lies. */
-export function addonPath(config: BuildConfig = 'Release'): string {
-  return join(packageRoot, 'build', config, 'dyconv.node');
-}
 
 /** Jobs that neither the cores nor the free memory would regret. */
 export function defaultJobs(): number {

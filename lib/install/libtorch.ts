@@ -1,21 +1,27 @@
 /**
- * Finds libtorch, or fetches it: `LIBTORCH=/dir`, then the user's cache, then the official wheel, then pip.
+ * Finds libtorch, or fetches it: `LIBTORCH` (a folder or an archive), `LIBTORCH_USE_PYTORCH=1`, the user's cache, the
+ * official wheel, the official archive, pip.
  * @module
  */
-import { resolve } from 'node:path';
+import { existsSync, statSync } from 'node:fs';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { basename, join, resolve } from 'node:path';
+import { hashFile } from '../data/download.js';
 import { ArgumentError, DownloadError, describe } from '../errors.js';
+import { unpackLibtorch } from './archive.js';
 import { cacheDirectory, publish, readManifest } from './cache.js';
+import { withLock } from './cache-lock.js';
 import { inspectLibtorch, type LibtorchInfo } from './inspect.js';
 import { acceptsVersion, type Flavour, type LibtorchArtifact, type LibtorchLock, readLock } from './lock.js';
+import { findPythonTorch } from './python.js';
 import { createReporter, type Reporter } from './reporter.js';
-import { downloadSource, pipSource, type SourceContext, type WheelSource } from './sources.js';
-import { unpackWheel } from './wheel.js';
+import { downloadSource, type LibtorchSource, pipSource, type SourceContext, zipSource } from './sources.js';
 
 /** Options of {@link ensureLibtorch}. Every one has a default that suits an installation. */
 export interface EnsureLibtorchOptions {
   /** What is pinned. Default: `libtorch.lock.json` of this package. */
   lock?: LibtorchLock;
-  /** Environment variables `LIBTORCH`, `DYCONV_CACHE`, `DYCONV_LIBTORCH_URL`. Default: `process.env`. */
+  /** Variables `LIBTORCH`, `LIBTORCH_USE_PYTORCH`, `DYCONV_CACHE`, `DYCONV_LIBTORCH_URL`, `DYCONV_OFFLINE`. Default: `process.env`. */
   env?: NodeJS.ProcessEnv;
   /** The cache folder. Default: see {@link cacheDirectory}. */
   cacheDir?: string;
@@ -23,8 +29,8 @@ export interface EnsureLibtorchOptions {
   target?: string;
   /** Which build to fetch. Default: `cpu`. */
   flavour?: Flavour;
-  /** Where to look for the wheel, in order. Default: {@link downloadSource}, {@link pipSource}. */
-  sources?: WheelSource[];
+  /** Where to look, in order. Default: {@link downloadSource}, {@link zipSource}, {@link pipSource}. */
+  sources?: LibtorchSource[];
   /** Default: a bar or lines on the standard error output. */
   reporter?: Reporter;
   /** Stops the work; nothing half-finished keeps a final name. */
@@ -39,46 +45,105 @@ export interface Libtorch {
   version: string;
   flavour: Flavour;
   /** How it was found. */
-  source: 'LIBTORCH' | 'cache' | 'download' | 'pip';
+  source: 'LIBTORCH' | 'LIBTORCH_USE_PYTORCH' | 'cache' | LibtorchSource['name'];
+}
+
+/**
+ * Looks for libtorch where nothing has to be fetched or unpacked.
+ *
+ * @returns undefined where `ensureLibtorch` would have to work for it.
+ * @throws ArgumentError when the user names a libtorch that is none, or not of an accepted version.
+ */
+export function findLibtorch(
+  options: Pick<EnsureLibtorchOptions, 'lock' | 'env' | 'cacheDir' | 'flavour'> = {},
+): Libtorch | undefined {
+  const { lock = readLock(), env = process.env, flavour = 'cpu' } = options;
+  if (env.LIBTORCH) {
+    const path = resolve(env.LIBTORCH);
+    return isArchive(path) ? undefined : fromUser('LIBTORCH', path, lock);
+  }
+  if (env.LIBTORCH_USE_PYTORCH === '1') {
+    const dir = findPythonTorch(env);
+    if (typeof dir === 'string') return fromUser('LIBTORCH_USE_PYTORCH', dir, lock);
+    const expected = 'a Python with PyTorch';
+    throw new ArgumentError(
+      `Expected ${expected} for LIBTORCH_USE_PYTORCH but received none: ${dir.problem}`,
+    );
+  }
+  const dir = cachedFolder(options.cacheDir ?? cacheDirectory(env), lock, flavour);
+  return readManifest(dir) ? { dir, version: lock.version, flavour, source: 'cache' } : undefined;
 }
 
 /**
  * Returns a libtorch that the add-on can be built against, and fetches it into the user's cache where there is none.
+ * Processes that do so at the same time wait for the first of them.
  *
- * @throws ArgumentError when `LIBTORCH` is set but is not a libtorch of an accepted version.
+ * @throws ArgumentError when the user names a libtorch that is none, or not of an accepted version.
  * @throws DownloadError when none can be had; the message lists every place that was tried.
  */
 export async function ensureLibtorch(options: EnsureLibtorchOptions = {}): Promise<Libtorch> {
-  const {
-    lock = readLock(),
-    env = process.env,
-    flavour = 'cpu',
-    sources = [downloadSource, pipSource],
-  } = options;
-  if (env.LIBTORCH) return fromUser(env.LIBTORCH, lock);
-
-  const cacheDir = resolve(options.cacheDir ?? cacheDirectory(env));
-  const dir = resolve(cacheDir, `libtorch-${lock.version}-${flavour}`);
-  const found = { dir, version: lock.version, flavour };
-  if (readManifest(dir)) return { ...found, source: 'cache' };
+  const { lock = readLock(), env = process.env, flavour = 'cpu', signal } = options;
+  const found = findLibtorch(options);
+  if (found) return found;
 
   const reporter = options.reporter ?? createReporter();
+  const cacheDir = resolve(options.cacheDir ?? cacheDirectory(env));
+  if (env.LIBTORCH) return await fromArchive(resolve(env.LIBTORCH), { lock, cacheDir, reporter, signal });
+
+  const dir = cachedFolder(cacheDir, lock, flavour);
+  const target = { dir, version: lock.version, flavour };
   const context: SourceContext = {
     artifact: pinnedArtifact(lock, options.target ?? `${process.platform}-${process.arch}`, flavour),
     base: env.DYCONV_LIBTORCH_URL || lock.base,
+    zipBase: env.DYCONV_LIBTORCH_URL || lock.zipBase,
     workDir: resolve(cacheDir, 'downloads'),
     env,
     reporter,
-    signal: options.signal,
+    signal,
   };
+  if (isOffline(env)) throw new DownloadError(explain(lock, dir, ['the network\n    DYCONV_OFFLINE is set']));
+  return await locked(dir, context, async () => {
+    if (readManifest(dir)) return { ...target, source: 'cache' };
+    return await fetchFromAny(
+      options.sources ?? [downloadSource, zipSource, pipSource],
+      context,
+      target,
+      lock,
+    );
+  });
+}
+
+/** Whether nothing may be fetched: `DYCONV_OFFLINE=1`, or `npm install --offline`. */
+function isOffline(env: NodeJS.ProcessEnv): boolean {
+  return env.DYCONV_OFFLINE === '1' || env.npm_config_offline === 'true';
+}
+
+function cachedFolder(cacheDir: string, lock: LibtorchLock, flavour: Flavour): string {
+  return resolve(cacheDir, `libtorch-${lock.version}-${flavour}`);
+}
+
+interface Target {
+  dir: string;
+  version: string;
+  flavour: Flavour;
+}
+
+async function fetchFromAny(
+  sources: LibtorchSource[],
+  context: SourceContext,
+  target: Target,
+  lock: LibtorchLock,
+): Promise<Libtorch> {
+  const { artifact, reporter, signal } = context;
   const failures: string[] = [];
   for (const source of sources) {
+    if (source.applies?.(artifact) === false) continue;
     try {
-      await install(source, context, found);
-      reporter.line(`libtorch ${lock.version} (${flavour}) is in ${dir}`);
-      return { ...found, source: source.name };
+      await install(source, context, target);
+      reporter.line(`libtorch ${target.version} (${target.flavour}) is in ${target.dir}`);
+      return { ...target, source: source.name };
     } catch (error) {
-      options.signal?.throwIfAborted();
+      signal?.throwIfAborted();
       const reason = (error as Error).message;
       failures.push(`${source.describe(context)}\n    ${reason}`);
       reporter.line(`No libtorch from ${source.name}: ${reason}`);
@@ -86,24 +151,90 @@ export async function ensureLibtorch(options: EnsureLibtorchOptions = {}): Promi
       reporter.end();
     }
   }
-  throw new DownloadError(explain(lock, dir, failures));
+  throw new DownloadError(explain(lock, target.dir, failures));
 }
 
-function fromUser(path: string, lock: LibtorchLock): Libtorch {
-  const dir = resolve(path);
+/** Runs `work` while no other process fills `dir`. A cache that cannot be written is said to be so. */
+async function locked<T>(
+  dir: string,
+  { reporter, signal }: Pick<SourceContext, 'reporter' | 'signal'>,
+  work: () => Promise<T>,
+): Promise<T> {
+  const cacheDir = join(dir, '..');
+  try {
+    await mkdir(cacheDir, { recursive: true });
+    const probe = `${dir}.probe-${process.pid}`;
+    await writeFile(probe, '');
+    await rm(probe);
+  } catch (error) {
+    throw new DownloadError(
+      `The cache folder ${cacheDir} cannot be written (${(error as NodeJS.ErrnoException).code}). ` +
+        'Set DYCONV_CACHE to a folder that can, or LIBTORCH to a folder that holds libtorch.',
+      { cause: error },
+    );
+  }
+  const onWait = (owner: string) =>
+    reporter.line(`Waiting for ${owner}, which fetches the same libtorch ...`);
+  return await withLock(`${dir}.lock`, work, { onWait, signal });
+}
+
+function fromUser(variable: 'LIBTORCH' | 'LIBTORCH_USE_PYTORCH', dir: string, lock: LibtorchLock): Libtorch {
   const info = inspectLibtorch(dir);
-  const problem =
-    typeof info === 'string'
-      ? info
-      : acceptsVersion(lock, info.version)
-        ? undefined
-        : `it holds version ${info.version}`;
+  const problem = typeof info === 'string' ? info : versionProblem(lock, info.version);
   if (problem !== undefined) {
     const { from, to } = lock.accepts;
     const expected = `a folder with libtorch ${from} to ${to} (lib/ and include/)`;
-    throw new ArgumentError(`Expected ${expected} for LIBTORCH but received ${describe(path)}: ${problem}`);
+    throw new ArgumentError(`Expected ${expected} for ${variable} but received ${describe(dir)}: ${problem}`);
   }
-  return { dir, ...(info as LibtorchInfo), source: 'LIBTORCH' };
+  return { dir, ...(info as LibtorchInfo), source: variable };
+}
+
+function versionProblem(lock: LibtorchLock, version: string): string | undefined {
+  return acceptsVersion(lock, version) ? undefined : `it holds version ${version}`;
+}
+
+function isArchive(path: string): boolean {
+  return /\.(whl|zip)$/i.test(path) && existsSync(path) && statSync(path).isFile();
+}
+
+/** A wheel or libtorch archive on disk: unpacked into the cache, under a name made of its checksum. */
+async function fromArchive(
+  file: string,
+  context: { lock: LibtorchLock; cacheDir: string; reporter: Reporter; signal?: AbortSignal },
+): Promise<Libtorch> {
+  const { lock, cacheDir, reporter } = context;
+  const sha256 = await hashFile(file, 'sha256');
+  const dir = resolve(cacheDir, `libtorch-file-${sha256.slice(0, 16)}`);
+  const known = () => {
+    const manifest = readManifest(dir);
+    return (
+      manifest && { dir, version: manifest.version, flavour: manifest.flavour, source: 'LIBTORCH' as const }
+    );
+  };
+  const found = known();
+  if (found) return found;
+  return await locked(dir, context, async () => {
+    await publish(dir, async (staging) => {
+      const libraries = await unpackLibtorch({
+        file,
+        into: staging,
+        libraries: [],
+        allLibraries: true,
+        onProgress: (done, total) => reporter.progress('Unpacking libtorch', done, total),
+      }).finally(() => reporter.end());
+      const info = inspectLibtorch(staging);
+      const problem = typeof info === 'string' ? info : versionProblem(lock, info.version);
+      if (problem !== undefined) {
+        const { from, to } = lock.accepts;
+        const expected = `a wheel or archive with libtorch ${from} to ${to}`;
+        throw new ArgumentError(
+          `Expected ${expected} for LIBTORCH but received ${describe(file)}: ${problem}`,
+        );
+      }
+      return { ...(info as LibtorchInfo), wheel: file, sha256, libraries };
+    });
+    return known()!;
+  });
 }
 
 function pinnedArtifact(lock: LibtorchLock, target: string, flavour: Flavour): LibtorchArtifact {
@@ -116,32 +247,27 @@ function pinnedArtifact(lock: LibtorchLock, target: string, flavour: Flavour): L
   );
 }
 
-async function install(
-  source: WheelSource,
-  context: SourceContext,
-  target: { dir: string; version: string; flavour: Flavour },
-): Promise<void> {
+async function install(source: LibtorchSource, context: SourceContext, target: Target): Promise<void> {
   const { artifact, reporter } = context;
-  const wheel = await source.fetch(context);
+  const fetched = await source.fetch(context);
   const kept = await publish(target.dir, async (staging) => {
-    const libraries = await unpackWheel({
-      file: wheel.file,
+    const libraries = await unpackLibtorch({
+      file: fetched.file,
       into: staging,
       libraries: artifact.libraries,
+      allLibraries: !artifact.tried,
       onProgress: (done, total) => reporter.progress('Unpacking libtorch', done, total),
     });
     const info = inspectLibtorch(staging);
-    if (typeof info === 'string') throw new DownloadError(`The wheel holds no usable libtorch: ${info}`);
+    if (typeof info === 'string') throw new DownloadError(`The file holds no usable libtorch: ${info}`);
     if (info.version !== target.version) {
-      throw new DownloadError(
-        `Expected libtorch ${target.version} in the wheel but received ${info.version}`,
-      );
+      throw new DownloadError(`Expected libtorch ${target.version} in the file but received ${info.version}`);
     }
     const { version, flavour } = target;
-    return { version, flavour, wheel: artifact.file, sha256: wheel.sha256, libraries };
+    return { version, flavour, wheel: basename(fetched.file), sha256: fetched.sha256, libraries };
   });
   if (kept) reporter.line(`${target.dir} was not made by dyconv; its content is now in ${kept}`);
-  await wheel.discard();
+  await fetched.discard();
 }
 
 function explain(lock: LibtorchLock, dir: string, failures: string[]): string {
@@ -152,6 +278,8 @@ function explain(lock: LibtorchLock, dir: string, failures: string[]): string {
     'What to do, any one of:',
     '  - connect this machine to the network (HTTPS_PROXY is honoured) and run the command again;',
     '  - set DYCONV_LIBTORCH_URL to a mirror of the official wheels, or configure pip for one;',
+    '  - set LIBTORCH to a PyTorch wheel or libtorch archive that you have brought here;',
+    '  - set LIBTORCH_USE_PYTORCH=1 where the active Python has a PyTorch of these versions;',
     `  - set LIBTORCH to a folder with libtorch ${lock.accepts.from} to ${lock.accepts.to} (lib/ and include/).`,
   ].join('\n');
 }

@@ -7,19 +7,27 @@ import { readFileSync } from 'node:fs';
 /** Which build of libtorch. `cuda` is only ever found at a place the user names; none is pinned. */
 export type Flavour = 'cpu' | 'cuda';
 
-/** One pinned wheel, for one platform and flavour. */
-export interface LibtorchArtifact {
-  /** Address of the wheel; `{base}` stands for {@link LibtorchLock.base} or the user's mirror of it. */
+/** A file whose content is known beforehand. */
+export interface PinnedFile {
+  /** Its address; `{base}` stands for {@link LibtorchLock.base}, {@link LibtorchLock.zipBase}, or the user's mirror. */
   url: string;
-  /** Name of the wheel, as pip saves it too. */
+  /** Its name, as pip saves it too. */
   file: string;
-  /** Size in bytes. */
-  size: number;
+  /** Size in bytes, where it is published. */
+  size?: number;
   /** SHA-256 in hexadecimal. */
   sha256: string;
+}
+
+/** What is pinned for one platform and flavour: a PyTorch wheel, and the libtorch archive of the same release. */
+export interface LibtorchArtifact extends PinnedFile {
+  /** Whether somebody has built and tested dyconv with it. */
+  tried: boolean;
+  /** The libtorch archive, without Python, where there is one. */
+  zip?: PinnedFile;
   /** How pip is asked for the same wheel. */
   pip: { requirement: string; pythonVersion: string };
-  /** The files of the wheel's `torch/lib` that a running program needs. */
+  /** The files of `lib` without which nothing runs. Of a platform that was not tried, all the others are kept too. */
   libraries: string[];
 }
 
@@ -31,7 +39,9 @@ export interface LibtorchLock {
   accepts: { from: string; to: string };
   /** Where the official wheels lie. */
   base: string;
-  /** Wheels by `<platform>-<arch>-<flavour>`, such as `linux-x64-cpu`. */
+  /** Where the official libtorch archives lie. */
+  zipBase: string;
+  /** By `<platform>-<arch>-<flavour>`, such as `linux-x64-cpu`. */
   artifacts: Record<string, LibtorchArtifact>;
 }
 
@@ -55,4 +65,9 @@ export function acceptsVersion(lock: LibtorchLock, version: string): boolean {
 function minorRelease(version: string): number {
   const match = /^(\d+)\.(\d+)(?:[.+]|$)/.exec(version);
   return match ? Number(match[1]) * 1000 + Number(match[2]) : Number.NaN;
+}
+
+/** Whether two versions are of one minor release, within which libtorch keeps its C++ interface. */
+export function sameRelease(one: string, other: string): boolean {
+  return minorRelease(one) === minorRelease(other);
 }

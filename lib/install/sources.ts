@@ -1,6 +1,6 @@
 /**
- * The places a pinned wheel can come from, tried in order: the official address (or a mirror of it), then pip, which
- * knows of company mirrors and folders of wheels.
+ * The places a pinned libtorch can come from, tried in order: the official wheel and the official archive (or a mirror
+ * of them), then pip, which knows of company mirrors and folders of wheels.
  * @module
  */
 import { spawn } from 'node:child_process';
@@ -9,7 +9,7 @@ import { mkdir, mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { download, hashFile } from '../data/download.js';
 import { DownloadError } from '../errors.js';
-import type { LibtorchArtifact } from './lock.js';
+import type { LibtorchArtifact, PinnedFile } from './lock.js';
 import type { Reporter } from './reporter.js';
 
 /** What a source gets to work with. */
@@ -17,6 +17,8 @@ export interface SourceContext {
   artifact: LibtorchArtifact;
   /** Where the official wheels lie, or a mirror of that place. */
   base: string;
+  /** Where the official libtorch archives lie, or a mirror of that place. */
+  zipBase: string;
   /** A folder in the cache for files that are still to be unpacked. */
   workDir: string;
   env: NodeJS.ProcessEnv;
@@ -24,50 +26,44 @@ export interface SourceContext {
   signal?: AbortSignal;
 }
 
-/** A wheel on disk. */
-export interface FetchedWheel {
+/** A wheel or archive on disk. */
+export interface FetchedFile {
   file: string;
   sha256: string;
-  /** Removes the wheel, once it is unpacked. */
+  /** Removes the file, once it is unpacked. */
   discard(): Promise<void>;
 }
 
-/** One place to get the wheel from. */
-export interface WheelSource {
-  name: 'download' | 'pip';
+/** One place to get libtorch from. */
+export interface LibtorchSource {
+  name: 'download' | 'zip' | 'pip';
+  /** Whether this place has a file for the platform. Default: yes. */
+  applies?(artifact: LibtorchArtifact): boolean;
   /** For the error message: what exactly was tried. */
   describe(context: SourceContext): string;
-  /** @throws DownloadError that says why there is no wheel from here. */
-  fetch(context: SourceContext): Promise<FetchedWheel>;
+  /** @throws DownloadError that says why there is no file from here. */
+  fetch(context: SourceContext): Promise<FetchedFile>;
 }
 
 const CONNECT_TIMEOUT_MS = 10_000;
 
 /** The wheel from its pinned address, checked by size and SHA-256. An interrupted download is continued. */
-export const downloadSource: WheelSource = {
+export const downloadSource: LibtorchSource = {
   name: 'download',
-  describe: (context) => wheelUrl(context),
-  async fetch(context) {
-    const { artifact, workDir, reporter, signal } = context;
-    const file = join(workDir, artifact.file);
-    const discard = () => rm(file, { force: true });
-    // Left by an earlier attempt that could not unpack it, or put there by hand.
-    if (await matches(file, artifact)) return { file, sha256: artifact.sha256, discard };
-    await download({
-      url: wheelUrl(context),
-      file,
-      size: artifact.size,
-      hash: { algorithm: 'sha256', digest: artifact.sha256 },
-      connectTimeout: CONNECT_TIMEOUT_MS,
-      signal,
-      onProgress: (done, total) => reporter.progress('Downloading libtorch', done, total),
-    }).finally(() => reporter.end());
-    return { file, sha256: artifact.sha256, discard };
-  },
+  describe: ({ artifact, base }) => address(artifact, base),
+  fetch: (context) => fetchPinned(context.artifact, context.base, context),
+};
+
+/** The libtorch archive of the same release, in the same way: smaller, since Python's part is not in it. */
+export const zipSource: LibtorchSource = {
+  name: 'zip',
+  applies: (artifact) => artifact.zip !== undefined,
+  describe: ({ artifact, zipBase }) => address(artifact.zip!, zipBase),
+  fetch: (context) => fetchPinned(context.artifact.zip!, context.zipBase, context),
 };
 
 /** The wheel through `pip download`, with whatever index, mirror or wheel folder pip is configured for. */
-export const pipSource: WheelSource = {
+export const pipSource: LibtorchSource = {
   name: 'pip',
   describe: ({ artifact }) => ['python3', ...pipArguments(artifact)].join(' '),
   async fetch({ artifact, workDir, env, reporter, signal }) {
@@ -94,8 +90,27 @@ export const pipSource: WheelSource = {
   },
 };
 
-function wheelUrl({ artifact, base }: SourceContext): string {
-  return artifact.url.replace('{base}', base.replace(/\/+$/, ''));
+async function fetchPinned(pinned: PinnedFile, base: string, context: SourceContext): Promise<FetchedFile> {
+  const { workDir, reporter, signal } = context;
+  const { size, sha256 } = pinned;
+  const file = join(workDir, pinned.file);
+  const discard = () => rm(file, { force: true });
+  // Left by an earlier attempt that could not unpack it, or put there by hand.
+  if (await matches(file, pinned)) return { file, sha256, discard };
+  await download({
+    url: address(pinned, base),
+    file,
+    size,
+    hash: { algorithm: 'sha256', digest: sha256 },
+    connectTimeout: CONNECT_TIMEOUT_MS,
+    signal,
+    onProgress: (done, total) => reporter.progress('Downloading libtorch', done, total),
+  }).finally(() => reporter.end());
+  return { file, sha256, discard };
+}
+
+function address({ url }: PinnedFile, base: string): string {
+  return url.replace('{base}', base.replace(/\/+$/, ''));
 }
 
 function pipArguments({ pip }: LibtorchArtifact): string[] {
@@ -103,8 +118,8 @@ function pipArguments({ pip }: LibtorchArtifact): string[] {
   return [...fixed, '--python-version', pip.pythonVersion, pip.requirement];
 }
 
-async function matches(file: string, { size, sha256 }: LibtorchArtifact): Promise<boolean> {
-  if (!existsSync(file) || (await stat(file)).size !== size) return false;
+async function matches(file: string, { size, sha256 }: PinnedFile): Promise<boolean> {
+  if (!existsSync(file) || (size !== undefined && (await stat(file)).size !== size)) return false;
   return (await hashFile(file, 'sha256')) === sha256;
 }
 

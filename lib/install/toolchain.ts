@@ -89,7 +89,8 @@ function compilerProblem(commands: string[], probe: Probe): string | undefined {
     : 'No C++ compiler is installed';
 }
 
-function runProbe(command: string, args: string[]): string | undefined {
+/** Runs the program, if it is on `PATH`. */
+export function runProbe(command: string, args: string[]): string | undefined {
   const [program = command, ...first] = command.split(' ');
   const child = spawnSync(program, [...first, ...args], { encoding: 'utf8' });
   return child.status === 0 ? child.stdout : undefined;

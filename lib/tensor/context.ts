@@ -54,6 +54,11 @@ const switcher = createHook({
 });
 let openAsyncBlocks = 0;
 
+// An `await` that began without any hook is not followed by a later one, and whether a block is asynchronous is known
+// only after its first `await`. Up to Node.js 22 AsyncLocalStorage itself keeps a hook; from 24 on it needs none.
+const follower = createHook({ init() {} });
+let following = false;
+
 function openAsyncBlock(): void {
   if (openAsyncBlocks++ === 0) switcher.enable();
 }
@@ -72,6 +77,8 @@ function isPromise(value: unknown): value is Promise<unknown> {
 /** Runs `fn` under `change`; `close` is called once when it is done, a promise it returns included. */
 function runIn<T>(change: Partial<Context>, fn: () => T, close?: (result: unknown) => void): T {
   if (typeof fn !== 'function') throw invalidArgument('fn', 'a function', fn);
+  if (!following) follower.enable();
+  following = true;
   const outer = current;
   const inner: Context = { ...outer, ...change, outer, open: true };
   let result: T;

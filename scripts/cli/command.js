@@ -4,6 +4,7 @@
  */
 import { Command } from 'commander';
 import { DyconvError } from '../../dist/errors.js';
+import { asInvoked } from './invocation.js';
 
 /**
  * A command with the package's way of help: description, options with defaults, examples.
@@ -12,11 +13,12 @@ import { DyconvError } from '../../dist/errors.js';
  * @param {string[]} examples - Command lines.
  */
 export function createCommand(name, description, examples) {
-  return new Command(name)
+  const shown = asInvoked(name);
+  return new Command(shown)
     .description(description)
     .helpOption('-h, --help', 'print this help')
-    .showHelpAfterError(`(${name} --help lists the options)`)
-    .addHelpText('after', `\nExamples:\n${examples.map((line) => `  $ ${line}`).join('\n')}\n`);
+    .showHelpAfterError(`(${shown} --help lists the options)`)
+    .addHelpText('after', `\nExamples:\n${examples.map((line) => `  $ ${asInvoked(line)}`).join('\n')}\n`);
 }
 
 /**

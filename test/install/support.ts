@@ -4,13 +4,15 @@
  */
 import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { onTestFinished } from 'vitest';
+import type { EnsureLibtorchOptions } from '../../lib/install/libtorch.js';
 import type { LibtorchLock } from '../../lib/install/lock.js';
 import type { Reporter } from '../../lib/install/reporter.js';
+import { downloadSource } from '../../lib/install/sources.js';
 import { type ZipEntry, zip } from '../support/zip.js';
 
 export const WHEEL_NAME = 'torch-2.13.0+cpu-cp311-cp311-linux_x86_64.whl';
@@ -41,17 +43,27 @@ export function wheelEntries(version = '2.13.0'): ZipEntry[] {
 }
 
 /** A lock that pins `wheel`, under a base that nobody listens on unless the test gives one. */
-export function lockFor(wheel: Buffer, base = 'http://127.0.0.1:9'): LibtorchLock {
+export function lockFor(wheel: Buffer, base = 'http://127.0.0.1:9', archive?: Buffer): LibtorchLock {
   return {
     version: '2.13.0',
     accepts: { from: '2.11', to: '2.14' },
     base,
+    zipBase: `${base}/zips`,
     artifacts: {
       'linux-x64-cpu': {
+        tried: true,
         url: `{base}/cpu/${encodeURIComponent(WHEEL_NAME)}`,
         file: WHEEL_NAME,
         size: wheel.length,
         sha256: createHash('sha256').update(wheel).digest('hex'),
+        ...(archive && {
+          zip: {
+            url: '{base}/cpu/libtorch.zip',
+            file: 'libtorch.zip',
+            size: archive.length,
+            sha256: createHash('sha256').update(archive).digest('hex'),
+          },
+        }),
         pip: { requirement: 'torch==2.13.0+cpu', pythonVersion: '3.11' },
         libraries: ['libtorch_cpu.so', 'libc10.so'],
       },
@@ -80,7 +92,7 @@ export function writeTree(folder: string, files: Record<string, string | Buffer>
 /** Starts a loopback server; returns its address and what was asked of it. */
 export async function serve(
   answer: (request: IncomingMessage, response: ServerResponse) => void,
-): Promise<{ base: string; requests: string[] }> {
+): Promise<{ base: string; requests: string[]; server: Server }> {
   const requests: string[] = [];
   const server = createServer((request, response) => {
     requests.push(`${request.url}${request.headers.range ? ` ${request.headers.range}` : ''}`);
@@ -91,7 +103,7 @@ export async function serve(
     server.closeAllConnections();
     server.close();
   });
-  return { base: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, requests };
+  return { base: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, requests, server };
 }
 
 /** Serves `content`, from the asked byte on. */
@@ -117,4 +129,21 @@ export function recordingReporter(): Reporter & { lines: string[]; steps: Set<st
     progress: (step) => void steps.add(step),
     end() {},
   };
+}
+
+/** Options that reach nothing outside the test: an empty environment, a cache of its own, the download alone. */
+export function isolated(wheel: Buffer, base: string, more: Partial<EnsureLibtorchOptions> = {}) {
+  const cacheDir = join(temporaryFolder(), 'cache');
+  const reporter = recordingReporter();
+  const dir = join(cacheDir, 'libtorch-2.13.0-cpu');
+  const options: EnsureLibtorchOptions = {
+    lock: lockFor(wheel, base),
+    env: {},
+    cacheDir,
+    target: 'linux-x64',
+    sources: [downloadSource],
+    reporter,
+    ...more,
+  };
+  return { options, cacheDir, dir, reporter };
 }

@@ -46,7 +46,7 @@ describe('scripts/install.js', () => {
   it('refuses an argument', () => {
     const { status, stderr } = script('install', ['--force']);
     expect(status).toBe(1);
-    expect(stderr).toMatch(/^error: unknown argument '--force'/);
+    expect(stderr).toMatch(/^error: unknown option '--force'/);
   });
 
   it('fails with one sentence when LIBTORCH is wrong', () => {

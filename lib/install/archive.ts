@@ -1,5 +1,5 @@
 /**
- * Unpacks the part of a PyTorch wheel that a C++ program needs. A wheel is a zip archive.
+ * Unpacks what a C++ program needs of a PyTorch wheel or a libtorch archive. Both are zip files.
  * @module
  */
 import { createWriteStream } from 'node:fs';
@@ -14,14 +14,16 @@ import { DownloadError } from '../errors.js';
 // Libraries reach the disk before the folder gets its name. Thousands of headers, a sync each, would take minutes.
 const SYNC_FROM = 1 << 20;
 
-/** What {@link unpackWheel} needs to know. */
+/** What {@link unpackLibtorch} needs to know. */
 export interface UnpackOptions {
-  /** The wheel. */
+  /** The wheel or libtorch archive. */
   file: string;
   /** An existing folder; gets `lib/`, `include/`, `share/cmake/` and `licenses/`. */
   into: string;
-  /** The files of `torch/lib` to keep. All of them must be in the wheel. */
+  /** Files of `lib` that must be there. */
   libraries: string[];
+  /** Keep every other library too, but those of Python. Default: false. */
+  allLibraries?: boolean;
   /** Called as bytes are written: bytes so far, and the total. */
   onProgress?: (done: number, total: number) => void;
 }
@@ -30,18 +32,17 @@ export interface UnpackOptions {
  * Unpacks headers, CMake files, licences and the named libraries.
  *
  * @returns Sizes in bytes of the libraries.
- * @throws DownloadError when the wheel is damaged, holds a name that leads out of `into`, or lacks a library.
+ * @throws DownloadError when the file is damaged, holds a name that leads out of `into`, or lacks a library.
  */
-export async function unpackWheel(options: UnpackOptions): Promise<Record<string, number>> {
-  const { file, into, libraries, onProgress } = options;
+export async function unpackLibtorch(options: UnpackOptions): Promise<Record<string, number>> {
+  const { file, into, libraries, allLibraries = false, onProgress } = options;
   try {
     // yauzl itself refuses absolute names, drive letters, backslashes and `..`, and checks the sizes.
     const zip = await openPromise(file, { lazyEntries: true, autoClose: false, strictFileNames: true });
     try {
-      const wanted = await selectEntries(zip, into, new Set(libraries));
+      const wanted = await selectEntries(zip, into, allLibraries ? undefined : new Set(libraries));
       const missing = libraries.filter((name) => !wanted.some(({ path }) => path === `lib/${name}`));
-      if (missing.length > 0)
-        throw new DownloadError(`it does not hold torch/lib/${missing.join(', torch/lib/')}`);
+      if (missing.length > 0) throw new DownloadError(`it does not hold lib/${missing.join(', lib/')}`);
       const total = wanted.reduce((sum, { entry }) => sum + entry.uncompressedSize, 0);
       let done = 0;
       for (const { entry, path } of wanted) {
@@ -50,10 +51,9 @@ export async function unpackWheel(options: UnpackOptions): Promise<Record<string
         onProgress?.(done, total);
       }
       return Object.fromEntries(
-        libraries.map((name) => {
-          const found = wanted.find(({ path }) => path === `lib/${name}`)!;
-          return [name, found.entry.uncompressedSize];
-        }),
+        wanted
+          .filter(({ path }) => path.startsWith('lib/'))
+          .map(({ path, entry }) => [path.slice('lib/'.length), entry.uncompressedSize]),
       );
     } finally {
       zip.close();
@@ -69,7 +69,7 @@ interface Wanted {
   path: string;
 }
 
-async function selectEntries(zip: ZipFile, into: string, libraries: Set<string>): Promise<Wanted[]> {
+async function selectEntries(zip: ZipFile, into: string, libraries?: Set<string>): Promise<Wanted[]> {
   const wanted: Wanted[] = [];
   for await (const entry of zip.eachEntry()) {
     const path = targetPath(entry.fileName, libraries);
@@ -82,13 +82,19 @@ async function selectEntries(zip: ZipFile, into: string, libraries: Set<string>)
   return wanted;
 }
 
-/** Where an entry goes, or undefined for what is not kept. */
-function targetPath(name: string, libraries: Set<string>): string | undefined {
+/** Where an entry goes, or undefined for what is not kept. Without a list, all libraries but Python's are. */
+function targetPath(name: string, libraries?: Set<string>): string | undefined {
   if (name.endsWith('/')) return undefined;
-  const library = /^torch\/lib\/([^/]+)$/.exec(name)?.[1];
-  if (library !== undefined) return libraries.has(library) ? `lib/${library}` : undefined;
-  const kept = /^torch\/((?:include|share\/cmake)\/.+)$/.exec(name)?.[1];
-  if (kept !== undefined) return kept;
+  // `torch/` in a wheel, `libtorch/` in the archive.
+  const inside = /^(?:lib)?torch\/(.+)$/.exec(name)?.[1];
+  const library = /^lib\/([^/]+)$/.exec(inside ?? '')?.[1];
+  if (library !== undefined) {
+    const kept = libraries
+      ? libraries.has(library)
+      : /\.(so|dylib|dll|lib)(\.\d+)*$/.test(library) && !library.includes('python');
+    return kept ? inside : undefined;
+  }
+  if (inside !== undefined && /^((include|share\/cmake)\/|build-version$)/.test(inside)) return inside;
   // The licences of libtorch and of what is linked into it have to travel with the libraries.
   const licence = /^[^/]+\.dist-info\/(?:licenses\/)?(.*(?:LICEN[CS]E|NOTICE|COPYING)[^/]*)$/i.exec(
     name,

@@ -1,0 +1,235 @@
+/**
+ * What is installed, what is wrong, and the command that mends it. Works where the add-on does not: nothing here loads
+ * it but in a process of its own.
+ * @module
+ */
+import { readdirSync, readFileSync, statfsSync, statSync } from 'node:fs';
+import { availableParallelism, cpus, totalmem } from 'node:os';
+import { join } from 'node:path';
+import { type AddonCheck, checkAddon } from './addon.js';
+import { cacheDirectory } from './cache.js';
+import { cudaFindings } from './doctor-cuda.js';
+import { findLibtorch, type Libtorch } from './libtorch.js';
+import {
+  type Addon,
+  findAddon,
+  findPrebuilt,
+  isClone,
+  libtorchOf,
+  packageRoot,
+  setupCommand,
+} from './load.js';
+import { readLock } from './lock.js';
+import { installHint, missingTools, type Probe, runProbe } from './toolchain.js';
+
+/** One line of the doctor. */
+export interface Finding {
+  /** What was looked at, such as `libtorch`. */
+  name: string;
+  /** `error`: dyconv does not work. `warning`: something will not work, such as a build. */
+  status: 'ok' | 'info' | 'warning' | 'error';
+  detail: string;
+  /** The command, or the one thing to do, that mends it. */
+  mend?: string;
+}
+
+/** What {@link diagnose} looks at; replaced in tests. */
+export interface DoctorOptions {
+  env?: NodeJS.ProcessEnv;
+  probe?: Probe;
+  nodeVersion?: string;
+  addon?: Addon | undefined;
+}
+
+const GB = 1e9;
+
+/** Looks at everything. The order is that of dependence: what comes first may explain what comes later. */
+export function diagnose(options: DoctorOptions = {}): Finding[] {
+  const { env = process.env, probe = runProbe, nodeVersion = process.versions.node } = options;
+  const addon = 'addon' in options ? options.addon : findAddon();
+  const libtorch = lookForLibtorch(env);
+  const check = addon && checkFound(addon, env);
+  const works = check?.ok === true;
+  return [
+    packageFinding(),
+    nodeFinding(nodeVersion),
+    npmFinding(probe, works),
+    ...toolchainFindings(env, probe, works),
+    libtorch.finding,
+    ...addonFindings(addon, check, libtorch.found),
+    cpuFinding(check),
+    ...cudaFindings(probe, { flavour: libtorch.found?.flavour, facts: check?.ok ? check.facts : undefined }),
+    cacheFinding(env),
+  ];
+}
+
+/** Whether something has to be done before dyconv works. */
+export function isHealthy(findings: Finding[]): boolean {
+  return findings.every(({ status }) => status !== 'error');
+}
+
+function readPackage(): { version: string; engines: { node: string } } {
+  return JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8'));
+}
+
+function packageFinding(): Finding {
+  const kind = isClone() ? 'a clone of the repository' : 'the published package';
+  return { name: 'dyconv', status: 'ok', detail: `${readPackage().version}, ${kind} in ${packageRoot}` };
+}
+
+function nodeFinding(version: string): Finding {
+  const minimum = readPackage().engines.node.replace(/^\D+/, '');
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  const [leastMajor = 0, leastMinor = 0] = minimum.split('.').map(Number);
+  const detail = `${version}, ${process.platform}-${process.arch}`;
+  if (major > leastMajor || (major === leastMajor && minor >= leastMinor)) {
+    return { name: 'Node.js', status: 'ok', detail };
+  }
+  const mend = 'install a current Node.js: https://nodejs.org/en/download';
+  return { name: 'Node.js', status: 'error', detail: `${detail}; ${minimum} or later is needed`, mend };
+}
+
+function npmFinding(probe: Probe, works: boolean): Finding {
+  const version = probe('npm', ['--version'])?.trim();
+  if (version === undefined) return { name: 'npm', status: 'info', detail: 'not found on PATH' };
+  // From version 12 on, npm runs no install script of a dependency that has not been approved.
+  if (Number(version.split('.')[0]) < 12 || works) return { name: 'npm', status: 'ok', detail: version };
+  const detail = `${version}, which runs install scripts of approved packages only`;
+  return { name: 'npm', status: 'info', detail, mend: 'npx dyconv setup' };
+}
+
+function toolchainFindings(env: NodeJS.ProcessEnv, probe: Probe, works: boolean): Finding[] {
+  const missing = missingTools(env, probe);
+  const needed = !works && typeof findPrebuilt() === 'string';
+  const tool = (name: string, key: 'compiler' | 'cmake', command: string): Finding => {
+    const found = missing.find((entry) => entry.tool === key);
+    if (!found) {
+      const text = probe(command, ['--version']) ?? '';
+      return { name, status: 'ok', detail: text.split('\n')[0]?.trim() || 'found by CMake' };
+    }
+    const detail = needed ? found.problem : `${found.problem}; only a build would need it`;
+    return { name, status: needed ? 'error' : 'info', detail, mend: installHint([found]) };
+  };
+  const compiler = env.CXX || ['c++', 'g++', 'clang++'].find((name) => probe(name, ['--version'])) || 'c++';
+  const extra = ['ninja', 'ccache'].filter((name) => probe(name, ['--version']) !== undefined);
+  return [
+    tool('compiler', 'compiler', compiler),
+    tool('CMake', 'cmake', 'cmake'),
+    {
+      name: 'faster builds',
+      status: 'info',
+      detail: extra.join(', ') || 'neither ninja nor ccache is installed',
+    },
+  ];
+}
+
+function lookForLibtorch(env: NodeJS.ProcessEnv): { finding: Finding; found?: Libtorch } {
+  const name = 'libtorch';
+  try {
+    const found = findLibtorch({ env });
+    if (found) {
+      const from = found.source === 'cache' ? 'the cache' : found.source;
+      const detail = `${found.version} (${found.flavour}), from ${from}: ${found.dir}`;
+      return { finding: { name, status: 'ok', detail }, found };
+    }
+    const detail = `${readLock().version} is not in ${cacheDirectory(env)}${pinnedText()}`;
+    return { finding: { name, status: 'error', detail, mend: setupCommand() } };
+  } catch (error) {
+    const variable = env.LIBTORCH ? 'LIBTORCH' : 'LIBTORCH_USE_PYTORCH';
+    const mend = `unset ${variable}, or let it lead to a libtorch that is accepted`;
+    return { finding: { name, status: 'error', detail: (error as Error).message, mend } };
+  }
+}
+
+function pinnedText(): string {
+  const target = `${process.platform}-${process.arch}`;
+  const artifact = readLock().artifacts[`${target}-cpu`];
+  if (!artifact) return `; none is pinned for ${target}: set LIBTORCH`;
+  return artifact.tried ? '' : `; the one pinned for ${target} has not been tried`;
+}
+
+function checkFound(addon: Addon, env: NodeJS.ProcessEnv): AddonCheck {
+  if (addon.kind === 'built') return checkAddon(addon.file);
+  try {
+    return checkAddon(addon.file, libtorchOf(addon, env));
+  } catch (error) {
+    return { ok: false, reason: (error as Error).message };
+  }
+}
+
+function addonFindings(
+  addon: Addon | undefined,
+  check: AddonCheck | undefined,
+  libtorch?: Libtorch,
+): Finding[] {
+  const name = 'add-on';
+  const mend = setupCommand();
+  if (!addon) {
+    return [{ name, status: 'error', detail: `not built, and ${findPrebuilt()}`, mend }];
+  }
+  const kind = addon.kind === 'built' ? 'built here' : 'ready-made';
+  if (!check?.ok) {
+    return [{ name, status: 'error', detail: `${addon.file} does not load: ${check?.reason}`, mend }];
+  }
+  const findings: Finding[] = [{ name, status: 'ok', detail: `${kind}, loads: ${addon.file}` }];
+  if (libtorch && check.facts && check.facts.libtorch.split('+')[0] !== libtorch.version) {
+    findings.push({
+      name,
+      status: 'warning',
+      detail: `it runs with libtorch ${check.facts.libtorch} in ${check.libtorchLib}, not with the one above`,
+      mend,
+    });
+  }
+  if (check.facts) {
+    findings.push({ name: 'kernels', status: 'ok', detail: kernelsText(check.facts.algorithms) });
+  }
+  return findings;
+}
+
+/** The plain names are those of the best instruction set; what is below it carries its name. */
+function kernelsText(algorithms: string[]): string {
+  const below = ['avx2', 'portable'].filter((isa) => algorithms.includes(`fused-${isa}`));
+  const chosen = ['avx512', 'avx2', 'portable'][2 - below.length];
+  const plain = algorithms.filter((name) => !below.some((isa) => name.endsWith(`-${isa}`)));
+  const rest = below.length > 0 ? `; also there: ${below.join(', ')}` : '';
+  return `${chosen} chosen for ${plain.join(', ')}${rest}`;
+}
+
+function cpuFinding(check: AddonCheck | undefined): Finding {
+  const model = cpus()[0]?.model.trim() ?? 'unknown';
+  const memory = `${(totalmem() / GB).toFixed(1)} GB of memory`;
+  const facts = check?.ok ? check.facts : undefined;
+  const used = facts ? `, ${facts.threads} threads, libtorch's kernels for ${facts.capability}` : '';
+  return {
+    name: 'CPU',
+    status: 'ok',
+    detail: `${model}, ${availableParallelism()} usable cores${used}, ${memory}`,
+  };
+}
+
+function cacheFinding(env: NodeJS.ProcessEnv): Finding {
+  const dir = cacheDirectory(env);
+  const name = 'cache';
+  let entries: string[];
+  try {
+    entries = readdirSync(dir);
+  } catch {
+    return { name, status: 'info', detail: `${dir} is empty` };
+  }
+  const sizes = entries.sort().map((entry) => `${entry} ${(sizeOf(join(dir, entry)) / GB).toFixed(2)} GB`);
+  const { bavail, bsize } = statfsSync(dir);
+  const free = bavail * bsize;
+  const detail = `${dir}: ${sizes.join(', ') || 'nothing'}; ${(free / GB).toFixed(1)} GB free`;
+  // A wheel and what is unpacked of it.
+  if (free > 1.2 * GB || entries.some((entry) => entry.startsWith('libtorch-'))) {
+    return { name, status: 'ok', detail };
+  }
+  const mend = 'free 1.2 GB there, or set DYCONV_CACHE to a folder on another disk';
+  return { name, status: 'warning', detail, mend };
+}
+
+function sizeOf(path: string): number {
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (!found?.isDirectory()) return found?.size ?? 0;
+  return readdirSync(path).reduce((sum, entry) => sum + sizeOf(join(path, entry)), 0);
+}

@@ -1,0 +1,102 @@
+#!/usr/bin/env node
+/**
+ * Makes the tarballs that are published: `dyconv`, without what only its developers need, and the
+ * ready-made add-on of this platform, which the first names as an optional dependency.
+ * @module
+ */
+import { spawnSync } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Command } from 'commander';
+import { ensureDist } from './dist.js';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+const program = new Command('node scripts/pack.js')
+  .description('Writes the tarballs of dyconv and of its ready-made add-on, and prints their paths.')
+  .option('--out <folder>', 'where to', 'build/packages')
+  .option('--no-build', 'take build/Release/dyconv.node as it is')
+  .option('--source-only', 'no ready-made add-on: whoever installs this builds it', false)
+  .option(
+    '--prebuilt <targets>',
+    'platforms to name as optional dependencies beside this one',
+    commaSeparated,
+    [],
+  )
+  .parse();
+
+const staging = mkdtempSync(join(tmpdir(), 'dyconv-pack-'));
+try {
+  const { out, build, sourceOnly, prebuilt } = program.opts();
+  mkdirSync(out, { recursive: true });
+  /** @type {string[]} */
+  const targets = [...prebuilt];
+  if (!sourceOnly) {
+    const args = ['--out', staging, ...(build ? [] : ['--no-build'])];
+    run(process.execPath, [join(root, 'scripts', 'prebuild.js'), ...args]);
+    const own = `${process.platform}-${process.arch}`;
+    targets.push(own);
+    console.log(pack(join(staging, own), resolve(out)));
+  }
+  console.log(pack(stagePackage(join(staging, 'dyconv'), [...new Set(targets)].sort()), resolve(out)));
+} catch (error) {
+  console.error(`dyconv: ${error.message}`);
+  process.exitCode = 1;
+} finally {
+  rmSync(staging, { recursive: true, force: true });
+}
+
+/** Copies what `files` of package.json names. @param {string} folder @param {string[]} targets */
+function stagePackage(folder, targets) {
+  ensureDist();
+  const [{ files }] = JSON.parse(run('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], root));
+  for (const { path } of files.filter(({ path }) => !path.startsWith('dist/'))) {
+    mkdirSync(dirname(join(folder, path)), { recursive: true });
+    cpSync(join(root, path), join(folder, path));
+  }
+  // What TypeScript left of files that are gone does not travel, and neither do source maps.
+  for (const { path } of files.filter(({ path }) => path.startsWith('dist/'))) {
+    const source = path.replace(/^dist\//, 'lib/').replace(/\.(d\.ts|js)$/, '.ts');
+    if (!existsSync(join(root, source))) continue;
+    mkdirSync(dirname(join(folder, path)), { recursive: true });
+    const code = readFileSync(join(root, path), 'utf8');
+    writeFileSync(join(folder, path), code.replace(/^\/\/# sourceMappingURL=.*\n?/m, ''));
+  }
+  const {
+    devDependencies: _dev,
+    scripts,
+    ...manifest
+  } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  const { version } = manifest;
+  const published = {
+    ...manifest,
+    scripts: { install: scripts.install },
+    ...(targets.length > 0 && {
+      optionalDependencies: Object.fromEntries(targets.map((target) => [`@dyconv/${target}`, version])),
+    }),
+  };
+  writeFileSync(join(folder, 'package.json'), `${JSON.stringify(published, null, 2)}\n`);
+  return folder;
+}
+
+/** @param {string} folder @param {string} out */
+function pack(folder, out) {
+  const text = run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', out], folder);
+  return join(out, JSON.parse(text)[0].filename);
+}
+
+/** @param {string} command @param {string[]} args @param {string} [cwd] */
+function run(command, args, cwd) {
+  const shell = process.platform === 'win32' && command === 'npm';
+  const child = spawnSync(command, args, { cwd, encoding: 'utf8', shell, maxBuffer: 1 << 26 });
+  if (child.status === 0) return child.stdout;
+  const reason = child.error?.message ?? `${child.stdout}${child.stderr}`.trim();
+  throw new Error(`${command} ${args.join(' ')} failed: ${reason}`);
+}
+
+/** @param {string} text */
+function commaSeparated(text) {
+  return text.split(',').filter(Boolean);
+}

@@ -1,0 +1,126 @@
+#!/usr/bin/env node
+/**
+ * Packs the built add-on for npm as the package of this platform, `@dyconv/<platform>-<arch>`: the add-on without the
+ * path of the libtorch it was built with, and what the licences ask for.
+ * @module
+ */
+import { spawnSync } from 'node:child_process';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { Command } from 'commander';
+import { ensureDist } from './dist.js';
+
+const program = new Command('node scripts/prebuild.js')
+  .description('Writes the npm package with the ready-made add-on of this platform into a folder.')
+  .option('--out <folder>', 'where to', 'build/prebuilt')
+  .option('--no-build', 'take build/Release/dyconv.node as it is')
+  .parse();
+
+try {
+  const { out, build } = program.opts();
+  ensureDist();
+  const folder = await makePackage(resolve(out), build);
+  console.log(folder);
+} catch (error) {
+  console.error(`dyconv: ${error.message}`);
+  process.exitCode = 1;
+}
+
+/** @param {string} out @param {boolean} build */
+async function makePackage(out, build) {
+  const { ensureLibtorch } = await import('../dist/install/libtorch.js');
+  const { buildAddon } = await import('../dist/install/build.js');
+  const { checkAddon } = await import('../dist/install/addon.js');
+  const { addonPath, packageRoot, prebuiltPackage } = await import('../dist/install/load.js');
+  const { readLock } = await import('../dist/install/lock.js');
+  const libtorch = await ensureLibtorch();
+  const { version } = readLock();
+  if (libtorch.version !== version) {
+    console.error(`This is for libtorch ${libtorch.version}; what is published is for ${version}.`);
+  }
+  const built = build ? buildAddon({ libtorch }) : addonPath();
+  const name = prebuiltPackage();
+  const folder = join(out, name.replace('@dyconv/', ''));
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  const addon = join(folder, 'dyconv.node');
+  copyFileSync(built, addon);
+  removeRunPath(addon);
+  const alone = checkAddon(addon);
+  if (alone.ok && process.platform !== 'win32') {
+    throw new Error(`${addon} still finds libtorch in ${alone.libtorchLib}: is it on LD_LIBRARY_PATH?`);
+  }
+  const check = checkAddon(addon, libtorch.dir);
+  if (!check.ok) throw new Error(`${addon} does not load: ${check.reason}`);
+
+  const own = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8'));
+  const manifest = {
+    name,
+    version: own.version,
+    description: `The native add-on of dyconv for ${process.platform}-${process.arch}, made ready`,
+    license: own.license,
+    os: [process.platform],
+    cpu: [process.arch],
+    ...(process.platform === 'linux' && { libc: ['glibc'] }),
+    engines: own.engines,
+    files: ['dyconv.node', 'LICENSE', 'LICENSE-libtorch'],
+    dyconv: { libtorch: libtorch.version, needs: neededVersions(addon) },
+  };
+  writeFileSync(join(folder, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`);
+  copyFileSync(join(packageRoot, 'LICENSE'), join(folder, 'LICENSE'));
+  // Code of libtorch's headers is compiled into the add-on.
+  const notice = ['LICENSE', 'LICENSE.txt']
+    .map((file) => join(libtorch.dir, 'licenses', file))
+    .find(existsSync);
+  if (!notice) throw new Error(`${libtorch.dir} holds no licence of libtorch: take the one from the wheel`);
+  copyFileSync(notice, join(folder, 'LICENSE-libtorch'));
+  writeFileSync(
+    join(folder, 'README.md'),
+    `# ${name}\n\nThe native add-on of [dyconv](https://www.npmjs.com/package/dyconv) for ${process.platform}-${process.arch}, ` +
+      `for libtorch ${libtorch.version}. dyconv installs it by itself.\n`,
+  );
+  return folder;
+}
+
+/** The folder of the libtorch on this machine means nothing elsewhere. @param {string} addon */
+function removeRunPath(addon) {
+  if (process.platform === 'win32') return;
+  if (process.platform === 'darwin') {
+    const { stdout } = run('otool', ['-l', addon]);
+    for (const [, path] of stdout.matchAll(/cmd LC_RPATH\n.*\n\s+path (.*) \(offset/g)) {
+      run('install_name_tool', ['-delete_rpath', path, addon]);
+    }
+    return;
+  }
+  const script = join(tmpdir(), `dyconv-rpath-${process.pid}.cmake`);
+  writeFileSync(script, `file(RPATH_REMOVE FILE "${addon.replaceAll('\\', '/')}")\n`);
+  try {
+    run('cmake', ['-P', script]);
+  } finally {
+    rmSync(script, { force: true });
+  }
+}
+
+/**
+ * The newest symbol versions of the system's libraries that the add-on asks for: older systems cannot load it.
+ * @param {string} addon
+ */
+function neededVersions(addon) {
+  if (process.platform !== 'linux') return {};
+  const text = readFileSync(addon, 'latin1');
+  /** @param {string} prefix */
+  const newest = (prefix) =>
+    [...text.matchAll(new RegExp(`${prefix}_(\\d+(?:\\.\\d+)+)`, 'g'))]
+      .map(([, version]) => version)
+      .sort((one, other) => one.localeCompare(other, 'en', { numeric: true }))
+      .at(-1);
+  return { glibc: newest('GLIBC'), libstdcxx: newest('GLIBCXX') };
+}
+
+/** @param {string} command @param {string[]} args */
+function run(command, args) {
+  const child = spawnSync(command, args, { encoding: 'utf8' });
+  if (child.status === 0) return child;
+  throw new Error(`${command} ${args.join(' ')} failed: ${child.error?.message ?? child.stderr.trim()}`);
+}

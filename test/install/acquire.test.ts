@@ -1,0 +1,326 @@
+/**
+ * Ways to libtorch other than the plain download, and what can stand in their way.
+ */
+import { spawn } from 'node:child_process';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { request as httpRequest } from 'node:http';
+import { hostname } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { describe, expect, it, vi } from 'vitest';
+import { ArgumentError, DownloadError } from '../../lib/errors.js';
+import { readManifest } from '../../lib/install/cache.js';
+import { withLock } from '../../lib/install/cache-lock.js';
+import { type EnsureLibtorchOptions, ensureLibtorch, findLibtorch } from '../../lib/install/libtorch.js';
+import { downloadSource, zipSource } from '../../lib/install/sources.js';
+import { zip } from '../support/zip.js';
+import * as support from './support.js';
+
+const { goodWheel, isolated, lockFor, sendFile, serve, temporaryFolder, wheelEntries, writeTree } = support;
+
+/** The same content in the layout of the libtorch archive. */
+const archive = (): Buffer =>
+  zip(
+    wheelEntries()
+      .filter(({ name }) => name.startsWith('torch/'))
+      .map((entry) => ({ ...entry, name: `lib${entry.name}` })),
+  );
+
+/** A `python3` that is this shell script, ahead of the usual path. */
+function fakePython(script: string): string {
+  const folder = writeTree(temporaryFolder(), { python3: `#!/bin/sh\n${script}\n` });
+  chmodSync(join(folder, 'python3'), 0o755);
+  return [folder, process.env.PATH].join(delimiter);
+}
+
+/** Runs `ensureLibtorch` of dist/ in a process of its own. */
+function child(
+  options: EnsureLibtorchOptions,
+  before = '',
+): Promise<{ code: number | null; output: string }> {
+  const module = new URL('../../dist/install/libtorch.js', import.meta.url).href;
+  const { lock, env, cacheDir, target } = options;
+  const code = `
+    const { ensureLibtorch } = await import(${JSON.stringify(module)});
+    await import('undici');
+    ${before}
+    const lines = [];
+    const reporter = { line: (text) => lines.push(text), progress() {}, end() {} };
+    try {
+      const { source } = await ensureLibtorch({ ...${JSON.stringify({ lock, env, cacheDir, target })}, reporter });
+      console.log(JSON.stringify({ source, lines }));
+    } catch (error) {
+      console.log(JSON.stringify({ error: error.message, lines }));
+      process.exitCode = 1;
+    }`;
+  const process_ = spawn(process.execPath, ['--input-type=module', '-e', code]);
+  let output = '';
+  for (const stream of [process_.stdout, process_.stderr]) {
+    stream.on('data', (chunk) => {
+      output += chunk;
+    });
+  }
+  return new Promise((done) => process_.on('close', (status) => done({ code: status, output })));
+}
+
+describe('LIBTORCH_USE_PYTORCH', () => {
+  const torch = () =>
+    writeTree(temporaryFolder(), {
+      'lib/libtorch_cpu.so': 'x',
+      'include/ATen/ATen.h': '',
+      'include/torch/headeronly/version.h': support.versionHeader('2.12.1'),
+    });
+
+  it('takes the libtorch of the active Python, and nothing else', async () => {
+    const dir = torch();
+    const env = { LIBTORCH_USE_PYTORCH: '1', PATH: fakePython(`echo "${dir}"`) };
+    const { options } = isolated(goodWheel(), 'http://127.0.0.1:9', { env });
+    expect(await ensureLibtorch(options)).toEqual({
+      dir,
+      version: '2.12.1',
+      flavour: 'cpu',
+      source: 'LIBTORCH_USE_PYTORCH',
+    });
+  });
+
+  it('prefers the Python of a virtual environment', () => {
+    const dir = torch();
+    const home = writeTree(temporaryFolder(), { 'bin/python': `#!/bin/sh\necho "${dir}"\n` });
+    chmodSync(join(home, 'bin', 'python'), 0o755);
+    const env = { LIBTORCH_USE_PYTORCH: '1', VIRTUAL_ENV: home, PATH: fakePython('exit 3') };
+    expect(findLibtorch({ env })?.dir).toBe(dir);
+  });
+
+  it('says that there is no PyTorch, no Python, or one of another version', async () => {
+    const of = (env: NodeJS.ProcessEnv) =>
+      ensureLibtorch(isolated(goodWheel(), 'http://127.0.0.1:9', { env }).options);
+    const none = {
+      LIBTORCH_USE_PYTORCH: '1',
+      PATH: fakePython('echo "no module named torch in py" >&2; exit 1'),
+    };
+    await expect(of(none)).rejects.toThrow(
+      /a Python with PyTorch for LIBTORCH_USE_PYTORCH .*no module named torch/,
+    );
+    const empty = { LIBTORCH_USE_PYTORCH: '1', PATH: temporaryFolder() };
+    await expect(of(empty)).rejects.toThrow('python3 is not installed');
+    const old = writeTree(torch(), { 'include/torch/headeronly/version.h': support.versionHeader('2.4.0') });
+    const outdated = { LIBTORCH_USE_PYTORCH: '1', PATH: fakePython(`echo "${old}"`) };
+    await expect(of(outdated)).rejects.toThrow(/libtorch 2\.11 to 2\.14 .* it holds version 2\.4\.0/);
+  });
+});
+
+describe('a file on disk', () => {
+  it.each([
+    ['a wheel', 'torch.whl', goodWheel],
+    ['a libtorch archive', 'libtorch.zip', archive],
+  ])('%s is unpacked once', async (_what, name, content) => {
+    const file = join(writeTree(temporaryFolder(), { [name]: content() }), name);
+    const { options, cacheDir } = isolated(goodWheel(), 'http://127.0.0.1:9', { env: { LIBTORCH: file } });
+    const first = await ensureLibtorch(options);
+    expect(first).toMatchObject({ version: '2.13.0', flavour: 'cpu', source: 'LIBTORCH' });
+    expect(readManifest(first.dir)?.libraries).toHaveProperty('libtorch_cpu.so');
+    expect(readdirSync(join(first.dir, 'lib'))).not.toContain('libtorch_python.so');
+    expect(await ensureLibtorch({ ...options, reporter: support.recordingReporter() })).toEqual(first);
+    expect(readdirSync(cacheDir)).toHaveLength(1);
+  });
+
+  it('of another version, or of something else, is refused and leaves nothing', async () => {
+    const folder = writeTree(temporaryFolder(), {
+      'old.whl': zip(wheelEntries('2.9.0')),
+      'other.zip': zip([{ name: 'readme.txt', content: 'hello' }]),
+      'torn.whl': goodWheel().subarray(0, 2000),
+    });
+    for (const [name, message] of [
+      ['old.whl', /a wheel or archive with libtorch 2\.11 to 2\.14 for LIBTORCH .*it holds version 2\.9\.0/],
+      ['other.zip', /libtorch_cpu\.so is missing/],
+      ['torn.whl', /Could not unpack/],
+    ] as const) {
+      const env = { LIBTORCH: join(folder, name) };
+      const { options, cacheDir } = isolated(goodWheel(), 'http://127.0.0.1:9', { env });
+      await expect(ensureLibtorch(options)).rejects.toThrow(message);
+      expect(readdirSync(cacheDir)).toEqual([]);
+    }
+  });
+});
+
+describe('the network', () => {
+  it('the libtorch archive is asked for when the wheel is not there', async () => {
+    const [wheel, other] = [goodWheel(), archive()];
+    const { base, requests } = await serve((request, response) =>
+      request.url?.endsWith('.zip') ? sendFile(other)(request, response) : void response.writeHead(404).end(),
+    );
+    const { options } = isolated(wheel, base, { sources: [downloadSource, zipSource] });
+    options.lock = lockFor(wheel, base, other);
+    expect((await ensureLibtorch(options)).source).toBe('zip');
+    expect(requests.at(-1)).toBe('/zips/cpu/libtorch.zip');
+  });
+
+  it('follows a redirect', async () => {
+    const wheel = goodWheel();
+    const { base, requests } = await serve((request, response) => {
+      if (request.url?.startsWith('/moved/')) return sendFile(wheel)(request, response);
+      response.writeHead(302, { location: `/moved${request.url}` }).end();
+    });
+    expect((await ensureLibtorch(isolated(wheel, base).options)).source).toBe('download');
+    expect(requests).toHaveLength(2);
+  });
+
+  it('is reached through HTTP_PROXY, unless NO_PROXY names the host', async () => {
+    const wheel = goodWheel();
+    const direct = await serve(sendFile(wheel));
+    const port = new URL(direct.base).port;
+    // Forwards whatever it is asked for to the one server there is.
+    const forward = (path: string, response: import('node:http').ServerResponse) =>
+      httpRequest({ host: '127.0.0.1', port, path }, (answer) => {
+        response.writeHead(answer.statusCode!, answer.headers);
+        answer.pipe(response);
+      }).end();
+    const proxy = await serve((request, response) => void forward(new URL(request.url!).pathname, response));
+    const tunnels: string[] = [];
+    proxy.server.on('connect', async (request, socket) => {
+      tunnels.push(request.url!);
+      const { connect } = await import('node:net');
+      const upstream = connect(Number(port), '127.0.0.1', () => {
+        socket.write('HTTP/1.1 200 OK\r\n\r\n');
+        upstream.pipe(socket).pipe(upstream);
+      });
+    });
+    vi.stubEnv('HTTP_PROXY', proxy.base).stubEnv('http_proxy', proxy.base);
+    vi.stubEnv('NO_PROXY', '').stubEnv('no_proxy', '');
+    try {
+      const through = isolated(wheel, 'http://files.example');
+      expect((await ensureLibtorch(through.options)).source).toBe('download');
+      expect([...tunnels, ...proxy.requests].join(' ')).toContain('files.example');
+      const seen = tunnels.length + proxy.requests.length;
+      vi.stubEnv('NO_PROXY', '127.0.0.1').stubEnv('no_proxy', '127.0.0.1');
+      expect((await ensureLibtorch(isolated(wheel, direct.base).options)).source).toBe('download');
+      expect(tunnels.length + proxy.requests.length).toBe(seen);
+    } finally {
+      vi.unstubAllEnvs();
+    }
+  });
+
+  it('may be slow, and say nothing of the size', async () => {
+    const wheel = goodWheel();
+    const { base } = await serve(async (_request, response) => {
+      response.writeHead(200);
+      for (let at = 0; at < wheel.length; at += 2000) {
+        response.write(wheel.subarray(at, at + 2000));
+        await new Promise((done) => setTimeout(done, 100));
+      }
+      response.end();
+    });
+    expect((await ensureLibtorch(isolated(wheel, base).options)).source).toBe('download');
+  });
+
+  it.each([{ DYCONV_OFFLINE: '1' }, { npm_config_offline: 'true' }])('is left alone with %o', async (env) => {
+    const wheel = goodWheel();
+    const { base, requests } = await serve(sendFile(wheel));
+    const { options } = isolated(wheel, base, { env });
+    await expect(ensureLibtorch(options)).rejects.toThrow(/DYCONV_OFFLINE is set[\s\S]*LIBTORCH/);
+    expect(requests).toEqual([]);
+    await ensureLibtorch({ ...options, env: {} });
+    expect((await ensureLibtorch(options)).source).toBe('cache');
+  });
+});
+
+describe('the disk', () => {
+  it.runIf(existsSync('/dev/full'))('is full: said so, and nothing looks finished', async () => {
+    const wheel = goodWheel();
+    const { base } = await serve(sendFile(wheel));
+    const { options, cacheDir, dir } = isolated(wheel, base);
+    mkdirSync(join(cacheDir, 'downloads'), { recursive: true });
+    symlinkSync('/dev/full', join(cacheDir, 'downloads', `${support.WHEEL_NAME}.part`));
+    await expect(ensureLibtorch(options)).rejects.toThrow(/ENOSPC/);
+    expect(existsSync(dir)).toBe(false);
+  });
+
+  it('cannot be written: the cache folder is named, and two ways out', async () => {
+    const { options, cacheDir } = isolated(goodWheel(), 'http://127.0.0.1:9');
+    mkdirSync(cacheDir, { recursive: true });
+    chmodSync(cacheDir, 0o555);
+    // The administrator may write anywhere, so the work is done as somebody else.
+    const { code, output } = await child(options, 'if (process.getuid() === 0) process.seteuid(65534);');
+    chmodSync(cacheDir, 0o755);
+    expect(code).toBe(1);
+    expect(JSON.parse(output).error).toContain(
+      `The cache folder ${cacheDir} cannot be written (EACCES). Set DYCONV_CACHE`,
+    );
+  });
+
+  it('cannot be written, but has what is needed', async () => {
+    const wheel = goodWheel();
+    const { base } = await serve(sendFile(wheel));
+    const { options, cacheDir } = isolated(wheel, base);
+    await ensureLibtorch(options);
+    chmodSync(cacheDir, 0o555);
+    expect((await ensureLibtorch(options)).source).toBe('cache');
+    chmodSync(cacheDir, 0o755);
+  });
+});
+
+describe('two processes at once', () => {
+  it('fetch libtorch once', async () => {
+    const wheel = goodWheel();
+    const { base, requests } = await serve((request, response) => {
+      setTimeout(() => sendFile(wheel)(request, response), 1500);
+    });
+    const { options, cacheDir } = isolated(wheel, base);
+    const answers = (await Promise.all([child(options), child(options)])).map(({ output }) =>
+      JSON.parse(output),
+    );
+    expect(answers.map(({ source }) => source).sort()).toEqual(['cache', 'download']);
+    expect(answers.flatMap(({ lines }) => lines).join('\n')).toMatch(
+      /Waiting for process \d+ on .*same libtorch/,
+    );
+    expect(requests).toHaveLength(1);
+    expect(readdirSync(cacheDir).sort()).toEqual(['downloads', 'libtorch-2.13.0-cpu']);
+  });
+
+  it('a lock outlives neither its owner nor its time', async () => {
+    const file = join(temporaryFolder(), 'x.lock');
+    const dead = { pid: 2 ** 30, host: hostname(), token: 'a' };
+    const elsewhere = { pid: 1, host: 'another machine', token: 'b' };
+    for (const owner of [dead, elsewhere]) {
+      writeFileSync(file, JSON.stringify(owner));
+      if (owner === elsewhere) utimesSync(file, 0, 0);
+      expect(await withLock(file, async () => 'done')).toBe('done');
+      expect(existsSync(file)).toBe(false);
+    }
+  });
+
+  it('a fresh lock is waited for, until the signal ends it', async () => {
+    const file = join(temporaryFolder(), 'x.lock');
+    writeFileSync(file, JSON.stringify({ pid: 1, host: 'another machine', token: 'b' }));
+    const waiting = vi.fn();
+    const lock = withLock(file, async () => 'never', { onWait: waiting, signal: AbortSignal.timeout(600) });
+    await expect(lock).rejects.toThrow(/aborted/);
+    expect(waiting).toHaveBeenCalledExactlyOnceWith('process 1 on another machine');
+  });
+
+  it('never hold it together', async () => {
+    const file = join(temporaryFolder(), 'x.lock');
+    let inside = 0;
+    const work = async () => {
+      inside++;
+      await new Promise((done) => setTimeout(done, 20));
+      expect(inside).toBe(1);
+      inside--;
+    };
+    await Promise.all(Array.from({ length: 5 }, () => withLock(file, work)));
+  });
+});
+
+it('errors are of the classes that are documented', async () => {
+  const nothing = isolated(goodWheel(), 'http://127.0.0.1:9', { env: { DYCONV_OFFLINE: '1' } });
+  await expect(ensureLibtorch(nothing.options)).rejects.toBeInstanceOf(DownloadError);
+  const wrong = isolated(goodWheel(), 'http://127.0.0.1:9', { env: { LIBTORCH: '/does/not/exist.whl' } });
+  await expect(ensureLibtorch(wrong.options)).rejects.toBeInstanceOf(ArgumentError);
+});

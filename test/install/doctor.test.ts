@@ -1,0 +1,186 @@
+import { spawnSync } from 'node:child_process';
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { type DoctorOptions, diagnose, type Finding, isHealthy } from '../../lib/install/doctor.js';
+import { cudaFindings } from '../../lib/install/doctor-cuda.js';
+import type { Probe } from '../../lib/install/toolchain.js';
+import { temporaryFolder, versionHeader, writeTree } from './support.js';
+
+const script = fileURLToPath(new URL('../../scripts/doctor.js', import.meta.url));
+
+const TOOLS: Record<string, string> = {
+  npm: '10.8.2\n',
+  'c++': 'c++ (Debian 12.2.0-14) 12.2.0\n',
+  cmake: 'cmake version 3.25.1\n',
+};
+
+const machine =
+  (programs: Record<string, string>): Probe =>
+  (command) =>
+    programs[command];
+
+/** The one finding of a name. */
+function finding(name: string, options: DoctorOptions): Finding {
+  const found = diagnose({ probe: machine(TOOLS), ...options }).filter((entry) => entry.name === name);
+  expect(found).toHaveLength(1);
+  return found[0]!;
+}
+
+describe('what is installed here', () => {
+  it('is found to work', () => {
+    const findings = diagnose();
+    expect(findings.filter(({ status }) => status === 'error')).toEqual([]);
+    expect(isHealthy(findings)).toBe(true);
+    const names = findings.map(({ name }) => name);
+    for (const name of [
+      'Node.js',
+      'npm',
+      'compiler',
+      'CMake',
+      'libtorch',
+      'add-on',
+      'kernels',
+      'CPU',
+      'cache',
+    ]) {
+      expect(names).toContain(name);
+    }
+    expect(findings.find(({ name }) => name === 'kernels')?.detail).toMatch(
+      /^(avx512|avx2|portable) chosen for .*fused/,
+    );
+    expect(findings.find(({ name }) => name === 'CPU')?.detail).toMatch(
+      /\d+ threads, libtorch's kernels for \w+/,
+    );
+  });
+
+  it('is printed, a line a finding, or as JSON', () => {
+    const text = spawnSync(process.execPath, [script], { encoding: 'utf8' });
+    expect(text.stdout).toMatch(/^ok {6}dyconv {8}0\.1\.0[\s\S]*\ndyconv works\.\n$/);
+    expect(text.status).toBe(0);
+    const { stdout } = spawnSync(process.execPath, [script, '--json'], { encoding: 'utf8' });
+    expect(JSON.parse(stdout).healthy).toBe(true);
+  });
+});
+
+describe('what is wrong', () => {
+  it('an old Node.js', () => {
+    const { status, detail, mend } = finding('Node.js', { nodeVersion: '18.20.0' });
+    expect({ status, mend }).toEqual({ status: 'error', mend: expect.stringContaining('nodejs.org') });
+    expect(detail).toContain('20.19 or later is needed');
+    expect(finding('Node.js', { nodeVersion: '20.19.0' }).status).toBe('ok');
+  });
+
+  it('an add-on that is not there', () => {
+    const findings = diagnose({ addon: undefined, probe: machine(TOOLS) });
+    expect(isHealthy(findings)).toBe(false);
+    expect(findings).toContainEqual(
+      expect.objectContaining({ name: 'add-on', status: 'error', mend: 'npm run build' }),
+    );
+  });
+
+  it('an add-on that does not load', () => {
+    const file = join(temporaryFolder(), 'dyconv.node');
+    writeFileSync(file, 'not a library');
+    const { status, detail } = finding('add-on', { addon: { file, kind: 'built' } });
+    expect(status).toBe('error');
+    expect(detail).toMatch(/does not load: .*(file too short|invalid ELF header|not a mach-o)/);
+  });
+
+  it('a ready-made add-on for another libtorch', () => {
+    const dir = writeTree(temporaryFolder(), {
+      'lib/libtorch_cpu.so': '',
+      'include/ATen/ATen.h': '',
+      'include/torch/headeronly/version.h': versionHeader('2.12.0'),
+    });
+    const file = join(temporaryFolder(), 'dyconv.node');
+    const { detail } = finding('add-on', {
+      addon: { file, kind: 'prebuilt', libtorch: '2.13.0' },
+      env: { LIBTORCH: dir },
+    });
+    expect(detail).toContain(`the ready-made add-on is for libtorch 2.13.0, and ${dir} holds version 2.12.0`);
+  });
+
+  it('no compiler, where one is needed; where none is, that is mere information', () => {
+    const bare = machine({ npm: '10.8.2' });
+    const needed = finding('compiler', { probe: bare, addon: undefined });
+    expect(needed).toMatchObject({ status: 'error', detail: 'No C++ compiler is installed' });
+    expect(needed.mend).toMatch(/g\+\+|gcc-c\+\+|xcode-select|Visual Studio/);
+    expect(finding('CMake', { probe: bare }).status).toBe('info');
+  });
+
+  it('no libtorch, or a variable that leads to none', () => {
+    const empty = finding('libtorch', { env: { DYCONV_CACHE: temporaryFolder() } });
+    expect(empty).toMatchObject({ status: 'error', mend: 'npm run build' });
+    const wrong = finding('libtorch', { env: { LIBTORCH: '/does/not/exist' } });
+    expect(wrong).toMatchObject({ status: 'error', mend: expect.stringContaining('unset LIBTORCH') });
+    expect(wrong.detail).toContain('the folder does not exist');
+  });
+
+  it('npm that blocks install scripts', () => {
+    const npm = (options: DoctorOptions) =>
+      finding('npm', { probe: machine({ ...TOOLS, npm: '12.0.1' }), ...options });
+    expect(npm({ addon: undefined })).toMatchObject({ status: 'info', mend: 'npx dyconv setup' });
+    expect(npm({}).status).toBe('ok');
+  });
+
+  it('ends the command with code 1, on a machine with nothing on PATH', () => {
+    const folder = temporaryFolder();
+    mkdirSync(join(folder, 'bin'));
+    writeFileSync(join(folder, 'bin', 'c++'), '#!/bin/sh\necho "c++ (GCC) 9.4.0"\n');
+    chmodSync(join(folder, 'bin', 'c++'), 0o755);
+    const env = {
+      ...{
+        PATH: [join(folder, 'bin'), '/bin'].join(delimiter),
+        HOME: folder,
+        DYCONV_CACHE: join(folder, 'cache'),
+      },
+      LIBTORCH: join(folder, 'nowhere'),
+    };
+    const { status, stdout } = spawnSync(process.execPath, [script], { encoding: 'utf8', env });
+    expect(status).toBe(1);
+    expect(stdout).toMatch(/WRONG {3}libtorch .*the folder does not exist\n +mend: unset LIBTORCH/);
+    expect(stdout).toMatch(/dyconv does not work: \d+ of \d+ findings are wrong\.\n$/);
+  });
+});
+
+describe('CUDA', () => {
+  const gpu = {
+    'nvidia-smi': 'NVIDIA T4, 580.65.06, 15360 MiB\n',
+    nvcc: 'Cuda compilation tools, release 13.0, V13',
+  };
+  const facts = { libtorch: '2.13.0', capability: 'AVX2', threads: 1, algorithms: [], cudaBuilt: true };
+
+  it('is no fault where there is no GPU', () => {
+    const findings = cudaFindings(machine({}), { flavour: 'cpu' });
+    expect(findings.map(({ status }) => status)).toEqual(['info', 'info']);
+  });
+
+  it('tells the driver, the toolkit and the devices', () => {
+    const findings = cudaFindings(machine(gpu), { flavour: 'cuda', facts: { ...facts, cudaDevices: 1 } });
+    expect(findings.map(({ detail }) => detail)).toEqual([
+      'NVIDIA T4, 580.65.06, 15360 MiB',
+      '13.0',
+      '1 usable devices',
+    ]);
+  });
+
+  it.each([
+    ['a GPU and the CPU build', { flavour: 'cpu' as const }, 'this libtorch is the CPU build'],
+    [
+      'an add-on built without CUDA',
+      { flavour: 'cuda' as const, facts: { ...facts, cudaBuilt: false, cudaDevices: 0 } },
+      'the add-on was built without it',
+    ],
+    [
+      'a driver that is too old',
+      { flavour: 'cuda' as const, facts: { ...facts, cudaDevices: 0 } },
+      'is the driver older than the CUDA of libtorch?',
+    ],
+  ])('warns of %s', (_what, state, text) => {
+    const [warning] = cudaFindings(machine(gpu), state).filter(({ status }) => status === 'warning');
+    expect(warning?.detail).toContain(text);
+    expect(warning?.mend).toBeDefined();
+  });
+});

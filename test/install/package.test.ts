@@ -1,0 +1,151 @@
+/**
+ * The package as others depend on it: its tarballs, laid into the node_modules of a project whose path has a space and
+ * letters that are not ASCII, as npm lays them when install scripts are blocked. `npm run test:package` does the same
+ * with npm itself, and with a build from source.
+ */
+import { spawnSync } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import ts from 'typescript';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const modules = join(root, 'node_modules');
+const work = mkdtempSync(join(tmpdir(), 'dyconv größe '));
+const folder = join(work, 'mein Projekt');
+const bin = join(folder, 'node_modules', 'dyconv', 'scripts', 'dyconv.js');
+let tarballs: string[];
+
+function node(args: string[], env: NodeJS.ProcessEnv = {}) {
+  const { status, stdout, stderr } = spawnSync(process.execPath, args, {
+    cwd: folder,
+    encoding: 'utf8',
+    env: { ...process.env, ...env },
+  });
+  return { status, stdout, stderr };
+}
+
+function tar(...args: string[]): string {
+  const { status, stdout, stderr } = spawnSync('tar', args, { encoding: 'utf8' });
+  expect(stderr).toBe('');
+  expect(status).toBe(0);
+  return stdout;
+}
+
+beforeAll(() => {
+  const packed = node([join(root, 'scripts', 'pack.js'), '--no-build', '--out', join(work, 'packages')], {
+    PWD: root,
+  });
+  expect(packed.stderr).toBe('');
+  tarballs = packed.stdout.trim().split('\n');
+}, 120_000);
+
+afterAll(() => rmSync(work, { recursive: true, force: true }));
+mkdirSync(folder);
+
+describe('the tarballs', () => {
+  it('are two, of at most 3 MB each', () => {
+    const names = tarballs.map((file) => basename(file).replace(/-\d.*$/, ''));
+    expect(names).toEqual([`dyconv-${process.platform}-${process.arch}`, 'dyconv']);
+    for (const file of tarballs) expect(statSync(file).size).toBeLessThan(3e6);
+  });
+
+  it('hold what is needed, and nothing else', () => {
+    const files = tar('-tzf', tarballs[1]!)
+      .trim()
+      .split('\n')
+      .map((name) => name.replace(/^package\//, ''));
+    const kinds = new Set(files.map((name) => (name.includes('/') ? `${name.split('/')[0]}/` : name)));
+    expect([...kinds].sort()).toEqual(
+      [
+        ...['cpp/', 'data/', 'dist/', 'docs/', 'scripts/', 'binding.gyp', 'CMakeLists.txt'],
+        ...['CHANGELOG.md', 'LICENSE', 'README.md', 'THIRD_PARTY.md', 'libtorch.lock.json', 'package.json'],
+      ].sort(),
+    );
+    expect(files.filter((name) => /\.map$|\.test\.|check-layout|prebuild|sanitize/.test(name))).toEqual([]);
+    expect(files).toContain('dist/index.d.ts');
+    expect(files).toContain('scripts/install.js');
+  });
+});
+
+describe('in a project', () => {
+  beforeAll(() => {
+    cpSync(join(root, 'test', 'package', 'project'), folder, { recursive: true });
+    const target = `${process.platform}-${process.arch}`;
+    for (const [name, tarball] of [
+      ['dyconv', tarballs[1]!],
+      [`@dyconv/${target}`, tarballs[0]!],
+    ] as const) {
+      const into = join(folder, 'node_modules', name);
+      mkdirSync(into, { recursive: true });
+      tar('-xzf', tarball, '-C', into, '--strip-components=1');
+    }
+    for (const name of readdirSync(modules)) {
+      if (name.startsWith('.') || name === 'dyconv' || name === '@dyconv') continue;
+      const link = join(folder, 'node_modules', name);
+      mkdirSync(dirname(link), { recursive: true });
+      symlinkSync(join(modules, name), link, 'junction');
+    }
+  });
+
+  it('says which command mends a missing libtorch, which then does', () => {
+    const before = node(['esm.mjs'], { DYCONV_CACHE: join(work, 'empty'), LIBTORCH: '' });
+    expect(before.status).toBe(1);
+    expect(before.stderr).toContain('libtorch 2.13.0 is not in');
+    expect(before.stderr).toContain('Run `npx dyconv setup`; `npx dyconv doctor` tells what is wrong');
+    const doctor = node([bin, 'doctor', '--json'], { DYCONV_CACHE: join(work, 'empty'), LIBTORCH: '' });
+    expect(doctor.status).toBe(1);
+    expect(JSON.parse(doctor.stdout).findings).toContainEqual(
+      expect.objectContaining({ name: 'add-on', status: 'error', mend: 'npx dyconv setup' }),
+    );
+
+    const setup = node([bin, 'setup']);
+    expect(setup.stderr).toMatch(/^dyconv is ready: the ready-made add-on, with libtorch /);
+    expect(setup.status).toBe(0);
+    // Where libtorch is was noted: the variables of the installation are not needed any more.
+    expect(node(['esm.mjs'], { DYCONV_CACHE: join(work, 'empty'), LIBTORCH: '' }).status).toBe(0);
+    expect(node([bin, 'doctor']).stdout).toMatch(/ready-made, loads[\s\S]*dyconv works\.\n$/);
+  });
+
+  it.each([
+    ['an ECMAScript module', 'esm.mjs', { shape: [2, 8, 8, 8], grad: [4, 8, 3, 3, 3] }],
+    ['a CommonJS module', 'cjs.cjs', { shape: [1, 2] }],
+    ['worker threads', 'worker.mjs', { answers: [9, 9], own: 4 }],
+  ])('works from %s', (_what, file, expected) => {
+    const { stdout, stderr, status } = node([file]);
+    expect(stderr).toBe('');
+    expect(status).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject(expected);
+  });
+
+  it('works under node --test and vitest', () => {
+    expect(node(['--test', 'suite.node.mjs']).stdout).toMatch(/pass 1\n/);
+    const vitest = join(modules, 'vitest', 'vitest.mjs');
+    const { status, stdout } = node([vitest, 'run', '--root', folder], { NO_COLOR: '1' });
+    expect(stdout).toMatch(/1 passed/);
+    expect(status).toBe(0);
+  });
+
+  it.each([
+    ['node16', ts.ModuleKind.Node16, ts.ModuleResolutionKind.Node16],
+    ['bundler', ts.ModuleKind.ESNext, ts.ModuleResolutionKind.Bundler],
+  ])('has types for the %s resolution', (_name, module, moduleResolution) => {
+    const program = ts.createProgram([join(folder, 'types.mts')], {
+      ...{ module, moduleResolution, target: ts.ScriptTarget.ES2022, noEmit: true, strict: true },
+      ...{ skipLibCheck: true, types: ['node'], typeRoots: [join(modules, '@types')] },
+      lib: ['lib.es2023.d.ts', 'lib.esnext.disposable.d.ts'],
+    });
+    const problems = ts.getPreEmitDiagnostics(program);
+    expect(problems.map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, ' '))).toEqual([]);
+  });
+
+  it('has the commands', () => {
+    expect(node([bin, '--version']).stdout).toBe('0.1.0\n');
+    expect(node([bin, 'summary', '--help']).stdout).toMatch(/^Usage: npx dyconv summary/);
+    const unknown = node([bin, 'tarin']);
+    expect(unknown.status).toBe(1);
+    expect(unknown.stderr).toContain("error: unknown command 'tarin'");
+  });
+});
