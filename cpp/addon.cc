@@ -6,6 +6,8 @@
 #include "bindings/bindings.h"
 #include "napi/addon_data.h"
 #include "napi/bind.h"
+#include "napi/collect.h"
+#include "napi/shared_tensors.h"
 #include "ops/caching_allocator.h"
 
 namespace dyconv {
@@ -16,6 +18,7 @@ void CloseEnvironment(void* pointer) {
   auto* data = static_cast<AddonData*>(pointer);
   data->compute.Stop();
   data->data.Stop();
+  SharedTensors::Instance().OwnerEnded(data);
 }
 
 void ReleaseData(node_api_basic_env, void* pointer, void*) {
@@ -30,7 +33,8 @@ void ReleaseData(node_api_basic_env, void* pointer, void*) {
 NAPI_MODULE_INIT() {
   using namespace dyconv;
   at::globalContext().setUserEnabledNNPACK(false);  // it prints a warning for every process it does not suit
-  dyconv::InstallCachingAllocator();
+  InstallCachingAllocator();
+  SetAllocatorReclaim(CollectOnShortage);
   auto* data = new AddonData(env);
   napi_set_instance_data(env, data, ReleaseData, nullptr);
   napi_add_env_cleanup_hook(env, CloseEnvironment, data);

@@ -13,6 +13,7 @@
 
 #include "napi/errors.h"
 #include "napi/job.h"
+#include "napi/pinned_buffer.h"
 #include "napi/tensor_wrap.h"
 
 namespace dyconv {
@@ -25,9 +26,12 @@ struct AddonData {
   std::array<napi_ref, kErrorKinds> error_classes{};
   napi_ref tensor_constructor = nullptr;
   napi_ref collector = nullptr;  // collector(young) collects garbage; from lib/native.ts
+  napi_ref tracer = nullptr;  // tracer() is the number of the place that makes a tensor; in debug mode only
   // The tensor on its way into the JavaScript object that the constructor is making (see WrapTensor).
   const at::Tensor* pending_tensor = nullptr;
   TensorRegistry tensors;
+  std::shared_ptr<ReleasedBuffers> released_buffers = std::make_shared<ReleasedBuffers>();
+  bool external_buffers_refused = false;  // by this runtime, as Electron's does: copies are made instead
   // Present while inference mode is on: the guard is what libtorch offers to enter and leave the mode.
   std::optional<c10::InferenceMode> inference_mode;
   // Background threads: reading results back, and preparing batches. Each runs its jobs in order.

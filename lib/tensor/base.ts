@@ -7,6 +7,7 @@ import { ArgumentError, DTypeError, invalidArgument, ShapeError } from '../error
 import { native } from '../native.js';
 import type { Device, DType, TypedArray } from './dtype.js';
 import { isFloatingPoint } from './dtype.js';
+import { makeHandle, type TensorHandle } from './handle.js';
 import { format } from './print.js';
 import type { Tensor } from './tensor.js';
 
@@ -103,9 +104,32 @@ export abstract class TensorBase {
     return native.toTypedArrayAsync(this);
   }
 
-  /** {@link data}, at once. */
-  dataSync(this: Tensor): TypedArray {
-    return native.toTypedArray(this);
+  /**
+   * {@link data}, at once.
+   * @param options.copy - Default true. With false the array stands on the tensor's own memory where that is possible (a
+   * contiguous tensor on the CPU, a runtime that takes memory of others, as Node does and Electron does not): writing to
+   * one changes the other, unseen by autograd. The memory lives as long as either of them; it is given back in a later
+   * turn of the event loop than the one in which the array was collected.
+   */
+  dataSync(this: Tensor, options: { copy?: boolean } = {}): TypedArray {
+    const copy = options?.copy ?? true;
+    if (typeof copy !== 'boolean') throw invalidArgument('copy', 'a boolean', copy);
+    return copy ? native.toTypedArray(this) : native.onTypedArray(this);
+  }
+
+  /**
+   * A handle by which another thread of this process gets the tensor, without a copy: post it in a message, and call
+   * {@link Tensor.fromHandle} there. Both threads then see the same memory; nothing orders their writes. A tensor made by
+   * {@link fromTypedArray} is copied once, as its buffer ends with its thread.
+   * @param options.claims - How many threads may claim the handle. Default 1.
+   * @throws ArgumentError for a recorded result that requires a gradient: a graph stays on its thread; use `detach()`.
+   * @example worker.postMessage({ weights: layer.weight.share() });
+   */
+  share(this: Tensor, options: { claims?: number } = {}): TensorHandle {
+    const claims = options?.claims ?? 1;
+    if (!Number.isSafeInteger(claims) || claims < 1)
+      throw invalidArgument('claims', 'an integer of at least 1', claims);
+    return makeHandle(native.share(this, claims));
   }
 
   /** The elements as nested arrays: booleans for bool, numbers otherwise, bigints for integers beyond 2^53. */

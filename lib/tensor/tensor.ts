@@ -5,6 +5,7 @@
  */
 import { ArgumentError } from '../errors.js';
 import { native, type Operand } from '../native.js';
+import { claimHandle, type TensorHandle } from './handle.js';
 import { TensorReduce } from './reduce.js';
 import type { Index } from './slice.js';
 
@@ -32,6 +33,15 @@ export class Tensor extends TensorReduce {
   reshape(shape: readonly number[]): Tensor {
     return native.reshape(this, shape);
   }
+  /**
+   * The tensor behind a handle that {@link share} made, on this thread or another of the process, on the same memory; a
+   * leaf again where it was one. The caller owns it.
+   * @throws DisposedError when the handle was claimed as often as it may be, was released, or is of another process.
+   */
+  static fromHandle(handle: TensorHandle): Tensor {
+    return claimHandle(handle);
+  }
+
   /** {@link reshape} that never copies. @throws ShapeError when the strides do not allow it. */
   view(shape: readonly number[]): Tensor {
     return native.view(this, shape);
