@@ -3,7 +3,20 @@
  * @module
  */
 export * as data from './data/index.js';
-export * from './errors.js';
+export {
+  ArgumentError,
+  CheckpointError,
+  DatasetError,
+  DeviceError,
+  DisposedError,
+  DownloadError,
+  DTypeError,
+  DyconvError,
+  GradcheckError,
+  NativeError,
+  ShapeError,
+  TrainingError,
+} from './errors.js';
 export {
   emptyCache,
   type LeakGroup,
@@ -17,10 +30,10 @@ export {
 export * as models from './models/index.js';
 export { DynamicConv2d, DynamicConv2d as DynamicConv } from './nn/dynamic-conv.js';
 export * as nn from './nn/index.js';
-export { dynamicConv2d } from './ops/dynamic-conv.js';
-export * as functional from './ops/index.js';
 export { loadNpy, saveNpy } from './npy.js';
 export { loadNpz, type SaveNpzOptions, saveNpz } from './npz.js';
+export { dynamicConv2d } from './ops/dynamic-conv.js';
+export * as functional from './ops/index.js';
 export * as optim from './optim/index.js';
 export * as report from './report/index.js';
 export {

@@ -69,7 +69,8 @@ export function setMemoryOptions(options: MemoryOptions): void {
     throw invalidArgument('options', 'an object such as { cacheLimit }', options);
   const { cacheLimit, memoryLimit, trackCreation } = options;
   if (cacheLimit !== undefined) checkBytes('cacheLimit', cacheLimit);
-  if (memoryLimit !== undefined && memoryLimit !== Number.POSITIVE_INFINITY) checkBytes('memoryLimit', memoryLimit);
+  if (memoryLimit !== undefined && memoryLimit !== Number.POSITIVE_INFINITY)
+    checkBytes('memoryLimit', memoryLimit);
   if (trackCreation !== undefined && typeof trackCreation !== 'boolean')
     throw invalidArgument('trackCreation', 'a boolean', trackCreation);
   if (cacheLimit !== undefined) native.setCacheLimit(cacheLimit);
@@ -78,7 +79,8 @@ export function setMemoryOptions(options: MemoryOptions): void {
 }
 
 function checkBytes(name: string, value: number): void {
-  if (!Number.isSafeInteger(value) || value < 0) throw invalidArgument(name, 'a number of bytes, at least 0', value);
+  if (!Number.isSafeInteger(value) || value < 0)
+    throw invalidArgument(name, 'a number of bytes, at least 0', value);
 }
 
 // ---- Creations ----

@@ -45,7 +45,9 @@ export interface NpyHeader {
 export function formatNpyHeader(dtype: DType, shape: readonly number[]): Uint8Array {
   const code = CODES[dtype];
   if (code === undefined)
-    throw new DTypeError(`Expected a dtype that NumPy has but received ${dtype}: convert it to float32 first`);
+    throw new DTypeError(
+      `Expected a dtype that NumPy has but received ${dtype}: convert it to float32 first`,
+    );
   const order = code.endsWith('1') ? '|' : LITTLE ? '<' : '>';
   const tuple = shape.length === 1 ? `(${shape[0]},)` : `(${shape.join(', ')})`;
   const text = `{'descr': '${order}${code}', 'fortran_order': False, 'shape': ${tuple}, }`;
@@ -95,10 +97,15 @@ export function parseNpyHeader(text: string, file: string): NpyHeader {
     const known = Object.values(CODES).join(', ');
     return fail(`its elements are of type ${descr === '[' ? 'record' : descr}; supported are ${known}`);
   }
-  const sizes = field('shape', '\\(([^)]*)\\)').split(',').map((size) => size.trim());
+  const sizes = field('shape', '\\(([^)]*)\\)')
+    .split(',')
+    .map((size) => size.trim());
   if (sizes.at(-1) === '') sizes.pop();
-  const shape = sizes.map((size) => (/^\d+L?$/.test(size) ? Number.parseInt(size, 10) : fail(`its shape has ${size}`)));
-  if (!Number.isSafeInteger(shape.reduce((product, size) => product * size, 8))) fail('its shape is too large');
+  const shape = sizes.map((size) =>
+    /^\d+L?$/.test(size) ? Number.parseInt(size, 10) : fail(`its shape has ${size}`),
+  );
+  if (!Number.isSafeInteger(shape.reduce((product, size) => product * size, 8)))
+    fail('its shape is too large');
   return {
     dtype,
     shape,

@@ -67,7 +67,8 @@ export async function saveNpy(path: string, tensor: Tensor): Promise<void> {
  */
 export async function readNpy(reader: ByteReader, size: number, name: string): Promise<Tensor> {
   const read = async (length: number, position: number): Promise<Uint8Array> => {
-    if (position + length > size) throw new CheckpointError(`${name} is truncated: it has only ${size} bytes`);
+    if (position + length > size)
+      throw new CheckpointError(`${name} is truncated: it has only ${size} bytes`);
     const bytes = new Uint8Array(length);
     await reader.fill(bytes);
     return bytes;

@@ -4,6 +4,7 @@
  * @module
  */
 import { Readable } from 'node:stream';
+import { crc32 } from 'node:zlib';
 import { type Entry, openPromise, type ZipFile as ZipReader } from 'yauzl';
 import { ZipFile } from 'yazl';
 import { commitOrDiscard, stageFile } from './atomic-file.js';
@@ -41,16 +42,8 @@ export async function loadNpz(path: string): Promise<Record<string, Tensor>> {
   try {
     for await (const entry of zip.eachEntry() as AsyncIterable<Entry>) {
       if (!entry.fileName.endsWith('.npy')) continue;
-      const stream = await zip.openReadStreamPromise(entry);
       const name = entry.fileName.slice(0, -'.npy'.length);
-      try {
-        const reader = streamReader(stream, `${path} (array ${name})`);
-        tensors.push([name, await readNpy(reader, entry.uncompressedSize, `${path} (array ${name})`)]);
-        // The end brings the checks of size and checksum.
-        for await (const _ of stream);
-      } finally {
-        stream.destroy();
-      }
+      tensors.push([name, await readArray(zip, entry, `${path} (array ${name})`)]);
     }
   } catch (error) {
     for (const [, tensor] of tensors) tensor.dispose();
@@ -96,6 +89,30 @@ export async function saveNpz(
   }
 }
 
+async function readArray(zip: ZipReader, entry: Entry, name: string): Promise<Tensor> {
+  const stream = await zip.openReadStreamPromise(entry);
+  let sum = 0;
+  async function* summed(): AsyncGenerator<Uint8Array> {
+    for await (const chunk of stream as AsyncIterable<Buffer>) {
+      sum = crc32(chunk, sum);
+      yield chunk;
+    }
+  }
+  const bytes = summed();
+  const tensor = await readNpy(streamReader(bytes, name), entry.uncompressedSize, name);
+  try {
+    // The end of the stream brings the check of the size.
+    for await (const _ of bytes);
+    if (sum !== entry.crc32) throw new CheckpointError(`${name} is damaged: its checksum is wrong`);
+  } catch (error) {
+    tensor.dispose();
+    throw error;
+  } finally {
+    stream.destroy();
+  }
+  return tensor;
+}
+
 function addArray(zip: ZipFile, name: string, tensor: Tensor, compress: boolean): void {
   const header = formatNpyHeader(tensor.dtype, tensor.shape);
   const size = header.length + tensor.numel * itemSize(tensor.dtype);
@@ -128,5 +145,7 @@ function checkRecord(record: Record<string, Tensor>): [string, Tensor][] {
 function damaged(path: string, error: unknown): Error {
   const known = fileError('read', path, error);
   if (known instanceof DyconvError) return known;
-  return new CheckpointError(`${path} is not a npz file that can be read: ${known.message}`, { cause: error });
+  return new CheckpointError(`${path} is not a npz file that can be read: ${known.message}`, {
+    cause: error,
+  });
 }

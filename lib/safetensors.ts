@@ -209,7 +209,8 @@ async function readEntry(
   if (end === begin) return empty(shape, { dtype });
   const position = dataStart + begin;
   // A bool is a byte of 0 or 1, which only reading makes sure of.
-  if (mapped === undefined || dtype === 'bool') return readTensor(fileReader(file, path, position), shape, dtype);
+  if (mapped === undefined || dtype === 'bool')
+    return readTensor(fileReader(file, path, position), shape, dtype);
   using bytes = native.narrow(mapped, 0, position, end - begin);
   // The format does not promise that a tensor starts at a multiple of its element size: one that does not is copied.
   using aligned = position % 8 === 0 ? native.detach(bytes) : native.clone(bytes);

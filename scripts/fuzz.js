@@ -62,7 +62,12 @@ async function runChild(first, end) {
       // Paths among the arguments are relative to a folder that goes; no address on the network answers.
       cwd: folder,
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, HTTP_PROXY: 'http://127.0.0.1:9', HTTPS_PROXY: 'http://127.0.0.1:9', OMP_NUM_THREADS: '1' },
+      env: {
+        ...process.env,
+        HTTP_PROXY: 'http://127.0.0.1:9',
+        HTTPS_PROXY: 'http://127.0.0.1:9',
+        OMP_NUM_THREADS: '1',
+      },
     },
   );
   let stderr = '';

@@ -32,7 +32,7 @@ napi_value ConstructTensor(napi_env env, napi_callback_info info) {
   try {
     if (data.pending_tensor == nullptr) {
       throw TypedError(ErrorKind::kArgument,
-                       "Tensor cannot be constructed with new: use tensor(), zeros() or another factory");
+                       "Expected tensor(), zeros() or another factory to make a Tensor, not new");
     }
     auto* handle = new TensorHandle{*data.pending_tensor, &data};
     data.pending_tensor = nullptr;

@@ -2,10 +2,12 @@
  * The dynamic convolution layer and its routing (Chen et al., CVPR 2020, https://arxiv.org/abs/1912.03458).
  * @module
  */
-import { ShapeError } from '../errors.js';
+
+import { checkOptions, ShapeError } from '../errors.js';
 import { integer, number, oneOf, type Pair, pair } from '../ops/arguments.js';
 import { type Conv2dOptions, resolveConv } from '../ops/conv.js';
 import { type DynamicConv2dOptions, dynamicConv2d, type RoutingKind, routing } from '../ops/dynamic-conv.js';
+import { checkTensor } from '../tensor/check.js';
 import { empty, full } from '../tensor/create.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { type ExpertUsage, UsageMeter } from './expert-usage.js';
@@ -39,7 +41,7 @@ export class RoutingAttention extends Module {
 
   constructor(channels: number, numExperts: number, options: RoutingAttentionOptions = {}) {
     super();
-    const { reduction = 4, temperature = 30, kind = 'softmax', ...factory } = options;
+    const { reduction = 4, temperature = 30, kind = 'softmax', ...factory } = checkOptions(options);
     integer('inChannels', channels, 1);
     integer('numExperts', numExperts, 1);
     number('reduction', reduction, { min: Number.MIN_VALUE });
@@ -127,8 +129,23 @@ export class DynamicConv2d extends Module<[Tensor, DynamicForwardOptions?]> {
     options: DynamicConv2dLayerOptions = {},
   ) {
     super();
-    const { bias = true, numExperts = 4, reduction, temperature, routing: kind, initGain = 1 } = options;
-    const { stride = 1, padding = 0, dilation = 1, groups = 1, algorithm = 'auto', device, dtype } = options;
+    const {
+      bias = true,
+      numExperts = 4,
+      reduction,
+      temperature,
+      routing: kind,
+      initGain = 1,
+    } = checkOptions(options);
+    const {
+      stride = 1,
+      padding = 0,
+      dilation = 1,
+      groups = 1,
+      algorithm = 'auto',
+      device,
+      dtype,
+    } = checkOptions(options);
     this.inChannels = integer('inChannels', inChannels, 1);
     this.outChannels = integer('outChannels', outChannels, 1);
     this.numExperts = integer('numExperts', numExperts, 1);
@@ -168,6 +185,7 @@ export class DynamicConv2d extends Module<[Tensor, DynamicForwardOptions?]> {
 
   /** The attention that {@link forward} would use. @param input - [B, I, H, W]. @returns [B, K]. */
   attention(input: Tensor): Tensor {
+    checkTensor('input', input);
     const shape = input.shape;
     if (shape.length !== 4 || shape[1] !== this.inChannels) {
       throw new ShapeError(

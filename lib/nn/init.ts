@@ -3,9 +3,11 @@
  * @see https://pytorch.org/docs/stable/nn.init.html
  * @module
  */
-import { ShapeError } from '../errors.js';
+
+import { checkOptions, ShapeError } from '../errors.js';
 import { native } from '../native.js';
 import { oneOf } from '../ops/arguments.js';
+import { checkTensor } from '../tensor/check.js';
 import { noGrad } from '../tensor/context.js';
 import type { Tensor } from '../tensor/tensor.js';
 
@@ -17,7 +19,7 @@ export type Nonlinearity = 'linear' | 'relu' | 'leakyRelu' | 'tanh' | 'sigmoid';
 
 /** Connections into and out of a unit. @param weight - [O, I, ...kernel]. */
 export function fans(weight: Tensor): { fanIn: number; fanOut: number } {
-  const [outputs, inputs, ...kernel] = weight.shape;
+  const [outputs, inputs, ...kernel] = checkTensor('weight', weight).shape;
   if (outputs === undefined || inputs === undefined) {
     throw new ShapeError(
       `Expected at least 2 dimensions for weight but received [${weight.shape.join(', ')}]`,
@@ -45,10 +47,8 @@ export interface KaimingOptions {
   a?: number;
 }
 
-function kaimingStd(
-  weight: Tensor,
-  { mode = 'fanIn', nonlinearity = 'leakyRelu', a = 0 }: KaimingOptions,
-): number {
+function kaimingStd(weight: Tensor, options: KaimingOptions): number {
+  const { mode = 'fanIn', nonlinearity = 'leakyRelu', a = 0 } = checkOptions(options);
   oneOf('mode', ['fanIn', 'fanOut'], mode);
   return calculateGain(nonlinearity, a) / Math.sqrt(fans(weight)[mode]);
 }
@@ -65,35 +65,37 @@ export function kaimingUniform_(weight: Tensor, options: KaimingOptions = {}): T
 }
 
 /** Normal numbers of standard deviation gain * sqrt(2 / (fanIn + fanOut)). @see Glorot and Bengio, AISTATS 2010 */
-export function xavierNormal_(weight: Tensor, { gain = 1 }: { gain?: number } = {}): Tensor {
+export function xavierNormal_(weight: Tensor, options: { gain?: number } = {}): Tensor {
+  const { gain = 1 } = checkOptions(options);
   const { fanIn, fanOut } = fans(weight);
   return normal_(weight, { std: gain * Math.sqrt(2 / (fanIn + fanOut)) });
 }
 
 /** Uniform numbers of standard deviation gain * sqrt(2 / (fanIn + fanOut)). @see Glorot and Bengio, AISTATS 2010 */
-export function xavierUniform_(weight: Tensor, { gain = 1 }: { gain?: number } = {}): Tensor {
+export function xavierUniform_(weight: Tensor, options: { gain?: number } = {}): Tensor {
+  const { gain = 1 } = checkOptions(options);
   const { fanIn, fanOut } = fans(weight);
   const bound = gain * Math.sqrt(6 / (fanIn + fanOut));
   return uniform_(weight, { low: -bound, high: bound });
 }
 
 /** Normal numbers. @param options.mean - Default 0. @param options.std - Default 1. */
-export function normal_(tensor: Tensor, { mean = 0, std = 1 }: { mean?: number; std?: number } = {}): Tensor {
+export function normal_(tensor: Tensor, options: { mean?: number; std?: number } = {}): Tensor {
+  const { mean = 0, std = 1 } = checkOptions(options);
   noGrad(() => native.normal(tensor, mean, std).dispose());
   return tensor;
 }
 
 /** Uniform numbers in [low, high). @param options.low - Default 0. @param options.high - Default 1. */
-export function uniform_(
-  tensor: Tensor,
-  { low = 0, high = 1 }: { low?: number; high?: number } = {},
-): Tensor {
+export function uniform_(tensor: Tensor, options: { low?: number; high?: number } = {}): Tensor {
+  const { low = 0, high = 1 } = checkOptions(options);
   noGrad(() => native.uniform(tensor, low, high).dispose());
   return tensor;
 }
 
 /** One value everywhere. */
 export function constant_(tensor: Tensor, value: number): Tensor {
+  checkTensor('tensor', tensor);
   return noGrad(() => tensor.fill_(value));
 }
 

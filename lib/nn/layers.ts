@@ -2,7 +2,7 @@
  * Layers with weights: linear maps, convolutions, embeddings. Initialised as PyTorch initialises them.
  * @module
  */
-import { invalidArgument } from '../errors.js';
+import { checkOptions, invalidArgument } from '../errors.js';
 import { embedding } from '../ops/activation.js';
 import { integer, type Pair, pair } from '../ops/arguments.js';
 import { type Conv2dOptions, conv2d, linear, resolveConv } from '../ops/conv.js';
@@ -42,7 +42,8 @@ export class Linear extends Module {
   /** [O] or null. */
   bias: Parameter | null;
 
-  constructor(inFeatures: number, outFeatures: number, { bias = true, ...factory }: LinearOptions = {}) {
+  constructor(inFeatures: number, outFeatures: number, options: LinearOptions = {}) {
+    const { bias = true, ...factory } = checkOptions(options);
     super();
     this.inFeatures = integer('inFeatures', inFeatures, 1);
     this.outFeatures = integer('outFeatures', outFeatures, 1);
@@ -79,7 +80,15 @@ export class Conv2d extends Module {
 
   constructor(inChannels: number, outChannels: number, kernelSize: Pair, options: Conv2dLayerOptions = {}) {
     super();
-    const { bias = true, device, dtype, stride = 1, padding = 0, dilation = 1, groups = 1 } = options;
+    const {
+      bias = true,
+      device,
+      dtype,
+      stride = 1,
+      padding = 0,
+      dilation = 1,
+      groups = 1,
+    } = checkOptions(options);
     this.inChannels = integer('inChannels', inChannels, 1);
     this.outChannels = integer('outChannels', outChannels, 1);
     this.kernelSize = pair('kernelSize', kernelSize, 1);

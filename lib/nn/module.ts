@@ -3,7 +3,7 @@
  * @module
  */
 import { inspect } from 'node:util';
-import { ArgumentError, CheckpointError, invalidArgument } from '../errors.js';
+import { ArgumentError, CheckpointError, checkFunction, checkOptions, invalidArgument } from '../errors.js';
 import { native } from '../native.js';
 import type { ToOptions } from '../tensor/base.js';
 import { keep, noGrad, tidy } from '../tensor/context.js';
@@ -39,7 +39,8 @@ export interface Parameter extends Tensor {}
  */
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the constructor returns a Tensor, which the interface says
 export class Parameter {
-  constructor(data: Tensor, { requiresGrad = true }: { requiresGrad?: boolean } = {}) {
+  constructor(data: Tensor, options: { requiresGrad?: boolean } = {}) {
+    const { requiresGrad = true } = checkOptions(options);
     if (!isTensor(data)) throw invalidArgument('data', 'a Tensor', data);
     parameters.add(keep(data));
     data.requiresGrad = requiresGrad;
@@ -79,8 +80,9 @@ export abstract class Module<Args extends unknown[] = [Tensor], Out = Tensor> {
   protected registerBuffer(
     name: string,
     tensor: Tensor | null,
-    { persistent = true }: { persistent?: boolean } = {},
+    options: { persistent?: boolean } = {},
   ): void {
+    const { persistent = true } = checkOptions(options);
     this.#buffers.set(name, { persistent });
     (this as Record<string, unknown>)[name] = tensor && keep(tensor);
   }
@@ -172,7 +174,8 @@ export abstract class Module<Args extends unknown[] = [Tensor], Out = Tensor> {
    * floating-point ones only.
    * @throws DeviceError when the device is not there; the module is then as it was.
    */
-  to({ device, dtype }: ToOptions): this {
+  to(options: ToOptions): this {
+    const { device, dtype } = checkOptions(options);
     const parameters = [...this.parameters()];
     const tensors = [...parameters, ...[...this.namedBuffers()].map(([, tensor]) => tensor)];
     const move = (tensor: Tensor) =>
@@ -194,6 +197,7 @@ export abstract class Module<Args extends unknown[] = [Tensor], Out = Tensor> {
 
   /** Calls `fn` on every module, children first, and returns this module. */
   apply(fn: (module: AnyModule) => void): this {
+    checkFunction(fn);
     for (const [, child] of this.namedChildren()) child.apply(fn);
     fn(this as unknown as AnyModule);
     return this;
@@ -214,7 +218,8 @@ export abstract class Module<Args extends unknown[] = [Tensor], Out = Tensor> {
    * @returns The keys that were missing or unexpected.
    * @throws CheckpointError naming the keys, or the key and both shapes.
    */
-  loadStateDict(state: StateDict, { strict = true }: { strict?: boolean } = {}): LoadResult {
+  loadStateDict(state: StateDict, options: { strict?: boolean } = {}): LoadResult {
+    const { strict = true } = checkOptions(options);
     if (typeof state !== 'object' || state === null)
       throw invalidArgument('state', 'an object of Tensors by key', state);
     const own = new Map([...this.#allParameters(), ...this.#allBuffers(true)]);
@@ -246,6 +251,7 @@ export abstract class Module<Args extends unknown[] = [Tensor], Out = Tensor> {
    * @returns `remove()` takes the hook away.
    */
   registerForwardHook(hook: ForwardHook): { remove(): void } {
+    checkFunction(hook, 'hook');
     if (this.#hooks.size === 0) this.#installHooks();
     this.#hooks.add(hook);
     return {

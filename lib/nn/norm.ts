@@ -2,7 +2,7 @@
  * Normalisation layers.
  * @module
  */
-import { invalidArgument } from '../errors.js';
+import { checkIterable, checkOptions, invalidArgument } from '../errors.js';
 import { batchNorm, groupNorm, layerNorm } from '../ops/activation.js';
 import { integer } from '../ops/arguments.js';
 import { full, ones, zeros } from '../tensor/create.js';
@@ -43,7 +43,14 @@ export class BatchNorm2d extends Module {
 
   constructor(numFeatures: number, options: BatchNormLayerOptions = {}) {
     super();
-    const { eps = 1e-5, momentum = 0.1, affine = true, trackRunningStats = true, device, dtype } = options;
+    const {
+      eps = 1e-5,
+      momentum = 0.1,
+      affine = true,
+      trackRunningStats = true,
+      device,
+      dtype,
+    } = checkOptions(options);
     const factory = { device, dtype };
     this.numFeatures = integer('numFeatures', numFeatures, 1);
     this.eps = eps;
@@ -87,8 +94,11 @@ export class LayerNorm extends Module {
 
   constructor(normalizedShape: number | readonly number[], options: NormLayerOptions = {}) {
     super();
-    const { eps = 1e-5, affine = true, device, dtype } = options;
-    this.normalizedShape = typeof normalizedShape === 'number' ? [normalizedShape] : normalizedShape;
+    const { eps = 1e-5, affine = true, device, dtype } = checkOptions(options);
+    this.normalizedShape =
+      typeof normalizedShape === 'number'
+        ? [normalizedShape]
+        : checkIterable(normalizedShape, 'normalizedShape', 'a size or an array of sizes');
     for (const size of this.normalizedShape) integer('normalizedShape', size, 1);
     this.eps = eps;
     this.weight = affine ? new Parameter(ones(this.normalizedShape, { device, dtype })) : null;
@@ -114,7 +124,7 @@ export class GroupNorm extends Module {
 
   constructor(numGroups: number, numChannels: number, options: NormLayerOptions = {}) {
     super();
-    const { eps = 1e-5, affine = true, device, dtype } = options;
+    const { eps = 1e-5, affine = true, device, dtype } = checkOptions(options);
     this.numGroups = integer('numGroups', numGroups, 1);
     this.numChannels = integer('numChannels', numChannels, 1);
     if (numChannels % numGroups !== 0)

@@ -2,7 +2,9 @@
  * Layers without weights, and the container that chains layers.
  * @module
  */
-import { invalidArgument } from '../errors.js';
+
+import { checkOptions, invalidArgument } from '../errors.js';
+import { native } from '../native.js';
 import * as F from '../ops/activation.js';
 import { integer, number, type Pair, pair } from '../ops/arguments.js';
 import {
@@ -27,7 +29,8 @@ export class ReLU extends Module {
 /** x where positive, slope times x elsewhere. */
 export class LeakyReLU extends Module {
   readonly negativeSlope: number;
-  constructor({ negativeSlope = 0.01 }: { negativeSlope?: number } = {}) {
+  constructor(options: { negativeSlope?: number } = {}) {
+    const { negativeSlope = 0.01 } = checkOptions(options);
     super();
     this.negativeSlope = negativeSlope;
   }
@@ -74,7 +77,8 @@ export class Tanh extends Module {
 /** Softmax along `dim`. */
 export class Softmax extends Module {
   readonly dim: number;
-  constructor({ dim = -1 }: { dim?: number } = {}) {
+  constructor(options: { dim?: number } = {}) {
+    const { dim = -1 } = checkOptions(options);
     super();
     this.dim = dim;
   }
@@ -166,7 +170,7 @@ export class Flatten extends Module {
     this.endDim = endDim;
   }
   forward(input: Tensor): Tensor {
-    return input.flatten(this.startDim, this.endDim);
+    return native.flatten(input, this.startDim, this.endDim);
   }
 }
 
@@ -207,7 +211,7 @@ export class Sequential extends Module {
 
   /** The layer at a position; negative counts from the end. */
   at(index: number): Module | undefined {
-    return this.#layers.at(index);
+    return this.#layers.at(integer('index', index, Number.MIN_SAFE_INTEGER));
   }
 
   /** Puts another layer in the place of one. */

@@ -2,6 +2,7 @@
  * Activations, normalisation, dropout and look-ups, as functions.
  * @module
  */
+import { checkOptions } from '../errors.js';
 import { native } from '../native.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { number, oneOf } from './arguments.js';
@@ -12,15 +13,14 @@ export function relu(input: Tensor): Tensor {
 }
 
 /** The input where positive, `negativeSlope` times it elsewhere. @param options.negativeSlope - Default 0.01. */
-export function leakyRelu(input: Tensor, { negativeSlope = 0.01 }: { negativeSlope?: number } = {}): Tensor {
+export function leakyRelu(input: Tensor, options: { negativeSlope?: number } = {}): Tensor {
+  const { negativeSlope = 0.01 } = checkOptions(options);
   return native.leakyRelu(input, negativeSlope);
 }
 
 /** Gaussian error linear unit. @param options.approximate - Default `'none'`. */
-export function gelu(
-  input: Tensor,
-  { approximate = 'none' }: { approximate?: 'none' | 'tanh' } = {},
-): Tensor {
+export function gelu(input: Tensor, options: { approximate?: 'none' | 'tanh' } = {}): Tensor {
+  const { approximate = 'none' } = checkOptions(options);
   return native.gelu(input, oneOf('approximate', ['none', 'tanh'], approximate));
 }
 
@@ -35,10 +35,8 @@ export function hardswish(input: Tensor): Tensor {
 }
 
 /** log(1 + exp(beta input)) / beta, linear above `threshold`. @param options.beta - Default 1. @param options.threshold - Default 20. */
-export function softplus(
-  input: Tensor,
-  { beta = 1, threshold = 20 }: { beta?: number; threshold?: number } = {},
-): Tensor {
+export function softplus(input: Tensor, options: { beta?: number; threshold?: number } = {}): Tensor {
+  const { beta = 1, threshold = 20 } = checkOptions(options);
   return native.softplus(input, beta, threshold);
 }
 
@@ -53,12 +51,14 @@ export function tanh(input: Tensor): Tensor {
 }
 
 /** exp(input) / sum(exp(input)) along `dim`. @param options.dim - Default -1. */
-export function softmax(input: Tensor, { dim = -1 }: { dim?: number } = {}): Tensor {
+export function softmax(input: Tensor, options: { dim?: number } = {}): Tensor {
+  const { dim = -1 } = checkOptions(options);
   return native.softmax(input, dim);
 }
 
 /** log(softmax(input)), computed without overflow. @param options.dim - Default -1. */
-export function logSoftmax(input: Tensor, { dim = -1 }: { dim?: number } = {}): Tensor {
+export function logSoftmax(input: Tensor, options: { dim?: number } = {}): Tensor {
+  const { dim = -1 } = checkOptions(options);
   return native.logSoftmax(input, dim);
 }
 
@@ -66,10 +66,8 @@ export function logSoftmax(input: Tensor, { dim = -1 }: { dim?: number } = {}): 
  * Zeroes elements with probability `p` and scales the rest by 1 / (1 - p), while training.
  * @param options.p - 0 to 1. Default 0.5. @param options.training - Default true.
  */
-export function dropout(
-  input: Tensor,
-  { p = 0.5, training = true }: { p?: number; training?: boolean } = {},
-): Tensor {
+export function dropout(input: Tensor, options: { p?: number; training?: boolean } = {}): Tensor {
+  const { p = 0.5, training = true } = checkOptions(options);
   return native.dropout(input, number('p', p, { min: 0, max: 1 }), training);
 }
 
@@ -93,8 +91,8 @@ export interface BatchNormOptions {
 
 /** Normalises each channel over the batch. @param input - [B, C, ...]. @see https://arxiv.org/abs/1502.03167 */
 export function batchNorm(input: Tensor, options: BatchNormOptions): Tensor {
-  const { runningMean = null, runningVar = null, weight = null, bias = null } = options;
-  const { training = false, momentum = 0.1, eps = 1e-5 } = options;
+  const { runningMean = null, runningVar = null, weight = null, bias = null } = checkOptions(options);
+  const { training = false, momentum = 0.1, eps = 1e-5 } = checkOptions(options);
   return native.batchNorm(input, weight, bias, runningMean, runningVar, training, momentum, eps);
 }
 
@@ -112,13 +110,13 @@ export function layerNorm(
   normalizedShape: readonly number[],
   options: NormOptions = {},
 ): Tensor {
-  const { weight = null, bias = null, eps = 1e-5 } = options;
+  const { weight = null, bias = null, eps = 1e-5 } = checkOptions(options);
   return native.layerNorm(input, normalizedShape, weight, bias, eps);
 }
 
 /** Normalises groups of channels of each sample. @param input - [B, C, ...]. @see https://arxiv.org/abs/1803.08494 */
 export function groupNorm(input: Tensor, numGroups: number, options: NormOptions = {}): Tensor {
-  const { weight = null, bias = null, eps = 1e-5 } = options;
+  const { weight = null, bias = null, eps = 1e-5 } = checkOptions(options);
   return native.groupNorm(input, numGroups, weight, bias, eps);
 }
 

@@ -2,8 +2,10 @@
  * Convolution and what goes with it: linear maps, pooling, padding, interpolation.
  * @module
  */
-import { invalidArgument } from '../errors.js';
+
+import { checkOptions, invalidArgument } from '../errors.js';
 import { native } from '../native.js';
+import { checkTensor } from '../tensor/check.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { integer, oneOf, type Pair, pair } from './arguments.js';
 
@@ -33,10 +35,11 @@ export interface ResolvedConv {
  * at the bottom and right, as in PyTorch.
  */
 export function resolveConv(kernelSize: readonly [number, number], options: Conv2dOptions): ResolvedConv {
+  checkOptions(options);
   const stride = pair('stride', options.stride ?? 1, 1);
   const dilation = pair('dilation', options.dilation ?? 1, 1);
   const groups = integer('groups', options.groups ?? 1, 1);
-  const { padding = 0 } = options;
+  const { padding = 0 } = checkOptions(options);
   if (padding !== 'same') {
     const resolved = padding === 'valid' ? ([0, 0] as [number, number]) : pair('padding', padding, 0);
     return { stride, padding: resolved, dilation, groups, extra: [0, 0] };
@@ -59,8 +62,8 @@ export function padExtra(input: Tensor, [bottom, right]: readonly [number, numbe
 }
 
 /** The last two sizes of a conv weight. */
-export function kernelSizeOf(weight: Tensor): [number, number] {
-  const shape = weight.shape;
+export function kernelSizeOf(weight: Tensor, name = 'weight'): [number, number] {
+  const { shape } = checkTensor(name, weight);
   return [shape.at(-2) ?? 1, shape.at(-1) ?? 1];
 }
 
@@ -99,7 +102,7 @@ export interface MaxPool2dOptions {
 
 /** The largest element of each window. @param input - [B, C, H, W]. @returns [B, C, H', W']. */
 export function maxPool2d(input: Tensor, kernelSize: Pair, options: MaxPool2dOptions = {}): Tensor {
-  const { padding = 0, dilation = 1, ceilMode = false } = options;
+  const { padding = 0, dilation = 1, ceilMode = false } = checkOptions(options);
   const kernel = pair('kernelSize', kernelSize, 1);
   const stride = pair('stride', options.stride ?? kernel, 1);
   return native.maxPool2d(
@@ -126,7 +129,7 @@ export interface AvgPool2dOptions {
 
 /** The mean of each window. @param input - [B, C, H, W]. @returns [B, C, H', W']. */
 export function avgPool2d(input: Tensor, kernelSize: Pair, options: AvgPool2dOptions = {}): Tensor {
-  const { padding = 0, ceilMode = false, countIncludePad = true } = options;
+  const { padding = 0, ceilMode = false, countIncludePad = true } = checkOptions(options);
   const kernel = pair('kernelSize', kernelSize, 1);
   const stride = pair('stride', options.stride ?? kernel, 1);
   return native.avgPool2d(input, kernel, stride, pair('padding', padding, 0), ceilMode, countIncludePad);
@@ -145,11 +148,9 @@ export function adaptiveAvgPool2d(input: Tensor, outputSize: Pair): Tensor {
 export function pad(
   input: Tensor,
   padding: readonly number[],
-  {
-    mode = 'constant',
-    value = 0,
-  }: { mode?: 'constant' | 'reflect' | 'replicate' | 'circular'; value?: number } = {},
+  options: { mode?: 'constant' | 'reflect' | 'replicate' | 'circular'; value?: number } = {},
 ): Tensor {
+  const { mode = 'constant', value = 0 } = checkOptions(options);
   const checked = oneOf('mode', ['constant', 'reflect', 'replicate', 'circular'], mode);
   return native.pad(input, padding, checked, checked === 'constant' ? value : undefined);
 }
@@ -168,12 +169,12 @@ export interface InterpolateOptions {
 
 /** Resizes images. @param input - [B, C, H, W]. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.interpolate.html */
 export function interpolate(input: Tensor, options: InterpolateOptions): Tensor {
-  const { size, scaleFactor, mode = 'nearest', alignCorners = false } = options;
+  const { size, scaleFactor, mode = 'nearest', alignCorners = false } = checkOptions(options);
   oneOf('mode', ['nearest', 'bilinear', 'bicubic'], mode);
   if ((size === undefined) === (scaleFactor === undefined)) {
     throw invalidArgument('options', 'either size or scaleFactor', options);
   }
-  const [height, width] = kernelSizeOf(input);
+  const [height, width] = kernelSizeOf(input, 'input');
   const target: Pair = size ?? [Math.floor(height * scaleFactor!), Math.floor(width * scaleFactor!)];
   return native.interpolate(input, pair('size', target, 1), mode, alignCorners);
 }

@@ -2,6 +2,7 @@
  * Losses, each reduced to its mean over the batch by default.
  * @module
  */
+import { checkOptions } from '../errors.js';
 import { native } from '../native.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { number, oneOf } from './arguments.js';
@@ -34,7 +35,7 @@ export interface CrossEntropyOptions extends LossOptions {
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.cross_entropy.html, https://arxiv.org/abs/1512.00567
  */
 export function crossEntropy(input: Tensor, target: Tensor, options: CrossEntropyOptions = {}): Tensor {
-  const { labelSmoothing = 0, weight = null, ignoreIndex = -100 } = options;
+  const { labelSmoothing = 0, weight = null, ignoreIndex = -100 } = checkOptions(options);
   const smoothing = number('labelSmoothing', labelSmoothing, { min: 0, max: 1 });
   return native.crossEntropy(input, target, weight, reductionOf(options), ignoreIndex, smoothing);
 }

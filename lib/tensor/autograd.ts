@@ -2,7 +2,7 @@
  * Gradients on request. `Tensor.backward` accumulates into leaves; these return.
  * @module
  */
-import { GradcheckError, invalidArgument, NativeError } from '../errors.js';
+import { checkOptions, GradcheckError, invalidArgument, NativeError } from '../errors.js';
 import { native } from '../native.js';
 import { noGrad, tidy } from './context.js';
 import type { Tensor } from './tensor.js';
@@ -32,7 +32,12 @@ export function grad(
   inputs: Tensor | readonly Tensor[],
   options: GradOptions = {},
 ): (Tensor | null)[] {
-  const { createGraph = false, retainGraph = createGraph, allowUnused = false, gradOutputs = [] } = options;
+  const {
+    createGraph = false,
+    retainGraph = createGraph,
+    allowUnused = false,
+    gradOutputs = [],
+  } = checkOptions(options);
   const gradients = native.gradOf(
     list<Tensor>(outputs),
     list<Tensor>(inputs),
@@ -70,8 +75,9 @@ export interface GradcheckOptions {
 export function gradcheck(
   fn: (...inputs: Tensor[]) => Tensor,
   inputs: readonly Tensor[],
-  { eps = 1e-6, atol = 1e-5, rtol = 1e-3 }: GradcheckOptions = {},
+  options: GradcheckOptions = {},
 ): true {
+  const { eps = 1e-6, atol = 1e-5, rtol = 1e-3 } = checkOptions(options);
   const checked = inputs.filter((input) => input.requiresGrad);
   if (checked.length === 0)
     throw invalidArgument('inputs', 'at least one Tensor that requires gradients', inputs);

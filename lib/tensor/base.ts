@@ -3,7 +3,7 @@
  * @module
  */
 import { inspect } from 'node:util';
-import { ArgumentError, DTypeError, invalidArgument, ShapeError } from '../errors.js';
+import { ArgumentError, checkOptions, DTypeError, invalidArgument, ShapeError } from '../errors.js';
 import { native } from '../native.js';
 import type { Device, DType, TypedArray } from './dtype.js';
 import { isFloatingPoint } from './dtype.js';
@@ -134,8 +134,8 @@ export abstract class TensorBase {
 
   /** The elements as nested arrays: booleans for bool, numbers otherwise, bigints for integers beyond 2^53. */
   async array(this: Tensor): Promise<NestedArray> {
-    const { shape, dtype } = this;
     using plain = readable(this);
+    const { shape, dtype } = this;
     return nest(await plain.data(), shape, dtype);
   }
 
@@ -163,7 +163,7 @@ export abstract class TensorBase {
   to(this: Tensor, options: ToOptions): Tensor {
     if (typeof options !== 'object' || options === null)
       throw invalidArgument('options', 'an object such as { device, dtype }', options);
-    const { device, dtype } = options;
+    const { device, dtype } = checkOptions(options);
     return native.to(this, device, dtype);
   }
 
@@ -179,7 +179,7 @@ export abstract class TensorBase {
 
   /** The tensor in row-major order: a copy unless it is so already. */
   contiguous(this: Tensor, options: { memoryFormat?: 'contiguous' | 'channelsLast' } = {}): Tensor {
-    const { memoryFormat = 'contiguous' } = options;
+    const { memoryFormat = 'contiguous' } = checkOptions(options);
     if (memoryFormat === 'channelsLast') return native.channelsLast(this);
     if (memoryFormat === 'contiguous') return native.contiguous(this);
     throw invalidArgument('memoryFormat', "'contiguous' or 'channelsLast'", memoryFormat);
@@ -198,7 +198,7 @@ export abstract class TensorBase {
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.backward.html
    */
   backward(this: Tensor, gradient?: Tensor, options: BackwardOptions = {}): void {
-    const { createGraph = false, retainGraph = createGraph } = options;
+    const { createGraph = false, retainGraph = createGraph } = checkOptions(options);
     native.backward(this, gradient, retainGraph, createGraph);
   }
 
@@ -250,7 +250,7 @@ function checkGrad(tensor: Tensor, grad: Tensor): void {
  * without loss.
  */
 function readable(tensor: Tensor): Tensor {
-  const { dtype } = tensor;
+  const dtype = native.dtype(tensor);
   const widened = isFloatingPoint(dtype) && dtype.endsWith('16') ? 'float32' : undefined;
   using plain = native.detach(tensor);
   return native.to(plain, undefined, widened);

@@ -51,7 +51,9 @@ function dtypeFor(array: TypedArray, dtype: DType | undefined): DType {
   checkDType('dtype', dtype);
   const carrier = array instanceof Uint8ClampedArray ? Uint8Array : array.constructor;
   if (ARRAY_OF[dtype] !== carrier)
-    throw new DTypeError(`Expected a dtype that ${describe(array)} carries for dtype but received '${dtype}'`);
+    throw new DTypeError(
+      `Expected a dtype that ${describe(array)} carries for dtype but received '${dtype}'`,
+    );
   return dtype;
 }
 

@@ -4,7 +4,7 @@
  * @see https://pytorch.org/docs/stable/notes/broadcasting.html
  * @module
  */
-import { invalidArgument } from '../errors.js';
+import { checkOptions, invalidArgument } from '../errors.js';
 import { native, type Operand } from '../native.js';
 import { TensorBase } from './base.js';
 import type { Tensor } from './tensor.js';
@@ -18,11 +18,13 @@ export interface AlphaOptions {
 /** Element-wise operations. Each returns a new tensor; a trailing underscore marks those that change their own. */
 export abstract class TensorMath extends TensorBase {
   /** this + alpha * other. */
-  add(this: Tensor, other: Operand, { alpha = 1 }: AlphaOptions = {}): Tensor {
+  add(this: Tensor, other: Operand, options: AlphaOptions = {}): Tensor {
+    const { alpha = 1 } = checkOptions(options);
     return native.add(this, other, alpha);
   }
   /** this - alpha * other. */
-  sub(this: Tensor, other: Operand, { alpha = 1 }: AlphaOptions = {}): Tensor {
+  sub(this: Tensor, other: Operand, options: AlphaOptions = {}): Tensor {
+    const { alpha = 1 } = checkOptions(options);
     return native.sub(this, other, alpha);
   }
   /** this * other. */
@@ -59,12 +61,14 @@ export abstract class TensorMath extends TensorBase {
   }
 
   /** In place: this += alpha * other. */
-  add_(this: Tensor, other: Operand, { alpha = 1 }: AlphaOptions = {}): Tensor {
+  add_(this: Tensor, other: Operand, options: AlphaOptions = {}): Tensor {
+    const { alpha = 1 } = checkOptions(options);
     native.addInPlace(this, other, alpha).dispose();
     return this;
   }
   /** In place: this -= alpha * other. */
-  sub_(this: Tensor, other: Operand, { alpha = 1 }: AlphaOptions = {}): Tensor {
+  sub_(this: Tensor, other: Operand, options: AlphaOptions = {}): Tensor {
+    const { alpha = 1 } = checkOptions(options);
     native.subInPlace(this, other, alpha).dispose();
     return this;
   }
@@ -227,7 +231,8 @@ export abstract class TensorMath extends TensorBase {
     return native.isfinite(this);
   }
   /** Limited to [min, max]; either may be left out. */
-  clamp(this: Tensor, { min, max }: { min?: number; max?: number }): Tensor {
+  clamp(this: Tensor, options: { min?: number; max?: number }): Tensor {
+    const { min, max } = checkOptions(options);
     if (min === undefined && max === undefined)
       throw invalidArgument('options', 'min, max or both', { min, max });
     return native.clamp(this, min, max);

@@ -3,7 +3,7 @@
  * (properties, data, gradient, lifetime), `math`, `reduce`, and here views, indexing and the softmax family.
  * @module
  */
-import { ArgumentError } from '../errors.js';
+import { ArgumentError, checkOptions } from '../errors.js';
 import { native, type Operand } from '../native.js';
 import { claimHandle, type TensorHandle } from './handle.js';
 import { TensorReduce } from './reduce.js';
@@ -138,11 +138,13 @@ export class Tensor extends TensorReduce {
   }
 
   /** exp(this) / sum(exp(this)) along `dim`. @param options.dim - Default -1. */
-  softmax({ dim = -1 }: { dim?: number } = {}): Tensor {
+  softmax(options: { dim?: number } = {}): Tensor {
+    const { dim = -1 } = checkOptions(options);
     return native.softmax(this, dim);
   }
   /** log(softmax(this)), computed without overflow. @param options.dim - Default -1. */
-  logSoftmax({ dim = -1 }: { dim?: number } = {}): Tensor {
+  logSoftmax(options: { dim?: number } = {}): Tensor {
+    const { dim = -1 } = checkOptions(options);
     return native.logSoftmax(this, dim);
   }
 }

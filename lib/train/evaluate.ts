@@ -3,7 +3,7 @@
  * @module
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { DatasetError } from '../errors.js';
+import { checkOptions, DatasetError } from '../errors.js';
 import type { Module } from '../nn/module.js';
 import { crossEntropy } from '../ops/loss.js';
 import { noGrad, tidy } from '../tensor/context.js';
@@ -107,8 +107,9 @@ export async function evaluate(
 function evaluateBatch(
   model: Module,
   { images, labels }: Batch,
-  { loss = crossEntropy, device }: EvaluateOptions,
+  options: EvaluateOptions,
 ): { loss: number; classes: number; results: Prediction[] } {
+  const { loss = crossEntropy, device } = checkOptions(options);
   try {
     return noGrad(() =>
       tidy(() => {

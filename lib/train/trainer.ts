@@ -5,7 +5,7 @@
  */
 import { EventEmitter } from 'node:events';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { CheckpointError, DatasetError, invalidArgument, TrainingError } from '../errors.js';
+import { CheckpointError, checkOptions, DatasetError, invalidArgument, TrainingError } from '../errors.js';
 import type { Module } from '../nn/module.js';
 import { crossEntropy } from '../ops/loss.js';
 import type { LRScheduler } from '../optim/lr.js';
@@ -80,7 +80,7 @@ export class Trainer extends EventEmitter<TrainerEvents> {
   /** @throws {ArgumentError} for numbers that are not positive integers. */
   constructor(options: TrainerOptions) {
     super();
-    const { epochs, device = 'cpu', readEvery = device.startsWith('cuda') ? 10 : 1 } = options;
+    const { epochs, device = 'cpu', readEvery = device.startsWith('cuda') ? 10 : 1 } = checkOptions(options);
     for (const [name, value] of Object.entries({ epochs, readEvery })) {
       if (!Number.isSafeInteger(value) || value < 1) throw invalidArgument(name, 'a positive integer', value);
     }

@@ -19,8 +19,38 @@ export function readSignatures() {
   return signatures;
 }
 
-const INTEGERS = [0, 1, 1, 2, 2, 3, 4, -1, -2, 7, 64, 2 ** 31, 2 ** 40, -(2 ** 31), 2 ** 53 - 1, 2n ** 63n - 1n, -(2n ** 63n)];
-const STRINGS = ['mean', 'sum', 'none', 'cpu', 'auto', 'reference', 'constant', 'reflect', 'softmax', 'ij,jk->ik', ''];
+const INTEGERS = [
+  0,
+  1,
+  1,
+  2,
+  2,
+  3,
+  4,
+  -1,
+  -2,
+  7,
+  64,
+  2 ** 31,
+  2 ** 40,
+  -(2 ** 31),
+  2 ** 53 - 1,
+  2n ** 63n - 1n,
+  -(2n ** 63n),
+];
+const STRINGS = [
+  'mean',
+  'sum',
+  'none',
+  'cpu',
+  'auto',
+  'reference',
+  'constant',
+  'reflect',
+  'softmax',
+  'ij,jk->ik',
+  '',
+];
 const NUMBERS = [0, 1, 0.5, -1, 2, Number.NaN, Number.POSITIVE_INFINITY, 1e300, -0];
 
 /**
@@ -28,7 +58,8 @@ const NUMBERS = [0, 1, 0.5, -1, 2, Number.NaN, Number.POSITIVE_INFINITY, 1e300, 
  * @param {string} expected @param {import('./random.js').Random} random
  */
 export function fitting(expected, random) {
-  if (/one of float32/.test(expected)) return random.pick(['float32', 'float64', 'int64', 'bool', 'bfloat16', 'uint8']);
+  if (/one of float32/.test(expected))
+    return random.pick(['float32', 'float64', 'int64', 'bool', 'bfloat16', 'uint8']);
   if (/'cpu'/.test(expected)) return 'cpu';
   if (/a Tensor|live Tensor/.test(expected)) return makeTensor(random);
   if (/boolean/.test(expected)) return random.chance(0.5);

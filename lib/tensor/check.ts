@@ -1,0 +1,9 @@
+import { invalidArgument } from '../errors.js';
+import { native } from '../native.js';
+import type { Tensor } from './tensor.js';
+
+/** Checks that an argument is a Tensor of this thread, whatever it looks like. */
+export function checkTensor(name: string, value: Tensor): Tensor {
+  if (!native.isTensor(value)) throw invalidArgument(name, 'a Tensor', value);
+  return value;
+}
