@@ -53,7 +53,8 @@ Tensor To(const Tensor& tensor, const std::optional<at::Device>& device,
 // and dtype.
 void SetData(Call& call, TensorHandle* parameter, const Tensor& data) {
   if (!parameter->tensor.defined())
-    throw TypedError(ErrorKind::kDisposed, "Expected a live Tensor for setData");
+    throw TypedError(ErrorKind::kDisposed,
+                     "Expected a live Tensor for input of setData but received one that was disposed");
   parameter->tensor.set_data(data);
   call.data.tensors.Recount(parameter);
 }

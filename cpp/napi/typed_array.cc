@@ -49,7 +49,7 @@ void CheckTypedArray(const TypedArray& data, const std::vector<int64_t>& shape, 
   }
 }
 
-napi_value NewTypedArray(napi_env env, const Tensor& tensor) {
+napi_value NewTypedArray(napi_env env, const at::Tensor& tensor) {
   void* bytes = nullptr;
   napi_value buffer, array;
   Check(env, napi_create_arraybuffer(env, tensor.nbytes(), &bytes, &buffer), "napi_create_arraybuffer");

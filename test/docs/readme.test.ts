@@ -13,7 +13,14 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { models, saveSafetensors, setNumThreads } from '../../lib/index.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const pages = ['README.md', 'CONTRIBUTING.md', 'docs/training.md', 'docs/architecture.md', 'THIRD_PARTY.md'];
+const pages = [
+  'README.md',
+  'CONTRIBUTING.md',
+  'docs/training.md',
+  'docs/memory.md',
+  'docs/architecture.md',
+  'THIRD_PARTY.md',
+];
 // Inside the project, so that vitest compiles lib/ for them; git ignores it.
 const examplesFolder = join(root, 'test', 'docs', '.examples');
 
