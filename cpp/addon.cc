@@ -5,6 +5,7 @@
 
 #include "bindings/bindings.h"
 #include "napi/addon_data.h"
+#include "napi/anomaly.h"
 #include "napi/bind.h"
 #include "napi/collect.h"
 #include "napi/shared_tensors.h"
@@ -16,6 +17,7 @@ namespace {
 // Runs while the environment can still be called: background threads end here.
 void CloseEnvironment(void* pointer) {
   auto* data = static_cast<AddonData*>(pointer);
+  data->js_home->Close();
   data->compute.Stop();
   data->data.Stop();
   SharedTensors::Instance().OwnerEnded(data);
@@ -35,6 +37,7 @@ NAPI_MODULE_INIT() {
   at::globalContext().setUserEnabledNNPACK(false);  // it prints a warning for every process it does not suit
   InstallCachingAllocator();
   SetAllocatorReclaim(CollectOnShortage);
+  InstallAnomalyEngine();
   auto* data = new AddonData(env);
   napi_set_instance_data(env, data, ReleaseData, nullptr);
   napi_add_env_cleanup_hook(env, CloseEnvironment, data);

@@ -116,6 +116,8 @@ export function checkFunction<T>(fn: T, name = 'fn'): T & ((...args: never[]) =>
   return fn as T & ((...args: never[]) => unknown);
 }
 
+const MAX_LENGTH = 2 ** 24;
+
 /** Checks something to be iterated over, once, and lists it. */
 export function checkIterable<T>(values: Iterable<T>, name: string, expected = 'an iterable'): T[] {
   // A typed array is never what is wanted, and cannot be walked once its buffer is detached.
@@ -125,5 +127,8 @@ export function checkIterable<T>(values: Iterable<T>, name: string, expected = '
     typeof values === 'string'
   )
     throw invalidArgument(name, expected, values);
+  // Nobody means so many: a sparse array that claims to be that long would take minutes to walk.
+  if (Array.isArray(values) && values.length > MAX_LENGTH)
+    throw invalidArgument(name, `${expected}, at most ${MAX_LENGTH}`, `${values.length} of them`);
   return [...values];
 }

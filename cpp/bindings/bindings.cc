@@ -3,8 +3,9 @@
 namespace dyconv {
 
 std::vector<const OpTable*> AllTables() {
-  return {&TensorOps(), &ShapeOps(), &MathOps(),     &NnOps(),     &DynamicConvOps(),
-          &OptimOps(),  &DataOps(),  &ExchangeOps(), &RuntimeOps()};
+  return {&TensorOps(),   &ShapeOps(),       &MathOps(),  &PointwiseOps(), &ReduceOps(),     &LinalgOps(),
+          &IndexOps(),    &RandomOps(),      &NnOps(),    &ConvOps(),      &ActivationOps(), &LossOps(),
+          &AutogradOps(), &DynamicConvOps(), &OptimOps(), &DataOps(),      &ExchangeOps(),   &RuntimeOps()};
 }
 
 }  // namespace dyconv

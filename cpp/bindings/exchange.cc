@@ -15,7 +15,7 @@ using IntList = std::vector<int64_t>;
 Tensor FromTypedArray(Call& call, const TypedArray& data, const IntList& shape, at::ScalarType dtype) {
   CheckTypedArray(data, shape, dtype);
   if (data.length == 0) return at::empty(shape, at::dtype(dtype));
-  return TensorOnBuffer(call.env, call.data, data.buffer, data.bytes, shape, dtype);
+  return TensorOnBuffer(call.data, data.buffer, data.bytes, shape, dtype);
 }
 
 napi_value OnTypedArray(Call& call, const Tensor& tensor) {
@@ -34,7 +34,7 @@ int64_t Share(Call& call, const Tensor& tensor, int64_t claims) {
                      "a result: use detach()");
   }
   // A JavaScript buffer ends with its environment, hence may end before the tensor does.
-  const bool pinned = tensor.has_storage() && PinnedBufferOf(tensor.storage().unsafeGetStorageImpl());
+  const bool pinned = tensor.has_storage() && BufferOf(tensor.storage().unsafeGetStorageImpl());
   const Tensor shared = pinned ? tensor.detach().clone().set_requires_grad(tensor.requires_grad()) : tensor;
   return SharedTensors::Instance().Put(shared, claims, &call.data);
 }

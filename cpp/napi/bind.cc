@@ -14,11 +14,11 @@ napi_value Dispatch(napi_env env, napi_callback_info info) {
   napi_get_cb_info(env, info, &count, arguments, nullptr, &pointer);
   const Op& op = *static_cast<const Op*>(pointer);
   Call call{env, AddonData::Of(env), op.signature, arguments};
-  call.data.released_buffers->Delete(env);
   try {
     const CallScope scope(env, call.data);
     napi_value result = op.invoke(call);
     if (call.data.tensors.WantsCollection()) CollectAfterGrowth(env, call.data);
+    call.data.js_home->GiveBack();
     return result;
   } catch (...) {
     ThrowToJs(env, call.data, call.Name());

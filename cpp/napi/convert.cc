@@ -8,10 +8,13 @@
 #include <ATen/detail/CUDAHooksInterface.h>
 #include <ATen/ScalarOps.h>
 
+#include "napi/pinned_buffer.h"
+
 namespace dyconv {
 namespace {
 
 constexpr double kMaxSafeInteger = 9007199254740991.0;
+constexpr uint32_t kMaxArrayLength = 1 << 20;
 
 struct DTypeEntry {
   at::ScalarType type;
@@ -144,7 +147,7 @@ at::Tensor FromJs<at::Tensor>::Get(const Value& value) {
                                                value.call.ArgumentName(value.index) + " of " +
                                                value.call.Name() + " but received one that was disposed");
   }
-  if (handle->pinned && IsDetached(value.env(), *PinnedBufferOf(handle->storage))) {
+  if (handle->pinned && IsDetached(value.env(), *BufferOf(handle->storage))) {
     throw TypedError(ErrorKind::kDisposed,
                      "Expected a live Tensor for " + value.call.ArgumentName(value.index) + " of " +
                          value.call.Name() + " but received one whose ArrayBuffer was detached");
@@ -284,6 +287,9 @@ uint32_t ArrayLength(const Value& value) {
   if (!is_array) value.Reject("an array");
   uint32_t length = 0;
   Check(value.env(), napi_get_array_length(value.env(), value.js, &length), "napi_get_array_length");
+  // Longer ones are sparse, or belong into a typed array; each element takes a handle here.
+  if (length > kMaxArrayLength)
+    value.Reject("an array of at most " + std::to_string(kMaxArrayLength) + " elements");
   return length;
 }
 

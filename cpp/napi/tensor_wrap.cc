@@ -90,7 +90,7 @@ void TensorRegistry::CountStorage(TensorHandle* handle) {
     use.bytes = StorageBytes(handle->tensor);
     live_bytes_ += use.bytes;
   }
-  handle->pinned = PinnedBufferOf(handle->storage) != nullptr;
+  handle->pinned = BufferOf(handle->storage) != nullptr;
 }
 
 void TensorRegistry::ReleaseStorage(TensorHandle* handle) {

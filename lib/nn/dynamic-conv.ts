@@ -7,14 +7,15 @@ import { checkOptions, ShapeError } from '../errors.js';
 import { integer, number, oneOf, type Pair, pair } from '../ops/arguments.js';
 import { type Conv2dOptions, resolveConv } from '../ops/conv.js';
 import { type DynamicConv2dOptions, dynamicConv2d, type RoutingKind, routing } from '../ops/dynamic-conv.js';
-import { checkTensor } from '../tensor/check.js';
+import { checkShape } from '../tensor/check.js';
 import { empty, full } from '../tensor/create.js';
 import type { Tensor } from '../tensor/tensor.js';
+import { ReLU } from './activations.js';
 import { type ExpertUsage, UsageMeter } from './expert-usage.js';
 import { constant_, kaimingNormal_ } from './init.js';
 import { Conv2d, checkGroups, describeConv, type FactoryOptions } from './layers.js';
 import { Module, Parameter } from './module.js';
-import { ReLU, Sequential } from './simple.js';
+import { Sequential } from './simple.js';
 
 /** Options of {@link RoutingAttention}. */
 export interface RoutingAttentionOptions extends FactoryOptions {
@@ -177,7 +178,8 @@ export class DynamicConv2d extends Module<[Tensor, DynamicForwardOptions?]> {
   }
 
   /** @param input - [B, I, H, W]. @returns [B, O, H', W']. @throws ShapeError for an attention of another shape. */
-  forward(input: Tensor, { attention = this.attention(input) }: DynamicForwardOptions = {}): Tensor {
+  forward(input: Tensor, options: DynamicForwardOptions = {}): Tensor {
+    const { attention = this.attention(input) } = checkOptions(options);
     const output = dynamicConv2d(input, this.weight, attention, this.bias, this.options);
     this.#usage.add(attention);
     return output;
@@ -185,8 +187,7 @@ export class DynamicConv2d extends Module<[Tensor, DynamicForwardOptions?]> {
 
   /** The attention that {@link forward} would use. @param input - [B, I, H, W]. @returns [B, K]. */
   attention(input: Tensor): Tensor {
-    checkTensor('input', input);
-    const shape = input.shape;
+    const shape = checkShape('input', input);
     if (shape.length !== 4 || shape[1] !== this.inChannels) {
       throw new ShapeError(
         `Expected [B, ${this.inChannels}, H, W] for input but received [${shape.join(', ')}]`,

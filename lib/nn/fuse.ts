@@ -3,7 +3,7 @@
  * collapsed into an ordinary one.
  * @module
  */
-import { ArgumentError, describe, invalidArgument, ShapeError } from '../errors.js';
+import { ArgumentError, checkOptions, describe, invalidArgument, ShapeError } from '../errors.js';
 import { noGrad, tidy } from '../tensor/context.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { DynamicConv2d } from './dynamic-conv.js';
@@ -107,7 +107,7 @@ export function collapse(layer: DynamicConv2d, calibration: Tensor): Collapsed {
     throw new ArgumentError(`Expected a DynamicConv2d for layer but received ${describe(layer)}`);
   }
   const { inChannels, outChannels, kernelSize, options, weight, bias } = layer;
-  const { stride, padding, dilation, groups } = options;
+  const { stride, padding, dilation, groups } = checkOptions(options);
   const { dtype, device } = weight;
   const conv = new Conv2d(inChannels, outChannels, kernelSize, {
     stride,

@@ -4,25 +4,25 @@
  * @module
  */
 
-import { checkOptions, ShapeError } from '../errors.js';
+import { checkOptions, invalidArgument, ShapeError } from '../errors.js';
 import { native } from '../native.js';
-import { oneOf } from '../ops/arguments.js';
-import { checkTensor } from '../tensor/check.js';
-import { noGrad } from '../tensor/context.js';
+import { number, oneOf } from '../ops/arguments.js';
+import { checkShape } from '../tensor/check.js';
+import { noGrad, tidy } from '../tensor/context.js';
 import type { Tensor } from '../tensor/tensor.js';
 
 /** Which number of connections keeps its variance: of a unit's inputs (`fan_in`) or outputs (`fan_out`). */
 export type FanMode = 'fanIn' | 'fanOut';
 
 /** The activation that follows. */
-export type Nonlinearity = 'linear' | 'relu' | 'leakyRelu' | 'tanh' | 'sigmoid';
+export type Nonlinearity = 'linear' | 'relu' | 'leakyRelu' | 'tanh' | 'sigmoid' | 'selu';
 
 /** Connections into and out of a unit. @param weight - [O, I, ...kernel]. */
 export function fans(weight: Tensor): { fanIn: number; fanOut: number } {
-  const [outputs, inputs, ...kernel] = checkTensor('weight', weight).shape;
+  const [outputs, inputs, ...kernel] = checkShape('weight', weight);
   if (outputs === undefined || inputs === undefined) {
     throw new ShapeError(
-      `Expected at least 2 dimensions for weight but received [${weight.shape.join(', ')}]`,
+      `Expected at least 2 dimensions for weight but received [${checkShape('weight', weight).join(', ')}]`,
     );
   }
   const area = kernel.reduce((product, size) => product * size, 1);
@@ -31,9 +31,11 @@ export function fans(weight: Tensor): { fanIn: number; fanOut: number } {
 
 /** The factor that keeps the variance through the activation. @param slope - Of leakyRelu. Default 0.01. */
 export function calculateGain(nonlinearity: Nonlinearity, slope = 0.01): number {
-  oneOf('nonlinearity', ['linear', 'relu', 'leakyRelu', 'tanh', 'sigmoid'], nonlinearity);
+  number('slope', slope);
+  oneOf('nonlinearity', ['linear', 'relu', 'leakyRelu', 'tanh', 'sigmoid', 'selu'], nonlinearity);
   if (nonlinearity === 'relu') return Math.SQRT2;
   if (nonlinearity === 'leakyRelu') return Math.sqrt(2 / (1 + slope * slope));
+  if (nonlinearity === 'selu') return 3 / 4;
   return nonlinearity === 'tanh' ? 5 / 3 : 1;
 }
 
@@ -66,14 +68,14 @@ export function kaimingUniform_(weight: Tensor, options: KaimingOptions = {}): T
 
 /** Normal numbers of standard deviation gain * sqrt(2 / (fanIn + fanOut)). @see Glorot and Bengio, AISTATS 2010 */
 export function xavierNormal_(weight: Tensor, options: { gain?: number } = {}): Tensor {
-  const { gain = 1 } = checkOptions(options);
+  const gain = number('gain', checkOptions(options).gain ?? 1);
   const { fanIn, fanOut } = fans(weight);
   return normal_(weight, { std: gain * Math.sqrt(2 / (fanIn + fanOut)) });
 }
 
 /** Uniform numbers of standard deviation gain * sqrt(2 / (fanIn + fanOut)). @see Glorot and Bengio, AISTATS 2010 */
 export function xavierUniform_(weight: Tensor, options: { gain?: number } = {}): Tensor {
-  const { gain = 1 } = checkOptions(options);
+  const gain = number('gain', checkOptions(options).gain ?? 1);
   const { fanIn, fanOut } = fans(weight);
   const bound = gain * Math.sqrt(6 / (fanIn + fanOut));
   return uniform_(weight, { low: -bound, high: bound });
@@ -95,8 +97,8 @@ export function uniform_(tensor: Tensor, options: { low?: number; high?: number 
 
 /** One value everywhere. */
 export function constant_(tensor: Tensor, value: number): Tensor {
-  checkTensor('tensor', tensor);
-  return noGrad(() => tensor.fill_(value));
+  noGrad(() => native.fill(tensor, value).dispose());
+  return tensor;
 }
 
 /** Zeros. */
@@ -107,4 +109,115 @@ export function zeros_(tensor: Tensor): Tensor {
 /** Ones. */
 export function ones_(tensor: Tensor): Tensor {
   return constant_(tensor, 1);
+}
+
+/** Options of {@link truncNormal_}. */
+export interface TruncNormalOptions {
+  /** Default 0. */
+  mean?: number;
+  /** Default 1. */
+  std?: number;
+  /** Default -2. */
+  min?: number;
+  /** Default 2. */
+  max?: number;
+}
+
+/** Normal numbers, of which none lies outside [min, max]. @see https://people.sc.fsu.edu/~jburkardt/presentations/truncated_normal.pdf */
+export function truncNormal_(tensor: Tensor, options: TruncNormalOptions = {}): Tensor {
+  const { mean = 0, std = 1, min = -2, max = 2 } = checkOptions(options);
+  for (const [name, value] of Object.entries({ mean, std, min, max })) number(name, value);
+  return noGrad(() =>
+    tidy(() => {
+      const share = (value: number) => erf((value - mean) / std / Math.SQRT2);
+      // Uniform between the bounds' own shares, through the inverse of the distribution.
+      uniform_(tensor, { low: share(min), high: share(max) });
+      const bent = tensor.erfinv();
+      return tensor
+        .copy_(bent)
+        .mul_(std * Math.SQRT2)
+        .add_(mean)
+        .clamp_({ min, max });
+    }),
+  );
+}
+
+/** The error function of a number, by libtorch's. */
+function erf(value: number): number {
+  using point = native.full([], value, 'float64', 'cpu');
+  using result = native.erf(point);
+  return result.item();
+}
+
+/** An orthogonal matrix, the trailing dimensions as one; times `gain` (default 1). @see Saxe et al. 2013, https://arxiv.org/abs/1312.6120 */
+export function orthogonal_(weight: Tensor, options: { gain?: number } = {}): Tensor {
+  const gain = number('gain', checkOptions(options).gain ?? 1);
+  const shape = checkShape('weight', weight);
+  const { fanIn: columns } = fans(weight);
+  const rows = shape[0]!;
+  return noGrad(() =>
+    tidy(() => {
+      const { dtype, device } = weight;
+      const flat = native.empty([rows, columns], dtype, device);
+      normal_(flat);
+      const [q, r] = native.qr(rows < columns ? flat.t() : flat, 'reduced');
+      // The decomposition's signs are arbitrary: those of R's diagonal make it uniform.
+      const uniform = q.mul(r.diag().sign());
+      return weight.copy_((rows < columns ? uniform.t() : uniform).reshape(shape)).mul_(gain);
+    }),
+  );
+}
+
+/** The identity matrix. @param weight - Of two dimensions. */
+export function eye_(weight: Tensor): Tensor {
+  const [rows, columns, ...rest] = checkShape('weight', weight);
+  if (rows === undefined || columns === undefined || rest.length > 0)
+    throw new ShapeError(
+      `Expected 2 dimensions for weight but received [${checkShape('weight', weight).join(', ')}]`,
+    );
+  using identity = native.eye(rows, columns, weight.dtype, weight.device);
+  return noGrad(() => weight.copy_(identity));
+}
+
+/** A convolution that passes its input channels on, as many as there are. @param weight - [O, I, ...kernel]. @param options.groups - Default 1. */
+export function dirac_(weight: Tensor, options: { groups?: number } = {}): Tensor {
+  const { groups = 1 } = checkOptions(options);
+  const [outputs, inputs, ...kernel] = checkShape('weight', weight);
+  if (outputs === undefined || inputs === undefined || kernel.length < 1 || kernel.length > 3)
+    throw new ShapeError(
+      `Expected 3 to 5 dimensions for weight but received [${checkShape('weight', weight).join(', ')}]`,
+    );
+  if (outputs % groups !== 0) throw invalidArgument('groups', `a divisor of ${outputs} outputs`, groups);
+  const perGroup = outputs / groups;
+  return noGrad(() =>
+    tidy(() => {
+      native.fill(weight, 0).dispose();
+      for (let group = 0; group < groups; group++) {
+        for (let i = 0; i < Math.min(perGroup, inputs); i++)
+          weight.index(group * perGroup + i, i, ...kernel.map((size) => size >> 1)).fill_(1);
+      }
+      return weight;
+    }),
+  );
+}
+
+/** Normal numbers, a share of each column zeroed. @param options.std - Default 0.01. @see Martens, ICML 2010 */
+export function sparse_(weight: Tensor, options: { sparsity: number; std?: number }): Tensor {
+  const { sparsity, std = 0.01 } = checkOptions(options);
+  const [rows, columns, ...rest] = checkShape('weight', weight);
+  if (rows === undefined || columns === undefined || rest.length > 0)
+    throw new ShapeError(
+      `Expected 2 dimensions for weight but received [${checkShape('weight', weight).join(', ')}]`,
+    );
+  const zeroed = Math.ceil(number('sparsity', sparsity, { min: 0, max: 1 }) * rows);
+  return noGrad(() =>
+    tidy(() => {
+      normal_(weight, { std });
+      for (let column = 0; column < columns; column++) {
+        const order = native.randperm(rows, 'int64', 'cpu').narrow(0, 0, zeroed);
+        weight.select(1, column).indexFill_(0, order.to({ device: weight.device }), 0);
+      }
+      return weight;
+    }),
+  );
 }

@@ -4,6 +4,7 @@
  */
 import { CheckpointError, checkIterable, checkOptions, invalidArgument } from '../errors.js';
 import { native } from '../native.js';
+import { number } from '../ops/arguments.js';
 import { noGrad } from '../tensor/context.js';
 import { isTensor, type Tensor } from '../tensor/tensor.js';
 
@@ -31,6 +32,8 @@ export abstract class Optimizer<Options extends { lr: number } = { lr: number }>
   readonly paramGroups: OptimizerGroup<Options>[];
   /** What each group keeps, beside {@link paramGroups}. */
   protected readonly slots: Slots[];
+  readonly #defaults: Options;
+  readonly #seen = new Set<Tensor>();
 
   constructor(params: Params<Options>, options: Options) {
     const given = checkIterable(
@@ -41,22 +44,35 @@ export abstract class Optimizer<Options extends { lr: number } = { lr: number }>
     checkOptions(options);
     const tensors = given.filter((item): item is Tensor => isTensor(item));
     const groups = tensors.length > 0 ? [{ params: given as Tensor[] }] : (given as ParamGroup<Options>[]);
-    const seen = new Set<Tensor>();
-    this.paramGroups = groups.map((group) => {
-      const list = checkIterable(checkOptions(group, 'params').params, 'params', 'Tensors or groups of them');
-      for (const parameter of list) {
-        if (!isTensor(parameter)) throw invalidArgument('params', 'Tensors or groups of them', parameter);
-        if (seen.has(parameter))
-          throw invalidArgument('params', 'each parameter once', 'one that appears twice');
-        seen.add(parameter);
-      }
-      const merged = { ...options, ...group, params: list } as OptimizerGroup<Options>;
-      merged.initialLr = merged.lr;
-      this.check(merged);
-      return merged;
-    });
-    if (seen.size === 0) throw invalidArgument('params', 'at least one Tensor', params);
-    this.slots = this.paramGroups.map((group) => this.newSlots(group));
+    this.#defaults = options;
+    this.paramGroups = [];
+    this.slots = [];
+    for (const group of groups) this.#add(group as ParamGroup<Options>);
+    if (this.#seen.size === 0) throw invalidArgument('params', 'at least one Tensor', params);
+    for (const group of this.paramGroups) this.slots.push(this.newSlots(group));
+  }
+
+  /**
+   * Adds parameters to those being trained, such as layers that are no longer frozen.
+   * @see https://pytorch.org/docs/stable/generated/torch.optim.Optimizer.add_param_group.html
+   */
+  addParamGroup(group: ParamGroup<Options>): void {
+    this.slots.push(this.newSlots(this.#add(group)));
+  }
+
+  #add(group: ParamGroup<Options>): OptimizerGroup<Options> {
+    const list = checkIterable(checkOptions(group, 'params').params, 'params', 'Tensors or groups of them');
+    for (const parameter of list) {
+      if (!isTensor(parameter)) throw invalidArgument('params', 'Tensors or groups of them', parameter);
+      if (this.#seen.has(parameter) || list.indexOf(parameter) !== list.lastIndexOf(parameter))
+        throw invalidArgument('params', 'each parameter once', 'one that appears twice');
+    }
+    const merged = { ...this.#defaults, ...group, params: list } as OptimizerGroup<Options>;
+    merged.initialLr = merged.lr;
+    this.check(merged);
+    for (const parameter of list) this.#seen.add(parameter);
+    this.paramGroups.push(merged);
+    return merged;
   }
 
   /** Checks a group's options. @throws ArgumentError naming the option. */
@@ -155,4 +171,12 @@ export abstract class Optimizer<Options extends { lr: number } = { lr: number }>
  */
 export function clipGradNorm(parameters: Iterable<Tensor>, maxNorm: number): number {
   return native.clipGradNorm(checkIterable(parameters, 'parameters', 'Tensors'), maxNorm);
+}
+
+/** Limits every element of the gradients to ±clipValue. @see https://pytorch.org/docs/stable/generated/torch.nn.utils.clip_grad_value_.html */
+export function clipGradValue(parameters: Iterable<Tensor>, clipValue: number): void {
+  native.clipGradValue(
+    checkIterable(parameters, 'parameters', 'Tensors'),
+    number('clipValue', clipValue, { min: 0 }),
+  );
 }

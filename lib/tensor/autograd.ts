@@ -2,10 +2,19 @@
  * Gradients on request. `Tensor.backward` accumulates into leaves; these return.
  * @module
  */
-import { checkOptions, GradcheckError, invalidArgument, NativeError } from '../errors.js';
+import { checkIterable, checkOptions, GradcheckError, invalidArgument, NativeError } from '../errors.js';
 import { native } from '../native.js';
+import { checkTensor } from './check.js';
 import { noGrad, tidy } from './context.js';
 import type { Tensor } from './tensor.js';
+
+export { type AnomalyOptions, detectAnomaly } from './anomaly.js';
+export {
+  defineFunction,
+  FunctionContext,
+  type FunctionDefinition,
+  type Gradients,
+} from './custom-function.js';
 
 /** Options of {@link grad}. */
 export interface GradOptions {
@@ -78,7 +87,9 @@ export function gradcheck(
   options: GradcheckOptions = {},
 ): true {
   const { eps = 1e-6, atol = 1e-5, rtol = 1e-3 } = checkOptions(options);
-  const checked = inputs.filter((input) => input.requiresGrad);
+  const checked = checkIterable(inputs, 'inputs', 'Tensors').filter(
+    (input) => checkTensor('inputs', input).requiresGrad,
+  );
   if (checked.length === 0)
     throw invalidArgument('inputs', 'at least one Tensor that requires gradients', inputs);
   for (const input of checked) {

@@ -3,7 +3,7 @@
  * @module
  */
 import { markAsUntransferable } from 'node:worker_threads';
-import { ArgumentError, DTypeError, describe, invalidArgument } from '../errors.js';
+import { ArgumentError, checkOptions, DTypeError, describe, invalidArgument } from '../errors.js';
 import { native } from '../native.js';
 import { ARRAY_OF, checkDType, type DType, dtypeOfArray, type TypedArray } from './dtype.js';
 import type { Tensor } from './tensor.js';
@@ -33,7 +33,7 @@ export function fromTypedArray(array: TypedArray, options: FromTypedArrayOptions
     throw invalidArgument('array', 'a typed array', array);
   if (typeof options !== 'object' || options === null)
     throw invalidArgument('options', 'an object such as { shape }', options);
-  const { shape = [array.length] } = options;
+  const { shape = [array.length] } = checkOptions(options);
   const dtype = dtypeFor(array, options.dtype);
   const { buffer } = array;
   if (isResizable(buffer)) {

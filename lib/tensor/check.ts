@@ -7,3 +7,8 @@ export function checkTensor(name: string, value: Tensor): Tensor {
   if (!native.isTensor(value)) throw invalidArgument(name, 'a Tensor', value);
   return value;
 }
+
+/** The sizes of an argument that is a Tensor, whatever it looks like. */
+export function checkShape(name: string, value: Tensor): number[] {
+  return native.shape(checkTensor(name, value));
+}

@@ -6,7 +6,7 @@
 import { ArgumentError, checkOptions, DTypeError, describe, invalidArgument, ShapeError } from '../errors.js';
 import { native } from '../native.js';
 import type { NestedArray } from './base.js';
-import { checkTensor } from './check.js';
+import { checkShape, checkTensor } from './check.js';
 import {
   ARRAY_OF,
   checkDType,
@@ -195,20 +195,32 @@ function like(input: Tensor, options: TensorOptions): TensorOptions {
 
 /** Zeros of the shape, dtype and device of `input`. */
 export function zerosLike(input: Tensor, options: TensorOptions = {}): Tensor {
-  const same = like(input, options);
-  return zeros(input.shape, same);
+  return zeros(checkShape('input', input), like(input, options));
 }
 
 /** Ones of the shape, dtype and device of `input`. */
 export function onesLike(input: Tensor, options: TensorOptions = {}): Tensor {
-  const same = like(input, options);
-  return ones(input.shape, same);
+  return ones(checkShape('input', input), like(input, options));
 }
 
 /** Standard normal numbers of the shape, dtype and device of `input`. */
 export function randnLike(input: Tensor, options: TensorOptions = {}): Tensor {
-  const same = like(input, options);
-  return randn(input.shape, same);
+  return randn(checkShape('input', input), like(input, options));
+}
+
+/** Uniform numbers in [0, 1) of the shape, dtype and device of `input`. */
+export function randLike(input: Tensor, options: TensorOptions = {}): Tensor {
+  return rand(checkShape('input', input), like(input, options));
+}
+
+/** A tensor of the shape, dtype and device of `input`, filled with `value`. */
+export function fullLike(input: Tensor, value: Scalar, options: TensorOptions = {}): Tensor {
+  return full(checkShape('input', input), value, like(input, options));
+}
+
+/** A tensor of the shape, dtype and device of `input`, whose elements are whatever the memory held. */
+export function emptyLike(input: Tensor, options: TensorOptions = {}): Tensor {
+  return empty(checkShape('input', input), like(input, options));
 }
 
 /** Uniform random numbers in [0, 1), from the generator that {@link manualSeed} seeds. */
@@ -231,7 +243,9 @@ export function randint(
   options: TensorOptions = {},
 ): Tensor {
   const { dtype = 'int64', device = 'cpu' } = checkOptions(options);
-  if (low >= high) throw invalidArgument('high', `an integer above low ${low}`, high);
+  if (typeof low !== 'number') throw invalidArgument('low', 'an integer', low);
+  if (typeof high !== 'number' || low >= high)
+    throw invalidArgument('high', `an integer above low ${low}`, high);
   return finish(native.randint(low, high, shape, dtype, device), options);
 }
 
@@ -293,4 +307,23 @@ export function where(condition: Tensor, input: Tensor | number, other: Tensor |
 /** Sums of products by Einstein's convention. @example einsum('bi,oi->bo', x, weight) */
 export function einsum(equation: string, ...operands: Tensor[]): Tensor {
   return native.einsum(equation, operands);
+}
+
+/** Grids of coordinates: for vectors of N, M, … elements, tensors [N, M, …]. @param options.indexing - `'xy'` swaps the first two dimensions. Default `'ij'`. */
+export function meshgrid(tensors: readonly Tensor[], options: { indexing?: 'ij' | 'xy' } = {}): Tensor[] {
+  const { indexing = 'ij' } = checkOptions(options);
+  if (indexing !== 'ij' && indexing !== 'xy') throw invalidArgument('indexing', "'ij' or 'xy'", indexing);
+  return native.meshgrid(tensors, indexing);
+}
+
+/** Row and column of every element of the lower triangle, int64 [2, N]. @param options.offset - Diagonals more. Default 0. */
+export function trilIndices(rows: number, columns: number, options: { offset?: number } = {}): Tensor {
+  const { offset = 0 } = checkOptions(options);
+  return native.trilIndices(rows, columns, offset);
+}
+
+/** Row and column of every element of the upper triangle, int64 [2, N]. @param options.offset - Diagonals less. Default 0. */
+export function triuIndices(rows: number, columns: number, options: { offset?: number } = {}): Tensor {
+  const { offset = 0 } = checkOptions(options);
+  return native.triuIndices(rows, columns, offset);
 }

@@ -21,7 +21,7 @@ const last = Number(lastText);
 
 // Sizes that could be had but take seconds to fill are refused like those that cannot.
 const memoryLimit = Number(limitText) * 2 ** 20;
-if (native.setMemoryLimit) dyconv.setMemoryOptions({ memoryLimit });
+dyconv.setMemoryOptions({ memoryLimit });
 dyconv.setNumThreads(1);
 process.on('unhandledRejection', () => {});
 process.on('warning', () => {});
@@ -55,7 +55,7 @@ async function makeCall(call) {
   // The add-on's own switches, which calls of its table leave as they please.
   native.setMode(true, false);
   native.enterScope(0);
-  native.setMemoryLimit?.(memoryLimit);
+  native.setMemoryLimit(memoryLimit);
   native.setCacheLimit(memoryLimit);
   native.setNumThreads(1);
 }
@@ -131,7 +131,7 @@ async function attemptCall(target, receiver, args) {
   try {
     result =
       target.kind === 'new' ? Reflect.construct(target.fn, args) : Reflect.apply(target.fn, receiver, args);
-    result = await settle(result, args);
+    await settle(result, args);
     counts.returned++;
     return undefined;
   } catch (error) {
@@ -141,13 +141,13 @@ async function attemptCall(target, receiver, args) {
 
 /** What asynchronous functions and iterators come to, as far as it is theirs and not an argument's. */
 async function settle(result, args) {
-  if (args.includes(result)) return result;
+  if (args.includes(result)) return;
   if (result instanceof Promise) {
     const late = Symbol('late');
     // Files and threads have their time; a promise that nobody settles is a finding.
     const value = await Promise.race([result, sleep(20_000, late, { ref: false })]);
     if (value === late) throw new Error('the promise was not settled in 20 s');
-    return value;
+    return;
   }
   if (typeof result?.next === 'function' && typeof result[Symbol.iterator] === 'function') {
     for (let i = 0; i < 20 && !result.next().done; i++);
@@ -155,7 +155,6 @@ async function settle(result, args) {
     for (let i = 0; i < 3 && !(await result.next()).done; i++);
     await result.return?.();
   }
-  return result;
 }
 
 function judge(error, target, receiver, args) {

@@ -21,9 +21,9 @@ const SLOW =
   /^(models\.|report\.|serve\.|train\.|data\.|nn\.fuse|autograd\.gradcheck|loadS|readS|saveS|loadN|saveN)/;
 // Undoes what the other calls need: the add-on's tracer, asked for a number at every tensor.
 const LEFT_OUT = new Set(['native.setTracer']);
-// What TypeScript calls protected: called by the class itself alone, on objects it has made.
+// What TypeScript calls protected or internal: called by the package itself alone, on objects it has made.
 const PROTECTED =
-  /#(newSlots|stepGroup|check|decoupled|extraRepr|registerBuffer)$|^optim\.lr\..*#(apply|factor)$/;
+  /#(newSlots|stepGroup|check|decoupled|extraRepr|registerBuffer)$|^optim\.lr\..*#(apply|factor)$|^autograd\.FunctionContext|^optim\.Optimizer$/;
 // They take records of many fields; of these calls, crashes and hangs are findings, not every TypeError.
 const RECORDS = /^(report|train|serve|data)\./;
 
