@@ -2,6 +2,7 @@
  * What memory dyconv holds, how much of it may be kept for reuse, and where it was made.
  * @module
  */
+import { fileURLToPath } from 'node:url';
 import { invalidArgument } from './errors.js';
 import { native } from './native.js';
 
@@ -88,7 +89,8 @@ function checkBytes(name: string, value: number): void {
 /** Places by number; 0 is "not tracked". They stay for the life of the thread: a program has few. */
 const places: string[] = [''];
 const numbers = new Map<string, number>();
-const OWN_FOLDER = new URL('.', import.meta.url).href;
+// Stacks name modules by address; tools that compile while loading name them by path.
+const OWN_FOLDERS = [new URL('.', import.meta.url).href, fileURLToPath(new URL('.', import.meta.url))];
 const FRAMES = 12;
 
 /** The number of the place that is making a tensor: the stack without the package's own frames. */
@@ -99,7 +101,7 @@ function placeOfCall(): number {
   const stack = String(new Error().stack);
   Error.stackTraceLimit = limit;
   const frames = stack.split('\n').slice(1);
-  const theirs = frames.filter((frame) => !frame.includes(OWN_FOLDER));
+  const theirs = frames.filter((frame) => !OWN_FOLDERS.some((folder) => frame.includes(folder)));
   const place = (theirs.length > 0 ? theirs : frames).slice(0, FRAMES).join('\n');
   let number = numbers.get(place);
   if (number === undefined) {
