@@ -7,6 +7,8 @@
 #include "napi/addon_data.h"
 #include "napi/anomaly.h"
 #include "napi/bind.h"
+#include "napi/collect.h"
+#include "napi/shared_tensors.h"
 #include "ops/caching_allocator.h"
 
 namespace dyconv {
@@ -18,6 +20,7 @@ void CloseEnvironment(void* pointer) {
   data->js_home->Close();
   data->compute.Stop();
   data->data.Stop();
+  SharedTensors::Instance().OwnerEnded(data);
 }
 
 void ReleaseData(node_api_basic_env, void* pointer, void*) {
@@ -32,7 +35,8 @@ void ReleaseData(node_api_basic_env, void* pointer, void*) {
 NAPI_MODULE_INIT() {
   using namespace dyconv;
   at::globalContext().setUserEnabledNNPACK(false);  // it prints a warning for every process it does not suit
-  dyconv::InstallCachingAllocator();
+  InstallCachingAllocator();
+  SetAllocatorReclaim(CollectOnShortage);
   InstallAnomalyEngine();
   auto* data = new AddonData(env);
   napi_set_instance_data(env, data, ReleaseData, nullptr);

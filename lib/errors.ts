@@ -71,20 +71,64 @@ export class GradcheckError extends DyconvError {
   override readonly code: string = 'ERR_GRADCHECK';
 }
 
-/** A value as an error message shows it: short, and with its type where that is not obvious. */
+/**
+ * A value as an error message shows it: short, and with its type where that is not obvious. Runs nothing of the value's
+ * own that could fail the message.
+ */
 export function describe(value: unknown): string {
+  try {
+    return describeValue(value);
+  } catch {
+    return 'an object that cannot be looked at';
+  }
+}
+
+function describeValue(value: unknown): string {
   if (value === null || value === undefined) return String(value);
   if (typeof value === 'string')
     return `'${value.length > 60 ? `${value.slice(0, 57)}...` : value}' (string)`;
   if (typeof value === 'number' || typeof value === 'boolean') return `${value} (${typeof value})`;
   if (typeof value === 'bigint') return `${value}n (bigint)`;
+  if (typeof value === 'symbol') return 'a symbol';
   if (typeof value === 'function') return 'a function';
-  if (Array.isArray(value))
-    return `[${value.slice(0, 8).map(String).join(', ')}${value.length > 8 ? ', ...' : ''}] (array)`;
-  return `${(value as object).constructor?.name ?? 'an object'} (object)`;
+  if (Array.isArray(value)) {
+    const items = value.slice(0, 8).map((item) => (typeof item === 'object' ? '...' : String(item)));
+    return `[${items.join(', ')}${value.length > 8 ? ', ...' : ''}] (array)`;
+  }
+  const { name } = (value as object).constructor ?? {};
+  return typeof name === 'string' && name !== '' ? `${name} (object)` : 'an object';
 }
 
 /** The one sentence for a bad argument: `Expected <expected> for <name> but received <value>`. */
 export function invalidArgument(name: string, expected: string, received: unknown): ArgumentError {
   return new ArgumentError(`Expected ${expected} for ${name} but received ${describe(received)}`);
+}
+
+/** Checks an argument that is an object of options, or of anything else with names. */
+export function checkOptions<T>(options: T, name = 'options'): T & object {
+  if (typeof options !== 'object' || options === null) throw invalidArgument(name, 'an object', options);
+  return options;
+}
+
+/** Checks a function to be called back. */
+export function checkFunction<T>(fn: T, name = 'fn'): T & ((...args: never[]) => unknown) {
+  if (typeof fn !== 'function') throw invalidArgument(name, 'a function', fn);
+  return fn as T & ((...args: never[]) => unknown);
+}
+
+const MAX_LENGTH = 2 ** 24;
+
+/** Checks something to be iterated over, once, and lists it. */
+export function checkIterable<T>(values: Iterable<T>, name: string, expected = 'an iterable'): T[] {
+  // A typed array is never what is wanted, and cannot be walked once its buffer is detached.
+  if (
+    ArrayBuffer.isView(values) ||
+    typeof values?.[Symbol.iterator] !== 'function' ||
+    typeof values === 'string'
+  )
+    throw invalidArgument(name, expected, values);
+  // Nobody means so many: a sparse array that claims to be that long would take minutes to walk.
+  if (Array.isArray(values) && values.length > MAX_LENGTH)
+    throw invalidArgument(name, `${expected}, at most ${MAX_LENGTH}`, `${values.length} of them`);
+  return [...values];
 }

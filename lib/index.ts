@@ -3,11 +3,35 @@
  * @module
  */
 export * as data from './data/index.js';
-export * from './errors.js';
-export { emptyCache, type MemoryOptions, type MemoryStats, memory, setMemoryOptions } from './memory.js';
+export {
+  ArgumentError,
+  CheckpointError,
+  DatasetError,
+  DeviceError,
+  DisposedError,
+  DownloadError,
+  DTypeError,
+  DyconvError,
+  GradcheckError,
+  NativeError,
+  ShapeError,
+  TrainingError,
+} from './errors.js';
+export {
+  emptyCache,
+  type LeakGroup,
+  type LeakReport,
+  leakReport,
+  type MemoryOptions,
+  type MemoryStats,
+  memory,
+  setMemoryOptions,
+} from './memory.js';
 export * as models from './models/index.js';
 export { DynamicConv2d, DynamicConv2d as DynamicConv } from './nn/dynamic-conv.js';
 export * as nn from './nn/index.js';
+export { loadNpy, saveNpy } from './npy.js';
+export { loadNpz, type SaveNpzOptions, saveNpz } from './npz.js';
 export { dynamicConv2d } from './ops/dynamic-conv.js';
 export * as functional from './ops/index.js';
 export * as optim from './optim/index.js';
@@ -23,6 +47,7 @@ export {
   version,
 } from './runtime.js';
 export {
+  type LoadSafetensorsOptions,
   loadSafetensors,
   readSafetensors,
   readSafetensorsHeader,
@@ -32,6 +57,7 @@ export {
 export * as serve from './serve/index.js';
 export * as autograd from './tensor/autograd.js';
 export type { BackwardOptions, NestedArray, ToOptions } from './tensor/base.js';
+export { type FromTypedArrayOptions, fromTypedArray } from './tensor/buffer.js';
 export {
   autocast,
   enableGrad,
@@ -44,6 +70,7 @@ export {
 } from './tensor/context.js';
 export * from './tensor/create.js';
 export type { Device, DType, TypedArray } from './tensor/dtype.js';
+export { releaseHandle, type TensorHandle } from './tensor/handle.js';
 export * as linalg from './tensor/linalg.js';
 export { type Index, type Slice, slice } from './tensor/slice.js';
 export { isTensor, Tensor } from './tensor/tensor.js';

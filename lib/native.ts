@@ -283,9 +283,22 @@ export interface Native extends NativeNn, NativeOps {
   toDevice(input: Tensor, device: string): Tensor;
   allocateBytes(length: number): ArrayBuffer;
 
+  // exchange.cc
+  fromTypedArray(data: TypedArray, shape: readonly number[], dtype: DType): Tensor;
+  onTypedArray(input: Tensor): TypedArray;
+  mapFile(path: string, bytes: number): Tensor;
+  viewDType(input: Tensor, dtype: DType): Tensor;
+  share(input: Tensor, claims: number): number;
+  claimShared(id: number): Tensor;
+  releaseShared(id: number): boolean;
+  sharedStats(): [handles: number, bytes: number];
+  processKey(): number;
+
   // runtime.cc
   setErrorClasses(classes: readonly ErrorClass[]): void;
   setCollector(collector: (young: boolean) => void): void;
+  setTracer(tracer: (() => number) | null): void;
+  creations(): [creation: number, tensors: number, bytes: number][];
   setMode(grad: boolean, inference: boolean): void;
   setAutocast(enabled: boolean, dtype: DType): void;
   isGradEnabled(): boolean;
@@ -298,6 +311,7 @@ export interface Native extends NativeNn, NativeOps {
   allocatorStats(): [allocated: number, cached: number, peak: number];
   emptyCache(): void;
   setCacheLimit(bytes: number): void;
+  setMemoryLimit(bytes: number): void;
   liveTensors(): number;
   liveBytes(): number;
   setNumThreads(threads: number): void;

@@ -6,6 +6,8 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { commitOrDiscard, type StagedFile, stageFile } from './atomic-file.js';
 import { CheckpointError, invalidArgument } from './errors.js';
+import { fileError, isPath } from './file-error.js';
+import { native } from './native.js';
 import {
   formatHeader,
   MAX_HEADER_BYTES,
@@ -13,9 +15,10 @@ import {
   type SafetensorsHeader,
   type TensorEntry,
 } from './safetensors-header.js';
-import { tensor } from './tensor/create.js';
-import { ARRAY_OF, type DType, itemSize, type TypedArray } from './tensor/dtype.js';
+import { empty } from './tensor/create.js';
+import type { DType } from './tensor/dtype.js';
 import { isTensor, type Tensor } from './tensor/tensor.js';
+import { fileReader, readTensor, tensorPieces, writeFully } from './tensor-bytes.js';
 
 /** Options of {@link saveSafetensors}. */
 export interface SaveSafetensorsOptions {
@@ -23,8 +26,18 @@ export interface SaveSafetensorsOptions {
   metadata?: Record<string, string>;
 }
 
+/** Options of {@link loadSafetensors}. */
+export interface LoadSafetensorsOptions {
+  /**
+   * Map the file into memory instead of reading it: the tensors stand on the file's own pages, which come when they are
+   * first used and are shared with other processes. Writing to a tensor leaves the file alone. The file must not be
+   * cut short while the tensors live: the system ends a process that reads pages which are gone. Default false.
+   */
+  mmap?: boolean;
+}
+
 /**
- * Reads every tensor of a safetensors file.
+ * Reads every tensor of a safetensors file, a piece at a time: beside the tensors, no more than 16 MB are held.
  * @param path - The file.
  * @returns Tensors by name, on the CPU, in the order of the file. The caller owns them.
  * @throws {CheckpointError} if the file is missing, truncated or damaged; the message names it and the tensor.
@@ -32,8 +45,11 @@ export interface SaveSafetensorsOptions {
  * const state = await loadSafetensors('runs/dy/best.safetensors')
  * model.loadStateDict(state)
  */
-export async function loadSafetensors(path: string): Promise<Record<string, Tensor>> {
-  const { tensors } = await readSafetensors(path);
+export async function loadSafetensors(
+  path: string,
+  options: LoadSafetensorsOptions = {},
+): Promise<Record<string, Tensor>> {
+  const { tensors } = await readSafetensors(path, options);
   return tensors;
 }
 
@@ -43,15 +59,19 @@ export async function loadSafetensors(path: string): Promise<Record<string, Tens
  */
 export async function readSafetensors(
   path: string,
+  options: LoadSafetensorsOptions = {},
 ): Promise<{ tensors: Record<string, Tensor>; metadata: Record<string, string> }> {
+  if (typeof options !== 'object' || options === null)
+    throw invalidArgument('options', 'an object such as { mmap }', options);
+  const { mmap = false } = options;
+  if (typeof mmap !== 'boolean') throw invalidArgument('mmap', 'a boolean', mmap);
   return withFile(path, async (file) => {
     const { header, dataStart } = await readHeader(file, path);
     const tensors: [string, Tensor][] = [];
     try {
-      // One tensor after the other: beside the result, never more than one of them is held in memory.
+      using mapped = mmap && header.entries.length > 0 ? await mapWhole(file, path) : undefined;
       for (const entry of header.entries) {
-        const values = await readEntry(file, path, entry, dataStart);
-        tensors.push([entry.name, tensor(values, { shape: entry.shape, dtype: entry.dtype })]);
+        tensors.push([entry.name, await readEntry(file, path, entry, dataStart, mapped)]);
       }
     } catch (error) {
       for (const [, value] of tensors) value.dispose();
@@ -85,7 +105,7 @@ export async function saveSafetensors(
 ): Promise<void> {
   const staged = await stageSafetensors(path, record, options);
   await commitOrDiscard(staged).catch((error) => {
-    throw cannot('write', path, error);
+    throw fileError('write', path, error);
   });
 }
 
@@ -99,6 +119,9 @@ export async function stageSafetensors(
   record: Record<string, Tensor>,
   options: SaveSafetensorsOptions & { tag?: string } = {},
 ): Promise<StagedFile> {
+  if (!isPath(path)) throw invalidArgument('path', 'the path of a file', path);
+  if (typeof options !== 'object' || options === null)
+    throw invalidArgument('options', 'an object such as { metadata }', options);
   const { metadata = {}, tag } = options;
   const tensors = checkRecord(record);
   checkMetadata(metadata);
@@ -113,26 +136,29 @@ export async function stageSafetensors(
       path,
       async (file) => {
         await writeFully(file, bytes);
-        for (const { name } of entries) await writeFully(file, asBytes(await record[name]!.data()));
+        for (const { name } of entries) {
+          for await (const piece of tensorPieces(record[name]!)) await writeFully(file, piece);
+        }
       },
       { tag },
     );
   } catch (error) {
-    throw cannot('write', path, error);
+    throw fileError('write', path, error);
   }
 }
 
 async function withFile<T>(path: string, read: (file: FileHandle) => Promise<T>): Promise<T> {
+  if (!isPath(path)) throw invalidArgument('path', 'the path of a file', path);
   let file: FileHandle;
   try {
     file = await open(path, 'r');
   } catch (error) {
-    throw cannot('read', path, error);
+    throw fileError('read', path, error);
   }
   try {
     return await read(file);
   } catch (error) {
-    throw cannot('read', path, error);
+    throw fileError('read', path, error);
   } finally {
     await file.close();
   }
@@ -149,7 +175,7 @@ async function readHeader(
     );
   }
   const prefix = Buffer.alloc(8);
-  await readFully(file, prefix, 0, path);
+  await fileReader(file, path, 0).fill(prefix);
   const length = prefix.readBigUInt64LE(0);
   if (length > BigInt(MAX_HEADER_BYTES)) {
     throw new CheckpointError(
@@ -163,54 +189,40 @@ async function readHeader(
     );
   }
   const json = new Uint8Array(Number(length));
-  await readFully(file, json, 8, path);
+  await fileReader(file, path, 8).fill(json);
   return { header: parseHeader(json, size - dataStart, path), dataStart };
+}
+
+/** The file's bytes as a tensor on its own pages. */
+async function mapWhole(file: FileHandle, path: string): Promise<Tensor> {
+  const { size } = await file.stat();
+  return native.mapFile(path, size);
 }
 
 async function readEntry(
   file: FileHandle,
   path: string,
-  entry: TensorEntry,
+  { begin, end, shape, dtype }: TensorEntry,
   dataStart: number,
-): Promise<TypedArray> {
-  // An array of its own, since the data of a tensor need not be aligned within the file.
-  const values = new ARRAY_OF[entry.dtype]((entry.end - entry.begin) / itemSize(entry.dtype));
-  await readFully(file, asBytes(values), dataStart + entry.begin, path);
-  return values;
-}
-
-async function readFully(
-  file: FileHandle,
-  target: Uint8Array,
-  position: number,
-  path: string,
-): Promise<void> {
-  let done = 0;
-  while (done < target.length) {
-    // A single read call is limited to 2 GiB by the operating system.
-    const length = Math.min(target.length - done, 1 << 30);
-    const { bytesRead } = await file.read(target, done, length, position + done);
-    if (bytesRead === 0)
-      throw new CheckpointError(`${path} ended while it was read: has it just been replaced?`);
-    done += bytesRead;
-  }
-}
-
-async function writeFully(file: FileHandle, bytes: Uint8Array): Promise<void> {
-  let done = 0;
-  while (done < bytes.length) {
-    const { bytesWritten } = await file.write(bytes, done, Math.min(bytes.length - done, 1 << 30));
-    done += bytesWritten;
-  }
-}
-
-function asBytes(values: TypedArray): Uint8Array {
-  return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+  mapped: Tensor | undefined,
+): Promise<Tensor> {
+  if (end === begin) return empty(shape, { dtype });
+  const position = dataStart + begin;
+  // A bool is a byte of 0 or 1, which only reading makes sure of.
+  if (mapped === undefined || dtype === 'bool')
+    return readTensor(fileReader(file, path, position), shape, dtype);
+  using bytes = native.narrow(mapped, 0, position, end - begin);
+  // The format does not promise that a tensor starts at a multiple of its element size: one that does not is copied.
+  using aligned = position % 8 === 0 ? native.detach(bytes) : native.clone(bytes);
+  using elements = native.viewDType(aligned, dtype);
+  return native.view(elements, shape);
 }
 
 function checkRecord(
   record: Record<string, Tensor>,
 ): { name: string; dtype: DType; shape: readonly number[] }[] {
+  if (typeof record !== 'object' || record === null || isTensor(record))
+    throw invalidArgument('record', 'an object with a Tensor a name', record);
   return Object.entries(record).map(([name, value]) => {
     if (name === '__metadata__')
       throw invalidArgument('record', 'tensor names other than __metadata__', name);
@@ -220,22 +232,10 @@ function checkRecord(
 }
 
 function checkMetadata(metadata: Record<string, string>): void {
+  if (typeof metadata !== 'object' || metadata === null)
+    throw invalidArgument('metadata', 'an object of strings', metadata);
   for (const [key, value] of Object.entries(metadata)) {
     if (typeof value !== 'string')
       throw invalidArgument(`metadata[${JSON.stringify(key)}]`, 'a string', value);
   }
-}
-
-/** File system errors as CheckpointErrors; our own pass through. */
-function cannot(verb: 'read' | 'write', path: string, error: unknown): Error {
-  if (!(error instanceof Error) || !('syscall' in error)) return error as Error;
-  const reasons: Record<string, string> = {
-    ENOENT: verb === 'read' ? 'no such file' : 'no such folder',
-    EACCES: 'permission denied',
-    EROFS: 'the file system is read-only',
-    ENOSPC: 'the disk is full',
-    EISDIR: 'it is a folder',
-  };
-  const { code = '' } = error as NodeJS.ErrnoException;
-  return new CheckpointError(`Cannot ${verb} ${path}: ${reasons[code] ?? error.message}`, { cause: error });
 }

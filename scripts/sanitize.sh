@@ -1,21 +1,49 @@
 #!/usr/bin/env bash
-# Runs tests with the add-on under AddressSanitizer: scripts/sanitize.sh [test files, default: the native parts]
-# Works on a copy in a temporary folder, so that the ordinary build stays as it is. Needs gcc with libasan.
+# Looks for errors of memory in the add-on. Needs gcc with libasan, or valgrind.
+#   scripts/sanitize.sh [test files]          the native-heavy tests, or those named, under AddressSanitizer
+#   scripts/sanitize.sh --fuzz [options]      scripts/fuzz.js under AddressSanitizer
+#   scripts/sanitize.sh --valgrind            scripts/sanitize/smoke.js of the ordinary build under valgrind
+# The instrumented add-on is built in a copy (DYCONV_SANITIZE_DIR, default a folder beside the temporary files, kept for the
+# next run), so that the ordinary build stays as it is.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-
 root="$PWD"
-copy="$(mktemp -d)"
-trap 'rm -rf "$copy"' EXIT
+
+if [ "${1:-}" = --valgrind ]; then
+  # --smc-check: V8 writes code at run time. Stacks that end in V8 or libtorch alone are suppressed: they are not built for it.
+  log="$(mktemp)"
+  trap 'rm -f "$log"' EXIT
+  OMP_NUM_THREADS=1 valgrind --smc-check=all-non-file --num-callers=40 --log-file="$log" \
+    --suppressions=scripts/sanitize/valgrind.supp node --single-threaded scripts/sanitize/smoke.js
+  grep 'ERROR SUMMARY' "$log"
+  # What is left and has a frame of ours is a finding.
+  if grep -q 'dyconv\.node' "$log"; then
+    sed 's/^==[0-9]*== //' "$log"
+    exit 1
+  fi
+  echo 'valgrind: no error with a frame of the add-on'
+  exit 0
+fi
+
+copy="${DYCONV_SANITIZE_DIR:-${TMPDIR:-/tmp}/dyconv-sanitize}"
+mkdir -p "$copy"
 git ls-files -z --cached --others --exclude-standard | tar --null --ignore-failed-read -cf - -T - | tar -xf - -C "$copy"
-ln -s "$root/node_modules" "$copy/node_modules"
+ln -sfn "$root/node_modules" "$copy/node_modules"
 cd "$copy"
 
-# libtorch and V8 are not instrumented: their own leaks at exit are not what is looked for.
-export ASAN_OPTIONS=detect_leaks=0:abort_on_error=1
+# V8 and libtorch are not instrumented: their own leaks at exit are not what is looked for, and memory that one allocates and
+# the other frees goes through different forms of operator new. V8 handles signals of its own.
+export ASAN_OPTIONS="detect_leaks=0:alloc_dealloc_mismatch=0:detect_odr_violation=0:allow_user_segv_handler=1:abort_on_error=1"
 flags='-fsanitize=address -fno-omit-frame-pointer -g1'
 # The build ends by loading the add-on, which cannot work before libasan is preloaded: below it is.
 CXXFLAGS="$flags" LDFLAGS="$flags" CCACHE_DISABLE=1 node scripts/build.js || test -f build/Release/dyconv.node
+npx tsc -p tsconfig.json
 
-[ $# -gt 0 ] || set -- test/ops test/nn test/optim test/data/augment.test.ts test/napi/native.test.ts test/tensor
-LD_PRELOAD="$(gcc -print-file-name=libasan.so)" npx vitest run "$@"
+# libasan comes first; libstdc++ with it, or it does not find the exceptions to intercept.
+export LD_PRELOAD="$(gcc -print-file-name=libasan.so) $(gcc -print-file-name=libstdc++.so.6)"
+export OMP_NUM_THREADS=1
+if [ "${1:-}" = --fuzz ]; then
+  exec node scripts/fuzz.js --hang 120 "${@:2}"
+fi
+[ $# -gt 0 ] || set -- test/ops test/nn test/optim test/data/augment.test.ts test/napi test/tensor test/memory.test.ts
+npx vitest run --test-timeout 600000 "$@"

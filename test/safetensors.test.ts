@@ -13,13 +13,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { ArgumentError, CheckpointError } from '../lib/errors.js';
+import { memory } from '../lib/memory.js';
 import {
   loadSafetensors,
   readSafetensors,
   readSafetensorsHeader,
   saveSafetensors,
 } from '../lib/safetensors.js';
-import { tensor } from '../lib/tensor/create.js';
+import { randn, tensor } from '../lib/tensor/create.js';
 import type { Tensor } from '../lib/tensor/tensor.js';
 
 let folder: string;
@@ -295,5 +296,40 @@ with safe_open(sys.argv[1], "pt") as file:
         [...value.to({ dtype: 'float64' }).dataSync()],
       ]);
     }
+  });
+});
+
+describe('mmap', () => {
+  it.each(Object.keys(EVERY_DTYPE))('%s has the same bits as read', async (dtype) => {
+    const original = EVERY_DTYPE[dtype]!();
+    await saveSafetensors(path, { x: original, y: original });
+    const { x, y } = await loadSafetensors(path, { mmap: true });
+    for (const mapped of [x!, y!]) {
+      expect([mapped.dtype, mapped.shape]).toEqual([dtype, original.shape]);
+      expect(mapped.dataSync()).toEqual(original.dataSync());
+    }
+  });
+
+  it('takes no memory of its own, and leaves the file alone when written to', async () => {
+    await saveSafetensors(path, { x: tensor(new Float32Array(2 ** 20)), empty: tensor([]) });
+    const [before, bytes] = [memory().allocatedBytes, readFileSync(path)];
+    const { x, empty } = await loadSafetensors(path, { mmap: true });
+    x!.fill_(1);
+    expect(x!.sum().item()).toBe(2 ** 20);
+    expect(memory().allocatedBytes - before).toBeLessThan(1000);
+    expect(readFileSync(path).equals(bytes)).toBe(true);
+    expect(empty!.shape).toEqual([0]);
+  });
+
+  it('reads the same large tensor in pieces', async () => {
+    const x = randn([2100, 2100]);
+    await saveSafetensors(path, { x: x.t(), y: tensor([1]) });
+    const { x: read } = await loadSafetensors(path);
+    const { x: mapped } = await loadSafetensors(path, { mmap: true });
+    expect([read!.equal(x.t()), mapped!.equal(x.t())]).toEqual([true, true]);
+  });
+
+  it('refuses an option that is no boolean', async () => {
+    await expect(loadSafetensors(path, { mmap: 'yes' as never })).rejects.toThrow('a boolean for mmap');
   });
 });

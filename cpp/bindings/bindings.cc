@@ -5,7 +5,7 @@ namespace dyconv {
 std::vector<const OpTable*> AllTables() {
   return {&TensorOps(),   &ShapeOps(),       &MathOps(),  &PointwiseOps(), &ReduceOps(),     &LinalgOps(),
           &IndexOps(),    &RandomOps(),      &NnOps(),    &ConvOps(),      &ActivationOps(), &LossOps(),
-          &AutogradOps(), &DynamicConvOps(), &OptimOps(), &DataOps(),      &RuntimeOps()};
+          &AutogradOps(), &DynamicConvOps(), &OptimOps(), &DataOps(),      &ExchangeOps(),   &RuntimeOps()};
 }
 
 }  // namespace dyconv

@@ -21,6 +21,7 @@ const OpTable& AutogradOps();     // autograd.cc: functions and hooks written in
 const OpTable& DynamicConvOps();  // dynamic_conv.cc: dynamic convolution and its routing
 const OpTable& OptimOps();        // optim.cc: whole optimizer steps over lists of parameters
 const OpTable& DataOps();         // data.cc: augmented batches, made in the background
+const OpTable& ExchangeOps();     // exchange.cc: memory shared with JavaScript, threads and files
 const OpTable& RuntimeOps();      // runtime.cc: modes, scopes, threads, generators, versions
 
 std::vector<const OpTable*> AllTables();

@@ -13,20 +13,36 @@ namespace {
 
 using at::Tensor;
 
-// lib/native.ts hands over the error classes in the order of ErrorKind.
-void SetErrorClasses(Call& call, const std::vector<napi_value>& classes) {
-  if (classes.size() != kErrorKinds)
-    throw TypedError(ErrorKind::kArgument, "Expected a class for each error kind");
-  for (size_t i = 0; i < kErrorKinds; ++i) {
-    Check(call.env, napi_create_reference(call.env, classes[i], 1, &call.data.error_classes[i]),
-          "napi_create_reference");
-  }
+napi_ref Reference(const Call& call, napi_value value) {
+  napi_ref reference;
+  Check(call.env, napi_create_reference(call.env, value, 1, &reference), "napi_create_reference");
+  return reference;
+}
+
+// lib/native.ts hands over the error classes in the order of ErrorKind, and the collector: once.
+void SetErrorClasses(Call& call, const std::vector<Function>& classes) {
+  if (classes.size() != kErrorKinds || call.data.error_classes[0] != nullptr)
+    throw TypedError(ErrorKind::kArgument, "Expected a class for each error kind, once, for classes");
+  for (size_t i = 0; i < kErrorKinds; ++i) call.data.error_classes[i] = Reference(call, classes[i].js);
 }
 
 // The function that collects garbage, called with whether young objects are enough.
-void SetCollector(Call& call, napi_value collector) {
-  Check(call.env, napi_create_reference(call.env, collector, 1, &call.data.collector),
-        "napi_create_reference");
+void SetCollector(Call& call, Function collector) {
+  if (call.data.collector != nullptr)
+    throw TypedError(ErrorKind::kArgument, "Expected collector of setCollector to be set once");
+  call.data.collector = Reference(call, collector.js);
+}
+
+// The function that gives the place which is making a tensor a number; null ends that.
+void SetTracer(Call& call, const std::optional<Function>& tracer) {
+  if (call.data.tracer != nullptr) napi_delete_reference(call.env, call.data.tracer);
+  call.data.tracer = tracer.has_value() ? Reference(call, tracer->js) : nullptr;
+}
+
+std::vector<std::tuple<int64_t, int64_t, int64_t>> Creations(const TensorRegistry& tensors) {
+  std::vector<std::tuple<int64_t, int64_t, int64_t>> result;
+  for (const auto& use : tensors.UseByCreation()) result.emplace_back(use.creation, use.tensors, use.bytes);
+  return result;
 }
 
 // Inference mode is left before the grad mode is set and entered after it: its guard restores what it found.
@@ -62,6 +78,8 @@ const OpTable& RuntimeOps() {
   static const OpTable table = {
       Bind("setErrorClasses(classes)", SetErrorClasses),
       Bind("setCollector(collector)", SetCollector),
+      Bind("setTracer(tracer)", SetTracer),
+      Bind("creations()", [](Call& call) { return Creations(call.data.tensors); }),
       Bind("setMode(grad, inference)", SetMode),
       Bind("setAutocast(enabled, dtype)", SetAutocast),
       Bind("isGradEnabled()", [] { return at::GradMode::is_enabled(); }),
@@ -84,6 +102,7 @@ const OpTable& RuntimeOps() {
            }),
       Bind("emptyCache()", EmptyAllocatorCache),
       Bind("setCacheLimit(bytes)", SetAllocatorCacheLimit),
+      Bind("setMemoryLimit(bytes)", SetAllocatorMemoryLimit),
       Bind("liveTensors()", [](Call& call) { return call.data.tensors.live_tensors(); }),
       Bind("liveBytes()", [](Call& call) { return call.data.tensors.live_bytes(); }),
 

@@ -4,6 +4,7 @@
 #include <torch/csrc/autograd/autograd.h>
 
 #include "bindings/bindings.h"
+#include "napi/typed_array.h"
 
 namespace dyconv {
 namespace {
@@ -13,65 +14,12 @@ using IntList = std::vector<int64_t>;
 
 at::TensorOptions Options(at::ScalarType dtype, at::Device device) { return at::device(device).dtype(dtype); }
 
-// The typed array that carries a dtype in JavaScript; float16 and bfloat16 travel as their raw 16 bits.
-napi_typedarray_type ArrayTypeOf(at::ScalarType dtype) {
-  switch (dtype) {
-    case at::kFloat:
-      return napi_float32_array;
-    case at::kDouble:
-      return napi_float64_array;
-    case at::kHalf:
-    case at::kBFloat16:
-      return napi_uint16_array;
-    case at::kLong:
-      return napi_bigint64_array;
-    case at::kInt:
-      return napi_int32_array;
-    case at::kShort:
-      return napi_int16_array;
-    case at::kChar:
-      return napi_int8_array;
-    case at::kByte:
-    case at::kBool:
-      return napi_uint8_array;
-    default:
-      throw TypedError(ErrorKind::kDType, std::string("Expected a dtype with a typed array but received ") +
-                                              c10::toString(dtype));
-  }
-}
-
 // A copy of the array as a tensor. `dtype` says how to read the array's bytes; widths have to agree.
 Tensor FromData(const TypedArray& data, const IntList& shape, at::ScalarType dtype, at::Device device) {
-  const bool clamped = data.type == napi_uint8_clamped_array;
-  if ((clamped ? napi_uint8_array : data.type) != ArrayTypeOf(dtype)) {
-    throw TypedError(ErrorKind::kDType, std::string("Expected the typed array of ") + DTypeName(dtype) +
-                                            " for data but received another kind");
-  }
-  int64_t count = 1;
-  for (int64_t size : shape) {
-    if (size < 0) throw TypedError(ErrorKind::kShape, "Expected sizes of at least 0 for shape");
-    if (__builtin_mul_overflow(count, size, &count))
-      throw TypedError(ErrorKind::kShape, "Expected a smaller shape");
-  }
-  if (count != static_cast<int64_t>(data.length)) {
-    throw TypedError(ErrorKind::kShape, "Expected data of " + std::to_string(count) +
-                                            " elements for shape [" + c10::Join(", ", shape) +
-                                            "] but received " + std::to_string(data.length));
-  }
+  CheckTypedArray(data, shape, dtype);
   Tensor tensor = at::empty(shape, Options(dtype, at::kCPU));
-  if (count > 0) std::memcpy(tensor.data_ptr(), data.bytes, tensor.nbytes());
+  if (tensor.numel() > 0) std::memcpy(tensor.data_ptr(), data.bytes, tensor.nbytes());
   return device.is_cpu() ? tensor : tensor.to(device);
-}
-
-napi_value NewTypedArray(napi_env env, const Tensor& tensor) {
-  void* bytes = nullptr;
-  napi_value buffer, array;
-  Check(env, napi_create_arraybuffer(env, tensor.nbytes(), &bytes, &buffer), "napi_create_arraybuffer");
-  if (tensor.numel() > 0) std::memcpy(bytes, tensor.data_ptr(), tensor.nbytes());
-  Check(env,
-        napi_create_typedarray(env, ArrayTypeOf(tensor.scalar_type()), tensor.numel(), buffer, 0, &array),
-        "napi_create_typedarray");
-  return array;
 }
 
 // Row-major values on the CPU, whatever the strides and the device.
@@ -105,7 +53,8 @@ Tensor To(const Tensor& tensor, const std::optional<at::Device>& device,
 // and dtype.
 void SetData(Call& call, TensorHandle* parameter, const Tensor& data) {
   if (!parameter->tensor.defined())
-    throw TypedError(ErrorKind::kDisposed, "Expected a live Tensor for setData");
+    throw TypedError(ErrorKind::kDisposed,
+                     "Expected a live Tensor for input of setData but received one that was disposed");
   parameter->tensor.set_data(data);
   call.data.tensors.Recount(parameter);
 }

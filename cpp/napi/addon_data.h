@@ -28,6 +28,7 @@ struct AddonData {
   std::array<napi_ref, kErrorKinds> error_classes{};
   napi_ref tensor_constructor = nullptr;
   napi_ref collector = nullptr;  // collector(young) collects garbage; from lib/native.ts
+  napi_ref tracer = nullptr;  // tracer() is the number of the place that makes a tensor; in debug mode only
   // The tensor on its way into the JavaScript object that the constructor is making (see WrapTensor).
   const at::Tensor* pending_tensor = nullptr;
   // What JavaScript values held by C++ belong to; outlives the environment where those do.
@@ -35,6 +36,7 @@ struct AddonData {
   // Gradients that the running callback of a backward pass returned; null outside of one.
   std::vector<at::Tensor>* backward_results = nullptr;
   TensorRegistry tensors;
+  bool external_buffers_refused = false;  // by this runtime, as Electron's does: copies are made instead
   // Present while inference mode is on: the guard is what libtorch offers to enter and leave the mode.
   std::optional<c10::InferenceMode> inference_mode;
   // Background threads: reading results back, and preparing batches. Each runs its jobs in order.

@@ -2,29 +2,10 @@
 
 #include <cstring>
 
+#include "napi/collect.h"
+
 namespace dyconv {
 namespace {
-
-void Collect(const Call& call, bool young) {
-  napi_value collector, undefined, argument;
-  Check(call.env, napi_get_reference_value(call.env, call.data.collector, &collector),
-        "napi_get_reference_value");
-  Check(call.env, napi_get_undefined(call.env, &undefined), "napi_get_undefined");
-  Check(call.env, napi_get_boolean(call.env, young, &argument), "napi_get_boolean");
-  Check(call.env, napi_call_function(call.env, undefined, collector, 1, &argument, nullptr),
-        "napi_call_function");
-}
-
-// Tensors that JavaScript let go of hold memory until V8 looks: most are young, and a look at those is cheap.
-void CollectGarbage(const Call& call) {
-  TensorRegistry& tensors = call.data.tensors;
-  const int64_t before = tensors.live_bytes();
-  if (call.data.collector != nullptr) {
-    Collect(call, /*young=*/true);
-    if (tensors.live_bytes() > before / 2) Collect(call, /*young=*/false);
-  }
-  tensors.SetCollectionLimit();
-}
 
 napi_value Dispatch(napi_env env, napi_callback_info info) {
   napi_value arguments[kMaxArity];
@@ -34,8 +15,9 @@ napi_value Dispatch(napi_env env, napi_callback_info info) {
   const Op& op = *static_cast<const Op*>(pointer);
   Call call{env, AddonData::Of(env), op.signature, arguments};
   try {
+    const CallScope scope(env, call.data);
     napi_value result = op.invoke(call);
-    if (call.data.tensors.WantsCollection()) CollectGarbage(call);
+    if (call.data.tensors.WantsCollection()) CollectAfterGrowth(env, call.data);
     call.data.js_home->GiveBack();
     return result;
   } catch (...) {

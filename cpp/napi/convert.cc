@@ -8,10 +8,13 @@
 #include <ATen/detail/CUDAHooksInterface.h>
 #include <ATen/ScalarOps.h>
 
+#include "napi/pinned_buffer.h"
+
 namespace dyconv {
 namespace {
 
 constexpr double kMaxSafeInteger = 9007199254740991.0;
+constexpr uint32_t kMaxArrayLength = 1 << 20;
 
 struct DTypeEntry {
   at::ScalarType type;
@@ -144,6 +147,11 @@ at::Tensor FromJs<at::Tensor>::Get(const Value& value) {
                                                value.call.ArgumentName(value.index) + " of " +
                                                value.call.Name() + " but received one that was disposed");
   }
+  if (handle->pinned && IsDetached(value.env(), *BufferOf(handle->storage))) {
+    throw TypedError(ErrorKind::kDisposed,
+                     "Expected a live Tensor for " + value.call.ArgumentName(value.index) + " of " +
+                         value.call.Name() + " but received one whose ArrayBuffer was detached");
+  }
   return handle->tensor;
 }
 
@@ -260,26 +268,35 @@ TypedArray FromJs<TypedArray>::Get(const Value& value) {
   napi_is_typedarray(value.env(), value.js, &is_typed_array);
   if (!is_typed_array) value.Reject("a typed array");
   TypedArray result{};
-  napi_value buffer;
   size_t offset;
   Check(value.env(),
-        napi_get_typedarray_info(value.env(), value.js, &result.type, &result.length, &result.bytes, &buffer,
-                                 &offset),
+        napi_get_typedarray_info(value.env(), value.js, &result.type, &result.length, &result.bytes,
+                                 &result.buffer, &offset),
         "napi_get_typedarray_info");
   return result;
 }
 
-std::vector<napi_value> ArrayElements(const Value& value) {
+Function FromJs<Function>::Get(const Value& value) {
+  if (value.Type() != napi_function) value.Reject("a function");
+  return {value.js};
+}
+
+uint32_t ArrayLength(const Value& value) {
   bool is_array = false;
   napi_is_array(value.env(), value.js, &is_array);
   if (!is_array) value.Reject("an array");
   uint32_t length = 0;
   Check(value.env(), napi_get_array_length(value.env(), value.js, &length), "napi_get_array_length");
-  std::vector<napi_value> elements(length);
-  for (uint32_t i = 0; i < length; ++i) {
-    Check(value.env(), napi_get_element(value.env(), value.js, i, &elements[i]), "napi_get_element");
-  }
-  return elements;
+  // Longer ones are sparse, or belong into a typed array; each element takes a handle here.
+  if (length > kMaxArrayLength)
+    value.Reject("an array of at most " + std::to_string(kMaxArrayLength) + " elements");
+  return length;
+}
+
+Value ArrayElement(const Value& value, uint32_t index) {
+  napi_value element;
+  Check(value.env(), napi_get_element(value.env(), value.js, index, &element), "napi_get_element");
+  return {value.call, element, value.index};
 }
 
 const char* DTypeName(at::ScalarType type) {

@@ -55,7 +55,13 @@ struct Operand {
 struct TypedArray {
   napi_typedarray_type type;
   void* bytes;
-  size_t length;  // elements
+  size_t length;      // elements
+  napi_value buffer;  // the ArrayBuffer or SharedArrayBuffer below
+};
+
+// A function to be called back.
+struct Function {
+  napi_value js;
 };
 
 template <class T>
@@ -110,6 +116,10 @@ struct FromJs<TypedArray> {
   static TypedArray Get(const Value& value);
 };
 template <>
+struct FromJs<Function> {
+  static Function Get(const Value& value);
+};
+template <>
 struct FromJs<napi_value> {
   static napi_value Get(const Value& value) { return value.js; }
 };
@@ -122,15 +132,17 @@ struct FromJs<std::optional<T>> {
   }
 };
 
-// The elements of an array, one JavaScript value each.
-std::vector<napi_value> ArrayElements(const Value& value);
+// The length of an array and its elements, one after the other: a bad one is reported before the rest is
+// read.
+uint32_t ArrayLength(const Value& value);
+Value ArrayElement(const Value& value, uint32_t index);
 
 template <class T>
 struct FromJs<std::vector<T>> {
   static std::vector<T> Get(const Value& value) {
     std::vector<T> result;
-    for (napi_value element : ArrayElements(value))
-      result.push_back(FromJs<T>::Get({value.call, element, value.index}));
+    const uint32_t length = ArrayLength(value);
+    for (uint32_t i = 0; i < length; ++i) result.push_back(FromJs<T>::Get(ArrayElement(value, i)));
     return result;
   }
 };

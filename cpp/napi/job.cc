@@ -5,6 +5,7 @@
 #include <ATen/ThreadLocalState.h>
 
 #include "napi/addon_data.h"
+#include "napi/collect.h"
 
 namespace dyconv {
 
@@ -15,6 +16,8 @@ struct JobQueue::Job {
   at::ThreadLocalState state;
   napi_deferred deferred = nullptr;
   std::exception_ptr failure;
+  bool out_of_memory = false;
+  bool tried_again = false;
 };
 
 JobQueue::JobQueue(const char* name) : name_(name) {}
@@ -35,17 +38,21 @@ void JobQueue::Start(napi_env env) {
 
 napi_value JobQueue::Run(napi_env env, std::string where, Work work, Finish finish) {
   Start(env);
-  auto job = std::make_unique<Job>(
-      Job{std::move(where), std::move(work), std::move(finish), at::ThreadLocalState(), nullptr, nullptr});
+  auto job = std::make_unique<Job>(Job{std::move(where), std::move(work), std::move(finish),
+                                       at::ThreadLocalState(), nullptr, nullptr, false, false});
   napi_value promise;
   Check(env, napi_create_promise(env, &job->deferred, &promise), "napi_create_promise");
   if (pending_++ == 0) napi_ref_threadsafe_function(env, to_js_);
+  Push(std::move(job));
+  return promise;
+}
+
+void JobQueue::Push(std::unique_ptr<Job> job) {
   {
     std::lock_guard lock(mutex_);
     jobs_.push_back(std::move(job));
   }
   wake_.notify_one();
-  return promise;
 }
 
 void JobQueue::Loop() {
@@ -61,6 +68,9 @@ void JobQueue::Loop() {
     try {
       at::ThreadLocalStateGuard guard(job->state);
       job->work();
+    } catch (const c10::OutOfMemoryError&) {
+      job->failure = std::current_exception();
+      job->out_of_memory = true;
     } catch (...) {
       job->failure = std::current_exception();
     }
@@ -73,6 +83,14 @@ void JobQueue::Complete(napi_env env, napi_value, void* context, void* data) {
   std::unique_ptr<Job> job(static_cast<Job*>(data));
   auto* queue = static_cast<JobQueue*>(context);
   if (env == nullptr) return;
+  if (job->out_of_memory && !job->tried_again) {
+    CollectAll(env, AddonData::Of(env));
+    job->failure = nullptr;
+    job->out_of_memory = false;
+    job->tried_again = true;
+    queue->Push(std::move(job));
+    return;
+  }
   if (--queue->pending_ == 0) napi_unref_threadsafe_function(env, queue->to_js_);
   try {
     if (job->failure) std::rethrow_exception(job->failure);

@@ -2,7 +2,11 @@
 
 #include <algorithm>
 
+#include <map>
+#include <set>
+
 #include "napi/addon_data.h"
+#include "napi/pinned_buffer.h"
 
 namespace dyconv {
 namespace {
@@ -28,7 +32,7 @@ napi_value ConstructTensor(napi_env env, napi_callback_info info) {
   try {
     if (data.pending_tensor == nullptr) {
       throw TypedError(ErrorKind::kArgument,
-                       "Tensor cannot be constructed with new: use tensor(), zeros() or another factory");
+                       "Expected tensor(), zeros() or another factory to make a Tensor, not new");
     }
     auto* handle = new TensorHandle{*data.pending_tensor, &data};
     data.pending_tensor = nullptr;
@@ -43,6 +47,16 @@ napi_value ConstructTensor(napi_env env, napi_callback_info info) {
     return nullptr;
   }
   return self;
+}
+
+// Debug mode: asks JavaScript for the number of the place that is making a tensor.
+void TraceCreation(napi_env env, const AddonData& data, napi_value object) {
+  napi_value tracer, undefined, number;
+  Check(env, napi_get_reference_value(env, data.tracer, &tracer), "napi_get_reference_value");
+  Check(env, napi_get_undefined(env, &undefined), "napi_get_undefined");
+  Check(env, napi_call_function(env, undefined, tracer, 0, nullptr, &number), "napi_call_function");
+  TensorHandle* handle = FindHandle(env, data, object);
+  Check(env, napi_get_value_int32(env, number, &handle->creation), "napi_get_value_int32");
 }
 
 }  // namespace
@@ -76,6 +90,7 @@ void TensorRegistry::CountStorage(TensorHandle* handle) {
     use.bytes = StorageBytes(handle->tensor);
     live_bytes_ += use.bytes;
   }
+  handle->pinned = BufferOf(handle->storage) != nullptr;
 }
 
 void TensorRegistry::ReleaseStorage(TensorHandle* handle) {
@@ -86,6 +101,24 @@ void TensorRegistry::ReleaseStorage(TensorHandle* handle) {
     storages_.erase(found);
   }
   handle->storage = nullptr;
+  handle->pinned = false;
+}
+
+std::vector<TensorRegistry::CreationUse> TensorRegistry::UseByCreation() const {
+  std::map<int32_t, CreationUse> uses;
+  std::set<std::pair<int32_t, const void*>> counted;
+  for (const void* pointer : handles_) {
+    const auto* handle = static_cast<const TensorHandle*>(pointer);
+    if (!handle->tensor.defined()) continue;
+    CreationUse& use = uses.try_emplace(handle->creation, CreationUse{handle->creation, 0, 0}).first->second;
+    ++use.tensors;
+    if (handle->storage != nullptr && counted.emplace(handle->creation, handle->storage).second) {
+      use.bytes += storages_.find(handle->storage)->second.bytes;
+    }
+  }
+  std::vector<CreationUse> result;
+  for (const auto& [creation, use] : uses) result.push_back(use);
+  return result;
 }
 
 void TensorRegistry::Recount(TensorHandle* handle) {
@@ -172,6 +205,7 @@ napi_value WrapTensor(napi_env env, AddonData& data, const at::Tensor& tensor) {
   const napi_status status = napi_new_instance(env, constructor, 0, nullptr, &result);
   data.pending_tensor = nullptr;
   Check(env, status, "napi_new_instance");
+  if (data.tracer != nullptr) TraceCreation(env, data, result);
   return result;
 }
 

@@ -14,10 +14,10 @@
 
 #include <cstdint>
 #include <unordered_map>
-#include <unordered_set>
 #include <vector>
 
 #include <ATen/core/Tensor.h>
+#include <c10/util/flat_hash_map.h>
 
 namespace dyconv {
 
@@ -31,6 +31,8 @@ struct TensorHandle {
   TensorScope* scope = nullptr;
   TensorHandle* next_in_scope = nullptr;
   TensorHandle* previous_in_scope = nullptr;
+  int32_t creation = 0;  // where it was made, as a number of lib/memory.ts; 0 when nobody asked
+  bool pinned = false;   // stands on a JavaScript buffer, which may be detached (pinned_buffer.h)
 };
 
 // A tidy() block: the handles made in it that are still alive, as an intrusive list.
@@ -44,12 +46,20 @@ class TensorRegistry {
   void Remove(TensorHandle* handle);   // the object is gone
   void Dispose(TensorHandle* handle);  // the object stays, the tensor goes
   void Recount(TensorHandle* handle);  // after the tensor took over another storage
-  bool Contains(const void* handle) const { return handles_.contains(handle); }
+  bool Contains(const void* handle) const { return handles_.find(handle) != handles_.end(); }
   bool empty() const { return handles_.empty(); }
 
   bool WantsCollection() const { return live_bytes_ > collect_at_; }
   // After a collection: how much more may be allocated before the next one.
   void SetCollectionLimit();
+
+  // What is alive, by the number of the place where it was made.
+  struct CreationUse {
+    int32_t creation;
+    int64_t tensors;
+    int64_t bytes;  // of storages, each counted once a place
+  };
+  std::vector<CreationUse> UseByCreation() const;
 
   int64_t live_tensors() const { return live_tensors_; }
   int64_t live_bytes() const { return live_bytes_; }
@@ -75,8 +85,8 @@ class TensorRegistry {
   // Collections cost milliseconds: below this much growth they are left to V8.
   static constexpr int64_t kCollectionStep = 256 << 20;
 
-  std::unordered_set<const void*> handles_;
-  std::unordered_map<c10::StorageImpl*, StorageUse> storages_;
+  ska::flat_hash_set<const void*> handles_;
+  ska::flat_hash_map<c10::StorageImpl*, StorageUse> storages_;
   std::unordered_map<int64_t, TensorScope> scopes_;
   TensorScope* current_scope_ = nullptr;
   int64_t next_scope_ = 1;

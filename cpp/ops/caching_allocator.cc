@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <bit>
 #include <cstdlib>
 #include <cstring>
@@ -69,10 +70,14 @@ void ToSystem(Header* block) {
   }
 }
 
-int64_t DefaultLimit() {
-  const int64_t memory = static_cast<int64_t>(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGE_SIZE);
-  return std::max<int64_t>(memory / 8, 256 << 20);
+int64_t MachineMemory() {
+  static const int64_t bytes = static_cast<int64_t>(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGE_SIZE);
+  return bytes;
 }
+
+int64_t DefaultLimit() { return std::max<int64_t>(MachineMemory() / 8, 256 << 20); }
+
+std::atomic<bool (*)()> reclaim_hook{nullptr};
 
 // Everything kept, and the accounts. One for the process, never destroyed: tensors may outlive static
 // objects.
@@ -83,9 +88,22 @@ class Cache {
     return *cache;
   }
 
+  // Counts `size` bytes as in use, unless that is more than may be.
+  bool Reserve(size_t size) {
+    std::lock_guard lock(mutex_);
+    if (stats_.allocated + static_cast<int64_t>(size) > memory_limit_) return false;
+    Count(static_cast<int64_t>(size));
+    return true;
+  }
+
+  // Whether a request of this size could be met if everything else were freed.
+  bool CouldHold(size_t size) {
+    std::lock_guard lock(mutex_);
+    return static_cast<int64_t>(size) <= std::min(memory_limit_, MachineMemory());
+  }
+
   Header* Take(size_t size) {
     std::lock_guard lock(mutex_);
-    Count(static_cast<int64_t>(size));
     const auto found = kept_.find(size);
     if (found == kept_.end() || found->second.empty()) return nullptr;
     Header* block = found->second.back();
@@ -126,6 +144,11 @@ class Cache {
     limit_ = limit;
   }
 
+  void SetMemoryLimit(int64_t limit) {
+    std::lock_guard lock(mutex_);
+    memory_limit_ = limit;
+  }
+
   AllocatorStats Stats() {
     std::lock_guard lock(mutex_);
     return stats_;
@@ -141,6 +164,7 @@ class Cache {
   std::map<size_t, std::vector<Header*>> kept_;
   AllocatorStats stats_;
   int64_t limit_ = DefaultLimit();
+  int64_t memory_limit_ = INT64_MAX;
 };
 
 void Free(void* data) {
@@ -155,17 +179,9 @@ class CachingAllocator final : public c10::Allocator {
     if (bytes == 0) return {nullptr, nullptr, &Free, at::Device(at::kCPU)};
     if (bytes > static_cast<size_t>(INT64_MAX) / 2) ThrowOutOfMemory(bytes);
     const size_t size = SizeClass(bytes + sizeof(Header));
-    Header* block = Cache::Instance().Take(size);
-    if (block == nullptr) block = static_cast<Header*>(FromSystem(size));
-    if (block == nullptr) {
-      // What is kept in other sizes may be what is missing here.
-      Cache::Instance().Empty();
-      block = static_cast<Header*>(FromSystem(size));
-    }
-    if (block == nullptr) {
-      Cache::Instance().Forget(size);
-      ThrowOutOfMemory(bytes);
-    }
+    Header* block = Obtain(size);
+    if (block == nullptr && Reclaim(size)) block = Obtain(size);
+    if (block == nullptr) ThrowOutOfMemory(bytes);
     block->size = size;
     void* data = block + 1;
     return {data, data, &Free, at::Device(at::kCPU)};
@@ -178,6 +194,26 @@ class CachingAllocator final : public c10::Allocator {
   }
 
  private:
+  static Header* Obtain(size_t size) {
+    Cache& cache = Cache::Instance();
+    if (!cache.Reserve(size)) return nullptr;
+    Header* block = cache.Take(size);
+    if (block == nullptr) block = static_cast<Header*>(FromSystem(size));
+    if (block == nullptr) {
+      // What is kept in other sizes may be what is missing here.
+      cache.Empty();
+      block = static_cast<Header*>(FromSystem(size));
+    }
+    if (block == nullptr) cache.Forget(size);
+    return block;
+  }
+
+  // No use in collecting garbage for what can never be met.
+  static bool Reclaim(size_t size) {
+    const auto reclaim = reclaim_hook.load(std::memory_order_acquire);
+    return reclaim != nullptr && Cache::Instance().CouldHold(size) && reclaim();
+  }
+
   [[noreturn]] static void ThrowOutOfMemory(size_t bytes) {
     TORCH_CHECK_WITH(OutOfMemoryError, false, "out of memory: can't allocate ", bytes, " bytes");
     std::abort();  // not reached: the check above throws
@@ -194,6 +230,10 @@ void InstallCachingAllocator() {
 AllocatorStats GetAllocatorStats() { return Cache::Instance().Stats(); }
 
 void EmptyAllocatorCache() { Cache::Instance().Empty(); }
+
+void SetAllocatorMemoryLimit(int64_t bytes) { Cache::Instance().SetMemoryLimit(bytes); }
+
+void SetAllocatorReclaim(bool (*reclaim)()) { reclaim_hook.store(reclaim, std::memory_order_release); }
 
 void SetAllocatorCacheLimit(int64_t bytes) {
   Cache::Instance().SetLimit(bytes);

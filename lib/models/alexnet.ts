@@ -2,6 +2,7 @@
  * The article's two networks for 128x128 images: AlexNet, and AlexNet-DY, whose last three convolutions are dynamic.
  * @module
  */
+import { checkOptions } from '../errors.js';
 import { ReLU } from '../nn/activations.js';
 import { DynamicConv2d } from '../nn/dynamic-conv.js';
 import { constant_, kaimingNormal_ } from '../nn/init.js';
@@ -51,11 +52,9 @@ export class AlexNet extends Module {
   readonly features: Sequential;
   readonly classifier: Sequential;
 
-  constructor(
-    { numClasses = 10, inChannels = 3, dropout = 0.5 }: AlexNetOptions,
-    dynamic: DynamicOptions | null,
-  ) {
+  constructor(options: AlexNetOptions, dynamic: DynamicOptions | null) {
     super();
+    const { numClasses = 10, inChannels = 3, dropout = 0.5 } = checkOptions(options);
     integer('numClasses', numClasses, 1);
     const layers: Module[] = [];
     let channels = integer('inChannels', inChannels, 1);
@@ -106,6 +105,7 @@ export function alexnet(options: AlexNetOptions = {}): AlexNet {
  * batch-norm statistics for 10 classes.
  * @see https://arxiv.org/abs/1912.03458
  */
-export function alexnetDy({ numExperts = 2, temperature = 30, ...options }: AlexNetDyOptions = {}): AlexNet {
-  return new AlexNet(options, { numExperts, temperature });
+export function alexnetDy(options: AlexNetDyOptions = {}): AlexNet {
+  const { numExperts = 2, temperature = 30, ...rest } = checkOptions(options);
+  return new AlexNet(rest, { numExperts, temperature });
 }

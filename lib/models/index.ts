@@ -2,7 +2,7 @@
  * Networks by name: `import { models } from 'dyconv'`.
  * @module
  */
-import { invalidArgument } from '../errors.js';
+import { checkOptions, invalidArgument } from '../errors.js';
 import type { Module } from '../nn/module.js';
 import { type AlexNetDyOptions, alexnet, alexnetDy } from './alexnet.js';
 
@@ -26,7 +26,7 @@ export function list(): string[] {
  * @example models.create('alexnet-dy', { numClasses: 100, numExperts: 4 })
  */
 export function create(name: string, options: ModelOptions = {}): Module {
-  const make = Object.hasOwn(registry, name) ? registry[name] : undefined;
+  const make = typeof name === 'string' && Object.hasOwn(registry, name) ? registry[name] : undefined;
   if (make === undefined) throw invalidArgument('model', `one of ${list().join(', ')}`, name);
-  return make(options);
+  return make(checkOptions(options));
 }

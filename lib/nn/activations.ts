@@ -3,6 +3,7 @@
  * @see https://pytorch.org/docs/stable/nn.html#non-linear-activations-weighted-sum-nonlinearity
  * @module
  */
+import { checkOptions } from '../errors.js';
 import * as F from '../ops/activation.js';
 import { number } from '../ops/arguments.js';
 import { full } from '../tensor/create.js';
@@ -98,7 +99,8 @@ export class Softsign extends Module {
 export class LeakyReLU extends Module {
   readonly negativeSlope: number;
   /** @param options.negativeSlope - Default 0.01. */
-  constructor({ negativeSlope = 0.01 }: { negativeSlope?: number } = {}) {
+  constructor(options: { negativeSlope?: number } = {}) {
+    const { negativeSlope = 0.01 } = checkOptions(options);
     super();
     this.negativeSlope = number('negativeSlope', negativeSlope);
   }
@@ -114,7 +116,8 @@ export class LeakyReLU extends Module {
 export class ELU extends Module {
   readonly alpha: number;
   /** @param options.alpha - Default 1. */
-  constructor({ alpha = 1 }: { alpha?: number } = {}) {
+  constructor(options: { alpha?: number } = {}) {
+    const { alpha = 1 } = checkOptions(options);
     super();
     this.alpha = number('alpha', alpha);
   }
@@ -130,7 +133,8 @@ export class ELU extends Module {
 export class CELU extends Module {
   readonly alpha: number;
   /** @param options.alpha - Default 1. */
-  constructor({ alpha = 1 }: { alpha?: number } = {}) {
+  constructor(options: { alpha?: number } = {}) {
+    const { alpha = 1 } = checkOptions(options);
     super();
     this.alpha = number('alpha', alpha);
   }
@@ -147,7 +151,8 @@ export class Softplus extends Module {
   readonly beta: number;
   readonly threshold: number;
   /** @param options.beta - Default 1. @param options.threshold - Default 20. */
-  constructor({ beta = 1, threshold = 20 }: { beta?: number; threshold?: number } = {}) {
+  constructor(options: { beta?: number; threshold?: number } = {}) {
+    const { beta = 1, threshold = 20 } = checkOptions(options);
     super();
     this.beta = number('beta', beta);
     this.threshold = number('threshold', threshold);
@@ -165,7 +170,8 @@ export class Hardtanh extends Module {
   readonly minVal: number;
   readonly maxVal: number;
   /** @param options.minVal - Default -1. @param options.maxVal - Default 1. */
-  constructor({ minVal = -1, maxVal = 1 }: { minVal?: number; maxVal?: number } = {}) {
+  constructor(options: { minVal?: number; maxVal?: number } = {}) {
+    const { minVal = -1, maxVal = 1 } = checkOptions(options);
     super();
     this.minVal = number('minVal', minVal);
     this.maxVal = number('maxVal', maxVal);
@@ -182,7 +188,8 @@ export class Hardtanh extends Module {
 export class Hardshrink extends Module {
   readonly lambda: number;
   /** @param options.lambda - Default 0.5. */
-  constructor({ lambda = 0.5 }: { lambda?: number } = {}) {
+  constructor(options: { lambda?: number } = {}) {
+    const { lambda = 0.5 } = checkOptions(options);
     super();
     this.lambda = number('lambda', lambda);
   }
@@ -198,7 +205,8 @@ export class Hardshrink extends Module {
 export class Softshrink extends Module {
   readonly lambda: number;
   /** @param options.lambda - Default 0.5. */
-  constructor({ lambda = 0.5 }: { lambda?: number } = {}) {
+  constructor(options: { lambda?: number } = {}) {
+    const { lambda = 0.5 } = checkOptions(options);
     super();
     this.lambda = number('lambda', lambda);
   }
@@ -214,7 +222,8 @@ export class Softshrink extends Module {
 export class Softmax extends Module {
   readonly dim: number;
   /** @param options.dim - Default -1. */
-  constructor({ dim = -1 }: { dim?: number } = {}) {
+  constructor(options: { dim?: number } = {}) {
+    const { dim = -1 } = checkOptions(options);
     super();
     this.dim = dim;
   }
@@ -230,7 +239,8 @@ export class Softmax extends Module {
 export class LogSoftmax extends Module {
   readonly dim: number;
   /** @param options.dim - Default -1. */
-  constructor({ dim = -1 }: { dim?: number } = {}) {
+  constructor(options: { dim?: number } = {}) {
+    const { dim = -1 } = checkOptions(options);
     super();
     this.dim = dim;
   }
@@ -246,7 +256,8 @@ export class LogSoftmax extends Module {
 export class Softmin extends Module {
   readonly dim: number;
   /** @param options.dim - Default -1. */
-  constructor({ dim = -1 }: { dim?: number } = {}) {
+  constructor(options: { dim?: number } = {}) {
+    const { dim = -1 } = checkOptions(options);
     super();
     this.dim = dim;
   }
@@ -262,7 +273,8 @@ export class Softmin extends Module {
 export class GLU extends Module {
   readonly dim: number;
   /** @param options.dim - Default -1. */
-  constructor({ dim = -1 }: { dim?: number } = {}) {
+  constructor(options: { dim?: number } = {}) {
+    const { dim = -1 } = checkOptions(options);
     super();
     this.dim = dim;
   }
@@ -278,7 +290,8 @@ export class GLU extends Module {
 export class GELU extends Module {
   readonly approximate: 'none' | 'tanh';
   /** @param options.approximate - Default `'none'`. */
-  constructor({ approximate = 'none' }: { approximate?: 'none' | 'tanh' } = {}) {
+  constructor(options: { approximate?: 'none' | 'tanh' } = {}) {
+    const { approximate = 'none' } = checkOptions(options);
     super();
     this.approximate = approximate;
   }
@@ -306,7 +319,8 @@ export class RReLU extends Module {
   readonly lower: number;
   readonly upper: number;
   /** @param options.lower - Default 1/8. @param options.upper - Default 1/3. */
-  constructor({ lower = 1 / 8, upper = 1 / 3 }: { lower?: number; upper?: number } = {}) {
+  constructor(options: { lower?: number; upper?: number } = {}) {
+    const { lower = 1 / 8, upper = 1 / 3 } = checkOptions(options);
     super();
     this.lower = number('lower', lower);
     this.upper = number('upper', upper, { min: lower });
@@ -328,7 +342,8 @@ export interface PReLUOptions extends FactoryOptions {
 export class PReLU extends Module {
   /** [numParameters]. */
   weight: Parameter;
-  constructor({ numParameters = 1, init = 0.25, dtype = 'float32', device }: PReLUOptions = {}) {
+  constructor(options: PReLUOptions = {}) {
+    const { numParameters = 1, init = 0.25, dtype = 'float32', device } = checkOptions(options);
     super();
     this.weight = new Parameter(full([numParameters], init, { dtype, device }));
   }

@@ -2,7 +2,7 @@
  * Lists and dictionaries of modules. Networks of one's own call what is in them; the state's keys are the places.
  * @module
  */
-import { invalidArgument } from '../errors.js';
+import { checkIterable, checkOptions, invalidArgument } from '../errors.js';
 import { integer } from '../ops/arguments.js';
 import { type AnyModule, checkModule, Module } from './module.js';
 
@@ -32,6 +32,7 @@ export class ModuleList<M extends AnyModule = Module> extends Module<never[], ne
 
   /** The module at a position; negative counts from the end. */
   at(index: number): M | undefined {
+    integer('index', index, Number.MIN_SAFE_INTEGER);
     return this[index < 0 ? this.#length + index : index];
   }
 
@@ -42,7 +43,7 @@ export class ModuleList<M extends AnyModule = Module> extends Module<never[], ne
 
   /** Adds modules at the end. */
   extend(modules: Iterable<M>): this {
-    for (const module of modules) {
+    for (const module of checkIterable(modules, 'modules', 'Modules')) {
       this[this.#length] = checkModule(`modules[${this.#length}]`, module);
       this.#length++;
     }
@@ -75,7 +76,7 @@ export class ModuleDict<M extends AnyModule = Module> extends Module<never[], ne
 
   constructor(modules: Readonly<Record<string, M>> = {}) {
     super();
-    for (const [key, module] of Object.entries(modules)) this.set(key, module);
+    for (const [key, module] of Object.entries(checkOptions(modules, 'modules'))) this.set(key, module);
   }
 
   /** The number of modules. */

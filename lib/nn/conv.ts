@@ -2,6 +2,7 @@
  * Convolution layers of one and three dimensions, and transposed ones. Initialised as PyTorch initialises them.
  * @module
  */
+import { checkOptions } from '../errors.js';
 import { integer, type Sizes, sizes } from '../ops/arguments.js';
 import {
   type ConvOptions,
@@ -42,7 +43,15 @@ abstract class ConvNd extends Module {
     options: ConvLayerOptions,
   ) {
     super();
-    const { bias = true, device, dtype, stride = 1, padding = 0, dilation = 1, groups = 1 } = options;
+    const {
+      bias = true,
+      device,
+      dtype,
+      stride = 1,
+      padding = 0,
+      dilation = 1,
+      groups = 1,
+    } = checkOptions(options);
     this.inChannels = integer('inChannels', inChannels, 1);
     this.outChannels = integer('outChannels', outChannels, 1);
     this.kernelSize = sizes('kernelSize', kernelSize, dimensions, 1);
@@ -104,7 +113,7 @@ abstract class ConvTransposeNd extends Module {
     options: ConvTransposeLayerOptions,
   ) {
     super();
-    const { bias = true, device, dtype, ...rest } = options;
+    const { bias = true, device, dtype, ...rest } = checkOptions(options);
     const { stride = 1, padding = 0, outputPadding = 0, groups = 1, dilation = 1 } = rest;
     this.inChannels = integer('inChannels', inChannels, 1);
     this.outChannels = integer('outChannels', outChannels, 1);

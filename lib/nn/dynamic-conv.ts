@@ -2,10 +2,12 @@
  * The dynamic convolution layer and its routing (Chen et al., CVPR 2020, https://arxiv.org/abs/1912.03458).
  * @module
  */
-import { ShapeError } from '../errors.js';
+
+import { checkOptions, ShapeError } from '../errors.js';
 import { integer, number, oneOf, type Pair, pair } from '../ops/arguments.js';
 import { type Conv2dOptions, resolveConv } from '../ops/conv.js';
 import { type DynamicConv2dOptions, dynamicConv2d, type RoutingKind, routing } from '../ops/dynamic-conv.js';
+import { checkShape } from '../tensor/check.js';
 import { empty, full } from '../tensor/create.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { ReLU } from './activations.js';
@@ -40,7 +42,7 @@ export class RoutingAttention extends Module {
 
   constructor(channels: number, numExperts: number, options: RoutingAttentionOptions = {}) {
     super();
-    const { reduction = 4, temperature = 30, kind = 'softmax', ...factory } = options;
+    const { reduction = 4, temperature = 30, kind = 'softmax', ...factory } = checkOptions(options);
     integer('inChannels', channels, 1);
     integer('numExperts', numExperts, 1);
     number('reduction', reduction, { min: Number.MIN_VALUE });
@@ -128,8 +130,23 @@ export class DynamicConv2d extends Module<[Tensor, DynamicForwardOptions?]> {
     options: DynamicConv2dLayerOptions = {},
   ) {
     super();
-    const { bias = true, numExperts = 4, reduction, temperature, routing: kind, initGain = 1 } = options;
-    const { stride = 1, padding = 0, dilation = 1, groups = 1, algorithm = 'auto', device, dtype } = options;
+    const {
+      bias = true,
+      numExperts = 4,
+      reduction,
+      temperature,
+      routing: kind,
+      initGain = 1,
+    } = checkOptions(options);
+    const {
+      stride = 1,
+      padding = 0,
+      dilation = 1,
+      groups = 1,
+      algorithm = 'auto',
+      device,
+      dtype,
+    } = checkOptions(options);
     this.inChannels = integer('inChannels', inChannels, 1);
     this.outChannels = integer('outChannels', outChannels, 1);
     this.numExperts = integer('numExperts', numExperts, 1);
@@ -161,7 +178,8 @@ export class DynamicConv2d extends Module<[Tensor, DynamicForwardOptions?]> {
   }
 
   /** @param input - [B, I, H, W]. @returns [B, O, H', W']. @throws ShapeError for an attention of another shape. */
-  forward(input: Tensor, { attention = this.attention(input) }: DynamicForwardOptions = {}): Tensor {
+  forward(input: Tensor, options: DynamicForwardOptions = {}): Tensor {
+    const { attention = this.attention(input) } = checkOptions(options);
     const output = dynamicConv2d(input, this.weight, attention, this.bias, this.options);
     this.#usage.add(attention);
     return output;
@@ -169,7 +187,7 @@ export class DynamicConv2d extends Module<[Tensor, DynamicForwardOptions?]> {
 
   /** The attention that {@link forward} would use. @param input - [B, I, H, W]. @returns [B, K]. */
   attention(input: Tensor): Tensor {
-    const shape = input.shape;
+    const shape = checkShape('input', input);
     if (shape.length !== 4 || shape[1] !== this.inChannels) {
       throw new ShapeError(
         `Expected [B, ${this.inChannels}, H, W] for input but received [${shape.join(', ')}]`,

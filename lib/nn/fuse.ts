@@ -3,12 +3,12 @@
  * collapsed into an ordinary one.
  * @module
  */
-import { ArgumentError, describe, ShapeError } from '../errors.js';
+import { ArgumentError, checkOptions, describe, invalidArgument, ShapeError } from '../errors.js';
 import { noGrad, tidy } from '../tensor/context.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { DynamicConv2d } from './dynamic-conv.js';
 import { Conv2d } from './layers.js';
-import type { Module } from './module.js';
+import { Module } from './module.js';
 import { BatchNorm2d } from './norm.js';
 import { Identity, Sequential } from './simple.js';
 
@@ -33,6 +33,9 @@ function scaleAndShift(norm: BatchNorm2d): { scale: Tensor; shift: Tensor } {
  * @throws ShapeError when the sizes do not agree.
  */
 export function foldBatchNorm<C extends Conv2d | DynamicConv2d>(conv: C, norm: BatchNorm2d): C {
+  if (!(conv instanceof Conv2d || conv instanceof DynamicConv2d))
+    throw invalidArgument('conv', 'a Conv2d or a DynamicConv2d', conv);
+  if (!(norm instanceof BatchNorm2d)) throw invalidArgument('norm', 'a BatchNorm2d', norm);
   if (conv.outChannels !== norm.numFeatures) {
     throw new ShapeError(
       `Expected a BatchNorm2d of ${conv.outChannels} features for norm but received one of ${norm.numFeatures}`,
@@ -64,6 +67,7 @@ export function foldBatchNorm<C extends Conv2d | DynamicConv2d>(conv: C, norm: B
  * @example nn.fuse(model.eval());
  */
 export function fuse(model: Module): number {
+  if (!(model instanceof Module)) throw invalidArgument('model', 'a Module', model);
   let folded = 0;
   for (const [, module] of model.namedModules()) {
     if (!((module as unknown) instanceof Sequential)) continue;
@@ -103,7 +107,7 @@ export function collapse(layer: DynamicConv2d, calibration: Tensor): Collapsed {
     throw new ArgumentError(`Expected a DynamicConv2d for layer but received ${describe(layer)}`);
   }
   const { inChannels, outChannels, kernelSize, options, weight, bias } = layer;
-  const { stride, padding, dilation, groups } = options;
+  const { stride, padding, dilation, groups } = checkOptions(options);
   const { dtype, device } = weight;
   const conv = new Conv2d(inChannels, outChannels, kernelSize, {
     stride,

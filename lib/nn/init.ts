@@ -3,9 +3,11 @@
  * @see https://pytorch.org/docs/stable/nn.init.html
  * @module
  */
-import { invalidArgument, ShapeError } from '../errors.js';
+
+import { checkOptions, invalidArgument, ShapeError } from '../errors.js';
 import { native } from '../native.js';
 import { number, oneOf } from '../ops/arguments.js';
+import { checkShape } from '../tensor/check.js';
 import { noGrad, tidy } from '../tensor/context.js';
 import type { Tensor } from '../tensor/tensor.js';
 
@@ -17,10 +19,10 @@ export type Nonlinearity = 'linear' | 'relu' | 'leakyRelu' | 'tanh' | 'sigmoid' 
 
 /** Connections into and out of a unit. @param weight - [O, I, ...kernel]. */
 export function fans(weight: Tensor): { fanIn: number; fanOut: number } {
-  const [outputs, inputs, ...kernel] = weight.shape;
+  const [outputs, inputs, ...kernel] = checkShape('weight', weight);
   if (outputs === undefined || inputs === undefined) {
     throw new ShapeError(
-      `Expected at least 2 dimensions for weight but received [${weight.shape.join(', ')}]`,
+      `Expected at least 2 dimensions for weight but received [${checkShape('weight', weight).join(', ')}]`,
     );
   }
   const area = kernel.reduce((product, size) => product * size, 1);
@@ -29,6 +31,7 @@ export function fans(weight: Tensor): { fanIn: number; fanOut: number } {
 
 /** The factor that keeps the variance through the activation. @param slope - Of leakyRelu. Default 0.01. */
 export function calculateGain(nonlinearity: Nonlinearity, slope = 0.01): number {
+  number('slope', slope);
   oneOf('nonlinearity', ['linear', 'relu', 'leakyRelu', 'tanh', 'sigmoid', 'selu'], nonlinearity);
   if (nonlinearity === 'relu') return Math.SQRT2;
   if (nonlinearity === 'leakyRelu') return Math.sqrt(2 / (1 + slope * slope));
@@ -46,10 +49,8 @@ export interface KaimingOptions {
   a?: number;
 }
 
-function kaimingStd(
-  weight: Tensor,
-  { mode = 'fanIn', nonlinearity = 'leakyRelu', a = 0 }: KaimingOptions,
-): number {
+function kaimingStd(weight: Tensor, options: KaimingOptions): number {
+  const { mode = 'fanIn', nonlinearity = 'leakyRelu', a = 0 } = checkOptions(options);
   oneOf('mode', ['fanIn', 'fanOut'], mode);
   return calculateGain(nonlinearity, a) / Math.sqrt(fans(weight)[mode]);
 }
@@ -66,36 +67,38 @@ export function kaimingUniform_(weight: Tensor, options: KaimingOptions = {}): T
 }
 
 /** Normal numbers of standard deviation gain * sqrt(2 / (fanIn + fanOut)). @see Glorot and Bengio, AISTATS 2010 */
-export function xavierNormal_(weight: Tensor, { gain = 1 }: { gain?: number } = {}): Tensor {
+export function xavierNormal_(weight: Tensor, options: { gain?: number } = {}): Tensor {
+  const gain = number('gain', checkOptions(options).gain ?? 1);
   const { fanIn, fanOut } = fans(weight);
   return normal_(weight, { std: gain * Math.sqrt(2 / (fanIn + fanOut)) });
 }
 
 /** Uniform numbers of standard deviation gain * sqrt(2 / (fanIn + fanOut)). @see Glorot and Bengio, AISTATS 2010 */
-export function xavierUniform_(weight: Tensor, { gain = 1 }: { gain?: number } = {}): Tensor {
+export function xavierUniform_(weight: Tensor, options: { gain?: number } = {}): Tensor {
+  const gain = number('gain', checkOptions(options).gain ?? 1);
   const { fanIn, fanOut } = fans(weight);
   const bound = gain * Math.sqrt(6 / (fanIn + fanOut));
   return uniform_(weight, { low: -bound, high: bound });
 }
 
 /** Normal numbers. @param options.mean - Default 0. @param options.std - Default 1. */
-export function normal_(tensor: Tensor, { mean = 0, std = 1 }: { mean?: number; std?: number } = {}): Tensor {
+export function normal_(tensor: Tensor, options: { mean?: number; std?: number } = {}): Tensor {
+  const { mean = 0, std = 1 } = checkOptions(options);
   noGrad(() => native.normal(tensor, mean, std).dispose());
   return tensor;
 }
 
 /** Uniform numbers in [low, high). @param options.low - Default 0. @param options.high - Default 1. */
-export function uniform_(
-  tensor: Tensor,
-  { low = 0, high = 1 }: { low?: number; high?: number } = {},
-): Tensor {
+export function uniform_(tensor: Tensor, options: { low?: number; high?: number } = {}): Tensor {
+  const { low = 0, high = 1 } = checkOptions(options);
   noGrad(() => native.uniform(tensor, low, high).dispose());
   return tensor;
 }
 
 /** One value everywhere. */
 export function constant_(tensor: Tensor, value: number): Tensor {
-  return noGrad(() => tensor.fill_(value));
+  noGrad(() => native.fill(tensor, value).dispose());
+  return tensor;
 }
 
 /** Zeros. */
@@ -121,10 +124,9 @@ export interface TruncNormalOptions {
 }
 
 /** Normal numbers, of which none lies outside [min, max]. @see https://people.sc.fsu.edu/~jburkardt/presentations/truncated_normal.pdf */
-export function truncNormal_(
-  tensor: Tensor,
-  { mean = 0, std = 1, min = -2, max = 2 }: TruncNormalOptions = {},
-): Tensor {
+export function truncNormal_(tensor: Tensor, options: TruncNormalOptions = {}): Tensor {
+  const { mean = 0, std = 1, min = -2, max = 2 } = checkOptions(options);
+  for (const [name, value] of Object.entries({ mean, std, min, max })) number(name, value);
   return noGrad(() =>
     tidy(() => {
       const share = (value: number) => erf((value - mean) / std / Math.SQRT2);
@@ -148,8 +150,9 @@ function erf(value: number): number {
 }
 
 /** An orthogonal matrix, the trailing dimensions as one; times `gain` (default 1). @see Saxe et al. 2013, https://arxiv.org/abs/1312.6120 */
-export function orthogonal_(weight: Tensor, { gain = 1 }: { gain?: number } = {}): Tensor {
-  const { shape } = weight;
+export function orthogonal_(weight: Tensor, options: { gain?: number } = {}): Tensor {
+  const gain = number('gain', checkOptions(options).gain ?? 1);
+  const shape = checkShape('weight', weight);
   const { fanIn: columns } = fans(weight);
   const rows = shape[0]!;
   return noGrad(() =>
@@ -167,23 +170,28 @@ export function orthogonal_(weight: Tensor, { gain = 1 }: { gain?: number } = {}
 
 /** The identity matrix. @param weight - Of two dimensions. */
 export function eye_(weight: Tensor): Tensor {
-  const [rows, columns, ...rest] = weight.shape;
+  const [rows, columns, ...rest] = checkShape('weight', weight);
   if (rows === undefined || columns === undefined || rest.length > 0)
-    throw new ShapeError(`Expected 2 dimensions for weight but received [${weight.shape.join(', ')}]`);
+    throw new ShapeError(
+      `Expected 2 dimensions for weight but received [${checkShape('weight', weight).join(', ')}]`,
+    );
   using identity = native.eye(rows, columns, weight.dtype, weight.device);
   return noGrad(() => weight.copy_(identity));
 }
 
 /** A convolution that passes its input channels on, as many as there are. @param weight - [O, I, ...kernel]. @param options.groups - Default 1. */
-export function dirac_(weight: Tensor, { groups = 1 }: { groups?: number } = {}): Tensor {
-  const [outputs, inputs, ...kernel] = weight.shape;
+export function dirac_(weight: Tensor, options: { groups?: number } = {}): Tensor {
+  const { groups = 1 } = checkOptions(options);
+  const [outputs, inputs, ...kernel] = checkShape('weight', weight);
   if (outputs === undefined || inputs === undefined || kernel.length < 1 || kernel.length > 3)
-    throw new ShapeError(`Expected 3 to 5 dimensions for weight but received [${weight.shape.join(', ')}]`);
+    throw new ShapeError(
+      `Expected 3 to 5 dimensions for weight but received [${checkShape('weight', weight).join(', ')}]`,
+    );
   if (outputs % groups !== 0) throw invalidArgument('groups', `a divisor of ${outputs} outputs`, groups);
   const perGroup = outputs / groups;
   return noGrad(() =>
     tidy(() => {
-      weight.fill_(0);
+      native.fill(weight, 0).dispose();
       for (let group = 0; group < groups; group++) {
         for (let i = 0; i < Math.min(perGroup, inputs); i++)
           weight.index(group * perGroup + i, i, ...kernel.map((size) => size >> 1)).fill_(1);
@@ -194,13 +202,13 @@ export function dirac_(weight: Tensor, { groups = 1 }: { groups?: number } = {})
 }
 
 /** Normal numbers, a share of each column zeroed. @param options.std - Default 0.01. @see Martens, ICML 2010 */
-export function sparse_(
-  weight: Tensor,
-  { sparsity, std = 0.01 }: { sparsity: number; std?: number },
-): Tensor {
-  const [rows, columns, ...rest] = weight.shape;
+export function sparse_(weight: Tensor, options: { sparsity: number; std?: number }): Tensor {
+  const { sparsity, std = 0.01 } = checkOptions(options);
+  const [rows, columns, ...rest] = checkShape('weight', weight);
   if (rows === undefined || columns === undefined || rest.length > 0)
-    throw new ShapeError(`Expected 2 dimensions for weight but received [${weight.shape.join(', ')}]`);
+    throw new ShapeError(
+      `Expected 2 dimensions for weight but received [${checkShape('weight', weight).join(', ')}]`,
+    );
   const zeroed = Math.ceil(number('sparsity', sparsity, { min: 0, max: 1 }) * rows);
   return noGrad(() =>
     tidy(() => {

@@ -2,7 +2,7 @@
  * Layers with weights: linear maps, convolutions, embeddings. Initialised as PyTorch initialises them.
  * @module
  */
-import { invalidArgument } from '../errors.js';
+import { checkOptions, invalidArgument } from '../errors.js';
 import { integer, type Pair, pair } from '../ops/arguments.js';
 import { type Conv2dOptions, conv2d, linear, resolveConv } from '../ops/conv.js';
 import type { ConvOptions } from '../ops/conv-nd.js';
@@ -43,7 +43,8 @@ export class Linear extends Module {
   /** [O] or null. */
   bias: Parameter | null;
 
-  constructor(inFeatures: number, outFeatures: number, { bias = true, ...factory }: LinearOptions = {}) {
+  constructor(inFeatures: number, outFeatures: number, options: LinearOptions = {}) {
+    const { bias = true, ...factory } = checkOptions(options);
     super();
     this.inFeatures = integer('inFeatures', inFeatures, 1);
     this.outFeatures = integer('outFeatures', outFeatures, 1);
@@ -80,7 +81,15 @@ export class Conv2d extends Module {
 
   constructor(inChannels: number, outChannels: number, kernelSize: Pair, options: Conv2dLayerOptions = {}) {
     super();
-    const { bias = true, device, dtype, stride = 1, padding = 0, dilation = 1, groups = 1 } = options;
+    const {
+      bias = true,
+      device,
+      dtype,
+      stride = 1,
+      padding = 0,
+      dilation = 1,
+      groups = 1,
+    } = checkOptions(options);
     this.inChannels = integer('inChannels', inChannels, 1);
     this.outChannels = integer('outChannels', outChannels, 1);
     this.kernelSize = pair('kernelSize', kernelSize, 1);
@@ -143,11 +152,8 @@ export class Embedding extends Module {
   /** [numEmbeddings, embeddingDim], standard normal at first. */
   weight: Parameter;
 
-  constructor(
-    numEmbeddings: number,
-    embeddingDim: number,
-    { paddingIdx, ...factory }: EmbeddingOptions = {},
-  ) {
+  constructor(numEmbeddings: number, embeddingDim: number, options: EmbeddingOptions = {}) {
+    const { paddingIdx, ...factory } = checkOptions(options);
     super();
     this.numEmbeddings = integer('numEmbeddings', numEmbeddings, 1);
     this.embeddingDim = integer('embeddingDim', embeddingDim, 1);
@@ -176,12 +182,8 @@ export class Bilinear extends Module<[Tensor, Tensor]> {
   /** [O] or null. */
   bias: Parameter | null;
 
-  constructor(
-    in1Features: number,
-    in2Features: number,
-    outFeatures: number,
-    { bias = true, ...factory }: LinearOptions = {},
-  ) {
+  constructor(in1Features: number, in2Features: number, outFeatures: number, options: LinearOptions = {}) {
+    const { bias = true, ...factory } = checkOptions(options);
     super();
     this.in1Features = integer('in1Features', in1Features, 1);
     this.in2Features = integer('in2Features', in2Features, 1);

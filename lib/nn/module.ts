@@ -3,7 +3,7 @@
  * @module
  */
 import { inspect } from 'node:util';
-import { ArgumentError, CheckpointError, invalidArgument } from '../errors.js';
+import { ArgumentError, CheckpointError, checkFunction, checkOptions, invalidArgument } from '../errors.js';
 import { native } from '../native.js';
 import type { ToOptions } from '../tensor/base.js';
 import { keep, noGrad, tidy } from '../tensor/context.js';
@@ -48,7 +48,8 @@ export interface Parameter extends Tensor {}
  */
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the constructor returns a Tensor, which the interface says
 export class Parameter {
-  constructor(data: Tensor, { requiresGrad = true }: { requiresGrad?: boolean } = {}) {
+  constructor(data: Tensor, options: { requiresGrad?: boolean } = {}) {
+    const { requiresGrad = true } = checkOptions(options);
     if (!isTensor(data)) throw invalidArgument('data', 'a Tensor', data);
     parameters.add(keep(data));
     data.requiresGrad = requiresGrad;
@@ -89,8 +90,9 @@ export abstract class Module<Args extends unknown[] = [Tensor], Out = Tensor> {
   protected registerBuffer(
     name: string,
     tensor: Tensor | null,
-    { persistent = true }: { persistent?: boolean } = {},
+    options: { persistent?: boolean } = {},
   ): void {
+    const { persistent = true } = checkOptions(options);
     this.#buffers.set(name, { persistent });
     (this as Record<string, unknown>)[name] = tensor && keep(tensor);
   }
@@ -157,6 +159,7 @@ export abstract class Module<Args extends unknown[] = [Tensor], Out = Tensor> {
 
   /** Puts the module and all below it into training mode (or, with false, evaluation mode). */
   train(mode = true): this {
+    if (typeof mode !== 'boolean') throw invalidArgument('mode', 'a boolean', mode);
     for (const module of this.modules()) module.training = mode;
     return this;
   }
@@ -182,7 +185,8 @@ export abstract class Module<Args extends unknown[] = [Tensor], Out = Tensor> {
    * floating-point ones only.
    * @throws DeviceError when the device is not there; the module is then as it was.
    */
-  to({ device, dtype }: ToOptions): this {
+  to(options: ToOptions): this {
+    const { device, dtype } = checkOptions(options);
     const parameters = [...this.parameters()];
     const tensors = [...parameters, ...[...this.namedBuffers()].map(([, tensor]) => tensor)];
     const move = (tensor: Tensor) =>
@@ -204,6 +208,7 @@ export abstract class Module<Args extends unknown[] = [Tensor], Out = Tensor> {
 
   /** Calls `fn` on every module, children first, and returns this module. */
   apply(fn: (module: AnyModule) => void): this {
+    checkFunction(fn);
     for (const [, child] of this.namedChildren()) child.apply(fn);
     fn(this as unknown as AnyModule);
     return this;
@@ -224,7 +229,8 @@ export abstract class Module<Args extends unknown[] = [Tensor], Out = Tensor> {
    * @returns The keys that were missing or unexpected.
    * @throws CheckpointError naming the keys, or the key and both shapes.
    */
-  loadStateDict(state: StateDict, { strict = true }: { strict?: boolean } = {}): LoadResult {
+  loadStateDict(state: StateDict, options: { strict?: boolean } = {}): LoadResult {
+    const { strict = true } = checkOptions(options);
     if (typeof state !== 'object' || state === null)
       throw invalidArgument('state', 'an object of Tensors by key', state);
     const own = new Map([...this.#allParameters(), ...this.#allBuffers(true)]);

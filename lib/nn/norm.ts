@@ -2,7 +2,7 @@
  * Normalisation layers.
  * @module
  */
-import { invalidArgument, ShapeError } from '../errors.js';
+import { checkIterable, checkOptions, invalidArgument, ShapeError } from '../errors.js';
 import { integer } from '../ops/arguments.js';
 import { batchNorm, groupNorm, instanceNorm, layerNorm, localResponseNorm, rmsNorm } from '../ops/norm.js';
 import { full, ones, zeros } from '../tensor/create.js';
@@ -44,7 +44,7 @@ abstract class ChannelNorm extends Module {
     factory: FactoryOptions,
   ) {
     super();
-    const { eps, momentum, affine, trackRunningStats } = options;
+    const { eps, momentum, affine, trackRunningStats } = checkOptions(options);
     this.numFeatures = integer('numFeatures', numFeatures, 1);
     this.eps = eps;
     this.momentum = momentum;
@@ -77,7 +77,14 @@ abstract class ChannelNorm extends Module {
 
 abstract class BatchNorm extends ChannelNorm {
   constructor(numFeatures: number, options: BatchNormLayerOptions = {}) {
-    const { eps = 1e-5, momentum = 0.1, affine = true, trackRunningStats = true, device, dtype } = options;
+    const {
+      eps = 1e-5,
+      momentum = 0.1,
+      affine = true,
+      trackRunningStats = true,
+      device,
+      dtype,
+    } = checkOptions(options);
     super(numFeatures, { eps, momentum, affine, trackRunningStats }, { device, dtype });
   }
 
@@ -127,7 +134,14 @@ export type InstanceNormLayerOptions = BatchNormLayerOptions;
 
 abstract class InstanceNorm extends ChannelNorm {
   constructor(numFeatures: number, options: InstanceNormLayerOptions = {}) {
-    const { eps = 1e-5, momentum = 0.1, affine = false, trackRunningStats = false, device, dtype } = options;
+    const {
+      eps = 1e-5,
+      momentum = 0.1,
+      affine = false,
+      trackRunningStats = false,
+      device,
+      dtype,
+    } = checkOptions(options);
     super(numFeatures, { eps, momentum, affine, trackRunningStats }, { device, dtype });
   }
 
@@ -178,8 +192,11 @@ export class LayerNorm extends Module {
 
   constructor(normalizedShape: number | readonly number[], options: NormLayerOptions = {}) {
     super();
-    const { eps = 1e-5, affine = true, device, dtype } = options;
-    this.normalizedShape = typeof normalizedShape === 'number' ? [normalizedShape] : normalizedShape;
+    const { eps = 1e-5, affine = true, device, dtype } = checkOptions(options);
+    this.normalizedShape =
+      typeof normalizedShape === 'number'
+        ? [normalizedShape]
+        : checkIterable(normalizedShape, 'normalizedShape', 'a size or an array of sizes');
     for (const size of this.normalizedShape) integer('normalizedShape', size, 1);
     this.eps = eps;
     this.weight = affine ? new Parameter(ones(this.normalizedShape, { device, dtype })) : null;
@@ -205,7 +222,7 @@ export class GroupNorm extends Module {
 
   constructor(numGroups: number, numChannels: number, options: NormLayerOptions = {}) {
     super();
-    const { eps = 1e-5, affine = true, device, dtype } = options;
+    const { eps = 1e-5, affine = true, device, dtype } = checkOptions(options);
     this.numGroups = integer('numGroups', numGroups, 1);
     this.numChannels = integer('numChannels', numChannels, 1);
     if (numChannels % numGroups !== 0)
@@ -233,8 +250,11 @@ export class RMSNorm extends Module {
   /** @param options.eps - Default: the dtype's machine epsilon. */
   constructor(normalizedShape: number | readonly number[], options: NormLayerOptions = {}) {
     super();
-    const { eps, affine = true, device, dtype } = options;
-    this.normalizedShape = typeof normalizedShape === 'number' ? [normalizedShape] : normalizedShape;
+    const { eps, affine = true, device, dtype } = checkOptions(options);
+    this.normalizedShape =
+      typeof normalizedShape === 'number'
+        ? [normalizedShape]
+        : checkIterable(normalizedShape, 'normalizedShape', 'a size or an array of sizes');
     for (const size of this.normalizedShape) integer('normalizedShape', size, 1);
     this.eps = eps ?? null;
     this.weight = affine ? new Parameter(ones(this.normalizedShape, { device, dtype })) : null;

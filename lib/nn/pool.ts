@@ -3,6 +3,7 @@
  * @see https://pytorch.org/docs/stable/nn.html#pooling-layers
  * @module
  */
+import { checkOptions } from '../errors.js';
 import { type Pair, type Sizes, sizes } from '../ops/arguments.js';
 import * as F from '../ops/pool.js';
 import type { Tensor } from '../tensor/tensor.js';
@@ -14,7 +15,7 @@ abstract class Pool<Options extends { stride?: Sizes }> extends Module {
   constructor(dimensions: number, kernelSize: Sizes, options: Options) {
     super();
     this.kernelSize = sizes('kernelSize', kernelSize, dimensions, 1);
-    this.options = Object.freeze({ ...options, stride: options.stride ?? this.kernelSize });
+    this.options = Object.freeze({ ...options, stride: checkOptions(options).stride ?? this.kernelSize });
   }
   protected override extraRepr(): string {
     return `kernelSize=[${this.kernelSize.join(', ')}], stride=${this.options.stride}`;

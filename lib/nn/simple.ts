@@ -2,7 +2,9 @@
  * Layers without weights that are no activations or pools, and the container that chains layers.
  * @module
  */
-import { invalidArgument } from '../errors.js';
+
+import { checkIterable, invalidArgument } from '../errors.js';
+import { native } from '../native.js';
 import * as F from '../ops/activation.js';
 import { integer, number, type Sizes, sizes } from '../ops/arguments.js';
 import { pad } from '../ops/conv.js';
@@ -44,7 +46,7 @@ export class Flatten extends Module {
     this.endDim = endDim;
   }
   forward(input: Tensor): Tensor {
-    return input.flatten(this.startDim, this.endDim);
+    return native.flatten(input, this.startDim, this.endDim);
   }
 }
 
@@ -55,7 +57,7 @@ export class Unflatten extends Module {
   constructor(dim: number, sizes: readonly number[]) {
     super();
     this.dim = dim;
-    this.sizes = [...sizes];
+    this.sizes = checkIterable(sizes, 'sizes', 'an array of sizes');
   }
   forward(input: Tensor): Tensor {
     return input.unflatten(this.dim, this.sizes);
@@ -173,7 +175,7 @@ export class Sequential extends Module {
 
   /** The layer at a position; negative counts from the end. */
   at(index: number): Module | undefined {
-    return this.#layers.at(index);
+    return this.#layers.at(integer('index', index, Number.MIN_SAFE_INTEGER));
   }
 
   /** Puts another layer in the place of one. */

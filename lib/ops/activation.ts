@@ -2,6 +2,7 @@
  * Activations and dropout, as functions.
  * @module
  */
+import { checkOptions } from '../errors.js';
 import { native } from '../native.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { number, oneOf } from './arguments.js';
@@ -12,15 +13,14 @@ export function relu(input: Tensor): Tensor {
 }
 
 /** The input where positive, `negativeSlope` times it elsewhere. @param options.negativeSlope - Default 0.01. */
-export function leakyRelu(input: Tensor, { negativeSlope = 0.01 }: { negativeSlope?: number } = {}): Tensor {
+export function leakyRelu(input: Tensor, options: { negativeSlope?: number } = {}): Tensor {
+  const { negativeSlope = 0.01 } = checkOptions(options);
   return native.leakyRelu(input, negativeSlope);
 }
 
 /** Gaussian error linear unit. @param options.approximate - Default `'none'`. */
-export function gelu(
-  input: Tensor,
-  { approximate = 'none' }: { approximate?: 'none' | 'tanh' } = {},
-): Tensor {
+export function gelu(input: Tensor, options: { approximate?: 'none' | 'tanh' } = {}): Tensor {
+  const { approximate = 'none' } = checkOptions(options);
   return native.gelu(input, oneOf('approximate', ['none', 'tanh'], approximate));
 }
 
@@ -35,10 +35,8 @@ export function hardswish(input: Tensor): Tensor {
 }
 
 /** log(1 + exp(beta input)) / beta, linear above `threshold`. @param options.beta - Default 1. @param options.threshold - Default 20. */
-export function softplus(
-  input: Tensor,
-  { beta = 1, threshold = 20 }: { beta?: number; threshold?: number } = {},
-): Tensor {
+export function softplus(input: Tensor, options: { beta?: number; threshold?: number } = {}): Tensor {
+  const { beta = 1, threshold = 20 } = checkOptions(options);
   return native.softplus(input, beta, threshold);
 }
 
@@ -53,12 +51,14 @@ export function tanh(input: Tensor): Tensor {
 }
 
 /** exp(input) / sum(exp(input)) along `dim`. @param options.dim - Default -1. */
-export function softmax(input: Tensor, { dim = -1 }: { dim?: number } = {}): Tensor {
+export function softmax(input: Tensor, options: { dim?: number } = {}): Tensor {
+  const { dim = -1 } = checkOptions(options);
   return native.softmax(input, dim);
 }
 
 /** log(softmax(input)), computed without overflow. @param options.dim - Default -1. */
-export function logSoftmax(input: Tensor, { dim = -1 }: { dim?: number } = {}): Tensor {
+export function logSoftmax(input: Tensor, options: { dim?: number } = {}): Tensor {
+  const { dim = -1 } = checkOptions(options);
   return native.logSoftmax(input, dim);
 }
 
@@ -98,36 +98,39 @@ export function tanhshrink(input: Tensor): Tensor {
 }
 
 /** The input where positive, alpha (exp(input) - 1) elsewhere. @param options.alpha - Default 1. @see https://arxiv.org/abs/1511.07289 */
-export function elu(input: Tensor, { alpha = 1 }: { alpha?: number } = {}): Tensor {
+export function elu(input: Tensor, options: { alpha?: number } = {}): Tensor {
+  const { alpha = 1 } = checkOptions(options);
   return native.elu(input, alpha);
 }
 
 /** The input where positive, alpha (exp(input / alpha) - 1) elsewhere. @param options.alpha - Default 1. @see https://arxiv.org/abs/1704.07483 */
-export function celu(input: Tensor, { alpha = 1 }: { alpha?: number } = {}): Tensor {
+export function celu(input: Tensor, options: { alpha?: number } = {}): Tensor {
+  const { alpha = 1 } = checkOptions(options);
   return native.celu(input, alpha);
 }
 
 /** Limited to [minVal, maxVal]. @param options.minVal - Default -1. @param options.maxVal - Default 1. */
-export function hardtanh(
-  input: Tensor,
-  { minVal = -1, maxVal = 1 }: { minVal?: number; maxVal?: number } = {},
-): Tensor {
+export function hardtanh(input: Tensor, options: { minVal?: number; maxVal?: number } = {}): Tensor {
+  const { minVal = -1, maxVal = 1 } = checkOptions(options);
   return native.hardtanh(input, minVal, maxVal);
 }
 
 /** 0 within ±lambda, the input elsewhere. @param options.lambda - Default 0.5. */
-export function hardshrink(input: Tensor, { lambda = 0.5 }: { lambda?: number } = {}): Tensor {
+export function hardshrink(input: Tensor, options: { lambda?: number } = {}): Tensor {
+  const { lambda = 0.5 } = checkOptions(options);
   return native.hardshrink(input, lambda);
 }
 
 /** 0 within ±lambda, nearer to it by lambda elsewhere. @param options.lambda - Default 0.5. */
-export function softshrink(input: Tensor, { lambda = 0.5 }: { lambda?: number } = {}): Tensor {
+export function softshrink(input: Tensor, options: { lambda?: number } = {}): Tensor {
+  const { lambda = 0.5 } = checkOptions(options);
   return native.softshrink(input, number('lambda', lambda, { min: 0 }));
 }
 
 /** The input above `threshold`, `value` elsewhere. */
 export function threshold(input: Tensor, options: { threshold: number; value: number }): Tensor {
-  return native.threshold(input, options.threshold, options.value);
+  const { threshold: limit, value } = checkOptions(options);
+  return native.threshold(input, limit, value);
 }
 
 /** The input where positive, `weight` ([1], or one a channel) times it elsewhere. @see https://arxiv.org/abs/1502.01852 */
@@ -141,22 +144,21 @@ export function prelu(input: Tensor, weight: Tensor): Tensor {
  */
 export function rrelu(
   input: Tensor,
-  {
-    lower = 1 / 8,
-    upper = 1 / 3,
-    training = false,
-  }: { lower?: number; upper?: number; training?: boolean } = {},
+  options: { lower?: number; upper?: number; training?: boolean } = {},
 ): Tensor {
+  const { lower = 1 / 8, upper = 1 / 3, training = false } = checkOptions(options);
   return native.rrelu(input, lower, upper, training);
 }
 
 /** The first half along `dim` times the sigmoid of the second. @param options.dim - Default -1. @see https://arxiv.org/abs/1612.08083 */
-export function glu(input: Tensor, { dim = -1 }: { dim?: number } = {}): Tensor {
+export function glu(input: Tensor, options: { dim?: number } = {}): Tensor {
+  const { dim = -1 } = checkOptions(options);
   return native.glu(input, dim);
 }
 
 /** softmax(-input). @param options.dim - Default -1. */
-export function softmin(input: Tensor, { dim = -1 }: { dim?: number } = {}): Tensor {
+export function softmin(input: Tensor, options: { dim?: number } = {}): Tensor {
+  const { dim = -1 } = checkOptions(options);
   using negated = native.neg(input);
   return native.softmax(negated, dim);
 }
@@ -165,10 +167,8 @@ export function softmin(input: Tensor, { dim = -1 }: { dim?: number } = {}): Ten
  * Zeroes elements with probability `p` and scales the rest by 1 / (1 - p), while training.
  * @param options.p - 0 to 1. Default 0.5. @param options.training - Default true.
  */
-export function dropout(
-  input: Tensor,
-  { p = 0.5, training = true }: { p?: number; training?: boolean } = {},
-): Tensor {
+export function dropout(input: Tensor, options: { p?: number; training?: boolean } = {}): Tensor {
+  const { p = 0.5, training = true } = checkOptions(options);
   return native.dropout(input, number('p', p, { min: 0, max: 1 }), training);
 }
 
@@ -181,11 +181,13 @@ export interface DropoutOptions {
 }
 
 /** {@link dropout} of whole channels. @param input - [B, C, ...]. @see https://arxiv.org/abs/1411.4280 */
-export function dropout2d(input: Tensor, { p = 0.5, training = true }: DropoutOptions = {}): Tensor {
+export function dropout2d(input: Tensor, options: DropoutOptions = {}): Tensor {
+  const { p = 0.5, training = true } = checkOptions(options);
   return native.featureDropout(input, number('p', p, { min: 0, max: 1 }), training);
 }
 
 /** {@link dropout} that keeps mean and variance, to go with {@link selu}. @see https://arxiv.org/abs/1706.02515 */
-export function alphaDropout(input: Tensor, { p = 0.5, training = true }: DropoutOptions = {}): Tensor {
+export function alphaDropout(input: Tensor, options: DropoutOptions = {}): Tensor {
+  const { p = 0.5, training = true } = checkOptions(options);
   return native.alphaDropout(input, number('p', p, { min: 0, max: 1 }), training);
 }

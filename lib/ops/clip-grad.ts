@@ -2,6 +2,7 @@
  * Keeping gradients within bounds, between the backward pass and the optimizer's step.
  * @module
  */
+import { checkIterable, checkOptions } from '../errors.js';
 import { native } from '../native.js';
 import { isTensor, type Tensor } from '../tensor/tensor.js';
 import { number } from './arguments.js';
@@ -20,8 +21,9 @@ const ABOVE_ZERO = { min: Number.MIN_VALUE };
 export function clipGradNorm_(
   parameters: Tensor | Iterable<Tensor>,
   maxNorm: number,
-  { normType = 2 }: { normType?: number } = {},
+  options: { normType?: number } = {},
 ): number {
+  const { normType = 2 } = checkOptions(options);
   number('maxNorm', maxNorm, ABOVE_ZERO);
   if (normType !== Number.POSITIVE_INFINITY) number('normType', normType, ABOVE_ZERO);
   return native.clipGradNorm(listOf(parameters), maxNorm, normType);
@@ -39,5 +41,5 @@ export function clipGradValue_(parameters: Tensor | Iterable<Tensor>, clipValue:
 }
 
 function listOf(parameters: Tensor | Iterable<Tensor>): Tensor[] {
-  return isTensor(parameters) ? [parameters] : [...parameters];
+  return isTensor(parameters) ? [parameters] : checkIterable(parameters, 'parameters', 'Tensors');
 }

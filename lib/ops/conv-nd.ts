@@ -2,8 +2,10 @@
  * Convolution of one and three dimensions, and transposed convolution.
  * @module
  */
-import { invalidArgument } from '../errors.js';
+
+import { checkOptions, invalidArgument } from '../errors.js';
 import { native } from '../native.js';
+import { checkShape } from '../tensor/check.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { integer, type Sizes, sizes } from './arguments.js';
 
@@ -30,11 +32,12 @@ interface Resolved {
 
 /** Checks conv options. `'same'` for an even kernel needs one more zero at the far end than at the near one. */
 export function resolveConvNd(kernelSize: readonly number[], options: ConvOptions): Resolved {
+  checkOptions(options);
   const count = kernelSize.length;
   const stride = sizes('stride', options.stride ?? 1, count, 1);
   const dilation = sizes('dilation', options.dilation ?? 1, count, 1);
   const groups = integer('groups', options.groups ?? 1, 1);
-  const { padding = 0 } = options;
+  const { padding = 0 } = checkOptions(options);
   const none = kernelSize.map(() => 0);
   if (padding !== 'same') {
     const resolved = padding === 'valid' ? none : sizes('padding', padding, count, 0);
@@ -65,7 +68,7 @@ function padFarEnds(input: Tensor, extra: readonly number[]): Tensor {
 
 /** The spatial sizes of a weight, as many as the convolution has dimensions. */
 function kernelOf(weight: Tensor, count: number): number[] {
-  const shape = weight.shape;
+  const shape = checkShape('weight', weight);
   return Array.from({ length: count }, (_, i) => shape.at(i - count) ?? 1);
 }
 
@@ -131,7 +134,7 @@ function transposed(
   bias: Tensor | null,
   options: ConvTransposeOptions,
 ): Tensor {
-  const { stride = 1, padding = 0, outputPadding = 0, groups = 1, dilation = 1 } = options;
+  const { stride = 1, padding = 0, outputPadding = 0, groups = 1, dilation = 1 } = checkOptions(options);
   return call(
     input,
     weight,

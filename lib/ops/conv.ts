@@ -2,8 +2,10 @@
  * Two-dimensional convolution and what goes with it: linear maps and padding.
  * @module
  */
-import { invalidArgument } from '../errors.js';
+
+import { checkOptions, invalidArgument } from '../errors.js';
 import { native } from '../native.js';
+import { checkShape } from '../tensor/check.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { integer, oneOf, type Pair, pair } from './arguments.js';
 
@@ -33,10 +35,11 @@ export interface ResolvedConv {
  * at the bottom and right, as in PyTorch.
  */
 export function resolveConv(kernelSize: readonly [number, number], options: Conv2dOptions): ResolvedConv {
+  checkOptions(options);
   const stride = pair('stride', options.stride ?? 1, 1);
   const dilation = pair('dilation', options.dilation ?? 1, 1);
   const groups = integer('groups', options.groups ?? 1, 1);
-  const { padding = 0 } = options;
+  const { padding = 0 } = checkOptions(options);
   if (padding !== 'same') {
     const resolved = padding === 'valid' ? ([0, 0] as [number, number]) : pair('padding', padding, 0);
     return { stride, padding: resolved, dilation, groups, extra: [0, 0] };
@@ -59,8 +62,8 @@ export function padExtra(input: Tensor, [bottom, right]: readonly [number, numbe
 }
 
 /** The last two sizes of a conv weight. */
-export function kernelSizeOf(weight: Tensor): [number, number] {
-  const shape = weight.shape;
+export function kernelSizeOf(weight: Tensor, name = 'weight'): [number, number] {
+  const shape = checkShape(name, weight);
   return [shape.at(-2) ?? 1, shape.at(-1) ?? 1];
 }
 
@@ -93,11 +96,9 @@ export function linear(input: Tensor, weight: Tensor, bias: Tensor | null = null
 export function pad(
   input: Tensor,
   padding: readonly number[],
-  {
-    mode = 'constant',
-    value = 0,
-  }: { mode?: 'constant' | 'reflect' | 'replicate' | 'circular'; value?: number } = {},
+  options: { mode?: 'constant' | 'reflect' | 'replicate' | 'circular'; value?: number } = {},
 ): Tensor {
+  const { mode = 'constant', value = 0 } = checkOptions(options);
   const checked = oneOf('mode', ['constant', 'reflect', 'replicate', 'circular'], mode);
   return native.pad(input, padding, checked, checked === 'constant' ? value : undefined);
 }

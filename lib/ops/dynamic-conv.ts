@@ -2,6 +2,7 @@
  * Dynamic convolution (Chen et al., CVPR 2020, https://arxiv.org/abs/1912.03458) as a function.
  * @module
  */
+import { checkOptions } from '../errors.js';
 import { native } from '../native.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { number, oneOf } from './arguments.js';
@@ -34,7 +35,7 @@ export function dynamicConv2d(
   bias: Tensor | null = null,
   options: DynamicConv2dOptions = {},
 ): Tensor {
-  const { algorithm = 'auto' } = options;
+  const { algorithm = 'auto' } = checkOptions(options);
   if (algorithm !== 'auto') oneOf('algorithm', ['auto', ...algorithms], algorithm);
   const { stride, padding, dilation, groups, extra } = resolveConv(kernelSizeOf(weight), options);
   return native.dynamicConv2d(
@@ -96,8 +97,9 @@ export function routing(
   bias1: Tensor,
   weight2: Tensor,
   bias2: Tensor,
-  { temperature = 1, kind = 'softmax' }: RoutingOptions = {},
+  options: RoutingOptions = {},
 ): Tensor {
+  const { temperature = 1, kind = 'softmax' } = checkOptions(options);
   number('temperature', temperature, { min: Number.MIN_VALUE });
   oneOf('kind', ['softmax', 'sigmoid'], kind);
   return native.routing(input, weight1, bias1, weight2, bias2, temperature, kind);

@@ -3,13 +3,14 @@
  * @see https://pytorch.org/docs/stable/nn.functional.html#loss-functions
  * @module
  */
+import { checkOptions } from '../errors.js';
 import { native } from '../native.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { oneOf } from './arguments.js';
 import type { LossOptions, Reduction } from './loss.js';
 
-const reductionOf = ({ reduction = 'mean' }: LossOptions): Reduction =>
-  oneOf('reduction', ['none', 'mean', 'sum'], reduction);
+const reductionOf = (options: LossOptions): Reduction =>
+  oneOf('reduction', ['none', 'mean', 'sum'], checkOptions(options).reduction ?? 'mean');
 
 /** Options of {@link poissonNllLoss}. */
 export interface PoissonNllOptions extends LossOptions {
@@ -23,7 +24,7 @@ export interface PoissonNllOptions extends LossOptions {
 
 /** Negative log likelihood of counts under a Poisson distribution. @param target - Counts, of input's shape. */
 export function poissonNllLoss(input: Tensor, target: Tensor, options: PoissonNllOptions = {}): Tensor {
-  const { logInput = true, full = false, eps = 1e-8 } = options;
+  const { logInput = true, full = false, eps = 1e-8 } = checkOptions(options);
   return native.poissonNllLoss(input, target, logInput, full, eps, reductionOf(options));
 }
 
@@ -42,7 +43,7 @@ export function gaussianNllLoss(
   variance: Tensor,
   options: GaussianNllOptions = {},
 ): Tensor {
-  const { full = false, eps = 1e-6 } = options;
+  const { full = false, eps = 1e-6 } = checkOptions(options);
   return native.gaussianNllLoss(input, target, variance, full, eps, reductionOf(options));
 }
 
@@ -53,7 +54,7 @@ export interface MarginOptions extends LossOptions {
 
 /** The input where target is 1, max(0, margin - input) where it is -1. @param options.margin - Default 1. */
 export function hingeEmbeddingLoss(input: Tensor, target: Tensor, options: MarginOptions = {}): Tensor {
-  return native.hingeEmbeddingLoss(input, target, options.margin ?? 1, reductionOf(options));
+  return native.hingeEmbeddingLoss(input, target, checkOptions(options).margin ?? 1, reductionOf(options));
 }
 
 /** max(0, margin - target (input1 - input2)). @param target - 1 or -1: which should be larger. @param options.margin - Default 0. */
@@ -63,7 +64,13 @@ export function marginRankingLoss(
   target: Tensor,
   options: MarginOptions = {},
 ): Tensor {
-  return native.marginRankingLoss(input1, input2, target, options.margin ?? 0, reductionOf(options));
+  return native.marginRankingLoss(
+    input1,
+    input2,
+    target,
+    checkOptions(options).margin ?? 0,
+    reductionOf(options),
+  );
 }
 
 /** 1 - cos where target [B] is 1, max(0, cos - margin) where it is -1. @param input1 - [B, D]. @param options.margin - Default 0. */
@@ -73,7 +80,13 @@ export function cosineEmbeddingLoss(
   target: Tensor,
   options: MarginOptions = {},
 ): Tensor {
-  return native.cosineEmbeddingLoss(input1, input2, target, options.margin ?? 0, reductionOf(options));
+  return native.cosineEmbeddingLoss(
+    input1,
+    input2,
+    target,
+    checkOptions(options).margin ?? 0,
+    reductionOf(options),
+  );
 }
 
 /** Options of {@link tripletMarginLoss}. */
@@ -93,7 +106,7 @@ export function tripletMarginLoss(
   negative: Tensor,
   options: TripletOptions = {},
 ): Tensor {
-  const { margin = 1, p = 2, eps = 1e-6, swap = false } = options;
+  const { margin = 1, p = 2, eps = 1e-6, swap = false } = checkOptions(options);
   return native.tripletMarginLoss(anchor, positive, negative, margin, p, eps, swap, reductionOf(options));
 }
 
@@ -112,7 +125,7 @@ export interface MultiMarginOptions extends MarginOptions {
 
 /** The hinge loss of several classes. @param input - [B, C]. @param target - int64 [B]. @param options.margin - Default 1. */
 export function multiMarginLoss(input: Tensor, target: Tensor, options: MultiMarginOptions = {}): Tensor {
-  const { p = 1, margin = 1, weight = null } = options;
+  const { p = 1, margin = 1, weight = null } = checkOptions(options);
   return native.multiMarginLoss(input, target, p, margin, weight, reductionOf(options));
 }
 
@@ -141,7 +154,7 @@ export function ctcLoss(
   targetLengths: readonly number[],
   options: CtcOptions = {},
 ): Tensor {
-  const { blank = 0, zeroInfinity = false } = options;
+  const { blank = 0, zeroInfinity = false } = checkOptions(options);
   return native.ctcLoss(
     logProbs,
     targets,

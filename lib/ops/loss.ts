@@ -2,6 +2,7 @@
  * Losses, each reduced to its mean over the batch by default.
  * @module
  */
+import { checkOptions } from '../errors.js';
 import { native } from '../native.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { number, oneOf } from './arguments.js';
@@ -15,8 +16,8 @@ export interface LossOptions {
   reduction?: Reduction;
 }
 
-const reductionOf = ({ reduction = 'mean' }: LossOptions): Reduction =>
-  oneOf('reduction', ['none', 'mean', 'sum'], reduction);
+const reductionOf = (options: LossOptions): Reduction =>
+  oneOf('reduction', ['none', 'mean', 'sum'], checkOptions(options).reduction ?? 'mean');
 
 /** Options of {@link crossEntropy}. */
 export interface CrossEntropyOptions extends LossOptions {
@@ -34,7 +35,7 @@ export interface CrossEntropyOptions extends LossOptions {
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.cross_entropy.html, https://arxiv.org/abs/1512.00567
  */
 export function crossEntropy(input: Tensor, target: Tensor, options: CrossEntropyOptions = {}): Tensor {
-  const { labelSmoothing = 0, weight = null, ignoreIndex = -100 } = options;
+  const { labelSmoothing = 0, weight = null, ignoreIndex = -100 } = checkOptions(options);
   const smoothing = number('labelSmoothing', labelSmoothing, { min: 0, max: 1 });
   return native.crossEntropy(input, target, weight, reductionOf(options), ignoreIndex, smoothing);
 }
@@ -49,7 +50,7 @@ export interface NllLossOptions extends LossOptions {
 
 /** Negative log likelihood. @param input - Log-probabilities [B, C] or [B, C, ...]. @param target - int64 [B] or [B, ...]. */
 export function nllLoss(input: Tensor, target: Tensor, options: NllLossOptions = {}): Tensor {
-  const { weight = null, ignoreIndex = -100 } = options;
+  const { weight = null, ignoreIndex = -100 } = checkOptions(options);
   return native.nllLoss(input, target, weight, reductionOf(options), ignoreIndex);
 }
 
@@ -69,7 +70,7 @@ export function smoothL1Loss(
   target: Tensor,
   options: LossOptions & { beta?: number } = {},
 ): Tensor {
-  const beta = number('beta', options.beta ?? 1, { min: 0 });
+  const beta = number('beta', checkOptions(options).beta ?? 1, { min: 0 });
   return native.smoothL1Loss(input, target, beta, reductionOf(options));
 }
 
@@ -79,7 +80,7 @@ export function huberLoss(
   target: Tensor,
   options: LossOptions & { delta?: number } = {},
 ): Tensor {
-  const delta = number('delta', options.delta ?? 1, { min: Number.MIN_VALUE });
+  const delta = number('delta', checkOptions(options).delta ?? 1, { min: Number.MIN_VALUE });
   return native.huberLoss(input, target, delta, reductionOf(options));
 }
 
@@ -89,7 +90,7 @@ export function binaryCrossEntropy(
   target: Tensor,
   options: LossOptions & { weight?: Tensor | null } = {},
 ): Tensor {
-  return native.binaryCrossEntropy(input, target, options.weight ?? null, reductionOf(options));
+  return native.binaryCrossEntropy(input, target, checkOptions(options).weight ?? null, reductionOf(options));
 }
 
 /**
@@ -101,7 +102,7 @@ export function binaryCrossEntropyWithLogits(
   target: Tensor,
   options: LossOptions & { weight?: Tensor | null; posWeight?: Tensor | null } = {},
 ): Tensor {
-  const { weight = null, posWeight = null } = options;
+  const { weight = null, posWeight = null } = checkOptions(options);
   return native.binaryCrossEntropyWithLogits(input, target, weight, posWeight, reductionOf(options));
 }
 
@@ -115,7 +116,7 @@ export interface KlDivOptions {
 
 /** Kullback-Leibler divergence from `target`. @param input - Log-probabilities. @param target - Probabilities, of input's shape. */
 export function klDiv(input: Tensor, target: Tensor, options: KlDivOptions = {}): Tensor {
-  const { reduction = 'mean', logTarget = false } = options;
+  const { reduction = 'mean', logTarget = false } = checkOptions(options);
   if (reduction !== 'batchmean') return native.klDiv(input, target, logTarget, reductionOf({ reduction }));
   using total = native.klDiv(input, target, logTarget, 'sum');
   return native.div(total, input.shape[0] ?? 1);

@@ -2,6 +2,7 @@
  * Normalisation, distances, attention and look-ups, as functions.
  * @module
  */
+import { checkOptions } from '../errors.js';
 import { native } from '../native.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { integer, number } from './arguments.js';
@@ -26,8 +27,8 @@ export interface BatchNormOptions {
 
 /** Normalises each channel over the batch. @param input - [B, C, ...]. @see https://arxiv.org/abs/1502.03167 */
 export function batchNorm(input: Tensor, options: BatchNormOptions): Tensor {
-  const { runningMean = null, runningVar = null, weight = null, bias = null } = options;
-  const { training = false, momentum = 0.1, eps = 1e-5 } = options;
+  const { runningMean = null, runningVar = null, weight = null, bias = null } = checkOptions(options);
+  const { training = false, momentum = 0.1, eps = 1e-5 } = checkOptions(options);
   return native.batchNorm(input, weight, bias, runningMean, runningVar, training, momentum, eps);
 }
 
@@ -45,13 +46,13 @@ export function layerNorm(
   normalizedShape: readonly number[],
   options: NormOptions = {},
 ): Tensor {
-  const { weight = null, bias = null, eps = 1e-5 } = options;
+  const { weight = null, bias = null, eps = 1e-5 } = checkOptions(options);
   return native.layerNorm(input, normalizedShape, weight, bias, eps);
 }
 
 /** Normalises groups of channels of each sample. @param input - [B, C, ...]. @see https://arxiv.org/abs/1803.08494 */
 export function groupNorm(input: Tensor, numGroups: number, options: NormOptions = {}): Tensor {
-  const { weight = null, bias = null, eps = 1e-5 } = options;
+  const { weight = null, bias = null, eps = 1e-5 } = checkOptions(options);
   return native.groupNorm(input, numGroups, weight, bias, eps);
 }
 
@@ -60,11 +61,8 @@ export function groupNorm(input: Tensor, numGroups: number, options: NormOptions
  * @param options.paddingIdx - A row that gets no gradient. Default: none.
  * @returns [...input, D].
  */
-export function embedding(
-  input: Tensor,
-  weight: Tensor,
-  { paddingIdx = -1 }: { paddingIdx?: number } = {},
-): Tensor {
+export function embedding(input: Tensor, weight: Tensor, options: { paddingIdx?: number } = {}): Tensor {
+  const { paddingIdx = -1 } = checkOptions(options);
   return native.embedding(weight, input, paddingIdx);
 }
 
@@ -81,8 +79,8 @@ export interface InstanceNormOptions extends Omit<BatchNormOptions, 'training'> 
 
 /** Normalises each channel of each sample. @param input - [B, C, ...]. @see https://arxiv.org/abs/1607.08022 */
 export function instanceNorm(input: Tensor, options: InstanceNormOptions = {}): Tensor {
-  const { runningMean = null, runningVar = null, weight = null, bias = null } = options;
-  const { useInputStats = true, momentum = 0.1, eps = 1e-5 } = options;
+  const { runningMean = null, runningVar = null, weight = null, bias = null } = checkOptions(options);
+  const { useInputStats = true, momentum = 0.1, eps = 1e-5 } = checkOptions(options);
   return native.instanceNorm(input, weight, bias, runningMean, runningVar, useInputStats, momentum, eps);
 }
 
@@ -93,8 +91,9 @@ export function instanceNorm(input: Tensor, options: InstanceNormOptions = {}): 
 export function rmsNorm(
   input: Tensor,
   normalizedShape: readonly number[],
-  { weight = null, eps }: { weight?: Tensor | null; eps?: number } = {},
+  options: { weight?: Tensor | null; eps?: number } = {},
 ): Tensor {
+  const { weight = null, eps } = checkOptions(options);
   return native.rmsNorm(input, normalizedShape, weight, eps);
 }
 
@@ -106,16 +105,15 @@ export function rmsNorm(
 export function localResponseNorm(
   input: Tensor,
   size: number,
-  { alpha = 1e-4, beta = 0.75, k = 1 }: { alpha?: number; beta?: number; k?: number } = {},
+  options: { alpha?: number; beta?: number; k?: number } = {},
 ): Tensor {
+  const { alpha = 1e-4, beta = 0.75, k = 1 } = checkOptions(options);
   return native.localResponseNorm(input, integer('size', size, 1), alpha, beta, k);
 }
 
 /** Vectors along `dim` of p-norm 1. @param options.p - Default 2. @param options.dim - Default 1. @param options.eps - Least norm divided by. Default 1e-12. */
-export function normalize(
-  input: Tensor,
-  { p = 2, dim = 1, eps = 1e-12 }: { p?: number; dim?: number; eps?: number } = {},
-): Tensor {
+export function normalize(input: Tensor, options: { p?: number; dim?: number; eps?: number } = {}): Tensor {
+  const { p = 2, dim = 1, eps = 1e-12 } = checkOptions(options);
   return native.normalize(input, p, dim, eps);
 }
 
@@ -123,8 +121,9 @@ export function normalize(
 export function cosineSimilarity(
   input: Tensor,
   other: Tensor,
-  { dim = 1, eps = 1e-8 }: { dim?: number; eps?: number } = {},
+  options: { dim?: number; eps?: number } = {},
 ): Tensor {
+  const { dim = 1, eps = 1e-8 } = checkOptions(options);
   return native.cosineSimilarity(input, other, dim, eps);
 }
 
@@ -132,8 +131,9 @@ export function cosineSimilarity(
 export function pairwiseDistance(
   input: Tensor,
   other: Tensor,
-  { p = 2, eps = 1e-6, keepdim = false }: { p?: number; eps?: number; keepdim?: boolean } = {},
+  options: { p?: number; eps?: number; keepdim?: boolean } = {},
 ): Tensor {
+  const { p = 2, eps = 1e-6, keepdim = false } = checkOptions(options);
   return native.pairwiseDistance(input, other, p, eps, keepdim);
 }
 
@@ -158,8 +158,9 @@ export function scaledDotProductAttention(
   query: Tensor,
   key: Tensor,
   value: Tensor,
-  { attnMask = null, dropoutP = 0, isCausal = false, scale }: AttentionOptions = {},
+  options: AttentionOptions = {},
 ): Tensor {
+  const { attnMask = null, dropoutP = 0, isCausal = false, scale } = checkOptions(options);
   number('dropoutP', dropoutP, { min: 0, max: 1 });
   return native.scaledDotProductAttention(query, key, value, attnMask, dropoutP, isCausal, scale);
 }

@@ -2,6 +2,7 @@
  * Pooling, and windows as columns.
  * @module
  */
+import { checkOptions } from '../errors.js';
 import { native } from '../native.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { type Pair, type Sizes, sizes } from './arguments.js';
@@ -55,7 +56,7 @@ function maxPool(
   kernelSize: Sizes,
   options: MaxPoolOptions,
 ): Tensor {
-  const { padding = 0, dilation = 1, ceilMode = false } = options;
+  const { padding = 0, dilation = 1, ceilMode = false } = checkOptions(options);
   const kernel = sizes('kernelSize', kernelSize, count, 1);
   const stride = sizes('stride', options.stride ?? kernel, count, 1);
   return call(
@@ -75,7 +76,7 @@ function avgPool(
   kernelSize: Sizes,
   options: AvgPoolOptions,
 ): Tensor {
-  const { padding = 0, ceilMode = false, countIncludePad = true } = options;
+  const { padding = 0, ceilMode = false, countIncludePad = true } = checkOptions(options);
   const kernel = sizes('kernelSize', kernelSize, count, 1);
   const stride = sizes('stride', options.stride ?? kernel, count, 1);
   return call(input, kernel, stride, sizes('padding', padding, count, 0), ceilMode, countIncludePad);
@@ -159,7 +160,7 @@ export interface UnfoldOptions {
 
 /** Every window as a column. @param input - [B, C, H, W]. @returns [B, C kh kw, windows]. */
 export function unfold(input: Tensor, kernelSize: Pair, options: UnfoldOptions = {}): Tensor {
-  const { dilation = 1, padding = 0, stride = 1 } = options;
+  const { dilation = 1, padding = 0, stride = 1 } = checkOptions(options);
   return native.im2col(
     input,
     sizes('kernelSize', kernelSize, 2, 1),
@@ -171,7 +172,7 @@ export function unfold(input: Tensor, kernelSize: Pair, options: UnfoldOptions =
 
 /** Columns back to images, adding where windows overlap. @param input - [B, C kh kw, windows]. @returns [B, C, outputSize]. */
 export function fold(input: Tensor, outputSize: Pair, kernelSize: Pair, options: UnfoldOptions = {}): Tensor {
-  const { dilation = 1, padding = 0, stride = 1 } = options;
+  const { dilation = 1, padding = 0, stride = 1 } = checkOptions(options);
   return native.col2im(
     input,
     sizes('outputSize', outputSize, 2, 1),

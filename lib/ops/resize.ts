@@ -2,8 +2,10 @@
  * Resizing and resampling.
  * @module
  */
-import { invalidArgument, ShapeError } from '../errors.js';
+
+import { checkOptions, invalidArgument, ShapeError } from '../errors.js';
 import { native } from '../native.js';
+import { checkShape } from '../tensor/check.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { integer, number, oneOf, type Sizes, sizes } from './arguments.js';
 
@@ -40,12 +42,18 @@ export interface InterpolateOptions {
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.interpolate.html
  */
 export function interpolate(input: Tensor, options: InterpolateOptions): Tensor {
-  const { size, scaleFactor, mode = 'nearest', alignCorners = false, antialias = false } = options;
+  const {
+    size,
+    scaleFactor,
+    mode = 'nearest',
+    alignCorners = false,
+    antialias = false,
+  } = checkOptions(options);
   oneOf('mode', MODES, mode);
   if ((size === undefined) === (scaleFactor === undefined)) {
     throw invalidArgument('options', 'either size or scaleFactor', options);
   }
-  const spatial = input.shape.slice(2);
+  const spatial = checkShape('input', input).slice(2);
   const wanted = SPATIAL[mode] ?? Math.min(Math.max(spatial.length, 1), 3);
   if (spatial.length !== wanted) {
     throw new ShapeError(
@@ -86,7 +94,7 @@ export interface GridSampleOptions {
  * @param input - [B, C, H, W] or [B, C, D, H, W]. @param grid - [B, H', W', 2] of (x, y), or [B, D', H', W', 3], from -1 to 1.
  */
 export function gridSample(input: Tensor, grid: Tensor, options: GridSampleOptions = {}): Tensor {
-  const { mode = 'bilinear', paddingMode = 'zeros', alignCorners = false } = options;
+  const { mode = 'bilinear', paddingMode = 'zeros', alignCorners = false } = checkOptions(options);
   const modes = ['bilinear', 'nearest', 'bicubic'] as const;
   const paddings = ['zeros', 'border', 'reflection'] as const;
   const kind = modes.indexOf(oneOf('mode', modes, mode));
@@ -101,8 +109,9 @@ export function gridSample(input: Tensor, grid: Tensor, options: GridSampleOptio
 export function affineGrid(
   theta: Tensor,
   size: readonly number[],
-  { alignCorners = false }: { alignCorners?: boolean } = {},
+  options: { alignCorners?: boolean } = {},
 ): Tensor {
+  const { alignCorners = false } = checkOptions(options);
   return native.affineGrid(theta, size, alignCorners);
 }
 

@@ -3,7 +3,7 @@
  * @see https://pytorch.org/docs/stable/optim.html#how-to-adjust-learning-rate
  * @module
  */
-import { invalidArgument } from '../errors.js';
+import { checkOptions, invalidArgument } from '../errors.js';
 import { integer, number, oneOf } from '../ops/arguments.js';
 import { LambdaLR, LRScheduler } from './lr.js';
 import type { Optimizer } from './optimizer.js';
@@ -66,7 +66,8 @@ export class CosineAnnealingWarmRestarts extends LRScheduler {
   readonly #t0: number;
   readonly #tMult: number;
   readonly #etaMin: number;
-  constructor(optimizer: Scheduled, { t0, tMult = 1, etaMin = 0 }: WarmRestartsOptions) {
+  constructor(optimizer: Scheduled, options: WarmRestartsOptions) {
+    const { t0, tMult = 1, etaMin = 0 } = checkOptions(options);
     super(optimizer);
     this.#t0 = integer('t0', t0, 1);
     this.#tMult = integer('tMult', tMult, 1);
@@ -105,8 +106,8 @@ export class CyclicLR extends LRScheduler {
   readonly #options: Required<CyclicOptions>;
   constructor(optimizer: Scheduled, options: CyclicOptions) {
     super(optimizer);
-    const { baseLr, maxLr, stepSizeUp = 2000, mode = 'triangular', gamma = 1 } = options;
-    const { stepSizeDown = stepSizeUp } = options;
+    const { baseLr, maxLr, stepSizeUp = 2000, mode = 'triangular', gamma = 1 } = checkOptions(options);
+    const { stepSizeDown = stepSizeUp } = checkOptions(options);
     number('baseLr', baseLr, { min: Number.MIN_VALUE });
     number('maxLr', maxLr, { min: baseLr });
     integer('stepSizeUp', stepSizeUp, 1);
@@ -169,8 +170,15 @@ export class ReduceLROnPlateau {
   #lastEpoch = 0;
 
   constructor(optimizer: Scheduled, options: PlateauOptions = {}) {
-    const { mode = 'min', factor = 0.1, patience = 10, threshold = 1e-4, thresholdMode = 'rel' } = options;
-    const { cooldown = 0, minLr = 0, eps = 1e-8 } = options;
+    const {
+      mode = 'min',
+      factor = 0.1,
+      patience = 10,
+      threshold = 1e-4,
+      thresholdMode = 'rel',
+    } = checkOptions(options);
+    const { cooldown = 0, minLr = 0, eps = 1e-8 } = checkOptions(options);
+    if (!Array.isArray(optimizer?.paramGroups)) throw invalidArgument('optimizer', 'an Optimizer', optimizer);
     this.optimizer = optimizer;
     oneOf('mode', ['min', 'max'], mode);
     oneOf('thresholdMode', ['rel', 'abs'], thresholdMode);
@@ -236,7 +244,8 @@ export class ReduceLROnPlateau {
   }
 
   /** Puts back a state; the rates themselves are part of the optimizer's. */
-  loadStateDict({ best, badEpochs, cooldownCounter, lastEpoch }: PlateauState): void {
+  loadStateDict(options: PlateauState): void {
+    const { best, badEpochs, cooldownCounter, lastEpoch } = checkOptions(options);
     this.#best = best;
     this.#badEpochs = integer('badEpochs', badEpochs, 0);
     this.#cooldownCounter = integer('cooldownCounter', cooldownCounter, 0);

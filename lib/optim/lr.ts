@@ -4,7 +4,7 @@
  * @see https://pytorch.org/docs/stable/optim.html#how-to-adjust-learning-rate
  * @module
  */
-import { invalidArgument } from '../errors.js';
+import { checkOptions, invalidArgument } from '../errors.js';
 import { integer, number } from '../ops/arguments.js';
 import type { Optimizer } from './optimizer.js';
 
@@ -22,6 +22,7 @@ export abstract class LRScheduler {
   #lastEpoch = 0;
 
   constructor(optimizer: Scheduled) {
+    if (!Array.isArray(optimizer?.paramGroups)) throw invalidArgument('optimizer', 'an Optimizer', optimizer);
     this.optimizer = optimizer;
   }
 
@@ -54,7 +55,8 @@ export abstract class LRScheduler {
     return { lastEpoch: this.#lastEpoch };
   }
 
-  loadStateDict({ lastEpoch }: SchedulerState): void {
+  loadStateDict(options: SchedulerState): void {
+    const { lastEpoch } = checkOptions(options);
     this.apply(integer('lastEpoch', lastEpoch, 0));
   }
 }
@@ -62,7 +64,8 @@ export abstract class LRScheduler {
 /** The factor given by a function of the epoch. */
 export class LambdaLR extends LRScheduler {
   readonly #lambda: (epoch: number) => number;
-  constructor(optimizer: Scheduled, { lrLambda }: { lrLambda: (epoch: number) => number }) {
+  constructor(optimizer: Scheduled, options: { lrLambda: (epoch: number) => number }) {
+    const { lrLambda } = checkOptions(options);
     super(optimizer);
     if (typeof lrLambda !== 'function') throw invalidArgument('lrLambda', 'a function', lrLambda);
     this.#lambda = lrLambda;
@@ -78,7 +81,8 @@ export class StepLR extends LRScheduler {
   readonly #stepSize: number;
   readonly #gamma: number;
   /** @param options.gamma - Default 0.1. */
-  constructor(optimizer: Scheduled, { stepSize, gamma = 0.1 }: { stepSize: number; gamma?: number }) {
+  constructor(optimizer: Scheduled, options: { stepSize: number; gamma?: number }) {
+    const { stepSize, gamma = 0.1 } = checkOptions(options);
     super(optimizer);
     this.#stepSize = integer('stepSize', stepSize, 1);
     this.#gamma = number('gamma', gamma);
@@ -94,10 +98,8 @@ export class MultiStepLR extends LRScheduler {
   readonly #milestones: readonly number[];
   readonly #gamma: number;
   /** @param options.gamma - Default 0.1. */
-  constructor(
-    optimizer: Scheduled,
-    { milestones, gamma = 0.1 }: { milestones: readonly number[]; gamma?: number },
-  ) {
+  constructor(optimizer: Scheduled, options: { milestones: readonly number[]; gamma?: number }) {
+    const { milestones, gamma = 0.1 } = checkOptions(options);
     super(optimizer);
     if (!Array.isArray(milestones)) throw invalidArgument('milestones', 'an array of epochs', milestones);
     this.#milestones = milestones.map((epoch) => integer('milestones', epoch, 0));
@@ -112,7 +114,8 @@ export class MultiStepLR extends LRScheduler {
 /** Times `gamma` every epoch. */
 export class ExponentialLR extends LRScheduler {
   readonly #gamma: number;
-  constructor(optimizer: Scheduled, { gamma }: { gamma: number }) {
+  constructor(optimizer: Scheduled, options: { gamma: number }) {
+    const { gamma } = checkOptions(options);
     super(optimizer);
     this.#gamma = number('gamma', gamma);
     this.apply(0);
@@ -127,7 +130,8 @@ export class CosineAnnealingLR extends LRScheduler {
   readonly #tMax: number;
   readonly #etaMin: number;
   /** @param options.etaMin - Lowest learning rate. Default 0. */
-  constructor(optimizer: Scheduled, { tMax, etaMin = 0 }: { tMax: number; etaMin?: number }) {
+  constructor(optimizer: Scheduled, options: { tMax: number; etaMin?: number }) {
+    const { tMax, etaMin = 0 } = checkOptions(options);
     super(optimizer);
     this.#tMax = integer('tMax', tMax, 1);
     this.#etaMin = number('etaMin', etaMin, { min: 0 });
@@ -150,7 +154,7 @@ export class LinearLR extends LRScheduler {
     options: { startFactor?: number; endFactor?: number; totalIters?: number } = {},
   ) {
     super(optimizer);
-    const { startFactor = 1 / 3, endFactor = 1, totalIters = 5 } = options;
+    const { startFactor = 1 / 3, endFactor = 1, totalIters = 5 } = checkOptions(options);
     this.#start = number('startFactor', startFactor, { min: 0 });
     this.#end = number('endFactor', endFactor, { min: 0 });
     this.#total = integer('totalIters', totalIters, 1);
@@ -180,7 +184,7 @@ export class OneCycleLR extends LRScheduler {
   readonly #options: Required<OneCycleOptions>;
   constructor(optimizer: Scheduled, options: OneCycleOptions) {
     super(optimizer);
-    const { maxLr, totalSteps, pctStart = 0.3, divFactor = 25, finalDivFactor = 1e4 } = options;
+    const { maxLr, totalSteps, pctStart = 0.3, divFactor = 25, finalDivFactor = 1e4 } = checkOptions(options);
     integer('totalSteps', totalSteps, 1);
     number('maxLr', maxLr, { min: 0 });
     number('pctStart', pctStart, { min: 0, max: 1 });
@@ -205,8 +209,9 @@ export class SequentialLR extends LRScheduler {
   readonly #milestones: readonly number[];
   constructor(
     optimizer: Scheduled,
-    { schedulers, milestones }: { schedulers: readonly LRScheduler[]; milestones: readonly number[] },
+    options: { schedulers: readonly LRScheduler[]; milestones: readonly number[] },
   ) {
+    const { schedulers, milestones } = checkOptions(options);
     super(optimizer);
     if (schedulers.length !== milestones.length + 1) {
       throw invalidArgument(

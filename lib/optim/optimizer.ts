@@ -2,7 +2,7 @@
  * The base of optimizers: parameter groups with their own options, and a state that can be saved.
  * @module
  */
-import { CheckpointError, invalidArgument } from '../errors.js';
+import { CheckpointError, checkIterable, checkOptions, invalidArgument } from '../errors.js';
 import { native } from '../native.js';
 import { noGrad } from '../tensor/context.js';
 import { isTensor, type Tensor } from '../tensor/tensor.js';
@@ -35,7 +35,12 @@ export abstract class Optimizer<Options extends { lr: number } = { lr: number }>
   readonly #seen = new Set<Tensor>();
 
   constructor(params: Params<Options>, options: Options) {
-    const given = [...(params as Iterable<Tensor | ParamGroup<Options>>)];
+    const given = checkIterable(
+      params as Iterable<Tensor | ParamGroup<Options>>,
+      'params',
+      'Tensors or groups of them',
+    );
+    checkOptions(options);
     const tensors = given.filter((item): item is Tensor => isTensor(item));
     const groups = tensors.length > 0 ? [{ params: given as Tensor[] }] : (given as ParamGroup<Options>[]);
     this.#defaults = options;
@@ -55,7 +60,7 @@ export abstract class Optimizer<Options extends { lr: number } = { lr: number }>
   }
 
   #add(group: ParamGroup<Options>): OptimizerGroup<Options> {
-    const list = [...group.params];
+    const list = checkIterable(checkOptions(group, 'params').params, 'params', 'Tensors or groups of them');
     for (const parameter of list) {
       if (!isTensor(parameter)) throw invalidArgument('params', 'Tensors or groups of them', parameter);
       if (this.#seen.has(parameter) || list.indexOf(parameter) !== list.lastIndexOf(parameter))
@@ -120,9 +125,11 @@ export abstract class Optimizer<Options extends { lr: number } = { lr: number }>
   }
 
   /** Puts back a state of the same optimizer over the same parameters. @throws CheckpointError when it does not fit. */
-  loadStateDict({ groups, tensors }: OptimizerState): void {
+  loadStateDict(options: OptimizerState): void {
+    const { groups, tensors } = checkOptions(options);
     const sizes = this.paramGroups.map((group) => group.params.length);
-    const received = groups.map((group) => group.numParams);
+    const received = checkIterable(groups, 'groups').map((group) => checkOptions(group, 'groups').numParams);
+    checkOptions(tensors, 'tensors');
     if (String(sizes) !== String(received)) {
       throw new CheckpointError(
         `Expected groups of ${sizes.join(', ')} parameters for the optimizer state but received ${received.join(', ')}`,

@@ -2,7 +2,7 @@
  * The optimizers. Each step of a group is one native call on libtorch's fused multi-tensor kernels.
  * @module
  */
-import { invalidArgument } from '../errors.js';
+import { checkOptions, invalidArgument } from '../errors.js';
 import { native } from '../native.js';
 import { number } from '../ops/arguments.js';
 import { keep, untidy } from '../tensor/context.js';
@@ -38,11 +38,12 @@ export class SGD extends Optimizer<SGDOptions> {
       weightDecay = 0,
       nesterov = false,
       maximize = false,
-    } = options;
+    } = checkOptions(options);
     super(params, { lr, momentum, dampening, weightDecay, nesterov, maximize });
   }
 
-  protected check({ lr, momentum, dampening, weightDecay, nesterov }: SGDOptions): void {
+  protected check(options: SGDOptions): void {
+    const { lr, momentum, dampening, weightDecay, nesterov } = checkOptions(options);
     number('lr', lr, NON_NEGATIVE);
     number('momentum', momentum, NON_NEGATIVE);
     number('dampening', dampening);
@@ -83,7 +84,7 @@ export interface AdamOptions {
 /** Adam. @see https://arxiv.org/abs/1412.6980, https://pytorch.org/docs/stable/generated/torch.optim.Adam.html */
 export class Adam extends Optimizer<AdamOptions> {
   constructor(params: Params<AdamOptions>, options: Partial<AdamOptions> = {}) {
-    const { lr = 1e-3, betas = [0.9, 0.999], eps = 1e-8, weightDecay = 0 } = options;
+    const { lr = 1e-3, betas = [0.9, 0.999], eps = 1e-8, weightDecay = 0 } = checkOptions(options);
     super(params, { lr, betas, eps, weightDecay });
   }
 
@@ -92,7 +93,8 @@ export class Adam extends Optimizer<AdamOptions> {
     return false;
   }
 
-  protected check({ lr, betas, eps, weightDecay }: AdamOptions): void {
+  protected check(options: AdamOptions): void {
+    const { lr, betas, eps, weightDecay } = checkOptions(options);
     number('lr', lr, NON_NEGATIVE);
     number('eps', eps, NON_NEGATIVE);
     number('weightDecay', weightDecay, NON_NEGATIVE);
@@ -155,11 +157,12 @@ export interface RMSpropOptions {
 /** RMSprop. @see https://pytorch.org/docs/stable/generated/torch.optim.RMSprop.html */
 export class RMSprop extends Optimizer<RMSpropOptions> {
   constructor(params: Params<RMSpropOptions>, options: Partial<RMSpropOptions> = {}) {
-    const { lr = 1e-2, alpha = 0.99, eps = 1e-8, weightDecay = 0, momentum = 0 } = options;
+    const { lr = 1e-2, alpha = 0.99, eps = 1e-8, weightDecay = 0, momentum = 0 } = checkOptions(options);
     super(params, { lr, alpha, eps, weightDecay, momentum });
   }
 
-  protected check({ lr, alpha, eps, weightDecay, momentum }: RMSpropOptions): void {
+  protected check(options: RMSpropOptions): void {
+    const { lr, alpha, eps, weightDecay, momentum } = checkOptions(options);
     number('lr', lr, NON_NEGATIVE);
     number('alpha', alpha, { min: 0, max: 1 });
     number('eps', eps, NON_NEGATIVE);
@@ -198,7 +201,13 @@ export interface AdagradOptions {
 /** Adagrad. @see https://jmlr.org/papers/v12/duchi11a.html, https://pytorch.org/docs/stable/generated/torch.optim.Adagrad.html */
 export class Adagrad extends Optimizer<AdagradOptions> {
   constructor(params: Params<AdagradOptions>, options: Partial<AdagradOptions> = {}) {
-    const { lr = 1e-2, lrDecay = 0, weightDecay = 0, initialAccumulatorValue = 0, eps = 1e-10 } = options;
+    const {
+      lr = 1e-2,
+      lrDecay = 0,
+      weightDecay = 0,
+      initialAccumulatorValue = 0,
+      eps = 1e-10,
+    } = checkOptions(options);
     super(params, { lr, lrDecay, weightDecay, initialAccumulatorValue, eps });
   }
 

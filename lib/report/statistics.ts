@@ -2,7 +2,7 @@
  * Mean and confidence interval over the seeds of one model.
  * @module
  */
-import { invalidArgument } from '../errors.js';
+import { checkIterable, invalidArgument } from '../errors.js';
 
 /** Mean of a sample with its two-sided confidence interval. */
 export interface MeanInterval {
@@ -42,8 +42,9 @@ function centralProbability(t: number, degrees: number): number {
  * studentT(2) // 4.3027, the factor for three seeds
  */
 export function studentT(degrees: number, confidence = 0.95): number {
-  if (!Number.isInteger(degrees) || degrees < 1)
-    throw invalidArgument('degrees', 'a whole number from 1 on', degrees);
+  // The sum has a term for every second degree; beyond a million the distribution is the normal one to any digit.
+  if (!Number.isInteger(degrees) || degrees < 1 || degrees > 1e6)
+    throw invalidArgument('degrees', 'a whole number from 1 to 1,000,000', degrees);
   if (!(confidence > 0 && confidence < 1))
     throw invalidArgument('confidence', 'a number between 0 and 1', confidence);
   let low = 0;
@@ -64,6 +65,7 @@ export function studentT(degrees: number, confidence = 0.95): number {
  * @throws ArgumentError for an empty list
  */
 export function meanInterval(values: readonly number[], confidence = 0.95): MeanInterval {
+  checkIterable(values, 'values', 'an array of numbers');
   const count = values.length;
   if (count === 0) throw invalidArgument('values', 'at least one value', values);
   const mean = values.reduce((sum, value) => sum + value, 0) / count;

@@ -199,7 +199,10 @@ function table(result: Omit<Summary, 'toString'>): string {
  * console.log(String(report.summary(models.alexnetDy(), [1, 3, 128, 128])))
  */
 export function summary(model: Module, inputShape: readonly number[], options: SummaryOptions = {}): Summary {
-  const valid = Array.isArray(inputShape) && inputShape.every((size) => Number.isInteger(size) && size >= 0);
+  const valid =
+    Array.isArray(inputShape) &&
+    inputShape.length <= 64 &&
+    inputShape.every((size) => Number.isInteger(size) && size >= 0);
   if (!valid) throw invalidArgument('inputShape', 'a list of sizes such as [1, 3, 128, 128]', inputShape);
   const parameters = [...model.parameters()];
   const first = parameters[0];

@@ -4,7 +4,7 @@
  */
 import { loader } from '../data/loader.js';
 import { test } from '../data/transforms.js';
-import { CheckpointError, DatasetError, DisposedError } from '../errors.js';
+import { CheckpointError, checkOptions, DatasetError, DisposedError } from '../errors.js';
 import { create } from '../models/index.js';
 import type { Module } from '../nn/module.js';
 import { noGrad, tidy } from '../tensor/context.js';
@@ -97,10 +97,8 @@ export class Classifier {
  * using classifier = await serve.loadClassifier('runs/dy');
  * const [best] = await classifier.predict('photo.jpg');
  */
-export async function loadClassifier(
-  path: string,
-  { checkpoint = 'best', device = 'cpu' }: LoadClassifierOptions = {},
-): Promise<Classifier> {
+export async function loadClassifier(path: string, options: LoadClassifierOptions = {}): Promise<Classifier> {
+  const { checkpoint = 'best', device = 'cpu' } = checkOptions(options);
   const run = await RunDirectory.open(path);
   const config = await run.readConfig();
   const file = run.weightsFile(checkpoint);

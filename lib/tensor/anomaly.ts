@@ -2,7 +2,7 @@
  * Finding the forward operation behind a failing backward pass.
  * @module
  */
-import { invalidArgument } from '../errors.js';
+import { checkOptions, invalidArgument } from '../errors.js';
 import { native } from '../native.js';
 
 /** Options of {@link detectAnomaly}. */
@@ -35,7 +35,8 @@ function update(): void {
  * @see https://pytorch.org/docs/stable/autograd.html#anomaly-detection
  * @example autograd.detectAnomaly(() => model.forward(x).sum().backward());
  */
-export function detectAnomaly<T>(fn: () => T, { checkNan = true }: AnomalyOptions = {}): T {
+export function detectAnomaly<T>(fn: () => T, options: AnomalyOptions = {}): T {
+  const { checkNan = true } = checkOptions(options);
   if (typeof fn !== 'function') throw invalidArgument('fn', 'a function', fn);
   const block = { checkNan };
   open.push(block);

@@ -2,8 +2,9 @@
  * Gradients on request. `Tensor.backward` accumulates into leaves; these return.
  * @module
  */
-import { GradcheckError, invalidArgument, NativeError } from '../errors.js';
+import { checkIterable, checkOptions, GradcheckError, invalidArgument, NativeError } from '../errors.js';
 import { native } from '../native.js';
+import { checkTensor } from './check.js';
 import { noGrad, tidy } from './context.js';
 import type { Tensor } from './tensor.js';
 
@@ -40,7 +41,12 @@ export function grad(
   inputs: Tensor | readonly Tensor[],
   options: GradOptions = {},
 ): (Tensor | null)[] {
-  const { createGraph = false, retainGraph = createGraph, allowUnused = false, gradOutputs = [] } = options;
+  const {
+    createGraph = false,
+    retainGraph = createGraph,
+    allowUnused = false,
+    gradOutputs = [],
+  } = checkOptions(options);
   const gradients = native.gradOf(
     list<Tensor>(outputs),
     list<Tensor>(inputs),
@@ -78,9 +84,12 @@ export interface GradcheckOptions {
 export function gradcheck(
   fn: (...inputs: Tensor[]) => Tensor,
   inputs: readonly Tensor[],
-  { eps = 1e-6, atol = 1e-5, rtol = 1e-3 }: GradcheckOptions = {},
+  options: GradcheckOptions = {},
 ): true {
-  const checked = inputs.filter((input) => input.requiresGrad);
+  const { eps = 1e-6, atol = 1e-5, rtol = 1e-3 } = checkOptions(options);
+  const checked = checkIterable(inputs, 'inputs', 'Tensors').filter(
+    (input) => checkTensor('inputs', input).requiresGrad,
+  );
   if (checked.length === 0)
     throw invalidArgument('inputs', 'at least one Tensor that requires gradients', inputs);
   for (const input of checked) {

@@ -3,10 +3,11 @@
  * @module
  */
 import { inspect } from 'node:util';
-import { ArgumentError, DTypeError, invalidArgument, ShapeError } from '../errors.js';
+import { ArgumentError, checkOptions, DTypeError, invalidArgument, ShapeError } from '../errors.js';
 import { native } from '../native.js';
 import type { Device, DType, TypedArray } from './dtype.js';
 import { isFloatingPoint } from './dtype.js';
+import { makeHandle, type TensorHandle } from './handle.js';
 import { type GradientHook, registerHook } from './hooks.js';
 import { format } from './print.js';
 import type { Tensor } from './tensor.js';
@@ -104,15 +105,38 @@ export abstract class TensorBase {
     return native.toTypedArrayAsync(this);
   }
 
-  /** {@link data}, at once. */
-  dataSync(this: Tensor): TypedArray {
-    return native.toTypedArray(this);
+  /**
+   * {@link data}, at once.
+   * @param options.copy - Default true. With false the array stands on the tensor's own memory where that is possible (a
+   * contiguous tensor on the CPU, a runtime that takes memory of others, as Node does and Electron does not): writing to
+   * one changes the other, unseen by autograd. The memory lives as long as either of them; it is given back in a later
+   * turn of the event loop than the one in which the array was collected.
+   */
+  dataSync(this: Tensor, options: { copy?: boolean } = {}): TypedArray {
+    const copy = options?.copy ?? true;
+    if (typeof copy !== 'boolean') throw invalidArgument('copy', 'a boolean', copy);
+    return copy ? native.toTypedArray(this) : native.onTypedArray(this);
+  }
+
+  /**
+   * A handle by which another thread of this process gets the tensor, without a copy: post it in a message, and call
+   * {@link Tensor.fromHandle} there. Both threads then see the same memory; nothing orders their writes. A tensor made by
+   * {@link fromTypedArray} is copied once, as its buffer ends with its thread.
+   * @param options.claims - How many threads may claim the handle. Default 1.
+   * @throws ArgumentError for a recorded result that requires a gradient: a graph stays on its thread; use `detach()`.
+   * @example worker.postMessage({ weights: layer.weight.share() });
+   */
+  share(this: Tensor, options: { claims?: number } = {}): TensorHandle {
+    const claims = options?.claims ?? 1;
+    if (!Number.isSafeInteger(claims) || claims < 1)
+      throw invalidArgument('claims', 'an integer of at least 1', claims);
+    return makeHandle(native.share(this, claims));
   }
 
   /** The elements as nested arrays: booleans for bool, numbers otherwise, bigints for integers beyond 2^53. */
   async array(this: Tensor): Promise<NestedArray> {
-    const { shape, dtype } = this;
     using plain = readable(this);
+    const { shape, dtype } = this;
     return nest(await plain.data(), shape, dtype);
   }
 
@@ -140,7 +164,7 @@ export abstract class TensorBase {
   to(this: Tensor, options: ToOptions): Tensor {
     if (typeof options !== 'object' || options === null)
       throw invalidArgument('options', 'an object such as { device, dtype }', options);
-    const { device, dtype } = options;
+    const { device, dtype } = checkOptions(options);
     return native.to(this, device, dtype);
   }
 
@@ -156,7 +180,7 @@ export abstract class TensorBase {
 
   /** The tensor in row-major order: a copy unless it is so already. */
   contiguous(this: Tensor, options: { memoryFormat?: 'contiguous' | 'channelsLast' } = {}): Tensor {
-    const { memoryFormat = 'contiguous' } = options;
+    const { memoryFormat = 'contiguous' } = checkOptions(options);
     if (memoryFormat === 'channelsLast') return native.channelsLast(this);
     if (memoryFormat === 'contiguous') return native.contiguous(this);
     throw invalidArgument('memoryFormat', "'contiguous' or 'channelsLast'", memoryFormat);
@@ -175,7 +199,7 @@ export abstract class TensorBase {
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.backward.html
    */
   backward(this: Tensor, gradient?: Tensor, options: BackwardOptions = {}): void {
-    const { createGraph = false, retainGraph = createGraph } = options;
+    const { createGraph = false, retainGraph = createGraph } = checkOptions(options);
     native.backward(this, gradient, retainGraph, createGraph);
   }
 
@@ -239,9 +263,10 @@ function setRequiresGrad(tensor: Tensor, value: boolean): void {
 
 function checkGrad(tensor: Tensor, grad: Tensor): void {
   if (!native.isTensor(grad)) throw invalidArgument('grad', 'a Tensor or null', grad);
-  if (String(grad.shape) !== String(tensor.shape)) {
+  const [expected, received] = [native.shape(tensor), native.shape(grad)];
+  if (String(expected) !== String(received)) {
     throw new ShapeError(
-      `Expected shape [${tensor.shape.join(', ')}] for grad but received [${grad.shape.join(', ')}]`,
+      `Expected shape [${expected.join(', ')}] for grad but received [${received.join(', ')}]`,
     );
   }
   if (grad.dtype !== tensor.dtype)
@@ -253,7 +278,7 @@ function checkGrad(tensor: Tensor, grad: Tensor): void {
  * without loss.
  */
 function readable(tensor: Tensor): Tensor {
-  const { dtype } = tensor;
+  const dtype = native.dtype(tensor);
   const widened = isFloatingPoint(dtype) && dtype.endsWith('16') ? 'float32' : undefined;
   using plain = native.detach(tensor);
   return native.to(plain, undefined, widened);

@@ -2,9 +2,11 @@
  * Factories: the ways a tensor comes to be.
  * @module
  */
-import { ArgumentError, DTypeError, describe, invalidArgument, ShapeError } from '../errors.js';
+
+import { ArgumentError, checkOptions, DTypeError, describe, invalidArgument, ShapeError } from '../errors.js';
 import { native } from '../native.js';
 import type { NestedArray } from './base.js';
+import { checkShape, checkTensor } from './check.js';
 import {
   ARRAY_OF,
   checkDType,
@@ -26,7 +28,8 @@ export interface TensorOptions {
   requiresGrad?: boolean;
 }
 
-function finish(tensor: Tensor, { requiresGrad = false }: TensorOptions): Tensor {
+function finish(tensor: Tensor, options: TensorOptions): Tensor {
+  const { requiresGrad = false } = checkOptions(options);
   return requiresGrad ? tensor.requiresGrad_() : tensor;
 }
 
@@ -115,7 +118,7 @@ export function tensor(
   data: NestedArray | TypedArray,
   options: TensorOptions & { shape?: readonly number[] } = {},
 ): Tensor {
-  const { device = 'cpu' } = options;
+  const { device = 'cpu' } = checkOptions(options);
   if (options.dtype !== undefined) checkDType('dtype', options.dtype);
   if (isTensor(data))
     throw new ArgumentError('Expected numbers for data but received a Tensor: use clone() or detach()');
@@ -136,7 +139,7 @@ export function tensor(
 }
 
 function fromTypedArray(data: TypedArray, options: TensorOptions & { shape?: readonly number[] }): Tensor {
-  const { device = 'cpu', dtype } = options;
+  const { device = 'cpu', dtype } = checkOptions(options);
   const shape = resolveShape(options.shape ?? [data.length], data.length);
   if (data instanceof Uint16Array) {
     if (dtype === 'float16' || dtype === 'bfloat16') return native.fromData(data, shape, dtype, device);
@@ -165,7 +168,7 @@ function resolveShape(shape: readonly number[], count: number): number[] {
 
 /** A tensor of the given shape, filled with `value`. @see https://pytorch.org/docs/stable/generated/torch.full.html */
 export function full(shape: readonly number[], value: Scalar, options: TensorOptions = {}): Tensor {
-  const { dtype = naturalDType([value]), device = 'cpu' } = options;
+  const { dtype = naturalDType([value]), device = 'cpu' } = checkOptions(options);
   return finish(native.full(shape, value, dtype, device), options);
 }
 
@@ -181,53 +184,54 @@ export function ones(shape: readonly number[], options: TensorOptions = {}): Ten
 
 /** A tensor whose elements are whatever the memory held. */
 export function empty(shape: readonly number[], options: TensorOptions = {}): Tensor {
-  const { dtype = 'float32', device = 'cpu' } = options;
+  const { dtype = 'float32', device = 'cpu' } = checkOptions(options);
   return finish(native.empty(shape, dtype, device), options);
 }
 
 function like(input: Tensor, options: TensorOptions): TensorOptions {
-  return { dtype: input.dtype, device: input.device, ...options };
+  checkTensor('input', input);
+  return { dtype: input.dtype, device: input.device, ...checkOptions(options) };
 }
 
 /** Zeros of the shape, dtype and device of `input`. */
 export function zerosLike(input: Tensor, options: TensorOptions = {}): Tensor {
-  return zeros(input.shape, like(input, options));
+  return zeros(checkShape('input', input), like(input, options));
 }
 
 /** Ones of the shape, dtype and device of `input`. */
 export function onesLike(input: Tensor, options: TensorOptions = {}): Tensor {
-  return ones(input.shape, like(input, options));
+  return ones(checkShape('input', input), like(input, options));
 }
 
 /** Standard normal numbers of the shape, dtype and device of `input`. */
 export function randnLike(input: Tensor, options: TensorOptions = {}): Tensor {
-  return randn(input.shape, like(input, options));
+  return randn(checkShape('input', input), like(input, options));
 }
 
 /** Uniform numbers in [0, 1) of the shape, dtype and device of `input`. */
 export function randLike(input: Tensor, options: TensorOptions = {}): Tensor {
-  return rand(input.shape, like(input, options));
+  return rand(checkShape('input', input), like(input, options));
 }
 
 /** A tensor of the shape, dtype and device of `input`, filled with `value`. */
 export function fullLike(input: Tensor, value: Scalar, options: TensorOptions = {}): Tensor {
-  return full(input.shape, value, like(input, options));
+  return full(checkShape('input', input), value, like(input, options));
 }
 
 /** A tensor of the shape, dtype and device of `input`, whose elements are whatever the memory held. */
 export function emptyLike(input: Tensor, options: TensorOptions = {}): Tensor {
-  return empty(input.shape, like(input, options));
+  return empty(checkShape('input', input), like(input, options));
 }
 
 /** Uniform random numbers in [0, 1), from the generator that {@link manualSeed} seeds. */
 export function rand(shape: readonly number[], options: TensorOptions = {}): Tensor {
-  const { dtype = 'float32', device = 'cpu' } = options;
+  const { dtype = 'float32', device = 'cpu' } = checkOptions(options);
   return finish(native.rand(shape, dtype, device), options);
 }
 
 /** Standard normal random numbers, from the generator that {@link manualSeed} seeds. */
 export function randn(shape: readonly number[], options: TensorOptions = {}): Tensor {
-  const { dtype = 'float32', device = 'cpu' } = options;
+  const { dtype = 'float32', device = 'cpu' } = checkOptions(options);
   return finish(native.randn(shape, dtype, device), options);
 }
 
@@ -238,14 +242,16 @@ export function randint(
   shape: readonly number[],
   options: TensorOptions = {},
 ): Tensor {
-  const { dtype = 'int64', device = 'cpu' } = options;
-  if (low >= high) throw invalidArgument('high', `an integer above low ${low}`, high);
+  const { dtype = 'int64', device = 'cpu' } = checkOptions(options);
+  if (typeof low !== 'number') throw invalidArgument('low', 'an integer', low);
+  if (typeof high !== 'number' || low >= high)
+    throw invalidArgument('high', `an integer above low ${low}`, high);
   return finish(native.randint(low, high, shape, dtype, device), options);
 }
 
 /** A random permutation of 0 to n - 1, int64 by default. */
 export function randperm(n: number, options: TensorOptions = {}): Tensor {
-  const { dtype = 'int64', device = 'cpu' } = options;
+  const { dtype = 'int64', device = 'cpu' } = checkOptions(options);
   return finish(native.randperm(n, dtype, device), options);
 }
 
@@ -257,8 +263,9 @@ export function arange(end: number, options?: TensorOptions): Tensor;
 export function arange(start: number, end: number, options?: TensorOptions): Tensor;
 export function arange(start: number, end: number, step: number, options?: TensorOptions): Tensor;
 export function arange(first: number, ...rest: (number | TensorOptions | undefined)[]): Tensor {
+  if (typeof first !== 'number') throw invalidArgument('end of arange', 'a number', first);
   const numbers = [first, ...rest.filter((value) => typeof value === 'number')];
-  const options = rest.find((value) => typeof value === 'object') ?? {};
+  const options = rest.find((value) => typeof value === 'object' && value !== null) ?? {};
   const [start, end, step = 1] = numbers.length === 1 ? [0, first] : (numbers as [number, number, number?]);
   const { dtype = [start, end, step].every(Number.isInteger) ? 'int64' : 'float32', device = 'cpu' } =
     options;
@@ -270,23 +277,25 @@ export function arange(first: number, ...rest: (number | TensorOptions | undefin
 
 /** `steps` numbers from `start` to `end`, both included. */
 export function linspace(start: number, end: number, steps: number, options: TensorOptions = {}): Tensor {
-  const { dtype = 'float32', device = 'cpu' } = options;
+  const { dtype = 'float32', device = 'cpu' } = checkOptions(options);
   return finish(native.linspace(start, end, steps, dtype, device), options);
 }
 
 /** The n x m matrix (m = n by default) with ones on the diagonal. */
 export function eye(n: number, options: TensorOptions & { m?: number } = {}): Tensor {
-  const { dtype = 'float32', device = 'cpu', m = n } = options;
+  const { dtype = 'float32', device = 'cpu', m = n } = checkOptions(options);
   return finish(native.eye(n, m, dtype, device), options);
 }
 
 /** The tensors one after the other along an existing dimension. @param options.dim - Default 0. */
-export function cat(tensors: readonly Tensor[], { dim = 0 }: { dim?: number } = {}): Tensor {
+export function cat(tensors: readonly Tensor[], options: { dim?: number } = {}): Tensor {
+  const { dim = 0 } = checkOptions(options);
   return native.cat(tensors, dim);
 }
 
 /** Tensors of one shape side by side along a new dimension. @param options.dim - Default 0. */
-export function stack(tensors: readonly Tensor[], { dim = 0 }: { dim?: number } = {}): Tensor {
+export function stack(tensors: readonly Tensor[], options: { dim?: number } = {}): Tensor {
+  const { dim = 0 } = checkOptions(options);
   return native.stack(tensors, dim);
 }
 
@@ -301,20 +310,20 @@ export function einsum(equation: string, ...operands: Tensor[]): Tensor {
 }
 
 /** Grids of coordinates: for vectors of N, M, … elements, tensors [N, M, …]. @param options.indexing - `'xy'` swaps the first two dimensions. Default `'ij'`. */
-export function meshgrid(
-  tensors: readonly Tensor[],
-  { indexing = 'ij' }: { indexing?: 'ij' | 'xy' } = {},
-): Tensor[] {
+export function meshgrid(tensors: readonly Tensor[], options: { indexing?: 'ij' | 'xy' } = {}): Tensor[] {
+  const { indexing = 'ij' } = checkOptions(options);
   if (indexing !== 'ij' && indexing !== 'xy') throw invalidArgument('indexing', "'ij' or 'xy'", indexing);
   return native.meshgrid(tensors, indexing);
 }
 
 /** Row and column of every element of the lower triangle, int64 [2, N]. @param options.offset - Diagonals more. Default 0. */
-export function trilIndices(rows: number, columns: number, { offset = 0 }: { offset?: number } = {}): Tensor {
+export function trilIndices(rows: number, columns: number, options: { offset?: number } = {}): Tensor {
+  const { offset = 0 } = checkOptions(options);
   return native.trilIndices(rows, columns, offset);
 }
 
 /** Row and column of every element of the upper triangle, int64 [2, N]. @param options.offset - Diagonals less. Default 0. */
-export function triuIndices(rows: number, columns: number, { offset = 0 }: { offset?: number } = {}): Tensor {
+export function triuIndices(rows: number, columns: number, options: { offset?: number } = {}): Tensor {
+  const { offset = 0 } = checkOptions(options);
   return native.triuIndices(rows, columns, offset);
 }

@@ -3,8 +3,10 @@
  * @see https://pytorch.org/docs/stable/torch.html#indexing-slicing-joining-mutating-ops
  * @module
  */
-import { invalidArgument } from '../errors.js';
+
+import { checkOptions, invalidArgument } from '../errors.js';
 import { native, type Operand } from '../native.js';
+import { checkShape } from './check.js';
 import { TensorMatrix } from './matrix.js';
 import type { Index } from './slice.js';
 import type { Tensor } from './tensor.js';
@@ -37,8 +39,9 @@ export abstract class TensorIndexing extends TensorMatrix {
     this: Tensor,
     indices: readonly Index[],
     value: Operand,
-    { accumulate = false }: { accumulate?: boolean } = {},
+    options: { accumulate?: boolean } = {},
   ): Tensor {
+    const { accumulate = false } = checkOptions(options);
     const put = accumulate
       ? native.indexPutAccumulate(this, indices as readonly (Tensor | null)[], value)
       : native.indexPut(this, indices, value);
@@ -58,7 +61,8 @@ export abstract class TensorIndexing extends TensorMatrix {
     return native.take(this, index);
   }
   /** {@link gather} whose index broadcasts, such as that of `argsort`. @param options.dim - Default: of the flattened tensor. */
-  takeAlongDim(this: Tensor, index: Tensor, { dim }: { dim?: number } = {}): Tensor {
+  takeAlongDim(this: Tensor, index: Tensor, options: { dim?: number } = {}): Tensor {
+    const { dim } = checkOptions(options);
     return native.takeAlongDim(this, index, dim);
   }
   /** The elements where the bool tensor `mask` is true, [N]. */
@@ -113,8 +117,9 @@ export abstract class TensorIndexing extends TensorMatrix {
     dim: number,
     index: Tensor,
     source: Tensor,
-    { reduce, includeSelf = true }: { reduce: ScatterReduction; includeSelf?: boolean },
+    options: { reduce: ScatterReduction; includeSelf?: boolean },
   ): Tensor {
+    const { reduce, includeSelf = true } = checkOptions(options);
     if (!REDUCTIONS.includes(reduce))
       throw invalidArgument('reduce', `one of ${REDUCTIONS.map((name) => `'${name}'`).join(', ')}`, reduce);
     return native.scatterReduce(this, dim, index, source, reduce, includeSelf);
@@ -126,8 +131,9 @@ export abstract class TensorIndexing extends TensorMatrix {
     dim: number,
     index: Tensor,
     source: Tensor,
-    { alpha = 1 }: { alpha?: number } = {},
+    options: { alpha?: number } = {},
   ): Tensor {
+    const { alpha = 1 } = checkOptions(options);
     return native.indexAdd(this, dim, index, source, alpha);
   }
   /** In place: {@link indexAdd}. */
@@ -136,8 +142,9 @@ export abstract class TensorIndexing extends TensorMatrix {
     dim: number,
     index: Tensor,
     source: Tensor,
-    { alpha = 1 }: { alpha?: number } = {},
+    options: { alpha?: number } = {},
   ): Tensor {
+    const { alpha = 1 } = checkOptions(options);
     native.indexAddInPlace(this, dim, index, source, alpha).dispose();
     return this;
   }
@@ -181,24 +188,23 @@ export abstract class TensorIndexing extends TensorMatrix {
     return native.tile(this, repeats);
   }
   /** Every element `repeats` times in a row. @param repeats - One number, or int64 [N]. @param options.dim - Default: of the flattened tensor. */
-  repeatInterleave(this: Tensor, repeats: number | Tensor, { dim }: { dim?: number } = {}): Tensor {
+  repeatInterleave(this: Tensor, repeats: number | Tensor, options: { dim?: number } = {}): Tensor {
+    const { dim } = checkOptions(options);
     if (typeof repeats !== 'number') return native.repeatInterleave(this, repeats, dim);
     using count = native.full([1], repeats, 'int64', this.device);
     return native.repeatInterleave(this, count, dim);
   }
   /** Turned by k quarter turns in the plane of two dimensions. @param options.k - Default 1. @param options.dims - Default [0, 1]. */
-  rot90(
-    this: Tensor,
-    { k = 1, dims = [0, 1] }: { k?: number; dims?: readonly [number, number] } = {},
-  ): Tensor {
+  rot90(this: Tensor, options: { k?: number; dims?: readonly [number, number] } = {}): Tensor {
+    const { k = 1, dims = [0, 1] } = checkOptions(options);
     return native.rot90(this, k, dims);
   }
   /** {@link expand} to the shape of another tensor. */
   expandAs(this: Tensor, other: Tensor): Tensor {
-    return native.expand(this, other.shape);
+    return native.expand(this, checkShape('other', other));
   }
   /** {@link view} in the shape of another tensor. */
   viewAs(this: Tensor, other: Tensor): Tensor {
-    return native.view(this, other.shape);
+    return native.view(this, checkShape('other', other));
   }
 }

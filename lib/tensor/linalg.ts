@@ -4,7 +4,7 @@
  * @see https://pytorch.org/docs/stable/linalg.html
  * @module
  */
-import { invalidArgument } from '../errors.js';
+import { checkOptions, invalidArgument } from '../errors.js';
 import { native } from '../native.js';
 import type { Tensor } from './tensor.js';
 
@@ -41,8 +41,9 @@ export function solve(input: Tensor, other: Tensor): Tensor {
 export function solveTriangular(
   input: Tensor,
   other: Tensor,
-  { upper, unitriangular = false }: { upper: boolean; unitriangular?: boolean },
+  options: { upper: boolean; unitriangular?: boolean },
 ): Tensor {
+  const { upper, unitriangular = false } = checkOptions(options);
   return native.solveTriangular(input, other, upper, unitriangular);
 }
 
@@ -56,15 +57,14 @@ export function lstsq(
 }
 
 /** The lower triangular L with input = L Lᵀ. @param options.upper - The transpose of L instead. Default false. */
-export function cholesky(input: Tensor, { upper = false }: { upper?: boolean } = {}): Tensor {
+export function cholesky(input: Tensor, options: { upper?: boolean } = {}): Tensor {
+  const { upper = false } = checkOptions(options);
   return native.cholesky(input, upper);
 }
 
 /** Orthogonal Q and upper triangular R with input = Q R. @param options.mode - Default `'reduced'`: Q is [..., M, min(M, N)]. */
-export function qr(
-  input: Tensor,
-  { mode = 'reduced' }: { mode?: 'reduced' | 'complete' } = {},
-): { Q: Tensor; R: Tensor } {
+export function qr(input: Tensor, options: { mode?: 'reduced' | 'complete' } = {}): { Q: Tensor; R: Tensor } {
+  const { mode = 'reduced' } = checkOptions(options);
   if (mode !== 'reduced' && mode !== 'complete')
     throw invalidArgument('mode', "'reduced' or 'complete'", mode);
   const [Q, R] = native.qr(input, mode);
@@ -74,8 +74,9 @@ export function qr(
 /** input = U diag(S) Vh, S falling. @param options.fullMatrices - U and Vh square. Default true. */
 export function svd(
   input: Tensor,
-  { fullMatrices = true }: { fullMatrices?: boolean } = {},
+  options: { fullMatrices?: boolean } = {},
 ): { U: Tensor; S: Tensor; Vh: Tensor } {
+  const { fullMatrices = true } = checkOptions(options);
   const [U, S, Vh] = native.svd(input, fullMatrices);
   return { U, S, Vh };
 }
@@ -127,7 +128,8 @@ export interface VectorNormOptions {
 }
 
 /** The p-norm of vectors. */
-export function vectorNorm(input: Tensor, { p = 2, dim, keepdim = false }: VectorNormOptions = {}): Tensor {
+export function vectorNorm(input: Tensor, options: VectorNormOptions = {}): Tensor {
+  const { p = 2, dim, keepdim = false } = checkOptions(options);
   return native.norm(input, p, dim === undefined ? null : typeof dim === 'number' ? [dim] : dim, keepdim);
 }
 
@@ -139,12 +141,9 @@ export function vectorNorm(input: Tensor, { p = 2, dim, keepdim = false }: Vecto
  */
 export function matrixNorm(
   input: Tensor,
-  {
-    p = 'fro',
-    dim = [-2, -1],
-    keepdim = false,
-  }: { p?: 'fro' | 'nuc' | number; dim?: readonly [number, number]; keepdim?: boolean } = {},
+  options: { p?: 'fro' | 'nuc' | number; dim?: readonly [number, number]; keepdim?: boolean } = {},
 ): Tensor {
+  const { p = 'fro', dim = [-2, -1], keepdim = false } = checkOptions(options);
   if (typeof p === 'number') return native.matrixNorm(input, p, dim, keepdim);
   if (p !== 'fro' && p !== 'nuc') throw invalidArgument('p', "'fro', 'nuc' or a number", p);
   return native.matrixNormNamed(input, p, dim, keepdim);

@@ -4,7 +4,7 @@
  * @see https://pytorch.org/docs/stable/notes/broadcasting.html
  * @module
  */
-import { invalidArgument } from '../errors.js';
+import { checkOptions, invalidArgument } from '../errors.js';
 import { native, type Operand } from '../native.js';
 import { TensorBase } from './base.js';
 import type { Tensor } from './tensor.js';
@@ -18,11 +18,13 @@ export interface AlphaOptions {
 /** Element-wise operations. Each returns a new tensor; a trailing underscore marks those that change their own. */
 export abstract class TensorMath extends TensorBase {
   /** this + alpha * other. */
-  add(this: Tensor, other: Operand, { alpha = 1 }: AlphaOptions = {}): Tensor {
+  add(this: Tensor, other: Operand, options: AlphaOptions = {}): Tensor {
+    const { alpha = 1 } = checkOptions(options);
     return native.add(this, other, alpha);
   }
   /** this - alpha * other. */
-  sub(this: Tensor, other: Operand, { alpha = 1 }: AlphaOptions = {}): Tensor {
+  sub(this: Tensor, other: Operand, options: AlphaOptions = {}): Tensor {
+    const { alpha = 1 } = checkOptions(options);
     return native.sub(this, other, alpha);
   }
   /** this * other. */
@@ -33,7 +35,8 @@ export abstract class TensorMath extends TensorBase {
    * this / other; integers give float32.
    * @param options.roundingMode - `'trunc'` towards zero, `'floor'` down; integers then stay integers. Default: exact.
    */
-  div(this: Tensor, other: Operand, { roundingMode }: { roundingMode?: 'trunc' | 'floor' } = {}): Tensor {
+  div(this: Tensor, other: Operand, options: { roundingMode?: 'trunc' | 'floor' } = {}): Tensor {
+    const { roundingMode } = checkOptions(options);
     if (roundingMode === undefined) return native.div(this, other);
     if (roundingMode !== 'trunc' && roundingMode !== 'floor')
       throw invalidArgument('roundingMode', "'trunc' or 'floor'", roundingMode);
@@ -65,12 +68,14 @@ export abstract class TensorMath extends TensorBase {
   }
 
   /** In place: this += alpha * other. */
-  add_(this: Tensor, other: Operand, { alpha = 1 }: AlphaOptions = {}): Tensor {
+  add_(this: Tensor, other: Operand, options: AlphaOptions = {}): Tensor {
+    const { alpha = 1 } = checkOptions(options);
     native.addInPlace(this, other, alpha).dispose();
     return this;
   }
   /** In place: this -= alpha * other. */
-  sub_(this: Tensor, other: Operand, { alpha = 1 }: AlphaOptions = {}): Tensor {
+  sub_(this: Tensor, other: Operand, options: AlphaOptions = {}): Tensor {
+    const { alpha = 1 } = checkOptions(options);
     native.subInPlace(this, other, alpha).dispose();
     return this;
   }
@@ -91,7 +96,8 @@ export abstract class TensorMath extends TensorBase {
   }
   /** In place: every element becomes 0. */
   zero_(this: Tensor): Tensor {
-    return this.fill_(0);
+    native.fill(this, 0).dispose();
+    return this;
   }
   /** In place: the elements of `source`, broadcast and converted. */
   copy_(this: Tensor, source: Tensor): Tensor {
@@ -233,7 +239,8 @@ export abstract class TensorMath extends TensorBase {
     return native.isfinite(this);
   }
   /** Limited to [min, max]; either may be left out. Bounds that are tensors broadcast. */
-  clamp(this: Tensor, { min, max }: { min?: number | Tensor; max?: number | Tensor }): Tensor {
+  clamp(this: Tensor, options: { min?: number | Tensor; max?: number | Tensor }): Tensor {
+    const { min, max } = checkOptions(options);
     if (min === undefined && max === undefined)
       throw invalidArgument('options', 'min, max or both', { min, max });
     if (typeof min !== 'object' && typeof max !== 'object') return native.clamp(this, min, max);

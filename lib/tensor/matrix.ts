@@ -3,6 +3,7 @@
  * @see https://pytorch.org/docs/stable/torch.html#blas-and-lapack-operations
  * @module
  */
+import { checkOptions } from '../errors.js';
 import { native } from '../native.js';
 import { TensorOrder } from './order.js';
 import type { Tensor } from './tensor.js';
@@ -48,28 +49,27 @@ export abstract class TensorMatrix extends TensorOrder {
     return native.kron(this, other);
   }
   /** beta * this + alpha * mat1 mat2. */
-  addmm(this: Tensor, mat1: Tensor, mat2: Tensor, { beta = 1, alpha = 1 }: ProductOptions = {}): Tensor {
+  addmm(this: Tensor, mat1: Tensor, mat2: Tensor, options: ProductOptions = {}): Tensor {
+    const { beta = 1, alpha = 1 } = checkOptions(options);
     return native.addmm(this, mat1, mat2, beta, alpha);
   }
   /** beta * this + alpha * batch1 batch2, for batches of matrices. */
-  baddbmm(
-    this: Tensor,
-    batch1: Tensor,
-    batch2: Tensor,
-    { beta = 1, alpha = 1 }: ProductOptions = {},
-  ): Tensor {
+  baddbmm(this: Tensor, batch1: Tensor, batch2: Tensor, options: ProductOptions = {}): Tensor {
+    const { beta = 1, alpha = 1 } = checkOptions(options);
     return native.baddbmm(this, batch1, batch2, beta, alpha);
   }
   /** Cross product of vectors of 3 along `dim`. @param options.dim - Default -1. */
-  cross(this: Tensor, other: Tensor, { dim = -1 }: { dim?: number } = {}): Tensor {
+  cross(this: Tensor, other: Tensor, options: { dim?: number } = {}): Tensor {
+    const { dim = -1 } = checkOptions(options);
     return native.cross(this, other, dim);
   }
   /** Sums of products over dimensions of both: the last `dims` of this with the first of `other`, or pairs. @param options.dims - Default 2. */
   tensordot(
     this: Tensor,
     other: Tensor,
-    { dims = 2 }: { dims?: number | readonly [readonly number[], readonly number[]] } = {},
+    options: { dims?: number | readonly [readonly number[], readonly number[]] } = {},
   ): Tensor {
+    const { dims = 2 } = checkOptions(options);
     if (typeof dims !== 'number') return native.tensordot(this, other, dims[0], dims[1]);
     const own = Array.from({ length: dims }, (_, i) => i - dims);
     return native.tensordot(
@@ -80,7 +80,8 @@ export abstract class TensorMatrix extends TensorOrder {
     );
   }
   /** p-distances between all rows of two (batches of) matrices, [N, D] x [M, D] -> [N, M]. @param options.p - Default 2. */
-  cdist(this: Tensor, other: Tensor, { p = 2 }: { p?: number } = {}): Tensor {
+  cdist(this: Tensor, other: Tensor, options: { p?: number } = {}): Tensor {
+    const { p = 2 } = checkOptions(options);
     return native.cdist(this, other, p);
   }
   /** The inverse of a matrix, or of each of a batch. @throws NativeError for a singular one. */
@@ -100,11 +101,13 @@ export abstract class TensorMatrix extends TensorOrder {
     return native.diag(this, diagonal);
   }
   /** The view of a diagonal of two dimensions, as the last dimension. */
-  diagonal(this: Tensor, { offset = 0, dim1 = 0, dim2 = 1 }: DiagonalOptions = {}): Tensor {
+  diagonal(this: Tensor, options: DiagonalOptions = {}): Tensor {
+    const { offset = 0, dim1 = 0, dim2 = 1 } = checkOptions(options);
     return native.diagonal(this, offset, dim1, dim2);
   }
   /** The last dimension as the diagonal of matrices. @param options.dim1 - Default -2. @param options.dim2 - Default -1. */
-  diagEmbed(this: Tensor, { offset = 0, dim1 = -2, dim2 = -1 }: DiagonalOptions = {}): Tensor {
+  diagEmbed(this: Tensor, options: DiagonalOptions = {}): Tensor {
+    const { offset = 0, dim1 = -2, dim2 = -1 } = checkOptions(options);
     return native.diagEmbed(this, offset, dim1, dim2);
   }
   /** In place: `value` on the main diagonal. */

@@ -3,7 +3,7 @@
  * @see https://pytorch.org/docs/stable/torch.html#reduction-ops
  * @module
  */
-import { invalidArgument } from '../errors.js';
+import { checkOptions, invalidArgument } from '../errors.js';
 import { native } from '../native.js';
 import { type DimOptions, dims, optionsOf, type ReduceOptions, TensorReduce } from './reduce.js';
 import type { Tensor } from './tensor.js';
@@ -126,32 +126,39 @@ export abstract class TensorOrder extends TensorReduce {
     return { var: variance, mean };
   }
   /** How many elements are not zero, int64. */
-  countNonzero(this: Tensor, { dim }: { dim?: number | readonly number[] } = {}): Tensor {
+  countNonzero(this: Tensor, options: { dim?: number | readonly number[] } = {}): Tensor {
+    const { dim } = checkOptions(options);
     return native.countNonzero(this, dims(dim));
   }
   /** The p-norm of this - other. @param options.p - Default 2. */
-  dist(this: Tensor, other: Tensor, { p = 2 }: { p?: number } = {}): Tensor {
+  dist(this: Tensor, other: Tensor, options: { p?: number } = {}): Tensor {
+    const { p = 2 } = checkOptions(options);
     return native.dist(this, other, p);
   }
 
   /** Running product along `dim`. */
-  cumprod(this: Tensor, { dim }: { dim: number }): Tensor {
+  cumprod(this: Tensor, options: { dim: number }): Tensor {
+    const { dim } = checkOptions(options);
     return native.cumprod(this, dim);
   }
   /** Running maximum along `dim`, and where it was. */
-  cummax(this: Tensor, { dim }: { dim: number }): ValuesIndices {
+  cummax(this: Tensor, options: { dim: number }): ValuesIndices {
+    const { dim } = checkOptions(options);
     return named(native.cummax(this, dim));
   }
   /** Running minimum along `dim`, and where it was. */
-  cummin(this: Tensor, { dim }: { dim: number }): ValuesIndices {
+  cummin(this: Tensor, options: { dim: number }): ValuesIndices {
+    const { dim } = checkOptions(options);
     return named(native.cummin(this, dim));
   }
   /** Running log(sum(exp(this))) along `dim`. */
-  logcumsumexp(this: Tensor, { dim }: { dim: number }): Tensor {
+  logcumsumexp(this: Tensor, options: { dim: number }): Tensor {
+    const { dim } = checkOptions(options);
     return native.logcumsumexp(this, dim);
   }
   /** Differences of neighbours along `dim`, taken n times. @param options.n - Default 1. @param options.dim - Default -1. */
-  diff(this: Tensor, { n = 1, dim = -1 }: { n?: number; dim?: number } = {}): Tensor {
+  diff(this: Tensor, options: { n?: number; dim?: number } = {}): Tensor {
+    const { n = 1, dim = -1 } = checkOptions(options);
     return native.diff(this, n, dim);
   }
 
@@ -160,14 +167,8 @@ export abstract class TensorOrder extends TensorReduce {
    * @param options.dim - Default -1. @param options.descending - Default false.
    * @param options.stable - Equal elements keep their order. Default false.
    */
-  argsort(
-    this: Tensor,
-    {
-      dim = -1,
-      descending = false,
-      stable = false,
-    }: { dim?: number; descending?: boolean; stable?: boolean } = {},
-  ): Tensor {
+  argsort(this: Tensor, options: { dim?: number; descending?: boolean; stable?: boolean } = {}): Tensor {
+    const { dim = -1, descending = false, stable = false } = checkOptions(options);
     return native.argsort(this, dim, descending, stable);
   }
   /**
@@ -175,13 +176,15 @@ export abstract class TensorOrder extends TensorReduce {
    * @param options.dim - Distinct slices along it. Default: elements of the flattened tensor.
    * @param options.sorted - In order. Default true.
    */
-  unique(this: Tensor, { dim, sorted = true }: { dim?: number; sorted?: boolean } = {}): UniqueResult {
+  unique(this: Tensor, options: { dim?: number; sorted?: boolean } = {}): UniqueResult {
+    const { dim, sorted = true } = checkOptions(options);
     const [values, inverse, counts] =
       dim === undefined ? native.unique(this, sorted) : native.uniqueDim(this, dim, sorted);
     return { values, inverse, counts };
   }
   /** {@link unique} that only merges neighbours. */
-  uniqueConsecutive(this: Tensor, { dim }: { dim?: number } = {}): UniqueResult {
+  uniqueConsecutive(this: Tensor, options: { dim?: number } = {}): UniqueResult {
+    const { dim } = checkOptions(options);
     const [values, inverse, counts] = native.uniqueConsecutive(this, dim);
     return { values, inverse, counts };
   }
@@ -189,18 +192,18 @@ export abstract class TensorOrder extends TensorReduce {
    * For each of `values`, where it would go into the last dimension of this sorted tensor, int64.
    * @param options.right - After equal elements instead of before them. Default false.
    */
-  searchsorted(this: Tensor, values: Tensor, { right = false }: { right?: boolean } = {}): Tensor {
+  searchsorted(this: Tensor, values: Tensor, options: { right?: boolean } = {}): Tensor {
+    const { right = false } = checkOptions(options);
     return native.searchsorted(this, values, right);
   }
   /** For each element, the bucket between sorted `boundaries` ([N]) it falls into, int64. @param options.right - Default false. */
-  bucketize(this: Tensor, boundaries: Tensor, { right = false }: { right?: boolean } = {}): Tensor {
+  bucketize(this: Tensor, boundaries: Tensor, options: { right?: boolean } = {}): Tensor {
+    const { right = false } = checkOptions(options);
     return native.bucketize(this, boundaries, right);
   }
   /** How many elements fall into each of `bins` equal parts of [min, max]; both 0: of the data's own range. */
-  histc(
-    this: Tensor,
-    { bins = 100, min = 0, max = 0 }: { bins?: number; min?: number; max?: number } = {},
-  ): Tensor {
+  histc(this: Tensor, options: { bins?: number; min?: number; max?: number } = {}): Tensor {
+    const { bins = 100, min = 0, max = 0 } = checkOptions(options);
     return native.histc(this, bins, min, max);
   }
   /** Whether the element is one of `values`, bool. */

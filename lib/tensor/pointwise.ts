@@ -4,7 +4,7 @@
  * @see https://pytorch.org/docs/stable/torch.html#pointwise-ops
  * @module
  */
-import { invalidArgument } from '../errors.js';
+import { checkOptions, invalidArgument } from '../errors.js';
 import { native, type Operand } from '../native.js';
 import { TensorMath } from './math.js';
 import type { Tensor } from './tensor.js';
@@ -116,11 +116,13 @@ export abstract class TensorPointwise extends TensorMath {
     return native.bitwiseNot(this);
   }
   /** log(this / (1 - this)). @param options.eps - Limits this to [eps, 1 - eps] first. Default: no limit. */
-  logit(this: Tensor, { eps }: { eps?: number } = {}): Tensor {
+  logit(this: Tensor, options: { eps?: number } = {}): Tensor {
+    const { eps } = checkOptions(options);
     return native.logit(this, eps);
   }
   /** Without NaN and infinities. */
-  nanToNum(this: Tensor, { nan, posinf, neginf }: NanToNumOptions = {}): Tensor {
+  nanToNum(this: Tensor, options: NanToNumOptions = {}): Tensor {
+    const { nan, posinf, neginf } = checkOptions(options);
     return native.nanToNum(this, nan, posinf, neginf);
   }
 
@@ -185,11 +187,13 @@ export abstract class TensorPointwise extends TensorMath {
     return native.lerp(this, end, weight);
   }
   /** this + value * tensor1 * tensor2. */
-  addcmul(this: Tensor, tensor1: Tensor, tensor2: Tensor, { value = 1 }: ValueOptions = {}): Tensor {
+  addcmul(this: Tensor, tensor1: Tensor, tensor2: Tensor, options: ValueOptions = {}): Tensor {
+    const { value = 1 } = checkOptions(options);
     return native.addcmul(this, tensor1, tensor2, value);
   }
   /** this + value * tensor1 / tensor2. */
-  addcdiv(this: Tensor, tensor1: Tensor, tensor2: Tensor, { value = 1 }: ValueOptions = {}): Tensor {
+  addcdiv(this: Tensor, tensor1: Tensor, tensor2: Tensor, options: ValueOptions = {}): Tensor {
+    const { value = 1 } = checkOptions(options);
     return native.addcdiv(this, tensor1, tensor2, value);
   }
   /**
@@ -199,8 +203,9 @@ export abstract class TensorPointwise extends TensorMath {
   isclose(
     this: Tensor,
     other: Tensor,
-    { rtol = 1e-5, atol = 1e-8, equalNan = false }: { rtol?: number; atol?: number; equalNan?: boolean } = {},
+    options: { rtol?: number; atol?: number; equalNan?: boolean } = {},
   ): Tensor {
+    const { rtol = 1e-5, atol = 1e-8, equalNan = false } = checkOptions(options);
     return native.isclose(this, other, rtol, atol, equalNan);
   }
 
@@ -280,7 +285,8 @@ export abstract class TensorPointwise extends TensorMath {
     return this;
   }
   /** In place: limited to [min, max]; either may be left out. */
-  clamp_(this: Tensor, { min, max }: { min?: number; max?: number }): Tensor {
+  clamp_(this: Tensor, options: { min?: number; max?: number }): Tensor {
+    const { min, max } = checkOptions(options);
     if (min === undefined && max === undefined)
       throw invalidArgument('options', 'min, max or both', { min, max });
     native.clampInPlace(this, min, max).dispose();
@@ -292,12 +298,14 @@ export abstract class TensorPointwise extends TensorMath {
     return this;
   }
   /** In place: {@link addcmul}. */
-  addcmul_(this: Tensor, tensor1: Tensor, tensor2: Tensor, { value = 1 }: ValueOptions = {}): Tensor {
+  addcmul_(this: Tensor, tensor1: Tensor, tensor2: Tensor, options: ValueOptions = {}): Tensor {
+    const { value = 1 } = checkOptions(options);
     native.addcmulInPlace(this, tensor1, tensor2, value).dispose();
     return this;
   }
   /** In place: {@link addcdiv}. */
-  addcdiv_(this: Tensor, tensor1: Tensor, tensor2: Tensor, { value = 1 }: ValueOptions = {}): Tensor {
+  addcdiv_(this: Tensor, tensor1: Tensor, tensor2: Tensor, options: ValueOptions = {}): Tensor {
+    const { value = 1 } = checkOptions(options);
     native.addcdivInPlace(this, tensor1, tensor2, value).dispose();
     return this;
   }

@@ -1,3 +1,4 @@
+import { native } from '../native.js';
 import type { DType } from './dtype.js';
 import { isFloatingPoint } from './dtype.js';
 import type { Tensor } from './tensor.js';
@@ -98,23 +99,24 @@ function nesting(value: Nested): number {
   return 1 + Math.max(0, ...value.map(nesting));
 }
 
-function body(tensor: Tensor, indent: number): string {
-  using plain = tensor.detach();
+function body(plain: Tensor, indent: number): string {
   const values = summarize(plain);
   return layout(values, indent, elementFormatter([...elements(values)], plain.dtype));
 }
 
 /** A tensor as PyTorch prints it: `tensor([[1., 2.], [3., 4.]])`, with what is not the default named after the values. */
 export function format(tensor: Tensor): string {
-  if (tensor.isDisposed) return 'tensor(disposed)';
-  const { dtype, device, shape } = tensor;
+  if (native.isDisposed(tensor)) return 'tensor(disposed)';
+  // A handle of its own, which is a Tensor in every way, whatever was done to the one that was given.
+  using plain = native.detach(tensor);
+  const { dtype, device, shape, numel } = plain;
   const prefix = 'tensor(';
-  const parts = [tensor.numel === 0 ? '[]' : body(tensor, prefix.length)];
-  if (tensor.numel === 0 && shape.length !== 1) parts.push(`size=[${shape.join(', ')}]`);
+  const parts = [numel === 0 ? '[]' : body(plain, prefix.length)];
+  if (numel === 0 && shape.length !== 1) parts.push(`size=[${shape.join(', ')}]`);
   // Integers and booleans say what they are, except where nothing is shown.
-  const obvious = tensor.numel === 0 ? ['float32'] : ['float32', 'int64', 'bool'];
+  const obvious = numel === 0 ? ['float32'] : ['float32', 'int64', 'bool'];
   if (!obvious.includes(dtype)) parts.push(`dtype=${dtype}`);
   if (device !== 'cpu') parts.push(`device='${device}'`);
-  if (tensor.requiresGrad) parts.push('requiresGrad=true');
+  if (native.requiresGrad(tensor)) parts.push('requiresGrad=true');
   return `${prefix}${parts.join(', ')})`;
 }

@@ -3,6 +3,7 @@
  * @see https://pytorch.org/docs/stable/torch.html#in-place-random-sampling
  * @module
  */
+import { checkOptions } from '../errors.js';
 import { native } from '../native.js';
 import { TensorIndexing } from './indexing.js';
 import type { Tensor } from './tensor.js';
@@ -10,42 +11,50 @@ import type { Tensor } from './tensor.js';
 /** Random numbers. */
 export abstract class TensorRandom extends TensorIndexing {
   /** In place: normal numbers. @param options.mean - Default 0. @param options.std - Default 1. */
-  normal_(this: Tensor, { mean = 0, std = 1 }: { mean?: number; std?: number } = {}): Tensor {
+  normal_(this: Tensor, options: { mean?: number; std?: number } = {}): Tensor {
+    const { mean = 0, std = 1 } = checkOptions(options);
     native.normal(this, mean, std).dispose();
     return this;
   }
   /** In place: uniform numbers in [from, to). @param options.from - Default 0. @param options.to - Default 1. */
-  uniform_(this: Tensor, { from = 0, to = 1 }: { from?: number; to?: number } = {}): Tensor {
+  uniform_(this: Tensor, options: { from?: number; to?: number } = {}): Tensor {
+    const { from = 0, to = 1 } = checkOptions(options);
     native.uniform(this, from, to).dispose();
     return this;
   }
   /** In place: 1 with probability p, else 0. @param options.p - Default 0.5. */
-  bernoulli_(this: Tensor, { p = 0.5 }: { p?: number } = {}): Tensor {
+  bernoulli_(this: Tensor, options: { p?: number } = {}): Tensor {
+    const { p = 0.5 } = checkOptions(options);
     native.bernoulliInPlace(this, p).dispose();
     return this;
   }
   /** In place: exponentially distributed numbers. @param options.lambda - Their rate. Default 1. */
-  exponential_(this: Tensor, { lambda = 1 }: { lambda?: number } = {}): Tensor {
+  exponential_(this: Tensor, options: { lambda?: number } = {}): Tensor {
+    const { lambda = 1 } = checkOptions(options);
     native.exponentialInPlace(this, lambda).dispose();
     return this;
   }
   /** In place: exp of normal numbers. @param options.mean - Default 1. @param options.std - Default 2. */
-  logNormal_(this: Tensor, { mean = 1, std = 2 }: { mean?: number; std?: number } = {}): Tensor {
+  logNormal_(this: Tensor, options: { mean?: number; std?: number } = {}): Tensor {
+    const { mean = 1, std = 2 } = checkOptions(options);
     native.logNormalInPlace(this, mean, std).dispose();
     return this;
   }
   /** In place: Cauchy-distributed numbers. @param options.median - Default 0. @param options.sigma - Default 1. */
-  cauchy_(this: Tensor, { median = 0, sigma = 1 }: { median?: number; sigma?: number } = {}): Tensor {
+  cauchy_(this: Tensor, options: { median?: number; sigma?: number } = {}): Tensor {
+    const { median = 0, sigma = 1 } = checkOptions(options);
     native.cauchyInPlace(this, median, sigma).dispose();
     return this;
   }
   /** In place: the number of trials up to the first success. @param options.p - Of each. */
-  geometric_(this: Tensor, { p }: { p: number }): Tensor {
+  geometric_(this: Tensor, options: { p: number }): Tensor {
+    const { p } = checkOptions(options);
     native.geometricInPlace(this, p).dispose();
     return this;
   }
   /** In place: integers in [from, to). @param options.from - Default 0. */
-  random_(this: Tensor, { from = 0, to }: { from?: number; to: number }): Tensor {
+  random_(this: Tensor, options: { from?: number; to: number }): Tensor {
+    const { from = 0, to } = checkOptions(options);
     native.randomInPlace(this, from, to).dispose();
     return this;
   }
@@ -61,11 +70,8 @@ export abstract class TensorRandom extends TensorIndexing {
    * Positions drawn by the weights in the last dimension, [N] or [B, N] -> int64 [numSamples] or [B, numSamples].
    * @param options.replacement - A position may be drawn again. Default false.
    */
-  multinomial(
-    this: Tensor,
-    numSamples: number,
-    { replacement = false }: { replacement?: boolean } = {},
-  ): Tensor {
+  multinomial(this: Tensor, numSamples: number, options: { replacement?: boolean } = {}): Tensor {
+    const { replacement = false } = checkOptions(options);
     return native.multinomial(this, numSamples, replacement);
   }
 }

@@ -2,7 +2,7 @@
  * The third floor of {@link Tensor}: reductions, ordering and linear algebra.
  * @module
  */
-import { invalidArgument } from '../errors.js';
+import { checkOptions, invalidArgument } from '../errors.js';
 import { native } from '../native.js';
 import { TensorPointwise } from './pointwise.js';
 import type { Tensor } from './tensor.js';
@@ -91,14 +91,13 @@ export abstract class TensorReduce extends TensorPointwise {
     return native.any(this, dims(dim), keepdim);
   }
   /** log(sum(exp(this))), computed without overflow. */
-  logsumexp(
-    this: Tensor,
-    { dim, keepdim = false }: ReduceOptions & { dim: number | readonly number[] },
-  ): Tensor {
+  logsumexp(this: Tensor, options: ReduceOptions & { dim: number | readonly number[] }): Tensor {
+    const { dim, keepdim = false } = optionsOf(options);
     return native.logsumexp(this, dims(dim) ?? [], keepdim);
   }
   /** Running sum along `dim`. */
-  cumsum(this: Tensor, { dim }: { dim: number }): Tensor {
+  cumsum(this: Tensor, options: { dim: number }): Tensor {
+    const { dim } = checkOptions(options);
     return native.cumsum(this, dim);
   }
   /** p-norm of the elements. @param options.p - Default 2. */
@@ -107,7 +106,8 @@ export abstract class TensorReduce extends TensorPointwise {
     return native.norm(this, p, dims(dim), keepdim);
   }
   /** How often each value occurs in a 1-D tensor of non-negative integers. @param options.minlength - Default 0. */
-  bincount(this: Tensor, { minlength = 0 }: { minlength?: number } = {}): Tensor {
+  bincount(this: Tensor, options: { minlength?: number } = {}): Tensor {
+    const { minlength = 0 } = checkOptions(options);
     return native.bincount(this, minlength);
   }
   /**
@@ -118,16 +118,18 @@ export abstract class TensorReduce extends TensorPointwise {
   topk(
     this: Tensor,
     k: number,
-    { dim = -1, largest = true, sorted = true }: { dim?: number; largest?: boolean; sorted?: boolean } = {},
+    options: { dim?: number; largest?: boolean; sorted?: boolean } = {},
   ): { values: Tensor; indices: Tensor } {
+    const { dim = -1, largest = true, sorted = true } = checkOptions(options);
     const [values, indices] = native.topk(this, k, dim, largest, sorted);
     return { values, indices };
   }
   /** The elements in order along `dim`. @param options.dim - Default -1. @param options.descending - Default false. */
   sort(
     this: Tensor,
-    { dim = -1, descending = false }: { dim?: number; descending?: boolean } = {},
+    options: { dim?: number; descending?: boolean } = {},
   ): { values: Tensor; indices: Tensor } {
+    const { dim = -1, descending = false } = checkOptions(options);
     const [values, indices] = native.sort(this, dim, descending);
     return { values, indices };
   }
@@ -152,8 +154,9 @@ export abstract class TensorReduce extends TensorPointwise {
   allclose(
     this: Tensor,
     other: Tensor,
-    { rtol = 1e-5, atol = 1e-8, equalNan = false }: { rtol?: number; atol?: number; equalNan?: boolean } = {},
+    options: { rtol?: number; atol?: number; equalNan?: boolean } = {},
   ): boolean {
+    const { rtol = 1e-5, atol = 1e-8, equalNan = false } = checkOptions(options);
     return native.allclose(this, other, rtol, atol, equalNan);
   }
 }

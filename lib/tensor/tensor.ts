@@ -4,8 +4,9 @@
  * and here views and the softmax family.
  * @module
  */
-import { ArgumentError, invalidArgument } from '../errors.js';
+import { ArgumentError, checkOptions, invalidArgument } from '../errors.js';
 import { native } from '../native.js';
+import { claimHandle, type TensorHandle } from './handle.js';
 import { TensorRandom } from './random.js';
 
 /**
@@ -32,6 +33,15 @@ export class Tensor extends TensorRandom {
   reshape(shape: readonly number[]): Tensor {
     return native.reshape(this, shape);
   }
+  /**
+   * The tensor behind a handle that {@link share} made, on this thread or another of the process, on the same memory; a
+   * leaf again where it was one. The caller owns it.
+   * @throws DisposedError when the handle was claimed as often as it may be, was released, or is of another process.
+   */
+  static fromHandle(handle: TensorHandle): Tensor {
+    return claimHandle(handle);
+  }
+
   /** {@link reshape} that never copies. @throws ShapeError when the strides do not allow it. */
   view(shape: readonly number[]): Tensor {
     return native.view(this, shape);
@@ -97,18 +107,21 @@ export class Tensor extends TensorRandom {
     return native.narrow(this, dim, start, length);
   }
   /** exp(this) / sum(exp(this)) along `dim`. @param options.dim - Default -1. */
-  softmax({ dim = -1 }: { dim?: number } = {}): Tensor {
+  softmax(options: { dim?: number } = {}): Tensor {
+    const { dim = -1 } = checkOptions(options);
     return native.softmax(this, dim);
   }
   /** log(softmax(this)), computed without overflow. @param options.dim - Default -1. */
-  logSoftmax({ dim = -1 }: { dim?: number } = {}): Tensor {
+  logSoftmax(options: { dim?: number } = {}): Tensor {
+    const { dim = -1 } = checkOptions(options);
     return native.logSoftmax(this, dim);
   }
 }
 
 function equalSizes(tensor: Tensor, size: number, dim: number): number[] {
   if (!Number.isInteger(size) || size < 1) throw invalidArgument('sizes', 'an integer of at least 1', size);
-  const whole = tensor.shape.at(dim) ?? 0;
+  if (!Number.isInteger(dim)) throw invalidArgument('dim', 'an integer', dim);
+  const whole = native.shape(tensor).at(dim) ?? 0;
   return Array.from({ length: Math.max(1, Math.ceil(whole / size)) }, (_, i) =>
     Math.min(size, whole - i * size),
   );

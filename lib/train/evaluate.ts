@@ -3,7 +3,7 @@
  * @module
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { DatasetError } from '../errors.js';
+import { checkOptions, DatasetError } from '../errors.js';
 import type { Module } from '../nn/module.js';
 import { crossEntropy } from '../ops/loss.js';
 import { autocast, noGrad, tidy } from '../tensor/context.js';
@@ -66,6 +66,7 @@ export async function evaluate(
   loader: BatchSource,
   options: EvaluateOptions = {},
 ): Promise<Evaluation> {
+  checkOptions(options);
   const restore = switchToEvaluation(model);
   const start = performance.now();
   const sums = { loss: 0, correct: 0, images: 0 };
@@ -109,8 +110,9 @@ export async function evaluate(
 function evaluateBatch(
   model: Module,
   { images, labels }: Batch,
-  { loss: lossOf = crossEntropy, device, autocast: dtype }: EvaluateOptions,
+  options: EvaluateOptions,
 ): { loss: number; classes: number; results: Prediction[] } {
+  const { loss: lossOf = crossEntropy, device, autocast: dtype } = options;
   try {
     return noGrad(() =>
       tidy(() => {

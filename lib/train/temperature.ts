@@ -3,7 +3,7 @@
  * @see Chen et al., Dynamic Convolution: Attention over Convolution Kernels, section 3.3 (arXiv 1912.03458)
  * @module
  */
-import { invalidArgument } from '../errors.js';
+import { checkOptions, invalidArgument } from '../errors.js';
 import type { Module } from '../nn/module.js';
 
 /** Options of {@link temperatureSchedule}. */
@@ -31,7 +31,7 @@ export type TemperatureSchedule = (epoch: number) => number;
  * schedule(50) // 1
  */
 export function temperatureSchedule(options: TemperatureScheduleOptions = {}): TemperatureSchedule {
-  const { start = 30, epochs = 10 } = options;
+  const { start = 30, epochs = 10 } = checkOptions(options);
   if (!Number.isFinite(start) || start < 1) throw invalidArgument('start', 'a number of at least 1', start);
   if (!Number.isSafeInteger(epochs) || epochs < 1)
     throw invalidArgument('epochs', 'a positive integer', epochs);

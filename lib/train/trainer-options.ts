@@ -2,7 +2,7 @@
  * What a training is made of.
  * @module
  */
-import { ArgumentError, invalidArgument } from '../errors.js';
+import { ArgumentError, checkOptions, invalidArgument } from '../errors.js';
 import type { Module } from '../nn/module.js';
 import { integer, number, oneOf } from '../ops/arguments.js';
 import { crossEntropy } from '../ops/loss.js';
@@ -82,7 +82,7 @@ export type ResolvedOptions = TrainerOptions &
 
 /** Checks options and fills in defaults. @throws ArgumentError naming the option. */
 export function resolveOptions(options: TrainerOptions): ResolvedOptions {
-  const { device = 'cpu', clip, autocast } = options;
+  const { device = 'cpu', clip, autocast } = checkOptions(options);
   const resolved: ResolvedOptions = {
     ...options,
     loss: options.loss ?? crossEntropy,

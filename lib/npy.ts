@@ -1,0 +1,92 @@
+/**
+ * Reading and writing NumPy's `.npy` files, one array each.
+ * @see https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
+ * @module
+ */
+import { open } from 'node:fs/promises';
+import { commitOrDiscard, stageFile } from './atomic-file.js';
+import { CheckpointError, invalidArgument } from './errors.js';
+import { fileError, isPath } from './file-error.js';
+import { formatNpyHeader, headerLength, lengthBytes, parseNpyHeader } from './npy-header.js';
+import { itemSize } from './tensor/dtype.js';
+import { isTensor, type Tensor } from './tensor/tensor.js';
+import {
+  type ByteReader,
+  elementCount,
+  fileReader,
+  readTensor,
+  tensorPieces,
+  writeFully,
+} from './tensor-bytes.js';
+
+/**
+ * Reads an array that NumPy's `save` wrote, or {@link saveNpy}.
+ * @returns A tensor on the CPU, row-major whatever the order in the file. The caller owns it.
+ * @throws {CheckpointError} if the file is missing, truncated or damaged, or has elements that are no dtype of ours.
+ * @example const x = await loadNpy('features.npy');
+ */
+export async function loadNpy(path: string): Promise<Tensor> {
+  if (!isPath(path)) throw invalidArgument('path', 'the path of a file', path);
+  try {
+    const file = await open(path, 'r');
+    try {
+      const { size } = await file.stat();
+      return await readNpy(fileReader(file, path, 0), size, path);
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    throw fileError('read', path, error);
+  }
+}
+
+/**
+ * Writes a tensor for NumPy's `load`, atomically: a file that was there before stays until the new one is complete.
+ * @param path - The file; its folder must exist.
+ * @param tensor - From any device and with any strides. It must not change until the promise is settled.
+ * @throws {DTypeError} for bfloat16, which NumPy does not have. @throws {CheckpointError} if the file cannot be written.
+ */
+export async function saveNpy(path: string, tensor: Tensor): Promise<void> {
+  if (!isPath(path)) throw invalidArgument('path', 'the path of a file', path);
+  if (!isTensor(tensor)) throw invalidArgument('tensor', 'a Tensor', tensor);
+  const header = formatNpyHeader(tensor.dtype, tensor.shape);
+  try {
+    const staged = await stageFile(path, async (file) => {
+      await writeFully(file, header);
+      for await (const piece of tensorPieces(tensor)) await writeFully(file, piece);
+    });
+    await commitOrDiscard(staged);
+  } catch (error) {
+    throw fileError('write', path, error);
+  }
+}
+
+/**
+ * Reads one array from the first byte of its magic number on.
+ * @param size - How many bytes there are.
+ */
+export async function readNpy(reader: ByteReader, size: number, name: string): Promise<Tensor> {
+  const read = async (length: number, position: number): Promise<Uint8Array> => {
+    if (position + length > size)
+      throw new CheckpointError(`${name} is truncated: it has only ${size} bytes`);
+    const bytes = new Uint8Array(length);
+    await reader.fill(bytes);
+    return bytes;
+  };
+  const width = lengthBytes(await read(8, 0), name);
+  const length = headerLength(await read(width, 8), name);
+  const start = 8 + width + length;
+  const text = new TextDecoder().decode(await read(length, 8 + width));
+  const { dtype, shape, fortranOrder, swap } = parseNpyHeader(text, name);
+  const needed = elementCount(shape) * itemSize(dtype);
+  if (size - start !== needed) {
+    const what = size - start < needed ? 'is truncated' : 'has bytes behind its array';
+    throw new CheckpointError(
+      `${name} ${what}: [${shape.join(', ')}] of ${dtype} takes ${needed} bytes, it has ${size - start}`,
+    );
+  }
+  if (!fortranOrder) return readTensor(reader, shape, dtype, { swap });
+  using columns = await readTensor(reader, [...shape].reverse(), dtype, { swap });
+  using view = columns.permute(shape.map((_, i) => shape.length - 1 - i));
+  return view.contiguous();
+}

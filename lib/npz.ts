@@ -1,0 +1,151 @@
+/**
+ * Reading and writing NumPy's `.npz` files: a zip archive with a `.npy` file an array.
+ * @see https://numpy.org/doc/stable/reference/generated/numpy.savez.html
+ * @module
+ */
+import { Readable } from 'node:stream';
+import { crc32 } from 'node:zlib';
+import { type Entry, openPromise, type ZipFile as ZipReader } from 'yauzl';
+import { ZipFile } from 'yazl';
+import { commitOrDiscard, stageFile } from './atomic-file.js';
+import { CheckpointError, DyconvError, invalidArgument } from './errors.js';
+import { fileError, isPath } from './file-error.js';
+import { readNpy } from './npy.js';
+import { formatNpyHeader } from './npy-header.js';
+import { itemSize } from './tensor/dtype.js';
+import { isTensor, type Tensor } from './tensor/tensor.js';
+import { streamReader, tensorPieces, writeFully } from './tensor-bytes.js';
+
+/** Options of {@link saveNpz}. */
+export interface SaveNpzOptions {
+  /** Deflate the arrays, as NumPy's `savez_compressed`; otherwise as `savez`. Default false. */
+  compress?: boolean;
+}
+
+// The same tensors give the same bytes: entries carry the first date that zip knows.
+const MTIME = new Date(1980, 0, 1);
+
+/**
+ * Reads the arrays that NumPy's `savez` or `savez_compressed` wrote, or {@link saveNpz}.
+ * @returns Tensors by name, on the CPU, in the order of the file. The caller owns them.
+ * @throws {CheckpointError} if the file is missing, truncated or damaged; the message names it and the array.
+ */
+export async function loadNpz(path: string): Promise<Record<string, Tensor>> {
+  if (!isPath(path)) throw invalidArgument('path', 'the path of a file', path);
+  let zip: ZipReader;
+  try {
+    zip = await openPromise(path, { lazyEntries: true, autoClose: false });
+  } catch (error) {
+    throw damaged(path, error);
+  }
+  const tensors: [string, Tensor][] = [];
+  try {
+    for await (const entry of zip.eachEntry() as AsyncIterable<Entry>) {
+      if (!entry.fileName.endsWith('.npy')) continue;
+      const name = entry.fileName.slice(0, -'.npy'.length);
+      tensors.push([name, await readArray(zip, entry, `${path} (array ${name})`)]);
+    }
+  } catch (error) {
+    for (const [, tensor] of tensors) tensor.dispose();
+    throw damaged(path, error);
+  } finally {
+    zip.close();
+  }
+  return Object.fromEntries(tensors);
+}
+
+/**
+ * Writes tensors for NumPy's `load`, atomically: a file that was there before stays until the new one is complete.
+ * @param path - The file; its folder must exist.
+ * @param record - Tensors by name, from any device and with any strides. They must not change until the promise is settled.
+ * @throws {DTypeError} for bfloat16, which NumPy does not have. @throws {CheckpointError} if the file cannot be written.
+ * @example await saveNpz('batch.npz', { images, labels }, { compress: true });
+ */
+export async function saveNpz(
+  path: string,
+  record: Record<string, Tensor>,
+  options: SaveNpzOptions = {},
+): Promise<void> {
+  if (!isPath(path)) throw invalidArgument('path', 'the path of a file', path);
+  if (typeof options !== 'object' || options === null)
+    throw invalidArgument('options', 'an object such as { compress }', options);
+  const { compress = false } = options;
+  if (typeof compress !== 'boolean') throw invalidArgument('compress', 'a boolean', compress);
+  const zip = new ZipFile();
+  const failed = new Promise<never>((_, reject) => zip.on('error', reject));
+  for (const [name, tensor] of checkRecord(record)) addArray(zip, name, tensor, compress);
+  zip.end();
+  try {
+    const staged = await stageFile(path, async (file) => {
+      const write = async () => {
+        for await (const piece of zip.outputStream as unknown as AsyncIterable<Uint8Array>)
+          await writeFully(file, piece);
+      };
+      await Promise.race([write(), failed]);
+    });
+    await commitOrDiscard(staged);
+  } catch (error) {
+    throw fileError('write', path, error);
+  }
+}
+
+async function readArray(zip: ZipReader, entry: Entry, name: string): Promise<Tensor> {
+  const stream = await zip.openReadStreamPromise(entry);
+  let sum = 0;
+  async function* summed(): AsyncGenerator<Uint8Array> {
+    for await (const chunk of stream as AsyncIterable<Buffer>) {
+      sum = crc32(chunk, sum);
+      yield chunk;
+    }
+  }
+  const bytes = summed();
+  const tensor = await readNpy(streamReader(bytes, name), entry.uncompressedSize, name);
+  try {
+    // The end of the stream brings the check of the size.
+    for await (const _ of bytes);
+    if (sum !== entry.crc32) throw new CheckpointError(`${name} is damaged: its checksum is wrong`);
+  } catch (error) {
+    tensor.dispose();
+    throw error;
+  } finally {
+    stream.destroy();
+  }
+  return tensor;
+}
+
+function addArray(zip: ZipFile, name: string, tensor: Tensor, compress: boolean): void {
+  const header = formatNpyHeader(tensor.dtype, tensor.shape);
+  const size = header.length + tensor.numel * itemSize(tensor.dtype);
+  async function* pieces(): AsyncGenerator<Uint8Array> {
+    yield header;
+    yield* tensorPieces(tensor);
+  }
+  const options = { compress, size, mtime: MTIME, forceDosTimestamp: true };
+  zip.addReadStreamLazy(`${name}.npy`, options, (give) => {
+    const stream = Readable.from(pieces(), { objectMode: false });
+    stream.on('error', (error) => zip.emit('error', error));
+    give(null, stream);
+  });
+}
+
+function checkRecord(record: Record<string, Tensor>): [string, Tensor][] {
+  if (typeof record !== 'object' || record === null || isTensor(record))
+    throw invalidArgument('record', 'an object with a Tensor a name', record);
+  const entries = Object.entries(record);
+  for (const [name, value] of entries) {
+    // What zip allows as the name of a file.
+    if (!/^[^/\\][^\\]{0,1000}$/.test(name) || name.split('/').includes('..') || /^[A-Za-z]:\//.test(name))
+      throw invalidArgument('record', 'names without backslashes and `..`', name);
+    if (!isTensor(value)) throw invalidArgument(`record[${JSON.stringify(name)}]`, 'a Tensor', value);
+    formatNpyHeader(value.dtype, value.shape);
+  }
+  return entries;
+}
+
+function damaged(path: string, error: unknown): Error {
+  const known = fileError('read', path, error);
+  if (known instanceof DyconvError) return known;
+  return new CheckpointError(`${path} is not a npz file that can be read: ${known.message}`, {
+    cause: error,
+  });
+}

@@ -1,0 +1,63 @@
+/**
+ * Tensors on the memory of typed arrays.
+ * @module
+ */
+import { markAsUntransferable } from 'node:worker_threads';
+import { ArgumentError, checkOptions, DTypeError, describe, invalidArgument } from '../errors.js';
+import { native } from '../native.js';
+import { ARRAY_OF, checkDType, type DType, dtypeOfArray, type TypedArray } from './dtype.js';
+import type { Tensor } from './tensor.js';
+
+/** Options of {@link fromTypedArray}. */
+export interface FromTypedArrayOptions {
+  /** Sizes. Default: [length]. */
+  shape?: readonly number[];
+  /** Default: the array's own. Uint16Array needs `'float16'` or `'bfloat16'`; Uint8Array takes `'bool'` for bytes of 0 and 1. */
+  dtype?: DType;
+}
+
+/**
+ * A tensor on the memory of a typed array, without a copy: writing to one changes the other. The counterpart of PyTorch's
+ * `from_numpy`; {@link tensor} copies.
+ *
+ * The tensor, its views and its graph keep the array's buffer alive. The buffer is marked as not transferable to other
+ * threads; where it is detached all the same, the tensor is as if disposed.
+ * @param array - Over an ArrayBuffer or a SharedArrayBuffer of fixed length.
+ * @throws ArgumentError for a buffer that can be resized. @throws ShapeError when the shape does not fit the length.
+ * @throws DTypeError when the dtype is not one the array carries.
+ * @see https://pytorch.org/docs/stable/generated/torch.from_numpy.html
+ * @example const samples = new Float32Array(16_000); const x = fromTypedArray(samples, { shape: [1, 16_000] });
+ */
+export function fromTypedArray(array: TypedArray, options: FromTypedArrayOptions = {}): Tensor {
+  if (!ArrayBuffer.isView(array) || array instanceof DataView)
+    throw invalidArgument('array', 'a typed array', array);
+  if (typeof options !== 'object' || options === null)
+    throw invalidArgument('options', 'an object such as { shape }', options);
+  const { shape = [array.length] } = checkOptions(options);
+  const dtype = dtypeFor(array, options.dtype);
+  const { buffer } = array;
+  if (isResizable(buffer)) {
+    throw new ArgumentError(
+      'Expected an array over a buffer of fixed length for array but received one that can be resized',
+    );
+  }
+  const made = native.fromTypedArray(array, shape, dtype);
+  if (buffer instanceof ArrayBuffer) markAsUntransferable(buffer);
+  return made;
+}
+
+function dtypeFor(array: TypedArray, dtype: DType | undefined): DType {
+  if (dtype === undefined) return dtypeOfArray(array);
+  checkDType('dtype', dtype);
+  const carrier = array instanceof Uint8ClampedArray ? Uint8Array : array.constructor;
+  if (ARRAY_OF[dtype] !== carrier)
+    throw new DTypeError(
+      `Expected a dtype that ${describe(array)} carries for dtype but received '${dtype}'`,
+    );
+  return dtype;
+}
+
+function isResizable(buffer: ArrayBufferLike): boolean {
+  const { resizable, growable } = buffer as { resizable?: boolean; growable?: boolean };
+  return resizable === true || growable === true;
+}

@@ -1,0 +1,86 @@
+/**
+ * Everything that can be called: each function of the add-on's table, each export of the package, each method and
+ * accessor of its classes.
+ * @module
+ */
+import * as dyconv from '../../dist/index.js';
+import { native } from '../../dist/native.js';
+
+/**
+ * @typedef {object} Target
+ * @property {string} name
+ * @property {'call' | 'new' | 'method' | 'get' | 'set'} kind
+ * @property {Function} fn
+ * @property {number} arity
+ * @property {Function} [owner] The class of a method.
+ * @property {boolean} [slow] Makes networks, pictures or files.
+ * @property {boolean} [lenient] Takes whole records.
+ */
+
+const SLOW =
+  /^(models\.|report\.|serve\.|train\.|data\.|nn\.fuse|autograd\.gradcheck|loadS|readS|saveS|loadN|saveN)/;
+// Undoes what the other calls need: the add-on's tracer, asked for a number at every tensor.
+const LEFT_OUT = new Set(['native.setTracer']);
+// What TypeScript calls protected or internal: called by the package itself alone, on objects it has made.
+const PROTECTED =
+  /#(newSlots|stepGroup|check|decoupled|extraRepr|registerBuffer)$|^optim\.lr\..*#(apply|factor)$|^autograd\.FunctionContext|^optim\.Optimizer$/;
+// They take records of many fields; of these calls, crashes and hangs are findings, not every TypeError.
+const RECORDS = /^(report|train|serve|data)\./;
+
+/** @returns {Target[]} */
+export function listTargets() {
+  /** @type {Target[]} */
+  const targets = [];
+  for (const [name, fn] of Object.entries(native)) {
+    // Node-API functions have no length: 16 is the most any of them takes.
+    if (!LEFT_OUT.has(`native.${name}`)) targets.push({ name: `native.${name}`, kind: 'call', fn, arity: 8 });
+  }
+  const seen = new Set();
+  walk('', dyconv, targets, seen);
+  return targets
+    .filter(({ name }) => !PROTECTED.test(name))
+    .map((target) => ({ ...target, lenient: RECORDS.test(target.name) }));
+}
+
+/** @param {string} path @param {Record<string, unknown>} space @param {Target[]} targets @param {Set<unknown>} seen */
+function walk(path, space, targets, seen) {
+  if (seen.has(space)) return;
+  seen.add(space);
+  for (const key of Object.keys(space)) {
+    const value = space[key];
+    const name = path ? `${path}.${key}` : key;
+    const slow = SLOW.test(name);
+    if (typeof value === 'function') {
+      if (seen.has(value)) continue;
+      seen.add(value);
+      const isClass = /^class\b/.test(Function.prototype.toString.call(value));
+      // What an error's constructor makes of its arguments is the language's business.
+      if (isClass && value.prototype instanceof Error) continue;
+      targets.push({ name, kind: isClass ? 'new' : 'call', fn: value, arity: value.length + 2, slow });
+      if (isClass) addMembers(name, value, targets, slow);
+    } else if (typeof value === 'object' && value !== null) {
+      walk(name, /** @type {Record<string, unknown>} */ (value), targets, seen);
+    }
+  }
+}
+
+/** Methods and accessors, and static methods. What a class inherits is listed where it stands. */
+function addMembers(path, owner, targets, slow) {
+  let level = owner.prototype;
+  // Tensor is built in floors of which only the top one is exported.
+  do {
+    for (const [key, { value, get, set }] of Object.entries(Object.getOwnPropertyDescriptors(level))) {
+      if (key === 'constructor') continue;
+      const name = `${path}#${key}`;
+      if (typeof value === 'function')
+        targets.push({ name, kind: 'method', fn: value, arity: value.length + 2, owner, slow });
+      if (get) targets.push({ name, kind: 'get', fn: get, arity: 0, owner, slow });
+      if (set) targets.push({ name, kind: 'set', fn: set, arity: 1, owner, slow });
+    }
+    level = Object.getPrototypeOf(level);
+  } while (owner === dyconv.Tensor && level !== Object.prototype);
+  for (const key of Object.getOwnPropertyNames(owner)) {
+    if (['length', 'name', 'prototype'].includes(key) || typeof owner[key] !== 'function') continue;
+    targets.push({ name: `${path}.${key}`, kind: 'call', fn: owner[key].bind(owner), arity: 3, slow });
+  }
+}
