@@ -3,8 +3,8 @@
 namespace dyconv {
 
 std::vector<const OpTable*> AllTables() {
-  return {&TensorOps(),      &ShapeOps(), &MathOps(), &NnOps(),
-          &DynamicConvOps(), &OptimOps(), &DataOps(), &RuntimeOps()};
+  return {&TensorOps(), &ShapeOps(), &MathOps(),    &NnOps(),   &DynamicConvOps(),
+          &OptimOps(),  &DataOps(),  &RuntimeOps(), &CudaOps(), &AmpOps()};
 }
 
 }  // namespace dyconv

@@ -12,6 +12,8 @@ const OpTable& NnOps();           // nn.cc: convolution, pooling, normalisation,
 const OpTable& DynamicConvOps();  // dynamic_conv.cc: dynamic convolution and its routing
 const OpTable& OptimOps();        // optim.cc: whole optimizer steps over lists of parameters
 const OpTable& DataOps();         // data.cc: augmented batches, made in the background
+const OpTable& CudaOps();         // cuda.cc: GPUs, their memory, graphs, augmentation there
+const OpTable& AmpOps();          // amp.cc: autocast, gradient scaling
 const OpTable& RuntimeOps();      // runtime.cc: modes, scopes, threads, generators, versions
 
 std::vector<const OpTable*> AllTables();

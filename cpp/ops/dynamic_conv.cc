@@ -2,6 +2,9 @@
 
 #include <c10/util/Exception.h>
 
+#include "autocast.h"
+#include "cuda_kernels.h"
+#include "dynamic_conv_cuda.h"
 #include "dynamic_conv_fused.h"
 #include "dynamic_conv_problem.h"
 
@@ -19,6 +22,10 @@ struct Algorithm {
   at::Tensor (*run)(const Problem&);
   // The build of the kernels it needs.
   kernels::Isa isa = kernels::Isa::kPortable;
+  // Whether it needs those for CUDA, which a build may lack.
+  bool cuda = false;
+
+  bool Available() const { return kernels::IsaAvailable(isa) && (!cuda || CudaKernelsBuilt()); }
 };
 
 bool Always(const Problem&) { return true; }
@@ -39,6 +46,8 @@ constexpr Algorithm kAlgorithms[] = {
     {"mix-once", OneSample, Always, DynamicConvMixOnce},
     {"depthwise", DepthwiseDynamicConvApplies, Always, DynamicConvDepthwise},
     {"fused", FusedDynamicConvApplies, Always, DynamicConvFused},
+    {"fused-cuda", CudaFusedApplies, CudaFusedWins, DynamicConvCudaFused, Isa::kPortable, true},
+    {"mix-cuda", CudaMixApplies, Always, DynamicConvCudaMix, Isa::kPortable, true},
     {"mix-after", Always, Always, DynamicConvMixAfter},
     // For comparison: never chosen.
     {"grouped", Always, Never, DynamicConvGrouped},
@@ -52,7 +61,7 @@ constexpr Algorithm kAlgorithms[] = {
 
 const Algorithm& Choose(const Problem& problem, const std::string& name) {
   for (const auto& algorithm : kAlgorithms) {
-    if (!kernels::IsaAvailable(algorithm.isa)) continue;
+    if (!algorithm.Available()) continue;
     if (name == "auto") {
       if (algorithm.applies(problem) && algorithm.wins(problem)) return algorithm;
     } else if (name == algorithm.name) {
@@ -72,14 +81,17 @@ const Algorithm& Choose(const Problem& problem, const std::string& name) {
 
 at::Tensor DynamicConv2d(const at::Tensor& input, const at::Tensor& weight, const at::Tensor& attention,
                          const std::optional<at::Tensor>& bias, const DynamicConvOptions& options) {
-  const auto problem = MakeDynamicConvProblem(input, weight, attention, bias, options);
+  const AutocastScope autocast(input.device());
+  const auto cast_bias = bias ? std::optional<at::Tensor>(autocast.Cast(*bias)) : bias;
+  const auto problem =
+      MakeDynamicConvProblem(autocast.Cast(input), autocast.Cast(weight), attention, cast_bias, options);
   return Choose(problem, options.algorithm).run(problem);
 }
 
 std::vector<std::string> DynamicConvAlgorithms() {
   std::vector<std::string> names;
   for (const auto& algorithm : kAlgorithms) {
-    if (kernels::IsaAvailable(algorithm.isa)) names.emplace_back(algorithm.name);
+    if (algorithm.Available()) names.emplace_back(algorithm.name);
   }
   return names;
 }

@@ -68,22 +68,19 @@ class Block {
     std::fill_n(shared_.begin(), shared_bytes_, 0xff);  // NaN, whatever the type
     std::fill(shared_.begin() + shared_bytes_, shared_.end(), 0xa5);
     for (unsigned t = 0; t < threads_.size(); ++t) Start(t);
-    std::vector<unsigned> turns(threads_.size());
-    std::iota(turns.begin(), turns.end(), 0u);
-    if (order == Order::kReverse) std::reverse(turns.begin(), turns.end());
     std::mt19937 random(seed);
     current = this;
-    for (size_t done = 0; done < threads_.size();) {
-      if (order == Order::kShuffled) std::shuffle(turns.begin(), turns.end(), random);
+    done_ = 0;
+    while (done_ < threads_.size()) {
       bool ran = false;
-      for (unsigned t : turns) {
-        if (threads_[t].state != State::kReady) continue;
-        ran = true;
-        Resume(t);
-        if (threads_[t].state == State::kDone) ++done;
+      // A warp goes on through its shuffles until it meets a barrier: the others are then as far behind as
+      // can be.
+      for (unsigned w : Turns(warps_.size(), random)) {
+        for (bool more = true; more; more = ReleaseWarp(w)) {
+          for (unsigned lane : Turns(kWarp, random)) ran = RunIfReady(w * kWarp + lane) || ran;
+        }
       }
       if (!ran) throw std::logic_error("threads wait for each other for ever");
-      ReleaseWarps();
       ReleaseBlock();
     }
     current = nullptr;
@@ -158,15 +155,28 @@ class Block {
     swapcontext(&thread.context, &scheduler_);
   }
 
-  void ReleaseWarps() {
-    for (unsigned w = 0; w < warps_.size(); ++w) {
-      const auto first = threads_.begin() + w * kWarp, last = first + kWarp;
-      const auto waiting =
-          std::count_if(first, last, [](const Thread& t) { return t.state == State::kAtShuffle; });
-      if (waiting == kWarp) {
-        std::for_each(first, last, [](Thread& t) { t.state = State::kReady; });
-      }
-    }
+  // 0 .. count - 1, as the order says.
+  static std::vector<unsigned> Turns(size_t count, std::mt19937& random) {
+    std::vector<unsigned> turns(count);
+    std::iota(turns.begin(), turns.end(), 0u);
+    if (order == Order::kReverse) std::reverse(turns.begin(), turns.end());
+    if (order == Order::kShuffled) std::shuffle(turns.begin(), turns.end(), random);
+    return turns;
+  }
+
+  bool RunIfReady(unsigned t) {
+    if (threads_[t].state != State::kReady) return false;
+    Resume(t);
+    if (threads_[t].state == State::kDone) ++done_;
+    return true;
+  }
+
+  // Lets a warp go on whose lanes have all reached a shuffle.
+  bool ReleaseWarp(unsigned w) {
+    const auto first = threads_.begin() + w * kWarp, last = first + kWarp;
+    if (!std::all_of(first, last, [](const Thread& t) { return t.state == State::kAtShuffle; })) return false;
+    std::for_each(first, last, [](Thread& t) { t.state = State::kReady; });
+    return true;
   }
 
   void ReleaseBlock() {
@@ -190,6 +200,7 @@ class Block {
   std::unique_ptr<char[]> stacks_;
   ucontext_t scheduler_;
   unsigned running_ = 0;
+  size_t done_ = 0;
 };
 
 // Runs all blocks of a grid, one after the other.

@@ -122,6 +122,9 @@ void Augment(const AugmentArgs& args, Stream stream);
 
 // Images are contiguous [B, C, H, W]. Every block mixes the tile of weights it needs for its sample, so there
 // is no kernel per sample in memory.
+// Most (groups x tiles of 64 channels) of a FusedConvArgs.
+constexpr int64_t kMostGroups = 65535;
+
 struct FusedConvArgs {
   int64_t batch = 0;
   int64_t in_channels = 0, in_h = 0, in_w = 0;

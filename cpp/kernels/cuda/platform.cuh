@@ -21,9 +21,11 @@ namespace dyconv::kernels::cuda {
 constexpr int kWarpSize = 32;
 // What every GPU gives a block without being asked.
 constexpr size_t kSharedBytes = 48 * 1024;
-constexpr int64_t kMaxGridY = 65535;
 
 #if defined(__CUDACC__)
+
+// Most blocks along y and z; kernels go on with the rest in a loop.
+constexpr int64_t kMaxGridY = 65535;
 
 using BFloat16 = __nv_bfloat16;
 using Half = __half;
@@ -59,6 +61,9 @@ void Launch(void (*kernel)(Params...), dim3 grid, dim3 block, size_t shared, Str
 }
 
 #else
+
+// So few that the loops over the rest are run by small tests.
+constexpr int64_t kMaxGridY = 2;
 
 // The upper half of a float32, rounded to nearest even.
 struct BFloat16 {
