@@ -19,6 +19,8 @@ const LIB = {
   collector: ['errors'],
   native: ['collector', 'errors', 'types:tensor'],
   runtime: ['tensor', 'native', 'errors'],
+  cuda: ['native', 'errors', 'types:tensor'],
+  amp: ['optim', 'ops', 'tensor', 'native', 'errors'],
   memory: ['native', 'errors'],
   safetensors: ['safetensors-header', 'atomic-file', 'tensor', 'native', 'errors'],
   tensor: ['native', 'errors'],

@@ -1,5 +1,5 @@
-// Automatic mixed precision: autocast, and the scaling of losses for float16.
-#include <ATen/autocast_mode.h>
+// The scaling of losses for float16.
+#include <map>
 
 #include "bindings/bindings.h"
 
@@ -7,25 +7,6 @@ namespace dyconv {
 namespace {
 
 using at::Tensor;
-
-c10::DeviceType TypeOf(const std::string& name) {
-  if (name == "cpu") return at::kCPU;
-  if (name == "cuda") return at::kCUDA;
-  throw TypedError(ErrorKind::kDevice,
-                   "Expected 'cpu' or 'cuda' for device of autocast but received '" + name + "'");
-}
-
-// Returns what was set before. Weights that were cast are kept until autocast is off on both devices.
-std::tuple<bool, at::ScalarType> SetAutocast(const std::string& device, bool enabled, at::ScalarType dtype) {
-  const auto type = TypeOf(device);
-  const std::tuple before{at::autocast::is_autocast_enabled(type), at::autocast::get_autocast_dtype(type)};
-  at::autocast::set_autocast_dtype(type, dtype);
-  at::autocast::set_autocast_enabled(type, enabled);
-  if (!at::autocast::is_autocast_enabled(at::kCPU) && !at::autocast::is_autocast_enabled(at::kCUDA)) {
-    at::autocast::clear_cache();
-  }
-  return before;
-}
 
 // Divides the gradients by the scale, and notes in `found` (float32, one number) whether one is not finite.
 void Unscale(const std::vector<Tensor>& parameters, const Tensor& found, const Tensor& inverse_scale) {
@@ -52,7 +33,6 @@ void UpdateScale(const Tensor& scale, const Tensor& tracker, const Tensor& found
 
 const OpTable& AmpOps() {
   static const OpTable table = {
-      Bind("setAutocast(device, enabled, dtype)", SetAutocast),
       Bind("ampUnscale(parameters, found, inverseScale)", Unscale),
       Bind("ampUpdateScale(scale, tracker, found, growth, backoff, interval)", UpdateScale),
   };

@@ -47,10 +47,10 @@ void DisposeGraph(int64_t id) {
 
 // sizes: height and width before the crop (0: the image's own), height and width of the batch.
 // crop: smallest and largest area, smallest and largest aspect ratio; null for none.
-Tensor AugmentOnDeviceOp(const Tensor& images, const Tensor& indices, const std::array<int64_t, 4>& sizes,
-                         const std::optional<std::array<double, 4>>& crop, int64_t padding, double flip,
-                         const Tensor& mean, const Tensor& std, int64_t seed, int64_t epoch,
-                         at::ScalarType dtype, bool channels_last) {
+Tensor AugmentWithKernelOp(const Tensor& images, const Tensor& indices, const std::array<int64_t, 4>& sizes,
+                           const std::optional<std::array<double, 4>>& crop, int64_t padding, double flip,
+                           const Tensor& mean, const Tensor& std, int64_t seed, int64_t epoch,
+                           at::ScalarType dtype, bool channels_last) {
   kernels::cuda::AugmentArgs args;
   args.resize_h = sizes[0], args.resize_w = sizes[1], args.out_h = sizes[2], args.out_w = sizes[3];
   if (crop.has_value()) {
@@ -60,7 +60,7 @@ Tensor AugmentOnDeviceOp(const Tensor& images, const Tensor& indices, const std:
   }
   args.padding = padding, args.flip = flip;
   args.seed = static_cast<uint64_t>(seed), args.epoch = static_cast<uint64_t>(epoch);
-  return AugmentOnDevice(images, indices, mean, std, args, dtype, channels_last);
+  return AugmentWithKernel(images, indices, mean, std, args, dtype, channels_last);
 }
 
 auto DeviceProperties(int64_t index) {
@@ -106,9 +106,9 @@ const OpTable& CudaOps() {
            }),
       Bind("pinMemory(input)", [](const Tensor& x) { return x.pin_memory(); }),
       Bind("isPinned(input)", [](const Tensor& x) { return x.is_pinned(); }),
-      Bind("augmentOnDevice(images, indices, sizes, crop, padding, flip, mean, std, seed, epoch, dtype, "
+      Bind("augmentWithKernel(images, indices, sizes, crop, padding, flip, mean, std, seed, epoch, dtype, "
            "channelsLast)",
-           AugmentOnDeviceOp),
+           AugmentWithKernelOp),
   };
   return table;
 }

@@ -66,9 +66,9 @@ at::Tensor DenseLike(const at::Tensor& image, const at::Tensor& like) {
                                                : at::MemoryFormat::Contiguous);
 }
 
-at::Tensor AugmentOnDevice(const at::Tensor& images, const at::Tensor& indices, const at::Tensor& mean,
-                           const at::Tensor& std, kernels::cuda::AugmentArgs args, at::ScalarType dtype,
-                           bool channels_last) {
+at::Tensor AugmentWithKernel(const at::Tensor& images, const at::Tensor& indices, const at::Tensor& mean,
+                             const at::Tensor& std, kernels::cuda::AugmentArgs args, at::ScalarType dtype,
+                             bool channels_last) {
   TORCH_CHECK_TYPE(images.scalar_type() == at::kByte && images.dim() == 4,
                    "Expected a uint8 Tensor of shape [N, C, H, ", "W] for images but got ",
                    images.scalar_type(), " of shape ", images.sizes());

@@ -2,7 +2,6 @@
 
 #include <c10/util/Exception.h>
 
-#include "autocast.h"
 #include "cuda_kernels.h"
 #include "dynamic_conv_cuda.h"
 #include "dynamic_conv_fused.h"
@@ -81,10 +80,7 @@ const Algorithm& Choose(const Problem& problem, const std::string& name) {
 
 at::Tensor DynamicConv2d(const at::Tensor& input, const at::Tensor& weight, const at::Tensor& attention,
                          const std::optional<at::Tensor>& bias, const DynamicConvOptions& options) {
-  const AutocastScope autocast(input.device());
-  const auto cast_bias = bias ? std::optional<at::Tensor>(autocast.Cast(*bias)) : bias;
-  const auto problem =
-      MakeDynamicConvProblem(autocast.Cast(input), autocast.Cast(weight), attention, cast_bias, options);
+  const auto problem = MakeDynamicConvProblem(input, weight, attention, bias, options);
   return Choose(problem, options.algorithm).run(problem);
 }
 

@@ -20,7 +20,6 @@
 #include <algorithm>
 
 #include "../kernels/dispatch.h"
-#include "autocast.h"
 #include "routing_cuda.h"
 
 namespace dyconv {
@@ -189,7 +188,6 @@ at::Tensor Routing(const at::Tensor& input, const at::Tensor& w1, const std::opt
                    const at::Tensor& w2, const std::optional<at::Tensor>& b2, const at::Tensor& temperature,
                    RoutingKind kind) {
   CheckRouting(input, w1, b1, w2, b2, temperature);
-  const AutocastScope own_casts(input.device());
   if (CudaRoutingApplies(input, w1, w2)) {
     // A number given on the CPU is written on the device by a kernel: nothing is copied, nothing waits.
     const auto there = temperature.device() == input.device()
