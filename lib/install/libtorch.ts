@@ -5,6 +5,8 @@
 import { resolve } from 'node:path';
 import { ArgumentError, DownloadError, describe } from '../errors.js';
 import { cacheDirectory, publish, readManifest } from './cache.js';
+import { cudaRequest } from './cuda.js';
+import { ensureCudaLibtorch } from './cuda-libtorch.js';
 import { inspectLibtorch, type LibtorchInfo } from './inspect.js';
 import { acceptsVersion, type Flavour, type LibtorchArtifact, type LibtorchLock, readLock } from './lock.js';
 import { createReporter, type Reporter } from './reporter.js';
@@ -58,6 +60,8 @@ export async function ensureLibtorch(options: EnsureLibtorchOptions = {}): Promi
   if (env.LIBTORCH) return fromUser(env.LIBTORCH, lock);
 
   const cacheDir = resolve(options.cacheDir ?? cacheDirectory(env));
+  const cuda = await ensureCudaLibtorch(cudaRequest(env), { ...options, env, cacheDir });
+  if (cuda) return cuda;
   const dir = resolve(cacheDir, `libtorch-${lock.version}-${flavour}`);
   const found = { dir, version: lock.version, flavour };
   if (readManifest(dir)) return { ...found, source: 'cache' };
