@@ -5,6 +5,7 @@
 
 #include "bindings/bindings.h"
 #include "napi/addon_data.h"
+#include "napi/anomaly.h"
 #include "napi/bind.h"
 #include "ops/caching_allocator.h"
 
@@ -14,6 +15,7 @@ namespace {
 // Runs while the environment can still be called: background threads end here.
 void CloseEnvironment(void* pointer) {
   auto* data = static_cast<AddonData*>(pointer);
+  data->js_home->Close();
   data->compute.Stop();
   data->data.Stop();
 }
@@ -31,6 +33,7 @@ NAPI_MODULE_INIT() {
   using namespace dyconv;
   at::globalContext().setUserEnabledNNPACK(false);  // it prints a warning for every process it does not suit
   dyconv::InstallCachingAllocator();
+  InstallAnomalyEngine();
   auto* data = new AddonData(env);
   napi_set_instance_data(env, data, ReleaseData, nullptr);
   napi_add_env_cleanup_hook(env, CloseEnvironment, data);

@@ -44,6 +44,7 @@ export {
 } from './tensor/context.js';
 export * from './tensor/create.js';
 export type { Device, DType, TypedArray } from './tensor/dtype.js';
+export * as linalg from './tensor/linalg.js';
 export { type Index, type Slice, slice } from './tensor/slice.js';
 export { isTensor, Tensor } from './tensor/tensor.js';
 export * as train from './train/index.js';

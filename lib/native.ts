@@ -13,6 +13,8 @@ import {
   NativeError,
   ShapeError,
 } from './errors.js';
+import type { NativeNn } from './native-nn.js';
+import type { NativeOps } from './native-ops.js';
 import type { DType, TypedArray } from './tensor/dtype.js';
 import type { Index } from './tensor/slice.js';
 import type { Tensor } from './tensor/tensor.js';
@@ -21,14 +23,13 @@ import type { Tensor } from './tensor/tensor.js';
 export type Operand = Tensor | number | bigint | boolean;
 type Dims = readonly number[] | null;
 type Pair = readonly number[];
-type Reduction = 'none' | 'mean' | 'sum';
 type ErrorClass = new (message: string) => DyconvError;
 
 type Unary = (input: Tensor) => Tensor;
 type Binary = (input: Operand, other: Operand) => Tensor;
 
 /** The functions of the add-on, as cpp/bindings lists them. Arguments are checked there by their C++ types. */
-export interface Native {
+export interface Native extends NativeNn, NativeOps {
   TensorHandle: { prototype: object };
 
   // tensor.cc
@@ -165,8 +166,8 @@ export interface Native {
   amin(input: Tensor, dim: Dims, keepdim: boolean): Tensor;
   argmax(input: Tensor, dim: number | undefined, keepdim: boolean): Tensor;
   argmin(input: Tensor, dim: number | undefined, keepdim: boolean): Tensor;
-  all: Unary;
-  any: Unary;
+  all(input: Tensor, dim: Dims, keepdim: boolean): Tensor;
+  any(input: Tensor, dim: Dims, keepdim: boolean): Tensor;
   logsumexp(input: Tensor, dim: readonly number[], keepdim: boolean): Tensor;
   cumsum(input: Tensor, dim: number): Tensor;
   topk(input: Tensor, k: number, dim: number, largest: boolean, sorted: boolean): [Tensor, Tensor];
@@ -178,83 +179,6 @@ export interface Native {
   matmul(input: Tensor, other: Tensor): Tensor;
   bmm(input: Tensor, other: Tensor): Tensor;
   einsum(equation: string, operands: readonly Tensor[]): Tensor;
-
-  // nn.cc
-  conv2d(
-    input: Tensor,
-    weight: Tensor,
-    bias: Tensor | null,
-    stride: Pair,
-    padding: Pair,
-    dilation: Pair,
-    groups: number,
-  ): Tensor;
-  linear(input: Tensor, weight: Tensor, bias: Tensor | null): Tensor;
-  maxPool2d(
-    input: Tensor,
-    kernelSize: Pair,
-    stride: Pair,
-    padding: Pair,
-    dilation: Pair,
-    ceilMode: boolean,
-  ): Tensor;
-  avgPool2d(
-    input: Tensor,
-    kernelSize: Pair,
-    stride: Pair,
-    padding: Pair,
-    ceilMode: boolean,
-    countIncludePad: boolean,
-  ): Tensor;
-  adaptiveAvgPool2d(input: Tensor, outputSize: Pair): Tensor;
-  batchNorm(
-    input: Tensor,
-    weight: Tensor | null,
-    bias: Tensor | null,
-    runningMean: Tensor | null,
-    runningVar: Tensor | null,
-    training: boolean,
-    momentum: number,
-    eps: number,
-  ): Tensor;
-  layerNorm(
-    input: Tensor,
-    normalizedShape: readonly number[],
-    weight: Tensor | null,
-    bias: Tensor | null,
-    eps: number,
-  ): Tensor;
-  groupNorm(
-    input: Tensor,
-    numGroups: number,
-    weight: Tensor | null,
-    bias: Tensor | null,
-    eps: number,
-  ): Tensor;
-  dropout(input: Tensor, p: number, training: boolean): Tensor;
-  embedding(weight: Tensor, indices: Tensor): Tensor;
-  oneHot(input: Tensor, numClasses: number): Tensor;
-  interpolate(input: Tensor, size: Pair, mode: string, alignCorners: boolean): Tensor;
-  reluInPlace: Unary;
-  leakyRelu(input: Tensor, negativeSlope: number): Tensor;
-  gelu(input: Tensor, approximate: string): Tensor;
-  silu: Unary;
-  hardswish: Unary;
-  softplus(input: Tensor, beta: number, threshold: number): Tensor;
-  softmax(input: Tensor, dim: number): Tensor;
-  logSoftmax(input: Tensor, dim: number): Tensor;
-  crossEntropy(
-    input: Tensor,
-    target: Tensor,
-    weight: Tensor | null,
-    reduction: Reduction,
-    ignoreIndex: number,
-    labelSmoothing: number,
-  ): Tensor;
-  nllLoss(input: Tensor, target: Tensor, reduction: Reduction): Tensor;
-  mseLoss(input: Tensor, target: Tensor, reduction: Reduction): Tensor;
-  l1Loss(input: Tensor, target: Tensor, reduction: Reduction): Tensor;
-  binaryCrossEntropyWithLogits(input: Tensor, target: Tensor, reduction: Reduction): Tensor;
 
   // dynamic_conv.cc
   dynamicConv2d(
@@ -324,7 +248,17 @@ export interface Native {
     weightDecay: number,
     momentum: number,
   ): void;
+  adagradStep(
+    parameters: readonly Tensor[],
+    sums: readonly Tensor[],
+    steps: readonly Tensor[],
+    lr: number,
+    lrDecay: number,
+    eps: number,
+    weightDecay: number,
+  ): void;
   zeroGrad(parameters: readonly Tensor[]): void;
+  clipGradValue(parameters: readonly Tensor[], clipValue: number): void;
   clipGradNorm(parameters: readonly Tensor[], maxNorm: number): number;
 
   // data.cc

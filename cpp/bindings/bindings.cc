@@ -3,8 +3,10 @@
 namespace dyconv {
 
 std::vector<const OpTable*> AllTables() {
-  return {&TensorOps(), &ShapeOps(), &MathOps(),    &NnOps(),   &DynamicConvOps(),
-          &OptimOps(),  &DataOps(),  &RuntimeOps(), &CudaOps(), &AmpOps()};
+  return {&TensorOps(),     &ShapeOps(),   &MathOps(),     &PointwiseOps(),   &ReduceOps(),
+          &LinalgOps(),     &IndexOps(),   &RandomOps(),   &NnOps(),          &ConvOps(),
+          &ActivationOps(), &LossOps(),    &AutogradOps(), &DynamicConvOps(), &OptimOps(),
+          &DataOps(),       &RuntimeOps(), &CudaOps(),     &AmpOps()};
 }
 
 }  // namespace dyconv

@@ -8,7 +8,16 @@ namespace dyconv {
 const OpTable& TensorOps();       // tensor.cc: creation, properties, data in and out, autograd
 const OpTable& ShapeOps();        // shape.cc: views, joining, indexing
 const OpTable& MathOps();         // math.cc: element-wise, comparisons, reductions, linear algebra
+const OpTable& PointwiseOps();    // pointwise.cc: more element-wise operations, in-place forms
+const OpTable& ReduceOps();       // reduce.cc: more reductions, cumulative operations, ordering
+const OpTable& LinalgOps();       // linalg.cc: products, decompositions, solvers, diagonals
+const OpTable& IndexOps();        // index.cc: gather and scatter, masks, rarer views
+const OpTable& RandomOps();       // random.cc: draws from the generator
 const OpTable& NnOps();           // nn.cc: convolution, pooling, normalisation, activations, losses
+const OpTable& ConvOps();         // conv.cc: 1-D, 3-D and transposed convolution, pooling, resizing
+const OpTable& ActivationOps();   // activation.cc: more activations, normalisations, attention
+const OpTable& LossOps();         // loss.cc: more losses
+const OpTable& AutogradOps();     // autograd.cc: functions and hooks written in JavaScript, anomaly mode
 const OpTable& DynamicConvOps();  // dynamic_conv.cc: dynamic convolution and its routing
 const OpTable& OptimOps();        // optim.cc: whole optimizer steps over lists of parameters
 const OpTable& DataOps();         // data.cc: augmented batches, made in the background

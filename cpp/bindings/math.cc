@@ -1,30 +1,11 @@
 // Element-wise operations, comparisons, reductions, linear algebra.
+#include "bindings/binders.h"
 #include "bindings/bindings.h"
 
 namespace dyconv {
 namespace {
 
 using at::Tensor;
-using Dims = std::optional<std::vector<int64_t>>;
-using Dim = std::optional<int64_t>;
-
-using Unary = Tensor (*)(const Tensor&);
-using Binary = Tensor (*)(const Tensor&, const Tensor&);
-
-Op BindUnary(const char* signature, Unary function) {
-  return Bind(signature, [function](const Tensor& x) { return function(x); });
-}
-
-Op BindBinary(const char* signature, Binary function) {
-  return Bind(signature,
-              [function](const Operand& a, const Operand& b) { return function(a.tensor, b.tensor); });
-}
-
-// An absent `dim` means all dimensions, as in PyTorch.
-at::OptionalIntArrayRef Over(const Dims& dims) {
-  return dims ? at::OptionalIntArrayRef(*dims) : at::OptionalIntArrayRef();
-}
-
 }  // namespace
 
 const OpTable& MathOps() {
@@ -123,8 +104,10 @@ const OpTable& MathOps() {
            [](const Tensor& x, Dim dim, bool keep) { return at::argmax(x, dim, keep); }),
       Bind("argmin(input, dim, keepdim)",
            [](const Tensor& x, Dim dim, bool keep) { return at::argmin(x, dim, keep); }),
-      Bind("all(input)", [](const Tensor& x) { return at::all(x); }),
-      Bind("any(input)", [](const Tensor& x) { return at::any(x); }),
+      Bind("all(input, dim, keepdim)",
+           [](const Tensor& x, const Dims& dims, bool keep) { return at::all(x, Over(dims), keep); }),
+      Bind("any(input, dim, keepdim)",
+           [](const Tensor& x, const Dims& dims, bool keep) { return at::any(x, Over(dims), keep); }),
       Bind("logsumexp(input, dim, keepdim)", [](const Tensor& x, const std::vector<int64_t>& dims,
                                                 bool keep) { return at::logsumexp(x, dims, keep); }),
       Bind("cumsum(input, dim)", [](const Tensor& x, int64_t dim) { return at::cumsum(x, dim); }),

@@ -1,18 +1,12 @@
 // Convolution, pooling, normalisation, activations, losses: the functional half of torch.nn.
+#include "bindings/binders.h"
 #include "bindings/bindings.h"
 
 namespace dyconv {
 namespace {
 
 using at::Tensor;
-using Optional = std::optional<Tensor>;
-using IntList = std::vector<int64_t>;
-
-at::Reduction::Reduction ReductionOf(const std::string& name) {
-  if (name == "none") return at::Reduction::None;
-  if (name == "sum") return at::Reduction::Sum;
-  return at::Reduction::Mean;  // lib/ops/loss.ts lets no other name pass
-}
+using Optional = OptionalTensor;
 
 Tensor CrossEntropy(const Tensor& logits, const Tensor& target, const Optional& weight,
                     const std::string& reduction, int64_t ignore_index, double label_smoothing) {
@@ -24,12 +18,6 @@ Tensor CrossEntropy(const Tensor& logits, const Tensor& target, const Optional& 
 Tensor BatchNorm(const Tensor& x, const Optional& weight, const Optional& bias, const Optional& mean,
                  const Optional& var, bool training, double momentum, double eps) {
   return at::batch_norm(x, weight, bias, mean, var, training, momentum, eps, /*cudnn_enabled=*/true);
-}
-
-Tensor Interpolate(const Tensor& x, const IntList& size, const std::string& mode, bool align_corners) {
-  if (mode == "nearest") return at::upsample_nearest2d(x, size);
-  if (mode == "bilinear") return at::upsample_bilinear2d(x, size, align_corners);
-  return at::upsample_bicubic2d(x, size, align_corners);
 }
 
 }  // namespace
@@ -64,11 +52,10 @@ const OpTable& NnOps() {
            }),
       Bind("dropout(input, p, training)",
            [](const Tensor& x, double p, bool training) { return at::dropout(x, p, training); }),
-      Bind("embedding(weight, indices)",
-           [](const Tensor& w, const Tensor& i) { return at::embedding(w, i); }),
+      Bind("embedding(weight, indices, paddingIdx)",
+           [](const Tensor& w, const Tensor& i, int64_t padding) { return at::embedding(w, i, padding); }),
       Bind("oneHot(input, numClasses)",
            [](const Tensor& x, int64_t classes) { return at::one_hot(x, classes); }),
-      Bind("interpolate(input, size, mode, alignCorners)", Interpolate),
 
       Bind("reluInPlace(input)", [](const Tensor& x) { return Tensor(x).relu_(); }),
       Bind("leakyRelu(input, negativeSlope)",
@@ -83,9 +70,10 @@ const OpTable& NnOps() {
       Bind("logSoftmax(input, dim)", [](const Tensor& x, int64_t dim) { return at::log_softmax(x, dim); }),
 
       Bind("crossEntropy(input, target, weight, reduction, ignoreIndex, labelSmoothing)", CrossEntropy),
-      Bind("nllLoss(input, target, reduction)",
-           [](const Tensor& x, const Tensor& target, const std::string& reduction) {
-             return at::nll_loss(x, target, {}, ReductionOf(reduction));
+      Bind("nllLoss(input, target, weight, reduction, ignoreIndex)",
+           [](const Tensor& x, const Tensor& target, const Optional& weight, const std::string& reduction,
+              int64_t ignore_index) {
+             return at::nll_loss_nd(x, target, weight, ReductionOf(reduction), ignore_index);
            }),
       Bind("mseLoss(input, target, reduction)",
            [](const Tensor& x, const Tensor& target, const std::string& reduction) {
@@ -95,9 +83,11 @@ const OpTable& NnOps() {
            [](const Tensor& x, const Tensor& target, const std::string& reduction) {
              return at::l1_loss(x, target, ReductionOf(reduction));
            }),
-      Bind("binaryCrossEntropyWithLogits(input, target, reduction)",
-           [](const Tensor& x, const Tensor& target, const std::string& reduction) {
-             return at::binary_cross_entropy_with_logits(x, target, {}, {}, ReductionOf(reduction));
+      Bind("binaryCrossEntropyWithLogits(input, target, weight, posWeight, reduction)",
+           [](const Tensor& x, const Tensor& target, const Optional& weight, const Optional& pos_weight,
+              const std::string& reduction) {
+             return at::binary_cross_entropy_with_logits(x, target, weight, pos_weight,
+                                                         ReductionOf(reduction));
            }),
   };
   return table;

@@ -113,6 +113,20 @@ void RmsPropStep(const Tensors& parameters, const Tensors& squares, const Tensor
   }
 }
 
+void AdagradStep(const Tensors& parameters, const Tensors& sums, const Tensors& steps, double lr,
+                 double lr_decay, double eps, double weight_decay) {
+  at::NoGradGuard no_grad;
+  for (size_t i = 0; i < parameters.size(); ++i) {
+    Tensor gradient = parameters[i].grad();
+    if (!gradient.defined()) continue;
+    if (weight_decay != 0) gradient = gradient.add(parameters[i], weight_decay);
+    const double taken = steps.at(i).add_(1).item<double>();
+    Tensor sum = sums.at(i), parameter = parameters[i];
+    sum.addcmul_(gradient, gradient);
+    parameter.addcdiv_(gradient, sum.sqrt().add_(eps), -lr / (1 + (taken - 1) * lr_decay));
+  }
+}
+
 void ZeroGrad(const Tensors& parameters) {
   for (const Tensor& parameter : parameters) parameter.mutable_grad().reset();
 }
@@ -131,6 +145,13 @@ double ClipGradNorm(const Tensors& parameters, double max_norm) {
   return norm;
 }
 
+void ClipGradValue(const Tensors& parameters, double limit) {
+  at::NoGradGuard no_grad;
+  for (const Tensor& parameter : parameters) {
+    if (parameter.grad().defined()) parameter.mutable_grad().clamp_(-limit, limit);
+  }
+}
+
 }  // namespace
 
 const OpTable& OptimOps() {
@@ -141,7 +162,9 @@ const OpTable& OptimOps() {
            "found)",
            AdamStep),
       Bind("rmsPropStep(parameters, squares, buffers, lr, alpha, eps, weightDecay, momentum)", RmsPropStep),
+      Bind("adagradStep(parameters, sums, steps, lr, lrDecay, eps, weightDecay)", AdagradStep),
       Bind("zeroGrad(parameters)", ZeroGrad),
+      Bind("clipGradValue(parameters, clipValue)", ClipGradValue),
       Bind("clipGradNorm(parameters, maxNorm)", ClipGradNorm),
   };
   return table;

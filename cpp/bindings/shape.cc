@@ -1,11 +1,11 @@
 // Views, joining and splitting, indexing.
+#include "bindings/binders.h"
 #include "bindings/bindings.h"
 
 namespace dyconv {
 namespace {
 
 using at::Tensor;
-using IntList = std::vector<int64_t>;
 
 }  // namespace
 

@@ -8,17 +8,20 @@
 #include <array>
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include <c10/core/InferenceMode.h>
 
 #include "napi/errors.h"
 #include "napi/job.h"
+#include "napi/js_callback.h"
 #include "napi/tensor_wrap.h"
 
 namespace dyconv {
 
 struct AddonData {
-  explicit AddonData(napi_env environment) : env(environment) {}
+  explicit AddonData(napi_env environment)
+      : env(environment), js_home(std::make_shared<JsHome>(environment)) {}
 
   napi_env env;
   // Classes of lib/errors.ts by ErrorKind, handed over by lib/native.ts; null until then.
@@ -27,6 +30,10 @@ struct AddonData {
   napi_ref collector = nullptr;  // collector(young) collects garbage; from lib/native.ts
   // The tensor on its way into the JavaScript object that the constructor is making (see WrapTensor).
   const at::Tensor* pending_tensor = nullptr;
+  // What JavaScript values held by C++ belong to; outlives the environment where those do.
+  std::shared_ptr<JsHome> js_home;
+  // Gradients that the running callback of a backward pass returned; null outside of one.
+  std::vector<at::Tensor>* backward_results = nullptr;
   TensorRegistry tensors;
   // Present while inference mode is on: the guard is what libtorch offers to enter and leave the mode.
   std::optional<c10::InferenceMode> inference_mode;

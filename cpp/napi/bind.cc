@@ -36,6 +36,7 @@ napi_value Dispatch(napi_env env, napi_callback_info info) {
   try {
     napi_value result = op.invoke(call);
     if (call.data.tensors.WantsCollection()) CollectGarbage(call);
+    call.data.js_home->GiveBack();
     return result;
   } catch (...) {
     ThrowToJs(env, call.data, call.Name());

@@ -7,6 +7,7 @@
 #include <c10/util/Exception.h>
 
 #include "napi/addon_data.h"
+#include "napi/anomaly.h"
 
 namespace dyconv {
 namespace {
@@ -92,28 +93,34 @@ void Check(napi_env env, napi_status status, const char* call) {
 
 napi_value CurrentExceptionToJs(napi_env env, const AddonData& data, const std::string& where) {
   const std::string prefix = where + ": ";
+  const std::string note = TakeAnomalyNote();
   try {
     throw;
   } catch (const PendingException&) {
     napi_value error;
     napi_get_and_clear_last_exception(env, &error);
     return error;
+  } catch (const JsError& e) {
+    return e.value().Get();  // the caller gets what its own callback threw
   } catch (const TypedError& e) {
-    return MakeError(env, data, e.kind(), e.what());
+    return MakeError(env, data, e.kind(), e.what() + note);
   } catch (const c10::IndexError& e) {
-    return MakeError(env, data, ErrorKind::kShape, prefix + FirstParagraph(e.what_without_backtrace()));
+    return MakeError(env, data, ErrorKind::kShape,
+                     prefix + FirstParagraph(e.what_without_backtrace()) + note);
   } catch (const c10::TypeError& e) {
-    return MakeError(env, data, ErrorKind::kDType, prefix + FirstParagraph(e.what_without_backtrace()));
+    return MakeError(env, data, ErrorKind::kDType,
+                     prefix + FirstParagraph(e.what_without_backtrace()) + note);
   } catch (const c10::ValueError& e) {
-    return MakeError(env, data, ErrorKind::kShape, prefix + FirstParagraph(e.what_without_backtrace()));
+    return MakeError(env, data, ErrorKind::kShape,
+                     prefix + FirstParagraph(e.what_without_backtrace()) + note);
   } catch (const c10::Error& e) {
     const std::string message = FirstParagraph(e.what_without_backtrace());
-    return MakeError(env, data, Classify(message), prefix + message);
+    return MakeError(env, data, Classify(message), prefix + message + note);
   } catch (const std::bad_alloc&) {
     return MakeError(env, data, ErrorKind::kNative, prefix + "out of memory");
   } catch (const std::exception& e) {
     const std::string message = FirstParagraph(e.what());
-    return MakeError(env, data, Classify(message), prefix + message);
+    return MakeError(env, data, Classify(message), prefix + message + note);
   }
 }
 

@@ -179,7 +179,7 @@ async function unpackNvidia(file: string, into: string): Promise<Record<string, 
   const sizes: Record<string, number> = {};
   const zip = await openPromise(file, { lazyEntries: true, autoClose: false, strictFileNames: true });
   try {
-    const runtime = file.includes('cuda_runtime');
+    const runtime = /cuda_(?:runtime|crt)/.test(file);
     for await (const entry of zip.eachEntry()) {
       const path = nvidiaTarget(entry.fileName);
       if (path === undefined || (path.startsWith('cuda/') && !runtime)) continue;

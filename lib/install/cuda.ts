@@ -44,6 +44,9 @@ export interface CudaToolkit {
   problems: string[];
 }
 
+// Two headers of two of NVIDIA's wheels: libtorch's own include both.
+const HEADERS = ['cuda_runtime_api.h', 'crt/host_config.h'];
+
 /** Runs a command and returns what it printed; undefined where it fails. */
 export type Probe = (command: string, args: string[]) => string | undefined;
 
@@ -83,7 +86,7 @@ export function cudaToolkit(
     ...homes.map((home) => join(home, 'include')),
     ...(fitting ? [join(dirname(fitting.file), '..', 'include')] : []),
     '/usr/local/cuda/include',
-  ].find((folder) => existsSync(join(folder, 'cuda_runtime_api.h')));
+  ].find((folder) => HEADERS.every((header) => existsSync(join(folder, header))));
   if (!cudart) {
     problems.push(
       `libcudart is missing beside ${libtorchDir}: the add-on cannot query devices or capture graphs`,
@@ -91,7 +94,7 @@ export function cudaToolkit(
   } else if (!include) {
     problems.push(
       "CUDA's runtime headers are missing: the add-on cannot query devices or capture graphs. " +
-        `Install the wheel nvidia-cuda-runtime of CUDA ${major}, or set CUDA_HOME`,
+        `Install the wheels nvidia-cuda-runtime and nvidia-cuda-crt of CUDA ${major}, or set CUDA_HOME`,
     );
   }
   const usable = cudart !== undefined && include !== undefined;

@@ -2,12 +2,14 @@
  * The article's two networks for 128x128 images: AlexNet, and AlexNet-DY, whose last three convolutions are dynamic.
  * @module
  */
+import { ReLU } from '../nn/activations.js';
 import { DynamicConv2d } from '../nn/dynamic-conv.js';
 import { constant_, kaimingNormal_ } from '../nn/init.js';
 import { Conv2d, Linear } from '../nn/layers.js';
 import { Module } from '../nn/module.js';
 import { BatchNorm2d } from '../nn/norm.js';
-import { Dropout, MaxPool2d, ReLU, Sequential } from '../nn/simple.js';
+import { MaxPool2d } from '../nn/pool.js';
+import { Dropout, Sequential } from '../nn/simple.js';
 import { integer } from '../ops/arguments.js';
 import type { Tensor } from '../tensor/tensor.js';
 

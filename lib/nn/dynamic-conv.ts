@@ -8,11 +8,12 @@ import { type Conv2dOptions, resolveConv } from '../ops/conv.js';
 import { type DynamicConv2dOptions, dynamicConv2d, type RoutingKind, routing } from '../ops/dynamic-conv.js';
 import { empty, full } from '../tensor/create.js';
 import type { Tensor } from '../tensor/tensor.js';
+import { ReLU } from './activations.js';
 import { type ExpertUsage, UsageMeter } from './expert-usage.js';
 import { constant_, kaimingNormal_ } from './init.js';
 import { Conv2d, checkGroups, describeConv, type FactoryOptions } from './layers.js';
 import { Module, Parameter } from './module.js';
-import { ReLU, Sequential } from './simple.js';
+import { Sequential } from './simple.js';
 
 /** Options of {@link RoutingAttention}. */
 export interface RoutingAttentionOptions extends FactoryOptions {

@@ -2,6 +2,17 @@
  * Layers and the base class of networks, torch.nn: `import { nn } from 'dyconv'`.
  * @module
  */
+export * from './activations.js';
+export { ModuleDict, ModuleList } from './containers.js';
+export {
+  Conv1d,
+  Conv3d,
+  type ConvLayerOptions,
+  ConvTranspose1d,
+  ConvTranspose2d,
+  ConvTranspose3d,
+  type ConvTransposeLayerOptions,
+} from './conv.js';
 export {
   DynamicConv2d,
   DynamicConv2d as DynamicConv,
@@ -14,26 +25,41 @@ export type { ExpertUsage } from './expert-usage.js';
 export { type Collapsed, collapse, foldBatchNorm, fuse } from './fuse.js';
 export * as init from './init.js';
 export {
+  Bilinear,
   Conv2d,
   type Conv2dLayerOptions,
   Embedding,
+  type EmbeddingOptions,
   type FactoryOptions,
   Linear,
   type LinearOptions,
 } from './layers.js';
+export * from './losses.js';
 export {
   type AnyModule,
   type ForwardHook,
+  type ForwardPreHook,
+  type HookHandle,
   type LoadResult,
   Module,
   Parameter,
   type StateDict,
 } from './module.js';
 export {
+  BatchNorm1d,
   BatchNorm2d,
+  BatchNorm3d,
   type BatchNormLayerOptions,
   GroupNorm,
+  InstanceNorm1d,
+  InstanceNorm2d,
+  InstanceNorm3d,
+  type InstanceNormLayerOptions,
   LayerNorm,
+  LocalResponseNorm,
+  type LocalResponseNormOptions,
   type NormLayerOptions,
+  RMSNorm,
 } from './norm.js';
+export * from './pool.js';
 export * from './simple.js';

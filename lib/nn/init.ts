@@ -3,17 +3,17 @@
  * @see https://pytorch.org/docs/stable/nn.init.html
  * @module
  */
-import { ShapeError } from '../errors.js';
+import { invalidArgument, ShapeError } from '../errors.js';
 import { native } from '../native.js';
-import { oneOf } from '../ops/arguments.js';
-import { noGrad } from '../tensor/context.js';
+import { number, oneOf } from '../ops/arguments.js';
+import { noGrad, tidy } from '../tensor/context.js';
 import type { Tensor } from '../tensor/tensor.js';
 
 /** Which number of connections keeps its variance: of a unit's inputs (`fan_in`) or outputs (`fan_out`). */
 export type FanMode = 'fanIn' | 'fanOut';
 
 /** The activation that follows. */
-export type Nonlinearity = 'linear' | 'relu' | 'leakyRelu' | 'tanh' | 'sigmoid';
+export type Nonlinearity = 'linear' | 'relu' | 'leakyRelu' | 'tanh' | 'sigmoid' | 'selu';
 
 /** Connections into and out of a unit. @param weight - [O, I, ...kernel]. */
 export function fans(weight: Tensor): { fanIn: number; fanOut: number } {
@@ -29,9 +29,10 @@ export function fans(weight: Tensor): { fanIn: number; fanOut: number } {
 
 /** The factor that keeps the variance through the activation. @param slope - Of leakyRelu. Default 0.01. */
 export function calculateGain(nonlinearity: Nonlinearity, slope = 0.01): number {
-  oneOf('nonlinearity', ['linear', 'relu', 'leakyRelu', 'tanh', 'sigmoid'], nonlinearity);
+  oneOf('nonlinearity', ['linear', 'relu', 'leakyRelu', 'tanh', 'sigmoid', 'selu'], nonlinearity);
   if (nonlinearity === 'relu') return Math.SQRT2;
   if (nonlinearity === 'leakyRelu') return Math.sqrt(2 / (1 + slope * slope));
+  if (nonlinearity === 'selu') return 3 / 4;
   return nonlinearity === 'tanh' ? 5 / 3 : 1;
 }
 
@@ -105,4 +106,110 @@ export function zeros_(tensor: Tensor): Tensor {
 /** Ones. */
 export function ones_(tensor: Tensor): Tensor {
   return constant_(tensor, 1);
+}
+
+/** Options of {@link truncNormal_}. */
+export interface TruncNormalOptions {
+  /** Default 0. */
+  mean?: number;
+  /** Default 1. */
+  std?: number;
+  /** Default -2. */
+  min?: number;
+  /** Default 2. */
+  max?: number;
+}
+
+/** Normal numbers, of which none lies outside [min, max]. @see https://people.sc.fsu.edu/~jburkardt/presentations/truncated_normal.pdf */
+export function truncNormal_(
+  tensor: Tensor,
+  { mean = 0, std = 1, min = -2, max = 2 }: TruncNormalOptions = {},
+): Tensor {
+  return noGrad(() =>
+    tidy(() => {
+      const share = (value: number) => erf((value - mean) / std / Math.SQRT2);
+      // Uniform between the bounds' own shares, through the inverse of the distribution.
+      uniform_(tensor, { low: share(min), high: share(max) });
+      const bent = tensor.erfinv();
+      return tensor
+        .copy_(bent)
+        .mul_(std * Math.SQRT2)
+        .add_(mean)
+        .clamp_({ min, max });
+    }),
+  );
+}
+
+/** The error function of a number, by libtorch's. */
+function erf(value: number): number {
+  using point = native.full([], value, 'float64', 'cpu');
+  using result = native.erf(point);
+  return result.item();
+}
+
+/** An orthogonal matrix, the trailing dimensions as one; times `gain` (default 1). @see Saxe et al. 2013, https://arxiv.org/abs/1312.6120 */
+export function orthogonal_(weight: Tensor, { gain = 1 }: { gain?: number } = {}): Tensor {
+  const { shape } = weight;
+  const { fanIn: columns } = fans(weight);
+  const rows = shape[0]!;
+  return noGrad(() =>
+    tidy(() => {
+      const { dtype, device } = weight;
+      const flat = native.empty([rows, columns], dtype, device);
+      normal_(flat);
+      const [q, r] = native.qr(rows < columns ? flat.t() : flat, 'reduced');
+      // The decomposition's signs are arbitrary: those of R's diagonal make it uniform.
+      const uniform = q.mul(r.diag().sign());
+      return weight.copy_((rows < columns ? uniform.t() : uniform).reshape(shape)).mul_(gain);
+    }),
+  );
+}
+
+/** The identity matrix. @param weight - Of two dimensions. */
+export function eye_(weight: Tensor): Tensor {
+  const [rows, columns, ...rest] = weight.shape;
+  if (rows === undefined || columns === undefined || rest.length > 0)
+    throw new ShapeError(`Expected 2 dimensions for weight but received [${weight.shape.join(', ')}]`);
+  using identity = native.eye(rows, columns, weight.dtype, weight.device);
+  return noGrad(() => weight.copy_(identity));
+}
+
+/** A convolution that passes its input channels on, as many as there are. @param weight - [O, I, ...kernel]. @param options.groups - Default 1. */
+export function dirac_(weight: Tensor, { groups = 1 }: { groups?: number } = {}): Tensor {
+  const [outputs, inputs, ...kernel] = weight.shape;
+  if (outputs === undefined || inputs === undefined || kernel.length < 1 || kernel.length > 3)
+    throw new ShapeError(`Expected 3 to 5 dimensions for weight but received [${weight.shape.join(', ')}]`);
+  if (outputs % groups !== 0) throw invalidArgument('groups', `a divisor of ${outputs} outputs`, groups);
+  const perGroup = outputs / groups;
+  return noGrad(() =>
+    tidy(() => {
+      weight.fill_(0);
+      for (let group = 0; group < groups; group++) {
+        for (let i = 0; i < Math.min(perGroup, inputs); i++)
+          weight.index(group * perGroup + i, i, ...kernel.map((size) => size >> 1)).fill_(1);
+      }
+      return weight;
+    }),
+  );
+}
+
+/** Normal numbers, a share of each column zeroed. @param options.std - Default 0.01. @see Martens, ICML 2010 */
+export function sparse_(
+  weight: Tensor,
+  { sparsity, std = 0.01 }: { sparsity: number; std?: number },
+): Tensor {
+  const [rows, columns, ...rest] = weight.shape;
+  if (rows === undefined || columns === undefined || rest.length > 0)
+    throw new ShapeError(`Expected 2 dimensions for weight but received [${weight.shape.join(', ')}]`);
+  const zeroed = Math.ceil(number('sparsity', sparsity, { min: 0, max: 1 }) * rows);
+  return noGrad(() =>
+    tidy(() => {
+      normal_(weight, { std });
+      for (let column = 0; column < columns; column++) {
+        const order = native.randperm(rows, 'int64', 'cpu').narrow(0, 0, zeroed);
+        weight.select(1, column).indexFill_(0, order.to({ device: weight.device }), 0);
+      }
+      return weight;
+    }),
+  );
 }

@@ -3,13 +3,14 @@
  * @module
  */
 import { invalidArgument } from '../errors.js';
-import { embedding } from '../ops/activation.js';
 import { integer, type Pair, pair } from '../ops/arguments.js';
 import { type Conv2dOptions, conv2d, linear, resolveConv } from '../ops/conv.js';
+import type { ConvOptions } from '../ops/conv-nd.js';
+import { bilinear, embedding } from '../ops/norm.js';
 import { empty, randn } from '../tensor/create.js';
 import type { Device, DType } from '../tensor/dtype.js';
 import type { Tensor } from '../tensor/tensor.js';
-import { fans, kaimingUniform_, uniform_ } from './init.js';
+import { fans, kaimingUniform_, uniform_, zeros_ } from './init.js';
 import { Module, Parameter } from './module.js';
 
 /** Where and of what type a layer's tensors are made. */
@@ -20,8 +21,8 @@ export interface FactoryOptions {
   dtype?: DType;
 }
 
-/** torch.nn's default for weights and biases: uniform in ±1 / sqrt(fan in). */
-function initialise(weight: Tensor, bias: Tensor | null): void {
+/** @internal torch.nn's default for weights and biases: uniform in ±1 / sqrt(fan in). */
+export function initialise(weight: Tensor, bias: Tensor | null): void {
   kaimingUniform_(weight, { a: Math.sqrt(5) });
   const bound = 1 / Math.sqrt(fans(weight).fanIn);
   if (bias !== null) uniform_(bias, { low: -bound, high: bound });
@@ -118,7 +119,7 @@ export function describeConv(
   inChannels: number,
   outChannels: number,
   kernelSize: readonly number[],
-  options: Readonly<Required<Conv2dOptions>>,
+  options: Readonly<Required<ConvOptions>>,
 ): string {
   const defaults = { stride: 1, padding: 0, dilation: 1, groups: 1 } as const;
   const rest = Object.entries(defaults)
@@ -128,25 +129,75 @@ export function describeConv(
   return `${inChannels}, ${outChannels}, kernelSize=[${kernelSize.join(', ')}]${rest.join('')}`;
 }
 
+/** Options of {@link Embedding}. */
+export interface EmbeddingOptions extends FactoryOptions {
+  /** A row that starts as zeros and gets no gradient. Default: none. */
+  paddingIdx?: number;
+}
+
 /** A table of vectors, int64 [...] -> [..., D]. @see https://pytorch.org/docs/stable/generated/torch.nn.Embedding.html */
 export class Embedding extends Module {
   readonly numEmbeddings: number;
   readonly embeddingDim: number;
+  readonly paddingIdx: number | null;
   /** [numEmbeddings, embeddingDim], standard normal at first. */
   weight: Parameter;
 
-  constructor(numEmbeddings: number, embeddingDim: number, factory: FactoryOptions = {}) {
+  constructor(
+    numEmbeddings: number,
+    embeddingDim: number,
+    { paddingIdx, ...factory }: EmbeddingOptions = {},
+  ) {
     super();
     this.numEmbeddings = integer('numEmbeddings', numEmbeddings, 1);
     this.embeddingDim = integer('embeddingDim', embeddingDim, 1);
+    this.paddingIdx = paddingIdx === undefined ? null : integer('paddingIdx', paddingIdx, 0);
     this.weight = new Parameter(randn([numEmbeddings, embeddingDim], factory));
+    if (this.paddingIdx !== null) zeros_(this.weight.detach().select(0, this.paddingIdx));
   }
 
   forward(input: Tensor): Tensor {
-    return embedding(input, this.weight);
+    return embedding(input, this.weight, { paddingIdx: this.paddingIdx ?? -1 });
   }
 
   protected override extraRepr(): string {
-    return `${this.numEmbeddings}, ${this.embeddingDim}`;
+    const padding = this.paddingIdx === null ? '' : `, paddingIdx=${this.paddingIdx}`;
+    return `${this.numEmbeddings}, ${this.embeddingDim}${padding}`;
+  }
+}
+
+/** y[o] = x1ᵀ weight[o] x2 + bias[o], [B, I] and [B, J] -> [B, O]. @see https://pytorch.org/docs/stable/generated/torch.nn.Bilinear.html */
+export class Bilinear extends Module<[Tensor, Tensor]> {
+  readonly in1Features: number;
+  readonly in2Features: number;
+  readonly outFeatures: number;
+  /** [O, I, J]. */
+  weight: Parameter;
+  /** [O] or null. */
+  bias: Parameter | null;
+
+  constructor(
+    in1Features: number,
+    in2Features: number,
+    outFeatures: number,
+    { bias = true, ...factory }: LinearOptions = {},
+  ) {
+    super();
+    this.in1Features = integer('in1Features', in1Features, 1);
+    this.in2Features = integer('in2Features', in2Features, 1);
+    this.outFeatures = integer('outFeatures', outFeatures, 1);
+    this.weight = new Parameter(empty([outFeatures, in1Features, in2Features], factory));
+    this.bias = bias ? new Parameter(empty([outFeatures], factory)) : null;
+    const bound = 1 / Math.sqrt(in1Features);
+    uniform_(this.weight, { low: -bound, high: bound });
+    if (this.bias !== null) uniform_(this.bias, { low: -bound, high: bound });
+  }
+
+  forward(input1: Tensor, input2: Tensor): Tensor {
+    return bilinear(input1, input2, this.weight, this.bias);
+  }
+
+  protected override extraRepr(): string {
+    return `${this.in1Features}, ${this.in2Features}, ${this.outFeatures}, bias=${this.bias !== null}`;
   }
 }

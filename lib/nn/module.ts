@@ -13,8 +13,17 @@ import { isTensor, type Tensor } from '../tensor/tensor.js';
 /** A module whatever it takes and gives. */
 export type AnyModule = Module<never[], unknown>;
 
-/** Called after a module's forward. */
-export type ForwardHook = (module: AnyModule, inputs: unknown[], output: unknown) => void;
+/** Called after a module's forward; a Tensor, or an array of them, that it returns takes the output's place. */
+export type ForwardHook = (module: AnyModule, inputs: unknown[], output: unknown) => unknown;
+
+/** Called before a module's forward; an array that it returns takes the inputs' place. */
+// biome-ignore lint/suspicious/noConfusingVoidType: a hook that only looks returns nothing
+export type ForwardPreHook = (module: AnyModule, inputs: unknown[]) => unknown[] | void;
+
+/** What takes a hook away again. */
+export interface HookHandle {
+  remove(): void;
+}
 
 /** Names and tensors by which a model is saved: PyTorch's `state_dict`. */
 export type StateDict = Record<string, Tensor>;
@@ -67,7 +76,8 @@ export abstract class Module<Args extends unknown[] = [Tensor], Out = Tensor> {
   /** Whether the module trains (batch statistics, dropout) or evaluates. Set by {@link train} and {@link eval}. */
   training = true;
   readonly #buffers = new Map<string, { persistent: boolean }>();
-  readonly #hooks = new Set<ForwardHook>();
+  readonly #hooks = new Set<{ hook: ForwardHook }>();
+  readonly #preHooks = new Set<{ hook: ForwardPreHook }>();
 
   /** Computes the module's output. */
   abstract forward(...args: Args): Out;
@@ -244,15 +254,31 @@ export abstract class Module<Args extends unknown[] = [Tensor], Out = Tensor> {
   /**
    * Calls `hook` after every forward of this module, with its inputs and output.
    * @returns `remove()` takes the hook away.
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.register_forward_hook
    */
-  registerForwardHook(hook: ForwardHook): { remove(): void } {
-    if (this.#hooks.size === 0) this.#installHooks();
-    this.#hooks.add(hook);
+  registerForwardHook(hook: ForwardHook): HookHandle {
+    return this.#addHook(this.#hooks, hook);
+  }
+
+  /**
+   * Calls `hook` before every forward of this module, with its inputs.
+   * @returns `remove()` takes the hook away.
+   */
+  registerForwardPreHook(hook: ForwardPreHook): HookHandle {
+    return this.#addHook(this.#preHooks, hook);
+  }
+
+  #addHook<Hook>(hooks: Set<{ hook: Hook }>, hook: Hook): HookHandle {
+    if (typeof hook !== 'function') throw invalidArgument('hook', 'a function', hook);
+    const entry = { hook };
+    if (this.#hooks.size + this.#preHooks.size === 0) this.#installHooks();
+    hooks.add(entry);
     return {
       remove: () => {
-        this.#hooks.delete(hook);
+        const removed = hooks.delete(entry);
         // The class's own forward shows again once nothing stands before it.
-        if (this.#hooks.size === 0) delete (this as { forward?: unknown }).forward;
+        if (removed && this.#hooks.size + this.#preHooks.size === 0)
+          delete (this as { forward?: unknown }).forward;
       },
     };
   }
@@ -268,9 +294,19 @@ export abstract class Module<Args extends unknown[] = [Tensor], Out = Tensor> {
       configurable: true,
       enumerable: false,
       value: (...args: Args): Out => {
-        const output = forward.apply(this, args);
-        for (const hook of this.#hooks) hook(this as unknown as AnyModule, args, output);
-        return output;
+        const self = this as unknown as AnyModule;
+        let inputs: unknown[] = args;
+        for (const { hook } of [...this.#preHooks]) {
+          const replaced = hook(self, inputs);
+          if (Array.isArray(replaced)) inputs = replaced;
+        }
+        let output: unknown = forward.apply(this, inputs as Args);
+        for (const { hook } of [...this.#hooks]) {
+          const replaced = hook(self, inputs, output);
+          // Not whatever a short arrow function happens to return.
+          if (isTensor(replaced) || (Array.isArray(replaced) && replaced.every(isTensor))) output = replaced;
+        }
+        return output as Out;
       },
     });
   }
@@ -293,6 +329,12 @@ export abstract class Module<Args extends unknown[] = [Tensor], Out = Tensor> {
   [inspect.custom](): string {
     return this.toString();
   }
+}
+
+/** @internal Checks that a container was given a module. */
+export function checkModule<M extends AnyModule>(name: string, value: M): M {
+  if (!((value as unknown) instanceof Module)) throw invalidArgument(name, 'a Module', value);
+  return value;
 }
 
 function isParameter(value: unknown): value is Tensor {

@@ -2,34 +2,31 @@
  * Normalisation layers.
  * @module
  */
-import { invalidArgument } from '../errors.js';
-import { batchNorm, groupNorm, layerNorm } from '../ops/activation.js';
+import { invalidArgument, ShapeError } from '../errors.js';
 import { integer } from '../ops/arguments.js';
+import { batchNorm, groupNorm, instanceNorm, layerNorm, localResponseNorm, rmsNorm } from '../ops/norm.js';
 import { full, ones, zeros } from '../tensor/create.js';
 import type { Tensor } from '../tensor/tensor.js';
 import type { FactoryOptions } from './layers.js';
 import { Module, Parameter } from './module.js';
 
-/** Options of {@link BatchNorm2d}. */
+/** Options of the batch norms. */
 export interface BatchNormLayerOptions extends FactoryOptions {
   /** Added to the variance. Default 1e-5. */
   eps?: number;
-  /** Share of the batch in the running statistics. Default 0.1. */
-  momentum?: number;
+  /** Share of the batch in the running statistics; null: the mean over all batches. Default 0.1. */
+  momentum?: number | null;
   /** Learn a scale and a shift. Default true. */
   affine?: boolean;
   /** Keep running statistics for evaluation. Default true. */
   trackRunningStats?: boolean;
 }
 
-/**
- * Batch normalisation of images, [B, C, H, W] -> same.
- * @see https://arxiv.org/abs/1502.03167, https://pytorch.org/docs/stable/generated/torch.nn.BatchNorm2d.html
- */
-export class BatchNorm2d extends Module {
+/** Running statistics, scale and shift of each channel. */
+abstract class ChannelNorm extends Module {
   readonly numFeatures: number;
   readonly eps: number;
-  readonly momentum: number;
+  readonly momentum: number | null;
   /** [C], ones at first. */
   weight: Parameter | null;
   /** [C], zeros at first. */
@@ -41,10 +38,13 @@ export class BatchNorm2d extends Module {
   /** int64 []. */
   numBatchesTracked!: Tensor | null;
 
-  constructor(numFeatures: number, options: BatchNormLayerOptions = {}) {
+  constructor(
+    numFeatures: number,
+    options: Required<Omit<BatchNormLayerOptions, 'device' | 'dtype'>>,
+    factory: FactoryOptions,
+  ) {
     super();
-    const { eps = 1e-5, momentum = 0.1, affine = true, trackRunningStats = true, device, dtype } = options;
-    const factory = { device, dtype };
+    const { eps, momentum, affine, trackRunningStats } = options;
     this.numFeatures = integer('numFeatures', numFeatures, 1);
     this.eps = eps;
     this.momentum = momentum;
@@ -54,19 +54,110 @@ export class BatchNorm2d extends Module {
     this.registerBuffer('runningVar', trackRunningStats ? ones([numFeatures], factory) : null);
     this.registerBuffer(
       'numBatchesTracked',
-      trackRunningStats ? full([], 0, { dtype: 'int64', device }) : null,
+      trackRunningStats ? full([], 0, { dtype: 'int64', device: factory.device }) : null,
     );
   }
 
-  forward(input: Tensor): Tensor {
-    const { weight, bias, runningMean, runningVar, momentum, eps } = this;
-    if (this.training && this.numBatchesTracked !== null) this.numBatchesTracked.add_(1);
-    const training = this.training || runningMean === null;
-    return batchNorm(input, { weight, bias, runningMean, runningVar, training, momentum, eps });
+  /** Numbers of dimensions that the input may have. */
+  protected abstract readonly inputDims: readonly number[];
+
+  protected checkInput(input: Tensor): void {
+    const shape = input.shape;
+    if (!this.inputDims.includes(shape.length)) {
+      throw new ShapeError(
+        `Expected ${this.inputDims.join(' or ')} dimensions for input of ${this.constructor.name} but received [${shape.join(', ')}]`,
+      );
+    }
   }
 
   protected override extraRepr(): string {
     return `${this.numFeatures}, eps=${this.eps}, momentum=${this.momentum}`;
+  }
+}
+
+abstract class BatchNorm extends ChannelNorm {
+  constructor(numFeatures: number, options: BatchNormLayerOptions = {}) {
+    const { eps = 1e-5, momentum = 0.1, affine = true, trackRunningStats = true, device, dtype } = options;
+    super(numFeatures, { eps, momentum, affine, trackRunningStats }, { device, dtype });
+  }
+
+  forward(input: Tensor): Tensor {
+    this.checkInput(input);
+    const { weight, bias, runningMean, runningVar, eps } = this;
+    if (this.training && this.numBatchesTracked !== null) this.numBatchesTracked.add_(1);
+    const training = this.training || runningMean === null;
+    // Without a momentum the statistics are the mean over all batches.
+    const momentum = this.momentum ?? (training ? 1 / (this.numBatchesTracked?.item() ?? 1) : 0);
+    return batchNorm(input, { weight, bias, runningMean, runningVar, training, momentum, eps });
+  }
+}
+
+/**
+ * Batch normalisation of vectors or sequences, [B, C] or [B, C, L] -> same.
+ * @see https://arxiv.org/abs/1502.03167, https://pytorch.org/docs/stable/generated/torch.nn.BatchNorm1d.html
+ */
+export class BatchNorm1d extends BatchNorm {
+  protected override get inputDims(): readonly number[] {
+    return [2, 3];
+  }
+}
+
+/**
+ * Batch normalisation of images, [B, C, H, W] -> same.
+ * @see https://arxiv.org/abs/1502.03167, https://pytorch.org/docs/stable/generated/torch.nn.BatchNorm2d.html
+ */
+export class BatchNorm2d extends BatchNorm {
+  protected override get inputDims(): readonly number[] {
+    return [4];
+  }
+}
+
+/**
+ * Batch normalisation of volumes, [B, C, D, H, W] -> same.
+ * @see https://arxiv.org/abs/1502.03167, https://pytorch.org/docs/stable/generated/torch.nn.BatchNorm3d.html
+ */
+export class BatchNorm3d extends BatchNorm {
+  protected override get inputDims(): readonly number[] {
+    return [5];
+  }
+}
+
+/** Options of the instance norms: those of batch norm, with affine and trackRunningStats false by default. */
+export type InstanceNormLayerOptions = BatchNormLayerOptions;
+
+abstract class InstanceNorm extends ChannelNorm {
+  constructor(numFeatures: number, options: InstanceNormLayerOptions = {}) {
+    const { eps = 1e-5, momentum = 0.1, affine = false, trackRunningStats = false, device, dtype } = options;
+    super(numFeatures, { eps, momentum, affine, trackRunningStats }, { device, dtype });
+  }
+
+  forward(input: Tensor): Tensor {
+    this.checkInput(input);
+    const { weight, bias, runningMean, runningVar, eps } = this;
+    const useInputStats = this.training || runningMean === null;
+    const momentum = this.momentum ?? 0;
+    return instanceNorm(input, { weight, bias, runningMean, runningVar, useInputStats, momentum, eps });
+  }
+}
+
+/** Normalises each channel of each sequence, [B, C, L] -> same. @see https://arxiv.org/abs/1607.08022 */
+export class InstanceNorm1d extends InstanceNorm {
+  protected override get inputDims(): readonly number[] {
+    return [3];
+  }
+}
+
+/** Normalises each channel of each image, [B, C, H, W] -> same. @see https://arxiv.org/abs/1607.08022 */
+export class InstanceNorm2d extends InstanceNorm {
+  protected override get inputDims(): readonly number[] {
+    return [4];
+  }
+}
+
+/** Normalises each channel of each volume, [B, C, D, H, W] -> same. @see https://arxiv.org/abs/1607.08022 */
+export class InstanceNorm3d extends InstanceNorm {
+  protected override get inputDims(): readonly number[] {
+    return [5];
   }
 }
 
@@ -130,5 +221,60 @@ export class GroupNorm extends Module {
 
   protected override extraRepr(): string {
     return `${this.numGroups}, ${this.numChannels}, eps=${this.eps}`;
+  }
+}
+
+/** Divides by the root mean square of the last dimensions. @see https://arxiv.org/abs/1910.07467 */
+export class RMSNorm extends Module {
+  readonly normalizedShape: readonly number[];
+  readonly eps: number | null;
+  weight: Parameter | null;
+
+  /** @param options.eps - Default: the dtype's machine epsilon. */
+  constructor(normalizedShape: number | readonly number[], options: NormLayerOptions = {}) {
+    super();
+    const { eps, affine = true, device, dtype } = options;
+    this.normalizedShape = typeof normalizedShape === 'number' ? [normalizedShape] : normalizedShape;
+    for (const size of this.normalizedShape) integer('normalizedShape', size, 1);
+    this.eps = eps ?? null;
+    this.weight = affine ? new Parameter(ones(this.normalizedShape, { device, dtype })) : null;
+  }
+
+  forward(input: Tensor): Tensor {
+    return rmsNorm(input, this.normalizedShape, { weight: this.weight, eps: this.eps ?? undefined });
+  }
+
+  protected override extraRepr(): string {
+    return `[${this.normalizedShape.join(', ')}], eps=${this.eps}`;
+  }
+}
+
+/** Options of {@link LocalResponseNorm}. */
+export interface LocalResponseNormOptions {
+  /** Default 1e-4. */
+  alpha?: number;
+  /** Default 0.75. */
+  beta?: number;
+  /** Default 1. */
+  k?: number;
+}
+
+/** Divides by the mean square of neighbouring channels, [B, C, ...] -> same. @see Krizhevsky et al., NeurIPS 2012 */
+export class LocalResponseNorm extends Module {
+  readonly size: number;
+  readonly options: Readonly<LocalResponseNormOptions>;
+
+  constructor(size: number, options: LocalResponseNormOptions = {}) {
+    super();
+    this.size = integer('size', size, 1);
+    this.options = Object.freeze({ ...options });
+  }
+
+  forward(input: Tensor): Tensor {
+    return localResponseNorm(input, this.size, this.options);
+  }
+
+  protected override extraRepr(): string {
+    return `${this.size}`;
   }
 }

@@ -1,141 +1,19 @@
 /**
- * Layers without weights, and the container that chains layers.
+ * Layers without weights that are no activations or pools, and the container that chains layers.
  * @module
  */
 import { invalidArgument } from '../errors.js';
 import * as F from '../ops/activation.js';
-import { integer, number, type Pair, pair } from '../ops/arguments.js';
-import {
-  type AvgPool2dOptions,
-  adaptiveAvgPool2d,
-  avgPool2d,
-  type InterpolateOptions,
-  interpolate,
-  type MaxPool2dOptions,
-  maxPool2d,
-} from '../ops/conv.js';
+import { integer, number, type Sizes, sizes } from '../ops/arguments.js';
+import { pad } from '../ops/conv.js';
+import { type InterpolateOptions, interpolate, pixelShuffle } from '../ops/resize.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { Module } from './module.js';
-
-/** max(x, 0). */
-export class ReLU extends Module {
-  forward(input: Tensor): Tensor {
-    return F.relu(input);
-  }
-}
-
-/** x where positive, slope times x elsewhere. */
-export class LeakyReLU extends Module {
-  readonly negativeSlope: number;
-  constructor({ negativeSlope = 0.01 }: { negativeSlope?: number } = {}) {
-    super();
-    this.negativeSlope = negativeSlope;
-  }
-  forward(input: Tensor): Tensor {
-    return F.leakyRelu(input, { negativeSlope: this.negativeSlope });
-  }
-}
-
-/** Gaussian error linear unit. */
-export class GELU extends Module {
-  forward(input: Tensor): Tensor {
-    return F.gelu(input);
-  }
-}
-
-/** x sigmoid(x). */
-export class SiLU extends Module {
-  forward(input: Tensor): Tensor {
-    return F.silu(input);
-  }
-}
-
-/** x relu6(x + 3) / 6. */
-export class Hardswish extends Module {
-  forward(input: Tensor): Tensor {
-    return F.hardswish(input);
-  }
-}
-
-/** 1 / (1 + exp(-x)). */
-export class Sigmoid extends Module {
-  forward(input: Tensor): Tensor {
-    return F.sigmoid(input);
-  }
-}
-
-/** Hyperbolic tangent. */
-export class Tanh extends Module {
-  forward(input: Tensor): Tensor {
-    return F.tanh(input);
-  }
-}
-
-/** Softmax along `dim`. */
-export class Softmax extends Module {
-  readonly dim: number;
-  constructor({ dim = -1 }: { dim?: number } = {}) {
-    super();
-    this.dim = dim;
-  }
-  forward(input: Tensor): Tensor {
-    return F.softmax(input, { dim: this.dim });
-  }
-}
 
 /** Gives back its input. */
 export class Identity extends Module {
   forward(input: Tensor): Tensor {
     return input;
-  }
-}
-
-/** The largest element of each window, [B, C, H, W] -> [B, C, H', W']. */
-export class MaxPool2d extends Module {
-  readonly kernelSize: [number, number];
-  readonly options: Readonly<MaxPool2dOptions>;
-  constructor(kernelSize: Pair, options: MaxPool2dOptions = {}) {
-    super();
-    this.kernelSize = pair('kernelSize', kernelSize, 1);
-    this.options = Object.freeze({ stride: this.kernelSize, ...options });
-  }
-  forward(input: Tensor): Tensor {
-    return maxPool2d(input, this.kernelSize, this.options);
-  }
-  protected override extraRepr(): string {
-    return `kernelSize=[${this.kernelSize.join(', ')}], stride=${this.options.stride}`;
-  }
-}
-
-/** The mean of each window, [B, C, H, W] -> [B, C, H', W']. */
-export class AvgPool2d extends Module {
-  readonly kernelSize: [number, number];
-  readonly options: Readonly<AvgPool2dOptions>;
-  constructor(kernelSize: Pair, options: AvgPool2dOptions = {}) {
-    super();
-    this.kernelSize = pair('kernelSize', kernelSize, 1);
-    this.options = Object.freeze({ stride: this.kernelSize, ...options });
-  }
-  forward(input: Tensor): Tensor {
-    return avgPool2d(input, this.kernelSize, this.options);
-  }
-  protected override extraRepr(): string {
-    return `kernelSize=[${this.kernelSize.join(', ')}], stride=${this.options.stride}`;
-  }
-}
-
-/** The mean over windows that give the wanted size, [B, C, H, W] -> [B, C, outputSize]. */
-export class AdaptiveAvgPool2d extends Module {
-  readonly outputSize: [number, number];
-  constructor(outputSize: Pair) {
-    super();
-    this.outputSize = pair('outputSize', outputSize, 1);
-  }
-  forward(input: Tensor): Tensor {
-    return adaptiveAvgPool2d(input, this.outputSize);
-  }
-  protected override extraRepr(): string {
-    return `[${this.outputSize.join(', ')}]`;
   }
 }
 
@@ -170,7 +48,95 @@ export class Flatten extends Module {
   }
 }
 
-/** Resizes images, [B, C, H, W] -> [B, C, H', W']. */
+/** One dimension as several; one size may be -1. */
+export class Unflatten extends Module {
+  readonly dim: number;
+  readonly sizes: readonly number[];
+  constructor(dim: number, sizes: readonly number[]) {
+    super();
+    this.dim = dim;
+    this.sizes = [...sizes];
+  }
+  forward(input: Tensor): Tensor {
+    return input.unflatten(this.dim, this.sizes);
+  }
+  protected override extraRepr(): string {
+    return `${this.dim}, [${this.sizes.join(', ')}]`;
+  }
+}
+
+/** Zeroes whole channels with probability p while training, [B, C, ...] -> same. @see https://arxiv.org/abs/1411.4280 */
+export class Dropout2d extends Dropout {
+  override forward(input: Tensor): Tensor {
+    return this.training ? F.dropout2d(input, { p: this.p }) : input;
+  }
+}
+
+/** Dropout that keeps mean and variance, to go with SELU. @see https://arxiv.org/abs/1706.02515 */
+export class AlphaDropout extends Dropout {
+  override forward(input: Tensor): Tensor {
+    return this.training ? F.alphaDropout(input, { p: this.p }) : input;
+  }
+}
+
+abstract class Pad2d extends Module {
+  /** [left, right, top, bottom]. */
+  readonly padding: readonly number[];
+  constructor(padding: Sizes) {
+    super();
+    this.padding = sizes('padding', padding, 4, Number.MIN_SAFE_INTEGER);
+  }
+  protected override extraRepr(): string {
+    return `[${this.padding.join(', ')}]`;
+  }
+}
+
+/** Zeros around images; one number or [left, right, top, bottom]. */
+export class ZeroPad2d extends Pad2d {
+  forward(input: Tensor): Tensor {
+    return pad(input, this.padding);
+  }
+}
+
+/** A value around images; one number or [left, right, top, bottom]. */
+export class ConstantPad2d extends Pad2d {
+  readonly value: number;
+  constructor(padding: Sizes, value: number) {
+    super(padding);
+    this.value = number('value', value);
+  }
+  forward(input: Tensor): Tensor {
+    return pad(input, this.padding, { value: this.value });
+  }
+}
+
+/** Images mirrored at their edges; one number or [left, right, top, bottom]. */
+export class ReflectionPad2d extends Pad2d {
+  forward(input: Tensor): Tensor {
+    return pad(input, this.padding, { mode: 'reflect' });
+  }
+}
+
+/** The edges of images repeated; one number or [left, right, top, bottom]. */
+export class ReplicationPad2d extends Pad2d {
+  forward(input: Tensor): Tensor {
+    return pad(input, this.padding, { mode: 'replicate' });
+  }
+}
+
+/** Channels to pixels, [B, C r², H, W] -> [B, C, H r, W r]. @see https://arxiv.org/abs/1609.05158 */
+export class PixelShuffle extends Module {
+  readonly upscaleFactor: number;
+  constructor(upscaleFactor: number) {
+    super();
+    this.upscaleFactor = integer('upscaleFactor', upscaleFactor, 1);
+  }
+  forward(input: Tensor): Tensor {
+    return pixelShuffle(input, this.upscaleFactor);
+  }
+}
+
+/** Resizes signals, images or volumes, [B, C, ...] -> [B, C, ...]. */
 export class Upsample extends Module {
   readonly options: Readonly<InterpolateOptions>;
   constructor(options: InterpolateOptions) {

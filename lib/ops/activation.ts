@@ -1,5 +1,5 @@
 /**
- * Activations, normalisation, dropout and look-ups, as functions.
+ * Activations and dropout, as functions.
  * @module
  */
 import { native } from '../native.js';
@@ -62,6 +62,105 @@ export function logSoftmax(input: Tensor, { dim = -1 }: { dim?: number } = {}): 
   return native.logSoftmax(input, dim);
 }
 
+/** min(max(input, 0), 6). */
+export function relu6(input: Tensor): Tensor {
+  return native.relu6(input);
+}
+
+/** Scaled exponential linear unit. @see https://arxiv.org/abs/1706.02515 */
+export function selu(input: Tensor): Tensor {
+  return native.selu(input);
+}
+
+/** input * tanh(softplus(input)). @see https://arxiv.org/abs/1908.08681 */
+export function mish(input: Tensor): Tensor {
+  return native.mish(input);
+}
+
+/** relu6(input + 3) / 6. */
+export function hardsigmoid(input: Tensor): Tensor {
+  return native.hardsigmoid(input);
+}
+
+/** log(sigmoid(input)), computed without overflow. */
+export function logSigmoid(input: Tensor): Tensor {
+  return native.logSigmoid(input);
+}
+
+/** input / (1 + |input|). */
+export function softsign(input: Tensor): Tensor {
+  return native.softsign(input);
+}
+
+/** input - tanh(input). */
+export function tanhshrink(input: Tensor): Tensor {
+  return native.tanhshrink(input);
+}
+
+/** The input where positive, alpha (exp(input) - 1) elsewhere. @param options.alpha - Default 1. @see https://arxiv.org/abs/1511.07289 */
+export function elu(input: Tensor, { alpha = 1 }: { alpha?: number } = {}): Tensor {
+  return native.elu(input, alpha);
+}
+
+/** The input where positive, alpha (exp(input / alpha) - 1) elsewhere. @param options.alpha - Default 1. @see https://arxiv.org/abs/1704.07483 */
+export function celu(input: Tensor, { alpha = 1 }: { alpha?: number } = {}): Tensor {
+  return native.celu(input, alpha);
+}
+
+/** Limited to [minVal, maxVal]. @param options.minVal - Default -1. @param options.maxVal - Default 1. */
+export function hardtanh(
+  input: Tensor,
+  { minVal = -1, maxVal = 1 }: { minVal?: number; maxVal?: number } = {},
+): Tensor {
+  return native.hardtanh(input, minVal, maxVal);
+}
+
+/** 0 within ±lambda, the input elsewhere. @param options.lambda - Default 0.5. */
+export function hardshrink(input: Tensor, { lambda = 0.5 }: { lambda?: number } = {}): Tensor {
+  return native.hardshrink(input, lambda);
+}
+
+/** 0 within ±lambda, nearer to it by lambda elsewhere. @param options.lambda - Default 0.5. */
+export function softshrink(input: Tensor, { lambda = 0.5 }: { lambda?: number } = {}): Tensor {
+  return native.softshrink(input, number('lambda', lambda, { min: 0 }));
+}
+
+/** The input above `threshold`, `value` elsewhere. */
+export function threshold(input: Tensor, options: { threshold: number; value: number }): Tensor {
+  return native.threshold(input, options.threshold, options.value);
+}
+
+/** The input where positive, `weight` ([1], or one a channel) times it elsewhere. @see https://arxiv.org/abs/1502.01852 */
+export function prelu(input: Tensor, weight: Tensor): Tensor {
+  return native.prelu(input, weight);
+}
+
+/**
+ * {@link leakyRelu} with slopes drawn from [lower, upper] while training, their mean otherwise.
+ * @param options.lower - Default 1/8. @param options.upper - Default 1/3. @param options.training - Default false.
+ */
+export function rrelu(
+  input: Tensor,
+  {
+    lower = 1 / 8,
+    upper = 1 / 3,
+    training = false,
+  }: { lower?: number; upper?: number; training?: boolean } = {},
+): Tensor {
+  return native.rrelu(input, lower, upper, training);
+}
+
+/** The first half along `dim` times the sigmoid of the second. @param options.dim - Default -1. @see https://arxiv.org/abs/1612.08083 */
+export function glu(input: Tensor, { dim = -1 }: { dim?: number } = {}): Tensor {
+  return native.glu(input, dim);
+}
+
+/** softmax(-input). @param options.dim - Default -1. */
+export function softmin(input: Tensor, { dim = -1 }: { dim?: number } = {}): Tensor {
+  using negated = native.neg(input);
+  return native.softmax(negated, dim);
+}
+
 /**
  * Zeroes elements with probability `p` and scales the rest by 1 / (1 - p), while training.
  * @param options.p - 0 to 1. Default 0.5. @param options.training - Default true.
@@ -73,61 +172,20 @@ export function dropout(
   return native.dropout(input, number('p', p, { min: 0, max: 1 }), training);
 }
 
-/** Options of {@link batchNorm}. */
-export interface BatchNormOptions {
-  /** [C]; updated in place while training. */
-  runningMean?: Tensor | null;
-  /** [C]; updated in place while training. */
-  runningVar?: Tensor | null;
-  /** [C]. */
-  weight?: Tensor | null;
-  /** [C]. */
-  bias?: Tensor | null;
-  /** Normalise by the batch's own statistics. Default false. */
+/** Options of the dropouts. */
+export interface DropoutOptions {
+  /** Probability of a zero, 0 to 1. Default 0.5. */
+  p?: number;
+  /** Default true. */
   training?: boolean;
-  /** Share of the batch in the running statistics. Default 0.1. */
-  momentum?: number;
-  /** Added to the variance. Default 1e-5. */
-  eps?: number;
 }
 
-/** Normalises each channel over the batch. @param input - [B, C, ...]. @see https://arxiv.org/abs/1502.03167 */
-export function batchNorm(input: Tensor, options: BatchNormOptions): Tensor {
-  const { runningMean = null, runningVar = null, weight = null, bias = null } = options;
-  const { training = false, momentum = 0.1, eps = 1e-5 } = options;
-  return native.batchNorm(input, weight, bias, runningMean, runningVar, training, momentum, eps);
+/** {@link dropout} of whole channels. @param input - [B, C, ...]. @see https://arxiv.org/abs/1411.4280 */
+export function dropout2d(input: Tensor, { p = 0.5, training = true }: DropoutOptions = {}): Tensor {
+  return native.featureDropout(input, number('p', p, { min: 0, max: 1 }), training);
 }
 
-/** Options of {@link layerNorm} and {@link groupNorm}. */
-export interface NormOptions {
-  weight?: Tensor | null;
-  bias?: Tensor | null;
-  /** Added to the variance. Default 1e-5. */
-  eps?: number;
-}
-
-/** Normalises the last dimensions, whose sizes are `normalizedShape`. @see https://arxiv.org/abs/1607.06450 */
-export function layerNorm(
-  input: Tensor,
-  normalizedShape: readonly number[],
-  options: NormOptions = {},
-): Tensor {
-  const { weight = null, bias = null, eps = 1e-5 } = options;
-  return native.layerNorm(input, normalizedShape, weight, bias, eps);
-}
-
-/** Normalises groups of channels of each sample. @param input - [B, C, ...]. @see https://arxiv.org/abs/1803.08494 */
-export function groupNorm(input: Tensor, numGroups: number, options: NormOptions = {}): Tensor {
-  const { weight = null, bias = null, eps = 1e-5 } = options;
-  return native.groupNorm(input, numGroups, weight, bias, eps);
-}
-
-/** Rows of `weight` [N, D] picked by `input` (int64, any shape). @returns [...input, D]. */
-export function embedding(input: Tensor, weight: Tensor): Tensor {
-  return native.embedding(weight, input);
-}
-
-/** int64 classes as vectors with a single 1. @param numClasses - Default: the largest class + 1. @returns [..., numClasses] int64. */
-export function oneHot(input: Tensor, numClasses = -1): Tensor {
-  return native.oneHot(input, numClasses);
+/** {@link dropout} that keeps mean and variance, to go with {@link selu}. @see https://arxiv.org/abs/1706.02515 */
+export function alphaDropout(input: Tensor, { p = 0.5, training = true }: DropoutOptions = {}): Tensor {
+  return native.alphaDropout(input, number('p', p, { min: 0, max: 1 }), training);
 }

@@ -12,6 +12,17 @@ export function pair(name: string, value: Pair, min: number): [number, number] {
   return [both[0] as number, both[1] as number];
 }
 
+/** One number for all spatial dimensions, or one each. */
+export type Sizes = number | readonly number[];
+
+/** Checks {@link Sizes} of integers of at least `min` and spreads them to `count` dimensions. */
+export function sizes(name: string, value: unknown, count: number, min: number): number[] {
+  const all: readonly unknown[] = Array.isArray(value) ? value : new Array(count).fill(value);
+  if (all.length !== count || all.some((n) => !Number.isInteger(n) || (n as number) < min))
+    throw invalidArgument(name, `an integer of at least ${min} or ${count} of them`, value);
+  return [...all] as number[];
+}
+
 /** Checks a value that belongs to a closed set of names. */
 export function oneOf<const T extends string>(name: string, choices: readonly T[], value: unknown): T {
   if (choices.includes(value as T)) return value as T;

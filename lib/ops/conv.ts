@@ -1,5 +1,5 @@
 /**
- * Convolution and what goes with it: linear maps, pooling, padding, interpolation.
+ * Two-dimensional convolution and what goes with it: linear maps and padding.
  * @module
  */
 import { invalidArgument } from '../errors.js';
@@ -85,58 +85,6 @@ export function linear(input: Tensor, weight: Tensor, bias: Tensor | null = null
   return native.linear(input, weight, bias);
 }
 
-/** Options of {@link maxPool2d}. */
-export interface MaxPool2dOptions {
-  /** Default: the kernel size. */
-  stride?: Pair;
-  /** Default 0, at most half the kernel. */
-  padding?: Pair;
-  /** Default 1. */
-  dilation?: Pair;
-  /** Round the output size up instead of down. Default false. */
-  ceilMode?: boolean;
-}
-
-/** The largest element of each window. @param input - [B, C, H, W]. @returns [B, C, H', W']. */
-export function maxPool2d(input: Tensor, kernelSize: Pair, options: MaxPool2dOptions = {}): Tensor {
-  const { padding = 0, dilation = 1, ceilMode = false } = options;
-  const kernel = pair('kernelSize', kernelSize, 1);
-  const stride = pair('stride', options.stride ?? kernel, 1);
-  return native.maxPool2d(
-    input,
-    kernel,
-    stride,
-    pair('padding', padding, 0),
-    pair('dilation', dilation, 1),
-    ceilMode,
-  );
-}
-
-/** Options of {@link avgPool2d}. */
-export interface AvgPool2dOptions {
-  /** Default: the kernel size. */
-  stride?: Pair;
-  /** Default 0, at most half the kernel. */
-  padding?: Pair;
-  /** Round the output size up instead of down. Default false. */
-  ceilMode?: boolean;
-  /** Count padding zeros in the mean. Default true. */
-  countIncludePad?: boolean;
-}
-
-/** The mean of each window. @param input - [B, C, H, W]. @returns [B, C, H', W']. */
-export function avgPool2d(input: Tensor, kernelSize: Pair, options: AvgPool2dOptions = {}): Tensor {
-  const { padding = 0, ceilMode = false, countIncludePad = true } = options;
-  const kernel = pair('kernelSize', kernelSize, 1);
-  const stride = pair('stride', options.stride ?? kernel, 1);
-  return native.avgPool2d(input, kernel, stride, pair('padding', padding, 0), ceilMode, countIncludePad);
-}
-
-/** The mean over windows chosen so that the output has the given size. @returns [B, C, outputSize]. */
-export function adaptiveAvgPool2d(input: Tensor, outputSize: Pair): Tensor {
-  return native.adaptiveAvgPool2d(input, pair('outputSize', outputSize, 1));
-}
-
 /**
  * Padding of the last dimensions.
  * @param padding - [left, right] of the last dimension, then of the one before it, and so on.
@@ -152,28 +100,4 @@ export function pad(
 ): Tensor {
   const checked = oneOf('mode', ['constant', 'reflect', 'replicate', 'circular'], mode);
   return native.pad(input, padding, checked, checked === 'constant' ? value : undefined);
-}
-
-/** Options of {@link interpolate}: `size` or `scaleFactor`. */
-export interface InterpolateOptions {
-  /** Output [height, width]. */
-  size?: Pair;
-  /** Output size as a multiple of the input's, rounded down. */
-  scaleFactor?: number;
-  /** Default `'nearest'`. */
-  mode?: 'nearest' | 'bilinear' | 'bicubic';
-  /** Map the corner pixels' centres onto each other. Default false: half-pixel centres. */
-  alignCorners?: boolean;
-}
-
-/** Resizes images. @param input - [B, C, H, W]. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.interpolate.html */
-export function interpolate(input: Tensor, options: InterpolateOptions): Tensor {
-  const { size, scaleFactor, mode = 'nearest', alignCorners = false } = options;
-  oneOf('mode', ['nearest', 'bilinear', 'bicubic'], mode);
-  if ((size === undefined) === (scaleFactor === undefined)) {
-    throw invalidArgument('options', 'either size or scaleFactor', options);
-  }
-  const [height, width] = kernelSizeOf(input);
-  const target: Pair = size ?? [Math.floor(height * scaleFactor!), Math.floor(width * scaleFactor!)];
-  return native.interpolate(input, pair('size', target, 1), mode, alignCorners);
 }

@@ -3,19 +3,16 @@
  * @module
  */
 export * from './activation.js';
+export { type Conv2dOptions, conv2d, linear, pad } from './conv.js';
 export {
-  type AvgPool2dOptions,
-  adaptiveAvgPool2d,
-  avgPool2d,
-  type Conv2dOptions,
-  conv2d,
-  type InterpolateOptions,
-  interpolate,
-  linear,
-  type MaxPool2dOptions,
-  maxPool2d,
-  pad,
-} from './conv.js';
+  type ConvOptions,
+  type ConvTransposeOptions,
+  conv1d,
+  conv3d,
+  convTranspose1d,
+  convTranspose2d,
+  convTranspose3d,
+} from './conv-nd.js';
 export {
   type DynamicConv2dOptions,
   dynamicConv2d,
@@ -24,3 +21,7 @@ export {
   routing,
 } from './dynamic-conv.js';
 export * from './loss.js';
+export * from './loss-more.js';
+export * from './norm.js';
+export * from './pool.js';
+export * from './resize.js';

@@ -39,9 +39,18 @@ export function crossEntropy(input: Tensor, target: Tensor, options: CrossEntrop
   return native.crossEntropy(input, target, weight, reductionOf(options), ignoreIndex, smoothing);
 }
 
-/** Negative log likelihood. @param input - Log-probabilities [B, C]. @param target - int64 [B]. */
-export function nllLoss(input: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
-  return native.nllLoss(input, target, reductionOf(options));
+/** Options of {@link nllLoss}. */
+export interface NllLossOptions extends LossOptions {
+  /** [C] weights of the classes. */
+  weight?: Tensor | null;
+  /** Target value that does not count. Default -100. */
+  ignoreIndex?: number;
+}
+
+/** Negative log likelihood. @param input - Log-probabilities [B, C] or [B, C, ...]. @param target - int64 [B] or [B, ...]. */
+export function nllLoss(input: Tensor, target: Tensor, options: NllLossOptions = {}): Tensor {
+  const { weight = null, ignoreIndex = -100 } = options;
+  return native.nllLoss(input, target, weight, reductionOf(options), ignoreIndex);
 }
 
 /** Squared difference. */
@@ -54,11 +63,60 @@ export function l1Loss(input: Tensor, target: Tensor, options: LossOptions = {})
   return native.l1Loss(input, target, reductionOf(options));
 }
 
-/** Binary cross entropy of logits. @param target - Probabilities, of input's shape and dtype. */
+/** Half the square of the difference below `beta`, divided by it, the absolute value above. @param options.beta - Default 1. */
+export function smoothL1Loss(
+  input: Tensor,
+  target: Tensor,
+  options: LossOptions & { beta?: number } = {},
+): Tensor {
+  const beta = number('beta', options.beta ?? 1, { min: 0 });
+  return native.smoothL1Loss(input, target, beta, reductionOf(options));
+}
+
+/** Half the square of the difference below `delta`, linear above. @param options.delta - Default 1. */
+export function huberLoss(
+  input: Tensor,
+  target: Tensor,
+  options: LossOptions & { delta?: number } = {},
+): Tensor {
+  const delta = number('delta', options.delta ?? 1, { min: Number.MIN_VALUE });
+  return native.huberLoss(input, target, delta, reductionOf(options));
+}
+
+/** Binary cross entropy of probabilities. @param target - Of input's shape and dtype. @param options.weight - Of the elements. */
+export function binaryCrossEntropy(
+  input: Tensor,
+  target: Tensor,
+  options: LossOptions & { weight?: Tensor | null } = {},
+): Tensor {
+  return native.binaryCrossEntropy(input, target, options.weight ?? null, reductionOf(options));
+}
+
+/**
+ * Binary cross entropy of logits. @param target - Probabilities, of input's shape and dtype.
+ * @param options.weight - Of the elements. @param options.posWeight - Of the positive part of each class.
+ */
 export function binaryCrossEntropyWithLogits(
   input: Tensor,
   target: Tensor,
-  options: LossOptions = {},
+  options: LossOptions & { weight?: Tensor | null; posWeight?: Tensor | null } = {},
 ): Tensor {
-  return native.binaryCrossEntropyWithLogits(input, target, reductionOf(options));
+  const { weight = null, posWeight = null } = options;
+  return native.binaryCrossEntropyWithLogits(input, target, weight, posWeight, reductionOf(options));
+}
+
+/** Options of {@link klDiv}. */
+export interface KlDivOptions {
+  /** `'batchmean'`, the sum over the batch size, is the divergence of the formula. Default `'mean'`, of the elements. */
+  reduction?: Reduction | 'batchmean';
+  /** `target` holds log-probabilities. Default false. */
+  logTarget?: boolean;
+}
+
+/** Kullback-Leibler divergence from `target`. @param input - Log-probabilities. @param target - Probabilities, of input's shape. */
+export function klDiv(input: Tensor, target: Tensor, options: KlDivOptions = {}): Tensor {
+  const { reduction = 'mean', logTarget = false } = options;
+  if (reduction !== 'batchmean') return native.klDiv(input, target, logTarget, reductionOf({ reduction }));
+  using total = native.klDiv(input, target, logTarget, 'sum');
+  return native.div(total, input.shape[0] ?? 1);
 }

@@ -2,9 +2,10 @@
  * Optimizers and learning-rate schedules, torch.optim: `import { optim } from 'dyconv'`.
  * @module
  */
-export * as lr from './lr.js';
+
 export {
   clipGradNorm,
+  clipGradValue,
   Optimizer,
   type OptimizerGroup,
   type OptimizerState,
@@ -12,6 +13,8 @@ export {
   type Params,
 } from './optimizer.js';
 export {
+  Adagrad,
+  type AdagradOptions,
   Adam,
   type AdamOptions,
   AdamW,
@@ -20,3 +23,4 @@ export {
   SGD,
   type SGDOptions,
 } from './optimizers.js';
+export * as lr from './schedules.js';

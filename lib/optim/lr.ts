@@ -25,8 +25,8 @@ export abstract class LRScheduler {
     this.optimizer = optimizer;
   }
 
-  /** The factor on the initial learning rate after `epoch` steps. */
-  abstract factor(epoch: number): number;
+  /** The factor on the initial learning rate after `epoch` steps, of a group whose initial rate is `initialLr`. */
+  abstract factor(epoch: number, initialLr: number): number;
 
   /** The number of steps taken. */
   get lastEpoch(): number {
@@ -46,8 +46,8 @@ export abstract class LRScheduler {
   /** @internal Sets the rates for a number of steps. Called by constructors with 0. */
   apply(epoch: number): void {
     this.#lastEpoch = epoch;
-    const factor = this.factor(epoch);
-    for (const group of this.optimizer.paramGroups) group.lr = group.initialLr * factor;
+    for (const group of this.optimizer.paramGroups)
+      group.lr = group.initialLr * this.factor(epoch, group.initialLr);
   }
 
   stateDict(): SchedulerState {
@@ -133,9 +133,8 @@ export class CosineAnnealingLR extends LRScheduler {
     this.#etaMin = number('etaMin', etaMin, { min: 0 });
     this.apply(0);
   }
-  factor(epoch: number): number {
-    const initial = this.optimizer.paramGroups[0]!.initialLr;
-    const floor = initial === 0 ? 0 : this.#etaMin / initial;
+  factor(epoch: number, initialLr: number): number {
+    const floor = initialLr === 0 ? 0 : this.#etaMin / initialLr;
     return floor + ((1 - floor) * (1 + Math.cos((Math.PI * epoch) / this.#tMax))) / 2;
   }
 }
@@ -220,8 +219,8 @@ export class SequentialLR extends LRScheduler {
     this.#milestones = milestones;
     this.apply(0);
   }
-  factor(epoch: number): number {
+  factor(epoch: number, initialLr: number): number {
     const i = this.#milestones.filter((milestone) => epoch >= milestone).length;
-    return this.#schedulers[i]!.factor(epoch - (i === 0 ? 0 : this.#milestones[i - 1]!));
+    return this.#schedulers[i]!.factor(epoch - (i === 0 ? 0 : this.#milestones[i - 1]!), initialLr);
   }
 }

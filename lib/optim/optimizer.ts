@@ -4,6 +4,7 @@
  */
 import { CheckpointError, DyconvError, invalidArgument } from '../errors.js';
 import { native } from '../native.js';
+import { number } from '../ops/arguments.js';
 import { noGrad, untidy } from '../tensor/context.js';
 import { full } from '../tensor/create.js';
 import { isTensor, type Tensor } from '../tensor/tensor.js';
@@ -41,27 +42,42 @@ export abstract class Optimizer<Options extends { lr: number } = { lr: number }>
   /** During a step: one float32 number, not 0 if the step is to change nothing. */
   protected found: Tensor | null = null;
   readonly #rates = new Map<OptimizerGroup<Options>, Tensor>();
+  readonly #defaults: Options;
+  readonly #seen = new Set<Tensor>();
 
   constructor(params: Params<Options>, options: Options) {
     const given = [...(params as Iterable<Tensor | ParamGroup<Options>>)];
     const tensors = given.filter((item): item is Tensor => isTensor(item));
     const groups = tensors.length > 0 ? [{ params: given as Tensor[] }] : (given as ParamGroup<Options>[]);
-    const seen = new Set<Tensor>();
-    this.paramGroups = groups.map((group) => {
-      const list = [...group.params];
-      for (const parameter of list) {
-        if (!isTensor(parameter)) throw invalidArgument('params', 'Tensors or groups of them', parameter);
-        if (seen.has(parameter))
-          throw invalidArgument('params', 'each parameter once', 'one that appears twice');
-        seen.add(parameter);
-      }
-      const merged = { ...options, ...group, params: list } as OptimizerGroup<Options>;
-      merged.initialLr = merged.lr;
-      this.check(merged);
-      return merged;
-    });
-    if (seen.size === 0) throw invalidArgument('params', 'at least one Tensor', params);
-    this.slots = this.paramGroups.map((group) => this.newSlots(group));
+    this.#defaults = options;
+    this.paramGroups = [];
+    this.slots = [];
+    for (const group of groups) this.#add(group as ParamGroup<Options>);
+    if (this.#seen.size === 0) throw invalidArgument('params', 'at least one Tensor', params);
+    for (const group of this.paramGroups) this.slots.push(this.newSlots(group));
+  }
+
+  /**
+   * Adds parameters to those being trained, such as layers that are no longer frozen.
+   * @see https://pytorch.org/docs/stable/generated/torch.optim.Optimizer.add_param_group.html
+   */
+  addParamGroup(group: ParamGroup<Options>): void {
+    this.slots.push(this.newSlots(this.#add(group)));
+  }
+
+  #add(group: ParamGroup<Options>): OptimizerGroup<Options> {
+    const list = [...group.params];
+    for (const parameter of list) {
+      if (!isTensor(parameter)) throw invalidArgument('params', 'Tensors or groups of them', parameter);
+      if (this.#seen.has(parameter) || list.indexOf(parameter) !== list.lastIndexOf(parameter))
+        throw invalidArgument('params', 'each parameter once', 'one that appears twice');
+    }
+    const merged = { ...this.#defaults, ...group, params: list } as OptimizerGroup<Options>;
+    merged.initialLr = merged.lr;
+    this.check(merged);
+    for (const parameter of list) this.#seen.add(parameter);
+    this.paramGroups.push(merged);
+    return merged;
   }
 
   /** Checks a group's options. @throws ArgumentError naming the option. */
@@ -75,6 +91,8 @@ export abstract class Optimizer<Options extends { lr: number } = { lr: number }>
 
   /** Changes every parameter that has a gradient. */
   step({ found = null }: StepOptions = {}): void {
+    // A step that does not know of `found` is told here, which waits for the device.
+    if (found !== null && !this.capturable && found.item() !== 0) return;
     this.found = found;
     try {
       this.paramGroups.forEach((group, i) => {
@@ -197,4 +215,9 @@ export abstract class Optimizer<Options extends { lr: number } = { lr: number }>
  */
 export function clipGradNorm(parameters: Iterable<Tensor>, maxNorm: number): number {
   return native.clipGradNorm([...parameters], maxNorm);
+}
+
+/** Limits every element of the gradients to ±clipValue. @see https://pytorch.org/docs/stable/generated/torch.nn.utils.clip_grad_value_.html */
+export function clipGradValue(parameters: Iterable<Tensor>, clipValue: number): void {
+  native.clipGradValue([...parameters], number('clipValue', clipValue, { min: 0 }));
 }

@@ -6,7 +6,7 @@ import { invalidArgument } from '../errors.js';
 import { native } from '../native.js';
 import { number } from '../ops/arguments.js';
 import { keep, untidy } from '../tensor/context.js';
-import { zeros, zerosLike } from '../tensor/create.js';
+import { fullLike, zeros, zerosLike } from '../tensor/create.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { Optimizer, type OptimizerGroup, type Params, type Slots } from './optimizer.js';
 
@@ -195,9 +195,47 @@ export class RMSprop extends Optimizer<RMSpropOptions> {
 
   protected stepGroup(group: OptimizerGroup<RMSpropOptions>, slots: Slots): void {
     const { params, lr, alpha, eps, weightDecay, momentum } = group;
-    // Its step does not know of `found`: it is asked for, which waits for the device.
-    if (this.found !== null && this.found.item() !== 0) return;
     const { square_avg, momentum_buffer } = slots as Record<string, Tensor[]>;
     native.rmsPropStep(params, square_avg!, momentum_buffer!, lr, alpha, eps, weightDecay, momentum);
+  }
+}
+
+/** Options of {@link Adagrad}. */
+export interface AdagradOptions {
+  /** Learning rate. Default 1e-2. */
+  lr: number;
+  /** The rate falls as 1 / (1 + lrDecay * steps). Default 0. */
+  lrDecay: number;
+  /** Times the parameter, added to its gradient. Default 0. */
+  weightDecay: number;
+  /** What the sums of squares start from. Default 0. */
+  initialAccumulatorValue: number;
+  /** Added to the denominator. Default 1e-10. */
+  eps: number;
+}
+
+/** Adagrad. @see https://jmlr.org/papers/v12/duchi11a.html, https://pytorch.org/docs/stable/generated/torch.optim.Adagrad.html */
+export class Adagrad extends Optimizer<AdagradOptions> {
+  constructor(params: Params<AdagradOptions>, options: Partial<AdagradOptions> = {}) {
+    const { lr = 1e-2, lrDecay = 0, weightDecay = 0, initialAccumulatorValue = 0, eps = 1e-10 } = options;
+    super(params, { lr, lrDecay, weightDecay, initialAccumulatorValue, eps });
+  }
+
+  protected check(options: AdagradOptions): void {
+    for (const name of ['lr', 'lrDecay', 'weightDecay', 'initialAccumulatorValue', 'eps'] as const)
+      number(name, options[name], NON_NEGATIVE);
+  }
+
+  protected newSlots({ params, initialAccumulatorValue }: OptimizerGroup<AdagradOptions>): Slots {
+    return untidy(() => ({
+      step: params.map((parameter) => zeros([], { device: parameter.device })),
+      sum: params.map((parameter) => fullLike(parameter, initialAccumulatorValue)),
+    }));
+  }
+
+  protected stepGroup(group: OptimizerGroup<AdagradOptions>, slots: Slots): void {
+    const { params, lr, lrDecay, eps, weightDecay } = group;
+    const { sum, step } = slots as Record<string, Tensor[]>;
+    native.adagradStep(params, sum!, step!, lr, lrDecay, eps, weightDecay);
   }
 }

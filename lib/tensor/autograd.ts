@@ -7,6 +7,14 @@ import { native } from '../native.js';
 import { noGrad, tidy } from './context.js';
 import type { Tensor } from './tensor.js';
 
+export { type AnomalyOptions, detectAnomaly } from './anomaly.js';
+export {
+  defineFunction,
+  FunctionContext,
+  type FunctionDefinition,
+  type Gradients,
+} from './custom-function.js';
+
 /** Options of {@link grad}. */
 export interface GradOptions {
   /** dL/doutputs, one a tensor or null; may be left out for outputs of one element. */

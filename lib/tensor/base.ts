@@ -7,6 +7,7 @@ import { ArgumentError, DeviceError, DTypeError, invalidArgument, ShapeError } f
 import { native } from '../native.js';
 import type { Device, DType, TypedArray } from './dtype.js';
 import { isFloatingPoint } from './dtype.js';
+import { type GradientHook, registerHook } from './hooks.js';
 import { format } from './print.js';
 import type { Tensor } from './tensor.js';
 
@@ -198,6 +199,32 @@ export abstract class TensorBase {
   backward(this: Tensor, gradient?: Tensor, options: BackwardOptions = {}): void {
     const { createGraph = false, retainGraph = createGraph } = options;
     native.backward(this, gradient, retainGraph, createGraph);
+  }
+
+  /**
+   * Calls `hook` with the tensor's gradient in every backward pass; a Tensor that it returns takes the gradient's place.
+   * Errors it throws reach the caller of the pass. Runs on this thread; for CUDA tensors it is refused. A hook that refers
+   * to its own tensor keeps it alive until removed, or until the tensor is disposed.
+   * @returns `remove()` takes the hook away.
+   * @see https://pytorch.org/docs/stable/generated/torch.Tensor.register_hook.html
+   */
+  registerHook(this: Tensor, hook: GradientHook): { remove(): void } {
+    return registerHook(this, hook);
+  }
+
+  /** Has a result keep its gradient in {@link grad}, as leaves do. Harmless on leaves. */
+  retainGrad(this: Tensor): void {
+    native.retainGrad(this);
+  }
+
+  /** Whether {@link retainGrad} was called on this result. */
+  get retainsGrad(): boolean {
+    return native.retainsGrad(this as unknown as Tensor);
+  }
+
+  /** The backward operation that made this result, such as `'MulBackward0'`; null for leaves. */
+  get gradFn(): string | null {
+    return native.gradFunction(this as unknown as Tensor) || null;
   }
 
   /** Frees the tensor now instead of when it is collected. Views of it keep their data. Harmless when repeated. */

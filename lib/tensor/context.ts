@@ -10,13 +10,17 @@ import { native } from '../native.js';
 import type { Tensor } from './tensor.js';
 
 interface Context {
+  /** The block around this one; null for what no block surrounds. */
+  readonly outer: Context | null;
+  /** Until the block ends: what was started in it and outlives it goes on in the nearest block that is still open. */
+  open: boolean;
   readonly grad: boolean;
   readonly inference: boolean;
   /** The add-on's name for the innermost tidy scope; 0 is none. */
   readonly scope: number;
 }
 
-const ROOT: Context = { grad: true, inference: false, scope: 0 };
+const ROOT: Context = { outer: null, open: true, grad: true, inference: false, scope: 0 };
 const storage = new AsyncLocalStorage<Context>();
 let current: Context = ROOT;
 
@@ -29,9 +33,16 @@ function enter(next: Context): void {
   current = next;
 }
 
+/** The block that code of an asynchronous context belongs to: the one it was started in, or the nearest around it that is open. */
+function contextOf(context: Context | undefined): Context {
+  let found = context ?? ROOT;
+  while (!found.open) found = found.outer ?? ROOT;
+  return found;
+}
+
 // Needed only while an asynchronous block is open, and costly for every promise: enabled for just that long.
 const switcher = createHook({
-  before: () => enter(storage.getStore() ?? ROOT),
+  before: () => enter(contextOf(storage.getStore())),
   after: () => enter(ROOT),
 });
 let openAsyncBlocks = 0;
@@ -55,23 +66,26 @@ function isPromise(value: unknown): value is Promise<unknown> {
 function runIn<T>(change: Partial<Context>, fn: () => T, close?: (result: unknown) => void): T {
   if (typeof fn !== 'function') throw invalidArgument('fn', 'a function', fn);
   const outer = current;
-  const inner = { ...outer, ...change };
+  const inner: Context = { ...outer, ...change, outer, open: true };
   let result: T;
   try {
     enter(inner);
     result = storage.run(inner, fn);
   } catch (error) {
+    inner.open = false;
     enter(outer);
     close?.(undefined);
     throw error;
   }
   enter(outer);
   if (!isPromise(result)) {
+    inner.open = false;
     close?.(result);
     return result;
   }
   openAsyncBlock();
   const settle = (value: unknown) => {
+    inner.open = false;
     closeAsyncBlock();
     close?.(value);
   };
@@ -89,13 +103,19 @@ function runIn<T>(change: Partial<Context>, fn: () => T, close?: (result: unknow
 
 /**
  * Runs `fn` without recording operations for autograd: results do not require gradients. Takes an async function too;
- * the mode then holds in it across every `await`, and nowhere else.
+ * the mode then holds in it across every `await`, and nowhere else. It ends with the block, as in PyTorch: a timer or a
+ * promise that was started in it and comes later runs in the mode around it.
  * @returns What `fn` returns.
  * @see https://pytorch.org/docs/stable/generated/torch.no_grad.html
  * @example const logits = noGrad(() => model.forward(images));
  */
 export function noGrad<T>(fn: () => T): T {
   return runIn({ grad: false }, fn);
+}
+
+/** @internal Runs `fn` with recording on or off. */
+export function withGrad<T>(grad: boolean, fn: () => T): T {
+  return runIn({ grad }, fn);
 }
 
 /** Runs `fn` with recording on, inside a {@link noGrad} block. */

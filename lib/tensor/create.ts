@@ -204,6 +204,21 @@ export function randnLike(input: Tensor, options: TensorOptions = {}): Tensor {
   return randn(input.shape, like(input, options));
 }
 
+/** Uniform numbers in [0, 1) of the shape, dtype and device of `input`. */
+export function randLike(input: Tensor, options: TensorOptions = {}): Tensor {
+  return rand(input.shape, like(input, options));
+}
+
+/** A tensor of the shape, dtype and device of `input`, filled with `value`. */
+export function fullLike(input: Tensor, value: Scalar, options: TensorOptions = {}): Tensor {
+  return full(input.shape, value, like(input, options));
+}
+
+/** A tensor of the shape, dtype and device of `input`, whose elements are whatever the memory held. */
+export function emptyLike(input: Tensor, options: TensorOptions = {}): Tensor {
+  return empty(input.shape, like(input, options));
+}
+
 /** Uniform random numbers in [0, 1), from the generator that {@link manualSeed} seeds. */
 export function rand(shape: readonly number[], options: TensorOptions = {}): Tensor {
   const { dtype = 'float32', device = 'cpu' } = options;
@@ -283,4 +298,23 @@ export function where(condition: Tensor, input: Tensor | number, other: Tensor |
 /** Sums of products by Einstein's convention. @example einsum('bi,oi->bo', x, weight) */
 export function einsum(equation: string, ...operands: Tensor[]): Tensor {
   return native.einsum(equation, operands);
+}
+
+/** Grids of coordinates: for vectors of N, M, … elements, tensors [N, M, …]. @param options.indexing - `'xy'` swaps the first two dimensions. Default `'ij'`. */
+export function meshgrid(
+  tensors: readonly Tensor[],
+  { indexing = 'ij' }: { indexing?: 'ij' | 'xy' } = {},
+): Tensor[] {
+  if (indexing !== 'ij' && indexing !== 'xy') throw invalidArgument('indexing', "'ij' or 'xy'", indexing);
+  return native.meshgrid(tensors, indexing);
+}
+
+/** Row and column of every element of the lower triangle, int64 [2, N]. @param options.offset - Diagonals more. Default 0. */
+export function trilIndices(rows: number, columns: number, { offset = 0 }: { offset?: number } = {}): Tensor {
+  return native.trilIndices(rows, columns, offset);
+}
+
+/** Row and column of every element of the upper triangle, int64 [2, N]. @param options.offset - Diagonals less. Default 0. */
+export function triuIndices(rows: number, columns: number, { offset = 0 }: { offset?: number } = {}): Tensor {
+  return native.triuIndices(rows, columns, offset);
 }

@@ -29,9 +29,15 @@ export abstract class TensorMath extends TensorBase {
   mul(this: Tensor, other: Operand): Tensor {
     return native.mul(this, other);
   }
-  /** this / other; integers give float32. */
-  div(this: Tensor, other: Operand): Tensor {
-    return native.div(this, other);
+  /**
+   * this / other; integers give float32.
+   * @param options.roundingMode - `'trunc'` towards zero, `'floor'` down; integers then stay integers. Default: exact.
+   */
+  div(this: Tensor, other: Operand, { roundingMode }: { roundingMode?: 'trunc' | 'floor' } = {}): Tensor {
+    if (roundingMode === undefined) return native.div(this, other);
+    if (roundingMode !== 'trunc' && roundingMode !== 'floor')
+      throw invalidArgument('roundingMode', "'trunc' or 'floor'", roundingMode);
+    return native.divRounded(this, other, roundingMode);
   }
   /** this / other, rounded down. */
   floorDivide(this: Tensor, other: Operand): Tensor {
@@ -226,10 +232,17 @@ export abstract class TensorMath extends TensorBase {
   isfinite(this: Tensor): Tensor {
     return native.isfinite(this);
   }
-  /** Limited to [min, max]; either may be left out. */
-  clamp(this: Tensor, { min, max }: { min?: number; max?: number }): Tensor {
+  /** Limited to [min, max]; either may be left out. Bounds that are tensors broadcast. */
+  clamp(this: Tensor, { min, max }: { min?: number | Tensor; max?: number | Tensor }): Tensor {
     if (min === undefined && max === undefined)
       throw invalidArgument('options', 'min, max or both', { min, max });
-    return native.clamp(this, min, max);
+    if (typeof min !== 'object' && typeof max !== 'object') return native.clamp(this, min, max);
+    const bound = (value: number | Tensor | undefined) =>
+      typeof value === 'number' ? native.full([], value, this.dtype, this.device) : value;
+    const bounds = [bound(min), bound(max)] as const;
+    const limited = native.clampTensor(this, ...bounds);
+    if (bounds[0] !== min) bounds[0]?.dispose();
+    if (bounds[1] !== max) bounds[1]?.dispose();
+    return limited;
   }
 }

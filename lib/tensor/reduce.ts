@@ -4,7 +4,7 @@
  */
 import { invalidArgument } from '../errors.js';
 import { native } from '../native.js';
-import { TensorMath } from './math.js';
+import { TensorPointwise } from './pointwise.js';
 import type { Tensor } from './tensor.js';
 
 /** One dimension or several, negative ones counting from the end; left out: all of them. */
@@ -21,19 +21,20 @@ export interface DimOptions {
   keepdim?: boolean;
 }
 
-/** The options, unless a bare dimension came instead: `x.sum(0)` must not silently sum everything. */
-function optionsOf<T extends object>(options: T): T {
+/** @internal The options, unless a bare dimension came instead: `x.sum(0)` must not silently sum everything. */
+export function optionsOf<T extends object>(options: T): T {
   if (typeof options === 'object' && options !== null && !Array.isArray(options)) return options;
   throw invalidArgument('options', 'an object such as { dim: 0 }', options);
 }
 
-function dims(dim: number | readonly number[] | undefined): readonly number[] | null {
+/** @internal Dimensions as the add-on takes them. */
+export function dims(dim: number | readonly number[] | undefined): readonly number[] | null {
   if (dim === undefined) return null;
   return typeof dim === 'number' ? [dim] : dim;
 }
 
 /** Reductions over dimensions, sorting, products of matrices. */
-export abstract class TensorReduce extends TensorMath {
+export abstract class TensorReduce extends TensorPointwise {
   /** Sum; integers and bools give int64. */
   sum(this: Tensor, options: ReduceOptions = {}): Tensor {
     const { dim, keepdim = false } = optionsOf(options);
@@ -79,13 +80,15 @@ export abstract class TensorReduce extends TensorMath {
     const { dim, keepdim = false } = optionsOf(options);
     return native.argmin(this, dim, keepdim);
   }
-  /** Whether all elements are non-zero, bool []. */
-  all(this: Tensor): Tensor {
-    return native.all(this);
+  /** Whether all elements are non-zero, bool. */
+  all(this: Tensor, options: ReduceOptions = {}): Tensor {
+    const { dim, keepdim = false } = optionsOf(options);
+    return native.all(this, dims(dim), keepdim);
   }
-  /** Whether any element is non-zero, bool []. */
-  any(this: Tensor): Tensor {
-    return native.any(this);
+  /** Whether any element is non-zero, bool. */
+  any(this: Tensor, options: ReduceOptions = {}): Tensor {
+    const { dim, keepdim = false } = optionsOf(options);
+    return native.any(this, dims(dim), keepdim);
   }
   /** log(sum(exp(this))), computed without overflow. */
   logsumexp(

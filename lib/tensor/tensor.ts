@@ -1,12 +1,12 @@
 /**
- * The tensor: an n-dimensional array of libtorch, with autograd. The class stands on four floors, a file each: `base`
- * (properties, data, gradient, lifetime), `math`, `reduce`, and here views, indexing and the softmax family.
+ * The tensor: an n-dimensional array of libtorch, with autograd. The class stands on floors, a file each: `base`
+ * (properties, data, gradient, lifetime), `math` and `pointwise`, `reduce` and `order`, `matrix`, `indexing`, `random`,
+ * and here views and the softmax family.
  * @module
  */
-import { ArgumentError } from '../errors.js';
-import { native, type Operand } from '../native.js';
-import { TensorReduce } from './reduce.js';
-import type { Index } from './slice.js';
+import { ArgumentError, invalidArgument } from '../errors.js';
+import { native } from '../native.js';
+import { TensorRandom } from './random.js';
 
 /**
  * An n-dimensional array on a device, made by {@link tensor}, {@link zeros} and the other factories.
@@ -19,7 +19,7 @@ import type { Index } from './slice.js';
  * x.square().sum().backward();
  * x.grad; // [[2, 4], [6, 8]]
  */
-export class Tensor extends TensorReduce {
+export class Tensor extends TensorRandom {
   /** @internal Instances are made by the add-on. */
   private constructor() {
     super();
@@ -84,9 +84,9 @@ export class Tensor extends TensorReduce {
   triu(diagonal = 0): Tensor {
     return native.triu(this, diagonal);
   }
-  /** Views of the given sizes along `dim`. @param dim - Default 0. */
-  split(sizes: readonly number[], dim = 0): Tensor[] {
-    return native.split(this, sizes, dim);
+  /** Views of the given sizes along `dim`, or of one size each but for the last. @param dim - Default 0. */
+  split(sizes: number | readonly number[], dim = 0): Tensor[] {
+    return native.split(this, typeof sizes === 'number' ? equalSizes(this, sizes, dim) : sizes, dim);
   }
   /** At most `chunks` views of equal size along `dim`. @param dim - Default 0. */
   chunk(chunks: number, dim = 0): Tensor[] {
@@ -96,37 +96,6 @@ export class Tensor extends TensorReduce {
   narrow(dim: number, start: number, length: number): Tensor {
     return native.narrow(this, dim, start, length);
   }
-  /**
-   * Python's `x[i, 1:, ..., None]` as `x.index(i, slice(1), '...', null)`.
-   * @param indices - An {@link Index} a dimension; those not named are taken whole.
-   * @returns A view, or a copy where a Tensor is among the indices.
-   * @throws ShapeError for a position outside the dimension.
-   */
-  index(...indices: Index[]): Tensor {
-    return native.index(this, indices);
-  }
-  /** Assignment `x[indices] = value`, in place. */
-  indexPut_(indices: readonly Index[], value: Operand): Tensor {
-    native.indexPut(this, indices, value).dispose();
-    return this;
-  }
-  /** The positions `index` (int64 [N]) along `dim`. */
-  indexSelect(dim: number, index: Tensor): Tensor {
-    return native.indexSelect(this, dim, index);
-  }
-  /** Elements picked along `dim` by `index`, int64 of this tensor's number of dimensions. */
-  gather(dim: number, index: Tensor): Tensor {
-    return native.gather(this, dim, index);
-  }
-  /** A copy with the elements of `source` written along `dim` at `index`. */
-  scatter(dim: number, index: Tensor, source: Tensor): Tensor {
-    return native.scatter(this, dim, index, source);
-  }
-  /** A copy with `value` where the bool tensor `mask` is true. */
-  maskedFill(mask: Tensor, value: number | bigint | boolean): Tensor {
-    return native.maskedFill(this, mask, value);
-  }
-
   /** exp(this) / sum(exp(this)) along `dim`. @param options.dim - Default -1. */
   softmax({ dim = -1 }: { dim?: number } = {}): Tensor {
     return native.softmax(this, dim);
@@ -135,6 +104,14 @@ export class Tensor extends TensorReduce {
   logSoftmax({ dim = -1 }: { dim?: number } = {}): Tensor {
     return native.logSoftmax(this, dim);
   }
+}
+
+function equalSizes(tensor: Tensor, size: number, dim: number): number[] {
+  if (!Number.isInteger(size) || size < 1) throw invalidArgument('sizes', 'an integer of at least 1', size);
+  const whole = tensor.shape.at(dim) ?? 0;
+  return Array.from({ length: Math.max(1, Math.ceil(whole / size)) }, (_, i) =>
+    Math.min(size, whole - i * size),
+  );
 }
 
 // The add-on makes objects of its own class, which is quick; standing on Tensor.prototype makes them Tensors in every

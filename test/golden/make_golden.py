@@ -142,6 +142,7 @@ def optimizer_golden():
         "adam": (torch.optim.Adam, dict(lr=0.05, betas=(0.8, 0.95), weight_decay=1e-2)),
         "adamw": (torch.optim.AdamW, dict(lr=0.05, weight_decay=0.1)),
         "rmsprop": (torch.optim.RMSprop, dict(lr=0.02, alpha=0.9, weight_decay=1e-2, momentum=0.5)),
+        "adagrad": (torch.optim.Adagrad, dict(lr=0.1, lr_decay=0.01, weight_decay=1e-2, initial_accumulator_value=0.1)),
     }
     out = {}
     for name, (make, options) in cases.items():
@@ -166,6 +167,14 @@ def schedule_golden():
         "LinearLR": lambda o: S.LinearLR(o, 0.25, 1.0, 5),
         "OneCycleLR": lambda o: S.OneCycleLR(o, 1.0, 12, cycle_momentum=False),
         "SequentialLR": lambda o: S.SequentialLR(o, [S.LinearLR(o, 0.1, 1.0, 4), S.ExponentialLR(o, 0.9)], [4]),
+        "LambdaLR": lambda o: S.LambdaLR(o, lambda epoch: 1 / (1 + epoch)),
+        "MultiplicativeLR": lambda o: S.MultiplicativeLR(o, lambda epoch: 0.9 if epoch % 2 else 0.8),
+        "ConstantLR": lambda o: S.ConstantLR(o, 0.25, 4),
+        "PolynomialLR": lambda o: S.PolynomialLR(o, 8, 2.0),
+        "CosineAnnealingWarmRestarts": lambda o: S.CosineAnnealingWarmRestarts(o, 3, 2, 0.01),
+        "CyclicLR": lambda o: S.CyclicLR(o, 0.1, 0.9, 3, 2, cycle_momentum=False),
+        "CyclicLR-triangular2": lambda o: S.CyclicLR(o, 0.1, 0.9, 2, mode="triangular2", cycle_momentum=False),
+        "CyclicLR-expRange": lambda o: S.CyclicLR(o, 0.1, 0.9, 2, mode="exp_range", gamma=0.9, cycle_momentum=False),
     }
     out = {}
     for name, make in cases.items():
@@ -177,6 +186,35 @@ def schedule_golden():
             optimizer.step()
             scheduler.step()
         out[name] = rates
+    metrics = [1.0, 0.9, 0.9, 0.91, 0.92, 0.89, 0.95, 0.95, 0.95, 0.95, 0.95, 0.5]
+    for mode, threshold_mode in (("min", "rel"), ("max", "abs")):
+        optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.4)
+        scheduler = S.ReduceLROnPlateau(optimizer, mode, 0.5, 1, 1e-2, threshold_mode, 1, 0.06)
+        rates = []
+        for metric in metrics:
+            scheduler.step(metric)
+            rates.append(optimizer.param_groups[0]["lr"])
+        out[f"ReduceLROnPlateau-{mode}"] = rates
+    return out
+
+
+def init_golden():
+    """Initialisers of hashed size and seed: the generators of both sides are the same."""
+    cases = {
+        "orthogonal": lambda x: nn.init.orthogonal_(x, 2.0), "eye": nn.init.eye_, "xavierUniform": nn.init.xavier_uniform_, "xavierNormal": nn.init.xavier_normal_,
+        "kaimingUniform": lambda x: nn.init.kaiming_uniform_(x, nonlinearity="relu"), "kaimingNormal": nn.init.kaiming_normal_,
+        "sparse": lambda x: nn.init.sparse_(x, 0.4),
+    }
+    out = {}
+    for name, fill in cases.items():
+        for shape in ((5, 2), (2, 5)):
+            x = torch.zeros(shape, dtype=torch.float64)
+            torch.manual_seed(7)
+            fill(x)
+            out[f"{name} {shape[0]}x{shape[1]}"] = x.flatten().tolist()
+    for groups in (1, 2):
+        x = torch.zeros(4, 2, 3, dtype=torch.float64)
+        out[f"dirac {groups}"] = nn.init.dirac_(x, groups).flatten().tolist()
     return out
 
 
@@ -184,6 +222,7 @@ def main():
     made = {
         "models": {"alexnet": model_golden(0), "alexnet-dy": model_golden(2)},
         "labelSmoothing": loss_golden(), "optimizers": optimizer_golden(), "schedules": schedule_golden(),
+        "init": init_golden(),
     }
     for name, content in made.items():
         content = {"generator": "make_golden.py", "torch": torch.__version__.split("+")[0], "values": content}

@@ -1,15 +1,16 @@
+import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { ArgumentError } from '../../lib/index.js';
 import { type Native, native } from '../../lib/native.js';
 
-const source = await import('node:fs').then((fs) =>
-  fs.readFileSync(new URL('../../lib/native.ts', import.meta.url), 'utf8'),
-);
+const source = ['native', 'native-nn', 'native-ops']
+  .map((name) => readFileSync(new URL(`../../lib/${name}.ts`, import.meta.url), 'utf8'))
+  .join('\n');
 
-/** The members of the interface Native, which erases to nothing at run time. */
+/** The members of the interfaces Native and NativeOps, which erase to nothing at run time. */
 function declared(): string[] {
-  const body = /export interface Native \{\n(.*?)\n\}\n/s.exec(source)![1]!;
-  return [...body.matchAll(/^ {2}(\w+)[(:]/gm)].map((match) => match[1]!);
+  const bodies = [...source.matchAll(/export interface Native\w* (?:extends [\w, ]+ )?\{\n(.*?)\n\}\n/gs)];
+  return bodies.flatMap(([, body]) => [...body!.matchAll(/^ {2}(\w+)[(:]/gm)].map((match) => match[1]!));
 }
 
 it('exports exactly what lib/native.ts declares', () => {

@@ -9,6 +9,7 @@ import {
   type Tensor,
   zeros,
 } from '../../lib/index.js';
+import { golden } from '../golden/hash.js';
 import { itRefuses } from '../support/refusals.js';
 
 const { init } = nn;
@@ -104,4 +105,54 @@ it('fills parameters, which otherwise refuse changes in place', () => {
   init.normal_(parameter);
   expect([parameter.requiresGrad, parameter.isLeaf, isGradEnabled()]).toEqual([true, true, true]);
   expect(parameter.eq(0).any().item()).toBe(0);
+});
+
+describe('equals PyTorch, number by number', () => {
+  const expected = golden<Record<string, number[]>>('init');
+  const fills: Record<string, (x: Tensor) => Tensor> = {
+    orthogonal: (x) => init.orthogonal_(x, { gain: 2 }),
+    eye: init.eye_,
+    xavierUniform: (x) => init.xavierUniform_(x),
+    xavierNormal: (x) => init.xavierNormal_(x),
+    kaimingUniform: (x) => init.kaimingUniform_(x, { nonlinearity: 'relu' }),
+    kaimingNormal: (x) => init.kaimingNormal_(x),
+    sparse: (x) => init.sparse_(x, { sparsity: 0.4 }),
+  };
+  const close = (x: Tensor, wanted: number[]) =>
+    [...(x.dataSync() as Float64Array)].forEach((value, i) => {
+      expect(value).toBeCloseTo(wanted[i]!, 9);
+    });
+  const cases = Object.keys(fills).flatMap((name) => [
+    [name, 5, 2],
+    [name, 2, 5],
+  ]) as [string, number, number][];
+  it.each(cases)('%s of %i x %i', (name, rows, columns) => {
+    const x = zeros([rows, columns], { dtype: 'float64', requiresGrad: true });
+    manualSeed(7);
+    expect(fills[name]!(x)).toBe(x);
+    close(x, expected[`${name} ${rows}x${columns}`]!);
+    expect([x.isLeaf, x.requiresGrad]).toEqual([true, true]);
+  });
+  it.each([1, 2])('dirac of %i groups', (groups) => {
+    const x = zeros([4, 2, 3], { dtype: 'float64' });
+    close(init.dirac_(x, { groups }), expected[`dirac ${groups}`]!);
+  });
+  it('truncNormal has the distribution, if not the numbers, which are drawn in another way', () => {
+    manualSeed(5);
+    const x = init.truncNormal_(zeros([200000]), { mean: 0.5, std: 2, min: -1, max: 1.5 });
+    expect([x.amin().item() >= -1, x.amax().item() <= 1.5]).toEqual([true, true]);
+    // By the formulas for alpha = -0.75, beta = 0.5: mean + std (phi(alpha) - phi(beta)) / Z, and the variance.
+    const phi = (z: number) => Math.exp((-z * z) / 2) / Math.sqrt(2 * Math.PI);
+    const z = 0.6914624612740131 - 0.2266273523768682;
+    const [a, b] = [-0.75, 0.5];
+    const shift = (phi(a) - phi(b)) / z;
+    expect(x.mean().item()).toBeCloseTo(0.5 + 2 * shift, 2);
+    expect(x.std().item()).toBeCloseTo(2 * Math.sqrt(1 + (a * phi(a) - b * phi(b)) / z - shift * shift), 2);
+  });
+  it('refuses other shapes', () => {
+    expect(() => init.eye_(zeros([2, 2, 2]))).toThrow('Expected 2 dimensions for weight');
+    expect(() => init.dirac_(zeros([2, 2]))).toThrow('Expected 3 to 5 dimensions for weight');
+    expect(() => init.dirac_(zeros([3, 2, 1]), { groups: 2 })).toThrow('a divisor of 3 outputs for groups');
+    expect(() => init.sparse_(zeros([2]), { sparsity: 0.1 })).toThrow('Expected 2 dimensions');
+  });
 });

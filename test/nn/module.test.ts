@@ -297,6 +297,33 @@ describe('hooks', () => {
     expect(Object.keys(relu)).not.toContain('forward');
   });
 
+  it('may replace inputs and outputs', () => {
+    const relu = new nn.ReLU();
+    const order: string[] = [];
+    const handles = [
+      relu.registerForwardPreHook((_, [x]) => [(x as Tensor).sub(1)]),
+      relu.registerForwardPreHook(() => void order.push('pre')),
+      relu.registerForwardHook((_, [x], y) => {
+        order.push('post');
+        return (y as Tensor).mul(10).add(x as Tensor);
+      }),
+    ];
+    expect(relu.forward(tensor(3)).item()).toBe(22);
+    expect(order).toEqual(['pre', 'post']);
+    handles[0]!.remove();
+    expect(relu.forward(tensor(3)).item()).toBe(33);
+    for (const handle of handles) handle.remove();
+    expect(relu.forward(tensor(3)).item()).toBe(3);
+    expect(() => relu.registerForwardPreHook(1 as never)).toThrow('Expected a function for hook');
+    // One function twice is two hooks.
+    let calls = 0;
+    const count = () => void calls++;
+    const twice = [relu.registerForwardHook(count), relu.registerForwardHook(count)];
+    twice[0]!.remove();
+    relu.forward(tensor(1));
+    expect(calls).toBe(1);
+  });
+
   it('need forward to be a method', () => {
     class Field extends nn.Module {
       override forward = (x: Tensor) => x;

@@ -50,7 +50,7 @@ itRefuses([
     'an unknown mode',
     () => new nn.Upsample({ size: 2, mode: 'cubic' as never }).forward(zeros([1, 1, 2, 2])),
     ArgumentError,
-    "one of 'nearest', 'bilinear', 'bicubic' for mode",
+    "one of 'nearest', 'nearestExact', 'linear', 'bilinear', 'bicubic', 'trilinear', 'area' for mode",
   ],
 ]);
 

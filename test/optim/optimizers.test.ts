@@ -14,6 +14,13 @@ const makers: Record<string, Make> = {
   adamw: (params) => new optim.AdamW(params, { lr: 0.05, weightDecay: 0.1 }) as never,
   rmsprop: (params) =>
     new optim.RMSprop(params, { lr: 0.02, alpha: 0.9, weightDecay: 1e-2, momentum: 0.5 }) as never,
+  adagrad: (params) =>
+    new optim.Adagrad(params, {
+      lr: 0.1,
+      lrDecay: 0.01,
+      weightDecay: 1e-2,
+      initialAccumulatorValue: 0.1,
+    }) as never,
 };
 
 function start(): [Tensor, Tensor] {
@@ -77,6 +84,20 @@ describe('Optimizer', () => {
     expect(optimizer.paramGroups.map((group) => group.lr)).toEqual([0.1, 0.5]);
   });
 
+  it('takes a group more, for parameters no longer frozen', () => {
+    const [a, b] = [tensor([1], { requiresGrad: true }), tensor([1])];
+    const optimizer = new optim.Adam([a], { lr: 0.1 });
+    b.requiresGrad_();
+    optimizer.addParamGroup({ params: [b], lr: 0.5 });
+    a.add(b).backward();
+    optimizer.step();
+    expect([a.item(), b.item()].map((value) => Number(value.toFixed(4)))).toEqual([0.9, 0.5]);
+    expect(() => optimizer.addParamGroup({ params: [a] })).toThrow('each parameter once');
+    expect(() => optimizer.addParamGroup({ params: [zeros([1])], lr: -1 })).toThrow('for lr');
+    expect(optimizer.paramGroups.length).toBe(2);
+    expect(optimizer.stateDict().groups.length).toBe(2);
+  });
+
   it('names bad options', () => {
     const p = zeros([1], { requiresGrad: true });
     expect(() => new optim.SGD([p], { lr: -1 })).toThrow(
@@ -104,5 +125,13 @@ describe('Optimizer', () => {
     expect(norm).toBeCloseTo(Math.sqrt(6 * 9), 4);
     const after = Math.hypot(...[...layer.parameters()].map((p) => p.grad!.norm().item()));
     expect(after).toBeCloseTo(1, 4);
+  });
+
+  it('clips the elements of the gradients', () => {
+    const p = zeros([3], { requiresGrad: true });
+    p.grad = tensor([-3, 0.5, 2]);
+    optim.clipGradValue([p, zeros([1])], 1);
+    expect(p.grad!.arraySync()).toEqual([-1, 0.5, 1]);
+    expect(() => optim.clipGradValue([p], -1)).toThrow('for clipValue');
   });
 });

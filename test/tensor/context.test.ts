@@ -276,6 +276,39 @@ describe('modes', () => {
     expect(records()).toBe(true);
   });
 
+  it('ends with its block for what was started in it and comes later, whatever else is open', async () => {
+    const late = (): Promise<boolean> => {
+      let seen: Promise<boolean> | undefined;
+      noGrad(() => {
+        seen = new Promise((resolve) => setTimeout(() => resolve(records()), 1));
+      });
+      return seen!;
+    };
+    expect(await late()).toBe(true);
+    // The same while another request has a block open, which has nothing to do with it.
+    const other = noGrad(() => sleep(10));
+    expect(await late()).toBe(true);
+    // Within a block that is still open, that one's mode.
+    expect(
+      await noGrad(async () => {
+        let seen: Promise<boolean> | undefined;
+        enableGrad(() => {
+          seen = new Promise((resolve) => setTimeout(() => resolve(records()), 1));
+        });
+        return seen;
+      }),
+    ).toBe(false);
+    await other;
+    let resolve: (value: boolean) => void = () => undefined;
+    const left = new Promise<boolean>((done) => {
+      resolve = done;
+    });
+    await noGrad(async () => {
+      setTimeout(() => resolve(records()), 5);
+    });
+    expect(await left).toBe(true);
+  });
+
   it('keeps concurrent requests of different modes apart', async () => {
     const run = async (wanted: boolean, delay: number) => {
       const seen: boolean[] = [];

@@ -73,6 +73,18 @@ export async function tensors(): Promise<void> {
   is<Tensor>()(cat([x, y], { dim: 1 }));
   is<MemoryStats>()(memory());
 
+  is<Tensor>()(x.max());
+  is<{ values: Tensor; indices: Tensor }>()(x.max({ dim: 0 }));
+  const scaled = autograd.defineFunction({
+    forward: (_, input: Tensor, factor: number) => input.mul(factor),
+    backward: (_, gradient) => [gradient, null],
+  });
+  is<Tensor>()(scaled(x, 2));
+  // @ts-expect-error an argument that the function does not take
+  scaled(x, '2');
+  x.registerHook((gradient) => gradient.mul(2)).remove();
+  is<Promise<number>>()(autograd.detectAnomaly(async () => 1));
+
   // @ts-expect-error a dtype that does not exist
   zeros([1], { dtype: 'float' });
   // @ts-expect-error a device that does not exist

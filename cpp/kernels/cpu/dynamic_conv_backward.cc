@@ -15,47 +15,43 @@ constexpr int64_t kManyPixels = 256;
 constexpr int64_t kBlockFloats = 1 << 19;
 constexpr int64_t kInputPixels = 1024;
 
-int64_t PaddedW(const DynamicConvShape& s) { return s.in_w + 2 * s.padding_w; }
-
-int64_t TapOffset(const DynamicConvShape& s, int64_t tap) {
-  return tap / s.kernel_w * s.dilation_h * PaddedW(s) + tap % s.kernel_w * s.dilation_w;
-}
-
 // What GradInput needs for one block of samples.
 struct InputBlock {
   int64_t first, samples;  // within the chunk
-  float* sums;             // [samples, padded plane, panel]
+  float* sums;             // [samples, input plane, panel]
   float* mixed;            // [kMixSamples, kTileRows, panel]
-  const int32_t* taps;     // first tap of every output pixel
-  const int32_t* identity;
+  int32_t* inputs;         // the pixels of one tap
+  int32_t* outputs;
 };
 
 template <int kVecs>
 void InputPanel(const DynamicConvArgs& args, const InputBlock& b, const Panel& panel) {
   const auto& s = args.shape;
-  const int64_t out = s.out_per_group(), width = kVecs * kLanes, pixels = s.out_plane();
-  const int64_t plane = (s.in_h + 2 * s.padding_h) * PaddedW(s) * width;
+  const int64_t out = s.out_per_group(), width = kVecs * kLanes, taps = s.kernel_size();
+  const int64_t plane = s.in_plane() * width, strip = Max(1, kInputPixels / s.out_w);
   const int64_t no_offset = 0;
-  std::memset(b.sums, 0, b.samples * plane * sizeof(float));
-  for (int64_t p = 0; p < pixels; p += kInputPixels) {
+  bool accumulate = false;
+  for (int64_t y = 0; y < s.out_h; y += strip) {
     for (int64_t channel = 0; channel < out; channel += kTileRows) {
       const int64_t rows = Min(kTileRows, out - channel);
-      for (int64_t tap = 0; tap < s.kernel_size(); ++tap) {
+      for (int64_t i = 0; i < taps; ++i) {
+        const int64_t tap = (i + taps / 2) % taps;  // the middle one first: it usually has all pixels
+        const int64_t count = TapPairs(s, tap, y, Min(y + strip, s.out_h), {0, s.in_w}, b.inputs, b.outputs);
+        if (!accumulate && count < s.in_plane()) {
+          std::memset(b.sums, 0, b.samples * plane * sizeof(float));
+          accumulate = true;
+        }
+        if (count == 0) continue;
         const float* tile = args.packed_weight + panel.offset + (tap * out + channel) * s.experts * width;
+        const int64_t column = y * s.out_w * s.out_channels + panel.group * out + channel;
         MixAndMultiply<kVecs>(tile, args.attention + (args.chunk_begin + b.first) * s.experts, s.experts,
-                              rows, b.samples, b.mixed, b.identity + p, b.taps + p,
-                              Min(kInputPixels, pixels - p), [&](int64_t i) {
-                                const float* grad = args.packed_grad + (b.first + i) * args.plan.packed_grad;
-                                return GemmTask{grad + panel.group * out + channel,
-                                                s.out_channels,
-                                                &no_offset,
-                                                1,
-                                                rows,
-                                                nullptr,
-                                                b.sums + i * plane + TapOffset(s, tap) * width,
-                                                width,
-                                                true};
+                              rows, b.samples, b.mixed, b.outputs, b.inputs, count, [&](int64_t n) {
+                                const float* grad = args.packed_grad + (b.first + n) * args.plan.packed_grad;
+                                return GemmTask{grad + column, s.out_channels, &no_offset,         1,
+                                                rows,          nullptr,        b.sums + n * plane, width,
+                                                accumulate};
                               });
+        accumulate = true;
       }
     }
   }
@@ -119,6 +115,13 @@ void FoldRows(const float* tiles, const float* attention, int64_t experts, int64
   }
 }
 
+// The pixels that the tap of a unit joins.
+struct TapPixelPairs {
+  const int32_t* inputs;
+  const int32_t* outputs;
+  int64_t count;
+};
+
 // One tile of the weight gradient: rows of one tap x one panel.
 struct Unit {
   Panel panel;
@@ -140,22 +143,22 @@ Unit UnitAt(const DynamicConvShape& s, int64_t index) {
 // The part of samples [first, first + kSamples) of the chunk in `rows` rows of a unit from row `r` on.
 template <int kSamples, int kVecs>
 void WeightRows(const DynamicConvArgs& args, const Unit& unit, int64_t r, int64_t rows, int64_t first,
-                const int32_t* taps, float* tiles, float* sums) {
+                const TapPixelPairs& pixels, float* tiles, float* sums) {
   const auto& s = args.shape;
-  const int64_t pixels = s.out_plane(), width = kVecs * kLanes;
-  const int64_t column =
-      TapOffset(s, unit.tap) * s.in_channels + unit.panel.group * s.in_per_group() + unit.panel.first_column;
+  const int64_t width = kVecs * kLanes;
+  const int64_t column = unit.panel.group * s.in_per_group() + unit.panel.first_column;
   for (int64_t i = 0; i < kSamples; ++i) {
     const float* grad = args.packed_grad + (first + i) * args.plan.packed_grad +
                         unit.panel.group * s.out_per_group() + unit.channel + r;
     const float* input = args.packed_input + (first + i) * args.plan.packed_input + column;
-    for (int64_t p = 0; p < pixels; p += kOuterPixels) {
-      OuterTask task{grad + p * s.out_channels,
+    for (int64_t p = 0; p < pixels.count; p += kOuterPixels) {
+      OuterTask task{grad,
                      s.out_channels,
+                     pixels.outputs + p,
                      input,
                      s.in_channels,
-                     taps + p,
-                     Min(kOuterPixels, pixels - p),
+                     pixels.inputs + p,
+                     Min(kOuterPixels, pixels.count - p),
                      tiles + i * kFoldStride<kVecs>,
                      p > 0};
       int64_t m = 0;
@@ -175,18 +178,18 @@ void WeightRows(const DynamicConvArgs& args, const Unit& unit, int64_t r, int64_
 // samples.
 template <int kVecs>
 void WeightUnit(const DynamicConvArgs& args, const Unit& unit, int64_t first, int64_t last,
-                const int32_t* taps, float* tiles, float* sums) {
+                const TapPixelPairs& pixels, float* tiles, float* sums) {
   const bool many_pixels = args.shape.out_plane() > kManyPixels;
   for (int64_t r = 0; r < unit.rows; r += kFoldRows) {
     const int64_t rows = Min(kFoldRows, unit.rows - r);
     int64_t sample = first;
     for (; !many_pixels && sample + kFoldSamples <= last; sample += kFoldSamples) {
-      WeightRows<kFoldSamples, kVecs>(args, unit, r, rows, sample, taps, tiles, sums);
+      WeightRows<kFoldSamples, kVecs>(args, unit, r, rows, sample, pixels, tiles, sums);
     }
     for (; !many_pixels && sample + 2 <= last; sample += 2) {
-      WeightRows<2, kVecs>(args, unit, r, rows, sample, taps, tiles, sums);
+      WeightRows<2, kVecs>(args, unit, r, rows, sample, pixels, tiles, sums);
     }
-    for (; sample < last; ++sample) WeightRows<1, kVecs>(args, unit, r, rows, sample, taps, tiles, sums);
+    for (; sample < last; ++sample) WeightRows<1, kVecs>(args, unit, r, rows, sample, pixels, tiles, sums);
   }
 }
 
@@ -194,17 +197,14 @@ void WeightUnit(const DynamicConvArgs& args, const Unit& unit, int64_t first, in
 
 void PackBackwardSamples(const DynamicConvArgs& args, int64_t begin, int64_t end, float* scratch) {
   const auto& s = args.shape;
-  int32_t* real = reinterpret_cast<int32_t*>(scratch);
-  int32_t* identity = real + s.in_plane();
-  PaddedPixels(0, s.in_h, s.in_w, s.padding_h, s.padding_w, PaddedW(s), real);
-  Iota(s.out_plane(), identity);
+  int32_t* identity = reinterpret_cast<int32_t*>(scratch);
+  Iota(Max(s.in_plane(), s.out_plane()), identity);
   for (int64_t i = begin; i < end; ++i) {
     const int64_t sample = args.chunk_begin + i;
     float* input = args.packed_input + i * args.plan.packed_input;
-    if (s.padding_h > 0 || s.padding_w > 0) std::memset(input, 0, args.plan.packed_input * sizeof(float));
     std::memset(input + args.plan.packed_input - kPanel, 0, kPanel * sizeof(float));
     ImageToRows(args.input + sample * args.input_strides.batch, args.input_strides, s.in_channels,
-                s.in_plane(), real, input, s.in_channels);
+                s.in_plane(), identity, input, s.in_channels);
     float* grad = args.packed_grad + i * args.plan.packed_grad;
     ImageToRows(args.grad_output + sample * args.grad_output_strides.batch, args.grad_output_strides,
                 s.out_channels, s.out_plane(), identity, grad, s.out_channels);
@@ -221,18 +221,16 @@ void DynamicConvGradInput(const DynamicConvArgs& args, int64_t begin, int64_t en
   float* zeros = scratch;
   float* mixed = zeros + kPanel;
   float* sums = mixed + kMixSamples * kTileRows * kPanel;
-  const int64_t plane = (s.in_h + 2 * s.padding_h) * PaddedW(s);
-  int32_t* real = reinterpret_cast<int32_t*>(sums + args.plan.backward_samples * plane * kPanel);
-  int32_t* taps = real + s.in_plane();
-  int32_t* identity = taps + s.out_plane();
+  const int64_t plane = s.in_plane();
+  int32_t* identity = reinterpret_cast<int32_t*>(sums + args.plan.backward_samples * plane * kPanel);
+  int32_t* inputs = identity + plane;
+  int32_t* outputs = inputs + s.out_plane();
   std::memset(zeros, 0, kPanel * sizeof(float));
-  PaddedPixels(0, s.in_h, s.in_w, s.padding_h, s.padding_w, PaddedW(s), real);
-  TapPixels(s, 0, s.out_h, PaddedW(s), taps);
-  Iota(s.out_plane(), identity);
+  Iota(plane, identity);
   for (int64_t item = begin; item < end; ++item) {
     const int64_t first = item * args.plan.backward_samples;
     const InputBlock block{
-        first, Min(args.plan.backward_samples, args.chunk_size - first), sums, mixed, taps, identity};
+        first, Min(args.plan.backward_samples, args.chunk_size - first), sums, mixed, inputs, outputs};
     for (int64_t i = 0; i < args.plan.backward_panels; ++i) {
       const Panel panel = BackwardPanel(s, i);
       WithConstant<kMaxVecs>(panel.vecs, [&](auto vecs) { InputPanel<vecs()>(args, block, panel); });
@@ -240,7 +238,7 @@ void DynamicConvGradInput(const DynamicConvArgs& args, int64_t begin, int64_t en
       const int64_t channel = panel.group * s.in_per_group() + panel.first_column;
       for (int64_t j = 0; j < block.samples; ++j) {
         RowsToImage(
-            sums + j * plane * panel.width(), panel.width(), real, zeros, panel.columns, s.in_plane(),
+            sums + j * plane * panel.width(), panel.width(), identity, zeros, panel.columns, plane,
             args.grad_input + (args.chunk_begin + first + j) * strides.batch + channel * strides.channel,
             strides);
       }
@@ -252,8 +250,8 @@ void DynamicConvGradWeight(const DynamicConvArgs& args, int64_t begin, int64_t e
                            float* scratch) {
   const auto& s = args.shape;
   float* tiles = scratch;
-  int32_t* taps = reinterpret_cast<int32_t*>(tiles + kFoldSamples * kFoldRows * kPanel);
-  TapPixels(s, 0, s.out_h, PaddedW(s), taps);
+  int32_t* inputs = reinterpret_cast<int32_t*>(tiles + kFoldSamples * kFoldRows * kPanel);
+  int32_t* outputs = inputs + s.out_plane();
   const int64_t fit = kBlockFloats / (args.plan.packed_input + args.plan.packed_grad);
   const int64_t block = Max(1, fit / kFoldSamples) * kFoldSamples;
   for (int64_t first = 0; first < args.chunk_size; first += block) {
@@ -264,8 +262,11 @@ void DynamicConvGradWeight(const DynamicConvArgs& args, int64_t begin, int64_t e
         std::memset(args.packed_weight_grad + unit.offset, 0,
                     unit.rows * s.experts * unit.panel.width() * sizeof(float));
       }
+      const TapPixelPairs pixels{inputs, outputs,
+                                 TapPairs(s, unit.tap, 0, s.out_h, {0, s.in_w}, inputs, outputs)};
+      if (pixels.count == 0) continue;
       WithConstant<kMaxVecs>(unit.panel.vecs, [&](auto vecs) {
-        WeightUnit<vecs()>(args, unit, first, last, taps, tiles, attention_sums);
+        WeightUnit<vecs()>(args, unit, first, last, pixels, tiles, attention_sums);
       });
     }
   }

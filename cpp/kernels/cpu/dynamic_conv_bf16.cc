@@ -124,37 +124,32 @@ DYCONV_BF16 void RoundToBf16(const float* from, int64_t count, uint16_t* to) {
 template <int kVecs>
 void Bf16Panel(const DynamicConvArgs& args, const Block& b, const Panel& panel) {
   const auto& s = args.shape;
-  const int64_t in = s.in_per_group(), taps = s.kernel_size(), width = kVecs * kLanes;
-  const int64_t length = Min(in, kTileRows), taps_per_tile = in <= kTileRows ? Max(1, kTileRows / in) : 1;
+  const int64_t in = s.in_per_group(), width = kVecs * kLanes, stride = kTileRows * width;
   const int64_t input_floats = b.in_rows * b.padded_w * s.in_channels, sum_floats = b.pixels * width;
-  const int64_t stride = kTileRows * width;
   uint16_t* mixed = reinterpret_cast<uint16_t*>(b.mixed);
-  for (int64_t channel = 0; channel < in; channel += length) {
-    const int64_t channels = Min(length, in - channel);
-    for (int64_t tap = 0; tap < taps; tap += taps_per_tile) {
-      const int64_t segments = Min(taps_per_tile, taps - tap), rows = segments * channels;
-      const float* tile = args.packed_weight + panel.offset + (tap * in + channel) * s.experts * width;
-      for (int64_t first = 0; first < b.samples; first += kMixPair) {
-        const int64_t samples = Min(kMixPair, b.samples - first);
-        WithConstant<kMixPair>(samples, [&](auto n) {
-          MixPairs<n(), kVecs>(tile, args.attention + (b.first_sample + first) * s.experts, s.experts, rows,
-                               mixed, stride);
-        });
-        for (int64_t i = 0; i < samples; ++i) {
-          const Bf16Task task{b.input16 + (first + i) * input_floats + panel.group * in + channel,
-                              s.in_channels,
-                              b.offsets + tap,
-                              segments,
-                              channels,
-                              mixed + i * stride,
-                              b.sums + (first + i) * sum_floats,
-                              width,
-                              channel > 0 || tap > 0};
-          Bf16Gemm<kVecs>(task, b.taps, b.identity, b.pixels);
-        }
+  ForEachTapTile(args, b, width, [&](const TapTile& tile) {
+    const float* packed =
+        args.packed_weight + panel.offset + (tile.tap * in + tile.channel) * s.experts * width;
+    for (int64_t first = 0; first < b.samples; first += kMixPair) {
+      const int64_t samples = Min(kMixPair, b.samples - first);
+      WithConstant<kMixPair>(samples, [&](auto n) {
+        MixPairs<n(), kVecs>(packed, args.attention + (b.first_sample + first) * s.experts, s.experts,
+                             tile.rows(), mixed, stride);
+      });
+      for (int64_t i = 0; i < samples; ++i) {
+        const Bf16Task task{b.input16 + (first + i) * input_floats + panel.group * in + tile.channel,
+                            s.in_channels,
+                            tile.offsets,
+                            tile.taps,
+                            tile.channels,
+                            mixed + i * stride,
+                            b.sums + (first + i) * sum_floats,
+                            width,
+                            tile.accumulate};
+        Bf16Gemm<kVecs>(task, tile.inputs, tile.outputs, tile.count);
       }
     }
-  }
+  });
 }
 
 }  // namespace

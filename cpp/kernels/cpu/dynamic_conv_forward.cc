@@ -6,28 +6,24 @@ namespace {
 template <int kVecs>
 void MultiplyPanel(const DynamicConvArgs& args, const Block& b, const Panel& panel) {
   const auto& s = args.shape;
-  const int64_t in = s.in_per_group(), taps = s.kernel_size(), width = kVecs * kLanes;
-  const int64_t length = Min(in, kTileRows), taps_per_tile = in <= kTileRows ? Max(1, kTileRows / in) : 1;
+  const int64_t in = s.in_per_group(), width = kVecs * kLanes;
   const int64_t input_floats = b.in_rows * b.padded_w * s.in_channels, sum_floats = b.pixels * width;
-  for (int64_t channel = 0; channel < in; channel += length) {
-    const int64_t channels = Min(length, in - channel);
-    for (int64_t tap = 0; tap < taps; tap += taps_per_tile) {
-      const int64_t segments = Min(taps_per_tile, taps - tap), rows = segments * channels;
-      const float* tile = args.packed_weight + panel.offset + (tap * in + channel) * s.experts * width;
-      MixAndMultiply<kVecs>(tile, args.attention + b.first_sample * s.experts, s.experts, rows, b.samples,
-                            b.mixed, b.taps, b.identity, b.pixels, [&](int64_t i) {
-                              return GemmTask{b.input + i * input_floats + panel.group * in + channel,
-                                              s.in_channels,
-                                              b.offsets + tap,
-                                              segments,
-                                              channels,
-                                              nullptr,
-                                              b.sums + i * sum_floats,
-                                              width,
-                                              channel > 0 || tap > 0};
-                            });
-    }
-  }
+  ForEachTapTile(args, b, width, [&](const TapTile& tile) {
+    const float* packed =
+        args.packed_weight + panel.offset + (tile.tap * in + tile.channel) * s.experts * width;
+    MixAndMultiply<kVecs>(packed, args.attention + b.first_sample * s.experts, s.experts, tile.rows(),
+                          b.samples, b.mixed, tile.inputs, tile.outputs, tile.count, [&](int64_t i) {
+                            return GemmTask{b.input + i * input_floats + panel.group * in + tile.channel,
+                                            s.in_channels,
+                                            tile.offsets,
+                                            tile.taps,
+                                            tile.channels,
+                                            nullptr,
+                                            b.sums + i * sum_floats,
+                                            width,
+                                            tile.accumulate};
+                          });
+  });
 }
 
 }  // namespace

@@ -28,8 +28,7 @@ int64_t BlockSamples(int64_t batch, int64_t pixels, int64_t threads) {
 
 DynamicConvPlan PlanDynamicConv(const DynamicConvShape& s, int64_t threads) {
   DynamicConvPlan plan;
-  const int64_t batch = Max(1, s.batch), padded_w = s.in_w + 2 * s.padding_w,
-                padded_h = s.in_h + 2 * s.padding_h;
+  const int64_t batch = Max(1, s.batch), padded_w = s.in_w + 2 * s.padding_w;
   const int64_t in = s.in_per_group(), out = s.out_per_group(), taps = s.kernel_size();
 
   plan.forward_panels = s.groups * CeilDiv(out, kPanel);
@@ -40,7 +39,7 @@ DynamicConvPlan PlanDynamicConv(const DynamicConvShape& s, int64_t threads) {
   const int64_t block_pixels = plan.forward_out_rows * s.out_w;
   const int64_t in_rows = (plan.forward_out_rows - 1) * s.stride_h + (s.kernel_h - 1) * s.dilation_h + 1;
   plan.forward_scratch = plan.forward_samples * (in_rows * padded_w * s.in_channels + block_pixels * kPanel) +
-                         kMixSamples * kTileRows * kPanel + 2 * block_pixels + in_rows * s.in_w + 2 * taps +
+                         kMixSamples * kTileRows * kPanel + 4 * block_pixels + in_rows * s.in_w + 2 * taps +
                          kPanel + 64;
   plan.forward_scratch16 =
       (plan.forward_samples * in_rows * padded_w * s.in_channels + 32) / 2 / 16 * 16 + 16;
@@ -48,13 +47,13 @@ DynamicConvPlan PlanDynamicConv(const DynamicConvShape& s, int64_t threads) {
 
   plan.backward_panels = s.groups * CeilDiv(in, kPanel);
   plan.backward_weight = PackedSize(s.groups, taps * out, in, s.experts);
-  plan.backward_samples = BlockSamples(batch, padded_h * padded_w, threads);
+  plan.backward_samples = BlockSamples(batch, s.in_plane(), threads);
   plan.backward_items = CeilDiv(s.batch, plan.backward_samples);
   plan.backward_units = plan.backward_panels * taps * CeilDiv(out, kTileRows);
-  plan.backward_scratch = plan.backward_samples * padded_h * padded_w * kPanel +
-                          kMixSamples * kTileRows * kPanel + s.in_plane() + 2 * s.out_plane() + kPanel + 64;
+  plan.backward_scratch = plan.backward_samples * s.in_plane() * kPanel + kMixSamples * kTileRows * kPanel +
+                          s.in_plane() + 2 * s.out_plane() + kPanel + 64;
   // A panel may read past the last channel of the last pixel.
-  plan.packed_input = padded_h * padded_w * s.in_channels + kPanel;
+  plan.packed_input = s.in_plane() * s.in_channels + kPanel;
   plan.packed_grad = s.out_plane() * s.out_channels;
   plan.attention_lanes = kLanes;
   return plan;

@@ -19,6 +19,8 @@ struct Block {
   int64_t* offsets;           // of the taps
   int32_t* taps;              // first tap of every output pixel
   int32_t* identity;
+  int32_t* tap_inputs;  // the pixels of one tap
+  int32_t* tap_outputs;
   int32_t* real;      // input pixels that are not padding
   uint16_t* input16;  // the packed input in bfloat16, where that is used
 };
@@ -42,7 +44,9 @@ inline Block MakeBlock(const DynamicConvArgs& args, int64_t item, float* scratch
   b.input = b.sums + b.samples * b.pixels * kPanel;
   b.taps = reinterpret_cast<int32_t*>(b.input + b.samples * b.in_rows * b.padded_w * s.in_channels);
   b.identity = b.taps + b.pixels;
-  b.real = b.identity + b.pixels;
+  b.tap_inputs = b.identity + b.pixels;
+  b.tap_outputs = b.tap_inputs + b.pixels;
+  b.real = b.tap_outputs + b.pixels;
   b.input16 = reinterpret_cast<uint16_t*>(scratch + plan.forward_scratch - plan.forward_scratch16);
   return b;
 }
@@ -72,6 +76,63 @@ inline void PrepareBlock(const DynamicConvArgs& args, const Block& b) {
         (t / s.kernel_w * s.dilation_h * b.padded_w + t % s.kernel_w * s.dilation_w) * s.in_channels;
   }
   PackBlockInput(args, b);
+}
+
+// Rows of the experts that are mixed at once: a part of the channels of one tap or, where channels are few,
+// all channels of several taps.
+struct TapTile {
+  int64_t channel, channels;
+  int64_t tap, taps;
+  // What is multiplied with it: `count` pixels, in which the taps are `offsets` away from each other.
+  const int64_t* offsets;
+  const int32_t* inputs;
+  const int32_t* outputs;
+  int64_t count;
+  bool accumulate;
+  DYCONV_INLINE int64_t rows() const { return taps * channels; }
+};
+
+// Calls visit(tile) for all tiles of a panel of `width` columns. A tile of one tap leaves out the pixels for
+// which that tap lies in the padding. The first tile stores its sums; it is that of the middle tap, which
+// usually has all pixels.
+template <typename Visit>
+DYCONV_INLINE void ForEachTapTile(const DynamicConvArgs& args, const Block& b, int64_t width,
+                                  const Visit& visit) {
+  static constexpr int64_t kNoOffset = 0;
+  const auto& s = args.shape;
+  const int64_t in = s.in_per_group(), taps = s.kernel_size(), length = Min(in, kTileRows);
+  const int64_t taps_per_tile = Max(1, kTileRows / in);
+  const ImageRows packed{(s.padding_h - b.first_row * s.stride_h) * b.padded_w + s.padding_w, b.padded_w};
+  TapTile tile{};
+  for (int64_t channel = 0; channel < in; channel += length) {
+    tile.channel = channel;
+    tile.channels = Min(length, in - channel);
+    for (int64_t i = 0; i < taps; i += taps_per_tile) {
+      if (taps_per_tile == 1) {
+        tile.tap = (i + taps / 2) % taps;
+        tile.taps = 1;
+        tile.offsets = &kNoOffset;
+        tile.inputs = b.tap_inputs;
+        tile.outputs = b.tap_outputs;
+        tile.count =
+            TapPairs(s, tile.tap, b.first_row, b.first_row + b.rows, packed, b.tap_inputs, b.tap_outputs);
+      } else {
+        tile.tap = i;
+        tile.taps = Min(taps_per_tile, taps - i);
+        tile.offsets = b.offsets + i;
+        tile.inputs = b.taps;
+        tile.outputs = b.identity;
+        tile.count = b.pixels;
+      }
+      if (!tile.accumulate && tile.count < b.pixels) {
+        std::memset(b.sums, 0, b.samples * b.pixels * width * sizeof(float));
+        tile.accumulate = true;
+      }
+      if (tile.count == 0) continue;
+      visit(tile);
+      tile.accumulate = true;
+    }
+  }
 }
 
 inline void WritePanel(const DynamicConvArgs& args, const Block& b, const Panel& panel) {

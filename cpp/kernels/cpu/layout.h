@@ -84,6 +84,33 @@ inline void TapPixels(const DynamicConvShape& s, int64_t first, int64_t last, in
   }
 }
 
+// Where the pixels of an image lie: pixel (y, x) is row origin + y * width + x.
+struct ImageRows {
+  int64_t origin, width;
+};
+
+// The pixels that one tap joins: outputs of output rows [first, last), counted from row `first`, and the
+// inputs, in that order. Those whose input is padding are left out, so products never run over zeros. Returns
+// how many there are.
+inline int64_t TapPairs(const DynamicConvShape& s, int64_t tap, int64_t first, int64_t last,
+                        const ImageRows& input, int32_t* inputs, int32_t* outputs) {
+  const int64_t top = tap / s.kernel_w * s.dilation_h - s.padding_h;
+  const int64_t left = tap % s.kernel_w * s.dilation_w - s.padding_w;
+  int64_t begin = 0, end = s.out_w, count = 0;
+  while (begin < end && begin * s.stride_w + left < 0) ++begin;
+  while (begin < end && (end - 1) * s.stride_w + left >= s.in_w) --end;
+  for (int64_t y = first; y < last; ++y) {
+    const int64_t in_y = y * s.stride_h + top;
+    if (in_y < 0 || in_y >= s.in_h) continue;
+    const int64_t from = input.origin + in_y * input.width + left, to = (y - first) * s.out_w;
+    for (int64_t x = begin; x < end; ++x, ++count) {
+      inputs[count] = static_cast<int32_t>(from + x * s.stride_w);
+      outputs[count] = static_cast<int32_t>(to + x);
+    }
+  }
+  return count;
+}
+
 inline void Iota(int64_t count, int32_t* pixels) {
   for (int64_t p = 0; p < count; ++p) pixels[p] = static_cast<int32_t>(p);
 }

@@ -110,13 +110,14 @@ void MixGemmTile(const GemmTask* tasks, const float* packed, const float* shares
   }
 }
 
-// C[m] (+)= sum over pixels p of A[p * lda + m] * B[pixels[p] * ldb], rows of C are kVecs vectors.
+// C[m] (+)= sum over p of A[a_pixels[p] * lda + m] * B[b_pixels[p] * ldb], rows of C are kVecs vectors.
 struct OuterTask {
   const float* a;
   int64_t lda;
+  const int32_t* a_pixels;
   const float* b;
   int64_t ldb;
-  const int32_t* pixels;
+  const int32_t* b_pixels;
   int64_t count;
   float* c;
   bool accumulate;
@@ -131,9 +132,9 @@ void OuterTile(const OuterTask& task) {
     for (int v = 0; v < kVecs; ++v)
       acc[m][v] = task.accumulate ? Load(task.c + (m * kVecs + v) * kLanes) : Vec{};
   }
-  const float* a = task.a;
-  for (int64_t p = 0; p < task.count; ++p, a += task.lda) {
-    const float* b = task.b + task.pixels[p] * task.ldb;
+  for (int64_t p = 0; p < task.count; ++p) {
+    const float* a = task.a + task.a_pixels[p] * task.lda;
+    const float* b = task.b + task.b_pixels[p] * task.ldb;
     Vec x[kVecs];
 #pragma GCC unroll 8
     for (int v = 0; v < kVecs; ++v) x[v] = Load(b + v * kLanes);

@@ -1,0 +1,87 @@
+// Autograd written in JavaScript: custom functions, hooks, anomaly mode.
+#include <algorithm>
+
+#include <torch/csrc/autograd/functions/utils.h>
+
+#include "bindings/binders.h"
+#include "bindings/bindings.h"
+#include "napi/anomaly.h"
+#include "napi/js_function.h"
+
+namespace dyconv {
+namespace {
+
+using at::Tensor;
+
+std::shared_ptr<JsValue> Callback(Call& call, napi_value function, size_t index) {
+  const Value value{call, function, index};
+  if (value.Type() != napi_function) value.Reject("a function");
+  return std::make_shared<JsValue>(call.data.js_home, function);
+}
+
+// What a custom function's forward made becomes the output of a new node. Outputs that are views, or that
+// require gradients by themselves, are cut off first: the node alone stands for how they came to be.
+void CustomFunction(Call& call, const std::string& name, const std::vector<Tensor>& inputs,
+                    const std::vector<TensorHandle*>& outputs, const std::vector<bool>& differentiable,
+                    const std::vector<Tensor>& saved, bool materialize, napi_value backward) {
+  auto* function = new JsFunction(name, Callback(call, backward, 6), materialize,
+                                  torch::autograd::collect_next_edges(inputs));
+  const NodePtr node = Own<NodePtr>(function);
+  std::vector<c10::TensorImpl*> replaced;
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    Tensor& output = outputs[i]->tensor;
+    if (!output.defined()) {
+      throw TypedError(ErrorKind::kDisposed,
+                       "Expected live Tensors from forward of " + name + " but received a disposed one");
+    }
+    replaced.push_back(output.unsafeGetTensorImpl());
+    if (output.is_view() || output.requires_grad()) output = output.detach();
+    if (differentiable.at(i) && torch::autograd::isDifferentiableType(output.scalar_type())) {
+      torch::autograd::set_history(output, node);
+    } else {
+      // The engine numbers gradients by output: one that has none still takes its place.
+      node->add_input_metadata(torch::autograd::Node::undefined_input());
+    }
+  }
+  for (const Tensor& tensor : saved) {
+    const auto found = std::find(replaced.begin(), replaced.end(), tensor.unsafeGetTensorImpl());
+    const bool is_output = found != replaced.end();
+    const Tensor& kept = is_output ? outputs[found - replaced.begin()]->tensor : tensor;
+    function->Save(kept, is_output && kept.requires_grad());
+  }
+}
+
+void ReturnGradients(Call& call, const std::vector<OptionalTensor>& gradients) {
+  if (call.data.backward_results == nullptr) {
+    throw TypedError(ErrorKind::kArgument, "Expected returnGradients within a backward pass");
+  }
+  call.data.backward_results->clear();
+  for (const auto& gradient : gradients) call.data.backward_results->push_back(gradient.value_or(Tensor()));
+}
+
+}  // namespace
+
+const OpTable& AutogradOps() {
+  static const OpTable table = {
+      Bind("customFunction(name, inputs, outputs, differentiable, saved, materialize, backward)",
+           CustomFunction),
+      Bind("returnGradients(gradients)", ReturnGradients),
+      Bind("registerHook(input, hook)",
+           [](Call& call, const Tensor& x, napi_value hook) {
+             return static_cast<int64_t>(RegisterHook(x, Callback(call, hook, 1)));
+           }),
+      Bind("removeHook(input, hook)",
+           [](const Tensor& x, int64_t hook) { x.remove_hook(static_cast<unsigned>(hook)); }),
+      Bind("retainGrad(input)", [](const Tensor& x) { x.retain_grad(); }),
+      Bind("retainsGrad(input)", [](const Tensor& x) { return x.retains_grad(); }),
+      Bind("gradFunction(input)",
+           [](const Tensor& x) { return x.grad_fn() ? x.grad_fn()->name() : std::string(); }),
+      Bind("setAnomaly(enabled, checkNan, capture)",
+           [](Call& call, bool enabled, bool check_nan, napi_value capture) {
+             SetAnomaly(enabled, check_nan, enabled ? Callback(call, capture, 2) : nullptr);
+           }),
+  };
+  return table;
+}
+
+}  // namespace dyconv

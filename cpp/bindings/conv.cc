@@ -1,0 +1,151 @@
+// Convolutions of one and three dimensions, transposed ones, pooling, resizing.
+#include "bindings/binders.h"
+#include "bindings/bindings.h"
+
+namespace dyconv {
+namespace {
+
+using at::Tensor;
+
+template <class F>
+Op BindConv(const char* signature, F function) {
+  return Bind(signature,
+              [function](const Tensor& x, const Tensor& w, const OptionalTensor& b, const IntList& stride,
+                         const IntList& padding, const IntList& dilation, int64_t groups) {
+                return function(x, w, b, at::IntArrayRef(stride), at::IntArrayRef(padding),
+                                at::IntArrayRef(dilation), groups);
+              });
+}
+
+template <class F>
+Op BindTransposed(const char* signature, F function) {
+  return Bind(signature, [function](const Tensor& x, const Tensor& w, const OptionalTensor& b,
+                                    const IntList& stride, const IntList& padding,
+                                    const IntList& output_padding, int64_t groups, const IntList& dilation) {
+    return function(x, w, b, at::IntArrayRef(stride), at::IntArrayRef(padding),
+                    at::IntArrayRef(output_padding), groups, at::IntArrayRef(dilation));
+  });
+}
+
+template <class F>
+Op BindMaxPool(const char* signature, F function) {
+  return Bind(signature,
+              [function](const Tensor& x, const IntList& kernel, const IntList& stride,
+                         const IntList& padding, const IntList& dilation, bool ceil_mode) -> Tensor {
+                return function(x, at::IntArrayRef(kernel), at::IntArrayRef(stride), at::IntArrayRef(padding),
+                                at::IntArrayRef(dilation), ceil_mode);
+              });
+}
+
+template <class F>
+Op BindAvgPool(const char* signature, F function) {
+  return Bind(signature,
+              [function](const Tensor& x, const IntList& kernel, const IntList& stride,
+                         const IntList& padding, bool ceil_mode, bool include_pad) -> Tensor {
+                return function(x, at::IntArrayRef(kernel), at::IntArrayRef(stride), at::IntArrayRef(padding),
+                                ceil_mode, include_pad);
+              });
+}
+
+// `size` or `scales` says how large the result is; scales also say where its pixels lie, as in PyTorch.
+Tensor Interpolate(const Tensor& x, const Dims& size, const std::optional<std::vector<double>>& scales,
+                   const std::string& mode, bool align_corners, bool antialias) {
+  const at::OptionalIntArrayRef sizes = Over(size);
+  std::optional<at::ArrayRef<double>> factors;
+  if (scales) factors = at::ArrayRef<double>(*scales);
+  const int64_t spatial = x.dim() - 2;
+  if (mode == "nearest") {
+    if (spatial == 1) return at::upsample_nearest1d(x, sizes, factors);
+    if (spatial == 2) return at::upsample_nearest2d(x, sizes, factors);
+    return at::upsample_nearest3d(x, sizes, factors);
+  }
+  if (mode == "nearestExact") {
+    if (spatial == 1) return at::_upsample_nearest_exact1d(x, sizes, factors);
+    if (spatial == 2) return at::_upsample_nearest_exact2d(x, sizes, factors);
+    return at::_upsample_nearest_exact3d(x, sizes, factors);
+  }
+  if (mode == "linear") return at::upsample_linear1d(x, sizes, align_corners, factors);
+  if (mode == "trilinear") return at::upsample_trilinear3d(x, sizes, align_corners, factors);
+  if (mode == "bilinear") {
+    return antialias ? at::_upsample_bilinear2d_aa(x, sizes, align_corners, factors)
+                     : at::upsample_bilinear2d(x, sizes, align_corners, factors);
+  }
+  return antialias ? at::_upsample_bicubic2d_aa(x, sizes, align_corners, factors)
+                   : at::upsample_bicubic2d(x, sizes, align_corners, factors);
+}
+
+OpTable Pooling() {
+  return {
+      BindMaxPool("maxPool1d(input, kernelSize, stride, padding, dilation, ceilMode)",
+                  [](const auto&... a) { return at::max_pool1d(a...); }),
+      BindMaxPool("maxPool3d(input, kernelSize, stride, padding, dilation, ceilMode)",
+                  [](const auto&... a) { return at::max_pool3d(a...); }),
+      BindAvgPool("avgPool1d(input, kernelSize, stride, padding, ceilMode, countIncludePad)",
+                  [](const auto&... a) { return at::avg_pool1d(a...); }),
+      BindAvgPool("avgPool3d(input, kernelSize, stride, padding, ceilMode, countIncludePad)",
+                  [](const auto&... a) { return at::avg_pool3d(a...); }),
+      Bind("adaptiveAvgPool1d(input, outputSize)",
+           [](const Tensor& x, const IntList& size) { return at::adaptive_avg_pool1d(x, size); }),
+      Bind("adaptiveAvgPool3d(input, outputSize)",
+           [](const Tensor& x, const IntList& size) { return at::adaptive_avg_pool3d(x, size); }),
+      Bind("adaptiveMaxPool1d(input, outputSize)",
+           [](const Tensor& x, const IntList& size) { return at::adaptive_max_pool1d(x, size); }),
+      Bind("adaptiveMaxPool2d(input, outputSize)",
+           [](const Tensor& x, const IntList& size) { return at::adaptive_max_pool2d(x, size); }),
+      Bind("adaptiveMaxPool3d(input, outputSize)",
+           [](const Tensor& x, const IntList& size) { return at::adaptive_max_pool3d(x, size); }),
+  };
+}
+
+OpTable Resizing() {
+  return {
+      Bind("interpolate(input, size, scaleFactor, mode, alignCorners, antialias)", Interpolate),
+      Bind("gridSample(input, grid, mode, paddingMode, alignCorners)",
+           [](const Tensor& x, const Tensor& grid, int64_t mode, int64_t padding, bool align_corners) {
+             return at::grid_sampler(x, grid, mode, padding, align_corners);
+           }),
+      Bind("affineGrid(theta, size, alignCorners)",
+           [](const Tensor& theta, const IntList& size, bool align_corners) {
+             return at::affine_grid_generator(theta, size, align_corners);
+           }),
+      Bind("pixelShuffle(input, factor)",
+           [](const Tensor& x, int64_t factor) { return at::pixel_shuffle(x, factor); }),
+      Bind("pixelUnshuffle(input, factor)",
+           [](const Tensor& x, int64_t factor) { return at::pixel_unshuffle(x, factor); }),
+      Bind("im2col(input, kernelSize, dilation, padding, stride)",
+           [](const Tensor& x, const IntList& kernel, const IntList& dilation, const IntList& padding,
+              const IntList& stride) { return at::im2col(x, kernel, dilation, padding, stride); }),
+      Bind("col2im(input, outputSize, kernelSize, dilation, padding, stride)",
+           [](const Tensor& x, const IntList& size, const IntList& kernel, const IntList& dilation,
+              const IntList& padding,
+              const IntList& stride) { return at::col2im(x, size, kernel, dilation, padding, stride); }),
+  };
+}
+
+}  // namespace
+
+const OpTable& ConvOps() {
+  static const OpTable table = [] {
+    OpTable ops = {
+        BindConv("conv1d(input, weight, bias, stride, padding, dilation, groups)",
+                 [](const auto&... a) { return at::conv1d(a...); }),
+        BindConv("conv3d(input, weight, bias, stride, padding, dilation, groups)",
+                 [](const auto&... a) { return at::conv3d(a...); }),
+        BindTransposed(
+            "convTranspose1d(input, weight, bias, stride, padding, outputPadding, groups, dilation)",
+            [](const auto&... a) { return at::conv_transpose1d(a...); }),
+        BindTransposed(
+            "convTranspose2d(input, weight, bias, stride, padding, outputPadding, groups, dilation)",
+            [](const auto&... a) { return at::conv_transpose2d(a...); }),
+        BindTransposed(
+            "convTranspose3d(input, weight, bias, stride, padding, outputPadding, groups, dilation)",
+            [](const auto&... a) { return at::conv_transpose3d(a...); }),
+    };
+    for (Op& op : Pooling()) ops.push_back(std::move(op));
+    for (Op& op : Resizing()) ops.push_back(std::move(op));
+    return ops;
+  }();
+  return table;
+}
+
+}  // namespace dyconv

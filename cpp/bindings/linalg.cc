@@ -1,0 +1,100 @@
+// Linear algebra: products, decompositions, solvers, diagonals.
+#include "bindings/binders.h"
+#include "bindings/bindings.h"
+
+namespace dyconv {
+namespace {
+
+using at::Tensor;
+
+OpTable Products() {
+  return {
+      BindBinary("mm(input, other)", at::mm),
+      BindBinary("mv(input, vector)", at::mv),
+      BindBinary("dot(input, other)", at::dot),
+      BindBinary("outer(input, other)", at::outer),
+      BindBinary("kron(input, other)", at::kron),
+      Bind("addmm(input, mat1, mat2, beta, alpha)",
+           [](const Tensor& x, const Tensor& a, const Tensor& b, const at::Scalar& beta,
+              const at::Scalar& alpha) { return at::addmm(x, a, b, beta, alpha); }),
+      Bind("baddbmm(input, batch1, batch2, beta, alpha)",
+           [](const Tensor& x, const Tensor& a, const Tensor& b, const at::Scalar& beta,
+              const at::Scalar& alpha) { return at::baddbmm(x, a, b, beta, alpha); }),
+      Bind("cross(input, other, dim)",
+           [](const Tensor& a, const Tensor& b, int64_t dim) { return at::linalg_cross(a, b, dim); }),
+      Bind("tensordot(input, other, dims, otherDims)",
+           [](const Tensor& a, const Tensor& b, const IntList& dims, const IntList& other_dims) {
+             return at::tensordot(a, b, dims, other_dims);
+           }),
+      Bind("multiDot(tensors)",
+           [](const std::vector<Tensor>& tensors) { return at::linalg_multi_dot(tensors); }),
+      Bind("cdist(input, other, p)",
+           [](const Tensor& a, const Tensor& b, double p) { return at::cdist(a, b, p); }),
+      Bind("matrixPower(input, n)", [](const Tensor& x, int64_t n) { return at::linalg_matrix_power(x, n); }),
+      BindUnary("matrixExp(input)", at::linalg_matrix_exp),
+      Bind("matrixNorm(input, p, dim, keepdim)",
+           [](const Tensor& x, const at::Scalar& p, const IntList& dims, bool keep) {
+             return at::linalg_matrix_norm(x, p, dims, keep);
+           }),
+      Bind("matrixNormNamed(input, p, dim, keepdim)",
+           [](const Tensor& x, const std::string& p, const IntList& dims, bool keep) {
+             return at::linalg_matrix_norm(x, p, dims, keep);
+           }),
+  };
+}
+
+}  // namespace
+
+const OpTable& LinalgOps() {
+  static const OpTable table = [] {
+    OpTable ops = {
+        BindUnary("inv(input)", at::linalg_inv),
+        BindUnary("det(input)", at::linalg_det),
+        Bind("slogdet(input)", [](const Tensor& x) { return at::linalg_slogdet(x); }),
+        Bind("solve(input, other)", [](const Tensor& a, const Tensor& b) { return at::linalg_solve(a, b); }),
+        Bind("solveTriangular(input, other, upper, unitriangular)",
+             [](const Tensor& a, const Tensor& b, bool upper, bool unitriangular) {
+               return at::linalg_solve_triangular(a, b, upper, /*left=*/true, unitriangular);
+             }),
+        Bind("lstsq(input, other)", [](const Tensor& a, const Tensor& b) { return at::linalg_lstsq(a, b); }),
+        Bind("cholesky(input, upper)",
+             [](const Tensor& x, bool upper) { return at::linalg_cholesky(x, upper); }),
+        Bind("qr(input, mode)",
+             [](const Tensor& x, const std::string& mode) { return at::linalg_qr(x, mode); }),
+        Bind("svd(input, fullMatrices)", [](const Tensor& x, bool full) { return at::linalg_svd(x, full); }),
+        Bind("svdvals(input)", [](const Tensor& x) { return at::linalg_svdvals(x); }),
+        Bind("eigh(input)", [](const Tensor& x) { return at::linalg_eigh(x); }),
+        Bind("eigvalsh(input)", [](const Tensor& x) { return at::linalg_eigvalsh(x); }),
+        Bind("pinv(input)",
+             [](const Tensor& x) {
+               return at::linalg_pinv(x, std::optional<double>(), std::optional<double>());
+             }),
+        Bind("matrixRank(input)",
+             [](const Tensor& x) {
+               return at::linalg_matrix_rank(x, std::optional<double>(), std::optional<double>());
+             }),
+        BindUnary("trace(input)", at::trace),
+        Bind("diag(input, diagonal)",
+             [](const Tensor& x, int64_t diagonal) { return at::diag(x, diagonal); }),
+        Bind("diagonal(input, offset, dim1, dim2)", [](const Tensor& x, int64_t offset, int64_t a,
+                                                       int64_t b) { return at::diagonal(x, offset, a, b); }),
+        Bind("diagEmbed(input, offset, dim1, dim2)",
+             [](const Tensor& x, int64_t offset, int64_t a, int64_t b) {
+               return at::diag_embed(x, offset, a, b);
+             }),
+        Bind("trilIndices(rows, columns, offset)",
+             [](int64_t rows, int64_t columns, int64_t offset) {
+               return at::tril_indices(rows, columns, offset);
+             }),
+        Bind("triuIndices(rows, columns, offset)",
+             [](int64_t rows, int64_t columns, int64_t offset) {
+               return at::triu_indices(rows, columns, offset);
+             }),
+    };
+    for (Op& op : Products()) ops.push_back(std::move(op));
+    return ops;
+  }();
+  return table;
+}
+
+}  // namespace dyconv

@@ -1,0 +1,86 @@
+#include "napi/anomaly.h"
+
+#include <mutex>
+
+#include <torch/csrc/autograd/anomaly_mode.h>
+#include <torch/csrc/autograd/engine.h>
+#include <torch/csrc/autograd/function.h>
+
+namespace dyconv {
+namespace {
+
+using torch::autograd::AnomalyMetadata;
+using torch::autograd::Engine;
+using NodePtr = decltype(torch::autograd::Edge::function);  // which pointer that is depends on the version
+
+thread_local std::shared_ptr<JsValue> stack_capture;
+std::mutex note_mutex;
+std::string note;  // set on the thread a node failed on, which need not be the caller's
+
+std::string CaptureStack() {
+  if (stack_capture == nullptr || stack_capture->Get() == nullptr) return "";
+  napi_env env = stack_capture->home().env();
+  HandleScope scope(env);
+  try {
+    napi_value text = stack_capture->Call({});
+    size_t length = 0;
+    if (napi_get_value_string_utf8(env, text, nullptr, 0, &length) != napi_ok) return "";
+    std::string stack(length, '\0');
+    napi_get_value_string_utf8(env, text, stack.data(), length + 1, &length);
+    return stack;
+  } catch (const std::exception&) {
+    return "";  // the operation matters more than where it was called
+  }
+}
+
+struct StackMetadata : AnomalyMetadata {
+  void store_stack() override { stack = CaptureStack(); }
+
+  void print_stack(const std::string& name) override {
+    std::string text =
+        "\nThe forward operation of " + name +
+        (stack.empty() ? " was recorded outside of detectAnomaly()." : " was recorded here:\n" + stack);
+    // A node of a backward pass was made by another node's.
+    if (const auto* metadata = parent ? dynamic_cast<StackMetadata*>(parent->metadata()) : nullptr) {
+      text += "\nIt was made by the backward of " + parent->name() + ", recorded here:\n" + metadata->stack;
+    }
+    std::lock_guard lock(note_mutex);
+    note = text;
+  }
+
+  void assign_parent(const NodePtr& node) override { parent = node; }
+
+  std::string stack;
+  NodePtr parent;
+};
+
+// The one place where libtorch lets metadata of nodes be replaced.
+class StackEngine : public Engine {
+ public:
+  static Engine& Get() {
+    static auto* engine = new StackEngine;  // lives as long as the process: its device threads may use it
+    return *engine;
+  }
+  std::unique_ptr<AnomalyMetadata> make_anomaly_metadata() override {
+    return std::make_unique<StackMetadata>();
+  }
+};
+
+}  // namespace
+
+void InstallAnomalyEngine() {
+  static std::once_flag once;
+  std::call_once(once, [] { torch::autograd::set_default_engine_stub(StackEngine::Get); });
+}
+
+void SetAnomaly(bool enabled, bool check_nan, std::shared_ptr<JsValue> capture) {
+  stack_capture = std::move(capture);
+  torch::autograd::AnomalyMode::set_enabled(enabled, check_nan);
+}
+
+std::string TakeAnomalyNote() {
+  std::lock_guard lock(note_mutex);
+  return std::exchange(note, "");
+}
+
+}  // namespace dyconv

@@ -1,0 +1,99 @@
+#include "napi/js_function.h"
+
+#include <ATen/core/grad_mode.h>
+
+#include "napi/addon_data.h"
+#include "napi/errors.h"
+
+namespace dyconv {
+namespace {
+
+using torch::autograd::variable_list;
+
+// The handles of a list given to a callback: they end with it, so that a pass leaves nothing to collect.
+class TensorList {
+ public:
+  TensorList(napi_env env, AddonData& data, const variable_list& tensors) : data_(data) {
+    Check(env, napi_create_array_with_length(env, tensors.size(), &array_), "napi_create_array_with_length");
+    for (uint32_t i = 0; i < tensors.size(); ++i) {
+      napi_value element = WrapTensor(env, data, tensors[i]);
+      Check(env, napi_set_element(env, array_, i, element), "napi_set_element");
+      if (tensors[i].defined()) handles_.push_back(FindHandle(env, data, element));
+    }
+  }
+  TensorList(const TensorList&) = delete;
+  TensorList& operator=(const TensorList&) = delete;
+  ~TensorList() {
+    for (TensorHandle* handle : handles_) data_.tensors.Dispose(handle);
+  }
+  napi_value array() const { return array_; }
+
+ private:
+  AddonData& data_;
+  napi_value array_;
+  std::vector<TensorHandle*> handles_;
+};
+
+// Where `returnGradients` puts its list during a callback; callbacks nest when one runs a pass of its own.
+class Results {
+ public:
+  explicit Results(AddonData& data) : data_(data), outer_(data.backward_results) {
+    data_.backward_results = &list_;
+  }
+  Results(const Results&) = delete;
+  Results& operator=(const Results&) = delete;
+  ~Results() { data_.backward_results = outer_; }
+  variable_list& list() { return list_; }
+
+ private:
+  AddonData& data_;
+  variable_list list_;
+  variable_list* outer_;
+};
+
+}  // namespace
+
+JsFunction::JsFunction(std::string name, std::shared_ptr<JsValue> backward, bool materialize,
+                       torch::autograd::edge_list&& edges)
+    : Node(std::move(edges)),
+      name_(std::move(name)),
+      backward_(std::move(backward)),
+      materialize_(materialize) {}
+
+variable_list JsFunction::apply(variable_list&& gradients) {
+  if (backward_->Get() == nullptr) backward_->Call({});  // the wrong thread: says so
+  // JavaScript may switch the grad mode; the pass goes on with its own.
+  at::AutoGradMode mode(at::GradMode::is_enabled());
+  for (size_t i = 0; i < gradients.size(); ++i) {
+    if (!gradients[i].defined() && materialize_) gradients[i] = input_metadata(i).zeros_like();
+  }
+  variable_list saved;
+  for (const auto& variable : saved_) saved.push_back(variable.unpack(getptr()));
+  napi_env env = backward_->home().env();
+  HandleScope scope(env);
+  AddonData& data = AddonData::Of(env);
+  Results results(data);
+  const TensorList given(env, data, gradients), kept(env, data, saved);
+  backward_->Call({given.array(), kept.array()});
+  results.list().resize(num_outputs());
+  return std::move(results.list());
+}
+
+void JsFunction::release_variables() {
+  for (auto& variable : saved_) variable.reset_data();
+}
+
+unsigned RegisterHook(const at::Tensor& tensor, std::shared_ptr<JsValue> hook) {
+  return tensor.register_hook([hook = std::move(hook)](const at::Tensor& gradient) -> at::Tensor {
+    if (hook->Get() == nullptr) hook->Call({});
+    at::AutoGradMode mode(at::GradMode::is_enabled());
+    napi_env env = hook->home().env();
+    HandleScope scope(env);
+    AddonData& data = AddonData::Of(env);
+    Results results(data);
+    hook->Call({WrapTensor(env, data, gradient)});
+    return results.list().empty() ? at::Tensor() : results.list().front();
+  });
+}
+
+}  // namespace dyconv

@@ -1,0 +1,338 @@
+/**
+ * Activation layers. Each is a function of the functional interface, which says more.
+ * @see https://pytorch.org/docs/stable/nn.html#non-linear-activations-weighted-sum-nonlinearity
+ * @module
+ */
+import * as F from '../ops/activation.js';
+import { number } from '../ops/arguments.js';
+import { full } from '../tensor/create.js';
+import type { Tensor } from '../tensor/tensor.js';
+import type { FactoryOptions } from './layers.js';
+import { Module, Parameter } from './module.js';
+
+/** max(x, 0). */
+export class ReLU extends Module {
+  forward(input: Tensor): Tensor {
+    return F.relu(input);
+  }
+}
+
+/** min(max(x, 0), 6). */
+export class ReLU6 extends Module {
+  forward(input: Tensor): Tensor {
+    return F.relu6(input);
+  }
+}
+
+/** x sigmoid(x). */
+export class SiLU extends Module {
+  forward(input: Tensor): Tensor {
+    return F.silu(input);
+  }
+}
+
+/** x tanh(softplus(x)). */
+export class Mish extends Module {
+  forward(input: Tensor): Tensor {
+    return F.mish(input);
+  }
+}
+
+/** Scaled exponential linear unit. @see https://arxiv.org/abs/1706.02515 */
+export class SELU extends Module {
+  forward(input: Tensor): Tensor {
+    return F.selu(input);
+  }
+}
+
+/** x relu6(x + 3) / 6. */
+export class Hardswish extends Module {
+  forward(input: Tensor): Tensor {
+    return F.hardswish(input);
+  }
+}
+
+/** relu6(x + 3) / 6. */
+export class Hardsigmoid extends Module {
+  forward(input: Tensor): Tensor {
+    return F.hardsigmoid(input);
+  }
+}
+
+/** 1 / (1 + exp(-x)). */
+export class Sigmoid extends Module {
+  forward(input: Tensor): Tensor {
+    return F.sigmoid(input);
+  }
+}
+
+/** log(sigmoid(x)). */
+export class LogSigmoid extends Module {
+  forward(input: Tensor): Tensor {
+    return F.logSigmoid(input);
+  }
+}
+
+/** Hyperbolic tangent. */
+export class Tanh extends Module {
+  forward(input: Tensor): Tensor {
+    return F.tanh(input);
+  }
+}
+
+/** x - tanh(x). */
+export class Tanhshrink extends Module {
+  forward(input: Tensor): Tensor {
+    return F.tanhshrink(input);
+  }
+}
+
+/** x / (1 + |x|). */
+export class Softsign extends Module {
+  forward(input: Tensor): Tensor {
+    return F.softsign(input);
+  }
+}
+
+/** x where positive, slope times x elsewhere. */
+export class LeakyReLU extends Module {
+  readonly negativeSlope: number;
+  /** @param options.negativeSlope - Default 0.01. */
+  constructor({ negativeSlope = 0.01 }: { negativeSlope?: number } = {}) {
+    super();
+    this.negativeSlope = number('negativeSlope', negativeSlope);
+  }
+  forward(input: Tensor): Tensor {
+    return F.leakyRelu(input, this);
+  }
+  protected override extraRepr(): string {
+    return `negativeSlope=${this.negativeSlope}`;
+  }
+}
+
+/** x where positive, alpha (exp(x) - 1) elsewhere. */
+export class ELU extends Module {
+  readonly alpha: number;
+  /** @param options.alpha - Default 1. */
+  constructor({ alpha = 1 }: { alpha?: number } = {}) {
+    super();
+    this.alpha = number('alpha', alpha);
+  }
+  forward(input: Tensor): Tensor {
+    return F.elu(input, this);
+  }
+  protected override extraRepr(): string {
+    return `alpha=${this.alpha}`;
+  }
+}
+
+/** x where positive, alpha (exp(x / alpha) - 1) elsewhere. */
+export class CELU extends Module {
+  readonly alpha: number;
+  /** @param options.alpha - Default 1. */
+  constructor({ alpha = 1 }: { alpha?: number } = {}) {
+    super();
+    this.alpha = number('alpha', alpha);
+  }
+  forward(input: Tensor): Tensor {
+    return F.celu(input, this);
+  }
+  protected override extraRepr(): string {
+    return `alpha=${this.alpha}`;
+  }
+}
+
+/** log(1 + exp(beta x)) / beta, linear above the threshold. */
+export class Softplus extends Module {
+  readonly beta: number;
+  readonly threshold: number;
+  /** @param options.beta - Default 1. @param options.threshold - Default 20. */
+  constructor({ beta = 1, threshold = 20 }: { beta?: number; threshold?: number } = {}) {
+    super();
+    this.beta = number('beta', beta);
+    this.threshold = number('threshold', threshold);
+  }
+  forward(input: Tensor): Tensor {
+    return F.softplus(input, this);
+  }
+  protected override extraRepr(): string {
+    return `beta=${this.beta}, threshold=${this.threshold}`;
+  }
+}
+
+/** Limited to [minVal, maxVal]. */
+export class Hardtanh extends Module {
+  readonly minVal: number;
+  readonly maxVal: number;
+  /** @param options.minVal - Default -1. @param options.maxVal - Default 1. */
+  constructor({ minVal = -1, maxVal = 1 }: { minVal?: number; maxVal?: number } = {}) {
+    super();
+    this.minVal = number('minVal', minVal);
+    this.maxVal = number('maxVal', maxVal);
+  }
+  forward(input: Tensor): Tensor {
+    return F.hardtanh(input, this);
+  }
+  protected override extraRepr(): string {
+    return `minVal=${this.minVal}, maxVal=${this.maxVal}`;
+  }
+}
+
+/** 0 within ±lambda, x elsewhere. */
+export class Hardshrink extends Module {
+  readonly lambda: number;
+  /** @param options.lambda - Default 0.5. */
+  constructor({ lambda = 0.5 }: { lambda?: number } = {}) {
+    super();
+    this.lambda = number('lambda', lambda);
+  }
+  forward(input: Tensor): Tensor {
+    return F.hardshrink(input, this);
+  }
+  protected override extraRepr(): string {
+    return `lambda=${this.lambda}`;
+  }
+}
+
+/** 0 within ±lambda, nearer to it by lambda elsewhere. */
+export class Softshrink extends Module {
+  readonly lambda: number;
+  /** @param options.lambda - Default 0.5. */
+  constructor({ lambda = 0.5 }: { lambda?: number } = {}) {
+    super();
+    this.lambda = number('lambda', lambda);
+  }
+  forward(input: Tensor): Tensor {
+    return F.softshrink(input, this);
+  }
+  protected override extraRepr(): string {
+    return `lambda=${this.lambda}`;
+  }
+}
+
+/** exp(x) / sum(exp(x)) along `dim`. */
+export class Softmax extends Module {
+  readonly dim: number;
+  /** @param options.dim - Default -1. */
+  constructor({ dim = -1 }: { dim?: number } = {}) {
+    super();
+    this.dim = dim;
+  }
+  forward(input: Tensor): Tensor {
+    return F.softmax(input, { dim: this.dim });
+  }
+  protected override extraRepr(): string {
+    return `dim=${this.dim}`;
+  }
+}
+
+/** log(softmax(x)) along `dim`. */
+export class LogSoftmax extends Module {
+  readonly dim: number;
+  /** @param options.dim - Default -1. */
+  constructor({ dim = -1 }: { dim?: number } = {}) {
+    super();
+    this.dim = dim;
+  }
+  forward(input: Tensor): Tensor {
+    return F.logSoftmax(input, { dim: this.dim });
+  }
+  protected override extraRepr(): string {
+    return `dim=${this.dim}`;
+  }
+}
+
+/** softmax(-x) along `dim`. */
+export class Softmin extends Module {
+  readonly dim: number;
+  /** @param options.dim - Default -1. */
+  constructor({ dim = -1 }: { dim?: number } = {}) {
+    super();
+    this.dim = dim;
+  }
+  forward(input: Tensor): Tensor {
+    return F.softmin(input, { dim: this.dim });
+  }
+  protected override extraRepr(): string {
+    return `dim=${this.dim}`;
+  }
+}
+
+/** The first half along `dim` times the sigmoid of the second. */
+export class GLU extends Module {
+  readonly dim: number;
+  /** @param options.dim - Default -1. */
+  constructor({ dim = -1 }: { dim?: number } = {}) {
+    super();
+    this.dim = dim;
+  }
+  forward(input: Tensor): Tensor {
+    return F.glu(input, { dim: this.dim });
+  }
+  protected override extraRepr(): string {
+    return `dim=${this.dim}`;
+  }
+}
+
+/** Gaussian error linear unit. */
+export class GELU extends Module {
+  readonly approximate: 'none' | 'tanh';
+  /** @param options.approximate - Default `'none'`. */
+  constructor({ approximate = 'none' }: { approximate?: 'none' | 'tanh' } = {}) {
+    super();
+    this.approximate = approximate;
+  }
+  forward(input: Tensor): Tensor {
+    return F.gelu(input, { approximate: this.approximate });
+  }
+}
+
+/** x where above the threshold, a value elsewhere. */
+export class Threshold extends Module {
+  readonly threshold: number;
+  readonly value: number;
+  constructor(threshold: number, value: number) {
+    super();
+    this.threshold = number('threshold', threshold);
+    this.value = number('value', value);
+  }
+  forward(input: Tensor): Tensor {
+    return F.threshold(input, { threshold: this.threshold, value: this.value });
+  }
+}
+
+/** {@link LeakyReLU} with slopes drawn from [lower, upper] while training, their mean otherwise. */
+export class RReLU extends Module {
+  readonly lower: number;
+  readonly upper: number;
+  /** @param options.lower - Default 1/8. @param options.upper - Default 1/3. */
+  constructor({ lower = 1 / 8, upper = 1 / 3 }: { lower?: number; upper?: number } = {}) {
+    super();
+    this.lower = number('lower', lower);
+    this.upper = number('upper', upper, { min: lower });
+  }
+  forward(input: Tensor): Tensor {
+    return F.rrelu(input, { lower: this.lower, upper: this.upper, training: this.training });
+  }
+}
+
+/** Options of {@link PReLU}. */
+export interface PReLUOptions extends FactoryOptions {
+  /** One slope, or one a channel. Default 1. */
+  numParameters?: number;
+  /** Slope at first. Default 0.25. */
+  init?: number;
+}
+
+/** x where positive, a learned slope times x elsewhere. @see https://arxiv.org/abs/1502.01852 */
+export class PReLU extends Module {
+  /** [numParameters]. */
+  weight: Parameter;
+  constructor({ numParameters = 1, init = 0.25, dtype = 'float32', device }: PReLUOptions = {}) {
+    super();
+    this.weight = new Parameter(full([numParameters], init, { dtype, device }));
+  }
+  forward(input: Tensor): Tensor {
+    return F.prelu(input, this.weight);
+  }
+}

@@ -1,0 +1,131 @@
+/**
+ * Lists and dictionaries of modules. Networks of one's own call what is in them; the state's keys are the places.
+ * @module
+ */
+import { invalidArgument } from '../errors.js';
+import { integer } from '../ops/arguments.js';
+import { type AnyModule, checkModule, Module } from './module.js';
+
+/** What a container without a forward of its own says when called. */
+function noForward(container: object): never {
+  throw invalidArgument('module', 'a module with a forward: call those in the container', container);
+}
+
+/**
+ * Modules by position; their keys are `0`, `1`, …
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.ModuleList.html
+ * @example blocks = new nn.ModuleList([new nn.Linear(4, 4), new nn.Linear(4, 4)]);
+ */
+export class ModuleList<M extends AnyModule = Module> extends Module<never[], never> {
+  [index: number]: M;
+  #length = 0;
+
+  constructor(modules: Iterable<M> = []) {
+    super();
+    this.extend(modules);
+  }
+
+  /** The number of modules. */
+  get length(): number {
+    return this.#length;
+  }
+
+  /** The module at a position; negative counts from the end. */
+  at(index: number): M | undefined {
+    return this[index < 0 ? this.#length + index : index];
+  }
+
+  /** Adds modules at the end. */
+  push(...modules: M[]): this {
+    return this.extend(modules);
+  }
+
+  /** Adds modules at the end. */
+  extend(modules: Iterable<M>): this {
+    for (const module of modules) {
+      this[this.#length] = checkModule(`modules[${this.#length}]`, module);
+      this.#length++;
+    }
+    return this;
+  }
+
+  /** Puts another module in the place of one. */
+  replace(index: number, module: M): void {
+    integer('index', index, 0);
+    if (index >= this.#length) throw invalidArgument('index', `an integer below ${this.#length}`, index);
+    this[index] = checkModule('module', module);
+  }
+
+  *[Symbol.iterator](): Generator<M> {
+    for (let i = 0; i < this.#length; i++) yield this[i]!;
+  }
+
+  forward(): never {
+    return noForward(this);
+  }
+}
+
+/**
+ * Modules by name, which is their key as it is.
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.ModuleDict.html
+ * @example heads = new nn.ModuleDict({ classes: new nn.Linear(8, 10), box: new nn.Linear(8, 4) });
+ */
+export class ModuleDict<M extends AnyModule = Module> extends Module<never[], never> {
+  readonly #modules = new Map<string, M>();
+
+  constructor(modules: Readonly<Record<string, M>> = {}) {
+    super();
+    for (const [key, module] of Object.entries(modules)) this.set(key, module);
+  }
+
+  /** The number of modules. */
+  get size(): number {
+    return this.#modules.size;
+  }
+
+  /** The module of a name. */
+  get(key: string): M | undefined {
+    return this.#modules.get(key);
+  }
+
+  has(key: string): boolean {
+    return this.#modules.has(key);
+  }
+
+  /** Adds a module, or puts it in the place of another. @param key - Not empty, without a dot. */
+  set(key: string, module: M): this {
+    if (typeof key !== 'string' || key === '' || key.includes('.'))
+      throw invalidArgument('key', 'a name without dots', key);
+    this.#modules.set(key, checkModule(`modules['${key}']`, module));
+    return this;
+  }
+
+  /** Takes a module out. */
+  delete(key: string): boolean {
+    return this.#modules.delete(key);
+  }
+
+  keys(): IterableIterator<string> {
+    return this.#modules.keys();
+  }
+
+  values(): IterableIterator<M> {
+    return this.#modules.values();
+  }
+
+  entries(): IterableIterator<[string, M]> {
+    return this.#modules.entries();
+  }
+
+  [Symbol.iterator](): IterableIterator<[string, M]> {
+    return this.#modules.entries();
+  }
+
+  override *namedChildren(): Generator<[string, AnyModule]> {
+    yield* this.#modules.entries();
+  }
+
+  forward(): never {
+    return noForward(this);
+  }
+}

@@ -1,0 +1,184 @@
+/**
+ * Convolution of one and three dimensions, and transposed convolution.
+ * @module
+ */
+import { invalidArgument } from '../errors.js';
+import { native } from '../native.js';
+import type { Tensor } from '../tensor/tensor.js';
+import { integer, type Sizes, sizes } from './arguments.js';
+
+/** Options of {@link conv1d} and {@link conv3d}. */
+export interface ConvOptions {
+  /** Default 1. */
+  stride?: Sizes;
+  /** Zeros added on each side; `'same'` keeps the size, for stride 1; `'valid'` adds none. Default 0. */
+  padding?: Sizes | 'same' | 'valid';
+  /** Distance between kernel elements. Default 1. */
+  dilation?: Sizes;
+  /** Channels are convolved in this many separate groups. Default 1. */
+  groups?: number;
+}
+
+/** {@link ConvOptions}, checked and spelled out. `extra` holds zeros to be added first, at the far ends. */
+interface Resolved {
+  stride: number[];
+  padding: number[];
+  dilation: number[];
+  groups: number;
+  extra: number[];
+}
+
+/** Checks conv options. `'same'` for an even kernel needs one more zero at the far end than at the near one. */
+export function resolveConvNd(kernelSize: readonly number[], options: ConvOptions): Resolved {
+  const count = kernelSize.length;
+  const stride = sizes('stride', options.stride ?? 1, count, 1);
+  const dilation = sizes('dilation', options.dilation ?? 1, count, 1);
+  const groups = integer('groups', options.groups ?? 1, 1);
+  const { padding = 0 } = options;
+  const none = kernelSize.map(() => 0);
+  if (padding !== 'same') {
+    const resolved = padding === 'valid' ? none : sizes('padding', padding, count, 0);
+    return { stride, padding: resolved, dilation, groups, extra: none };
+  }
+  if (stride.some((step) => step !== 1))
+    throw invalidArgument('stride', "1 with padding 'same'", options.stride);
+  const total = kernelSize.map((size, i) => dilation[i]! * (size - 1));
+  return {
+    stride,
+    padding: total.map((n) => n >> 1),
+    dilation,
+    groups,
+    extra: total.map((n) => n & 1),
+  };
+}
+
+function padFarEnds(input: Tensor, extra: readonly number[]): Tensor {
+  if (!extra.some((n) => n > 0)) return input;
+  // The last dimension comes first in a list of paddings.
+  return native.pad(
+    input,
+    [...extra].reverse().flatMap((n) => [0, n]),
+    'constant',
+    0,
+  );
+}
+
+/** The spatial sizes of a weight, as many as the convolution has dimensions. */
+function kernelOf(weight: Tensor, count: number): number[] {
+  const shape = weight.shape;
+  return Array.from({ length: count }, (_, i) => shape.at(i - count) ?? 1);
+}
+
+function convolve(
+  call: typeof native.conv1d,
+  count: number,
+  input: Tensor,
+  weight: Tensor,
+  bias: Tensor | null,
+  options: ConvOptions,
+): Tensor {
+  const { stride, padding, dilation, groups, extra } = resolveConvNd(kernelOf(weight, count), options);
+  return call(padFarEnds(input, extra), weight, bias, stride, padding, dilation, groups);
+}
+
+/**
+ * 1-D convolution (cross-correlation).
+ * @param input - [B, I, L]. @param weight - [O, I / groups, k]. @param bias - [O] or null.
+ * @returns [B, O, L']. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.conv1d.html
+ */
+export function conv1d(
+  input: Tensor,
+  weight: Tensor,
+  bias: Tensor | null = null,
+  options: ConvOptions = {},
+): Tensor {
+  return convolve(native.conv1d, 1, input, weight, bias, options);
+}
+
+/**
+ * 3-D convolution (cross-correlation).
+ * @param input - [B, I, D, H, W]. @param weight - [O, I / groups, kd, kh, kw]. @param bias - [O] or null.
+ * @returns [B, O, D', H', W']. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.conv3d.html
+ */
+export function conv3d(
+  input: Tensor,
+  weight: Tensor,
+  bias: Tensor | null = null,
+  options: ConvOptions = {},
+): Tensor {
+  return convolve(native.conv3d, 3, input, weight, bias, options);
+}
+
+/** Options of {@link convTranspose1d}, {@link convTranspose2d} and {@link convTranspose3d}. */
+export interface ConvTransposeOptions {
+  /** Default 1. */
+  stride?: Sizes;
+  /** dilation * (kernel - 1) - padding zeros are added on each side of the input. Default 0. */
+  padding?: Sizes;
+  /** Added to the output size at the far ends; below stride or dilation. Default 0. */
+  outputPadding?: Sizes;
+  /** Channels are convolved in this many separate groups. Default 1. */
+  groups?: number;
+  /** Distance between kernel elements. Default 1. */
+  dilation?: Sizes;
+}
+
+function transposed(
+  call: typeof native.convTranspose1d,
+  count: number,
+  input: Tensor,
+  weight: Tensor,
+  bias: Tensor | null,
+  options: ConvTransposeOptions,
+): Tensor {
+  const { stride = 1, padding = 0, outputPadding = 0, groups = 1, dilation = 1 } = options;
+  return call(
+    input,
+    weight,
+    bias,
+    sizes('stride', stride, count, 1),
+    sizes('padding', padding, count, 0),
+    sizes('outputPadding', outputPadding, count, 0),
+    integer('groups', groups, 1),
+    sizes('dilation', dilation, count, 1),
+  );
+}
+
+/**
+ * The gradient of {@link conv1d} by its input, as a layer. @param input - [B, I, L]. @param weight - [I, O / groups, k].
+ * @returns [B, O, L']. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.conv_transpose1d.html
+ */
+export function convTranspose1d(
+  input: Tensor,
+  weight: Tensor,
+  bias: Tensor | null = null,
+  options: ConvTransposeOptions = {},
+): Tensor {
+  return transposed(native.convTranspose1d, 1, input, weight, bias, options);
+}
+
+/**
+ * The gradient of {@link conv2d} by its input, as a layer. @param input - [B, I, H, W]. @param weight - [I, O / groups, kh, kw].
+ * @returns [B, O, H', W']. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.conv_transpose2d.html
+ */
+export function convTranspose2d(
+  input: Tensor,
+  weight: Tensor,
+  bias: Tensor | null = null,
+  options: ConvTransposeOptions = {},
+): Tensor {
+  return transposed(native.convTranspose2d, 2, input, weight, bias, options);
+}
+
+/**
+ * The gradient of {@link conv3d} by its input, as a layer. @param input - [B, I, D, H, W].
+ * @param weight - [I, O / groups, kd, kh, kw]. @returns [B, O, D', H', W'].
+ */
+export function convTranspose3d(
+  input: Tensor,
+  weight: Tensor,
+  bias: Tensor | null = null,
+  options: ConvTransposeOptions = {},
+): Tensor {
+  return transposed(native.convTranspose3d, 3, input, weight, bias, options);
+}

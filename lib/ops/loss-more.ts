@@ -1,0 +1,154 @@
+/**
+ * Losses for counts, spreads, rankings, embeddings and sequences.
+ * @see https://pytorch.org/docs/stable/nn.functional.html#loss-functions
+ * @module
+ */
+import { native } from '../native.js';
+import type { Tensor } from '../tensor/tensor.js';
+import { oneOf } from './arguments.js';
+import type { LossOptions, Reduction } from './loss.js';
+
+const reductionOf = ({ reduction = 'mean' }: LossOptions): Reduction =>
+  oneOf('reduction', ['none', 'mean', 'sum'], reduction);
+
+/** Options of {@link poissonNllLoss}. */
+export interface PoissonNllOptions extends LossOptions {
+  /** `input` holds logarithms of rates. Default true. */
+  logInput?: boolean;
+  /** Add Stirling's approximation of the constant term. Default false. */
+  full?: boolean;
+  /** Added to the rate inside the logarithm. Default 1e-8. */
+  eps?: number;
+}
+
+/** Negative log likelihood of counts under a Poisson distribution. @param target - Counts, of input's shape. */
+export function poissonNllLoss(input: Tensor, target: Tensor, options: PoissonNllOptions = {}): Tensor {
+  const { logInput = true, full = false, eps = 1e-8 } = options;
+  return native.poissonNllLoss(input, target, logInput, full, eps, reductionOf(options));
+}
+
+/** Options of {@link gaussianNllLoss}. */
+export interface GaussianNllOptions extends LossOptions {
+  /** Add the constant term. Default false. */
+  full?: boolean;
+  /** Least variance. Default 1e-6. */
+  eps?: number;
+}
+
+/** Negative log likelihood under normal distributions. @param input - Means. @param variance - Of input's shape, or one that broadcasts. */
+export function gaussianNllLoss(
+  input: Tensor,
+  target: Tensor,
+  variance: Tensor,
+  options: GaussianNllOptions = {},
+): Tensor {
+  const { full = false, eps = 1e-6 } = options;
+  return native.gaussianNllLoss(input, target, variance, full, eps, reductionOf(options));
+}
+
+/** A margin. */
+export interface MarginOptions extends LossOptions {
+  margin?: number;
+}
+
+/** The input where target is 1, max(0, margin - input) where it is -1. @param options.margin - Default 1. */
+export function hingeEmbeddingLoss(input: Tensor, target: Tensor, options: MarginOptions = {}): Tensor {
+  return native.hingeEmbeddingLoss(input, target, options.margin ?? 1, reductionOf(options));
+}
+
+/** max(0, margin - target (input1 - input2)). @param target - 1 or -1: which should be larger. @param options.margin - Default 0. */
+export function marginRankingLoss(
+  input1: Tensor,
+  input2: Tensor,
+  target: Tensor,
+  options: MarginOptions = {},
+): Tensor {
+  return native.marginRankingLoss(input1, input2, target, options.margin ?? 0, reductionOf(options));
+}
+
+/** 1 - cos where target [B] is 1, max(0, cos - margin) where it is -1. @param input1 - [B, D]. @param options.margin - Default 0. */
+export function cosineEmbeddingLoss(
+  input1: Tensor,
+  input2: Tensor,
+  target: Tensor,
+  options: MarginOptions = {},
+): Tensor {
+  return native.cosineEmbeddingLoss(input1, input2, target, options.margin ?? 0, reductionOf(options));
+}
+
+/** Options of {@link tripletMarginLoss}. */
+export interface TripletOptions extends MarginOptions {
+  /** Which norm. Default 2. */
+  p?: number;
+  /** Added to differences. Default 1e-6. */
+  eps?: number;
+  /** Use the distance from positive to negative where that is smaller. Default false. */
+  swap?: boolean;
+}
+
+/** max(0, |anchor - positive| - |anchor - negative| + margin), [B, D] each. @param options.margin - Default 1. */
+export function tripletMarginLoss(
+  anchor: Tensor,
+  positive: Tensor,
+  negative: Tensor,
+  options: TripletOptions = {},
+): Tensor {
+  const { margin = 1, p = 2, eps = 1e-6, swap = false } = options;
+  return native.tripletMarginLoss(anchor, positive, negative, margin, p, eps, swap, reductionOf(options));
+}
+
+/** log(1 + exp(-target input)). @param target - 1 or -1, of input's shape. */
+export function softMarginLoss(input: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
+  return native.softMarginLoss(input, target, reductionOf(options));
+}
+
+/** Options of {@link multiMarginLoss}. */
+export interface MultiMarginOptions extends MarginOptions {
+  /** 1 or 2. Default 1. */
+  p?: 1 | 2;
+  /** [C] weights of the classes. */
+  weight?: Tensor | null;
+}
+
+/** The hinge loss of several classes. @param input - [B, C]. @param target - int64 [B]. @param options.margin - Default 1. */
+export function multiMarginLoss(input: Tensor, target: Tensor, options: MultiMarginOptions = {}): Tensor {
+  const { p = 1, margin = 1, weight = null } = options;
+  return native.multiMarginLoss(input, target, p, margin, weight, reductionOf(options));
+}
+
+/** The hinge loss of several labels each. @param input - [B, C]. @param target - int64 [B, C]: labels, then -1. */
+export function multilabelMarginLoss(input: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
+  return native.multilabelMarginLoss(input, target, reductionOf(options));
+}
+
+/** Options of {@link ctcLoss}. */
+export interface CtcOptions extends LossOptions {
+  /** The class that stands for nothing. Default 0. */
+  blank?: number;
+  /** 0 instead of infinite losses, where the input is too short. Default false. */
+  zeroInfinity?: boolean;
+}
+
+/**
+ * Connectionist temporal classification.
+ * @param logProbs - [T, B, C]. @param targets - int64 [B, S]. @param inputLengths - B lengths up to T.
+ * @param targetLengths - B lengths up to S. @see Graves et al., ICML 2006
+ */
+export function ctcLoss(
+  logProbs: Tensor,
+  targets: Tensor,
+  inputLengths: readonly number[],
+  targetLengths: readonly number[],
+  options: CtcOptions = {},
+): Tensor {
+  const { blank = 0, zeroInfinity = false } = options;
+  return native.ctcLoss(
+    logProbs,
+    targets,
+    inputLengths,
+    targetLengths,
+    blank,
+    zeroInfinity,
+    reductionOf(options),
+  );
+}

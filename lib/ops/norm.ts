@@ -1,0 +1,170 @@
+/**
+ * Normalisation, distances, attention and look-ups, as functions.
+ * @module
+ */
+import { native } from '../native.js';
+import type { Tensor } from '../tensor/tensor.js';
+import { integer, number } from './arguments.js';
+
+/** Options of {@link batchNorm}. */
+export interface BatchNormOptions {
+  /** [C]; updated in place while training. */
+  runningMean?: Tensor | null;
+  /** [C]; updated in place while training. */
+  runningVar?: Tensor | null;
+  /** [C]. */
+  weight?: Tensor | null;
+  /** [C]. */
+  bias?: Tensor | null;
+  /** Normalise by the batch's own statistics. Default false. */
+  training?: boolean;
+  /** Share of the batch in the running statistics. Default 0.1. */
+  momentum?: number;
+  /** Added to the variance. Default 1e-5. */
+  eps?: number;
+}
+
+/** Normalises each channel over the batch. @param input - [B, C, ...]. @see https://arxiv.org/abs/1502.03167 */
+export function batchNorm(input: Tensor, options: BatchNormOptions): Tensor {
+  const { runningMean = null, runningVar = null, weight = null, bias = null } = options;
+  const { training = false, momentum = 0.1, eps = 1e-5 } = options;
+  return native.batchNorm(input, weight, bias, runningMean, runningVar, training, momentum, eps);
+}
+
+/** Options of {@link layerNorm} and {@link groupNorm}. */
+export interface NormOptions {
+  weight?: Tensor | null;
+  bias?: Tensor | null;
+  /** Added to the variance. Default 1e-5. */
+  eps?: number;
+}
+
+/** Normalises the last dimensions, whose sizes are `normalizedShape`. @see https://arxiv.org/abs/1607.06450 */
+export function layerNorm(
+  input: Tensor,
+  normalizedShape: readonly number[],
+  options: NormOptions = {},
+): Tensor {
+  const { weight = null, bias = null, eps = 1e-5 } = options;
+  return native.layerNorm(input, normalizedShape, weight, bias, eps);
+}
+
+/** Normalises groups of channels of each sample. @param input - [B, C, ...]. @see https://arxiv.org/abs/1803.08494 */
+export function groupNorm(input: Tensor, numGroups: number, options: NormOptions = {}): Tensor {
+  const { weight = null, bias = null, eps = 1e-5 } = options;
+  return native.groupNorm(input, numGroups, weight, bias, eps);
+}
+
+/**
+ * Rows of `weight` [N, D] picked by `input` (int64, any shape).
+ * @param options.paddingIdx - A row that gets no gradient. Default: none.
+ * @returns [...input, D].
+ */
+export function embedding(
+  input: Tensor,
+  weight: Tensor,
+  { paddingIdx = -1 }: { paddingIdx?: number } = {},
+): Tensor {
+  return native.embedding(weight, input, paddingIdx);
+}
+
+/** int64 classes as vectors with a single 1. @param numClasses - Default: the largest class + 1. @returns [..., numClasses] int64. */
+export function oneHot(input: Tensor, numClasses = -1): Tensor {
+  return native.oneHot(input, numClasses);
+}
+
+/** Options of {@link instanceNorm}. */
+export interface InstanceNormOptions extends Omit<BatchNormOptions, 'training'> {
+  /** Normalise by each sample's own statistics instead of the running ones. Default true. */
+  useInputStats?: boolean;
+}
+
+/** Normalises each channel of each sample. @param input - [B, C, ...]. @see https://arxiv.org/abs/1607.08022 */
+export function instanceNorm(input: Tensor, options: InstanceNormOptions = {}): Tensor {
+  const { runningMean = null, runningVar = null, weight = null, bias = null } = options;
+  const { useInputStats = true, momentum = 0.1, eps = 1e-5 } = options;
+  return native.instanceNorm(input, weight, bias, runningMean, runningVar, useInputStats, momentum, eps);
+}
+
+/**
+ * Divides by the root mean square of the last dimensions, whose sizes are `normalizedShape`.
+ * @param options.eps - Added to the mean square. Default: the dtype's machine epsilon. @see https://arxiv.org/abs/1910.07467
+ */
+export function rmsNorm(
+  input: Tensor,
+  normalizedShape: readonly number[],
+  { weight = null, eps }: { weight?: Tensor | null; eps?: number } = {},
+): Tensor {
+  return native.rmsNorm(input, normalizedShape, weight, eps);
+}
+
+/**
+ * Divides each element by (k + alpha * mean of the squares over `size` neighbouring channels) ^ beta.
+ * @param input - [B, C, ...]. @param options.alpha - Default 1e-4. @param options.beta - Default 0.75. @param options.k - Default 1.
+ * @see Krizhevsky et al., NeurIPS 2012; https://pytorch.org/docs/stable/generated/torch.nn.LocalResponseNorm.html
+ */
+export function localResponseNorm(
+  input: Tensor,
+  size: number,
+  { alpha = 1e-4, beta = 0.75, k = 1 }: { alpha?: number; beta?: number; k?: number } = {},
+): Tensor {
+  return native.localResponseNorm(input, integer('size', size, 1), alpha, beta, k);
+}
+
+/** Vectors along `dim` of p-norm 1. @param options.p - Default 2. @param options.dim - Default 1. @param options.eps - Least norm divided by. Default 1e-12. */
+export function normalize(
+  input: Tensor,
+  { p = 2, dim = 1, eps = 1e-12 }: { p?: number; dim?: number; eps?: number } = {},
+): Tensor {
+  return native.normalize(input, p, dim, eps);
+}
+
+/** The cosine of the angle between vectors along `dim`. @param options.dim - Default 1. @param options.eps - Default 1e-8. */
+export function cosineSimilarity(
+  input: Tensor,
+  other: Tensor,
+  { dim = 1, eps = 1e-8 }: { dim?: number; eps?: number } = {},
+): Tensor {
+  return native.cosineSimilarity(input, other, dim, eps);
+}
+
+/** The p-norm of the difference of vectors in the last dimension. @param options.p - Default 2. @param options.eps - Added to the difference. Default 1e-6. */
+export function pairwiseDistance(
+  input: Tensor,
+  other: Tensor,
+  { p = 2, eps = 1e-6, keepdim = false }: { p?: number; eps?: number; keepdim?: boolean } = {},
+): Tensor {
+  return native.pairwiseDistance(input, other, p, eps, keepdim);
+}
+
+/** Options of {@link scaledDotProductAttention}. */
+export interface AttentionOptions {
+  /** Added to the scores, or (bool) where keys count; broadcasts to [B, ..., L, S]. */
+  attnMask?: Tensor | null;
+  /** Probability of dropping an attention weight. Default 0. */
+  dropoutP?: number;
+  /** Keys after the query do not count. Default false. */
+  isCausal?: boolean;
+  /** Factor on the scores. Default 1 / sqrt(E). */
+  scale?: number;
+}
+
+/**
+ * softmax(query keyᵀ scale + mask) value.
+ * @param query - [B, ..., L, E]. @param key - [B, ..., S, E]. @param value - [B, ..., S, V]. @returns [B, ..., L, V].
+ * @see https://arxiv.org/abs/1706.03762
+ */
+export function scaledDotProductAttention(
+  query: Tensor,
+  key: Tensor,
+  value: Tensor,
+  { attnMask = null, dropoutP = 0, isCausal = false, scale }: AttentionOptions = {},
+): Tensor {
+  number('dropoutP', dropoutP, { min: 0, max: 1 });
+  return native.scaledDotProductAttention(query, key, value, attnMask, dropoutP, isCausal, scale);
+}
+
+/** y[o] = input1ᵀ weight[o] input2 + bias[o]. @param input1 - [B, I]. @param input2 - [B, J]. @param weight - [O, I, J]. @returns [B, O]. */
+export function bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | null = null): Tensor {
+  return native.bilinear(input1, input2, weight, bias);
+}

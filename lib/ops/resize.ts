@@ -1,0 +1,117 @@
+/**
+ * Resizing and resampling.
+ * @module
+ */
+import { invalidArgument, ShapeError } from '../errors.js';
+import { native } from '../native.js';
+import type { Tensor } from '../tensor/tensor.js';
+import { integer, number, oneOf, type Sizes, sizes } from './arguments.js';
+
+const MODES = ['nearest', 'nearestExact', 'linear', 'bilinear', 'bicubic', 'trilinear', 'area'] as const;
+
+/** How {@link interpolate} finds a pixel's value; `nearestExact` is the nearest centre, `area` the mean. */
+export type InterpolateMode = (typeof MODES)[number];
+
+/** The number of spatial dimensions a mode is for; the others take 1 to 3. */
+const SPATIAL: Partial<Record<InterpolateMode, number>> = {
+  linear: 1,
+  bilinear: 2,
+  bicubic: 2,
+  trilinear: 3,
+};
+
+/** Options of {@link interpolate}: `size` or `scaleFactor`. */
+export interface InterpolateOptions {
+  /** Output sizes. */
+  size?: Sizes;
+  /** Output size as a multiple of the input's, rounded down. */
+  scaleFactor?: Sizes;
+  /** Default `'nearest'`. */
+  mode?: InterpolateMode;
+  /** Map the corner pixels' centres onto each other. Default false: half-pixel centres. */
+  alignCorners?: boolean;
+  /** Widen the kernel when shrinking, for bilinear and bicubic. Default false. */
+  antialias?: boolean;
+}
+
+/**
+ * Resizes signals, images and volumes.
+ * @param input - [B, C, L], [B, C, H, W] or [B, C, D, H, W].
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.interpolate.html
+ */
+export function interpolate(input: Tensor, options: InterpolateOptions): Tensor {
+  const { size, scaleFactor, mode = 'nearest', alignCorners = false, antialias = false } = options;
+  oneOf('mode', MODES, mode);
+  if ((size === undefined) === (scaleFactor === undefined)) {
+    throw invalidArgument('options', 'either size or scaleFactor', options);
+  }
+  const spatial = input.shape.slice(2);
+  const wanted = SPATIAL[mode] ?? Math.min(Math.max(spatial.length, 1), 3);
+  if (spatial.length !== wanted) {
+    throw new ShapeError(
+      `Expected ${wanted + 2} dimensions for input of interpolate with mode '${mode}' but received [${input.shape.join(', ')}]`,
+    );
+  }
+  if (antialias && mode !== 'bilinear' && mode !== 'bicubic')
+    throw invalidArgument('antialias', "false except for 'bilinear' and 'bicubic'", antialias);
+  const target = size === undefined ? null : sizes('size', size, wanted, 1);
+  const factors = scaleFactor === undefined ? null : scales(scaleFactor, wanted);
+  if (mode === 'area') {
+    const area = target ?? spatial.map((length, i) => Math.floor(length * factors![i]!));
+    const pools = [native.adaptiveAvgPool1d, native.adaptiveAvgPool2d, native.adaptiveAvgPool3d];
+    return pools[wanted - 1]!(input, area);
+  }
+  return native.interpolate(input, target, factors, mode, alignCorners, antialias);
+}
+
+function scales(value: Sizes, count: number): number[] {
+  const all = typeof value === 'number' ? new Array<number>(count).fill(value) : value;
+  if (!Array.isArray(all) || all.length !== count)
+    throw invalidArgument('scaleFactor', `a number or ${count} of them`, value);
+  return all.map((factor) => number('scaleFactor', factor, { min: Number.MIN_VALUE }));
+}
+
+/** Options of {@link gridSample}. */
+export interface GridSampleOptions {
+  /** Default `'bilinear'`. */
+  mode?: 'bilinear' | 'nearest' | 'bicubic';
+  /** What lies outside. Default `'zeros'`. */
+  paddingMode?: 'zeros' | 'border' | 'reflection';
+  /** -1 and 1 are the centres of the corner pixels instead of their outer edges. Default false. */
+  alignCorners?: boolean;
+}
+
+/**
+ * The input at positions given for every output pixel.
+ * @param input - [B, C, H, W] or [B, C, D, H, W]. @param grid - [B, H', W', 2] of (x, y), or [B, D', H', W', 3], from -1 to 1.
+ */
+export function gridSample(input: Tensor, grid: Tensor, options: GridSampleOptions = {}): Tensor {
+  const { mode = 'bilinear', paddingMode = 'zeros', alignCorners = false } = options;
+  const modes = ['bilinear', 'nearest', 'bicubic'] as const;
+  const paddings = ['zeros', 'border', 'reflection'] as const;
+  const kind = modes.indexOf(oneOf('mode', modes, mode));
+  const outside = paddings.indexOf(oneOf('paddingMode', paddings, paddingMode));
+  return native.gridSample(input, grid, kind, outside, alignCorners);
+}
+
+/**
+ * The grid of {@link gridSample} for affine maps. @param theta - [B, 2, 3] or [B, 3, 4].
+ * @param size - Shape of the output, [B, C, H, W] or [B, C, D, H, W].
+ */
+export function affineGrid(
+  theta: Tensor,
+  size: readonly number[],
+  { alignCorners = false }: { alignCorners?: boolean } = {},
+): Tensor {
+  return native.affineGrid(theta, size, alignCorners);
+}
+
+/** Channels to pixels, [B, C r², H, W] -> [B, C, H r, W r]. @see https://arxiv.org/abs/1609.05158 */
+export function pixelShuffle(input: Tensor, upscaleFactor: number): Tensor {
+  return native.pixelShuffle(input, integer('upscaleFactor', upscaleFactor, 1));
+}
+
+/** Pixels to channels, [B, C, H r, W r] -> [B, C r², H, W]. */
+export function pixelUnshuffle(input: Tensor, downscaleFactor: number): Tensor {
+  return native.pixelUnshuffle(input, integer('downscaleFactor', downscaleFactor, 1));
+}

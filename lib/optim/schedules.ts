@@ -1,0 +1,6 @@
+/**
+ * All learning-rate schedules: `optim.lr`.
+ * @module
+ */
+export * from './lr.js';
+export * from './lr-more.js';

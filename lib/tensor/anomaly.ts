@@ -1,0 +1,59 @@
+/**
+ * Finding the forward operation behind a failing backward pass.
+ * @module
+ */
+import { invalidArgument } from '../errors.js';
+import { native } from '../native.js';
+
+/** Options of {@link detectAnomaly}. */
+export interface AnomalyOptions {
+  /** Fail at the first gradient that is NaN. Default true. */
+  checkNan?: boolean;
+}
+
+/** Options of the blocks that are open, the innermost last. */
+const open: { readonly checkNan: boolean }[] = [];
+
+/** The stack of the call that records, without this package's own first lines. */
+function capture(): string {
+  const holder: { stack?: string } = {};
+  Error.captureStackTrace(holder, capture);
+  return (holder.stack ?? '').split('\n').slice(1).join('\n');
+}
+
+function update(): void {
+  const checkNan = open.at(-1)?.checkNan;
+  native.setAnomaly(checkNan !== undefined, checkNan ?? false, checkNan === undefined ? null : capture);
+}
+
+/**
+ * Runs `fn` with anomaly mode on: a backward pass that fails, or gives NaN, ends in an error whose message has the
+ * JavaScript stack of the forward operation. Both have to happen in `fn`, which may be async. Slow, for debugging: and one
+ * switch of libtorch's for the whole process, workers included.
+ * @returns What `fn` returns.
+ * @throws NativeError naming the backward operation, the output, and where the forward was called.
+ * @see https://pytorch.org/docs/stable/autograd.html#anomaly-detection
+ * @example autograd.detectAnomaly(() => model.forward(x).sum().backward());
+ */
+export function detectAnomaly<T>(fn: () => T, { checkNan = true }: AnomalyOptions = {}): T {
+  if (typeof fn !== 'function') throw invalidArgument('fn', 'a function', fn);
+  const block = { checkNan };
+  open.push(block);
+  update();
+  const close = () => {
+    open.splice(open.indexOf(block), 1);
+    update();
+  };
+  let result: T;
+  try {
+    result = fn();
+  } catch (error) {
+    close();
+    throw error;
+  }
+  if (typeof (result as { then?: unknown } | null)?.then !== 'function') {
+    close();
+    return result;
+  }
+  return Promise.resolve(result as unknown as Promise<unknown>).finally(close) as T;
+}

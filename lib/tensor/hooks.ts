@@ -1,0 +1,44 @@
+/**
+ * Hooks on gradients.
+ * @module
+ */
+import { invalidArgument } from '../errors.js';
+import { native } from '../native.js';
+import { withGrad } from './context.js';
+import type { Tensor } from './tensor.js';
+
+/** Called with a gradient; a Tensor that it returns takes its place. */
+// biome-ignore lint/suspicious/noConfusingVoidType: a hook that only looks returns nothing
+export type GradientHook = (gradient: Tensor) => Tensor | void;
+
+/** See `Tensor.registerHook`. */
+export function registerHook(tensor: Tensor, hook: GradientHook): { remove(): void } {
+  if (typeof hook !== 'function') throw invalidArgument('hook', 'a function', hook);
+  const cell: { hook: GradientHook | null } = { hook };
+  const position = native.registerHook(tensor, callbackOf(cell));
+  return {
+    remove() {
+      if (cell.hook === null) return;
+      cell.hook = null;
+      if (!native.isDisposed(tensor)) native.removeHook(tensor, position);
+    },
+  };
+}
+
+/**
+ * What the graph holds: not the hook, which is let go when removed, and, made here, not the tensor, which it belongs to
+ * and would never be freed.
+ */
+function callbackOf(cell: { hook: GradientHook | null }): (gradient: Tensor) => void {
+  return (gradient) => {
+    const run = cell.hook;
+    if (run === null) return;
+    withGrad(native.isGradEnabled(), () => {
+      const replacement = run(gradient);
+      if (replacement === undefined) return;
+      if (!native.isTensor(replacement))
+        throw invalidArgument('the result of hook', 'a Tensor or nothing', replacement);
+      native.returnGradients([replacement]);
+    });
+  };
+}

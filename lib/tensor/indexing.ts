@@ -1,0 +1,204 @@
+/**
+ * Picking and placing elements: masks, gather and scatter by index, and the rarer views.
+ * @see https://pytorch.org/docs/stable/torch.html#indexing-slicing-joining-mutating-ops
+ * @module
+ */
+import { invalidArgument } from '../errors.js';
+import { native, type Operand } from '../native.js';
+import { TensorMatrix } from './matrix.js';
+import type { Index } from './slice.js';
+import type { Tensor } from './tensor.js';
+
+/** How {@link TensorIndexing.scatterReduce} joins elements that meet. */
+export type ScatterReduction = 'sum' | 'prod' | 'mean' | 'amax' | 'amin';
+
+const REDUCTIONS: readonly ScatterReduction[] = ['sum', 'prod', 'mean', 'amax', 'amin'];
+
+const list = (value: number | readonly number[]): readonly number[] =>
+  typeof value === 'number' ? [value] : value;
+
+/** Elements by position and by mask; views by position. */
+export abstract class TensorIndexing extends TensorMatrix {
+  /**
+   * Python's `x[i, 1:, ..., None]` as `x.index(i, slice(1), '...', null)`.
+   * @param indices - An {@link Index} a dimension; those not named are taken whole.
+   * @returns A view, or a copy where a Tensor is among the indices.
+   * @throws ShapeError for a position outside the dimension.
+   */
+  index(this: Tensor, ...indices: Index[]): Tensor {
+    return native.index(this, indices);
+  }
+  /**
+   * Assignment `x[indices] = value`, in place.
+   * @param options.accumulate - Add instead, position by position, also where several meet; the indices are then Tensors
+   * or null (the whole dimension). Default false.
+   */
+  indexPut_(
+    this: Tensor,
+    indices: readonly Index[],
+    value: Operand,
+    { accumulate = false }: { accumulate?: boolean } = {},
+  ): Tensor {
+    const put = accumulate
+      ? native.indexPutAccumulate(this, indices as readonly (Tensor | null)[], value)
+      : native.indexPut(this, indices, value);
+    put.dispose();
+    return this;
+  }
+  /** The view of one position along `dim`, which goes. */
+  select(this: Tensor, dim: number, index: number): Tensor {
+    return native.select(this, dim, index);
+  }
+  /** The positions `index` (int64 [N]) along `dim`. */
+  indexSelect(this: Tensor, dim: number, index: Tensor): Tensor {
+    return native.indexSelect(this, dim, index);
+  }
+  /** The elements at positions (int64) of the flattened tensor, in the shape of `index`. */
+  take(this: Tensor, index: Tensor): Tensor {
+    return native.take(this, index);
+  }
+  /** {@link gather} whose index broadcasts, such as that of `argsort`. @param options.dim - Default: of the flattened tensor. */
+  takeAlongDim(this: Tensor, index: Tensor, { dim }: { dim?: number } = {}): Tensor {
+    return native.takeAlongDim(this, index, dim);
+  }
+  /** The elements where the bool tensor `mask` is true, [N]. */
+  maskedSelect(this: Tensor, mask: Tensor): Tensor {
+    return native.maskedSelect(this, mask);
+  }
+  /** A copy with `value` where the bool tensor `mask` is true. */
+  maskedFill(this: Tensor, mask: Tensor, value: number | bigint | boolean): Tensor {
+    return native.maskedFill(this, mask, value);
+  }
+  /** In place: {@link maskedFill}. */
+  maskedFill_(this: Tensor, mask: Tensor, value: number | bigint | boolean): Tensor {
+    native.maskedFillInPlace(this, mask, value).dispose();
+    return this;
+  }
+  /** A copy with the elements of `source`, in order, where the bool tensor `mask` is true. */
+  maskedScatter(this: Tensor, mask: Tensor, source: Tensor): Tensor {
+    return native.maskedScatter(this, mask, source);
+  }
+
+  /** Elements picked along `dim` by `index`, int64 of this tensor's number of dimensions. */
+  gather(this: Tensor, dim: number, index: Tensor): Tensor {
+    return native.gather(this, dim, index);
+  }
+  /** A copy with the elements of `source`, or one value, written along `dim` at `index`. */
+  scatter(this: Tensor, dim: number, index: Tensor, source: Tensor | number): Tensor {
+    return typeof source === 'number'
+      ? native.scatterValue(this, dim, index, source)
+      : native.scatter(this, dim, index, source);
+  }
+  /** In place: {@link scatter}. */
+  scatter_(this: Tensor, dim: number, index: Tensor, source: Tensor | number): Tensor {
+    const written =
+      typeof source === 'number'
+        ? native.scatterValueInPlace(this, dim, index, source)
+        : native.scatterInPlace(this, dim, index, source);
+    written.dispose();
+    return this;
+  }
+  /** A copy with the elements of `source` added along `dim` at `index`, also where several meet. */
+  scatterAdd(this: Tensor, dim: number, index: Tensor, source: Tensor): Tensor {
+    return native.scatterAdd(this, dim, index, source);
+  }
+  /** In place: {@link scatterAdd}. */
+  scatterAdd_(this: Tensor, dim: number, index: Tensor, source: Tensor): Tensor {
+    native.scatterAddInPlace(this, dim, index, source).dispose();
+    return this;
+  }
+  /** A copy where the elements of `source` join those along `dim` at `index`. @param options.includeSelf - This tensor's own take part. Default true. */
+  scatterReduce(
+    this: Tensor,
+    dim: number,
+    index: Tensor,
+    source: Tensor,
+    { reduce, includeSelf = true }: { reduce: ScatterReduction; includeSelf?: boolean },
+  ): Tensor {
+    if (!REDUCTIONS.includes(reduce))
+      throw invalidArgument('reduce', `one of ${REDUCTIONS.map((name) => `'${name}'`).join(', ')}`, reduce);
+    return native.scatterReduce(this, dim, index, source, reduce, includeSelf);
+  }
+
+  /** A copy with alpha * `source` added to the positions `index` (int64 [N]) along `dim`. @param options.alpha - Default 1. */
+  indexAdd(
+    this: Tensor,
+    dim: number,
+    index: Tensor,
+    source: Tensor,
+    { alpha = 1 }: { alpha?: number } = {},
+  ): Tensor {
+    return native.indexAdd(this, dim, index, source, alpha);
+  }
+  /** In place: {@link indexAdd}. */
+  indexAdd_(
+    this: Tensor,
+    dim: number,
+    index: Tensor,
+    source: Tensor,
+    { alpha = 1 }: { alpha?: number } = {},
+  ): Tensor {
+    native.indexAddInPlace(this, dim, index, source, alpha).dispose();
+    return this;
+  }
+  /** A copy with `source` at the positions `index` (int64 [N]) along `dim`. */
+  indexCopy(this: Tensor, dim: number, index: Tensor, source: Tensor): Tensor {
+    return native.indexCopy(this, dim, index, source);
+  }
+  /** In place: {@link indexCopy}. */
+  indexCopy_(this: Tensor, dim: number, index: Tensor, source: Tensor): Tensor {
+    native.indexCopyInPlace(this, dim, index, source).dispose();
+    return this;
+  }
+  /** A copy with `value` at the positions `index` (int64 [N]) along `dim`. */
+  indexFill(this: Tensor, dim: number, index: Tensor, value: number): Tensor {
+    return native.indexFill(this, dim, index, value);
+  }
+  /** In place: {@link indexFill}. */
+  indexFill_(this: Tensor, dim: number, index: Tensor, value: number): Tensor {
+    native.indexFillInPlace(this, dim, index, value).dispose();
+    return this;
+  }
+
+  /** Views of every position along `dim`. @param dim - Default 0. */
+  unbind(this: Tensor, dim = 0): Tensor[] {
+    return native.unbind(this, dim);
+  }
+  /** Dimensions moved to other places. */
+  movedim(this: Tensor, source: number | readonly number[], destination: number | readonly number[]): Tensor {
+    return native.movedim(this, list(source), list(destination));
+  }
+  /** One dimension as several; one size may be -1. */
+  unflatten(this: Tensor, dim: number, sizes: readonly number[]): Tensor {
+    return native.unflatten(this, dim, sizes);
+  }
+  /** The view of all windows of `size` along `dim`, `step` apart, as a new last dimension. */
+  unfold(this: Tensor, dim: number, size: number, step: number): Tensor {
+    return native.unfold(this, dim, size, step);
+  }
+  /** The tensor laid out `repeats` times; missing leading dimensions count as 1. */
+  tile(this: Tensor, repeats: readonly number[]): Tensor {
+    return native.tile(this, repeats);
+  }
+  /** Every element `repeats` times in a row. @param repeats - One number, or int64 [N]. @param options.dim - Default: of the flattened tensor. */
+  repeatInterleave(this: Tensor, repeats: number | Tensor, { dim }: { dim?: number } = {}): Tensor {
+    if (typeof repeats !== 'number') return native.repeatInterleave(this, repeats, dim);
+    using count = native.full([1], repeats, 'int64', this.device);
+    return native.repeatInterleave(this, count, dim);
+  }
+  /** Turned by k quarter turns in the plane of two dimensions. @param options.k - Default 1. @param options.dims - Default [0, 1]. */
+  rot90(
+    this: Tensor,
+    { k = 1, dims = [0, 1] }: { k?: number; dims?: readonly [number, number] } = {},
+  ): Tensor {
+    return native.rot90(this, k, dims);
+  }
+  /** {@link expand} to the shape of another tensor. */
+  expandAs(this: Tensor, other: Tensor): Tensor {
+    return native.expand(this, other.shape);
+  }
+  /** {@link view} in the shape of another tensor. */
+  viewAs(this: Tensor, other: Tensor): Tensor {
+    return native.view(this, other.shape);
+  }
+}

@@ -1,0 +1,115 @@
+/**
+ * Products and diagonals of matrices. Decompositions and solvers are functions: {@link linalg}.
+ * @see https://pytorch.org/docs/stable/torch.html#blas-and-lapack-operations
+ * @module
+ */
+import { native } from '../native.js';
+import { TensorOrder } from './order.js';
+import type { Tensor } from './tensor.js';
+
+/** Options of `addmm` and `baddbmm`. */
+export interface ProductOptions {
+  /** Factor on this. Default 1. */
+  beta?: number;
+  /** Factor on the product. Default 1. */
+  alpha?: number;
+}
+
+/** The diagonal of a batch of matrices. */
+export interface DiagonalOptions {
+  /** Above (positive) or below the main diagonal. Default 0. */
+  offset?: number;
+  /** Default 0. */
+  dim1?: number;
+  /** Default 1. */
+  dim2?: number;
+}
+
+/** Products of vectors and matrices, diagonals. */
+export abstract class TensorMatrix extends TensorOrder {
+  /** Matrix product, [N, M] x [M, P] -> [N, P], without broadcasting. */
+  mm(this: Tensor, other: Tensor): Tensor {
+    return native.mm(this, other);
+  }
+  /** Matrix times vector, [N, M] x [M] -> [N]. */
+  mv(this: Tensor, vector: Tensor): Tensor {
+    return native.mv(this, vector);
+  }
+  /** Inner product of two vectors. */
+  dot(this: Tensor, other: Tensor): Tensor {
+    return native.dot(this, other);
+  }
+  /** All products of the elements of two vectors, [N] x [M] -> [N, M]. */
+  outer(this: Tensor, other: Tensor): Tensor {
+    return native.outer(this, other);
+  }
+  /** Kronecker product. */
+  kron(this: Tensor, other: Tensor): Tensor {
+    return native.kron(this, other);
+  }
+  /** beta * this + alpha * mat1 mat2. */
+  addmm(this: Tensor, mat1: Tensor, mat2: Tensor, { beta = 1, alpha = 1 }: ProductOptions = {}): Tensor {
+    return native.addmm(this, mat1, mat2, beta, alpha);
+  }
+  /** beta * this + alpha * batch1 batch2, for batches of matrices. */
+  baddbmm(
+    this: Tensor,
+    batch1: Tensor,
+    batch2: Tensor,
+    { beta = 1, alpha = 1 }: ProductOptions = {},
+  ): Tensor {
+    return native.baddbmm(this, batch1, batch2, beta, alpha);
+  }
+  /** Cross product of vectors of 3 along `dim`. @param options.dim - Default -1. */
+  cross(this: Tensor, other: Tensor, { dim = -1 }: { dim?: number } = {}): Tensor {
+    return native.cross(this, other, dim);
+  }
+  /** Sums of products over dimensions of both: the last `dims` of this with the first of `other`, or pairs. @param options.dims - Default 2. */
+  tensordot(
+    this: Tensor,
+    other: Tensor,
+    { dims = 2 }: { dims?: number | readonly [readonly number[], readonly number[]] } = {},
+  ): Tensor {
+    if (typeof dims !== 'number') return native.tensordot(this, other, dims[0], dims[1]);
+    const own = Array.from({ length: dims }, (_, i) => i - dims);
+    return native.tensordot(
+      this,
+      other,
+      own,
+      own.map((dim) => dim + dims),
+    );
+  }
+  /** p-distances between all rows of two (batches of) matrices, [N, D] x [M, D] -> [N, M]. @param options.p - Default 2. */
+  cdist(this: Tensor, other: Tensor, { p = 2 }: { p?: number } = {}): Tensor {
+    return native.cdist(this, other, p);
+  }
+  /** The inverse of a matrix, or of each of a batch. @throws NativeError for a singular one. */
+  inverse(this: Tensor): Tensor {
+    return native.inv(this);
+  }
+  /** The determinant. */
+  det(this: Tensor): Tensor {
+    return native.det(this);
+  }
+  /** The sum of a matrix's diagonal. */
+  trace(this: Tensor): Tensor {
+    return native.trace(this);
+  }
+  /** A vector as a diagonal matrix, or a matrix's diagonal as a vector. @param diagonal - Which one. Default 0. */
+  diag(this: Tensor, diagonal = 0): Tensor {
+    return native.diag(this, diagonal);
+  }
+  /** The view of a diagonal of two dimensions, as the last dimension. */
+  diagonal(this: Tensor, { offset = 0, dim1 = 0, dim2 = 1 }: DiagonalOptions = {}): Tensor {
+    return native.diagonal(this, offset, dim1, dim2);
+  }
+  /** The last dimension as the diagonal of matrices. @param options.dim1 - Default -2. @param options.dim2 - Default -1. */
+  diagEmbed(this: Tensor, { offset = 0, dim1 = -2, dim2 = -1 }: DiagonalOptions = {}): Tensor {
+    return native.diagEmbed(this, offset, dim1, dim2);
+  }
+  /** In place: `value` on the main diagonal. */
+  fillDiagonal_(this: Tensor, value: number): Tensor {
+    native.fillDiagonalInPlace(this, value).dispose();
+    return this;
+  }
+}

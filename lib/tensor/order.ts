@@ -1,0 +1,214 @@
+/**
+ * Extremes, order statistics, cumulative operations and sets: the reductions beyond those of `reduce`.
+ * @see https://pytorch.org/docs/stable/torch.html#reduction-ops
+ * @module
+ */
+import { invalidArgument } from '../errors.js';
+import { native } from '../native.js';
+import { type DimOptions, dims, optionsOf, type ReduceOptions, TensorReduce } from './reduce.js';
+import type { Tensor } from './tensor.js';
+
+/** Elements, and where along the reduced dimension they were (int64). */
+export interface ValuesIndices {
+  values: Tensor;
+  indices: Tensor;
+}
+
+/** A dimension that has to be named. */
+export interface AlongOptions {
+  dim: number;
+  /** Keep the reduced dimension with size 1. Default false. */
+  keepdim?: boolean;
+}
+
+/** What {@link TensorOrder.unique} gives. */
+export interface UniqueResult {
+  /** The distinct elements, or slices. */
+  values: Tensor;
+  /** For every element, where its value is among `values`; int64. */
+  inverse: Tensor;
+  /** How often each value occurs; int64. */
+  counts: Tensor;
+}
+
+type Along = (input: Tensor, dim: number, keepdim: boolean) => [Tensor, Tensor];
+
+const named = ([values, indices]: [Tensor, Tensor]): ValuesIndices => ({ values, indices });
+
+function along(input: Tensor, { dim, keepdim = false }: AlongOptions, find: Along): ValuesIndices {
+  return named(find(input, dim, keepdim));
+}
+
+/** Extremes, order statistics, cumulative operations, sets. */
+export abstract class TensorOrder extends TensorReduce {
+  /** The largest element; with `dim`, the largest along it and their positions. */
+  max(this: Tensor): Tensor;
+  max(this: Tensor, options: AlongOptions): ValuesIndices;
+  max(this: Tensor, options?: AlongOptions): Tensor | ValuesIndices {
+    return options === undefined ? native.max(this) : along(this, optionsOf(options), native.maxDim);
+  }
+  /** The smallest element; with `dim`, the smallest along it and their positions. */
+  min(this: Tensor): Tensor;
+  min(this: Tensor, options: AlongOptions): ValuesIndices;
+  min(this: Tensor, options?: AlongOptions): Tensor | ValuesIndices {
+    return options === undefined ? native.min(this) : along(this, optionsOf(options), native.minDim);
+  }
+  /** The median, of two in the middle the lower; with `dim`, along it with its position. */
+  median(this: Tensor): Tensor;
+  median(this: Tensor, options: AlongOptions): ValuesIndices;
+  median(this: Tensor, options?: AlongOptions): Tensor | ValuesIndices {
+    return options === undefined ? native.median(this) : along(this, optionsOf(options), native.medianDim);
+  }
+  /** {@link median} of what is not NaN. */
+  nanmedian(this: Tensor): Tensor;
+  nanmedian(this: Tensor, options: AlongOptions): ValuesIndices;
+  nanmedian(this: Tensor, options?: AlongOptions): Tensor | ValuesIndices {
+    return options === undefined
+      ? native.nanmedian(this)
+      : along(this, optionsOf(options), native.nanmedianDim);
+  }
+  /** The smallest and the largest element, in one pass. */
+  aminmax(this: Tensor, options: DimOptions = {}): { min: Tensor; max: Tensor } {
+    const { dim, keepdim = false } = optionsOf(options);
+    const [min, max] = native.aminmax(this, dim, keepdim);
+    return { min, max };
+  }
+  /** The most frequent element along `dim`, the smallest of several, and its last position. @param options.dim - Default -1. */
+  mode(this: Tensor, options: DimOptions = {}): ValuesIndices {
+    const { dim = -1, keepdim = false } = optionsOf(options);
+    return named(native.mode(this, dim, keepdim));
+  }
+  /** The k-th smallest element along `dim`, counting from 1. @param options.dim - Default -1. */
+  kthvalue(this: Tensor, k: number, options: DimOptions = {}): ValuesIndices {
+    const { dim = -1, keepdim = false } = optionsOf(options);
+    return named(native.kthvalue(this, k, dim, keepdim));
+  }
+  /**
+   * The q-quantiles.
+   * @param q - One or several numbers from 0 to 1; several give a leading dimension.
+   * @param options.dim - Default: the flattened tensor.
+   * @param options.interpolation - What to do between two elements. Default `'linear'`.
+   */
+  quantile(
+    this: Tensor,
+    q: number | readonly number[],
+    options: DimOptions & { interpolation?: 'linear' | 'lower' | 'higher' | 'midpoint' | 'nearest' } = {},
+  ): Tensor {
+    const { dim, keepdim = false, interpolation = 'linear' } = optionsOf(options);
+    const list = typeof q === 'number' ? [q] : q;
+    if (!Array.isArray(list) || list.some((share) => !(share >= 0 && share <= 1)))
+      throw invalidArgument('q', 'numbers from 0 to 1', q);
+    using shares = native.fromData(
+      Float64Array.from(list),
+      typeof q === 'number' ? [] : [list.length],
+      'float64',
+      'cpu',
+    );
+    return native.quantile(this, shares, dim, keepdim, interpolation);
+  }
+  /** The sum of what is not NaN. */
+  nansum(this: Tensor, options: ReduceOptions = {}): Tensor {
+    const { dim, keepdim = false } = optionsOf(options);
+    return native.nansum(this, dims(dim), keepdim);
+  }
+  /** The mean of what is not NaN. */
+  nanmean(this: Tensor, options: ReduceOptions = {}): Tensor {
+    const { dim, keepdim = false } = optionsOf(options);
+    return native.nanmean(this, dims(dim), keepdim);
+  }
+  /** Variance and mean in one pass. @param options.correction - The divisor is N - correction. Default 1. */
+  varMean(
+    this: Tensor,
+    options: ReduceOptions & { correction?: number } = {},
+  ): { var: Tensor; mean: Tensor } {
+    const { dim, keepdim = false, correction = 1 } = optionsOf(options);
+    const [variance, mean] = native.varMean(this, dims(dim), correction, keepdim);
+    return { var: variance, mean };
+  }
+  /** How many elements are not zero, int64. */
+  countNonzero(this: Tensor, { dim }: { dim?: number | readonly number[] } = {}): Tensor {
+    return native.countNonzero(this, dims(dim));
+  }
+  /** The p-norm of this - other. @param options.p - Default 2. */
+  dist(this: Tensor, other: Tensor, { p = 2 }: { p?: number } = {}): Tensor {
+    return native.dist(this, other, p);
+  }
+
+  /** Running product along `dim`. */
+  cumprod(this: Tensor, { dim }: { dim: number }): Tensor {
+    return native.cumprod(this, dim);
+  }
+  /** Running maximum along `dim`, and where it was. */
+  cummax(this: Tensor, { dim }: { dim: number }): ValuesIndices {
+    return named(native.cummax(this, dim));
+  }
+  /** Running minimum along `dim`, and where it was. */
+  cummin(this: Tensor, { dim }: { dim: number }): ValuesIndices {
+    return named(native.cummin(this, dim));
+  }
+  /** Running log(sum(exp(this))) along `dim`. */
+  logcumsumexp(this: Tensor, { dim }: { dim: number }): Tensor {
+    return native.logcumsumexp(this, dim);
+  }
+  /** Differences of neighbours along `dim`, taken n times. @param options.n - Default 1. @param options.dim - Default -1. */
+  diff(this: Tensor, { n = 1, dim = -1 }: { n?: number; dim?: number } = {}): Tensor {
+    return native.diff(this, n, dim);
+  }
+
+  /**
+   * The positions that put the elements in order along `dim`, int64.
+   * @param options.dim - Default -1. @param options.descending - Default false.
+   * @param options.stable - Equal elements keep their order. Default false.
+   */
+  argsort(
+    this: Tensor,
+    {
+      dim = -1,
+      descending = false,
+      stable = false,
+    }: { dim?: number; descending?: boolean; stable?: boolean } = {},
+  ): Tensor {
+    return native.argsort(this, dim, descending, stable);
+  }
+  /**
+   * The distinct elements, with how to get back and how often each occurs.
+   * @param options.dim - Distinct slices along it. Default: elements of the flattened tensor.
+   * @param options.sorted - In order. Default true.
+   */
+  unique(this: Tensor, { dim, sorted = true }: { dim?: number; sorted?: boolean } = {}): UniqueResult {
+    const [values, inverse, counts] =
+      dim === undefined ? native.unique(this, sorted) : native.uniqueDim(this, dim, sorted);
+    return { values, inverse, counts };
+  }
+  /** {@link unique} that only merges neighbours. */
+  uniqueConsecutive(this: Tensor, { dim }: { dim?: number } = {}): UniqueResult {
+    const [values, inverse, counts] = native.uniqueConsecutive(this, dim);
+    return { values, inverse, counts };
+  }
+  /**
+   * For each of `values`, where it would go into the last dimension of this sorted tensor, int64.
+   * @param options.right - After equal elements instead of before them. Default false.
+   */
+  searchsorted(this: Tensor, values: Tensor, { right = false }: { right?: boolean } = {}): Tensor {
+    return native.searchsorted(this, values, right);
+  }
+  /** For each element, the bucket between sorted `boundaries` ([N]) it falls into, int64. @param options.right - Default false. */
+  bucketize(this: Tensor, boundaries: Tensor, { right = false }: { right?: boolean } = {}): Tensor {
+    return native.bucketize(this, boundaries, right);
+  }
+  /** How many elements fall into each of `bins` equal parts of [min, max]; both 0: of the data's own range. */
+  histc(
+    this: Tensor,
+    { bins = 100, min = 0, max = 0 }: { bins?: number; min?: number; max?: number } = {},
+  ): Tensor {
+    return native.histc(this, bins, min, max);
+  }
+  /** Whether the element is one of `values`, bool. */
+  isin(this: Tensor, values: Tensor): Tensor {
+    return native.isin(this, values);
+  }
+  /** The positions of what is not zero, int64 [N, ndim]. */
+  nonzero(this: Tensor): Tensor {
+    return native.nonzero(this);
+  }
+}

@@ -1,0 +1,71 @@
+/**
+ * Random numbers in place, and draws from distributions given by a tensor; from the generator that `manualSeed` seeds.
+ * @see https://pytorch.org/docs/stable/torch.html#in-place-random-sampling
+ * @module
+ */
+import { native } from '../native.js';
+import { TensorIndexing } from './indexing.js';
+import type { Tensor } from './tensor.js';
+
+/** Random numbers. */
+export abstract class TensorRandom extends TensorIndexing {
+  /** In place: normal numbers. @param options.mean - Default 0. @param options.std - Default 1. */
+  normal_(this: Tensor, { mean = 0, std = 1 }: { mean?: number; std?: number } = {}): Tensor {
+    native.normal(this, mean, std).dispose();
+    return this;
+  }
+  /** In place: uniform numbers in [from, to). @param options.from - Default 0. @param options.to - Default 1. */
+  uniform_(this: Tensor, { from = 0, to = 1 }: { from?: number; to?: number } = {}): Tensor {
+    native.uniform(this, from, to).dispose();
+    return this;
+  }
+  /** In place: 1 with probability p, else 0. @param options.p - Default 0.5. */
+  bernoulli_(this: Tensor, { p = 0.5 }: { p?: number } = {}): Tensor {
+    native.bernoulliInPlace(this, p).dispose();
+    return this;
+  }
+  /** In place: exponentially distributed numbers. @param options.lambda - Their rate. Default 1. */
+  exponential_(this: Tensor, { lambda = 1 }: { lambda?: number } = {}): Tensor {
+    native.exponentialInPlace(this, lambda).dispose();
+    return this;
+  }
+  /** In place: exp of normal numbers. @param options.mean - Default 1. @param options.std - Default 2. */
+  logNormal_(this: Tensor, { mean = 1, std = 2 }: { mean?: number; std?: number } = {}): Tensor {
+    native.logNormalInPlace(this, mean, std).dispose();
+    return this;
+  }
+  /** In place: Cauchy-distributed numbers. @param options.median - Default 0. @param options.sigma - Default 1. */
+  cauchy_(this: Tensor, { median = 0, sigma = 1 }: { median?: number; sigma?: number } = {}): Tensor {
+    native.cauchyInPlace(this, median, sigma).dispose();
+    return this;
+  }
+  /** In place: the number of trials up to the first success. @param options.p - Of each. */
+  geometric_(this: Tensor, { p }: { p: number }): Tensor {
+    native.geometricInPlace(this, p).dispose();
+    return this;
+  }
+  /** In place: integers in [from, to). @param options.from - Default 0. */
+  random_(this: Tensor, { from = 0, to }: { from?: number; to: number }): Tensor {
+    native.randomInPlace(this, from, to).dispose();
+    return this;
+  }
+  /** 1 with the probability that the element gives, else 0. */
+  bernoulli(this: Tensor): Tensor {
+    return native.bernoulli(this);
+  }
+  /** Poisson-distributed numbers of the rates that the elements give. */
+  poisson(this: Tensor): Tensor {
+    return native.poisson(this);
+  }
+  /**
+   * Positions drawn by the weights in the last dimension, [N] or [B, N] -> int64 [numSamples] or [B, numSamples].
+   * @param options.replacement - A position may be drawn again. Default false.
+   */
+  multinomial(
+    this: Tensor,
+    numSamples: number,
+    { replacement = false }: { replacement?: boolean } = {},
+  ): Tensor {
+    return native.multinomial(this, numSamples, replacement);
+  }
+}

@@ -1,0 +1,210 @@
+import { readFileSync } from 'node:fs';
+import { afterAll, describe, expect, it } from 'vitest';
+import * as dyconv from '../../lib/index.js';
+import { type DType, type Tensor, tensor } from '../../lib/index.js';
+import { type Native, native } from '../../lib/native.js';
+import { filled, golden } from '../golden/hash.js';
+
+interface Stored {
+  shape: number[];
+  dtype: DType;
+  data: (number | boolean | string)[];
+}
+
+interface Input extends Partial<Stored> {
+  shape: number[];
+  seed?: number;
+  scale?: number;
+  shift?: number;
+  grad?: boolean;
+}
+
+/** A case as test/golden/make_ops.py describes it. */
+interface Case {
+  call: string;
+  args: unknown[];
+  inputs: Input[];
+  outputs: (Stored | { value: unknown })[];
+  grads?: ((number | string)[] | null)[];
+  seed?: number;
+  inplace?: boolean;
+  pick?: string[];
+}
+
+const cases = golden<Case[]>('ops');
+
+// Every function of the add-on that a case reaches is noted: what none reaches has no golden.
+const reached = new Set<string>();
+const originals = new Map<string, unknown>();
+for (const [name, fn] of Object.entries(native) as [keyof Native, (...args: unknown[]) => unknown][]) {
+  if (name === ('TensorHandle' as keyof Native)) continue;
+  originals.set(name, fn);
+  (native as unknown as Record<string, unknown>)[name] = (...args: unknown[]) => {
+    reached.add(name);
+    return fn(...args);
+  };
+}
+afterAll(() => Object.assign(native, Object.fromEntries(originals)));
+
+/** Stored numbers; 'nan' and 'inf' stand for what JSON has no numbers for. */
+function numbersOf(data: readonly (number | boolean | string)[]): number[] {
+  return data.map((value) => (typeof value === 'string' ? special(value) : Number(value)));
+}
+
+function made(input: Input): Tensor {
+  if (input.data !== undefined) {
+    return tensor(numbersOf(input.data), { dtype: input.dtype }).reshape(input.shape);
+  }
+  const numbers = filled(input.shape, input.seed!, input.scale, 'float64').add(input.shift!);
+  return input.grad ? numbers.requiresGrad_() : numbers;
+}
+
+function special(text: string): number {
+  return text === 'nan' ? Number.NaN : text === 'inf' ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY;
+}
+
+function argument(value: unknown, inputs: readonly Tensor[]): unknown {
+  if (Array.isArray(value)) return value.map((item) => argument(item, inputs));
+  if (typeof value !== 'object' || value === null) return value;
+  const spec = value as Record<string, unknown>;
+  if ('t' in spec) return inputs[spec.t as number];
+  if ('number' in spec) return Number(spec.number);
+  if ('slice' in spec) return dyconv.slice(...(spec.slice as [number | null, number | null, number | null]));
+  return Object.fromEntries(Object.entries(spec).map(([key, item]) => [key, argument(item, inputs)]));
+}
+
+type Callable = (...args: unknown[]) => unknown;
+
+/** The results of a case's call, those of an object in the order of its keys. */
+function call(spec: Case, inputs: readonly Tensor[]): unknown[] {
+  const args = spec.args.map((arg) => argument(arg, inputs));
+  const [space, name] = spec.call.includes('.') ? spec.call.split('.') : ['', spec.call];
+  let result: unknown;
+  if (space === 'x') {
+    const [self, ...rest] = args as [Record<string, Callable>, ...unknown[]];
+    result = self[name!]!(...rest);
+  } else {
+    const holder = { F: dyconv.functional, linalg: dyconv.linalg, '': dyconv }[space!]!;
+    result = (holder as unknown as Record<string, Callable>)[name!]!(...args);
+  }
+  if (dyconv.isTensor(result) || typeof result !== 'object') return [result];
+  if (Array.isArray(result)) return result;
+  const entries = Object.entries(result as object);
+  return entries.filter(([key]) => spec.pick?.includes(key) ?? true).map(([, value]) => value);
+}
+
+function expectClose(name: string, received: readonly number[], wanted: readonly number[]): void {
+  expect(received.length, name).toBe(wanted.length);
+  wanted.forEach((value, i) => {
+    const difference = Math.abs(received[i]! - value);
+    const same = Object.is(received[i], value) || received[i] === value;
+    expect(
+      same || difference <= 1e-9 * Math.max(1, Math.abs(value)),
+      `${name}[${i}]: ${received[i]}, not ${value}`,
+    ).toBe(true);
+  });
+}
+
+const flat = (x: Tensor): number[] => [...(x.detach().to({ dtype: 'float64' }).dataSync() as Float64Array)];
+
+function check(spec: Case): void {
+  const leaves = spec.inputs.map(made);
+  const inputs = spec.inplace ? [leaves[0]!.clone(), ...leaves.slice(1)] : leaves;
+  if (spec.seed !== undefined) dyconv.manualSeed(spec.seed);
+  const outputs = call(spec, inputs);
+  expect(outputs.length).toBe(spec.outputs.length);
+  let total: Tensor | undefined;
+  spec.outputs.forEach((wanted, k) => {
+    const received = outputs[k];
+    if ('value' in wanted) {
+      expect(received).toEqual(wanted.value);
+      return;
+    }
+    if (!dyconv.isTensor(received)) throw new Error(`output ${k} is no Tensor`);
+    expect([received.shape, received.dtype]).toEqual([wanted.shape, wanted.dtype]);
+    expectClose(`output ${k}`, flat(received), numbersOf(wanted.data));
+    if (!received.requiresGrad) return;
+    const part = received.mul(filled(received.shape, 1000 + k, 1, 'float64')).sum();
+    total = total?.add(part) ?? part;
+  });
+  expect(total !== undefined, 'whether the result can be differentiated').toBe(spec.grads !== undefined);
+  if (total === undefined) return;
+  const trained = leaves.filter((leaf) => leaf.requiresGrad);
+  const gradients = dyconv.autograd.grad(total, trained, { allowUnused: true });
+  spec.grads!.forEach((wanted, k) => {
+    if (wanted === null) expect(gradients[k]).toBeNull();
+    else expectClose(`gradient ${k}`, flat(gradients[k]!), numbersOf(wanted));
+  });
+}
+
+describe('equals PyTorch in values and gradients', () => {
+  const names = [...new Set(cases.map((spec) => spec.call))];
+  it.each(names)('%s', (name) => {
+    for (const spec of cases.filter((one) => one.call === name)) dyconv.tidy(() => check(spec));
+  });
+});
+
+/** The function names of the interfaces in lib/native.ts and native-ops.ts, by the table of cpp/bindings they are in. */
+function tables(): Map<string, string[]> {
+  const found = new Map<string, string[]>();
+  for (const file of ['native', 'native-nn', 'native-ops']) {
+    const source = readFileSync(new URL(`../../lib/${file}.ts`, import.meta.url), 'utf8');
+    for (const [, table, body] of source.matchAll(/^ {2}\/\/ (\w+\.cc)\n((?: {2}.*\n|\n(?! {2}\/\/))*)/gm)) {
+      found.set(
+        table!,
+        [...body!.matchAll(/^ {2}(\w+)[(:]/gm)].map((match) => match[1]!),
+      );
+    }
+  }
+  return found;
+}
+
+/** Tables whose functions have no case in ops.json, and where their values are checked instead. */
+const TABLES_ELSEWHERE: Record<string, string> = {
+  'dynamic_conv.cc': 'test/ops/dynamic-conv.test.ts: against loops',
+  'optim.cc': 'test/optim/optimizers.test.ts: whole steps against PyTorch',
+  'data.cc': 'test/data/augment.test.ts: against loops',
+  'autograd.cc': 'test/tensor/custom-function.test.ts and hooks.test.ts: no numbers of their own',
+  'runtime.cc': 'modes, scopes, threads, generators, versions: no operations',
+};
+
+/** The same for single functions of the other tables. */
+const NAMES_ELSEWHERE: Record<string, readonly string[]> = {
+  'test/tensor/autograd.test.ts: passes over graphs': [
+    'backward',
+    'gradOf',
+    'grad',
+    'setGrad',
+    'setRequiresGrad',
+  ],
+  'test/tensor/base.test.ts: what a tensor is, where it is, how it ends': [
+    ...['shape', 'strides', 'dtype', 'device', 'numel', 'ndim', 'isContiguous', 'isLeaf', 'requiresGrad'],
+    ...['isDisposed', 'dispose', 'setData'],
+  ],
+  'test/tensor/create.test.ts and base.test.ts: data in and out, exact': [
+    ...['empty', 'fromData', 'toTypedArray', 'toTypedArrayAsync', 'item'],
+  ],
+};
+
+describe('the native tables', () => {
+  const byTable = tables();
+
+  it('are all found', () => {
+    expect([...byTable.values()].flat().sort()).toEqual([...originals.keys()].sort());
+  });
+
+  it('have a golden for every operation', () => {
+    const named = Object.values(NAMES_ELSEWHERE).flat();
+    const wanted = [...byTable].flatMap(([table, names]) => (table in TABLES_ELSEWHERE ? [] : names));
+    expect(wanted.filter((name) => !reached.has(name) && !named.includes(name))).toEqual([]);
+  });
+
+  it('have no exemption that is not needed', () => {
+    expect(Object.keys(TABLES_ELSEWHERE).filter((table) => !byTable.has(table))).toEqual([]);
+    expect(
+      Object.values(NAMES_ELSEWHERE)
+        .flat()
+        .filter((name) => !originals.has(name)),
+    ).toEqual([]);
+  });
+});
