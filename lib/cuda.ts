@@ -87,12 +87,14 @@ export class Graph {
   capture<T>(fn: () => T, { device = 'cuda' }: { device?: Device } = {}): T {
     if (this.#id !== 0) throw new DyconvError('Expected a graph that has not been captured yet');
     const id = native.cudaGraphBegin(indexOf(device));
+    captures += 1;
     try {
       const result = fn();
       native.cudaGraphEnd(id);
       this.#id = id;
       return result;
     } finally {
+      captures -= 1;
       if (this.#id === 0) native.cudaGraphAbandon(id);
     }
   }
@@ -112,6 +114,13 @@ export class Graph {
   [Symbol.dispose](): void {
     this.dispose();
   }
+}
+
+let captures = 0;
+
+/** Whether a {@link Graph} is being captured: nothing may be read back, and what is computed comes later. */
+export function isCapturing(): boolean {
+  return captures > 0;
 }
 
 /** CUDA, as far as the libtorch in use has it. */

@@ -27,7 +27,7 @@ const LIB = {
   safetensors: ['safetensors-header', 'atomic-file', 'tensor', 'native', 'errors'],
   tensor: ['native', 'errors'],
   ops: ['tensor', 'native', 'errors'],
-  nn: ['ops', 'tensor', 'native', 'errors'],
+  nn: ['ops', 'cuda', 'tensor', 'native', 'errors'],
   models: ['nn', 'ops', 'tensor', 'errors'],
   optim: ['ops', 'tensor', 'native', 'errors'],
   data: ['errors'],
@@ -35,6 +35,7 @@ const LIB = {
   report: ['types:nn', 'types:data', 'types:train', 'tensor', 'ops', 'atomic-file', 'errors'],
   train: [
     'types:nn',
+    'cuda',
     'optim',
     'data',
     'report',
