@@ -123,6 +123,8 @@ void CheckMix() {
   Check({2, 2, 3, 33, 5, 5, true, true, kFloat});     // odd channels
   Check({1, 1, 1, 1, 1, 1, false, true, kFloat});
   Check({1, 1, 16, 3, 2, 5, true, false, kFloat});
+  Check({5, 1, 2, 40, 3, 3, true, true, kFloat});  // more samples than blocks along y
+  Check({5, 1, 2, 9, 3, 3, false, true, kFloat});
   Check({2, 1, 2, 12, 4, 4, false, true, kBFloat16});  // 8 at once
   Check({2, 1, 2, 72, 3, 3, true, true, kBFloat16});
   Check({2, 2, 4, 8, 3, 3, false, true, kHalf});

@@ -165,7 +165,8 @@ __global__ void __launch_bounds__(kThreads) AugmentKernel(AugmentArgs a, int row
         static_cast<T*>(a.output)[at] = FromFloat<T>(sum);
       }
     }
-    __syncthreads();  // the next image's box and taps replace these
+    // The next image's box is written when all have passed the barrier behind their last look at this one's,
+    // its taps behind a barrier that all reach when their pixels are done.
   }
 }
 
