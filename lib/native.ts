@@ -56,7 +56,7 @@ export interface Native extends NativeNn, NativeOps {
   toTypedArray(input: Tensor): TypedArray;
   toTypedArrayAsync(input: Tensor): Promise<TypedArray>;
   item(input: Tensor): number | bigint | boolean;
-  to(input: Tensor, device: string | undefined, dtype: DType | undefined): Tensor;
+  to(input: Tensor, device: string | undefined, dtype: DType | undefined, nonBlocking: boolean): Tensor;
   clone: Unary;
   detach: Unary;
   contiguous: Unary;
@@ -209,7 +209,7 @@ export interface Native extends NativeNn, NativeOps {
     bias1: Tensor | null,
     weight2: Tensor,
     bias2: Tensor | null,
-    temperature: number,
+    temperature: number | Tensor,
     kind: string,
   ): Tensor;
 
@@ -217,24 +217,26 @@ export interface Native extends NativeNn, NativeOps {
   sgdStep(
     parameters: readonly Tensor[],
     buffers: readonly (Tensor | null)[],
-    lr: number,
+    lr: number | Tensor,
     momentum: number,
     dampening: number,
     weightDecay: number,
     nesterov: boolean,
     maximize: boolean,
+    found: Tensor | null,
   ): (Tensor | null)[];
   adamStep(
     parameters: readonly Tensor[],
     averages: readonly Tensor[],
     squares: readonly Tensor[],
     steps: readonly Tensor[],
-    lr: number,
+    lr: number | Tensor,
     beta1: number,
     beta2: number,
     weightDecay: number,
     eps: number,
     decoupled: boolean,
+    found: Tensor | null,
   ): void;
   rmsPropStep(
     parameters: readonly Tensor[],
@@ -293,6 +295,66 @@ export interface Native extends NativeNn, NativeOps {
   releaseShared(id: number): boolean;
   sharedStats(): [handles: number, bytes: number];
   processKey(): number;
+
+  // cuda.cc
+  cudaKernels(): boolean;
+  cudaRuntime(): boolean;
+  cudaDeviceProperties(
+    device: number,
+  ): [name: string, major: number, minor: number, totalMemory: number, multiprocessors: number];
+  cudaMemoryStats(
+    device: number,
+  ): [
+    allocated: number,
+    peakAllocated: number,
+    reserved: number,
+    peakReserved: number,
+    free: number,
+    total: number,
+    retries: number,
+    failures: number,
+  ];
+  cudaResetPeaks(device: number): void;
+  cudaEmptyCache(): void;
+  cudaSynchronize(device: number): void;
+  cudaGraphBegin(device: number): number;
+  cudaGraphEnd(graph: number): void;
+  cudaGraphAbandon(graph: number): void;
+  cudaGraphReplay(graph: number): void;
+  cudaGraphDispose(graph: number): void;
+  setCudaFlags(
+    matmulTf32: boolean | undefined,
+    convTf32: boolean | undefined,
+    benchmark: boolean | undefined,
+    deterministic: boolean | undefined,
+  ): void;
+  pinMemory(input: Tensor): Tensor;
+  isPinned(input: Tensor): boolean;
+  augmentWithKernel(
+    images: Tensor,
+    indices: Tensor,
+    sizes: readonly number[],
+    crop: readonly number[] | null,
+    padding: number,
+    flip: number,
+    mean: Tensor,
+    std: Tensor,
+    seed: number,
+    epoch: number,
+    dtype: DType,
+    channelsLast: boolean,
+  ): Tensor;
+
+  // amp.cc
+  ampUnscale(parameters: readonly Tensor[], found: Tensor, inverseScale: Tensor): void;
+  ampUpdateScale(
+    scale: Tensor,
+    tracker: Tensor,
+    found: Tensor,
+    growth: number,
+    backoff: number,
+    interval: number,
+  ): void;
 
   // runtime.cc
   setErrorClasses(classes: readonly ErrorClass[]): void;

@@ -50,11 +50,3 @@ export function getNumThreads(): number {
 export function cpuCapability(): string {
   return native.cpuCapability();
 }
-
-/** CUDA, as far as the libtorch in use has it. */
-export const cuda = Object.freeze({
-  /** Whether a CUDA device can be used. */
-  isAvailable: (): boolean => native.cudaBuilt() && native.cudaDeviceCount() > 0,
-  /** The number of CUDA devices; 0 for a CPU build of libtorch. */
-  deviceCount: (): number => (native.cudaBuilt() ? native.cudaDeviceCount() : 0),
-});

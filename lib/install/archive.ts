@@ -102,7 +102,8 @@ function targetPath(name: string, libraries?: Set<string>): string | undefined {
   return licence === undefined ? undefined : `licenses/${licence}`;
 }
 
-async function extract(zip: ZipFile, entry: Entry, file: string): Promise<void> {
+/** Writes one entry of an archive, checked, to a file that does not exist yet. */
+export async function extract(zip: ZipFile, entry: Entry, file: string): Promise<void> {
   await mkdir(dirname(file), { recursive: true });
   const source: Readable = await zip.openReadStreamPromise(entry);
   let checksum = 0;

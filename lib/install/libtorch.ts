@@ -11,6 +11,8 @@ import { ArgumentError, DownloadError, describe } from '../errors.js';
 import { unpackLibtorch } from './archive.js';
 import { cacheDirectory, publish, readManifest } from './cache.js';
 import { withLock } from './cache-lock.js';
+import { cudaRequest } from './cuda.js';
+import { ensureCudaLibtorch } from './cuda-libtorch.js';
 import { inspectLibtorch, type LibtorchInfo } from './inspect.js';
 import { acceptsVersion, type Flavour, type LibtorchArtifact, type LibtorchLock, readLock } from './lock.js';
 import { findPythonTorch } from './python.js';
@@ -83,6 +85,11 @@ export function findLibtorch(
  */
 export async function ensureLibtorch(options: EnsureLibtorchOptions = {}): Promise<Libtorch> {
   const { lock = readLock(), env = process.env, flavour = 'cpu', signal } = options;
+  if (!env.LIBTORCH && env.LIBTORCH_USE_PYTORCH !== '1') {
+    const cacheDir = resolve(options.cacheDir ?? cacheDirectory(env));
+    const cuda = await ensureCudaLibtorch(cudaRequest(env), { ...options, env, cacheDir });
+    if (cuda) return cuda;
+  }
   const found = findLibtorch(options);
   if (found) return found;
 

@@ -2,6 +2,7 @@
  * Training, evaluation and run directories: `import { train } from 'dyconv'`.
  * @module
  */
+export { CapturedStep, type CapturedStepOptions, type StepResult } from './captured-step.js';
 export { type CheckpointFiles, type LoadedCheckpoint, loadCheckpoint, saveCheckpoint } from './checkpoint.js';
 export { countParameters } from './count-parameters.js';
 export type { EarlyStoppingOptions, EarlyStoppingState, MonitoredMetric } from './early-stopping.js';
