@@ -56,9 +56,8 @@ function indexOf(device: Device = 'cuda'): number {
   if (!match) throw invalidArgument('device', "'cuda' or 'cuda:N'", device);
   const index = Number(match[1] ?? 0);
   if (index >= deviceCount()) {
-    throw new DeviceError(
-      `Expected an available device for device but received '${device}': ${deviceCount()} CUDA devices were found`,
-    );
+    const problem = native.cudaProblem() || `${deviceCount()} CUDA devices were found`;
+    throw new DeviceError(`Expected an available device for device but received '${device}': ${problem}`);
   }
   return index;
 }
@@ -127,6 +126,8 @@ export function isCapturing(): boolean {
 export const cuda = Object.freeze({
   /** Whether a CUDA device can be used. */
   isAvailable: (): boolean => deviceCount() > 0,
+  /** Why {@link cuda.isAvailable} is false, as libtorch or the driver puts it; null where it is true. */
+  whyUnavailable: (): string | null => native.cudaProblem() || null,
   /** The number of CUDA devices; 0 for a CPU build of libtorch. */
   deviceCount,
   /** Whether dyconv's own CUDA kernels are part of this build; without, CUDA runs on libtorch's alone. */

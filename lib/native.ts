@@ -13,6 +13,7 @@ import {
   ShapeError,
 } from './errors.js';
 import { findAddon, loadAddon, setupCommand } from './install/load.js';
+import type { NativeCuda } from './native-cuda.js';
 import type { NativeNn } from './native-nn.js';
 import type { NativeOps } from './native-ops.js';
 import type { DType, TypedArray } from './tensor/dtype.js';
@@ -29,7 +30,7 @@ type Unary = (input: Tensor) => Tensor;
 type Binary = (input: Operand, other: Operand) => Tensor;
 
 /** The functions of the add-on, as cpp/bindings lists them. Arguments are checked there by their C++ types. */
-export interface Native extends NativeNn, NativeOps {
+export interface Native extends NativeCuda, NativeNn, NativeOps {
   TensorHandle: { prototype: object };
 
   // tensor.cc
@@ -295,66 +296,6 @@ export interface Native extends NativeNn, NativeOps {
   releaseShared(id: number): boolean;
   sharedStats(): [handles: number, bytes: number];
   processKey(): number;
-
-  // cuda.cc
-  cudaKernels(): boolean;
-  cudaRuntime(): boolean;
-  cudaDeviceProperties(
-    device: number,
-  ): [name: string, major: number, minor: number, totalMemory: number, multiprocessors: number];
-  cudaMemoryStats(
-    device: number,
-  ): [
-    allocated: number,
-    peakAllocated: number,
-    reserved: number,
-    peakReserved: number,
-    free: number,
-    total: number,
-    retries: number,
-    failures: number,
-  ];
-  cudaResetPeaks(device: number): void;
-  cudaEmptyCache(): void;
-  cudaSynchronize(device: number): void;
-  cudaGraphBegin(device: number): number;
-  cudaGraphEnd(graph: number): void;
-  cudaGraphAbandon(graph: number): void;
-  cudaGraphReplay(graph: number): void;
-  cudaGraphDispose(graph: number): void;
-  setCudaFlags(
-    matmulTf32: boolean | undefined,
-    convTf32: boolean | undefined,
-    benchmark: boolean | undefined,
-    deterministic: boolean | undefined,
-  ): void;
-  pinMemory(input: Tensor): Tensor;
-  isPinned(input: Tensor): boolean;
-  augmentWithKernel(
-    images: Tensor,
-    indices: Tensor,
-    sizes: readonly number[],
-    crop: readonly number[] | null,
-    padding: number,
-    flip: number,
-    mean: Tensor,
-    std: Tensor,
-    seed: number,
-    epoch: number,
-    dtype: DType,
-    channelsLast: boolean,
-  ): Tensor;
-
-  // amp.cc
-  ampUnscale(parameters: readonly Tensor[], found: Tensor, inverseScale: Tensor): void;
-  ampUpdateScale(
-    scale: Tensor,
-    tracker: Tensor,
-    found: Tensor,
-    growth: number,
-    backoff: number,
-    interval: number,
-  ): void;
 
   // runtime.cc
   setErrorClasses(classes: readonly ErrorClass[]): void;

@@ -1,4 +1,4 @@
-// Devices, memory, graphs and augmentation on a GPU.
+// Devices, memory and graphs on a GPU.
 #include <map>
 #include <mutex>
 
@@ -45,24 +45,6 @@ void DisposeGraph(int64_t id) {
   graphs.by_id.erase(id);
 }
 
-// sizes: height and width before the crop (0: the image's own), height and width of the batch.
-// crop: smallest and largest area, smallest and largest aspect ratio; null for none.
-Tensor AugmentWithKernelOp(const Tensor& images, const Tensor& indices, const std::array<int64_t, 4>& sizes,
-                           const std::optional<std::array<double, 4>>& crop, int64_t padding, double flip,
-                           const Tensor& mean, const Tensor& std, int64_t seed, int64_t epoch,
-                           at::ScalarType dtype, bool channels_last) {
-  kernels::cuda::AugmentArgs args;
-  args.resize_h = sizes[0], args.resize_w = sizes[1], args.out_h = sizes[2], args.out_w = sizes[3];
-  if (crop.has_value()) {
-    args.crop = true;
-    args.scale_min = (*crop)[0], args.scale_max = (*crop)[1];
-    args.ratio_min = (*crop)[2], args.ratio_max = (*crop)[3];
-  }
-  args.padding = padding, args.flip = flip;
-  args.seed = static_cast<uint64_t>(seed), args.epoch = static_cast<uint64_t>(epoch);
-  return AugmentWithKernel(images, indices, mean, std, args, dtype, channels_last);
-}
-
 auto DeviceProperties(int64_t index) {
   const CudaDevice device = GetCudaDevice(index);
   return std::make_tuple(device.name, device.major, device.minor, device.total_memory,
@@ -81,6 +63,7 @@ const OpTable& CudaOps() {
   static const OpTable table = {
       Bind("cudaKernels()", [] { return CudaKernelsBuilt(); }),
       Bind("cudaRuntime()", [] { return CudaRuntimeBuilt(); }),
+      Bind("cudaProblem()", CudaProblem),
       Bind("cudaDeviceProperties(device)", DeviceProperties),
       Bind("cudaMemoryStats(device)", MemoryStats),
       Bind("cudaResetPeaks(device)", ResetCudaPeaks),
@@ -106,9 +89,6 @@ const OpTable& CudaOps() {
            }),
       Bind("pinMemory(input)", [](const Tensor& x) { return x.pin_memory(); }),
       Bind("isPinned(input)", [](const Tensor& x) { return x.is_pinned(); }),
-      Bind("augmentWithKernel(images, indices, sizes, crop, padding, flip, mean, std, seed, epoch, dtype, "
-           "channelsLast)",
-           AugmentWithKernelOp),
   };
   return table;
 }

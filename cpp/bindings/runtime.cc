@@ -7,6 +7,7 @@
 
 #include "bindings/bindings.h"
 #include "ops/caching_allocator.h"
+#include "ops/cuda_device.h"
 
 namespace dyconv {
 namespace {
@@ -115,7 +116,7 @@ const OpTable& RuntimeOps() {
 
       Bind("libtorchVersion()", [] { return TORCH_VERSION; }),
       Bind("cpuCapability()", [] { return at::get_cpu_capability(); }),
-      Bind("cudaBuilt()", [] { return at::hasCUDA(); }),
+      Bind("cudaBuilt()", HasCudaLibtorch),
       Bind("cudaDeviceCount()",
            [] { return static_cast<int64_t>(at::detail::getCUDAHooks().deviceCount()); }),
   };

@@ -1,5 +1,6 @@
 #include "cuda_device.h"
 
+#include <ATen/detail/CUDAHooksInterface.h>
 #include <c10/util/Exception.h>
 
 #if defined(DYCONV_CUDA_RUNTIME)
@@ -12,6 +13,15 @@
 #endif
 
 namespace dyconv {
+
+namespace {
+bool (*reclaim_memory)() = nullptr;
+}
+
+// at::hasCUDA() would ask for a device as well.
+bool HasCudaLibtorch() { return at::detail::getCUDAHooks().compiledWithCuDNN(); }
+
+void SetCudaReclaim(bool (*reclaim)()) { reclaim_memory = reclaim; }
 
 #if defined(DYCONV_CUDA_RUNTIME)
 
@@ -35,9 +45,35 @@ c10::CachingDeviceAllocator::DeviceStats StatsOf(c10::DeviceIndex index) {
   return c10::cuda::CUDACachingAllocator::getDeviceStats(index);
 }
 
+// The caching allocator asks it when it holds no block that fits, before it asks the device for one. Where
+// the device has plenty, or a graph is being captured, nothing is to be reclaimed.
+class ReclaimMemory : public c10::FreeMemoryCallback {
+ public:
+  bool Execute() override {
+    if (reclaim_memory == nullptr) return false;
+    if (c10::cuda::currentStreamCaptureStatusMayInitCtx() != c10::cuda::CaptureStatus::None) return false;
+    size_t free = 0, total = 0;
+    if (cudaMemGetInfo(&free, &total) != cudaSuccess || free > total / 4) return false;
+    return reclaim_memory();
+  }
+};
+
+using c10::FreeCudaMemoryCallbacksRegistry, c10::RegistererFreeCudaMemoryCallbacksRegistry;
+REGISTER_FREE_MEMORY_CALLBACK("dyconv", ReclaimMemory)
+
 }  // namespace
 
 bool CudaRuntimeBuilt() { return true; }
+
+std::string CudaProblem() {
+  if (c10::cuda::device_count() > 0) return "";
+  try {
+    c10::cuda::device_count_ensure_non_zero();
+    return "no CUDA device is found";
+  } catch (const c10::Error& error) {
+    return error.what_without_backtrace();  // such as: no driver, or one too old for this CUDA
+  }
+}
 
 CudaDevice GetCudaDevice(int64_t index) {
   cudaDeviceProp properties;
@@ -135,6 +171,10 @@ namespace {
 struct CudaGraph::State {};
 
 bool CudaRuntimeBuilt() { return false; }
+std::string CudaProblem() {
+  if (!HasCudaLibtorch()) return "the libtorch in use is a CPU build without CUDA";
+  return at::detail::getCUDAHooks().deviceCount() > 0 ? "" : "no CUDA device is found";
+}
 CudaDevice GetCudaDevice(int64_t) { Absent(); }
 CudaMemory GetCudaMemory(int64_t) { Absent(); }
 void ResetCudaPeaks(int64_t) { Absent(); }

@@ -10,6 +10,16 @@ namespace dyconv {
 // Whether this build was made with CUDA's runtime headers. Without them the functions below throw c10::Error.
 bool CudaRuntimeBuilt();
 
+// Whether the libtorch in use is a CUDA build, with or without a device.
+bool HasCudaLibtorch();
+
+// Why no device can be used, as a sentence; empty where one can.
+std::string CudaProblem();
+
+// Called when a device is short of memory, in the middle of an operation; true where memory may have come
+// free.
+void SetCudaReclaim(bool (*reclaim)());
+
 struct CudaDevice {
   std::string name;
   int64_t major = 0, minor = 0;  // compute capability

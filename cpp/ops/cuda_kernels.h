@@ -28,11 +28,4 @@ at::Tensor Dense(const at::Tensor& image);
 // The tensor stored as `like` is.
 at::Tensor DenseLike(const at::Tensor& image, const at::Tensor& like);
 
-// Augments images of a set [count, C, H, W] (uint8) on their device: [B, C, out_h, out_w] of `dtype`. `args`
-// says how; its pointers and sizes are filled in here. `indices` int64 [B]; `mean` and `std` float32 [C]; all
-// on the device of the images.
-at::Tensor AugmentWithKernel(const at::Tensor& images, const at::Tensor& indices, const at::Tensor& mean,
-                             const at::Tensor& std, kernels::cuda::AugmentArgs args, at::ScalarType dtype,
-                             bool channels_last);
-
 }  // namespace dyconv

@@ -8,14 +8,14 @@ import { mkdir } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { openPromise } from 'yauzl';
 import { DownloadError } from '../errors.js';
-import { publish, readManifest } from './cache.js';
+import { extract, unpackLibtorch } from './archive.js';
+import { type Manifest, publish, readManifest } from './cache.js';
+import { withFolder } from './cache-lock.js';
 import { type CudaRequest, hasNvidiaDriver } from './cuda.js';
 import { inspectLibtorch } from './inspect.js';
 import type { Libtorch } from './libtorch.js';
-import type { LibtorchArtifact } from './lock.js';
 import { createReporter, type Reporter } from './reporter.js';
-import { pipSource, type SourceContext } from './sources.js';
-import { extract, unpackWheel } from './wheel.js';
+import { type FetchedFile, fetchWithPip, isOffline } from './sources.js';
 
 /** One wheel, as pip is asked for it and as it must be. */
 export interface PinnedWheel {
@@ -79,12 +79,33 @@ export async function ensureCudaLibtorch(
     return undefined;
   }
   try {
-    return await ensureBuild(Object.keys(builds).sort().at(-1)!, builds, { ...options, reporter });
+    return await ensureBuild(newest(builds), builds, { ...options, reporter });
   } catch (error) {
     options.signal?.throwIfAborted();
     reporter.line(`DYCONV_CUDA=auto: ${(error as Error).message}\nThis becomes an installation for CPUs.`);
     return undefined;
   }
+}
+
+/**
+ * The CUDA libtorch that is asked for, where it is in the cache already.
+ * @returns undefined where it is not; and for `auto` where no driver is loaded.
+ */
+export function findCudaLibtorch(
+  request: CudaRequest,
+  options: Pick<CudaLibtorchOptions, 'cacheDir' | 'builds' | 'hasDriver'>,
+): Libtorch | undefined {
+  const { cacheDir, builds = readCudaLock(), hasDriver = hasNvidiaDriver } = options;
+  if (request === 'off' || (request === 'auto' && !hasDriver())) return undefined;
+  const name = request === 'auto' ? newest(builds) : request;
+  const build = builds[name];
+  if (!build) return undefined;
+  const dir = cudaFolder(cacheDir, name, build);
+  return readManifest(dir) && { dir, version: build.version, flavour: 'cuda', source: 'cache' };
+}
+
+function newest(builds: Record<string, CudaBuild>): string {
+  return Object.keys(builds).sort().at(-1)!;
 }
 
 async function ensureBuild(
@@ -101,59 +122,75 @@ async function ensureBuild(
         'and set LIBTORCH to its torch folder, or set DYCONV_CUDA=off for the CPU build.',
     );
   }
-  const dir = resolve(cacheDir, `libtorch-${build.version}-${name}`);
-  const found = { dir, version: build.version, flavour: 'cuda' as const };
-  if (readManifest(dir)) return { ...found, source: 'cache' };
-  await publish(dir, async (staging) => {
-    const libraries: Record<string, number> = {};
-    for (const [i, wheel] of build.wheels.entries()) {
-      reporter.line(
-        `${i + 1} of ${build.wheels.length}: ${wheel.requirement}, ${Math.round(wheel.size / 1e6)} MB`,
-      );
-      const fetched = await fetchWheel(wheel, build, options);
-      try {
-        const sizes =
-          i === 0
-            ? await unpackWheel({ file: fetched.file, into: staging, libraries: build.libraries })
-            : await unpackNvidia(fetched.file, staging);
-        Object.assign(libraries, sizes);
-      } finally {
-        await fetched.discard();
-      }
-    }
-    const info = inspectLibtorch(staging);
-    if (typeof info === 'string') throw new DownloadError(`The wheels hold no usable libtorch: ${info}`);
-    const [torch] = build.wheels;
-    return { version: build.version, flavour: 'cuda', wheel: torch!.file, sha256: torch!.sha256, libraries };
+  const found = { dir: cudaFolder(cacheDir, name, build), version: build.version, flavour: 'cuda' as const };
+  if (readManifest(found.dir)) return { ...found, source: 'cache' };
+  if (isOffline(options.env)) {
+    throw new DownloadError(
+      `libtorch ${build.version} (${name}) is not in ${found.dir}, and DYCONV_OFFLINE is set. ` +
+        'DYCONV_CUDA=off installs the CPU build.',
+    );
+  }
+  return await withFolder(found.dir, options, async () => {
+    if (readManifest(found.dir)) return { ...found, source: 'cache' };
+    await publish(found.dir, (staging) => fill(staging, build, options));
+    reporter.line(`libtorch ${build.version} (${name}) is in ${found.dir}`);
+    return { ...found, source: 'pip' };
   });
-  reporter.line(`libtorch ${build.version} (${name}) is in ${dir}`);
-  return { ...found, source: 'pip' };
+}
+
+function cudaFolder(cacheDir: string, name: string, build: CudaBuild): string {
+  return resolve(cacheDir, `libtorch-${build.version}-${name}`);
+}
+
+/** Fetches and unpacks one wheel after the other: the disk never holds two. */
+async function fill(
+  staging: string,
+  build: CudaBuild,
+  options: CudaLibtorchOptions & { reporter: Reporter },
+): Promise<Manifest> {
+  const { reporter } = options;
+  const libraries: Record<string, number> = {};
+  for (const [i, wheel] of build.wheels.entries()) {
+    const megabytes = Math.round(wheel.size / 1e6);
+    reporter.line(`${i + 1} of ${build.wheels.length}: ${wheel.requirement}, ${megabytes} MB`);
+    const { file, discard } = await fetchWheel(wheel, build, options);
+    try {
+      const sizes =
+        i === 0
+          ? await unpackLibtorch({
+              file,
+              into: staging,
+              libraries: build.libraries,
+              onProgress: (done, total) => reporter.progress('Unpacking', done, total),
+            })
+          : await unpackNvidia(file, staging);
+      Object.assign(libraries, sizes);
+    } finally {
+      reporter.end();
+      await discard();
+    }
+  }
+  const info = inspectLibtorch(staging);
+  if (typeof info === 'string') throw new DownloadError(`The wheels hold no usable libtorch: ${info}`);
+  const [torch] = build.wheels;
+  return { version: build.version, flavour: 'cuda', wheel: torch!.file, sha256: torch!.sha256, libraries };
 }
 
 async function fetchWheel(
-  wheel: PinnedWheel,
+  { requirement, file, sha256 }: PinnedWheel,
   { pythonVersion }: CudaBuild,
   { cacheDir, env, reporter, signal }: CudaLibtorchOptions & { reporter: Reporter },
-) {
-  const { requirement, file, size, sha256 } = wheel;
-  const artifact = { url: '', file, size, sha256, pip: { requirement, pythonVersion }, libraries: [] };
-  const context = {
-    artifact: artifact as LibtorchArtifact,
-    workDir: join(cacheDir, 'downloads'),
-    env,
-    reporter,
-    signal,
-  };
-  let fetched: Awaited<ReturnType<typeof pipSource.fetch>>;
+): Promise<FetchedFile> {
+  const context = { workDir: join(cacheDir, 'downloads'), env, reporter, signal };
+  let fetched: FetchedFile;
   try {
-    fetched = await pipSource.fetch(context as SourceContext);
+    fetched = await fetchWithPip({ file, sha256, pip: { requirement, pythonVersion } }, context);
   } catch (error) {
+    signal?.throwIfAborted();
     const why = (error as Error).message;
     throw new DownloadError(
       `pip cannot get ${requirement}: ${why}. DYCONV_CUDA=off installs the CPU build.`,
-      {
-        cause: error,
-      },
+      { cause: error },
     );
   }
   if (fetched.sha256 === sha256) return fetched;

@@ -3,10 +3,10 @@
  * Without nvcc the add-on still works on a GPU, with libtorch's own kernels alone.
  * @module
  */
-import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { basename, delimiter, dirname, join } from 'node:path';
 import { ArgumentError, describe } from '../errors.js';
+import { type Probe, runProbe } from './toolchain.js';
 
 /**
  * What `DYCONV_CUDA` asks for: `off` (the default), `auto` (CUDA where there is a driver, else CPU), or one CUDA version
@@ -23,11 +23,15 @@ export function cudaRequest(env: NodeJS.ProcessEnv = process.env): CudaRequest {
   );
 }
 
+/** The GPUs that the driver knows: name, version of the driver, memory. Empty where there is no driver. */
+export function findGpus(probe: Probe = runProbe): string[] {
+  const query = ['--query-gpu=name,driver_version,memory.total', '--format=csv,noheader'];
+  return (probe('nvidia-smi', query) ?? '').trim().split('\n').filter(Boolean);
+}
+
 /** Whether an NVIDIA driver is loaded on this machine. */
 export function hasNvidiaDriver(): boolean {
-  if (existsSync('/proc/driver/nvidia/version')) return true;
-  const child = spawnSync('nvidia-smi', ['-L'], { encoding: 'utf8' });
-  return child.status === 0 && child.stdout.includes('GPU');
+  return existsSync('/proc/driver/nvidia/version') || findGpus().length > 0;
 }
 
 /** What {@link cudaToolkit} found for one libtorch. */
@@ -47,8 +51,29 @@ export interface CudaToolkit {
 // Two headers of two of NVIDIA's wheels: libtorch's own include both.
 const HEADERS = ['cuda_runtime_api.h', 'crt/host_config.h'];
 
-/** Runs a command and returns what it printed; undefined where it fails. */
-export type Probe = (command: string, args: string[]) => string | undefined;
+/** One nvcc. */
+export interface Nvcc {
+  file: string;
+  /** Such as `13.0`; undefined where it does not tell. */
+  version: string | undefined;
+}
+
+/** Every nvcc in `CUDA_HOME`, `CUDA_PATH`, on `PATH` and in the wheels, in this order. */
+export function findNvcc(
+  env: NodeJS.ProcessEnv = process.env,
+  probe: Probe = runProbe,
+  wheels: string[] = [],
+): Nvcc[] {
+  const bin = (home: string) => join(home, 'bin');
+  return [...cudaHomes(env).map(bin), ...onPath(env), ...wheels.map(bin)]
+    .map((folder) => join(folder, 'nvcc'))
+    .filter((file) => existsSync(file))
+    .map((file) => ({ file, version: /release (\d+\.\d+)/.exec(probe(file, ['--version']) ?? '')?.[1] }));
+}
+
+function cudaHomes(env: NodeJS.ProcessEnv): string[] {
+  return [env.CUDA_HOME, env.CUDA_PATH].filter((home): home is string => !!home);
+}
 
 /**
  * Looks for CUDA's runtime and compiler: `CUDA_HOME` or `CUDA_PATH`, then `PATH`, then NVIDIA's wheels beside libtorch
@@ -63,27 +88,15 @@ export function cudaToolkit(
   const wheels = wheelFolders(libtorchDir, probe);
   const cudart = findCudart(libtorchDir, wheels);
   const major = /\.so\.(\d+)/.exec(basename(cudart ?? ''))?.[1];
-  const homes = [env.CUDA_HOME, env.CUDA_PATH].filter((home): home is string => !!home);
   const problems: string[] = [];
-
-  const candidates = [
-    ...homes.map((home) => join(home, 'bin')),
-    ...onPath(env),
-    ...wheels.map((w) => join(w, 'bin')),
-  ]
-    .map((folder) => join(folder, 'nvcc'))
-    .filter((file) => existsSync(file));
-  const compilers = candidates.map((file) => ({
-    file,
-    version: /release (\d+\.\d+)/.exec(probe(file, ['--version']) ?? '')?.[1],
-  }));
+  const compilers = findNvcc(env, probe, wheels);
   const fitting = compilers.find(({ version }) => version?.split('.')[0] === major);
   if (!fitting) problems.push(nvccProblem(compilers, major));
 
   const include = [
     join(libtorchDir, 'cuda', 'include'),
     ...wheels.map((wheel) => join(wheel, 'include')),
-    ...homes.map((home) => join(home, 'include')),
+    ...cudaHomes(env).map((home) => join(home, 'include')),
     ...(fitting ? [join(dirname(fitting.file), '..', 'include')] : []),
     '/usr/local/cuda/include',
   ].find((folder) => HEADERS.every((header) => existsSync(join(folder, header))));
@@ -107,7 +120,7 @@ export function cudaToolkit(
   };
 }
 
-function nvccProblem(compilers: { file: string; version?: string }[], major: string | undefined): string {
+function nvccProblem(compilers: Nvcc[], major: string | undefined): string {
   const found = compilers.map(({ file, version }) => `${file} is of CUDA ${version ?? 'unknown'}`);
   const what =
     found.length > 0 ? found.join(', ') : 'nvcc is not found (CUDA_HOME, PATH, the wheel nvidia-cuda-nvcc)';
@@ -139,9 +152,4 @@ function wheelFolders(libtorchDir: string, probe: Probe): string[] {
 
 function onPath(env: NodeJS.ProcessEnv): string[] {
   return (env.PATH ?? '').split(delimiter).filter(Boolean);
-}
-
-function runProbe(command: string, args: string[]): string | undefined {
-  const child = spawnSync(command, args, { encoding: 'utf8' });
-  return child.status === 0 ? child.stdout : undefined;
 }

@@ -4,14 +4,16 @@ import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ArgumentError, DownloadError } from '../../lib/errors.js';
-import { cudaRequest, cudaToolkit, type Probe } from '../../lib/install/cuda.js';
+import { cudaRequest, cudaToolkit } from '../../lib/install/cuda.js';
 import {
   type CudaBuild,
   ensureCudaLibtorch,
+  findCudaLibtorch,
   nvidiaTarget,
   readCudaLock,
 } from '../../lib/install/cuda-libtorch.js';
 import { silentReporter } from '../../lib/install/reporter.js';
+import type { Probe } from '../../lib/install/toolchain.js';
 import { zip } from '../support/zip.js';
 
 const folder = () => mkdtempSync(join(tmpdir(), 'dyconv-cuda-'));
@@ -178,6 +180,37 @@ describe('ensureCudaLibtorch', () => {
     await expect(ensureCudaLibtorch('cu130', options)).rejects.toThrow(
       /pip cannot get torch==2\.14\.1.*DYCONV_CUDA=off/,
     );
+  });
+
+  it('fetches nothing when it is told to be offline', async () => {
+    const options = pinned();
+    const offline = { ...options, env: { ...options.env, DYCONV_OFFLINE: '1' } };
+    await expect(ensureCudaLibtorch('cu130', offline)).rejects.toThrow(/DYCONV_OFFLINE is set/);
+    expect(readdirSync(options.cacheDir)).toEqual([]);
+    await ensureCudaLibtorch('cu130', options);
+    await expect(ensureCudaLibtorch('cu130', offline)).resolves.toMatchObject({ source: 'cache' });
+  });
+
+  it('is fetched once by those who want it at the same time', async () => {
+    const options = pinned();
+    const lines: string[] = [];
+    const reporter = { ...silentReporter, line: (text: string) => void lines.push(text) };
+    const all = [1, 2, 3].map(() => ensureCudaLibtorch('cu130', { ...options, reporter }));
+    expect((await Promise.all(all)).map((found) => found?.source).sort()).toEqual(['cache', 'cache', 'pip']);
+    expect(lines.filter((line) => line.startsWith('1 of 2'))).toHaveLength(1);
+    expect(lines.filter((line) => line.startsWith('Waiting for'))).toHaveLength(2);
+    expect(readdirSync(options.cacheDir).sort()).toEqual(['downloads', 'libtorch-2.14.1-cu130']);
+  });
+
+  it('is found again without fetching, by version or where there is a driver', async () => {
+    const options = pinned();
+    const find = (request: 'auto' | 'cu130' | 'off', driver = true) =>
+      findCudaLibtorch(request, { ...options, hasDriver: () => driver });
+    expect(find('cu130')).toBeUndefined();
+    const { dir } = (await ensureCudaLibtorch('cu130', options))!;
+    expect(find('cu130', false)).toMatchObject({ dir, flavour: 'cuda', source: 'cache' });
+    expect(find('auto')).toMatchObject({ dir });
+    expect([find('auto', false), find('off')]).toEqual([undefined, undefined]);
   });
 
   it('names what is pinned', async () => {

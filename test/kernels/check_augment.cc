@@ -4,39 +4,47 @@
 namespace check {
 namespace {
 
-void Check(const std::string& name, dyconv::AugmentConfig config, int64_t channels, int64_t height,
-           int64_t width, Element element, bool channels_last) {
+using dyconv::AugmentConfig, dyconv::CropKind;
+
+void Check(const std::string& name, AugmentConfig config, int64_t channels, int64_t height, int64_t width,
+           Element element, bool channels_last) {
   constexpr int64_t kCount = 9;
+  constexpr uint64_t kSeed = 0x123456789abcdefull, kEpoch = 4;
   std::mt19937 random(17);
   std::vector<uint8_t> bytes(kCount * channels * height * width);
   for (uint8_t& byte : bytes) byte = static_cast<uint8_t>(random());
   const std::vector<int64_t> indices{3, 0, 8, 5, 3};
   const auto batch = static_cast<int64_t>(indices.size());
+  std::vector<float> scale, bias;
   config.mean.clear(), config.std.clear();
   for (int64_t c = 0; c < channels; ++c) {
     config.mean.push_back(0.4f + 0.05f * static_cast<float>(c));
     config.std.push_back(0.2f + 0.03f * static_cast<float>(c));
+    scale.push_back(1.0f / (255.0f * config.std.back()));
+    bias.push_back(-config.mean.back() / config.std.back());
+  }
+  std::vector<AugmentSample> samples;
+  for (const int64_t index : indices) {
+    const auto c = Choose(config, height, width, kSeed, kEpoch, static_cast<uint64_t>(index));
+    samples.push_back({index, c.window.top, c.window.left, c.window.height, c.window.width, c.flip,
+                       c.vertical_flip});
   }
   const int64_t plane = config.out_h * config.out_w;
   std::vector<float> expected(batch * channels * plane);
-  const uint64_t seed = 0x123456789abcdefull, epoch = 4;
-  dyconv::AugmentBatch(
-      config, {.data = bytes.data(), .count = kCount, .channels = channels, .height = height, .width = width},
-      indices.data(), batch, seed, epoch, expected.data(), 1);
+  AugmentBatch(config,
+               {.data = bytes.data(), .count = kCount, .channels = channels, .height = height, .width = width},
+               indices, kSeed, kEpoch, {}, expected.data(), 1);
   InEveryOrder("augmentation", name + " " + Name(element) + (channels_last ? " channels last" : ""), [&] {
     Buffer output(element, expected.size());
     AugmentArgs args;
-    args.images = bytes.data(), args.count = kCount;
+    args.images = bytes.data(), args.samples = samples.data(), args.batch = batch;
     args.channels = channels, args.height = height, args.width = width;
-    args.indices = indices.data(), args.batch = batch;
-    args.resize_h = config.resize_h, args.resize_w = config.resize_w;
+    args.resize_h = config.resize_h > 0 ? config.resize_h : height;
+    args.resize_w = config.resize_w > 0 ? config.resize_w : width;
     args.out_h = config.out_h, args.out_w = config.out_w;
-    args.crop = config.crop, args.scale_min = config.scale_min, args.scale_max = config.scale_max;
-    args.ratio_min = config.ratio_min, args.ratio_max = config.ratio_max;
-    args.padding = config.padding, args.flip = config.flip;
-    args.mean = config.mean.data(), args.std = config.std.data();
-    args.seed = seed, args.epoch = epoch;
+    args.scale = scale.data(), args.bias = bias.data();
     args.channels_last = channels_last, args.element = element, args.output = output.data();
+    if (!AugmentFits(args)) throw std::logic_error("the tables do not fit");
     Augment(args, nullptr);
     auto got = output.Floats();
     if (channels_last) got = Transposed(got, batch, plane, channels);
@@ -48,22 +56,20 @@ void Check(const std::string& name, dyconv::AugmentConfig config, int64_t channe
 
 void CheckAugment() {
   constexpr auto kFloat = Element::kFloat, kBFloat16 = Element::kBFloat16, kHalf = Element::kHalf;
-  const dyconv::AugmentConfig article{
-      .resize_h = 34, .resize_w = 34, .out_h = 32, .out_w = 32, .crop = true, .flip = 0.5};
+  const AugmentConfig article{
+      .resize_h = 34, .resize_w = 34, .out_h = 32, .out_w = 32, .crop = CropKind::kResized, .flip = 0.5};
   Check("resize, random crop and flip", article, 3, 16, 16, kFloat, false);
   Check("resize, random crop and flip", article, 3, 16, 16, kBFloat16, true);
   Check("narrow and high", article, 1, 20, 6, kFloat, false);
-  Check("crop that never fits",
-        {.out_h = 8,
-         .out_w = 9,
-         .crop = true,
-         .scale_min = 4,
-         .scale_max = 5,
-         .ratio_min = 0.9,
-         .ratio_max = 1.1},
-        1, 10, 20, kFloat, false);
-  Check("padded crop", {.out_h = 12, .out_w = 12, .padding = 3, .flip = 0.5}, 3, 12, 12, kFloat, true);
-  Check("resize alone", {.out_h = 50, .out_w = 70}, 2, 9, 11, kHalf, false);
+  Check("padded crop, enlarged",
+        {.out_h = 17, .out_w = 15, .crop = CropKind::kRandom, .crop_h = 12, .crop_w = 10, .padding = 3},
+        3, 12, 12, kFloat, true);
+  Check("central crop beyond the image",
+        {.out_h = 12, .out_w = 12, .crop = CropKind::kCenter, .crop_h = 12, .crop_w = 12}, 1, 5, 8, kFloat,
+        false);
+  Check("turned over both ways", {.out_h = 50, .out_w = 70, .flip = 0.5, .vertical_flip = 0.5}, 2, 9, 11,
+        kHalf, false);
+  Check("several blocks an image", {.out_h = 5, .out_w = 900, .vertical_flip = 1}, 1, 3, 7, kFloat, false);
 }
 
 }  // namespace check

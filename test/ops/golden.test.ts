@@ -165,6 +165,8 @@ const TABLES_ELSEWHERE: Record<string, string> = {
   'optim.cc': 'test/optim/optimizers.test.ts: whole steps against PyTorch',
   'data.cc': 'test/data/augment.test.ts: against loops',
   'autograd.cc': 'test/tensor/custom-function.test.ts and hooks.test.ts: no numbers of their own',
+  'cuda.cc': 'test/cuda/device.test.ts: devices, memory and graphs, no operations',
+  'amp.cc': 'test/cuda/amp.test.ts: scales, steps taken and left out',
   'runtime.cc': 'modes, scopes, threads, generators, versions: no operations',
 };
 

@@ -93,28 +93,31 @@ void MixBackward(const MixArgs& args, Stream stream);
 // ---- Augmentation of images that are on the device
 // -----------------------------------------------------------------
 
-// What cpp/ops/augment.h describes, with the same random numbers.
+// One image of a batch: which it is of the set, the window of it (after the first resize) that is kept, and
+// whether it is turned over. Chosen on the CPU, by cpp/ops/augment_choices.cc.
+struct AugmentSample {
+  int64_t index = 0;
+  int64_t top = 0, left = 0, height = 0, width = 0;  // may reach beyond the image, which is black there
+  int64_t flip = 0, vertical_flip = 0;               // 0 or 1
+};
+
+// The geometry of cpp/ops/augment.h, and a line through the bytes: value = scale * byte + bias.
 struct AugmentArgs {
   const uint8_t* images = nullptr;  // [count, channels, height, width]
-  int64_t count = 0;
   int64_t channels = 0, height = 0, width = 0;
-  const int64_t* indices = nullptr;  // [batch]; one outside 0 .. count - 1 gives a black image
+  const AugmentSample* samples = nullptr;  // [batch], on the device
   int64_t batch = 0;
-  int64_t resize_h = 0, resize_w = 0;  // 0: the image's own
+  int64_t resize_h = 0, resize_w = 0;
   int64_t out_h = 0, out_w = 0;
-  bool crop = false;
-  double scale_min = 0, scale_max = 0, ratio_min = 0, ratio_max = 0;
-  int64_t padding = 0;
-  double flip = 0;
-  const float* mean = nullptr;  // [channels], on the device
-  const float* std = nullptr;   // [channels], on the device
-  uint64_t seed = 0;
-  uint64_t epoch = 0;
+  const float* scale = nullptr;  // [channels], on the device
+  const float* bias = nullptr;   // [channels], on the device
   bool channels_last = false;
   Element element = Element::kFloat;
   void* output = nullptr;  // [batch, channels, out_h, out_w], or [batch, out_h, out_w, channels]
 };
 
+// Whether a block's shared memory holds the tables for images of this width.
+bool AugmentFits(const AugmentArgs& args);
 void Augment(const AugmentArgs& args, Stream stream);
 
 // ---- Dynamic convolution with the experts mixed in shared memory
