@@ -62,6 +62,7 @@ const LIB = {
   report: ['types:nn', 'types:data', 'types:train', 'tensor', 'ops', 'atomic-file', 'errors'],
   train: [
     'types:nn',
+    'amp',
     'cuda',
     'optim',
     'data',

@@ -2,13 +2,14 @@
  * One training step as one launch on a GPU.
  * @module
  */
+import type { GradScaler } from '../amp.js';
 import { Graph } from '../cuda.js';
 import { invalidArgument } from '../errors.js';
 import type { Module } from '../nn/module.js';
 import { crossEntropy } from '../ops/loss.js';
 import type { Optimizer } from '../optim/optimizer.js';
-import { keep, noGrad, tidy } from '../tensor/context.js';
-import type { Tensor } from '../tensor/tensor.js';
+import { keep, noGrad } from '../tensor/context.js';
+import { type AutocastDType, forwardBackward, type StepResult } from './forward-backward.js';
 import type { Batch, Loss } from './types.js';
 
 /** Options of {@link CapturedStep}. */
@@ -19,20 +20,16 @@ export interface CapturedStepOptions {
   optimizer: Optimizer;
   /** Default: cross entropy without label smoothing. */
   loss?: Loss;
+  /** Computes forward passes in a 16-bit dtype where that is safe: see {@link autocast}. Default: none. */
+  autocast?: AutocastDType;
+  /** Scales losses and leaves steps out, as float16 needs it. Default: none. */
+  scaler?: GradScaler;
   /** Ordinary steps before the capture, in which cuDNN chooses its algorithms and the optimizer makes its state. Default 3. */
   warmup?: number;
 }
 
-/** What a step tells; tensors without dimensions on the device, the caller's. */
-export interface StepResult {
-  /** Mean over the batch. */
-  loss: Tensor;
-  /** Images classified correctly, int64. */
-  correct: Tensor;
-}
-
 /**
- * A whole training step (gradients to nothing, forward, loss, backward, optimizer) that is captured once as a
+ * A whole training step (gradients to nothing, forward, loss, backward, optimizer, scaler) that is captured once as a
  * {@link cuda.Graph} and then replayed. The learning rate and the temperatures of dynamic layers are read on the device,
  * so schedules go on working. Steps compute what ordinary ones do; expert usage is not counted in replays.
  *
@@ -46,7 +43,7 @@ export interface StepResult {
  * }
  */
 export class CapturedStep {
-  readonly #options: Required<CapturedStepOptions>;
+  readonly #options: CapturedStepOptions & { loss: Loss; warmup: number };
   #steps = 0;
   #captured: { graph: Graph; batch: Batch; result: StepResult } | undefined;
 
@@ -104,16 +101,14 @@ export class CapturedStep {
     return { graph, batch, result };
   }
 
-  #step({ images, labels }: Batch): StepResult {
-    const { model, optimizer, loss: lossOf } = this.#options;
+  #step(batch: Batch): StepResult {
+    const { optimizer, scaler } = this.#options;
     optimizer.zeroGrad();
-    const result = tidy(() => {
-      const logits = model.forward(images);
-      const loss = lossOf(logits, labels);
-      loss.backward();
-      return { loss: loss.detach(), correct: logits.detach().argmax({ dim: 1 }).eq(labels).sum() };
-    });
-    optimizer.step();
+    const result = forwardBackward(this.#options, batch);
+    if (scaler) {
+      scaler.step(optimizer);
+      scaler.update();
+    } else optimizer.step();
     return result;
   }
 }

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { amp, DyconvError, nn, optim, tensor } from '../../lib/index.js';
+import { amp, autocast, DyconvError, nn, ones, optim, tensor } from '../../lib/index.js';
 import type { Optimizer } from '../../lib/optim/index.js';
 import type { Tensor } from '../../lib/tensor/tensor.js';
 
@@ -80,6 +80,22 @@ it('refuses to unscale or step twice, and to update before', () => {
   expect(() => scaler.unscale(optimizer)).toThrow(/once/);
   scaler.step(optimizer);
   expect(() => scaler.step(optimizer)).toThrow(/once/);
+});
+
+it('saves gradients that float16 would lose', () => {
+  const layer = new nn.Linear(4, 1, { bias: false });
+  const optimizer = new optim.SGD(layer.parameters(), { lr: 1 });
+  const gradient = (scaler: amp.GradScaler) => {
+    optimizer.zeroGrad();
+    const y = autocast(() => layer.forward(ones([1, 4])), { dtype: 'float16' });
+    expect(y.dtype).toBe('float16');
+    // Below the smallest number of float16, 6e-8, where it enters the product's backward.
+    scaler.scale(y.to({ dtype: 'float32' }).mul(2e-8).sum()).backward();
+    scaler.unscale(optimizer);
+    return [...(layer.weight.grad!.dataSync() as Float32Array)];
+  };
+  expect(gradient(new amp.GradScaler({ enabled: false }))).toEqual([0, 0, 0, 0]);
+  for (const value of gradient(new amp.GradScaler({ device: 'cpu' }))) expect(value / 2e-8).toBeCloseTo(1, 2);
 });
 
 it('passes everything through when it is not enabled', () => {

@@ -13,6 +13,7 @@ import {
   train,
 } from '../../lib/index.js';
 import { describeOnCuda } from '../support/cuda.js';
+import { RandomImages } from '../train/support.js';
 
 /** Parameters after some steps, ordinary or captured, with a learning rate that falls and a temperature that does. */
 function trainedBy(
@@ -76,6 +77,23 @@ describeOnCuda('captured steps', () => {
     const ordinary = trainedBy('ordinary', make, 'cuda');
     expect(captured.captured).toBe(true);
     captured.losses.forEach((loss, i) => void expect(loss).toBeCloseTo(ordinary.losses[i]!, 4));
+  });
+
+  it.each(['bfloat16', 'float16'] as const)('are taken by a trainer, in %s', async (autocast) => {
+    const model = new nn.Sequential(
+      new nn.Conv2d(3, 8, 3, { padding: 1 }),
+      new nn.Flatten(),
+      new nn.Linear(128, 3),
+    );
+    model.to({ device: 'cuda' });
+    const optimizer = new optim.SGD(model.parameters(), { lr: 0.05 });
+    const trainLoader = new RandomImages(8);
+    const options = { model, optimizer, trainLoader, device: 'cuda', epochs: 8, autocast } as const;
+    const trainer = new train.Trainer({ ...options, capture: true });
+    const losses: number[] = [];
+    trainer.on('epoch', (record) => losses.push(record.train.loss));
+    await trainer.fit();
+    expect(losses.at(-1)).toBeLessThan(losses[0]!);
   });
 
   it('trains AlexNet-DY', () => {
