@@ -161,7 +161,8 @@ at::Tensor DynamicConvCudaMix(const DynamicConvProblem& p) {
 bool CudaFusedApplies(const DynamicConvProblem& p) {
   const auto& s = p.shape;
   return CudaKernelsTake(p.input) && s.batch > 0 && s.in_channels * s.in_plane() < kMostElements &&
-         s.out_channels * s.out_plane() < kMostElements && s.experts <= kernels::kMaxExperts &&
+         s.out_channels * s.out_plane() < kMostElements && p.weight.numel() / s.experts < kMostElements &&
+         s.experts <= kernels::kMaxExperts &&
          s.groups * ((std::max(s.in_per_group(), s.out_per_group()) + 63) / 64) < cuda::kMostGroups;
 }
 

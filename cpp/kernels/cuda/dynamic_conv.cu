@@ -170,7 +170,7 @@ constexpr int kPitch = kSquare + 1;                 // keeps the lanes of a warp
 // A sample's weight gradient, a tile of it, is in registers only: it goes at once into the gradients of the
 // experts and into the sample's attention gradient.
 template <class T>
-__global__ void __launch_bounds__(kThreads, 1) WeightGradKernel(FusedConvArgs a, Geometry s) {
+__global__ void __launch_bounds__(kThreads, 2) WeightGradKernel(FusedConvArgs a, Geometry s) {
   float* grads = Shared<float>();               // [kPixels, kPitch]: output channels
   float* columns = grads + kPixels * kPitch;    // [kPixels, kPitch]
   float* by_warp = columns + kPixels * kPitch;  // [kWarps, kExpertsAtOnce]
@@ -183,14 +183,13 @@ __global__ void __launch_bounds__(kThreads, 1) WeightGradKernel(FusedConvArgs a,
   const int warp = threadIdx.x / kWarpSize, lane = threadIdx.x % kWarpSize;
 
   // Where this thread's elements stand in an expert, or -1 outside.
-  int64_t places[kOwn];
+  int places[kOwn];
   float own_weights[kExpertsAtOnce][kOwn] = {}, own_grads[kExpertsAtOnce][kOwn] = {};
 #pragma unroll
   for (int j = 0; j < kOwn; ++j) {
     const int channel = first_o + o + j * (kThreads / kSquare);
     const bool inside = channel < s.out_per_group && first_r + r < sum_over;
-    places[j] =
-        inside ? (static_cast<int64_t>(group) * s.out_per_group + channel) * sum_over + first_r + r : -1;
+    places[j] = inside ? (group * s.out_per_group + channel) * sum_over + first_r + r : -1;
 #pragma unroll
     for (int k = 0; k < kExpertsAtOnce; ++k) {
       if (inside && k < count) {
