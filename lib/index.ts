@@ -43,6 +43,7 @@ export {
   getNumThreads,
   getRngState,
   manualSeed,
+  type RngOptions,
   setNumThreads,
   setRngState,
   version,

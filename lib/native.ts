@@ -320,8 +320,8 @@ export interface Native extends NativeCuda, NativeNn, NativeOps {
   setNumThreads(threads: number): void;
   getNumThreads(): number;
   manualSeed(seed: number): void;
-  getRngState(): Tensor;
-  setRngState(state: Tensor): void;
+  getRngState(device: string): Tensor;
+  setRngState(state: Tensor, device: string): void;
   libtorchVersion(): string;
   cpuCapability(): string;
   cudaBuilt(): boolean;

@@ -87,6 +87,8 @@ export interface TrainerState {
   ema?: EmaState;
   /** Absent without early stopping. */
   earlyStopping?: EarlyStoppingState;
-  /** State of the default random generator, uint8. */
+  /** State of the CPU's random generator, uint8. */
   generator: Tensor;
+  /** The same of the GPU that was trained on. Absent without one. */
+  deviceGenerator?: Tensor;
 }

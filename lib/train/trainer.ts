@@ -35,6 +35,8 @@ export class Trainer extends EventEmitter<TrainerEvents> {
   readonly #steps: StepRunner;
   readonly #ema: ExponentialMovingAverage | null;
   readonly #scaler: GradScaler | undefined;
+  /** Where losses are. */
+  readonly #device: Device;
   readonly #earlyStopping: EarlyStopping | null;
   #epoch = 0;
   #batch = 0;
@@ -53,7 +55,8 @@ export class Trainer extends EventEmitter<TrainerEvents> {
     this.#earlyStopping = earlyStopping
       ? new EarlyStopping({ minDelta: 0, metric: monitor, ...earlyStopping })
       : null;
-    this.#scaler = autocast === 'float16' ? new GradScaler({ device: deviceOf(this.#options) }) : undefined;
+    this.#device = deviceOf(this.#options);
+    this.#scaler = autocast === 'float16' ? new GradScaler({ device: this.#device }) : undefined;
     this.#steps = new StepRunner(this.#options, { ema: this.#ema, scaler: this.#scaler });
   }
 
@@ -120,6 +123,7 @@ export class Trainer extends EventEmitter<TrainerEvents> {
       ...(this.#ema && { ema: this.#ema.stateDict() }),
       ...(this.#earlyStopping && { earlyStopping: this.#earlyStopping.state }),
       generator: getRngState(),
+      ...(this.#device !== 'cpu' && { deviceGenerator: getRngState({ device: this.#device }) }),
     };
   }
 
@@ -139,6 +143,9 @@ export class Trainer extends EventEmitter<TrainerEvents> {
     if (state.ema) this.#ema?.loadStateDict(state.ema);
     if (this.#earlyStopping && state.earlyStopping) this.#earlyStopping.state = state.earlyStopping;
     setRngState(state.generator);
+    // A run may go on elsewhere than it began: then there is nothing to continue.
+    if (state.deviceGenerator && this.#device !== 'cpu')
+      setRngState(state.deviceGenerator, { device: this.#device });
     this.#epoch = state.epoch;
     this.#batch = state.batch;
     this.#step = state.step;

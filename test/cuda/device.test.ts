@@ -1,10 +1,25 @@
 import { describe, expect, it } from 'vitest';
-import { cuda, DeviceError, empty, NativeError, ones, randn, tensor, zeros } from '../../lib/index.js';
+import {
+  autograd,
+  cuda,
+  DeviceError,
+  empty,
+  getRngState,
+  NativeError,
+  ones,
+  randn,
+  setRngState,
+  type Tensor,
+  tensor,
+  zeros,
+} from '../../lib/index.js';
+import { native } from '../../lib/native.js';
 import { describeOnCuda } from '../support/cuda.js';
 
 describe('without a device', () => {
   it.runIf(!cuda.isAvailable())('says so', () => {
     expect(cuda.deviceCount()).toBe(0);
+    expect(cuda.whyUnavailable()).toMatch(native.cudaBuilt() ? /driver|NVIDIA|CUDA/ : /CPU build/);
     for (const call of [cuda.deviceProperties, cuda.memoryStats, cuda.resetPeakMemoryStats, cuda.synchronize])
       expect(() => call()).toThrow(DeviceError);
     expect(() => cuda.emptyCache()).not.toThrow();
@@ -49,6 +64,31 @@ describeOnCuda('devices', () => {
     const device = host.to({ device: 'cuda', nonBlocking: true });
     cuda.synchronize();
     expect(device.dataSync()).toEqual(host.dataSync());
+  });
+
+  it('draws from a generator of its own, whose state can be put back', () => {
+    const state = getRngState({ device: 'cuda' });
+    const first = randn([5], { device: 'cuda' }).arraySync();
+    expect(randn([5], { device: 'cuda' }).arraySync()).not.toEqual(first);
+    setRngState(state, { device: 'cuda' });
+    expect(randn([5], { device: 'cuda' }).arraySync()).toEqual(first);
+  });
+
+  it('calls gradients that are written in JavaScript', () => {
+    const triple = autograd.defineFunction({
+      forward: (_, x: Tensor) => x.mul(3),
+      backward: (_, gradient) => [gradient.mul(3)],
+    });
+    const x = tensor([1, 2], { device: 'cuda', requiresGrad: true });
+    triple(x).sum().backward();
+    expect(x.grad!.arraySync()).toEqual([3, 3]);
+  });
+
+  it('collects garbage before it is out of memory', () => {
+    const { freeBytes } = cuda.memoryStats();
+    const half = [Math.floor(freeBytes / 8)]; // floats: half of what is free
+    for (let i = 0; i < 6; i++) empty(half, { device: 'cuda' }); // let go of, never disposed
+    cuda.emptyCache();
   });
 
   it('tells that there is too little memory, and goes on', () => {

@@ -38,7 +38,8 @@ const TOLERANT = new Set([
     'liveTensors',
     'liveBytes',
   ],
-  ...['getNumThreads', 'getRngState', 'libtorchVersion', 'cpuCapability', 'cudaBuilt', 'cudaDeviceCount'],
+  ...['getNumThreads', 'libtorchVersion', 'cpuCapability', 'cudaBuilt', 'cudaDeviceCount'],
+  ...['cudaKernels', 'cudaRuntime', 'cudaProblem', 'cudaEmptyCache'],
   ...['dynamicConv2dAlgorithms', 'setTracer', 'creations', 'sharedStats', 'processKey'],
 ]);
 
