@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { ArgumentError } from '../../lib/index.js';
 import { type Native, native } from '../../lib/native.js';
 
-const source = ['native', 'native-nn', 'native-ops']
+const source = ['native', 'native-cuda', 'native-nn', 'native-ops']
   .map((name) => readFileSync(new URL(`../../lib/${name}.ts`, import.meta.url), 'utf8'))
   .join('\n');
 
@@ -39,7 +39,7 @@ const TOLERANT = new Set([
     'liveBytes',
   ],
   ...['getNumThreads', 'libtorchVersion', 'cpuCapability', 'cudaBuilt', 'cudaDeviceCount'],
-  ...['cudaKernels', 'cudaRuntime', 'cudaProblem', 'cudaEmptyCache'],
+  ...['cudaKernels', 'cudaRuntime', 'cudaProblem', 'cudaEmptyCache', 'setCudaFlags'],
   ...['dynamicConv2dAlgorithms', 'setTracer', 'creations', 'sharedStats', 'processKey'],
 ]);
 

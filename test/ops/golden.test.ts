@@ -147,7 +147,7 @@ describe('equals PyTorch in values and gradients', () => {
 /** The function names of the interfaces in lib/native.ts and native-ops.ts, by the table of cpp/bindings they are in. */
 function tables(): Map<string, string[]> {
   const found = new Map<string, string[]>();
-  for (const file of ['native', 'native-nn', 'native-ops']) {
+  for (const file of ['native', 'native-cuda', 'native-nn', 'native-ops']) {
     const source = readFileSync(new URL(`../../lib/${file}.ts`, import.meta.url), 'utf8');
     for (const [, table, body] of source.matchAll(/^ {2}\/\/ (\w+\.cc)\n((?: {2}.*\n|\n(?! {2}\/\/))*)/gm)) {
       found.set(
