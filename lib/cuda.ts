@@ -6,7 +6,7 @@ import { DeviceError, DyconvError, invalidArgument } from './errors.js';
 import { native } from './native.js';
 import type { Device } from './tensor/dtype.js';
 
-/** Figures of {@link cuda.deviceProperties}. */
+/** Figures of `cuda.deviceProperties`. */
 export interface DeviceProperties {
   /** Such as `NVIDIA H100`. */
   name: string;
@@ -17,7 +17,7 @@ export interface DeviceProperties {
   multiProcessorCount: number;
 }
 
-/** Figures of {@link cuda.memoryStats}, in bytes; peaks since {@link cuda.resetPeakMemoryStats}. */
+/** Figures of `cuda.memoryStats`, in bytes; peaks since `cuda.resetPeakMemoryStats`. */
 export interface CudaMemoryStats {
   /** In use by tensors. */
   allocatedBytes: number;
@@ -34,7 +34,7 @@ export interface CudaMemoryStats {
   failures: number;
 }
 
-/** Options of {@link cuda.setFlags}; what is left out stays as it is. */
+/** Options of `cuda.setFlags`; what is left out stays as it is. */
 export interface CudaFlags {
   /** Products of float32 matrices on tensor cores, with 10 bits of mantissa. libtorch's default: false. */
   matmulTf32?: boolean;
@@ -126,7 +126,7 @@ export function isCapturing(): boolean {
 export const cuda = Object.freeze({
   /** Whether a CUDA device can be used. */
   isAvailable: (): boolean => deviceCount() > 0,
-  /** Why {@link cuda.isAvailable} is false, as libtorch or the driver puts it; null where it is true. */
+  /** Why `cuda.isAvailable` is false, as libtorch or the driver puts it; null where it is true. */
   whyUnavailable: (): string | null => native.cudaProblem() || null,
   /** The number of CUDA devices; 0 for a CPU build of libtorch. */
   deviceCount,
@@ -162,7 +162,7 @@ export const cuda = Object.freeze({
       failures,
     };
   },
-  /** Starts the peaks of {@link cuda.memoryStats} anew. @throws DeviceError */
+  /** Starts the peaks of `cuda.memoryStats` anew. @throws DeviceError */
   resetPeakMemoryStats: (device?: Device): void => native.cudaResetPeaks(indexOf(device)),
   /** Gives memory that the caching allocator keeps for reuse back to the devices. Does nothing without one. */
   emptyCache(): void {

@@ -109,7 +109,7 @@ export abstract class Optimizer<Options extends { lr: number } = { lr: number }>
 
   /**
    * From here on the learning rates are read from tensors beside the parameters, so that a step captured by
-   * {@link cuda.Graph} follows a schedule. {@link writeLr} brings them up to date.
+   * `cuda.Graph` follows a schedule. {@link writeLr} brings them up to date.
    * @throws DyconvError by an optimizer that cannot be captured.
    */
   keepLrOnDevice(): void {

@@ -30,7 +30,7 @@ export interface CapturedStepOptions {
 
 /**
  * A whole training step (gradients to nothing, forward, loss, backward, optimizer, scaler) that is captured once as a
- * {@link cuda.Graph} and then replayed. The learning rate and the temperatures of dynamic layers are read on the device,
+ * `cuda.Graph` and then replayed. The learning rate and the temperatures of dynamic layers are read on the device,
  * so schedules go on working. Steps compute what ordinary ones do; expert usage is not counted in replays.
  *
  * On the CPU, in the first steps, and for a batch of another shape than the captured one, an ordinary step is done.
