@@ -2,14 +2,17 @@
 #include <node_api.h>
 
 #include <ATen/Context.h>
+#include <c10/core/AutogradState.h>
 
 #include "bindings/bindings.h"
 #include "napi/addon_data.h"
 #include "napi/anomaly.h"
 #include "napi/bind.h"
 #include "napi/collect.h"
+#include "napi/convert.h"
 #include "napi/shared_tensors.h"
 #include "ops/caching_allocator.h"
+#include "ops/cuda_device.h"
 
 namespace dyconv {
 namespace {
@@ -37,6 +40,10 @@ NAPI_MODULE_INIT() {
   at::globalContext().setUserEnabledNNPACK(false);  // it prints a warning for every process it does not suit
   InstallCachingAllocator();
   SetAllocatorReclaim(CollectOnShortage);
+  SetCudaReclaim(CollectOnShortage);
+  SetDeviceProblem(CudaProblem);
+  // Backward passes on GPUs too run on the thread that asks for them: it alone can call JavaScript.
+  c10::AutogradState::get_tls_state().set_multithreading_enabled(false);
   InstallAnomalyEngine();
   auto* data = new AddonData(env);
   napi_set_instance_data(env, data, ReleaseData, nullptr);

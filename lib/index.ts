@@ -2,6 +2,8 @@
  * dyconv: PyTorch's libtorch for Node.js, with dynamic convolution at the price of a static one.
  * @module
  */
+export * as amp from './amp.js';
+export { type CudaFlags, type CudaMemoryStats, cuda, type DeviceProperties } from './cuda.js';
 export * as data from './data/index.js';
 export {
   ArgumentError,
@@ -38,10 +40,10 @@ export * as optim from './optim/index.js';
 export * as report from './report/index.js';
 export {
   cpuCapability,
-  cuda,
   getNumThreads,
   getRngState,
   manualSeed,
+  type RngOptions,
   setNumThreads,
   setRngState,
   version,

@@ -13,6 +13,7 @@ import {
   ShapeError,
 } from './errors.js';
 import { findAddon, loadAddon, setupCommand } from './install/load.js';
+import type { NativeCuda } from './native-cuda.js';
 import type { NativeNn } from './native-nn.js';
 import type { NativeOps } from './native-ops.js';
 import type { DType, TypedArray } from './tensor/dtype.js';
@@ -29,7 +30,7 @@ type Unary = (input: Tensor) => Tensor;
 type Binary = (input: Operand, other: Operand) => Tensor;
 
 /** The functions of the add-on, as cpp/bindings lists them. Arguments are checked there by their C++ types. */
-export interface Native extends NativeNn, NativeOps {
+export interface Native extends NativeCuda, NativeNn, NativeOps {
   TensorHandle: { prototype: object };
 
   // tensor.cc
@@ -56,7 +57,7 @@ export interface Native extends NativeNn, NativeOps {
   toTypedArray(input: Tensor): TypedArray;
   toTypedArrayAsync(input: Tensor): Promise<TypedArray>;
   item(input: Tensor): number | bigint | boolean;
-  to(input: Tensor, device: string | undefined, dtype: DType | undefined): Tensor;
+  to(input: Tensor, device: string | undefined, dtype: DType | undefined, nonBlocking: boolean): Tensor;
   clone: Unary;
   detach: Unary;
   contiguous: Unary;
@@ -209,7 +210,7 @@ export interface Native extends NativeNn, NativeOps {
     bias1: Tensor | null,
     weight2: Tensor,
     bias2: Tensor | null,
-    temperature: number,
+    temperature: number | Tensor,
     kind: string,
   ): Tensor;
 
@@ -217,24 +218,26 @@ export interface Native extends NativeNn, NativeOps {
   sgdStep(
     parameters: readonly Tensor[],
     buffers: readonly (Tensor | null)[],
-    lr: number,
+    lr: number | Tensor,
     momentum: number,
     dampening: number,
     weightDecay: number,
     nesterov: boolean,
     maximize: boolean,
+    found: Tensor | null,
   ): (Tensor | null)[];
   adamStep(
     parameters: readonly Tensor[],
     averages: readonly Tensor[],
     squares: readonly Tensor[],
     steps: readonly Tensor[],
-    lr: number,
+    lr: number | Tensor,
     beta1: number,
     beta2: number,
     weightDecay: number,
     eps: number,
     decoupled: boolean,
+    found: Tensor | null,
   ): void;
   rmsPropStep(
     parameters: readonly Tensor[],
@@ -317,8 +320,8 @@ export interface Native extends NativeNn, NativeOps {
   setNumThreads(threads: number): void;
   getNumThreads(): number;
   manualSeed(seed: number): void;
-  getRngState(): Tensor;
-  setRngState(state: Tensor): void;
+  getRngState(device: string): Tensor;
+  setRngState(state: Tensor, device: string): void;
   libtorchVersion(): string;
   cpuCapability(): string;
   cudaBuilt(): boolean;

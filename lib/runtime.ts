@@ -5,6 +5,7 @@
 import { createRequire } from 'node:module';
 import { invalidArgument } from './errors.js';
 import { native } from './native.js';
+import type { Device } from './tensor/dtype.js';
 import type { Tensor } from './tensor/tensor.js';
 
 const { version: packageVersion } = createRequire(import.meta.url)('../package.json') as { version: string };
@@ -26,14 +27,20 @@ export function manualSeed(seed: number): void {
   native.manualSeed(seed);
 }
 
-/** The state of the CPU generator, a uint8 tensor for {@link setRngState}. */
-export function getRngState(): Tensor {
-  return native.getRngState();
+/** Options of {@link getRngState} and {@link setRngState}. */
+export interface RngOptions {
+  /** Whose generator: operations draw from that of the device they run on. Default: `'cpu'`. */
+  device?: Device;
 }
 
-/** Puts the CPU generator back into a state read by {@link getRngState}. */
-export function setRngState(state: Tensor): void {
-  native.setRngState(state);
+/** The state of a device's generator, a uint8 tensor for {@link setRngState}. @throws DeviceError */
+export function getRngState({ device = 'cpu' }: RngOptions = {}): Tensor {
+  return native.getRngState(device);
+}
+
+/** Puts a device's generator back into a state read by {@link getRngState}. @throws DeviceError */
+export function setRngState(state: Tensor, { device = 'cpu' }: RngOptions = {}): void {
+  native.setRngState(state, device);
 }
 
 /** The number of threads an operation may use. @param threads - 1 to 1024. Default: the physical cores. */
@@ -50,11 +57,3 @@ export function getNumThreads(): number {
 export function cpuCapability(): string {
   return native.cpuCapability();
 }
-
-/** CUDA, as far as the libtorch in use has it. */
-export const cuda = Object.freeze({
-  /** Whether a CUDA device can be used. */
-  isAvailable: (): boolean => native.cudaBuilt() && native.cudaDeviceCount() > 0,
-  /** The number of CUDA devices; 0 for a CPU build of libtorch. */
-  deviceCount: (): number => (native.cudaBuilt() ? native.cudaDeviceCount() : 0),
-});

@@ -56,7 +56,17 @@ const device = () =>
 const peakOf = () => new Option('--peak-of <name>', 'print the peak memory of one contestant').hideHelp();
 const python = () => new Option('--pytorch <python>', 'a Python with torch, to take turns with');
 const resolveDevice = (/** @type {string} */ name) =>
-  name === 'auto' ? (cuda.isAvailable() ? 'cuda' : 'cpu') : name;
+  name === 'auto' ? (cuda.isAvailable() ? 'cuda' : 'cpu') : checkedDevice(name);
+
+/** @param {string} name */
+function checkedDevice(name) {
+  if (name === 'cuda' && !cuda.isAvailable()) {
+    throw new Error(
+      'Expected a CUDA device for --device cuda but none was found: node scripts/doctor.js tells why',
+    );
+  }
+  return name;
+}
 
 /**
  * Times contestants and, each in a process of its own, their peak memory.
@@ -96,7 +106,7 @@ benchmark('layer', 'one convolution: static, and dynamic by every algorithm', as
   if (options.peakOf) return printPeakMemory(makers[options.peakOf]());
   const { batch, in: cin, out, size, kernel, stride, groups, experts, dtype } = options;
   const about = { what: 'layer', batch, in: cin, out, size, kernel, stride, groups, experts, dtype };
-  print(options, { ...about, machine: machine(), ...(await compare(options, makers)) });
+  print(options, { ...about, machine: machine(settings.device), ...(await compare(options, makers)) });
 })
   .option('--batch <n>', 'samples', positiveInteger, 128)
   .option('--in <n>', 'input channels', positiveInteger, 192)
@@ -132,20 +142,29 @@ benchmark(
       String(options.experts),
       '--threads',
       String(getNumThreads()),
+      '--device',
+      settings.device,
     ];
     const shared = { python: options.pytorch, args };
     const others = options.pytorch
       ? {
           ...(await pytorchContestants({ ...shared, modes: options.pytorchModes.split(',') })),
-          ...(await pytorchContestants({
-            ...shared,
-            modes: ['static'],
-            env: MALLOC_KEEP,
-            label: 'pytorch-malloc',
-          })),
+          // How the C library keeps memory is of no matter to a GPU.
+          ...(settings.device === 'cpu' &&
+            (await pytorchContestants({
+              ...shared,
+              modes: ['static'],
+              env: MALLOC_KEEP,
+              label: 'pytorch-malloc',
+            }))),
         }
       : {};
-    const about = { what: 'model', batch: options.batch, experts: options.experts, machine: machine() };
+    const about = {
+      what: 'model',
+      batch: options.batch,
+      experts: options.experts,
+      machine: machine(settings.device),
+    };
     print(options, { ...about, ...(await compare(options, makers, others)) }, options.batch);
   },
 )

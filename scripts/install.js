@@ -18,6 +18,7 @@ const program = new Command(rename('node scripts/install.js', 'setup'))
 Environment:
   DYCONV_SKIP_BUILD=1         does nothing at all
   DYCONV_BUILD_FROM_SOURCE=1  the same as --from-source
+  DYCONV_CUDA=cu130           builds for CUDA: docs/cuda.md
   LIBTORCH and others         see: ${rename('node scripts/libtorch.js', 'libtorch')} --help`,
   )
   .parse();

@@ -5,6 +5,7 @@ import {
   ArgumentError,
   cpuCapability,
   cuda,
+  DeviceError,
   DisposedError,
   DTypeError,
   DyconvError,
@@ -53,6 +54,12 @@ itRefuses([
     () => setRngState([1] as never),
     ArgumentError,
     'Expected a Tensor for state of setRngState but received an array',
+  ],
+  [
+    'the generator of a GPU that is not there',
+    () => getRngState({ device: 'cuda:99' }),
+    DeviceError,
+    'Expected an available device for device of getRngState',
   ],
   ['a state that is disposed', () => setRngState(gone()), DisposedError, 'for state of setRngState'],
   [

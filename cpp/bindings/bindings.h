@@ -22,6 +22,8 @@ const OpTable& DynamicConvOps();  // dynamic_conv.cc: dynamic convolution and it
 const OpTable& OptimOps();        // optim.cc: whole optimizer steps over lists of parameters
 const OpTable& DataOps();         // data.cc: augmented batches, made in the background
 const OpTable& ExchangeOps();     // exchange.cc: memory shared with JavaScript, threads and files
+const OpTable& CudaOps();         // cuda.cc: GPUs, their memory, graphs, augmentation there
+const OpTable& AmpOps();          // amp.cc: autocast, gradient scaling
 const OpTable& RuntimeOps();      // runtime.cc: modes, scopes, threads, generators, versions
 
 std::vector<const OpTable*> AllTables();

@@ -38,8 +38,9 @@ const OpTable& DynamicConvOps() {
       Bind("dynamicConv2dAlgorithms()", [] { return DynamicConvAlgorithms(); }),
       Bind("routing(input, weight1, bias1, weight2, bias2, temperature, kind)",
            [](const Tensor& x, const Tensor& w1, const std::optional<Tensor>& b1, const Tensor& w2,
-              const std::optional<Tensor>& b2, double temperature,
-              const std::string& kind) { return Routing(x, w1, b1, w2, b2, temperature, KindOf(kind)); }),
+              const std::optional<Tensor>& b2, const Operand& temperature, const std::string& kind) {
+             return Routing(x, w1, b1, w2, b2, temperature.tensor, KindOf(kind));
+           }),
   };
   return table;
 }

@@ -7,11 +7,17 @@ namespace {
 using at::Tensor;
 using Tensors = std::vector<Tensor>;
 
+// Whether JavaScript gave a number rather than a Tensor.
+bool IsNumber(const Operand& operand) { return operand.tensor.unsafeGetTensorImpl()->is_wrapped_number(); }
+
 // The step of torch.optim.SGD. `buffers[i]` is the momentum of `parameters[i]`, null before its first
 // gradient; the updated list is returned. Parameters without a gradient are left alone.
+//
+// A learning rate that is a tensor stays on its device. `found`, one float32 number, says whether a gradient
+// was not finite: the step then changes nothing, and nothing waits for the device to know.
 std::vector<Tensor> SgdStep(const Tensors& parameters, const std::vector<std::optional<Tensor>>& buffers,
-                            double lr, double momentum, double dampening, double weight_decay, bool nesterov,
-                            bool maximize) {
+                            const Operand& lr, double momentum, double dampening, double weight_decay,
+                            bool nesterov, bool maximize, const std::optional<Tensor>& found) {
   at::NoGradGuard no_grad;
   const bool has_momentum = momentum != 0;
   struct Lists {
@@ -31,8 +37,14 @@ std::vector<Tensor> SgdStep(const Tensors& parameters, const std::vector<std::op
   }
   for (auto* lists : {&fresh, &known}) {
     if (lists->parameters.empty()) continue;
-    at::_fused_sgd_(lists->parameters, lists->gradients, lists->buffers, weight_decay, momentum, lr,
-                    dampening, nesterov, maximize, /*is_first_step=*/lists == &fresh, {}, {});
+    const bool first = lists == &fresh;
+    if (IsNumber(lr)) {
+      at::_fused_sgd_(lists->parameters, lists->gradients, lists->buffers, weight_decay, momentum,
+                      lr.tensor.item<double>(), dampening, nesterov, maximize, first, {}, found);
+    } else {
+      at::_fused_sgd_(lists->parameters, lists->gradients, lists->buffers, weight_decay, momentum, lr.tensor,
+                      dampening, nesterov, maximize, first, {}, found);
+    }
   }
   return updated;
 }
@@ -51,24 +63,33 @@ AdamLists WithGradients(const Tensors& parameters, const Tensors& averages, cons
     lists.gradients.push_back(parameters[i].grad());
     lists.averages.push_back(averages.at(i));
     lists.squares.push_back(squares.at(i));
-    lists.steps.push_back(steps.at(i).add_(1));
+    lists.steps.push_back(steps.at(i));
   }
+  if (!lists.steps.empty()) at::_foreach_add_(lists.steps, 1);
   return lists;
 }
 
 void AdamStep(const Tensors& parameters, const Tensors& averages, const Tensors& squares,
-              const Tensors& steps, double lr, double beta1, double beta2, double weight_decay, double eps,
-              bool decoupled) {
+              const Tensors& steps, const Operand& lr, double beta1, double beta2, double weight_decay,
+              double eps, bool decoupled, const std::optional<Tensor>& found) {
   at::NoGradGuard no_grad;
   const AdamLists lists = WithGradients(parameters, averages, squares, steps);
   if (lists.parameters.empty()) return;
-  if (decoupled) {
-    at::_fused_adamw_(lists.parameters, lists.gradients, lists.averages, lists.squares, {}, lists.steps, lr,
-                      beta1, beta2, weight_decay, eps, /*amsgrad=*/false, /*maximize=*/false, {}, {});
-  } else {
-    at::_fused_adam_(lists.parameters, lists.gradients, lists.averages, lists.squares, {}, lists.steps, lr,
-                     beta1, beta2, weight_decay, eps, /*amsgrad=*/false, /*maximize=*/false, {}, {});
-  }
+  const auto step = [&](const auto& rate) {
+    const auto kernel = [&](auto function) {
+      function(lists.parameters, lists.gradients, lists.averages, lists.squares, {}, lists.steps, rate, beta1,
+               beta2, weight_decay, eps, /*amsgrad=*/false, /*maximize=*/false, {}, found);
+    };
+    using Rate = std::decay_t<decltype(rate)>;
+    using Function = void (*)(
+        at::TensorList, at::TensorList, at::TensorList, at::TensorList, at::TensorList, at::TensorList,
+        std::conditional_t<std::is_same_v<Rate, double>, double, const Tensor&>, double, double, double,
+        double, bool, bool, const std::optional<Tensor>&, const std::optional<Tensor>&);
+    kernel(decoupled ? static_cast<Function>(at::_fused_adamw_) : static_cast<Function>(at::_fused_adam_));
+  };
+  IsNumber(lr) ? step(lr.tensor.item<double>()) : step(lr.tensor);
+  // A step that was left out does not count.
+  if (found) at::_foreach_sub_(lists.steps, Tensors(lists.steps.size(), found->reshape({})));
 }
 
 void RmsPropStep(const Tensors& parameters, const Tensors& squares, const Tensors& buffers, double lr,
@@ -149,8 +170,10 @@ void EmaStep(const Tensors& averages, const Tensors& values, double decay) {
 
 const OpTable& OptimOps() {
   static const OpTable table = {
-      Bind("sgdStep(parameters, buffers, lr, momentum, dampening, weightDecay, nesterov, maximize)", SgdStep),
-      Bind("adamStep(parameters, averages, squares, steps, lr, beta1, beta2, weightDecay, eps, decoupled)",
+      Bind("sgdStep(parameters, buffers, lr, momentum, dampening, weightDecay, nesterov, maximize, found)",
+           SgdStep),
+      Bind("adamStep(parameters, averages, squares, steps, lr, beta1, beta2, weightDecay, eps, decoupled, "
+           "found)",
            AdamStep),
       Bind("rmsPropStep(parameters, squares, buffers, lr, alpha, eps, weightDecay, momentum)", RmsPropStep),
       Bind("adagradStep(parameters, sums, steps, lr, lrDecay, eps, weightDecay)", AdagradStep),

@@ -1,5 +1,6 @@
 // Modes, tidy scopes, threads, generators, versions.
 #include <ATen/autocast_mode.h>
+#include <ATen/Context.h>
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/detail/CUDAHooksInterface.h>
 #include <ATen/Parallel.h>
@@ -7,6 +8,7 @@
 
 #include "bindings/bindings.h"
 #include "ops/caching_allocator.h"
+#include "ops/cuda_device.h"
 
 namespace dyconv {
 namespace {
@@ -62,7 +64,11 @@ void SetAutocast(bool enabled, at::ScalarType dtype) {
   at::autocast::clear_cache();
 }
 
-at::Generator CpuGenerator() { return at::detail::getDefaultCPUGenerator(); }
+// The generator that operations on a device draw from.
+at::Generator GeneratorOf(at::Device device) {
+  return device.is_cpu() ? at::detail::getDefaultCPUGenerator()
+                         : at::globalContext().defaultGenerator(device);
+}
 
 void SetNumThreads(int64_t threads) {
   if (threads < 1 || threads > 1024) {
@@ -110,12 +116,13 @@ const OpTable& RuntimeOps() {
       Bind("getNumThreads()", [] { return static_cast<int64_t>(at::get_num_threads()); }),
 
       Bind("manualSeed(seed)", [](int64_t seed) { at::manual_seed(static_cast<uint64_t>(seed)); }),
-      Bind("getRngState()", [] { return CpuGenerator().get_state(); }),
-      Bind("setRngState(state)", [](const Tensor& state) { CpuGenerator().set_state(state); }),
+      Bind("getRngState(device)", [](at::Device device) { return GeneratorOf(device).get_state(); }),
+      Bind("setRngState(state, device)",
+           [](const Tensor& state, at::Device device) { GeneratorOf(device).set_state(state); }),
 
       Bind("libtorchVersion()", [] { return TORCH_VERSION; }),
       Bind("cpuCapability()", [] { return at::get_cpu_capability(); }),
-      Bind("cudaBuilt()", [] { return at::hasCUDA(); }),
+      Bind("cudaBuilt()", HasCudaLibtorch),
       Bind("cudaDeviceCount()",
            [] { return static_cast<int64_t>(at::detail::getCUDAHooks().deviceCount()); }),
   };

@@ -45,8 +45,9 @@ at::Scalar Item(const Tensor& tensor) {
 }
 
 Tensor To(const Tensor& tensor, const std::optional<at::Device>& device,
-          const std::optional<at::ScalarType>& dtype) {
-  return tensor.to(Options(dtype.value_or(tensor.scalar_type()), device.value_or(tensor.device())));
+          const std::optional<at::ScalarType>& dtype, bool non_blocking) {
+  return tensor.to(Options(dtype.value_or(tensor.scalar_type()), device.value_or(tensor.device())),
+                   non_blocking);
 }
 
 // The parameter keeps its identity (optimizers and modules hold it) and takes over another tensor's storage
@@ -126,7 +127,7 @@ const OpTable& TensorOps() {
       Bind("toTypedArray(input)", ToTypedArray),
       Bind("toTypedArrayAsync(input)", ToTypedArrayAsync),
       Bind("item(input)", Item),
-      Bind("to(input, device, dtype)", To),
+      Bind("to(input, device, dtype, nonBlocking)", To),
       Bind("clone(input)", [](const Tensor& x) { return x.clone(); }),
       Bind("detach(input)", [](const Tensor& x) { return x.detach(); }),
       Bind("contiguous(input)", [](const Tensor& x) { return x.contiguous(); }),

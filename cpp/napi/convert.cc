@@ -202,6 +202,12 @@ at::ScalarType FromJs<at::ScalarType>::Get(const Value& value) {
   value.Reject(names, ErrorKind::kDType);
 }
 
+namespace {
+std::string (*device_problem)() = nullptr;
+}
+
+void SetDeviceProblem(std::string (*problem)()) { device_problem = problem; }
+
 at::Device FromJs<at::Device>::Get(const Value& value) {
   constexpr const char* kExpected = "'cpu', 'cuda' or 'cuda:N'";
   if (value.Type() != napi_string) value.Reject(kExpected, ErrorKind::kDevice);
@@ -210,17 +216,14 @@ at::Device FromJs<at::Device>::Get(const Value& value) {
   const bool indexed = name.rfind("cuda:", 0) == 0 && name.size() > 5 && name.size() < 9 &&
                        name.find_first_not_of("0123456789", 5) == std::string::npos;
   if (name != "cuda" && !indexed) value.Reject(kExpected, ErrorKind::kDevice);
-  if (!at::hasCUDA()) {
-    throw TypedError(ErrorKind::kDevice, "Expected an available device for device of " + value.call.Name() +
-                                             " but received '" + name +
-                                             "': the libtorch in use is a CPU build without CUDA");
-  }
-  const int64_t count = static_cast<int64_t>(at::detail::getCUDAHooks().deviceCount());
+  const int64_t count = at::detail::getCUDAHooks().deviceCount();
   const int64_t index = indexed ? std::stoll(name.substr(5)) : 0;
   if (index >= count) {
-    throw TypedError(ErrorKind::kDevice, "Expected an available device for device of " + value.call.Name() +
-                                             " but received '" + name + "': " + std::to_string(count) +
-                                             " CUDA devices were found");
+    const std::string problem = count == 0 && device_problem != nullptr ? device_problem() : "";
+    throw TypedError(
+        ErrorKind::kDevice,
+        "Expected an available device for device of " + value.call.Name() + " but received '" + name +
+            "': " + (problem.empty() ? std::to_string(count) + " CUDA devices were found" : problem));
   }
   return at::Device(at::kCUDA, static_cast<c10::DeviceIndex>(index));
 }

@@ -103,6 +103,9 @@ template <>
 struct FromJs<at::ScalarType> {
   static at::ScalarType Get(const Value& value);
 };
+// Who tells why there is no CUDA device, as a sentence.
+void SetDeviceProblem(std::string (*problem)());
+
 template <>
 struct FromJs<at::Device> {
   static at::Device Get(const Value& value);

@@ -61,8 +61,8 @@ struct AugmentConfig {
   int64_t crop_h = 0, crop_w = 0;      // kRandom, kCenter
   int64_t padding = 0;                 // kRandom
   double flip = 0, vertical_flip = 0;  // probabilities
-  Jitter jitter;
-  Erasing erasing;
+  Jitter jitter{};
+  Erasing erasing{};
   std::vector<float> mean{0.5f};  // in [0, 1] units; one for all channels or one per channel
   std::vector<float> std{0.5f};
 };

@@ -10,6 +10,8 @@
 
 #include <stdexcept>
 
+#include "ops/augment_cuda.h"
+
 namespace dyconv {
 
 namespace {
@@ -214,10 +216,16 @@ at::Tensor AugmentOnDevice(const AugmentConfig& config, const at::Tensor& images
   std::vector<SampleChoices> choices;
   for (const int64_t index : indices)
     choices.push_back(Choose(config, shape.height, shape.width, seed, epoch, static_cast<uint64_t>(index)));
-  Tensor x = Resampled(config, choices, images, indices);
-  if (config.jitter.Active()) JitterColours(config, choices, x);
-  x = (x - PerChannel(config.mean, x)) / PerChannel(config.std, x);
-  if (config.erasing.probability > 0) x = Erase(config, choices, x);
+  const bool jitter = config.jitter.Active(), erasing = config.erasing.probability > 0;
+  // What the kernel leaves to do is done in float32.
+  const bool finished = !jitter && !erasing && !mix.has_value();
+  Tensor x = ResampleWithKernel(config, choices, images, indices, /*normalise=*/!jitter,
+                                finished ? format : BatchFormat{});
+  const bool by_kernel = x.defined();
+  if (!by_kernel) x = Resampled(config, choices, images, indices);
+  if (jitter) JitterColours(config, choices, x);
+  if (jitter || !by_kernel) x = (x - PerChannel(config.mean, x)) / PerChannel(config.std, x);
+  if (erasing) x = Erase(config, choices, x);
   if (mix.has_value()) x = Mixed(*mix, x);
   return x.to(dtype).contiguous(memory);
 }

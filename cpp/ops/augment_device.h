@@ -1,5 +1,5 @@
-// The augmentation of augment.h for images that live on a device, composed of libtorch's operations: the same
-// choices, the same definition, equal up to rounding.
+// The augmentation of augment.h for images that live on a device: the same choices, the same definition,
+// equal up to rounding. Our kernel where there is one, and libtorch's operations for the rest.
 #pragma once
 
 #include <ATen/core/Tensor.h>

@@ -4,6 +4,8 @@
 #include <c10/core/impl/LocalDispatchKeySet.h>
 #include <c10/util/Exception.h>
 
+#include "cuda_kernels.h"
+#include "dynamic_conv_cuda.h"
 #include "dynamic_conv_fused.h"
 #include "dynamic_conv_problem.h"
 
@@ -21,6 +23,10 @@ struct Algorithm {
   at::Tensor (*run)(const Problem&);
   // The build of the kernels it needs.
   kernels::Isa isa = kernels::Isa::kPortable;
+  // Whether it needs those for CUDA, which a build may lack.
+  bool cuda = false;
+
+  bool Available() const { return kernels::IsaAvailable(isa) && (!cuda || CudaKernelsBuilt()); }
 };
 
 bool Always(const Problem&) { return true; }
@@ -41,6 +47,8 @@ constexpr Algorithm kAlgorithms[] = {
     {"mix-once", OneSample, Always, DynamicConvMixOnce},
     {"depthwise", DepthwiseDynamicConvApplies, Always, DynamicConvDepthwise},
     {"fused", FusedDynamicConvApplies, Always, DynamicConvFused},
+    {"fused-cuda", CudaFusedApplies, CudaFusedWins, DynamicConvCudaFused, Isa::kPortable, true},
+    {"mix-cuda", CudaMixApplies, Always, DynamicConvCudaMix, Isa::kPortable, true},
     {"mix-after", Always, Always, DynamicConvMixAfter},
     // For comparison: never chosen.
     {"grouped", Always, Never, DynamicConvGrouped},
@@ -54,7 +62,7 @@ constexpr Algorithm kAlgorithms[] = {
 
 const Algorithm& Choose(const Problem& problem, const std::string& name) {
   for (const auto& algorithm : kAlgorithms) {
-    if (!kernels::IsaAvailable(algorithm.isa)) continue;
+    if (!algorithm.Available()) continue;
     if (name == "auto") {
       if (algorithm.applies(problem) && algorithm.wins(problem)) return algorithm;
     } else if (name == algorithm.name) {
@@ -92,7 +100,7 @@ at::Tensor DynamicConv2d(const at::Tensor& input, const at::Tensor& weight, cons
 std::vector<std::string> DynamicConvAlgorithms() {
   std::vector<std::string> names;
   for (const auto& algorithm : kAlgorithms) {
-    if (kernels::IsaAvailable(algorithm.isa)) names.emplace_back(algorithm.name);
+    if (algorithm.Available()) names.emplace_back(algorithm.name);
   }
   return names;
 }

@@ -1,6 +1,7 @@
 #include <c10/core/GradMode.h>
 #include <torch/csrc/autograd/custom_function.h>
 
+#include "dynamic_conv_cuda.h"
 #include "dynamic_conv_fused.h"
 
 namespace dyconv {
@@ -59,6 +60,11 @@ at::Tensor DynamicConvFused(const DynamicConvProblem& p) {
 at::Tensor DynamicConvDepthwise(const DynamicConvProblem& p) {
   using Depthwise = KernelFunction<DepthwiseDynamicConvForward, DepthwiseDynamicConvBackward>;
   return Depthwise::apply(p.input, p.weight, p.attention, p.bias, p.options, p.isa);
+}
+
+at::Tensor DynamicConvCudaFused(const DynamicConvProblem& p) {
+  using CudaFused = KernelFunction<CudaFusedForward, CudaFusedBackward>;
+  return CudaFused::apply(p.input, p.weight, p.attention, p.bias, p.options, p.isa);
 }
 
 at::Tensor DynamicConvMixOnce(const DynamicConvProblem& p) {

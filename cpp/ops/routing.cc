@@ -7,6 +7,7 @@
 #include <ATen/ops/mean.h>
 #include <ATen/ops/mm.h>
 #include <ATen/ops/relu.h>
+#include <ATen/ops/scalar_tensor.h>
 #include <ATen/ops/sigmoid.h>
 #include <ATen/ops/sigmoid_backward.h>
 #include <ATen/ops/softmax.h>
@@ -21,6 +22,7 @@
 #include <algorithm>
 
 #include "../kernels/dispatch.h"
+#include "routing_cuda.h"
 
 namespace dyconv {
 namespace {
@@ -38,15 +40,17 @@ void CheckLayer(const at::Tensor& weight, const std::optional<at::Tensor>& bias,
   for (const auto* tensor : {&weight, bias ? &*bias : nullptr}) {
     if (tensor == nullptr) continue;
     const auto* name = tensor == &weight ? weight_name : bias_name;
-    TORCH_CHECK_TYPE(tensor->scalar_type() == input.scalar_type(), "Expected dtype ", input.scalar_type(),
-                     " of input for ", name, " but got ", tensor->scalar_type());
+    const bool beside_16_bits =
+        tensor->scalar_type() == at::kFloat && c10::elementSize(input.scalar_type()) == 2;
+    TORCH_CHECK_TYPE(tensor->scalar_type() == input.scalar_type() || beside_16_bits, "Expected dtype ",
+                     input.scalar_type(), " of input for ", name, " but got ", tensor->scalar_type());
     TORCH_CHECK(tensor->device() == input.device(), "Expected device ", input.device(), " of input for ",
                 name, " but got ", tensor->device());
   }
 }
 
 void CheckRouting(const at::Tensor& input, const at::Tensor& w1, const std::optional<at::Tensor>& b1,
-                  const at::Tensor& w2, const std::optional<at::Tensor>& b2, double temperature) {
+                  const at::Tensor& w2, const std::optional<at::Tensor>& b2, const at::Tensor& temperature) {
   TORCH_CHECK_VALUE(input.dim() == 4 && input.size(1) > 0 && input.size(2) > 0 && input.size(3) > 0,
                     "Expected shape [B, I, H, W] without empty channels or planes for input but got ",
                     input.sizes());
@@ -54,12 +58,18 @@ void CheckRouting(const at::Tensor& input, const at::Tensor& w1, const std::opti
                    input.scalar_type());
   CheckLayer(w1, b1, input, input.size(1), "w1", "b1", "[H, I, 1, 1]");
   CheckLayer(w2, b2, input, w1.size(0), "w2", "b2", "[K, H, 1, 1]");
-  TORCH_CHECK_VALUE(temperature > 0, "Expected a positive number for temperature but got ", temperature);
+  TORCH_CHECK_VALUE(temperature.numel() == 1, "Expected one number for temperature but got shape ",
+                    temperature.sizes());
+  if (!temperature.device().is_cpu()) return;
+  const double value = temperature.item<double>();
+  TORCH_CHECK_VALUE(value > 0, "Expected a positive number for temperature but got ", value);
 }
 
+}  // namespace
+
 at::Tensor RoutingComposed(const at::Tensor& input, const at::Tensor& w1, const std::optional<at::Tensor>& b1,
-                           const at::Tensor& w2, const std::optional<at::Tensor>& b2, double temperature,
-                           RoutingKind kind) {
+                           const at::Tensor& w2, const std::optional<at::Tensor>& b2,
+                           const at::Tensor& temperature, RoutingKind kind) {
   const auto type = input.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
   const auto layer = [&](const at::Tensor& x, const at::Tensor& weight,
                          const std::optional<at::Tensor>& bias) {
@@ -69,6 +79,8 @@ at::Tensor RoutingComposed(const at::Tensor& input, const at::Tensor& w1, const 
   const auto logits = layer(at::relu(layer(pooled, w1, b1)), w2, b2).div(temperature);
   return kind == RoutingKind::kSoftmax ? at::softmax(logits, 1) : at::sigmoid(logits);
 }
+
+namespace {
 
 using torch::autograd::AutogradContext;
 using torch::autograd::Variable;
@@ -119,7 +131,11 @@ class RoutingFunction : public torch::autograd::Function<RoutingFunction> {
     const double temperature = ctx->saved_data["temperature"].toDouble();
     const bool softmax = ctx->saved_data["softmax"].toBool();
     if (at::GradMode::is_enabled()) {
-      return DifferentiableBackward(saved, temperature, softmax, grad_outputs[0]);
+      auto grads = DifferentiableRoutingGrads(
+          {saved.begin(), saved.begin() + 5}, at::scalar_tensor(temperature, at::kDouble),
+          softmax ? RoutingKind::kSoftmax : RoutingKind::kSigmoid, grad_outputs[0]);
+      grads.resize(7);
+      return grads;
     }
     const auto pooled = ctx->saved_data["pooled"].toTensor(), hidden = ctx->saved_data["hidden"].toTensor();
     const auto& attention = saved[5];
@@ -148,30 +164,30 @@ class RoutingFunction : public torch::autograd::Function<RoutingFunction> {
     return at::linear(x, Matrix(weight),
                       bias ? std::optional<at::Tensor>(bias->to(at::kFloat)) : std::nullopt);
   }
-
-  static variable_list DifferentiableBackward(const variable_list& saved, double temperature, bool softmax,
-                                              const at::Tensor& grad) {
-    at::AutoGradMode grad_mode(true);
-    const auto kind = softmax ? RoutingKind::kSoftmax : RoutingKind::kSigmoid;
-    const auto attention = RoutingComposed(saved[0], saved[1], Optional(saved[2]), saved[3],
-                                           Optional(saved[4]), temperature, kind);
-    variable_list wanted, grads(7);
-    for (size_t i = 0; i < 5; ++i) {
-      if (saved[i].defined() && saved[i].requires_grad()) wanted.push_back(saved[i]);
-    }
-    const auto found = torch::autograd::grad({attention}, wanted, {grad}, /*retain_graph=*/true,
-                                             /*create_graph=*/true);
-    for (size_t i = 0, next = 0; i < 5; ++i) {
-      if (saved[i].defined() && saved[i].requires_grad()) grads[i] = found[next++];
-    }
-    return grads;
-  }
 };
 
 }  // namespace
 
+std::vector<at::Tensor> DifferentiableRoutingGrads(const std::vector<at::Tensor>& saved,
+                                                   const at::Tensor& temperature, RoutingKind kind,
+                                                   const at::Tensor& grad_attention) {
+  at::AutoGradMode grad_mode(true);
+  const auto attention = RoutingComposed(saved[0], saved[1], Optional(saved[2]), saved[3], Optional(saved[4]),
+                                         temperature, kind);
+  std::vector<at::Tensor> wanted, grads(5);
+  for (const auto& tensor : saved) {
+    if (tensor.defined() && tensor.requires_grad()) wanted.push_back(tensor);
+  }
+  const auto found = torch::autograd::grad({attention}, wanted, {grad_attention}, /*retain_graph=*/true,
+                                           /*create_graph=*/true);
+  for (size_t i = 0, next = 0; i < 5; ++i) {
+    if (saved[i].defined() && saved[i].requires_grad()) grads[i] = found[next++];
+  }
+  return grads;
+}
+
 at::Tensor Routing(const at::Tensor& input, const at::Tensor& w1, const std::optional<at::Tensor>& b1,
-                   const at::Tensor& w2, const std::optional<at::Tensor>& b2, double temperature,
+                   const at::Tensor& w2, const std::optional<at::Tensor>& b2, const at::Tensor& temperature,
                    RoutingKind kind) {
   // Routing is on no list of autocast: it computes in float32, from the means of whatever the layer before
   // gave.
@@ -183,8 +199,16 @@ at::Tensor Routing(const at::Tensor& input, const at::Tensor& w1, const std::opt
     return Routing(at::mean(input, {2, 3}, /*keepdim=*/true, at::kFloat), w1, b1, w2, b2, temperature, kind);
   }
   CheckRouting(input, w1, b1, w2, b2, temperature);
+  if (CudaRoutingApplies(input, w1, w2)) {
+    // A number given on the CPU is written on the device by a kernel: nothing is copied, nothing waits.
+    const auto there = temperature.device() == input.device()
+                           ? temperature.to(at::kFloat)
+                           : at::scalar_tensor(temperature.item(), input.options().dtype(at::kFloat));
+    return CudaRouting(input, w1, b1, w2, b2, there, kind);
+  }
   if (input.device().is_cpu() && input.scalar_type() != at::kDouble) {
-    return RoutingFunction::apply(input, w1, b1, w2, b2, temperature, kind == RoutingKind::kSoftmax);
+    return RoutingFunction::apply(input, w1, b1, w2, b2, temperature.item<double>(),
+                                  kind == RoutingKind::kSoftmax);
   }
   return RoutingComposed(input, w1, b1, w2, b2, temperature, kind);
 }

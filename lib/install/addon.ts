@@ -19,6 +19,10 @@ export interface AddonFacts {
   algorithms: string[];
   cudaBuilt: boolean;
   cudaDevices: number;
+  /** Whether dyconv's own CUDA kernels are in it. */
+  cudaKernels: boolean;
+  /** Why no CUDA device can be used; empty where one can. */
+  cudaProblem: string;
 }
 
 /** What {@link checkAddon} found. */
@@ -51,6 +55,8 @@ const facts = native.libtorchVersion && {
   algorithms: native.dynamicConv2dAlgorithms(),
   cudaBuilt: native.cudaBuilt(),
   cudaDevices: native.cudaBuilt() ? native.cudaDeviceCount() : 0,
+  cudaKernels: native.cudaKernels(),
+  cudaProblem: native.cudaProblem(),
 };
 process.stdout.write(JSON.stringify({ loaded, facts }));
 `;

@@ -5,14 +5,18 @@
 import { createWriteStream } from 'node:fs';
 import { mkdir, open } from 'node:fs/promises';
 import { dirname, resolve, sep } from 'node:path';
-import { type Readable, Transform } from 'node:stream';
+import { PassThrough, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { crc32 } from 'node:zlib';
+import { crc32, createInflateRaw } from 'node:zlib';
 import { type Entry, openPromise, type ZipFile } from 'yauzl';
 import { DownloadError } from '../errors.js';
 
 // Libraries reach the disk before the folder gets its name. Thousands of headers, a sync each, would take minutes.
 const SYNC_FROM = 1 << 20;
+
+// Compression methods of the zip format.
+const STORED = 0;
+const DEFLATED = 8;
 
 /** What {@link unpackLibtorch} needs to know. */
 export interface UnpackOptions {
@@ -102,21 +106,34 @@ function targetPath(name: string, libraries?: Set<string>): string | undefined {
   return licence === undefined ? undefined : `licenses/${licence}`;
 }
 
-async function extract(zip: ZipFile, entry: Entry, file: string): Promise<void> {
+/** Writes one entry of an archive, checked, to a file that does not exist yet. */
+export async function extract(zip: ZipFile, entry: Entry, file: string): Promise<void> {
   await mkdir(dirname(file), { recursive: true });
-  const source: Readable = await zip.openReadStreamPromise(entry);
+  const packed = await zip.openReadStreamPromise(entry, { decodeFileData: false });
   let checksum = 0;
+  let size = 0;
   const check = new Transform({
     transform(chunk: Buffer, _encoding, callback) {
       checksum = crc32(chunk, checksum);
-      callback(null, chunk);
+      size += chunk.length;
+      // What grows beyond its announced size is stopped before it fills the disk.
+      if (size > entry.uncompressedSize) callback(new Error(`${entry.fileName} is larger than announced`));
+      else callback(null, chunk);
     },
     flush(callback) {
-      callback(checksum === entry.crc32 ? null : new Error(`${entry.fileName} does not match its checksum`));
+      const whole = size === entry.uncompressedSize && checksum === entry.crc32;
+      callback(whole ? null : new Error(`${entry.fileName} does not match its checksum`));
     },
   });
-  await pipeline(source, check, createWriteStream(file, { flags: 'wx', mode: 0o644 }));
+  await pipeline(packed, unpacking(entry), check, createWriteStream(file, { flags: 'wx', mode: 0o644 }));
   if (entry.uncompressedSize > SYNC_FROM) await syncFile(file);
+}
+
+/** yauzl inflates in pieces of 16 KB, each with a change of threads: on a busy machine that is all it does. */
+function unpacking({ compressionMethod, fileName }: Entry): Transform {
+  if (compressionMethod === STORED) return new PassThrough();
+  if (compressionMethod === DEFLATED) return createInflateRaw({ chunkSize: 1 << 20 });
+  throw new Error(`${fileName} is compressed by method ${compressionMethod}, which is not known here`);
 }
 
 async function syncFile(file: string): Promise<void> {

@@ -9,6 +9,7 @@ import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { DyconvError } from '../errors.js';
 import { checkAddon } from './addon.js';
+import { cudaToolkit } from './cuda.js';
 import type { Libtorch } from './libtorch.js';
 import { addonPath, type BuildConfig, packageRoot } from './load.js';
 import { installHint, missingTools } from './toolchain.js';
@@ -60,12 +61,23 @@ export function buildAddon(options: BuildOptions): string {
   const work = join(packageRoot, 'build', 'cmake', config);
   if (clean || isStale(work)) rmSync(work, { recursive: true, force: true });
   const common = ['--directory', packageRoot, '--out', work, '--config', config, '--log-level', 'warn'];
-  cmakeJs(['configure', ...common, `--CDLIBTORCH_DIR=${libtorch.dir}`], { quiet: true });
+  cmakeJs(['configure', ...common, `--CDLIBTORCH_DIR=${libtorch.dir}`, ...cudaFlags(libtorch)], {
+    quiet: true,
+  });
   cmakeJs(['build', ...common, '--parallel', String(jobs)], { quiet: false });
   const addon = addonPath(config);
   const problem = usesLibtorch(addon, libtorch);
   if (problem) throw new DyconvError(`The native add-on was built, but ${problem}`);
   return addon;
+}
+
+/** Where CUDA is, for CMake. What is missing costs speed or functions, never the build. */
+function cudaFlags(libtorch: Libtorch): string[] {
+  if (libtorch.flavour !== 'cuda')
+    return ['--CDDYCONV_CUDA_INCLUDE=', '--CDDYCONV_CUDART=', '--CDDYCONV_NVCC='];
+  const { include = '', cudart = '', nvcc = '', problems } = cudaToolkit(libtorch.dir);
+  for (const problem of problems) process.stderr.write(`CUDA: ${problem}.\n`);
+  return [`--CDDYCONV_CUDA_INCLUDE=${include}`, `--CDDYCONV_CUDART=${cudart}`, `--CDDYCONV_NVCC=${nvcc}`];
 }
 
 function usesLibtorch(addon: string, libtorch: Libtorch): string | undefined {

@@ -4,10 +4,13 @@
  * @module
  */
 import { randomUUID } from 'node:crypto';
-import { readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isAlive } from '../data/download.js';
+import { DownloadError } from '../errors.js';
+import type { Reporter } from './reporter.js';
 
 /** Options of {@link withLock}. */
 export interface LockOptions {
@@ -61,6 +64,35 @@ export async function withLock<T>(
     clearInterval(beat);
     if ((await read(file))?.token === owner.token) await rm(file, { force: true });
   }
+}
+
+/**
+ * Runs `work` while no other process fills a folder of the cache.
+ *
+ * @param dir - The folder, which need not exist. Its parent is made.
+ * @throws DownloadError when the cache cannot be written.
+ */
+export async function withFolder<T>(
+  dir: string,
+  { reporter, signal }: { reporter: Reporter; signal?: AbortSignal },
+  work: () => Promise<T>,
+): Promise<T> {
+  const cacheDir = join(dir, '..');
+  try {
+    await mkdir(cacheDir, { recursive: true });
+    const probe = `${dir}.probe-${process.pid}`;
+    await writeFile(probe, '');
+    await rm(probe);
+  } catch (error) {
+    throw new DownloadError(
+      `The cache folder ${cacheDir} cannot be written (${(error as NodeJS.ErrnoException).code}). ` +
+        'Set DYCONV_CACHE to a folder that can, or LIBTORCH to a folder that holds libtorch.',
+      { cause: error },
+    );
+  }
+  const onWait = (owner: string) =>
+    reporter.line(`Waiting for ${owner}, which fetches the same libtorch ...`);
+  return await withLock(`${dir}.lock`, work, { onWait, signal });
 }
 
 async function take(file: string, owner: Owner): Promise<boolean> {

@@ -3,47 +3,59 @@
  * @module
  */
 import type { AddonFacts } from './addon.js';
+import { cudaToolkit, findGpus, findNvcc } from './cuda.js';
 import type { Finding } from './doctor.js';
-import type { Flavour } from './lock.js';
+import type { Libtorch } from './libtorch.js';
+import { setupCommand } from './load.js';
 import type { Probe } from './toolchain.js';
 
-/** Without a GPU there is nothing wrong: a line of information. A GPU that stays unused is a warning. */
-export function cudaFindings(
-  probe: Probe,
-  { flavour, facts }: { flavour?: Flavour; facts?: AddonFacts },
-): Finding[] {
-  const query = ['--query-gpu=name,driver_version,memory.total', '--format=csv,noheader'];
-  const gpus = (probe('nvidia-smi', query) ?? '').trim().split('\n').filter(Boolean);
-  const toolkit = /release (\d+\.\d+)/.exec(probe('nvcc', ['--version']) ?? '')?.[1];
-  const findings: Finding[] = [
-    {
-      name: 'CUDA driver',
-      status: gpus.length > 0 ? 'ok' : 'info',
-      detail: gpus.join('; ') || 'no NVIDIA GPU is seen',
-    },
-    { name: 'CUDA toolkit', status: toolkit ? 'ok' : 'info', detail: toolkit ?? 'nvcc is not on PATH' },
-  ];
-  if (gpus.length === 0 && flavour !== 'cuda') return findings;
-  return [...findings, runtimeFinding(gpus.length, flavour, facts)];
+/** What {@link cudaFindings} looks at. */
+export interface CudaState {
+  env: NodeJS.ProcessEnv;
+  probe: Probe;
+  libtorch?: Pick<Libtorch, 'dir' | 'flavour'>;
+  facts?: AddonFacts;
 }
 
-function runtimeFinding(gpus: number, flavour?: Flavour, facts?: AddonFacts): Finding {
+/** Without a GPU there is nothing wrong: a line of information. A GPU that stays unused is a warning. */
+export function cudaFindings(state: CudaState): Finding[] {
+  const gpus = findGpus(state.probe);
+  const driver: Finding = {
+    name: 'CUDA driver',
+    status: gpus.length > 0 ? 'ok' : 'info',
+    detail: gpus.join('; ') || 'no NVIDIA GPU is seen',
+  };
+  const findings = [driver, toolkitFinding(state)];
+  if (gpus.length === 0 && state.libtorch?.flavour !== 'cuda') return findings;
+  return [...findings, runtimeFinding(gpus.length, state)];
+}
+
+/** Needed by a CUDA build of libtorch alone, and by that only for speed. */
+function toolkitFinding({ env, probe, libtorch }: CudaState): Finding {
+  const name = 'CUDA toolkit';
+  if (libtorch?.flavour !== 'cuda') {
+    const [nvcc] = findNvcc(env, probe);
+    const detail = nvcc ? `${nvcc.version ?? 'unknown version'}: ${nvcc.file}` : 'no nvcc is found';
+    return { name, status: nvcc ? 'ok' : 'info', detail };
+  }
+  const { nvcc, nvccVersion, problems } = cudaToolkit(libtorch.dir, env, probe);
+  if (problems.length === 0) return { name, status: 'ok', detail: `${nvccVersion}: ${nvcc}` };
+  const mend = `CUDA_HOME=<folder of the toolkit> ${setupCommand()}`;
+  return { name, status: 'warning', detail: problems.join('. '), mend };
+}
+
+function runtimeFinding(gpus: number, { libtorch, facts }: CudaState): Finding {
   const name = 'CUDA runtime';
-  if (flavour !== 'cuda') {
-    const detail = 'there is a GPU, but this libtorch is the CPU build';
-    return {
-      name,
-      status: 'warning',
-      detail,
-      mend: 'LIBTORCH=<folder of a CUDA build> npx dyconv setup --from-source',
-    };
+  const mend = `DYCONV_CUDA=auto ${setupCommand()}`;
+  const warning = (detail: string): Finding => ({ name, status: 'warning', detail, mend });
+  if (libtorch?.flavour !== 'cuda') return warning('there is a GPU, but this libtorch is the CPU build');
+  if (!facts) return { name, status: 'info', detail: 'not known: the add-on does not load' };
+  if (!facts.cudaBuilt) return warning('libtorch is a CUDA build, but the add-on was built without it');
+  if (facts.cudaDevices === 0) {
+    const unused: Finding = { name, status: 'warning', detail: facts.cudaProblem, mend: 'nvidia-smi' };
+    return gpus > 0 ? unused : { name, status: 'info', detail: facts.cudaProblem };
   }
-  if (facts && !facts.cudaBuilt) {
-    const detail = 'libtorch is a CUDA build, but the add-on was built without it';
-    return { name, status: 'warning', detail, mend: 'npx dyconv setup --from-source' };
-  }
-  if (facts?.cudaDevices) return { name, status: 'ok', detail: `${facts.cudaDevices} usable devices` };
-  const detail =
-    gpus > 0 ? 'no device can be used: is the driver older than the CUDA of libtorch?' : 'no device';
-  return { name, status: 'warning', detail, mend: 'nvidia-smi' };
+  const devices = `${facts.cudaDevices} usable ${facts.cudaDevices === 1 ? 'device' : 'devices'}`;
+  if (facts.cudaKernels) return { name, status: 'ok', detail: devices };
+  return warning(`${devices}, but the add-on was built without nvcc: libtorch's kernels alone`);
 }

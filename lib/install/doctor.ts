@@ -5,10 +5,11 @@
  */
 import { readdirSync, readFileSync, statfsSync, statSync } from 'node:fs';
 import { availableParallelism, cpus, totalmem } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { type AddonCheck, checkAddon } from './addon.js';
 import { cacheDirectory } from './cache.js';
 import { cudaFindings } from './doctor-cuda.js';
+import { inspectLibtorch } from './inspect.js';
 import { findLibtorch, type Libtorch } from './libtorch.js';
 import {
   type Addon,
@@ -47,8 +48,8 @@ const GB = 1e9;
 export function diagnose(options: DoctorOptions = {}): Finding[] {
   const { env = process.env, probe = runProbe, nodeVersion = process.versions.node } = options;
   const addon = 'addon' in options ? options.addon : findAddon();
-  const libtorch = lookForLibtorch(env);
   const check = addon && checkFound(addon, env);
+  const libtorch = lookForLibtorch(env, check);
   const works = check?.ok === true;
   return [
     packageFinding(),
@@ -58,7 +59,7 @@ export function diagnose(options: DoctorOptions = {}): Finding[] {
     libtorch.finding,
     ...addonFindings(addon, check, libtorch.found),
     cpuFinding(check),
-    ...cudaFindings(probe, { flavour: libtorch.found?.flavour, facts: check?.ok ? check.facts : undefined }),
+    ...cudaFindings({ env, probe, libtorch: libtorch.found, facts: check?.ok ? check.facts : undefined }),
     cacheFinding(env),
   ];
 }
@@ -123,22 +124,38 @@ function toolchainFindings(env: NodeJS.ProcessEnv, probe: Probe, works: boolean)
   ];
 }
 
-function lookForLibtorch(env: NodeJS.ProcessEnv): { finding: Finding; found?: Libtorch } {
+type Found = Pick<Libtorch, 'dir' | 'version' | 'flavour'>;
+
+function lookForLibtorch(
+  env: NodeJS.ProcessEnv,
+  check: AddonCheck | undefined,
+): { finding: Finding; found?: Found } {
   const name = 'libtorch';
+  const ok = (found: Found, from: string) => {
+    const detail = `${found.version} (${found.flavour}), from ${from}: ${found.dir}`;
+    return { finding: { name, status: 'ok' as const, detail }, found };
+  };
   try {
+    const ofAddon = usedCudaLibtorch(env, check);
+    if (ofAddon) return ok(ofAddon, 'the add-on');
     const found = findLibtorch({ env });
-    if (found) {
-      const from = found.source === 'cache' ? 'the cache' : found.source;
-      const detail = `${found.version} (${found.flavour}), from ${from}: ${found.dir}`;
-      return { finding: { name, status: 'ok', detail }, found };
-    }
+    if (found) return ok(found, found.source === 'cache' ? 'the cache' : found.source);
     const detail = `${readLock().version} is not in ${cacheDirectory(env)}${pinnedText()}`;
     return { finding: { name, status: 'error', detail, mend: setupCommand() } };
   } catch (error) {
-    const variable = env.LIBTORCH ? 'LIBTORCH' : 'LIBTORCH_USE_PYTORCH';
+    const variable = ['LIBTORCH', 'LIBTORCH_USE_PYTORCH'].find((name) => env[name]) ?? 'DYCONV_CUDA';
     const mend = `unset ${variable}, or let it lead to a libtorch that is accepted`;
     return { finding: { name, status: 'error', detail: (error as Error).message, mend } };
   }
+}
+
+/** A CUDA build is looked for only where variables say so, and those need not be set after the installation. */
+function usedCudaLibtorch(env: NodeJS.ProcessEnv, check: AddonCheck | undefined): Found | undefined {
+  if (env.LIBTORCH || env.LIBTORCH_USE_PYTORCH === '1' || env.DYCONV_CUDA) return undefined;
+  if (!check?.ok || check.libtorchLib === undefined) return undefined;
+  const dir = dirname(check.libtorchLib);
+  const info = inspectLibtorch(dir);
+  return typeof info === 'string' || info.flavour !== 'cuda' ? undefined : { dir, ...info };
 }
 
 function pinnedText(): string {
@@ -157,11 +174,7 @@ function checkFound(addon: Addon, env: NodeJS.ProcessEnv): AddonCheck {
   }
 }
 
-function addonFindings(
-  addon: Addon | undefined,
-  check: AddonCheck | undefined,
-  libtorch?: Libtorch,
-): Finding[] {
+function addonFindings(addon: Addon | undefined, check: AddonCheck | undefined, libtorch?: Found): Finding[] {
   const name = 'add-on';
   const mend = setupCommand();
   if (!addon) {

@@ -1,27 +1,35 @@
 /**
- * Finds libtorch, or fetches it: `LIBTORCH` (a folder or an archive), `LIBTORCH_USE_PYTORCH=1`, the user's cache, the
- * official wheel, the official archive, pip.
+ * Finds libtorch, or fetches it: `LIBTORCH` (a folder or an archive), `LIBTORCH_USE_PYTORCH=1`, the CUDA build that
+ * `DYCONV_CUDA` asks for, the user's cache, the official wheel, the official archive, pip.
  * @module
  */
 import { existsSync, statSync } from 'node:fs';
-import { mkdir, rm, writeFile } from 'node:fs/promises';
-import { basename, join, resolve } from 'node:path';
+import { basename, resolve } from 'node:path';
 import { hashFile } from '../data/download.js';
 import { ArgumentError, DownloadError, describe } from '../errors.js';
 import { unpackLibtorch } from './archive.js';
 import { cacheDirectory, publish, readManifest } from './cache.js';
-import { withLock } from './cache-lock.js';
+import { withFolder } from './cache-lock.js';
+import { cudaRequest } from './cuda.js';
+import { ensureCudaLibtorch, findCudaLibtorch } from './cuda-libtorch.js';
 import { inspectLibtorch, type LibtorchInfo } from './inspect.js';
 import { acceptsVersion, type Flavour, type LibtorchArtifact, type LibtorchLock, readLock } from './lock.js';
 import { findPythonTorch } from './python.js';
 import { createReporter, type Reporter } from './reporter.js';
-import { downloadSource, type LibtorchSource, pipSource, type SourceContext, zipSource } from './sources.js';
+import {
+  downloadSource,
+  isOffline,
+  type LibtorchSource,
+  pipSource,
+  type SourceContext,
+  zipSource,
+} from './sources.js';
 
 /** Options of {@link ensureLibtorch}. Every one has a default that suits an installation. */
 export interface EnsureLibtorchOptions {
   /** What is pinned. Default: `libtorch.lock.json` of this package. */
   lock?: LibtorchLock;
-  /** Variables `LIBTORCH`, `LIBTORCH_USE_PYTORCH`, `DYCONV_CACHE`, `DYCONV_LIBTORCH_URL`, `DYCONV_OFFLINE`. Default: `process.env`. */
+  /** Variables `LIBTORCH`, `LIBTORCH_USE_PYTORCH`, `DYCONV_CACHE`, `DYCONV_CUDA`, `DYCONV_LIBTORCH_URL`, `DYCONV_OFFLINE`. Default: `process.env`. */
   env?: NodeJS.ProcessEnv;
   /** The cache folder. Default: see {@link cacheDirectory}. */
   cacheDir?: string;
@@ -70,7 +78,11 @@ export function findLibtorch(
       `Expected ${expected} for LIBTORCH_USE_PYTORCH but received none: ${dir.problem}`,
     );
   }
-  const dir = cachedFolder(options.cacheDir ?? cacheDirectory(env), lock, flavour);
+  const cacheDir = resolve(options.cacheDir ?? cacheDirectory(env));
+  const request = cudaRequest(env);
+  const cuda = findCudaLibtorch(request, { cacheDir });
+  if (cuda || (request !== 'off' && request !== 'auto')) return cuda;
+  const dir = cachedFolder(cacheDir, lock, flavour);
   return readManifest(dir) ? { dir, version: lock.version, flavour, source: 'cache' } : undefined;
 }
 
@@ -83,6 +95,11 @@ export function findLibtorch(
  */
 export async function ensureLibtorch(options: EnsureLibtorchOptions = {}): Promise<Libtorch> {
   const { lock = readLock(), env = process.env, flavour = 'cpu', signal } = options;
+  if (!env.LIBTORCH && env.LIBTORCH_USE_PYTORCH !== '1') {
+    const cacheDir = resolve(options.cacheDir ?? cacheDirectory(env));
+    const cuda = await ensureCudaLibtorch(cudaRequest(env), { ...options, env, cacheDir });
+    if (cuda) return cuda;
+  }
   const found = findLibtorch(options);
   if (found) return found;
 
@@ -102,7 +119,7 @@ export async function ensureLibtorch(options: EnsureLibtorchOptions = {}): Promi
     signal,
   };
   if (isOffline(env)) throw new DownloadError(explain(lock, dir, ['the network\n    DYCONV_OFFLINE is set']));
-  return await locked(dir, context, async () => {
+  return await withFolder(dir, context, async () => {
     if (readManifest(dir)) return { ...target, source: 'cache' };
     return await fetchFromAny(
       options.sources ?? [downloadSource, zipSource, pipSource],
@@ -111,11 +128,6 @@ export async function ensureLibtorch(options: EnsureLibtorchOptions = {}): Promi
       lock,
     );
   });
-}
-
-/** Whether nothing may be fetched: `DYCONV_OFFLINE=1`, or `npm install --offline`. */
-function isOffline(env: NodeJS.ProcessEnv): boolean {
-  return env.DYCONV_OFFLINE === '1' || env.npm_config_offline === 'true';
 }
 
 function cachedFolder(cacheDir: string, lock: LibtorchLock, flavour: Flavour): string {
@@ -154,30 +166,6 @@ async function fetchFromAny(
   throw new DownloadError(explain(lock, target.dir, failures));
 }
 
-/** Runs `work` while no other process fills `dir`. A cache that cannot be written is said to be so. */
-async function locked<T>(
-  dir: string,
-  { reporter, signal }: Pick<SourceContext, 'reporter' | 'signal'>,
-  work: () => Promise<T>,
-): Promise<T> {
-  const cacheDir = join(dir, '..');
-  try {
-    await mkdir(cacheDir, { recursive: true });
-    const probe = `${dir}.probe-${process.pid}`;
-    await writeFile(probe, '');
-    await rm(probe);
-  } catch (error) {
-    throw new DownloadError(
-      `The cache folder ${cacheDir} cannot be written (${(error as NodeJS.ErrnoException).code}). ` +
-        'Set DYCONV_CACHE to a folder that can, or LIBTORCH to a folder that holds libtorch.',
-      { cause: error },
-    );
-  }
-  const onWait = (owner: string) =>
-    reporter.line(`Waiting for ${owner}, which fetches the same libtorch ...`);
-  return await withLock(`${dir}.lock`, work, { onWait, signal });
-}
-
 function fromUser(variable: 'LIBTORCH' | 'LIBTORCH_USE_PYTORCH', dir: string, lock: LibtorchLock): Libtorch {
   const info = inspectLibtorch(dir);
   const problem = typeof info === 'string' ? info : versionProblem(lock, info.version);
@@ -213,7 +201,7 @@ async function fromArchive(
   };
   const found = known();
   if (found) return found;
-  return await locked(dir, context, async () => {
+  return await withFolder(dir, context, async () => {
     await publish(dir, async (staging) => {
       const libraries = await unpackLibtorch({
         file,

@@ -58,6 +58,7 @@ export async function setup(options: SetupOptions = {}): Promise<SetupResult> {
 
 /** Loads the ready-made add-on with this libtorch; returns a sentence where that cannot be. */
 async function usePrebuilt(addon: Addon, libtorch: Libtorch): Promise<string | undefined> {
+  if (libtorch.flavour === 'cuda') return 'the ready-made one is for CPUs';
   if (!sameRelease(addon.libtorch!, libtorch.version)) {
     return `the ready-made one is for libtorch ${addon.libtorch}`;
   }

@@ -47,6 +47,11 @@ export interface LibtorchSource {
 
 const CONNECT_TIMEOUT_MS = 10_000;
 
+/** Whether nothing may be fetched: `DYCONV_OFFLINE=1`, or `npm install --offline`. */
+export function isOffline(env: NodeJS.ProcessEnv): boolean {
+  return env.DYCONV_OFFLINE === '1' || env.npm_config_offline === 'true';
+}
+
 /** The wheel from its pinned address, checked by size and SHA-256. An interrupted download is continued. */
 export const downloadSource: LibtorchSource = {
   name: 'download',
@@ -66,29 +71,39 @@ export const zipSource: LibtorchSource = {
 export const pipSource: LibtorchSource = {
   name: 'pip',
   describe: ({ artifact }) => ['python3', ...pipArguments(artifact)].join(' '),
-  async fetch({ artifact, workDir, env, reporter, signal }) {
-    await mkdir(workDir, { recursive: true });
-    const folder = await mkdtemp(join(workDir, 'pip-'));
-    const discard = () => rm(folder, { recursive: true, force: true });
-    try {
-      reporter.line(`Asking pip for ${artifact.pip.requirement} ...`);
-      const python = process.platform === 'win32' ? 'python' : 'python3';
-      await run(python, [...pipArguments(artifact), '--dest', folder], { env, signal });
-      const name = (await readdir(folder)).find((entry) => entry.endsWith('.whl'));
-      if (name === undefined) throw new DownloadError('pip finished without leaving a wheel');
-      const file = join(folder, name);
-      const sha256 = await hashFile(file, 'sha256');
-      // pip may know a wheel of the same version under another platform tag; that one is pip's to verify.
-      if (name === artifact.file && sha256 !== artifact.sha256) {
-        throw new DownloadError(`Expected sha256 ${artifact.sha256} for ${name} but received ${sha256}`);
-      }
-      return { file, sha256, discard };
-    } catch (error) {
-      await discard();
-      throw error;
-    }
-  },
+  fetch: (context) => fetchWithPip(context.artifact, context),
 };
+
+/**
+ * One wheel through `pip download`, without the wheels it asks for itself.
+ *
+ * @throws DownloadError when pip has none, or one of this name with another checksum.
+ */
+export async function fetchWithPip(
+  wheel: Pick<LibtorchArtifact, 'file' | 'sha256' | 'pip'>,
+  { workDir, env, reporter, signal }: Pick<SourceContext, 'workDir' | 'env' | 'reporter' | 'signal'>,
+): Promise<FetchedFile> {
+  await mkdir(workDir, { recursive: true });
+  const folder = await mkdtemp(join(workDir, 'pip-'));
+  const discard = () => rm(folder, { recursive: true, force: true });
+  try {
+    reporter.line(`Asking pip for ${wheel.pip.requirement} ...`);
+    const python = process.platform === 'win32' ? 'python' : 'python3';
+    await run(python, [...pipArguments(wheel), '--dest', folder], { env, signal });
+    const name = (await readdir(folder)).find((entry) => entry.endsWith('.whl'));
+    if (name === undefined) throw new DownloadError('pip finished without leaving a wheel');
+    const file = join(folder, name);
+    const sha256 = await hashFile(file, 'sha256');
+    // pip may know a wheel of the same version under another platform tag; that one is pip's to verify.
+    if (name === wheel.file && sha256 !== wheel.sha256) {
+      throw new DownloadError(`Expected sha256 ${wheel.sha256} for ${name} but received ${sha256}`);
+    }
+    return { file, sha256, discard };
+  } catch (error) {
+    await discard();
+    throw error;
+  }
+}
 
 async function fetchPinned(pinned: PinnedFile, base: string, context: SourceContext): Promise<FetchedFile> {
   const { workDir, reporter, signal } = context;
@@ -113,7 +128,7 @@ function address({ url }: PinnedFile, base: string): string {
   return url.replace('{base}', base.replace(/\/+$/, ''));
 }
 
-function pipArguments({ pip }: LibtorchArtifact): string[] {
+function pipArguments({ pip }: Pick<LibtorchArtifact, 'pip'>): string[] {
   const fixed = ['-m', 'pip', 'download', '--retries', '0', '--no-deps', '--only-binary=:all:'];
   return [...fixed, '--python-version', pip.pythonVersion, pip.requirement];
 }

@@ -3,7 +3,7 @@
  * @module
  */
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 
 /** A program that is missing or too old. */
 export interface MissingTool {
@@ -89,9 +89,9 @@ function compilerProblem(commands: string[], probe: Probe): string | undefined {
     : 'No C++ compiler is installed';
 }
 
-/** Runs the program, if it is on `PATH`. */
+/** Runs the program, if it is on `PATH`. A command such as `ccache g++` brings its first arguments along. */
 export function runProbe(command: string, args: string[]): string | undefined {
-  const [program = command, ...first] = command.split(' ');
+  const [program = command, ...first] = existsSync(command) ? [command] : command.split(' ');
   const child = spawnSync(program, [...first, ...args], { encoding: 'utf8' });
   return child.status === 0 ? child.stdout : undefined;
 }

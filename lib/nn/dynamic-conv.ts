@@ -62,7 +62,8 @@ export class RoutingAttention extends Module {
   forward(input: Tensor): Tensor {
     const { weight: w1, bias: b1 } = this.#squeeze;
     const { weight: w2, bias: b2 } = this.#expand;
-    return routing(input, w1, b1!, w2, b2!, { temperature: this.temperature.item(), kind: this.kind });
+    // Read where it is: on a GPU nothing waits for it.
+    return routing(input, w1, b1!, w2, b2!, { temperature: this.temperature, kind: this.kind });
   }
 
   protected override extraRepr(): string {

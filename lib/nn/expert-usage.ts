@@ -1,3 +1,4 @@
+import { isCapturing } from '../cuda.js';
 import { keep, noGrad, tidy } from '../tensor/context.js';
 import { cat } from '../tensor/create.js';
 import type { Tensor } from '../tensor/tensor.js';
@@ -32,6 +33,7 @@ export class UsageMeter {
 
   /** Takes note of a forward pass. @param attention - [B, K]. */
   add(attention: Tensor): void {
+    if (isCapturing()) return;
     this.#pending.push(keep(attention.detach()));
     if (this.#pending.length >= PENDING) this.#fold();
   }

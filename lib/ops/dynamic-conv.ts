@@ -4,7 +4,7 @@
  */
 import { checkOptions } from '../errors.js';
 import { native } from '../native.js';
-import type { Tensor } from '../tensor/tensor.js';
+import { isTensor, type Tensor } from '../tensor/tensor.js';
 import { number, oneOf } from './arguments.js';
 import { type Conv2dOptions, kernelSizeOf, padExtra, resolveConv } from './conv.js';
 
@@ -79,8 +79,11 @@ dynamicConv2d.choice = (
 
 /** Options of {@link routing}. */
 export interface RoutingOptions {
-  /** Divides the logits; high values even the attention out. Default 1, more than 0. */
-  temperature?: number;
+  /**
+   * Divides the logits; high values even the attention out. More than 0; a Tensor of one number is read on its own
+   * device. Default 1.
+   */
+  temperature?: number | Tensor;
   /** Default `'softmax'`. */
   kind?: RoutingKind;
 }
@@ -100,7 +103,8 @@ export function routing(
   options: RoutingOptions = {},
 ): Tensor {
   const { temperature = 1, kind = 'softmax' } = checkOptions(options);
-  number('temperature', temperature, { min: Number.MIN_VALUE });
+  if (typeof temperature === 'number' || !isTensor(temperature))
+    number('temperature', temperature, { min: Number.MIN_VALUE });
   oneOf('kind', ['softmax', 'sigmoid'], kind);
   return native.routing(input, weight1, bias1, weight2, bias2, temperature, kind);
 }

@@ -2,9 +2,10 @@
  * The base of optimizers: parameter groups with their own options, and a state that can be saved.
  * @module
  */
-import { CheckpointError, checkIterable, checkOptions, invalidArgument } from '../errors.js';
+import { CheckpointError, checkIterable, checkOptions, DyconvError, invalidArgument } from '../errors.js';
 import { native } from '../native.js';
-import { noGrad } from '../tensor/context.js';
+import { noGrad, untidy } from '../tensor/context.js';
+import { full } from '../tensor/create.js';
 import { isTensor, type Tensor } from '../tensor/tensor.js';
 
 /** Parameters that share options; options left out are the optimizer's. */
@@ -25,12 +26,21 @@ export interface OptimizerState {
 /** A list of state tensors, one a parameter of a group, by name. */
 export type Slots = Record<string, (Tensor | null)[]>;
 
+/** Options of {@link Optimizer.step}. */
+export interface StepOptions {
+  /** float32, one number: not 0 if a gradient is not finite, and the step is to change nothing. Stays on its device. */
+  found?: Tensor | null;
+}
+
 /** Base class of optimizers. A new one says how a group is stepped and what it keeps. */
 export abstract class Optimizer<Options extends { lr: number } = { lr: number }> {
   /** Groups with their options, which may be changed between steps. */
   readonly paramGroups: OptimizerGroup<Options>[];
   /** What each group keeps, beside {@link paramGroups}. */
   protected readonly slots: Slots[];
+  /** During a step: one float32 number, not 0 if the step is to change nothing. */
+  protected found: Tensor | null = null;
+  readonly #rates = new Map<OptimizerGroup<Options>, Tensor>();
   readonly #defaults: Options;
   readonly #seen = new Set<Tensor>();
 
@@ -84,10 +94,51 @@ export abstract class Optimizer<Options extends { lr: number } = { lr: number }>
   protected abstract stepGroup(group: OptimizerGroup<Options>, slots: Slots): void;
 
   /** Changes every parameter that has a gradient. */
-  step(): void {
-    this.paramGroups.forEach((group, i) => {
-      this.stepGroup(group, this.slots[i]!);
+  step({ found = null }: StepOptions = {}): void {
+    // A step that does not know of `found` is told here, which waits for the device.
+    if (found !== null && !this.capturable && found.item() !== 0) return;
+    this.found = found;
+    try {
+      this.paramGroups.forEach((group, i) => {
+        this.stepGroup(group, this.slots[i]!);
+      });
+    } finally {
+      this.found = null;
+    }
+  }
+
+  /**
+   * From here on the learning rates are read from tensors beside the parameters, so that a step captured by
+   * `cuda.Graph` follows a schedule. {@link writeLr} brings them up to date.
+   * @throws DyconvError by an optimizer that cannot be captured.
+   */
+  keepLrOnDevice(): void {
+    if (!this.capturable) throw new DyconvError(`${this.constructor.name} cannot be captured in a graph`);
+    for (const group of this.paramGroups) {
+      if (this.#rates.has(group)) continue;
+      const { device } = group.params[0]!;
+      this.#rates.set(
+        group,
+        untidy(() => full([], group.lr, { device })),
+      );
+    }
+  }
+
+  /** Writes the groups' learning rates into the tensors of {@link keepLrOnDevice}. */
+  writeLr(): void {
+    noGrad(() => {
+      for (const [group, rate] of this.#rates) rate.fill_(group.lr);
     });
+  }
+
+  /** Whether {@link step} reads nothing back and takes its learning rate from a tensor. */
+  protected get capturable(): boolean {
+    return false;
+  }
+
+  /** The learning rate of a group as the native step takes it. */
+  protected rateOf(group: OptimizerGroup<Options>): number | Tensor {
+    return this.#rates.get(group) ?? group.lr;
   }
 
   /** Drops all gradients. */

@@ -42,6 +42,10 @@ export class SGD extends Optimizer<SGDOptions> {
     super(params, { lr, momentum, dampening, weightDecay, nesterov, maximize });
   }
 
+  protected override get capturable(): boolean {
+    return true;
+  }
+
   protected check(options: SGDOptions): void {
     const { lr, momentum, dampening, weightDecay, nesterov } = checkOptions(options);
     number('lr', lr, NON_NEGATIVE);
@@ -58,9 +62,19 @@ export class SGD extends Optimizer<SGDOptions> {
   }
 
   protected stepGroup(group: OptimizerGroup<SGDOptions>, slots: Slots): void {
-    const { params, lr, momentum, dampening, weightDecay, nesterov, maximize } = group;
+    const { params, momentum, dampening, weightDecay, nesterov, maximize } = group;
     const buffers = slots.momentum_buffer!;
-    const updated = native.sgdStep(params, buffers, lr, momentum, dampening, weightDecay, nesterov, maximize);
+    const updated = native.sgdStep(
+      params,
+      buffers,
+      this.rateOf(group),
+      momentum,
+      dampening,
+      weightDecay,
+      nesterov,
+      maximize,
+      this.found,
+    );
     // The list comes back with new handles on the same buffers: the first is kept, the others go.
     updated.forEach((buffer, i) => {
       if (buffers[i] === null && buffer !== null) buffers[i] = keep(buffer);
@@ -88,6 +102,10 @@ export class Adam extends Optimizer<AdamOptions> {
     super(params, { lr, betas, eps, weightDecay });
   }
 
+  protected override get capturable(): boolean {
+    return true;
+  }
+
   /** Whether weight decay bypasses the averages. */
   protected get decoupled(): boolean {
     return false;
@@ -112,19 +130,20 @@ export class Adam extends Optimizer<AdamOptions> {
   }
 
   protected stepGroup(group: OptimizerGroup<AdamOptions>, slots: Slots): void {
-    const { params, lr, betas, eps, weightDecay } = group;
+    const { params, betas, eps, weightDecay } = group;
     const { exp_avg, exp_avg_sq, step } = slots as Record<string, Tensor[]>;
     native.adamStep(
       params,
       exp_avg!,
       exp_avg_sq!,
       step!,
-      lr,
+      this.rateOf(group),
       betas[0],
       betas[1],
       weightDecay,
       eps,
       this.decoupled,
+      this.found,
     );
   }
 }

@@ -3,7 +3,14 @@
  * @module
  */
 import { inspect } from 'node:util';
-import { ArgumentError, checkOptions, DTypeError, invalidArgument, ShapeError } from '../errors.js';
+import {
+  ArgumentError,
+  checkOptions,
+  DeviceError,
+  DTypeError,
+  invalidArgument,
+  ShapeError,
+} from '../errors.js';
 import { native } from '../native.js';
 import type { Device, DType, TypedArray } from './dtype.js';
 import { isFloatingPoint } from './dtype.js';
@@ -21,6 +28,11 @@ export interface ToOptions {
   device?: Device;
   /** Default: what the tensor has. */
   dtype?: DType;
+  /**
+   * Do not wait for a copy from page-locked memory ({@link TensorBase.pinMemory}) to a GPU, or back: the source must then
+   * stay as it is until the device has caught up. Default false.
+   */
+  nonBlocking?: boolean;
 }
 
 /** Options of {@link TensorBase.backward}. */
@@ -164,8 +176,25 @@ export abstract class TensorBase {
   to(this: Tensor, options: ToOptions): Tensor {
     if (typeof options !== 'object' || options === null)
       throw invalidArgument('options', 'an object such as { device, dtype }', options);
-    const { device, dtype } = checkOptions(options);
-    return native.to(this, device, dtype);
+    const { device, dtype, nonBlocking = false } = checkOptions(options);
+    return native.to(this, device, dtype, nonBlocking);
+  }
+
+  /**
+   * A copy in page-locked memory, from which copies to a GPU need not be waited for; itself if it is there already.
+   * @throws DeviceError without a CUDA device.
+   * @see https://pytorch.org/docs/stable/generated/torch.Tensor.pin_memory.html
+   */
+  pinMemory(this: Tensor): Tensor {
+    if (!native.cudaBuilt() || native.cudaDeviceCount() === 0) {
+      throw new DeviceError('Expected a CUDA device for pinMemory() but none was found');
+    }
+    return native.pinMemory(this);
+  }
+
+  /** Whether the tensor is in page-locked memory. */
+  isPinned(this: Tensor): boolean {
+    return native.isPinned(this);
   }
 
   /** A copy, recorded for autograd. */
@@ -281,7 +310,7 @@ function readable(tensor: Tensor): Tensor {
   const dtype = native.dtype(tensor);
   const widened = isFloatingPoint(dtype) && dtype.endsWith('16') ? 'float32' : undefined;
   using plain = native.detach(tensor);
-  return native.to(plain, undefined, widened);
+  return native.to(plain, undefined, widened, false);
 }
 
 function nest(data: TypedArray, shape: readonly number[], dtype: DType): NestedArray {

@@ -8,6 +8,7 @@ import type { Module } from '../nn/module.js';
 import { crossEntropy } from '../ops/loss.js';
 import { autocast, noGrad, tidy } from '../tensor/context.js';
 import type { Device } from '../tensor/dtype.js';
+import type { AutocastDType } from './forward-backward.js';
 import type { Batch, BatchSource, Loss } from './types.js';
 
 /** What the model says about one image. */
@@ -43,7 +44,7 @@ export interface EvaluateOptions {
   /** Device the batches are moved to; default: wherever the loader puts them. */
   device?: Device;
   /** Computes forward passes in a 16-bit dtype where that is safe: see {@link autocast}. Default: none. */
-  autocast?: 'bfloat16';
+  autocast?: AutocastDType;
   /** Keep what the model said about every image. Default: false. */
   predictions?: boolean;
   /** Stops after the batch under way; the result then covers the images seen. */

@@ -2,6 +2,7 @@
  * What a training tells while it runs, and what it leaves to be continued.
  * @module
  */
+import type { GradScalerState } from '../amp.js';
 import type { EmaState } from '../optim/ema.js';
 import type { Tensor } from '../tensor/tensor.js';
 import type { EarlyStoppingState } from './early-stopping.js';
@@ -27,7 +28,7 @@ export interface StepEvent {
   /** Over the images of this step, 0 to 1. */
   accuracy: number;
   lr: number;
-  /** Norm of the gradient before it was clipped; null unless it is clipped by its norm. */
+  /** Norm of the gradient before it was clipped; null unless it is clipped by its norm. Not finite for a float16 step that was left out. */
   gradNorm: number | null;
   /** Mean over the epoch so far. */
   imagesPerSecond: number;
@@ -80,10 +81,14 @@ export interface TrainerState {
   best: BestEpoch | null;
   optimizer: unknown;
   scheduler: unknown;
+  /** Absent unless losses are scaled. */
+  scaler?: GradScalerState;
   /** Absent without averaging. */
   ema?: EmaState;
   /** Absent without early stopping. */
   earlyStopping?: EarlyStoppingState;
-  /** State of the default random generator, uint8. */
+  /** State of the CPU's random generator, uint8. */
   generator: Tensor;
+  /** The same of the GPU that was trained on. Absent without one. */
+  deviceGenerator?: Tensor;
 }

@@ -11,6 +11,7 @@ import type { Device } from '../tensor/dtype.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { switchToEvaluation } from './evaluate.js';
 import { resetExpertUsage } from './expert-usage.js';
+import type { AutocastDType } from './forward-backward.js';
 
 /** What a dynamic layer looks like: recognised by this, so that this file needs no layer's code. */
 interface DynamicLayer {
@@ -29,7 +30,7 @@ interface DynamicLayer {
 export function kernelChoices(
   model: Module,
   shape: readonly number[],
-  { device, autocast: dtype }: { device?: Device; autocast?: 'bfloat16' } = {},
+  { device, autocast: dtype }: { device?: Device; autocast?: AutocastDType } = {},
 ): Record<string, string> {
   const layers = [...model.namedModules()].filter(([, module]) => isDynamic(module));
   if (layers.length === 0) return {};

@@ -3,8 +3,10 @@
  * `environment.json`. Trainer, run directory and reports share these types and nothing else.
  * @module
  */
+
 import type { DatasetName } from '../data/create.js';
 import type { Device } from '../tensor/dtype.js';
+import type { AutocastDType } from './forward-backward.js';
 
 /** Mean loss and accuracy over a number of images. Accuracy lies between 0 and 1. */
 export interface LossAndAccuracy {
@@ -134,7 +136,9 @@ export interface RunConfig {
   /** Decay of the averaged weights, which validation and `best.safetensors` use; null for none. */
   ema?: number | null;
   /** Dtype of the forward pass where that is safe; null for that of the weights. */
-  autocast?: 'bfloat16' | null;
+  autocast?: AutocastDType | null;
+  /** Whether steps are captured as a CUDA graph. Absent: false. */
+  capture?: boolean;
   /** What the best epoch is chosen by. Absent: 'accuracy'. */
   monitor?: 'accuracy' | 'loss';
   /** Validations without improvement after which the training ends; null for none. */

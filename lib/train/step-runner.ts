@@ -2,12 +2,15 @@
  * One step of the optimizer at a time: forward and backward of its batches, clipping, step, and what follows from it.
  * @module
  */
+import type { GradScaler } from '../amp.js';
 import { TrainingError } from '../errors.js';
 import { clipGradNorm_, clipGradValue_ } from '../ops/clip-grad.js';
 import type { ExponentialMovingAverage } from '../optim/ema.js';
-import { autocast, tidy } from '../tensor/context.js';
+import { tidy } from '../tensor/context.js';
 import type { Tensor } from '../tensor/tensor.js';
+import { CapturedStep } from './captured-step.js';
 import type { StepEvent } from './events.js';
+import { forwardBackward, type StepResult } from './forward-backward.js';
 import type { ResolvedOptions } from './trainer-options.js';
 import type { Batch } from './types.js';
 
@@ -26,9 +29,7 @@ export interface FinishedStep {
 }
 
 /** A batch whose loss is still on the device. */
-interface PendingBatch {
-  loss: Tensor;
-  correct: Tensor;
+interface PendingBatch extends StepResult {
   images: number;
 }
 
@@ -48,12 +49,19 @@ interface OpenStep extends PendingStep {
 export class StepRunner {
   readonly #options: ResolvedOptions;
   readonly #ema: ExponentialMovingAverage | null;
+  readonly #scaler: GradScaler | undefined;
+  readonly #captured: CapturedStep | undefined;
   #open: OpenStep | null = null;
   #pending: PendingStep[] = [];
 
-  constructor(options: ResolvedOptions, ema: ExponentialMovingAverage | null) {
+  constructor(
+    options: ResolvedOptions,
+    { ema, scaler }: { ema: ExponentialMovingAverage | null; scaler: GradScaler | undefined },
+  ) {
     this.#options = options;
     this.#ema = ema;
+    this.#scaler = scaler;
+    if (options.capture) this.#captured = new CapturedStep({ ...options, scaler });
   }
 
   /**
@@ -71,8 +79,7 @@ export class StepRunner {
     const { event, batches, size } = this.#open;
     const images = batch.labels.shape[0]!;
     try {
-      const [loss, correct] = this.#forwardBackward(batch, 1 / size);
-      batches.push({ loss, correct, images });
+      batches.push({ ...this.#run(batch, 1 / size), images });
     } finally {
       batch.images.dispose();
       batch.labels.dispose();
@@ -87,19 +94,20 @@ export class StepRunner {
   flush(): { accumulated: number; read: FinishedStep[] } | null {
     if (this.#open === null) return null;
     const { event, batches } = this.#open;
-    const { optimizer, scheduler, schedulerInterval, readEvery } = this.#options;
+    const { scheduler, schedulerInterval, readEvery } = this.#options;
     this.#open = null;
     event.accumulated = batches.length;
     event.gradNorm = this.#clip();
     this.#pending.push({ event, batches });
     // Before the optimizer's step, so that a loss that is not finite leaves the weights as they were.
     const read = this.#pending.length >= readEvery ? this.read() : [];
-    if (event.gradNorm !== null && !Number.isFinite(event.gradNorm)) {
+    // A scaler leaves such a step out and goes on with a smaller scale.
+    if (event.gradNorm !== null && !Number.isFinite(event.gradNorm) && !this.#scaler) {
       throw new TrainingError(
         `Expected finite gradients but their norm is ${event.gradNorm} ${where(event)}`,
       );
     }
-    optimizer.step();
+    if (!this.#captured) this.#step();
     this.#ema?.update();
     if (schedulerInterval === 'step') scheduler?.step();
     return { accumulated: batches.length, read };
@@ -124,8 +132,9 @@ export class StepRunner {
     });
   }
 
-  /** Frees what has not been read. */
+  /** Frees what has not been read, and a captured step. */
   discard(): void {
+    this.#captured?.dispose();
     const open = this.#open?.batches ?? [];
     for (const { loss, correct } of [...open, ...this.#pending.flatMap(({ batches }) => batches)]) {
       dispose(loss, correct);
@@ -152,25 +161,29 @@ export class StepRunner {
     return { event, size, batches: [] };
   }
 
-  #forwardBackward({ images, labels }: Batch, scale: number): [loss: Tensor, correct: Tensor] {
-    const { model, loss: lossOf, device, autocast: dtype } = this.#options;
-    return tidy(() => {
-      const target = device ? labels.to({ device }) : labels;
-      const forward = (): [logits: Tensor, loss: Tensor] => {
-        const logits = model.forward(device ? images.to({ device }) : images);
-        return [logits, lossOf(logits, target)];
-      };
-      const [logits, loss] = dtype ? autocast(forward, { dtype }) : forward();
-      (scale === 1 ? loss : loss.mul(scale)).backward();
-      // Probabilities (mixup, cutmix): right is the class with the greatest share.
-      const classes = target.ndim === 2 ? target.argmax({ dim: 1 }) : target;
-      return [loss.detach(), logits.detach().argmax({ dim: 1 }).eq(classes).sum()];
-    });
+  /** Forward and backward of a batch; a captured step goes on to the optimizer's. */
+  #run(batch: Batch, share: number): StepResult {
+    const captured = this.#captured;
+    if (!captured) return forwardBackward({ ...this.#options, scaler: this.#scaler }, batch, share);
+    const { device } = this.#options;
+    if (!device) return captured.run(batch);
+    return tidy(() =>
+      captured.run({ images: batch.images.to({ device }), labels: batch.labels.to({ device }) }),
+    );
+  }
+
+  #step(): void {
+    const { optimizer } = this.#options;
+    if (this.#scaler) {
+      this.#scaler.step(optimizer);
+      this.#scaler.update();
+    } else optimizer.step();
   }
 
   /** Clips the gradients. Returns their norm before, where that is what is bounded. */
   #clip(): number | null {
-    const { clip, model } = this.#options;
+    const { clip, model, optimizer } = this.#options;
+    if (clip) this.#scaler?.unscale(optimizer);
     if (clip?.value !== undefined) clipGradValue_(model.parameters(), clip.value);
     return clip?.norm === undefined ? null : clipGradNorm_(model.parameters(), clip.norm);
   }

@@ -11,6 +11,7 @@ import type { LRScheduler } from '../optim/lr.js';
 import type { Optimizer } from '../optim/optimizer.js';
 import type { Device } from '../tensor/dtype.js';
 import type { EarlyStoppingOptions, MonitoredMetric } from './early-stopping.js';
+import type { AutocastDType } from './forward-backward.js';
 import type { TemperatureSchedule } from './temperature.js';
 import type { BatchSource, Loss } from './types.js';
 
@@ -54,8 +55,16 @@ export interface TrainerOptions {
    * {@link Trainer.withEvaluationWeights}. Default: no averaging.
    */
   ema?: EmaOptions;
-  /** Computes forward passes in a 16-bit dtype where that is safe: see {@link autocast}. Default: none. */
-  autocast?: 'bfloat16';
+  /**
+   * Computes forward passes in a 16-bit dtype where that is safe: see {@link autocast}. With float16 losses are scaled by a
+   * {@link amp.GradScaler}, and steps whose gradients are not finite are left out. Default: none.
+   */
+  autocast?: AutocastDType;
+  /**
+   * On CUDA captures the step as a graph and replays it: see {@link CapturedStep}. Not with `accumulate` or `clip`, and
+   * for optimizers that can be captured. The use of experts is not counted. Default: false.
+   */
+  capture?: boolean;
   /** What the best epoch is chosen by. Default 'accuracy'. */
   monitor?: MonitoredMetric;
   /** Ends the training once it no longer gets better. Default: it goes on to the last epoch. */
@@ -96,7 +105,12 @@ export function resolveOptions(options: TrainerOptions): ResolvedOptions {
   for (const [name, value] of Object.entries({ epochs, readEvery, accumulate, validateEvery })) {
     if (!Number.isSafeInteger(value) || value < 1) throw invalidArgument(name, 'a positive integer', value);
   }
-  if (autocast !== undefined) oneOf('autocast', ['bfloat16'], autocast);
+  if (autocast !== undefined) oneOf('autocast', ['bfloat16', 'float16'], autocast);
+  if (options.capture && (accumulate > 1 || clip !== undefined)) {
+    throw new ArgumentError(
+      'Expected capture without accumulate and clip, which happen between two launches',
+    );
+  }
   if (clip !== undefined) checkClip(clip);
   if (options.earlyStopping) integer('earlyStopping.patience', options.earlyStopping.patience, 1);
   return resolved;

@@ -5,11 +5,13 @@
  */
 import { EventEmitter } from 'node:events';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { GradScaler } from '../amp.js';
 import { CheckpointError, DatasetError, TrainingError } from '../errors.js';
 import { ExponentialMovingAverage } from '../optim/ema.js';
 import type { LRScheduler } from '../optim/lr.js';
 import type { Optimizer } from '../optim/optimizer.js';
 import { getRngState, setRngState } from '../runtime.js';
+import type { Device } from '../tensor/dtype.js';
 import { EarlyStopping, isBetter } from './early-stopping.js';
 import { type Evaluation, evaluate } from './evaluate.js';
 import type { BestEpoch, TrainerEvents, TrainerState, TrainingResult } from './events.js';
@@ -32,6 +34,9 @@ export class Trainer extends EventEmitter<TrainerEvents> {
   readonly #options: ResolvedOptions;
   readonly #steps: StepRunner;
   readonly #ema: ExponentialMovingAverage | null;
+  readonly #scaler: GradScaler | undefined;
+  /** Where losses are. */
+  readonly #device: Device;
   readonly #earlyStopping: EarlyStopping | null;
   #epoch = 0;
   #batch = 0;
@@ -45,12 +50,14 @@ export class Trainer extends EventEmitter<TrainerEvents> {
   constructor(options: TrainerOptions) {
     super();
     this.#options = resolveOptions(options);
-    const { model, ema, earlyStopping, monitor } = this.#options;
+    const { model, ema, earlyStopping, monitor, autocast } = this.#options;
     this.#ema = ema ? new ExponentialMovingAverage(model.parameters(), ema) : null;
     this.#earlyStopping = earlyStopping
       ? new EarlyStopping({ minDelta: 0, metric: monitor, ...earlyStopping })
       : null;
-    this.#steps = new StepRunner(this.#options, this.#ema);
+    this.#device = deviceOf(this.#options);
+    this.#scaler = autocast === 'float16' ? new GradScaler({ device: this.#device }) : undefined;
+    this.#steps = new StepRunner(this.#options, { ema: this.#ema, scaler: this.#scaler });
   }
 
   /** Finished epochs. */
@@ -112,9 +119,11 @@ export class Trainer extends EventEmitter<TrainerEvents> {
       best: this.#best,
       optimizer: this.#options.optimizer.stateDict(),
       scheduler: this.#options.scheduler?.stateDict() ?? null,
+      ...(this.#scaler && { scaler: this.#scaler.stateDict() }),
       ...(this.#ema && { ema: this.#ema.stateDict() }),
       ...(this.#earlyStopping && { earlyStopping: this.#earlyStopping.state }),
       generator: getRngState(),
+      ...(this.#device !== 'cpu' && { deviceGenerator: getRngState({ device: this.#device }) }),
     };
   }
 
@@ -125,13 +134,18 @@ export class Trainer extends EventEmitter<TrainerEvents> {
   loadStateDict(state: TrainerState): void {
     const { optimizer, scheduler } = this.#options;
     checkParts('a scheduler', scheduler !== undefined, state.scheduler !== null);
+    checkParts('a scaled loss', this.#scaler !== undefined, state.scaler !== undefined);
     checkParts('averaged weights', this.#ema !== null, state.ema !== undefined);
     checkParts('early stopping', this.#earlyStopping !== null, state.earlyStopping !== undefined);
     optimizer.loadStateDict(state.optimizer as Parameters<Optimizer['loadStateDict']>[0]);
     scheduler?.loadStateDict(state.scheduler as Parameters<LRScheduler['loadStateDict']>[0]);
+    if (state.scaler) this.#scaler?.loadStateDict(state.scaler);
     if (state.ema) this.#ema?.loadStateDict(state.ema);
     if (this.#earlyStopping && state.earlyStopping) this.#earlyStopping.state = state.earlyStopping;
     setRngState(state.generator);
+    // A run may go on elsewhere than it began: then there is nothing to continue.
+    if (state.deviceGenerator && this.#device !== 'cpu')
+      setRngState(state.deviceGenerator, { device: this.#device });
     this.#epoch = state.epoch;
     this.#batch = state.batch;
     this.#step = state.step;
@@ -283,6 +297,12 @@ export class Trainer extends EventEmitter<TrainerEvents> {
       await (listener as (...args: TrainerEvents[K]) => unknown).apply(this, args);
     }
   }
+}
+
+/** Where losses are. */
+function deviceOf({ device, model }: ResolvedOptions): Device {
+  const [parameter] = model.parameters();
+  return device ?? parameter?.device ?? 'cpu';
 }
 
 function checkParts(what: string, wanted: boolean, saved: boolean): void {

@@ -3,6 +3,7 @@
  * @module
  */
 import {
+  cuda,
   dynamicConv2d,
   functional as F,
   manualSeed,
@@ -14,9 +15,28 @@ import {
   randn,
   randnLike,
   tidy,
+  train,
 } from '../../dist/index.js';
 
 /** @typedef {import('./turns.js').Contestant} Contestant */
+
+// Steps queued on a GPU before it is waited for, as in a training that reads its loss now and then.
+const QUEUED = 20;
+
+/**
+ * What turns.js times: on a GPU the mean of some steps, waited for once.
+ * @param {string} device @param {() => void} step
+ */
+function onDevice(device, step) {
+  if (!device.startsWith('cuda')) return step;
+  return () => {
+    cuda.synchronize(/** @type {import('../../dist/index.js').Device} */ (device));
+    const start = performance.now();
+    for (let i = 0; i < QUEUED; i++) step();
+    cuda.synchronize(/** @type {import('../../dist/index.js').Device} */ (device));
+    return (performance.now() - start) / QUEUED;
+  };
+}
 
 /**
  * The static convolution and the dynamic one by every algorithm, of one shape. A training step is forward and backward
@@ -35,13 +55,14 @@ export function layers(options) {
     const x = randn([batch, options.in, size, size], { device }).to({ dtype }).detach().requiresGrad_();
     const gradient = tidy(() => randnLike(noGrad(() => layer.forward(x))));
     return {
-      infer: () => tidy(() => noGrad(() => void layer.eval().forward(x))),
-      train: () =>
+      infer: onDevice(device, () => tidy(() => noGrad(() => void layer.eval().forward(x)))),
+      train: onDevice(device, () =>
         tidy(() => {
           layer.train().zeroGrad();
           x.grad = null;
           layer.forward(x).backward(gradient);
         }),
+      ),
     };
   };
   const dynamic = (/** @type {string} */ algorithm) =>
@@ -54,31 +75,47 @@ export function layers(options) {
 }
 
 /**
- * Whole models on random 128x128 images. A training step is that of the article: label smoothing, backward, SGD.
+ * Whole models on random 128x128 images. A training step is that of the article: label smoothing, backward, SGD. On a
+ * GPU each model takes part a second time, its training step captured as a graph.
  * @param {{ models: string[], batch: number, experts: number, device: import('../../dist/index.js').Device }} options
  * @returns {Record<string, () => Contestant>}
  */
-export function networks({ models: names, batch, experts, device }) {
-  return Object.fromEntries(
-    names.map((name) => [
-      name,
-      () => {
-        manualSeed(0);
-        const model = models.create(name, { numExperts: experts }).to({ device });
-        const optimizer = new optim.SGD(model.parameters(), { lr: 0.01, weightDecay: 1e-5 });
-        const images = randn([batch, 3, 128, 128], { device });
-        const labels = randint(0, 10, [batch], { device });
-        return {
-          infer: () => tidy(() => noGrad(() => void model.eval().forward(images))),
-          train: () =>
-            tidy(() => {
-              model.train();
-              optimizer.zeroGrad();
-              F.crossEntropy(model.forward(images), labels, { labelSmoothing: 0.1 }).backward();
-              optimizer.step();
-            }),
-        };
-      },
-    ]),
-  );
+export function networks({ models: names, ...options }) {
+  const plain = names.map((name) => [name, () => network(name, options)]);
+  const captured = options.device.startsWith('cuda')
+    ? names.map((name) => [`${name}:graph`, () => network(name, options, { captured: true })])
+    : [];
+  return Object.fromEntries([...plain, ...captured]);
+}
+
+/**
+ * @param {string} name
+ * @param {{ batch: number, experts: number, device: import('../../dist/index.js').Device }} options
+ * @param {{ captured?: boolean }} [how]
+ * @returns {Contestant}
+ */
+function network(name, { batch, experts, device }, { captured = false } = {}) {
+  manualSeed(0);
+  const model = models.create(name, { numExperts: experts }).to({ device });
+  const optimizer = new optim.SGD(model.parameters(), { lr: 0.01, weightDecay: 1e-5 });
+  const images = randn([batch, 3, 128, 128], { device });
+  const labels = randint(0, 10, [batch], { device });
+  /** @type {train.Loss} */
+  const loss = (logits, target) => F.crossEntropy(logits, target, { labelSmoothing: 0.1 });
+  const step = captured ? new train.CapturedStep({ model, optimizer, loss }) : undefined;
+  return {
+    infer: onDevice(device, () => tidy(() => noGrad(() => void model.eval().forward(images)))),
+    train: onDevice(device, () =>
+      tidy(() => {
+        model.train();
+        if (step) {
+          step.run({ images, labels });
+          return;
+        }
+        optimizer.zeroGrad();
+        loss(model.forward(images), labels).backward();
+        optimizer.step();
+      }),
+    ),
+  };
 }

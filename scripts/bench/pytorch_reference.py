@@ -16,6 +16,8 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
+QUEUED = 20
+
 
 class Dynamic(nn.Module):
     def __init__(self, cin, cout, experts, mode):
@@ -50,8 +52,9 @@ def alexnet(mode, experts):
 
 def build(mode, args):
     torch.manual_seed(0)
-    net = alexnet(mode, args.experts)
-    x, y = torch.randn(args.batch, 3, 128, 128), torch.randint(0, 10, (args.batch,))
+    net = alexnet(mode, args.experts).to(args.device)
+    x = torch.randn(args.batch, 3, 128, 128, device=args.device)
+    y = torch.randint(0, 10, (args.batch,), device=args.device)
     optimizer = torch.optim.SGD(net.parameters(), lr=0.01, weight_decay=1e-5)
 
     def train():
@@ -66,6 +69,20 @@ def build(mode, args):
             net(x)
 
     return {"train": train, "infer": infer}
+
+
+def timed(step, device):
+    """Milliseconds of a step; on a GPU the mean of some, waited for once, as bench.js does."""
+    if device == "cpu":
+        start = time.perf_counter()
+        step()
+        return (time.perf_counter() - start) * 1e3
+    torch.cuda.synchronize()
+    start = time.perf_counter()
+    for _ in range(QUEUED):
+        step()
+    torch.cuda.synchronize()
+    return (time.perf_counter() - start) * 1e3 / QUEUED
 
 
 def tiny_add(calls=20000):
@@ -109,6 +126,7 @@ def main():
     parser.add_argument("--modes", default="static")
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--experts", type=int, default=2)
+    parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=0)
     args = parser.parse_args()
     if args.threads:
@@ -126,9 +144,7 @@ def main():
         if what == "cpu":
             print(time.process_time() * 1e3, flush=True)
             continue
-        start = time.perf_counter()
-        steps[mode][what]()
-        print((time.perf_counter() - start) * 1e3, flush=True)
+        print(timed(steps[mode][what], args.device), flush=True)
 
 
 if __name__ == "__main__":

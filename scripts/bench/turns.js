@@ -6,7 +6,7 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { cpuCapability, getNumThreads, version } from '../../dist/index.js';
+import { cpuCapability, cuda, getNumThreads, version } from '../../dist/index.js';
 
 /**
  * Something to be timed. `infer` and `train` do one step and return its milliseconds where they know better than the
@@ -107,9 +107,13 @@ export function memoryOfProcess() {
   return { resident: process.memoryUsage.rss() / 1024, peak: process.resourceUsage().maxRSS };
 }
 
-/** What the figures were measured on. */
-export function machine() {
+/** What the figures were measured on. @param {string} [device] */
+export function machine(device = 'cpu') {
   return {
+    ...(device.startsWith('cuda') && {
+      gpu: cuda.deviceProperties(/** @type {import('../../dist/index.js').Device} */ (device)).name,
+      kernels: cuda.hasKernels(),
+    }),
     cpu: cpus()[0]?.model ?? 'unknown',
     capability: cpuCapability(),
     threads: getNumThreads(),

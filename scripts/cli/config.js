@@ -102,6 +102,7 @@ function refinements(options) {
     clipGradValue: options.clipGradValue ?? null,
     ema: options.ema ?? null,
     autocast: options.autocast ?? null,
+    capture: options.capture,
     monitor,
     earlyStopping: earlyStopping ? { patience: earlyStopping, minDelta } : null,
     validateEvery,

@@ -71,8 +71,12 @@ function addRefinements(command) {
       number({ min: 0, below: 1 }),
     )
     .addOption(
-      new Option('--autocast <dtype>', 'dtype of the forward pass where that is safe').choices(['bfloat16']),
+      new Option('--autocast <dtype>', 'dtype of the forward pass where that is safe').choices([
+        'bfloat16',
+        'float16',
+      ]),
     )
+    .option('--capture', 'on CUDA: replays the training step as one graph', false)
     .option('--validate-every <n>', 'epochs from one validation to the next', positiveInteger, 1)
     .addOption(choice('--monitor <metric>', 'what chooses the best epoch', 'accuracy', ['accuracy', 'loss']))
     .option('--early-stopping <n>', 'ends after so many validations without improvement', positiveInteger)

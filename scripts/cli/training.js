@@ -59,7 +59,7 @@ export function assemble(config, { trainSet, testSet }, signal) {
     dropLast: true,
     transform: data.transforms.train({ size: config.imageSize }),
     seed,
-    device,
+    ...placeOf(device),
     limit: config.limitTrain ?? undefined,
   });
   const valLoader = testLoader(config, testSet);
@@ -78,6 +78,7 @@ export function assemble(config, { trainSet, testSet }, signal) {
     clip: clips ? { norm: clipGradNorm ?? undefined, value: clipGradValue ?? undefined } : undefined,
     ema: ema === null || ema === undefined ? undefined : { decay: ema },
     autocast: autocast ?? undefined,
+    capture: config.capture,
     monitor,
     earlyStopping: earlyStopping ?? undefined,
     validateEvery,
@@ -100,8 +101,16 @@ export function testLoader({ batchSize, imageSize, device, limitTest }, testSet)
     shuffle: false,
     dropLast: false,
     transform: data.transforms.test({ size: imageSize }),
-    device,
+    ...placeOf(device),
   });
+}
+
+/**
+ * Where batches are made: on a GPU by itself, with the set in its memory.
+ * @param {RunConfig['device']} device
+ */
+function placeOf(device) {
+  return { device, augmentOn: /** @type {const} */ (device.startsWith('cuda') ? 'device' : 'cpu') };
 }
 
 /**

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { augmentBatch, augmentOnDevice, type BatchFormat } from '../../lib/data/batches.js';
 import { bundled } from '../../lib/data/mnist.js';
 import { planFor } from '../../lib/data/plan.js';
@@ -7,6 +7,8 @@ import type { Transform } from '../../lib/data/transforms.js';
 import * as transforms from '../../lib/data/transforms.js';
 import { ArgumentError, DyconvError } from '../../lib/errors.js';
 import { tensor } from '../../lib/tensor/create.js';
+import type { Device } from '../../lib/tensor/dtype.js';
+import { describeOnCuda } from '../support/cuda.js';
 import { augmentReference } from './augment-reference.js';
 
 type Shape = readonly [number, number, number];
@@ -197,10 +199,11 @@ for (const channels of [1, 3, 4]) {
   });
 }
 
-for (const [name, shape, transform] of cases) {
-  test(`the same on a device: ${name}`, async () => {
+/** On the CPU libtorch's operations, with our kernel in a build that emulates CUDA; on a GPU our kernel where there is one. */
+function onDevice(device: Device): void {
+  test.each(cases)('the same: %s', async (_name, shape, transform) => {
     const images = pictures(shape, 6);
-    const resident = tensor(images, { shape: [6, ...shape], dtype: 'uint8' });
+    const resident = tensor(images, { shape: [6, ...shape], dtype: 'uint8', device });
     const indices = [4, 0, 5, 5, 2];
     const where = { seed: 42, epoch: 3 };
     const there = await augmentOnDevice(resident, indices, transform, where);
@@ -210,6 +213,9 @@ for (const [name, shape, transform] of cases) {
     expect(largestDifference(a, b)).toBeLessThan(3e-5);
   });
 }
+
+describe('a set on the CPU as its device', () => onDevice('cpu'));
+describeOnCuda('a set on a GPU', () => onDevice('cuda'));
 
 test('an equal share of images is flipped, and the crops cover the range of areas', async () => {
   // A ramp from left to right: its slope tells the direction, its range the width of the crop.

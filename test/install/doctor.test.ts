@@ -146,41 +146,69 @@ describe('what is wrong', () => {
 });
 
 describe('CUDA', () => {
-  const gpu = {
-    'nvidia-smi': 'NVIDIA T4, 580.65.06, 15360 MiB\n',
-    nvcc: 'Cuda compilation tools, release 13.0, V13',
-  };
-  const facts = { libtorch: '2.13.0', capability: 'AVX2', threads: 1, algorithms: [], cudaBuilt: true };
+  const gpu = { 'nvidia-smi': 'NVIDIA T4, 580.65.06, 15360 MiB\n' };
+  const base = { libtorch: '2.14.1', capability: 'AVX2', threads: 1, algorithms: [], cudaBuilt: true };
+  const facts = { ...base, cudaDevices: 1, cudaKernels: true, cudaProblem: '' };
+
+  /** A libtorch with CUDA, and a toolkit with an nvcc of this version. */
+  function installed(version: string) {
+    const dir = writeTree(temporaryFolder(), {
+      'lib/libcudart.so.13': '',
+      'cuda/include/cuda_runtime_api.h': '',
+      'cuda/include/crt/host_config.h': '',
+    });
+    const home = writeTree(temporaryFolder(), { 'bin/nvcc': '' });
+    const nvcc = join(home, 'bin', 'nvcc');
+    const probe = machine({ ...gpu, [nvcc]: `Cuda compilation tools, release ${version}, V${version}.88` });
+    return { env: { CUDA_HOME: home }, nvcc, probe, libtorch: { dir, flavour: 'cuda' as const } };
+  }
 
   it('is no fault where there is no GPU', () => {
-    const findings = cudaFindings(machine({}), { flavour: 'cpu' });
-    expect(findings.map(({ status }) => status)).toEqual(['info', 'info']);
+    const cpu = cudaFindings({ env: {}, probe: machine({}), libtorch: { dir: '', flavour: 'cpu' } });
+    expect(cpu.map(({ status }) => status)).toEqual(['info', 'info']);
+    const idle = { ...facts, cudaDevices: 0, cudaProblem: 'Found no NVIDIA driver on your system.' };
+    const findings = cudaFindings({ ...installed('13.0'), probe: machine({}), facts: idle });
+    expect(findings.at(-1)).toMatchObject({ name: 'CUDA runtime', status: 'info', detail: idle.cudaProblem });
   });
 
   it('tells the driver, the toolkit and the devices', () => {
-    const findings = cudaFindings(machine(gpu), { flavour: 'cuda', facts: { ...facts, cudaDevices: 1 } });
+    const found = installed('13.0');
+    const findings = cudaFindings({ ...found, facts });
     expect(findings.map(({ detail }) => detail)).toEqual([
       'NVIDIA T4, 580.65.06, 15360 MiB',
-      '13.0',
-      '1 usable devices',
+      `13.0: ${found.nvcc}`,
+      '1 usable device',
     ]);
   });
 
   it.each([
-    ['a GPU and the CPU build', { flavour: 'cpu' as const }, 'this libtorch is the CPU build'],
+    [
+      'a GPU and the CPU build',
+      { libtorch: { dir: '', flavour: 'cpu' as const } },
+      'this libtorch is the CPU build',
+    ],
     [
       'an add-on built without CUDA',
-      { flavour: 'cuda' as const, facts: { ...facts, cudaBuilt: false, cudaDevices: 0 } },
+      { facts: { ...facts, cudaBuilt: false, cudaDevices: 0 } },
       'the add-on was built without it',
     ],
     [
       'a driver that is too old',
-      { flavour: 'cuda' as const, facts: { ...facts, cudaDevices: 0 } },
-      'is the driver older than the CUDA of libtorch?',
+      { facts: { ...facts, cudaDevices: 0, cudaProblem: 'The NVIDIA driver on your system is too old' } },
+      'too old',
     ],
+    ['an add-on built without nvcc', { facts: { ...facts, cudaKernels: false } }, 'built without nvcc'],
   ])('warns of %s', (_what, state, text) => {
-    const [warning] = cudaFindings(machine(gpu), state).filter(({ status }) => status === 'warning');
+    const [warning] = cudaFindings({ ...installed('13.0'), ...state }).filter(
+      ({ status }) => status === 'warning',
+    );
     expect(warning?.detail).toContain(text);
     expect(warning?.mend).toBeDefined();
+  });
+
+  it('says what an nvcc of another CUDA costs', () => {
+    const [, toolkit] = cudaFindings({ ...installed('12.6'), facts });
+    expect(toolkit).toMatchObject({ name: 'CUDA toolkit', status: 'warning' });
+    expect(toolkit?.detail).toMatch(/nvcc is of CUDA 12\.6: dyconv's own CUDA kernels are left out/);
   });
 });

@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { ArgumentError } from '../../lib/index.js';
 import { type Native, native } from '../../lib/native.js';
 
-const source = ['native', 'native-nn', 'native-ops']
+const source = ['native', 'native-cuda', 'native-nn', 'native-ops']
   .map((name) => readFileSync(new URL(`../../lib/${name}.ts`, import.meta.url), 'utf8'))
   .join('\n');
 
@@ -38,7 +38,8 @@ const TOLERANT = new Set([
     'liveTensors',
     'liveBytes',
   ],
-  ...['getNumThreads', 'getRngState', 'libtorchVersion', 'cpuCapability', 'cudaBuilt', 'cudaDeviceCount'],
+  ...['getNumThreads', 'libtorchVersion', 'cpuCapability', 'cudaBuilt', 'cudaDeviceCount'],
+  ...['cudaKernels', 'cudaRuntime', 'cudaProblem', 'cudaEmptyCache', 'setCudaFlags'],
   ...['dynamicConv2dAlgorithms', 'setTracer', 'creations', 'sharedStats', 'processKey'],
 ]);
 

@@ -11,10 +11,13 @@ import {
   tensor,
   tidy,
 } from '../../lib/index.js';
+import { native } from '../../lib/native.js';
 import { type Case, corners, outputSize, randomCase } from './dynamic-conv-cases.js';
 
 const algorithms = ['auto', ...dynamicConv2d.algorithms()];
 const RANDOM_CASES = 300;
+// A build with -DDYCONV_EMULATE_CUDA=ON runs the CUDA kernels on the CPU; any other refuses them there.
+const emulated = native.cudaKernels() && !native.cudaBuilt();
 
 interface Arguments {
   input: Tensor;
@@ -65,6 +68,7 @@ function run(c: Case, given: Arguments, algorithm: string, dtype: DType): (Tenso
 /** What an algorithm is documented to compute; it must refuse the rest. */
 function applies(algorithm: string, c: Case, dtype: DType): boolean {
   const kernels = c.batch > 0 && dtype !== 'float64';
+  if (algorithm.endsWith('-cuda')) return kernels && emulated;
   if (algorithm.startsWith('depthwise')) return kernels && c.inChannels === c.groups;
   if (algorithm.startsWith('fused')) return kernels;
   return algorithm !== 'mix-once' || c.batch === 1;

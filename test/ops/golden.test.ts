@@ -147,7 +147,7 @@ describe('equals PyTorch in values and gradients', () => {
 /** The function names of the interfaces in lib/native.ts and native-ops.ts, by the table of cpp/bindings they are in. */
 function tables(): Map<string, string[]> {
   const found = new Map<string, string[]>();
-  for (const file of ['native', 'native-nn', 'native-ops']) {
+  for (const file of ['native', 'native-cuda', 'native-nn', 'native-ops']) {
     const source = readFileSync(new URL(`../../lib/${file}.ts`, import.meta.url), 'utf8');
     for (const [, table, body] of source.matchAll(/^ {2}\/\/ (\w+\.cc)\n((?: {2}.*\n|\n(?! {2}\/\/))*)/gm)) {
       found.set(
@@ -167,6 +167,8 @@ const TABLES_ELSEWHERE: Record<string, string> = {
   'exchange.cc':
     'test/tensor/buffer.test.ts, handle.test.ts, test/safetensors.test.ts: no numbers of its own',
   'autograd.cc': 'test/tensor/custom-function.test.ts and hooks.test.ts: no numbers of their own',
+  'cuda.cc': 'test/cuda/device.test.ts: devices, memory and graphs, no operations',
+  'amp.cc': 'test/cuda/amp.test.ts: scales, steps taken and left out',
   'runtime.cc': 'modes, scopes, threads, generators, versions: no operations',
 };
 

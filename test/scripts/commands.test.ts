@@ -86,7 +86,7 @@ describe('wrong options of train', () => {
     ],
     [['--accumulate', '0'], /--accumulate <n>' argument '0' is invalid. Expected a positive integer/],
     [['--schedule', 'linear'], /Allowed choices are milestones, cosine, one-cycle, constant/],
-    [['--autocast', 'float64'], /Allowed choices are bfloat16/],
+    [['--autocast', 'float64'], /Allowed choices are bfloat16, float16/],
     [['--early-stoping', '3'], /unknown option '--early-stoping'\n\(Did you mean --early-stopping\?\)/],
   ])('%j', (options, message) => {
     const { status, stderr } = command('train', ...options);

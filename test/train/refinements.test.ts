@@ -276,7 +276,65 @@ describe('schedules and autocast', () => {
   });
 });
 
+describe('float16', () => {
+  it('goes near to float32 with float32 weights and a scaled loss', async () => {
+    const plain = training({ epochs: 3 });
+    const dtypes = new Set<Tensor['dtype']>();
+    const half = training({
+      epochs: 3,
+      autocast: 'float16',
+      loss: (logits, labels) => {
+        dtypes.add(logits.dtype);
+        return F.crossEntropy(logits, labels);
+      },
+    });
+    await plain.trainer.fit();
+    await half.trainer.fit();
+    expect([...dtypes]).toEqual(['float16']);
+    for (const p of half.model.parameters()) expect(p.dtype).toBe('float32');
+    expect(half.trainer.stateDict().scaler!.scale).toBeGreaterThan(1);
+    expect(half.epochs[2]!.train.loss).toBeCloseTo(plain.epochs[2]!.train.loss, 1);
+  });
+
+  it('leaves out steps whose gradients are not finite, clipped or not, and goes on', async () => {
+    for (const clip of [undefined, { norm: 1 }]) {
+      const { model, trainer, steps } = training({ epochs: 1, autocast: 'float16', clip });
+      const weights = () => String([...model.parameters()].map((p) => [...p.dataSync()]));
+      const { scaler, ...rest } = trainer.stateDict();
+      expect(scaler!.scale).toBe(65536);
+      // A scale that float16 cannot hold at all, until it has been halved often enough.
+      trainer.loadStateDict({ ...rest, scaler: { ...scaler!, scale: 2 ** 30 } });
+      const before = weights();
+      const seen: boolean[] = [];
+      trainer.on('step', () => seen.push(weights() === before));
+      await trainer.fit();
+      expect(seen).toEqual(steps.map(() => true));
+      expect(steps).toHaveLength(6);
+      expect(trainer.stateDict().scaler!.scale).toBe(2 ** 24);
+      if (clip) expect(steps.every(({ gradNorm }) => gradNorm !== null)).toBe(true);
+    }
+  });
+});
+
+describe('a captured step', () => {
+  it('is an ordinary one where there is no GPU', async () => {
+    const [ordinary, captured] = [training(), training({ capture: true, device: 'cpu' })];
+    await ordinary.trainer.fit();
+    await captured.trainer.fit();
+    expect(captured.steps.map(({ loss }) => loss)).toEqual(ordinary.steps.map(({ loss }) => loss));
+    expect(distance(captured.model as never, ordinary.model as never)).toBe(0);
+  });
+
+  it('needs an optimizer that can be captured', () => {
+    const model = tinyNet();
+    const optimizer = new optim.RMSprop(model.parameters());
+    expect(() => training({ model, optimizer, capture: true })).toThrow(/RMSprop cannot be captured/);
+  });
+});
+
 it.each([
+  [{ capture: true, accumulate: 2 }, /capture without accumulate and clip/],
+  [{ capture: true, clip: { norm: 1 } }, /capture without accumulate and clip/],
   [{ accumulate: 0 }, /positive integer for accumulate/],
   [{ validateEvery: 0.5 }, /positive integer for validateEvery/],
   [{ clip: {} }, /norm or value for clip/],

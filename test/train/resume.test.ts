@@ -96,7 +96,9 @@ describe('resuming', () => {
 });
 
 describe('resuming with everything on', () => {
-  function everything(options: { signal?: AbortSignal; seed?: number } = {}) {
+  function everything(
+    options: { signal?: AbortSignal; seed?: number; autocast?: 'bfloat16' | 'float16' } = {},
+  ) {
     const model = tinyNet({ dropout: 0.5, seed: options.seed });
     const optimizer = new optim.AdamW(model.parameters(), { lr: 0.01 });
     const trainer = new Trainer({
@@ -109,7 +111,7 @@ describe('resuming with everything on', () => {
       accumulate: 3,
       clip: { norm: 0.5, value: 0.1 },
       ema: { decay: 0.9 },
-      autocast: 'bfloat16',
+      autocast: options.autocast ?? 'bfloat16',
       monitor: 'loss',
       earlyStopping: { patience: 3 },
       validateEvery: 2,
@@ -119,17 +121,22 @@ describe('resuming with everything on', () => {
     return { model, trainer };
   }
 
-  it.each([1, 4, 7, 13])('after step %i ends with the same weights and averages', async (step) => {
-    const reference = everything();
+  it.each([
+    [1, 'bfloat16'],
+    [4, 'bfloat16'],
+    [7, 'float16'],
+    [13, 'bfloat16'],
+  ] as const)('after step %i in %s ends with the same weights and averages', async (step, autocast) => {
+    const reference = everything({ autocast });
     const uninterrupted = await reference.trainer.fit();
 
     const controller = new AbortController();
-    const first = everything({ signal: controller.signal });
+    const first = everything({ signal: controller.signal, autocast });
     first.trainer.on('step', (event) => event.step === step && controller.abort());
     await first.trainer.fit();
     const files = filesIn(temporaryFolder());
     await saveCheckpoint(files, first.model, first.trainer);
-    const second = everything({ seed: 99 });
+    const second = everything({ seed: 99, autocast });
     const checkpoint = await loadCheckpoint(files);
     second.model.loadStateDict(checkpoint.weights, { strict: true });
     second.trainer.loadStateDict(checkpoint.state);

@@ -1,0 +1,64 @@
+// GPUs as a program sees them: what there is, what memory is in use, and whole steps captured as graphs.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+namespace dyconv {
+
+// Whether this build was made with CUDA's runtime headers. Without them the functions below throw c10::Error.
+bool CudaRuntimeBuilt();
+
+// Whether the libtorch in use is a CUDA build, with or without a device.
+bool HasCudaLibtorch();
+
+// Why no device can be used, as a sentence; empty where one can.
+std::string CudaProblem();
+
+// Called when a device is short of memory, in the middle of an operation; true where memory may have come
+// free.
+void SetCudaReclaim(bool (*reclaim)());
+
+struct CudaDevice {
+  std::string name;
+  int64_t major = 0, minor = 0;  // compute capability
+  int64_t total_memory = 0;      // bytes
+  int64_t multiprocessors = 0;
+};
+CudaDevice GetCudaDevice(int64_t index);
+
+// Bytes; peaks since the last reset.
+struct CudaMemory {
+  int64_t allocated = 0, peak_allocated = 0;
+  int64_t reserved = 0, peak_reserved = 0;  // what the caching allocator holds
+  int64_t free = 0, total = 0;              // of the device
+  int64_t retries = 0;                      // allocations that first had to empty the cache
+  int64_t failures = 0;                     // allocations that failed for good
+};
+CudaMemory GetCudaMemory(int64_t index);
+void ResetCudaPeaks(int64_t index);
+void EmptyCudaCache();
+// Waits until all work queued on the device is done.
+void SynchronizeCuda(int64_t index);
+
+// Everything a thread queues between Begin and End is recorded instead of run, and then replayed as one
+// launch. What is computed must not depend on values read back meanwhile, and tensors it reads must stay
+// where they are.
+class CudaGraph {
+ public:
+  CudaGraph();
+  ~CudaGraph();
+  // From here to End the thread queues on a stream of the graph's own.
+  void Begin(int64_t index);
+  void End();
+  // Leaves the capture after an error; the graph cannot be replayed.
+  void Abandon() noexcept;
+  void Replay();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace dyconv

@@ -1,0 +1,147 @@
+/**
+ * Scaling of losses, so that float16 gradients do not vanish.
+ * @module
+ */
+import { CheckpointError, DyconvError } from './errors.js';
+import { native } from './native.js';
+import { number } from './ops/arguments.js';
+import type { Optimizer } from './optim/optimizer.js';
+import { noGrad, untidy } from './tensor/context.js';
+import { full, zeros } from './tensor/create.js';
+import type { Device } from './tensor/dtype.js';
+import type { Tensor } from './tensor/tensor.js';
+
+/** Options of {@link GradScaler}. */
+export interface GradScalerOptions {
+  /** Where losses are. Default `'cuda'`. */
+  device?: Device;
+  /** Default 65536. */
+  initScale?: number;
+  /** Times the scale after `growthInterval` good steps. Default 2. */
+  growthFactor?: number;
+  /** Times the scale after a step with gradients that are not finite. Default 0.5. */
+  backoffFactor?: number;
+  /** Default 2000. */
+  growthInterval?: number;
+  /** False makes every method pass through. Default true. */
+  enabled?: boolean;
+}
+
+/** What {@link GradScaler.stateDict} gives. */
+export interface GradScalerState {
+  scale: number;
+  growthTracker: number;
+}
+
+/**
+ * Multiplies the loss by a factor before the backward pass and divides the gradients by it before the step; a step whose
+ * gradients are not finite changes nothing, and lowers the factor. The factor stays on the device: nothing waits for it.
+ * @see https://pytorch.org/docs/stable/amp.html#gradient-scaling
+ * @example
+ * const scaler = new amp.GradScaler();
+ * scaler.scale(loss).backward();
+ * scaler.step(optimizer);
+ * scaler.update();
+ */
+export class GradScaler {
+  readonly #options: Required<GradScalerOptions>;
+  readonly #scale: Tensor;
+  readonly #tracker: Tensor;
+  /** Per optimizer since the last update: whether a gradient was not finite, once its gradients are unscaled. */
+  readonly #found = new Map<Optimizer, Tensor>();
+  readonly #stepped = new Set<Optimizer>();
+
+  constructor(options: GradScalerOptions = {}) {
+    const { device = 'cuda', initScale = 65536, growthFactor = 2, backoffFactor = 0.5 } = options;
+    const { growthInterval = 2000, enabled = true } = options;
+    number('initScale', initScale, { min: Number.MIN_VALUE });
+    number('growthFactor', growthFactor, { min: 1 + Number.EPSILON });
+    number('backoffFactor', backoffFactor, { min: Number.MIN_VALUE, max: 1 - Number.EPSILON });
+    number('growthInterval', growthInterval, { min: 1 });
+    this.#options = { device, initScale, growthFactor, backoffFactor, growthInterval, enabled };
+    const where = { device: enabled ? device : ('cpu' as const) };
+    this.#scale = untidy(() => full([1], initScale, where));
+    this.#tracker = untidy(() => zeros([1], { ...where, dtype: 'int32' }));
+  }
+
+  /** The loss times the scale. */
+  scale(loss: Tensor): Tensor {
+    return this.#options.enabled ? loss.mul(this.#scale.view([])) : loss;
+  }
+
+  /**
+   * Divides the gradients of an optimizer's parameters by the scale, to look at or clip them before {@link step}.
+   * @throws DyconvError the second time between two updates.
+   */
+  unscale(optimizer: Optimizer): void {
+    if (!this.#options.enabled) return;
+    if (this.#found.has(optimizer)) {
+      throw new DyconvError('Expected unscale() at most once for an optimizer between two calls of update()');
+    }
+    const found = untidy(() => zeros([1], { device: this.#options.device }));
+    noGrad(() => {
+      const inverse = this.#scale.to({ dtype: 'float64' }).reciprocal().to({ dtype: 'float32' });
+      native.ampUnscale(
+        optimizer.paramGroups.flatMap(({ params }) => params),
+        found,
+        inverse,
+      );
+      inverse.dispose();
+    });
+    this.#found.set(optimizer, found);
+  }
+
+  /** The optimizer's step, left out if a gradient is not finite. @throws DyconvError the second time between updates. */
+  step(optimizer: Optimizer): void {
+    if (!this.#options.enabled) {
+      optimizer.step();
+      return;
+    }
+    if (this.#stepped.has(optimizer)) {
+      throw new DyconvError('Expected step() once for an optimizer between two calls of update()');
+    }
+    if (!this.#found.has(optimizer)) this.unscale(optimizer);
+    optimizer.step({ found: this.#found.get(optimizer)! });
+    this.#stepped.add(optimizer);
+  }
+
+  /** Adapts the scale. Once a step, after all optimizers'. */
+  update(): void {
+    if (!this.#options.enabled) return;
+    if (this.#found.size === 0) throw new DyconvError('Expected step() or unscale() before update()');
+    const { growthFactor, backoffFactor, growthInterval } = this.#options;
+    const all = [...this.#found.values()];
+    noGrad(() => {
+      const found = all[0]!;
+      for (const other of all.slice(1)) found.add_(other);
+      native.ampUpdateScale(this.#scale, this.#tracker, found, growthFactor, backoffFactor, growthInterval);
+    });
+    for (const one of all) one.dispose();
+    this.#found.clear();
+    this.#stepped.clear();
+  }
+
+  /** The scale. Reading it waits for the device. */
+  getScale(): number {
+    return this.#options.enabled ? this.#scale.item() : 1;
+  }
+
+  get enabled(): boolean {
+    return this.#options.enabled;
+  }
+
+  stateDict(): GradScalerState {
+    return { scale: this.#scale.item(), growthTracker: this.#tracker.item() };
+  }
+
+  /** @throws CheckpointError for a state of another kind. */
+  loadStateDict(state: GradScalerState): void {
+    if (!(state?.scale > 0) || !Number.isSafeInteger(state.growthTracker)) {
+      throw new CheckpointError(`Expected the state of a GradScaler but received ${JSON.stringify(state)}`);
+    }
+    noGrad(() => {
+      this.#scale.fill_(state.scale);
+      this.#tracker.fill_(state.growthTracker);
+    });
+  }
+}

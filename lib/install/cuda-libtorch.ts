@@ -1,0 +1,233 @@
+/**
+ * The CUDA flavour of libtorch, with NVIDIA's runtime libraries beside it: what `DYCONV_CUDA` asks for. All of it comes as
+ * wheels through pip, each pinned by SHA-256, and ends up in one folder whose `lib/` finds itself.
+ * @module
+ */
+import { readFileSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { openPromise } from 'yauzl';
+import { DownloadError } from '../errors.js';
+import { extract, unpackLibtorch } from './archive.js';
+import { type Manifest, publish, readManifest } from './cache.js';
+import { withFolder } from './cache-lock.js';
+import { type CudaRequest, hasNvidiaDriver } from './cuda.js';
+import { inspectLibtorch } from './inspect.js';
+import type { Libtorch } from './libtorch.js';
+import { createReporter, type Reporter } from './reporter.js';
+import { type FetchedFile, fetchWithPip, isOffline } from './sources.js';
+
+/** One wheel, as pip is asked for it and as it must be. */
+export interface PinnedWheel {
+  /** Such as `nvidia-cublas==13.1.1.3`. */
+  requirement: string;
+  file: string;
+  /** Bytes. */
+  size: number;
+  sha256: string;
+}
+
+/** What is pinned for one CUDA version. */
+export interface CudaBuild {
+  /** Of libtorch. */
+  version: string;
+  /** `<platform>-<arch>`. */
+  target: string;
+  /** For which Python pip is asked; none is needed at run time. */
+  pythonVersion: string;
+  /** The files of `torch/lib` to keep. */
+  libraries: string[];
+  /** The first is PyTorch's own. */
+  wheels: PinnedWheel[];
+}
+
+/** Options of {@link ensureCudaLibtorch}. */
+export interface CudaLibtorchOptions {
+  env: NodeJS.ProcessEnv;
+  cacheDir: string;
+  target?: string;
+  reporter?: Reporter;
+  signal?: AbortSignal;
+  /** What is pinned, by CUDA version. Default: `libtorch-cuda.lock.json` of this package. */
+  builds?: Record<string, CudaBuild>;
+  /** Whether there is a driver, for `auto`. Default: looked up. */
+  hasDriver?: () => boolean;
+}
+
+/** Reads the lock file that ships with the package. */
+export function readCudaLock(): Record<string, CudaBuild> {
+  const file = new URL('../../libtorch-cuda.lock.json', import.meta.url);
+  return JSON.parse(readFileSync(file, 'utf8')) as Record<string, CudaBuild>;
+}
+
+/**
+ * The CUDA libtorch that is asked for, fetched into the user's cache where it is not there yet.
+ * @returns undefined where the CPU build is what is wanted: `off`; and `auto` without a driver, or with one for which
+ *   nothing could be had. An installation for CPUs never fails because of a GPU.
+ * @throws DownloadError when a CUDA version was asked for by name and cannot be had.
+ */
+export async function ensureCudaLibtorch(
+  request: CudaRequest,
+  options: CudaLibtorchOptions,
+): Promise<Libtorch | undefined> {
+  const { hasDriver = hasNvidiaDriver, reporter = createReporter() } = options;
+  if (request === 'off') return undefined;
+  const builds = options.builds ?? readCudaLock();
+  if (request !== 'auto') return await ensureBuild(request, builds, { ...options, reporter });
+  if (!hasDriver()) {
+    reporter.line('DYCONV_CUDA=auto: no NVIDIA driver is loaded, so this is an installation for CPUs.');
+    return undefined;
+  }
+  try {
+    return await ensureBuild(newest(builds), builds, { ...options, reporter });
+  } catch (error) {
+    options.signal?.throwIfAborted();
+    reporter.line(`DYCONV_CUDA=auto: ${(error as Error).message}\nThis becomes an installation for CPUs.`);
+    return undefined;
+  }
+}
+
+/**
+ * The CUDA libtorch that is asked for, where it is in the cache already.
+ * @returns undefined where it is not; and for `auto` where no driver is loaded.
+ */
+export function findCudaLibtorch(
+  request: CudaRequest,
+  options: Pick<CudaLibtorchOptions, 'cacheDir' | 'builds' | 'hasDriver'>,
+): Libtorch | undefined {
+  const { cacheDir, builds = readCudaLock(), hasDriver = hasNvidiaDriver } = options;
+  if (request === 'off' || (request === 'auto' && !hasDriver())) return undefined;
+  const name = request === 'auto' ? newest(builds) : request;
+  const build = builds[name];
+  if (!build) return undefined;
+  const dir = cudaFolder(cacheDir, name, build);
+  return readManifest(dir) && { dir, version: build.version, flavour: 'cuda', source: 'cache' };
+}
+
+function newest(builds: Record<string, CudaBuild>): string {
+  return Object.keys(builds).sort().at(-1)!;
+}
+
+async function ensureBuild(
+  name: string,
+  builds: Record<string, CudaBuild>,
+  options: CudaLibtorchOptions & { reporter: Reporter },
+): Promise<Libtorch> {
+  const build = builds[name];
+  const { cacheDir, reporter, target = `${process.platform}-${process.arch}` } = options;
+  if (!build || build.target !== target) {
+    const pinned = Object.entries(builds).map(([key, one]) => `${key} for ${one.target}`);
+    throw new DownloadError(
+      `No libtorch is pinned for ${name} on ${target} (pinned: ${pinned.join(', ')}). Install PyTorch for it with pip ` +
+        'and set LIBTORCH to its torch folder, or set DYCONV_CUDA=off for the CPU build.',
+    );
+  }
+  const found = { dir: cudaFolder(cacheDir, name, build), version: build.version, flavour: 'cuda' as const };
+  if (readManifest(found.dir)) return { ...found, source: 'cache' };
+  if (isOffline(options.env)) {
+    throw new DownloadError(
+      `libtorch ${build.version} (${name}) is not in ${found.dir}, and DYCONV_OFFLINE is set. ` +
+        'DYCONV_CUDA=off installs the CPU build.',
+    );
+  }
+  return await withFolder(found.dir, options, async () => {
+    if (readManifest(found.dir)) return { ...found, source: 'cache' };
+    await publish(found.dir, (staging) => fill(staging, build, options));
+    reporter.line(`libtorch ${build.version} (${name}) is in ${found.dir}`);
+    return { ...found, source: 'pip' };
+  });
+}
+
+function cudaFolder(cacheDir: string, name: string, build: CudaBuild): string {
+  return resolve(cacheDir, `libtorch-${build.version}-${name}`);
+}
+
+/** Fetches and unpacks one wheel after the other: the disk never holds two. */
+async function fill(
+  staging: string,
+  build: CudaBuild,
+  options: CudaLibtorchOptions & { reporter: Reporter },
+): Promise<Manifest> {
+  const { reporter } = options;
+  const libraries: Record<string, number> = {};
+  for (const [i, wheel] of build.wheels.entries()) {
+    const megabytes = Math.round(wheel.size / 1e6);
+    reporter.line(`${i + 1} of ${build.wheels.length}: ${wheel.requirement}, ${megabytes} MB`);
+    const { file, discard } = await fetchWheel(wheel, build, options);
+    try {
+      const sizes =
+        i === 0
+          ? await unpackLibtorch({
+              file,
+              into: staging,
+              libraries: build.libraries,
+              onProgress: (done, total) => reporter.progress('Unpacking', done, total),
+            })
+          : await unpackNvidia(file, staging);
+      Object.assign(libraries, sizes);
+    } finally {
+      reporter.end();
+      await discard();
+    }
+  }
+  const info = inspectLibtorch(staging);
+  if (typeof info === 'string') throw new DownloadError(`The wheels hold no usable libtorch: ${info}`);
+  const [torch] = build.wheels;
+  return { version: build.version, flavour: 'cuda', wheel: torch!.file, sha256: torch!.sha256, libraries };
+}
+
+async function fetchWheel(
+  { requirement, file, sha256 }: PinnedWheel,
+  { pythonVersion }: CudaBuild,
+  { cacheDir, env, reporter, signal }: CudaLibtorchOptions & { reporter: Reporter },
+): Promise<FetchedFile> {
+  const context = { workDir: join(cacheDir, 'downloads'), env, reporter, signal };
+  let fetched: FetchedFile;
+  try {
+    fetched = await fetchWithPip({ file, sha256, pip: { requirement, pythonVersion } }, context);
+  } catch (error) {
+    signal?.throwIfAborted();
+    const why = (error as Error).message;
+    throw new DownloadError(
+      `pip cannot get ${requirement}: ${why}. DYCONV_CUDA=off installs the CPU build.`,
+      { cause: error },
+    );
+  }
+  if (fetched.sha256 === sha256) return fetched;
+  await fetched.discard();
+  throw new DownloadError(`Expected sha256 ${sha256} for ${requirement} but received ${fetched.sha256}`);
+}
+
+/**
+ * Where a file of one of NVIDIA's wheels goes: shared libraries into the `lib/` of libtorch, whose libraries look for
+ * them there; the headers of the runtime into `cuda/include/`, for the add-on's compilation. Undefined: not needed.
+ */
+export function nvidiaTarget(name: string): string | undefined {
+  const library = /^nvidia\/[^/]+\/lib\/([^/]+\.so(?:\.[\d.]+)?)$/.exec(name)?.[1];
+  if (library) return `lib/${library}`;
+  const licence = /^([^/]+)\.dist-info\/(?:licenses\/)?(.*LICEN[CS]E[^/]*)$/i.exec(name);
+  if (licence) return `licenses/${licence[1]}/${licence[2]}`;
+  const header = /^nvidia\/[^/]+\/include\/(.*[^/])$/.exec(name)?.[1];
+  return header && `cuda/include/${header}`;
+}
+
+/** Headers that other wheels bring would only cost space: those of the runtime alone are kept. */
+async function unpackNvidia(file: string, into: string): Promise<Record<string, number>> {
+  const sizes: Record<string, number> = {};
+  const zip = await openPromise(file, { lazyEntries: true, autoClose: false, strictFileNames: true });
+  try {
+    const runtime = /cuda_(?:runtime|crt)/.test(file);
+    for await (const entry of zip.eachEntry()) {
+      const path = nvidiaTarget(entry.fileName);
+      if (path === undefined || (path.startsWith('cuda/') && !runtime)) continue;
+      await mkdir(dirname(join(into, path)), { recursive: true });
+      await extract(zip, entry, join(into, path));
+      if (path.startsWith('lib/')) sizes[path.slice('lib/'.length)] = entry.uncompressedSize;
+    }
+  } catch (error) {
+    throw new DownloadError(`Could not unpack ${file}: ${(error as Error).message}`, { cause: error });
+  } finally {
+    zip.close();
+  }
+  return sizes;
+}

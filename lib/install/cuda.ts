@@ -1,0 +1,155 @@
+/**
+ * What an installation for CUDA needs beside libtorch: the driver, the runtime's headers and library, and nvcc.
+ * Without nvcc the add-on still works on a GPU, with libtorch's own kernels alone.
+ * @module
+ */
+import { existsSync, readdirSync } from 'node:fs';
+import { basename, delimiter, dirname, join } from 'node:path';
+import { ArgumentError, describe } from '../errors.js';
+import { type Probe, runProbe } from './toolchain.js';
+
+/**
+ * What `DYCONV_CUDA` asks for: `off` (the default), `auto` (CUDA where there is a driver, else CPU), or one CUDA version
+ * such as `cu130`.
+ */
+export type CudaRequest = 'off' | 'auto' | `cu${number}`;
+
+/** Reads `DYCONV_CUDA`. @throws ArgumentError for anything that is no {@link CudaRequest}. */
+export function cudaRequest(env: NodeJS.ProcessEnv = process.env): CudaRequest {
+  const value = env.DYCONV_CUDA?.trim() || 'off';
+  if (value === 'off' || value === 'auto' || /^cu\d{3}$/.test(value)) return value as CudaRequest;
+  throw new ArgumentError(
+    `Expected off, auto or a CUDA version such as cu130 for DYCONV_CUDA but received ${describe(value)}`,
+  );
+}
+
+/** The GPUs that the driver knows: name, version of the driver, memory. Empty where there is no driver. */
+export function findGpus(probe: Probe = runProbe): string[] {
+  const query = ['--query-gpu=name,driver_version,memory.total', '--format=csv,noheader'];
+  return (probe('nvidia-smi', query) ?? '').trim().split('\n').filter(Boolean);
+}
+
+/** Whether an NVIDIA driver is loaded on this machine. */
+export function hasNvidiaDriver(): boolean {
+  return existsSync('/proc/driver/nvidia/version') || findGpus().length > 0;
+}
+
+/** What {@link cudaToolkit} found for one libtorch. */
+export interface CudaToolkit {
+  /** Folder that holds `cuda_runtime_api.h`; undefined where there is none: no devices' properties, no graphs. */
+  include: string | undefined;
+  /** `libcudart.so.<major>`, the one libtorch loads. */
+  cudart: string | undefined;
+  /** The compiler of CUDA; undefined where there is none that fits: no fused kernels on the GPU. */
+  nvcc: string | undefined;
+  /** Such as `13.0`. */
+  nvccVersion: string | undefined;
+  /** One sentence for everything that is missing, with what it costs and how to mend it. */
+  problems: string[];
+}
+
+// Two headers of two of NVIDIA's wheels: libtorch's own include both.
+const HEADERS = ['cuda_runtime_api.h', 'crt/host_config.h'];
+
+/** One nvcc. */
+export interface Nvcc {
+  file: string;
+  /** Such as `13.0`; undefined where it does not tell. */
+  version: string | undefined;
+}
+
+/** Every nvcc in `CUDA_HOME`, `CUDA_PATH`, on `PATH` and in the wheels, in this order. */
+export function findNvcc(
+  env: NodeJS.ProcessEnv = process.env,
+  probe: Probe = runProbe,
+  wheels: string[] = [],
+): Nvcc[] {
+  const bin = (home: string) => join(home, 'bin');
+  return [...cudaHomes(env).map(bin), ...onPath(env), ...wheels.map(bin)]
+    .map((folder) => join(folder, 'nvcc'))
+    .filter((file) => existsSync(file))
+    .map((file) => ({ file, version: /release (\d+\.\d+)/.exec(probe(file, ['--version']) ?? '')?.[1] }));
+}
+
+function cudaHomes(env: NodeJS.ProcessEnv): string[] {
+  return [env.CUDA_HOME, env.CUDA_PATH].filter((home): home is string => !!home);
+}
+
+/**
+ * Looks for CUDA's runtime and compiler: `CUDA_HOME` or `CUDA_PATH`, then `PATH`, then NVIDIA's wheels beside libtorch
+ * or in the Python that is on `PATH`.
+ * @param libtorchDir - A libtorch with CUDA; holds `lib/` and `include/`.
+ */
+export function cudaToolkit(
+  libtorchDir: string,
+  env: NodeJS.ProcessEnv = process.env,
+  probe: Probe = runProbe,
+): CudaToolkit {
+  const wheels = wheelFolders(libtorchDir, probe);
+  const cudart = findCudart(libtorchDir, wheels);
+  const major = /\.so\.(\d+)/.exec(basename(cudart ?? ''))?.[1];
+  const problems: string[] = [];
+  const compilers = findNvcc(env, probe, wheels);
+  const fitting = compilers.find(({ version }) => version?.split('.')[0] === major);
+  if (!fitting) problems.push(nvccProblem(compilers, major));
+
+  const include = [
+    join(libtorchDir, 'cuda', 'include'),
+    ...wheels.map((wheel) => join(wheel, 'include')),
+    ...cudaHomes(env).map((home) => join(home, 'include')),
+    ...(fitting ? [join(dirname(fitting.file), '..', 'include')] : []),
+    '/usr/local/cuda/include',
+  ].find((folder) => HEADERS.every((header) => existsSync(join(folder, header))));
+  if (!cudart) {
+    problems.push(
+      `libcudart is missing beside ${libtorchDir}: the add-on cannot query devices or capture graphs`,
+    );
+  } else if (!include) {
+    problems.push(
+      "CUDA's runtime headers are missing: the add-on cannot query devices or capture graphs. " +
+        `Install the wheels nvidia-cuda-runtime and nvidia-cuda-crt of CUDA ${major}, or set CUDA_HOME`,
+    );
+  }
+  const usable = cudart !== undefined && include !== undefined;
+  return {
+    include: usable ? include : undefined,
+    cudart: usable ? cudart : undefined,
+    nvcc: usable ? fitting?.file : undefined,
+    nvccVersion: usable ? fitting?.version : undefined,
+    problems,
+  };
+}
+
+function nvccProblem(compilers: Nvcc[], major: string | undefined): string {
+  const found = compilers.map(({ file, version }) => `${file} is of CUDA ${version ?? 'unknown'}`);
+  const what =
+    found.length > 0 ? found.join(', ') : 'nvcc is not found (CUDA_HOME, PATH, the wheel nvidia-cuda-nvcc)';
+  const cost = "dyconv's own CUDA kernels are left out and libtorch's are used instead, which is slower";
+  return `${what}: ${cost}. Install the CUDA toolkit ${major ?? ''}, or set CUDA_HOME, and build again`;
+}
+
+function findCudart(libtorchDir: string, wheels: string[]): string | undefined {
+  for (const folder of [join(libtorchDir, 'lib'), ...wheels.map((wheel) => join(wheel, 'lib'))]) {
+    const name = existsSync(folder)
+      ? readdirSync(folder).find((entry) => /^libcudart.*\.so\.\d+/.test(entry))
+      : undefined;
+    if (name !== undefined) return join(folder, name);
+  }
+  return undefined;
+}
+
+/** `nvidia/<package>/` folders of the wheels: beside a libtorch that pip installed, and in the Python on PATH. */
+function wheelFolders(libtorchDir: string, probe: Probe): string[] {
+  const python = probe('python3', [
+    '-c',
+    'import importlib.util as u; s = u.find_spec("nvidia"); print(*(s.submodule_search_locations if s else []), sep="\\n")',
+  ]);
+  const parents = [join(libtorchDir, '..', 'nvidia'), ...(python ?? '').split('\n').filter(Boolean)];
+  return parents
+    .filter((parent) => existsSync(parent))
+    .flatMap((parent) => readdirSync(parent).map((name) => join(parent, name)));
+}
+
+function onPath(env: NodeJS.ProcessEnv): string[] {
+  return (env.PATH ?? '').split(delimiter).filter(Boolean);
+}

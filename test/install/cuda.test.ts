@@ -1,0 +1,230 @@
+import { createHash } from 'node:crypto';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { delimiter, dirname, join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { ArgumentError, DownloadError } from '../../lib/errors.js';
+import { cudaRequest, cudaToolkit } from '../../lib/install/cuda.js';
+import {
+  type CudaBuild,
+  ensureCudaLibtorch,
+  findCudaLibtorch,
+  nvidiaTarget,
+  readCudaLock,
+} from '../../lib/install/cuda-libtorch.js';
+import { silentReporter } from '../../lib/install/reporter.js';
+import type { Probe } from '../../lib/install/toolchain.js';
+import { zip } from '../support/zip.js';
+
+const folder = () => mkdtempSync(join(tmpdir(), 'dyconv-cuda-'));
+
+function files(root: string, ...names: string[]): string {
+  for (const name of names) {
+    mkdirSync(dirname(join(root, name)), { recursive: true });
+    writeFileSync(join(root, name), '');
+  }
+  return root;
+}
+
+const HEADERS = ['include/cuda_runtime_api.h', 'include/crt/host_config.h'];
+const nvccOf =
+  (version: string): Probe =>
+  (_command, args) =>
+    args[0] === '--version' ? `Cuda compilation tools, release ${version}, V${version}.1` : undefined;
+
+describe('cudaRequest', () => {
+  it.each([
+    [undefined, 'off'],
+    ['', 'off'],
+    ['auto', 'auto'],
+    ['cu130', 'cu130'],
+  ])('%s means %s', (value, expected) => {
+    expect(cudaRequest({ DYCONV_CUDA: value })).toBe(expected);
+  });
+
+  it.each(['yes', '13.0', 'cu13'])('refuses %s', (value) => {
+    expect(() => cudaRequest({ DYCONV_CUDA: value })).toThrow(ArgumentError);
+  });
+});
+
+describe('cudaToolkit', () => {
+  it('takes the runtime beside libtorch and the nvcc that CUDA_HOME names', () => {
+    const libtorch = files(folder(), 'lib/libcudart.so.13', ...HEADERS.map((header) => `cuda/${header}`));
+    const home = files(folder(), 'bin/nvcc', ...HEADERS);
+    const found = cudaToolkit(libtorch, { CUDA_HOME: home }, nvccOf('13.0'));
+    expect(found).toEqual({
+      include: join(libtorch, 'cuda', 'include'),
+      cudart: join(libtorch, 'lib', 'libcudart.so.13'),
+      nvcc: join(home, 'bin', 'nvcc'),
+      nvccVersion: '13.0',
+      problems: [],
+    });
+  });
+
+  it("finds NVIDIA's wheels beside a libtorch that pip installed", () => {
+    const site = files(
+      folder(),
+      'torch/lib/libtorch_cuda.so',
+      'nvidia/cu13/lib/libcudart.so.13',
+      'nvidia/cu13/bin/nvcc',
+    );
+    files(join(site, 'nvidia', 'cu13'), ...HEADERS);
+    const found = cudaToolkit(join(site, 'torch'), {}, nvccOf('13.0'));
+    expect(found.problems).toEqual([]);
+    expect(found.nvcc).toBe(join(site, 'torch', '..', 'nvidia', 'cu13', 'bin', 'nvcc'));
+  });
+
+  it('takes no nvcc of another CUDA, and says what that costs', () => {
+    const libtorch = files(folder(), 'lib/libcudart.so.13', ...HEADERS.map((header) => `cuda/${header}`));
+    const home = files(folder(), 'bin/nvcc');
+    const found = cudaToolkit(libtorch, { PATH: join(home, 'bin') }, nvccOf('12.6'));
+    expect(found.nvcc).toBeUndefined();
+    expect(found.cudart).toBeDefined();
+    expect(found.problems).toEqual([
+      expect.stringMatching(/nvcc is of CUDA 12\.6: dyconv's own CUDA kernels are left out/),
+    ]);
+  });
+
+  it('says what is missing where nothing is there', () => {
+    const found = cudaToolkit(files(folder(), 'lib/libtorch_cuda.so'), {}, () => undefined);
+    expect(found).toMatchObject({ cudart: undefined, nvcc: undefined });
+    expect(found.problems.join('\n')).toMatch(/nvcc is not found[\s\S]*libcudart is missing/);
+  });
+});
+
+describe('nvidiaTarget', () => {
+  it.each([
+    ['nvidia/cu13/lib/libcublas.so.13', 'lib/libcublas.so.13'],
+    ['nvidia/cudnn/lib/libcudnn.so.9', 'lib/libcudnn.so.9'],
+    ['nvidia/cu13/include/crt/host_config.h', 'cuda/include/crt/host_config.h'],
+    ['nvidia_cublas-13.dist-info/licenses/License.txt', 'licenses/nvidia_cublas-13/License.txt'],
+    ['nvidia/cu13/lib/libcudart_static.a', undefined],
+    ['nvidia/__init__.py', undefined],
+  ])('%s goes to %s', (name, expected) => {
+    expect(nvidiaTarget(name)).toBe(expected);
+  });
+});
+
+/** Two small wheels behind a `python3` that hands them out as pip does. */
+function pinned(change: (wheel: CudaBuild['wheels'][number]) => void = () => {}) {
+  const shop = folder();
+  const version =
+    '#define TORCH_VERSION_MAJOR 2\n#define TORCH_VERSION_MINOR 14\n#define TORCH_VERSION_PATCH 1\n';
+  const wheel = (requirement: string, content: Record<string, string>) => {
+    const file = `${requirement.replace('==', '-')}-any.whl`;
+    const bytes = zip(Object.entries(content).map(([name, text]) => ({ name, content: text })));
+    writeFileSync(join(shop, file), bytes);
+    const sha256 = createHash('sha256').update(bytes).digest('hex');
+    const made = { requirement, file, size: bytes.length, sha256 };
+    change(made);
+    return made;
+  };
+  const build: CudaBuild = {
+    version: '2.14.1',
+    target: 'linux-x64',
+    pythonVersion: '3.11',
+    libraries: ['libtorch_cpu.so', 'libtorch_cuda.so'],
+    wheels: [
+      wheel('torch==2.14.1', {
+        'torch/lib/libtorch_cpu.so': 'cpu',
+        'torch/lib/libtorch_cuda.so': 'cuda',
+        'torch/include/ATen/ATen.h': '//',
+        'torch/include/torch/headeronly/version.h': version,
+      }),
+      wheel('nvidia-cuda_runtime==13.0', {
+        'nvidia/cu13/lib/libcudart.so.13': 'cudart',
+        'nvidia/cu13/include/cuda_runtime_api.h': '//',
+      }),
+    ],
+  };
+  const bin = folder();
+  const script = `#!/bin/sh\nfor last; do :; done\nwhile [ "$1" != --dest ]; do requirement="$1"; shift; done\ncp "${shop}/$(echo "$requirement" | sed s/==/-/)"*.whl "$2"\n`;
+  writeFileSync(join(bin, 'python3'), script);
+  chmodSync(join(bin, 'python3'), 0o755);
+  const env = { PATH: [bin, process.env.PATH].join(delimiter) };
+  const cacheDir = folder();
+  return { builds: { cu130: build }, env, cacheDir, target: 'linux-x64', reporter: silentReporter };
+}
+
+describe('ensureCudaLibtorch', () => {
+  it('fetches nothing where none is asked for, or no driver is there', async () => {
+    const hasDriver = () => false;
+    await expect(ensureCudaLibtorch('off', pinned())).resolves.toBeUndefined();
+    await expect(ensureCudaLibtorch('auto', { ...pinned(), hasDriver })).resolves.toBeUndefined();
+  });
+
+  it('puts libtorch and what it needs into one folder, once', async () => {
+    const options = pinned();
+    const found = await ensureCudaLibtorch('cu130', options);
+    expect(found).toMatchObject({ version: '2.14.1', flavour: 'cuda', source: 'pip' });
+    expect(readdirSync(join(found!.dir, 'lib')).sort()).toEqual([
+      'libcudart.so.13',
+      'libtorch_cpu.so',
+      'libtorch_cuda.so',
+    ]);
+    expect(existsSync(join(found!.dir, 'cuda', 'include', 'cuda_runtime_api.h'))).toBe(true);
+    await expect(ensureCudaLibtorch('cu130', options)).resolves.toMatchObject({ source: 'cache' });
+  });
+
+  it('refuses a wheel with another checksum and leaves nothing', async () => {
+    const options = pinned((wheel) => {
+      if (wheel.requirement.startsWith('nvidia')) wheel.sha256 = '0'.repeat(64);
+    });
+    await expect(ensureCudaLibtorch('cu130', options)).rejects.toThrow(/Expected sha256 0{64}/);
+    expect(readdirSync(options.cacheDir).filter((name) => name.startsWith('libtorch'))).toEqual([]);
+  });
+
+  it('becomes an installation for CPUs under auto when it cannot be had', async () => {
+    const options = { ...pinned(), env: { PATH: folder() }, hasDriver: () => true };
+    await expect(ensureCudaLibtorch('auto', options)).resolves.toBeUndefined();
+    await expect(ensureCudaLibtorch('cu130', options)).rejects.toThrow(
+      /pip cannot get torch==2\.14\.1.*DYCONV_CUDA=off/,
+    );
+  });
+
+  it('fetches nothing when it is told to be offline', async () => {
+    const options = pinned();
+    const offline = { ...options, env: { ...options.env, DYCONV_OFFLINE: '1' } };
+    await expect(ensureCudaLibtorch('cu130', offline)).rejects.toThrow(/DYCONV_OFFLINE is set/);
+    expect(readdirSync(options.cacheDir)).toEqual([]);
+    await ensureCudaLibtorch('cu130', options);
+    await expect(ensureCudaLibtorch('cu130', offline)).resolves.toMatchObject({ source: 'cache' });
+  });
+
+  it('is fetched once by those who want it at the same time', async () => {
+    const options = pinned();
+    const lines: string[] = [];
+    const reporter = { ...silentReporter, line: (text: string) => void lines.push(text) };
+    const all = [1, 2, 3].map(() => ensureCudaLibtorch('cu130', { ...options, reporter }));
+    expect((await Promise.all(all)).map((found) => found?.source).sort()).toEqual(['cache', 'cache', 'pip']);
+    expect(lines.filter((line) => line.startsWith('1 of 2'))).toHaveLength(1);
+    expect(lines.filter((line) => line.startsWith('Waiting for'))).toHaveLength(2);
+    expect(readdirSync(options.cacheDir).sort()).toEqual(['downloads', 'libtorch-2.14.1-cu130']);
+  });
+
+  it('is found again without fetching, by version or where there is a driver', async () => {
+    const options = pinned();
+    const find = (request: 'auto' | 'cu130' | 'off', driver = true) =>
+      findCudaLibtorch(request, { ...options, hasDriver: () => driver });
+    expect(find('cu130')).toBeUndefined();
+    const { dir } = (await ensureCudaLibtorch('cu130', options))!;
+    expect(find('cu130', false)).toMatchObject({ dir, flavour: 'cuda', source: 'cache' });
+    expect(find('auto')).toMatchObject({ dir });
+    expect([find('auto', false), find('off')]).toEqual([undefined, undefined]);
+  });
+
+  it('names what is pinned', async () => {
+    await expect(ensureCudaLibtorch('cu118', pinned())).rejects.toThrow(DownloadError);
+    await expect(ensureCudaLibtorch('cu118', pinned())).rejects.toThrow(/pinned: cu130 for linux-x64/);
+  });
+
+  it('ships a lock of whole checksums', () => {
+    for (const { wheels, libraries } of Object.values(readCudaLock())) {
+      expect(libraries).toContain('libtorch_cuda.so');
+      for (const { sha256, requirement } of wheels) {
+        expect(sha256).toMatch(/^[0-9a-f]{64}$/);
+        expect(requirement).toMatch(/^[\w-]+==[\d.]+$/);
+      }
+    }
+  });
+});
