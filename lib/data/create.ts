@@ -3,7 +3,7 @@
  * @module
  */
 import { invalidArgument } from '../errors.js';
-import { cifar10, cifar100 } from './cifar.js';
+import { type Cifar10Options, cifar10, cifar100 } from './cifar.js';
 import type { Dataset, Split } from './dataset.js';
 import { imageFolder } from './image-folder.js';
 import { bundled, fashionMnist, mnist } from './mnist.js';
@@ -15,6 +15,8 @@ export type DatasetName = 'cifar10' | 'cifar100' | 'mnist' | 'fashion-mnist' | '
 /** Options of {@link create}. What a set has no use for is ignored: the bundled set needs no root. */
 export interface CreateOptions extends SourceOptions {
   split: Split;
+  /** For CIFAR: see {@link Cifar10Options}. */
+  cache?: Cifar10Options['cache'];
 }
 
 const MAKERS: Readonly<Record<DatasetName, (options: CreateOptions) => Promise<Dataset>>> = {

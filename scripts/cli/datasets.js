@@ -20,7 +20,7 @@ export const DATASETS = data.list();
 export async function loadDataset(name, options) {
   const bars = downloadBars(process.stderr);
   try {
-    return await data.create(name, { ...options, onProgress: bars.update });
+    return await data.create(name, { cache: 'mmap', ...options, onProgress: bars.update });
   } finally {
     bars.stop();
   }
