@@ -3,10 +3,7 @@
  * Measures the model of a run on its test images: `node scripts/evaluate.js --help`.
  * @module
  */
-import { report, setNumThreads, train } from '../dist/index.js';
 import { createCommand, requireOption, runCommand } from './cli/command.js';
-import { loadDataset } from './cli/datasets.js';
-import { evaluateRun } from './cli/evaluation.js';
 import { CHECKPOINTS, device, positiveInteger } from './cli/options.js';
 
 const command = createCommand(
@@ -30,6 +27,9 @@ const command = createCommand(
 
 await runCommand(command, async (options) => {
   requireOption(command, '--run <folder>');
+  const { report, setNumThreads, train } = await import('../dist/index.js');
+  const { loadDataset } = await import('./cli/datasets.js');
+  const { evaluateRun } = await import('./cli/evaluation.js');
   if (options.threads) setNumThreads(options.threads);
   const run = await train.RunDirectory.open(options.run);
   const { dataset, dataDir, model } = await run.readConfig();

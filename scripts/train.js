@@ -3,15 +3,17 @@
  * Trains a model into a run directory: `node scripts/train.js --help`.
  * @module
  */
-import { report, setNumThreads, train } from '../dist/index.js';
 import { runCommand } from './cli/command.js';
-import { evaluateRun } from './cli/evaluation.js';
 import { interruptible } from './cli/interrupt.js';
+import { checkTogether } from './cli/option-checks.js';
 import { formatSeconds } from './cli/progress.js';
 import { outOf, trainCommand } from './cli/train-options.js';
-import { continueRun, runTraining, startRun } from './cli/training.js';
 
 await runCommand(trainCommand(), async (options, command) => {
+  if (!options.resume) checkTogether(options); // with --resume, the options are compared with the run's
+  const { report, setNumThreads, train } = await import('../dist/index.js');
+  const { continueRun, runTraining, startRun } = await import('./cli/training.js');
+  const { evaluateRun } = await import('./cli/evaluation.js');
   const out = outOf(options);
   // Before any data is read: a folder that cannot be used should not cost a download first.
   const previous = options.resume ? await train.RunDirectory.open(out) : null;

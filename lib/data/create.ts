@@ -7,10 +7,10 @@ import { type Cifar10Options, cifar10, cifar100 } from './cifar.js';
 import type { Dataset, Split } from './dataset.js';
 import { imageFolder } from './image-folder.js';
 import { bundled, fashionMnist, mnist } from './mnist.js';
+import { DATASET_NAMES, type DatasetName } from './names.js';
 import type { SourceOptions } from './sources.js';
 
-/** The names {@link create} knows. */
-export type DatasetName = 'cifar10' | 'cifar100' | 'mnist' | 'fashion-mnist' | 'bundled' | 'folder';
+export type { DatasetName } from './names.js';
 
 /** Options of {@link create}. What a set has no use for is ignored: the bundled set needs no root. */
 export interface CreateOptions extends SourceOptions {
@@ -35,7 +35,7 @@ const MAKERS: Readonly<Record<DatasetName, (options: CreateOptions) => Promise<D
 
 /** The names of all data sets, as `--dataset` takes them. */
 export function list(): DatasetName[] {
-  return Object.keys(MAKERS) as DatasetName[];
+  return [...DATASET_NAMES];
 }
 
 /**

@@ -8,9 +8,6 @@ import { data } from '../../dist/index.js';
 /** @typedef {import('../../dist/data/dataset.js').Dataset} Dataset */
 /** @typedef {Omit<import('../../dist/data/create.js').CreateOptions, 'onProgress'>} SourceOptions */
 
-/** Values of `--dataset`. */
-export const DATASETS = data.list();
-
 /**
  * Loads a data set, with a bar on a terminal while it is downloaded or parsed.
  * @param {import('../../dist/data/create.js').DatasetName} name

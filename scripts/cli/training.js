@@ -12,6 +12,7 @@ import {
   TrainingError,
   train,
 } from '../../dist/index.js';
+import { augmentation, batchFormat } from './augmentation.js';
 import { completeConfig, configOf, resolveDevice, resumedConfig } from './config.js';
 import { loadDataset } from './datasets.js';
 import { createProgress, jsonProgress } from './progress.js';
@@ -57,7 +58,7 @@ export function assemble(config, { trainSet, testSet }, signal) {
     batchSize,
     shuffle: true,
     dropLast: true,
-    transform: data.transforms.train({ size: config.imageSize }),
+    ...augmentation(config),
     seed,
     device,
     limit: config.limitTrain ?? undefined,
@@ -90,11 +91,13 @@ export function assemble(config, { trainSet, testSet }, signal) {
 
 /**
  * The test images of a run, in order, nothing dropped.
- * @param {Pick<RunConfig, 'batchSize' | 'imageSize' | 'device' | 'limitTest'>} config
+ * @param {Pick<RunConfig, 'batchSize' | 'imageSize' | 'device' | 'limitTest' | 'batchDtype' | 'memoryFormat' | 'augmentOn'>} config
  * @param {Sets['testSet']} testSet
  */
-export function testLoader({ batchSize, imageSize, device, limitTest }, testSet) {
+export function testLoader(config, testSet) {
+  const { batchSize, imageSize, device, limitTest } = config;
   return data.loader(testSet, {
+    ...batchFormat(config),
     batchSize,
     limit: limitTest ?? undefined,
     shuffle: false,
