@@ -190,7 +190,8 @@ export async function continueRun(run, options, command, signal) {
  * Trains until the end or until the signal stops it; metrics and checkpoints go to the run directory as they come.
  * @param {Training} training
  * @param {{ json?: boolean }} [options] - `json`: epochs as JSON on stdout, in place of the progress.
- * @returns {Promise<import('../../dist/train/index.js').TrainingResult>}
+ * @returns {Promise<import('../../dist/train/index.js').TrainingResult & { waitingForData: number | null }>}
+ *   `waitingForData`: share of the training time of the epochs finished here; null where there was none.
  */
 export async function runTraining({ run, config, parts: { model, trainer } }, { json = false } = {}) {
   const progress = json
@@ -209,7 +210,10 @@ export async function runTraining({ run, config, parts: { model, trainer } }, { 
     if (Math.ceil(event.batch / (config.accumulate ?? 1)) % LOG_EVERY === 0)
       log({ type: 'step', epoch, step, loss, accuracy, lr });
   });
+  const time = { seconds: 0, dataSeconds: 0 };
   trainer.on('epoch', async (record, { improved }) => {
+    time.seconds += record.seconds;
+    time.dataSeconds += record.dataSeconds;
     progress.epoch(record);
     log(record);
     await written;
@@ -219,7 +223,7 @@ export async function runTraining({ run, config, parts: { model, trainer } }, { 
     const result = await trainer.fit();
     await written;
     if (result.stopped) await run.saveCheckpoint(model, trainer, { improved: false });
-    return result;
+    return { ...result, waitingForData: time.seconds > 0 ? time.dataSeconds / time.seconds : null };
   } finally {
     progress.stop();
     await written.catch(() => {});
