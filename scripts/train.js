@@ -34,7 +34,10 @@ await runCommand(trainCommand(), async (options, command) => {
   );
   if (training === null) return interrupt.exitCode();
   const { run, config, testSet } = training;
-  const { stopped, earlyStopped, epochs, steps, best, waitingForData } = await runTraining(training, options);
+  const { stopped, earlyStopped, epochs, steps, best, waitingForData } = await runTraining(training, {
+    json: options.json,
+    signal: interrupt.signal,
+  });
   const seconds = (performance.now() - start) / 1000;
   if (options.json && stopped)
     console.log(JSON.stringify({ type: 'end', stopped, epochs, steps, best, out }));

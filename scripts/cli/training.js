@@ -189,14 +189,15 @@ export async function continueRun(run, options, command, signal) {
 /**
  * Trains until the end or until the signal stops it; metrics and checkpoints go to the run directory as they come.
  * @param {Training} training
- * @param {{ json?: boolean }} [options] - `json`: epochs as JSON on stdout, in place of the progress.
+ * @param {{ json?: boolean, signal?: AbortSignal }} [options] - `json`: epochs as JSON on stdout, in place of the progress;
+ *   `signal`: the one that stops the training.
  * @returns {Promise<import('../../dist/train/index.js').TrainingResult & { waitingForData: number | null }>}
  *   `waitingForData`: share of the training time of the epochs finished here; null where there was none.
  */
-export async function runTraining({ run, config, parts: { model, trainer } }, { json = false } = {}) {
+export async function runTraining({ run, config, parts: { model, trainer } }, { json = false, signal } = {}) {
   const progress = json
     ? jsonProgress()
-    : createProgress({ stream: process.stdout, epochs: config.epochs, label: config.model });
+    : createProgress({ stream: process.stdout, epochs: config.epochs, label: config.model, signal });
   const keep = config.keepCheckpoints ?? undefined;
   /** @type {Promise<void>} */
   let written = Promise.resolve();

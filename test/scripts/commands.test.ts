@@ -130,12 +130,19 @@ describe('a training', () => {
   const run = join(folder, 'run');
   let first: SpawnSyncReturns<string>;
   beforeAll(() => {
-    first = command('train', ...small(run));
+    const { NO_COLOR: _, ...coloured } = env; // CI and FORCE_COLOR ask for colours where there is no terminal
+    const args = [join(root, 'scripts', 'train.js'), ...small(run)];
+    first = spawnSync(process.execPath, args, {
+      encoding: 'utf8',
+      cwd: folder,
+      env: { ...coloured, CI: 'true', FORCE_COLOR: '1' },
+    });
   }, 120_000);
 
   it('leaves a complete run directory and prints a line an epoch', () => {
     expect(first.stderr).toBe('');
     expect(first.status).toBe(0);
+    expect(first.stdout).not.toContain('\u001b');
     expect(first.stdout).toMatch(/epoch 2\/2 {2}lr 0.01 {2}temperature 27 {2}train loss .* {2}val loss/);
     expect(readdirSync(run)).toEqual(
       expect.arrayContaining([
