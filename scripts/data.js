@@ -26,6 +26,7 @@ const command = createCommand(
   .addOption(new Option('--split <split>', 'part of the set').choices(['train', 'test']).default('train'))
   .option('--download', 'fetch the files that are not there', false)
   .option('--no-verify', 'take an archive of your own, without comparing checksums')
+  .option('--skip-unreadable', 'leave out the pictures of a folder that cannot be read', false)
   .option('--grid <file>', 'write a PNG: each row an image, then what the transform makes of it')
   .addOption(
     new Option('--transform <name>', 'transform of the grid')
@@ -41,7 +42,8 @@ await runCommand(command, async (options) => {
   const { dataset, dataDir: root, split, download, verify, grid, rows, columns, seed, json } = options;
   const { data } = await import('../dist/index.js');
   const { loadDataset } = await import('./cli/datasets.js');
-  const set = await loadDataset(dataset, { root, split, download, verify });
+  const unreadable = options.skipUnreadable ? 'skip' : 'error';
+  const set = await loadDataset(dataset, { root, split, download, verify, unreadable });
   const description = data.describe(set);
   if (json) console.log(JSON.stringify(description));
   else {

@@ -23,6 +23,7 @@ const command = createCommand(
   .option('--threads <n>', 'CPU threads (default: one per core)', positiveInteger)
   .option('--no-download', 'do not download a data set that is missing')
   .option('--no-verify', 'accept an archive whose checksum is not the published one')
+  .option('--skip-unreadable', 'leave out the pictures of a folder that cannot be read', false)
   .option('--json', 'print the result as JSON', false);
 
 await runCommand(command, async (options) => {
@@ -38,6 +39,7 @@ await runCommand(command, async (options) => {
     split: 'test',
     download: options.download,
     verify: options.verify,
+    unreadable: options.skipUnreadable ? 'skip' : 'error',
   });
   const { config, result } = await evaluateRun(run, set, options);
   if (options.json) {

@@ -5,7 +5,7 @@
 import { invalidArgument } from '../errors.js';
 import { type Cifar10Options, cifar10, cifar100 } from './cifar.js';
 import type { Dataset, Split } from './dataset.js';
-import { imageFolder } from './image-folder.js';
+import { type ImageFolderOptions, imageFolder } from './image-folder.js';
 import { bundled, fashionMnist, mnist } from './mnist.js';
 import { DATASET_NAMES, type DatasetName } from './names.js';
 import type { SourceOptions } from './sources.js';
@@ -17,6 +17,8 @@ export interface CreateOptions extends SourceOptions {
   split: Split;
   /** For CIFAR: see {@link Cifar10Options}. */
   cache?: Cifar10Options['cache'];
+  /** For folders: see {@link ImageFolderOptions}. */
+  unreadable?: ImageFolderOptions['unreadable'];
 }
 
 const MAKERS: Readonly<Record<DatasetName, (options: CreateOptions) => Promise<Dataset>>> = {
@@ -25,10 +27,11 @@ const MAKERS: Readonly<Record<DatasetName, (options: CreateOptions) => Promise<D
   mnist,
   'fashion-mnist': fashionMnist,
   bundled: ({ split }) => bundled({ split }),
-  folder: ({ root = 'data', split, onProgress }) =>
+  folder: ({ root = 'data', split, unreadable, onProgress }) =>
     imageFolder({
       root,
       split,
+      unreadable,
       onProgress: onProgress && ((done, total) => onProgress(root, done, total, 'parse')),
     }),
 };

@@ -22,6 +22,7 @@ const FREE_ON_RESUME = [
   'threads',
   'download',
   'verify',
+  'skipUnreadable',
   'checkpointEvery',
   'keepLast',
 ];

@@ -56,6 +56,7 @@ export function trainCommand() {
     .option('--limit-test <n>', 'use only so many test images', positiveInteger)
     .option('--no-download', 'do not download a data set that is missing')
     .option('--no-verify', 'accept an archive whose checksum is not the published one')
+    .option('--skip-unreadable', 'leave out the pictures of a folder that cannot be read', false)
     .option('--json', 'print epochs and result as JSON, one object a line', false)
     .option('--resume', 'continue the run in --out from its last checkpoint', false);
   return addRefinements(addAugmentation(command));

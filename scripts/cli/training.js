@@ -27,11 +27,12 @@ const LOG_EVERY = 10;
 
 /**
  * Loads both splits of a data set.
- * @param {{ dataset: import('../../dist/data/create.js').DatasetName, dataDir: string, download: boolean, verify: boolean }} options
+ * @param {{ dataset: import('../../dist/data/create.js').DatasetName, dataDir: string, download: boolean, verify: boolean, skipUnreadable: boolean }} options
  * @param {AbortSignal} signal
  */
-async function loadSets({ dataset, dataDir, download, verify }, signal) {
-  const options = { root: dataDir, download, verify, signal };
+async function loadSets({ dataset, dataDir, download, verify, skipUnreadable }, signal) {
+  const unreadable = /** @type {const} */ (skipUnreadable ? 'skip' : 'error');
+  const options = { root: dataDir, download, verify, unreadable, signal };
   const trainSet = await loadDataset(dataset, { ...options, split: 'train' });
   const testSet = await loadDataset(dataset, { ...options, split: 'test' });
   return { trainSet, testSet };
