@@ -62,11 +62,17 @@ async function run(name) {
     [fileURLToPath(new URL('soak/items.js', import.meta.url)), name, String(part)],
     { stdio: ['ignore', 'pipe', 'inherit'] },
   );
+  const stop = () => {
+    child.kill('SIGKILL');
+    process.exit(1);
+  };
+  process.once('SIGINT', stop).once('SIGTERM', stop);
   let mb = Number.POSITIVE_INFINITY;
   createInterface({ input: child.stdout }).on('line', (line) => {
     if (line.startsWith('{')) mb = JSON.parse(line).mb;
   });
   const [code, signal] = await new Promise((resolve) => child.on('close', (...end) => resolve(end)));
+  process.off('SIGINT', stop).off('SIGTERM', stop);
   const crashed = code !== 0;
   return {
     mb: crashed ? Number.POSITIVE_INFINITY : mb,

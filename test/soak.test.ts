@@ -9,15 +9,12 @@ const script = fileURLToPath(new URL('../scripts/soak.js', import.meta.url));
 it.each(['sync', 'async', 'small', 'epochs', 'workers'])(
   'memory stays within its limit: %s',
   async (item) => {
-    const { stdout } = await promisify(execFile)(process.execPath, [
-      script,
-      '--share',
-      '0.1',
-      '--json',
-      item,
-    ]).catch((error) => {
-      throw new Error(`${error.stderr}\n${error.stdout}`);
-    });
+    const args = [script, '--share', '0.1', '--json', item];
+    const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: 175_000 }).catch(
+      (error) => {
+        throw new Error(`${error.stderr}\n${error.stdout}`);
+      },
+    );
     const [row] = JSON.parse(stdout).rows;
     expect(row.ok).toBe(true);
     expect(row.mb).toBeLessThanOrEqual(row.limit);

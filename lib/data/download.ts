@@ -215,7 +215,8 @@ async function isFresh(lock: string): Promise<boolean> {
   return found !== undefined && Date.now() - found.mtimeMs < 10_000;
 }
 
-function isAlive(pid: number): boolean {
+/** Whether a process of this machine runs. */
+export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
     return true;

@@ -7,6 +7,7 @@ import { randomUUID } from 'node:crypto';
 import { readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isAlive } from '../data/download.js';
 
 /** Options of {@link withLock}. */
 export interface LockOptions {
@@ -97,13 +98,4 @@ async function takeAway(file: string, dead: Owner | undefined): Promise<void> {
   const found = await read(aside);
   if (found?.token === dead?.token) await rm(aside, { force: true });
   else await rename(aside, file);
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
 }

@@ -2,7 +2,7 @@
  * Averages of weights over the steps of a training, which often generalise better than the last weights do.
  * @module
  */
-import { CheckpointError, invalidArgument } from '../errors.js';
+import { CheckpointError, checkIterable, checkOptions, invalidArgument } from '../errors.js';
 import { native } from '../native.js';
 import { number } from '../ops/arguments.js';
 import { keep, noGrad, untidy } from '../tensor/context.js';
@@ -46,10 +46,11 @@ export class ExponentialMovingAverage {
   #applied = false;
 
   /** @throws ArgumentError for a decay out of range, or without parameters. */
-  constructor(parameters: Iterable<Tensor>, { decay = 0.999, warmup = true }: EmaOptions = {}) {
+  constructor(parameters: Iterable<Tensor>, options: EmaOptions = {}) {
+    const { decay = 0.999, warmup = true } = checkOptions(options);
     number('decay', decay, { min: 0 });
     if (decay >= 1) throw invalidArgument('decay', 'a number of at least 0 and below 1', decay);
-    this.#parameters = [...parameters];
+    this.#parameters = checkIterable(parameters, 'parameters', 'at least one Tensor');
     if (this.#parameters.length === 0 || !this.#parameters.every(isTensor))
       throw invalidArgument('parameters', 'at least one Tensor', this.#parameters);
     this.#decay = decay;

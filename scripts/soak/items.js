@@ -105,8 +105,10 @@ const ITEMS = {
     const round = async () => {
       const handle = source.share({ claims: 8 });
       const workers = Array.from({ length: 8 }, () => new Worker(WORKER, { workerData: handle }));
-      for (const worker of workers) {
-        const [handle] = await once(worker, 'message');
+      // Listened to from the start: a message that nobody waits for yet would be lost.
+      const answers = workers.map((worker) => once(worker, 'message'));
+      for (const answer of answers) {
+        const [handle] = await answer;
         const result = dyconv.Tensor.fromHandle(handle);
         if (result.item() !== 64 * 64 * 3)
           throw new Error(`Expected 12288 from a worker but received ${result.item()}`);

@@ -35,7 +35,7 @@ itRefuses([
     "for nonlinearity but received 'gelu'",
   ],
   ['a negative deviation', () => init.normal_(weight(), { std: -1 }), Error, 'std'],
-  ['no Tensor', () => init.constant_({} as never, 1), Error, 'fill_'],
+  ['no Tensor', () => init.constant_({} as never, 1), Error, 'Expected a Tensor for input'],
 ]);
 
 beforeEach(() => manualSeed(7));

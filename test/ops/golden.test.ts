@@ -164,6 +164,8 @@ const TABLES_ELSEWHERE: Record<string, string> = {
   'dynamic_conv.cc': 'test/ops/dynamic-conv.test.ts: against loops',
   'optim.cc': 'test/optim/optimizers.test.ts: whole steps against PyTorch',
   'data.cc': 'test/data/augment.test.ts: against loops',
+  'exchange.cc':
+    'test/tensor/buffer.test.ts, handle.test.ts, test/safetensors.test.ts: no numbers of its own',
   'autograd.cc': 'test/tensor/custom-function.test.ts and hooks.test.ts: no numbers of their own',
   'runtime.cc': 'modes, scopes, threads, generators, versions: no operations',
 };
