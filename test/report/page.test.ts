@@ -112,7 +112,7 @@ describe.skipIf(!chromiumPath)(
     beforeAll(async () => {
       browser = await launchChromium();
       mkdirSync(artefacts, { recursive: true });
-    });
+    }, 60_000);
     afterAll(async () => {
       await browser?.close();
       removeFolders();
