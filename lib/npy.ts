@@ -16,7 +16,7 @@ import {
   fileReader,
   readTensor,
   tensorPieces,
-  writeFully,
+  writePieces,
 } from './tensor-bytes.js';
 
 /**
@@ -52,8 +52,11 @@ export async function saveNpy(path: string, tensor: Tensor): Promise<void> {
   const header = formatNpyHeader(tensor.dtype, tensor.shape);
   try {
     const staged = await stageFile(path, async (file) => {
-      await writeFully(file, header);
-      for await (const piece of tensorPieces(tensor)) await writeFully(file, piece);
+      async function* pieces(): AsyncGenerator<Uint8Array> {
+        yield header;
+        yield* tensorPieces(tensor);
+      }
+      await writePieces(file, pieces());
     });
     await commitOrDiscard(staged);
   } catch (error) {

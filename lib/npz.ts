@@ -14,7 +14,7 @@ import { readNpy } from './npy.js';
 import { formatNpyHeader } from './npy-header.js';
 import { itemSize } from './tensor/dtype.js';
 import { isTensor, type Tensor } from './tensor/tensor.js';
-import { streamReader, tensorPieces, writeFully } from './tensor-bytes.js';
+import { streamReader, tensorPieces, writePieces } from './tensor-bytes.js';
 
 /** Options of {@link saveNpz}. */
 export interface SaveNpzOptions {
@@ -77,11 +77,8 @@ export async function saveNpz(
   zip.end();
   try {
     const staged = await stageFile(path, async (file) => {
-      const write = async () => {
-        for await (const piece of zip.outputStream as unknown as AsyncIterable<Uint8Array>)
-          await writeFully(file, piece);
-      };
-      await Promise.race([write(), failed]);
+      const written = writePieces(file, zip.outputStream as unknown as AsyncIterable<Uint8Array>);
+      await Promise.race([written, failed]);
     });
     await commitOrDiscard(staged);
   } catch (error) {

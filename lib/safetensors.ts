@@ -18,7 +18,7 @@ import {
 import { empty } from './tensor/create.js';
 import type { DType } from './tensor/dtype.js';
 import { isTensor, type Tensor } from './tensor/tensor.js';
-import { fileReader, readTensor, tensorPieces, writeFully } from './tensor-bytes.js';
+import { fileReader, readTensor, tensorPieces, writePieces } from './tensor-bytes.js';
 
 /** Options of {@link saveSafetensors}. */
 export interface SaveSafetensorsOptions {
@@ -93,7 +93,7 @@ export async function readSafetensorsHeader(path: string): Promise<SafetensorsHe
  * Writes tensors to a safetensors file, atomically: a file that was there before stays until the new one is complete
  * on disk.
  * @param path - The file; its folder must exist.
- * @param record - Tensors by name, from any device and with any strides. They are not changed.
+ * @param record - Tensors by name, from any device and with any strides. They must not change until the promise is settled.
  * @throws {CheckpointError} if the file cannot be written (no such folder, no permission, disk full).
  * @example
  * await saveSafetensors('alexnet.safetensors', model.stateDict(), { metadata: { epoch: '12' } })
@@ -135,10 +135,11 @@ export async function stageSafetensors(
     return await stageFile(
       path,
       async (file) => {
-        await writeFully(file, bytes);
-        for (const { name } of entries) {
-          for await (const piece of tensorPieces(record[name]!)) await writeFully(file, piece);
+        async function* pieces(): AsyncGenerator<Uint8Array> {
+          yield bytes;
+          for (const { name } of entries) yield* tensorPieces(record[name]!);
         }
+        await writePieces(file, pieces());
       },
       { tag },
     );

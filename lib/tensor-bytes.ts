@@ -69,7 +69,7 @@ export function elementCount(shape: readonly number[]): number {
 }
 
 /**
- * A tensor of row-major elements.
+ * A tensor of row-major elements. They are read into its own memory, where the runtime shows it.
  * @param options.swap - The bytes of each element come in the other order than this machine's. Default false.
  */
 export async function readTensor(
@@ -79,57 +79,88 @@ export async function readTensor(
   options: { swap?: boolean } = {},
 ): Promise<Tensor> {
   const { swap = false } = options;
-  const count = elementCount(shape);
-  const size = Math.min(count, PIECE / itemSize(dtype));
-  const values = new ARRAY_OF[dtype](size);
-  const next = async (length: number): Promise<TypedArray> => {
-    const part = values.subarray(0, length);
-    await reader.fill(asBytes(part));
-    if (swap) swapBytes(part);
-    // libtorch reads a bool as the byte it is: anything but 0 and 1 would be neither.
-    if (dtype === 'bool') for (let i = 0; i < length; i++) part[i] = part[i] === 0 ? 0 : 1;
-    return part;
-  };
-  if (size === count) return native.fromData(await next(count), shape, dtype, 'cpu');
   const result = empty(shape, { dtype });
   try {
-    for (let start = 0; start < count; start += size) {
-      const part = await next(Math.min(size, count - start));
-      using piece = native.fromData(part, [part.length], dtype, 'cpu');
-      using flat = native.view(result, [-1]);
-      using place = native.narrow(flat, 0, start, part.length);
+    using flat = native.view(result, [-1]);
+    const size = PIECE / itemSize(dtype);
+    for (let start = 0; start < result.numel; start += size) {
+      using place = native.narrow(flat, 0, start, Math.min(size, result.numel - start));
+      const shown = showsMemory();
+      const values = shown ? native.onTypedArray(place) : new ARRAY_OF[dtype](place.numel);
+      await reader.fill(asBytes(values));
+      if (swap) swapBytes(values);
+      // libtorch reads a bool as the byte it is: anything but 0 and 1 would be neither.
+      if (dtype === 'bool') for (let i = 0; i < values.length; i++) values[i] = values[i] === 0 ? 0 : 1;
+      if (shown) continue;
+      using piece = native.fromData(values, [values.length], dtype, 'cpu');
       native.copy(place, piece).dispose();
     }
+    return result;
   } catch (error) {
     result.dispose();
     throw error;
   }
-  return result;
 }
 
-/** The elements in row-major order, as bytes. The tensor must not change until the last piece was read. */
+/**
+ * The elements in row-major order, as bytes. Where a tensor lies on the CPU without gaps, the pieces are its own memory:
+ * it must not change until they have been used.
+ */
 export async function* tensorPieces(tensor: Tensor): AsyncGenerator<Uint8Array> {
   const { numel, dtype } = tensor;
   const size = PIECE / itemSize(dtype);
-  if (numel <= size) {
-    yield asBytes(await tensor.data());
-    return;
-  }
   using plain = native.detach(tensor);
+  const own = tensor.device === 'cpu' && native.isContiguous(plain) && showsMemory();
   using row = native.contiguous(plain);
   using flat = native.view(row, [-1]);
   for (let start = 0; start < numel; start += size) {
     using part = native.narrow(flat, 0, start, Math.min(size, numel - start));
-    yield asBytes(await part.data());
+    yield asBytes(own ? native.onTypedArray(part) : await part.data());
   }
 }
 
-/** Writes all of `bytes` at the file's position. */
-export async function writeFully(file: FileHandle, bytes: Uint8Array): Promise<void> {
-  let done = 0;
-  while (done < bytes.length) {
-    const { bytesWritten } = await file.write(bytes, done, Math.min(bytes.length - done, 1 << 30));
-    done += bytesWritten;
+/** Whether the runtime lets JavaScript see memory that is not its own: Node does, Electron does not. */
+function showsMemory(): boolean {
+  if (shows === undefined) {
+    using probe = native.fromData(new Uint8Array(1), [1], 'uint8', 'cpu');
+    native.onTypedArray(probe)[0] = 1;
+    shows = native.item(probe) === 1;
+  }
+  return shows;
+}
+
+let shows: boolean | undefined;
+
+/** As many buffers as one call of the operating system takes. */
+const MAX_BUFFERS = 1024;
+
+/** Writes pieces one after the other, many in one call: every call is a wait for another thread. */
+export async function writePieces(file: FileHandle, pieces: AsyncIterable<Uint8Array>): Promise<void> {
+  let pending: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const piece of pieces) {
+    if (bytes + piece.length > PIECE || pending.length === MAX_BUFFERS) {
+      await writeFully(file, pending);
+      pending = [];
+      bytes = 0;
+    }
+    pending.push(piece);
+    bytes += piece.length;
+  }
+  await writeFully(file, pending);
+}
+
+async function writeFully(file: FileHandle, pieces: Uint8Array[]): Promise<void> {
+  let rest = pieces.filter(({ length }) => length > 0);
+  while (rest.length > 0) {
+    let { bytesWritten } = await file.writev(rest);
+    const whole = rest.findIndex(({ length }) => {
+      if (bytesWritten < length) return true;
+      bytesWritten -= length;
+      return false;
+    });
+    if (whole < 0) return;
+    rest = [rest[whole]!.subarray(bytesWritten), ...rest.slice(whole + 1)];
   }
 }
 

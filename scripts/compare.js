@@ -3,7 +3,6 @@
  * Compares runs: `node scripts/compare.js --help`.
  * @module
  */
-import { compare } from '../dist/report/write.js';
 import { createCommand, runCommand } from './cli/command.js';
 
 const command = createCommand(
@@ -24,6 +23,7 @@ const command = createCommand(
   .option('--json', 'print the comparison as JSON', false);
 
 await runCommand(command, async ({ out, title, markdown, json }) => {
+  const { compare } = await import('../dist/report/write.js');
   const file = out ?? (json ? undefined : 'report.html');
   const result = await compare(command.args, { out: file, title });
   if (json) {

@@ -5,14 +5,11 @@
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { report, train } from '../dist/index.js';
 import { createCommand, runCommand } from './cli/command.js';
-import { evaluateRun } from './cli/evaluation.js';
 import { interruptible } from './cli/interrupt.js';
 import { positiveInteger } from './cli/options.js';
 import { formatSeconds } from './cli/progress.js';
 import { trainCommand } from './cli/train-options.js';
-import { runTraining, startRun } from './cli/training.js';
 
 /**
  * The article's recipe scaled down to 2,000 images and about a minute a network: small batches, few epochs, and a
@@ -47,6 +44,7 @@ await runCommand(command, async (options) => {
   }
   interrupt.release();
   const page = join(out, 'report.html');
+  const { report } = await import('../dist/index.js');
   console.log(`\n${await report.compare(runs, { out: page })}\n`);
   console.log(`Both learning curves: ${page}  (${formatSeconds((performance.now() - start) / 1000)} in all)`);
   return 0;
@@ -60,10 +58,13 @@ await runCommand(command, async (options) => {
  * @returns {Promise<string | null>} The run directory; null if the signal stopped it.
  */
 async function trainOne(model, out, epochs, signal) {
+  const { report, train } = await import('../dist/index.js');
+  const { runTraining, startRun } = await import('./cli/training.js');
+  const { evaluateRun } = await import('./cli/evaluation.js');
   await train.RunDirectory.assertFree(out);
   const options = { ...trainCommand().opts(), ...RECIPE, model, epochs };
   const training = await startRun(out, options, signal);
-  const { stopped } = await runTraining(training);
+  const { stopped } = await runTraining(training, { signal });
   if (stopped) return null;
   await evaluateRun(training.run, training.testSet, { checkpoint: 'best' });
   await report.writeRunReport(out);

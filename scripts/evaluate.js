@@ -3,10 +3,7 @@
  * Measures the model of a run on its test images: `node scripts/evaluate.js --help`.
  * @module
  */
-import { report, setNumThreads, train } from '../dist/index.js';
 import { createCommand, requireOption, runCommand } from './cli/command.js';
-import { loadDataset } from './cli/datasets.js';
-import { evaluateRun } from './cli/evaluation.js';
 import { CHECKPOINTS, device, positiveInteger } from './cli/options.js';
 
 const command = createCommand(
@@ -26,10 +23,14 @@ const command = createCommand(
   .option('--threads <n>', 'CPU threads (default: one per core)', positiveInteger)
   .option('--no-download', 'do not download a data set that is missing')
   .option('--no-verify', 'accept an archive whose checksum is not the published one')
+  .option('--skip-unreadable', 'leave out the pictures of a folder that cannot be read', false)
   .option('--json', 'print the result as JSON', false);
 
 await runCommand(command, async (options) => {
   requireOption(command, '--run <folder>');
+  const { report, setNumThreads, train } = await import('../dist/index.js');
+  const { loadDataset } = await import('./cli/datasets.js');
+  const { evaluateRun } = await import('./cli/evaluation.js');
   if (options.threads) setNumThreads(options.threads);
   const run = await train.RunDirectory.open(options.run);
   const { dataset, dataDir, model } = await run.readConfig();
@@ -38,6 +39,7 @@ await runCommand(command, async (options) => {
     split: 'test',
     download: options.download,
     verify: options.verify,
+    unreadable: options.skipUnreadable ? 'skip' : 'error',
   });
   const { config, result } = await evaluateRun(run, set, options);
   if (options.json) {

@@ -3,9 +3,7 @@
  * Classifies pictures with the model of a run: `node scripts/predict.js --help`.
  * @module
  */
-import { serve } from '../dist/index.js';
 import { createCommand, requireOption, runCommand } from './cli/command.js';
-import { resolveDevice } from './cli/config.js';
 import { CHECKPOINTS, device, positiveInteger } from './cli/options.js';
 
 const command = createCommand('node scripts/predict.js', 'Classifies PNG and JPEG pictures.', [
@@ -21,6 +19,8 @@ const command = createCommand('node scripts/predict.js', 'Classifies PNG and JPE
 
 await runCommand(command, async (options) => {
   requireOption(command, '--run <folder>');
+  const { serve } = await import('../dist/index.js');
+  const { resolveDevice } = await import('./cli/config.js');
   const { run, checkpoint } = options;
   const classifier = await serve.loadClassifier(run, { checkpoint, device: resolveDevice(options.device) });
   for (const file of command.args) {

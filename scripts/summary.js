@@ -4,7 +4,7 @@
  * @module
  */
 import { InvalidArgumentError, Option } from 'commander';
-import { models, report } from '../dist/index.js';
+import { MODEL_NAMES } from '../dist/models/names.js';
 import { createCommand, runCommand } from './cli/command.js';
 import { positiveInteger } from './cli/options.js';
 
@@ -26,7 +26,7 @@ const command = createCommand(
     'node scripts/summary.js --model alexnet --json',
   ],
 )
-  .addOption(new Option('--model <name>', 'network').choices(models.list()).default('alexnet-dy'))
+  .addOption(new Option('--model <name>', 'network').choices([...MODEL_NAMES]).default('alexnet-dy'))
   .addOption(
     new Option('--input <sizes>', 'shape of the input: batch, channels, height, width')
       .argParser(shape)
@@ -37,6 +37,7 @@ const command = createCommand(
   .option('--json', 'print the summary as JSON', false);
 
 await runCommand(command, async ({ model: name, input, numClasses, numExperts, json }) => {
+  const { models, report } = await import('../dist/index.js');
   const model = models.create(name, { numClasses, numExperts });
   const summary = report.summary(model, input);
   console.log(json ? JSON.stringify({ model: name, ...summary }) : String(summary));

@@ -15,3 +15,18 @@ const LARGE = 1 << 22;
 export function allocateBytes(length: number): Uint8Array<ArrayBuffer> {
   return length < LARGE ? new Uint8Array(length) : new Uint8Array(native.allocateBytes(length));
 }
+
+/**
+ * The bytes of a file on its own pages, which other processes share and which come when they are first used. Writing to
+ * them leaves the file alone. It must not be cut short while they are in use: the system ends a process that reads pages
+ * which are gone.
+ * @throws NativeError when the file cannot be mapped, or is shorter than `length`.
+ */
+export function mapBytes(path: string, length: number): Uint8Array {
+  const mapped = native.mapFile(path, length);
+  try {
+    return native.onTypedArray(mapped) as Uint8Array;
+  } finally {
+    native.dispose(mapped);
+  }
+}

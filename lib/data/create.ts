@@ -3,18 +3,22 @@
  * @module
  */
 import { invalidArgument } from '../errors.js';
-import { cifar10, cifar100 } from './cifar.js';
+import { type Cifar10Options, cifar10, cifar100 } from './cifar.js';
 import type { Dataset, Split } from './dataset.js';
-import { imageFolder } from './image-folder.js';
+import { type ImageFolderOptions, imageFolder } from './image-folder.js';
 import { bundled, fashionMnist, mnist } from './mnist.js';
+import { DATASET_NAMES, type DatasetName } from './names.js';
 import type { SourceOptions } from './sources.js';
 
-/** The names {@link create} knows. */
-export type DatasetName = 'cifar10' | 'cifar100' | 'mnist' | 'fashion-mnist' | 'bundled' | 'folder';
+export type { DatasetName } from './names.js';
 
 /** Options of {@link create}. What a set has no use for is ignored: the bundled set needs no root. */
 export interface CreateOptions extends SourceOptions {
   split: Split;
+  /** For CIFAR: see {@link Cifar10Options}. */
+  cache?: Cifar10Options['cache'];
+  /** For folders: see {@link ImageFolderOptions}. */
+  unreadable?: ImageFolderOptions['unreadable'];
 }
 
 const MAKERS: Readonly<Record<DatasetName, (options: CreateOptions) => Promise<Dataset>>> = {
@@ -23,17 +27,18 @@ const MAKERS: Readonly<Record<DatasetName, (options: CreateOptions) => Promise<D
   mnist,
   'fashion-mnist': fashionMnist,
   bundled: ({ split }) => bundled({ split }),
-  folder: ({ root = 'data', split, onProgress }) =>
+  folder: ({ root = 'data', split, unreadable, onProgress }) =>
     imageFolder({
       root,
       split,
+      unreadable,
       onProgress: onProgress && ((done, total) => onProgress(root, done, total, 'parse')),
     }),
 };
 
 /** The names of all data sets, as `--dataset` takes them. */
 export function list(): DatasetName[] {
-  return Object.keys(MAKERS) as DatasetName[];
+  return [...DATASET_NAMES];
 }
 
 /**

@@ -3,6 +3,7 @@
  * @module
  */
 import { DatasetError, invalidArgument } from '../errors.js';
+import { allocateBytes } from './bytes.js';
 
 /** The part of a data set. */
 export type Split = 'train' | 'test';
@@ -108,7 +109,7 @@ export function checkSplit(split: unknown): asserts split is Split {
 /** Grey planes repeated `channels` times: [N, H, W] -> [N, channels, H, W]. */
 export function repeatChannels(grey: Uint8Array, plane: number, channels: number): Uint8Array {
   if (channels === 1) return grey;
-  const out = new Uint8Array(grey.length * channels);
+  const out = allocateBytes(grey.length * channels);
   for (let from = 0, to = 0; from < grey.length; from += plane) {
     const image = grey.subarray(from, from + plane);
     for (let channel = 0; channel < channels; channel++, to += plane) out.set(image, to);

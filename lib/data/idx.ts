@@ -2,9 +2,9 @@
  * The IDX format of MNIST and its relatives: a big-endian header, then the bytes (http://yann.lecun.com/exdb/mnist).
  * @module
  */
-import { readFile } from 'node:fs/promises';
-import { promisify } from 'node:util';
-import { gunzip } from 'node:zlib';
+import { type FileHandle, open } from 'node:fs/promises';
+import { pipeline } from 'node:stream/promises';
+import { createGunzip } from 'node:zlib';
 import { datasetError } from './dataset.js';
 
 /** An array of unsigned bytes. */
@@ -16,25 +16,58 @@ export interface IdxArray {
 const UNSIGNED_BYTE = 0x08;
 /** A larger file than any of this format that is known; protects against a gzip that unpacks without end. */
 const MAX_BYTES = 1 << 30;
+const CHUNK = 1 << 18;
 
 /**
  * Reads an IDX file of unsigned bytes, gzip'd or not.
  *
  * @param file - Its path.
  * @param dimensions - How many dimensions it must have: 3 for images, 1 for labels.
+ * @param onProgress - Called while it is read: bytes of the file so far, and all of them.
  * @throws DatasetError when it is truncated, has trailing bytes, another type or another number of dimensions.
  */
-export async function readIdx(file: string, dimensions: number): Promise<IdxArray> {
+export async function readIdx(
+  file: string,
+  dimensions: number,
+  onProgress?: (done: number, total: number) => void,
+): Promise<IdxArray> {
   let bytes: Buffer;
   try {
-    bytes = await readFile(file);
-    if (bytes[0] === 0x1f && bytes[1] === 0x8b) {
-      bytes = await promisify(gunzip)(bytes, { maxOutputLength: MAX_BYTES });
+    const handle = await open(file);
+    try {
+      bytes = await readContent(handle, onProgress);
+    } finally {
+      await handle.close();
     }
   } catch (error) {
     throw datasetError(file, `cannot be read: ${(error as Error).message}`, error);
   }
   return parseIdx(bytes, dimensions, file);
+}
+
+/** What is in a file, decompressed where it is gzip'd. */
+async function readContent(
+  file: FileHandle,
+  onProgress?: (done: number, total: number) => void,
+): Promise<Buffer> {
+  const { size: total } = await file.stat();
+  const { buffer: magic } = await file.read(Buffer.alloc(2), 0, 2, 0);
+  const source = file.createReadStream({ start: 0, highWaterMark: CHUNK, autoClose: false });
+  const parts: Buffer[] = [];
+  let length = 0;
+  const collect = async (chunks: AsyncIterable<Buffer>) => {
+    for await (const chunk of chunks) {
+      parts.push(chunk);
+      length += chunk.length;
+      if (length > MAX_BYTES) throw new Error(`it holds more than ${MAX_BYTES} bytes`);
+      onProgress?.(source.bytesRead, total);
+    }
+  };
+  if (magic[0] === 0x1f && magic[1] === 0x8b) {
+    await pipeline(source, createGunzip({ chunkSize: CHUNK }), collect);
+  } else await pipeline(source, collect);
+  onProgress?.(total, total);
+  return Buffer.concat(parts, length);
 }
 
 /** Parses the bytes of an IDX file; see {@link readIdx}. */

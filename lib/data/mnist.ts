@@ -3,7 +3,7 @@
  * the package. Grey images are repeated to three channels unless asked otherwise.
  * @module
  */
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { invalidArgument } from '../errors.js';
 import {
@@ -166,11 +166,13 @@ async function readPair(
   name: string,
   files: { images: string; labels: string },
   classes: readonly string[],
-  { split, channels = 3 }: GreyOptions,
+  { split, channels = 3, onProgress }: GreyOptions & Pick<SourceOptions, 'onProgress'>,
 ): Promise<Dataset> {
   if (channels !== 1 && channels !== 3) throw invalidArgument('channels', '1 or 3', channels);
-  const images = await readIdx(files.images, 3);
-  const labels = await readIdx(files.labels, 1);
+  const report = (file: string) =>
+    onProgress && ((done: number, total: number) => onProgress(basename(file), done, total, 'parse'));
+  const images = await readIdx(files.images, 3, report(files.images));
+  const labels = await readIdx(files.labels, 1, report(files.labels));
   const [count, height, width] = images.shape as [number, number, number];
   if (labels.data.length !== count) {
     throw datasetError(files.labels, `expected ${count} labels but found ${labels.data.length}`);

@@ -24,7 +24,7 @@ export interface SourceOptions {
    * `DYCONV_DATA_MIRROR`, then the publisher's own address.
    */
   url?: string;
-  /** Called while a file is downloaded, and while an archive is parsed: bytes so far, and in all where that is known. */
+  /** Called while a file is downloaded, and while it is parsed: bytes so far, and in all where that is known. */
   onProgress?: (file: string, done: number, total: number | undefined, phase: 'download' | 'parse') => void;
   /** Stops a download. */
   signal?: AbortSignal;

@@ -5,20 +5,21 @@
 import { checkOptions, invalidArgument } from '../errors.js';
 import type { Module } from '../nn/module.js';
 import { type AlexNetDyOptions, alexnet, alexnetDy } from './alexnet.js';
+import { MODEL_NAMES } from './names.js';
 
 export { AlexNet, type AlexNetDyOptions, type AlexNetOptions, alexnet, alexnetDy } from './alexnet.js';
 
 /** Options of {@link create}: those of any model; a model ignores what it does not know. */
 export type ModelOptions = AlexNetDyOptions;
 
-const registry: Readonly<Record<string, (options: ModelOptions) => Module>> = {
+const registry: Readonly<Record<(typeof MODEL_NAMES)[number], (options: ModelOptions) => Module>> = {
   alexnet: ({ numExperts: _, temperature: __, ...options }) => alexnet(options),
   'alexnet-dy': alexnetDy,
 };
 
 /** Names that {@link create} takes. */
 export function list(): string[] {
-  return Object.keys(registry);
+  return [...MODEL_NAMES];
 }
 
 /**
@@ -26,7 +27,7 @@ export function list(): string[] {
  * @example models.create('alexnet-dy', { numClasses: 100, numExperts: 4 })
  */
 export function create(name: string, options: ModelOptions = {}): Module {
-  const make = typeof name === 'string' && Object.hasOwn(registry, name) ? registry[name] : undefined;
-  if (make === undefined) throw invalidArgument('model', `one of ${list().join(', ')}`, name);
-  return make(checkOptions(options));
+  const known = MODEL_NAMES.find((candidate) => candidate === name);
+  if (known === undefined) throw invalidArgument('model', `one of ${list().join(', ')}`, name);
+  return registry[known](checkOptions(options));
 }

@@ -50,7 +50,8 @@ table.facts tr.differs{background:var(--soft)}
 table.facts tr.differs td{font-weight:600}
 .chart{width:100%;height:var(--wide)}
 @media (max-width:790px){.chart.lines{height:var(--narrow)}main,header,footer{padding-left:14px;padding-right:14px}section{padding:18px 14px}}
-.two{display:grid;grid-template-columns:minmax(0,7fr) minmax(0,5fr);gap:28px;align-items:start}
+.two{display:grid;grid-template-columns:minmax(0,11fr) minmax(0,9fr);gap:24px;align-items:start}
+.two td,.two th{padding-left:8px;padding-right:8px}.two thead th{white-space:normal;vertical-align:bottom}.two tbody th{min-width:0}
 @media (max-width:960px){.two{grid-template-columns:minmax(0,1fr)}}
 .bar{display:block;height:5px;border-radius:3px;background:var(--grid);margin-top:3px;min-width:70px}
 .bar i{display:block;height:100%;border-radius:3px}
@@ -68,6 +69,6 @@ footer{color:var(--muted);font-size:13px;padding-top:6px;padding-bottom:40px}
 @page{size:A4 landscape;margin:12mm}
 body{background:#fff;font-size:12px}main,header,footer{max-width:none;padding:0}header{padding-top:0}
 section,.card{box-shadow:none;border:1px solid #d8dce1;break-inside:avoid}button{display:none}
-.two{grid-template-columns:minmax(0,7fr) minmax(0,5fr)}
+.two{grid-template-columns:minmax(0,11fr) minmax(0,9fr)}
 }
 `;

@@ -184,7 +184,7 @@ async function echartsBundle(): Promise<string> {
 
 async function body(page: Page, runs: readonly RunData[], groups: RunGroup[]): Promise<void> {
   const { rows } = comparison(runs);
-  page.add('Comparison', comparisonTable(rows));
+  page.add(rows.length > 1 ? 'Comparison' : 'Result', comparisonTable(rows));
   await curvesSection(page, runs, groups);
   const steps = stepsChart(groups, colourName);
   if (steps) page.add('Step by step', page.chart('steps', steps));

@@ -84,8 +84,9 @@ function places(count: number, top: number, bottom: number, column: boolean) {
   }
   if (count === 1) return [{ title: { left: 56, top: 8 }, grid: { left: 56, right: 28, top, bottom } }];
   return [
-    { title: { left: 56, top: 8 }, grid: { left: 56, right: '51.5%', top, bottom } },
-    { title: { left: '53.5%', top: 8 }, grid: { left: '53.5%', right: 28, top, bottom } },
+    { title: { left: 56, top: 8 }, grid: { left: 56, right: '53%', top, bottom } },
+    // Room between them for the numbers of the right one's axis.
+    { title: { left: '54.5%', top: 8 }, grid: { left: '54.5%', right: 28, top, bottom } },
   ];
 }
 

@@ -124,6 +124,26 @@ export interface RunConfig {
   dtype: string;
   limitTrain: number | null;
   limitTest: number | null;
+  /** The part of a training image that is used. Absent in older runs: 'resized', the article's. */
+  crop?: 'resized' | 'padded' | 'none';
+  /** Pixels around an image before a crop of its own size; null where that is not what happens. */
+  padding?: number | null;
+  /** How likely an image is mirrored. Absent: 0.5. */
+  flip?: number;
+  /** Strengths for brightness, contrast, saturation and, if given, hue; null for none. */
+  colorJitter?: number[] | null;
+  /** How likely an image loses a rectangle; null for never. */
+  randomErasing?: number | null;
+  /** The alpha of mixup and of cutmix, and how likely a batch is mixed; null for neither, and for always. */
+  mixup?: number | null;
+  cutmix?: number | null;
+  mixProb?: number | null;
+  /** Dtype of the images of a batch. Absent: float32. */
+  batchDtype?: 'float32' | 'bfloat16';
+  /** Layout of the images of a batch. Absent: contiguous. */
+  memoryFormat?: 'contiguous' | 'channels-last';
+  /** Where images are transformed. Absent: on the CPU. */
+  augmentOn?: 'cpu' | 'device';
   /** How the learning rate goes. Absent in older runs: 'milestones'. */
   schedule?: ScheduleName;
   /** Epochs over which the learning rate rises from near 0. Absent: 0. */

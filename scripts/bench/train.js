@@ -2,9 +2,10 @@
  * What a training costs beside its arithmetic: the trainer's own time in a step, and checkpoints.
  * @module
  */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { open, rename } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { data, manualSeed, models, optim, Tensor, train } from '../../dist/index.js';
 import { machine, median, printRows, record } from './turns.js';
 
@@ -28,9 +29,18 @@ export async function measureTraining(options) {
     { 'of a step': 'overhead', ms: steps.overhead_ms.toFixed(2), share: share(steps.overhead_ms) },
     { 'of a step': '  waiting for data', ms: steps.data_ms.toFixed(2), share: share(steps.data_ms) },
   ]);
+  const { megabytes, save_ms, write_ms, load_ms, read_ms } = checkpoint;
+  const line = (/** @type {string} */ name, /** @type {number} */ ms, /** @type {number} */ floor) => ({
+    checkpoint: name,
+    MB: megabytes.toFixed(1),
+    ms: ms.toFixed(0),
+    'of the floor': (ms / floor).toFixed(2),
+  });
   printRows([
-    { checkpoint: 'save', ms: checkpoint.save_ms.toFixed(0), MB: checkpoint.megabytes.toFixed(1) },
-    { checkpoint: 'load', ms: checkpoint.load_ms.toFixed(0), MB: checkpoint.megabytes.toFixed(1) },
+    line('save', save_ms, write_ms),
+    line('  floor: write, flush, rename', write_ms, write_ms),
+    line('load into model and optimizer', load_ms, read_ms),
+    line('  floor: read', read_ms, read_ms),
   ]);
 }
 
@@ -106,7 +116,7 @@ async function measureSteps(options) {
 
 /**
  * Saving and loading the whole state, weights and momentum, in the temporary folder of the system; saving includes the
- * flush to the disk.
+ * flush to the disk. In turn with them the floor: the same bytes out of and into one buffer, by the same system calls.
  * @param {Options} options
  */
 async function measureCheckpoints(options) {
@@ -116,27 +126,67 @@ async function measureCheckpoints(options) {
   await trainer.fit();
   const folder = mkdtempSync(join(tmpdir(), 'dyconv-bench-'));
   const files = { weights: join(folder, 'last.safetensors'), state: join(folder, 'last.state') };
+  const plain = [join(folder, 'plain-1'), join(folder, 'plain-2')];
   /** @type {Record<string, number[]>} */
   const times = {};
-  let bytes = 0;
+  const timed = async (/** @type {string} */ name, /** @type {() => Promise<unknown>} */ run) => {
+    const start = performance.now();
+    await run();
+    record(times, name, performance.now() - start);
+  };
+  const load = async () => {
+    const { weights, state, dispose } = await train.loadCheckpoint(files);
+    model.loadStateDict(weights);
+    trainer.loadStateDict(state);
+    dispose();
+  };
   try {
+    await train.saveCheckpoint(files, model, trainer);
+    const sizes = [files.weights, files.state].map((file) => statSync(file).size);
+    const buffer = Buffer.alloc(Math.max(...sizes), 1);
     for (let turn = 0; turn <= options.turns; turn++) {
-      const start = performance.now();
-      await train.saveCheckpoint(files, model, trainer);
-      const saved = performance.now();
-      const { weights, state, dispose } = await train.loadCheckpoint(files);
-      model.loadStateDict(weights);
-      trainer.loadStateDict(state);
-      const loaded = performance.now();
-      bytes = 2 * Object.values(weights).reduce((sum, { numel }) => sum + 4 * numel, 0);
-      dispose();
-      if (turn === 0) continue;
-      record(times, 'save', saved - start);
-      record(times, 'load', loaded - saved);
+      await timed('write', () => writePlain(plain, buffer, sizes));
+      await timed('save', () => train.saveCheckpoint(files, model, trainer));
+      await timed('read', () => readPlain(plain, buffer));
+      await timed('load', load);
+      if (turn === 0) for (const name of Object.keys(times)) delete times[name]; // memory touched for the first time
     }
+    const ms = (/** @type {string} */ name) => Number(median(times[name] ?? []).toFixed(1));
+    const megabytes = sizes.reduce((sum, size) => sum + size) / 1e6;
+    return {
+      save_ms: ms('save'),
+      write_ms: ms('write'),
+      load_ms: ms('load'),
+      read_ms: ms('read'),
+      megabytes,
+    };
   } finally {
     rmSync(folder, { recursive: true });
   }
-  const ms = (/** @type {string} */ name) => Number(median(times[name] ?? []).toFixed(1));
-  return { save_ms: ms('save'), load_ms: ms('load'), megabytes: bytes / 1e6 };
+}
+
+/** @param {string[]} paths @param {Buffer} buffer @param {number[]} sizes */
+async function writePlain(paths, buffer, sizes) {
+  const stage = async (/** @type {string} */ path, /** @type {number} */ index) => {
+    const file = await open(`${path}.tmp`, 'w');
+    await file.write(buffer, 0, sizes[index]);
+    await file.sync();
+    await file.close();
+  };
+  await Promise.all(paths.map(stage));
+  for (const path of paths) {
+    await rename(`${path}.tmp`, path);
+    const folder = await open(dirname(path));
+    await folder.sync();
+    await folder.close();
+  }
+}
+
+/** @param {string[]} paths @param {Buffer} buffer */
+async function readPlain(paths, buffer) {
+  for (const path of paths) {
+    const file = await open(path);
+    await file.read(buffer, 0, buffer.length, 0);
+    await file.close();
+  }
 }

@@ -22,7 +22,8 @@ export function createCommand(name, description, examples) {
 }
 
 /**
- * Parses the command line and runs the command. An error of ours, or of the file system, is one line on stderr and exit
+ * Parses the command line and runs the command. What takes libtorch is imported by `main`: help and complaints about the
+ * command line come at once. An error of ours, or of the file system, is one line on stderr and exit
  * code 1; `DYCONV_DEBUG=1` adds the stack. Anything else is a bug and shows its stack always.
  * @param {Command} command
  * @param {(options: any, command: Command) => Promise<number | void>} main - Returns the exit code; default 0.

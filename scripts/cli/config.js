@@ -3,6 +3,7 @@
  * @module
  */
 import { ArgumentError, cuda, DeviceError, train } from '../../dist/index.js';
+import { augmentationOf } from './augmentation.js';
 
 /** @typedef {import('../../dist/train/index.js').RunConfig} RunConfig */
 /** @typedef {import('../../dist/data/dataset.js').Dataset} Dataset */
@@ -21,6 +22,7 @@ const FREE_ON_RESUME = [
   'threads',
   'download',
   'verify',
+  'skipUnreadable',
   'checkpointEvery',
   'keepLast',
 ];
@@ -59,7 +61,6 @@ export function configOf(options, { trainSet, testSet }) {
       `Expected at most ${trainImages}, the number of training images, for --batch-size but received ${batchSize}`,
     );
   }
-  checkRefinements(options);
   return {
     model,
     modelOptions: { numClasses: trainSet.classes.length, numExperts: options.numExperts },
@@ -84,6 +85,7 @@ export function configOf(options, { trainSet, testSet }) {
     dtype,
     limitTrain: options.limitTrain ?? null,
     limitTest: options.limitTest ?? null,
+    ...augmentationOf(options),
     ...refinements(options),
   };
 }
@@ -114,23 +116,6 @@ function refinements(options) {
 /** @param {Record<string, any>} options */
 function keptCheckpoints({ checkpointEvery, keepLast }) {
   return checkpointEvery ? { every: checkpointEvery, last: keepLast } : null;
-}
-
-/** Options that only make sense with others, or without them. @param {Record<string, any>} options */
-function checkRefinements({ schedule, warmupEpochs, epochs, minDelta, earlyStopping }) {
-  if (schedule === 'one-cycle' && warmupEpochs > 0) {
-    throw new ArgumentError(
-      `Expected no --warmup-epochs with --schedule one-cycle, which rises by itself, but received ${warmupEpochs}`,
-    );
-  }
-  if (warmupEpochs >= epochs) {
-    throw new ArgumentError(
-      `Expected less than ${epochs}, the number of epochs, for --warmup-epochs but received ${warmupEpochs}`,
-    );
-  }
-  if (minDelta > 0 && !earlyStopping) {
-    throw new ArgumentError(`Expected --early-stopping beside --min-delta ${minDelta}`);
-  }
 }
 
 /**

@@ -8,9 +8,6 @@ import { data } from '../../dist/index.js';
 /** @typedef {import('../../dist/data/dataset.js').Dataset} Dataset */
 /** @typedef {Omit<import('../../dist/data/create.js').CreateOptions, 'onProgress'>} SourceOptions */
 
-/** Values of `--dataset`. */
-export const DATASETS = data.list();
-
 /**
  * Loads a data set, with a bar on a terminal while it is downloaded or parsed.
  * @param {import('../../dist/data/create.js').DatasetName} name
@@ -18,16 +15,19 @@ export const DATASETS = data.list();
  * @returns {Promise<Dataset>}
  */
 export async function loadDataset(name, options) {
-  const bars = downloadBars(process.stderr);
+  // Folders are counted in pictures, files in bytes.
+  const amountOf = (/** @type {number} */ done) =>
+    name === 'folder' ? `${done} pictures` : `${(done / 1e6).toFixed(1)} MB`;
+  const bars = sourceBars(process.stderr, amountOf);
   try {
-    return await data.create(name, { ...options, onProgress: bars.update });
+    return await data.create(name, { cache: 'mmap', ...options, onProgress: bars.update });
   } finally {
     bars.stop();
   }
 }
 
-/** @param {NodeJS.WriteStream} stream */
-function downloadBars(stream) {
+/** @param {NodeJS.WriteStream} stream @param {(done: number) => string} amountOf */
+function sourceBars(stream, amountOf) {
   /** @type {cliProgress.SingleBar | null} */
   let bar = null;
   let current = '';
@@ -37,7 +37,7 @@ function downloadBars(stream) {
     /** @param {string} file @param {number} done @param {number | undefined} total @param {'download' | 'parse'} phase */
     update(file, done, total, phase) {
       const task = `${phase === 'download' ? 'Downloading' : 'Reading'} ${file}`;
-      if (!stream.isTTY) {
+      if (!stream.isTTY || process.env.TERM === 'dumb') {
         if (task !== current) stream.write(`${task}\n`);
         current = task;
         return;
@@ -47,13 +47,13 @@ function downloadBars(stream) {
         current = task;
         bar = new cliProgress.SingleBar({
           stream,
-          format: `${task} {bar} {percentage}%  {megabytes} MB`,
+          format: `${task} {bar} {percentage}%  {amount}`,
           hideCursor: true,
         });
-        bar.start(total ?? done, 0, { megabytes: '0' });
+        bar.start(total ?? done, 0, { amount: amountOf(0) });
       }
       bar?.setTotal(total ?? done);
-      bar?.update(done, { megabytes: (done / 1e6).toFixed(1) });
+      bar?.update(done, { amount: amountOf(done) });
     },
   };
 }

@@ -2,7 +2,7 @@
  * Parsers for option values; commander puts the option's name in front of their messages.
  * @module
  */
-import { InvalidArgumentError } from 'commander';
+import { InvalidArgumentError, Option } from 'commander';
 
 /** What --checkpoint takes, for the help. */
 export const CHECKPOINTS = 'which weights: best, last, epoch-<n>, or a .safetensors, .pt or .pth file';
@@ -65,4 +65,9 @@ export function milestones(text) {
     throw new InvalidArgumentError('Expected ascending epochs separated by commas, such as 30,60,90.');
   }
   return values;
+}
+
+/** An option with a closed set of values. @param {string} flags @param {string} description @param {string} value @param {readonly string[]} values */
+export function choice(flags, description, value, values) {
+  return new Option(flags, description).choices([...values]).default(value);
 }

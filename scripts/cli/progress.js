@@ -7,18 +7,26 @@ import pc from 'picocolors';
 
 /** @typedef {import('../../dist/train/index.js').StepEvent} StepEvent */
 /** @typedef {import('../../dist/train/index.js').EpochRecord} EpochRecord */
-/** @typedef {{ stream: NodeJS.WriteStream, epochs: number, label: string }} ProgressOptions */
+/** @typedef {{ stream: NodeJS.WriteStream, epochs: number, label: string, signal?: AbortSignal }} ProgressOptions */
 
 /**
- * @param {ProgressOptions} options - `label` names the model.
+ * Colours on a terminal alone, whatever CI sets; `NO_COLOR` turns them off there too.
+ * @param {NodeJS.WriteStream} stream
+ */
+const colours = (stream) => pc.createColors(stream.isTTY === true && pc.isColorSupported);
+
+/**
+ * @param {ProgressOptions} options - `label` names the model; `signal` ends the bar, so that what is printed then is not
+ *   drawn over.
  * @returns {{ step: (event: StepEvent) => void, epoch: (record: EpochRecord) => void, stop: () => void }}
  */
 export function createProgress(options) {
-  return options.stream.isTTY ? barProgress(options) : lineProgress(options);
+  const isTerminal = options.stream.isTTY && process.env.TERM !== 'dumb';
+  return isTerminal ? barProgress(options) : lineProgress(options);
 }
 
 /** @param {ProgressOptions} options */
-function barProgress({ stream, epochs, label }) {
+function barProgress({ stream, epochs, label, signal }) {
   const bar = new cliProgress.SingleBar({
     stream,
     format: `${label} {epoch}/${epochs} {bar} {percentage}%  loss {loss}  acc {accuracy}  {speed} images/s  {left} left`,
@@ -28,9 +36,11 @@ function barProgress({ stream, epochs, label }) {
     hideCursor: true,
     clearOnComplete: true,
   });
+  signal?.addEventListener('abort', () => bar.stop());
   return {
     /** @param {StepEvent} event */
     step(event) {
+      if (signal?.aborted) return;
       const fields = {
         epoch: event.epoch,
         loss: event.loss.toFixed(3),
@@ -44,7 +54,7 @@ function barProgress({ stream, epochs, label }) {
     /** @param {EpochRecord} record */
     epoch(record) {
       bar.stop();
-      stream.write(`${formatEpoch(record, epochs, label)}\n`);
+      stream.write(`${formatEpoch(record, epochs, label, colours(stream))}\n`);
     },
     stop: () => bar.stop(),
   };
@@ -65,7 +75,7 @@ function lineProgress({ stream, epochs, label }) {
       );
     },
     /** @param {EpochRecord} record */
-    epoch: (record) => void stream.write(`${formatEpoch(record, epochs, label)}\n`),
+    epoch: (record) => void stream.write(`${formatEpoch(record, epochs, label, colours(stream))}\n`),
     stop: () => {},
   };
 }
@@ -85,15 +95,16 @@ export function jsonProgress() {
  * @param {EpochRecord} record
  * @param {number} epochs
  * @param {string} label
+ * @param {Pick<typeof pc, 'bold' | 'green'>} paint
  */
-export function formatEpoch(record, epochs, label) {
+export function formatEpoch(record, epochs, label, paint) {
   const { epoch, lr, temperature, train, val } = record;
   const parts = [
-    `${pc.bold(label)} epoch ${epoch}/${epochs}`,
+    `${paint.bold(label)} epoch ${epoch}/${epochs}`,
     `lr ${Number(lr.toPrecision(4))}`,
     temperature !== null && `temperature ${temperature}`,
     `train loss ${train.loss.toFixed(4)} acc ${train.accuracy.toFixed(4)}`,
-    val && pc.green(`val loss ${val.loss.toFixed(4)} acc ${val.accuracy.toFixed(4)}`),
+    val && paint.green(`val loss ${val.loss.toFixed(4)} acc ${val.accuracy.toFixed(4)}`),
     `${Math.round(record.imagesPerSecond)} images/s`,
     `${((100 * record.dataSeconds) / record.seconds).toFixed(1)} % waiting for data`,
   ];

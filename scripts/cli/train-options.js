@@ -3,10 +3,11 @@
  * @module
  */
 import { Option } from 'commander';
-import { models } from '../../dist/index.js';
+import { DATASET_NAMES } from '../../dist/data/names.js';
+import { MODEL_NAMES } from '../../dist/models/names.js';
+import { addAugmentation } from './augment-options.js';
 import { createCommand } from './command.js';
-import { DATASETS } from './datasets.js';
-import { device, milestones, nonNegativeInteger, number, positiveInteger } from './options.js';
+import { choice, device, milestones, nonNegativeInteger, number, positiveInteger } from './options.js';
 
 /** The command line of train.js. */
 export function trainCommand() {
@@ -17,11 +18,14 @@ export function trainCommand() {
       'node scripts/train.js --model alexnet-dy --dataset cifar10 --data-dir data --out runs/dy',
       'node scripts/train.js --model alexnet --dataset bundled --epochs 8 --batch-size 50 --lr 0.02 --out runs/small',
       'node scripts/train.js --dataset fashion-mnist --schedule cosine --warmup-epochs 1 --ema 0.999 --clip-grad-norm 5 --early-stopping 5',
+      'node scripts/train.js --dataset cifar10 --crop padded --color-jitter 0.2 --random-erasing 0.25 --mixup 0.2 --cutmix 1 --out runs/strong',
+      'node scripts/train.js --dataset mnist --crop none --flip 0 --autocast bfloat16 --batch-dtype bfloat16 --out runs/digits',
+      'node scripts/train.js --dataset cifar10 --device cuda --augment-on device --memory-format channels-last --out runs/gpu',
       'node scripts/train.js --out runs/dy --resume',
     ],
   )
-    .addOption(choice('--model <name>', 'network to train', 'alexnet-dy', models.list()))
-    .addOption(choice('--dataset <name>', 'images to train on', 'cifar10', DATASETS))
+    .addOption(choice('--model <name>', 'network to train', 'alexnet-dy', MODEL_NAMES))
+    .addOption(choice('--dataset <name>', 'images to train on', 'cifar10', DATASET_NAMES))
     .option('--data-dir <folder>', 'where the data set is, or is downloaded to', 'data')
     .option('--out <folder>', 'run directory (default: runs/<model>)')
     .option('--epochs <n>', 'passes over the training set', positiveInteger, 100)
@@ -52,9 +56,10 @@ export function trainCommand() {
     .option('--limit-test <n>', 'use only so many test images', positiveInteger)
     .option('--no-download', 'do not download a data set that is missing')
     .option('--no-verify', 'accept an archive whose checksum is not the published one')
+    .option('--skip-unreadable', 'leave out the pictures of a folder that cannot be read', false)
     .option('--json', 'print epochs and result as JSON, one object a line', false)
     .option('--resume', 'continue the run in --out from its last checkpoint', false);
-  return addRefinements(command);
+  return addRefinements(addAugmentation(command));
 }
 
 /** What the article does without. @param {import('commander').Command} command */
@@ -91,9 +96,4 @@ const SCHEDULES = /** @type {const} */ (['milestones', 'cosine', 'one-cycle', 'c
 /** The run directory of a command line. @param {{ out?: string, model: string }} options */
 export function outOf({ out, model }) {
   return out ?? `runs/${model}`;
-}
-
-/** @param {string} flags @param {string} description @param {string} value @param {readonly string[]} values */
-function choice(flags, description, value, values) {
-  return new Option(flags, description).choices([...values]).default(value);
 }

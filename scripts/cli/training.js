@@ -12,6 +12,7 @@ import {
   TrainingError,
   train,
 } from '../../dist/index.js';
+import { augmentation, batchFormat } from './augmentation.js';
 import { completeConfig, configOf, resolveDevice, resumedConfig } from './config.js';
 import { loadDataset } from './datasets.js';
 import { createProgress, jsonProgress } from './progress.js';
@@ -26,11 +27,12 @@ const LOG_EVERY = 10;
 
 /**
  * Loads both splits of a data set.
- * @param {{ dataset: import('../../dist/data/create.js').DatasetName, dataDir: string, download: boolean, verify: boolean }} options
+ * @param {{ dataset: import('../../dist/data/create.js').DatasetName, dataDir: string, download: boolean, verify: boolean, skipUnreadable: boolean }} options
  * @param {AbortSignal} signal
  */
-async function loadSets({ dataset, dataDir, download, verify }, signal) {
-  const options = { root: dataDir, download, verify, signal };
+async function loadSets({ dataset, dataDir, download, verify, skipUnreadable }, signal) {
+  const unreadable = /** @type {const} */ (skipUnreadable ? 'skip' : 'error');
+  const options = { root: dataDir, download, verify, unreadable, signal };
   const trainSet = await loadDataset(dataset, { ...options, split: 'train' });
   const testSet = await loadDataset(dataset, { ...options, split: 'test' });
   return { trainSet, testSet };
@@ -57,7 +59,7 @@ export function assemble(config, { trainSet, testSet }, signal) {
     batchSize,
     shuffle: true,
     dropLast: true,
-    transform: data.transforms.train({ size: config.imageSize }),
+    ...augmentation(config),
     seed,
     ...placeOf(device),
     limit: config.limitTrain ?? undefined,
@@ -91,11 +93,13 @@ export function assemble(config, { trainSet, testSet }, signal) {
 
 /**
  * The test images of a run, in order, nothing dropped.
- * @param {Pick<RunConfig, 'batchSize' | 'imageSize' | 'device' | 'limitTest'>} config
+ * @param {Pick<RunConfig, 'batchSize' | 'imageSize' | 'device' | 'limitTest' | 'batchDtype' | 'memoryFormat' | 'augmentOn'>} config
  * @param {Sets['testSet']} testSet
  */
-export function testLoader({ batchSize, imageSize, device, limitTest }, testSet) {
+export function testLoader(config, testSet) {
+  const { batchSize, imageSize, device, limitTest } = config;
   return data.loader(testSet, {
+    ...batchFormat(config),
     batchSize,
     limit: limitTest ?? undefined,
     shuffle: false,
@@ -195,13 +199,15 @@ export async function continueRun(run, options, command, signal) {
 /**
  * Trains until the end or until the signal stops it; metrics and checkpoints go to the run directory as they come.
  * @param {Training} training
- * @param {{ json?: boolean }} [options] - `json`: epochs as JSON on stdout, in place of the progress.
- * @returns {Promise<import('../../dist/train/index.js').TrainingResult>}
+ * @param {{ json?: boolean, signal?: AbortSignal }} [options] - `json`: epochs as JSON on stdout, in place of the progress;
+ *   `signal`: the one that stops the training.
+ * @returns {Promise<import('../../dist/train/index.js').TrainingResult & { waitingForData: number | null }>}
+ *   `waitingForData`: share of the training time of the epochs finished here; null where there was none.
  */
-export async function runTraining({ run, config, parts: { model, trainer } }, { json = false } = {}) {
+export async function runTraining({ run, config, parts: { model, trainer } }, { json = false, signal } = {}) {
   const progress = json
     ? jsonProgress()
-    : createProgress({ stream: process.stdout, epochs: config.epochs, label: config.model });
+    : createProgress({ stream: process.stdout, epochs: config.epochs, label: config.model, signal });
   const keep = config.keepCheckpoints ?? undefined;
   /** @type {Promise<void>} */
   let written = Promise.resolve();
@@ -215,7 +221,10 @@ export async function runTraining({ run, config, parts: { model, trainer } }, { 
     if (Math.ceil(event.batch / (config.accumulate ?? 1)) % LOG_EVERY === 0)
       log({ type: 'step', epoch, step, loss, accuracy, lr });
   });
+  const time = { seconds: 0, dataSeconds: 0 };
   trainer.on('epoch', async (record, { improved }) => {
+    time.seconds += record.seconds;
+    time.dataSeconds += record.dataSeconds;
     progress.epoch(record);
     log(record);
     await written;
@@ -225,7 +234,7 @@ export async function runTraining({ run, config, parts: { model, trainer } }, { 
     const result = await trainer.fit();
     await written;
     if (result.stopped) await run.saveCheckpoint(model, trainer, { improved: false });
-    return result;
+    return { ...result, waitingForData: time.seconds > 0 ? time.dataSeconds / time.seconds : null };
   } finally {
     progress.stop();
     await written.catch(() => {});

@@ -28,6 +28,7 @@ test('gives back what was kept, and leaves no other file', async () => {
   await writeCache(key(), arrays);
   expect(await readCache(key())).toEqual(arrays);
   expect(await readCache(key({ verify: false }))).toEqual(arrays);
+  expect(await readCache(key(), { map: true })).toEqual(arrays);
   expect(await readCache(key({ part: 'test' }))).toBeUndefined();
   expect((await readdir(root)).sort()).toEqual(['archive.tar.gz', 'archive.tar.gz.train.cache']);
 });
@@ -54,11 +55,42 @@ test('is refused when a byte is wrong, wherever it is, or missing', async () => 
     const bad = Buffer.from(good);
     bad[i]! ^= 0x10;
     await writeFile(cachePath(key()), bad);
-    expect(await readCache(key())).toBeUndefined();
+    expect(await readCache(key(), { map: i % 2 === 0 })).toBeUndefined();
   }
   await writeFile(cachePath(key()), good);
   await truncate(cachePath(key()), good.length - 1);
   expect(await readCache(key())).toBeUndefined();
+});
+
+test('a large cache is read in pieces, or stands on the pages of its file', async () => {
+  const images = Uint8Array.from({ length: 13 << 20 }, (_, i) => i * i);
+  const large: CachedArrays = { ...arrays, shape: [1, 1024, 1024], images, labels: new Uint8Array(13) };
+  await writeCache(key(), large);
+  for (const map of [false, true]) {
+    const found = await readCache(key(), { map });
+    expect(found?.labels).toEqual(large.labels);
+    expect(Buffer.compare(found!.images, images)).toBe(0);
+    found!.images[0] = 9;
+  }
+  // What is written to mapped images stays with their reader, also when the cache is replaced or removed.
+  const mapped = await readCache(key(), { map: true });
+  expect(mapped?.images[0]).toBe(0);
+  await writeCache(key(), { ...large, images: new Uint8Array(13 << 20) });
+  await rm(cachePath(key()));
+  expect(Buffer.compare(mapped!.images, images)).toBe(0);
+});
+
+test('what a killed process left is removed, what another may be writing is not', async () => {
+  const old = `${cachePath(key())}.old.tmp`;
+  const fresh = `${cachePath(key())}.fresh.tmp`;
+  for (const file of [old, fresh]) await writeFile(file, 'half a cache');
+  await utimes(old, new Date(1e12), new Date(1e12));
+  await writeCache(key(), arrays);
+  expect((await readdir(root)).sort()).toEqual([
+    'archive.tar.gz',
+    'archive.tar.gz.train.cache',
+    'archive.tar.gz.train.cache.fresh.tmp',
+  ]);
 });
 
 test('a cache that cannot be written is told, and costs nothing but speed', async () => {

@@ -29,7 +29,13 @@ async function writePair(
 test('reads both splits, grey repeated to three channels or as it is', async () => {
   await writePair(root, 'train');
   await writePair(join(root, 'mnist'), 't10k');
-  const train = await mnist({ root, split: 'train', verify: false });
+  const seen: unknown[] = [];
+  const onProgress = (file: string, done: number, total: number | undefined, phase: string) => {
+    if (done === total) seen.push([file, phase]);
+  };
+  const train = await mnist({ root, split: 'train', verify: false, onProgress });
+  expect(seen).toContainEqual(['train-images-idx3-ubyte.gz', 'parse']);
+  expect(seen).toContainEqual(['train-labels-idx1-ubyte.gz', 'parse']);
   expect(train).toMatchObject({ name: 'mnist', length: 5, shape: [3, 28, 28] });
   expect(train.labels).toEqual(batch.labels);
   const { image } = train.get(4);

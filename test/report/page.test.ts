@@ -74,7 +74,9 @@ describe('the page', () => {
 
   it('takes a run that has nothing yet', async () => {
     const run = { ...madeUpRun(), epochs: [], steps: [], evaluation: null, environment: null };
-    expect(await page([run])).toContain('No epoch has been finished yet');
+    const empty = await page([run]);
+    expect(empty).toContain('No epoch has been finished yet');
+    expect(empty).toContain('<h2>Result'); // there is nothing to compare it with
   });
 
   it('escapes every text', async () => {
@@ -110,7 +112,7 @@ describe.skipIf(!chromiumPath)(
     beforeAll(async () => {
       browser = await launchChromium();
       mkdirSync(artefacts, { recursive: true });
-    });
+    }, 60_000);
     afterAll(async () => {
       await browser?.close();
       removeFolders();
@@ -147,6 +149,11 @@ describe.skipIf(!chromiumPath)(
       );
       expect(words).toEqual(expect.arrayContaining(['Loss', 'Accuracy', 'alexnet-dy validation']));
       await tab.screenshot({ path: join(artefacts, `report-${scheme}.png`), fullPage: true });
+      await tab.setViewportSize({ width: 1000, height: 900 });
+      const clipped = await tab.$$eval('.two .scroll', (nodes) =>
+        nodes.map((node) => node.scrollWidth - node.clientWidth),
+      );
+      expect(clipped).toEqual([0, 0]);
       expect(complaints).toEqual([]);
       await close();
     });

@@ -1,6 +1,6 @@
 /** The commands about data, as a user types them. They run the compiled package: `npm run build` first. */
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -36,6 +36,27 @@ it('data.js prints JSON, and one line for what is wrong', () => {
   const wrong = command('data', '--transform', 'rotate');
   expect(wrong.status).toBe(1);
   expect(wrong.stderr).toMatch(/Allowed choices are train, test, pad-crop, none/);
+});
+
+it('an unreadable picture ends data.js, unless it is to be left out', async () => {
+  const create = { width: 8, height: 8, channels: 3 as const, background: '#336699' };
+  for (const name of ['cat', 'dog']) {
+    mkdirSync(join(folder, 'pictures', name), { recursive: true });
+    await sharp({ create })
+      .jpeg()
+      .toFile(join(folder, 'pictures', name, 'good.jpg'));
+  }
+  writeFileSync(join(folder, 'pictures', 'dog', 'bad.jpg'), 'no picture');
+  const options = ['--dataset', 'folder', '--data-dir', 'pictures', '--json'];
+  const strict = command('data', ...options);
+  expect(strict.status).toBe(1);
+  expect(strict.stderr).toMatch(
+    /error: pictures.dog.bad\.jpg: cannot be read as a picture \(1 of 3 pictures\)/,
+  );
+  const { status, stdout, stderr } = command('data', ...options, '--skip-unreadable');
+  expect(status).toBe(0);
+  expect(JSON.parse(stdout).length).toBe(2);
+  expect(stderr).toMatch(/DYCONV_SKIPPED.*1 of 3 pictures/);
 });
 
 it('a tenth of the soak leaves memory flat', () => {
