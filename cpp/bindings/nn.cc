@@ -1,6 +1,8 @@
 // Convolution, pooling, normalisation, activations, losses: the functional half of torch.nn.
 #include "bindings/binders.h"
 #include "bindings/bindings.h"
+#include "ops/conv2d.h"
+#include "ops/max_pool.h"
 
 namespace dyconv {
 namespace {
@@ -25,15 +27,16 @@ Tensor BatchNorm(const Tensor& x, const Optional& weight, const Optional& bias, 
 const OpTable& NnOps() {
   static const OpTable table = {
       Bind("conv2d(input, weight, bias, stride, padding, dilation, groups)",
-           [](const Tensor& x, const Tensor& w, const Optional& b, const IntList& stride,
-              const IntList& padding, const IntList& dilation,
-              int64_t groups) { return at::conv2d(x, w, b, stride, padding, dilation, groups); }),
+           [](const Tensor& x, const Tensor& w, const Optional& b, const Pair& stride, const Pair& padding,
+              const Pair& dilation,
+              int64_t groups) { return Conv2d(x, w, b, stride, padding, dilation, groups); }),
       Bind("linear(input, weight, bias)",
            [](const Tensor& x, const Tensor& w, const Optional& b) { return at::linear(x, w, b); }),
       Bind("maxPool2d(input, kernelSize, stride, padding, dilation, ceilMode)",
-           [](const Tensor& x, const IntList& kernel, const IntList& stride, const IntList& padding,
-              const IntList& dilation,
-              bool ceil_mode) { return at::max_pool2d(x, kernel, stride, padding, dilation, ceil_mode); }),
+           [](const Tensor& x, const Pair& kernel, const Pair& stride, const Pair& padding,
+              const Pair& dilation, bool ceil_mode) {
+             return MaxPool2d(x, {kernel, stride, padding, dilation, ceil_mode});
+           }),
       Bind("avgPool2d(input, kernelSize, stride, padding, ceilMode, countIncludePad)",
            [](const Tensor& x, const IntList& kernel, const IntList& stride, const IntList& padding,
               bool ceil_mode, bool include_pad) {

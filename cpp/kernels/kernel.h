@@ -12,6 +12,8 @@ namespace dyconv::kernels {
 
 // Most taps the depthwise kernels take.
 constexpr int64_t kMaxDepthwiseTaps = 256;
+// Most taps the max pooling kernels take: a tap is one byte.
+constexpr int64_t kMaxPoolTaps = 256;
 // Most experts the tiled kernels take.
 constexpr int64_t kMaxExperts = 64;
 
@@ -77,6 +79,25 @@ struct DynamicConvPlan {
   int64_t attention_lanes = 0;   // partial sums of one attention gradient
 };
 
+// One max pooling of planes [planes, in_h, in_w].
+struct MaxPoolShape {
+  int64_t in_h = 0;
+  int64_t in_w = 0;
+  int64_t out_h = 0;
+  int64_t out_w = 0;
+  int64_t kernel_h = 0;
+  int64_t kernel_w = 0;
+  int64_t stride_h = 1;
+  int64_t stride_w = 1;
+  int64_t padding_h = 0;
+  int64_t padding_w = 0;
+  int64_t dilation_h = 1;
+  int64_t dilation_w = 1;
+
+  DYCONV_INLINE int64_t in_plane() const { return in_h * in_w; }
+  DYCONV_INLINE int64_t out_plane() const { return out_h * out_w; }
+};
+
 // Everything a dynamic convolution kernel may read or write. Null where a kernel does not need it.
 struct DynamicConvArgs {
   DynamicConvShape shape;
@@ -84,7 +105,7 @@ struct DynamicConvArgs {
   const float* input = nullptr;
   ImageStrides input_strides;
   const float* weight = nullptr;
-  const float* attention = nullptr;
+  const float* attention = nullptr;  // null: a static convolution, of one expert that is never mixed
   const float* bias = nullptr;
   float* output = nullptr;
   ImageStrides output_strides;
@@ -103,6 +124,11 @@ struct DynamicConvArgs {
   float* packed_grad = nullptr;
   // [batch, out_channels], sums of grad_output over pixels.
   float* grad_output_sums = nullptr;
+
+  DYCONV_INLINE bool is_static() const { return attention == nullptr; }
+  DYCONV_INLINE const float* attention_of(int64_t sample) const {
+    return is_static() ? nullptr : attention + sample * shape.experts;
+  }
 };
 
 }  // namespace dyconv::kernels

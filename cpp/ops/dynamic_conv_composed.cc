@@ -73,7 +73,10 @@ at::Tensor DynamicConvMixAfter(const DynamicConvProblem& p) {
   if (p.bias) bias = by_group(*p.bias, {});
 
   const auto type = MixingType(p);
-  const auto outputs = Conv(p, p.input, weight, bias, s.groups)
+  // On the CPU the K outputs are not rounded before they are mixed; a GPU's 16-bit products are worth that.
+  const auto exact = [&](const at::Tensor& t) { return p.on_cpu() ? t.to(type) : t; };
+  if (bias) bias = exact(*bias);
+  const auto outputs = Conv(p, exact(p.input), exact(weight), bias, s.groups)
                            .contiguous()
                            .view({s.batch, s.groups, s.experts, s.out_per_group() * s.out_plane()})
                            .to(type);

@@ -57,22 +57,8 @@ int64_t OutputSize(int64_t in, int64_t kernel, int64_t stride, int64_t padding, 
 
 }  // namespace
 
-DynamicConvProblem MakeDynamicConvProblem(const at::Tensor& input, const at::Tensor& weight,
-                                          const at::Tensor& attention, const std::optional<at::Tensor>& bias,
-                                          const DynamicConvOptions& options) {
-  CheckDims(input, weight, attention, bias);
-  CheckPair(options.stride, "stride", 1);
-  CheckPair(options.padding, "padding", 0);
-  CheckPair(options.dilation, "dilation", 1);
-  CheckGroups(input, weight, options.groups);
-  const auto dtype = input.scalar_type();
-  TORCH_CHECK_TYPE(
-      dtype == at::kFloat || dtype == at::kDouble || dtype == at::kBFloat16 || dtype == at::kHalf,
-      "Expected dtype Float, Double, BFloat16 or Half for input but got ", dtype);
-  CheckLike(weight, "weight", input, false);
-  CheckLike(attention, "attention", input, true);
-  if (bias) CheckLike(*bias, "bias", input, false);
-
+kernels::DynamicConvShape ShapeOf(const at::Tensor& input, const at::Tensor& weight,
+                                  const DynamicConvOptions& options) {
   kernels::DynamicConvShape shape;
   shape.batch = input.size(0);
   shape.in_channels = input.size(1);
@@ -91,6 +77,26 @@ DynamicConvProblem MakeDynamicConvProblem(const at::Tensor& input, const at::Ten
   shape.groups = options.groups;
   shape.out_h = OutputSize(shape.in_h, shape.kernel_h, shape.stride_h, shape.padding_h, shape.dilation_h);
   shape.out_w = OutputSize(shape.in_w, shape.kernel_w, shape.stride_w, shape.padding_w, shape.dilation_w);
+  return shape;
+}
+
+DynamicConvProblem MakeDynamicConvProblem(const at::Tensor& input, const at::Tensor& weight,
+                                          const at::Tensor& attention, const std::optional<at::Tensor>& bias,
+                                          const DynamicConvOptions& options) {
+  CheckDims(input, weight, attention, bias);
+  CheckPair(options.stride, "stride", 1);
+  CheckPair(options.padding, "padding", 0);
+  CheckPair(options.dilation, "dilation", 1);
+  CheckGroups(input, weight, options.groups);
+  const auto dtype = input.scalar_type();
+  TORCH_CHECK_TYPE(
+      dtype == at::kFloat || dtype == at::kDouble || dtype == at::kBFloat16 || dtype == at::kHalf,
+      "Expected dtype Float, Double, BFloat16 or Half for input but got ", dtype);
+  CheckLike(weight, "weight", input, false);
+  CheckLike(attention, "attention", input, true);
+  if (bias) CheckLike(*bias, "bias", input, false);
+
+  const auto shape = ShapeOf(input, weight, options);
   TORCH_CHECK_VALUE(shape.out_h > 0 && shape.out_w > 0,
                     "Expected height and width no smaller than the kernel's reach ",
                     "after padding for input but got ", input.sizes(), " for weight ", weight.sizes());

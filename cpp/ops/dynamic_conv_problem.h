@@ -11,7 +11,7 @@ namespace dyconv {
 struct DynamicConvProblem {
   at::Tensor input;
   at::Tensor weight;
-  at::Tensor attention;
+  at::Tensor attention;  // undefined: a static convolution (conv2d.cc), which only the fused kernels know
   std::optional<at::Tensor> bias;
   DynamicConvOptions options;
   kernels::DynamicConvShape shape;
@@ -25,6 +25,11 @@ struct DynamicConvProblem {
 DynamicConvProblem MakeDynamicConvProblem(const at::Tensor& input, const at::Tensor& weight,
                                           const at::Tensor& attention, const std::optional<at::Tensor>& bias,
                                           const DynamicConvOptions& options);
+
+// The sizes of an input [B, I, H, W] and experts [K, O, I / groups, kh, kw] that fit together; out_h or out_w
+// is 0 where the kernel does not fit in.
+kernels::DynamicConvShape ShapeOf(const at::Tensor& input, const at::Tensor& weight,
+                                  const DynamicConvOptions& options);
 
 // What a backward needs beside the saved tensors, as the list of integers that autograd keeps.
 std::vector<int64_t> PackGeometry(const DynamicConvOptions& options);

@@ -1,6 +1,7 @@
 #include "dynamic_conv_tensors.h"
 
 #include <ATen/ops/mm.h>
+#include <ATen/ops/sum.h>
 #include <ATen/ops/zeros.h>
 
 namespace dyconv {
@@ -27,7 +28,7 @@ int64_t ThreadsFor(const kernels::DynamicConvShape& s) {
 DynamicConvTensors::DynamicConvTensors(const DynamicConvProblem& p)
     : input(AsKernelImage(p.input)),
       weight(p.weight.to(at::kFloat).contiguous()),
-      attention(p.attention.to(at::kFloat).contiguous()),
+      attention(p.attention.defined() ? p.attention.to(at::kFloat).contiguous() : at::Tensor()),
       bias(p.bias ? p.bias->to(at::kFloat).contiguous() : at::Tensor()) {}
 
 kernels::DynamicConvArgs DynamicConvTensors::KernelArgs(const DynamicConvProblem& p,
@@ -38,7 +39,7 @@ kernels::DynamicConvArgs DynamicConvTensors::KernelArgs(const DynamicConvProblem
   args.input = input.const_data_ptr<float>();
   args.input_strides = StridesOf(input);
   args.weight = weight.const_data_ptr<float>();
-  args.attention = attention.const_data_ptr<float>();
+  args.attention = attention.defined() ? attention.const_data_ptr<float>() : nullptr;
   args.bias = bias.defined() ? bias.const_data_ptr<float>() : nullptr;
   return args;
 }
@@ -46,6 +47,10 @@ kernels::DynamicConvArgs DynamicConvTensors::KernelArgs(const DynamicConvProblem
 void FinishGrads(const DynamicConvProblem& p, const DynamicConvTensors& tensors, const float* attention_sums,
                  int64_t threads, int64_t lanes, const at::Tensor& grad_output_sums,
                  DynamicConvGrads& grads) {
+  if (!p.attention.defined()) {
+    grads.bias = grad_output_sums.sum(0, /*keepdim=*/true);
+    return;
+  }
   const int64_t count = p.shape.batch * p.shape.experts;
   auto attention = at::zeros({p.shape.batch, p.shape.experts}, tensors.attention.options());
   float* to = attention.data_ptr<float>();

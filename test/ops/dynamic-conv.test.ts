@@ -121,9 +121,8 @@ describe('dynamicConv2d agrees with the float64 reference', () => {
     },
   );
 
-  // Kernels that compute in float32 and round once; mix-after stores the outputs of all experts in bfloat16 before mixing,
-  // which its attention gradient shows.
-  it.each(['auto', 'fused', 'depthwise', 'grouped'])('in bfloat16 with %s', (algorithm) => {
+  // Everything is summed and mixed in float32 and rounded once.
+  it.each(['auto', 'fused', 'depthwise', 'mix-after', 'grouped'])('in bfloat16 with %s', (algorithm) => {
     for (const c of Object.values(corners)) {
       if (!applies(algorithm, c, 'bfloat16') || c.batch === 0) continue;
       tidy(() => {

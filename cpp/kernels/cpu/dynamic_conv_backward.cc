@@ -45,13 +45,13 @@ void InputPanel(const DynamicConvArgs& args, const InputBlock& b, const Panel& p
         if (pixels.count == 0) continue;
         const float* tile = args.packed_weight + panel.offset + (tap * out + channel) * s.experts * width;
         const int64_t column = y * s.out_w * s.out_channels + panel.group * out + channel;
-        MixAndMultiply<kVecs>(
-            tile, args.attention + (args.chunk_begin + b.first) * s.experts, s.experts, rows, b.samples,
-            b.mixed, pixels.outputs, pixels.inputs, pixels.count, [&](int64_t n) {
-              const float* grad = args.packed_grad + (b.first + n) * args.plan.packed_grad;
-              return GemmTask{grad + column, s.out_channels,     &no_offset, 1,         rows,
-                              nullptr,       b.sums + n * plane, width,      accumulate};
-            });
+        MixAndMultiply<kVecs>(tile, args.attention_of(args.chunk_begin + b.first), s.experts, rows, b.samples,
+                              b.mixed, pixels.outputs, pixels.inputs, pixels.count, [&](int64_t n) {
+                                const float* grad = args.packed_grad + (b.first + n) * args.plan.packed_grad;
+                                return GemmTask{grad + column, s.out_channels, &no_offset,         1,
+                                                rows,          nullptr,        b.sums + n * plane, width,
+                                                accumulate};
+                              });
         accumulate = true;
       }
     }
@@ -134,33 +134,41 @@ Unit UnitAt(const DynamicConvShape& s, int64_t index) {
   return unit;
 }
 
+// to (+)= the gradient of one sample's weights in `rows` rows of a unit from row `r` on.
+template <int kVecs>
+void SampleRows(const DynamicConvArgs& args, const Unit& unit, int64_t r, int64_t rows, int64_t sample,
+                const PixelPairs& pixels, float* to, bool accumulate) {
+  const auto& s = args.shape;
+  const float* grad = args.packed_grad + sample * args.plan.packed_grad +
+                      unit.panel.group * s.out_per_group() + unit.channel + r;
+  const float* input = args.packed_input + sample * args.plan.packed_input +
+                       unit.panel.group * s.in_per_group() + unit.panel.first_column;
+  for (int64_t p = 0; p < pixels.count; p += kOuterPixels) {
+    OuterTask task{grad,
+                   s.out_channels,
+                   pixels.outputs + p,
+                   input,
+                   s.in_channels,
+                   pixels.inputs + p,
+                   Min(kOuterPixels, pixels.count - p),
+                   to,
+                   accumulate || p > 0};
+    int64_t m = 0;
+    for (; m + kMaxRows <= rows; m += kMaxRows, task.a += kMaxRows, task.c += kMaxRows * kVecs * kLanes) {
+      OuterTile<kMaxRows, kVecs>(task);
+    }
+    if (m < rows) WithConstant<kMaxRows>(rows - m, [&](auto n) { OuterTile<n(), kVecs>(task); });
+  }
+}
+
 // The part of samples [first, first + kSamples) of the chunk in `rows` rows of a unit from row `r` on.
 template <int kSamples, int kVecs>
 void WeightRows(const DynamicConvArgs& args, const Unit& unit, int64_t r, int64_t rows, int64_t first,
                 const PixelPairs& pixels, float* tiles, float* sums) {
   const auto& s = args.shape;
   const int64_t width = kVecs * kLanes;
-  const int64_t column = unit.panel.group * s.in_per_group() + unit.panel.first_column;
   for (int64_t i = 0; i < kSamples; ++i) {
-    const float* grad = args.packed_grad + (first + i) * args.plan.packed_grad +
-                        unit.panel.group * s.out_per_group() + unit.channel + r;
-    const float* input = args.packed_input + (first + i) * args.plan.packed_input + column;
-    for (int64_t p = 0; p < pixels.count; p += kOuterPixels) {
-      OuterTask task{grad,
-                     s.out_channels,
-                     pixels.outputs + p,
-                     input,
-                     s.in_channels,
-                     pixels.inputs + p,
-                     Min(kOuterPixels, pixels.count - p),
-                     tiles + i * kFoldStride<kVecs>,
-                     p > 0};
-      int64_t m = 0;
-      for (; m + kMaxRows <= rows; m += kMaxRows, task.a += kMaxRows, task.c += kMaxRows * width) {
-        OuterTile<kMaxRows, kVecs>(task);
-      }
-      if (m < rows) WithConstant<kMaxRows>(rows - m, [&](auto n) { OuterTile<n(), kVecs>(task); });
-    }
+    SampleRows<kVecs>(args, unit, r, rows, first + i, pixels, tiles + i * kFoldStride<kVecs>, false);
   }
   const int64_t at = unit.offset + r * s.experts * width, sample = args.chunk_begin + first;
   FoldRows<kSamples, kVecs>(tiles, args.attention + sample * s.experts, s.experts, rows,
@@ -169,7 +177,7 @@ void WeightRows(const DynamicConvArgs& args, const Unit& unit, int64_t r, int64_
 }
 
 // Samples [first, last) of the chunk in one unit. A few rows of all experts stay in the cache for all
-// samples.
+// samples. A static convolution has nothing to fold: its gradient is summed where it belongs.
 template <int kVecs>
 void WeightUnit(const DynamicConvArgs& args, const Unit& unit, int64_t first, int64_t last,
                 const PixelPairs& pixels, float* tiles, float* sums) {
@@ -177,6 +185,10 @@ void WeightUnit(const DynamicConvArgs& args, const Unit& unit, int64_t first, in
   for (int64_t r = 0; r < unit.rows; r += kFoldRows) {
     const int64_t rows = Min(kFoldRows, unit.rows - r);
     int64_t sample = first;
+    if (args.is_static()) {
+      float* to = args.packed_weight_grad + unit.offset + r * kVecs * kLanes;
+      for (; sample < last; ++sample) SampleRows<kVecs>(args, unit, r, rows, sample, pixels, to, true);
+    }
     for (; !many_pixels && sample + kFoldSamples <= last; sample += kFoldSamples) {
       WeightRows<kFoldSamples, kVecs>(args, unit, r, rows, sample, pixels, tiles, sums);
     }

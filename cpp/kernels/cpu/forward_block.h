@@ -136,7 +136,7 @@ inline void WritePanel(const DynamicConvArgs& args, const Block& b, const Panel&
     const int64_t sample = b.first_sample + i;
     std::memset(b.bias, 0, kPanel * sizeof(float));
     for (int64_t k = 0; args.bias != nullptr && k < s.experts; ++k) {
-      const float a = args.attention[sample * s.experts + k];
+      const float a = args.is_static() ? 1.0f : args.attention[sample * s.experts + k];
       for (int64_t j = 0; j < panel.columns; ++j) b.bias[j] += a * args.bias[k * s.out_channels + first + j];
     }
     const auto& strides = args.output_strides;

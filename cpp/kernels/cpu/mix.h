@@ -100,11 +100,19 @@ void MixAndMultiplySome(const float* packed, const float* attention, int64_t exp
 }
 
 // One tile of packed experts with `samples` samples: task_of(i) says what to multiply for sample i (b is set
-// here).
+// here). Without attention there is one expert, which is multiplied as it is packed.
 template <int kVecs, typename TaskOf>
 void MixAndMultiply(const float* packed, const float* attention, int64_t experts, int64_t rows,
                     int64_t samples, float* mixed, const int32_t* a_pixels, const int32_t* c_pixels,
                     int64_t count, const TaskOf& task_of) {
+  if (attention == nullptr) {
+    for (int64_t i = 0; i < samples; ++i) {
+      GemmTask task = task_of(i);
+      task.b = packed;
+      Gemm<kVecs>(task, a_pixels, c_pixels, count);
+    }
+    return;
+  }
   if (count >= kMaxRows) {
     int64_t i = 0;
     const auto some = [&](auto n) {

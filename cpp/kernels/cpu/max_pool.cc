@@ -1,0 +1,161 @@
+// Max pooling of contiguous planes. A plane is split into stride_h x stride_w phases (rows and columns by
+// remainder) with its padding, as the depthwise convolution does, so that a tap is a unit-stride load.
+#include "vec.h"
+
+#include <limits>
+
+namespace dyconv::kernels::DYCONV_ISA {
+namespace {
+
+typedef int32_t IntVec __attribute__((vector_size(kLanes * sizeof(int32_t))));
+typedef uint8_t ByteVec __attribute__((vector_size(kLanes)));
+
+struct Layout {
+  int64_t taps;
+  int64_t phase_h, phase_w;  // rows and columns of a phase
+  int64_t phase;             // floats of a phase
+  int64_t padded;            // floats of all phases and of what whole vectors read beyond them
+
+  DYCONV_INLINE explicit Layout(const MaxPoolShape& s) {
+    taps = s.kernel_h * s.kernel_w;
+    phase_h = Max(s.out_h + (s.kernel_h - 1) * s.dilation_h / s.stride_h,
+                  CeilDiv(s.in_h + s.padding_h, s.stride_h));
+    phase_w = Max(s.out_w + (s.kernel_w - 1) * s.dilation_w / s.stride_w,
+                  CeilDiv(s.in_w + s.padding_w, s.stride_w));
+    phase = phase_h * phase_w;
+    padded = s.stride_h * s.stride_w * phase + kLanes;
+  }
+};
+
+// Every other float of a and b together, from kFirst on.
+template <int kFirst, int... kI>
+DYCONV_INLINE Vec EveryOther(Vec a, Vec b, std::integer_sequence<int, kI...>) {
+  return __builtin_shufflevector(a, b, (kFirst + 2 * kI)...);
+}
+
+// even[i] = from[2 * i], odd[i] = from[2 * i + 1]
+DYCONV_INLINE void SplitPairs(const float* from, int64_t count, float* even, float* odd) {
+  constexpr auto kOrder = std::make_integer_sequence<int, kLanes>();
+  int64_t x = 0;
+  for (; x + 2 * kLanes <= count; x += 2 * kLanes) {
+    const Vec a = Load(from + x), b = Load(from + x + kLanes);
+    Store(even + x / 2, EveryOther<0>(a, b, kOrder));
+    Store(odd + x / 2, EveryOther<1>(a, b, kOrder));
+  }
+  for (; x < count; ++x) (x % 2 == 0 ? even : odd)[x / 2] = from[x];
+}
+
+// Image plane -> phases. The padding in between is not written: it was filled once.
+void SplitPlane(const MaxPoolShape& s, const Layout& l, const float* image, float* phases) {
+  for (int64_t y = 0; y < s.in_h; ++y, image += s.in_w) {
+    const int64_t py = y + s.padding_h;
+    float* row = phases + py % s.stride_h * s.stride_w * l.phase + py / s.stride_h * l.phase_w;
+    const auto column = [&](int64_t px) { return row + px % s.stride_w * l.phase + px / s.stride_w; };
+    if (s.stride_w == 1) {
+      std::memcpy(column(s.padding_w), image, s.in_w * sizeof(float));
+    } else if (s.stride_w == 2) {
+      SplitPairs(image, s.in_w, column(s.padding_w), column(s.padding_w + 1));
+    } else {
+      for (int64_t x = 0; x < s.in_w; ++x) *column(x + s.padding_w) = image[x];
+    }
+  }
+}
+
+// The maximum over taps for kLanes outputs, and the first tap that has it. As in PyTorch a NaN wins.
+template <bool kTaps>
+DYCONV_INLINE Vec MaxOfTaps(const float* const* sources, int64_t taps, int64_t at, IntVec& winner) {
+  Vec best = Load(sources[0] + at);
+  winner = IntVec{};
+  for (int64_t t = 1; t < taps; ++t) {
+    const Vec v = Load(sources[t] + at);
+    const IntVec wins = (v > best) | (v != v);
+    best = wins ? v : best;
+    if constexpr (kTaps) winner = wins ? IntVec{} + static_cast<int32_t>(t) : winner;
+  }
+  return best;
+}
+
+// Rows are stored as whole vectors, each over the surplus of the one before; `end` is the end of what this
+// thread may write.
+template <typename T, typename V>
+DYCONV_INLINE void StoreRow(T* to, const V& v, int64_t count, const T* end) {
+  if (to + kLanes <= end) {
+    std::memcpy(to, &v, sizeof(v));
+  } else {
+    std::memcpy(to, &v, count * sizeof(T));
+  }
+}
+
+template <bool kTaps>
+void PoolPlanes(const MaxPoolShape& s, const float* input, float* output, uint8_t* winners, int64_t begin,
+                int64_t end, float* scratch) {
+  const Layout l(s);
+  const float* sources[kMaxPoolTaps];
+  for (int64_t t = 0; t < l.taps; ++t) {
+    const int64_t y = t / s.kernel_w * s.dilation_h, x = t % s.kernel_w * s.dilation_w;
+    sources[t] = scratch + (y % s.stride_h * s.stride_w + x % s.stride_w) * l.phase +
+                 y / s.stride_h * l.phase_w + x / s.stride_w;
+  }
+  for (int64_t i = 0; i < l.padded; ++i) scratch[i] = -std::numeric_limits<float>::infinity();
+  const float* output_end = output + end * s.out_plane();
+  const uint8_t* winners_end = kTaps ? winners + end * s.out_plane() : nullptr;
+  for (int64_t plane = begin; plane < end; ++plane) {
+    SplitPlane(s, l, input + plane * s.in_plane(), scratch);
+    for (int64_t y = 0; y < s.out_h; ++y) {
+      for (int64_t x = 0; x < s.out_w; x += kLanes) {
+        IntVec winner;
+        const Vec best = MaxOfTaps<kTaps>(sources, l.taps, y * l.phase_w + x, winner);
+        const int64_t to = plane * s.out_plane() + y * s.out_w + x, count = Min(kLanes, s.out_w - x);
+        StoreRow(output + to, best, count, output_end);
+        if constexpr (kTaps) {
+          StoreRow(winners + to, __builtin_convertvector(winner, ByteVec), count, winners_end);
+        }
+      }
+    }
+  }
+}
+
+}  // namespace
+
+int64_t MaxPoolScratch(const MaxPoolShape& s) { return Layout(s).padded; }
+
+void MaxPoolForward(const MaxPoolShape& s, const float* input, float* output, uint8_t* winners, int64_t begin,
+                    int64_t end, float* scratch) {
+  (winners != nullptr ? PoolPlanes<true> : PoolPlanes<false>)(s, input, output, winners, begin, end, scratch);
+}
+
+void MaxPoolBackward(const MaxPoolShape& s, const float* grad_output, const uint8_t* winners,
+                     float* grad_input, int64_t begin, int64_t end) {
+  const bool padded = s.padding_h > 0 || s.padding_w > 0;
+  int64_t offsets[kMaxPoolTaps];
+  for (int64_t t = 0; t < s.kernel_h * s.kernel_w; ++t) {
+    offsets[t] = t / s.kernel_w * s.dilation_h * s.in_w + t % s.kernel_w * s.dilation_w;
+  }
+  for (int64_t plane = begin; plane < end; ++plane) {
+    float* to = grad_input + plane * s.in_plane();
+    std::memset(to, 0, s.in_plane() * sizeof(float));
+    for (int64_t y = 0; y < s.out_h; ++y) {
+      const int64_t from = plane * s.out_plane() + y * s.out_w, top = y * s.stride_h - s.padding_h;
+      if (!padded) {
+        float* row = to + top * s.in_w;
+        for (int64_t x = 0; x < s.out_w; ++x, row += s.stride_w) {
+          row[offsets[winners[from + x]]] += grad_output[from + x];
+        }
+        continue;
+      }
+      for (int64_t x = 0; x < s.out_w; ++x) {
+        int64_t t = winners[from + x];
+        const int64_t left = x * s.stride_w - s.padding_w;
+        // The first tap wins where all are -inf, and may be padding: then it is the first that is not.
+        if (t == 0 && (top < 0 || left < 0)) {
+          const int64_t down = top < 0 ? CeilDiv(-top, s.dilation_h) : 0;
+          const int64_t right = left < 0 ? CeilDiv(-left, s.dilation_w) : 0;
+          t = down * s.kernel_w + right;
+        }
+        to[top * s.in_w + left + offsets[t]] += grad_output[from + x];
+      }
+    }
+  }
+}
+
+}  // namespace dyconv::kernels::DYCONV_ISA

@@ -1,0 +1,109 @@
+#include "conv2d.h"
+
+#include <ATen/autocast_mode.h>
+#include <ATen/ops/conv2d.h>
+#include <ATen/ops/convolution_backward.h>
+#include <c10/core/GradMode.h>
+#include <torch/csrc/autograd/custom_function.h>
+
+#include "dynamic_conv_tensors.h"
+
+namespace dyconv {
+namespace {
+
+using torch::autograd::AutogradContext;
+using torch::autograd::Variable;
+using torch::autograd::variable_list;
+
+// One expert and no attention.
+DynamicConvProblem StaticProblem(const at::Tensor& input, const at::Tensor& weight,
+                                 const std::optional<at::Tensor>& bias, const DynamicConvOptions& options) {
+  std::optional<at::Tensor> biases;
+  if (bias) biases = bias->unsqueeze(0);
+  const auto experts = weight.unsqueeze(0);
+  return {input, experts, at::Tensor(), biases, options, ShapeOf(input, experts, options)};
+}
+
+// What the kernels can compute. Whatever is wrong with the arguments is left to at::conv2d to say.
+bool Applies(const at::Tensor& input, const at::Tensor& weight, const std::optional<at::Tensor>& bias,
+             const DynamicConvOptions& o) {
+  const auto usable = [](const at::Tensor& t) {
+    return t.device().is_cpu() && t.scalar_type() == at::kFloat && t.layout() == at::kStrided;
+  };
+  return !at::autocast::is_autocast_enabled(at::kCPU) && usable(input) && usable(weight) &&
+         (!bias || usable(*bias)) && input.dim() == 4 && weight.dim() == 4 && input.numel() > 0 &&
+         weight.numel() > 0 && o.groups == 1 && weight.size(1) == input.size(1) &&
+         (!bias || (bias->dim() == 1 && bias->size(0) == weight.size(0))) && o.stride[0] > 0 &&
+         o.stride[1] > 0 && o.padding[0] >= 0 && o.padding[1] >= 0 && o.dilation[0] > 0 &&
+         o.dilation[1] > 0 && weight.suggest_memory_format() == at::MemoryFormat::Contiguous;
+}
+
+// Measured: docs/dynamic-convolution.md. The forward wins wherever its blocks of samples keep at least half
+// of the threads busy.
+bool ForwardWins(const kernels::DynamicConvShape& s) {
+  const int64_t threads = ThreadsFor(s);
+  const auto plan = kernels::Kernels(kernels::BestIsa()).PlanDynamicConv(s, threads);
+  return 2 * plan.forward_items >= threads;
+}
+
+// The backward has input channels for columns, at least two vectors of them to be quick, and keeps the sums
+// of whole images in the L2 cache.
+bool BackwardWins(const kernels::DynamicConvShape& s) {
+  const int64_t threads = ThreadsFor(s);
+  const auto plan = kernels::Kernels(kernels::BestIsa()).PlanDynamicConv(s, threads);
+  return s.in_channels >= 32 && s.in_plane() <= 2048 && 2 * plan.backward_items >= threads;
+}
+
+DynamicConvGrads LibraryBackward(const DynamicConvProblem& p, const at::Tensor& grad_output,
+                                 const std::array<bool, 3>& needs) {
+  const auto& o = p.options;
+  const auto [input, weight, bias] = at::convolution_backward(
+      grad_output, p.input, p.weight[0], at::OptionalIntArrayRef({p.shape.out_channels}), o.stride, o.padding,
+      o.dilation, /*transposed=*/false, {0, 0}, o.groups, needs);
+  return {input, weight, at::Tensor(), bias};
+}
+
+class StaticConv : public torch::autograd::Function<StaticConv> {
+ public:
+  static Variable forward(AutogradContext* ctx, const Variable& input, const Variable& weight,
+                          const std::optional<at::Tensor>& bias, const DynamicConvOptions& options) {
+    ctx->save_for_backward({input, weight});
+    ctx->saved_data["geometry"] = PackGeometry(options);
+    ctx->saved_data["bias"] = bias.has_value();
+    return FusedDynamicConvForward(StaticProblem(input, weight, bias, options));
+  }
+
+  static variable_list backward(AutogradContext* ctx, const variable_list& grad_outputs) {
+    const auto saved = ctx->get_saved_variables();
+    const auto options = UnpackGeometry(ctx->saved_data["geometry"].toIntVector());
+    const auto p = StaticProblem(saved[0], saved[1], std::nullopt, options);
+    const std::array<bool, 3> needs{ctx->needs_input_grad(0), ctx->needs_input_grad(1),
+                                    ctx->saved_data["bias"].toBool() && ctx->needs_input_grad(2)};
+    // The library's own backward is differentiable.
+    if (at::GradMode::is_enabled() || !BackwardWins(p.shape)) {
+      const auto grads = LibraryBackward(p, grad_outputs[0], needs);
+      return {grads.input, grads.weight, grads.bias, at::Tensor()};
+    }
+    const auto grads =
+        FusedDynamicConvBackward(p, grad_outputs[0], {needs[0], needs[1] || needs[2], false, needs[2]});
+    return {grads.input, needs[1] ? grads.weight[0] : at::Tensor(), needs[2] ? grads.bias[0] : at::Tensor(),
+            at::Tensor()};
+  }
+};
+
+}  // namespace
+
+at::Tensor Conv2d(const at::Tensor& input, const at::Tensor& weight, const std::optional<at::Tensor>& bias,
+                  const Pair& stride, const Pair& padding, const Pair& dilation, int64_t groups) {
+  const DynamicConvOptions options{
+      .stride = stride, .padding = padding, .dilation = dilation, .groups = groups, .algorithm = "fused"};
+  if (Applies(input, weight, bias, options)) {
+    const auto shape = ShapeOf(input, weight.unsqueeze(0), options);
+    if (shape.out_h > 0 && shape.out_w > 0 && ForwardWins(shape)) {
+      return StaticConv::apply(input, weight, bias, options);
+    }
+  }
+  return at::conv2d(input, weight, bias, stride, padding, dilation, groups);
+}
+
+}  // namespace dyconv

@@ -1,0 +1,141 @@
+#include "max_pool.h"
+
+#include <ATen/native/Pool.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/max_pool2d.h>
+#include <ATen/ops/max_pool2d_with_indices.h>
+#include <ATen/ops/max_pool2d_with_indices_backward.h>
+#include <ATen/Parallel.h>
+#include <c10/core/GradMode.h>
+#include <torch/csrc/autograd/custom_function.h>
+
+#include <algorithm>
+
+#include "../kernels/dispatch.h"
+#include "scratch.h"
+
+namespace dyconv {
+namespace {
+
+using torch::autograd::AutogradContext;
+using torch::autograd::Variable;
+using torch::autograd::variable_list;
+
+// Pixels that are worth a thread of their own.
+constexpr int64_t kGrainPixels = 1 << 15;
+
+// What the kernels can compute. Whatever is wrong with the arguments is left to at::max_pool2d to say.
+bool Applies(const at::Tensor& x, const MaxPoolOptions& o) {
+  const auto fits = [&](size_t i) {
+    return o.kernel[i] > 0 && o.stride[i] > 0 && o.dilation[i] > 0 && o.padding[i] >= 0 &&
+           o.padding[i] * 2 <= o.kernel[i] &&
+           x.size(2 + static_cast<int64_t>(i)) + 2 * o.padding[i] > o.dilation[i] * (o.kernel[i] - 1);
+  };
+  return x.device().is_cpu() && x.scalar_type() == at::kFloat && x.dim() == 4 && x.numel() > 0 &&
+         x.is_contiguous() && x.suggest_memory_format() == at::MemoryFormat::Contiguous && fits(0) &&
+         fits(1) && o.kernel[0] * o.kernel[1] <= kernels::kMaxPoolTaps;
+}
+
+kernels::MaxPoolShape ShapeOf(at::IntArrayRef sizes, const MaxPoolOptions& o) {
+  const auto out = [&](size_t i) {
+    return at::native::pooling_output_shape<int64_t>(sizes[2 + i], o.kernel[i], o.padding[i], o.stride[i],
+                                                     o.dilation[i], o.ceil_mode);
+  };
+  return {.in_h = sizes[2],
+          .in_w = sizes[3],
+          .out_h = out(0),
+          .out_w = out(1),
+          .kernel_h = o.kernel[0],
+          .kernel_w = o.kernel[1],
+          .stride_h = o.stride[0],
+          .stride_w = o.stride[1],
+          .padding_h = o.padding[0],
+          .padding_w = o.padding[1],
+          .dilation_h = o.dilation[0],
+          .dilation_w = o.dilation[1]};
+}
+
+int64_t Grain(const kernels::MaxPoolShape& s) { return std::max<int64_t>(1, kGrainPixels / s.in_plane()); }
+
+// The maxima, and their taps in `winners` unless that is undefined.
+at::Tensor Forward(const at::Tensor& input, const MaxPoolOptions& options, at::Tensor* winners) {
+  const auto s = ShapeOf(input.sizes(), options);
+  const auto& table = kernels::Kernels(kernels::BestIsa());
+  const std::array<int64_t, 4> sizes{input.size(0), input.size(1), s.out_h, s.out_w};
+  auto output = at::empty(sizes, input.options());
+  uint8_t* taps = nullptr;
+  if (winners != nullptr) {
+    *winners = at::empty(sizes, input.options().dtype(at::kByte));
+    taps = winners->data_ptr<uint8_t>();
+  }
+  const int64_t floats = Scratch::Rounded(table.MaxPoolScratch(s));
+  Scratch scratch(at::get_num_threads() * floats);
+  float* own = scratch.Take(at::get_num_threads() * floats);
+  const float* from = input.const_data_ptr<float>();
+  float* to = output.data_ptr<float>();
+  at::parallel_for(0, sizes[0] * sizes[1], Grain(s), [&](int64_t begin, int64_t end) {
+    table.MaxPoolForward(s, from, to, taps, begin, end, own + at::get_thread_num() * floats);
+  });
+  return output;
+}
+
+at::Tensor Backward(const at::Tensor& grad_output, const at::Tensor& winners, at::IntArrayRef sizes,
+                    const MaxPoolOptions& options) {
+  const auto s = ShapeOf(sizes, options);
+  const auto grad = grad_output.contiguous();
+  auto grad_input = at::empty(sizes, grad.options());
+  const float* from = grad.const_data_ptr<float>();
+  const uint8_t* taps = winners.const_data_ptr<uint8_t>();
+  float* to = grad_input.data_ptr<float>();
+  at::parallel_for(0, sizes[0] * sizes[1], Grain(s), [&](int64_t begin, int64_t end) {
+    kernels::Kernels(kernels::BestIsa()).MaxPoolBackward(s, from, taps, to, begin, end);
+  });
+  return grad_input;
+}
+
+std::vector<int64_t> Pack(const MaxPoolOptions& o) {
+  return {o.kernel[0],  o.kernel[1],   o.stride[0],   o.stride[1], o.padding[0],
+          o.padding[1], o.dilation[0], o.dilation[1], o.ceil_mode};
+}
+
+MaxPoolOptions Unpack(const std::vector<int64_t>& p) {
+  return {{p[0], p[1]}, {p[2], p[3]}, {p[4], p[5]}, {p[6], p[7]}, p[8] != 0};
+}
+
+class MaxPoolFunction : public torch::autograd::Function<MaxPoolFunction> {
+ public:
+  static Variable forward(AutogradContext* ctx, const Variable& input, const MaxPoolOptions& options) {
+    at::Tensor winners;
+    auto output = Forward(input, options, &winners);
+    ctx->save_for_backward({input, winners});
+    ctx->saved_data["options"] = Pack(options);
+    return output;
+  }
+
+  static variable_list backward(AutogradContext* ctx, const variable_list& grad_outputs) {
+    const auto saved = ctx->get_saved_variables();
+    const auto o = Unpack(ctx->saved_data["options"].toIntVector());
+    if (at::GradMode::is_enabled()) {
+      // To be differentiated itself: the library's own form.
+      const auto input = saved[0].detach();
+      const auto indices = std::get<1>(
+          at::max_pool2d_with_indices(input, o.kernel, o.stride, o.padding, o.dilation, o.ceil_mode));
+      return {at::max_pool2d_with_indices_backward(grad_outputs[0], input, o.kernel, o.stride, o.padding,
+                                                   o.dilation, o.ceil_mode, indices),
+              at::Tensor()};
+    }
+    return {Backward(grad_outputs[0], saved[1], saved[0].sizes(), o), at::Tensor()};
+  }
+};
+
+}  // namespace
+
+at::Tensor MaxPool2d(const at::Tensor& input, const MaxPoolOptions& o) {
+  if (!Applies(input, o)) {
+    return at::max_pool2d(input, o.kernel, o.stride, o.padding, o.dilation, o.ceil_mode);
+  }
+  if (at::GradMode::is_enabled() && input.requires_grad()) return MaxPoolFunction::apply(input, o);
+  return Forward(input, o, nullptr);
+}
+
+}  // namespace dyconv

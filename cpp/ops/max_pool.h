@@ -1,0 +1,22 @@
+// 2-D max pooling with vector kernels on the CPU: libtorch's own loops over planes one value at a time.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <array>
+
+namespace dyconv {
+
+struct MaxPoolOptions {
+  std::array<int64_t, 2> kernel{1, 1};
+  std::array<int64_t, 2> stride{1, 1};
+  std::array<int64_t, 2> padding{0, 0};
+  std::array<int64_t, 2> dilation{1, 1};
+  bool ceil_mode = false;
+};
+
+// As at::max_pool2d: [B, C, H, W] or [C, H, W], the same maxima, gradients of any order and errors. A
+// backward needs one byte per output where at::max_pool2d keeps eight.
+at::Tensor MaxPool2d(const at::Tensor& input, const MaxPoolOptions& options);
+
+}  // namespace dyconv

@@ -1,0 +1,194 @@
+import { describe, expect, it } from 'vitest';
+import {
+  autograd,
+  type DType,
+  dynamicConv2d,
+  functional as F,
+  getNumThreads,
+  manualSeed,
+  noGrad,
+  ones,
+  randn,
+  setNumThreads,
+  type Tensor,
+  tidy,
+} from '../../lib/index.js';
+import { type Case, corners, outputSize, randomCase } from './dynamic-conv-cases.js';
+
+const RANDOM_CASES = 200;
+
+/** Channels that fill vectors, panels and tiles, so that both directions are worth the fused kernels. */
+const wide: Record<string, Case> = {
+  'the shape of AlexNet': {
+    ...corners['a plain one']!,
+    inChannels: 128,
+    outChannels: 192,
+    size: [7, 7],
+    batch: 5,
+  },
+  strided: { ...corners['asymmetric everything']!, inChannels: 40, outChannels: 33, batch: 9 },
+  'channels last': { ...corners['channels last']!, inChannels: 50, outChannels: 70, size: [9, 4] },
+  'no bias, one row': { ...corners['one row']!, inChannels: 32, outChannels: 65, bias: false },
+  'a batch of one': { ...corners['a plain one']!, batch: 1, inChannels: 65, outChannels: 97 },
+  '1x1': { ...corners['1x1 kernel']!, inChannels: 100, outChannels: 64, batch: 70, size: [1, 1] },
+  'the backward of the library': {
+    ...corners['a plain one']!,
+    inChannels: 33,
+    outChannels: 4,
+    size: [50, 47],
+  },
+};
+
+function argumentsOf(c: Case, seed: number) {
+  manualSeed(seed);
+  const make = (shape: number[], scale = 1) =>
+    randn(shape, { dtype: 'float64' }).mul(scale).to({ dtype: 'float32' });
+  const [kh, kw] = c.kernel;
+  const input = make([c.batch, c.inChannels, ...c.size]);
+  const gradOutput = make([c.batch, c.outChannels, ...outputSize(c)]);
+  const format = c.channelsLast ? ({ memoryFormat: 'channelsLast' } as const) : {};
+  return {
+    input: input.contiguous(format),
+    weight: make([c.outChannels, c.inChannels / c.groups, kh, kw], (c.inChannels * kh * kw) ** -0.5),
+    bias: c.bias ? make([c.outChannels]) : null,
+    gradOutput: seed % 2 ? gradOutput : gradOutput.contiguous(format),
+  };
+}
+
+type Given = ReturnType<typeof argumentsOf>;
+
+const leaf = (t: Tensor, dtype: DType) => t.to({ dtype }).detach().requiresGrad_();
+const optionsOf = ({ stride, padding, dilation, groups }: Case) => ({ stride, padding, dilation, groups });
+
+/** The output and all gradients of the convolution in float32. */
+function run(c: Case, given: Given): Tensor[] {
+  const inputs = [given.input, given.weight, ...(given.bias ? [given.bias] : [])].map((t) =>
+    leaf(t, 'float32'),
+  );
+  const output = F.conv2d(inputs[0]!, inputs[1]!, inputs[2] ?? null, optionsOf(c));
+  return [output.detach(), ...(autograd.grad(output, inputs, { gradOutputs: given.gradOutput }) as Tensor[])];
+}
+
+/** The same as the dynamic convolution with one expert that the float64 loops compute. */
+function expected(c: Case, given: Given): Tensor[] {
+  const weight = leaf(given.weight, 'float64');
+  const input = leaf(given.input, 'float64');
+  const bias = given.bias ? leaf(given.bias, 'float64') : null;
+  const output = dynamicConv2d(
+    input,
+    weight.unsqueeze(0),
+    ones([c.batch, 1], { dtype: 'float64' }),
+    bias === null ? null : bias.unsqueeze(0),
+    { ...optionsOf(c), algorithm: 'reference' },
+  );
+  const inputs = bias ? [input, weight, bias] : [input, weight];
+  const gradOutputs = given.gradOutput.to({ dtype: 'float64' });
+  return [output.detach(), ...(autograd.grad(output, inputs, { gradOutputs }) as Tensor[])];
+}
+
+/** The largest difference, as a part of the largest expected magnitude. */
+function deviation(received: Tensor, exact: Tensor): number {
+  expect(received.shape).toEqual(exact.shape);
+  if (exact.numel === 0) return 0;
+  const difference = received.to({ dtype: 'float64' }).sub(exact).abs().amax().item() as number;
+  return difference / Math.max(exact.abs().amax().item() as number, 1e-3);
+}
+
+const names = ['output', 'grad input', 'grad weight', 'grad bias'];
+
+function expectConformance(c: Case, seed: number): void {
+  tidy(() => {
+    const given = argumentsOf(c, seed);
+    const exact = expected(c, given);
+    run(c, given).forEach((received, i) => {
+      expect(received.dtype).toBe('float32');
+      expect(deviation(received, exact[i]!), `${names[i]} for ${JSON.stringify(c)}`).toBeLessThan(3e-5);
+    });
+  });
+}
+
+describe('conv2d in float32 agrees with float64 loops', () => {
+  it.each(Object.keys(corners))('%s', (name) => expectConformance(corners[name]!, 1));
+  it.each(Object.keys(wide))('with many channels: %s', (name) => {
+    expectConformance(wide[name]!, 1);
+    expectConformance(wide[name]!, 2);
+  });
+  it(`for ${RANDOM_CASES} random shapes`, () => {
+    for (let n = 0; n < RANDOM_CASES; n++) expectConformance(randomCase(n), n);
+  });
+  it('for random shapes with many channels', () => {
+    for (let n = 0; n < 40; n++) {
+      const c = randomCase(n);
+      expectConformance(
+        { ...c, groups: 1, inChannels: 32 + c.inChannels, outChannels: 3 * c.outChannels },
+        n,
+      );
+    }
+  });
+});
+
+describe('conv2d in float32', () => {
+  const c = wide['the shape of AlexNet']!;
+
+  it('computes only the gradients that are asked for', () => {
+    const given = argumentsOf(c, 3);
+    const all = run(c, given).slice(1);
+    for (let subset = 1; subset < 8; subset++) {
+      const leaves = [given.input, given.weight, given.bias!].map((t, i) =>
+        subset & (1 << i) ? leaf(t, 'float32') : t,
+      );
+      const output = F.conv2d(leaves[0]!, leaves[1]!, leaves[2]!, optionsOf(c));
+      output.backward(given.gradOutput);
+      leaves.forEach((t, i) => {
+        if (!(subset & (1 << i))) {
+          expect(t.grad).toBeNull();
+          return;
+        }
+        expect(deviation(t.grad!, all[i]!.to({ dtype: 'float64' }))).toBeLessThan(1e-6);
+      });
+    }
+  });
+
+  it('can be differentiated twice', () => {
+    const given = argumentsOf({ ...c, inChannels: 32, outChannels: 8, size: [3, 3] }, 4);
+    const second = (dtype: DType) => {
+      const [x, w] = [leaf(given.input, dtype), leaf(given.weight, dtype)];
+      const output = F.conv2d(x, w, null, optionsOf(c));
+      const grads = autograd.grad(output.mul(output).sum(), [x, w], { createGraph: true }) as Tensor[];
+      return autograd.grad(grads[0]!.mul(grads[0]!).sum().add(grads[1]!.sum()), [x, w]) as Tensor[];
+    };
+    const exact = second('float64');
+    second('float32').forEach((received, i) => {
+      expect(deviation(received, exact[i]!)).toBeLessThan(1e-4);
+    });
+  });
+
+  it('gives the same without a graph, after an in-place change of the weight, and from run to run', () => {
+    const { input, weight, bias } = argumentsOf(c, 5);
+    const call = () => noGrad(() => F.conv2d(input, weight, bias, optionsOf(c)));
+    const first = call();
+    expect(call().equal(first)).toBe(true);
+    weight.mul_(2);
+    const doubled = call();
+    expect(doubled.equal(first)).toBe(false);
+    expect(
+      deviation(doubled, run(c, { input, weight, bias, gradOutput: first })[0]!.to({ dtype: 'float64' })),
+    ).toBe(0);
+  });
+
+  it('agrees for any number of threads', () => {
+    const threads = getNumThreads();
+    const given = argumentsOf({ ...c, batch: 9 }, 6);
+    const exact = run({ ...c, batch: 9 }, given).map((t) => t.to({ dtype: 'float64' }));
+    try {
+      for (const n of [1, 3, 16]) {
+        setNumThreads(n);
+        run({ ...c, batch: 9 }, given).forEach((t, i) => {
+          expect(deviation(t, exact[i]!)).toBeLessThan(1e-5);
+        });
+      }
+    } finally {
+      setNumThreads(threads);
+    }
+  });
+});
