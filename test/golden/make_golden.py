@@ -98,7 +98,10 @@ def set_weights(model):
 def model_golden(experts):
     model = AlexNet(experts)
     set_weights(model)
-    x, y = filled((4, 3, 128, 128), 99, 4.0), torch.tensor([3, 0, 9, 3])
+    # In float64: in float32 the gradients of the first layers are off by up to 1e-3, which way depends on how
+    # the convolution before a ReLU or a max pooling rounds a near tie.
+    model.double()
+    x, y = filled((4, 3, 128, 128), 99, 4.0).double(), torch.tensor([3, 0, 9, 3])
     parameters = sum(p.numel() for p in model.parameters())
     out = {"parameters": parameters, "keys": list(model.state_dict()), "eval": model.eval()(x).detach().tolist()}
 
