@@ -19,6 +19,7 @@ const COMMANDS = {
   predict: ['predict.js', 'classify pictures with the model of a run'],
   compare: ['compare.js', 'a table and a page of two or more runs'],
   summary: ['summary.js', 'the layers of a model'],
+  data: ['data.js', 'what is in a data set, counted and drawn'],
   bench: ['bench.js', 'measure on this machine'],
 };
 
@@ -47,6 +48,20 @@ if (command) {
 } else if (name === '--help' || name === '-h' || name === 'help') {
   console.log(HELP);
 } else {
-  console.error(name === undefined ? HELP : `error: unknown command '${name}'\n\n${HELP}`);
+  if (name !== undefined) await complainOf(name);
+  console.error(HELP);
   process.exitCode = 1;
+}
+
+/** Names an unknown command, and the one that was probably meant. @param {string} unknown */
+async function complainOf(unknown) {
+  const commander = await import('commander').catch(() => null); // an installation that is not complete yet
+  if (commander === null) return console.error(`error: unknown command '${unknown}'\n`);
+  const program = new commander.Command('npx dyconv').exitOverride();
+  for (const known of Object.keys(COMMANDS)) program.command(known);
+  try {
+    program.parse([unknown], { from: 'user' });
+  } catch {
+    console.error(); // commander has told it
+  }
 }

@@ -146,6 +146,8 @@ describe('in a project', () => {
     expect(node([bin, 'summary', '--help']).stdout).toMatch(/^Usage: npx dyconv summary/);
     const unknown = node([bin, 'tarin']);
     expect(unknown.status).toBe(1);
-    expect(unknown.stderr).toContain("error: unknown command 'tarin'");
+    expect(unknown.stderr).toMatch(
+      /^error: unknown command 'tarin'\n\(Did you mean train\?\)\n\nUsage: npx dyconv/,
+    );
   });
 });
