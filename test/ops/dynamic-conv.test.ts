@@ -12,9 +12,10 @@ import {
   tidy,
 } from '../../lib/index.js';
 import { native } from '../../lib/native.js';
+import { cpuAlgorithms } from '../support/cuda.js';
 import { type Case, corners, outputSize, randomCase } from './dynamic-conv-cases.js';
 
-const algorithms = ['auto', ...dynamicConv2d.algorithms()];
+const algorithms = ['auto', ...cpuAlgorithms()];
 const RANDOM_CASES = 300;
 // A build with -DDYCONV_EMULATE_CUDA=ON runs the CUDA kernels on the CPU; any other refuses them there.
 const emulated = native.cudaKernels() && !native.cudaBuilt();

@@ -3,13 +3,18 @@
  * @module
  */
 import { describe } from 'vitest';
-import { cuda } from '../../lib/index.js';
+import { cuda, dynamicConv2d } from '../../lib/index.js';
 import { native } from '../../lib/native.js';
 
 function reason(kernels: boolean): string | undefined {
   if (!native.cudaBuilt()) return 'libtorch is a CPU build';
   if (!cuda.isAvailable()) return 'no CUDA device';
   return kernels && !cuda.hasKernels() ? 'the add-on was built without nvcc' : undefined;
+}
+
+/** The algorithms that take tensors on the CPU: those for GPUs do so only in a build that emulates CUDA. */
+export function cpuAlgorithms(): string[] {
+  return dynamicConv2d.algorithms().filter((name) => !native.cudaBuilt() || !name.endsWith('-cuda'));
 }
 
 /** `describe` for the CUDA half of a suite. @param options.kernels - Whether dyconv's own CUDA kernels are needed. */
