@@ -4,6 +4,7 @@
  */
 import { escapeText } from './render.js';
 import type { RunData } from './run.js';
+import type { MeanInterval } from './statistics.js';
 import { type ComparisonRow, comparisonNote, comparisonText, formatCount, formatDuration } from './table.js';
 import { cssColour } from './theme.js';
 
@@ -42,7 +43,16 @@ export function finding(rows: readonly ComparisonRow[]): string | null {
     Math.abs(extra) < 0.05
       ? 'as many parameters'
       : `${Math.abs(extra).toFixed(1)} % ${extra > 0 ? 'more' : 'fewer'} parameters`;
-  return `${escapeText(high.model)} is ${points.toFixed(2)} points above ${escapeText(low.model)} at its best, with ${size}.`;
+  const overlap = touch(high.bestValAccuracy!, low.bestValAccuracy!)
+    ? ' The 95 % intervals of the two overlap: other seeds may turn it round.'
+    : '';
+  return `${escapeText(high.model)} is ${points.toFixed(2)} points above ${escapeText(low.model)} at its best, with ${size}.${overlap}`;
+}
+
+/** Whether the interval of the higher mean reaches down to that of the lower; false where a seed alone gives none. */
+function touch(high: MeanInterval, low: MeanInterval): boolean {
+  if (high.halfWidth === null || low.halfWidth === null) return false;
+  return high.mean - high.halfWidth <= low.mean + low.halfWidth;
 }
 
 /** The comparison as a table; the highest accuracies stand bold where there is something to compare. */

@@ -6,6 +6,9 @@ import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ArgumentError } from '../../lib/errors.js';
 import { page } from '../../lib/report/page.js';
+import { finding } from '../../lib/report/page-parts.js';
+import { meanInterval } from '../../lib/report/statistics.js';
+import type { ComparisonRow } from '../../lib/report/table.js';
 import { chromiumPath, launchChromium } from './support/chromium.js';
 import { madeUpRun } from './support/made-up-runs.js';
 import { removeFolders, temporaryFolder } from './support/run-folder.js';
@@ -72,6 +75,17 @@ describe('the page', () => {
     expect(html).toMatch(/<noscript><svg/);
   });
 
+  it('says what two models come to, and whether the seeds tell them apart', () => {
+    const row = (model: string, values: number[], parameters: number) =>
+      ({ model, parameters, bestValAccuracy: meanInterval(values) }) as ComparisonRow;
+    const apart = [row('a', [0.9, 0.901, 0.902], 110), row('b', [0.8, 0.801, 0.802], 100)];
+    expect(finding(apart)).toBe('a is 10.00 points above b at its best, with 10.0 % more parameters.');
+    const near = [row('a', [0.8, 0.85, 0.9], 100), row('b', [0.81, 0.86, 0.91], 100)];
+    expect(finding(near)).toMatch(/^b is 1\.00 points above a .*\. The 95 % intervals of the two overlap/);
+    expect(finding([row('a', [0.8], 100), row('b', [0.81], 100)])).not.toMatch(/overlap/);
+    expect(finding(apart.slice(0, 1))).toBeNull();
+  });
+
   it('takes a run that has nothing yet', async () => {
     const run = { ...madeUpRun(), epochs: [], steps: [], evaluation: null, environment: null };
     const empty = await page([run]);
@@ -105,6 +119,7 @@ describe('the page', () => {
 
 describe.skipIf(!chromiumPath)(
   `in Chromium${chromiumPath ? '' : ' (skipped: no chromium on this machine)'}`,
+  { timeout: 90_000 },
   () => {
     let browser: Browser;
     const folder = temporaryFolder();
@@ -123,7 +138,7 @@ describe.skipIf(!chromiumPath)(
       const file = join(folder, `${colorScheme}-${width}.html`);
       writeFileSync(file, text);
       const context = await browser.newContext({ viewport: { width, height: 900 }, colorScheme });
-      context.setDefaultTimeout(10_000);
+      context.setDefaultTimeout(30_000);
       const tab = await context.newPage();
       const complaints: string[] = [];
       tab.on('console', (message) => complaints.push(message.text()));
