@@ -2,7 +2,7 @@
  * GPUs: what there is, what memory is in use, and whole steps captured as graphs.
  * @module
  */
-import { DeviceError, DyconvError, invalidArgument } from './errors.js';
+import { checkOptions, DeviceError, DyconvError, invalidArgument } from './errors.js';
 import { native } from './native.js';
 import type { Device } from './tensor/dtype.js';
 
@@ -52,7 +52,7 @@ function deviceCount(): number {
 
 /** The number of a CUDA device that is there. @throws DeviceError */
 function indexOf(device: Device = 'cuda'): number {
-  const match = /^cuda(?::(\d+))?$/.exec(device);
+  const match = typeof device === 'string' ? /^cuda(?::(\d+))?$/.exec(device) : null;
   if (!match) throw invalidArgument('device', "'cuda' or 'cuda:N'", device);
   const index = Number(match[1] ?? 0);
   if (index >= deviceCount()) {
@@ -83,7 +83,8 @@ export class Graph {
    * @returns What `fn` returns; its tensors get their values from {@link replay}.
    * @throws DeviceError where there is no such device; NativeError for an operation that cannot be captured.
    */
-  capture<T>(fn: () => T, { device = 'cuda' }: { device?: Device } = {}): T {
+  capture<T>(fn: () => T, options: { device?: Device } = {}): T {
+    const { device = 'cuda' } = checkOptions(options);
     if (this.#id !== 0) throw new DyconvError('Expected a graph that has not been captured yet');
     const id = native.cudaGraphBegin(indexOf(device));
     captures += 1;
@@ -171,7 +172,8 @@ export const cuda = Object.freeze({
   /** Waits until everything queued on a device is done. @param device - Default `'cuda'`. @throws DeviceError */
   synchronize: (device?: Device): void => native.cudaSynchronize(indexOf(device)),
   /** How libtorch computes on GPUs. For the whole process; can be set without a GPU. */
-  setFlags({ matmulTf32, convTf32, benchmark, deterministic }: CudaFlags): void {
+  setFlags(flags: CudaFlags): void {
+    const { matmulTf32, convTf32, benchmark, deterministic } = checkOptions(flags, 'flags');
     native.setCudaFlags(matmulTf32, convTf32, benchmark, deterministic);
   },
   Graph,

@@ -94,7 +94,8 @@ export abstract class Optimizer<Options extends { lr: number } = { lr: number }>
   protected abstract stepGroup(group: OptimizerGroup<Options>, slots: Slots): void;
 
   /** Changes every parameter that has a gradient. */
-  step({ found = null }: StepOptions = {}): void {
+  step(options: StepOptions = {}): void {
+    const { found = null } = checkOptions(options);
     // A step that does not know of `found` is told here, which waits for the device.
     if (found !== null && !this.capturable && found.item() !== 0) return;
     this.found = found;

@@ -47,15 +47,34 @@ assert.equal(
 );
 assert.deepEqual([...(await tensor([1, 2]).data())], [1, 2]);
 
-// The kernels, forward and backward.
-const layer = new nn.DynamicConv2d(3, 4, 3, { padding: 1, numExperts: 2 });
-const images = dyconv.randn([2, 3, 7, 7]);
-for (const algorithm of ['auto', ...dyconv.dynamicConv2d.algorithms()]) {
-  const output = dyconv.dynamicConv2d(images, layer.weight, layer.attention(images), layer.bias, {
-    padding: 1,
-    algorithm,
-  });
-  output.sum().backward();
+// The kernels, forward and backward: every algorithm of the CPU on a problem it can compute.
+const dense = new nn.DynamicConv2d(3, 4, 3, { padding: 1, numExperts: 2 });
+const depthwise = new nn.DynamicConv2d(4, 4, 3, { padding: 1, numExperts: 2, groups: 4 });
+const problems = [
+  { layer: dense, images: dyconv.randn([2, 3, 7, 7]) },
+  { layer: dense, images: dyconv.randn([1, 3, 7, 7]) },
+  { layer: depthwise, images: dyconv.randn([2, 4, 7, 7]) },
+];
+const algorithms = dyconv.dynamicConv2d.algorithms().filter((name) => !name.endsWith('-cuda'));
+const computed = new Set();
+for (const { layer, images } of problems) {
+  const { groups } = layer.options;
+  for (const algorithm of ['auto', ...algorithms]) {
+    try {
+      dyconv
+        .dynamicConv2d(images, layer.weight, layer.attention(images), layer.bias, {
+          padding: 1,
+          groups,
+          algorithm,
+        })
+        .sum()
+        .backward();
+      computed.add(algorithm);
+    } catch (error) {
+      if (!(error instanceof dyconv.ArgumentError)) throw error; // not one it can compute
+    }
+  }
 }
-assert.deepEqual(layer.weight.grad?.shape, [2, 4, 3, 3, 3]);
+assert.deepEqual([...computed].sort(), ['auto', ...algorithms].sort());
+assert.deepEqual(dense.weight.grad?.shape, [2, 4, 3, 3, 3]);
 console.log('smoke: all is well');

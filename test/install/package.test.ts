@@ -61,7 +61,8 @@ describe('the tarballs', () => {
     expect([...kinds].sort()).toEqual(
       [
         ...['cpp/', 'data/', 'dist/', 'docs/', 'scripts/', 'binding.gyp', 'CMakeLists.txt'],
-        ...['CHANGELOG.md', 'LICENSE', 'README.md', 'THIRD_PARTY.md', 'libtorch.lock.json', 'package.json'],
+        ...['CHANGELOG.md', 'LICENSE', 'README.md', 'THIRD_PARTY.md', 'package.json'],
+        ...['libtorch.lock.json', 'libtorch-cuda.lock.json'],
       ].sort(),
     );
     expect(files.filter((name) => /\.map$|\.test\.|check-layout|prebuild|sanitize/.test(name))).toEqual([]);
