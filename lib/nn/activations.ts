@@ -218,8 +218,7 @@ export class Softshrink extends Module {
   }
 }
 
-/** exp(x) / sum(exp(x)) along `dim`. */
-export class Softmax extends Module {
+abstract class AlongDim extends Module {
   readonly dim: number;
   /** @param options.dim - Default -1. */
   constructor(options: { dim?: number } = {}) {
@@ -227,62 +226,36 @@ export class Softmax extends Module {
     super();
     this.dim = dim;
   }
-  forward(input: Tensor): Tensor {
-    return F.softmax(input, { dim: this.dim });
-  }
   protected override extraRepr(): string {
     return `dim=${this.dim}`;
+  }
+}
+
+/** exp(x) / sum(exp(x)) along `dim`. */
+export class Softmax extends AlongDim {
+  forward(input: Tensor): Tensor {
+    return F.softmax(input, { dim: this.dim });
   }
 }
 
 /** log(softmax(x)) along `dim`. */
-export class LogSoftmax extends Module {
-  readonly dim: number;
-  /** @param options.dim - Default -1. */
-  constructor(options: { dim?: number } = {}) {
-    const { dim = -1 } = checkOptions(options);
-    super();
-    this.dim = dim;
-  }
+export class LogSoftmax extends AlongDim {
   forward(input: Tensor): Tensor {
     return F.logSoftmax(input, { dim: this.dim });
-  }
-  protected override extraRepr(): string {
-    return `dim=${this.dim}`;
   }
 }
 
 /** softmax(-x) along `dim`. */
-export class Softmin extends Module {
-  readonly dim: number;
-  /** @param options.dim - Default -1. */
-  constructor(options: { dim?: number } = {}) {
-    const { dim = -1 } = checkOptions(options);
-    super();
-    this.dim = dim;
-  }
+export class Softmin extends AlongDim {
   forward(input: Tensor): Tensor {
     return F.softmin(input, { dim: this.dim });
-  }
-  protected override extraRepr(): string {
-    return `dim=${this.dim}`;
   }
 }
 
 /** The first half along `dim` times the sigmoid of the second. */
-export class GLU extends Module {
-  readonly dim: number;
-  /** @param options.dim - Default -1. */
-  constructor(options: { dim?: number } = {}) {
-    const { dim = -1 } = checkOptions(options);
-    super();
-    this.dim = dim;
-  }
+export class GLU extends AlongDim {
   forward(input: Tensor): Tensor {
     return F.glu(input, { dim: this.dim });
-  }
-  protected override extraRepr(): string {
-    return `dim=${this.dim}`;
   }
 }
 

@@ -3,6 +3,7 @@
  * @module
  */
 import * as dyconv from '../../dist/index.js';
+import { DTYPES } from '../../dist/tensor/dtype.js';
 
 /** What hostile objects throw: it may pass through the package, as it is the caller's own error. */
 export class Poison extends Error {}
@@ -73,18 +74,6 @@ const STRINGS = [
     'relu',
     'bundled',
   ],
-];
-const DTYPES = [
-  'float32',
-  'float64',
-  'float16',
-  'bfloat16',
-  'int64',
-  'int32',
-  'int16',
-  'int8',
-  'uint8',
-  'bool',
 ];
 const ARRAYS = [
   ...[
