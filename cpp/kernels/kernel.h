@@ -49,6 +49,29 @@ struct DynamicConvShape {
   DYCONV_INLINE int64_t out_plane() const { return out_h * out_w; }
 };
 
+// A Winograd convolution computes tiles of 4x4 outputs from 6x6 inputs, as a product at each of 36 points of the
+// transformed tile: a 1x1 convolution of tiles with a group a point.
+constexpr int64_t kWinogradTile = 4;
+constexpr int64_t kWinogradPoints = 36;
+
+DYCONV_INLINE int64_t WinogradTilesAlong(int64_t outputs) {
+  return (outputs + kWinogradTile - 1) / kWinogradTile;
+}
+
+// That 1x1 convolution, for a 3x3 convolution of stride 1 without groups.
+DYCONV_INLINE DynamicConvShape WinogradProducts(const DynamicConvShape& s) {
+  DynamicConvShape inner;
+  inner.batch = s.batch;
+  inner.experts = s.experts;
+  inner.groups = kWinogradPoints;
+  inner.in_channels = kWinogradPoints * s.in_channels;
+  inner.out_channels = kWinogradPoints * s.out_channels;
+  inner.kernel_h = inner.kernel_w = 1;
+  inner.in_h = inner.out_h = WinogradTilesAlong(s.out_h);
+  inner.in_w = inner.out_w = WinogradTilesAlong(s.out_w);
+  return inner;
+}
+
 // A [batch, channels, height * width] tensor: one of the last two strides is 1 (contiguous or channels_last).
 struct ImageStrides {
   int64_t batch = 0;
@@ -76,6 +99,7 @@ struct DynamicConvPlan {
   int64_t backward_scratch = 0;  // of one thread
   int64_t packed_input = 0;      // of one sample
   int64_t packed_grad = 0;       // of one sample
+  int64_t weight_samples = 1;    // samples of the weight gradient that stay in the cache
   int64_t attention_lanes = 0;   // partial sums of one attention gradient
 };
 
@@ -96,6 +120,13 @@ struct MaxPoolShape {
 
   DYCONV_INLINE int64_t in_plane() const { return in_h * in_w; }
   DYCONV_INLINE int64_t out_plane() const { return out_h * out_w; }
+};
+
+// How a packed chunk of samples lies in memory: floats from one group, sample and pixel to the next.
+struct PackedStrides {
+  int64_t group = 0;
+  int64_t sample = 0;
+  int64_t pixel = 0;
 };
 
 // Everything a dynamic convolution kernel may read or write. Null where a kernel does not need it.
@@ -121,7 +152,9 @@ struct DynamicConvArgs {
   int64_t chunk_begin = 0;
   int64_t chunk_size = 0;
   float* packed_input = nullptr;
+  PackedStrides packed_input_strides;
   float* packed_grad = nullptr;
+  PackedStrides packed_grad_strides;
   // [batch, out_channels], sums of grad_output over pixels.
   float* grad_output_sums = nullptr;
 

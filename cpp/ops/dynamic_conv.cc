@@ -46,6 +46,7 @@ using kernels::Isa;
 constexpr Algorithm kAlgorithms[] = {
     {"mix-once", OneSample, Always, DynamicConvMixOnce},
     {"depthwise", DepthwiseDynamicConvApplies, Always, DynamicConvDepthwise},
+    {"winograd", WinogradDynamicConvApplies, Never, DynamicConvWinograd},
     {"fused", FusedDynamicConvApplies, Always, DynamicConvFused},
     {"fused-cuda", CudaFusedApplies, CudaFusedWins, DynamicConvCudaFused, Isa::kPortable, true},
     {"mix-cuda", CudaMixApplies, Always, DynamicConvCudaMix, Isa::kPortable, true},
@@ -57,6 +58,8 @@ constexpr Algorithm kAlgorithms[] = {
     {"depthwise-portable", DepthwiseDynamicConvApplies, Never, RunOn<DynamicConvDepthwise, Isa::kPortable>},
     {"fused-avx2", FusedDynamicConvApplies, Never, RunOn<DynamicConvFused, Isa::kAvx2>, Isa::kAvx2},
     {"fused-portable", FusedDynamicConvApplies, Never, RunOn<DynamicConvFused, Isa::kPortable>},
+    {"winograd-avx2", WinogradDynamicConvApplies, Never, RunOn<DynamicConvWinograd, Isa::kAvx2>, Isa::kAvx2},
+    {"winograd-portable", WinogradDynamicConvApplies, Never, RunOn<DynamicConvWinograd, Isa::kPortable>},
     {"reference", Always, Always, DynamicConvReference},
 };
 

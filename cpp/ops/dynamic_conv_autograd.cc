@@ -57,6 +57,11 @@ at::Tensor DynamicConvFused(const DynamicConvProblem& p) {
   return Fused::apply(p.input, p.weight, p.attention, p.bias, p.options, p.isa);
 }
 
+at::Tensor DynamicConvWinograd(const DynamicConvProblem& p) {
+  using Winograd = KernelFunction<WinogradDynamicConvForward, WinogradDynamicConvBackward>;
+  return Winograd::apply(p.input, p.weight, p.attention, p.bias, p.options, p.isa);
+}
+
 at::Tensor DynamicConvDepthwise(const DynamicConvProblem& p) {
   using Depthwise = KernelFunction<DepthwiseDynamicConvForward, DepthwiseDynamicConvBackward>;
   return Depthwise::apply(p.input, p.weight, p.attention, p.bias, p.options, p.isa);

@@ -16,43 +16,65 @@ at::Tensor EmptyImage(const DynamicConvProblem& p, at::IntArrayRef sizes) {
   return at::empty(sizes, p.input.options().dtype(at::kFloat).memory_format(p.input.suggest_memory_format()));
 }
 
-}  // namespace
+// What the direct and the Winograd form do each in its own way.
+struct TiledKernels {
+  decltype(kernels::KernelTable::PlanDynamicConv) plan;
+  decltype(kernels::KernelTable::PackForwardWeight) pack_forward, pack_backward, unpack;
+  decltype(kernels::KernelTable::DynamicConvForward) forward, pack_samples, grad_input;
+  decltype(kernels::KernelTable::DynamicConvGradWeight) grad_weight;
+  bool winograd;
+};
 
-bool FusedDynamicConvApplies(const DynamicConvProblem& p) {
-  return p.on_cpu() && (p.is(at::kFloat) || p.is(at::kBFloat16)) && p.shape.batch > 0 &&
-         p.shape.experts <= kernels::kMaxExperts;
+TiledKernels DirectKernels(const DynamicConvProblem& p) {
+  const auto& t = kernels::Kernels(p.isa);
+  const bool bf16 = p.is(at::kBFloat16) && t.CanMultiplyBf16(p.shape);
+  return {t.PlanDynamicConv,  t.PackForwardWeight,
+          t.PackBackwardWeight, t.UnpackWeightGrad,
+          bf16 ? t.DynamicConvForwardBf16 : t.DynamicConvForward, t.PackBackwardSamples,
+          t.DynamicConvGradInput, t.DynamicConvGradWeight, false};
 }
 
-at::Tensor FusedDynamicConvForward(const DynamicConvProblem& p) {
+TiledKernels WinogradKernels(const DynamicConvProblem& p) {
+  const auto& t = kernels::Kernels(p.isa);
+  return {t.PlanWinograd,    t.PackWinogradForward, t.PackWinogradBackward, t.UnpackWinogradGrad,
+          t.WinogradForward, t.PackWinogradSamples, t.WinogradGradInput, t.DynamicConvGradWeight, true};
+}
+
+at::Tensor Forward(const DynamicConvProblem& p, const TiledKernels& run) {
   const auto& s = p.shape;
-  const auto& table = kernels::Kernels(p.isa);
   const int64_t threads = ThreadsFor(s);
-  const auto plan = table.PlanDynamicConv(s, threads);
+  const auto plan = run.plan(s, threads);
   const DynamicConvTensors tensors(p);
   const auto output = EmptyImage(p, {s.batch, s.out_channels, s.out_h, s.out_w});
   auto args = tensors.KernelArgs(p, plan);
   args.output = output.data_ptr<float>();
   args.output_strides = StridesOf(output);
 
-  const bool bf16 = p.is(at::kBFloat16) && table.CanMultiplyBf16(s);
   Scratch scratch(Scratch::Rounded(plan.forward_weight) + threads * Scratch::Rounded(plan.forward_scratch));
   args.packed_weight = scratch.Take(plan.forward_weight);
   float* own = scratch.Take(threads * Scratch::Rounded(plan.forward_scratch));
   ParallelScratch(threads, plan.forward_panels * s.experts, own, 0,
-                  [&](int64_t begin, int64_t end, float*) { table.PackForwardWeight(args, begin, end); });
-  ParallelScratch(threads, plan.forward_items, own, plan.forward_scratch,
-                  [&](int64_t begin, int64_t end, float* mine) {
-                    (bf16 ? table.DynamicConvForwardBf16 : table.DynamicConvForward)(args, begin, end, mine);
-                  });
+                  [&](int64_t begin, int64_t end, float*) { run.pack_forward(args, begin, end); });
+  ParallelScratch(
+      threads, plan.forward_items, own, plan.forward_scratch,
+      [&](int64_t begin, int64_t end, float* mine) { run.forward(args, begin, end, mine); });
   return output.to(p.input.scalar_type());
 }
 
-DynamicConvGrads FusedDynamicConvBackward(const DynamicConvProblem& p, const at::Tensor& grad_output,
-                                          const std::array<bool, 4>& needs) {
+// How a chunk of packed samples lies in memory, for `floats` a sample. Winograd's has a point of all tiles after the
+// other, since the products take one at a time.
+kernels::PackedStrides ChunkStrides(const kernels::DynamicConvShape& products, bool winograd, int64_t chunk,
+                                    int64_t floats, int64_t channels) {
+  if (!winograd) return {channels / products.groups, floats, channels};
+  const int64_t point = floats / kernels::kWinogradPoints;
+  return {chunk * point, point, point / products.in_plane()};
+}
+
+DynamicConvGrads Backward(const DynamicConvProblem& p, const TiledKernels& run, const at::Tensor& grad_output,
+                          const std::array<bool, 4>& needs) {
   const auto& s = p.shape;
-  const auto& table = kernels::Kernels(p.isa);
   const int64_t threads = ThreadsFor(s);
-  const auto plan = table.PlanDynamicConv(s, threads);
+  const auto plan = run.plan(s, threads);
   const DynamicConvTensors tensors(p);
   const auto grad_image = AsKernelImage(grad_output);
   const bool needs_weight = needs[1] || needs[2] || needs[3];
@@ -90,37 +112,72 @@ DynamicConvGrads FusedDynamicConvBackward(const DynamicConvProblem& p, const at:
   float* own = scratch.Take(threads * Scratch::Rounded(plan.backward_scratch));
   std::fill_n(attention_sums, threads * Scratch::Rounded(attention_floats), 0.0f);
 
-  ParallelScratch(threads, plan.backward_panels * s.out_per_group(), own, 0,
-                  [&](int64_t begin, int64_t end, float*) { table.PackBackwardWeight(args, begin, end); });
+  auto products = args;  // of which the weight gradient is made
+  if (run.winograd) products.shape = kernels::WinogradProducts(s);
+  const auto strides = [&](int64_t floats, int64_t channels) {
+    return ChunkStrides(products.shape, run.winograd, chunk, floats, channels);
+  };
+  args.packed_input_strides = products.packed_input_strides = strides(plan.packed_input, s.in_channels);
+  args.packed_grad_strides = products.packed_grad_strides = strides(plan.packed_grad, s.out_channels);
+
+  const int64_t weight_rows = plan.backward_panels * s.out_per_group();
+  ParallelScratch(threads, weight_rows, own, 0,
+                  [&](int64_t begin, int64_t end, float*) { run.pack_backward(args, begin, end); });
   for (args.chunk_begin = 0; args.chunk_begin < s.batch; args.chunk_begin += chunk) {
     args.chunk_size = std::min(chunk, s.batch - args.chunk_begin);
-    ParallelScratch(
-        threads, args.chunk_size, own, plan.backward_scratch,
-        [&](int64_t begin, int64_t end, float* mine) { table.PackBackwardSamples(args, begin, end, mine); });
+    ParallelScratch(threads, args.chunk_size, own, plan.backward_scratch,
+                    [&](int64_t begin, int64_t end, float* mine) { run.pack_samples(args, begin, end, mine); });
     if (needs[0]) {
       const int64_t items = (args.chunk_size + plan.backward_samples - 1) / plan.backward_samples;
       ParallelScratch(threads, items, own, plan.backward_scratch,
-                      [&](int64_t begin, int64_t end, float* mine) {
-                        table.DynamicConvGradInput(args, begin, end, mine);
-                      });
+                      [&](int64_t begin, int64_t end, float* mine) { run.grad_input(args, begin, end, mine); });
     }
     if (needs_weight) {
+      products.chunk_begin = args.chunk_begin;
+      products.chunk_size = args.chunk_size;
       ParallelScratch(threads, plan.backward_units, own, plan.backward_scratch,
                       [&](int64_t begin, int64_t end, float* mine) {
                         float* partial =
                             attention_sums + at::get_thread_num() * Scratch::Rounded(attention_floats);
-                        table.DynamicConvGradWeight(args, begin, end, partial, mine);
+                        run.grad_weight(products, begin, end, partial, mine);
                       });
     }
   }
   if (needs[0]) grads.input = grads.input.to(p.input.scalar_type());
   if (!needs_weight) return grads;
 
-  ParallelScratch(threads, plan.backward_panels * s.out_per_group(), own, 0,
-                  [&](int64_t begin, int64_t end, float*) { table.UnpackWeightGrad(args, begin, end); });
+  ParallelScratch(threads, weight_rows, own, 0,
+                  [&](int64_t begin, int64_t end, float*) { run.unpack(args, begin, end); });
   grads.weight = grads.weight.to(p.weight.scalar_type());
   FinishGrads(p, tensors, attention_sums, threads, plan.attention_lanes, sums, grads);
   return grads;
+}
+
+}  // namespace
+
+bool FusedDynamicConvApplies(const DynamicConvProblem& p) {
+  return p.on_cpu() && (p.is(at::kFloat) || p.is(at::kBFloat16)) && p.shape.batch > 0 &&
+         p.shape.experts <= kernels::kMaxExperts;
+}
+
+at::Tensor FusedDynamicConvForward(const DynamicConvProblem& p) { return Forward(p, DirectKernels(p)); }
+
+DynamicConvGrads FusedDynamicConvBackward(const DynamicConvProblem& p, const at::Tensor& grad_output,
+                                          const std::array<bool, 4>& needs) {
+  return Backward(p, DirectKernels(p), grad_output, needs);
+}
+
+bool WinogradDynamicConvApplies(const DynamicConvProblem& p) {
+  const auto& s = p.shape;
+  return FusedDynamicConvApplies(p) && p.is(at::kFloat) && s.kernel_h == 3 && s.kernel_w == 3 &&
+         s.groups == 1 && s.stride_h == 1 && s.stride_w == 1 && s.dilation_h == 1 && s.dilation_w == 1;
+}
+
+at::Tensor WinogradDynamicConvForward(const DynamicConvProblem& p) { return Forward(p, WinogradKernels(p)); }
+
+DynamicConvGrads WinogradDynamicConvBackward(const DynamicConvProblem& p, const at::Tensor& grad_output,
+                                             const std::array<bool, 4>& needs) {
+  return Backward(p, WinogradKernels(p), grad_output, needs);
 }
 
 }  // namespace dyconv

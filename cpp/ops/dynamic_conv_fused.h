@@ -18,6 +18,12 @@ at::Tensor FusedDynamicConvForward(const DynamicConvProblem& problem);
 DynamicConvGrads FusedDynamicConvBackward(const DynamicConvProblem& problem, const at::Tensor& grad_output,
                                           const std::array<bool, 4>& needs);
 
+// The same for 3x3 kernels of stride 1 in float32 by Winograd's transforms.
+bool WinogradDynamicConvApplies(const DynamicConvProblem& problem);
+at::Tensor WinogradDynamicConvForward(const DynamicConvProblem& problem);
+DynamicConvGrads WinogradDynamicConvBackward(const DynamicConvProblem& problem, const at::Tensor& grad_output,
+                                             const std::array<bool, 4>& needs);
+
 // The same for one input channel per group.
 bool DepthwiseDynamicConvApplies(const DynamicConvProblem& problem);
 at::Tensor DepthwiseDynamicConvForward(const DynamicConvProblem& problem);

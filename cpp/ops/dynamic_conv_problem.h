@@ -47,6 +47,7 @@ at::Tensor DynamicConvGrouped(const DynamicConvProblem& problem);
 
 // The kernels of kernels/cpu: experts are mixed tile by tile inside the product.
 at::Tensor DynamicConvFused(const DynamicConvProblem& problem);
+at::Tensor DynamicConvWinograd(const DynamicConvProblem& problem);
 at::Tensor DynamicConvDepthwise(const DynamicConvProblem& problem);
 
 // One sample: kernels/cpu mixes its kernel where it can, the composed form elsewhere.

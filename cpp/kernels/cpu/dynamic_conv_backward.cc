@@ -7,12 +7,9 @@ namespace {
 // Rows of a weight gradient that are folded at once, pixels that are multiplied before the accumulators are
 // stored, and pixels of a sample above which samples are folded one by one.
 constexpr int64_t kFoldRows = 2 * kMaxRows;
-constexpr int kFoldSamples = 8;
 constexpr int64_t kFoldExperts = 2;
 constexpr int64_t kOuterPixels = 128;
 constexpr int64_t kManyPixels = 256;
-// Floats of packed samples that stay in the L2 cache while all tiles of a thread pass over them.
-constexpr int64_t kBlockFloats = 1 << 19;
 constexpr int64_t kInputPixels = 1024;
 
 // What GradInput needs for one block of samples.
@@ -138,17 +135,17 @@ Unit UnitAt(const DynamicConvShape& s, int64_t index) {
 template <int kVecs>
 void SampleRows(const DynamicConvArgs& args, const Unit& unit, int64_t r, int64_t rows, int64_t sample,
                 const PixelPairs& pixels, float* to, bool accumulate) {
-  const auto& s = args.shape;
-  const float* grad = args.packed_grad + sample * args.plan.packed_grad +
-                      unit.panel.group * s.out_per_group() + unit.channel + r;
-  const float* input = args.packed_input + sample * args.plan.packed_input +
-                       unit.panel.group * s.in_per_group() + unit.panel.first_column;
+  const auto &of_grad = args.packed_grad_strides, &of_input = args.packed_input_strides;
+  const float* grad = args.packed_grad + sample * of_grad.sample + unit.panel.group * of_grad.group +
+                      unit.channel + r;
+  const float* input = args.packed_input + sample * of_input.sample + unit.panel.group * of_input.group +
+                       unit.panel.first_column;
   for (int64_t p = 0; p < pixels.count; p += kOuterPixels) {
     OuterTask task{grad,
-                   s.out_channels,
+                   of_grad.pixel,
                    pixels.outputs + p,
                    input,
-                   s.in_channels,
+                   of_input.pixel,
                    pixels.inputs + p,
                    Min(kOuterPixels, pixels.count - p),
                    to,
@@ -258,8 +255,7 @@ void DynamicConvGradWeight(const DynamicConvArgs& args, int64_t begin, int64_t e
   float* tiles = scratch;
   int32_t* inputs = reinterpret_cast<int32_t*>(tiles + kFoldSamples * kFoldRows * kPanel);
   int32_t* outputs = inputs + s.out_plane();
-  const int64_t fit = kBlockFloats / (args.plan.packed_input + args.plan.packed_grad);
-  const int64_t block = Max(1, fit / kFoldSamples) * kFoldSamples;
+  const int64_t block = args.plan.weight_samples;
   for (int64_t first = 0; first < args.chunk_size; first += block) {
     const int64_t last = Min(first + block, args.chunk_size);
     for (int64_t i = begin; i < end; ++i) {

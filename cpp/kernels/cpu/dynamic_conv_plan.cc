@@ -1,15 +1,19 @@
-#include "mix.h"
+#include "winograd.h"
 
 namespace dyconv::kernels::DYCONV_ISA {
 namespace {
 
 // Pixels of one block of accumulators: kBlockPixels * kPanel floats stay in the L2 cache.
 constexpr int64_t kBlockPixels = 1536;
+// Winograd tiles of one block.
+constexpr int64_t kBlockTiles = 64;
+// Floats of packed samples that stay in the L2 cache while all tiles of a thread pass over them.
+constexpr int64_t kBlockFloats = 1 << 19;
 
-// Samples per block: blocks of about kBlockPixels, shared out so that no thread waits long for another, whole
-// groups of kMixSamples where that costs no more.
-int64_t BlockSamples(int64_t batch, int64_t pixels, int64_t threads) {
-  const int64_t most = Max(1, Min(32, kBlockPixels / pixels));
+// Samples per block: up to `most`, shared out so that no thread waits long for another, whole groups of
+// kMixSamples where that costs no more.
+int64_t BlockSamples(int64_t batch, int64_t most, int64_t threads) {
+  most = Max(1, Min(32, most));
   int64_t best = 1, least = INT64_MAX;
   for (int64_t n = 1; n <= most; ++n) {
     const int64_t blocks = CeilDiv(batch, n);
@@ -24,6 +28,11 @@ int64_t BlockSamples(int64_t batch, int64_t pixels, int64_t threads) {
   return best;
 }
 
+// Whole groups of folded samples of so many floats each that stay in the cache.
+int64_t WeightSamples(int64_t floats) {
+  return Max(1, kBlockFloats / floats / kFoldSamples) * kFoldSamples;
+}
+
 }  // namespace
 
 DynamicConvPlan PlanDynamicConv(const DynamicConvShape& s, int64_t threads) {
@@ -34,7 +43,7 @@ DynamicConvPlan PlanDynamicConv(const DynamicConvShape& s, int64_t threads) {
   plan.forward_panels = s.groups * CeilDiv(out, kPanel);
   plan.forward_weight = PackedSize(s.groups, taps * in, out, s.experts);
   plan.forward_out_rows = Min(s.out_h, Max(1, kBlockPixels / s.out_w));
-  plan.forward_samples = plan.forward_out_rows < s.out_h ? 1 : BlockSamples(batch, s.out_plane(), threads);
+  plan.forward_samples = plan.forward_out_rows < s.out_h ? 1 : BlockSamples(batch, kBlockPixels / s.out_plane(), threads);
   plan.forward_items = CeilDiv(s.batch, plan.forward_samples) * CeilDiv(s.out_h, plan.forward_out_rows);
   const int64_t block_pixels = plan.forward_out_rows * s.out_w;
   const int64_t in_rows = (plan.forward_out_rows - 1) * s.stride_h + (s.kernel_h - 1) * s.dilation_h + 1;
@@ -47,7 +56,7 @@ DynamicConvPlan PlanDynamicConv(const DynamicConvShape& s, int64_t threads) {
 
   plan.backward_panels = s.groups * CeilDiv(in, kPanel);
   plan.backward_weight = PackedSize(s.groups, taps * out, in, s.experts);
-  plan.backward_samples = BlockSamples(batch, s.in_plane(), threads);
+  plan.backward_samples = BlockSamples(batch, kBlockPixels / s.in_plane(), threads);
   plan.backward_items = CeilDiv(s.batch, plan.backward_samples);
   plan.backward_units = plan.backward_panels * taps * CeilDiv(out, kTileRows);
   plan.backward_scratch = plan.backward_samples * s.in_plane() * kPanel + kMixSamples * kTileRows * kPanel +
@@ -55,7 +64,38 @@ DynamicConvPlan PlanDynamicConv(const DynamicConvShape& s, int64_t threads) {
   // A panel may read past the last channel of the last pixel.
   plan.packed_input = s.in_plane() * s.in_channels + kPanel;
   plan.packed_grad = s.out_plane() * s.out_channels;
+  plan.weight_samples = WeightSamples(plan.packed_input + plan.packed_grad);
   plan.attention_lanes = kLanes;
+  return plan;
+}
+
+DynamicConvPlan PlanWinograd(const DynamicConvShape& s, int64_t threads) {
+  const auto products = WinogradProducts(s);
+  DynamicConvPlan plan = PlanDynamicConv(products, threads);
+  const int64_t batch = Max(1, s.batch), in = WholeVecs(s.in_channels), out = WholeVecs(s.out_channels);
+  const auto floats = [](const Tiling& t, int64_t samples, int64_t channels, int64_t inputs, int64_t outputs) {
+    return samples * t.count() * (kWinogradPoints * (channels + kPanel) + 1) + t.input_pixels() * (inputs + 1) +
+           t.output_pixels() * (outputs + 1) + kMixSamples * kTileRows * kPanel + kPanel + 64;
+  };
+
+  const int64_t wide = WinogradTilesAlong(s.out_w), high = WinogradTilesAlong(s.out_h);
+  const Tiling strip{Min(high, Max(1, kBlockTiles / wide)), wide}, whole{high, wide};
+  plan.forward_panels = CeilDiv(s.out_channels, kPanel);
+  plan.forward_out_rows = strip.high * kWinogradTile;
+  const int64_t samples = BlockSamples(batch, kBlockTiles / whole.count(), threads);
+  plan.forward_samples = strip.high < high ? 1 : samples;
+  plan.forward_items = CeilDiv(s.batch, plan.forward_samples) * CeilDiv(high, strip.high);
+  plan.forward_scratch = floats(strip, plan.forward_samples, in, in, kPanel);
+  plan.forward_scratch16 = 0;
+
+  plan.backward_panels = CeilDiv(s.in_channels, kPanel);
+  plan.backward_samples = samples;
+  plan.backward_items = CeilDiv(s.batch, plan.backward_samples);
+  plan.backward_scratch = Max(plan.backward_scratch, floats(whole, plan.backward_samples, 0, Max(in, kPanel), out));
+  plan.packed_input = kWinogradPoints * whole.count() * in;
+  plan.packed_grad = kWinogradPoints * whole.count() * out;
+  // Only one point of a sample is in use at a time.
+  plan.weight_samples = WeightSamples(whole.count() * (in + out));
   return plan;
 }
 

@@ -134,11 +134,7 @@ inline void WritePanel(const DynamicConvArgs& args, const Block& b, const Panel&
   const int64_t first = panel.group * s.out_per_group() + panel.first_column;
   for (int64_t i = 0; i < b.samples; ++i) {
     const int64_t sample = b.first_sample + i;
-    std::memset(b.bias, 0, kPanel * sizeof(float));
-    for (int64_t k = 0; args.bias != nullptr && k < s.experts; ++k) {
-      const float a = args.is_static() ? 1.0f : args.attention[sample * s.experts + k];
-      for (int64_t j = 0; j < panel.columns; ++j) b.bias[j] += a * args.bias[k * s.out_channels + first + j];
-    }
+    MixBias(args, sample, first, panel.columns, b.bias);
     const auto& strides = args.output_strides;
     RowsToImage(b.sums + i * b.pixels * panel.width(), panel.width(), b.identity, b.bias, panel.columns,
                 b.pixels,

@@ -1,4 +1,5 @@
-// Moves between images as tensors hold them and the channel-last rows that the products read and write.
+// Moves between images as tensors hold them and the channel-last rows that the products read and write, and
+// between taps as weights hold them and rows of channels.
 #pragma once
 
 #include "vec.h"
@@ -63,6 +64,60 @@ inline void RowsToImage(const float* rows, int64_t ld, const int32_t* pixels, co
         for (int i = 0; i < kLanes; ++i) Store(image + (c + i) * strides.channel + p, block[i]);
       });
     });
+  }
+}
+
+// to[t * step + j] = from[j * taps + t] for j < columns.
+inline void Deinterleave(const float* from, int64_t taps, int64_t columns, float* to, int64_t step) {
+  int64_t j = 0;
+  if (taps == 1) {
+    for (; j < columns; ++j) to[j] = from[j];
+    return;
+  }
+  // Blocks of kLanes columns x kLanes taps, as long as whole vectors can be read.
+  for (; j + kLanes <= columns; j += kLanes) {
+    for (int64_t t = 0; t < taps; t += kLanes) {
+      if ((j + kLanes - 1) * taps + t + kLanes > columns * taps) {
+        for (int64_t i = j; i < j + kLanes; ++i) {
+          for (int64_t u = t; u < Min(t + kLanes, taps); ++u) to[u * step + i] = from[i * taps + u];
+        }
+        continue;
+      }
+      Vec block[kLanes];
+#pragma GCC unroll 16
+      for (int i = 0; i < kLanes; ++i) block[i] = Load(from + (j + i) * taps + t);
+      Transpose(block);
+      for (int64_t u = 0; u < Min(kLanes, taps - t); ++u) Store(to + (t + u) * step + j, block[u]);
+    }
+  }
+  for (; j < columns; ++j) {
+    for (int64_t t = 0; t < taps; ++t) to[t * step + j] = from[j * taps + t];
+  }
+}
+
+// to[j * taps + t] = from[t * step + j] for j < columns.
+inline void Interleave(const float* from, int64_t step, int64_t taps, int64_t columns, float* to) {
+  int64_t j = 0;
+  if (taps == 1) {
+    for (; j < columns; ++j) to[j] = from[j];
+    return;
+  }
+  // Up to kLanes taps: whole vectors are stored in ascending order, each over the surplus of the one before.
+  for (; taps <= kLanes && j + kLanes <= columns; j += kLanes) {
+    Vec block[kLanes];
+    for (int64_t t = 0; t < kLanes; ++t) block[t] = t < taps ? Load(from + t * step + j) : Vec{};
+    Transpose(block);
+    for (int64_t i = 0; i < kLanes; ++i) {
+      float* row = to + (j + i) * taps;
+      if (i * taps + kLanes <= kLanes * taps) {
+        Store(row, block[i]);
+      } else {
+        std::memcpy(row, &block[i], taps * sizeof(float));
+      }
+    }
+  }
+  for (; j < columns; ++j) {
+    for (int64_t t = 0; t < taps; ++t) to[j * taps + t] = from[t * step + j];
   }
 }
 

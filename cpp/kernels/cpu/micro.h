@@ -55,13 +55,12 @@ void GemmTile(const GemmTask& task, const int32_t* a_pixels, const int32_t* c_pi
   }
 }
 
-// The same for the first rows of the products of kSamples samples whose B are still to be mixed from packed
-// experts [row][expert][vecs]: each is filled on the way, `stride` floats apart, so that mixing hides behind
-// the products. `shares` is [expert][sample].
-template <int kSamples, int kVecs>
+// The same for the first kRows of the products of kSamples samples whose B are still to be mixed from packed
+// experts [row][expert][vecs], so that mixing hides behind the products. With kKeep each B is filled on the way,
+// `stride` floats apart. `shares` is [expert][sample].
+template <int kSamples, int kRows, int kVecs, bool kKeep>
 void MixGemmTile(const GemmTask* tasks, const float* packed, const float* shares, int64_t experts,
                  float* mixed, int64_t stride, const int32_t* a_pixels, const int32_t* c_pixels) {
-  constexpr int kRows = kMaxRows / kSamples;
   Vec acc[kSamples][kRows][kVecs];
   const float* a[kSamples][kRows];
 #pragma GCC unroll 8
@@ -76,7 +75,7 @@ void MixGemmTile(const GemmTask* tasks, const float* packed, const float* shares
   }
   for (int64_t s = 0; s < tasks[0].segments; ++s) {
     const int64_t offset = tasks[0].offsets[s];
-    for (int64_t i = offset; i < offset + tasks[0].length; ++i, mixed += kVecs * kLanes) {
+    for (int64_t i = offset; i < offset + tasks[0].length; ++i) {
 #pragma GCC unroll 8
       for (int n = 0; n < kSamples; ++n) {
         Vec w[kVecs];
@@ -88,7 +87,7 @@ void MixGemmTile(const GemmTask* tasks, const float* packed, const float* shares
             w[v] += shares[k * kSamples + n] * Load(packed + (k * kVecs + v) * kLanes);
         }
 #pragma GCC unroll 8
-        for (int v = 0; v < kVecs; ++v) Store(mixed + n * stride + v * kLanes, w[v]);
+        for (int v = 0; kKeep && v < kVecs; ++v) Store(mixed + n * stride + v * kLanes, w[v]);
 #pragma GCC unroll 8
         for (int m = 0; m < kRows; ++m) {
           const Vec x = Set1(a[n][m][i]);
@@ -97,6 +96,7 @@ void MixGemmTile(const GemmTask* tasks, const float* packed, const float* shares
         }
       }
       packed += experts * kVecs * kLanes;
+      if constexpr (kKeep) mixed += kVecs * kLanes;
     }
   }
 #pragma GCC unroll 8

@@ -11,8 +11,10 @@ namespace dyconv::kernels::DYCONV_ISA {
 constexpr int64_t kPanel = kLanes * kMaxVecs;
 // Rows of a mixed tile: kTileRows * kPanel floats stay in the L1 cache.
 constexpr int64_t kTileRows = 96;
-// Samples mixed from one reading of the experts.
-constexpr int64_t kMixSamples = 4;
+// Samples whose weight gradients are folded at once.
+constexpr int kFoldSamples = 8;
+// Samples whose mixed tiles are kept at once.
+constexpr int64_t kMixSamples = 2;
 
 // One panel of a matrix of `rows` x `columns` per group.
 struct Panel {
@@ -50,36 +52,20 @@ DYCONV_INLINE int64_t PackedSize(int64_t groups, int64_t rows, int64_t columns, 
   return groups * CeilDiv(columns, kPanel) * rows * experts * widest;
 }
 
+// bias[kPanel] = the sample's mixture of the biases of output channels [first, first + columns), and 0 beyond.
+inline void MixBias(const DynamicConvArgs& args, int64_t sample, int64_t first, int64_t columns,
+                    float* bias) {
+  const auto& s = args.shape;
+  std::memset(bias, 0, kPanel * sizeof(float));
+  for (int64_t k = 0; args.bias != nullptr && k < s.experts; ++k) {
+    const float a = args.is_static() ? 1.0f : args.attention[sample * s.experts + k];
+    for (int64_t j = 0; j < columns; ++j) bias[j] += a * args.bias[k * s.out_channels + first + j];
+  }
+}
+
 // Floats between the mixed tiles of two samples.
 template <int kVecs>
 constexpr int64_t kMixedStride = kTileRows * kVecs * kLanes;
-
-// mixed[s][row] = sum over k of attention[s * experts + k] * packed[row][k], kMixedStride apart for every
-// sample.
-template <int kSamples, int kVecs>
-void MixRows(const float* packed, const float* attention, int64_t experts, int64_t rows, float* mixed) {
-  float by_expert[kMaxExperts * kSamples];
-  for (int64_t k = 0; k < experts; ++k) {
-    for (int s = 0; s < kSamples; ++s) by_expert[k * kSamples + s] = attention[s * experts + k];
-  }
-  for (int64_t r = 0; r < rows; ++r, mixed += kVecs * kLanes) {
-    Vec acc[kSamples][kVecs] = {};
-    const float* a = by_expert;
-    for (int64_t k = 0; k < experts; ++k, packed += kVecs * kLanes, a += kSamples) {
-#pragma GCC unroll 8
-      for (int v = 0; v < kVecs; ++v) {
-        const Vec w = Load(packed + v * kLanes);
-#pragma GCC unroll 8
-        for (int s = 0; s < kSamples; ++s) acc[s][v] += a[s] * w;
-      }
-    }
-#pragma GCC unroll 8
-    for (int s = 0; s < kSamples; ++s) {
-#pragma GCC unroll 8
-      for (int v = 0; v < kVecs; ++v) Store(mixed + s * kMixedStride<kVecs> + v * kLanes, acc[s][v]);
-    }
-  }
-}
 
 // The products of kSamples samples with one tile of packed experts; mixing hides in the first register tile.
 template <int kSamples, int kVecs, typename TaskOf>
@@ -94,7 +80,7 @@ void MixAndMultiplySome(const float* packed, const float* attention, int64_t exp
     tasks[n].b = mixed + n * kMixedStride<kVecs>;
     for (int64_t k = 0; k < experts; ++k) shares[k * kSamples + n] = attention[n * experts + k];
   }
-  MixGemmTile<kSamples, kVecs>(tasks, packed, shares, experts, mixed, kMixedStride<kVecs>, a_pixels,
+  MixGemmTile<kSamples, kRows, kVecs, true>(tasks, packed, shares, experts, mixed, kMixedStride<kVecs>, a_pixels,
                                c_pixels);
   for (const auto& task : tasks) Gemm<kVecs>(task, a_pixels + kRows, c_pixels + kRows, count - kRows);
 }
@@ -124,17 +110,14 @@ void MixAndMultiply(const float* packed, const float* attention, int64_t experts
     if (i < samples) some(std::integral_constant<int, 1>());
     return;
   }
-  for (int64_t first = 0; first < samples; first += kMixSamples) {
-    const int64_t group = Min(kMixSamples, samples - first);
-    WithConstant<kMixSamples>(group, [&](auto n) {
-      MixRows<n(), kVecs>(packed, attention + first * experts, experts, rows, mixed);
-    });
-    for (int64_t i = 0; i < group; ++i) {
-      GemmTask task = task_of(first + i);
-      task.b = mixed + i * kMixedStride<kVecs>;
-      Gemm<kVecs>(task, a_pixels, c_pixels, count);
+  // So few pixels are one register tile: a mixed row is used at once, and forgotten.
+  WithConstant<kMaxRows - 1>(count, [&](auto n) {
+    for (int64_t i = 0; i < samples; ++i) {
+      const GemmTask task = task_of(i);
+      MixGemmTile<1, n(), kVecs, false>(&task, packed, attention + i * experts, experts, nullptr, 0, a_pixels,
+                                        c_pixels);
     }
-  }
+  });
 }
 
 }  // namespace dyconv::kernels::DYCONV_ISA
