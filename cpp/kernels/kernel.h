@@ -53,6 +53,8 @@ struct DynamicConvShape {
 // transformed tile: a 1x1 convolution of tiles with a group a point.
 constexpr int64_t kWinogradTile = 4;
 constexpr int64_t kWinogradPoints = 36;
+// Floats between the points beside what they hold: at powers of two apart they would fight for the same cache lines.
+constexpr int64_t kWinogradGap = 16;
 
 DYCONV_INLINE int64_t WinogradTilesAlong(int64_t outputs) {
   return (outputs + kWinogradTile - 1) / kWinogradTile;

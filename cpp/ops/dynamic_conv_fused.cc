@@ -67,7 +67,7 @@ kernels::PackedStrides ChunkStrides(const kernels::DynamicConvShape& products, b
                                     int64_t floats, int64_t channels) {
   if (!winograd) return {channels / products.groups, floats, channels};
   const int64_t point = floats / kernels::kWinogradPoints;
-  return {chunk * point, point, point / products.in_plane()};
+  return {chunk * point + kernels::kWinogradGap, point, point / products.in_plane()};
 }
 
 DynamicConvGrads Backward(const DynamicConvProblem& p, const TiledKernels& run, const at::Tensor& grad_output,
@@ -101,13 +101,14 @@ DynamicConvGrads Backward(const DynamicConvProblem& p, const TiledKernels& run, 
   const int64_t blocks = std::max<int64_t>(threads, kChunkFloats / sample_floats / plan.backward_samples);
   const int64_t chunk = std::min(s.batch, blocks * plan.backward_samples);
   const int64_t attention_floats = s.batch * s.experts * plan.attention_lanes;
-  Scratch scratch(2 * Scratch::Rounded(plan.backward_weight) + Scratch::Rounded(chunk * plan.packed_input) +
-                  Scratch::Rounded(chunk * plan.packed_grad) + threads * Scratch::Rounded(attention_floats) +
+  const int64_t gaps = run.winograd ? kernels::kWinogradPoints * kernels::kWinogradGap : 0;
+  Scratch scratch(2 * Scratch::Rounded(plan.backward_weight) + Scratch::Rounded(chunk * plan.packed_input + gaps) +
+                  Scratch::Rounded(chunk * plan.packed_grad + gaps) + threads * Scratch::Rounded(attention_floats) +
                   threads * Scratch::Rounded(plan.backward_scratch));
   args.packed_weight = scratch.Take(plan.backward_weight);
   args.packed_weight_grad = scratch.Take(plan.backward_weight);
-  args.packed_input = scratch.Take(chunk * plan.packed_input);
-  args.packed_grad = scratch.Take(chunk * plan.packed_grad);
+  args.packed_input = scratch.Take(chunk * plan.packed_input + gaps);
+  args.packed_grad = scratch.Take(chunk * plan.packed_grad + gaps);
   float* attention_sums = scratch.Take(threads * Scratch::Rounded(attention_floats));
   float* own = scratch.Take(threads * Scratch::Rounded(plan.backward_scratch));
   std::fill_n(attention_sums, threads * Scratch::Rounded(attention_floats), 0.0f);

@@ -6,10 +6,11 @@ namespace {
 
 // Rows of a weight gradient that are folded at once, pixels that are multiplied before the accumulators are
 // stored, and pixels of a sample above which samples are folded one by one.
-constexpr int64_t kFoldRows = 2 * kMaxRows;
+constexpr int64_t kFoldRows = 4 * kMaxRows;
 constexpr int64_t kFoldExperts = 2;
 constexpr int64_t kOuterPixels = 128;
 constexpr int64_t kManyPixels = 256;
+constexpr int64_t kFewPixels = 8;
 constexpr int64_t kInputPixels = 1024;
 
 // What GradInput needs for one block of samples.
@@ -140,6 +141,16 @@ void SampleRows(const DynamicConvArgs& args, const Unit& unit, int64_t r, int64_
                       unit.channel + r;
   const float* input = args.packed_input + sample * of_input.sample + unit.panel.group * of_input.group +
                        unit.panel.first_column;
+  // So few pixels are done before the next sample's have come.
+  if (pixels.count <= kFewPixels) {
+    for (int64_t p = 0; p < pixels.count; ++p) {
+      const float* next = input + of_input.sample + pixels.inputs[p] * of_input.pixel;
+      for (int v = 0; v < kVecs; ++v) __builtin_prefetch(next + v * kLanes);
+      next = grad + of_grad.sample + pixels.outputs[p] * of_grad.pixel;
+      __builtin_prefetch(next);
+      __builtin_prefetch(next + rows - 1);
+    }
+  }
   for (int64_t p = 0; p < pixels.count; p += kOuterPixels) {
     OuterTask task{grad,
                    of_grad.pixel,

@@ -75,7 +75,7 @@ DynamicConvPlan PlanWinograd(const DynamicConvShape& s, int64_t threads) {
   const int64_t batch = Max(1, s.batch), in = WholeVecs(s.in_channels), out = WholeVecs(s.out_channels);
   const auto floats = [](const Tiling& t, int64_t samples, int64_t channels, int64_t inputs, int64_t outputs) {
     return samples * t.count() * (kWinogradPoints * (channels + kPanel) + 1) + t.input_pixels() * (inputs + 1) +
-           t.output_pixels() * (outputs + 1) + kMixSamples * kTileRows * kPanel + kPanel + 64;
+           t.output_pixels() * (outputs + 1) + kMixSamples * kTileRows * kPanel + kPanel + 64 + 2 * kWinogradPoints * kWinogradGap;
   };
 
   const int64_t wide = WinogradTilesAlong(s.out_w), high = WinogradTilesAlong(s.out_h);

@@ -12,7 +12,7 @@ constexpr int64_t kPanel = kLanes * kMaxVecs;
 // Rows of a mixed tile: kTileRows * kPanel floats stay in the L1 cache.
 constexpr int64_t kTileRows = 96;
 // Samples whose weight gradients are folded at once.
-constexpr int kFoldSamples = 8;
+constexpr int kFoldSamples = 4;
 // Samples whose mixed tiles are kept at once.
 constexpr int64_t kMixSamples = 2;
 

@@ -160,6 +160,7 @@ struct WinogradProduct {
   float* mixed;
   const int32_t* identity;
   float* sums;
+  int64_t sums_point;
 };
 
 template <int kVecs>
@@ -182,7 +183,7 @@ void MultiplyPoints(const WinogradProduct& p) {
                             1,
                             rows,
                             nullptr,
-                            p.sums + (point * samples + i) * tiles * kWidth,
+                            p.sums + point * p.sums_point + i * tiles * kWidth,
                             kWidth,
                             row > 0};
           });

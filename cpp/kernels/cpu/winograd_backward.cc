@@ -64,7 +64,8 @@ void WinogradGradInput(const DynamicConvArgs& args, int64_t begin, int64_t end, 
   float* zeros = scratch;
   float* mixed = zeros + kPanel;
   float* sums = mixed + kMixSamples * kTileRows * kPanel;
-  float* inputs = sums + kWinogradPoints * most * tiles * kPanel;
+  const int64_t sums_step = most * tiles * kPanel + kWinogradGap;
+  float* inputs = sums + kWinogradPoints * sums_step;
   int32_t* identity = reinterpret_cast<int32_t*>(inputs + tiling.input_pixels() * kPanel);
   int32_t* real = identity + most * tiles;
   std::memset(zeros, 0, kPanel * sizeof(float));
@@ -81,13 +82,13 @@ void WinogradGradInput(const DynamicConvArgs& args, int64_t begin, int64_t end, 
         MultiplyPoints<vecs()>({args.packed_grad + first * args.packed_grad_strides.sample,
                                 args.packed_grad_strides, s.out_channels, samples, tiles,
                                 args.packed_weight + panel.offset, point, s.experts,
-                                args.attention_of(args.chunk_begin + first), mixed, identity, sums});
+                                args.attention_of(args.chunk_begin + first), mixed, identity, sums, sums_step});
         for (int64_t i = 0; i < samples; ++i) {
           std::memset(inputs, 0, tiling.input_pixels() * kWidth * sizeof(float));
           for (int64_t t = 0; t < tiles; ++t) {
             for (int64_t c = 0; c < kWidth; c += kLanes) {
               Transform<InputAdjoint, true>(
-                  sums + (i * tiles + t) * kWidth + c, PointSteps(samples * tiles * kWidth),
+                  sums + (i * tiles + t) * kWidth + c, PointSteps(sums_step),
                   inputs + tiling.input_pixel(t) * kWidth + c, {tiling.input_w() * kWidth, kWidth});
             }
           }

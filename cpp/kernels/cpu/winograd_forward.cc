@@ -9,6 +9,7 @@ struct TileBlock {
   int64_t first_row, rows;  // of output pixels
   Tiling tiling;
   int64_t channels;  // of the input, in whole vectors
+  int64_t points_step, sums_step;  // from one point to the next
   float* mixed;
   float* bias;
   float* points;   // [points, samples, tiles, channels]
@@ -35,8 +36,10 @@ TileBlock MakeTileBlock(const DynamicConvArgs& args, int64_t item, float* scratc
   b.mixed = scratch;
   b.bias = b.mixed + kMixSamples * kTileRows * kPanel;
   b.points = b.bias + kPanel;
-  b.sums = b.points + kWinogradPoints * tiles * b.channels;
-  b.inputs = b.sums + kWinogradPoints * tiles * kPanel;
+  b.points_step = tiles * b.channels + kWinogradGap;
+  b.sums_step = tiles * kPanel + kWinogradGap;
+  b.sums = b.points + kWinogradPoints * b.points_step;
+  b.inputs = b.sums + kWinogradPoints * b.sums_step;
   b.outputs = b.inputs + b.tiling.input_pixels() * b.channels;
   b.identity = reinterpret_cast<int32_t*>(b.outputs + b.tiling.output_pixels() * kPanel);
   b.real_inputs = b.identity + tiles;
@@ -49,7 +52,7 @@ void PackTileBlock(const DynamicConvArgs& args, const TileBlock& b) {
   const auto& s = args.shape;
   const int64_t top = b.first_row - s.padding_h;  // image row of the first row of the tiles
   const int64_t first = Max(0, top), last = Min(s.in_h, top + kWinogradTile * b.tiling.high + 2);
-  const int64_t tiles = b.tiling.count(), point = b.samples * tiles * b.channels;
+  const int64_t tiles = b.tiling.count();
   Iota(b.samples * tiles, b.identity);
   PaddedPixels(0, b.rows, s.out_w, 0, 0, b.tiling.output_w(), b.real_outputs);
   PaddedPixels(first, last, s.in_w, -top, s.padding_w, b.tiling.input_w(), b.real_inputs);
@@ -65,7 +68,7 @@ void PackTileBlock(const DynamicConvArgs& args, const TileBlock& b) {
       const float* from = b.inputs + b.tiling.input_pixel(t) * b.channels;
       float* to = b.points + (i * tiles + t) * b.channels;
       for (int64_t c = 0; c < b.channels; c += kLanes)
-        Transform<InputTransform>(from + c, pixel, to + c, PointSteps(point));
+        Transform<InputTransform>(from + c, pixel, to + c, PointSteps(b.points_step));
     }
   }
 }
@@ -74,14 +77,14 @@ template <int kVecs>
 void WriteTiles(const DynamicConvArgs& args, const TileBlock& b, const Panel& panel) {
   const auto& s = args.shape;
   constexpr int64_t kWidth = kVecs * kLanes;
-  const int64_t tiles = b.tiling.count(), point = b.samples * tiles * kWidth;
+  const int64_t tiles = b.tiling.count();
   const auto& strides = args.output_strides;
   for (int64_t i = 0; i < b.samples; ++i) {
     for (int64_t t = 0; t < tiles; ++t) {
       const float* from = b.sums + (i * tiles + t) * kWidth;
       float* to = b.outputs + b.tiling.output_pixel(t) * kWidth;
       for (int64_t c = 0; c < kWidth; c += kLanes) {
-        Transform<OutputTransform>(from + c, PointSteps(point), to + c,
+        Transform<OutputTransform>(from + c, PointSteps(b.sums_step), to + c,
                                    {b.tiling.output_w() * kWidth, kWidth});
       }
     }
@@ -102,14 +105,14 @@ void WinogradForward(const DynamicConvArgs& args, int64_t begin, int64_t end, fl
     const TileBlock b = MakeTileBlock(args, item, scratch);
     PackTileBlock(args, b);
     const int64_t tiles = b.tiling.count();
-    const PackedStrides strides{b.samples * tiles * b.channels, tiles * b.channels, b.channels};
+    const PackedStrides strides{b.points_step, tiles * b.channels, b.channels};
     for (int64_t i = 0; i < args.plan.forward_panels; ++i) {
       const Panel panel = ForwardPanel(products, i);
       const int64_t point = ForwardPanel(products, args.plan.forward_panels).offset;
       WithConstant<kMaxVecs>(panel.vecs, [&](auto vecs) {
         MultiplyPoints<vecs()>({b.points, strides, args.shape.in_channels, b.samples, tiles,
                                 args.packed_weight + panel.offset, point, args.shape.experts,
-                                args.attention_of(b.first_sample), b.mixed, b.identity, b.sums});
+                                args.attention_of(b.first_sample), b.mixed, b.identity, b.sums, b.sums_step});
         WriteTiles<vecs()>(args, b, panel);
       });
     }
