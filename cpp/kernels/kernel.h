@@ -49,28 +49,24 @@ struct DynamicConvShape {
   DYCONV_INLINE int64_t out_plane() const { return out_h * out_w; }
 };
 
-// A Winograd convolution computes tiles of 4x4 outputs from 6x6 inputs, as a product at each of 36 points of the
-// transformed tile: a 1x1 convolution of tiles with a group a point.
-constexpr int64_t kWinogradTile = 4;
-constexpr int64_t kWinogradPoints = 36;
+// A Winograd convolution computes tiles of `tile` x `tile` outputs, 2 or 4, from inputs two larger, as a product at
+// each point of the transformed tile: a 1x1 convolution of tiles with a group a point.
+DYCONV_INLINE int64_t WinogradPoints(int64_t tile) { return (tile + 2) * (tile + 2); }
+DYCONV_INLINE int64_t WinogradTilesAlong(int64_t outputs, int64_t tile) { return (outputs + tile - 1) / tile; }
 // Floats between the points beside what they hold: at powers of two apart they would fight for the same cache lines.
 constexpr int64_t kWinogradGap = 16;
 
-DYCONV_INLINE int64_t WinogradTilesAlong(int64_t outputs) {
-  return (outputs + kWinogradTile - 1) / kWinogradTile;
-}
-
 // That 1x1 convolution, for a 3x3 convolution of stride 1 without groups.
-DYCONV_INLINE DynamicConvShape WinogradProducts(const DynamicConvShape& s) {
+DYCONV_INLINE DynamicConvShape WinogradProducts(const DynamicConvShape& s, int64_t tile) {
   DynamicConvShape inner;
   inner.batch = s.batch;
   inner.experts = s.experts;
-  inner.groups = kWinogradPoints;
-  inner.in_channels = kWinogradPoints * s.in_channels;
-  inner.out_channels = kWinogradPoints * s.out_channels;
+  inner.groups = WinogradPoints(tile);
+  inner.in_channels = inner.groups * s.in_channels;
+  inner.out_channels = inner.groups * s.out_channels;
   inner.kernel_h = inner.kernel_w = 1;
-  inner.in_h = inner.out_h = WinogradTilesAlong(s.out_h);
-  inner.in_w = inner.out_w = WinogradTilesAlong(s.out_w);
+  inner.in_h = inner.out_h = WinogradTilesAlong(s.out_h, tile);
+  inner.in_w = inner.out_w = WinogradTilesAlong(s.out_w, tile);
   return inner;
 }
 
@@ -102,6 +98,7 @@ struct DynamicConvPlan {
   int64_t packed_input = 0;      // of one sample
   int64_t packed_grad = 0;       // of one sample
   int64_t weight_samples = 1;    // samples of the weight gradient that stay in the cache
+  int64_t winograd_tile = 0;     // 0: no Winograd
   int64_t attention_lanes = 0;   // partial sums of one attention gradient
 };
 

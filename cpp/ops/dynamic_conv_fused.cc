@@ -16,34 +16,35 @@ at::Tensor EmptyImage(const DynamicConvProblem& p, at::IntArrayRef sizes) {
   return at::empty(sizes, p.input.options().dtype(at::kFloat).memory_format(p.input.suggest_memory_format()));
 }
 
+// Products that transforming one point of one expert costs as much as.
+constexpr double kTransformCost = 12;
+
 // What the direct and the Winograd form do each in its own way.
 struct TiledKernels {
-  decltype(kernels::KernelTable::PlanDynamicConv) plan;
+  kernels::DynamicConvPlan plan;
   decltype(kernels::KernelTable::PackForwardWeight) pack_forward, pack_backward, unpack;
   decltype(kernels::KernelTable::DynamicConvForward) forward, pack_samples, grad_input;
   decltype(kernels::KernelTable::DynamicConvGradWeight) grad_weight;
-  bool winograd;
 };
 
-TiledKernels DirectKernels(const DynamicConvProblem& p) {
+TiledKernels DirectKernels(const DynamicConvProblem& p, int64_t threads) {
   const auto& t = kernels::Kernels(p.isa);
   const bool bf16 = p.is(at::kBFloat16) && t.CanMultiplyBf16(p.shape);
-  return {t.PlanDynamicConv,  t.PackForwardWeight,
+  return {t.PlanDynamicConv(p.shape, threads),  t.PackForwardWeight,
           t.PackBackwardWeight, t.UnpackWeightGrad,
           bf16 ? t.DynamicConvForwardBf16 : t.DynamicConvForward, t.PackBackwardSamples,
-          t.DynamicConvGradInput, t.DynamicConvGradWeight, false};
+          t.DynamicConvGradInput, t.DynamicConvGradWeight};
 }
 
-TiledKernels WinogradKernels(const DynamicConvProblem& p) {
+TiledKernels WinogradKernels(const DynamicConvProblem& p, int64_t threads, int64_t tile) {
   const auto& t = kernels::Kernels(p.isa);
-  return {t.PlanWinograd,    t.PackWinogradForward, t.PackWinogradBackward, t.UnpackWinogradGrad,
-          t.WinogradForward, t.PackWinogradSamples, t.WinogradGradInput, t.DynamicConvGradWeight, true};
+  return {t.PlanWinograd(p.shape, threads, tile),    t.PackWinogradForward, t.PackWinogradBackward, t.UnpackWinogradGrad,
+          t.WinogradForward, t.PackWinogradSamples, t.WinogradGradInput, t.DynamicConvGradWeight};
 }
 
-at::Tensor Forward(const DynamicConvProblem& p, const TiledKernels& run) {
+at::Tensor Forward(const DynamicConvProblem& p, int64_t threads, const TiledKernels& run) {
   const auto& s = p.shape;
-  const int64_t threads = ThreadsFor(s);
-  const auto plan = run.plan(s, threads);
+  const auto& plan = run.plan;
   const DynamicConvTensors tensors(p);
   const auto output = EmptyImage(p, {s.batch, s.out_channels, s.out_h, s.out_w});
   auto args = tensors.KernelArgs(p, plan);
@@ -61,20 +62,48 @@ at::Tensor Forward(const DynamicConvProblem& p, const TiledKernels& run) {
   return output.to(p.input.scalar_type());
 }
 
+// Multiply-adds for one sample, input and output channel: so many `products` of all pixels, and mixing or folding
+// all experts so many `mixes`. The direct form leaves out the pixels whose tap lies in the padding.
+double DirectCost(const kernels::DynamicConvShape& s, int products, int mixes) {
+  const auto taps = [](int64_t in, int64_t out, int64_t padding) {
+    double pairs = 0;
+    for (int64_t y = 0; y < out; ++y) {
+      for (int64_t t = y - padding; t < y - padding + 3; ++t) pairs += t >= 0 && t < in;
+    }
+    return pairs;
+  };
+  return products * taps(s.in_h, s.out_h, s.padding_h) * taps(s.in_w, s.out_w, s.padding_w) +
+         9.0 * mixes * static_cast<double>(s.experts);
+}
+
+// The same by tiles; transforming the experts costs as much as some products, once for all samples.
+WinogradCost Cheapest(const kernels::DynamicConvShape& s, int products, int mixes) {
+  const double direct = DirectCost(s, products, mixes), experts = static_cast<double>(s.experts);
+  WinogradCost best{};
+  for (const int64_t tile : {2, 4}) {
+    const double tiles = static_cast<double>(kernels::WinogradTilesAlong(s.out_h, tile) *
+                                             kernels::WinogradTilesAlong(s.out_w, tile));
+    const double once = kTransformCost * mixes * experts / static_cast<double>(std::max<int64_t>(1, s.batch));
+    const double cost = static_cast<double>(kernels::WinogradPoints(tile)) *
+                        (products * tiles + mixes * experts + once) / direct;
+    if (best.tile == 0 || cost < best.relative) best = {tile, cost};
+  }
+  return best;
+}
+
 // How a chunk of packed samples lies in memory, for `floats` a sample. Winograd's has a point of all tiles after the
 // other, since the products take one at a time.
 kernels::PackedStrides ChunkStrides(const kernels::DynamicConvShape& products, bool winograd, int64_t chunk,
                                     int64_t floats, int64_t channels) {
   if (!winograd) return {channels / products.groups, floats, channels};
-  const int64_t point = floats / kernels::kWinogradPoints;
+  const int64_t point = floats / products.groups;
   return {chunk * point + kernels::kWinogradGap, point, point / products.in_plane()};
 }
 
-DynamicConvGrads Backward(const DynamicConvProblem& p, const TiledKernels& run, const at::Tensor& grad_output,
-                          const std::array<bool, 4>& needs) {
+DynamicConvGrads Backward(const DynamicConvProblem& p, int64_t threads, const TiledKernels& run,
+                          const at::Tensor& grad_output, const std::array<bool, 4>& needs) {
   const auto& s = p.shape;
-  const int64_t threads = ThreadsFor(s);
-  const auto plan = run.plan(s, threads);
+  const auto& plan = run.plan;
   const DynamicConvTensors tensors(p);
   const auto grad_image = AsKernelImage(grad_output);
   const bool needs_weight = needs[1] || needs[2] || needs[3];
@@ -101,7 +130,7 @@ DynamicConvGrads Backward(const DynamicConvProblem& p, const TiledKernels& run, 
   const int64_t blocks = std::max<int64_t>(threads, kChunkFloats / sample_floats / plan.backward_samples);
   const int64_t chunk = std::min(s.batch, blocks * plan.backward_samples);
   const int64_t attention_floats = s.batch * s.experts * plan.attention_lanes;
-  const int64_t gaps = run.winograd ? kernels::kWinogradPoints * kernels::kWinogradGap : 0;
+  const int64_t gaps = kernels::WinogradPoints(plan.winograd_tile) * kernels::kWinogradGap;
   Scratch scratch(2 * Scratch::Rounded(plan.backward_weight) + Scratch::Rounded(chunk * plan.packed_input + gaps) +
                   Scratch::Rounded(chunk * plan.packed_grad + gaps) + threads * Scratch::Rounded(attention_floats) +
                   threads * Scratch::Rounded(plan.backward_scratch));
@@ -114,9 +143,10 @@ DynamicConvGrads Backward(const DynamicConvProblem& p, const TiledKernels& run, 
   std::fill_n(attention_sums, threads * Scratch::Rounded(attention_floats), 0.0f);
 
   auto products = args;  // of which the weight gradient is made
-  if (run.winograd) products.shape = kernels::WinogradProducts(s);
+  const bool winograd = plan.winograd_tile > 0;
+  if (winograd) products.shape = kernels::WinogradProducts(s, plan.winograd_tile);
   const auto strides = [&](int64_t floats, int64_t channels) {
-    return ChunkStrides(products.shape, run.winograd, chunk, floats, channels);
+    return ChunkStrides(products.shape, winograd, chunk, floats, channels);
   };
   args.packed_input_strides = products.packed_input_strides = strides(plan.packed_input, s.in_channels);
   args.packed_grad_strides = products.packed_grad_strides = strides(plan.packed_grad, s.out_channels);
@@ -161,12 +191,20 @@ bool FusedDynamicConvApplies(const DynamicConvProblem& p) {
          p.shape.experts <= kernels::kMaxExperts;
 }
 
-at::Tensor FusedDynamicConvForward(const DynamicConvProblem& p) { return Forward(p, DirectKernels(p)); }
+at::Tensor FusedDynamicConvForward(const DynamicConvProblem& p) {
+  const int64_t threads = ThreadsFor(p.shape);
+  return Forward(p, threads, DirectKernels(p, threads));
+}
 
 DynamicConvGrads FusedDynamicConvBackward(const DynamicConvProblem& p, const at::Tensor& grad_output,
                                           const std::array<bool, 4>& needs) {
-  return Backward(p, DirectKernels(p), grad_output, needs);
+  const int64_t threads = ThreadsFor(p.shape);
+  return Backward(p, threads, DirectKernels(p, threads), grad_output, needs);
 }
+
+WinogradCost WinogradForwardCost(const kernels::DynamicConvShape& s) { return Cheapest(s, 1, 1); }
+
+WinogradCost WinogradBackwardCost(const kernels::DynamicConvShape& s) { return Cheapest(s, 2, 3); }
 
 bool WinogradDynamicConvApplies(const DynamicConvProblem& p) {
   const auto& s = p.shape;
@@ -174,11 +212,16 @@ bool WinogradDynamicConvApplies(const DynamicConvProblem& p) {
          s.groups == 1 && s.stride_h == 1 && s.stride_w == 1 && s.dilation_h == 1 && s.dilation_w == 1;
 }
 
-at::Tensor WinogradDynamicConvForward(const DynamicConvProblem& p) { return Forward(p, WinogradKernels(p)); }
+at::Tensor WinogradDynamicConvForward(const DynamicConvProblem& p) {
+  const int64_t threads = ThreadsFor(p.shape);
+  return Forward(p, threads, WinogradKernels(p, threads, WinogradForwardCost(p.shape).tile));
+}
 
 DynamicConvGrads WinogradDynamicConvBackward(const DynamicConvProblem& p, const at::Tensor& grad_output,
                                              const std::array<bool, 4>& needs) {
-  return Backward(p, WinogradKernels(p), grad_output, needs);
+  const int64_t threads = ThreadsFor(p.shape);
+  return Backward(p, threads, WinogradKernels(p, threads, WinogradBackwardCost(p.shape).tile), grad_output,
+                  needs);
 }
 
 }  // namespace dyconv

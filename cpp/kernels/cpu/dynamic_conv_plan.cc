@@ -5,8 +5,8 @@ namespace {
 
 // Pixels of one block of accumulators: kBlockPixels * kPanel floats stay in the L2 cache.
 constexpr int64_t kBlockPixels = 1536;
-// Winograd tiles of one block.
-constexpr int64_t kBlockTiles = 64;
+// The same of Winograd's tiles: points times tiles of one block.
+constexpr int64_t kBlockPoints = 64 * 36;
 // Floats of packed samples that stay in the L2 cache while all tiles of a thread pass over them.
 constexpr int64_t kBlockFloats = 1 << 19;
 
@@ -69,20 +69,23 @@ DynamicConvPlan PlanDynamicConv(const DynamicConvShape& s, int64_t threads) {
   return plan;
 }
 
-DynamicConvPlan PlanWinograd(const DynamicConvShape& s, int64_t threads) {
-  const auto products = WinogradProducts(s);
+DynamicConvPlan PlanWinograd(const DynamicConvShape& s, int64_t threads, int64_t tile) {
+  const auto products = WinogradProducts(s, tile);
   DynamicConvPlan plan = PlanDynamicConv(products, threads);
+  plan.winograd_tile = tile;
+  const int64_t points = WinogradPoints(tile);
   const int64_t batch = Max(1, s.batch), in = WholeVecs(s.in_channels), out = WholeVecs(s.out_channels);
-  const auto floats = [](const Tiling& t, int64_t samples, int64_t channels, int64_t inputs, int64_t outputs) {
-    return samples * t.count() * (kWinogradPoints * (channels + kPanel) + 1) + t.input_pixels() * (inputs + 1) +
-           t.output_pixels() * (outputs + 1) + kMixSamples * kTileRows * kPanel + kPanel + 64 + 2 * kWinogradPoints * kWinogradGap;
+  const auto floats = [&](const Tiling& t, int64_t samples, int64_t channels, int64_t inputs, int64_t outputs) {
+    return samples * t.count() * (points * (channels + kPanel) + 1) + t.input_pixels() * (inputs + 1) +
+           t.output_pixels() * (outputs + 1) + kMixSamples * kTileRows * kPanel + 2 * kPanel +
+           2 * points * kWinogradGap;
   };
 
-  const int64_t wide = WinogradTilesAlong(s.out_w), high = WinogradTilesAlong(s.out_h);
-  const Tiling strip{Min(high, Max(1, kBlockTiles / wide)), wide}, whole{high, wide};
+  const int64_t wide = products.out_w, high = products.out_h, block = kBlockPoints / points;
+  const Tiling strip{tile, Min(high, Max(1, block / wide)), wide}, whole{tile, high, wide};
+  const int64_t samples = BlockSamples(batch, block / whole.count(), threads);
   plan.forward_panels = CeilDiv(s.out_channels, kPanel);
-  plan.forward_out_rows = strip.high * kWinogradTile;
-  const int64_t samples = BlockSamples(batch, kBlockTiles / whole.count(), threads);
+  plan.forward_out_rows = strip.high * tile;
   plan.forward_samples = strip.high < high ? 1 : samples;
   plan.forward_items = CeilDiv(s.batch, plan.forward_samples) * CeilDiv(high, strip.high);
   plan.forward_scratch = floats(strip, plan.forward_samples, in, in, kPanel);
@@ -91,9 +94,9 @@ DynamicConvPlan PlanWinograd(const DynamicConvShape& s, int64_t threads) {
   plan.backward_panels = CeilDiv(s.in_channels, kPanel);
   plan.backward_samples = samples;
   plan.backward_items = CeilDiv(s.batch, plan.backward_samples);
-  plan.backward_scratch = Max(plan.backward_scratch, floats(whole, plan.backward_samples, 0, Max(in, kPanel), out));
-  plan.packed_input = kWinogradPoints * whole.count() * in;
-  plan.packed_grad = kWinogradPoints * whole.count() * out;
+  plan.backward_scratch = Max(plan.backward_scratch, floats(whole, samples, 0, Max(in, kPanel), out));
+  plan.packed_input = points * whole.count() * in;
+  plan.packed_grad = points * whole.count() * out;
   // Only one point of a sample is in use at a time.
   plan.weight_samples = WeightSamples(whole.count() * (in + out));
   return plan;

@@ -1,5 +1,4 @@
-// Winograd's F(4x4, 3x3) with the points 0, ±√½, ±√2 and ∞, whose roundings stay within a few of those of plain
-// sums (the usual ±1, ±2 cost three times as much). Lavin and Gray, arXiv 1509.09308; docs/dynamic-convolution.md.
+// Winograd's F(2x2, 3x3) and F(4x4, 3x3): Lavin and Gray, arXiv 1509.09308; docs/dynamic-convolution.md.
 #pragma once
 
 #include "layout.h"
@@ -10,82 +9,163 @@ namespace dyconv::kernels::DYCONV_ISA {
 constexpr float kRoot2 = 1.41421356237f;
 constexpr float kRootHalf = 0.70710678119f;
 
-// Every transform is linear along one axis, Apply(from[kFrom], to[kTo]), and its adjoint is the one its gradients take.
-struct InputTransform {
-  static constexpr int kFrom = 6, kTo = 6;
-  DYCONV_INLINE static void Apply(const Vec* d, Vec* v) {
-    const Vec even1 = d[4] - 2.0f * d[2], odd1 = kRootHalf * d[3] - kRoot2 * d[1];
-    const Vec even2 = d[4] - 0.5f * d[2], odd2 = kRoot2 * d[3] - kRootHalf * d[1];
-    v[0] = d[0] - 2.5f * d[2] + d[4];
-    v[1] = even1 + odd1;
-    v[2] = even1 - odd1;
-    v[3] = even2 + odd2;
-    v[4] = even2 - odd2;
-    v[5] = d[1] - 2.5f * d[3] + d[5];
-  }
+// The transforms of tiles of kTile outputs. Each is linear along one axis, Apply(from[kFrom], to[kTo]); its adjoint is
+// the one that gradients take.
+template <int kTile>
+struct Winograd;
+
+// At the points 0, ±1 and ∞.
+template <>
+struct Winograd<2> {
+  struct Input {
+    static constexpr int kFrom = 4, kTo = 4;
+    DYCONV_INLINE static void Apply(const Vec* d, Vec* v) {
+      v[0] = d[0] - d[2];
+      v[1] = d[1] + d[2];
+      v[2] = d[2] - d[1];
+      v[3] = d[1] - d[3];
+    }
+  };
+
+  struct InputAdjoint {
+    static constexpr int kFrom = 4, kTo = 4;
+    DYCONV_INLINE static void Apply(const Vec* v, Vec* d) {
+      d[0] = v[0];
+      d[1] = v[1] - v[2] + v[3];
+      d[2] = v[1] + v[2] - v[0];
+      d[3] = -v[3];
+    }
+  };
+
+  struct Weight {
+    static constexpr int kFrom = 3, kTo = 4;
+    DYCONV_INLINE static void Apply(const Vec* g, Vec* u) {
+      const Vec even = 0.5f * (g[0] + g[2]), odd = 0.5f * g[1];
+      u[0] = g[0];
+      u[1] = even + odd;
+      u[2] = even - odd;
+      u[3] = g[2];
+    }
+  };
+
+  struct WeightAdjoint {
+    static constexpr int kFrom = 4, kTo = 3;
+    DYCONV_INLINE static void Apply(const Vec* u, Vec* g) {
+      const Vec sum = 0.5f * (u[1] + u[2]);
+      g[0] = u[0] + sum;
+      g[1] = 0.5f * (u[1] - u[2]);
+      g[2] = u[3] + sum;
+    }
+  };
+
+  struct Output {
+    static constexpr int kFrom = 4, kTo = 2;
+    DYCONV_INLINE static void Apply(const Vec* m, Vec* y) {
+      y[0] = m[0] + m[1] + m[2];
+      y[1] = m[1] - m[2] - m[3];
+    }
+  };
+
+  struct OutputAdjoint {
+    static constexpr int kFrom = 2, kTo = 4;
+    DYCONV_INLINE static void Apply(const Vec* y, Vec* m) {
+      m[0] = y[0];
+      m[1] = y[0] + y[1];
+      m[2] = y[0] - y[1];
+      m[3] = -y[1];
+    }
+  };
 };
 
-struct InputAdjoint {
-  static constexpr int kFrom = 6, kTo = 6;
-  DYCONV_INLINE static void Apply(const Vec* v, Vec* d) {
-    const Vec sum1 = v[1] + v[2], odd1 = v[1] - v[2], sum2 = v[3] + v[4], odd2 = v[3] - v[4];
-    d[0] = v[0];
-    d[1] = v[5] - kRoot2 * odd1 - kRootHalf * odd2;
-    d[2] = -2.5f * v[0] - 2.0f * sum1 - 0.5f * sum2;
-    d[3] = kRootHalf * odd1 + kRoot2 * odd2 - 2.5f * v[5];
-    d[4] = v[0] + sum1 + sum2;
-    d[5] = v[5];
-  }
+// At the points 0, ±√½, ±√2 and ∞: the usual ±1, ±2 for ±√½, ±√2 would double the roundings.
+template <>
+struct Winograd<4> {
+  struct Input {
+    static constexpr int kFrom = 6, kTo = 6;
+    DYCONV_INLINE static void Apply(const Vec* d, Vec* v) {
+      const Vec even1 = d[4] - 2.0f * d[2], odd1 = kRootHalf * d[3] - kRoot2 * d[1];
+      const Vec even2 = d[4] - 0.5f * d[2], odd2 = kRoot2 * d[3] - kRootHalf * d[1];
+      v[0] = d[0] - 2.5f * d[2] + d[4];
+      v[1] = even1 + odd1;
+      v[2] = even1 - odd1;
+      v[3] = even2 + odd2;
+      v[4] = even2 - odd2;
+      v[5] = d[1] - 2.5f * d[3] + d[5];
+    }
+  };
+
+  struct InputAdjoint {
+    static constexpr int kFrom = 6, kTo = 6;
+    DYCONV_INLINE static void Apply(const Vec* v, Vec* d) {
+      const Vec sum1 = v[1] + v[2], odd1 = v[1] - v[2], sum2 = v[3] + v[4], odd2 = v[3] - v[4];
+      d[0] = v[0];
+      d[1] = v[5] - kRoot2 * odd1 - kRootHalf * odd2;
+      d[2] = -2.5f * v[0] - 2.0f * sum1 - 0.5f * sum2;
+      d[3] = kRootHalf * odd1 + kRoot2 * odd2 - 2.5f * v[5];
+      d[4] = v[0] + sum1 + sum2;
+      d[5] = v[5];
+    }
+  };
+
+  struct Weight {
+    static constexpr int kFrom = 3, kTo = 6;
+    DYCONV_INLINE static void Apply(const Vec* g, Vec* u) {
+      const Vec even1 = (-2.0f / 3) * g[0] - (1.0f / 3) * g[2], odd1 = (-2.0f / 3 * kRootHalf) * g[1];
+      const Vec even2 = (1.0f / 6) * g[0] + (1.0f / 3) * g[2], odd2 = (1.0f / 6 * kRoot2) * g[1];
+      u[0] = g[0];
+      u[1] = even1 + odd1;
+      u[2] = even1 - odd1;
+      u[3] = even2 + odd2;
+      u[4] = even2 - odd2;
+      u[5] = g[2];
+    }
+  };
+
+  struct WeightAdjoint {
+    static constexpr int kFrom = 6, kTo = 3;
+    DYCONV_INLINE static void Apply(const Vec* u, Vec* g) {
+      const Vec sum1 = u[1] + u[2], odd1 = u[1] - u[2], sum2 = u[3] + u[4], odd2 = u[3] - u[4];
+      g[0] = u[0] - (2.0f / 3) * sum1 + (1.0f / 6) * sum2;
+      g[1] = (-2.0f / 3 * kRootHalf) * odd1 + (1.0f / 6 * kRoot2) * odd2;
+      g[2] = u[5] - (1.0f / 3) * sum1 + (1.0f / 3) * sum2;
+    }
+  };
+
+  struct Output {
+    static constexpr int kFrom = 6, kTo = 4;
+    DYCONV_INLINE static void Apply(const Vec* m, Vec* y) {
+      const Vec sum1 = m[1] + m[2], odd1 = m[1] - m[2], sum2 = m[3] + m[4], odd2 = m[3] - m[4];
+      y[0] = m[0] + sum1 + sum2;
+      y[1] = kRootHalf * odd1 + kRoot2 * odd2;
+      y[2] = 0.5f * sum1 + 2.0f * sum2;
+      y[3] = (0.5f * kRootHalf) * odd1 + (2.0f * kRoot2) * odd2 + m[5];
+    }
+  };
+
+  struct OutputAdjoint {
+    static constexpr int kFrom = 4, kTo = 6;
+    DYCONV_INLINE static void Apply(const Vec* y, Vec* m) {
+      const Vec even1 = y[0] + 0.5f * y[2], odd1 = kRootHalf * y[1] + (0.5f * kRootHalf) * y[3];
+      const Vec even2 = y[0] + 2.0f * y[2], odd2 = kRoot2 * y[1] + (2.0f * kRoot2) * y[3];
+      m[0] = y[0];
+      m[1] = even1 + odd1;
+      m[2] = even1 - odd1;
+      m[3] = even2 + odd2;
+      m[4] = even2 - odd2;
+      m[5] = y[3];
+    }
+  };
 };
 
-struct WeightTransform {
-  static constexpr int kFrom = 3, kTo = 6;
-  DYCONV_INLINE static void Apply(const Vec* g, Vec* u) {
-    const Vec even1 = (-2.0f / 3) * g[0] - (1.0f / 3) * g[2], odd1 = (-2.0f / 3 * kRootHalf) * g[1];
-    const Vec even2 = (1.0f / 6) * g[0] + (1.0f / 3) * g[2], odd2 = (1.0f / 6 * kRoot2) * g[1];
-    u[0] = g[0];
-    u[1] = even1 + odd1;
-    u[2] = even1 - odd1;
-    u[3] = even2 + odd2;
-    u[4] = even2 - odd2;
-    u[5] = g[2];
+// Calls visit(std::integral_constant<int, tile>).
+template <typename Visit>
+DYCONV_INLINE void WithTile(int64_t tile, const Visit& visit) {
+  if (tile == 2) {
+    visit(std::integral_constant<int, 2>());
+  } else {
+    visit(std::integral_constant<int, 4>());
   }
-};
-
-struct WeightAdjoint {
-  static constexpr int kFrom = 6, kTo = 3;
-  DYCONV_INLINE static void Apply(const Vec* u, Vec* g) {
-    const Vec sum1 = u[1] + u[2], odd1 = u[1] - u[2], sum2 = u[3] + u[4], odd2 = u[3] - u[4];
-    g[0] = u[0] - (2.0f / 3) * sum1 + (1.0f / 6) * sum2;
-    g[1] = (-2.0f / 3 * kRootHalf) * odd1 + (1.0f / 6 * kRoot2) * odd2;
-    g[2] = u[5] - (1.0f / 3) * sum1 + (1.0f / 3) * sum2;
-  }
-};
-
-struct OutputTransform {
-  static constexpr int kFrom = 6, kTo = 4;
-  DYCONV_INLINE static void Apply(const Vec* m, Vec* y) {
-    const Vec sum1 = m[1] + m[2], odd1 = m[1] - m[2], sum2 = m[3] + m[4], odd2 = m[3] - m[4];
-    y[0] = m[0] + sum1 + sum2;
-    y[1] = kRootHalf * odd1 + kRoot2 * odd2;
-    y[2] = 0.5f * sum1 + 2.0f * sum2;
-    y[3] = (0.5f * kRootHalf) * odd1 + (2.0f * kRoot2) * odd2 + m[5];
-  }
-};
-
-struct OutputAdjoint {
-  static constexpr int kFrom = 4, kTo = 6;
-  DYCONV_INLINE static void Apply(const Vec* y, Vec* m) {
-    const Vec even1 = y[0] + 0.5f * y[2], odd1 = kRootHalf * y[1] + (0.5f * kRootHalf) * y[3];
-    const Vec even2 = y[0] + 2.0f * y[2], odd2 = kRoot2 * y[1] + (2.0f * kRoot2) * y[3];
-    m[0] = y[0];
-    m[1] = even1 + odd1;
-    m[2] = even1 - odd1;
-    m[3] = even2 + odd2;
-    m[4] = even2 - odd2;
-    m[5] = y[3];
-  }
-};
+}
 
 // Floats from one element of a square of vectors to the next, down and to the right.
 struct Steps {
@@ -119,24 +199,28 @@ DYCONV_INLINE void Transform(const float* from, Steps from_steps, float* to, Ste
 
 // `high` x `wide` tiles of an image: pixels of their inputs and of their outputs, both row by row. Inputs overlap.
 struct Tiling {
+  int64_t tile;  // pixels of a tile's output along one axis
   int64_t high, wide;
   DYCONV_INLINE int64_t count() const { return high * wide; }
-  DYCONV_INLINE int64_t input_w() const { return kWinogradTile * wide + 2; }
-  DYCONV_INLINE int64_t output_w() const { return kWinogradTile * wide; }
-  DYCONV_INLINE int64_t input_pixels() const { return (kWinogradTile * high + 2) * input_w(); }
-  DYCONV_INLINE int64_t output_pixels() const { return kWinogradTile * high * output_w(); }
-  DYCONV_INLINE int64_t input_pixel(int64_t tile) const {
-    return tile / wide * kWinogradTile * input_w() + tile % wide * kWinogradTile;
+  DYCONV_INLINE int64_t input_w() const { return tile * wide + 2; }
+  DYCONV_INLINE int64_t output_w() const { return tile * wide; }
+  DYCONV_INLINE int64_t input_pixels() const { return (tile * high + 2) * input_w(); }
+  DYCONV_INLINE int64_t output_pixels() const { return tile * high * output_w(); }
+  DYCONV_INLINE int64_t input_pixel(int64_t i) const {
+    return i / wide * tile * input_w() + i % wide * tile;
   }
-  DYCONV_INLINE int64_t output_pixel(int64_t tile) const {
-    return tile / wide * kWinogradTile * output_w() + tile % wide * kWinogradTile;
+  DYCONV_INLINE int64_t output_pixel(int64_t i) const {
+    return i / wide * tile * output_w() + i % wide * tile;
   }
 };
 
 DYCONV_INLINE int64_t WholeVecs(int64_t floats) { return CeilDiv(floats, kLanes) * kLanes; }
 
-// Floats from one point of the transformed tile to the next, as steps of the 6x6 points.
-DYCONV_INLINE Steps PointSteps(int64_t point) { return {6 * point, point}; }
+// So many floats from one point of the transformed tile to the next.
+template <int kTile>
+DYCONV_INLINE Steps PointSteps(int64_t point) {
+  return {(kTile + 2) * point, point};
+}
 
 // Rows of the experts that are mixed at once. Where few tiles share them, no mixture is kept: then it is the
 // experts themselves that should stay in the L1 cache for all samples.
@@ -150,6 +234,7 @@ DYCONV_INLINE int64_t WinogradRows(int64_t tiles, int64_t experts) {
 struct WinogradProduct {
   const float* from;
   PackedStrides strides;
+  int64_t points;
   int64_t rows;
   int64_t samples;
   int64_t tiles;
@@ -171,7 +256,7 @@ void MultiplyPoints(const WinogradProduct& p) {
   const bool together = p.attention == nullptr && p.strides.sample == p.tiles * p.strides.pixel;
   const int64_t samples = together ? 1 : p.samples, tiles = together ? p.samples * p.tiles : p.tiles;
   const int64_t step = WinogradRows(tiles, p.experts);
-  for (int64_t point = 0; point < kWinogradPoints; ++point) {
+  for (int64_t point = 0; point < p.points; ++point) {
     for (int64_t row = 0; row < p.rows; row += step) {
       const int64_t rows = Min(step, p.rows - row);
       MixAndMultiply<kVecs>(

@@ -3,8 +3,8 @@
 namespace dyconv::kernels::DYCONV_ISA {
 namespace {
 
-Tiling TilingOf(const DynamicConvShape& s) {
-  return {WinogradTilesAlong(s.out_h), WinogradTilesAlong(s.out_w)};
+Tiling TilingOf(const DynamicConvShape& s, int64_t tile) {
+  return {tile, WinogradTilesAlong(s.out_h, tile), WinogradTilesAlong(s.out_w, tile)};
 }
 
 // Adds up the rows of all real pixels.
@@ -17,11 +17,10 @@ void SumRows(const float* rows, int64_t ld, const int32_t* pixels, int64_t count
   }
 }
 
-}  // namespace
-
-void PackWinogradSamples(const DynamicConvArgs& args, int64_t begin, int64_t end, float* scratch) {
+template <int kTile>
+void PackSamples(const DynamicConvArgs& args, int64_t begin, int64_t end, float* scratch) {
   const auto& s = args.shape;
-  const Tiling tiling = TilingOf(s);
+  const Tiling tiling = TilingOf(s, kTile);
   const auto &of_input = args.packed_input_strides, &of_grad = args.packed_grad_strides;
   const int64_t in = of_input.pixel, out = of_grad.pixel;
   float* inputs = scratch;
@@ -44,28 +43,29 @@ void PackWinogradSamples(const DynamicConvArgs& args, int64_t begin, int64_t end
     for (int64_t t = 0; t < tiling.count(); ++t) {
       float* input = args.packed_input + i * of_input.sample + t * in;
       for (int64_t c = 0; c < in; c += kLanes) {
-        Transform<InputTransform>(inputs + tiling.input_pixel(t) * in + c, {tiling.input_w() * in, in},
-                                  input + c, PointSteps(of_input.group));
+        Transform<typename Winograd<kTile>::Input>(inputs + tiling.input_pixel(t) * in + c, {tiling.input_w() * in, in},
+                                  input + c, PointSteps<kTile>(of_input.group));
       }
       float* grad = args.packed_grad + i * of_grad.sample + t * out;
       for (int64_t c = 0; c < out; c += kLanes) {
-        Transform<OutputAdjoint>(grads + tiling.output_pixel(t) * out + c, {tiling.output_w() * out, out},
-                                 grad + c, PointSteps(of_grad.group));
+        Transform<typename Winograd<kTile>::OutputAdjoint>(grads + tiling.output_pixel(t) * out + c, {tiling.output_w() * out, out},
+                                 grad + c, PointSteps<kTile>(of_grad.group));
       }
     }
   }
 }
 
-void WinogradGradInput(const DynamicConvArgs& args, int64_t begin, int64_t end, float* scratch) {
+template <int kTile>
+void GradInput(const DynamicConvArgs& args, int64_t begin, int64_t end, float* scratch) {
   const auto& s = args.shape;
-  const auto products = WinogradProducts(s);
-  const Tiling tiling = TilingOf(s);
+  const auto products = WinogradProducts(s, kTile);
+  const Tiling tiling = TilingOf(s, kTile);
   const int64_t tiles = tiling.count(), most = args.plan.backward_samples;
   float* zeros = scratch;
   float* mixed = zeros + kPanel;
   float* sums = mixed + kMixSamples * kTileRows * kPanel;
   const int64_t sums_step = most * tiles * kPanel + kWinogradGap;
-  float* inputs = sums + kWinogradPoints * sums_step;
+  float* inputs = sums + WinogradPoints(kTile) * sums_step;
   int32_t* identity = reinterpret_cast<int32_t*>(inputs + tiling.input_pixels() * kPanel);
   int32_t* real = identity + most * tiles;
   std::memset(zeros, 0, kPanel * sizeof(float));
@@ -80,15 +80,15 @@ void WinogradGradInput(const DynamicConvArgs& args, int64_t begin, int64_t end, 
       WithConstant<kMaxVecs>(panel.vecs, [&](auto vecs) {
         constexpr int64_t kWidth = vecs() * kLanes;
         MultiplyPoints<vecs()>({args.packed_grad + first * args.packed_grad_strides.sample,
-                                args.packed_grad_strides, s.out_channels, samples, tiles,
+                                args.packed_grad_strides, WinogradPoints(kTile), s.out_channels, samples, tiles,
                                 args.packed_weight + panel.offset, point, s.experts,
                                 args.attention_of(args.chunk_begin + first), mixed, identity, sums, sums_step});
         for (int64_t i = 0; i < samples; ++i) {
           std::memset(inputs, 0, tiling.input_pixels() * kWidth * sizeof(float));
           for (int64_t t = 0; t < tiles; ++t) {
             for (int64_t c = 0; c < kWidth; c += kLanes) {
-              Transform<InputAdjoint, true>(
-                  sums + (i * tiles + t) * kWidth + c, PointSteps(sums_step),
+              Transform<typename Winograd<kTile>::InputAdjoint, true>(
+                  sums + (i * tiles + t) * kWidth + c, PointSteps<kTile>(sums_step),
                   inputs + tiling.input_pixel(t) * kWidth + c, {tiling.input_w() * kWidth, kWidth});
             }
           }
@@ -100,6 +100,16 @@ void WinogradGradInput(const DynamicConvArgs& args, int64_t begin, int64_t end, 
       });
     }
   }
+}
+
+}  // namespace
+
+void PackWinogradSamples(const DynamicConvArgs& args, int64_t begin, int64_t end, float* scratch) {
+  WithTile(args.plan.winograd_tile, [&](auto tile) { PackSamples<tile()>(args, begin, end, scratch); });
+}
+
+void WinogradGradInput(const DynamicConvArgs& args, int64_t begin, int64_t end, float* scratch) {
+  WithTile(args.plan.winograd_tile, [&](auto tile) { GradInput<tile()>(args, begin, end, scratch); });
 }
 
 }  // namespace dyconv::kernels::DYCONV_ISA

@@ -30,7 +30,8 @@ TileBlock MakeTileBlock(const DynamicConvArgs& args, int64_t item, float* scratc
   b.samples = Min(plan.forward_samples, s.batch - b.first_sample);
   b.first_row = item % strips * plan.forward_out_rows;
   b.rows = Min(plan.forward_out_rows, s.out_h - b.first_row);
-  b.tiling = {WinogradTilesAlong(b.rows), WinogradTilesAlong(s.out_w)};
+  const int64_t tile = plan.winograd_tile, points = WinogradPoints(tile);
+  b.tiling = {tile, WinogradTilesAlong(b.rows, tile), WinogradTilesAlong(s.out_w, tile)};
   b.channels = WholeVecs(s.in_channels);
   const int64_t tiles = b.samples * b.tiling.count();
   b.mixed = scratch;
@@ -38,8 +39,8 @@ TileBlock MakeTileBlock(const DynamicConvArgs& args, int64_t item, float* scratc
   b.points = b.bias + kPanel;
   b.points_step = tiles * b.channels + kWinogradGap;
   b.sums_step = tiles * kPanel + kWinogradGap;
-  b.sums = b.points + kWinogradPoints * b.points_step;
-  b.inputs = b.sums + kWinogradPoints * b.sums_step;
+  b.sums = b.points + points * b.points_step;
+  b.inputs = b.sums + points * b.sums_step;
   b.outputs = b.inputs + b.tiling.input_pixels() * b.channels;
   b.identity = reinterpret_cast<int32_t*>(b.outputs + b.tiling.output_pixels() * kPanel);
   b.real_inputs = b.identity + tiles;
@@ -48,10 +49,11 @@ TileBlock MakeTileBlock(const DynamicConvArgs& args, int64_t item, float* scratc
 }
 
 // Transforms the block's input.
+template <int kTile>
 void PackTileBlock(const DynamicConvArgs& args, const TileBlock& b) {
   const auto& s = args.shape;
   const int64_t top = b.first_row - s.padding_h;  // image row of the first row of the tiles
-  const int64_t first = Max(0, top), last = Min(s.in_h, top + kWinogradTile * b.tiling.high + 2);
+  const int64_t first = Max(0, top), last = Min(s.in_h, top + kTile * b.tiling.high + 2);
   const int64_t tiles = b.tiling.count();
   Iota(b.samples * tiles, b.identity);
   PaddedPixels(0, b.rows, s.out_w, 0, 0, b.tiling.output_w(), b.real_outputs);
@@ -68,12 +70,12 @@ void PackTileBlock(const DynamicConvArgs& args, const TileBlock& b) {
       const float* from = b.inputs + b.tiling.input_pixel(t) * b.channels;
       float* to = b.points + (i * tiles + t) * b.channels;
       for (int64_t c = 0; c < b.channels; c += kLanes)
-        Transform<InputTransform>(from + c, pixel, to + c, PointSteps(b.points_step));
+        Transform<typename Winograd<kTile>::Input>(from + c, pixel, to + c, PointSteps<kTile>(b.points_step));
     }
   }
 }
 
-template <int kVecs>
+template <int kTile, int kVecs>
 void WriteTiles(const DynamicConvArgs& args, const TileBlock& b, const Panel& panel) {
   const auto& s = args.shape;
   constexpr int64_t kWidth = kVecs * kLanes;
@@ -84,8 +86,8 @@ void WriteTiles(const DynamicConvArgs& args, const TileBlock& b, const Panel& pa
       const float* from = b.sums + (i * tiles + t) * kWidth;
       float* to = b.outputs + b.tiling.output_pixel(t) * kWidth;
       for (int64_t c = 0; c < kWidth; c += kLanes) {
-        Transform<OutputTransform>(from + c, PointSteps(b.sums_step), to + c,
-                                   {b.tiling.output_w() * kWidth, kWidth});
+        Transform<typename Winograd<kTile>::Output>(from + c, PointSteps<kTile>(b.sums_step), to + c,
+                                                    {b.tiling.output_w() * kWidth, kWidth});
       }
     }
     const int64_t sample = b.first_sample + i;
@@ -97,26 +99,30 @@ void WriteTiles(const DynamicConvArgs& args, const TileBlock& b, const Panel& pa
   }
 }
 
+template <int kTile>
+void ForwardBlock(const DynamicConvArgs& args, const TileBlock& b) {
+  const auto products = WinogradProducts(args.shape, kTile);
+  PackTileBlock<kTile>(args, b);
+  const int64_t tiles = b.tiling.count();
+  const PackedStrides strides{b.points_step, tiles * b.channels, b.channels};
+  const int64_t point = ForwardPanel(products, args.plan.forward_panels).offset;
+  for (int64_t i = 0; i < args.plan.forward_panels; ++i) {
+    const Panel panel = ForwardPanel(products, i);
+    WithConstant<kMaxVecs>(panel.vecs, [&](auto vecs) {
+      MultiplyPoints<vecs()>({b.points, strides, WinogradPoints(kTile), args.shape.in_channels, b.samples, tiles,
+                              args.packed_weight + panel.offset, point, args.shape.experts,
+                              args.attention_of(b.first_sample), b.mixed, b.identity, b.sums, b.sums_step});
+      WriteTiles<kTile, vecs()>(args, b, panel);
+    });
+  }
+}
+
 }  // namespace
 
 void WinogradForward(const DynamicConvArgs& args, int64_t begin, int64_t end, float* scratch) {
-  const auto products = WinogradProducts(args.shape);
-  for (int64_t item = begin; item < end; ++item) {
-    const TileBlock b = MakeTileBlock(args, item, scratch);
-    PackTileBlock(args, b);
-    const int64_t tiles = b.tiling.count();
-    const PackedStrides strides{b.points_step, tiles * b.channels, b.channels};
-    for (int64_t i = 0; i < args.plan.forward_panels; ++i) {
-      const Panel panel = ForwardPanel(products, i);
-      const int64_t point = ForwardPanel(products, args.plan.forward_panels).offset;
-      WithConstant<kMaxVecs>(panel.vecs, [&](auto vecs) {
-        MultiplyPoints<vecs()>({b.points, strides, args.shape.in_channels, b.samples, tiles,
-                                args.packed_weight + panel.offset, point, args.shape.experts,
-                                args.attention_of(b.first_sample), b.mixed, b.identity, b.sums, b.sums_step});
-        WriteTiles<vecs()>(args, b, panel);
-      });
-    }
-  }
+  WithTile(args.plan.winograd_tile, [&](auto tile) {
+    for (int64_t item = begin; item < end; ++item) ForwardBlock<tile()>(args, MakeTileBlock(args, item, scratch));
+  });
 }
 
 }  // namespace dyconv::kernels::DYCONV_ISA

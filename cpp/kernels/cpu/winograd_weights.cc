@@ -25,11 +25,10 @@ void GatherTaps(const float* from, int64_t rows, int64_t valid, int64_t channels
   });
 }
 
-}  // namespace
-
-void PackWinogradForward(const DynamicConvArgs& args, int64_t begin, int64_t end) {
+template <int kTile>
+void PackForward(const DynamicConvArgs& args, int64_t begin, int64_t end) {
   const auto& s = args.shape;
-  const auto products = WinogradProducts(s);
+  const auto products = WinogradProducts(s, kTile);
   const int64_t rows = s.in_channels * kTaps;
   const int64_t point = ForwardPanel(products, args.plan.forward_panels).offset;
   float taps[kLanes * kTaps * kLanes];
@@ -44,17 +43,18 @@ void PackWinogradForward(const DynamicConvArgs& args, int64_t begin, int64_t end
         const int64_t channels = Min(kLanes, s.in_channels - channel);
         GatherTaps(from + channel * kTaps, rows, valid, channels, taps);
         for (int64_t c = 0; c < channels; ++c) {
-          Transform<WeightTransform>(taps + c * kTaps * kLanes, {3 * kLanes, kLanes},
-                                     to + (channel + c) * s.experts * width, PointSteps(point));
+          Transform<typename Winograd<kTile>::Weight>(taps + c * kTaps * kLanes, {3 * kLanes, kLanes},
+                                     to + (channel + c) * s.experts * width, PointSteps<kTile>(point));
         }
       }
     }
   }
 }
 
-void PackWinogradBackward(const DynamicConvArgs& args, int64_t begin, int64_t end) {
+template <int kTile>
+void PackBackward(const DynamicConvArgs& args, int64_t begin, int64_t end) {
   const auto& s = args.shape;
-  const auto products = WinogradProducts(s);
+  const auto products = WinogradProducts(s, kTile);
   const int64_t point = BackwardPanel(products, args.plan.backward_panels).offset;
   float taps[kTaps * kPanel] = {};
   for (int64_t i = begin; i < end; ++i) {
@@ -69,14 +69,15 @@ void PackWinogradBackward(const DynamicConvArgs& args, int64_t begin, int64_t en
       float* to = args.packed_weight + panel.offset + (o * s.experts + k) * panel.width();
       Deinterleave(from, kTaps, panel.columns, taps, kPanel);
       for (int64_t c = 0; c < panel.width(); c += kLanes)
-        Transform<WeightTransform>(taps + c, kTapSteps, to + c, PointSteps(point));
+        Transform<typename Winograd<kTile>::Weight>(taps + c, kTapSteps, to + c, PointSteps<kTile>(point));
     }
   }
 }
 
-void UnpackWinogradGrad(const DynamicConvArgs& args, int64_t begin, int64_t end) {
+template <int kTile>
+void UnpackGrad(const DynamicConvArgs& args, int64_t begin, int64_t end) {
   const auto& s = args.shape;
-  const auto products = WinogradProducts(s);
+  const auto products = WinogradProducts(s, kTile);
   const int64_t point = BackwardPanel(products, args.plan.backward_panels).offset;
   float taps[kTaps * kPanel];
   for (int64_t i = begin; i < end; ++i) {
@@ -85,11 +86,25 @@ void UnpackWinogradGrad(const DynamicConvArgs& args, int64_t begin, int64_t end)
     for (int64_t k = 0; k < s.experts; ++k) {
       const float* from = args.packed_weight_grad + panel.offset + (o * s.experts + k) * panel.width();
       for (int64_t c = 0; c < panel.width(); c += kLanes)
-        Transform<WeightAdjoint>(from + c, PointSteps(point), taps + c, kTapSteps);
+        Transform<typename Winograd<kTile>::WeightAdjoint>(from + c, PointSteps<kTile>(point), taps + c, kTapSteps);
       Interleave(taps, kPanel, kTaps, panel.columns,
                  args.grad_weight + ((k * s.out_channels + o) * s.in_channels + panel.first_column) * kTaps);
     }
   }
+}
+
+}  // namespace
+
+void PackWinogradForward(const DynamicConvArgs& args, int64_t begin, int64_t end) {
+  WithTile(args.plan.winograd_tile, [&](auto tile) { PackForward<tile()>(args, begin, end); });
+}
+
+void PackWinogradBackward(const DynamicConvArgs& args, int64_t begin, int64_t end) {
+  WithTile(args.plan.winograd_tile, [&](auto tile) { PackBackward<tile()>(args, begin, end); });
+}
+
+void UnpackWinogradGrad(const DynamicConvArgs& args, int64_t begin, int64_t end) {
+  WithTile(args.plan.winograd_tile, [&](auto tile) { UnpackGrad<tile()>(args, begin, end); });
 }
 
 }  // namespace dyconv::kernels::DYCONV_ISA
