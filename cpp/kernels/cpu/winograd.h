@@ -262,7 +262,13 @@ void MultiplyPoints(const WinogradProduct& p) {
       MixAndMultiply<kVecs>(
           p.packed + point * p.packed_point + row * p.experts * kWidth, p.attention, p.experts, rows, samples,
           p.mixed, p.identity, p.identity, tiles, [&](int64_t i) {
-            return GemmTask{p.from + point * p.strides.group + i * p.strides.sample + row,
+            const float* from = p.from + point * p.strides.group + i * p.strides.sample + row;
+            // Every point reads its own numbers, once a panel: the next samples' are still on their way.
+            for (int64_t t = 0; !together && t < tiles; ++t) {
+              const float* next = from + kMixSamples * p.strides.sample + t * p.strides.pixel;
+              for (int64_t r = 0; r < rows; r += 16) __builtin_prefetch(next + r);
+            }
+            return GemmTask{from,
                             p.strides.pixel,
                             &kNoOffset,
                             1,
