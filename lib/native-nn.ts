@@ -57,7 +57,7 @@ type ByMargin = (
 /** Convolution, pooling, normalisation, activations, losses. */
 export interface NativeNn {
   // nn.cc
-  conv2d: Conv;
+  conv2d: (...args: [...Parameters<Conv>, algorithm: string]) => Tensor;
   linear(input: Tensor, weight: Tensor, bias: Optional): Tensor;
   maxPool2d: MaxPool;
   avgPool2d: AvgPool;

@@ -26,10 +26,11 @@ Tensor BatchNorm(const Tensor& x, const Optional& weight, const Optional& bias, 
 
 const OpTable& NnOps() {
   static const OpTable table = {
-      Bind("conv2d(input, weight, bias, stride, padding, dilation, groups)",
+      Bind("conv2d(input, weight, bias, stride, padding, dilation, groups, algorithm)",
            [](const Tensor& x, const Tensor& w, const Optional& b, const Pair& stride, const Pair& padding,
-              const Pair& dilation,
-              int64_t groups) { return Conv2d(x, w, b, stride, padding, dilation, groups); }),
+              const Pair& dilation, int64_t groups, const std::string& algorithm) {
+             return Conv2d(x, w, b, stride, padding, dilation, groups, algorithm);
+           }),
       Bind("linear(input, weight, bias)",
            [](const Tensor& x, const Tensor& w, const Optional& b) { return at::linear(x, w, b); }),
       Bind("maxPool2d(input, kernelSize, stride, padding, dilation, ceilMode)",

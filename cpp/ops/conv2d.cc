@@ -7,6 +7,7 @@
 #include <torch/csrc/autograd/custom_function.h>
 
 #include "dynamic_conv_tensors.h"
+#include "winograd_cost.h"
 
 namespace dyconv {
 namespace {
@@ -38,39 +39,55 @@ bool Applies(const at::Tensor& input, const at::Tensor& weight, const std::optio
          o.dilation[1] > 0 && weight.suggest_memory_format() == at::MemoryFormat::Contiguous;
 }
 
-// Measured: docs/dynamic-convolution.md. The forward wins wherever its blocks of samples keep at least half
-// of the threads busy.
-bool ForwardWins(const kernels::DynamicConvShape& s) {
+enum class Way { kLibrary, kFused, kWinograd };
+
+// Measured: docs/dynamic-convolution.md. The kernels win wherever their blocks of samples keep at least half of the
+// threads busy.
+Way ForwardWay(const kernels::DynamicConvShape& s) {
   const int64_t threads = ThreadsFor(s);
   const auto plan = kernels::Kernels(kernels::BestIsa()).PlanDynamicConv(s, threads);
-  return 2 * plan.forward_items >= threads;
+  if (2 * plan.forward_items < threads) return Way::kLibrary;
+  return WinogradApplies(s) && WinogradForwardCost(s, true).Wins() ? Way::kWinograd : Way::kFused;
 }
 
-// The backward has input channels for columns, at least two vectors of them to be quick, and keeps the sums
-// of whole images in the L2 cache.
-bool BackwardWins(const kernels::DynamicConvShape& s) {
+// The direct form has input channels for columns, at least two vectors of them to be quick, and keeps the sums of
+// whole images in the L2 cache.
+Way BackwardWay(const kernels::DynamicConvShape& s) {
   const int64_t threads = ThreadsFor(s);
   const auto plan = kernels::Kernels(kernels::BestIsa()).PlanDynamicConv(s, threads);
-  return s.in_channels >= 32 && s.in_plane() <= 2048 && 2 * plan.backward_items >= threads;
+  if (s.in_channels < 32 || s.in_plane() > 2048 || 2 * plan.backward_items < threads) return Way::kLibrary;
+  return WinogradApplies(s) && WinogradBackwardCost(s, true).Wins() ? Way::kWinograd : Way::kFused;
 }
 
-DynamicConvGrads LibraryBackward(const DynamicConvProblem& p, const at::Tensor& grad_output,
-                                 const std::array<bool, 3>& needs) {
-  const auto& o = p.options;
-  const auto [input, weight, bias] = at::convolution_backward(
-      grad_output, p.input, p.weight[0], at::OptionalIntArrayRef({p.shape.out_channels}), o.stride, o.padding,
-      o.dilation, /*transposed=*/false, {0, 0}, o.groups, needs);
-  return {input, weight, at::Tensor(), bias};
+at::Tensor Forward(const DynamicConvProblem& p, Way way) {
+  return way == Way::kWinograd ? WinogradDynamicConvForward(p) : FusedDynamicConvForward(p);
+}
+
+Conv2dGrads Backward(const DynamicConvProblem& p, const at::Tensor& grad_output, Way way,
+                     const std::array<bool, 3>& needs) {
+  if (way == Way::kLibrary) {
+    const auto& o = p.options;
+    const auto [input, weight, bias] = at::convolution_backward(
+        grad_output, p.input, p.weight[0], at::OptionalIntArrayRef({p.shape.out_channels}), o.stride,
+        o.padding, o.dilation, /*transposed=*/false, {0, 0}, o.groups, needs);
+    return {input, weight, bias};
+  }
+  const std::array<bool, 4> wanted{needs[0], needs[1] || needs[2], false, needs[2]};
+  const auto grads = way == Way::kWinograd ? WinogradDynamicConvBackward(p, grad_output, wanted)
+                                           : FusedDynamicConvBackward(p, grad_output, wanted);
+  return {grads.input, needs[1] ? grads.weight[0] : at::Tensor(), needs[2] ? grads.bias[0] : at::Tensor()};
 }
 
 class StaticConv : public torch::autograd::Function<StaticConv> {
  public:
   static Variable forward(AutogradContext* ctx, const Variable& input, const Variable& weight,
-                          const std::optional<at::Tensor>& bias, const DynamicConvOptions& options) {
+                          const std::optional<at::Tensor>& bias, const DynamicConvOptions& options, Way forward,
+                          Way backward) {
     ctx->save_for_backward({input, weight});
     ctx->saved_data["geometry"] = PackGeometry(options);
+    ctx->saved_data["way"] = static_cast<int64_t>(backward);
     ctx->saved_data["bias"] = bias.has_value();
-    return FusedDynamicConvForward(StaticProblem(input, weight, bias, options));
+    return Forward(StaticProblem(input, weight, bias, options), forward);
   }
 
   static variable_list backward(AutogradContext* ctx, const variable_list& grad_outputs) {
@@ -80,30 +97,65 @@ class StaticConv : public torch::autograd::Function<StaticConv> {
     const std::array<bool, 3> needs{ctx->needs_input_grad(0), ctx->needs_input_grad(1),
                                     ctx->saved_data["bias"].toBool() && ctx->needs_input_grad(2)};
     // The library's own backward is differentiable.
-    if (at::GradMode::is_enabled() || !BackwardWins(p.shape)) {
-      const auto grads = LibraryBackward(p, grad_outputs[0], needs);
-      return {grads.input, grads.weight, grads.bias, at::Tensor()};
-    }
-    const auto grads =
-        FusedDynamicConvBackward(p, grad_outputs[0], {needs[0], needs[1] || needs[2], false, needs[2]});
-    return {grads.input, needs[1] ? grads.weight[0] : at::Tensor(), needs[2] ? grads.bias[0] : at::Tensor(),
-            at::Tensor()};
+    const auto way = at::GradMode::is_enabled() ? Way::kLibrary
+                                                : static_cast<Way>(ctx->saved_data["way"].toInt());
+    const auto grads = Backward(p, grad_outputs[0], way, needs);
+    return {grads.input, grads.weight, grads.bias, at::Tensor(), at::Tensor(), at::Tensor()};
   }
 };
+
+// The shape, where the kernels can compute it.
+std::optional<kernels::DynamicConvShape> KernelShape(const at::Tensor& input, const at::Tensor& weight,
+                                                     const std::optional<at::Tensor>& bias,
+                                                     const DynamicConvOptions& options) {
+  if (!Applies(input, weight, bias, options)) return std::nullopt;
+  const auto shape = ShapeOf(input, weight.unsqueeze(0), options);
+  return shape.out_h > 0 && shape.out_w > 0 ? std::optional(shape) : std::nullopt;
+}
+
+DynamicConvOptions OptionsOf(const Pair& stride, const Pair& padding, const Pair& dilation, int64_t groups) {
+  return {.stride = stride, .padding = padding, .dilation = dilation, .groups = groups};
+}
 
 }  // namespace
 
 at::Tensor Conv2d(const at::Tensor& input, const at::Tensor& weight, const std::optional<at::Tensor>& bias,
-                  const Pair& stride, const Pair& padding, const Pair& dilation, int64_t groups) {
-  const DynamicConvOptions options{
-      .stride = stride, .padding = padding, .dilation = dilation, .groups = groups, .algorithm = "fused"};
-  if (Applies(input, weight, bias, options)) {
-    const auto shape = ShapeOf(input, weight.unsqueeze(0), options);
-    if (shape.out_h > 0 && shape.out_w > 0 && ForwardWins(shape)) {
-      return StaticConv::apply(input, weight, bias, options);
-    }
+                  const Pair& stride, const Pair& padding, const Pair& dilation, int64_t groups,
+                  const std::string& algorithm) {
+  const auto options = OptionsOf(stride, padding, dilation, groups);
+  const auto shape = KernelShape(input, weight, bias, options);
+  const auto library = [&] { return at::conv2d(input, weight, bias, stride, padding, dilation, groups); };
+  if (algorithm == "libtorch") return library();
+  if (algorithm == "auto") {
+    const Way way = shape ? ForwardWay(*shape) : Way::kLibrary;
+    return way == Way::kLibrary ? library()
+                                : StaticConv::apply(input, weight, bias, options, way, BackwardWay(*shape));
   }
-  return at::conv2d(input, weight, bias, stride, padding, dilation, groups);
+  TORCH_CHECK_VALUE(algorithm == "winograd" || algorithm == "fused",
+                    "Expected one of auto, winograd, fused, libtorch for algorithm but got ", algorithm);
+  const Way way = algorithm == "winograd" ? Way::kWinograd : Way::kFused;
+  TORCH_CHECK(shape && (way == Way::kFused || WinogradApplies(*shape)), "Expected a problem that ", algorithm,
+              " can compute for algorithm but got input ", input.sizes(), " of dtype ", input.scalar_type(),
+              " on ", input.device(), " and weight ", weight.sizes());
+  return StaticConv::apply(input, weight, bias, options, way, way);
+}
+
+at::Tensor Conv2dForward(const at::Tensor& input, const at::Tensor& weight, const std::optional<at::Tensor>& bias,
+                         const Pair& stride, const Pair& padding, const Pair& dilation, int64_t groups) {
+  const auto options = OptionsOf(stride, padding, dilation, groups);
+  const auto shape = KernelShape(input, weight, bias, options);
+  const Way way = shape ? ForwardWay(*shape) : Way::kLibrary;
+  if (way == Way::kLibrary) return at::conv2d(input, weight, bias, stride, padding, dilation, groups);
+  return Forward(StaticProblem(input, weight, bias, options), way);
+}
+
+Conv2dGrads Conv2dBackward(const at::Tensor& grad_output, const at::Tensor& input, const at::Tensor& weight,
+                           const Pair& stride, const Pair& padding, const Pair& dilation, int64_t groups,
+                           const std::array<bool, 3>& needs) {
+  const auto options = OptionsOf(stride, padding, dilation, groups);
+  const auto shape = KernelShape(input, weight, std::nullopt, options);
+  const auto p = StaticProblem(input, weight, std::nullopt, options);
+  return Backward(p, grad_output, shape ? BackwardWay(*shape) : Way::kLibrary, needs);
 }
 
 }  // namespace dyconv

@@ -1,19 +1,33 @@
-// Ordinary 2-D convolution: by the fused kernels of the dynamic one, as its case of one expert, where they
-// measure faster than libtorch's own. ATen level: no N-API, no JS.
+// Ordinary 2-D convolution: by the kernels of the dynamic one, as its case of one expert, where they measure
+// faster than libtorch's own. ATen level: no N-API, no JS.
 #pragma once
 
 #include <ATen/core/Tensor.h>
 
 #include <array>
 #include <optional>
+#include <string>
 
 namespace dyconv {
 
 using Pair = std::array<int64_t, 2>;
 
 // As at::conv2d: input [B, I, H, W] or [I, H, W], weight [O, I / groups, kh, kw], bias [O] or none. Same
-// gradients of any order, same errors.
+// gradients of any order, same errors. `algorithm` is "auto", which may take another for the gradients, or one for
+// both: "winograd", "fused" or "libtorch".
 at::Tensor Conv2d(const at::Tensor& input, const at::Tensor& weight, const std::optional<at::Tensor>& bias,
-                  const Pair& stride, const Pair& padding, const Pair& dilation, int64_t groups);
+                  const Pair& stride, const Pair& padding, const Pair& dilation, int64_t groups,
+                  const std::string& algorithm);
+
+struct Conv2dGrads {
+  at::Tensor input, weight, bias;
+};
+
+// The same choice of "auto" without autograd, for callers that are an autograd node themselves.
+at::Tensor Conv2dForward(const at::Tensor& input, const at::Tensor& weight, const std::optional<at::Tensor>& bias,
+                         const Pair& stride, const Pair& padding, const Pair& dilation, int64_t groups);
+Conv2dGrads Conv2dBackward(const at::Tensor& grad_output, const at::Tensor& input, const at::Tensor& weight,
+                           const Pair& stride, const Pair& padding, const Pair& dilation, int64_t groups,
+                           const std::array<bool, 3>& needs);
 
 }  // namespace dyconv

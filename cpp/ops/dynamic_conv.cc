@@ -8,6 +8,7 @@
 #include "dynamic_conv_cuda.h"
 #include "dynamic_conv_fused.h"
 #include "dynamic_conv_problem.h"
+#include "winograd_cost.h"
 
 namespace dyconv {
 namespace {
@@ -31,6 +32,10 @@ struct Algorithm {
 
 bool Always(const Problem&) { return true; }
 bool Never(const Problem&) { return false; }
+bool WinogradForwardWins(const Problem& p) { return WinogradForwardCost(p.shape, false).Wins(); }
+bool WinogradWins(const Problem& p) {
+  return WinogradForwardWins(p) && WinogradBackwardCost(p.shape, false).Wins();
+}
 bool OneSample(const Problem& p) { return p.shape.batch == 1; }
 
 template <at::Tensor (*kRun)(const Problem&), kernels::Isa kIsa>
@@ -46,7 +51,8 @@ using kernels::Isa;
 constexpr Algorithm kAlgorithms[] = {
     {"mix-once", OneSample, Always, DynamicConvMixOnce},
     {"depthwise", DepthwiseDynamicConvApplies, Always, DynamicConvDepthwise},
-    {"winograd", WinogradDynamicConvApplies, Never, DynamicConvWinograd},
+    {"winograd", WinogradDynamicConvApplies, WinogradWins, DynamicConvWinograd},
+    {"winograd-forward", WinogradDynamicConvApplies, WinogradForwardWins, DynamicConvWinogradForward},
     {"fused", FusedDynamicConvApplies, Always, DynamicConvFused},
     {"fused-cuda", CudaFusedApplies, CudaFusedWins, DynamicConvCudaFused, Isa::kPortable, true},
     {"mix-cuda", CudaMixApplies, Always, DynamicConvCudaMix, Isa::kPortable, true},

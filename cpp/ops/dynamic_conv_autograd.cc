@@ -62,6 +62,11 @@ at::Tensor DynamicConvWinograd(const DynamicConvProblem& p) {
   return Winograd::apply(p.input, p.weight, p.attention, p.bias, p.options, p.isa);
 }
 
+at::Tensor DynamicConvWinogradForward(const DynamicConvProblem& p) {
+  using WinogradForward = KernelFunction<WinogradDynamicConvForward, FusedDynamicConvBackward>;
+  return WinogradForward::apply(p.input, p.weight, p.attention, p.bias, p.options, p.isa);
+}
+
 at::Tensor DynamicConvDepthwise(const DynamicConvProblem& p) {
   using Depthwise = KernelFunction<DepthwiseDynamicConvForward, DepthwiseDynamicConvBackward>;
   return Depthwise::apply(p.input, p.weight, p.attention, p.bias, p.options, p.isa);

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "dynamic_conv_tensors.h"
+#include "winograd_cost.h"
 
 namespace dyconv {
 namespace {
@@ -15,9 +16,6 @@ constexpr int64_t kChunkFloats = 16 << 20;
 at::Tensor EmptyImage(const DynamicConvProblem& p, at::IntArrayRef sizes) {
   return at::empty(sizes, p.input.options().dtype(at::kFloat).memory_format(p.input.suggest_memory_format()));
 }
-
-// Products that transforming one point of one expert costs as much as.
-constexpr double kTransformCost = 12;
 
 // What the direct and the Winograd form do each in its own way.
 struct TiledKernels {
@@ -60,35 +58,6 @@ at::Tensor Forward(const DynamicConvProblem& p, int64_t threads, const TiledKern
       threads, plan.forward_items, own, plan.forward_scratch,
       [&](int64_t begin, int64_t end, float* mine) { run.forward(args, begin, end, mine); });
   return output.to(p.input.scalar_type());
-}
-
-// Multiply-adds for one sample, input and output channel: so many `products` of all pixels, and mixing or folding
-// all experts so many `mixes`. The direct form leaves out the pixels whose tap lies in the padding.
-double DirectCost(const kernels::DynamicConvShape& s, int products, int mixes) {
-  const auto taps = [](int64_t in, int64_t out, int64_t padding) {
-    double pairs = 0;
-    for (int64_t y = 0; y < out; ++y) {
-      for (int64_t t = y - padding; t < y - padding + 3; ++t) pairs += t >= 0 && t < in;
-    }
-    return pairs;
-  };
-  return products * taps(s.in_h, s.out_h, s.padding_h) * taps(s.in_w, s.out_w, s.padding_w) +
-         9.0 * mixes * static_cast<double>(s.experts);
-}
-
-// The same by tiles; transforming the experts costs as much as some products, once for all samples.
-WinogradCost Cheapest(const kernels::DynamicConvShape& s, int products, int mixes) {
-  const double direct = DirectCost(s, products, mixes), experts = static_cast<double>(s.experts);
-  WinogradCost best{};
-  for (const int64_t tile : {2, 4}) {
-    const double tiles = static_cast<double>(kernels::WinogradTilesAlong(s.out_h, tile) *
-                                             kernels::WinogradTilesAlong(s.out_w, tile));
-    const double once = kTransformCost * mixes * experts / static_cast<double>(std::max<int64_t>(1, s.batch));
-    const double cost = static_cast<double>(kernels::WinogradPoints(tile)) *
-                        (products * tiles + mixes * experts + once) / direct;
-    if (best.tile == 0 || cost < best.relative) best = {tile, cost};
-  }
-  return best;
 }
 
 // How a chunk of packed samples lies in memory, for `floats` a sample. Winograd's has a point of all tiles after the
@@ -202,25 +171,19 @@ DynamicConvGrads FusedDynamicConvBackward(const DynamicConvProblem& p, const at:
   return Backward(p, threads, DirectKernels(p, threads), grad_output, needs);
 }
 
-WinogradCost WinogradForwardCost(const kernels::DynamicConvShape& s) { return Cheapest(s, 1, 1); }
-
-WinogradCost WinogradBackwardCost(const kernels::DynamicConvShape& s) { return Cheapest(s, 2, 3); }
-
 bool WinogradDynamicConvApplies(const DynamicConvProblem& p) {
-  const auto& s = p.shape;
-  return FusedDynamicConvApplies(p) && p.is(at::kFloat) && s.kernel_h == 3 && s.kernel_w == 3 &&
-         s.groups == 1 && s.stride_h == 1 && s.stride_w == 1 && s.dilation_h == 1 && s.dilation_w == 1;
+  return FusedDynamicConvApplies(p) && p.is(at::kFloat) && WinogradApplies(p.shape);
 }
 
 at::Tensor WinogradDynamicConvForward(const DynamicConvProblem& p) {
   const int64_t threads = ThreadsFor(p.shape);
-  return Forward(p, threads, WinogradKernels(p, threads, WinogradForwardCost(p.shape).tile));
+  return Forward(p, threads, WinogradKernels(p, threads, WinogradForwardCost(p.shape, p.is_static()).tile));
 }
 
 DynamicConvGrads WinogradDynamicConvBackward(const DynamicConvProblem& p, const at::Tensor& grad_output,
                                              const std::array<bool, 4>& needs) {
   const int64_t threads = ThreadsFor(p.shape);
-  return Backward(p, threads, WinogradKernels(p, threads, WinogradBackwardCost(p.shape).tile), grad_output,
+  return Backward(p, threads, WinogradKernels(p, threads, WinogradBackwardCost(p.shape, p.is_static()).tile), grad_output,
                   needs);
 }
 

@@ -18,14 +18,6 @@ at::Tensor FusedDynamicConvForward(const DynamicConvProblem& problem);
 DynamicConvGrads FusedDynamicConvBackward(const DynamicConvProblem& problem, const at::Tensor& grad_output,
                                           const std::array<bool, 4>& needs);
 
-// The tile with which Winograd's form takes the fewest multiply-adds, and how many of the direct form's.
-struct WinogradCost {
-  int64_t tile;
-  double relative;
-};
-WinogradCost WinogradForwardCost(const kernels::DynamicConvShape& shape);
-WinogradCost WinogradBackwardCost(const kernels::DynamicConvShape& shape);
-
 // The same for 3x3 kernels of stride 1 in float32 by Winograd's transforms.
 bool WinogradDynamicConvApplies(const DynamicConvProblem& problem);
 at::Tensor WinogradDynamicConvForward(const DynamicConvProblem& problem);

@@ -1,10 +1,9 @@
-#include <ATen/ops/conv2d.h>
-#include <ATen/ops/convolution_backward.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/mm.h>
 #include <ATen/ops/outer.h>
 #include <ATen/ops/zeros.h>
 
+#include "conv2d.h"
 #include "dynamic_conv_tensors.h"
 
 namespace dyconv {
@@ -43,22 +42,22 @@ at::Tensor MixOnceForward(const DynamicConvProblem& p) {
   const auto& o = p.options;
   std::optional<at::Tensor> bias;
   if (p.bias) bias = at::mm(p.attention, *p.bias).view({p.shape.out_channels});
-  return at::conv2d(p.input, Mix(p), bias, o.stride, o.padding, o.dilation, o.groups);
+  return Conv2dForward(p.input, Mix(p), bias, o.stride, o.padding, o.dilation, o.groups);
 }
 
 DynamicConvGrads MixOnceBackward(const DynamicConvProblem& p, const at::Tensor& grad_output,
                                  const std::array<bool, 4>& needs) {
   const auto& o = p.options;
-  const auto& s = p.shape;
   const bool needs_experts = needs[1] || needs[2] || needs[3];
   const auto mixed = Mix(p);
-  const auto [grad_input, grad_mixed, grad_bias] = at::convolution_backward(
-      grad_output, p.input, mixed, at::OptionalIntArrayRef({s.out_channels}), o.stride, o.padding, o.dilation,
-      /*transposed=*/false, {0, 0}, o.groups, {needs[0], needs_experts, p.bias && needs_experts});
+  const auto [grad_input, grad_mixed, grad_bias] =
+      Conv2dBackward(grad_output, p.input, mixed, o.stride, o.padding, o.dilation, o.groups,
+                     {needs[0], needs_experts, p.bias && needs_experts});
   DynamicConvGrads grads;
   grads.input = grad_input;
   if (!needs_experts) return grads;
 
+  const auto& s = p.shape;
   const auto weight = p.weight.contiguous(), attention = p.attention.contiguous(),
              grad = grad_mixed.contiguous();
   const int64_t threads = at::get_num_threads();

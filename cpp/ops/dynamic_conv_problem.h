@@ -18,6 +18,7 @@ struct DynamicConvProblem {
   kernels::Isa isa = kernels::BestIsa();
 
   bool on_cpu() const { return input.device().is_cpu(); }
+  bool is_static() const { return !attention.defined(); }
   bool is(at::ScalarType dtype) const { return input.scalar_type() == dtype; }
 };
 
@@ -48,6 +49,7 @@ at::Tensor DynamicConvGrouped(const DynamicConvProblem& problem);
 // The kernels of kernels/cpu: experts are mixed tile by tile inside the product.
 at::Tensor DynamicConvFused(const DynamicConvProblem& problem);
 at::Tensor DynamicConvWinograd(const DynamicConvProblem& problem);
+at::Tensor DynamicConvWinogradForward(const DynamicConvProblem& problem);
 at::Tensor DynamicConvDepthwise(const DynamicConvProblem& problem);
 
 // One sample: kernels/cpu mixes its kernel where it can, the composed form elsewhere.

@@ -4,7 +4,14 @@
  */
 import { checkOptions, invalidArgument } from '../errors.js';
 import { integer, type Pair, pair } from '../ops/arguments.js';
-import { type Conv2dOptions, conv2d, linear, resolveConv } from '../ops/conv.js';
+import {
+  type Conv2dAlgorithm,
+  type Conv2dOptions,
+  conv2d,
+  conv2dAlgorithm,
+  linear,
+  resolveConv,
+} from '../ops/conv.js';
 import type { ConvOptions } from '../ops/conv-nd.js';
 import { bilinear, embedding } from '../ops/norm.js';
 import { empty, randn } from '../tensor/create.js';
@@ -66,6 +73,8 @@ export class Linear extends Module {
 export interface Conv2dLayerOptions extends Conv2dOptions, FactoryOptions {
   /** Add a learned bias. Default true. */
   bias?: boolean;
+  /** What computes it: see {@link conv2d}. Default `'auto'`. */
+  algorithm?: Conv2dAlgorithm;
 }
 
 /** 2-D convolution, [B, I, H, W] -> [B, O, H', W']. @see https://pytorch.org/docs/stable/generated/torch.nn.Conv2d.html */
@@ -74,6 +83,7 @@ export class Conv2d extends Module {
   readonly outChannels: number;
   readonly kernelSize: [number, number];
   readonly options: Readonly<Required<Conv2dOptions>>;
+  readonly algorithm: Conv2dAlgorithm;
   /** [O, I / groups, kh, kw]. */
   weight: Parameter;
   /** [O] or null. */
@@ -89,7 +99,9 @@ export class Conv2d extends Module {
       padding = 0,
       dilation = 1,
       groups = 1,
+      algorithm,
     } = checkOptions(options);
+    this.algorithm = conv2dAlgorithm(algorithm);
     this.inChannels = integer('inChannels', inChannels, 1);
     this.outChannels = integer('outChannels', outChannels, 1);
     this.kernelSize = pair('kernelSize', kernelSize, 1);
@@ -103,7 +115,7 @@ export class Conv2d extends Module {
   }
 
   forward(input: Tensor): Tensor {
-    return conv2d(input, this.weight, this.bias, this.options);
+    return conv2d(input, this.weight, this.bias, { ...this.options, algorithm: this.algorithm });
   }
 
   protected override extraRepr(): string {

@@ -21,6 +21,11 @@ export interface Conv2dOptions {
   groups?: number;
 }
 
+/** What computes a {@link conv2d} on the CPU. `'auto'` takes what is fastest for the sizes, forward and backward. */
+export type Conv2dAlgorithm = (typeof CONV2D_ALGORITHMS)[number];
+
+const CONV2D_ALGORITHMS = ['auto', 'winograd', 'fused', 'libtorch'] as const;
+
 /** {@link Conv2dOptions}, checked and spelled out. `before` holds zeros to be added first, at the bottom and right. */
 export interface ResolvedConv {
   stride: [number, number];
@@ -67,9 +72,16 @@ export function kernelSizeOf(weight: Tensor, name = 'weight'): [number, number] 
   return [shape.at(-2) ?? 1, shape.at(-1) ?? 1];
 }
 
+/** As a member of {@link CONV2D_ALGORITHMS}. */
+export function conv2dAlgorithm(algorithm: Conv2dAlgorithm = 'auto'): Conv2dAlgorithm {
+  return oneOf('algorithm', CONV2D_ALGORITHMS, algorithm);
+}
+
 /**
  * 2-D convolution (cross-correlation).
  * @param input - [B, I, H, W]. @param weight - [O, I / groups, kh, kw]. @param bias - [O] or null.
+ * @param options.algorithm - `'fused'` and `'winograd'` (3x3, stride and dilation 1) are dyconv's kernels, for float32
+ * on the CPU without groups; `'libtorch'` is its own convolution. Default `'auto'`.
  * @returns [B, O, H', W'].
  * @throws ShapeError when sizes do not fit. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.conv2d.html
  */
@@ -77,10 +89,11 @@ export function conv2d(
   input: Tensor,
   weight: Tensor,
   bias: Tensor | null = null,
-  options: Conv2dOptions = {},
+  options: Conv2dOptions & { algorithm?: Conv2dAlgorithm } = {},
 ): Tensor {
   const { stride, padding, dilation, groups, extra } = resolveConv(kernelSizeOf(weight), options);
-  return native.conv2d(padExtra(input, extra), weight, bias, stride, padding, dilation, groups);
+  const algorithm = conv2dAlgorithm(options.algorithm);
+  return native.conv2d(padExtra(input, extra), weight, bias, stride, padding, dilation, groups, algorithm);
 }
 
 /** input weightᵀ + bias. @param input - [..., I]. @param weight - [O, I]. @param bias - [O] or null. @returns [..., O]. */

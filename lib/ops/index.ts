@@ -3,7 +3,7 @@
  * @module
  */
 export * from './activation.js';
-export { type Conv2dOptions, conv2d, linear, pad } from './conv.js';
+export { type Conv2dAlgorithm, type Conv2dOptions, conv2d, linear, pad } from './conv.js';
 export {
   type ConvOptions,
   type ConvTransposeOptions,

@@ -39,7 +39,8 @@ function onDevice(device, step) {
 }
 
 /**
- * The static convolution and the dynamic one by every algorithm, of one shape. A training step is forward and backward
+ * The static convolution as libtorch computes it and as nn.Conv2d does, and the dynamic one by every algorithm, of one
+ * shape. A training step is forward and backward
  * of all gradients, the input's included; the dynamic layers include their routing.
  * @param {{ batch: number, in: number, out: number, size: number, kernel: number, stride: number, groups: number,
  *   experts: number, dtype: import('../../dist/index.js').DType, device: import('../../dist/index.js').Device }} options
@@ -68,7 +69,10 @@ export function layers(options) {
   const dynamic = (/** @type {string} */ algorithm) =>
     new nn.DynamicConv2d(options.in, options.out, kernel, { ...conv, numExperts: experts, algorithm });
   return {
-    static: contestant(() => new nn.Conv2d(options.in, options.out, kernel, conv)),
+    static: contestant(
+      () => new nn.Conv2d(options.in, options.out, kernel, { ...conv, algorithm: 'libtorch' }),
+    ),
+    'nn.Conv2d': contestant(() => new nn.Conv2d(options.in, options.out, kernel, conv)),
     auto: contestant(() => dynamic('auto')),
     ...Object.fromEntries(dynamicConv2d.algorithms().map((name) => [name, contestant(() => dynamic(name))])),
   };

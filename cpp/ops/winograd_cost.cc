@@ -1,0 +1,65 @@
+#include "winograd_cost.h"
+
+#include <algorithm>
+
+namespace dyconv {
+namespace {
+
+// In multiply-adds: mixing or folding one weight of one expert, which the direct form hides better; transforming
+// one pixel of one channel at one point; transforming one weight at one point.
+constexpr double kMix = 1.4;
+constexpr double kTransformImage = 24;
+constexpr double kTransformWeight = 12;
+
+// What a pass does: products of all pixels with all weights, mixtures (or foldings) of all experts, transforms of
+// images.
+struct Pass {
+  int products, mixes, images;
+};
+
+// Pairs of outputs and inputs along one axis that a 3-wide kernel joins: the direct form leaves out the padding.
+double Pairs(int64_t in, int64_t out, int64_t padding) {
+  int64_t pairs = 0;
+  for (int64_t y = 0; y < out; ++y) {
+    for (int64_t x = y - padding; x < y - padding + 3; ++x) pairs += x >= 0 && x < in;
+  }
+  return static_cast<double>(pairs);
+}
+
+// Both costs are those of one sample, input channel and output channel.
+WinogradCost Cheapest(const kernels::DynamicConvShape& s, const Pass& pass) {
+  const auto experts = static_cast<double>(s.experts), batch = static_cast<double>(std::max<int64_t>(1, s.batch));
+  const double direct =
+      pass.products * Pairs(s.in_h, s.out_h, s.padding_h) * Pairs(s.in_w, s.out_w, s.padding_w) +
+      9 * pass.mixes * experts;
+  const double per_channel = pass.images * kTransformImage *
+                             (1 / static_cast<double>(s.in_channels) + 1 / static_cast<double>(s.out_channels)) / 2;
+  WinogradCost best{};
+  for (const int64_t tile : {2, 4}) {
+    const auto tiles = static_cast<double>(kernels::WinogradTilesAlong(s.out_h, tile) *
+                                           kernels::WinogradTilesAlong(s.out_w, tile));
+    const double point = tiles * (pass.products + per_channel) + kMix * pass.mixes * experts +
+                         pass.products * kTransformWeight * experts / batch;
+    const double relative = static_cast<double>(kernels::WinogradPoints(tile)) * point / direct;
+    if (best.tile == 0 || relative < best.relative) best = {tile, relative};
+  }
+  return best;
+}
+
+}  // namespace
+
+bool WinogradApplies(const kernels::DynamicConvShape& s) {
+  return s.kernel_h == 3 && s.kernel_w == 3 && s.groups == 1 && s.stride_h == 1 && s.stride_w == 1 &&
+         s.dilation_h == 1 && s.dilation_w == 1;
+}
+
+WinogradCost WinogradForwardCost(const kernels::DynamicConvShape& s, bool is_static) {
+  return Cheapest(s, {.products = 1, .mixes = is_static ? 0 : 1, .images = 2});
+}
+
+// The gradients of the input and of the experts; attention's comes with folding.
+WinogradCost WinogradBackwardCost(const kernels::DynamicConvShape& s, bool is_static) {
+  return Cheapest(s, {.products = 2, .mixes = is_static ? 0 : 3, .images = 3});
+}
+
+}  // namespace dyconv

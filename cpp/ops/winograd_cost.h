@@ -1,0 +1,23 @@
+// Whether Winograd's form of a convolution is worth it. The counts and what they were fitted to:
+// docs/dynamic-convolution.md.
+#pragma once
+
+#include "../kernels/kernel.h"
+
+namespace dyconv {
+
+// The cheaper tile, and the cost with it as a part of the direct form's.
+struct WinogradCost {
+  int64_t tile;
+  double relative;
+  bool Wins() const { return relative < 0.95; }
+};
+
+// 3x3 kernels of stride 1 and dilation 1 without groups.
+bool WinogradApplies(const kernels::DynamicConvShape& shape);
+
+// Only where WinogradApplies.
+WinogradCost WinogradForwardCost(const kernels::DynamicConvShape& shape, bool is_static);
+WinogradCost WinogradBackwardCost(const kernels::DynamicConvShape& shape, bool is_static);
+
+}  // namespace dyconv
