@@ -49,11 +49,14 @@ struct DynamicConvShape {
   DYCONV_INLINE int64_t out_plane() const { return out_h * out_w; }
 };
 
-// A Winograd convolution computes tiles of `tile` x `tile` outputs, 2 or 4, from inputs two larger, as a product at
-// each point of the transformed tile: a 1x1 convolution of tiles with a group a point.
+// A Winograd convolution computes tiles of `tile` x `tile` outputs, 2 or 4, from inputs two larger, as a
+// product at each point of the transformed tile: a 1x1 convolution of tiles with a group a point.
 DYCONV_INLINE int64_t WinogradPoints(int64_t tile) { return (tile + 2) * (tile + 2); }
-DYCONV_INLINE int64_t WinogradTilesAlong(int64_t outputs, int64_t tile) { return (outputs + tile - 1) / tile; }
-// Floats between the points beside what they hold: at powers of two apart they would fight for the same cache lines.
+DYCONV_INLINE int64_t WinogradTilesAlong(int64_t outputs, int64_t tile) {
+  return (outputs + tile - 1) / tile;
+}
+// Floats between the points beside what they hold: at powers of two apart they would fight for the same cache
+// lines.
 constexpr int64_t kWinogradGap = 16;
 
 // That 1x1 convolution, for a 3x3 convolution of stride 1 without groups.

@@ -41,8 +41,8 @@ bool Applies(const at::Tensor& input, const at::Tensor& weight, const std::optio
 
 enum class Way { kLibrary, kFused, kWinograd };
 
-// Measured: docs/dynamic-convolution.md. The kernels win wherever their blocks of samples keep at least half of the
-// threads busy.
+// Measured: docs/dynamic-convolution.md. The kernels win wherever their blocks of samples keep at least half
+// of the threads busy.
 Way ForwardWay(const kernels::DynamicConvShape& s) {
   const int64_t threads = ThreadsFor(s);
   const auto plan = kernels::Kernels(kernels::BestIsa()).PlanDynamicConv(s, threads);
@@ -50,8 +50,8 @@ Way ForwardWay(const kernels::DynamicConvShape& s) {
   return WinogradApplies(s) && WinogradForwardCost(s, true).Wins() ? Way::kWinograd : Way::kFused;
 }
 
-// The direct form has input channels for columns, at least two vectors of them to be quick, and keeps the sums of
-// whole images in the L2 cache.
+// The direct form has input channels for columns, at least two vectors of them to be quick, and keeps the
+// sums of whole images in the L2 cache.
 Way BackwardWay(const kernels::DynamicConvShape& s) {
   const int64_t threads = ThreadsFor(s);
   const auto plan = kernels::Kernels(kernels::BestIsa()).PlanDynamicConv(s, threads);
@@ -81,8 +81,8 @@ Conv2dGrads Backward(const DynamicConvProblem& p, const at::Tensor& grad_output,
 class StaticConv : public torch::autograd::Function<StaticConv> {
  public:
   static Variable forward(AutogradContext* ctx, const Variable& input, const Variable& weight,
-                          const std::optional<at::Tensor>& bias, const DynamicConvOptions& options, Way forward,
-                          Way backward) {
+                          const std::optional<at::Tensor>& bias, const DynamicConvOptions& options,
+                          Way forward, Way backward) {
     ctx->save_for_backward({input, weight});
     ctx->saved_data["geometry"] = PackGeometry(options);
     ctx->saved_data["way"] = static_cast<int64_t>(backward);
@@ -97,8 +97,8 @@ class StaticConv : public torch::autograd::Function<StaticConv> {
     const std::array<bool, 3> needs{ctx->needs_input_grad(0), ctx->needs_input_grad(1),
                                     ctx->saved_data["bias"].toBool() && ctx->needs_input_grad(2)};
     // The library's own backward is differentiable.
-    const auto way = at::GradMode::is_enabled() ? Way::kLibrary
-                                                : static_cast<Way>(ctx->saved_data["way"].toInt());
+    const auto way =
+        at::GradMode::is_enabled() ? Way::kLibrary : static_cast<Way>(ctx->saved_data["way"].toInt());
     const auto grads = Backward(p, grad_outputs[0], way, needs);
     return {grads.input, grads.weight, grads.bias, at::Tensor(), at::Tensor(), at::Tensor()};
   }
@@ -140,8 +140,9 @@ at::Tensor Conv2d(const at::Tensor& input, const at::Tensor& weight, const std::
   return StaticConv::apply(input, weight, bias, options, way, way);
 }
 
-at::Tensor Conv2dForward(const at::Tensor& input, const at::Tensor& weight, const std::optional<at::Tensor>& bias,
-                         const Pair& stride, const Pair& padding, const Pair& dilation, int64_t groups) {
+at::Tensor Conv2dForward(const at::Tensor& input, const at::Tensor& weight,
+                         const std::optional<at::Tensor>& bias, const Pair& stride, const Pair& padding,
+                         const Pair& dilation, int64_t groups) {
   const auto options = OptionsOf(stride, padding, dilation, groups);
   const auto shape = KernelShape(input, weight, bias, options);
   const Way way = shape ? ForwardWay(*shape) : Way::kLibrary;

@@ -13,8 +13,8 @@ namespace dyconv {
 using Pair = std::array<int64_t, 2>;
 
 // As at::conv2d: input [B, I, H, W] or [I, H, W], weight [O, I / groups, kh, kw], bias [O] or none. Same
-// gradients of any order, same errors. `algorithm` is "auto", which may take another for the gradients, or one for
-// both: "winograd", "fused" or "libtorch".
+// gradients of any order, same errors. `algorithm` is "auto", which may take another for the gradients, or
+// one for both: "winograd", "fused" or "libtorch".
 at::Tensor Conv2d(const at::Tensor& input, const at::Tensor& weight, const std::optional<at::Tensor>& bias,
                   const Pair& stride, const Pair& padding, const Pair& dilation, int64_t groups,
                   const std::string& algorithm);
@@ -24,8 +24,9 @@ struct Conv2dGrads {
 };
 
 // The same choice of "auto" without autograd, for callers that are an autograd node themselves.
-at::Tensor Conv2dForward(const at::Tensor& input, const at::Tensor& weight, const std::optional<at::Tensor>& bias,
-                         const Pair& stride, const Pair& padding, const Pair& dilation, int64_t groups);
+at::Tensor Conv2dForward(const at::Tensor& input, const at::Tensor& weight,
+                         const std::optional<at::Tensor>& bias, const Pair& stride, const Pair& padding,
+                         const Pair& dilation, int64_t groups);
 Conv2dGrads Conv2dBackward(const at::Tensor& grad_output, const at::Tensor& input, const at::Tensor& weight,
                            const Pair& stride, const Pair& padding, const Pair& dilation, int64_t groups,
                            const std::array<bool, 3>& needs);

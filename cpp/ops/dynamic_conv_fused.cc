@@ -28,16 +28,26 @@ struct TiledKernels {
 TiledKernels DirectKernels(const DynamicConvProblem& p, int64_t threads) {
   const auto& t = kernels::Kernels(p.isa);
   const bool bf16 = p.is(at::kBFloat16) && t.CanMultiplyBf16(p.shape);
-  return {t.PlanDynamicConv(p.shape, threads),  t.PackForwardWeight,
-          t.PackBackwardWeight, t.UnpackWeightGrad,
-          bf16 ? t.DynamicConvForwardBf16 : t.DynamicConvForward, t.PackBackwardSamples,
-          t.DynamicConvGradInput, t.DynamicConvGradWeight};
+  return {t.PlanDynamicConv(p.shape, threads),
+          t.PackForwardWeight,
+          t.PackBackwardWeight,
+          t.UnpackWeightGrad,
+          bf16 ? t.DynamicConvForwardBf16 : t.DynamicConvForward,
+          t.PackBackwardSamples,
+          t.DynamicConvGradInput,
+          t.DynamicConvGradWeight};
 }
 
 TiledKernels WinogradKernels(const DynamicConvProblem& p, int64_t threads, int64_t tile) {
   const auto& t = kernels::Kernels(p.isa);
-  return {t.PlanWinograd(p.shape, threads, tile),    t.PackWinogradForward, t.PackWinogradBackward, t.UnpackWinogradGrad,
-          t.WinogradForward, t.PackWinogradSamples, t.WinogradGradInput, t.DynamicConvGradWeight};
+  return {t.PlanWinograd(p.shape, threads, tile),
+          t.PackWinogradForward,
+          t.PackWinogradBackward,
+          t.UnpackWinogradGrad,
+          t.WinogradForward,
+          t.PackWinogradSamples,
+          t.WinogradGradInput,
+          t.DynamicConvGradWeight};
 }
 
 at::Tensor Forward(const DynamicConvProblem& p, int64_t threads, const TiledKernels& run) {
@@ -54,14 +64,13 @@ at::Tensor Forward(const DynamicConvProblem& p, int64_t threads, const TiledKern
   float* own = scratch.Take(threads * Scratch::Rounded(plan.forward_scratch));
   ParallelScratch(threads, plan.forward_panels * s.experts, own, 0,
                   [&](int64_t begin, int64_t end, float*) { run.pack_forward(args, begin, end); });
-  ParallelScratch(
-      threads, plan.forward_items, own, plan.forward_scratch,
-      [&](int64_t begin, int64_t end, float* mine) { run.forward(args, begin, end, mine); });
+  ParallelScratch(threads, plan.forward_items, own, plan.forward_scratch,
+                  [&](int64_t begin, int64_t end, float* mine) { run.forward(args, begin, end, mine); });
   return output.to(p.input.scalar_type());
 }
 
-// How a chunk of packed samples lies in memory, for `floats` a sample. Winograd's has a point of all tiles after the
-// other, since the products take one at a time.
+// How a chunk of packed samples lies in memory, for `floats` a sample. Winograd's has a point of all tiles
+// after the other, since the products take one at a time.
 kernels::PackedStrides ChunkStrides(const kernels::DynamicConvShape& products, bool winograd, int64_t chunk,
                                     int64_t floats, int64_t channels) {
   if (!winograd) return {channels / products.groups, floats, channels};
@@ -100,9 +109,10 @@ DynamicConvGrads Backward(const DynamicConvProblem& p, int64_t threads, const Ti
   const int64_t chunk = std::min(s.batch, blocks * plan.backward_samples);
   const int64_t attention_floats = s.batch * s.experts * plan.attention_lanes;
   const int64_t gaps = kernels::WinogradPoints(plan.winograd_tile) * kernels::kWinogradGap;
-  Scratch scratch(2 * Scratch::Rounded(plan.backward_weight) + Scratch::Rounded(chunk * plan.packed_input + gaps) +
-                  Scratch::Rounded(chunk * plan.packed_grad + gaps) + threads * Scratch::Rounded(attention_floats) +
-                  threads * Scratch::Rounded(plan.backward_scratch));
+  Scratch scratch(
+      2 * Scratch::Rounded(plan.backward_weight) + Scratch::Rounded(chunk * plan.packed_input + gaps) +
+      Scratch::Rounded(chunk * plan.packed_grad + gaps) + threads * Scratch::Rounded(attention_floats) +
+      threads * Scratch::Rounded(plan.backward_scratch));
   args.packed_weight = scratch.Take(plan.backward_weight);
   args.packed_weight_grad = scratch.Take(plan.backward_weight);
   args.packed_input = scratch.Take(chunk * plan.packed_input + gaps);
@@ -125,12 +135,14 @@ DynamicConvGrads Backward(const DynamicConvProblem& p, int64_t threads, const Ti
                   [&](int64_t begin, int64_t end, float*) { run.pack_backward(args, begin, end); });
   for (args.chunk_begin = 0; args.chunk_begin < s.batch; args.chunk_begin += chunk) {
     args.chunk_size = std::min(chunk, s.batch - args.chunk_begin);
-    ParallelScratch(threads, args.chunk_size, own, plan.backward_scratch,
-                    [&](int64_t begin, int64_t end, float* mine) { run.pack_samples(args, begin, end, mine); });
+    ParallelScratch(
+        threads, args.chunk_size, own, plan.backward_scratch,
+        [&](int64_t begin, int64_t end, float* mine) { run.pack_samples(args, begin, end, mine); });
     if (needs[0]) {
       const int64_t items = (args.chunk_size + plan.backward_samples - 1) / plan.backward_samples;
-      ParallelScratch(threads, items, own, plan.backward_scratch,
-                      [&](int64_t begin, int64_t end, float* mine) { run.grad_input(args, begin, end, mine); });
+      ParallelScratch(
+          threads, items, own, plan.backward_scratch,
+          [&](int64_t begin, int64_t end, float* mine) { run.grad_input(args, begin, end, mine); });
     }
     if (needs_weight) {
       products.chunk_begin = args.chunk_begin;
@@ -183,8 +195,8 @@ at::Tensor WinogradDynamicConvForward(const DynamicConvProblem& p) {
 DynamicConvGrads WinogradDynamicConvBackward(const DynamicConvProblem& p, const at::Tensor& grad_output,
                                              const std::array<bool, 4>& needs) {
   const int64_t threads = ThreadsFor(p.shape);
-  return Backward(p, threads, WinogradKernels(p, threads, WinogradBackwardCost(p.shape, p.is_static()).tile), grad_output,
-                  needs);
+  return Backward(p, threads, WinogradKernels(p, threads, WinogradBackwardCost(p.shape, p.is_static()).tile),
+                  grad_output, needs);
 }
 
 }  // namespace dyconv

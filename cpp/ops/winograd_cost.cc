@@ -5,19 +5,20 @@
 namespace dyconv {
 namespace {
 
-// In multiply-adds: mixing or folding one weight of one expert, which the direct form hides better; transforming
-// one pixel of one channel at one point; transforming one weight at one point.
+// In multiply-adds: mixing or folding one weight of one expert, which the direct form hides better;
+// transforming one pixel of one channel at one point; transforming one weight at one point.
 constexpr double kMix = 1.4;
 constexpr double kTransformImage = 24;
 constexpr double kTransformWeight = 12;
 
-// What a pass does: products of all pixels with all weights, mixtures (or foldings) of all experts, transforms of
-// images.
+// What a pass does: products of all pixels with all weights, mixtures (or foldings) of all experts,
+// transforms of images.
 struct Pass {
   int products, mixes, images;
 };
 
-// Pairs of outputs and inputs along one axis that a 3-wide kernel joins: the direct form leaves out the padding.
+// Pairs of outputs and inputs along one axis that a 3-wide kernel joins: the direct form leaves out the
+// padding.
 double Pairs(int64_t in, int64_t out, int64_t padding) {
   int64_t pairs = 0;
   for (int64_t y = 0; y < out; ++y) {
@@ -28,12 +29,14 @@ double Pairs(int64_t in, int64_t out, int64_t padding) {
 
 // Both costs are those of one sample, input channel and output channel.
 WinogradCost Cheapest(const kernels::DynamicConvShape& s, const Pass& pass) {
-  const auto experts = static_cast<double>(s.experts), batch = static_cast<double>(std::max<int64_t>(1, s.batch));
+  const auto experts = static_cast<double>(s.experts),
+             batch = static_cast<double>(std::max<int64_t>(1, s.batch));
   const double direct =
       pass.products * Pairs(s.in_h, s.out_h, s.padding_h) * Pairs(s.in_w, s.out_w, s.padding_w) +
       9 * pass.mixes * experts;
-  const double per_channel = pass.images * kTransformImage *
-                             (1 / static_cast<double>(s.in_channels) + 1 / static_cast<double>(s.out_channels)) / 2;
+  const double per_channel =
+      pass.images * kTransformImage *
+      (1 / static_cast<double>(s.in_channels) + 1 / static_cast<double>(s.out_channels)) / 2;
   WinogradCost best{};
   for (const int64_t tile : {2, 4}) {
     const auto tiles = static_cast<double>(kernels::WinogradTilesAlong(s.out_h, tile) *

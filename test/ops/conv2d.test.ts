@@ -61,11 +61,11 @@ const leaf = (t: Tensor, dtype: DType) => t.to({ dtype }).detach().requiresGrad_
 const optionsOf = ({ stride, padding, dilation, groups }: Case) => ({ stride, padding, dilation, groups });
 
 /** The output and all gradients of the convolution in float32. */
-function run(c: Case, given: Given): Tensor[] {
+function run(c: Case, given: Given, algorithm?: F.Conv2dAlgorithm): Tensor[] {
   const inputs = [given.input, given.weight, ...(given.bias ? [given.bias] : [])].map((t) =>
     leaf(t, 'float32'),
   );
-  const output = F.conv2d(inputs[0]!, inputs[1]!, inputs[2] ?? null, optionsOf(c));
+  const output = F.conv2d(inputs[0]!, inputs[1]!, inputs[2] ?? null, { ...optionsOf(c), algorithm });
   return [output.detach(), ...(autograd.grad(output, inputs, { gradOutputs: given.gradOutput }) as Tensor[])];
 }
 
@@ -125,6 +125,41 @@ describe('conv2d in float32 agrees with float64 loops', () => {
       );
     }
   });
+});
+
+describe.each(['fused', 'winograd', 'libtorch'] as const)('conv2d by %s', (algorithm) => {
+  it.each(['a plain one', 'tiles of 4x4 outputs', 'a batch that is worth tiles of 4x4', 'channels last'])(
+    'agrees with float64 loops: %s',
+    (name) => {
+      const c = corners[name]!;
+      const given = argumentsOf(c, 1);
+      const exact = expected(c, given);
+      run(c, given, algorithm).forEach((received, i) => {
+        expect(deviation(received, exact[i]!), names[i]).toBeLessThan(1e-5);
+      });
+    },
+  );
+});
+
+describe('conv2d refuses', () => {
+  const [x, w] = [ones([1, 3, 8, 8]), ones([4, 3, 5, 5])];
+  it.each<[string, () => unknown, string]>([
+    [
+      'kernels that are not 3x3 by winograd',
+      () => F.conv2d(x, w, null, { algorithm: 'winograd' }),
+      'winograd',
+    ],
+    [
+      'groups by fused',
+      () => F.conv2d(x, ones([3, 1, 3, 3]), null, { groups: 3, algorithm: 'fused' }),
+      'Expected a problem that fused can compute for algorithm but got input [1, 3, 8, 8]',
+    ],
+    [
+      'an unknown algorithm',
+      () => F.conv2d(x, w, null, { algorithm: 'magic' as 'auto' }),
+      "Expected one of 'auto', 'winograd', 'fused', 'libtorch' for algorithm but received 'magic'",
+    ],
+  ])('%s', (_, call, message) => expect(call).toThrow(message));
 });
 
 describe('conv2d in float32', () => {

@@ -66,12 +66,16 @@ function run(c: Case, given: Arguments, algorithm: string, dtype: DType): (Tenso
   return [output.detach(), ...autograd.grad(output, inputs, { gradOutputs })];
 }
 
+const winograd = ({ kernel, stride, dilation, groups }: Case): boolean =>
+  groups === 1 && `${kernel}` === '3,3' && [...stride, ...dilation].every((step) => step === 1);
+
 /** What an algorithm is documented to compute; it must refuse the rest. */
 function applies(algorithm: string, c: Case, dtype: DType): boolean {
   const kernels = c.batch > 0 && dtype !== 'float64';
   if (algorithm.endsWith('-cuda')) return kernels && emulated;
   if (algorithm.startsWith('depthwise')) return kernels && c.inChannels === c.groups;
   if (algorithm.startsWith('fused')) return kernels;
+  if (algorithm.startsWith('winograd')) return kernels && dtype === 'float32' && winograd(c);
   return algorithm !== 'mix-once' || c.batch === 1;
 }
 
@@ -173,7 +177,9 @@ describe('the reference', () => {
 describe.each(algorithms)('identities of %s', (algorithm) => {
   const c: Case = algorithm.startsWith('depthwise')
     ? { ...corners['depthwise, two outputs per input']!, batch: 4, experts: 3 }
-    : { ...corners.groups!, batch: algorithm === 'mix-once' ? 1 : 4, experts: 3 };
+    : algorithm.startsWith('winograd')
+      ? { ...corners['a plain one']!, batch: 4, experts: 3, inChannels: 18, size: [7, 9] }
+      : { ...corners.groups!, batch: algorithm === 'mix-once' ? 1 : 4, experts: 3 };
   const { stride, padding, dilation, groups } = c;
   const options = { stride, padding, dilation, groups, algorithm };
   const single = (t: Tensor) => t.to({ dtype: 'float32' }).detach();

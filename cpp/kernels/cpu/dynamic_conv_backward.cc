@@ -137,8 +137,8 @@ template <int kVecs>
 void SampleRows(const DynamicConvArgs& args, const Unit& unit, int64_t r, int64_t rows, int64_t sample,
                 const PixelPairs& pixels, float* to, bool accumulate) {
   const auto &of_grad = args.packed_grad_strides, &of_input = args.packed_input_strides;
-  const float* grad = args.packed_grad + sample * of_grad.sample + unit.panel.group * of_grad.group +
-                      unit.channel + r;
+  const float* grad =
+      args.packed_grad + sample * of_grad.sample + unit.panel.group * of_grad.group + unit.channel + r;
   const float* input = args.packed_input + sample * of_input.sample + unit.panel.group * of_input.group +
                        unit.panel.first_column;
   // So few pixels are done before the next sample's have come.

@@ -29,9 +29,7 @@ int64_t BlockSamples(int64_t batch, int64_t most, int64_t threads) {
 }
 
 // Whole groups of folded samples of so many floats each that stay in the cache.
-int64_t WeightSamples(int64_t floats) {
-  return Max(1, kBlockFloats / floats / kFoldSamples) * kFoldSamples;
-}
+int64_t WeightSamples(int64_t floats) { return Max(1, kBlockFloats / floats / kFoldSamples) * kFoldSamples; }
 
 }  // namespace
 
@@ -43,7 +41,8 @@ DynamicConvPlan PlanDynamicConv(const DynamicConvShape& s, int64_t threads) {
   plan.forward_panels = s.groups * CeilDiv(out, kPanel);
   plan.forward_weight = PackedSize(s.groups, taps * in, out, s.experts);
   plan.forward_out_rows = Min(s.out_h, Max(1, kBlockPixels / s.out_w));
-  plan.forward_samples = plan.forward_out_rows < s.out_h ? 1 : BlockSamples(batch, kBlockPixels / s.out_plane(), threads);
+  plan.forward_samples =
+      plan.forward_out_rows < s.out_h ? 1 : BlockSamples(batch, kBlockPixels / s.out_plane(), threads);
   plan.forward_items = CeilDiv(s.batch, plan.forward_samples) * CeilDiv(s.out_h, plan.forward_out_rows);
   const int64_t block_pixels = plan.forward_out_rows * s.out_w;
   const int64_t in_rows = (plan.forward_out_rows - 1) * s.stride_h + (s.kernel_h - 1) * s.dilation_h + 1;
@@ -75,7 +74,8 @@ DynamicConvPlan PlanWinograd(const DynamicConvShape& s, int64_t threads, int64_t
   plan.winograd_tile = tile;
   const int64_t points = WinogradPoints(tile);
   const int64_t batch = Max(1, s.batch), in = WholeVecs(s.in_channels), out = WholeVecs(s.out_channels);
-  const auto floats = [&](const Tiling& t, int64_t samples, int64_t channels, int64_t inputs, int64_t outputs) {
+  const auto floats = [&](const Tiling& t, int64_t samples, int64_t channels, int64_t inputs,
+                          int64_t outputs) {
     return samples * t.count() * (points * (channels + kPanel) + 1) + t.input_pixels() * (inputs + 1) +
            t.output_pixels() * (outputs + 1) + kMixSamples * kTileRows * kPanel + 2 * kPanel +
            2 * points * kWinogradGap;

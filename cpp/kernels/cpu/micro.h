@@ -56,8 +56,8 @@ void GemmTile(const GemmTask& task, const int32_t* a_pixels, const int32_t* c_pi
 }
 
 // The same for the first kRows of the products of kSamples samples whose B are still to be mixed from packed
-// experts [row][expert][vecs], so that mixing hides behind the products. With kKeep each B is filled on the way,
-// `stride` floats apart. `shares` is [expert][sample].
+// experts [row][expert][vecs], so that mixing hides behind the products. With kKeep each B is filled on the
+// way, `stride` floats apart. `shares` is [expert][sample].
 template <int kSamples, int kRows, int kVecs, bool kKeep>
 void MixGemmTile(const GemmTask* tasks, const float* packed, const float* shares, int64_t experts,
                  float* mixed, int64_t stride, const int32_t* a_pixels, const int32_t* c_pixels) {

@@ -52,7 +52,8 @@ DYCONV_INLINE int64_t PackedSize(int64_t groups, int64_t rows, int64_t columns, 
   return groups * CeilDiv(columns, kPanel) * rows * experts * widest;
 }
 
-// bias[kPanel] = the sample's mixture of the biases of output channels [first, first + columns), and 0 beyond.
+// bias[kPanel] = the sample's mixture of the biases of output channels [first, first + columns), and 0
+// beyond.
 inline void MixBias(const DynamicConvArgs& args, int64_t sample, int64_t first, int64_t columns,
                     float* bias) {
   const auto& s = args.shape;
@@ -80,8 +81,8 @@ void MixAndMultiplySome(const float* packed, const float* attention, int64_t exp
     tasks[n].b = mixed + n * kMixedStride<kVecs>;
     for (int64_t k = 0; k < experts; ++k) shares[k * kSamples + n] = attention[n * experts + k];
   }
-  MixGemmTile<kSamples, kRows, kVecs, true>(tasks, packed, shares, experts, mixed, kMixedStride<kVecs>, a_pixels,
-                               c_pixels);
+  MixGemmTile<kSamples, kRows, kVecs, true>(tasks, packed, shares, experts, mixed, kMixedStride<kVecs>,
+                                            a_pixels, c_pixels);
   for (const auto& task : tasks) Gemm<kVecs>(task, a_pixels + kRows, c_pixels + kRows, count - kRows);
 }
 

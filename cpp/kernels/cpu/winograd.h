@@ -9,8 +9,8 @@ namespace dyconv::kernels::DYCONV_ISA {
 constexpr float kRoot2 = 1.41421356237f;
 constexpr float kRootHalf = 0.70710678119f;
 
-// The transforms of tiles of kTile outputs. Each is linear along one axis, Apply(from[kFrom], to[kTo]); its adjoint is
-// the one that gradients take.
+// The transforms of tiles of kTile outputs. Each is linear along one axis, Apply(from[kFrom], to[kTo]); its
+// adjoint is the one that gradients take.
 template <int kTile>
 struct Winograd;
 
@@ -197,7 +197,8 @@ DYCONV_INLINE void Transform(const float* from, Steps from_steps, float* to, Ste
   }
 }
 
-// `high` x `wide` tiles of an image: pixels of their inputs and of their outputs, both row by row. Inputs overlap.
+// `high` x `wide` tiles of an image: pixels of their inputs and of their outputs, both row by row. Inputs
+// overlap.
 struct Tiling {
   int64_t tile;  // pixels of a tile's output along one axis
   int64_t high, wide;
@@ -206,9 +207,7 @@ struct Tiling {
   DYCONV_INLINE int64_t output_w() const { return tile * wide; }
   DYCONV_INLINE int64_t input_pixels() const { return (tile * high + 2) * input_w(); }
   DYCONV_INLINE int64_t output_pixels() const { return tile * high * output_w(); }
-  DYCONV_INLINE int64_t input_pixel(int64_t i) const {
-    return i / wide * tile * input_w() + i % wide * tile;
-  }
+  DYCONV_INLINE int64_t input_pixel(int64_t i) const { return i / wide * tile * input_w() + i % wide * tile; }
   DYCONV_INLINE int64_t output_pixel(int64_t i) const {
     return i / wide * tile * output_w() + i % wide * tile;
   }
@@ -228,9 +227,9 @@ DYCONV_INLINE int64_t WinogradRows(int64_t tiles, int64_t experts) {
   return tiles > kMaxRows ? kTileRows : Max(16, kTileRows / experts);
 }
 
-// The products of all points with one panel of columns: for samples [first, first + samples) of `tiles` tiles each,
-// sums[point][sample][tile][column] = the sum over rows of from[point][sample][tile][row] times the sample's
-// mixture of the experts.
+// The products of all points with one panel of columns: for samples [first, first + samples) of `tiles` tiles
+// each, sums[point][sample][tile][column] = the sum over rows of from[point][sample][tile][row] times the
+// sample's mixture of the experts.
 struct WinogradProduct {
   const float* from;
   PackedStrides strides;

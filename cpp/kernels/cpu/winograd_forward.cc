@@ -8,7 +8,7 @@ struct TileBlock {
   int64_t first_sample, samples;
   int64_t first_row, rows;  // of output pixels
   Tiling tiling;
-  int64_t channels;  // of the input, in whole vectors
+  int64_t channels;                // of the input, in whole vectors
   int64_t points_step, sums_step;  // from one point to the next
   float* mixed;
   float* bias;
@@ -109,8 +109,8 @@ void ForwardBlock(const DynamicConvArgs& args, const TileBlock& b) {
   for (int64_t i = 0; i < args.plan.forward_panels; ++i) {
     const Panel panel = ForwardPanel(products, i);
     WithConstant<kMaxVecs>(panel.vecs, [&](auto vecs) {
-      MultiplyPoints<vecs()>({b.points, strides, WinogradPoints(kTile), args.shape.in_channels, b.samples, tiles,
-                              args.packed_weight + panel.offset, point, args.shape.experts,
+      MultiplyPoints<vecs()>({b.points, strides, WinogradPoints(kTile), args.shape.in_channels, b.samples,
+                              tiles, args.packed_weight + panel.offset, point, args.shape.experts,
                               args.attention_of(b.first_sample), b.mixed, b.identity, b.sums, b.sums_step});
       WriteTiles<kTile, vecs()>(args, b, panel);
     });
@@ -121,7 +121,8 @@ void ForwardBlock(const DynamicConvArgs& args, const TileBlock& b) {
 
 void WinogradForward(const DynamicConvArgs& args, int64_t begin, int64_t end, float* scratch) {
   WithTile(args.plan.winograd_tile, [&](auto tile) {
-    for (int64_t item = begin; item < end; ++item) ForwardBlock<tile()>(args, MakeTileBlock(args, item, scratch));
+    for (int64_t item = begin; item < end; ++item)
+      ForwardBlock<tile()>(args, MakeTileBlock(args, item, scratch));
   });
 }
 

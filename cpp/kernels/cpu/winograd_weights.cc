@@ -7,8 +7,8 @@ namespace {
 constexpr int64_t kTaps = 9;
 constexpr Steps kTapSteps{3 * kPanel, kPanel};
 
-// taps[(channel * 9 + tap) * kLanes + j] = the weights of `channels` input channels for kLanes output channels,
-// `rows` apart in `from`, of which `valid` exist.
+// taps[(channel * 9 + tap) * kLanes + j] = the weights of `channels` input channels for kLanes output
+// channels, `rows` apart in `from`, of which `valid` exist.
 void GatherTaps(const float* from, int64_t rows, int64_t valid, int64_t channels, float* taps) {
   const int64_t count = channels * kTaps;
   if (count < kLanes) {
@@ -44,7 +44,8 @@ void PackForward(const DynamicConvArgs& args, int64_t begin, int64_t end) {
         GatherTaps(from + channel * kTaps, rows, valid, channels, taps);
         for (int64_t c = 0; c < channels; ++c) {
           Transform<typename Winograd<kTile>::Weight>(taps + c * kTaps * kLanes, {3 * kLanes, kLanes},
-                                     to + (channel + c) * s.experts * width, PointSteps<kTile>(point));
+                                                      to + (channel + c) * s.experts * width,
+                                                      PointSteps<kTile>(point));
         }
       }
     }
@@ -86,7 +87,8 @@ void UnpackGrad(const DynamicConvArgs& args, int64_t begin, int64_t end) {
     for (int64_t k = 0; k < s.experts; ++k) {
       const float* from = args.packed_weight_grad + panel.offset + (o * s.experts + k) * panel.width();
       for (int64_t c = 0; c < panel.width(); c += kLanes)
-        Transform<typename Winograd<kTile>::WeightAdjoint>(from + c, PointSteps<kTile>(point), taps + c, kTapSteps);
+        Transform<typename Winograd<kTile>::WeightAdjoint>(from + c, PointSteps<kTile>(point), taps + c,
+                                                           kTapSteps);
       Interleave(taps, kPanel, kTaps, panel.columns,
                  args.grad_weight + ((k * s.out_channels + o) * s.in_channels + panel.first_column) * kTaps);
     }
