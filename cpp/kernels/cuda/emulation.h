@@ -4,7 +4,7 @@
 //
 // Shared memory starts as NaNs, and writing past its end is noticed. A barrier that not all threads of a
 // block reach, or that they reach at different places of the source, is an error here, where a GPU would hang
-// or go on with wrong values. For tests: nothing here is fast.
+// or go on with wrong values; so is a launch that no GPU would take. For tests: nothing here is fast.
 #pragma once
 
 #include <setjmp.h>
@@ -15,6 +15,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <numeric>
@@ -47,6 +48,16 @@ enum class Order { kForward, kReverse, kShuffled };
 inline Order order = Order::kForward;
 inline unsigned seed = 1;  // of kShuffled
 
+// A barrier, by its place in the source.
+struct Barrier {
+  std::string file;
+  int line = 0;
+
+  bool Is(const char* other_file, int other_line) const { return line == other_line && file == other_file; }
+};
+inline std::vector<Barrier> barriers;  // all that blocks have met at so far
+inline Barrier skipped;                // this one is passed as if it were not there
+
 constexpr size_t kStackBytes = 64 * 1024;
 constexpr unsigned kWarp = 32;
 constexpr size_t kCanaryBytes = 64;
@@ -72,6 +83,7 @@ class Block {
     std::mt19937 random(seed);
     current = this;
     done_ = 0;
+    error_ = nullptr;
     while (done_ < threads_.size()) {
       bool ran = false;
       // A warp goes on through its shuffles until it meets a barrier: the others are then as far behind as
@@ -81,6 +93,7 @@ class Block {
           for (unsigned lane : Turns(kWarp, random)) ran = RunIfReady(w * kWarp + lane) || ran;
         }
       }
+      if (error_) std::rethrow_exception(error_);
       if (!ran) throw std::logic_error("threads wait for each other for ever");
       ReleaseBlock();
     }
@@ -91,6 +104,7 @@ class Block {
   }
 
   void Wait(const char* file, int line) {
+    if (skipped.Is(file, line)) return;
     Thread& thread = threads_[running_];
     thread.file = file, thread.line = line;
     Yield(State::kAtBarrier);
@@ -143,7 +157,11 @@ class Block {
   }
 
   static void Enter() {
-    current->kernel_();
+    try {
+      current->kernel_();
+    } catch (...) {
+      current->error_ = std::current_exception();  // a fiber has no caller that could catch it
+    }
     current->threads_[current->running_].state = State::kDone;
     _longjmp(current->scheduler_, 1);
   }
@@ -200,6 +218,10 @@ class Block {
       }
       thread.state = State::kReady;
     }
+    const char* file = threads_[0].file;
+    const int line = threads_[0].line;
+    const auto same = [&](const Barrier& barrier) { return barrier.Is(file, line); };
+    if (std::none_of(barriers.begin(), barriers.end(), same)) barriers.push_back({file, line});
   }
 
   const std::function<void()>& kernel_;
@@ -211,10 +233,24 @@ class Block {
   jmp_buf scheduler_;
   unsigned running_ = 0;
   size_t done_ = 0;
+  std::exception_ptr error_;
 };
+
+// What the driver refuses. The shared memory is what every GPU gives without being asked.
+inline void CheckLaunch(dim3 grid, dim3 block, size_t shared_bytes) {
+  const auto within = [](dim3 size, unsigned x, unsigned y, unsigned z) {
+    return size.x - 1 < x && size.y - 1 < y && size.z - 1 < z;  // 0 wraps around
+  };
+  if (!within(grid, 0x7fffffff, 65535, 65535)) throw std::logic_error("a grid that no GPU takes");
+  if (!within(block, 1024, 1024, 64) || block.x * block.y * block.z > 1024) {
+    throw std::logic_error("a block that no GPU takes");
+  }
+  if (shared_bytes > 48 * 1024) throw std::logic_error("more shared memory than a block gets");
+}
 
 // Runs all blocks of a grid, one after the other.
 inline void RunGrid(dim3 grid, dim3 block, size_t shared_bytes, const std::function<void()>& kernel) {
+  CheckLaunch(grid, block, shared_bytes);
   gridDim = grid;
   blockDim = block;
   Block runner(block, shared_bytes, kernel);
