@@ -111,7 +111,7 @@ describe('what is wrong', () => {
   });
 
   it('no libtorch, or a variable that leads to none', () => {
-    const empty = finding('libtorch', { env: { DYCONV_CACHE: temporaryFolder() } });
+    const empty = finding('libtorch', { addon: undefined, env: { DYCONV_CACHE: temporaryFolder() } });
     expect(empty).toMatchObject({ status: 'error', mend: 'npm run build' });
     const wrong = finding('libtorch', { env: { LIBTORCH: '/does/not/exist' } });
     expect(wrong).toMatchObject({ status: 'error', mend: expect.stringContaining('unset LIBTORCH') });

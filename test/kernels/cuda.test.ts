@@ -84,7 +84,7 @@ describe('CUDA kernels, run on the host in several orders of threads', () => {
     const barriers = sources.flatMap((name) =>
       readFileSync(join(kernels, name), 'utf8')
         .split('\n')
-        .flatMap((line, i) => (line.includes('__syncthreads()') ? [`${name}:${i + 1}`] : [])),
+        .flatMap((line, i) => (/__sync(threads|warp)\(\)/.test(line) ? [`${name}:${i + 1}`] : [])),
     );
     const left = findings.filter(({ kernel }) => kernel === 'barriers');
     expect(left.map(({ check }) => check.split(' ').at(-1)).sort()).toEqual(barriers.sort());

@@ -48,6 +48,8 @@ enum class Order { kForward, kReverse, kShuffled };
 inline Order order = Order::kForward;
 inline unsigned seed = 1;  // of kShuffled
 
+inline int compute_capability = 9;  // the major number
+
 // A barrier, by its place in the source.
 struct Barrier {
   std::string file;
@@ -61,13 +63,18 @@ inline Barrier skipped;                // this one is passed as if it were not t
 constexpr size_t kStackBytes = 64 * 1024;
 constexpr unsigned kWarp = 32;
 constexpr size_t kCanaryBytes = 64;
+constexpr size_t kSharedAlignment = 32;  // what the kernels ask for
 
 class Block {
  public:
   Block(dim3 block, size_t shared_bytes, const std::function<void()>& kernel)
       : kernel_(kernel), threads_(block.x * block.y * block.z), shared_bytes_(shared_bytes) {
     if (threads_.size() % kWarp != 0) throw std::logic_error("a block of threads that are not whole warps");
-    shared_.resize(shared_bytes + kCanaryBytes);
+    memory_.resize(shared_bytes + kCanaryBytes + kSharedAlignment);
+    void* aligned = memory_.data();
+    size_t space = memory_.size();
+    shared_ = static_cast<unsigned char*>(
+        std::align(kSharedAlignment, shared_bytes + kCanaryBytes, aligned, space));
     warps_.resize(threads_.size() / kWarp);
     stacks_ = std::make_unique_for_overwrite<char[]>(threads_.size() * kStackBytes);
     for (unsigned t = 0; t < threads_.size(); ++t) {
@@ -77,8 +84,8 @@ class Block {
 
   // Runs one block: the one that blockIdx names.
   void Run() {
-    std::fill_n(shared_.begin(), shared_bytes_, 0xff);  // NaN, whatever the type
-    std::fill(shared_.begin() + shared_bytes_, shared_.end(), 0xa5);
+    std::fill_n(shared_, shared_bytes_, 0xff);  // NaN, whatever the type
+    std::fill_n(shared_ + shared_bytes_, kCanaryBytes, 0xa5);
     for (unsigned t = 0; t < threads_.size(); ++t) Start(t);
     std::mt19937 random(seed);
     current = this;
@@ -98,7 +105,7 @@ class Block {
       ReleaseBlock();
     }
     current = nullptr;
-    for (size_t i = shared_bytes_; i < shared_.size(); ++i) {
+    for (size_t i = shared_bytes_; i < shared_bytes_ + kCanaryBytes; ++i) {
       if (shared_[i] != 0xa5) throw std::logic_error("a write past the end of shared memory");
     }
   }
@@ -123,7 +130,14 @@ class Block {
     return value;
   }
 
-  unsigned char* shared() { return shared_.data(); }
+  // A barrier of one warp.
+  void WaitWarp(const char* file, int line) {
+    if (skipped.Is(file, line)) return;
+    if (running_ == 0) Remember(file, line);
+    Exchange(0u, 0);
+  }
+
+  unsigned char* shared() { return shared_; }
 
   static inline Block* current = nullptr;
 
@@ -218,8 +232,10 @@ class Block {
       }
       thread.state = State::kReady;
     }
-    const char* file = threads_[0].file;
-    const int line = threads_[0].line;
+    Remember(threads_[0].file, threads_[0].line);
+  }
+
+  static void Remember(const char* file, int line) {
     const auto same = [&](const Barrier& barrier) { return barrier.Is(file, line); };
     if (std::none_of(barriers.begin(), barriers.end(), same)) barriers.push_back({file, line});
   }
@@ -227,7 +243,8 @@ class Block {
   const std::function<void()>& kernel_;
   std::vector<Thread> threads_;
   std::vector<Warp> warps_;
-  std::vector<unsigned char> shared_;
+  std::vector<unsigned char> memory_;
+  unsigned char* shared_;  // in memory_
   size_t shared_bytes_;
   std::unique_ptr<char[]> stacks_;
   jmp_buf scheduler_;
@@ -265,6 +282,8 @@ inline void RunGrid(dim3 grid, dim3 block, size_t shared_bytes, const std::funct
 }  // namespace dyconv::kernels::cuda::emulation
 
 #define __syncthreads() ::dyconv::kernels::cuda::emulation::Block::current->Wait(__FILE__, __LINE__)
+
+#define __syncwarp() ::dyconv::kernels::cuda::emulation::Block::current->WaitWarp(__FILE__, __LINE__)
 
 template <class T>
 T __shfl_xor_sync(unsigned, T value, int mask) {

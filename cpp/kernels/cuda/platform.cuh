@@ -46,7 +46,7 @@ __device__ __forceinline__ T FromFloat(float x) {
 
 template <class T>
 __device__ __forceinline__ T* Shared() {
-  extern __shared__ __align__(16) unsigned char dyconv_shared[];
+  extern __shared__ __align__(32) unsigned char dyconv_shared[];
   return reinterpret_cast<T*>(dyconv_shared);
 }
 
