@@ -3,7 +3,7 @@
  * Without nvcc the add-on still works on a GPU, with libtorch's own kernels alone.
  * @module
  */
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, delimiter, dirname, join } from 'node:path';
 import { ArgumentError, describe } from '../errors.js';
 import { type Probe, runProbe } from './toolchain.js';
@@ -99,7 +99,7 @@ export function cudaToolkit(
     ...cudaHomes(env).map((home) => join(home, 'include')),
     ...(fitting ? [join(dirname(fitting.file), '..', 'include')] : []),
     '/usr/local/cuda/include',
-  ].find((folder) => HEADERS.every((header) => existsSync(join(folder, header))));
+  ].find((folder) => HEADERS.every((header) => existsSync(join(folder, header))) && isOfCuda(folder, major));
   if (!cudart) {
     problems.push(
       `libcudart is missing beside ${libtorchDir}: the add-on cannot query devices or capture graphs`,
@@ -118,6 +118,13 @@ export function cudaToolkit(
     nvccVersion: usable ? fitting?.version : undefined,
     problems,
   };
+}
+
+/** Headers of another CUDA describe other functions than the runtime has. */
+function isOfCuda(include: string, major: string | undefined): boolean {
+  const text = readFileSync(join(include, HEADERS[0]!), 'utf8');
+  const version = /^#define\s+CUDART_VERSION\s+(\d+)/m.exec(text)?.[1];
+  return version === undefined || String(Math.floor(Number(version) / 1000)) === major;
 }
 
 function nvccProblem(compilers: Nvcc[], major: string | undefined): string {

@@ -122,17 +122,22 @@ describe('dynamicConv2d agrees with the float64 reference', () => {
     },
   );
 
-  // Everything is summed and mixed in float32 and rounded once.
-  it.each(['auto', 'fused', 'depthwise', 'mix-after', 'grouped'])('in bfloat16 with %s', (algorithm) => {
+  // Everything is summed in float32 and rounded once; on tensor cores mixed weights are rounded as well.
+  const onGpus = emulated ? ['mix-cuda', 'fused-cuda'] : [];
+  it.each([
+    ...['auto', 'fused', 'depthwise', 'mix-after', 'grouped', ...onGpus].map(
+      (algorithm) => ['bfloat16', algorithm, 2e-2] as const,
+    ),
+    ...['auto', 'mix-after', ...onGpus].map((algorithm) => ['float16', algorithm, 4e-3] as const),
+  ])('in %s with %s', (dtype, algorithm, tolerance) => {
     for (const c of Object.values(corners)) {
-      if (!applies(algorithm, c, 'bfloat16') || c.batch === 0) continue;
+      if (!applies(algorithm, c, dtype) || c.batch === 0) continue;
       tidy(() => {
-        const given = argumentsOf(c, 3, 'bfloat16');
+        const given = argumentsOf(c, 3, dtype);
         const expected = run(c, given, 'reference', 'float64');
-        run(c, given, algorithm, 'bfloat16').forEach((received, i) => {
-          expect(deviation(received!, expected[i]!), `${names[i]} for ${JSON.stringify(c)}`).toBeLessThan(
-            2e-2,
-          );
+        run(c, given, algorithm, dtype).forEach((received, i) => {
+          const found = deviation(received!, expected[i]!);
+          expect(found, `${names[i]} for ${JSON.stringify(c)}`).toBeLessThan(tolerance);
         });
       });
     }
