@@ -168,9 +168,9 @@ bool CudaFusedApplies(const DynamicConvProblem& p) {
     return in < kMost && padding < kMost && stride < kMost && dilation < kMost;
   };
   return CudaKernelsTake(p.input) && s.batch > 0 && along(s.in_h, s.padding_h, s.stride_h, s.dilation_h) &&
-         along(s.in_w, s.padding_w, s.stride_w, s.dilation_w) && s.in_channels * s.in_plane() < kMostElements &&
-         s.out_channels * s.out_plane() < kMostElements && p.weight.numel() / s.experts < kMostElements &&
-         s.experts <= kernels::kMaxExperts &&
+         along(s.in_w, s.padding_w, s.stride_w, s.dilation_w) &&
+         s.in_channels * s.in_plane() < kMostElements && s.out_channels * s.out_plane() < kMostElements &&
+         p.weight.numel() / s.experts < kMostElements && s.experts <= kernels::kMaxExperts &&
          s.groups * ((std::max(s.in_per_group(), s.out_per_group()) + 63) / 64) < cuda::kMostGroups;
 }
 

@@ -69,7 +69,16 @@ describe('cudaToolkit', () => {
       'nvidia/cu13/lib/libcudart.so.13',
       'nvidia/cu13/bin/nvcc',
     );
-    files(join(site, 'nvidia', 'cu13'), ...HEADERS);
+    const wheels = files(join(site, 'nvidia', 'cu13'), ...HEADERS, 'include/cuda_fp16.h');
+    const lacking = cudaToolkit(join(site, 'torch'), {}, nvccOf('13.0'));
+    expect(lacking).toMatchObject({
+      nvcc: undefined,
+      include: join(site, 'torch', '..', 'nvidia/cu13/include'),
+    });
+    expect(lacking.problems.join()).toMatch(
+      /nvcc lacks the wheel nvidia-cuda-cccl: dyconv's own CUDA kernels/,
+    );
+    files(wheels, 'include/cccl/nv/target');
     const found = cudaToolkit(join(site, 'torch'), {}, nvccOf('13.0'));
     expect(found.problems).toEqual([]);
     expect(found.nvcc).toBe(join(site, 'torch', '..', 'nvidia', 'cu13', 'bin', 'nvcc'));
@@ -289,7 +298,7 @@ describe('a CUDA version that is not pinned', () => {
     expect(readdirSync(join(dir, 'lib'))).not.toContain('libtorch_python.so');
     expect(readdirSync(join(options.cacheDir, 'downloads'))).toEqual([]);
     // The runtime has a name of its own there.
-    expect(cudaToolkit(dir, {}, () => undefined).problems.join()).toMatch(/toolkit 12,.*of CUDA 12,/s);
+    expect(cudaToolkit(dir, {}, () => undefined).problems.join()).toMatch(/nvidia-cuda-cccl of CUDA 12 /);
     await expect(get({ DYCONV_OFFLINE: '1' })).resolves.toMatchObject({ dir, source: 'cache' });
     expect(findCudaLibtorch('cu128', options)).toMatchObject({ dir, source: 'cache' });
     expect(requests).toHaveLength(1);
