@@ -66,8 +66,8 @@ class MixFunction : public torch::autograd::Function<MixFunction> {
     const auto& s = p.shape;
     const auto convs = Dense(at::conv2d(p.input, SharedWeight(p), {}, {s.stride_h, s.stride_w},
                                         {s.padding_h, s.padding_w}, {s.dilation_h, s.dilation_w}, s.groups));
-    ctx->save_for_backward({input, weight, attention, bias.value_or(at::Tensor())});
-    ctx->saved_data["convs"] = convs;
+    // The outputs among what is let go of after the backward, whoever still holds the graph: they are large.
+    ctx->save_for_backward({input, weight, attention, bias.value_or(at::Tensor()), convs});
     ctx->saved_data["geometry"] = PackGeometry(options);
 
     const c10::OptionalDeviceGuard guard(input.device());
@@ -93,7 +93,7 @@ class MixFunction : public torch::autograd::Function<MixFunction> {
       grads.resize(5);
       return grads;
     }
-    return Grads(p, ctx->saved_data["convs"].toTensor(), grad_outputs[0], needs);
+    return Grads(p, saved[4], grad_outputs[0], needs);
   }
 
  private:

@@ -5,6 +5,7 @@ import {
   dynamicConv2d,
   functional as F,
   manualSeed,
+  memory,
   ones,
   randn,
   type Tensor,
@@ -143,6 +144,23 @@ describe('dynamicConv2d agrees with the float64 reference', () => {
     }
   });
 });
+
+describe.skipIf(!emulated)(
+  `mix-cuda${emulated ? '' : ' (skipped: not a build with DYCONV_EMULATE_CUDA)'}`,
+  () => {
+    it('lets go of the K x O outputs after the backward, whoever still holds the graph', () => {
+      const leaf = (...shape: number[]) => randn(shape).requiresGrad_();
+      const attention = ones([4, 4]).div(4).requiresGrad_();
+      const options = { padding: 1, algorithm: 'mix-cuda' };
+      const output = dynamicConv2d(randn([4, 8, 32, 32]), leaf(4, 16, 8, 3, 3), attention, null, options);
+      const before = memory().allocatedBytes;
+      tidy(() => output.sum().backward());
+      const outputs = 4 * (4 * 16) * 32 * 32 * 4;
+      expect(before - memory().allocatedBytes).toBeGreaterThan(outputs * 0.9);
+      expect(output.requiresGrad).toBe(true);
+    });
+  },
+);
 
 describe('the reference', () => {
   const small: Case = {

@@ -243,17 +243,7 @@ void FusedConvWeightGrads(const FusedConvArgs& a, Stream stream) {
     }
     // Of an empty batch too: the gradients of the weights are then zeros.
     OnTensorCores(a) ? LaunchWeightGrad<T, true>(a, stream) : LaunchWeightGrad<T, false>(a, stream);
-    FinishSums<T>({.batch = a.batch,
-                   .experts = a.experts,
-                   .out_channels = a.out_channels,
-                   .slices = FusedConvTiles(a),
-                   .attention = a.attention,
-                   .bias = a.bias,
-                   .sums = a.sums,
-                   .partials = a.partials,
-                   .grad_attention = a.grad_attention,
-                   .grad_bias = a.grad_bias},
-                  stream);
+    FinishSums<T>(a, a.out_channels, FusedConvTiles(a), stream);
   });
 }
 

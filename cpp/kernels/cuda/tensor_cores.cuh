@@ -23,22 +23,20 @@ struct TensorElement {
   static constexpr bool kExists = false;
 };
 
-template <>
-struct TensorElement<Half> {
+template <class T>
+struct SixteenBits {
   static constexpr bool kExists = true;
   static constexpr int kDepth = 16;
-  using Native = Half;
-  static __device__ __forceinline__ Half Keep(float x) { return FromFloat<Half>(x); }
+  using Native = T;
+  static __device__ __forceinline__ T Keep(float x) { return FromFloat<T>(x); }
 };
+
+template <>
+struct TensorElement<Half> : SixteenBits<Half> {};
 
 #if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 800
 template <>
-struct TensorElement<BFloat16> {
-  static constexpr bool kExists = true;
-  static constexpr int kDepth = 16;
-  using Native = BFloat16;
-  static __device__ __forceinline__ BFloat16 Keep(float x) { return FromFloat<BFloat16>(x); }
-};
+struct TensorElement<BFloat16> : SixteenBits<BFloat16> {};
 
 template <>
 struct TensorElement<float> {
