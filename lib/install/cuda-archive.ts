@@ -67,7 +67,9 @@ export async function ensureCudaArchive(name: string, options: CudaArchiveOption
       signal?.throwIfAborted();
       const { message } = error as Error;
       // Another release may have what this one does not; a disk that is full stays full.
-      if (!/answered with status 40[34]/.test(message)) throw error;
+      if (!/answered with status 40[34]/.test(message)) {
+        throw new DownloadError(`${message}. ${mend}`, { cause: error });
+      }
       failures.push(message);
     }
   }
