@@ -175,8 +175,11 @@ bool CudaFusedApplies(const DynamicConvProblem& p) {
 }
 
 // Not measured: no GPU was at hand. The shared convolution multiplies K times as much and writes K times the
-// output; beyond 8 experts that is taken to cost more than mixing weights for every 128 pixels does.
-bool CudaFusedWins(const DynamicConvProblem& p) { return p.shape.experts > 8; }
+// output; beyond 8 experts that is taken to cost more than mixing weights for every tile of 64 channels and
+// 128 pixels does, where at least half of such a tile is needed.
+bool CudaFusedWins(const DynamicConvProblem& p) {
+  return p.shape.experts > 8 && p.shape.out_per_group() >= 32 && p.shape.out_plane() >= 64;
+}
 
 at::Tensor CudaFusedForward(const DynamicConvProblem& p) {
   const auto& s = p.shape;

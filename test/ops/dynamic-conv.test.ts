@@ -11,6 +11,7 @@ import {
   type Tensor,
   tensor,
   tidy,
+  zeros,
 } from '../../lib/index.js';
 import { native } from '../../lib/native.js';
 import { cpuAlgorithms } from '../support/cuda.js';
@@ -148,6 +149,25 @@ describe('dynamicConv2d agrees with the float64 reference', () => {
 describe.skipIf(!emulated)(
   `mix-cuda${emulated ? '' : ' (skipped: not a build with DYCONV_EMULATE_CUDA)'}`,
   () => {
+    // float16, which on the CPU no other kernel takes.
+    it.each([
+      ['many experts', 16, 8, 64, 8, 1, 'fused-cuda'],
+      ['few experts', 8, 8, 64, 8, 1, 'mix-cuda'],
+      ['a small plane', 16, 8, 64, 7, 1, 'mix-cuda'],
+      ['few output channels', 16, 8, 31, 8, 1, 'mix-cuda'],
+      ['small groups', 16, 8, 64, 8, 4, 'mix-cuda'],
+    ])(
+      'is what "auto" takes, or fused-cuda: %s',
+      (_what, experts, inputs, outputs, size, groups, expected) => {
+        const half = (...shape: number[]) => zeros(shape, { dtype: 'float16' });
+        const weight = half(experts, outputs, inputs / groups, 3, 3);
+        const attention = zeros([2, experts]);
+        const options = { padding: 1, groups };
+        const choice = dynamicConv2d.choice(half(2, inputs, size, size), weight, attention, null, options);
+        expect(choice).toBe(expected);
+      },
+    );
+
     it('lets go of the K x O outputs after the backward, whoever still holds the graph', () => {
       const leaf = (...shape: number[]) => randn(shape).requiresGrad_();
       const attention = ones([4, 4]).div(4).requiresGrad_();
