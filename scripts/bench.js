@@ -4,7 +4,7 @@
  * @module
  */
 import { Command, Option } from 'commander';
-import { cuda, getNumThreads, setNumThreads } from '../dist/index.js';
+import { getNumThreads, setNumThreads } from '../dist/index.js';
 import { layers, networks } from './bench/contestants.js';
 import { measureData } from './bench/data.js';
 import { soakData } from './bench/data-soak.js';
@@ -14,6 +14,7 @@ import { MALLOC_KEEP, pytorchContestants } from './bench/pytorch.js';
 import { measureTraining } from './bench/train.js';
 import { machine, peakMemoryOf, print, printPeakMemory, takeTurns } from './bench/turns.js';
 import { formatError } from './cli/command.js';
+import { resolveDevice } from './cli/config.js';
 import { positiveInteger } from './cli/options.js';
 
 const program = new Command('node scripts/bench.js')
@@ -55,18 +56,6 @@ const device = () =>
   new Option('--device <device>', 'where to run').choices(['auto', 'cpu', 'cuda']).default('cpu');
 const peakOf = () => new Option('--peak-of <name>', 'print the peak memory of one contestant').hideHelp();
 const python = () => new Option('--pytorch <python>', 'a Python with torch, to take turns with');
-const resolveDevice = (/** @type {string} */ name) =>
-  name === 'auto' ? (cuda.isAvailable() ? 'cuda' : 'cpu') : checkedDevice(name);
-
-/** @param {string} name */
-function checkedDevice(name) {
-  if (name === 'cuda' && !cuda.isAvailable()) {
-    throw new Error(
-      'Expected a CUDA device for --device cuda but none was found: node scripts/doctor.js tells why',
-    );
-  }
-  return name;
-}
 
 /**
  * Times contestants and, each in a process of its own, their peak memory.

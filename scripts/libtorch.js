@@ -26,7 +26,9 @@ Environment:
   LIBTORCH                a folder with lib/ and include/ of libtorch 2.11 to 2.14, or a PyTorch wheel (.whl) or
                           libtorch archive (.zip) of these versions; nothing else is tried
   LIBTORCH_USE_PYTORCH=1  the PyTorch of the active Python; nothing else is tried
-  DYCONV_CUDA             cu130: libtorch for CUDA 13.0; auto: the same where a driver is loaded (default: off)
+  DYCONV_CUDA             cu130: libtorch for CUDA 13.0; auto: the same where a driver is loaded (default: off);
+                          cu126, cu128 and others: the official archive for it, of which no checksum is pinned
+  DYCONV_CUDA_SHA256      the checksum that such an archive has to have
   DYCONV_CACHE            the cache folder (default: dyconv in XDG_CACHE_HOME or ~/.cache; macOS: ~/Library/Caches)
   DYCONV_LIBTORCH_URL     a mirror of the official files (the folder that holds cpu/)
   DYCONV_OFFLINE=1        fetch nothing

@@ -40,6 +40,10 @@ async function makePackage(out, build) {
     console.error(`This is for libtorch ${libtorch.version}; what is published is for ${version}.`);
   }
   const built = build ? buildAddon({ libtorch }) : addonPath();
+  const itself = checkAddon(built);
+  if (itself.ok && itself.facts?.cudaBuilt) {
+    throw new Error('the ready-made add-on is for CPUs, and this one is for CUDA: build without DYCONV_CUDA');
+  }
   const name = prebuiltPackage();
   const folder = join(out, name.replace('@dyconv/', ''));
   rmSync(folder, { recursive: true, force: true });

@@ -3,6 +3,8 @@
 #include <ATen/detail/CUDAHooksInterface.h>
 #include <c10/util/Exception.h>
 
+#include <atomic>
+
 #if defined(DYCONV_CUDA_RUNTIME)
 #include <ATen/cuda/CUDAGraph.h>
 #include <c10/cuda/CUDACachingAllocator.h>
@@ -45,17 +47,32 @@ c10::CachingDeviceAllocator::DeviceStats StatsOf(c10::DeviceIndex index) {
   return c10::cuda::CUDACachingAllocator::getDeviceStats(index);
 }
 
-// The caching allocator asks it when it holds no block that fits, before it asks the device for one. Where
-// the device has plenty, or a graph is being captured, nothing is to be reclaimed.
+// The caching allocator asks it when it holds no block that fits, before it asks the device for one, and does
+// not say how large it has to be. Nothing is to be reclaimed while a graph is being captured, and where the
+// device has plenty: a quarter of it free, and since the last time less than an eighth of it more in use.
 class ReclaimMemory : public c10::FreeMemoryCallback {
  public:
   bool Execute() override {
     if (reclaim_memory == nullptr) return false;
     if (c10::cuda::currentStreamCaptureStatusMayInitCtx() != c10::cuda::CaptureStatus::None) return false;
     size_t free = 0, total = 0;
-    if (cudaMemGetInfo(&free, &total) != cudaSuccess || free > total / 4) return false;
-    return reclaim_memory();
+    if (cudaMemGetInfo(&free, &total) != cudaSuccess) return false;
+    const auto eighth = static_cast<int64_t>(total / 8);
+    if (free > total / 4 && InUse() - in_use_.load() < eighth) return false;
+    const bool reclaimed = reclaim_memory();
+    in_use_ = InUse();
+    return reclaimed;
   }
+
+ private:
+  static int64_t InUse() {
+    constexpr size_t kAll = 0;  // small and large blocks together
+    const auto stats = c10::cuda::CUDACachingAllocator::getDeviceStats(c10::cuda::current_device());
+    return stats.allocated_bytes[kAll].current;
+  }
+
+  // After the last time, on whatever device. The allocator makes an object for every question.
+  static inline std::atomic<int64_t> in_use_{0};
 };
 
 using c10::FreeCudaMemoryCallbacksRegistry, c10::RegistererFreeCudaMemoryCallbacksRegistry;

@@ -1,5 +1,6 @@
 #include "dynamic_conv_cuda.h"
 
+#include <ATen/Context.h>
 #include <ATen/ops/conv2d.h>
 #include <ATen/ops/convolution_backward.h>
 #include <ATen/ops/empty.h>
@@ -65,8 +66,8 @@ class MixFunction : public torch::autograd::Function<MixFunction> {
     const auto& s = p.shape;
     const auto convs = Dense(at::conv2d(p.input, SharedWeight(p), {}, {s.stride_h, s.stride_w},
                                         {s.padding_h, s.padding_w}, {s.dilation_h, s.dilation_w}, s.groups));
-    ctx->save_for_backward({input, weight, attention, bias.value_or(at::Tensor())});
-    ctx->saved_data["convs"] = convs;
+    // The outputs among what is let go of after the backward, whoever still holds the graph: they are large.
+    ctx->save_for_backward({input, weight, attention, bias.value_or(at::Tensor()), convs});
     ctx->saved_data["geometry"] = PackGeometry(options);
 
     const c10::OptionalDeviceGuard guard(input.device());
@@ -92,7 +93,7 @@ class MixFunction : public torch::autograd::Function<MixFunction> {
       grads.resize(5);
       return grads;
     }
-    return Grads(p, ctx->saved_data["convs"].toTensor(), grad_outputs[0], needs);
+    return Grads(p, saved[4], grad_outputs[0], needs);
   }
 
  private:
@@ -140,6 +141,7 @@ cuda::FusedConvArgs FusedArgs(const DynamicConvProblem& p, const at::Tensor& inp
   args.padding_h = s.padding_h, args.padding_w = s.padding_w;
   args.dilation_h = s.dilation_h, args.dilation_w = s.dilation_w;
   args.groups = s.groups, args.element = ElementOf(input);
+  args.tf32 = input.is_cuda() && at::globalContext().allowTF32CuDNN();
   args.input = input.const_data_ptr();
   args.weight = weight.const_data_ptr();
   args.attention = attention.const_data_ptr<float>();
@@ -160,16 +162,24 @@ at::Tensor DynamicConvCudaMix(const DynamicConvProblem& p) {
 
 bool CudaFusedApplies(const DynamicConvProblem& p) {
   const auto& s = p.shape;
-  return CudaKernelsTake(p.input) && s.batch > 0 && s.in_channels * s.in_plane() < kMostElements &&
-         s.out_channels * s.out_plane() < kMostElements && p.weight.numel() / s.experts < kMostElements &&
-         s.experts <= kernels::kMaxExperts &&
+  // Rows and columns are 32-bit numbers too, those in the padding included.
+  const auto along = [](int64_t in, int64_t padding, int64_t stride, int64_t dilation) {
+    constexpr int64_t kMost = kMostElements / 4;
+    return in < kMost && padding < kMost && stride < kMost && dilation < kMost;
+  };
+  return CudaKernelsTake(p.input) && s.batch > 0 && along(s.in_h, s.padding_h, s.stride_h, s.dilation_h) &&
+         along(s.in_w, s.padding_w, s.stride_w, s.dilation_w) &&
+         s.in_channels * s.in_plane() < kMostElements && s.out_channels * s.out_plane() < kMostElements &&
+         p.weight.numel() / s.experts < kMostElements && s.experts <= kernels::kMaxExperts &&
          s.groups * ((std::max(s.in_per_group(), s.out_per_group()) + 63) / 64) < cuda::kMostGroups;
 }
 
-// Not measured: no GPU was at hand. The shared convolution multiplies K times as much, on tensor cores, and
-// writes K times the output; beyond 8 experts on float32 images that is taken to cost more than plain
-// arithmetic does.
-bool CudaFusedWins(const DynamicConvProblem& p) { return p.shape.experts > 8 && p.is(at::kFloat); }
+// Not measured: no GPU was at hand. The shared convolution multiplies K times as much and writes K times the
+// output; beyond 8 experts that is taken to cost more than mixing weights for every tile of 64 channels and
+// 128 pixels does, where at least half of such a tile is needed.
+bool CudaFusedWins(const DynamicConvProblem& p) {
+  return p.shape.experts > 8 && p.shape.out_per_group() >= 32 && p.shape.out_plane() >= 64;
+}
 
 at::Tensor CudaFusedForward(const DynamicConvProblem& p) {
   const auto& s = p.shape;

@@ -1,6 +1,7 @@
 /**
- * The CUDA flavour of libtorch, with NVIDIA's runtime libraries beside it: what `DYCONV_CUDA` asks for. All of it comes as
- * wheels through pip, each pinned by SHA-256, and ends up in one folder whose `lib/` finds itself.
+ * The CUDA flavour of libtorch, with NVIDIA's runtime libraries beside it: what `DYCONV_CUDA` asks for. For a CUDA version
+ * that is pinned, all of it comes as wheels through pip, each checked by SHA-256, and ends up in one folder whose `lib/`
+ * finds itself; for others see {@link ensureCudaArchive}.
  * @module
  */
 import { readFileSync } from 'node:fs';
@@ -12,8 +13,10 @@ import { extract, unpackLibtorch } from './archive.js';
 import { type Manifest, publish, readManifest } from './cache.js';
 import { withFolder } from './cache-lock.js';
 import { type CudaRequest, hasNvidiaDriver } from './cuda.js';
+import { ensureCudaArchive, findCudaArchive } from './cuda-archive.js';
 import { inspectLibtorch } from './inspect.js';
 import type { Libtorch } from './libtorch.js';
+import { readLock } from './lock.js';
 import { createReporter, type Reporter } from './reporter.js';
 import { type FetchedFile, fetchWithPip, isOffline } from './sources.js';
 
@@ -99,13 +102,19 @@ export function findCudaLibtorch(
   if (request === 'off' || (request === 'auto' && !hasDriver())) return undefined;
   const name = request === 'auto' ? newest(builds) : request;
   const build = builds[name];
-  if (!build) return undefined;
+  if (!build) return findCudaArchive(name, { cacheDir, versions: releases(builds) });
   const dir = cudaFolder(cacheDir, name, build);
   return readManifest(dir) && { dir, version: build.version, flavour: 'cuda', source: 'cache' };
 }
 
 function newest(builds: Record<string, CudaBuild>): string {
   return Object.keys(builds).sort().at(-1)!;
+}
+
+/** The releases of libtorch that dyconv is tried with, the newest first. */
+function releases(builds: Record<string, CudaBuild>): string[] {
+  const all = new Set([...Object.values(builds).map(({ version }) => version), readLock().version]);
+  return [...all].sort((one, other) => other.localeCompare(one, 'en', { numeric: true }));
 }
 
 async function ensureBuild(
@@ -115,10 +124,12 @@ async function ensureBuild(
 ): Promise<Libtorch> {
   const build = builds[name];
   const { cacheDir, reporter, target = `${process.platform}-${process.arch}` } = options;
+  if (!build && target === 'linux-x64') {
+    return await ensureCudaArchive(name, { ...options, versions: releases(builds) });
+  }
   if (!build || build.target !== target) {
-    const pinned = Object.entries(builds).map(([key, one]) => `${key} for ${one.target}`);
     throw new DownloadError(
-      `No libtorch is pinned for ${name} on ${target} (pinned: ${pinned.join(', ')}). Install PyTorch for it with pip ` +
+      `No libtorch for ${name} is known on ${target}, only on linux-x64. Install PyTorch for it with pip ` +
         'and set LIBTORCH to its torch folder, or set DYCONV_CUDA=off for the CPU build.',
     );
   }

@@ -3,7 +3,7 @@
  * Without nvcc the add-on still works on a GPU, with libtorch's own kernels alone.
  * @module
  */
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, delimiter, dirname, join } from 'node:path';
 import { ArgumentError, describe } from '../errors.js';
 import { type Probe, runProbe } from './toolchain.js';
@@ -56,6 +56,8 @@ export interface Nvcc {
   file: string;
   /** Such as `13.0`; undefined where it does not tell. */
   version: string | undefined;
+  /** The wheel without which it compiles nothing: those of NVIDIA are in pieces. */
+  lacks?: string;
 }
 
 /** Every nvcc in `CUDA_HOME`, `CUDA_PATH`, on `PATH` and in the wheels, in this order. */
@@ -65,10 +67,22 @@ export function findNvcc(
   wheels: string[] = [],
 ): Nvcc[] {
   const bin = (home: string) => join(home, 'bin');
-  return [...cudaHomes(env).map(bin), ...onPath(env), ...wheels.map(bin)]
-    .map((folder) => join(folder, 'nvcc'))
-    .filter((file) => existsSync(file))
-    .map((file) => ({ file, version: /release (\d+\.\d+)/.exec(probe(file, ['--version']) ?? '')?.[1] }));
+  const inWheels = wheels.map(bin);
+  return [...cudaHomes(env).map(bin), ...onPath(env), ...inWheels]
+    .filter((folder) => existsSync(join(folder, 'nvcc')))
+    .map((folder) => {
+      const file = join(folder, 'nvcc');
+      const version = /release (\d+\.\d+)/.exec(probe(file, ['--version']) ?? '')?.[1];
+      const lacks = inWheels.includes(folder) ? missingWheel(join(folder, '..')) : undefined;
+      return { file, version, ...(lacks && { lacks }) };
+    });
+}
+
+/** What nvcc's own wheel asks pip for is not all that `cuda_fp16.h` includes. */
+function missingWheel(root: string): string | undefined {
+  const has = (name: string) => existsSync(join(root, name));
+  if (!has('include/cuda_fp16.h')) return 'nvidia-cuda-runtime';
+  return has('include/nv/target') || has('include/cccl/nv/target') ? undefined : 'nvidia-cuda-cccl';
 }
 
 function cudaHomes(env: NodeJS.ProcessEnv): string[] {
@@ -90,7 +104,7 @@ export function cudaToolkit(
   const major = /\.so\.(\d+)/.exec(basename(cudart ?? ''))?.[1];
   const problems: string[] = [];
   const compilers = findNvcc(env, probe, wheels);
-  const fitting = compilers.find(({ version }) => version?.split('.')[0] === major);
+  const fitting = compilers.find(({ version, lacks }) => version?.split('.')[0] === major && !lacks);
   if (!fitting) problems.push(nvccProblem(compilers, major));
 
   const include = [
@@ -99,7 +113,7 @@ export function cudaToolkit(
     ...cudaHomes(env).map((home) => join(home, 'include')),
     ...(fitting ? [join(dirname(fitting.file), '..', 'include')] : []),
     '/usr/local/cuda/include',
-  ].find((folder) => HEADERS.every((header) => existsSync(join(folder, header))));
+  ].find((folder) => HEADERS.every((header) => existsSync(join(folder, header))) && isOfCuda(folder, major));
   if (!cudart) {
     problems.push(
       `libcudart is missing beside ${libtorchDir}: the add-on cannot query devices or capture graphs`,
@@ -120,12 +134,25 @@ export function cudaToolkit(
   };
 }
 
+/** Headers of another CUDA describe other functions than the runtime has. */
+function isOfCuda(include: string, major: string | undefined): boolean {
+  const text = readFileSync(join(include, HEADERS[0]!), 'utf8');
+  const version = /^#define\s+CUDART_VERSION\s+(\d+)/m.exec(text)?.[1];
+  return version === undefined || String(Math.floor(Number(version) / 1000)) === major;
+}
+
 function nvccProblem(compilers: Nvcc[], major: string | undefined): string {
-  const found = compilers.map(({ file, version }) => `${file} is of CUDA ${version ?? 'unknown'}`);
+  const found = compilers.map(({ file, version, lacks }) => {
+    const ofMajor = version?.split('.')[0] === major;
+    return lacks && ofMajor
+      ? `${file} lacks the wheel ${lacks}`
+      : `${file} is of CUDA ${version ?? 'unknown'}`;
+  });
   const what =
     found.length > 0 ? found.join(', ') : 'nvcc is not found (CUDA_HOME, PATH, the wheel nvidia-cuda-nvcc)';
   const cost = "dyconv's own CUDA kernels are left out and libtorch's are used instead, which is slower";
-  return `${what}: ${cost}. Install the CUDA toolkit ${major ?? ''}, or set CUDA_HOME, and build again`;
+  const wheels = `the wheels nvidia-cuda-nvcc and nvidia-cuda-cccl of CUDA ${major ?? ''}`.trimEnd();
+  return `${what}: ${cost}. Install ${wheels} with pip, or the toolkit and set CUDA_HOME, and build again`;
 }
 
 function findCudart(libtorchDir: string, wheels: string[]): string | undefined {

@@ -40,7 +40,10 @@ function toolkitFinding({ env, probe, libtorch }: CudaState): Finding {
   }
   const { nvcc, nvccVersion, problems } = cudaToolkit(libtorch.dir, env, probe);
   if (problems.length === 0) return { name, status: 'ok', detail: `${nvccVersion}: ${nvcc}` };
-  const mend = `CUDA_HOME=<folder of the toolkit> ${setupCommand()}`;
+  // Without a variable that leads to this libtorch, the next build would be one for CPUs.
+  const asked = /-(cu\d+)$/.exec(libtorch.dir)?.[1];
+  const variable = asked ? `DYCONV_CUDA=${asked}` : `LIBTORCH=${libtorch.dir}`;
+  const mend = `${variable} CUDA_HOME=<folder of the toolkit> ${setupCommand()}`;
   return { name, status: 'warning', detail: problems.join('. '), mend };
 }
 

@@ -45,6 +45,8 @@ export interface CapturedStepOptions {
 export class CapturedStep {
   readonly #options: CapturedStepOptions & { loss: Loss; warmup: number };
   #steps = 0;
+  /** Of the batch before. */
+  #shape = '';
   #captured: { graph: Graph; batch: Batch; result: StepResult } | undefined;
 
   /** @throws DyconvError for an optimizer that cannot be captured; ArgumentError for `warmup` below 1. */
@@ -65,11 +67,16 @@ export class CapturedStep {
   run(batch: Batch): StepResult {
     this.#options.optimizer.writeLr();
     this.#steps += 1;
+    const shape = shapeOf(batch);
+    const isUsual = shape === this.#shape;
+    this.#shape = shape;
     if (!batch.images.device.startsWith('cuda') || this.#steps <= this.#options.warmup)
       return this.#step(batch);
+    // Not a batch that is smaller because an epoch ends with it.
+    if (!this.#captured && !isUsual) return this.#step(batch);
     this.#captured ??= this.#capture(batch);
     const { graph, batch: fixed, result } = this.#captured;
-    if (String(fixed.images.shape) !== String(batch.images.shape)) return this.#step(batch);
+    if (shapeOf(fixed) !== shape) return this.#step(batch);
     return noGrad(() => {
       fixed.images.copy_(batch.images);
       fixed.labels.copy_(batch.labels);
@@ -111,4 +118,9 @@ export class CapturedStep {
     } else optimizer.step();
     return result;
   }
+}
+
+/** Labels too: classes or probabilities. */
+function shapeOf({ images, labels }: Batch): string {
+  return `${images.shape} ${labels.shape}`;
 }

@@ -38,7 +38,7 @@ export function resolveDevice(device) {
   if (device === 'auto') return count > 0 ? 'cuda' : 'cpu';
   const index = device === 'cpu' ? -1 : Number(device.slice('cuda:'.length));
   if (index >= count) {
-    const there = count === 0 ? 'no CUDA (a CPU build of libtorch, or no usable GPU)' : `${count} of CUDA`;
+    const there = count === 0 ? `no CUDA device (${cuda.whyUnavailable()})` : `${count} of CUDA`;
     throw new DeviceError(
       `Expected a device that is there for --device but received ${device}: there is ${there}`,
     );

@@ -100,6 +100,18 @@ describeOnCuda('captured steps', () => {
     expect(losses.at(-1)).toBeLessThan(losses[0]!);
   });
 
+  it('are not those of a batch that is smaller than the others', () => {
+    const model = new nn.Linear(4, 3).to({ device: 'cuda' });
+    const optimizer = new optim.SGD(model.parameters(), { lr: 0.1 });
+    using step = new train.CapturedStep({ model, optimizer, warmup: 2 });
+    const run = (size: number) => {
+      const images = randn([size, 4], { device: 'cuda' });
+      step.run({ images, labels: randint(0, 3, [size], { device: 'cuda' }) });
+      return step.isCaptured;
+    };
+    expect([8, 8, 5, 8, 8, 5].map(run)).toEqual([false, false, false, false, true, true]);
+  });
+
   it('trains AlexNet-DY', () => {
     const model = models.alexnetDy({ numClasses: 10, numExperts: 2 }).to({ device: 'cuda' });
     const optimizer = new optim.SGD(model.parameters(), { lr: 0.01 });

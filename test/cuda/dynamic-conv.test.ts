@@ -70,6 +70,19 @@ describeOnCuda('dynamic convolution on CUDA', () => {
     });
   });
 
+  it.each(algorithms)('%s takes TF32 where convolutions may', (algorithm) => {
+    native.setCudaFlags(undefined, true, undefined, undefined);
+    try {
+      const c: Case = { ...corners['a plain one']!, batch: 3, inChannels: 20, outChannels: 24, experts: 12 };
+      const received = results(c, algorithm, 'cuda', 'float32', 'float32');
+      results(c, 'reference', 'cpu', 'float64', 'float32').forEach((one, i) => {
+        expect(deviation(received[i]!, one), `result ${i}`).toBeLessThan(2e-3);
+      });
+    } finally {
+      native.setCudaFlags(undefined, false, undefined, undefined);
+    }
+  });
+
   it('gives the same bits every time', () => {
     const c: Case = { ...corners['a plain one']!, batch: 33, inChannels: 20, outChannels: 24 };
     for (const algorithm of algorithms.filter((name) => name === 'fused-cuda')) {

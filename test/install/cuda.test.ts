@@ -3,7 +3,7 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, writeFileSy
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { ArgumentError, DownloadError } from '../../lib/errors.js';
+import { ArgumentError } from '../../lib/errors.js';
 import { cudaRequest, cudaToolkit } from '../../lib/install/cuda.js';
 import {
   type CudaBuild,
@@ -15,6 +15,7 @@ import {
 import { silentReporter } from '../../lib/install/reporter.js';
 import type { Probe } from '../../lib/install/toolchain.js';
 import { zip } from '../support/zip.js';
+import { recordingReporter, sendFile, serve } from './support.js';
 
 const folder = () => mkdtempSync(join(tmpdir(), 'dyconv-cuda-'));
 
@@ -68,7 +69,16 @@ describe('cudaToolkit', () => {
       'nvidia/cu13/lib/libcudart.so.13',
       'nvidia/cu13/bin/nvcc',
     );
-    files(join(site, 'nvidia', 'cu13'), ...HEADERS);
+    const wheels = files(join(site, 'nvidia', 'cu13'), ...HEADERS, 'include/cuda_fp16.h');
+    const lacking = cudaToolkit(join(site, 'torch'), {}, nvccOf('13.0'));
+    expect(lacking).toMatchObject({
+      nvcc: undefined,
+      include: join(site, 'torch', '..', 'nvidia/cu13/include'),
+    });
+    expect(lacking.problems.join()).toMatch(
+      /nvcc lacks the wheel nvidia-cuda-cccl: dyconv's own CUDA kernels/,
+    );
+    files(wheels, 'include/cccl/nv/target');
     const found = cudaToolkit(join(site, 'torch'), {}, nvccOf('13.0'));
     expect(found.problems).toEqual([]);
     expect(found.nvcc).toBe(join(site, 'torch', '..', 'nvidia', 'cu13', 'bin', 'nvcc'));
@@ -83,6 +93,23 @@ describe('cudaToolkit', () => {
     expect(found.problems).toEqual([
       expect.stringMatching(/nvcc is of CUDA 12\.6: dyconv's own CUDA kernels are left out/),
     ]);
+  });
+
+  it('takes no headers of another CUDA', () => {
+    const libtorch = files(folder(), 'lib/libcudart-218eec4c.so.12');
+    const home = files(folder(), 'bin/nvcc', ...HEADERS);
+    const version = (number: number) =>
+      writeFileSync(join(home, HEADERS[0]!), `#define CUDART_VERSION  ${number}\n`);
+    version(13000);
+    const wrong = cudaToolkit(libtorch, { CUDA_HOME: home }, nvccOf('12.6'));
+    expect(wrong).toMatchObject({ include: undefined, nvcc: undefined });
+    expect(wrong.problems.join()).toMatch(/headers are missing.*of CUDA 12, or set CUDA_HOME/);
+    version(12060);
+    expect(cudaToolkit(libtorch, { CUDA_HOME: home }, nvccOf('12.6'))).toMatchObject({
+      include: join(home, 'include'),
+      cudart: join(libtorch, 'lib', 'libcudart-218eec4c.so.12'),
+      problems: [],
+    });
   });
 
   it('says what is missing where nothing is there', () => {
@@ -213,9 +240,13 @@ describe('ensureCudaLibtorch', () => {
     expect([find('auto', false), find('off')]).toEqual([undefined, undefined]);
   });
 
-  it('names what is pinned', async () => {
-    await expect(ensureCudaLibtorch('cu118', pinned())).rejects.toThrow(DownloadError);
-    await expect(ensureCudaLibtorch('cu118', pinned())).rejects.toThrow(/pinned: cu130 for linux-x64/);
+  it('has none for other platforms', async () => {
+    for (const name of ['cu118', 'cu130'] as const) {
+      const arm = ensureCudaLibtorch(name, { ...pinned(), target: 'linux-arm64' });
+      await expect(arm).rejects.toThrow(
+        /No libtorch for cu1\d\d is known on linux-arm64, only on linux-x64\. .* LIBTORCH .* DYCONV_CUDA=off/,
+      );
+    }
   });
 
   it('ships a lock of whole checksums', () => {
@@ -226,5 +257,88 @@ describe('ensureCudaLibtorch', () => {
         expect(requirement).toMatch(/^[\w-]+==[\d.]+$/);
       }
     }
+  });
+});
+
+describe('a CUDA version that is not pinned', () => {
+  const archive = (version = '2.14.1') =>
+    zip([
+      ...['libtorch', 'libtorch_cpu', 'libtorch_cuda', 'libc10', 'libc10_cuda', 'libtorch_python'].map(
+        (name) => ({ name: `libtorch/lib/${name}.so`, content: name }),
+      ),
+      { name: 'libtorch/lib/libcudart-218eec4c.so.12', content: 'cudart' },
+      { name: 'libtorch/include/ATen/ATen.h', content: '//' },
+      { name: 'libtorch/build-version', content: `${version}+cu128\n` },
+    ]);
+
+  /** A mirror that has the archive of one release. */
+  async function mirror(content: Buffer, has = '2.14.1') {
+    const { base, requests } = await serve((request, response) => {
+      if (request.url?.includes(`-${has}%2Bcu128`)) sendFile(content)(request, response);
+      else response.writeHead(404).end();
+    });
+    const reporter = recordingReporter();
+    const { builds } = pinned();
+    const options = { builds, cacheDir: folder(), target: 'linux-x64', reporter };
+    const get = (env: NodeJS.ProcessEnv = {}) =>
+      ensureCudaLibtorch('cu128', { ...options, env: { DYCONV_LIBTORCH_URL: base, ...env } });
+    return { get, options, requests, reporter };
+  }
+
+  it('comes as the official archive, whose checksum is told, once', async () => {
+    const content = archive();
+    const { get, options, requests, reporter } = await mirror(content);
+    expect(findCudaLibtorch('cu128', options)).toBeUndefined();
+    const found = await get();
+    const dir = join(options.cacheDir, 'libtorch-2.14.1-cu128');
+    expect(found).toEqual({ dir, version: '2.14.1', flavour: 'cuda', source: 'zip' });
+    expect(requests).toEqual(['/cu128/libtorch-shared-with-deps-2.14.1%2Bcu128.zip']);
+    const sha256 = createHash('sha256').update(content).digest('hex');
+    expect(reporter.lines.join('\n')).toContain(`No checksum is pinned for it; DYCONV_CUDA_SHA256=${sha256}`);
+    expect(readdirSync(join(dir, 'lib'))).not.toContain('libtorch_python.so');
+    expect(readdirSync(join(options.cacheDir, 'downloads'))).toEqual([]);
+    // The runtime has a name of its own there.
+    expect(cudaToolkit(dir, {}, () => undefined).problems.join()).toMatch(/nvidia-cuda-cccl of CUDA 12 /);
+    await expect(get({ DYCONV_OFFLINE: '1' })).resolves.toMatchObject({ dir, source: 'cache' });
+    expect(findCudaLibtorch('cu128', options)).toMatchObject({ dir, source: 'cache' });
+    expect(requests).toHaveLength(1);
+  });
+
+  it('is taken from an older release where the newest has none', async () => {
+    const { get, requests } = await mirror(archive('2.13.0'), '2.13.0');
+    await expect(get()).resolves.toMatchObject({ version: '2.13.0', source: 'zip' });
+    expect(requests).toHaveLength(2);
+  });
+
+  it('is checked by the checksum that is asked for', async () => {
+    const content = archive();
+    const { get, options } = await mirror(content);
+    await expect(get({ DYCONV_CUDA_SHA256: 'beef' })).rejects.toThrow(/64 hexadecimal digits/);
+    const wrong = get({ DYCONV_CUDA_SHA256: '0'.repeat(64) });
+    await expect(wrong).rejects.toThrow(/expected sha256 0{64} but received [0-9a-f]{64}/);
+    expect(readdirSync(options.cacheDir).filter((name) => name.startsWith('libtorch'))).toEqual([]);
+    const right = createHash('sha256').update(content).digest('hex');
+    await expect(get({ DYCONV_CUDA_SHA256: right.toUpperCase() })).resolves.toMatchObject({ source: 'zip' });
+  });
+
+  it('is not taken from where others could change it on the way', async () => {
+    const { get, requests } = await mirror(archive());
+    const url = 'http://mirror.example';
+    await expect(get({ DYCONV_LIBTORCH_URL: url })).rejects.toThrow(/https address.*DYCONV_CUDA_SHA256/);
+    expect(requests).toEqual([]);
+  });
+
+  it('that nobody publishes, a wrong file, and no network are told apart', async () => {
+    const nowhere = await mirror(archive(), 'nothing');
+    await expect(nowhere.get()).rejects.toThrow(
+      /No libtorch for cu128 is published:\n.*2\.14\.1%2Bcu128.*status 404\n.*2\.13\.0%2Bcu128.*\n.*LIBTORCH/,
+    );
+    expect(nowhere.requests).toHaveLength(2);
+    const other = await mirror(archive('2.12.0'));
+    await expect(other.get()).rejects.toThrow(
+      /Expected libtorch 2\.14\.1 in .* but received 2\.12\.0\. DYCONV_CUDA=off/,
+    );
+    await expect(other.get({ DYCONV_OFFLINE: '1' })).rejects.toThrow(/DYCONV_OFFLINE is set/);
+    expect(other.requests).toHaveLength(1);
   });
 });

@@ -111,7 +111,7 @@ describe('what is wrong', () => {
   });
 
   it('no libtorch, or a variable that leads to none', () => {
-    const empty = finding('libtorch', { env: { DYCONV_CACHE: temporaryFolder() } });
+    const empty = finding('libtorch', { addon: undefined, env: { DYCONV_CACHE: temporaryFolder() } });
     expect(empty).toMatchObject({ status: 'error', mend: 'npm run build' });
     const wrong = finding('libtorch', { env: { LIBTORCH: '/does/not/exist' } });
     expect(wrong).toMatchObject({ status: 'error', mend: expect.stringContaining('unset LIBTORCH') });
@@ -207,8 +207,14 @@ describe('CUDA', () => {
   });
 
   it('says what an nvcc of another CUDA costs', () => {
-    const [, toolkit] = cudaFindings({ ...installed('12.6'), facts });
-    expect(toolkit).toMatchObject({ name: 'CUDA toolkit', status: 'warning' });
+    const found = installed('12.6');
+    const [, toolkit] = cudaFindings({ ...found, facts });
+    // The variable that led to this libtorch as well: without it, the next build would be one for CPUs.
+    const mend = `LIBTORCH=${found.libtorch.dir} CUDA_HOME=<folder of the toolkit> npm run build`;
+    expect(toolkit).toMatchObject({ name: 'CUDA toolkit', status: 'warning', mend });
+    const cached = { dir: '/cache/libtorch-2.14.1-cu130', flavour: 'cuda' as const };
+    const [, other] = cudaFindings({ ...found, libtorch: cached, facts });
+    expect(other?.mend).toMatch(/^DYCONV_CUDA=cu130 CUDA_HOME=/);
     expect(toolkit?.detail).toMatch(/nvcc is of CUDA 12\.6: dyconv's own CUDA kernels are left out/);
   });
 });

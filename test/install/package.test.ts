@@ -10,6 +10,7 @@ import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { native } from '../../lib/native.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const modules = join(root, 'node_modules');
@@ -34,10 +35,17 @@ function tar(...args: string[]): string {
   return stdout;
 }
 
+// What is published is for CPUs.
+const why = native.cudaBuilt() ? ' (skipped: the add-on is a CUDA build)' : '';
+
+function pack() {
+  const args = ['--no-build', '--out', join(work, 'packages')];
+  return node([join(root, 'scripts', 'pack.js'), ...args], { PWD: root });
+}
+
 beforeAll(() => {
-  const packed = node([join(root, 'scripts', 'pack.js'), '--no-build', '--out', join(work, 'packages')], {
-    PWD: root,
-  });
+  if (why) return;
+  const packed = pack();
   expect(packed.stderr).toBe('');
   tarballs = packed.stdout.trim().split('\n');
 }, 120_000);
@@ -45,7 +53,13 @@ beforeAll(() => {
 afterAll(() => rmSync(work, { recursive: true, force: true }));
 mkdirSync(folder);
 
-describe('the tarballs', () => {
+it.runIf(native.cudaBuilt())('an add-on for CUDA is not packed as the ready-made one', () => {
+  const { status, stderr } = pack();
+  expect(status).toBe(1);
+  expect(stderr).toContain('the ready-made add-on is for CPUs, and this one is for CUDA');
+});
+
+describe.skipIf(why)(`the tarballs${why}`, () => {
   it('are two, of at most 3 MB each', () => {
     const names = tarballs.map((file) => basename(file).replace(/-\d.*$/, ''));
     expect(names).toEqual([`dyconv-${process.platform}-${process.arch}`, 'dyconv']);
@@ -71,7 +85,7 @@ describe('the tarballs', () => {
   });
 });
 
-describe('in a project', () => {
+describe.skipIf(why)(`in a project${why}`, () => {
   beforeAll(() => {
     cpSync(join(root, 'test', 'package', 'project'), folder, { recursive: true });
     const target = `${process.platform}-${process.arch}`;

@@ -31,6 +31,11 @@ void Overrun(const float* from, float* to, int) {
   to[threadIdx.x] = Shared<float>()[threadIdx.x + 1];
 }
 
+// Four numbers at once from an address that is no multiple of 16 bytes.
+void Misread(const float* from, float* to, int) {
+  to[threadIdx.x] = Load<float, 4>(from + 1 + threadIdx.x % 4 * 4).at[0];
+}
+
 using Kernel = void (*)(const float*, float*, int);
 
 // Whether some order of threads, or the emulation itself, shows that the kernel is wrong.
@@ -58,7 +63,41 @@ void Expect(const std::string& what, Kernel kernel, bool exposed) {
   Report("emulation", what, IsExposed(kernel) == exposed ? 0 : HUGE_VAL, 0);
 }
 
+bool IsRefused(dim3 grid, dim3 block, size_t shared) {
+  try {
+    emulation::CheckLaunch(grid, block, shared);
+  } catch (const std::logic_error&) {
+    return true;
+  }
+  return false;
+}
+
+void ExpectRefused(const std::string& what, dim3 grid, dim3 block, size_t shared, bool refused = true) {
+  Report("emulation", what, IsRefused(grid, block, shared) == refused ? 0 : HUGE_VAL, 0);
+}
+
 }  // namespace
+
+void CheckBarriers(const std::string& kernel, void (*checks)()) {
+  const size_t before = emulation::barriers.size();
+  checks();
+  std::vector<emulation::Barrier> theirs(emulation::barriers.begin() + before, emulation::barriers.end());
+  silent = true;
+  const int failed = failures;
+  for (const auto& barrier : theirs) {
+    emulation::skipped = barrier;
+    failures = 0;
+    checks();
+    const std::string file = barrier.file.substr(barrier.file.rfind('/') + 1);
+    silent = false;
+    Report("barriers", kernel + ": without that of " + file + ":" + std::to_string(barrier.line),
+           failures > 0 ? 0 : HUGE_VAL, 0);
+    silent = true;
+  }
+  emulation::skipped = {};
+  failures = failed;
+  silent = false;
+}
 
 void CheckBroken() {
   Expect("a right kernel passes in every order", Mirror<true, true>, false);
@@ -66,6 +105,13 @@ void CheckBroken() {
   Expect("a missing barrier before reuse is exposed", Mirror<true, false>, true);
   Expect("a barrier that not all threads reach is exposed", Diverge, true);
   Expect("a write past the end of shared memory is exposed", Overrun, true);
+  Expect("a misaligned address is exposed", Misread, true);
+  ExpectRefused("the largest launch passes", {0x7fffffff, 65535, 65535}, {1024}, 48 * 1024, false);
+  ExpectRefused("an empty grid is refused", {1, 0, 1}, {32}, 0);
+  ExpectRefused("a grid too high is refused", {1, 65536, 1}, {32}, 0);
+  ExpectRefused("a grid too deep is refused", {1, 1, 65536}, {32}, 0);
+  ExpectRefused("a block too large is refused", {1}, {32, 64}, 0);
+  ExpectRefused("too much shared memory is refused", {1}, {32}, 48 * 1024 + 1);
 }
 
 }  // namespace check

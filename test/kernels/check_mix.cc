@@ -11,6 +11,7 @@ struct Problem {
   int64_t batch, groups, experts, out_per_group, height, width;
   bool channels_last, bias;
   Element element;
+  size_t shift = 0;  // elements from a 16-byte boundary to where images begin
 };
 
 // A 1x1 convolution with one input channel a group: its outputs are what is mixed.
@@ -79,15 +80,17 @@ void Check(const Problem& p) {
   const auto unlaid = [&](const std::vector<float>& x, int64_t channels) {
     return p.channels_last ? Transposed(x, p.batch, plane, channels) : x;
   };
-  Buffer convs(p.element, laid(t.convs, p.experts * outs)), grad(p.element, laid(t.grad, outs));
+  Buffer convs(p.element, laid(t.convs, p.experts * outs));
+  Buffer grad(p.element, laid(t.grad, outs), p.shift);
   Buffer bias(p.element, t.bias);
   const std::string problem = std::to_string(p.batch) + " samples, " + std::to_string(p.experts) +
                               " experts, " + std::to_string(p.groups) + "x" +
                               std::to_string(p.out_per_group) + " channels, " + std::to_string(p.height) +
                               "x" + std::to_string(p.width) + " " + Name(p.element) +
-                              (p.channels_last ? " channels last" : "") + (p.bias ? "" : " no bias");
+                              (p.channels_last ? " channels last" : "") + (p.bias ? "" : " no bias") +
+                              (p.shift == 0 ? "" : " shifted by " + std::to_string(p.shift));
   InEveryOrder("mix", problem, [&] {
-    Buffer output(p.element, t.grad.size()), grad_convs(p.element, t.convs.size());
+    Buffer output(p.element, t.grad.size(), p.shift), grad_convs(p.element, t.convs.size());
     MixArgs args;
     args.batch = p.batch, args.groups = p.groups, args.experts = p.experts,
     args.out_per_group = p.out_per_group;
@@ -130,6 +133,11 @@ void CheckMix() {
   Check({2, 2, 4, 8, 3, 3, false, true, kHalf});
   Check({2, 1, 4, 64, 3, 3, true, true, kHalf});
   Check({0, 1, 2, 4, 3, 3, false, true, kFloat});
+  // Views that begin where no vector may.
+  Check({2, 1, 2, 8, 4, 4, false, true, kFloat, 1});
+  Check({2, 1, 2, 64, 3, 3, true, true, kFloat, 1});
+  Check({2, 1, 2, 12, 4, 4, false, true, kBFloat16, 3});
+  Check({2, 1, 2, 64, 3, 3, true, true, kBFloat16, 2});
 }
 
 }  // namespace check

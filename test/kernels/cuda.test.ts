@@ -1,6 +1,6 @@
 // The CUDA kernels, compiled for the host and run by cpp/kernels/cuda/emulation.h: no GPU, no CUDA, no libtorch.
 import { execFile, spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -10,6 +10,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 const run = promisify(execFile);
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const kernels = join(root, 'cpp', 'kernels', 'cuda');
+const sources = readdirSync(kernels).filter((name) => name.endsWith('.cu'));
 
 interface Finding {
   kernel: string;
@@ -43,9 +44,7 @@ async function compileAll(sources: string[]): Promise<string> {
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'dyconv-kernels-'));
   const binary = await compileAll([
-    ...readdirSync(kernels)
-      .filter((name) => name.endsWith('.cu'))
-      .map((name) => join('cpp/kernels/cuda', name)),
+    ...sources.map((name) => join('cpp/kernels/cuda', name)),
     ...readdirSync(join(root, 'test/kernels'))
       .filter((name) => name.endsWith('.cc'))
       .map((name) => join('test/kernels', name)),
@@ -76,8 +75,19 @@ describe('CUDA kernels, run on the host in several orders of threads', () => {
     expect(failures(kernel)).toEqual([]);
   });
 
-  it('the emulation tells a right kernel from one without a barrier', () => {
-    expect(findings.filter((one) => one.kernel === 'emulation')).toHaveLength(5);
+  it('the emulation tells right kernels and launches from wrong ones', () => {
+    expect(findings.filter((one) => one.kernel === 'emulation')).toHaveLength(12);
     expect(failures('emulation')).toEqual([]);
+  });
+
+  it('leaving out any one barrier of any kernel is noticed', () => {
+    const barriers = sources.flatMap((name) =>
+      readFileSync(join(kernels, name), 'utf8')
+        .split('\n')
+        .flatMap((line, i) => (/__sync(threads|warp)\(\)/.test(line) ? [`${name}:${i + 1}`] : [])),
+    );
+    const left = findings.filter(({ kernel }) => kernel === 'barriers');
+    expect(left.map(({ check }) => check.split(' ').at(-1)).sort()).toEqual(barriers.sort());
+    expect(failures('barriers')).toEqual([]);
   });
 });

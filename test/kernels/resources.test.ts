@@ -1,6 +1,6 @@
 // What the CUDA compiler says of the kernels: registers that spill to memory make a kernel slow.
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -16,33 +16,37 @@ interface Resources {
   spilled: number;
 }
 
-/** ptxas tells the name, then the stack and spills, then the registers of each kernel. */
-function resourcesOf(file: string, arch: string): Resources[] {
+/** Runs nvcc on a file of kernels; returns what it said, and what it wrote. */
+function compile(file: string, ...flags: string[]): { said: string; written: Buffer } {
   const folder = mkdtempSync(join(tmpdir(), 'dyconv-nvcc-'));
   try {
-    const flags = ['-std=c++20', '-O3', `-arch=${arch}`, '-cubin', '-Xptxas=-v', `-I${kernels}`];
-    const source = join(kernels, 'kernels', 'cuda', file);
-    const child = spawnSync('nvcc', [...flags, source, '-o', join(folder, 'kernels.cubin')], {
-      encoding: 'utf8',
-    });
+    const [source, result] = [join(kernels, 'kernels', 'cuda', file), join(folder, 'result')];
+    const args = ['-std=c++20', '-O3', `-I${kernels}`, ...flags, source, '-o', result];
+    const child = spawnSync('nvcc', args, { encoding: 'utf8' });
     expect(child.status, child.stderr).toBe(0);
-    const said = `${child.stdout}${child.stderr}`;
-    const each =
-      /Compiling entry function '(\w+)'[\s\S]*?(\d+) bytes spill stores[\s\S]*?Used (\d+) registers/g;
-    return [...said.matchAll(each)].map(([, kernel, spilled, registers]) => ({
-      kernel: kernel!,
-      registers: Number(registers),
-      spilled: Number(spilled),
-    }));
+    return { said: `${child.stdout}${child.stderr}`, written: readFileSync(result) };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
+/** ptxas tells the name, then the stack and spills, then the registers of each kernel. */
+function resourcesOf(file: string, arch: string): Resources[] {
+  const { said } = compile(file, `-arch=${arch}`, '-cubin', '-Xptxas=-v');
+  const each =
+    /Compiling entry function '(\w+)'[\s\S]*?(\d+) bytes spill stores[\s\S]*?Used (\d+) registers/g;
+  return [...said.matchAll(each)].map(([, kernel, spilled, registers]) => ({
+    kernel: kernel!,
+    registers: Number(registers),
+    spilled: Number(spilled),
+  }));
+}
+
 describe.skipIf(!hasNvcc)(`nvcc${hasNvcc ? '' : ' (skipped: nvcc is not on PATH)'}`, () => {
   it.each([
     ['mix.cu', 20],
-    ['dynamic_conv.cu', 9],
+    ['dynamic_conv.cu', 12],
+    ['dynamic_conv_weights.cu', 12],
     ['routing.cu', 5],
     ['augment.cu', 3],
   ])('compiles %s without spills', { timeout: 300_000 }, (file, atLeast) => {
@@ -51,5 +55,17 @@ describe.skipIf(!hasNvcc)(`nvcc${hasNvcc ? '' : ' (skipped: nvcc is not on PATH)
     expect(found.filter(({ spilled }) => spilled > 0)).toEqual([]);
     // Blocks of 256 threads: two of them fit into the 65,536 registers of a multiprocessor.
     expect(found.filter(({ registers }) => registers > 128)).toEqual([]);
+  });
+
+  // Of what they can, on each GPU; and nothing else has the instructions.
+  it.each([
+    ['sm_75', 'dynamic_conv.cu', ['f16']],
+    ['sm_80', 'dynamic_conv.cu', ['bf16', 'f16', 'tf32']],
+    ['sm_80', 'dynamic_conv_weights.cu', ['bf16', 'f16', 'tf32']],
+  ])('for %s, %s multiplies on tensor cores', { timeout: 300_000 }, (arch, file, expected) => {
+    const ptx = compile(file, `-arch=${arch}`, '-ptx').written.toString();
+    // Of float16, the instruction names the sums alone.
+    const tiles = [...ptx.matchAll(/wmma\.mma\.sync\S*\.m16n16k\d+\.f32(?:\.(bf16|tf32))?\b/g)];
+    expect([...new Set(tiles.map(([, type]) => type ?? 'f16'))].sort()).toEqual(expected);
   });
 });

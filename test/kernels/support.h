@@ -49,19 +49,23 @@ class Data {
   std::mt19937 random_;
 };
 
-// A buffer of `element`, 16-byte aligned, converted from and to floats.
+// A buffer of `element`, converted from and to floats. It begins `shift` elements after a 16-byte boundary, as
+// a view into a tensor may.
 class Buffer {
  public:
-  Buffer(Element element, const std::vector<float>& numbers) : Buffer(element, numbers.size()) {
+  Buffer(Element element, const std::vector<float>& numbers, size_t shift = 0)
+      : Buffer(element, numbers.size(), shift) {
     WithElement(element, [&](auto* type) {
       using T = std::remove_pointer_t<decltype(type)>;
       for (size_t i = 0; i < numbers.size(); ++i) static_cast<T*>(data())[i] = FromFloat<T>(numbers[i]);
     });
   }
   // Filled with NaN.
-  Buffer(Element element, size_t count)
-      : element_(element), count_(count), words_(count / 2 + 2, {{~0ull, ~0ull}}) {}
-  void* data() { return words_.data(); }
+  Buffer(Element element, size_t count, size_t shift = 0)
+      : element_(element), count_(count), words_((count + shift) / 2 + 2, {{~0ull, ~0ull}}) {
+    shift_ = shift * (element == Element::kFloat ? 4 : 2);
+  }
+  void* data() { return reinterpret_cast<char*>(words_.data()) + shift_; }
   std::vector<float> Floats() {
     std::vector<float> numbers(count_);
     WithElement(element_, [&](auto* type) {
@@ -76,7 +80,7 @@ class Buffer {
     uint64_t halves[2];
   };
   Element element_;
-  size_t count_;
+  size_t count_, shift_ = 0;  // elements, bytes
   std::vector<Word> words_;
 };
 
@@ -107,8 +111,14 @@ inline double Worst(const std::vector<float>& got, const std::vector<double>& ex
   return worst / scale;
 }
 
+// While true, findings are counted only.
+inline bool silent = false;
+inline int failures = 0;
+
 // One line of JSON a check; test/kernels/cuda.test.ts reads them.
 inline void Report(const std::string& kernel, const std::string& what, double worst, double allowed) {
+  if (!(worst <= allowed)) ++failures;
+  if (silent) return;
   std::printf("{\"kernel\":\"%s\",\"check\":\"%s\",\"worst\":%g,\"allowed\":%g}\n", kernel.c_str(),
               what.c_str(), std::isfinite(worst) ? worst : 1e300, allowed);
 }
@@ -159,6 +169,9 @@ void CheckRouting();
 void CheckMix();
 void CheckDynamicConv();
 void CheckAugment();
+// Kernels with a mistake each, which the emulation has to notice.
 void CheckBroken();
+// Whether `checks` notice the absence of any one barrier that the kernels meet at in them.
+void CheckBarriers(const std::string& kernel, void (*checks)());
 
 }  // namespace check

@@ -5,11 +5,13 @@ import {
   dynamicConv2d,
   functional as F,
   manualSeed,
+  memory,
   ones,
   randn,
   type Tensor,
   tensor,
   tidy,
+  zeros,
 } from '../../lib/index.js';
 import { native } from '../../lib/native.js';
 import { cpuAlgorithms } from '../support/cuda.js';
@@ -126,22 +128,63 @@ describe('dynamicConv2d agrees with the float64 reference', () => {
     },
   );
 
-  // Everything is summed and mixed in float32 and rounded once.
-  it.each(['auto', 'fused', 'depthwise', 'mix-after', 'grouped'])('in bfloat16 with %s', (algorithm) => {
+  // Everything is summed in float32 and rounded once; on tensor cores mixed weights are rounded as well.
+  const onGpus = emulated ? ['mix-cuda', 'fused-cuda'] : [];
+  it.each([
+    ...['auto', 'fused', 'depthwise', 'mix-after', 'grouped', ...onGpus].map(
+      (algorithm) => ['bfloat16', algorithm, 2e-2] as const,
+    ),
+    ...['auto', 'mix-after', ...onGpus].map((algorithm) => ['float16', algorithm, 4e-3] as const),
+  ])('in %s with %s', (dtype, algorithm, tolerance) => {
     for (const c of Object.values(corners)) {
-      if (!applies(algorithm, c, 'bfloat16') || c.batch === 0) continue;
+      if (!applies(algorithm, c, dtype) || c.batch === 0) continue;
       tidy(() => {
-        const given = argumentsOf(c, 3, 'bfloat16');
+        const given = argumentsOf(c, 3, dtype);
         const expected = run(c, given, 'reference', 'float64');
-        run(c, given, algorithm, 'bfloat16').forEach((received, i) => {
-          expect(deviation(received!, expected[i]!), `${names[i]} for ${JSON.stringify(c)}`).toBeLessThan(
-            2e-2,
-          );
+        run(c, given, algorithm, dtype).forEach((received, i) => {
+          const found = deviation(received!, expected[i]!);
+          expect(found, `${names[i]} for ${JSON.stringify(c)}`).toBeLessThan(tolerance);
         });
       });
     }
   });
 });
+
+describe.skipIf(!emulated)(
+  `mix-cuda${emulated ? '' : ' (skipped: not a build with DYCONV_EMULATE_CUDA)'}`,
+  () => {
+    // float16, which on the CPU no other kernel takes.
+    it.each([
+      ['many experts', 16, 8, 64, 8, 1, 'fused-cuda'],
+      ['few experts', 8, 8, 64, 8, 1, 'mix-cuda'],
+      ['a small plane', 16, 8, 64, 7, 1, 'mix-cuda'],
+      ['few output channels', 16, 8, 31, 8, 1, 'mix-cuda'],
+      ['small groups', 16, 8, 64, 8, 4, 'mix-cuda'],
+    ])(
+      'is what "auto" takes, or fused-cuda: %s',
+      (_what, experts, inputs, outputs, size, groups, expected) => {
+        const half = (...shape: number[]) => zeros(shape, { dtype: 'float16' });
+        const weight = half(experts, outputs, inputs / groups, 3, 3);
+        const attention = zeros([2, experts]);
+        const options = { padding: 1, groups };
+        const choice = dynamicConv2d.choice(half(2, inputs, size, size), weight, attention, null, options);
+        expect(choice).toBe(expected);
+      },
+    );
+
+    it('lets go of the K x O outputs after the backward, whoever still holds the graph', () => {
+      const leaf = (...shape: number[]) => randn(shape).requiresGrad_();
+      const attention = ones([4, 4]).div(4).requiresGrad_();
+      const options = { padding: 1, algorithm: 'mix-cuda' };
+      const output = dynamicConv2d(randn([4, 8, 32, 32]), leaf(4, 16, 8, 3, 3), attention, null, options);
+      const before = memory().allocatedBytes;
+      tidy(() => output.sum().backward());
+      const outputs = 4 * (4 * 16) * 32 * 32 * 4;
+      expect(before - memory().allocatedBytes).toBeGreaterThan(outputs * 0.9);
+      expect(output.requiresGrad).toBe(true);
+    });
+  },
+);
 
 describe('the reference', () => {
   const small: Case = {

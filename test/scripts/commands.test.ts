@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { cuda } from '../../lib/cuda.js';
 import { loadSafetensors, saveSafetensors } from '../../lib/safetensors.js';
 import { tensor } from '../../lib/tensor/create.js';
 
@@ -83,6 +84,15 @@ describe('wrong options of train', () => {
     expect(status).toBe(1);
     expect(stderr).toMatch(message);
     expect(readdirSync(folder)).not.toContain('refused');
+  });
+
+  it.runIf(!cuda.isAvailable())('a device that is absent, with the reason', () => {
+    const { status, stderr } = command('bench', 'model', '--device', 'cuda');
+    expect(status).toBe(1);
+    expect(stderr).toMatch(
+      /^error: Expected a device that is there for --device .*no CUDA device \(.+\)\n$/s,
+    );
+    expect(stderr).toContain(cuda.whyUnavailable());
   });
 
   it('a device that is absent', () => {

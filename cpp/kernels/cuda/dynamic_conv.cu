@@ -1,7 +1,7 @@
 // Dynamic convolution as products of matrices (input columns gathered on the fly), the sample's kernel mixed
 // tile by tile in shared memory. Sums are float32 whatever the images are made of.
-#include "finish.cuh"
-#include "platform.cuh"
+#include "dynamic_conv.cuh"
+#include "tensor_cores.cuh"
 
 namespace dyconv::kernels::cuda {
 namespace {
@@ -9,318 +9,267 @@ namespace {
 // ---- Forward and input gradient: [M, R] weights times [R, N] columns
 // ------------------------------------------------
 
-constexpr int kTileM = 64, kTileN = 64, kTileR = 16;
-constexpr int kPerThread = 4;  // rows, and columns, of a thread's part of a tile
-constexpr int kSide = kTileM / kPerThread;
-static_assert(kSide * kSide == kThreads && kTileN / kPerThread == kSide);
+constexpr int kTileM = 64, kTileN = 128, kTileR = 32;
 
-struct Geometry {
-  int batch, in_per_group, out_per_group, in_h, in_w, out_h, out_w, kernel_w, taps, experts, groups;
-  int stride_h, stride_w, padding_h, padding_w, dilation_h, dilation_w;
+// A block's product of tiles in float32 arithmetic: a thread has 4 rows, and 4 columns of either half.
+class ArithmeticProduct {
+ public:
+  static constexpr bool kExists = true;
+  using Stored = float;
+  static constexpr int kPitchA = kTileR + 1, kPitchB = kTileN + 4;
+  static __device__ __forceinline__ float Keep(float x) { return x; }
 
-  explicit Geometry(const FusedConvArgs& a)
-      : batch(static_cast<int>(a.batch)),
-        in_per_group(static_cast<int>(a.in_channels / a.groups)),
-        out_per_group(static_cast<int>(a.out_channels / a.groups)),
-        in_h(static_cast<int>(a.in_h)),
-        in_w(static_cast<int>(a.in_w)),
-        out_h(static_cast<int>(a.out_h)),
-        out_w(static_cast<int>(a.out_w)),
-        kernel_w(static_cast<int>(a.kernel_w)),
-        taps(static_cast<int>(a.kernel_h * a.kernel_w)),
-        experts(static_cast<int>(a.experts)),
-        groups(static_cast<int>(a.groups)),
-        stride_h(static_cast<int>(a.stride_h)),
-        stride_w(static_cast<int>(a.stride_w)),
-        padding_h(static_cast<int>(a.padding_h)),
-        padding_w(static_cast<int>(a.padding_w)),
-        dilation_h(static_cast<int>(a.dilation_h)),
-        dilation_w(static_cast<int>(a.dilation_w)) {}
-
-  __host__ __device__ __forceinline__ int in_plane() const { return in_h * in_w; }
-  __host__ __device__ __forceinline__ int out_plane() const { return out_h * out_w; }
-  __host__ __device__ __forceinline__ int64_t expert_size() const {
-    return static_cast<int64_t>(groups) * out_per_group * in_per_group * taps;
+  __device__ __forceinline__ void Multiply(const float* a, const float* b) {
+#pragma unroll 8
+    for (int t = 0; t < kTileR; ++t) {
+      const auto low = Load<float, 4>(b + t * kPitchB + Column());
+      const auto high = Load<float, 4>(b + t * kPitchB + kTileN / 2 + Column());
+#pragma unroll
+      for (int i = 0; i < 4; ++i) {
+        const float w = a[(Row() + i) * kPitchA + t];
+#pragma unroll
+        for (int j = 0; j < 4; ++j) {
+          sums_[i][j] += w * low.at[j];
+          sums_[i][4 + j] += w * high.at[j];
+        }
+      }
+    }
   }
 
-  // The input pixel that output pixel (y, x) meets at a tap, or -1 in the padding.
-  __device__ __forceinline__ int InputPixel(int y, int x, int tap) const {
-    const int row = y * stride_h - padding_h + tap / kernel_w * dilation_h;
-    const int column = x * stride_w - padding_w + tap % kernel_w * dilation_w;
-    return row < 0 || row >= in_h || column < 0 || column >= in_w ? -1 : row * in_w + column;
+  // Calls visit(row, column, sum) for every element of the tile, each in one thread.
+  template <class Visit>
+  __device__ __forceinline__ void Each(float*, const Visit& visit) const {
+#pragma unroll
+    for (int i = 0; i < 4; ++i) {
+#pragma unroll
+      for (int j = 0; j < 8; ++j) {
+        visit(Row() + i, Column() + (j < 4 ? j : kTileN / 2 + j - 4), sums_[i][j]);
+      }
+    }
   }
-  // The output pixel that input pixel (y, x) takes part in at a tap, or -1 if there is none.
-  __device__ __forceinline__ int OutputPixel(int y, int x, int tap) const {
-    const int row = y + padding_h - tap / kernel_w * dilation_h;
-    const int column = x + padding_w - tap % kernel_w * dilation_w;
-    if (row < 0 || column < 0 || row % stride_h != 0 || column % stride_w != 0) return -1;
-    const int out_y = row / stride_h, out_x = column / stride_w;
-    return out_y >= out_h || out_x >= out_w ? -1 : out_y * out_w + out_x;
-  }
+
+ private:
+  static __device__ __forceinline__ int Row() { return threadIdx.x / 16 * 4; }
+  static __device__ __forceinline__ int Column() { return threadIdx.x % 16 * 4; }
+
+  float sums_[4][8] = {};
 };
 
-// weights [kTileR, kTileM]: the experts' tile from row `m` and column `r` on, mixed.
-template <class T, bool kGradInput>
-__device__ void MixTile(const Geometry& s, const T* weight, const float* attention, int group, int m, int r,
-                        float* tile) {
-  const int rows = kGradInput ? s.in_per_group : s.out_per_group;
-  const int sum_over = (kGradInput ? s.out_per_group : s.in_per_group) * s.taps;
-  for (int e = threadIdx.x; e < kTileR * kTileM; e += kThreads) {
-    const int row = m + e / kTileR, column = r + e % kTileR;
-    float mixed = 0;
-    if (row < rows && column < sum_over) {
-      const int64_t first = static_cast<int64_t>(group) * s.out_per_group;
-      const int64_t at = kGradInput
-                             ? ((first + column / s.taps) * s.in_per_group + row) * s.taps + column % s.taps
-                             : (first + row) * sum_over + column;
-      const T* from = weight + at;
-      for (int k = 0; k < s.experts; ++k) mixed += attention[k] * ToFloat(from[k * s.expert_size()]);
-    }
-    tile[e % kTileR * kTileM + e / kTileR] = mixed;
-  }
-}
-
-// columns [kTileR, kTileN]: what the pixels from `n` on are multiplied with. `image` is the group's channels.
-template <class T, bool kGradInput>
-__device__ void GatherTile(const Geometry& s, const T* image, int n, int r, float* tile) {
-  const int pixels = kGradInput ? s.in_plane() : s.out_plane();
-  const int width = kGradInput ? s.in_w : s.out_w;
-  const int plane = kGradInput ? s.out_plane() : s.in_plane();
-  const int sum_over = (kGradInput ? s.out_per_group : s.in_per_group) * s.taps;
-  for (int e = threadIdx.x; e < kTileR * kTileN; e += kThreads) {
-    const int pixel = n + e % kTileN, column = r + e / kTileN;
-    float value = 0;
-    if (pixel < pixels && column < sum_over) {
-      const int tap = column % s.taps, y = pixel / width, x = pixel % width;
-      const int at = kGradInput ? s.OutputPixel(y, x, tap) : s.InputPixel(y, x, tap);
-      if (at >= 0) value = ToFloat(image[static_cast<int64_t>(column / s.taps) * plane + at]);
-    }
-    tile[e] = value;
-  }
-}
-
-template <class T, bool kGradInput>
-__global__ void __launch_bounds__(kThreads, 2) ProductKernel(FusedConvArgs a, Geometry s) {
-  float* weights = Shared<float>();              // [kTileR, kTileM]
-  float* columns = weights + kTileR * kTileM;    // [kTileR, kTileN]
-  float* attention = columns + kTileR * kTileN;  // [K]
-  const int rows = kGradInput ? s.in_per_group : s.out_per_group;
-  const int other_rows = kGradInput ? s.out_per_group : s.in_per_group;
-  const int pixels = kGradInput ? s.in_plane() : s.out_plane();
-  const int other_pixels = kGradInput ? s.out_plane() : s.in_plane();
-  const int tiles = (rows + kTileM - 1) / kTileM;
-  const int group = blockIdx.y / tiles, m = blockIdx.y % tiles * kTileM, n = blockIdx.x * kTileN;
-  const int row = threadIdx.x / kSide * kPerThread, column = threadIdx.x % kSide * kPerThread;
-  const T* images = static_cast<const T*>(kGradInput ? a.grad_output : a.input);
-  T* results = static_cast<T*>(kGradInput ? a.grad_input : a.output);
-  const T* bias = kGradInput ? nullptr : static_cast<const T*>(a.bias);
-
-  for (int b = blockIdx.z; b < s.batch; b += gridDim.z) {
-    for (int k = threadIdx.x; k < s.experts; k += kThreads) attention[k] = a.attention[b * s.experts + k];
-    __syncthreads();
-    const int64_t place = static_cast<int64_t>(b) * s.groups + group;
-    const T* image = images + place * other_rows * other_pixels;
-    float sums[kPerThread][kPerThread] = {};
-    for (int r = 0; r < other_rows * s.taps; r += kTileR) {
-      MixTile<T, kGradInput>(s, static_cast<const T*>(a.weight), attention, group, m, r, weights);
-      GatherTile<T, kGradInput>(s, image, n, r, columns);
-      __syncthreads();
-#pragma unroll
-      for (int t = 0; t < kTileR; ++t) {
-        const auto w = Load<float, kPerThread>(weights + t * kTileM + row);
-        const auto c = Load<float, kPerThread>(columns + t * kTileN + column);
-#pragma unroll
-        for (int i = 0; i < kPerThread; ++i) {
-#pragma unroll
-          for (int j = 0; j < kPerThread; ++j) sums[i][j] += w.at[i] * c.at[j];
-        }
-      }
-      __syncthreads();
-    }
-#pragma unroll
-    for (int i = 0; i < kPerThread; ++i) {
-      const int channel = m + row + i;
-      if (channel >= rows) continue;
-      float shift = 0;
-      if (bias != nullptr) {
-        for (int k = 0; k < s.experts; ++k) {
-          shift += attention[k] * ToFloat(bias[(k * s.groups + group) * s.out_per_group + channel]);
-        }
-      }
-      T* plane = results + (place * rows + channel) * pixels;
-#pragma unroll
-      for (int j = 0; j < kPerThread; ++j) {
-        const int pixel = n + column + j;
-        if (pixel < pixels) plane[pixel] = FromFloat<T>(sums[i][j] + shift);
-      }
-    }
-    __syncthreads();  // the next sample's attention replaces this one's
-  }
-}
-
-// ---- Weight and attention gradient: one tile of the weights a block, samples in order
-// -------------------------------
-
-constexpr int kSquare = 32;                         // output channels, and columns, of a tile
-constexpr int kPixels = 32;                         // pixels summed at once
-constexpr int kExpertsAtOnce = 8;                   // of which a thread keeps gradients in registers
-constexpr int kOwn = kSquare * kSquare / kThreads;  // elements of the tile a thread owns
-constexpr int kPitch = kSquare + 1;                 // keeps the lanes of a warp in different banks
-
-// A sample's weight gradient, a tile of it, is in registers only: it goes at once into the gradients of the
-// experts and into the sample's attention gradient.
+// The same on tensor cores: a warp has 2 x 2 of their tiles.
 template <class T>
-__global__ void __launch_bounds__(kThreads, 2) WeightGradKernel(FusedConvArgs a, Geometry s) {
-  float* grads = Shared<float>();               // [kPixels, kPitch]: output channels
-  float* columns = grads + kPixels * kPitch;    // [kPixels, kPitch]
-  float* by_warp = columns + kPixels * kPitch;  // [kWarps, kExpertsAtOnce]
-  const int sum_over = s.in_per_group * s.taps;
-  const int tiles_r = (sum_over + kSquare - 1) / kSquare, tiles_o = (s.out_per_group + kSquare - 1) / kSquare;
-  const int group = blockIdx.x / (tiles_r * tiles_o);
-  const int first_o = blockIdx.x / tiles_r % tiles_o * kSquare, first_r = blockIdx.x % tiles_r * kSquare;
-  const int first_k = blockIdx.y * kExpertsAtOnce, count = min(kExpertsAtOnce, s.experts - first_k);
-  const int r = threadIdx.x % kSquare, o = threadIdx.x / kSquare;  // and o + 8, o + 16, o + 24
-  const int warp = threadIdx.x / kWarpSize, lane = threadIdx.x % kWarpSize;
+struct TensorProductSizes {
+  using Stored = T;
+  static constexpr int kPitchA = TensorPitch<T>(kTileR), kPitchB = TensorPitch<T>(kTileN);
+};
+template <class T, bool = TensorElement<T>::kExists>
+class TensorProduct : public TensorProductSizes<T> {
+ public:
+  static constexpr bool kExists = false;
+};
+template <class T>
+class TensorProduct<T, true> : public TensorProductSizes<T> {
+ public:
+  static constexpr bool kExists = true;
+  using TensorProductSizes<T>::kPitchA, TensorProductSizes<T>::kPitchB;
+  static __device__ __forceinline__ T Keep(float x) { return TensorElement<T>::Keep(x); }
 
-  // Where this thread's elements stand in an expert, or -1 outside.
-  int places[kOwn];
-  float own_weights[kExpertsAtOnce][kOwn] = {}, own_grads[kExpertsAtOnce][kOwn] = {};
+  __device__ __forceinline__ TensorProduct() {
 #pragma unroll
-  for (int j = 0; j < kOwn; ++j) {
-    const int channel = first_o + o + j * (kThreads / kSquare);
-    const bool inside = channel < s.out_per_group && first_r + r < sum_over;
-    places[j] = inside ? (group * s.out_per_group + channel) * sum_over + first_r + r : -1;
+    for (int n = 0; n < 4; ++n) wmma::fill_fragment(sums_[n / 2][n % 2], 0.0f);
+  }
+
+  __device__ __forceinline__ void Multiply(const T* a, const T* b) {
+#pragma unroll 2
+    for (int t = 0; t < kTileR; t += TensorElement<T>::kDepth) {
+      LeftTile<T> left[2];
+      RightTile<T, wmma::row_major> right[2];
 #pragma unroll
-    for (int k = 0; k < kExpertsAtOnce; ++k) {
-      if (inside && k < count) {
-        own_weights[k][j] =
-            ToFloat(static_cast<const T*>(a.weight)[(first_k + k) * s.expert_size() + places[j]]);
+      for (int i = 0; i < 2; ++i) {
+        wmma::load_matrix_sync(left[i], a + (Row() + i * kTensorSide) * kPitchA + t, kPitchA);
+        wmma::load_matrix_sync(right[i], b + t * kPitchB + Column() + i * kTensorSide, kPitchB);
+      }
+#pragma unroll
+      for (int n = 0; n < 4; ++n) {
+        wmma::mma_sync(sums_[n / 2][n % 2], left[n / 2], right[n % 2], sums_[n / 2][n % 2]);
       }
     }
   }
 
-  for (int b = 0; b < s.batch; ++b) {
-    const int64_t place = static_cast<int64_t>(b) * s.groups + group;
-    const T* image = static_cast<const T*>(a.input) + place * s.in_per_group * s.in_plane();
-    const T* grad = static_cast<const T*>(a.grad_output) + place * s.out_per_group * s.out_plane();
-    float sums[kOwn] = {};
-    for (int p = 0; p < s.out_plane(); p += kPixels) {
-      for (int e = threadIdx.x; e < kPixels * kSquare; e += kThreads) {
-        const int pixel = p + e % kPixels, n = e / kPixels;
-        const bool inside = pixel < s.out_plane();
-        float g = 0, c = 0;
-        if (inside && first_o + n < s.out_per_group) {
-          g = ToFloat(grad[static_cast<int64_t>(first_o + n) * s.out_plane() + pixel]);
-        }
-        if (inside && first_r + n < sum_over) {
-          const int at = s.InputPixel(pixel / s.out_w, pixel % s.out_w, (first_r + n) % s.taps);
-          if (at >= 0) c = ToFloat(image[static_cast<int64_t>((first_r + n) / s.taps) * s.in_plane() + at]);
-        }
-        grads[e % kPixels * kPitch + n] = g;
-        columns[e % kPixels * kPitch + n] = c;
+  // By way of shared memory: which lane holds what of a tile is not known.
+  template <class Visit>
+  __device__ __forceinline__ void Each(float* scratch, const Visit& visit) {
+    constexpr int kTile = kTensorSide * kTensorSide;
+    float* own = scratch + threadIdx.x / kWarpSize * kTile;
+#pragma unroll
+    for (int n = 0; n < 4; ++n) {
+      wmma::store_matrix_sync(own, sums_[n / 2][n % 2], kTensorSide, wmma::mem_row_major);
+      __syncwarp();
+      for (int e = threadIdx.x % kWarpSize; e < kTile; e += kWarpSize) {
+        visit(Row() + n / 2 * kTensorSide + e / kTensorSide, Column() + n % 2 * kTensorSide + e % kTensorSide,
+              own[e]);
       }
-      __syncthreads();
+      __syncwarp();
+    }
+  }
+
+ private:
+  static __device__ __forceinline__ int Row() { return threadIdx.x / kWarpSize / 4 * 32; }
+  static __device__ __forceinline__ int Column() { return threadIdx.x / kWarpSize % 4 * 32; }
+
+  SumTile<T> sums_[2][2];
+};
+
+template <class T, bool kTensor>
+using Product = std::conditional_t<kTensor, TensorProduct<T>, ArithmeticProduct>;
+
+// tile [kTileM, kTileR]: the experts' weights from row `m` and column `r` on, mixed; N columns at once.
+template <class T, class Math, bool kGradInput, int N>
+__device__ __forceinline__ void MixTile(const Geometry& s, const T* weight, const float* attention, int group,
+                                        int m, int r, typename Math::Stored* tile) {
+  constexpr int kAcross = kTileR / N;
+  const int across = threadIdx.x % kAcross * N, column = r + across;
+  const int rows = kGradInput ? s.in_per_group : s.out_per_group;
+  const int sum_over = (kGradInput ? s.out_per_group : s.in_per_group) * s.taps;
+  const int64_t first = static_cast<int64_t>(group) * s.out_per_group;
+  const int64_t at = kGradInput ? (first + column / s.taps) * s.in_per_group * s.taps + column % s.taps
+                                : first * sum_over + column;
+  const int64_t step = kGradInput ? s.taps : sum_over;
+  for (int row = threadIdx.x / kAcross; row < kTileM; row += kThreads / kAcross) {
+    float mixed[N] = {};
+    if (m + row < rows && column < sum_over) {
+      const T* from = weight + at + (m + row) * step;
 #pragma unroll 4
-      for (int t = 0; t < kPixels; ++t) {
-        const float c = columns[t * kPitch + r];
+      for (int k = 0; k < s.experts; ++k) {
+        const auto values = Load<T, N>(from + k * s.expert_size());
 #pragma unroll
-        for (int j = 0; j < kOwn; ++j) sums[j] += grads[t * kPitch + o + j * (kThreads / kSquare)] * c;
+        for (int j = 0; j < N; ++j) mixed[j] += attention[k] * ToFloat(values.at[j]);
       }
+    }
+#pragma unroll
+    for (int j = 0; j < N; ++j) tile[row * Math::kPitchA + across + j] = Math::Keep(mixed[j]);
+  }
+}
+
+// tile [kTileR, kTileN]: what a thread's pixel meets at the taps. `image` is the group's channels.
+template <class T, class Math, bool kGradInput>
+__device__ __forceinline__ void GatherTile(const Geometry& s, const T* image, bool inside,
+                                           const Corner& corner, const Tap* taps,
+                                           typename Math::Stored* tile) {
+  const int pixel = threadIdx.x % kTileN;
+#pragma unroll 4
+  for (int r = threadIdx.x / kTileN; r < kTileR; r += kThreads / kTileN) {
+    const float value = inside ? Meet<T, kGradInput>(s, image, corner, taps[r]) : 0.0f;
+    tile[r * Math::kPitchB + pixel] = Math::Keep(value);
+  }
+}
+
+template <class Math>
+struct ProductShared {
+  alignas(32) typename Math::Stored weights[kTileM * Math::kPitchA];
+  alignas(32) typename Math::Stored columns[kTileR * Math::kPitchB];
+  Tap taps[2][kTileR];  // of this step, and the next
+  float shifts[kTileM];
+  // and the attention, [K]
+};
+
+template <class T, bool kTensor, bool kGradInput>
+__global__ void __launch_bounds__(kThreads, 2) ProductKernel(FusedConvArgs a, Geometry s, bool wide) {
+  using Math = Product<T, kTensor>;
+  if constexpr (Math::kExists) {
+    auto& shared = *Shared<ProductShared<Math>>();
+    float* attention = reinterpret_cast<float*>(&shared + 1);
+    const int rows = kGradInput ? s.in_per_group : s.out_per_group;
+    const int other_rows = kGradInput ? s.out_per_group : s.in_per_group;
+    const int pixels = kGradInput ? s.in_plane() : s.out_plane();
+    const int other_pixels = kGradInput ? s.out_plane() : s.in_plane();
+    const int tiles = (rows + kTileM - 1) / kTileM;
+    const int group = blockIdx.y / tiles, m = blockIdx.y % tiles * kTileM, n = blockIdx.x * kTileN;
+    const T* images = static_cast<const T*>(kGradInput ? a.grad_output : a.input);
+    const T* weight = static_cast<const T*>(a.weight);
+    const T* bias = kGradInput ? nullptr : static_cast<const T*>(a.bias);
+    T* results = static_cast<T*>(kGradInput ? a.grad_input : a.output);
+    const int thread = threadIdx.x, own_pixel = n + thread % kTileN;
+    const Corner corner = CornerOf<kGradInput>(s, own_pixel);
+
+    for (int64_t b = blockIdx.z; b < s.batch; b += gridDim.z) {
+      for (int k = thread; k < s.experts; k += kThreads) attention[k] = a.attention[b * s.experts + k];
+      if (thread < kTileR) shared.taps[0][thread] = TapOf<kGradInput>(s, thread);
       __syncthreads();
-    }
-#pragma unroll
-    for (int k = 0; k < kExpertsAtOnce; ++k) {
-      const float weight = k < count ? a.attention[b * s.experts + first_k + k] : 0.0f;
-      float dot = 0;
-#pragma unroll
-      for (int j = 0; j < kOwn; ++j) {
-        own_grads[k][j] += weight * sums[j];
-        dot += own_weights[k][j] * sums[j];
+      if (thread < kTileM) {
+        float shift = 0;
+        for (int k = 0; bias != nullptr && m + thread < rows && k < s.experts; ++k) {
+          shift += attention[k] * ToFloat(bias[(k * s.groups + group) * rows + m + thread]);
+        }
+        shared.shifts[thread] = shift;
       }
-      dot = WarpSum(dot);
-      if (lane == 0) by_warp[warp * kExpertsAtOnce + k] = dot;
-    }
-    __syncthreads();
-    if (static_cast<int>(threadIdx.x) < count) {
-      float dot = 0;
-      for (int w = 0; w < kWarps; ++w) dot += by_warp[w * kExpertsAtOnce + threadIdx.x];
-      a.partials[(static_cast<int64_t>(b) * gridDim.x + blockIdx.x) * s.experts + first_k + threadIdx.x] =
-          dot;
-    }
-    // The barriers of the next sample's pixels keep by_warp until it has been read.
-  }
-#pragma unroll
-  for (int k = 0; k < kExpertsAtOnce; ++k) {
-#pragma unroll
-    for (int j = 0; j < kOwn; ++j) {
-      if (k < count && places[j] >= 0)
-        a.grad_weight[(first_k + k) * s.expert_size() + places[j]] = own_grads[k][j];
+      const int64_t place = b * s.groups + group;
+      const T* image = images + place * other_rows * other_pixels;
+      Math math;
+      int turn = 0;
+      for (int r = 0; r < other_rows * s.taps; r += kTileR, turn ^= 1) {
+        if (wide) {
+          MixTile<T, Math, kGradInput, kGradInput ? 1 : 16 / sizeof(T)>(s, weight, attention, group, m, r,
+                                                                        shared.weights);
+        } else {
+          MixTile<T, Math, kGradInput, 1>(s, weight, attention, group, m, r, shared.weights);
+        }
+        GatherTile<T, Math, kGradInput>(s, image, own_pixel < pixels, corner, shared.taps[turn],
+                                        shared.columns);
+        if (thread < kTileR) shared.taps[turn ^ 1][thread] = TapOf<kGradInput>(s, r + kTileR + thread);
+        __syncthreads();
+        math.Multiply(shared.weights, shared.columns);
+        __syncthreads();
+      }
+      math.Each(reinterpret_cast<float*>(shared.weights), [&](int row, int column, float sum) {
+        if (m + row >= rows || n + column >= pixels) return;
+        results[(place * rows + m + row) * pixels + n + column] = FromFloat<T>(sum + shared.shifts[row]);
+      });
+      // The barrier at the next sample's beginning keeps the tiles and shifts until they have been read.
     }
   }
 }
 
-// sums[b, o] = grad_output summed over pixels, a warp a plane.
-template <class T>
-__global__ void __launch_bounds__(kThreads)
-    SumPlanesKernel(const T* planes, int64_t count, int size, float* sums) {
-  const int64_t n = static_cast<int64_t>(blockIdx.x) * kWarps + threadIdx.x / kWarpSize;
-  if (n >= count) return;  // a whole warp
-  float sum = 0;
-  for (int p = threadIdx.x % kWarpSize; p < size; p += kWarpSize) sum += ToFloat(planes[n * size + p]);
-  sum = WarpSum(sum);
-  if (threadIdx.x % kWarpSize == 0) sums[n] = sum;
-}
+// ---- Launchers
+// -----------------------------------------------------------------------------------------------------
 
-template <class T, bool kGradInput>
+template <class T, bool kTensor, bool kGradInput>
 void LaunchProduct(const FusedConvArgs& a, Stream stream) {
+  using Math = Product<T, kTensor>;
+  static_assert(sizeof(Math) > 0 && offsetof(ProductShared<Math>, taps) >= kWarps * 256 * sizeof(float));
   const Geometry s(a);
   const int64_t rows = kGradInput ? s.in_per_group : s.out_per_group;
   const int64_t pixels = kGradInput ? s.in_plane() : s.out_plane();
   const dim3 grid{GridSize(DivideUp(pixels, kTileN)),
                   static_cast<unsigned>(DivideUp(rows, kTileM) * s.groups),
                   static_cast<unsigned>(a.batch < kMaxGridY ? a.batch : kMaxGridY)};
-  const size_t shared = (kTileR * (kTileM + kTileN) + a.experts) * sizeof(float);
-  Launch(ProductKernel<T, kGradInput>, grid, dim3{kThreads}, shared, stream, a, s);
+  const size_t shared = sizeof(ProductShared<Math>) + a.experts * sizeof(float);
+  const bool wide = !kGradInput && s.in_per_group * s.taps % (16 / sizeof(T)) == 0 &&
+                    Aligned(static_cast<const T*>(a.weight), 16);
+  Launch(ProductKernel<T, kTensor, kGradInput>, grid, dim3{kThreads}, shared, stream, a, s, wide);
+}
+
+template <bool kGradInput>
+void LaunchProductOf(const FusedConvArgs& a, Stream stream) {
+  WithElement(a.element, [&](auto* type) {
+    using T = std::remove_pointer_t<decltype(type)>;
+    OnTensorCores(a) ? LaunchProduct<T, true, kGradInput>(a, stream)
+                     : LaunchProduct<T, false, kGradInput>(a, stream);
+  });
 }
 
 }  // namespace
 
-int64_t FusedConvTiles(const FusedConvArgs& a) {
-  const Geometry s(a);
-  return s.groups * DivideUp(s.out_per_group, kSquare) * DivideUp(s.in_per_group * s.taps, kSquare);
+bool OnTensorCores(const FusedConvArgs& a) {
+  return (a.element != Element::kFloat || a.tf32) && HasTensorCores(a.element);
 }
 
 void FusedConvForward(const FusedConvArgs& a, Stream stream) {
-  if (a.batch == 0) return;
-  WithElement(a.element,
-              [&](auto* type) { LaunchProduct<std::remove_pointer_t<decltype(type)>, false>(a, stream); });
+  if (a.batch > 0) LaunchProductOf<false>(a, stream);
 }
 
 void FusedConvBackward(const FusedConvArgs& a, Stream stream) {
-  WithElement(a.element, [&](auto* type) {
-    using T = std::remove_pointer_t<decltype(type)>;
-    if (a.batch > 0) {
-      if (a.grad_input != nullptr) LaunchProduct<T, true>(a, stream);
-      const int64_t planes = a.batch * a.out_channels;
-      Launch(SumPlanesKernel<T>, dim3{GridSize(DivideUp(planes, kWarps))}, dim3{kThreads}, 0, stream,
-             static_cast<const T*>(a.grad_output), planes, static_cast<int>(a.out_h * a.out_w), a.sums);
-    }
-    // Of an empty batch too: the gradients of the weights are then zeros.
-    const dim3 grid{GridSize(FusedConvTiles(a)), static_cast<unsigned>(DivideUp(a.experts, kExpertsAtOnce))};
-    const size_t shared = (2 * kPixels * kPitch + kWarps * kExpertsAtOnce) * sizeof(float);
-    Launch(WeightGradKernel<T>, grid, dim3{kThreads}, shared, stream, a, Geometry(a));
-    FinishSums<T>({.batch = a.batch,
-                   .experts = a.experts,
-                   .out_channels = a.out_channels,
-                   .slices = FusedConvTiles(a),
-                   .attention = a.attention,
-                   .bias = a.bias,
-                   .sums = a.sums,
-                   .partials = a.partials,
-                   .grad_attention = a.grad_attention,
-                   .grad_bias = a.grad_bias},
-                  stream);
-  });
+  if (a.batch > 0 && a.grad_input != nullptr) LaunchProductOf<true>(a, stream);
+  FusedConvWeightGrads(a, stream);
 }
 
 }  // namespace dyconv::kernels::cuda

@@ -4,7 +4,7 @@
 //
 // Shared memory starts as NaNs, and writing past its end is noticed. A barrier that not all threads of a
 // block reach, or that they reach at different places of the source, is an error here, where a GPU would hang
-// or go on with wrong values. For tests: nothing here is fast.
+// or go on with wrong values; so is a launch that no GPU would take. For tests: nothing here is fast.
 #pragma once
 
 #include <setjmp.h>
@@ -15,6 +15,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <numeric>
@@ -47,16 +48,33 @@ enum class Order { kForward, kReverse, kShuffled };
 inline Order order = Order::kForward;
 inline unsigned seed = 1;  // of kShuffled
 
+inline int compute_capability = 9;  // the major number
+
+// A barrier, by its place in the source.
+struct Barrier {
+  std::string file;
+  int line = 0;
+
+  bool Is(const char* other_file, int other_line) const { return line == other_line && file == other_file; }
+};
+inline std::vector<Barrier> barriers;  // all that blocks have met at so far
+inline Barrier skipped;                // this one is passed as if it were not there
+
 constexpr size_t kStackBytes = 64 * 1024;
 constexpr unsigned kWarp = 32;
 constexpr size_t kCanaryBytes = 64;
+constexpr size_t kSharedAlignment = 32;  // what the kernels ask for
 
 class Block {
  public:
   Block(dim3 block, size_t shared_bytes, const std::function<void()>& kernel)
       : kernel_(kernel), threads_(block.x * block.y * block.z), shared_bytes_(shared_bytes) {
     if (threads_.size() % kWarp != 0) throw std::logic_error("a block of threads that are not whole warps");
-    shared_.resize(shared_bytes + kCanaryBytes);
+    memory_.resize(shared_bytes + kCanaryBytes + kSharedAlignment);
+    void* aligned = memory_.data();
+    size_t space = memory_.size();
+    shared_ = static_cast<unsigned char*>(
+        std::align(kSharedAlignment, shared_bytes + kCanaryBytes, aligned, space));
     warps_.resize(threads_.size() / kWarp);
     stacks_ = std::make_unique_for_overwrite<char[]>(threads_.size() * kStackBytes);
     for (unsigned t = 0; t < threads_.size(); ++t) {
@@ -66,12 +84,13 @@ class Block {
 
   // Runs one block: the one that blockIdx names.
   void Run() {
-    std::fill_n(shared_.begin(), shared_bytes_, 0xff);  // NaN, whatever the type
-    std::fill(shared_.begin() + shared_bytes_, shared_.end(), 0xa5);
+    std::fill_n(shared_, shared_bytes_, 0xff);  // NaN, whatever the type
+    std::fill_n(shared_ + shared_bytes_, kCanaryBytes, 0xa5);
     for (unsigned t = 0; t < threads_.size(); ++t) Start(t);
     std::mt19937 random(seed);
     current = this;
     done_ = 0;
+    error_ = nullptr;
     while (done_ < threads_.size()) {
       bool ran = false;
       // A warp goes on through its shuffles until it meets a barrier: the others are then as far behind as
@@ -81,16 +100,18 @@ class Block {
           for (unsigned lane : Turns(kWarp, random)) ran = RunIfReady(w * kWarp + lane) || ran;
         }
       }
+      if (error_) std::rethrow_exception(error_);
       if (!ran) throw std::logic_error("threads wait for each other for ever");
       ReleaseBlock();
     }
     current = nullptr;
-    for (size_t i = shared_bytes_; i < shared_.size(); ++i) {
+    for (size_t i = shared_bytes_; i < shared_bytes_ + kCanaryBytes; ++i) {
       if (shared_[i] != 0xa5) throw std::logic_error("a write past the end of shared memory");
     }
   }
 
   void Wait(const char* file, int line) {
+    if (skipped.Is(file, line)) return;
     Thread& thread = threads_[running_];
     thread.file = file, thread.line = line;
     Yield(State::kAtBarrier);
@@ -109,7 +130,14 @@ class Block {
     return value;
   }
 
-  unsigned char* shared() { return shared_.data(); }
+  // A barrier of one warp.
+  void WaitWarp(const char* file, int line) {
+    if (skipped.Is(file, line)) return;
+    if (running_ == 0) Remember(file, line);
+    Exchange(0u, 0);
+  }
+
+  unsigned char* shared() { return shared_; }
 
   static inline Block* current = nullptr;
 
@@ -143,7 +171,11 @@ class Block {
   }
 
   static void Enter() {
-    current->kernel_();
+    try {
+      current->kernel_();
+    } catch (...) {
+      current->error_ = std::current_exception();  // a fiber has no caller that could catch it
+    }
     current->threads_[current->running_].state = State::kDone;
     _longjmp(current->scheduler_, 1);
   }
@@ -200,21 +232,42 @@ class Block {
       }
       thread.state = State::kReady;
     }
+    Remember(threads_[0].file, threads_[0].line);
+  }
+
+  static void Remember(const char* file, int line) {
+    const auto same = [&](const Barrier& barrier) { return barrier.Is(file, line); };
+    if (std::none_of(barriers.begin(), barriers.end(), same)) barriers.push_back({file, line});
   }
 
   const std::function<void()>& kernel_;
   std::vector<Thread> threads_;
   std::vector<Warp> warps_;
-  std::vector<unsigned char> shared_;
+  std::vector<unsigned char> memory_;
+  unsigned char* shared_;  // in memory_
   size_t shared_bytes_;
   std::unique_ptr<char[]> stacks_;
   jmp_buf scheduler_;
   unsigned running_ = 0;
   size_t done_ = 0;
+  std::exception_ptr error_;
 };
+
+// What the driver refuses. The shared memory is what every GPU gives without being asked.
+inline void CheckLaunch(dim3 grid, dim3 block, size_t shared_bytes) {
+  const auto within = [](dim3 size, unsigned x, unsigned y, unsigned z) {
+    return size.x - 1 < x && size.y - 1 < y && size.z - 1 < z;  // 0 wraps around
+  };
+  if (!within(grid, 0x7fffffff, 65535, 65535)) throw std::logic_error("a grid that no GPU takes");
+  if (!within(block, 1024, 1024, 64) || block.x * block.y * block.z > 1024) {
+    throw std::logic_error("a block that no GPU takes");
+  }
+  if (shared_bytes > 48 * 1024) throw std::logic_error("more shared memory than a block gets");
+}
 
 // Runs all blocks of a grid, one after the other.
 inline void RunGrid(dim3 grid, dim3 block, size_t shared_bytes, const std::function<void()>& kernel) {
+  CheckLaunch(grid, block, shared_bytes);
   gridDim = grid;
   blockDim = block;
   Block runner(block, shared_bytes, kernel);
@@ -229,6 +282,8 @@ inline void RunGrid(dim3 grid, dim3 block, size_t shared_bytes, const std::funct
 }  // namespace dyconv::kernels::cuda::emulation
 
 #define __syncthreads() ::dyconv::kernels::cuda::emulation::Block::current->Wait(__FILE__, __LINE__)
+
+#define __syncwarp() ::dyconv::kernels::cuda::emulation::Block::current->WaitWarp(__FILE__, __LINE__)
 
 template <class T>
 T __shfl_xor_sync(unsigned, T value, int mask) {

@@ -55,8 +55,19 @@ __global__ void __launch_bounds__(kThreads) FinishKernel(FinishArgs a, int atten
   a.grad_bias[n] = sum;
 }
 
-template <class T>
-void FinishSums(const FinishArgs& a, Stream stream) {
+// `args` are those of the backward pass.
+template <class T, class Args>
+void FinishSums(const Args& args, int64_t out_channels, int64_t slices, Stream stream) {
+  const FinishArgs a{.batch = args.batch,
+                     .experts = args.experts,
+                     .out_channels = out_channels,
+                     .slices = slices,
+                     .attention = args.attention,
+                     .bias = args.bias,
+                     .sums = args.sums,
+                     .partials = args.partials,
+                     .grad_attention = args.grad_attention,
+                     .grad_bias = args.grad_bias};
   const int64_t for_attention = DivideUp(a.batch * a.experts, kWarps);
   const int64_t for_bias = a.grad_bias == nullptr ? 0 : DivideUp(a.experts * a.out_channels, kThreads);
   if (for_attention + for_bias == 0) return;

@@ -139,6 +139,9 @@ struct FusedConvArgs {
   int64_t dilation_h = 1, dilation_w = 1;
   int64_t groups = 1;
   Element element = Element::kFloat;
+  // Products of float32 on tensor cores, with 10 bits of mantissa. Those of 16-bit images always are, where
+  // the device can; mixed weights are then rounded to their dtype.
+  bool tf32 = false;
   const void* input = nullptr;
   const void* weight = nullptr;      // [K, O, I / groups, kh, kw]
   const float* attention = nullptr;  // [B, K]

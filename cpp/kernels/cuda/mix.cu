@@ -285,17 +285,7 @@ void MixBackward(const MixArgs& a, Stream stream) {
         BackwardChunked<T, 1>(a, stream);
       }
     }
-    FinishSums<T>({.batch = a.batch,
-                   .experts = a.experts,
-                   .out_channels = a.out_channels(),
-                   .slices = SlicesOf<T>(a),
-                   .attention = a.attention,
-                   .bias = a.bias,
-                   .sums = a.sums,
-                   .partials = a.partials,
-                   .grad_attention = a.grad_attention,
-                   .grad_bias = a.grad_bias},
-                  stream);
+    FinishSums<T>(a, a.out_channels(), SlicesOf<T>(a), stream);
   });
 }
 

@@ -46,7 +46,7 @@ __device__ __forceinline__ T FromFloat(float x) {
 
 template <class T>
 __device__ __forceinline__ T* Shared() {
-  extern __shared__ __align__(16) unsigned char dyconv_shared[];
+  extern __shared__ __align__(32) unsigned char dyconv_shared[];
   return reinterpret_cast<T*>(dyconv_shared);
 }
 
@@ -107,6 +107,19 @@ void Launch(void (*kernel)(Params...), dim3 grid, dim3 block, size_t shared, Str
 
 #endif
 
+template <class T>
+__host__ __device__ bool Aligned(const T* pointer, size_t bytes) {
+  return reinterpret_cast<uintptr_t>(pointer) % bytes == 0;
+}
+
+// A GPU stops with an error at an address that is no multiple of what is read there; so does the emulation.
+template <class T>
+__device__ __forceinline__ void CheckAligned(const T* pointer, size_t bytes) {
+#if !defined(__CUDACC__)
+  if (!Aligned(pointer, bytes)) throw std::logic_error("a misaligned address");
+#endif
+}
+
 // N elements that are read and written at once.
 template <class T, int N>
 struct alignas(sizeof(T) * N) Vec {
@@ -115,10 +128,12 @@ struct alignas(sizeof(T) * N) Vec {
 
 template <class T, int N>
 __device__ __forceinline__ Vec<T, N> Load(const T* from) {
+  CheckAligned(from, sizeof(Vec<T, N>));
   return *reinterpret_cast<const Vec<T, N>*>(from);
 }
 template <class T, int N>
 __device__ __forceinline__ void Store(T* to, const Vec<T, N>& value) {
+  CheckAligned(to, sizeof(Vec<T, N>));
   *reinterpret_cast<Vec<T, N>*>(to) = value;
 }
 
@@ -126,11 +141,6 @@ __device__ __forceinline__ void Store(T* to, const Vec<T, N>& value) {
 __device__ __forceinline__ float WarpSum(float value) {
   for (int mask = kWarpSize / 2; mask > 0; mask /= 2) value += __shfl_xor_sync(0xffffffffu, value, mask);
   return value;
-}
-
-template <class T>
-bool Aligned(const T* pointer, size_t bytes) {
-  return reinterpret_cast<uintptr_t>(pointer) % bytes == 0;
 }
 
 inline int64_t DivideUp(int64_t a, int64_t b) { return (a + b - 1) / b; }
