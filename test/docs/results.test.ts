@@ -1,0 +1,28 @@
+/** The figures of docs/results.md come from the records beside it, by the command that stands there. */
+import { spawnSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { root } from './pages.js';
+
+interface Mean {
+  mean: number;
+  halfWidth: number;
+}
+
+it('docs/results.md has the accuracies that compare.js finds in docs/results', () => {
+  const folders = readdirSync(join(root, 'docs/results')).map((name) => join(root, 'docs/results', name));
+  expect(folders).toHaveLength(6);
+  const { status, stdout } = spawnSync(process.execPath, ['scripts/compare.js', ...folders, '--json'], {
+    cwd: root,
+    encoding: 'utf8',
+  });
+  expect(status).toBe(0);
+  const page = readFileSync(join(root, 'docs/results.md'), 'utf8');
+  const { rows } = JSON.parse(stdout) as { rows: Record<'trainAccuracy' | 'valAccuracy', Mean>[] };
+  expect(rows).toHaveLength(2);
+  for (const { trainAccuracy, valAccuracy } of rows) {
+    for (const { mean, halfWidth } of [trainAccuracy, valAccuracy])
+      expect(page).toContain(`${mean.toFixed(4)} ± ${halfWidth.toFixed(4)}`);
+  }
+});
