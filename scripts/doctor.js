@@ -4,7 +4,7 @@
  * @module
  */
 import { Command } from 'commander';
-import pc from 'picocolors';
+import { colours } from './cli/colours.js';
 import { rename } from './cli/invocation.js';
 import { ensureDist } from './dist.js';
 
@@ -22,6 +22,7 @@ const healthy = isHealthy(findings);
 if (program.opts().json) {
   console.log(JSON.stringify({ healthy, findings }, null, 2));
 } else {
+  const pc = colours(process.stdout);
   const marks = {
     ok: pc.green('ok     '),
     info: pc.dim('-      '),

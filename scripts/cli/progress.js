@@ -3,17 +3,11 @@
  * @module
  */
 import cliProgress from 'cli-progress';
-import pc from 'picocolors';
+import { colours } from './colours.js';
 
 /** @typedef {import('../../dist/train/index.js').StepEvent} StepEvent */
 /** @typedef {import('../../dist/train/index.js').EpochRecord} EpochRecord */
 /** @typedef {{ stream: NodeJS.WriteStream, epochs: number, label: string, signal?: AbortSignal }} ProgressOptions */
-
-/**
- * Colours on a terminal alone, whatever CI sets; `NO_COLOR` turns them off there too.
- * @param {NodeJS.WriteStream} stream
- */
-const colours = (stream) => pc.createColors(stream.isTTY === true && pc.isColorSupported);
 
 /**
  * @param {ProgressOptions} options - `label` names the model; `signal` ends the bar, so that what is printed then is not

@@ -56,7 +56,11 @@ describe('what is installed here', () => {
   });
 
   it('is printed, a line a finding, or as JSON', () => {
-    const text = spawnSync(process.execPath, [script], { encoding: 'utf8' });
+    // Without colours, also where CI is set: no terminal reads this.
+    const text = spawnSync(process.execPath, [script], {
+      encoding: 'utf8',
+      env: { ...process.env, CI: 'true' },
+    });
     expect(text.stdout).toMatch(/^ok {6}dyconv {8}0\.1\.0[\s\S]*\ndyconv works\.\n$/);
     expect(text.status).toBe(0);
     const { stdout } = spawnSync(process.execPath, [script, '--json'], { encoding: 'utf8' });
