@@ -22,7 +22,6 @@ struct TiledKernels {
   kernels::DynamicConvPlan plan;
   decltype(kernels::KernelTable::PackForwardWeight) pack_forward, pack_backward, unpack;
   decltype(kernels::KernelTable::DynamicConvForward) forward, pack_samples, grad_input;
-  decltype(kernels::KernelTable::DynamicConvGradWeight) grad_weight;
 };
 
 TiledKernels DirectKernels(const DynamicConvProblem& p, int64_t threads) {
@@ -34,8 +33,7 @@ TiledKernels DirectKernels(const DynamicConvProblem& p, int64_t threads) {
           t.UnpackWeightGrad,
           bf16 ? t.DynamicConvForwardBf16 : t.DynamicConvForward,
           t.PackBackwardSamples,
-          t.DynamicConvGradInput,
-          t.DynamicConvGradWeight};
+          t.DynamicConvGradInput};
 }
 
 TiledKernels WinogradKernels(const DynamicConvProblem& p, int64_t threads, int64_t tile) {
@@ -46,8 +44,7 @@ TiledKernels WinogradKernels(const DynamicConvProblem& p, int64_t threads, int64
           t.UnpackWinogradGrad,
           t.WinogradForward,
           t.PackWinogradSamples,
-          t.WinogradGradInput,
-          t.DynamicConvGradWeight};
+          t.WinogradGradInput};
 }
 
 at::Tensor Forward(const DynamicConvProblem& p, int64_t threads, const TiledKernels& run) {
@@ -108,7 +105,8 @@ DynamicConvGrads Backward(const DynamicConvProblem& p, int64_t threads, const Ti
   const int64_t blocks = std::max<int64_t>(threads, kChunkFloats / sample_floats / plan.backward_samples);
   const int64_t chunk = std::min(s.batch, blocks * plan.backward_samples);
   const int64_t attention_floats = s.batch * s.experts * plan.attention_lanes;
-  const int64_t gaps = kernels::WinogradPoints(plan.winograd_tile) * kernels::kWinogradGap;
+  const bool winograd = plan.winograd_tile > 0;
+  const int64_t gaps = winograd ? kernels::WinogradPoints(plan.winograd_tile) * kernels::kWinogradGap : 0;
   Scratch scratch(
       2 * Scratch::Rounded(plan.backward_weight) + Scratch::Rounded(chunk * plan.packed_input + gaps) +
       Scratch::Rounded(chunk * plan.packed_grad + gaps) + threads * Scratch::Rounded(attention_floats) +
@@ -122,7 +120,6 @@ DynamicConvGrads Backward(const DynamicConvProblem& p, int64_t threads, const Ti
   std::fill_n(attention_sums, threads * Scratch::Rounded(attention_floats), 0.0f);
 
   auto products = args;  // of which the weight gradient is made
-  const bool winograd = plan.winograd_tile > 0;
   if (winograd) products.shape = kernels::WinogradProducts(s, plan.winograd_tile);
   const auto strides = [&](int64_t floats, int64_t channels) {
     return ChunkStrides(products.shape, winograd, chunk, floats, channels);
@@ -151,7 +148,7 @@ DynamicConvGrads Backward(const DynamicConvProblem& p, int64_t threads, const Ti
                       [&](int64_t begin, int64_t end, float* mine) {
                         float* partial =
                             attention_sums + at::get_thread_num() * Scratch::Rounded(attention_floats);
-                        run.grad_weight(products, begin, end, partial, mine);
+                        kernels::Kernels(p.isa).DynamicConvGradWeight(products, begin, end, partial, mine);
                       });
     }
   }
