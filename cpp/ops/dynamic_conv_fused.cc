@@ -3,6 +3,7 @@
 #include <ATen/ops/empty.h>
 
 #include <algorithm>
+#include <array>
 
 #include "dynamic_conv_tensors.h"
 #include "winograd_cost.h"
@@ -11,7 +12,7 @@ namespace dyconv {
 namespace {
 
 // Samples are packed for the backward in chunks of about this many floats.
-constexpr int64_t kChunkFloats = 16 << 20;
+constexpr int64_t kChunkFloats = 4 << 20;
 
 at::Tensor EmptyImage(const DynamicConvProblem& p, at::IntArrayRef sizes) {
   return at::empty(sizes, p.input.options().dtype(at::kFloat).memory_format(p.input.suggest_memory_format()));
@@ -20,8 +21,10 @@ at::Tensor EmptyImage(const DynamicConvProblem& p, at::IntArrayRef sizes) {
 // What the direct and the Winograd form do each in its own way.
 struct TiledKernels {
   kernels::DynamicConvPlan plan;
-  decltype(kernels::KernelTable::PackForwardWeight) pack_forward, pack_backward, unpack;
+  // pack_own: of the experts that the weight gradient reads, where the input gradient reads others.
+  decltype(kernels::KernelTable::PackForwardWeight) pack_forward, pack_backward, pack_own, unpack;
   decltype(kernels::KernelTable::DynamicConvForward) forward, pack_samples, grad_input;
+  decltype(kernels::KernelTable::DynamicConvGradWeight) grad_weight;
 };
 
 TiledKernels DirectKernels(const DynamicConvProblem& p, int64_t threads) {
@@ -30,21 +33,26 @@ TiledKernels DirectKernels(const DynamicConvProblem& p, int64_t threads) {
   return {t.PlanDynamicConv(p.shape, threads),
           t.PackForwardWeight,
           t.PackBackwardWeight,
+          nullptr,
           t.UnpackWeightGrad,
           bf16 ? t.DynamicConvForwardBf16 : t.DynamicConvForward,
           t.PackBackwardSamples,
-          t.DynamicConvGradInput};
+          t.DynamicConvGradInput,
+          t.DynamicConvGradWeight};
 }
 
-TiledKernels WinogradKernels(const DynamicConvProblem& p, int64_t threads, int64_t tile) {
+TiledKernels WinogradKernels(const DynamicConvProblem& p, int64_t threads, const WinogradCost& way) {
   const auto& t = kernels::Kernels(p.isa);
-  return {t.PlanWinograd(p.shape, threads, tile),
+  const bool folds = way.folds_taps;
+  return {t.PlanWinograd(p.shape, threads, way.tile, folds),
           t.PackWinogradForward,
           t.PackWinogradBackward,
-          t.UnpackWinogradGrad,
+          folds ? t.PackBackwardWeight : nullptr,
+          folds ? t.UnpackWeightGrad : t.UnpackWinogradGrad,
           t.WinogradForward,
           t.PackWinogradSamples,
-          t.WinogradGradInput};
+          t.WinogradGradInput,
+          folds ? t.WinogradGradWeight : t.DynamicConvGradWeight};
 }
 
 at::Tensor Forward(const DynamicConvProblem& p, int64_t threads, const TiledKernels& run) {
@@ -66,14 +74,97 @@ at::Tensor Forward(const DynamicConvProblem& p, int64_t threads, const TiledKern
   return output.to(p.input.scalar_type());
 }
 
-// How a chunk of packed samples lies in memory, for `floats` a sample. Winograd's has a point of all tiles
-// after the other, since the products take one at a time.
-kernels::PackedStrides ChunkStrides(const kernels::DynamicConvShape& products, bool winograd, int64_t chunk,
-                                    int64_t floats, int64_t channels) {
-  if (!winograd) return {channels / products.groups, floats, channels};
+// How a chunk of packed samples lies in memory, for `floats` a sample. Winograd's has, for experts, block by
+// block of channels the points of one sample, and for a static convolution point by point all samples: that
+// is how the weight gradients go through it.
+kernels::PackedStrides ChunkStrides(const kernels::DynamicConvShape& products,
+                                    const kernels::DynamicConvPlan& plan, int64_t chunk, int64_t floats,
+                                    int64_t channels) {
+  if (plan.winograd_tile == 0) return {channels / products.groups, floats, channels};
+  if (plan.packed_block > 0) {
+    const int64_t point = products.in_plane() * plan.packed_block;
+    return {point, floats, plan.packed_block, products.groups * point + kernels::kWinogradGap};
+  }
   const int64_t point = floats / products.groups;
   return {chunk * point + kernels::kWinogradGap, point, point / products.in_plane()};
 }
+
+// What the backward works in: packed experts, one chunk of packed samples, and every thread's sums and
+// scratch.
+class BackwardWork {
+ public:
+  BackwardWork(const DynamicConvProblem& p, int64_t threads, const TiledKernels& run,
+               const kernels::DynamicConvArgs& args)
+      : chunk(ChunkSize(p, threads, run.plan)),
+        attention_floats(Scratch::Rounded(p.shape.batch * p.shape.experts * run.plan.attention_lanes)),
+        of_input(args),
+        scratch_(Floats(Sizes(threads, run))) {
+    const auto& plan = run.plan;
+    const auto sizes = Sizes(threads, run);
+    of_input.packed_weight = scratch_.Take(sizes[0]);
+    float* own_weight = scratch_.Take(sizes[1]);
+    of_input.packed_weight_grad = scratch_.Take(sizes[2]);
+    of_input.packed_input = scratch_.Take(sizes[3]);
+    of_input.packed_grad = scratch_.Take(sizes[4]);
+    attention_sums = scratch_.Take(sizes[5]);
+    own = scratch_.Take(sizes[6]);
+    std::fill_n(attention_sums, sizes[5], 0.0f);
+
+    const auto products =
+        plan.winograd_tile > 0 ? kernels::WinogradProducts(p.shape, plan.winograd_tile) : p.shape;
+    of_input.packed_input_strides =
+        ChunkStrides(products, plan, chunk, plan.packed_input, p.shape.in_channels);
+    of_input.packed_grad_strides =
+        ChunkStrides(products, plan, chunk, plan.packed_grad, p.shape.out_channels);
+    of_weight = of_input;
+    if (run.pack_own != nullptr) {
+      of_weight.packed_weight = own_weight;
+    } else {
+      of_weight.shape = products;
+    }
+  }
+
+  void TakeChunk(int64_t begin) {
+    of_input.chunk_begin = of_weight.chunk_begin = begin;
+    of_input.chunk_size = of_weight.chunk_size = std::min(chunk, of_input.shape.batch - begin);
+  }
+
+  const int64_t chunk;
+  const int64_t attention_floats;     // of one thread
+  kernels::DynamicConvArgs of_input;  // what the input gradient is made of
+  kernels::DynamicConvArgs of_weight;
+  float* attention_sums;
+  float* own;
+
+ private:
+  // Whole blocks of samples.
+  static int64_t ChunkSize(const DynamicConvProblem& p, int64_t threads,
+                           const kernels::DynamicConvPlan& plan) {
+    const int64_t block = plan.backward_samples * (plan.packed_input + plan.packed_grad);
+    return std::min(p.shape.batch, std::max<int64_t>(threads, kChunkFloats / block) * plan.backward_samples);
+  }
+
+  std::array<int64_t, 7> Sizes(int64_t threads, const TiledKernels& run) const {
+    const auto& plan = run.plan;
+    const int64_t gaps =
+        plan.winograd_tile > 0 ? kernels::WinogradPoints(plan.winograd_tile) * kernels::kWinogradGap : 0;
+    return {plan.backward_weight,
+            run.pack_own != nullptr ? plan.weight_grad : 0,
+            plan.weight_grad,
+            chunk * plan.packed_input + gaps,
+            chunk * plan.packed_grad + gaps,
+            threads * attention_floats,
+            threads * Scratch::Rounded(plan.backward_scratch)};
+  }
+
+  static int64_t Floats(const std::array<int64_t, 7>& sizes) {
+    int64_t floats = 0;
+    for (const int64_t size : sizes) floats += Scratch::Rounded(size);
+    return floats;
+  }
+
+  Scratch scratch_;
+};
 
 DynamicConvGrads Backward(const DynamicConvProblem& p, int64_t threads, const TiledKernels& run,
                           const at::Tensor& grad_output, const std::array<bool, 4>& needs) {
@@ -100,65 +191,40 @@ DynamicConvGrads Backward(const DynamicConvProblem& p, int64_t threads, const Ti
     args.grad_weight = grads.weight.data_ptr<float>();
   }
 
-  // Whole blocks of samples in every chunk.
-  const int64_t sample_floats = plan.packed_input + plan.packed_grad;
-  const int64_t blocks = std::max<int64_t>(threads, kChunkFloats / sample_floats / plan.backward_samples);
-  const int64_t chunk = std::min(s.batch, blocks * plan.backward_samples);
-  const int64_t attention_floats = s.batch * s.experts * plan.attention_lanes;
-  const bool winograd = plan.winograd_tile > 0;
-  const int64_t gaps = winograd ? kernels::WinogradPoints(plan.winograd_tile) * kernels::kWinogradGap : 0;
-  Scratch scratch(
-      2 * Scratch::Rounded(plan.backward_weight) + Scratch::Rounded(chunk * plan.packed_input + gaps) +
-      Scratch::Rounded(chunk * plan.packed_grad + gaps) + threads * Scratch::Rounded(attention_floats) +
-      threads * Scratch::Rounded(plan.backward_scratch));
-  args.packed_weight = scratch.Take(plan.backward_weight);
-  args.packed_weight_grad = scratch.Take(plan.backward_weight);
-  args.packed_input = scratch.Take(chunk * plan.packed_input + gaps);
-  args.packed_grad = scratch.Take(chunk * plan.packed_grad + gaps);
-  float* attention_sums = scratch.Take(threads * Scratch::Rounded(attention_floats));
-  float* own = scratch.Take(threads * Scratch::Rounded(plan.backward_scratch));
-  std::fill_n(attention_sums, threads * Scratch::Rounded(attention_floats), 0.0f);
-
-  auto products = args;  // of which the weight gradient is made
-  if (winograd) products.shape = kernels::WinogradProducts(s, plan.winograd_tile);
-  const auto strides = [&](int64_t floats, int64_t channels) {
-    return ChunkStrides(products.shape, winograd, chunk, floats, channels);
+  BackwardWork work(p, threads, run, args);
+  const auto in_parallel = [&](int64_t items, int64_t scratch, const auto& kernel) {
+    ParallelScratch(threads, items, work.own, scratch, kernel);
   };
-  args.packed_input_strides = products.packed_input_strides = strides(plan.packed_input, s.in_channels);
-  args.packed_grad_strides = products.packed_grad_strides = strides(plan.packed_grad, s.out_channels);
-
   const int64_t weight_rows = plan.backward_panels * s.out_per_group();
-  ParallelScratch(threads, weight_rows, own, 0,
-                  [&](int64_t begin, int64_t end, float*) { run.pack_backward(args, begin, end); });
-  for (args.chunk_begin = 0; args.chunk_begin < s.batch; args.chunk_begin += chunk) {
-    args.chunk_size = std::min(chunk, s.batch - args.chunk_begin);
-    ParallelScratch(
-        threads, args.chunk_size, own, plan.backward_scratch,
-        [&](int64_t begin, int64_t end, float* mine) { run.pack_samples(args, begin, end, mine); });
+  in_parallel(weight_rows, 0, [&](int64_t begin, int64_t end, float*) {
+    run.pack_backward(work.of_input, begin, end);
+    if (needs_weight && run.pack_own != nullptr) run.pack_own(work.of_weight, begin, end);
+  });
+  for (int64_t first = 0; first < s.batch; first += work.chunk) {
+    work.TakeChunk(first);
+    in_parallel(
+        work.of_input.chunk_size, plan.backward_scratch,
+        [&](int64_t begin, int64_t end, float* mine) { run.pack_samples(work.of_input, begin, end, mine); });
     if (needs[0]) {
-      const int64_t items = (args.chunk_size + plan.backward_samples - 1) / plan.backward_samples;
-      ParallelScratch(
-          threads, items, own, plan.backward_scratch,
-          [&](int64_t begin, int64_t end, float* mine) { run.grad_input(args, begin, end, mine); });
+      const int64_t items = (work.of_input.chunk_size + plan.backward_samples - 1) / plan.backward_samples;
+      in_parallel(items, plan.backward_scratch, [&](int64_t begin, int64_t end, float* mine) {
+        run.grad_input(work.of_input, begin, end, mine);
+      });
     }
     if (needs_weight) {
-      products.chunk_begin = args.chunk_begin;
-      products.chunk_size = args.chunk_size;
-      ParallelScratch(threads, plan.backward_units, own, plan.backward_scratch,
-                      [&](int64_t begin, int64_t end, float* mine) {
-                        float* partial =
-                            attention_sums + at::get_thread_num() * Scratch::Rounded(attention_floats);
-                        kernels::Kernels(p.isa).DynamicConvGradWeight(products, begin, end, partial, mine);
-                      });
+      in_parallel(plan.backward_units, plan.backward_scratch, [&](int64_t begin, int64_t end, float* mine) {
+        run.grad_weight(work.of_weight, begin, end,
+                        work.attention_sums + at::get_thread_num() * work.attention_floats, mine);
+      });
     }
   }
   if (needs[0]) grads.input = grads.input.to(p.input.scalar_type());
   if (!needs_weight) return grads;
 
-  ParallelScratch(threads, weight_rows, own, 0,
-                  [&](int64_t begin, int64_t end, float*) { run.unpack(args, begin, end); });
+  in_parallel(weight_rows, 0,
+              [&](int64_t begin, int64_t end, float*) { run.unpack(work.of_input, begin, end); });
   grads.weight = grads.weight.to(p.weight.scalar_type());
-  FinishGrads(p, tensors, attention_sums, threads, plan.attention_lanes, sums, grads);
+  FinishGrads(p, tensors, work.attention_sums, threads, plan.attention_lanes, sums, grads);
   return grads;
 }
 
@@ -186,13 +252,13 @@ bool WinogradDynamicConvApplies(const DynamicConvProblem& p) {
 
 at::Tensor WinogradDynamicConvForward(const DynamicConvProblem& p) {
   const int64_t threads = ThreadsFor(p.shape);
-  return Forward(p, threads, WinogradKernels(p, threads, WinogradForwardCost(p.shape, p.is_static()).tile));
+  return Forward(p, threads, WinogradKernels(p, threads, WinogradForwardCost(p.shape, p.is_static())));
 }
 
 DynamicConvGrads WinogradDynamicConvBackward(const DynamicConvProblem& p, const at::Tensor& grad_output,
                                              const std::array<bool, 4>& needs) {
   const int64_t threads = ThreadsFor(p.shape);
-  return Backward(p, threads, WinogradKernels(p, threads, WinogradBackwardCost(p.shape, p.is_static()).tile),
+  return Backward(p, threads, WinogradKernels(p, threads, WinogradBackwardCost(p.shape, p.is_static())),
                   grad_output, needs);
 }
 

@@ -123,28 +123,37 @@ struct OuterTask {
   bool accumulate;
 };
 
+// acc (+)= the outer product of kRows numbers and kVecs vectors, `step` floats apart.
+template <int kRows, int kVecs, bool kAdd>
+DYCONV_INLINE void OuterStep(const float* a, const float* b, int64_t step, Vec (*acc)[kVecs]) {
+  Vec x[kVecs];
+#pragma GCC unroll 8
+  for (int v = 0; v < kVecs; ++v) x[v] = Load(b + v * step);
+#pragma GCC unroll 8
+  for (int m = 0; m < kRows; ++m) {
+    const Vec g = Set1(a[m]);
+#pragma GCC unroll 8
+    for (int v = 0; v < kVecs; ++v) acc[m][v] = kAdd ? acc[m][v] + g * x[v] : g * x[v];
+  }
+}
+
 template <int kRows, int kVecs>
 void OuterTile(const OuterTask& task) {
   Vec acc[kRows][kVecs];
-#pragma GCC unroll 8
-  for (int m = 0; m < kRows; ++m) {
-#pragma GCC unroll 8
-    for (int v = 0; v < kVecs; ++v)
-      acc[m][v] = task.accumulate ? Load(task.c + (m * kVecs + v) * kLanes) : Vec{};
-  }
-  for (int64_t p = 0; p < task.count; ++p) {
-    const float* a = task.a + task.a_pixels[p] * task.lda;
-    const float* b = task.b + task.b_pixels[p] * task.ldb;
-    Vec x[kVecs];
-#pragma GCC unroll 8
-    for (int v = 0; v < kVecs; ++v) x[v] = Load(b + v * kLanes);
+  const auto a = [&](int64_t p) { return task.a + task.a_pixels[p] * task.lda; };
+  const auto b = [&](int64_t p) { return task.b + task.b_pixels[p] * task.ldb; };
+  // Few pixels feel whether accumulators are cleared or made by the first product.
+  if (task.accumulate) {
 #pragma GCC unroll 8
     for (int m = 0; m < kRows; ++m) {
-      const Vec g = Set1(a[m]);
 #pragma GCC unroll 8
-      for (int v = 0; v < kVecs; ++v) acc[m][v] += g * x[v];
+      for (int v = 0; v < kVecs; ++v) acc[m][v] = Load(task.c + (m * kVecs + v) * kLanes);
     }
+    OuterStep<kRows, kVecs, true>(a(0), b(0), kLanes, acc);
+  } else {
+    OuterStep<kRows, kVecs, false>(a(0), b(0), kLanes, acc);
   }
+  for (int64_t p = 1; p < task.count; ++p) OuterStep<kRows, kVecs, true>(a(p), b(p), kLanes, acc);
 #pragma GCC unroll 8
   for (int m = 0; m < kRows; ++m) {
 #pragma GCC unroll 8
