@@ -2,9 +2,15 @@
  * Confusion matrix: which class is taken for which.
  * @module
  */
-import type { EChartsOption } from 'echarts';
 import { ShapeError } from '../errors.js';
-import { type PictureOptions, type PngOptions, pictureSize, renderSvg, svgToPng } from './render.js';
+import {
+  type ChartOption,
+  type PictureOptions,
+  type PngOptions,
+  pictureSize,
+  renderSvg,
+  svgToPng,
+} from './render.js';
 import { alignColumns } from './table.js';
 import { HEAT_COLOURS, type HeatColours } from './theme.js';
 
@@ -85,7 +91,7 @@ export function formatConfusion(
  * The chart as data, for `echarts.setOption`. The colour follows the square root of the share of the true class, so
  * that rare confusions stay visible beside the diagonal.
  */
-export function confusionOption(input: ConfusionInput, colours: HeatColours): EChartsOption {
+export function confusionOption(input: ConfusionInput, colours: HeatColours): ChartOption {
   checkSquare(input);
   const { classes, confusion } = input;
   const labelled = classes.length <= 20;
