@@ -13,6 +13,7 @@ import { inspectLibtorch } from './inspect.js';
 import { findLibtorch, type Libtorch } from './libtorch.js';
 import {
   type Addon,
+  dyconvCommand,
   findAddon,
   findPrebuilt,
   isClone,
@@ -96,7 +97,7 @@ function npmFinding(probe: Probe, works: boolean): Finding {
   // From version 12 on, npm runs no install script of a dependency that has not been approved.
   if (Number(version.split('.')[0]) < 12 || works) return { name: 'npm', status: 'ok', detail: version };
   const detail = `${version}, which runs install scripts of approved packages only`;
-  return { name: 'npm', status: 'info', detail, mend: 'npx dyconv setup' };
+  return { name: 'npm', status: 'info', detail, mend: dyconvCommand('setup') };
 }
 
 function toolchainFindings(env: NodeJS.ProcessEnv, probe: Probe, works: boolean): Finding[] {

@@ -10,6 +10,7 @@ import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { dyconvCommand } from '../../lib/install/load.js';
 import { native } from '../../lib/native.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -79,7 +80,9 @@ describe.skipIf(why)(`the tarballs${why}`, () => {
         ...['libtorch.lock.json', 'libtorch-cuda.lock.json'],
       ].sort(),
     );
-    expect(files.filter((name) => /\.map$|\.test\.|check-layout|prebuild|sanitize/.test(name))).toEqual([]);
+    expect(
+      files.filter((name) => /\.map$|\.test\.|check-layout|prebuild|sanitize|test-package/.test(name)),
+    ).toEqual([]);
     expect(files).toContain('dist/index.d.ts');
     expect(files).toContain('scripts/install.js');
   });
@@ -103,6 +106,14 @@ describe.skipIf(why)(`in a project${why}`, () => {
       mkdirSync(dirname(link), { recursive: true });
       symlinkSync(join(modules, name), link, 'junction');
     }
+  });
+
+  it.each([
+    ['/home/a/node_modules/dyconv/', 'npx dyconv setup'],
+    ['/home/a/node_modules/.pnpm/dyconv@0.1.0/node_modules/dyconv/', 'pnpm exec dyconv setup'],
+    ['C:\\a\\node_modules\\.pnpm\\dyconv@0.1.0\\node_modules\\dyconv\\', 'pnpm exec dyconv setup'],
+  ])('in %s, commands run as %s', (where, expected) => {
+    expect(dyconvCommand('setup', where)).toBe(expected);
   });
 
   it('says which command mends a missing libtorch, which then does', () => {
@@ -144,17 +155,27 @@ describe.skipIf(why)(`in a project${why}`, () => {
   });
 
   it.each([
-    ['node16', ts.ModuleKind.Node16, ts.ModuleResolutionKind.Node16],
-    ['bundler', ts.ModuleKind.ESNext, ts.ModuleResolutionKind.Bundler],
-  ])('has types for the %s resolution', (_name, module, moduleResolution) => {
-    const program = ts.createProgram([join(folder, 'types.mts')], {
-      ...{ module, moduleResolution, target: ts.ScriptTarget.ES2022, noEmit: true, strict: true },
-      ...{ skipLibCheck: true, types: ['node'], typeRoots: [join(modules, '@types')] },
-      lib: ['lib.es2023.d.ts', 'lib.esnext.disposable.d.ts'],
-    });
-    const problems = ts.getPreEmitDiagnostics(program);
-    expect(problems.map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, ' '))).toEqual([]);
-  });
+    ['node16', ts.ModuleKind.Node16, ts.ModuleResolutionKind.Node16, 'types.mts'],
+    ['bundler', ts.ModuleKind.ESNext, ts.ModuleResolutionKind.Bundler, 'types.mts'],
+    ['nodenext', ts.ModuleKind.NodeNext, ts.ModuleResolutionKind.NodeNext, 'types.cts'],
+  ])(
+    'has types for the %s resolution, without a mistake of their own',
+    (...[_name, module, moduleResolution, file]) => {
+      const program = ts.createProgram([join(folder, file)], {
+        ...{ module, moduleResolution, target: ts.ScriptTarget.ES2022, noEmit: true, strict: true },
+        ...{ skipLibCheck: false, types: ['node'], typeRoots: [join(modules, '@types')] },
+        lib: ['lib.es2023.d.ts', 'lib.esnext.disposable.d.ts'],
+      });
+      const problems = ts.getPreEmitDiagnostics(program);
+      const text = problems.map(({ file, messageText }) => {
+        return `${file?.fileName}: ${ts.flattenDiagnosticMessageText(messageText, ' ')}`;
+      });
+      expect(text).toEqual([]);
+      expect(program.getSourceFiles().map(({ fileName }) => fileName.includes('dist/index.d.ts'))).toContain(
+        true,
+      );
+    },
+  );
 
   it('has the commands', () => {
     expect(node([bin, '--version']).stdout).toBe('0.1.0\n');
