@@ -5,7 +5,7 @@
  */
 import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Dispatcher } from 'undici';
@@ -180,7 +180,7 @@ async function store(
         });
       });
       if (next.done) break;
-      await handle.write(next.value, 0, next.value.length, done);
+      await writeAll(handle, next.value, done);
       done += next.value.length;
       onProgress?.(done, total);
       if (size !== undefined && done > size) break;
@@ -189,6 +189,13 @@ async function store(
     await handle.sync();
   } finally {
     await handle.close();
+  }
+}
+
+/** A disk that gets full may take a part of the bytes, and says so only when it is given the rest. */
+async function writeAll(handle: FileHandle, bytes: Buffer, position: number): Promise<void> {
+  for (let at = 0; at < bytes.length; ) {
+    at += (await handle.write(bytes, at, bytes.length - at, position + at)).bytesWritten;
   }
 }
 
