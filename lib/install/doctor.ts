@@ -24,16 +24,17 @@ import {
 import { readLock } from './lock.js';
 import { installHint, missingTools, type Probe, runProbe } from './toolchain.js';
 
-/** One line of the doctor. */
-export interface Finding {
+interface Line {
   /** What was looked at, such as `libtorch`. */
   name: string;
-  /** `error`: dyconv does not work. `warning`: something will not work, such as a build. */
-  status: 'ok' | 'info' | 'warning' | 'error';
   detail: string;
-  /** The command, or the one thing to do, that mends it. */
-  mend?: string;
 }
+
+/** One line of the doctor. What is wrong always comes with the command, or the one thing to do, that mends it. */
+export type Finding =
+  | (Line & { status: 'ok' | 'info'; mend?: string })
+  // `error`: dyconv does not work. `warning`: something will not work, such as a build.
+  | (Line & { status: 'warning' | 'error'; mend: string });
 
 /** What {@link diagnose} looks at; replaced in tests. */
 export interface DoctorOptions {
@@ -185,8 +186,11 @@ function addonFindings(addon: Addon | undefined, check: AddonCheck | undefined, 
   if (!check?.ok) {
     return [{ name, status: 'error', detail: `${addon.file} does not load: ${check?.reason}`, mend }];
   }
+  if (!check.facts) {
+    return [{ name, status: 'error', detail: `${addon.file} loads, but is not dyconv's add-on`, mend }];
+  }
   const findings: Finding[] = [{ name, status: 'ok', detail: `${kind}, loads: ${addon.file}` }];
-  if (libtorch && check.facts && check.facts.libtorch.split('+')[0] !== libtorch.version) {
+  if (libtorch && check.facts.libtorch.split('+')[0] !== libtorch.version) {
     findings.push({
       name,
       status: 'warning',
@@ -194,9 +198,7 @@ function addonFindings(addon: Addon | undefined, check: AddonCheck | undefined, 
       mend,
     });
   }
-  if (check.facts) {
-    findings.push({ name: 'kernels', status: 'ok', detail: kernelsText(check.facts.algorithms) });
-  }
+  findings.push({ name: 'kernels', status: 'ok', detail: kernelsText(check.facts.algorithms) });
   return findings;
 }
 
