@@ -8,6 +8,7 @@ import { existsSync, mkdtempSync, rmSync, statSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { Command } from 'commander';
+import { fromClone } from './test-package/clone.js';
 import { blockedByManagers } from './test-package/managers.js';
 import {
   attempt,
@@ -26,7 +27,7 @@ const program = new Command('node scripts/test-package.js')
   .description('Packs dyconv, installs it into fresh projects, and uses it from there.')
   .option(
     '--quick',
-    'leave out what is compiled: take the add-on that is built here, and no build from source',
+    'leave out what is compiled: take the add-on that is built here; no build from source, no clone',
     false,
   )
   .option('--node <paths...>', 'more Node.js executables to use the installed package with', [])
@@ -53,7 +54,10 @@ try {
   readyMade(project(work, 'ready made ö'), prebuilt, main);
   blocked(project(work, 'scripts blocked ß'), prebuilt, main);
   blockedByManagers(work, registry.address);
-  if (!quick) fromSource(project(work, 'from source ñ'), main);
+  if (!quick) {
+    fromSource(project(work, 'from source ñ'), main);
+    fromClone(work);
+  }
 } catch (error) {
   if (failures() === 0) throw error;
 } finally {
