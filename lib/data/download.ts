@@ -13,7 +13,9 @@ import { DownloadError, invalidArgument } from '../errors.js';
 
 /** A published checksum, as lower- or upper-case hexadecimal digits. */
 export interface FileHash {
+  /** How the checksum is made. */
   algorithm: 'md5' | 'sha256';
+  /** Hexadecimal digits, of either case. */
   digest: string;
 }
 
@@ -30,6 +32,7 @@ export interface DownloadOptions {
   size?: number;
   /** The published checksum, if known. Only downloads with a checksum are resumed, since only those can be verified. */
   hash?: FileHash;
+  /** Called as bytes arrive. */
   onProgress?: DownloadProgress;
   /** Stops the download. What has arrived is kept for the next attempt. */
   signal?: AbortSignal;

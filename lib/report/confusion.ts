@@ -16,12 +16,15 @@ import { HEAT_COLOURS, type HeatColours } from './theme.js';
 
 /** Images per true class (row) and predicted class (column), with the names of the classes. */
 export interface ConfusionInput {
+  /** Class names in label order. */
   classes: readonly string[];
+  /** Counts, by true class (rows) and predicted class. */
   confusion: readonly (readonly number[])[];
 }
 
 /** How one class fares. */
 export interface ClassAccuracy {
+  /** Name of the class. */
   class: string;
   /** Test images of the class. */
   images: number;

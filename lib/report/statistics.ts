@@ -8,6 +8,7 @@ import { checkIterable, invalidArgument } from '../errors.js';
 export interface MeanInterval {
   /** Number of values. */
   count: number;
+  /** Arithmetic mean. */
   mean: number;
   /** Sample standard deviation (divisor `count - 1`); null for fewer than two values. */
   std: number | null;
