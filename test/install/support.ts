@@ -4,7 +4,7 @@
  */
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
@@ -121,6 +121,13 @@ export function sendFile(content: Buffer) {
     });
     response.end(content.subarray(start));
   };
+}
+
+/** Waits until a file has so many bytes: a connection cut before takes what was on its way along. */
+export async function arrived(file: string, bytes: number): Promise<void> {
+  while ((statSync(file, { throwIfNoEntry: false })?.size ?? 0) < bytes) {
+    await new Promise((done) => setTimeout(done, 10));
+  }
 }
 
 /** Keeps what was reported. */
