@@ -220,7 +220,7 @@ export class Loader implements AsyncIterable<Batch> {
  * An async iterable over the batches of a data set.
  *
  * @example
- * const loader = data.loader(train, { batchSize: 512, shuffle: true, dropLast: true, transform: data.transforms.train() })
+ * const loader = data.loader(clothes, { batchSize: 512, shuffle: true, dropLast: true, transform: data.transforms.train() })
  * for await (const { images, labels } of loader) {
  *   // images float32 [512, 3, 128, 128], labels int64 [512]
  *   images.dispose()

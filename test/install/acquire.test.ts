@@ -3,7 +3,7 @@
  */
 import { chmodSync, existsSync, readdirSync, utimesSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import { ArgumentError, DownloadError } from '../../lib/errors.js';
 import { readManifest } from '../../lib/install/cache.js';
@@ -13,8 +13,18 @@ import { downloadSource, zipSource } from '../../lib/install/sources.js';
 import { zip } from '../support/zip.js';
 import * as support from './support.js';
 
-const { child, goodWheel, isolated, lockFor, sendFile, serve, temporaryFolder, wheelEntries, writeTree } =
-  support;
+const {
+  child,
+  fakePython,
+  goodWheel,
+  isolated,
+  lockFor,
+  sendFile,
+  serve,
+  temporaryFolder,
+  wheelEntries,
+  writeTree,
+} = support;
 
 /** The same content in the layout of the libtorch archive. */
 const archive = (): Buffer =>
@@ -23,13 +33,6 @@ const archive = (): Buffer =>
       .filter(({ name }) => name.startsWith('torch/'))
       .map((entry) => ({ ...entry, name: `lib${entry.name}` })),
   );
-
-/** A `python3` that is this shell script, ahead of the usual path. */
-function fakePython(script: string): string {
-  const folder = writeTree(temporaryFolder(), { python3: `#!/bin/sh\n${script}\n` });
-  chmodSync(join(folder, 'python3'), 0o755);
-  return [folder, process.env.PATH].join(delimiter);
-}
 
 describe('LIBTORCH_USE_PYTORCH', () => {
   const torch = () =>

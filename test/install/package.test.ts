@@ -4,13 +4,24 @@
  * with npm itself, and with a build from source.
  */
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, symlinkSync } from 'node:fs';
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { dyconvCommand } from '../../lib/install/load.js';
+import { installHint, type MissingTool } from '../../lib/install/toolchain.js';
 import { native } from '../../lib/native.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -49,7 +60,7 @@ beforeAll(() => {
   const packed = pack();
   expect(packed.stderr).toBe('');
   tarballs = packed.stdout.trim().split('\n');
-}, 120_000);
+}, 300_000);
 
 afterAll(() => rmSync(work, { recursive: true, force: true }));
 mkdirSync(folder);
@@ -133,6 +144,32 @@ describe.skipIf(why)(`in a project${why}`, () => {
     // Where libtorch is was noted: the variables of the installation are not needed any more.
     expect(node(['esm.mjs'], { DYCONV_CACHE: join(work, 'empty'), LIBTORCH: '' }).status).toBe(0);
     expect(node([bin, 'doctor']).stdout).toMatch(/ready-made, loads[\s\S]*dyconv works\.\n$/);
+  });
+
+  it('names the packages to install, where a build is asked for and no compiler is there', () => {
+    const { status, stderr } = node([bin, 'setup', '--from-source'], { PATH: join(work, 'nothing') });
+    expect(status).toBe(1);
+    const missing: MissingTool[] = [
+      { tool: 'compiler', problem: 'No C++ compiler is installed' },
+      { tool: 'cmake', problem: 'CMake is not installed' },
+    ];
+    const absent = process.platform === 'win32' ? missing.slice(1) : missing;
+    const problems = absent.map(({ problem }) => problem).join('. ');
+    expect(stderr).toContain(`dyconv: Cannot build the native add-on: ${problems}. ${installHint(absent)}`);
+  });
+
+  it('says nothing of success where the ready-made add-on does not load', () => {
+    const name = `@dyconv/${process.platform}-${process.arch}`;
+    const file = join(folder, 'node_modules', name, 'dyconv.node');
+    renameSync(file, `${file}.kept`);
+    writeFileSync(file, 'not a library');
+    const { status, stderr } = node([bin, 'setup'], { PATH: join(work, 'nothing') });
+    renameSync(`${file}.kept`, file);
+    expect(status).toBe(1);
+    // It goes on to a build, as it says, which this machine without programs cannot do.
+    expect(stderr).toMatch(/Building the native add-on \(the ready-made one does not load: /);
+    expect(stderr).not.toMatch(/is ready/);
+    expect(node([bin, 'setup']).stderr).toMatch(/^dyconv is ready/);
   });
 
   it.each([

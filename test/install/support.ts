@@ -4,12 +4,12 @@
  */
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import type { EnsureLibtorchOptions } from '../../lib/install/libtorch.js';
 import type { LibtorchLock } from '../../lib/install/lock.js';
@@ -89,6 +89,13 @@ export function writeTree(folder: string, files: Record<string, string | Buffer>
     writeFileSync(join(folder, name), content);
   }
   return folder;
+}
+
+/** A `PATH` with a `python3` that is this shell script, ahead of the usual one. */
+export function fakePython(script: string): string {
+  const folder = writeTree(temporaryFolder(), { python3: `#!/bin/sh\n${script}\n` });
+  chmodSync(join(folder, 'python3'), 0o755);
+  return [folder, process.env.PATH].join(delimiter);
 }
 
 /** Starts a loopback server; returns its address and what was asked of it. */
