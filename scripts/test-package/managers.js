@@ -84,7 +84,8 @@ function mendedByItsError(folder, command, env) {
     return line;
   });
   check(`${named} mends it`, () => {
-    shell(named, folder, env);
+    const text = shell(named, folder, env);
+    expect(text.includes('the ready-made add-on'), text);
     run('node', ['esm.mjs'], folder, { ...env, DYCONV_CACHE: join(folder, 'empty cache') });
     shell(named.replace('setup', 'doctor'), folder, env);
   });
