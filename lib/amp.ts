@@ -29,7 +29,9 @@ export interface GradScalerOptions {
 
 /** What {@link GradScaler.stateDict} gives. */
 export interface GradScalerState {
+  /** What losses are multiplied by. */
   scale: number;
+  /** Steps since the scale last changed. */
   growthTracker: number;
 }
 
@@ -126,10 +128,12 @@ export class GradScaler {
     return this.#options.enabled ? this.#scale.item() : 1;
   }
 
+  /** Whether losses are scaled at all. */
   get enabled(): boolean {
     return this.#options.enabled;
   }
 
+  /** Scale and counter, to go on with later. */
   stateDict(): GradScalerState {
     return { scale: this.#scale.item(), growthTracker: this.#tracker.item() };
   }

@@ -14,6 +14,7 @@ export interface DeviceProperties {
   capability: [major: number, minor: number];
   /** Bytes. */
   totalMemory: number;
+  /** Streaming multiprocessors of the device. */
   multiProcessorCount: number;
 }
 
@@ -21,12 +22,15 @@ export interface DeviceProperties {
 export interface CudaMemoryStats {
   /** In use by tensors. */
   allocatedBytes: number;
+  /** Most bytes in tensors at once, since the start or the last reset. */
   peakAllocatedBytes: number;
   /** Held by the caching allocator, in use or not. */
   reservedBytes: number;
+  /** Most bytes held at once, since the start or the last reset. */
   peakReservedBytes: number;
   /** Free on the device, for every process. */
   freeBytes: number;
+  /** Bytes of memory the device has. */
   totalBytes: number;
   /** Allocations that succeeded only after the cache was emptied. */
   retries: number;

@@ -115,6 +115,7 @@ function placeOfCall(): number {
 export interface LeakGroup {
   /** The call, as the lines of a stack without the package's own; empty for tensors made while nothing was tracked. */
   stack: string;
+  /** Living tensors that were made there. */
   numTensors: number;
   /** Bytes of their storages, each counted once. */
   numBytes: number;
@@ -122,10 +123,13 @@ export interface LeakGroup {
 
 /** What {@link leakReport} returns; as a string, it is a readable list. */
 export interface LeakReport {
+  /** Living tensors of this thread. */
   numTensors: number;
+  /** Bytes of their data, shared ones counted once. */
   numBytes: number;
   /** Largest first, by bytes, then by tensors. */
   groups: LeakGroup[];
+  /** The report as text, a place a paragraph. */
   toString(): string;
 }
 

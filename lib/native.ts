@@ -12,7 +12,7 @@ import {
   NativeError,
   ShapeError,
 } from './errors.js';
-import { findAddon, loadAddon, setupCommand } from './install/load.js';
+import { dyconvCommand, findAddon, loadAddon, setupCommand } from './install/load.js';
 import type { NativeCuda } from './native-cuda.js';
 import type { NativeNn } from './native-nn.js';
 import type { NativeOps } from './native-ops.js';
@@ -337,7 +337,7 @@ function load(): Native {
     const reason = cause instanceof Error ? cause.message.split('\n')[0] : String(cause);
     throw new NativeError(
       `The native add-on could not be loaded (${reason}). ` +
-        `Run \`${setupCommand()}\`; \`npx dyconv doctor\` tells what is wrong.`,
+        `Run \`${setupCommand()}\`; \`${dyconvCommand('doctor')}\` tells what is wrong.`,
       { cause },
     );
   }

@@ -207,4 +207,6 @@ benchmark(
   .option('--steps <n>', 'measured steps', positiveInteger, 20)
   .addOption(turns());
 
+// Without a benchmark, the list of them is what was asked for.
+if (process.argv.length === 2) program.help();
 await program.parseAsync();

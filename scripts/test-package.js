@@ -4,29 +4,30 @@
  * letters that are not ASCII. The source build makes it take minutes; test/install/package.test.ts is its quick part.
  * @module
  */
-import { spawnSync } from 'node:child_process';
-import {
-  cpSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
-import { createRequire } from 'node:module';
+import { existsSync, mkdtempSync, rmSync, statSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { basename, dirname, join } from 'node:path';
 import { Command } from 'commander';
+import { fromClone } from './test-package/clone.js';
+import { blockedByManagers } from './test-package/managers.js';
+import {
+  attempt,
+  check,
+  failures,
+  npm,
+  npx,
+  project,
+  resolve,
+  root,
+  run,
+  startRegistry,
+} from './test-package/steps.js';
 
-const root = fileURLToPath(new URL('..', import.meta.url));
 const program = new Command('node scripts/test-package.js')
   .description('Packs dyconv, installs it into fresh projects, and uses it from there.')
   .option(
     '--quick',
-    'leave out what is compiled: take the add-on that is built here, and no build from source',
+    'leave out what is compiled: take the add-on that is built here; no build from source, no clone',
     false,
   )
   .option('--node <paths...>', 'more Node.js executables to use the installed package with', [])
@@ -35,28 +36,36 @@ const program = new Command('node scripts/test-package.js')
 const { quick, keep, node: others } = program.opts();
 
 const MAX_TARBALL = 3e6;
+/** @type {Awaited<ReturnType<typeof startRegistry>> | undefined} */
+let registry;
 const work = mkdtempSync(join(tmpdir(), 'dyconv Paketprüfung '));
-let failed = 0;
 
 try {
   const packages = join(work, 'packages');
   const args = [join(root, 'scripts', 'pack.js'), '--out', packages, ...(quick ? ['--no-build'] : [])];
   const out = check('pack', () => run(process.execPath, args));
   const [prebuilt, main] = out.trim().split('\n');
+  registry = await startRegistry([prebuilt, main]);
   for (const file of [prebuilt, main]) {
-    check(`${file.split('/').at(-1)}: ${(statSync(file).size / 1e6).toFixed(2)} MB, at most 3`, () => {
+    check(`${basename(file)}: ${(statSync(file).size / 1e6).toFixed(2)} MB, at most 3`, () => {
       if (statSync(file).size > MAX_TARBALL) throw new Error('too large');
     });
   }
-  readyMade(project('ready made ö'), prebuilt, main);
-  blocked(project('scripts blocked ß'), prebuilt, main);
-  if (!quick) fromSource(project('from source ñ'), main);
+  readyMade(project(work, 'ready made ö'), prebuilt, main);
+  blocked(project(work, 'scripts blocked ß'), prebuilt, main);
+  blockedByManagers(work, registry.address);
+  if (!quick) {
+    fromSource(project(work, 'from source ñ'), main);
+    fromClone(work);
+  }
 } catch (error) {
-  if (failed === 0) throw error;
+  if (failures() === 0) throw error;
 } finally {
+  registry?.stop();
   if (keep) console.log(`The projects are in ${work}`);
   else rmSync(work, { recursive: true, force: true });
 }
+const failed = failures();
 console.log(failed === 0 ? 'The package works.' : `${failed} checks failed.`);
 process.exitCode = failed === 0 ? 0 : 1;
 
@@ -64,7 +73,7 @@ process.exitCode = failed === 0 ? 0 : 1;
 function readyMade(folder, prebuilt, main) {
   check('npm install, ready-made', () => npm(folder, 'install', prebuilt, main));
   consumers(folder);
-  check('TypeScript, node16 and bundler', () => types(folder));
+  check('TypeScript: node16, bundler, nodenext, with the declarations checked', () => types(folder));
   check('npx dyconv doctor', () => npx(folder, 'dyconv', 'doctor'));
   for (const node of others) consumers(folder, node);
 }
@@ -81,12 +90,13 @@ function blocked(folder, prebuilt, main) {
   check('works after it', () => run(process.execPath, ['esm.mjs'], folder));
 }
 
-/** The main tarball alone: no ready-made add-on, so npm's install script is replaced by setup, which compiles. */
+/** The main tarball alone: without a ready-made add-on its install script compiles one. */
 function fromSource(folder, main) {
-  check('npm install --ignore-scripts --omit=optional', () =>
-    npm(folder, 'install', '--ignore-scripts', '--omit=optional', main),
-  );
-  check('npx dyconv setup --from-source', () => npx(folder, 'dyconv', 'setup', '--from-source'));
+  check('npm install --omit=optional, which builds', () => npm(folder, 'install', '--omit=optional', main));
+  check('npx dyconv setup --from-source has nothing left to do', () => {
+    const { status, stderr } = attempt('npx', ['--no', 'dyconv', 'setup', '--from-source'], folder);
+    if (status !== 0 || !stderr.includes('dyconv is up to date')) throw new Error(stderr);
+  });
   consumers(folder);
   check('npx dyconv doctor', () => npx(folder, 'dyconv', 'doctor'));
 }
@@ -103,72 +113,16 @@ function consumers(folder, node = process.execPath) {
   check(`${version} vitest`, () => run(node, [join(vitest, 'vitest.mjs'), 'run', '--root', folder], folder));
 }
 
-/** @param {string} folder */
+/** The declarations of the package are checked as well: a user without `skipLibCheck` meets their mistakes. @param {string} folder */
 function types(folder) {
-  const common = ['--noEmit', '--strict', '--skipLibCheck', '--target', 'es2022', '--types', 'node'];
+  const common = ['--noEmit', '--strict', '--target', 'es2022', '--types', 'node'];
   const roots = ['--lib', 'es2023,esnext.disposable', '--typeRoots', join(root, 'node_modules', '@types')];
-  for (const [module, resolution] of [
-    ['node16', 'node16'],
-    ['esnext', 'bundler'],
+  for (const [module, resolution, file] of [
+    ['node16', 'node16', 'types.mts'],
+    ['esnext', 'bundler', 'types.mts'],
+    ['nodenext', 'nodenext', 'types.cts'],
   ]) {
     const how = ['--module', module, '--moduleResolution', resolution];
-    run(process.execPath, [resolve('typescript/bin/tsc'), ...common, ...roots, ...how, 'types.mts'], folder);
+    run(process.execPath, [resolve('typescript/bin/tsc'), ...common, ...roots, ...how, file], folder);
   }
-}
-
-/** A module of the repository's development dependencies. @param {string} name */
-function resolve(name) {
-  return createRequire(import.meta.url).resolve(name);
-}
-
-/** @param {string} name */
-function project(name) {
-  const folder = join(work, name);
-  mkdirSync(folder, { recursive: true });
-  cpSync(join(root, 'test', 'package', 'project'), folder, { recursive: true });
-  writeFileSync(join(folder, 'package.json'), '{ "name": "fresh", "private": true }\n');
-  return folder;
-}
-
-/** @param {string} folder @param {...string} args */
-function npm(folder, ...args) {
-  return run('npm', [...args, '--no-audit', '--no-fund', '--prefer-offline', '--foreground-scripts'], folder);
-}
-
-/** @param {string} folder @param {...string} args */
-function npx(folder, ...args) {
-  return run('npx', ['--no', ...args], folder);
-}
-
-/** @template T @param {string} what @param {() => T} work @returns {T} */
-function check(what, work) {
-  const start = performance.now();
-  try {
-    const result = work();
-    console.log(`ok     ${what} (${((performance.now() - start) / 1000).toFixed(1)} s)`);
-    return result;
-  } catch (error) {
-    failed++;
-    console.log(`FAILED ${what}: ${error.message}`);
-    throw error;
-  }
-}
-
-/** @param {string} command @param {string[]} args @param {string} [cwd] */
-function run(command, args, cwd) {
-  const { status, stdout, stderr } = attempt(command, args, cwd);
-  if (status !== 0) throw new Error(`${command} ${args.join(' ')} ended with ${status}: ${stdout}${stderr}`);
-  return stdout;
-}
-
-/** @param {string} command @param {string[]} args @param {string} [cwd] @param {NodeJS.ProcessEnv} [env] */
-function attempt(command, args, cwd, env = {}) {
-  const shell = process.platform === 'win32' && command.startsWith('np');
-  return spawnSync(command, args, {
-    cwd,
-    encoding: 'utf8',
-    shell,
-    env: { ...process.env, ...env },
-    maxBuffer: 1 << 26,
-  });
 }

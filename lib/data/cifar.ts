@@ -19,6 +19,7 @@ const PIXELS = 3 * 32 * 32;
 
 /** Options of {@link cifar10}. */
 export interface Cifar10Options extends SourceOptions {
+  /** The 50,000 images for training, or the 10,000 for testing. */
   split: Split;
   /**
    * Keep the parsed images beside the archive, so that the next start is quick. With `mmap` that start is quicker still,

@@ -14,6 +14,7 @@ export type { DatasetName } from './names.js';
 
 /** Options of {@link create}. What a set has no use for is ignored: the bundled set needs no root. */
 export interface CreateOptions extends SourceOptions {
+  /** Images for training, or for testing. */
   split: Split;
   /** For CIFAR: see {@link Cifar10Options}. */
   cache?: Cifar10Options['cache'];

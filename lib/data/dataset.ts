@@ -20,6 +20,7 @@ export interface Sample {
 export interface Dataset {
   /** What the set is called, such as `cifar10`. */
   readonly name: string;
+  /** Images for training, or for testing. */
   readonly split: Split;
   /** Number of images. */
   readonly length: number;

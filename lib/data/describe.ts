@@ -6,9 +6,13 @@ import type { Dataset, Split } from './dataset.js';
 
 /** The answer of {@link describe}. */
 export interface DatasetDescription {
+  /** Name of the data set. */
   name: string;
+  /** Images for training, or for testing. */
   split: Split;
+  /** How many images there are. */
   length: number;
+  /** [C, H, W] of an image. */
   shape: readonly [number, number, number];
   /** Number of images of every class, in label order. */
   counts: { class: string; count: number }[];

@@ -5,7 +5,7 @@
  */
 import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Dispatcher } from 'undici';
@@ -13,7 +13,9 @@ import { DownloadError, invalidArgument } from '../errors.js';
 
 /** A published checksum, as lower- or upper-case hexadecimal digits. */
 export interface FileHash {
+  /** How the checksum is made. */
   algorithm: 'md5' | 'sha256';
+  /** Hexadecimal digits, of either case. */
   digest: string;
 }
 
@@ -30,6 +32,7 @@ export interface DownloadOptions {
   size?: number;
   /** The published checksum, if known. Only downloads with a checksum are resumed, since only those can be verified. */
   hash?: FileHash;
+  /** Called as bytes arrive. */
   onProgress?: DownloadProgress;
   /** Stops the download. What has arrived is kept for the next attempt. */
   signal?: AbortSignal;
@@ -180,7 +183,7 @@ async function store(
         });
       });
       if (next.done) break;
-      await handle.write(next.value, 0, next.value.length, done);
+      await writeAll(handle, next.value, done);
       done += next.value.length;
       onProgress?.(done, total);
       if (size !== undefined && done > size) break;
@@ -189,6 +192,13 @@ async function store(
     await handle.sync();
   } finally {
     await handle.close();
+  }
+}
+
+/** A disk that gets full may take a part of the bytes, and says so only when it is given the rest. */
+async function writeAll(handle: FileHandle, bytes: Buffer, position: number): Promise<void> {
+  for (let at = 0; at < bytes.length; ) {
+    at += (await handle.write(bytes, at, bytes.length - at, position + at)).bytesWritten;
   }
 }
 

@@ -32,7 +32,7 @@ const BACKGROUND = 255;
  * other. Values are shown unnormalised; what lies outside [0, 1] is clipped.
  *
  * @example
- * await writeFile('grid.png', await data.grid(train, { transform: data.transforms.train() }))
+ * await writeFile('grid.png', await data.grid(clothes, { transform: data.transforms.train() }))
  * @throws ArgumentError naming the option; ShapeError for images that have neither 1 nor 3 channels.
  */
 export async function grid(set: Dataset, options: GridOptions = {}): Promise<Buffer> {

@@ -12,6 +12,7 @@ import { checkSplit, createDataset, type Dataset, datasetError, type Split } fro
 export interface ImageFolderOptions {
   /** The folder that holds `train/<class>/*.png` and `test/<class>/*.png`, or the class folders themselves. */
   root: string;
+  /** The folder `train/` or `test/`, where there are such. */
   split: Split;
   /** Height and width every picture is resized to, in pixels. Default: 130, the size before the random crop. */
   size?: number;

@@ -24,7 +24,9 @@ export interface Batch {
 
 /** What the current pass, or the last one, has delivered. */
 export interface LoaderStats {
+  /** Batches delivered. */
   batches: number;
+  /** Images delivered. */
   images: number;
   /** Milliseconds the consumer waited for batches that were not ready. */
   waitMs: number;
@@ -32,7 +34,9 @@ export interface LoaderStats {
 
 /** Where a pass is: the epoch and the next batch of it. */
 export interface LoaderPosition {
+  /** 0-based. */
   epoch: number;
+  /** 0-based, the next one of the epoch. */
   batch: number;
 }
 
@@ -42,7 +46,9 @@ export interface LoaderPosition {
  * of threads, nor on prefetching.
  */
 export class Loader implements AsyncIterable<Batch> {
+  /** The images and labels it reads. */
   readonly dataset: Dataset;
+  /** Images of a batch; the last one may have fewer. */
   readonly batchSize: number;
   /** Batches of a full epoch. */
   readonly length: number;
@@ -50,6 +56,7 @@ export class Loader implements AsyncIterable<Batch> {
   readonly numImages: number;
   /** The transform in use; undefined where images are only scaled to [0, 1]. */
   readonly transform: Transform | undefined;
+  /** What the current pass, or the last one, has delivered. */
   readonly stats: LoaderStats = { batches: 0, images: 0, waitMs: 0 };
   readonly #options: ResolvedOptions;
   /** Height and width of the batch. */
@@ -213,7 +220,7 @@ export class Loader implements AsyncIterable<Batch> {
  * An async iterable over the batches of a data set.
  *
  * @example
- * const loader = data.loader(train, { batchSize: 512, shuffle: true, dropLast: true, transform: data.transforms.train() })
+ * const loader = data.loader(clothes, { batchSize: 512, shuffle: true, dropLast: true, transform: data.transforms.train() })
  * for await (const { images, labels } of loader) {
  *   // images float32 [512, 3, 128, 128], labels int64 [512]
  *   images.dispose()

@@ -17,8 +17,11 @@ export interface MixOptions {
 
 /** What a loader takes as `mix`. */
 export interface BatchMix {
+  /** How two images become one: their weighted sum, or one with a rectangle of the other. */
   readonly kind: 'mixup' | 'cutmix';
+  /** Both parameters of the Beta distribution that the share is drawn from. */
   readonly alpha: number;
+  /** How likely a batch is mixed, 0 to 1. */
   readonly p: number;
 }
 

@@ -19,6 +19,7 @@ import { findFile, type PublishedFile, rootFolder, type SourceOptions, verifyFil
 
 /** Options of {@link bundled}. */
 export interface GreyOptions {
+  /** The 60,000 images for training, or the 10,000 for testing. */
   split: Split;
   /** 3 repeats the grey plane, as networks for colour images need it. Default: 3. */
   channels?: 1 | 3;

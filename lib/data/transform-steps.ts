@@ -19,59 +19,85 @@ import {
 
 /** See {@link resize}. */
 export interface ResizeStep {
+  /** Which step it is. */
   readonly step: 'resize';
+  /** Height and width of the result, in pixels. */
   readonly size: Size;
 }
 
 /** See {@link centerCrop}. */
 export interface CenterCropStep {
+  /** Which step it is. */
   readonly step: 'centerCrop';
+  /** Height and width of the result, in pixels. */
   readonly size: Size;
 }
 
 /** See {@link randomCrop}. */
 export interface RandomCropStep {
+  /** Which step it is. */
   readonly step: 'randomCrop';
+  /** Height and width of the result, in pixels. */
   readonly size: Size;
+  /** Pixels of zeros around the image before the crop. */
   readonly padding: number;
 }
 
 /** See {@link randomResizedCrop}. */
 export interface RandomResizedCropStep {
+  /** Which step it is. */
   readonly step: 'randomResizedCrop';
+  /** Height and width of the result, in pixels. */
   readonly size: Size;
+  /** Bounds of the area, as a share of the image. */
   readonly scale: Bounds;
+  /** Bounds of the width over the height. */
   readonly ratio: Bounds;
 }
 
 /** See {@link randomHorizontalFlip} and {@link randomVerticalFlip}. */
 export interface FlipStep {
+  /** Which step it is. */
   readonly step: 'randomHorizontalFlip' | 'randomVerticalFlip';
+  /** How likely it happens, 0 to 1. */
   readonly p: number;
 }
 
 /** See {@link colorJitter}. */
 export interface ColorJitterStep {
+  /** Which step it is. */
   readonly step: 'colorJitter';
+  /** Bounds of the factor for the brightness; 1 changes nothing. */
   readonly brightness: Bounds;
+  /** Bounds of the factor for the contrast; 1 changes nothing. */
   readonly contrast: Bounds;
+  /** Bounds of the factor for the saturation; 1 changes nothing. */
   readonly saturation: Bounds;
+  /** Bounds of the turn of the hue, in turns: -0.5 to 0.5; 0 changes nothing. */
   readonly hue: Bounds;
 }
 
 /** See {@link normalize}. */
 export interface NormalizeStep {
+  /** Which step it is. */
   readonly step: 'normalize';
+  /** Subtracted from values of 0 to 1: one number, or one a channel. */
   readonly mean: readonly number[];
+  /** What is left is divided by this: one number, or one a channel. */
   readonly std: readonly number[];
 }
 
 /** See {@link randomErasing}. */
 export interface RandomErasingStep {
+  /** Which step it is. */
   readonly step: 'randomErasing';
+  /** How likely it happens, 0 to 1. */
   readonly p: number;
+  /** Bounds of the area, as a share of the image. */
   readonly scale: Bounds;
+  /** Bounds of the width over the height. */
   readonly ratio: Bounds;
+  /** What fills the rectangle: one number, one a channel, or noise. */
   readonly value: readonly number[] | 'random';
 }
 

@@ -49,37 +49,57 @@ export interface TestTransformOptions extends NormalizeOptions {
 
 /** Resize, random resized crop, flip, normalise. */
 export interface TrainTransform {
+  /** What tells it from other transforms. */
   readonly kind: 'train';
+  /** Side of the image before the crop, in pixels. */
   readonly resize: number;
+  /** Side of the result, in pixels. */
   readonly size: number;
+  /** Bounds of the area of the crop, as a share of the image. */
   readonly scale: Bounds;
+  /** Bounds of the width of the crop over its height. */
   readonly ratio: Bounds;
+  /** How likely an image is mirrored, 0 to 1. */
   readonly flip: number;
+  /** Subtracted from values of 0 to 1: one number, or one a channel. */
   readonly mean: readonly number[];
+  /** What is left is divided by this: one number, or one a channel. */
   readonly std: readonly number[];
 }
 
 /** Resize, pad, random crop, flip, normalise. */
 export interface PadCropTransform {
+  /** What tells it from other transforms. */
   readonly kind: 'pad-crop';
+  /** Side of the result, in pixels. */
   readonly size: number;
+  /** Pixels of zeros around the image before the crop. */
   readonly padding: number;
+  /** How likely an image is mirrored, 0 to 1. */
   readonly flip: number;
+  /** Subtracted from values of 0 to 1: one number, or one a channel. */
   readonly mean: readonly number[];
+  /** What is left is divided by this: one number, or one a channel. */
   readonly std: readonly number[];
 }
 
 /** Resize, normalise. */
 export interface TestTransform {
+  /** What tells it from other transforms. */
   readonly kind: 'test';
+  /** Side of the result, in pixels. */
   readonly size: number;
+  /** Subtracted from values of 0 to 1: one number, or one a channel. */
   readonly mean: readonly number[];
+  /** What is left is divided by this: one number, or one a channel. */
   readonly std: readonly number[];
 }
 
 /** Any other order of steps. */
 export interface ComposedTransform {
+  /** What tells it from other transforms. */
   readonly kind: 'compose';
+  /** The steps, in the order they are taken. */
   readonly steps: readonly Step[];
 }
 

@@ -70,7 +70,7 @@ export async function withLock<T>(
  * Runs `work` while no other process fills a folder of the cache.
  *
  * @param dir - The folder, which need not exist. Its parent is made.
- * @throws DownloadError when the cache cannot be written.
+ * @throws DownloadError when the cache cannot be written, or its disk gets full.
  */
 export async function withFolder<T>(
   dir: string,
@@ -92,7 +92,24 @@ export async function withFolder<T>(
   }
   const onWait = (owner: string) =>
     reporter.line(`Waiting for ${owner}, which fetches the same libtorch ...`);
-  return await withLock(`${dir}.lock`, work, { onWait, signal });
+  try {
+    return await withLock(`${dir}.lock`, work, { onWait, signal });
+  } catch (error) {
+    if (!isDiskFull(error)) throw error;
+    throw new DownloadError(
+      `The disk of the cache folder ${cacheDir} is full (ENOSPC). ` +
+        'Free 1.2 GB there, or set DYCONV_CACHE to a folder on another disk.',
+      { cause: error },
+    );
+  }
+}
+
+/** Whether a full disk is what an error began with: no other source of the same files can help then. */
+export function isDiskFull(error: unknown): boolean {
+  for (let cause = error; cause instanceof Error; cause = cause.cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'ENOSPC') return true;
+  }
+  return false;
 }
 
 async function take(file: string, owner: Owner): Promise<boolean> {

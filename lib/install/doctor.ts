@@ -13,6 +13,7 @@ import { inspectLibtorch } from './inspect.js';
 import { findLibtorch, type Libtorch } from './libtorch.js';
 import {
   type Addon,
+  dyconvCommand,
   findAddon,
   findPrebuilt,
   isClone,
@@ -23,16 +24,17 @@ import {
 import { readLock } from './lock.js';
 import { installHint, missingTools, type Probe, runProbe } from './toolchain.js';
 
-/** One line of the doctor. */
-export interface Finding {
+interface Line {
   /** What was looked at, such as `libtorch`. */
   name: string;
-  /** `error`: dyconv does not work. `warning`: something will not work, such as a build. */
-  status: 'ok' | 'info' | 'warning' | 'error';
   detail: string;
-  /** The command, or the one thing to do, that mends it. */
-  mend?: string;
 }
+
+/** One line of the doctor. What is wrong always comes with the command, or the one thing to do, that mends it. */
+export type Finding =
+  | (Line & { status: 'ok' | 'info'; mend?: string })
+  // `error`: dyconv does not work. `warning`: something will not work, such as a build.
+  | (Line & { status: 'warning' | 'error'; mend: string });
 
 /** What {@link diagnose} looks at; replaced in tests. */
 export interface DoctorOptions {
@@ -96,7 +98,7 @@ function npmFinding(probe: Probe, works: boolean): Finding {
   // From version 12 on, npm runs no install script of a dependency that has not been approved.
   if (Number(version.split('.')[0]) < 12 || works) return { name: 'npm', status: 'ok', detail: version };
   const detail = `${version}, which runs install scripts of approved packages only`;
-  return { name: 'npm', status: 'info', detail, mend: 'npx dyconv setup' };
+  return { name: 'npm', status: 'info', detail, mend: dyconvCommand('setup') };
 }
 
 function toolchainFindings(env: NodeJS.ProcessEnv, probe: Probe, works: boolean): Finding[] {
@@ -184,8 +186,11 @@ function addonFindings(addon: Addon | undefined, check: AddonCheck | undefined, 
   if (!check?.ok) {
     return [{ name, status: 'error', detail: `${addon.file} does not load: ${check?.reason}`, mend }];
   }
+  if (!check.facts) {
+    return [{ name, status: 'error', detail: `${addon.file} loads, but is not dyconv's add-on`, mend }];
+  }
   const findings: Finding[] = [{ name, status: 'ok', detail: `${kind}, loads: ${addon.file}` }];
-  if (libtorch && check.facts && check.facts.libtorch.split('+')[0] !== libtorch.version) {
+  if (libtorch && check.facts.libtorch.split('+')[0] !== libtorch.version) {
     findings.push({
       name,
       status: 'warning',
@@ -193,9 +198,7 @@ function addonFindings(addon: Addon | undefined, check: AddonCheck | undefined, 
       mend,
     });
   }
-  if (check.facts) {
-    findings.push({ name: 'kernels', status: 'ok', detail: kernelsText(check.facts.algorithms) });
-  }
+  findings.push({ name: 'kernels', status: 'ok', detail: kernelsText(check.facts.algorithms) });
   return findings;
 }
 

@@ -9,7 +9,7 @@ import { hashFile } from '../data/download.js';
 import { ArgumentError, DownloadError, describe } from '../errors.js';
 import { unpackLibtorch } from './archive.js';
 import { cacheDirectory, publish, readManifest } from './cache.js';
-import { withFolder } from './cache-lock.js';
+import { isDiskFull, withFolder } from './cache-lock.js';
 import { cudaRequest } from './cuda.js';
 import { ensureCudaLibtorch, findCudaLibtorch } from './cuda-libtorch.js';
 import { inspectLibtorch, type LibtorchInfo } from './inspect.js';
@@ -156,6 +156,7 @@ async function fetchFromAny(
       return { ...target, source: source.name };
     } catch (error) {
       signal?.throwIfAborted();
+      if (isDiskFull(error)) throw error;
       const reason = (error as Error).message;
       failures.push(`${source.describe(context)}\n    ${reason}`);
       reporter.line(`No libtorch from ${source.name}: ${reason}`);

@@ -145,7 +145,13 @@ export function isClone(): boolean {
   return existsSync(join(packageRoot, 'lib', 'index.ts'));
 }
 
+/** How a command of the package is run here: pnpm, whose folders tell it, runs those of its projects itself. */
+export function dyconvCommand(name: string, folder = packageRoot): string {
+  const pnpm = /[\\/]node_modules[\\/]\.pnpm[\\/]/.test(folder);
+  return `${pnpm ? 'pnpm exec' : 'npx'} dyconv ${name}`;
+}
+
 /** The command that mends a missing or broken add-on, here. */
 export function setupCommand(): string {
-  return isClone() ? 'npm run build' : 'npx dyconv setup';
+  return isClone() ? 'npm run build' : dyconvCommand('setup');
 }

@@ -49,7 +49,9 @@ type DynamicOptions = Required<Pick<AlexNetDyOptions, 'numExperts' | 'temperatur
 
 /** AlexNet with batch norm for 128x128 images, static or dynamic. [B, 3, 128, 128] -> logits [B, numClasses]. */
 export class AlexNet extends Module {
+  /** The convolutional part, [B, 3, 128, 128] -> [B, 128, 3, 3]. */
   readonly features: Sequential;
+  /** The fully connected part, [B, 1152] -> [B, classes]. */
   readonly classifier: Sequential;
 
   constructor(options: AlexNetOptions, dynamic: DynamicOptions | null) {

@@ -97,6 +97,7 @@ export class Softsign extends Module {
 
 /** x where positive, slope times x elsewhere. */
 export class LeakyReLU extends Module {
+  /** Factor below 0. */
   readonly negativeSlope: number;
   /** @param options.negativeSlope - Default 0.01. */
   constructor(options: { negativeSlope?: number } = {}) {
@@ -114,6 +115,7 @@ export class LeakyReLU extends Module {
 
 /** x where positive, alpha (exp(x) - 1) elsewhere. */
 export class ELU extends Module {
+  /** Where it goes for large negative input, with its sign turned. */
   readonly alpha: number;
   /** @param options.alpha - Default 1. */
   constructor(options: { alpha?: number } = {}) {
@@ -131,6 +133,7 @@ export class ELU extends Module {
 
 /** x where positive, alpha (exp(x / alpha) - 1) elsewhere. */
 export class CELU extends Module {
+  /** Where it goes for large negative input, with its sign turned. */
   readonly alpha: number;
   /** @param options.alpha - Default 1. */
   constructor(options: { alpha?: number } = {}) {
@@ -148,7 +151,9 @@ export class CELU extends Module {
 
 /** log(1 + exp(beta x)) / beta, linear above the threshold. */
 export class Softplus extends Module {
+  /** Steepness. */
   readonly beta: number;
+  /** Above this value of beta x, the input is the result. */
   readonly threshold: number;
   /** @param options.beta - Default 1. @param options.threshold - Default 20. */
   constructor(options: { beta?: number; threshold?: number } = {}) {
@@ -167,7 +172,9 @@ export class Softplus extends Module {
 
 /** Limited to [minVal, maxVal]. */
 export class Hardtanh extends Module {
+  /** Least value of the result. */
   readonly minVal: number;
+  /** Greatest value of the result. */
   readonly maxVal: number;
   /** @param options.minVal - Default -1. @param options.maxVal - Default 1. */
   constructor(options: { minVal?: number; maxVal?: number } = {}) {
@@ -186,6 +193,7 @@ export class Hardtanh extends Module {
 
 /** 0 within ±lambda, x elsewhere. */
 export class Hardshrink extends Module {
+  /** Half the width of the gap around 0. */
   readonly lambda: number;
   /** @param options.lambda - Default 0.5. */
   constructor(options: { lambda?: number } = {}) {
@@ -203,6 +211,7 @@ export class Hardshrink extends Module {
 
 /** 0 within ±lambda, nearer to it by lambda elsewhere. */
 export class Softshrink extends Module {
+  /** Half the width of the gap around 0. */
   readonly lambda: number;
   /** @param options.lambda - Default 0.5. */
   constructor(options: { lambda?: number } = {}) {
@@ -219,6 +228,7 @@ export class Softshrink extends Module {
 }
 
 abstract class AlongDim extends Module {
+  /** The dimension it runs over. */
   readonly dim: number;
   /** @param options.dim - Default -1. */
   constructor(options: { dim?: number } = {}) {
@@ -261,6 +271,7 @@ export class GLU extends AlongDim {
 
 /** Gaussian error linear unit. */
 export class GELU extends Module {
+  /** The exact form, or that by tanh. */
   readonly approximate: 'none' | 'tanh';
   /** @param options.approximate - Default `'none'`. */
   constructor(options: { approximate?: 'none' | 'tanh' } = {}) {
@@ -275,7 +286,9 @@ export class GELU extends Module {
 
 /** x where above the threshold, a value elsewhere. */
 export class Threshold extends Module {
+  /** Input up to this becomes `value`. */
   readonly threshold: number;
+  /** What stands for input up to the threshold. */
   readonly value: number;
   constructor(threshold: number, value: number) {
     super();
@@ -289,7 +302,9 @@ export class Threshold extends Module {
 
 /** {@link LeakyReLU} with slopes drawn from [lower, upper] while training, their mean otherwise. */
 export class RReLU extends Module {
+  /** Least slope. */
   readonly lower: number;
+  /** Greatest slope. */
   readonly upper: number;
   /** @param options.lower - Default 1/8. @param options.upper - Default 1/3. */
   constructor(options: { lower?: number; upper?: number } = {}) {

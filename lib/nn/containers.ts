@@ -57,6 +57,7 @@ export class ModuleList<M extends AnyModule = Module> extends Module<never[], ne
     this[index] = checkModule('module', module);
   }
 
+  /** The modules, in their order. */
   *[Symbol.iterator](): Generator<M> {
     for (let i = 0; i < this.#length; i++) yield this[i]!;
   }
@@ -89,6 +90,7 @@ export class ModuleDict<M extends AnyModule = Module> extends Module<never[], ne
     return this.#modules.get(key);
   }
 
+  /** Whether there is a module of this name. */
   has(key: string): boolean {
     return this.#modules.has(key);
   }
@@ -106,18 +108,22 @@ export class ModuleDict<M extends AnyModule = Module> extends Module<never[], ne
     return this.#modules.delete(key);
   }
 
+  /** The names, in their order. */
   keys(): IterableIterator<string> {
     return this.#modules.keys();
   }
 
+  /** The modules, in the order of their names. */
   values(): IterableIterator<M> {
     return this.#modules.values();
   }
 
+  /** Pairs of name and module, in their order. */
   entries(): IterableIterator<[string, M]> {
     return this.#modules.entries();
   }
 
+  /** Pairs of name and module, in their order. */
   [Symbol.iterator](): IterableIterator<[string, M]> {
     return this.#modules.entries();
   }

@@ -26,9 +26,13 @@ export interface ConvLayerOptions extends ConvOptions, FactoryOptions {
 }
 
 abstract class ConvNd extends Module {
+  /** Channels of the input. */
   readonly inChannels: number;
+  /** Channels of the result. */
   readonly outChannels: number;
+  /** Size of the kernel, one number a spatial dimension. */
   readonly kernelSize: readonly number[];
+  /** Stride, padding and the others, with their defaults. */
   readonly options: Readonly<Required<ConvOptions>>;
   /** [O, I / groups, ...kernelSize]. */
   weight: Parameter;
@@ -96,9 +100,13 @@ export interface ConvTransposeLayerOptions extends ConvTransposeOptions, Factory
 }
 
 abstract class ConvTransposeNd extends Module {
+  /** Channels of the input. */
   readonly inChannels: number;
+  /** Channels of the result. */
   readonly outChannels: number;
+  /** Size of the kernel, one number a spatial dimension. */
   readonly kernelSize: readonly number[];
+  /** Stride, padding and the others, with their defaults. */
   readonly options: Readonly<Required<ConvTransposeOptions>>;
   /** [I, O / groups, ...kernelSize]. */
   weight: Parameter;

@@ -32,6 +32,7 @@ export interface RoutingAttentionOptions extends FactoryOptions {
  * softmax(logits / temperature). [B, C, H, W] -> [B, K]. All of it runs as one operation.
  */
 export class RoutingAttention extends Module {
+  /** How the scores of the experts become their weights. */
   readonly kind: RoutingKind;
   /** The two small layers, for their parameters `net.0.*` and `net.2.*`. */
   readonly net: Sequential;
@@ -111,10 +112,15 @@ export interface DynamicForwardOptions {
  * const y = layer.forward(randn([8, 64, 32, 32])); // [8, 128, 32, 32]
  */
 export class DynamicConv2d extends Module<[Tensor, DynamicForwardOptions?]> {
+  /** Channels of the input. */
   readonly inChannels: number;
+  /** Channels of the result. */
   readonly outChannels: number;
+  /** Height and width of the kernels. */
   readonly kernelSize: [number, number];
+  /** How many kernels are mixed. */
   readonly numExperts: number;
+  /** Stride, padding, routing and the others, with their defaults. */
   readonly options: Readonly<Required<DynamicConv2dOptions>>;
   /** [K, O, I / groups, kh, kw]. */
   weight: Parameter;

@@ -43,7 +43,9 @@ export interface LinearOptions extends FactoryOptions {
 
 /** y = x weightᵀ + bias, [..., I] -> [..., O]. @see https://pytorch.org/docs/stable/generated/torch.nn.Linear.html */
 export class Linear extends Module {
+  /** Size of the last dimension of the input. */
   readonly inFeatures: number;
+  /** Size of the last dimension of the result. */
   readonly outFeatures: number;
   /** [O, I]. */
   weight: Parameter;
@@ -79,10 +81,15 @@ export interface Conv2dLayerOptions extends Conv2dOptions, FactoryOptions {
 
 /** 2-D convolution, [B, I, H, W] -> [B, O, H', W']. @see https://pytorch.org/docs/stable/generated/torch.nn.Conv2d.html */
 export class Conv2d extends Module {
+  /** Channels of the input. */
   readonly inChannels: number;
+  /** Channels of the result. */
   readonly outChannels: number;
+  /** Height and width of the kernel. */
   readonly kernelSize: [number, number];
+  /** Stride, padding and the others, with their defaults. */
   readonly options: Readonly<Required<Conv2dOptions>>;
+  /** How it is computed; `auto` chooses by shape. */
   readonly algorithm: Conv2dAlgorithm;
   /** [O, I / groups, kh, kw]. */
   weight: Parameter;
@@ -158,8 +165,11 @@ export interface EmbeddingOptions extends FactoryOptions {
 
 /** A table of vectors, int64 [...] -> [..., D]. @see https://pytorch.org/docs/stable/generated/torch.nn.Embedding.html */
 export class Embedding extends Module {
+  /** How many vectors there are. */
   readonly numEmbeddings: number;
+  /** Size of a vector. */
   readonly embeddingDim: number;
+  /** The index whose vector gets no gradient; null for none. */
   readonly paddingIdx: number | null;
   /** [numEmbeddings, embeddingDim], standard normal at first. */
   weight: Parameter;
@@ -186,8 +196,11 @@ export class Embedding extends Module {
 
 /** y[o] = x1ᵀ weight[o] x2 + bias[o], [B, I] and [B, J] -> [B, O]. @see https://pytorch.org/docs/stable/generated/torch.nn.Bilinear.html */
 export class Bilinear extends Module<[Tensor, Tensor]> {
+  /** Size of the last dimension of the first input. */
   readonly in1Features: number;
+  /** Size of the last dimension of the second input. */
   readonly in2Features: number;
+  /** Size of the last dimension of the result. */
   readonly outFeatures: number;
   /** [O, I, J]. */
   weight: Parameter;

@@ -10,6 +10,7 @@ import type { Tensor } from '../tensor/tensor.js';
 import { Module } from './module.js';
 
 abstract class Loss<Options extends object> extends Module<[Tensor, Tensor]> {
+  /** The options of the constructor: those of the function of the same name. */
   readonly options: Readonly<Options>;
   constructor(options: Options = {} as Options) {
     super();

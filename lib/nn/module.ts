@@ -22,6 +22,7 @@ export type ForwardPreHook = (module: AnyModule, inputs: unknown[]) => unknown[]
 
 /** What takes a hook away again. */
 export interface HookHandle {
+  /** Takes the hook away; a second call does nothing. */
   remove(): void;
 }
 
@@ -332,6 +333,7 @@ export abstract class Module<Args extends unknown[] = [Tensor], Out = Tensor> {
     return `${this.constructor.name}(${extra}\n${children.join('\n')}\n)`;
   }
 
+  /** What `console.log` shows: the tree of layers with their settings. */
   [inspect.custom](): string {
     return this.toString();
   }

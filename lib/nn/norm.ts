@@ -24,8 +24,11 @@ export interface BatchNormLayerOptions extends FactoryOptions {
 
 /** Running statistics, scale and shift of each channel. */
 abstract class ChannelNorm extends Module {
+  /** Channels of the input. */
   readonly numFeatures: number;
+  /** Added to the variance, against division by 0. */
   readonly eps: number;
+  /** Share of the batch in the running statistics; null: the mean over all batches. */
   readonly momentum: number | null;
   /** [C], ones at first. */
   weight: Parameter | null;
@@ -61,6 +64,7 @@ abstract class ChannelNorm extends Module {
   /** Numbers of dimensions that the input may have. */
   protected abstract readonly inputDims: readonly number[];
 
+  /** Refuses input of another number of dimensions. @throws ShapeError */
   protected checkInput(input: Tensor): void {
     const shape = input.shape;
     if (!this.inputDims.includes(shape.length)) {
@@ -185,9 +189,13 @@ export interface NormLayerOptions extends FactoryOptions {
 
 /** Normalises the last dimensions. @see https://arxiv.org/abs/1607.06450 */
 export class LayerNorm extends Module {
+  /** The last dimensions of the input, over which it is normalised. */
   readonly normalizedShape: readonly number[];
+  /** Added to the variance, against division by 0. */
   readonly eps: number;
+  /** Of the normalised shape, ones at first; null without affine. */
   weight: Parameter | null;
+  /** Of the normalised shape, zeros at first; null without affine or bias. */
   bias: Parameter | null;
 
   constructor(normalizedShape: number | readonly number[], options: NormLayerOptions = {}) {
@@ -214,10 +222,15 @@ export class LayerNorm extends Module {
 
 /** Normalises groups of channels, [B, C, ...] -> same. @see https://arxiv.org/abs/1803.08494 */
 export class GroupNorm extends Module {
+  /** Groups that the channels are divided into. */
   readonly numGroups: number;
+  /** Channels of the input. */
   readonly numChannels: number;
+  /** Added to the variance, against division by 0. */
   readonly eps: number;
+  /** [C], ones at first; null without affine. */
   weight: Parameter | null;
+  /** [C], zeros at first; null without affine. */
   bias: Parameter | null;
 
   constructor(numGroups: number, numChannels: number, options: NormLayerOptions = {}) {
@@ -243,8 +256,11 @@ export class GroupNorm extends Module {
 
 /** Divides by the root mean square of the last dimensions. @see https://arxiv.org/abs/1910.07467 */
 export class RMSNorm extends Module {
+  /** The last dimensions of the input, over which it is normalised. */
   readonly normalizedShape: readonly number[];
+  /** Added to the mean square, against division by 0; null: the machine epsilon of the dtype. */
   readonly eps: number | null;
+  /** Of the normalised shape, ones at first; null without affine. */
   weight: Parameter | null;
 
   /** @param options.eps - Default: the dtype's machine epsilon. */
@@ -281,7 +297,9 @@ export interface LocalResponseNormOptions {
 
 /** Divides by the mean square of neighbouring channels, [B, C, ...] -> same. @see Krizhevsky et al., NeurIPS 2012 */
 export class LocalResponseNorm extends Module {
+  /** How many neighbouring channels are summed over. */
   readonly size: number;
+  /** The options of the constructor. */
   readonly options: Readonly<LocalResponseNormOptions>;
 
   constructor(size: number, options: LocalResponseNormOptions = {}) {

@@ -10,7 +10,9 @@ import type { Tensor } from '../tensor/tensor.js';
 import { Module } from './module.js';
 
 abstract class Pool<Options extends { stride?: Sizes }> extends Module {
+  /** Size of the window, one number a spatial dimension. */
   readonly kernelSize: readonly number[];
+  /** The options of the constructor; a stride left out is the size of the window. */
   readonly options: Readonly<Options & { stride: Sizes }>;
   constructor(dimensions: number, kernelSize: Sizes, options: Options) {
     super();
@@ -23,6 +25,7 @@ abstract class Pool<Options extends { stride?: Sizes }> extends Module {
 }
 
 abstract class AdaptivePool extends Module {
+  /** Size of the result, one number a spatial dimension. */
   readonly outputSize: readonly number[];
   constructor(dimensions: number, outputSize: Sizes) {
     super();

@@ -21,6 +21,7 @@ export class Identity extends Module {
 
 /** Zeroes elements with probability p while training. @see https://jmlr.org/papers/v15/srivastava14a.html */
 export class Dropout extends Module {
+  /** How likely an element, or a channel, is dropped. */
   readonly p: number;
   /** @param p - 0 to 1. Default 0.5. */
   constructor(p = 0.5) {
@@ -37,7 +38,9 @@ export class Dropout extends Module {
 
 /** Dimensions startDim to endDim as one. */
 export class Flatten extends Module {
+  /** First dimension that is merged. */
   readonly startDim: number;
+  /** Last dimension that is merged. */
   readonly endDim: number;
   /** @param startDim - Default 1: the batch stays. @param endDim - Default -1. */
   constructor(startDim = 1, endDim = -1) {
@@ -52,7 +55,9 @@ export class Flatten extends Module {
 
 /** One dimension as several; one size may be -1. */
 export class Unflatten extends Module {
+  /** The dimension that is split. */
   readonly dim: number;
+  /** What it is split into. */
   readonly sizes: readonly number[];
   constructor(dim: number, sizes: readonly number[]) {
     super();
@@ -102,6 +107,7 @@ export class ZeroPad2d extends Pad2d {
 
 /** A value around images; one number or [left, right, top, bottom]. */
 export class ConstantPad2d extends Pad2d {
+  /** What stands in the padding. */
   readonly value: number;
   constructor(padding: Sizes, value: number) {
     super(padding);
@@ -128,6 +134,7 @@ export class ReplicationPad2d extends Pad2d {
 
 /** Channels to pixels, [B, C r², H, W] -> [B, C, H r, W r]. @see https://arxiv.org/abs/1609.05158 */
 export class PixelShuffle extends Module {
+  /** How many times larger height and width become. */
   readonly upscaleFactor: number;
   constructor(upscaleFactor: number) {
     super();
@@ -140,6 +147,7 @@ export class PixelShuffle extends Module {
 
 /** Resizes signals, images or volumes, [B, C, ...] -> [B, C, ...]. */
 export class Upsample extends Module {
+  /** Size or factor, and mode. */
   readonly options: Readonly<InterpolateOptions>;
   constructor(options: InterpolateOptions) {
     super();
@@ -187,6 +195,7 @@ export class Sequential extends Module {
     this.#layers[index] = layer;
   }
 
+  /** The layers, in their order. */
   [Symbol.iterator](): Iterator<Module> {
     return this.#layers[Symbol.iterator]();
   }

@@ -49,6 +49,7 @@ export function gaussianNllLoss(
 
 /** A margin. */
 export interface MarginOptions extends LossOptions {
+  /** How far apart the two cases have to be. The default is that of the function. */
   margin?: number;
 }
 

@@ -34,7 +34,9 @@ export function batchNorm(input: Tensor, options: BatchNormOptions): Tensor {
 
 /** Options of {@link layerNorm} and {@link groupNorm}. */
 export interface NormOptions {
+  /** Factor after the normalisation. Default: none. */
   weight?: Tensor | null;
+  /** Added after the factor. Default: none. */
   bias?: Tensor | null;
   /** Added to the variance. Default 1e-5. */
   eps?: number;

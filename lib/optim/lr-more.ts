@@ -150,9 +150,13 @@ export interface PlateauOptions {
 
 /** Where a {@link ReduceLROnPlateau} is. */
 export interface PlateauState {
+  /** The best value of the metric so far; infinite before the first. */
   best: number;
+  /** Epochs without improvement, so far. */
   badEpochs: number;
+  /** Epochs for which none is counted as bad. */
   cooldownCounter: number;
+  /** Steps that were made. */
   lastEpoch: number;
 }
 
@@ -162,6 +166,7 @@ export interface PlateauState {
  * @see https://pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.ReduceLROnPlateau.html
  */
 export class ReduceLROnPlateau {
+  /** Whose learning rates are changed. */
   readonly optimizer: Scheduled;
   readonly #options: Required<PlateauOptions>;
   #best: number;
@@ -234,6 +239,7 @@ export class ReduceLROnPlateau {
     return sign * (metric - best * (1 + sign * threshold)) > 0;
   }
 
+  /** What is needed to go on later. */
   stateDict(): PlateauState {
     return {
       best: this.#best,

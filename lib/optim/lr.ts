@@ -13,11 +13,13 @@ type Scheduled = Pick<Optimizer, 'paramGroups'>;
 
 /** Where a scheduler is. */
 export interface SchedulerState {
+  /** Steps that were made. */
   lastEpoch: number;
 }
 
 /** Base class: a schedule is the factor on the initial learning rate after `epoch` steps. */
 export abstract class LRScheduler {
+  /** Whose learning rates are changed. */
   readonly optimizer: Scheduled;
   #lastEpoch = 0;
 
@@ -51,10 +53,12 @@ export abstract class LRScheduler {
       group.lr = group.initialLr * this.factor(epoch, group.initialLr);
   }
 
+  /** What is needed to go on later. */
   stateDict(): SchedulerState {
     return { lastEpoch: this.#lastEpoch };
   }
 
+  /** Goes on where `stateDict()` was taken. */
   loadStateDict(options: SchedulerState): void {
     const { lastEpoch } = checkOptions(options);
     this.apply(integer('lastEpoch', lastEpoch, 0));

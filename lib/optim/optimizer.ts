@@ -19,7 +19,9 @@ export type OptimizerGroup<Options> = Options & { params: Tensor[]; initialLr: n
 
 /** What {@link Optimizer.stateDict} gives: options a group, and tensors by `<parameter>.<name>`. */
 export interface OptimizerState {
+  /** Options and parameter numbers of every group. */
   groups: Record<string, unknown>[];
+  /** State of the parameters, by number and name. */
   tensors: Record<string, Tensor>;
 }
 

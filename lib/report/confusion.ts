@@ -2,20 +2,29 @@
  * Confusion matrix: which class is taken for which.
  * @module
  */
-import type { EChartsOption } from 'echarts';
 import { ShapeError } from '../errors.js';
-import { type PictureOptions, type PngOptions, pictureSize, renderSvg, svgToPng } from './render.js';
+import {
+  type ChartOption,
+  type PictureOptions,
+  type PngOptions,
+  pictureSize,
+  renderSvg,
+  svgToPng,
+} from './render.js';
 import { alignColumns } from './table.js';
 import { HEAT_COLOURS, type HeatColours } from './theme.js';
 
 /** Images per true class (row) and predicted class (column), with the names of the classes. */
 export interface ConfusionInput {
+  /** Class names in label order. */
   classes: readonly string[];
+  /** Counts, by true class (rows) and predicted class. */
   confusion: readonly (readonly number[])[];
 }
 
 /** How one class fares. */
 export interface ClassAccuracy {
+  /** Name of the class. */
   class: string;
   /** Test images of the class. */
   images: number;
@@ -85,7 +94,7 @@ export function formatConfusion(
  * The chart as data, for `echarts.setOption`. The colour follows the square root of the share of the true class, so
  * that rare confusions stay visible beside the diagonal.
  */
-export function confusionOption(input: ConfusionInput, colours: HeatColours): EChartsOption {
+export function confusionOption(input: ConfusionInput, colours: HeatColours): ChartOption {
   checkSquare(input);
   const { classes, confusion } = input;
   const labelled = classes.length <= 20;

@@ -2,11 +2,18 @@
  * Learning curves: loss and accuracy over the epochs, training and validation, any number of runs overlaid.
  * @module
  */
-import type { EChartsOption, LineSeriesOption } from 'echarts';
+import type { LineSeriesOption } from 'echarts';
 import type { EpochRecord } from '../train/records.js';
 import { groupRuns, type RunGroup } from './groups.js';
 import { type Panel, panelsOption } from './panels.js';
-import { type PictureOptions, type PngOptions, pictureSize, renderSvg, svgToPng } from './render.js';
+import {
+  type ChartOption,
+  type PictureOptions,
+  type PngOptions,
+  pictureSize,
+  renderSvg,
+  svgToPng,
+} from './render.js';
 import type { RunData } from './run.js';
 import { seriesColour } from './theme.js';
 
@@ -145,7 +152,7 @@ function bestLine(
 export function curvesOption(
   groups: readonly RunGroup[],
   { legendWidth, colour }: { legendWidth: number | null; colour: (index: number) => string },
-): EChartsOption {
+): ChartOption {
   const epochs = groups.flatMap(({ runs }) => runs.flatMap((run) => run.epochs));
   const last = Math.max(1, ...epochs.map(({ epoch }) => epoch));
   const accuracies = epochs.flatMap(({ train, val }) => [train.accuracy, val?.accuracy ?? Number.NaN]);

@@ -2,9 +2,10 @@
  * The charts of the page beside the learning curves: loss by step, schedules, use of the experts.
  * @module
  */
-import type { EChartsOption, LineSeriesOption } from 'echarts';
+import type { LineSeriesOption } from 'echarts';
 import type { RunGroup } from './groups.js';
 import { columnHeight, type Panel, panelsOption } from './panels.js';
+import type { ChartOption } from './render.js';
 import type { RunData } from './run.js';
 
 /** A chart of the page: what the page's script draws. */
@@ -15,7 +16,7 @@ export interface PageChart {
   label: string;
   /** Height in pixels; `narrow` where the panels stand below each other. */
   height: { wide: number; narrow: number };
-  option: EChartsOption;
+  option: ChartOption;
 }
 
 type Colour = (index: number) => string;

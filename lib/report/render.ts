@@ -3,7 +3,6 @@
  * trains or infers does not pay for them.
  * @module
  */
-import type { EChartsOption } from 'echarts';
 import { invalidArgument } from '../errors.js';
 import { type ColourScheme, chartTheme, PALETTES } from './theme.js';
 
@@ -46,8 +45,14 @@ export function pictureSize(options: PictureOptions, width: number, height: numb
   return size;
 }
 
+/**
+ * An option object of Apache ECharts. Its own type needs a browser's types, which a project with dyconv may not have, and
+ * would fail to compile there.
+ */
+export type ChartOption = Record<string, unknown>;
+
 /** Draws a chart without a browser. */
-export async function renderSvg(option: EChartsOption, size: PictureSize): Promise<string> {
+export async function renderSvg(option: ChartOption, size: PictureSize): Promise<string> {
   const { init } = await import('echarts');
   const { width, height, scheme } = size;
   const chart = init(null, chartTheme(scheme), { renderer: 'svg', ssr: true, width, height });

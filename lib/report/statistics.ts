@@ -8,6 +8,7 @@ import { checkIterable, invalidArgument } from '../errors.js';
 export interface MeanInterval {
   /** Number of values. */
   count: number;
+  /** Arithmetic mean. */
   mean: number;
   /** Sample standard deviation (divisor `count - 1`); null for fewer than two values. */
   std: number | null;
@@ -39,7 +40,7 @@ function centralProbability(t: number, degrees: number): number {
  * @param confidence - probability between 0 and 1; default 0.95
  * @throws ArgumentError for anything else
  * @example
- * studentT(2) // 4.3027, the factor for three seeds
+ * report.studentT(2) // 4.3027, the factor for three seeds
  */
 export function studentT(degrees: number, confidence = 0.95): number {
   // The sum has a term for every second degree; beyond a million the distribution is the normal one to any digit.

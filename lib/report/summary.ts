@@ -31,7 +31,9 @@ export interface SummaryRow {
 
 /** The summary of a model; print it for the table. */
 export interface Summary {
+  /** A row a layer, in the order they are called. */
   rows: SummaryRow[];
+  /** The shape that was given. */
   inputShape: number[];
   /** Scalars that are trained. */
   trainable: number;

@@ -8,9 +8,11 @@ import { type MeanInterval, meanInterval } from './statistics.js';
 
 /** One model of the comparison. A field is null where no run of the group has the value. */
 export interface ComparisonRow {
+  /** Name of the model, with what tells it from others of that name. */
   model: string;
   /** Directories of the runs, one a seed. */
   runs: string[];
+  /** Seeds of the runs. */
   seeds: number[];
   /** Over the last epoch, as its batches were seen; 0 to 1. */
   trainAccuracy: MeanInterval | null;
@@ -30,6 +32,7 @@ export interface ComparisonRow {
 
 /** The comparison as data (`rows`), as Markdown and, through `toString()`, as text for a terminal. */
 export interface Comparison {
+  /** A row a group of runs that differ by their seed alone. */
   rows: ComparisonRow[];
   /** A Markdown table. */
   toMarkdown(): string;

@@ -16,6 +16,7 @@ import { type Picture, readPicture } from './picture.js';
 
 /** A class and how likely it is. */
 export interface ClassProbability {
+  /** Name of the class. */
   name: string;
   /** 0 to 1; all classes together give 1. */
   probability: number;
@@ -34,8 +35,11 @@ export interface LoadClassifierOptions {
 
 /** The network of a run, in evaluation mode, with the way its pictures take. Made by {@link loadClassifier}. */
 export class Classifier {
+  /** What the network was trained with. */
   readonly config: RunConfig;
+  /** The network, in evaluation mode. */
   readonly model: Module;
+  /** Where it computes. */
   readonly device: Device;
   #disposed = false;
 
@@ -83,6 +87,7 @@ export class Classifier {
     for (const [, buffer] of this.model.namedBuffers()) buffer.dispose();
   }
 
+  /** The same as `dispose()`, for `using`. */
   [Symbol.dispose](): void {
     this.dispose();
   }

@@ -273,10 +273,12 @@ export abstract class TensorBase {
     return format(this as unknown as Tensor);
   }
 
+  /** What `console.log` shows: values, shape where it is not seen, dtype. */
   [inspect.custom](): string {
     return this.toString();
   }
 
+  /** The text that is printed. @throws DTypeError for a number: `item()` gives that. */
   [Symbol.toPrimitive](hint: string): string {
     if (hint === 'number') throw new DTypeError('Expected item() to turn a Tensor into a number');
     return this.toString();

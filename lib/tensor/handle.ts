@@ -10,6 +10,7 @@ import type { Tensor } from './tensor.js';
 
 /** What {@link Tensor.share} returns: a plain object that can be posted to another thread of the process. */
 export interface TensorHandle {
+  /** What tells it from other messages. */
   readonly type: 'dyconv.TensorHandle';
   /** The tensor's number in the table. */
   readonly id: number;

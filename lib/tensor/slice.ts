@@ -3,8 +3,11 @@ import type { Tensor } from './tensor.js';
 
 /** A range of positions along one dimension, as Python's `start:stop:step`. Made by {@link slice}. */
 export interface Slice {
+  /** First index; null: from the beginning. */
   readonly start: number | null;
+  /** The index after the last; null: to the end. */
   readonly stop: number | null;
+  /** Distance of two indices; null: 1. */
   readonly step: number | null;
 }
 

@@ -95,6 +95,7 @@ export class CapturedStep {
     this.#captured = undefined;
   }
 
+  /** The same as `dispose()`, for `using`. */
   [Symbol.dispose](): void {
     this.dispose();
   }

@@ -27,7 +27,9 @@ export interface CheckpointFiles {
 
 /** What `last.state` held. */
 export interface LoadedCheckpoint {
+  /** Weights by name, for `loadStateDict`. */
   weights: Record<string, Tensor>;
+  /** State of the trainer. */
   state: TrainerState;
   /** Frees every tensor of both. */
   dispose(): void;

@@ -27,9 +27,11 @@ export interface Evaluation {
   loss: number;
   /** Share of images classified correctly, 0 to 1. */
   accuracy: number;
+  /** Images that were evaluated. */
   images: number;
   /** Wall time of the whole pass, loading included. */
   seconds: number;
+  /** Loading of the images included. */
   imagesPerSecond: number;
   /** Counts: `confusion[true class][predicted class]`. */
   confusion: number[][];

@@ -18,6 +18,7 @@ export interface StepEvent {
   epoch: number;
   /** 1-based batch of the epoch, out of `batches`; where gradients are accumulated, the last of the step. */
   batch: number;
+  /** Batches of an epoch. */
   batches: number;
   /** Batches whose gradients this step used: 1 unless they are accumulated. */
   accumulated: number;
@@ -27,6 +28,7 @@ export interface StepEvent {
   loss: number;
   /** Over the images of this step, 0 to 1. */
   accuracy: number;
+  /** Learning rate of this step, of the first group. */
   lr: number;
   /** Norm of the gradient before it was clipped; null unless it is clipped by its norm. Not finite for a float16 step that was left out. */
   gradNorm: number | null;
@@ -43,7 +45,9 @@ export interface StepEvent {
 export interface BestEpoch {
   /** 1-based. */
   epoch: number;
+  /** 0 to 1. */
   accuracy: number;
+  /** Mean over the images. */
   loss: number;
 }
 
@@ -55,12 +59,15 @@ export interface TrainingResult {
   earlyStopped: boolean;
   /** Finished epochs, those before a resume included. */
   epochs: number;
+  /** Finished steps, those before a resume included. */
   steps: number;
+  /** The best epoch; null where none was finished. */
   best: BestEpoch | null;
 }
 
 /** Events of a Trainer with the arguments of their listeners. */
 export interface TrainerEvents {
+  /** After every step of the optimizer. */
   step: [event: StepEvent];
   /** After the validation pass of an epoch, with the averaged weights where weights are averaged. */
   validation: [event: { epoch: number } & Evaluation];
@@ -76,10 +83,15 @@ export interface TrainerState {
   epoch: number;
   /** Finished batches of the epoch under way. */
   batch: number;
+  /** Finished steps of the whole training. */
   step: number;
+  /** Sums of the epoch under way. */
   meter: MeterState;
+  /** The best epoch so far; null before the first validation. */
   best: BestEpoch | null;
+  /** `stateDict()` of the optimizer. */
   optimizer: unknown;
+  /** `stateDict()` of the schedule; null without one. */
   scheduler: unknown;
   /** Absent unless losses are scaled. */
   scaler?: GradScalerState;

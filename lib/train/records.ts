@@ -10,12 +10,15 @@ import type { AutocastDType } from './forward-backward.js';
 
 /** Mean loss and accuracy over a number of images. Accuracy lies between 0 and 1. */
 export interface LossAndAccuracy {
+  /** Mean over the images. */
   loss: number;
+  /** 0 to 1. */
   accuracy: number;
 }
 
 /** One logged training step, written every `logEvery` batches (the article: 10). */
 export interface StepRecord {
+  /** What tells it from the other lines. */
   type: 'step';
   /** 1-based epoch. */
   epoch: number;
@@ -41,6 +44,7 @@ export interface ExpertUsage {
 
 /** One finished epoch. */
 export interface EpochRecord {
+  /** What tells it from the other lines. */
   type: 'epoch';
   /** 1-based epoch. */
   epoch: number;
@@ -68,7 +72,9 @@ export interface EpochRecord {
 export interface EvaluationRecord extends LossAndAccuracy {
   /** `best`, `last`, `epoch-<number>`, or the path of a file of weights. */
   checkpoint: string;
+  /** Images that were evaluated. */
   images: number;
+  /** Loading of the images included. */
   imagesPerSecond: number;
   /** Class names in label order. */
   classes: string[];
@@ -95,6 +101,7 @@ export interface RunConfig {
   model: string;
   /** Options for `models.create`, such as `{ numClasses: 10, numExperts: 2 }`. */
   modelOptions: Record<string, number | string | boolean>;
+  /** How many numbers the model has. */
   parameters: ParameterCounts;
   /** Name for `data.create`. */
   dataset: DatasetName;
@@ -102,27 +109,41 @@ export interface RunConfig {
   dataDir: string | null;
   /** Class names in label order. */
   classes: string[];
+  /** Images of an epoch. */
   trainImages: number;
+  /** Images of a validation. */
   valImages: number;
   /** [C, H, W] of the images in the data set. */
   imageShape: number[];
   /** Side of the square images the network sees, in pixels. */
   imageSize: number;
+  /** Passes over the training images. */
   epochs: number;
+  /** Images of a batch. */
   batchSize: number;
+  /** Learning rate at the start, or the highest of the schedule. */
   lr: number;
+  /** Of SGD. */
   momentum: number;
+  /** Factor of the weights in the gradient. */
   weightDecay: number;
+  /** Share of the target that all classes have in common, 0 to 1. */
   labelSmoothing: number;
   /** Epochs after which the learning rate is multiplied by `gamma`. */
   milestones: number[];
+  /** Factor of the learning rate at a milestone. */
   gamma: number;
   /** Temperature schedule; null for a model without dynamic layers. */
   temperature: { start: number; epochs: number } | null;
+  /** Of weights, order and augmentation. */
   seed: number;
+  /** Where it was trained. */
   device: Device;
+  /** Dtype of the weights. */
   dtype: string;
+  /** Training images that were used; null for all. */
   limitTrain: number | null;
+  /** Test images that were used; null for all. */
   limitTest: number | null;
   /** The part of a training image that is used. Absent in older runs: 'resized', the article's. */
   crop?: 'resized' | 'padded' | 'none';
@@ -136,7 +157,9 @@ export interface RunConfig {
   randomErasing?: number | null;
   /** The alpha of mixup and of cutmix, and how likely a batch is mixed; null for neither, and for always. */
   mixup?: number | null;
+  /** The alpha of cutmix; null for none. */
   cutmix?: number | null;
+  /** How likely a batch is mixed; null for always. */
   mixProb?: number | null;
   /** Dtype of the images of a batch. Absent: float32. */
   batchDtype?: 'float32' | 'bfloat16';
@@ -152,6 +175,7 @@ export interface RunConfig {
   accumulate?: number;
   /** Bounds of the gradient; null for none. */
   clipGradNorm?: number | null;
+  /** Bound of every element of the gradient; null for none. */
   clipGradValue?: number | null;
   /** Decay of the averaged weights, which validation and `best.safetensors` use; null for none. */
   ema?: number | null;
@@ -179,17 +203,25 @@ export type ScheduleName = 'milestones' | 'cosine' | 'one-cycle' | 'constant';
 
 /** `environment.json`: the machine and the versions a run was made with. */
 export interface RunEnvironment {
+  /** Version of dyconv. */
   dyconv: string;
   /** Of the checkout dyconv runs from, `-dirty` where it was changed; null or absent where it is a package. */
   commit?: string | null;
+  /** Version of Node.js. */
   node: string;
+  /** Version of libtorch. */
   libtorch: string;
+  /** Operating system and architecture. */
   platform: string;
   /** Name of the CPU, or 'unknown'. */
   cpu: string;
+  /** Cores that the process may use. */
   cores: number;
+  /** Bytes of memory the machine has. */
   memoryBytes: number;
+  /** Threads of libtorch. */
   threads: number;
+  /** Where it was trained. */
   device: string;
   /** Instruction set libtorch chose its own kernels for. */
   cpuCapability?: string;

@@ -29,6 +29,7 @@ const RESULTS = ['config.json', 'metrics.jsonl', 'best.safetensors', 'last.safet
 export interface RunPosition {
   /** Finished epochs. */
   epoch: number;
+  /** Finished steps. */
   step: number;
 }
 
@@ -43,6 +44,7 @@ export interface RunPosition {
  * })
  */
 export class RunDirectory {
+  /** The folder. */
   readonly path: string;
   #metrics: FileHandle | null = null;
 

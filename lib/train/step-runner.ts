@@ -16,8 +16,11 @@ import type { Batch } from './types.js';
 
 /** Where a training is: finished epochs, batches of the epoch, and steps. */
 export interface Position {
+  /** Finished epochs. */
   epoch: number;
+  /** Finished batches of the epoch under way. */
   batch: number;
+  /** Finished steps of the whole training. */
   step: number;
 }
 

@@ -31,11 +31,13 @@ export interface TrainerOptions {
   optimizer: Optimizer;
   /** Default: cross entropy without label smoothing. */
   loss?: Loss;
+  /** Batches to train on; one pass is an epoch. */
   trainLoader: BatchSource;
   /** Default: no validation; `best` then follows the training metrics. */
   valLoader?: BatchSource;
   /** Validates after every so many epochs, and after the last. Default 1. */
   validateEvery?: number;
+  /** Changes the learning rate after every step or epoch. Default: none. */
   scheduler?: LRScheduler;
   /** When the scheduler's `step()` is called: after every epoch or every step of the optimizer. Default 'epoch'. */
   schedulerInterval?: 'epoch' | 'step';

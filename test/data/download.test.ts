@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { download } from '../../lib/data/download.js';
 import { ArgumentError, DownloadError } from '../../lib/errors.js';
+import { arrived } from '../install/support.js';
 
 const content = Buffer.from(Array.from({ length: 300_000 }, (_, i) => (i * 31 + (i >> 8)) & 255));
 const md5 = { algorithm: 'md5', digest: createHash('md5').update(content).digest('hex') } as const;
@@ -93,7 +94,8 @@ test('continues by itself after the connection is cut', async () => {
   handler = (_request, response) => {
     handler = whole;
     response.writeHead(200, { 'content-length': content.length });
-    response.write(content.subarray(0, 150_000), () => setTimeout(() => response.destroy(), 50));
+    response.write(content.subarray(0, 150_000));
+    void arrived(`${file}.part`, 150_000).then(() => response.destroy());
   };
   await download({ url: base, file, hash: md5, size: content.length });
   expect(ranges).toEqual([undefined, 'bytes=150000-']);

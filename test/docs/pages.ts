@@ -32,3 +32,17 @@ export function commandLines(page: string): string[] {
     .map((line) => line.replace(/#.*/, '').replace(/\s+/g, ' ').trim())
     .filter((line) => line !== '');
 }
+
+/** The commands that stand in the text, between backticks, single spaces. */
+export function inlineCommands(page: string): string[] {
+  const text = readFileSync(join(root, page), 'utf8').replace(/^```[\s\S]*?^```$/gm, '');
+  return [...text.matchAll(/`([^`]+)`/g)]
+    .map(([, code]) => code!.replace(/\s+/g, ' ').trim())
+    .filter((code) => /^(?:[A-Z_]+=\S+ )*(?:node|npx|npm|pnpm|python3|sudo|pip|cmake|bash) \S/.test(code));
+}
+
+/** The options of a table's rows: those that its first column begins with. */
+export function optionRows(page: string): string[] {
+  const text = readFileSync(join(root, page), 'utf8');
+  return [...text.matchAll(/^\| `(--[^`]+)`/gm)].map(([, options]) => options!);
+}

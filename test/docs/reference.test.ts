@@ -1,18 +1,18 @@
 import { spawnSync } from 'node:child_process';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
-import { expect, it } from 'vitest';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, it, onTestFinished } from 'vitest';
 import { root } from './pages.js';
 
-it('the reference builds without a warning', { timeout: 300_000 }, () => {
-  // typedoc.json makes errors of warnings. Nothing is written: `npm run docs` does that.
-  const typedoc = join(
-    dirname(createRequire(import.meta.url).resolve('typedoc/package.json')),
-    'bin',
-    'typedoc',
-  );
-  const args = [typedoc, '--emit', 'none', '--logLevel', 'Warn'];
-  const { status, stdout, stderr } = spawnSync(process.execPath, args, { cwd: root, encoding: 'utf8' });
+it('the reference builds, and every public name has its comment', { timeout: 300_000 }, () => {
+  const out = mkdtempSync(join(tmpdir(), 'dyconv-docs-'));
+  onTestFinished(() => rmSync(out, { recursive: true, force: true }));
+  // typedoc.json makes errors of warnings, and a missing comment is one.
+  const args = ['run', 'docs', '--silent', '--', '--out', out, '--logLevel', 'Warn'];
+  const shell = process.platform === 'win32';
+  const { status, stdout, stderr } = spawnSync('npm', args, { cwd: root, encoding: 'utf8', shell });
   expect(`${stdout}${stderr}`).toBe('');
   expect(status).toBe(0);
+  expect(existsSync(join(out, 'index.html'))).toBe(true);
 });

@@ -1,29 +1,30 @@
 /**
- * Ways to libtorch other than the plain download, and what can stand in their way.
+ * Ways to libtorch other than the plain download, a slow network, and several processes.
  */
-import { spawn } from 'node:child_process';
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  symlinkSync,
-  utimesSync,
-  writeFileSync,
-} from 'node:fs';
-import { request as httpRequest } from 'node:http';
+import { chmodSync, existsSync, readdirSync, utimesSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import { ArgumentError, DownloadError } from '../../lib/errors.js';
 import { readManifest } from '../../lib/install/cache.js';
 import { withLock } from '../../lib/install/cache-lock.js';
-import { type EnsureLibtorchOptions, ensureLibtorch, findLibtorch } from '../../lib/install/libtorch.js';
+import { ensureLibtorch, findLibtorch } from '../../lib/install/libtorch.js';
 import { downloadSource, zipSource } from '../../lib/install/sources.js';
 import { zip } from '../support/zip.js';
 import * as support from './support.js';
 
-const { goodWheel, isolated, lockFor, sendFile, serve, temporaryFolder, wheelEntries, writeTree } = support;
+const {
+  child,
+  fakePython,
+  goodWheel,
+  isolated,
+  lockFor,
+  sendFile,
+  serve,
+  temporaryFolder,
+  wheelEntries,
+  writeTree,
+} = support;
 
 /** The same content in the layout of the libtorch archive. */
 const archive = (): Buffer =>
@@ -32,43 +33,6 @@ const archive = (): Buffer =>
       .filter(({ name }) => name.startsWith('torch/'))
       .map((entry) => ({ ...entry, name: `lib${entry.name}` })),
   );
-
-/** A `python3` that is this shell script, ahead of the usual path. */
-function fakePython(script: string): string {
-  const folder = writeTree(temporaryFolder(), { python3: `#!/bin/sh\n${script}\n` });
-  chmodSync(join(folder, 'python3'), 0o755);
-  return [folder, process.env.PATH].join(delimiter);
-}
-
-/** Runs `ensureLibtorch` of dist/ in a process of its own. */
-function child(
-  options: EnsureLibtorchOptions,
-  before = '',
-): Promise<{ code: number | null; output: string }> {
-  const module = new URL('../../dist/install/libtorch.js', import.meta.url).href;
-  const { lock, env, cacheDir, target } = options;
-  const code = `
-    const { ensureLibtorch } = await import(${JSON.stringify(module)});
-    await import('undici');
-    ${before}
-    const lines = [];
-    const reporter = { line: (text) => lines.push(text), progress() {}, end() {} };
-    try {
-      const { source } = await ensureLibtorch({ ...${JSON.stringify({ lock, env, cacheDir, target })}, reporter });
-      console.log(JSON.stringify({ source, lines }));
-    } catch (error) {
-      console.log(JSON.stringify({ error: error.message, lines }));
-      process.exitCode = 1;
-    }`;
-  const process_ = spawn(process.execPath, ['--input-type=module', '-e', code]);
-  let output = '';
-  for (const stream of [process_.stdout, process_.stderr]) {
-    stream.on('data', (chunk) => {
-      output += chunk;
-    });
-  }
-  return new Promise((done) => process_.on('close', (status) => done({ code: status, output })));
-}
 
 describe('LIBTORCH_USE_PYTORCH', () => {
   const torch = () =>
@@ -172,41 +136,6 @@ describe('the network', () => {
     expect(requests).toHaveLength(2);
   });
 
-  it('is reached through HTTP_PROXY, unless NO_PROXY names the host', async () => {
-    const wheel = goodWheel();
-    const direct = await serve(sendFile(wheel));
-    const port = new URL(direct.base).port;
-    // Forwards whatever it is asked for to the one server there is.
-    const forward = (path: string, response: import('node:http').ServerResponse) =>
-      httpRequest({ host: '127.0.0.1', port, path }, (answer) => {
-        response.writeHead(answer.statusCode!, answer.headers);
-        answer.pipe(response);
-      }).end();
-    const proxy = await serve((request, response) => void forward(new URL(request.url!).pathname, response));
-    const tunnels: string[] = [];
-    proxy.server.on('connect', async (request, socket) => {
-      tunnels.push(request.url!);
-      const { connect } = await import('node:net');
-      const upstream = connect(Number(port), '127.0.0.1', () => {
-        socket.write('HTTP/1.1 200 OK\r\n\r\n');
-        upstream.pipe(socket).pipe(upstream);
-      });
-    });
-    vi.stubEnv('HTTP_PROXY', proxy.base).stubEnv('http_proxy', proxy.base);
-    vi.stubEnv('NO_PROXY', '').stubEnv('no_proxy', '');
-    try {
-      const through = isolated(wheel, 'http://files.example');
-      expect((await ensureLibtorch(through.options)).source).toBe('download');
-      expect([...tunnels, ...proxy.requests].join(' ')).toContain('files.example');
-      const seen = tunnels.length + proxy.requests.length;
-      vi.stubEnv('NO_PROXY', '127.0.0.1').stubEnv('no_proxy', '127.0.0.1');
-      expect((await ensureLibtorch(isolated(wheel, direct.base).options)).source).toBe('download');
-      expect(tunnels.length + proxy.requests.length).toBe(seen);
-    } finally {
-      vi.unstubAllEnvs();
-    }
-  });
-
   it('may be slow, and say nothing of the size', async () => {
     const wheel = goodWheel();
     const { base } = await serve(async (_request, response) => {
@@ -228,41 +157,6 @@ describe('the network', () => {
     expect(requests).toEqual([]);
     await ensureLibtorch({ ...options, env: {} });
     expect((await ensureLibtorch(options)).source).toBe('cache');
-  });
-});
-
-describe('the disk', () => {
-  it.runIf(existsSync('/dev/full'))('is full: said so, and nothing looks finished', async () => {
-    const wheel = goodWheel();
-    const { base } = await serve(sendFile(wheel));
-    const { options, cacheDir, dir } = isolated(wheel, base);
-    mkdirSync(join(cacheDir, 'downloads'), { recursive: true });
-    symlinkSync('/dev/full', join(cacheDir, 'downloads', `${support.WHEEL_NAME}.part`));
-    await expect(ensureLibtorch(options)).rejects.toThrow(/ENOSPC/);
-    expect(existsSync(dir)).toBe(false);
-  });
-
-  it('cannot be written: the cache folder is named, and two ways out', async () => {
-    const { options, cacheDir } = isolated(goodWheel(), 'http://127.0.0.1:9');
-    mkdirSync(cacheDir, { recursive: true });
-    chmodSync(cacheDir, 0o555);
-    // The administrator may write anywhere, so the work is done as somebody else.
-    const { code, output } = await child(options, 'if (process.getuid() === 0) process.seteuid(65534);');
-    chmodSync(cacheDir, 0o755);
-    expect(code).toBe(1);
-    expect(JSON.parse(output).error).toContain(
-      `The cache folder ${cacheDir} cannot be written (EACCES). Set DYCONV_CACHE`,
-    );
-  });
-
-  it('cannot be written, but has what is needed', async () => {
-    const wheel = goodWheel();
-    const { base } = await serve(sendFile(wheel));
-    const { options, cacheDir } = isolated(wheel, base);
-    await ensureLibtorch(options);
-    chmodSync(cacheDir, 0o555);
-    expect((await ensureLibtorch(options)).source).toBe('cache');
-    chmodSync(cacheDir, 0o755);
   });
 });
 

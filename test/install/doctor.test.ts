@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { type DoctorOptions, diagnose, type Finding, isHealthy } from '../../lib/install/doctor.js';
 import { cudaFindings } from '../../lib/install/doctor-cuda.js';
 import type { Probe } from '../../lib/install/toolchain.js';
+import { native } from '../../lib/native.js';
 import { temporaryFolder, versionHeader, writeTree } from './support.js';
 
 const script = fileURLToPath(new URL('../../scripts/doctor.js', import.meta.url));
@@ -146,6 +147,89 @@ describe('what is wrong', () => {
     expect(status).toBe(1);
     expect(stdout).toMatch(/WRONG {3}libtorch .*the folder does not exist\n +mend: unset LIBTORCH/);
     expect(stdout).toMatch(/dyconv does not work: \d+ of \d+ findings are wrong\.\n$/);
+  });
+});
+
+describe('every wrong finding', () => {
+  /** What can be done, word by word: a command that exists, a variable, or a thing that no command does. */
+  const MENDS = [
+    /^(?:(?:DYCONV_CUDA|LIBTORCH|CUDA_HOME)=\S.* )?(?:npm run build|npx dyconv setup|pnpm exec dyconv setup)$/,
+    /^Install(?: with)?: (?:sudo apt-get install|sudo dnf install|xcode-select|brew install|winget install|Visual)/,
+    /^Install them with this system's package manager/,
+    /^unset (?:LIBTORCH|LIBTORCH_USE_PYTORCH|DYCONV_CUDA), or let it lead to/,
+    /^install a current Node\.js: https:\/\/nodejs\.org\//,
+    /^free 1\.2 GB there, or set DYCONV_CACHE/,
+    /^nvidia-smi$/,
+  ];
+
+  const folder = () => temporaryFolder();
+  const oldLibtorch = () =>
+    writeTree(folder(), {
+      'lib/libtorch_cpu.so': '',
+      'include/ATen/ATen.h': '',
+      'include/torch/headeronly/version.h': versionHeader('2.4.0'),
+    });
+  const library = (content: string) => ({ file: join(writeTree(folder(), { 'x.cjs': content }), 'x.cjs') });
+  const gpu = { ...TOOLS, 'nvidia-smi': 'NVIDIA T4, 580.65.06, 15360 MiB\n' };
+
+  const machines: [string, () => DoctorOptions, string[]][] = [
+    [
+      'nothing is installed',
+      () => ({ addon: undefined, probe: machine({}), env: empty() }),
+      ['compiler', 'CMake', 'libtorch', 'add-on'],
+    ],
+    [
+      'all is too old',
+      () => ({
+        ...{ nodeVersion: '18.1.0', addon: undefined, env: { LIBTORCH: oldLibtorch() } },
+        probe: machine({ npm: '9.0.0', 'c++': 'c++ (GCC) 9.4.0', cmake: 'cmake version 3.10.2' }),
+      }),
+      ['Node.js', 'compiler', 'CMake', 'libtorch', 'add-on'],
+    ],
+    ['CXX names nothing', () => ({ addon: undefined, env: { ...empty(), CXX: 'g++-99' } }), ['compiler']],
+    ['LIBTORCH leads nowhere', () => ({ env: { LIBTORCH: '/does/not/exist' } }), ['libtorch']],
+    [
+      'there is no PyTorch for LIBTORCH_USE_PYTORCH',
+      () => ({
+        env: { LIBTORCH_USE_PYTORCH: '1', PATH: folder() },
+      }),
+      ['libtorch'],
+    ],
+    ['DYCONV_CUDA has no such value', () => ({ env: { DYCONV_CUDA: 'cuda' } }), ['libtorch']],
+    [
+      'the add-on ends its process',
+      () => ({
+        addon: { ...library('process.kill(process.pid, "SIGABRT")'), kind: 'built' },
+      }),
+      ['add-on'],
+    ],
+    ['the add-on is another library', () => ({ addon: { ...library(''), kind: 'built' } }), ['add-on']],
+    [
+      'the ready-made add-on has no libtorch',
+      () => ({
+        addon: { ...library(''), kind: 'prebuilt', libtorch: '2.13.0' },
+        env: empty(),
+      }),
+      ['libtorch', 'add-on'],
+    ],
+    ['a GPU is not used', () => ({ probe: machine(gpu) }), native.cudaBuilt() ? [] : ['CUDA runtime']],
+  ];
+  const empty = () => ({ DYCONV_CACHE: folder() });
+
+  it.each(machines)('has a way to mend it, where %s', (_what, options, expected) => {
+    const wrong = diagnose({ probe: machine(TOOLS), ...options() }).filter(
+      ({ status }) => status === 'error' || status === 'warning',
+    );
+    for (const name of expected) expect(wrong.map((entry) => entry.name)).toContain(name);
+    for (const { name, mend } of wrong) {
+      expect(mend, name).toSatisfy((text: string) => MENDS.some((form) => form.test(text)));
+    }
+  });
+
+  it('cannot be written without one', () => {
+    // @ts-expect-error: `mend` is missing
+    const finding: Finding = { name: 'x', status: 'error', detail: 'y' };
+    expect(finding).toBeDefined();
   });
 });
 

@@ -4,12 +4,24 @@
  * with npm itself, and with a build from source.
  */
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, symlinkSync } from 'node:fs';
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { dyconvCommand } from '../../lib/install/load.js';
+import { installHint, type MissingTool } from '../../lib/install/toolchain.js';
 import { native } from '../../lib/native.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -48,7 +60,7 @@ beforeAll(() => {
   const packed = pack();
   expect(packed.stderr).toBe('');
   tarballs = packed.stdout.trim().split('\n');
-}, 120_000);
+}, 300_000);
 
 afterAll(() => rmSync(work, { recursive: true, force: true }));
 mkdirSync(folder);
@@ -79,7 +91,9 @@ describe.skipIf(why)(`the tarballs${why}`, () => {
         ...['libtorch.lock.json', 'libtorch-cuda.lock.json'],
       ].sort(),
     );
-    expect(files.filter((name) => /\.map$|\.test\.|check-layout|prebuild|sanitize/.test(name))).toEqual([]);
+    expect(
+      files.filter((name) => /\.map$|\.test\.|check-layout|prebuild|sanitize|test-package/.test(name)),
+    ).toEqual([]);
     expect(files).toContain('dist/index.d.ts');
     expect(files).toContain('scripts/install.js');
   });
@@ -105,6 +119,14 @@ describe.skipIf(why)(`in a project${why}`, () => {
     }
   });
 
+  it.each([
+    ['/home/a/node_modules/dyconv/', 'npx dyconv setup'],
+    ['/home/a/node_modules/.pnpm/dyconv@0.1.0/node_modules/dyconv/', 'pnpm exec dyconv setup'],
+    ['C:\\a\\node_modules\\.pnpm\\dyconv@0.1.0\\node_modules\\dyconv\\', 'pnpm exec dyconv setup'],
+  ])('in %s, commands run as %s', (where, expected) => {
+    expect(dyconvCommand('setup', where)).toBe(expected);
+  });
+
   it('says which command mends a missing libtorch, which then does', () => {
     const before = node(['esm.mjs'], { DYCONV_CACHE: join(work, 'empty'), LIBTORCH: '' });
     expect(before.status).toBe(1);
@@ -122,6 +144,32 @@ describe.skipIf(why)(`in a project${why}`, () => {
     // Where libtorch is was noted: the variables of the installation are not needed any more.
     expect(node(['esm.mjs'], { DYCONV_CACHE: join(work, 'empty'), LIBTORCH: '' }).status).toBe(0);
     expect(node([bin, 'doctor']).stdout).toMatch(/ready-made, loads[\s\S]*dyconv works\.\n$/);
+  });
+
+  it('names the packages to install, where a build is asked for and no compiler is there', () => {
+    const { status, stderr } = node([bin, 'setup', '--from-source'], { PATH: join(work, 'nothing') });
+    expect(status).toBe(1);
+    const missing: MissingTool[] = [
+      { tool: 'compiler', problem: 'No C++ compiler is installed' },
+      { tool: 'cmake', problem: 'CMake is not installed' },
+    ];
+    const absent = process.platform === 'win32' ? missing.slice(1) : missing;
+    const problems = absent.map(({ problem }) => problem).join('. ');
+    expect(stderr).toContain(`dyconv: Cannot build the native add-on: ${problems}. ${installHint(absent)}`);
+  });
+
+  it('says nothing of success where the ready-made add-on does not load', () => {
+    const name = `@dyconv/${process.platform}-${process.arch}`;
+    const file = join(folder, 'node_modules', name, 'dyconv.node');
+    renameSync(file, `${file}.kept`);
+    writeFileSync(file, 'not a library');
+    const { status, stderr } = node([bin, 'setup'], { PATH: join(work, 'nothing') });
+    renameSync(`${file}.kept`, file);
+    expect(status).toBe(1);
+    // It goes on to a build, as it says, which this machine without programs cannot do.
+    expect(stderr).toMatch(/Building the native add-on \(the ready-made one does not load: /);
+    expect(stderr).not.toMatch(/is ready/);
+    expect(node([bin, 'setup']).stderr).toMatch(/^dyconv is ready/);
   });
 
   it.each([
@@ -144,17 +192,27 @@ describe.skipIf(why)(`in a project${why}`, () => {
   });
 
   it.each([
-    ['node16', ts.ModuleKind.Node16, ts.ModuleResolutionKind.Node16],
-    ['bundler', ts.ModuleKind.ESNext, ts.ModuleResolutionKind.Bundler],
-  ])('has types for the %s resolution', (_name, module, moduleResolution) => {
-    const program = ts.createProgram([join(folder, 'types.mts')], {
-      ...{ module, moduleResolution, target: ts.ScriptTarget.ES2022, noEmit: true, strict: true },
-      ...{ skipLibCheck: true, types: ['node'], typeRoots: [join(modules, '@types')] },
-      lib: ['lib.es2023.d.ts', 'lib.esnext.disposable.d.ts'],
-    });
-    const problems = ts.getPreEmitDiagnostics(program);
-    expect(problems.map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, ' '))).toEqual([]);
-  });
+    ['node16', ts.ModuleKind.Node16, ts.ModuleResolutionKind.Node16, 'types.mts'],
+    ['bundler', ts.ModuleKind.ESNext, ts.ModuleResolutionKind.Bundler, 'types.mts'],
+    ['nodenext', ts.ModuleKind.NodeNext, ts.ModuleResolutionKind.NodeNext, 'types.cts'],
+  ])(
+    'has types for the %s resolution, without a mistake of their own',
+    (...[_name, module, moduleResolution, file]) => {
+      const program = ts.createProgram([join(folder, file)], {
+        ...{ module, moduleResolution, target: ts.ScriptTarget.ES2022, noEmit: true, strict: true },
+        ...{ skipLibCheck: false, types: ['node'], typeRoots: [join(modules, '@types')] },
+        lib: ['lib.es2023.d.ts', 'lib.esnext.disposable.d.ts'],
+      });
+      const problems = ts.getPreEmitDiagnostics(program);
+      const text = problems.map(({ file, messageText }) => {
+        return `${file?.fileName}: ${ts.flattenDiagnosticMessageText(messageText, ' ')}`;
+      });
+      expect(text).toEqual([]);
+      expect(program.getSourceFiles().map(({ fileName }) => fileName.includes('dist/index.d.ts'))).toContain(
+        true,
+      );
+    },
+  );
 
   it('has the commands', () => {
     expect(node([bin, '--version']).stdout).toBe('0.1.0\n');

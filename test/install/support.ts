@@ -2,12 +2,14 @@
  * A small stand-in for the PyTorch wheel, a lock that pins it, and a loopback server that serves it, well or badly.
  * @module
  */
+import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import type { EnsureLibtorchOptions } from '../../lib/install/libtorch.js';
 import type { LibtorchLock } from '../../lib/install/lock.js';
@@ -89,21 +91,31 @@ export function writeTree(folder: string, files: Record<string, string | Buffer>
   return folder;
 }
 
+/** A `PATH` with a `python3` that is this shell script, ahead of the usual one. */
+export function fakePython(script: string): string {
+  const folder = writeTree(temporaryFolder(), { python3: `#!/bin/sh\n${script}\n` });
+  chmodSync(join(folder, 'python3'), 0o755);
+  return [folder, process.env.PATH].join(delimiter);
+}
+
 /** Starts a loopback server; returns its address and what was asked of it. */
 export async function serve(
   answer: (request: IncomingMessage, response: ServerResponse) => void,
+  tls?: { key: Buffer; cert: Buffer },
 ): Promise<{ base: string; requests: string[]; server: Server }> {
   const requests: string[] = [];
-  const server = createServer((request, response) => {
+  const listener = (request: IncomingMessage, response: ServerResponse) => {
     requests.push(`${request.url}${request.headers.range ? ` ${request.headers.range}` : ''}`);
     answer(request, response);
-  });
+  };
+  const server = tls ? createSecureServer(tls, listener) : createServer(listener);
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
   onTestFinished(() => {
     server.closeAllConnections();
     server.close();
   });
-  return { base: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, requests, server };
+  const scheme = tls ? 'https' : 'http';
+  return { base: `${scheme}://127.0.0.1:${(server.address() as AddressInfo).port}`, requests, server };
 }
 
 /** Serves `content`, from the asked byte on. */
@@ -116,6 +128,13 @@ export function sendFile(content: Buffer) {
     });
     response.end(content.subarray(start));
   };
+}
+
+/** Waits until a file has so many bytes: a connection cut before takes what was on its way along. */
+export async function arrived(file: string, bytes: number): Promise<void> {
+  while ((statSync(file, { throwIfNoEntry: false })?.size ?? 0) < bytes) {
+    await new Promise((done) => setTimeout(done, 10));
+  }
 }
 
 /** Keeps what was reported. */
@@ -146,4 +165,44 @@ export function isolated(wheel: Buffer, base: string, more: Partial<EnsureLibtor
     ...more,
   };
   return { options, cacheDir, dir, reporter };
+}
+
+/** Lines of code for {@link child}: the rest is done as a user who is not the administrator. */
+export const AS_NOBODY = 'if (process.getuid() === 0) { process.setegid(65534); process.seteuid(65534); }';
+
+/**
+ * Runs `ensureLibtorch` of dist/ in a process of its own.
+ *
+ * @param before - Code that runs when the modules are loaded.
+ */
+export function child(
+  options: EnsureLibtorchOptions,
+  { before = '', env: own = {} as NodeJS.ProcessEnv } = {},
+): Promise<{ code: number | null; output: string }> {
+  const module = new URL('../../dist/install/libtorch.js', import.meta.url).href;
+  const { lock, env, cacheDir, target } = options;
+  const code = `
+    import { writeFileSync } from 'node:fs';
+    const { ensureLibtorch } = await import(${JSON.stringify(module)});
+    await import('undici');
+    ${before}
+    const lines = [];
+    const reporter = { line: (text) => lines.push(text), progress() {}, end() {} };
+    try {
+      const { source } = await ensureLibtorch({ ...${JSON.stringify({ lock, env, cacheDir, target })}, reporter });
+      console.log(JSON.stringify({ source, lines }));
+    } catch (error) {
+      console.log(JSON.stringify({ error: error.message, lines }));
+      process.exitCode = 1;
+    }`;
+  const process_ = spawn(process.execPath, ['--input-type=module', '-e', code], {
+    env: { ...process.env, ...own },
+  });
+  let output = '';
+  for (const stream of [process_.stdout, process_.stderr]) {
+    stream.on('data', (chunk) => {
+      output += chunk;
+    });
+  }
+  return new Promise((done) => process_.on('close', (status) => done({ code: status, output })));
 }

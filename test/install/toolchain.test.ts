@@ -49,6 +49,11 @@ describe('installHint', () => {
     ['linux', 'ID=fedora\n', 'Install with: sudo dnf install gcc-c++ cmake'],
     ['linux', 'ID="rocky"\nID_LIKE="rhel centos fedora"\n', 'Install with: sudo dnf install gcc-c++ cmake'],
     ['darwin', '', 'Install with: xcode-select --install && brew install cmake'],
+    [
+      'win32',
+      '',
+      'Install: Visual Studio Build Tools with "Desktop development with C++", winget install Kitware.CMake',
+    ],
   ] as const)('on %s with %j', (platform, osRelease, expected) => {
     expect(installHint(BOTH, platform, osRelease)).toBe(expected);
   });

@@ -1,40 +1,15 @@
 /** Disks that are full and folders that cannot be written to. As root on Linux, which alone can make them. */
-import { execFileSync, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { CheckpointError } from '../../lib/errors.js';
 import { saveSafetensors, zeros } from '../../lib/index.js';
 import { describeEnvironment, type RunConfig, RunDirectory, Trainer } from '../../lib/train/index.js';
+import { canMount, makeReadOnly, noMount, room, tinyDisk } from '../support/disk.js';
 import { bitsOf, RandomImages, sgd, temporaryFolder, tinyNet } from './support.js';
 
-const mounted: string[] = [];
-afterAll(() => {
-  for (const path of mounted.reverse()) spawnSync('umount', [path]);
-});
-
-function mount(...args: string[]): string {
-  execFileSync('mount', args, { stdio: 'pipe' });
-  const path = args.at(-1)!;
-  mounted.push(path);
-  return path;
-}
-
-/** A file system of its own with so many bytes. */
-const tinyDisk = (kilobytes: number) =>
-  mount('-t', 'tmpfs', '-o', `size=${kilobytes}k`, 'tmpfs', temporaryFolder());
-
-/** Makes a folder read-only, for root as well. */
-const makeReadOnly = (folder: string) => mount('--bind', '-o', 'ro', folder, folder);
-
-const canMount = (() => {
-  try {
-    tinyDisk(16);
-    return true;
-  } catch {
-    return false;
-  }
-})();
+const smallDisk = (kilobytes: number) => tinyDisk(temporaryFolder(), kilobytes);
 
 async function trained(path: string) {
   const environment = describeEnvironment({ device: 'cpu' });
@@ -44,9 +19,9 @@ async function trained(path: string) {
   return { run, model, trainer };
 }
 
-describe.skipIf(!canMount)('a disk that gets full (needs root and mount)', () => {
+describe.skipIf(!canMount)(`a disk that gets full${noMount}`, () => {
   it('keeps the previous checkpoint, complete, and leaves nothing half-written', async () => {
-    const disk = tinyDisk(64);
+    const disk = smallDisk(64);
     const { run, model, trainer } = await trained(join(disk, 'run'));
     let saved: unknown;
     trainer.on('epoch', async ({ epoch }) => {
@@ -76,7 +51,7 @@ describe.skipIf(!canMount)('a disk that gets full (needs root and mount)', () =>
   });
 
   it('a metrics line that no longer fits is told, and what was written stays readable', async () => {
-    const disk = tinyDisk(32);
+    const disk = smallDisk(32);
     const { run } = await trained(join(disk, 'run'));
     const line = { type: 'step' as const, epoch: 1, step: 1, loss: 1, accuracy: 0, lr: 0.1 };
     await run.append(line);
@@ -92,7 +67,7 @@ describe.skipIf(!canMount)('a disk that gets full (needs root and mount)', () =>
   });
 
   it('saveSafetensors keeps the file that was there', async () => {
-    const file = join(tinyDisk(32), 'weights.safetensors');
+    const file = join(smallDisk(32), 'weights.safetensors');
     await saveSafetensors(file, { a: zeros([10]) });
     const before = readFileSync(file);
     await expect(saveSafetensors(file, { a: zeros([100_000]) })).rejects.toThrow(/the disk is full/);
@@ -101,13 +76,7 @@ describe.skipIf(!canMount)('a disk that gets full (needs root and mount)', () =>
   });
 });
 
-/** Bytes left on a tmpfs. */
-function room(disk: string): number {
-  const [, line = ''] = execFileSync('df', ['-k', '--output=avail', disk], { encoding: 'utf8' }).split('\n');
-  return Number(line) * 1024;
-}
-
-describe.skipIf(!canMount)('a folder that is read-only (needs root and mount)', () => {
+describe.skipIf(!canMount)(`a folder that is read-only${noMount}`, () => {
   it('is told when a run is to be started in it', async () => {
     const folder = makeReadOnly(temporaryFolder());
     await expect(trained(join(folder, 'run'))).rejects.toThrow(

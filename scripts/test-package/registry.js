@@ -1,0 +1,57 @@
+/**
+ * A registry on the loopback that knows the packed tarballs and sends everything else to the usual one, so that a
+ * package manager installs `dyconv` by its name, as it will once that is published. A process of its own: the
+ * checks wait for their commands.
+ *
+ * `node registry.js <usual registry> <tarball>...` prints its address, and serves until it is ended.
+ * @module
+ */
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { basename } from 'node:path';
+
+const [usual, ...tarballs] = process.argv.slice(2);
+
+/** Long before today: some package managers leave aside what is too new. */
+const PUBLISHED = '2020-01-01T00:00:00.000Z';
+
+const files = new Map(tarballs.map((file) => [basename(file), readFileSync(file)]));
+const manifests = new Map(
+  tarballs.map((file) => {
+    const { stdout } = spawnSync('tar', ['-xzOf', file, 'package/package.json'], { encoding: 'utf8' });
+    const manifest = JSON.parse(stdout);
+    return [manifest.name, { manifest, file: basename(file) }];
+  }),
+);
+
+const server = createServer((request, response) => {
+  const name = decodeURIComponent(request.url.slice(1).split('?')[0]);
+  const tarball = files.get(name.replace(/^-\//, ''));
+  if (tarball) return void response.end(tarball);
+  const known = manifests.get(name);
+  if (!known)
+    return void response.writeHead(307, { location: new URL(request.url.slice(1), usual).href }).end();
+  response.setHeader('content-type', 'application/json');
+  response.end(JSON.stringify(packument(known, `http://${request.headers.host}/-/`)));
+});
+server.listen(0, '127.0.0.1', () => console.log(`http://127.0.0.1:${server.address().port}/`));
+
+/** What a registry tells of a package. @param {{ manifest: any, file: string }} known @param {string} base */
+function packument({ manifest, file }, base) {
+  const { name, version, scripts } = manifest;
+  const hash = (algorithm, encoding) => createHash(algorithm).update(files.get(file)).digest(encoding);
+  const dist = {
+    tarball: `${base}${file}`,
+    shasum: hash('sha1', 'hex'),
+    integrity: `sha512-${hash('sha512', 'base64')}`,
+  };
+  const hasInstallScript = scripts?.install !== undefined;
+  return {
+    name,
+    'dist-tags': { latest: version },
+    versions: { [version]: { ...manifest, _id: `${name}@${version}`, hasInstallScript, dist } },
+    time: { created: PUBLISHED, modified: PUBLISHED, [version]: PUBLISHED },
+  };
+}

@@ -1,0 +1,85 @@
+/**
+ * The commands of the README and the guides that are not run as they are printed, each with its reason. Every other one
+ * is: commands.test.ts.
+ * @module
+ */
+import { spawnSync } from 'node:child_process';
+
+const HOURS = 'downloads a data set and trains for hours: the bundled images instead, a few of them';
+const MINUTES = 'takes minutes: a few images';
+const MACHINE = 'changes the machine: apt-get only pretends';
+const PICTURES = 'needs pictures that only the reader has: made ones, and fewer epochs';
+const MEASURES = 'takes minutes: fewer and smaller turns';
+
+/** Whether the comparison with PyTorch, which some commands print, can be made here. */
+const hasTorch = spawnSync('python3', ['-c', 'import torch']).status === 0;
+const noTorch = hasTorch ? '' : '; no PyTorch in python3 here, so without it';
+const withTorch = (line: string) => (hasTorch ? line : line.replace(' --pytorch python3', ''));
+
+const few = (line: string) =>
+  line.replace(/--dataset (cifar10|fashion-mnist)/, '--dataset bundled').replace(/ --epochs \d+/, '') +
+  ' --epochs 1 --limit-train 64 --limit-test 32 --batch-size 32';
+
+const apt = (line: string) => line.replace(/^sudo apt-get install/, 'apt-get install --simulate');
+
+const bench = (line: string) =>
+  `${withTorch(line).replace(/ --turns \d+| --steps \d+/g, '')} --turns 1${
+    { data: ' --images 256 --no-archive', model: ' --batch 4 --no-memory', train: ' --batch 4 --steps 1' }[
+      /bench\.js (\w+)/.exec(line)![1]!
+    ] ?? ' --batch 2 --budget 1'
+  }`;
+
+/** A quick form of a command: what kind of line it is, why it is not run as printed, and what is run. */
+export const QUICK: [RegExp, string, (line: string) => string][] = [
+  [/^sudo apt-get install /, MACHINE, apt],
+  [/^node scripts\/train\.js .*--dataset cifar10 /, HOURS, few],
+  [/^node scripts\/train\.js .*--dataset fashion-mnist /, MINUTES, few],
+  [
+    /^node scripts\/train\.js --dataset folder .*--out runs\/pictures$/,
+    PICTURES,
+    (line) => `${line.replace(/ --epochs \d+/, '')} --epochs 1 --batch-size 4`,
+  ],
+  [/^node scripts\/bench\.js (?:model|data) /, `${MEASURES}${noTorch}`, bench],
+  [/^node scripts\/bench\.js (?:layer|train) /, MEASURES, bench],
+  [/^node scripts\/bench\.js overhead .*--pytorch python3$/, `as printed${noTorch}`, withTorch],
+];
+
+/** Run by another check: the file, and the text in it that shows so. */
+export const ELSEWHERE: Record<string, [file: string, text: string]> = {
+  'npm install': ['scripts/test-package/clone.js', 'firstBlock()'],
+  'npm run demo': ['scripts/test-package/clone.js', 'firstBlock()'],
+  'npm install dyconv': ['scripts/test-package/managers.js', "shell('npm install dyconv'"],
+  'npm install-scripts approve dyconv && npm rebuild dyconv': [
+    'scripts/test-package/managers.js',
+    "guideLine('npm install-scripts approve')",
+  ],
+  'pnpm approve-builds dyconv': ['scripts/test-package/managers.js', "guideLine('pnpm approve-builds')"],
+  'npx dyconv setup --from-source': ['scripts/test-package.js', "'dyconv', 'setup', '--from-source'"],
+  'npx node-gyp rebuild': ['scripts/test-package/clone.js', "'npx node-gyp rebuild'"],
+  'npm run build:native': ['scripts/test-package/clone.js', "'npm run build:native'"],
+  'npm run pack:all': ['scripts/test-package/clone.js', "'npm run pack:all'"],
+  'LIBTORCH=/opt/libtorch npm run build': ['scripts/test-package/clone.js', "shell('npm run build'"],
+  'npm run docs': ['test/docs/reference.test.ts', "'run', 'docs'"],
+  'npm test': ['.ci/run', 'npm test --'],
+  'npm run test:package': ['.github/workflows/ci.yml', 'npm run test:package'],
+};
+
+const NAME = 'names a command in a sentence: its lines are run';
+const OTHER = 'is for another system';
+
+/** Not run at all. */
+export const NOT_RUN: Record<string, string> = {
+  'node scripts/train.js': NAME,
+  'npx dyconv train': NAME,
+  'npx dyconv evaluate': NAME,
+  'python3 -m pip download': NAME,
+  'pnpm approve-builds': NAME,
+  'npm install --offline': 'test/install/acquire.test.ts gives what npm sets for it',
+  'sudo dnf install gcc-c++': OTHER,
+  'sudo dnf install cmake': OTHER,
+  'DYCONV_CUDA=cu130 npm install': 'fetches 2.7 GB; test/install/cuda.test.ts tries it with small files',
+  'python3 -m pip download --no-deps --only-binary=:all: --python-version 3.11 torch==2.13.0+cpu':
+    'downloads 192 MB; test/install tries pip with a small wheel',
+  'LIBTORCH=$PWD/torch-2.13.0+cpu-cp311-cp311-manylinux_2_28_x86_64.whl npx dyconv setup':
+    'needs the wheel of the line before; test/install/acquire.test.ts unpacks a small one',
+};

@@ -1,0 +1,82 @@
+/** What a process that was killed half-way leaves: the next one goes on from it, and takes nothing for whole that is not. */
+import { spawn } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { readManifest } from '../../lib/install/cache.js';
+import { type EnsureLibtorchOptions, ensureLibtorch, findLibtorch } from '../../lib/install/libtorch.js';
+import * as support from './support.js';
+
+const { goodWheel, isolated, sendFile, serve, writeTree } = support;
+
+/** Runs `ensureLibtorch` in a process that kills itself at a step, once `done` of its bytes are there. */
+async function killedAt(step: string, from: number, options: EnsureLibtorchOptions): Promise<void> {
+  const { lock, env, cacheDir, target } = options;
+  const module = new URL('../../dist/install/libtorch.js', import.meta.url).href;
+  const code = `
+    const { ensureLibtorch } = await import(${JSON.stringify(module)});
+    const reporter = { line() {}, end() {}, progress(step, done) {
+      if (step === ${JSON.stringify(step)} && done >= ${from}) process.kill(process.pid, 'SIGKILL');
+    } };
+    await ensureLibtorch({ ...${JSON.stringify({ lock, env, cacheDir, target })}, reporter });`;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', code], { stdio: 'inherit' });
+  const signal = await new Promise((done) => child.on('exit', (_code, name) => done(name)));
+  expect(signal).toBe('SIGKILL');
+}
+
+/** A finished folder, every byte of it. */
+function expectWhole(dir: string): void {
+  expect(readFileSync(join(dir, 'lib', 'libtorch_cpu.so')).equals(support.LIBRARY)).toBe(true);
+  expect(readFileSync(join(dir, 'lib', 'libc10.so'), 'utf8')).toBe('c10');
+  expect(readManifest(dir)).toMatchObject({ version: '2.13.0' });
+}
+
+it('continues a download whose process was killed, where it was', async () => {
+  const wheel = goodWheel();
+  const half = Math.floor(wheel.length / 2);
+  let first = true;
+  const { base, requests } = await serve((request, response) => {
+    if (!first) return sendFile(wheel)(request, response);
+    first = false;
+    response.writeHead(200, { 'content-length': wheel.length });
+    response.write(wheel.subarray(0, half)); // and no more, until the process is gone
+  });
+  const { options, cacheDir, dir } = isolated(wheel, base);
+  await killedAt('Downloading libtorch', half, options);
+  expect(existsSync(dir)).toBe(false);
+  expect(readdirSync(cacheDir).filter((name) => name.startsWith('libtorch-'))).toEqual([
+    'libtorch-2.13.0-cpu.lock',
+  ]);
+  expect(readFileSync(join(cacheDir, 'downloads', `${support.WHEEL_NAME}.part`))).toHaveLength(half);
+  expect((await ensureLibtorch(options)).source).toBe('download');
+  const path = `/cpu/${encodeURIComponent(support.WHEEL_NAME)}`;
+  expect(requests).toEqual([path, `${path} bytes=${half}-`]);
+  expectWhole(dir);
+});
+
+it('throws away what a killed process left damaged', async () => {
+  const wheel = goodWheel();
+  const { base, requests } = await serve(sendFile(wheel));
+  const { options, cacheDir, dir } = isolated(wheel, base);
+  // As after a power failure: the length is on the disk, the bytes are not.
+  const part = `downloads/${support.WHEEL_NAME}.part`;
+  writeTree(cacheDir, { [part]: Buffer.alloc(Math.floor(wheel.length / 2)) });
+  expect((await ensureLibtorch(options)).source).toBe('download');
+  expect(requests.map((request) => request.includes('bytes='))).toEqual([true, false]);
+  expectWhole(dir);
+});
+
+it('takes nothing that a process killed while unpacking left, and does not download again', async () => {
+  const wheel = goodWheel();
+  const { base, requests } = await serve(sendFile(wheel));
+  const { options, cacheDir, dir } = isolated(wheel, base);
+  await killedAt('Unpacking libtorch', 1, options);
+  expect(existsSync(dir)).toBe(false);
+  // The first library is complete there, the others are not: it must not count.
+  const [staging] = readdirSync(cacheDir).filter((name) => name.startsWith('.staging-'));
+  expect(existsSync(join(cacheDir, staging!, 'lib', 'libtorch_cpu.so'))).toBe(true);
+  expect(findLibtorch({ lock: options.lock, env: { DYCONV_CUDA: 'off' }, cacheDir })).toBeUndefined();
+  expect((await ensureLibtorch(options)).source).toBe('download');
+  expect(requests).toHaveLength(1);
+  expectWhole(dir);
+});
