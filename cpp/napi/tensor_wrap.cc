@@ -1,8 +1,8 @@
 #include "napi/tensor_wrap.h"
 
 #include <algorithm>
-
 #include <map>
+#include <memory>
 #include <set>
 
 #include "napi/addon_data.h"
@@ -22,31 +22,6 @@ void FinalizeHandle(node_api_basic_env, void* data, void*) {
   owner->tensors.Remove(handle);
   delete handle;
   owner->DeleteIfUnused();
-}
-
-napi_value ConstructTensor(napi_env env, napi_callback_info info) {
-  napi_value self;
-  void* pointer;
-  napi_get_cb_info(env, info, nullptr, nullptr, &self, &pointer);
-  auto& data = *static_cast<AddonData*>(pointer);
-  try {
-    if (data.pending_tensor == nullptr) {
-      throw TypedError(ErrorKind::kArgument,
-                       "Expected tensor(), zeros() or another factory to make a Tensor, not new");
-    }
-    auto* handle = new TensorHandle{*data.pending_tensor, &data};
-    data.pending_tensor = nullptr;
-    const napi_status status = napi_wrap(env, self, handle, FinalizeHandle, nullptr, nullptr);
-    if (status != napi_ok) {
-      delete handle;
-      Check(env, status, "napi_wrap");
-    }
-    data.tensors.Add(handle);
-  } catch (...) {
-    ThrowToJs(env, data, "Tensor");
-    return nullptr;
-  }
-  return self;
 }
 
 // Debug mode: asks JavaScript for the number of the place that is making a tensor.
@@ -183,15 +158,6 @@ void TensorRegistry::DetachFromScope(TensorHandle* handle) {
   handle->next_in_scope = handle->previous_in_scope = nullptr;
 }
 
-void RegisterTensorClass(napi_env env, napi_value exports, AddonData& data) {
-  napi_value constructor;
-  Check(env,
-        napi_define_class(env, "Tensor", NAPI_AUTO_LENGTH, ConstructTensor, &data, 0, nullptr, &constructor),
-        "napi_define_class");
-  Check(env, napi_create_reference(env, constructor, 1, &data.tensor_constructor), "napi_create_reference");
-  Check(env, napi_set_named_property(env, exports, "TensorHandle", constructor), "napi_set_named_property");
-}
-
 napi_value WrapTensor(napi_env env, AddonData& data, const at::Tensor& tensor) {
   napi_value result;
   if (!tensor.defined()) {
@@ -199,12 +165,11 @@ napi_value WrapTensor(napi_env env, AddonData& data, const at::Tensor& tensor) {
     return result;
   }
   napi_value constructor;
-  Check(env, napi_get_reference_value(env, data.tensor_constructor, &constructor),
-        "napi_get_reference_value");
-  data.pending_tensor = &tensor;
-  const napi_status status = napi_new_instance(env, constructor, 0, nullptr, &result);
-  data.pending_tensor = nullptr;
-  Check(env, status, "napi_new_instance");
+  Check(env, napi_get_reference_value(env, data.tensor_class, &constructor), "napi_get_reference_value");
+  Check(env, napi_new_instance(env, constructor, 0, nullptr, &result), "napi_new_instance");
+  auto handle = std::make_unique<TensorHandle>(TensorHandle{tensor, &data});
+  Check(env, napi_wrap(env, result, handle.get(), FinalizeHandle, nullptr, nullptr), "napi_wrap");
+  data.tensors.Add(handle.release());
   if (data.tracer != nullptr) TraceCreation(env, data, result);
   return result;
 }

@@ -95,9 +95,6 @@ class TensorRegistry {
   int64_t collect_at_ = kCollectionStep;
 };
 
-// Defines the class TensorHandle on `exports`.
-void RegisterTensorClass(napi_env env, napi_value exports, AddonData& data);
-
 // A new JavaScript object for `tensor`; null for an undefined one.
 napi_value WrapTensor(napi_env env, AddonData& data, const at::Tensor& tensor);
 
