@@ -24,14 +24,14 @@ void FinalizeHandle(node_api_basic_env, void* data, void*) {
   owner->DeleteIfUnused();
 }
 
-// Debug mode: asks JavaScript for the number of the place that is making a tensor.
-void TraceCreation(napi_env env, const AddonData& data, napi_value object) {
+// Debug mode: asks JavaScript for the number of the place that is making a tensor. Not where it cannot be
+// asked, as on a thread that is being terminated: the tensor matters more.
+void TraceCreation(napi_env env, const AddonData& data, TensorHandle* handle) {
   napi_value tracer, undefined, number;
-  Check(env, napi_get_reference_value(env, data.tracer, &tracer), "napi_get_reference_value");
-  Check(env, napi_get_undefined(env, &undefined), "napi_get_undefined");
-  Check(env, napi_call_function(env, undefined, tracer, 0, nullptr, &number), "napi_call_function");
-  TensorHandle* handle = FindHandle(env, data, object);
-  Check(env, napi_get_value_int32(env, number, &handle->creation), "napi_get_value_int32");
+  if (napi_get_reference_value(env, data.tracer, &tracer) != napi_ok) return;
+  if (napi_get_undefined(env, &undefined) != napi_ok) return;
+  if (napi_call_function(env, undefined, tracer, 0, nullptr, &number) != napi_ok) return;
+  napi_get_value_int32(env, number, &handle->creation);
 }
 
 }  // namespace
@@ -158,7 +158,7 @@ void TensorRegistry::DetachFromScope(TensorHandle* handle) {
   handle->next_in_scope = handle->previous_in_scope = nullptr;
 }
 
-napi_value WrapTensor(napi_env env, AddonData& data, const at::Tensor& tensor) {
+napi_value WrapTensor(napi_env env, AddonData& data, const at::Tensor& tensor, TensorHandle** made) {
   napi_value result;
   if (!tensor.defined()) {
     Check(env, napi_get_null(env, &result), "napi_get_null");
@@ -167,10 +167,12 @@ napi_value WrapTensor(napi_env env, AddonData& data, const at::Tensor& tensor) {
   napi_value constructor;
   Check(env, napi_get_reference_value(env, data.tensor_class, &constructor), "napi_get_reference_value");
   Check(env, napi_new_instance(env, constructor, 0, nullptr, &result), "napi_new_instance");
-  auto handle = std::make_unique<TensorHandle>(TensorHandle{tensor, &data});
-  Check(env, napi_wrap(env, result, handle.get(), FinalizeHandle, nullptr, nullptr), "napi_wrap");
-  data.tensors.Add(handle.release());
-  if (data.tracer != nullptr) TraceCreation(env, data, result);
+  auto owner = std::make_unique<TensorHandle>(TensorHandle{tensor, &data});
+  Check(env, napi_wrap(env, result, owner.get(), FinalizeHandle, nullptr, nullptr), "napi_wrap");
+  TensorHandle* handle = owner.release();
+  data.tensors.Add(handle);
+  if (data.tracer != nullptr) TraceCreation(env, data, handle);
+  if (made != nullptr) *made = handle;
   return result;
 }
 
