@@ -49,7 +49,6 @@ NAPI_MODULE_INIT() {
   napi_set_instance_data(env, data, ReleaseData, nullptr);
   napi_add_env_cleanup_hook(env, CloseEnvironment, data);
   try {
-    RegisterTensorClass(env, exports, *data);
     for (const OpTable* table : AllTables()) Register(env, exports, *table);
   } catch (...) {
     ThrowToJs(env, *data, "dyconv");

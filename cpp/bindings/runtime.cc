@@ -35,6 +35,12 @@ void SetCollector(Call& call, Function collector) {
   call.data.collector = Reference(call, collector.js);
 }
 
+void SetTensorClass(Call& call, const Function& tensor_class) {
+  if (call.data.tensor_class != nullptr)
+    throw TypedError(ErrorKind::kArgument, "Expected tensorClass of setTensorClass to be set once");
+  call.data.tensor_class = Reference(call, tensor_class.js);
+}
+
 // The function that gives the place which is making a tensor a number; null ends that.
 void SetTracer(Call& call, const std::optional<Function>& tracer) {
   if (call.data.tracer != nullptr) napi_delete_reference(call.env, call.data.tracer);
@@ -84,6 +90,7 @@ const OpTable& RuntimeOps() {
   static const OpTable table = {
       Bind("setErrorClasses(classes)", SetErrorClasses),
       Bind("setCollector(collector)", SetCollector),
+      Bind("setTensorClass(tensorClass)", SetTensorClass),
       Bind("setTracer(tracer)", SetTracer),
       Bind("creations()", [](Call& call) { return Creations(call.data.tensors); }),
       Bind("setMode(grad, inference)", SetMode),

@@ -26,11 +26,9 @@ struct AddonData {
   napi_env env;
   // Classes of lib/errors.ts by ErrorKind, handed over by lib/native.ts; null until then.
   std::array<napi_ref, kErrorKinds> error_classes{};
-  napi_ref tensor_constructor = nullptr;
-  napi_ref collector = nullptr;  // collector(young) collects garbage; from lib/native.ts
+  napi_ref tensor_class = nullptr;  // an empty class of lib/native.ts, whose instances tensors are wrapped in
+  napi_ref collector = nullptr;     // collector(young) collects garbage; from lib/native.ts
   napi_ref tracer = nullptr;  // tracer() is the number of the place that makes a tensor; in debug mode only
-  // The tensor on its way into the JavaScript object that the constructor is making (see WrapTensor).
-  const at::Tensor* pending_tensor = nullptr;
   // What JavaScript values held by C++ belong to; outlives the environment where those do.
   std::shared_ptr<JsHome> js_home;
   // Gradients that the running callback of a backward pass returned; null outside of one.

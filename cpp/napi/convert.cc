@@ -140,19 +140,22 @@ TensorHandle* FromJs<TensorHandle*>::Get(const Value& value) {
   return handle;
 }
 
+namespace {
+
+// The tensor of a handle, unless it is gone.
+const at::Tensor& Live(const Value& value, const TensorHandle& handle) {
+  const bool detached = handle.pinned && IsDetached(value.env(), *BufferOf(handle.storage));
+  if (handle.tensor.defined() && !detached) return handle.tensor;
+  throw TypedError(ErrorKind::kDisposed,
+                   "Expected a live Tensor for " + value.call.ArgumentName(value.index) + " of " +
+                       value.call.Name() + " but received one " +
+                       (detached ? "whose ArrayBuffer was detached" : "that was disposed"));
+}
+
+}  // namespace
+
 at::Tensor FromJs<at::Tensor>::Get(const Value& value) {
-  const TensorHandle* handle = FromJs<TensorHandle*>::Get(value);
-  if (!handle->tensor.defined()) {
-    throw TypedError(ErrorKind::kDisposed, "Expected a live Tensor for " +
-                                               value.call.ArgumentName(value.index) + " of " +
-                                               value.call.Name() + " but received one that was disposed");
-  }
-  if (handle->pinned && IsDetached(value.env(), *BufferOf(handle->storage))) {
-    throw TypedError(ErrorKind::kDisposed,
-                     "Expected a live Tensor for " + value.call.ArgumentName(value.index) + " of " +
-                         value.call.Name() + " but received one whose ArrayBuffer was detached");
-  }
-  return handle->tensor;
+  return Live(value, *FromJs<TensorHandle*>::Get(value));
 }
 
 at::Scalar FromJs<at::Scalar>::Get(const Value& value) {
@@ -175,15 +178,14 @@ at::Scalar FromJs<at::Scalar>::Get(const Value& value) {
 }
 
 Operand FromJs<Operand>::Get(const Value& value) {
+  // First what it is nearly always: each question to Node-API has its price.
+  const TensorHandle* handle = FindHandle(value.env(), value.call.data, value.js);
+  if (handle != nullptr) return {Live(value, *handle)};
   switch (value.Type()) {
     case napi_number:
     case napi_bigint:
     case napi_boolean:
       return {at::native::wrapped_scalar_tensor(FromJs<at::Scalar>::Get(value))};
-    case napi_object:
-      if (FindHandle(value.env(), value.call.data, value.js) != nullptr)
-        return {FromJs<at::Tensor>::Get(value)};
-      [[fallthrough]];
     default:
       value.Reject("a Tensor or a number");
   }

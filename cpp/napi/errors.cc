@@ -25,7 +25,9 @@ constexpr std::array kWords = {
     Words{ErrorKind::kNative, "does not require grad"},
     Words{ErrorKind::kNative, "in-place operation"},
     Words{ErrorKind::kNative, "nference tensor"},
+    Words{ErrorKind::kNative, "singular"},
     Words{ErrorKind::kArgument, "Expected a problem that"},
+    Words{ErrorKind::kArgument, "probability tensor"},
     Words{ErrorKind::kDevice, "same device"},
     Words{ErrorKind::kDevice, "CUDA"},
     Words{ErrorKind::kDevice, "on cpu"},
@@ -33,6 +35,7 @@ constexpr std::array kWords = {
     Words{ErrorKind::kDType, "scalar type"},
     Words{ErrorKind::kDType, "scalar types"},
     Words{ErrorKind::kDType, "result type"},
+    Words{ErrorKind::kDType, "has changed the type"},
     Words{ErrorKind::kDType, "data type"},
     Words{ErrorKind::kDType, "not implemented for '"},
     Words{ErrorKind::kDType, "floating point"},
@@ -51,6 +54,12 @@ constexpr std::array kWords = {
     Words{ErrorKind::kShape, "3D tensor"},
     Words{ErrorKind::kArgument, "non-negative"},
     Words{ErrorKind::kArgument, "greater than 0"},
+    Words{ErrorKind::kArgument, "greater or equal to 0"},
+    Words{ErrorKind::kArgument, "should be >= 0"},
+    Words{ErrorKind::kArgument, "can not be negative"},
+    Words{ErrorKind::kArgument, "unsupported range"},
+    Words{ErrorKind::kArgument, "cannot be represented as a SymInt"},
+    Words{ErrorKind::kArgument, "without overflow"},
 };
 
 ErrorKind Classify(std::string_view message) {

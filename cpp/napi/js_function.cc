@@ -16,9 +16,10 @@ class TensorList {
   TensorList(napi_env env, AddonData& data, const variable_list& tensors) : data_(data) {
     Check(env, napi_create_array_with_length(env, tensors.size(), &array_), "napi_create_array_with_length");
     for (uint32_t i = 0; i < tensors.size(); ++i) {
-      napi_value element = WrapTensor(env, data, tensors[i]);
+      TensorHandle* handle = nullptr;
+      napi_value element = WrapTensor(env, data, tensors[i], &handle);
+      if (handle != nullptr) handles_.push_back(handle);
       Check(env, napi_set_element(env, array_, i, element), "napi_set_element");
-      if (tensors[i].defined()) handles_.push_back(FindHandle(env, data, element));
     }
   }
   TensorList(const TensorList&) = delete;

@@ -1,8 +1,8 @@
 #include "napi/tensor_wrap.h"
 
 #include <algorithm>
-
 #include <map>
+#include <memory>
 #include <set>
 
 #include "napi/addon_data.h"
@@ -24,39 +24,14 @@ void FinalizeHandle(node_api_basic_env, void* data, void*) {
   owner->DeleteIfUnused();
 }
 
-napi_value ConstructTensor(napi_env env, napi_callback_info info) {
-  napi_value self;
-  void* pointer;
-  napi_get_cb_info(env, info, nullptr, nullptr, &self, &pointer);
-  auto& data = *static_cast<AddonData*>(pointer);
-  try {
-    if (data.pending_tensor == nullptr) {
-      throw TypedError(ErrorKind::kArgument,
-                       "Expected tensor(), zeros() or another factory to make a Tensor, not new");
-    }
-    auto* handle = new TensorHandle{*data.pending_tensor, &data};
-    data.pending_tensor = nullptr;
-    const napi_status status = napi_wrap(env, self, handle, FinalizeHandle, nullptr, nullptr);
-    if (status != napi_ok) {
-      delete handle;
-      Check(env, status, "napi_wrap");
-    }
-    data.tensors.Add(handle);
-  } catch (...) {
-    ThrowToJs(env, data, "Tensor");
-    return nullptr;
-  }
-  return self;
-}
-
-// Debug mode: asks JavaScript for the number of the place that is making a tensor.
-void TraceCreation(napi_env env, const AddonData& data, napi_value object) {
+// Debug mode: asks JavaScript for the number of the place that is making a tensor. Not where it cannot be
+// asked, as on a thread that is being terminated: the tensor matters more.
+void TraceCreation(napi_env env, const AddonData& data, TensorHandle* handle) {
   napi_value tracer, undefined, number;
-  Check(env, napi_get_reference_value(env, data.tracer, &tracer), "napi_get_reference_value");
-  Check(env, napi_get_undefined(env, &undefined), "napi_get_undefined");
-  Check(env, napi_call_function(env, undefined, tracer, 0, nullptr, &number), "napi_call_function");
-  TensorHandle* handle = FindHandle(env, data, object);
-  Check(env, napi_get_value_int32(env, number, &handle->creation), "napi_get_value_int32");
+  if (napi_get_reference_value(env, data.tracer, &tracer) != napi_ok) return;
+  if (napi_get_undefined(env, &undefined) != napi_ok) return;
+  if (napi_call_function(env, undefined, tracer, 0, nullptr, &number) != napi_ok) return;
+  napi_get_value_int32(env, number, &handle->creation);
 }
 
 }  // namespace
@@ -183,29 +158,21 @@ void TensorRegistry::DetachFromScope(TensorHandle* handle) {
   handle->next_in_scope = handle->previous_in_scope = nullptr;
 }
 
-void RegisterTensorClass(napi_env env, napi_value exports, AddonData& data) {
-  napi_value constructor;
-  Check(env,
-        napi_define_class(env, "Tensor", NAPI_AUTO_LENGTH, ConstructTensor, &data, 0, nullptr, &constructor),
-        "napi_define_class");
-  Check(env, napi_create_reference(env, constructor, 1, &data.tensor_constructor), "napi_create_reference");
-  Check(env, napi_set_named_property(env, exports, "TensorHandle", constructor), "napi_set_named_property");
-}
-
-napi_value WrapTensor(napi_env env, AddonData& data, const at::Tensor& tensor) {
+napi_value WrapTensor(napi_env env, AddonData& data, const at::Tensor& tensor, TensorHandle** made) {
   napi_value result;
   if (!tensor.defined()) {
     Check(env, napi_get_null(env, &result), "napi_get_null");
     return result;
   }
   napi_value constructor;
-  Check(env, napi_get_reference_value(env, data.tensor_constructor, &constructor),
-        "napi_get_reference_value");
-  data.pending_tensor = &tensor;
-  const napi_status status = napi_new_instance(env, constructor, 0, nullptr, &result);
-  data.pending_tensor = nullptr;
-  Check(env, status, "napi_new_instance");
-  if (data.tracer != nullptr) TraceCreation(env, data, result);
+  Check(env, napi_get_reference_value(env, data.tensor_class, &constructor), "napi_get_reference_value");
+  Check(env, napi_new_instance(env, constructor, 0, nullptr, &result), "napi_new_instance");
+  auto owner = std::make_unique<TensorHandle>(TensorHandle{tensor, &data});
+  Check(env, napi_wrap(env, result, owner.get(), FinalizeHandle, nullptr, nullptr), "napi_wrap");
+  TensorHandle* handle = owner.release();
+  data.tensors.Add(handle);
+  if (data.tracer != nullptr) TraceCreation(env, data, handle);
+  if (made != nullptr) *made = handle;
   return result;
 }
 

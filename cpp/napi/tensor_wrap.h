@@ -95,13 +95,11 @@ class TensorRegistry {
   int64_t collect_at_ = kCollectionStep;
 };
 
-// Defines the class TensorHandle on `exports`.
-void RegisterTensorClass(napi_env env, napi_value exports, AddonData& data);
+// A new JavaScript object for `tensor`, whose handle goes to `made`; null for an undefined one.
+napi_value WrapTensor(napi_env env, AddonData& data, const at::Tensor& tensor, TensorHandle** made = nullptr);
 
-// A new JavaScript object for `tensor`; null for an undefined one.
-napi_value WrapTensor(napi_env env, AddonData& data, const at::Tensor& tensor);
-
-// The handle behind a JavaScript value, or null when the value is no tensor of this environment.
+// The handle behind a JavaScript value, or null when the value is no tensor of this environment. Null for
+// every value on a thread that is being terminated.
 TensorHandle* FindHandle(napi_env env, const AddonData& data, napi_value value);
 
 }  // namespace dyconv

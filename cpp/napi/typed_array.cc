@@ -38,9 +38,12 @@ void CheckTypedArray(const TypedArray& data, const std::vector<int64_t>& shape, 
   }
   int64_t count = 1;
   for (int64_t size : shape) {
-    if (size < 0) throw TypedError(ErrorKind::kShape, "Expected sizes of at least 0 for shape");
-    if (__builtin_mul_overflow(count, size, &count))
-      throw TypedError(ErrorKind::kShape, "Expected a smaller shape");
+    const char* expected = size < 0                                      ? "sizes of at least 0"
+                           : __builtin_mul_overflow(count, size, &count) ? "sizes whose product fits 64 bits"
+                                                                         : nullptr;
+    if (expected == nullptr) continue;
+    throw TypedError(ErrorKind::kShape, std::string("Expected ") + expected + " for shape but received [" +
+                                            c10::Join(", ", shape) + "]");
   }
   if (count != static_cast<int64_t>(data.length)) {
     throw TypedError(ErrorKind::kShape, "Expected data of " + std::to_string(count) +

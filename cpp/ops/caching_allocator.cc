@@ -26,6 +26,7 @@ constexpr size_t kHugePage = 2 << 20;
 // In front of every block; as long as the alignment, so that the block is aligned too.
 struct alignas(kAlignment) Header {
   size_t size;  // of the block with its header: a size class, or below kSmallest
+  void* small;  // what malloc gave for a block below kSmallest
 };
 
 // Sizes in steps of an eighth of their power of two: at most an eighth is wasted, and sizes that recur meet
@@ -56,14 +57,28 @@ void* MapAligned(size_t size) { return std::aligned_alloc(kAlignment, size); }
 void Unmap(void* block, size_t) { std::free(block); }
 #endif
 
-void* FromSystem(size_t size) {
-  if (size >= kMapped) return MapAligned((size + 4095) & ~size_t{4095});
+// malloc and an address aligned by hand: glibc's memalign cuts every block out of a larger one, and gives it
+// back to the heap, not to malloc's list of blocks at hand, at several times the cost.
+Header* SmallFromSystem(size_t size) {
+  void* raw = std::malloc(size + kAlignment);
+  if (raw == nullptr) return nullptr;
+  const uintptr_t aligned = (reinterpret_cast<uintptr_t>(raw) + kAlignment - 1) & ~uintptr_t{kAlignment - 1};
+  auto* block = reinterpret_cast<Header*>(aligned);
+  block->small = raw;
+  return block;
+}
+
+Header* FromSystem(size_t size) {
+  if (size < kSmallest) return SmallFromSystem(size);
+  if (size >= kMapped) return static_cast<Header*>(MapAligned((size + 4095) & ~size_t{4095}));
   void* block = nullptr;
-  return posix_memalign(&block, kAlignment, size) == 0 ? block : nullptr;
+  return posix_memalign(&block, kAlignment, size) == 0 ? static_cast<Header*>(block) : nullptr;
 }
 
 void ToSystem(Header* block) {
-  if (block->size >= kMapped) {
+  if (block->size < kSmallest) {
+    std::free(block->small);
+  } else if (block->size >= kMapped) {
     Unmap(block, (block->size + 4095) & ~size_t{4095});
   } else {
     std::free(block);
@@ -90,49 +105,53 @@ class Cache {
 
   // Counts `size` bytes as in use, unless that is more than may be.
   bool Reserve(size_t size) {
-    std::lock_guard lock(mutex_);
-    if (stats_.allocated + static_cast<int64_t>(size) > memory_limit_) return false;
-    Count(static_cast<int64_t>(size));
+    const auto bytes = static_cast<int64_t>(size);
+    const int64_t allocated = allocated_.fetch_add(bytes) + bytes;
+    if (allocated > memory_limit_) {
+      allocated_ -= bytes;
+      return false;
+    }
+    int64_t peak = peak_;
+    while (allocated > peak && !peak_.compare_exchange_weak(peak, allocated)) {
+    }
     return true;
   }
 
   // Whether a request of this size could be met if everything else were freed.
   bool CouldHold(size_t size) {
-    std::lock_guard lock(mutex_);
-    return static_cast<int64_t>(size) <= std::min(memory_limit_, MachineMemory());
+    return static_cast<int64_t>(size) <= std::min(memory_limit_.load(), MachineMemory());
   }
 
   Header* Take(size_t size) {
+    if (size < kSmallest) return nullptr;
     std::lock_guard lock(mutex_);
     const auto found = kept_.find(size);
     if (found == kept_.end() || found->second.empty()) return nullptr;
     Header* block = found->second.back();
     found->second.pop_back();
-    stats_.cached -= static_cast<int64_t>(size);
+    cached_ -= static_cast<int64_t>(size);
     return block;
   }
 
   // Returns false when the block should go back to the system.
   bool Keep(Header* block) {
+    Forget(block->size);
+    if (block->size < kSmallest) return false;
     std::lock_guard lock(mutex_);
-    Count(-static_cast<int64_t>(block->size));
-    if (block->size < kSmallest || stats_.cached + static_cast<int64_t>(block->size) > limit_) return false;
+    if (cached_ + static_cast<int64_t>(block->size) > limit_) return false;
     kept_[block->size].push_back(block);
-    stats_.cached += static_cast<int64_t>(block->size);
+    cached_ += static_cast<int64_t>(block->size);
     return true;
   }
 
-  void Forget(size_t size) {
-    std::lock_guard lock(mutex_);
-    Count(-static_cast<int64_t>(size));
-  }
+  void Forget(size_t size) { allocated_ -= static_cast<int64_t>(size); }
 
   void Empty() {
     std::map<size_t, std::vector<Header*>> kept;
     {
       std::lock_guard lock(mutex_);
       kept.swap(kept_);
-      stats_.cached = 0;
+      cached_ = 0;
     }
     for (auto& [size, blocks] : kept) {
       for (Header* block : blocks) ToSystem(block);
@@ -144,27 +163,24 @@ class Cache {
     limit_ = limit;
   }
 
-  void SetMemoryLimit(int64_t limit) {
-    std::lock_guard lock(mutex_);
-    memory_limit_ = limit;
-  }
+  void SetMemoryLimit(int64_t limit) { memory_limit_ = limit; }
 
   AllocatorStats Stats() {
     std::lock_guard lock(mutex_);
-    return stats_;
+    AllocatorStats stats;
+    stats.allocated = allocated_;
+    stats.cached = cached_;
+    stats.peak = peak_;
+    return stats;
   }
 
  private:
-  void Count(int64_t delta) {
-    stats_.allocated += delta;
-    stats_.peak = std::max(stats_.peak, stats_.allocated);
-  }
-
   std::mutex mutex_;
   std::map<size_t, std::vector<Header*>> kept_;
-  AllocatorStats stats_;
+  int64_t cached_ = 0;
   int64_t limit_ = DefaultLimit();
-  int64_t memory_limit_ = INT64_MAX;
+  // Without the lock: small blocks, which are many, need nothing else of what is kept here.
+  std::atomic<int64_t> allocated_ = 0, peak_ = 0, memory_limit_ = INT64_MAX;
 };
 
 void Free(void* data) {
@@ -198,11 +214,11 @@ class CachingAllocator final : public c10::Allocator {
     Cache& cache = Cache::Instance();
     if (!cache.Reserve(size)) return nullptr;
     Header* block = cache.Take(size);
-    if (block == nullptr) block = static_cast<Header*>(FromSystem(size));
+    if (block == nullptr) block = FromSystem(size);
     if (block == nullptr) {
       // What is kept in other sizes may be what is missing here.
       cache.Empty();
-      block = static_cast<Header*>(FromSystem(size));
+      block = FromSystem(size);
     }
     if (block == nullptr) cache.Forget(size);
     return block;

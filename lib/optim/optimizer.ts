@@ -2,7 +2,14 @@
  * The base of optimizers: parameter groups with their own options, and a state that can be saved.
  * @module
  */
-import { CheckpointError, checkIterable, checkOptions, DyconvError, invalidArgument } from '../errors.js';
+import {
+  ArgumentError,
+  CheckpointError,
+  checkIterable,
+  checkOptions,
+  DyconvError,
+  invalidArgument,
+} from '../errors.js';
 import { native } from '../native.js';
 import { noGrad, untidy } from '../tensor/context.js';
 import { full } from '../tensor/create.js';
@@ -75,8 +82,13 @@ export abstract class Optimizer<Options extends { lr: number } = { lr: number }>
     const list = checkIterable(checkOptions(group, 'params').params, 'params', 'Tensors or groups of them');
     for (const parameter of list) {
       if (!isTensor(parameter)) throw invalidArgument('params', 'Tensors or groups of them', parameter);
+      if (!parameter.isDisposed && !parameter.isLeaf) {
+        throw new ArgumentError(
+          'Expected leaves for params but received a result of an operation: its gradient goes to what it was made from',
+        );
+      }
       if (this.#seen.has(parameter) || list.indexOf(parameter) !== list.lastIndexOf(parameter))
-        throw invalidArgument('params', 'each parameter once', 'one that appears twice');
+        throw new ArgumentError('Expected each parameter once for params but received one twice');
     }
     const merged = { ...this.#defaults, ...group, params: list } as OptimizerGroup<Options>;
     merged.initialLr = merged.lr;

@@ -37,6 +37,7 @@ function update(): void {
  */
 export function detectAnomaly<T>(fn: () => T, options: AnomalyOptions = {}): T {
   const { checkNan = true } = checkOptions(options);
+  if (typeof checkNan !== 'boolean') throw invalidArgument('checkNan', 'a boolean', checkNan);
   if (typeof fn !== 'function') throw invalidArgument('fn', 'a function', fn);
   const block = { checkNan };
   open.push(block);

@@ -47,9 +47,12 @@ export function grad(
     allowUnused = false,
     gradOutputs = [],
   } = checkOptions(options);
+  const wanted = list<Tensor>(inputs);
+  if (list(outputs).length === 0) throw invalidArgument('outputs', 'at least one Tensor', outputs);
+  if (wanted.length === 0) throw invalidArgument('inputs', 'at least one Tensor', inputs);
   const gradients = native.gradOf(
     list<Tensor>(outputs),
-    list<Tensor>(inputs),
+    wanted,
     list<Tensor | null>(gradOutputs),
     retainGraph,
     createGraph,
@@ -87,6 +90,12 @@ export function gradcheck(
   options: GradcheckOptions = {},
 ): true {
   const { eps = 1e-6, atol = 1e-5, rtol = 1e-3 } = checkOptions(options);
+  if (typeof fn !== 'function') throw invalidArgument('fn', 'a function', fn);
+  if (!Number.isFinite(eps) || eps <= 0) throw invalidArgument('eps', 'a number above 0', eps);
+  for (const [name, tolerance] of Object.entries({ atol, rtol })) {
+    if (typeof tolerance !== 'number' || !(tolerance >= 0))
+      throw invalidArgument(name, 'a number of at least 0', tolerance);
+  }
   const checked = checkIterable(inputs, 'inputs', 'Tensors').filter(
     (input) => checkTensor('inputs', input).requiresGrad,
   );
@@ -96,7 +105,7 @@ export function gradcheck(
     if (input.dtype !== 'float64') throw invalidArgument('inputs', 'float64 Tensors', input.dtype);
   }
   tidy(() => {
-    const output = fn(...inputs);
+    const output = checkTensor('the result of fn', fn(...inputs));
     // One random cotangent instead of one a output element: a wrong gradient shows with probability one.
     const cotangent = native.rand(output.shape, 'float64', 'cpu').add(0.5);
     // Where nothing was recorded the gradient is zero, which the differences confirm or not.
@@ -143,12 +152,14 @@ function differences(value: () => number, input: Tensor, eps: number): number[] 
         }
         const element = plain.index(...position, '...');
         const original = element.item();
-        element.fill_(original + eps);
-        const above = value();
-        element.fill_(original - eps);
-        const below = value();
-        element.fill_(original);
-        return (above - below) / (2 * eps);
+        try {
+          element.fill_(original + eps);
+          const above = value();
+          element.fill_(original - eps);
+          return (above - value()) / (2 * eps);
+        } finally {
+          element.fill_(original);
+        }
       }),
     );
   });

@@ -5,6 +5,7 @@
  * @module
  */
 import { AsyncLocalStorage, createHook } from 'node:async_hooks';
+import { types } from 'node:util';
 import { invalidArgument } from '../errors.js';
 import { native } from '../native.js';
 import type { DType } from './dtype.js';
@@ -82,9 +83,12 @@ function runIn<T>(change: Partial<Context>, fn: () => T, close?: (result: unknow
   const outer = current;
   const inner: Context = { ...outer, ...change, outer, open: true };
   let result: T;
+  let pending: Promise<unknown> | undefined;
   try {
     enter(inner);
     result = storage.run(inner, fn);
+    // Of something else than a promise, `then` may call back twice, or at once: resolve() makes it one.
+    if (isPromise(result)) pending = Promise.resolve(result);
   } catch (error) {
     inner.open = false;
     enter(outer);
@@ -92,7 +96,7 @@ function runIn<T>(change: Partial<Context>, fn: () => T, close?: (result: unknow
     throw error;
   }
   enter(outer);
-  if (!isPromise(result)) {
+  if (!pending) {
     inner.open = false;
     close?.(result);
     return result;
@@ -103,12 +107,12 @@ function runIn<T>(change: Partial<Context>, fn: () => T, close?: (result: unknow
     closeAsyncBlock();
     close?.(value);
   };
-  return result.then(
+  return pending.then(
     (value) => {
       settle(value);
       return value;
     },
-    (error) => {
+    (error: unknown) => {
       settle(undefined);
       throw error;
     },
@@ -167,24 +171,47 @@ export function isGradEnabled(): boolean {
   return native.isGradEnabled();
 }
 
-/** The tensors in a value: itself, or in arrays and plain objects at any depth. */
-function tensorsIn(value: unknown, found: Tensor[] = [], seen = new Set<object>()): Tensor[] {
-  if (typeof value !== 'object' || value === null || seen.has(value)) return found;
-  seen.add(value);
-  if (native.isTensor(value)) found.push(value as Tensor);
-  else if (Array.isArray(value)) for (const item of value) tensorsIn(item, found, seen);
-  else if (value instanceof Map) for (const item of value.values()) tensorsIn(item, found, seen);
-  else if (Object.getPrototypeOf(value) === Object.prototype) {
-    for (const item of Object.values(value)) tensorsIn(item, found, seen);
+/**
+ * The tensors in a value: itself, or held by arrays, maps, sets and objects (modules among them) at any depth. Reads stored
+ * fields alone and calls nothing of the value's: no getter or trap can stop a scope from closing.
+ */
+function tensorsIn(value: unknown): Tensor[] {
+  const found: Tensor[] = [];
+  const seen = new Set<unknown>();
+  // A list of what is left instead of recursion: a long chain must not overflow the stack.
+  const left: unknown[] = [value];
+  while (left.length > 0) {
+    const next = left.pop();
+    if (typeof next !== 'object' || next === null || seen.has(next)) continue;
+    seen.add(next);
+    if (native.isTensor(next)) found.push(next as Tensor);
+    else if (!ArrayBuffer.isView(next) && !types.isProxy(next)) pushHeld(next, left);
   }
   return found;
 }
 
+function pushHeld(holder: object, left: unknown[]): void {
+  if (Array.isArray(holder) && Object.hasOwn(holder, holder.length - 1)) {
+    // Short work for long lists of numbers; sparse ones are walked by their keys.
+    for (const item of holder as unknown[]) if (typeof item === 'object' && item !== null) left.push(item);
+    return;
+  }
+  if (types.isMap(holder)) {
+    Map.prototype.forEach.call(holder, (item, key) => left.push(key, item));
+  } else if (types.isSet(holder)) {
+    Set.prototype.forEach.call(holder, (item) => left.push(item));
+  }
+  for (const key of Reflect.ownKeys(holder)) {
+    const held: unknown = Reflect.getOwnPropertyDescriptor(holder, key)?.value;
+    if (typeof held === 'object' && held !== null) left.push(held);
+  }
+}
+
 /**
- * Runs `fn` and disposes every tensor made in it, except those in what it returns (itself, or in arrays, maps and
- * plain objects at any depth), which pass to the tidy block around it, if any. Takes an async function too; blocks of
- * concurrent requests do not mix. Tensors that should outlive the block without being returned are passed to
- * {@link keep}.
+ * Runs `fn` and disposes every tensor made in it, except those in what it returns, which pass to the tidy block around it,
+ * if any: the value itself, or what arrays, maps, sets and objects hold in fields, at any depth (a module, for instance;
+ * not private `#fields`, getters and proxies). Takes an async function too; blocks of concurrent requests do not mix.
+ * Tensors that should outlive the block without being returned are passed to {@link keep}.
  * @returns What `fn` returns.
  * @example const loss = tidy(() => model.forward(x).sub(y).square().mean());
  */
@@ -192,7 +219,14 @@ export function tidy<T>(fn: () => T): T {
   if (typeof fn !== 'function') throw invalidArgument('fn', 'a function', fn);
   const parent = current.scope;
   const scope = native.openScope();
-  return runIn({ scope }, fn, (result) => native.closeScope(scope, parent, tensorsIn(result)));
+  return runIn({ scope }, fn, (result) => {
+    let kept: Tensor[] = [];
+    try {
+      kept = tensorsIn(result);
+    } finally {
+      native.closeScope(scope, parent, kept);
+    }
+  });
 }
 
 /** Takes a tensor out of the tidy block it was made in: it lives until disposed or collected. */

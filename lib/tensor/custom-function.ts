@@ -23,6 +23,7 @@ export class FunctionContext {
 
   /**
    * Keeps inputs, outputs or intermediate tensors for `backward`, where {@link savedTensors} gives them. Tensors kept in
+   * They must live until `forward` returns; what becomes of their handles afterwards is no matter. Tensors kept in
    * fields instead are not checked for changes made in the meantime, and an output kept so is never freed.
    */
   saveForBackward(...tensors: Tensor[]): void {
@@ -39,11 +40,15 @@ export class FunctionContext {
 
   /** In `forward`: these outputs have no gradient, such as indices. */
   markNonDifferentiable(...outputs: Tensor[]): void {
-    for (const output of outputs) this.#state.nonDifferentiable.add(output);
+    for (const output of outputs) {
+      if (!isTensor(output)) throw invalidArgument('outputs', 'Tensors', output);
+      this.#state.nonDifferentiable.add(output);
+    }
   }
 
   /** Whether `backward` gets zeros for outputs that no gradient reached, instead of null. Default true. */
   setMaterializeGrads(value: boolean): void {
+    if (typeof value !== 'boolean') throw invalidArgument('value', 'a boolean', value);
     this.#state.materialize = value;
   }
 }
@@ -99,6 +104,7 @@ export function defineFunction<Args extends unknown[], Out extends Tensors>(
   definition: FunctionDefinition<Args, Out>,
 ): (...args: Args) => Out {
   const { name = 'CustomFunction' } = definition ?? {};
+  if (typeof name !== 'string') throw invalidArgument('name', 'a string', name);
   for (const half of ['forward', 'backward'] as const) {
     if (typeof definition?.[half] !== 'function')
       throw invalidArgument(half, 'a function', definition?.[half]);

@@ -68,7 +68,11 @@ export function isFloatingPoint(dtype: DType): boolean {
 export function dtypeOfArray(array: TypedArray): DType {
   if (array instanceof Uint8ClampedArray) return 'uint8';
   const found = DTYPES.find((dtype) => array instanceof ARRAY_OF[dtype]);
-  if (found === undefined || array instanceof Uint16Array) {
+  if (found === undefined) {
+    const names = [...new Set(DTYPES.map((dtype) => ARRAY_OF[dtype].name))].join(', ');
+    throw new DTypeError(`Expected one of ${names} for data but received ${describe(array)}`);
+  }
+  if (array instanceof Uint16Array) {
     throw new DTypeError(
       `Expected dtype 'float16' or 'bfloat16' beside data but received none for ${describe(array)}`,
     );

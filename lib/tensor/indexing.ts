@@ -191,6 +191,8 @@ export abstract class TensorIndexing extends TensorMatrix {
   repeatInterleave(this: Tensor, repeats: number | Tensor, options: { dim?: number } = {}): Tensor {
     const { dim } = checkOptions(options);
     if (typeof repeats !== 'number') return native.repeatInterleave(this, repeats, dim);
+    if (!Number.isSafeInteger(repeats) || repeats < 0)
+      throw invalidArgument('repeats', 'an integer of at least 0 or an int64 Tensor', repeats);
     using count = native.full([1], repeats, 'int64', this.device);
     return native.repeatInterleave(this, count, dim);
   }

@@ -5,7 +5,7 @@
  * @module
  */
 import { ArgumentError, checkOptions, invalidArgument } from '../errors.js';
-import { native } from '../native.js';
+import { native, TensorObject } from '../native.js';
 import { claimHandle, type TensorHandle } from './handle.js';
 import { TensorRandom } from './random.js';
 
@@ -129,8 +129,8 @@ function equalSizes(tensor: Tensor, size: number, dim: number): number[] {
 
 // The add-on makes objects of its own class, which is quick; standing on Tensor.prototype makes them Tensors in every
 // way that matters: methods, instanceof, constructor.
-Object.setPrototypeOf(native.TensorHandle.prototype, Tensor.prototype);
-delete (native.TensorHandle.prototype as { constructor?: unknown }).constructor;
+Object.setPrototypeOf(TensorObject.prototype, Tensor.prototype);
+delete (TensorObject.prototype as { constructor?: unknown }).constructor;
 
 /** Whether a value is a Tensor of this package and thread. */
 export function isTensor(value: unknown): value is Tensor {

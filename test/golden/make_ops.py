@@ -19,12 +19,13 @@ CASES = []
 class Input:
     """A tensor argument: hashed float64 numbers, or literal data of another dtype."""
 
-    def __init__(self, shape=None, scale=2.0, shift=0.0, grad=True, data=None, dtype=None):
+    def __init__(self, shape=None, scale=2.0, shift=0.0, grad=True, data=None, dtype=None, leaf=False):
+        self.leaf = leaf  # of literal data: whether its gradient is asked for
         self.shape, self.scale, self.shift, self.grad, self.data, self.dtype = shape, scale, shift, grad, data, dtype
 
     def make(self, seed):
         if self.data is not None:
-            return torch.tensor(self.data, dtype=self.dtype)
+            return torch.tensor(self.data, dtype=self.dtype, requires_grad=self.leaf)
         numbers = values(math.prod(self.shape), seed) * self.scale + self.shift
         tensor = torch.from_numpy(numbers).reshape(self.shape)
         return tensor.requires_grad_() if self.grad else tensor
@@ -32,7 +33,8 @@ class Input:
     def spec(self, seed):
         if self.data is not None:
             flat = torch.tensor(self.data, dtype=self.dtype)
-            return {"data": numbers(flat), "shape": list(flat.shape), "dtype": dtype(flat)}
+            grad = {"grad": True} if self.leaf else {}
+            return {"data": numbers(flat), "shape": list(flat.shape), "dtype": dtype(flat), **grad}
         return {"shape": list(self.shape), "seed": seed, "scale": self.scale, "shift": self.shift, "grad": self.grad}
 
 
@@ -54,8 +56,8 @@ def b(data):
     return Input(data=data, dtype=torch.bool)
 
 
-def f(data):
-    return Input(data=data, dtype=torch.float64)
+def f(data, grad=False):
+    return Input(data=data, dtype=torch.float64, leaf=grad)
 
 
 def dtype(tensor):

@@ -24,7 +24,7 @@ def pointwise():
     case("x.isnan", torch.isnan, f([1.0, float("nan"), INF]))
     case("x.isinf", torch.isinf, f([1.0, float("nan"), INF]))
     case("x.isfinite", torch.isfinite, f([1.0, float("nan"), INF]))
-    case("x.nanToNum", lambda x: torch.nan_to_num(x, 1.0, 2.0, -2.0), f([3.0, float("nan"), INF, -INF]),
+    case("x.nanToNum", lambda x: torch.nan_to_num(x, 1.0, 2.0, -2.0), f([3.0, float("nan"), INF, -INF], grad=True),
          {"nan": 1, "posinf": 2, "neginf": -2})
     case("x.logit", torch.logit, t(5, scale=0.8, shift=0.5))
     case("x.logit", lambda x: torch.logit(x, 0.2), t(5, scale=0.8, shift=0.5), {"eps": 0.2})
@@ -101,7 +101,7 @@ def reductions():
         case(f"x.{name}", lambda x, n=name: getattr(x, n)(), t(3, 4))
         case(f"x.{name}", lambda x, n=name: getattr(x, n)(dim=1, keepdim=True), t(3, 4), {"dim": 1, "keepdim": True})
     case("x.aminmax", lambda x: torch.aminmax(x, dim=0), t(3, 4), {"dim": 0})
-    case("x.mode", lambda x: torch.mode(x, 1), f([[1.0, 2.0, 2.0], [3.0, 1.0, 3.0]]))
+    case("x.mode", lambda x: torch.mode(x, 1), f([[1.0, 2.0, 2.0], [3.0, 1.0, 3.0]], grad=True))
     case("x.kthvalue", lambda x: torch.kthvalue(x, 2, 0), t(4, 3), 2, {"dim": 0})
     case("x.quantile", lambda x: torch.quantile(x, 0.3, 1), t(3, 5), 0.3, {"dim": 1})
     case("x.quantile", lambda x: torch.quantile(x, torch.tensor([0.1, 0.9], dtype=x.dtype), interpolation="midpoint"), t(9),
@@ -163,7 +163,7 @@ def matrices():
     case("linalg.solve", L.solve, t(3, 3), t(3, 2))
     case("linalg.solveTriangular", lambda x, y: L.solve_triangular(x, y, upper=True), t(3, 3, shift=2.0), t(3, 2), {"upper": True})
     case("linalg.lstsq", lambda x, y: L.lstsq(x, y).solution, t(4, 3), t(4, 2), pick=["solution"])
-    case("linalg.cholesky", lambda x: L.cholesky(x), f([[4.0, 1.0], [1.0, 3.0]]))
+    case("linalg.cholesky", lambda x: L.cholesky(x), f([[4.0, 1.0], [1.0, 3.0]], grad=True))
     case("linalg.qr", lambda x: L.qr(x).R, t(4, 3), pick=["R"])
     case("linalg.svd", lambda x: L.svd(x).S, t(4, 3), pick=["S"])
     case("linalg.svdvals", L.svdvals, t(4, 3))
@@ -212,7 +212,7 @@ def shapes():
     case("x.contiguous", lambda x: x.contiguous(), t(3))
     case("x.contiguous", lambda x: x.contiguous(memory_format=torch.channels_last), t(1, 2, 2, 2), {"memoryFormat": "channelsLast"})
     case("x.detach", lambda x: x.detach(), t(3))
-    case("x.to", lambda x: x.to(torch.float32), f([1.5, 2.25]), {"dtype": "float32"})
+    case("x.to", lambda x: x.to(torch.float32), f([1.5, 2.25], grad=True), {"dtype": "float32"})
 
 
 def indexing():

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
-import { ArgumentError } from '../../lib/index.js';
-import { type Native, native } from '../../lib/native.js';
+import { ArgumentError, Tensor, zeros } from '../../lib/index.js';
+import { type Native, native, TensorObject } from '../../lib/native.js';
 
 const source = ['native', 'native-cuda', 'native-nn', 'native-ops']
   .map((name) => readFileSync(new URL(`../../lib/${name}.ts`, import.meta.url), 'utf8'))
@@ -21,14 +21,13 @@ it('exports exactly what lib/native.ts declares', () => {
 });
 
 it('exports functions that know their names', () => {
-  const functions = Object.entries(native).filter(([name]) => name !== 'TensorHandle');
+  const functions = Object.entries(native);
   expect(functions.filter(([name, fn]) => typeof fn !== 'function' || fn.name !== name)).toEqual([]);
 });
 
 // Functions that take what they are given, or nothing.
 const TOLERANT = new Set([
   ...[
-    'TensorHandle',
     'isTensor',
     'isGradEnabled',
     'isInferenceMode',
@@ -53,6 +52,14 @@ it.each(Object.keys(native).filter((name) => !TOLERANT.has(name)))(
 );
 
 it('cannot construct tensors from JavaScript', () => {
-  const Handle = native.TensorHandle as unknown as new () => unknown;
-  expect(() => new Handle()).toThrow(ArgumentError);
+  // Neither by the class they are of, nor by an instance of what the add-on wraps.
+  expect(() => Reflect.construct(Tensor, [])).toThrow(ArgumentError);
+  const empty = new TensorObject() as Tensor;
+  expect(empty instanceof Tensor).toBe(true);
+  expect(() => empty.add(1)).toThrow(ArgumentError);
+  expect(() => empty.shape).toThrow('Expected a Tensor for input of shape but received an object');
+  expect(Object.getPrototypeOf(Object.getPrototypeOf(zeros([1])))).toBe(Tensor.prototype);
+  expect(() => native.setTensorClass(class {})).toThrow(
+    'Expected tensorClass of setTensorClass to be set once',
+  );
 });

@@ -106,6 +106,9 @@ describe('Optimizer', () => {
     expect(() => new optim.SGD([p], { nesterov: true })).toThrow('for nesterov');
     expect(() => new optim.SGD([], { lr: 1 })).toThrow('at least one Tensor for params');
     expect(() => new optim.SGD([p, p], { lr: 1 })).toThrow('each parameter once');
+    expect(() => new optim.SGD([p.mul(2)], { lr: 1 })).toThrow(
+      'Expected leaves for params but received a result of an operation',
+    );
   });
 
   it('refuses a state of other shapes', () => {

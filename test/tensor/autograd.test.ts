@@ -99,6 +99,45 @@ itRefuses([
     ArgumentError,
     "float64 Tensors for inputs but received 'float32'",
   ],
+  ['grad of no outputs', () => autograd.grad([], leaf(1)), ArgumentError, 'at least one Tensor for outputs'],
+  [
+    'grad by no inputs',
+    () => autograd.grad(leaf(1).mul(2), []),
+    ArgumentError,
+    'at least one Tensor for inputs',
+  ],
+  [
+    'gradcheck of no function',
+    () => autograd.gradcheck(3 as never, [double([1])]),
+    ArgumentError,
+    'Expected a function for fn but received 3',
+  ],
+  [
+    'gradcheck of a function that returns nothing',
+    () => autograd.gradcheck(() => undefined as never, [double([1])]),
+    ArgumentError,
+    'Expected a Tensor for the result of fn but received undefined',
+  ],
+  [
+    'gradcheck of an async function',
+    () => autograd.gradcheck((async (x: Tensor) => x) as never, [double([1])]),
+    ArgumentError,
+    'Expected a Tensor for the result of fn but received Promise',
+  ],
+  ...[0, -1, Number.NaN, Number.POSITIVE_INFINITY, '1'].map(
+    (eps): [string, () => unknown, typeof ArgumentError, string] => [
+      `gradcheck with an eps of ${eps}`,
+      () => autograd.gradcheck((x) => x, [double([1])], { eps: eps as number }),
+      ArgumentError,
+      'Expected a number above 0 for eps',
+    ],
+  ),
+  [
+    'gradcheck with a tolerance that is none',
+    () => autograd.gradcheck((x) => x, [double([1])], { rtol: Number.NaN }),
+    ArgumentError,
+    'Expected a number of at least 0 for rtol but received NaN',
+  ],
   [
     'gradcheck of nothing',
     () => autograd.gradcheck((x) => x, [zeros([1])]),
@@ -209,6 +248,19 @@ describe('autograd.grad', () => {
 });
 
 describe('gradcheck', () => {
+  it('leaves its inputs as they were, also when the function throws in the middle', () => {
+    const x = tensor([1, 2], { dtype: 'float64', requiresGrad: true });
+    let calls = 0;
+    const fails = (y: Tensor): Tensor => {
+      if (++calls === 3) throw new RangeError('on purpose');
+      return y.mul(2);
+    };
+    expect(() => autograd.gradcheck(fails as never, [x])).toThrow(RangeError);
+    expect(x.arraySync()).toEqual([1, 2]);
+    autograd.gradcheck((y) => y!.square(), [x]);
+    expect(x.arraySync()).toEqual([1, 2]);
+  });
+
   manualSeed(3);
   const right: [string, (...inputs: Tensor[]) => Tensor, Tensor[]][] = [
     ['matmul', (a, b) => a!.matmul(b!), [double([2, 3]), double([3, 2])]],

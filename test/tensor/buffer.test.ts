@@ -105,7 +105,12 @@ describe('fromTypedArray', () => {
     ['a wrong shape', () => fromTypedArray(new Float32Array(4), { shape: [3] }), ShapeError, '4'],
     ['raw bits unnamed', () => fromTypedArray(new Uint16Array(4)), DTypeError, 'float16'],
     ['another dtype', () => fromTypedArray(new Float32Array(4), { dtype: 'int32' }), DTypeError, 'for dtype'],
-    ['unsigned words', () => fromTypedArray(new Uint32Array(4) as never), DTypeError, 'dtype'],
+    [
+      'unsigned words',
+      () => fromTypedArray(new Uint32Array(4) as never),
+      DTypeError,
+      'for data but received Uint32Array',
+    ],
     ['null options', () => fromTypedArray(new Float32Array(4), null as never), ArgumentError, 'options'],
   ]);
 });

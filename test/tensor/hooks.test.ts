@@ -1,5 +1,16 @@
 import { describe, expect, it } from 'vitest';
-import { ArgumentError, autograd, NativeError, type Tensor, tensor } from '../../lib/index.js';
+import {
+  ArgumentError,
+  autograd,
+  DisposedError,
+  DTypeError,
+  enableGrad,
+  NativeError,
+  ones,
+  ShapeError,
+  type Tensor,
+  tensor,
+} from '../../lib/index.js';
 
 const leaf = (...values: number[]) => tensor(values, { requiresGrad: true });
 
@@ -67,6 +78,55 @@ describe('registerHook', () => {
     expect(() => tensor([1]).registerHook(() => {})).toThrow(NativeError);
   });
 
+  it('refuses what cannot take the place of the gradient', () => {
+    const pass = (hook: (gradient: Tensor) => unknown) => () => {
+      const x = leaf(1, 2);
+      const y = x.mul(2);
+      y.registerHook(hook as never);
+      y.sum().backward();
+      return x.grad;
+    };
+    expect(pass(() => ones([5]))).toThrow(ShapeError);
+    expect(pass(() => ones([2], { dtype: 'float64' }))).toThrow(DTypeError);
+    expect(pass(() => null)).toThrow(ArgumentError);
+    expect(pass(async () => ones([2]))).toThrow('for the result of hook but received Promise');
+    const gone = (gradient: Tensor) => {
+      gradient.dispose();
+      return gradient;
+    };
+    expect(pass(gone)).toThrow(DisposedError);
+    // What a hook does with its own handle is no matter of the pass.
+    expect(pass((gradient) => gradient.dispose())()!.arraySync()).toEqual([2, 2]);
+  });
+
+  it('may remove itself and others, add more, and dispose its tensor, in the middle of the pass', () => {
+    const calls: string[] = [];
+    const x = leaf(1, 2);
+    const first = x.registerHook(() => {
+      calls.push('first');
+      first.remove();
+      second.remove();
+      for (let i = 0; i < 50; i++) x.registerHook(() => void calls.push('added'));
+    });
+    const second = x.registerHook(() => void calls.push('second'));
+    x.registerHook(() => void calls.push('third'));
+    x.mul(2).sum().backward();
+    expect(calls).toEqual(['first', 'third']);
+    x.mul(2).sum().backward();
+    expect(calls.length).toBe(2 + 1 + 50);
+    const y = leaf(1);
+    y.registerHook(() => y.dispose());
+    y.mul(2).backward();
+    expect(y.isDisposed).toBe(true);
+  });
+
+  it('may run a pass of its own', () => {
+    const [x, z] = [leaf(1), leaf(3)];
+    x.registerHook(() => enableGrad(() => z.square().backward()));
+    x.mul(2).backward();
+    expect([x.grad!.item(), z.grad!.item()]).toEqual([2, 6]);
+  });
+
   it('may be removed after its tensor was disposed', () => {
     const y = leaf(1).mul(2);
     const hook = y.registerHook(() => {});
@@ -93,6 +153,16 @@ describe('retainGrad', () => {
 });
 
 describe('detectAnomaly', () => {
+  it('leaves nothing on when its options are refused', () => {
+    expect(() => autograd.detectAnomaly(() => 1, { checkNan: 'yes' as never })).toThrow(
+      "Expected a boolean for checkNan but received 'yes'",
+    );
+    const x = leaf(-1);
+    expect(autograd.detectAnomaly(() => 5)).toBe(5);
+    x.sqrt().backward();
+    expect(x.grad!.item()).toBeNaN();
+  });
+
   const badRoot = (x: Tensor) => x.sub(1).sqrt().mul(0);
   const message = (run: () => unknown): string => {
     try {

@@ -1,0 +1,95 @@
+/**
+ * The test suite under valgrind's memcheck: node scripts/sanitize/memcheck.js [test files or folders]
+ *
+ * A folder's files run in one process, which takes half a minute to load libtorch; node processes that tests start are
+ * followed, other programs are not. memcheck knows no AVX-512: the kernels of AVX2 run, here as on most machines.
+ * Prints a line a group, every error with its stack; exit code 1 for errors of memory and for tests that fail.
+ * DYCONV_MEMCHECK_SCALE: what the tests' time limits are multiplied by (default 20).
+ * @module
+ */
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ALONE, LEFT_OUT_FILES, LEFT_OUT_TESTS } from './left-out.js';
+
+const named = process.argv.slice(2);
+const files = readdirSync('test', { recursive: true, encoding: 'utf8' })
+  .map((file) => `test/${file.replaceAll('\\', '/')}`)
+  .filter((file) => file.endsWith('.test.ts'))
+  .sort()
+  .filter((file) => named.length === 0 || named.some((name) => file === name || file.startsWith(name)));
+if (files.length === 0) throw new Error(`Expected test files but ${named.join(' ')} names none`);
+
+let failed = false;
+for (const [file, reason] of Object.entries(LEFT_OUT_FILES)) {
+  if (files.includes(file)) console.log(`left out: ${file}: ${reason}`);
+}
+for (const [test, reason] of Object.entries(LEFT_OUT_TESTS)) console.log(`left out: "${test}": ${reason}`);
+const kept = files.filter((file) => !(file in LEFT_OUT_FILES));
+for (const file of kept.filter((one) => ALONE.includes(one))) await runGroup([file]);
+const together = kept.filter((file) => !ALONE.includes(file));
+for (const folder of new Set(together.map((file) => dirname(file)))) {
+  await runGroup(together.filter((file) => dirname(file) === folder));
+}
+process.exitCode = failed ? 1 : 0;
+
+/** @param {string[]} group */
+async function runGroup(group) {
+  const logs = mkdtempSync(join(tmpdir(), 'dyconv-memcheck-'));
+  const report = join(logs, 'report.json');
+  const escaped = Object.keys(LEFT_OUT_TESTS).map((name) => name.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
+  const start = performance.now();
+  spawnSync(
+    'npx',
+    [
+      ...['vitest', 'run', '--config', 'scripts/sanitize/vitest.config.js', ...group],
+      ...['-t', `^(?!.*(${escaped.join('|')}))`],
+      ...['--reporter=json', `--outputFile=${report}`, '--reporter=default'],
+    ],
+    { stdio: ['ignore', 'inherit', 'inherit'], env: { ...process.env, DYCONV_MEMCHECK_LOGS: logs } },
+  );
+  const processes = await readLogs(logs);
+  const errors = processes.flatMap(errorsOf);
+  for (const error of errors) console.log(`\n${error}`);
+  const { numPassedTests, numFailedTests, numFailedTestSuites } = JSON.parse(readFileSync(report, 'utf8'));
+  if (errors.length > 0 || numFailedTests > 0 || numFailedTestSuites > 0) failed = true;
+  console.log(
+    `memcheck: ${group.length} files (${group[0]}${group.length > 1 ? ' …' : ''}), ${numPassedTests} tests passed, ` +
+      `${numFailedTests} failed; ${processes.length} processes, ${errors.length} errors; ` +
+      `${Math.round((performance.now() - start) / 1000)} s`,
+  );
+  rmSync(logs, { recursive: true, force: true });
+}
+
+/**
+ * The logs of a group, once every process has written its summary or does not come to it any more.
+ * @param {string} logs
+ */
+async function readLogs(logs) {
+  for (let second = 0; ; second++) {
+    const texts = readdirSync(logs)
+      .filter((name) => name.endsWith('.log'))
+      .map((name) => readFileSync(join(logs, name), 'utf8'));
+    if (second === 120 || texts.every((text) => text.includes('ERROR SUMMARY'))) {
+      if (texts.length === 0) throw new Error('Expected logs of valgrind but found none: is it installed?');
+      return texts;
+    }
+    await sleep(1000);
+  }
+}
+
+/**
+ * The errors in a log: a title at the margin and the stack below it, before the summary.
+ * @param {string} log
+ */
+function errorsOf(log) {
+  const titles =
+    /^(Invalid|Use of uninit|Conditional jump|Syscall param|Mismatched|Source and dest|Argument '|Jump to|.*points to)/;
+  const paragraphs = log
+    .replace(/^==\d+== ?/gm, '')
+    .split('HEAP SUMMARY')[0]
+    .split(/\n\s*\n|\n(?=\S)/);
+  return paragraphs.filter((paragraph) => titles.test(paragraph)).map((paragraph) => paragraph.trim());
+}
