@@ -62,6 +62,11 @@ export const ELSEWHERE: Record<string, [file: string, text: string]> = {
   'npm run docs': ['test/docs/reference.test.ts', "'run', 'docs'"],
   'npm test': ['.ci/run', 'npm test --'],
   'npm run test:package': ['.github/workflows/ci.yml', 'npm run test:package'],
+  'npm run test:package -- --node <other executables>': [
+    '.github/workflows/ci.yml',
+    'npm run test:package -- --node ',
+  ],
+  'CCACHE_DISABLE=1 npm run build': ['package.json', 'npm run build && vitest run'],
 };
 
 const NAME = 'names a command in a sentence: its lines are run';
