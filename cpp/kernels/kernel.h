@@ -93,8 +93,7 @@ struct DynamicConvPlan {
   int64_t forward_scratch16 = 0;  // the part at its end that holds the input in bfloat16
   // Backward: columns are input channels, rows are (tap, output channel).
   int64_t backward_panels = 0;
-  int64_t backward_weight = 0;  // packed experts
-  int64_t weight_grad = 0;      // the packed gradients of the experts
+  int64_t backward_weight = 0;  // packed experts, and as much for their gradients
   int64_t backward_samples = 1;
   int64_t backward_items = 0;    // of the input gradient, per chunk of samples
   int64_t backward_units = 0;    // of the weight gradient: tiles of rows x one panel
@@ -103,7 +102,6 @@ struct DynamicConvPlan {
   int64_t packed_grad = 0;       // of one sample
   int64_t weight_samples = 1;    // samples of the weight gradient that stay in the cache
   int64_t winograd_tile = 0;     // 0: no Winograd
-  int64_t packed_block = 0;      // channels of a block of packed samples; 0: all
   int64_t attention_lanes = 0;   // partial sums of one attention gradient
 };
 
@@ -126,13 +124,11 @@ struct MaxPoolShape {
   DYCONV_INLINE int64_t out_plane() const { return out_h * out_w; }
 };
 
-// How a packed chunk of samples lies in memory: floats from one group, sample, pixel and block of channels
-// to the next. Without blocks, the channels of a pixel lie together.
+// How a packed chunk of samples lies in memory: floats from one group, sample and pixel to the next.
 struct PackedStrides {
   int64_t group = 0;
   int64_t sample = 0;
   int64_t pixel = 0;
-  int64_t block = 0;
 };
 
 // Everything a dynamic convolution kernel may read or write. Null where a kernel does not need it.

@@ -21,10 +21,8 @@ at::Tensor EmptyImage(const DynamicConvProblem& p, at::IntArrayRef sizes) {
 // What the direct and the Winograd form do each in its own way.
 struct TiledKernels {
   kernels::DynamicConvPlan plan;
-  // pack_own: of the experts that the weight gradient reads, where the input gradient reads others.
-  decltype(kernels::KernelTable::PackForwardWeight) pack_forward, pack_backward, pack_own, unpack;
+  decltype(kernels::KernelTable::PackForwardWeight) pack_forward, pack_backward, unpack;
   decltype(kernels::KernelTable::DynamicConvForward) forward, pack_samples, grad_input;
-  decltype(kernels::KernelTable::DynamicConvGradWeight) grad_weight;
 };
 
 TiledKernels DirectKernels(const DynamicConvProblem& p, int64_t threads) {
@@ -33,26 +31,21 @@ TiledKernels DirectKernels(const DynamicConvProblem& p, int64_t threads) {
   return {t.PlanDynamicConv(p.shape, threads),
           t.PackForwardWeight,
           t.PackBackwardWeight,
-          nullptr,
           t.UnpackWeightGrad,
           bf16 ? t.DynamicConvForwardBf16 : t.DynamicConvForward,
           t.PackBackwardSamples,
-          t.DynamicConvGradInput,
-          t.DynamicConvGradWeight};
+          t.DynamicConvGradInput};
 }
 
-TiledKernels WinogradKernels(const DynamicConvProblem& p, int64_t threads, const WinogradCost& way) {
+TiledKernels WinogradKernels(const DynamicConvProblem& p, int64_t threads, int64_t tile) {
   const auto& t = kernels::Kernels(p.isa);
-  const bool folds = way.folds_taps;
-  return {t.PlanWinograd(p.shape, threads, way.tile, folds),
+  return {t.PlanWinograd(p.shape, threads, tile),
           t.PackWinogradForward,
           t.PackWinogradBackward,
-          folds ? t.PackBackwardWeight : nullptr,
-          folds ? t.UnpackWeightGrad : t.UnpackWinogradGrad,
+          t.UnpackWinogradGrad,
           t.WinogradForward,
           t.PackWinogradSamples,
-          t.WinogradGradInput,
-          folds ? t.WinogradGradWeight : t.DynamicConvGradWeight};
+          t.WinogradGradInput};
 }
 
 at::Tensor Forward(const DynamicConvProblem& p, int64_t threads, const TiledKernels& run) {
@@ -74,17 +67,11 @@ at::Tensor Forward(const DynamicConvProblem& p, int64_t threads, const TiledKern
   return output.to(p.input.scalar_type());
 }
 
-// How a chunk of packed samples lies in memory, for `floats` a sample. Winograd's has, for experts, block by
-// block of channels the points of one sample, and for a static convolution point by point all samples: that
-// is how the weight gradients go through it.
-kernels::PackedStrides ChunkStrides(const kernels::DynamicConvShape& products,
-                                    const kernels::DynamicConvPlan& plan, int64_t chunk, int64_t floats,
-                                    int64_t channels) {
-  if (plan.winograd_tile == 0) return {channels / products.groups, floats, channels};
-  if (plan.packed_block > 0) {
-    const int64_t point = products.in_plane() * plan.packed_block;
-    return {point, floats, plan.packed_block, products.groups * point + kernels::kWinogradGap};
-  }
+// How a chunk of packed samples lies in memory, for `floats` a sample. Winograd's has a point of all tiles
+// after the other, since the products take one at a time.
+kernels::PackedStrides ChunkStrides(const kernels::DynamicConvShape& products, bool winograd, int64_t chunk,
+                                    int64_t floats, int64_t channels) {
+  if (!winograd) return {channels / products.groups, floats, channels};
   const int64_t point = floats / products.groups;
   return {chunk * point + kernels::kWinogradGap, point, point / products.in_plane()};
 }
@@ -102,26 +89,21 @@ class BackwardWork {
     const auto& plan = run.plan;
     const auto sizes = Sizes(threads, run);
     of_input.packed_weight = scratch_.Take(sizes[0]);
-    float* own_weight = scratch_.Take(sizes[1]);
-    of_input.packed_weight_grad = scratch_.Take(sizes[2]);
-    of_input.packed_input = scratch_.Take(sizes[3]);
-    of_input.packed_grad = scratch_.Take(sizes[4]);
-    attention_sums = scratch_.Take(sizes[5]);
-    own = scratch_.Take(sizes[6]);
-    std::fill_n(attention_sums, sizes[5], 0.0f);
+    of_input.packed_weight_grad = scratch_.Take(sizes[1]);
+    of_input.packed_input = scratch_.Take(sizes[2]);
+    of_input.packed_grad = scratch_.Take(sizes[3]);
+    attention_sums = scratch_.Take(sizes[4]);
+    own = scratch_.Take(sizes[5]);
+    std::fill_n(attention_sums, sizes[4], 0.0f);
 
-    const auto products =
-        plan.winograd_tile > 0 ? kernels::WinogradProducts(p.shape, plan.winograd_tile) : p.shape;
+    const bool winograd = plan.winograd_tile > 0;
+    const auto products = winograd ? kernels::WinogradProducts(p.shape, plan.winograd_tile) : p.shape;
     of_input.packed_input_strides =
-        ChunkStrides(products, plan, chunk, plan.packed_input, p.shape.in_channels);
+        ChunkStrides(products, winograd, chunk, plan.packed_input, p.shape.in_channels);
     of_input.packed_grad_strides =
-        ChunkStrides(products, plan, chunk, plan.packed_grad, p.shape.out_channels);
+        ChunkStrides(products, winograd, chunk, plan.packed_grad, p.shape.out_channels);
     of_weight = of_input;
-    if (run.pack_own != nullptr) {
-      of_weight.packed_weight = own_weight;
-    } else {
-      of_weight.shape = products;
-    }
+    of_weight.shape = products;
   }
 
   void TakeChunk(int64_t begin) {
@@ -144,20 +126,19 @@ class BackwardWork {
     return std::min(p.shape.batch, std::max<int64_t>(threads, kChunkFloats / block) * plan.backward_samples);
   }
 
-  std::array<int64_t, 7> Sizes(int64_t threads, const TiledKernels& run) const {
+  std::array<int64_t, 6> Sizes(int64_t threads, const TiledKernels& run) const {
     const auto& plan = run.plan;
     const int64_t gaps =
         plan.winograd_tile > 0 ? kernels::WinogradPoints(plan.winograd_tile) * kernels::kWinogradGap : 0;
     return {plan.backward_weight,
-            run.pack_own != nullptr ? plan.weight_grad : 0,
-            plan.weight_grad,
+            plan.backward_weight,
             chunk * plan.packed_input + gaps,
             chunk * plan.packed_grad + gaps,
             threads * attention_floats,
             threads * Scratch::Rounded(plan.backward_scratch)};
   }
 
-  static int64_t Floats(const std::array<int64_t, 7>& sizes) {
+  static int64_t Floats(const std::array<int64_t, 6>& sizes) {
     int64_t floats = 0;
     for (const int64_t size : sizes) floats += Scratch::Rounded(size);
     return floats;
@@ -196,10 +177,8 @@ DynamicConvGrads Backward(const DynamicConvProblem& p, int64_t threads, const Ti
     ParallelScratch(threads, items, work.own, scratch, kernel);
   };
   const int64_t weight_rows = plan.backward_panels * s.out_per_group();
-  in_parallel(weight_rows, 0, [&](int64_t begin, int64_t end, float*) {
-    run.pack_backward(work.of_input, begin, end);
-    if (needs_weight && run.pack_own != nullptr) run.pack_own(work.of_weight, begin, end);
-  });
+  in_parallel(weight_rows, 0,
+              [&](int64_t begin, int64_t end, float*) { run.pack_backward(work.of_input, begin, end); });
   for (int64_t first = 0; first < s.batch; first += work.chunk) {
     work.TakeChunk(first);
     in_parallel(
@@ -213,8 +192,8 @@ DynamicConvGrads Backward(const DynamicConvProblem& p, int64_t threads, const Ti
     }
     if (needs_weight) {
       in_parallel(plan.backward_units, plan.backward_scratch, [&](int64_t begin, int64_t end, float* mine) {
-        run.grad_weight(work.of_weight, begin, end,
-                        work.attention_sums + at::get_thread_num() * work.attention_floats, mine);
+        float* sums_of_thread = work.attention_sums + at::get_thread_num() * work.attention_floats;
+        kernels::Kernels(p.isa).DynamicConvGradWeight(work.of_weight, begin, end, sums_of_thread, mine);
       });
     }
   }
@@ -252,13 +231,13 @@ bool WinogradDynamicConvApplies(const DynamicConvProblem& p) {
 
 at::Tensor WinogradDynamicConvForward(const DynamicConvProblem& p) {
   const int64_t threads = ThreadsFor(p.shape);
-  return Forward(p, threads, WinogradKernels(p, threads, WinogradForwardCost(p.shape, p.is_static())));
+  return Forward(p, threads, WinogradKernels(p, threads, WinogradForwardCost(p.shape, p.is_static()).tile));
 }
 
 DynamicConvGrads WinogradDynamicConvBackward(const DynamicConvProblem& p, const at::Tensor& grad_output,
                                              const std::array<bool, 4>& needs) {
   const int64_t threads = ThreadsFor(p.shape);
-  return Backward(p, threads, WinogradKernels(p, threads, WinogradBackwardCost(p.shape, p.is_static())),
+  return Backward(p, threads, WinogradKernels(p, threads, WinogradBackwardCost(p.shape, p.is_static()).tile),
                   grad_output, needs);
 }
 

@@ -5,18 +5,16 @@
 namespace dyconv {
 namespace {
 
-// In multiply-adds: mixing one weight of one expert, which the direct form hides better; transforming one
-// pixel of one channel at one point, one weight at one point, and the gradient of one at one point, the waits
-// for memory that come with it included.
+// In multiply-adds: mixing or folding one weight of one expert, which the direct form hides better;
+// transforming one pixel of one channel at one point; transforming one weight at one point.
 constexpr double kMix = 1.2;
 constexpr double kTransformImage = 24;
 constexpr double kTransformWeight = 12;
-constexpr double kTransformGrad = 4.8;
 
-// What a pass does: products of all pixels with all weights, mixtures of all experts, transforms of images,
-// foldings of the gradients of all weights into the experts and into attention.
+// What a pass does: products of all pixels with all weights, mixtures (or foldings) of all experts,
+// transforms of images.
 struct Pass {
-  int products, mixes, images, folds;
+  int products, mixes, images;
 };
 
 // Pairs of outputs and inputs along one axis that a 3-wide kernel joins: the direct form leaves out the
@@ -35,7 +33,7 @@ WinogradCost Cheapest(const kernels::DynamicConvShape& s, const Pass& pass) {
              batch = static_cast<double>(std::max<int64_t>(1, s.batch));
   const double direct =
       pass.products * Pairs(s.in_h, s.out_h, s.padding_h) * Pairs(s.in_w, s.out_w, s.padding_w) +
-      9 * (pass.mixes + 2 * pass.folds) * experts;
+      9 * pass.mixes * experts;
   const double per_channel =
       pass.images * kTransformImage *
       (1 / static_cast<double>(s.in_channels) + 1 / static_cast<double>(s.out_channels)) / 2;
@@ -45,12 +43,8 @@ WinogradCost Cheapest(const kernels::DynamicConvShape& s, const Pass& pass) {
                                            kernels::WinogradTilesAlong(s.out_w, tile));
     const double point = tiles * (pass.products + per_channel) + kMix * pass.mixes * experts +
                          pass.products * kTransformWeight * experts / batch;
-    const auto points = static_cast<double>(kernels::WinogradPoints(tile));
-    const double fold_points = points * kMix * 2 * experts,
-                 fold_taps = points * kTransformGrad + 9 * 2 * experts;
-    const bool folds_taps = pass.folds > 0 && fold_taps < fold_points;
-    const double relative = (points * point + pass.folds * (folds_taps ? fold_taps : fold_points)) / direct;
-    if (best.tile == 0 || relative < best.relative) best = {tile, folds_taps, relative};
+    const double relative = static_cast<double>(kernels::WinogradPoints(tile)) * point / direct;
+    if (best.tile == 0 || relative < best.relative) best = {tile, relative};
   }
   return best;
 }
@@ -63,12 +57,12 @@ bool WinogradApplies(const kernels::DynamicConvShape& s) {
 }
 
 WinogradCost WinogradForwardCost(const kernels::DynamicConvShape& s, bool is_static) {
-  return Cheapest(s, {.products = 1, .mixes = is_static ? 0 : 1, .images = 2, .folds = 0});
+  return Cheapest(s, {.products = 1, .mixes = is_static ? 0 : 1, .images = 2});
 }
 
-// The gradients of the input and of the experts.
+// The gradients of the input and of the experts; attention's comes with folding.
 WinogradCost WinogradBackwardCost(const kernels::DynamicConvShape& s, bool is_static) {
-  return Cheapest(s, {.products = 2, .mixes = is_static ? 0 : 1, .images = 3, .folds = is_static ? 0 : 1});
+  return Cheapest(s, {.products = 2, .mixes = is_static ? 0 : 3, .images = 3});
 }
 
 }  // namespace dyconv

@@ -6,11 +6,9 @@
 
 namespace dyconv {
 
-// The cheaper way, and its cost as a part of the direct form's.
+// The cheaper tile, and the cost with it as a part of the direct form's.
 struct WinogradCost {
   int64_t tile;
-  // Whether the gradients of mixed weights are transformed back before they are folded into the experts.
-  bool folds_taps;
   double relative;
   bool Wins() const { return relative < 0.95; }
 };

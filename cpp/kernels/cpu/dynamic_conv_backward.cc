@@ -1,5 +1,5 @@
-#include "fold.h"
 #include "layout.h"
+#include "mix.h"
 
 namespace dyconv::kernels::DYCONV_ISA {
 namespace {
@@ -7,6 +7,7 @@ namespace {
 // Rows of a weight gradient that are folded at once, pixels that are multiplied before the accumulators are
 // stored, and pixels of a sample above which samples are folded one by one.
 constexpr int64_t kFoldRows = 4 * kMaxRows;
+constexpr int64_t kFoldExperts = 2;
 constexpr int64_t kOuterPixels = 128;
 constexpr int64_t kManyPixels = 256;
 constexpr int64_t kFewPixels = 8;
@@ -58,6 +59,60 @@ void InputPanel(const DynamicConvArgs& args, const InputBlock& b, const Panel& p
 // Floats between the weight gradient tiles of two samples.
 template <int kVecs>
 constexpr int64_t kFoldStride = kFoldRows * kVecs * kLanes;
+
+// Adds the gradients of one tile of mixed weights, one per sample and kFoldStride apart, to those of kExperts
+// of the `experts` and, times these experts, to the attention's (kLanes partial sums each).
+template <int kSamples, int kVecs, int kExperts>
+void FoldExperts(const float* tiles, const float* attention, int64_t experts, int64_t rows,
+                 const float* packed, float* packed_grad, float* sums) {
+  Vec dot[kSamples][kExperts];
+  float a[kSamples][kExperts];
+#pragma GCC unroll 8
+  for (int s = 0; s < kSamples; ++s) {
+#pragma GCC unroll 8
+    for (int k = 0; k < kExperts; ++k) {
+      dot[s][k] = Load(sums + (s * experts + k) * kLanes);
+      a[s][k] = attention[s * experts + k];
+    }
+  }
+  const int64_t step = experts * kVecs * kLanes;
+  for (int64_t r = 0; r < rows; ++r, tiles += kVecs * kLanes, packed += step, packed_grad += step) {
+#pragma GCC unroll 8
+    for (int v = 0; v < kVecs; ++v) {
+      Vec tile[kSamples];
+#pragma GCC unroll 8
+      for (int s = 0; s < kSamples; ++s) tile[s] = Load(tiles + s * kFoldStride<kVecs> + v * kLanes);
+#pragma GCC unroll 8
+      for (int k = 0; k < kExperts; ++k) {
+        const Vec w = Load(packed + (k * kVecs + v) * kLanes);
+        Vec grad = Load(packed_grad + (k * kVecs + v) * kLanes);
+#pragma GCC unroll 8
+        for (int s = 0; s < kSamples; ++s) {
+          grad += a[s][k] * tile[s];
+          dot[s][k] += tile[s] * w;
+        }
+        Store(packed_grad + (k * kVecs + v) * kLanes, grad);
+      }
+    }
+  }
+#pragma GCC unroll 8
+  for (int s = 0; s < kSamples; ++s) {
+#pragma GCC unroll 8
+    for (int k = 0; k < kExperts; ++k) Store(sums + (s * experts + k) * kLanes, dot[s][k]);
+  }
+}
+
+template <int kSamples, int kVecs>
+void FoldRows(const float* tiles, const float* attention, int64_t experts, int64_t rows, const float* packed,
+              float* packed_grad, float* sums) {
+  for (int64_t k = 0; k < experts; k += kFoldExperts) {
+    const int64_t at = k * kVecs * kLanes;
+    WithConstant<kFoldExperts>(Min(kFoldExperts, experts - k), [&](auto n) {
+      FoldExperts<kSamples, kVecs, n()>(tiles, attention + k, experts, rows, packed + at, packed_grad + at,
+                                        sums + k * kLanes);
+    });
+  }
+}
 
 // One tile of the weight gradient: rows of one tap x one panel.
 struct Unit {
@@ -124,8 +179,8 @@ void WeightRows(const DynamicConvArgs& args, const Unit& unit, int64_t r, int64_
     SampleRows<kVecs>(args, unit, r, rows, first + i, pixels, tiles + i * kFoldStride<kVecs>, false);
   }
   const int64_t at = unit.offset + r * s.experts * width, sample = args.chunk_begin + first;
-  FoldRows<kSamples, kVecs>(tiles, kFoldStride<kVecs>, args.attention + sample * s.experts, s.experts, rows,
-                            width, args.packed_weight + at, args.packed_weight_grad + at,
+  FoldRows<kSamples, kVecs>(tiles, args.attention + sample * s.experts, s.experts, rows,
+                            args.packed_weight + at, args.packed_weight_grad + at,
                             sums + sample * s.experts * kLanes);
 }
 

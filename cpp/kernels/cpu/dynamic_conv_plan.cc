@@ -5,16 +5,16 @@ namespace {
 
 // Pixels of one block of accumulators: kBlockPixels * kPanel floats stay in the L2 cache.
 constexpr int64_t kBlockPixels = 1536;
-// The same of Winograd's tiles: points times tiles of one block.
+// Points times tiles of a block of Winograd's: its sums are written and read once a panel, so that they need
+// not stay there, and the larger the block the seldomer the experts are read.
 constexpr int64_t kBlockPoints = 128 * 36;
 // Floats of packed samples that stay in the L2 cache while all tiles of a thread pass over them.
 constexpr int64_t kBlockFloats = 1 << 19;
-constexpr int64_t kBlockUnitFloats = 40 << 10;
 
 // Samples per block: up to `most`, shared out so that no thread waits long for another, whole groups of
 // kMixSamples where that costs no more.
 int64_t BlockSamples(int64_t batch, int64_t most, int64_t threads) {
-  most = Max(1, Min(64, most));
+  most = Max(1, Min(32, most));
   int64_t best = 1, least = INT64_MAX;
   for (int64_t n = 1; n <= most; ++n) {
     const int64_t blocks = CeilDiv(batch, n);
@@ -55,7 +55,7 @@ DynamicConvPlan PlanDynamicConv(const DynamicConvShape& s, int64_t threads) {
   plan.forward_scratch = (plan.forward_scratch + 15) / 16 * 16 + plan.forward_scratch16;
 
   plan.backward_panels = s.groups * CeilDiv(in, kPanel);
-  plan.backward_weight = plan.weight_grad = PackedSize(s.groups, taps * out, in, s.experts);
+  plan.backward_weight = PackedSize(s.groups, taps * out, in, s.experts);
   plan.backward_samples = BlockSamples(batch, kBlockPixels / s.in_plane(), threads);
   plan.backward_items = CeilDiv(s.batch, plan.backward_samples);
   plan.backward_units = plan.backward_panels * taps * CeilDiv(out, kTileRows);
@@ -69,7 +69,7 @@ DynamicConvPlan PlanDynamicConv(const DynamicConvShape& s, int64_t threads) {
   return plan;
 }
 
-DynamicConvPlan PlanWinograd(const DynamicConvShape& s, int64_t threads, int64_t tile, bool folds_taps) {
+DynamicConvPlan PlanWinograd(const DynamicConvShape& s, int64_t threads, int64_t tile) {
   const auto products = WinogradProducts(s, tile);
   DynamicConvPlan plan = PlanDynamicConv(products, threads);
   plan.winograd_tile = tile;
@@ -98,21 +98,8 @@ DynamicConvPlan PlanWinograd(const DynamicConvShape& s, int64_t threads, int64_t
   plan.backward_scratch = Max(plan.backward_scratch, floats(whole, samples, 0, Max(in, kPanel), out));
   plan.packed_input = points * whole.count() * in;
   plan.packed_grad = points * whole.count() * out;
-  if (!folds_taps) {
-    // Only one point of a sample is in use at a time.
-    plan.weight_samples = WeightSamples(whole.count() * (in + out));
-    return plan;
-  }
-  // All points of one panel are, block by block.
-  plan.packed_block = kLanes;
-  plan.packed_input += in / kLanes * kWinogradGap;
-  plan.packed_grad += out / kLanes * kWinogradGap;
-  plan.weight_grad = PackedSize(1, s.kernel_size() * s.out_channels, s.in_channels, s.experts);
-  plan.weight_samples =
-      kUnitSamples * Max(1, kBlockUnitFloats / (kUnitSamples * points * whole.count() * kUnitVecs * kLanes));
-  plan.backward_units = plan.backward_panels * (kMaxVecs / kUnitVecs) * CeilDiv(s.out_channels, kUnitRows);
-  plan.backward_scratch =
-      Max(plan.backward_scratch, (points + kUnitSamples * s.kernel_size()) * kUnitRows * kUnitVecs * kLanes);
+  // Only one point of a sample is in use at a time.
+  plan.weight_samples = WeightSamples(whole.count() * (in + out));
   return plan;
 }
 

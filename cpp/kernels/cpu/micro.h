@@ -123,12 +123,12 @@ struct OuterTask {
   bool accumulate;
 };
 
-// acc (+)= the outer product of kRows numbers and kVecs vectors, `step` floats apart.
+// acc (+)= the outer product of kRows numbers and kVecs vectors.
 template <int kRows, int kVecs, bool kAdd>
-DYCONV_INLINE void OuterStep(const float* a, const float* b, int64_t step, Vec (*acc)[kVecs]) {
+DYCONV_INLINE void OuterStep(const float* a, const float* b, Vec (*acc)[kVecs]) {
   Vec x[kVecs];
 #pragma GCC unroll 8
-  for (int v = 0; v < kVecs; ++v) x[v] = Load(b + v * step);
+  for (int v = 0; v < kVecs; ++v) x[v] = Load(b + v * kLanes);
 #pragma GCC unroll 8
   for (int m = 0; m < kRows; ++m) {
     const Vec g = Set1(a[m]);
@@ -149,11 +149,11 @@ void OuterTile(const OuterTask& task) {
 #pragma GCC unroll 8
       for (int v = 0; v < kVecs; ++v) acc[m][v] = Load(task.c + (m * kVecs + v) * kLanes);
     }
-    OuterStep<kRows, kVecs, true>(a(0), b(0), kLanes, acc);
+    OuterStep<kRows, kVecs, true>(a(0), b(0), acc);
   } else {
-    OuterStep<kRows, kVecs, false>(a(0), b(0), kLanes, acc);
+    OuterStep<kRows, kVecs, false>(a(0), b(0), acc);
   }
-  for (int64_t p = 1; p < task.count; ++p) OuterStep<kRows, kVecs, true>(a(p), b(p), kLanes, acc);
+  for (int64_t p = 1; p < task.count; ++p) OuterStep<kRows, kVecs, true>(a(p), b(p), acc);
 #pragma GCC unroll 8
   for (int m = 0; m < kRows; ++m) {
 #pragma GCC unroll 8

@@ -157,10 +157,6 @@ struct Winograd<4> {
   };
 };
 
-// Rows and samples of the weight gradient that are transformed back and folded at once.
-constexpr int kUnitRows = kLanes > 4 ? kLanes / 2 : kLanes, kUnitVecs = 2;
-constexpr int kUnitSamples = 4;
-
 // Calls visit(std::integral_constant<int, tile>).
 template <typename Visit>
 DYCONV_INLINE void WithTile(int64_t tile, const Visit& visit) {
@@ -253,37 +249,29 @@ struct WinogradProduct {
 
 template <int kVecs>
 void MultiplyPoints(const WinogradProduct& p) {
+  static constexpr int64_t kNoOffset = 0;
   constexpr int64_t kWidth = kVecs * kLanes;
   // One kernel for all samples: their tiles are rows of one product.
   const bool together = p.attention == nullptr && p.strides.sample == p.tiles * p.strides.pixel;
   const int64_t samples = together ? 1 : p.samples, tiles = together ? p.samples * p.tiles : p.tiles;
-  const int64_t block = p.strides.block;
-  int64_t offsets[kTileRows / kLanes];
-  for (int64_t i = 0; i < kTileRows / kLanes; ++i) offsets[i] = i * block;
   const int64_t step = WinogradRows(tiles, p.experts);
   for (int64_t point = 0; point < p.points; ++point) {
-    for (int64_t row = 0, rows; row < p.rows; row += rows) {
-      rows = Min(step, p.rows - row);
-      // Whole blocks at once, and what is left of the last one.
-      if (block > 0 && rows > kLanes) rows = rows / kLanes * kLanes;
-      const int64_t length = block > 0 ? Min(rows, kLanes) : rows, segments = rows / length;
-      const int64_t at = block > 0 ? row / kLanes * block : row;
+    for (int64_t row = 0; row < p.rows; row += step) {
+      const int64_t rows = Min(step, p.rows - row);
       MixAndMultiply<kVecs>(
           p.packed + point * p.packed_point + row * p.experts * kWidth, p.attention, p.experts, rows, samples,
           p.mixed, p.identity, p.identity, tiles, [&](int64_t i) {
-            const float* from = p.from + point * p.strides.group + i * p.strides.sample + at;
+            const float* from = p.from + point * p.strides.group + i * p.strides.sample + row;
             // Every point reads its own numbers, once a panel: the next samples' are still on their way.
-            for (int64_t s = 0; !together && s < segments; ++s) {
-              for (int64_t t = 0; t < tiles; ++t) {
-                const float* next = from + kMixSamples * p.strides.sample + offsets[s] + t * p.strides.pixel;
-                for (int64_t r = 0; r < length; r += 16) __builtin_prefetch(next + r);
-              }
+            for (int64_t t = 0; !together && t < tiles; ++t) {
+              const float* next = from + kMixSamples * p.strides.sample + t * p.strides.pixel;
+              for (int64_t r = 0; r < rows; r += 16) __builtin_prefetch(next + r);
             }
             return GemmTask{from,
                             p.strides.pixel,
-                            offsets,
-                            segments,
-                            length,
+                            &kNoOffset,
+                            1,
+                            rows,
                             nullptr,
                             p.sums + point * p.sums_point + i * tiles * kWidth,
                             kWidth,

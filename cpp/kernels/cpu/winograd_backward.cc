@@ -7,11 +7,6 @@ Tiling TilingOf(const DynamicConvShape& s, int64_t tile) {
   return {tile, WinogradTilesAlong(s.out_h, tile), WinogradTilesAlong(s.out_w, tile)};
 }
 
-// Of a channel that begins a vector.
-DYCONV_INLINE int64_t ChannelAt(const PackedStrides& strides, int64_t channel) {
-  return strides.block > 0 ? channel / kLanes * strides.block : channel;
-}
-
 // Adds up the rows of all real pixels.
 void SumRows(const float* rows, int64_t ld, const int32_t* pixels, int64_t count, int64_t channels,
              float* sums) {
@@ -27,7 +22,7 @@ void PackSamples(const DynamicConvArgs& args, int64_t begin, int64_t end, float*
   const auto& s = args.shape;
   const Tiling tiling = TilingOf(s, kTile);
   const auto &of_input = args.packed_input_strides, &of_grad = args.packed_grad_strides;
-  const int64_t in = WholeVecs(s.in_channels), out = WholeVecs(s.out_channels);
+  const int64_t in = of_input.pixel, out = of_grad.pixel;
   float* inputs = scratch;
   float* grads = inputs + tiling.input_pixels() * in;
   int32_t* real_inputs = reinterpret_cast<int32_t*>(grads + tiling.output_pixels() * out);
@@ -46,17 +41,17 @@ void PackSamples(const DynamicConvArgs& args, int64_t begin, int64_t end, float*
     SumRows(grads, out, real_grads, s.out_plane(), s.out_channels,
             args.grad_output_sums + sample * s.out_channels);
     for (int64_t t = 0; t < tiling.count(); ++t) {
-      float* input = args.packed_input + i * of_input.sample + t * of_input.pixel;
+      float* input = args.packed_input + i * of_input.sample + t * in;
       for (int64_t c = 0; c < in; c += kLanes) {
-        Transform<typename Winograd<kTile>::Input>(
-            inputs + tiling.input_pixel(t) * in + c, {tiling.input_w() * in, in},
-            input + ChannelAt(of_input, c), PointSteps<kTile>(of_input.group));
+        Transform<typename Winograd<kTile>::Input>(inputs + tiling.input_pixel(t) * in + c,
+                                                   {tiling.input_w() * in, in}, input + c,
+                                                   PointSteps<kTile>(of_input.group));
       }
-      float* grad = args.packed_grad + i * of_grad.sample + t * of_grad.pixel;
+      float* grad = args.packed_grad + i * of_grad.sample + t * out;
       for (int64_t c = 0; c < out; c += kLanes) {
-        Transform<typename Winograd<kTile>::OutputAdjoint>(
-            grads + tiling.output_pixel(t) * out + c, {tiling.output_w() * out, out},
-            grad + ChannelAt(of_grad, c), PointSteps<kTile>(of_grad.group));
+        Transform<typename Winograd<kTile>::OutputAdjoint>(grads + tiling.output_pixel(t) * out + c,
+                                                           {tiling.output_w() * out, out}, grad + c,
+                                                           PointSteps<kTile>(of_grad.group));
       }
     }
   }
