@@ -142,7 +142,7 @@ void OuterTile(const OuterTask& task) {
   Vec acc[kRows][kVecs];
   const auto a = [&](int64_t p) { return task.a + task.a_pixels[p] * task.lda; };
   const auto b = [&](int64_t p) { return task.b + task.b_pixels[p] * task.ldb; };
-  // Few pixels feel whether accumulators are cleared or made by the first product.
+  // There is a first pixel; few pixels feel whether accumulators are cleared or made by its product.
   if (task.accumulate) {
 #pragma GCC unroll 8
     for (int m = 0; m < kRows; ++m) {
