@@ -60,6 +60,7 @@ export const ELSEWHERE: Record<string, [file: string, text: string]> = {
   'npm run pack:all': ['scripts/test-package/clone.js', "'npm run pack:all'"],
   'LIBTORCH=/opt/libtorch npm run build': ['scripts/test-package/clone.js', "shell('npm run build'"],
   'npm run docs': ['test/docs/reference.test.ts', "'run', 'docs'"],
+  'npm ci': ['.ci/run', 'npm ci --foreground-scripts'],
   'npm test': ['.ci/run', 'npm test --'],
   'npm run test:package': ['.github/workflows/ci.yml', 'npm run test:package'],
   'npm run test:package -- --node <other executables>': [
