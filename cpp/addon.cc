@@ -20,6 +20,7 @@ namespace {
 // Runs while the environment can still be called: background threads end here.
 void CloseEnvironment(void* pointer) {
   auto* data = static_cast<AddonData*>(pointer);
+  SetAnomaly(false, false, nullptr);  // a worker may be terminated inside detectAnomaly()
   data->js_home->Close();
   data->compute.Stop();
   data->data.Stop();

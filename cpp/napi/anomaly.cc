@@ -13,16 +13,28 @@ using torch::autograd::AnomalyMetadata;
 using torch::autograd::Engine;
 using NodePtr = decltype(torch::autograd::Edge::function);  // which pointer that is depends on the version
 
-thread_local std::shared_ptr<JsValue> stack_capture;
+// What a thread has asked for; libtorch's one switch is on while any thread's is.
+struct Request {
+  bool enabled = false;
+  bool check_nan = false;
+  std::shared_ptr<JsValue> capture;
+};
+
+thread_local Request request;
+std::mutex switch_mutex;
+int threads_enabled = 0;
+int threads_checking = 0;
+
 std::mutex note_mutex;
 std::string note;  // set on the thread a node failed on, which need not be the caller's
 
 std::string CaptureStack() {
-  if (stack_capture == nullptr || stack_capture->Get() == nullptr) return "";
-  napi_env env = stack_capture->home().env();
+  const std::shared_ptr<JsValue> capture = request.capture;
+  if (capture == nullptr || capture->Get() == nullptr) return "";
+  napi_env env = capture->home().env();
   HandleScope scope(env);
   try {
-    napi_value text = stack_capture->Call({});
+    napi_value text = capture->Call({});
     size_t length = 0;
     if (napi_get_value_string_utf8(env, text, nullptr, 0, &length) != napi_ok) return "";
     std::string stack(length, '\0');
@@ -74,8 +86,12 @@ void InstallAnomalyEngine() {
 }
 
 void SetAnomaly(bool enabled, bool check_nan, std::shared_ptr<JsValue> capture) {
-  stack_capture = std::move(capture);
-  torch::autograd::AnomalyMode::set_enabled(enabled, check_nan);
+  check_nan = check_nan && enabled;
+  std::lock_guard lock(switch_mutex);
+  threads_enabled += enabled - request.enabled;
+  threads_checking += check_nan - request.check_nan;
+  request = {enabled, check_nan, std::move(capture)};
+  torch::autograd::AnomalyMode::set_enabled(threads_enabled > 0, threads_checking > 0);
 }
 
 std::string TakeAnomalyNote() {

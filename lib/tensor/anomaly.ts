@@ -29,7 +29,8 @@ function update(): void {
 /**
  * Runs `fn` with anomaly mode on: a backward pass that fails, or gives NaN, ends in an error whose message has the
  * JavaScript stack of the forward operation. Both have to happen in `fn`, which may be async. Slow, for debugging: and one
- * switch of libtorch's for the whole process, workers included.
+ * switch of libtorch's for the whole process, so that other threads fail at NaN too until `fn` has ended, or the worker
+ * that runs it.
  * @returns What `fn` returns.
  * @throws NativeError naming the backward operation, the output, and where the forward was called.
  * @see https://pytorch.org/docs/stable/autograd.html#anomaly-detection

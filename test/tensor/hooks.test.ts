@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import {
   ArgumentError,
@@ -11,6 +12,7 @@ import {
   type Tensor,
   tensor,
 } from '../../lib/index.js';
+import { startWorker } from '../support/program.js';
 
 const leaf = (...values: number[]) => tensor(values, { requiresGrad: true });
 
@@ -220,5 +222,17 @@ describe('detectAnomaly', () => {
     ).rejects.toThrow('recorded here');
     expect(message(() => badRoot(leaf(1)).sum().backward())).toBe('no error');
     expect(() => autograd.detectAnomaly(1 as never)).toThrow(ArgumentError);
+  });
+
+  it("stays on while another thread's block is open, and ends with the worker", async () => {
+    const run = () => badRoot(leaf(1)).sum().backward();
+    const worker = startWorker(
+      "dyconv.autograd.detectAnomaly(() => new Promise(() => parentPort.postMessage('open')));",
+    );
+    await once(worker, 'message');
+    autograd.detectAnomaly(() => 1);
+    expect(message(run)).toContain('was recorded outside of detectAnomaly()');
+    await worker.terminate();
+    expect(message(run)).toBe('no error');
   });
 });
