@@ -6,7 +6,7 @@
 
 import { checkOptions, invalidArgument, ShapeError } from '../errors.js';
 import { native } from '../native.js';
-import { number, oneOf } from '../ops/arguments.js';
+import { integer, number, oneOf } from '../ops/arguments.js';
 import { checkShape } from '../tensor/check.js';
 import { noGrad, tidy } from '../tensor/context.js';
 import type { Tensor } from '../tensor/tensor.js';
@@ -49,10 +49,14 @@ export interface KaimingOptions {
   a?: number;
 }
 
+/** Where there are no connections there is nothing to fill, and any scale will do. */
+const atLeastOne = (count: number) => Math.max(1, count);
+
 function kaimingStd(weight: Tensor, options: KaimingOptions): number {
   const { mode = 'fanIn', nonlinearity = 'leakyRelu', a = 0 } = checkOptions(options);
   oneOf('mode', ['fanIn', 'fanOut'], mode);
-  return calculateGain(nonlinearity, a) / Math.sqrt(fans(weight)[mode]);
+  number('a', a);
+  return calculateGain(nonlinearity, a) / Math.sqrt(atLeastOne(fans(weight)[mode]));
 }
 
 /** Normal numbers of standard deviation gain / sqrt(fan). @see He et al. 2015, https://arxiv.org/abs/1502.01852 */
@@ -68,22 +72,24 @@ export function kaimingUniform_(weight: Tensor, options: KaimingOptions = {}): T
 
 /** Normal numbers of standard deviation gain * sqrt(2 / (fanIn + fanOut)). @see Glorot and Bengio, AISTATS 2010 */
 export function xavierNormal_(weight: Tensor, options: { gain?: number } = {}): Tensor {
-  const gain = number('gain', checkOptions(options).gain ?? 1);
+  const gain = number('gain', checkOptions(options).gain ?? 1, { min: 0 });
   const { fanIn, fanOut } = fans(weight);
-  return normal_(weight, { std: gain * Math.sqrt(2 / (fanIn + fanOut)) });
+  return normal_(weight, { std: gain * Math.sqrt(2 / atLeastOne(fanIn + fanOut)) });
 }
 
 /** Uniform numbers of standard deviation gain * sqrt(2 / (fanIn + fanOut)). @see Glorot and Bengio, AISTATS 2010 */
 export function xavierUniform_(weight: Tensor, options: { gain?: number } = {}): Tensor {
-  const gain = number('gain', checkOptions(options).gain ?? 1);
+  const gain = number('gain', checkOptions(options).gain ?? 1, { min: 0 });
   const { fanIn, fanOut } = fans(weight);
-  const bound = gain * Math.sqrt(6 / (fanIn + fanOut));
+  const bound = gain * Math.sqrt(6 / atLeastOne(fanIn + fanOut));
   return uniform_(weight, { low: -bound, high: bound });
 }
 
 /** Normal numbers. @param options.mean - Default 0. @param options.std - Default 1. */
 export function normal_(tensor: Tensor, options: { mean?: number; std?: number } = {}): Tensor {
   const { mean = 0, std = 1 } = checkOptions(options);
+  number('mean', mean);
+  number('std', std, { min: 0 });
   noGrad(() => native.normal(tensor, mean, std).dispose());
   return tensor;
 }
@@ -91,6 +97,7 @@ export function normal_(tensor: Tensor, options: { mean?: number; std?: number }
 /** Uniform numbers in [low, high). @param options.low - Default 0. @param options.high - Default 1. */
 export function uniform_(tensor: Tensor, options: { low?: number; high?: number } = {}): Tensor {
   const { low = 0, high = 1 } = checkOptions(options);
+  number('high', high, { min: number('low', low) });
   noGrad(() => native.uniform(tensor, low, high).dispose());
   return tensor;
 }
@@ -126,7 +133,9 @@ export interface TruncNormalOptions {
 /** Normal numbers, of which none lies outside [min, max]. @see https://people.sc.fsu.edu/~jburkardt/presentations/truncated_normal.pdf */
 export function truncNormal_(tensor: Tensor, options: TruncNormalOptions = {}): Tensor {
   const { mean = 0, std = 1, min = -2, max = 2 } = checkOptions(options);
-  for (const [name, value] of Object.entries({ mean, std, min, max })) number(name, value);
+  number('mean', mean);
+  number('std', std, { min: Number.MIN_VALUE });
+  number('max', max, { min: number('min', min) });
   return noGrad(() =>
     tidy(() => {
       const share = (value: number) => erf((value - mean) / std / Math.SQRT2);
@@ -187,7 +196,8 @@ export function dirac_(weight: Tensor, options: { groups?: number } = {}): Tenso
     throw new ShapeError(
       `Expected 3 to 5 dimensions for weight but received [${checkShape('weight', weight).join(', ')}]`,
     );
-  if (outputs % groups !== 0) throw invalidArgument('groups', `a divisor of ${outputs} outputs`, groups);
+  if (outputs % integer('groups', groups, 1) !== 0)
+    throw invalidArgument('groups', `a divisor of ${outputs} outputs`, groups);
   const perGroup = outputs / groups;
   return noGrad(() =>
     tidy(() => {

@@ -105,12 +105,13 @@ export abstract class Module<Args extends unknown[] = [Tensor], Out = Tensor> {
     }
   }
 
-  /** This module (key `''`) and all below it, depth first. */
+  /** This module (key `''`) and all below it, depth first. @throws ArgumentError when a module contains itself. */
   *namedModules(prefix = ''): Generator<[string, AnyModule]> {
-    yield [prefix, this as unknown as AnyModule];
-    for (const [key, child] of this.namedChildren()) {
-      yield* child.namedModules(prefix === '' ? key : `${prefix}.${key}`);
-    }
+    yield* walk(this as unknown as AnyModule, prefix, []);
+  }
+
+  #checkTree(): void {
+    for (const _ of this.namedModules());
   }
 
   /** All modules, this one first. */
@@ -210,6 +211,7 @@ export abstract class Module<Args extends unknown[] = [Tensor], Out = Tensor> {
   /** Calls `fn` on every module, children first, and returns this module. */
   apply(fn: (module: AnyModule) => void): this {
     checkFunction(fn);
+    this.#checkTree();
     for (const [, child] of this.namedChildren()) child.apply(fn);
     fn(this as unknown as AnyModule);
     return this;
@@ -325,6 +327,7 @@ export abstract class Module<Args extends unknown[] = [Tensor], Out = Tensor> {
 
   /** The tree of modules, as PyTorch prints it. */
   toString(): string {
+    this.#checkTree();
     const children = [...this.namedChildren()].map(
       ([key, child]) => `  (${key}): ${child.toString().replaceAll('\n', '\n  ')}`,
     );
@@ -337,6 +340,17 @@ export abstract class Module<Args extends unknown[] = [Tensor], Out = Tensor> {
   [inspect.custom](): string {
     return this.toString();
   }
+}
+
+function* walk(module: AnyModule, key: string, above: readonly AnyModule[]): Generator<[string, AnyModule]> {
+  if (above.includes(module)) {
+    throw new ArgumentError(
+      `Expected a tree of modules but ${module.constructor.name} contains itself as ${key}: a #private field may refer to a module above`,
+    );
+  }
+  yield [key, module];
+  for (const [field, child] of module.namedChildren())
+    yield* walk(child, key === '' ? field : `${key}.${field}`, [...above, module]);
 }
 
 /** @internal Checks that a container was given a module. */

@@ -1,21 +1,22 @@
 /**
- * More learning-rate schedules: warm restarts, cycles, decay to a power, and the one that looks at a metric.
+ * More learning-rate schedules: warm restarts, decay to a power, and the one that looks at a metric.
  * @see https://pytorch.org/docs/stable/optim.html#how-to-adjust-learning-rate
  * @module
  */
 import { checkOptions, invalidArgument } from '../errors.js';
 import { integer, number, oneOf } from '../ops/arguments.js';
-import { LambdaLR, LRScheduler } from './lr.js';
-import type { Optimizer } from './optimizer.js';
-
-type Scheduled = Pick<Optimizer, 'paramGroups'>;
+import { LambdaLR, LRScheduler, type Scheduled } from './lr.js';
 
 /** Times a factor given by a function of the epoch, epoch after epoch. */
 export class MultiplicativeLR extends LambdaLR {
+  /** The products so far, by epoch. */
+  readonly #products = [1];
   override factor(epoch: number): number {
-    let product = 1;
-    for (let i = 1; i <= epoch; i++) product *= super.factor(i);
-    return product;
+    // The base's constructor asks for epoch 0 before there is the field.
+    if (epoch === 0) return 1;
+    for (let i = this.#products.length; i <= epoch; i++)
+      this.#products.push(this.#products[i - 1]! * super.factor(i));
+    return this.#products[epoch]!;
   }
 }
 
@@ -43,7 +44,7 @@ export class PolynomialLR extends LRScheduler {
   constructor(optimizer: Scheduled, options: { totalIters?: number; power?: number } = {}) {
     super(optimizer);
     this.#total = integer('totalIters', options.totalIters ?? 5, 1);
-    this.#power = number('power', options.power ?? 1);
+    this.#power = number('power', options.power ?? 1, { min: 0 });
     this.apply(0);
   }
   factor(epoch: number): number {
@@ -85,49 +86,6 @@ export class CosineAnnealingWarmRestarts extends LRScheduler {
   }
 }
 
-/** Options of {@link CyclicLR}. */
-export interface CyclicOptions {
-  /** The lowest learning rate; the optimizer's own does not count. */
-  baseLr: number;
-  /** The highest. */
-  maxLr: number;
-  /** Steps up. Default 2000. */
-  stepSizeUp?: number;
-  /** Steps down. Default: those up. */
-  stepSizeDown?: number;
-  /** `'triangular2'` halves the height every cycle, `'expRange'` times gamma every step. Default `'triangular'`. */
-  mode?: 'triangular' | 'triangular2' | 'expRange';
-  /** Default 1. */
-  gamma?: number;
-}
-
-/** Up and down between two rates; stepped every batch. @see https://arxiv.org/abs/1506.01186 */
-export class CyclicLR extends LRScheduler {
-  readonly #options: Required<CyclicOptions>;
-  constructor(optimizer: Scheduled, options: CyclicOptions) {
-    super(optimizer);
-    const { baseLr, maxLr, stepSizeUp = 2000, mode = 'triangular', gamma = 1 } = checkOptions(options);
-    const { stepSizeDown = stepSizeUp } = checkOptions(options);
-    number('baseLr', baseLr, { min: Number.MIN_VALUE });
-    number('maxLr', maxLr, { min: baseLr });
-    integer('stepSizeUp', stepSizeUp, 1);
-    integer('stepSizeDown', stepSizeDown, 1);
-    oneOf('mode', ['triangular', 'triangular2', 'expRange'], mode);
-    this.#options = { baseLr, maxLr, stepSizeUp, stepSizeDown, mode, gamma: number('gamma', gamma) };
-    for (const group of optimizer.paramGroups) group.initialLr = baseLr;
-    this.apply(0);
-  }
-  factor(epoch: number): number {
-    const { baseLr, maxLr, stepSizeUp, stepSizeDown, mode, gamma } = this.#options;
-    const length = stepSizeUp + stepSizeDown;
-    const cycle = Math.floor(epoch / length);
-    const at = epoch - cycle * length;
-    const height = at <= stepSizeUp ? at / stepSizeUp : (length - at) / stepSizeDown;
-    const scale = mode === 'triangular2' ? 2 ** -cycle : mode === 'expRange' ? gamma ** epoch : 1;
-    return 1 + ((maxLr - baseLr) / baseLr) * height * scale;
-  }
-}
-
 /** Options of {@link ReduceLROnPlateau}. */
 export interface PlateauOptions {
   /** Whether the metric should fall or rise. Default `'min'`. */
@@ -150,8 +108,8 @@ export interface PlateauOptions {
 
 /** Where a {@link ReduceLROnPlateau} is. */
 export interface PlateauState {
-  /** The best value of the metric so far; infinite before the first. */
-  best: number;
+  /** The best value of the metric so far; null before the first. */
+  best: number | null;
   /** Epochs without improvement, so far. */
   badEpochs: number;
   /** Epochs for which none is counted as bad. */
@@ -193,6 +151,7 @@ export class ReduceLROnPlateau {
     integer('cooldown', cooldown, 0);
     number('threshold', threshold, { min: 0 });
     number('minLr', minLr, { min: 0 });
+    number('eps', eps, { min: 0 });
     this.#options = { mode, factor, patience, threshold, thresholdMode, cooldown, minLr, eps };
     this.#best = mode === 'min' ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY;
   }
@@ -242,7 +201,8 @@ export class ReduceLROnPlateau {
   /** What is needed to go on later. */
   stateDict(): PlateauState {
     return {
-      best: this.#best,
+      // Not the infinity, which JSON does not know.
+      best: Number.isFinite(this.#best) ? this.#best : null,
       badEpochs: this.#badEpochs,
       cooldownCounter: this.#cooldownCounter,
       lastEpoch: this.#lastEpoch,
@@ -252,7 +212,8 @@ export class ReduceLROnPlateau {
   /** Puts back a state; the rates themselves are part of the optimizer's. */
   loadStateDict(options: PlateauState): void {
     const { best, badEpochs, cooldownCounter, lastEpoch } = checkOptions(options);
-    this.#best = best;
+    if (best !== null && typeof best !== 'number') throw invalidArgument('best', 'a number or null', best);
+    this.#best = best ?? (this.#options.mode === 'min' ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY);
     this.#badEpochs = integer('badEpochs', badEpochs, 0);
     this.#cooldownCounter = integer('cooldownCounter', cooldownCounter, 0);
     this.#lastEpoch = integer('lastEpoch', lastEpoch, 0);

@@ -9,7 +9,7 @@ import { integer, number } from '../ops/arguments.js';
 import type { Optimizer } from './optimizer.js';
 
 /** The part of an optimizer that schedulers change. */
-type Scheduled = Pick<Optimizer, 'paramGroups'>;
+export type Scheduled = Pick<Optimizer, 'paramGroups'>;
 
 /** Where a scheduler is. */
 export interface SchedulerState {
@@ -51,7 +51,11 @@ export abstract class LRScheduler {
     this.#lastEpoch = epoch;
     for (const group of this.optimizer.paramGroups)
       group.lr = group.initialLr * this.factor(epoch, group.initialLr);
+    this.applyMore(epoch);
   }
+
+  /** @internal Sets what a schedule changes besides the rates. */
+  applyMore(_epoch: number): void {}
 
   /** What is needed to go on later. */
   stateDict(): SchedulerState {
@@ -65,7 +69,7 @@ export abstract class LRScheduler {
   }
 }
 
-/** The factor given by a function of the epoch. */
+/** The factor given by a function of the epoch, which must give the same for the same epoch. */
 export class LambdaLR extends LRScheduler {
   readonly #lambda: (epoch: number) => number;
   constructor(optimizer: Scheduled, options: { lrLambda: (epoch: number) => number }) {
@@ -76,7 +80,7 @@ export class LambdaLR extends LRScheduler {
     this.apply(0);
   }
   factor(epoch: number): number {
-    return this.#lambda(epoch);
+    return number('what lrLambda returns', this.#lambda(epoch));
   }
 }
 
@@ -169,42 +173,12 @@ export class LinearLR extends LRScheduler {
   }
 }
 
-/** Options of {@link OneCycleLR}. */
-export interface OneCycleOptions {
-  /** The highest learning rate; the optimizer's own does not count. */
-  maxLr: number;
-  /** Number of steps of the whole cycle. */
-  totalSteps: number;
-  /** Share of the steps spent rising. Default 0.3. */
-  pctStart?: number;
-  /** maxLr / initial rate. Default 25. */
-  divFactor?: number;
-  /** Initial rate / last rate. Default 1e4. */
-  finalDivFactor?: number;
-}
-
-/** Up a cosine to `maxLr`, then down to almost nothing; stepped every batch. @see https://arxiv.org/abs/1708.07120 */
-export class OneCycleLR extends LRScheduler {
-  readonly #options: Required<OneCycleOptions>;
-  constructor(optimizer: Scheduled, options: OneCycleOptions) {
-    super(optimizer);
-    const { maxLr, totalSteps, pctStart = 0.3, divFactor = 25, finalDivFactor = 1e4 } = checkOptions(options);
-    integer('totalSteps', totalSteps, 1);
-    number('maxLr', maxLr, { min: 0 });
-    number('pctStart', pctStart, { min: 0, max: 1 });
-    this.#options = { maxLr, totalSteps, pctStart, divFactor, finalDivFactor };
-    for (const group of optimizer.paramGroups) group.initialLr = maxLr / divFactor;
-    this.apply(0);
-  }
-  factor(epoch: number): number {
-    const { totalSteps, pctStart, divFactor, finalDivFactor } = this.#options;
-    const peak = pctStart * totalSteps - 1;
-    const last = totalSteps - 1;
-    const cosine = (from: number, to: number, share: number) =>
-      to + ((from - to) * (1 + Math.cos(Math.PI * Math.min(1, Math.max(0, share))))) / 2;
-    if (epoch <= peak) return cosine(1, divFactor, peak <= 0 ? 1 : epoch / peak);
-    return cosine(divFactor, 1 / finalDivFactor, (epoch - peak) / (last - peak));
-  }
+/** Checks the schedulers of a schedule made of them. */
+function checkSchedulers(schedulers: unknown): readonly LRScheduler[] {
+  const isList = Array.isArray(schedulers) && schedulers.length > 0;
+  if (!isList || !schedulers.every((scheduler) => scheduler instanceof LRScheduler))
+    throw invalidArgument('schedulers', 'an array of LRSchedulers', schedulers);
+  return [...schedulers];
 }
 
 /** One schedule after the other: `milestones` are the epochs at which the next takes over, starting at its epoch 0. */
@@ -217,19 +191,44 @@ export class SequentialLR extends LRScheduler {
   ) {
     const { schedulers, milestones } = checkOptions(options);
     super(optimizer);
-    if (schedulers.length !== milestones.length + 1) {
-      throw invalidArgument(
-        'milestones',
-        `${schedulers.length - 1} epochs for ${schedulers.length} schedulers`,
-        milestones,
-      );
-    }
-    this.#schedulers = schedulers;
-    this.#milestones = milestones;
+    this.#schedulers = checkSchedulers(schedulers);
+    const count = this.#schedulers.length - 1;
+    const rises = (epoch: unknown, i: number) =>
+      Number.isInteger(epoch) && (epoch as number) > (i === 0 ? 0 : milestones[i - 1]!);
+    if (!Array.isArray(milestones) || milestones.length !== count || !milestones.every(rises))
+      throw invalidArgument('milestones', `${count} rising epochs for ${count + 1} schedulers`, milestones);
+    this.#milestones = [...milestones];
     this.apply(0);
   }
   factor(epoch: number, initialLr: number): number {
+    const [scheduler, start] = this.#at(epoch);
+    return scheduler.factor(epoch - start, initialLr);
+  }
+  /** @internal */
+  override applyMore(epoch: number): void {
+    const [scheduler, start] = this.#at(epoch);
+    scheduler.applyMore(epoch - start);
+  }
+  #at(epoch: number): [scheduler: LRScheduler, start: number] {
     const i = this.#milestones.filter((milestone) => epoch >= milestone).length;
-    return this.#schedulers[i]!.factor(epoch - (i === 0 ? 0 : this.#milestones[i - 1]!), initialLr);
+    return [this.#schedulers[i]!, i === 0 ? 0 : this.#milestones[i - 1]!];
+  }
+}
+
+/** Schedules at once: the product of their factors. @see https://pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.ChainedScheduler.html */
+export class ChainedScheduler extends LRScheduler {
+  readonly #schedulers: readonly LRScheduler[];
+  constructor(optimizer: Scheduled, options: { schedulers: readonly LRScheduler[] }) {
+    const { schedulers } = checkOptions(options);
+    super(optimizer);
+    this.#schedulers = checkSchedulers(schedulers);
+    this.apply(0);
+  }
+  factor(epoch: number, initialLr: number): number {
+    return this.#schedulers.reduce((product, one) => product * one.factor(epoch, initialLr), 1);
+  }
+  /** @internal */
+  override applyMore(epoch: number): void {
+    for (const scheduler of this.#schedulers) scheduler.applyMore(epoch);
   }
 }

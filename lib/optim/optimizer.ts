@@ -49,7 +49,7 @@ export abstract class Optimizer<Options extends { lr: number } = { lr: number }>
   protected readonly slots: Slots[];
   /** During a step: one float32 number, not 0 if the step is to change nothing. */
   protected found: Tensor | null = null;
-  readonly #rates = new Map<OptimizerGroup<Options>, Tensor>();
+  readonly #rates = new Map<OptimizerGroup<Options>, { rate: Tensor; others: string }>();
   readonly #defaults: Options;
   readonly #seen = new Set<Tensor>();
 
@@ -132,17 +132,25 @@ export abstract class Optimizer<Options extends { lr: number } = { lr: number }>
     for (const group of this.paramGroups) {
       if (this.#rates.has(group)) continue;
       const { device } = group.params[0]!;
-      this.#rates.set(
-        group,
-        untidy(() => full([], group.lr, { device })),
-      );
+      const rate = untidy(() => full([], group.lr, { device }));
+      this.#rates.set(group, { rate, others: otherOptions(group) });
     }
   }
 
-  /** Writes the groups' learning rates into the tensors of {@link keepLrOnDevice}. */
+  /**
+   * Writes the groups' learning rates into the tensors of {@link keepLrOnDevice}.
+   * @throws DyconvError when other options have changed since, which a captured step would not see.
+   */
   writeLr(): void {
     noGrad(() => {
-      for (const [group, rate] of this.#rates) rate.fill_(group.lr);
+      for (const [group, { rate, others }] of this.#rates) {
+        const now = otherOptions(group);
+        if (now !== others)
+          throw new DyconvError(
+            `Expected the options of a captured step, lr excepted, to stay ${others} but they are ${now}`,
+          );
+        rate.fill_(group.lr);
+      }
     });
   }
 
@@ -153,7 +161,7 @@ export abstract class Optimizer<Options extends { lr: number } = { lr: number }>
 
   /** The learning rate of a group as the native step takes it. */
   protected rateOf(group: OptimizerGroup<Options>): number | Tensor {
-    return this.#rates.get(group) ?? group.lr;
+    return this.#rates.get(group)?.rate ?? group.lr;
   }
 
   /** Drops all gradients. */
@@ -191,8 +199,8 @@ export abstract class Optimizer<Options extends { lr: number } = { lr: number }>
   }
 
   /** Puts back a state of the same optimizer over the same parameters. @throws CheckpointError when it does not fit. */
-  loadStateDict(options: OptimizerState): void {
-    const { groups, tensors } = checkOptions(options);
+  loadStateDict(state: OptimizerState): void {
+    const { groups, tensors } = checkOptions(state, 'state');
     const sizes = this.paramGroups.map((group) => group.params.length);
     const received = checkIterable(groups, 'groups').map((group) => checkOptions(group, 'groups').numParams);
     checkOptions(tensors, 'tensors');
@@ -201,11 +209,15 @@ export abstract class Optimizer<Options extends { lr: number } = { lr: number }>
         `Expected groups of ${sizes.join(', ')} parameters for the optimizer state but received ${received.join(', ')}`,
       );
     }
-    this.#checkShapes(tensors);
+    this.#checkTensors(tensors);
+    const options = groups.map(({ numParams: _, ...rest }) => rest as Partial<Options>);
+    // All of them before the first is changed.
+    this.paramGroups.forEach((group, i) => {
+      this.check({ ...group, ...options[i] });
+    });
     let index = 0;
     this.paramGroups.forEach((group, i) => {
-      const { numParams: _, ...options } = groups[i]!;
-      Object.assign(group, options);
+      Object.assign(group, options[i]);
       group.params.forEach((parameter, j) => {
         for (const [name, list] of Object.entries(this.slots[i]!)) {
           list[j]?.dispose();
@@ -217,9 +229,10 @@ export abstract class Optimizer<Options extends { lr: number } = { lr: number }>
     });
   }
 
-  #checkShapes(tensors: Record<string, Tensor>): void {
+  #checkTensors(tensors: Record<string, Tensor>): void {
     const parameters = this.paramGroups.flatMap((group) => group.params);
     for (const [key, tensor] of Object.entries(tensors)) {
+      if (!isTensor(tensor)) throw invalidArgument(`tensors['${key}']`, 'a Tensor', tensor);
       const parameter = parameters[Number.parseInt(key, 10)];
       if (parameter === undefined || (tensor.ndim > 0 && String(tensor.shape) !== String(parameter.shape))) {
         throw new CheckpointError(
@@ -228,4 +241,9 @@ export abstract class Optimizer<Options extends { lr: number } = { lr: number }>
       }
     }
   }
+}
+
+/** What a captured step has in it for good. */
+function otherOptions({ params, lr, initialLr, ...others }: OptimizerGroup<{ lr: number }>): string {
+  return JSON.stringify(others);
 }

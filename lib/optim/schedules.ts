@@ -3,4 +3,5 @@
  * @module
  */
 export * from './lr.js';
+export * from './lr-cycles.js';
 export * from './lr-more.js';

@@ -19,7 +19,11 @@ export function createScheduler(optimizer, config, batches) {
   const stepsPerEpoch = Math.ceil(batches / accumulate);
   const total = epochs * stepsPerEpoch;
   if (schedule === 'one-cycle') {
-    const scheduler = new optim.lr.OneCycleLR(optimizer, { maxLr: lr, totalSteps: total });
+    const scheduler = new optim.lr.OneCycleLR(optimizer, {
+      maxLr: lr,
+      totalSteps: total,
+      cycleMomentum: false, // that of the run stays as it was chosen
+    });
     return { scheduler, schedulerInterval: 'step' };
   }
   if (schedule === 'milestones' && warmupEpochs === 0) {

@@ -17,6 +17,6 @@ export default defineConfig({
     testTimeout: scale * 60_000,
     hookTimeout: scale * 10_000,
     execArgv: ['--single-threaded', '--no-opt'],
-    env: { OMP_NUM_THREADS: '1' },
+    env: { OMP_NUM_THREADS: '1', DYCONV_TIME_SCALE: String(scale) },
   },
 });

@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { limit } from '../support/limit.js';
 import { ELSEWHERE, NOT_RUN, QUICK } from './commands.js';
 import { commandLines, guides, inlineCommands, optionRows, root } from './pages.js';
 
@@ -81,7 +82,7 @@ describe('in an empty folder', () => {
   const possible = ([, command]: [string, string]) => hasApt || !command.startsWith('apt-get ');
   it.skip.each(cases.filter((entry) => !possible(entry)))('%s (skipped: there is no apt-get)', () => {});
 
-  it.each(cases.filter(possible))('%s', { timeout: 240_000 }, (_name, command) => {
+  it.each(cases.filter(possible))('%s', { timeout: limit(240_000) }, (_name, command) => {
     const out = /(?:train|compare)\.js .*--out (\S+)/.exec(command)?.[1];
     // Two pages may begin the same run.
     if (out && !command.includes('--resume')) rmSync(join(work, out), { recursive: true, force: true });

@@ -3,6 +3,7 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { join } from 'node:path';
 import ts from 'typescript';
 import { afterAll, expect, it } from 'vitest';
+import { limit } from '../support/limit.js';
 import { root } from './pages.js';
 
 /** What examples take for granted. */
@@ -40,7 +41,7 @@ function importOf(options: ts.CompilerOptions): string {
   return `import { ${exported.map(({ name }) => name).join(', ')}, functional as F } from 'dyconv';`;
 }
 
-it('are there, and compile', { timeout: 120_000 }, () => {
+it('are there, and compile', { timeout: limit(120_000) }, () => {
   expect(examples.length).toBeGreaterThanOrEqual(29);
   const file = join(root, 'tsconfig.json');
   const { config } = ts.readConfigFile(file, ts.sys.readFile);

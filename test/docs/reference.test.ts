@@ -3,9 +3,10 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
+import { limit } from '../support/limit.js';
 import { root } from './pages.js';
 
-it('the reference builds, and every public name has its comment', { timeout: 300_000 }, () => {
+it('the reference builds, and every public name has its comment', { timeout: limit(300_000) }, () => {
   const out = mkdtempSync(join(tmpdir(), 'dyconv-docs-'));
   onTestFinished(() => rmSync(out, { recursive: true, force: true }));
   // typedoc.json makes errors of warnings, and a missing comment is one.

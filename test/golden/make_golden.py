@@ -173,6 +173,7 @@ def schedule_golden():
         "LambdaLR": lambda o: S.LambdaLR(o, lambda epoch: 1 / (1 + epoch)),
         "MultiplicativeLR": lambda o: S.MultiplicativeLR(o, lambda epoch: 0.9 if epoch % 2 else 0.8),
         "ConstantLR": lambda o: S.ConstantLR(o, 0.25, 4),
+        "ChainedScheduler": lambda o: S.ChainedScheduler([S.ConstantLR(o, 0.25, 4), S.ExponentialLR(o, 0.9)]),
         "PolynomialLR": lambda o: S.PolynomialLR(o, 8, 2.0),
         "CosineAnnealingWarmRestarts": lambda o: S.CosineAnnealingWarmRestarts(o, 3, 2, 0.01),
         "CyclicLR": lambda o: S.CyclicLR(o, 0.1, 0.9, 3, 2, cycle_momentum=False),
@@ -189,6 +190,21 @@ def schedule_golden():
             optimizer.step()
             scheduler.step()
         out[name] = rates
+    momenta = {
+        "OneCycleLR-momentum": lambda o: S.OneCycleLR(o, 1.0, 12),
+        "CyclicLR-momentum": lambda o: S.CyclicLR(o, 0.1, 0.9, 3, 2),
+        "CyclicLR-triangular2-momentum": lambda o: S.CyclicLR(o, 0.1, 0.9, 2, mode="triangular2", base_momentum=0.5),
+    }
+    for name, make in momenta.items():
+        sgd = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.4, momentum=0.9)
+        adam = torch.optim.Adam([torch.zeros(1, requires_grad=True)], lr=0.4)
+        schedulers = [make(sgd), make(adam)]
+        out[name] = []
+        for _ in range(12):
+            out[name].append([sgd.param_groups[0]["momentum"], adam.param_groups[0]["betas"][0]])
+            for optimizer, scheduler in zip((sgd, adam), schedulers):
+                optimizer.step()
+                scheduler.step()
     metrics = [1.0, 0.9, 0.9, 0.91, 0.92, 0.89, 0.95, 0.95, 0.95, 0.95, 0.95, 0.5]
     for mode, threshold_mode in (("min", "rel"), ("max", "abs")):
         optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.4)

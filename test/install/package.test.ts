@@ -23,6 +23,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { dyconvCommand } from '../../lib/install/load.js';
 import { installHint, type MissingTool } from '../../lib/install/toolchain.js';
 import { native } from '../../lib/native.js';
+import { limit } from '../support/limit.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const modules = join(root, 'node_modules');
@@ -60,7 +61,7 @@ beforeAll(() => {
   const packed = pack();
   expect(packed.stderr).toBe('');
   tarballs = packed.stdout.trim().split('\n');
-}, 300_000);
+}, limit(300_000));
 
 afterAll(() => rmSync(work, { recursive: true, force: true }));
 mkdirSync(folder);

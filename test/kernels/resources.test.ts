@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { limit } from '../support/limit.js';
 
 const kernels = fileURLToPath(new URL('../../cpp', import.meta.url));
 const version = spawnSync('nvcc', ['--version'], { encoding: 'utf8' });
@@ -49,7 +50,7 @@ describe.skipIf(!hasNvcc)(`nvcc${hasNvcc ? '' : ' (skipped: nvcc is not on PATH)
     ['dynamic_conv_weights.cu', 12],
     ['routing.cu', 5],
     ['augment.cu', 3],
-  ])('compiles %s without spills', { timeout: 300_000 }, (file, atLeast) => {
+  ])('compiles %s without spills', { timeout: limit(300_000) }, (file, atLeast) => {
     const found = resourcesOf(file, 'sm_80');
     expect(found.length).toBeGreaterThanOrEqual(atLeast);
     expect(found.filter(({ spilled }) => spilled > 0)).toEqual([]);
@@ -62,7 +63,7 @@ describe.skipIf(!hasNvcc)(`nvcc${hasNvcc ? '' : ' (skipped: nvcc is not on PATH)
     ['sm_75', 'dynamic_conv.cu', ['f16']],
     ['sm_80', 'dynamic_conv.cu', ['bf16', 'f16', 'tf32']],
     ['sm_80', 'dynamic_conv_weights.cu', ['bf16', 'f16', 'tf32']],
-  ])('for %s, %s multiplies on tensor cores', { timeout: 300_000 }, (arch, file, expected) => {
+  ])('for %s, %s multiplies on tensor cores', { timeout: limit(300_000) }, (arch, file, expected) => {
     const ptx = compile(file, `-arch=${arch}`, '-ptx').written.toString();
     // Of float16, the instruction names the sums alone.
     const tiles = [...ptx.matchAll(/wmma\.mma\.sync\S*\.m16n16k\d+\.f32(?:\.(bf16|tf32))?\b/g)];

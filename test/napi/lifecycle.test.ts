@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { MessageChannel } from 'node:worker_threads';
 import { describe, expect, it } from 'vitest';
 import { ArgumentError, isTensor, memory, tensor, zeros } from '../../lib/index.js';
+import { limit } from '../support/limit.js';
 import { runProcess, startWorker } from '../support/program.js';
 
 describe('workers', () => {
@@ -116,7 +117,9 @@ describe('environments', () => {
 });
 
 describe('processes', () => {
-  it('stay small while 2,000 tensors of 4 MB are made in a loop and never disposed', async () => {
+  it('stay small while 2,000 tensors of 4 MB are made in a loop and never disposed', {
+    timeout: limit(180_000),
+  }, async () => {
     const { stdout } = await runProcess(`
       let peak = 0;
       for (let i = 0; i < 2000; i++) {
@@ -128,7 +131,7 @@ describe('processes', () => {
     expect(Number(stdout)).toBeGreaterThan(0);
     expect(Number(stdout)).toBeLessThan(1024);
     // 8 GB of fresh pages take their time.
-  }, 180_000);
+  });
 
   const endings: [string, string][] = [
     ['with tensors that live', 'globalThis.x = dyconv.zeros([1000]);'],

@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { limit } from '../support/limit.js';
 import { runProcess } from '../support/program.js';
 
 // Node-API refuses everything on a thread that is being terminated, in the middle of an operation too: what the add-on
@@ -37,5 +38,5 @@ it.each(loops)(
     const { stdout, stderr } = await runProcess(body);
     expect([stdout, stderr]).toEqual(['3\n', '']);
   },
-  120_000,
+  limit(120_000),
 );

@@ -149,6 +149,27 @@ describe('equals PyTorch, number by number', () => {
     expect(x.mean().item()).toBeCloseTo(0.5 + 2 * shift, 2);
     expect(x.std().item()).toBeCloseTo(2 * Math.sqrt(1 + (a * phi(a) - b * phi(b)) / z - shift * shift), 2);
   });
+  it('leaves what has no connections as it is', () => {
+    for (const name of ['kaimingNormal_', 'kaimingUniform_', 'xavierNormal_', 'xavierUniform_'] as const)
+      for (const shape of [
+        [0, 0],
+        [3, 0],
+      ])
+        expect(init[name](zeros(shape)).shape).toEqual(shape);
+  });
+  it('names bad options', () => {
+    const cases: [() => unknown, string][] = [
+      [() => init.normal_(zeros([2]), { std: -1 }), 'a number of at least 0 for std'],
+      [() => init.normal_(zeros([2]), { mean: Number.NaN }), 'a finite number for mean'],
+      [() => init.uniform_(zeros([2]), { low: 1, high: 0 }), 'a number of at least 1 for high'],
+      [() => init.truncNormal_(zeros([2]), { min: 1, max: -1 }), 'a number of at least 1 for max'],
+      [() => init.truncNormal_(zeros([2]), { std: 0 }), 'a number above 0 for std'],
+      [() => init.kaimingNormal_(zeros([2, 2]), { a: Number.NaN }), 'a finite number for a '],
+      [() => init.xavierNormal_(zeros([2, 2]), { gain: -1 }), 'a number of at least 0 for gain'],
+      [() => init.dirac_(zeros([2, 2, 1]), { groups: 0.5 }), 'an integer of at least 1 for groups'],
+    ];
+    for (const [run, message] of cases) expect(run).toThrow(message);
+  });
   it('refuses other shapes', () => {
     expect(() => init.eye_(zeros([2, 2, 2]))).toThrow('Expected 2 dimensions for weight');
     expect(() => init.dirac_(zeros([2, 2]))).toThrow('Expected 3 to 5 dimensions for weight');

@@ -167,6 +167,38 @@ describe('the tree', () => {
   });
 });
 
+it('names a module that contains itself, which a private field may', () => {
+  class Part extends nn.Module {
+    readonly #above: nn.Module;
+    above?: nn.Module;
+    constructor(above: nn.Module) {
+      super();
+      this.#above = above;
+    }
+    forward(x: Tensor) {
+      return this.#above.training ? x : x.mul(2);
+    }
+  }
+  class Whole extends nn.Module {
+    part = new Part(this);
+    forward(x: Tensor) {
+      return this.part.forward(x);
+    }
+  }
+  const whole = new Whole();
+  expect([...whole.modules()]).toHaveLength(2);
+  whole.part.above = whole;
+  const message = 'Expected a tree of modules but Whole contains itself as part.above: a #private field may';
+  for (const use of [
+    () => [...whole.parameters()],
+    () => whole.eval(),
+    () => whole.toString(),
+    () => whole.stateDict(),
+  ])
+    expect(use).toThrow(message);
+  expect(() => whole.apply(() => {})).toThrow(message);
+});
+
 describe('modes and gradients', () => {
   it('train and eval reach every module', () => {
     const block = new Block();

@@ -23,6 +23,13 @@ const makers: Record<string, (optimizer: optim.SGD) => optim.lr.LRScheduler> = {
   LambdaLR: (o) => new lr.LambdaLR(o, { lrLambda: (epoch) => 1 / (1 + epoch) }),
   MultiplicativeLR: (o) => new lr.MultiplicativeLR(o, { lrLambda: (epoch) => (epoch % 2 ? 0.9 : 0.8) }),
   ConstantLR: (o) => new lr.ConstantLR(o, { factor: 0.25, totalIters: 4 }),
+  ChainedScheduler: (o) =>
+    new lr.ChainedScheduler(o, {
+      schedulers: [
+        new lr.ConstantLR(o, { factor: 0.25, totalIters: 4 }),
+        new lr.ExponentialLR(o, { gamma: 0.9 }),
+      ],
+    }),
   PolynomialLR: (o) => new lr.PolynomialLR(o, { totalIters: 8, power: 2 }),
   CosineAnnealingWarmRestarts: (o) =>
     new lr.CosineAnnealingWarmRestarts(o, { t0: 3, tMult: 2, etaMin: 0.01 }),
@@ -56,6 +63,93 @@ describe.each(Object.keys(makers))('%s', (name) => {
     makers[name]!(second).loadStateDict(scheduler.stateDict());
     expect(second.lr).toBe(first.lr);
   });
+});
+
+describe('the momentum against the rate', () => {
+  type Momentum = Record<string, (optimizer: optim.Optimizer<never>) => optim.lr.LRScheduler>;
+  const cycles: Momentum = {
+    'OneCycleLR-momentum': (o) => new lr.OneCycleLR(o, { maxLr: 1, totalSteps: 12 }),
+    'CyclicLR-momentum': (o) =>
+      new lr.CyclicLR(o, { baseLr: 0.1, maxLr: 0.9, stepSizeUp: 3, stepSizeDown: 2 }),
+    'CyclicLR-triangular2-momentum': (o) =>
+      new lr.CyclicLR(o, { baseLr: 0.1, maxLr: 0.9, stepSizeUp: 2, mode: 'triangular2', baseMomentum: 0.5 }),
+  };
+  const parameter = () => [zeros([1], { requiresGrad: true })];
+
+  it.each(Object.keys(cycles))('%s equals PyTorch, of SGD and of Adam', (name) => {
+    const [sgd, adam] = [new optim.SGD(parameter(), { momentum: 0.9 }), new optim.Adam(parameter())];
+    const schedulers = [sgd, adam].map((optimizer) => cycles[name]!(optimizer as never));
+    for (const [momentum, beta] of golden<Record<string, [number, number][]>>('schedules')[name]!) {
+      expect(sgd.paramGroups[0]!.momentum).toBeCloseTo(momentum, 12);
+      expect(adam.paramGroups[0]!.betas).toEqual([expect.closeTo(beta, 12), 0.999]);
+      for (const scheduler of schedulers) scheduler.step();
+    }
+  });
+
+  it('is left alone where it is asked to be, and goes on within other schedules', () => {
+    const still = new optim.SGD(parameter(), { momentum: 0.5 });
+    const scheduler = new lr.OneCycleLR(still, { maxLr: 1, totalSteps: 12, cycleMomentum: false });
+    scheduler.step();
+    expect(still.paramGroups[0]!.momentum).toBe(0.5);
+    const [alone, within] = [0, 1].map(() => new optim.SGD(parameter(), { lr: 1 / 25 }));
+    const one = new lr.OneCycleLR(alone!, { maxLr: 1, totalSteps: 12 });
+    const cycle = new lr.OneCycleLR(within!, { maxLr: 1, totalSteps: 12 });
+    const constant = new lr.ConstantLR(within!, { factor: 0.5, totalIters: 2 });
+    const all = new lr.SequentialLR(within!, { schedulers: [constant, cycle], milestones: [2] });
+    for (let i = 0; i < 2; i++) all.step();
+    for (let i = 0; i < 5; i++) {
+      expect(within!.paramGroups[0]!.momentum).toBe(alone!.paramGroups[0]!.momentum);
+      expect(within!.lr).toBe(alone!.lr);
+      all.step();
+      one.step();
+    }
+  });
+
+  it('is missing in some optimizers', () => {
+    const adagrad = new optim.Adagrad(parameter());
+    expect(() => new lr.OneCycleLR(adagrad, { maxLr: 1, totalSteps: 2 })).toThrow(
+      'Expected false for an optimizer without momentum for cycleMomentum but received true',
+    );
+    new lr.OneCycleLR(adagrad, { maxLr: 1, totalSteps: 2, cycleMomentum: false }).step();
+  });
+});
+
+it('asks a multiplying function once an epoch', () => {
+  let calls = 0;
+  const scheduler = new lr.MultiplicativeLR(sgd(), {
+    lrLambda: () => {
+      calls++;
+      return 0.999;
+    },
+  });
+  for (let i = 0; i < 1000; i++) scheduler.step();
+  expect(calls).toBe(1000);
+  expect(scheduler.getLastLr()[0]).toBeCloseTo(0.4 * 0.999 ** 1000, 12);
+});
+
+it('names what it was given wrong', () => {
+  const cases: [() => unknown, string][] = [
+    [() => new lr.SequentialLR(sgd(), {} as never), 'an array of LRSchedulers for schedulers'],
+    [() => new lr.ChainedScheduler(sgd(), { schedulers: [1 as never] }), 'an array of LRSchedulers'],
+    [() => sequence([3, 3]), '2 rising epochs for 3 schedulers for milestones but received [3, 3]'],
+    [() => sequence([3]), '2 rising epochs for 3 schedulers'],
+    [() => sequence(undefined as never), '2 rising epochs for 3 schedulers'],
+    [
+      () => new lr.LambdaLR(sgd(), { lrLambda: () => Number.NaN }),
+      'a finite number for what lrLambda returns',
+    ],
+    [() => new lr.OneCycleLR(sgd(), { maxLr: 1, totalSteps: 2, divFactor: 0 }), 'above 0 for divFactor'],
+    [() => new lr.OneCycleLR(sgd(), { maxLr: 1, totalSteps: 2, maxMomentum: 0.1 }), 'for maxMomentum'],
+    [() => new lr.CyclicLR(sgd(), { baseLr: 0, maxLr: 1 }), 'a number above 0 for baseLr'],
+    [() => new lr.PolynomialLR(sgd(), { power: -1 }), 'for power'],
+  ];
+  for (const [run, message] of cases) expect(run).toThrow(message);
+
+  function sequence(milestones: number[]) {
+    const optimizer = sgd();
+    const schedulers = [0, 1, 2].map(() => new lr.ConstantLR(optimizer));
+    return new lr.SequentialLR(optimizer, { schedulers, milestones });
+  }
 });
 
 it("the article's milestones", () => {
@@ -96,6 +190,15 @@ describe('ReduceLROnPlateau', () => {
       expect(scheduler.lastEpoch).toBe(12);
     },
   );
+
+  it('has a state that survives JSON before the first metric', () => {
+    const { best, ...rest } = JSON.parse(JSON.stringify(new lr.ReduceLROnPlateau(sgd()).stateDict()));
+    const scheduler = new lr.ReduceLROnPlateau(sgd(), { patience: 0, mode: 'max' });
+    scheduler.loadStateDict({ best, ...rest });
+    scheduler.step(-5);
+    expect(scheduler.stateDict()).toMatchObject({ best: -5, badEpochs: 0 });
+    expect(() => scheduler.loadStateDict({ ...rest, best: '1' })).toThrow('a number or null for best');
+  });
 
   it('names bad options', () => {
     expect(() => new lr.ReduceLROnPlateau(sgd(), { factor: 1 })).toThrow('a number below 1 for factor');

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { nn, optim, type Tensor, tensor, zeros } from '../../lib/index.js';
+import { nn, optim, type Tensor, tensor, zeros, zerosLike } from '../../lib/index.js';
 import { filled, golden } from '../golden/hash.js';
 
 const expected = golden<Record<string, { p: number[]; q: number[] }>>('optimizers');
@@ -118,6 +118,38 @@ describe('Optimizer', () => {
     step([p, q], optimizer as never);
     expect(() => other.loadStateDict(optimizer.stateDict())).toThrow(
       'Expected shape [4] for 0.momentum_buffer of the optimizer state but received [3, 4]',
+    );
+  });
+
+  it('refuses a state of other options or values before anything is changed', () => {
+    const groups = [{ params: [start()[0]] }, { params: [start()[1]], lr: 0.5 }];
+    const optimizer = new optim.SGD(groups, { lr: 0.1 });
+    const { groups: saved, tensors } = optimizer.stateDict();
+    const bad = [
+      { ...saved[0], lr: 0.9 },
+      { ...saved[1], momentum: 'x' },
+    ];
+    expect(() => optimizer.loadStateDict({ groups: bad, tensors })).toThrow('for momentum but received');
+    expect(() =>
+      optimizer.loadStateDict({ groups: saved, tensors: { '0.momentum_buffer': 5 as never } }),
+    ).toThrow("Expected a Tensor for tensors['0.momentum_buffer']");
+    expect(optimizer.paramGroups.map((group) => group.lr)).toEqual([0.1, 0.5]);
+  });
+
+  it('keeps its rates on the device and notices what a captured step would not', () => {
+    const [p] = start();
+    const optimizer = new optim.SGD([p], { lr: 0.1, momentum: 0.9 });
+    optimizer.keepLrOnDevice();
+    const grad = zerosLike(p).add(1);
+    const before = p.detach().clone();
+    p.grad = grad;
+    optimizer.lr = 0.25;
+    optimizer.writeLr();
+    optimizer.step();
+    expect(p.detach().allclose(before.sub(0.25))).toBe(true);
+    optimizer.paramGroups[0]!.momentum = 0.5;
+    expect(() => optimizer.writeLr()).toThrow(
+      'Expected the options of a captured step, lr excepted, to stay {"momentum":0.9,',
     );
   });
 

@@ -9,6 +9,7 @@ import { page } from '../../lib/report/page.js';
 import { finding } from '../../lib/report/page-parts.js';
 import { meanInterval } from '../../lib/report/statistics.js';
 import type { ComparisonRow } from '../../lib/report/table.js';
+import { limit } from '../support/limit.js';
 import { chromiumPath, launchChromium } from './support/chromium.js';
 import { madeUpRun } from './support/made-up-runs.js';
 import { removeFolders, temporaryFolder } from './support/run-folder.js';
@@ -38,7 +39,7 @@ const markup = (html: string) => html.replace(/<script>[\s\S]*?<\/script>/g, '')
 let html: string;
 beforeAll(async () => {
   html = await page(await pair());
-}, 60_000);
+}, limit(60_000));
 
 describe('the page', () => {
   it('stays below 2 MB with two runs of 100 epochs and photographs', () => {
@@ -119,7 +120,7 @@ describe('the page', () => {
 
 describe.skipIf(!chromiumPath)(
   `in Chromium${chromiumPath ? '' : ' (skipped: no chromium on this machine)'}`,
-  { timeout: 90_000 },
+  { timeout: limit(90_000) },
   () => {
     let browser: Browser;
     const folder = temporaryFolder();
@@ -127,7 +128,7 @@ describe.skipIf(!chromiumPath)(
     beforeAll(async () => {
       browser = await launchChromium();
       mkdirSync(artefacts, { recursive: true });
-    }, 60_000);
+    }, limit(60_000));
     afterAll(async () => {
       await browser?.close();
       removeFolders();
@@ -138,7 +139,7 @@ describe.skipIf(!chromiumPath)(
       const file = join(folder, `${colorScheme}-${width}.html`);
       writeFileSync(file, text);
       const context = await browser.newContext({ viewport: { width, height: 900 }, colorScheme });
-      context.setDefaultTimeout(30_000);
+      context.setDefaultTimeout(limit(30_000));
       const tab = await context.newPage();
       const complaints: string[] = [];
       tab.on('console', (message) => complaints.push(message.text()));

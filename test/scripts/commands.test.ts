@@ -9,6 +9,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { cuda } from '../../lib/cuda.js';
 import { loadSafetensors, saveSafetensors } from '../../lib/safetensors.js';
 import { tensor } from '../../lib/tensor/create.js';
+import { limit } from '../support/limit.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'dyconv-commands-'));
@@ -147,7 +148,7 @@ describe('a training', () => {
       cwd: folder,
       env: { ...coloured, CI: 'true', FORCE_COLOR: '1' },
     });
-  }, 120_000);
+  }, limit(120_000));
 
   it('leaves a complete run directory and prints a line an epoch', () => {
     expect(first.stderr).toBe('');
@@ -193,7 +194,9 @@ describe('a training', () => {
     expect(none.stderr).toMatch(/none is not a run directory/);
   });
 
-  it('stops at Ctrl-C with a checkpoint and resumes to the same weights', async () => {
+  it('stops at Ctrl-C with a checkpoint and resumes to the same weights', {
+    timeout: limit(120_000),
+  }, async () => {
     const out = join(folder, 'stopped');
     const child = spawn(process.execPath, [join(root, 'scripts/train.js'), ...small(out)], {
       cwd: folder,
@@ -226,9 +229,11 @@ describe('a training', () => {
     }
     const scores = (path: string) => metrics(path).map(({ train, val }) => ({ train, val }));
     expect(scores(out)).toEqual(scores(run));
-  }, 120_000);
+  });
 
-  it('ends at once at a second Ctrl-C, and goes on from the last epoch', async () => {
+  it('ends at once at a second Ctrl-C, and goes on from the last epoch', {
+    timeout: limit(120_000),
+  }, async () => {
     const out = join(folder, 'twice');
     const child = spawn(process.execPath, [join(root, 'scripts/train.js'), ...small(out)], {
       cwd: folder,
@@ -248,9 +253,11 @@ describe('a training', () => {
     const expected = await loadSafetensors(join(run, 'last.safetensors'));
     const actual = await loadSafetensors(join(out, 'last.safetensors'));
     expect(actual['classifier.6.bias']!.arraySync()).toEqual(expected['classifier.6.bias']!.arraySync());
-  }, 120_000);
+  });
 
-  it('takes every refinement, tells in JSON, keeps checkpoints and starts from given weights', () => {
+  it('takes every refinement, tells in JSON, keeps checkpoints and starts from given weights', {
+    timeout: limit(120_000),
+  }, () => {
     const out = join(folder, 'refined');
     const options = [
       ...['--schedule', 'cosine', '--warmup-epochs', '1', '--ema', '0.9', '--clip-grad-norm', '5'],
@@ -320,15 +327,15 @@ describe('a training', () => {
     const unknown = command('evaluate', '--run', out, '--checkpoint', 'bst');
     expect(unknown.status).toBe(1);
     expect(unknown.stderr).toMatch(/^error: Expected best, last, epoch-<number> or a file/);
-  }, 120_000);
+  });
 
-  it('is continued with more epochs', () => {
+  it('is continued with more epochs', { timeout: limit(120_000) }, () => {
     const { status, stdout, stderr } = command('train', '--out', run, '--resume', '--epochs', '3');
     expect(stderr).toBe('');
     expect(status).toBe(0);
     expect(stdout).toMatch(/epoch 3\/3/);
     expect(metrics(run).map(({ epoch }) => epoch)).toEqual([1, 2, 3]);
-  }, 120_000);
+  });
 
   it('is evaluated as it was validated', () => {
     const { status, stdout, stderr } = command('evaluate', '--run', run, '--checkpoint', 'last', '--json');

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
+import { limit } from '../support/limit.js';
 
 const train = fileURLToPath(new URL('../../scripts/train.js', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'dyconv-terminal-'));
@@ -40,7 +41,7 @@ const SHOW = '\u001b[?25h';
 
 // Without it there is no terminal to be had: Windows, macOS with BSD's `script`.
 describe.skipIf(!hasScript)("a terminal (needs util-linux's script)", () => {
-  it('has a bar while an epoch lasts, then its line, in colours', { timeout: 120_000 }, async () => {
+  it('has a bar while an epoch lasts, then its line, in colours', { timeout: limit(120_000) }, async () => {
     const { code, text } = await onTerminal('coloured');
     expect(code).toBe(0);
     expect(text).toMatch(/alexnet 1\/1 [█░]+ \d+% {2}loss \d/);
@@ -49,7 +50,9 @@ describe.skipIf(!hasScript)("a terminal (needs util-linux's script)", () => {
     expect(text.lastIndexOf(SHOW)).toBeGreaterThan(text.lastIndexOf(HIDE));
   });
 
-  it('is left as it was at Ctrl-C, without colours where NO_COLOR is set', { timeout: 120_000 }, async () => {
+  it('is left as it was at Ctrl-C, without colours where NO_COLOR is set', {
+    timeout: limit(120_000),
+  }, async () => {
     let typed = false;
     const { code, text } = await onTerminal('stopped', {
       env: { NO_COLOR: '1' },

@@ -4,6 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { loadSafetensors } from '../../lib/safetensors.js';
+import { limit } from '../support/limit.js';
 import { startProcess } from '../support/program.js';
 import { generator, temporaryFolder } from './support.js';
 
@@ -96,7 +97,9 @@ async function resultsOf(folder: string) {
   return { names, weights, metrics };
 }
 
-it('killed at 10 random moments, also while saving, ends with the same bits as one never stopped', async () => {
+it('killed at 10 random moments, also while saving, ends with the same bits as one never stopped', {
+  timeout: limit(180_000),
+}, async () => {
   const random = generator(20);
   const killed = join(temporaryFolder(), 'killed');
   const whole = join(temporaryFolder(), 'whole');
@@ -124,4 +127,4 @@ it('killed at 10 random moments, also while saving, ends with the same bits as o
   ]);
   expect(expected.metrics.length).toBe(EPOCHS);
   expect(actual).toEqual(expected);
-}, 180_000);
+});
