@@ -78,6 +78,10 @@ struct ImageStrides {
   int64_t batch = 0;
   int64_t channel = 0;
   int64_t pixel = 0;
+
+  DYCONV_INLINE bool operator==(const ImageStrides& other) const {
+    return batch == other.batch && channel == other.channel && pixel == other.pixel;
+  }
 };
 
 // How the kernels of one instruction set cut a problem. Sizes are in floats. docs/dynamic-convolution.md.
@@ -131,6 +135,20 @@ struct PackedStrides {
   int64_t pixel = 0;
 };
 
+// How samples mix their experts.
+struct Mixture {
+  const float* attention = nullptr;  // [samples, experts]; null: one expert, which is not mixed
+  int64_t experts = 0;
+  // The attention of every sample sums to 1, and experts but the first are packed less the first, which then
+  // needs no product: a mixture is first + sum over the others of attention times difference.
+  bool relative = false;
+
+  DYCONV_INLINE const float* of(int64_t sample) const { return attention + sample * experts; }
+  DYCONV_INLINE Mixture from(int64_t sample) const {
+    return {attention == nullptr ? nullptr : of(sample), experts, relative};
+  }
+};
+
 // Everything a dynamic convolution kernel may read or write. Null where a kernel does not need it.
 struct DynamicConvArgs {
   DynamicConvShape shape;
@@ -147,6 +165,12 @@ struct DynamicConvArgs {
   float* grad_input = nullptr;
   ImageStrides grad_input_strides;
   float* grad_weight = nullptr;
+  // As in Mixture. Experts are packed with `first_expert` first and expert 0 in its place, in which order
+  // their attention is given too.
+  bool relative = false;
+  int64_t first_expert = 0;
+  // The attention's gradient leaves out the first expert, and is relative to it.
+  bool skip_first_dot = false;
 
   float* packed_weight = nullptr;
   float* packed_weight_grad = nullptr;
@@ -161,8 +185,12 @@ struct DynamicConvArgs {
   float* grad_output_sums = nullptr;
 
   DYCONV_INLINE bool is_static() const { return attention == nullptr; }
-  DYCONV_INLINE const float* attention_of(int64_t sample) const {
-    return is_static() ? nullptr : attention + sample * shape.experts;
+  DYCONV_INLINE Mixture mixture_of(int64_t sample) const {
+    return Mixture{attention, shape.experts, relative}.from(sample);
+  }
+  // The expert that is packed at place `i`; and the place of an expert.
+  DYCONV_INLINE int64_t expert_at(int64_t i) const {
+    return i == 0 ? first_expert : i == first_expert ? 0 : i;
   }
 };
 

@@ -47,7 +47,7 @@ Way ForwardWay(const kernels::DynamicConvShape& s) {
   const int64_t threads = ThreadsFor(s);
   const auto plan = kernels::Kernels(kernels::BestIsa()).PlanDynamicConv(s, threads);
   if (2 * plan.forward_items < threads) return Way::kLibrary;
-  return WinogradApplies(s) && WinogradForwardCost(s, true).Wins() ? Way::kWinograd : Way::kFused;
+  return WinogradApplies(s) && WinogradForwardCost(s, Mixing::kNone).Wins() ? Way::kWinograd : Way::kFused;
 }
 
 // The direct form has input channels for columns, at least two vectors of them to be quick, and keeps the
@@ -56,7 +56,7 @@ Way BackwardWay(const kernels::DynamicConvShape& s) {
   const int64_t threads = ThreadsFor(s);
   const auto plan = kernels::Kernels(kernels::BestIsa()).PlanDynamicConv(s, threads);
   if (s.in_channels < 32 || s.in_plane() > 2048 || 2 * plan.backward_items < threads) return Way::kLibrary;
-  return WinogradApplies(s) && WinogradBackwardCost(s, true).Wins() ? Way::kWinograd : Way::kFused;
+  return WinogradApplies(s) && WinogradBackwardCost(s, Mixing::kNone).Wins() ? Way::kWinograd : Way::kFused;
 }
 
 at::Tensor Forward(const DynamicConvProblem& p, Way way) {

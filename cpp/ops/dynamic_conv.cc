@@ -8,6 +8,7 @@
 #include "dynamic_conv_cuda.h"
 #include "dynamic_conv_fused.h"
 #include "dynamic_conv_problem.h"
+#include "relative_experts.h"
 #include "winograd_cost.h"
 
 namespace dyconv {
@@ -32,9 +33,9 @@ struct Algorithm {
 
 bool Always(const Problem&) { return true; }
 bool Never(const Problem&) { return false; }
-bool WinogradForwardWins(const Problem& p) { return WinogradForwardCost(p.shape, false).Wins(); }
+bool WinogradForwardWins(const Problem& p) { return WinogradForwardCost(p.shape, MixingOf(p)).Wins(); }
 bool WinogradWins(const Problem& p) {
-  return WinogradForwardWins(p) && WinogradBackwardCost(p.shape, false).Wins();
+  return WinogradForwardWins(p) && WinogradBackwardCost(p.shape, MixingOf(p)).Wins();
 }
 bool OneSample(const Problem& p) { return p.shape.batch == 1; }
 

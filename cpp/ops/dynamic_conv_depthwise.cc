@@ -86,7 +86,7 @@ DynamicConvGrads DepthwiseDynamicConvBackward(const DynamicConvProblem& p, const
   table.UnpackDepthwiseWeightGrad(args, 0, s.out_channels);
   if (needs[0]) grads.input = LikeInput(p, grad_input);
   grads.weight = grad_weight.to(p.weight.scalar_type());
-  FinishGrads(p, tensors, attention_sums, threads, plan.attention_lanes, sums, grads);
+  FinishGrads(p, tensors, AttentionGrad(s, attention_sums, threads, plan.attention_lanes), sums, grads);
   return grads;
 }
 

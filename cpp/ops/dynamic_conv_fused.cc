@@ -6,6 +6,7 @@
 #include <array>
 
 #include "dynamic_conv_tensors.h"
+#include "relative_experts.h"
 #include "winograd_cost.h"
 
 namespace dyconv {
@@ -23,6 +24,7 @@ struct TiledKernels {
   kernels::DynamicConvPlan plan;
   decltype(kernels::KernelTable::PackForwardWeight) pack_forward, pack_backward, unpack;
   decltype(kernels::KernelTable::DynamicConvForward) forward, pack_samples, grad_input;
+  bool relative_forward = true;  // whether the forward can mix experts relative to the first
 };
 
 TiledKernels DirectKernels(const DynamicConvProblem& p, int64_t threads) {
@@ -34,7 +36,8 @@ TiledKernels DirectKernels(const DynamicConvProblem& p, int64_t threads) {
           t.UnpackWeightGrad,
           bf16 ? t.DynamicConvForwardBf16 : t.DynamicConvForward,
           t.PackBackwardSamples,
-          t.DynamicConvGradInput};
+          t.DynamicConvGradInput,
+          !bf16};
 }
 
 TiledKernels WinogradKernels(const DynamicConvProblem& p, int64_t threads, int64_t tile) {
@@ -54,6 +57,8 @@ at::Tensor Forward(const DynamicConvProblem& p, int64_t threads, const TiledKern
   const DynamicConvTensors tensors(p);
   const auto output = EmptyImage(p, {s.batch, s.out_channels, s.out_h, s.out_w});
   auto args = tensors.KernelArgs(p, plan);
+  const auto relative = run.relative_forward ? RelativeExperts::Of(p, tensors) : std::nullopt;
+  if (relative) relative->SetUp(args);
   args.output = output.data_ptr<float>();
   args.output_strides = StridesOf(output);
 
@@ -171,6 +176,14 @@ DynamicConvGrads Backward(const DynamicConvProblem& p, int64_t threads, const Ti
     grads.weight = at::empty(p.weight.sizes(), options);
     args.grad_weight = grads.weight.data_ptr<float>();
   }
+  const auto relative = RelativeExperts::Of(p, tensors);
+  at::Tensor totals;
+  if (relative) {
+    relative->SetUp(args);
+    // <input, its gradient> is the sum over the experts of attention times its gradient.
+    args.skip_first_dot = needs[0] && needs_weight && StridesOf(grads.input) == args.input_strides;
+    if (args.skip_first_dot) totals = at::empty({s.batch}, options);
+  }
 
   BackwardWork work(p, threads, run, args);
   const auto in_parallel = [&](int64_t items, int64_t scratch, const auto& kernel) {
@@ -189,6 +202,13 @@ DynamicConvGrads Backward(const DynamicConvProblem& p, int64_t threads, const Ti
       in_parallel(items, plan.backward_scratch, [&](int64_t begin, int64_t end, float* mine) {
         run.grad_input(work.of_input, begin, end, mine);
       });
+      if (totals.defined()) {
+        const int64_t floats = args.input_strides.batch;
+        in_parallel(work.of_input.chunk_size, 0, [&](int64_t begin, int64_t end, float*) {
+          kernels::Kernels(p.isa).DotSamples(args.input + first * floats, args.grad_input + first * floats,
+                                             floats, totals.data_ptr<float>() + first, begin, end);
+        });
+      }
     }
     if (needs_weight) {
       in_parallel(plan.backward_units, plan.backward_scratch, [&](int64_t begin, int64_t end, float* mine) {
@@ -203,7 +223,10 @@ DynamicConvGrads Backward(const DynamicConvProblem& p, int64_t threads, const Ti
   in_parallel(weight_rows, 0,
               [&](int64_t begin, int64_t end, float*) { run.unpack(work.of_input, begin, end); });
   grads.weight = grads.weight.to(p.weight.scalar_type());
-  FinishGrads(p, tensors, work.attention_sums, threads, plan.attention_lanes, sums, grads);
+  at::Tensor attention;
+  if (!p.is_static()) attention = AttentionGrad(s, work.attention_sums, threads, plan.attention_lanes);
+  if (relative) relative->Finish(attention, totals.defined() ? totals.const_data_ptr<float>() : nullptr);
+  FinishGrads(p, tensors, attention, sums, grads);
   return grads;
 }
 
@@ -231,13 +254,13 @@ bool WinogradDynamicConvApplies(const DynamicConvProblem& p) {
 
 at::Tensor WinogradDynamicConvForward(const DynamicConvProblem& p) {
   const int64_t threads = ThreadsFor(p.shape);
-  return Forward(p, threads, WinogradKernels(p, threads, WinogradForwardCost(p.shape, p.is_static()).tile));
+  return Forward(p, threads, WinogradKernels(p, threads, WinogradForwardCost(p.shape, MixingOf(p)).tile));
 }
 
 DynamicConvGrads WinogradDynamicConvBackward(const DynamicConvProblem& p, const at::Tensor& grad_output,
                                              const std::array<bool, 4>& needs) {
   const int64_t threads = ThreadsFor(p.shape);
-  return Backward(p, threads, WinogradKernels(p, threads, WinogradBackwardCost(p.shape, p.is_static()).tile),
+  return Backward(p, threads, WinogradKernels(p, threads, WinogradBackwardCost(p.shape, MixingOf(p)).tile),
                   grad_output, needs);
 }
 

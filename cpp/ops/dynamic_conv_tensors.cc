@@ -44,21 +44,25 @@ kernels::DynamicConvArgs DynamicConvTensors::KernelArgs(const DynamicConvProblem
   return args;
 }
 
-void FinishGrads(const DynamicConvProblem& p, const DynamicConvTensors& tensors, const float* attention_sums,
-                 int64_t threads, int64_t lanes, const at::Tensor& grad_output_sums,
-                 DynamicConvGrads& grads) {
-  if (!p.attention.defined()) {
-    grads.bias = grad_output_sums.sum(0, /*keepdim=*/true);
-    return;
-  }
-  const int64_t count = p.shape.batch * p.shape.experts;
-  auto attention = at::zeros({p.shape.batch, p.shape.experts}, tensors.attention.options());
+at::Tensor AttentionGrad(const kernels::DynamicConvShape& s, const float* attention_sums, int64_t threads,
+                         int64_t lanes) {
+  const int64_t count = s.batch * s.experts;
+  const auto attention = at::zeros({s.batch, s.experts});
   float* to = attention.data_ptr<float>();
   for (int64_t t = 0; t < threads; ++t) {
     const float* partial = attention_sums + t * Scratch::Rounded(count * lanes);
     for (int64_t i = 0; i < count; ++i) {
       for (int64_t lane = 0; lane < lanes; ++lane) to[i] += partial[i * lanes + lane];
     }
+  }
+  return attention;
+}
+
+void FinishGrads(const DynamicConvProblem& p, const DynamicConvTensors& tensors, at::Tensor attention,
+                 const at::Tensor& grad_output_sums, DynamicConvGrads& grads) {
+  if (!p.attention.defined()) {
+    grads.bias = grad_output_sums.sum(0, /*keepdim=*/true);
+    return;
   }
   if (tensors.bias.defined()) {
     attention.addmm_(grad_output_sums, tensors.bias.t());

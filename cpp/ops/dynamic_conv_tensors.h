@@ -39,10 +39,14 @@ void ParallelScratch(int64_t threads, int64_t count, float* scratch, int64_t flo
   });
 }
 
-// Partial sums of the attention gradient, [threads][batch, experts, lanes], added in a fixed order. Then what
-// the bias adds to it, and the gradient of the bias itself; `grad_output_sums` is [batch, out_channels].
-void FinishGrads(const DynamicConvProblem& problem, const DynamicConvTensors& tensors,
-                 const float* attention_sums, int64_t threads, int64_t lanes,
+// [batch, experts] from partial sums of the attention gradient, [threads][batch, experts, lanes], added in a
+// fixed order.
+at::Tensor AttentionGrad(const kernels::DynamicConvShape& shape, const float* attention_sums, int64_t threads,
+                         int64_t lanes);
+
+// What the bias adds to the attention's gradient, and the gradient of the bias itself; `grad_output_sums` is
+// [batch, out_channels]. A static convolution has no `attention`.
+void FinishGrads(const DynamicConvProblem& problem, const DynamicConvTensors& tensors, at::Tensor attention,
                  const at::Tensor& grad_output_sums, DynamicConvGrads& grads);
 
 }  // namespace dyconv

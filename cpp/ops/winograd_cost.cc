@@ -11,10 +11,12 @@ constexpr double kMix = 1.2;
 constexpr double kTransformImage = 24;
 constexpr double kTransformWeight = 12;
 
-// What a pass does: products of all pixels with all weights, mixtures (or foldings) of all experts,
-// transforms of images.
+// What a pass does: products of all pixels with all weights, multiply-adds of mixing and folding for every
+// weight, transforms of images.
 struct Pass {
-  int products, mixes, images;
+  int products;
+  double mixing;
+  int images;
 };
 
 // Pairs of outputs and inputs along one axis that a 3-wide kernel joins: the direct form leaves out the
@@ -33,7 +35,7 @@ WinogradCost Cheapest(const kernels::DynamicConvShape& s, const Pass& pass) {
              batch = static_cast<double>(std::max<int64_t>(1, s.batch));
   const double direct =
       pass.products * Pairs(s.in_h, s.out_h, s.padding_h) * Pairs(s.in_w, s.out_w, s.padding_w) +
-      9 * pass.mixes * experts;
+      9 * pass.mixing;
   const double per_channel =
       pass.images * kTransformImage *
       (1 / static_cast<double>(s.in_channels) + 1 / static_cast<double>(s.out_channels)) / 2;
@@ -41,7 +43,7 @@ WinogradCost Cheapest(const kernels::DynamicConvShape& s, const Pass& pass) {
   for (const int64_t tile : {2, 4}) {
     const auto tiles = static_cast<double>(kernels::WinogradTilesAlong(s.out_h, tile) *
                                            kernels::WinogradTilesAlong(s.out_w, tile));
-    const double point = tiles * (pass.products + per_channel) + kMix * pass.mixes * experts +
+    const double point = tiles * (pass.products + per_channel) + kMix * pass.mixing +
                          pass.products * kTransformWeight * experts / batch;
     const double relative = static_cast<double>(kernels::WinogradPoints(tile)) * point / direct;
     if (best.tile == 0 || relative < best.relative) best = {tile, relative};
@@ -56,13 +58,21 @@ bool WinogradApplies(const kernels::DynamicConvShape& s) {
          s.dilation_h == 1 && s.dilation_w == 1;
 }
 
-WinogradCost WinogradForwardCost(const kernels::DynamicConvShape& s, bool is_static) {
-  return Cheapest(s, {.products = 1, .mixes = is_static ? 0 : 1, .images = 2});
+// Multiply-adds of one mixture of a weight of every expert.
+double Mixture(const kernels::DynamicConvShape& s, Mixing mixing) {
+  if (mixing == Mixing::kNone) return 0;
+  return static_cast<double>(mixing == Mixing::kShares ? s.experts - 1 : s.experts);
+}
+
+WinogradCost WinogradForwardCost(const kernels::DynamicConvShape& s, Mixing mixing) {
+  return Cheapest(s, {.products = 1, .mixing = Mixture(s, mixing), .images = 2});
 }
 
 // The gradients of the input and of the experts; attention's comes with folding.
-WinogradCost WinogradBackwardCost(const kernels::DynamicConvShape& s, bool is_static) {
-  return Cheapest(s, {.products = 2, .mixes = is_static ? 0 : 3, .images = 3});
+WinogradCost WinogradBackwardCost(const kernels::DynamicConvShape& s, Mixing mixing) {
+  // The input gradient mixes, attention's has as many products, and the experts' one for every expert.
+  const double folding = mixing == Mixing::kNone ? 0 : static_cast<double>(s.experts);
+  return Cheapest(s, {.products = 2, .mixing = 2 * Mixture(s, mixing) + folding, .images = 3});
 }
 
 }  // namespace dyconv

@@ -16,8 +16,11 @@ struct WinogradCost {
 // 3x3 kernels of stride 1 and dilation 1 without groups.
 bool WinogradApplies(const kernels::DynamicConvShape& shape);
 
+// What experts are mixed with: nothing, any numbers, or shares of a whole (relative_experts.h).
+enum class Mixing { kNone, kAny, kShares };
+
 // Only where WinogradApplies.
-WinogradCost WinogradForwardCost(const kernels::DynamicConvShape& shape, bool is_static);
-WinogradCost WinogradBackwardCost(const kernels::DynamicConvShape& shape, bool is_static);
+WinogradCost WinogradForwardCost(const kernels::DynamicConvShape& shape, Mixing mixing);
+WinogradCost WinogradBackwardCost(const kernels::DynamicConvShape& shape, Mixing mixing);
 
 }  // namespace dyconv

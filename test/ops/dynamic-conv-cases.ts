@@ -17,6 +17,8 @@ export interface Case {
   groups: number;
   bias: boolean;
   channelsLast: boolean;
+  /** Shares of a whole, shares each of its own, shares of which one is the whole, or any numbers. */
+  attention: 'softmax' | 'sigmoid' | 'one-hot' | 'any';
 }
 
 const plain: Case = {
@@ -32,6 +34,7 @@ const plain: Case = {
   groups: 1,
   bias: true,
   channelsLast: false,
+  attention: 'softmax',
 };
 
 /** Corners: each block size of the kernels crossed, each option away from its default. */
@@ -42,6 +45,9 @@ export const corners: Record<string, Case> = {
   'a batch that crosses a block of samples': { ...plain, batch: 35, size: [3, 3] },
   'one expert': { ...plain, experts: 1 },
   'sixteen experts': { ...plain, experts: 16 },
+  'attention of each expert by itself': { ...plain, attention: 'sigmoid', experts: 3, size: [7, 7] },
+  'attention of any sign': { ...plain, attention: 'any', experts: 3, inChannels: 20, outChannels: 33 },
+  'one expert a sample': { ...plain, attention: 'one-hot', experts: 4, batch: 9, size: [7, 7] },
   'no bias': { ...plain, bias: false },
   'channels last': { ...plain, channelsLast: true, inChannels: 20, outChannels: 33 },
   '1x1 kernel': { ...plain, kernel: [1, 1], padding: [0, 0], inChannels: 40, outChannels: 70 },
@@ -105,6 +111,7 @@ export function randomCase(n: number): Case {
       groups,
       bias: next() < 0.5,
       channelsLast: next() < 0.25,
+      attention: (['softmax', 'softmax', 'sigmoid', 'one-hot', 'any'] as const)[between(0, 4)]!,
     };
     if (outputSize(made).every((size) => size > 0)) return made;
   }

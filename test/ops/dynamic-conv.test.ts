@@ -40,10 +40,19 @@ function argumentsOf(c: Case, seed: number, dtype: DType): Arguments {
   return {
     input: c.channelsLast ? input.contiguous({ memoryFormat: 'channelsLast' }) : input,
     weight: make([c.experts, c.outChannels, inPerGroup, kh, kw], (inPerGroup * kh * kw) ** -0.5),
-    attention: randn([c.batch, c.experts], { dtype: 'float64' }).softmax({ dim: 1 }),
+    attention: attentionOf(c),
     bias: c.bias ? make([c.experts, c.outChannels]) : null,
     gradOutput: make([c.batch, c.outChannels, ...outputSize(c)]),
   };
+}
+
+function attentionOf({ batch, experts, attention }: Case): Tensor {
+  const logits = randn([batch, experts], { dtype: 'float64' });
+  if (attention === 'any') return logits;
+  if (attention === 'sigmoid') return logits.sigmoid();
+  return attention === 'softmax'
+    ? logits.softmax({ dim: 1 })
+    : F.oneHot(logits.argmax({ dim: 1 }), experts).to({ dtype: 'float64' });
 }
 
 /** The output, then the gradients of input, weight, attention and bias. */
@@ -274,6 +283,35 @@ describe.each(algorithms)('identities of %s', (algorithm) => {
       ),
     ).toBeLessThan(1e-4);
   });
+
+  it('gives the same gradients of experts and attention whether or not the input needs one', () => {
+    const needing = (input: boolean) => {
+      const x = given.input.detach().requiresGrad_(input);
+      const [w, a] = [given.weight, attention].map((t) => t.detach().requiresGrad_());
+      const y = dynamicConv2d(x, w!, a!, null, options);
+      return autograd.grad(y, [w!, a!], { gradOutputs: given.gradOutput });
+    };
+    const expected = needing(true);
+    needing(false).forEach((received, i) => {
+      expect(deviation(received!, expected[i]!)).toBeLessThan(1e-5);
+    });
+  });
+
+  it.each([0, 1, 2])(
+    'keeps the digits of small experts beside expert %i, a million times as large',
+    (large) => {
+      const sizes = tensor(Array.from({ length: 3 }, (_, k) => (k === large ? 1e6 : 1)));
+      const small = [0, 1, 2].filter((k) => k !== large);
+      const shares = F.oneHot(tensor(Array.from({ length: c.batch }, (_, b) => BigInt(small[b % 2]!))), 3);
+      const weight = given.weight.narrow(0, 0, 3).mul(sizes.reshape([3, 1, 1, 1, 1]));
+      const wide = { ...given, weight, attention: shares.to({ dtype: 'float32' }), bias: null };
+      const three: Case = { ...c, experts: 3, bias: false };
+      const [output, gradInput] = run(three, wide, algorithm, 'float32');
+      const [expectedOutput, expectedGradInput] = run(three, wide, 'reference', 'float64');
+      expect(deviation(output!, expectedOutput!)).toBeLessThan(1e-5);
+      expect(deviation(gradInput!, expectedGradInput!)).toBeLessThan(1e-5);
+    },
+  );
 
   it('is differentiable twice', () => {
     const second = (dtype: DType, name: string) => {

@@ -6,7 +6,7 @@ namespace {
 
 // Rows of a weight gradient that are folded at once, pixels that are multiplied before the accumulators are
 // stored, and pixels of a sample above which samples are folded one by one.
-constexpr int64_t kFoldRows = 4 * kMaxRows;
+constexpr int64_t kFoldRows = 3 * kMaxRows;
 constexpr int64_t kFoldExperts = 2;
 constexpr int64_t kOuterPixels = 128;
 constexpr int64_t kManyPixels = 256;
@@ -43,8 +43,8 @@ void InputPanel(const DynamicConvArgs& args, const InputBlock& b, const Panel& p
         if (pixels.count == 0) continue;
         const float* tile = args.packed_weight + panel.offset + (tap * out + channel) * s.experts * width;
         const int64_t column = y * s.out_w * s.out_channels + panel.group * out + channel;
-        MixAndMultiply<kVecs>(tile, args.attention_of(args.chunk_begin + b.first), s.experts, rows, b.samples,
-                              b.mixed, pixels.outputs, pixels.inputs, pixels.count, [&](int64_t n) {
+        MixAndMultiply<kVecs>(tile, args.mixture_of(args.chunk_begin + b.first), b.samples, b.mixed,
+                              pixels.outputs, pixels.inputs, pixels.count, [&](int64_t n) {
                                 const float* grad = args.packed_grad + (b.first + n) * args.plan.packed_grad;
                                 return GemmTask{grad + column, s.out_channels, &no_offset,         1,
                                                 rows,          nullptr,        b.sums + n * plane, width,
@@ -61,8 +61,8 @@ template <int kVecs>
 constexpr int64_t kFoldStride = kFoldRows * kVecs * kLanes;
 
 // Adds the gradients of one tile of mixed weights, one per sample and kFoldStride apart, to those of kExperts
-// of the `experts` and, times these experts, to the attention's (kLanes partial sums each).
-template <int kSamples, int kVecs, int kExperts>
+// of the `experts` and, times these experts from kFirstDot on, to the attention's (kLanes partial sums each).
+template <int kSamples, int kVecs, int kExperts, int kFirstDot>
 void FoldExperts(const float* tiles, const float* attention, int64_t experts, int64_t rows,
                  const float* packed, float* packed_grad, float* sums) {
   Vec dot[kSamples][kExperts];
@@ -84,12 +84,12 @@ void FoldExperts(const float* tiles, const float* attention, int64_t experts, in
       for (int s = 0; s < kSamples; ++s) tile[s] = Load(tiles + s * kFoldStride<kVecs> + v * kLanes);
 #pragma GCC unroll 8
       for (int k = 0; k < kExperts; ++k) {
-        const Vec w = Load(packed + (k * kVecs + v) * kLanes);
+        const Vec w = k < kFirstDot ? Vec{} : Load(packed + (k * kVecs + v) * kLanes);
         Vec grad = Load(packed_grad + (k * kVecs + v) * kLanes);
 #pragma GCC unroll 8
         for (int s = 0; s < kSamples; ++s) {
           grad += a[s][k] * tile[s];
-          dot[s][k] += tile[s] * w;
+          if (k >= kFirstDot) dot[s][k] += tile[s] * w;
         }
         Store(packed_grad + (k * kVecs + v) * kLanes, grad);
       }
@@ -98,18 +98,25 @@ void FoldExperts(const float* tiles, const float* attention, int64_t experts, in
 #pragma GCC unroll 8
   for (int s = 0; s < kSamples; ++s) {
 #pragma GCC unroll 8
-    for (int k = 0; k < kExperts; ++k) Store(sums + (s * experts + k) * kLanes, dot[s][k]);
+    for (int k = kFirstDot; k < kExperts; ++k) Store(sums + (s * experts + k) * kLanes, dot[s][k]);
   }
 }
 
 template <int kSamples, int kVecs>
 void FoldRows(const float* tiles, const float* attention, int64_t experts, int64_t rows, const float* packed,
-              float* packed_grad, float* sums) {
+              float* packed_grad, float* sums, bool skip_first_dot) {
   for (int64_t k = 0; k < experts; k += kFoldExperts) {
     const int64_t at = k * kVecs * kLanes;
+    const auto fold = [&](auto n, auto first_dot) {
+      FoldExperts<kSamples, kVecs, n(), first_dot()>(tiles, attention + k, experts, rows, packed + at,
+                                                     packed_grad + at, sums + k * kLanes);
+    };
     WithConstant<kFoldExperts>(Min(kFoldExperts, experts - k), [&](auto n) {
-      FoldExperts<kSamples, kVecs, n()>(tiles, attention + k, experts, rows, packed + at, packed_grad + at,
-                                        sums + k * kLanes);
+      if (skip_first_dot && k == 0) {
+        fold(n, std::integral_constant<int, 1>());
+      } else {
+        fold(n, std::integral_constant<int, 0>());
+      }
     });
   }
 }
@@ -181,7 +188,7 @@ void WeightRows(const DynamicConvArgs& args, const Unit& unit, int64_t r, int64_
   const int64_t at = unit.offset + r * s.experts * width, sample = args.chunk_begin + first;
   FoldRows<kSamples, kVecs>(tiles, args.attention + sample * s.experts, s.experts, rows,
                             args.packed_weight + at, args.packed_weight_grad + at,
-                            sums + sample * s.experts * kLanes);
+                            sums + sample * s.experts * kLanes, args.skip_first_dot);
 }
 
 // Samples [first, last) of the chunk in one unit. A few rows of all experts stay in the cache for all

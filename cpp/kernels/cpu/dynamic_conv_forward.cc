@@ -11,9 +11,8 @@ void MultiplyPanel(const DynamicConvArgs& args, const Block& b, const Panel& pan
   ForEachTapTile(args, b, width, [&](const TapTile& tile) {
     const float* packed =
         args.packed_weight + panel.offset + (tile.tap * in + tile.channel) * s.experts * width;
-    MixAndMultiply<kVecs>(packed, args.attention_of(b.first_sample), s.experts, tile.rows(), b.samples,
-                          b.mixed, tile.pixels.inputs, tile.pixels.outputs, tile.pixels.count,
-                          [&](int64_t i) {
+    MixAndMultiply<kVecs>(packed, args.mixture_of(b.first_sample), b.samples, b.mixed, tile.pixels.inputs,
+                          tile.pixels.outputs, tile.pixels.count, [&](int64_t i) {
                             return GemmTask{b.input + i * input_floats + panel.group * in + tile.channel,
                                             s.in_channels,
                                             tile.offsets,

@@ -68,7 +68,8 @@ inline void RowsToImage(const float* rows, int64_t ld, const int32_t* pixels, co
 }
 
 // to[t * step + j] = from[j * taps + t] for j < columns.
-inline void Deinterleave(const float* from, int64_t taps, int64_t columns, float* to, int64_t step) {
+template <typename Weights>
+void Deinterleave(const Weights& from, int64_t taps, int64_t columns, float* to, int64_t step) {
   int64_t j = 0;
   if (taps == 1) {
     for (; j < columns; ++j) to[j] = from[j];
@@ -85,7 +86,7 @@ inline void Deinterleave(const float* from, int64_t taps, int64_t columns, float
       }
       Vec block[kLanes];
 #pragma GCC unroll 16
-      for (int i = 0; i < kLanes; ++i) block[i] = Load(from + (j + i) * taps + t);
+      for (int i = 0; i < kLanes; ++i) block[i] = from.Vector((j + i) * taps + t);
       Transpose(block);
       for (int64_t u = 0; u < Min(kLanes, taps - t); ++u) Store(to + (t + u) * step + j, block[u]);
     }

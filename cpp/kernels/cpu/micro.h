@@ -57,8 +57,8 @@ void GemmTile(const GemmTask& task, const int32_t* a_pixels, const int32_t* c_pi
 
 // The same for the first kRows of the products of kSamples samples whose B are still to be mixed from packed
 // experts [row][expert][vecs], so that mixing hides behind the products. With kKeep each B is filled on the
-// way, `stride` floats apart. `shares` is [expert][sample].
-template <int kSamples, int kRows, int kVecs, bool kKeep>
+// way, `stride` floats apart. `shares` is [expert][sample]; with kRelative the first expert's are 1.
+template <int kSamples, int kRows, int kVecs, bool kKeep, bool kRelative>
 void MixGemmTile(const GemmTask* tasks, const float* packed, const float* shares, int64_t experts,
                  float* mixed, int64_t stride, const int32_t* a_pixels, const int32_t* c_pixels) {
   Vec acc[kSamples][kRows][kVecs];
@@ -80,7 +80,10 @@ void MixGemmTile(const GemmTask* tasks, const float* packed, const float* shares
       for (int n = 0; n < kSamples; ++n) {
         Vec w[kVecs];
 #pragma GCC unroll 8
-        for (int v = 0; v < kVecs; ++v) w[v] = shares[n] * Load(packed + v * kLanes);
+        for (int v = 0; v < kVecs; ++v) {
+          w[v] = Load(packed + v * kLanes);
+          if constexpr (!kRelative) w[v] *= shares[n];
+        }
         for (int64_t k = 1; k < experts; ++k) {
 #pragma GCC unroll 8
           for (int v = 0; v < kVecs; ++v)

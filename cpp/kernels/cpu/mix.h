@@ -52,6 +52,29 @@ DYCONV_INLINE int64_t PackedSize(int64_t groups, int64_t rows, int64_t columns, 
   return groups * CeilDiv(columns, kPanel) * rows * experts * widest;
 }
 
+// The weights of an expert as they are packed.
+struct ExpertWeights {
+  const float* weight;
+  const float* first;  // what is taken off them, or null
+
+  DYCONV_INLINE ExpertWeights operator+(int64_t offset) const {
+    return {weight + offset, first == nullptr ? nullptr : first + offset};
+  }
+  DYCONV_INLINE float operator[](int64_t i) const {
+    return first == nullptr ? weight[i] : weight[i] - first[i];
+  }
+  DYCONV_INLINE Vec Vector(int64_t i) const {
+    return first == nullptr ? Load(weight + i) : Load(weight + i) - Load(first + i);
+  }
+};
+
+// Those of the expert that is packed at place `i`.
+DYCONV_INLINE ExpertWeights WeightsAt(const DynamicConvArgs& args, int64_t i) {
+  const int64_t size = args.shape.expert_size();
+  return {args.weight + args.expert_at(i) * size,
+          args.relative && i > 0 ? args.weight + args.first_expert * size : nullptr};
+}
+
 // bias[kPanel] = the sample's mixture of the biases of output channels [first, first + columns), and 0
 // beyond.
 inline void MixBias(const DynamicConvArgs& args, int64_t sample, int64_t first, int64_t columns,
@@ -60,7 +83,8 @@ inline void MixBias(const DynamicConvArgs& args, int64_t sample, int64_t first, 
   std::memset(bias, 0, kPanel * sizeof(float));
   for (int64_t k = 0; args.bias != nullptr && k < s.experts; ++k) {
     const float a = args.is_static() ? 1.0f : args.attention[sample * s.experts + k];
-    for (int64_t j = 0; j < columns; ++j) bias[j] += a * args.bias[k * s.out_channels + first + j];
+    const float* of_expert = args.bias + args.expert_at(k) * s.out_channels + first;
+    for (int64_t j = 0; j < columns; ++j) bias[j] += a * of_expert[j];
   }
 }
 
@@ -69,42 +93,31 @@ template <int kVecs>
 constexpr int64_t kMixedStride = kTileRows * kVecs * kLanes;
 
 // The products of kSamples samples with one tile of packed experts; mixing hides in the first register tile.
-template <int kSamples, int kVecs, typename TaskOf>
-void MixAndMultiplySome(const float* packed, const float* attention, int64_t experts, float* mixed,
-                        const int32_t* a_pixels, const int32_t* c_pixels, int64_t count,
-                        const TaskOf& task_of) {
+template <int kSamples, int kVecs, bool kRelative, typename TaskOf>
+void MixAndMultiplySome(const float* packed, const Mixture& mixture, float* mixed, const int32_t* a_pixels,
+                        const int32_t* c_pixels, int64_t count, const TaskOf& task_of) {
   constexpr int kRows = kMaxRows / kSamples;
   float shares[kMaxExperts * kSamples];
   GemmTask tasks[kSamples];
   for (int n = 0; n < kSamples; ++n) {
     tasks[n] = task_of(n);
     tasks[n].b = mixed + n * kMixedStride<kVecs>;
-    for (int64_t k = 0; k < experts; ++k) shares[k * kSamples + n] = attention[n * experts + k];
+    for (int64_t k = 0; k < mixture.experts; ++k) shares[k * kSamples + n] = mixture.of(n)[k];
   }
-  MixGemmTile<kSamples, kRows, kVecs, true>(tasks, packed, shares, experts, mixed, kMixedStride<kVecs>,
-                                            a_pixels, c_pixels);
+  MixGemmTile<kSamples, kRows, kVecs, true, kRelative>(tasks, packed, shares, mixture.experts, mixed,
+                                                       kMixedStride<kVecs>, a_pixels, c_pixels);
   for (const auto& task : tasks) Gemm<kVecs>(task, a_pixels + kRows, c_pixels + kRows, count - kRows);
 }
 
-// One tile of packed experts with `samples` samples: task_of(i) says what to multiply for sample i (b is set
-// here). Without attention there is one expert, which is multiplied as it is packed.
-template <int kVecs, typename TaskOf>
-void MixAndMultiply(const float* packed, const float* attention, int64_t experts, int64_t rows,
-                    int64_t samples, float* mixed, const int32_t* a_pixels, const int32_t* c_pixels,
-                    int64_t count, const TaskOf& task_of) {
-  if (attention == nullptr) {
-    for (int64_t i = 0; i < samples; ++i) {
-      GemmTask task = task_of(i);
-      task.b = packed;
-      Gemm<kVecs>(task, a_pixels, c_pixels, count);
-    }
-    return;
-  }
+template <int kVecs, bool kRelative, typename TaskOf>
+void MixAndMultiplyAs(const float* packed, const Mixture& mixture, int64_t samples, float* mixed,
+                      const int32_t* a_pixels, const int32_t* c_pixels, int64_t count,
+                      const TaskOf& task_of) {
   if (count >= kMaxRows) {
     int64_t i = 0;
     const auto some = [&](auto n) {
-      MixAndMultiplySome<n(), kVecs>(packed, attention + i * experts, experts, mixed, a_pixels, c_pixels,
-                                     count, [&](int64_t j) { return task_of(i + j); });
+      MixAndMultiplySome<n(), kVecs, kRelative>(packed, mixture.from(i), mixed, a_pixels, c_pixels, count,
+                                                [&](int64_t j) { return task_of(i + j); });
       i += n();
     };
     while (i + 2 <= samples) some(std::integral_constant<int, 2>());
@@ -115,10 +128,28 @@ void MixAndMultiply(const float* packed, const float* attention, int64_t experts
   WithConstant<kMaxRows - 1>(count, [&](auto n) {
     for (int64_t i = 0; i < samples; ++i) {
       const GemmTask task = task_of(i);
-      MixGemmTile<1, n(), kVecs, false>(&task, packed, attention + i * experts, experts, nullptr, 0, a_pixels,
-                                        c_pixels);
+      MixGemmTile<1, n(), kVecs, false, kRelative>(&task, packed, mixture.of(i), mixture.experts, nullptr, 0,
+                                                   a_pixels, c_pixels);
     }
   });
+}
+
+// One tile of packed experts with `samples` samples: task_of(i) says what to multiply for sample i (b is set
+// here). Without attention there is one expert, which is multiplied as it is packed.
+template <int kVecs, typename TaskOf>
+void MixAndMultiply(const float* packed, const Mixture& mixture, int64_t samples, float* mixed,
+                    const int32_t* a_pixels, const int32_t* c_pixels, int64_t count, const TaskOf& task_of) {
+  if (mixture.attention == nullptr) {
+    for (int64_t i = 0; i < samples; ++i) {
+      GemmTask task = task_of(i);
+      task.b = packed;
+      Gemm<kVecs>(task, a_pixels, c_pixels, count);
+    }
+  } else if (mixture.relative) {
+    MixAndMultiplyAs<kVecs, true>(packed, mixture, samples, mixed, a_pixels, c_pixels, count, task_of);
+  } else {
+    MixAndMultiplyAs<kVecs, false>(packed, mixture, samples, mixed, a_pixels, c_pixels, count, task_of);
+  }
 }
 
 }  // namespace dyconv::kernels::DYCONV_ISA

@@ -239,8 +239,7 @@ struct WinogradProduct {
   int64_t tiles;
   const float* packed;  // the panel's experts at the first point
   int64_t packed_point;
-  int64_t experts;
-  const float* attention;  // of the first sample, or null
+  Mixture mixture;  // of the first sample
   float* mixed;
   const int32_t* identity;
   float* sums;
@@ -252,15 +251,15 @@ void MultiplyPoints(const WinogradProduct& p) {
   static constexpr int64_t kNoOffset = 0;
   constexpr int64_t kWidth = kVecs * kLanes;
   // One kernel for all samples: their tiles are rows of one product.
-  const bool together = p.attention == nullptr && p.strides.sample == p.tiles * p.strides.pixel;
+  const bool together = p.mixture.attention == nullptr && p.strides.sample == p.tiles * p.strides.pixel;
   const int64_t samples = together ? 1 : p.samples, tiles = together ? p.samples * p.tiles : p.tiles;
-  const int64_t step = WinogradRows(tiles, p.experts);
+  const int64_t step = WinogradRows(tiles, p.mixture.experts);
   for (int64_t point = 0; point < p.points; ++point) {
     for (int64_t row = 0; row < p.rows; row += step) {
       const int64_t rows = Min(step, p.rows - row);
       MixAndMultiply<kVecs>(
-          p.packed + point * p.packed_point + row * p.experts * kWidth, p.attention, p.experts, rows, samples,
-          p.mixed, p.identity, p.identity, tiles, [&](int64_t i) {
+          p.packed + point * p.packed_point + row * p.mixture.experts * kWidth, p.mixture, samples, p.mixed,
+          p.identity, p.identity, tiles, [&](int64_t i) {
             const float* from = p.from + point * p.strides.group + i * p.strides.sample + row;
             // Every point reads its own numbers, once a panel: the next samples' are still on their way.
             for (int64_t t = 0; !together && t < tiles; ++t) {

@@ -81,10 +81,10 @@ void GradInput(const DynamicConvArgs& args, int64_t begin, int64_t end, float* s
       const int64_t point = BackwardPanel(products, args.plan.backward_panels).offset;
       WithConstant<kMaxVecs>(panel.vecs, [&](auto vecs) {
         constexpr int64_t kWidth = vecs() * kLanes;
-        MultiplyPoints<vecs()>(
-            {args.packed_grad + first * args.packed_grad_strides.sample, args.packed_grad_strides,
-             WinogradPoints(kTile), s.out_channels, samples, tiles, args.packed_weight + panel.offset, point,
-             s.experts, args.attention_of(args.chunk_begin + first), mixed, identity, sums, sums_step});
+        MultiplyPoints<vecs()>({args.packed_grad + first * args.packed_grad_strides.sample,
+                                args.packed_grad_strides, WinogradPoints(kTile), s.out_channels, samples,
+                                tiles, args.packed_weight + panel.offset, point,
+                                args.mixture_of(args.chunk_begin + first), mixed, identity, sums, sums_step});
         for (int64_t i = 0; i < samples; ++i) {
           std::memset(inputs, 0, tiling.input_pixels() * kWidth * sizeof(float));
           for (int64_t t = 0; t < tiles; ++t) {

@@ -110,8 +110,8 @@ void ForwardBlock(const DynamicConvArgs& args, const TileBlock& b) {
     const Panel panel = ForwardPanel(products, i);
     WithConstant<kMaxVecs>(panel.vecs, [&](auto vecs) {
       MultiplyPoints<vecs()>({b.points, strides, WinogradPoints(kTile), args.shape.in_channels, b.samples,
-                              tiles, args.packed_weight + panel.offset, point, args.shape.experts,
-                              args.attention_of(b.first_sample), b.mixed, b.identity, b.sums, b.sums_step});
+                              tiles, args.packed_weight + panel.offset, point,
+                              args.mixture_of(b.first_sample), b.mixed, b.identity, b.sums, b.sums_step});
       WriteTiles<kTile, vecs()>(args, b, panel);
     });
   }

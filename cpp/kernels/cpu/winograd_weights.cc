@@ -9,7 +9,7 @@ constexpr Steps kTapSteps{3 * kPanel, kPanel};
 
 // taps[(channel * 9 + tap) * kLanes + j] = the weights of `channels` input channels for kLanes output
 // channels, `rows` apart in `from`, of which `valid` exist.
-void GatherTaps(const float* from, int64_t rows, int64_t valid, int64_t channels, float* taps) {
+void GatherTaps(const ExpertWeights& from, int64_t rows, int64_t valid, int64_t channels, float* taps) {
   const int64_t count = channels * kTaps;
   if (count < kLanes) {
     for (int64_t r = 0; r < count; ++r) {
@@ -19,7 +19,7 @@ void GatherTaps(const float* from, int64_t rows, int64_t valid, int64_t channels
   }
   ForEachBlock(count, [&](int64_t r) {
     Vec block[kLanes];
-    for (int64_t j = 0; j < kLanes; ++j) block[j] = j < valid ? Load(from + j * rows + r) : Vec{};
+    for (int64_t j = 0; j < kLanes; ++j) block[j] = j < valid ? from.Vector(j * rows + r) : Vec{};
     Transpose(block);
     for (int64_t j = 0; j < kLanes; ++j) Store(taps + (r + j) * kLanes, block[j]);
   });
@@ -37,7 +37,7 @@ void PackForward(const DynamicConvArgs& args, int64_t begin, int64_t end) {
     const int64_t expert = i % s.experts, width = panel.width();
     for (int64_t column = 0; column < width; column += kLanes) {
       const int64_t valid = Min(kLanes, panel.columns - column);
-      const float* from = args.weight + (expert * s.out_channels + panel.first_column + column) * rows;
+      const ExpertWeights from = WeightsAt(args, expert) + (panel.first_column + column) * rows;
       float* to = args.packed_weight + panel.offset + expert * width + column;
       for (int64_t channel = 0; channel < s.in_channels; channel += kLanes) {
         const int64_t channels = Min(kLanes, s.in_channels - channel);
@@ -65,8 +65,7 @@ void PackBackward(const DynamicConvArgs& args, int64_t begin, int64_t end) {
       for (int64_t j = panel.columns; j < panel.width(); ++j) taps[t * kPanel + j] = 0;
     }
     for (int64_t k = 0; k < s.experts; ++k) {
-      const float* from =
-          args.weight + ((k * s.out_channels + o) * s.in_channels + panel.first_column) * kTaps;
+      const ExpertWeights from = WeightsAt(args, k) + (o * s.in_channels + panel.first_column) * kTaps;
       float* to = args.packed_weight + panel.offset + (o * s.experts + k) * panel.width();
       Deinterleave(from, kTaps, panel.columns, taps, kPanel);
       for (int64_t c = 0; c < panel.width(); c += kLanes)
@@ -89,8 +88,9 @@ void UnpackGrad(const DynamicConvArgs& args, int64_t begin, int64_t end) {
       for (int64_t c = 0; c < panel.width(); c += kLanes)
         Transform<typename Winograd<kTile>::WeightAdjoint>(from + c, PointSteps<kTile>(point), taps + c,
                                                            kTapSteps);
+      const int64_t row = args.expert_at(k) * s.out_channels + o;
       Interleave(taps, kPanel, kTaps, panel.columns,
-                 args.grad_weight + ((k * s.out_channels + o) * s.in_channels + panel.first_column) * kTaps);
+                 args.grad_weight + (row * s.in_channels + panel.first_column) * kTaps);
     }
   }
 }
