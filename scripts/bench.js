@@ -121,7 +121,12 @@ benchmark(
   'whole models on 128x128 images, beside PyTorch if a Python with it is given',
   async (options) => {
     const names = options.models.split(',');
-    const settings = { ...options, models: names, device: resolveDevice(options.device) };
+    const settings = {
+      ...options,
+      models: names,
+      dtypes: options.dtypes.split(','),
+      device: resolveDevice(options.device),
+    };
     const makers = networks(settings);
     if (options.peakOf) return printPeakMemory(makers[options.peakOf]());
     const args = [
@@ -159,6 +164,7 @@ benchmark(
 )
   .option('--models <names>', 'models, separated by commas', 'alexnet,alexnet-dy')
   .option('--batch <n>', 'samples', positiveInteger, 128)
+  .option('--dtypes <names>', 'element types, separated by commas: float32, bfloat16', 'float32')
   .option('--experts <n>', 'kernels of dynamic layers', positiveInteger, 2)
   .option('--no-memory', 'leave out peak memory, which takes a process each')
   .option(

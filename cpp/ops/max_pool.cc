@@ -31,9 +31,10 @@ bool Applies(const at::Tensor& x, const MaxPoolOptions& o) {
            o.padding[i] * 2 <= o.kernel[i] &&
            x.size(2 + static_cast<int64_t>(i)) + 2 * o.padding[i] > o.dilation[i] * (o.kernel[i] - 1);
   };
-  return x.device().is_cpu() && x.scalar_type() == at::kFloat && x.dim() == 4 && x.numel() > 0 &&
-         x.is_contiguous() && x.suggest_memory_format() == at::MemoryFormat::Contiguous && fits(0) &&
-         fits(1) && o.kernel[0] * o.kernel[1] <= kernels::kMaxPoolTaps;
+  const bool known = x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16;
+  return x.device().is_cpu() && known && x.dim() == 4 && x.numel() > 0 && x.is_contiguous() &&
+         x.suggest_memory_format() == at::MemoryFormat::Contiguous && fits(0) && fits(1) &&
+         o.kernel[0] * o.kernel[1] <= kernels::kMaxPoolTaps;
 }
 
 kernels::MaxPoolShape ShapeOf(at::IntArrayRef sizes, const MaxPoolOptions& o) {
@@ -71,18 +72,26 @@ at::Tensor Forward(const at::Tensor& input, const MaxPoolOptions& options, at::T
   const int64_t floats = Scratch::Rounded(table.MaxPoolScratch(s));
   Scratch scratch(at::get_num_threads() * floats);
   float* own = scratch.Take(at::get_num_threads() * floats);
-  const float* from = input.const_data_ptr<float>();
-  float* to = output.data_ptr<float>();
+  const void* from = input.const_data_ptr();
+  void* to = output.mutable_data_ptr();
   at::parallel_for(0, sizes[0] * sizes[1], Grain(s), [&](int64_t begin, int64_t end) {
-    table.MaxPoolForward(s, from, to, taps, begin, end, own + at::get_thread_num() * floats);
+    float* mine = own + at::get_thread_num() * floats;
+    if (input.scalar_type() == at::kBFloat16) {
+      table.MaxPoolForwardBf16(s, static_cast<const uint16_t*>(from), static_cast<uint16_t*>(to), taps, begin,
+                               end, mine);
+    } else {
+      table.MaxPoolForward(s, static_cast<const float*>(from), static_cast<float*>(to), taps, begin, end,
+                           mine);
+    }
   });
   return output;
 }
 
+// Summed in float32 whatever the dtype.
 at::Tensor Backward(const at::Tensor& grad_output, const at::Tensor& winners, at::IntArrayRef sizes,
                     const MaxPoolOptions& options) {
   const auto s = ShapeOf(sizes, options);
-  const auto grad = grad_output.contiguous();
+  const auto grad = grad_output.to(at::kFloat).contiguous();
   auto grad_input = at::empty(sizes, grad.options());
   const float* from = grad.const_data_ptr<float>();
   const uint8_t* taps = winners.const_data_ptr<uint8_t>();
@@ -90,7 +99,7 @@ at::Tensor Backward(const at::Tensor& grad_output, const at::Tensor& winners, at
   at::parallel_for(0, sizes[0] * sizes[1], Grain(s), [&](int64_t begin, int64_t end) {
     kernels::Kernels(kernels::BestIsa()).MaxPoolBackward(s, from, taps, to, begin, end);
   });
-  return grad_input;
+  return grad_input.to(grad_output.scalar_type());
 }
 
 std::vector<int64_t> Pack(const MaxPoolOptions& o) {

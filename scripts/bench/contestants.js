@@ -79,30 +79,37 @@ export function layers(options) {
 }
 
 /**
- * Whole models on random 128x128 images. A training step is that of the article: label smoothing, backward, SGD. On a
- * GPU each model takes part a second time, its training step captured as a graph.
- * @param {{ models: string[], batch: number, experts: number, device: import('../../dist/index.js').Device }} options
+ * Whole models on random 128x128 images, in each dtype. A training step is that of the article: label smoothing,
+ * backward, SGD. On a GPU each takes part a second time, its training step captured as a graph.
+ * @param {{ models: string[], batch: number, experts: number, dtypes: import('../../dist/index.js').DType[],
+ *   device: import('../../dist/index.js').Device }} options
  * @returns {Record<string, () => Contestant>}
  */
-export function networks({ models: names, ...options }) {
-  const plain = names.map((name) => [name, () => network(name, options)]);
-  const captured = options.device.startsWith('cuda')
-    ? names.map((name) => [`${name}:graph`, () => network(name, options, { captured: true })])
-    : [];
-  return Object.fromEntries([...plain, ...captured]);
+export function networks({ models: names, dtypes, ...options }) {
+  const onGpu = options.device.startsWith('cuda');
+  const makers = dtypes.flatMap((dtype) =>
+    names.flatMap((name) => {
+      const label = dtype === 'float32' ? name : `${name}:${dtype}`;
+      const plain = [label, () => network(name, { ...options, dtype })];
+      const captured = [`${label}:graph`, () => network(name, { ...options, dtype }, { captured: true })];
+      return onGpu ? [plain, captured] : [plain];
+    }),
+  );
+  return Object.fromEntries(makers);
 }
 
 /**
  * @param {string} name
- * @param {{ batch: number, experts: number, device: import('../../dist/index.js').Device }} options
+ * @param {{ batch: number, experts: number, dtype: import('../../dist/index.js').DType,
+ *   device: import('../../dist/index.js').Device }} options
  * @param {{ captured?: boolean }} [how]
  * @returns {Contestant}
  */
-function network(name, { batch, experts, device }, { captured = false } = {}) {
+function network(name, { batch, experts, dtype, device }, { captured = false } = {}) {
   manualSeed(0);
-  const model = models.create(name, { numExperts: experts }).to({ device });
+  const model = models.create(name, { numExperts: experts }).to({ device, dtype });
   const optimizer = new optim.SGD(model.parameters(), { lr: 0.01, weightDecay: 1e-5 });
-  const images = randn([batch, 3, 128, 128], { device });
+  const images = randn([batch, 3, 128, 128], { device }).to({ dtype });
   const labels = randint(0, 10, [batch], { device });
   /** @type {train.Loss} */
   const loss = (logits, target) => F.crossEntropy(logits, target, { labelSmoothing: 0.1 });

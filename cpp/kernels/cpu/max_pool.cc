@@ -1,14 +1,41 @@
-// Max pooling of contiguous planes. A plane is split into stride_h x stride_w phases (rows and columns by
-// remainder) with its padding, as the depthwise convolution does, so that a tap is a unit-stride load.
+// Max pooling of contiguous planes of float32, or of bfloat16 as the upper halves of float32. A plane is
+// split into stride_h x stride_w phases (rows and columns by remainder) with its padding, as the depthwise
+// convolution does, so that a tap is a unit-stride load.
 #include "vec.h"
 
 #include <limits>
+#include <type_traits>
 
 namespace dyconv::kernels::DYCONV_ISA {
 namespace {
 
 typedef int32_t IntVec __attribute__((vector_size(kLanes * sizeof(int32_t))));
+typedef uint16_t HalfVec __attribute__((vector_size(kLanes * sizeof(uint16_t))));
 typedef uint8_t ByteVec __attribute__((vector_size(kLanes)));
+
+DYCONV_INLINE Vec Widened(const float* from) { return Load(from); }
+DYCONV_INLINE Vec Widened(const uint16_t* from) {
+  HalfVec upper;
+  std::memcpy(&upper, from, sizeof(upper));
+  return (Vec)(__builtin_convertvector(upper, IntVec) << 16);
+}
+DYCONV_INLINE float WidenedOne(float from) { return from; }
+DYCONV_INLINE float WidenedOne(uint16_t from) {
+  const uint32_t bits = static_cast<uint32_t>(from) << 16;
+  float value;
+  std::memcpy(&value, &bits, sizeof(value));
+  return value;
+}
+
+// Back, without a rounding: the maximum is one of the inputs.
+template <typename T>
+DYCONV_INLINE auto Narrowed(Vec v) {
+  if constexpr (std::is_same_v<T, float>) {
+    return v;
+  } else {
+    return __builtin_convertvector((IntVec)v >> 16, HalfVec);
+  }
+}
 
 struct Layout {
   int64_t taps;
@@ -34,29 +61,38 @@ DYCONV_INLINE Vec EveryOther(Vec a, Vec b, std::integer_sequence<int, kI...>) {
 }
 
 // even[i] = from[2 * i], odd[i] = from[2 * i + 1]
-DYCONV_INLINE void SplitPairs(const float* from, int64_t count, float* even, float* odd) {
+template <typename T>
+DYCONV_INLINE void SplitPairs(const T* from, int64_t count, float* even, float* odd) {
   constexpr auto kOrder = std::make_integer_sequence<int, kLanes>();
   int64_t x = 0;
   for (; x + 2 * kLanes <= count; x += 2 * kLanes) {
-    const Vec a = Load(from + x), b = Load(from + x + kLanes);
+    const Vec a = Widened(from + x), b = Widened(from + x + kLanes);
     Store(even + x / 2, EveryOther<0>(a, b, kOrder));
     Store(odd + x / 2, EveryOther<1>(a, b, kOrder));
   }
-  for (; x < count; ++x) (x % 2 == 0 ? even : odd)[x / 2] = from[x];
+  for (; x < count; ++x) (x % 2 == 0 ? even : odd)[x / 2] = WidenedOne(from[x]);
+}
+
+template <typename T>
+DYCONV_INLINE void CopyRow(const T* from, int64_t count, float* to) {
+  int64_t x = 0;
+  for (; x + kLanes <= count; x += kLanes) Store(to + x, Widened(from + x));
+  for (; x < count; ++x) to[x] = WidenedOne(from[x]);
 }
 
 // Image plane -> phases. The padding in between is not written: it was filled once.
-void SplitPlane(const MaxPoolShape& s, const Layout& l, const float* image, float* phases) {
+template <typename T>
+void SplitPlane(const MaxPoolShape& s, const Layout& l, const T* image, float* phases) {
   for (int64_t y = 0; y < s.in_h; ++y, image += s.in_w) {
     const int64_t py = y + s.padding_h;
     float* row = phases + py % s.stride_h * s.stride_w * l.phase + py / s.stride_h * l.phase_w;
     const auto column = [&](int64_t px) { return row + px % s.stride_w * l.phase + px / s.stride_w; };
     if (s.stride_w == 1) {
-      std::memcpy(column(s.padding_w), image, s.in_w * sizeof(float));
+      CopyRow(image, s.in_w, column(s.padding_w));
     } else if (s.stride_w == 2) {
       SplitPairs(image, s.in_w, column(s.padding_w), column(s.padding_w + 1));
     } else {
-      for (int64_t x = 0; x < s.in_w; ++x) *column(x + s.padding_w) = image[x];
+      for (int64_t x = 0; x < s.in_w; ++x) *column(x + s.padding_w) = WidenedOne(image[x]);
     }
   }
 }
@@ -86,8 +122,8 @@ DYCONV_INLINE void StoreRow(T* to, const V& v, int64_t count, const T* end) {
   }
 }
 
-template <bool kTaps>
-void PoolPlanes(const MaxPoolShape& s, const float* input, float* output, uint8_t* winners, int64_t begin,
+template <bool kTaps, typename T>
+void PoolPlanes(const MaxPoolShape& s, const T* input, T* output, uint8_t* winners, int64_t begin,
                 int64_t end, float* scratch) {
   const Layout l(s);
   const float* sources[kMaxPoolTaps];
@@ -97,7 +133,7 @@ void PoolPlanes(const MaxPoolShape& s, const float* input, float* output, uint8_
                  y / s.stride_h * l.phase_w + x / s.stride_w;
   }
   for (int64_t i = 0; i < l.padded; ++i) scratch[i] = -std::numeric_limits<float>::infinity();
-  const float* output_end = output + end * s.out_plane();
+  const T* output_end = output + end * s.out_plane();
   const uint8_t* winners_end = kTaps ? winners + end * s.out_plane() : nullptr;
   for (int64_t plane = begin; plane < end; ++plane) {
     SplitPlane(s, l, input + plane * s.in_plane(), scratch);
@@ -106,7 +142,7 @@ void PoolPlanes(const MaxPoolShape& s, const float* input, float* output, uint8_
         IntVec winner;
         const Vec best = MaxOfTaps<kTaps>(sources, l.taps, y * l.phase_w + x, winner);
         const int64_t to = plane * s.out_plane() + y * s.out_w + x, count = Min(kLanes, s.out_w - x);
-        StoreRow(output + to, best, count, output_end);
+        StoreRow(output + to, Narrowed<T>(best), count, output_end);
         if constexpr (kTaps) {
           StoreRow(winners + to, __builtin_convertvector(winner, ByteVec), count, winners_end);
         }
@@ -121,7 +157,14 @@ int64_t MaxPoolScratch(const MaxPoolShape& s) { return Layout(s).padded; }
 
 void MaxPoolForward(const MaxPoolShape& s, const float* input, float* output, uint8_t* winners, int64_t begin,
                     int64_t end, float* scratch) {
-  (winners != nullptr ? PoolPlanes<true> : PoolPlanes<false>)(s, input, output, winners, begin, end, scratch);
+  const auto pool = winners != nullptr ? PoolPlanes<true, float> : PoolPlanes<false, float>;
+  pool(s, input, output, winners, begin, end, scratch);
+}
+
+void MaxPoolForwardBf16(const MaxPoolShape& s, const uint16_t* input, uint16_t* output, uint8_t* winners,
+                        int64_t begin, int64_t end, float* scratch) {
+  const auto pool = winners != nullptr ? PoolPlanes<true, uint16_t> : PoolPlanes<false, uint16_t>;
+  pool(s, input, output, winners, begin, end, scratch);
 }
 
 void MaxPoolBackward(const MaxPoolShape& s, const float* grad_output, const uint8_t* winners,
