@@ -23,7 +23,7 @@ const SLOW =
 const LEFT_OUT = new Set(['native.setTracer']);
 // What TypeScript calls protected or internal: called by the package itself alone, on objects it has made.
 const PROTECTED =
-  /#(newSlots|stepGroup|check|decoupled|rateOf|capturable|extraRepr|registerBuffer)$|^optim\.lr\..*#(apply|factor)$|^autograd\.FunctionContext|^optim\.Optimizer$/;
+  /#(newSlots|stepGroup|check|decoupled|rateOf|capturable|extraRepr|registerBuffer)$|^optim\.lr\..*#(apply|applyMore|factor|height)$|^autograd\.FunctionContext|^optim\.Optimizer$/;
 // They take records of many fields; of these calls, crashes and hangs are findings, not every TypeError.
 const RECORDS = /^(report|train|serve|data)\./;
 
