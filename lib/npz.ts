@@ -5,7 +5,7 @@
  */
 import { Readable } from 'node:stream';
 import { crc32 } from 'node:zlib';
-import { type Entry, openPromise, type ZipFile as ZipReader } from 'yauzl';
+import type { Entry, ZipFile as ZipReader } from 'yauzl';
 import { ZipFile } from 'yazl';
 import { commitOrDiscard, stageFile } from './atomic-file.js';
 import { CheckpointError, DyconvError, invalidArgument } from './errors.js';
@@ -15,6 +15,7 @@ import { formatNpyHeader } from './npy-header.js';
 import { itemSize } from './tensor/dtype.js';
 import { isTensor, type Tensor } from './tensor/tensor.js';
 import { streamReader, tensorPieces, writePieces } from './tensor-bytes.js';
+import { openZip } from './zip-file.js';
 
 /** Options of {@link saveNpz}. */
 export interface SaveNpzOptions {
@@ -34,7 +35,7 @@ export async function loadNpz(path: string): Promise<Record<string, Tensor>> {
   if (!isPath(path)) throw invalidArgument('path', 'the path of a file', path);
   let zip: ZipReader;
   try {
-    zip = await openPromise(path, { lazyEntries: true, autoClose: false });
+    zip = await openZip(path);
   } catch (error) {
     throw damaged(path, error);
   }

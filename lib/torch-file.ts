@@ -6,7 +6,7 @@
 import { open } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { crc32 } from 'node:zlib';
-import { type Entry, openPromise, type ZipFile } from 'yauzl';
+import type { Entry, ZipFile } from 'yauzl';
 import { type Pickled, PickleError, readPickle } from './data/pickle.js';
 import { CheckpointError, invalidArgument } from './errors.js';
 import { fileError, isPath } from './file-error.js';
@@ -14,6 +14,7 @@ import { tensor } from './tensor/create.js';
 import { ARRAY_OF, itemSize, type TypedArray } from './tensor/dtype.js';
 import { isTensor, type Tensor } from './tensor/tensor.js';
 import { type PickledStorage, PickledTensor, TORCH } from './torch-pickle.js';
+import { openZip } from './zip-file.js';
 
 /** What a file of PyTorch may hold. Dictionaries become objects, tuples arrays. */
 export type TorchValue =
@@ -49,7 +50,7 @@ export async function loadTorch(path: string): Promise<TorchValue> {
   await checkKind(path);
   let zip: ZipFile;
   try {
-    zip = await openPromise(path, { lazyEntries: true, autoClose: false, strictFileNames: true });
+    zip = await openZip(path, { strictFileNames: true });
   } catch (error) {
     throw damaged(path, error);
   }

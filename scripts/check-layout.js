@@ -16,6 +16,7 @@ const LIB = {
   errors: [],
   'atomic-file': ['errors'],
   'file-error': ['errors'],
+  'zip-file': [],
   'safetensors-header': ['tensor', 'errors'],
   collector: ['errors'],
   native: [
@@ -35,7 +36,7 @@ const LIB = {
   amp: ['optim', 'ops', 'tensor', 'native', 'errors'],
   memory: ['native', 'errors'],
   'torch-pickle': ['data', 'types:tensor'],
-  'torch-file': ['torch-pickle', 'file-error', 'data', 'tensor', 'errors'],
+  'torch-file': ['torch-pickle', 'zip-file', 'file-error', 'data', 'tensor', 'errors'],
   'tensor-bytes': ['tensor', 'native', 'errors'],
   safetensors: [
     'safetensors-header',
@@ -48,7 +49,7 @@ const LIB = {
   ],
   'npy-header': ['tensor', 'errors'],
   npy: ['npy-header', 'tensor-bytes', 'file-error', 'atomic-file', 'tensor', 'errors'],
-  npz: ['npy', 'npy-header', 'tensor-bytes', 'file-error', 'atomic-file', 'tensor', 'errors'],
+  npz: ['npy', 'npy-header', 'tensor-bytes', 'zip-file', 'file-error', 'atomic-file', 'tensor', 'errors'],
   tensor: ['native', 'errors'],
   ops: ['tensor', 'native', 'errors'],
   nn: ['ops', 'cuda', 'tensor', 'native', 'errors'],
@@ -77,7 +78,7 @@ const LIB = {
     'errors',
   ],
   serve: ['models', 'types:nn', 'data', 'train', 'safetensors', 'tensor', 'errors'],
-  install: ['data', 'atomic-file', 'errors'],
+  install: ['data', 'zip-file', 'atomic-file', 'errors'],
   index: ['*'],
 };
 

@@ -8,8 +8,9 @@ import { dirname, resolve, sep } from 'node:path';
 import { PassThrough, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { crc32, createInflateRaw } from 'node:zlib';
-import { type Entry, openPromise, type ZipFile } from 'yauzl';
+import type { Entry, ZipFile } from 'yauzl';
 import { DownloadError } from '../errors.js';
+import { openZip } from '../zip-file.js';
 
 // Libraries reach the disk before the folder gets its name. Thousands of headers, a sync each, would take minutes.
 const SYNC_FROM = 1 << 20;
@@ -42,7 +43,7 @@ export async function unpackLibtorch(options: UnpackOptions): Promise<Record<str
   const { file, into, libraries, allLibraries = false, onProgress } = options;
   try {
     // yauzl itself refuses absolute names, drive letters, backslashes and `..`, and checks the sizes.
-    const zip = await openPromise(file, { lazyEntries: true, autoClose: false, strictFileNames: true });
+    const zip = await openZip(file, { strictFileNames: true });
     try {
       const wanted = await selectEntries(zip, into, allLibraries ? undefined : new Set(libraries));
       const missing = libraries.filter((name) => !wanted.some(({ path }) => path === `lib/${name}`));

@@ -7,8 +7,8 @@
 import { readFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { openPromise } from 'yauzl';
 import { DownloadError } from '../errors.js';
+import { openZip } from '../zip-file.js';
 import { extract, unpackLibtorch } from './archive.js';
 import { type Manifest, publish, readManifest } from './cache.js';
 import { withFolder } from './cache-lock.js';
@@ -225,7 +225,7 @@ export function nvidiaTarget(name: string): string | undefined {
 /** Headers that other wheels bring would only cost space: those of the runtime alone are kept. */
 async function unpackNvidia(file: string, into: string): Promise<Record<string, number>> {
   const sizes: Record<string, number> = {};
-  const zip = await openPromise(file, { lazyEntries: true, autoClose: false, strictFileNames: true });
+  const zip = await openZip(file, { strictFileNames: true });
   try {
     const runtime = /cuda_(?:runtime|crt)/.test(file);
     for await (const entry of zip.eachEntry()) {

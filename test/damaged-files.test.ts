@@ -1,0 +1,105 @@
+/**
+ * Files in which bits, bytes, lengths and offsets are changed at random: each is read or refused by an error of the
+ * package, and nothing is thrown where nobody can catch it, which would end the process that runs this test.
+ */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { Random } from '../lib/data/random.js';
+import { DyconvError } from '../lib/errors.js';
+import {
+  loadNpy,
+  loadNpz,
+  loadSafetensors,
+  loadTorch,
+  memory,
+  ones,
+  saveNpy,
+  saveNpz,
+  saveSafetensors,
+  tensor,
+  tidy,
+} from '../lib/index.js';
+
+const FILES = 400;
+const folder = mkdtempSync(join(tmpdir(), 'dyconv-damaged-'));
+const path = (name: string) => join(folder, name);
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const readers: Record<string, [file: string, read: (path: string) => unknown]> = {
+  safetensors: ['x.safetensors', (file) => loadSafetensors(file)],
+  'safetensors, mapped': ['x.safetensors', (file) => loadSafetensors(file, { mmap: true })],
+  npy: ['x.npy', loadNpy],
+  npz: ['x.npz', loadNpz],
+  'files of torch.save': ['x.pt', loadTorch],
+};
+
+beforeAll(() =>
+  tidy(async () => {
+    const tensors = {
+      'a.weight': ones([3, 4]),
+      b: tensor([1n, 2n]),
+      c: ones([2, 2]).to({ dtype: 'bfloat16' }),
+    };
+    await saveSafetensors(path('x.safetensors'), tensors);
+    await saveNpy(path('x.npy'), ones([4, 5]));
+    await saveNpz(path('x.npz'), { a: ones([3]), b: ones([2, 2]) });
+    const golden = fileURLToPath(new URL('golden/torch/state_dict.pth', import.meta.url));
+    writeFileSync(path('x.pt'), readFileSync(golden));
+  }),
+);
+
+/** One to four changes, most of them near either end, where headers and directories are. */
+function damage(file: Buffer, random: Random): Buffer {
+  let bytes = Buffer.from(file);
+  for (let changes = 1 + random.below(4); changes > 0; changes--) {
+    const near = random.below(Math.min(bytes.length, 200));
+    const at = [near, bytes.length - 1 - near, random.below(bytes.length)][random.below(3)]!;
+    const kind = random.below(6);
+    if (kind === 0) bytes[at] = random.below(256);
+    else if (kind === 1) bytes[at]! ^= 1 << random.below(8);
+    else if (kind === 2) bytes[at] = '0123456789-e.[]{}"'.charCodeAt(random.below(18));
+    else if (kind === 3) bytes = Buffer.from(bytes.subarray(0, at + 1));
+    else if (kind === 4)
+      bytes = Buffer.concat([bytes.subarray(0, at), Buffer.alloc(4, 255), bytes.subarray(at)]);
+    else if (at + 8 <= bytes.length) bytes.writeBigUInt64LE(2n ** BigInt(random.below(64)) - 1n, at);
+  }
+  return bytes;
+}
+
+it.each(Object.keys(readers))(
+  `of ${FILES} damaged files of the kind %s each is read or refused`,
+  async (kind) => {
+    const [name, read] = readers[kind]!;
+    const whole = readFileSync(path(name));
+    const random = new Random(20261126);
+    let refused = 0;
+    for (let n = 0; n < FILES; n++) {
+      const file = path(`damaged-${name}`);
+      rmSync(file, { force: true }); // a mapped one must not be written into
+      writeFileSync(file, damage(whole, random));
+      try {
+        await tidy(async () => void (await read(file)));
+      } catch (error) {
+        expect(error, `file ${n}: ${(error as Error).stack}`).toBeInstanceOf(DyconvError);
+        refused++;
+      }
+    }
+    expect(refused).toBeGreaterThan(FILES / 4);
+    expect(refused).toBeLessThan(FILES);
+    expect(memory().numTensors).toBe(0);
+  },
+);
+
+it('an archive that points beyond any file is refused', async () => {
+  // Zip64's locator of the end of the directory, before a directory's end without entries.
+  const archive = Buffer.alloc(42);
+  archive.write('PK\x06\x07', 0, 'latin1');
+  archive.writeBigUInt64LE(2n ** 55n, 8);
+  archive.write('PK\x05\x06', 20, 'latin1');
+  archive.fill(255, 30, 40);
+  writeFileSync(path('far.npz'), archive);
+  await expect(loadNpz(path('far.npz'))).rejects.toThrow(/far\.npz is not a npz file.*Expected 56 bytes at/);
+});
