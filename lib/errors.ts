@@ -110,6 +110,41 @@ export function checkOptions<T>(options: T, name = 'options'): T & object {
   return options;
 }
 
+/** What {@link checkRecord} tells apart. */
+export type FieldKind = 'string' | 'number' | 'boolean' | 'function' | 'object' | 'array' | 'bytes';
+
+const FIELD_KINDS: Record<FieldKind, [expected: string, is: (value: unknown) => boolean]> = {
+  string: ['a string', (value) => typeof value === 'string'],
+  number: ['a number', (value) => typeof value === 'number'],
+  boolean: ['a boolean', (value) => typeof value === 'boolean'],
+  function: ['a function', (value) => typeof value === 'function'],
+  object: ['an object', (value) => typeof value === 'object' && value !== null],
+  array: ['an array', Array.isArray],
+  bytes: ['a Uint8Array', (value) => value instanceof Uint8Array],
+};
+
+/**
+ * Checks an argument by the fields that it must have: records, and objects of classes that the caller's layer does not
+ * know, by their methods.
+ * @param expected - What the argument is, such as `'a Module'`: told unless a field of data is what is wrong.
+ */
+export function checkRecord<T>(
+  value: T,
+  name: string,
+  expected: string,
+  fields: Readonly<Record<string, FieldKind>>,
+): T & object {
+  if (typeof value !== 'object' || value === null) throw invalidArgument(name, expected, value);
+  for (const [field, kind] of Object.entries(fields)) {
+    const found = (value as Record<string, unknown>)[field];
+    const [wanted, is] = FIELD_KINDS[kind];
+    if (is(found)) continue;
+    if (kind === 'function') throw invalidArgument(name, expected, value);
+    throw invalidArgument(`${name}.${field}`, wanted, found);
+  }
+  return value;
+}
+
 /** Checks a function to be called back. */
 export function checkFunction<T>(fn: T, name = 'fn'): T & ((...args: never[]) => unknown) {
   if (typeof fn !== 'function') throw invalidArgument(name, 'a function', fn);
