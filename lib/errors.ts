@@ -164,6 +164,8 @@ export function checkIterable<T>(values: Iterable<T>, name: string, expected = '
     throw invalidArgument(name, expected, values);
   // Nobody means so many: a sparse array that claims to be that long would take minutes to walk.
   if (Array.isArray(values) && values.length > MAX_LENGTH)
-    throw invalidArgument(name, `${expected}, at most ${MAX_LENGTH}`, `${values.length} of them`);
+    throw new ArgumentError(
+      `Expected ${expected}, at most ${MAX_LENGTH} of them, for ${name} but received ${values.length}`,
+    );
   return [...values];
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import { basename } from 'node:path';
-import { invalidArgument } from '../errors.js';
+import { checkOptions, invalidArgument } from '../errors.js';
 import { allocateBytes } from './bytes.js';
 import { type CachedArrays, readCache, writeCache } from './cache.js';
 import { CIFAR10_CLASSES, CIFAR100_COARSE, CIFAR100_FINE } from './cifar-classes.js';
@@ -91,7 +91,7 @@ function cifar100Layout(labels: 'fine' | 'coarse'): Layout {
  * @throws DatasetError when the archive is missing, damaged, or not the published one; DownloadError; ArgumentError.
  */
 export async function cifar10(options: Cifar10Options): Promise<Dataset> {
-  return loadCifar(CIFAR10, options);
+  return loadCifar(CIFAR10, checkOptions(options));
 }
 
 /**
@@ -100,7 +100,7 @@ export async function cifar10(options: Cifar10Options): Promise<Dataset> {
  * @throws DatasetError when the archive is missing, damaged, or not the published one; DownloadError; ArgumentError.
  */
 export async function cifar100(options: Cifar100Options): Promise<Dataset> {
-  const { labels = 'fine' } = options;
+  const { labels = 'fine' } = checkOptions(options);
   if (labels !== 'fine' && labels !== 'coarse') throw invalidArgument('labels', `'fine' or 'coarse'`, labels);
   return loadCifar(cifar100Layout(labels), options);
 }

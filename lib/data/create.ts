@@ -2,7 +2,7 @@
  * Data sets by name, as commands take them.
  * @module
  */
-import { invalidArgument } from '../errors.js';
+import { checkOptions, invalidArgument } from '../errors.js';
 import { type Cifar10Options, cifar10, cifar100 } from './cifar.js';
 import type { Dataset, Split } from './dataset.js';
 import { type ImageFolderOptions, imageFolder } from './image-folder.js';
@@ -49,6 +49,7 @@ export function list(): DatasetName[] {
  * @throws ArgumentError for an unknown name, and what the set itself throws.
  */
 export async function create(name: DatasetName, options: CreateOptions): Promise<Dataset> {
-  if (!Object.hasOwn(MAKERS, name)) throw invalidArgument('dataset', `one of ${list().join(', ')}`, name);
-  return MAKERS[name](options);
+  if (typeof name !== 'string' || !Object.hasOwn(MAKERS, name))
+    throw invalidArgument('dataset', `one of ${list().join(', ')}`, name);
+  return MAKERS[name](checkOptions(options));
 }

@@ -2,7 +2,7 @@
  * What a data set is: images of one size and their labels, in two typed arrays.
  * @module
  */
-import { DatasetError, invalidArgument } from '../errors.js';
+import { checkRecord, DatasetError, invalidArgument } from '../errors.js';
 import { allocateBytes } from './bytes.js';
 
 /** The part of a data set. */
@@ -100,6 +100,27 @@ export function createDataset({
 /** A DatasetError in the one form they all have: the file first, then what is wrong with it. */
 export function datasetError(file: string, problem: string, cause?: unknown): DatasetError {
   return new DatasetError(`${file}: ${problem}`, cause === undefined ? undefined : { cause });
+}
+
+/** Checks a data set that an argument should be. */
+export function checkDataset(set: Dataset): void {
+  const { classes, shape, images, labels, length } = checkRecord(set, 'dataset', 'a Dataset', {
+    name: 'string',
+    split: 'string',
+    length: 'number',
+    classes: 'array',
+    shape: 'array',
+    images: 'bytes',
+    labels: 'object',
+    get: 'function',
+  });
+  if (!(labels instanceof Uint8Array || labels instanceof Uint16Array) || labels.length !== length)
+    throw invalidArgument('dataset.labels', `${length} labels in a Uint8Array or Uint16Array`, labels);
+  const [channels, height, width] = shape;
+  if (shape.length !== 3 || images.length !== length * channels * height * width)
+    throw invalidArgument('dataset.shape', '[C, H, W] that gives the size of images', shape);
+  if (classes.some((name) => typeof name !== 'string'))
+    throw invalidArgument('dataset.classes', 'an array of names', classes);
 }
 
 /** Checks the split at the door of every data set. */

@@ -9,7 +9,7 @@ import { type FileHandle, mkdir, open, readFile, rename, rm, stat, writeFile } f
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Dispatcher } from 'undici';
-import { DownloadError, invalidArgument } from '../errors.js';
+import { checkRecord, DownloadError, invalidArgument } from '../errors.js';
 
 /** A published checksum, as lower- or upper-case hexadecimal digits. */
 export interface FileHash {
@@ -56,7 +56,7 @@ class TransientError extends Error {}
  * checksum, an abort, a full disk. The final name is then as it was before.
  */
 export async function download(options: DownloadOptions): Promise<void> {
-  const { url, file, hash } = options;
+  const { url, file, hash } = checkRecord(options, 'options', 'an object', { url: 'string', file: 'string' });
   if (!/^https?:\/\//.test(url) || !URL.canParse(url))
     throw invalidArgument('url', 'an http(s) address', url);
   try {

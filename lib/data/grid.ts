@@ -4,7 +4,7 @@
  */
 import { invalidArgument, ShapeError } from '../errors.js';
 import { augmentBatch } from './batches.js';
-import type { Dataset } from './dataset.js';
+import { checkDataset, type Dataset } from './dataset.js';
 import { planFor } from './plan.js';
 import { Random } from './random.js';
 import { checkKeys } from './transform-checks.js';
@@ -36,6 +36,7 @@ const BACKGROUND = 255;
  * @throws ArgumentError naming the option; ShapeError for images that have neither 1 nor 3 channels.
  */
 export async function grid(set: Dataset, options: GridOptions = {}): Promise<Buffer> {
+  checkDataset(set);
   checkKeys(options, ['transform', 'rows', 'columns', 'seed', 'cell']);
   const { rows = 8, columns = 8, seed = 0, cell = 96 } = options;
   const transform = options.transform && transformFrom(options.transform);

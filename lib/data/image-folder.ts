@@ -5,7 +5,7 @@
 import { readdir } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { DatasetError, invalidArgument } from '../errors.js';
+import { checkOptions, DatasetError, invalidArgument } from '../errors.js';
 import { checkSplit, createDataset, type Dataset, datasetError, type Split } from './dataset.js';
 
 /** Options of {@link imageFolder}. */
@@ -33,7 +33,7 @@ const MAX_CLASSES = 65_536;
  * @throws DatasetError when there is no such folder, no picture in it, or a picture cannot be read; ArgumentError.
  */
 export async function imageFolder(options: ImageFolderOptions): Promise<Dataset> {
-  const { root, split, size = 130, unreadable = 'error' } = options;
+  const { root, split, size = 130, unreadable = 'error' } = checkOptions(options);
   checkSplit(split);
   if (typeof root !== 'string' || root === '') throw invalidArgument('root', 'the path of a folder', root);
   if (!Number.isInteger(size) || size < 1 || size > 4096) {

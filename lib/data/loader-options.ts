@@ -3,7 +3,7 @@
  * @module
  */
 import { availableParallelism } from 'node:os';
-import { invalidArgument } from '../errors.js';
+import { checkOptions, invalidArgument } from '../errors.js';
 import type { Device } from '../tensor/dtype.js';
 import { type BatchMix, mixesFrom } from './mix.js';
 import { type Transform, from as transformFrom } from './transforms.js';
@@ -60,7 +60,7 @@ export interface ResolvedOptions extends Required<Omit<LoaderOptions, 'transform
  * @throws ArgumentError naming the option.
  */
 export function resolveOptions(options: LoaderOptions, length: number): ResolvedOptions {
-  const { transform, mix } = options;
+  const { transform, mix } = checkOptions(options);
   const resolved: ResolvedOptions = {
     shuffle: false,
     dropLast: false,

@@ -7,7 +7,7 @@ import { invalidArgument } from '../errors.js';
 import { empty } from '../tensor/create.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { augmentBatch, augmentOnDevice, imagesOnDevice, labelTensor } from './batches.js';
-import type { Dataset } from './dataset.js';
+import { checkDataset, type Dataset } from './dataset.js';
 import { isInteger, type LoaderOptions, type ResolvedOptions, resolveOptions } from './loader-options.js';
 import { drawMixing, type Mixing, softLabels } from './mix.js';
 import { planFor } from './plan.js';
@@ -71,6 +71,7 @@ export class Loader implements AsyncIterable<Batch> {
 
   /** Made by {@link loader}. */
   constructor(dataset: Dataset, options: LoaderOptions) {
+    checkDataset(dataset);
     this.#options = resolveOptions(options, dataset.length);
     const { batchSize, dropLast, worldSize, limit, device, transform } = this.#options;
     this.dataset = dataset;

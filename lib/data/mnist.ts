@@ -5,7 +5,7 @@
  */
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { invalidArgument } from '../errors.js';
+import { checkOptions, invalidArgument } from '../errors.js';
 import {
   checkSplit,
   createDataset,
@@ -111,7 +111,7 @@ const DEBIAN_FASHION = '/usr/share/datasets/fashion-mnist';
  * @throws DatasetError when a file is missing, damaged, or not the published one; DownloadError; ArgumentError.
  */
 export async function mnist(options: MnistOptions): Promise<Dataset> {
-  const root = rootFolder(options.root);
+  const root = rootFolder(checkOptions(options).root);
   return loadIdxSet('mnist', MNIST, DIGITS, options, {
     folders: [join(root, 'mnist'), root],
     publisher: 'https://ossci-datasets.s3.amazonaws.com/mnist',
@@ -124,7 +124,7 @@ export async function mnist(options: MnistOptions): Promise<Dataset> {
  * @throws DatasetError when a file is missing, damaged, or not the published one; DownloadError; ArgumentError.
  */
 export async function fashionMnist(options: MnistOptions): Promise<Dataset> {
-  const root = rootFolder(options.root);
+  const root = rootFolder(checkOptions(options).root);
   return loadIdxSet('fashion-mnist', FASHION_MNIST, FASHION_CLASSES, options, {
     folders: [join(root, 'fashion-mnist'), root, DEBIAN_FASHION],
     publisher: 'http://fashion-mnist.s3-website.eu-central-1.amazonaws.com',
@@ -138,7 +138,7 @@ export async function fashionMnist(options: MnistOptions): Promise<Dataset> {
  * @throws DatasetError when the package is incomplete; ArgumentError.
  */
 export async function bundled(options: GreyOptions): Promise<Dataset> {
-  const { split } = options;
+  const { split } = checkOptions(options);
   checkSplit(split);
   const folder = fileURLToPath(new URL('../../data/bundled/', import.meta.url));
   const { images, labels } = FASHION_MNIST[split];

@@ -2,7 +2,7 @@
  * What the options of transforms have in common: how they are checked.
  * @module
  */
-import { invalidArgument } from '../errors.js';
+import { checkOptions, invalidArgument } from '../errors.js';
 
 const MAX_SIZE = 4096;
 
@@ -85,7 +85,7 @@ export function checkChannels(
 
 /** No other keys than these: a mistyped option is no option that was left out. */
 export function checkKeys(options: object, known: readonly string[]): void {
-  const unknown = Object.keys(options).find((key) => !known.includes(key));
+  const unknown = Object.keys(checkOptions(options)).find((key) => !known.includes(key));
   if (unknown !== undefined) throw invalidArgument('options', `only ${known.join(', ')}`, unknown);
 }
 

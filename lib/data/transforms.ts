@@ -3,7 +3,7 @@
  * printed, stored as JSON with a run, and compared; C++ carries them out.
  * @module
  */
-import { invalidArgument } from '../errors.js';
+import { checkIterable, invalidArgument } from '../errors.js';
 import {
   type Bounds,
   checkChannels,
@@ -186,7 +186,7 @@ const ORDER: readonly (readonly Step['step'][])[] = [
  */
 export function compose(steps: readonly Step[]): ComposedTransform {
   if (!Array.isArray(steps)) throw invalidArgument('steps', 'a list of steps', steps);
-  const checked = steps.map(stepFrom);
+  const checked = checkIterable(steps, 'steps', 'a list of steps').map(stepFrom);
   let place = 0;
   for (const { step } of checked) {
     while (place < ORDER.length && !ORDER[place]!.includes(step)) place++;

@@ -4,11 +4,12 @@
  */
 import type { GradScaler } from '../amp.js';
 import { Graph } from '../cuda.js';
-import { invalidArgument } from '../errors.js';
+import { checkFunction, checkOptions, checkRecord, invalidArgument } from '../errors.js';
 import type { Module } from '../nn/module.js';
 import { crossEntropy } from '../ops/loss.js';
 import type { Optimizer } from '../optim/optimizer.js';
 import { keep, noGrad } from '../tensor/context.js';
+import { checkBatch, checkModel, checkOptimizer } from './checks.js';
 import { type AutocastDType, forwardBackward, type StepResult } from './forward-backward.js';
 import type { Batch, Loss } from './types.js';
 
@@ -51,11 +52,16 @@ export class CapturedStep {
 
   /** @throws DyconvError for an optimizer that cannot be captured; ArgumentError for `warmup` below 1. */
   constructor(options: CapturedStepOptions) {
-    const { loss = crossEntropy, warmup = 3 } = options;
+    const { model, optimizer, loss = crossEntropy, scaler, warmup = 3 } = checkOptions(options);
+    checkModel(model);
+    checkOptimizer(optimizer);
+    checkFunction(loss, 'loss');
+    if (scaler !== undefined)
+      checkRecord(scaler, 'scaler', 'a GradScaler', { step: 'function', update: 'function' });
     if (!Number.isSafeInteger(warmup) || warmup < 1)
       throw invalidArgument('warmup', 'an integer from 1', warmup);
     this.#options = { ...options, loss, warmup };
-    options.optimizer.keepLrOnDevice();
+    optimizer.keepLrOnDevice();
   }
 
   /** Whether the graph is there. */
@@ -65,6 +71,7 @@ export class CapturedStep {
 
   /** One step. The batch stays the caller's. @param batch - On the device of the model. */
   run(batch: Batch): StepResult {
+    checkBatch(batch);
     this.#options.optimizer.writeLr();
     this.#steps += 1;
     const shape = shapeOf(batch);

@@ -6,10 +6,11 @@ import { randomUUID } from 'node:crypto';
 import { readdir, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { commitFile, temporaryName } from '../atomic-file.js';
-import { CheckpointError } from '../errors.js';
+import { CheckpointError, checkRecord } from '../errors.js';
 import type { Module } from '../nn/module.js';
 import { readSafetensors, readSafetensorsHeader, saveSafetensors, stageSafetensors } from '../safetensors.js';
 import type { Tensor } from '../tensor/tensor.js';
+import { checkModel, checkTrainer } from './checks.js';
 import type { TrainerState } from './events.js';
 import { packState, unpackState } from './pack-state.js';
 import type { Trainer } from './trainer.js';
@@ -42,6 +43,9 @@ export interface LoadedCheckpoint {
  * @throws {CheckpointError} if a file cannot be written; the previous pair is then still in place.
  */
 export async function saveCheckpoint(files: CheckpointFiles, model: Module, trainer: Trainer): Promise<void> {
+  checkFiles(files);
+  checkModel(model);
+  checkTrainer(trainer);
   const id = randomUUID();
   const state = trainer.stateDict();
   const packed = packState(state);
@@ -78,6 +82,7 @@ export async function saveCheckpoint(files: CheckpointFiles, model: Module, trai
  * @throws {CheckpointError} if a file is missing or damaged, or if the two do not belong together.
  */
 export async function loadCheckpoint(files: CheckpointFiles): Promise<LoadedCheckpoint> {
+  checkFiles(files);
   const { tensors, metadata } = await readSafetensors(files.state);
   try {
     if (metadata.format !== FORMAT || metadata.state === undefined) {
@@ -96,6 +101,10 @@ export async function loadCheckpoint(files: CheckpointFiles): Promise<LoadedChec
     disposeAll(tensors);
     throw error;
   }
+}
+
+function checkFiles(files: CheckpointFiles): void {
+  checkRecord(files, 'files', 'the paths of weights and state', { weights: 'string', state: 'string' });
 }
 
 /** Saves the weights of a model alone, with a few words on where they come from. */

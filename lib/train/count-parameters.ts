@@ -3,10 +3,12 @@
  * @module
  */
 import type { Module } from '../nn/module.js';
+import { checkModel } from './checks.js';
 import type { ParameterCounts } from './records.js';
 
 /** Counts trainable scalars and batch-norm statistics (`running_mean`, `running_var`); other buffers are not counted. */
 export function countParameters(model: Module): ParameterCounts {
+  checkModel(model);
   let trainable = 0;
   for (const parameter of model.parameters()) trainable += parameter.numel;
   let statistics = 0;

@@ -6,6 +6,7 @@ import { execFileSync } from 'node:child_process';
 import { realpathSync } from 'node:fs';
 import { arch, availableParallelism, cpus, platform, release, totalmem } from 'node:os';
 import { fileURLToPath } from 'node:url';
+import { checkRecord } from '../errors.js';
 import { dynamicConv2d } from '../ops/dynamic-conv.js';
 import { cpuCapability, getNumThreads, version } from '../runtime.js';
 import type { RunEnvironment } from './records.js';
@@ -19,6 +20,7 @@ export function describeEnvironment(options: {
   command?: string[];
   kernels?: Record<string, string>;
 }): RunEnvironment {
+  checkRecord(options, 'options', 'an object', { device: 'string' });
   return {
     dyconv: version.dyconv,
     commit: commitOf(fileURLToPath(new URL('../..', import.meta.url))),

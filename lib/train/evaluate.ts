@@ -3,11 +3,12 @@
  * @module
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { checkOptions, DatasetError } from '../errors.js';
+import { checkFunction, checkOptions, DatasetError } from '../errors.js';
 import type { Module } from '../nn/module.js';
 import { crossEntropy } from '../ops/loss.js';
 import { autocast, noGrad, tidy } from '../tensor/context.js';
 import type { Device } from '../tensor/dtype.js';
+import { checkBatch, checkModel, checkSource } from './checks.js';
 import type { AutocastDType } from './forward-backward.js';
 import type { Batch, BatchSource, Loss } from './types.js';
 
@@ -69,7 +70,11 @@ export async function evaluate(
   loader: BatchSource,
   options: EvaluateOptions = {},
 ): Promise<Evaluation> {
-  checkOptions(options);
+  const { loss, onBatch } = checkOptions(options);
+  checkModel(model);
+  checkSource('loader', loader);
+  if (loss !== undefined) checkFunction(loss, 'loss');
+  if (onBatch !== undefined) checkFunction(onBatch, 'onBatch');
   const restore = switchToEvaluation(model);
   const start = performance.now();
   const sums = { loss: 0, correct: 0, images: 0 };
@@ -78,6 +83,7 @@ export async function evaluate(
   let batches = 0;
   try {
     for await (const batch of loader) {
+      checkBatch(batch);
       const { loss, classes, results } = evaluateBatch(model, batch, options);
       sums.loss += loss * results.length;
       sums.images += results.length;

@@ -2,6 +2,7 @@
  * Which algorithm computes each dynamic layer of a model, for the record of a run.
  * @module
  */
+import { checkIterable, checkOptions } from '../errors.js';
 import type { AnyModule, Module } from '../nn/module.js';
 import type { Conv2dOptions } from '../ops/conv.js';
 import { dynamicConv2d } from '../ops/dynamic-conv.js';
@@ -9,6 +10,7 @@ import { autocast, noGrad, tidy } from '../tensor/context.js';
 import { zeros } from '../tensor/create.js';
 import type { Device } from '../tensor/dtype.js';
 import type { Tensor } from '../tensor/tensor.js';
+import { checkModel } from './checks.js';
 import { switchToEvaluation } from './evaluate.js';
 import { resetExpertUsage } from './expert-usage.js';
 import type { AutocastDType } from './forward-backward.js';
@@ -30,8 +32,11 @@ interface DynamicLayer {
 export function kernelChoices(
   model: Module,
   shape: readonly number[],
-  { device, autocast: dtype }: { device?: Device; autocast?: AutocastDType } = {},
+  options: { device?: Device; autocast?: AutocastDType } = {},
 ): Record<string, string> {
+  const { device, autocast: dtype } = checkOptions(options);
+  checkModel(model);
+  checkIterable(shape, 'shape', 'an array of sizes');
   const layers = [...model.namedModules()].filter(([, module]) => isDynamic(module));
   if (layers.length === 0) return {};
   const found: Record<string, string> = {};

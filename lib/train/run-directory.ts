@@ -15,10 +15,18 @@ import {
 } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { writeFileAtomic } from '../atomic-file.js';
-import { CheckpointError, TrainingError } from '../errors.js';
-import { fileError, reasonOf } from '../file-error.js';
+import {
+  ArgumentError,
+  CheckpointError,
+  checkOptions,
+  checkRecord,
+  invalidArgument,
+  TrainingError,
+} from '../errors.js';
+import { fileError, isPath, reasonOf } from '../file-error.js';
 import type { Module } from '../nn/module.js';
 import { type LoadedCheckpoint, loadCheckpoint, saveCheckpoint, saveWeights } from './checkpoint.js';
+import { checkModel, checkTrainer } from './checks.js';
 import type { EvaluationRecord, MetricsRecord, RunConfig, RunEnvironment } from './records.js';
 import type { Trainer } from './trainer.js';
 
@@ -49,6 +57,7 @@ export class RunDirectory {
   #metrics: FileHandle | null = null;
 
   private constructor(path: string) {
+    if (!isPath(path)) throw invalidArgument('path', 'the path of a folder', path);
     this.path = path;
   }
 
@@ -61,12 +70,14 @@ export class RunDirectory {
     path: string,
     description: { config: RunConfig; environment: RunEnvironment },
   ): Promise<RunDirectory> {
+    const { config, environment } = checkOptions(description, 'description');
+    const texts = { environment: json('environment', environment), config: json('config', config) };
     await RunDirectory.assertFree(path);
     try {
       await mkdir(path, { recursive: true });
       const run = new RunDirectory(path);
-      await writeFileAtomic(run.file('environment.json'), json(description.environment));
-      await writeFileAtomic(run.file('config.json'), json(description.config));
+      await writeFileAtomic(run.file('environment.json'), texts.environment);
+      await writeFileAtomic(run.file('config.json'), texts.config);
       return run;
     } catch (error) {
       throw unusable(path, error);
@@ -78,6 +89,7 @@ export class RunDirectory {
    * @throws {TrainingError} if it already holds a run, is not a folder, or cannot be written to or made.
    */
   static async assertFree(path: string): Promise<void> {
+    if (!isPath(path)) throw invalidArgument('path', 'the path of a folder', path);
     let names: string[] = [];
     try {
       await access(await nearestFolder(path), constants.W_OK);
@@ -106,6 +118,7 @@ export class RunDirectory {
 
   /** Path of a file of this run. */
   file(name: string): string {
+    if (!isPath(name)) throw invalidArgument('name', 'the name of a file', name);
     return join(this.path, name);
   }
 
@@ -121,12 +134,12 @@ export class RunDirectory {
 
   /** Replaces the configuration, for a resumed run that is to last longer. */
   async writeConfig(config: RunConfig): Promise<void> {
-    await this.#write('config.json', json(config));
+    await this.#write('config.json', json('config', config));
   }
 
   /** Writes `evaluation.json`, in place of an earlier one. */
   async writeEvaluation(record: EvaluationRecord): Promise<void> {
-    await this.#write('evaluation.json', json(record));
+    await this.#write('evaluation.json', json('record', record));
   }
 
   /**
@@ -134,10 +147,11 @@ export class RunDirectory {
    * @throws {CheckpointError} if it cannot be written; what was there before stays readable.
    */
   async append(record: MetricsRecord): Promise<void> {
+    const line = `${toJson('record', record)}\n`;
     const path = this.file('metrics.jsonl');
     try {
       this.#metrics ??= await open(path, 'a');
-      await this.#metrics.appendFile(`${JSON.stringify(record)}\n`);
+      await this.#metrics.appendFile(line);
     } catch (error) {
       throw fileError('write', path, error);
     }
@@ -164,6 +178,7 @@ export class RunDirectory {
 
   /** Cuts the metrics that lie beyond a position, atomically. */
   async truncateMetrics(position: RunPosition): Promise<void> {
+    checkRecord(position, 'position', 'a position', { epoch: 'number', step: 'number' });
     await this.close();
     const kept = (await this.readMetrics()).filter((record) =>
       record.type === 'step' ? record.step <= position.step : record.epoch <= position.epoch,
@@ -184,7 +199,10 @@ export class RunDirectory {
     trainer: Trainer,
     options: { improved: boolean; keep?: { every: number; last: number } },
   ): Promise<void> {
-    const { improved, keep } = options;
+    const { improved, keep } = checkOptions(options);
+    checkModel(model);
+    checkTrainer(trainer);
+    if (keep !== undefined) checkRecord(keep, 'keep', 'an object', { every: 'number', last: 'number' });
     if (improved && trainer.best) {
       const { epoch, accuracy } = trainer.best;
       const metadata = { epoch: String(epoch), accuracy: String(accuracy) };
@@ -204,6 +222,7 @@ export class RunDirectory {
    * @throws {CheckpointError} for another name.
    */
   weightsFile(checkpoint: string): string {
+    if (typeof checkpoint !== 'string') throw invalidArgument('checkpoint', 'a name', checkpoint);
     if (/\.(safetensors|pt|pth|bin)$/.test(checkpoint)) return checkpoint;
     const epoch = /^epoch-(\d+)$/.exec(checkpoint)?.[1];
     if (epoch !== undefined) return this.file(`epoch-${epoch.padStart(4, '0')}.safetensors`);
@@ -247,6 +266,8 @@ export class RunDirectory {
    * @throws {CheckpointError} if it is damaged or does not fit.
    */
   async resume(model: Module, trainer: Trainer): Promise<boolean> {
+    checkModel(model);
+    checkTrainer(trainer);
     if (!(await this.hasCheckpoint())) {
       await this.#removeHalfWritten();
       await this.truncateMetrics({ epoch: 0, step: 0 });
@@ -311,8 +332,20 @@ function unusable(path: string, error: unknown): TrainingError {
   return new TrainingError(`Cannot use ${path} as a run directory: ${reason}`, { cause });
 }
 
-function json(value: unknown): string {
-  return `${JSON.stringify(value, null, 2)}\n`;
+/** What a file or a line is to hold. */
+function toJson(name: string, value: unknown, space?: number): string {
+  checkOptions(value, name);
+  try {
+    return JSON.stringify(value, null, space);
+  } catch (error) {
+    throw new ArgumentError(`Expected what JSON can hold for ${name}: ${(error as Error).message}`, {
+      cause: error,
+    });
+  }
+}
+
+function json(name: string, value: unknown): string {
+  return `${toJson(name, value, 2)}\n`;
 }
 
 function whenMissing<T>(fallback: T): (error: NodeJS.ErrnoException) => T {

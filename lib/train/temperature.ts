@@ -5,6 +5,7 @@
  */
 import { checkOptions, invalidArgument } from '../errors.js';
 import type { Module } from '../nn/module.js';
+import { checkModel } from './checks.js';
 
 /** Options of {@link temperatureSchedule}. */
 export interface TemperatureScheduleOptions {
@@ -49,6 +50,7 @@ interface WithTemperature {
  * @returns How many modules that were.
  */
 export function setTemperature(model: Module, temperature: number): number {
+  checkModel(model);
   const layers = [...withTemperature(model)];
   for (const layer of layers) layer.temperature = temperature;
   return layers.length;
@@ -56,6 +58,7 @@ export function setTemperature(model: Module, temperature: number): number {
 
 /** The temperature of the first module that has one, or null: the trainer keeps all of them equal. */
 export function getTemperature(model: Module): number | null {
+  checkModel(model);
   for (const layer of withTemperature(model)) return layer.temperature;
   return null;
 }

@@ -2,7 +2,7 @@
  * What a training is made of.
  * @module
  */
-import { ArgumentError, checkOptions, invalidArgument } from '../errors.js';
+import { ArgumentError, checkFunction, checkOptions, checkRecord, invalidArgument } from '../errors.js';
 import type { Module } from '../nn/module.js';
 import { integer, number, oneOf } from '../ops/arguments.js';
 import { crossEntropy } from '../ops/loss.js';
@@ -10,6 +10,7 @@ import type { EmaOptions } from '../optim/ema.js';
 import type { LRScheduler } from '../optim/lr.js';
 import type { Optimizer } from '../optim/optimizer.js';
 import type { Device } from '../tensor/dtype.js';
+import { checkModel, checkOptimizer, checkSource } from './checks.js';
 import type { EarlyStoppingOptions, MonitoredMetric } from './early-stopping.js';
 import type { AutocastDType } from './forward-backward.js';
 import type { TemperatureSchedule } from './temperature.js';
@@ -94,6 +95,7 @@ export type ResolvedOptions = TrainerOptions &
 /** Checks options and fills in defaults. @throws ArgumentError naming the option. */
 export function resolveOptions(options: TrainerOptions): ResolvedOptions {
   const { device = 'cpu', clip, autocast } = checkOptions(options);
+  checkParts(options);
   const resolved: ResolvedOptions = {
     ...options,
     loss: options.loss ?? crossEntropy,
@@ -116,6 +118,29 @@ export function resolveOptions(options: TrainerOptions): ResolvedOptions {
   if (clip !== undefined) checkClip(clip);
   if (options.earlyStopping) integer('earlyStopping.patience', options.earlyStopping.patience, 1);
   return resolved;
+}
+
+/** Objects and functions among the options. */
+function checkParts({
+  model,
+  optimizer,
+  trainLoader,
+  valLoader,
+  scheduler,
+  ...options
+}: TrainerOptions): void {
+  checkModel(model);
+  checkOptimizer(optimizer);
+  checkSource('trainLoader', trainLoader);
+  if (valLoader !== undefined) checkSource('valLoader', valLoader);
+  if (scheduler !== undefined)
+    checkRecord(scheduler, 'scheduler', 'an LRScheduler', { step: 'function', stateDict: 'function' });
+  for (const name of ['loss', 'temperature'] as const)
+    if (options[name] !== undefined) checkFunction(options[name], name);
+  if (options.device !== undefined && typeof options.device !== 'string')
+    throw invalidArgument('device', 'the name of a device', options.device);
+  for (const name of ['clip', 'ema', 'earlyStopping'] as const)
+    if (options[name] !== undefined) checkOptions(options[name], name);
 }
 
 function checkClip({ norm, value }: ClipOptions): void {

@@ -2,6 +2,8 @@
  * Weights from a file of either format.
  * @module
  */
+import { invalidArgument } from '../errors.js';
+import { isPath } from '../file-error.js';
 import { loadSafetensors } from '../safetensors.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { loadTorchStateDict } from '../torch-file.js';
@@ -11,6 +13,7 @@ import { loadTorchStateDict } from '../torch-file.js';
  * @returns Tensors by key, on the CPU. The caller owns them.
  * @throws {CheckpointError} if the file is missing or damaged.
  */
-export function loadWeights(path: string): Promise<Record<string, Tensor>> {
+export async function loadWeights(path: string): Promise<Record<string, Tensor>> {
+  if (!isPath(path)) throw invalidArgument('path', 'the path of a file', path);
   return /\.(pt|pth|bin)$/i.test(path) ? loadTorchStateDict(path) : loadSafetensors(path);
 }

@@ -65,6 +65,6 @@ test('bad options are named', async () => {
   await expect(grid(set, { seed: 0.5 })).rejects.toThrow(/seed/);
   await expect(grid(set, { transform: {} as never })).rejects.toThrow(/transform/);
   await expect(grid(set, { row: 1 } as never)).rejects.toThrow(/'row'/);
-  const two = { ...set, shape: [2, 4, 4] as const };
+  const two = { ...set, shape: [2, 4, 4] as const, images: new Uint8Array(set.length * 32) };
   await expect(grid(two)).rejects.toThrow(ShapeError);
 });

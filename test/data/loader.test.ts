@@ -268,10 +268,13 @@ test('leaving early and throwing release what was prepared', async () => {
 });
 
 test('a failure inside is told when its batch is due, and the others are released', async () => {
-  const broken = { ...set, images: set.images.subarray(0, 20 * 32) };
+  // Whole while the loader is made, which would refuse it otherwise.
+  const broken = { ...set };
+  const source = loader(broken, { batchSize: 4, prefetch: 3 });
+  broken.images = set.images.subarray(0, 20 * 32);
   const seen: number[] = [];
   const read = async () => {
-    for await (const { images, labels } of loader(broken, { batchSize: 4, prefetch: 3 })) {
+    for await (const { images, labels } of source) {
       seen.push(images.shape[0]!);
       images.dispose();
       labels.dispose();

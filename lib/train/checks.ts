@@ -1,0 +1,54 @@
+/**
+ * What training asks of the objects it is given, by their methods: it knows no model, and a class of one's own will do.
+ * @module
+ */
+import { checkOptions, checkRecord, invalidArgument } from '../errors.js';
+import type { Module } from '../nn/module.js';
+import { isTensor } from '../tensor/tensor.js';
+import type { Batch, BatchSource } from './types.js';
+
+/** Checks a model. */
+export function checkModel(model: Module): void {
+  checkRecord(model, 'model', 'a Module', {
+    forward: 'function',
+    parameters: 'function',
+    namedBuffers: 'function',
+    namedModules: 'function',
+    stateDict: 'function',
+    loadStateDict: 'function',
+    eval: 'function',
+  });
+}
+
+/** Checks an optimizer. */
+export function checkOptimizer(optimizer: unknown): void {
+  checkRecord(optimizer, 'optimizer', 'an Optimizer', {
+    step: 'function',
+    zeroGrad: 'function',
+    stateDict: 'function',
+  });
+}
+
+/** Checks a trainer. */
+export function checkTrainer(trainer: unknown): void {
+  checkRecord(trainer, 'trainer', 'a Trainer', {
+    stateDict: 'function',
+    loadStateDict: 'function',
+    withEvaluationWeights: 'function',
+    position: 'object',
+  });
+}
+
+/** Checks what gives batches. */
+export function checkSource(name: string, source: BatchSource): void {
+  const iterator = (source as Partial<BatchSource> | undefined | null)?.[Symbol.asyncIterator];
+  if (typeof iterator !== 'function' || typeof source.length !== 'number')
+    throw invalidArgument(name, 'a loader of batches', source);
+}
+
+/** Checks a batch. */
+export function checkBatch(batch: Batch): void {
+  const { images, labels } = checkOptions(batch, 'batch');
+  if (!isTensor(images)) throw invalidArgument('batch.images', 'a Tensor', images);
+  if (!isTensor(labels)) throw invalidArgument('batch.labels', 'a Tensor', labels);
+}
