@@ -19,8 +19,8 @@ import type { AutocastDType } from './forward-backward.js';
 interface DynamicLayer {
   weight: Tensor;
   bias: Tensor | null;
-  numExperts: number;
   options: Conv2dOptions & { algorithm?: string };
+  attention(input: Tensor): Tensor;
 }
 
 /**
@@ -57,15 +57,17 @@ export function kernelChoices(
   return found;
 }
 
-function choiceOf({ weight, bias, numExperts, options }: DynamicLayer, input: Tensor): string {
+function choiceOf(layer: DynamicLayer, input: Tensor): string {
+  const { weight, bias, options } = layer;
   const { algorithm = 'auto', ...geometry } = options;
   if (algorithm !== 'auto') return algorithm;
-  const { dtype, device } = input;
-  const attention = zeros([input.shape[0]!, numExperts], { device });
+  const { dtype } = input;
+  // The layer's own: attention that sums to 1 is cheaper to mix with.
+  const attention = layer.attention(input);
   // Under autocast the weight follows the input.
   return dynamicConv2d.choice(input, weight.to({ dtype }), attention, bias?.to({ dtype }) ?? null, geometry);
 }
 
 function isDynamic(module: AnyModule): boolean {
-  return 'numExperts' in module && 'options' in module && 'expertUsage' in module && 'weight' in module;
+  return ['weight', 'options', 'expertUsage', 'attention'].every((name) => name in module);
 }
