@@ -56,7 +56,10 @@ const algorithms: readonly string[] = Object.freeze(native.dynamicConv2dAlgorith
 /** Names of the algorithms in the order `'auto'` considers them; `'reference'`, slow and readable, is the last. */
 dynamicConv2d.algorithms = (): string[] => [...algorithms];
 
-/** The algorithm that `'auto'` takes for these arguments of {@link dynamicConv2d}, without computing anything. */
+/**
+ * The algorithm that `'auto'` takes for these arguments of {@link dynamicConv2d}, without computing anything. Shapes decide,
+ * and whether the attention of every sample sums to 1.
+ */
 dynamicConv2d.choice = (
   input: Tensor,
   weight: Tensor,
