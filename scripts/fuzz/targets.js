@@ -25,7 +25,7 @@ const LEFT_OUT = new Set(['native.setTracer']);
 const PROTECTED =
   /#(newSlots|stepGroup|check|decoupled|rateOf|capturable|extraRepr|registerBuffer)$|^optim\.lr\..*#(apply|applyMore|factor|height)$|^autograd\.FunctionContext|^optim\.Optimizer$/;
 // They take records of many fields; of these calls, crashes and hangs are findings, not every TypeError.
-const RECORDS = /^(report|train|serve|data)\./;
+const RECORDS = /^(train|data)\./;
 
 /** @returns {Target[]} */
 export function listTargets() {
