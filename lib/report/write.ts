@@ -87,7 +87,8 @@ export interface CompareOptions extends PageOptions {
  * @param directories - at least one; runs that differ by their seed only become one row
  * @param options - where the page goes, and its title
  * @returns the comparison; print it for the table
- * @throws ArgumentError where an argument is no path, a folder is no run or a run has no finished epoch; CheckpointError where a file is damaged
+ * @throws ArgumentError where an argument is no path, a folder is no run or a run has no finished epoch;
+ * CheckpointError where a file is damaged
  */
 export async function compare(
   directories: readonly string[],
