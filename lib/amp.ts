@@ -2,7 +2,7 @@
  * Scaling of losses, so that float16 gradients do not vanish.
  * @module
  */
-import { CheckpointError, DyconvError } from './errors.js';
+import { CheckpointError, checkOptions, DyconvError } from './errors.js';
 import { native } from './native.js';
 import { number } from './ops/arguments.js';
 import type { Optimizer } from './optim/optimizer.js';
@@ -54,7 +54,12 @@ export class GradScaler {
   readonly #stepped = new Set<Optimizer>();
 
   constructor(options: GradScalerOptions = {}) {
-    const { device = 'cuda', initScale = 65536, growthFactor = 2, backoffFactor = 0.5 } = options;
+    const {
+      device = 'cuda',
+      initScale = 65536,
+      growthFactor = 2,
+      backoffFactor = 0.5,
+    } = checkOptions(options);
     const { growthInterval = 2000, enabled = true } = options;
     number('initScale', initScale, { min: Number.MIN_VALUE });
     number('growthFactor', growthFactor, { min: 1 + Number.EPSILON });

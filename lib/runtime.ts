@@ -3,7 +3,7 @@
  * @module
  */
 import { createRequire } from 'node:module';
-import { invalidArgument } from './errors.js';
+import { checkOptions, invalidArgument } from './errors.js';
 import { native } from './native.js';
 import type { Device } from './tensor/dtype.js';
 import type { Tensor } from './tensor/tensor.js';
@@ -34,12 +34,14 @@ export interface RngOptions {
 }
 
 /** The state of a device's generator, a uint8 tensor for {@link setRngState}. @throws DeviceError */
-export function getRngState({ device = 'cpu' }: RngOptions = {}): Tensor {
+export function getRngState(options: RngOptions = {}): Tensor {
+  const { device = 'cpu' } = checkOptions(options);
   return native.getRngState(device);
 }
 
 /** Puts a device's generator back into a state read by {@link getRngState}. @throws DeviceError */
-export function setRngState(state: Tensor, { device = 'cpu' }: RngOptions = {}): void {
+export function setRngState(state: Tensor, options: RngOptions = {}): void {
+  const { device = 'cpu' } = checkOptions(options);
   native.setRngState(state, device);
 }
 

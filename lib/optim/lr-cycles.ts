@@ -4,7 +4,8 @@
  */
 import { checkOptions, invalidArgument } from '../errors.js';
 import { integer, number, oneOf } from '../ops/arguments.js';
-import { LRScheduler, type Scheduled } from './lr.js';
+import { LRScheduler } from './lr.js';
+import type { Scheduled } from './scheduled.js';
 
 const POSITIVE = { min: Number.MIN_VALUE };
 

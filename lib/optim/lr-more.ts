@@ -5,7 +5,8 @@
  */
 import { checkOptions, invalidArgument } from '../errors.js';
 import { integer, number, oneOf } from '../ops/arguments.js';
-import { LambdaLR, LRScheduler, type Scheduled } from './lr.js';
+import { LambdaLR, LRScheduler } from './lr.js';
+import { checkScheduled, type Scheduled } from './scheduled.js';
 
 /** Times a factor given by a function of the epoch, epoch after epoch. */
 export class MultiplicativeLR extends LambdaLR {
@@ -141,8 +142,7 @@ export class ReduceLROnPlateau {
       thresholdMode = 'rel',
     } = checkOptions(options);
     const { cooldown = 0, minLr = 0, eps = 1e-8 } = checkOptions(options);
-    if (!Array.isArray(optimizer?.paramGroups)) throw invalidArgument('optimizer', 'an Optimizer', optimizer);
-    this.optimizer = optimizer;
+    this.optimizer = checkScheduled(optimizer);
     oneOf('mode', ['min', 'max'], mode);
     oneOf('thresholdMode', ['rel', 'abs'], thresholdMode);
     if (!(number('factor', factor, { min: 0 }) < 1))

@@ -6,10 +6,7 @@
  */
 import { checkOptions, invalidArgument } from '../errors.js';
 import { integer, number } from '../ops/arguments.js';
-import type { Optimizer } from './optimizer.js';
-
-/** The part of an optimizer that schedulers change. */
-export type Scheduled = Pick<Optimizer, 'paramGroups'>;
+import { checkScheduled, type Scheduled } from './scheduled.js';
 
 /** Where a scheduler is. */
 export interface SchedulerState {
@@ -24,8 +21,7 @@ export abstract class LRScheduler {
   #lastEpoch = 0;
 
   constructor(optimizer: Scheduled) {
-    if (!Array.isArray(optimizer?.paramGroups)) throw invalidArgument('optimizer', 'an Optimizer', optimizer);
-    this.optimizer = optimizer;
+    this.optimizer = checkScheduled(optimizer);
   }
 
   /** The factor on the initial learning rate after `epoch` steps, of a group whose initial rate is `initialLr`. */

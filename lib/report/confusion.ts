@@ -3,6 +3,7 @@
  * @module
  */
 import { ShapeError } from '../errors.js';
+import { checkConfusion } from './check.js';
 import {
   type ChartOption,
   type PictureOptions,
@@ -36,7 +37,9 @@ export interface ClassAccuracy {
   mistakenFor: { class: string; images: number } | null;
 }
 
-function checkSquare({ classes, confusion }: ConfusionInput): void {
+function checkSquare(input: ConfusionInput, name: string): void {
+  checkConfusion(input, name);
+  const { classes, confusion } = input;
   const columns = confusion.map((row) => row.length);
   if (confusion.length !== classes.length || columns.some((length) => length !== classes.length))
     throw new ShapeError(
@@ -49,10 +52,10 @@ const total = (values: readonly number[]) => values.reduce((sum, value) => sum +
 /**
  * Accuracy of every class, in label order.
  * @param input - class names and confusion matrix, [true][predicted]
- * @throws ShapeError unless the matrix is square with one row a class
+ * @throws ArgumentError for anything but names and numbers; ShapeError unless the matrix is square with one row a class
  */
 export function classAccuracies(input: ConfusionInput): ClassAccuracy[] {
-  checkSquare(input);
+  checkSquare(input, 'input');
   const { classes, confusion } = input;
   return confusion.map((row, label) => {
     const images = total(row);
@@ -74,13 +77,13 @@ export function classAccuracies(input: ConfusionInput): ClassAccuracy[] {
  * A confusion matrix for a terminal: true classes down, predicted across, the recognised share at the end of each row.
  * @param confusion - images, [true][predicted]
  * @param classes - class names in label order
- * @throws ShapeError unless the matrix is square with one row a class
+ * @throws ArgumentError for anything but names and numbers; ShapeError unless the matrix is square with one row a class
  */
 export function formatConfusion(
   confusion: readonly (readonly number[])[],
   classes: readonly string[],
 ): string {
-  checkSquare({ classes, confusion });
+  checkSquare({ classes, confusion }, '');
   const short = (name: string) => (name.length > 8 ? `${name.slice(0, 7)}\u2026` : name);
   const rows = classAccuracies({ classes, confusion }).map(({ class: name, accuracy }, label) => [
     name,
@@ -95,7 +98,7 @@ export function formatConfusion(
  * that rare confusions stay visible beside the diagonal.
  */
 export function confusionOption(input: ConfusionInput, colours: HeatColours): ChartOption {
-  checkSquare(input);
+  checkSquare(input, 'input');
   const { classes, confusion } = input;
   const labelled = classes.length <= 20;
   const longest = Math.max(...classes.map((name) => name.length), 1);
@@ -159,7 +162,7 @@ export function confusionOption(input: ConfusionInput, colours: HeatColours): Ch
  * Confusion matrix as an SVG: true classes down, predicted classes across, counts in the cells (up to 20 classes).
  * @param input - class names and confusion matrix, [true][predicted]
  * @param options - size in pixels (default 760 x 700) and colour scheme (default light)
- * @throws ShapeError unless the matrix is square with one row a class
+ * @throws ArgumentError for anything but names and numbers; ShapeError unless the matrix is square with one row a class
  */
 export async function confusionSvg(input: ConfusionInput, options: PictureOptions = {}): Promise<string> {
   const size = pictureSize(options, 760, 700);
@@ -170,6 +173,7 @@ export async function confusionSvg(input: ConfusionInput, options: PictureOption
  * The picture of {@link confusionSvg} as a PNG of `scale` (default 2) times its size.
  * @param input - class names and confusion matrix, [true][predicted]
  * @param options - size in CSS pixels, colour scheme and scale
+ * @throws ArgumentError and ShapeError as {@link confusionSvg} does, and for a scale that cannot be drawn
  */
 export async function confusionPng(input: ConfusionInput, options: PngOptions = {}): Promise<Buffer> {
   return svgToPng(await confusionSvg(input, options), options.scale);

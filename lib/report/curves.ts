@@ -175,7 +175,7 @@ export function curvesOption(
  * training dashed, the best validation value ringed and written out. Runs that differ by their seed only share a colour.
  * @param runs - runs as `loadRun` gives them
  * @param options - size in pixels (default 1200 x 480) and colour scheme (default light)
- * @throws ArgumentError for a size that cannot be drawn
+ * @throws ArgumentError for what is no run, naming the field, and for a size that cannot be drawn
  */
 export async function curvesSvg(runs: readonly RunData[], options: PictureOptions = {}): Promise<string> {
   const size = pictureSize(options, 1200, 480);
@@ -187,6 +187,7 @@ export async function curvesSvg(runs: readonly RunData[], options: PictureOption
  * The picture of {@link curvesSvg} as a PNG of `scale` (default 2) times its size.
  * @param runs - runs as `loadRun` gives them
  * @param options - size in CSS pixels, colour scheme and scale
+ * @throws ArgumentError as {@link curvesSvg} does, and for a scale that cannot be drawn
  */
 export async function curvesPng(runs: readonly RunData[], options: PngOptions = {}): Promise<Buffer> {
   return svgToPng(await curvesSvg(runs, options), options.scale);

@@ -2,6 +2,7 @@
  * Runs that differ by nothing but their seed belong together: a group has one colour, one row, one name.
  * @module
  */
+import { checkRuns } from './check.js';
 import type { RunData } from './run.js';
 
 /** Runs of one configuration. */
@@ -23,10 +24,11 @@ function recipe(run: RunData): string {
 /**
  * Groups runs by everything in their configuration except the seed, in the order in which they are given.
  * @param runs - runs as `loadRun` gives them
+ * @throws ArgumentError for what is no run, naming the field
  */
 export function groupRuns(runs: readonly RunData[]): RunGroup[] {
   const byRecipe = new Map<string, RunData[]>();
-  for (const run of runs) {
+  for (const run of checkRuns(runs)) {
     const key = recipe(run);
     byRecipe.set(key, [...(byRecipe.get(key) ?? []), run]);
   }

@@ -5,7 +5,8 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { invalidArgument } from '../errors.js';
+import { ArgumentError, checkOptions, invalidArgument } from '../errors.js';
+import { checkPageRuns, checkString } from './check.js';
 import { classAccuracies, confusionOption } from './confusion.js';
 import { curvesOption, curvesSvg } from './curves.js';
 import { groupRuns, type RunGroup } from './groups.js';
@@ -129,7 +130,7 @@ function evaluationSection(page: Page, group: RunGroup, index: number): void {
 }
 
 /** A picture as a data URI: the PNG itself where it is light, else a WebP of as high a quality as fits. */
-async function embedded(picture: Uint8Array, room: number): Promise<string> {
+async function embedded(picture: Uint8Array, room: number, name: string): Promise<string> {
   const uri = (type: string, bytes: Uint8Array) =>
     `data:image/${type};base64,${Buffer.from(bytes).toString('base64')}`;
   if (picture.length <= Math.min(room, LARGE_PICTURE)) return uri('png', picture);
@@ -137,7 +138,15 @@ async function embedded(picture: Uint8Array, room: number): Promise<string> {
   const narrow = sharp(picture).resize({ width: 1100, withoutEnlargement: true });
   let bytes: Buffer = Buffer.alloc(0);
   for (const quality of [82, 60, 35, 10]) {
-    bytes = await narrow.clone().webp({ quality }).toBuffer();
+    bytes = await narrow
+      .clone()
+      .webp({ quality })
+      .toBuffer()
+      .catch((cause: Error) => {
+        throw new ArgumentError(`Expected a picture for ${name} but it cannot be read: ${cause.message}`, {
+          cause,
+        });
+      });
     if (bytes.length <= room) break;
   }
   return uri('webp', bytes);
@@ -155,14 +164,17 @@ async function pictureSections(page: Page, groups: readonly RunGroup[]): Promise
   ] as const;
   const shown = kinds.map(({ kind }) =>
     groups.flatMap((group) => {
-      const picture = bestRun(group)[kind];
-      return picture ? [{ label: escapeText(group.label), picture }] : [];
+      const run = bestRun(group);
+      const picture = run[kind];
+      return picture
+        ? [{ label: escapeText(group.label), picture, name: `${kind} of run '${run.name}'` }]
+        : [];
     }),
   );
   const room = PICTURE_ROOM / Math.max(1, shown.flat().length);
   for (const [i, { heading, words }] of kinds.entries()) {
-    const figures = shown[i]!.map(async ({ label, picture }) => {
-      const source = await embedded(picture, room);
+    const figures = shown[i]!.map(async ({ label, picture, name }) => {
+      const source = await embedded(picture, room, name);
       return `<figure><img alt="${words} ${label} predicts and the true ones" src="${source}"><figcaption>${label}</figcaption></figure>`;
     });
     if (figures.length > 0) page.add(heading, (await Promise.all(figures)).join(''));
@@ -208,24 +220,28 @@ async function body(page: Page, runs: readonly RunData[], groups: RunGroup[]): P
  * @param runs - runs as `loadRun` gives them; at least one
  * @param options - heading
  * @returns the HTML
- * @throws ArgumentError for an empty list
+ * @throws ArgumentError for an empty list, and for what is no run, naming the field; ShapeError for a confusion matrix
+ * that does not fit its classes
  * @example
  * await writeFile('report.html', await report.page([await report.loadRun('runs/dy')]))
  */
 export async function page(runs: readonly RunData[], options: PageOptions = {}): Promise<string> {
-  if (runs.length === 0) throw invalidArgument('runs', 'at least one run', runs);
-  const groups = groupRuns(runs);
-  const { rows } = comparison(runs);
-  const datasets = [...new Set(runs.map(({ config }) => config.dataset))].join(', ');
-  const title = options.title ?? `${groups.map(({ label }) => label).join(' and ')} on ${datasets}`;
+  const list = checkPageRuns(runs);
+  const { title: heading } = checkOptions(options);
+  if (heading !== undefined) checkString(heading, 'title');
+  if (list.length === 0) throw invalidArgument('runs', 'at least one run', runs);
+  const groups = groupRuns(list);
+  const { rows } = comparison(list);
+  const datasets = [...new Set(list.map(({ config }) => config.dataset))].join(', ');
+  const title = heading ?? `${groups.map(({ label }) => label).join(' and ')} on ${datasets}`;
   const made = new Page();
-  await body(made, runs, groups);
+  await body(made, list, groups);
   const bundle = await echartsBundle();
   const hash = (text: string) => `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
   const policy = `default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src ${hash(bundle)} ${hash(PAGE_SCRIPT)}; base-uri 'none'; form-action 'none'`;
   const found = finding(rows);
-  const count = runs.length === 1 ? 'one run' : `${runs.length} runs`;
-  const versions = [...new Set(runs.flatMap(({ environment }) => environment?.dyconv ?? []))].join(', ');
+  const count = list.length === 1 ? 'one run' : `${list.length} runs`;
+  const versions = [...new Set(list.flatMap(({ environment }) => environment?.dyconv ?? []))].join(', ');
   return `<!doctype html>
 <html lang="en">
 <head>

@@ -2,7 +2,8 @@
  * A grid of test images with what they are and what the model takes them for.
  * @module
  */
-import { invalidArgument, ShapeError } from '../errors.js';
+import { checkIterable, checkOptions, checkRecord, invalidArgument, ShapeError } from '../errors.js';
+import { checkScheme, checkStrings } from './check.js';
 import { escapeText, svgToPng } from './render.js';
 import { type ColourScheme, FONT_STACK, PALETTES } from './theme.js';
 
@@ -39,7 +40,8 @@ const MARGIN = 16;
 /** Channels apart to channels interleaved, then enlarged, as a data URI. */
 async function dataUri({ image, shape }: Prediction, index: number): Promise<string> {
   const [channels = 0, height = 0, width = 0] = shape;
-  if (shape.length !== 3 || (channels !== 1 && channels !== 3) || image.length !== channels * height * width)
+  const fits = height >= 1 && width >= 1 && image.length === channels * height * width;
+  if (shape.length !== 3 || (channels !== 1 && channels !== 3) || !fits)
     throw new ShapeError(
       `Expected [1 or 3, H, W] and as many bytes for image ${index} but received shape [${shape.join(', ')}] and ${image.length} bytes`,
     );
@@ -88,24 +90,46 @@ async function cell(item: Prediction, index: number, options: PredictionsOptions
 </g>`;
 }
 
+/** Checks predictions and lists them. */
+function checkItems(items: readonly Prediction[]): Prediction[] {
+  const list = checkIterable(items, 'items', 'an array of predictions');
+  if (list.length === 0) throw invalidArgument('items', 'at least one prediction', items);
+  const fields = {
+    image: 'bytes',
+    shape: 'array',
+    label: 'number',
+    predicted: 'number',
+    probability: 'number',
+  } as const;
+  for (const [i, item] of list.entries()) {
+    const { shape } = checkRecord(item, `items[${i}]`, 'a prediction', fields);
+    if (shape.findIndex((size) => !Number.isInteger(size)) >= 0)
+      throw invalidArgument(`items[${i}].shape`, 'integers [C, H, W]', shape);
+  }
+  return list;
+}
+
 /**
  * Draws images with predicted and true class names as a PNG; a wrong prediction is red, framed and marked with a cross.
  * @param items - the article shows 18
  * @param options - class names, columns, colour scheme and scale
- * @throws ShapeError for an image whose bytes do not fit its shape; ArgumentError for an empty list or an unknown class
+ * @throws ShapeError for an image whose bytes do not fit its shape; ArgumentError for an empty list, for what is
+ * no prediction, for an unknown class and for options that cannot be drawn
  */
 export async function predictionsPng(
   items: readonly Prediction[],
   options: PredictionsOptions,
 ): Promise<Buffer> {
-  const { columns = 6, scheme = 'light', scale = 2 } = options;
-  if (items.length === 0) throw invalidArgument('items', 'at least one prediction', items);
+  const list = checkItems(items);
+  const { classes, columns = 6, scheme = 'light', scale = 2 } = checkOptions(options);
+  checkStrings(classes, 'classes', 'an array of class names');
+  checkScheme(scheme);
   if (!(Number.isInteger(columns) && columns >= 1))
     throw invalidArgument('columns', 'a whole number from 1 on', columns);
-  const width = 2 * MARGIN + Math.min(columns, items.length) * CELL.width;
-  const height = 2 * MARGIN + Math.ceil(items.length / columns) * CELL.height - 14;
+  const width = 2 * MARGIN + Math.min(columns, list.length) * CELL.width;
+  const height = 2 * MARGIN + Math.ceil(list.length / columns) * CELL.height - 14;
   const cells = [];
-  for (const [index, item] of items.entries()) cells.push(await cell(item, index, options));
+  for (const [index, item] of list.entries()) cells.push(await cell(item, index, options));
   const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" font-family="${escapeText(FONT_STACK)}">
 <rect width="${width}" height="${height}" fill="${PALETTES[scheme].background}"/>
 ${cells.join('\n')}

@@ -3,7 +3,8 @@
  * trains or infers does not pay for them.
  * @module
  */
-import { invalidArgument } from '../errors.js';
+import { checkOptions, invalidArgument } from '../errors.js';
+import { checkScheme } from './check.js';
 import { type ColourScheme, chartTheme, PALETTES } from './theme.js';
 
 /** Size and surroundings of a picture. */
@@ -31,17 +32,16 @@ export interface PictureSize {
 
 /** Checks a picture's size and fills in the defaults. */
 export function pictureSize(options: PictureOptions, width: number, height: number): PictureSize {
+  checkOptions(options);
   const size = {
     width: options.width ?? width,
     height: options.height ?? height,
-    scheme: options.scheme ?? 'light',
+    scheme: checkScheme(options.scheme ?? 'light'),
   };
   for (const key of ['width', 'height'] as const) {
     if (!(Number.isInteger(size[key]) && size[key] >= 64 && size[key] <= 16384))
       throw invalidArgument(key, 'a whole number of pixels from 64 to 16384', size[key]);
   }
-  if (size.scheme !== 'light' && size.scheme !== 'dark')
-    throw invalidArgument('scheme', "'light' or 'dark'", size.scheme);
   return size;
 }
 
@@ -67,7 +67,8 @@ export async function renderSvg(option: ChartOption, size: PictureSize): Promise
 
 /** Rasterises an SVG. */
 export async function svgToPng(svg: string, scale = 2): Promise<Buffer> {
-  if (!(scale > 0 && scale <= 8)) throw invalidArgument('scale', 'a number above 0 and up to 8', scale);
+  if (!(typeof scale === 'number' && scale > 0 && scale <= 8))
+    throw invalidArgument('scale', 'a number above 0 and up to 8', scale);
   const { default: sharp } = await import('sharp');
   // 72 dots per inch is where an SVG unit is one pixel.
   return sharp(Buffer.from(svg), { density: 72 * scale, limitInputPixels: false })

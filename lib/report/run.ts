@@ -13,6 +13,7 @@ import type {
   RunEnvironment,
   StepRecord,
 } from '../train/records.js';
+import { checkString } from './check.js';
 
 /** A run directory, read. */
 export interface RunData {
@@ -117,12 +118,13 @@ function append<T>(records: T[], record: T, position: (record: T) => number): vo
  * this version does not know are skipped.
  * @param text - the whole file
  * @param file - its name, for messages
- * @throws CheckpointError naming file and line where a line is no valid record
+ * @throws ArgumentError unless both are strings; CheckpointError naming file and line where a line is no valid record
  */
 export function parseMetrics(text: string, file: string): { epochs: EpochRecord[]; steps: StepRecord[] } {
   const epochs: EpochRecord[] = [];
   const steps: StepRecord[] = [];
-  const lines = text.split('\n');
+  const lines = checkString(text, 'text', 'the text of a metrics.jsonl').split('\n');
+  checkString(file, 'file', 'the name of the file');
   for (const [index, line] of lines.entries()) {
     if (line.trim() === '') continue;
     const where = `${file}:${index + 1}`;
@@ -179,8 +181,11 @@ function checkEvaluation(value: Json, file: string): EvaluationRecord {
     throw new CheckpointError(
       `Expected a ${n} x ${n} matrix for 'confusion' in ${file}, as there are ${n} classes`,
     );
-  for (const key of ['loss', 'accuracy', 'images', 'imagesPerSecond']) number(value, key, file);
-  return value as unknown as EvaluationRecord;
+  const numbers = ['loss', 'accuracy', 'images', 'imagesPerSecond'].map((key) => [
+    key,
+    number(value, key, file),
+  ]);
+  return { ...value, ...Object.fromEntries(numbers) } as unknown as EvaluationRecord;
 }
 
 /**
@@ -193,6 +198,7 @@ function checkEvaluation(value: Json, file: string): EvaluationRecord {
  * run.epochs.at(-1)?.val?.accuracy
  */
 export async function loadRun(directory: string): Promise<RunData> {
+  checkString(directory, 'directory', 'the path of a run directory');
   const info = await stat(directory).catch(() => null);
   if (!info?.isDirectory())
     throw new ArgumentError(

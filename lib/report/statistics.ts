@@ -34,6 +34,11 @@ function centralProbability(t: number, degrees: number): number {
   return odd ? (2 / Math.PI) * (angle + Math.sin(angle) * sum) : Math.sin(angle) * sum;
 }
 
+function checkConfidence(confidence: number): void {
+  if (!(typeof confidence === 'number' && confidence > 0 && confidence < 1))
+    throw invalidArgument('confidence', 'a number between 0 and 1', confidence);
+}
+
 /**
  * The t for which a Student-distributed variable lies in [-t, t] with the given probability.
  * @param degrees - degrees of freedom, a whole number from 1 on
@@ -46,8 +51,7 @@ export function studentT(degrees: number, confidence = 0.95): number {
   // The sum has a term for every second degree; beyond a million the distribution is the normal one to any digit.
   if (!Number.isInteger(degrees) || degrees < 1 || degrees > 1e6)
     throw invalidArgument('degrees', 'a whole number from 1 to 1,000,000', degrees);
-  if (!(confidence > 0 && confidence < 1))
-    throw invalidArgument('confidence', 'a number between 0 and 1', confidence);
+  checkConfidence(confidence);
   let low = 0;
   let high = 1;
   while (centralProbability(high, degrees) < confidence) high *= 2;
@@ -63,15 +67,18 @@ export function studentT(degrees: number, confidence = 0.95): number {
  * Mean, standard deviation and the half-width of the confidence interval of the mean (Student's t).
  * @param values - one value a seed; at least one
  * @param confidence - probability between 0 and 1; default 0.95
- * @throws ArgumentError for an empty list
+ * @throws ArgumentError for an empty list, for values that are no numbers, and for another confidence
  */
 export function meanInterval(values: readonly number[], confidence = 0.95): MeanInterval {
-  checkIterable(values, 'values', 'an array of numbers');
-  const count = values.length;
+  const list = checkIterable(values, 'values', 'an array of numbers');
+  for (const [i, value] of list.entries())
+    if (typeof value !== 'number') throw invalidArgument(`values[${i}]`, 'a number', value);
+  checkConfidence(confidence);
+  const count = list.length;
   if (count === 0) throw invalidArgument('values', 'at least one value', values);
-  const mean = values.reduce((sum, value) => sum + value, 0) / count;
+  const mean = list.reduce((sum, value) => sum + value, 0) / count;
   if (count === 1) return { count, mean, std: null, halfWidth: null };
-  const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (count - 1);
+  const variance = list.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (count - 1);
   const std = Math.sqrt(variance);
   return { count, mean, std, halfWidth: (studentT(count - 1, confidence) * std) / Math.sqrt(count) };
 }

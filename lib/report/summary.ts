@@ -2,7 +2,7 @@
  * What a model consists of, layer by layer: like Paddle's `summary` and torchinfo.
  * @module
  */
-import { invalidArgument } from '../errors.js';
+import { checkOptions, checkRecord, type FieldKind, invalidArgument } from '../errors.js';
 import type { AnyModule, Module } from '../nn/module.js';
 import { noGrad, tidy } from '../tensor/context.js';
 import { zeros } from '../tensor/create.js';
@@ -189,6 +189,17 @@ function table(result: Omit<Summary, 'toString'>): string {
   return [lines[0], rule, ...lines.slice(1), rule, ...alignColumns(facts, () => false), '', note].join('\n');
 }
 
+/** The methods of a module that a summary calls. */
+const MODULE: Record<string, FieldKind> = {
+  forward: 'function',
+  eval: 'function',
+  modules: 'function',
+  parameters: 'function',
+  namedModules: 'function',
+  namedParameters: 'function',
+  namedBuffers: 'function',
+};
+
 /**
  * Runs a model once on zeros, in evaluation mode and without gradients, and lists its layers with output shapes,
  * parameters and operations. Parameters, buffers and training modes stay as they are; only `expertUsage()` of dynamic
@@ -196,11 +207,12 @@ function table(result: Omit<Summary, 'toString'>): string {
  * @param model - a module that takes one tensor
  * @param inputShape - such as [1, 3, 128, 128]
  * @param options - dtype and device of the input; default: those of the first parameter
- * @throws ArgumentError for a shape that is none; whatever the model's forward throws
+ * @throws ArgumentError for what is no module and for a shape that is none; whatever the model's forward throws
  * @example
  * console.log(String(report.summary(models.alexnetDy(), [1, 3, 128, 128])))
  */
 export function summary(model: Module, inputShape: readonly number[], options: SummaryOptions = {}): Summary {
+  checkRecord(model, 'model', 'a Module', MODULE);
   const valid =
     Array.isArray(inputShape) &&
     inputShape.length <= 64 &&
@@ -208,7 +220,8 @@ export function summary(model: Module, inputShape: readonly number[], options: S
   if (!valid) throw invalidArgument('inputShape', 'a list of sizes such as [1, 3, 128, 128]', inputShape);
   const parameters = [...model.parameters()];
   const first = parameters[0];
-  const { dtype = first?.dtype ?? 'float32', device = first?.device as Device | undefined } = options;
+  const { dtype = first?.dtype ?? 'float32', device = first?.device as Device | undefined } =
+    checkOptions(options);
   const input = zeros(inputShape, { dtype, device });
   let calls: Call[];
   try {

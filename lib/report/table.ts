@@ -184,6 +184,7 @@ function terminal(rows: readonly ComparisonRow[]): string {
  * Compares runs. Runs that differ by their seed only become one row with mean and 95 % interval.
  * @param runs - runs as `loadRun` gives them
  * @returns rows in the order of the runs; print the object for the table
+ * @throws ArgumentError for what is no run, naming the field
  * @example
  * console.log(String(report.comparison([await report.loadRun('runs/static'), await report.loadRun('runs/dy')])))
  */

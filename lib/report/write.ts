@@ -6,8 +6,9 @@ import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { writeFileAtomic } from '../atomic-file.js';
 import type { Dataset } from '../data/dataset.js';
-import { ArgumentError, invalidArgument } from '../errors.js';
+import { ArgumentError, checkIterable, checkOptions, checkRecord, invalidArgument } from '../errors.js';
 import type { Prediction as PredictedClass } from '../train/evaluate.js';
+import { checkString, checkStrings } from './check.js';
 import { confusionPng } from './confusion.js';
 import { curvesSvg } from './curves.js';
 import { type PageOptions, page } from './page.js';
@@ -26,14 +27,24 @@ export interface WritePredictionsOptions {
   count?: number;
 }
 
+const PREDICTION = { label: 'number', predicted: 'number', probability: 'number' } as const;
+
 /**
  * Draws images of a set with what a model takes them for, into a PNG file.
  * @param file - where the PNG goes
  * @param options - set, predictions and how many of them
- * @throws ArgumentError unless there is one prediction an image
+ * @throws ArgumentError for what is no set or no prediction, and unless there is one prediction an image
  */
 export async function writePredictions(file: string, options: WritePredictionsOptions): Promise<void> {
-  const { set, predictions, count = 18 } = options;
+  checkString(file, 'file', 'the path of a PNG file');
+  const { set, count = 18 } = checkOptions(options);
+  checkRecord(set, 'set', 'a Dataset', {
+    get: 'function',
+    length: 'number',
+    shape: 'array',
+    classes: 'array',
+  });
+  const predictions = checkIterable(options.predictions, 'predictions', 'an array of predictions');
   if (predictions.length !== set.length)
     throw new ArgumentError(
       `Expected ${set.length} predictions, one for every image of ${set.name}, but received ${predictions.length}`,
@@ -43,7 +54,8 @@ export async function writePredictions(file: string, options: WritePredictionsOp
   const shown = Math.min(count, set.length);
   const items = Array.from({ length: shown }, (_, i) => {
     const index = Math.floor((i * set.length) / shown);
-    return { ...predictions[index]!, image: set.get(index).image, shape: set.shape };
+    const prediction = checkRecord(predictions[index]!, `predictions[${index}]`, 'a prediction', PREDICTION);
+    return { ...prediction, image: set.get(index).image, shape: set.shape };
   });
   await writeFileAtomic(file, await predictionsPng(items, { classes: set.classes }));
 }
@@ -75,17 +87,20 @@ export interface CompareOptions extends PageOptions {
  * @param directories - at least one; runs that differ by their seed only become one row
  * @param options - where the page goes, and its title
  * @returns the comparison; print it for the table
- * @throws ArgumentError where a folder is no run or a run has no finished epoch; CheckpointError where a file is damaged
+ * @throws ArgumentError where an argument is no path, a folder is no run or a run has no finished epoch;
+ * CheckpointError where a file is damaged
  */
 export async function compare(
   directories: readonly string[],
-  { out, ...options }: CompareOptions = {},
+  options: CompareOptions = {},
 ): Promise<Comparison> {
-  if (directories.length === 0)
-    throw invalidArgument('directories', 'at least one run directory', directories);
+  const list = checkStrings(directories, 'directories', 'an array of run directories');
+  const { out, ...pageOptions } = checkOptions(options);
+  if (out !== undefined) checkString(out, 'out', 'the path of an HTML file');
+  if (list.length === 0) throw invalidArgument('directories', 'at least one run directory', directories);
   const seen = new Set<string>();
   const runs = [];
-  for (const directory of directories) {
+  for (const directory of list) {
     const resolved = path.resolve(directory);
     if (seen.has(resolved))
       throw new ArgumentError(`Expected different run directories but received '${directory}' twice`);
@@ -100,7 +115,7 @@ export async function compare(
   const result = comparison(runs);
   if (out !== undefined) {
     await mkdir(path.dirname(path.resolve(out)), { recursive: true });
-    await writeFileAtomic(out, await page(runs, options));
+    await writeFileAtomic(out, await page(runs, pageOptions));
   }
   return result;
 }

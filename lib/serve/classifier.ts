@@ -4,7 +4,16 @@
  */
 import { loader } from '../data/loader.js';
 import { test } from '../data/transforms.js';
-import { CheckpointError, checkOptions, DatasetError, DisposedError } from '../errors.js';
+import {
+  ArgumentError,
+  CheckpointError,
+  checkOptions,
+  checkRecord,
+  DatasetError,
+  DisposedError,
+  type FieldKind,
+  invalidArgument,
+} from '../errors.js';
 import { create } from '../models/index.js';
 import type { Module } from '../nn/module.js';
 import { noGrad, tidy } from '../tensor/context.js';
@@ -33,6 +42,33 @@ export interface LoadClassifierOptions {
   device?: Device;
 }
 
+/** What a classifier calls of its network. */
+const MODULE: Record<string, FieldKind> = {
+  forward: 'function',
+  parameters: 'function',
+  namedBuffers: 'function',
+};
+
+/** Checks a configuration as far as it is read. */
+function checkConfig(config: RunConfig): RunConfig {
+  checkRecord(config, 'config', 'a configuration', {
+    classes: 'array',
+    imageShape: 'array',
+  });
+  for (const [i, name] of config.classes.entries())
+    if (typeof name !== 'string') throw invalidArgument(`config.classes[${i}]`, 'a string', name);
+  for (const [i, size] of config.imageShape.entries())
+    if (!Number.isInteger(size) || size < 1)
+      throw invalidArgument(`config.imageShape[${i}]`, 'an integer of at least 1', size);
+  return config;
+}
+
+function checkDevice(device: Device): Device {
+  if (typeof device !== 'string' || !/^(cpu|cuda(:\d+)?)$/.test(device))
+    throw invalidArgument('device', "'cpu', 'cuda' or 'cuda:<number>'", device);
+  return device;
+}
+
 /** The network of a run, in evaluation mode, with the way its pictures take. Made by {@link loadClassifier}. */
 export class Classifier {
   /** What the network was trained with. */
@@ -43,11 +79,11 @@ export class Classifier {
   readonly device: Device;
   #disposed = false;
 
-  /** @internal */
+  /** @internal @throws ArgumentError for what is no configuration, no module or no device. */
   constructor(config: RunConfig, model: Module, device: Device) {
-    this.config = config;
-    this.model = model;
-    this.device = device;
+    this.config = checkConfig(config);
+    this.model = checkRecord(model, 'model', 'a Module', MODULE);
+    this.device = checkDevice(device);
   }
 
   /** Names of the classes. */
@@ -58,11 +94,13 @@ export class Classifier {
   /**
    * The classes of a picture, the likeliest first. The picture takes the way of a test image.
    * @param picture - A path, or the bytes of an encoded picture.
-   * @throws DatasetError when it cannot be read.
+   * @throws ArgumentError when it is neither. @throws DatasetError when it cannot be read.
    */
   async predict(picture: Picture): Promise<ClassProbability[]> {
     if (this.#disposed)
       throw new DisposedError('Expected a live Classifier but received one that was disposed');
+    if (typeof picture !== 'string' && !(picture instanceof Uint8Array))
+      throw invalidArgument('picture', 'a path or a Uint8Array', picture);
     const { classes, imageSize } = this.config;
     const transform = test({ size: imageSize });
     const set = await readPicture(picture, this.config);
@@ -96,16 +134,19 @@ export class Classifier {
 /**
  * Builds the network of a run directory anew and loads its weights.
  * @param path - The run directory, as `scripts/train.js --out` left it.
- * @throws ArgumentError when it is no run directory. @throws CheckpointError when the weights are missing, damaged, or of
- * another architecture.
+ * @throws ArgumentError when an argument is of the wrong kind. @throws CheckpointError when the folder is no run directory,
+ * and when configuration or weights are missing, damaged, or of another architecture.
  * @example
  * using classifier = await serve.loadClassifier('runs/dy');
  * const [best] = await classifier.predict('photo.jpg');
  */
 export async function loadClassifier(path: string, options: LoadClassifierOptions = {}): Promise<Classifier> {
+  if (typeof path !== 'string') throw invalidArgument('path', 'the path of a run directory', path);
   const { checkpoint = 'best', device = 'cpu' } = checkOptions(options);
+  if (typeof checkpoint !== 'string') throw invalidArgument('checkpoint', 'a string', checkpoint);
+  checkDevice(device);
   const run = await RunDirectory.open(path);
-  const config = await run.readConfig();
+  const config = await readConfig(run);
   const file = run.weightsFile(checkpoint);
   const state = await loadWeights(file);
   const model = create(config.model, config.modelOptions);
@@ -118,4 +159,15 @@ export async function loadClassifier(path: string, options: LoadClassifierOption
     for (const tensor of Object.values(state)) tensor.dispose();
   }
   return new Classifier(config, model.to({ device }).eval(), device);
+}
+
+/** The configuration of a run; what is wrong with it is the file's fault, not the caller's. */
+async function readConfig(run: RunDirectory): Promise<RunConfig> {
+  const config = await run.readConfig();
+  try {
+    return checkConfig(config);
+  } catch (error) {
+    if (!(error instanceof ArgumentError)) throw error;
+    throw new CheckpointError(`${run.file('config.json')} is damaged: ${error.message}`, { cause: error });
+  }
 }

@@ -167,7 +167,7 @@ function judge(error, target, receiver, args) {
     counts.refused++;
     return error;
   }
-  if (theirs || target.lenient) {
+  if (theirs) {
     counts.passed++;
     return undefined;
   }

@@ -14,7 +14,6 @@ import { native } from '../../dist/native.js';
  * @property {number} arity
  * @property {Function} [owner] The class of a method.
  * @property {boolean} [slow] Makes networks, pictures or files.
- * @property {boolean} [lenient] Takes whole records.
  */
 
 const SLOW =
@@ -24,8 +23,6 @@ const LEFT_OUT = new Set(['native.setTracer']);
 // What TypeScript calls protected or internal: called by the package itself alone, on objects it has made.
 const PROTECTED =
   /#(newSlots|stepGroup|check|decoupled|rateOf|capturable|extraRepr|registerBuffer)$|^optim\.lr\..*#(apply|applyMore|factor|height)$|^autograd\.FunctionContext|^optim\.Optimizer$/;
-// They take records of many fields; of these calls, crashes and hangs are findings, not every TypeError.
-const RECORDS = /^(report|serve)\./;
 
 /** @returns {Target[]} */
 export function listTargets() {
@@ -37,9 +34,7 @@ export function listTargets() {
   }
   const seen = new Set();
   walk('', dyconv, targets, seen);
-  return targets
-    .filter(({ name }) => !PROTECTED.test(name))
-    .map((target) => ({ ...target, lenient: RECORDS.test(target.name) }));
+  return targets.filter(({ name }) => !PROTECTED.test(name));
 }
 
 /** @param {string} path @param {Record<string, unknown>} space @param {Target[]} targets @param {Set<unknown>} seen */

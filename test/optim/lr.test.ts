@@ -142,6 +142,8 @@ it('names what it was given wrong', () => {
     [() => new lr.OneCycleLR(sgd(), { maxLr: 1, totalSteps: 2, maxMomentum: 0.1 }), 'for maxMomentum'],
     [() => new lr.CyclicLR(sgd(), { baseLr: 0, maxLr: 1 }), 'a number above 0 for baseLr'],
     [() => new lr.PolynomialLR(sgd(), { power: -1 }), 'for power'],
+    [() => new lr.LinearLR({ paramGroups: [1] } as never), 'an Optimizer for optimizer'],
+    [() => new lr.ReduceLROnPlateau(null as never), 'an Optimizer for optimizer but received null'],
   ];
   for (const [run, message] of cases) expect(run).toThrow(message);
 

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
 import {
+  ArgumentError,
   CheckpointError,
   DatasetError,
   DisposedError,
@@ -42,6 +43,35 @@ describe('loadClassifier', () => {
     const run = await writeRun('own');
     await expect(serve.loadClassifier(run, { checkpoint: 'last' })).rejects.toThrow('last.safetensors');
   });
+
+  it.each([
+    [[], 'Expected the path of a run directory for path but received undefined'],
+    [[Symbol('s')], 'Expected the path of a run directory for path but received a symbol'],
+    [[{}], 'Expected the path of a run directory for path but received Object (object)'],
+    [['runs/dy', null], 'Expected an object for options but received null'],
+    [['runs/dy', { checkpoint: 5 }], 'Expected a string for checkpoint but received 5 (number)'],
+    [
+      ['runs/dy', { device: 'tpu' }],
+      "Expected 'cpu', 'cuda' or 'cuda:<number>' for device but received 'tpu' (string)",
+    ],
+  ])('refuses bad arguments: %j', async (args, message) => {
+    const error = await serve.loadClassifier(...(args as [string])).catch((reason: Error) => reason);
+    expect(error).toBeInstanceOf(ArgumentError);
+    expect((error as Error).message).toBe(message);
+  });
+
+  it.each([
+    ['null', 'Expected a configuration for config but received null'],
+    ['{}', 'Expected an array for config.classes but received undefined'],
+    ['{"classes":[5]}', 'Expected an array for config.imageShape but received undefined'],
+    ['{"classes":["a"],"imageShape":[0]}', 'Expected an integer of at least 1 for config.imageShape[0]'],
+  ])('names a config.json that is damaged: %s', async (text, message) => {
+    const folder = await writeRun({});
+    writeFileSync(join(folder, 'config.json'), text);
+    const error = await serve.loadClassifier(folder).catch((reason: Error) => reason);
+    expect(error).toBeInstanceOf(CheckpointError);
+    expect((error as Error).message).toContain(`config.json is damaged: ${message}`);
+  });
 });
 
 describe('Classifier', () => {
@@ -72,6 +102,25 @@ describe('Classifier', () => {
     await expect(classifier.predict(new Uint8Array([1, 2, 3]))).rejects.toThrow(
       'cannot be read as a picture',
     );
+  });
+
+  it.each([undefined, null, 5, Symbol('s'), {}, [1, 2]])(
+    'refuses what is no picture: %s',
+    async (picture) => {
+      const predicted = classifier.predict(picture as never);
+      await expect(predicted).rejects.toThrow(ArgumentError);
+      await expect(predicted).rejects.toThrow('Expected a path or a Uint8Array for picture but received');
+    },
+  );
+
+  it('is made of a configuration, a module and a device', () => {
+    const make = (...args: unknown[]) => new serve.Classifier(...(args as [never, never, never]));
+    const { config, model } = classifier;
+    expect(() => make()).toThrow('Expected a configuration for config but received undefined');
+    expect(() => make({})).toThrow('Expected an array for config.classes but received undefined');
+    expect(() => make({ ...config, classes: [5] })).toThrow('Expected a string for config.classes[0]');
+    expect(() => make(config, {})).toThrow('Expected a Module for model but received Object (object)');
+    expect(() => make(config, model)).toThrow("'cuda:<number>' for device but received undefined");
   });
 
   it('refuses to work after dispose', async () => {
