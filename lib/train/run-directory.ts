@@ -2,32 +2,16 @@
  * The folder a training run keeps its results in.
  * @module
  */
-import {
-  access,
-  constants,
-  type FileHandle,
-  mkdir,
-  open,
-  readdir,
-  readFile,
-  rm,
-  stat,
-} from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { access, constants, type FileHandle, mkdir, open, readdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { writeFileAtomic } from '../atomic-file.js';
-import {
-  ArgumentError,
-  CheckpointError,
-  checkOptions,
-  checkRecord,
-  invalidArgument,
-  TrainingError,
-} from '../errors.js';
-import { fileError, isPath, reasonOf } from '../file-error.js';
+import { CheckpointError, checkOptions, checkRecord, invalidArgument, TrainingError } from '../errors.js';
+import { fileError, isPath } from '../file-error.js';
 import type { Module } from '../nn/module.js';
 import { type LoadedCheckpoint, loadCheckpoint, saveCheckpoint, saveWeights } from './checkpoint.js';
 import { checkModel, checkTrainer } from './checks.js';
 import type { EvaluationRecord, MetricsRecord, RunConfig, RunEnvironment } from './records.js';
+import { json, nearestFolder, toJson, unusable, whenMissing } from './run-files.js';
 import type { Trainer } from './trainer.js';
 
 /** Any of these makes a folder a run that must not be overwritten. */
@@ -317,40 +301,4 @@ export class RunDirectory {
       throw new CheckpointError(`${path} is damaged: ${(error as Error).message}`, { cause: error });
     }
   }
-}
-
-/** The folder itself, or the nearest above it that exists. */
-async function nearestFolder(path: string): Promise<string> {
-  for (let at = resolve(path); ; at = dirname(at)) {
-    if ((await stat(at).catch(whenMissing(null))) !== null || at === dirname(at)) return at;
-  }
-}
-
-function unusable(path: string, error: unknown): TrainingError {
-  const cause = error as NodeJS.ErrnoException;
-  const reason = cause.code === 'ENOTDIR' ? 'a file is in its place' : reasonOf(cause);
-  return new TrainingError(`Cannot use ${path} as a run directory: ${reason}`, { cause });
-}
-
-/** What a file or a line is to hold. */
-function toJson(name: string, value: unknown, space?: number): string {
-  checkOptions(value, name);
-  try {
-    return JSON.stringify(value, null, space);
-  } catch (error) {
-    throw new ArgumentError(`Expected what JSON can hold for ${name}: ${(error as Error).message}`, {
-      cause: error,
-    });
-  }
-}
-
-function json(name: string, value: unknown): string {
-  return `${toJson(name, value, 2)}\n`;
-}
-
-function whenMissing<T>(fallback: T): (error: NodeJS.ErrnoException) => T {
-  return (error) => {
-    if (error.code === 'ENOENT') return fallback;
-    throw error;
-  };
 }
