@@ -13,7 +13,7 @@ import type {
   RunEnvironment,
   StepRecord,
 } from '../train/records.js';
-import { checkString } from './check.js';
+import { checkPageRuns, checkString } from './check.js';
 
 /** A run directory, read. */
 export interface RunData {
@@ -210,7 +210,7 @@ export async function loadRun(directory: string): Promise<RunData> {
     throw new ArgumentError(`Expected a run directory but received '${directory}', which has no config.json`);
   const metrics = await readOptional(file('metrics.jsonl'));
   const evaluation = await readJson(file('evaluation.json'));
-  return {
+  return whole({
     path: directory,
     name: path.basename(path.resolve(directory)),
     config: checkConfig(config, file('config.json')),
@@ -219,5 +219,16 @@ export async function loadRun(directory: string): Promise<RunData> {
     evaluation: evaluation && checkEvaluation(evaluation, file('evaluation.json')),
     predictions: await readOptional(file('predictions.png')),
     mistakes: await readOptional(file('mistakes.png')),
-  };
+  });
+}
+
+/** A run that a page can be made of: what is left to be wrong in its files is told now, not when it is read. */
+function whole(run: RunData): RunData {
+  try {
+    checkPageRuns([run]);
+  } catch (error) {
+    const problem = (error as Error).message.replace('runs[0].', '');
+    throw new CheckpointError(`${run.path} holds a damaged run: ${problem}`, { cause: error });
+  }
+  return run;
 }

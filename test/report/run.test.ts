@@ -62,6 +62,11 @@ describe('loadRun', () => {
       '{"classes":["a","b"],"confusion":[[1,2]]}',
       /Expected a 2 x 2 matrix for 'confusion'/,
     ],
+    [
+      'evaluation.json',
+      '{"classes":["a"],"confusion":[["many"]],"loss":1,"accuracy":1,"images":1,"imagesPerSecond":1}',
+      /holds a damaged run: Expected an array of numbers for evaluation\.confusion\[0\] but received \[many\]/,
+    ],
   ])('names a damaged %s', async (name, text, message) => {
     const folder = writeRun(madeUpRun({ epochs: 1 }));
     writeFileSync(join(folder, name), text);
