@@ -227,7 +227,8 @@ describe('detectAnomaly', () => {
   it("stays on while another thread's block is open, and ends with the worker", async () => {
     const run = () => badRoot(leaf(1)).sum().backward();
     const worker = startWorker(
-      "dyconv.autograd.detectAnomaly(() => new Promise(() => parentPort.postMessage('open')));",
+      // Something to wait for, or it would end by itself.
+      "setInterval(() => {}, 1000); dyconv.autograd.detectAnomaly(() => new Promise(() => parentPort.postMessage('open')));",
     );
     await once(worker, 'message');
     autograd.detectAnomaly(() => 1);
