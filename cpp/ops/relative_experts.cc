@@ -18,7 +18,7 @@ void SwapColumns(at::Tensor& rows, int64_t first, int64_t second) {
 }
 
 bool SumsToOne(const at::Tensor& attention) {
-  const auto shares = attention.detach().to(at::kFloat).contiguous();
+  const auto shares = attention.to(at::kFloat).contiguous();
   const float* a = shares.const_data_ptr<float>();
   const int64_t batch = shares.size(0), experts = shares.size(1);
   for (int64_t b = 0; b < batch; ++b, a += experts) {
