@@ -2,11 +2,12 @@
  * Errors of the file system in words.
  * @module
  */
-import { CheckpointError } from './errors.js';
+import { CheckpointError, invalidArgument } from './errors.js';
 
-/** Checks the path of a file. */
-export function isPath(path: unknown): path is string {
-  return typeof path === 'string' && path.length > 0 && !path.includes('\0');
+/** Checks the path or the name of a file or folder. */
+export function checkPath(path: unknown, expected = 'the path of a file', name = 'path'): void {
+  if (typeof path !== 'string' || path.length === 0 || path.includes('\0'))
+    throw invalidArgument(name, expected, path);
 }
 
 /** What the codes of the operating system mean. */

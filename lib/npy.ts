@@ -6,7 +6,7 @@
 import { open } from 'node:fs/promises';
 import { commitOrDiscard, stageFile } from './atomic-file.js';
 import { CheckpointError, invalidArgument } from './errors.js';
-import { fileError, isPath } from './file-error.js';
+import { checkPath, fileError } from './file-error.js';
 import { formatNpyHeader, headerLength, lengthBytes, parseNpyHeader } from './npy-header.js';
 import { itemSize } from './tensor/dtype.js';
 import { isTensor, type Tensor } from './tensor/tensor.js';
@@ -26,7 +26,7 @@ import {
  * @example const x = await loadNpy('features.npy');
  */
 export async function loadNpy(path: string): Promise<Tensor> {
-  if (!isPath(path)) throw invalidArgument('path', 'the path of a file', path);
+  checkPath(path);
   try {
     const file = await open(path, 'r');
     try {
@@ -47,7 +47,7 @@ export async function loadNpy(path: string): Promise<Tensor> {
  * @throws {DTypeError} for bfloat16, which NumPy does not have. @throws {CheckpointError} if the file cannot be written.
  */
 export async function saveNpy(path: string, tensor: Tensor): Promise<void> {
-  if (!isPath(path)) throw invalidArgument('path', 'the path of a file', path);
+  checkPath(path);
   if (!isTensor(tensor)) throw invalidArgument('tensor', 'a Tensor', tensor);
   const header = formatNpyHeader(tensor.dtype, tensor.shape);
   try {

@@ -9,7 +9,7 @@ import type { Entry, ZipFile as ZipReader } from 'yauzl';
 import { ZipFile } from 'yazl';
 import { commitOrDiscard, stageFile } from './atomic-file.js';
 import { CheckpointError, DyconvError, invalidArgument } from './errors.js';
-import { fileError, isPath } from './file-error.js';
+import { checkPath, fileError } from './file-error.js';
 import { readNpy } from './npy.js';
 import { formatNpyHeader } from './npy-header.js';
 import { itemSize } from './tensor/dtype.js';
@@ -32,7 +32,7 @@ const MTIME = new Date(1980, 0, 1);
  * @throws {CheckpointError} if the file is missing, truncated or damaged; the message names it and the array.
  */
 export async function loadNpz(path: string): Promise<Record<string, Tensor>> {
-  if (!isPath(path)) throw invalidArgument('path', 'the path of a file', path);
+  checkPath(path);
   let zip: ZipReader;
   try {
     zip = await openZip(path);
@@ -67,7 +67,7 @@ export async function saveNpz(
   record: Record<string, Tensor>,
   options: SaveNpzOptions = {},
 ): Promise<void> {
-  if (!isPath(path)) throw invalidArgument('path', 'the path of a file', path);
+  checkPath(path);
   if (typeof options !== 'object' || options === null)
     throw invalidArgument('options', 'an object such as { compress }', options);
   const { compress = false } = options;

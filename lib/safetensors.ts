@@ -6,7 +6,7 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { commitOrDiscard, type StagedFile, stageFile } from './atomic-file.js';
 import { CheckpointError, invalidArgument } from './errors.js';
-import { fileError, isPath } from './file-error.js';
+import { checkPath, fileError } from './file-error.js';
 import { native } from './native.js';
 import {
   formatHeader,
@@ -119,7 +119,7 @@ export async function stageSafetensors(
   record: Record<string, Tensor>,
   options: SaveSafetensorsOptions & { tag?: string } = {},
 ): Promise<StagedFile> {
-  if (!isPath(path)) throw invalidArgument('path', 'the path of a file', path);
+  checkPath(path);
   if (typeof options !== 'object' || options === null)
     throw invalidArgument('options', 'an object such as { metadata }', options);
   const { metadata = {}, tag } = options;
@@ -149,7 +149,7 @@ export async function stageSafetensors(
 }
 
 async function withFile<T>(path: string, read: (file: FileHandle) => Promise<T>): Promise<T> {
-  if (!isPath(path)) throw invalidArgument('path', 'the path of a file', path);
+  checkPath(path);
   let file: FileHandle;
   try {
     file = await open(path, 'r');

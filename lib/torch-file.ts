@@ -8,8 +8,8 @@ import type { Readable } from 'node:stream';
 import { crc32 } from 'node:zlib';
 import type { Entry, ZipFile } from 'yauzl';
 import { type Pickled, PickleError, readPickle } from './data/pickle.js';
-import { CheckpointError, invalidArgument } from './errors.js';
-import { fileError, isPath } from './file-error.js';
+import { CheckpointError } from './errors.js';
+import { checkPath, fileError } from './file-error.js';
 import { tensor } from './tensor/create.js';
 import { ARRAY_OF, itemSize, type TypedArray } from './tensor/dtype.js';
 import { isTensor, type Tensor } from './tensor/tensor.js';
@@ -91,7 +91,7 @@ export async function loadTorchStateDict(path: string): Promise<Record<string, T
 
 /** Tells files that are not of the zip format by their first bytes. */
 async function checkKind(path: string): Promise<void> {
-  if (!isPath(path)) throw invalidArgument('path', 'the path of a file', path);
+  checkPath(path);
   const start = Buffer.alloc(LEGACY.length);
   let bytesRead: number;
   try {

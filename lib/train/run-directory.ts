@@ -6,7 +6,7 @@ import { access, constants, type FileHandle, mkdir, open, readdir, readFile, rm 
 import { join } from 'node:path';
 import { writeFileAtomic } from '../atomic-file.js';
 import { CheckpointError, checkOptions, checkRecord, invalidArgument, TrainingError } from '../errors.js';
-import { fileError, isPath } from '../file-error.js';
+import { checkPath, fileError } from '../file-error.js';
 import type { Module } from '../nn/module.js';
 import { type LoadedCheckpoint, loadCheckpoint, saveCheckpoint, saveWeights } from './checkpoint.js';
 import { checkModel, checkTrainer } from './checks.js';
@@ -41,7 +41,7 @@ export class RunDirectory {
   #metrics: FileHandle | null = null;
 
   private constructor(path: string) {
-    if (!isPath(path)) throw invalidArgument('path', 'the path of a folder', path);
+    checkPath(path, 'the path of a folder');
     this.path = path;
   }
 
@@ -73,7 +73,7 @@ export class RunDirectory {
    * @throws {TrainingError} if it already holds a run, is not a folder, or cannot be written to or made.
    */
   static async assertFree(path: string): Promise<void> {
-    if (!isPath(path)) throw invalidArgument('path', 'the path of a folder', path);
+    checkPath(path, 'the path of a folder');
     let names: string[] = [];
     try {
       await access(await nearestFolder(path), constants.W_OK);
@@ -102,7 +102,7 @@ export class RunDirectory {
 
   /** Path of a file of this run. */
   file(name: string): string {
-    if (!isPath(name)) throw invalidArgument('name', 'the name of a file', name);
+    checkPath(name, 'the name of a file', 'name');
     return join(this.path, name);
   }
 

@@ -1,9 +1,4 @@
-/**
- * Weights from a file of either format.
- * @module
- */
-import { invalidArgument } from '../errors.js';
-import { isPath } from '../file-error.js';
+import { checkPath } from '../file-error.js';
 import { loadSafetensors } from '../safetensors.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { loadTorchStateDict } from '../torch-file.js';
@@ -14,6 +9,6 @@ import { loadTorchStateDict } from '../torch-file.js';
  * @throws {CheckpointError} if the file is missing or damaged.
  */
 export async function loadWeights(path: string): Promise<Record<string, Tensor>> {
-  if (!isPath(path)) throw invalidArgument('path', 'the path of a file', path);
+  checkPath(path);
   return /\.(pt|pth|bin)$/i.test(path) ? loadTorchStateDict(path) : loadSafetensors(path);
 }
