@@ -6,7 +6,8 @@
 // Kernel sources are compiled once per instruction set. A function of a shared header must not be emitted
 // from one of those objects and then be picked by the linker for everybody, so such functions are always
 // inlined.
-#define DYCONV_INLINE inline __attribute__((always_inline))
+#define DYCONV_ALWAYS_INLINE __attribute__((always_inline))
+#define DYCONV_INLINE inline DYCONV_ALWAYS_INLINE
 
 namespace dyconv::kernels {
 
@@ -49,27 +50,78 @@ struct DynamicConvShape {
   DYCONV_INLINE int64_t out_plane() const { return out_h * out_w; }
 };
 
-// A Winograd convolution computes tiles of `tile` x `tile` outputs, 2 or 4, from inputs two larger, as a
-// product at each point of the transformed tile: a 1x1 convolution of tiles with a group a point.
-DYCONV_INLINE int64_t WinogradPoints(int64_t tile) { return (tile + 2) * (tile + 2); }
-DYCONV_INLINE int64_t WinogradTilesAlong(int64_t outputs, int64_t tile) {
-  return (outputs + tile - 1) / tile;
+// Outputs of a tile of a Winograd convolution along each axis, 2 to 4.
+struct WinogradTile {
+  int64_t h = 0;
+  int64_t w = 0;
+};
+
+// One axis of such a convolution: tiles of `tile` outputs from inputs two larger, transformed to tile + 2
+// points. The last tile may have fewer outputs, and then has the first outputs + 2 of the same points.
+struct WinogradAxis {
+  int64_t outputs = 0;
+  int64_t tile = 0;
+
+  DYCONV_INLINE int64_t inputs() const { return outputs + 2; }
+  DYCONV_INLINE int64_t points() const { return tile + 2; }
+  DYCONV_INLINE int64_t count() const { return (outputs + tile - 1) / tile; }
+  DYCONV_INLINE int64_t outputs_of(int64_t i) const {
+    const int64_t left = outputs - i * tile;
+    return left < tile ? left : tile;
+  }
+  DYCONV_INLINE int64_t points_of(int64_t i) const { return outputs_of(i) + 2; }
+  // Whether the last tile has that point; all others do.
+  DYCONV_INLINE bool all_have(int64_t point) const { return point < points_of(count() - 1); }
+  // The tiles that have the points, together.
+  DYCONV_INLINE int64_t products() const { return (count() - 1) * points() + points_of(count() - 1); }
+};
+
+// Tiles and points, row by row.
+struct WinogradTiling {
+  WinogradAxis y, x;
+
+  // Whether there is one.
+  DYCONV_INLINE explicit operator bool() const { return y.tile > 0; }
+  DYCONV_INLINE int64_t count() const { return y.count() * x.count(); }
+  DYCONV_INLINE int64_t points() const { return y.points() * x.points(); }
+  DYCONV_INLINE int64_t input_pixels() const { return y.inputs() * x.inputs(); }
+  DYCONV_INLINE int64_t output_pixels() const { return y.outputs * x.outputs; }
+  // The tiles that have the point `point`: the first rows and columns of them.
+  DYCONV_INLINE int64_t high_at(int64_t point) const { return y.count() - !y.all_have(point / x.points()); }
+  DYCONV_INLINE int64_t wide_at(int64_t point) const { return x.count() - !x.all_have(point % x.points()); }
+  // Lists them for each of `samples` samples of count() tiles. Returns how many a sample has.
+  DYCONV_INLINE int64_t TilesAt(int64_t point, int64_t samples, int32_t* tiles) const {
+    const int64_t high = high_at(point), wide = wide_at(point);
+    for (int64_t sample = 0; sample < samples; ++sample) {
+      for (int64_t row = 0; row < high; ++row) {
+        const int64_t first = (sample * y.count() + row) * x.count();
+        for (int64_t i = 0; i < wide; ++i) *tiles++ = static_cast<int32_t>(first + i);
+      }
+    }
+    return high * wide;
+  }
+};
+
+DYCONV_INLINE WinogradTiling WinogradTilingOf(const DynamicConvShape& s, const WinogradTile& tile) {
+  return {{s.out_h, tile.h}, {s.out_w, tile.w}};
 }
+
 // Floats between the points beside what they hold: at powers of two apart they would fight for the same cache
 // lines.
 constexpr int64_t kWinogradGap = 16;
 
-// That 1x1 convolution, for a 3x3 convolution of stride 1 without groups.
-DYCONV_INLINE DynamicConvShape WinogradProducts(const DynamicConvShape& s, int64_t tile) {
+// A 3x3 convolution of stride 1 without groups as what it is at the points: a 1x1 convolution of tiles with a
+// group a point.
+DYCONV_INLINE DynamicConvShape WinogradProducts(const DynamicConvShape& s, const WinogradTiling& tiling) {
   DynamicConvShape inner;
   inner.batch = s.batch;
   inner.experts = s.experts;
-  inner.groups = WinogradPoints(tile);
+  inner.groups = tiling.points();
   inner.in_channels = inner.groups * s.in_channels;
   inner.out_channels = inner.groups * s.out_channels;
   inner.kernel_h = inner.kernel_w = 1;
-  inner.in_h = inner.out_h = WinogradTilesAlong(s.out_h, tile);
-  inner.in_w = inner.out_w = WinogradTilesAlong(s.out_w, tile);
+  inner.in_h = inner.out_h = tiling.y.count();
+  inner.in_w = inner.out_w = tiling.x.count();
   return inner;
 }
 
@@ -105,8 +157,8 @@ struct DynamicConvPlan {
   int64_t packed_input = 0;      // of one sample
   int64_t packed_grad = 0;       // of one sample
   int64_t weight_samples = 1;    // samples of the weight gradient that stay in the cache
-  int64_t winograd_tile = 0;     // 0: no Winograd
   int64_t attention_lanes = 0;   // partial sums of one attention gradient
+  WinogradTiling winograd;
 };
 
 // One max pooling of planes [planes, in_h, in_w].

@@ -40,7 +40,8 @@ TiledKernels DirectKernels(const DynamicConvProblem& p, int64_t threads) {
           !bf16};
 }
 
-TiledKernels WinogradKernels(const DynamicConvProblem& p, int64_t threads, int64_t tile) {
+TiledKernels WinogradKernels(const DynamicConvProblem& p, int64_t threads,
+                             const kernels::WinogradTile& tile) {
   const auto& t = kernels::Kernels(p.isa);
   return {t.PlanWinograd(p.shape, threads, tile),
           t.PackWinogradForward,
@@ -101,8 +102,8 @@ class BackwardWork {
     own = scratch_.Take(sizes[5]);
     std::fill_n(attention_sums, sizes[4], 0.0f);
 
-    const bool winograd = plan.winograd_tile > 0;
-    const auto products = winograd ? kernels::WinogradProducts(p.shape, plan.winograd_tile) : p.shape;
+    const bool winograd{plan.winograd};
+    const auto products = winograd ? kernels::WinogradProducts(p.shape, plan.winograd) : p.shape;
     of_input.packed_input_strides =
         ChunkStrides(products, winograd, chunk, plan.packed_input, p.shape.in_channels);
     of_input.packed_grad_strides =
@@ -124,17 +125,17 @@ class BackwardWork {
   float* own;
 
  private:
-  // Whole blocks of samples.
+  // Blocks of samples, as many for every thread.
   static int64_t ChunkSize(const DynamicConvProblem& p, int64_t threads,
                            const kernels::DynamicConvPlan& plan) {
-    const int64_t block = plan.backward_samples * (plan.packed_input + plan.packed_grad);
-    return std::min(p.shape.batch, std::max<int64_t>(threads, kChunkFloats / block) * plan.backward_samples);
+    const int64_t samples = plan.backward_samples * threads;
+    const int64_t floats = samples * (plan.packed_input + plan.packed_grad);
+    return std::min(p.shape.batch, std::max<int64_t>(1, (kChunkFloats + floats / 2) / floats) * samples);
   }
 
   std::array<int64_t, 6> Sizes(int64_t threads, const TiledKernels& run) const {
     const auto& plan = run.plan;
-    const int64_t gaps =
-        plan.winograd_tile > 0 ? kernels::WinogradPoints(plan.winograd_tile) * kernels::kWinogradGap : 0;
+    const int64_t gaps = plan.winograd ? plan.winograd.points() * kernels::kWinogradGap : 0;
     return {plan.backward_weight,
             plan.backward_weight,
             chunk * plan.packed_input + gaps,
@@ -254,14 +255,15 @@ bool WinogradDynamicConvApplies(const DynamicConvProblem& p) {
 
 at::Tensor WinogradDynamicConvForward(const DynamicConvProblem& p) {
   const int64_t threads = ThreadsFor(p.shape);
-  return Forward(p, threads, WinogradKernels(p, threads, WinogradForwardCost(p.shape, MixingOf(p)).tile));
+  const auto tile = p.tile.h > 0 ? p.tile : WinogradForwardCost(p.shape, MixingOf(p)).tile;
+  return Forward(p, threads, WinogradKernels(p, threads, tile));
 }
 
 DynamicConvGrads WinogradDynamicConvBackward(const DynamicConvProblem& p, const at::Tensor& grad_output,
                                              const std::array<bool, 4>& needs) {
   const int64_t threads = ThreadsFor(p.shape);
-  return Backward(p, threads, WinogradKernels(p, threads, WinogradBackwardCost(p.shape, MixingOf(p)).tile),
-                  grad_output, needs);
+  const auto tile = p.tile.h > 0 ? p.tile : WinogradBackwardCost(p.shape, MixingOf(p)).tile;
+  return Backward(p, threads, WinogradKernels(p, threads, tile), grad_output, needs);
 }
 
 }  // namespace dyconv

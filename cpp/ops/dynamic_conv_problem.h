@@ -16,6 +16,7 @@ struct DynamicConvProblem {
   DynamicConvOptions options;
   kernels::DynamicConvShape shape;
   kernels::Isa isa = kernels::BestIsa();
+  kernels::WinogradTile tile = {};  // of Winograd's form; 0 is the cheapest (winograd_cost.h)
 
   bool on_cpu() const { return input.device().is_cpu(); }
   bool is_static() const { return !attention.defined(); }

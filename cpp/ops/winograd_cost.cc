@@ -5,11 +5,12 @@
 namespace dyconv {
 namespace {
 
-// In multiply-adds: mixing or folding one weight of one expert, which the direct form hides better;
-// transforming one pixel of one channel at one point; transforming one weight at one point.
-constexpr double kMix = 1.2;
-constexpr double kTransformImage = 24;
-constexpr double kTransformWeight = 12;
+// In multiply-adds: mixing or folding one weight of one expert; moving one pixel of one channel to the
+// products and back, transforms included; the same for one weight of one expert, which also means reading it
+// from memory.
+constexpr double kMix = 1.4, kDirectMix = 3;
+constexpr double kMovePixel = 14;
+constexpr double kMoveWeight = 40;
 
 // What a pass does: products of all pixels with all weights, multiply-adds of mixing and folding for every
 // weight, transforms of images.
@@ -29,24 +30,23 @@ double Pairs(int64_t in, int64_t out, int64_t padding) {
   return static_cast<double>(pairs);
 }
 
-// Both costs are those of one sample, input channel and output channel.
+// Costs are those of one sample, input channel and output channel.
 WinogradCost Cheapest(const kernels::DynamicConvShape& s, const Pass& pass) {
-  const auto experts = static_cast<double>(s.experts),
-             batch = static_cast<double>(std::max<int64_t>(1, s.batch));
+  const auto of = [](int64_t n) { return static_cast<double>(n); };
+  const double pixel = pass.images * kMovePixel * (1 / of(s.in_channels) + 1 / of(s.out_channels)) / 2;
+  const double weight = pass.products * kMoveWeight * of(s.experts) / of(std::max<int64_t>(1, s.batch));
+  const double pairs = Pairs(s.in_h, s.out_h, s.padding_h) * Pairs(s.in_w, s.out_w, s.padding_w);
   const double direct =
-      pass.products * Pairs(s.in_h, s.out_h, s.padding_h) * Pairs(s.in_w, s.out_w, s.padding_w) +
-      9 * pass.mixing;
-  const double per_channel =
-      pass.images * kTransformImage *
-      (1 / static_cast<double>(s.in_channels) + 1 / static_cast<double>(s.out_channels)) / 2;
+      pass.products * pairs + pixel * of(s.out_plane()) + 9 * (kDirectMix * pass.mixing + weight);
   WinogradCost best{};
-  for (const int64_t tile : {2, 4}) {
-    const auto tiles = static_cast<double>(kernels::WinogradTilesAlong(s.out_h, tile) *
-                                           kernels::WinogradTilesAlong(s.out_w, tile));
-    const double point = tiles * (pass.products + per_channel) + kMix * pass.mixing +
-                         pass.products * kTransformWeight * experts / batch;
-    const double relative = static_cast<double>(kernels::WinogradPoints(tile)) * point / direct;
-    if (best.tile == 0 || relative < best.relative) best = {tile, relative};
+  for (const int64_t h : {2, 3, 4}) {
+    for (const int64_t w : {2, 3, 4}) {
+      const auto tiling = kernels::WinogradTilingOf(s, {h, w});
+      const double products = of(tiling.y.products() * tiling.x.products());
+      const double cost =
+          products * (pass.products + pixel) + of(tiling.points()) * (kMix * pass.mixing + weight);
+      if (best.tile.h == 0 || cost / direct < best.relative) best = {{h, w}, cost / direct};
+    }
   }
   return best;
 }

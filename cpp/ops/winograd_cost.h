@@ -6,9 +6,9 @@
 
 namespace dyconv {
 
-// The cheaper tile, and the cost with it as a part of the direct form's.
+// The cheapest tile, and the cost with it as a part of the direct form's.
 struct WinogradCost {
-  int64_t tile;
+  kernels::WinogradTile tile;
   double relative;
   bool Wins() const { return relative < 0.95; }
 };

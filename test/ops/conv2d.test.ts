@@ -141,6 +141,27 @@ describe.each(['fused', 'winograd', 'libtorch'] as const)('conv2d by %s', (algor
   );
 });
 
+describe('conv2d by winograd', () => {
+  it.each([1, 2, 3, 4, 5, 6, 7, 8, 9])('agrees with images %i pixels high and 1 to 9 wide', (height) => {
+    for (let width = 1; width <= 9; width++) {
+      tidy(() => {
+        const c: Case = {
+          ...corners['a plain one']!,
+          size: [height, width],
+          batch: 9,
+          inChannels: 40,
+          outChannels: 33,
+        };
+        const given = argumentsOf(c, width);
+        const exact = expected(c, given);
+        run(c, given, 'winograd').forEach((received, i) => {
+          expect(deviation(received, exact[i]!), `${names[i]} of ${c.size}`).toBeLessThan(1e-5);
+        });
+      });
+    }
+  });
+});
+
 describe('conv2d refuses', () => {
   const [x, w] = [ones([1, 3, 8, 8]), ones([4, 3, 5, 5])];
   it.each<[string, () => unknown, string]>([

@@ -19,6 +19,7 @@ import { type Case, corners, outputSize, randomCase } from './dynamic-conv-cases
 
 const algorithms = ['auto', ...cpuAlgorithms()];
 const RANDOM_CASES = 300;
+const SIZES = [1, 2, 3, 4, 5, 6, 7, 8, 9];
 // A build with -DDYCONV_EMULATE_CUDA=ON runs the CUDA kernels on the CPU; any other refuses them there.
 const emulated = native.cudaKernels() && !native.cudaBuilt();
 
@@ -101,11 +102,17 @@ function deviation(received: Tensor, expected: Tensor): number {
 
 const names = ['output', 'grad input', 'grad weight', 'grad attention', 'grad bias'];
 
-function expectConformance(c: Case, seed: number, dtype: DType, tolerance: number): void {
+function expectConformance(
+  c: Case,
+  seed: number,
+  dtype: DType,
+  tolerance: number,
+  candidates = algorithms,
+): void {
   tidy(() => {
     const given = argumentsOf(c, seed, dtype);
     const expected = run(c, given, 'reference', 'float64');
-    for (const algorithm of algorithms) {
+    for (const algorithm of candidates) {
       if (!applies(algorithm, c, dtype)) {
         expect(() => run(c, given, algorithm, dtype)).toThrow(
           `Expected a problem that ${algorithm} can compute`,
@@ -136,6 +143,22 @@ describe('dynamicConv2d agrees with the float64 reference', () => {
         expectConformance(randomCase(n), n, 'float32', 3e-5);
     },
   );
+
+  // Tiles of 2 to 4 outputs an axis, and every size that the last one can have.
+  it.each(SIZES)('with images %i pixels high and 1 to 9 wide, by all forms of winograd', (height) => {
+    const forms = algorithms.filter((algorithm) => algorithm.startsWith('winograd'));
+    for (const width of SIZES) {
+      const attention = width % 2 ? 'softmax' : 'any';
+      const c: Case = {
+        ...corners['a plain one']!,
+        size: [height, width],
+        batch: 3,
+        inChannels: 18,
+        attention,
+      };
+      expectConformance(c, width, 'float32', 1e-5, forms);
+    }
+  });
 
   // Everything is summed in float32 and rounded once; on tensor cores mixed weights are rounded as well.
   const onGpus = emulated ? ['mix-cuda', 'fused-cuda'] : [];

@@ -7,7 +7,7 @@ namespace {
 constexpr int64_t kBlockPixels = 1536;
 // Points times tiles of a block of Winograd's: its sums are written and read once a panel, so that they need
 // not stay there, and the larger the block the seldomer the experts are read.
-constexpr int64_t kBlockPoints = 128 * 36;
+constexpr int64_t kBlockPoints = 176 * 36;
 // Floats of packed samples that stay in the L2 cache while all tiles of a thread pass over them.
 constexpr int64_t kBlockFloats = 1 << 19;
 
@@ -60,7 +60,7 @@ DynamicConvPlan PlanDynamicConv(const DynamicConvShape& s, int64_t threads) {
   plan.backward_items = CeilDiv(s.batch, plan.backward_samples);
   plan.backward_units = plan.backward_panels * taps * CeilDiv(out, kTileRows);
   plan.backward_scratch = plan.backward_samples * s.in_plane() * kPanel + kMixSamples * kTileRows * kPanel +
-                          s.in_plane() + 2 * s.out_plane() + kPanel + 64;
+                          s.in_plane() + 2 * s.out_plane() + kOuterPixels + kPanel + 64;
   // A panel may read past the last channel of the last pixel.
   plan.packed_input = s.in_plane() * s.in_channels + kPanel;
   plan.packed_grad = s.out_plane() * s.out_channels;
@@ -69,27 +69,27 @@ DynamicConvPlan PlanDynamicConv(const DynamicConvShape& s, int64_t threads) {
   return plan;
 }
 
-DynamicConvPlan PlanWinograd(const DynamicConvShape& s, int64_t threads, int64_t tile) {
-  const auto products = WinogradProducts(s, tile);
-  DynamicConvPlan plan = PlanDynamicConv(products, threads);
-  plan.winograd_tile = tile;
-  const int64_t points = WinogradPoints(tile);
+DynamicConvPlan PlanWinograd(const DynamicConvShape& s, int64_t threads, const WinogradTile& tile) {
+  const WinogradTiling whole = WinogradTilingOf(s, tile);
+  DynamicConvPlan plan = PlanDynamicConv(WinogradProducts(s, whole), threads);
+  plan.winograd = whole;
+  const int64_t points = whole.points();
   const int64_t batch = Max(1, s.batch), in = WholeVecs(s.in_channels), out = WholeVecs(s.out_channels);
-  const auto floats = [&](const Tiling& t, int64_t samples, int64_t channels, int64_t inputs,
+  const auto floats = [&](const WinogradTiling& t, int64_t samples, int64_t channels, int64_t inputs,
                           int64_t outputs) {
     return samples * t.count() * (points * (channels + kPanel) + 1) + t.input_pixels() * (inputs + 1) +
-           t.output_pixels() * (outputs + 1) + kMixSamples * kTileRows * kPanel + 2 * kPanel +
-           2 * points * kWinogradGap;
+           t.output_pixels() * (outputs + 1) + TransformScratch(t) + kMixSamples * kTileRows * kPanel +
+           2 * kPanel + 2 * points * kWinogradGap;
   };
 
-  const int64_t wide = products.out_w, high = products.out_h, block = kBlockPoints / points;
-  const Tiling strip{tile, Min(high, Max(1, block / wide)), wide}, whole{tile, high, wide};
+  const int64_t wide = whole.x.count(), block = kBlockPoints / points;
+  const int64_t strip_rows = Min(s.out_h, Max(1, block / wide) * tile.h);
   const int64_t samples = BlockSamples(batch, block / whole.count(), threads);
   plan.forward_panels = CeilDiv(s.out_channels, kPanel);
-  plan.forward_out_rows = strip.high * tile;
-  plan.forward_samples = strip.high < high ? 1 : samples;
-  plan.forward_items = CeilDiv(s.batch, plan.forward_samples) * CeilDiv(high, strip.high);
-  plan.forward_scratch = floats(strip, plan.forward_samples, in, in, kPanel);
+  plan.forward_out_rows = strip_rows;
+  plan.forward_samples = strip_rows < s.out_h ? 1 : samples;
+  plan.forward_items = CeilDiv(s.batch, plan.forward_samples) * CeilDiv(s.out_h, strip_rows);
+  plan.forward_scratch = floats({{strip_rows, tile.h}, whole.x}, plan.forward_samples, in, in, kPanel);
   plan.forward_scratch16 = 0;
 
   plan.backward_panels = CeilDiv(s.in_channels, kPanel);

@@ -178,19 +178,14 @@ DYCONV_INLINE void WithConstant(int64_t n, const Visit& visit) {
   }
 }
 
-// All rows of a GEMM: full register tiles, and what is left in one tile or, since a thin tile waits for its
-// own sums, in two even ones.
+// All rows of a GEMM, in even register tiles: a thin one would wait for its own sums.
 template <int kVecs>
 void Gemm(const GemmTask& task, const int32_t* a_pixels, const int32_t* c_pixels, int64_t count) {
-  int64_t p = 0;
-  const auto tile = [&](int64_t rows) {
+  for (int64_t tiles = CeilDiv(count, kMaxRows), p = 0; tiles > 0; --tiles) {
+    const int64_t rows = CeilDiv(count - p, tiles);
     WithConstant<kMaxRows>(rows, [&](auto n) { GemmTile<n(), kVecs>(task, a_pixels + p, c_pixels + p); });
     p += rows;
-  };
-  while (count - p >= 2 * kMaxRows) tile(kMaxRows);
-  const int64_t left = count - p;
-  if (left > kMaxRows) tile(left >= kMaxRows + 3 ? kMaxRows : (left + 1) / 2);
-  if (p < count) tile(count - p);
+  }
 }
 
 }  // namespace dyconv::kernels::DYCONV_ISA

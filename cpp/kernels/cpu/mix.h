@@ -15,6 +15,23 @@ constexpr int64_t kTileRows = 96;
 constexpr int kFoldSamples = 4;
 // Samples whose mixed tiles are kept at once.
 constexpr int64_t kMixSamples = 2;
+// Pixels of a sample up to which samples are multiplied one by one.
+constexpr int64_t kMixPixels = 6 * kMaxRows;
+// Pixels of a weight gradient that are multiplied before the accumulators are stored.
+constexpr int64_t kOuterPixels = 128;
+
+// The `index`-th of `count` equal parts.
+struct Part {
+  int64_t index, count;
+};
+
+// Asks for a part of the floats that are read next, for the L2 cache: experts come from memory while the last
+// ones are multiplied.
+DYCONV_INLINE void PrefetchPart(const float* next, int64_t floats, const Part& part) {
+  const int64_t share = CeilDiv(floats, part.count);
+  for (int64_t i = part.index * share; i < (part.index + 1) * share; i += 16)
+    __builtin_prefetch(next + i, 0, 2);
+}
 
 // One panel of a matrix of `rows` x `columns` per group.
 struct Panel {
@@ -92,11 +109,11 @@ inline void MixBias(const DynamicConvArgs& args, int64_t sample, int64_t first, 
 template <int kVecs>
 constexpr int64_t kMixedStride = kTileRows * kVecs * kLanes;
 
-// The products of kSamples samples with one tile of packed experts; mixing hides in the first register tile.
-template <int kSamples, int kVecs, bool kRelative, typename TaskOf>
-void MixAndMultiplySome(const float* packed, const Mixture& mixture, float* mixed, const int32_t* a_pixels,
-                        const int32_t* c_pixels, int64_t count, const TaskOf& task_of) {
-  constexpr int kRows = kMaxRows / kSamples;
+// The products of kSamples samples with one tile of packed experts. The first register tile, of kRows pixels
+// of each, mixes; the others read what it kept.
+template <int kSamples, int kRows, int kVecs, bool kRelative, typename TaskOf>
+void MixAndKeep(const float* packed, const Mixture& mixture, float* mixed, const int32_t* a_pixels,
+                const int32_t* c_pixels, int64_t count, const TaskOf& task_of) {
   float shares[kMaxExperts * kSamples];
   GemmTask tasks[kSamples];
   for (int n = 0; n < kSamples; ++n) {
@@ -113,25 +130,31 @@ template <int kVecs, bool kRelative, typename TaskOf>
 void MixAndMultiplyAs(const float* packed, const Mixture& mixture, int64_t samples, float* mixed,
                       const int32_t* a_pixels, const int32_t* c_pixels, int64_t count,
                       const TaskOf& task_of) {
-  if (count >= kMaxRows) {
-    int64_t i = 0;
-    const auto some = [&](auto n) {
-      MixAndMultiplySome<n(), kVecs, kRelative>(packed, mixture.from(i), mixed, a_pixels, c_pixels, count,
-                                                [&](int64_t j) { return task_of(i + j); });
-      i += n();
-    };
-    while (i + 2 <= samples) some(std::integral_constant<int, 2>());
-    if (i < samples) some(std::integral_constant<int, 1>());
-    return;
+  if (count <= kMaxRows) {
+    // So few pixels are one register tile: a mixed row is used at once, and forgotten.
+    return WithConstant<kMaxRows>(count, [&](auto rows) {
+      for (int64_t i = 0; i < samples; ++i) {
+        const GemmTask task = task_of(i);
+        MixGemmTile<1, rows(), kVecs, false, kRelative>(&task, packed, mixture.of(i), mixture.experts,
+                                                        nullptr, 0, a_pixels, c_pixels);
+      }
+    });
   }
-  // So few pixels are one register tile: a mixed row is used at once, and forgotten.
-  WithConstant<kMaxRows - 1>(count, [&](auto n) {
-    for (int64_t i = 0; i < samples; ++i) {
-      const GemmTask task = task_of(i);
-      MixGemmTile<1, n(), kVecs, false, kRelative>(&task, packed, mixture.of(i), mixture.experts, nullptr, 0,
-                                                   a_pixels, c_pixels);
-    }
-  });
+  const auto keep = [&](int64_t i, auto n, auto rows) {
+    MixAndKeep<n(), rows(), kVecs, kRelative>(packed, mixture.from(i), mixed, a_pixels, c_pixels, count,
+                                              [&](int64_t j) { return task_of(i + j); });
+  };
+  using One = std::integral_constant<int, 1>;
+  using Two = std::integral_constant<int, 2>;
+  if (count <= kMixPixels) {
+    // Even register tiles.
+    return WithConstant<kMaxRows>(CeilDiv(count, CeilDiv(count, kMaxRows)), [&](auto rows) {
+      for (int64_t i = 0; i < samples; ++i) keep(i, One(), rows);
+    });
+  }
+  int64_t i = 0;
+  for (; i + 2 <= samples; i += 2) keep(i, Two(), std::integral_constant<int, kMaxRows / 2>());
+  if (i < samples) keep(i, One(), std::integral_constant<int, kMaxRows>());
 }
 
 // One tile of packed experts with `samples` samples: task_of(i) says what to multiply for sample i (b is set

@@ -1,60 +1,16 @@
+// The gradients of the experts and of the attention, direct and at Winograd's points.
 #include "layout.h"
 #include "mix.h"
 
 namespace dyconv::kernels::DYCONV_ISA {
 namespace {
 
-// Rows of a weight gradient that are folded at once, pixels that are multiplied before the accumulators are
-// stored, and pixels of a sample above which samples are folded one by one.
+// Rows of a weight gradient that are folded at once, and pixels of a sample above which samples are folded
+// one by one.
 constexpr int64_t kFoldRows = 3 * kMaxRows;
 constexpr int64_t kFoldExperts = 2;
-constexpr int64_t kOuterPixels = 128;
 constexpr int64_t kManyPixels = 256;
 constexpr int64_t kFewPixels = 8;
-constexpr int64_t kInputPixels = 1024;
-
-// What GradInput needs for one block of samples.
-struct InputBlock {
-  int64_t first, samples;  // within the chunk
-  float* sums;             // [samples, input plane, panel]
-  float* mixed;            // [kMixSamples, kTileRows, panel]
-  int32_t* inputs;         // the pixels of one tap
-  int32_t* outputs;
-};
-
-template <int kVecs>
-void InputPanel(const DynamicConvArgs& args, const InputBlock& b, const Panel& panel) {
-  const auto& s = args.shape;
-  const int64_t out = s.out_per_group(), width = kVecs * kLanes, taps = s.kernel_size();
-  const int64_t plane = s.in_plane() * width, strip = Max(1, kInputPixels / s.out_w);
-  const int64_t no_offset = 0;
-  bool accumulate = false;
-  for (int64_t y = 0; y < s.out_h; y += strip) {
-    for (int64_t channel = 0; channel < out; channel += kTileRows) {
-      const int64_t rows = Min(kTileRows, out - channel);
-      for (int64_t i = 0; i < taps; ++i) {
-        const int64_t tap = (i + taps / 2) % taps;  // the middle one first: it usually has all pixels
-        const PixelPairs pixels =
-            TapPairs(s, tap, y, Min(y + strip, s.out_h), {0, s.in_w}, b.inputs, b.outputs);
-        if (!accumulate && pixels.count < s.in_plane()) {
-          std::memset(b.sums, 0, b.samples * plane * sizeof(float));
-          accumulate = true;
-        }
-        if (pixels.count == 0) continue;
-        const float* tile = args.packed_weight + panel.offset + (tap * out + channel) * s.experts * width;
-        const int64_t column = y * s.out_w * s.out_channels + panel.group * out + channel;
-        MixAndMultiply<kVecs>(tile, args.mixture_of(args.chunk_begin + b.first), b.samples, b.mixed,
-                              pixels.outputs, pixels.inputs, pixels.count, [&](int64_t n) {
-                                const float* grad = args.packed_grad + (b.first + n) * args.plan.packed_grad;
-                                return GemmTask{grad + column, s.out_channels, &no_offset,         1,
-                                                rows,          nullptr,        b.sums + n * plane, width,
-                                                accumulate};
-                              });
-        accumulate = true;
-      }
-    }
-  }
-}
 
 // Floats between the weight gradient tiles of two samples.
 template <int kVecs>
@@ -128,15 +84,30 @@ struct Unit {
   int64_t offset;  // of its first row in the packed experts
 };
 
-Unit UnitAt(const DynamicConvShape& s, int64_t index) {
+// Fewer tiles have a point at the edge of a row or column of points: taken in steps of 7, which shares no
+// factor with their number, points cost every thread the same.
+int64_t SpreadPoint(const WinogradTiling& tiling, int64_t i) { return tiling ? i * 7 % tiling.points() : i; }
+
+Unit UnitAt(const DynamicConvArgs& args, int64_t index) {
+  const auto& s = args.shape;
   const int64_t taps = s.kernel_size(), out = s.out_per_group(), tiles = CeilDiv(out, kTileRows);
+  const int64_t panels = CeilDiv(s.in_per_group(), kPanel), panel = index / taps / tiles;
   Unit unit;
   unit.tap = index % taps;
   unit.channel = index / taps % tiles * kTileRows;
   unit.rows = Min(kTileRows, out - unit.channel);
-  unit.panel = BackwardPanel(s, index / taps / tiles);
+  unit.panel = BackwardPanel(s, SpreadPoint(args.plan.winograd, panel / panels) * panels + panel % panels);
   unit.offset = unit.panel.offset + (unit.tap * out + unit.channel) * s.experts * unit.panel.width();
   return unit;
+}
+
+// What the gradient of a unit is summed over: the pixels its tap joins, or the tiles that have its point, of
+// `samples` samples that follow each other without a gap.
+PixelPairs UnitPairs(const DynamicConvArgs& args, const Unit& unit, int64_t samples, int32_t* inputs,
+                     int32_t* outputs) {
+  const auto& s = args.shape;
+  if (!args.plan.winograd) return TapPairs(s, unit.tap, 0, s.out_h, {0, s.in_w}, inputs, outputs);
+  return {inputs, inputs, args.plan.winograd.TilesAt(unit.panel.group, samples, inputs)};
 }
 
 // to (+)= the gradient of one sample's weights in `rows` rows of a unit from row `r` on.
@@ -151,9 +122,9 @@ void SampleRows(const DynamicConvArgs& args, const Unit& unit, int64_t r, int64_
   // So few pixels are done before the next sample's have come.
   if (pixels.count <= kFewPixels) {
     for (int64_t p = 0; p < pixels.count; ++p) {
-      const float* next = input + of_input.sample + pixels.inputs[p] * of_input.pixel;
+      const float* next = input + 2 * of_input.sample + pixels.inputs[p] * of_input.pixel;
       for (int v = 0; v < kVecs; ++v) __builtin_prefetch(next + v * kLanes);
-      next = grad + of_grad.sample + pixels.outputs[p] * of_grad.pixel;
+      next = grad + 2 * of_grad.sample + pixels.outputs[p] * of_grad.pixel;
       __builtin_prefetch(next);
       __builtin_prefetch(next + rows - 1);
     }
@@ -192,19 +163,19 @@ void WeightRows(const DynamicConvArgs& args, const Unit& unit, int64_t r, int64_
 }
 
 // Samples [first, last) of the chunk in one unit. A few rows of all experts stay in the cache for all
-// samples. A static convolution has nothing to fold: its gradient is summed where it belongs.
+// samples, while the next rows are on their way.
 template <int kVecs>
 void WeightUnit(const DynamicConvArgs& args, const Unit& unit, int64_t first, int64_t last,
                 const PixelPairs& pixels, float* tiles, float* sums) {
   const bool many_pixels = args.shape.out_plane() > kManyPixels;
+  const int64_t row = args.shape.experts * kVecs * kLanes;
   for (int64_t r = 0; r < unit.rows; r += kFoldRows) {
-    const int64_t rows = Min(kFoldRows, unit.rows - r);
+    const int64_t rows = Min(kFoldRows, unit.rows - r), next = unit.offset + (r + rows) * row;
     int64_t sample = first;
-    if (args.is_static()) {
-      float* to = args.packed_weight_grad + unit.offset + r * kVecs * kLanes;
-      for (; sample < last; ++sample) SampleRows<kVecs>(args, unit, r, rows, sample, pixels, to, true);
-    }
     for (; !many_pixels && sample + kFoldSamples <= last; sample += kFoldSamples) {
+      const Part part{(sample - first) / kFoldSamples, (last - first) / kFoldSamples};
+      PrefetchPart(args.packed_weight + next, rows * row, part);
+      PrefetchPart(args.packed_weight_grad + next, rows * row, part);
       WeightRows<kFoldSamples, kVecs>(args, unit, r, rows, sample, pixels, tiles, sums);
     }
     for (; !many_pixels && sample + 2 <= last; sample += 2) {
@@ -214,58 +185,22 @@ void WeightUnit(const DynamicConvArgs& args, const Unit& unit, int64_t first, in
   }
 }
 
+// A static convolution has nothing to fold: its gradient is summed where it belongs. `pixels` are those of
+// one sample, listed for `together` samples.
+template <int kVecs>
+void StaticWeightUnit(const DynamicConvArgs& args, const Unit& unit, int64_t first, int64_t last,
+                      const PixelPairs& pixels, int64_t together) {
+  for (int64_t r = 0; r < unit.rows; r += kFoldRows) {
+    float* to = args.packed_weight_grad + unit.offset + r * kVecs * kLanes;
+    for (int64_t sample = first; sample < last; sample += together) {
+      const int64_t count = pixels.count * Min(together, last - sample);
+      SampleRows<kVecs>(args, unit, r, Min(kFoldRows, unit.rows - r), sample,
+                        {pixels.inputs, pixels.outputs, count}, to, true);
+    }
+  }
+}
+
 }  // namespace
-
-void PackBackwardSamples(const DynamicConvArgs& args, int64_t begin, int64_t end, float* scratch) {
-  const auto& s = args.shape;
-  int32_t* identity = reinterpret_cast<int32_t*>(scratch);
-  Iota(Max(s.in_plane(), s.out_plane()), identity);
-  for (int64_t i = begin; i < end; ++i) {
-    const int64_t sample = args.chunk_begin + i;
-    float* input = args.packed_input + i * args.plan.packed_input;
-    std::memset(input + args.plan.packed_input - kPanel, 0, kPanel * sizeof(float));
-    ImageToRows(args.input + sample * args.input_strides.batch, args.input_strides, s.in_channels,
-                s.in_plane(), identity, input, s.in_channels);
-    float* grad = args.packed_grad + i * args.plan.packed_grad;
-    ImageToRows(args.grad_output + sample * args.grad_output_strides.batch, args.grad_output_strides,
-                s.out_channels, s.out_plane(), identity, grad, s.out_channels);
-    float* sums = args.grad_output_sums + sample * s.out_channels;
-    std::memset(sums, 0, s.out_channels * sizeof(float));
-    for (int64_t p = 0; p < s.out_plane(); ++p) {
-      for (int64_t o = 0; o < s.out_channels; ++o) sums[o] += grad[p * s.out_channels + o];
-    }
-  }
-}
-
-void DynamicConvGradInput(const DynamicConvArgs& args, int64_t begin, int64_t end, float* scratch) {
-  const auto& s = args.shape;
-  float* zeros = scratch;
-  float* mixed = zeros + kPanel;
-  float* sums = mixed + kMixSamples * kTileRows * kPanel;
-  const int64_t plane = s.in_plane();
-  int32_t* identity = reinterpret_cast<int32_t*>(sums + args.plan.backward_samples * plane * kPanel);
-  int32_t* inputs = identity + plane;
-  int32_t* outputs = inputs + s.out_plane();
-  std::memset(zeros, 0, kPanel * sizeof(float));
-  Iota(plane, identity);
-  for (int64_t item = begin; item < end; ++item) {
-    const int64_t first = item * args.plan.backward_samples;
-    const InputBlock block{
-        first, Min(args.plan.backward_samples, args.chunk_size - first), sums, mixed, inputs, outputs};
-    for (int64_t i = 0; i < args.plan.backward_panels; ++i) {
-      const Panel panel = BackwardPanel(s, i);
-      WithConstant<kMaxVecs>(panel.vecs, [&](auto vecs) { InputPanel<vecs()>(args, block, panel); });
-      const auto& strides = args.grad_input_strides;
-      const int64_t channel = panel.group * s.in_per_group() + panel.first_column;
-      for (int64_t j = 0; j < block.samples; ++j) {
-        RowsToImage(
-            sums + j * plane * panel.width(), panel.width(), identity, zeros, panel.columns, plane,
-            args.grad_input + (args.chunk_begin + first + j) * strides.batch + channel * strides.channel,
-            strides);
-      }
-    }
-  }
-}
 
 void DynamicConvGradWeight(const DynamicConvArgs& args, int64_t begin, int64_t end, float* attention_sums,
                            float* scratch) {
@@ -274,18 +209,24 @@ void DynamicConvGradWeight(const DynamicConvArgs& args, int64_t begin, int64_t e
   int32_t* inputs = reinterpret_cast<int32_t*>(tiles + kFoldSamples * kFoldRows * kPanel);
   int32_t* outputs = inputs + s.out_plane();
   const int64_t block = args.plan.weight_samples;
+  // Tiles of different samples follow each other, and with one kernel for all samples one product takes them.
+  const int64_t together = args.is_static() && args.plan.winograd ? Max(1, kOuterPixels / s.out_plane()) : 1;
   for (int64_t first = 0; first < args.chunk_size; first += block) {
     const int64_t last = Min(first + block, args.chunk_size);
     for (int64_t i = begin; i < end; ++i) {
-      const Unit unit = UnitAt(s, i);
+      const Unit unit = UnitAt(args, i);
       if (args.chunk_begin == 0 && first == 0) {
         std::memset(args.packed_weight_grad + unit.offset, 0,
                     unit.rows * s.experts * unit.panel.width() * sizeof(float));
       }
-      const PixelPairs pixels = TapPairs(s, unit.tap, 0, s.out_h, {0, s.in_w}, inputs, outputs);
+      const PixelPairs pixels = UnitPairs(args, unit, together, inputs, outputs);
       if (pixels.count == 0) continue;
       WithConstant<kMaxVecs>(unit.panel.vecs, [&](auto vecs) {
-        WeightUnit<vecs()>(args, unit, first, last, pixels, tiles, attention_sums);
+        if (args.is_static()) {
+          StaticWeightUnit<vecs()>(args, unit, first, last, pixels, together);
+        } else {
+          WeightUnit<vecs()>(args, unit, first, last, pixels, tiles, attention_sums);
+        }
       });
     }
   }

@@ -1,0 +1,160 @@
+// The transforms of Winograd's F(n, 3), n to 4, made from the points they are named after: Lavin and Gray,
+// arXiv 1509.09308; docs/dynamic-convolution.md.
+//
+// Outputs y and weights g are coefficients of polynomials. A correlation is the adjoint of their product,
+// which is known from its values at n + 2 points. So y and g are taken to the points by evaluation, and the
+// input by the adjoint of interpolation; gradients and results come back by the adjoints of all three.
+#pragma once
+
+#include "vec.h"
+
+namespace dyconv::kernels::DYCONV_ISA {
+
+// Every tile has the point ∞, which comes first, and the first n + 1 of these. The usual 0, ±1, ±2 would
+// double the roundings.
+constexpr double kRoot2 = 1.4142135623730951;
+constexpr double kFinitePoints[] = {0, kRoot2, -kRoot2, 1 / kRoot2, -1 / kRoot2};
+
+template <int kRowCount, int kColumnCount>
+struct Matrix {
+  static constexpr int kRows = kRowCount, kColumns = kColumnCount;
+  double at[kRows][kColumns] = {};
+
+  // Whether rows `i` and i + 1 belong to points ±p: equal but for the sign of odd powers.
+  constexpr bool Mirrored(int i) const {
+    for (int j = 0; j < kColumns; ++j) {
+      const double difference = at[i + 1][j] - (j % 2 == 0 ? at[i][j] : -at[i][j]);
+      if (difference > 1e-9 || difference < -1e-9) return false;
+    }
+    return true;
+  }
+};
+
+// The product of p - q over the first `count` finite points q but p, the one at `i`.
+constexpr double Distances(int i, int count) {
+  double product = 1;
+  for (int j = 0; j < count; ++j) product *= j == i ? 1 : kFinitePoints[i] - kFinitePoints[j];
+  return product;
+}
+
+// row = the coefficients of the product of x - q over the first `count` finite points q but that at `i`.
+constexpr void Vanishing(int i, int count, double* row) {
+  row[0] = 1;
+  for (int j = 0, degree = 0; j < count; ++j) {
+    if (j == i) continue;
+    row[++degree] = 0;
+    for (int d = degree; d > 0; --d) row[d] = row[d - 1] - kFinitePoints[j] * row[d];
+    row[0] *= -kFinitePoints[j];
+  }
+}
+
+// The values of a polynomial of so many coefficients at the points of a tile of kOutputs.
+template <int kOutputs, int kCoefficients>
+constexpr auto Evaluation() {
+  Matrix<kOutputs + 2, kCoefficients> made;
+  made.at[0][kCoefficients - 1] = 1;
+  for (int i = 0; i <= kOutputs; ++i) {
+    double power = 1;
+    for (int j = 0; j < kCoefficients; ++j, power *= kFinitePoints[i]) made.at[i + 1][j] = power;
+  }
+  return made;
+}
+
+// The denominators of the interpolation go into the weights, which leaves ones in the inputs' matrices.
+template <int kTile>
+constexpr auto WeightMatrix() {
+  auto made = Evaluation<kTile, 3>();
+  for (int i = 0; i <= kTile; ++i) {
+    for (int j = 0; j < 3; ++j) made.at[i + 1][j] /= Distances(i, kTile + 1);
+  }
+  return made;
+}
+
+// For a tile of kOutputs whose weights were transformed for one of kTile.
+template <int kTile, int kOutputs>
+constexpr auto InputMatrix() {
+  Matrix<kOutputs + 2, kOutputs + 2> made;
+  Vanishing(-1, kOutputs + 1, made.at[0]);
+  for (int i = 0; i <= kOutputs; ++i) {
+    Vanishing(i, kOutputs + 1, made.at[i + 1]);
+    for (double& x : made.at[i + 1]) x *= Distances(i, kTile + 1) / Distances(i, kOutputs + 1);
+  }
+  return made;
+}
+
+// To the points.
+template <int kTile>
+struct Weights {
+  static constexpr auto kMatrix = WeightMatrix<kTile>();
+};
+template <int kTile, int kOutputs>
+struct Inputs {
+  static constexpr auto kMatrix = InputMatrix<kTile, kOutputs>();
+};
+template <int kTile, int kOutputs>
+struct Outputs {
+  static constexpr auto kMatrix = Evaluation<kOutputs, kOutputs>();
+};
+
+// visit(std::integral_constant<int, i>) for i = 0 .. kCount - 1.
+template <int kCount, typename Visit>
+DYCONV_INLINE void Unroll(const Visit& visit) {
+  [&]<int... kI>(std::integer_sequence<int, kI...>) DYCONV_ALWAYS_INLINE {
+    (visit(std::integral_constant<int, kI>()), ...);
+  }
+  (std::make_integer_sequence<int, kCount>());
+}
+
+// A sum of vectors times elements of T's matrix, of which 0 and ±1 cost nothing.
+template <typename T>
+struct Terms {
+  Vec sum{};
+  bool empty = true;
+
+  template <int kRow, int kColumn>
+  DYCONV_INLINE void Add(const Vec& x) {
+    constexpr double kFactor = T::kMatrix.at[kRow][kColumn];
+    if constexpr (kFactor != 0) {
+      const Vec term = kFactor == 1 ? x : kFactor == -1 ? -x : static_cast<float>(kFactor) * x;
+      sum = empty ? term : sum + term;
+      empty = false;
+    }
+  }
+};
+
+// The matrix of T as a transform; the rows of points ±p share their sums of even and of odd powers.
+template <typename T>
+struct ToPoints {
+  static constexpr int kFrom = T::kMatrix.kColumns, kTo = T::kMatrix.kRows;
+
+  DYCONV_INLINE static void Apply(const Vec* from, Vec* to) {
+    Unroll<kTo>([&](auto i) DYCONV_ALWAYS_INLINE {
+      constexpr bool kSecond = i() % 2 == 1 && i() > 2 && T::kMatrix.Mirrored(i() - 1);
+      if constexpr (kSecond) return;
+      Terms<T> even, odd;
+      Unroll<kFrom>([&](auto j) DYCONV_ALWAYS_INLINE {
+        (j() % 2 == 0 ? even : odd).template Add<i(), j()>(from[j()]);
+      });
+      to[i()] = even.sum + odd.sum;
+      if constexpr (i() % 2 == 0 && i() > 0 && i() + 1 < kTo) {
+        if constexpr (T::kMatrix.Mirrored(i())) to[i() + 1] = even.sum - odd.sum;
+      }
+    });
+  }
+};
+
+// Its adjoint.
+template <typename T>
+struct FromPoints {
+  static constexpr int kFrom = T::kMatrix.kRows, kTo = T::kMatrix.kColumns;
+
+  DYCONV_INLINE static void Apply(const Vec* from, Vec* to) {
+    Unroll<kTo>([&](auto j) DYCONV_ALWAYS_INLINE {
+      Terms<T> terms;
+      Unroll<kFrom>([&](auto i) DYCONV_ALWAYS_INLINE { terms.template Add<i(), j()>(from[i()]); });
+      to[j()] = terms.sum;
+    });
+  }
+};
+
+}  // namespace dyconv::kernels::DYCONV_ISA
