@@ -50,26 +50,27 @@ struct DynamicConvShape {
   DYCONV_INLINE int64_t out_plane() const { return out_h * out_w; }
 };
 
-// Outputs of a tile of a Winograd convolution along each axis, 2 to 4.
+// Outputs of a tile of a Winograd convolution along each axis: 2 to 4, or 2 where the kernel has 5 taps.
 struct WinogradTile {
   int64_t h = 0;
   int64_t w = 0;
 };
 
-// One axis of such a convolution: tiles of `tile` outputs from inputs two larger, transformed to tile + 2
-// points. The last tile may have fewer outputs, and then has the first outputs + 2 of the same points.
+// One axis of such a convolution: tiles of `tile` outputs from kernel - 1 more inputs, transformed to as many
+// points. The last tile may have fewer outputs, and then has only the first of the same points.
 struct WinogradAxis {
+  int64_t kernel = 0;
   int64_t outputs = 0;
   int64_t tile = 0;
 
-  DYCONV_INLINE int64_t inputs() const { return outputs + 2; }
-  DYCONV_INLINE int64_t points() const { return tile + 2; }
+  DYCONV_INLINE int64_t inputs() const { return outputs + kernel - 1; }
+  DYCONV_INLINE int64_t points() const { return tile + kernel - 1; }
   DYCONV_INLINE int64_t count() const { return (outputs + tile - 1) / tile; }
   DYCONV_INLINE int64_t outputs_of(int64_t i) const {
     const int64_t left = outputs - i * tile;
     return left < tile ? left : tile;
   }
-  DYCONV_INLINE int64_t points_of(int64_t i) const { return outputs_of(i) + 2; }
+  DYCONV_INLINE int64_t points_of(int64_t i) const { return outputs_of(i) + kernel - 1; }
   // Whether the last tile has that point; all others do.
   DYCONV_INLINE bool all_have(int64_t point) const { return point < points_of(count() - 1); }
   // The tiles that have the points, together.
@@ -103,14 +104,14 @@ struct WinogradTiling {
 };
 
 DYCONV_INLINE WinogradTiling WinogradTilingOf(const DynamicConvShape& s, const WinogradTile& tile) {
-  return {{s.out_h, tile.h}, {s.out_w, tile.w}};
+  return {{s.kernel_h, s.out_h, tile.h}, {s.kernel_w, s.out_w, tile.w}};
 }
 
 // Floats between the points beside what they hold: at powers of two apart they would fight for the same cache
 // lines.
 constexpr int64_t kWinogradGap = 16;
 
-// A 3x3 convolution of stride 1 without groups as what it is at the points: a 1x1 convolution of tiles with a
+// A convolution of stride 1 without groups as what it is at the points: a 1x1 convolution of tiles with a
 // group a point.
 DYCONV_INLINE DynamicConvShape WinogradProducts(const DynamicConvShape& s, const WinogradTiling& tiling) {
   DynamicConvShape inner;

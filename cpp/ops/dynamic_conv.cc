@@ -46,6 +46,8 @@ at::Tensor RunOn(const Problem& p) {
   return kRun(problem);
 }
 
+bool TilesApply(const Problem& p) { return WinogradDynamicConvApplies(p) && p.shape.kernel_h == 3; }
+
 template <int64_t kHeight, int64_t kWidth>
 at::Tensor RunTiles(const Problem& p) {
   Problem problem = p;
@@ -72,9 +74,9 @@ constexpr Algorithm kAlgorithms[] = {
     {"depthwise-portable", DepthwiseDynamicConvApplies, Never, RunOn<DynamicConvDepthwise, Isa::kPortable>},
     {"fused-avx2", FusedDynamicConvApplies, Never, RunOn<DynamicConvFused, Isa::kAvx2>, Isa::kAvx2},
     {"fused-portable", FusedDynamicConvApplies, Never, RunOn<DynamicConvFused, Isa::kPortable>},
-    {"winograd-2x3", WinogradDynamicConvApplies, Never, RunTiles<2, 3>},
-    {"winograd-3x4", WinogradDynamicConvApplies, Never, RunTiles<3, 4>},
-    {"winograd-4x2", WinogradDynamicConvApplies, Never, RunTiles<4, 2>},
+    {"winograd-2x3", TilesApply, Never, RunTiles<2, 3>},
+    {"winograd-3x4", TilesApply, Never, RunTiles<3, 4>},
+    {"winograd-4x2", TilesApply, Never, RunTiles<4, 2>},
     {"winograd-avx2", WinogradDynamicConvApplies, Never, RunOn<DynamicConvWinograd, Isa::kAvx2>, Isa::kAvx2},
     {"winograd-portable", WinogradDynamicConvApplies, Never, RunOn<DynamicConvWinograd, Isa::kPortable>},
     {"reference", Always, Always, DynamicConvReference},

@@ -20,12 +20,11 @@ struct Pass {
   int images;
 };
 
-// Pairs of outputs and inputs along one axis that a 3-wide kernel joins: the direct form leaves out the
-// padding.
-double Pairs(int64_t in, int64_t out, int64_t padding) {
+// Pairs of outputs and inputs along one axis that a kernel joins: the direct form leaves out the padding.
+double Pairs(int64_t in, int64_t out, int64_t kernel, int64_t padding) {
   int64_t pairs = 0;
   for (int64_t y = 0; y < out; ++y) {
-    for (int64_t x = y - padding; x < y - padding + 3; ++x) pairs += x >= 0 && x < in;
+    for (int64_t x = y - padding; x < y - padding + kernel; ++x) pairs += x >= 0 && x < in;
   }
   return static_cast<double>(pairs);
 }
@@ -35,12 +34,14 @@ WinogradCost Cheapest(const kernels::DynamicConvShape& s, const Pass& pass) {
   const auto of = [](int64_t n) { return static_cast<double>(n); };
   const double pixel = pass.images * kMovePixel * (1 / of(s.in_channels) + 1 / of(s.out_channels)) / 2;
   const double weight = pass.products * kMoveWeight * of(s.experts) / of(std::max<int64_t>(1, s.batch));
-  const double pairs = Pairs(s.in_h, s.out_h, s.padding_h) * Pairs(s.in_w, s.out_w, s.padding_w);
-  const double direct =
-      pass.products * pairs + pixel * of(s.out_plane()) + 9 * (kDirectMix * pass.mixing + weight);
+  const double pairs =
+      Pairs(s.in_h, s.out_h, s.kernel_h, s.padding_h) * Pairs(s.in_w, s.out_w, s.kernel_w, s.padding_w);
+  const double direct = pass.products * pairs + pixel * of(s.out_plane()) +
+                        of(s.kernel_size()) * (kDirectMix * pass.mixing + weight);
   WinogradCost best{};
-  for (const int64_t h : {2, 3, 4}) {
-    for (const int64_t w : {2, 3, 4}) {
+  const int64_t most = s.kernel_h == 5 ? 2 : 4;
+  for (int64_t h = 2; h <= most; ++h) {
+    for (int64_t w = 2; w <= most; ++w) {
       const auto tiling = kernels::WinogradTilingOf(s, {h, w});
       const double products = of(tiling.y.products() * tiling.x.products());
       const double cost =
@@ -54,8 +55,8 @@ WinogradCost Cheapest(const kernels::DynamicConvShape& s, const Pass& pass) {
 }  // namespace
 
 bool WinogradApplies(const kernels::DynamicConvShape& s) {
-  return s.kernel_h == 3 && s.kernel_w == 3 && s.groups == 1 && s.stride_h == 1 && s.stride_w == 1 &&
-         s.dilation_h == 1 && s.dilation_w == 1;
+  return (s.kernel_h == 3 || s.kernel_h == 5) && s.kernel_w == s.kernel_h && s.groups == 1 &&
+         s.stride_h == 1 && s.stride_w == 1 && s.dilation_h == 1 && s.dilation_w == 1;
 }
 
 // Multiply-adds of one mixture of a weight of every expert.

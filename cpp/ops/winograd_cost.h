@@ -13,7 +13,7 @@ struct WinogradCost {
   bool Wins() const { return relative < 0.95; }
 };
 
-// 3x3 kernels of stride 1 and dilation 1 without groups.
+// 3x3 and 5x5 kernels of stride 1 and dilation 1 without groups.
 bool WinogradApplies(const kernels::DynamicConvShape& shape);
 
 // What experts are mixed with: nothing, any numbers, or shares of a whole (relative_experts.h).

@@ -78,8 +78,8 @@ function run(c: Case, given: Arguments, algorithm: string, dtype: DType): (Tenso
   return [output.detach(), ...autograd.grad(output, inputs, { gradOutputs })];
 }
 
-const winograd = ({ kernel, stride, dilation, groups }: Case): boolean =>
-  groups === 1 && `${kernel}` === '3,3' && [...stride, ...dilation].every((step) => step === 1);
+const winograd = ({ kernel, stride, dilation, groups }: Case, kernels: string[]): boolean =>
+  groups === 1 && kernels.includes(`${kernel}`) && [...stride, ...dilation].every((step) => step === 1);
 
 /** What an algorithm is documented to compute; it must refuse the rest. */
 function applies(algorithm: string, c: Case, dtype: DType): boolean {
@@ -87,7 +87,10 @@ function applies(algorithm: string, c: Case, dtype: DType): boolean {
   if (algorithm.endsWith('-cuda')) return kernels && emulated;
   if (algorithm.startsWith('depthwise')) return kernels && c.inChannels === c.groups;
   if (algorithm.startsWith('fused')) return kernels;
-  if (algorithm.startsWith('winograd')) return kernels && dtype === 'float32' && winograd(c);
+  if (algorithm.startsWith('winograd')) {
+    const tiles = /\dx\d$/.test(algorithm);
+    return kernels && dtype === 'float32' && winograd(c, tiles ? ['3,3'] : ['3,3', '5,5']);
+  }
   return algorithm !== 'mix-once' || c.batch === 1;
 }
 
@@ -157,6 +160,8 @@ describe('dynamicConv2d agrees with the float64 reference', () => {
         attention,
       };
       expectConformance(c, width, 'float32', 1e-5, forms);
+      const five: Case = { ...c, kernel: [5, 5], padding: [2, width % 3] };
+      if (outputSize(five).every((size) => size > 0)) expectConformance(five, width, 'float32', 1e-5, forms);
     }
   });
 

@@ -89,7 +89,8 @@ DynamicConvPlan PlanWinograd(const DynamicConvShape& s, int64_t threads, const W
   plan.forward_out_rows = strip_rows;
   plan.forward_samples = strip_rows < s.out_h ? 1 : samples;
   plan.forward_items = CeilDiv(s.batch, plan.forward_samples) * CeilDiv(s.out_h, strip_rows);
-  plan.forward_scratch = floats({{strip_rows, tile.h}, whole.x}, plan.forward_samples, in, in, kPanel);
+  plan.forward_scratch =
+      floats({{s.kernel_h, strip_rows, tile.h}, whole.x}, plan.forward_samples, in, in, kPanel);
   plan.forward_scratch16 = 0;
 
   plan.backward_panels = CeilDiv(s.in_channels, kPanel);

@@ -1,4 +1,4 @@
-// Winograd's F(n, 3) along both axes: images to points and back, and the products at the points.
+// Winograd's form along both axes: images to points and back, and the products at the points.
 // docs/dynamic-convolution.md.
 #pragma once
 
@@ -8,13 +8,25 @@
 
 namespace dyconv::kernels::DYCONV_ISA {
 
-// Calls visit(std::integral_constant<int, n>) for a tile's outputs, kLeast to kMost.
+// Calls visit(std::integral_constant<int, n>) for n outputs, kLeast to kMost.
 template <int kLeast, int kMost, typename Visit>
 DYCONV_INLINE void WithOutputs(int64_t outputs, const Visit& visit) {
   if constexpr (kLeast < kMost) {
     if (outputs < kMost) return WithOutputs<kLeast, kMost - 1>(outputs, visit);
   }
   visit(std::integral_constant<int, kMost>());
+}
+
+// Calls visit(kernel, tile) for those of an axis.
+template <typename Visit>
+DYCONV_INLINE void WithTile(const WinogradAxis& axis, const Visit& visit) {
+  using Three = std::integral_constant<int, 3>;
+  using Five = std::integral_constant<int, 5>;
+  if (axis.kernel == 5) {
+    visit(Five(), std::integral_constant<int, 2>());
+  } else {
+    WithOutputs<2, 4>(axis.tile, [&](auto tile) { visit(Three(), tile); });
+  }
 }
 
 // Vectors along one axis: floats from one to the next, and from one such line to the next beside it.
@@ -37,21 +49,19 @@ void TransformLines(const float* from, Lines from_lines, float* to, Lines to_lin
 }
 
 // The same with the transform of tile `i` of an axis, for kOf = Inputs or Outputs.
-template <template <int, int> typename kOf, template <typename> typename kWay, bool kAdd>
+template <template <int, int, int> typename kOf, template <typename> typename kWay, bool kAdd>
 DYCONV_INLINE void TransformTile(const WinogradAxis& axis, int64_t i, const float* from, Lines from_lines,
                                  float* to, Lines to_lines, int64_t count) {
-  WithOutputs<2, 4>(axis.tile, [&](auto tile) {
+  WithTile(axis, [&](auto kernel, auto tile) {
     WithOutputs<1, tile()>(axis.outputs_of(i), [&](auto outputs) {
-      TransformLines<kWay<kOf<tile(), outputs()>>, kAdd>(from, from_lines, to, to_lines, count);
+      TransformLines<kWay<kOf<kernel(), tile(), outputs()>>, kAdd>(from, from_lines, to, to_lines, count);
     });
   });
 }
 
-// Pixels of an image of inputs or outputs along an axis, for kOf = Inputs or Outputs.
-template <template <int, int> typename kOf>
-DYCONV_INLINE int64_t PixelsAlong(const WinogradAxis& axis) {
-  return axis.outputs + kOf<2, 2>::kMatrix.kColumns - 2;
-}
+// Whether kOf is Inputs, not Outputs.
+template <template <int, int, int> typename kOf>
+constexpr bool kOfInputs = kOf<3, 2, 2>::kMatrix.kColumns > 2;
 
 // Floats in which images are halfway: points along the height, pixels along the width, one vector each.
 DYCONV_INLINE int64_t TransformScratch(const WinogradTiling& t) {
@@ -66,10 +76,10 @@ struct TransformStrides {
 
 // Takes an image (inputs or outputs) to the points of its tiles: first the columns of a row of tiles, then
 // its tiles.
-template <template <int, int> typename kOf>
+template <template <int, int, int> typename kOf>
 void ImageToPoints(const WinogradTiling& t, const float* image, float* points,
                    const TransformStrides& strides, int64_t channels, float* half) {
-  const int64_t width = PixelsAlong<kOf>(t.x), row = width * strides.pixel;
+  const int64_t width = kOfInputs<kOf> ? t.x.inputs() : t.x.outputs, row = width * strides.pixel;
   const Lines high{width * kLanes, kLanes}, wide{kLanes, width * kLanes};
   const Lines at_points{strides.point, t.x.points() * strides.point};
   for (int64_t y = 0; y < t.y.count(); ++y) {
@@ -86,11 +96,11 @@ void ImageToPoints(const WinogradTiling& t, const float* image, float* points,
 }
 
 // Back. Inputs of different tiles overlap: they are added to the image, which is zeros before.
-template <template <int, int> typename kOf>
+template <template <int, int, int> typename kOf>
 void PointsToImage(const WinogradTiling& t, const float* points, float* image,
                    const TransformStrides& strides, int64_t channels, float* half) {
-  constexpr bool kOverlap = kOf<2, 2>::kMatrix.kColumns > 2;
-  const int64_t width = PixelsAlong<kOf>(t.x), row = width * strides.pixel;
+  constexpr bool kOverlap = kOfInputs<kOf>;
+  const int64_t width = kOfInputs<kOf> ? t.x.inputs() : t.x.outputs, row = width * strides.pixel;
   const Lines high{width * kLanes, kLanes}, wide{kLanes, width * kLanes};
   const Lines at_points{strides.point, t.x.points() * strides.point};
   for (int64_t y = 0; y < t.y.count(); ++y) {

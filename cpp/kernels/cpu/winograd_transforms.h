@@ -1,4 +1,4 @@
-// The transforms of Winograd's F(n, 3), n to 4, made from the points they are named after: Lavin and Gray,
+// The transforms of Winograd's F(n, 3), n to 4, and F(n, 5), n to 2, made from their points: Lavin and Gray,
 // arXiv 1509.09308; docs/dynamic-convolution.md.
 //
 // Outputs y and weights g are coefficients of polynomials. A correlation is the adjoint of their product,
@@ -10,7 +10,7 @@
 
 namespace dyconv::kernels::DYCONV_ISA {
 
-// Every tile has the point ∞, which comes first, and the first n + 1 of these. The usual 0, ±1, ±2 would
+// Every tile has the point ∞, which comes first, and as many of these as it needs. The usual 0, ±1, ±2 would
 // double the roundings.
 constexpr double kRoot2 = 1.4142135623730951;
 constexpr double kFinitePoints[] = {0, kRoot2, -kRoot2, 1 / kRoot2, -1 / kRoot2};
@@ -48,12 +48,12 @@ constexpr void Vanishing(int i, int count, double* row) {
   }
 }
 
-// The values of a polynomial of so many coefficients at the points of a tile of kOutputs.
-template <int kOutputs, int kCoefficients>
+// The values of a polynomial of so many coefficients at so many points.
+template <int kPoints, int kCoefficients>
 constexpr auto Evaluation() {
-  Matrix<kOutputs + 2, kCoefficients> made;
+  Matrix<kPoints, kCoefficients> made;
   made.at[0][kCoefficients - 1] = 1;
-  for (int i = 0; i <= kOutputs; ++i) {
+  for (int i = 0; i < kPoints - 1; ++i) {
     double power = 1;
     for (int j = 0; j < kCoefficients; ++j, power *= kFinitePoints[i]) made.at[i + 1][j] = power;
   }
@@ -61,39 +61,39 @@ constexpr auto Evaluation() {
 }
 
 // The denominators of the interpolation go into the weights, which leaves ones in the inputs' matrices.
-template <int kTile>
+template <int kPoints, int kKernel>
 constexpr auto WeightMatrix() {
-  auto made = Evaluation<kTile, 3>();
-  for (int i = 0; i <= kTile; ++i) {
-    for (int j = 0; j < 3; ++j) made.at[i + 1][j] /= Distances(i, kTile + 1);
+  auto made = Evaluation<kPoints, kKernel>();
+  for (int i = 0; i < kPoints - 1; ++i) {
+    for (double& x : made.at[i + 1]) x /= Distances(i, kPoints - 1);
   }
   return made;
 }
 
-// For a tile of kOutputs whose weights were transformed for one of kTile.
-template <int kTile, int kOutputs>
+// At the first kPoints points, for weights that were transformed to kAllPoints.
+template <int kAllPoints, int kPoints>
 constexpr auto InputMatrix() {
-  Matrix<kOutputs + 2, kOutputs + 2> made;
-  Vanishing(-1, kOutputs + 1, made.at[0]);
-  for (int i = 0; i <= kOutputs; ++i) {
-    Vanishing(i, kOutputs + 1, made.at[i + 1]);
-    for (double& x : made.at[i + 1]) x *= Distances(i, kTile + 1) / Distances(i, kOutputs + 1);
+  Matrix<kPoints, kPoints> made;
+  Vanishing(-1, kPoints - 1, made.at[0]);
+  for (int i = 0; i < kPoints - 1; ++i) {
+    Vanishing(i, kPoints - 1, made.at[i + 1]);
+    for (double& x : made.at[i + 1]) x *= Distances(i, kAllPoints - 1) / Distances(i, kPoints - 1);
   }
   return made;
 }
 
-// To the points.
-template <int kTile>
+// To the points: weights of kKernel taps for tiles of kTile outputs, and a tile of kOutputs among those.
+template <int kKernel, int kTile>
 struct Weights {
-  static constexpr auto kMatrix = WeightMatrix<kTile>();
+  static constexpr auto kMatrix = WeightMatrix<kTile + kKernel - 1, kKernel>();
 };
-template <int kTile, int kOutputs>
+template <int kKernel, int kTile, int kOutputs>
 struct Inputs {
-  static constexpr auto kMatrix = InputMatrix<kTile, kOutputs>();
+  static constexpr auto kMatrix = InputMatrix<kTile + kKernel - 1, kOutputs + kKernel - 1>();
 };
-template <int kTile, int kOutputs>
+template <int kKernel, int kTile, int kOutputs>
 struct Outputs {
-  static constexpr auto kMatrix = Evaluation<kOutputs, kOutputs>();
+  static constexpr auto kMatrix = Evaluation<kOutputs + kKernel - 1, kOutputs>();
 };
 
 // visit(std::integral_constant<int, i>) for i = 0 .. kCount - 1.
