@@ -33,7 +33,11 @@ struct Algorithm {
 
 bool Always(const Problem&) { return true; }
 bool Never(const Problem&) { return false; }
-bool WinogradForwardWins(const Problem& p) { return WinogradForwardCost(p.shape, MixingOf(p)).Wins(); }
+bool WinogradForwardWins(const Problem& p) {
+  const auto cost = WinogradForwardCost(p.shape, MixingOf(p));
+  const bool bf16 = p.is(at::kBFloat16) && kernels::Kernels(p.isa).CanMultiplyBf16(p.shape);
+  return bf16 ? cost.WinsOverBf16() : cost.Wins();
+}
 bool WinogradWins(const Problem& p) {
   return WinogradForwardWins(p) && WinogradBackwardCost(p.shape, MixingOf(p)).Wins();
 }

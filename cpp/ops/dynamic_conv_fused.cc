@@ -250,7 +250,7 @@ DynamicConvGrads FusedDynamicConvBackward(const DynamicConvProblem& p, const at:
 }
 
 bool WinogradDynamicConvApplies(const DynamicConvProblem& p) {
-  return FusedDynamicConvApplies(p) && p.is(at::kFloat) && WinogradApplies(p.shape);
+  return FusedDynamicConvApplies(p) && WinogradApplies(p.shape);
 }
 
 at::Tensor WinogradDynamicConvForward(const DynamicConvProblem& p) {

@@ -89,7 +89,7 @@ function applies(algorithm: string, c: Case, dtype: DType): boolean {
   if (algorithm.startsWith('fused')) return kernels;
   if (algorithm.startsWith('winograd')) {
     const tiles = /\dx\d$/.test(algorithm);
-    return kernels && dtype === 'float32' && winograd(c, tiles ? ['3,3'] : ['3,3', '5,5']);
+    return kernels && winograd(c, tiles ? ['3,3'] : ['3,3', '5,5']);
   }
   return algorithm !== 'mix-once' || c.batch === 1;
 }
@@ -168,7 +168,7 @@ describe('dynamicConv2d agrees with the float64 reference', () => {
   // Everything is summed in float32 and rounded once; on tensor cores mixed weights are rounded as well.
   const onGpus = emulated ? ['mix-cuda', 'fused-cuda'] : [];
   it.each([
-    ...['auto', 'fused', 'depthwise', 'mix-after', 'grouped', ...onGpus].map(
+    ...['auto', 'fused', 'winograd', 'depthwise', 'mix-after', 'grouped', ...onGpus].map(
       (algorithm) => ['bfloat16', algorithm, 2e-2] as const,
     ),
     ...['auto', 'mix-after', ...onGpus].map((algorithm) => ['float16', algorithm, 4e-3] as const),
