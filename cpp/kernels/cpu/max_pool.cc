@@ -27,6 +27,16 @@ DYCONV_INLINE float WidenedOne(uint16_t from) {
   return value;
 }
 
+constexpr float kLowest = -std::numeric_limits<float>::infinity();
+
+// The first `count` lanes of v, and the lowest number for the others.
+template <int... kI>
+DYCONV_INLINE Vec FirstOf(Vec v, int64_t count, std::integer_sequence<int, kI...>) {
+  const IntVec lanes = {kI...};
+  return lanes < static_cast<int32_t>(count) ? v : Vec{} + kLowest;
+}
+constexpr auto kLaneOrder = std::make_integer_sequence<int, kLanes>();
+
 // Back, without a rounding: the maximum is one of the inputs.
 template <typename T>
 DYCONV_INLINE auto Narrowed(Vec v) {
@@ -40,8 +50,8 @@ DYCONV_INLINE auto Narrowed(Vec v) {
 struct Layout {
   int64_t taps;
   int64_t phase_h, phase_w;  // rows and columns of a phase
-  int64_t phase;             // floats of a phase
-  int64_t padded;            // floats of all phases and of what whole vectors read beyond them
+  int64_t phase;             // floats of a phase and of what whole vectors read and write beyond it
+  int64_t padded;            // floats of all phases
 
   DYCONV_INLINE explicit Layout(const MaxPoolShape& s) {
     taps = s.kernel_h * s.kernel_w;
@@ -49,8 +59,8 @@ struct Layout {
                   CeilDiv(s.in_h + s.padding_h, s.stride_h));
     phase_w = Max(s.out_w + (s.kernel_w - 1) * s.dilation_w / s.stride_w,
                   CeilDiv(s.in_w + s.padding_w, s.stride_w));
-    phase = phase_h * phase_w;
-    padded = s.stride_h * s.stride_w * phase + kLanes;
+    phase = phase_h * phase_w + kLanes;
+    padded = s.stride_h * s.stride_w * phase;
   }
 };
 
@@ -60,37 +70,45 @@ DYCONV_INLINE Vec EveryOther(Vec a, Vec b, std::integer_sequence<int, kI...>) {
   return __builtin_shufflevector(a, b, (kFirst + 2 * kI)...);
 }
 
-// even[i] = from[2 * i], odd[i] = from[2 * i + 1]
+// even[i] = from[2 * i], odd[i] = from[2 * i + 1]. Whole vectors are stored, and read before `end`; beyond
+// what there is they hold the lowest number.
 template <typename T>
-DYCONV_INLINE void SplitPairs(const T* from, int64_t count, float* even, float* odd) {
-  constexpr auto kOrder = std::make_integer_sequence<int, kLanes>();
-  int64_t x = 0;
-  for (; x + 2 * kLanes <= count; x += 2 * kLanes) {
-    const Vec a = Widened(from + x), b = Widened(from + x + kLanes);
-    Store(even + x / 2, EveryOther<0>(a, b, kOrder));
-    Store(odd + x / 2, EveryOther<1>(a, b, kOrder));
+DYCONV_INLINE void SplitPairs(const T* from, int64_t count, const T* end, float* even, float* odd) {
+  for (int64_t x = 0; x < count; x += 2 * kLanes) {
+    const int64_t n = Min(2 * kLanes, count - x);
+    T last[2 * kLanes];
+    const T* pairs = from + x;
+    if (end - pairs < 2 * kLanes) pairs = static_cast<T*>(std::memcpy(last, pairs, n * sizeof(T)));
+    const Vec a = Widened(pairs), b = Widened(pairs + kLanes);
+    Store(even + x / 2, FirstOf(EveryOther<0>(a, b, kLaneOrder), (n + 1) / 2, kLaneOrder));
+    Store(odd + x / 2, FirstOf(EveryOther<1>(a, b, kLaneOrder), n / 2, kLaneOrder));
   }
-  for (; x < count; ++x) (x % 2 == 0 ? even : odd)[x / 2] = WidenedOne(from[x]);
 }
 
+// The same for rows that are not split.
 template <typename T>
-DYCONV_INLINE void CopyRow(const T* from, int64_t count, float* to) {
-  int64_t x = 0;
-  for (; x + kLanes <= count; x += kLanes) Store(to + x, Widened(from + x));
-  for (; x < count; ++x) to[x] = WidenedOne(from[x]);
+DYCONV_INLINE void CopyRow(const T* from, int64_t count, const T* end, float* to) {
+  for (int64_t x = 0; x < count; x += kLanes) {
+    const int64_t n = Min(kLanes, count - x);
+    T last[kLanes];
+    const T* row = from + x;
+    if (end - row < kLanes) row = static_cast<T*>(std::memcpy(last, row, n * sizeof(T)));
+    Store(to + x, FirstOf(Widened(row), n, kLaneOrder));
+  }
 }
 
-// Image plane -> phases. The padding in between is not written: it was filled once.
+// Image plane -> phases, row by row, each over the surplus of the one before. The padding in between stays
+// what it was filled with once, the lowest number.
 template <typename T>
-void SplitPlane(const MaxPoolShape& s, const Layout& l, const T* image, float* phases) {
+void SplitPlane(const MaxPoolShape& s, const Layout& l, const T* image, const T* end, float* phases) {
   for (int64_t y = 0; y < s.in_h; ++y, image += s.in_w) {
     const int64_t py = y + s.padding_h;
     float* row = phases + py % s.stride_h * s.stride_w * l.phase + py / s.stride_h * l.phase_w;
     const auto column = [&](int64_t px) { return row + px % s.stride_w * l.phase + px / s.stride_w; };
     if (s.stride_w == 1) {
-      CopyRow(image, s.in_w, column(s.padding_w));
+      CopyRow(image, s.in_w, end, column(s.padding_w));
     } else if (s.stride_w == 2) {
-      SplitPairs(image, s.in_w, column(s.padding_w), column(s.padding_w + 1));
+      SplitPairs(image, s.in_w, end, column(s.padding_w), column(s.padding_w + 1));
     } else {
       for (int64_t x = 0; x < s.in_w; ++x) *column(x + s.padding_w) = WidenedOne(image[x]);
     }
@@ -132,11 +150,11 @@ void PoolPlanes(const MaxPoolShape& s, const T* input, T* output, uint8_t* winne
     sources[t] = scratch + (y % s.stride_h * s.stride_w + x % s.stride_w) * l.phase +
                  y / s.stride_h * l.phase_w + x / s.stride_w;
   }
-  for (int64_t i = 0; i < l.padded; ++i) scratch[i] = -std::numeric_limits<float>::infinity();
+  for (int64_t i = 0; i < l.padded; ++i) scratch[i] = kLowest;
   const T* output_end = output + end * s.out_plane();
   const uint8_t* winners_end = kTaps ? winners + end * s.out_plane() : nullptr;
   for (int64_t plane = begin; plane < end; ++plane) {
-    SplitPlane(s, l, input + plane * s.in_plane(), scratch);
+    SplitPlane(s, l, input + plane * s.in_plane(), input + end * s.in_plane(), scratch);
     for (int64_t y = 0; y < s.out_h; ++y) {
       for (int64_t x = 0; x < s.out_w; x += kLanes) {
         IntVec winner;
