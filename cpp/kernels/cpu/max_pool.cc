@@ -67,7 +67,7 @@ struct Layout {
 // Every other float of a and b together, from kFirst on.
 template <int kFirst, int... kI>
 DYCONV_INLINE Vec EveryOther(Vec a, Vec b, std::integer_sequence<int, kI...>) {
-  return __builtin_shufflevector(a, b, (kFirst + 2 * kI)...);
+  return Shuffle<(kFirst + 2 * kI)...>(a, b);
 }
 
 // even[i] = from[2 * i], odd[i] = from[2 * i + 1]. Whole vectors are stored, and read before `end`; beyond

@@ -39,11 +39,22 @@ DYCONV_INLINE int64_t Min(int64_t a, int64_t b) { return a < b ? a : b; }
 DYCONV_INLINE int64_t Max(int64_t a, int64_t b) { return a > b ? a : b; }
 DYCONV_INLINE int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
+// The lanes kI of a and b together.
+template <int... kI>
+DYCONV_INLINE Vec Shuffle(Vec a, Vec b) {
+#if defined(__clang__) || __GNUC__ >= 12
+  return __builtin_shufflevector(a, b, kI...);
+#else
+  typedef int32_t Lanes __attribute__((vector_size(kLanes * sizeof(int32_t))));
+  return __builtin_shuffle(a, b, Lanes{kI...});
+#endif
+}
+
 // Swaps the off-diagonal blocks of size kStep of two rows.
 template <int kStep, int... kJ>
 DYCONV_INLINE void SwapBlocks(Vec& a, Vec& b, std::integer_sequence<int, kJ...>) {
-  const Vec low = __builtin_shufflevector(a, b, ((kJ & kStep) ? kLanes + kJ - kStep : kJ)...);
-  const Vec high = __builtin_shufflevector(a, b, ((kJ & kStep) ? kLanes + kJ : kJ + kStep)...);
+  const Vec low = Shuffle<((kJ & kStep) ? kLanes + kJ - kStep : kJ)...>(a, b);
+  const Vec high = Shuffle<((kJ & kStep) ? kLanes + kJ : kJ + kStep)...>(a, b);
   a = low;
   b = high;
 }
