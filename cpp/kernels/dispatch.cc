@@ -53,10 +53,14 @@ const KernelTable& Avx512Kernels() {
 
 bool IsaAvailable(Isa isa) {
 #if defined(__x86_64__)
-  // The compiler's own check covers CPUID and what the operating system saves of the registers. The names are
-  // those of the levels that CMakeLists.txt compiles for.
-  const bool avx2 = __builtin_cpu_supports("x86-64-v3");
-  const bool avx512 = __builtin_cpu_supports("x86-64-v4");
+  // The compiler's own check covers CPUID and what the operating system saves of the registers. These are
+  // what the levels that CMakeLists.txt compiles for add, x86-64-v3 and v4, which gcc 11 does not know by
+  // name; the rest of v3 came with them in every CPU.
+  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+                    __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
+  const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                      __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
+                      __builtin_cpu_supports("avx512vl");
   if (isa == Isa::kAvx512) return avx512;
   if (isa == Isa::kAvx2) return avx2;
 #endif
