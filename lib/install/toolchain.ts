@@ -31,11 +31,15 @@ const PACKAGES: Record<'debian' | 'fedora' | 'macos' | 'windows', Record<Missing
 export type Probe = (command: string, args: string[]) => string | undefined;
 
 /** Looks for a C++20 compiler (`$CXX` first) and CMake. An empty list means that all is there. */
-export function missingTools(env: NodeJS.ProcessEnv = process.env, probe: Probe = runProbe): MissingTool[] {
+export function missingTools(
+  env: NodeJS.ProcessEnv = process.env,
+  probe: Probe = runProbe,
+  platform: NodeJS.Platform = process.platform,
+): MissingTool[] {
   const missing: MissingTool[] = [];
   // On Windows CMake itself finds Visual Studio, which is on no path.
-  if (process.platform !== 'win32') {
-    const problem = compilerProblem(env.CXX ? [env.CXX] : ['c++', 'g++', 'clang++'], probe);
+  if (platform !== 'win32') {
+    const problem = compilerProblem(env.CXX ? [env.CXX] : ['c++', 'g++', 'clang++'], probe, platform);
     if (problem) missing.push({ tool: 'compiler', problem });
   }
   const found = probe('cmake', ['--version']);
@@ -71,7 +75,7 @@ export function installHint(
   return `Install them with this system's package manager (Debian, Ubuntu: ${debian}; Fedora: ${fedora})`;
 }
 
-function compilerProblem(commands: string[], probe: Probe): string | undefined {
+function compilerProblem(commands: string[], probe: Probe, platform: NodeJS.Platform): string | undefined {
   for (const command of commands) {
     const text = probe(command, ['--version']);
     if (text === undefined) continue;
@@ -80,6 +84,9 @@ function compilerProblem(commands: string[], probe: Probe): string | undefined {
     const [name, version, minimum] = clang
       ? ['clang', Number(clang[1]), MINIMUM_CLANG]
       : ['gcc', Number(gcc?.[1] ?? Number.NaN), MINIMUM_GCC];
+    if (clang && platform === 'linux') {
+      return `${command} is clang, whose OpenMP is another than libtorch's: gcc ${MINIMUM_GCC} or later is needed (CXX=g++)`;
+    }
     // An unknown compiler is given its chance: it says itself what it cannot do.
     if (Number.isNaN(version) || version >= minimum) return undefined;
     return `${command} is ${name} ${version}, and ${name} ${minimum} or later is needed for C++20`;

@@ -18,10 +18,17 @@ describe('missingTools', () => {
   it.each([
     ['gcc', { 'c++': GCC, cmake: CMAKE }],
     ['g++ where there is no c++', { 'g++': 'g++ (GCC) 14.2.1 20250110', cmake: CMAKE }],
-    ['clang', { 'c++': 'Ubuntu clang version 14.0.0-1ubuntu1', cmake: 'cmake version 4.1.0' }],
-    ['Apple clang', { 'c++': 'Apple clang version 16.0.0 (clang-1600.0.26.6)', cmake: CMAKE }],
   ])('is content with %s', (_what, programs) => {
-    expect(missingTools({}, machine(programs))).toEqual([]);
+    expect(missingTools({}, machine(programs), 'linux')).toEqual([]);
+  });
+
+  it('is content with clang on macOS only', () => {
+    const apple = { 'c++': 'Apple clang version 16.0.0 (clang-1600.0.26.6)', cmake: CMAKE };
+    expect(missingTools({}, machine(apple), 'darwin')).toEqual([]);
+    const ubuntu = { 'clang++': 'Ubuntu clang version 14.0.0-1ubuntu1', cmake: CMAKE };
+    expect(missingTools({}, machine(ubuntu), 'linux')[0]?.problem).toBe(
+      "clang++ is clang, whose OpenMP is another than libtorch's: gcc 11 or later is needed (CXX=g++)",
+    );
   });
 
   it('names what is absent', () => {
