@@ -50,13 +50,18 @@ Way ForwardWay(const kernels::DynamicConvShape& s) {
   return WinogradApplies(s) && WinogradForwardCost(s, Mixing::kNone).Wins() ? Way::kWinograd : Way::kFused;
 }
 
-// The direct form has input channels for columns, at least two vectors of them to be quick, and keeps the
-// sums of whole images in the L2 cache.
+// Both forms have input channels for columns, and at least two vectors of them to be quick. The direct one
+// keeps the sums of whole images in the L2 cache.
 Way BackwardWay(const kernels::DynamicConvShape& s) {
   const int64_t threads = ThreadsFor(s);
-  const auto plan = kernels::Kernels(kernels::BestIsa()).PlanDynamicConv(s, threads);
-  if (s.in_channels < 32 || s.in_plane() > 2048 || 2 * plan.backward_items < threads) return Way::kLibrary;
-  return WinogradApplies(s) && WinogradBackwardCost(s, Mixing::kNone).Wins() ? Way::kWinograd : Way::kFused;
+  const auto& table = kernels::Kernels(kernels::BestIsa());
+  const auto busy = [&](const kernels::DynamicConvPlan& plan) { return 2 * plan.backward_items >= threads; };
+  if (WinogradApplies(s) && s.in_channels >= 24) {
+    const auto cost = WinogradBackwardCost(s, Mixing::kNone);
+    if (cost.Wins() && busy(table.PlanWinograd(s, threads, cost.tile))) return Way::kWinograd;
+  }
+  const bool fused = s.in_channels >= 32 && s.in_plane() <= 2048 && busy(table.PlanDynamicConv(s, threads));
+  return fused ? Way::kFused : Way::kLibrary;
 }
 
 at::Tensor Forward(const DynamicConvProblem& p, Way way) {
