@@ -101,16 +101,21 @@ DYCONV_INLINE void CopyRow(const T* from, int64_t count, const T* end, float* to
 // what it was filled with once, the lowest number.
 template <typename T>
 void SplitPlane(const MaxPoolShape& s, const Layout& l, const T* image, const T* end, float* phases) {
+  const auto column = [&](int64_t px) { return px % s.stride_w * l.phase + px / s.stride_w; };
+  const int64_t first = column(s.padding_w), second = column(s.padding_w + 1);
+  int64_t phase = s.padding_h % s.stride_h, y_of_phase = s.padding_h / s.stride_h;
   for (int64_t y = 0; y < s.in_h; ++y, image += s.in_w) {
-    const int64_t py = y + s.padding_h;
-    float* row = phases + py % s.stride_h * s.stride_w * l.phase + py / s.stride_h * l.phase_w;
-    const auto column = [&](int64_t px) { return row + px % s.stride_w * l.phase + px / s.stride_w; };
+    float* row = phases + phase * s.stride_w * l.phase + y_of_phase * l.phase_w;
     if (s.stride_w == 1) {
-      CopyRow(image, s.in_w, end, column(s.padding_w));
+      CopyRow(image, s.in_w, end, row + first);
     } else if (s.stride_w == 2) {
-      SplitPairs(image, s.in_w, end, column(s.padding_w), column(s.padding_w + 1));
+      SplitPairs(image, s.in_w, end, row + first, row + second);
     } else {
-      for (int64_t x = 0; x < s.in_w; ++x) *column(x + s.padding_w) = WidenedOne(image[x]);
+      for (int64_t x = 0; x < s.in_w; ++x) row[column(x + s.padding_w)] = WidenedOne(image[x]);
+    }
+    if (++phase == s.stride_h) {
+      phase = 0;
+      ++y_of_phase;
     }
   }
 }
