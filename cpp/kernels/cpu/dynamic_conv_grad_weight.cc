@@ -162,11 +162,39 @@ void WeightRows(const DynamicConvArgs& args, const Unit& unit, int64_t r, int64_
                             sums + sample * s.experts * kLanes, args.skip_first_dot);
 }
 
+// The packed samples at the point after that of a unit: no cache above the third holds two points at once, so
+// every unit of a point asks for a part of the next.
+struct NextPoint {
+  const float* input = nullptr;
+  const float* grad = nullptr;
+  int64_t input_floats = 0, grad_floats = 0;
+  Part part{0, 1};
+
+  DYCONV_INLINE void Prefetch(const Part& inner) const {
+    PrefetchPart(input, input_floats, part.of(inner));
+    PrefetchPart(grad, grad_floats, part.of(inner));
+  }
+};
+
+NextPoint NextPointOf(const DynamicConvArgs& args, int64_t unit, int64_t first, int64_t last) {
+  const auto& winograd = args.plan.winograd;
+  if (!winograd) return {};
+  const int64_t units = args.plan.backward_units / winograd.points(), next = unit / units + 1;
+  if (next == winograd.points()) return {};
+  const auto &of_input = args.packed_input_strides, &of_grad = args.packed_grad_strides;
+  const int64_t point = SpreadPoint(winograd, next);
+  return {args.packed_input + point * of_input.group + first * of_input.sample,
+          args.packed_grad + point * of_grad.group + first * of_grad.sample,
+          (last - first) * of_input.sample,
+          (last - first) * of_grad.sample,
+          {unit % units, units}};
+}
+
 // Samples [first, last) of the chunk in one unit. A few rows of all experts stay in the cache for all
-// samples, while the next rows are on their way.
+// samples, while the next rows, and what the next point needs, are on their way.
 template <int kVecs>
 void WeightUnit(const DynamicConvArgs& args, const Unit& unit, int64_t first, int64_t last,
-                const PixelPairs& pixels, float* tiles, float* sums) {
+                const PixelPairs& pixels, const NextPoint& next_point, float* tiles, float* sums) {
   const bool many_pixels = args.shape.out_plane() > kManyPixels;
   const int64_t row = args.shape.experts * kVecs * kLanes;
   for (int64_t r = 0; r < unit.rows; r += kFoldRows) {
@@ -176,6 +204,7 @@ void WeightUnit(const DynamicConvArgs& args, const Unit& unit, int64_t first, in
       const Part part{(sample - first) / kFoldSamples, (last - first) / kFoldSamples};
       PrefetchPart(args.packed_weight + next, rows * row, part);
       PrefetchPart(args.packed_weight_grad + next, rows * row, part);
+      next_point.Prefetch(Part{r / kFoldRows, CeilDiv(unit.rows, kFoldRows)}.of(part));
       WeightRows<kFoldSamples, kVecs>(args, unit, r, rows, sample, pixels, tiles, sums);
     }
     for (; !many_pixels && sample + 2 <= last; sample += 2) {
@@ -225,7 +254,8 @@ void DynamicConvGradWeight(const DynamicConvArgs& args, int64_t begin, int64_t e
         if (args.is_static()) {
           StaticWeightUnit<vecs()>(args, unit, first, last, pixels, together);
         } else {
-          WeightUnit<vecs()>(args, unit, first, last, pixels, tiles, attention_sums);
+          WeightUnit<vecs()>(args, unit, first, last, pixels, NextPointOf(args, i, first, last), tiles,
+                             attention_sums);
         }
       });
     }

@@ -23,6 +23,11 @@ constexpr int64_t kOuterPixels = 128;
 // The `index`-th of `count` equal parts.
 struct Part {
   int64_t index, count;
+
+  // A part of this part.
+  DYCONV_INLINE Part of(const Part& inner) const {
+    return {index * inner.count + inner.index, count * inner.count};
+  }
 };
 
 // Asks for a part of the floats that are read next, for the L2 cache: experts come from memory while the last

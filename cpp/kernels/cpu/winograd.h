@@ -125,7 +125,7 @@ DYCONV_INLINE int64_t WinogradRows(int64_t tiles, int64_t experts) {
   return tiles > kMixPixels ? kTileRows : CeilDiv(kTileRows / experts, 16) * 16;
 }
 
-// The products of all points with one panel of columns: for samples [first, first + samples),
+// The products of all points with one panel of columns, for some samples:
 // sums[point][sample][tile][column] = the sum over rows of from[point][sample][tile][row] times the sample's
 // mixture of the experts.
 struct WinogradProduct {
