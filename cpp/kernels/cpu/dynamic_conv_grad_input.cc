@@ -66,11 +66,8 @@ void PackBackwardSamples(const DynamicConvArgs& args, int64_t begin, int64_t end
     float* grad = args.packed_grad + i * args.plan.packed_grad;
     ImageToRows(args.grad_output + sample * args.grad_output_strides.batch, args.grad_output_strides,
                 s.out_channels, s.out_plane(), identity, grad, s.out_channels);
-    float* sums = args.grad_output_sums + sample * s.out_channels;
-    std::memset(sums, 0, s.out_channels * sizeof(float));
-    for (int64_t p = 0; p < s.out_plane(); ++p) {
-      for (int64_t o = 0; o < s.out_channels; ++o) sums[o] += grad[p * s.out_channels + o];
-    }
+    SumRows(grad, s.out_channels, s.out_plane(), s.out_channels,
+            args.grad_output_sums + sample * s.out_channels);
   }
 }
 

@@ -67,6 +67,14 @@ inline void RowsToImage(const float* rows, int64_t ld, const int32_t* pixels, co
   }
 }
 
+// sums[c] = the sum of rows[p * ld + c] over all `count` pixels.
+inline void SumRows(const float* rows, int64_t ld, int64_t count, int64_t channels, float* sums) {
+  std::memset(sums, 0, channels * sizeof(float));
+  for (int64_t p = 0; p < count; ++p, rows += ld) {
+    for (int64_t c = 0; c < channels; ++c) sums[c] += rows[c];
+  }
+}
+
 // to[t * step + j] = from[j * taps + t] for j < columns.
 template <typename Weights>
 void Deinterleave(const Weights& from, int64_t taps, int64_t columns, float* to, int64_t step) {

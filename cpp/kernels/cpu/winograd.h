@@ -179,9 +179,8 @@ void MultiplyPoint(const WinogradProduct& p, int64_t point, int64_t samples, int
 
 template <int kVecs>
 void MultiplyPoints(const WinogradProduct& p) {
-  // One kernel for all samples: their tiles are rows of one product.
-  const bool together =
-      p.mixture.attention == nullptr && p.strides.sample == p.tiling.count() * p.strides.pixel;
+  // One kernel for all samples: their tiles, which follow each other without a gap, are rows of one product.
+  const bool together = p.mixture.attention == nullptr;
   const int64_t listed = together ? p.samples : 1, samples = together ? 1 : p.samples;
   int64_t high = -1, wide = -1, tiles = 0;
   for (int64_t point = 0; point < p.tiling.points(); ++point) {

@@ -1,16 +1,6 @@
 #include "winograd.h"
 
 namespace dyconv::kernels::DYCONV_ISA {
-namespace {
-
-void SumRows(const float* rows, int64_t ld, int64_t count, int64_t channels, float* sums) {
-  std::memset(sums, 0, channels * sizeof(float));
-  for (int64_t p = 0; p < count; ++p, rows += ld) {
-    for (int64_t c = 0; c < channels; ++c) sums[c] += rows[c];
-  }
-}
-
-}  // namespace
 
 void PackWinogradSamples(const DynamicConvArgs& args, int64_t begin, int64_t end, float* scratch) {
   const auto& s = args.shape;
