@@ -1,6 +1,7 @@
 // Linear algebra: products, decompositions, solvers, diagonals.
 #include "bindings/binders.h"
 #include "bindings/bindings.h"
+#include "ops/linear.h"
 
 namespace dyconv {
 namespace {
@@ -9,7 +10,10 @@ using at::Tensor;
 
 OpTable Products() {
   return {
-      BindBinary("mm(input, other)", at::mm),
+      BindBinary("mm(input, other)",
+                 [](const Tensor& a, const Tensor& b) {
+                   return a.dim() == 2 && b.dim() == 2 ? MatMul(a, b) : at::mm(a, b);
+                 }),
       BindBinary("mv(input, vector)", at::mv),
       BindBinary("dot(input, other)", at::dot),
       BindBinary("outer(input, other)", at::outer),

@@ -1,6 +1,7 @@
 // Element-wise operations, comparisons, reductions, linear algebra.
 #include "bindings/binders.h"
 #include "bindings/bindings.h"
+#include "ops/linear.h"
 
 namespace dyconv {
 namespace {
@@ -129,7 +130,7 @@ const OpTable& MathOps() {
            }),
       Bind("equal(input, other)", [](const Tensor& a, const Tensor& b) { return at::equal(a, b); }),
 
-      Bind("matmul(input, other)", [](const Tensor& a, const Tensor& b) { return at::matmul(a, b); }),
+      Bind("matmul(input, other)", [](const Tensor& a, const Tensor& b) { return MatMul(a, b); }),
       Bind("bmm(input, other)", [](const Tensor& a, const Tensor& b) { return at::bmm(a, b); }),
       Bind("einsum(equation, operands)",
            [](const std::string& equation, const std::vector<Tensor>& xs) {

@@ -2,6 +2,7 @@
 #include "bindings/binders.h"
 #include "bindings/bindings.h"
 #include "ops/conv2d.h"
+#include "ops/linear.h"
 #include "ops/max_pool.h"
 
 namespace dyconv {
@@ -32,7 +33,7 @@ const OpTable& NnOps() {
              return Conv2d(x, w, b, stride, padding, dilation, groups, algorithm);
            }),
       Bind("linear(input, weight, bias)",
-           [](const Tensor& x, const Tensor& w, const Optional& b) { return at::linear(x, w, b); }),
+           [](const Tensor& x, const Tensor& w, const Optional& b) { return Linear(x, w, b); }),
       Bind("maxPool2d(input, kernelSize, stride, padding, dilation, ceilMode)",
            [](const Tensor& x, const Pair& kernel, const Pair& stride, const Pair& padding,
               const Pair& dilation, bool ceil_mode) {
