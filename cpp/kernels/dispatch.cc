@@ -2,6 +2,10 @@
 
 #include <cassert>
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
 namespace dyconv::kernels {
 
 #define DYCONV_KERNEL(name, result, parameters) result name parameters;
@@ -72,6 +76,16 @@ Isa BestIsa() {
                           : IsaAvailable(Isa::kAvx2) ? Isa::kAvx2
                                                      : Isa::kPortable;
   return best;
+}
+
+bool HasAmxBf16() {
+#if defined(__x86_64__)
+  // __builtin_cpu_supports does not know it before gcc 13.
+  unsigned eax, ebx, ecx, edx;
+  return __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) != 0 && (edx >> 22 & 1) != 0;
+#else
+  return false;
+#endif
 }
 
 const KernelTable& Kernels(Isa isa) {

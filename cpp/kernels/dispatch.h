@@ -21,6 +21,10 @@ bool IsaAvailable(Isa isa);
 // The widest that this CPU can run.
 Isa BestIsa();
 
+// Whether this CPU multiplies whole matrices of bfloat16 at a time (AMX), as libtorch then does and these
+// kernels do not.
+bool HasAmxBf16();
+
 // Kernels of `isa`, which must be available.
 const KernelTable& Kernels(Isa isa);
 

@@ -207,11 +207,13 @@ struct DynamicConvArgs {
   DynamicConvShape shape;
   DynamicConvPlan plan;
   const float* input = nullptr;
+  const uint16_t* input16 = nullptr;  // in its place, where a forward's input is bfloat16
   ImageStrides input_strides;
   const float* weight = nullptr;
   const float* attention = nullptr;  // null: a static convolution, of one expert that is never mixed
   const float* bias = nullptr;
   float* output = nullptr;
+  uint16_t* output16 = nullptr;  // likewise
   ImageStrides output_strides;
   const float* grad_output = nullptr;
   ImageStrides grad_output_strides;

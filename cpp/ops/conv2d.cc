@@ -28,8 +28,10 @@ DynamicConvProblem StaticProblem(const at::Tensor& input, const at::Tensor& weig
 // What the kernels can compute. Whatever is wrong with the arguments is left to at::conv2d to say.
 bool Applies(const at::Tensor& input, const at::Tensor& weight, const std::optional<at::Tensor>& bias,
              const DynamicConvOptions& o) {
-  const auto usable = [](const at::Tensor& t) {
-    return t.device().is_cpu() && t.scalar_type() == at::kFloat && t.layout() == at::kStrided;
+  const auto type = input.scalar_type();
+  const auto usable = [type](const at::Tensor& t) {
+    return t.device().is_cpu() && (type == at::kFloat || type == at::kBFloat16) && t.scalar_type() == type &&
+           t.layout() == at::kStrided;
   };
   return !at::autocast::is_autocast_enabled(at::kCPU) && usable(input) && usable(weight) &&
          (!bias || usable(*bias)) && input.dim() == 4 && weight.dim() == 4 && input.numel() > 0 &&
@@ -42,17 +44,25 @@ bool Applies(const at::Tensor& input, const at::Tensor& weight, const std::optio
 enum class Way { kLibrary, kFused, kWinograd };
 
 // Measured: docs/dynamic-convolution.md. The kernels win wherever their blocks of samples keep at least half
-// of the threads busy.
-Way ForwardWay(const kernels::DynamicConvShape& s) {
+// of the threads busy. In bfloat16 oneDNN is good at many channels, and better yet where it has AMX.
+Way ForwardWay(const kernels::DynamicConvShape& s, at::ScalarType dtype) {
   const int64_t threads = ThreadsFor(s);
-  const auto plan = kernels::Kernels(kernels::BestIsa()).PlanDynamicConv(s, threads);
-  if (2 * plan.forward_items < threads) return Way::kLibrary;
-  return WinogradApplies(s) && WinogradForwardCost(s, Mixing::kNone).Wins() ? Way::kWinograd : Way::kFused;
+  const auto& table = kernels::Kernels(kernels::BestIsa());
+  if (2 * table.PlanDynamicConv(s, threads).forward_items < threads) return Way::kLibrary;
+  const bool can_tile = WinogradApplies(s);
+  if (dtype == at::kFloat) {
+    return can_tile && WinogradForwardCost(s, Mixing::kNone).Wins() ? Way::kWinograd : Way::kFused;
+  }
+  if (!table.CanMultiplyBf16(s) || kernels::HasAmxBf16()) return Way::kLibrary;
+  if (s.in_channels <= 16) return Way::kFused;
+  return can_tile && WinogradForwardCost(s, Mixing::kNone).WinsOverOneDnnBf16() ? Way::kWinograd
+                                                                                : Way::kLibrary;
 }
 
 // Both forms have input channels for columns, and at least two vectors of them to be quick. The direct one
 // keeps the sums of whole images in the L2 cache.
-Way BackwardWay(const kernels::DynamicConvShape& s) {
+Way BackwardWay(const kernels::DynamicConvShape& s, at::ScalarType dtype) {
+  if (dtype != at::kFloat) return Way::kLibrary;
   const int64_t threads = ThreadsFor(s);
   const auto& table = kernels::Kernels(kernels::BestIsa());
   const auto busy = [&](const kernels::DynamicConvPlan& plan) { return 2 * plan.backward_items >= threads; };
@@ -132,9 +142,10 @@ at::Tensor Conv2d(const at::Tensor& input, const at::Tensor& weight, const std::
   const auto library = [&] { return at::conv2d(input, weight, bias, stride, padding, dilation, groups); };
   if (algorithm == "libtorch") return library();
   if (algorithm == "auto") {
-    const Way way = shape ? ForwardWay(*shape) : Way::kLibrary;
+    const Way way = shape ? ForwardWay(*shape, input.scalar_type()) : Way::kLibrary;
     return way == Way::kLibrary ? library()
-                                : StaticConv::apply(input, weight, bias, options, way, BackwardWay(*shape));
+                                : StaticConv::apply(input, weight, bias, options, way,
+                                                    BackwardWay(*shape, input.scalar_type()));
   }
   TORCH_CHECK_VALUE(algorithm == "winograd" || algorithm == "fused",
                     "Expected one of auto, winograd, fused, libtorch for algorithm but got ", algorithm);
@@ -150,7 +161,7 @@ at::Tensor Conv2dForward(const at::Tensor& input, const at::Tensor& weight,
                          const Pair& dilation, int64_t groups) {
   const auto options = OptionsOf(stride, padding, dilation, groups);
   const auto shape = KernelShape(input, weight, bias, options);
-  const Way way = shape ? ForwardWay(*shape) : Way::kLibrary;
+  const Way way = shape ? ForwardWay(*shape, input.scalar_type()) : Way::kLibrary;
   if (way == Way::kLibrary) return at::conv2d(input, weight, bias, stride, padding, dilation, groups);
   return Forward(StaticProblem(input, weight, bias, options), way);
 }
@@ -161,7 +172,7 @@ Conv2dGrads Conv2dBackward(const at::Tensor& grad_output, const at::Tensor& inpu
   const auto options = OptionsOf(stride, padding, dilation, groups);
   const auto shape = KernelShape(input, weight, std::nullopt, options);
   const auto p = StaticProblem(input, weight, std::nullopt, options);
-  return Backward(p, grad_output, shape ? BackwardWay(*shape) : Way::kLibrary, needs);
+  return Backward(p, grad_output, shape ? BackwardWay(*shape, input.scalar_type()) : Way::kLibrary, needs);
 }
 
 }  // namespace dyconv

@@ -15,8 +15,8 @@ namespace {
 // Samples are packed for the backward in chunks of about this many floats.
 constexpr int64_t kChunkFloats = 4 << 20;
 
-at::Tensor EmptyImage(const DynamicConvProblem& p, at::IntArrayRef sizes) {
-  return at::empty(sizes, p.input.options().dtype(at::kFloat).memory_format(p.input.suggest_memory_format()));
+at::Tensor EmptyImage(const DynamicConvProblem& p, at::ScalarType dtype, at::IntArrayRef sizes) {
+  return at::empty(sizes, p.input.options().dtype(dtype).memory_format(p.input.suggest_memory_format()));
 }
 
 // What the direct and the Winograd form do each in its own way.
@@ -55,12 +55,16 @@ TiledKernels WinogradKernels(const DynamicConvProblem& p, int64_t threads,
 at::Tensor Forward(const DynamicConvProblem& p, int64_t threads, const TiledKernels& run) {
   const auto& s = p.shape;
   const auto& plan = run.plan;
-  const DynamicConvTensors tensors(p);
-  const auto output = EmptyImage(p, {s.batch, s.out_channels, s.out_h, s.out_w});
+  const DynamicConvTensors tensors(p, /*keep_bf16_input=*/true);
+  const auto output = EmptyImage(p, tensors.input.scalar_type(), {s.batch, s.out_channels, s.out_h, s.out_w});
   auto args = tensors.KernelArgs(p, plan);
   const auto relative = run.relative_forward ? RelativeExperts::Of(p, tensors) : std::nullopt;
   if (relative) relative->SetUp(args);
-  args.output = output.data_ptr<float>();
+  if (output.scalar_type() == at::kBFloat16) {
+    args.output16 = static_cast<uint16_t*>(output.mutable_data_ptr());
+  } else {
+    args.output = output.data_ptr<float>();
+  }
   args.output_strides = StridesOf(output);
 
   Scratch scratch(Scratch::Rounded(plan.forward_weight) + threads * Scratch::Rounded(plan.forward_scratch));
@@ -70,7 +74,7 @@ at::Tensor Forward(const DynamicConvProblem& p, int64_t threads, const TiledKern
                   [&](int64_t begin, int64_t end, float*) { run.pack_forward(args, begin, end); });
   ParallelScratch(threads, plan.forward_items, own, plan.forward_scratch,
                   [&](int64_t begin, int64_t end, float* mine) { run.forward(args, begin, end, mine); });
-  return output.to(p.input.scalar_type());
+  return output;
 }
 
 // How a chunk of packed samples lies in memory, for `floats` a sample. Winograd's has a point of all tiles
@@ -169,7 +173,7 @@ DynamicConvGrads Backward(const DynamicConvProblem& p, int64_t threads, const Ti
   const auto sums = at::empty({s.batch, s.out_channels}, options);
   args.grad_output_sums = sums.data_ptr<float>();
   if (needs[0]) {
-    grads.input = EmptyImage(p, p.input.sizes());
+    grads.input = EmptyImage(p, at::kFloat, p.input.sizes());
     args.grad_input = grads.input.data_ptr<float>();
     args.grad_input_strides = StridesOf(grads.input);
   }

@@ -6,8 +6,9 @@
 
 namespace dyconv {
 
-at::Tensor AsKernelImage(const at::Tensor& tensor) {
-  const auto image = tensor.to(at::kFloat);
+at::Tensor AsKernelImage(const at::Tensor& tensor, bool keep_bf16) {
+  const bool keep = keep_bf16 && tensor.scalar_type() == at::kBFloat16;
+  const auto image = keep ? tensor : tensor.to(at::kFloat);
   const bool dense = image.is_contiguous() || image.is_contiguous(at::MemoryFormat::ChannelsLast);
   return dense ? image : image.contiguous();
 }
@@ -25,8 +26,8 @@ int64_t ThreadsFor(const kernels::DynamicConvShape& s) {
   return multiply_adds < kWorthSharing ? 1 : at::get_num_threads();
 }
 
-DynamicConvTensors::DynamicConvTensors(const DynamicConvProblem& p)
-    : input(AsKernelImage(p.input)),
+DynamicConvTensors::DynamicConvTensors(const DynamicConvProblem& p, bool keep_bf16_input)
+    : input(AsKernelImage(p.input, keep_bf16_input)),
       weight(p.weight.to(at::kFloat).contiguous()),
       attention(p.attention.defined() ? p.attention.to(at::kFloat).contiguous() : at::Tensor()),
       bias(p.bias ? p.bias->to(at::kFloat).contiguous() : at::Tensor()) {}
@@ -36,7 +37,11 @@ kernels::DynamicConvArgs DynamicConvTensors::KernelArgs(const DynamicConvProblem
   kernels::DynamicConvArgs args;
   args.shape = p.shape;
   args.plan = plan;
-  args.input = input.const_data_ptr<float>();
+  if (input.scalar_type() == at::kBFloat16) {
+    args.input16 = static_cast<const uint16_t*>(input.const_data_ptr());
+  } else {
+    args.input = input.const_data_ptr<float>();
+  }
   args.input_strides = StridesOf(input);
   args.weight = weight.const_data_ptr<float>();
   args.attention = attention.defined() ? attention.const_data_ptr<float>() : nullptr;

@@ -10,14 +10,15 @@
 
 namespace dyconv {
 
-// As contiguous or channels_last float32.
-at::Tensor AsKernelImage(const at::Tensor& tensor);
+// As contiguous or channels_last float32, or bfloat16 where that may stay.
+at::Tensor AsKernelImage(const at::Tensor& tensor, bool keep_bf16 = false);
 
 kernels::ImageStrides StridesOf(const at::Tensor& image);
 
-// float32 contiguous versions of the arguments, which must outlive the kernels' pointers.
+// float32 contiguous versions of the arguments, which must outlive the kernels' pointers. An input in
+// bfloat16 may stay as it is.
 struct DynamicConvTensors {
-  explicit DynamicConvTensors(const DynamicConvProblem& problem);
+  explicit DynamicConvTensors(const DynamicConvProblem& problem, bool keep_bf16_input = false);
 
   kernels::DynamicConvArgs KernelArgs(const DynamicConvProblem& problem,
                                       const kernels::DynamicConvPlan& plan) const;

@@ -95,15 +95,22 @@ constexpr int64_t kPlaneFloats = 1 << 15;
 
 // [B, I] float32 means over the planes.
 at::Tensor Pool(const at::Tensor& input) {
-  if (input.scalar_type() != at::kFloat || !input.is_contiguous())
+  const bool bf16 = input.scalar_type() == at::kBFloat16;
+  if ((!bf16 && input.scalar_type() != at::kFloat) || !input.is_contiguous())
     return at::mean(input, {2, 3}, false, at::kFloat);
-  const auto pooled = at::empty({input.size(0), input.size(1)}, input.options());
+  const auto pooled = at::empty({input.size(0), input.size(1)}, input.options().dtype(at::kFloat));
   const int64_t size = input.size(2) * input.size(3);
-  const float* from = input.const_data_ptr<float>();
+  const void* from = input.const_data_ptr();
   float* to = pooled.data_ptr<float>();
   const auto& table = kernels::Kernels(kernels::BestIsa());
   at::parallel_for(0, pooled.numel(), std::max<int64_t>(1, kPlaneFloats / size),
-                   [&](int64_t begin, int64_t end) { table.MeanPlanes(from, size, to, begin, end); });
+                   [&](int64_t begin, int64_t end) {
+                     if (bf16) {
+                       table.MeanPlanesBf16(static_cast<const uint16_t*>(from), size, to, begin, end);
+                     } else {
+                       table.MeanPlanes(static_cast<const float*>(from), size, to, begin, end);
+                     }
+                   });
   return pooled;
 }
 

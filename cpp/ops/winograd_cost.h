@@ -13,6 +13,8 @@ struct WinogradCost {
   bool Wins() const { return relative < 0.95; }
   // Beside products in bfloat16, which are about twice as fast.
   bool WinsOverBf16() const { return relative < 0.6; }
+  // Beside oneDNN's, for one kernel.
+  bool WinsOverOneDnnBf16() const { return relative < 0.4; }
 };
 
 // 3x3 and 5x5 kernels of stride 1 and dilation 1 without groups.

@@ -60,13 +60,12 @@ type Given = ReturnType<typeof argumentsOf>;
 const leaf = (t: Tensor, dtype: DType) => t.to({ dtype }).detach().requiresGrad_();
 const optionsOf = ({ stride, padding, dilation, groups }: Case) => ({ stride, padding, dilation, groups });
 
-/** The output and all gradients of the convolution in float32. */
-function run(c: Case, given: Given, algorithm?: F.Conv2dAlgorithm): Tensor[] {
-  const inputs = [given.input, given.weight, ...(given.bias ? [given.bias] : [])].map((t) =>
-    leaf(t, 'float32'),
-  );
+/** The output and all gradients of the convolution. */
+function run(c: Case, given: Given, algorithm?: F.Conv2dAlgorithm, dtype: DType = 'float32'): Tensor[] {
+  const inputs = [given.input, given.weight, ...(given.bias ? [given.bias] : [])].map((t) => leaf(t, dtype));
   const output = F.conv2d(inputs[0]!, inputs[1]!, inputs[2] ?? null, { ...optionsOf(c), algorithm });
-  return [output.detach(), ...(autograd.grad(output, inputs, { gradOutputs: given.gradOutput }) as Tensor[])];
+  const gradOutputs = given.gradOutput.to({ dtype });
+  return [output.detach(), ...(autograd.grad(output, inputs, { gradOutputs }) as Tensor[])];
 }
 
 /** The same as the dynamic convolution with one expert that the float64 loops compute. */
@@ -163,6 +162,85 @@ describe('conv2d by winograd', () => {
         });
       });
     }
+  });
+});
+
+/** Few input channels, whose taps are multiplied together, with rows that do and do not pair up. */
+const few: Record<string, Case> = {
+  "AlexNet's first": {
+    ...corners['a plain one']!,
+    inChannels: 3,
+    outChannels: 48,
+    kernel: [11, 11],
+    stride: [4, 4],
+    padding: [5, 5],
+    size: [37, 45],
+  },
+  'one channel': { ...corners['a plain one']!, inChannels: 1, outChannels: 20, size: [9, 30] },
+  'an even kernel': { ...corners['a plain one']!, inChannels: 5, kernel: [2, 4], size: [8, 19] },
+  'gaps between taps': {
+    ...corners['a plain one']!,
+    inChannels: 3,
+    kernel: [3, 3],
+    dilation: [1, 2],
+    size: [8, 19],
+  },
+  'channels last': { ...corners['channels last']!, inChannels: 3, size: [20, 17] },
+};
+
+describe('conv2d in bfloat16', () => {
+  const bf16 = (t: Tensor) => t.to({ dtype: 'bfloat16' }).to({ dtype: 'float32' });
+  /** Products are exact and sums are float32: what is left is one rounding of the result. */
+  const expectRounded = (c: Case, seed: number, algorithm: F.Conv2dAlgorithm) =>
+    tidy(() => {
+      const { input, weight, bias, gradOutput } = argumentsOf(c, seed);
+      const given = {
+        input: bf16(input),
+        weight: bf16(weight),
+        bias: bias && bf16(bias),
+        gradOutput: bf16(gradOutput),
+      };
+      const exact = expected(c, given);
+      run(c, given, algorithm, 'bfloat16').forEach((received, i) => {
+        expect(received.dtype).toBe('bfloat16');
+        const wanted = exact[i]!;
+        const beyond = received
+          .to({ dtype: 'float64' })
+          .sub(wanted)
+          .abs()
+          .sub(wanted.abs().mul(2 ** -8));
+        const allowed = 3e-5 * (wanted.abs().amax().item() as number);
+        expect(
+          beyond.amax().item(),
+          `${names[i]} by ${algorithm} for ${JSON.stringify(c)}`,
+        ).toBeLessThanOrEqual(allowed);
+      });
+    });
+
+  it.each(Object.entries({ ...few, ...wide }))('is that in float64, rounded: %s', (_, c) => {
+    for (const algorithm of ['auto', 'fused'] as const) expectRounded(c, 1, algorithm);
+  });
+
+  it('is that for random shapes', () => {
+    for (let n = 0; n < 60; n++) {
+      const c = randomCase(n);
+      expectRounded({ ...c, groups: 1, batch: Math.max(1, c.batch) }, n, 'fused');
+    }
+  });
+
+  it.each([7, 32])('by winograd on images %i pixels wide', (size) => {
+    const c: Case = { ...wide['the shape of AlexNet']!, inChannels: 64, outChannels: 64, size: [size, size] };
+    for (const algorithm of ['auto', 'winograd'] as const) expectRounded(c, 1, algorithm);
+  });
+
+  it('keeps what is not a number to the outputs it belongs to', () => {
+    const c = few["AlexNet's first"]!;
+    const { input, weight } = argumentsOf(c, 1);
+    const marked = input.clone();
+    marked.select(2, 20).select(2, 22).fill_(Infinity);
+    const finite = (dtype: DType, algorithm: F.Conv2dAlgorithm) =>
+      F.conv2d(marked.to({ dtype }), weight.to({ dtype }), null, { ...optionsOf(c), algorithm }).isfinite();
+    expect(finite('bfloat16', 'fused').equal(finite('float64', 'libtorch'))).toBe(true);
   });
 });
 

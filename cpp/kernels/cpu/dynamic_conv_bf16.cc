@@ -15,8 +15,11 @@ namespace dyconv::kernels::DYCONV_ISA {
 namespace {
 
 constexpr int kMixPair = 2;
+// Rows of a mixed tile: as many bytes as in float32.
+constexpr int64_t kMixedRows = 2 * kTileRows;
 
-// Like GemmTask, with rows of B in pairs: [row / 2][vecs][column][2]. `length` is even.
+// Like GemmTask, with rows of B in pairs: [row / 2][vecs][column][2]. The last row of a segment of odd length
+// is half a pair.
 struct Bf16Task {
   const uint16_t* a;
   int64_t lda;
@@ -28,6 +31,23 @@ struct Bf16Task {
   int64_t ldc;
   bool accumulate;
 };
+
+// acc += the products of kCount (1 or 2) numbers from a[m] + i on with a pair of rows of B.
+template <int kRows, int kVecs, int kCount>
+DYCONV_INLINE DYCONV_BF16 void Bf16Step(const uint16_t* const* a, int64_t i, const uint16_t* b,
+                                        __m512 (*acc)[kVecs]) {
+  __m512bh w[kVecs];
+#pragma GCC unroll 8
+  for (int v = 0; v < kVecs; ++v) w[v] = (__m512bh)_mm512_loadu_si512(b + v * 32);
+#pragma GCC unroll 8
+  for (int m = 0; m < kRows; ++m) {
+    int32_t pair = 0;
+    std::memcpy(&pair, a[m] + i, kCount * sizeof(uint16_t));
+    const __m512bh x = (__m512bh)_mm512_set1_epi32(pair);
+#pragma GCC unroll 8
+    for (int v = 0; v < kVecs; ++v) acc[m][v] = _mm512_dpbf16_ps(acc[m][v], x, w[v]);
+  }
+}
 
 template <int kRows, int kVecs>
 DYCONV_BF16 void Bf16Tile(const Bf16Task& task, const int32_t* a_pixels, const int32_t* c_pixels) {
@@ -45,18 +65,11 @@ DYCONV_BF16 void Bf16Tile(const Bf16Task& task, const int32_t* a_pixels, const i
   const uint16_t* b = task.b;
   for (int64_t s = 0; s < task.segments; ++s) {
     const int64_t first = task.offsets[s], last = first + task.length;
-    for (int64_t i = first; i < last; i += 2, b += kVecs * 32) {
-      __m512bh w[kVecs];
-#pragma GCC unroll 8
-      for (int v = 0; v < kVecs; ++v) w[v] = (__m512bh)_mm512_loadu_si512(b + v * 32);
-#pragma GCC unroll 8
-      for (int m = 0; m < kRows; ++m) {
-        int32_t pair;
-        std::memcpy(&pair, a[m] + i, sizeof(pair));
-        const __m512bh x = (__m512bh)_mm512_set1_epi32(pair);
-#pragma GCC unroll 8
-        for (int v = 0; v < kVecs; ++v) acc[m][v] = _mm512_dpbf16_ps(acc[m][v], x, w[v]);
-      }
+    int64_t i = first;
+    for (; i + 2 <= last; i += 2, b += kVecs * 32) Bf16Step<kRows, kVecs, 2>(a, i, b, acc);
+    if (i < last) {
+      Bf16Step<kRows, kVecs, 1>(a, i, b, acc);
+      b += kVecs * 32;
     }
   }
 #pragma GCC unroll 8
@@ -68,48 +81,64 @@ DYCONV_BF16 void Bf16Tile(const Bf16Task& task, const int32_t* a_pixels, const i
 
 template <int kVecs>
 void Bf16Gemm(const Bf16Task& task, const int32_t* a_pixels, const int32_t* c_pixels, int64_t count) {
-  for (int64_t p = 0; p < count;) {
-    const int64_t rows = Min(kMaxRows, count - p);
+  for (int64_t tiles = CeilDiv(count, kMaxRows), p = 0; tiles > 0; --tiles) {
+    const int64_t rows = CeilDiv(count - p, tiles);
     WithConstant<kMaxRows>(rows, [&](auto n) { Bf16Tile<n(), kVecs>(task, a_pixels + p, c_pixels + p); });
     p += rows;
   }
 }
 
-// MixRows, rounded to bfloat16 and with rows in pairs.
-template <int kSamples, int kVecs>
-DYCONV_BF16 void MixPairs(const float* packed, const float* attention, int64_t experts, int64_t rows,
-                          uint16_t* mixed, int64_t stride) {
-  alignas(64) uint16_t order[32];
-  for (int i = 0; i < 32; ++i) order[i] = static_cast<uint16_t>(i / 2 + i % 2 * 16);
-  const __m512i interleave = _mm512_load_si512(order);
+// Rows r and r + 1 of mixed experts, rounded and interleaved; without the second, its place is zeros.
+template <int kSamples, int kVecs, bool kSecond>
+DYCONV_INLINE DYCONV_BF16 void MixPair(const float* packed, const float* attention, int64_t experts,
+                                       __m512i order, uint16_t* mixed, int64_t stride) {
   const int64_t row = experts * kVecs * kLanes;
-  for (int64_t r = 0; r < rows; r += 2, packed += 2 * row, mixed += kVecs * 32) {
-    __m512 acc[kSamples][2][kVecs];
+  __m512 acc[kSamples][2][kVecs];
 #pragma GCC unroll 8
-    for (int s = 0; s < kSamples; ++s) {
+  for (int s = 0; s < kSamples; ++s) {
 #pragma GCC unroll 8
-      for (int v = 0; v < kVecs; ++v) acc[s][0][v] = acc[s][1][v] = _mm512_setzero_ps();
-    }
-    for (int64_t k = 0; k < experts; ++k) {
+    for (int v = 0; v < kVecs; ++v) acc[s][0][v] = acc[s][1][v] = _mm512_setzero_ps();
+  }
+  for (int64_t k = 0; k < experts; ++k) {
 #pragma GCC unroll 2
-      for (int half = 0; half < 2; ++half) {
+    for (int half = 0; half <= kSecond; ++half) {
 #pragma GCC unroll 8
-        for (int v = 0; v < kVecs; ++v) {
-          const __m512 w = _mm512_loadu_ps(packed + half * row + (k * kVecs + v) * kLanes);
+      for (int v = 0; v < kVecs; ++v) {
+        const __m512 w = _mm512_loadu_ps(packed + half * row + (k * kVecs + v) * kLanes);
 #pragma GCC unroll 8
-          for (int s = 0; s < kSamples; ++s) {
-            acc[s][half][v] = _mm512_fmadd_ps(_mm512_set1_ps(attention[s * experts + k]), w, acc[s][half][v]);
-          }
+        for (int s = 0; s < kSamples; ++s) {
+          acc[s][half][v] = _mm512_fmadd_ps(_mm512_set1_ps(attention[s * experts + k]), w, acc[s][half][v]);
         }
       }
     }
+  }
 #pragma GCC unroll 8
-    for (int s = 0; s < kSamples; ++s) {
+  for (int s = 0; s < kSamples; ++s) {
 #pragma GCC unroll 8
-      for (int v = 0; v < kVecs; ++v) {
-        const __m512i both = (__m512i)_mm512_cvtne2ps_pbh(acc[s][1][v], acc[s][0][v]);
-        _mm512_storeu_si512(mixed + s * stride + v * 32, _mm512_permutexvar_epi16(interleave, both));
-      }
+    for (int v = 0; v < kVecs; ++v) {
+      const __m512i both = (__m512i)_mm512_cvtne2ps_pbh(acc[s][1][v], acc[s][0][v]);
+      _mm512_storeu_si512(mixed + s * stride + v * 32, _mm512_permutexvar_epi16(order, both));
+    }
+  }
+}
+
+// Mixes the segments of a tile as Bf16Task wants them.
+template <int kSamples, int kVecs>
+DYCONV_BF16 void MixPairs(const float* packed, const float* attention, int64_t experts, int64_t segments,
+                          int64_t length, uint16_t* mixed, int64_t stride) {
+  alignas(64) uint16_t interleave[32];
+  for (int i = 0; i < 32; ++i) interleave[i] = static_cast<uint16_t>(i / 2 + i % 2 * 16);
+  const __m512i order = _mm512_load_si512(interleave);
+  const int64_t row = experts * kVecs * kLanes;
+  for (int64_t s = 0; s < segments; ++s) {
+    int64_t r = 0;
+    for (; r + 2 <= length; r += 2, packed += 2 * row, mixed += kVecs * 32) {
+      MixPair<kSamples, kVecs, true>(packed, attention, experts, order, mixed, stride);
+    }
+    if (r < length) {
+      MixPair<kSamples, kVecs, false>(packed, attention, experts, order, mixed, stride);
+      packed += row;
+      mixed += kVecs * 32;
     }
   }
 }
@@ -124,24 +153,27 @@ DYCONV_BF16 void RoundToBf16(const float* from, int64_t count, uint16_t* to) {
 template <int kVecs>
 void Bf16Panel(const DynamicConvArgs& args, const Block& b, const Panel& panel) {
   const auto& s = args.shape;
-  const int64_t in = s.in_per_group(), width = kVecs * kLanes, stride = kTileRows * width;
+  const int64_t in = s.in_per_group(), width = kVecs * kLanes, stride = kMixedRows * width;
   const int64_t input_floats = b.in_rows * b.padded_w * s.in_channels, sum_floats = b.pixels * width;
   uint16_t* mixed = reinterpret_cast<uint16_t*>(b.mixed);
+  // A static convolution mixes its one expert by 1: rounding it is little beside the products.
+  static constexpr float kOnes[kMixPair] = {1, 1};
   ForEachTapTile(args, b, width, [&](const TapTile& tile) {
     const float* packed =
         args.packed_weight + panel.offset + (tile.tap * in + tile.channel) * s.experts * width;
     for (int64_t first = 0; first < b.samples; first += kMixPair) {
       const int64_t samples = Min(kMixPair, b.samples - first);
       WithConstant<kMixPair>(samples, [&](auto n) {
-        MixPairs<n(), kVecs>(packed, args.attention + (b.first_sample + first) * s.experts, s.experts,
-                             tile.rows(), mixed, stride);
+        const float* attention =
+            args.is_static() ? kOnes : args.attention + (b.first_sample + first) * s.experts;
+        MixPairs<n(), kVecs>(packed, attention, s.experts, tile.segments, tile.length, mixed, stride);
       });
       for (int64_t i = 0; i < samples; ++i) {
         const Bf16Task task{b.input16 + (first + i) * input_floats + panel.group * in + tile.channel,
                             s.in_channels,
                             tile.offsets,
-                            tile.taps,
-                            tile.channels,
+                            tile.segments,
+                            tile.length,
                             mixed + i * stride,
                             b.sums + (first + i) * sum_floats,
                             width,
@@ -155,12 +187,14 @@ void Bf16Panel(const DynamicConvArgs& args, const Block& b, const Panel& panel) 
 }  // namespace
 
 bool CanMultiplyBf16(const DynamicConvShape& s) {
-  return s.in_per_group() % 2 == 0 && __builtin_cpu_supports("avx512bf16");
+  // One row is never a pair.
+  return (s.in_per_group() > 1 || s.groups == 1) && __builtin_cpu_supports("avx512bf16");
 }
 
 void DynamicConvForwardBf16(const DynamicConvArgs& args, int64_t begin, int64_t end, float* scratch) {
   for (int64_t item = begin; item < end; ++item) {
-    const Block block = MakeBlock(args, item, scratch);
+    const int64_t in = args.shape.in_per_group();
+    const Block block = MakeBlock(args, item, scratch, in + in % 2, kMixedRows);
     PrepareBlock(args, block);
     RoundToBf16(block.input, block.samples * block.in_rows * block.padded_w * args.shape.in_channels,
                 block.input16);

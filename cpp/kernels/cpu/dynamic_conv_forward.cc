@@ -16,8 +16,8 @@ void MultiplyPanel(const DynamicConvArgs& args, const Block& b, const Panel& pan
                             return GemmTask{b.input + i * input_floats + panel.group * in + tile.channel,
                                             s.in_channels,
                                             tile.offsets,
-                                            tile.taps,
-                                            tile.channels,
+                                            tile.segments,
+                                            tile.length,
                                             nullptr,
                                             b.sums + i * sum_floats,
                                             width,
@@ -30,7 +30,7 @@ void MultiplyPanel(const DynamicConvArgs& args, const Block& b, const Panel& pan
 
 void DynamicConvForward(const DynamicConvArgs& args, int64_t begin, int64_t end, float* scratch) {
   for (int64_t item = begin; item < end; ++item) {
-    const Block block = MakeBlock(args, item, scratch);
+    const Block block = MakeBlock(args, item, scratch, args.shape.in_per_group(), kTileRows);
     PrepareBlock(args, block);
     for (int64_t i = 0; i < args.plan.forward_panels; ++i) {
       const Panel panel = ForwardPanel(args.shape, i);

@@ -12,11 +12,13 @@ struct Block {
   int64_t first_sample, samples;
   int64_t first_row, rows, pixels;
   int64_t padded_w, in_rows;  // of the packed input
+  int64_t tile_taps;          // taps that are mixed at once
+  int64_t run;                // of them, those whose rows of an input lie side by side
   float* input;               // [samples, in_rows, padded_w, in_channels]
   float* sums;                // [samples, pixels, panel]
   float* mixed;               // [kMixSamples, kTileRows, panel]
   float* bias;                // [panel]
-  int64_t* offsets;           // of the taps
+  int64_t* offsets;           // of the runs of taps
   int32_t* taps;              // first tap of every output pixel
   int32_t* identity;
   int32_t* tap_inputs;  // the pixels of one tap
@@ -25,7 +27,9 @@ struct Block {
   uint16_t* input16;  // the packed input in bfloat16, where that is used
 };
 
-inline Block MakeBlock(const DynamicConvArgs& args, int64_t item, float* scratch) {
+// `tap_rows` are those a tap takes up in a mixed tile, of which there are `tile_rows`.
+inline Block MakeBlock(const DynamicConvArgs& args, int64_t item, float* scratch, int64_t tap_rows,
+                       int64_t tile_rows) {
   const auto& s = args.shape;
   const auto& plan = args.plan;
   Block b;
@@ -37,6 +41,9 @@ inline Block MakeBlock(const DynamicConvArgs& args, int64_t item, float* scratch
   b.pixels = b.rows * s.out_w;
   b.padded_w = s.in_w + 2 * s.padding_w;
   b.in_rows = (b.rows - 1) * s.stride_h + (s.kernel_h - 1) * s.dilation_h + 1;
+  b.tile_taps = s.in_per_group() > kTileRows / 2 ? 1 : tile_rows / tap_rows;
+  b.run = s.groups == 1 && s.dilation_w == 1 && b.tile_taps >= s.kernel_w ? s.kernel_w : 1;
+  b.tile_taps -= b.tile_taps % b.run;
   b.mixed = scratch;
   b.bias = b.mixed + kMixSamples * kTileRows * kPanel;
   b.offsets = reinterpret_cast<int64_t*>(b.bias + kPanel);
@@ -61,8 +68,11 @@ inline void PackBlockInput(const DynamicConvArgs& args, const Block& b) {
   PaddedPixels(first, last, s.in_w, -top, s.padding_w, b.padded_w, b.real);
   const auto& strides = args.input_strides;
   for (int64_t i = 0; i < b.samples; ++i) {
-    ImageToRows(args.input + (b.first_sample + i) * strides.batch + first * s.in_w * strides.pixel, strides,
-                s.in_channels, (last - first) * s.in_w, b.real, b.input + i * floats, s.in_channels);
+    const int64_t at = (b.first_sample + i) * strides.batch + first * s.in_w * strides.pixel;
+    WithInput(args, [&](const auto* image) {
+      ImageToRows(image + at, strides, s.in_channels, (last - first) * s.in_w, b.real, b.input + i * floats,
+                  s.in_channels);
+    });
   }
 }
 
@@ -71,8 +81,8 @@ inline void PrepareBlock(const DynamicConvArgs& args, const Block& b) {
   const auto& s = args.shape;
   TapPixels(s, 0, b.rows, b.padded_w, b.taps);
   Iota(b.pixels, b.identity);
-  for (int64_t t = 0; t < s.kernel_size(); ++t) {
-    b.offsets[t] =
+  for (int64_t t = 0; t < s.kernel_size(); t += b.run) {
+    b.offsets[t / b.run] =
         (t / s.kernel_w * s.dilation_h * b.padded_w + t % s.kernel_w * s.dilation_w) * s.in_channels;
   }
   PackBlockInput(args, b);
@@ -83,11 +93,12 @@ inline void PrepareBlock(const DynamicConvArgs& args, const Block& b) {
 struct TapTile {
   int64_t channel, channels;
   int64_t tap, taps;
-  // The pixels that are multiplied with it, and how far from such an input each tap is.
+  // The pixels that are multiplied with it, and how far from such an input each run of rows begins: a tap or,
+  // where taps lie side by side, a row of the kernel.
   PixelPairs pixels;
   const int64_t* offsets;
+  int64_t segments, length;
   bool accumulate;
-  DYCONV_INLINE int64_t rows() const { return taps * channels; }
 };
 
 // Calls visit(tile) for all tiles of a panel of `width` columns. A tile of one tap leaves out the pixels for
@@ -99,14 +110,13 @@ DYCONV_INLINE void ForEachTapTile(const DynamicConvArgs& args, const Block& b, i
   static constexpr int64_t kNoOffset = 0;
   const auto& s = args.shape;
   const int64_t in = s.in_per_group(), taps = s.kernel_size(), length = Min(in, kTileRows);
-  const int64_t taps_per_tile = Max(1, kTileRows / in);
   const ImageRows packed{(s.padding_h - b.first_row * s.stride_h) * b.padded_w + s.padding_w, b.padded_w};
   TapTile tile{};
   for (int64_t channel = 0; channel < in; channel += length) {
     tile.channel = channel;
     tile.channels = Min(length, in - channel);
-    for (int64_t i = 0; i < taps; i += taps_per_tile) {
-      if (taps_per_tile == 1) {
+    for (int64_t i = 0; i < taps; i += b.tile_taps) {
+      if (b.tile_taps == 1) {
         tile.tap = (i + taps / 2) % taps;
         tile.taps = 1;
         tile.offsets = &kNoOffset;
@@ -114,10 +124,12 @@ DYCONV_INLINE void ForEachTapTile(const DynamicConvArgs& args, const Block& b, i
             TapPairs(s, tile.tap, b.first_row, b.first_row + b.rows, packed, b.tap_inputs, b.tap_outputs);
       } else {
         tile.tap = i;
-        tile.taps = Min(taps_per_tile, taps - i);
-        tile.offsets = b.offsets + i;
+        tile.taps = Min(b.tile_taps, taps - i);
+        tile.offsets = b.offsets + i / b.run;
         tile.pixels = {b.taps, b.identity, b.pixels};
       }
+      tile.segments = tile.taps / b.run;
+      tile.length = b.run * tile.channels;
       if (!tile.accumulate && tile.pixels.count < b.pixels) {
         std::memset(b.sums, 0, b.samples * b.pixels * width * sizeof(float));
         tile.accumulate = true;
@@ -136,11 +148,12 @@ inline void WritePanel(const DynamicConvArgs& args, const Block& b, const Panel&
     const int64_t sample = b.first_sample + i;
     MixBias(args, sample, first, panel.columns, b.bias);
     const auto& strides = args.output_strides;
-    RowsToImage(b.sums + i * b.pixels * panel.width(), panel.width(), b.identity, b.bias, panel.columns,
-                b.pixels,
-                args.output + sample * strides.batch + first * strides.channel +
-                    b.first_row * s.out_w * strides.pixel,
-                strides);
+    const int64_t at =
+        sample * strides.batch + first * strides.channel + b.first_row * s.out_w * strides.pixel;
+    WithOutput(args, [&](auto* image) {
+      RowsToImage(b.sums + i * b.pixels * panel.width(), panel.width(), b.identity, b.bias, panel.columns,
+                  b.pixels, image + at, strides);
+    });
   }
 }
 

@@ -2,7 +2,7 @@
 // between taps as weights hold them and rows of channels.
 #pragma once
 
-#include "vec.h"
+#include "bf16.h"
 
 namespace dyconv::kernels::DYCONV_ISA {
 
@@ -15,23 +15,67 @@ DYCONV_INLINE void ForEachBlock(int64_t count, const Visit& visit) {
   if (begin < count) visit(count - kLanes);
 }
 
+// Calls visit(image) with the input or the output as it is, float32 or bfloat16.
+template <typename Visit>
+DYCONV_INLINE void WithInput(const DynamicConvArgs& args, const Visit& visit) {
+  args.input16 != nullptr ? visit(args.input16) : visit(args.input);
+}
+template <typename Visit>
+DYCONV_INLINE void WithOutput(const DynamicConvArgs& args, const Visit& visit) {
+  args.output16 != nullptr ? visit(args.output16) : visit(args.output);
+}
+
+// Vector kPart of a[0], b[0], c[0], a[1], b[1], ...
+template <int kPart, int... kJ>
+DYCONV_INLINE Vec Interleaved(Vec a, Vec b, Vec c, std::integer_sequence<int, kJ...>) {
+  constexpr int kFirst = kPart * kLanes;
+  const Vec ab = Shuffle<((kFirst + kJ) / 3 + ((kFirst + kJ) % 3 == 1 ? kLanes : 0))...>(a, b);
+  return Shuffle<((kFirst + kJ) % 3 == 2 ? kLanes + (kFirst + kJ) / 3 : kJ)...>(ab, c);
+}
+
+// ImageToRows for three channels and nothing between the rows: what images of red, green and blue are.
+template <typename T>
+void ThreeToRows(const T* image, int64_t plane, int64_t count, const int32_t* pixels, float* rows) {
+  constexpr auto kOrder = std::make_integer_sequence<int, kLanes>();
+  for (int64_t p = 0; p < count;) {
+    float* to = rows + pixels[p] * 3;
+    if (p + kLanes <= count && pixels[p + kLanes - 1] == pixels[p] + kLanes - 1) {
+      const Vec a = Widened(image + p), b = Widened(image + plane + p), c = Widened(image + 2 * plane + p);
+      Store(to, Interleaved<0>(a, b, c, kOrder));
+      Store(to + kLanes, Interleaved<1>(a, b, c, kOrder));
+      Store(to + 2 * kLanes, Interleaved<2>(a, b, c, kOrder));
+      p += kLanes;
+    } else {
+      for (int64_t c = 0; c < 3; ++c) to[c] = WidenedOne(image[c * plane + p]);
+      ++p;
+    }
+  }
+}
+
 // rows[pixels[p] * ld + c] = image[c, p]
-inline void ImageToRows(const float* image, const ImageStrides& strides, int64_t channels, int64_t count,
-                        const int32_t* pixels, float* rows, int64_t ld) {
+template <typename T>
+void ImageToRows(const T* image, const ImageStrides& strides, int64_t channels, int64_t count,
+                 const int32_t* pixels, float* rows, int64_t ld) {
   if (strides.channel == 1) {
     for (int64_t p = 0; p < count; ++p) {
-      std::memcpy(rows + pixels[p] * ld, image + p * strides.pixel, channels * sizeof(float));
+      const T* from = image + p * strides.pixel;
+      float* row = rows + pixels[p] * ld;
+      for (int64_t c = 0; c < channels; ++c) row[c] = WidenedOne(from[c]);
     }
+  } else if (channels == 3 && ld == 3) {
+    ThreeToRows(image, strides.channel, count, pixels, rows);
   } else if (channels < kLanes || count < kLanes) {
     for (int64_t c = 0; c < channels; ++c) {
-      for (int64_t p = 0; p < count; ++p) rows[pixels[p] * ld + c] = image[c * strides.channel + p];
+      for (int64_t p = 0; p < count; ++p) {
+        rows[pixels[p] * ld + c] = WidenedOne(image[c * strides.channel + p]);
+      }
     }
   } else {
     ForEachBlock(count, [&](int64_t p) {
       ForEachBlock(channels, [&](int64_t c) {
         Vec block[kLanes];
 #pragma GCC unroll 16
-        for (int i = 0; i < kLanes; ++i) block[i] = Load(image + (c + i) * strides.channel + p);
+        for (int i = 0; i < kLanes; ++i) block[i] = Widened(image + (c + i) * strides.channel + p);
         Transpose(block);
 #pragma GCC unroll 16
         for (int i = 0; i < kLanes; ++i) Store(rows + pixels[p + i] * ld + c, block[i]);
@@ -41,16 +85,20 @@ inline void ImageToRows(const float* image, const ImageStrides& strides, int64_t
 }
 
 // image[c, p] = rows[pixels[p] * ld + c] + add[c]
-inline void RowsToImage(const float* rows, int64_t ld, const int32_t* pixels, const float* add,
-                        int64_t channels, int64_t count, float* image, const ImageStrides& strides) {
+template <typename T>
+void RowsToImage(const float* rows, int64_t ld, const int32_t* pixels, const float* add, int64_t channels,
+                 int64_t count, T* image, const ImageStrides& strides) {
   if (strides.channel == 1) {
     for (int64_t p = 0; p < count; ++p) {
       const float* row = rows + pixels[p] * ld;
-      for (int64_t c = 0; c < channels; ++c) image[p * strides.pixel + c] = row[c] + add[c];
+      T* to = image + p * strides.pixel;
+      for (int64_t c = 0; c < channels; ++c) StoreRoundedOne(to + c, row[c] + add[c]);
     }
   } else if (channels < kLanes || count < kLanes) {
     for (int64_t c = 0; c < channels; ++c) {
-      for (int64_t p = 0; p < count; ++p) image[c * strides.channel + p] = rows[pixels[p] * ld + c] + add[c];
+      for (int64_t p = 0; p < count; ++p) {
+        StoreRoundedOne(image + c * strides.channel + p, rows[pixels[p] * ld + c] + add[c]);
+      }
     }
   } else {
     ForEachBlock(channels, [&](int64_t c) {
@@ -61,7 +109,7 @@ inline void RowsToImage(const float* rows, int64_t ld, const int32_t* pixels, co
         for (int i = 0; i < kLanes; ++i) block[i] = Load(rows + pixels[p + i] * ld + c) + bias;
         Transpose(block);
 #pragma GCC unroll 16
-        for (int i = 0; i < kLanes; ++i) Store(image + (c + i) * strides.channel + p, block[i]);
+        for (int i = 0; i < kLanes; ++i) StoreRounded(image + (c + i) * strides.channel + p, block[i]);
       });
     });
   }

@@ -1,7 +1,7 @@
 // Max pooling of contiguous planes of float32, or of bfloat16 as the upper halves of float32. A plane is
 // split into stride_h x stride_w phases (rows and columns by remainder) with its padding, as the depthwise
 // convolution does, so that a tap is a unit-stride load.
-#include "vec.h"
+#include "bf16.h"
 
 #include <limits>
 #include <type_traits>
@@ -9,23 +9,7 @@
 namespace dyconv::kernels::DYCONV_ISA {
 namespace {
 
-typedef int32_t IntVec __attribute__((vector_size(kLanes * sizeof(int32_t))));
-typedef uint16_t HalfVec __attribute__((vector_size(kLanes * sizeof(uint16_t))));
 typedef uint8_t ByteVec __attribute__((vector_size(kLanes)));
-
-DYCONV_INLINE Vec Widened(const float* from) { return Load(from); }
-DYCONV_INLINE Vec Widened(const uint16_t* from) {
-  HalfVec upper;
-  std::memcpy(&upper, from, sizeof(upper));
-  return (Vec)(__builtin_convertvector(upper, IntVec) << 16);
-}
-DYCONV_INLINE float WidenedOne(float from) { return from; }
-DYCONV_INLINE float WidenedOne(uint16_t from) {
-  const uint32_t bits = static_cast<uint32_t>(from) << 16;
-  float value;
-  std::memcpy(&value, &bits, sizeof(value));
-  return value;
-}
 
 constexpr float kLowest = -std::numeric_limits<float>::infinity();
 

@@ -59,8 +59,11 @@ void PackTileBlock(const DynamicConvArgs& args, const TileBlock& b) {
   const auto& strides = args.input_strides;
   for (int64_t i = 0; i < b.samples; ++i) {
     if (last > first) {
-      ImageToRows(args.input + (b.first_sample + i) * strides.batch + first * s.in_w * strides.pixel, strides,
-                  s.in_channels, (last - first) * s.in_w, b.real_inputs, b.inputs, b.channels);
+      const int64_t at = (b.first_sample + i) * strides.batch + first * s.in_w * strides.pixel;
+      WithInput(args, [&](const auto* image) {
+        ImageToRows(image + at, strides, s.in_channels, (last - first) * s.in_w, b.real_inputs, b.inputs,
+                    b.channels);
+      });
     }
     ImageToPoints<Inputs>(b.tiling, b.inputs, b.points + i * b.tiling.count() * b.channels,
                           {b.channels, b.channels, b.points_step}, b.channels, b.half);
@@ -76,10 +79,12 @@ void WriteTiles(const DynamicConvArgs& args, const TileBlock& b, const Panel& pa
                            {width, width, b.sums_step}, width, b.half);
     const int64_t sample = b.first_sample + i;
     MixBias(args, sample, panel.first_column, panel.columns, b.bias);
-    RowsToImage(b.outputs, width, b.all_outputs, b.bias, panel.columns, b.tiling.output_pixels(),
-                args.output + sample * strides.batch + panel.first_column * strides.channel +
-                    b.first_row * args.shape.out_w * strides.pixel,
-                strides);
+    const int64_t at = sample * strides.batch + panel.first_column * strides.channel +
+                       b.first_row * args.shape.out_w * strides.pixel;
+    WithOutput(args, [&](auto* image) {
+      RowsToImage(b.outputs, width, b.all_outputs, b.bias, panel.columns, b.tiling.output_pixels(),
+                  image + at, strides);
+    });
   }
 }
 
