@@ -36,6 +36,7 @@ struct Layout {
   int64_t phase_h, phase_w;  // rows and columns of a phase
   int64_t phase;             // floats of a phase and of what whole vectors read and write beyond it
   int64_t padded;            // floats of all phases
+  int64_t span;              // from the first output to the last, as if rows were as long as a phase's
 
   DYCONV_INLINE explicit Layout(const MaxPoolShape& s) {
     taps = s.kernel_h * s.kernel_w;
@@ -45,6 +46,7 @@ struct Layout {
                   CeilDiv(s.in_w + s.padding_w, s.stride_w));
     phase = phase_h * phase_w + kLanes;
     padded = s.stride_h * s.stride_w * phase;
+    span = (s.out_h - 1) * phase_w + s.out_w;
   }
 };
 
@@ -55,15 +57,17 @@ DYCONV_INLINE Vec EveryOther(Vec a, Vec b, std::integer_sequence<int, kI...>) {
 }
 
 // even[i] = from[2 * i], odd[i] = from[2 * i + 1]. Whole vectors are stored, and read before `end`; beyond
-// what there is they hold the lowest number.
+// what there is they hold the lowest number. `doubt` becomes NaN where a number is that or infinite.
 template <typename T>
-DYCONV_INLINE void SplitPairs(const T* from, int64_t count, const T* end, float* even, float* odd) {
+DYCONV_INLINE void SplitPairs(const T* from, int64_t count, const T* end, float* even, float* odd,
+                              Vec& doubt) {
   for (int64_t x = 0; x < count; x += 2 * kLanes) {
     const int64_t n = Min(2 * kLanes, count - x);
-    T last[2 * kLanes];
+    T last[2 * kLanes] = {};
     const T* pairs = from + x;
     if (end - pairs < 2 * kLanes) pairs = static_cast<T*>(std::memcpy(last, pairs, n * sizeof(T)));
     const Vec a = Widened(pairs), b = Widened(pairs + kLanes);
+    doubt += a * 0.0f + b * 0.0f;
     Store(even + x / 2, FirstOf(EveryOther<0>(a, b, kLaneOrder), (n + 1) / 2, kLaneOrder));
     Store(odd + x / 2, FirstOf(EveryOther<1>(a, b, kLaneOrder), n / 2, kLaneOrder));
   }
@@ -71,61 +75,92 @@ DYCONV_INLINE void SplitPairs(const T* from, int64_t count, const T* end, float*
 
 // The same for rows that are not split.
 template <typename T>
-DYCONV_INLINE void CopyRow(const T* from, int64_t count, const T* end, float* to) {
+DYCONV_INLINE void CopyRow(const T* from, int64_t count, const T* end, float* to, Vec& doubt) {
   for (int64_t x = 0; x < count; x += kLanes) {
     const int64_t n = Min(kLanes, count - x);
-    T last[kLanes];
+    T last[kLanes] = {};
     const T* row = from + x;
     if (end - row < kLanes) row = static_cast<T*>(std::memcpy(last, row, n * sizeof(T)));
-    Store(to + x, FirstOf(Widened(row), n, kLaneOrder));
+    const Vec a = Widened(row);
+    doubt += a * 0.0f;
+    Store(to + x, FirstOf(a, n, kLaneOrder));
   }
 }
 
 // Image plane -> phases, row by row, each over the surplus of the one before. The padding in between stays
-// what it was filled with once, the lowest number.
+// what it was filled with once, the lowest number. Returns whether all numbers are finite, as far as whole
+// vectors tell.
 template <typename T>
-void SplitPlane(const MaxPoolShape& s, const Layout& l, const T* image, const T* end, float* phases) {
+bool SplitPlane(const MaxPoolShape& s, const Layout& l, const T* image, const T* end, float* phases) {
   const auto column = [&](int64_t px) { return px % s.stride_w * l.phase + px / s.stride_w; };
   const int64_t first = column(s.padding_w), second = column(s.padding_w + 1);
   int64_t phase = s.padding_h % s.stride_h, y_of_phase = s.padding_h / s.stride_h;
+  Vec doubt = {};
   for (int64_t y = 0; y < s.in_h; ++y, image += s.in_w) {
     float* row = phases + phase * s.stride_w * l.phase + y_of_phase * l.phase_w;
     if (s.stride_w == 1) {
-      CopyRow(image, s.in_w, end, row + first);
+      CopyRow(image, s.in_w, end, row + first, doubt);
     } else if (s.stride_w == 2) {
-      SplitPairs(image, s.in_w, end, row + first, row + second);
+      SplitPairs(image, s.in_w, end, row + first, row + second, doubt);
     } else {
-      for (int64_t x = 0; x < s.in_w; ++x) row[column(x + s.padding_w)] = WidenedOne(image[x]);
+      for (int64_t x = 0; x < s.in_w; ++x) {
+        row[column(x + s.padding_w)] = WidenedOne(image[x]);
+        doubt[0] += WidenedOne(image[x]) * 0.0f;
+      }
     }
     if (++phase == s.stride_h) {
       phase = 0;
       ++y_of_phase;
     }
   }
+  return Sum(doubt) == 0;
 }
 
-// The maximum over taps for kLanes outputs, and the first tap that has it. As in PyTorch a NaN wins.
-template <bool kTaps>
+// The maximum over taps for kLanes outputs, and the first tap that has it. As in PyTorch a NaN wins, which
+// only has to be looked for where there may be one.
+template <bool kTaps, bool kNan>
 DYCONV_INLINE Vec MaxOfTaps(const float* const* sources, int64_t taps, int64_t at, IntVec& winner) {
   Vec best = Load(sources[0] + at);
   winner = IntVec{};
   for (int64_t t = 1; t < taps; ++t) {
     const Vec v = Load(sources[t] + at);
-    const IntVec wins = (v > best) | (v != v);
-    best = wins ? v : best;
-    if constexpr (kTaps) winner = wins ? IntVec{} + static_cast<int32_t>(t) : winner;
+    if constexpr (!kTaps && !kNan) {
+      best = v > best ? v : best;
+    } else {
+      const IntVec wins = kNan ? (v > best) | (v != v) : v > best;
+      best = wins ? v : best;
+      if constexpr (kTaps) winner = wins ? IntVec{} + static_cast<int32_t>(t) : winner;
+    }
   }
   return best;
 }
 
-// Rows are stored as whole vectors, each over the surplus of the one before; `end` is the end of what this
-// thread may write.
-template <typename T, typename V>
-DYCONV_INLINE void StoreRow(T* to, const V& v, int64_t count, const T* end) {
-  if (to + kLanes <= end) {
-    std::memcpy(to, &v, sizeof(v));
-  } else {
-    std::memcpy(to, &v, count * sizeof(T));
+// The outputs of one plane, kLanes at a time across the ends of rows, with what is between the rows.
+template <bool kTaps, bool kNan, typename T>
+void PoolFlat(const Layout& l, const float* const* sources, T* flat, uint8_t* flat_winners) {
+  for (int64_t i = 0; i < l.span; i += kLanes) {
+    IntVec winner;
+    const auto best = Narrowed<T>(MaxOfTaps<kTaps, kNan>(sources, l.taps, i, winner));
+    std::memcpy(flat + i, &best, sizeof(best));
+    if constexpr (kTaps) {
+      const ByteVec bytes = __builtin_convertvector(winner, ByteVec);
+      std::memcpy(flat_winners + i, &bytes, sizeof(bytes));
+    }
+  }
+}
+
+// Rows without what is between them. They are copied as whole vectors, each over the surplus of the one
+// before; `end` is the end of what this thread may write.
+template <typename T>
+void CopyRows(const MaxPoolShape& s, const Layout& l, const T* flat, T* to, const T* end) {
+  for (int64_t y = 0; y < s.out_h; ++y, flat += l.phase_w, to += s.out_w) {
+    for (int64_t x = 0; x < s.out_w; x += kLanes) {
+      if (to + x + kLanes <= end) {
+        std::memcpy(to + x, flat + x, kLanes * sizeof(T));
+      } else {
+        std::memcpy(to + x, flat + x, Min(kLanes, s.out_w - x) * sizeof(T));
+      }
+    }
   }
 }
 
@@ -140,27 +175,24 @@ void PoolPlanes(const MaxPoolShape& s, const T* input, T* output, uint8_t* winne
                  y / s.stride_h * l.phase_w + x / s.stride_w;
   }
   for (int64_t i = 0; i < l.padded; ++i) scratch[i] = kLowest;
-  const T* output_end = output + end * s.out_plane();
-  const uint8_t* winners_end = kTaps ? winners + end * s.out_plane() : nullptr;
+  T* flat = reinterpret_cast<T*>(scratch + l.padded);
+  uint8_t* flat_winners = reinterpret_cast<uint8_t*>(scratch + l.padded + l.span + kLanes);
+  const int64_t out = s.out_plane();
   for (int64_t plane = begin; plane < end; ++plane) {
-    SplitPlane(s, l, input + plane * s.in_plane(), input + end * s.in_plane(), scratch);
-    for (int64_t y = 0; y < s.out_h; ++y) {
-      for (int64_t x = 0; x < s.out_w; x += kLanes) {
-        IntVec winner;
-        const Vec best = MaxOfTaps<kTaps>(sources, l.taps, y * l.phase_w + x, winner);
-        const int64_t to = plane * s.out_plane() + y * s.out_w + x, count = Min(kLanes, s.out_w - x);
-        StoreRow(output + to, Narrowed<T>(best), count, output_end);
-        if constexpr (kTaps) {
-          StoreRow(winners + to, __builtin_convertvector(winner, ByteVec), count, winners_end);
-        }
-      }
-    }
+    const bool finite = SplitPlane(s, l, input + plane * s.in_plane(), input + end * s.in_plane(), scratch);
+    const auto pool = finite ? PoolFlat<kTaps, false, T> : PoolFlat<kTaps, true, T>;
+    pool(l, sources, flat, flat_winners);
+    CopyRows(s, l, flat, output + plane * out, output + end * out);
+    if constexpr (kTaps) CopyRows(s, l, flat_winners, winners + plane * out, winners + end * out);
   }
 }
 
 }  // namespace
 
-int64_t MaxPoolScratch(const MaxPoolShape& s) { return Layout(s).padded; }
+int64_t MaxPoolScratch(const MaxPoolShape& s) {
+  const Layout l(s);
+  return l.padded + 2 * (l.span + kLanes);
+}
 
 void MaxPoolForward(const MaxPoolShape& s, const float* input, float* output, uint8_t* winners, int64_t begin,
                     int64_t end, float* scratch) {
