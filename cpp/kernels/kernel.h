@@ -50,7 +50,11 @@ struct DynamicConvShape {
   DYCONV_INLINE int64_t out_plane() const { return out_h * out_w; }
 };
 
-// Outputs of a tile of a Winograd convolution along each axis: 2 to 4, or 2 where the kernel has 5 taps.
+// Most outputs of a tile of a Winograd convolution along one axis, of which the kernel has 3 or 5 taps. The
+// least is 2.
+DYCONV_INLINE constexpr int MostWinogradTile(int64_t kernel) { return kernel == 5 ? 3 : 4; }
+
+// Outputs of a tile along each axis.
 struct WinogradTile {
   int64_t h = 0;
   int64_t w = 0;

@@ -50,7 +50,11 @@ at::Tensor RunOn(const Problem& p) {
   return kRun(problem);
 }
 
-bool TilesApply(const Problem& p) { return WinogradDynamicConvApplies(p) && p.shape.kernel_h == 3; }
+template <int64_t kHeight, int64_t kWidth>
+bool TilesApply(const Problem& p) {
+  const int64_t most = kernels::MostWinogradTile(p.shape.kernel_h);
+  return WinogradDynamicConvApplies(p) && kHeight <= most && kWidth <= most;
+}
 
 template <int64_t kHeight, int64_t kWidth>
 at::Tensor RunTiles(const Problem& p) {
@@ -78,9 +82,9 @@ constexpr Algorithm kAlgorithms[] = {
     {"depthwise-portable", DepthwiseDynamicConvApplies, Never, RunOn<DynamicConvDepthwise, Isa::kPortable>},
     {"fused-avx2", FusedDynamicConvApplies, Never, RunOn<DynamicConvFused, Isa::kAvx2>, Isa::kAvx2},
     {"fused-portable", FusedDynamicConvApplies, Never, RunOn<DynamicConvFused, Isa::kPortable>},
-    {"winograd-2x3", TilesApply, Never, RunTiles<2, 3>},
-    {"winograd-3x4", TilesApply, Never, RunTiles<3, 4>},
-    {"winograd-4x2", TilesApply, Never, RunTiles<4, 2>},
+    {"winograd-2x3", TilesApply<2, 3>, Never, RunTiles<2, 3>},
+    {"winograd-3x4", TilesApply<3, 4>, Never, RunTiles<3, 4>},
+    {"winograd-4x2", TilesApply<4, 2>, Never, RunTiles<4, 2>},
     {"winograd-avx2", WinogradDynamicConvApplies, Never, RunOn<DynamicConvWinograd, Isa::kAvx2>, Isa::kAvx2},
     {"winograd-portable", WinogradDynamicConvApplies, Never, RunOn<DynamicConvWinograd, Isa::kPortable>},
     {"reference", Always, Always, DynamicConvReference},

@@ -39,7 +39,7 @@ WinogradCost Cheapest(const kernels::DynamicConvShape& s, const Pass& pass) {
   const double direct = pass.products * pairs + pixel * of(s.out_plane()) +
                         of(s.kernel_size()) * (kDirectMix * pass.mixing + weight);
   WinogradCost best{};
-  const int64_t most = s.kernel_h == 5 ? 2 : 4;
+  const int64_t most = kernels::MostWinogradTile(s.kernel_h);
   for (int64_t h = 2; h <= most; ++h) {
     for (int64_t w = 2; w <= most; ++w) {
       const auto tiling = kernels::WinogradTilingOf(s, {h, w});

@@ -88,8 +88,8 @@ function applies(algorithm: string, c: Case, dtype: DType): boolean {
   if (algorithm.startsWith('depthwise')) return kernels && c.inChannels === c.groups;
   if (algorithm.startsWith('fused')) return kernels;
   if (algorithm.startsWith('winograd')) {
-    const tiles = /\dx\d$/.test(algorithm);
-    return kernels && winograd(c, tiles ? ['3,3'] : ['3,3', '5,5']);
+    // Five taps have tiles of up to three outputs an axis.
+    return kernels && winograd(c, /4/.test(algorithm) ? ['3,3'] : ['3,3', '5,5']);
   }
   return algorithm !== 'mix-once' || c.batch === 1;
 }
@@ -147,7 +147,7 @@ describe('dynamicConv2d agrees with the float64 reference', () => {
     },
   );
 
-  // Tiles of 2 to 4 outputs an axis, and every size that the last one can have.
+  // Tiles of 2 to 4 outputs an axis (3 for five taps), and every size that the last one can have.
   it.each(SIZES)('with images %i pixels high and 1 to 9 wide, by all forms of winograd', (height) => {
     const forms = algorithms.filter((algorithm) => algorithm.startsWith('winograd'));
     for (const width of SIZES) {

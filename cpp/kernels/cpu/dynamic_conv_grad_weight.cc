@@ -84,9 +84,9 @@ struct Unit {
   int64_t offset;  // of its first row in the packed experts
 };
 
-// Fewer tiles have a point at the edge of a row or column of points: taken in steps of 7, which shares no
+// Fewer tiles have a point at the edge of a row or column of points: taken in steps of 11, which shares no
 // factor with their number, points cost every thread the same.
-int64_t SpreadPoint(const WinogradTiling& tiling, int64_t i) { return tiling ? i * 7 % tiling.points() : i; }
+int64_t SpreadPoint(const WinogradTiling& tiling, int64_t i) { return tiling ? i * 11 % tiling.points() : i; }
 
 Unit UnitAt(const DynamicConvArgs& args, int64_t index) {
   const auto& s = args.shape;

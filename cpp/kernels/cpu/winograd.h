@@ -20,12 +20,13 @@ DYCONV_INLINE void WithOutputs(int64_t outputs, const Visit& visit) {
 // Calls visit(kernel, tile) for those of an axis.
 template <typename Visit>
 DYCONV_INLINE void WithTile(const WinogradAxis& axis, const Visit& visit) {
-  using Three = std::integral_constant<int, 3>;
-  using Five = std::integral_constant<int, 5>;
+  const auto with = [&](auto kernel) {
+    WithOutputs<2, MostWinogradTile(kernel())>(axis.tile, [&](auto tile) { visit(kernel, tile); });
+  };
   if (axis.kernel == 5) {
-    visit(Five(), std::integral_constant<int, 2>());
+    with(std::integral_constant<int, 5>());
   } else {
-    WithOutputs<2, 4>(axis.tile, [&](auto tile) { visit(Three(), tile); });
+    with(std::integral_constant<int, 3>());
   }
 }
 

@@ -1,4 +1,4 @@
-// The transforms of Winograd's F(n, 3), n to 4, and F(n, 5), n to 2, made from their points: Lavin and Gray,
+// The transforms of Winograd's F(n, 3), n to 4, and F(n, 5), n to 3, made from their points: Lavin and Gray,
 // arXiv 1509.09308; docs/dynamic-convolution.md.
 //
 // Outputs y and weights g are coefficients of polynomials. A correlation is the adjoint of their product,
@@ -10,10 +10,15 @@
 
 namespace dyconv::kernels::DYCONV_ISA {
 
-// Every tile has the point ∞, which comes first, and as many of these as it needs. The usual 0, ±1, ±2 would
-// double the roundings.
+// Every tile has the point ∞, which comes first, and as many of the finite ones as it needs: of the first
+// list where whole tiles have up to six points, of the second for seven. The usual 0, ±1, ±2 would double the
+// roundings.
 constexpr double kRoot2 = 1.4142135623730951;
-constexpr double kFinitePoints[] = {0, kRoot2, -kRoot2, 1 / kRoot2, -1 / kRoot2};
+constexpr double kPointsOfSix[] = {0, kRoot2, -kRoot2, 1 / kRoot2, -1 / kRoot2};
+constexpr double kPointsOfSeven[] = {0.85, -0.85, 0.3, -0.3, 1.8, -1.8};
+constexpr const double* FinitePoints(int all_points) {
+  return all_points == 7 ? kPointsOfSeven : kPointsOfSix;
+}
 
 template <int kRowCount, int kColumnCount>
 struct Matrix {
@@ -28,34 +33,38 @@ struct Matrix {
     }
     return true;
   }
+  // Whether row `i` begins such a pair. The row of ∞ is in none.
+  constexpr bool BeginsPair(int i) const {
+    return i > 0 && i + 1 < kRows && Mirrored(i) && !BeginsPair(i - 1);
+  }
 };
 
-// The product of p - q over the first `count` finite points q but p, the one at `i`.
-constexpr double Distances(int i, int count) {
+// The product of p - q over the first `count` points q but p, the one at `i`.
+constexpr double Distances(const double* points, int i, int count) {
   double product = 1;
-  for (int j = 0; j < count; ++j) product *= j == i ? 1 : kFinitePoints[i] - kFinitePoints[j];
+  for (int j = 0; j < count; ++j) product *= j == i ? 1 : points[i] - points[j];
   return product;
 }
 
-// row = the coefficients of the product of x - q over the first `count` finite points q but that at `i`.
-constexpr void Vanishing(int i, int count, double* row) {
+// row = the coefficients of the product of x - q over the first `count` points q but that at `i`.
+constexpr void Vanishing(const double* points, int i, int count, double* row) {
   row[0] = 1;
   for (int j = 0, degree = 0; j < count; ++j) {
     if (j == i) continue;
     row[++degree] = 0;
-    for (int d = degree; d > 0; --d) row[d] = row[d - 1] - kFinitePoints[j] * row[d];
-    row[0] *= -kFinitePoints[j];
+    for (int d = degree; d > 0; --d) row[d] = row[d - 1] - points[j] * row[d];
+    row[0] *= -points[j];
   }
 }
 
-// The values of a polynomial of so many coefficients at so many points.
-template <int kPoints, int kCoefficients>
+// The values of a polynomial of so many coefficients at the first kPoints of kAllPoints points.
+template <int kAllPoints, int kPoints, int kCoefficients>
 constexpr auto Evaluation() {
   Matrix<kPoints, kCoefficients> made;
   made.at[0][kCoefficients - 1] = 1;
   for (int i = 0; i < kPoints - 1; ++i) {
     double power = 1;
-    for (int j = 0; j < kCoefficients; ++j, power *= kFinitePoints[i]) made.at[i + 1][j] = power;
+    for (int j = 0; j < kCoefficients; ++j, power *= FinitePoints(kAllPoints)[i]) made.at[i + 1][j] = power;
   }
   return made;
 }
@@ -63,9 +72,9 @@ constexpr auto Evaluation() {
 // The denominators of the interpolation go into the weights, which leaves ones in the inputs' matrices.
 template <int kPoints, int kKernel>
 constexpr auto WeightMatrix() {
-  auto made = Evaluation<kPoints, kKernel>();
+  auto made = Evaluation<kPoints, kPoints, kKernel>();
   for (int i = 0; i < kPoints - 1; ++i) {
-    for (double& x : made.at[i + 1]) x /= Distances(i, kPoints - 1);
+    for (double& x : made.at[i + 1]) x /= Distances(FinitePoints(kPoints), i, kPoints - 1);
   }
   return made;
 }
@@ -73,11 +82,14 @@ constexpr auto WeightMatrix() {
 // At the first kPoints points, for weights that were transformed to kAllPoints.
 template <int kAllPoints, int kPoints>
 constexpr auto InputMatrix() {
+  constexpr auto kFinite = FinitePoints(kAllPoints);
   Matrix<kPoints, kPoints> made;
-  Vanishing(-1, kPoints - 1, made.at[0]);
+  Vanishing(kFinite, -1, kPoints - 1, made.at[0]);
   for (int i = 0; i < kPoints - 1; ++i) {
-    Vanishing(i, kPoints - 1, made.at[i + 1]);
-    for (double& x : made.at[i + 1]) x *= Distances(i, kAllPoints - 1) / Distances(i, kPoints - 1);
+    Vanishing(kFinite, i, kPoints - 1, made.at[i + 1]);
+    for (double& x : made.at[i + 1]) {
+      x *= Distances(kFinite, i, kAllPoints - 1) / Distances(kFinite, i, kPoints - 1);
+    }
   }
   return made;
 }
@@ -93,7 +105,7 @@ struct Inputs {
 };
 template <int kKernel, int kTile, int kOutputs>
 struct Outputs {
-  static constexpr auto kMatrix = Evaluation<kOutputs + kKernel - 1, kOutputs>();
+  static constexpr auto kMatrix = Evaluation<kTile + kKernel - 1, kOutputs + kKernel - 1, kOutputs>();
 };
 
 // visit(std::integral_constant<int, i>) for i = 0 .. kCount - 1.
@@ -129,16 +141,13 @@ struct ToPoints {
 
   DYCONV_INLINE static void Apply(const Vec* from, Vec* to) {
     Unroll<kTo>([&](auto i) DYCONV_ALWAYS_INLINE {
-      constexpr bool kSecond = i() % 2 == 1 && i() > 2 && T::kMatrix.Mirrored(i() - 1);
-      if constexpr (kSecond) return;
+      if constexpr (T::kMatrix.BeginsPair(i() - 1)) return;
       Terms<T> even, odd;
       Unroll<kFrom>([&](auto j) DYCONV_ALWAYS_INLINE {
         (j() % 2 == 0 ? even : odd).template Add<i(), j()>(from[j()]);
       });
       to[i()] = even.sum + odd.sum;
-      if constexpr (i() % 2 == 0 && i() > 0 && i() + 1 < kTo) {
-        if constexpr (T::kMatrix.Mirrored(i())) to[i() + 1] = even.sum - odd.sum;
-      }
+      if constexpr (T::kMatrix.BeginsPair(i())) to[i() + 1] = even.sum - odd.sum;
     });
   }
 };

@@ -40,8 +40,7 @@ template <template <typename> typename kWay>
 SquareTransform WeightTransform(const WinogradTiling& tiling) {
   SquareTransform transform = nullptr;
   WithTile(tiling.y, [&](auto kernel, auto high) {
-    constexpr int kMost = kernel() == 5 ? 2 : 4;
-    WithOutputs<2, kMost>(tiling.x.tile, [&](auto wide) {
+    WithOutputs<2, MostWinogradTile(kernel())>(tiling.x.tile, [&](auto wide) {
       transform = TransformSquare<kWay<Weights<kernel(), high()>>, kWay<Weights<kernel(), wide()>>>;
     });
   });
