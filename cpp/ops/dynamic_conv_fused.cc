@@ -133,6 +133,8 @@ class BackwardWork {
   static int64_t ChunkSize(const DynamicConvProblem& p, int64_t threads,
                            const kernels::DynamicConvPlan& plan) {
     const int64_t samples = plan.backward_samples * threads;
+    // Nothing but its sum passes over a static convolution's samples: they need not be many to be worth that.
+    if (p.is_static()) return std::min(p.shape.batch, samples);
     const int64_t floats = samples * (plan.packed_input + plan.packed_grad);
     return std::min(p.shape.batch, std::max<int64_t>(1, (kChunkFloats + floats / 2) / floats) * samples);
   }

@@ -8,6 +8,8 @@ constexpr int64_t kBlockPixels = 1536;
 // Points times tiles of a block of Winograd's: its sums are written and read once a panel, so that they need
 // not stay there, and the larger the block the seldomer the experts are read.
 constexpr int64_t kBlockPoints = 176 * 36;
+// The same of one expert's backward, which works on one block a thread at a time: that should stay.
+constexpr int64_t kOneExpertPoints = 88 * 36;
 // Floats of packed samples that stay in the L2 cache while all tiles of a thread pass over them.
 constexpr int64_t kBlockFloats = 1 << 19;
 
@@ -94,9 +96,11 @@ DynamicConvPlan PlanWinograd(const DynamicConvShape& s, int64_t threads, const W
   plan.forward_scratch16 = 0;
 
   plan.backward_panels = CeilDiv(s.in_channels, kPanel);
-  plan.backward_samples = samples;
+  plan.backward_samples =
+      s.experts > 1 ? samples : BlockSamples(batch, kOneExpertPoints / points / whole.count(), threads);
   plan.backward_items = CeilDiv(s.batch, plan.backward_samples);
-  plan.backward_scratch = Max(plan.backward_scratch, floats(whole, samples, 0, Max(in, kPanel), out));
+  plan.backward_scratch =
+      Max(plan.backward_scratch, floats(whole, plan.backward_samples, 0, Max(in, kPanel), out));
   plan.packed_input = points * whole.count() * in;
   plan.packed_grad = points * whole.count() * out;
   // Only one point of a sample is in use at a time.
