@@ -1,7 +1,9 @@
 // Convolution, pooling, normalisation, activations, losses: the functional half of torch.nn.
 #include "bindings/binders.h"
 #include "bindings/bindings.h"
+#include "ops/batch_norm.h"
 #include "ops/conv2d.h"
+#include "ops/dropout.h"
 #include "ops/linear.h"
 #include "ops/max_pool.h"
 
@@ -15,12 +17,6 @@ Tensor CrossEntropy(const Tensor& logits, const Tensor& target, const Optional& 
                     const std::string& reduction, int64_t ignore_index, double label_smoothing) {
   return at::cross_entropy_loss(logits, target, weight, ReductionOf(reduction), ignore_index,
                                 label_smoothing);
-}
-
-// Running statistics are updated in place while training, as in torch.nn.functional.batch_norm.
-Tensor BatchNorm(const Tensor& x, const Optional& weight, const Optional& bias, const Optional& mean,
-                 const Optional& var, bool training, double momentum, double eps) {
-  return at::batch_norm(x, weight, bias, mean, var, training, momentum, eps, /*cudnn_enabled=*/true);
 }
 
 }  // namespace
@@ -46,7 +42,10 @@ const OpTable& NnOps() {
            }),
       Bind("adaptiveAvgPool2d(input, outputSize)",
            [](const Tensor& x, const IntList& size) { return at::adaptive_avg_pool2d(x, size); }),
-      Bind("batchNorm(input, weight, bias, runningMean, runningVar, training, momentum, eps)", BatchNorm),
+      Bind("batchNorm(input, weight, bias, runningMean, runningVar, training, momentum, eps)",
+           [](const Tensor& x, const Optional& w, const Optional& b, const Optional& mean,
+              const Optional& var, bool training, double momentum,
+              double eps) { return BatchNorm(x, w, b, mean, var, training, momentum, eps); }),
       Bind("layerNorm(input, normalizedShape, weight, bias, eps)",
            [](const Tensor& x, const IntList& shape, const Optional& w, const Optional& b, double eps) {
              return at::layer_norm(x, shape, w, b, eps);
@@ -56,7 +55,7 @@ const OpTable& NnOps() {
              return at::group_norm(x, groups, w, b, eps);
            }),
       Bind("dropout(input, p, training)",
-           [](const Tensor& x, double p, bool training) { return at::dropout(x, p, training); }),
+           [](const Tensor& x, double p, bool training) { return Dropout(x, p, training); }),
       Bind("embedding(weight, indices, paddingIdx)",
            [](const Tensor& w, const Tensor& i, int64_t padding) { return at::embedding(w, i, padding); }),
       Bind("oneHot(input, numClasses)",

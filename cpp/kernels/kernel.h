@@ -185,6 +185,28 @@ struct MaxPoolShape {
   DYCONV_INLINE int64_t out_plane() const { return out_h * out_w; }
 };
 
+// What an MT19937 generator draws from: its numbers before `next` are used up.
+struct RandomState {
+  static constexpr int kSize = 624;
+  uint32_t state[kSize];
+  int64_t next;
+};
+
+// One batch normalisation of contiguous planes [batch, channels, plane].
+struct BatchNormArgs {
+  int64_t batch = 0;
+  int64_t channels = 0;
+  int64_t plane = 0;
+  double eps = 0;
+  const float* input = nullptr;
+  const float* weight = nullptr;  // of every channel, as all that follows; null: ones
+  const float* bias = nullptr;    // null: zeros
+  float* output = nullptr;
+  float* mean = nullptr;
+  float* inv_std = nullptr;   // 1 / sqrt(variance + eps), the variance divided by all numbers
+  float* variance = nullptr;  // divided by one less
+};
+
 // How a packed chunk of samples lies in memory: floats from one group, sample and pixel to the next.
 struct PackedStrides {
   int64_t group = 0;

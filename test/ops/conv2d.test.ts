@@ -13,6 +13,7 @@ import {
   type Tensor,
   tidy,
 } from '../../lib/index.js';
+import { deviation } from '../support/values.js';
 import { type Case, corners, outputSize, randomCase } from './dynamic-conv-cases.js';
 
 const RANDOM_CASES = 200;
@@ -83,14 +84,6 @@ function expected(c: Case, given: Given): Tensor[] {
   const inputs = bias ? [input, weight, bias] : [input, weight];
   const gradOutputs = given.gradOutput.to({ dtype: 'float64' });
   return [output.detach(), ...(autograd.grad(output, inputs, { gradOutputs }) as Tensor[])];
-}
-
-/** The largest difference, as a part of the largest expected magnitude. */
-function deviation(received: Tensor, exact: Tensor): number {
-  expect(received.shape).toEqual(exact.shape);
-  if (exact.numel === 0) return 0;
-  const difference = received.to({ dtype: 'float64' }).sub(exact).abs().amax().item() as number;
-  return difference / Math.max(exact.abs().amax().item() as number, 1e-3);
 }
 
 const names = ['output', 'grad input', 'grad weight', 'grad bias'];

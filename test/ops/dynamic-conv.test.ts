@@ -15,6 +15,7 @@ import {
 } from '../../lib/index.js';
 import { native } from '../../lib/native.js';
 import { cpuAlgorithms } from '../support/cuda.js';
+import { deviation } from '../support/values.js';
 import { type Case, corners, outputSize, randomCase } from './dynamic-conv-cases.js';
 
 const algorithms = ['auto', ...cpuAlgorithms()];
@@ -92,15 +93,6 @@ function applies(algorithm: string, c: Case, dtype: DType): boolean {
     return kernels && winograd(c, /4/.test(algorithm) ? ['3,3'] : ['3,3', '5,5']);
   }
   return algorithm !== 'mix-once' || c.batch === 1;
-}
-
-/** The largest difference, as a part of the largest expected magnitude. */
-function deviation(received: Tensor, expected: Tensor): number {
-  expect(received.shape).toEqual(expected.shape);
-  if (expected.numel === 0) return 0;
-  const exact = expected.to({ dtype: 'float64' });
-  const difference = received.to({ dtype: 'float64' }).sub(exact).abs().amax().item() as number;
-  return difference / Math.max(exact.abs().amax().item() as number, 1e-3);
 }
 
 const names = ['output', 'grad input', 'grad weight', 'grad attention', 'grad bias'];

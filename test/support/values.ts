@@ -25,3 +25,12 @@ function compare(received: Nested, wanted: Nested, tolerance: number, at: number
     expect(received, place).toBe(wanted);
   }
 }
+
+/** The largest difference, as a part of the largest expected magnitude. Shapes must agree. */
+export function deviation(received: Tensor, expected: Tensor): number {
+  expect(received.shape).toEqual(expected.shape);
+  if (expected.numel === 0) return 0;
+  const exact = expected.to({ dtype: 'float64' });
+  const difference = received.to({ dtype: 'float64' }).sub(exact).abs().amax().item() as number;
+  return difference / Math.max(exact.abs().amax().item() as number, 1e-3);
+}
