@@ -201,22 +201,18 @@ DynamicConvGrads Backward(const DynamicConvProblem& p, int64_t threads, const Ti
               [&](int64_t begin, int64_t end, float*) { run.pack_backward(work.of_input, begin, end); });
   for (int64_t first = 0; first < s.batch; first += work.chunk) {
     work.TakeChunk(first);
+    const int64_t chunk = work.of_input.chunk_size, block = plan.backward_samples;
+    // Every thread's samples from packing to their gradient: what they need is still in its cache.
     in_parallel(
-        work.of_input.chunk_size, plan.backward_scratch,
-        [&](int64_t begin, int64_t end, float* mine) { run.pack_samples(work.of_input, begin, end, mine); });
-    if (needs[0]) {
-      const int64_t items = (work.of_input.chunk_size + plan.backward_samples - 1) / plan.backward_samples;
-      in_parallel(items, plan.backward_scratch, [&](int64_t begin, int64_t end, float* mine) {
-        run.grad_input(work.of_input, begin, end, mine);
-      });
-      if (totals.defined()) {
-        const int64_t floats = args.input_strides.batch;
-        in_parallel(work.of_input.chunk_size, 0, [&](int64_t begin, int64_t end, float*) {
-          kernels::Kernels(p.isa).DotSamples(args.input + first * floats, args.grad_input + first * floats,
-                                             floats, totals.data_ptr<float>() + first, begin, end);
+        (chunk + block - 1) / block, plan.backward_scratch, [&](int64_t begin, int64_t end, float* mine) {
+          const int64_t last = std::min(end * block, chunk);
+          run.pack_samples(work.of_input, begin * block, last, mine);
+          if (needs[0]) run.grad_input(work.of_input, begin, end, mine);
+          if (!totals.defined()) return;
+          const int64_t floats = args.input_strides.batch;
+          kernels::Kernels(p.isa).DotSamples(args.input, args.grad_input, floats, totals.data_ptr<float>(),
+                                             first + begin * block, first + last);
         });
-      }
-    }
     if (needs_weight) {
       in_parallel(plan.backward_units, plan.backward_scratch, [&](int64_t begin, int64_t end, float* mine) {
         float* sums_of_thread = work.attention_sums + at::get_thread_num() * work.attention_floats;
