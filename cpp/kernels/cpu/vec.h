@@ -28,6 +28,27 @@ DYCONV_INLINE Vec Load(const float* from) {
   return v;
 }
 DYCONV_INLINE void Store(float* to, Vec v) { std::memcpy(to, &v, sizeof(v)); }
+// To aligned memory past the caches, for what is so much that it would not be in them when it is read: a
+// cache would first read what was there. Another thread sees it after StreamFence.
+DYCONV_INLINE void Stream(float* to, Vec v) {
+#if defined(__AVX512F__)
+  __builtin_ia32_movntps512(to, v);
+#elif defined(__AVX2__)
+  __builtin_ia32_movntps256(to, v);
+#else
+  Store(to, v);
+#endif
+}
+DYCONV_INLINE void StreamFence() {
+#if defined(__AVX2__)
+  __builtin_ia32_sfence();
+#endif
+}
+template <bool kStream>
+DYCONV_INLINE void Put(float* to, Vec v) {
+  kStream ? Stream(to, v) : Store(to, v);
+}
+
 DYCONV_INLINE Vec Set1(float x) { return x - Vec{}; }
 DYCONV_INLINE float Sum(Vec v) {
   float sum = 0;

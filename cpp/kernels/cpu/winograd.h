@@ -36,7 +36,7 @@ struct Lines {
 };
 
 // to (+)= T from, in `count` lines.
-template <typename T, bool kAdd>
+template <typename T, bool kAdd, bool kStream = false>
 void TransformLines(const float* from, Lines from_lines, float* to, Lines to_lines, int64_t count) {
   for (int64_t n = 0; n < count; ++n, from += from_lines.next, to += to_lines.next) {
     Vec taken[T::kFrom], made[T::kTo];
@@ -44,18 +44,20 @@ void TransformLines(const float* from, Lines from_lines, float* to, Lines to_lin
     T::Apply(taken, made);
     Unroll<T::kTo>([&](auto i) DYCONV_ALWAYS_INLINE {
       float* at = to + i() * to_lines.step;
-      Store(at, kAdd ? Load(at) + made[i()] : made[i()]);
+      Put<kStream>(at, kAdd ? Load(at) + made[i()] : made[i()]);
     });
   }
 }
 
 // The same with the transform of tile `i` of an axis, for kOf = Inputs or Outputs.
-template <template <int, int, int> typename kOf, template <typename> typename kWay, bool kAdd>
+template <template <int, int, int> typename kOf, template <typename> typename kWay, bool kAdd,
+          bool kStream = false>
 DYCONV_INLINE void TransformTile(const WinogradAxis& axis, int64_t i, const float* from, Lines from_lines,
                                  float* to, Lines to_lines, int64_t count) {
   WithTile(axis, [&](auto kernel, auto tile) {
     WithOutputs<1, tile()>(axis.outputs_of(i), [&](auto outputs) {
-      TransformLines<kWay<kOf<kernel(), tile(), outputs()>>, kAdd>(from, from_lines, to, to_lines, count);
+      TransformLines<kWay<kOf<kernel(), tile(), outputs()>>, kAdd, kStream>(from, from_lines, to, to_lines,
+                                                                            count);
     });
   });
 }
@@ -77,7 +79,7 @@ struct TransformStrides {
 
 // Takes an image (inputs or outputs) to the points of its tiles: first the columns of a row of tiles, then
 // its tiles.
-template <template <int, int, int> typename kOf>
+template <template <int, int, int> typename kOf, bool kStream = false>
 void ImageToPoints(const WinogradTiling& t, const float* image, float* points,
                    const TransformStrides& strides, int64_t channels, float* half) {
   const int64_t width = kOfInputs<kOf> ? t.x.inputs() : t.x.outputs, row = width * strides.pixel;
@@ -89,8 +91,8 @@ void ImageToPoints(const WinogradTiling& t, const float* image, float* points,
                                           high, width);
       float* to = points + y * t.x.count() * strides.tile + c;
       for (int64_t x = 0; x < t.x.count(); ++x, to += strides.tile) {
-        TransformTile<kOf, ToPoints, false>(t.x, x, half + x * t.x.tile * kLanes, wide, to, at_points,
-                                            t.y.points_of(y));
+        TransformTile<kOf, ToPoints, false, kStream>(t.x, x, half + x * t.x.tile * kLanes, wide, to,
+                                                     at_points, t.y.points_of(y));
       }
     }
   }

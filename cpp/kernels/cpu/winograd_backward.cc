@@ -2,7 +2,10 @@
 
 namespace dyconv::kernels::DYCONV_ISA {
 
-void PackWinogradSamples(const DynamicConvArgs& args, int64_t begin, int64_t end, float* scratch) {
+namespace {
+
+template <bool kStream>
+void PackSamples(const DynamicConvArgs& args, int64_t begin, int64_t end, float* scratch) {
   const auto& s = args.shape;
   const WinogradTiling& tiling = args.plan.winograd;
   const auto &of_input = args.packed_input_strides, &of_grad = args.packed_grad_strides;
@@ -24,11 +27,20 @@ void PackWinogradSamples(const DynamicConvArgs& args, int64_t begin, int64_t end
     ImageToRows(args.grad_output + sample * args.grad_output_strides.batch, args.grad_output_strides,
                 s.out_channels, s.out_plane(), all_grads, grads, out);
     SumRows(grads, out, s.out_plane(), s.out_channels, args.grad_output_sums + sample * s.out_channels);
-    ImageToPoints<Inputs>(tiling, inputs, args.packed_input + i * of_input.sample, {in, in, of_input.group},
-                          in, half);
-    ImageToPoints<Outputs>(tiling, grads, args.packed_grad + i * of_grad.sample, {out, out, of_grad.group},
-                           out, half);
+    ImageToPoints<Inputs, kStream>(tiling, inputs, args.packed_input + i * of_input.sample,
+                                   {in, in, of_input.group}, in, half);
+    ImageToPoints<Outputs, kStream>(tiling, grads, args.packed_grad + i * of_grad.sample,
+                                    {out, out, of_grad.group}, out, half);
   }
+}
+
+}  // namespace
+
+void PackWinogradSamples(const DynamicConvArgs& args, int64_t begin, int64_t end, float* scratch) {
+  // A static convolution has so few at a time that they stay in the cache.
+  if (args.is_static()) return PackSamples<false>(args, begin, end, scratch);
+  PackSamples<true>(args, begin, end, scratch);
+  StreamFence();
 }
 
 void WinogradGradInput(const DynamicConvArgs& args, int64_t begin, int64_t end, float* scratch) {

@@ -4,6 +4,10 @@
 namespace dyconv::kernels::DYCONV_ISA {
 namespace {
 
+// Floats of packed experts that are too many for the caches by the time the backward's samples are packed
+// too.
+constexpr int64_t kStreamedWeight = 2 << 20;
+
 // Most taps a kernel has.
 constexpr int64_t kMostTaps = 25;
 
@@ -13,7 +17,7 @@ struct Steps {
 };
 
 // to = TDown from TRight', one square of vectors.
-template <typename TDown, typename TRight>
+template <typename TDown, typename TRight, bool kStream>
 void TransformSquare(const float* from, Steps from_steps, float* to, Steps to_steps) {
   Vec half[TDown::kTo][TRight::kFrom];
   Unroll<TRight::kFrom>([&](auto x) DYCONV_ALWAYS_INLINE {
@@ -28,7 +32,7 @@ void TransformSquare(const float* from, Steps from_steps, float* to, Steps to_st
     Vec made[TRight::kTo];
     TRight::Apply(half[y()], made);
     Unroll<TRight::kTo>([&](auto x) DYCONV_ALWAYS_INLINE {
-      Store(to + y() * to_steps.down + x() * to_steps.right, made[x()]);
+      Put<kStream>(to + y() * to_steps.down + x() * to_steps.right, made[x()]);
     });
   });
 }
@@ -36,12 +40,12 @@ void TransformSquare(const float* from, Steps from_steps, float* to, Steps to_st
 using SquareTransform = void (*)(const float* from, Steps from_steps, float* to, Steps to_steps);
 
 // Weights to the points of such tiles (kWay = ToPoints), or back (FromPoints). Kernels are square.
-template <template <typename> typename kWay>
+template <template <typename> typename kWay, bool kStream = false>
 SquareTransform WeightTransform(const WinogradTiling& tiling) {
   SquareTransform transform = nullptr;
   WithTile(tiling.y, [&](auto kernel, auto high) {
     WithOutputs<2, MostWinogradTile(kernel())>(tiling.x.tile, [&](auto wide) {
-      transform = TransformSquare<kWay<Weights<kernel(), high()>>, kWay<Weights<kernel(), wide()>>>;
+      transform = TransformSquare<kWay<Weights<kernel(), high()>>, kWay<Weights<kernel(), wide()>>, kStream>;
     });
   });
   return transform;
@@ -105,7 +109,9 @@ void PackWinogradBackward(const DynamicConvArgs& args, int64_t begin, int64_t en
   const auto products = WinogradProducts(s, args.plan.winograd);
   const int64_t point = BackwardPanel(products, args.plan.backward_panels).offset;
   const Steps points = PointSteps(args.plan.winograd, point);
-  const SquareTransform transform = WeightTransform<ToPoints>(args.plan.winograd);
+  const SquareTransform transform = args.plan.backward_weight > kStreamedWeight
+                                        ? WeightTransform<ToPoints, true>(args.plan.winograd)
+                                        : WeightTransform<ToPoints>(args.plan.winograd);
   const int64_t kernel = s.kernel_size();
   const Steps steps = TapSteps(args.plan.winograd, kPanel);
   float taps[kMostTaps * kPanel] = {};
@@ -122,6 +128,7 @@ void PackWinogradBackward(const DynamicConvArgs& args, int64_t begin, int64_t en
       for (int64_t c = 0; c < panel.width(); c += kLanes) transform(taps + c, steps, to + c, points);
     }
   }
+  StreamFence();
 }
 
 void UnpackWinogradGrad(const DynamicConvArgs& args, int64_t begin, int64_t end) {
