@@ -185,6 +185,33 @@ struct MaxPoolShape {
   DYCONV_INLINE int64_t out_plane() const { return out_h * out_w; }
 };
 
+// One routing: attention over experts from an input [batch, channels, plane].
+struct RoutingArgs {
+  int64_t batch = 0;
+  int64_t channels = 0;
+  int64_t plane = 0;
+  int64_t hidden_size = 0;
+  int64_t experts = 0;
+  float temperature = 1;
+  bool softmax = true;                 // else sigmoid
+  const float* planes = nullptr;       // contiguous; null where the means are given
+  const uint16_t* planes16 = nullptr;  // or these, bfloat16
+  const float* w1 = nullptr;           // [hidden_size, channels]
+  const float* b1 = nullptr;           // [hidden_size] or null
+  const float* w2 = nullptr;           // [experts, hidden_size]
+  const float* b2 = nullptr;           // [experts] or null
+  float* means = nullptr;              // [batch, channels]
+  float* hidden = nullptr;             // [batch, hidden_size]
+  float* attention = nullptr;          // [batch, experts]
+  const float* grad_attention = nullptr;
+  float* grad_logits = nullptr;  // before their temperature
+  float* grad_hidden = nullptr;  // before its ReLU
+  float* grad_means = nullptr;   // divided by the plane: what every number of it gets
+  float* grad_w1 = nullptr;
+  float* grad_b1 = nullptr;
+  float* grad_w2 = nullptr;
+};
+
 // What an MT19937 generator draws from: its numbers before `next` are used up.
 struct RandomState {
   static constexpr int kSize = 624;

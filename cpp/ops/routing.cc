@@ -1,17 +1,13 @@
 #include "routing.h"
 
 #include <ATen/autocast_mode.h>
-#include <ATen/ops/_softmax_backward_data.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/linear.h>
 #include <ATen/ops/mean.h>
-#include <ATen/ops/mm.h>
 #include <ATen/ops/relu.h>
 #include <ATen/ops/scalar_tensor.h>
 #include <ATen/ops/sigmoid.h>
-#include <ATen/ops/sigmoid_backward.h>
 #include <ATen/ops/softmax.h>
-#include <ATen/ops/threshold_backward.h>
 #include <ATen/Parallel.h>
 #include <c10/core/GradMode.h>
 #include <c10/core/impl/LocalDispatchKeySet.h>
@@ -90,29 +86,43 @@ std::optional<at::Tensor> Optional(const at::Tensor& tensor) {
   return tensor.defined() ? std::optional<at::Tensor>(tensor) : std::nullopt;
 }
 
-// Planes handed to one thread at least: below that a thread costs more than it brings.
-constexpr int64_t kPlaneFloats = 1 << 15;
+// Numbers handed to one thread at least: below that a thread costs more than it brings.
+constexpr int64_t kWorthSharing = 1 << 15;
 
-// [B, I] float32 means over the planes.
-at::Tensor Pool(const at::Tensor& input) {
-  const bool bf16 = input.scalar_type() == at::kBFloat16;
-  if ((!bf16 && input.scalar_type() != at::kFloat) || !input.is_contiguous())
-    return at::mean(input, {2, 3}, false, at::kFloat);
-  const auto pooled = at::empty({input.size(0), input.size(1)}, input.options().dtype(at::kFloat));
-  const int64_t size = input.size(2) * input.size(3);
-  const void* from = input.const_data_ptr();
-  float* to = pooled.data_ptr<float>();
-  const auto& table = kernels::Kernels(kernels::BestIsa());
-  at::parallel_for(0, pooled.numel(), std::max<int64_t>(1, kPlaneFloats / size),
-                   [&](int64_t begin, int64_t end) {
-                     if (bf16) {
-                       table.MeanPlanesBf16(static_cast<const uint16_t*>(from), size, to, begin, end);
-                     } else {
-                       table.MeanPlanes(static_cast<const float*>(from), size, to, begin, end);
-                     }
-                   });
-  return pooled;
+template <typename Kernel>
+void Parallel(int64_t count, int64_t numbers_each, const kernels::RoutingArgs& args, const Kernel& kernel) {
+  at::parallel_for(0, count, std::max<int64_t>(1, kWorthSharing / numbers_each),
+                   [&](int64_t begin, int64_t end) { kernel(args, begin, end); });
 }
+
+const float* DataOf(const at::Tensor& tensor) {
+  return tensor.defined() ? tensor.const_data_ptr<float>() : nullptr;
+}
+
+// The parameters as float32 matrices and vectors, which must outlive the kernels' pointers.
+struct RoutingLayers {
+  at::Tensor w1, b1, w2, b2;
+
+  RoutingLayers(const at::Tensor& w1, const at::Tensor& b1, const at::Tensor& w2, const at::Tensor& b2)
+      : w1(AsFloat(w1)), b1(AsFloat(b1)), w2(AsFloat(w2)), b2(AsFloat(b2)) {}
+
+  kernels::RoutingArgs Args(const at::Tensor& input, double temperature, bool softmax) const {
+    return {.batch = input.size(0),
+            .channels = input.size(1),
+            .plane = input.size(2) * input.size(3),
+            .hidden_size = w1.size(0),
+            .experts = w2.size(0),
+            .temperature = static_cast<float>(temperature),
+            .softmax = softmax,
+            .w1 = DataOf(w1),
+            .b1 = DataOf(b1),
+            .w2 = DataOf(w2),
+            .b2 = DataOf(b2)};
+  }
+
+ private:
+  static at::Tensor AsFloat(const at::Tensor& t) { return t.defined() ? t.to(at::kFloat).contiguous() : t; }
+};
 
 // The whole routing as one node. Its input gradient is a broadcast view: no image is written for it.
 class RoutingFunction : public torch::autograd::Function<RoutingFunction> {
@@ -120,12 +130,28 @@ class RoutingFunction : public torch::autograd::Function<RoutingFunction> {
   static Variable forward(AutogradContext* ctx, const Variable& input, const Variable& w1,
                           const std::optional<at::Tensor>& b1, const Variable& w2,
                           const std::optional<at::Tensor>& b2, double temperature, bool softmax) {
-    const auto pooled = Pool(input);
-    const auto hidden = Layer(pooled, w1, b1).relu_();
-    const auto logits = Layer(hidden, w2, b2).div_(temperature);
-    const auto attention = softmax ? at::softmax(logits, 1) : at::sigmoid(logits);
+    const RoutingLayers layers(w1, b1.value_or(at::Tensor()), w2, b2.value_or(at::Tensor()));
+    auto args = layers.Args(input, temperature, softmax);
+    const auto floats = [&](int64_t columns) {
+      return at::empty({args.batch, columns}, input.options().dtype(at::kFloat).memory_format(std::nullopt));
+    };
+    at::Tensor means;
+    if (input.is_contiguous() && input.scalar_type() == at::kFloat) {
+      args.planes = input.const_data_ptr<float>();
+    } else if (input.is_contiguous() && input.scalar_type() == at::kBFloat16) {
+      args.planes16 = static_cast<const uint16_t*>(input.const_data_ptr());
+    } else {
+      means = at::mean(input, {2, 3}, false, at::kFloat).contiguous();
+    }
+    if (!means.defined()) means = floats(args.channels);
+    const auto hidden = floats(args.hidden_size), attention = floats(args.experts);
+    args.means = means.data_ptr<float>();
+    args.hidden = hidden.data_ptr<float>();
+    args.attention = attention.data_ptr<float>();
+    Parallel(args.batch, args.channels * (args.plane + args.hidden_size), args,
+             kernels::Kernels(kernels::BestIsa()).RoutingForward);
     ctx->save_for_backward({input, w1, b1.value_or(at::Tensor()), w2, b2.value_or(at::Tensor()), attention});
-    ctx->saved_data["pooled"] = pooled;
+    ctx->saved_data["means"] = means;
     ctx->saved_data["hidden"] = hidden;
     ctx->saved_data["temperature"] = temperature;
     ctx->saved_data["softmax"] = softmax;
@@ -134,7 +160,6 @@ class RoutingFunction : public torch::autograd::Function<RoutingFunction> {
 
   static variable_list backward(AutogradContext* ctx, const variable_list& grad_outputs) {
     const auto saved = ctx->get_saved_variables();
-    const auto &input = saved[0], &w1 = saved[1], &b1 = saved[2], &w2 = saved[3], &b2 = saved[4];
     const double temperature = ctx->saved_data["temperature"].toDouble();
     const bool softmax = ctx->saved_data["softmax"].toBool();
     if (at::GradMode::is_enabled()) {
@@ -144,32 +169,45 @@ class RoutingFunction : public torch::autograd::Function<RoutingFunction> {
       grads.resize(7);
       return grads;
     }
-    const auto pooled = ctx->saved_data["pooled"].toTensor(), hidden = ctx->saved_data["hidden"].toTensor();
-    const auto& attention = saved[5];
-    const auto grad_logits = (softmax ? at::_softmax_backward_data(grad_outputs[0], attention, 1, at::kFloat)
-                                      : at::sigmoid_backward(grad_outputs[0], attention))
-                                 .div_(temperature);
-    const auto grad_hidden = at::threshold_backward(at::mm(grad_logits, Matrix(w2)), hidden, 0);
-    variable_list grads(7);
-    grads[0] = at::mm(grad_hidden, Matrix(w1))
-                   .div_(static_cast<double>(input.size(2) * input.size(3)))
-                   .to(input.scalar_type())
-                   .view({input.size(0), input.size(1), 1, 1})
-                   .expand(input.sizes());
-    grads[1] = at::mm(grad_hidden.t(), pooled).view(w1.sizes()).to(w1.scalar_type());
-    grads[3] = at::mm(grad_logits.t(), hidden).view(w2.sizes()).to(w2.scalar_type());
-    if (b1.defined()) grads[2] = grad_hidden.sum(0).to(b1.scalar_type());
-    if (b2.defined()) grads[4] = grad_logits.sum(0).to(b2.scalar_type());
-    return grads;
+    return Gradients(saved, ctx->saved_data["means"].toTensor(), ctx->saved_data["hidden"].toTensor(),
+                     temperature, softmax, grad_outputs[0]);
   }
 
  private:
-  static at::Tensor Matrix(const at::Tensor& weight) { return weight.flatten(1).to(at::kFloat); }
+  static variable_list Gradients(const variable_list& saved, const at::Tensor& means,
+                                 const at::Tensor& hidden, double temperature, bool softmax,
+                                 const at::Tensor& grad_output) {
+    const auto &input = saved[0], &w1 = saved[1], &b1 = saved[2], &w2 = saved[3], &b2 = saved[4];
+    const auto attention = saved[5].contiguous(), grad_attention = grad_output.to(at::kFloat).contiguous();
+    const RoutingLayers layers(w1, b1, w2, b2);
+    auto args = layers.Args(input, temperature, softmax);
+    const auto like = [](const at::Tensor& tensor) { return at::empty(tensor.sizes(), tensor.options()); };
+    const auto grad_logits = like(attention), grad_hidden = like(hidden), grad_means = like(means);
+    const auto grad_w1 = like(layers.w1), grad_w2 = like(layers.w2);
+    const auto grad_b1 = at::empty({args.hidden_size}, means.options());
+    args.means = means.data_ptr<float>();
+    args.hidden = hidden.data_ptr<float>();
+    args.attention = attention.data_ptr<float>();
+    args.grad_attention = grad_attention.const_data_ptr<float>();
+    args.grad_logits = grad_logits.data_ptr<float>();
+    args.grad_hidden = grad_hidden.data_ptr<float>();
+    args.grad_means = grad_means.data_ptr<float>();
+    args.grad_w1 = grad_w1.data_ptr<float>();
+    args.grad_b1 = grad_b1.data_ptr<float>();
+    args.grad_w2 = grad_w2.data_ptr<float>();
+    const auto& table = kernels::Kernels(kernels::BestIsa());
+    Parallel(args.batch, args.channels * args.hidden_size, args, table.RoutingGradMeans);
+    Parallel(args.hidden_size, args.channels * std::max<int64_t>(1, args.batch), args,
+             table.RoutingGradWeights);
 
-  static at::Tensor Layer(const at::Tensor& x, const at::Tensor& weight,
-                          const std::optional<at::Tensor>& bias) {
-    return at::linear(x, Matrix(weight),
-                      bias ? std::optional<at::Tensor>(bias->to(at::kFloat)) : std::nullopt);
+    variable_list grads(7);
+    grads[0] =
+        grad_means.to(input.scalar_type()).view({args.batch, args.channels, 1, 1}).expand(input.sizes());
+    grads[1] = grad_w1.to(w1.scalar_type());
+    grads[3] = grad_w2.to(w2.scalar_type());
+    if (b1.defined()) grads[2] = grad_b1.to(b1.scalar_type());
+    if (b2.defined()) grads[4] = grad_logits.sum(0).to(b2.scalar_type());
+    return grads;
   }
 };
 

@@ -20,19 +20,7 @@ void LargestWeights(const float* weight, int64_t size, float* largest, int64_t b
 }
 
 void DotSamples(const float* a, const float* b, int64_t size, float* dots, int64_t begin, int64_t end) {
-  constexpr int kUnroll = 4;
-  for (int64_t n = begin; n < end; ++n) {
-    const float *x = a + n * size, *y = b + n * size;
-    Vec sum[kUnroll] = {};
-    int64_t i = 0;
-    for (; i + kUnroll * kLanes <= size; i += kUnroll * kLanes) {
-#pragma GCC unroll 4
-      for (int v = 0; v < kUnroll; ++v) sum[v] += Load(x + i + v * kLanes) * Load(y + i + v * kLanes);
-    }
-    float dot = Sum((sum[0] + sum[1]) + (sum[2] + sum[3]));
-    for (; i < size; ++i) dot += x[i] * y[i];
-    dots[n] = dot;
-  }
+  for (int64_t n = begin; n < end; ++n) dots[n] = Dot(a + n * size, b + n * size, size);
 }
 
 }  // namespace dyconv::kernels::DYCONV_ISA

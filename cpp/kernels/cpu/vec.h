@@ -56,6 +56,19 @@ DYCONV_INLINE float Sum(Vec v) {
   return sum;
 }
 
+DYCONV_INLINE float Dot(const float* a, const float* b, int64_t size) {
+  constexpr int kUnroll = 4;
+  Vec sum[kUnroll] = {};
+  int64_t i = 0;
+  for (; i + kUnroll * kLanes <= size; i += kUnroll * kLanes) {
+#pragma GCC unroll 4
+    for (int v = 0; v < kUnroll; ++v) sum[v] += Load(a + i + v * kLanes) * Load(b + i + v * kLanes);
+  }
+  float dot = Sum((sum[0] + sum[1]) + (sum[2] + sum[3]));
+  for (; i < size; ++i) dot += a[i] * b[i];
+  return dot;
+}
+
 DYCONV_INLINE int64_t Min(int64_t a, int64_t b) { return a < b ? a : b; }
 DYCONV_INLINE int64_t Max(int64_t a, int64_t b) { return a > b ? a : b; }
 DYCONV_INLINE int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
