@@ -47,12 +47,14 @@ void FillNoise(const at::Tensor& noise, double keep) {
 }  // namespace
 
 at::Tensor Dropout(const at::Tensor& input, double p, bool training) {
-  const bool applies = training && p > 0 && p < 1 && input.device().is_cpu() && input.numel() > 0 &&
-                       input.scalar_type() == at::kFloat && input.is_contiguous();
+  const auto type = input.scalar_type();
+  const bool known = type == at::kFloat || type == at::kBFloat16 || type == at::kHalf;
+  const bool applies = training && p > 0 && p < 1 && input.device().is_cpu() && input.numel() > 0 && known &&
+                       input.is_contiguous();
   if (!applies) return at::dropout(input, p, training);
-  const auto noise = at::empty_like(input);
+  const auto noise = at::empty_like(input, at::kFloat);
   FillNoise(noise, 1 - p);
-  return input.mul(noise);
+  return input.mul(noise.to(type));
 }
 
 }  // namespace dyconv

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import {
   autograd,
+  type DType,
   functional as F,
   manualSeed,
   ones,
@@ -43,6 +44,14 @@ describe('dropout', () => {
     const [grad] = autograd.grad(y.sum(), [x]) as Tensor[];
     expect(x.detach().mul(grad!).equal(y.detach())).toBe(true);
     expect(grad!.ne(0).equal(y.detach().ne(0))).toBe(true);
+  });
+
+  it.each(['bfloat16', 'float16'] as const)('draws the same in %s', (dtype) => {
+    const draw = (of: DType) => {
+      manualSeed(5);
+      return F.dropout(ones([300], { dtype: of }), { p: 0.3 });
+    };
+    expect(draw(dtype).equal(draw('float32').to({ dtype }))).toBe(true);
   });
 
   it('takes other layouts and dtypes', () => {
