@@ -1,6 +1,10 @@
 #include "dispatch.h"
 
 #include <cassert>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <initializer_list>
 
 #if defined(__x86_64__)
 #include <cpuid.h>
@@ -72,9 +76,21 @@ bool IsaAvailable(Isa isa) {
 }
 
 Isa BestIsa() {
-  static const Isa best = IsaAvailable(Isa::kAvx512) ? Isa::kAvx512
-                          : IsaAvailable(Isa::kAvx2) ? Isa::kAvx2
-                                                     : Isa::kPortable;
+  static const Isa best = [] {
+    const char* wanted = std::getenv("DYCONV_CPU_CAPABILITY");
+    Isa widest = Isa::kPortable;
+    for (const Isa isa : {Isa::kPortable, Isa::kAvx2, Isa::kAvx512}) {
+      if (!IsaAvailable(isa)) continue;
+      widest = isa;
+      if (wanted != nullptr && std::strcmp(wanted, Kernels(isa).name) == 0) return isa;
+    }
+    if (wanted != nullptr) {
+      std::fprintf(stderr,
+                   "dyconv: this CPU has no DYCONV_CPU_CAPABILITY=%s (portable, avx2, avx512): %s it is.\n",
+                   wanted, Kernels(widest).name);
+    }
+    return widest;
+  }();
   return best;
 }
 

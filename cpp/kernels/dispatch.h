@@ -18,7 +18,8 @@ struct KernelTable {
 // Whether this CPU can run `isa`.
 bool IsaAvailable(Isa isa);
 
-// The widest that this CPU can run.
+// The widest that this CPU can run, or the one that the environment asks for: DYCONV_CPU_CAPABILITY is
+// portable, avx2 or avx512, as ATEN_CPU_CAPABILITY is for libtorch's kernels.
 Isa BestIsa();
 
 // Whether this CPU multiplies whole matrices of bfloat16 at a time (AMX), as libtorch then does and these

@@ -8,9 +8,16 @@ const entry = new URL('../../dist/index.js', import.meta.url).href;
 const source = (body: string) =>
   `import * as dyconv from '${entry}';\nimport { parentPort, workerData } from 'node:worker_threads';\n${body}`;
 
-/** Runs an ES module, which sees the package as `dyconv`, in a process of its own. Rejects unless it exits with 0. */
-export function runProcess(body: string): Promise<{ stdout: string; stderr: string }> {
-  return promisify(execFile)(process.execPath, ['--input-type=module', '--eval', source(body)]);
+/**
+ * Runs an ES module, which sees the package as `dyconv`, in a process of its own; `env` is added to this one's. Rejects
+ * unless it exits with 0.
+ */
+export function runProcess(
+  body: string,
+  env: Record<string, string> = {},
+): Promise<{ stdout: string; stderr: string }> {
+  const options = { env: { ...process.env, ...env } };
+  return promisify(execFile)(process.execPath, ['--input-type=module', '--eval', source(body)], options);
 }
 
 /** Starts such a process, whose output is read as it comes; `args` are its `process.argv` from 1 on. */
