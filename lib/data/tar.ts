@@ -13,6 +13,14 @@ import { datasetError } from './dataset.js';
 /** Far more than any member of a published archive has; a header that claims more is damaged. */
 const MAX_MEMBER_BYTES = 1 << 28;
 
+async function sizeOf(file: string): Promise<number> {
+  try {
+    return (await stat(file)).size;
+  } catch (error) {
+    throw datasetError(file, `is damaged: ${(error as Error).message}`, error);
+  }
+}
+
 /**
  * Streams an archive past `onMember`, to its end: gzip's own checksum, which is there, covers every byte.
  *
@@ -32,6 +40,7 @@ export async function readTarGz(
 ): Promise<Set<string>> {
   const missing = new Set(wanted);
   let buffer = new Uint8Array(0);
+  const total = await sizeOf(file);
   const source = createReadStream(file, { highWaterMark: 1 << 18 });
   const gunzip = createGunzip({ chunkSize: 1 << 18 });
   const tar = extract();
@@ -39,8 +48,8 @@ export async function readTarGz(
   source.on('error', (error) => tar.destroy(error));
   gunzip.on('error', (error) => tar.destroy(error));
   source.pipe(gunzip).pipe(tar);
+  // From here to the loop nothing waits: an error finds somebody listening.
   try {
-    const { size: total } = await stat(file);
     for await (const entry of tar) {
       const { name: path, type, size = 0 } = entry.header;
       const name = path.split('/').at(-1)!;

@@ -1,0 +1,32 @@
+import type * as promises from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import { gzipSync } from 'node:zlib';
+import { expect, it, vi } from 'vitest';
+import { readTarGz } from '../../lib/data/tar.js';
+import { DatasetError } from '../../lib/index.js';
+
+// On a busy machine the size of a file can come after its content.
+vi.mock('node:fs/promises', async (original) => {
+  const actual = await original<typeof promises>();
+  const stat: typeof actual.stat = async (...args: Parameters<typeof actual.stat>) => {
+    await setTimeout(100);
+    return actual.stat(...args);
+  };
+  return { ...actual, stat };
+});
+
+it('tells that an archive is cut, however late its size comes', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'dyconv-tar-'));
+  try {
+    const file = join(folder, 'cut.tar.gz');
+    await writeFile(file, gzipSync(Buffer.alloc(4096)).subarray(0, 20));
+    const read = readTarGz(file, new Set(['a']), () => {});
+    await expect(read).rejects.toThrow(DatasetError);
+    await expect(read).rejects.toThrow('unexpected end of file');
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}, 10_000);
