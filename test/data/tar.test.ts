@@ -11,9 +11,9 @@ import { DatasetError } from '../../lib/index.js';
 // On a busy machine the size of a file can come after its content.
 vi.mock('node:fs/promises', async (original) => {
   const actual = await original<typeof promises>();
-  const stat: typeof actual.stat = async (...args: Parameters<typeof actual.stat>) => {
+  const stat = async (path: string) => {
     await setTimeout(100);
-    return actual.stat(...args);
+    return actual.stat(path);
   };
   return { ...actual, stat };
 });
