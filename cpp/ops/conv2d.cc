@@ -43,18 +43,20 @@ bool Applies(const at::Tensor& input, const at::Tensor& weight, const std::optio
 
 enum class Way { kLibrary, kFused, kWinograd };
 
-// Whether libtorch has good convolutions in bfloat16. oneDNN's need AVX-512; what is taken without is slow
-// and rounds its sums, so that float32 is better.
-bool LibraryMultipliesBf16() { return kernels::BestIsa() == kernels::Isa::kAvx512; }
+// Whether libtorch's own convolutions of that dtype are worse than float32: in bfloat16 oneDNN's need
+// AVX-512, and what is taken without is slow and rounds its sums.
+bool LibraryIsPoorAt(at::ScalarType dtype) {
+  return dtype == at::kBFloat16 && kernels::BestIsa() != kernels::Isa::kAvx512;
+}
 
 // Measured: docs/dynamic-convolution.md. The kernels win wherever their blocks of samples keep at least half
 // of the threads busy. In bfloat16 oneDNN is good at many channels, and better yet where it has AMX.
 Way ForwardWay(const kernels::DynamicConvShape& s, at::ScalarType dtype) {
   const int64_t threads = ThreadsFor(s);
   const auto& table = kernels::Kernels(kernels::BestIsa());
-  const bool library = dtype == at::kFloat || LibraryMultipliesBf16(), can_tile = WinogradApplies(s);
-  if (library && 2 * table.PlanDynamicConv(s, threads).forward_items < threads) return Way::kLibrary;
-  if (dtype == at::kFloat || !library) {
+  const bool can_tile = WinogradApplies(s), poor = LibraryIsPoorAt(dtype);
+  if (!poor && 2 * table.PlanDynamicConv(s, threads).forward_items < threads) return Way::kLibrary;
+  if (poor || dtype == at::kFloat) {
     return can_tile && WinogradForwardCost(s, Mixing::kNone).Wins() ? Way::kWinograd : Way::kFused;
   }
   if (!table.CanMultiplyBf16(s) || kernels::HasAmxBf16()) return Way::kLibrary;
@@ -66,7 +68,7 @@ Way ForwardWay(const kernels::DynamicConvShape& s, at::ScalarType dtype) {
 // Both forms have input channels for columns, and at least two vectors of them to be quick. The direct one
 // keeps the sums of whole images in the L2 cache.
 Way BackwardWay(const kernels::DynamicConvShape& s, at::ScalarType dtype) {
-  if (dtype == at::kBFloat16 && LibraryMultipliesBf16()) return Way::kLibrary;
+  if (dtype == at::kBFloat16 && !LibraryIsPoorAt(dtype)) return Way::kLibrary;
   const int64_t threads = ThreadsFor(s);
   const auto& table = kernels::Kernels(kernels::BestIsa());
   const auto busy = [&](const kernels::DynamicConvPlan& plan) { return 2 * plan.backward_items >= threads; };
@@ -86,14 +88,12 @@ Conv2dGrads Backward(const DynamicConvProblem& p, const at::Tensor& grad_output,
                      const std::array<bool, 3>& needs) {
   if (way == Way::kLibrary) {
     const auto& o = p.options;
-    const auto type = LibraryMultipliesBf16() ? p.input.scalar_type() : at::kFloat;
+    const auto given = p.input.scalar_type(), type = LibraryIsPoorAt(given) ? at::kFloat : given;
     const auto [input, weight, bias] = at::convolution_backward(
         grad_output.to(type), p.input.to(type), p.weight[0].to(type),
         at::OptionalIntArrayRef({p.shape.out_channels}), o.stride, o.padding, o.dilation,
         /*transposed=*/false, {0, 0}, o.groups, needs);
-    const auto back = [&](const at::Tensor& grad) {
-      return grad.defined() ? grad.to(p.input.scalar_type()) : grad;
-    };
+    const auto back = [&](const at::Tensor& grad) { return grad.defined() ? grad.to(given) : grad; };
     return {back(input), back(weight), back(bias)};
   }
   const std::array<bool, 4> wanted{needs[0], needs[1] || needs[2], false, needs[2]};

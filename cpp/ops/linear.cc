@@ -46,10 +46,11 @@ bool Usable(const at::Tensor& t) {
   return t.device().is_cpu() && t.scalar_type() == at::kFloat && t.layout() == at::kStrided && !t.is_neg();
 }
 
-// What oneDNN can compute, and faster. Whatever is wrong with the arguments is left to at::linear to say.
-bool Wins(const at::Tensor& input, const at::Tensor& weight, const OptionalTensor& bias) {
-  if (!Usable(input) || !Usable(weight) || input.dim() < 2 || weight.dim() != 2) return false;
-  const int64_t in = weight.size(1), out = weight.size(0);
+// What oneDNN can compute, and faster, given a matrix of in x out numbers, however it lies. Whatever is wrong
+// with the arguments is left to ATen to say.
+bool Wins(const at::Tensor& input, const at::Tensor& matrix, int64_t in, int64_t out,
+          const OptionalTensor& bias) {
+  if (!Usable(input) || !Usable(matrix) || input.dim() < 2) return false;
   if (input.size(-1) != in || in == 0 || input.numel() / in < kFewestRows ||
       input.numel() * out < kFewestMultiplyAdds) {
     return false;
@@ -93,21 +94,22 @@ class LinearFunction : public torch::autograd::Function<LinearFunction> {
   }
 };
 
-}  // namespace
-
-at::Tensor Linear(const at::Tensor& input, const at::Tensor& weight, const OptionalTensor& bias) {
-  if (!Wins(input, weight, bias)) return at::linear(input, weight, bias);
+at::Tensor Multiply(const at::Tensor& input, const at::Tensor& weight, const OptionalTensor& bias) {
   const bool recorded = at::GradMode::is_enabled() &&
                         (input.requires_grad() || weight.requires_grad() || (bias && bias->requires_grad()));
   return recorded ? LinearFunction::apply(input, weight, bias) : Product(input, weight, bias);
 }
 
+}  // namespace
+
+at::Tensor Linear(const at::Tensor& input, const at::Tensor& weight, const OptionalTensor& bias) {
+  const bool wins = weight.dim() == 2 && Wins(input, weight, weight.size(1), weight.size(0), bias);
+  return wins ? Multiply(input, weight, bias) : at::linear(input, weight, bias);
+}
+
 at::Tensor MatMul(const at::Tensor& a, const at::Tensor& b) {
-  if (b.dim() == 2) {
-    const auto weight = b.t();
-    if (Wins(a, weight, std::nullopt)) return Linear(a, weight, std::nullopt);
-  }
-  return at::matmul(a, b);
+  const bool wins = b.dim() == 2 && Wins(a, b, b.size(0), b.size(1), std::nullopt);
+  return wins ? Multiply(a, b.t(), std::nullopt) : at::matmul(a, b);
 }
 
 }  // namespace dyconv

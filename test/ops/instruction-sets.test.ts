@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { dynamicConv2d } from '../../lib/index.js';
 import { runProcess } from '../support/program.js';
 
-/** Those whose kernels are not by themselves compared with others, as the convolutions' are. */
+/** What uses the kernels of the best instruction set, and nothing else. */
 const FILES = [
   ...['batch-norm', 'conv2d', 'dropout', 'max-pool'].map((name) => `test/ops/${name}.test.ts`),
   'test/nn/dynamic-conv.test.ts',

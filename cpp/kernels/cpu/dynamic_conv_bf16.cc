@@ -81,11 +81,8 @@ DYCONV_BF16 void Bf16Tile(const Bf16Task& task, const int32_t* a_pixels, const i
 
 template <int kVecs>
 void Bf16Gemm(const Bf16Task& task, const int32_t* a_pixels, const int32_t* c_pixels, int64_t count) {
-  for (int64_t tiles = CeilDiv(count, kMaxRows), p = 0; tiles > 0; --tiles) {
-    const int64_t rows = CeilDiv(count - p, tiles);
-    WithConstant<kMaxRows>(rows, [&](auto n) { Bf16Tile<n(), kVecs>(task, a_pixels + p, c_pixels + p); });
-    p += rows;
-  }
+  ForEachRegisterTile(
+      count, [&](auto rows, int64_t p) { Bf16Tile<rows(), kVecs>(task, a_pixels + p, c_pixels + p); });
 }
 
 // Rows r and r + 1 of mixed experts, rounded and interleaved; without the second, its place is zeros.

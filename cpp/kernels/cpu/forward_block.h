@@ -91,8 +91,7 @@ inline void PrepareBlock(const DynamicConvArgs& args, const Block& b) {
 // Rows of the experts that are mixed at once: a part of the channels of one tap or, where channels are few,
 // all channels of several taps.
 struct TapTile {
-  int64_t channel, channels;
-  int64_t tap, taps;
+  int64_t channel, tap;  // the first ones
   // The pixels that are multiplied with it, and how far from such an input each run of rows begins: a tap or,
   // where taps lie side by side, a row of the kernel.
   PixelPairs pixels;
@@ -114,22 +113,20 @@ DYCONV_INLINE void ForEachTapTile(const DynamicConvArgs& args, const Block& b, i
   TapTile tile{};
   for (int64_t channel = 0; channel < in; channel += length) {
     tile.channel = channel;
-    tile.channels = Min(length, in - channel);
+    tile.length = b.run * Min(length, in - channel);
     for (int64_t i = 0; i < taps; i += b.tile_taps) {
       if (b.tile_taps == 1) {
         tile.tap = (i + taps / 2) % taps;
-        tile.taps = 1;
+        tile.segments = 1;
         tile.offsets = &kNoOffset;
         tile.pixels =
             TapPairs(s, tile.tap, b.first_row, b.first_row + b.rows, packed, b.tap_inputs, b.tap_outputs);
       } else {
         tile.tap = i;
-        tile.taps = Min(b.tile_taps, taps - i);
+        tile.segments = Min(b.tile_taps, taps - i) / b.run;
         tile.offsets = b.offsets + i / b.run;
         tile.pixels = {b.taps, b.identity, b.pixels};
       }
-      tile.segments = tile.taps / b.run;
-      tile.length = b.run * tile.channels;
       if (!tile.accumulate && tile.pixels.count < b.pixels) {
         std::memset(b.sums, 0, b.samples * b.pixels * width * sizeof(float));
         tile.accumulate = true;

@@ -178,14 +178,22 @@ DYCONV_INLINE void WithConstant(int64_t n, const Visit& visit) {
   }
 }
 
-// All rows of a GEMM, in even register tiles: a thin one would wait for its own sums.
+// Calls visit(std::integral_constant<int, rows>, first row) for even register tiles of `count` rows: a thin
+// one would wait for its own sums.
+template <typename Visit>
+DYCONV_INLINE void ForEachRegisterTile(int64_t count, const Visit& visit) {
+  for (int64_t tiles = CeilDiv(count, kMaxRows), first = 0; tiles > 0; --tiles) {
+    const int64_t rows = CeilDiv(count - first, tiles);
+    WithConstant<kMaxRows>(rows, [&](auto n) { visit(n, first); });
+    first += rows;
+  }
+}
+
+// All rows of a GEMM.
 template <int kVecs>
 void Gemm(const GemmTask& task, const int32_t* a_pixels, const int32_t* c_pixels, int64_t count) {
-  for (int64_t tiles = CeilDiv(count, kMaxRows), p = 0; tiles > 0; --tiles) {
-    const int64_t rows = CeilDiv(count - p, tiles);
-    WithConstant<kMaxRows>(rows, [&](auto n) { GemmTile<n(), kVecs>(task, a_pixels + p, c_pixels + p); });
-    p += rows;
-  }
+  ForEachRegisterTile(
+      count, [&](auto rows, int64_t p) { GemmTile<rows(), kVecs>(task, a_pixels + p, c_pixels + p); });
 }
 
 }  // namespace dyconv::kernels::DYCONV_ISA
