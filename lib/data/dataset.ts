@@ -37,6 +37,11 @@ export interface Dataset {
    * @throws ArgumentError when `index` is not an integer from 0 to `length - 1`.
    */
   get(index: number): Sample;
+  /**
+   * What sample `index` is called, such as the path of its picture below the folder of the set. Sets whose samples have no
+   * name have no such method.
+   */
+  nameOf?(index: number): string;
 }
 
 /** What {@link createDataset} puts together. */
@@ -49,6 +54,8 @@ export interface DatasetParts {
   labels: Uint8Array | Uint16Array;
   /** The file or folder the parts were read from, for error messages. */
   source: string;
+  /** What every sample is called, `labels.length` of them. Default: they have no names. */
+  names?: readonly string[];
 }
 
 /**
@@ -63,6 +70,7 @@ export function createDataset({
   images,
   labels,
   source,
+  names,
 }: DatasetParts): Dataset {
   const size = shape[0] * shape[1] * shape[2];
   const { length } = labels;
@@ -80,6 +88,11 @@ export function createDataset({
       `expected labels from 0 to ${classes.length - 1} but image ${wrong} has label ${labels[wrong]}`,
     );
   }
+  const check = (index: number) => {
+    if (!Number.isInteger(index) || index < 0 || index >= length)
+      throw invalidArgument('index', `an integer from 0 to ${length - 1}`, index);
+    return index;
+  };
   return {
     name,
     split,
@@ -89,11 +102,10 @@ export function createDataset({
     images,
     labels,
     get(index) {
-      if (!Number.isInteger(index) || index < 0 || index >= length) {
-        throw invalidArgument('index', `an integer from 0 to ${length - 1}`, index);
-      }
-      return { image: images.subarray(index * size, (index + 1) * size), label: labels[index]! };
+      const start = check(index) * size;
+      return { image: images.subarray(start, start + size), label: labels[index]! };
     },
+    ...(names && { nameOf: (index: number) => names[check(index)]! }),
   };
 }
 

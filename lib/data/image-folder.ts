@@ -4,7 +4,7 @@
  */
 import { readdir } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
+import { join, posix } from 'node:path';
 import { checkOptions, DatasetError, invalidArgument } from '../errors.js';
 import { checkSplit, createDataset, type Dataset, datasetError, type Split } from './dataset.js';
 
@@ -27,9 +27,18 @@ export interface ImageFolderOptions {
 const PICTURE = /\.(png|jpe?g|webp)$/i;
 const MAX_CLASSES = 65_536;
 
+/** A picture to be read. */
+interface PictureFile {
+  path: string;
+  /** Its path below the folder of the set. */
+  name: string;
+  label: number;
+}
+
 /**
  * Reads pictures into memory as RGB: each is scaled to cover `size` x `size` and cropped to its centre. Classes are the
- * names of the folders, in alphabetical order. Transparency is put on black.
+ * names of the folders, in alphabetical order. Transparency is put on black. `set.nameOf(i)` is the path of picture i below
+ * the folder of its split, such as `cat/12.png`.
  * @throws DatasetError when there is no such folder, no picture in it, or a picture cannot be read; ArgumentError.
  */
 export async function imageFolder(options: ImageFolderOptions): Promise<Dataset> {
@@ -43,14 +52,14 @@ export async function imageFolder(options: ImageFolderOptions): Promise<Dataset>
     throw invalidArgument('unreadable', `'error' or 'skip'`, unreadable);
   }
   const { folder, classes } = await findClasses(root, split);
-  const files: { path: string; label: number }[] = [];
+  const files: PictureFile[] = [];
   for (const [label, name] of classes.entries()) {
     for (const file of (await readdir(join(folder, name))).filter((file) => PICTURE.test(file)).sort()) {
-      files.push({ path: join(folder, name, file), label });
+      files.push({ path: join(folder, name, file), name: posix.join(name, file), label });
     }
   }
   if (files.length === 0) throw datasetError(folder, 'expected .png, .jpg or .webp pictures but found none');
-  const { images, labels } = await decodeAll(files, size, options);
+  const { images, labels, names } = await decodeAll(files, size, options);
   return createDataset({
     name: 'folder',
     split,
@@ -59,6 +68,7 @@ export async function imageFolder(options: ImageFolderOptions): Promise<Dataset>
     images,
     labels,
     source: folder,
+    names,
   });
 }
 
@@ -89,10 +99,10 @@ async function folders(path: string): Promise<string[]> {
 }
 
 async function decodeAll(
-  files: readonly { path: string; label: number }[],
+  files: readonly PictureFile[],
   size: number,
   { unreadable, onSkip, onProgress }: ImageFolderOptions,
-): Promise<{ images: Uint8Array; labels: Uint16Array }> {
+): Promise<{ images: Uint8Array; labels: Uint16Array; names: string[] }> {
   const plane = size * size;
   const images = allocate(files.length * 3 * plane);
   const good = new Array<boolean>(files.length).fill(true);
@@ -147,18 +157,20 @@ function allocate(bytes: number): Uint8Array {
 
 /** Closes the gaps that skipped pictures left. */
 function compact(
-  files: readonly { label: number }[],
+  files: readonly PictureFile[],
   images: Uint8Array,
   good: readonly boolean[],
   bytes: number,
-): { images: Uint8Array; labels: Uint16Array } {
+): { images: Uint8Array; labels: Uint16Array; names: string[] } {
   const labels: number[] = [];
-  for (const [i, { label }] of files.entries()) {
+  const names: string[] = [];
+  for (const [i, { label, name }] of files.entries()) {
     if (!good[i]) continue;
     if (labels.length < i) images.copyWithin(labels.length * bytes, i * bytes, (i + 1) * bytes);
     labels.push(label);
+    names.push(name);
   }
-  return { images: images.subarray(0, labels.length * bytes), labels: Uint16Array.from(labels) };
+  return { images: images.subarray(0, labels.length * bytes), labels: Uint16Array.from(labels), names };
 }
 
 async function decode(path: string, size: number): Promise<Buffer> {

@@ -33,6 +33,8 @@ test('reads PNG and JPEG by class, in alphabetical order, as planes', async () =
   const set = await imageFolder({ root, split: 'train', size: 16, onProgress: (...step) => seen.push(step) });
   expect(set).toMatchObject({ name: 'folder', length: 3, classes: ['ant', 'zebra'], shape: [3, 16, 16] });
   expect([...set.labels]).toEqual([0, 0, 1]);
+  expect([0, 1, 2].map((i) => set.nameOf?.(i))).toEqual(['ant/a.jpg', 'ant/b.png', 'zebra/1.png']);
+  expect(() => set.nameOf?.(3)).toThrow('Expected an integer from 0 to 2 for index but received 3');
   const { image } = set.get(2);
   expect([image[0], image[255], image[256], image[511], image[512], image[767]]).toEqual([
     200, 200, 10, 10, 20, 20,
@@ -82,6 +84,7 @@ test('an unreadable picture is named, or skipped and counted when asked', async 
   });
   expect(skipped).toEqual([join(root, 'a/0.jpg')]);
   expect([...set.labels]).toEqual([0, 1]);
+  expect([set.nameOf?.(0), set.nameOf?.(1)]).toEqual(['a/1.png', 'b/2.png']);
   expect(set.get(0).image[0]).toBe(200);
   expect(set.get(1).image[0]).toBe(5);
 });
