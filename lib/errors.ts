@@ -66,6 +66,18 @@ export class TrainingError extends DyconvError {
   override readonly code: string = 'ERR_TRAINING';
 }
 
+/** Something that another process uses now: a run directory in which it trains, a folder of the cache that it fills. */
+export class LockedError extends DyconvError {
+  override readonly code: string = 'ERR_LOCKED';
+  /** The process, where its lock file names it. */
+  readonly owner: { readonly pid: number; readonly host: string; readonly since?: string } | undefined;
+
+  constructor(message: string, owner: LockedError['owner'], options?: ErrorOptions) {
+    super(message, options);
+    this.owner = owner;
+  }
+}
+
 /** A gradient that {@link autograd.gradcheck} found to differ from the numeric one. */
 export class GradcheckError extends DyconvError {
   override readonly code: string = 'ERR_GRADCHECK';

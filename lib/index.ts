@@ -15,6 +15,7 @@ export {
   DTypeError,
   DyconvError,
   GradcheckError,
+  LockedError,
   NativeError,
   ShapeError,
   TrainingError,

@@ -14,6 +14,7 @@ import { fileURLToPath } from 'node:url';
  */
 const LIB = {
   errors: [],
+  files: ['errors'],
   'atomic-file': ['errors'],
   'file-error': ['errors'],
   'zip-file': [],
