@@ -2,6 +2,8 @@
 
 #include <c10/util/Exception.h>
 
+#include "checked_size.h"
+
 namespace dyconv {
 namespace {
 
@@ -51,8 +53,9 @@ void CheckGroups(const at::Tensor& input, const at::Tensor& weight, int64_t grou
 }
 
 int64_t OutputSize(int64_t in, int64_t kernel, int64_t stride, int64_t padding, int64_t dilation) {
-  const int64_t reach = dilation * (kernel - 1) + 1;
-  return in + 2 * padding < reach ? 0 : (in + 2 * padding - reach) / stride + 1;
+  const int64_t padded = CheckedAdd(in, CheckedMultiply(padding, 2, "padding"), "a padded size");
+  const int64_t reach = CheckedMultiply(dilation, kernel - 1, "dilation * (kernel size - 1)");
+  return padded <= reach ? 0 : (padded - reach - 1) / stride + 1;
 }
 
 }  // namespace
