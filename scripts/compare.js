@@ -3,7 +3,11 @@
  * Compares runs: `node scripts/compare.js --help`.
  * @module
  */
+import { existsSync } from 'node:fs';
 import { createCommand, runCommand } from './cli/command.js';
+import { firstFree } from './cli/free-path.js';
+
+const PAGE = 'report.html';
 
 const command = createCommand(
   'node scripts/compare.js',
@@ -17,14 +21,24 @@ const command = createCommand(
   ],
 )
   .argument('<runs...>', 'run directories')
-  .option('--out <file>', 'the page (default: report.html; with --json none unless this is given)')
+  .option(
+    '--out <file>',
+    'the page (default: the first free of report.html, report-2.html ...; with --json none)',
+  )
+  .option('--force', 'replace a page that is there (default: it is an error)', false)
   .option('--title <text>', 'heading of the page (default: models and data set)')
   .option('--markdown', 'print the table as Markdown', false)
   .option('--json', 'print the comparison as JSON', false);
 
-await runCommand(command, async ({ out, title, markdown, json }) => {
+await runCommand(command, async ({ out, force, title, markdown, json }) => {
+  const file = out ?? (json ? undefined : force ? PAGE : firstFree(PAGE));
+  if (out !== undefined && !force && existsSync(out)) {
+    const { ArgumentError } = await import('../dist/errors.js');
+    throw new ArgumentError(
+      `Expected a file that does not exist yet for --out but received ${out}: --force replaces it`,
+    );
+  }
   const { compare } = await import('../dist/report/write.js');
-  const file = out ?? (json ? undefined : 'report.html');
   const result = await compare(command.args, { out: file, title });
   if (json) {
     console.log(JSON.stringify({ rows: result.rows }));

@@ -3,9 +3,9 @@
  * What `npm run demo` does: trains AlexNet and AlexNet-DY on the images that come with the package and compares them.
  * @module
  */
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { createCommand, runCommand } from './cli/command.js';
+import { firstFree } from './cli/free-path.js';
 import { interruptible } from './cli/interrupt.js';
 import { positiveInteger } from './cli/options.js';
 import { formatSeconds } from './cli/progress.js';
@@ -69,11 +69,4 @@ async function trainOne(model, out, epochs, signal) {
   await evaluateRun(training.run, training.testSet, { checkpoint: 'best' });
   await report.writeRunReport(out);
   return out;
-}
-
-/** @param {string} base */
-function firstFree(base) {
-  let path = base;
-  for (let number = 2; existsSync(path); number++) path = `${base}-${number}`;
-  return path;
 }

@@ -3,25 +3,29 @@
  * Says what is installed, what is wrong, and the command that mends it: `node scripts/doctor.js --help`.
  * @module
  */
-import { Command } from 'commander';
 import { colours } from './cli/colours.js';
-import { rename } from './cli/invocation.js';
+import { createCommand, runCommand } from './cli/command.js';
 import { ensureDist } from './dist.js';
 
-const program = new Command(rename('node scripts/doctor.js', 'doctor'))
-  .description('Says what is installed, what is wrong, and the command that mends it.')
+const command = createCommand(
+  'node scripts/doctor.js',
+  'Says what is installed, what is wrong, and the command that fixes it.',
+)
   .option('--json', 'print one JSON object: { healthy, findings }', false)
-  .addHelpText('after', '\nEnds with code 1 when something is wrong that keeps dyconv from working.')
-  .parse();
+  .addHelpText('after', '\nEnds with code 1 when something is wrong that keeps dyconv from working.');
 
-ensureDist();
-const { diagnose, isHealthy } = await import('../dist/install/doctor.js');
-const findings = diagnose();
-const healthy = isHealthy(findings);
+await runCommand(command, async ({ json }) => {
+  ensureDist();
+  const { diagnose, isHealthy } = await import('../dist/install/doctor.js');
+  const findings = diagnose();
+  const healthy = isHealthy(findings);
+  if (json) console.log(JSON.stringify({ healthy, findings }, null, 2));
+  else print(findings, healthy);
+  return healthy ? 0 : 1;
+});
 
-if (program.opts().json) {
-  console.log(JSON.stringify({ healthy, findings }, null, 2));
-} else {
+/** @param {import('../dist/install/doctor.js').Finding[]} findings @param {boolean} healthy */
+function print(findings, healthy) {
   const pc = colours(process.stdout);
   const marks = {
     ok: pc.green('ok     '),
@@ -38,4 +42,3 @@ if (program.opts().json) {
     healthy ? 'dyconv works.' : `dyconv does not work: ${wrong} of ${findings.length} findings are wrong.`,
   );
 }
-process.exitCode = healthy ? 0 : 1;

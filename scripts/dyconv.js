@@ -6,62 +6,81 @@
  */
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { Argument, Command } from 'commander';
+import { guarded } from './cli/command.js';
+import { COMMANDS, runScript } from './cli/commands.js';
+import { SHELLS } from './cli/completion.js';
 import { markBin } from './cli/invocation.js';
 
-/** Commands by name: their script, and what they do. */
-const COMMANDS = {
-  setup: ['install.js', 'obtain libtorch and the native add-on'],
-  doctor: ['doctor.js', 'say what is installed, what is wrong, and what mends it'],
-  libtorch: ['libtorch.js', 'print the folder of libtorch'],
-  demo: ['demo.js', 'train two networks on the bundled images'],
-  train: ['train.js', 'train a model into a run directory'],
-  evaluate: ['evaluate.js', 'accuracy, confusion matrix and predictions of a run'],
-  predict: ['predict.js', 'classify pictures with the model of a run'],
-  compare: ['compare.js', 'a table and a page of two or more runs'],
-  summary: ['summary.js', 'the layers of a model'],
-  data: ['data.js', 'what is in a data set, counted and drawn'],
-  bench: ['bench.js', 'measure on this machine'],
-};
+const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
 
-const HELP = `Usage: npx dyconv <command> [options]
+const program = new Command('npx dyconv')
+  .usage('<command> [options]')
+  .version(version)
+  .helpCommand(false)
+  .enablePositionalOptions()
+  .showHelpAfterError()
+  .configureHelp({ subcommandTerm: (command) => command.name() })
+  .addHelpText('after', '\nnpx dyconv help <command> lists its options.');
 
-Commands:
-${Object.entries(COMMANDS)
-  .map(([name, [, text]]) => `  ${name.padEnd(10)}${text}`)
-  .join('\n')}
+for (const [name, [, summary]] of Object.entries(COMMANDS)) {
+  // Options and arguments are the script's: all of them are passed on as they are.
+  program
+    .command(name)
+    .summary(summary)
+    .helpOption(false)
+    .argument('[args...]')
+    .allowUnknownOption()
+    .passThroughOptions()
+    .action((args) => hand(name, args));
+}
 
-npx dyconv <command> --help lists its options.`;
+program
+  .command('help')
+  .summary('the options of a command')
+  .argument('[command...]', 'such as train, or bench layer')
+  .action(([name, ...rest]) => {
+    if (name === undefined) return program.outputHelp();
+    if (name === 'completion') return completion.outputHelp();
+    // An unknown name is reported with the one that was probably meant.
+    return name in COMMANDS ? hand(name, [...rest, '--help']) : program.parseAsync([name], { from: 'user' });
+  });
 
-const [name, ...rest] = process.argv.slice(2);
-const command = name !== undefined && Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
-if (command) {
+const completion = program
+  .command('completion')
+  .summary('print what completes commands and options in a shell')
+  .description('Prints a script that completes commands, options and their values in a shell.')
+  .addArgument(new Argument('<shell>', 'the shell that reads it').choices([...SHELLS]))
+  .addHelpText(
+    'after',
+    `
+It completes the word dyconv: a global installation, or alias dyconv='npx dyconv'.
+  bash  eval "$(npx dyconv completion bash)"                                    in ~/.bashrc
+  zsh   eval "$(npx dyconv completion zsh)"                                     in ~/.zshrc, after compinit
+  fish  npx dyconv completion fish > ~/.config/fish/completions/dyconv.fish`,
+  );
+completion.action((shell) =>
+  guarded(completion, async () => {
+    const { completionScript } = await import('./cli/completion.js');
+    const { declaredCommands } = await import('./cli/commands.js');
+    process.stdout.write(completionScript(shell, await declaredCommands()));
+  })(),
+);
+
+await program.parseAsync();
+
+/** Hands over to the script of a command. @param {string} name @param {string[]} args */
+async function hand(name, args) {
   markBin();
-  process.argv = [process.argv[0], fileURLToPath(new URL(command[0], import.meta.url)), ...rest];
-  await import(`./${command[0]}`).catch((error) => {
-    // The package itself could not be loaded; its message names the command that mends that.
+  process.argv = [
+    process.argv[0] ?? 'node',
+    fileURLToPath(new URL(COMMANDS[name]?.[0] ?? '', import.meta.url)),
+    ...args,
+  ];
+  await runScript(name).catch((error) => {
+    // The package itself could not be loaded; its message names the command that fixes that.
     if (error?.name !== 'NativeError') throw error;
     console.error(`error: ${error.message}`);
     process.exitCode = 1;
   });
-} else if (name === '--version' || name === '-V') {
-  console.log(JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')).version);
-} else if (name === '--help' || name === '-h' || name === 'help') {
-  console.log(HELP);
-} else {
-  if (name !== undefined) await complainOf(name);
-  console.error(HELP);
-  process.exitCode = 1;
-}
-
-/** Names an unknown command, and the one that was probably meant. @param {string} unknown */
-async function complainOf(unknown) {
-  const commander = await import('commander').catch(() => null); // an installation that is not complete yet
-  if (commander === null) return console.error(`error: unknown command '${unknown}'\n`);
-  const program = new commander.Command('npx dyconv').exitOverride();
-  for (const known of Object.keys(COMMANDS)) program.command(known);
-  try {
-    program.parse([unknown], { from: 'user' });
-  } catch {
-    console.error(); // commander has told it
-  }
 }

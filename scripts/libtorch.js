@@ -3,21 +3,8 @@
  * Prints the folder of a libtorch that the add-on can be built against; fetches it where there is none.
  * @module
  */
-import { pathToFileURL } from 'node:url';
-import { Command } from 'commander';
-import { isBin, rename } from './cli/invocation.js';
+import { createCommand, runCommand } from './cli/command.js';
 import { ensureDist } from './dist.js';
-
-/**
- * Finds libtorch or fetches it into the user's cache.
- * @param {import('../dist/install/libtorch.js').EnsureLibtorchOptions} [options]
- * @returns {Promise<import('../dist/install/libtorch.js').Libtorch>}
- */
-export async function ensureLibtorch(options) {
-  ensureDist();
-  const libtorch = await import('../dist/install/libtorch.js');
-  return libtorch.ensureLibtorch(options);
-}
 
 const HELP = `
 Order: LIBTORCH, LIBTORCH_USE_PYTORCH, DYCONV_CUDA, the user's cache, the official wheel, the official archive, pip.
@@ -34,17 +21,20 @@ Environment:
   DYCONV_OFFLINE=1        fetch nothing
   HTTPS_PROXY, NO_PROXY   as usual`;
 
-if (isBin() || (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href)) {
-  const program = new Command(rename('node scripts/libtorch.js', 'libtorch'))
-    .description('Prints the folder of libtorch on one line; fetches it first where there is none.')
-    .option('--json', 'print dir, version, flavour and source')
-    .addHelpText('after', HELP)
-    .parse();
-  try {
+const command = createCommand(
+  'node scripts/libtorch.js',
+  'Prints the folder of libtorch on one line; fetches it first where there is none.',
+)
+  .option('--json', 'print dir, version, flavour and source')
+  .addHelpText('after', HELP);
+
+await runCommand(
+  command,
+  async ({ json }) => {
+    ensureDist();
+    const { ensureLibtorch } = await import('../dist/install/libtorch.js');
     const found = await ensureLibtorch();
-    console.log(program.opts().json ? JSON.stringify(found) : found.dir);
-  } catch (error) {
-    console.error(`dyconv: ${error.message}`);
-    process.exitCode = 1;
-  }
-}
+    console.log(json ? JSON.stringify(found) : found.dir);
+  },
+  { prefix: 'dyconv' },
+);

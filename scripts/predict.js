@@ -3,8 +3,9 @@
  * Classifies pictures with the model of a run: `node scripts/predict.js --help`.
  * @module
  */
-import { createCommand, requireOption, runCommand } from './cli/command.js';
+import { createCommand, formatError, requireOption, runCommand } from './cli/command.js';
 import { CHECKPOINTS, device, positiveInteger } from './cli/options.js';
+import { isOutputLost } from './cli/output.js';
 
 const command = createCommand('node scripts/predict.js', 'Classifies PNG and JPEG pictures.', [
   'node scripts/predict.js --run runs/dy photo.jpg',
@@ -23,15 +24,29 @@ await runCommand(command, async (options) => {
   const { resolveDevice } = await import('./cli/config.js');
   const { run, checkpoint } = options;
   const classifier = await serve.loadClassifier(run, { checkpoint, device: resolveDevice(options.device) });
+  let failed = 0;
   for (const file of command.args) {
-    const top = (await classifier.predict(file)).slice(0, options.top);
-    if (options.json) {
-      console.log(JSON.stringify({ file, predictions: top }));
-      continue;
-    }
-    console.log(file);
-    for (const { name, probability } of top) {
-      console.log(`  ${(100 * probability).toFixed(1).padStart(5)} %  ${name}`);
+    if (isOutputLost()) break; // nobody reads the rest
+    try {
+      print(file, (await classifier.predict(file)).slice(0, options.top), options);
+    } catch (error) {
+      failed += 1;
+      console.error(formatError(error));
     }
   }
+  if (failed > 0 && command.args.length > 1)
+    console.error(`error: ${failed} of ${command.args.length} pictures could not be classified`);
+  return failed > 0 ? 1 : 0;
 });
+
+/** @param {string} file @param {{ name: string, probability: number }[]} top @param {{ json: boolean }} options */
+function print(file, top, { json }) {
+  if (json) {
+    console.log(JSON.stringify({ file, predictions: top }));
+    return;
+  }
+  console.log(file);
+  for (const { name, probability } of top) {
+    console.log(`  ${(100 * probability).toFixed(1).padStart(5)} %  ${name}`);
+  }
+}

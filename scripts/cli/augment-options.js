@@ -48,9 +48,9 @@ export function addAugmentation(command) {
     .addOption(
       choice(
         '--augment-on <where>',
-        'where images are transformed; on the device the whole set is kept there',
-        'cpu',
-        ['cpu', 'device'],
+        'where images are transformed; on the device the whole set is kept there; auto: on a GPU',
+        'auto',
+        ['auto', 'cpu', 'device'],
       ),
     );
 }

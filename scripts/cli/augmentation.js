@@ -14,8 +14,9 @@ const MARGIN = 130 / 128;
 /**
  * What a configuration keeps.
  * @param {Record<string, any>} options - Those of train.js.
+ * @param {import('../../dist/index.js').Device} device - Of the training.
  */
-export function augmentationOf(options) {
+export function augmentationOf(options, device) {
   const { crop, padding, flip, colorJitter, randomErasing, mixup, cutmix, mixProb } = options;
   const { batchDtype, memoryFormat, augmentOn } = options;
   return {
@@ -29,7 +30,7 @@ export function augmentationOf(options) {
     mixProb: mixProb ?? null,
     batchDtype,
     memoryFormat,
-    augmentOn,
+    augmentOn: augmentOn === 'auto' ? (device.startsWith('cuda') ? 'device' : 'cpu') : augmentOn,
   };
 }
 

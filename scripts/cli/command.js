@@ -3,42 +3,58 @@
  * @module
  */
 import { Command } from 'commander';
-import { DyconvError } from '../../dist/errors.js';
-import { asInvoked } from './invocation.js';
+import { asInvoked, isCollected } from './invocation.js';
+import { guardOutput } from './output.js';
 
 /**
  * A command with the package's way of help: description, options with defaults, examples.
  * @param {string} name - As it is typed, such as `node scripts/train.js`.
  * @param {string} description
- * @param {string[]} examples - Command lines.
+ * @param {string[]} [examples] - Command lines.
  */
-export function createCommand(name, description, examples) {
+export function createCommand(name, description, examples = []) {
   const shown = asInvoked(name);
-  return new Command(shown)
+  const command = new Command(shown)
     .description(description)
     .helpOption('-h, --help', 'print this help')
-    .showHelpAfterError(`(${shown} --help lists the options)`)
-    .addHelpText('after', `\nExamples:\n${examples.map((line) => `  $ ${asInvoked(line)}`).join('\n')}\n`);
+    .showHelpAfterError(`(${shown} --help lists the options)`);
+  if (examples.length === 0) return command;
+  const lines = examples.map((line) => `  $ ${asInvoked(line)}`);
+  return command.addHelpText('after', `\nExamples:\n${lines.join('\n')}\n`);
 }
 
 /**
  * Parses the command line and runs the command. What takes libtorch is imported by `main`: help and complaints about the
  * command line come at once. An error of ours, or of the file system, is one line on stderr and exit
  * code 1; `DYCONV_DEBUG=1` adds the stack. Anything else is a bug and shows its stack always.
- * @param {Command} command
- * @param {(options: any, command: Command) => Promise<number | void>} main - Returns the exit code; default 0.
+ * @param {Command} command - Without an action: one is added; sub-commands have theirs from {@link guarded}.
+ * @param {Main} [main] - Absent for a command of sub-commands.
+ * @param {{ prefix?: string }} [options] - `prefix`: in front of errors. Default: `error`.
  */
-export async function runCommand(command, main) {
-  process.stdout.on('error', endOnClosedPipe);
-  command.action(async () => {
+export async function runCommand(command, main, options) {
+  if (isCollected(command)) return;
+  guardOutput();
+  if (main) command.action(guarded(command, main, options));
+  await command.parseAsync();
+}
+
+/** @typedef {(options: any, command: Command) => Promise<number | void>} Main - Returns the exit code; default 0. */
+
+/**
+ * The action of a command: runs `main` and reports its errors.
+ * @param {Command} command
+ * @param {Main} main
+ * @param {{ prefix?: string }} [options]
+ */
+export function guarded(command, main, { prefix = 'error' } = {}) {
+  return async () => {
     try {
       process.exitCode = (await main(command.opts(), command)) ?? 0;
     } catch (error) {
-      console.error(formatError(error));
+      console.error(formatError(error, { prefix }));
       process.exitCode = 1;
     }
-  });
-  await command.parseAsync();
+  };
 }
 
 /**
@@ -56,18 +72,19 @@ export function requireOption(command, flags) {
 
 /**
  * @param {unknown} error
- * @param {boolean} [debug]
+ * @param {{ prefix?: string, debug?: boolean }} [options]
  */
-export function formatError(error, debug = process.env.DYCONV_DEBUG === '1') {
-  if (!(error instanceof Error)) return `error: ${error}`;
-  const expected = error instanceof DyconvError || 'syscall' in error;
-  if (expected && !debug) return `error: ${error.message}`;
+export function formatError(error, { prefix = 'error', debug = process.env.DYCONV_DEBUG === '1' } = {}) {
+  if (!(error instanceof Error)) return `${prefix}: ${error}`;
+  if ((isOurs(error) || 'syscall' in error) && !debug) return `${prefix}: ${error.message}`;
   const { stack = error.message, cause } = error;
-  return `error: ${stack}${cause instanceof Error ? `\ncaused by: ${cause.stack}` : ''}`;
+  return `${prefix}: ${stack}${cause instanceof Error ? `\ncaused by: ${cause.stack}` : ''}`;
 }
 
-/** `train.js | head` closes our output: that is no error. @param {NodeJS.ErrnoException} error */
-function endOnClosedPipe(error) {
-  if (error.code !== 'EPIPE') throw error;
-  process.exit(0);
+/** Whether an error is one of dyconv's, by the name of its class: commands that install the package cannot import it. @param {object} error */
+function isOurs(error) {
+  for (let at = error; at !== null; at = Object.getPrototypeOf(at)) {
+    if (at.constructor?.name === 'DyconvError') return true;
+  }
+  return false;
 }

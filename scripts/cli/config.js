@@ -61,6 +61,7 @@ export function configOf(options, { trainSet, testSet }) {
       `Expected at most ${trainImages}, the number of training images, for --batch-size but received ${batchSize}`,
     );
   }
+  const device = resolveDevice(options.device);
   return {
     model,
     modelOptions: { numClasses: trainSet.classes.length, numExperts: options.numExperts },
@@ -81,11 +82,11 @@ export function configOf(options, { trainSet, testSet }) {
     gamma,
     temperature: { start: options.temperature, epochs: options.temperatureEpochs },
     seed,
-    device: resolveDevice(options.device),
+    device,
     dtype,
     limitTrain: options.limitTrain ?? null,
     limitTest: options.limitTest ?? null,
-    ...augmentationOf(options),
+    ...augmentationOf(options, device),
     ...refinements(options),
   };
 }
@@ -145,6 +146,7 @@ export function resumedConfig(config, command) {
     .filter((name) => command.getOptionValueSource(name) === 'cli');
   const kept = startedWith(config);
   for (const name of given.filter((name) => !FREE_ON_RESUME.includes(name))) {
+    if (options[name] === 'auto') continue; // whatever the run chose
     if (JSON.stringify(options[name]) === JSON.stringify(kept[name])) continue;
     const flag = command.options.find((option) => option.attributeName() === name)?.long;
     throw new ArgumentError(

@@ -61,7 +61,7 @@ export function assemble(config, { trainSet, testSet }, signal) {
     dropLast: true,
     ...augmentation(config),
     seed,
-    ...placeOf(device),
+    device,
     limit: config.limitTrain ?? undefined,
   });
   const valLoader = testLoader(config, testSet);
@@ -105,16 +105,8 @@ export function testLoader(config, testSet) {
     shuffle: false,
     dropLast: false,
     transform: data.transforms.test({ size: imageSize }),
-    ...placeOf(device),
+    device,
   });
-}
-
-/**
- * Where batches are made: on a GPU by itself, with the set in its memory.
- * @param {RunConfig['device']} device
- */
-function placeOf(device) {
-  return { device, augmentOn: /** @type {const} */ (device.startsWith('cuda') ? 'device' : 'cpu') };
 }
 
 /**

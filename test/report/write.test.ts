@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
@@ -92,6 +92,23 @@ describe('scripts/compare.js', () => {
     expect(status).toBe(0);
     expect(JSON.parse(stdout).rows).toHaveLength(2);
     expect(existsSync(join(folder, 'report.html'))).toBe(false);
+  });
+
+  it('replaces a page only where asked to, and takes a free name where none is given', () => {
+    const read = (file: string) => readFileSync(join(folder, file), 'utf8');
+    writeFileSync(join(folder, 'report.html'), 'mine');
+    writeFileSync(join(folder, 'other.html'), 'mine');
+    expect(command(...runs).stderr).toMatch('Curves and details: report-2.html');
+    expect(command(...runs, '--out', 'other.html')).toMatchObject({
+      status: 1,
+      stderr:
+        'error: Expected a file that does not exist yet for --out but received other.html: --force replaces it\n',
+    });
+    expect([read('report.html'), read('other.html')]).toEqual(['mine', 'mine']);
+    expect(read('report-2.html')).toMatch(/^<!doctype html>/);
+    expect(command(...runs, '--out', 'other.html', '--force').status).toBe(0);
+    expect(command(...runs, '--force').stderr).toMatch('Curves and details: report.html');
+    for (const file of ['report.html', 'other.html']) expect(read(file)).toMatch(/^<!doctype html>/);
   });
 
   it('has a help with examples', () => {

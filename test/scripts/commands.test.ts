@@ -1,49 +1,13 @@
 /** The commands as a user types them. They run the compiled package: `npm run build` first. */
 import { type SpawnSyncReturns, spawn, spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { cuda } from '../../lib/cuda.js';
 import { loadSafetensors, saveSafetensors } from '../../lib/safetensors.js';
 import { tensor } from '../../lib/tensor/create.js';
 import { limit } from '../support/limit.js';
-
-const root = fileURLToPath(new URL('../..', import.meta.url));
-const folder = mkdtempSync(join(tmpdir(), 'dyconv-commands-'));
-const env = { ...process.env, NO_COLOR: '1' };
-
-function command(name: string, ...options: string[]): SpawnSyncReturns<string> {
-  return spawnSync(process.execPath, [join(root, 'scripts', `${name}.js`), ...options], {
-    encoding: 'utf8',
-    cwd: folder,
-    env,
-  });
-}
-
-/** Options for a training of a few seconds. */
-function small(out: string, ...more: string[]): string[] {
-  const sizes = [
-    '--limit-train',
-    '32',
-    '--limit-test',
-    '16',
-    '--batch-size',
-    '8',
-    '--epochs',
-    '2',
-    '--threads',
-    '1',
-  ];
-  return ['--dataset', 'bundled', '--model', 'alexnet-dy', '--lr', '0.01', ...sizes, '--out', out, ...more];
-}
-
-function metrics(run: string): { type: string; epoch: number; train: object; val: object }[] {
-  const lines = readFileSync(join(run, 'metrics.jsonl'), 'utf8').trim().split('\n');
-  return lines.map((line) => JSON.parse(line));
-}
+import { command, env, folder, metrics, root, small } from './support.js';
 
 describe.each(['train', 'evaluate', 'predict', 'compare', 'summary', 'demo'])('%s', (name) => {
   it('has a help with options and examples', () => {
@@ -68,73 +32,6 @@ it.each(['evaluate', 'predict'])('%s says that --run is missing', (name) => {
   const { status, stderr } = command(name, ...(name === 'predict' ? ['photo.png'] : []));
   expect(status).toBe(1);
   expect(stderr).toMatch("error: required option '--run <folder>' not specified");
-});
-
-describe('wrong options of train', () => {
-  it('reach the user', () => {
-    const { status, stderr } = command('train', '--epochs', '0');
-    expect(status).toBe(1);
-    expect(stderr).toMatch(/^error: .*--epochs <n>' argument '0' is invalid. Expected a positive integer/);
-  });
-
-  it.each([
-    [['--padding', '2'], /^error: Expected --crop padded beside --padding 2 but received resized\n$/],
-    [['--init', 'none.pt'], /^error: Cannot read none.pt: no such file/],
-  ])('%j, before anything is written', (options, message) => {
-    const { status, stderr } = command('train', ...small(join(folder, 'refused'), ...options));
-    expect(status).toBe(1);
-    expect(stderr).toMatch(message);
-    expect(readdirSync(folder)).not.toContain('refused');
-  });
-
-  it.runIf(!cuda.isAvailable())('a device that is absent, with the reason', () => {
-    const { status, stderr } = command('bench', 'model', '--device', 'cuda');
-    expect(status).toBe(1);
-    expect(stderr).toMatch(
-      /^error: Expected a device that is there for --device .*no CUDA device \(.+\)\n$/s,
-    );
-    expect(stderr).toContain(cuda.whyUnavailable());
-  });
-
-  it('a device that is absent', () => {
-    const out = join(folder, 'absent');
-    const { status, stderr } = command('train', ...small(out, '--device', 'cuda:99'));
-    expect(status).toBe(1);
-    expect(stderr).toMatch(/^error: Expected a device that is there for --device but received cuda:99/);
-    expect(stderr).not.toMatch(/^\s+at /m);
-    expect(readdirSync(folder)).not.toContain('absent');
-  });
-
-  it('a batch larger than the set', () => {
-    const { status, stderr } = command('train', ...small(join(folder, 'large'), '--batch-size', '64'));
-    expect(status).toBe(1);
-    expect(stderr).toMatch(/^error: Expected at most 32, .* for --batch-size but received 64/);
-    expect(readdirSync(folder)).not.toContain('large');
-  });
-
-  it('an output folder that is a file', () => {
-    const file = join(folder, 'file');
-    writeFileSync(file, '');
-    const { status, stderr } = command('train', '--out', file);
-    expect(status).toBe(1);
-    expect(stderr).toMatch(/^error: Cannot use .*file as a run directory: a file is in its place/);
-  });
-
-  it('a learning rate that ends in NaN', () => {
-    const { status, stderr } = command('train', ...small(join(folder, 'nan'), '--lr', '1e9'));
-    expect(status).toBe(1);
-    expect(stderr).toMatch(
-      /^error: Expected a finite loss but received \w+ in epoch 1, .*learning rate 1000000000/,
-    );
-    expect(stderr).not.toMatch(/^\s+at /m);
-    expect(readdirSync(join(folder, 'nan')).join()).not.toMatch(/safetensors|state|report/);
-  });
-
-  it('a data set that is missing', () => {
-    const { status, stderr } = command('train', '--data-dir', join(folder, 'none'), '--no-download');
-    expect(status).toBe(1);
-    expect(stderr).toMatch(/^error: .*cifar-10/m);
-  });
 });
 
 describe('a training', () => {
@@ -378,6 +275,31 @@ describe('a training', () => {
     const { status, stderr } = command('predict', '--run', run, file);
     expect(status).toBe(1);
     expect(stderr).toMatch(/^error: .*text.png: cannot be read as a picture/);
+  });
+
+  it('goes on after a picture that cannot be read, and says so in the end', () => {
+    const [photo, missing, text] = ['photo.png', 'missing.png', 'text.png'].map((name) => join(folder, name));
+    const { status, stdout, stderr } = command(
+      'predict',
+      '--run',
+      run,
+      '--json',
+      photo!,
+      missing!,
+      text!,
+      photo!,
+    );
+    expect(status).toBe(1);
+    const files = stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line).file);
+    expect(files).toEqual([photo, photo]);
+    expect(stderr.match(/^error: .*/gm)).toEqual([
+      expect.stringContaining('missing.png'),
+      expect.stringContaining('text.png: cannot be read as a picture'),
+      'error: 2 of 4 pictures could not be classified',
+    ]);
   });
 
   it('refuses weights of another architecture, naming the key and both shapes', async () => {

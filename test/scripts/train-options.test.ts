@@ -8,7 +8,7 @@ const { trainCommand } = (await script('train-options')) as { trainCommand: () =
 const { checkTogether } = (await script('option-checks')) as { checkTogether: (options: object) => void };
 const { augmentation, augmentationOf } = (await script('augmentation')) as {
   augmentation: (config: object) => { transform: Transform; mix?: object[] };
-  augmentationOf: (options: object) => object;
+  augmentationOf: (options: object, device: string) => object;
 };
 const { data } = (await import(new URL('../../dist/index.js', import.meta.url).href)) as {
   data: { transforms: { format: typeof format } };
@@ -58,7 +58,7 @@ describe('wrong options', () => {
     [['--mixup', '0'], /--mixup <alpha>' argument '0' is invalid. Expected a number above 0/],
     [['--batch-dtype', 'float16'], /Allowed choices are float32, bfloat16/],
     [['--memory-format', 'channelsLast'], /Allowed choices are contiguous, channels-last/],
-    [['--augment-on', 'cuda'], /Allowed choices are cpu, device/],
+    [['--augment-on', 'cuda'], /Allowed choices are auto, cpu, device/],
     [['--colour-jitter', '0.4'], /Did you mean --color-jitter\?/],
   ])('%j', (options, message) => {
     const { status, stderr } = parse(options);
@@ -87,7 +87,7 @@ describe('wrong options', () => {
 describe('augmentation', () => {
   const of = (...options: string[]) => {
     const parsed = trainCommand().parse(options, { from: 'user' }).opts();
-    const config = { imageSize: 128, imageShape: [3, 32, 32], ...augmentationOf(parsed) };
+    const config = { imageSize: 128, imageShape: [3, 32, 32], ...augmentationOf(parsed, 'cpu') };
     const { transform, ...rest } = augmentation(config);
     return { lines: data.transforms.format(transform).split('\n'), transform, ...rest };
   };

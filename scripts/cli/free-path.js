@@ -1,0 +1,14 @@
+/**
+ * Paths that take nothing's place.
+ * @module
+ */
+import { existsSync } from 'node:fs';
+import { join, parse } from 'node:path';
+
+/** The path itself where it is free, else the first free of `name-2`, `name-3` ... with the same ending. @param {string} path */
+export function firstFree(path) {
+  const { dir, name, ext } = parse(path);
+  let free = path;
+  for (let number = 2; existsSync(free); number++) free = join(dir, `${name}-${number}${ext}`);
+  return free;
+}
