@@ -2,8 +2,7 @@
  * dyconv: PyTorch's libtorch for Node.js, with dynamic convolution at the price of a static one.
  * @module
  */
-export * as amp from './amp.js';
-export { type CudaFlags, type CudaMemoryStats, cuda, type DeviceProperties } from './cuda.js';
+
 export * as data from './data/index.js';
 export {
   ArgumentError,
@@ -20,6 +19,26 @@ export {
   ShapeError,
   TrainingError,
 } from './errors.js';
+export { loadNpy, saveNpy } from './formats/npy.js';
+export { loadNpz, type SaveNpzOptions, saveNpz } from './formats/npz.js';
+export {
+  type LoadSafetensorsOptions,
+  loadSafetensors,
+  readSafetensors,
+  readSafetensorsHeader,
+  type SaveSafetensorsOptions,
+  saveSafetensors,
+} from './formats/safetensors.js';
+export { loadTorch, loadTorchStateDict, type TorchValue } from './formats/torch-file.js';
+export * as models from './models/index.js';
+export { DynamicConv2d, DynamicConv2d as DynamicConv } from './nn/dynamic-conv.js';
+export * as nn from './nn/index.js';
+export { dynamicConv2d } from './ops/dynamic-conv.js';
+export * as functional from './ops/index.js';
+export * as amp from './optim/grad-scaler.js';
+export * as optim from './optim/index.js';
+export * as report from './report/index.js';
+export { type CudaFlags, type CudaMemoryStats, cuda, type DeviceProperties } from './runtime/cuda.js';
 export {
   emptyCache,
   type LeakGroup,
@@ -29,16 +48,7 @@ export {
   type MemoryStats,
   memory,
   setMemoryOptions,
-} from './memory.js';
-export * as models from './models/index.js';
-export { DynamicConv2d, DynamicConv2d as DynamicConv } from './nn/dynamic-conv.js';
-export * as nn from './nn/index.js';
-export { loadNpy, saveNpy } from './npy.js';
-export { loadNpz, type SaveNpzOptions, saveNpz } from './npz.js';
-export { dynamicConv2d } from './ops/dynamic-conv.js';
-export * as functional from './ops/index.js';
-export * as optim from './optim/index.js';
-export * as report from './report/index.js';
+} from './runtime/memory.js';
 export {
   cpuCapability,
   getNumThreads,
@@ -48,15 +58,7 @@ export {
   setNumThreads,
   setRngState,
   version,
-} from './runtime.js';
-export {
-  type LoadSafetensorsOptions,
-  loadSafetensors,
-  readSafetensors,
-  readSafetensorsHeader,
-  type SaveSafetensorsOptions,
-  saveSafetensors,
-} from './safetensors.js';
+} from './runtime/settings.js';
 export * as serve from './serve/index.js';
 export * as autograd from './tensor/autograd.js';
 export type { BackwardOptions, NestedArray, ToOptions } from './tensor/base.js';
@@ -77,5 +79,4 @@ export { releaseHandle, type TensorHandle } from './tensor/handle.js';
 export * as linalg from './tensor/linalg.js';
 export { type Index, type Slice, slice } from './tensor/slice.js';
 export { isTensor, Tensor } from './tensor/tensor.js';
-export { loadTorch, loadTorchStateDict, type TorchValue } from './torch-file.js';
 export * as train from './train/index.js';

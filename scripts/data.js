@@ -4,8 +4,8 @@
  * @module
  */
 import { Option } from 'commander';
-import { writeFileAtomic } from '../dist/atomic-file.js';
 import { DATASET_NAMES } from '../dist/data/names.js';
+import { writeFileAtomic } from '../dist/files/atomic.js';
 import { createCommand, runCommand } from './cli/command.js';
 import { nonNegativeInteger, positiveInteger } from './cli/options.js';
 

@@ -32,7 +32,7 @@ async function makePackage(out, build) {
   const { ensureLibtorch } = await import('../dist/install/libtorch.js');
   const { buildAddon } = await import('../dist/install/build.js');
   const { checkAddon } = await import('../dist/install/addon.js');
-  const { addonPath, packageRoot, prebuiltPackage } = await import('../dist/install/load.js');
+  const { addonPath, packageRoot, prebuiltPackage } = await import('../dist/native/load.js');
   const { readLock } = await import('../dist/install/lock.js');
   const libtorch = await ensureLibtorch();
   const { version } = readLock();

@@ -22,7 +22,7 @@ import {
   version,
   zeros,
 } from '../lib/index.js';
-import { native } from '../lib/native.js';
+import { native } from '../lib/native/index.js';
 import { itRefuses } from './support/refusals.js';
 
 const threads = getNumThreads();

@@ -13,13 +13,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { ArgumentError, CheckpointError } from '../lib/errors.js';
-import { memory } from '../lib/memory.js';
 import {
   loadSafetensors,
   readSafetensors,
   readSafetensorsHeader,
   saveSafetensors,
-} from '../lib/safetensors.js';
+} from '../lib/formats/safetensors.js';
+import { memory } from '../lib/runtime/memory.js';
 import { randn, tensor } from '../lib/tensor/create.js';
 import type { Tensor } from '../lib/tensor/tensor.js';
 
@@ -128,7 +128,7 @@ describe('saving', () => {
 
   it.skipIf(process.platform !== 'linux')('says when the disk is full', async () => {
     // The temporary name is a link to the device that is always full.
-    const { temporaryName } = await import('../lib/atomic-file.js');
+    const { temporaryName } = await import('../lib/files/atomic.js');
     const { symlinkSync } = await import('node:fs');
     symlinkSync('/dev/full', temporaryName(path));
     await expect(saveSafetensors(path, { a: tensor([1]) })).rejects.toThrow(/the disk is full/);

@@ -1,7 +1,7 @@
 import type { FileHandle } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
+import { readTensor, tensorPieces, writePieces } from '../lib/formats/tensor-bytes.js';
 import { tensor } from '../lib/index.js';
-import { readTensor, tensorPieces, writePieces } from '../lib/tensor-bytes.js';
 
 /** A file that takes at most `most` bytes a call, as a system may. */
 function sparingFile(most: number) {

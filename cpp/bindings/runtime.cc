@@ -21,7 +21,7 @@ napi_ref Reference(const Call& call, napi_value value) {
   return reference;
 }
 
-// lib/native.ts hands over the error classes in the order of ErrorKind, and the collector: once.
+// lib/native/index.ts hands over the error classes in the order of ErrorKind, and the collector: once.
 void SetErrorClasses(Call& call, const std::vector<Function>& classes) {
   if (classes.size() != kErrorKinds || call.data.error_classes[0] != nullptr)
     throw TypedError(ErrorKind::kArgument, "Expected a class for each error kind, once, for classes");

@@ -24,10 +24,11 @@ struct AddonData {
       : env(environment), js_home(std::make_shared<JsHome>(environment)) {}
 
   napi_env env;
-  // Classes of lib/errors.ts by ErrorKind, handed over by lib/native.ts; null until then.
+  // Classes of lib/errors.ts by ErrorKind, handed over by lib/native/index.ts; null until then.
   std::array<napi_ref, kErrorKinds> error_classes{};
-  napi_ref tensor_class = nullptr;  // an empty class of lib/native.ts, whose instances tensors are wrapped in
-  napi_ref collector = nullptr;     // collector(young) collects garbage; from lib/native.ts
+  napi_ref tensor_class =
+      nullptr;  // an empty class of lib/native/index.ts, whose instances tensors are wrapped in
+  napi_ref collector = nullptr;  // collector(young) collects garbage; from lib/native/index.ts
   napi_ref tracer = nullptr;  // tracer() is the number of the place that makes a tensor; in debug mode only
   // What JavaScript values held by C++ belong to; outlives the environment where those do.
   std::shared_ptr<JsHome> js_home;

@@ -31,7 +31,7 @@ struct TensorHandle {
   TensorScope* scope = nullptr;
   TensorHandle* next_in_scope = nullptr;
   TensorHandle* previous_in_scope = nullptr;
-  int32_t creation = 0;  // where it was made, as a number of lib/memory.ts; 0 when nobody asked
+  int32_t creation = 0;  // where it was made, as a number of lib/runtime/memory.ts; 0 when nobody asked
   bool pinned = false;   // stands on a JavaScript buffer, which may be detached (pinned_buffer.h)
 };
 

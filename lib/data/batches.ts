@@ -2,7 +2,7 @@
  * Batches as tensors, made by the add-on. Beside the loader, the only part of `data` that makes tensors.
  * @module
  */
-import { native } from '../native.js';
+import { native } from '../native/index.js';
 import { keep } from '../tensor/context.js';
 import { tensor } from '../tensor/create.js';
 import type { Device } from '../tensor/dtype.js';

@@ -2,7 +2,7 @@
  * Memory for a whole data set.
  * @module
  */
-import { native } from '../native.js';
+import { native } from '../native/index.js';
 
 /** From here on the add-on's huge pages are worth a call. */
 const LARGE = 1 << 22;

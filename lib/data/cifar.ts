@@ -4,12 +4,13 @@
  * @module
  */
 import { basename } from 'node:path';
-import { checkOptions, invalidArgument } from '../errors.js';
+import { checkOptions } from '../check/index.js';
+import { invalidArgument } from '../errors.js';
+import { type Pickled, pickledText, readPickle } from '../formats/pickle.js';
 import { allocateBytes } from './bytes.js';
 import { type CachedArrays, readCache, writeCache } from './cache.js';
 import { CIFAR10_CLASSES, CIFAR100_COARSE, CIFAR100_FINE } from './cifar-classes.js';
 import { checkSplit, createDataset, type Dataset, datasetError, type Split } from './dataset.js';
-import { type Pickled, pickledText, readPickle } from './pickle.js';
 import { NUMPY_BYTES, PickledArray } from './pickle-numpy.js';
 import { findFile, type PublishedFile, rootFolder, type SourceOptions, verifyFile } from './sources.js';
 import { readTarGz } from './tar.js';

@@ -2,7 +2,8 @@
  * Data sets by name, as commands take them.
  * @module
  */
-import { checkOptions, invalidArgument } from '../errors.js';
+import { checkOptions } from '../check/index.js';
+import { invalidArgument } from '../errors.js';
 import { type Cifar10Options, cifar10, cifar100 } from './cifar.js';
 import type { Dataset, Split } from './dataset.js';
 import { type ImageFolderOptions, imageFolder } from './image-folder.js';

@@ -2,7 +2,8 @@
  * What a data set is: images of one size and their labels, in two typed arrays.
  * @module
  */
-import { checkRecord, DatasetError, invalidArgument } from '../errors.js';
+import { checkRecord } from '../check/index.js';
+import { DatasetError, invalidArgument } from '../errors.js';
 import { allocateBytes } from './bytes.js';
 
 /** The part of a data set. */

@@ -5,7 +5,8 @@
 import { readdir } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join, posix } from 'node:path';
-import { checkOptions, DatasetError, invalidArgument } from '../errors.js';
+import { checkOptions } from '../check/index.js';
+import { DatasetError, invalidArgument } from '../errors.js';
 import { checkSplit, createDataset, type Dataset, datasetError, type Split } from './dataset.js';
 
 /** Options of {@link imageFolder}. */

@@ -2,11 +2,12 @@
  * Data sets, transforms and loaders: everything under `data`.
  * @module
  */
+
+export { type DownloadOptions, type DownloadProgress, download, type FileHash } from '../files/download.js';
 export { type Cifar10Options, type Cifar100Options, cifar10, cifar100 } from './cifar.js';
 export { type CreateOptions, create, type DatasetName, list } from './create.js';
 export type { Dataset, Sample, Split } from './dataset.js';
 export { type DatasetDescription, describe } from './describe.js';
-export { type DownloadOptions, type DownloadProgress, download, type FileHash } from './download.js';
 export { type GridOptions, grid } from './grid.js';
 export { type ImageFolderOptions, imageFolder } from './image-folder.js';
 export {

@@ -3,7 +3,8 @@
  * @module
  */
 import { availableParallelism } from 'node:os';
-import { checkOptions, invalidArgument } from '../errors.js';
+import { checkOptions } from '../check/index.js';
+import { invalidArgument } from '../errors.js';
 import type { Device } from '../tensor/dtype.js';
 import { type BatchMix, mixesFrom } from './mix.js';
 import { type Transform, from as transformFrom } from './transforms.js';

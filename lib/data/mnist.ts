@@ -5,7 +5,8 @@
  */
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { checkOptions, invalidArgument } from '../errors.js';
+import { checkOptions } from '../check/index.js';
+import { invalidArgument } from '../errors.js';
 import {
   checkSplit,
   createDataset,

@@ -9,7 +9,7 @@ import {
   type PickleValue,
   pickledText,
   Special,
-} from './pickle.js';
+} from '../formats/pickle.js';
 
 /** A numpy array of unsigned bytes, row-major: a view into the pickle where it can be. */
 export class PickledArray extends PickledObject {

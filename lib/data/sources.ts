@@ -8,8 +8,8 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createGunzip } from 'node:zlib';
 import { DatasetError, invalidArgument } from '../errors.js';
+import { type DownloadProgress, download, hashFile } from '../files/download.js';
 import { datasetError } from './dataset.js';
-import { type DownloadProgress, download, hashFile } from './download.js';
 
 /** Options that every published data set shares. */
 export interface SourceOptions {

@@ -2,7 +2,8 @@
  * What the options of transforms have in common: how they are checked.
  * @module
  */
-import { checkOptions, invalidArgument } from '../errors.js';
+import { checkOptions } from '../check/index.js';
+import { invalidArgument } from '../errors.js';
 
 const MAX_SIZE = 4096;
 

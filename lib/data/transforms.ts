@@ -3,7 +3,8 @@
  * printed, stored as JSON with a run, and compared; C++ carries them out.
  * @module
  */
-import { checkIterable, invalidArgument } from '../errors.js';
+import { checkIterable } from '../check/index.js';
+import { invalidArgument } from '../errors.js';
 import {
   type Bounds,
   checkChannels,

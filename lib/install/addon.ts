@@ -6,7 +6,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, realpathSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { librariesOf, pathWith } from './load.js';
+import { librariesOf, pathWith } from '../native/load.js';
 
 /** What a loaded add-on says of itself. */
 export interface AddonFacts {

@@ -10,7 +10,7 @@ import { pipeline } from 'node:stream/promises';
 import { crc32, createInflateRaw } from 'node:zlib';
 import type { Entry, ZipFile } from 'yauzl';
 import { DownloadError } from '../errors.js';
-import { openZip } from '../zip-file.js';
+import { openZip } from '../files/zip.js';
 
 // Libraries reach the disk before the folder gets its name. Thousands of headers, a sync each, would take minutes.
 const SYNC_FROM = 1 << 20;

@@ -8,10 +8,10 @@ import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { DyconvError } from '../errors.js';
+import { addonPath, type BuildConfig, packageRoot } from '../native/load.js';
 import { checkAddon } from './addon.js';
 import { cudaToolkit } from './cuda.js';
 import type { Libtorch } from './libtorch.js';
-import { addonPath, type BuildConfig, packageRoot } from './load.js';
 import { installHint, missingTools } from './toolchain.js';
 
 /** Options of {@link buildAddon}. */

@@ -8,8 +8,8 @@ import { mkdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/pr
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isAlive } from '../data/download.js';
 import { DownloadError } from '../errors.js';
+import { isAlive } from '../files/download.js';
 import type { Reporter } from './reporter.js';
 
 /** Options of {@link withLock}. */

@@ -5,8 +5,8 @@
  */
 import { rm } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
-import { download, hashFile } from '../data/download.js';
 import { ArgumentError, DownloadError, describe } from '../errors.js';
+import { download, hashFile } from '../files/download.js';
 import { unpackLibtorch } from './archive.js';
 import { type Manifest, publish, readManifest } from './cache.js';
 import { withFolder } from './cache-lock.js';

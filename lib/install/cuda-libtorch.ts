@@ -8,7 +8,7 @@ import { readFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { DownloadError } from '../errors.js';
-import { openZip } from '../zip-file.js';
+import { openZip } from '../files/zip.js';
 import { extract, unpackLibtorch } from './archive.js';
 import { type Manifest, publish, readManifest } from './cache.js';
 import { withFolder } from './cache-lock.js';

@@ -2,11 +2,12 @@
  * What the doctor says of CUDA: the driver, the toolkit, the flavour of libtorch, and the devices a process gets.
  * @module
  */
+
+import { setupCommand } from '../native/load.js';
 import type { AddonFacts } from './addon.js';
 import { cudaToolkit, findGpus, findNvcc } from './cuda.js';
 import type { Finding } from './doctor.js';
 import type { Libtorch } from './libtorch.js';
-import { setupCommand } from './load.js';
 import type { Probe } from './toolchain.js';
 
 /** What {@link cudaFindings} looks at. */

@@ -6,11 +6,6 @@
 import { readdirSync, readFileSync, statfsSync, statSync } from 'node:fs';
 import { availableParallelism, cpus, totalmem } from 'node:os';
 import { dirname, join } from 'node:path';
-import { type AddonCheck, checkAddon } from './addon.js';
-import { cacheDirectory } from './cache.js';
-import { cudaFindings } from './doctor-cuda.js';
-import { inspectLibtorch } from './inspect.js';
-import { findLibtorch, type Libtorch } from './libtorch.js';
 import {
   type Addon,
   dyconvCommand,
@@ -20,7 +15,12 @@ import {
   libtorchOf,
   packageRoot,
   setupCommand,
-} from './load.js';
+} from '../native/load.js';
+import { type AddonCheck, checkAddon } from './addon.js';
+import { cacheDirectory } from './cache.js';
+import { cudaFindings } from './doctor-cuda.js';
+import { inspectLibtorch } from './inspect.js';
+import { findLibtorch, type Libtorch } from './libtorch.js';
 import { readLock } from './lock.js';
 import { installHint, missingTools, type Probe, runProbe } from './toolchain.js';
 

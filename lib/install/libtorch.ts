@@ -5,8 +5,8 @@
  */
 import { existsSync, statSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
-import { hashFile } from '../data/download.js';
 import { ArgumentError, DownloadError, describe } from '../errors.js';
+import { hashFile } from '../files/download.js';
 import { unpackLibtorch } from './archive.js';
 import { cacheDirectory, publish, readManifest } from './cache.js';
 import { isDiskFull, withFolder } from './cache-lock.js';

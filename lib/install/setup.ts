@@ -5,12 +5,12 @@
 import { rmSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { writeFileAtomic } from '../atomic-file.js';
 import { DyconvError } from '../errors.js';
+import { writeFileAtomic } from '../files/atomic.js';
+import { type Addon, addonPath, findAddon, findPrebuilt, libtorchNote } from '../native/load.js';
 import { checkAddon } from './addon.js';
 import { buildAddon, isUpToDate } from './build.js';
 import { ensureLibtorch, type Libtorch } from './libtorch.js';
-import { type Addon, addonPath, findAddon, findPrebuilt, libtorchNote } from './load.js';
 import { sameRelease } from './lock.js';
 
 /** Options of {@link setup}. */

@@ -7,8 +7,8 @@ import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { download, hashFile } from '../data/download.js';
 import { DownloadError } from '../errors.js';
+import { download, hashFile } from '../files/download.js';
 import type { LibtorchArtifact, PinnedFile } from './lock.js';
 import type { Reporter } from './reporter.js';
 

@@ -2,7 +2,9 @@
  * The article's two networks for 128x128 images: AlexNet, and AlexNet-DY, whose last three convolutions are dynamic.
  * @module
  */
-import { checkOptions } from '../errors.js';
+
+import { integer } from '../check/arguments.js';
+import { checkOptions } from '../check/index.js';
 import { ReLU } from '../nn/activations.js';
 import { DynamicConv2d } from '../nn/dynamic-conv.js';
 import { constant_, kaimingNormal_ } from '../nn/init.js';
@@ -11,7 +13,6 @@ import { Module } from '../nn/module.js';
 import { BatchNorm2d } from '../nn/norm.js';
 import { MaxPool2d } from '../nn/pool.js';
 import { Dropout, Sequential } from '../nn/simple.js';
-import { integer } from '../ops/arguments.js';
 import type { Tensor } from '../tensor/tensor.js';
 
 /** Options of {@link alexnet}. */

@@ -2,7 +2,8 @@
  * Networks by name: `import { models } from 'dyconv'`.
  * @module
  */
-import { checkOptions, invalidArgument } from '../errors.js';
+import { checkOptions } from '../check/index.js';
+import { invalidArgument } from '../errors.js';
 import type { Module } from '../nn/module.js';
 import { type AlexNetDyOptions, alexnet, alexnetDy } from './alexnet.js';
 import { MODEL_NAMES } from './names.js';

@@ -3,9 +3,10 @@
  * @see https://pytorch.org/docs/stable/nn.html#non-linear-activations-weighted-sum-nonlinearity
  * @module
  */
-import { checkOptions } from '../errors.js';
+
+import { number } from '../check/arguments.js';
+import { checkOptions } from '../check/index.js';
 import * as F from '../ops/activation.js';
-import { number } from '../ops/arguments.js';
 import { full } from '../tensor/create.js';
 import type { Tensor } from '../tensor/tensor.js';
 import type { FactoryOptions } from './layers.js';

@@ -2,8 +2,10 @@
  * Lists and dictionaries of modules. Networks of one's own call what is in them; the state's keys are the places.
  * @module
  */
-import { checkIterable, checkOptions, invalidArgument } from '../errors.js';
-import { integer } from '../ops/arguments.js';
+
+import { integer } from '../check/arguments.js';
+import { checkIterable, checkOptions } from '../check/index.js';
+import { invalidArgument } from '../errors.js';
 import { type AnyModule, checkModule, Module } from './module.js';
 
 /** What a container without a forward of its own says when called. */

@@ -2,8 +2,9 @@
  * Convolution layers of one and three dimensions, and transposed ones. Initialised as PyTorch initialises them.
  * @module
  */
-import { checkOptions } from '../errors.js';
-import { integer, type Sizes, sizes } from '../ops/arguments.js';
+
+import { integer, type Sizes, sizes } from '../check/arguments.js';
+import { checkOptions } from '../check/index.js';
 import {
   type ConvOptions,
   type ConvTransposeOptions,

@@ -3,8 +3,9 @@
  * @module
  */
 
-import { checkOptions, ShapeError } from '../errors.js';
-import { integer, number, oneOf, type Pair, pair } from '../ops/arguments.js';
+import { integer, number, oneOf, type Pair, pair } from '../check/arguments.js';
+import { checkOptions } from '../check/index.js';
+import { ShapeError } from '../errors.js';
 import { type Conv2dOptions, resolveConv } from '../ops/conv.js';
 import { type DynamicConv2dOptions, dynamicConv2d, type RoutingKind, routing } from '../ops/dynamic-conv.js';
 import { checkShape } from '../tensor/check.js';

@@ -1,4 +1,4 @@
-import { isCapturing } from '../cuda.js';
+import { isCapturing } from '../runtime/cuda.js';
 import { keep, noGrad, tidy } from '../tensor/context.js';
 import { cat } from '../tensor/create.js';
 import type { Tensor } from '../tensor/tensor.js';

@@ -3,7 +3,8 @@
  * collapsed into an ordinary one.
  * @module
  */
-import { ArgumentError, checkOptions, describe, invalidArgument, ShapeError } from '../errors.js';
+import { checkOptions } from '../check/index.js';
+import { ArgumentError, describe, invalidArgument, ShapeError } from '../errors.js';
 import { noGrad, tidy } from '../tensor/context.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { DynamicConv2d } from './dynamic-conv.js';

@@ -4,9 +4,10 @@
  * @module
  */
 
-import { checkOptions, invalidArgument, ShapeError } from '../errors.js';
-import { native } from '../native.js';
-import { integer, number, oneOf } from '../ops/arguments.js';
+import { integer, number, oneOf } from '../check/arguments.js';
+import { checkOptions } from '../check/index.js';
+import { invalidArgument, ShapeError } from '../errors.js';
+import { native } from '../native/index.js';
 import { checkShape } from '../tensor/check.js';
 import { noGrad, tidy } from '../tensor/context.js';
 import type { Tensor } from '../tensor/tensor.js';

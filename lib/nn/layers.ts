@@ -2,8 +2,10 @@
  * Layers with weights: linear maps, convolutions, embeddings. Initialised as PyTorch initialises them.
  * @module
  */
-import { checkOptions, invalidArgument } from '../errors.js';
-import { integer, type Pair, pair } from '../ops/arguments.js';
+
+import { integer, type Pair, pair } from '../check/arguments.js';
+import { checkOptions } from '../check/index.js';
+import { invalidArgument } from '../errors.js';
 import {
   type Conv2dAlgorithm,
   type Conv2dOptions,

@@ -3,8 +3,9 @@
  * @module
  */
 import { inspect } from 'node:util';
-import { ArgumentError, CheckpointError, checkFunction, checkOptions, invalidArgument } from '../errors.js';
-import { native } from '../native.js';
+import { checkFunction, checkOptions } from '../check/index.js';
+import { ArgumentError, CheckpointError, invalidArgument } from '../errors.js';
+import { native } from '../native/index.js';
 import type { ToOptions } from '../tensor/base.js';
 import { keep, noGrad, tidy } from '../tensor/context.js';
 import { isFloatingPoint } from '../tensor/dtype.js';

@@ -2,8 +2,10 @@
  * Normalisation layers.
  * @module
  */
-import { checkIterable, checkOptions, invalidArgument, ShapeError } from '../errors.js';
-import { integer } from '../ops/arguments.js';
+
+import { integer } from '../check/arguments.js';
+import { checkIterable, checkOptions } from '../check/index.js';
+import { invalidArgument, ShapeError } from '../errors.js';
 import { batchNorm, groupNorm, instanceNorm, layerNorm, localResponseNorm, rmsNorm } from '../ops/norm.js';
 import { full, ones, zeros } from '../tensor/create.js';
 import type { Tensor } from '../tensor/tensor.js';

@@ -3,8 +3,9 @@
  * @see https://pytorch.org/docs/stable/nn.html#pooling-layers
  * @module
  */
-import { checkOptions } from '../errors.js';
-import { type Pair, type Sizes, sizes } from '../ops/arguments.js';
+
+import { type Pair, type Sizes, sizes } from '../check/arguments.js';
+import { checkOptions } from '../check/index.js';
 import * as F from '../ops/pool.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { Module } from './module.js';

@@ -3,10 +3,11 @@
  * @module
  */
 
-import { checkIterable, invalidArgument } from '../errors.js';
-import { native } from '../native.js';
+import { integer, number, type Sizes, sizes } from '../check/arguments.js';
+import { checkIterable } from '../check/index.js';
+import { invalidArgument } from '../errors.js';
+import { native } from '../native/index.js';
 import * as F from '../ops/activation.js';
-import { integer, number, type Sizes, sizes } from '../ops/arguments.js';
 import { pad } from '../ops/conv.js';
 import { type InterpolateOptions, interpolate, pixelShuffle } from '../ops/resize.js';
 import type { Tensor } from '../tensor/tensor.js';

@@ -2,10 +2,11 @@
  * Activations and dropout, as functions.
  * @module
  */
-import { checkOptions } from '../errors.js';
-import { native } from '../native.js';
+
+import { number, oneOf } from '../check/arguments.js';
+import { checkOptions } from '../check/index.js';
+import { native } from '../native/index.js';
 import type { Tensor } from '../tensor/tensor.js';
-import { number, oneOf } from './arguments.js';
 
 /** max(input, 0). */
 export function relu(input: Tensor): Tensor {

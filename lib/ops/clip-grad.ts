@@ -2,10 +2,11 @@
  * Keeping gradients within bounds, between the backward pass and the optimizer's step.
  * @module
  */
-import { checkIterable, checkOptions } from '../errors.js';
-import { native } from '../native.js';
+
+import { number } from '../check/arguments.js';
+import { checkIterable, checkOptions } from '../check/index.js';
+import { native } from '../native/index.js';
 import { isTensor, type Tensor } from '../tensor/tensor.js';
-import { number } from './arguments.js';
 
 /** Smallest positive number: what has to be above 0 is at least this. */
 const ABOVE_ZERO = { min: Number.MIN_VALUE };

@@ -3,11 +3,12 @@
  * @module
  */
 
-import { checkOptions, invalidArgument } from '../errors.js';
-import { native } from '../native.js';
+import { integer, type Sizes, sizes } from '../check/arguments.js';
+import { checkOptions } from '../check/index.js';
+import { invalidArgument } from '../errors.js';
+import { native } from '../native/index.js';
 import { checkShape } from '../tensor/check.js';
 import type { Tensor } from '../tensor/tensor.js';
-import { integer, type Sizes, sizes } from './arguments.js';
 
 /** Options of {@link conv1d} and {@link conv3d}. */
 export interface ConvOptions {

@@ -2,10 +2,11 @@
  * Dynamic convolution (Chen et al., CVPR 2020, https://arxiv.org/abs/1912.03458) as a function.
  * @module
  */
-import { checkOptions } from '../errors.js';
-import { native } from '../native.js';
+
+import { number, oneOf } from '../check/arguments.js';
+import { checkOptions } from '../check/index.js';
+import { native } from '../native/index.js';
 import { isTensor, type Tensor } from '../tensor/tensor.js';
-import { number, oneOf } from './arguments.js';
 import { type Conv2dOptions, kernelSizeOf, padExtra, resolveConv } from './conv.js';
 
 /** How attention is made of logits: `softmax` (Chen et al.) or `sigmoid` (CondConv, Yang et al., NeurIPS 2019). */

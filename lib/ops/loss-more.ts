@@ -3,10 +3,11 @@
  * @see https://pytorch.org/docs/stable/nn.functional.html#loss-functions
  * @module
  */
-import { checkOptions } from '../errors.js';
-import { native } from '../native.js';
+
+import { oneOf } from '../check/arguments.js';
+import { checkOptions } from '../check/index.js';
+import { native } from '../native/index.js';
 import type { Tensor } from '../tensor/tensor.js';
-import { oneOf } from './arguments.js';
 import type { LossOptions, Reduction } from './loss.js';
 
 const reductionOf = (options: LossOptions): Reduction =>

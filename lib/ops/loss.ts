@@ -2,10 +2,11 @@
  * Losses, each reduced to its mean over the batch by default.
  * @module
  */
-import { checkOptions } from '../errors.js';
-import { native } from '../native.js';
+
+import { number, oneOf } from '../check/arguments.js';
+import { checkOptions } from '../check/index.js';
+import { native } from '../native/index.js';
 import type { Tensor } from '../tensor/tensor.js';
-import { number, oneOf } from './arguments.js';
 
 /** What becomes of the losses of the elements. */
 export type Reduction = 'none' | 'mean' | 'sum';

@@ -2,10 +2,11 @@
  * Normalisation, distances, attention and look-ups, as functions.
  * @module
  */
-import { checkOptions } from '../errors.js';
-import { native } from '../native.js';
+
+import { integer, number } from '../check/arguments.js';
+import { checkOptions } from '../check/index.js';
+import { native } from '../native/index.js';
 import type { Tensor } from '../tensor/tensor.js';
-import { integer, number } from './arguments.js';
 
 /** Options of {@link batchNorm}. */
 export interface BatchNormOptions {

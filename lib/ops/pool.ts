@@ -2,10 +2,11 @@
  * Pooling, and windows as columns.
  * @module
  */
-import { checkOptions } from '../errors.js';
-import { native } from '../native.js';
+
+import { type Pair, type Sizes, sizes } from '../check/arguments.js';
+import { checkOptions } from '../check/index.js';
+import { native } from '../native/index.js';
 import type { Tensor } from '../tensor/tensor.js';
-import { type Pair, type Sizes, sizes } from './arguments.js';
 
 /** Options of the max pools. */
 export interface MaxPoolOptions {

@@ -3,11 +3,12 @@
  * @module
  */
 
-import { checkOptions, invalidArgument, ShapeError } from '../errors.js';
-import { native } from '../native.js';
+import { integer, number, oneOf, type Sizes, sizes } from '../check/arguments.js';
+import { checkOptions } from '../check/index.js';
+import { invalidArgument, ShapeError } from '../errors.js';
+import { native } from '../native/index.js';
 import { checkShape } from '../tensor/check.js';
 import type { Tensor } from '../tensor/tensor.js';
-import { integer, number, oneOf, type Sizes, sizes } from './arguments.js';
 
 const MODES = ['nearest', 'nearestExact', 'linear', 'bilinear', 'bicubic', 'trilinear', 'area'] as const;
 

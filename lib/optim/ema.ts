@@ -2,9 +2,11 @@
  * Averages of weights over the steps of a training, which often generalise better than the last weights do.
  * @module
  */
-import { CheckpointError, checkIterable, checkOptions, invalidArgument } from '../errors.js';
-import { native } from '../native.js';
-import { number } from '../ops/arguments.js';
+
+import { number } from '../check/arguments.js';
+import { checkIterable, checkOptions } from '../check/index.js';
+import { CheckpointError, invalidArgument } from '../errors.js';
+import { native } from '../native/index.js';
 import { keep, noGrad, untidy } from '../tensor/context.js';
 import { isTensor, type Tensor } from '../tensor/tensor.js';
 

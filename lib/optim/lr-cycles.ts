@@ -2,8 +2,10 @@
  * Learning-rate schedules that go up and come down, and the momentum against them.
  * @module
  */
-import { checkOptions, invalidArgument } from '../errors.js';
-import { integer, number, oneOf } from '../ops/arguments.js';
+
+import { integer, number, oneOf } from '../check/arguments.js';
+import { checkOptions } from '../check/index.js';
+import { invalidArgument } from '../errors.js';
 import { LRScheduler } from './lr.js';
 import type { Scheduled } from './scheduled.js';
 

@@ -4,8 +4,10 @@
  * @see https://pytorch.org/docs/stable/optim.html#how-to-adjust-learning-rate
  * @module
  */
-import { checkOptions, invalidArgument } from '../errors.js';
-import { integer, number } from '../ops/arguments.js';
+
+import { integer, number } from '../check/arguments.js';
+import { checkOptions } from '../check/index.js';
+import { invalidArgument } from '../errors.js';
 import { checkScheduled, type Scheduled } from './scheduled.js';
 
 /** Where a scheduler is. */

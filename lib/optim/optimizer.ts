@@ -2,15 +2,9 @@
  * The base of optimizers: parameter groups with their own options, and a state that can be saved.
  * @module
  */
-import {
-  ArgumentError,
-  CheckpointError,
-  checkIterable,
-  checkOptions,
-  DyconvError,
-  invalidArgument,
-} from '../errors.js';
-import { native } from '../native.js';
+import { checkIterable, checkOptions } from '../check/index.js';
+import { ArgumentError, CheckpointError, DyconvError, invalidArgument } from '../errors.js';
+import { native } from '../native/index.js';
 import { noGrad, untidy } from '../tensor/context.js';
 import { full } from '../tensor/create.js';
 import { isTensor, type Tensor } from '../tensor/tensor.js';

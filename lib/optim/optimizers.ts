@@ -2,9 +2,11 @@
  * The optimizers. Each step of a group is one native call on libtorch's fused multi-tensor kernels.
  * @module
  */
-import { checkOptions, invalidArgument } from '../errors.js';
-import { native } from '../native.js';
-import { number } from '../ops/arguments.js';
+
+import { number } from '../check/arguments.js';
+import { checkOptions } from '../check/index.js';
+import { invalidArgument } from '../errors.js';
+import { native } from '../native/index.js';
 import { keep, untidy } from '../tensor/context.js';
 import { fullLike, zeros, zerosLike } from '../tensor/create.js';
 import type { Tensor } from '../tensor/tensor.js';

@@ -3,10 +3,11 @@
  * records are checked as far as they are read.
  * @module
  */
-import { checkIterable, checkRecord, type FieldKind, invalidArgument } from '../errors.js';
-import type { EpochRecord } from '../train/records.js';
+import { checkIterable, checkRecord, checkStrings, type FieldKind } from '../check/index.js';
+import { invalidArgument } from '../errors.js';
+import type { RunData } from '../run/read.js';
+import type { EpochRecord } from '../run/records.js';
 import type { ConfusionInput } from './confusion.js';
-import type { RunData } from './run.js';
 import type { ColourScheme } from './theme.js';
 
 type Fields = Record<string, FieldKind>;
@@ -20,19 +21,6 @@ const EPOCH: Fields = {
   imagesPerSecond: 'number',
 };
 const LOSS_AND_ACCURACY: Fields = { loss: 'number', accuracy: 'number' };
-
-/** Checks a string: a path, a text, a title. */
-export function checkString(value: unknown, name: string, expected = 'a string'): string {
-  if (typeof value !== 'string') throw invalidArgument(name, expected, value);
-  return value;
-}
-
-/** Checks a list of strings and lists it. */
-export function checkStrings(values: readonly string[], name: string, expected: string): string[] {
-  const list = checkIterable(values, name, expected);
-  for (const [i, value] of list.entries()) checkString(value, `${name}[${i}]`);
-  return list;
-}
 
 /** Checks a colour scheme. */
 export function checkScheme(scheme: ColourScheme): ColourScheme {

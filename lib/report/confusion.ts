@@ -3,6 +3,7 @@
  * @module
  */
 import { ShapeError } from '../errors.js';
+import { alignColumns } from '../text.js';
 import { checkConfusion } from './check.js';
 import {
   type ChartOption,
@@ -12,7 +13,6 @@ import {
   renderSvg,
   svgToPng,
 } from './render.js';
-import { alignColumns } from './table.js';
 import { HEAT_COLOURS, type HeatColours } from './theme.js';
 
 /** Images per true class (row) and predicted class (column), with the names of the classes. */

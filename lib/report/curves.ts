@@ -3,7 +3,8 @@
  * @module
  */
 import type { LineSeriesOption } from 'echarts';
-import type { EpochRecord } from '../train/records.js';
+import type { RunData } from '../run/read.js';
+import type { EpochRecord } from '../run/records.js';
 import { groupRuns, type RunGroup } from './groups.js';
 import { type Panel, panelsOption } from './panels.js';
 import {
@@ -14,7 +15,6 @@ import {
   renderSvg,
   svgToPng,
 } from './render.js';
-import type { RunData } from './run.js';
 import { seriesColour } from './theme.js';
 
 type Metric = 'loss' | 'accuracy';

@@ -2,8 +2,9 @@
  * Runs that differ by nothing but their seed belong together: a group has one colour, one row, one name.
  * @module
  */
+
+import type { RunData } from '../run/read.js';
 import { checkRuns } from './check.js';
-import type { RunData } from './run.js';
 
 /** Runs of one configuration. */
 export interface RunGroup {

@@ -2,6 +2,9 @@
  * Reports: what a run directory says, as tables, pictures and one page.
  * @module
  */
+
+export { type Summary, type SummaryOptions, type SummaryRow, summary } from '../nn/summary.js';
+export { loadRun, parseMetrics, type RunData } from '../run/read.js';
 export {
   type ClassAccuracy,
   type ConfusionInput,
@@ -15,9 +18,7 @@ export { groupRuns, type RunGroup } from './groups.js';
 export { type PageOptions, page } from './page.js';
 export { type Prediction, type PredictionsOptions, predictionsPng } from './predictions.js';
 export type { PictureOptions, PngOptions } from './render.js';
-export { loadRun, parseMetrics, type RunData } from './run.js';
 export { type MeanInterval, meanInterval, studentT } from './statistics.js';
-export { type Summary, type SummaryOptions, type SummaryRow, summary } from './summary.js';
 export { type Comparison, type ComparisonRow, comparison } from './table.js';
 export type { ColourScheme } from './theme.js';
 export {

@@ -3,10 +3,10 @@
  * @module
  */
 import type { LineSeriesOption } from 'echarts';
+import type { RunData } from '../run/read.js';
 import type { RunGroup } from './groups.js';
 import { columnHeight, type Panel, panelsOption } from './panels.js';
 import type { ChartOption } from './render.js';
-import type { RunData } from './run.js';
 
 /** A chart of the page: what the page's script draws. */
 export interface PageChart {

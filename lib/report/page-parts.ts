@@ -2,10 +2,12 @@
  * The parts of the page that are text and tables. Whatever comes from a run passes `escapeText`.
  * @module
  */
+
+import type { RunData } from '../run/read.js';
+import { formatCount, formatDuration } from '../text.js';
 import { escapeText } from './render.js';
-import type { RunData } from './run.js';
 import type { MeanInterval } from './statistics.js';
-import { type ComparisonRow, comparisonNote, comparisonText, formatCount, formatDuration } from './table.js';
+import { type ComparisonRow, comparisonNote, comparisonText } from './table.js';
 import { cssColour } from './theme.js';
 
 /** Keys of the configuration in the order of their weight; keys not named here follow. */

@@ -5,8 +5,10 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { ArgumentError, checkOptions, invalidArgument } from '../errors.js';
-import { checkPageRuns, checkString } from './check.js';
+import { checkOptions, checkString } from '../check/index.js';
+import { ArgumentError, invalidArgument } from '../errors.js';
+import type { RunData } from '../run/read.js';
+import { checkPageRuns } from './check.js';
 import { classAccuracies, confusionOption } from './confusion.js';
 import { curvesOption, curvesSvg } from './curves.js';
 import { groupRuns, type RunGroup } from './groups.js';
@@ -16,7 +18,6 @@ import { PAGE_SCRIPT } from './page-script.js';
 import { PAGE_STYLE } from './page-style.js';
 import { columnHeight } from './panels.js';
 import { escapeText } from './render.js';
-import type { RunData } from './run.js';
 import { comparison } from './table.js';
 import {
   chartTheme,

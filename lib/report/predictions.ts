@@ -2,8 +2,9 @@
  * A grid of test images with what they are and what the model takes them for.
  * @module
  */
-import { checkIterable, checkOptions, checkRecord, invalidArgument, ShapeError } from '../errors.js';
-import { checkScheme, checkStrings } from './check.js';
+import { checkIterable, checkOptions, checkRecord, checkStrings } from '../check/index.js';
+import { invalidArgument, ShapeError } from '../errors.js';
+import { checkScheme } from './check.js';
 import { escapeText, svgToPng } from './render.js';
 import { type ColourScheme, FONT_STACK, PALETTES } from './theme.js';
 

@@ -3,7 +3,8 @@
  * trains or infers does not pay for them.
  * @module
  */
-import { checkOptions, invalidArgument } from '../errors.js';
+import { checkOptions } from '../check/index.js';
+import { invalidArgument } from '../errors.js';
 import { checkScheme } from './check.js';
 import { type ColourScheme, chartTheme, PALETTES } from './theme.js';
 

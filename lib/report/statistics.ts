@@ -2,7 +2,8 @@
  * Mean and confidence interval over the seeds of one model.
  * @module
  */
-import { checkIterable, invalidArgument } from '../errors.js';
+import { checkIterable } from '../check/index.js';
+import { invalidArgument } from '../errors.js';
 
 /** Mean of a sample with its two-sided confidence interval. */
 export interface MeanInterval {

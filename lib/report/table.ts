@@ -2,8 +2,10 @@
  * The article's comparison: model, training accuracy, validation accuracy, parameters; and what one asks next.
  * @module
  */
+
+import type { RunData } from '../run/read.js';
+import { alignColumns, formatCount, formatDuration } from '../text.js';
 import { groupRuns, type RunGroup } from './groups.js';
-import type { RunData } from './run.js';
 import { type MeanInterval, meanInterval } from './statistics.js';
 
 /** One model of the comparison. A field is null where no run of the group has the value. */
@@ -72,21 +74,6 @@ function row({ label, runs }: RunGroup): ComparisonRow {
   };
 }
 
-/** Seconds as people read them: `42.1 s`, `12 min 05 s`, `3 h 07 min`. */
-export function formatDuration(seconds: number): string {
-  if (seconds < 59.95) return `${seconds.toFixed(1)} s`;
-  const whole = Math.round(seconds);
-  const two = (value: number) => String(value).padStart(2, '0');
-  if (whole < 3600) return `${Math.floor(whole / 60)} min ${two(whole % 60)} s`;
-  const minutes = Math.round(seconds / 60);
-  return `${Math.floor(minutes / 60)} h ${two(minutes % 60)} min`;
-}
-
-/** A whole number with thousands separated by commas. */
-export function formatCount(value: number): string {
-  return value.toLocaleString('en-US');
-}
-
 function measured(value: MeanInterval | null, digits: number): string {
   if (value === null) return '-';
   const half = value.halfWidth === null ? '' : ` \u00b1 ${value.halfWidth.toFixed(digits)}`;
@@ -121,22 +108,6 @@ function comparisonCells(entry: ComparisonRow): string[] {
     entry.seconds === null ? '-' : formatDuration(entry.seconds.mean),
     String(entry.seeds.length),
   ];
-}
-
-/** Columns aligned by spaces: the first to the left, the others as `alignRight` says. */
-export function alignColumns(
-  rows: readonly (readonly string[])[],
-  alignRight: (column: number) => boolean = (column) => column > 0,
-): string[] {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((cells) => cells[column]!.length)));
-  return rows.map((cells) =>
-    cells
-      .map((text, column) =>
-        alignRight(column) ? text.padStart(widths[column]!) : text.padEnd(widths[column]!),
-      )
-      .join('  ')
-      .trimEnd(),
-  );
 }
 
 /** What the interval and the columns mean, for below a table; null where nothing needs saying. */

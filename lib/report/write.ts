@@ -4,17 +4,17 @@
  */
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
-import { writeFileAtomic } from '../atomic-file.js';
+import { checkIterable, checkOptions, checkRecord, checkString, checkStrings } from '../check/index.js';
 import type { Dataset } from '../data/dataset.js';
-import { ArgumentError, checkIterable, checkOptions, checkRecord, invalidArgument } from '../errors.js';
+import { ArgumentError, invalidArgument } from '../errors.js';
+import { writeFileAtomic } from '../files/atomic.js';
+import { loadRun } from '../run/read.js';
 import type { Prediction as PredictedClass } from '../train/evaluate.js';
-import { checkString, checkStrings } from './check.js';
 import { confusionPng } from './confusion.js';
 import { curvesSvg } from './curves.js';
 import { type PageOptions, page } from './page.js';
 import { predictionsPng } from './predictions.js';
 import { svgToPng } from './render.js';
-import { loadRun } from './run.js';
 import { type Comparison, comparison } from './table.js';
 
 /** Options of {@link writePredictions}. */

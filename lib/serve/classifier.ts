@@ -2,25 +2,18 @@
  * A trained network as a function from pictures to classes.
  * @module
  */
+
+import { checkOptions, checkRecord, type FieldKind } from '../check/index.js';
 import { loader } from '../data/loader.js';
 import { test } from '../data/transforms.js';
-import {
-  ArgumentError,
-  CheckpointError,
-  checkOptions,
-  checkRecord,
-  DatasetError,
-  DisposedError,
-  type FieldKind,
-  invalidArgument,
-} from '../errors.js';
+import { ArgumentError, CheckpointError, DatasetError, DisposedError, invalidArgument } from '../errors.js';
+import { loadWeights } from '../formats/weights-file.js';
 import { create } from '../models/index.js';
 import type { Module } from '../nn/module.js';
+import type { RunConfig } from '../run/records.js';
 import { noGrad, tidy } from '../tensor/context.js';
 import type { Device } from '../tensor/dtype.js';
-import type { RunConfig } from '../train/records.js';
 import { RunDirectory } from '../train/run-directory.js';
-import { loadWeights } from '../train/weights-file.js';
 import { type Picture, readPicture } from './picture.js';
 
 /** A class and how likely it is. */

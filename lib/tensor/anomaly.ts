@@ -2,8 +2,9 @@
  * Finding the forward operation behind a failing backward pass.
  * @module
  */
-import { checkOptions, invalidArgument } from '../errors.js';
-import { native } from '../native.js';
+import { checkOptions } from '../check/index.js';
+import { invalidArgument } from '../errors.js';
+import { native } from '../native/index.js';
 
 /** Options of {@link detectAnomaly}. */
 export interface AnomalyOptions {

@@ -2,8 +2,9 @@
  * Gradients on request. `Tensor.backward` accumulates into leaves; these return.
  * @module
  */
-import { checkIterable, checkOptions, GradcheckError, invalidArgument, NativeError } from '../errors.js';
-import { native } from '../native.js';
+import { checkIterable, checkOptions } from '../check/index.js';
+import { GradcheckError, invalidArgument, NativeError } from '../errors.js';
+import { native } from '../native/index.js';
 import { checkTensor } from './check.js';
 import { noGrad, tidy } from './context.js';
 import type { Tensor } from './tensor.js';

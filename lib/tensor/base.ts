@@ -3,15 +3,9 @@
  * @module
  */
 import { inspect } from 'node:util';
-import {
-  ArgumentError,
-  checkOptions,
-  DeviceError,
-  DTypeError,
-  invalidArgument,
-  ShapeError,
-} from '../errors.js';
-import { native } from '../native.js';
+import { checkOptions } from '../check/index.js';
+import { ArgumentError, DeviceError, DTypeError, invalidArgument, ShapeError } from '../errors.js';
+import { native } from '../native/index.js';
 import type { Device, DType, TypedArray } from './dtype.js';
 import { isFloatingPoint } from './dtype.js';
 import { makeHandle, type TensorHandle } from './handle.js';

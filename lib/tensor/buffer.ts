@@ -3,8 +3,9 @@
  * @module
  */
 import { markAsUntransferable } from 'node:worker_threads';
-import { ArgumentError, checkOptions, DTypeError, describe, invalidArgument } from '../errors.js';
-import { native } from '../native.js';
+import { checkOptions } from '../check/index.js';
+import { ArgumentError, DTypeError, describe, invalidArgument } from '../errors.js';
+import { native } from '../native/index.js';
 import { ARRAY_OF, checkDType, type DType, dtypeOfArray, type TypedArray } from './dtype.js';
 import type { Tensor } from './tensor.js';
 

@@ -1,5 +1,5 @@
 import { invalidArgument } from '../errors.js';
-import { native } from '../native.js';
+import { native } from '../native/index.js';
 import type { Tensor } from './tensor.js';
 
 /** Checks that an argument is a Tensor of this thread, whatever it looks like. */

@@ -7,7 +7,7 @@
 import { AsyncLocalStorage, createHook } from 'node:async_hooks';
 import { types } from 'node:util';
 import { invalidArgument } from '../errors.js';
-import { native } from '../native.js';
+import { native } from '../native/index.js';
 import type { DType } from './dtype.js';
 import type { Tensor } from './tensor.js';
 

@@ -3,8 +3,9 @@
  * @module
  */
 
-import { ArgumentError, checkOptions, DTypeError, describe, invalidArgument, ShapeError } from '../errors.js';
-import { native } from '../native.js';
+import { checkOptions } from '../check/index.js';
+import { ArgumentError, DTypeError, describe, invalidArgument, ShapeError } from '../errors.js';
+import { native } from '../native/index.js';
 import type { NestedArray } from './base.js';
 import { checkShape, checkTensor } from './check.js';
 import {

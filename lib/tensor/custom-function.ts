@@ -3,7 +3,7 @@
  * @module
  */
 import { ArgumentError, describe, invalidArgument } from '../errors.js';
-import { native } from '../native.js';
+import { native } from '../native/index.js';
 import { isGradEnabled, noGrad, tidy, withGrad } from './context.js';
 import { isTensor, type Tensor } from './tensor.js';
 

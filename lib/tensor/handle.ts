@@ -5,7 +5,7 @@
  * @module
  */
 import { DisposedError, describe, invalidArgument } from '../errors.js';
-import { native } from '../native.js';
+import { native } from '../native/index.js';
 import type { Tensor } from './tensor.js';
 
 /** What {@link Tensor.share} returns: a plain object that can be posted to another thread of the process. */

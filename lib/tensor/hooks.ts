@@ -3,7 +3,7 @@
  * @module
  */
 import { invalidArgument } from '../errors.js';
-import { native } from '../native.js';
+import { native } from '../native/index.js';
 import { withGrad } from './context.js';
 import type { Tensor } from './tensor.js';
 

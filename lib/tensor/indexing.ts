@@ -4,8 +4,9 @@
  * @module
  */
 
-import { checkOptions, invalidArgument } from '../errors.js';
-import { native, type Operand } from '../native.js';
+import { checkOptions } from '../check/index.js';
+import { invalidArgument } from '../errors.js';
+import { native, type Operand } from '../native/index.js';
 import { checkShape } from './check.js';
 import { TensorMatrix } from './matrix.js';
 import type { Index } from './slice.js';

@@ -4,8 +4,9 @@
  * @see https://pytorch.org/docs/stable/linalg.html
  * @module
  */
-import { checkOptions, invalidArgument } from '../errors.js';
-import { native } from '../native.js';
+import { checkOptions } from '../check/index.js';
+import { invalidArgument } from '../errors.js';
+import { native } from '../native/index.js';
 import type { Tensor } from './tensor.js';
 
 /** The inverse, [..., N, N]. @throws NativeError for a singular matrix. */

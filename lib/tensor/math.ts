@@ -4,8 +4,9 @@
  * @see https://pytorch.org/docs/stable/notes/broadcasting.html
  * @module
  */
-import { checkOptions, invalidArgument } from '../errors.js';
-import { native, type Operand } from '../native.js';
+import { checkOptions } from '../check/index.js';
+import { invalidArgument } from '../errors.js';
+import { native, type Operand } from '../native/index.js';
 import { TensorBase } from './base.js';
 import type { Tensor } from './tensor.js';
 

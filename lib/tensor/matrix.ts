@@ -3,8 +3,8 @@
  * @see https://pytorch.org/docs/stable/torch.html#blas-and-lapack-operations
  * @module
  */
-import { checkOptions } from '../errors.js';
-import { native } from '../native.js';
+import { checkOptions } from '../check/index.js';
+import { native } from '../native/index.js';
 import { TensorOrder } from './order.js';
 import type { Tensor } from './tensor.js';
 

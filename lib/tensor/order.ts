@@ -3,8 +3,9 @@
  * @see https://pytorch.org/docs/stable/torch.html#reduction-ops
  * @module
  */
-import { checkOptions, invalidArgument } from '../errors.js';
-import { native } from '../native.js';
+import { checkOptions } from '../check/index.js';
+import { invalidArgument } from '../errors.js';
+import { native } from '../native/index.js';
 import { type DimOptions, dims, optionsOf, type ReduceOptions, TensorReduce } from './reduce.js';
 import type { Tensor } from './tensor.js';
 

@@ -1,4 +1,4 @@
-import { native } from '../native.js';
+import { native } from '../native/index.js';
 import type { DType } from './dtype.js';
 import { isFloatingPoint } from './dtype.js';
 import type { Tensor } from './tensor.js';

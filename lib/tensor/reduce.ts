@@ -2,8 +2,9 @@
  * The third floor of {@link Tensor}: reductions, ordering and linear algebra.
  * @module
  */
-import { checkOptions, invalidArgument } from '../errors.js';
-import { native } from '../native.js';
+import { checkOptions } from '../check/index.js';
+import { invalidArgument } from '../errors.js';
+import { native } from '../native/index.js';
 import { TensorPointwise } from './pointwise.js';
 import type { Tensor } from './tensor.js';
 

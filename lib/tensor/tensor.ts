@@ -4,8 +4,9 @@
  * and here views and the softmax family.
  * @module
  */
-import { ArgumentError, checkOptions, invalidArgument } from '../errors.js';
-import { native, TensorObject } from '../native.js';
+import { checkOptions } from '../check/index.js';
+import { ArgumentError, invalidArgument } from '../errors.js';
+import { native, TensorObject } from '../native/index.js';
 import { claimHandle, type TensorHandle } from './handle.js';
 import { TensorRandom } from './random.js';
 

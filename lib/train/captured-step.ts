@@ -2,12 +2,14 @@
  * One training step as one launch on a GPU.
  * @module
  */
-import type { GradScaler } from '../amp.js';
-import { Graph } from '../cuda.js';
-import { checkFunction, checkOptions, checkRecord, invalidArgument } from '../errors.js';
+
+import { checkFunction, checkOptions, checkRecord } from '../check/index.js';
+import { invalidArgument } from '../errors.js';
 import type { Module } from '../nn/module.js';
 import { crossEntropy } from '../ops/loss.js';
+import type { GradScaler } from '../optim/grad-scaler.js';
 import type { Optimizer } from '../optim/optimizer.js';
+import { Graph } from '../runtime/cuda.js';
 import { keep, noGrad } from '../tensor/context.js';
 import { checkBatch, checkModel, checkOptimizer } from './checks.js';
 import { type AutocastDType, forwardBackward, type StepResult } from './forward-backward.js';

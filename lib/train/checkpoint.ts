@@ -5,10 +5,16 @@
 import { randomUUID } from 'node:crypto';
 import { readdir, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { commitFile, temporaryName } from '../atomic-file.js';
-import { CheckpointError, checkRecord } from '../errors.js';
+import { checkRecord } from '../check/index.js';
+import { CheckpointError } from '../errors.js';
+import { commitFile, temporaryName } from '../files/atomic.js';
+import {
+  readSafetensors,
+  readSafetensorsHeader,
+  saveSafetensors,
+  stageSafetensors,
+} from '../formats/safetensors.js';
 import type { Module } from '../nn/module.js';
-import { readSafetensors, readSafetensorsHeader, saveSafetensors, stageSafetensors } from '../safetensors.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { checkModel, checkTrainer } from './checks.js';
 import type { TrainerState } from './events.js';

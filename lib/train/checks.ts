@@ -2,7 +2,8 @@
  * What training asks of the objects it is given, by their methods: it knows no model, and a class of one's own will do.
  * @module
  */
-import { checkOptions, checkRecord, invalidArgument } from '../errors.js';
+import { checkOptions, checkRecord } from '../check/index.js';
+import { invalidArgument } from '../errors.js';
 import type { Module } from '../nn/module.js';
 import { isTensor } from '../tensor/tensor.js';
 import type { Batch, BatchSource } from './types.js';

@@ -3,8 +3,8 @@
  * @module
  */
 import type { Module } from '../nn/module.js';
+import type { ParameterCounts } from '../run/records.js';
 import { checkModel } from './checks.js';
-import type { ParameterCounts } from './records.js';
 
 /** Counts trainable scalars and batch-norm statistics (`running_mean`, `running_var`); other buffers are not counted. */
 export function countParameters(model: Module): ParameterCounts {

@@ -2,8 +2,8 @@
  * Ending a training that no longer gets better.
  * @module
  */
-import { integer, number, oneOf } from '../ops/arguments.js';
-import type { LossAndAccuracy } from './records.js';
+import { integer, number, oneOf } from '../check/arguments.js';
+import type { LossAndAccuracy } from '../run/records.js';
 
 /** A metric of an epoch: accuracy is the better the higher, loss the lower. */
 export type MonitoredMetric = 'accuracy' | 'loss';

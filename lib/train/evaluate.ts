@@ -3,7 +3,8 @@
  * @module
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { checkFunction, checkOptions, DatasetError } from '../errors.js';
+import { checkFunction, checkOptions } from '../check/index.js';
+import { DatasetError } from '../errors.js';
 import type { Module } from '../nn/module.js';
 import { crossEntropy } from '../ops/loss.js';
 import { autocast, noGrad, tidy } from '../tensor/context.js';

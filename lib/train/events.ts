@@ -2,13 +2,14 @@
  * What a training tells while it runs, and what it leaves to be continued.
  * @module
  */
-import type { GradScalerState } from '../amp.js';
+
 import type { EmaState } from '../optim/ema.js';
+import type { GradScalerState } from '../optim/grad-scaler.js';
+import type { EpochRecord } from '../run/records.js';
 import type { Tensor } from '../tensor/tensor.js';
 import type { EarlyStoppingState } from './early-stopping.js';
 import type { Evaluation } from './evaluate.js';
 import type { MeterState } from './meter.js';
-import type { EpochRecord } from './records.js';
 
 /** One step of training, as told by the event 'step'. */
 export interface StepEvent {

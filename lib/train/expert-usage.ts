@@ -3,7 +3,7 @@
  * @module
  */
 import type { Module } from '../nn/module.js';
-import type { ExpertUsage } from './records.js';
+import type { ExpertUsage } from '../run/records.js';
 
 /** A module that counts how it used its experts, such as DynamicConv2d. */
 interface CountsExperts {

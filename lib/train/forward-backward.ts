@@ -2,8 +2,9 @@
  * The part of a training step that ordinary and captured steps share.
  * @module
  */
-import type { GradScaler } from '../amp.js';
+
 import type { Module } from '../nn/module.js';
+import type { GradScaler } from '../optim/grad-scaler.js';
 import { autocast, tidy } from '../tensor/context.js';
 import type { Device } from '../tensor/dtype.js';
 import type { Tensor } from '../tensor/tensor.js';

@@ -2,16 +2,18 @@
  * Training, evaluation and run directories: `import { train } from 'dyconv'`.
  * @module
  */
+
+export { loadWeights } from '../formats/weights-file.js';
+export { describeEnvironment } from '../run/environment.js';
+export type * from '../run/records.js';
 export { CapturedStep, type CapturedStepOptions } from './captured-step.js';
 export { type CheckpointFiles, type LoadedCheckpoint, loadCheckpoint, saveCheckpoint } from './checkpoint.js';
 export { countParameters } from './count-parameters.js';
 export type { EarlyStoppingOptions, EarlyStoppingState, MonitoredMetric } from './early-stopping.js';
-export { describeEnvironment } from './environment.js';
 export { type EvaluateOptions, type Evaluation, evaluate, type Prediction } from './evaluate.js';
 export type { BestEpoch, StepEvent, TrainerEvents, TrainerState, TrainingResult } from './events.js';
 export type { AutocastDType, StepResult } from './forward-backward.js';
 export { kernelChoices } from './kernel-choices.js';
-export type * from './records.js';
 export { RunDirectory, type RunPosition } from './run-directory.js';
 export type { Position } from './step-runner.js';
 export {
@@ -24,4 +26,3 @@ export {
 export { Trainer } from './trainer.js';
 export type { ClipOptions, TrainerOptions } from './trainer-options.js';
 export type { Batch, BatchSource, Loss } from './types.js';
-export { loadWeights } from './weights-file.js';

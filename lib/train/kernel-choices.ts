@@ -2,7 +2,7 @@
  * Which algorithm computes each dynamic layer of a model, for the record of a run.
  * @module
  */
-import { checkIterable, checkOptions } from '../errors.js';
+import { checkIterable, checkOptions } from '../check/index.js';
 import type { AnyModule, Module } from '../nn/module.js';
 import type { Conv2dOptions } from '../ops/conv.js';
 import { dynamicConv2d } from '../ops/dynamic-conv.js';

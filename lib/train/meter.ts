@@ -2,7 +2,7 @@
  * Running sums over the batches of an epoch.
  * @module
  */
-import type { LossAndAccuracy } from './records.js';
+import type { LossAndAccuracy } from '../run/records.js';
 
 /** Sums over the images seen so far; plain data, so that a checkpoint can hold it. */
 export interface MeterState {

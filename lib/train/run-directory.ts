@@ -4,14 +4,15 @@
  */
 import { access, constants, type FileHandle, mkdir, open, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { writeFileAtomic } from '../atomic-file.js';
-import { CheckpointError, checkOptions, checkRecord, invalidArgument, TrainingError } from '../errors.js';
-import { checkPath, fileError } from '../file-error.js';
+import { checkOptions, checkRecord } from '../check/index.js';
+import { CheckpointError, invalidArgument, TrainingError } from '../errors.js';
+import { writeFileAtomic } from '../files/atomic.js';
+import { checkPath, fileError } from '../files/error.js';
 import type { Module } from '../nn/module.js';
+import { json, nearestFolder, toJson, unusable, whenMissing } from '../run/files.js';
+import type { EvaluationRecord, MetricsRecord, RunConfig, RunEnvironment } from '../run/records.js';
 import { type LoadedCheckpoint, loadCheckpoint, saveCheckpoint, saveWeights } from './checkpoint.js';
 import { checkModel, checkTrainer } from './checks.js';
-import type { EvaluationRecord, MetricsRecord, RunConfig, RunEnvironment } from './records.js';
-import { json, nearestFolder, toJson, unusable, whenMissing } from './run-files.js';
 import type { Trainer } from './trainer.js';
 
 /** Any of these makes a folder a run that must not be overwritten. */

@@ -2,10 +2,11 @@
  * One step of the optimizer at a time: forward and backward of its batches, clipping, step, and what follows from it.
  * @module
  */
-import type { GradScaler } from '../amp.js';
+
 import { TrainingError } from '../errors.js';
 import { clipGradNorm_, clipGradValue_ } from '../ops/clip-grad.js';
 import type { ExponentialMovingAverage } from '../optim/ema.js';
+import type { GradScaler } from '../optim/grad-scaler.js';
 import { tidy } from '../tensor/context.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { CapturedStep } from './captured-step.js';

@@ -3,7 +3,8 @@
  * @see Chen et al., Dynamic Convolution: Attention over Convolution Kernels, section 3.3 (arXiv 1912.03458)
  * @module
  */
-import { checkOptions, invalidArgument } from '../errors.js';
+import { checkOptions } from '../check/index.js';
+import { invalidArgument } from '../errors.js';
 import type { Module } from '../nn/module.js';
 import { checkModel } from './checks.js';
 

@@ -2,9 +2,11 @@
  * What a training is made of.
  * @module
  */
-import { ArgumentError, checkFunction, checkOptions, checkRecord, invalidArgument } from '../errors.js';
+
+import { integer, number, oneOf } from '../check/arguments.js';
+import { checkFunction, checkOptions, checkRecord } from '../check/index.js';
+import { ArgumentError, invalidArgument } from '../errors.js';
 import type { Module } from '../nn/module.js';
-import { integer, number, oneOf } from '../ops/arguments.js';
 import { crossEntropy } from '../ops/loss.js';
 import type { EmaOptions } from '../optim/ema.js';
 import type { LRScheduler } from '../optim/lr.js';

@@ -5,19 +5,19 @@
  */
 import { EventEmitter } from 'node:events';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { GradScaler } from '../amp.js';
 import { CheckpointError, DatasetError, TrainingError } from '../errors.js';
 import { ExponentialMovingAverage } from '../optim/ema.js';
+import { GradScaler } from '../optim/grad-scaler.js';
 import type { LRScheduler } from '../optim/lr.js';
 import type { Optimizer } from '../optim/optimizer.js';
-import { getRngState, setRngState } from '../runtime.js';
+import type { EpochRecord } from '../run/records.js';
+import { getRngState, setRngState } from '../runtime/settings.js';
 import type { Device } from '../tensor/dtype.js';
 import { EarlyStopping, isBetter } from './early-stopping.js';
 import { type Evaluation, evaluate } from './evaluate.js';
 import type { BestEpoch, TrainerEvents, TrainerState, TrainingResult } from './events.js';
 import { readExpertUsage, resetExpertUsage } from './expert-usage.js';
 import { Meter } from './meter.js';
-import type { EpochRecord } from './records.js';
 import { type FinishedStep, type Position, StepRunner } from './step-runner.js';
 import { getTemperature, setTemperature } from './temperature.js';
 import { type ResolvedOptions, resolveOptions, type TrainerOptions } from './trainer-options.js';

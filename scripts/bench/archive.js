@@ -7,7 +7,7 @@ import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { hashFile } from '../../dist/data/download.js';
+import { hashFile } from '../../dist/files/download.js';
 import { data } from '../../dist/index.js';
 import { writeCifar10 } from './cifar-archive.js';
 import { memoryOfProcess } from './turns.js';

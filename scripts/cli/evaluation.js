@@ -3,7 +3,7 @@
  * @module
  */
 import { rm } from 'node:fs/promises';
-import { writeFileAtomic } from '../../dist/atomic-file.js';
+import { writeFileAtomic } from '../../dist/files/atomic.js';
 import { report, serve, train } from '../../dist/index.js';
 import { resolveDevice } from './config.js';
 import { lossOf, testLoader } from './training.js';

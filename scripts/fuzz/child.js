@@ -8,7 +8,7 @@ import { openSync, writeSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { inspect } from 'node:util';
 import * as dyconv from '../../dist/index.js';
-import { native } from '../../dist/native.js';
+import { native } from '../../dist/native/index.js';
 import { Random } from './random.js';
 import { fitting, readSignatures } from './signatures.js';
 import { listTargets } from './targets.js';

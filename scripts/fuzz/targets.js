@@ -4,7 +4,7 @@
  * @module
  */
 import * as dyconv from '../../dist/index.js';
-import { native } from '../../dist/native.js';
+import { native } from '../../dist/native/index.js';
 
 /**
  * @typedef {object} Target

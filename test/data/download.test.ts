@@ -6,8 +6,8 @@ import { type AddressInfo, connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { download } from '../../lib/data/download.js';
 import { ArgumentError, DownloadError } from '../../lib/errors.js';
+import { download } from '../../lib/files/download.js';
 import { arrived } from '../install/support.js';
 
 const content = Buffer.from(Array.from({ length: 300_000 }, (_, i) => (i * 31 + (i >> 8)) & 255));

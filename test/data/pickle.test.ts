@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { PickleError, readPickle as readAny } from '../../lib/data/pickle.js';
 import { NUMPY_BYTES, PickledArray } from '../../lib/data/pickle-numpy.js';
+import { PickleError, readPickle as readAny } from '../../lib/formats/pickle.js';
 import { fakeBatch, PickleWriter, pickleBatch } from './fixtures.js';
 
 const readPickle = (bytes: Uint8Array) => readAny(bytes, NUMPY_BYTES);

@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { type DoctorOptions, diagnose, type Finding, isHealthy } from '../../lib/install/doctor.js';
 import { cudaFindings } from '../../lib/install/doctor-cuda.js';
 import type { Probe } from '../../lib/install/toolchain.js';
-import { native } from '../../lib/native.js';
+import { native } from '../../lib/native/index.js';
 import { temporaryFolder, versionHeader, writeTree } from './support.js';
 
 const script = fileURLToPath(new URL('../../scripts/doctor.js', import.meta.url));

@@ -20,9 +20,9 @@ import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { dyconvCommand } from '../../lib/install/load.js';
 import { installHint, type MissingTool } from '../../lib/install/toolchain.js';
-import { native } from '../../lib/native.js';
+import { native } from '../../lib/native/index.js';
+import { dyconvCommand } from '../../lib/native/load.js';
 import { limit } from '../support/limit.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));

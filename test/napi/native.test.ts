@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { ArgumentError, Tensor, zeros } from '../../lib/index.js';
-import { type Native, native, TensorObject } from '../../lib/native.js';
+import { type Native, native, TensorObject } from '../../lib/native/index.js';
 
-const source = ['native', 'native-cuda', 'native-nn', 'native-ops']
-  .map((name) => readFileSync(new URL(`../../lib/${name}.ts`, import.meta.url), 'utf8'))
+const source = ['index', 'cuda', 'nn', 'ops']
+  .map((name) => readFileSync(new URL(`../../lib/native/${name}.ts`, import.meta.url), 'utf8'))
   .join('\n');
 
 /** The members of the interfaces Native and NativeOps, which erase to nothing at run time. */
@@ -13,7 +13,7 @@ function declared(): string[] {
   return bodies.flatMap(([, body]) => [...body!.matchAll(/^ {2}(\w+)[(:]/gm)].map((match) => match[1]!));
 }
 
-it('exports exactly what lib/native.ts declares', () => {
+it('exports exactly what lib/native/index.ts declares', () => {
   const names = declared();
   expect(names.length).toBeGreaterThan(150);
   expect(new Set(names).size).toBe(names.length);

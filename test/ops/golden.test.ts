@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { afterAll, describe, expect, it } from 'vitest';
 import * as dyconv from '../../lib/index.js';
 import { type DType, type Tensor, tensor } from '../../lib/index.js';
-import { type Native, native } from '../../lib/native.js';
+import { type Native, native } from '../../lib/native/index.js';
 import { filled, golden } from '../golden/hash.js';
 
 interface Stored {
@@ -144,11 +144,11 @@ describe('equals PyTorch in values and gradients', () => {
   });
 });
 
-/** The function names of the interfaces in lib/native.ts and native-ops.ts, by the table of cpp/bindings they are in. */
+/** The function names of the interfaces in lib/native/index.ts and ops.ts, by the table of cpp/bindings they are in. */
 function tables(): Map<string, string[]> {
   const found = new Map<string, string[]>();
-  for (const file of ['native', 'native-cuda', 'native-nn', 'native-ops']) {
-    const source = readFileSync(new URL(`../../lib/${file}.ts`, import.meta.url), 'utf8');
+  for (const file of ['index', 'cuda', 'nn', 'ops']) {
+    const source = readFileSync(new URL(`../../lib/native/${file}.ts`, import.meta.url), 'utf8');
     for (const [, table, body] of source.matchAll(/^ {2}\/\/ (\w+\.cc)\n((?: {2}.*\n|\n(?! {2}\/\/))*)/gm)) {
       found.set(
         table!,

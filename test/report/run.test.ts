@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { ArgumentError, CheckpointError } from '../../lib/errors.js';
 import { groupRuns } from '../../lib/report/groups.js';
-import { loadRun, parseMetrics } from '../../lib/report/run.js';
+import { loadRun, parseMetrics } from '../../lib/run/read.js';
 import { madeUpRun } from './support/made-up-runs.js';
 import { metricsText, removeFolders, temporaryFolder, writeRun } from './support/run-folder.js';
 

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { ArgumentError } from '../../lib/errors.js';
-import { memory } from '../../lib/memory.js';
 import { alexnet, alexnetDy } from '../../lib/models/index.js';
 import { DynamicConv2d } from '../../lib/nn/dynamic-conv.js';
 import { BatchNorm2d, Conv2d, Linear, Module, ReLU, Sequential } from '../../lib/nn/index.js';
-import { summary } from '../../lib/report/summary.js';
+import { summary } from '../../lib/nn/summary.js';
+import { memory } from '../../lib/runtime/memory.js';
 import type { Tensor } from '../../lib/tensor/tensor.js';
 import { collectGarbage } from '../support/garbage.js';
 

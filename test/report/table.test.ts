@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { comparison, formatDuration } from '../../lib/report/table.js';
+import { comparison } from '../../lib/report/table.js';
+import { formatDuration } from '../../lib/text.js';
 import { madeUpRun } from './support/made-up-runs.js';
 
 /** A run whose last epoch has the given accuracies, and whose best is an earlier one. */

@@ -4,7 +4,7 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { loadSafetensors, saveSafetensors } from '../../lib/safetensors.js';
+import { loadSafetensors, saveSafetensors } from '../../lib/formats/safetensors.js';
 import { tensor } from '../../lib/tensor/create.js';
 import { limit } from '../support/limit.js';
 import { command, env, folder, metrics, root, small } from './support.js';

@@ -2,7 +2,7 @@
 import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { cuda } from '../../lib/cuda.js';
+import { cuda } from '../../lib/runtime/cuda.js';
 import { command, folder, small } from './support.js';
 
 describe('wrong options of train', () => {

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { loadSafetensors } from '../../lib/safetensors.js';
+import { loadSafetensors } from '../../lib/formats/safetensors.js';
 import { limit } from '../support/limit.js';
 import { startProcess } from '../support/program.js';
 import { generator, temporaryFolder } from './support.js';

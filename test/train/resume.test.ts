@@ -2,8 +2,8 @@ import { cpSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { CheckpointError } from '../../lib/errors.js';
+import { readSafetensorsHeader } from '../../lib/formats/safetensors.js';
 import { optim } from '../../lib/index.js';
-import { readSafetensorsHeader } from '../../lib/safetensors.js';
 import { loadCheckpoint, saveCheckpoint, Trainer, temperatureSchedule } from '../../lib/train/index.js';
 import { bitsOf, RandomImages, sgd, temporaryFolder, tinyNet } from './support.js';
 

@@ -3,8 +3,8 @@ import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, write
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { CheckpointError, TrainingError } from '../../lib/errors.js';
+import { loadSafetensors, readSafetensorsHeader } from '../../lib/formats/safetensors.js';
 import { dynamicConv2d, getRngState, nn } from '../../lib/index.js';
-import { loadSafetensors, readSafetensorsHeader } from '../../lib/safetensors.js';
 import {
   countParameters,
   describeEnvironment,

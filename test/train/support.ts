@@ -3,7 +3,7 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { nn, optim } from '../../lib/index.js';
-import { manualSeed, setNumThreads } from '../../lib/runtime.js';
+import { manualSeed, setNumThreads } from '../../lib/runtime/settings.js';
 import { tensor } from '../../lib/tensor/create.js';
 import type { Tensor } from '../../lib/tensor/tensor.js';
 import type { Batch, BatchSource } from '../../lib/train/index.js';

@@ -1,6 +1,6 @@
 /** Made-up runs: smooth curves with a little noise, the same on every machine. */
-import type { RunData } from '../../../lib/report/run.js';
-import type { EpochRecord, EvaluationRecord, RunConfig, RunEnvironment } from '../../../lib/train/records.js';
+import type { RunData } from '../../../lib/run/read.js';
+import type { EpochRecord, EvaluationRecord, RunConfig, RunEnvironment } from '../../../lib/run/records.js';
 
 export const CLASSES = [
   't-shirt',

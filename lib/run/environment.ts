@@ -6,9 +6,9 @@ import { execFileSync } from 'node:child_process';
 import { realpathSync } from 'node:fs';
 import { arch, availableParallelism, cpus, platform, release, totalmem } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { checkRecord } from '../errors.js';
+import { checkRecord } from '../check/index.js';
 import { dynamicConv2d } from '../ops/dynamic-conv.js';
-import { cpuCapability, getNumThreads, version } from '../runtime.js';
+import { cpuCapability, getNumThreads, version } from '../runtime/settings.js';
 import type { RunEnvironment } from './records.js';
 
 /**

@@ -12,9 +12,9 @@ import { constants } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { DyconvError } from '../errors.js';
-import { cacheDirectory, readManifest } from './cache.js';
-import { inspectLibtorch, libraryName } from './inspect.js';
-import { readLock, sameRelease } from './lock.js';
+import { cacheDirectory, readManifest } from '../install/cache.js';
+import { inspectLibtorch, libraryName } from '../install/inspect.js';
+import { readLock, sameRelease } from '../install/lock.js';
 
 /** CMake's build types, of which `Release` is what the package loads. */
 export type BuildConfig = 'Release' | 'Debug' | 'RelWithDebInfo';

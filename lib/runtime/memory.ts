@@ -3,8 +3,8 @@
  * @module
  */
 import { fileURLToPath } from 'node:url';
-import { invalidArgument } from './errors.js';
-import { native } from './native.js';
+import { invalidArgument } from '../errors.js';
+import { native } from '../native/index.js';
 
 /** Figures of {@link memory}. */
 export interface MemoryStats {
@@ -90,7 +90,8 @@ function checkBytes(name: string, value: number): void {
 const places: string[] = [''];
 const numbers = new Map<string, number>();
 // Stacks name modules by address; tools that compile while loading name them by path.
-const OWN_FOLDERS = [new URL('.', import.meta.url).href, fileURLToPath(new URL('.', import.meta.url))];
+const PACKAGE = new URL('..', import.meta.url);
+const OWN_FOLDERS = [PACKAGE.href, fileURLToPath(PACKAGE)];
 const FRAMES = 12;
 
 /** The number of the place that is making a tensor: the stack without the package's own frames. */

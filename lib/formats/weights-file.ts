@@ -1,7 +1,7 @@
-import { checkPath } from '../file-error.js';
-import { loadSafetensors } from '../safetensors.js';
+import { checkPath } from '../files/error.js';
 import type { Tensor } from '../tensor/tensor.js';
-import { loadTorchStateDict } from '../torch-file.js';
+import { loadSafetensors } from './safetensors.js';
+import { loadTorchStateDict } from './torch-file.js';
 
 /**
  * Reads weights: a state dict of PyTorch where the name ends in `.pt`, `.pth` or `.bin`, else a safetensors file.

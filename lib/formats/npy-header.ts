@@ -4,8 +4,8 @@
  * @module
  */
 import { endianness } from 'node:os';
-import { CheckpointError, DTypeError } from './errors.js';
-import type { DType } from './tensor/dtype.js';
+import { CheckpointError, DTypeError } from '../errors.js';
+import type { DType } from '../tensor/dtype.js';
 
 /** The first bytes of every file; a version of two bytes follows, then the header's length. */
 const MAGIC = Uint8Array.of(0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59);

@@ -2,14 +2,16 @@
  * Scaling of losses, so that float16 gradients do not vanish.
  * @module
  */
-import { CheckpointError, checkOptions, DyconvError } from './errors.js';
-import { native } from './native.js';
-import { number } from './ops/arguments.js';
-import type { Optimizer } from './optim/optimizer.js';
-import { noGrad, untidy } from './tensor/context.js';
-import { full, zeros } from './tensor/create.js';
-import type { Device } from './tensor/dtype.js';
-import type { Tensor } from './tensor/tensor.js';
+
+import { number } from '../check/arguments.js';
+import { checkOptions } from '../check/index.js';
+import { CheckpointError, DyconvError } from '../errors.js';
+import { native } from '../native/index.js';
+import { noGrad, untidy } from '../tensor/context.js';
+import { full, zeros } from '../tensor/create.js';
+import type { Device } from '../tensor/dtype.js';
+import type { Tensor } from '../tensor/tensor.js';
+import type { Optimizer } from './optimizer.js';
 
 /** Options of {@link GradScaler}. */
 export interface GradScalerOptions {

@@ -4,8 +4,8 @@
  * @see https://huggingface.co/docs/safetensors
  * @module
  */
-import { CheckpointError, describe } from './errors.js';
-import { type DType, itemSize } from './tensor/dtype.js';
+import { CheckpointError, describe } from '../errors.js';
+import { type DType, itemSize } from '../tensor/dtype.js';
 
 /** Largest header accepted, in bytes: the limit of the reference implementation. */
 export const MAX_HEADER_BYTES = 100_000_000;

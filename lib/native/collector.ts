@@ -1,6 +1,6 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { NativeError } from './errors.js';
+import { NativeError } from '../errors.js';
 
 /** V8's own collector, reached without a command-line flag and without showing `gc` to anyone else. */
 export function collector(): (young: boolean) => void {

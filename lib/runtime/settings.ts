@@ -3,12 +3,15 @@
  * @module
  */
 import { createRequire } from 'node:module';
-import { checkOptions, invalidArgument } from './errors.js';
-import { native } from './native.js';
-import type { Device } from './tensor/dtype.js';
-import type { Tensor } from './tensor/tensor.js';
+import { checkOptions } from '../check/index.js';
+import { invalidArgument } from '../errors.js';
+import { native } from '../native/index.js';
+import type { Device } from '../tensor/dtype.js';
+import type { Tensor } from '../tensor/tensor.js';
 
-const { version: packageVersion } = createRequire(import.meta.url)('../package.json') as { version: string };
+const { version: packageVersion } = createRequire(import.meta.url)('../../package.json') as {
+  version: string;
+};
 
 /** Versions of the package and of the libtorch it runs on. */
 export const version: Readonly<{ dyconv: string; libtorch: string }> = Object.freeze({

@@ -4,7 +4,9 @@
  */
 import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
+import { checkString } from '../check/index.js';
 import { ArgumentError, CheckpointError, describe } from '../errors.js';
+import { checkPageRuns } from '../report/check.js';
 import type {
   EpochRecord,
   EvaluationRecord,
@@ -12,8 +14,7 @@ import type {
   RunConfig,
   RunEnvironment,
   StepRecord,
-} from '../train/records.js';
-import { checkPageRuns, checkString } from './check.js';
+} from './records.js';
 
 /** A run directory, read. */
 export interface RunData {

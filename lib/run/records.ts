@@ -6,7 +6,7 @@
 
 import type { DatasetName } from '../data/create.js';
 import type { Device } from '../tensor/dtype.js';
-import type { AutocastDType } from './forward-backward.js';
+import type { AutocastDType } from '../train/forward-backward.js';
 
 /** Mean loss and accuracy over a number of images. Accuracy lies between 0 and 1. */
 export interface LossAndAccuracy {

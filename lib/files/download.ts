@@ -9,7 +9,8 @@ import { type FileHandle, mkdir, open, readFile, rename, rm, stat, writeFile } f
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Dispatcher } from 'undici';
-import { checkRecord, DownloadError, invalidArgument } from '../errors.js';
+import { checkRecord } from '../check/index.js';
+import { DownloadError, invalidArgument } from '../errors.js';
 
 /** A published checksum, as lower- or upper-case hexadecimal digits. */
 export interface FileHash {

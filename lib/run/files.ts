@@ -4,8 +4,9 @@
  */
 import { stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { ArgumentError, checkOptions, TrainingError } from '../errors.js';
-import { reasonOf } from '../file-error.js';
+import { checkOptions } from '../check/index.js';
+import { ArgumentError, TrainingError } from '../errors.js';
+import { reasonOf } from '../files/error.js';
 
 /** The folder itself, or the nearest above it that exists. */
 export async function nearestFolder(path: string): Promise<string> {

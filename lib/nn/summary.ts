@@ -2,14 +2,15 @@
  * What a model consists of, layer by layer: like Paddle's `summary` and torchinfo.
  * @module
  */
-import { checkOptions, checkRecord, type FieldKind, invalidArgument } from '../errors.js';
-import type { AnyModule, Module } from '../nn/module.js';
+import { checkOptions, checkRecord, type FieldKind } from '../check/index.js';
+import { invalidArgument } from '../errors.js';
 import { noGrad, tidy } from '../tensor/context.js';
 import { zeros } from '../tensor/create.js';
 import { type Device, type DType, itemSize } from '../tensor/dtype.js';
 import { isTensor, type Tensor } from '../tensor/tensor.js';
+import { alignColumns, formatCount } from '../text.js';
 import { type Cost, costOf } from './cost.js';
-import { alignColumns, formatCount } from './table.js';
+import type { AnyModule, Module } from './module.js';
 
 /** One layer, in the order in which the layers ran. */
 export interface SummaryRow {

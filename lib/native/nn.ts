@@ -2,7 +2,7 @@
  * The neural-network half of the type of the add-on's tables: see {@link Native} in native.ts, which extends it.
  * @module
  */
-import type { Tensor } from './tensor/tensor.js';
+import type { Tensor } from '../tensor/tensor.js';
 
 type Dims = readonly number[] | null;
 type Sizes = readonly number[];

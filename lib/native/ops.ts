@@ -2,8 +2,9 @@
  * The rest of the type of the add-on's tables: see {@link Native} in native.ts, which extends it.
  * @module
  */
-import type { Operand } from './native.js';
-import type { Tensor } from './tensor/tensor.js';
+
+import type { Tensor } from '../tensor/tensor.js';
+import type { Operand } from './index.js';
 
 type Scalar = number | bigint | boolean;
 type Dims = readonly number[] | null;

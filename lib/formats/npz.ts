@@ -7,15 +7,15 @@ import { Readable } from 'node:stream';
 import { crc32 } from 'node:zlib';
 import type { Entry, ZipFile as ZipReader } from 'yauzl';
 import { ZipFile } from 'yazl';
-import { commitOrDiscard, stageFile } from './atomic-file.js';
-import { CheckpointError, DyconvError, invalidArgument } from './errors.js';
-import { checkPath, fileError } from './file-error.js';
+import { CheckpointError, DyconvError, invalidArgument } from '../errors.js';
+import { commitOrDiscard, stageFile } from '../files/atomic.js';
+import { checkPath, fileError } from '../files/error.js';
+import { openZip } from '../files/zip.js';
+import { itemSize } from '../tensor/dtype.js';
+import { isTensor, type Tensor } from '../tensor/tensor.js';
 import { readNpy } from './npy.js';
 import { formatNpyHeader } from './npy-header.js';
-import { itemSize } from './tensor/dtype.js';
-import { isTensor, type Tensor } from './tensor/tensor.js';
 import { streamReader, tensorPieces, writePieces } from './tensor-bytes.js';
-import { openZip } from './zip-file.js';
 
 /** Options of {@link saveNpz}. */
 export interface SaveNpzOptions {

@@ -2,7 +2,7 @@
  * Errors of the file system in words.
  * @module
  */
-import { CheckpointError, invalidArgument } from './errors.js';
+import { CheckpointError, invalidArgument } from '../errors.js';
 
 /** Checks the path or the name of a file or folder. */
 export function checkPath(path: unknown, expected = 'the path of a file', name = 'path'): void {

@@ -4,8 +4,9 @@
  * @see https://pytorch.org/docs/stable/notes/serialization.html
  * @module
  */
-import { type PickleDialect, PickledObject, PickleError, type PickleValue, Special } from './data/pickle.js';
-import type { DType } from './tensor/dtype.js';
+
+import type { DType } from '../tensor/dtype.js';
+import { type PickleDialect, PickledObject, PickleError, type PickleValue, Special } from './pickle.js';
 
 /** Storage classes of PyTorch with our dtypes. */
 const STORAGES: Readonly<Record<string, DType>> = {

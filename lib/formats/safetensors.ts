@@ -4,10 +4,13 @@
  * @module
  */
 import { type FileHandle, open } from 'node:fs/promises';
-import { commitOrDiscard, type StagedFile, stageFile } from './atomic-file.js';
-import { CheckpointError, invalidArgument } from './errors.js';
-import { checkPath, fileError } from './file-error.js';
-import { native } from './native.js';
+import { CheckpointError, invalidArgument } from '../errors.js';
+import { commitOrDiscard, type StagedFile, stageFile } from '../files/atomic.js';
+import { checkPath, fileError } from '../files/error.js';
+import { native } from '../native/index.js';
+import { empty } from '../tensor/create.js';
+import type { DType } from '../tensor/dtype.js';
+import { isTensor, type Tensor } from '../tensor/tensor.js';
 import {
   formatHeader,
   MAX_HEADER_BYTES,
@@ -15,9 +18,6 @@ import {
   type SafetensorsHeader,
   type TensorEntry,
 } from './safetensors-header.js';
-import { empty } from './tensor/create.js';
-import type { DType } from './tensor/dtype.js';
-import { isTensor, type Tensor } from './tensor/tensor.js';
 import { fileReader, readTensor, tensorPieces, writePieces } from './tensor-bytes.js';
 
 /** Options of {@link saveSafetensors}. */

@@ -2,9 +2,10 @@
  * GPUs: what there is, what memory is in use, and whole steps captured as graphs.
  * @module
  */
-import { checkOptions, DeviceError, DyconvError, invalidArgument } from './errors.js';
-import { native } from './native.js';
-import type { Device } from './tensor/dtype.js';
+import { checkOptions } from '../check/index.js';
+import { DeviceError, DyconvError, invalidArgument } from '../errors.js';
+import { native } from '../native/index.js';
+import type { Device } from '../tensor/dtype.js';
 
 /** Figures of `cuda.deviceProperties`. */
 export interface DeviceProperties {

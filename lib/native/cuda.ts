@@ -2,7 +2,7 @@
  * The part of the type of the add-on's tables that is about GPUs: see {@link Native} in native.ts, which extends it.
  * @module
  */
-import type { Tensor } from './tensor/tensor.js';
+import type { Tensor } from '../tensor/tensor.js';
 
 /** Devices, memory, graphs, and the scaling of losses. */
 export interface NativeCuda {

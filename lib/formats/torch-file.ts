@@ -7,14 +7,14 @@ import { open } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { crc32 } from 'node:zlib';
 import type { Entry, ZipFile } from 'yauzl';
-import { type Pickled, PickleError, readPickle } from './data/pickle.js';
-import { CheckpointError } from './errors.js';
-import { checkPath, fileError } from './file-error.js';
-import { tensor } from './tensor/create.js';
-import { ARRAY_OF, itemSize, type TypedArray } from './tensor/dtype.js';
-import { isTensor, type Tensor } from './tensor/tensor.js';
+import { CheckpointError } from '../errors.js';
+import { checkPath, fileError } from '../files/error.js';
+import { openZip } from '../files/zip.js';
+import { tensor } from '../tensor/create.js';
+import { ARRAY_OF, itemSize, type TypedArray } from '../tensor/dtype.js';
+import { isTensor, type Tensor } from '../tensor/tensor.js';
+import { type Pickled, PickleError, readPickle } from './pickle.js';
 import { type PickledStorage, PickledTensor, TORCH } from './torch-pickle.js';
-import { openZip } from './zip-file.js';
 
 /** What a file of PyTorch may hold. Dictionaries become objects, tuples arrays. */
 export type TorchValue =

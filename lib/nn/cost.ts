@@ -2,8 +2,9 @@
  * Operations of single layers. Layers are known by their class names, so that reports need no layer's code.
  * @module
  */
-import type { AnyModule, Module } from '../nn/module.js';
+
 import { isTensor, type Tensor } from '../tensor/tensor.js';
+import type { AnyModule, Module } from './module.js';
 
 /** What one call of a layer costs. */
 export interface Cost {

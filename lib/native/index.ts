@@ -2,7 +2,7 @@
  * The only place that loads the add-on. {@link Native} is the type of its tables (cpp/bindings): a test compares the two.
  * @module
  */
-import { collector } from './collector.js';
+
 import {
   ArgumentError,
   DeviceError,
@@ -11,14 +11,15 @@ import {
   type DyconvError,
   NativeError,
   ShapeError,
-} from './errors.js';
-import { dyconvCommand, findAddon, loadAddon, setupCommand } from './install/load.js';
-import type { NativeCuda } from './native-cuda.js';
-import type { NativeNn } from './native-nn.js';
-import type { NativeOps } from './native-ops.js';
-import type { DType, TypedArray } from './tensor/dtype.js';
-import type { Index } from './tensor/slice.js';
-import type { Tensor } from './tensor/tensor.js';
+} from '../errors.js';
+import type { DType, TypedArray } from '../tensor/dtype.js';
+import type { Index } from '../tensor/slice.js';
+import type { Tensor } from '../tensor/tensor.js';
+import { collector } from './collector.js';
+import type { NativeCuda } from './cuda.js';
+import { dyconvCommand, findAddon, loadAddon, setupCommand } from './load.js';
+import type { NativeNn } from './nn.js';
+import type { NativeOps } from './ops.js';
 
 /** A tensor, or a number that takes part in an operation without widening the tensor's dtype. */
 export type Operand = Tensor | number | bigint | boolean;

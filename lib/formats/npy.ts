@@ -4,12 +4,12 @@
  * @module
  */
 import { open } from 'node:fs/promises';
-import { commitOrDiscard, stageFile } from './atomic-file.js';
-import { CheckpointError, invalidArgument } from './errors.js';
-import { checkPath, fileError } from './file-error.js';
+import { CheckpointError, invalidArgument } from '../errors.js';
+import { commitOrDiscard, stageFile } from '../files/atomic.js';
+import { checkPath, fileError } from '../files/error.js';
+import { itemSize } from '../tensor/dtype.js';
+import { isTensor, type Tensor } from '../tensor/tensor.js';
 import { formatNpyHeader, headerLength, lengthBytes, parseNpyHeader } from './npy-header.js';
-import { itemSize } from './tensor/dtype.js';
-import { isTensor, type Tensor } from './tensor/tensor.js';
 import {
   type ByteReader,
   elementCount,

@@ -1,0 +1,84 @@
+/**
+ * Checks of arguments that every layer uses. What does not fit is an ArgumentError that names it.
+ * @module
+ */
+import { ArgumentError, invalidArgument } from '../errors.js';
+
+/** Checks an argument that is an object of options, or of anything else with names. */
+export function checkOptions<T>(options: T, name = 'options'): T & object {
+  if (typeof options !== 'object' || options === null) throw invalidArgument(name, 'an object', options);
+  return options;
+}
+
+/** What {@link checkRecord} tells apart. */
+export type FieldKind = 'string' | 'number' | 'boolean' | 'function' | 'object' | 'array' | 'bytes';
+
+const FIELD_KINDS: Record<FieldKind, [expected: string, is: (value: unknown) => boolean]> = {
+  string: ['a string', (value) => typeof value === 'string'],
+  number: ['a number', (value) => typeof value === 'number'],
+  boolean: ['a boolean', (value) => typeof value === 'boolean'],
+  function: ['a function', (value) => typeof value === 'function'],
+  object: ['an object', (value) => typeof value === 'object' && value !== null],
+  array: ['an array', Array.isArray],
+  bytes: ['a Uint8Array', (value) => value instanceof Uint8Array],
+};
+
+/**
+ * Checks an argument by the fields that it must have: records, and objects of classes that the caller's layer does not
+ * know, by their methods.
+ * @param expected - What the argument is, such as `'a Module'`: told unless a field of data is what is wrong.
+ */
+export function checkRecord<T>(
+  value: T,
+  name: string,
+  expected: string,
+  fields: Readonly<Record<string, FieldKind>>,
+): T & object {
+  if (typeof value !== 'object' || value === null) throw invalidArgument(name, expected, value);
+  for (const [field, kind] of Object.entries(fields)) {
+    const found = (value as Record<string, unknown>)[field];
+    const [wanted, is] = FIELD_KINDS[kind];
+    if (is(found)) continue;
+    if (kind === 'function') throw invalidArgument(name, expected, value);
+    throw invalidArgument(`${name}.${field}`, wanted, found);
+  }
+  return value;
+}
+
+/** Checks a function to be called back. */
+export function checkFunction<T>(fn: T, name = 'fn'): T & ((...args: never[]) => unknown) {
+  if (typeof fn !== 'function') throw invalidArgument(name, 'a function', fn);
+  return fn as T & ((...args: never[]) => unknown);
+}
+
+const MAX_LENGTH = 2 ** 24;
+
+/** Checks something to be iterated over, once, and lists it. */
+export function checkIterable<T>(values: Iterable<T>, name: string, expected = 'an iterable'): T[] {
+  // A typed array is never what is wanted, and cannot be walked once its buffer is detached.
+  if (
+    ArrayBuffer.isView(values) ||
+    typeof values?.[Symbol.iterator] !== 'function' ||
+    typeof values === 'string'
+  )
+    throw invalidArgument(name, expected, values);
+  // Nobody means so many: a sparse array that claims to be that long would take minutes to walk.
+  if (Array.isArray(values) && values.length > MAX_LENGTH)
+    throw new ArgumentError(
+      `Expected ${expected}, at most ${MAX_LENGTH} of them, for ${name} but received ${values.length}`,
+    );
+  return [...values];
+}
+
+/** Checks a string: a path, a text, a title. */
+export function checkString(value: unknown, name: string, expected = 'a string'): string {
+  if (typeof value !== 'string') throw invalidArgument(name, expected, value);
+  return value;
+}
+
+/** Checks a list of strings and lists it. */
+export function checkStrings(values: readonly string[], name: string, expected: string): string[] {
+  const list = checkIterable(values, name, expected);
+  for (const [i, value] of list.entries()) checkString(value, `${name}[${i}]`);
+  return list;
+}
