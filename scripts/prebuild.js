@@ -5,6 +5,7 @@
  * @module
  */
 import { spawnSync } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -97,7 +98,7 @@ function removeRunPath(addon) {
     }
     return;
   }
-  const script = join(tmpdir(), `dyconv-rpath-${process.pid}.cmake`);
+  const script = join(tmpdir(), `dyconv-rpath-${randomUUID()}.cmake`);
   writeFileSync(script, `file(RPATH_REMOVE FILE "${addon.replaceAll('\\', '/')}")\n`);
   try {
     run('cmake', ['-P', script]);

@@ -6,6 +6,7 @@ import { close, createReadStream, fstat, open, read } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { promisify } from 'node:util';
 import { fromRandomAccessReaderPromise, RandomAccessReader, type ZipFile } from 'yauzl';
+import { checkRegular, READ_FLAGS } from './open.js';
 
 /**
  * A file of which yauzl reads parts. Its own reader passes offsets that an archive claims straight to Node, which
@@ -49,9 +50,11 @@ class FileReader extends RandomAccessReader {
  * @throws Error of the file system, or one that says what is wrong with the archive.
  */
 export async function openZip(path: string, options: { strictFileNames?: boolean } = {}): Promise<ZipFile> {
-  const fd = await promisify(open)(path, 'r');
+  const fd = await promisify(open)(path, READ_FLAGS);
   try {
-    const { size } = await promisify(fstat)(fd);
+    const found = await promisify(fstat)(fd);
+    checkRegular(found, path);
+    const { size } = found;
     return await fromRandomAccessReaderPromise(new FileReader(fd, size), size, {
       ...options,
       autoClose: false,

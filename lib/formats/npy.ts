@@ -3,10 +3,10 @@
  * @see https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
  * @module
  */
-import { open } from 'node:fs/promises';
 import { CheckpointError, invalidArgument } from '../errors.js';
 import { commitOrDiscard, stageFile } from '../files/atomic.js';
 import { checkPath, fileError } from '../files/error.js';
+import { openFile } from '../files/open.js';
 import { itemSize } from '../tensor/dtype.js';
 import { isTensor, type Tensor } from '../tensor/tensor.js';
 import { formatNpyHeader, headerLength, lengthBytes, parseNpyHeader } from './npy-header.js';
@@ -28,7 +28,7 @@ import {
 export async function loadNpy(path: string): Promise<Tensor> {
   checkPath(path);
   try {
-    const file = await open(path, 'r');
+    const file = await openFile(path);
     try {
       const { size } = await file.stat();
       return await readNpy(fileReader(file, path, 0), size, path);

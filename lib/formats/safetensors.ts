@@ -3,10 +3,11 @@
  * @see https://huggingface.co/docs/safetensors
  * @module
  */
-import { type FileHandle, open } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { CheckpointError, invalidArgument } from '../errors.js';
 import { commitOrDiscard, type StagedFile, stageFile } from '../files/atomic.js';
 import { checkPath, fileError } from '../files/error.js';
+import { openFile } from '../files/open.js';
 import { native } from '../native/index.js';
 import { empty } from '../tensor/create.js';
 import type { DType } from '../tensor/dtype.js';
@@ -152,7 +153,7 @@ async function withFile<T>(path: string, read: (file: FileHandle) => Promise<T>)
   checkPath(path);
   let file: FileHandle;
   try {
-    file = await open(path, 'r');
+    file = await openFile(path);
   } catch (error) {
     throw fileError('read', path, error);
   }

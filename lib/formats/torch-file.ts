@@ -3,12 +3,12 @@
  * @see https://pytorch.org/docs/stable/generated/torch.load.html
  * @module
  */
-import { open } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { crc32 } from 'node:zlib';
 import type { Entry, ZipFile } from 'yauzl';
 import { CheckpointError } from '../errors.js';
 import { checkPath, fileError } from '../files/error.js';
+import { openFile } from '../files/open.js';
 import { openZip } from '../files/zip.js';
 import { tensor } from '../tensor/create.js';
 import { ARRAY_OF, itemSize, type TypedArray } from '../tensor/dtype.js';
@@ -95,7 +95,7 @@ async function checkKind(path: string): Promise<void> {
   const start = Buffer.alloc(LEGACY.length);
   let bytesRead: number;
   try {
-    const file = await open(path, 'r');
+    const file = await openFile(path);
     try {
       ({ bytesRead } = await file.read(start, 0, start.length, 0));
     } finally {

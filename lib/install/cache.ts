@@ -5,6 +5,7 @@
  * without a manifest, or with a library of another size, is not a finished one, whatever stopped it.
  * @module
  */
+import { randomUUID } from 'node:crypto';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
@@ -103,7 +104,7 @@ async function moveIntoPlace(staging: string, dir: string): Promise<string | und
  */
 async function setAside(dir: string): Promise<string | undefined> {
   if (existsSync(join(dir, MANIFEST))) {
-    const old = join(dir, '..', `${STAGING}old-${process.pid}-${basename(dir)}`);
+    const old = join(dir, '..', `${STAGING}old-${randomUUID()}-${basename(dir)}`);
     await rename(dir, old); // instant, unlike the removal of thousands of headers
     await rm(old, { recursive: true, force: true });
     return undefined;

@@ -7,7 +7,7 @@ import { readdir, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { checkRecord } from '../check/index.js';
 import { CheckpointError } from '../errors.js';
-import { commitFile, temporaryName } from '../files/atomic.js';
+import { commitFile, resolveTarget, temporaryName } from '../files/atomic.js';
 import {
   readSafetensors,
   readSafetensorsHeader,
@@ -138,8 +138,9 @@ async function loadMatchingWeights(files: CheckpointFiles, id: string): Promise<
       ({ metadata }) => metadata.checkpoint === id,
       () => false,
     );
-  const pending = temporaryName(files.weights, id);
-  if (!(await isMatch(files.weights)) && (await isMatch(pending))) await commitFile(pending, files.weights);
+  const target = await resolveTarget(files.weights);
+  const pending = temporaryName(target, id);
+  if (!(await isMatch(target)) && (await isMatch(pending))) await commitFile(pending, target);
   await removeLeftovers(files);
   const { tensors, metadata } = await readSafetensors(files.weights);
   if (metadata.checkpoint !== id) {
