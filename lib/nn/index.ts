@@ -34,13 +34,13 @@ export {
   Linear,
   type LinearOptions,
 } from './layers.js';
+export type { LoadResult, LoadStateDictOptions, MismatchResult } from './load-state.js';
 export * from './losses.js';
 export {
   type AnyModule,
   type ForwardHook,
   type ForwardPreHook,
   type HookHandle,
-  type LoadResult,
   Module,
   Parameter,
   type StateDict,

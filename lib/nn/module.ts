@@ -4,12 +4,20 @@
  */
 import { inspect } from 'node:util';
 import { checkFunction, checkOptions } from '../check/index.js';
-import { ArgumentError, CheckpointError, invalidArgument } from '../errors.js';
+import { ArgumentError, invalidArgument } from '../errors.js';
 import { native } from '../native/index.js';
 import type { ToOptions } from '../tensor/base.js';
 import { keep, noGrad, tidy } from '../tensor/context.js';
 import { isFloatingPoint } from '../tensor/dtype.js';
 import { isTensor, type Tensor } from '../tensor/tensor.js';
+import {
+  type LoadResult,
+  type LoadStateDictOptions,
+  loadState,
+  type MismatchResult,
+  type StateEntry,
+} from './load-state.js';
+import { keyOf } from './state-key.js';
 
 /** A module whatever it takes and gives. */
 export type AnyModule = Module<never[], unknown>;
@@ -29,14 +37,6 @@ export interface HookHandle {
 
 /** Names and tensors by which a model is saved: PyTorch's `state_dict`. */
 export type StateDict = Record<string, Tensor>;
-
-/** What {@link Module.loadStateDict} found besides the keys that fit. */
-export interface LoadResult {
-  /** Keys of the module that the state lacks. */
-  missing: string[];
-  /** Keys of the state that the module lacks. */
-  unexpected: string[];
-}
 
 const parameters = new WeakSet<Tensor>();
 
@@ -60,14 +60,10 @@ export class Parameter {
   }
 }
 
-/** The one rule for names: fields are camelCase, keys of the state are PyTorch's snake_case. */
-export function stateKey(field: string): string {
-  return field.replace(/(?<=[a-z0-9])[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-}
-
 /**
  * Base class of layers and networks. Fields that hold a {@link Parameter}, a Module, or a buffer registered with
  * {@link registerBuffer} become part of the module; their names, in snake_case and joined by dots, are the state's keys.
+ * A field in snake_case or with a capital first (`LayerNorm`) is its own key; {@link Module.stateKeys} names others.
  * @see https://pytorch.org/docs/stable/generated/torch.nn.Module.html
  * @example
  * class Net extends nn.Module {
@@ -78,7 +74,12 @@ export function stateKey(field: string): string {
 export abstract class Module<Args extends unknown[] = [Tensor], Out = Tensor> {
   /** Whether the module trains (batch statistics, dropout) or evaluates. Set by {@link train} and {@link eval}. */
   training = true;
-  readonly #buffers = new Map<string, { persistent: boolean }>();
+  /**
+   * Keys of fields that are not the usual ones, such as those of a PyTorch network written in camelCase.
+   * @example class Block extends nn.Module { static override stateKeys = { conv3X3: 'conv3X3' }; … }
+   */
+  static readonly stateKeys: Readonly<Record<string, string>> = {};
+  readonly #buffers = new Map<string, { persistent: boolean; required: boolean }>();
   readonly #hooks = new Set<{ hook: ForwardHook }>();
   readonly #preHooks = new Set<{ hook: ForwardPreHook }>();
 
@@ -88,21 +89,23 @@ export abstract class Module<Args extends unknown[] = [Tensor], Out = Tensor> {
   /**
    * Makes a tensor part of the state without training it, as the field `name`.
    * @param options.persistent - Whether {@link stateDict} has it. Default true.
+   * @param options.required - Whether a strict {@link loadStateDict} asks for it; otherwise it stays as it is where a state
+   *   lacks it. Default true.
    */
   protected registerBuffer(
     name: string,
     tensor: Tensor | null,
-    options: { persistent?: boolean } = {},
+    options: { persistent?: boolean; required?: boolean } = {},
   ): void {
-    const { persistent = true } = checkOptions(options);
-    this.#buffers.set(name, { persistent });
+    const { persistent = true, required = true } = checkOptions(options);
+    this.#buffers.set(name, { persistent, required });
     (this as Record<string, unknown>)[name] = tensor && keep(tensor);
   }
 
   /** Modules in the fields of this one, with their keys. */
   *namedChildren(): Generator<[string, AnyModule]> {
     for (const [field, value] of Object.entries(this)) {
-      if (value instanceof Module) yield [stateKey(field), value as unknown as AnyModule];
+      if (value instanceof Module) yield [keyOf(this, field), value as unknown as AnyModule];
     }
   }
 
@@ -134,8 +137,7 @@ export abstract class Module<Args extends unknown[] = [Tensor], Out = Tensor> {
   *#allParameters(): Generator<[string, Tensor]> {
     for (const [prefix, module] of this.namedModules()) {
       for (const [field, value] of Object.entries(module)) {
-        if (isParameter(value))
-          yield [prefix === '' ? stateKey(field) : `${prefix}.${stateKey(field)}`, value];
+        if (isParameter(value)) yield [join(prefix, keyOf(module, field)), value];
       }
     }
   }
@@ -147,17 +149,36 @@ export abstract class Module<Args extends unknown[] = [Tensor], Out = Tensor> {
 
   /** All buffers with their keys. */
   *namedBuffers(): Generator<[string, Tensor]> {
-    yield* this.#allBuffers(false);
+    for (const { key, tensor } of this.#allBuffers()) yield [key, tensor];
   }
 
-  *#allBuffers(persistentOnly: boolean): Generator<[string, Tensor]> {
+  *#allBuffers(): Generator<StateEntry & { persistent: boolean }> {
     for (const [prefix, module] of this.namedModules()) {
-      for (const [field, { persistent }] of (module as unknown as this).#buffers) {
-        const value = (module as unknown as Record<string, unknown>)[field];
-        if (!isTensor(value) || (persistentOnly && !persistent)) continue;
-        yield [prefix === '' ? stateKey(field) : `${prefix}.${stateKey(field)}`, value];
+      for (const [field, options] of (module as unknown as this).#buffers) {
+        const tensor = (module as unknown as Record<string, unknown>)[field];
+        if (isTensor(tensor)) yield { key: join(prefix, keyOf(module, field)), tensor, ...options };
       }
     }
+  }
+
+  /** The tensors that the state has. @throws ArgumentError when two have the same key. */
+  #stateEntries(): StateEntry[] {
+    const entries: StateEntry[] = [...this.#allParameters()].map(([key, tensor]) => ({
+      key,
+      tensor,
+      required: true,
+    }));
+    for (const buffer of this.#allBuffers()) if (buffer.persistent) entries.push(buffer);
+    const keys = new Set<string>();
+    for (const { key } of entries) {
+      if (keys.has(key)) {
+        throw new ArgumentError(
+          `Expected a key of its own for each tensor of ${this.constructor.name} but two have ${key}: rename a field, or name it in stateKeys`,
+        );
+      }
+      keys.add(key);
+    }
+    return entries;
   }
 
   /** Puts the module and all below it into training mode (or, with false, evaluation mode). */
@@ -220,45 +241,27 @@ export abstract class Module<Args extends unknown[] = [Tensor], Out = Tensor> {
 
   /**
    * Parameters and persistent buffers by key, PyTorch's keys: the tensors themselves, detached, not copies.
+   * @throws ArgumentError when two fields have the same key.
    * @see https://pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.state_dict
    */
   stateDict(): StateDict {
-    const entries = [...this.#allParameters(), ...this.#allBuffers(true)];
-    return Object.fromEntries(entries.map(([key, tensor]) => [key, tensor.detach()]));
+    return Object.fromEntries(this.#stateEntries().map(({ key, tensor }) => [key, tensor.detach()]));
   }
 
   /**
-   * Copies a state into the parameters and buffers of the same keys. Everything is checked before anything is copied.
+   * Copies a state into the parameters and buffers of the same keys. Everything is checked before anything is copied. A
+   * key may also be spelt as the field is (`convBlock.weight` for `conv_block.weight`). `num_batches_tracked` of batch
+   * norms may be absent, as in files of PyTorch before 0.4.1; the counter then stays.
    * @param options.strict - Throw when keys are missing or unexpected. Default true.
-   * @returns The keys that were missing or unexpected.
+   * @param options.ignoreMismatched - Leave out tensors of another shape instead of throwing. Default false.
+   * @returns The keys that were missing or unexpected, and those left out for their shape.
    * @throws CheckpointError naming the keys, or the key and both shapes.
+   * @see https://pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.load_state_dict
    */
-  loadStateDict(state: StateDict, options: { strict?: boolean } = {}): LoadResult {
-    const { strict = true } = checkOptions(options);
-    if (typeof state !== 'object' || state === null)
-      throw invalidArgument('state', 'an object of Tensors by key', state);
-    const own = new Map([...this.#allParameters(), ...this.#allBuffers(true)]);
-    const missing = [...own.keys()].filter((key) => !Object.hasOwn(state, key));
-    const unexpected = Object.keys(state).filter((key) => !own.has(key));
-    if (strict && missing.length + unexpected.length > 0) {
-      throw new CheckpointError(
-        `Expected the keys of ${this.constructor.name} for state but received others: missing ${list(missing)}; unexpected ${list(unexpected)}`,
-      );
-    }
-    const matching = [...own].filter(([key]) => Object.hasOwn(state, key));
-    for (const [key, tensor] of matching) {
-      const value = state[key];
-      if (!isTensor(value)) throw invalidArgument(`state['${key}']`, 'a Tensor', value);
-      if (String(value.shape) !== String(tensor.shape)) {
-        throw new CheckpointError(
-          `Expected shape [${tensor.shape.join(', ')}] for ${key} of ${this.constructor.name} but received [${value.shape.join(', ')}]`,
-        );
-      }
-    }
-    noGrad(() => {
-      for (const [key, tensor] of matching) tensor.copy_(state[key]!);
-    });
-    return { missing, unexpected };
+  loadStateDict(state: StateDict, options: LoadStateDictOptions & { ignoreMismatched: true }): MismatchResult;
+  loadStateDict(state: StateDict, options?: LoadStateDictOptions): LoadResult;
+  loadStateDict(state: StateDict, options: LoadStateDictOptions = {}): LoadResult {
+    return loadState(this as unknown as AnyModule, this.#stateEntries(), state, options);
   }
 
   /**
@@ -351,7 +354,7 @@ function* walk(module: AnyModule, key: string, above: readonly AnyModule[]): Gen
   }
   yield [key, module];
   for (const [field, child] of module.namedChildren())
-    yield* walk(child, key === '' ? field : `${key}.${field}`, [...above, module]);
+    yield* walk(child, join(key, field), [...above, module]);
 }
 
 /** @internal Checks that a container was given a module. */
@@ -364,8 +367,6 @@ function isParameter(value: unknown): value is Tensor {
   return typeof value === 'object' && value !== null && parameters.has(value as Tensor);
 }
 
-function list(keys: readonly string[]): string {
-  if (keys.length === 0) return 'none';
-  const shown = keys.slice(0, 6).join(', ');
-  return keys.length > 6 ? `${shown} and ${keys.length - 6} more` : shown;
+function join(prefix: string, key: string): string {
+  return prefix === '' ? key : `${prefix}.${key}`;
 }

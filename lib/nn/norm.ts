@@ -60,6 +60,7 @@ abstract class ChannelNorm extends Module {
     this.registerBuffer(
       'numBatchesTracked',
       trackRunningStats ? full([], 0, { dtype: 'int64', device: factory.device }) : null,
+      { required: false }, // files of PyTorch before 0.4.1 lack it
     );
   }
 

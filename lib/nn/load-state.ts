@@ -1,0 +1,188 @@
+/**
+ * Copying a state into a module: which of its keys are which of the module's tensors, and what does not fit.
+ * @module
+ */
+import { checkOptions } from '../check/index.js';
+import { CheckpointError, invalidArgument } from '../errors.js';
+import { noGrad, tidy } from '../tensor/context.js';
+import { isTensor, type Tensor } from '../tensor/tensor.js';
+import { otherSpellings } from './state-key.js';
+
+/** What {@link Module.loadStateDict} found besides the keys that fit. */
+export interface LoadResult {
+  /** Keys of the module that the state lacks. */
+  missing: string[];
+  /** Keys of the state that the module lacks. */
+  unexpected: string[];
+}
+
+/** A {@link LoadResult} with the tensors that were left out for their shapes. */
+export interface MismatchResult extends LoadResult {
+  /** Keys whose shapes differ. */
+  mismatched: string[];
+}
+
+/** Options of {@link Module.loadStateDict}. */
+export interface LoadStateDictOptions {
+  /** Throw when keys are missing or unexpected. Default true. */
+  strict?: boolean;
+  /** Leave out tensors of another shape, such as a last layer for other classes, instead of throwing. Default false. */
+  ignoreMismatched?: boolean;
+}
+
+/** A module, for what is looked for in it here. */
+interface Tree {
+  namedChildren(): Iterable<[string, Tree]>;
+}
+
+/** One tensor of a module, as {@link loadState} needs it. */
+export interface StateEntry {
+  readonly key: string;
+  readonly tensor: Tensor;
+  /** Whether a strict load asks for it where the state has others of its module. */
+  readonly required: boolean;
+}
+
+/** A tensor of the module and what the state has for it. */
+interface Match {
+  readonly key: string;
+  readonly tensor: Tensor;
+  /** The key in the state, which may be another spelling. */
+  readonly given: string;
+}
+
+/** Checks everything, then copies. @param entries - The module's tensors. See {@link Module.loadStateDict}. */
+export function loadState(
+  module: Tree,
+  entries: readonly StateEntry[],
+  state: Readonly<Record<string, Tensor>>,
+  options: LoadStateDictOptions,
+): LoadResult | MismatchResult {
+  const { strict = true, ignoreMismatched = false } = checkOptions(options);
+  if (typeof strict !== 'boolean') throw invalidArgument('strict', 'a boolean', strict);
+  if (typeof ignoreMismatched !== 'boolean')
+    throw invalidArgument('ignoreMismatched', 'a boolean', ignoreMismatched);
+  if (typeof state !== 'object' || state === null)
+    throw invalidArgument('state', 'an object of Tensors by key', state);
+  const own = new Map(entries.map((entry) => [entry.key, entry]));
+  const given = new Map<string, string>();
+  const unexpected: string[] = [];
+  const spellings = new Spellings();
+  for (const key of Object.keys(state)) {
+    const name = own.has(key) ? key : spellings.keyOf(module, key);
+    const taken = given.has(name) || (name !== key && Object.hasOwn(state, name));
+    if (own.has(name) && !taken) given.set(name, key);
+    else unexpected.push(key);
+  }
+  // Of a module that the state has.
+  const known = new Set([...given.keys()].map(moduleOf));
+  const missing = entries
+    .filter(({ key, required }) => !given.has(key) && (required || !known.has(moduleOf(key))))
+    .map(({ key }) => key);
+  if (strict && missing.length + unexpected.length > 0) {
+    throw new CheckpointError(
+      `Expected the keys of ${module.constructor.name} for state but received others: missing ${list(missing)}; ` +
+        `unexpected ${list(unexpected)}${prefixHint(own, missing, unexpected)}`,
+    );
+  }
+  const matches = [...given].map(([key, name]) => ({ key, tensor: own.get(key)!.tensor, given: name }));
+  const mismatched = checkShapes(module, matches, state, ignoreMismatched);
+  const left = new Set(mismatched);
+  tidy(() =>
+    noGrad(() => {
+      for (const { key, tensor, given } of matches) {
+        if (left.has(key)) continue;
+        const value = state[given]!;
+        tensor.copy_(tensor.ndim === value.ndim ? value : value.reshape([]));
+      }
+    }),
+  );
+  return ignoreMismatched ? { missing, unexpected, mismatched } : { missing, unexpected };
+}
+
+/** @returns The keys of other shapes. @throws CheckpointError for them, unless they are to be ignored. */
+function checkShapes(
+  module: Tree,
+  matches: readonly Match[],
+  state: Readonly<Record<string, Tensor>>,
+  ignore: boolean,
+): string[] {
+  const wrong: string[] = [];
+  let first = '';
+  for (const { key, tensor, given } of matches) {
+    const value = state[given];
+    if (!isTensor(value)) throw invalidArgument(`state['${given}']`, 'a Tensor', value);
+    const [expected, received] = [tensor.shape, value.shape];
+    // PyTorch before 0.4 had no tensors without dimensions, and saved counters as [1].
+    const scalar = expected.length === 0 && received.length === 1 && received[0] === 1;
+    if (scalar || String(expected) === String(received)) continue;
+    first ||= `Expected shape [${expected.join(', ')}] for ${key} of ${module.constructor.name} but received [${received.join(', ')}]`;
+    wrong.push(key);
+  }
+  if (wrong.length > 0 && !ignore) {
+    const others = wrong.length === 1 ? '' : `; ${wrong.length - 1} more differ: ${list(wrong.slice(1))}`;
+    throw new CheckpointError(first + others);
+  }
+  return wrong;
+}
+
+/** What a module has under a key with the other names that its fields may have; the key itself where there is none. */
+class Spellings {
+  readonly #levels = new Map<Tree, { names: Map<string, string>; children: Map<string, Tree> }>();
+
+  keyOf(module: Tree, given: string): string {
+    let at: Tree | undefined = module;
+    const parts = given.split('.').map((part) => {
+      if (at === undefined) return part;
+      const { names, children } = this.#level(at);
+      const name = children.has(part) ? part : (names.get(part) ?? part);
+      at = children.get(name);
+      return name;
+    });
+    return parts.join('.');
+  }
+
+  #level(module: Tree) {
+    let level = this.#levels.get(module);
+    if (level === undefined) {
+      level = { names: otherSpellings(module), children: new Map(module.namedChildren()) };
+      this.#levels.set(module, level);
+    }
+    return level;
+  }
+}
+
+/** How the keys would fit, where all of the state's have one prefix too much, or lack one. */
+function prefixHint(
+  own: ReadonlyMap<string, unknown>,
+  missing: readonly string[],
+  unexpected: readonly string[],
+): string {
+  const [lacking, extra] = [missing[0], unexpected[0]];
+  if (lacking === undefined || extra === undefined) return '';
+  const surplus = unexpected.map((key) => key.slice(0, key.indexOf('.') + 1));
+  const [prefix] = surplus;
+  if (prefix && surplus.every((one, i) => one === prefix && own.has(unexpected[i]!.slice(prefix.length)))) {
+    const origin = prefix === 'module.' ? ', which torch.nn.DataParallel adds' : '';
+    return (
+      `. The keys of the state begin with '${prefix}'${origin}; without it they fit: ` +
+      `Object.fromEntries(Object.entries(state).map(([key, value]) => [key.slice(${prefix.length}), value]))`
+    );
+  }
+  const given = new Set(unexpected);
+  const start = lacking.slice(0, lacking.indexOf('.') + 1);
+  if (start && missing.every((key) => key.startsWith(start) && given.has(key.slice(start.length))))
+    return `. The keys of the state lack '${start}' in front`;
+  return '';
+}
+
+/** The key of the module that a tensor is in. */
+function moduleOf(key: string): string {
+  return key.slice(0, key.lastIndexOf('.') + 1);
+}
+
+function list(keys: readonly string[]): string {
+  if (keys.length === 0) return 'none';
+  const shown = keys.slice(0, 6).join(', ');
+  return keys.length > 6 ? `${shown} and ${keys.length - 6} more` : shown;
+}
