@@ -5,12 +5,14 @@
  */
 import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { type FileHandle, mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Dispatcher } from 'undici';
 import { checkRecord } from '../check/index.js';
-import { DownloadError, invalidArgument } from '../errors.js';
+import { DownloadError, invalidArgument, LockedError } from '../errors.js';
+import { resolveTarget } from './atomic.js';
+import { acquireLock, type Lock } from './lock.js';
 
 /** A published checksum, as lower- or upper-case hexadecimal digits. */
 export interface FileHash {
@@ -62,13 +64,15 @@ export async function download(options: DownloadOptions): Promise<void> {
     throw invalidArgument('url', 'an http(s) address', url);
   try {
     await mkdir(dirname(file), { recursive: true });
-    const shared = hash !== undefined && (await lockPart(file));
-    const part = shared ? `${file}.part` : `${file}.${randomUUID()}.part`;
+    const target = await resolveTarget(file);
+    const lock = hash && (await lockPart(target));
+    const part = lock ? `${target}.part` : `${target}.${randomUUID()}.part`;
     try {
       await fetchVerified(options, part);
-      await rename(part, file);
+      await rename(part, target);
     } finally {
-      await rm(shared ? `${part}.lock` : part, { force: true });
+      if (lock) await lock.release();
+      else await rm(part, { force: true });
     }
   } catch (error) {
     if (error instanceof DownloadError) throw error;
@@ -203,37 +207,12 @@ async function writeAll(handle: FileHandle, bytes: Buffer, position: number): Pr
   }
 }
 
-/** Claims `<file>.part` for this process; false where another living process has it. */
-async function lockPart(file: string): Promise<boolean> {
-  const lock = `${file}.part.lock`;
-  for (let attempt = 0; attempt < 2; attempt++) {
-    try {
-      await writeFile(lock, String(process.pid), { flag: 'wx' });
-      return true;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-      const owner = Number(await readFile(lock, 'utf8').catch(() => ''));
-      if (owner > 0 ? isAlive(owner) : await isFresh(lock)) return false;
-      await rm(lock, { force: true });
-    }
-  }
-  return false;
-}
-
-/** Whether a lock without a name in it is one that its owner is just writing, and not what a full disk left. */
-async function isFresh(lock: string): Promise<boolean> {
-  const found = await stat(lock).catch(() => undefined);
-  return found !== undefined && Date.now() - found.mtimeMs < 10_000;
-}
-
-/** Whether a process of this machine runs. */
-export function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
+/** Claims `<file>.part` for this process; undefined where another one has it. */
+async function lockPart(file: string): Promise<Lock | undefined> {
+  return acquireLock(`${file}.part.lock`, { wait: false }).catch((error) => {
+    if (error instanceof LockedError) return undefined;
+    throw error;
+  });
 }
 
 async function sizeOf(file: string): Promise<number> {

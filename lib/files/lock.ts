@@ -117,6 +117,8 @@ export async function withLock<T>(
 export async function readLock(file: string): Promise<LockOwner | undefined> {
   try {
     const owner = JSON.parse(await readFile(file, 'utf8'));
+    // As earlier versions locked downloads.
+    if (Number.isSafeInteger(owner)) return { pid: owner, host: hostname(), token: String(owner) };
     return typeof owner === 'object' && owner !== null && Number.isSafeInteger(owner.pid) ? owner : undefined;
   } catch {
     return undefined;

@@ -6,8 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { stageFile, writeFileAtomic } from '../../lib/files/atomic.js';
 import { CheckpointError } from '../../lib/errors.js';
+import { stageFile, writeFileAtomic } from '../../lib/files/atomic.js';
 import {
   full,
   loadNpy,

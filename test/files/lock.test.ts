@@ -89,16 +89,13 @@ describe('a lock', () => {
     await lock.release();
   });
 
-  it.each(['', '{', 'null', '[]', '999999999'])(
-    'with the contents %j is held while it is fresh',
-    async (text) => {
-      const file = newFile();
-      writeFileSync(file, text);
-      await expect(acquireLock(file, { wait: false })).rejects.toThrow(/in use by another process/);
-      utimesSync(file, 0, 0);
-      await (await acquireLock(file, { wait: false })).release();
-    },
-  );
+  it.each(['', '{', 'null', '[]'])('with the contents %j is held while it is fresh', async (text) => {
+    const file = newFile();
+    writeFileSync(file, text);
+    await expect(acquireLock(file, { wait: false })).rejects.toThrow(/in use by another process/);
+    utimesSync(file, 0, 0);
+    await (await acquireLock(file, { wait: false })).release();
+  });
 
   it('that is fresh is waited for until the signal ends it', async () => {
     const file = newFile();

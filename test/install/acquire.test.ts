@@ -1,13 +1,11 @@
 /**
  * Ways to libtorch other than the plain download, a slow network, and several processes.
  */
-import { chmodSync, existsSync, readdirSync, utimesSync, writeFileSync } from 'node:fs';
-import { hostname } from 'node:os';
+import { chmodSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { ArgumentError, DownloadError } from '../../lib/errors.js';
 import { readManifest } from '../../lib/install/cache.js';
-import { withLock } from '../../lib/install/cache-lock.js';
 import { ensureLibtorch, findLibtorch } from '../../lib/install/libtorch.js';
 import { downloadSource, zipSource } from '../../lib/install/sources.js';
 import { zip } from '../support/zip.js';
@@ -176,39 +174,6 @@ describe('two processes at once', () => {
     );
     expect(requests).toHaveLength(1);
     expect(readdirSync(cacheDir).sort()).toEqual(['downloads', 'libtorch-2.13.0-cpu']);
-  });
-
-  it('a lock outlives neither its owner nor its time', async () => {
-    const file = join(temporaryFolder(), 'x.lock');
-    const dead = { pid: 2 ** 30, host: hostname(), token: 'a' };
-    const elsewhere = { pid: 1, host: 'another machine', token: 'b' };
-    for (const owner of [dead, elsewhere]) {
-      writeFileSync(file, JSON.stringify(owner));
-      if (owner === elsewhere) utimesSync(file, 0, 0);
-      expect(await withLock(file, async () => 'done')).toBe('done');
-      expect(existsSync(file)).toBe(false);
-    }
-  });
-
-  it('a fresh lock is waited for, until the signal ends it', async () => {
-    const file = join(temporaryFolder(), 'x.lock');
-    writeFileSync(file, JSON.stringify({ pid: 1, host: 'another machine', token: 'b' }));
-    const waiting = vi.fn();
-    const lock = withLock(file, async () => 'never', { onWait: waiting, signal: AbortSignal.timeout(600) });
-    await expect(lock).rejects.toThrow(/aborted/);
-    expect(waiting).toHaveBeenCalledExactlyOnceWith('process 1 on another machine');
-  });
-
-  it('never hold it together', async () => {
-    const file = join(temporaryFolder(), 'x.lock');
-    let inside = 0;
-    const work = async () => {
-      inside++;
-      await new Promise((done) => setTimeout(done, 20));
-      expect(inside).toBe(1);
-      inside--;
-    };
-    await Promise.all(Array.from({ length: 5 }, () => withLock(file, work)));
   });
 });
 
