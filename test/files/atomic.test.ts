@@ -85,10 +85,14 @@ describe.each(each)('%s', (name) => {
       );
       await expect(load(path)).rejects.toThrow(`Cannot read ${path}: it is a pipe, not a file`);
       const copy = join(folder, 'copy');
-      const cat = spawn('sh', ['-c', `cat ${path} > ${copy}`]);
-      await sleep(200);
-      await save(path, full([100_000], 7));
-      await once(cat, 'exit');
+      const ended = once(spawn('sh', ['-c', `cat ${path} > ${copy}`]), 'exit');
+      const reads = async () =>
+        save(path, full([100_000], 7)).then(
+          () => true,
+          () => false, // until there is a reader
+        );
+      while (!(await reads())) await sleep(20);
+      await ended;
       expect(fs.lstatSync(path).isFIFO()).toBe(true);
       expect((await load(copy)).sum().item()).toBe(700_000);
     },
