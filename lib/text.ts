@@ -1,5 +1,5 @@
 /**
- * Numbers, durations and columns as text, for tables that people read.
+ * Numbers, durations, names and columns as text that people read.
  * @module
  */
 
@@ -18,11 +18,34 @@ export function formatCount(value: number): string {
   return value.toLocaleString('en-US');
 }
 
-/** Columns aligned by spaces: the first to the left, the others as `alignRight` says. */
+/** Control characters of terminals, and those that turn the direction of text. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters meant
+const CONTROL = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
+
+/**
+ * Text of foreign origin, such as the name of a file or a class, for a terminal: control characters are shown as `\x1b` or
+ * `\u202e`, so that no name can move the cursor, change colours or end a line.
+ * @param options.lines - Keeps line feeds and tabs, for text of several lines. Default: false.
+ */
+export function printable(text: string, { lines = false }: { lines?: boolean } = {}): string {
+  return text.replace(CONTROL, (character) => {
+    if (lines && (character === '\n' || character === '\t')) return character;
+    const code = character.charCodeAt(0);
+    return code < 256
+      ? `\\x${code.toString(16).padStart(2, '0')}`
+      : `\\u${code.toString(16).padStart(4, '0')}`;
+  });
+}
+
+/**
+ * Columns aligned by spaces: the first to the left, the others as `alignRight` says. Control characters in the cells are
+ * shown escaped.
+ */
 export function alignColumns(
-  rows: readonly (readonly string[])[],
+  cells: readonly (readonly string[])[],
   alignRight: (column: number) => boolean = (column) => column > 0,
 ): string[] {
+  const rows = cells.map((row) => row.map((text) => printable(text)));
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((cells) => cells[column]!.length)));
   return rows.map((cells) =>
     cells

@@ -22,7 +22,7 @@ const LIB = {
   runtime: ['tensor', 'native', 'check', 'errors'],
   formats: ['tensor', 'native', 'files', 'check', 'errors'],
   ops: ['tensor', 'native', 'check', 'errors'],
-  data: ['formats', 'files', 'check', 'errors'],
+  data: ['text', 'formats', 'files', 'check', 'errors'],
   'data/bytes': ['native'],
   'data/batches': ['data', 'tensor', 'native', 'check', 'errors'],
   'data/loader-options': ['data', 'types:tensor', 'check', 'errors'],

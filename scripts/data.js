@@ -8,6 +8,7 @@ import { DATASET_NAMES } from '../dist/data/names.js';
 import { writeFileAtomic } from '../dist/files/atomic.js';
 import { createCommand, runCommand } from './cli/command.js';
 import { nonNegativeInteger, positiveInteger } from './cli/options.js';
+import { printable, printableJson } from './cli/printable.js';
 
 /** `--transform` by name: a function of `data.transforms`, or nothing. */
 const TRANSFORMS = /** @type {const} */ ({ train: 'train', test: 'test', 'pad-crop': 'padCrop', none: null });
@@ -45,13 +46,15 @@ await runCommand(command, async (options) => {
   const unreadable = options.skipUnreadable ? 'skip' : 'error';
   const set = await loadDataset(dataset, { root, split, download, verify, unreadable });
   const description = data.describe(set);
-  if (json) console.log(JSON.stringify(description));
+  if (json) console.log(printableJson(description));
   else {
     const list = (/** @type {number[]} */ values) => values.map((value) => value.toFixed(4)).join(', ');
     console.log(`${set.name}, ${split}: ${set.length} images of ${set.shape.join(' x ')}`);
     console.log(`mean ${list(description.mean)}, standard deviation ${list(description.std)}`);
     const { printRows } = await import('./bench/turns.js');
-    printRows(description.counts.map(({ class: name, count }) => ({ class: name, images: String(count) })));
+    printRows(
+      description.counts.map(({ class: name, count }) => ({ class: printable(name), images: String(count) })),
+    );
   }
   if (grid === undefined) return;
   const make = TRANSFORMS[/** @type {keyof typeof TRANSFORMS} */ (options.transform)];

@@ -33,10 +33,11 @@ await runCommand(command, async (options) => {
   const { evaluateRun } = await import('./cli/evaluation.js');
   if (options.threads) setNumThreads(options.threads);
   const run = await train.RunDirectory.open(options.run);
-  const { dataset, dataDir, model } = await run.readConfig();
+  const { classes, dataset, dataDir, model } = await run.readConfig();
   const set = await loadDataset(dataset, {
     root: options.dataDir ?? dataDir ?? 'data',
     split: 'test',
+    classes,
     download: options.download,
     verify: options.verify,
     unreadable: options.skipUnreadable ? 'skip' : 'error',

@@ -6,11 +6,16 @@
 import { createCommand, formatError, requireOption, runCommand } from './cli/command.js';
 import { CHECKPOINTS, device, positiveInteger } from './cli/options.js';
 import { isOutputLost } from './cli/output.js';
+import { printable, printableJson } from './cli/printable.js';
 
-const command = createCommand('node scripts/predict.js', 'Classifies PNG and JPEG pictures.', [
-  'node scripts/predict.js --run runs/dy photo.jpg',
-  'node scripts/predict.js --run runs/dy --top 3 --json *.png',
-])
+const command = createCommand(
+  'node scripts/predict.js',
+  'Classifies pictures: PNG, JPEG, WebP, GIF, TIFF and AVIF.',
+  [
+    'node scripts/predict.js --run runs/dy photo.jpg',
+    'node scripts/predict.js --run runs/dy --top 3 --json *.png',
+  ],
+)
   .argument('<files...>', 'pictures')
   .option('--run <folder>', 'run directory (required)')
   .option('--checkpoint <name>', CHECKPOINTS, 'best')
@@ -42,11 +47,11 @@ await runCommand(command, async (options) => {
 /** @param {string} file @param {{ name: string, probability: number }[]} top @param {{ json: boolean }} options */
 function print(file, top, { json }) {
   if (json) {
-    console.log(JSON.stringify({ file, predictions: top }));
+    console.log(printableJson({ file, predictions: top }));
     return;
   }
-  console.log(file);
+  console.log(printable(file));
   for (const { name, probability } of top) {
-    console.log(`  ${(100 * probability).toFixed(1).padStart(5)} %  ${name}`);
+    console.log(`  ${(100 * probability).toFixed(1).padStart(5)} %  ${printable(name)}`);
   }
 }

@@ -191,15 +191,16 @@ napi_value AugmentOnDeviceAsync(Call& call, const at::Tensor& images, const std:
 // hundreds of megabytes for the first time costs a fraction of what it does in V8's own.
 napi_value AllocateBytes(Call& call, int64_t length) {
   if (length < 0) throw TypedError(ErrorKind::kArgument, "Expected a length from 0 for " + call.Name());
-  auto owner = std::make_unique<c10::DataPtr>(c10::GetCPUAllocator()->allocate(static_cast<size_t>(length)));
+  // Node-API takes the memory over at the call, whether it succeeds or not: a buffer that is too long for
+  // this version of Node.js is an error after which the finalizer runs all the same. Only a refusal to have
+  // such buffers at all calls none.
+  auto* owner = new c10::DataPtr(c10::GetCPUAllocator()->allocate(static_cast<size_t>(length)));
   napi_value buffer;
-  Check(call.env,
-        napi_create_external_arraybuffer(
-            call.env, owner->get(), static_cast<size_t>(length),
-            [](node_api_basic_env, void*, void* hint) { delete static_cast<c10::DataPtr*>(hint); },
-            owner.get(), &buffer),
-        "napi_create_external_arraybuffer");
-  owner.release();
+  const napi_status status = napi_create_external_arraybuffer(
+      call.env, owner->get(), static_cast<size_t>(length),
+      [](node_api_basic_env, void*, void* hint) { delete static_cast<c10::DataPtr*>(hint); }, owner, &buffer);
+  if (status == napi_no_external_buffers_allowed) delete owner;
+  Check(call.env, status, "napi_create_external_arraybuffer");
   return buffer;
 }
 

@@ -2,6 +2,7 @@
  * Memory for a whole data set.
  * @module
  */
+import { constants } from 'node:buffer';
 import { native } from '../native/index.js';
 
 /** From here on the add-on's huge pages are worth a call. */
@@ -13,7 +14,9 @@ const LARGE = 1 << 22;
  * @throws RangeError or NativeError when there is not that much memory.
  */
 export function allocateBytes(length: number): Uint8Array<ArrayBuffer> {
-  return length < LARGE ? new Uint8Array(length) : new Uint8Array(native.allocateBytes(length));
+  // Buffers made by add-ons end where those of Node.js do; V8's own may be longer.
+  if (length < LARGE || length > constants.MAX_LENGTH) return new Uint8Array(length);
+  return new Uint8Array(native.allocateBytes(length));
 }
 
 /**

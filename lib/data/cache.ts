@@ -10,6 +10,7 @@ import { type FileHandle, open, readdir, rename, rm, stat } from 'node:fs/promis
 import { basename, dirname, join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { allocateBytes, mapBytes } from './bytes.js';
+import { warn } from './dataset.js';
 
 /** What is kept of an archive. */
 export interface CachedArrays {
@@ -118,10 +119,10 @@ export async function writeCache(
     await rename(temporary, path);
   } catch (error) {
     await rm(temporary, { force: true }).catch(() => {});
-    process.emitWarning(
+    warn(
+      'DYCONV_CACHE',
       `${path}: the parsed images could not be kept (${(error as Error).message}), so the next start reads the archive ` +
         'again. Use cache: false where that is meant',
-      { type: 'DyconvWarning', code: 'DYCONV_CACHE' },
     );
   }
 }

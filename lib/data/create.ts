@@ -5,6 +5,7 @@
 import { checkOptions } from '../check/index.js';
 import { invalidArgument } from '../errors.js';
 import { type Cifar10Options, cifar10, cifar100 } from './cifar.js';
+import { checkSameClasses } from './class-names.js';
 import type { Dataset, Split } from './dataset.js';
 import { type ImageFolderOptions, imageFolder } from './image-folder.js';
 import { bundled, fashionMnist, mnist } from './mnist.js';
@@ -21,6 +22,11 @@ export interface CreateOptions extends SourceOptions {
   cache?: Cifar10Options['cache'];
   /** For folders: see {@link ImageFolderOptions}. */
   unreadable?: ImageFolderOptions['unreadable'];
+  /**
+   * Names that the classes must have, in label order, such as those stored with a run. The pictures of a folder get their
+   * labels by it. Default: the set's own.
+   */
+  classes?: readonly string[] | undefined;
 }
 
 const MAKERS: Readonly<Record<DatasetName, (options: CreateOptions) => Promise<Dataset>>> = {
@@ -29,10 +35,11 @@ const MAKERS: Readonly<Record<DatasetName, (options: CreateOptions) => Promise<D
   mnist,
   'fashion-mnist': fashionMnist,
   bundled: ({ split }) => bundled({ split }),
-  folder: ({ root = 'data', split, unreadable, onProgress }) =>
+  folder: ({ root = 'data', split, classes, unreadable, onProgress }) =>
     imageFolder({
       root,
       split,
+      classes,
       unreadable,
       onProgress: onProgress && ((done, total) => onProgress(root, done, total, 'parse')),
     }),
@@ -47,10 +54,14 @@ export function list(): DatasetName[] {
  * A data set by its name.
  * @example
  * const train = await data.create('cifar10', { root: 'data', split: 'train', download: true })
- * @throws ArgumentError for an unknown name, and what the set itself throws.
+ * @throws ArgumentError for an unknown name; DatasetError for other classes than those of `options.classes`, with both
+ * lists; and what the set itself throws.
  */
 export async function create(name: DatasetName, options: CreateOptions): Promise<Dataset> {
   if (typeof name !== 'string' || !Object.hasOwn(MAKERS, name))
     throw invalidArgument('dataset', `one of ${list().join(', ')}`, name);
-  return MAKERS[name](checkOptions(options));
+  const { classes, split } = checkOptions(options);
+  const set = await MAKERS[name](options);
+  if (classes !== undefined) checkSameClasses(`${name} (${split})`, classes, set.classes);
+  return set;
 }

@@ -4,6 +4,7 @@
  */
 import { checkRecord } from '../check/index.js';
 import { DatasetError, invalidArgument } from '../errors.js';
+import { printable } from '../text.js';
 import { allocateBytes } from './bytes.js';
 
 /** The part of a data set. */
@@ -113,6 +114,11 @@ export function createDataset({
 /** A DatasetError in the one form they all have: the file first, then what is wrong with it. */
 export function datasetError(file: string, problem: string, cause?: unknown): DatasetError {
   return new DatasetError(`${file}: ${problem}`, cause === undefined ? undefined : { cause });
+}
+
+/** Tells what was done otherwise than asked, as a process warning with a code. */
+export function warn(code: string, message: string): void {
+  process.emitWarning(printable(message, { lines: true }), { type: 'DyconvWarning', code });
 }
 
 /** Checks a data set that an argument should be. */

@@ -2,48 +2,53 @@
  * Pictures in folders: one folder per class.
  * @module
  */
-import { readdir } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
-import { join, posix } from 'node:path';
 import { checkOptions } from '../check/index.js';
 import { DatasetError, invalidArgument } from '../errors.js';
-import { checkSplit, createDataset, type Dataset, datasetError, type Split } from './dataset.js';
+import { listNames } from './class-names.js';
+import { checkSplit, createDataset, type Dataset, datasetError, type Split, warn } from './dataset.js';
+import { decodePicture } from './picture.js';
+import { countOf, type FoundPictures, findPictures, type PictureFile } from './picture-files.js';
 
 /** Options of {@link imageFolder}. */
 export interface ImageFolderOptions {
-  /** The folder that holds `train/<class>/*.png` and `test/<class>/*.png`, or the class folders themselves. */
+  /**
+   * The folder that holds `train/<class>/` and `test/<class>/`, or the class folders themselves. Pictures may lie in
+   * folders below those of the classes; links are followed.
+   */
   root: string;
   /** The folder `train/` or `test/`, where there are such. */
   split: Split;
+  /**
+   * Names of the classes in label order, such as `set.classes` of the training set or those stored with a run. Default: the
+   * folders of `train/`, for both splits; without `train/` those of the folder itself.
+   */
+  classes?: readonly string[] | undefined;
   /** Height and width every picture is resized to, in pixels. Default: 130, the size before the random crop. */
-  size?: number;
+  size?: number | undefined;
   /** What to do with pictures that cannot be read. Default: `error`, which names the first and counts them. */
-  unreadable?: 'error' | 'skip';
-  /** Called for every picture that was skipped. Without it their number is told as a process warning. */
-  onSkip?: (file: string, reason: string) => void;
+  unreadable?: 'error' | 'skip' | undefined;
+  /**
+   * Called for every file that is left out: one that is no picture by its ending, or a picture that was skipped. Without it
+   * their number is told as a process warning.
+   */
+  onSkip?: ((file: string, reason: string) => void) | undefined;
   /** Called while pictures are read. */
-  onProgress?: (done: number, total: number) => void;
-}
-
-const PICTURE = /\.(png|jpe?g|webp)$/i;
-const MAX_CLASSES = 65_536;
-
-/** A picture to be read. */
-interface PictureFile {
-  path: string;
-  /** Its path below the folder of the set. */
-  name: string;
-  label: number;
+  onProgress?: ((done: number, total: number) => void) | undefined;
 }
 
 /**
- * Reads pictures into memory as RGB: each is scaled to cover `size` x `size` and cropped to its centre. Classes are the
- * names of the folders, in alphabetical order. Transparency is put on black. `set.nameOf(i)` is the path of picture i below
- * the folder of its split, such as `cat/12.png`.
- * @throws DatasetError when there is no such folder, no picture in it, or a picture cannot be read; ArgumentError.
+ * Reads pictures into memory as RGB (PNG, JPEG, WebP, GIF, TIFF, AVIF): each is scaled to cover `size` x `size` and cropped
+ * to its centre; transparency is put on black. Classes are the names of the folders, in alphabetical order.
+ * `set.nameOf(i)` is the path of picture i below the folder of its split, such as `cat/12.png`.
+ *
+ * A class without pictures is an error in the training split. In the test split it is a process warning with the code
+ * `DYCONV_CLASSES`; a class that the training split does not have is an error.
+ * @throws DatasetError when there is no such folder, no picture in it, other classes than expected, or a picture cannot be
+ * read; ArgumentError.
  */
 export async function imageFolder(options: ImageFolderOptions): Promise<Dataset> {
-  const { root, split, size = 130, unreadable = 'error' } = checkOptions(options);
+  const { root, split, classes: known, size = 130, unreadable = 'error', onSkip } = checkOptions(options);
   checkSplit(split);
   if (typeof root !== 'string' || root === '') throw invalidArgument('root', 'the path of a folder', root);
   if (!Number.isInteger(size) || size < 1 || size > 4096) {
@@ -52,51 +57,33 @@ export async function imageFolder(options: ImageFolderOptions): Promise<Dataset>
   if (unreadable !== 'error' && unreadable !== 'skip') {
     throw invalidArgument('unreadable', `'error' or 'skip'`, unreadable);
   }
-  const { folder, classes } = await findClasses(root, split);
-  const files: PictureFile[] = [];
-  for (const [label, name] of classes.entries()) {
-    for (const file of (await readdir(join(folder, name))).filter((file) => PICTURE.test(file)).sort()) {
-      files.push({ path: join(folder, name, file), name: posix.join(name, file), label });
-    }
-  }
-  if (files.length === 0) throw datasetError(folder, 'expected .png, .jpg or .webp pictures but found none');
-  const { images, labels, names } = await decodeAll(files, size, options);
-  return createDataset({
+  if (known !== undefined && !(Array.isArray(known) && known.every((name) => typeof name === 'string')))
+    throw invalidArgument('classes', 'an array of names', known);
+  const found = await findPictures(root, split, known);
+  reportLeftOut(found, onSkip);
+  const { images, labels, names } = await decodeAll(found.files, size, options);
+  const set = createDataset({
     name: 'folder',
     split,
-    classes,
+    classes: found.classes,
     shape: [3, size, size],
     images,
     labels,
-    source: folder,
+    source: found.folder,
     names,
   });
+  const missing = found.classes.filter((_, label) => !labels.includes(label));
+  if (missing.length > 0)
+    warn(
+      'DYCONV_CLASSES',
+      `${found.folder}: no pictures of ${missing.length} of ${found.classes.length} classes: ${listNames(missing)}`,
+    );
+  return set;
 }
 
-async function findClasses(root: string, split: Split): Promise<{ folder: string; classes: string[] }> {
-  const top = await folders(root);
-  // A folder with `train` or `test` in it is split; without the one asked for it is incomplete, not unsplit.
-  const isSplit = top.includes('train') || top.includes('test');
-  const folder = isSplit ? join(root, split) : root;
-  const classes = isSplit ? await folders(folder) : top;
-  if (classes.length < 2 || classes.length > MAX_CLASSES) {
-    throw datasetError(folder, `expected a folder per class but found ${classes.length} folder(s)`);
-  }
-  return { folder, classes };
-}
-
-async function folders(path: string): Promise<string[]> {
-  try {
-    const entries = await readdir(path, { withFileTypes: true });
-    return entries
-      .filter((entry) => entry.isDirectory() && !entry.name.startsWith('.'))
-      .map(({ name }) => name)
-      .sort();
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    const found = { ENOENT: 'no such folder', ENOTDIR: 'a file' }[code ?? ''] ?? message;
-    throw datasetError(path, `expected a folder of pictures but found ${found}`, error);
-  }
+function reportLeftOut({ folder, leftOut }: FoundPictures, onSkip: ImageFolderOptions['onSkip']): void {
+  if (onSkip) for (const { path, reason } of leftOut) onSkip(path, `no picture: ${reason}`);
+  else if (leftOut.length > 0) warn('DYCONV_LEFT_OUT', `${folder}: ${countOf(leftOut)}`);
 }
 
 async function decodeAll(
@@ -104,8 +91,8 @@ async function decodeAll(
   size: number,
   { unreadable, onSkip, onProgress }: ImageFolderOptions,
 ): Promise<{ images: Uint8Array; labels: Uint16Array; names: string[] }> {
-  const plane = size * size;
-  const images = allocate(files.length * 3 * plane);
+  const bytes = 3 * size * size;
+  const images = allocate(files.length * bytes);
   const good = new Array<boolean>(files.length).fill(true);
   const failures: { path: string; error: Error }[] = [];
   let next = 0;
@@ -114,7 +101,7 @@ async function decodeAll(
     for (let i = next++; i < files.length; i = next++) {
       const { path } = files[i]!;
       try {
-        toPlanes(await decode(path, size), images.subarray(i * 3 * plane, (i + 1) * 3 * plane));
+        images.set(await decodePicture(path, { channels: 3, height: size, width: size }), i * bytes);
       } catch (error) {
         good[i] = false;
         failures.push({ path, error: error as Error });
@@ -125,13 +112,9 @@ async function decodeAll(
   };
   await Promise.all(Array.from({ length: availableParallelism() }, work));
   if (failures.length > 0 && unreadable !== 'skip') throw unreadableError(failures, files.length);
-  if (failures.length > 0 && onSkip === undefined) {
-    process.emitWarning(unreadableError(failures, files.length).message, {
-      type: 'DyconvWarning',
-      code: 'DYCONV_SKIPPED',
-    });
-  }
-  return compact(files, images, good, 3 * plane);
+  if (failures.length > 0 && onSkip === undefined)
+    warn('DYCONV_SKIPPED', unreadableError(failures, files.length).message);
+  return compact(files, images, good, bytes);
 }
 
 /** The first of the unreadable pictures by name, and how many there are. */
@@ -149,9 +132,7 @@ function allocate(bytes: number): Uint8Array {
     const needed = (bytes / 2 ** 30).toFixed(1);
     throw new DatasetError(
       `The pictures take ${needed} GiB of memory, which is not there: choose a smaller size`,
-      {
-        cause: error,
-      },
+      { cause: error },
     );
   }
 }
@@ -172,29 +153,4 @@ function compact(
     names.push(name);
   }
   return { images: images.subarray(0, labels.length * bytes), labels: Uint16Array.from(labels), names };
-}
-
-async function decode(path: string, size: number): Promise<Buffer> {
-  // Loaded when the first picture is: sharp brings a native library that other sets do not need.
-  const { default: sharp } = await import('sharp');
-  return sharp(path, { failOn: 'truncated' })
-    .rotate() // as the camera's orientation tag says
-    .resize(size, size, { fit: 'cover', kernel: 'linear' })
-    .flatten()
-    .toColourspace('srgb')
-    .removeAlpha()
-    .raw()
-    .toBuffer();
-}
-
-/** Interleaved RGB to planes. */
-function toPlanes(rgb: Uint8Array, out: Uint8Array): void {
-  const plane = out.length / 3;
-  if (rgb.length !== out.length)
-    throw new Error(`expected ${out.length} bytes of RGB but received ${rgb.length}`);
-  for (let i = 0, p = 0; p < plane; p++) {
-    out[p] = rgb[i++]!;
-    out[plane + p] = rgb[i++]!;
-    out[2 * plane + p] = rgb[i++]!;
-  }
 }

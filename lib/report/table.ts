@@ -2,9 +2,8 @@
  * The article's comparison: model, training accuracy, validation accuracy, parameters; and what one asks next.
  * @module
  */
-
 import type { RunData } from '../run/read.js';
-import { alignColumns, formatCount, formatDuration } from '../text.js';
+import { alignColumns, formatCount, formatDuration, printable } from '../text.js';
 import { groupRuns, type RunGroup } from './groups.js';
 import { type MeanInterval, meanInterval } from './statistics.js';
 
@@ -126,7 +125,7 @@ export function comparisonText(rows: readonly ComparisonRow[]): string[][] {
 function markdown(rows: readonly ComparisonRow[]): string {
   const [heads, ...body] = comparisonText(rows) as [string[], ...string[][]];
   const line = (cells: readonly string[]) =>
-    `| ${cells.map((text) => text.replaceAll('|', '\\|')).join(' | ')} |`;
+    `| ${cells.map((text) => printable(text).replaceAll('|', '\\|')).join(' | ')} |`;
   const rule = heads.map((_, column) => (column === 0 ? '---' : '---:'));
   const note = comparisonNote(rows);
   return [line(heads), line(rule), ...body.map(line), ...(note ? ['', note] : [])].join('\n');

@@ -2,7 +2,7 @@
  * A trained network as a function from pictures to classes.
  * @module
  */
-
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { checkOptions, checkRecord, type FieldKind } from '../check/index.js';
 import { loader } from '../data/loader.js';
 import { test } from '../data/transforms.js';
@@ -13,6 +13,7 @@ import type { Module } from '../nn/module.js';
 import type { RunConfig } from '../run/records.js';
 import { noGrad, tidy } from '../tensor/context.js';
 import type { Device } from '../tensor/dtype.js';
+import type { Tensor } from '../tensor/tensor.js';
 import { RunDirectory } from '../train/run-directory.js';
 import { type Picture, readPicture } from './picture.js';
 
@@ -42,17 +43,26 @@ const MODULE: Record<string, FieldKind> = {
   namedBuffers: 'function',
 };
 
-/** Checks a configuration as far as it is read. */
+/** Largest side of a picture in pixels, as transforms have it. */
+const MAX_SIDE = 4096;
+
+/** Checks a configuration as far as it is read: a file that claims giant sizes must not cost their memory. */
 function checkConfig(config: RunConfig): RunConfig {
-  checkRecord(config, 'config', 'a configuration', {
-    classes: 'array',
-    imageShape: 'array',
-  });
-  for (const [i, name] of config.classes.entries())
+  checkRecord(config, 'config', 'a configuration', { classes: 'array', imageShape: 'array' });
+  const { classes, imageShape, imageSize, modelOptions } = config;
+  for (const [i, name] of classes.entries())
     if (typeof name !== 'string') throw invalidArgument(`config.classes[${i}]`, 'a string', name);
-  for (const [i, size] of config.imageShape.entries())
-    if (!Number.isInteger(size) || size < 1)
-      throw invalidArgument(`config.imageShape[${i}]`, 'an integer of at least 1', size);
+  const [channels, height, width] = imageShape;
+  if (imageShape.length !== 3)
+    throw invalidArgument('config.imageShape', 'three numbers [C, H, W]', imageShape);
+  if (channels !== 1 && channels !== 3) throw invalidArgument('config.imageShape[0]', '1 or 3', channels);
+  const sides = { 'imageShape[1]': height, 'imageShape[2]': width, imageSize };
+  for (const [name, side] of Object.entries(sides))
+    if (!Number.isInteger(side) || side! < 1 || side! > MAX_SIDE)
+      throw invalidArgument(`config.${name}`, `an integer from 1 to ${MAX_SIDE}`, side);
+  const { numClasses } = checkOptions(modelOptions, 'config.modelOptions');
+  if (numClasses !== undefined && numClasses !== classes.length)
+    throw invalidArgument('config.modelOptions.numClasses', `${classes.length}, one a class`, numClasses);
   return config;
 }
 
@@ -71,6 +81,8 @@ export class Classifier {
   /** Where it computes. */
   readonly device: Device;
   #disposed = false;
+  /** Settles when the last request so far is done. */
+  #last: Promise<unknown> = Promise.resolve();
 
   /** @internal @throws ArgumentError for what is no configuration, no module or no device. */
   constructor(config: RunConfig, model: Module, device: Device) {
@@ -85,30 +97,52 @@ export class Classifier {
   }
 
   /**
-   * The classes of a picture, the likeliest first. The picture takes the way of a test image.
+   * The classes of a picture, the likeliest first. The picture takes the way of a test image: it is decoded as those of
+   * `data.imageFolder` are. Pictures are decoded at the same time; the network computes one after the other, in the order
+   * of the calls, and the event loop gets a turn before each.
    * @param picture - A path, or the bytes of an encoded picture.
    * @throws ArgumentError when it is neither. @throws DatasetError when it cannot be read.
    */
   async predict(picture: Picture): Promise<ClassProbability[]> {
-    if (this.#disposed)
-      throw new DisposedError('Expected a live Classifier but received one that was disposed');
+    this.#checkLive();
     if (typeof picture !== 'string' && !(picture instanceof Uint8Array))
       throw invalidArgument('picture', 'a path or a Uint8Array', picture);
-    const { classes, imageSize } = this.config;
-    const transform = test({ size: imageSize });
+    const batch = this.#read(picture);
+    // The failure of a request is for whoever made it, not for those behind.
+    const before = this.#last;
+    const result = Promise.allSettled([batch, before]).then(async () => {
+      using images = await batch;
+      await nextTurn();
+      return this.#classify(images);
+    });
+    this.#last = result.catch(() => {});
+    return result;
+  }
+
+  /** A picture as a batch of one, [1, C, H, W]. */
+  async #read(picture: Picture): Promise<Tensor> {
     const set = await readPicture(picture, this.config);
+    const transform = test({ size: this.config.imageSize });
     for await (const { images, labels } of loader(set, { batchSize: 1, transform, device: this.device })) {
-      using _images = images;
-      using _labels = labels;
-      const row = tidy(() =>
-        noGrad(() => this.model.forward(images).softmax({ dim: 1 }).flatten().dataSync()),
-      );
-      return Array.from(row as Float32Array, (probability, i) => ({
-        name: classes[i] ?? String(i),
-        probability,
-      })).sort((a, b) => b.probability - a.probability);
+      labels.dispose();
+      return images;
     }
     throw new DatasetError(`${set.name}: gave no image`);
+  }
+
+  #classify(images: Tensor): ClassProbability[] {
+    this.#checkLive();
+    const { classes } = this.config;
+    const row = tidy(() => noGrad(() => this.model.forward(images).softmax({ dim: 1 }).flatten().dataSync()));
+    return Array.from(row as Float32Array, (probability, i) => ({
+      name: classes[i] ?? String(i),
+      probability,
+    })).sort((a, b) => b.probability - a.probability);
+  }
+
+  #checkLive(): void {
+    if (this.#disposed)
+      throw new DisposedError('Expected a live Classifier but received one that was disposed');
   }
 
   /** Frees the network's memory. */

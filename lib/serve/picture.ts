@@ -3,49 +3,31 @@
  * @module
  */
 import { createDataset, type Dataset } from '../data/dataset.js';
+import { decodePicture, type Picture } from '../data/picture.js';
 import { DatasetError } from '../errors.js';
 
-/** A path, or the bytes of an encoded picture: PNG, JPEG, WebP, or anything else sharp reads. */
-export type Picture = string | Uint8Array;
+export type { Picture } from '../data/picture.js';
 
 /** What {@link readPicture} makes of a picture. */
 export interface PictureFormat {
   /** Names of the classes. */
   classes: readonly string[];
-  /** [C, H, W] of the images that the network was trained on. */
+  /** [C, H, W] of the images that the network was trained on: 1 or 3 channels. */
   imageShape: readonly number[];
 }
 
 /**
- * One picture as a data set of one image. A picture of another size than the format's is cut to its proportions around
- * the centre and scaled; transparency becomes white; the camera's orientation tag is obeyed.
+ * One picture as a data set of one image, decoded as the pictures of `data.imageFolder` are.
  * @throws DatasetError naming a file that is missing or no picture.
  */
 export async function readPicture(
   picture: Picture,
   { classes, imageShape }: PictureFormat,
 ): Promise<Dataset> {
-  const [channels = 3, height = 32, width = 32] = imageShape;
+  const [channels, height, width] = imageShape as [1 | 3, number, number];
   const name = typeof picture === 'string' ? picture : 'picture';
-  // Loaded when needed: whoever serves no pictures should not pay for it.
-  const { default: sharp } = await import('sharp');
-  let pixels: Buffer;
-  try {
-    pixels = await sharp(picture)
-      .rotate()
-      .flatten({ background: '#ffffff' })
-      .toColourspace('srgb')
-      .resize(width, height, { fit: 'cover' })
-      .raw()
-      .toBuffer();
-  } catch (cause) {
-    throw new DatasetError(`${name}: cannot be read as a picture: ${(cause as Error).message}`, { cause });
-  }
-  const plane = width * height;
-  const perPixel = pixels.length / plane; // 1 for a grey picture, else 3
-  const images = Uint8Array.from({ length: channels * plane }, (_, index) => {
-    const channel = Math.min(Math.floor(index / plane), perPixel - 1);
-    return pixels[(index % plane) * perPixel + channel] ?? 0;
+  const images = await decodePicture(picture, { channels, height, width }).catch((cause: Error) => {
+    throw new DatasetError(`${name}: cannot be read as a picture: ${cause.message}`, { cause });
   });
   return createDataset({
     name,

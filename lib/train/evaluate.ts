@@ -90,6 +90,7 @@ export async function evaluate(
       sums.images += results.length;
       if (batches === 0) confusion = zeros(classes);
       for (const { label, predicted } of results) {
+        checkLabel(label, classes);
         sums.correct += Number(label === predicted);
         confusion[label]![predicted]! += 1;
       }
@@ -114,6 +115,14 @@ export async function evaluate(
     confusion,
     ...(options.predictions && { predictions }),
   };
+}
+
+/** Without a row of the matrix for it, a label can be counted nowhere. */
+function checkLabel(label: number, classes: number): void {
+  if (label >= 0 && label < classes) return;
+  throw new DatasetError(
+    `Expected labels from 0 to ${classes - 1}, as the model tells ${classes} classes apart, but the loader gave ${label}`,
+  );
 }
 
 /** Evaluates one batch and disposes it. */

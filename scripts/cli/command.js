@@ -5,6 +5,7 @@
 import { Command } from 'commander';
 import { asInvoked, isCollected } from './invocation.js';
 import { guardOutput } from './output.js';
+import { printable } from './printable.js';
 
 /**
  * A command with the package's way of help: description, options with defaults, examples.
@@ -71,10 +72,16 @@ export function requireOption(command, flags) {
 }
 
 /**
+ * An error as text for a terminal.
  * @param {unknown} error
  * @param {{ prefix?: string, debug?: boolean }} [options]
  */
 export function formatError(error, { prefix = 'error', debug = process.env.DYCONV_DEBUG === '1' } = {}) {
+  return printable(errorText(error, prefix, debug), { lines: true });
+}
+
+/** @param {unknown} error @param {string} prefix @param {boolean} debug */
+function errorText(error, prefix, debug) {
   if (!(error instanceof Error)) return `${prefix}: ${error}`;
   if ((isOurs(error) || 'syscall' in error) && !debug) return `${prefix}: ${error.message}`;
   const { stack = error.message, cause } = error;

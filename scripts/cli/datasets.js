@@ -4,6 +4,7 @@
  */
 import cliProgress from 'cli-progress';
 import { data } from '../../dist/index.js';
+import { printable } from './printable.js';
 
 /** @typedef {import('../../dist/data/dataset.js').Dataset} Dataset */
 /** @typedef {Omit<import('../../dist/data/create.js').CreateOptions, 'onProgress'>} SourceOptions */
@@ -36,7 +37,7 @@ function sourceBars(stream, amountOf) {
     stop,
     /** @param {string} file @param {number} done @param {number | undefined} total @param {'download' | 'parse'} phase */
     update(file, done, total, phase) {
-      const task = `${phase === 'download' ? 'Downloading' : 'Reading'} ${file}`;
+      const task = `${phase === 'download' ? 'Downloading' : 'Reading'} ${printable(file)}`;
       if (!stream.isTTY || process.env.TERM === 'dumb') {
         if (task !== current) stream.write(`${task}\n`);
         current = task;

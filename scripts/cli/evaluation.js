@@ -37,10 +37,13 @@ export async function evaluateRun(run, set, options) {
     const { loss, accuracy, images, imagesPerSecond, confusion } = result;
     const { classes } = config;
     await run.writeEvaluation({ checkpoint, loss, accuracy, images, imagesPerSecond, classes, confusion });
-    await writeFileAtomic(run.file('predictions.png'), await picture(set, predictions, spread(predictions)));
+    await writeFileAtomic(
+      run.file('predictions.png'),
+      await picture(set, classes, predictions, spread(predictions)),
+    );
     const mistakes = surestMistakes(predictions);
     if (mistakes.length > 0) {
-      await writeFileAtomic(run.file('mistakes.png'), await picture(set, predictions, mistakes));
+      await writeFileAtomic(run.file('mistakes.png'), await picture(set, classes, predictions, mistakes));
     } else await rm(run.file('mistakes.png'), { force: true });
     return { config, result };
   } finally {
@@ -72,14 +75,15 @@ function surestMistakes(predictions) {
 /**
  * Test images with their true and predicted classes.
  * @param {import('../../dist/data/dataset.js').Dataset} set
+ * @param {string[]} classes - Those of the run.
  * @param {Prediction[]} predictions - Of the whole set, or of images spread over it.
  * @param {number[]} chosen - Indices of predictions.
  */
-function picture(set, predictions, chosen) {
+function picture(set, classes, predictions, chosen) {
   const items = chosen.flatMap((index) => {
     const { image } = set.get(Math.floor((index * set.length) / predictions.length));
     const prediction = predictions[index];
     return prediction ? [{ image, shape: set.shape, ...prediction }] : [];
   });
-  return report.predictionsPng(items, { classes: set.classes });
+  return report.predictionsPng(items, { classes });
 }

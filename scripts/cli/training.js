@@ -26,15 +26,15 @@ import { createScheduler } from './schedule.js';
 const LOG_EVERY = 10;
 
 /**
- * Loads both splits of a data set.
- * @param {{ dataset: import('../../dist/data/create.js').DatasetName, dataDir: string, download: boolean, verify: boolean, skipUnreadable: boolean }} options
+ * Loads both splits of a data set. Labels are counted by the classes of the training set; a run that is resumed has its own.
+ * @param {{ classes?: readonly string[], dataset: import('../../dist/data/create.js').DatasetName, dataDir: string, download: boolean, verify: boolean, skipUnreadable: boolean }} options
  * @param {AbortSignal} signal
  */
-async function loadSets({ dataset, dataDir, download, verify, skipUnreadable }, signal) {
+async function loadSets({ classes, dataset, dataDir, download, verify, skipUnreadable }, signal) {
   const unreadable = /** @type {const} */ (skipUnreadable ? 'skip' : 'error');
   const options = { root: dataDir, download, verify, unreadable, signal };
-  const trainSet = await loadDataset(dataset, { ...options, split: 'train' });
-  const testSet = await loadDataset(dataset, { ...options, split: 'test' });
+  const trainSet = await loadDataset(dataset, { ...options, split: 'train', classes });
+  const testSet = await loadDataset(dataset, { ...options, split: 'test', classes: trainSet.classes });
   return { trainSet, testSet };
 }
 
@@ -171,9 +171,9 @@ async function loadInitialWeights(model, file, name) {
  */
 export async function continueRun(run, options, command, signal) {
   const config = resumedConfig(await run.readConfig(), command);
-  const { dataset, dataDir } = config;
+  const { classes, dataset, dataDir } = config;
   const sets = await loadSets(
-    /** @type {any} */ ({ ...options, dataset, dataDir: dataDir ?? options.dataDir }),
+    /** @type {any} */ ({ ...options, classes, dataset, dataDir: dataDir ?? options.dataDir }),
     signal,
   );
   if (Math.min(sets.trainSet.length, config.limitTrain ?? Number.POSITIVE_INFINITY) !== config.trainImages) {

@@ -1,9 +1,12 @@
+import { constants } from 'node:buffer';
 import { mkdtemp, readdir, readFile, rm, truncate, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { allocateBytes } from '../../lib/data/bytes.js';
 import { type CachedArrays, cachePath, readCache, writeCache } from '../../lib/data/cache.js';
 import { cifar10 } from '../../lib/data/cifar.js';
+import { native } from '../../lib/native/index.js';
 import { fakeBatch, pickleBatch, tarGz } from './fixtures.js';
 
 let root: string;
@@ -124,4 +127,16 @@ test('CIFAR-10 is parsed once; a broken cache is built anew', async () => {
   await expect(cifar10({ root, split: 'test', verify: false, cache: false })).rejects.toThrow(/is damaged/);
   await writeFile(cache, 'nonsense');
   await expect(load()).rejects.toThrow(/is damaged/);
+});
+
+test('memory beyond the longest buffer is an error of the add-on, and otherwise allocated by V8', async () => {
+  // The add-on once freed such memory twice, which ended the process.
+  for (let i = 0; i < 3; i++) expect(() => native.allocateBytes(constants.MAX_LENGTH + 1)).toThrow();
+  await new Promise((resolve) => setImmediate(resolve));
+  if (constants.MAX_LENGTH > 2 ** 33) return; // more than any machine has
+  try {
+    expect(allocateBytes(constants.MAX_LENGTH + 1).length).toBe(constants.MAX_LENGTH + 1);
+  } catch (error) {
+    expect(error).toBeInstanceOf(RangeError);
+  }
 });

@@ -1,5 +1,7 @@
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
 import {
@@ -17,11 +19,13 @@ import { temporaryFolder } from '../train/support.js';
 const classes = ['ankle boot', 'bag', 'coat'];
 const modelOptions = { numClasses: 3, numExperts: 2 };
 
+const config = { model: 'alexnet-dy', modelOptions, classes, imageShape: [3, 28, 28], imageSize: 128 };
+const configText = (changes: object) => JSON.stringify({ ...config, ...changes });
+
 /** A run directory as far as a classifier reads it. */
 async function writeRun(weights: Record<string, never> | 'own'): Promise<string> {
   const folder = join(temporaryFolder(), 'run');
   mkdirSync(folder);
-  const config = { model: 'alexnet-dy', modelOptions, classes, imageShape: [3, 28, 28], imageSize: 128 };
   writeFileSync(join(folder, 'config.json'), JSON.stringify(config));
   manualSeed(3);
   const state = weights === 'own' ? models.create('alexnet-dy', modelOptions).stateDict() : weights;
@@ -64,7 +68,20 @@ describe('loadClassifier', () => {
     ['null', 'Expected a configuration for config but received null'],
     ['{}', 'Expected an array for config.classes but received undefined'],
     ['{"classes":[5]}', 'Expected an array for config.imageShape but received undefined'],
-    ['{"classes":["a"],"imageShape":[0]}', 'Expected an integer of at least 1 for config.imageShape[0]'],
+    [configText({ imageShape: [3, 28] }), 'Expected three numbers [C, H, W] for config.imageShape'],
+    [configText({ imageShape: [2, 28, 28] }), 'Expected 1 or 3 for config.imageShape[0] but received 2'],
+    // What a file claims must not cost its memory: 4.8 GB of pixels.
+    [
+      configText({ imageShape: [3, 40_000, 40_000] }),
+      'Expected an integer from 1 to 4096 for config.imageShape[1]',
+    ],
+    [configText({ imageShape: [3, 28, 0.5] }), 'Expected an integer from 1 to 4096 for config.imageShape[2]'],
+    [configText({ imageSize: 40_000 }), 'Expected an integer from 1 to 4096 for config.imageSize'],
+    [configText({ modelOptions: null }), 'Expected an object for config.modelOptions but received null'],
+    [
+      configText({ modelOptions: { numClasses: 1e9 } }),
+      'Expected 3, one a class for config.modelOptions.numClasses but received 1000000000',
+    ],
   ])('names a config.json that is damaged: %s', async (text, message) => {
     const folder = await writeRun({});
     writeFileSync(join(folder, 'config.json'), text);
@@ -94,6 +111,52 @@ describe('Classifier', () => {
     writeFileSync(file, bytes);
     const [fromPath, fromBytes] = await Promise.all([classifier.predict(file), classifier.predict(bytes)]);
     expect(fromPath).toEqual(fromBytes);
+  });
+
+  it('answers many requests in order, with a turn of the event loop before each forward', async () => {
+    let turns = 0;
+    let counting = true;
+    const count = () => {
+      turns++;
+      if (counting) setImmediate(count);
+    };
+    setImmediate(count);
+    const started: number[] = [];
+    const hook = classifier.model.registerForwardPreHook(() => void started.push(turns));
+    const delay = monitorEventLoopDelay({ resolution: 1 });
+    delay.enable();
+    const bytes = await picture('#305070');
+    const answered: number[] = [];
+    const start = performance.now();
+    const requests = Array.from({ length: 32 }, (_, i) =>
+      classifier.predict(bytes).then(() => void answered.push(i)),
+    );
+    await Promise.all(requests);
+    const total = performance.now() - start;
+    delay.disable();
+    counting = false;
+    hook.remove();
+    expect(answered).toEqual(Array.from({ length: 32 }, (_, i) => i));
+    expect(started).toHaveLength(32);
+    expect(new Set(started).size).toBe(32);
+    // In nanoseconds. All at once, the loop would stand still for most of the time.
+    expect(delay.max / 1e6).toBeLessThan(total / 2);
+  });
+
+  it('keeps answering after requests that failed', async () => {
+    const good = await picture('#305070');
+    const answers = await Promise.allSettled([
+      classifier.predict(good),
+      classifier.predict('absent.png'),
+      classifier.predict(good),
+    ]);
+    expect(answers.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+  });
+
+  it('does not wait for what is no regular file', async () => {
+    const pipe = join(temporaryFolder(), 'pipe.png');
+    execFileSync('mkfifo', [pipe]);
+    await expect(classifier.predict(pipe)).rejects.toThrow('pipe.png: cannot be read as a picture: expected');
   });
 
   it('names a file that is no picture', async () => {

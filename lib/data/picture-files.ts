@@ -1,0 +1,173 @@
+/**
+ * Which pictures there are in a folder of class folders, and which class each belongs to.
+ * @module
+ */
+import type { Dirent } from 'node:fs';
+import { readdir, stat } from 'node:fs/promises';
+import { extname, join, posix } from 'node:path';
+import { classesError, listNames } from './class-names.js';
+import { datasetError, type Split } from './dataset.js';
+import { PICTURE_ENDINGS } from './picture.js';
+
+/** A picture to be read. */
+export interface PictureFile {
+  path: string;
+  /** Its path below the folder of the set. */
+  name: string;
+  /** Index into the classes. */
+  label: number;
+}
+
+/** A file that is not read. */
+export interface LeftOut {
+  path: string;
+  /** Why, as it is counted: files with the same reason are one kind. */
+  reason: string;
+}
+
+/** What {@link findPictures} finds. */
+export interface FoundPictures {
+  /** The folder of the split. */
+  folder: string;
+  /** Names in label order. */
+  classes: readonly string[];
+  /** By class, then by path. */
+  files: PictureFile[];
+  leftOut: LeftOut[];
+}
+
+const MAX_CLASSES = 65_536;
+
+/**
+ * The classes of a folder and the pictures of a split. Links are followed; names that begin with a dot are passed over.
+ * @param known - Names in label order. Default: the folders of `root/train` where there is one, for both splits; else those
+ *   of the folder itself.
+ * @throws DatasetError when a folder cannot be read, when it has a class that is not in the list, and when a class has no
+ * picture to train on.
+ */
+export async function findPictures(
+  root: string,
+  split: Split,
+  known?: readonly string[],
+): Promise<FoundPictures> {
+  const top = await subfolders(root);
+  // A folder with `train` or `test` in it is split; without the one asked for it is incomplete, not unsplit.
+  const isSplit = top.includes('train') || top.includes('test');
+  const folder = isSplit ? join(root, split) : root;
+  const own = isSplit ? await subfolders(folder) : top;
+  const fromTraining = isSplit && split === 'test' && top.includes('train');
+  const classes = known ?? (fromTraining ? await subfolders(join(root, 'train')) : own);
+  if (classes.length < 2 || classes.length > MAX_CLASSES)
+    throw datasetError(folder, `expected a folder per class but found ${classes.length} folder(s)`);
+  if (own.some((name) => !classes.includes(name))) throw classesError(folder, classes, own);
+  const files: PictureFile[] = [];
+  const leftOut: LeftOut[] = [];
+  for (const entry of await entriesOf(folder)) {
+    if ((await kindOf(folder, entry)) !== 'folder')
+      leftOut.push({ path: join(folder, entry.name), reason: 'outside of a class folder' });
+  }
+  for (const [label, name] of classes.entries()) {
+    if (own.includes(name)) await walk({ folder, name, label, files, leftOut }, name, []);
+  }
+  if (files.length === 0)
+    throw datasetError(
+      folder,
+      `expected pictures (${PICTURE_ENDINGS.join(', ')}) but found none${andLeftOut(leftOut)}`,
+    );
+  checkEmptyClasses({ folder, classes, files, leftOut }, split);
+  return { folder, classes, files, leftOut };
+}
+
+/** A class without pictures is a mistake in a training set; a test set need not have them all. */
+function checkEmptyClasses({ folder, classes, files, leftOut }: FoundPictures, split: Split): void {
+  if (split !== 'train') return;
+  const seen = new Set(files.map(({ label }) => label));
+  const empty = classes.filter((_, label) => !seen.has(label));
+  if (empty.length === 0) return;
+  throw datasetError(
+    folder,
+    `expected pictures of every class but found none of ${listNames(empty)}${andLeftOut(leftOut)}`,
+  );
+}
+
+/** How many files were left out of a set, by reason; empty for none. */
+export function countOf(leftOut: readonly LeftOut[]): string {
+  if (leftOut.length === 0) return '';
+  const counts = new Map<string, number>();
+  for (const { reason } of leftOut) counts.set(reason, (counts.get(reason) ?? 0) + 1);
+  const list = [...counts].sort(([, a], [, b]) => b - a).map(([reason, count]) => `${count} ${reason}`);
+  return `left out ${leftOut.length} file(s): ${list.join(', ')}`;
+}
+
+const andLeftOut = (leftOut: readonly LeftOut[]) => (leftOut.length > 0 ? `; ${countOf(leftOut)}` : '');
+
+interface Walk {
+  /** The folder of the split. */
+  folder: string;
+  /** The class. */
+  name: string;
+  label: number;
+  files: PictureFile[];
+  leftOut: LeftOut[];
+}
+
+/** Reads a folder and those below it. `parents`: identities of the folders above, for links that lead back to one. */
+async function walk(into: Walk, below: string, parents: readonly string[]): Promise<void> {
+  const folder = join(into.folder, below);
+  const identity = await identityOf(folder);
+  if (parents.includes(identity)) return;
+  for (const entry of await entriesOf(folder)) {
+    const name = posix.join(below, entry.name);
+    const path = join(folder, entry.name);
+    const kind = await kindOf(folder, entry);
+    const ending = extname(entry.name).toLowerCase();
+    if (kind === 'folder') await walk(into, name, [...parents, identity]);
+    else if (kind === 'special') into.leftOut.push({ path, reason: 'that is no regular file' });
+    else if (PICTURE_ENDINGS.includes(ending)) into.files.push({ path, name, label: into.label });
+    else into.leftOut.push({ path, reason: ending === '' ? 'without an ending' : ending });
+  }
+}
+
+/** The entries of a folder by name, without hidden ones. */
+async function entriesOf(path: string): Promise<Dirent[]> {
+  try {
+    const entries = await readdir(path, { withFileTypes: true });
+    return entries
+      .filter(({ name }) => !name.startsWith('.'))
+      .sort((a, b) => (a.name < b.name ? -1 : Number(a.name > b.name)));
+  } catch (error) {
+    throw folderError(path, error);
+  }
+}
+
+async function subfolders(path: string): Promise<string[]> {
+  const found: string[] = [];
+  for (const entry of await entriesOf(path)) {
+    if ((await kindOf(path, entry)) === 'folder') found.push(entry.name);
+  }
+  return found;
+}
+
+/** What an entry is, or what it links to; a link to nothing counts as a file, whose reading then fails. */
+async function kindOf(folder: string, entry: Dirent): Promise<'folder' | 'file' | 'special'> {
+  const target = entry.isSymbolicLink()
+    ? await stat(join(folder, entry.name)).catch((error: NodeJS.ErrnoException) => {
+        if (error.code === 'ENOENT' || error.code === 'ELOOP') return undefined;
+        throw folderError(join(folder, entry.name), error);
+      })
+    : entry;
+  if (target === undefined) return 'file';
+  if (target.isDirectory()) return 'folder';
+  return target.isFile() ? 'file' : 'special';
+}
+
+async function identityOf(folder: string): Promise<string> {
+  const { dev, ino } = await stat(folder, { bigint: true });
+  return `${dev}:${ino}`;
+}
+
+function folderError(path: string, error: unknown): Error {
+  const { code, message } = error as NodeJS.ErrnoException;
+  const found = { ENOENT: 'no such folder', ENOTDIR: 'a file' }[code ?? ''] ?? message;
+  return datasetError(path, `expected a folder of pictures but found ${found}`, error);
+}

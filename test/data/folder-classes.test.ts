@@ -1,0 +1,151 @@
+/** Which pictures and classes a folder has: the same labels in both splits, and nothing left out without a word. */
+import { execFileSync } from 'node:child_process';
+import { mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import sharp from 'sharp';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { data } from '../../lib/index.js';
+
+let root: string;
+const warnings: NodeJS.ErrnoException[] = [];
+const listener = (warning: Error) => void warnings.push(warning);
+beforeEach(async () => {
+  root = await mkdtemp(join(tmpdir(), 'dyconv-classes-'));
+  warnings.length = 0;
+  process.on('warning', listener);
+});
+afterEach(async () => {
+  process.off('warning', listener);
+  await rm(root, { recursive: true });
+});
+
+const png = await sharp({ create: { width: 6, height: 6, channels: 3, background: '#204060' } })
+  .png()
+  .toBuffer();
+const put = async (...paths: string[]) => {
+  for (const path of paths) {
+    await mkdir(join(root, dirname(path)), { recursive: true });
+    await writeFile(join(root, path), png);
+  }
+};
+const read = (split: data.Split, options: Partial<data.ImageFolderOptions> = {}) =>
+  data.imageFolder({ root, split, size: 4, ...options });
+/** Warnings arrive on the next tick. */
+const warned = async (code: string) => {
+  await new Promise((resolve) => setImmediate(resolve));
+  return warnings.filter((warning) => warning.code === code).map(({ message }) => message);
+};
+
+describe('the labels of a test split', () => {
+  it.each([
+    ['the first class', ['bee', 'cat'], [1, 2]],
+    ['a class in the middle', ['ant', 'cat'], [0, 2]],
+    ['the last class', ['ant', 'bee'], [0, 1]],
+  ])('are those of training where %s is missing, and a warning says so', async (_, present, labels) => {
+    await put('train/ant/1.png', 'train/bee/1.png', 'train/cat/1.png');
+    await put(...present.map((name) => `test/${name}/1.png`));
+    const set = await read('test');
+    expect(set.classes).toEqual(['ant', 'bee', 'cat']);
+    expect([...set.labels]).toEqual(labels);
+    const [missing] = ['ant', 'bee', 'cat'].filter((name) => !present.includes(name));
+    expect(await warned('DYCONV_CLASSES')).toEqual([
+      `${join(root, 'test')}: no pictures of 1 of 3 classes: ${missing}`,
+    ]);
+  });
+
+  it('are refused for names that training does not have, with both lists', async () => {
+    await put('train/cat/1.png', 'train/dog/1.png', 'test/Cat/1.png', 'test/dogs/1.png');
+    await expect(read('test')).rejects.toThrow(
+      `${join(root, 'test')}: expected the 2 classes cat, dog but found 2: Cat, dogs ` +
+        '(not expected: Cat, dogs; missing: cat, dog)',
+    );
+  });
+
+  it('are counted by names that are given, such as those of a run', async () => {
+    await put('test/dog/1.png', 'test/ant/1.png');
+    const classes = ['zebra', 'dog', 'ant'];
+    expect([...(await read('test', { classes })).labels]).toEqual([1, 2]);
+    const set = await data.create('folder', { root, split: 'test', classes });
+    expect([set.classes, [...set.labels]]).toEqual([classes, [1, 2]]);
+    await expect(read('test', { classes: ['ant', 'zebra'] })).rejects.toThrow(/not expected: dog; missing/);
+    await expect(read('test', { classes: [1] as never })).rejects.toThrow('an array of names for classes');
+  });
+});
+
+it('other sets are compared with the names that are expected', async () => {
+  const { classes } = await data.create('bundled', { split: 'test' });
+  expect((await data.create('bundled', { split: 'test', classes })).length).toBe(500);
+  const turned = data.create('bundled', { split: 'test', classes: classes.toReversed() });
+  await expect(turned).rejects.toThrow(/^bundled \(test\): expected the 10 classes .*another order\)$/);
+});
+
+it('a class without pictures is no class to train on', async () => {
+  await put('train/ant/1.png', 'train/bee/1.bmp', 'train/cat/1.png', 'train/cat/2.heic');
+  await expect(read('train')).rejects.toThrow(
+    /expected pictures of every class but found none of bee; left out 2 file\(s\): 1 \.bmp, 1 \.heic/,
+  );
+});
+
+describe('what there is in a folder', () => {
+  it('is read through links, in folders of any depth, of every ending', async () => {
+    await put('store/1.png', 'set/ant/deep/er/2.PNG', 'set/ant/1.jpeg', 'set/cat/x.tif', 'set/cat/y.gif');
+    await symlink(join(root, 'store'), join(root, 'set/bee'));
+    await symlink(join(root, 'store/1.png'), join(root, 'set/cat/z.webp'));
+    await symlink(join(root, 'set/ant'), join(root, 'set/ant/deep/back')); // leads back: is not followed for ever
+    const set = await read('train', { root: join(root, 'set') });
+    expect(set.classes).toEqual(['ant', 'bee', 'cat']);
+    expect(Array.from({ length: set.length }, (_, i) => set.nameOf?.(i))).toEqual([
+      'ant/1.jpeg',
+      'ant/deep/er/2.PNG',
+      'bee/1.png',
+      'cat/x.tif',
+      'cat/y.gif',
+      'cat/z.webp',
+    ]);
+    expect(await warned('DYCONV_LEFT_OUT')).toEqual([]);
+  });
+
+  it('and is not read is told by kind and number, or file by file', async () => {
+    await put(
+      'ant/1.png',
+      'ant/2.bmp',
+      'ant/3.BMP',
+      'bee/1.png',
+      'bee/notes',
+      'stray.png',
+      'ant/.hidden.png',
+    );
+    execFileSync('mkfifo', [join(root, 'bee/pipe.png')]);
+    const set = await read('train');
+    expect(set.length).toBe(2);
+    expect(await warned('DYCONV_LEFT_OUT')).toEqual([
+      `${root}: left out 5 file(s): 2 .bmp, 1 outside of a class folder, 1 without an ending, 1 that is no regular file`,
+    ]);
+    const skipped: string[] = [];
+    await read('train', { onSkip: (file, reason) => skipped.push(`${file.slice(root.length)} ${reason}`) });
+    expect(skipped.sort()).toEqual([
+      '/ant/2.bmp no picture: .bmp',
+      '/ant/3.BMP no picture: .bmp',
+      '/bee/notes no picture: without an ending',
+      '/bee/pipe.png no picture: that is no regular file',
+      '/stray.png no picture: outside of a class folder',
+    ]);
+    expect(await warned('DYCONV_LEFT_OUT')).toHaveLength(1);
+  });
+
+  it('and links to nothing cannot be read', async () => {
+    await put('ant/1.png', 'bee/1.png');
+    await symlink(join(root, 'gone.png'), join(root, 'bee/2.png'));
+    await expect(read('train')).rejects.toThrow(/bee\/2\.png: cannot be read as a picture \(1 of 3/);
+  });
+
+  it('cannot put control sequences into a warning', async () => {
+    await put('train/ant/1.png', 'train/b/1.png', 'test/ant/1.png');
+    await rename(join(root, 'train/b'), join(root, 'train/b\u001b[2Jee'));
+    await read('test');
+    expect(await warned('DYCONV_CLASSES')).toEqual([
+      `${join(root, 'test')}: no pictures of 1 of 2 classes: b\\x1b[2Jee`,
+    ]);
+  });
+});

@@ -1,0 +1,110 @@
+/** One decoder: what a picture is to training is what it is to prediction, to the byte. */
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import sharp from 'sharp';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { imageFolder } from '../../lib/data/image-folder.js';
+import { decodePicture } from '../../lib/data/picture.js';
+import { readPicture } from '../../lib/serve/picture.js';
+
+const [WIDTH, HEIGHT, SIZE] = [60, 44, 24];
+
+let root: string;
+beforeAll(async () => {
+  root = await mkdtemp(join(tmpdir(), 'dyconv-picture-'));
+});
+afterAll(() => rm(root, { recursive: true }));
+
+/** Edges and slopes, so that another kernel, orientation or crop gives other bytes. */
+function pixels(channels: number): Buffer {
+  const bytes = Buffer.alloc(WIDTH * HEIGHT * channels);
+  for (let y = 0, i = 0; y < HEIGHT; y++)
+    for (let x = 0; x < WIDTH; x++)
+      for (let c = 0; c < channels; c++, i++)
+        bytes[i] = c === 3 ? (x * 255) / WIDTH : 128 + 90 * Math.sign(Math.sin(x / 3 + c) * Math.cos(y / 4));
+  return bytes;
+}
+
+const rgb = () => sharp(pixels(3), { raw: { width: WIDTH, height: HEIGHT, channels: 3 } });
+const rgba = () => sharp(pixels(4), { raw: { width: WIDTH, height: HEIGHT, channels: 4 } });
+
+/** A JPEG with bytes between its segments, as cameras write them. */
+async function flawedJpeg(): Promise<Buffer> {
+  const jpeg = await rgb().jpeg().toBuffer();
+  const table = jpeg.indexOf(Buffer.from([0xff, 0xdb]));
+  return Buffer.concat([jpeg.subarray(0, table), Buffer.from([0, 1, 2]), jpeg.subarray(table)]);
+}
+
+const pictures: [name: string, make: () => Promise<Buffer>][] = [
+  ['rgb.png', () => rgb().png().toBuffer()],
+  ['alpha.png', () => rgba().png().toBuffer()],
+  ['palette.png', () => rgb().png({ palette: true, colours: 16 }).toBuffer()],
+  ['depth16.png', () => rgb().toColourspace('rgb16').png().toBuffer()],
+  ['grey.png', () => rgb().toColourspace('b-w').png().toBuffer()],
+  ['grey16.png', () => rgb().toColourspace('grey16').png().toBuffer()],
+  ['plain.jpg', () => rgb().jpeg({ quality: 90 }).toBuffer()],
+  ['turned.jpg', () => rgb().withMetadata({ orientation: 6 }).jpeg().toBuffer()],
+  ['cmyk.jpg', () => rgb().toColourspace('cmyk').jpeg().toBuffer()],
+  ['flawed.jpeg', flawedJpeg],
+  ['alpha.webp', () => rgba().webp({ lossless: true }).toBuffer()],
+  ['lossy.webp', () => rgb().webp().toBuffer()],
+  ['picture.gif', () => rgb().gif().toBuffer()],
+  ['picture.tiff', () => rgb().tiff({ compression: 'lzw' }).toBuffer()],
+  ['picture.avif', () => rgb().avif().toBuffer()],
+];
+
+describe('a picture has the same bytes in training and in prediction', () => {
+  it.each(pictures)('%s', async (name, make) => {
+    const folder = join(root, `set-${name}`);
+    const bytes = await make();
+    for (const label of ['a', 'b']) {
+      await mkdir(join(folder, label), { recursive: true });
+      await writeFile(join(folder, label, name), bytes);
+    }
+    const set = await imageFolder({ root: folder, split: 'train', size: SIZE });
+    expect(set.length).toBe(2);
+    const trained = Buffer.from(set.get(0).image);
+    const format = { classes: ['a', 'b'], imageShape: [3, SIZE, SIZE] };
+    for (const picture of [join(folder, 'a', name), bytes]) {
+      const { images } = await readPicture(picture, format);
+      expect(Buffer.compare(trained, Buffer.from(images))).toBe(0);
+    }
+    // Of different pictures, and not of one constant: what is compared could differ.
+    expect(new Set(trained).size).toBeGreaterThan(10);
+  });
+});
+
+const size = { channels: 3, height: 8, width: 8 } as const;
+
+it('puts transparency on black, also where colours are hidden below it', async () => {
+  const hidden = sharp({ create: { width: 9, height: 9, channels: 4, background: '#ff804000' } });
+  expect(new Set(await decodePicture(await hidden.png().toBuffer(), size))).toEqual(new Set([0]));
+});
+
+it('turns a picture as its orientation tag says', async () => {
+  const top = { input: { create: { width: 16, height: 8, channels: 3, background: '#fff' } } } as const;
+  const base = sharp({ create: { width: 16, height: 16, channels: 3, background: '#000' } });
+  const halves = base.composite([{ ...top, top: 0, left: 0 }]).withMetadata({ orientation: 6 });
+  const turned = await decodePicture(await halves.png().toBuffer(), size);
+  const row = [...turned.subarray(24, 32)];
+  expect(row.slice(0, 3)).toEqual([0, 0, 0]); // what was above is now on the right
+  expect(row.slice(5)).toEqual([255, 255, 255]);
+});
+
+it('averages what it shrinks, and keeps height and width apart', async () => {
+  const lines = Buffer.from(Uint8Array.from({ length: 64 * 64 }, (_, i) => (i % 2) * 255));
+  const png = await sharp(lines, { raw: { width: 64, height: 64, channels: 1 } })
+    .png()
+    .toBuffer();
+  const small = await decodePicture(png, { channels: 1, height: 4, width: 8 });
+  expect(small).toHaveLength(32);
+  for (const value of small) expect(Math.abs(value - 127)).toBeLessThanOrEqual(3);
+});
+
+it('is grey by luminance for one channel, not one of the colours', async () => {
+  const green = sharp({ create: { width: 9, height: 9, channels: 3, background: '#00ff00' } });
+  const [level] = await decodePicture(await green.png().toBuffer(), { ...size, channels: 1 });
+  expect(level).toBeGreaterThan(130);
+  expect(level).toBeLessThan(230);
+});
