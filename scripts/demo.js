@@ -64,9 +64,13 @@ async function trainOne(model, out, epochs, signal) {
   await train.RunDirectory.assertFree(out);
   const options = { ...trainCommand().opts(), ...RECIPE, model, epochs };
   const training = await startRun(out, options, signal);
-  const { stopped } = await runTraining(training, { signal });
-  if (stopped) return null;
-  await evaluateRun(training.run, training.testSet, { checkpoint: 'best' });
-  await report.writeRunReport(out);
-  return out;
+  try {
+    const { stopped } = await runTraining(training, { signal });
+    if (stopped) return null;
+    await evaluateRun(training.run, training.testSet, { checkpoint: 'best' });
+    await report.writeRunReport(out);
+    return out;
+  } finally {
+    await training.run.close();
+  }
 }

@@ -33,7 +33,8 @@ await runCommand(command, async (options) => {
   const { evaluateRun } = await import('./cli/evaluation.js');
   if (options.threads) setNumThreads(options.threads);
   const run = await train.RunDirectory.open(options.run);
-  const { classes, dataset, dataDir, model } = await run.readConfig();
+  const config = train.checkRunConfig(await run.readConfig(), run.file('config.json'));
+  const { classes, dataset, dataDir, model } = config;
   const set = await loadDataset(dataset, {
     root: options.dataDir ?? dataDir ?? 'data',
     split: 'test',
@@ -42,7 +43,7 @@ await runCommand(command, async (options) => {
     verify: options.verify,
     unreadable: options.skipUnreadable ? 'skip' : 'error',
   });
-  const { config, result } = await evaluateRun(run, set, options);
+  const { result } = await evaluateRun(run, set, options);
   if (options.json) {
     console.log(JSON.stringify({ model, checkpoint: options.checkpoint, ...result }));
     return;

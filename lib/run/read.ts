@@ -6,6 +6,7 @@ import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { checkString } from '../check/index.js';
 import { ArgumentError, CheckpointError, describe } from '../errors.js';
+import { parseJsonObject } from '../files/json.js';
 import { checkPageRuns } from '../report/check.js';
 import type {
   EpochRecord,
@@ -108,10 +109,46 @@ function stepRecord(record: Json, where: string): StepRecord {
   };
 }
 
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** Appends a record; one that goes back (a resumed run repeats what its checkpoint had not seen) replaces. */
 function append<T>(records: T[], record: T, position: (record: T) => number): void {
   while (records.length > 0 && position(records.at(-1)!) >= position(record)) records.pop();
   records.push(record);
+}
+
+/**
+ * The records of a `metrics.jsonl`, as they stand there. A last line that was cut off by a crash is left out.
+ * @param text - the whole file
+ * @param file - its name, for messages
+ * @throws CheckpointError naming file and line where a line is no valid record
+ */
+export function parseRecords(
+  text: string,
+  file: string,
+): { record: Json & { type: string }; parsed: EpochRecord | StepRecord | null }[] {
+  const lines = text.split('\n');
+  // Only the end of the file can be torn: without its newline, the last line was never finished.
+  const torn = lines.length - 1;
+  return lines.flatMap((line, index) => {
+    if (line.trim() === '' || (index === torn && !isJson(line))) return [];
+    const where = `${file}:${index + 1}`;
+    const record = parseJsonObject(line, where);
+    const { type } = record;
+    if (typeof type !== 'string')
+      throw new CheckpointError(
+        `Expected a record with a type in ${where} but received ${describe(type)} for 'type'`,
+      );
+    const parse = { epoch: epochRecord, step: stepRecord }[type];
+    return [{ record: { ...record, type }, parsed: parse?.(record, where) ?? null }];
+  });
 }
 
 /**
@@ -124,25 +161,11 @@ function append<T>(records: T[], record: T, position: (record: T) => number): vo
 export function parseMetrics(text: string, file: string): { epochs: EpochRecord[]; steps: StepRecord[] } {
   const epochs: EpochRecord[] = [];
   const steps: StepRecord[] = [];
-  const lines = checkString(text, 'text', 'the text of a metrics.jsonl').split('\n');
+  checkString(text, 'text', 'the text of a metrics.jsonl');
   checkString(file, 'file', 'the name of the file');
-  for (const [index, line] of lines.entries()) {
-    if (line.trim() === '') continue;
-    const where = `${file}:${index + 1}`;
-    let record: unknown;
-    try {
-      record = JSON.parse(line);
-    } catch (error) {
-      // Only the end of the file can be torn: without its newline, the last line was never finished.
-      if (index === lines.length - 1) break;
-      throw new CheckpointError(`Expected a JSON record in ${where} but received ${describe(line)}`, {
-        cause: error,
-      });
-    }
-    if (!isObject(record))
-      throw new CheckpointError(`Expected a JSON record in ${where} but received ${describe(record)}`);
-    if (record.type === 'epoch') append(epochs, epochRecord(record, where), (r) => r.epoch);
-    else if (record.type === 'step') append(steps, stepRecord(record, where), (r) => r.step);
+  for (const { parsed } of parseRecords(text, file)) {
+    if (parsed?.type === 'epoch') append(epochs, parsed, (r) => r.epoch);
+    else if (parsed?.type === 'step') append(steps, parsed, (r) => r.step);
   }
   return { epochs, steps };
 }
@@ -150,15 +173,7 @@ export function parseMetrics(text: string, file: string): { epochs: EpochRecord[
 async function readJson(file: string): Promise<Json | null> {
   const bytes = await readOptional(file);
   if (bytes === null) return null;
-  let value: unknown;
-  try {
-    value = JSON.parse(bytes.toString('utf8'));
-  } catch (error) {
-    throw new CheckpointError(`Expected JSON in ${file}: ${(error as Error).message}`, { cause: error });
-  }
-  if (!isObject(value))
-    throw new CheckpointError(`Expected an object in ${file} but received ${describe(value)}`);
-  return value;
+  return parseJsonObject(bytes.toString('utf8'), file);
 }
 
 function checkConfig(value: Json, file: string): RunConfig {

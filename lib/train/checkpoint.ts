@@ -20,6 +20,7 @@ import { checkModel, checkTrainer } from './checks.js';
 import type { TrainerState } from './events.js';
 import { packState, unpackState } from './pack-state.js';
 import type { Trainer } from './trainer.js';
+import { checkTrainerState } from './trainer-state.js';
 
 /** Version of the layout of `last.state`, raised when an older reader would misread it. */
 const FORMAT = '1';
@@ -96,7 +97,7 @@ export async function loadCheckpoint(files: CheckpointFiles): Promise<LoadedChec
         `Expected training state of format ${FORMAT} in ${files.state} but received ${metadata.format ?? 'none'}`,
       );
     }
-    const state = unpackState({ json: metadata.state, tensors }, files.state) as TrainerState;
+    const state = checkTrainerState(unpackState({ json: metadata.state, tensors }, files.state), files.state);
     const weights = await loadMatchingWeights(files, metadata.checkpoint ?? '');
     const dispose = () => {
       disposeAll(weights);

@@ -4,6 +4,7 @@
  * @module
  */
 import { CheckpointError, invalidArgument } from '../errors.js';
+import { parseJsonObject } from '../files/json.js';
 import { isTensor, type Tensor } from '../tensor/tensor.js';
 
 /** Stands in the JSON where a tensor was. */
@@ -59,13 +60,7 @@ export function unpackState(packed: PackedState, file: string): unknown {
     }
     return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, unpack(item)]));
   };
-  let json: unknown;
-  try {
-    json = JSON.parse(packed.json);
-  } catch (error) {
-    throw new CheckpointError(`${file} holds damaged training state: ${(error as Error).message}`);
-  }
-  return unpack(json);
+  return unpack(parseJsonObject(packed.json, `the training state of ${file}`));
 }
 
 function join(path: string, key: string): string {

@@ -5,15 +5,19 @@
 import { access, constants, type FileHandle, mkdir, open, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { checkOptions, checkRecord } from '../check/index.js';
-import { CheckpointError, invalidArgument, TrainingError } from '../errors.js';
+import { CheckpointError, DyconvError, invalidArgument, TrainingError } from '../errors.js';
 import { writeFileAtomic } from '../files/atomic.js';
 import { checkPath, fileError } from '../files/error.js';
+import { parseJsonObject } from '../files/json.js';
 import type { Module } from '../nn/module.js';
 import { json, nearestFolder, toJson, unusable, whenMissing } from '../run/files.js';
+import { lockRun, type RunLock } from '../run/lock.js';
+import { parseRecords } from '../run/read.js';
 import type { EvaluationRecord, MetricsRecord, RunConfig, RunEnvironment } from '../run/records.js';
 import { type LoadedCheckpoint, loadCheckpoint, saveCheckpoint, saveWeights } from './checkpoint.js';
 import { checkModel, checkTrainer } from './checks.js';
 import type { Trainer } from './trainer.js';
+import { fitting } from './trainer-state.js';
 
 /** Any of these makes a folder a run that must not be overwritten. */
 const RESULTS = ['config.json', 'metrics.jsonl', 'best.safetensors', 'last.safetensors', 'last.state'];
@@ -28,7 +32,8 @@ export interface RunPosition {
 
 /**
  * A run directory: `config.json`, `environment.json`, `metrics.jsonl`, `best.safetensors`, `last.safetensors`,
- * `last.state`. Every file is replaced atomically; `metrics.jsonl` grows by one write a line.
+ * `last.state`. Every file is replaced atomically; `metrics.jsonl` grows by one write a line. One process at a time writes
+ * the records and checkpoints of a run: `run.lock` names it until {@link close}. Reading needs no lock.
  * @example
  * const run = await train.RunDirectory.create('runs/dy', { config, environment })
  * trainer.on('epoch', async (record, { improved }) => {
@@ -40,6 +45,7 @@ export class RunDirectory {
   /** The folder. */
   readonly path: string;
   #metrics: FileHandle | null = null;
+  #lock: RunLock | null = null;
 
   private constructor(path: string) {
     checkPath(path, 'the path of a folder');
@@ -47,9 +53,10 @@ export class RunDirectory {
   }
 
   /**
-   * Starts a run.
+   * Starts a run, and takes it for this process: {@link lock}.
    * @param path - Made if it does not exist.
    * @throws {TrainingError} if it already holds a run, or cannot be written to.
+   * @throws {LockedError} if another process is starting a run in it.
    */
   static async create(
     path: string,
@@ -58,14 +65,32 @@ export class RunDirectory {
     const { config, environment } = checkOptions(description, 'description');
     const texts = { environment: json('environment', environment), config: json('config', config) };
     await RunDirectory.assertFree(path);
+    const run = new RunDirectory(path);
     try {
       await mkdir(path, { recursive: true });
-      const run = new RunDirectory(path);
+      await run.lock();
+      await RunDirectory.assertFree(path); // another process may have been faster
+      await run.#removeHalfWritten();
       await writeFileAtomic(run.file('environment.json'), texts.environment);
       await writeFileAtomic(run.file('config.json'), texts.config);
       return run;
     } catch (error) {
-      throw unusable(path, error);
+      await run.close();
+      throw error instanceof DyconvError ? error : unusable(path, error);
+    }
+  }
+
+  /**
+   * Takes the run for this process, which alone may train in it until {@link close}. {@link create} and {@link resume} do so; call
+   * it earlier to be refused before data are read. Several objects of one process share the lock.
+   * @throws {LockedError} if another process trains in the folder, naming that process. The lock of one that has ended is
+   *   taken over.
+   */
+  async lock(): Promise<void> {
+    try {
+      this.#lock ??= await lockRun(this.path);
+    } catch (error) {
+      throw fileError('write', this.file('run.lock'), error);
     }
   }
 
@@ -109,12 +134,12 @@ export class RunDirectory {
 
   /** @throws {CheckpointError} if it is missing or damaged. */
   async readConfig(): Promise<RunConfig> {
-    return (await this.#readJson('config.json')) as RunConfig;
+    return (await this.#readJson('config.json')) as unknown as RunConfig;
   }
 
   /** @throws {CheckpointError} if it is missing or damaged. */
   async readEnvironment(): Promise<RunEnvironment> {
-    return (await this.#readJson('environment.json')) as RunEnvironment;
+    return (await this.#readJson('environment.json')) as unknown as RunEnvironment;
   }
 
   /** Replaces the configuration, for a resumed run that is to last longer. */
@@ -148,25 +173,17 @@ export class RunDirectory {
    */
   async readMetrics(): Promise<MetricsRecord[]> {
     const text = await readFile(this.file('metrics.jsonl'), 'utf8').catch(whenMissing(''));
-    const lines = text.split('\n');
-    lines.pop(); // what follows the last newline: nothing, or half a line
-    return lines.map((line, index) => {
-      try {
-        return JSON.parse(line) as MetricsRecord;
-      } catch {
-        throw new CheckpointError(
-          `Expected a JSON object in line ${index + 1} of ${this.file('metrics.jsonl')} but received ${line.slice(0, 60)}`,
-        );
-      }
-    });
+    return parseRecords(text, this.file('metrics.jsonl')).map(
+      ({ record }) => record as unknown as MetricsRecord,
+    );
   }
 
   /** Cuts the metrics that lie beyond a position, atomically. */
   async truncateMetrics(position: RunPosition): Promise<void> {
     checkRecord(position, 'position', 'a position', { epoch: 'number', step: 'number' });
-    await this.close();
+    await this.#closeMetrics();
     const kept = (await this.readMetrics()).filter((record) =>
-      record.type === 'step' ? record.step <= position.step : record.epoch <= position.epoch,
+      record.type === 'step' ? record.step <= position.step : !(record.epoch > position.epoch),
     );
     await this.#write('metrics.jsonl', kept.map((record) => `${JSON.stringify(record)}\n`).join(''));
   }
@@ -217,9 +234,9 @@ export class RunDirectory {
     );
   }
 
-  /** What a killed process was writing, of weights and metrics. Called once the last checkpoint has been put together. */
+  /** What a killed process was writing. Called with the lock, and once the last checkpoint has been put together. */
   async #removeHalfWritten(): Promise<void> {
-    const pattern = /^\.((best|last|epoch-\d+)\.(safetensors|state)|metrics\.jsonl|config\.json)\..+\.tmp$/;
+    const pattern = /^\.(.+\.(safetensors|state|jsonl|json|html|svg|png))\..+\.tmp$/;
     const names = (await readdir(this.path)).filter((name) => pattern.test(name));
     for (const name of names) await rm(this.file(name), { force: true });
   }
@@ -249,10 +266,12 @@ export class RunDirectory {
    * makes that the same run.
    * @returns Whether there was a checkpoint.
    * @throws {CheckpointError} if it is damaged or does not fit.
+   * @throws {LockedError} if another process trains in the folder.
    */
   async resume(model: Module, trainer: Trainer): Promise<boolean> {
     checkModel(model);
     checkTrainer(trainer);
+    await this.lock();
     if (!(await this.hasCheckpoint())) {
       await this.#removeHalfWritten();
       await this.truncateMetrics({ epoch: 0, step: 0 });
@@ -261,8 +280,8 @@ export class RunDirectory {
     const { weights, state, dispose } = await this.loadCheckpoint();
     await this.#removeHalfWritten();
     try {
-      model.loadStateDict(weights, { strict: true });
-      trainer.loadStateDict(state);
+      fitting(this.#last.weights, () => model.loadStateDict(weights, { strict: true }));
+      fitting(this.#last.state, () => trainer.loadStateDict(state));
       await this.truncateMetrics(state);
     } finally {
       dispose();
@@ -270,8 +289,14 @@ export class RunDirectory {
     return true;
   }
 
-  /** Closes `metrics.jsonl`; {@link append} opens it again. */
+  /** Closes `metrics.jsonl`, which {@link append} opens again, and gives the {@link lock} up. */
   async close(): Promise<void> {
+    await this.#closeMetrics();
+    await this.#lock?.release();
+    this.#lock = null;
+  }
+
+  async #closeMetrics(): Promise<void> {
     await this.#metrics?.close();
     this.#metrics = null;
   }
@@ -286,7 +311,7 @@ export class RunDirectory {
     });
   }
 
-  async #readJson(name: string): Promise<unknown> {
+  async #readJson(name: string): Promise<Record<string, unknown>> {
     const path = this.file(name);
     let text: string;
     try {
@@ -296,10 +321,6 @@ export class RunDirectory {
         cause: error,
       });
     }
-    try {
-      return JSON.parse(text);
-    } catch (error) {
-      throw new CheckpointError(`${path} is damaged: ${(error as Error).message}`, { cause: error });
-    }
+    return parseJsonObject(text, path);
   }
 }

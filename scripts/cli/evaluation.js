@@ -19,7 +19,7 @@ import { lossOf, testLoader } from './training.js';
  */
 export async function evaluateRun(run, set, options) {
   const { checkpoint } = options;
-  const { device: trainedOn } = await run.readConfig();
+  const { device: trainedOn } = train.checkRunConfig(await run.readConfig(), run.file('config.json'));
   const device = resolveDevice(options.device ?? trainedOn);
   const classifier = await serve.loadClassifier(run.path, { checkpoint, device });
   const { model } = classifier;

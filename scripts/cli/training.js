@@ -170,7 +170,10 @@ async function loadInitialWeights(model, file, name) {
  * @returns {Promise<Training>}
  */
 export async function continueRun(run, options, command, signal) {
-  const config = resumedConfig(await run.readConfig(), command);
+  const config = resumedConfig(
+    train.checkRunConfig(await run.readConfig(), run.file('config.json')),
+    command,
+  );
   const { classes, dataset, dataDir } = config;
   const sets = await loadSets(
     /** @type {any} */ ({ ...options, classes, dataset, dataDir: dataDir ?? options.dataDir }),
@@ -189,7 +192,8 @@ export async function continueRun(run, options, command, signal) {
 }
 
 /**
- * Trains until the end or until the signal stops it; metrics and checkpoints go to the run directory as they come.
+ * Trains until the end or until the signal stops it; metrics and checkpoints go to the run directory as they come. The run
+ * stays locked: its caller closes it.
  * @param {Training} training
  * @param {{ json?: boolean, signal?: AbortSignal }} [options] - `json`: epochs as JSON on stdout, in place of the progress;
  *   `signal`: the one that stops the training.
@@ -230,6 +234,5 @@ export async function runTraining({ run, config, parts: { model, trainer } }, { 
   } finally {
     progress.stop();
     await written.catch(() => {});
-    await run.close();
   }
 }

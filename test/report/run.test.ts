@@ -50,8 +50,8 @@ describe('loadRun', () => {
   });
 
   it.each([
-    ['config.json', '{"model":', /Expected JSON in .*config\.json/],
-    ['config.json', '[]', /Expected an object in .*config\.json/],
+    ['config.json', '{"model":', /config\.json is damaged: Expected a JSON object/],
+    ['config.json', '[]', /config\.json is damaged: Expected a JSON object/],
     [
       'config.json',
       '{"model":"alexnet"}',
@@ -82,7 +82,7 @@ describe('parseMetrics', () => {
     const lines = text.split('\n');
     lines[3] = 'nonsense';
     expect(() => parseMetrics(lines.join('\n'), 'runs/x/metrics.jsonl')).toThrow(
-      /Expected a JSON record in runs\/x\/metrics\.jsonl:4 but received 'nonsense'/,
+      /runs\/x\/metrics\.jsonl:4 is damaged: Expected a JSON object but received 'nonsense'/,
     );
   });
 

@@ -65,7 +65,7 @@ describe('loadClassifier', () => {
   });
 
   it.each([
-    ['null', 'Expected a configuration for config but received null'],
+    ['null', 'Expected a JSON object but received null'],
     ['{}', 'Expected an array for config.classes but received undefined'],
     ['{"classes":[5]}', 'Expected an array for config.imageShape but received undefined'],
     [configText({ imageShape: [3, 28] }), 'Expected three numbers [C, H, W] for config.imageShape'],

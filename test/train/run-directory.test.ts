@@ -10,39 +10,11 @@ import {
   describeEnvironment,
   type EpochRecord,
   kernelChoices,
-  type RunConfig,
   RunDirectory,
   type StepRecord,
   Trainer,
 } from '../../lib/train/index.js';
-import { RandomImages, sgd, temporaryFolder, tinyNet } from './support.js';
-
-const config: RunConfig = {
-  model: 'alexnet-dy',
-  modelOptions: { numClasses: 3, numExperts: 2 },
-  parameters: { trainable: 10, statistics: 2, total: 12 },
-  dataset: 'bundled',
-  dataDir: null,
-  classes: ['a', 'b', 'c'],
-  trainImages: 48,
-  valImages: 16,
-  imageShape: [3, 4, 4],
-  imageSize: 4,
-  epochs: 2,
-  batchSize: 16,
-  lr: 0.1,
-  momentum: 0,
-  weightDecay: 0,
-  labelSmoothing: 0,
-  milestones: [],
-  gamma: 0.1,
-  temperature: { start: 30, epochs: 10 },
-  seed: 1,
-  device: 'cpu',
-  dtype: 'float32',
-  limitTrain: null,
-  limitTest: null,
-};
+import { config, newRun, RandomImages, sgd, temporaryFolder, tinyNet } from './support.js';
 
 const step = (number: number): StepRecord => ({
   type: 'step',
@@ -66,12 +38,6 @@ const epoch = (number: number): EpochRecord => ({
   time: new Date(0).toISOString(),
 });
 
-async function newRun() {
-  const path = join(temporaryFolder(), 'deep', 'run');
-  const environment = describeEnvironment({ device: 'cpu', command: ['--model', 'alexnet-dy'] });
-  return { path, run: await RunDirectory.create(path, { config, environment }), environment };
-}
-
 describe('RunDirectory', () => {
   it('describes the run', async () => {
     const { path, environment } = await newRun();
@@ -82,7 +48,7 @@ describe('RunDirectory', () => {
     expect(environment.libtorch).toMatch(/^2\.\d+\.\d+/);
     expect(environment.cores).toBeGreaterThan(0);
     expect(environment.algorithms).toContain('reference');
-    expect(readdirSync(path).sort()).toEqual(['config.json', 'environment.json']);
+    expect(readdirSync(path).sort()).toEqual(['config.json', 'environment.json', 'run.lock']);
   });
 
   it('never overwrites a run', async () => {
@@ -145,7 +111,9 @@ describe('RunDirectory', () => {
     const { path, run } = await newRun();
     mkdirSync(path, { recursive: true });
     writeFileSync(join(path, 'metrics.jsonl'), `${JSON.stringify(step(1))}\nrubbish\n`);
-    await expect(run.readMetrics()).rejects.toThrow(/line 2 of .*metrics.jsonl but received rubbish/);
+    await expect(run.readMetrics()).rejects.toThrow(
+      /metrics.jsonl:2 is damaged: Expected a JSON object but received 'rubbish'/,
+    );
   });
 
   it('saves best and last weights with the training state', async () => {
@@ -167,6 +135,7 @@ describe('RunDirectory', () => {
       'environment.json',
       'last.safetensors',
       'last.state',
+      'run.lock',
     ]);
     const { metadata } = await readSafetensorsHeader(run.file('best.safetensors'));
     expect(metadata).toEqual({ epoch: '1', accuracy: String(trainer.best?.accuracy) });

@@ -6,7 +6,13 @@ import { nn, optim } from '../../lib/index.js';
 import { manualSeed, setNumThreads } from '../../lib/runtime/settings.js';
 import { tensor } from '../../lib/tensor/create.js';
 import type { Tensor } from '../../lib/tensor/tensor.js';
-import type { Batch, BatchSource } from '../../lib/train/index.js';
+import {
+  type Batch,
+  type BatchSource,
+  describeEnvironment,
+  type RunConfig,
+  RunDirectory,
+} from '../../lib/train/index.js';
 
 // Tensors this small gain nothing from threads, and waiting for each other costs them dearly on a busy machine.
 setNumThreads(1);
@@ -96,4 +102,38 @@ export function bitsOf(model: nn.Module): Record<string, unknown[]> {
 
 export function temporaryFolder(): string {
   return mkdtempSync(join(tmpdir(), 'dyconv-train-'));
+}
+
+/** The configuration of a run of these images. */
+export const config: RunConfig = {
+  model: 'alexnet-dy',
+  modelOptions: { numClasses: 3, numExperts: 2 },
+  parameters: { trainable: 10, statistics: 2, total: 12 },
+  dataset: 'bundled',
+  dataDir: null,
+  classes: ['a', 'b', 'c'],
+  trainImages: 48,
+  valImages: 16,
+  imageShape: [3, 4, 4],
+  imageSize: 4,
+  epochs: 2,
+  batchSize: 16,
+  lr: 0.1,
+  momentum: 0,
+  weightDecay: 0,
+  labelSmoothing: 0,
+  milestones: [],
+  gamma: 0.1,
+  temperature: { start: 30, epochs: 10 },
+  seed: 1,
+  device: 'cpu',
+  dtype: 'float32',
+  limitTrain: null,
+  limitTest: null,
+};
+
+/** A run that has just been started, in a folder of its own unless a path is given. */
+export async function newRun(path = join(temporaryFolder(), 'deep', 'run')) {
+  const environment = describeEnvironment({ device: 'cpu', command: ['--model', 'alexnet-dy'] });
+  return { path, run: await RunDirectory.create(path, { config, environment }), environment };
 }

@@ -1,0 +1,43 @@
+/**
+ * JSON from files that somebody else may have written.
+ * @module
+ */
+import { CheckpointError, describe } from '../errors.js';
+
+/** Deeper than any record of ours: what works through records may call itself so often without harm. */
+const MAX_DEPTH = 100;
+
+/**
+ * The object that a file or a line holds.
+ * @param where - The file, with the line where there are several, for messages.
+ * @throws {CheckpointError} for anything else, and for one that is nested more than 100 levels deep.
+ */
+export function parseJsonObject(text: string, where: string): Record<string, unknown> {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    const found = text.trim() === '' ? 'nothing' : describe(text);
+    throw damaged(where, `received ${found}: ${(error as Error).message}`, error);
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw damaged(where, `received ${describe(value)}`);
+  if (depthOf(text) > MAX_DEPTH)
+    throw damaged(where, `received one that is nested more than ${MAX_DEPTH} levels deep`);
+  return value as Record<string, unknown>;
+}
+
+function damaged(where: string, found: string, cause?: unknown): CheckpointError {
+  return new CheckpointError(`${where} is damaged: Expected a JSON object but ${found}`, { cause });
+}
+
+/** How deep valid JSON is nested: by its brackets, so that depth costs no stack. */
+function depthOf(text: string): number {
+  let depth = 0;
+  let deepest = 0;
+  for (const [token] of text.matchAll(/"(?:[^"\\]|\\.)*"|[[\]{}]/g)) {
+    if (token === '[' || token === '{') deepest = Math.max(deepest, ++depth);
+    else if (token === ']' || token === '}') depth--;
+  }
+  return deepest;
+}
