@@ -1,129 +1,164 @@
-// Whole optimizer steps: one call for all parameters, on libtorch's fused multi-tensor kernels.
+// Whole optimizer steps: one call for all parameters of a group. SGD and Adam run on the fused kernels of
+// libtorch, the others on its element-wise operations, which follow indices and take any layout.
 #include "bindings/bindings.h"
+#include "bindings/optim_rows.h"
 
 namespace dyconv {
 namespace {
 
 using at::Tensor;
 using Tensors = std::vector<Tensor>;
+using Found = std::optional<Tensor>;
 
 // Whether JavaScript gave a number rather than a Tensor.
 bool IsNumber(const Operand& operand) { return operand.tensor.unsafeGetTensorImpl()->is_wrapped_number(); }
 
-// The step of torch.optim.SGD. `buffers[i]` is the momentum of `parameters[i]`, null before its first
-// gradient; the updated list is returned. Parameters without a gradient are left alone.
-//
-// A learning rate that is a tensor stays on its device. `found`, one float32 number, says whether a gradient
-// was not finite: the step then changes nothing, and nothing waits for the device to know.
-std::vector<Tensor> SgdStep(const Tensors& parameters, const std::vector<std::optional<Tensor>>& buffers,
-                            const Operand& lr, double momentum, double dampening, double weight_decay,
-                            bool nesterov, bool maximize, const std::optional<Tensor>& found) {
-  at::NoGradGuard no_grad;
-  const bool has_momentum = momentum != 0;
-  struct Lists {
-    Tensors parameters, gradients, buffers;
-  } fresh, known;  // a first step starts the momentum from the gradient itself, whatever the dampening
-  std::vector<Tensor> updated(has_momentum ? parameters.size() : 0);
-  for (size_t i = 0; i < parameters.size(); ++i) {
-    const Tensor& gradient = parameters[i].grad();
-    const bool known_buffer = has_momentum && buffers.at(i).has_value();
-    if (known_buffer) updated[i] = *buffers[i];
-    if (!gradient.defined()) continue;
-    Lists& lists = has_momentum && !known_buffer ? fresh : known;
-    if (has_momentum && !known_buffer) updated[i] = at::zeros_like(parameters[i]);
-    lists.parameters.push_back(parameters[i]);
-    lists.gradients.push_back(gradient);
-    if (has_momentum) lists.buffers.push_back(updated[i]);
-  }
-  for (auto* lists : {&fresh, &known}) {
-    if (lists->parameters.empty()) continue;
-    const bool first = lists == &fresh;
+// `found`, one float32 number, says whether a gradient was not finite: the step then changes nothing, and
+// nothing waits for the device to know.
+void CheckFound(const Found& found) {
+  if (found) CheckOneNumber(*found, "found");
+}
+
+// Runs a fused kernel over the rows. A learning rate that is a tensor stays on its device.
+template <class F>
+void RunFused(const std::vector<OptimRow>& rows, const Tensors& steps, const Operand& lr, const Found& found,
+              const F& kernel) {
+  for (const FusedLists& lists : GroupRows(rows, steps)) {
+    const Found here = found ? Found(found->to(lists.device())) : std::nullopt;
     if (IsNumber(lr)) {
-      at::_fused_sgd_(lists->parameters, lists->gradients, lists->buffers, weight_decay, momentum,
-                      lr.tensor.item<double>(), dampening, nesterov, maximize, first, {}, found);
+      kernel(lists, lr.tensor.item<double>(), here);
     } else {
-      at::_fused_sgd_(lists->parameters, lists->gradients, lists->buffers, weight_decay, momentum, lr.tensor,
-                      dampening, nesterov, maximize, first, {}, found);
+      kernel(lists, lr.tensor.to(lists.device()), here);
     }
+    lists.WriteBack();
   }
-  return updated;
 }
 
-struct AdamLists {
-  Tensors parameters, gradients, averages, squares, steps;
-};
-
-// Parameters with a gradient, beside their state; the state lists have an entry for every parameter.
-AdamLists WithGradients(const Tensors& parameters, const Tensors& averages, const Tensors& squares,
-                        const Tensors& steps) {
-  AdamLists lists;
-  for (size_t i = 0; i < parameters.size(); ++i) {
-    if (!parameters[i].grad().defined()) continue;
-    lists.parameters.push_back(parameters[i]);
-    lists.gradients.push_back(parameters[i].grad());
-    lists.averages.push_back(averages.at(i));
-    lists.squares.push_back(squares.at(i));
-    lists.steps.push_back(steps.at(i));
-  }
-  if (!lists.steps.empty()) at::_foreach_add_(lists.steps, 1);
-  return lists;
-}
-
-void AdamStep(const Tensors& parameters, const Tensors& averages, const Tensors& squares,
-              const Tensors& steps, const Operand& lr, double beta1, double beta2, double weight_decay,
-              double eps, bool decoupled, const std::optional<Tensor>& found) {
+// The step of torch.optim.SGD. `buffers[i]` is the momentum of `parameters[i]`, null before its first
+// gradient. Returns the buffers made in this step, and null for the others; an empty list if none was made.
+Tensors SgdStep(const Tensors& parameters, const OptionalTensors& buffers, const Operand& lr, double momentum,
+                double dampening, double weight_decay, bool nesterov, bool maximize, const Found& found) {
   at::NoGradGuard no_grad;
-  const AdamLists lists = WithGradients(parameters, averages, squares, steps);
-  if (lists.parameters.empty()) return;
-  const auto step = [&](const auto& rate) {
-    const auto kernel = [&](auto function) {
-      function(lists.parameters, lists.gradients, lists.averages, lists.squares, {}, lists.steps, rate, beta1,
-               beta2, weight_decay, eps, /*amsgrad=*/false, /*maximize=*/false, {}, found);
-    };
-    using Rate = std::decay_t<decltype(rate)>;
-    using Function = void (*)(
-        at::TensorList, at::TensorList, at::TensorList, at::TensorList, at::TensorList, at::TensorList,
-        std::conditional_t<std::is_same_v<Rate, double>, double, const Tensor&>, double, double, double,
-        double, bool, bool, const std::optional<Tensor>&, const std::optional<Tensor>&);
-    kernel(decoupled ? static_cast<Function>(at::_fused_adamw_) : static_cast<Function>(at::_fused_adam_));
+  CheckFound(found);
+  std::vector<size_t> indices;
+  std::vector<StateList> state;
+  if (momentum != 0) state.push_back({"momentum_buffer", buffers});
+  const std::vector<OptimRow> rows = RowsWithGradient(parameters, state, &indices);
+  // A first step starts the momentum from the gradient itself, whatever the dampening.
+  std::vector<OptimRow> first, later;
+  Tensors made;
+  for (size_t i = 0; i < rows.size(); ++i) {
+    if (momentum == 0 || rows[i].back().defined()) {
+      later.push_back(rows[i]);
+      continue;
+    }
+    OptimRow row = rows[i];
+    row.back() = at::zeros_like(row[0]);
+    made.resize(parameters.size());
+    made[indices[i]] = row.back();
+    first.push_back(std::move(row));
+  }
+  for (const auto* part : {&first, &later}) {
+    RunFused(*part, {}, lr, found, [&](const FusedLists& lists, const auto& rate, const Found& here) {
+      at::_fused_sgd_(lists[0], lists[1], momentum != 0 ? lists[2] : Tensors{}, weight_decay, momentum, rate,
+                      dampening, nesterov, maximize, part == &first, {}, here);
+    });
+  }
+  return made;
+}
+
+using AdamKernel = void(at::TensorList, at::TensorList, at::TensorList, at::TensorList, at::TensorList,
+                        at::TensorList, double, double, double, double, double, bool, bool, const Found&,
+                        const Found&);
+using AdamTensorKernel = void(at::TensorList, at::TensorList, at::TensorList, at::TensorList, at::TensorList,
+                              at::TensorList, const Tensor&, double, double, double, double, bool, bool,
+                              const Found&, const Found&);
+
+// The step counts of the parameters that have a gradient.
+Tensors StepsOf(const OptionalTensors& steps, const std::vector<size_t>& indices) {
+  Tensors counts;
+  for (const size_t i : indices) {
+    counts.push_back(steps.at(i).value());
+    CheckOneNumber(counts.back(), "step");
+  }
+  return counts;
+}
+
+// The step of torch.optim.Adam and AdamW; with `max_squares`, an entry a parameter, their AMSGrad.
+void AdamStep(const Tensors& parameters, const OptionalTensors& averages, const OptionalTensors& squares,
+              const OptionalTensors& max_squares, const OptionalTensors& steps, const Operand& lr,
+              double beta1, double beta2, double weight_decay, double eps, bool decoupled, bool maximize,
+              const Found& found) {
+  at::NoGradGuard no_grad;
+  CheckFound(found);
+  const bool amsgrad = !max_squares.empty();
+  std::vector<size_t> indices;
+  std::vector<StateList> state{{"exp_avg", averages}, {"exp_avg_sq", squares}};
+  if (amsgrad) state.push_back({"max_exp_avg_sq", max_squares});
+  const std::vector<OptimRow> rows = RowsWithGradient(parameters, state, &indices);
+  const Tensors counts = StepsOf(steps, indices);
+  if (rows.empty()) return;
+  at::_foreach_add_(counts, 1);
+  const auto run = [&](const FusedLists& lists, const auto& rate, const Found& here) {
+    using Kernel = std::conditional_t<std::is_same_v<std::decay_t<decltype(rate)>, double>, AdamKernel,
+                                      AdamTensorKernel>;
+    Kernel* kernel =
+        decoupled ? static_cast<Kernel*>(at::_fused_adamw_) : static_cast<Kernel*>(at::_fused_adam_);
+    kernel(lists[0], lists[1], lists[2], lists[3], amsgrad ? lists[4] : Tensors{}, lists.steps(), rate, beta1,
+           beta2, weight_decay, eps, amsgrad, maximize, {}, here);
   };
-  IsNumber(lr) ? step(lr.tensor.item<double>()) : step(lr.tensor);
+  RunFused(rows, counts, lr, found, run);
   // A step that was left out does not count.
-  if (found) at::_foreach_sub_(lists.steps, Tensors(lists.steps.size(), found->reshape({})));
+  if (!found) return;
+  for (const Tensor& count : counts) count.sub_(found->reshape({}).to(count.device()));
 }
 
-void RmsPropStep(const Tensors& parameters, const Tensors& squares, const Tensors& buffers, double lr,
-                 double alpha, double eps, double weight_decay, double momentum) {
+// The gradient that an optimizer follows.
+Tensor Direction(const OptimRow& row, double weight_decay, bool maximize) {
+  const Tensor gradient = maximize ? row[1].neg() : row[1];
+  return weight_decay != 0 ? gradient.add(row[0], weight_decay) : gradient;
+}
+
+// The step of torch.optim.RMSprop; centered with `averages`, an entry a parameter, and with momentum with
+// `buffers`.
+void RmsPropStep(const Tensors& parameters, const OptionalTensors& squares, const OptionalTensors& averages,
+                 const OptionalTensors& buffers, double lr, double alpha, double eps, double weight_decay,
+                 double momentum, bool maximize) {
   at::NoGradGuard no_grad;
-  for (size_t i = 0; i < parameters.size(); ++i) {
-    Tensor gradient = parameters[i].grad();
-    if (!gradient.defined()) continue;
-    if (weight_decay != 0) gradient = gradient.add(parameters[i], weight_decay);
-    Tensor square = squares.at(i);
-    square.mul_(alpha).addcmul_(gradient, gradient, 1 - alpha);
-    const Tensor scale = square.sqrt().add_(eps);
-    Tensor parameter = parameters[i];
+  const bool centered = !averages.empty();
+  std::vector<StateList> state{{"square_avg", squares}};
+  if (centered) state.push_back({"grad_avg", averages});
+  if (momentum != 0) state.push_back({"momentum_buffer", buffers});
+  for (const OptimRow& row : RowsWithGradient(parameters, state)) {
+    const Tensor& parameter = row[0];
+    const Tensor gradient = Direction(row, weight_decay, maximize);
+    row[2].mul_(alpha).addcmul_(gradient, gradient, 1 - alpha);
+    Tensor scale;
+    if (centered) {
+      row[3].lerp_(gradient, 1 - alpha);
+      scale = row[2].addcmul(row[3], row[3], -1).sqrt_().add_(eps);
+    } else {
+      scale = row[2].sqrt().add_(eps);
+    }
     if (momentum != 0) {
-      Tensor buffer = buffers.at(i);
-      buffer.mul_(momentum).addcdiv_(gradient, scale);
-      parameter.add_(buffer, -lr);
+      parameter.add_(row.back().mul_(momentum).addcdiv_(gradient, scale), -lr);
     } else {
       parameter.addcdiv_(gradient, scale, -lr);
     }
   }
 }
 
-void AdagradStep(const Tensors& parameters, const Tensors& sums, const Tensors& steps, double lr,
-                 double lr_decay, double eps, double weight_decay) {
+void AdagradStep(const Tensors& parameters, const OptionalTensors& sums, const OptionalTensors& steps,
+                 double lr, double lr_decay, double eps, double weight_decay, bool maximize) {
   at::NoGradGuard no_grad;
-  for (size_t i = 0; i < parameters.size(); ++i) {
-    Tensor gradient = parameters[i].grad();
-    if (!gradient.defined()) continue;
-    if (weight_decay != 0) gradient = gradient.add(parameters[i], weight_decay);
-    const double taken = steps.at(i).add_(1).item<double>();
-    Tensor sum = sums.at(i), parameter = parameters[i];
-    sum.addcmul_(gradient, gradient);
-    parameter.addcdiv_(gradient, sum.sqrt().add_(eps), -lr / (1 + (taken - 1) * lr_decay));
+  std::vector<size_t> indices;
+  const std::vector<OptimRow> rows = RowsWithGradient(parameters, {{"sum", sums}}, &indices);
+  const Tensors counts = StepsOf(steps, indices);
+  for (size_t i = 0; i < rows.size(); ++i) {
+    const Tensor gradient = Direction(rows[i], weight_decay, maximize);
+    const double taken = counts[i].add_(1).item<double>();
+    rows[i][2].addcmul_(gradient, gradient);
+    rows[i][0].addcdiv_(gradient, rows[i][2].sqrt().add_(eps), -lr / (1 + (taken - 1) * lr_decay));
   }
 }
 
@@ -131,23 +166,55 @@ void ZeroGrad(const Tensors& parameters) {
   for (const Tensor& parameter : parameters) parameter.mutable_grad().reset();
 }
 
+// The numbers of the parameters that have a gradient.
+std::vector<int64_t> WithGradient(const Tensors& parameters) {
+  std::vector<int64_t> indices;
+  for (size_t i = 0; i < parameters.size(); ++i) {
+    if (parameters[i].grad().defined()) indices.push_back(static_cast<int64_t>(i));
+  }
+  return indices;
+}
+
+// State of a parameter, laid out in memory as the parameter is where that is dense: `value` everywhere.
+Tensor FilledState(const Tensor& parameter, double value) {
+  at::NoGradGuard no_grad;
+  return at::full_like(parameter, value);
+}
+
+// The same with the values of a saved state, which has the parameter's shape.
+Tensor CopiedState(const Tensor& parameter, const Tensor& saved) {
+  at::NoGradGuard no_grad;
+  return at::empty_like(parameter).copy_(saved);
+}
+
+void CheckTrainable(const Tensors& parameters) {
+  for (const Tensor& parameter : parameters) RefuseOverlap(parameter, "params");
+}
+
 Tensors GradientsOf(const Tensors& parameters) {
   Tensors gradients;
   for (const Tensor& parameter : parameters) {
-    if (parameter.grad().defined()) gradients.push_back(parameter.grad());
+    const Tensor& gradient = parameter.grad();
+    if (!gradient.defined()) continue;
+    RefuseOverlap(gradient, "the gradient");
+    gradients.push_back(gradient);
   }
   return gradients;
 }
 
-// torch.nn.utils.clip_grad_norm_: scales all gradients so that their joint p-norm is at most `max_norm`.
-double ClipGradNorm(const Tensors& parameters, double max_norm, double norm_type) {
+// torch.nn.utils.clip_grad_norm_: scales all gradients so that their joint p-norm is at most `max_norm`. A
+// norm that is NaN makes all gradients NaN; with `error_if_nonfinite` it, or an infinite one, changes nothing
+// and is for the caller to report.
+double ClipGradNorm(const Tensors& parameters, double max_norm, double norm_type, bool error_if_nonfinite) {
   at::NoGradGuard no_grad;
   const Tensors gradients = GradientsOf(parameters);
   if (gradients.empty()) return 0;
-  const double norm =
-      at::linalg_vector_norm(at::stack(at::_foreach_norm(gradients, norm_type)), norm_type).item<double>();
+  Tensors norms = at::_foreach_norm(gradients, norm_type);
+  for (Tensor& norm : norms) norm = norm.to(gradients[0].device());
+  const double norm = at::linalg_vector_norm(at::stack(norms), norm_type).item<double>();
+  if (error_if_nonfinite && !std::isfinite(norm)) return norm;
   const double scale = max_norm / (norm + 1e-6);
-  if (scale < 1) at::_foreach_mul_(gradients, scale);
+  if (!(scale >= 1)) at::_foreach_mul_(gradients, scale);
   return norm;
 }
 
@@ -160,10 +227,21 @@ void ClipGradValue(const Tensors& parameters, double clip_value) {
   at::_foreach_clamp_max_(gradients, clip_value);
 }
 
-// averages += (1 - decay) * (values - averages)
+// averages += (1 - decay) * (values - averages). Averages of 16-bit values are float32: in 16 bits most steps
+// would be rounded away.
 void EmaStep(const Tensors& averages, const Tensors& values, double decay) {
   at::NoGradGuard no_grad;
-  at::_foreach_lerp_(averages, values, 1 - decay);
+  Tensors same;
+  for (size_t i = 0; i < averages.size(); ++i) {
+    const Tensor& value = values.at(i);
+    if (value.sizes() != averages[i].sizes())
+      throw TypedError(ErrorKind::kShape,
+                       "Expected parameters of the shapes they had when the average began, but "
+                       "parameter " +
+                           std::to_string(i) + " has another");
+    same.push_back(value.to(averages[i].options()));
+  }
+  at::_foreach_lerp_(averages, same, 1 - decay);
 }
 
 }  // namespace
@@ -172,13 +250,19 @@ const OpTable& OptimOps() {
   static const OpTable table = {
       Bind("sgdStep(parameters, buffers, lr, momentum, dampening, weightDecay, nesterov, maximize, found)",
            SgdStep),
-      Bind("adamStep(parameters, averages, squares, steps, lr, beta1, beta2, weightDecay, eps, decoupled, "
-           "found)",
+      Bind("adamStep(parameters, averages, squares, maxSquares, steps, lr, beta1, beta2, weightDecay, eps, "
+           "decoupled, maximize, found)",
            AdamStep),
-      Bind("rmsPropStep(parameters, squares, buffers, lr, alpha, eps, weightDecay, momentum)", RmsPropStep),
-      Bind("adagradStep(parameters, sums, steps, lr, lrDecay, eps, weightDecay)", AdagradStep),
+      Bind("rmsPropStep(parameters, squares, averages, buffers, lr, alpha, eps, weightDecay, momentum, "
+           "maximize)",
+           RmsPropStep),
+      Bind("adagradStep(parameters, sums, steps, lr, lrDecay, eps, weightDecay, maximize)", AdagradStep),
       Bind("zeroGrad(parameters)", ZeroGrad),
-      Bind("clipGradNorm(parameters, maxNorm, normType)", ClipGradNorm),
+      Bind("withGradient(parameters)", WithGradient),
+      Bind("filledState(parameter, value)", FilledState),
+      Bind("copiedState(parameter, saved)", CopiedState),
+      Bind("checkTrainable(parameters)", CheckTrainable),
+      Bind("clipGradNorm(parameters, maxNorm, normType, errorIfNonfinite)", ClipGradNorm),
       Bind("clipGradValue(parameters, clipValue)", ClipGradValue),
       Bind("emaStep(averages, values, decay)", EmaStep),
   };

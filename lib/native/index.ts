@@ -25,6 +25,8 @@ import type { NativeOps } from './ops.js';
 export type Operand = Tensor | number | bigint | boolean;
 type Dims = readonly number[] | null;
 type Pair = readonly number[];
+/** State of an optimizer, one entry a parameter: null where there is none. */
+type StateTensors = readonly (Tensor | null)[];
 type ErrorClass = new (message: string) => DyconvError;
 
 type Unary = (input: Tensor) => Tensor;
@@ -216,7 +218,7 @@ export interface Native extends NativeCuda, NativeNn, NativeOps {
   // optim.cc
   sgdStep(
     parameters: readonly Tensor[],
-    buffers: readonly (Tensor | null)[],
+    buffers: StateTensors,
     lr: number | Tensor,
     momentum: number,
     dampening: number,
@@ -227,38 +229,52 @@ export interface Native extends NativeCuda, NativeNn, NativeOps {
   ): (Tensor | null)[];
   adamStep(
     parameters: readonly Tensor[],
-    averages: readonly Tensor[],
-    squares: readonly Tensor[],
-    steps: readonly Tensor[],
+    averages: StateTensors,
+    squares: StateTensors,
+    maxSquares: StateTensors,
+    steps: StateTensors,
     lr: number | Tensor,
     beta1: number,
     beta2: number,
     weightDecay: number,
     eps: number,
     decoupled: boolean,
+    maximize: boolean,
     found: Tensor | null,
   ): void;
   rmsPropStep(
     parameters: readonly Tensor[],
-    squares: readonly Tensor[],
-    buffers: readonly Tensor[],
+    squares: StateTensors,
+    averages: StateTensors,
+    buffers: StateTensors,
     lr: number,
     alpha: number,
     eps: number,
     weightDecay: number,
     momentum: number,
+    maximize: boolean,
   ): void;
   adagradStep(
     parameters: readonly Tensor[],
-    sums: readonly Tensor[],
-    steps: readonly Tensor[],
+    sums: StateTensors,
+    steps: StateTensors,
     lr: number,
     lrDecay: number,
     eps: number,
     weightDecay: number,
+    maximize: boolean,
   ): void;
   zeroGrad(parameters: readonly Tensor[]): void;
-  clipGradNorm(parameters: readonly Tensor[], maxNorm: number, normType: number): number;
+  withGradient(parameters: readonly Tensor[]): number[];
+  filledState(parameter: Tensor, value: number): Tensor;
+  copiedState(parameter: Tensor, saved: Tensor): Tensor;
+  checkTrainable(parameters: readonly Tensor[]): void;
+  clipGradNorm(
+    parameters: readonly Tensor[],
+    maxNorm: number,
+    normType: number,
+    errorIfNonfinite: boolean,
+  ): number;
   clipGradValue(parameters: readonly Tensor[], clipValue: number): void;
   emaStep(averages: readonly Tensor[], values: readonly Tensor[], decay: number): void;
 

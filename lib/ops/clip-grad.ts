@@ -2,9 +2,9 @@
  * Keeping gradients within bounds, between the backward pass and the optimizer's step.
  * @module
  */
-
 import { number } from '../check/arguments.js';
 import { checkIterable, checkOptions } from '../check/index.js';
+import { ArgumentError, invalidArgument } from '../errors.js';
 import { native } from '../native/index.js';
 import { isTensor, type Tensor } from '../tensor/tensor.js';
 
@@ -16,18 +16,26 @@ const ABOVE_ZERO = { min: Number.MIN_VALUE };
  * @param parameters - One tensor or several.
  * @param maxNorm - Above 0.
  * @param options.normType - p of the p-norm, above 0; `Infinity` for the largest value. Default 2.
+ * @param options.errorIfNonfinite - Throw, with nothing changed, where the norm is NaN or infinite. Default false: a norm that is
+ * NaN makes all gradients NaN, an infinite one all zero, those of infinite elements NaN.
  * @returns The norm before; NaN or infinite where a gradient is.
+ * @throws ArgumentError with `errorIfNonfinite` for gradients that are not finite; for an expanded gradient.
  * @see https://pytorch.org/docs/stable/generated/torch.nn.utils.clip_grad_norm_.html
  */
 export function clipGradNorm_(
   parameters: Tensor | Iterable<Tensor>,
   maxNorm: number,
-  options: { normType?: number } = {},
+  options: { normType?: number; errorIfNonfinite?: boolean } = {},
 ): number {
-  const { normType = 2 } = checkOptions(options);
+  const { normType = 2, errorIfNonfinite = false } = checkOptions(options);
   number('maxNorm', maxNorm, ABOVE_ZERO);
   if (normType !== Number.POSITIVE_INFINITY) number('normType', normType, ABOVE_ZERO);
-  return native.clipGradNorm(listOf(parameters), maxNorm, normType);
+  if (typeof errorIfNonfinite !== 'boolean')
+    throw invalidArgument('errorIfNonfinite', 'a boolean', errorIfNonfinite);
+  const norm = native.clipGradNorm(listOf(parameters), maxNorm, normType, errorIfNonfinite);
+  if (errorIfNonfinite && !Number.isFinite(norm))
+    throw new ArgumentError(`Expected finite gradients for clipGradNorm_ but their norm is ${norm}`);
+  return norm;
 }
 
 /**

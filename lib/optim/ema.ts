@@ -2,8 +2,8 @@
  * Averages of weights over the steps of a training, which often generalise better than the last weights do.
  * @module
  */
-
-import { number } from '../check/arguments.js';
+import { inspect } from 'node:util';
+import { integer, number } from '../check/arguments.js';
 import { checkIterable, checkOptions } from '../check/index.js';
 import { CheckpointError, invalidArgument } from '../errors.js';
 import { native } from '../native/index.js';
@@ -31,7 +31,8 @@ export interface EmaState {
 
 /**
  * An exponential moving average of parameters: `average = decay * average + (1 - decay) * parameter` at every
- * {@link update}, starting with the parameters at the first. Buffers, such as the statistics of batch norm, are averages already and take no part.
+ * {@link update}, starting with the parameters at the first. Averages of bfloat16 and float16 parameters are kept in float32, where
+ * small steps are not rounded away. Buffers, such as the statistics of batch norm, are averages already and take no part.
  * @see https://pytorch.org/docs/stable/optim.html#weight-averaging-swa-and-ema
  * @example
  * const ema = new optim.ExponentialMovingAverage(model.parameters(), { decay: 0.999 });
@@ -57,7 +58,7 @@ export class ExponentialMovingAverage {
       throw invalidArgument('parameters', 'at least one Tensor', this.#parameters);
     this.#decay = decay;
     this.#warmup = warmup;
-    this.#averages = untidy(() => noGrad(() => this.#parameters.map((one) => keep(one.detach().clone()))));
+    this.#averages = untidy(() => noGrad(() => this.#parameters.map(master)));
   }
 
   /** Updates so far. */
@@ -75,12 +76,17 @@ export class ExponentialMovingAverage {
 
   /**
    * Runs `fn`, which may be async, with the averages in place of the parameters, and puts the parameters back. Nothing
-   * is copied: what changes a parameter in `fn` changes its average. Before the first update it runs with the parameters.
+   * is copied, 16-bit parameters excepted: what changes a parameter in `fn` changes its average. Before the first update it runs
+   * with the parameters.
    * @returns What `fn` returns.
    */
   apply<T>(fn: () => T): T {
     if (this.#applied || this.#updates === 0) return fn();
     const originals = this.#parameters.map((parameter) => keep(parameter.detach()));
+    const averages = this.#averages.map((average, i) => {
+      const { dtype } = this.#parameters[i]!;
+      return dtype === average.dtype ? average : untidy(() => noGrad(() => average.to({ dtype })));
+    });
     const put = (values: readonly Tensor[]) => {
       this.#parameters.forEach((parameter, i) => {
         native.setData(parameter, values[i]!);
@@ -89,9 +95,12 @@ export class ExponentialMovingAverage {
     const restore = () => {
       put(originals);
       for (const original of originals) original.dispose();
+      averages.forEach((average, i) => {
+        if (average !== this.#averages[i]) average.dispose();
+      });
       this.#applied = false;
     };
-    put(this.#averages);
+    put(averages);
     this.#applied = true;
     let result: T;
     try {
@@ -112,10 +121,14 @@ export class ExponentialMovingAverage {
     return { updates: this.#updates, averages: this.#averages.map((average) => average.detach()) };
   }
 
-  /** Puts back a state over the same parameters. @throws CheckpointError when it does not fit. */
-  loadStateDict({ updates, averages }: EmaState): void {
+  /** Puts back a state over the same parameters, or nothing of it. @throws CheckpointError when it does not fit. */
+  loadStateDict(state: EmaState): void {
+    const { updates, averages } = checkOptions(state, 'state');
+    integer('updates', updates, 0);
+    const received = checkIterable(averages, 'averages', 'Tensors');
+    if (!received.every(isTensor)) throw invalidArgument('averages', 'Tensors', received);
     const shapes = (tensors: readonly Tensor[]) => tensors.map(({ shape }) => `[${shape.join(', ')}]`);
-    const [own, other] = [shapes(this.#averages), shapes(averages)];
+    const [own, other] = [shapes(this.#averages), shapes(received)];
     const different = own.findIndex((shape, i) => shape !== other[i]);
     if (own.length !== other.length || different >= 0) {
       throw new CheckpointError(
@@ -126,9 +139,26 @@ export class ExponentialMovingAverage {
     }
     noGrad(() => {
       this.#averages.forEach((average, i) => {
-        average.copy_(averages[i]!);
+        average.copy_(received[i]!);
       });
     });
     this.#updates = updates;
   }
+
+  /** What it is. */
+  toString(): string {
+    return `ExponentialMovingAverage(parameters=${this.#parameters.length}, decay=${this.#decay}, warmup=${this.#warmup}, updates=${this.#updates})`;
+  }
+
+  /** What `console.log` shows. */
+  [inspect.custom](): string {
+    return this.toString();
+  }
+}
+
+/** A copy of a parameter to average in: in float32 where the parameter has 16 bits. */
+function master(parameter: Tensor): Tensor {
+  const value = parameter.detach();
+  const is16Bit = value.dtype === 'bfloat16' || value.dtype === 'float16';
+  return keep(is16Bit ? value.to({ dtype: 'float32' }) : value.clone());
 }

@@ -3,6 +3,8 @@
  * @module
  */
 export { clipGradNorm_ as clipGradNorm, clipGradValue_ as clipGradValue } from '../ops/clip-grad.js';
+export { Adagrad, type AdagradOptions } from './adagrad.js';
+export { Adam, type AdamOptions, AdamW, type AdamWOptions } from './adam.js';
 export { type EmaOptions, type EmaState, ExponentialMovingAverage } from './ema.js';
 export {
   Optimizer,
@@ -11,15 +13,6 @@ export {
   type ParamGroup,
   type Params,
 } from './optimizer.js';
-export {
-  Adagrad,
-  type AdagradOptions,
-  Adam,
-  type AdamOptions,
-  AdamW,
-  RMSprop,
-  type RMSpropOptions,
-  SGD,
-  type SGDOptions,
-} from './optimizers.js';
+export { RMSprop, type RMSpropOptions } from './rmsprop.js';
 export * as lr from './schedules.js';
+export { SGD, type SGDOptions } from './sgd.js';

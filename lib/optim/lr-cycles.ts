@@ -6,8 +6,8 @@
 import { integer, number, oneOf } from '../check/arguments.js';
 import { checkOptions } from '../check/index.js';
 import { invalidArgument } from '../errors.js';
-import { LRScheduler } from './lr.js';
-import type { Scheduled } from './scheduled.js';
+import { checkScheduled, numberPerGroup, type PerGroup, type Scheduled } from './scheduled.js';
+import { LRScheduler } from './scheduler.js';
 
 const POSITIVE = { min: Number.MIN_VALUE };
 
@@ -16,95 +16,146 @@ export interface CycleMomentumOptions {
   /** Moves the momentum against the rate, from `maxMomentum` down to `baseMomentum` and back. Default true, as in PyTorch. */
   cycleMomentum?: boolean;
   /** Where the rate is highest. Default 0.85, of CyclicLR 0.8. */
-  baseMomentum?: number;
+  baseMomentum?: PerGroup;
   /** Where the rate is lowest. Default 0.95, of CyclicLR 0.9. */
-  maxMomentum?: number;
+  maxMomentum?: PerGroup;
 }
 
 /** What the two have in common. */
 abstract class CycleLR extends LRScheduler {
-  readonly #momentum: { readonly base: number; readonly max: number } | null;
+  readonly #range: { base: (group: number) => number; max: (group: number) => number } | null;
 
-  constructor(optimizer: Scheduled, options: CycleMomentumOptions, defaults: [base: number, max: number]) {
-    super(optimizer);
+  constructor(
+    optimizer: Scheduled,
+    options: CycleMomentumOptions,
+    defaults: [base: number, max: number],
+    baseLrs: readonly number[],
+  ) {
+    super(optimizer, options as Record<string, unknown>, baseLrs);
     const { cycleMomentum = true, baseMomentum = defaults[0], maxMomentum = defaults[1] } = options;
     if (typeof cycleMomentum !== 'boolean')
       throw invalidArgument('cycleMomentum', 'a boolean', cycleMomentum);
-    const base = number('baseMomentum', baseMomentum, { min: 0, max: 1 });
-    const max = number('maxMomentum', maxMomentum, { min: base, max: 1 });
+    const base = numberPerGroup('baseMomentum', baseMomentum, optimizer, { min: 0, max: 1 });
+    const lowest = Math.min(...optimizer.paramGroups.map((_, i) => base(i)));
+    const max = numberPerGroup('maxMomentum', maxMomentum, optimizer, { min: lowest, max: 1 });
     const hasMomentum = optimizer.paramGroups.every((group) => 'betas' in group || 'momentum' in group);
     if (cycleMomentum && !hasMomentum)
       throw invalidArgument('cycleMomentum', 'false for an optimizer without momentum', cycleMomentum);
-    this.#momentum = cycleMomentum ? { base, max } : null;
+    this.#range = cycleMomentum ? { base, max } : null;
   }
 
-  /** From 0 at the lowest rate to 1 at the highest. */
-  protected abstract height(epoch: number): number;
+  /** The momentum after `epoch` steps. */
+  protected abstract momentum(epoch: number, base: number, max: number): number;
 
   /** @internal */
   override applyMore(epoch: number): void {
-    if (this.#momentum === null) return;
-    const { base, max } = this.#momentum;
-    const momentum = max - (max - base) * this.height(epoch);
-    for (const group of this.optimizer.paramGroups as { momentum?: number; betas?: readonly number[] }[]) {
+    const range = this.#range;
+    if (range === null) return;
+    const groups = this.optimizer.paramGroups as { momentum?: number; betas?: readonly number[] }[];
+    groups.forEach((group, i) => {
+      const momentum = this.momentum(epoch, range.base(i), range.max(i));
       if (group.betas) group.betas = [momentum, group.betas[1]!];
       else group.momentum = momentum;
-    }
+    });
   }
 }
 
 /** Options of {@link OneCycleLR}. */
 export interface OneCycleOptions extends CycleMomentumOptions {
-  /** The highest learning rate; the optimizer's own does not count. */
-  maxLr: number;
-  /** Number of steps of the whole cycle; the last one's rate stays. */
-  totalSteps: number;
+  /** The highest learning rate, one for all groups or one each; the optimizer's own does not count. */
+  maxLr: PerGroup;
+  /** Number of steps of the whole cycle; the last one's rate stays. Default `epochs * stepsPerEpoch`. */
+  totalSteps?: number;
+  /** Epochs of the whole cycle, where `totalSteps` is not given. */
+  epochs?: number;
+  /** Steps an epoch, where `totalSteps` is not given. */
+  stepsPerEpoch?: number;
   /** Share of the steps spent rising. Default 0.3. */
   pctStart?: number;
+  /** Along a cosine or a straight line. Default `'cos'`. */
+  annealStrategy?: 'cos' | 'linear';
   /** maxLr / initial rate. Default 25. */
   divFactor?: number;
   /** Initial rate / last rate. Default 1e4. */
   finalDivFactor?: number;
+  /** Down to the initial rate as fast as up, and from there to the last. Default false: down to the last at once. */
+  threePhase?: boolean;
 }
 
-/** Up a cosine to `maxLr`, then down to almost nothing; stepped every batch. @see https://arxiv.org/abs/1708.07120 */
+/** What a rate or a momentum is at the ends of a phase. */
+type Level = 'initial' | 'max' | 'min';
+
+/**
+ * Up to `maxLr`, then down to almost nothing; stepped every batch.
+ * @see https://arxiv.org/abs/1708.07120, https://pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.OneCycleLR.html
+ */
 export class OneCycleLR extends CycleLR {
-  readonly #options: { totalSteps: number; pctStart: number; divFactor: number; finalDivFactor: number };
+  readonly #totalSteps: number;
+  readonly #phases: readonly [end: number, from: Level, to: Level][];
+  readonly #maxLr: (group: number) => number;
+  readonly #finalDivFactor: number;
+  readonly #isLinear: boolean;
+
   constructor(optimizer: Scheduled, options: OneCycleOptions) {
-    super(optimizer, checkOptions(options), [0.85, 0.95]);
-    const { maxLr, totalSteps, pctStart = 0.3, divFactor = 25, finalDivFactor = 1e4 } = options;
-    integer('totalSteps', totalSteps, 1);
-    number('maxLr', maxLr, { min: 0 });
+    const { maxLr, pctStart = 0.3, divFactor = 25, finalDivFactor = 1e4 } = checkOptions(options);
+    const { annealStrategy = 'cos', threePhase = false } = options;
+    const total = totalStepsOf(options);
+    const highest = numberPerGroup('maxLr', maxLr, optimizer, { min: 0 });
     number('pctStart', pctStart, { min: 0, max: 1 });
     number('divFactor', divFactor, POSITIVE);
     number('finalDivFactor', finalDivFactor, POSITIVE);
-    this.#options = { totalSteps, pctStart, divFactor, finalDivFactor };
-    for (const group of optimizer.paramGroups) group.initialLr = maxLr / divFactor;
+    oneOf('annealStrategy', ['cos', 'linear'], annealStrategy);
+    if (typeof threePhase !== 'boolean') throw invalidArgument('threePhase', 'a boolean', threePhase);
+    checkScheduled(optimizer);
+    const initial = optimizer.paramGroups.map((_, i) => highest(i) / divFactor);
+    super(optimizer, options, [0.85, 0.95], initial);
+    optimizer.paramGroups.forEach((group, i) => {
+      group.initialLr = initial[i]!;
+    });
+    this.#totalSteps = total;
+    this.#maxLr = highest;
+    this.#finalDivFactor = finalDivFactor;
+    this.#isLinear = annealStrategy === 'linear';
+    const rise: [number, Level, Level] = [pctStart * total - 1, 'initial', 'max'];
+    this.#phases = threePhase
+      ? [rise, [2 * pctStart * total - 2, 'max', 'initial'], [total - 1, 'initial', 'min']]
+      : [rise, [total - 1, 'max', 'min']];
     this.apply(0);
   }
-  factor(epoch: number): number {
-    const { divFactor, finalDivFactor } = this.#options;
-    const lowest = epoch <= this.#peak ? 1 : 1 / finalDivFactor;
-    return lowest + (divFactor - lowest) * this.height(epoch);
+
+  override rate(epoch: number, baseLr: number, group: number): number {
+    const levels = { initial: baseLr, max: this.#maxLr(group), min: baseLr / this.#finalDivFactor };
+    return this.#at(epoch, levels);
   }
-  protected height(epoch: number): number {
-    const peak = this.#peak;
-    const last = this.#options.totalSteps - 1;
-    const cosine = (share: number) => (1 - Math.cos(Math.PI * Math.min(1, Math.max(0, share)))) / 2;
-    if (epoch <= peak) return cosine(peak <= 0 ? 1 : epoch / peak);
-    return 1 - cosine((epoch - peak) / (last - peak));
+
+  protected momentum(epoch: number, base: number, max: number): number {
+    return this.#at(epoch, { initial: max, max: base, min: max });
   }
-  get #peak(): number {
-    return this.#options.pctStart * this.#options.totalSteps - 1;
+
+  #at(epoch: number, levels: Record<Level, number>): number {
+    const step = Math.min(epoch, this.#totalSteps - 1);
+    let start = 0;
+    let i = 0;
+    while (i < this.#phases.length - 1 && step > this.#phases[i]![0]) start = this.#phases[i++]![0];
+    const [end, from, to] = this.#phases[i]!;
+    const share = end === start ? 1 : (step - start) / (end - start);
+    if (this.#isLinear) return levels[from] + (levels[to] - levels[from]) * share;
+    return levels[to] + ((levels[from] - levels[to]) / 2) * (1 + Math.cos(Math.PI * share));
   }
+}
+
+function totalStepsOf({ totalSteps, epochs, stepsPerEpoch }: OneCycleOptions): number {
+  if (totalSteps !== undefined || (epochs === undefined && stepsPerEpoch === undefined))
+    return integer('totalSteps', totalSteps, 1);
+  return integer('epochs', epochs, 1) * integer('stepsPerEpoch', stepsPerEpoch, 1);
 }
 
 /** Options of {@link CyclicLR}. */
 export interface CyclicOptions extends CycleMomentumOptions {
-  /** The lowest learning rate, above 0; the optimizer's own does not count. */
-  baseLr: number;
+  /** The lowest learning rate, one for all groups or one each; the optimizer's own does not count. */
+  baseLr: PerGroup;
   /** The highest. */
-  maxLr: number;
+  maxLr: PerGroup;
   /** Steps up. Default 2000. */
   stepSizeUp?: number;
   /** Steps down. Default: those up. */
@@ -115,27 +166,35 @@ export interface CyclicOptions extends CycleMomentumOptions {
   gamma?: number;
 }
 
-/** Up and down between two rates; stepped every batch. @see https://arxiv.org/abs/1506.01186 */
+/**
+ * Up and down between two rates; stepped every batch.
+ * @see https://arxiv.org/abs/1506.01186, https://pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.CyclicLR.html
+ */
 export class CyclicLR extends CycleLR {
-  readonly #options: Required<Omit<CyclicOptions, keyof CycleMomentumOptions>>;
+  readonly #options: Required<Pick<CyclicOptions, 'stepSizeUp' | 'stepSizeDown' | 'mode' | 'gamma'>>;
+  readonly #maxLr: (group: number) => number;
   constructor(optimizer: Scheduled, options: CyclicOptions) {
-    super(optimizer, checkOptions(options), [0.8, 0.9]);
-    const { baseLr, maxLr, stepSizeUp = 2000, mode = 'triangular', gamma = 1 } = options;
+    const { baseLr, maxLr, stepSizeUp = 2000, mode = 'triangular', gamma = 1 } = checkOptions(options);
     const { stepSizeDown = stepSizeUp } = options;
-    number('baseLr', baseLr, POSITIVE);
-    number('maxLr', maxLr, { min: baseLr });
+    const lowest = numberPerGroup('baseLr', baseLr, optimizer, { min: 0 });
+    const base = checkScheduled(optimizer).paramGroups.map((_, i) => lowest(i));
+    const highest = numberPerGroup('maxLr', maxLr, optimizer, { min: Math.min(...base) });
     integer('stepSizeUp', stepSizeUp, 1);
     integer('stepSizeDown', stepSizeDown, 1);
     oneOf('mode', ['triangular', 'triangular2', 'expRange'], mode);
-    this.#options = { baseLr, maxLr, stepSizeUp, stepSizeDown, mode, gamma: number('gamma', gamma) };
-    for (const group of optimizer.paramGroups) group.initialLr = baseLr;
+    super(optimizer, options, [0.8, 0.9], base);
+    this.#options = { stepSizeUp, stepSizeDown, mode, gamma: number('gamma', gamma) };
+    this.#maxLr = highest;
     this.apply(0);
   }
-  factor(epoch: number): number {
-    const { baseLr, maxLr } = this.#options;
-    return 1 + ((maxLr - baseLr) / baseLr) * this.height(epoch);
+  override rate(epoch: number, baseLr: number, group: number): number {
+    return baseLr + (this.#maxLr(group) - baseLr) * this.#height(epoch);
   }
-  protected height(epoch: number): number {
+  protected momentum(epoch: number, base: number, max: number): number {
+    return max - (max - base) * this.#height(epoch);
+  }
+  /** From 0 at the lowest rate to 1 at the highest. */
+  #height(epoch: number): number {
     const { stepSizeUp, stepSizeDown, mode, gamma } = this.#options;
     const length = stepSizeUp + stepSizeDown;
     const cycle = Math.floor(epoch / length);

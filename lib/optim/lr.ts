@@ -1,6 +1,5 @@
 /**
- * Learning-rate schedules. A scheduler sets its optimizer's rates when it is made and at every `step()`, as a pure
- * function of the number of steps and each group's initial rate: nothing accumulates, so resuming is exact.
+ * Learning-rate schedules of a factor or a function.
  * @see https://pytorch.org/docs/stable/optim.html#how-to-adjust-learning-rate
  * @module
  */
@@ -8,225 +7,219 @@
 import { integer, number } from '../check/arguments.js';
 import { checkOptions } from '../check/index.js';
 import { invalidArgument } from '../errors.js';
-import { checkScheduled, type Scheduled } from './scheduled.js';
+import { type PerGroup, perGroup, type Scheduled } from './scheduled.js';
+import { LRScheduler } from './scheduler.js';
 
-/** Where a scheduler is. */
-export interface SchedulerState {
-  /** Steps that were made. */
-  lastEpoch: number;
+/** A function of the epoch. */
+export type LrLambda = (epoch: number) => number;
+
+function lambdas(lrLambda: PerGroup<LrLambda>, optimizer: Scheduled): (group: number) => LrLambda {
+  return perGroup('lrLambda', lrLambda, optimizer, (one) => {
+    if (typeof one !== 'function') throw invalidArgument('lrLambda', 'a function', one);
+    return (epoch) => number('what lrLambda returns', one(epoch));
+  });
 }
 
-/** Base class: a schedule is the factor on the initial learning rate after `epoch` steps. */
-export abstract class LRScheduler {
-  /** Whose learning rates are changed. */
-  readonly optimizer: Scheduled;
-  #lastEpoch = 0;
-
-  constructor(optimizer: Scheduled) {
-    this.optimizer = checkScheduled(optimizer);
-  }
-
-  /** The factor on the initial learning rate after `epoch` steps, of a group whose initial rate is `initialLr`. */
-  abstract factor(epoch: number, initialLr: number): number;
-
-  /** The number of steps taken. */
-  get lastEpoch(): number {
-    return this.#lastEpoch;
-  }
-
-  /** Goes on by one epoch (or batch, where the schedule counts batches). */
-  step(): void {
-    this.apply(this.#lastEpoch + 1);
-  }
-
-  /** Learning rate of each group. */
-  getLastLr(): number[] {
-    return this.optimizer.paramGroups.map((group) => group.lr);
-  }
-
-  /** @internal Sets the rates for a number of steps. Called by constructors with 0. */
-  apply(epoch: number): void {
-    this.#lastEpoch = epoch;
-    for (const group of this.optimizer.paramGroups)
-      group.lr = group.initialLr * this.factor(epoch, group.initialLr);
-    this.applyMore(epoch);
-  }
-
-  /** @internal Sets what a schedule changes besides the rates. */
-  applyMore(_epoch: number): void {}
-
-  /** What is needed to go on later. */
-  stateDict(): SchedulerState {
-    return { lastEpoch: this.#lastEpoch };
-  }
-
-  /** Goes on where `stateDict()` was taken. */
-  loadStateDict(options: SchedulerState): void {
-    const { lastEpoch } = checkOptions(options);
-    this.apply(integer('lastEpoch', lastEpoch, 0));
-  }
-}
-
-/** The factor given by a function of the epoch, which must give the same for the same epoch. */
+/**
+ * The base rate times a function of the epoch, one for all groups or one each.
+ * @see https://pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.LambdaLR.html
+ */
 export class LambdaLR extends LRScheduler {
-  readonly #lambda: (epoch: number) => number;
-  constructor(optimizer: Scheduled, options: { lrLambda: (epoch: number) => number }) {
+  readonly #lambda: (group: number) => LrLambda;
+  constructor(optimizer: Scheduled, options: { lrLambda: PerGroup<LrLambda> }) {
     const { lrLambda } = checkOptions(options);
-    super(optimizer);
-    if (typeof lrLambda !== 'function') throw invalidArgument('lrLambda', 'a function', lrLambda);
-    this.#lambda = lrLambda;
+    super(optimizer, { lrLambda });
+    this.#lambda = lambdas(lrLambda, optimizer);
     this.apply(0);
   }
-  factor(epoch: number): number {
-    return number('what lrLambda returns', this.#lambda(epoch));
+  override rate(epoch: number, baseLr: number, group: number): number {
+    return baseLr * this.#lambda(group)(epoch);
   }
 }
 
-/** Times `gamma` every `stepSize` epochs. */
+/**
+ * Times a factor given by a function of the epoch, epoch after epoch.
+ * @see https://pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.MultiplicativeLR.html
+ */
+export class MultiplicativeLR extends LRScheduler {
+  readonly #lambda: (group: number) => LrLambda;
+  constructor(optimizer: Scheduled, options: { lrLambda: PerGroup<LrLambda> }) {
+    const { lrLambda } = checkOptions(options);
+    super(optimizer, { lrLambda });
+    this.#lambda = lambdas(lrLambda, optimizer);
+    this.apply(0);
+  }
+  override rate(epoch: number, baseLr: number, group: number): number {
+    let lr = baseLr;
+    for (let i = 1; i <= epoch; i++) lr *= this.#lambda(group)(i);
+    return lr;
+  }
+  protected override next(epoch: number, lr: number, _baseLr: number, group: number): number {
+    return epoch === 0 ? lr : lr * this.#lambda(group)(epoch);
+  }
+  /** From where the schedule before has got to. */
+  protected override first(lr: number, _baseLr: number, group: number): number {
+    return lr * this.#lambda(group)(0);
+  }
+}
+
+/** Times `gamma` every `stepSize` epochs. @see https://pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.StepLR.html */
 export class StepLR extends LRScheduler {
   readonly #stepSize: number;
   readonly #gamma: number;
   /** @param options.gamma - Default 0.1. */
   constructor(optimizer: Scheduled, options: { stepSize: number; gamma?: number }) {
     const { stepSize, gamma = 0.1 } = checkOptions(options);
-    super(optimizer);
+    super(optimizer, { stepSize, gamma });
     this.#stepSize = integer('stepSize', stepSize, 1);
     this.#gamma = number('gamma', gamma);
     this.apply(0);
   }
-  factor(epoch: number): number {
+  override factor(epoch: number): number {
     return this.#gamma ** Math.floor(epoch / this.#stepSize);
+  }
+  protected override next(epoch: number, lr: number): number {
+    return epoch === 0 || epoch % this.#stepSize !== 0 ? lr : lr * this.#gamma;
   }
 }
 
-/** Times `gamma` at every milestone. The article's: milestones 30, 60, 90. */
+/**
+ * Times `gamma` at every milestone. The article's: milestones 30, 60, 90.
+ * @see https://pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.MultiStepLR.html
+ */
 export class MultiStepLR extends LRScheduler {
   readonly #milestones: readonly number[];
   readonly #gamma: number;
   /** @param options.gamma - Default 0.1. */
   constructor(optimizer: Scheduled, options: { milestones: readonly number[]; gamma?: number }) {
     const { milestones, gamma = 0.1 } = checkOptions(options);
-    super(optimizer);
+    super(optimizer, { milestones, gamma });
     if (!Array.isArray(milestones)) throw invalidArgument('milestones', 'an array of epochs', milestones);
     this.#milestones = milestones.map((epoch) => integer('milestones', epoch, 0));
     this.#gamma = number('gamma', gamma);
     this.apply(0);
   }
-  factor(epoch: number): number {
+  override factor(epoch: number): number {
     return this.#gamma ** this.#milestones.filter((milestone) => epoch >= milestone).length;
+  }
+  protected override next(epoch: number, lr: number): number {
+    // As often as it is in the list.
+    return lr * this.#gamma ** this.#milestones.filter((milestone) => epoch === milestone).length;
   }
 }
 
-/** Times `gamma` every epoch. */
+/** Times `gamma` every epoch. @see https://pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.ExponentialLR.html */
 export class ExponentialLR extends LRScheduler {
   readonly #gamma: number;
   constructor(optimizer: Scheduled, options: { gamma: number }) {
     const { gamma } = checkOptions(options);
-    super(optimizer);
+    super(optimizer, { gamma });
     this.#gamma = number('gamma', gamma);
     this.apply(0);
   }
-  factor(epoch: number): number {
+  override factor(epoch: number): number {
     return this.#gamma ** epoch;
   }
+  protected override next(epoch: number, lr: number): number {
+    return epoch === 0 ? lr : lr * this.#gamma;
+  }
 }
 
-/** Half a cosine from 1 down to etaMin / initial rate over `tMax` epochs. @see https://arxiv.org/abs/1608.03983 */
-export class CosineAnnealingLR extends LRScheduler {
-  readonly #tMax: number;
-  readonly #etaMin: number;
-  /** @param options.etaMin - Lowest learning rate. Default 0. */
-  constructor(optimizer: Scheduled, options: { tMax: number; etaMin?: number }) {
-    const { tMax, etaMin = 0 } = checkOptions(options);
-    super(optimizer);
-    this.#tMax = integer('tMax', tMax, 1);
-    this.#etaMin = number('etaMin', etaMin, { min: 0 });
+/** Options of {@link ConstantLR}. */
+export interface ConstantOptions {
+  /** From 0 to 1. Default 1/3. */
+  factor?: number;
+  /** Default 5. */
+  totalIters?: number;
+}
+
+/** Times `factor` for the first `totalIters` epochs. @see https://pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.ConstantLR.html */
+export class ConstantLR extends LRScheduler {
+  readonly #factor: number;
+  readonly #total: number;
+  constructor(optimizer: Scheduled, options: ConstantOptions = {}) {
+    const { factor = 1 / 3, totalIters = 5 } = checkOptions(options);
+    super(optimizer, { factor, totalIters });
+    this.#factor = number('factor', factor, { min: 0 });
+    this.#total = integer('totalIters', totalIters, 0);
     this.apply(0);
   }
-  factor(epoch: number, initialLr: number): number {
-    const floor = initialLr === 0 ? 0 : this.#etaMin / initialLr;
-    return floor + ((1 - floor) * (1 + Math.cos((Math.PI * epoch) / this.#tMax))) / 2;
+  override factor(epoch: number): number {
+    return epoch < this.#total ? this.#factor : 1;
+  }
+  protected override next(epoch: number, lr: number, baseLr: number): number {
+    if (epoch === 0) return this.#total === 0 ? lr : lr * this.#factor;
+    if (epoch !== this.#total) return lr;
+    // Nothing leads back from 0 but the base.
+    return this.#factor === 0 ? baseLr : lr * (1 / this.#factor);
   }
 }
 
-/** A straight line from `startFactor` to `endFactor` over `totalIters` epochs. */
+/** Options of {@link LinearLR}. */
+export interface LinearOptions {
+  /** Default 1/3. */
+  startFactor?: number;
+  /** Default 1. */
+  endFactor?: number;
+  /** Default 5. */
+  totalIters?: number;
+}
+
+/**
+ * A straight line from `startFactor` to `endFactor` over `totalIters` epochs.
+ * @see https://pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.LinearLR.html
+ */
 export class LinearLR extends LRScheduler {
   readonly #start: number;
   readonly #end: number;
   readonly #total: number;
-  /** @param options.startFactor - Default 1/3. @param options.endFactor - Default 1. @param options.totalIters - Default 5. */
-  constructor(
-    optimizer: Scheduled,
-    options: { startFactor?: number; endFactor?: number; totalIters?: number } = {},
-  ) {
-    super(optimizer);
+  constructor(optimizer: Scheduled, options: LinearOptions = {}) {
     const { startFactor = 1 / 3, endFactor = 1, totalIters = 5 } = checkOptions(options);
+    super(optimizer, { startFactor, endFactor, totalIters });
     this.#start = number('startFactor', startFactor, { min: 0 });
     this.#end = number('endFactor', endFactor, { min: 0 });
     this.#total = integer('totalIters', totalIters, 1);
     this.apply(0);
   }
-  factor(epoch: number): number {
+  override factor(epoch: number): number {
     return this.#start + (this.#end - this.#start) * Math.min(1, epoch / this.#total);
   }
+  protected override next(epoch: number, lr: number, baseLr: number): number {
+    if (epoch === 0) return lr * this.#start;
+    if (epoch > this.#total) return lr;
+    const before = this.#total * this.#start + (epoch - 1) * (this.#end - this.#start);
+    // Nothing leads on from 0 but the base.
+    return before === 0 ? baseLr * this.factor(epoch) : lr * (1 + (this.#end - this.#start) / before);
+  }
 }
 
-/** Checks the schedulers of a schedule made of them. */
-function checkSchedulers(schedulers: unknown): readonly LRScheduler[] {
-  const isList = Array.isArray(schedulers) && schedulers.length > 0;
-  if (!isList || !schedulers.every((scheduler) => scheduler instanceof LRScheduler))
-    throw invalidArgument('schedulers', 'an array of LRSchedulers', schedulers);
-  return [...schedulers];
+/** Options of {@link PolynomialLR}. */
+export interface PolynomialOptions {
+  /** Default 5. */
+  totalIters?: number;
+  /** Default 1. */
+  power?: number;
 }
 
-/** One schedule after the other: `milestones` are the epochs at which the next takes over, starting at its epoch 0. */
-export class SequentialLR extends LRScheduler {
-  readonly #schedulers: readonly LRScheduler[];
-  readonly #milestones: readonly number[];
-  constructor(
-    optimizer: Scheduled,
-    options: { schedulers: readonly LRScheduler[]; milestones: readonly number[] },
-  ) {
-    const { schedulers, milestones } = checkOptions(options);
-    super(optimizer);
-    this.#schedulers = checkSchedulers(schedulers);
-    const count = this.#schedulers.length - 1;
-    const rises = (epoch: unknown, i: number) =>
-      Number.isInteger(epoch) && (epoch as number) > (i === 0 ? 0 : milestones[i - 1]!);
-    if (!Array.isArray(milestones) || milestones.length !== count || !milestones.every(rises))
-      throw invalidArgument('milestones', `${count} rising epochs for ${count + 1} schedulers`, milestones);
-    this.#milestones = [...milestones];
+/**
+ * From 1 to 0 over `totalIters` epochs, as a power of what is left.
+ * @see https://pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.PolynomialLR.html
+ */
+export class PolynomialLR extends LRScheduler {
+  readonly #total: number;
+  readonly #power: number;
+  constructor(optimizer: Scheduled, options: PolynomialOptions = {}) {
+    const { totalIters = 5, power = 1 } = checkOptions(options);
+    super(optimizer, { totalIters, power });
+    this.#total = integer('totalIters', totalIters, 1);
+    this.#power = number('power', power, { min: 0 });
     this.apply(0);
   }
-  factor(epoch: number, initialLr: number): number {
-    const [scheduler, start] = this.#at(epoch);
-    return scheduler.factor(epoch - start, initialLr);
+  override factor(epoch: number): number {
+    return (1 - Math.min(epoch, this.#total) / this.#total) ** this.#power;
   }
-  /** @internal */
-  override applyMore(epoch: number): void {
-    const [scheduler, start] = this.#at(epoch);
-    scheduler.applyMore(epoch - start);
-  }
-  #at(epoch: number): [scheduler: LRScheduler, start: number] {
-    const i = this.#milestones.filter((milestone) => epoch >= milestone).length;
-    return [this.#schedulers[i]!, i === 0 ? 0 : this.#milestones[i - 1]!];
-  }
-}
-
-/** Schedules at once: the product of their factors. @see https://pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.ChainedScheduler.html */
-export class ChainedScheduler extends LRScheduler {
-  readonly #schedulers: readonly LRScheduler[];
-  constructor(optimizer: Scheduled, options: { schedulers: readonly LRScheduler[] }) {
-    const { schedulers } = checkOptions(options);
-    super(optimizer);
-    this.#schedulers = checkSchedulers(schedulers);
-    this.apply(0);
-  }
-  factor(epoch: number, initialLr: number): number {
-    return this.#schedulers.reduce((product, one) => product * one.factor(epoch, initialLr), 1);
-  }
-  /** @internal */
-  override applyMore(epoch: number): void {
-    for (const scheduler of this.#schedulers) scheduler.applyMore(epoch);
+  protected override next(epoch: number, lr: number): number {
+    if (epoch === 0 || epoch > this.#total) return lr;
+    return lr * ((1 - epoch / this.#total) / (1 - (epoch - 1) / this.#total)) ** this.#power;
   }
 }

@@ -2,11 +2,12 @@
  * The base of optimizers: parameter groups with their own options, and a state that can be saved.
  * @module
  */
+import { inspect } from 'node:util';
 import { checkIterable, checkOptions } from '../check/index.js';
 import { ArgumentError, CheckpointError, DyconvError, invalidArgument } from '../errors.js';
 import { native } from '../native/index.js';
-import { noGrad, untidy } from '../tensor/context.js';
-import { full } from '../tensor/create.js';
+import { enableGrad, noGrad, untidy } from '../tensor/context.js';
+import { full, zeros } from '../tensor/create.js';
 import { isTensor, type Tensor } from '../tensor/tensor.js';
 
 /** Parameters that share options; options left out are the optimizer's. */
@@ -15,8 +16,11 @@ export type ParamGroup<Options> = { params: Iterable<Tensor> } & Partial<Options
 /** Parameters, or groups of them. */
 export type Params<Options> = Iterable<Tensor> | Iterable<ParamGroup<Options>>;
 
-/** A group as the optimizer keeps it. `initialLr` is what schedulers work from. */
-export type OptimizerGroup<Options> = Options & { params: Tensor[]; initialLr: number };
+/**
+ * A group as the optimizer keeps it. `initialLr` is what schedules start from: the first scheduler made over the group sets it
+ * to the group's rate at that moment.
+ */
+export type OptimizerGroup<Options> = Options & { params: Tensor[]; initialLr?: number };
 
 /** What {@link Optimizer.stateDict} gives: options a group, and tensors by `<parameter>.<name>`. */
 export interface OptimizerState {
@@ -26,8 +30,19 @@ export interface OptimizerState {
   tensors: Record<string, Tensor>;
 }
 
-/** A list of state tensors, one a parameter of a group, by name. */
+/** State tensors of the parameters of a group by name; null for a parameter that has had no gradient yet. */
 export type Slots = Record<string, (Tensor | null)[]>;
+
+/** What an optimizer keeps of a parameter: tensors of the parameter's shape, and `step`, one number. */
+export type SlotName =
+  | 'step'
+  | 'momentum_buffer'
+  | 'exp_avg'
+  | 'exp_avg_sq'
+  | 'max_exp_avg_sq'
+  | 'square_avg'
+  | 'grad_avg'
+  | 'sum';
 
 /** Options of {@link Optimizer.step}. */
 export interface StepOptions {
@@ -35,12 +50,15 @@ export interface StepOptions {
   found?: Tensor | null;
 }
 
+/** Computes the loss anew, with its gradients. */
+export type Closure<T> = () => T;
+
 /** Base class of optimizers. A new one says how a group is stepped and what it keeps. */
 export abstract class Optimizer<Options extends { lr: number } = { lr: number }> {
   /** Groups with their options, which may be changed between steps. */
   readonly paramGroups: OptimizerGroup<Options>[];
   /** What each group keeps, beside {@link paramGroups}. */
-  protected readonly slots: Slots[];
+  readonly #slots: Slots[] = [];
   /** During a step: one float32 number, not 0 if the step is to change nothing. */
   protected found: Tensor | null = null;
   readonly #rates = new Map<OptimizerGroup<Options>, { rate: Tensor; others: string }>();
@@ -58,10 +76,8 @@ export abstract class Optimizer<Options extends { lr: number } = { lr: number }>
     const groups = tensors.length > 0 ? [{ params: given as Tensor[] }] : (given as ParamGroup<Options>[]);
     this.#defaults = options;
     this.paramGroups = [];
-    this.slots = [];
     for (const group of groups) this.#add(group as ParamGroup<Options>);
     if (this.#seen.size === 0) throw invalidArgument('params', 'at least one Tensor', params);
-    for (const group of this.paramGroups) this.slots.push(this.newSlots(group));
   }
 
   /**
@@ -69,10 +85,10 @@ export abstract class Optimizer<Options extends { lr: number } = { lr: number }>
    * @see https://pytorch.org/docs/stable/generated/torch.optim.Optimizer.add_param_group.html
    */
   addParamGroup(group: ParamGroup<Options>): void {
-    this.slots.push(this.newSlots(this.#add(group)));
+    this.#add(group);
   }
 
-  #add(group: ParamGroup<Options>): OptimizerGroup<Options> {
+  #add(group: ParamGroup<Options>): void {
     const list = checkIterable(checkOptions(group, 'params').params, 'params', 'Tensors or groups of them');
     for (const parameter of list) {
       if (!isTensor(parameter)) throw invalidArgument('params', 'Tensors or groups of them', parameter);
@@ -85,34 +101,77 @@ export abstract class Optimizer<Options extends { lr: number } = { lr: number }>
         throw new ArgumentError('Expected each parameter once for params but received one twice');
     }
     const merged = { ...this.#defaults, ...group, params: list } as OptimizerGroup<Options>;
-    merged.initialLr = merged.lr;
     this.check(merged);
+    native.checkTrainable(list);
     for (const parameter of list) this.#seen.add(parameter);
     this.paramGroups.push(merged);
-    return merged;
+    this.#slots.push(Object.fromEntries(this.slotNames.map((name) => [name, list.map(() => null)])));
   }
 
   /** Checks a group's options. @throws ArgumentError naming the option. */
   protected abstract check(options: Options): void;
 
-  /** The state of a group before its first step. */
-  protected abstract newSlots(group: OptimizerGroup<Options>): Slots;
+  /** The names of all state that the optimizer may keep of a parameter. */
+  protected abstract get slotNames(): readonly SlotName[];
+
+  /** The names of the state that a parameter of a group must have in a step: zeros before its first. */
+  protected abstract slotsOf(group: OptimizerGroup<Options>): readonly SlotName[];
+
+  /** What the tensors of a state are filled with before the first step. */
+  protected initialValue(_name: SlotName, _group: OptimizerGroup<Options>): number {
+    return 0;
+  }
 
   /** Changes a group's parameters by their gradients. */
   protected abstract stepGroup(group: OptimizerGroup<Options>, slots: Slots): void;
 
-  /** Changes every parameter that has a gradient. */
-  step(options: StepOptions = {}): void {
-    const { found = null } = checkOptions(options);
+  /**
+   * Changes every parameter that has a gradient.
+   * @param closureOrOptions - A closure that computes the loss and its gradients (`zeroGrad()`, forward, `backward()`) and
+   * returns the loss; it is called once, before the step, with gradients recorded.
+   * @returns What the closure returned.
+   * @throws ShapeError, DTypeError or DeviceError for a gradient or state that does not fit its parameter; nothing of its group
+   * is changed then.
+   */
+  step(options?: StepOptions): void;
+  step<T>(closure: Closure<T>): T;
+  step<T>(closureOrOptions: StepOptions | Closure<T> = {}): T | undefined {
+    const isClosure = typeof closureOrOptions === 'function';
+    const { found = null } = isClosure ? {} : checkOptions(closureOrOptions);
+    const result = isClosure ? enableGrad(closureOrOptions) : undefined;
+    if (result instanceof Promise)
+      throw new ArgumentError(
+        'Expected a closure that returns the loss for step but received one that is async',
+      );
     // A step that does not know of `found` is told here, which waits for the device.
-    if (found !== null && !this.capturable && found.item() !== 0) return;
+    if (found !== null && !this.capturable && found.item() !== 0) return undefined;
     this.found = found;
     try {
       this.paramGroups.forEach((group, i) => {
-        this.stepGroup(group, this.slots[i]!);
+        this.#makeSlots(group, this.#slots[i]!);
+        this.stepGroup(group, this.#slots[i]!);
       });
     } finally {
       this.found = null;
+    }
+    return result;
+  }
+
+  /** Makes the state of parameters that have their first gradient. */
+  #makeSlots(group: OptimizerGroup<Options>, slots: Slots): void {
+    const missing = this.slotsOf(group).filter((name) => slots[name]!.includes(null));
+    if (missing.length === 0) return;
+    const present = native.withGradient(group.params);
+    for (const name of missing) {
+      const list = slots[name]!;
+      for (const i of present) {
+        const parameter = group.params[i]!;
+        list[i] ??= untidy(() =>
+          name === 'step'
+            ? zeros([], { device: parameter.device })
+            : native.filledState(parameter, this.initialValue(name, group)),
+        );
+      }
     }
   }
 
@@ -178,7 +237,7 @@ export abstract class Optimizer<Options extends { lr: number } = { lr: number }>
     let index = 0;
     this.paramGroups.forEach((group, i) => {
       group.params.forEach((_, j) => {
-        for (const [name, list] of Object.entries(this.slots[i]!)) {
+        for (const [name, list] of Object.entries(this.#slots[i]!)) {
           const tensor = list[j];
           if (tensor) tensors[`${index}.${name}`] = tensor.detach();
         }
@@ -192,7 +251,11 @@ export abstract class Optimizer<Options extends { lr: number } = { lr: number }>
     return { groups, tensors };
   }
 
-  /** Puts back a state of the same optimizer over the same parameters. @throws CheckpointError when it does not fit. */
+  /**
+   * Puts back a state of the same optimizer over the same parameters: all of it, or nothing where it does not fit. Tensors
+   * are copied to the dtype, the device and the memory layout of their parameters.
+   * @throws CheckpointError for other groups, parameters, shapes or names.
+   */
   loadStateDict(state: OptimizerState): void {
     const { groups, tensors } = checkOptions(state, 'state');
     const sizes = this.paramGroups.map((group) => group.params.length);
@@ -203,38 +266,112 @@ export abstract class Optimizer<Options extends { lr: number } = { lr: number }>
         `Expected groups of ${sizes.join(', ')} parameters for the optimizer state but received ${received.join(', ')}`,
       );
     }
-    this.#checkTensors(tensors);
-    const options = groups.map(({ numParams: _, ...rest }) => rest as Partial<Options>);
-    // All of them before the first is changed.
-    this.paramGroups.forEach((group, i) => {
-      this.check({ ...group, ...options[i] });
+    const merged = this.paramGroups.map((group, i) => {
+      const { numParams: _, params: __, ...options } = groups[i]!;
+      return { ...group, ...options } as OptimizerGroup<Options>;
     });
-    let index = 0;
+    // Schedules that multiply may have made a rate negative, which would be refused from a caller.
+    for (const group of merged) this.check({ ...group, lr: group.lr < 0 ? -group.lr : group.lr });
+    const saved = this.#savedSlots(tensors, merged);
+    // All that can fail has been done.
     this.paramGroups.forEach((group, i) => {
-      Object.assign(group, options[i]);
-      group.params.forEach((parameter, j) => {
-        for (const [name, list] of Object.entries(this.slots[i]!)) {
-          list[j]?.dispose();
-          const saved = tensors[`${index}.${name}`];
-          list[j] = saved === undefined ? null : noGrad(() => saved.to({ device: parameter.device }).clone());
-        }
-        index++;
-      });
+      Object.assign(group, merged[i]);
+      for (const name of this.slotNames) {
+        const list = this.#slots[i]![name]!;
+        for (const old of list) old?.dispose();
+        list.splice(0, list.length, ...saved[i]![name]!);
+      }
     });
   }
 
-  #checkTensors(tensors: Record<string, Tensor>): void {
-    const parameters = this.paramGroups.flatMap((group) => group.params);
-    for (const [key, tensor] of Object.entries(tensors)) {
-      if (!isTensor(tensor)) throw invalidArgument(`tensors['${key}']`, 'a Tensor', tensor);
-      const parameter = parameters[Number.parseInt(key, 10)];
-      if (parameter === undefined || (tensor.ndim > 0 && String(tensor.shape) !== String(parameter.shape))) {
-        throw new CheckpointError(
-          `Expected shape [${parameter?.shape.join(', ') ?? 'none'}] for ${key} of the optimizer state but received [${tensor.shape.join(', ')}]`,
-        );
-      }
-    }
+  /** The state tensors of a saved state, checked and copied. */
+  #savedSlots(tensors: Record<string, Tensor>, groups: OptimizerGroup<Options>[]): Slots[] {
+    const names = this.slotNames;
+    const parameters = groups.flatMap((group) => group.params);
+    for (const [key, tensor] of Object.entries(tensors)) checkSaved(key, tensor, parameters, names);
+    let index = 0;
+    const own = groups.map((group) =>
+      group.params.map((parameter) => {
+        const of = (name: string) => tensors[`${index}.${name}`];
+        const required = this.slotsOf(group);
+        const lacking = required.filter((name) => of(name) === undefined);
+        if (lacking.length > 0 && names.some((name) => of(name) !== undefined)) {
+          throw new CheckpointError(
+            `Expected ${required.join(', ')} of parameter ${index} in the optimizer state but ${lacking.join(', ')} is missing`,
+          );
+        }
+        const pairs = names.map((name) => [name, of(name)] as const);
+        index++;
+        return { parameter, pairs };
+      }),
+    );
+    return untidy(() =>
+      own.map((list) =>
+        Object.fromEntries(
+          names.map((name, n) => [
+            name,
+            list.map(({ parameter, pairs }) => {
+              const tensor = pairs[n]![1];
+              return tensor === undefined ? null : copied(name, parameter, tensor);
+            }),
+          ]),
+        ),
+      ),
+    );
   }
+
+  /** What it is: the options of every group, as PyTorch prints them. */
+  toString(): string {
+    const groups = this.paramGroups.map(({ params, ...options }, i) => {
+      const count = params.reduce((sum, parameter) => sum + (parameter.isDisposed ? 0 : parameter.numel), 0);
+      const lines = Object.keys(options)
+        .sort()
+        .map(
+          (key) =>
+            `    ${key}: ${inspect((options as Record<string, unknown>)[key], { breakLength: Infinity })}`,
+        );
+      const tensors = `${params.length} ${params.length === 1 ? 'tensor' : 'tensors'}`;
+      return [
+        `Parameter Group ${i}`,
+        ...lines,
+        `    params: ${tensors}, ${count.toLocaleString('en-US')} values`,
+      ];
+    });
+    return `${this.constructor.name} (\n${groups.flat().join('\n')}\n)`;
+  }
+
+  /** What `console.log` shows. */
+  [inspect.custom](): string {
+    return this.toString();
+  }
+}
+
+function checkSaved(
+  key: string,
+  tensor: Tensor,
+  parameters: readonly Tensor[],
+  names: readonly string[],
+): void {
+  if (!isTensor(tensor)) throw invalidArgument(`tensors['${key}']`, 'a Tensor', tensor);
+  const [, index, name = ''] = /^(\d+)\.(.+)$/.exec(key) ?? [];
+  const parameter = index === undefined ? undefined : parameters[Number(index)];
+  if (parameter === undefined || !names.includes(name)) {
+    throw new CheckpointError(
+      `Expected state of ${parameters.length} parameters (${names.join(', ')}) by <parameter>.<name> but received ${key}`,
+    );
+  }
+  const expected = name === 'step' ? [] : parameter.shape;
+  if (String(tensor.shape) !== String(expected) || tensor.ndim !== expected.length) {
+    throw new CheckpointError(
+      `Expected shape [${expected.join(', ')}] for ${key} of the optimizer state but received [${tensor.shape.join(', ')}]`,
+    );
+  }
+}
+
+/** A saved tensor as the state of a parameter. */
+function copied(name: string, parameter: Tensor, saved: Tensor): Tensor {
+  if (name !== 'step') return native.copiedState(parameter, saved);
+  return noGrad(() => zeros([], { device: parameter.device }).copy_(saved));
 }
 
 /** What a captured step has in it for good. */

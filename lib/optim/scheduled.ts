@@ -1,7 +1,9 @@
 /**
- * What schedulers ask of an optimizer.
+ * What schedulers ask of an optimizer, and checks that they share.
  * @module
  */
+
+import { number } from '../check/arguments.js';
 import { invalidArgument } from '../errors.js';
 import type { Optimizer } from './optimizer.js';
 
@@ -15,4 +17,39 @@ export function checkScheduled(optimizer: Scheduled): Scheduled {
   if (!Array.isArray(groups) || !groups.every(isGroup))
     throw invalidArgument('optimizer', 'an Optimizer', optimizer);
   return optimizer;
+}
+
+/** One value for all groups of an optimizer, or a list with one each. */
+export type PerGroup<T = number> = T | readonly T[];
+
+/** Checks a {@link PerGroup} and returns what gives the value of a group. */
+export function perGroup<T>(
+  name: string,
+  value: PerGroup<T>,
+  optimizer: Scheduled,
+  check: (value: T) => T,
+): (group: number) => T {
+  if (!Array.isArray(value)) {
+    const one = check(value as T);
+    return () => one;
+  }
+  const { length } = checkScheduled(optimizer).paramGroups;
+  const expected = `one value, or one for each of ${length} parameter groups,`;
+  if (value.length !== length) throw invalidArgument(name, expected, value);
+  const all: readonly T[] = value.map((one) => check(one));
+  return (group) => {
+    // A group that was added later.
+    if (group >= all.length) throw invalidArgument(name, `a value for parameter group ${group}`, value);
+    return all[group]!;
+  };
+}
+
+/** {@link perGroup} of finite numbers from `min` to `max`. */
+export function numberPerGroup(
+  name: string,
+  value: PerGroup,
+  optimizer: Scheduled,
+  range: { min?: number; max?: number } = {},
+): (group: number) => number {
+  return perGroup(name, value, optimizer, (one) => number(name, one, range));
 }

@@ -162,7 +162,7 @@ function tables(): Map<string, string[]> {
 /** Tables whose functions have no case in ops.json, and where their values are checked instead. */
 const TABLES_ELSEWHERE: Record<string, string> = {
   'dynamic_conv.cc': 'test/ops/dynamic-conv.test.ts: against loops',
-  'optim.cc': 'test/optim/optimizers.test.ts: whole steps against PyTorch',
+  'optim.cc': 'test/optim/golden.test.ts: whole steps against PyTorch',
   'data.cc': 'test/data/augment.test.ts: against loops',
   'exchange.cc':
     'test/tensor/buffer.test.ts, handle.test.ts, test/safetensors.test.ts: no numbers of its own',

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { optim, zeros } from '../../lib/index.js';
 import { golden } from '../golden/hash.js';
@@ -140,7 +141,14 @@ it('names what it was given wrong', () => {
     ],
     [() => new lr.OneCycleLR(sgd(), { maxLr: 1, totalSteps: 2, divFactor: 0 }), 'above 0 for divFactor'],
     [() => new lr.OneCycleLR(sgd(), { maxLr: 1, totalSteps: 2, maxMomentum: 0.1 }), 'for maxMomentum'],
-    [() => new lr.CyclicLR(sgd(), { baseLr: 0, maxLr: 1 }), 'a number above 0 for baseLr'],
+    [() => new lr.CyclicLR(sgd(), { baseLr: -1, maxLr: 1 }), 'a number of at least 0 for baseLr'],
+    [() => new lr.CyclicLR(sgd(), { baseLr: [0, 1], maxLr: 1 }), 'one for each of 1 parameter groups'],
+    [() => new lr.OneCycleLR(sgd(), { maxLr: 1 }), 'for totalSteps'],
+    [() => new lr.OneCycleLR(sgd(), { maxLr: 1, epochs: 2 }), 'for stepsPerEpoch'],
+    [
+      () => new lr.OneCycleLR(sgd(), { maxLr: 1, totalSteps: 2, annealStrategy: 'cosine' as never }),
+      "one of 'cos', 'linear'",
+    ],
     [() => new lr.PolynomialLR(sgd(), { power: -1 }), 'for power'],
     [() => new lr.LinearLR({ paramGroups: [1] } as never), 'an Optimizer for optimizer'],
     [() => new lr.ReduceLROnPlateau(null as never), 'an Optimizer for optimizer but received null'],
@@ -215,4 +223,110 @@ it('anneals every group from its own rate down to etaMin', () => {
   const scheduler = new lr.CosineAnnealingLR(optimizer, { tMax: 4, etaMin: 0.01 });
   for (let i = 0; i < 4; i++) scheduler.step();
   for (const rate of scheduler.getLastLr()) expect(rate).toBeCloseTo(0.01, 12);
+});
+
+it('says what it is', () => {
+  const optimizer = sgd();
+  expect(String(new lr.StepLR(optimizer, { stepSize: 3 }))).toBe(
+    'StepLR(stepSize=3, gamma=0.1, lastEpoch=0, lr=[0.4])',
+  );
+  expect(inspect(new lr.LambdaLR(optimizer, { lrLambda: () => 1 }))).toBe(
+    'LambdaLR(lrLambda=function, lastEpoch=0, lr=[0.4])',
+  );
+  const schedulers = [new lr.ConstantLR(optimizer), new lr.ExponentialLR(optimizer, { gamma: 0.5 })];
+  expect(String(new lr.SequentialLR(optimizer, { schedulers, milestones: [2] }))).toMatch(
+    /^SequentialLR\(schedulers=\[ConstantLR\(factor=.*\), ExponentialLR\(gamma=0.5, .*\)\], milestones=\[2\], lastEpoch=0, lr=/,
+  );
+  expect(inspect(new lr.ReduceLROnPlateau(optimizer))).toMatch(
+    /^ReduceLROnPlateau\(mode=min, .*best=Infinity/,
+  );
+});
+
+describe('the initial rate', () => {
+  it('is the rate when the first scheduler is made', () => {
+    const optimizer = sgd();
+    optimizer.lr = 0.01;
+    new lr.StepLR(optimizer, { stepSize: 10 });
+    expect(optimizer.lr).toBe(0.01);
+    optimizer.lr = 0.5;
+    const scheduler = new lr.LambdaLR(optimizer, { lrLambda: () => 0.5 });
+    expect(optimizer.lr).toBe(0.005);
+    expect(scheduler.stateDict()).toEqual({ lastEpoch: 0, lr: [0.005], baseLr: [0.01] });
+  });
+
+  it('of a group that is added later is its rate then', () => {
+    const optimizer = sgd();
+    const scheduler = new lr.LambdaLR(optimizer, { lrLambda: (epoch) => 1 / (1 + epoch) });
+    optimizer.addParamGroup({ params: [zeros([1])], lr: 8 });
+    scheduler.step();
+    expect(scheduler.getLastLr()).toEqual([0.2, 4]);
+    const each = new lr.LambdaLR(optimizer, { lrLambda: [() => 1, () => 2] });
+    optimizer.addParamGroup({ params: [zeros([1])], lr: 8 });
+    expect(() => each.step()).toThrow('a value for parameter group 2 for lrLambda');
+  });
+});
+
+describe('a state of a scheduler', () => {
+  it('of older versions, which has the epoch alone, gives the rates of the schedule', () => {
+    for (const name of Object.keys(makers)) {
+      const [first, second] = [sgd(), sgd()];
+      const scheduler = makers[name]!(first);
+      for (let i = 0; i < 5; i++) scheduler.step();
+      const other = makers[name]!(second);
+      other.loadStateDict({ lastEpoch: 5 });
+      expect(second.lr, name).toBeCloseTo(first.lr, 12);
+      for (const one of [scheduler, other]) one.step();
+      expect(second.lr, name).toBeCloseTo(first.lr, 12);
+    }
+  });
+
+  it('is refused as a whole where it does not fit', () => {
+    const optimizer = sgd();
+    const scheduler = makers.SequentialLR!(optimizer);
+    const state = scheduler.stateDict();
+    const bad: [unknown, string][] = [
+      [{ ...state, lastEpoch: -1 }, 'for lastEpoch'],
+      [{ ...state, lr: [1, 2] }, 'Expected 1 learning rates as lr'],
+      [{ ...state, baseLr: ['1'] }, 'Expected 1 learning rates as baseLr'],
+      [{ ...state, schedulers: [] }, 'Expected the states of 2 schedulers'],
+      [{ ...state, lastEpoch: 5, schedulers: [{ lastEpoch: 4 }, { lastEpoch: 'x' }] }, 'for lastEpoch'],
+      [null, 'an object for state'],
+    ];
+    for (const [one, message] of bad) expect(() => scheduler.loadStateDict(one as never)).toThrow(message);
+    expect(scheduler.stateDict()).toEqual(state);
+  });
+});
+
+it('is undone by a function that throws, and goes on after it', () => {
+  const optimizer = sgd();
+  let broken = true;
+  const lrLambda = (epoch: number) => {
+    if (broken && epoch === 2) throw new RangeError('no');
+    return 0.5;
+  };
+  const scheduler = new lr.MultiplicativeLR(optimizer, { lrLambda });
+  scheduler.step();
+  expect(() => scheduler.step()).toThrow(RangeError);
+  expect([scheduler.lastEpoch, optimizer.lr]).toEqual([1, 0.2]);
+  broken = false;
+  scheduler.step();
+  expect([scheduler.lastEpoch, optimizer.lr]).toEqual([2, 0.1]);
+});
+
+it('takes a class of one’s own that overrides factor', () => {
+  class Half extends lr.LRScheduler {
+    constructor(optimizer: optim.SGD) {
+      super(optimizer);
+      this.apply(0);
+    }
+    override factor(epoch: number) {
+      return 0.5 ** epoch;
+    }
+  }
+  const optimizer = sgd();
+  const scheduler = new Half(optimizer);
+  for (let i = 0; i < 2; i++) scheduler.step();
+  expect(optimizer.lr).toBeCloseTo(0.1, 12);
+  class None extends lr.LRScheduler {}
+  expect(() => new None(optimizer).step()).toThrow('Expected None to override factor() or rate()');
 });

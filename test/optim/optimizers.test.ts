@@ -1,5 +1,6 @@
+import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import { nn, optim, type Tensor, tensor, zeros, zerosLike } from '../../lib/index.js';
+import { nn, noGrad, optim, type Tensor, tensor, zeros, zerosLike } from '../../lib/index.js';
 import { filled, golden } from '../golden/hash.js';
 
 const expected = golden<Record<string, { p: number[]; q: number[] }>>('optimizers');
@@ -168,5 +169,94 @@ describe('Optimizer', () => {
     optim.clipGradValue([p, zeros([1])], 1);
     expect(p.grad!.arraySync()).toEqual([-1, 0.5, 1]);
     expect(() => optim.clipGradValue([p], -1)).toThrow('for clipValue');
+  });
+
+  it('clips nothing where it is asked to report gradients that are not finite', () => {
+    for (const bad of [Number.NaN, Number.POSITIVE_INFINITY]) {
+      const p = zeros([2], { requiresGrad: true });
+      p.grad = tensor([bad, 3]);
+      expect(() => optim.clipGradNorm([p], 1, { errorIfNonfinite: true })).toThrow(
+        `Expected finite gradients for clipGradNorm_ but their norm is ${bad}`,
+      );
+      expect(p.grad.arraySync()).toEqual([bad, 3]);
+    }
+    expect(() => optim.clipGradNorm([], 1, { errorIfNonfinite: 1 as never })).toThrow('for errorIfNonfinite');
+  });
+
+  it('takes a closure, with gradients even where they are off, and returns its loss', () => {
+    const [p, q] = [tensor([3], { requiresGrad: true }), tensor([3], { requiresGrad: true })];
+    const optimizer = new optim.SGD([p], { lr: 0.1 });
+    const loss = noGrad(() =>
+      optimizer.step(() => {
+        optimizer.zeroGrad();
+        const value = p.square().sum();
+        value.backward();
+        return value;
+      }),
+    );
+    expect(loss.item()).toBe(9);
+    q.square().sum().backward();
+    new optim.SGD([q], { lr: 0.1 }).step();
+    expect(p.arraySync()).toEqual(q.arraySync());
+    expect(() => optimizer.step(async () => p.sum())).toThrow('received one that is async');
+    expect(() => optimizer.step(1 as never)).toThrow('an object for options');
+  });
+
+  it('says what it is', () => {
+    const groups = [{ params: [zeros([2, 3]), zeros([1])] }, { params: [zeros([4])], lr: 1e-3 }];
+    const optimizer = new optim.SGD(groups, { lr: 0.1, momentum: 0.9 });
+    const text = `SGD (
+Parameter Group 0
+    dampening: 0
+    lr: 0.1
+    maximize: false
+    momentum: 0.9
+    nesterov: false
+    weightDecay: 0
+    params: 2 tensors, 7 values
+Parameter Group 1
+    dampening: 0
+    lr: 0.001
+    maximize: false
+    momentum: 0.9
+    nesterov: false
+    weightDecay: 0
+    params: 1 tensor, 4 values
+)`;
+    expect(String(optimizer)).toBe(text);
+    expect(inspect(optimizer)).toBe(text);
+    expect(inspect({ optimizer })).toContain('Parameter Group 1');
+    expect(String(new optim.Adam([zeros([1])]))).toContain('betas: [ 0.9, 0.999 ]');
+    expect(inspect(new optim.ExponentialMovingAverage([zeros([1])]))).toBe(
+      'ExponentialMovingAverage(parameters=1, decay=0.999, warmup=true, updates=0)',
+    );
+  });
+
+  it('keeps AdamW decoupled with a state of Adam', () => {
+    const p = () => tensor([1], { requiresGrad: true });
+    const [adamw, fresh] = [p(), p()];
+    const optimizer = new optim.AdamW([adamw], { lr: 0.1, weightDecay: 0.5 });
+    optimizer.loadStateDict(new optim.Adam([p()], { lr: 0.1, weightDecay: 0.5 }).stateDict());
+    const other = new optim.AdamW([fresh], { lr: 0.1, weightDecay: 0.5 });
+    for (const one of [adamw, fresh]) one.grad = tensor([0.3]);
+    for (const one of [optimizer, other]) one.step();
+    expect(adamw.item()).toBe(fresh.item());
+  });
+
+  it('keeps what is there of parameters that were converted or moved before the first step', () => {
+    for (const make of Object.values(makers)) {
+      const layer = new nn.Linear(2, 2);
+      const optimizer = make([...layer.parameters()]);
+      layer.to({ dtype: 'bfloat16' });
+      for (const p of layer.parameters()) p.grad = p.detach().clone();
+      optimizer.step();
+      for (const [key, one] of Object.entries(optimizer.stateDict().tensors))
+        expect(one.dtype, key).toBe(key.endsWith('.step') ? 'float32' : 'bfloat16');
+    }
+  });
+
+  it.each(['amsgrad', 'maximize', 'decoupledWeightDecay'])('asks for a boolean for %s', (name) => {
+    const make = () => new optim.Adam([zeros([1])], { [name]: 1 });
+    expect(make).toThrow(`Expected a boolean for ${name} but received 1`);
   });
 });

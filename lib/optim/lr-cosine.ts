@@ -1,0 +1,88 @@
+/**
+ * Learning-rate schedules along a cosine.
+ * @see https://arxiv.org/abs/1608.03983
+ * @module
+ */
+
+import { integer, number } from '../check/arguments.js';
+import { checkOptions } from '../check/index.js';
+import type { Scheduled } from './scheduled.js';
+import { LRScheduler } from './scheduler.js';
+
+/** Options of {@link CosineAnnealingLR}. */
+export interface CosineOptions {
+  /** Epochs from the top to the bottom. */
+  tMax: number;
+  /** Lowest learning rate. Default 0. */
+  etaMin?: number;
+}
+
+/**
+ * Half a cosine from the base rate down to `etaMin` over `tMax` epochs, then up again.
+ * @see https://pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.CosineAnnealingLR.html
+ */
+export class CosineAnnealingLR extends LRScheduler {
+  readonly #tMax: number;
+  readonly #etaMin: number;
+  constructor(optimizer: Scheduled, options: CosineOptions) {
+    const { tMax, etaMin = 0 } = checkOptions(options);
+    super(optimizer, { tMax, etaMin });
+    this.#tMax = integer('tMax', tMax, 1);
+    this.#etaMin = number('etaMin', etaMin, { min: 0 });
+    this.apply(0);
+  }
+  override rate(epoch: number, baseLr: number): number {
+    return between(this.#etaMin, baseLr, epoch / this.#tMax);
+  }
+  protected override next(epoch: number, lr: number, baseLr: number): number {
+    if (epoch === 0) return lr;
+    const [tMax, etaMin] = [this.#tMax, this.#etaMin];
+    // At the bottom there is nothing to multiply.
+    if ((epoch - 1 - tMax) % (2 * tMax) === 0)
+      return lr + ((baseLr - etaMin) * (1 - Math.cos(Math.PI / tMax))) / 2;
+    const height = (at: number) => 1 + Math.cos((Math.PI * at) / tMax);
+    return (height(epoch) / height(epoch - 1)) * (lr - etaMin) + etaMin;
+  }
+}
+
+/** Options of {@link CosineAnnealingWarmRestarts}. */
+export interface WarmRestartsOptions {
+  /** Epochs until the first restart. */
+  t0: number;
+  /** Each period is so many times as long as the one before. Default 1. */
+  tMult?: number;
+  /** Lowest learning rate. Default 0. */
+  etaMin?: number;
+}
+
+/**
+ * Half a cosine down, again and again from the top.
+ * @see https://pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.CosineAnnealingWarmRestarts.html
+ */
+export class CosineAnnealingWarmRestarts extends LRScheduler {
+  readonly #t0: number;
+  readonly #tMult: number;
+  readonly #etaMin: number;
+  constructor(optimizer: Scheduled, options: WarmRestartsOptions) {
+    const { t0, tMult = 1, etaMin = 0 } = checkOptions(options);
+    super(optimizer, { t0, tMult, etaMin });
+    this.#t0 = integer('t0', t0, 1);
+    this.#tMult = integer('tMult', tMult, 1);
+    this.#etaMin = number('etaMin', etaMin, { min: 0 });
+    this.apply(0);
+  }
+  override rate(epoch: number, baseLr: number): number {
+    let [at, period] = [epoch, this.#t0];
+    if (this.#tMult === 1) at %= period;
+    while (at >= period) {
+      at -= period;
+      period *= this.#tMult;
+    }
+    return between(this.#etaMin, baseLr, at / period);
+  }
+}
+
+/** From `high` at share 0 to `low` at share 1. */
+function between(low: number, high: number, share: number): number {
+  return low + ((high - low) * (1 + Math.cos(Math.PI * share))) / 2;
+}

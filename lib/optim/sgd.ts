@@ -1,0 +1,87 @@
+/**
+ * Stochastic gradient descent. A step of a group is one native call on libtorch's fused multi-tensor kernel.
+ * @module
+ */
+
+import { number } from '../check/arguments.js';
+import { checkOptions } from '../check/index.js';
+import { invalidArgument } from '../errors.js';
+import { native } from '../native/index.js';
+import { keep } from '../tensor/context.js';
+import { checkFlags, NON_NEGATIVE } from './checks.js';
+import { Optimizer, type OptimizerGroup, type Params, type SlotName, type Slots } from './optimizer.js';
+
+/** Options of {@link SGD}. */
+export interface SGDOptions {
+  /** Learning rate. Default 1e-3. */
+  lr: number;
+  /** Default 0. */
+  momentum: number;
+  /** Share of the gradient kept out of the momentum. Default 0. */
+  dampening: number;
+  /** Times the parameter, added to its gradient. Default 0. */
+  weightDecay: number;
+  /** Look ahead along the momentum, which must then be positive, with dampening 0. Default false. */
+  nesterov: boolean;
+  /** Climb instead of descend. Default false. */
+  maximize: boolean;
+}
+
+/** Stochastic gradient descent. @see https://pytorch.org/docs/stable/generated/torch.optim.SGD.html */
+export class SGD extends Optimizer<SGDOptions> {
+  constructor(params: Params<SGDOptions>, options: Partial<SGDOptions> = {}) {
+    const {
+      lr = 1e-3,
+      momentum = 0,
+      dampening = 0,
+      weightDecay = 0,
+      nesterov = false,
+      maximize = false,
+    } = checkOptions(options);
+    super(params, { lr, momentum, dampening, weightDecay, nesterov, maximize });
+  }
+
+  protected override get capturable(): boolean {
+    return true;
+  }
+
+  protected check(options: SGDOptions): void {
+    const { lr, momentum, dampening, weightDecay, nesterov } = checkOptions(options);
+    number('lr', lr, NON_NEGATIVE);
+    number('momentum', momentum, NON_NEGATIVE);
+    number('dampening', dampening);
+    number('weightDecay', weightDecay, NON_NEGATIVE);
+    checkFlags(options, 'nesterov', 'maximize');
+    if (nesterov && (momentum === 0 || dampening !== 0)) {
+      throw invalidArgument('nesterov', 'false without momentum, or with dampening', nesterov);
+    }
+  }
+
+  protected get slotNames(): readonly SlotName[] {
+    return ['momentum_buffer'];
+  }
+
+  /** The momentum begins as the first gradient, in the step. */
+  protected slotsOf(): readonly SlotName[] {
+    return [];
+  }
+
+  protected stepGroup(group: OptimizerGroup<SGDOptions>, slots: Slots): void {
+    const { params, momentum, dampening, weightDecay, nesterov, maximize } = group;
+    const buffers = slots.momentum_buffer!;
+    const made = native.sgdStep(
+      params,
+      buffers,
+      this.rateOf(group),
+      momentum,
+      dampening,
+      weightDecay,
+      nesterov,
+      maximize,
+      this.found,
+    );
+    made.forEach((buffer, i) => {
+      if (buffer !== null) buffers[i] = keep(buffer);
+    });
+  }
+}
