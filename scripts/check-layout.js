@@ -56,11 +56,12 @@ const LIB = {
  * @type {Record<string, { uses: string[], never?: RegExp }>}
  */
 const CPP = {
+  typed_error: { uses: [] },
   addon: { uses: ['bindings', 'napi', 'ops'] },
   pch: { uses: [] },
-  bindings: { uses: ['napi', 'ops'] },
-  napi: { uses: [] },
-  ops: { uses: ['kernels'], never: /^(napi\.h|node_api\.h|js_native_api.*)$/ },
+  bindings: { uses: ['napi', 'ops', 'typed_error'] },
+  napi: { uses: ['typed_error'] },
+  ops: { uses: ['kernels', 'typed_error'], never: /^(napi\.h|node_api\.h|js_native_api.*)$/ },
   kernels: { uses: [], never: /^(napi\.h|node_api\.h|js_native_api.*|ATen\/.*|c10\/.*|torch\/.*)$/ },
 };
 

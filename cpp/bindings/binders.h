@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "napi/bind.h"
+#include "napi/choice.h"
 
 namespace dyconv {
 
@@ -37,16 +38,15 @@ inline at::OptionalIntArrayRef Over(const Dims& dims) {
   return dims ? at::OptionalIntArrayRef(*dims) : at::OptionalIntArrayRef();
 }
 
-// lib/ops/loss.ts lets no name pass but 'none', 'mean' and 'sum'.
-inline at::Reduction::Reduction ReductionOf(const std::string& name) {
-  if (name == "none") return at::Reduction::None;
-  if (name == "sum") return at::Reduction::Sum;
-  return at::Reduction::Mean;
-}
+using at::Reduction::Reduction;
 
-inline at::Tensor Reduce(const at::Tensor& losses, const std::string& reduction) {
-  if (reduction == "none") return losses;
-  return reduction == "sum" ? losses.sum() : losses.mean();
+template <>
+inline constexpr auto kNames<Reduction> = std::to_array<Named<Reduction>>(
+    {{"none", at::Reduction::None}, {"mean", at::Reduction::Mean}, {"sum", at::Reduction::Sum}});
+
+inline at::Tensor Reduce(const at::Tensor& losses, Reduction reduction) {
+  if (reduction == at::Reduction::None) return losses;
+  return reduction == at::Reduction::Sum ? losses.sum() : losses.mean();
 }
 
 }  // namespace dyconv

@@ -1,11 +1,35 @@
 // Convolutions of one and three dimensions, transposed ones, pooling, resizing.
 #include "bindings/binders.h"
 #include "bindings/bindings.h"
+#include "ops/index_checks.h"
 
 namespace dyconv {
 namespace {
 
 using at::Tensor;
+
+enum class Resize { kNearest, kNearestExact, kLinear, kBilinear, kBicubic, kTrilinear };
+enum class Sampling : int64_t { kBilinear, kNearest, kBicubic };  // libtorch's numbers
+
+}  // namespace
+
+template <>
+inline constexpr auto kNames<Resize> = std::to_array<Named<Resize>>({{"nearest", Resize::kNearest},
+                                                                     {"nearestExact", Resize::kNearestExact},
+                                                                     {"linear", Resize::kLinear},
+                                                                     {"bilinear", Resize::kBilinear},
+                                                                     {"bicubic", Resize::kBicubic},
+                                                                     {"trilinear", Resize::kTrilinear}});
+template <>
+inline constexpr auto kNames<Sampling> = std::to_array<Named<Sampling>>(
+    {{"bilinear", Sampling::kBilinear}, {"nearest", Sampling::kNearest}, {"bicubic", Sampling::kBicubic}});
+template <>
+inline constexpr auto kNames<GridPadding> =
+    std::to_array<Named<GridPadding>>({{"zeros", GridPadding::kZeros},
+                                       {"border", GridPadding::kBorder},
+                                       {"reflection", GridPadding::kReflection}});
+
+namespace {
 
 template <class F>
 Op BindConv(const char* signature, F function) {
@@ -49,24 +73,24 @@ Op BindAvgPool(const char* signature, F function) {
 
 // `size` or `scales` says how large the result is; scales also say where its pixels lie, as in PyTorch.
 Tensor Interpolate(const Tensor& x, const Dims& size, const std::optional<std::vector<double>>& scales,
-                   const std::string& mode, bool align_corners, bool antialias) {
+                   Resize mode, bool align_corners, bool antialias) {
   const at::OptionalIntArrayRef sizes = Over(size);
   std::optional<at::ArrayRef<double>> factors;
   if (scales) factors = at::ArrayRef<double>(*scales);
   const int64_t spatial = x.dim() - 2;
-  if (mode == "nearest") {
+  if (mode == Resize::kNearest) {
     if (spatial == 1) return at::upsample_nearest1d(x, sizes, factors);
     if (spatial == 2) return at::upsample_nearest2d(x, sizes, factors);
     return at::upsample_nearest3d(x, sizes, factors);
   }
-  if (mode == "nearestExact") {
+  if (mode == Resize::kNearestExact) {
     if (spatial == 1) return at::_upsample_nearest_exact1d(x, sizes, factors);
     if (spatial == 2) return at::_upsample_nearest_exact2d(x, sizes, factors);
     return at::_upsample_nearest_exact3d(x, sizes, factors);
   }
-  if (mode == "linear") return at::upsample_linear1d(x, sizes, align_corners, factors);
-  if (mode == "trilinear") return at::upsample_trilinear3d(x, sizes, align_corners, factors);
-  if (mode == "bilinear") {
+  if (mode == Resize::kLinear) return at::upsample_linear1d(x, sizes, align_corners, factors);
+  if (mode == Resize::kTrilinear) return at::upsample_trilinear3d(x, sizes, align_corners, factors);
+  if (mode == Resize::kBilinear) {
     return antialias ? at::_upsample_bilinear2d_aa(x, sizes, align_corners, factors)
                      : at::upsample_bilinear2d(x, sizes, align_corners, factors);
   }
@@ -101,8 +125,11 @@ OpTable Resizing() {
   return {
       Bind("interpolate(input, size, scaleFactor, mode, alignCorners, antialias)", Interpolate),
       Bind("gridSample(input, grid, mode, paddingMode, alignCorners)",
-           [](const Tensor& x, const Tensor& grid, int64_t mode, int64_t padding, bool align_corners) {
-             return at::grid_sampler(x, grid, mode, padding, align_corners);
+           [](const Tensor& x, const Tensor& grid, Sampling mode, GridPadding padding, bool align_corners) {
+             // The other two ways look where they read.
+             const bool trusting = mode == Sampling::kBilinear && x.dim() == 4;
+             return at::grid_sampler(x, trusting ? SafeGrid(grid, padding) : grid, static_cast<int64_t>(mode),
+                                     static_cast<int64_t>(padding), align_corners);
            }),
       Bind("affineGrid(theta, size, alignCorners)",
            [](const Tensor& theta, const IntList& size, bool align_corners) {

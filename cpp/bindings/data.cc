@@ -1,14 +1,16 @@
 // Batches for training and evaluation, made on the environment's data thread while JavaScript computes.
 #include <memory>
-#include <thread>
 
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/empty.h>
 #include <c10/core/CPUAllocator.h>
 
 #include "bindings/bindings.h"
+#include "napi/choice.h"
+#include "napi/typed_array.h"
 #include "ops/augment.h"
 #include "ops/augment_device.h"
+#include "ops/checked_size.h"
 
 namespace dyconv {
 
@@ -38,15 +40,16 @@ std::vector<float> FloatsOf(const Value& value, const char* name) {
   return {numbers.begin(), numbers.end()};
 }
 
-CropKind CropKindOf(const Value& value) {
-  const auto name = Property<std::string>(value, "crop");
-  if (name == "resized") return CropKind::kResized;
-  if (name == "random") return CropKind::kRandom;
-  if (name == "center") return CropKind::kCenter;
-  return CropKind::kNone;
-}
-
 }  // namespace
+
+template <>
+inline constexpr auto kNames<CropKind> = std::to_array<Named<CropKind>>({{"none", CropKind::kNone},
+                                                                         {"resized", CropKind::kResized},
+                                                                         {"random", CropKind::kRandom},
+                                                                         {"center", CropKind::kCenter}});
+template <>
+inline constexpr auto kNames<ElementType> = std::to_array<Named<ElementType>>(
+    {{"float32", ElementType::kFloat32}, {"bfloat16", ElementType::kBFloat16}});
 
 template <>
 struct FromJs<AugmentPlan> {
@@ -61,7 +64,7 @@ struct FromJs<AugmentPlan> {
     pair("resize", config.resize_h, config.resize_w);
     pair("size", config.out_h, config.out_w);
     pair("cropSize", config.crop_h, config.crop_w);
-    config.crop = CropKindOf(value);
+    config.crop = Property<CropKind>(value, "crop");
     config.padding = Property<int64_t>(value, "padding");
     config.scale = RangeOf(value, "scale");
     config.ratio = RangeOf(value, "ratio");
@@ -73,8 +76,7 @@ struct FromJs<AugmentPlan> {
                       RangeOf(value, "eraseRatio"), FloatsOf(value, "eraseValue")};
     config.mean = FloatsOf(value, "mean");
     config.std = FloatsOf(value, "std");
-    const auto dtype = Property<at::ScalarType>(value, "dtype");
-    plan.format.type = dtype == at::kBFloat16 ? ElementType::kBFloat16 : ElementType::kFloat32;
+    plan.format.type = Property<ElementType>(value, "dtype");
     plan.format.channels_last = Property<bool>(value, "channelsLast");
     plan.pinned = Property<bool>(value, "pinned");
     return plan;
@@ -83,33 +85,13 @@ struct FromJs<AugmentPlan> {
 
 namespace {
 
-// Keeps a JavaScript object, and with it the memory of a typed array, alive while a job reads it. Its end
-// normally comes on the JavaScript thread; a job that is dropped elsewhere leaves the reference to the
-// closing environment.
-class Pin {
- public:
-  Pin(napi_env env, napi_value object) : env_(env), thread_(std::this_thread::get_id()) {
-    Check(env, napi_create_reference(env, object, 1, &reference_), "napi_create_reference");
-  }
-  Pin(const Pin&) = delete;
-  Pin& operator=(const Pin&) = delete;
-  ~Pin() {
-    if (std::this_thread::get_id() == thread_) napi_delete_reference(env_, reference_);
-  }
-
- private:
-  napi_env env_;
-  std::thread::id thread_;
-  napi_ref reference_ = nullptr;
-};
-
 ImageSet ImagesIn(const Call& call, const TypedArray& bytes, const std::array<int64_t, 3>& shape) {
   const auto [channels, height, width] = shape;
   if (bytes.type != napi_uint8_array) {
     throw TypedError(ErrorKind::kArgument, "Expected a Uint8Array for images of " + call.Name());
   }
-  const int64_t sample = channels * height * width;
-  if (sample <= 0 || bytes.length % static_cast<size_t>(sample) != 0) {
+  const int64_t sample = CheckedNumel(shape, "the bytes of an image");
+  if (sample == 0 || bytes.length % static_cast<size_t>(sample) != 0) {
     throw TypedError(ErrorKind::kShape, "Expected whole images of " + std::to_string(sample) +
                                             " bytes for images of " + call.Name() + " but received " +
                                             std::to_string(bytes.length) + " bytes");
@@ -151,7 +133,9 @@ napi_value AugmentBatchAsync(Call& call, const TypedArray& bytes, const std::arr
   const ImageSet images = ImagesIn(call, bytes, shape);
   const std::optional<Mix> mix = MixOf(call, mixing);
   CheckMix(call, mix, plan.config);
-  auto pin = std::make_shared<Pin>(call.env, call.arguments[0]);
+  // Keeps the array, and with it its memory, alive while the job reads it; lib/data/batches.ts sees to it
+  // that the memory can be neither taken away nor made smaller.
+  auto pin = std::make_shared<JsValue>(call.data.js_home, call.arguments[0]);
   auto batch = std::make_shared<at::Tensor>();
   return call.data.data.Run(
       call.env, call.Name(),
@@ -190,17 +174,13 @@ napi_value AugmentOnDeviceAsync(Call& call, const at::Tensor& images, const std:
 // Memory of libtorch's allocator as an ArrayBuffer, not zeroed. For data sets: in huge pages, touching
 // hundreds of megabytes for the first time costs a fraction of what it does in V8's own.
 napi_value AllocateBytes(Call& call, int64_t length) {
-  if (length < 0) throw TypedError(ErrorKind::kArgument, "Expected a length from 0 for " + call.Name());
-  // Node-API takes the memory over at the call, whether it succeeds or not: a buffer that is too long for
-  // this version of Node.js is an error after which the finalizer runs all the same. Only a refusal to have
-  // such buffers at all calls none.
-  auto* owner = new c10::DataPtr(c10::GetCPUAllocator()->allocate(static_cast<size_t>(length)));
-  napi_value buffer;
-  const napi_status status = napi_create_external_arraybuffer(
-      call.env, owner->get(), static_cast<size_t>(length),
-      [](node_api_basic_env, void*, void* hint) { delete static_cast<c10::DataPtr*>(hint); }, owner, &buffer);
-  if (status == napi_no_external_buffers_allowed) delete owner;
-  Check(call.env, status, "napi_create_external_arraybuffer");
+  Require(length >= 0, ErrorKind::kArgument, "Expected an integer of at least 0 for length of allocateBytes");
+  const auto bytes = static_cast<size_t>(length);
+  auto* owner = new c10::DataPtr(c10::GetCPUAllocator()->allocate(bytes));
+  napi_value buffer = ExternalBuffer(call.env, call.data, owner->get(), bytes, owner,
+                                     [](void* held) { delete static_cast<c10::DataPtr*>(held); });
+  // A runtime that takes no memory of others: lib/data/bytes.ts asks V8 then.
+  if (buffer == nullptr) Check(call.env, napi_get_null(call.env, &buffer), "napi_get_null");
   return buffer;
 }
 

@@ -2,9 +2,15 @@
 #include "ops/dynamic_conv.h"
 
 #include "bindings/bindings.h"
+#include "napi/choice.h"
 #include "ops/routing.h"
 
 namespace dyconv {
+
+template <>
+inline constexpr auto kNames<RoutingKind> = std::to_array<Named<RoutingKind>>(
+    {{"softmax", RoutingKind::kSoftmax}, {"sigmoid", RoutingKind::kSigmoid}});
+
 namespace {
 
 using at::Tensor;
@@ -14,10 +20,6 @@ DynamicConvOptions Options(const Pair& stride, const Pair& padding, const Pair& 
                            const std::string& algorithm) {
   return {
       .stride = stride, .padding = padding, .dilation = dilation, .groups = groups, .algorithm = algorithm};
-}
-
-RoutingKind KindOf(const std::string& name) {
-  return name == "sigmoid" ? RoutingKind::kSigmoid : RoutingKind::kSoftmax;
 }
 
 }  // namespace
@@ -38,9 +40,8 @@ const OpTable& DynamicConvOps() {
       Bind("dynamicConv2dAlgorithms()", [] { return DynamicConvAlgorithms(); }),
       Bind("routing(input, weight1, bias1, weight2, bias2, temperature, kind)",
            [](const Tensor& x, const Tensor& w1, const std::optional<Tensor>& b1, const Tensor& w2,
-              const std::optional<Tensor>& b2, const Operand& temperature, const std::string& kind) {
-             return Routing(x, w1, b1, w2, b2, temperature.tensor, KindOf(kind));
-           }),
+              const std::optional<Tensor>& b2, const Operand& temperature,
+              RoutingKind kind) { return Routing(x, w1, b1, w2, b2, temperature.tensor, kind); }),
   };
   return table;
 }

@@ -1,6 +1,8 @@
 // Picking and placing elements: gather and scatter, masks, and the rarer views.
 #include "bindings/binders.h"
 #include "bindings/bindings.h"
+#include "bindings/sizes.h"
+#include "ops/index_checks.h"
 
 namespace dyconv {
 namespace {
@@ -11,7 +13,11 @@ OpTable Views() {
   return {
       Bind("select(input, dim, index)",
            [](const Tensor& x, int64_t dim, int64_t index) { return x.select(dim, index); }),
-      Bind("unbind(input, dim)", [](const Tensor& x, int64_t dim) { return x.unbind(dim); }),
+      Bind("unbind(input, dim)",
+           [](const Tensor& x, int64_t dim) {
+             CheckCount(x.dim() > 0 ? x.size(dim) : 0, "unbind");
+             return x.unbind(dim);
+           }),
       Bind("movedim(input, source, destination)",
            [](const Tensor& x, const IntList& source, const IntList& destination) {
              return x.movedim(source, destination);
@@ -20,13 +26,20 @@ OpTable Views() {
            [](const Tensor& x, int64_t dim, const IntList& sizes) { return x.unflatten(dim, sizes); }),
       Bind("unfold(input, dim, size, step)", [](const Tensor& x, int64_t dim, int64_t size,
                                                 int64_t step) { return x.unfold(dim, size, step); }),
-      Bind("tile(input, repeats)", [](const Tensor& x, const IntList& repeats) { return x.tile(repeats); }),
+      Bind("tile(input, repeats)",
+           [](const Tensor& x, const IntList& repeats) {
+             CheckRepeatedSizes(x.sizes(), repeats);
+             return x.tile(repeats);
+           }),
       Bind("repeatInterleave(input, repeats, dim)",
-           [](const Tensor& x, const Tensor& repeats, Dim dim) { return x.repeat_interleave(repeats, dim); }),
+           [](const Tensor& x, const Tensor& repeats, Dim dim) {
+             CheckRepeats(repeats, dim && x.dim() > 0 ? x.size(*dim) : x.numel());
+             return x.repeat_interleave(repeats, dim);
+           }),
       Bind("rot90(input, k, dims)",
            [](const Tensor& x, int64_t k, const IntList& dims) { return x.rot90(k, dims); }),
       Bind("meshgrid(tensors, indexing)",
-           [](const std::vector<Tensor>& xs, const std::string& indexing) {
+           [](const std::vector<Tensor>& xs, const OneOf<"ij", "xy">& indexing) {
              return at::meshgrid(xs, indexing);
            }),
   };
@@ -107,7 +120,7 @@ const OpTable& IndexOps() {
              }),
         Bind("scatterReduce(input, dim, index, source, reduce, includeSelf)",
              [](const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source,
-                const std::string& reduce,
+                const OneOf<"sum", "prod", "mean", "amax", "amin">& reduce,
                 bool include_self) { return x.scatter_reduce(dim, index, source, reduce, include_self); }),
     };
     for (Op& op : Views()) ops.push_back(std::move(op));

@@ -1,12 +1,24 @@
 // Linear algebra: products, decompositions, solvers, diagonals.
+#include <algorithm>
+
 #include "bindings/binders.h"
 #include "bindings/bindings.h"
+#include "bindings/sizes.h"
 #include "ops/linear.h"
 
 namespace dyconv {
 namespace {
 
 using at::Tensor;
+
+// libtorch counts the indices of a triangle with products that wrap, and adds to the offset: the first are
+// refused, and an offset beyond the matrix is one at its edge.
+int64_t TriangleOffset(int64_t rows, int64_t columns, int64_t offset) {
+  Require(rows >= 0 && columns >= 0, ErrorKind::kArgument,
+          "Expected integers of at least 0 for rows and columns but received ", rows, " and ", columns);
+  CheckedBytes({2, rows, columns}, sizeof(int64_t), "the bytes of all indices");
+  return std::clamp(offset, -rows, columns);
+}
 
 OpTable Products() {
   return {
@@ -41,7 +53,7 @@ OpTable Products() {
              return at::linalg_matrix_norm(x, p, dims, keep);
            }),
       Bind("matrixNormNamed(input, p, dim, keepdim)",
-           [](const Tensor& x, const std::string& p, const IntList& dims, bool keep) {
+           [](const Tensor& x, const OneOf<"fro", "nuc">& p, const IntList& dims, bool keep) {
              return at::linalg_matrix_norm(x, p, dims, keep);
            }),
   };
@@ -63,8 +75,9 @@ const OpTable& LinalgOps() {
         Bind("lstsq(input, other)", [](const Tensor& a, const Tensor& b) { return at::linalg_lstsq(a, b); }),
         Bind("cholesky(input, upper)",
              [](const Tensor& x, bool upper) { return at::linalg_cholesky(x, upper); }),
-        Bind("qr(input, mode)",
-             [](const Tensor& x, const std::string& mode) { return at::linalg_qr(x, mode); }),
+        Bind(
+            "qr(input, mode)",
+            [](const Tensor& x, const OneOf<"reduced", "complete">& mode) { return at::linalg_qr(x, mode); }),
         Bind("svd(input, fullMatrices)", [](const Tensor& x, bool full) { return at::linalg_svd(x, full); }),
         Bind("svdvals(input)", [](const Tensor& x) { return at::linalg_svdvals(x); }),
         Bind("eigh(input)", [](const Tensor& x) { return at::linalg_eigh(x); }),
@@ -88,11 +101,11 @@ const OpTable& LinalgOps() {
              }),
         Bind("trilIndices(rows, columns, offset)",
              [](int64_t rows, int64_t columns, int64_t offset) {
-               return at::tril_indices(rows, columns, offset);
+               return at::tril_indices(rows, columns, TriangleOffset(rows, columns, offset));
              }),
         Bind("triuIndices(rows, columns, offset)",
              [](int64_t rows, int64_t columns, int64_t offset) {
-               return at::triu_indices(rows, columns, offset);
+               return at::triu_indices(rows, columns, TriangleOffset(rows, columns, offset));
              }),
     };
     for (Op& op : Products()) ops.push_back(std::move(op));

@@ -123,7 +123,11 @@ const OpTable& MathOps() {
              return at::linalg_vector_norm(x, p, Over(dims), keep);
            }),
       Bind("bincount(input, minlength)",
-           [](const Tensor& x, int64_t minlength) { return at::bincount(x, {}, minlength); }),
+           [](const Tensor& x, int64_t minlength) {
+             Require(x.dim() == 1, ErrorKind::kShape,
+                     "Expected shape [N] for input of bincount but received ", x.sizes());
+             return at::bincount(x, {}, minlength);
+           }),
       Bind("allclose(input, other, rtol, atol, equalNan)",
            [](const Tensor& a, const Tensor& b, double rtol, double atol, bool equal_nan) {
              return at::allclose(a, b, rtol, atol, equal_nan);

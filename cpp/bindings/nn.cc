@@ -13,10 +13,9 @@ namespace {
 using at::Tensor;
 using Optional = OptionalTensor;
 
-Tensor CrossEntropy(const Tensor& logits, const Tensor& target, const Optional& weight,
-                    const std::string& reduction, int64_t ignore_index, double label_smoothing) {
-  return at::cross_entropy_loss(logits, target, weight, ReductionOf(reduction), ignore_index,
-                                label_smoothing);
+Tensor CrossEntropy(const Tensor& logits, const Tensor& target, const Optional& weight, Reduction reduction,
+                    int64_t ignore_index, double label_smoothing) {
+  return at::cross_entropy_loss(logits, target, weight, reduction, ignore_index, label_smoothing);
 }
 
 }  // namespace
@@ -65,7 +64,7 @@ const OpTable& NnOps() {
       Bind("leakyRelu(input, negativeSlope)",
            [](const Tensor& x, double slope) { return at::leaky_relu(x, slope); }),
       Bind("gelu(input, approximate)",
-           [](const Tensor& x, const std::string& kind) { return at::gelu(x, kind); }),
+           [](const Tensor& x, const OneOf<"none", "tanh">& kind) { return at::gelu(x, kind); }),
       Bind("silu(input)", [](const Tensor& x) { return at::silu(x); }),
       Bind("hardswish(input)", [](const Tensor& x) { return at::hardswish(x); }),
       Bind("softplus(input, beta, threshold)",
@@ -75,23 +74,20 @@ const OpTable& NnOps() {
 
       Bind("crossEntropy(input, target, weight, reduction, ignoreIndex, labelSmoothing)", CrossEntropy),
       Bind("nllLoss(input, target, weight, reduction, ignoreIndex)",
-           [](const Tensor& x, const Tensor& target, const Optional& weight, const std::string& reduction,
-              int64_t ignore_index) {
-             return at::nll_loss_nd(x, target, weight, ReductionOf(reduction), ignore_index);
-           }),
+           [](const Tensor& x, const Tensor& target, const Optional& weight, Reduction reduction,
+              int64_t ignore_index) { return at::nll_loss_nd(x, target, weight, reduction, ignore_index); }),
       Bind("mseLoss(input, target, reduction)",
-           [](const Tensor& x, const Tensor& target, const std::string& reduction) {
-             return at::mse_loss(x, target, ReductionOf(reduction));
+           [](const Tensor& x, const Tensor& target, Reduction reduction) {
+             return at::mse_loss(x, target, reduction);
            }),
       Bind("l1Loss(input, target, reduction)",
-           [](const Tensor& x, const Tensor& target, const std::string& reduction) {
-             return at::l1_loss(x, target, ReductionOf(reduction));
+           [](const Tensor& x, const Tensor& target, Reduction reduction) {
+             return at::l1_loss(x, target, reduction);
            }),
       Bind("binaryCrossEntropyWithLogits(input, target, weight, posWeight, reduction)",
            [](const Tensor& x, const Tensor& target, const Optional& weight, const Optional& pos_weight,
-              const std::string& reduction) {
-             return at::binary_cross_entropy_with_logits(x, target, weight, pos_weight,
-                                                         ReductionOf(reduction));
+              Reduction reduction) {
+             return at::binary_cross_entropy_with_logits(x, target, weight, pos_weight, reduction);
            }),
   };
   return table;

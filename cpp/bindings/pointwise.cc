@@ -73,8 +73,8 @@ OpTable MakeTable() {
            [](const Tensor& x, std::optional<double> nan, std::optional<double> high,
               std::optional<double> low) { return at::nan_to_num(x, nan, high, low); }),
       Bind("divRounded(input, other, roundingMode)",
-           [](const Tensor& a, const Operand& b, const std::string& mode) {
-             return at::div(a, b.tensor, mode);
+           [](const Tensor& a, const Operand& b, const OneOf<"trunc", "floor">& mode) {
+             return at::div(a, b.tensor, std::string_view(mode));
            }),
       Bind("lerp(input, end, weight)",
            [](const Tensor& a, const Tensor& end, const Operand& weight) {

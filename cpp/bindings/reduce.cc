@@ -72,7 +72,8 @@ const OpTable& ReduceOps() {
         Bind("kthvalue(input, k, dim, keepdim)", [](const Tensor& x, int64_t k, int64_t dim,
                                                     bool keep) { return at::kthvalue(x, k, dim, keep); }),
         Bind("quantile(input, q, dim, keepdim, interpolation)",
-             [](const Tensor& x, const Tensor& q, Dim dim, bool keep, const std::string& interpolation) {
+             [](const Tensor& x, const Tensor& q, Dim dim, bool keep,
+                const OneOf<"linear", "lower", "higher", "midpoint", "nearest">& interpolation) {
                return at::quantile(x, q.to(x.options()), dim, keep, interpolation);
              }),
         Bind("nansum(input, dim, keepdim)",

@@ -35,6 +35,13 @@ void SetCollector(Call& call, Function collector) {
   call.data.collector = Reference(call, collector.js);
 }
 
+// The longest ArrayBuffer of this V8, which Node-API does not tell.
+void SetMaxBufferBytes(Call& call, int64_t bytes) {
+  Require(bytes > 0, ErrorKind::kArgument,
+          "Expected an integer of at least 1 for bytes of setMaxBufferBytes");
+  call.data.max_buffer_bytes = static_cast<size_t>(bytes);
+}
+
 void SetTensorClass(Call& call, const Function& tensor_class) {
   if (call.data.tensor_class != nullptr)
     throw TypedError(ErrorKind::kArgument, "Expected tensorClass of setTensorClass to be set once");
@@ -91,6 +98,7 @@ const OpTable& RuntimeOps() {
       Bind("setErrorClasses(classes)", SetErrorClasses),
       Bind("setCollector(collector)", SetCollector),
       Bind("setTensorClass(tensorClass)", SetTensorClass),
+      Bind("setMaxBufferBytes(bytes)", SetMaxBufferBytes),
       Bind("setTracer(tracer)", SetTracer),
       Bind("creations()", [](Call& call) { return Creations(call.data.tensors); }),
       Bind("setMode(grad, inference)", SetMode),

@@ -1,6 +1,7 @@
 // Views, joining and splitting, indexing.
 #include "bindings/binders.h"
 #include "bindings/bindings.h"
+#include "bindings/sizes.h"
 
 namespace dyconv {
 namespace {
@@ -23,7 +24,10 @@ const OpTable& ShapeOps() {
       Bind("unsqueeze(input, dim)", [](const Tensor& x, int64_t dim) { return x.unsqueeze(dim); }),
       Bind("expand(input, shape)", [](const Tensor& x, const IntList& shape) { return x.expand(shape); }),
       Bind("repeat(input, repeats)",
-           [](const Tensor& x, const IntList& repeats) { return x.repeat(repeats); }),
+           [](const Tensor& x, const IntList& repeats) {
+             CheckRepeatedSizes(x.sizes(), repeats);
+             return x.repeat(repeats);
+           }),
       Bind("flip(input, dims)", [](const Tensor& x, const IntList& dims) { return x.flip(dims); }),
       Bind("roll(input, shifts, dims)",
            [](const Tensor& x, const IntList& shifts, const IntList& dims) { return x.roll(shifts, dims); }),
@@ -35,7 +39,10 @@ const OpTable& ShapeOps() {
       Bind("split(input, sizes, dim)",
            [](const Tensor& x, const IntList& sizes, int64_t dim) { return x.split_with_sizes(sizes, dim); }),
       Bind("chunk(input, chunks, dim)",
-           [](const Tensor& x, int64_t n, int64_t dim) { return x.chunk(n, dim); }),
+           [](const Tensor& x, int64_t n, int64_t dim) {
+             CheckCount(x.dim() > 0 ? std::min(n, x.size(dim)) : 0, "chunk");
+             return x.chunk(n, dim);
+           }),
       Bind("narrow(input, dim, start, length)", [](const Tensor& x, int64_t dim, int64_t start,
                                                    int64_t length) { return x.narrow(dim, start, length); }),
       Bind("index(input, indices)",
@@ -58,10 +65,13 @@ const OpTable& ShapeOps() {
            [](const Tensor& x, const Tensor& mask, const at::Scalar& value) {
              return x.masked_fill(mask, value);
            }),
-      Bind("pad(input, padding, mode, value)",
-           [](const Tensor& x, const IntList& padding, const std::string& mode, std::optional<double> value) {
-             return at::pad(x, padding, mode, value);
-           }),
+      Bind(
+          "pad(input, padding, mode, value)",
+          [](const Tensor& x, const IntList& padding,
+             const OneOf<"constant", "reflect", "replicate", "circular">& mode, std::optional<double> value) {
+            CheckPadding(padding);
+            return at::pad(x, padding, mode, value);
+          }),
   };
   return table;
 }

@@ -1,6 +1,7 @@
 // Creation, properties, data in and out, autograd.
 #include <cstring>
 
+#include <ATen/ops/from_blob.h>
 #include <torch/csrc/autograd/autograd.h>
 
 #include "bindings/bindings.h"
@@ -22,18 +23,31 @@ Tensor FromData(const TypedArray& data, const IntList& shape, at::ScalarType dty
   return device.is_cpu() ? tensor : tensor.to(device);
 }
 
-// Row-major values on the CPU, whatever the strides and the device.
-Tensor ReadBack(const Tensor& tensor) { return tensor.detach().to(at::kCPU).contiguous(); }
-
-napi_value ToTypedArray(Call& call, const Tensor& tensor) {
-  return NewTypedArray(call.env, ReadBack(tensor));
+// Row-major values, whatever the strides and the device, into memory of their size: one copy.
+void CopyTo(const Tensor& tensor, void* bytes) {
+  if (tensor.numel() == 0) return;
+  if (tensor.is_cpu() && tensor.is_contiguous()) {
+    std::memcpy(bytes, tensor.const_data_ptr(), tensor.nbytes());
+    return;
+  }
+  at::NoGradGuard no_grad;
+  at::from_blob(bytes, tensor.sizes(), at::dtype(tensor.scalar_type())).copy_(tensor);
 }
 
-napi_value ToTypedArrayAsync(Call& call, const Tensor& tensor) {
-  auto result = std::make_shared<Tensor>();
+// lib/tensor makes the array: where V8 has no memory for it, or none so long, that is an error there and the
+// end of the process here.
+void ReadInto(const Tensor& tensor, const TypedArray& array) {
+  CheckTypedArray(array, tensor.sizes(), tensor.scalar_type());
+  CopyTo(tensor, array.bytes);
+}
+
+// Nobody but the job knows the array before the promise is settled.
+napi_value ReadIntoAsync(Call& call, const Tensor& tensor, const TypedArray& array) {
+  CheckTypedArray(array, tensor.sizes(), tensor.scalar_type());
+  auto pin = std::make_shared<JsValue>(call.data.js_home, call.arguments[1]);
   return call.data.compute.Run(
-      call.env, "data", [tensor, result] { *result = ReadBack(tensor); },
-      [result](napi_env env) { return NewTypedArray(env, *result); });
+      call.env, "data", [tensor, bytes = array.bytes] { CopyTo(tensor, bytes); },
+      [pin](napi_env) { return pin->Get(); });
 }
 
 at::Scalar Item(const Tensor& tensor) {
@@ -124,8 +138,9 @@ const OpTable& TensorOps() {
       Bind("isDisposed(input)", [](TensorHandle* x) { return !x->tensor.defined(); }),
       Bind("dispose(input)", [](Call& call, TensorHandle* x) { call.data.tensors.Dispose(x); }),
 
-      Bind("toTypedArray(input)", ToTypedArray),
-      Bind("toTypedArrayAsync(input)", ToTypedArrayAsync),
+      Bind("elements(input)", [](const Tensor& x) { return std::make_tuple(x.scalar_type(), x.numel()); }),
+      Bind("readInto(input, array)", ReadInto),
+      Bind("readIntoAsync(input, array)", ReadIntoAsync),
       Bind("item(input)", Item),
       Bind("to(input, device, dtype, nonBlocking)", To),
       Bind("clone(input)", [](const Tensor& x) { return x.clone(); }),
@@ -147,7 +162,7 @@ const OpTable& TensorOps() {
 
       Bind("copy(input, source)", [](const Tensor& x, const Tensor& source) { return x.copy_(source); }),
       Bind("fill(input, value)", [](const Tensor& x, const at::Scalar& value) { return x.fill_(value); }),
-      Bind("uniform(input, low, high)",
+      Bind("uniform(input, from, to)",
            [](const Tensor& x, double low, double high) { return x.uniform_(low, high); }),
       Bind("normal(input, mean, std)",
            [](const Tensor& x, double mean, double std) { return x.normal_(mean, std); }),

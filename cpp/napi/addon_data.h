@@ -35,7 +35,8 @@ struct AddonData {
   // Gradients that the running callback of a backward pass returned; null outside of one.
   std::vector<at::Tensor>* backward_results = nullptr;
   TensorRegistry tensors;
-  bool external_buffers_refused = false;  // by this runtime, as Electron's does: copies are made instead
+  size_t max_buffer_bytes = size_t{1} << 32;  // of an ArrayBuffer; lib/native.ts knows what this V8 takes
+  bool external_buffers_refused = false;      // by this runtime, as Electron's does: copies are made instead
   // Present while inference mode is on: the guard is what libtorch offers to enter and leave the mode.
   std::optional<c10::InferenceMode> inference_mode;
   // Background threads: reading results back, and preparing batches. Each runs its jobs in order.

@@ -21,7 +21,7 @@ napi_value Dispatch(napi_env env, napi_callback_info info) {
     call.data.js_home->GiveBack();
     return result;
   } catch (...) {
-    ThrowToJs(env, call.data, call.Name());
+    ThrowToJs(env, call.data, call.Name(), [&call] { return DescribeArguments(call); });
     return nullptr;
   }
 }

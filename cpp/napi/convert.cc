@@ -9,6 +9,7 @@
 #include <ATen/ScalarOps.h>
 
 #include "napi/pinned_buffer.h"
+#include "napi/wording.h"
 
 namespace dyconv {
 namespace {
@@ -38,48 +39,9 @@ std::string ReadString(napi_env env, napi_value value) {
   return text;
 }
 
-// A value as an error message shows it; never runs JavaScript.
-std::string Describe(const Value& value) {
-  switch (value.Type()) {
-    case napi_undefined:
-      return "undefined";
-    case napi_null:
-      return "null";
-    case napi_boolean: {
-      bool flag;
-      napi_get_value_bool(value.env(), value.js, &flag);
-      return flag ? "true (boolean)" : "false (boolean)";
-    }
-    case napi_number: {
-      double number;
-      napi_get_value_double(value.env(), value.js, &number);
-      if (std::isnan(number)) return "NaN (number)";
-      char text[32];
-      std::snprintf(text, sizeof text, "%.17g", number);
-      return std::string(text) + " (number)";
-    }
-    case napi_string: {
-      const std::string text = ReadString(value.env(), value.js);
-      return "'" + (text.size() > 60 ? text.substr(0, 57) + "..." : text) + "' (string)";
-    }
-    case napi_bigint:
-      return "a bigint";
-    case napi_symbol:
-      return "a symbol";
-    case napi_function:
-      return "a function";
-    default:
-      break;
-  }
-  if (FindHandle(value.env(), value.call.data, value.js) != nullptr) return "a Tensor";
-  bool is_array = false;
-  napi_is_array(value.env(), value.js, &is_array);
-  return is_array ? "an array" : "an object";
-}
-
 }  // namespace
 
-std::string Call::Name() const { return std::string(signature, std::strchr(signature, '(')); }
+std::string Call::Name() const { return PublicName(std::string(signature, std::strchr(signature, '('))); }
 
 std::string Call::ArgumentName(size_t index) const {
   const char* start = std::strchr(signature, '(') + 1;

@@ -45,6 +45,9 @@ struct Value {
   [[noreturn]] void Reject(const std::string& expected, ErrorKind kind = ErrorKind::kArgument) const;
 };
 
+// A value as an error message shows it; never runs JavaScript.
+std::string Describe(const Value& value);
+
 // A tensor, or a number that takes part in an operation as libtorch's "wrapped number" (it does not widen the
 // dtype).
 struct Operand {
@@ -162,6 +165,9 @@ struct FromJs<std::array<T, N>> {
 };
 
 const char* DTypeName(at::ScalarType type);
+
+// "; received input float32 [2, 3], dim 5", for an error message; nothing where the arguments cannot be read.
+std::string DescribeArguments(const Call& call);
 
 napi_value ToJs(const Call& call, bool value);
 napi_value ToJs(const Call& call, int64_t value);  // a number, or a bigint beyond 2^53

@@ -1,82 +1,15 @@
 #include "napi/errors.h"
 
-#include <array>
 #include <new>
-#include <string_view>
 
 #include <c10/util/Exception.h>
 
 #include "napi/addon_data.h"
 #include "napi/anomaly.h"
+#include "napi/wording.h"
 
 namespace dyconv {
 namespace {
-
-struct Words {
-  ErrorKind kind;
-  std::string_view text;
-};
-
-// libtorch says "wrong shape" in many sentences and with few classes. The first word found decides; what none
-// of them matches stays a NativeError.
-constexpr std::array kWords = {
-    Words{ErrorKind::kNative, "out of memory"},
-    Words{ErrorKind::kNative, "backward through the graph a second time"},
-    Words{ErrorKind::kNative, "does not require grad"},
-    Words{ErrorKind::kNative, "in-place operation"},
-    Words{ErrorKind::kNative, "nference tensor"},
-    Words{ErrorKind::kNative, "singular"},
-    Words{ErrorKind::kArgument, "Expected a problem that"},
-    Words{ErrorKind::kArgument, "probability tensor"},
-    Words{ErrorKind::kDevice, "same device"},
-    Words{ErrorKind::kDevice, "CUDA"},
-    Words{ErrorKind::kDevice, "on cpu"},
-    Words{ErrorKind::kDType, "dtype"},
-    Words{ErrorKind::kDType, "scalar type"},
-    Words{ErrorKind::kDType, "scalar types"},
-    Words{ErrorKind::kDType, "result type"},
-    Words{ErrorKind::kDType, "has changed the type"},
-    Words{ErrorKind::kDType, "data type"},
-    Words{ErrorKind::kDType, "not implemented for '"},
-    Words{ErrorKind::kDType, "floating point"},
-    Words{ErrorKind::kDType, "Boolean"},
-    Words{ErrorKind::kDType, "bool tensor"},
-    Words{ErrorKind::kShape, "shape"},
-    Words{ErrorKind::kShape, "size"},
-    Words{ErrorKind::kShape, "imension"},
-    Words{ErrorKind::kShape, "dim"},
-    Words{ErrorKind::kShape, "channels"},
-    Words{ErrorKind::kShape, "out of range"},
-    Words{ErrorKind::kShape, "out of bounds"},
-    Words{ErrorKind::kShape, "element"},
-    Words{ErrorKind::kShape, "scalar"},
-    Words{ErrorKind::kShape, "view"},
-    Words{ErrorKind::kShape, "3D tensor"},
-    Words{ErrorKind::kArgument, "non-negative"},
-    Words{ErrorKind::kArgument, "greater than 0"},
-    Words{ErrorKind::kArgument, "greater or equal to 0"},
-    Words{ErrorKind::kArgument, "should be >= 0"},
-    Words{ErrorKind::kArgument, "can not be negative"},
-    Words{ErrorKind::kArgument, "unsupported range"},
-    Words{ErrorKind::kArgument, "cannot be represented as a SymInt"},
-    Words{ErrorKind::kArgument, "without overflow"},
-};
-
-ErrorKind Classify(std::string_view message) {
-  for (const Words& words : kWords) {
-    if (message.find(words.text) != std::string_view::npos) return words.kind;
-  }
-  return ErrorKind::kNative;
-}
-
-// libtorch's Python-minded advice after the first line ("Exception raised from ...") is of no use to a JS
-// caller.
-std::string FirstParagraph(std::string message) {
-  const size_t end = message.find("\nException raised from");
-  if (end != std::string::npos) message.resize(end);
-  while (!message.empty() && message.back() == '\n') message.pop_back();
-  return message;
-}
 
 napi_value MakeError(napi_env env, const AddonData& data, ErrorKind kind, const std::string& message) {
   napi_value text, constructor, error;
@@ -100,9 +33,18 @@ void Check(napi_env env, napi_status status, const char* call) {
   throw TypedError(ErrorKind::kNative, std::string(call) + " failed with status " + std::to_string(status));
 }
 
-napi_value CurrentExceptionToJs(napi_env env, const AddonData& data, const std::string& where) {
-  const std::string prefix = where + ": ";
+napi_value CurrentExceptionToJs(napi_env env, const AddonData& data, const std::string& where,
+                                const std::function<std::string()>& received) {
   const std::string note = TakeAnomalyNote();
+  // `otherwise`: the class where the words tell none.
+  const auto libtorch = [&](const std::string& said, ErrorKind otherwise = ErrorKind::kNative) {
+    const ErrorKind told = ClassOf(said);
+    const ErrorKind kind = told == ErrorKind::kNative ? otherwise : told;
+    std::string message = where + ": " + InOurWords(said, where);
+    // What failed inside needs no list of arguments, what does not fit does.
+    if (kind != ErrorKind::kNative && received) message += received();
+    return MakeError(env, data, kind, message + note);
+  };
   try {
     throw;
   } catch (const PendingException&) {
@@ -114,27 +56,26 @@ napi_value CurrentExceptionToJs(napi_env env, const AddonData& data, const std::
   } catch (const TypedError& e) {
     return MakeError(env, data, e.kind(), e.what() + note);
   } catch (const c10::IndexError& e) {
-    return MakeError(env, data, ErrorKind::kShape,
-                     prefix + FirstParagraph(e.what_without_backtrace()) + note);
+    return libtorch(e.what_without_backtrace(), ErrorKind::kShape);
   } catch (const c10::TypeError& e) {
-    return MakeError(env, data, ErrorKind::kDType,
-                     prefix + FirstParagraph(e.what_without_backtrace()) + note);
+    return libtorch(e.what_without_backtrace(), ErrorKind::kDType);
+  } catch (const c10::OutOfMemoryError& e) {
+    return MakeError(env, data, ErrorKind::kNative,
+                     where + ": " + InOurWords(e.what_without_backtrace(), where));
   } catch (const c10::ValueError& e) {
-    return MakeError(env, data, ErrorKind::kShape,
-                     prefix + FirstParagraph(e.what_without_backtrace()) + note);
+    return libtorch(e.what_without_backtrace(), ErrorKind::kShape);
   } catch (const c10::Error& e) {
-    const std::string message = FirstParagraph(e.what_without_backtrace());
-    return MakeError(env, data, Classify(message), prefix + message + note);
+    return libtorch(e.what_without_backtrace());
   } catch (const std::bad_alloc&) {
-    return MakeError(env, data, ErrorKind::kNative, prefix + "out of memory");
+    return MakeError(env, data, ErrorKind::kNative, where + ": out of memory");
   } catch (const std::exception& e) {
-    const std::string message = FirstParagraph(e.what());
-    return MakeError(env, data, Classify(message), prefix + message + note);
+    return libtorch(e.what());
   }
 }
 
-void ThrowToJs(napi_env env, const AddonData& data, const std::string& where) {
-  napi_value error = CurrentExceptionToJs(env, data, where);
+void ThrowToJs(napi_env env, const AddonData& data, const std::string& where,
+               const std::function<std::string()>& received) {
+  napi_value error = CurrentExceptionToJs(env, data, where, received);
   if (error != nullptr) napi_throw(env, error);
 }
 

@@ -4,23 +4,12 @@
 
 #include <node_api.h>
 
-#include <stdexcept>
+#include <functional>
 #include <string>
 
+#include "typed_error.h"
+
 namespace dyconv {
-
-enum class ErrorKind { kArgument, kShape, kDType, kDevice, kDisposed, kNative };
-inline constexpr size_t kErrorKinds = 6;
-
-// An error whose JavaScript class is known where it is thrown.
-class TypedError : public std::runtime_error {
- public:
-  TypedError(ErrorKind kind, const std::string& message) : std::runtime_error(message), kind_(kind) {}
-  ErrorKind kind() const { return kind_; }
-
- private:
-  ErrorKind kind_;
-};
 
 // A Node-API call failed because JavaScript code threw (a getter, say): that exception is already pending.
 struct PendingException {};
@@ -30,10 +19,13 @@ void Check(napi_env env, napi_status status, const char* call);
 
 struct AddonData;
 
-// Turns the C++ exception being handled into a pending JavaScript exception. `where` is the operation's name.
-void ThrowToJs(napi_env env, const AddonData& data, const std::string& where);
+// Turns the C++ exception being handled into a pending JavaScript exception. `where` is the operation's
+// public name; `received` tells the arguments, for errors of libtorch, which seldom names them.
+void ThrowToJs(napi_env env, const AddonData& data, const std::string& where,
+               const std::function<std::string()>& received = nullptr);
 
 // A JavaScript error object for the C++ exception being handled: what a rejected Promise is given.
-napi_value CurrentExceptionToJs(napi_env env, const AddonData& data, const std::string& where);
+napi_value CurrentExceptionToJs(napi_env env, const AddonData& data, const std::string& where,
+                                const std::function<std::string()>& received = nullptr);
 
 }  // namespace dyconv

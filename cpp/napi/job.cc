@@ -1,6 +1,7 @@
 #include "napi/job.h"
 
 #include <exception>
+#include <system_error>
 
 #include <ATen/ThreadLocalState.h>
 
@@ -24,24 +25,38 @@ JobQueue::JobQueue(const char* name) : name_(name) {}
 
 JobQueue::~JobQueue() { Stop(); }
 
+// Where it fails, the next call begins with what is missing.
 void JobQueue::Start(napi_env env) {
-  if (to_js_ != nullptr) return;
-  napi_value name;
-  Check(env, napi_create_string_utf8(env, name_, NAPI_AUTO_LENGTH, &name), "napi_create_string_utf8");
-  Check(env,
-        napi_create_threadsafe_function(env, nullptr, nullptr, name, 0, 1, nullptr, nullptr, this, Complete,
-                                        &to_js_),
-        "napi_create_threadsafe_function");
-  Check(env, napi_unref_threadsafe_function(env, to_js_), "napi_unref_threadsafe_function");
-  thread_ = std::thread([this] { Loop(); });
+  if (thread_.joinable()) return;
+  if (to_js_ == nullptr) {
+    napi_value name;
+    Check(env, napi_create_string_utf8(env, name_, NAPI_AUTO_LENGTH, &name), "napi_create_string_utf8");
+    napi_threadsafe_function to_js;
+    Check(env,
+          napi_create_threadsafe_function(env, nullptr, nullptr, name, 0, 1, nullptr, nullptr, this, Complete,
+                                          &to_js),
+          "napi_create_threadsafe_function");
+    to_js_ = to_js;
+    Check(env, napi_unref_threadsafe_function(env, to_js_), "napi_unref_threadsafe_function");
+  }
+  try {
+    thread_ = std::thread([this] { Loop(); });
+  } catch (const std::system_error& error) {
+    Fail(ErrorKind::kNative, "The thread '", name_, "' could not be started: ", error.what());
+  }
 }
 
 napi_value JobQueue::Run(napi_env env, std::string where, Work work, Finish finish) {
-  Start(env);
   auto job = std::make_unique<Job>(Job{std::move(where), std::move(work), std::move(finish),
                                        at::ThreadLocalState(), nullptr, nullptr, false, false});
   napi_value promise;
   Check(env, napi_create_promise(env, &job->deferred, &promise), "napi_create_promise");
+  try {
+    Start(env);
+  } catch (...) {
+    napi_reject_deferred(env, job->deferred, CurrentExceptionToJs(env, AddonData::Of(env), job->where));
+    return promise;
+  }
   if (pending_++ == 0) napi_ref_threadsafe_function(env, to_js_);
   Push(std::move(job));
   return promise;

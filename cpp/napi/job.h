@@ -31,8 +31,8 @@ class JobQueue {
   // Runs `work` on the thread, under the caller's libtorch thread-local state (grad mode and the like), and
   // returns a Promise for what `finish` makes of it on the JavaScript thread. `work` owns copies of its
   // tensors, never JS values. What either throws rejects the Promise; `where` names the operation in that
-  // error. Work that runs out of memory is given a second try after a collection: it must be able to start
-  // anew.
+  // error, as does a thread that cannot be started. Work that runs out of memory is given a second try after
+  // a collection: it must be able to start anew.
   napi_value Run(napi_env env, std::string where, Work work, Finish finish);
 
   void Stop();

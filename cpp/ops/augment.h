@@ -124,7 +124,7 @@ struct SampleChoices {
 SampleChoices Choose(const AugmentConfig& config, int64_t height, int64_t width, uint64_t seed,
                      uint64_t epoch, uint64_t index);
 
-// Throws std::invalid_argument or std::out_of_range when the sizes, lists or indices do not fit together.
+// Throws a TypedError when the sizes, lists or indices do not fit together.
 void CheckAugmentContract(const AugmentConfig& config, const ImageSet& images,
                           const std::vector<int64_t>& indices);
 

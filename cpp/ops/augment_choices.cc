@@ -2,11 +2,11 @@
 #include <algorithm>
 #include <cmath>
 #include <numbers>
-#include <stdexcept>
 #include <string>
 #include <utility>
 
 #include "ops/augment.h"
+#include "typed_error.h"
 
 namespace dyconv {
 
@@ -97,26 +97,22 @@ CropBox ErasedBox(const AugmentConfig& config, SampleRandom& random) {
 
 void CheckSize(const char* name, int64_t value) {
   if (value > 0 && value <= (int64_t{1} << 20)) return;
-  throw std::invalid_argument(std::string("augment: ") + name + ": got: " + std::to_string(value) +
-                              " expected: a positive size");
+  Fail(ErrorKind::kShape, "Expected a size from 1 to 2^20 for ", name, " but received ", value);
 }
 
 void CheckCrop(const AugmentConfig& config, const ImageSet& images) {
   if (config.padding < 0) {
-    throw std::invalid_argument("augment: padding: got: " + std::to_string(config.padding) +
-                                " expected: at least 0");
+    Fail(ErrorKind::kArgument, "Expected an integer of at least 0 for padding but received ", config.padding);
   }
   if (config.crop != CropKind::kRandom && config.crop != CropKind::kCenter) return;
-  CheckSize("crop_h", config.crop_h);
-  CheckSize("crop_w", config.crop_w);
+  CheckSize("cropSize", config.crop_h);
+  CheckSize("cropSize", config.crop_w);
   if (config.crop != CropKind::kRandom) return;
   const int64_t height = (config.resize_h > 0 ? config.resize_h : images.height) + 2 * config.padding;
   const int64_t width = (config.resize_w > 0 ? config.resize_w : images.width) + 2 * config.padding;
   if (config.crop_h > height || config.crop_w > width) {
-    throw std::invalid_argument("augment: crop: got: " + std::to_string(config.crop_h) + " x " +
-                                std::to_string(config.crop_w) + " expected: at most " +
-                                std::to_string(height) + " x " + std::to_string(width) +
-                                ", the padded image");
+    Fail(ErrorKind::kArgument, "Expected at most ", height, " x ", width,
+         ", the padded image, for cropSize but received ", config.crop_h, " x ", config.crop_w);
   }
 }
 
@@ -169,26 +165,25 @@ void CheckAugmentContract(const AugmentConfig& config, const ImageSet& images,
   CheckSize("channels", images.channels);
   CheckSize("height", images.height);
   CheckSize("width", images.width);
-  CheckSize("out_h", config.out_h);
-  CheckSize("out_w", config.out_w);
+  CheckSize("size", config.out_h);
+  CheckSize("size", config.out_w);
   CheckCrop(config, images);
   if (config.jitter.Active() && images.channels != 1 && images.channels != 3) {
-    throw std::invalid_argument("augment: colour jitter: got: images of " + std::to_string(images.channels) +
-                                " channels, expected: 1 or 3");
+    Fail(ErrorKind::kShape, "Expected images of 1 or 3 channels for colorJitter but received ",
+         images.channels);
   }
   const auto check_list = [&](const char* name, const std::vector<float>& values) {
     if (values.size() == 1 || static_cast<int64_t>(values.size()) == images.channels) return;
-    throw std::invalid_argument(std::string("augment: ") + name + ": got: " + std::to_string(values.size()) +
-                                " values, expected: 1 or " + std::to_string(images.channels) +
-                                ", one per channel");
+    Fail(ErrorKind::kArgument, "Expected 1 or ", images.channels, " values, one per channel, for ", name,
+         " but received ", values.size());
   };
   check_list("mean", config.mean);
   check_list("std", config.std);
-  if (!config.erasing.value.empty()) check_list("erasing", config.erasing.value);
+  if (!config.erasing.value.empty()) check_list("eraseValue", config.erasing.value);
   for (const int64_t index : indices) {
     if (index >= 0 && index < images.count) continue;
-    throw std::out_of_range("augment: index: got: " + std::to_string(index) + " expected: below " +
-                            std::to_string(images.count));
+    Fail(ErrorKind::kArgument, "Expected integers from 0 to ", images.count - 1, " for indices but received ",
+         index);
   }
 }
 

@@ -8,9 +8,8 @@
 #include <ATen/ops/where.h>
 #include <ATen/ops/zeros.h>
 
-#include <stdexcept>
-
 #include "ops/augment_cuda.h"
+#include "typed_error.h"
 
 namespace dyconv {
 
@@ -204,7 +203,7 @@ at::Tensor AugmentOnDevice(const AugmentConfig& config, const at::Tensor& images
                            const std::vector<int64_t>& indices, uint64_t seed, uint64_t epoch,
                            const BatchFormat& format, const std::optional<Mix>& mix) {
   if (images.dim() != 4 || images.scalar_type() != at::kByte) {
-    throw std::invalid_argument("augment: images: expected: uint8 [N, C, H, W]");
+    Fail(ErrorKind::kArgument, "Expected a uint8 Tensor of shape [N, C, H, W] for images");
   }
   const ImageSet shape{nullptr, images.size(0), images.size(1), images.size(2), images.size(3)};
   CheckAugmentContract(config, shape, indices);

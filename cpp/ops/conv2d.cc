@@ -6,6 +6,7 @@
 #include <c10/core/GradMode.h>
 #include <torch/csrc/autograd/custom_function.h>
 
+#include "../typed_error.h"
 #include "dynamic_conv_tensors.h"
 #include "winograd_cost.h"
 
@@ -156,12 +157,12 @@ at::Tensor Conv2d(const at::Tensor& input, const at::Tensor& weight, const std::
                                 : StaticConv::apply(input, weight, bias, options, way,
                                                     BackwardWay(*shape, input.scalar_type()));
   }
-  TORCH_CHECK_VALUE(algorithm == "winograd" || algorithm == "fused",
-                    "Expected one of auto, winograd, fused, libtorch for algorithm but got ", algorithm);
+  Require(algorithm == "winograd" || algorithm == "fused", ErrorKind::kArgument,
+          "Expected one of auto, winograd, fused, libtorch for algorithm but received ", algorithm);
   const Way way = algorithm == "winograd" ? Way::kWinograd : Way::kFused;
-  TORCH_CHECK(shape && (way == Way::kFused || WinogradApplies(*shape)), "Expected a problem that ", algorithm,
-              " can compute for algorithm but got input ", input.sizes(), " of dtype ", input.scalar_type(),
-              " on ", input.device(), " and weight ", weight.sizes());
+  Require(shape && (way == Way::kFused || WinogradApplies(*shape)), ErrorKind::kArgument,
+          "Expected a problem that ", algorithm, " can compute for algorithm but received input ",
+          input.sizes(), " on ", input.device(), " and weight ", weight.sizes());
   return StaticConv::apply(input, weight, bias, options, way, way);
 }
 

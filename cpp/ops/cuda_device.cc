@@ -1,5 +1,7 @@
 #include "cuda_device.h"
 
+#include "../typed_error.h"
+
 #include <ATen/detail/CUDAHooksInterface.h>
 #include <c10/util/Exception.h>
 
@@ -30,13 +32,13 @@ void SetCudaReclaim(bool (*reclaim)()) { reclaim_memory = reclaim; }
 namespace {
 
 void Check(cudaError_t error, const char* call) {
-  TORCH_CHECK(error == cudaSuccess, "CUDA: ", call, " failed: ", cudaGetErrorString(error));
+  if (error != cudaSuccess) Fail(ErrorKind::kDevice, "CUDA: ", call, " failed: ", cudaGetErrorString(error));
 }
 
 c10::DeviceIndex Existing(int64_t index) {
   const auto count = static_cast<int64_t>(c10::cuda::device_count());
-  TORCH_CHECK(index >= 0 && index < count, "Expected a CUDA device that is there but got cuda:", index,
-              " of ", count, " devices");
+  Require(index >= 0 && index < count, ErrorKind::kDevice,
+          "Expected a CUDA device that is there but received cuda:", index, " of ", count, " devices");
   return static_cast<c10::DeviceIndex>(index);
 }
 
@@ -146,7 +148,7 @@ CudaGraph::~CudaGraph() { Abandon(); }
 
 void CudaGraph::Begin(int64_t index) {
   const auto device = Existing(index);
-  TORCH_CHECK(state_ == nullptr, "Expected a graph that has not been captured yet");
+  Require(state_ == nullptr, ErrorKind::kArgument, "Expected a graph that has not been captured yet");
   state_ = std::make_unique<State>();
   const auto stream = c10::cuda::getStreamFromPool(/*isHighPriority=*/false, device);
   // What is still queued on the ordinary stream must be done before work on another one reads it.
@@ -156,7 +158,8 @@ void CudaGraph::Begin(int64_t index) {
 }
 
 void CudaGraph::End() {
-  TORCH_CHECK(state_ != nullptr && state_->stream, "Expected a graph that is being captured");
+  Require(state_ != nullptr && state_->stream, ErrorKind::kArgument,
+          "Expected a graph that is being captured");
   state_->graph.capture_end();
   state_->stream.reset();
   state_->captured = true;
@@ -173,7 +176,8 @@ void CudaGraph::Abandon() noexcept {
 }
 
 void CudaGraph::Replay() {
-  TORCH_CHECK(state_ != nullptr && state_->captured, "Expected a graph that has been captured");
+  Require(state_ != nullptr && state_->captured, ErrorKind::kArgument,
+          "Expected a graph that has been captured");
   state_->graph.replay();
 }
 
@@ -181,7 +185,7 @@ void CudaGraph::Replay() {
 
 namespace {
 [[noreturn]] void Absent() {
-  TORCH_CHECK(false, "CUDA: this add-on was built without CUDA's runtime headers");
+  Fail(ErrorKind::kDevice, "CUDA: this add-on was built without CUDA's runtime headers");
 }
 }  // namespace
 

@@ -7,7 +7,8 @@
 
 namespace dyconv {
 
-// Whether this build was made with CUDA's runtime headers. Without them the functions below throw c10::Error.
+// Whether this build was made with CUDA's runtime headers. Without them the functions below throw a
+// DeviceError.
 bool CudaRuntimeBuilt();
 
 // Whether the libtorch in use is a CUDA build, with or without a device.

@@ -4,6 +4,7 @@
 #include <c10/core/impl/LocalDispatchKeySet.h>
 #include <c10/util/Exception.h>
 
+#include "../typed_error.h"
 #include "cuda_kernels.h"
 #include "dynamic_conv_cuda.h"
 #include "dynamic_conv_fused.h"
@@ -96,16 +97,15 @@ const Algorithm& Choose(const Problem& problem, const std::string& name) {
     if (name == "auto") {
       if (algorithm.applies(problem) && algorithm.wins(problem)) return algorithm;
     } else if (name == algorithm.name) {
-      TORCH_CHECK(algorithm.applies(problem), "Expected a problem that ", name,
-                  " can compute for algorithm but got input ", problem.input.sizes(), " of dtype ",
-                  problem.input.scalar_type(), " on ", problem.input.device(), " and weight ",
-                  problem.weight.sizes());
+      Require(algorithm.applies(problem), ErrorKind::kArgument, "Expected a problem that ", name,
+              " can compute for algorithm but received input ", problem.input.sizes(), " on ",
+              problem.input.device(), " and weight ", problem.weight.sizes());
       return algorithm;
     }
   }
   std::string names = "auto";
   for (const auto& algorithm : DynamicConvAlgorithms()) names += ", " + algorithm;
-  TORCH_CHECK_VALUE(false, "Expected one of ", names, " for algorithm but got ", name);
+  Fail(ErrorKind::kArgument, "Expected one of ", names, " for algorithm but received ", name);
 }
 
 }  // namespace

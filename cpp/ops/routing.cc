@@ -18,6 +18,7 @@
 #include <algorithm>
 
 #include "../kernels/dispatch.h"
+#include "../typed_error.h"
 #include "routing_cuda.h"
 
 namespace dyconv {
@@ -40,8 +41,8 @@ void CheckLayer(const at::Tensor& weight, const std::optional<at::Tensor>& bias,
         tensor->scalar_type() == at::kFloat && c10::elementSize(input.scalar_type()) == 2;
     TORCH_CHECK_TYPE(tensor->scalar_type() == input.scalar_type() || beside_16_bits, "Expected dtype ",
                      input.scalar_type(), " of input for ", name, " but got ", tensor->scalar_type());
-    TORCH_CHECK(tensor->device() == input.device(), "Expected device ", input.device(), " of input for ",
-                name, " but got ", tensor->device());
+    Require(tensor->device() == input.device(), ErrorKind::kDevice, "Expected device ", input.device(),
+            " of input for ", name, " but received ", tensor->device());
   }
 }
 
@@ -58,7 +59,7 @@ void CheckRouting(const at::Tensor& input, const at::Tensor& w1, const std::opti
                     temperature.sizes());
   if (!temperature.device().is_cpu()) return;
   const double value = temperature.item<double>();
-  TORCH_CHECK_VALUE(value > 0, "Expected a positive number for temperature but got ", value);
+  Require(value > 0, ErrorKind::kArgument, "Expected a positive number for temperature but received ", value);
 }
 
 }  // namespace

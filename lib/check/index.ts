@@ -2,6 +2,7 @@
  * Checks of arguments that every layer uses. What does not fit is an ArgumentError that names it.
  * @module
  */
+import { types } from 'node:util';
 import { ArgumentError, invalidArgument } from '../errors.js';
 
 /** Checks an argument that is an object of options, or of anything else with names. */
@@ -20,7 +21,7 @@ const FIELD_KINDS: Record<FieldKind, [expected: string, is: (value: unknown) => 
   function: ['a function', (value) => typeof value === 'function'],
   object: ['an object', (value) => typeof value === 'object' && value !== null],
   array: ['an array', Array.isArray],
-  bytes: ['a Uint8Array', (value) => value instanceof Uint8Array],
+  bytes: ['a Uint8Array', types.isUint8Array],
 };
 
 /**

@@ -3,6 +3,7 @@
  * @module
  */
 import { native } from '../native/index.js';
+import { holdBuffer } from '../tensor/buffer.js';
 import { keep } from '../tensor/context.js';
 import { tensor } from '../tensor/create.js';
 import type { Device } from '../tensor/dtype.js';
@@ -41,6 +42,7 @@ export async function augmentBatch(
   const pinned = device.startsWith('cuda');
   const plan = nativePlan(planOf(transform, shape), format, pinned);
   const mix = mixNumbers(mixing);
+  holdBuffer(images, 'dataset.images');
   const host = keep(await native.augmentBatch(images, shape, indices, plan, mix, seed, epoch, threads));
   if (device === 'cpu') return host;
   try {

@@ -14,9 +14,9 @@ const LARGE = 1 << 22;
  * @throws RangeError or NativeError when there is not that much memory.
  */
 export function allocateBytes(length: number): Uint8Array<ArrayBuffer> {
-  // Buffers made by add-ons end where those of Node.js do; V8's own may be longer.
-  if (length < LARGE || length > constants.MAX_LENGTH) return new Uint8Array(length);
-  return new Uint8Array(native.allocateBytes(length));
+  // Buffers made by add-ons end where those of Node.js do, V8's own may be longer; and a runtime such as Electron takes none.
+  const own = length < LARGE || length > constants.MAX_LENGTH ? null : native.allocateBytes(length);
+  return own === null ? new Uint8Array(length) : new Uint8Array(own);
 }
 
 /**

@@ -2,6 +2,7 @@
  * What a data set is: images of one size and their labels, in two typed arrays.
  * @module
  */
+import { types } from 'node:util';
 import { checkRecord } from '../check/index.js';
 import { DatasetError, invalidArgument } from '../errors.js';
 import { printable } from '../text.js';
@@ -133,7 +134,7 @@ export function checkDataset(set: Dataset): void {
     labels: 'object',
     get: 'function',
   });
-  if (!(labels instanceof Uint8Array || labels instanceof Uint16Array) || labels.length !== length)
+  if (!(types.isUint8Array(labels) || types.isUint16Array(labels)) || labels.length !== length)
     throw invalidArgument('dataset.labels', `${length} labels in a Uint8Array or Uint16Array`, labels);
   const [channels, height, width] = shape;
   if (shape.length !== 3 || images.length !== length * channels * height * width)

@@ -2,7 +2,7 @@
  * The only place that loads the add-on. {@link Native} is the type of its tables (cpp/bindings): a test compares the two.
  * @module
  */
-
+import { constants } from 'node:buffer';
 import {
   ArgumentError,
   DeviceError,
@@ -55,8 +55,9 @@ export interface Native extends NativeCuda, NativeNn, NativeOps {
   isLeaf(input: Tensor): boolean;
   isDisposed(input: Tensor): boolean;
   dispose(input: Tensor): void;
-  toTypedArray(input: Tensor): TypedArray;
-  toTypedArrayAsync(input: Tensor): Promise<TypedArray>;
+  elements(input: Tensor): [dtype: DType, count: number];
+  readInto(input: Tensor, array: TypedArray): void;
+  readIntoAsync(input: Tensor, array: TypedArray): Promise<TypedArray>;
   item(input: Tensor): number | bigint | boolean;
   to(input: Tensor, device: string | undefined, dtype: DType | undefined, nonBlocking: boolean): Tensor;
   clone: Unary;
@@ -299,7 +300,7 @@ export interface Native extends NativeCuda, NativeNn, NativeOps {
     epoch: number,
   ): Promise<Tensor>;
   toDevice(input: Tensor, device: string): Tensor;
-  allocateBytes(length: number): ArrayBuffer;
+  allocateBytes(length: number): ArrayBuffer | null;
 
   // exchange.cc
   fromTypedArray(data: TypedArray, shape: readonly number[], dtype: DType): Tensor;
@@ -316,6 +317,7 @@ export interface Native extends NativeCuda, NativeNn, NativeOps {
   setErrorClasses(classes: readonly ErrorClass[]): void;
   setCollector(collector: (young: boolean) => void): void;
   setTensorClass(tensorClass: new () => object): void;
+  setMaxBufferBytes(bytes: number): void;
   setTracer(tracer: (() => number) | null): void;
   creations(): [creation: number, tensors: number, bytes: number][];
   setMode(grad: boolean, inference: boolean): void;
@@ -366,6 +368,7 @@ export const native: Native = load();
 native.setErrorClasses([ArgumentError, ShapeError, DTypeError, DeviceError, DisposedError, NativeError]);
 
 native.setCollector(collector());
+native.setMaxBufferBytes(constants.MAX_LENGTH);
 
 /**
  * What the add-on makes a Tensor of: an object with nothing in it, standing on Tensor.prototype (tensor/tensor.ts). V8 makes

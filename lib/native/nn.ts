@@ -133,7 +133,7 @@ export interface NativeNn {
     alignCorners: boolean,
     antialias: boolean,
   ): Tensor;
-  gridSample(input: Tensor, grid: Tensor, mode: number, paddingMode: number, alignCorners: boolean): Tensor;
+  gridSample(input: Tensor, grid: Tensor, mode: string, paddingMode: string, alignCorners: boolean): Tensor;
   affineGrid(theta: Tensor, size: Sizes, alignCorners: boolean): Tensor;
   pixelShuffle(input: Tensor, factor: number): Tensor;
   pixelUnshuffle(input: Tensor, factor: number): Tensor;

@@ -98,9 +98,9 @@ export function gridSample(input: Tensor, grid: Tensor, options: GridSampleOptio
   const { mode = 'bilinear', paddingMode = 'zeros', alignCorners = false } = checkOptions(options);
   const modes = ['bilinear', 'nearest', 'bicubic'] as const;
   const paddings = ['zeros', 'border', 'reflection'] as const;
-  const kind = modes.indexOf(oneOf('mode', modes, mode));
-  const outside = paddings.indexOf(oneOf('paddingMode', paddings, paddingMode));
-  return native.gridSample(input, grid, kind, outside, alignCorners);
+  oneOf('mode', modes, mode);
+  oneOf('paddingMode', paddings, paddingMode);
+  return native.gridSample(input, grid, mode, paddingMode, alignCorners);
 }
 
 /**

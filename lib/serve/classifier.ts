@@ -3,6 +3,7 @@
  * @module
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { types } from 'node:util';
 import { checkOptions, checkRecord, type FieldKind } from '../check/index.js';
 import { loader } from '../data/loader.js';
 import { test } from '../data/transforms.js';
@@ -105,7 +106,7 @@ export class Classifier {
    */
   async predict(picture: Picture): Promise<ClassProbability[]> {
     this.#checkLive();
-    if (typeof picture !== 'string' && !(picture instanceof Uint8Array))
+    if (typeof picture !== 'string' && !types.isUint8Array(picture))
       throw invalidArgument('picture', 'a path or a Uint8Array', picture);
     const batch = this.#read(picture);
     // The failure of a request is for whoever made it, not for those behind.

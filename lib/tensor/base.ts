@@ -3,11 +3,19 @@
  * @module
  */
 import { inspect } from 'node:util';
+import { getHeapStatistics } from 'node:v8';
 import { checkOptions } from '../check/index.js';
-import { ArgumentError, DeviceError, DTypeError, invalidArgument, ShapeError } from '../errors.js';
+import {
+  ArgumentError,
+  DeviceError,
+  DTypeError,
+  invalidArgument,
+  NativeError,
+  ShapeError,
+} from '../errors.js';
 import { native } from '../native/index.js';
 import type { Device, DType, TypedArray } from './dtype.js';
-import { isFloatingPoint } from './dtype.js';
+import { isFloatingPoint, newArray } from './dtype.js';
 import { makeHandle, type TensorHandle } from './handle.js';
 import { type GradientHook, registerHook } from './hooks.js';
 import { format } from './print.js';
@@ -108,7 +116,7 @@ export abstract class TensorBase {
    * @returns The typed array of the dtype; raw bits in a Uint16Array for float16 and bfloat16, 0 and 1 for bool.
    */
   data(this: Tensor): Promise<TypedArray> {
-    return native.toTypedArrayAsync(this);
+    return native.readIntoAsync(this, arrayFor(this));
   }
 
   /**
@@ -121,7 +129,10 @@ export abstract class TensorBase {
   dataSync(this: Tensor, options: { copy?: boolean } = {}): TypedArray {
     const copy = options?.copy ?? true;
     if (typeof copy !== 'boolean') throw invalidArgument('copy', 'a boolean', copy);
-    return copy ? native.toTypedArray(this) : native.onTypedArray(this);
+    if (!copy) return native.onTypedArray(this);
+    const array = arrayFor(this);
+    native.readInto(this, array);
+    return array;
   }
 
   /**
@@ -141,15 +152,18 @@ export abstract class TensorBase {
 
   /** The elements as nested arrays: booleans for bool, numbers otherwise, bigints for integers beyond 2^53. */
   async array(this: Tensor): Promise<NestedArray> {
-    using plain = readable(this);
     const { shape, dtype } = this;
+    checkNesting(shape);
+    using plain = readable(this);
     return nest(await plain.data(), shape, dtype);
   }
 
   /** {@link array}, at once. */
   arraySync(this: Tensor): NestedArray {
+    const { shape, dtype } = this;
+    checkNesting(shape);
     using plain = readable(this);
-    return nest(plain.dataSync(), this.shape, this.dtype);
+    return nest(plain.dataSync(), shape, dtype);
   }
 
   /**
@@ -279,6 +293,12 @@ export abstract class TensorBase {
   }
 }
 
+/** A typed array for the elements of a tensor. */
+function arrayFor(tensor: Tensor): TypedArray {
+  const [dtype, count] = native.elements(tensor);
+  return newArray(dtype, count);
+}
+
 function setRequiresGrad(tensor: Tensor, value: boolean): void {
   if (!value && tensor.requiresGrad && !tensor.isLeaf) {
     throw new ArgumentError('Expected a leaf for requiresGrad = false but received a result: use detach()');
@@ -307,6 +327,33 @@ function readable(tensor: Tensor): Tensor {
   const widened = isFloatingPoint(dtype) && dtype.endsWith('16') ? 'float32' : undefined;
   using plain = native.detach(tensor);
   return native.to(plain, undefined, widened, false);
+}
+
+/** V8's arrays have no more elements, and beyond the second size they are hash tables. */
+const MAX_ARRAY = 2 ** 27;
+const MAX_FAST_ARRAY = 2 ** 25;
+
+/**
+ * Whether a shape can be nested arrays at all: V8 ends the process where its heap is full. A size of 0 at the end leaves
+ * as many arrays as the sizes before it multiply to.
+ */
+function checkNesting(shape: readonly number[]): void {
+  if (shape.length > 64)
+    throw new ShapeError(
+      `Expected at most 64 dimensions for array() but received ${shape.length}: use data()`,
+    );
+  let [arrays, bytes] = [1, 0];
+  for (const size of shape) {
+    bytes += arrays * (48 + size * (size > MAX_FAST_ARRAY ? 64 : 8));
+    arrays *= size;
+  }
+  if (bytes < 2 ** 20) return;
+  const { heap_size_limit: limit, used_heap_size: used } = getHeapStatistics();
+  if (bytes <= limit - used && shape.every((size) => size <= MAX_ARRAY)) return;
+  throw new NativeError(
+    `Expected nested arrays that fit JavaScript's heap, ${Math.round((limit - used) / 2 ** 20)} MB free, for array() but ` +
+      `shape [${shape.join(', ')}] takes some ${Math.round(bytes / 2 ** 20)} MB: use data()`,
+  );
 }
 
 function nest(data: TypedArray, shape: readonly number[], dtype: DType): NestedArray {

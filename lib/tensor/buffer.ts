@@ -2,11 +2,12 @@
  * Tensors on the memory of typed arrays.
  * @module
  */
+import { types } from 'node:util';
 import { markAsUntransferable } from 'node:worker_threads';
 import { checkOptions } from '../check/index.js';
 import { ArgumentError, DTypeError, describe, invalidArgument } from '../errors.js';
 import { native } from '../native/index.js';
-import { ARRAY_OF, checkDType, type DType, dtypeOfArray, type TypedArray } from './dtype.js';
+import { ARRAY_OF, arrayKind, checkDType, type DType, dtypeOfArray, type TypedArray } from './dtype.js';
 import type { Tensor } from './tensor.js';
 
 /** Options of {@link fromTypedArray}. */
@@ -30,32 +31,40 @@ export interface FromTypedArrayOptions {
  * @example const samples = new Float32Array(16_000); const x = fromTypedArray(samples, { shape: [1, 16_000] });
  */
 export function fromTypedArray(array: TypedArray, options: FromTypedArrayOptions = {}): Tensor {
-  if (!ArrayBuffer.isView(array) || array instanceof DataView)
-    throw invalidArgument('array', 'a typed array', array);
+  if (arrayKind(array) === undefined) throw invalidArgument('array', 'a typed array', array);
   if (typeof options !== 'object' || options === null)
     throw invalidArgument('options', 'an object such as { shape }', options);
   const { shape = [array.length] } = checkOptions(options);
   const dtype = dtypeFor(array, options.dtype);
-  const { buffer } = array;
-  if (isResizable(buffer)) {
-    throw new ArgumentError(
-      'Expected an array over a buffer of fixed length for array but received one that can be resized',
-    );
-  }
+  holdBuffer(array, 'array');
   const made = native.fromTypedArray(array, shape, dtype);
-  if (buffer instanceof ArrayBuffer) markAsUntransferable(buffer);
   return made;
 }
 
 function dtypeFor(array: TypedArray, dtype: DType | undefined): DType {
   if (dtype === undefined) return dtypeOfArray(array);
   checkDType('dtype', dtype);
-  const carrier = array instanceof Uint8ClampedArray ? Uint8Array : array.constructor;
-  if (ARRAY_OF[dtype] !== carrier)
+  const kind = arrayKind(array)!;
+  if (ARRAY_OF[dtype].name !== (kind === 'Uint8ClampedArray' ? 'Uint8Array' : kind))
     throw new DTypeError(
       `Expected a dtype that ${describe(array)} carries for dtype but received '${dtype}'`,
     );
   return dtype;
+}
+
+/**
+ * Sees to it that nobody takes away the memory of a typed array while native code works on it: a buffer that can be resized
+ * is refused, one that can be transferred is marked as untransferable from here on.
+ * @throws ArgumentError for a buffer that can be resized.
+ */
+export function holdBuffer(array: ArrayBufferView, name: string): void {
+  const { buffer } = array;
+  if (isResizable(buffer)) {
+    throw new ArgumentError(
+      `Expected an array over a buffer of fixed length for ${name} but received one that can be resized`,
+    );
+  }
+  if (types.isArrayBuffer(buffer)) markAsUntransferable(buffer);
 }
 
 function isResizable(buffer: ArrayBufferLike): boolean {

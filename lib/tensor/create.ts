@@ -9,12 +9,13 @@ import { native } from '../native/index.js';
 import type { NestedArray } from './base.js';
 import { checkShape, checkTensor } from './check.js';
 import {
-  ARRAY_OF,
+  arrayKind,
   checkDType,
   type Device,
   type DType,
   dtypeOfArray,
   isFloatingPoint,
+  newArray,
   type TypedArray,
 } from './dtype.js';
 import { isTensor, type Tensor } from './tensor.js';
@@ -34,15 +35,16 @@ function finish(tensor: Tensor, options: TensorOptions): Tensor {
   return requiresGrad ? tensor.requiresGrad_() : tensor;
 }
 
-function isTypedArray(value: unknown): value is TypedArray {
-  return ArrayBuffer.isView(value) && !(value instanceof DataView);
-}
+/** Nesting deeper than libtorch's operations take dimensions; an array that contains itself is deeper than any. */
+const MAX_DIMS = 64;
 
-/** The sizes of a nested array, from its first elements; {@link flatten} checks the rest against them. */
+/** The sizes of a nested array, from its first elements; {@link visit} checks the rest against them. */
 function shapeOf(value: unknown): number[] {
   const shape: number[] = [];
   let level = value;
   while (Array.isArray(level)) {
+    if (shape.length === MAX_DIMS)
+      throw new ShapeError(`Expected nested arrays of at most ${MAX_DIMS} levels for data but received more`);
     shape.push(level.length);
     level = level[0];
   }
@@ -51,7 +53,16 @@ function shapeOf(value: unknown): number[] {
 
 type Scalar = number | bigint | boolean;
 
-function flatten(value: unknown, shape: readonly number[], depth: number, out: Scalar[]): void {
+/**
+ * Calls `each` with every value of a nested array in order, having checked that it is one and that the nesting is even.
+ * `each` returns whether to go on; so does this.
+ */
+function visit(
+  value: unknown,
+  shape: readonly number[],
+  depth: number,
+  each: (value: Scalar) => boolean,
+): boolean {
   if (depth === shape.length) {
     if (typeof value !== 'number' && typeof value !== 'bigint' && typeof value !== 'boolean') {
       throw Array.isArray(value)
@@ -60,21 +71,26 @@ function flatten(value: unknown, shape: readonly number[], depth: number, out: S
           )
         : invalidArgument('data', 'numbers, bigints or booleans', value);
     }
-    out.push(value);
-    return;
+    return each(value);
   }
   if (!Array.isArray(value) || value.length !== shape[depth]) {
     throw new ShapeError(
       `Expected nested arrays of equal length for data: length ${shape[depth]} at level ${depth} but received ${describe(value)}`,
     );
   }
-  for (const item of value) flatten(item, shape, depth + 1, out);
+  for (const item of value) if (!visit(item, shape, depth + 1, each)) return false;
+  return true;
 }
 
-function naturalDType(values: readonly Scalar[]): DType {
-  if (values.length > 0 && values.every((v) => typeof v === 'boolean')) return 'bool';
-  if (values.length > 0 && values.every((v) => typeof v === 'bigint')) return 'int64';
-  return 'float32';
+/** bool for booleans alone, int64 for bigints alone, else float32; looks no further than the first that decides. */
+function naturalDType(data: unknown, shape: readonly number[]): DType {
+  let kind: string | undefined;
+  visit(data, shape, 0, (value) => {
+    const own = typeof value;
+    kind = kind === undefined || kind === own ? own : 'number';
+    return kind !== 'number';
+  });
+  return kind === 'boolean' ? 'bool' : kind === 'bigint' ? 'int64' : 'float32';
 }
 
 /** Smallest and largest value of the integer dtypes. */
@@ -86,23 +102,35 @@ const INTEGERS: Partial<Record<DType, readonly [number | bigint, number | bigint
   uint8: [0, 255],
 };
 
-/** Fills the dtype's typed array, refusing what it cannot hold. */
-function pack(values: readonly Scalar[], dtype: DType): TypedArray {
+/**
+ * The values of a nested array in the dtype's typed array, refusing what it cannot hold. The array is made first: the same
+ * row may be in `data` many times, so that few of them in memory say little of how many there are.
+ */
+function pack(data: unknown, shape: readonly number[], dtype: DType): TypedArray {
   const range = INTEGERS[dtype];
-  if (range !== undefined) {
-    for (const value of values) {
-      if (typeof value === 'boolean') continue;
+  const array = newArray(dtype, sizeOf(shape)) as TypedArray & { [index: number]: number | bigint };
+  const convert: (value: Scalar) => number | bigint =
+    dtype === 'int64' ? BigInt : dtype === 'bool' ? (value) => Number(Boolean(value)) : Number;
+  let next = 0;
+  visit(data, shape, 0, (value) => {
+    if (range !== undefined && typeof value !== 'boolean') {
       const integral = typeof value !== 'number' || Number.isInteger(value);
-      if (!integral || value < range[0] || value > range[1]) {
+      if (!integral || value < range[0] || value > range[1])
         throw invalidArgument('data', `integers from ${range[0]} to ${range[1]} (${dtype})`, value);
-      }
     }
-  }
-  if (dtype === 'int64') return BigInt64Array.from(values, BigInt);
-  const array = new ARRAY_OF[dtype](values.length) as Exclude<TypedArray, BigInt64Array>;
-  for (let i = 0; i < values.length; i++)
-    array[i] = dtype === 'bool' ? Number(Boolean(values[i])) : Number(values[i]);
+    array[next++] = convert(value);
+    return true;
+  });
   return array;
+}
+
+/** The number of elements of a shape. @throws ShapeError where it is no integer that a number holds. */
+function sizeOf(shape: readonly number[]): number {
+  const count = shape.reduce((product, size) => product * size, 1);
+  if (Number.isSafeInteger(count)) return count;
+  throw new ShapeError(
+    `Expected sizes whose product is below 2^53 for shape but received [${shape.join(', ')}]`,
+  );
 }
 
 /**
@@ -123,26 +151,21 @@ export function tensor(
   if (options.dtype !== undefined) checkDType('dtype', options.dtype);
   if (isTensor(data))
     throw new ArgumentError('Expected numbers for data but received a Tensor: use clone() or detach()');
-  if (isTypedArray(data)) return finish(fromTypedArray(data, options), options);
-  const shape = shapeOf(data);
-  const values: Scalar[] = [];
-  flatten(data, shape, 0, values);
-  const dtype = options.dtype ?? naturalDType(values);
+  if (arrayKind(data) !== undefined) return finish(fromTypedArray(data as TypedArray, options), options);
+  const nesting = shapeOf(data);
+  const dtype = options.dtype ?? naturalDType(data, nesting);
   // 16-bit floats are rounded by libtorch, which knows how.
   const through = isFloatingPoint(dtype) && dtype.endsWith('16') ? 'float32' : dtype;
-  const made = native.fromData(
-    pack(values, through),
-    resolveShape(options.shape ?? shape, values.length),
-    through,
-    device,
-  );
+  const values = pack(data, nesting, through);
+  const shape = resolveShape(options.shape ?? nesting, values.length);
+  const made = native.fromData(values, shape, through, device);
   return finish(through === dtype ? made : made.to({ dtype }), options);
 }
 
 function fromTypedArray(data: TypedArray, options: TensorOptions & { shape?: readonly number[] }): Tensor {
   const { device = 'cpu', dtype } = checkOptions(options);
   const shape = resolveShape(options.shape ?? [data.length], data.length);
-  if (data instanceof Uint16Array) {
+  if (arrayKind(data) === 'Uint16Array') {
     if (dtype === 'float16' || dtype === 'bfloat16') return native.fromData(data, shape, dtype, device);
     throw new DTypeError(
       `Expected dtype 'float16' or 'bfloat16' beside a Uint16Array but received ${describe(dtype)}`,
@@ -169,7 +192,7 @@ function resolveShape(shape: readonly number[], count: number): number[] {
 
 /** A tensor of the given shape, filled with `value`. @see https://pytorch.org/docs/stable/generated/torch.full.html */
 export function full(shape: readonly number[], value: Scalar, options: TensorOptions = {}): Tensor {
-  const { dtype = naturalDType([value]), device = 'cpu' } = checkOptions(options);
+  const { dtype = naturalDType(value, []), device = 'cpu' } = checkOptions(options);
   return finish(native.full(shape, value, dtype, device), options);
 }
 

@@ -1,4 +1,4 @@
-import { DTypeError, describe } from '../errors.js';
+import { DTypeError, describe, NativeError } from '../errors.js';
 
 /** Every dtype, by PyTorch's name. */
 export const DTYPES = [
@@ -54,6 +54,21 @@ export const ARRAY_OF: Readonly<Record<DType, TypedArrayConstructor>> = {
   bool: Uint8Array,
 };
 
+/**
+ * A typed array of zeros for a dtype.
+ * @throws NativeError where there is no memory for it, or JavaScript has no array so long.
+ */
+export function newArray(dtype: DType, length: number): TypedArray {
+  try {
+    return new ARRAY_OF[dtype](length);
+  } catch (cause) {
+    throw new NativeError(
+      `Expected memory for a ${ARRAY_OF[dtype].name} of ${length} elements but JavaScript has none: ${(cause as Error).message}`,
+      { cause },
+    );
+  }
+}
+
 /** Bytes per element. */
 export function itemSize(dtype: DType): number {
   return ARRAY_OF[dtype].BYTES_PER_ELEMENT;
@@ -64,15 +79,27 @@ export function isFloatingPoint(dtype: DType): boolean {
   return dtype.startsWith('float') || dtype === 'bfloat16';
 }
 
+/** What tells typed arrays apart, also those of another vm context, which no `instanceof` knows. */
+const kindOf = Object.getOwnPropertyDescriptor(
+  Object.getPrototypeOf(Uint8Array.prototype),
+  Symbol.toStringTag,
+)!.get!;
+
+/** The name of a typed array's class, such as `'Float32Array'`; undefined for anything else. */
+export function arrayKind(value: unknown): string | undefined {
+  return kindOf.call(value) as string | undefined;
+}
+
 /** The dtype that a typed array holds; a Uint16Array holds raw 16-bit floats, so its dtype has to be said. */
 export function dtypeOfArray(array: TypedArray): DType {
-  if (array instanceof Uint8ClampedArray) return 'uint8';
-  const found = DTYPES.find((dtype) => array instanceof ARRAY_OF[dtype]);
+  const kind = arrayKind(array);
+  if (kind === 'Uint8ClampedArray') return 'uint8';
+  const found = DTYPES.find((dtype) => kind === ARRAY_OF[dtype].name);
   if (found === undefined) {
     const names = [...new Set(DTYPES.map((dtype) => ARRAY_OF[dtype].name))].join(', ');
     throw new DTypeError(`Expected one of ${names} for data but received ${describe(array)}`);
   }
-  if (array instanceof Uint16Array) {
+  if (kind === 'Uint16Array') {
     throw new DTypeError(
       `Expected dtype 'float16' or 'bfloat16' beside data but received none for ${describe(array)}`,
     );

@@ -4,7 +4,9 @@
  * @module
  */
 import { checkOptions } from '../check/index.js';
+import { invalidArgument } from '../errors.js';
 import { native } from '../native/index.js';
+import { checkTensor } from './check.js';
 import { TensorOrder } from './order.js';
 import type { Tensor } from './tensor.js';
 
@@ -71,6 +73,9 @@ export abstract class TensorMatrix extends TensorOrder {
   ): Tensor {
     const { dims = 2 } = checkOptions(options);
     if (typeof dims !== 'number') return native.tensordot(this, other, dims[0], dims[1]);
+    const most = Math.min(this.ndim, checkTensor('other', other).ndim);
+    if (!Number.isInteger(dims) || dims < 0 || dims > most)
+      throw invalidArgument('dims', `an integer from 0 to ${most} or two lists of dimensions`, dims);
     const own = Array.from({ length: dims }, (_, i) => i - dims);
     return native.tensordot(
       this,

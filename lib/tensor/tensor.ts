@@ -5,7 +5,7 @@
  * @module
  */
 import { checkOptions } from '../check/index.js';
-import { ArgumentError, invalidArgument } from '../errors.js';
+import { ArgumentError, invalidArgument, ShapeError } from '../errors.js';
 import { native, TensorObject } from '../native/index.js';
 import { claimHandle, type TensorHandle } from './handle.js';
 import { TensorRandom } from './random.js';
@@ -119,13 +119,19 @@ export class Tensor extends TensorRandom {
   }
 }
 
+/** As many tensors as one call returns; kMaxTensors of cpp/bindings/sizes.h. */
+const MAX_TENSORS = 2 ** 20;
+
 function equalSizes(tensor: Tensor, size: number, dim: number): number[] {
   if (!Number.isInteger(size) || size < 1) throw invalidArgument('sizes', 'an integer of at least 1', size);
   if (!Number.isInteger(dim)) throw invalidArgument('dim', 'an integer', dim);
   const whole = native.shape(tensor).at(dim) ?? 0;
-  return Array.from({ length: Math.max(1, Math.ceil(whole / size)) }, (_, i) =>
-    Math.min(size, whole - i * size),
-  );
+  const count = Math.max(1, Math.ceil(whole / size));
+  if (count > MAX_TENSORS)
+    throw new ShapeError(
+      `Expected at most ${MAX_TENSORS} tensors from split but received sizes that give ${count}`,
+    );
+  return Array.from({ length: count }, (_, i) => Math.min(size, whole - i * size));
 }
 
 // The add-on makes objects of its own class, which is quick; standing on Tensor.prototype makes them Tensors in every

@@ -264,9 +264,9 @@ test('a broken contract is an error, in time or as a rejection', async () => {
     return augmentBatch({ images, shape: [3, 2, 2] }, changes.indices ?? [0], transform as Transform, where);
   };
   await expect(call({ indices: [2] })).rejects.toThrow(DyconvError);
-  await expect(call({ indices: [2] })).rejects.toThrow(/index.*got: 2/);
-  await expect(call({ indices: [-1] })).rejects.toThrow(/index/);
-  await expect(call({ transform: { size: 0 } })).rejects.toThrow(/out_h/);
+  await expect(call({ indices: [2] })).rejects.toThrow(/from 0 to 1 for indices but received 2/);
+  await expect(call({ indices: [-1] })).rejects.toThrow(/indices/);
+  await expect(call({ transform: { size: 0 } })).rejects.toThrow(/for size/);
   await expect(call({ transform: { mean: [0, 0] } })).rejects.toThrow(/one per channel/);
   await expect(call({ transform: { ...transforms.padCrop({ size: 4 }), padding: -1 } })).rejects.toThrow(
     /padding/,

@@ -9,13 +9,13 @@ itRefuses([
     'features that do not fit',
     () => new nn.BatchNorm2d(3).forward(zeros([2, 2, 4, 4])),
     ShapeError,
-    'running_mean',
+    'runningMean',
   ],
   [
     'a shape that does not fit',
     () => new nn.LayerNorm(3).forward(zeros([2, 4])),
     ShapeError,
-    'normalized_shape',
+    'normalizedShape',
   ],
   ['a size of 0', () => new nn.LayerNorm([2, 0]), ArgumentError, 'for normalizedShape but received 0'],
   [

@@ -244,7 +244,7 @@ describe('conv2d refuses', () => {
     [
       'groups by fused',
       () => F.conv2d(x, ones([3, 1, 3, 3]), null, { groups: 3, algorithm: 'fused' }),
-      'Expected a problem that fused can compute for algorithm but got input [1, 3, 8, 8]',
+      'Expected a problem that fused can compute for algorithm but received input [1, 3, 8, 8]',
     ],
     [
       'an unknown algorithm',

@@ -186,7 +186,7 @@ const NAMES_ELSEWHERE: Record<string, readonly string[]> = {
     ...['isDisposed', 'dispose', 'setData'],
   ],
   'test/tensor/create.test.ts and base.test.ts: data in and out, exact': [
-    ...['empty', 'fromData', 'toTypedArray', 'toTypedArrayAsync', 'item'],
+    ...['empty', 'fromData', 'elements', 'readInto', 'readIntoAsync', 'item'],
   ],
 };
 

@@ -91,7 +91,7 @@ itRefuses([
     'outputs that are no Tensors',
     () => autograd.grad([1 as never], leaf(1)),
     ArgumentError,
-    'for outputs of gradOf',
+    'for outputs of grad',
   ],
   [
     'gradcheck of float32',

@@ -30,7 +30,7 @@ itRefuses([
   ['new Tensor()', () => new (Tensor as unknown as new () => Tensor)(), ArgumentError, 'not new Tensor()'],
   ['item() of two', () => zeros([2]).item(), ShapeError, 'a Tensor with one element for item() but it has 2'],
   ['item() of none', () => zeros([0]).item(), ShapeError, 'but it has 0'],
-  ['data of the disposed', () => gone().dataSync(), DisposedError, 'for input of toTypedArray'],
+  ['data of the disposed', () => gone().dataSync(), DisposedError, 'for input of data'],
   ['the shape of the disposed', () => gone().shape, DisposedError, 'for input of shape'],
   [
     'a device of tensors that is unknown',

@@ -42,7 +42,7 @@ itRefuses([
   ['half a position', () => x.index(0.5), ArgumentError, 'Expected an integer for indices of index'],
   ['nothing', () => x.index(undefined as never), ArgumentError, 'but received undefined'],
   ['a position in 0-d', () => tensor(1).index(0), ShapeError, '0-dim'],
-  ['positions that are floats', () => x.index(tensor([0.5])), ShapeError, 'long, int, byte or bool'],
+  ['positions that are floats', () => x.index(tensor([0.5])), DTypeError, 'int64, int32, uint8 or bool'],
   ['a position of a Tensor behind the end', () => x.index(tensor([3n])), ShapeError, 'out of bounds'],
   ['a mask of another shape', () => x.index(tensor([true])), ShapeError, 'mask'],
   [
@@ -66,7 +66,12 @@ itRefuses([
   ],
   ['int32 for gather', () => x.gather(0, zeros([1, 1])), DTypeError, 'index'],
   ['a gather of other dimensions', () => x.gather(0, tensor([0n])), ShapeError, 'dimensions'],
-  ['a matrix of positions', () => x.indexSelect(0, tensor([[0n]])), ShapeError, 'index_select'],
+  [
+    'a matrix of positions',
+    () => x.indexSelect(0, tensor([[0n]])),
+    ShapeError,
+    'Index is supposed to be a vector',
+  ],
   ['a mask of numbers', () => zeros([2]).maskedFill(tensor([1, 0]), 1), DTypeError, 'mask'],
 ]);
 

@@ -69,11 +69,5 @@ describe('shapes and kinds of typed arrays', () => {
       DTypeError,
       'Expected one of Float32Array, Float64Array, Uint16Array, BigInt64Array, Int32Array, Int16Array, Int8Array, Uint8Array for data but received Uint32Array',
     ],
-    [
-      'an array of another prototype',
-      () => fromTypedArray(Object.setPrototypeOf(new Float32Array(4), Float64Array.prototype) as never),
-      DTypeError,
-      'Expected the typed array of float64 for data',
-    ],
   ]);
 });

@@ -37,7 +37,7 @@ itRefuses([
   ['a place that is not there', () => x.unsqueeze(4), ShapeError, 'out of range'],
   ['stretching what is not 1', () => x.expand([4, 3]), ShapeError, 'must match the existing size (2)'],
   ['fewer repeats than dimensions', () => x.repeat([2]), ShapeError, 'repeat'],
-  ['parts that do not add up', () => x.split([1, 1], 1), ShapeError, 'split_sizes'],
+  ['parts that do not add up', () => x.split([1, 1], 1), ShapeError, 'splitSizes'],
   ['more than there is', () => x.narrow(1, 2, 2), ShapeError, 'narrow'],
   [
     'different shapes side by side',

@@ -1,0 +1,76 @@
+// Arguments that are one of a closed set of names: a type says which, an unknown name is refused. Nothing
+// falls back to a default.
+#pragma once
+
+#include <algorithm>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "napi/convert.h"
+
+namespace dyconv {
+
+// The names of an enumeration's values; specialised beside the table that takes the enumeration:
+//   template <> inline constexpr auto kNames<Kind> = std::to_array<Named<Kind>>({{"a", Kind::kA}, ...});
+template <class T>
+using Named = std::pair<const char*, T>;
+template <class T>
+inline constexpr auto kNames = nullptr;
+
+template <class T>
+concept HasNames = !
+std::is_same_v<std::remove_cv_t<decltype(kNames<T>)>, std::nullptr_t>;
+
+// "one of 'a', 'b'", for error messages.
+template <class Names, class NameOf>
+std::string OneOfNames(const Names& names, NameOf name_of) {
+  std::string text = "one of ";
+  for (const auto& entry : names) {
+    if (&entry != &names[0]) text += ", ";
+    text += "'" + std::string(name_of(entry)) + "'";
+  }
+  return text;
+}
+
+template <HasNames T>
+struct FromJs<T> {
+  static T Get(const Value& value) {
+    const auto& names = kNames<T>;
+    if (value.Type() == napi_string) {
+      const std::string text = FromJs<std::string>::Get(value);
+      for (const auto& [name, choice] : names)
+        if (text == name) return choice;
+    }
+    value.Reject(OneOfNames(names, [](const Named<T>& entry) { return entry.first; }));
+  }
+};
+
+// A string literal as a template argument.
+template <size_t N>
+struct Literal {
+  char text[N];
+  constexpr Literal(const char (&from)[N]) { std::copy_n(from, N, text); }
+};
+
+// A name that libtorch itself reads: one of `names`.
+template <Literal... names>
+struct OneOf {
+  std::string name;
+  operator const std::string&() const { return name; }
+  operator std::string_view() const { return name; }
+};
+
+template <Literal... names>
+struct FromJs<OneOf<names...>> {
+  static OneOf<names...> Get(const Value& value) {
+    if (value.Type() == napi_string) {
+      std::string text = FromJs<std::string>::Get(value);
+      if (((text == names.text) || ...)) return {std::move(text)};
+    }
+    const std::array<std::string_view, sizeof...(names)> known{names.text...};
+    value.Reject(OneOfNames(known, [](std::string_view name) { return name; }));
+  }
+};
+
+}  // namespace dyconv
