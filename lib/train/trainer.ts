@@ -17,6 +17,7 @@ import { EarlyStopping, isBetter } from './early-stopping.js';
 import { type Evaluation, evaluate } from './evaluate.js';
 import type { BestEpoch, TrainerEvents, TrainerState, TrainingResult } from './events.js';
 import { readExpertUsage, resetExpertUsage } from './expert-usage.js';
+import { isLeftover, warnOfLeftover } from './leftover.js';
 import { Meter } from './meter.js';
 import { type FinishedStep, type Position, StepRunner } from './step-runner.js';
 import { getTemperature, setTemperature } from './temperature.js';
@@ -44,6 +45,7 @@ export class Trainer extends EventEmitter<TrainerEvents> {
   #meter = new Meter();
   #best: BestEpoch | null = null;
   #running = false;
+  #warnedOfLeftover = false;
   #mark = 0;
 
   /** @throws {ArgumentError} for an option out of range, naming it. */
@@ -219,6 +221,7 @@ export class Trainer extends EventEmitter<TrainerEvents> {
     if (this.#batch > 0 && this.#batch >= trainLoader.length) return true;
     model.train();
     let skip = trainLoader.seek ? 0 : this.#batch;
+    let index = this.#batch;
     trainLoader.seek?.({ epoch: this.#epoch, batch: this.#batch });
     const batches = trainLoader[Symbol.asyncIterator]();
     this.#lap();
@@ -229,6 +232,13 @@ export class Trainer extends EventEmitter<TrainerEvents> {
         if (skip-- > 0) {
           next.value.images.dispose();
           next.value.labels.dispose();
+          continue;
+        }
+        if (isLeftover(next.value, index++, trainLoader.length, model)) {
+          next.value.images.dispose();
+          next.value.labels.dispose();
+          if (!this.#warnedOfLeftover) warnOfLeftover();
+          this.#warnedOfLeftover = true;
           continue;
         }
         const dataSeconds = this.#lap();

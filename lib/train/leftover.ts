@@ -1,0 +1,38 @@
+/**
+ * A last batch of one image: batch normalization cannot learn from it.
+ * @module
+ */
+import type { Module } from '../nn/module.js';
+import type { Batch } from './types.js';
+
+/**
+ * Whether a batch is to be left out of a training epoch: the last of several, a single image, and a model that normalizes
+ * over the batch. Where a channel has one value a batch, batch norm refuses it; where it has more, its statistics would be
+ * those of one image.
+ * @param index - 0-based, in the epoch.
+ */
+export function isLeftover({ labels }: Batch, index: number, batches: number, model: Module): boolean {
+  return index > 0 && index === batches - 1 && labels.shape[0] === 1 && normalizesOverBatch(model);
+}
+
+/** Whether a module in training mode is a batch norm, by the name of its class: this layer loads no modules. */
+function normalizesOverBatch(model: Module): boolean {
+  for (const [, module] of model.namedModules()) {
+    for (let at: object | null = module; at !== null; at = Object.getPrototypeOf(at)) {
+      if (at.constructor?.name === 'BatchNorm') {
+        if (module.training) return true;
+        break;
+      }
+    }
+  }
+  return false;
+}
+
+/** Says once that images are left out, and what to do about it. */
+export function warnOfLeftover(): void {
+  process.emitWarning(
+    'The last batch of every epoch has one image, which batch normalization cannot use: it is left out. Use the option ' +
+      'dropLast: true of the loader where that is meant, or another batch size',
+    { type: 'DyconvWarning', code: 'DYCONV_LAST_BATCH' },
+  );
+}
