@@ -29,7 +29,7 @@ export {
   type SaveSafetensorsOptions,
   saveSafetensors,
 } from './formats/safetensors.js';
-export { loadTorch, loadTorchStateDict, type TorchValue } from './formats/torch-file.js';
+export { loadTorch, loadTorchStateDict, TorchObject, type TorchValue } from './formats/torch-file.js';
 export * as models from './models/index.js';
 export { DynamicConv2d, DynamicConv2d as DynamicConv } from './nn/dynamic-conv.js';
 export * as nn from './nn/index.js';

@@ -2,7 +2,7 @@
  * Files in which bits, bytes, lengths and offsets are changed at random: each is read or refused by an error of the
  * package, and nothing is thrown where nobody can catch it, which would end the process that runs this test.
  */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -14,6 +14,7 @@ import {
   loadNpz,
   loadSafetensors,
   loadTorch,
+  loadTorchStateDict,
   memory,
   ones,
   saveNpy,
@@ -34,6 +35,12 @@ const readers: Record<string, [file: string, read: (path: string) => unknown]> =
   npy: ['x.npy', loadNpy],
   npz: ['x.npz', loadNpz],
   'files of torch.save': ['x.pt', loadTorch],
+  'files of torch.save before 1.6': ['old.pth', loadTorch],
+  'checkpoints with other objects': ['everything.pt', loadTorch],
+  'checkpoints with other objects, before 1.6': ['everything-legacy.pt', loadTorchStateDict],
+  'files of torch.save with a whole module': ['module.pt', loadTorchStateDict],
+  'safetensors of other types': ['foreign.safetensors', (file) => loadSafetensors(file)],
+  'npz of other types': ['mixed.npz', loadNpz],
 };
 
 beforeAll(() =>
@@ -46,8 +53,17 @@ beforeAll(() =>
     await saveSafetensors(path('x.safetensors'), tensors);
     await saveNpy(path('x.npy'), ones([4, 5]));
     await saveNpz(path('x.npz'), { a: ones([3]), b: ones([2, 2]) });
-    const golden = fileURLToPath(new URL('golden/torch/state_dict.pth', import.meta.url));
-    writeFileSync(path('x.pt'), readFileSync(golden));
+    const goldens = {
+      'x.pt': 'torch/state_dict.pth',
+      'old.pth': 'torch/legacy.pth',
+      'module.pt': 'torch/module.pt',
+      'everything.pt': 'values/everything.pt',
+      'everything-legacy.pt': 'values/everything-legacy.pt',
+      'foreign.safetensors': 'values/foreign.safetensors',
+      'mixed.npz': 'values/mixed.npz',
+    };
+    for (const [name, golden] of Object.entries(goldens))
+      copyFileSync(fileURLToPath(new URL(`golden/${golden}`, import.meta.url)), path(name));
   }),
 );
 

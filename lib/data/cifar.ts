@@ -7,11 +7,11 @@ import { basename } from 'node:path';
 import { checkOptions } from '../check/index.js';
 import { invalidArgument } from '../errors.js';
 import { type Pickled, pickledText, readPickle } from '../formats/pickle.js';
+import { numpyBytes, PickledArray } from '../formats/pickle-numpy.js';
 import { allocateBytes } from './bytes.js';
 import { type CachedArrays, readCache, writeCache } from './cache.js';
 import { CIFAR10_CLASSES, CIFAR100_COARSE, CIFAR100_FINE } from './cifar-classes.js';
 import { checkSplit, createDataset, type Dataset, datasetError, type Split } from './dataset.js';
-import { NUMPY_BYTES, PickledArray } from './pickle-numpy.js';
 import { findFile, type PublishedFile, rootFolder, type SourceOptions, verifyFile } from './sources.js';
 import { readTarGz } from './tar.js';
 
@@ -257,7 +257,7 @@ function namesInText(content: Uint8Array): string[] {
 }
 
 function dictionary(content: Uint8Array): ReadonlyMap<string, Pickled> {
-  const value = readPickle(content, NUMPY_BYTES);
+  const value = readPickle(content, numpyBytes());
   if (!(value instanceof Map)) throw new Error('expected a dictionary');
   return value;
 }

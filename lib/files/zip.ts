@@ -5,7 +5,8 @@
 import { close, createReadStream, fstat, open, read } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { promisify } from 'node:util';
-import { fromRandomAccessReaderPromise, RandomAccessReader, type ZipFile } from 'yauzl';
+import { crc32 } from 'node:zlib';
+import { type Entry, fromRandomAccessReaderPromise, RandomAccessReader, type ZipFile } from 'yauzl';
 import { checkRegular, READ_FLAGS } from './open.js';
 
 /**
@@ -63,4 +64,47 @@ export async function openZip(path: string, options: { strictFileNames?: boolean
     await promisify(close)(fd);
     throw error;
   }
+}
+
+/**
+ * The entries of an archive by name.
+ * @param name - The name of an entry to be listed under; null: it is not looked at. Default: what the archive says.
+ * @throws Error when two have the same name, or when together they are larger than the file: they would overlap.
+ */
+export async function listEntries(
+  zip: ZipFile,
+  name: (entry: Entry) => string | null = ({ fileName }) => fileName,
+): Promise<Map<string, Entry>> {
+  const entries = new Map<string, Entry>();
+  let bytes = 0;
+  for await (const entry of zip.eachEntry() as AsyncIterable<Entry>) {
+    bytes += entry.compressedSize;
+    if (bytes > zip.fileSize) throw new Error('its files are larger than the archive');
+    const key = name(entry);
+    if (key === null) continue;
+    if (entries.has(key)) throw new Error(`it has two files named ${key}`);
+    entries.set(key, entry);
+  }
+  return entries;
+}
+
+/** A file in an archive is not what its checksum says. */
+export class ChecksumError extends Error {}
+
+/**
+ * The bytes of an entry. A checksum of 0 is none: PyTorch writes files without.
+ * @throws ChecksumError at the end of the bytes, when they are others than were written.
+ */
+export async function* entryBytes(zip: ZipFile, entry: Entry): AsyncGenerator<Buffer> {
+  const stream = await zip.openReadStreamPromise(entry);
+  let sum = 0;
+  try {
+    for await (const chunk of stream as AsyncIterable<Buffer>) {
+      sum = crc32(chunk, sum);
+      yield chunk;
+    }
+  } finally {
+    stream.destroy();
+  }
+  if (entry.crc32 !== 0 && sum !== entry.crc32) throw new ChecksumError('its checksum is wrong');
 }

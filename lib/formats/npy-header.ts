@@ -6,6 +6,7 @@
 import { endianness } from 'node:os';
 import { CheckpointError, DTypeError } from '../errors.js';
 import type { DType } from '../tensor/dtype.js';
+import { type ForeignDType, foreignType, isForeign, unrepresentable } from './foreign-dtypes.js';
 
 /** The first bytes of every file; a version of two bytes follows, then the header's length. */
 const MAGIC = Uint8Array.of(0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59);
@@ -14,6 +15,7 @@ const PREFIX_BYTES = 10;
 /** Longest header accepted. NumPy itself stops at 10,000 characters for fear of its parser; ours is a few patterns. */
 const MAX_HEADER = 1 << 20;
 const ALIGNMENT = 64;
+const MAX_DIMS = 64;
 
 const CODES: Readonly<Partial<Record<DType, string>>> = {
   float32: 'f4',
@@ -26,11 +28,21 @@ const CODES: Readonly<Partial<Record<DType, string>>> = {
   uint8: 'u1',
   bool: 'b1',
 };
+/** Types of elements that are read, by their code: our dtypes, and those that are converted. */
+export const NPY_CODES: ReadonlyMap<string, DType | ForeignDType> = new Map<string, DType | ForeignDType>([
+  ...Object.entries(CODES).map(([dtype, code]): [string, DType] => [code, dtype as DType]),
+  ['u2', 'uint16'],
+  ['u4', 'uint32'],
+  ['u8', 'uint64'],
+]);
 const LITTLE = endianness() === 'LE';
 
 /** What a header says. */
 export interface NpyHeader {
+  /** What the array becomes. */
   dtype: DType;
+  /** What the elements are: the dtype, or one that is converted to it. */
+  stored: DType | ForeignDType;
   shape: number[];
   /** Column-major elements. */
   fortranOrder: boolean;
@@ -92,10 +104,13 @@ export function parseNpyHeader(text: string, file: string): NpyHeader {
     new RegExp(`['"]${name}['"]\\s*:\\s*${pattern}`).exec(text)?.[1] ?? fail(`its header lacks ${name}`);
   const descr = field('descr', `(\\[|['"][^'"]*['"])`);
   const [, order, code] = /^['"]([<>|=]?)(\w+)['"]$/.exec(descr) ?? [];
-  const dtype = (Object.keys(CODES) as DType[]).find((name) => CODES[name] === code);
-  if (dtype === undefined) {
-    const known = Object.values(CODES).join(', ');
-    return fail(`its elements are of type ${descr === '[' ? 'record' : descr}; supported are ${known}`);
+  const stored = code === undefined ? undefined : NPY_CODES.get(code);
+  const dtype = stored === undefined || !isForeign(stored) ? stored : foreignType(stored).dtype;
+  if (stored === undefined || dtype === undefined) {
+    const what = descr === '[' ? 'record' : describeText(descr);
+    throw unrepresentable(
+      `${file} is not a npy file that can be read: its elements are of type ${what}; supported are ${[...NPY_CODES.keys()].join(', ')}`,
+    );
   }
   const sizes = field('shape', '\\(([^)]*)\\)')
     .split(',')
@@ -104,12 +119,20 @@ export function parseNpyHeader(text: string, file: string): NpyHeader {
   const shape = sizes.map((size) =>
     /^\d+L?$/.test(size) ? Number.parseInt(size, 10) : fail(`its shape has ${size}`),
   );
-  if (!Number.isSafeInteger(shape.reduce((product, size) => product * size, 8)))
+  if (
+    shape.length > MAX_DIMS ||
+    !Number.isSafeInteger(shape.reduce((product, size) => product * Math.max(size, 1), 8))
+  )
     fail('its shape is too large');
   return {
     dtype,
+    stored,
     shape,
     fortranOrder: field('fortran_order', '(True|False)') === 'True',
     swap: order === (LITTLE ? '>' : '<'),
   };
+}
+
+function describeText(text: string): string {
+  return text.length > 60 ? `${text.slice(0, 57)}...` : text;
 }

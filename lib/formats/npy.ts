@@ -9,6 +9,7 @@ import { checkPath, fileError } from '../files/error.js';
 import { openFile } from '../files/open.js';
 import { itemSize } from '../tensor/dtype.js';
 import { isTensor, type Tensor } from '../tensor/tensor.js';
+import { foreignType, isForeign, readForeign } from './foreign-dtypes.js';
 import { formatNpyHeader, headerLength, lengthBytes, parseNpyHeader } from './npy-header.js';
 import {
   type ByteReader,
@@ -21,7 +22,8 @@ import {
 
 /**
  * Reads an array that NumPy's `save` wrote, or {@link saveNpy}.
- * @returns A tensor on the CPU, row-major whatever the order in the file. The caller owns it.
+ * @returns A tensor on the CPU, row-major whatever the order in the file; uint16 becomes int32, uint32 and uint64 int64. The
+ * caller owns it.
  * @throws {CheckpointError} if the file is missing, truncated or damaged, or has elements that are no dtype of ours.
  * @example const x = await loadNpy('features.npy');
  */
@@ -80,16 +82,19 @@ export async function readNpy(reader: ByteReader, size: number, name: string): P
   const length = headerLength(await read(width, 8), name);
   const start = 8 + width + length;
   const text = new TextDecoder().decode(await read(length, 8 + width));
-  const { dtype, shape, fortranOrder, swap } = parseNpyHeader(text, name);
-  const needed = elementCount(shape) * itemSize(dtype);
+  const { dtype, stored, shape, fortranOrder, swap } = parseNpyHeader(text, name);
+  const foreign = isForeign(stored) ? stored : undefined;
+  const needed = elementCount(shape) * (foreign ? foreignType(foreign).size : itemSize(dtype));
   if (size - start !== needed) {
     const what = size - start < needed ? 'is truncated' : 'has bytes behind its array';
     throw new CheckpointError(
-      `${name} ${what}: [${shape.join(', ')}] of ${dtype} takes ${needed} bytes, it has ${size - start}`,
+      `${name} ${what}: [${shape.join(', ')}] of ${stored} takes ${needed} bytes, it has ${size - start}`,
     );
   }
-  if (!fortranOrder) return readTensor(reader, shape, dtype, { swap });
-  using columns = await readTensor(reader, [...shape].reverse(), dtype, { swap });
+  const readElements = (sizes: number[]) =>
+    foreign ? readForeign(reader, sizes, foreign, { swap }) : readTensor(reader, sizes, dtype, { swap });
+  if (!fortranOrder) return readElements(shape);
+  using columns = await readElements([...shape].reverse());
   using view = columns.permute(shape.map((_, i) => shape.length - 1 - i));
   return view.contiguous();
 }

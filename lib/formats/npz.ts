@@ -4,17 +4,18 @@
  * @module
  */
 import { Readable } from 'node:stream';
-import { crc32 } from 'node:zlib';
 import type { Entry, ZipFile as ZipReader } from 'yauzl';
 import { ZipFile } from 'yazl';
 import { CheckpointError, DyconvError, invalidArgument } from '../errors.js';
 import { commitOrDiscard, stageFile } from '../files/atomic.js';
 import { checkPath, fileError } from '../files/error.js';
-import { openZip } from '../files/zip.js';
+import { ChecksumError, entryBytes, listEntries, openZip } from '../files/zip.js';
 import { itemSize } from '../tensor/dtype.js';
 import { isTensor, type Tensor } from '../tensor/tensor.js';
+import { isUnrepresentable } from './foreign-dtypes.js';
 import { readNpy } from './npy.js';
 import { formatNpyHeader } from './npy-header.js';
+import { withRefused } from './refused.js';
 import { streamReader, tensorPieces, writePieces } from './tensor-bytes.js';
 
 /** Options of {@link saveNpz}. */
@@ -28,8 +29,11 @@ const MTIME = new Date(1980, 0, 1);
 
 /**
  * Reads the arrays that NumPy's `savez` or `savez_compressed` wrote, or {@link saveNpz}.
+ * An array that no dtype holds (texts, objects, records, complex numbers) is left out with a warning, and throws when it is
+ * asked for by its name; the others are read.
  * @returns Tensors by name, on the CPU, in the order of the file. The caller owns them.
- * @throws {CheckpointError} if the file is missing, truncated or damaged; the message names it and the array.
+ * @throws {CheckpointError} if the file is missing, truncated or damaged, or has two arrays of one name; the message names it
+ * and the array.
  */
 export async function loadNpz(path: string): Promise<Record<string, Tensor>> {
   checkPath(path);
@@ -40,19 +44,25 @@ export async function loadNpz(path: string): Promise<Record<string, Tensor>> {
     throw damaged(path, error);
   }
   const tensors: [string, Tensor][] = [];
+  const refused = new Map<string, string>();
   try {
-    for await (const entry of zip.eachEntry() as AsyncIterable<Entry>) {
-      if (!entry.fileName.endsWith('.npy')) continue;
-      const name = entry.fileName.slice(0, -'.npy'.length);
-      tensors.push([name, await readArray(zip, entry, `${path} (array ${name})`)]);
+    for (const [name, entry] of await listEntries(zip, arrayName)) {
+      const value = await readArray(zip, entry, `${path} (array ${name})`);
+      if (typeof value === 'string') refused.set(name, value);
+      else tensors.push([name, value]);
     }
+    return withRefused(tensors, refused, path);
   } catch (error) {
     for (const [, tensor] of tensors) tensor.dispose();
     throw damaged(path, error);
   } finally {
     zip.close();
   }
-  return Object.fromEntries(tensors);
+}
+
+/** The name of the array in an entry; null for another file. */
+function arrayName({ fileName }: Entry): string | null {
+  return fileName.endsWith('.npy') ? fileName.slice(0, -'.npy'.length) : null;
 }
 
 /**
@@ -87,28 +97,24 @@ export async function saveNpz(
   }
 }
 
-async function readArray(zip: ZipReader, entry: Entry, name: string): Promise<Tensor> {
-  const stream = await zip.openReadStreamPromise(entry);
-  let sum = 0;
-  async function* summed(): AsyncGenerator<Uint8Array> {
-    for await (const chunk of stream as AsyncIterable<Buffer>) {
-      sum = crc32(chunk, sum);
-      yield chunk;
-    }
-  }
-  const bytes = summed();
-  const tensor = await readNpy(streamReader(bytes, name), entry.uncompressedSize, name);
+/** @returns The tensor, or why no dtype holds it. */
+async function readArray(zip: ZipReader, entry: Entry, name: string): Promise<Tensor | string> {
+  const bytes = entryBytes(zip, entry);
+  let tensor: Tensor | undefined;
   try {
-    // The end of the stream brings the check of the size.
+    tensor = await readNpy(streamReader(bytes, name), entry.uncompressedSize, name);
+    // The end of the stream brings the checks of size and checksum.
     for await (const _ of bytes);
-    if (sum !== entry.crc32) throw new CheckpointError(`${name} is damaged: its checksum is wrong`);
+    return tensor;
   } catch (error) {
-    tensor.dispose();
+    tensor?.dispose();
+    if (error instanceof ChecksumError) throw new CheckpointError(`${name} is damaged: ${error.message}`);
+    if (isUnrepresentable(error))
+      return error.message.replace(`${name} is not a npy file that can be read: `, '');
     throw error;
   } finally {
-    stream.destroy();
+    await bytes.return(undefined);
   }
-  return tensor;
 }
 
 function addArray(zip: ZipFile, name: string, tensor: Tensor, compress: boolean): void {

@@ -6,9 +6,11 @@
  */
 import { CheckpointError, describe } from '../errors.js';
 import { type DType, itemSize } from '../tensor/dtype.js';
+import { type ForeignDType, foreignType } from './foreign-dtypes.js';
 
 /** Largest header accepted, in bytes: the limit of the reference implementation. */
 export const MAX_HEADER_BYTES = 100_000_000;
+const MAX_DIMS = 64;
 
 /** dtype names of the format, with ours. */
 const DTYPES: Readonly<Record<string, DType>> = {
@@ -24,15 +26,39 @@ const DTYPES: Readonly<Record<string, DType>> = {
   BOOL: 'bool',
 };
 
+/** Types of elements that are no dtype of ours: those that are converted, and those of complex numbers. */
+const FOREIGN: Readonly<Record<string, ForeignDType>> = {
+  U16: 'uint16',
+  U32: 'uint32',
+  U64: 'uint64',
+  F8_E4M3: 'float8_e4m3fn',
+  F8_E5M2: 'float8_e5m2',
+  F8_E4M3FNUZ: 'float8_e4m3fnuz',
+  F8_E5M2FNUZ: 'float8_e5m2fnuz',
+  F8_E8M0: 'float8_e8m0fnu',
+  C64: 'complex64',
+};
+
+/** Bits of the elements that share bytes. */
+const PACKED: Readonly<Record<string, number>> = { F4: 4, F6_E2M3: 6, F6_E3M2: 6 };
+
 /** One tensor as the header describes it. */
 export interface TensorEntry {
   name: string;
-  dtype: DType;
+  /** The dtype that it is read as; null where no dtype holds its elements. */
+  dtype: DType | null;
+  /** The type of its elements as the format names it, such as `F32`. */
+  storedAs: string;
   shape: number[];
   /** First byte, counted from the start of the data. */
   begin: number;
   /** One past the last byte. */
   end: number;
+}
+
+/** The type of elements that have to be converted; undefined where they are of a dtype as they are. */
+export function foreignOf({ storedAs }: TensorEntry): ForeignDType | undefined {
+  return Object.hasOwn(FOREIGN, storedAs) ? FOREIGN[storedAs] : undefined;
 }
 
 /** A parsed header. */
@@ -57,11 +83,11 @@ export function formatHeader(
   const entries = ordered.map(({ name, dtype, shape }) => {
     const begin = position;
     position += elementCount(shape) * itemSize(dtype);
-    return { name, dtype, shape: [...shape], begin, end: position };
+    return { name, dtype, storedAs: formatName(dtype), shape: [...shape], begin, end: position };
   });
   const fields: [string, unknown][] = entries.map((entry) => [
     entry.name,
-    { dtype: formatName(entry.dtype), shape: entry.shape, data_offsets: [entry.begin, entry.end] },
+    { dtype: entry.storedAs, shape: entry.shape, data_offsets: [entry.begin, entry.end] },
   ]);
   if (Object.keys(metadata).length > 0) fields.unshift(['__metadata__', metadata]);
   const json = Buffer.from(JSON.stringify(Object.fromEntries(fields)), 'utf8');
@@ -118,24 +144,40 @@ function parseMetadata(value: unknown, fail: Fail): Record<string, string> {
 function parseEntry(name: string, value: unknown, fail: Fail): TensorEntry {
   const what = `tensor ${JSON.stringify(name)}`;
   if (!isObject(value)) return fail(`${what} is described by ${describe(value)} instead of an object`);
-  const { dtype: dtypeName, shape, data_offsets: offsets } = value;
-  const dtype = Object.hasOwn(DTYPES, String(dtypeName)) ? DTYPES[String(dtypeName)] : undefined;
-  if (dtype === undefined) {
-    return fail(`${what} has dtype ${describe(dtypeName)}; supported are ${Object.keys(DTYPES).join(', ')}`);
+  const { dtype: storedAs, shape, data_offsets: offsets } = value;
+  const bits = typeof storedAs === 'string' ? bitsOf(storedAs) : undefined;
+  if (bits === undefined) {
+    const known = [DTYPES, FOREIGN, PACKED].flatMap(Object.keys).join(', ');
+    return fail(`${what} has dtype ${describe(storedAs)}; known are ${known}`);
   }
-  if (!isSizes(shape)) return fail(`${what} has shape ${describe(shape)}`);
+  if (!isSizes(shape) || shape.length > MAX_DIMS) return fail(`${what} has shape ${describe(shape)}`);
   if (!isSizes(offsets) || offsets.length !== 2) {
     return fail(`${what} has data_offsets ${describe(offsets)} instead of [begin, end]`);
   }
   const [begin, end] = offsets as [number, number];
-  const expected = elementCount(shape) * itemSize(dtype);
+  const expected = (elementCount(shape) * bits) / 8;
   if (end - begin !== expected) {
     fail(
-      `${what} of dtype ${dtypeName} and shape [${shape.join(', ')}] needs ${expected} bytes, ` +
+      `${what} of dtype ${storedAs} and shape [${shape.join(', ')}] needs ${expected} bytes, ` +
         `but its data_offsets [${begin}, ${end}] hold ${end - begin}`,
     );
   }
-  return { name, dtype, shape, begin, end };
+  // A size of 0 lets the others be anything: they must still be what a tensor can have.
+  if (!Number.isSafeInteger(shape.reduce((product, size) => product * Math.max(size, 1), 8)))
+    fail(`${what} has shape [${shape.join(', ')}], which is too large`);
+  return { name, dtype: dtypeOf(storedAs as string), storedAs: storedAs as string, shape, begin, end };
+}
+
+/** Bits of an element; undefined for a name that the format does not have. */
+function bitsOf(storedAs: string): number | undefined {
+  if (Object.hasOwn(DTYPES, storedAs)) return 8 * itemSize(DTYPES[storedAs]!);
+  if (Object.hasOwn(FOREIGN, storedAs)) return 8 * foreignType(FOREIGN[storedAs]!).size;
+  return Object.hasOwn(PACKED, storedAs) ? PACKED[storedAs] : undefined;
+}
+
+function dtypeOf(storedAs: string): DType | null {
+  if (Object.hasOwn(DTYPES, storedAs)) return DTYPES[storedAs]!;
+  return Object.hasOwn(FOREIGN, storedAs) ? (foreignType(FOREIGN[storedAs]!).dtype ?? null) : null;
 }
 
 /** The tensors, in the order of their data, must cover it exactly. */

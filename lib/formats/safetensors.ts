@@ -12,7 +12,10 @@ import { native } from '../native/index.js';
 import { empty } from '../tensor/create.js';
 import type { DType } from '../tensor/dtype.js';
 import { isTensor, type Tensor } from '../tensor/tensor.js';
+import { isUnrepresentable, readForeign } from './foreign-dtypes.js';
+import { withRefused } from './refused.js';
 import {
+  foreignOf,
   formatHeader,
   MAX_HEADER_BYTES,
   parseHeader,
@@ -38,7 +41,9 @@ export interface LoadSafetensorsOptions {
 }
 
 /**
- * Reads every tensor of a safetensors file, a piece at a time: beside the tensors, no more than 16 MB are held.
+ * Reads every tensor of a safetensors file, a piece at a time: beside the tensors, no more than 16 MB are held. U16, U32 and
+ * U64 become int32, int64 and int64, floats of 8 bits float32. A tensor that no dtype holds (C64, F4, F6, a U64 beyond
+ * 2^63 - 1) is left out with a warning, and throws when it is asked for by its name; the others are read.
  * @param path - The file.
  * @returns Tensors by name, on the CPU, in the order of the file. The caller owns them.
  * @throws {CheckpointError} if the file is missing, truncated or damaged; the message names it and the tensor.
@@ -69,16 +74,19 @@ export async function readSafetensors(
   return withFile(path, async (file) => {
     const { header, dataStart } = await readHeader(file, path);
     const tensors: [string, Tensor][] = [];
+    const refused = new Map<string, string>();
     try {
       using mapped = mmap && header.entries.length > 0 ? await mapWhole(file, path) : undefined;
       for (const entry of header.entries) {
-        tensors.push([entry.name, await readEntry(file, path, entry, dataStart, mapped)]);
+        const value = await readEntry(file, path, entry, dataStart, mapped);
+        if (typeof value === 'string') refused.set(entry.name, value);
+        else tensors.push([entry.name, value]);
       }
     } catch (error) {
       for (const [, value] of tensors) value.dispose();
       throw error;
     }
-    return { tensors: Object.fromEntries(tensors), metadata: header.metadata };
+    return { tensors: withRefused(tensors, refused, path), metadata: header.metadata };
   });
 }
 
@@ -201,15 +209,25 @@ async function mapWhole(file: FileHandle, path: string): Promise<Tensor> {
   return native.mapFile(path, size);
 }
 
+/** @returns The tensor, or why no dtype holds it. */
 async function readEntry(
   file: FileHandle,
   path: string,
-  { begin, end, shape, dtype }: TensorEntry,
+  entry: TensorEntry,
   dataStart: number,
   mapped: Tensor | undefined,
-): Promise<Tensor> {
+): Promise<Tensor | string> {
+  const { begin, end, shape, dtype, storedAs } = entry;
+  if (dtype === null) return `its elements are ${storedAs}, which no dtype holds`;
   if (end === begin) return empty(shape, { dtype });
   const position = dataStart + begin;
+  const foreign = foreignOf(entry);
+  if (foreign !== undefined) {
+    return readForeign(fileReader(file, path, position), shape, foreign).catch((error: unknown) => {
+      if (isUnrepresentable(error)) return error.message;
+      throw error;
+    });
+  }
   // A bool is a byte of 0 or 1, which only reading makes sure of.
   if (mapped === undefined || dtype === 'bool')
     return readTensor(fileReader(file, path, position), shape, dtype);

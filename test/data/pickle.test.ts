@@ -1,9 +1,10 @@
+import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { NUMPY_BYTES, PickledArray } from '../../lib/data/pickle-numpy.js';
 import { PickleError, readPickle as readAny } from '../../lib/formats/pickle.js';
+import { numpyBytes, PickledArray } from '../../lib/formats/pickle-numpy.js';
 import { fakeBatch, PickleWriter, pickleBatch } from './fixtures.js';
 
-const readPickle = (bytes: Uint8Array) => readAny(bytes, NUMPY_BYTES);
+const readPickle = (bytes: Uint8Array) => readAny(bytes, numpyBytes());
 
 test('reads a batch as Python 2 wrote it', () => {
   const batch = fakeBatch(1, 1200);
@@ -34,6 +35,15 @@ test('reads what Python 3 writes: text keys, encoded bytes, memoized frames', ()
     Buffer.from([0x86, 0x52, 0x2e]),
   ]);
   expect(readPickle(encoded)).toEqual(new Uint8Array([0, 255]));
+});
+
+test('reads what protocol 5 writes: numpy on a buffer', () => {
+  const golden = new URL('../golden/values/protocol5.pkl', import.meta.url);
+  const read = readPickle(readFileSync(golden)) as Map<string, unknown>;
+  const data = read.get('data') as PickledArray;
+  expect(data.shape).toEqual([2, 3]);
+  expect([...data.data]).toEqual([0, 1, 2, 3, 4, 5]);
+  expect(read.get('labels')).toEqual([1, 2]);
 });
 
 test('refuses every callable that is not data', () => {
@@ -81,7 +91,7 @@ test('malformed stacks are errors', () => {
   expect(() => readPickle(writer().raw(0x7d, 0x28).int(1).int(2).raw(0x75).end())).toThrow(PickleError);
   expect(() => readPickle(writer().raw(0x7d, 0x28).bytes('key').raw(0x75).end())).toThrow(/key without/);
   expect(() => readPickle(writer().raw(0x68, 7).end())).toThrow(/does not exist/);
-  expect(() => readPickle(Buffer.from([0x80, 5, 0x4e, 0x2e]))).toThrow(/protocol/);
+  expect(() => readPickle(Buffer.from([0x80, 6, 0x4e, 0x2e]))).toThrow(/protocol/);
 });
 
 test('a key named __proto__ is a key', () => {

@@ -1,0 +1,137 @@
+/** What checkpoints hold besides plain tensors, in each format of torch.save. Written by test/golden/make_torch_values.py. */
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { CheckpointError } from '../../lib/errors.js';
+import {
+  isTensor,
+  loadTorch,
+  loadTorchStateDict,
+  memory,
+  type Tensor,
+  TorchObject,
+} from '../../lib/index.js';
+import { collectWarnings } from '../support/warnings.js';
+
+const golden = (name: string) => fileURLToPath(new URL(`../golden/values/${name}`, import.meta.url));
+const old = (name: string) => fileURLToPath(new URL(`../golden/torch/${name}`, import.meta.url));
+
+describe.each(['everything.pt', 'everything-legacy.pt', 'everything-protocol4.pt'])('%s', (name) => {
+  it('gives what is data, and descriptions of what is not', async () => {
+    const read = (await loadTorch(golden(name))) as Record<string, unknown>;
+    const plain = Object.fromEntries(
+      Object.entries(read).filter(([, value]) => !isTensor(value) && !(value instanceof TorchObject)),
+    );
+    expect(plain).toEqual({
+      model_state_dict: { w: expect.anything(), z: expect.any(TorchObject) },
+      counter: { 30: 1, 60: 2 },
+      ordered: { a: 1 },
+      default: { a: [1] },
+      set: [3],
+      frozenset: [4],
+      bytes: new Uint8Array([0, 255]),
+      bytearray: new Uint8Array([97, 98]),
+      device: 'cuda:1',
+      dtype: 'torch.bfloat16',
+      size: [2, 3],
+      number: 2.5,
+      integer: -7,
+      half: 0.333251953125,
+      time: '2026-11-29T14:05:06.000070',
+      date: '2026-01-02',
+      big: 2n ** 63n + 1n,
+      '(a, 1)': 'tuple as key',
+    });
+    expect((read.array as Tensor).arraySync()).toEqual([
+      [0, 2, 4],
+      [1, 3, 5],
+    ]);
+    expect((read.array as Tensor).dtype).toBe('int32');
+    expect(read.complex).toMatchObject({ type: 'builtins.complex', args: [1, 2] });
+    expect(read.args).toMatchObject({ type: 'argparse.Namespace', state: { lr: 0.1, layers: [1, 2] } });
+    expect(read.settings).toMatchObject({
+      type: '__main__.Settings',
+      state: { name: 'small' },
+      entries: { depth: 2 },
+    });
+    expect(read.path).toMatchObject({ type: expect.stringMatching(/PurePosixPath$/), args: ['a', 'b'] });
+    expect(read.quantized).toMatchObject({ type: 'torch._utils._rebuild_qtensor' });
+    expect(read.activation).toMatchObject({ type: 'torch._C._nn.gelu', args: [] });
+    for (const one of ['texts', 'objects']) expect(read[one], one).toBeInstanceOf(TorchObject);
+  });
+
+  it('gives the weights in it, and refuses the complex one by its name', async () => {
+    const warnings = collectWarnings();
+    const state = await loadTorchStateDict(golden(name));
+    expect(Object.keys(state)).toEqual(['w']);
+    expect(state.w!.arraySync()).toEqual([1, 2]);
+    expect(() => state.z).toThrow(CheckpointError);
+    expect(() => state.z).toThrow(/z cannot be read: its elements are complex64, which no dtype holds/);
+    expect(await warnings()).toEqual([expect.stringMatching(/left out z \(its elements are complex64/)]);
+  });
+});
+
+describe.each(['shared.pt', 'shared-legacy.pt'])('%s', (name) => {
+  it('gives tensors that share their storage, as they did', async () => {
+    const { base, row, columns, expanded } = (await loadTorch(golden(name))) as Record<string, Tensor>;
+    expect(row!.arraySync()).toEqual([4, 5, 6, 7]);
+    expect(columns!.arraySync()).toEqual([
+      [0, 2],
+      [4, 6],
+      [8, 10],
+    ]);
+    expect(columns!.strides).toEqual([4, 2]);
+    expect(expanded!.shape).toEqual([2, 3]);
+    expect(expanded!.sum().item()).toBe(6);
+    base!.fill_(-1);
+    expect(row!.arraySync()).toEqual([-1, -1, -1, -1]);
+    expect(columns!.sum().item()).toBe(-6);
+  });
+});
+
+describe('a file of torch.save', () => {
+  it('gives negated tensors their sign', async () => {
+    const { negative, tail } = (await loadTorch(golden('negative.pt'))) as Record<string, Tensor>;
+    expect(negative!.arraySync()).toEqual([-2, 4]);
+    expect(tail!.arraySync()).toEqual([4]);
+  });
+
+  it('is read without checksums', async () => {
+    const { a } = (await loadTorch(golden('no-crc.pt'))) as Record<string, Tensor>;
+    expect(a!.arraySync()).toEqual([0, 1, 2, 3, 4, 5]);
+  });
+
+  it('of the format before PyTorch 1.6 gives what the new one gives', async () => {
+    const [before, now] = [
+      await loadTorchStateDict(old('legacy.pth')),
+      await loadTorchStateDict(old('state_dict.pth')),
+    ];
+    expect(Object.keys(before)).toEqual(Object.keys(now));
+    for (const [key, tensor] of Object.entries(now)) {
+      expect(before[key]!.dtype).toBe(tensor.dtype);
+      expect(before[key]!.arraySync(), key).toEqual(tensor.arraySync());
+    }
+  });
+
+  it('with a whole module gives its state dict', async () => {
+    const [module, state] = [
+      await loadTorchStateDict(old('module.pt')),
+      await loadTorchStateDict(old('state_dict.pth')),
+    ];
+    expect(Object.keys(module)).toEqual(Object.keys(state));
+    for (const [key, tensor] of Object.entries(state))
+      expect(module[key]!.arraySync(), key).toEqual(tensor.arraySync());
+  });
+
+  it('leaves no tensor behind that was not asked for', async () => {
+    const before = memory().numTensors;
+    for (const tensor of Object.values(await loadTorchStateDict(golden('everything.pt')))) tensor.dispose();
+    await loadTorch(old('checkpoint.pt')).then((value) => {
+      const all = JSON.stringify(value, (_, one) => {
+        if (isTensor(one)) one.dispose();
+        return isTensor(one) ? null : one;
+      });
+      expect(all).toContain('"epoch":3');
+    });
+    expect(memory().numTensors).toBe(before);
+  });
+});

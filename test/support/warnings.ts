@@ -1,0 +1,16 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import { onTestFinished } from 'vitest';
+
+/** Collects the package's process warnings until the test is over; the function gives their messages so far. */
+export function collectWarnings(): () => Promise<string[]> {
+  const messages: string[] = [];
+  const listener = (warning: Error) => {
+    if (warning.name === 'DyconvWarning') messages.push(warning.message);
+  };
+  process.on('warning', listener);
+  onTestFinished(() => void process.off('warning', listener));
+  return async () => {
+    await turn(); // they come in a later turn
+    return messages;
+  };
+}
