@@ -10,13 +10,13 @@ namespace {
 using Pair = std::array<int64_t, 2>;
 
 void CheckPair(const Pair& values, const char* name, int64_t least) {
-  TORCH_CHECK_VALUE(values[0] >= least && values[1] >= least, "Expected integers of at least ", least,
-                    " for ", name, " but got [", values[0], ", ", values[1], "]");
+  Require(values[0] >= least && values[1] >= least, ErrorKind::kArgument, "Expected integers of at least ",
+          least, " for ", name, " but got [", values[0], ", ", values[1], "]");
 }
 
 void CheckLike(const at::Tensor& tensor, const char* name, const at::Tensor& input, bool or_float) {
-  TORCH_CHECK(tensor.device() == input.device(), "Expected device ", input.device(), " of input for ", name,
-              " but got ", tensor.device());
+  Require(tensor.device() == input.device(), ErrorKind::kDevice, "Expected device ", input.device(),
+          " of input for ", name, " but got ", tensor.device());
   const bool same = tensor.scalar_type() == input.scalar_type();
   TORCH_CHECK_TYPE(same || (or_float && tensor.scalar_type() == at::kFloat), "Expected dtype ",
                    input.scalar_type(), " of input", or_float ? " or Float" : "", " for ", name, " but got ",
@@ -41,7 +41,7 @@ void CheckDims(const at::Tensor& input, const at::Tensor& weight, const at::Tens
 }
 
 void CheckGroups(const at::Tensor& input, const at::Tensor& weight, int64_t groups) {
-  TORCH_CHECK_VALUE(groups >= 1, "Expected an integer of at least 1 for groups but got ", groups);
+  Require(groups >= 1, ErrorKind::kArgument, "Expected an integer of at least 1 for groups but got ", groups);
   TORCH_CHECK_VALUE(input.size(1) > 0 && input.size(1) % groups == 0,
                     "Expected input channels divisible by groups = ", groups, " for input but got ",
                     input.sizes());
