@@ -152,17 +152,17 @@ export abstract class TensorBase {
 
   /** The elements as nested arrays: booleans for bool, numbers otherwise, bigints for integers beyond 2^53. */
   async array(this: Tensor): Promise<NestedArray> {
-    const { shape, dtype } = this;
-    checkNesting(shape);
     using plain = readable(this);
+    const { shape, dtype } = plain;
+    checkNesting(shape);
     return nest(await plain.data(), shape, dtype);
   }
 
   /** {@link array}, at once. */
   arraySync(this: Tensor): NestedArray {
-    const { shape, dtype } = this;
-    checkNesting(shape);
     using plain = readable(this);
+    const { shape, dtype } = plain;
+    checkNesting(shape);
     return nest(plain.dataSync(), shape, dtype);
   }
 
