@@ -20,6 +20,7 @@ const OpTable& LossOps();         // loss.cc: more losses
 const OpTable& AutogradOps();     // autograd.cc: functions and hooks written in JavaScript, anomaly mode
 const OpTable& DynamicConvOps();  // dynamic_conv.cc: dynamic convolution and its routing
 const OpTable& OptimOps();        // optim.cc: whole optimizer steps over lists of parameters
+const OpTable& OptimMoreOps();    // optim_more.cc: steps of the rarer optimizers
 const OpTable& DataOps();         // data.cc: augmented batches, made in the background
 const OpTable& ExchangeOps();     // exchange.cc: memory shared with JavaScript, threads and files
 const OpTable& CudaOps();         // cuda.cc: GPUs, their memory, graphs, augmentation there

@@ -74,16 +74,6 @@ using AdamTensorKernel = void(at::TensorList, at::TensorList, at::TensorList, at
                               at::TensorList, const Tensor&, double, double, double, double, bool, bool,
                               const Found&, const Found&);
 
-// The step counts of the parameters that have a gradient.
-Tensors StepsOf(const OptionalTensors& steps, const std::vector<size_t>& indices) {
-  Tensors counts;
-  for (const size_t i : indices) {
-    counts.push_back(steps.at(i).value());
-    CheckOneNumber(counts.back(), "step");
-  }
-  return counts;
-}
-
 // The step of torch.optim.Adam and AdamW; with `max_squares`, an entry a parameter, their AMSGrad.
 void AdamStep(const Tensors& parameters, const OptionalTensors& averages, const OptionalTensors& squares,
               const OptionalTensors& max_squares, const OptionalTensors& steps, const Operand& lr,

@@ -99,6 +99,15 @@ std::vector<OptimRow> RowsWithGradient(const std::vector<Tensor>& parameters,
   return rows;
 }
 
+std::vector<Tensor> StepsOf(const OptionalTensors& steps, const std::vector<size_t>& indices) {
+  std::vector<Tensor> counts;
+  for (const size_t i : indices) {
+    counts.push_back(steps.at(i).value());
+    CheckOneNumber(counts.back(), "step");
+  }
+  return counts;
+}
+
 void FusedLists::Add(const OptimRow& row, const Tensor& step) {
   const Tensor& parameter = row[0];
   const bool dense = parameter.is_non_overlapping_and_dense();

@@ -33,6 +33,9 @@ void RefuseOverlap(const at::Tensor& tensor, const std::string& name);
 // Throws unless it is one float32 number.
 void CheckOneNumber(const at::Tensor& tensor, const char* name);
 
+// The step counts (or other single numbers) of the parameters that have a gradient.
+std::vector<at::Tensor> StepsOf(const OptionalTensors& steps, const std::vector<size_t>& indices);
+
 // Rows of one device and dtype as lists for the fused kernels. Those kernels pair the numbers of a row by
 // their place in memory, whatever the strides say. So a row goes in as it is only where all its tensors have
 // the same dense strides. Of another row, tensors are copied to such strides, and WriteBack copies the

@@ -265,6 +265,57 @@ export interface Native extends NativeCuda, NativeNn, NativeOps {
     weightDecay: number,
     maximize: boolean,
   ): void;
+  // optim_more.cc
+  adadeltaStep(
+    parameters: readonly Tensor[],
+    squares: StateTensors,
+    deltas: StateTensors,
+    lr: number,
+    rho: number,
+    eps: number,
+    weightDecay: number,
+    maximize: boolean,
+  ): void;
+  adamaxStep(
+    parameters: readonly Tensor[],
+    averages: StateTensors,
+    norms: StateTensors,
+    steps: StateTensors,
+    lr: number,
+    beta1: number,
+    beta2: number,
+    eps: number,
+    weightDecay: number,
+    maximize: boolean,
+  ): void;
+  nadamStep(
+    parameters: readonly Tensor[],
+    averages: StateTensors,
+    squares: StateTensors,
+    products: StateTensors,
+    steps: StateTensors,
+    lr: number,
+    beta1: number,
+    beta2: number,
+    eps: number,
+    weightDecay: number,
+    momentumDecay: number,
+    decoupled: boolean,
+    maximize: boolean,
+  ): void;
+  radamStep(
+    parameters: readonly Tensor[],
+    averages: StateTensors,
+    squares: StateTensors,
+    steps: StateTensors,
+    lr: number,
+    beta1: number,
+    beta2: number,
+    eps: number,
+    weightDecay: number,
+    decoupled: boolean,
+    maximize: boolean,
+  ): void;
   zeroGrad(parameters: readonly Tensor[]): void;
   withGradient(parameters: readonly Tensor[]): number[];
   filledState(parameter: Tensor, value: number): Tensor;

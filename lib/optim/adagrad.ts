@@ -53,8 +53,8 @@ export class Adagrad extends Optimizer<AdagradOptions> {
     return this.slotNames;
   }
 
-  protected override initialValue(_name: SlotName, group: OptimizerGroup<AdagradOptions>): number {
-    return group.initialAccumulatorValue;
+  protected override initialValue(name: SlotName, group: OptimizerGroup<AdagradOptions>): number {
+    return name === 'sum' ? group.initialAccumulatorValue : 0;
   }
 
   protected stepGroup(group: OptimizerGroup<AdagradOptions>, slots: Slots): void {

@@ -2,6 +2,7 @@
  * Scaling of losses, so that float16 gradients do not vanish.
  * @module
  */
+import { inspect } from 'node:util';
 
 import { number } from '../check/arguments.js';
 import { checkOptions } from '../check/index.js';
@@ -154,5 +155,16 @@ export class GradScaler {
       this.#scale.fill_(state.scale);
       this.#tracker.fill_(state.growthTracker);
     });
+  }
+
+  /** What it is; the scale itself, which is on the device, is not read. */
+  toString(): string {
+    const options = Object.entries(this.#options).map(([name, value]) => `${name}=${value}`);
+    return `GradScaler(${options.join(', ')})`;
+  }
+
+  /** What `console.log` shows. */
+  [inspect.custom](): string {
+    return this.toString();
   }
 }

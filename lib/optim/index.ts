@@ -3,8 +3,17 @@
  * @module
  */
 export { clipGradNorm_ as clipGradNorm, clipGradValue_ as clipGradValue } from '../ops/clip-grad.js';
+export { Adadelta, type AdadeltaOptions } from './adadelta.js';
 export { Adagrad, type AdagradOptions } from './adagrad.js';
 export { Adam, type AdamOptions, AdamW, type AdamWOptions } from './adam.js';
+export {
+  Adamax,
+  type AdamaxOptions,
+  NAdam,
+  type NAdamOptions,
+  RAdam,
+  type RAdamOptions,
+} from './adam-more.js';
 export { type EmaOptions, type EmaState, ExponentialMovingAverage } from './ema.js';
 export {
   Optimizer,

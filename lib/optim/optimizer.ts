@@ -33,7 +33,7 @@ export interface OptimizerState {
 /** State tensors of the parameters of a group by name; null for a parameter that has had no gradient yet. */
 export type Slots = Record<string, (Tensor | null)[]>;
 
-/** What an optimizer keeps of a parameter: tensors of the parameter's shape, and `step`, one number. */
+/** What an optimizer keeps of a parameter: tensors of the parameter's shape; `step` and `mu_product`, one number each. */
 export type SlotName =
   | 'step'
   | 'momentum_buffer'
@@ -42,7 +42,13 @@ export type SlotName =
   | 'max_exp_avg_sq'
   | 'square_avg'
   | 'grad_avg'
-  | 'sum';
+  | 'sum'
+  | 'acc_delta'
+  | 'exp_inf'
+  | 'mu_product';
+
+/** State of one float32 number. */
+const isNumber = (name: string) => name === 'step' || name === 'mu_product';
 
 /** Options of {@link Optimizer.step}. */
 export interface StepOptions {
@@ -167,8 +173,8 @@ export abstract class Optimizer<Options extends { lr: number } = { lr: number }>
       for (const i of present) {
         const parameter = group.params[i]!;
         list[i] ??= untidy(() =>
-          name === 'step'
-            ? zeros([], { device: parameter.device })
+          isNumber(name)
+            ? full([], this.initialValue(name, group), { device: parameter.device })
             : native.filledState(parameter, this.initialValue(name, group)),
         );
       }
@@ -360,7 +366,7 @@ function checkSaved(
       `Expected state of ${parameters.length} parameters (${names.join(', ')}) by <parameter>.<name> but received ${key}`,
     );
   }
-  const expected = name === 'step' ? [] : parameter.shape;
+  const expected = isNumber(name) ? [] : parameter.shape;
   if (String(tensor.shape) !== String(expected) || tensor.ndim !== expected.length) {
     throw new CheckpointError(
       `Expected shape [${expected.join(', ')}] for ${key} of the optimizer state but received [${tensor.shape.join(', ')}]`,
@@ -370,7 +376,7 @@ function checkSaved(
 
 /** A saved tensor as the state of a parameter. */
 function copied(name: string, parameter: Tensor, saved: Tensor): Tensor {
-  if (name !== 'step') return native.copiedState(parameter, saved);
+  if (!isNumber(name)) return native.copiedState(parameter, saved);
   return noGrad(() => zeros([], { device: parameter.device }).copy_(saved));
 }
 

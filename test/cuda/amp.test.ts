@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { expect, it } from 'vitest';
 import { amp, autocast, DyconvError, nn, ones, optim, tensor } from '../../lib/index.js';
 import type { Optimizer } from '../../lib/optim/index.js';
@@ -81,6 +82,12 @@ it('refuses to unscale or step twice, and to update before', () => {
   expect(() => scaler.unscale(optimizer)).toThrow(/once/);
   scaler.step(optimizer);
   expect(() => scaler.step(optimizer)).toThrow(/once/);
+});
+
+it('says what it is', () => {
+  expect(inspect(new amp.GradScaler(options))).toBe(
+    'GradScaler(device=cpu, initScale=8, growthFactor=2, backoffFactor=0.5, growthInterval=2, enabled=true)',
+  );
 });
 
 it('saves gradients that float16 would lose', () => {

@@ -42,6 +42,10 @@ OPTIMIZERS = [
         {"lr": 0.1, "momentum": 0.5, "maximize": True}, {"lr": 0.1, "centered": True, "maximize": True, "eps": 0.1},
     ]),
     ("Adagrad", [{}, {"lr": 0}, {"lr": 0.5, "lrDecay": 0.1, "weightDecay": 0.1}, {"lr": 0.5, "initialAccumulatorValue": 0.5, "maximize": True, "eps": 0.1}]),
+    ("Adadelta", [{}, {"lr": 0}, {"lr": 0.5, "rho": 0.5, "weightDecay": 0.1}, {"maximize": True, "eps": 0.1}]),
+    ("Adamax", [{}, {"lr": 0}, {"lr": 0.1, "betas": [0.5, 0.7], "weightDecay": 0.1}, {"lr": 0.1, "maximize": True, "eps": 0.1}]),
+    ("NAdam", [{}, {"lr": 0}, {"lr": 0.1, "betas": [0.5, 0.7], "weightDecay": 0.1, "momentumDecay": 0.1}, {"lr": 0.1, "maximize": True, "weightDecay": 0.1, "decoupledWeightDecay": True}]),
+    ("RAdam", [{}, {"lr": 0}, {"lr": 0.1, "betas": [0.5, 0.9], "weightDecay": 0.1}, {"lr": 0.1, "betas": [0.5, 0.99], "maximize": True, "weightDecay": 0.1, "decoupledWeightDecay": True}]),
 ]
 
 # Which of the three parameters has a gradient in a step: one begins late, one misses some.

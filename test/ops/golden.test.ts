@@ -163,6 +163,7 @@ function tables(): Map<string, string[]> {
 const TABLES_ELSEWHERE: Record<string, string> = {
   'dynamic_conv.cc': 'test/ops/dynamic-conv.test.ts: against loops',
   'optim.cc': 'test/optim/golden.test.ts: whole steps against PyTorch',
+  'optim_more.cc': 'test/optim/golden.test.ts: whole steps against PyTorch',
   'data.cc': 'test/data/augment.test.ts: against loops',
   'exchange.cc':
     'test/tensor/buffer.test.ts, handle.test.ts, test/safetensors.test.ts: no numbers of its own',

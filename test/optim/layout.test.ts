@@ -25,6 +25,10 @@ const makers: Record<string, Make> = {
   'centered RMSprop with momentum': (p) =>
     new optim.RMSprop(p, { lr: 0.5, momentum: 0.5, centered: true }) as never,
   Adagrad: (p) => new optim.Adagrad(p, { lr: 0.5 }) as never,
+  Adadelta: (p) => new optim.Adadelta(p, { weightDecay: 0.1 }) as never,
+  Adamax: (p) => new optim.Adamax(p, { lr: 0.5 }) as never,
+  NAdam: (p) => new optim.NAdam(p, { lr: 0.5, weightDecay: 0.1, decoupledWeightDecay: true }) as never,
+  RAdam: (p) => new optim.RAdam(p, { lr: 0.5, weightDecay: 0.1 }) as never,
 };
 
 /** A view of the shape [4, 3, 2, 2] in a larger tensor, which must otherwise stay as it is. */

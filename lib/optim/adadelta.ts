@@ -1,0 +1,53 @@
+/**
+ * Adadelta. A step of a group is one native call.
+ * @module
+ */
+import { number } from '../check/arguments.js';
+import { checkOptions } from '../check/index.js';
+import { native } from '../native/index.js';
+import { checkFlags, NON_NEGATIVE } from './checks.js';
+import { Optimizer, type OptimizerGroup, type Params, type SlotName, type Slots } from './optimizer.js';
+
+/** Options of {@link Adadelta}. */
+export interface AdadeltaOptions {
+  /** Learning rate. Default 1. */
+  lr: number;
+  /** Decay of the averages of squares, from 0 to 1. Default 0.9. */
+  rho: number;
+  /** Added to what is divided. Default 1e-6. */
+  eps: number;
+  /** Times the parameter, added to its gradient. Default 0. */
+  weightDecay: number;
+  /** Climb instead of descend. Default false. */
+  maximize: boolean;
+}
+
+/** Adadelta. @see https://arxiv.org/abs/1212.5701, https://pytorch.org/docs/stable/generated/torch.optim.Adadelta.html */
+export class Adadelta extends Optimizer<AdadeltaOptions> {
+  constructor(params: Params<AdadeltaOptions>, options: Partial<AdadeltaOptions> = {}) {
+    const { lr = 1, rho = 0.9, eps = 1e-6, weightDecay = 0, maximize = false } = checkOptions(options);
+    super(params, { lr, rho, eps, weightDecay, maximize });
+  }
+
+  protected check(options: AdadeltaOptions): void {
+    const { lr, rho, eps, weightDecay } = checkOptions(options);
+    number('lr', lr, NON_NEGATIVE);
+    number('rho', rho, { min: 0, max: 1 });
+    number('eps', eps, NON_NEGATIVE);
+    number('weightDecay', weightDecay, NON_NEGATIVE);
+    checkFlags(options, 'maximize');
+  }
+
+  protected get slotNames(): readonly SlotName[] {
+    return ['square_avg', 'acc_delta'];
+  }
+
+  protected slotsOf(): readonly SlotName[] {
+    return this.slotNames;
+  }
+
+  protected stepGroup(group: OptimizerGroup<AdadeltaOptions>, slots: Slots): void {
+    const { params, lr, rho, eps, weightDecay, maximize } = group;
+    native.adadeltaStep(params, slots.square_avg!, slots.acc_delta!, lr, rho, eps, weightDecay, maximize);
+  }
+}
