@@ -6,9 +6,12 @@
 
 import { integer, number } from '../check/arguments.js';
 import { checkOptions } from '../check/index.js';
-import { invalidArgument } from '../errors.js';
+import { CheckpointError, invalidArgument } from '../errors.js';
 import { type PerGroup, perGroup, type Scheduled } from './scheduled.js';
 import { LRScheduler } from './scheduler.js';
+
+/** Epochs whose factors are multiplied anew. */
+const MAX_EPOCHS = 1e6;
 
 /** A function of the epoch. */
 export type LrLambda = (epoch: number) => number;
@@ -50,6 +53,11 @@ export class MultiplicativeLR extends LRScheduler {
     this.apply(0);
   }
   override rate(epoch: number, baseLr: number, group: number): number {
+    // Only for a state without rates, as older versions wrote it: nobody waits for more calls than these.
+    if (epoch > MAX_EPOCHS)
+      throw new CheckpointError(
+        `Expected the rates beside the epoch ${epoch} in the state of a MultiplicativeLR`,
+      );
     let lr = baseLr;
     for (let i = 1; i <= epoch; i++) lr *= this.#lambda(group)(i);
     return lr;

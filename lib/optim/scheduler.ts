@@ -161,10 +161,10 @@ export abstract class LRScheduler {
    */
   loadStateDict(state: SchedulerState): void {
     this.checkState(state);
-    this.takeState(state);
     const { paramGroups } = this.optimizer;
-    const { lr } = state;
-    const rates = lr ?? paramGroups.map((_, i) => this.rate(this.#lastEpoch, this.#baseLr(i), i));
+    const { lastEpoch, lr, baseLr } = state;
+    const rates = lr ?? paramGroups.map((_, i) => this.rate(lastEpoch, baseLr?.[i] ?? this.#baseLr(i), i));
+    this.takeState(state);
     paramGroups.forEach((group, i) => {
       group.lr = rates[i]!;
     });

@@ -21,8 +21,14 @@ const SLOW =
 // Undoes what the other calls need: the add-on's tracer, asked for a number at every tensor.
 const LEFT_OUT = new Set(['native.setTracer']);
 // What TypeScript calls protected or internal: called by the package itself alone, on objects it has made.
-const PROTECTED =
-  /#(newSlots|stepGroup|check|decoupled|rateOf|capturable|extraRepr|registerBuffer)$|^optim\.lr\..*#(apply|applyMore|factor|height)$|^autograd\.FunctionContext|^optim\.Optimizer$/;
+const PROTECTED = new RegExp(
+  [
+    '#(stepGroup|check|slotNames|slotsOf|initialValue|isDecoupled|rateOf|capturable|extraRepr|registerBuffer)$',
+    '^optim\\.lr\\..*#(apply|applyMore|factor|rate|next|first|restart|suspend|moved|parts|momentum)$',
+    '^optim\\.lr\\..*#(checkState|takeState|seekParts)$',
+    '^autograd\\.FunctionContext|^optim\\.Optimizer$',
+  ].join('|'),
+);
 
 /** @returns {Target[]} */
 export function listTargets() {

@@ -280,6 +280,16 @@ describe('a state of a scheduler', () => {
     }
   });
 
+  it('of an epoch too far for a product, without rates, is refused', () => {
+    const scheduler = makers.MultiplicativeLR!(sgd());
+    expect(() => scheduler.loadStateDict({ lastEpoch: 2 ** 40 })).toThrow(
+      'Expected the rates beside the epoch',
+    );
+    expect(scheduler.lastEpoch).toBe(0);
+    scheduler.loadStateDict({ lastEpoch: 2 ** 40, lr: [0.25] });
+    expect(scheduler.getLastLr()).toEqual([0.25]);
+  });
+
   it('is refused as a whole where it does not fit', () => {
     const optimizer = sgd();
     const scheduler = makers.SequentialLR!(optimizer);
