@@ -144,10 +144,10 @@ describe('equals PyTorch in values and gradients', () => {
   });
 });
 
-/** The function names of the interfaces in lib/native/index.ts and ops.ts, by the table of cpp/bindings they are in. */
+/** The function names of the interfaces in lib/native, by the table of cpp/bindings they are in. */
 function tables(): Map<string, string[]> {
   const found = new Map<string, string[]>();
-  for (const file of ['index', 'cuda', 'nn', 'ops']) {
+  for (const file of ['index', 'cuda', 'nn', 'ops', 'optim']) {
     const source = readFileSync(new URL(`../../lib/native/${file}.ts`, import.meta.url), 'utf8');
     for (const [, table, body] of source.matchAll(/^ {2}\/\/ (\w+\.cc)\n((?: {2}.*\n|\n(?! {2}\/\/))*)/gm)) {
       found.set(
