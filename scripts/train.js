@@ -8,10 +8,14 @@ import { interruptible } from './cli/interrupt.js';
 import { asInvoked } from './cli/invocation.js';
 import { checkTogether } from './cli/option-checks.js';
 import { formatSeconds } from './cli/progress.js';
+import { applyRecipe, epochWarning } from './cli/recipe.js';
 import { outOf, trainCommand } from './cli/train-options.js';
 
-await runCommand(trainCommand(), async (options, command) => {
-  if (!options.resume) checkTogether(options); // with --resume, the options are compared with the run's
+await runCommand(trainCommand(), async (_, command) => {
+  applyRecipe(command);
+  const options = command.opts();
+  // With --resume, the options are compared with the run's.
+  if (!options.resume) checkTogether(options);
   const { setNumThreads, train } = await import('../dist/index.js');
   const out = outOf(options);
   // Before any data is read: a folder that cannot be used should not cost a download first.
@@ -35,6 +39,8 @@ await runCommand(trainCommand(), async (options, command) => {
     );
     if (training === null) return interrupt.exitCode();
     run = training.run;
+    const warning = previous ? null : epochWarning(training.config);
+    if (warning) console.error(warning);
     return await finish(training, { out, json: options.json, start, interrupt });
   } finally {
     await run?.close();

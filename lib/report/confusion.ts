@@ -93,6 +93,9 @@ export function formatConfusion(
   return alignColumns([['true \\ predicted', ...classes.map(short), 'accuracy'], ...rows]).join('\n');
 }
 
+/** From this strength on, `onHigh` stands out better from the colour than `onLow`, in both schemes. */
+const DARK_FROM = 0.69;
+
 /**
  * The chart as data, for `echarts.setOption`. The colour follows the square root of the share of the true class, so
  * that rare confusions stay visible beside the diagonal.
@@ -107,9 +110,12 @@ export function confusionOption(input: ConfusionInput, colours: HeatColours): Ch
     return row.map((count, column) => {
       const strength = Math.round(Math.sqrt(count / images) * 1000) / 1000;
       const value = [column, label, strength, count];
-      return labelled
-        ? { value, label: { color: strength > 0.55 ? colours.onHigh : colours.onLow } }
-        : { value };
+      // What was recognised is framed, so that the eye finds the diagonal whatever the counts are.
+      const frame = label === column && { itemStyle: { borderColor: colours.diagonal, borderWidth: 1.5 } };
+      const text = labelled && {
+        label: { color: strength > DARK_FROM ? colours.onHigh : colours.onLow },
+      };
+      return { value, ...text, ...frame };
     });
   });
   const axis = {
@@ -152,7 +158,7 @@ export function confusionOption(input: ConfusionInput, colours: HeatColours): Ch
         data,
         label: { show: labelled, formatter: '{@[3]}', fontSize: 12 },
         itemStyle: { borderWidth: labelled ? 2 : 0, borderColor: 'rgba(127,127,127,0.08)' },
-        emphasis: { itemStyle: { borderColor: '#E69F00', borderWidth: 2 } },
+        emphasis: { itemStyle: { borderWidth: 3 } },
       },
     ],
   };

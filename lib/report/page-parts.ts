@@ -15,17 +15,24 @@ const CONFIG_ORDER = ['model', 'modelOptions', 'parameters', 'dataset', 'epochs'
 
 const dot = (index: number) => `<span class="dot" style="background:${cssColour(index)}"></span>`;
 
+function epochsText({ epochs, plannedEpochs, finished }: ComparisonRow): string {
+  const most = Math.max(...epochs);
+  if (!finished) return `not finished: ${most} of ${plannedEpochs} epochs`;
+  return `${most} ${most === 1 ? 'epoch' : 'epochs'}`;
+}
+
 /** One card a model: its best validation accuracy, and what it took. */
 export function cards(rows: readonly ComparisonRow[]): string {
   return rows
     .map((entry, index) => {
-      const value = entry.bestValAccuracy ?? entry.trainAccuracy;
+      const value = entry.testAccuracy ?? entry.bestValAccuracy ?? entry.trainAccuracy;
       const half = value?.halfWidth ? ` <small>\u00b1 ${value.halfWidth.toFixed(4)}</small>` : '';
       const seeds = entry.seeds.length > 1 ? `, mean of ${entry.seeds.length} seeds` : '';
-      const what = entry.bestValAccuracy ? 'best validation accuracy' : 'training accuracy';
+      const validated = entry.bestValAccuracy ? 'best validation accuracy' : 'training accuracy';
+      const what = entry.testAccuracy ? 'test accuracy of the best epoch' : validated;
       const more = [
         `${formatCount(entry.parameters)} parameters`,
-        `${Math.max(...entry.epochs)} ${Math.max(...entry.epochs) === 1 ? 'epoch' : 'epochs'}`,
+        epochsText(entry),
         ...(entry.seconds ? [formatDuration(entry.seconds.mean)] : []),
       ];
       return `<div class="card"><div class="name">${dot(index)}<span>${escapeText(entry.model)}</span></div><div class="big">${value ? value.mean.toFixed(4) : '-'}${half}</div><div class="what">${what}${seeds}</div><div class="more">${more.join(' \u00b7 ')}</div></div>`;
@@ -33,32 +40,63 @@ export function cards(rows: readonly ComparisonRow[]): string {
     .join('');
 }
 
-/** What a comparison of two models comes to, in one sentence; null for any other number of models. */
+/** What a comparison of two models comes to, in a few sentences; null for any other number of models. */
 export function finding(rows: readonly ComparisonRow[]): string | null {
   const [first, second] = rows;
-  if (rows.length !== 2 || !first?.bestValAccuracy || !second?.bestValAccuracy) return null;
-  const [low, high] =
-    first.bestValAccuracy.mean <= second.bestValAccuracy.mean ? [first, second] : [second, first];
-  const points = 100 * (high.bestValAccuracy!.mean - low.bestValAccuracy!.mean);
+  if (rows.length !== 2 || !first || !second) return null;
+  const tested = first.testAccuracy !== null && second.testAccuracy !== null;
+  const accuracyOf = (row: ComparisonRow) => (tested ? row.testAccuracy : row.bestValAccuracy);
+  const [a, b] = [accuracyOf(first), accuracyOf(second)];
+  if (!a || !b) return null;
+  const [low, high] = a.mean <= b.mean ? [first, second] : [second, first];
+  const points = 100 * Math.abs(a.mean - b.mean);
   const extra = (100 * (high.parameters - low.parameters)) / low.parameters;
   const size =
     Math.abs(extra) < 0.05
       ? 'as many parameters'
       : `${Math.abs(extra).toFixed(1)} % ${extra > 0 ? 'more' : 'fewer'} parameters`;
-  const overlap = touch(high.bestValAccuracy!, low.bestValAccuracy!)
-    ? ' The 95 % intervals of the two overlap: other seeds may turn it round.'
-    : '';
-  return `${escapeText(high.model)} is ${points.toFixed(2)} points above ${escapeText(low.model)} at its best, with ${size}.${overlap}`;
+  const where = tested ? 'on the test images' : 'at its best';
+  const unfinished = rows.filter(({ finished }) => !finished);
+  return [
+    `${escapeText(high.model)} is ${points.toFixed(2)} points above ${escapeText(low.model)} ${where}, with ${size}.`,
+    uncertainty(accuracyOf(high)!, accuracyOf(low)!, Math.min(first.images, second.images)),
+    ...unfinished.map(
+      ({ model, epochs, plannedEpochs }) =>
+        `${escapeText(model)} is not finished: ${Math.min(...epochs)} of ${plannedEpochs} epochs.`,
+    ),
+  ]
+    .filter(Boolean)
+    .join(' ');
 }
 
-/** Whether the interval of the higher mean reaches down to that of the lower; false where a seed alone gives none. */
-function touch(high: MeanInterval, low: MeanInterval): boolean {
-  if (high.halfWidth === null || low.halfWidth === null) return false;
-  return high.mean - high.halfWidth <= low.mean + low.halfWidth;
+/** How far the difference of two accuracies may be chance. */
+function uncertainty(high: MeanInterval, low: MeanInterval, images: number): string {
+  if (high.halfWidth !== null && low.halfWidth !== null) {
+    const overlap = high.mean - high.halfWidth <= low.mean + low.halfWidth;
+    return overlap ? 'The 95 % intervals of the two overlap: other seeds may turn it round.' : '';
+  }
+  // One run of a model: the images alone tell how far it may be off. The variance of a share of n images is p (1 - p) / n.
+  if (images === 0) return '';
+  const variance = [high, low].reduce((sum, { mean }) => sum + (mean * (1 - mean)) / images, 0);
+  const half = 1.96 * Math.sqrt(variance);
+  const interval = `95 % interval of the difference from the number of images (${formatCount(images)}): \u00b1${(100 * half).toFixed(2)} points`;
+  return high.mean - low.mean <= half
+    ? `${interval}, so it may be chance.`
+    : `${interval}; other seeds may differ by more.`;
+}
+
+/** Which images chose the best epoch of every run, in a sentence. */
+function chooser(runs: readonly RunData[]): string {
+  const shares = new Set(runs.map(({ config }) => config.valSplit ?? null));
+  const [share] = shares;
+  if (shares.size > 1)
+    return 'The best epoch was chosen on different images: see valSplit in the configuration.';
+  if (share) return `The best epoch was chosen on ${100 * share} % of the training images, held out for it.`;
+  return 'The best epoch was chosen on the test images themselves, which makes its accuracy a little too high: train.js --val-split chooses on others.';
 }
 
 /** The comparison as a table; the highest accuracies stand bold where there is something to compare. */
-export function comparisonTable(rows: readonly ComparisonRow[]): string {
+export function comparisonTable(rows: readonly ComparisonRow[], runs: readonly RunData[]): string {
   const top = (key: 'trainAccuracy' | 'valAccuracy' | 'bestValAccuracy') =>
     Math.max(...rows.map((entry) => entry[key]?.mean ?? -1));
   const bold = new Map<number, (entry: ComparisonRow) => boolean>(
@@ -79,8 +117,9 @@ export function comparisonTable(rows: readonly ComparisonRow[]): string {
     return `<tr><th scope="row">${dot(index)} ${escapeText(name)}</th>${tds.join('')}</tr>`;
   });
   const note = comparisonNote(rows);
+  const chosenBy = chooser(runs);
   return `<div class="scroll"><table><thead><tr>${head.join('')}</tr></thead><tbody>${lines.join('')}</tbody></table></div>
-<p class="note">Accuracies of the last epoch and of the best one. Parameters include the running statistics of batch norm.${note ? ` ${escapeText(note)}.` : ''}</p>`;
+<p class="note">Accuracies of the last epoch and of the best one. ${chosenBy} Parameters include the running statistics of batch norm.${note ? ` ${escapeText(note)}.` : ''}</p>`;
 }
 
 function plain(value: unknown): string {

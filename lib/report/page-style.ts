@@ -39,7 +39,7 @@ p.note{color:var(--muted);font-size:13.5px;margin:10px 0 0}
 table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
 th,td{text-align:left;padding:8px 12px;border-bottom:1px solid var(--grid);vertical-align:top}
 thead th{color:var(--muted);font-weight:600;font-size:13px;border-bottom-color:var(--line);white-space:nowrap}
-tbody th{font-weight:600;overflow-wrap:break-word;min-width:7em}
+tbody th{font-weight:600;overflow-wrap:break-word;min-width:9em}
 tbody tr:last-child>*{border-bottom:0}
 td.n,th.n{text-align:right;white-space:nowrap}
 td.best{font-weight:700}
@@ -49,6 +49,7 @@ table.facts td{overflow-wrap:anywhere}
 table.facts tr.differs{background:var(--soft)}
 table.facts tr.differs td{font-weight:600}
 .chart{width:100%;height:var(--wide)}
+.chart.heat{min-width:520px}
 @media (max-width:790px){.chart.lines{height:var(--narrow)}main,header,footer{padding-left:14px;padding-right:14px}section{padding:18px 14px}}
 .two{display:grid;grid-template-columns:minmax(0,11fr) minmax(0,9fr);gap:24px;align-items:start}
 .two td,.two th{padding-left:8px;padding-right:8px}.two thead th{white-space:normal;vertical-align:bottom}.two tbody th{min-width:0}

@@ -47,6 +47,7 @@ const heatNames: HeatColours = {
   high: 'colour:high',
   onLow: 'colour:onLow',
   onHigh: 'colour:onHigh',
+  diagonal: 'colour:diagonal',
 };
 
 /** What the script needs to draw in either scheme. */
@@ -124,7 +125,7 @@ function evaluationSection(page: Page, group: RunGroup, index: number): void {
   );
   page.add(
     `What is taken for what: ${escapeText(group.label)}`,
-    `<div class="two"><div>${page.chart(`confusion${index}`, heat)}<p class="note">Images by true class (down) and predicted class (across). The colour follows the square root of the share of the true class.</p></div>
+    `<div class="two"><div class="scroll">${page.chart(`confusion${index}`, heat)}<p class="note">Images by true class (down) and predicted class (across). The colour follows the square root of the share of the true class; what was recognised is framed.</p></div>
 <div class="scroll"><table><thead><tr><th>class</th><th class="n">accuracy</th><th class="n">precision</th><th>most often taken for</th></tr></thead><tbody>${rows.join('')}</tbody></table>
 <p class="note">Weights: ${escapeText(evaluation.checkpoint)}. Accuracy ${evaluation.accuracy.toFixed(4)}, loss ${evaluation.loss.toFixed(4)}, ${evaluation.images.toLocaleString('en-US')} images at ${evaluation.imagesPerSecond.toFixed(0)} images/s.</p></div></div>`,
   );
@@ -197,7 +198,7 @@ async function echartsBundle(): Promise<string> {
 
 async function body(page: Page, runs: readonly RunData[], groups: RunGroup[]): Promise<void> {
   const { rows } = comparison(runs);
-  page.add(rows.length > 1 ? 'Comparison' : 'Result', comparisonTable(rows));
+  page.add(rows.length > 1 ? 'Comparison' : 'Result', comparisonTable(rows, runs));
   await curvesSection(page, runs, groups);
   const steps = stepsChart(groups, colourName);
   if (steps) page.add('Step by step', page.chart('steps', steps));

@@ -2,7 +2,7 @@
  * A grid of test images with what they are and what the model takes them for.
  * @module
  */
-import { checkIterable, checkOptions, checkRecord, checkStrings } from '../check/index.js';
+import { checkIterable, checkOptions, checkRecord, checkString, checkStrings } from '../check/index.js';
 import { invalidArgument, ShapeError } from '../errors.js';
 import { checkScheme } from './check.js';
 import { escapeText, svgToPng } from './render.js';
@@ -20,6 +20,8 @@ export interface Prediction {
   predicted: number;
   /** Probability the model gave the predicted class, 0 to 1. */
   probability: number;
+  /** What the image is called, such as the path of its file; stands below it. Default: nothing. */
+  name?: string | undefined;
 }
 
 /** Options of {@link predictionsPng}. */
@@ -36,6 +38,8 @@ export interface PredictionsOptions {
 
 const IMAGE = 132;
 const CELL = { width: 168, height: 212 };
+/** What a line with the name of the image takes. */
+const NAME_HEIGHT = 18;
 const MARGIN = 16;
 
 /** Channels apart to channels interleaved, then enlarged, as a data URI. */
@@ -66,7 +70,17 @@ function fitted(name: string, characters: number): string {
   return escapeText(name.length > characters ? `${name.slice(0, characters - 1)}\u2026` : name);
 }
 
-async function cell(item: Prediction, index: number, options: PredictionsOptions): Promise<string> {
+/** The end of a path that fits the cell: the name of the file tells more than its folder. */
+function fittedEnd(path: string, characters: number): string {
+  return escapeText(path.length > characters ? `\u2026${path.slice(1 - characters)}` : path);
+}
+
+async function cell(
+  item: Prediction,
+  index: number,
+  options: PredictionsOptions,
+  rowHeight: number,
+): Promise<string> {
   const { classes, columns = 6, scheme = 'light' } = options;
   const { text, muted, right, wrong, line } = PALETTES[scheme];
   const name = (label: number, key: string) => {
@@ -80,7 +94,7 @@ async function cell(item: Prediction, index: number, options: PredictionsOptions
   const correct = item.predicted === item.label;
   const colour = correct ? right : wrong;
   const x = MARGIN + (index % columns) * CELL.width + (CELL.width - IMAGE) / 2;
-  const y = MARGIN + Math.floor(index / columns) * CELL.height;
+  const y = MARGIN + Math.floor(index / columns) * rowHeight;
   const percent = Number.isFinite(item.probability) ? `${Math.round(100 * item.probability)} %` : '';
   const frame = correct ? `stroke="${line}" stroke-width="1"` : `stroke="${colour}" stroke-width="3.5"`;
   return `<g transform="translate(${x} ${y})">
@@ -88,7 +102,7 @@ async function cell(item: Prediction, index: number, options: PredictionsOptions
 <rect width="${IMAGE}" height="${IMAGE}" fill="none" ${frame}/>
 <text y="${IMAGE + 23}" font-size="15" font-weight="600" fill="${colour}">${correct ? '\u2713' : '\u2717'} ${fitted(predicted, 12)}<tspan dx="7" fill="${muted}" font-weight="400" font-size="13">${percent}</tspan></text>
 <text y="${IMAGE + 43}" font-size="13" fill="${correct ? muted : text}">true: ${fitted(truth, 16)}</text>
-</g>`;
+${item.name === undefined ? '' : `<text y="${IMAGE + 60}" font-size="11" fill="${muted}">${fittedEnd(item.name, 24)}</text>\n`}</g>`;
 }
 
 /** Checks predictions and lists them. */
@@ -106,6 +120,7 @@ function checkItems(items: readonly Prediction[]): Prediction[] {
     const { shape } = checkRecord(item, `items[${i}]`, 'a prediction', fields);
     if (shape.findIndex((size) => !Number.isInteger(size)) >= 0)
       throw invalidArgument(`items[${i}].shape`, 'integers [C, H, W]', shape);
+    if (item.name !== undefined) checkString(item.name, `items[${i}].name`);
   }
   return list;
 }
@@ -127,10 +142,11 @@ export async function predictionsPng(
   checkScheme(scheme);
   if (!(Number.isInteger(columns) && columns >= 1))
     throw invalidArgument('columns', 'a whole number from 1 on', columns);
+  const rowHeight = CELL.height + (list.some(({ name }) => name !== undefined) ? NAME_HEIGHT : 0);
   const width = 2 * MARGIN + Math.min(columns, list.length) * CELL.width;
-  const height = 2 * MARGIN + Math.ceil(list.length / columns) * CELL.height - 14;
+  const height = 2 * MARGIN + Math.ceil(list.length / columns) * rowHeight - 14;
   const cells = [];
-  for (const [index, item] of list.entries()) cells.push(await cell(item, index, options));
+  for (const [index, item] of list.entries()) cells.push(await cell(item, index, options, rowHeight));
   const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" font-family="${escapeText(FONT_STACK)}">
 <rect width="${width}" height="${height}" fill="${PALETTES[scheme].background}"/>
 ${cells.join('\n')}

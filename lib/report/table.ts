@@ -23,8 +23,19 @@ export interface ComparisonRow {
   bestValAccuracy: MeanInterval | null;
   /** Parameters and batch-norm statistics, as the article counts. */
   parameters: number;
+  /**
+   * Of the best weights on the test images, 0 to 1, where other images chose them (`--val-split`). Without such a split the test
+   * images are those of the validation, and this is null.
+   */
+  testAccuracy: MeanInterval | null;
+  /** Images of a validation, or of the test where there is a `testAccuracy`; the fewest of any run. */
+  images: number;
   /** Finished epochs of every run. */
   epochs: number[];
+  /** Epochs the runs were to have. */
+  plannedEpochs: number;
+  /** Whether every run has ended: after its last epoch, or by early stopping. */
+  finished: boolean;
   /** Training images per second over the whole run. */
   imagesPerSecond: MeanInterval | null;
   /** Training time in seconds, validation not counted. */
@@ -46,6 +57,17 @@ function interval(values: readonly (number | null | undefined)[]): MeanInterval 
   return finite.length > 0 ? meanInterval(finite) : null;
 }
 
+/** The accuracy of the best weights on the test images; null where they have not been evaluated. */
+function bestOnTest({ evaluation }: RunData): number | null {
+  return evaluation?.checkpoint === 'best' ? evaluation.accuracy : null;
+}
+
+/** A run that early stopping ended is evaluated at its end; nothing else tells it from one that was interrupted. */
+function hasEnded({ config, epochs, evaluation }: RunData): boolean {
+  const last = epochs.at(-1)?.epoch ?? 0;
+  return !(last < config.epochs) || (config.earlyStopping != null && evaluation !== null);
+}
+
 function row({ label, runs }: RunGroup): ComparisonRow {
   const bests = runs.map(({ epochs }) => {
     const values = epochs.map(({ val }) => val?.accuracy ?? Number.NaN).filter(Number.isFinite);
@@ -55,6 +77,9 @@ function row({ label, runs }: RunGroup): ComparisonRow {
     const seconds = epochs.reduce((sum, epoch) => sum + epoch.seconds, 0);
     return epochs.reduce((sum, epoch) => sum + epoch.imagesPerSecond * epoch.seconds, 0) / seconds;
   });
+  const { valSplit, epochs: plannedEpochs } = runs[0]!.config;
+  const tested = valSplit ? runs.map(bestOnTest) : [];
+  const testAccuracy = tested.every((value) => value !== null) ? interval(tested) : null;
   return {
     model: label,
     runs: runs.map((run) => run.path),
@@ -62,8 +87,14 @@ function row({ label, runs }: RunGroup): ComparisonRow {
     trainAccuracy: interval(runs.map(({ epochs }) => epochs.at(-1)?.train.accuracy)),
     valAccuracy: interval(runs.map(({ epochs }) => epochs.at(-1)?.val?.accuracy)),
     bestValAccuracy: interval(bests),
+    testAccuracy,
+    images: Math.min(
+      ...runs.map(({ config, evaluation }) => (testAccuracy ? evaluation?.images : config.valImages) ?? 0),
+    ),
     parameters: runs[0]!.config.parameters.total,
     epochs: runs.map(({ epochs }) => epochs.length),
+    plannedEpochs,
+    finished: runs.every(hasEnded),
     imagesPerSecond: interval(speeds),
     seconds: interval(
       runs.map(({ epochs }) =>
@@ -86,6 +117,7 @@ const COMPARISON_HEADS = [
   'val acc',
   'parameters',
   'best val acc',
+  'test acc',
   'epochs',
   'images/s',
   'time',
@@ -102,7 +134,8 @@ function comparisonCells(entry: ComparisonRow): string[] {
     measured(entry.valAccuracy, 4),
     formatCount(entry.parameters),
     measured(entry.bestValAccuracy, 4),
-    low === high ? String(low) : `${low}-${high}`,
+    measured(entry.testAccuracy, 4),
+    `${low === high ? low : `${low}-${high}`}${entry.finished ? '' : ` of ${entry.plannedEpochs}`}`,
     measured(entry.imagesPerSecond, 0),
     entry.seconds === null ? '-' : formatDuration(entry.seconds.mean),
     String(entry.seeds.length),
@@ -111,15 +144,24 @@ function comparisonCells(entry: ComparisonRow): string[] {
 
 /** What the interval and the columns mean, for below a table; null where nothing needs saying. */
 export function comparisonNote(rows: readonly ComparisonRow[]): string | null {
-  if (rows.every((entry) => entry.seeds.length === 1)) return null;
-  return '\u00b1: 95 % interval of the mean over the seeds (Student\u2019s t)';
+  const unfinished = rows.filter(({ finished }) => !finished).map(({ model }) => model);
+  const notes = [
+    rows.some((entry) => entry.seeds.length > 1) &&
+      '\u00b1: 95 % interval of the mean over the seeds (Student\u2019s t)',
+    unfinished.length > 0 && `not finished: ${unfinished.join(', ')}`,
+  ];
+  return notes.filter(Boolean).join('; ') || null;
 }
 
-/** Heads and cells as text; without the column of seeds where every model has one. */
+/** Heads and cells as text; without the column of seeds where every model has one, and of the test where there is none. */
 export function comparisonText(rows: readonly ComparisonRow[]): string[][] {
-  const several = rows.some((entry) => entry.seeds.length > 1);
-  const table = [[...COMPARISON_HEADS] as string[], ...rows.map(comparisonCells)];
-  return several ? table : table.map((cells) => cells.slice(0, -1));
+  const hidden = new Set<string>();
+  if (rows.every((entry) => entry.seeds.length === 1)) hidden.add('seeds');
+  if (rows.every((entry) => entry.testAccuracy === null)) hidden.add('test acc');
+  const shown = (_: string, column: number) => !hidden.has(COMPARISON_HEADS[column]!);
+  return [[...COMPARISON_HEADS] as string[], ...rows.map(comparisonCells)].map((cells) =>
+    cells.filter(shown),
+  );
 }
 
 function markdown(rows: readonly ComparisonRow[]): string {

@@ -75,12 +75,17 @@ export interface HeatColours {
   high: string;
   onLow: string;
   onHigh: string;
+  /** Frame of the diagonal. */
+  diagonal: string;
 }
 
-/** One hue from the background up, so that the order of the values is the order of the brightness. */
+/**
+ * One hue from the background up, so that the order of the values is the order of the brightness. The text of a cell has a
+ * contrast of at least 4.5 to its colour (WCAG AA) where it changes from `onLow` to `onHigh` at a strength of 0.69.
+ */
 export const HEAT_COLOURS: Record<ColourScheme, HeatColours> = {
-  light: { low: '#f3f6f9', high: '#0072B2', onLow: '#1c2128', onHigh: '#ffffff' },
-  dark: { low: '#232931', high: '#4BA6DD', onLow: '#e6e9ed', onHigh: '#0b0e12' },
+  light: { low: '#f3f6f9', high: '#00466f', onLow: '#000000', onHigh: '#ffffff', diagonal: '#E69F00' },
+  dark: { low: '#232931', high: '#47a0d6', onLow: '#ffffff', onHigh: '#000000', diagonal: '#E69F00' },
 };
 
 /** Colour of the n-th group as a CSS variable of the page, which follows the scheme. */

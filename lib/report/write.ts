@@ -55,7 +55,7 @@ export async function writePredictions(file: string, options: WritePredictionsOp
   const items = Array.from({ length: shown }, (_, i) => {
     const index = Math.floor((i * set.length) / shown);
     const prediction = checkRecord(predictions[index]!, `predictions[${index}]`, 'a prediction', PREDICTION);
-    return { ...prediction, image: set.get(index).image, shape: set.shape };
+    return { ...prediction, image: set.get(index).image, shape: set.shape, name: set.nameOf?.(index) };
   });
   await writeFileAtomic(file, await predictionsPng(items, { classes: set.classes }));
 }

@@ -97,6 +97,8 @@ export interface ParameterCounts {
 
 /** `config.json`: everything that is needed to build the model and repeat the run. */
 export interface RunConfig {
+  /** Where values came from that the command line did not give. Absent in older runs: 'article'. */
+  recipe?: 'article' | 'small';
   /** Name for `models.create`. */
   model: string;
   /** Options for `models.create`, such as `{ numClasses: 10, numExperts: 2 }`. */
@@ -113,6 +115,11 @@ export interface RunConfig {
   trainImages: number;
   /** Images of a validation. */
   valImages: number;
+  /**
+   * Share of the training images, of every class alike, that are held out to choose the best epoch; null where the test images
+   * choose it. Absent in older runs: null.
+   */
+  valSplit?: number | null;
   /** [C, H, W] of the images in the data set. */
   imageShape: number[];
   /** Side of the square images the network sees, in pixels. */

@@ -63,6 +63,7 @@ export function configOf(options, { trainSet, testSet }) {
   }
   const device = resolveDevice(options.device);
   return {
+    recipe: options.recipe,
     model,
     modelOptions: { numClasses: trainSet.classes.length, numExperts: options.numExperts },
     dataset,

@@ -81,9 +81,10 @@ function surestMistakes(predictions) {
  */
 function picture(set, classes, predictions, chosen) {
   const items = chosen.flatMap((index) => {
-    const { image } = set.get(Math.floor((index * set.length) / predictions.length));
+    const item = Math.floor((index * set.length) / predictions.length);
     const prediction = predictions[index];
-    return prediction ? [{ image, shape: set.shape, ...prediction }] : [];
+    if (!prediction) return [];
+    return [{ image: set.get(item).image, shape: set.shape, name: set.nameOf?.(item), ...prediction }];
   });
   return report.predictionsPng(items, { classes });
 }

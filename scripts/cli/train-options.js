@@ -8,6 +8,7 @@ import { MODEL_NAMES } from '../../dist/models/names.js';
 import { addAugmentation } from './augment-options.js';
 import { createCommand } from './command.js';
 import { choice, device, milestones, nonNegativeInteger, number, positiveInteger } from './options.js';
+import { RECIPES } from './recipe.js';
 
 /** The command line of train.js. */
 export function trainCommand() {
@@ -17,6 +18,7 @@ export function trainCommand() {
     [
       'node scripts/train.js --model alexnet-dy --dataset cifar10 --data-dir data --out runs/dy',
       'node scripts/train.js --model alexnet --dataset bundled --epochs 8 --batch-size 50 --lr 0.02 --out runs/small',
+      'node scripts/train.js --dataset folder --data-dir pictures --recipe small --out runs/pictures',
       'node scripts/train.js --dataset fashion-mnist --schedule cosine --warmup-epochs 1 --ema 0.999 --clip-grad-norm 5 --early-stopping 5',
       'node scripts/train.js --dataset cifar10 --crop padded --color-jitter 0.2 --random-erasing 0.25 --mixup 0.2 --cutmix 1 --out runs/strong',
       'node scripts/train.js --dataset mnist --crop none --flip 0 --autocast bfloat16 --batch-dtype bfloat16 --out runs/digits',
@@ -28,6 +30,14 @@ export function trainCommand() {
     .addOption(choice('--dataset <name>', 'images to train on', 'cifar10', DATASET_NAMES))
     .option('--data-dir <folder>', 'where the data set is, or is downloaded to', 'data')
     .option('--out <folder>', 'run directory (default: runs/<model>)')
+    .addOption(
+      choice(
+        '--recipe <name>',
+        "defaults of the options below: the article's, or small for a few thousand images",
+        'article',
+        Object.keys(RECIPES),
+      ),
+    )
     .option('--epochs <n>', 'passes over the training set', positiveInteger, 100)
     .option('--batch-size <n>', 'images per step', positiveInteger, 512)
     .option('--lr <rate>', 'learning rate', number({ above: 0 }), 0.1)

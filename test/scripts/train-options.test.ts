@@ -6,6 +6,10 @@ import type { format, Transform } from '../../lib/data/transforms.js';
 const script = (name: string) => import(new URL(`../../scripts/cli/${name}.js`, import.meta.url).href);
 const { trainCommand } = (await script('train-options')) as { trainCommand: () => Command };
 const { checkTogether } = (await script('option-checks')) as { checkTogether: (options: object) => void };
+const { applyRecipe, epochWarning } = (await script('recipe')) as {
+  applyRecipe: (command: Command) => void;
+  epochWarning: (config: object) => string | null;
+};
 const { augmentation, augmentationOf } = (await script('augmentation')) as {
   augmentation: (config: object) => { transform: Transform; mix?: object[] };
   augmentationOf: (options: object, device: string) => object;
@@ -134,4 +138,50 @@ describe('augmentation', () => {
       mix: undefined,
     });
   });
+});
+
+describe('--recipe small', () => {
+  const of = (...options: string[]) => {
+    const command = trainCommand().parse(['--recipe', 'small', ...options], { from: 'user' });
+    applyRecipe(command);
+    const parsed = command.opts();
+    expect(() => checkTogether(parsed)).not.toThrow();
+    return parsed;
+  };
+
+  it('stands in for the defaults', () => {
+    expect(of()).toMatchObject({ epochs: 20, batchSize: 32, lr: 0.01, momentum: 0.9, warmupEpochs: 1 });
+    expect(of()).toMatchObject({ schedule: 'cosine', crop: 'padded', weightDecay: 1e-5, seed: 42 });
+    expect(trainCommand().parse([], { from: 'user' }).opts()).toMatchObject({ epochs: 100, batchSize: 512 });
+  });
+
+  it('gives way to the command line', () => {
+    expect(of('--epochs', '5', '--lr', '0.1', '--crop', 'none')).toMatchObject({
+      epochs: 5,
+      lr: 0.1,
+      crop: 'none',
+      batchSize: 32,
+    });
+    // Even where it is given the default: what is typed counts.
+    expect(of('--batch-size', '512').batchSize).toBe(512);
+    expect(of('--schedule', 'one-cycle').warmupEpochs).toBe(0);
+    expect(of('--epochs', '1').warmupEpochs).toBe(0);
+  });
+});
+
+describe('the warning of short epochs', () => {
+  it('names steps, the share that is left out, and what helps', () => {
+    expect(epochWarning({ trainImages: 1500, batchSize: 512 })).toBe(
+      'warning: an epoch has only 2 steps: 1,500 images in batches of 512. The last 476 images (31.7 %), too few for a batch, are left out of every epoch. --recipe small is made for so few images; a smaller --batch-size makes more steps.',
+    );
+    expect(epochWarning({ trainImages: 64, batchSize: 32, accumulate: 2, recipe: 'small' })).toBe(
+      'warning: an epoch has only one step: 64 images in batches of 32, 2 batches a step. A smaller --batch-size makes more steps.',
+    );
+  });
+
+  it.each([
+    [{ trainImages: 1500, batchSize: 32, recipe: 'small' }],
+    [{ trainImages: 50_000, batchSize: 512 }],
+    [{ trainImages: 320, batchSize: 32 }],
+  ])('is not there for %j', (config) => expect(epochWarning(config)).toBeNull());
 });
