@@ -49,10 +49,10 @@ export function resolveDevice(device) {
 /**
  * The configuration a fresh run is started with.
  * @param {Record<string, any>} options - As commander gives them.
- * @param {{ trainSet: Dataset, testSet: Dataset }} sets
+ * @param {{ trainSet: Dataset, valSet: Dataset }} sets
  * @returns {Omit<RunConfig, 'parameters'>}
  */
-export function configOf(options, { trainSet, testSet }) {
+export function configOf(options, { trainSet, valSet }) {
   const { model, dataset, epochs, batchSize, lr, momentum, weightDecay, labelSmoothing, gamma, seed, dtype } =
     options;
   const trainImages = Math.min(trainSet.length, options.limitTrain ?? trainSet.length);
@@ -70,7 +70,8 @@ export function configOf(options, { trainSet, testSet }) {
     dataDir: dataset === 'bundled' ? null : options.dataDir,
     classes: [...trainSet.classes],
     trainImages,
-    valImages: Math.min(testSet.length, options.limitTest ?? testSet.length),
+    valImages: options.valSplit ? valSet.length : Math.min(valSet.length, options.limitTest ?? valSet.length),
+    valSplit: options.valSplit ?? null,
     imageShape: [...trainSet.shape],
     imageSize: IMAGE_SIZE,
     epochs,

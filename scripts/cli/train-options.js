@@ -63,6 +63,11 @@ export function trainCommand() {
     .addOption(choice('--dtype <name>', 'dtype of the weights', 'float32', ['float32']))
     .option('--threads <n>', 'CPU threads (default: one per core)', positiveInteger)
     .option('--limit-train <n>', 'use only so many training images', positiveInteger)
+    .option(
+      '--val-split <share>',
+      'share of the training images that chooses the best epoch, such as 0.1 (default: the test images do)',
+      number({ above: 0, below: 1 }),
+    )
     .option('--limit-test <n>', 'use only so many test images', positiveInteger)
     .option('--no-download', 'do not download a data set that is missing')
     .option('--no-verify', 'accept an archive whose checksum is not the published one')

@@ -17,6 +17,7 @@ import { completeConfig, configOf, resolveDevice, resumedConfig } from './config
 import { loadDataset } from './datasets.js';
 import { createProgress, jsonProgress } from './progress.js';
 import { createScheduler } from './schedule.js';
+import { splitForValidation } from './val-split.js';
 
 /** @typedef {import('../../dist/train/index.js').RunConfig} RunConfig */
 /** @typedef {import('../../dist/train/index.js').RunDirectory} RunDirectory */
@@ -26,16 +27,19 @@ import { createScheduler } from './schedule.js';
 const LOG_EVERY = 10;
 
 /**
- * Loads both splits of a data set. Labels are counted by the classes of the training set; a run that is resumed has its own.
- * @param {{ classes?: readonly string[], dataset: import('../../dist/data/create.js').DatasetName, dataDir: string, download: boolean, verify: boolean, skipUnreadable: boolean }} options
+ * Loads both splits of a data set, and holds images for validation out of the training set where that is asked for: else the
+ * test images are those of the validation. Labels are counted by the classes of the training set; a run that is resumed has its own.
+ * @param {{ classes?: readonly string[], dataset: import('../../dist/data/create.js').DatasetName, dataDir: string, download: boolean, verify: boolean, skipUnreadable: boolean, valSplit?: number | null, seed: number, limitTrain?: number | null }} options
  * @param {AbortSignal} signal
  */
-async function loadSets({ classes, dataset, dataDir, download, verify, skipUnreadable }, signal) {
+async function loadSets(request, signal) {
+  const { classes, dataset, dataDir, download, verify, skipUnreadable, valSplit, seed, limitTrain } = request;
   const unreadable = /** @type {const} */ (skipUnreadable ? 'skip' : 'error');
   const options = { root: dataDir, download, verify, unreadable, signal };
   const trainSet = await loadDataset(dataset, { ...options, split: 'train', classes });
   const testSet = await loadDataset(dataset, { ...options, split: 'test', classes: trainSet.classes });
-  return { trainSet, testSet };
+  if (!valSplit) return { trainSet, valSet: testSet, testSet };
+  return { ...splitForValidation(trainSet, { share: valSplit, seed, limit: limitTrain }), testSet };
 }
 
 /** @typedef {Awaited<ReturnType<typeof loadSets>>} Sets */
@@ -46,7 +50,7 @@ async function loadSets({ classes, dataset, dataDir, download, verify, skipUnrea
  * @param {Sets} sets
  * @param {AbortSignal} [signal]
  */
-export function assemble(config, { trainSet, testSet }, signal) {
+export function assemble(config, { trainSet, valSet }, signal) {
   const { device, batchSize, seed } = config;
   manualSeed(seed);
   const model = models.create(config.model, config.modelOptions).to({ device });
@@ -64,7 +68,8 @@ export function assemble(config, { trainSet, testSet }, signal) {
     device,
     limit: config.limitTrain ?? undefined,
   });
-  const valLoader = testLoader(config, testSet);
+  // A set that is held out is used as a whole; what is left of the test images otherwise is for testLoader to know.
+  const valLoader = testLoader(config.valSplit ? { ...config, limitTest: null } : config, valSet);
   const { accumulate, clipGradNorm, clipGradValue, ema, autocast, monitor, earlyStopping, validateEvery } =
     config;
   const clips = clipGradNorm || clipGradValue;
@@ -176,7 +181,11 @@ export async function continueRun(run, options, command, signal) {
   );
   const { classes, dataset, dataDir } = config;
   const sets = await loadSets(
-    /** @type {any} */ ({ ...options, classes, dataset, dataDir: dataDir ?? options.dataDir }),
+    /** @type {any} */ ({
+      ...options,
+      ...{ classes, dataset, dataDir: dataDir ?? options.dataDir },
+      ...{ valSplit: config.valSplit, seed: config.seed, limitTrain: config.limitTrain },
+    }),
     signal,
   );
   if (Math.min(sets.trainSet.length, config.limitTrain ?? Number.POSITIVE_INFINITY) !== config.trainImages) {
