@@ -58,8 +58,8 @@ async function finish(training, { out, json, start, interrupt }) {
   const { runTraining } = await import('./cli/training.js');
   const { evaluateRun } = await import('./cli/evaluation.js');
   const { run, config, testSet } = training;
-  const result = await runTraining(training, { json, signal: interrupt.signal });
-  const { stopped, earlyStopped, epochs, steps, best, waitingForData } = result;
+  const trained = await runTraining(training, { json, signal: interrupt.signal });
+  const { stopped, earlyStopped, epochs, steps, best, waitingForData } = trained;
   const seconds = (performance.now() - start) / 1000;
   if (stopped) {
     if (json) console.log(JSON.stringify({ type: 'end', stopped, epochs, steps, best, out }));
@@ -70,10 +70,13 @@ async function finish(training, { out, json, start, interrupt }) {
     return interrupt.exitCode();
   }
   interrupt.release();
-  if (best) await evaluateRun(run, testSet, { checkpoint: 'best' });
+  const evaluation = best ? (await evaluateRun(run, testSet, { checkpoint: 'best' })).result : null;
+  // Where the test images chose the best epoch, their accuracy is that of the epoch.
+  const test = config.valSplit && evaluation && { accuracy: evaluation.accuracy, loss: evaluation.loss };
   await report.writeRunReport(run.path);
   if (json) {
-    const end = { type: 'end', stopped, earlyStopped, epochs, steps, best, seconds, waitingForData, out };
+    const result = { stopped, earlyStopped, epochs, steps, best, ...(test && { test }) };
+    const end = { type: 'end', ...result, seconds, waitingForData, out };
     console.log(JSON.stringify(end));
     return 0;
   }
@@ -83,7 +86,7 @@ async function finish(training, { out, json, start, interrupt }) {
       ? ''
       : `, ${(100 * waitingForData).toFixed(1)} % of the training waiting for data`;
   console.log(
-    `${config.model}: best accuracy ${best?.accuracy.toFixed(4)} in epoch ${best?.epoch}, ` +
+    `${config.model}: best accuracy ${best?.accuracy.toFixed(4)} in epoch ${best?.epoch}${test ? ` on the images held out, ${test.accuracy.toFixed(4)} on the test images` : ''}, ` +
       `${config.parameters.total.toLocaleString('en')} parameters, ${formatSeconds(seconds)}${waited}. Results are in ${out}`,
   );
   return 0;
