@@ -141,6 +141,16 @@ benchmark(
   .option('--steps <n>', 'measured steps', positiveInteger, 20)
   .addOption(turns());
 
+benchmark('threads', 'the waiting policy of threads: quiet, and beside busy processes', async (options) => {
+  const { measureThreads } = await import('./bench/threads.js');
+  await measureThreads(options);
+})
+  .option('--model <name>', 'network', 'alexnet')
+  .option('--busy <n>', 'busy processes', positiveInteger, 1)
+  .option('--seconds <n>', 'seconds of each measurement', positiveInteger, 1)
+  .option('--spin <counts...>', 'more values of GOMP_SPINCOUNT to compare')
+  .addOption(turns());
+
 // Without a benchmark, the list of them is what was asked for.
 if (process.argv.length === 2) program.action(() => program.help());
 await runCommand(program);

@@ -6,6 +6,8 @@
 #include <ATen/Parallel.h>
 #include <torch/version.h>
 
+#include <mutex>
+
 #include "bindings/bindings.h"
 #include "ops/caching_allocator.h"
 #include "ops/cuda_device.h"
@@ -91,6 +93,15 @@ void SetNumThreads(int64_t threads) {
   at::set_num_threads(static_cast<int>(threads));
 }
 
+// The default number of threads, which is the process's: the first environment that loads the add-on bounds
+// it, and what the program sets afterwards stays.
+void LimitThreads(int64_t limit) {
+  static std::once_flag once;
+  std::call_once(once, [limit] {
+    if (at::get_num_threads() > limit) SetNumThreads(limit);
+  });
+}
+
 }  // namespace
 
 const OpTable& RuntimeOps() {
@@ -129,6 +140,7 @@ const OpTable& RuntimeOps() {
 
       Bind("setNumThreads(threads)", SetNumThreads),
       Bind("getNumThreads()", [] { return static_cast<int64_t>(at::get_num_threads()); }),
+      Bind("limitThreads(limit)", LimitThreads),
 
       Bind("manualSeed(seed)", [](int64_t seed) { at::manual_seed(static_cast<uint64_t>(seed)); }),
       Bind("getRngState(device)", [](at::Device device) { return GeneratorOf(device).get_state(); }),

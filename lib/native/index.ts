@@ -21,6 +21,7 @@ import { dyconvCommand, findAddon, loadAddon, setupCommand } from './load.js';
 import type { NativeNn } from './nn.js';
 import type { NativeOps } from './ops.js';
 import type { NativeOptim } from './optim.js';
+import { threadLimit } from './threads.js';
 
 /** A tensor, or a number that takes part in an operation without widening the tensor's dtype. */
 export type Operand = Tensor | number | bigint | boolean;
@@ -273,6 +274,7 @@ export interface Native extends NativeCuda, NativeNn, NativeOps, NativeOptim {
   liveBytes(): number;
   setNumThreads(threads: number): void;
   getNumThreads(): number;
+  limitThreads(limit: number): void;
   manualSeed(seed: number): void;
   getRngState(device: string): Tensor;
   setRngState(state: Tensor, device: string): void;
@@ -305,6 +307,9 @@ native.setErrorClasses([ArgumentError, ShapeError, DTypeError, DeviceError, Disp
 
 native.setCollector(collector());
 native.setMaxBufferBytes(constants.MAX_LENGTH);
+
+const limit = threadLimit();
+if (limit !== undefined) native.limitThreads(limit);
 
 /**
  * What the add-on makes a Tensor of: an object with nothing in it, standing on Tensor.prototype (tensor/tensor.ts). V8 makes

@@ -15,6 +15,7 @@ import { DyconvError } from '../errors.js';
 import { cacheDirectory, readManifest } from '../install/cache.js';
 import { inspectLibtorch, libraryName } from '../install/inspect.js';
 import { readLock, sameRelease } from '../install/lock.js';
+import { withBoundedSpinning } from './threads.js';
 
 /** CMake's build types, of which `Release` is what the package loads. */
 export type BuildConfig = 'Release' | 'Debug' | 'RelWithDebInfo';
@@ -105,8 +106,10 @@ function notedFolder(): string | undefined {
 
 /** Loads the add-on into this process. */
 export function loadAddon(addon: Addon, env: NodeJS.ProcessEnv = process.env): unknown {
-  if (addon.kind === 'prebuilt') preloadLibtorch(libtorchOf(addon, env));
-  return require(addon.file);
+  return withBoundedSpinning(() => {
+    if (addon.kind === 'prebuilt') preloadLibtorch(libtorchOf(addon, env));
+    return require(addon.file);
+  });
 }
 
 // "Do not unload" of <dlfcn.h>, which node:os does not name.

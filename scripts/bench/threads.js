@@ -1,0 +1,96 @@
+/**
+ * What the threads of an operation cost when the cores are shared: every policy in a process of its own, on a quiet
+ * machine and beside processes that do nothing but count.
+ * @module
+ */
+import { spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { machine, median, printRows, record } from './turns.js';
+
+/** Environments of the contestants. libgomp's own default is the number that it documents for an unset policy. */
+const POLICIES = {
+  dyconv: {},
+  'libgomp default': { GOMP_SPINCOUNT: '300000' },
+  passive: { OMP_WAIT_POLICY: 'passive' },
+  '1 thread': { OMP_NUM_THREADS: '1' },
+};
+
+const BUSY = 'for (;;) {}';
+const CHILD = fileURLToPath(new URL('threads-child.js', import.meta.url));
+
+/**
+ * Images per second, medians over interleaved turns.
+ * @param {{ json?: boolean, model: string, busy: number, turns: number, seconds: number, spin?: string[] }} options
+ */
+export async function measureThreads({ json, model, busy, turns, seconds, spin = [] }) {
+  /** @type {Record<string, Record<string, string>>} */
+  const policies = { ...POLICIES };
+  for (const count of spin) policies[`spin count ${count}`] = { GOMP_SPINCOUNT: count };
+  const children = Object.entries(policies).map(([name, env]) => ({ name, ...start(env, model) }));
+  /** @type {Record<string, Record<string, number[]>>} */
+  const rates = Object.fromEntries(children.map(({ name }) => [name, {}]));
+  try {
+    for (const load of ['quiet', 'loaded']) {
+      const others = load === 'loaded' ? Array.from({ length: busy }, () => startBusy()) : [];
+      try {
+        for (let turn = 0; turn <= turns; turn++) {
+          for (const { name, ask } of children) {
+            for (const what of ['infer 1', 'train 32']) {
+              const rate = Number(await ask(`${what} ${seconds}`));
+              if (turn > 0) record(rates[name], `${what}, ${load}`, rate);
+            }
+          }
+        }
+      } finally {
+        for (const other of others) other.kill('SIGKILL');
+      }
+    }
+  } finally {
+    for (const { end } of children) end();
+  }
+  report({ json, model, busy, rates });
+}
+
+/** @param {{ json?: boolean, model: string, busy: number, rates: Record<string, Record<string, number[]>> }} options */
+function report({ json, model, busy, rates }) {
+  const results = Object.fromEntries(
+    Object.entries(rates).map(([name, own]) => [
+      name,
+      Object.fromEntries(Object.entries(own).map(([what, all]) => [what, Number(median(all).toFixed(1))])),
+    ]),
+  );
+  if (json) {
+    console.log(JSON.stringify({ what: 'threads', model, busy, machine: machine(), results }));
+    return;
+  }
+  console.log(`${model}, images/s; loaded: beside ${busy} busy processes\n${JSON.stringify(machine())}`);
+  printRows(
+    Object.entries(results).map(([policy, own]) => ({
+      policy,
+      ...Object.fromEntries(Object.entries(own).map(([what, rate]) => [what, rate.toFixed(1)])),
+    })),
+  );
+}
+
+/** A contestant that answers a line with a line. @param {Record<string, string>} more @param {string} model */
+function start(more, model) {
+  const { GOMP_SPINCOUNT: _count, OMP_WAIT_POLICY: _policy, OMP_NUM_THREADS: _threads, ...env } = process.env;
+  const child = spawn(process.execPath, [CHILD, model], {
+    env: { ...env, ...more },
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  /** @param {string} question */
+  const ask = async (question) => {
+    child.stdin.write(`${question}\n`);
+    const { value, done } = await lines.next();
+    if (done) throw new Error(`A process of the benchmark ended with exit code ${child.exitCode}`);
+    return value;
+  };
+  return { ask, end: () => child.stdin.end() };
+}
+
+function startBusy() {
+  return spawn(process.execPath, ['-e', BUSY], { stdio: 'ignore' });
+}
