@@ -134,6 +134,6 @@ describe('batchNorm', () => {
   it('refuses what does not fit', () => {
     const input = randn([2, 3, 5, 5]);
     expect(() => F.batchNorm(input, { weight: ones([4]), training: true })).toThrow('weight');
-    expect(() => F.batchNorm(input, { runningMean: ones([2]), training: true })).toThrow('running_mean');
+    expect(() => F.batchNorm(input, { runningMean: ones([2]), training: true })).toThrow('runningMean');
   });
 });
