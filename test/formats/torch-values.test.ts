@@ -1,6 +1,9 @@
 /** What checkpoints hold besides plain tensors, in each format of torch.save. Written by test/golden/make_torch_values.py. */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { CheckpointError } from '../../lib/errors.js';
 import {
   isTensor,
@@ -110,6 +113,26 @@ describe('a file of torch.save', () => {
       expect(before[key]!.dtype).toBe(tensor.dtype);
       expect(before[key]!.arraySync(), key).toEqual(tensor.arraySync());
     }
+  });
+
+  it('of that format, cut short, is refused with the way to save it anew without a GPU', async () => {
+    const whole = readFileSync(old('legacy.pth'));
+    const folder = mkdtempSync(join(tmpdir(), 'dyconv-legacy-'));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const file = join(folder, 'cut.pth');
+    for (let length = 40; length < whole.length; length += 131) {
+      writeFileSync(file, whole.subarray(0, length));
+      await expect(loadTorch(file), `${length} bytes`).rejects.toThrow(CheckpointError);
+      await expect(loadTorch(file), `${length} bytes`).rejects.toThrow(
+        /torch\.load\(path, map_location='cpu'\)/,
+      );
+    }
+    const tar = Buffer.alloc(1024);
+    tar.write('ustar', 257, 'latin1');
+    writeFileSync(file, tar);
+    await expect(loadTorch(file)).rejects.toThrow(
+      /cut\.pth is of the tar format of PyTorch before 0\.1\.10\. .*map_location/,
+    );
   });
 
   it('with a whole module gives its state dict', async () => {
