@@ -1,6 +1,7 @@
 // Activations, attention and normalisations beyond those of nn.cc.
 #include "bindings/binders.h"
 #include "bindings/bindings.h"
+#include "ops/norm_values.h"
 
 namespace dyconv {
 namespace {
@@ -56,6 +57,8 @@ const OpTable& ActivationOps() {
         Bind("instanceNorm(input, weight, bias, runningMean, runningVar, useInputStats, momentum, eps)",
              [](const Tensor& x, const OptionalTensor& w, const OptionalTensor& b, const OptionalTensor& mean,
                 const OptionalTensor& var, bool use_input_stats, double momentum, double eps) {
+               if (use_input_stats && x.dim() >= 2)
+                 CheckSeveralValues(x, SpatialSize(x), "channel of a sample");
                return at::instance_norm(x, w, b, mean, var, use_input_stats, momentum, eps,
                                         /*cudnn_enabled=*/true);
              }),

@@ -6,6 +6,7 @@
 #include "ops/dropout.h"
 #include "ops/linear.h"
 #include "ops/max_pool.h"
+#include "ops/norm_values.h"
 
 namespace dyconv {
 namespace {
@@ -51,6 +52,8 @@ const OpTable& NnOps() {
            }),
       Bind("groupNorm(input, numGroups, weight, bias, eps)",
            [](const Tensor& x, int64_t groups, const Optional& w, const Optional& b, double eps) {
+             if (x.dim() >= 2 && groups > 0)
+               CheckSeveralValues(x, x.size(0) * (x.size(1) / groups) * SpatialSize(x), "group");
              return at::group_norm(x, groups, w, b, eps);
            }),
       Bind("dropout(input, p, training)",

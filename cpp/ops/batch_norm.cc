@@ -9,6 +9,7 @@
 #include <torch/csrc/autograd/custom_function.h>
 
 #include "../kernels/dispatch.h"
+#include "norm_values.h"
 
 namespace dyconv {
 namespace {
@@ -113,6 +114,7 @@ class BatchNormFunction : public torch::autograd::Function<BatchNormFunction> {
 at::Tensor BatchNorm(const at::Tensor& input, const OptionalTensor& weight, const OptionalTensor& bias,
                      const OptionalTensor& running_mean, const OptionalTensor& running_var, bool training,
                      double momentum, double eps) {
+  if (training && input.dim() >= 2) CheckSeveralValues(input, input.size(0) * SpatialSize(input), "channel");
   if (!training || !Applies(input, {&weight, &bias, &running_mean, &running_var})) {
     return at::batch_norm(input, weight, bias, running_mean, running_var, training, momentum, eps,
                           /*cudnn_enabled=*/true);

@@ -52,3 +52,21 @@ export function number(
       : `a number from ${min} to ${max}`;
   throw invalidArgument(name, range, value);
 }
+
+/** Checks an index of one of `rows` rows; a negative one counts from the end. */
+export function row(name: string, value: unknown, rows: number): number {
+  if (!Number.isInteger(value) || (value as number) < -rows || (value as number) >= rows)
+    throw invalidArgument(name, `an integer from ${-rows} to ${rows - 1}, a row of the table`, value);
+  return (value as number) < 0 ? (value as number) + rows : (value as number);
+}
+
+/** The size of an adaptive pool's result: one number for all spatial dimensions, or one each; null keeps that of the input. */
+export type OutputSize = number | null | readonly (number | null)[];
+
+/** Checks an {@link OutputSize} and spreads it to `count` dimensions. */
+export function outputSizes(value: OutputSize, count: number): (number | null)[] {
+  const all = Array.isArray(value) ? value : new Array(count).fill(value);
+  if (all.length !== count || !all.every((n) => n === null || (Number.isInteger(n) && n >= 1)))
+    throw invalidArgument('outputSize', `an integer of at least 1, null, or ${count} of them`, value);
+  return [...all];
+}

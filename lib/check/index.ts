@@ -5,11 +5,7 @@
 import { types } from 'node:util';
 import { ArgumentError, invalidArgument } from '../errors.js';
 
-/** Checks an argument that is an object of options, or of anything else with names. */
-export function checkOptions<T>(options: T, name = 'options'): T & object {
-  if (typeof options !== 'object' || options === null) throw invalidArgument(name, 'an object', options);
-  return options;
-}
+export { checkKeys, checkObject, checkOptions, type OptionKeys, optionKeys, unknownKey } from './options.js';
 
 /** What {@link checkRecord} tells apart. */
 export type FieldKind = 'string' | 'number' | 'boolean' | 'function' | 'object' | 'array' | 'bytes';
@@ -60,7 +56,9 @@ export function checkIterable<T>(values: Iterable<T>, name: string, expected = '
   if (
     ArrayBuffer.isView(values) ||
     typeof values?.[Symbol.iterator] !== 'function' ||
-    typeof values === 'string'
+    typeof values === 'string' ||
+    // A tensor is iterable, by rows, but is one thing where a list is wanted.
+    'numel' in values
   )
     throw invalidArgument(name, expected, values);
   // Nobody means so many: a sparse array that claims to be that long would take minutes to walk.

@@ -4,7 +4,7 @@
  * @module
  */
 import { basename } from 'node:path';
-import { checkOptions } from '../check/index.js';
+import { checkOptions, optionKeys } from '../check/index.js';
 import { invalidArgument } from '../errors.js';
 import { type Pickled, pickledText, readPickle } from '../formats/pickle.js';
 import { numpyBytes, PickledArray } from '../formats/pickle-numpy.js';
@@ -12,7 +12,14 @@ import { allocateBytes } from './bytes.js';
 import { type CachedArrays, readCache, writeCache } from './cache.js';
 import { CIFAR10_CLASSES, CIFAR100_COARSE, CIFAR100_FINE } from './cifar-classes.js';
 import { checkSplit, createDataset, type Dataset, datasetError, type Split } from './dataset.js';
-import { findFile, type PublishedFile, rootFolder, type SourceOptions, verifyFile } from './sources.js';
+import {
+  findFile,
+  type PublishedFile,
+  rootFolder,
+  SOURCE_KEYS,
+  type SourceOptions,
+  verifyFile,
+} from './sources.js';
 import { readTarGz } from './tar.js';
 
 const PUBLISHER = 'https://www.cs.toronto.edu/~kriz';
@@ -30,11 +37,15 @@ export interface Cifar10Options extends SourceOptions {
   cache?: boolean | 'mmap';
 }
 
+const CIFAR10_KEYS = optionKeys(...SOURCE_KEYS, 'split', 'cache');
+
 /** Options of {@link cifar100}. */
 export interface Cifar100Options extends Cifar10Options {
   /** The 100 classes or the 20 superclasses. Default: `fine`. */
   labels?: 'fine' | 'coarse';
 }
+
+const CIFAR100_KEYS = optionKeys(...CIFAR10_KEYS, 'labels');
 
 /** How one of the two sets is laid out in its archives. */
 interface Layout {
@@ -92,7 +103,7 @@ function cifar100Layout(labels: 'fine' | 'coarse'): Layout {
  * @throws DatasetError when the archive is missing, damaged, or not the published one; DownloadError; ArgumentError.
  */
 export async function cifar10(options: Cifar10Options): Promise<Dataset> {
-  return loadCifar(CIFAR10, checkOptions(options));
+  return loadCifar(CIFAR10, checkOptions(options, CIFAR10_KEYS));
 }
 
 /**
@@ -101,7 +112,7 @@ export async function cifar10(options: Cifar10Options): Promise<Dataset> {
  * @throws DatasetError when the archive is missing, damaged, or not the published one; DownloadError; ArgumentError.
  */
 export async function cifar100(options: Cifar100Options): Promise<Dataset> {
-  const { labels = 'fine' } = checkOptions(options);
+  const { labels = 'fine' } = checkOptions(options, CIFAR100_KEYS);
   if (labels !== 'fine' && labels !== 'coarse') throw invalidArgument('labels', `'fine' or 'coarse'`, labels);
   return loadCifar(cifar100Layout(labels), options);
 }

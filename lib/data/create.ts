@@ -2,15 +2,15 @@
  * Data sets by name, as commands take them.
  * @module
  */
-import { checkOptions } from '../check/index.js';
+import { checkOptions, optionKeys } from '../check/index.js';
 import { invalidArgument } from '../errors.js';
 import { type Cifar10Options, cifar10, cifar100 } from './cifar.js';
 import { checkSameClasses } from './class-names.js';
 import type { Dataset, Split } from './dataset.js';
 import { type ImageFolderOptions, imageFolder } from './image-folder.js';
-import { bundled, fashionMnist, mnist } from './mnist.js';
+import { bundled, fashionMnist, type MnistOptions, mnist } from './mnist.js';
 import { DATASET_NAMES, type DatasetName } from './names.js';
-import type { SourceOptions } from './sources.js';
+import { SOURCE_KEYS, type SourceOptions } from './sources.js';
 
 export type { DatasetName } from './names.js';
 
@@ -29,11 +29,13 @@ export interface CreateOptions extends SourceOptions {
   classes?: readonly string[] | undefined;
 }
 
+const CREATE_KEYS = optionKeys(...SOURCE_KEYS, 'split', 'classes', 'cache', 'unreadable');
+
 const MAKERS: Readonly<Record<DatasetName, (options: CreateOptions) => Promise<Dataset>>> = {
-  cifar10,
-  cifar100,
-  mnist,
-  'fashion-mnist': fashionMnist,
+  cifar10: (options) => cifar10(forArchive(options)),
+  cifar100: (options) => cifar100(forArchive(options)),
+  mnist: (options) => mnist(forIdx(options)),
+  'fashion-mnist': (options) => fashionMnist(forIdx(options)),
   bundled: ({ split }) => bundled({ split }),
   folder: ({ root = 'data', split, classes, unreadable, onProgress }) =>
     imageFolder({
@@ -44,6 +46,14 @@ const MAKERS: Readonly<Record<DatasetName, (options: CreateOptions) => Promise<D
       onProgress: onProgress && ((done, total) => onProgress(root, done, total, 'parse')),
     }),
 };
+
+function forArchive({ unreadable: _, classes: __, ...options }: CreateOptions): Cifar10Options {
+  return options;
+}
+
+function forIdx({ unreadable: _, cache: __, classes: ___, ...options }: CreateOptions): MnistOptions {
+  return options;
+}
 
 /** The names of all data sets, as `--dataset` takes them. */
 export function list(): DatasetName[] {
@@ -60,7 +70,7 @@ export function list(): DatasetName[] {
 export async function create(name: DatasetName, options: CreateOptions): Promise<Dataset> {
   if (typeof name !== 'string' || !Object.hasOwn(MAKERS, name))
     throw invalidArgument('dataset', `one of ${list().join(', ')}`, name);
-  const { classes, split } = checkOptions(options);
+  const { classes, split } = checkOptions(options, CREATE_KEYS);
   const set = await MAKERS[name](options);
   if (classes !== undefined) checkSameClasses(`${name} (${split})`, classes, set.classes);
   return set;

@@ -2,13 +2,16 @@
  * What a transform does to pictures, as a picture.
  * @module
  */
+
+import { checkOptions, optionKeys } from '../check/index.js';
 import { invalidArgument, ShapeError } from '../errors.js';
 import { augmentBatch } from './batches.js';
 import { checkDataset, type Dataset } from './dataset.js';
 import { planFor } from './plan.js';
 import { Random } from './random.js';
-import { checkKeys } from './transform-checks.js';
 import { type Transform, from as transformFrom } from './transforms.js';
+
+const GRID_KEYS = optionKeys('transform', 'rows', 'columns', 'seed', 'cell');
 
 /** Options of {@link grid}. */
 export interface GridOptions {
@@ -37,7 +40,7 @@ const BACKGROUND = 255;
  */
 export async function grid(set: Dataset, options: GridOptions = {}): Promise<Buffer> {
   checkDataset(set);
-  checkKeys(options, ['transform', 'rows', 'columns', 'seed', 'cell']);
+  checkOptions(options, GRID_KEYS);
   const { rows = 8, columns = 8, seed = 0, cell = 96 } = options;
   const transform = options.transform && transformFrom(options.transform);
   for (const [name, value] of Object.entries({ rows, columns, cell })) {

@@ -3,7 +3,7 @@
  * @module
  */
 import { availableParallelism } from 'node:os';
-import { checkOptions } from '../check/index.js';
+import { checkOptions, optionKeys } from '../check/index.js';
 import { DatasetError, invalidArgument } from '../errors.js';
 import { listNames } from './class-names.js';
 import { checkSplit, createDataset, type Dataset, datasetError, type Split, warn } from './dataset.js';
@@ -37,6 +37,16 @@ export interface ImageFolderOptions {
   onProgress?: ((done: number, total: number) => void) | undefined;
 }
 
+const IMAGE_FOLDER_KEYS = optionKeys(
+  'root',
+  'split',
+  'classes',
+  'size',
+  'unreadable',
+  'onSkip',
+  'onProgress',
+);
+
 /**
  * Reads pictures into memory as RGB (PNG, JPEG, WebP, GIF, TIFF, AVIF): each is scaled to cover `size` x `size` and cropped
  * to its centre; transparency is put on black. Classes are the names of the folders, in alphabetical order.
@@ -48,7 +58,14 @@ export interface ImageFolderOptions {
  * read; ArgumentError.
  */
 export async function imageFolder(options: ImageFolderOptions): Promise<Dataset> {
-  const { root, split, classes: known, size = 130, unreadable = 'error', onSkip } = checkOptions(options);
+  const {
+    root,
+    split,
+    classes: known,
+    size = 130,
+    unreadable = 'error',
+    onSkip,
+  } = checkOptions(options, IMAGE_FOLDER_KEYS);
   checkSplit(split);
   if (typeof root !== 'string' || root === '') throw invalidArgument('root', 'the path of a folder', root);
   if (!Number.isInteger(size) || size < 1 || size > 4096) {

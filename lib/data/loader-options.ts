@@ -3,7 +3,7 @@
  * @module
  */
 import { availableParallelism } from 'node:os';
-import { checkOptions } from '../check/index.js';
+import { checkOptions, optionKeys } from '../check/index.js';
 import { invalidArgument } from '../errors.js';
 import type { Device } from '../tensor/dtype.js';
 import { type BatchMix, mixesFrom } from './mix.js';
@@ -49,6 +49,24 @@ export interface LoaderOptions {
   worldSize?: number;
 }
 
+const LOADER_KEYS = optionKeys(
+  'batchSize',
+  'shuffle',
+  'dropLast',
+  'transform',
+  'mix',
+  'dtype',
+  'memoryFormat',
+  'seed',
+  'prefetch',
+  'threads',
+  'device',
+  'augmentOn',
+  'limit',
+  'rank',
+  'worldSize',
+);
+
 /** Options with nothing left out. */
 export interface ResolvedOptions extends Required<Omit<LoaderOptions, 'transform' | 'mix'>> {
   transform: Transform | undefined;
@@ -61,7 +79,7 @@ export interface ResolvedOptions extends Required<Omit<LoaderOptions, 'transform
  * @throws ArgumentError naming the option.
  */
 export function resolveOptions(options: LoaderOptions, length: number): ResolvedOptions {
-  const { transform, mix } = checkOptions(options);
+  const { transform, mix } = checkOptions(options, LOADER_KEYS);
   const resolved: ResolvedOptions = {
     shuffle: false,
     dropLast: false,

@@ -3,9 +3,13 @@
  * that one's, as torchvision's transforms v2 do it. In a shuffled epoch that is a partner at random.
  * @module
  */
+
+import { checkOptions, optionKeys } from '../check/index.js';
 import { invalidArgument } from '../errors.js';
 import { Random } from './random.js';
-import { checkKeys, checkProbability } from './transform-checks.js';
+import { checkProbability } from './transform-checks.js';
+
+const MIX_OF_KEYS = optionKeys('alpha', 'p');
 
 /** Options of {@link mixup} and {@link cutmix}. */
 export interface MixOptions {
@@ -50,7 +54,7 @@ export function cutmix(options: MixOptions = {}): BatchMix {
 }
 
 function mixOf(kind: BatchMix['kind'], options: MixOptions): BatchMix {
-  checkKeys(options, ['alpha', 'p']);
+  checkOptions(options, MIX_OF_KEYS);
   const { alpha = 1, p = 1 } = options;
   if (!(Number.isFinite(alpha) && alpha > 0)) throw invalidArgument('alpha', 'a positive number', alpha);
   return Object.freeze({ kind, alpha, p: checkProbability('p', p) });

@@ -5,7 +5,7 @@
  */
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { checkOptions } from '../check/index.js';
+import { checkOptions, optionKeys } from '../check/index.js';
 import { invalidArgument } from '../errors.js';
 import {
   checkSplit,
@@ -16,7 +16,14 @@ import {
   type Split,
 } from './dataset.js';
 import { readIdx } from './idx.js';
-import { findFile, type PublishedFile, rootFolder, type SourceOptions, verifyFile } from './sources.js';
+import {
+  findFile,
+  type PublishedFile,
+  rootFolder,
+  SOURCE_KEYS,
+  type SourceOptions,
+  verifyFile,
+} from './sources.js';
 
 /** Options of {@link bundled}. */
 export interface GreyOptions {
@@ -26,8 +33,12 @@ export interface GreyOptions {
   channels?: 1 | 3;
 }
 
+const GREY_KEYS = optionKeys('split', 'channels');
+
 /** Options of {@link mnist} and {@link fashionMnist}. */
 export interface MnistOptions extends SourceOptions, GreyOptions {}
+
+const MNIST_KEYS = optionKeys(...SOURCE_KEYS, ...GREY_KEYS);
 
 interface Published {
   images: PublishedFile;
@@ -112,7 +123,7 @@ const DEBIAN_FASHION = '/usr/share/datasets/fashion-mnist';
  * @throws DatasetError when a file is missing, damaged, or not the published one; DownloadError; ArgumentError.
  */
 export async function mnist(options: MnistOptions): Promise<Dataset> {
-  const root = rootFolder(checkOptions(options).root);
+  const root = rootFolder(checkOptions(options, MNIST_KEYS).root);
   return loadIdxSet('mnist', MNIST, DIGITS, options, {
     folders: [join(root, 'mnist'), root],
     publisher: 'https://ossci-datasets.s3.amazonaws.com/mnist',
@@ -125,7 +136,7 @@ export async function mnist(options: MnistOptions): Promise<Dataset> {
  * @throws DatasetError when a file is missing, damaged, or not the published one; DownloadError; ArgumentError.
  */
 export async function fashionMnist(options: MnistOptions): Promise<Dataset> {
-  const root = rootFolder(checkOptions(options).root);
+  const root = rootFolder(checkOptions(options, MNIST_KEYS).root);
   return loadIdxSet('fashion-mnist', FASHION_MNIST, FASHION_CLASSES, options, {
     folders: [join(root, 'fashion-mnist'), root, DEBIAN_FASHION],
     publisher: 'http://fashion-mnist.s3-website.eu-central-1.amazonaws.com',
@@ -139,7 +150,7 @@ export async function fashionMnist(options: MnistOptions): Promise<Dataset> {
  * @throws DatasetError when the package is incomplete; ArgumentError.
  */
 export async function bundled(options: GreyOptions): Promise<Dataset> {
-  const { split } = checkOptions(options);
+  const { split } = checkOptions(options, GREY_KEYS);
   checkSplit(split);
   const folder = fileURLToPath(new URL('../../data/bundled/', import.meta.url));
   const { images, labels } = FASHION_MNIST[split];

@@ -2,11 +2,13 @@
  * Where the files of a published data set come from: folders on this machine first, then a download.
  * @module
  */
+
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createGunzip } from 'node:zlib';
+import { optionKeys } from '../check/index.js';
 import { DatasetError, invalidArgument } from '../errors.js';
 import { type DownloadProgress, download, hashFile } from '../files/download.js';
 import { datasetError } from './dataset.js';
@@ -29,6 +31,9 @@ export interface SourceOptions {
   /** Stops a download. */
   signal?: AbortSignal;
 }
+
+/** @internal */
+export const SOURCE_KEYS = optionKeys('root', 'download', 'verify', 'url', 'onProgress', 'signal');
 
 /** A file as it was published. */
 export interface PublishedFile {

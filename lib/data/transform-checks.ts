@@ -1,8 +1,3 @@
-/**
- * What the options of transforms have in common: how they are checked.
- * @module
- */
-import { checkOptions } from '../check/index.js';
 import { invalidArgument } from '../errors.js';
 
 const MAX_SIZE = 4096;
@@ -82,12 +77,6 @@ export function checkChannels(
     );
   }
   return Object.freeze([...values] as number[]);
-}
-
-/** No other keys than these: a mistyped option is no option that was left out. */
-export function checkKeys(options: object, known: readonly string[]): void {
-  const unknown = Object.keys(checkOptions(options)).find((key) => !known.includes(key));
-  if (unknown !== undefined) throw invalidArgument('options', `only ${known.join(', ')}`, unknown);
 }
 
 function isBounds(value: unknown): value is [number, number] {

@@ -3,19 +3,28 @@
  * torchvision's transforms v2 unless said otherwise: https://docs.pytorch.org/vision/stable/transforms.html
  * @module
  */
+
+import { checkOptions, optionKeys } from '../check/index.js';
 import { invalidArgument } from '../errors.js';
 import {
   type Bounds,
   checkChannels,
   checkFactor,
   checkHue,
-  checkKeys,
   checkProbability,
   checkRange,
   checkSize,
   checkSizes,
   type Size,
 } from './transform-checks.js';
+
+const RESIZE_KEYS = optionKeys('size');
+const RANDOM_CROP_KEYS = optionKeys('size', 'padding');
+const RANDOM_RESIZED_CROP_KEYS = optionKeys('size', 'scale', 'ratio');
+const RANDOM_HORIZONTAL_FLIP_KEYS = optionKeys('p');
+const COLOR_JITTER_KEYS = optionKeys('brightness', 'contrast', 'saturation', 'hue');
+const NORMALIZE_KEYS = optionKeys('mean', 'std');
+const RANDOM_ERASING_KEYS = optionKeys('p', 'scale', 'ratio', 'value');
 
 /** See {@link resize}. */
 export interface ResizeStep {
@@ -114,13 +123,13 @@ export type Step =
 
 /** The image scaled to `size`, whatever its proportions: a number of pixels or [height, width]. */
 export function resize(options: { size: number | Size }): ResizeStep {
-  checkKeys(options, ['size']);
+  checkOptions(options, RESIZE_KEYS);
   return Object.freeze({ step: 'resize', size: checkSizes('size', options.size) });
 }
 
 /** The middle of the image. What lies outside it is black. */
 export function centerCrop(options: { size: number | Size }): CenterCropStep {
-  checkKeys(options, ['size']);
+  checkOptions(options, RESIZE_KEYS);
   return Object.freeze({ step: 'centerCrop', size: checkSizes('size', options.size) });
 }
 
@@ -134,7 +143,7 @@ export interface RandomCropOptions {
 
 /** A part of the image of a given size, somewhere in it. */
 export function randomCrop(options: RandomCropOptions): RandomCropStep {
-  checkKeys(options, ['size', 'padding']);
+  checkOptions(options, RANDOM_CROP_KEYS);
   const { size, padding = 0 } = options;
   return Object.freeze({
     step: 'randomCrop',
@@ -155,7 +164,7 @@ export interface RandomResizedCropOptions {
 
 /** A part of random area and aspect ratio, scaled to `size`. */
 export function randomResizedCrop(options: RandomResizedCropOptions): RandomResizedCropStep {
-  checkKeys(options, ['size', 'scale', 'ratio']);
+  checkOptions(options, RANDOM_RESIZED_CROP_KEYS);
   const { size, scale = [0.08, 1], ratio = [3 / 4, 4 / 3] } = options;
   return Object.freeze({
     step: 'randomResizedCrop',
@@ -167,14 +176,14 @@ export function randomResizedCrop(options: RandomResizedCropOptions): RandomResi
 
 /** Left and right swapped with probability `p`, by default 0.5. */
 export function randomHorizontalFlip(options: { p?: number } = {}): FlipStep {
-  checkKeys(options, ['p']);
+  checkOptions(options, RANDOM_HORIZONTAL_FLIP_KEYS);
   const { p = 0.5 } = options;
   return Object.freeze({ step: 'randomHorizontalFlip', p: checkProbability('p', p) });
 }
 
 /** Top and bottom swapped with probability `p`, by default 0.5. */
 export function randomVerticalFlip(options: { p?: number } = {}): FlipStep {
-  checkKeys(options, ['p']);
+  checkOptions(options, RANDOM_HORIZONTAL_FLIP_KEYS);
   const { p = 0.5 } = options;
   return Object.freeze({ step: 'randomVerticalFlip', p: checkProbability('p', p) });
 }
@@ -196,7 +205,7 @@ export interface ColorJitterOptions {
  * float images: clamped to [0, 1] after each, not rounded. Images have 1 or 3 channels; grey ones keep saturation and hue.
  */
 export function colorJitter(options: ColorJitterOptions): ColorJitterStep {
-  checkKeys(options, ['brightness', 'contrast', 'saturation', 'hue']);
+  checkOptions(options, COLOR_JITTER_KEYS);
   const { brightness = 0, contrast = 0, saturation = 0, hue = 0 } = options;
   return Object.freeze({
     step: 'colorJitter',
@@ -217,7 +226,7 @@ export interface NormalizeOptions {
 
 /** (x - mean) / std, of values in [0, 1]. */
 export function normalize(options: NormalizeOptions = {}): NormalizeStep {
-  checkKeys(options, ['mean', 'std']);
+  checkOptions(options, NORMALIZE_KEYS);
   const { mean = 0.5, std = 0.5 } = options;
   return Object.freeze({
     step: 'normalize',
@@ -240,7 +249,7 @@ export interface RandomErasingOptions {
 
 /** A rectangle of the normalised image replaced (Zhong et al., Random Erasing Data Augmentation, AAAI 2020). */
 export function randomErasing(options: RandomErasingOptions = {}): RandomErasingStep {
-  checkKeys(options, ['p', 'scale', 'ratio', 'value']);
+  checkOptions(options, RANDOM_ERASING_KEYS);
   const { p = 0.5, scale = [0.02, 0.33], ratio = [0.3, 3.3], value = 0 } = options;
   return Object.freeze({
     step: 'randomErasing',

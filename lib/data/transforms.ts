@@ -3,17 +3,15 @@
  * printed, stored as JSON with a run, and compared; C++ carries them out.
  * @module
  */
-import { checkIterable } from '../check/index.js';
+import { checkIterable, checkKeys, checkOptions, optionKeys } from '../check/index.js';
 import { invalidArgument } from '../errors.js';
-import {
-  type Bounds,
-  checkChannels,
-  checkKeys,
-  checkProbability,
-  checkRange,
-  checkSize,
-} from './transform-checks.js';
+import { type Bounds, checkChannels, checkProbability, checkRange, checkSize } from './transform-checks.js';
 import { type NormalizeOptions, type Step, stepFrom } from './transform-steps.js';
+
+const TRAIN_KEYS = optionKeys('resize', 'size', 'scale', 'ratio', 'flip', 'mean', 'std');
+const PAD_CROP_KEYS = optionKeys('size', 'padding', 'flip', 'mean', 'std');
+const TEST_KEYS = optionKeys('size', 'mean', 'std');
+const COMPOSE_KEYS = optionKeys('steps');
 
 export { type BatchMix, cutmix, type MixOptions, mixup } from './mix.js';
 export * from './transform-steps.js';
@@ -114,7 +112,7 @@ export type Transform = TrainTransform | PadCropTransform | TestTransform | Comp
  * @throws ArgumentError naming the option.
  */
 export function train(options: TrainTransformOptions = {}): TrainTransform {
-  checkKeys(options, ['resize', 'size', 'scale', 'ratio', 'flip', 'mean', 'std']);
+  checkOptions(options, TRAIN_KEYS);
   const { resize = 130, size = 128, scale = [0.08, 1], ratio = [3 / 4, 4 / 3], flip = 0.5 } = options;
   return Object.freeze({
     kind: 'train',
@@ -134,7 +132,7 @@ export function train(options: TrainTransformOptions = {}): TrainTransform {
  * @throws ArgumentError naming the option.
  */
 export function padCrop(options: PadCropTransformOptions = {}): PadCropTransform {
-  checkKeys(options, ['size', 'padding', 'flip', 'mean', 'std']);
+  checkOptions(options, PAD_CROP_KEYS);
   const { size = 32, padding = 4, flip = 0.5 } = options;
   return Object.freeze({
     kind: 'pad-crop',
@@ -150,7 +148,7 @@ export function padCrop(options: PadCropTransformOptions = {}): PadCropTransform
  * @throws ArgumentError naming the option.
  */
 export function test(options: TestTransformOptions = {}): TestTransform {
-  checkKeys(options, ['size', 'mean', 'std']);
+  checkOptions(options, TEST_KEYS);
   const { size = 128 } = options;
   return Object.freeze({ kind: 'test', size: checkSize('size', size), ...normalization(options) });
 }
@@ -210,7 +208,7 @@ export function from(value: unknown): Transform {
   if (kind === 'pad-crop') return padCrop(options);
   if (kind === 'test') return test(options);
   if (kind === 'compose') {
-    checkKeys(options, ['steps']);
+    checkKeys(options, COMPOSE_KEYS);
     return compose((options as { steps?: Step[] }).steps ?? []);
   }
   throw invalidArgument('transform', 'a transform made by transforms.train, padCrop, test or compose', value);

@@ -9,7 +9,7 @@ import { type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Dispatcher } from 'undici';
-import { checkRecord } from '../check/index.js';
+import { checkOptions, checkRecord, optionKeys } from '../check/index.js';
 import { DownloadError, invalidArgument, LockedError } from '../errors.js';
 import { resolveTarget } from './atomic.js';
 import { acquireLock, type Lock } from './lock.js';
@@ -43,6 +43,8 @@ export interface DownloadOptions {
   connectTimeout?: number;
 }
 
+const DOWNLOAD_KEYS = optionKeys('url', 'file', 'size', 'hash', 'onProgress', 'signal', 'connectTimeout');
+
 const ATTEMPTS = 4;
 const IDLE_TIMEOUT = 30_000;
 const MAX_REDIRECTS = 10;
@@ -59,6 +61,7 @@ class TransientError extends Error {}
  * checksum, an abort, a full disk. The final name is then as it was before.
  */
 export async function download(options: DownloadOptions): Promise<void> {
+  checkOptions(options, DOWNLOAD_KEYS);
   const { url, file, hash } = checkRecord(options, 'options', 'an object', { url: 'string', file: 'string' });
   if (!/^https?:\/\//.test(url) || !URL.canParse(url))
     throw invalidArgument('url', 'an http(s) address', url);

@@ -3,9 +3,11 @@
  * @see https://numpy.org/doc/stable/reference/generated/numpy.savez.html
  * @module
  */
+
 import { Readable } from 'node:stream';
 import type { Entry, ZipFile as ZipReader } from 'yauzl';
 import { ZipFile } from 'yazl';
+import { checkOptions, optionKeys } from '../check/index.js';
 import { CheckpointError, DyconvError, invalidArgument } from '../errors.js';
 import { commitOrDiscard, stageFile } from '../files/atomic.js';
 import { checkPath, fileError } from '../files/error.js';
@@ -17,6 +19,8 @@ import { readNpy } from './npy.js';
 import { formatNpyHeader } from './npy-header.js';
 import { withRefused } from './refused.js';
 import { streamReader, tensorPieces, writePieces } from './tensor-bytes.js';
+
+const SAVE_KEYS = optionKeys('compress');
 
 /** Options of {@link saveNpz}. */
 export interface SaveNpzOptions {
@@ -78,9 +82,7 @@ export async function saveNpz(
   options: SaveNpzOptions = {},
 ): Promise<void> {
   checkPath(path);
-  if (typeof options !== 'object' || options === null)
-    throw invalidArgument('options', 'an object such as { compress }', options);
-  const { compress = false } = options;
+  const { compress = false } = checkOptions(options, SAVE_KEYS);
   if (typeof compress !== 'boolean') throw invalidArgument('compress', 'a boolean', compress);
   const zip = new ZipFile();
   const failed = new Promise<never>((_, reject) => zip.on('error', reject));

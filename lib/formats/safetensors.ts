@@ -4,6 +4,7 @@
  * @module
  */
 import type { FileHandle } from 'node:fs/promises';
+import { checkOptions, optionKeys } from '../check/index.js';
 import { CheckpointError, invalidArgument } from '../errors.js';
 import { commitOrDiscard, type StagedFile, stageFile } from '../files/atomic.js';
 import { checkPath, fileError } from '../files/error.js';
@@ -23,6 +24,9 @@ import {
   type TensorEntry,
 } from './safetensors-header.js';
 import { fileReader, readTensor, tensorPieces, writePieces } from './tensor-bytes.js';
+
+const LOAD_KEYS = optionKeys('mmap');
+const SAVE_KEYS = optionKeys('metadata', 'tag');
 
 /** Options of {@link saveSafetensors}. */
 export interface SaveSafetensorsOptions {
@@ -67,9 +71,7 @@ export async function readSafetensors(
   path: string,
   options: LoadSafetensorsOptions = {},
 ): Promise<{ tensors: Record<string, Tensor>; metadata: Record<string, string> }> {
-  if (typeof options !== 'object' || options === null)
-    throw invalidArgument('options', 'an object such as { mmap }', options);
-  const { mmap = false } = options;
+  const { mmap = false } = checkOptions(options, LOAD_KEYS);
   if (typeof mmap !== 'boolean') throw invalidArgument('mmap', 'a boolean', mmap);
   return withFile(path, async (file) => {
     const { header, dataStart } = await readHeader(file, path);
@@ -129,9 +131,7 @@ export async function stageSafetensors(
   options: SaveSafetensorsOptions & { tag?: string } = {},
 ): Promise<StagedFile> {
   checkPath(path);
-  if (typeof options !== 'object' || options === null)
-    throw invalidArgument('options', 'an object such as { metadata }', options);
-  const { metadata = {}, tag } = options;
+  const { metadata = {}, tag } = checkOptions(options, SAVE_KEYS);
   const tensors = checkRecord(record);
   checkMetadata(metadata);
   const { bytes, entries } = formatHeader(tensors, metadata);

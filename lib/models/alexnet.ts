@@ -4,7 +4,7 @@
  */
 
 import { integer } from '../check/arguments.js';
-import { checkOptions } from '../check/index.js';
+import { checkOptions, optionKeys } from '../check/index.js';
 import { ReLU } from '../nn/activations.js';
 import { DynamicConv2d } from '../nn/dynamic-conv.js';
 import { constant_, kaimingNormal_ } from '../nn/init.js';
@@ -25,6 +25,8 @@ export interface AlexNetOptions {
   dropout?: number;
 }
 
+const ALEX_NET_KEYS = optionKeys('numClasses', 'inChannels', 'dropout');
+
 /** Options of {@link alexnetDy}. */
 export interface AlexNetDyOptions extends AlexNetOptions {
   /** Kernels a dynamic layer mixes. Default 2. */
@@ -32,6 +34,8 @@ export interface AlexNetDyOptions extends AlexNetOptions {
   /** Initial softmax temperature. Default 30. */
   temperature?: number;
 }
+
+const ALEX_NET_DY_KEYS = optionKeys(...ALEX_NET_KEYS, 'numExperts', 'temperature');
 
 /** The convolutions, in order: `pool` is a 3x3 max pooling of stride 2 after them. */
 const CONVS = [
@@ -57,7 +61,7 @@ export class AlexNet extends Module {
 
   constructor(options: AlexNetOptions, dynamic: DynamicOptions | null) {
     super();
-    const { numClasses = 10, inChannels = 3, dropout = 0.5 } = checkOptions(options);
+    const { numClasses = 10, inChannels = 3, dropout = 0.5 } = checkOptions(options, ALEX_NET_KEYS);
     integer('numClasses', numClasses, 1);
     const layers: Module[] = [];
     let channels = integer('inChannels', inChannels, 1);
@@ -109,6 +113,6 @@ export function alexnet(options: AlexNetOptions = {}): AlexNet {
  * @see https://arxiv.org/abs/1912.03458
  */
 export function alexnetDy(options: AlexNetDyOptions = {}): AlexNet {
-  const { numExperts = 2, temperature = 30, ...rest } = checkOptions(options);
+  const { numExperts = 2, temperature = 30, ...rest } = checkOptions(options, ALEX_NET_DY_KEYS);
   return new AlexNet(rest, { numExperts, temperature });
 }

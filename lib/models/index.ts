@@ -2,11 +2,13 @@
  * Networks by name: `import { models } from 'dyconv'`.
  * @module
  */
-import { checkOptions } from '../check/index.js';
+import { checkOptions, optionKeys } from '../check/index.js';
 import { invalidArgument } from '../errors.js';
 import type { Module } from '../nn/module.js';
 import { type AlexNetDyOptions, alexnet, alexnetDy } from './alexnet.js';
 import { MODEL_NAMES } from './names.js';
+
+const CREATE = optionKeys('numExperts', 'temperature', 'numClasses', 'inChannels', 'dropout');
 
 export { AlexNet, type AlexNetDyOptions, type AlexNetOptions, alexnet, alexnetDy } from './alexnet.js';
 
@@ -30,5 +32,5 @@ export function list(): string[] {
 export function create(name: string, options: ModelOptions = {}): Module {
   const known = MODEL_NAMES.find((candidate) => candidate === name);
   if (known === undefined) throw invalidArgument('model', `one of ${list().join(', ')}`, name);
-  return registry[known](checkOptions(options));
+  return registry[known](checkOptions(options, CREATE));
 }

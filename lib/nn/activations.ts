@@ -5,12 +5,22 @@
  */
 
 import { number } from '../check/arguments.js';
-import { checkOptions } from '../check/index.js';
+import { checkOptions, optionKeys } from '../check/index.js';
+import { invalidArgument } from '../errors.js';
 import * as F from '../ops/activation.js';
 import { full } from '../tensor/create.js';
 import type { Tensor } from '../tensor/tensor.js';
-import type { FactoryOptions } from './layers.js';
+import { FACTORY_KEYS, type FactoryOptions } from './layers.js';
 import { Module, Parameter } from './module.js';
+
+const NEGATIVE_SLOPE = optionKeys('negativeSlope');
+const ALPHA = optionKeys('alpha');
+const BETA_THRESHOLD = optionKeys('beta', 'threshold');
+const MIN_VAL_MAX_VAL = optionKeys('minVal', 'maxVal');
+const LAMBDA = optionKeys('lambda');
+const DIM = optionKeys('dim');
+const APPROXIMATE = optionKeys('approximate');
+const LOWER_UPPER = optionKeys('lower', 'upper');
 
 /** max(x, 0). */
 export class ReLU extends Module {
@@ -102,12 +112,12 @@ export class LeakyReLU extends Module {
   readonly negativeSlope: number;
   /** @param options.negativeSlope - Default 0.01. */
   constructor(options: { negativeSlope?: number } = {}) {
-    const { negativeSlope = 0.01 } = checkOptions(options);
+    const { negativeSlope = 0.01 } = checkOptions(options, NEGATIVE_SLOPE);
     super();
     this.negativeSlope = number('negativeSlope', negativeSlope);
   }
   forward(input: Tensor): Tensor {
-    return F.leakyRelu(input, this);
+    return F.leakyRelu(input, { negativeSlope: this.negativeSlope });
   }
   protected override extraRepr(): string {
     return `negativeSlope=${this.negativeSlope}`;
@@ -120,12 +130,12 @@ export class ELU extends Module {
   readonly alpha: number;
   /** @param options.alpha - Default 1. */
   constructor(options: { alpha?: number } = {}) {
-    const { alpha = 1 } = checkOptions(options);
+    const { alpha = 1 } = checkOptions(options, ALPHA);
     super();
     this.alpha = number('alpha', alpha);
   }
   forward(input: Tensor): Tensor {
-    return F.elu(input, this);
+    return F.elu(input, { alpha: this.alpha });
   }
   protected override extraRepr(): string {
     return `alpha=${this.alpha}`;
@@ -138,12 +148,12 @@ export class CELU extends Module {
   readonly alpha: number;
   /** @param options.alpha - Default 1. */
   constructor(options: { alpha?: number } = {}) {
-    const { alpha = 1 } = checkOptions(options);
+    const { alpha = 1 } = checkOptions(options, ALPHA);
     super();
     this.alpha = number('alpha', alpha);
   }
   forward(input: Tensor): Tensor {
-    return F.celu(input, this);
+    return F.celu(input, { alpha: this.alpha });
   }
   protected override extraRepr(): string {
     return `alpha=${this.alpha}`;
@@ -158,13 +168,13 @@ export class Softplus extends Module {
   readonly threshold: number;
   /** @param options.beta - Default 1. @param options.threshold - Default 20. */
   constructor(options: { beta?: number; threshold?: number } = {}) {
-    const { beta = 1, threshold = 20 } = checkOptions(options);
+    const { beta = 1, threshold = 20 } = checkOptions(options, BETA_THRESHOLD);
     super();
     this.beta = number('beta', beta);
     this.threshold = number('threshold', threshold);
   }
   forward(input: Tensor): Tensor {
-    return F.softplus(input, this);
+    return F.softplus(input, { beta: this.beta, threshold: this.threshold });
   }
   protected override extraRepr(): string {
     return `beta=${this.beta}, threshold=${this.threshold}`;
@@ -179,13 +189,14 @@ export class Hardtanh extends Module {
   readonly maxVal: number;
   /** @param options.minVal - Default -1. @param options.maxVal - Default 1. */
   constructor(options: { minVal?: number; maxVal?: number } = {}) {
-    const { minVal = -1, maxVal = 1 } = checkOptions(options);
+    const { minVal = -1, maxVal = 1 } = checkOptions(options, MIN_VAL_MAX_VAL);
     super();
     this.minVal = number('minVal', minVal);
     this.maxVal = number('maxVal', maxVal);
+    if (minVal >= maxVal) throw invalidArgument('minVal', `a number below maxVal ${maxVal}`, minVal);
   }
   forward(input: Tensor): Tensor {
-    return F.hardtanh(input, this);
+    return F.hardtanh(input, { minVal: this.minVal, maxVal: this.maxVal });
   }
   protected override extraRepr(): string {
     return `minVal=${this.minVal}, maxVal=${this.maxVal}`;
@@ -198,12 +209,12 @@ export class Hardshrink extends Module {
   readonly lambda: number;
   /** @param options.lambda - Default 0.5. */
   constructor(options: { lambda?: number } = {}) {
-    const { lambda = 0.5 } = checkOptions(options);
+    const { lambda = 0.5 } = checkOptions(options, LAMBDA);
     super();
     this.lambda = number('lambda', lambda);
   }
   forward(input: Tensor): Tensor {
-    return F.hardshrink(input, this);
+    return F.hardshrink(input, { lambda: this.lambda });
   }
   protected override extraRepr(): string {
     return `lambda=${this.lambda}`;
@@ -216,12 +227,12 @@ export class Softshrink extends Module {
   readonly lambda: number;
   /** @param options.lambda - Default 0.5. */
   constructor(options: { lambda?: number } = {}) {
-    const { lambda = 0.5 } = checkOptions(options);
+    const { lambda = 0.5 } = checkOptions(options, LAMBDA);
     super();
     this.lambda = number('lambda', lambda);
   }
   forward(input: Tensor): Tensor {
-    return F.softshrink(input, this);
+    return F.softshrink(input, { lambda: this.lambda });
   }
   protected override extraRepr(): string {
     return `lambda=${this.lambda}`;
@@ -233,7 +244,7 @@ abstract class AlongDim extends Module {
   readonly dim: number;
   /** @param options.dim - Default -1. */
   constructor(options: { dim?: number } = {}) {
-    const { dim = -1 } = checkOptions(options);
+    const { dim = -1 } = checkOptions(options, DIM);
     super();
     this.dim = dim;
   }
@@ -276,7 +287,7 @@ export class GELU extends Module {
   readonly approximate: 'none' | 'tanh';
   /** @param options.approximate - Default `'none'`. */
   constructor(options: { approximate?: 'none' | 'tanh' } = {}) {
-    const { approximate = 'none' } = checkOptions(options);
+    const { approximate = 'none' } = checkOptions(options, APPROXIMATE);
     super();
     this.approximate = approximate;
   }
@@ -309,7 +320,7 @@ export class RReLU extends Module {
   readonly upper: number;
   /** @param options.lower - Default 1/8. @param options.upper - Default 1/3. */
   constructor(options: { lower?: number; upper?: number } = {}) {
-    const { lower = 1 / 8, upper = 1 / 3 } = checkOptions(options);
+    const { lower = 1 / 8, upper = 1 / 3 } = checkOptions(options, LOWER_UPPER);
     super();
     this.lower = number('lower', lower);
     this.upper = number('upper', upper, { min: lower });
@@ -327,12 +338,14 @@ export interface PReLUOptions extends FactoryOptions {
   init?: number;
 }
 
+const P_RE_LU_KEYS = optionKeys(...FACTORY_KEYS, 'numParameters', 'init');
+
 /** x where positive, a learned slope times x elsewhere. @see https://arxiv.org/abs/1502.01852 */
 export class PReLU extends Module {
   /** [numParameters]. */
   weight: Parameter;
   constructor(options: PReLUOptions = {}) {
-    const { numParameters = 1, init = 0.25, dtype = 'float32', device } = checkOptions(options);
+    const { numParameters = 1, init = 0.25, dtype = 'float32', device } = checkOptions(options, P_RE_LU_KEYS);
     super();
     this.weight = new Parameter(full([numParameters], init, { dtype, device }));
   }

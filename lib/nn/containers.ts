@@ -4,7 +4,7 @@
  */
 
 import { integer } from '../check/arguments.js';
-import { checkIterable, checkOptions } from '../check/index.js';
+import { checkIterable, checkObject } from '../check/index.js';
 import { invalidArgument } from '../errors.js';
 import { type AnyModule, checkModule, Module } from './module.js';
 
@@ -79,7 +79,7 @@ export class ModuleDict<M extends AnyModule = Module> extends Module<never[], ne
 
   constructor(modules: Readonly<Record<string, M>> = {}) {
     super();
-    for (const [key, module] of Object.entries(checkOptions(modules, 'modules'))) this.set(key, module);
+    for (const [key, module] of Object.entries(checkObject(modules, 'modules'))) this.set(key, module);
   }
 
   /** The number of modules. */

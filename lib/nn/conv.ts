@@ -4,8 +4,10 @@
  */
 
 import { integer, type Sizes, sizes } from '../check/arguments.js';
-import { checkOptions } from '../check/index.js';
+import { checkOptions, optionKeys } from '../check/index.js';
 import {
+  CONV_KEYS,
+  CONV_TRANSPOSE_KEYS,
   type ConvOptions,
   type ConvTransposeOptions,
   conv1d,
@@ -17,7 +19,7 @@ import {
 } from '../ops/conv-nd.js';
 import { empty } from '../tensor/create.js';
 import type { Tensor } from '../tensor/tensor.js';
-import { checkGroups, describeConv, type FactoryOptions, initialise } from './layers.js';
+import { checkGroups, describeConv, FACTORY_KEYS, type FactoryOptions, initialise } from './layers.js';
 import { Module, Parameter } from './module.js';
 
 /** Options of {@link Conv1d} and {@link Conv3d}. */
@@ -25,6 +27,8 @@ export interface ConvLayerOptions extends ConvOptions, FactoryOptions {
   /** Add a learned bias. Default true. */
   bias?: boolean;
 }
+
+const CONV_LAYER_KEYS = optionKeys(...CONV_KEYS, ...FACTORY_KEYS, 'bias');
 
 abstract class ConvNd extends Module {
   /** Channels of the input. */
@@ -56,7 +60,7 @@ abstract class ConvNd extends Module {
       padding = 0,
       dilation = 1,
       groups = 1,
-    } = checkOptions(options);
+    } = checkOptions(options, CONV_LAYER_KEYS);
     this.inChannels = integer('inChannels', inChannels, 1);
     this.outChannels = integer('outChannels', outChannels, 1);
     this.kernelSize = sizes('kernelSize', kernelSize, dimensions, 1);
@@ -100,6 +104,8 @@ export interface ConvTransposeLayerOptions extends ConvTransposeOptions, Factory
   bias?: boolean;
 }
 
+const CONV_TRANSPOSE_LAYER_KEYS = optionKeys(...CONV_TRANSPOSE_KEYS, ...FACTORY_KEYS, 'bias');
+
 abstract class ConvTransposeNd extends Module {
   /** Channels of the input. */
   readonly inChannels: number;
@@ -122,7 +128,7 @@ abstract class ConvTransposeNd extends Module {
     options: ConvTransposeLayerOptions,
   ) {
     super();
-    const { bias = true, device, dtype, ...rest } = checkOptions(options);
+    const { bias = true, device, dtype, ...rest } = checkOptions(options, CONV_TRANSPOSE_LAYER_KEYS);
     const { stride = 1, padding = 0, outputPadding = 0, groups = 1, dilation = 1 } = rest;
     this.inChannels = integer('inChannels', inChannels, 1);
     this.outChannels = integer('outChannels', outChannels, 1);

@@ -4,9 +4,9 @@
  */
 
 import { integer, number, oneOf, type Pair, pair } from '../check/arguments.js';
-import { checkOptions } from '../check/index.js';
+import { checkOptions, optionKeys } from '../check/index.js';
 import { ShapeError } from '../errors.js';
-import { type Conv2dOptions, resolveConv } from '../ops/conv.js';
+import { CONV2D_KEYS, type Conv2dOptions, resolveConv } from '../ops/conv.js';
 import { type DynamicConv2dOptions, dynamicConv2d, type RoutingKind, routing } from '../ops/dynamic-conv.js';
 import { checkShape } from '../tensor/check.js';
 import { empty, full } from '../tensor/create.js';
@@ -14,7 +14,7 @@ import type { Tensor } from '../tensor/tensor.js';
 import { ReLU } from './activations.js';
 import { type ExpertUsage, UsageMeter } from './expert-usage.js';
 import { constant_, kaimingNormal_ } from './init.js';
-import { Conv2d, checkGroups, describeConv, type FactoryOptions } from './layers.js';
+import { Conv2d, checkGroups, describeConv, FACTORY_KEYS, type FactoryOptions } from './layers.js';
 import { Module, Parameter } from './module.js';
 import { Sequential } from './simple.js';
 
@@ -27,6 +27,8 @@ export interface RoutingAttentionOptions extends FactoryOptions {
   /** Default `'softmax'`. */
   kind?: RoutingKind;
 }
+
+const ROUTING_ATTENTION_KEYS = optionKeys(...FACTORY_KEYS, 'reduction', 'temperature', 'kind');
 
 /**
  * Attention over K kernels: global average pool, 1x1 conv to channels / reduction, ReLU, 1x1 conv to K,
@@ -44,7 +46,12 @@ export class RoutingAttention extends Module {
 
   constructor(channels: number, numExperts: number, options: RoutingAttentionOptions = {}) {
     super();
-    const { reduction = 4, temperature = 30, kind = 'softmax', ...factory } = checkOptions(options);
+    const {
+      reduction = 4,
+      temperature = 30,
+      kind = 'softmax',
+      ...factory
+    } = checkOptions(options, ROUTING_ATTENTION_KEYS);
     integer('inChannels', channels, 1);
     integer('numExperts', numExperts, 1);
     number('reduction', reduction, { min: Number.MIN_VALUE });
@@ -98,11 +105,25 @@ export interface DynamicConv2dLayerOptions extends Conv2dOptions, FactoryOptions
   algorithm?: string;
 }
 
+const DYNAMIC_CONV2D_LAYER_KEYS = optionKeys(
+  ...CONV2D_KEYS,
+  ...FACTORY_KEYS,
+  'bias',
+  'numExperts',
+  'reduction',
+  'temperature',
+  'routing',
+  'initGain',
+  'algorithm',
+);
+
 /** Options of {@link DynamicConv2d.forward}. */
 export interface DynamicForwardOptions {
   /** [B, K] to use instead of the layer's own, for instance one shared between layers. */
   attention?: Tensor;
 }
+
+const DYNAMIC_FORWARD_KEYS = optionKeys('attention');
 
 /**
  * A convolution whose kernel is mixed for every sample from K experts, by attention computed from the sample itself.
@@ -145,16 +166,8 @@ export class DynamicConv2d extends Module<[Tensor, DynamicForwardOptions?]> {
       temperature,
       routing: kind,
       initGain = 1,
-    } = checkOptions(options);
-    const {
-      stride = 1,
-      padding = 0,
-      dilation = 1,
-      groups = 1,
-      algorithm = 'auto',
-      device,
-      dtype,
-    } = checkOptions(options);
+    } = checkOptions(options, DYNAMIC_CONV2D_LAYER_KEYS);
+    const { stride = 1, padding = 0, dilation = 1, groups = 1, algorithm = 'auto', device, dtype } = options;
     this.inChannels = integer('inChannels', inChannels, 1);
     this.outChannels = integer('outChannels', outChannels, 1);
     this.numExperts = integer('numExperts', numExperts, 1);
@@ -187,7 +200,7 @@ export class DynamicConv2d extends Module<[Tensor, DynamicForwardOptions?]> {
 
   /** @param input - [B, I, H, W]. @returns [B, O, H', W']. @throws ShapeError for an attention of another shape. */
   forward(input: Tensor, options: DynamicForwardOptions = {}): Tensor {
-    const { attention = this.attention(input) } = checkOptions(options);
+    const { attention = this.attention(input) } = checkOptions(options, DYNAMIC_FORWARD_KEYS);
     const output = dynamicConv2d(input, this.weight, attention, this.bias, this.options);
     this.#usage.add(attention);
     return output;

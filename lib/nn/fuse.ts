@@ -1,9 +1,3 @@
-/**
- * Making a trained network cheaper to evaluate: batch norm folded into the convolution before it, and a dynamic layer
- * collapsed into an ordinary one.
- * @module
- */
-import { checkOptions } from '../check/index.js';
 import { ArgumentError, describe, invalidArgument, ShapeError } from '../errors.js';
 import { noGrad, tidy } from '../tensor/context.js';
 import type { Tensor } from '../tensor/tensor.js';
@@ -108,7 +102,7 @@ export function collapse(layer: DynamicConv2d, calibration: Tensor): Collapsed {
     throw new ArgumentError(`Expected a DynamicConv2d for layer but received ${describe(layer)}`);
   }
   const { inChannels, outChannels, kernelSize, options, weight, bias } = layer;
-  const { stride, padding, dilation, groups } = checkOptions(options);
+  const { stride, padding, dilation, groups } = options;
   const { dtype, device } = weight;
   const conv = new Conv2d(inChannels, outChannels, kernelSize, {
     stride,

@@ -5,12 +5,18 @@
  */
 
 import { integer, number, oneOf } from '../check/arguments.js';
-import { checkOptions } from '../check/index.js';
+import { checkOptions, optionKeys } from '../check/index.js';
 import { invalidArgument, ShapeError } from '../errors.js';
 import { native } from '../native/index.js';
 import { checkShape } from '../tensor/check.js';
 import { noGrad, tidy } from '../tensor/context.js';
 import type { Tensor } from '../tensor/tensor.js';
+
+const GAIN = optionKeys('gain');
+const MEAN_STD = optionKeys('mean', 'std');
+const LOW_HIGH = optionKeys('low', 'high');
+const GROUPS = optionKeys('groups');
+const SPARSITY_STD = optionKeys('sparsity', 'std');
 
 /** Which number of connections keeps its variance: of a unit's inputs (`fan_in`) or outputs (`fan_out`). */
 export type FanMode = 'fanIn' | 'fanOut';
@@ -50,11 +56,13 @@ export interface KaimingOptions {
   a?: number;
 }
 
+const KAIMING_KEYS = optionKeys('mode', 'nonlinearity', 'a');
+
 /** Where there are no connections there is nothing to fill, and any scale will do. */
 const atLeastOne = (count: number) => Math.max(1, count);
 
 function kaimingStd(weight: Tensor, options: KaimingOptions): number {
-  const { mode = 'fanIn', nonlinearity = 'leakyRelu', a = 0 } = checkOptions(options);
+  const { mode = 'fanIn', nonlinearity = 'leakyRelu', a = 0 } = checkOptions(options, KAIMING_KEYS);
   oneOf('mode', ['fanIn', 'fanOut'], mode);
   number('a', a);
   return calculateGain(nonlinearity, a) / Math.sqrt(atLeastOne(fans(weight)[mode]));
@@ -73,14 +81,14 @@ export function kaimingUniform_(weight: Tensor, options: KaimingOptions = {}): T
 
 /** Normal numbers of standard deviation gain * sqrt(2 / (fanIn + fanOut)). @see Glorot and Bengio, AISTATS 2010 */
 export function xavierNormal_(weight: Tensor, options: { gain?: number } = {}): Tensor {
-  const gain = number('gain', checkOptions(options).gain ?? 1, { min: 0 });
+  const gain = number('gain', checkOptions(options, GAIN).gain ?? 1, { min: 0 });
   const { fanIn, fanOut } = fans(weight);
   return normal_(weight, { std: gain * Math.sqrt(2 / atLeastOne(fanIn + fanOut)) });
 }
 
 /** Uniform numbers of standard deviation gain * sqrt(2 / (fanIn + fanOut)). @see Glorot and Bengio, AISTATS 2010 */
 export function xavierUniform_(weight: Tensor, options: { gain?: number } = {}): Tensor {
-  const gain = number('gain', checkOptions(options).gain ?? 1, { min: 0 });
+  const gain = number('gain', checkOptions(options, GAIN).gain ?? 1, { min: 0 });
   const { fanIn, fanOut } = fans(weight);
   const bound = gain * Math.sqrt(6 / atLeastOne(fanIn + fanOut));
   return uniform_(weight, { low: -bound, high: bound });
@@ -88,7 +96,7 @@ export function xavierUniform_(weight: Tensor, options: { gain?: number } = {}):
 
 /** Normal numbers. @param options.mean - Default 0. @param options.std - Default 1. */
 export function normal_(tensor: Tensor, options: { mean?: number; std?: number } = {}): Tensor {
-  const { mean = 0, std = 1 } = checkOptions(options);
+  const { mean = 0, std = 1 } = checkOptions(options, MEAN_STD);
   number('mean', mean);
   number('std', std, { min: 0 });
   noGrad(() => native.normal(tensor, mean, std).dispose());
@@ -97,7 +105,7 @@ export function normal_(tensor: Tensor, options: { mean?: number; std?: number }
 
 /** Uniform numbers in [low, high). @param options.low - Default 0. @param options.high - Default 1. */
 export function uniform_(tensor: Tensor, options: { low?: number; high?: number } = {}): Tensor {
-  const { low = 0, high = 1 } = checkOptions(options);
+  const { low = 0, high = 1 } = checkOptions(options, LOW_HIGH);
   number('high', high, { min: number('low', low) });
   noGrad(() => native.uniform(tensor, low, high).dispose());
   return tensor;
@@ -131,9 +139,11 @@ export interface TruncNormalOptions {
   max?: number;
 }
 
+const TRUNC_NORMAL_KEYS = optionKeys('mean', 'std', 'min', 'max');
+
 /** Normal numbers, of which none lies outside [min, max]. @see https://people.sc.fsu.edu/~jburkardt/presentations/truncated_normal.pdf */
 export function truncNormal_(tensor: Tensor, options: TruncNormalOptions = {}): Tensor {
-  const { mean = 0, std = 1, min = -2, max = 2 } = checkOptions(options);
+  const { mean = 0, std = 1, min = -2, max = 2 } = checkOptions(options, TRUNC_NORMAL_KEYS);
   number('mean', mean);
   number('std', std, { min: Number.MIN_VALUE });
   number('max', max, { min: number('min', min) });
@@ -161,7 +171,7 @@ function erf(value: number): number {
 
 /** An orthogonal matrix, the trailing dimensions as one; times `gain` (default 1). @see Saxe et al. 2013, https://arxiv.org/abs/1312.6120 */
 export function orthogonal_(weight: Tensor, options: { gain?: number } = {}): Tensor {
-  const gain = number('gain', checkOptions(options).gain ?? 1);
+  const gain = number('gain', checkOptions(options, GAIN).gain ?? 1);
   const shape = checkShape('weight', weight);
   const { fanIn: columns } = fans(weight);
   const rows = shape[0]!;
@@ -191,7 +201,7 @@ export function eye_(weight: Tensor): Tensor {
 
 /** A convolution that passes its input channels on, as many as there are. @param weight - [O, I, ...kernel]. @param options.groups - Default 1. */
 export function dirac_(weight: Tensor, options: { groups?: number } = {}): Tensor {
-  const { groups = 1 } = checkOptions(options);
+  const { groups = 1 } = checkOptions(options, GROUPS);
   const [outputs, inputs, ...kernel] = checkShape('weight', weight);
   if (outputs === undefined || inputs === undefined || kernel.length < 1 || kernel.length > 3)
     throw new ShapeError(
@@ -214,7 +224,7 @@ export function dirac_(weight: Tensor, options: { groups?: number } = {}): Tenso
 
 /** Normal numbers, a share of each column zeroed. @param options.std - Default 0.01. @see Martens, ICML 2010 */
 export function sparse_(weight: Tensor, options: { sparsity: number; std?: number }): Tensor {
-  const { sparsity, std = 0.01 } = checkOptions(options);
+  const { sparsity, std = 0.01 } = checkOptions(options, SPARSITY_STD);
   const [rows, columns, ...rest] = checkShape('weight', weight);
   if (rows === undefined || columns === undefined || rest.length > 0)
     throw new ShapeError(

@@ -3,10 +3,11 @@
  * @module
  */
 
-import { integer, type Pair, pair } from '../check/arguments.js';
-import { checkOptions } from '../check/index.js';
+import { integer, type Pair, pair, row } from '../check/arguments.js';
+import { checkOptions, optionKeys } from '../check/index.js';
 import { invalidArgument } from '../errors.js';
 import {
+  CONV2D_KEYS,
   type Conv2dAlgorithm,
   type Conv2dOptions,
   conv2d,
@@ -30,6 +31,9 @@ export interface FactoryOptions {
   dtype?: DType;
 }
 
+/** @internal */
+export const FACTORY_KEYS = optionKeys('device', 'dtype');
+
 /** @internal torch.nn's default for weights and biases: uniform in ±1 / sqrt(fan in). */
 export function initialise(weight: Tensor, bias: Tensor | null): void {
   kaimingUniform_(weight, { a: Math.sqrt(5) });
@@ -43,6 +47,8 @@ export interface LinearOptions extends FactoryOptions {
   bias?: boolean;
 }
 
+const LINEAR_KEYS = optionKeys(...FACTORY_KEYS, 'bias');
+
 /** y = x weightᵀ + bias, [..., I] -> [..., O]. @see https://pytorch.org/docs/stable/generated/torch.nn.Linear.html */
 export class Linear extends Module {
   /** Size of the last dimension of the input. */
@@ -55,7 +61,7 @@ export class Linear extends Module {
   bias: Parameter | null;
 
   constructor(inFeatures: number, outFeatures: number, options: LinearOptions = {}) {
-    const { bias = true, ...factory } = checkOptions(options);
+    const { bias = true, ...factory } = checkOptions(options, LINEAR_KEYS);
     super();
     this.inFeatures = integer('inFeatures', inFeatures, 1);
     this.outFeatures = integer('outFeatures', outFeatures, 1);
@@ -80,6 +86,8 @@ export interface Conv2dLayerOptions extends Conv2dOptions, FactoryOptions {
   /** What computes it: see {@link conv2d}. Default `'auto'`. */
   algorithm?: Conv2dAlgorithm;
 }
+
+const CONV2D_LAYER_KEYS = optionKeys(...CONV2D_KEYS, ...FACTORY_KEYS, 'bias', 'algorithm');
 
 /** 2-D convolution, [B, I, H, W] -> [B, O, H', W']. @see https://pytorch.org/docs/stable/generated/torch.nn.Conv2d.html */
 export class Conv2d extends Module {
@@ -109,7 +117,7 @@ export class Conv2d extends Module {
       dilation = 1,
       groups = 1,
       algorithm,
-    } = checkOptions(options);
+    } = checkOptions(options, CONV2D_LAYER_KEYS);
     this.algorithm = conv2dAlgorithm(algorithm);
     this.inChannels = integer('inChannels', inChannels, 1);
     this.outChannels = integer('outChannels', outChannels, 1);
@@ -161,9 +169,11 @@ export function describeConv(
 
 /** Options of {@link Embedding}. */
 export interface EmbeddingOptions extends FactoryOptions {
-  /** A row that starts as zeros and gets no gradient. Default: none. */
-  paddingIdx?: number;
+  /** A row that starts as zeros and gets no gradient; a negative one counts from the end. Default null: none. */
+  paddingIdx?: number | null;
 }
+
+const EMBEDDING_KEYS = optionKeys(...FACTORY_KEYS, 'paddingIdx');
 
 /** A table of vectors, int64 [...] -> [..., D]. @see https://pytorch.org/docs/stable/generated/torch.nn.Embedding.html */
 export class Embedding extends Module {
@@ -177,17 +187,17 @@ export class Embedding extends Module {
   weight: Parameter;
 
   constructor(numEmbeddings: number, embeddingDim: number, options: EmbeddingOptions = {}) {
-    const { paddingIdx, ...factory } = checkOptions(options);
+    const { paddingIdx, ...factory } = checkOptions(options, EMBEDDING_KEYS);
     super();
     this.numEmbeddings = integer('numEmbeddings', numEmbeddings, 1);
     this.embeddingDim = integer('embeddingDim', embeddingDim, 1);
-    this.paddingIdx = paddingIdx === undefined ? null : integer('paddingIdx', paddingIdx, 0);
+    this.paddingIdx = paddingIdx == null ? null : row('paddingIdx', paddingIdx, numEmbeddings);
     this.weight = new Parameter(randn([numEmbeddings, embeddingDim], factory));
     if (this.paddingIdx !== null) zeros_(this.weight.detach().select(0, this.paddingIdx));
   }
 
   forward(input: Tensor): Tensor {
-    return embedding(input, this.weight, { paddingIdx: this.paddingIdx ?? -1 });
+    return embedding(input, this.weight, { paddingIdx: this.paddingIdx });
   }
 
   protected override extraRepr(): string {
@@ -210,7 +220,7 @@ export class Bilinear extends Module<[Tensor, Tensor]> {
   bias: Parameter | null;
 
   constructor(in1Features: number, in2Features: number, outFeatures: number, options: LinearOptions = {}) {
-    const { bias = true, ...factory } = checkOptions(options);
+    const { bias = true, ...factory } = checkOptions(options, LINEAR_KEYS);
     super();
     this.in1Features = integer('in1Features', in1Features, 1);
     this.in2Features = integer('in2Features', in2Features, 1);

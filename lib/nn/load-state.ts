@@ -2,7 +2,7 @@
  * Copying a state into a module: which of its keys are which of the module's tensors, and what does not fit.
  * @module
  */
-import { checkOptions } from '../check/index.js';
+import { checkOptions, optionKeys } from '../check/index.js';
 import { CheckpointError, invalidArgument } from '../errors.js';
 import { noGrad, tidy } from '../tensor/context.js';
 import { isTensor, type Tensor } from '../tensor/tensor.js';
@@ -29,6 +29,8 @@ export interface LoadStateDictOptions {
   /** Leave out tensors of another shape, such as a last layer for other classes, instead of throwing. Default false. */
   ignoreMismatched?: boolean;
 }
+
+const LOAD_KEYS = optionKeys('strict', 'ignoreMismatched');
 
 /** A module, for what is looked for in it here. */
 interface Tree {
@@ -58,7 +60,7 @@ export function loadState(
   state: Readonly<Record<string, Tensor>>,
   options: LoadStateDictOptions,
 ): LoadResult | MismatchResult {
-  const { strict = true, ignoreMismatched = false } = checkOptions(options);
+  const { strict = true, ignoreMismatched = false } = checkOptions(options, LOAD_KEYS);
   if (typeof strict !== 'boolean') throw invalidArgument('strict', 'a boolean', strict);
   if (typeof ignoreMismatched !== 'boolean')
     throw invalidArgument('ignoreMismatched', 'a boolean', ignoreMismatched);

@@ -1,20 +1,25 @@
 /**
  * Losses as modules, for those who keep them beside a network. Each is a function of the functional interface, which says
- * more; its options are the constructor's. A weight among them is not part of the state.
+ * more; its options are the constructor's. Weights among them are buffers: they move with the module and are in its state.
  * @see https://pytorch.org/docs/stable/nn.html#loss-functions
  * @module
  */
+import { checkKeys } from '../check/index.js';
 import * as F from '../ops/loss.js';
 import * as M from '../ops/loss-more.js';
+import * as KEYS from '../ops/option-keys.js';
+import { checkTensor } from '../tensor/check.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { Module } from './module.js';
 
 abstract class Loss<Options extends object> extends Module<[Tensor, Tensor]> {
-  /** The options of the constructor: those of the function of the same name. */
-  readonly options: Readonly<Options>;
-  constructor(options: Options = {} as Options) {
+  /** The options of the constructor, without weights: those of the function of the same name. */
+  readonly options: Readonly<Omit<Options, 'weight' | 'posWeight'>>;
+  constructor(options: Options, keys: ReadonlySet<string>) {
     super();
-    this.options = Object.freeze({ ...options });
+    checkKeys(options, keys);
+    const { weight: _, posWeight: __, ...plain } = options as Options & Weights;
+    this.options = Object.freeze(plain);
   }
   protected override extraRepr(): string {
     const shown = Object.entries(this.options).filter(([, value]) => typeof value !== 'object');
@@ -22,22 +27,60 @@ abstract class Loss<Options extends object> extends Module<[Tensor, Tensor]> {
   }
 }
 
+interface Weights {
+  weight?: Tensor | null;
+  posWeight?: Tensor | null;
+}
+
+abstract class WeightedLoss<Options extends Weights> extends Loss<Options> {
+  /** The option of the constructor, a buffer; null without one. */
+  weight!: Tensor | null;
+  constructor(options: Options, keys: ReadonlySet<string>) {
+    super(options, keys);
+    this.registerBuffer('weight', bufferOf('weight', options.weight));
+  }
+}
+
+/** A handle of the module's own: moving the module leaves the tensor that was given where it is. */
+function bufferOf(name: string, weight: Tensor | null | undefined): Tensor | null {
+  if (weight == null) return null;
+  const given = checkTensor(name, weight);
+  return given.requiresGrad ? given : given.detach();
+}
+
+/** Options of {@link BCEWithLogitsLoss}. */
+export interface BCEWithLogitsOptions extends F.LossOptions {
+  /** Of the elements. */
+  weight?: Tensor | null;
+  /** Of the positive part of each class. */
+  posWeight?: Tensor | null;
+}
+
 /** Softmax cross entropy of logits. */
-export class CrossEntropyLoss extends Loss<F.CrossEntropyOptions> {
+export class CrossEntropyLoss extends WeightedLoss<F.CrossEntropyOptions> {
+  constructor(options: F.CrossEntropyOptions = {}) {
+    super(options, KEYS.CROSS_ENTROPY_KEYS);
+  }
   forward(input: Tensor, target: Tensor): Tensor {
-    return F.crossEntropy(input, target, this.options);
+    return F.crossEntropy(input, target, { ...this.options, weight: this.weight });
   }
 }
 
 /** Negative log likelihood of log-probabilities. */
-export class NLLLoss extends Loss<F.NllLossOptions> {
+export class NLLLoss extends WeightedLoss<F.NllLossOptions> {
+  constructor(options: F.NllLossOptions = {}) {
+    super(options, KEYS.NLL_LOSS_KEYS);
+  }
   forward(input: Tensor, target: Tensor): Tensor {
-    return F.nllLoss(input, target, this.options);
+    return F.nllLoss(input, target, { ...this.options, weight: this.weight });
   }
 }
 
 /** Squared difference. */
 export class MSELoss extends Loss<F.LossOptions> {
+  constructor(options: F.LossOptions = {}) {
+    super(options, KEYS.LOSS_KEYS);
+  }
   forward(input: Tensor, target: Tensor): Tensor {
     return F.mseLoss(input, target, this.options);
   }
@@ -45,6 +88,9 @@ export class MSELoss extends Loss<F.LossOptions> {
 
 /** Absolute difference. */
 export class L1Loss extends Loss<F.LossOptions> {
+  constructor(options: F.LossOptions = {}) {
+    super(options, KEYS.LOSS_KEYS);
+  }
   forward(input: Tensor, target: Tensor): Tensor {
     return F.l1Loss(input, target, this.options);
   }
@@ -52,6 +98,9 @@ export class L1Loss extends Loss<F.LossOptions> {
 
 /** Quadratic near 0, linear beyond `beta`. */
 export class SmoothL1Loss extends Loss<F.LossOptions & { beta?: number }> {
+  constructor(options: F.LossOptions & { beta?: number } = {}) {
+    super(options, KEYS.SMOOTH_L1_KEYS);
+  }
   forward(input: Tensor, target: Tensor): Tensor {
     return F.smoothL1Loss(input, target, this.options);
   }
@@ -59,29 +108,46 @@ export class SmoothL1Loss extends Loss<F.LossOptions & { beta?: number }> {
 
 /** Quadratic near 0, linear beyond `delta`. */
 export class HuberLoss extends Loss<F.LossOptions & { delta?: number }> {
+  constructor(options: F.LossOptions & { delta?: number } = {}) {
+    super(options, KEYS.HUBER_KEYS);
+  }
   forward(input: Tensor, target: Tensor): Tensor {
     return F.huberLoss(input, target, this.options);
   }
 }
 
 /** Binary cross entropy of probabilities. */
-export class BCELoss extends Loss<F.LossOptions & { weight?: Tensor | null }> {
+export class BCELoss extends WeightedLoss<F.LossOptions & { weight?: Tensor | null }> {
+  constructor(options: F.LossOptions & { weight?: Tensor | null } = {}) {
+    super(options, KEYS.BCE_KEYS);
+  }
   forward(input: Tensor, target: Tensor): Tensor {
-    return F.binaryCrossEntropy(input, target, this.options);
+    return F.binaryCrossEntropy(input, target, { ...this.options, weight: this.weight });
   }
 }
 
 /** Binary cross entropy of logits. */
-export class BCEWithLogitsLoss extends Loss<
-  F.LossOptions & { weight?: Tensor | null; posWeight?: Tensor | null }
-> {
+export class BCEWithLogitsLoss extends WeightedLoss<BCEWithLogitsOptions> {
+  /** The option of the constructor, a buffer; null without one. */
+  posWeight!: Tensor | null;
+  constructor(options: BCEWithLogitsOptions = {}) {
+    super(options, KEYS.BCE_WITH_LOGITS_KEYS);
+    this.registerBuffer('posWeight', bufferOf('posWeight', options.posWeight));
+  }
   forward(input: Tensor, target: Tensor): Tensor {
-    return F.binaryCrossEntropyWithLogits(input, target, this.options);
+    return F.binaryCrossEntropyWithLogits(input, target, {
+      ...this.options,
+      weight: this.weight,
+      posWeight: this.posWeight,
+    });
   }
 }
 
 /** Kullback-Leibler divergence. */
 export class KLDivLoss extends Loss<F.KlDivOptions> {
+  constructor(options: F.KlDivOptions = {}) {
+    super(options, KEYS.KL_DIV_KEYS);
+  }
   forward(input: Tensor, target: Tensor): Tensor {
     return F.klDiv(input, target, this.options);
   }
@@ -89,6 +155,9 @@ export class KLDivLoss extends Loss<F.KlDivOptions> {
 
 /** Negative log likelihood of counts. */
 export class PoissonNLLLoss extends Loss<M.PoissonNllOptions> {
+  constructor(options: M.PoissonNllOptions = {}) {
+    super(options, KEYS.POISSON_NLL_KEYS);
+  }
   forward(input: Tensor, target: Tensor): Tensor {
     return M.poissonNllLoss(input, target, this.options);
   }
@@ -96,6 +165,9 @@ export class PoissonNLLLoss extends Loss<M.PoissonNllOptions> {
 
 /** Hinge loss of distances. */
 export class HingeEmbeddingLoss extends Loss<M.MarginOptions> {
+  constructor(options: M.MarginOptions = {}) {
+    super(options, KEYS.MARGIN_KEYS);
+  }
   forward(input: Tensor, target: Tensor): Tensor {
     return M.hingeEmbeddingLoss(input, target, this.options);
   }
@@ -103,20 +175,29 @@ export class HingeEmbeddingLoss extends Loss<M.MarginOptions> {
 
 /** log(1 + exp(-target x)). */
 export class SoftMarginLoss extends Loss<F.LossOptions> {
+  constructor(options: F.LossOptions = {}) {
+    super(options, KEYS.LOSS_KEYS);
+  }
   forward(input: Tensor, target: Tensor): Tensor {
     return M.softMarginLoss(input, target, this.options);
   }
 }
 
 /** Hinge loss of several classes. */
-export class MultiMarginLoss extends Loss<M.MultiMarginOptions> {
+export class MultiMarginLoss extends WeightedLoss<M.MultiMarginOptions> {
+  constructor(options: M.MultiMarginOptions = {}) {
+    super(options, KEYS.MULTI_MARGIN_KEYS);
+  }
   forward(input: Tensor, target: Tensor): Tensor {
-    return M.multiMarginLoss(input, target, this.options);
+    return M.multiMarginLoss(input, target, { ...this.options, weight: this.weight });
   }
 }
 
 /** Hinge loss of several labels each. */
 export class MultiLabelMarginLoss extends Loss<F.LossOptions> {
+  constructor(options: F.LossOptions = {}) {
+    super(options, KEYS.LOSS_KEYS);
+  }
   forward(input: Tensor, target: Tensor): Tensor {
     return M.multilabelMarginLoss(input, target, this.options);
   }

@@ -3,10 +3,10 @@
  * @module
  */
 import { inspect } from 'node:util';
-import { checkFunction, checkOptions } from '../check/index.js';
+import { checkFunction, checkOptions, optionKeys } from '../check/index.js';
 import { ArgumentError, invalidArgument } from '../errors.js';
 import { native } from '../native/index.js';
-import type { ToOptions } from '../tensor/base.js';
+import { TO_KEYS, type ToOptions } from '../tensor/base.js';
 import { keep, noGrad, tidy } from '../tensor/context.js';
 import { isFloatingPoint } from '../tensor/dtype.js';
 import { isTensor, type Tensor } from '../tensor/tensor.js';
@@ -18,6 +18,9 @@ import {
   type StateEntry,
 } from './load-state.js';
 import { keyOf } from './state-key.js';
+
+const PARAMETER_KEYS = optionKeys('requiresGrad');
+const BUFFER_KEYS = optionKeys('persistent', 'required');
 
 /** A module whatever it takes and gives. */
 export type AnyModule = Module<never[], unknown>;
@@ -51,7 +54,7 @@ export interface Parameter extends Tensor {}
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the constructor returns a Tensor, which the interface says
 export class Parameter {
   constructor(data: Tensor, options: { requiresGrad?: boolean } = {}) {
-    const { requiresGrad = true } = checkOptions(options);
+    const { requiresGrad = true } = checkOptions(options, PARAMETER_KEYS);
     if (!isTensor(data)) throw invalidArgument('data', 'a Tensor', data);
     parameters.add(keep(data));
     data.requiresGrad = requiresGrad;
@@ -97,7 +100,7 @@ export abstract class Module<Args extends unknown[] = [Tensor], Out = Tensor> {
     tensor: Tensor | null,
     options: { persistent?: boolean; required?: boolean } = {},
   ): void {
-    const { persistent = true, required = true } = checkOptions(options);
+    const { persistent = true, required = true } = checkOptions(options, BUFFER_KEYS);
     this.#buffers.set(name, { persistent, required });
     (this as Record<string, unknown>)[name] = tensor && keep(tensor);
   }
@@ -210,7 +213,7 @@ export abstract class Module<Args extends unknown[] = [Tensor], Out = Tensor> {
    * @throws DeviceError when the device is not there; the module is then as it was.
    */
   to(options: ToOptions): this {
-    const { device, dtype } = checkOptions(options);
+    const { device, dtype } = checkOptions(options, TO_KEYS);
     const parameters = [...this.parameters()];
     const tensors = [...parameters, ...[...this.namedBuffers()].map(([, tensor]) => tensor)];
     const move = (tensor: Tensor) =>

@@ -4,13 +4,16 @@
  */
 
 import { integer } from '../check/arguments.js';
-import { checkIterable, checkOptions } from '../check/index.js';
+import { checkIterable, checkOptions, optionKeys } from '../check/index.js';
 import { invalidArgument, ShapeError } from '../errors.js';
 import { batchNorm, groupNorm, instanceNorm, layerNorm, localResponseNorm, rmsNorm } from '../ops/norm.js';
+import { LOCAL_RESPONSE_NORM_KEYS } from '../ops/option-keys.js';
 import { full, ones, zeros } from '../tensor/create.js';
 import type { Tensor } from '../tensor/tensor.js';
-import type { FactoryOptions } from './layers.js';
+import { FACTORY_KEYS, type FactoryOptions } from './layers.js';
 import { Module, Parameter } from './module.js';
+
+const INSTANCE_NORM = optionKeys('eps', 'momentum', 'affine', 'bias', 'trackRunningStats', 'device', 'dtype');
 
 /** Options of the batch norms. */
 export interface BatchNormLayerOptions extends FactoryOptions {
@@ -20,9 +23,20 @@ export interface BatchNormLayerOptions extends FactoryOptions {
   momentum?: number | null;
   /** Learn a scale and a shift. Default true. */
   affine?: boolean;
+  /** Learn the shift too, where `affine` is true. Default true. */
+  bias?: boolean;
   /** Keep running statistics for evaluation. Default true. */
   trackRunningStats?: boolean;
 }
+
+const BATCH_NORM_LAYER_KEYS = optionKeys(
+  ...FACTORY_KEYS,
+  'eps',
+  'momentum',
+  'affine',
+  'bias',
+  'trackRunningStats',
+);
 
 /** Running statistics, scale and shift of each channel. */
 abstract class ChannelNorm extends Module {
@@ -32,9 +46,9 @@ abstract class ChannelNorm extends Module {
   readonly eps: number;
   /** Share of the batch in the running statistics; null: the mean over all batches. */
   readonly momentum: number | null;
-  /** [C], ones at first. */
+  /** [C], ones at first; null without affine. */
   weight: Parameter | null;
-  /** [C], zeros at first. */
+  /** [C], zeros at first; null without affine or bias. */
   bias: Parameter | null;
   /** [C], zeros at first. */
   runningMean!: Tensor | null;
@@ -49,12 +63,12 @@ abstract class ChannelNorm extends Module {
     factory: FactoryOptions,
   ) {
     super();
-    const { eps, momentum, affine, trackRunningStats } = checkOptions(options);
+    const { eps, momentum, affine, bias, trackRunningStats } = options;
     this.numFeatures = integer('numFeatures', numFeatures, 1);
     this.eps = eps;
     this.momentum = momentum;
     this.weight = affine ? new Parameter(ones([numFeatures], factory)) : null;
-    this.bias = affine ? new Parameter(zeros([numFeatures], factory)) : null;
+    this.bias = affine && bias ? new Parameter(zeros([numFeatures], factory)) : null;
     this.registerBuffer('runningMean', trackRunningStats ? zeros([numFeatures], factory) : null);
     this.registerBuffer('runningVar', trackRunningStats ? ones([numFeatures], factory) : null);
     this.registerBuffer(
@@ -88,21 +102,25 @@ abstract class BatchNorm extends ChannelNorm {
       eps = 1e-5,
       momentum = 0.1,
       affine = true,
+      bias = true,
       trackRunningStats = true,
       device,
       dtype,
-    } = checkOptions(options);
-    super(numFeatures, { eps, momentum, affine, trackRunningStats }, { device, dtype });
+    } = checkOptions(options, BATCH_NORM_LAYER_KEYS);
+    super(numFeatures, { eps, momentum, affine, bias, trackRunningStats }, { device, dtype });
   }
 
+  /** @throws ShapeError while training on a single value per channel, whose variance is not defined. */
   forward(input: Tensor): Tensor {
     this.checkInput(input);
-    const { weight, bias, runningMean, runningVar, eps } = this;
-    if (this.training && this.numBatchesTracked !== null) this.numBatchesTracked.add_(1);
+    const { weight, bias, runningMean, runningVar, numBatchesTracked, eps } = this;
     const training = this.training || runningMean === null;
     // Without a momentum the statistics are the mean over all batches.
-    const momentum = this.momentum ?? (training ? 1 / (this.numBatchesTracked?.item() ?? 1) : 0);
-    return batchNorm(input, { weight, bias, runningMean, runningVar, training, momentum, eps });
+    const momentum = this.momentum ?? (training ? 1 / (Number(numBatchesTracked?.item() ?? 0) + 1) : 0);
+    const result = batchNorm(input, { weight, bias, runningMean, runningVar, training, momentum, eps });
+    // A batch that was refused does not count.
+    if (this.training && numBatchesTracked !== null) numBatchesTracked.add_(1);
+    return result;
   }
 }
 
@@ -145,15 +163,25 @@ abstract class InstanceNorm extends ChannelNorm {
       eps = 1e-5,
       momentum = 0.1,
       affine = false,
+      bias = true,
       trackRunningStats = false,
       device,
       dtype,
-    } = checkOptions(options);
-    super(numFeatures, { eps, momentum, affine, trackRunningStats }, { device, dtype });
+    } = checkOptions(options, INSTANCE_NORM);
+    super(numFeatures, { eps, momentum, affine, bias, trackRunningStats }, { device, dtype });
   }
 
+  /** @throws ShapeError for a single value per channel, unless running statistics are used instead. */
   forward(input: Tensor): Tensor {
     this.checkInput(input);
+    const [unbatched] = this.inputDims;
+    if (input.ndim !== unbatched) return this.#normalize(input);
+    using batch = input.unsqueeze(0);
+    using result = this.#normalize(batch);
+    return result.squeeze(0);
+  }
+
+  #normalize(input: Tensor): Tensor {
     const { weight, bias, runningMean, runningVar, eps } = this;
     const useInputStats = this.training || runningMean === null;
     const momentum = this.momentum ?? 0;
@@ -161,24 +189,24 @@ abstract class InstanceNorm extends ChannelNorm {
   }
 }
 
-/** Normalises each channel of each sequence, [B, C, L] -> same. @see https://arxiv.org/abs/1607.08022 */
+/** Normalises each channel of each sequence, [B, C, L] or [C, L] -> same. @see https://arxiv.org/abs/1607.08022 */
 export class InstanceNorm1d extends InstanceNorm {
   protected override get inputDims(): readonly number[] {
-    return [3];
+    return [2, 3];
   }
 }
 
-/** Normalises each channel of each image, [B, C, H, W] -> same. @see https://arxiv.org/abs/1607.08022 */
+/** Normalises each channel of each image, [B, C, H, W] or [C, H, W] -> same. @see https://arxiv.org/abs/1607.08022 */
 export class InstanceNorm2d extends InstanceNorm {
   protected override get inputDims(): readonly number[] {
-    return [4];
+    return [3, 4];
   }
 }
 
-/** Normalises each channel of each volume, [B, C, D, H, W] -> same. @see https://arxiv.org/abs/1607.08022 */
+/** Normalises each channel of each volume, [B, C, D, H, W] or [C, D, H, W] -> same. @see https://arxiv.org/abs/1607.08022 */
 export class InstanceNorm3d extends InstanceNorm {
   protected override get inputDims(): readonly number[] {
-    return [5];
+    return [4, 5];
   }
 }
 
@@ -188,7 +216,21 @@ export interface NormLayerOptions extends FactoryOptions {
   eps?: number;
   /** Learn a scale and a shift. Default true. */
   affine?: boolean;
+  /** Learn the shift too, where `affine` is true. Default true. */
+  bias?: boolean;
 }
+
+const NORM_LAYER_KEYS = optionKeys(...FACTORY_KEYS, 'eps', 'affine', 'bias');
+
+/** Options of {@link RMSNorm}. */
+export interface RMSNormLayerOptions extends FactoryOptions {
+  /** Added to the mean square. Default: the dtype's machine epsilon. */
+  eps?: number;
+  /** Learn a scale. Default true. */
+  affine?: boolean;
+}
+
+const RMS_NORM_LAYER_KEYS = optionKeys(...FACTORY_KEYS, 'eps', 'affine');
 
 /** Normalises the last dimensions. @see https://arxiv.org/abs/1607.06450 */
 export class LayerNorm extends Module {
@@ -203,7 +245,7 @@ export class LayerNorm extends Module {
 
   constructor(normalizedShape: number | readonly number[], options: NormLayerOptions = {}) {
     super();
-    const { eps = 1e-5, affine = true, device, dtype } = checkOptions(options);
+    const { eps = 1e-5, affine = true, bias = true, device, dtype } = checkOptions(options, NORM_LAYER_KEYS);
     this.normalizedShape =
       typeof normalizedShape === 'number'
         ? [normalizedShape]
@@ -211,11 +253,12 @@ export class LayerNorm extends Module {
     for (const size of this.normalizedShape) integer('normalizedShape', size, 1);
     this.eps = eps;
     this.weight = affine ? new Parameter(ones(this.normalizedShape, { device, dtype })) : null;
-    this.bias = affine ? new Parameter(zeros(this.normalizedShape, { device, dtype })) : null;
+    this.bias = affine && bias ? new Parameter(zeros(this.normalizedShape, { device, dtype })) : null;
   }
 
   forward(input: Tensor): Tensor {
-    return layerNorm(input, this.normalizedShape, this);
+    const { normalizedShape, weight, bias, eps } = this;
+    return layerNorm(input, normalizedShape, { weight, bias, eps });
   }
 
   protected override extraRepr(): string {
@@ -233,23 +276,25 @@ export class GroupNorm extends Module {
   readonly eps: number;
   /** [C], ones at first; null without affine. */
   weight: Parameter | null;
-  /** [C], zeros at first; null without affine. */
+  /** [C], zeros at first; null without affine or bias. */
   bias: Parameter | null;
 
   constructor(numGroups: number, numChannels: number, options: NormLayerOptions = {}) {
     super();
-    const { eps = 1e-5, affine = true, device, dtype } = checkOptions(options);
+    const { eps = 1e-5, affine = true, bias = true, device, dtype } = checkOptions(options, NORM_LAYER_KEYS);
     this.numGroups = integer('numGroups', numGroups, 1);
     this.numChannels = integer('numChannels', numChannels, 1);
     if (numChannels % numGroups !== 0)
       throw invalidArgument('numGroups', `a divisor of numChannels ${numChannels}`, numGroups);
     this.eps = eps;
     this.weight = affine ? new Parameter(ones([numChannels], { device, dtype })) : null;
-    this.bias = affine ? new Parameter(zeros([numChannels], { device, dtype })) : null;
+    this.bias = affine && bias ? new Parameter(zeros([numChannels], { device, dtype })) : null;
   }
 
+  /** @throws ShapeError for groups of a single value in a batch of one. */
   forward(input: Tensor): Tensor {
-    return groupNorm(input, this.numGroups, this);
+    const { numGroups, weight, bias, eps } = this;
+    return groupNorm(input, numGroups, { weight, bias, eps });
   }
 
   protected override extraRepr(): string {
@@ -266,10 +311,9 @@ export class RMSNorm extends Module {
   /** Of the normalised shape, ones at first; null without affine. */
   weight: Parameter | null;
 
-  /** @param options.eps - Default: the dtype's machine epsilon. */
-  constructor(normalizedShape: number | readonly number[], options: NormLayerOptions = {}) {
+  constructor(normalizedShape: number | readonly number[], options: RMSNormLayerOptions = {}) {
     super();
-    const { eps, affine = true, device, dtype } = checkOptions(options);
+    const { eps, affine = true, device, dtype } = checkOptions(options, RMS_NORM_LAYER_KEYS);
     this.normalizedShape =
       typeof normalizedShape === 'number'
         ? [normalizedShape]
@@ -308,7 +352,7 @@ export class LocalResponseNorm extends Module {
   constructor(size: number, options: LocalResponseNormOptions = {}) {
     super();
     this.size = integer('size', size, 1);
-    this.options = Object.freeze({ ...options });
+    this.options = Object.freeze({ ...checkOptions(options, LOCAL_RESPONSE_NORM_KEYS) });
   }
 
   forward(input: Tensor): Tensor {

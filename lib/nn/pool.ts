@@ -4,8 +4,9 @@
  * @module
  */
 
-import { type Pair, type Sizes, sizes } from '../check/arguments.js';
-import { checkOptions } from '../check/index.js';
+import { type OutputSize, outputSizes, type Pair, type Sizes, sizes } from '../check/arguments.js';
+import { checkKeys } from '../check/index.js';
+import { AVG_POOL_KEYS, MAX_POOL_KEYS } from '../ops/option-keys.js';
 import * as F from '../ops/pool.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { Module } from './module.js';
@@ -15,10 +16,11 @@ abstract class Pool<Options extends { stride?: Sizes }> extends Module {
   readonly kernelSize: readonly number[];
   /** The options of the constructor; a stride left out is the size of the window. */
   readonly options: Readonly<Options & { stride: Sizes }>;
-  constructor(dimensions: number, kernelSize: Sizes, options: Options) {
+  constructor(dimensions: number, kernelSize: Sizes, options: Options, keys: ReadonlySet<string>) {
+    checkKeys(options, keys);
     super();
     this.kernelSize = sizes('kernelSize', kernelSize, dimensions, 1);
-    this.options = Object.freeze({ ...options, stride: checkOptions(options).stride ?? this.kernelSize });
+    this.options = Object.freeze({ ...options, stride: options.stride ?? this.kernelSize });
   }
   protected override extraRepr(): string {
     return `kernelSize=[${this.kernelSize.join(', ')}], stride=${this.options.stride}`;
@@ -26,21 +28,21 @@ abstract class Pool<Options extends { stride?: Sizes }> extends Module {
 }
 
 abstract class AdaptivePool extends Module {
-  /** Size of the result, one number a spatial dimension. */
-  readonly outputSize: readonly number[];
-  constructor(dimensions: number, outputSize: Sizes) {
+  /** Size of the result, one number a spatial dimension; null: that of the input. */
+  readonly outputSize: readonly (number | null)[];
+  constructor(dimensions: number, outputSize: OutputSize) {
     super();
-    this.outputSize = sizes('outputSize', outputSize, dimensions, 1);
+    this.outputSize = outputSizes(outputSize, dimensions);
   }
   protected override extraRepr(): string {
-    return `[${this.outputSize.join(', ')}]`;
+    return `[${this.outputSize.map(String).join(', ')}]`;
   }
 }
 
 /** The largest element of each window, [B, C, L] -> [B, C, L']. */
 export class MaxPool1d extends Pool<F.MaxPoolOptions> {
   constructor(kernelSize: Sizes, options: F.MaxPoolOptions = {}) {
-    super(1, kernelSize, options);
+    super(1, kernelSize, options, MAX_POOL_KEYS);
   }
   forward(input: Tensor): Tensor {
     return F.maxPool1d(input, this.kernelSize, this.options);
@@ -50,7 +52,7 @@ export class MaxPool1d extends Pool<F.MaxPoolOptions> {
 /** The largest element of each window, [B, C, H, W] -> [B, C, H', W']. */
 export class MaxPool2d extends Pool<F.MaxPool2dOptions> {
   constructor(kernelSize: Pair, options: F.MaxPool2dOptions = {}) {
-    super(2, kernelSize, options);
+    super(2, kernelSize, options, MAX_POOL_KEYS);
   }
   forward(input: Tensor): Tensor {
     return F.maxPool2d(input, this.kernelSize as [number, number], this.options);
@@ -60,7 +62,7 @@ export class MaxPool2d extends Pool<F.MaxPool2dOptions> {
 /** The largest element of each window, [B, C, D, H, W] -> [B, C, D', H', W']. */
 export class MaxPool3d extends Pool<F.MaxPoolOptions> {
   constructor(kernelSize: Sizes, options: F.MaxPoolOptions = {}) {
-    super(3, kernelSize, options);
+    super(3, kernelSize, options, MAX_POOL_KEYS);
   }
   forward(input: Tensor): Tensor {
     return F.maxPool3d(input, this.kernelSize, this.options);
@@ -70,7 +72,7 @@ export class MaxPool3d extends Pool<F.MaxPoolOptions> {
 /** The mean of each window, [B, C, L] -> [B, C, L']. */
 export class AvgPool1d extends Pool<F.AvgPoolOptions> {
   constructor(kernelSize: Sizes, options: F.AvgPoolOptions = {}) {
-    super(1, kernelSize, options);
+    super(1, kernelSize, options, AVG_POOL_KEYS);
   }
   forward(input: Tensor): Tensor {
     return F.avgPool1d(input, this.kernelSize, this.options);
@@ -80,7 +82,7 @@ export class AvgPool1d extends Pool<F.AvgPoolOptions> {
 /** The mean of each window, [B, C, H, W] -> [B, C, H', W']. */
 export class AvgPool2d extends Pool<F.AvgPool2dOptions> {
   constructor(kernelSize: Pair, options: F.AvgPool2dOptions = {}) {
-    super(2, kernelSize, options);
+    super(2, kernelSize, options, AVG_POOL_KEYS);
   }
   forward(input: Tensor): Tensor {
     return F.avgPool2d(input, this.kernelSize as [number, number], this.options);
@@ -90,7 +92,7 @@ export class AvgPool2d extends Pool<F.AvgPool2dOptions> {
 /** The mean of each window, [B, C, D, H, W] -> [B, C, D', H', W']. */
 export class AvgPool3d extends Pool<F.AvgPoolOptions> {
   constructor(kernelSize: Sizes, options: F.AvgPoolOptions = {}) {
-    super(3, kernelSize, options);
+    super(3, kernelSize, options, AVG_POOL_KEYS);
   }
   forward(input: Tensor): Tensor {
     return F.avgPool3d(input, this.kernelSize, this.options);
@@ -99,27 +101,27 @@ export class AvgPool3d extends Pool<F.AvgPoolOptions> {
 
 /** The mean over windows that give the wanted size, [B, C, L] -> [B, C, outputSize]. */
 export class AdaptiveAvgPool1d extends AdaptivePool {
-  constructor(outputSize: number) {
+  constructor(outputSize: OutputSize) {
     super(1, outputSize);
   }
   forward(input: Tensor): Tensor {
-    return F.adaptiveAvgPool1d(input, this.outputSize[0]!);
+    return F.adaptiveAvgPool1d(input, this.outputSize);
   }
 }
 
 /** The mean over windows that give the wanted size, [B, C, H, W] -> [B, C, ...outputSize]. */
 export class AdaptiveAvgPool2d extends AdaptivePool {
-  constructor(outputSize: Pair) {
+  constructor(outputSize: OutputSize) {
     super(2, outputSize);
   }
   forward(input: Tensor): Tensor {
-    return F.adaptiveAvgPool2d(input, this.outputSize as [number, number]);
+    return F.adaptiveAvgPool2d(input, this.outputSize);
   }
 }
 
 /** The mean over windows that give the wanted size, [B, C, D, H, W] -> [B, C, ...outputSize]. */
 export class AdaptiveAvgPool3d extends AdaptivePool {
-  constructor(outputSize: Sizes) {
+  constructor(outputSize: OutputSize) {
     super(3, outputSize);
   }
   forward(input: Tensor): Tensor {
@@ -129,27 +131,27 @@ export class AdaptiveAvgPool3d extends AdaptivePool {
 
 /** The largest element of windows that give the wanted size, [B, C, L] -> [B, C, outputSize]. */
 export class AdaptiveMaxPool1d extends AdaptivePool {
-  constructor(outputSize: number) {
+  constructor(outputSize: OutputSize) {
     super(1, outputSize);
   }
   forward(input: Tensor): Tensor {
-    return F.adaptiveMaxPool1d(input, this.outputSize[0]!);
+    return F.adaptiveMaxPool1d(input, this.outputSize);
   }
 }
 
 /** The largest element of windows that give the wanted size, [B, C, H, W] -> [B, C, ...outputSize]. */
 export class AdaptiveMaxPool2d extends AdaptivePool {
-  constructor(outputSize: Pair) {
+  constructor(outputSize: OutputSize) {
     super(2, outputSize);
   }
   forward(input: Tensor): Tensor {
-    return F.adaptiveMaxPool2d(input, this.outputSize as [number, number]);
+    return F.adaptiveMaxPool2d(input, this.outputSize);
   }
 }
 
 /** The largest element of windows that give the wanted size, [B, C, D, H, W] -> [B, C, ...outputSize]. */
 export class AdaptiveMaxPool3d extends AdaptivePool {
-  constructor(outputSize: Sizes) {
+  constructor(outputSize: OutputSize) {
     super(3, outputSize);
   }
   forward(input: Tensor): Tensor {

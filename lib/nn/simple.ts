@@ -4,11 +4,12 @@
  */
 
 import { integer, number, type Sizes, sizes } from '../check/arguments.js';
-import { checkIterable } from '../check/index.js';
+import { checkIterable, checkOptions } from '../check/index.js';
 import { invalidArgument } from '../errors.js';
 import { native } from '../native/index.js';
 import * as F from '../ops/activation.js';
 import { pad } from '../ops/conv.js';
+import { INTERPOLATE_KEYS } from '../ops/option-keys.js';
 import { type InterpolateOptions, interpolate, pixelShuffle } from '../ops/resize.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { Module } from './module.js';
@@ -83,7 +84,7 @@ export class Dropout2d extends Dropout {
 /** Dropout that keeps mean and variance, to go with SELU. @see https://arxiv.org/abs/1706.02515 */
 export class AlphaDropout extends Dropout {
   override forward(input: Tensor): Tensor {
-    return this.training ? F.alphaDropout(input, { p: this.p }) : input;
+    return this.training ? F.alphaDropout(input, { p: this.p, training: true }) : input;
   }
 }
 
@@ -152,7 +153,7 @@ export class Upsample extends Module {
   readonly options: Readonly<InterpolateOptions>;
   constructor(options: InterpolateOptions) {
     super();
-    this.options = Object.freeze({ ...options });
+    this.options = Object.freeze({ ...checkOptions(options, INTERPOLATE_KEYS) });
   }
   forward(input: Tensor): Tensor {
     return interpolate(input, this.options);

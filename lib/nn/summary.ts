@@ -2,7 +2,7 @@
  * What a model consists of, layer by layer: like Paddle's `summary` and torchinfo.
  * @module
  */
-import { checkOptions, checkRecord, type FieldKind } from '../check/index.js';
+import { checkOptions, checkRecord, type FieldKind, optionKeys } from '../check/index.js';
 import { invalidArgument } from '../errors.js';
 import { noGrad, tidy } from '../tensor/context.js';
 import { zeros } from '../tensor/create.js';
@@ -67,6 +67,8 @@ export interface SummaryOptions {
   /** Device of the input; default: that of the model's first parameter. */
   device?: Device;
 }
+
+const SUMMARY_KEYS = optionKeys('dtype', 'device');
 
 /** What the hooks have seen of one module. */
 interface Call extends Cost {
@@ -221,8 +223,10 @@ export function summary(model: Module, inputShape: readonly number[], options: S
   if (!valid) throw invalidArgument('inputShape', 'a list of sizes such as [1, 3, 128, 128]', inputShape);
   const parameters = [...model.parameters()];
   const first = parameters[0];
-  const { dtype = first?.dtype ?? 'float32', device = first?.device as Device | undefined } =
-    checkOptions(options);
+  const { dtype = first?.dtype ?? 'float32', device = first?.device as Device | undefined } = checkOptions(
+    options,
+    SUMMARY_KEYS,
+  );
   const input = zeros(inputShape, { dtype, device });
   let calls: Call[];
   try {

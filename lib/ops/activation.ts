@@ -4,9 +4,21 @@
  */
 
 import { number, oneOf } from '../check/arguments.js';
-import { checkOptions } from '../check/index.js';
+import { checkOptions, optionKeys } from '../check/index.js';
+import { invalidArgument } from '../errors.js';
 import { native } from '../native/index.js';
 import type { Tensor } from '../tensor/tensor.js';
+
+const NEGATIVE_SLOPE = optionKeys('negativeSlope');
+const APPROXIMATE = optionKeys('approximate');
+const BETA_THRESHOLD = optionKeys('beta', 'threshold');
+const DIM = optionKeys('dim');
+const ALPHA = optionKeys('alpha');
+const MIN_VAL_MAX_VAL = optionKeys('minVal', 'maxVal');
+const LAMBDA = optionKeys('lambda');
+const THRESHOLD_VALUE = optionKeys('threshold', 'value');
+const RRELU = optionKeys('lower', 'upper', 'training');
+const P_TRAINING = optionKeys('p', 'training');
 
 /** max(input, 0). */
 export function relu(input: Tensor): Tensor {
@@ -15,13 +27,13 @@ export function relu(input: Tensor): Tensor {
 
 /** The input where positive, `negativeSlope` times it elsewhere. @param options.negativeSlope - Default 0.01. */
 export function leakyRelu(input: Tensor, options: { negativeSlope?: number } = {}): Tensor {
-  const { negativeSlope = 0.01 } = checkOptions(options);
+  const { negativeSlope = 0.01 } = checkOptions(options, NEGATIVE_SLOPE);
   return native.leakyRelu(input, negativeSlope);
 }
 
 /** Gaussian error linear unit. @param options.approximate - Default `'none'`. */
 export function gelu(input: Tensor, options: { approximate?: 'none' | 'tanh' } = {}): Tensor {
-  const { approximate = 'none' } = checkOptions(options);
+  const { approximate = 'none' } = checkOptions(options, APPROXIMATE);
   return native.gelu(input, oneOf('approximate', ['none', 'tanh'], approximate));
 }
 
@@ -37,7 +49,7 @@ export function hardswish(input: Tensor): Tensor {
 
 /** log(1 + exp(beta input)) / beta, linear above `threshold`. @param options.beta - Default 1. @param options.threshold - Default 20. */
 export function softplus(input: Tensor, options: { beta?: number; threshold?: number } = {}): Tensor {
-  const { beta = 1, threshold = 20 } = checkOptions(options);
+  const { beta = 1, threshold = 20 } = checkOptions(options, BETA_THRESHOLD);
   return native.softplus(input, beta, threshold);
 }
 
@@ -53,13 +65,13 @@ export function tanh(input: Tensor): Tensor {
 
 /** exp(input) / sum(exp(input)) along `dim`. @param options.dim - Default -1. */
 export function softmax(input: Tensor, options: { dim?: number } = {}): Tensor {
-  const { dim = -1 } = checkOptions(options);
+  const { dim = -1 } = checkOptions(options, DIM);
   return native.softmax(input, dim);
 }
 
 /** log(softmax(input)), computed without overflow. @param options.dim - Default -1. */
 export function logSoftmax(input: Tensor, options: { dim?: number } = {}): Tensor {
-  const { dim = -1 } = checkOptions(options);
+  const { dim = -1 } = checkOptions(options, DIM);
   return native.logSoftmax(input, dim);
 }
 
@@ -100,37 +112,41 @@ export function tanhshrink(input: Tensor): Tensor {
 
 /** The input where positive, alpha (exp(input) - 1) elsewhere. @param options.alpha - Default 1. @see https://arxiv.org/abs/1511.07289 */
 export function elu(input: Tensor, options: { alpha?: number } = {}): Tensor {
-  const { alpha = 1 } = checkOptions(options);
+  const { alpha = 1 } = checkOptions(options, ALPHA);
   return native.elu(input, alpha);
 }
 
 /** The input where positive, alpha (exp(input / alpha) - 1) elsewhere. @param options.alpha - Default 1. @see https://arxiv.org/abs/1704.07483 */
 export function celu(input: Tensor, options: { alpha?: number } = {}): Tensor {
-  const { alpha = 1 } = checkOptions(options);
+  const { alpha = 1 } = checkOptions(options, ALPHA);
   return native.celu(input, alpha);
 }
 
-/** Limited to [minVal, maxVal]. @param options.minVal - Default -1. @param options.maxVal - Default 1. */
+/**
+ * Limited to [minVal, maxVal]. @param options.minVal - Default -1. @param options.maxVal - Default 1.
+ * @throws ArgumentError where minVal is above maxVal.
+ */
 export function hardtanh(input: Tensor, options: { minVal?: number; maxVal?: number } = {}): Tensor {
-  const { minVal = -1, maxVal = 1 } = checkOptions(options);
+  const { minVal = -1, maxVal = 1 } = checkOptions(options, MIN_VAL_MAX_VAL);
+  if (minVal > maxVal) throw invalidArgument('minVal', `a number of at most maxVal ${maxVal}`, minVal);
   return native.hardtanh(input, minVal, maxVal);
 }
 
 /** 0 within ±lambda, the input elsewhere. @param options.lambda - Default 0.5. */
 export function hardshrink(input: Tensor, options: { lambda?: number } = {}): Tensor {
-  const { lambda = 0.5 } = checkOptions(options);
+  const { lambda = 0.5 } = checkOptions(options, LAMBDA);
   return native.hardshrink(input, lambda);
 }
 
 /** 0 within ±lambda, nearer to it by lambda elsewhere. @param options.lambda - Default 0.5. */
 export function softshrink(input: Tensor, options: { lambda?: number } = {}): Tensor {
-  const { lambda = 0.5 } = checkOptions(options);
+  const { lambda = 0.5 } = checkOptions(options, LAMBDA);
   return native.softshrink(input, number('lambda', lambda, { min: 0 }));
 }
 
 /** The input above `threshold`, `value` elsewhere. */
 export function threshold(input: Tensor, options: { threshold: number; value: number }): Tensor {
-  const { threshold: limit, value } = checkOptions(options);
+  const { threshold: limit, value } = checkOptions(options, THRESHOLD_VALUE);
   return native.threshold(input, limit, value);
 }
 
@@ -147,19 +163,19 @@ export function rrelu(
   input: Tensor,
   options: { lower?: number; upper?: number; training?: boolean } = {},
 ): Tensor {
-  const { lower = 1 / 8, upper = 1 / 3, training = false } = checkOptions(options);
+  const { lower = 1 / 8, upper = 1 / 3, training = false } = checkOptions(options, RRELU);
   return native.rrelu(input, lower, upper, training);
 }
 
 /** The first half along `dim` times the sigmoid of the second. @param options.dim - Default -1. @see https://arxiv.org/abs/1612.08083 */
 export function glu(input: Tensor, options: { dim?: number } = {}): Tensor {
-  const { dim = -1 } = checkOptions(options);
+  const { dim = -1 } = checkOptions(options, DIM);
   return native.glu(input, dim);
 }
 
 /** softmax(-input). @param options.dim - Default -1. */
 export function softmin(input: Tensor, options: { dim?: number } = {}): Tensor {
-  const { dim = -1 } = checkOptions(options);
+  const { dim = -1 } = checkOptions(options, DIM);
   using negated = native.neg(input);
   return native.softmax(negated, dim);
 }
@@ -169,11 +185,11 @@ export function softmin(input: Tensor, options: { dim?: number } = {}): Tensor {
  * @param options.p - 0 to 1. Default 0.5. @param options.training - Default true.
  */
 export function dropout(input: Tensor, options: { p?: number; training?: boolean } = {}): Tensor {
-  const { p = 0.5, training = true } = checkOptions(options);
+  const { p = 0.5, training = true } = checkOptions(options, P_TRAINING);
   return native.dropout(input, number('p', p, { min: 0, max: 1 }), training);
 }
 
-/** Options of the dropouts. */
+/** Options of {@link dropout2d}. */
 export interface DropoutOptions {
   /** Probability of a zero, 0 to 1. Default 0.5. */
   p?: number;
@@ -181,14 +197,29 @@ export interface DropoutOptions {
   training?: boolean;
 }
 
+const DROPOUT_KEYS = optionKeys('p', 'training');
+
 /** {@link dropout} of whole channels. @param input - [B, C, ...]. @see https://arxiv.org/abs/1411.4280 */
 export function dropout2d(input: Tensor, options: DropoutOptions = {}): Tensor {
-  const { p = 0.5, training = true } = checkOptions(options);
+  const { p = 0.5, training = true } = checkOptions(options, DROPOUT_KEYS);
   return native.featureDropout(input, number('p', p, { min: 0, max: 1 }), training);
 }
 
-/** {@link dropout} that keeps mean and variance, to go with {@link selu}. @see https://arxiv.org/abs/1706.02515 */
-export function alphaDropout(input: Tensor, options: DropoutOptions = {}): Tensor {
-  const { p = 0.5, training = true } = checkOptions(options);
+/** Options of {@link alphaDropout}. */
+export interface AlphaDropoutOptions {
+  /** Probability of a drop, 0 to 1. Default 0.5. */
+  p?: number;
+  /** Default false, as PyTorch has it here alone. */
+  training?: boolean;
+}
+
+const ALPHA_DROPOUT_KEYS = optionKeys('p', 'training');
+
+/**
+ * {@link dropout} that keeps mean and variance, to go with {@link selu}; the input itself unless `training` is true.
+ * @see https://arxiv.org/abs/1706.02515, https://pytorch.org/docs/stable/generated/torch.nn.functional.alpha_dropout.html
+ */
+export function alphaDropout(input: Tensor, options: AlphaDropoutOptions = {}): Tensor {
+  const { p = 0.5, training = false } = checkOptions(options, ALPHA_DROPOUT_KEYS);
   return native.alphaDropout(input, number('p', p, { min: 0, max: 1 }), training);
 }

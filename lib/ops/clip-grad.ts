@@ -3,10 +3,12 @@
  * @module
  */
 import { number } from '../check/arguments.js';
-import { checkIterable, checkOptions } from '../check/index.js';
+import { checkIterable, checkOptions, optionKeys } from '../check/index.js';
 import { ArgumentError, invalidArgument } from '../errors.js';
 import { native } from '../native/index.js';
 import { isTensor, type Tensor } from '../tensor/tensor.js';
+
+const NORM_TYPE_ERROR_IF_NONFINITE = optionKeys('normType', 'errorIfNonfinite');
 
 /** Smallest positive number: what has to be above 0 is at least this. */
 const ABOVE_ZERO = { min: Number.MIN_VALUE };
@@ -27,7 +29,7 @@ export function clipGradNorm_(
   maxNorm: number,
   options: { normType?: number; errorIfNonfinite?: boolean } = {},
 ): number {
-  const { normType = 2, errorIfNonfinite = false } = checkOptions(options);
+  const { normType = 2, errorIfNonfinite = false } = checkOptions(options, NORM_TYPE_ERROR_IF_NONFINITE);
   number('maxNorm', maxNorm, ABOVE_ZERO);
   if (normType !== Number.POSITIVE_INFINITY) number('normType', normType, ABOVE_ZERO);
   if (typeof errorIfNonfinite !== 'boolean')

@@ -4,7 +4,7 @@
  */
 
 import { integer, type Sizes, sizes } from '../check/arguments.js';
-import { checkOptions } from '../check/index.js';
+import { checkOptions, optionKeys } from '../check/index.js';
 import { invalidArgument } from '../errors.js';
 import { native } from '../native/index.js';
 import { checkShape } from '../tensor/check.js';
@@ -22,6 +22,9 @@ export interface ConvOptions {
   groups?: number;
 }
 
+/** @internal */
+export const CONV_KEYS = optionKeys('stride', 'padding', 'dilation', 'groups');
+
 /** {@link ConvOptions}, checked and spelled out. `extra` holds zeros to be added first, at the far ends. */
 interface Resolved {
   stride: number[];
@@ -33,12 +36,11 @@ interface Resolved {
 
 /** Checks conv options. `'same'` for an even kernel needs one more zero at the far end than at the near one. */
 export function resolveConvNd(kernelSize: readonly number[], options: ConvOptions): Resolved {
-  checkOptions(options);
   const count = kernelSize.length;
   const stride = sizes('stride', options.stride ?? 1, count, 1);
   const dilation = sizes('dilation', options.dilation ?? 1, count, 1);
   const groups = integer('groups', options.groups ?? 1, 1);
-  const { padding = 0 } = checkOptions(options);
+  const { padding = 0 } = options;
   const none = kernelSize.map(() => 0);
   if (padding !== 'same') {
     const resolved = padding === 'valid' ? none : sizes('padding', padding, count, 0);
@@ -81,6 +83,7 @@ function convolve(
   bias: Tensor | null,
   options: ConvOptions,
 ): Tensor {
+  checkOptions(options, CONV_KEYS);
   const { stride, padding, dilation, groups, extra } = resolveConvNd(kernelOf(weight, count), options);
   return call(padFarEnds(input, extra), weight, bias, stride, padding, dilation, groups);
 }
@@ -127,6 +130,9 @@ export interface ConvTransposeOptions {
   dilation?: Sizes;
 }
 
+/** @internal */
+export const CONV_TRANSPOSE_KEYS = optionKeys('stride', 'padding', 'outputPadding', 'groups', 'dilation');
+
 function transposed(
   call: typeof native.convTranspose1d,
   count: number,
@@ -135,7 +141,13 @@ function transposed(
   bias: Tensor | null,
   options: ConvTransposeOptions,
 ): Tensor {
-  const { stride = 1, padding = 0, outputPadding = 0, groups = 1, dilation = 1 } = checkOptions(options);
+  const {
+    stride = 1,
+    padding = 0,
+    outputPadding = 0,
+    groups = 1,
+    dilation = 1,
+  } = checkOptions(options, CONV_TRANSPOSE_KEYS);
   return call(
     input,
     weight,

@@ -4,11 +4,13 @@
  */
 
 import { integer, oneOf, type Pair, pair } from '../check/arguments.js';
-import { checkOptions } from '../check/index.js';
+import { checkOptions, optionKeys } from '../check/index.js';
 import { invalidArgument } from '../errors.js';
 import { native } from '../native/index.js';
 import { checkShape } from '../tensor/check.js';
 import type { Tensor } from '../tensor/tensor.js';
+
+const MODE_VALUE = optionKeys('mode', 'value');
 
 /** Options of {@link conv2d}. */
 export interface Conv2dOptions {
@@ -21,6 +23,10 @@ export interface Conv2dOptions {
   /** Channels are convolved in this many separate groups. Default 1. */
   groups?: number;
 }
+
+/** @internal */
+export const CONV2D_KEYS = optionKeys('stride', 'padding', 'dilation', 'groups');
+const CONV2D_FUNCTION_KEYS = optionKeys(...CONV2D_KEYS, 'algorithm');
 
 /** What computes a {@link conv2d} on the CPU. `'auto'` takes what is fastest for the sizes, forward and backward. */
 export type Conv2dAlgorithm = (typeof CONV2D_ALGORITHMS)[number];
@@ -41,11 +47,10 @@ export interface ResolvedConv {
  * at the bottom and right, as in PyTorch.
  */
 export function resolveConv(kernelSize: readonly [number, number], options: Conv2dOptions): ResolvedConv {
-  checkOptions(options);
   const stride = pair('stride', options.stride ?? 1, 1);
   const dilation = pair('dilation', options.dilation ?? 1, 1);
   const groups = integer('groups', options.groups ?? 1, 1);
-  const { padding = 0 } = checkOptions(options);
+  const { padding = 0 } = options;
   if (padding !== 'same') {
     const resolved = padding === 'valid' ? ([0, 0] as [number, number]) : pair('padding', padding, 0);
     return { stride, padding: resolved, dilation, groups, extra: [0, 0] };
@@ -92,8 +97,8 @@ export function conv2d(
   bias: Tensor | null = null,
   options: Conv2dOptions & { algorithm?: Conv2dAlgorithm } = {},
 ): Tensor {
+  const algorithm = conv2dAlgorithm(checkOptions(options, CONV2D_FUNCTION_KEYS).algorithm);
   const { stride, padding, dilation, groups, extra } = resolveConv(kernelSizeOf(weight), options);
-  const algorithm = conv2dAlgorithm(options.algorithm);
   return native.conv2d(padExtra(input, extra), weight, bias, stride, padding, dilation, groups, algorithm);
 }
 
@@ -112,7 +117,7 @@ export function pad(
   padding: readonly number[],
   options: { mode?: 'constant' | 'reflect' | 'replicate' | 'circular'; value?: number } = {},
 ): Tensor {
-  const { mode = 'constant', value = 0 } = checkOptions(options);
+  const { mode = 'constant', value = 0 } = checkOptions(options, MODE_VALUE);
   const checked = oneOf('mode', ['constant', 'reflect', 'replicate', 'circular'], mode);
   return native.pad(input, padding, checked, checked === 'constant' ? value : undefined);
 }

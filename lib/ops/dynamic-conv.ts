@@ -4,10 +4,10 @@
  */
 
 import { number, oneOf } from '../check/arguments.js';
-import { checkOptions } from '../check/index.js';
+import { checkOptions, optionKeys } from '../check/index.js';
 import { native } from '../native/index.js';
 import { isTensor, type Tensor } from '../tensor/tensor.js';
-import { type Conv2dOptions, kernelSizeOf, padExtra, resolveConv } from './conv.js';
+import { CONV2D_KEYS, type Conv2dOptions, kernelSizeOf, padExtra, resolveConv } from './conv.js';
 
 /** How attention is made of logits: `softmax` (Chen et al.) or `sigmoid` (CondConv, Yang et al., NeurIPS 2019). */
 export type RoutingKind = 'softmax' | 'sigmoid';
@@ -17,6 +17,8 @@ export interface DynamicConv2dOptions extends Conv2dOptions {
   /** `'auto'` or a name from {@link dynamicConv2d.algorithms}. Default `'auto'`. */
   algorithm?: string;
 }
+
+const DYNAMIC_CONV2D_KEYS = optionKeys(...CONV2D_KEYS, 'algorithm');
 
 /**
  * Convolves every sample with its own mixture of K kernels:
@@ -36,7 +38,7 @@ export function dynamicConv2d(
   bias: Tensor | null = null,
   options: DynamicConv2dOptions = {},
 ): Tensor {
-  const { algorithm = 'auto' } = checkOptions(options);
+  const { algorithm = 'auto' } = checkOptions(options, DYNAMIC_CONV2D_KEYS);
   if (algorithm !== 'auto') oneOf('algorithm', ['auto', ...algorithms], algorithm);
   const { stride, padding, dilation, groups, extra } = resolveConv(kernelSizeOf(weight), options);
   return native.dynamicConv2d(
@@ -68,6 +70,7 @@ dynamicConv2d.choice = (
   bias: Tensor | null = null,
   options: Conv2dOptions = {},
 ): string => {
+  checkOptions(options, CONV2D_KEYS);
   const { stride, padding, dilation, groups, extra } = resolveConv(kernelSizeOf(weight), options);
   return native.dynamicConv2dChoice(
     padExtra(input, extra),
@@ -92,6 +95,8 @@ export interface RoutingOptions {
   kind?: RoutingKind;
 }
 
+const ROUTING_KEYS = optionKeys('temperature', 'kind');
+
 /**
  * Attention over K kernels from the input: `kind((w2 relu(w1 pool(x) + b1) + b2) / temperature)`.
  * @param input - [B, I, H, W]. @param weight1 - [R, I, 1, 1]. @param bias1 - [R].
@@ -106,7 +111,7 @@ export function routing(
   bias2: Tensor,
   options: RoutingOptions = {},
 ): Tensor {
-  const { temperature = 1, kind = 'softmax' } = checkOptions(options);
+  const { temperature = 1, kind = 'softmax' } = checkOptions(options, ROUTING_KEYS);
   if (typeof temperature === 'number' || !isTensor(temperature))
     number('temperature', temperature, { min: Number.MIN_VALUE });
   oneOf('kind', ['softmax', 'sigmoid'], kind);

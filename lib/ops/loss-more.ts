@@ -4,14 +4,15 @@
  * @module
  */
 
-import { oneOf } from '../check/arguments.js';
-import { checkOptions } from '../check/index.js';
+import { number, oneOf } from '../check/arguments.js';
+import { checkOptions, optionKeys } from '../check/index.js';
 import { native } from '../native/index.js';
 import type { Tensor } from '../tensor/tensor.js';
 import type { LossOptions, Reduction } from './loss.js';
+import { LOSS_KEYS, MARGIN_KEYS, MULTI_MARGIN_KEYS, POISSON_NLL_KEYS } from './option-keys.js';
 
 const reductionOf = (options: LossOptions): Reduction =>
-  oneOf('reduction', ['none', 'mean', 'sum'], checkOptions(options).reduction ?? 'mean');
+  oneOf('reduction', ['none', 'mean', 'sum'], options.reduction ?? 'mean');
 
 /** Options of {@link poissonNllLoss}. */
 export interface PoissonNllOptions extends LossOptions {
@@ -25,7 +26,7 @@ export interface PoissonNllOptions extends LossOptions {
 
 /** Negative log likelihood of counts under a Poisson distribution. @param target - Counts, of input's shape. */
 export function poissonNllLoss(input: Tensor, target: Tensor, options: PoissonNllOptions = {}): Tensor {
-  const { logInput = true, full = false, eps = 1e-8 } = checkOptions(options);
+  const { logInput = true, full = false, eps = 1e-8 } = checkOptions(options, POISSON_NLL_KEYS);
   return native.poissonNllLoss(input, target, logInput, full, eps, reductionOf(options));
 }
 
@@ -37,6 +38,8 @@ export interface GaussianNllOptions extends LossOptions {
   eps?: number;
 }
 
+const GAUSSIAN_NLL_KEYS = optionKeys(...LOSS_KEYS, 'full', 'eps');
+
 /** Negative log likelihood under normal distributions. @param input - Means. @param variance - Of input's shape, or one that broadcasts. */
 export function gaussianNllLoss(
   input: Tensor,
@@ -44,7 +47,7 @@ export function gaussianNllLoss(
   variance: Tensor,
   options: GaussianNllOptions = {},
 ): Tensor {
-  const { full = false, eps = 1e-6 } = checkOptions(options);
+  const { full = false, eps = 1e-6 } = checkOptions(options, GAUSSIAN_NLL_KEYS);
   return native.gaussianNllLoss(input, target, variance, full, eps, reductionOf(options));
 }
 
@@ -56,7 +59,12 @@ export interface MarginOptions extends LossOptions {
 
 /** The input where target is 1, max(0, margin - input) where it is -1. @param options.margin - Default 1. */
 export function hingeEmbeddingLoss(input: Tensor, target: Tensor, options: MarginOptions = {}): Tensor {
-  return native.hingeEmbeddingLoss(input, target, checkOptions(options).margin ?? 1, reductionOf(options));
+  return native.hingeEmbeddingLoss(
+    input,
+    target,
+    checkOptions(options, MARGIN_KEYS).margin ?? 1,
+    reductionOf(options),
+  );
 }
 
 /** max(0, margin - target (input1 - input2)). @param target - 1 or -1: which should be larger. @param options.margin - Default 0. */
@@ -70,7 +78,7 @@ export function marginRankingLoss(
     input1,
     input2,
     target,
-    checkOptions(options).margin ?? 0,
+    checkOptions(options, MARGIN_KEYS).margin ?? 0,
     reductionOf(options),
   );
 }
@@ -86,7 +94,7 @@ export function cosineEmbeddingLoss(
     input1,
     input2,
     target,
-    checkOptions(options).margin ?? 0,
+    checkOptions(options, MARGIN_KEYS).margin ?? 0,
     reductionOf(options),
   );
 }
@@ -101,20 +109,26 @@ export interface TripletOptions extends MarginOptions {
   swap?: boolean;
 }
 
-/** max(0, |anchor - positive| - |anchor - negative| + margin), [B, D] each. @param options.margin - Default 1. */
+const TRIPLET_KEYS = optionKeys(...MARGIN_KEYS, 'p', 'eps', 'swap');
+
+/**
+ * max(0, |anchor - positive| - |anchor - negative| + margin), [B, D] each.
+ * @param options.margin - More than 0. Default 1.
+ */
 export function tripletMarginLoss(
   anchor: Tensor,
   positive: Tensor,
   negative: Tensor,
   options: TripletOptions = {},
 ): Tensor {
-  const { margin = 1, p = 2, eps = 1e-6, swap = false } = checkOptions(options);
+  const { margin = 1, p = 2, eps = 1e-6, swap = false } = checkOptions(options, TRIPLET_KEYS);
+  number('margin', margin, { min: Number.MIN_VALUE });
   return native.tripletMarginLoss(anchor, positive, negative, margin, p, eps, swap, reductionOf(options));
 }
 
 /** log(1 + exp(-target input)). @param target - 1 or -1, of input's shape. */
 export function softMarginLoss(input: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
-  return native.softMarginLoss(input, target, reductionOf(options));
+  return native.softMarginLoss(input, target, reductionOf(checkOptions(options, LOSS_KEYS)));
 }
 
 /** Options of {@link multiMarginLoss}. */
@@ -127,13 +141,13 @@ export interface MultiMarginOptions extends MarginOptions {
 
 /** The hinge loss of several classes. @param input - [B, C]. @param target - int64 [B]. @param options.margin - Default 1. */
 export function multiMarginLoss(input: Tensor, target: Tensor, options: MultiMarginOptions = {}): Tensor {
-  const { p = 1, margin = 1, weight = null } = checkOptions(options);
+  const { p = 1, margin = 1, weight = null } = checkOptions(options, MULTI_MARGIN_KEYS);
   return native.multiMarginLoss(input, target, p, margin, weight, reductionOf(options));
 }
 
 /** The hinge loss of several labels each. @param input - [B, C]. @param target - int64 [B, C]: labels, then -1. */
 export function multilabelMarginLoss(input: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
-  return native.multilabelMarginLoss(input, target, reductionOf(options));
+  return native.multilabelMarginLoss(input, target, reductionOf(checkOptions(options, LOSS_KEYS)));
 }
 
 /** Options of {@link ctcLoss}. */
@@ -143,6 +157,8 @@ export interface CtcOptions extends LossOptions {
   /** 0 instead of infinite losses, where the input is too short. Default false. */
   zeroInfinity?: boolean;
 }
+
+const CTC_KEYS = optionKeys(...LOSS_KEYS, 'blank', 'zeroInfinity');
 
 /**
  * Connectionist temporal classification.
@@ -156,7 +172,7 @@ export function ctcLoss(
   targetLengths: readonly number[],
   options: CtcOptions = {},
 ): Tensor {
-  const { blank = 0, zeroInfinity = false } = checkOptions(options);
+  const { blank = 0, zeroInfinity = false } = checkOptions(options, CTC_KEYS);
   return native.ctcLoss(
     logProbs,
     targets,

@@ -7,6 +7,16 @@ import { number, oneOf } from '../check/arguments.js';
 import { checkOptions } from '../check/index.js';
 import { native } from '../native/index.js';
 import type { Tensor } from '../tensor/tensor.js';
+import {
+  BCE_KEYS,
+  BCE_WITH_LOGITS_KEYS,
+  CROSS_ENTROPY_KEYS,
+  HUBER_KEYS,
+  KL_DIV_KEYS,
+  LOSS_KEYS,
+  NLL_LOSS_KEYS,
+  SMOOTH_L1_KEYS,
+} from './option-keys.js';
 
 /** What becomes of the losses of the elements. */
 export type Reduction = 'none' | 'mean' | 'sum';
@@ -18,7 +28,7 @@ export interface LossOptions {
 }
 
 const reductionOf = (options: LossOptions): Reduction =>
-  oneOf('reduction', ['none', 'mean', 'sum'], checkOptions(options).reduction ?? 'mean');
+  oneOf('reduction', ['none', 'mean', 'sum'], options.reduction ?? 'mean');
 
 /** Options of {@link crossEntropy}. */
 export interface CrossEntropyOptions extends LossOptions {
@@ -36,7 +46,7 @@ export interface CrossEntropyOptions extends LossOptions {
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.cross_entropy.html, https://arxiv.org/abs/1512.00567
  */
 export function crossEntropy(input: Tensor, target: Tensor, options: CrossEntropyOptions = {}): Tensor {
-  const { labelSmoothing = 0, weight = null, ignoreIndex = -100 } = checkOptions(options);
+  const { labelSmoothing = 0, weight = null, ignoreIndex = -100 } = checkOptions(options, CROSS_ENTROPY_KEYS);
   const smoothing = number('labelSmoothing', labelSmoothing, { min: 0, max: 1 });
   return native.crossEntropy(input, target, weight, reductionOf(options), ignoreIndex, smoothing);
 }
@@ -51,18 +61,18 @@ export interface NllLossOptions extends LossOptions {
 
 /** Negative log likelihood. @param input - Log-probabilities [B, C] or [B, C, ...]. @param target - int64 [B] or [B, ...]. */
 export function nllLoss(input: Tensor, target: Tensor, options: NllLossOptions = {}): Tensor {
-  const { weight = null, ignoreIndex = -100 } = checkOptions(options);
+  const { weight = null, ignoreIndex = -100 } = checkOptions(options, NLL_LOSS_KEYS);
   return native.nllLoss(input, target, weight, reductionOf(options), ignoreIndex);
 }
 
 /** Squared difference. */
 export function mseLoss(input: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
-  return native.mseLoss(input, target, reductionOf(options));
+  return native.mseLoss(input, target, reductionOf(checkOptions(options, LOSS_KEYS)));
 }
 
 /** Absolute difference. */
 export function l1Loss(input: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
-  return native.l1Loss(input, target, reductionOf(options));
+  return native.l1Loss(input, target, reductionOf(checkOptions(options, LOSS_KEYS)));
 }
 
 /** Half the square of the difference below `beta`, divided by it, the absolute value above. @param options.beta - Default 1. */
@@ -71,7 +81,7 @@ export function smoothL1Loss(
   target: Tensor,
   options: LossOptions & { beta?: number } = {},
 ): Tensor {
-  const beta = number('beta', checkOptions(options).beta ?? 1, { min: 0 });
+  const beta = number('beta', checkOptions(options, SMOOTH_L1_KEYS).beta ?? 1, { min: 0 });
   return native.smoothL1Loss(input, target, beta, reductionOf(options));
 }
 
@@ -81,7 +91,7 @@ export function huberLoss(
   target: Tensor,
   options: LossOptions & { delta?: number } = {},
 ): Tensor {
-  const delta = number('delta', checkOptions(options).delta ?? 1, { min: Number.MIN_VALUE });
+  const delta = number('delta', checkOptions(options, HUBER_KEYS).delta ?? 1, { min: Number.MIN_VALUE });
   return native.huberLoss(input, target, delta, reductionOf(options));
 }
 
@@ -91,7 +101,12 @@ export function binaryCrossEntropy(
   target: Tensor,
   options: LossOptions & { weight?: Tensor | null } = {},
 ): Tensor {
-  return native.binaryCrossEntropy(input, target, checkOptions(options).weight ?? null, reductionOf(options));
+  return native.binaryCrossEntropy(
+    input,
+    target,
+    checkOptions(options, BCE_KEYS).weight ?? null,
+    reductionOf(options),
+  );
 }
 
 /**
@@ -103,7 +118,7 @@ export function binaryCrossEntropyWithLogits(
   target: Tensor,
   options: LossOptions & { weight?: Tensor | null; posWeight?: Tensor | null } = {},
 ): Tensor {
-  const { weight = null, posWeight = null } = checkOptions(options);
+  const { weight = null, posWeight = null } = checkOptions(options, BCE_WITH_LOGITS_KEYS);
   return native.binaryCrossEntropyWithLogits(input, target, weight, posWeight, reductionOf(options));
 }
 
@@ -117,7 +132,7 @@ export interface KlDivOptions {
 
 /** Kullback-Leibler divergence from `target`. @param input - Log-probabilities. @param target - Probabilities, of input's shape. */
 export function klDiv(input: Tensor, target: Tensor, options: KlDivOptions = {}): Tensor {
-  const { reduction = 'mean', logTarget = false } = checkOptions(options);
+  const { reduction = 'mean', logTarget = false } = checkOptions(options, KL_DIV_KEYS);
   if (reduction !== 'batchmean') return native.klDiv(input, target, logTarget, reductionOf({ reduction }));
   using total = native.klDiv(input, target, logTarget, 'sum');
   return native.div(total, input.shape[0] ?? 1);

@@ -3,10 +3,18 @@
  * @module
  */
 
-import { integer, number } from '../check/arguments.js';
-import { checkOptions } from '../check/index.js';
+import { integer, number, row } from '../check/arguments.js';
+import { checkOptions, optionKeys } from '../check/index.js';
 import { native } from '../native/index.js';
+import { checkShape } from '../tensor/check.js';
 import type { Tensor } from '../tensor/tensor.js';
+import { LOCAL_RESPONSE_NORM_KEYS } from './option-keys.js';
+
+const PADDING_IDX = optionKeys('paddingIdx');
+const WEIGHT_EPS = optionKeys('weight', 'eps');
+const NORMALIZE = optionKeys('p', 'dim', 'eps');
+const DIM_EPS = optionKeys('dim', 'eps');
+const PAIRWISE_DISTANCE = optionKeys('p', 'eps', 'keepdim');
 
 /** Options of {@link batchNorm}. */
 export interface BatchNormOptions {
@@ -26,10 +34,25 @@ export interface BatchNormOptions {
   eps?: number;
 }
 
+const BATCH_NORM_KEYS = optionKeys(
+  'runningMean',
+  'runningVar',
+  'weight',
+  'bias',
+  'training',
+  'momentum',
+  'eps',
+);
+
 /** Normalises each channel over the batch. @param input - [B, C, ...]. @see https://arxiv.org/abs/1502.03167 */
 export function batchNorm(input: Tensor, options: BatchNormOptions): Tensor {
-  const { runningMean = null, runningVar = null, weight = null, bias = null } = checkOptions(options);
-  const { training = false, momentum = 0.1, eps = 1e-5 } = checkOptions(options);
+  const {
+    runningMean = null,
+    runningVar = null,
+    weight = null,
+    bias = null,
+  } = checkOptions(options, BATCH_NORM_KEYS);
+  const { training = false, momentum = 0.1, eps = 1e-5 } = options;
   return native.batchNorm(input, weight, bias, runningMean, runningVar, training, momentum, eps);
 }
 
@@ -43,31 +66,43 @@ export interface NormOptions {
   eps?: number;
 }
 
+const NORM_KEYS = optionKeys('weight', 'bias', 'eps');
+
 /** Normalises the last dimensions, whose sizes are `normalizedShape`. @see https://arxiv.org/abs/1607.06450 */
 export function layerNorm(
   input: Tensor,
   normalizedShape: readonly number[],
   options: NormOptions = {},
 ): Tensor {
-  const { weight = null, bias = null, eps = 1e-5 } = checkOptions(options);
+  const { weight = null, bias = null, eps = 1e-5 } = checkOptions(options, NORM_KEYS);
   return native.layerNorm(input, normalizedShape, weight, bias, eps);
 }
 
 /** Normalises groups of channels of each sample. @param input - [B, C, ...]. @see https://arxiv.org/abs/1803.08494 */
 export function groupNorm(input: Tensor, numGroups: number, options: NormOptions = {}): Tensor {
-  const { weight = null, bias = null, eps = 1e-5 } = checkOptions(options);
+  const { weight = null, bias = null, eps = 1e-5 } = checkOptions(options, NORM_KEYS);
   return native.groupNorm(input, numGroups, weight, bias, eps);
 }
 
 /**
  * Rows of `weight` [N, D] picked by `input` (int64, any shape).
- * @param options.paddingIdx - A row that gets no gradient. Default: none.
+ * @param options.paddingIdx - A row that gets no gradient; a negative one counts from the end. Default null: none.
  * @returns [...input, D].
+ * @throws ArgumentError for a paddingIdx that is no row of `weight`.
  */
-export function embedding(input: Tensor, weight: Tensor, options: { paddingIdx?: number } = {}): Tensor {
-  const { paddingIdx = -1 } = checkOptions(options);
-  return native.embedding(weight, input, paddingIdx);
+export function embedding(
+  input: Tensor,
+  weight: Tensor,
+  options: { paddingIdx?: number | null } = {},
+): Tensor {
+  const { paddingIdx } = checkOptions(options, PADDING_IDX);
+  const padding =
+    paddingIdx == null ? NO_ROW : row('paddingIdx', paddingIdx, checkShape('weight', weight)[0] ?? 0);
+  return native.embedding(weight, input, padding);
 }
+
+/** libtorch's value for "no padding". */
+const NO_ROW = -1;
 
 /** int64 classes as vectors with a single 1. @param numClasses - Default: the largest class + 1. @returns [..., numClasses] int64. */
 export function oneHot(input: Tensor, numClasses = -1): Tensor {
@@ -80,10 +115,25 @@ export interface InstanceNormOptions extends Omit<BatchNormOptions, 'training'> 
   useInputStats?: boolean;
 }
 
+const INSTANCE_NORM_KEYS = optionKeys(
+  'runningMean',
+  'runningVar',
+  'weight',
+  'bias',
+  'momentum',
+  'eps',
+  'useInputStats',
+);
+
 /** Normalises each channel of each sample. @param input - [B, C, ...]. @see https://arxiv.org/abs/1607.08022 */
 export function instanceNorm(input: Tensor, options: InstanceNormOptions = {}): Tensor {
-  const { runningMean = null, runningVar = null, weight = null, bias = null } = checkOptions(options);
-  const { useInputStats = true, momentum = 0.1, eps = 1e-5 } = checkOptions(options);
+  const {
+    runningMean = null,
+    runningVar = null,
+    weight = null,
+    bias = null,
+  } = checkOptions(options, INSTANCE_NORM_KEYS);
+  const { useInputStats = true, momentum = 0.1, eps = 1e-5 } = options;
   return native.instanceNorm(input, weight, bias, runningMean, runningVar, useInputStats, momentum, eps);
 }
 
@@ -96,7 +146,7 @@ export function rmsNorm(
   normalizedShape: readonly number[],
   options: { weight?: Tensor | null; eps?: number } = {},
 ): Tensor {
-  const { weight = null, eps } = checkOptions(options);
+  const { weight = null, eps } = checkOptions(options, WEIGHT_EPS);
   return native.rmsNorm(input, normalizedShape, weight, eps);
 }
 
@@ -110,13 +160,13 @@ export function localResponseNorm(
   size: number,
   options: { alpha?: number; beta?: number; k?: number } = {},
 ): Tensor {
-  const { alpha = 1e-4, beta = 0.75, k = 1 } = checkOptions(options);
+  const { alpha = 1e-4, beta = 0.75, k = 1 } = checkOptions(options, LOCAL_RESPONSE_NORM_KEYS);
   return native.localResponseNorm(input, integer('size', size, 1), alpha, beta, k);
 }
 
 /** Vectors along `dim` of p-norm 1. @param options.p - Default 2. @param options.dim - Default 1. @param options.eps - Least norm divided by. Default 1e-12. */
 export function normalize(input: Tensor, options: { p?: number; dim?: number; eps?: number } = {}): Tensor {
-  const { p = 2, dim = 1, eps = 1e-12 } = checkOptions(options);
+  const { p = 2, dim = 1, eps = 1e-12 } = checkOptions(options, NORMALIZE);
   return native.normalize(input, p, dim, eps);
 }
 
@@ -126,7 +176,7 @@ export function cosineSimilarity(
   other: Tensor,
   options: { dim?: number; eps?: number } = {},
 ): Tensor {
-  const { dim = 1, eps = 1e-8 } = checkOptions(options);
+  const { dim = 1, eps = 1e-8 } = checkOptions(options, DIM_EPS);
   return native.cosineSimilarity(input, other, dim, eps);
 }
 
@@ -136,7 +186,7 @@ export function pairwiseDistance(
   other: Tensor,
   options: { p?: number; eps?: number; keepdim?: boolean } = {},
 ): Tensor {
-  const { p = 2, eps = 1e-6, keepdim = false } = checkOptions(options);
+  const { p = 2, eps = 1e-6, keepdim = false } = checkOptions(options, PAIRWISE_DISTANCE);
   return native.pairwiseDistance(input, other, p, eps, keepdim);
 }
 
@@ -152,6 +202,8 @@ export interface AttentionOptions {
   scale?: number;
 }
 
+const ATTENTION_KEYS = optionKeys('attnMask', 'dropoutP', 'isCausal', 'scale');
+
 /**
  * softmax(query keyᵀ scale + mask) value.
  * @param query - [B, ..., L, E]. @param key - [B, ..., S, E]. @param value - [B, ..., S, V]. @returns [B, ..., L, V].
@@ -163,7 +215,7 @@ export function scaledDotProductAttention(
   value: Tensor,
   options: AttentionOptions = {},
 ): Tensor {
-  const { attnMask = null, dropoutP = 0, isCausal = false, scale } = checkOptions(options);
+  const { attnMask = null, dropoutP = 0, isCausal = false, scale } = checkOptions(options, ATTENTION_KEYS);
   number('dropoutP', dropoutP, { min: 0, max: 1 });
   return native.scaledDotProductAttention(query, key, value, attnMask, dropoutP, isCausal, scale);
 }

@@ -3,10 +3,12 @@
  * @module
  */
 
-import { type Pair, type Sizes, sizes } from '../check/arguments.js';
-import { checkOptions } from '../check/index.js';
+import { type OutputSize, outputSizes, type Pair, type Sizes, sizes } from '../check/arguments.js';
+import { checkOptions, optionKeys } from '../check/index.js';
 import { native } from '../native/index.js';
+import { checkShape } from '../tensor/check.js';
 import type { Tensor } from '../tensor/tensor.js';
+import { AVG_POOL_KEYS, MAX_POOL_KEYS } from './option-keys.js';
 
 /** Options of the max pools. */
 export interface MaxPoolOptions {
@@ -57,7 +59,7 @@ function maxPool(
   kernelSize: Sizes,
   options: MaxPoolOptions,
 ): Tensor {
-  const { padding = 0, dilation = 1, ceilMode = false } = checkOptions(options);
+  const { padding = 0, dilation = 1, ceilMode = false } = checkOptions(options, MAX_POOL_KEYS);
   const kernel = sizes('kernelSize', kernelSize, count, 1);
   const stride = sizes('stride', options.stride ?? kernel, count, 1);
   return call(
@@ -77,7 +79,7 @@ function avgPool(
   kernelSize: Sizes,
   options: AvgPoolOptions,
 ): Tensor {
-  const { padding = 0, ceilMode = false, countIncludePad = true } = checkOptions(options);
+  const { padding = 0, ceilMode = false, countIncludePad = true } = checkOptions(options, AVG_POOL_KEYS);
   const kernel = sizes('kernelSize', kernelSize, count, 1);
   const stride = sizes('stride', options.stride ?? kernel, count, 1);
   return call(input, kernel, stride, sizes('padding', padding, count, 0), ceilMode, countIncludePad);
@@ -113,19 +115,26 @@ export function avgPool3d(input: Tensor, kernelSize: Sizes, options: AvgPoolOpti
   return avgPool(native.avgPool3d, 3, input, kernelSize, options);
 }
 
-/** The mean over windows chosen so that the output has the given length. @returns [B, C, outputSize]. */
-export function adaptiveAvgPool1d(input: Tensor, outputSize: number): Tensor {
-  return native.adaptiveAvgPool1d(input, sizes('outputSize', outputSize, 1, 1));
+function resultSizes(input: Tensor, value: OutputSize, count: number): number[] {
+  const wanted = outputSizes(value, count);
+  if (!wanted.includes(null)) return wanted as number[];
+  const own = checkShape('input', input).slice(-count);
+  return wanted.map((size, i) => size ?? own[i] ?? 1);
 }
 
-/** The mean over windows chosen so that the output has the given size. @returns [B, C, outputSize]. */
-export function adaptiveAvgPool2d(input: Tensor, outputSize: Pair): Tensor {
-  return native.adaptiveAvgPool2d(input, sizes('outputSize', outputSize, 2, 1));
+/** The mean over windows chosen so that the output has the given length. @param outputSize - null: that of the input. @returns [B, C, outputSize]. */
+export function adaptiveAvgPool1d(input: Tensor, outputSize: OutputSize): Tensor {
+  return native.adaptiveAvgPool1d(input, resultSizes(input, outputSize, 1));
 }
 
-/** The mean over windows chosen so that the output has the given size. @returns [B, C, outputSize]. */
-export function adaptiveAvgPool3d(input: Tensor, outputSize: Sizes): Tensor {
-  return native.adaptiveAvgPool3d(input, sizes('outputSize', outputSize, 3, 1));
+/** The mean over windows chosen so that the output has the given size. @param outputSize - null among them: that of the input. @returns [B, C, ...outputSize]. */
+export function adaptiveAvgPool2d(input: Tensor, outputSize: OutputSize): Tensor {
+  return native.adaptiveAvgPool2d(input, resultSizes(input, outputSize, 2));
+}
+
+/** The mean over windows chosen so that the output has the given size. @param outputSize - null among them: that of the input. @returns [B, C, ...outputSize]. */
+export function adaptiveAvgPool3d(input: Tensor, outputSize: OutputSize): Tensor {
+  return native.adaptiveAvgPool3d(input, resultSizes(input, outputSize, 3));
 }
 
 /** The first of a pair; the second is let go at once. */
@@ -134,19 +143,19 @@ function firstOf([first, second]: [Tensor, Tensor]): Tensor {
   return first;
 }
 
-/** The largest element of windows chosen so that the output has the given length. @returns [B, C, outputSize]. */
-export function adaptiveMaxPool1d(input: Tensor, outputSize: number): Tensor {
-  return firstOf(native.adaptiveMaxPool1d(input, sizes('outputSize', outputSize, 1, 1)));
+/** The largest element of windows chosen so that the output has the given length. @param outputSize - null: that of the input. @returns [B, C, outputSize]. */
+export function adaptiveMaxPool1d(input: Tensor, outputSize: OutputSize): Tensor {
+  return firstOf(native.adaptiveMaxPool1d(input, resultSizes(input, outputSize, 1)));
 }
 
-/** The largest element of windows chosen so that the output has the given size. @returns [B, C, outputSize]. */
-export function adaptiveMaxPool2d(input: Tensor, outputSize: Pair): Tensor {
-  return firstOf(native.adaptiveMaxPool2d(input, sizes('outputSize', outputSize, 2, 1)));
+/** The largest element of windows chosen so that the output has the given size. @param outputSize - null among them: that of the input. @returns [B, C, ...outputSize]. */
+export function adaptiveMaxPool2d(input: Tensor, outputSize: OutputSize): Tensor {
+  return firstOf(native.adaptiveMaxPool2d(input, resultSizes(input, outputSize, 2)));
 }
 
-/** The largest element of windows chosen so that the output has the given size. @returns [B, C, outputSize]. */
-export function adaptiveMaxPool3d(input: Tensor, outputSize: Sizes): Tensor {
-  return firstOf(native.adaptiveMaxPool3d(input, sizes('outputSize', outputSize, 3, 1)));
+/** The largest element of windows chosen so that the output has the given size. @param outputSize - null among them: that of the input. @returns [B, C, ...outputSize]. */
+export function adaptiveMaxPool3d(input: Tensor, outputSize: OutputSize): Tensor {
+  return firstOf(native.adaptiveMaxPool3d(input, resultSizes(input, outputSize, 3)));
 }
 
 /** Options of {@link unfold} and {@link fold}. */
@@ -159,9 +168,11 @@ export interface UnfoldOptions {
   stride?: Pair;
 }
 
+const UNFOLD_KEYS = optionKeys('dilation', 'padding', 'stride');
+
 /** Every window as a column. @param input - [B, C, H, W]. @returns [B, C kh kw, windows]. */
 export function unfold(input: Tensor, kernelSize: Pair, options: UnfoldOptions = {}): Tensor {
-  const { dilation = 1, padding = 0, stride = 1 } = checkOptions(options);
+  const { dilation = 1, padding = 0, stride = 1 } = checkOptions(options, UNFOLD_KEYS);
   return native.im2col(
     input,
     sizes('kernelSize', kernelSize, 2, 1),
@@ -173,7 +184,7 @@ export function unfold(input: Tensor, kernelSize: Pair, options: UnfoldOptions =
 
 /** Columns back to images, adding where windows overlap. @param input - [B, C kh kw, windows]. @returns [B, C, outputSize]. */
 export function fold(input: Tensor, outputSize: Pair, kernelSize: Pair, options: UnfoldOptions = {}): Tensor {
-  const { dilation = 1, padding = 0, stride = 1 } = checkOptions(options);
+  const { dilation = 1, padding = 0, stride = 1 } = checkOptions(options, UNFOLD_KEYS);
   return native.col2im(
     input,
     sizes('outputSize', outputSize, 2, 1),

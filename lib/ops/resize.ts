@@ -4,11 +4,14 @@
  */
 
 import { integer, number, oneOf, type Sizes, sizes } from '../check/arguments.js';
-import { checkOptions } from '../check/index.js';
+import { checkOptions, optionKeys } from '../check/index.js';
 import { invalidArgument, ShapeError } from '../errors.js';
 import { native } from '../native/index.js';
 import { checkShape } from '../tensor/check.js';
 import type { Tensor } from '../tensor/tensor.js';
+import { INTERPOLATE_KEYS } from './option-keys.js';
+
+const ALIGN_CORNERS = optionKeys('alignCorners');
 
 const MODES = ['nearest', 'nearestExact', 'linear', 'bilinear', 'bicubic', 'trilinear', 'area'] as const;
 
@@ -49,7 +52,7 @@ export function interpolate(input: Tensor, options: InterpolateOptions): Tensor 
     mode = 'nearest',
     alignCorners = false,
     antialias = false,
-  } = checkOptions(options);
+  } = checkOptions(options, INTERPOLATE_KEYS);
   oneOf('mode', MODES, mode);
   if ((size === undefined) === (scaleFactor === undefined)) {
     throw invalidArgument('options', 'either size or scaleFactor', options);
@@ -90,12 +93,18 @@ export interface GridSampleOptions {
   alignCorners?: boolean;
 }
 
+const GRID_SAMPLE_KEYS = optionKeys('mode', 'paddingMode', 'alignCorners');
+
 /**
  * The input at positions given for every output pixel.
  * @param input - [B, C, H, W] or [B, C, D, H, W]. @param grid - [B, H', W', 2] of (x, y), or [B, D', H', W', 3], from -1 to 1.
  */
 export function gridSample(input: Tensor, grid: Tensor, options: GridSampleOptions = {}): Tensor {
-  const { mode = 'bilinear', paddingMode = 'zeros', alignCorners = false } = checkOptions(options);
+  const {
+    mode = 'bilinear',
+    paddingMode = 'zeros',
+    alignCorners = false,
+  } = checkOptions(options, GRID_SAMPLE_KEYS);
   const modes = ['bilinear', 'nearest', 'bicubic'] as const;
   const paddings = ['zeros', 'border', 'reflection'] as const;
   oneOf('mode', modes, mode);
@@ -112,7 +121,7 @@ export function affineGrid(
   size: readonly number[],
   options: { alignCorners?: boolean } = {},
 ): Tensor {
-  const { alignCorners = false } = checkOptions(options);
+  const { alignCorners = false } = checkOptions(options, ALIGN_CORNERS);
   return native.affineGrid(theta, size, alignCorners);
 }
 

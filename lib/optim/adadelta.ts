@@ -3,7 +3,7 @@
  * @module
  */
 import { number } from '../check/arguments.js';
-import { checkOptions } from '../check/index.js';
+import { checkOptions, optionKeys } from '../check/index.js';
 import { native } from '../native/index.js';
 import { checkFlags, NON_NEGATIVE } from './checks.js';
 import { Optimizer, type OptimizerGroup, type Params, type SlotName, type Slots } from './optimizer.js';
@@ -22,15 +22,23 @@ export interface AdadeltaOptions {
   maximize: boolean;
 }
 
+const ADADELTA_KEYS = optionKeys('lr', 'rho', 'eps', 'weightDecay', 'maximize');
+
 /** Adadelta. @see https://arxiv.org/abs/1212.5701, https://pytorch.org/docs/stable/generated/torch.optim.Adadelta.html */
 export class Adadelta extends Optimizer<AdadeltaOptions> {
   constructor(params: Params<AdadeltaOptions>, options: Partial<AdadeltaOptions> = {}) {
-    const { lr = 1, rho = 0.9, eps = 1e-6, weightDecay = 0, maximize = false } = checkOptions(options);
+    const {
+      lr = 1,
+      rho = 0.9,
+      eps = 1e-6,
+      weightDecay = 0,
+      maximize = false,
+    } = checkOptions(options, ADADELTA_KEYS);
     super(params, { lr, rho, eps, weightDecay, maximize });
   }
 
   protected check(options: AdadeltaOptions): void {
-    const { lr, rho, eps, weightDecay } = checkOptions(options);
+    const { lr, rho, eps, weightDecay } = options;
     number('lr', lr, NON_NEGATIVE);
     number('rho', rho, { min: 0, max: 1 });
     number('eps', eps, NON_NEGATIVE);

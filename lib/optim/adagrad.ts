@@ -4,7 +4,7 @@
  */
 
 import { number } from '../check/arguments.js';
-import { checkOptions } from '../check/index.js';
+import { checkOptions, optionKeys } from '../check/index.js';
 import { native } from '../native/index.js';
 import { checkFlags, NON_NEGATIVE } from './checks.js';
 import { Optimizer, type OptimizerGroup, type Params, type SlotName, type Slots } from './optimizer.js';
@@ -25,6 +25,8 @@ export interface AdagradOptions {
   maximize: boolean;
 }
 
+const ADAGRAD_KEYS = optionKeys('lr', 'lrDecay', 'weightDecay', 'initialAccumulatorValue', 'eps', 'maximize');
+
 /** Adagrad. @see https://jmlr.org/papers/v12/duchi11a.html, https://pytorch.org/docs/stable/generated/torch.optim.Adagrad.html */
 export class Adagrad extends Optimizer<AdagradOptions> {
   constructor(params: Params<AdagradOptions>, options: Partial<AdagradOptions> = {}) {
@@ -35,7 +37,7 @@ export class Adagrad extends Optimizer<AdagradOptions> {
       initialAccumulatorValue = 0,
       eps = 1e-10,
       maximize = false,
-    } = checkOptions(options);
+    } = checkOptions(options, ADAGRAD_KEYS);
     super(params, { lr, lrDecay, weightDecay, initialAccumulatorValue, eps, maximize });
   }
 

@@ -3,7 +3,7 @@
  * @module
  */
 import { number } from '../check/arguments.js';
-import { checkOptions } from '../check/index.js';
+import { checkOptions, optionKeys } from '../check/index.js';
 import { native } from '../native/index.js';
 import { checkBetas, checkFlags, NON_NEGATIVE } from './checks.js';
 import { Optimizer, type OptimizerGroup, type Params, type SlotName, type Slots } from './optimizer.js';
@@ -22,11 +22,15 @@ export interface AdamaxOptions {
   maximize: boolean;
 }
 
+const ADAMAX_KEYS = optionKeys('lr', 'betas', 'eps', 'weightDecay', 'maximize');
+
 /** Options of {@link RAdam}. */
 export interface RAdamOptions extends AdamaxOptions {
   /** Take weight decay from the parameter itself, as AdamW does. Default false. */
   decoupledWeightDecay: boolean;
 }
+
+const R_ADAM_KEYS = optionKeys(...ADAMAX_KEYS, 'decoupledWeightDecay');
 
 /** Options of {@link NAdam}. */
 export interface NAdamOptions extends RAdamOptions {
@@ -34,9 +38,11 @@ export interface NAdamOptions extends RAdamOptions {
   momentumDecay: number;
 }
 
+const N_ADAM_KEYS = optionKeys(...R_ADAM_KEYS, 'momentumDecay');
+
 /** Checks what the three have in common. */
 function checkCommon(options: AdamaxOptions): void {
-  const { lr, betas, eps, weightDecay } = checkOptions(options);
+  const { lr, betas, eps, weightDecay } = options;
   number('lr', lr, NON_NEGATIVE);
   number('eps', eps, NON_NEGATIVE);
   number('weightDecay', weightDecay, NON_NEGATIVE);
@@ -53,7 +59,7 @@ export class Adamax extends Optimizer<AdamaxOptions> {
       eps = 1e-8,
       weightDecay = 0,
       maximize = false,
-    } = checkOptions(options);
+    } = checkOptions(options, ADAMAX_KEYS);
     super(params, { lr, betas, eps, weightDecay, maximize });
   }
 
@@ -87,7 +93,7 @@ export class NAdam extends Optimizer<NAdamOptions> {
       momentumDecay = 4e-3,
       decoupledWeightDecay = false,
       maximize = false,
-    } = checkOptions(options);
+    } = checkOptions(options, N_ADAM_KEYS);
     super(params, { lr, betas, eps, weightDecay, momentumDecay, decoupledWeightDecay, maximize });
   }
 
@@ -139,7 +145,7 @@ export class RAdam extends Optimizer<RAdamOptions> {
       weightDecay = 0,
       decoupledWeightDecay = false,
       maximize = false,
-    } = checkOptions(options);
+    } = checkOptions(options, R_ADAM_KEYS);
     super(params, { lr, betas, eps, weightDecay, decoupledWeightDecay, maximize });
   }
 

@@ -4,7 +4,7 @@
  */
 
 import { number } from '../check/arguments.js';
-import { checkOptions } from '../check/index.js';
+import { checkOptions, optionKeys } from '../check/index.js';
 import { native } from '../native/index.js';
 import { checkBetas, checkFlags, NON_NEGATIVE } from './checks.js';
 import { Optimizer, type OptimizerGroup, type Params, type SlotName, type Slots } from './optimizer.js';
@@ -25,11 +25,15 @@ export interface AdamWOptions {
   maximize: boolean;
 }
 
+const ADAM_W_KEYS = optionKeys('lr', 'betas', 'eps', 'weightDecay', 'amsgrad', 'maximize');
+
 /** Options of {@link Adam}. */
 export interface AdamOptions extends AdamWOptions {
   /** Take weight decay from the parameter itself, as AdamW does. Default false. */
   decoupledWeightDecay: boolean;
 }
+
+const ADAM_KEYS = optionKeys(...ADAM_W_KEYS, 'decoupledWeightDecay');
 
 /** Adam. @see https://arxiv.org/abs/1412.6980, https://pytorch.org/docs/stable/generated/torch.optim.Adam.html */
 export class Adam extends Optimizer<AdamOptions> {
@@ -42,7 +46,7 @@ export class Adam extends Optimizer<AdamOptions> {
       amsgrad = false,
       maximize = false,
       decoupledWeightDecay = false,
-    } = checkOptions(options);
+    } = checkOptions(options, ADAM_KEYS);
     super(params, { lr, betas, eps, weightDecay, amsgrad, maximize, decoupledWeightDecay });
   }
 
@@ -56,7 +60,7 @@ export class Adam extends Optimizer<AdamOptions> {
   }
 
   protected check(options: AdamOptions): void {
-    const { lr, betas, eps, weightDecay } = checkOptions(options);
+    const { lr, betas, eps, weightDecay } = options;
     number('lr', lr, NON_NEGATIVE);
     number('eps', eps, NON_NEGATIVE);
     number('weightDecay', weightDecay, NON_NEGATIVE);
@@ -98,7 +102,7 @@ export class Adam extends Optimizer<AdamOptions> {
  */
 export class AdamW extends Adam {
   constructor(params: Params<AdamWOptions>, options: Partial<AdamWOptions> = {}) {
-    super(params, { weightDecay: 0.01, ...checkOptions(options), decoupledWeightDecay: true });
+    super(params, { weightDecay: 0.01, ...checkOptions(options, ADAM_W_KEYS), decoupledWeightDecay: true });
   }
 
   /** In a state of Adam that is loaded too. */

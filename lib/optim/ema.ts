@@ -4,7 +4,7 @@
  */
 import { inspect } from 'node:util';
 import { integer, number } from '../check/arguments.js';
-import { checkIterable, checkOptions } from '../check/index.js';
+import { checkIterable, checkObject, checkOptions, optionKeys } from '../check/index.js';
 import { CheckpointError, invalidArgument } from '../errors.js';
 import { native } from '../native/index.js';
 import { keep, noGrad, untidy } from '../tensor/context.js';
@@ -20,6 +20,8 @@ export interface EmaOptions {
    */
   warmup?: boolean;
 }
+
+const EMA_KEYS = optionKeys('decay', 'warmup');
 
 /** What {@link ExponentialMovingAverage.stateDict} gives. */
 export interface EmaState {
@@ -50,7 +52,7 @@ export class ExponentialMovingAverage {
 
   /** @throws ArgumentError for a decay out of range, or without parameters. */
   constructor(parameters: Iterable<Tensor>, options: EmaOptions = {}) {
-    const { decay = 0.999, warmup = true } = checkOptions(options);
+    const { decay = 0.999, warmup = true } = checkOptions(options, EMA_KEYS);
     number('decay', decay, { min: 0 });
     if (decay >= 1) throw invalidArgument('decay', 'a number of at least 0 and below 1', decay);
     this.#parameters = checkIterable(parameters, 'parameters', 'at least one Tensor');
@@ -123,7 +125,7 @@ export class ExponentialMovingAverage {
 
   /** Puts back a state over the same parameters, or nothing of it. @throws CheckpointError when it does not fit. */
   loadStateDict(state: EmaState): void {
-    const { updates, averages } = checkOptions(state, 'state');
+    const { updates, averages } = checkObject(state, 'state');
     integer('updates', updates, 0);
     const received = checkIterable(averages, 'averages', 'Tensors');
     if (!received.every(isTensor)) throw invalidArgument('averages', 'Tensors', received);

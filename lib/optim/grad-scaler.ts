@@ -5,7 +5,7 @@
 import { inspect } from 'node:util';
 
 import { number } from '../check/arguments.js';
-import { checkOptions } from '../check/index.js';
+import { checkOptions, optionKeys } from '../check/index.js';
 import { CheckpointError, DyconvError } from '../errors.js';
 import { native } from '../native/index.js';
 import { noGrad, untidy } from '../tensor/context.js';
@@ -29,6 +29,15 @@ export interface GradScalerOptions {
   /** False makes every method pass through. Default true. */
   enabled?: boolean;
 }
+
+const GRAD_SCALER_KEYS = optionKeys(
+  'device',
+  'initScale',
+  'growthFactor',
+  'backoffFactor',
+  'growthInterval',
+  'enabled',
+);
 
 /** What {@link GradScaler.stateDict} gives. */
 export interface GradScalerState {
@@ -62,7 +71,7 @@ export class GradScaler {
       initScale = 65536,
       growthFactor = 2,
       backoffFactor = 0.5,
-    } = checkOptions(options);
+    } = checkOptions(options, GRAD_SCALER_KEYS);
     const { growthInterval = 2000, enabled = true } = options;
     number('initScale', initScale, { min: Number.MIN_VALUE });
     number('growthFactor', growthFactor, { min: 1 + Number.EPSILON });

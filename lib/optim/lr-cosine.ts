@@ -5,7 +5,7 @@
  */
 
 import { integer, number } from '../check/arguments.js';
-import { checkOptions } from '../check/index.js';
+import { checkOptions, optionKeys } from '../check/index.js';
 import type { Scheduled } from './scheduled.js';
 import { LRScheduler } from './scheduler.js';
 
@@ -17,6 +17,8 @@ export interface CosineOptions {
   etaMin?: number;
 }
 
+const COSINE_KEYS = optionKeys('tMax', 'etaMin');
+
 /**
  * Half a cosine from the base rate down to `etaMin` over `tMax` epochs, then up again.
  * @see https://pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.CosineAnnealingLR.html
@@ -25,7 +27,7 @@ export class CosineAnnealingLR extends LRScheduler {
   readonly #tMax: number;
   readonly #etaMin: number;
   constructor(optimizer: Scheduled, options: CosineOptions) {
-    const { tMax, etaMin = 0 } = checkOptions(options);
+    const { tMax, etaMin = 0 } = checkOptions(options, COSINE_KEYS);
     super(optimizer, { tMax, etaMin });
     this.#tMax = integer('tMax', tMax, 1);
     this.#etaMin = number('etaMin', etaMin, { min: 0 });
@@ -55,6 +57,8 @@ export interface WarmRestartsOptions {
   etaMin?: number;
 }
 
+const WARM_RESTARTS_KEYS = optionKeys('t0', 'tMult', 'etaMin');
+
 /**
  * Half a cosine down, again and again from the top.
  * @see https://pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.CosineAnnealingWarmRestarts.html
@@ -64,7 +68,7 @@ export class CosineAnnealingWarmRestarts extends LRScheduler {
   readonly #tMult: number;
   readonly #etaMin: number;
   constructor(optimizer: Scheduled, options: WarmRestartsOptions) {
-    const { t0, tMult = 1, etaMin = 0 } = checkOptions(options);
+    const { t0, tMult = 1, etaMin = 0 } = checkOptions(options, WARM_RESTARTS_KEYS);
     super(optimizer, { t0, tMult, etaMin });
     this.#t0 = integer('t0', t0, 1);
     this.#tMult = integer('tMult', tMult, 1);

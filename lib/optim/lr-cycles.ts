@@ -4,7 +4,7 @@
  */
 
 import { integer, number, oneOf } from '../check/arguments.js';
-import { checkOptions } from '../check/index.js';
+import { checkOptions, optionKeys } from '../check/index.js';
 import { invalidArgument } from '../errors.js';
 import { checkScheduled, numberPerGroup, type PerGroup, type Scheduled } from './scheduled.js';
 import { LRScheduler } from './scheduler.js';
@@ -20,6 +20,8 @@ export interface CycleMomentumOptions {
   /** Where the rate is lowest. Default 0.95, of CyclicLR 0.9. */
   maxMomentum?: PerGroup;
 }
+
+const CYCLE_MOMENTUM_KEYS = optionKeys('cycleMomentum', 'baseMomentum', 'maxMomentum');
 
 /** What the two have in common. */
 abstract class CycleLR extends LRScheduler {
@@ -82,6 +84,19 @@ export interface OneCycleOptions extends CycleMomentumOptions {
   threePhase?: boolean;
 }
 
+const ONE_CYCLE_KEYS = optionKeys(
+  ...CYCLE_MOMENTUM_KEYS,
+  'maxLr',
+  'totalSteps',
+  'epochs',
+  'stepsPerEpoch',
+  'pctStart',
+  'annealStrategy',
+  'divFactor',
+  'finalDivFactor',
+  'threePhase',
+);
+
 /** What a rate or a momentum is at the ends of a phase. */
 type Level = 'initial' | 'max' | 'min';
 
@@ -97,7 +112,12 @@ export class OneCycleLR extends CycleLR {
   readonly #isLinear: boolean;
 
   constructor(optimizer: Scheduled, options: OneCycleOptions) {
-    const { maxLr, pctStart = 0.3, divFactor = 25, finalDivFactor = 1e4 } = checkOptions(options);
+    const {
+      maxLr,
+      pctStart = 0.3,
+      divFactor = 25,
+      finalDivFactor = 1e4,
+    } = checkOptions(options, ONE_CYCLE_KEYS);
     const { annealStrategy = 'cos', threePhase = false } = options;
     const total = totalStepsOf(options);
     const highest = numberPerGroup('maxLr', maxLr, optimizer, { min: 0 });
@@ -166,6 +186,16 @@ export interface CyclicOptions extends CycleMomentumOptions {
   gamma?: number;
 }
 
+const CYCLIC_KEYS = optionKeys(
+  ...CYCLE_MOMENTUM_KEYS,
+  'baseLr',
+  'maxLr',
+  'stepSizeUp',
+  'stepSizeDown',
+  'mode',
+  'gamma',
+);
+
 /**
  * Up and down between two rates; stepped every batch.
  * @see https://arxiv.org/abs/1506.01186, https://pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.CyclicLR.html
@@ -174,7 +204,13 @@ export class CyclicLR extends CycleLR {
   readonly #options: Required<Pick<CyclicOptions, 'stepSizeUp' | 'stepSizeDown' | 'mode' | 'gamma'>>;
   readonly #maxLr: (group: number) => number;
   constructor(optimizer: Scheduled, options: CyclicOptions) {
-    const { baseLr, maxLr, stepSizeUp = 2000, mode = 'triangular', gamma = 1 } = checkOptions(options);
+    const {
+      baseLr,
+      maxLr,
+      stepSizeUp = 2000,
+      mode = 'triangular',
+      gamma = 1,
+    } = checkOptions(options, CYCLIC_KEYS);
     const { stepSizeDown = stepSizeUp } = options;
     const lowest = numberPerGroup('baseLr', baseLr, optimizer, { min: 0 });
     const base = checkScheduled(optimizer).paramGroups.map((_, i) => lowest(i));

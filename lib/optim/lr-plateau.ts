@@ -4,7 +4,7 @@
  */
 import { inspect } from 'node:util';
 import { integer, number, oneOf } from '../check/arguments.js';
-import { checkOptions } from '../check/index.js';
+import { checkObject, checkOptions, optionKeys } from '../check/index.js';
 import { invalidArgument } from '../errors.js';
 import { checkScheduled, numberPerGroup, type PerGroup, type Scheduled } from './scheduled.js';
 import { show } from './scheduler.js';
@@ -28,6 +28,17 @@ export interface PlateauOptions {
   /** Smaller changes of the rate are not made. Default 1e-8. */
   eps?: number;
 }
+
+const PLATEAU_KEYS = optionKeys(
+  'mode',
+  'factor',
+  'patience',
+  'threshold',
+  'thresholdMode',
+  'cooldown',
+  'minLr',
+  'eps',
+);
 
 /** Where a {@link ReduceLROnPlateau} is. */
 export interface PlateauState {
@@ -63,8 +74,8 @@ export class ReduceLROnPlateau {
       patience = 10,
       threshold = 1e-4,
       thresholdMode = 'rel',
-    } = checkOptions(options);
-    const { cooldown = 0, minLr = 0, eps = 1e-8 } = checkOptions(options);
+    } = checkOptions(options, PLATEAU_KEYS);
+    const { cooldown = 0, minLr = 0, eps = 1e-8 } = options;
     this.optimizer = checkScheduled(optimizer);
     oneOf('mode', ['min', 'max'], mode);
     oneOf('thresholdMode', ['rel', 'abs'], thresholdMode);
@@ -135,7 +146,7 @@ export class ReduceLROnPlateau {
 
   /** Puts back a state; the rates themselves are part of the optimizer's. */
   loadStateDict(options: PlateauState): void {
-    const { best, badEpochs, cooldownCounter, lastEpoch } = checkOptions(options);
+    const { best, badEpochs, cooldownCounter, lastEpoch } = checkObject(options, 'options');
     if (best !== null && typeof best !== 'number') throw invalidArgument('best', 'a number or null', best);
     this.#best = best ?? (this.#options.mode === 'min' ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY);
     this.#badEpochs = integer('badEpochs', badEpochs, 0);

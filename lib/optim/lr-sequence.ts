@@ -2,10 +2,13 @@
  * Learning-rate schedules made of others.
  * @module
  */
-import { checkOptions } from '../check/index.js';
+import { checkOptions, optionKeys } from '../check/index.js';
 import { ArgumentError, invalidArgument } from '../errors.js';
 import { checkScheduled, type Scheduled } from './scheduled.js';
 import { LRScheduler } from './scheduler.js';
+
+const SCHEDULERS_MILESTONES = optionKeys('schedulers', 'milestones');
+const SCHEDULERS = optionKeys('schedulers');
 
 /** Checks the schedulers of a schedule made of them. */
 function checkSchedulers(schedulers: unknown, optimizer: Scheduled): readonly LRScheduler[] {
@@ -30,7 +33,7 @@ export class SequentialLR extends LRScheduler {
     optimizer: Scheduled,
     options: { schedulers: readonly LRScheduler[]; milestones: readonly number[] },
   ) {
-    const { schedulers, milestones } = checkOptions(options);
+    const { schedulers, milestones } = checkOptions(options, SCHEDULERS_MILESTONES);
     const all = checkSchedulers(schedulers, optimizer);
     const count = all.length - 1;
     const rises = (epoch: unknown, i: number) =>
@@ -108,7 +111,7 @@ export class SequentialLR extends LRScheduler {
 export class ChainedScheduler extends LRScheduler {
   readonly #schedulers: readonly LRScheduler[];
   constructor(optimizer: Scheduled, options: { schedulers: readonly LRScheduler[] }) {
-    const { schedulers } = checkOptions(options);
+    const { schedulers } = checkOptions(options, SCHEDULERS);
     const all = checkSchedulers(schedulers, optimizer);
     super(optimizer, { schedulers: all });
     // Each has set the rates when it was made.

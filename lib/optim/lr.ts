@@ -5,10 +5,15 @@
  */
 
 import { integer, number } from '../check/arguments.js';
-import { checkOptions } from '../check/index.js';
+import { checkOptions, optionKeys } from '../check/index.js';
 import { CheckpointError, invalidArgument } from '../errors.js';
 import { type PerGroup, perGroup, type Scheduled } from './scheduled.js';
 import { LRScheduler } from './scheduler.js';
+
+const LR_LAMBDA = optionKeys('lrLambda');
+const STEP_SIZE_GAMMA = optionKeys('stepSize', 'gamma');
+const MILESTONES_GAMMA = optionKeys('milestones', 'gamma');
+const GAMMA = optionKeys('gamma');
 
 /** Epochs whose factors are multiplied anew. */
 const MAX_EPOCHS = 1e6;
@@ -30,7 +35,7 @@ function lambdas(lrLambda: PerGroup<LrLambda>, optimizer: Scheduled): (group: nu
 export class LambdaLR extends LRScheduler {
   readonly #lambda: (group: number) => LrLambda;
   constructor(optimizer: Scheduled, options: { lrLambda: PerGroup<LrLambda> }) {
-    const { lrLambda } = checkOptions(options);
+    const { lrLambda } = checkOptions(options, LR_LAMBDA);
     super(optimizer, { lrLambda });
     this.#lambda = lambdas(lrLambda, optimizer);
     this.apply(0);
@@ -47,7 +52,7 @@ export class LambdaLR extends LRScheduler {
 export class MultiplicativeLR extends LRScheduler {
   readonly #lambda: (group: number) => LrLambda;
   constructor(optimizer: Scheduled, options: { lrLambda: PerGroup<LrLambda> }) {
-    const { lrLambda } = checkOptions(options);
+    const { lrLambda } = checkOptions(options, LR_LAMBDA);
     super(optimizer, { lrLambda });
     this.#lambda = lambdas(lrLambda, optimizer);
     this.apply(0);
@@ -77,7 +82,7 @@ export class StepLR extends LRScheduler {
   readonly #gamma: number;
   /** @param options.gamma - Default 0.1. */
   constructor(optimizer: Scheduled, options: { stepSize: number; gamma?: number }) {
-    const { stepSize, gamma = 0.1 } = checkOptions(options);
+    const { stepSize, gamma = 0.1 } = checkOptions(options, STEP_SIZE_GAMMA);
     super(optimizer, { stepSize, gamma });
     this.#stepSize = integer('stepSize', stepSize, 1);
     this.#gamma = number('gamma', gamma);
@@ -100,7 +105,7 @@ export class MultiStepLR extends LRScheduler {
   readonly #gamma: number;
   /** @param options.gamma - Default 0.1. */
   constructor(optimizer: Scheduled, options: { milestones: readonly number[]; gamma?: number }) {
-    const { milestones, gamma = 0.1 } = checkOptions(options);
+    const { milestones, gamma = 0.1 } = checkOptions(options, MILESTONES_GAMMA);
     super(optimizer, { milestones, gamma });
     if (!Array.isArray(milestones)) throw invalidArgument('milestones', 'an array of epochs', milestones);
     this.#milestones = milestones.map((epoch) => integer('milestones', epoch, 0));
@@ -120,7 +125,7 @@ export class MultiStepLR extends LRScheduler {
 export class ExponentialLR extends LRScheduler {
   readonly #gamma: number;
   constructor(optimizer: Scheduled, options: { gamma: number }) {
-    const { gamma } = checkOptions(options);
+    const { gamma } = checkOptions(options, GAMMA);
     super(optimizer, { gamma });
     this.#gamma = number('gamma', gamma);
     this.apply(0);
@@ -141,12 +146,14 @@ export interface ConstantOptions {
   totalIters?: number;
 }
 
+const CONSTANT_KEYS = optionKeys('factor', 'totalIters');
+
 /** Times `factor` for the first `totalIters` epochs. @see https://pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.ConstantLR.html */
 export class ConstantLR extends LRScheduler {
   readonly #factor: number;
   readonly #total: number;
   constructor(optimizer: Scheduled, options: ConstantOptions = {}) {
-    const { factor = 1 / 3, totalIters = 5 } = checkOptions(options);
+    const { factor = 1 / 3, totalIters = 5 } = checkOptions(options, CONSTANT_KEYS);
     super(optimizer, { factor, totalIters });
     this.#factor = number('factor', factor, { min: 0 });
     this.#total = integer('totalIters', totalIters, 0);
@@ -173,6 +180,8 @@ export interface LinearOptions {
   totalIters?: number;
 }
 
+const LINEAR_KEYS = optionKeys('startFactor', 'endFactor', 'totalIters');
+
 /**
  * A straight line from `startFactor` to `endFactor` over `totalIters` epochs.
  * @see https://pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.LinearLR.html
@@ -182,7 +191,7 @@ export class LinearLR extends LRScheduler {
   readonly #end: number;
   readonly #total: number;
   constructor(optimizer: Scheduled, options: LinearOptions = {}) {
-    const { startFactor = 1 / 3, endFactor = 1, totalIters = 5 } = checkOptions(options);
+    const { startFactor = 1 / 3, endFactor = 1, totalIters = 5 } = checkOptions(options, LINEAR_KEYS);
     super(optimizer, { startFactor, endFactor, totalIters });
     this.#start = number('startFactor', startFactor, { min: 0 });
     this.#end = number('endFactor', endFactor, { min: 0 });
@@ -209,6 +218,8 @@ export interface PolynomialOptions {
   power?: number;
 }
 
+const POLYNOMIAL_KEYS = optionKeys('totalIters', 'power');
+
 /**
  * From 1 to 0 over `totalIters` epochs, as a power of what is left.
  * @see https://pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.PolynomialLR.html
@@ -217,7 +228,7 @@ export class PolynomialLR extends LRScheduler {
   readonly #total: number;
   readonly #power: number;
   constructor(optimizer: Scheduled, options: PolynomialOptions = {}) {
-    const { totalIters = 5, power = 1 } = checkOptions(options);
+    const { totalIters = 5, power = 1 } = checkOptions(options, POLYNOMIAL_KEYS);
     super(optimizer, { totalIters, power });
     this.#total = integer('totalIters', totalIters, 1);
     this.#power = number('power', power, { min: 0 });

@@ -3,12 +3,14 @@
  * @module
  */
 import { inspect } from 'node:util';
-import { checkIterable, checkOptions } from '../check/index.js';
+import { checkIterable, checkKeys, checkObject, checkOptions, optionKeys } from '../check/index.js';
 import { ArgumentError, CheckpointError, DyconvError, invalidArgument } from '../errors.js';
 import { native } from '../native/index.js';
 import { enableGrad, noGrad, untidy } from '../tensor/context.js';
 import { full, zeros } from '../tensor/create.js';
 import { isTensor, type Tensor } from '../tensor/tensor.js';
+
+const FOUND = optionKeys('found');
 
 /** Parameters that share options; options left out are the optimizer's. */
 export type ParamGroup<Options> = { params: Iterable<Tensor> } & Partial<Options>;
@@ -77,7 +79,7 @@ export abstract class Optimizer<Options extends { lr: number } = { lr: number }>
       'params',
       'Tensors or groups of them',
     );
-    checkOptions(options);
+    checkObject(options, 'options');
     const tensors = given.filter((item): item is Tensor => isTensor(item));
     const groups = tensors.length > 0 ? [{ params: given as Tensor[] }] : (given as ParamGroup<Options>[]);
     this.#defaults = options;
@@ -94,8 +96,14 @@ export abstract class Optimizer<Options extends { lr: number } = { lr: number }>
     this.#add(group);
   }
 
+  #checkGroup(group: ParamGroup<Options>): ParamGroup<Options> {
+    const keys = new Set(['params', 'initialLr', ...Object.keys(this.#defaults)]);
+    checkKeys(checkObject(group, 'params'), keys, 'params');
+    return group;
+  }
+
   #add(group: ParamGroup<Options>): void {
-    const list = checkIterable(checkOptions(group, 'params').params, 'params', 'Tensors or groups of them');
+    const list = checkIterable(this.#checkGroup(group).params, 'params', 'Tensors or groups of them');
     for (const parameter of list) {
       if (!isTensor(parameter)) throw invalidArgument('params', 'Tensors or groups of them', parameter);
       if (!parameter.isDisposed && !parameter.isLeaf) {
@@ -143,7 +151,7 @@ export abstract class Optimizer<Options extends { lr: number } = { lr: number }>
   step<T>(closure: Closure<T>): T;
   step<T>(closureOrOptions: StepOptions | Closure<T> = {}): T | undefined {
     const isClosure = typeof closureOrOptions === 'function';
-    const { found = null } = isClosure ? {} : checkOptions(closureOrOptions);
+    const { found = null } = isClosure ? {} : checkOptions(closureOrOptions, FOUND);
     const result = isClosure ? enableGrad(closureOrOptions) : undefined;
     if (result instanceof Promise)
       throw new ArgumentError(
@@ -263,10 +271,10 @@ export abstract class Optimizer<Options extends { lr: number } = { lr: number }>
    * @throws CheckpointError for other groups, parameters, shapes or names.
    */
   loadStateDict(state: OptimizerState): void {
-    const { groups, tensors } = checkOptions(state, 'state');
+    const { groups, tensors } = checkObject(state, 'state');
     const sizes = this.paramGroups.map((group) => group.params.length);
-    const received = checkIterable(groups, 'groups').map((group) => checkOptions(group, 'groups').numParams);
-    checkOptions(tensors, 'tensors');
+    const received = checkIterable(groups, 'groups').map((group) => checkObject(group, 'groups').numParams);
+    checkObject(tensors, 'tensors');
     if (String(sizes) !== String(received)) {
       throw new CheckpointError(
         `Expected groups of ${sizes.join(', ')} parameters for the optimizer state but received ${received.join(', ')}`,

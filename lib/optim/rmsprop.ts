@@ -4,7 +4,7 @@
  */
 
 import { number } from '../check/arguments.js';
-import { checkOptions } from '../check/index.js';
+import { checkOptions, optionKeys } from '../check/index.js';
 import { native } from '../native/index.js';
 import { checkFlags, NON_NEGATIVE } from './checks.js';
 import { Optimizer, type OptimizerGroup, type Params, type SlotName, type Slots } from './optimizer.js';
@@ -27,6 +27,8 @@ export interface RMSpropOptions {
   maximize: boolean;
 }
 
+const RM_SPROP_KEYS = optionKeys('lr', 'alpha', 'eps', 'weightDecay', 'momentum', 'centered', 'maximize');
+
 /** RMSprop. @see https://pytorch.org/docs/stable/generated/torch.optim.RMSprop.html */
 export class RMSprop extends Optimizer<RMSpropOptions> {
   constructor(params: Params<RMSpropOptions>, options: Partial<RMSpropOptions> = {}) {
@@ -38,12 +40,12 @@ export class RMSprop extends Optimizer<RMSpropOptions> {
       momentum = 0,
       centered = false,
       maximize = false,
-    } = checkOptions(options);
+    } = checkOptions(options, RM_SPROP_KEYS);
     super(params, { lr, alpha, eps, weightDecay, momentum, centered, maximize });
   }
 
   protected check(options: RMSpropOptions): void {
-    const { lr, alpha, eps, weightDecay, momentum } = checkOptions(options);
+    const { lr, alpha, eps, weightDecay, momentum } = options;
     number('lr', lr, NON_NEGATIVE);
     number('alpha', alpha, { min: 0, max: 1 });
     number('eps', eps, NON_NEGATIVE);

@@ -5,7 +5,7 @@
  */
 import { inspect } from 'node:util';
 import { integer } from '../check/arguments.js';
-import { checkOptions } from '../check/index.js';
+import { checkObject } from '../check/index.js';
 import { CheckpointError, DyconvError } from '../errors.js';
 import { checkScheduled, type Scheduled } from './scheduled.js';
 
@@ -174,7 +174,7 @@ export abstract class LRScheduler {
 
   /** @internal Checks a state before any of it is taken. */
   checkState(state: SchedulerState, isPart = false): void {
-    const { lastEpoch, lr, baseLr, schedulers } = checkOptions(state, 'state');
+    const { lastEpoch, lr, baseLr, schedulers } = checkObject(state, 'state');
     integer('lastEpoch', lastEpoch, isPart ? -1 : 0);
     const { length } = this.optimizer.paramGroups;
     for (const [name, list] of Object.entries({ lr, baseLr })) {

@@ -4,7 +4,7 @@
  */
 
 import { number } from '../check/arguments.js';
-import { checkOptions } from '../check/index.js';
+import { checkOptions, optionKeys } from '../check/index.js';
 import { invalidArgument } from '../errors.js';
 import { native } from '../native/index.js';
 import { keep } from '../tensor/context.js';
@@ -27,6 +27,8 @@ export interface SGDOptions {
   maximize: boolean;
 }
 
+const SGD_KEYS = optionKeys('lr', 'momentum', 'dampening', 'weightDecay', 'nesterov', 'maximize');
+
 /** Stochastic gradient descent. @see https://pytorch.org/docs/stable/generated/torch.optim.SGD.html */
 export class SGD extends Optimizer<SGDOptions> {
   constructor(params: Params<SGDOptions>, options: Partial<SGDOptions> = {}) {
@@ -37,7 +39,7 @@ export class SGD extends Optimizer<SGDOptions> {
       weightDecay = 0,
       nesterov = false,
       maximize = false,
-    } = checkOptions(options);
+    } = checkOptions(options, SGD_KEYS);
     super(params, { lr, momentum, dampening, weightDecay, nesterov, maximize });
   }
 
@@ -46,7 +48,7 @@ export class SGD extends Optimizer<SGDOptions> {
   }
 
   protected check(options: SGDOptions): void {
-    const { lr, momentum, dampening, weightDecay, nesterov } = checkOptions(options);
+    const { lr, momentum, dampening, weightDecay, nesterov } = options;
     number('lr', lr, NON_NEGATIVE);
     number('momentum', momentum, NON_NEGATIVE);
     number('dampening', dampening);

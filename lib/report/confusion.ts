@@ -11,6 +11,7 @@ import {
   type PngOptions,
   pictureSize,
   renderSvg,
+  splitPngOptions,
   svgToPng,
 } from './render.js';
 import { HEAT_COLOURS, type HeatColours } from './theme.js';
@@ -182,5 +183,6 @@ export async function confusionSvg(input: ConfusionInput, options: PictureOption
  * @throws ArgumentError and ShapeError as {@link confusionSvg} does, and for a scale that cannot be drawn
  */
 export async function confusionPng(input: ConfusionInput, options: PngOptions = {}): Promise<Buffer> {
-  return svgToPng(await confusionSvg(input, options), options.scale);
+  const [picture, scale] = splitPngOptions(options);
+  return svgToPng(await confusionSvg(input, picture), scale);
 }

@@ -13,6 +13,7 @@ import {
   type PngOptions,
   pictureSize,
   renderSvg,
+  splitPngOptions,
   svgToPng,
 } from './render.js';
 import { seriesColour } from './theme.js';
@@ -190,5 +191,6 @@ export async function curvesSvg(runs: readonly RunData[], options: PictureOption
  * @throws ArgumentError as {@link curvesSvg} does, and for a scale that cannot be drawn
  */
 export async function curvesPng(runs: readonly RunData[], options: PngOptions = {}): Promise<Buffer> {
-  return svgToPng(await curvesSvg(runs, options), options.scale);
+  const [picture, scale] = splitPngOptions(options);
+  return svgToPng(await curvesSvg(runs, picture), scale);
 }

@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { checkOptions, checkString } from '../check/index.js';
+import { checkOptions, checkString, optionKeys } from '../check/index.js';
 import { ArgumentError, invalidArgument } from '../errors.js';
 import type { RunData } from '../run/read.js';
 import { checkPageRuns } from './check.js';
@@ -34,6 +34,9 @@ export interface PageOptions {
   /** Heading; default: the models and the data set. */
   title?: string;
 }
+
+/** @internal */
+export const PAGE_KEYS = optionKeys('title');
 
 /** Pictures above this size are embedded as WebP, so that many runs still make a light page. */
 const LARGE_PICTURE = 100_000;
@@ -229,7 +232,7 @@ async function body(page: Page, runs: readonly RunData[], groups: RunGroup[]): P
  */
 export async function page(runs: readonly RunData[], options: PageOptions = {}): Promise<string> {
   const list = checkPageRuns(runs);
-  const { title: heading } = checkOptions(options);
+  const { title: heading } = checkOptions(options, PAGE_KEYS);
   if (heading !== undefined) checkString(heading, 'title');
   if (list.length === 0) throw invalidArgument('runs', 'at least one run', runs);
   const groups = groupRuns(list);

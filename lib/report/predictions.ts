@@ -2,7 +2,14 @@
  * A grid of test images with what they are and what the model takes them for.
  * @module
  */
-import { checkIterable, checkOptions, checkRecord, checkString, checkStrings } from '../check/index.js';
+import {
+  checkIterable,
+  checkOptions,
+  checkRecord,
+  checkString,
+  checkStrings,
+  optionKeys,
+} from '../check/index.js';
 import { invalidArgument, ShapeError } from '../errors.js';
 import { checkScheme } from './check.js';
 import { escapeText, svgToPng } from './render.js';
@@ -35,6 +42,8 @@ export interface PredictionsOptions {
   /** Pixels of the PNG per CSS pixel; default 2. */
   scale?: number;
 }
+
+const PREDICTIONS_KEYS = optionKeys('classes', 'columns', 'scheme', 'scale');
 
 const IMAGE = 132;
 const CELL = { width: 168, height: 212 };
@@ -136,8 +145,8 @@ export async function predictionsPng(
   items: readonly Prediction[],
   options: PredictionsOptions,
 ): Promise<Buffer> {
+  const { classes, columns = 6, scheme = 'light', scale = 2 } = checkOptions(options, PREDICTIONS_KEYS);
   const list = checkItems(items);
-  const { classes, columns = 6, scheme = 'light', scale = 2 } = checkOptions(options);
   checkStrings(classes, 'classes', 'an array of class names');
   checkScheme(scheme);
   if (!(Number.isInteger(columns) && columns >= 1))

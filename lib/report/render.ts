@@ -3,7 +3,7 @@
  * trains or infers does not pay for them.
  * @module
  */
-import { checkOptions } from '../check/index.js';
+import { checkOptions, optionKeys } from '../check/index.js';
 import { invalidArgument } from '../errors.js';
 import { checkScheme } from './check.js';
 import { type ColourScheme, chartTheme, PALETTES } from './theme.js';
@@ -18,10 +18,19 @@ export interface PictureOptions {
   scheme?: ColourScheme;
 }
 
+const PICTURE_KEYS = optionKeys('width', 'height', 'scheme');
+const PNG_KEYS = optionKeys(...PICTURE_KEYS, 'scale');
+
 /** Options of a PNG. */
 export interface PngOptions extends PictureOptions {
   /** Pixels of the PNG per CSS pixel; default 2, sharp on dense screens and in print. */
   scale?: number;
+}
+
+/** Checks the options of a PNG and parts them into those of the picture and the scale. */
+export function splitPngOptions(options: PngOptions): [picture: PictureOptions, scale: number | undefined] {
+  const { scale, ...picture } = checkOptions(options, PNG_KEYS);
+  return [picture, scale];
 }
 
 /** A picture size with nothing left out. */
@@ -33,7 +42,7 @@ export interface PictureSize {
 
 /** Checks a picture's size and fills in the defaults. */
 export function pictureSize(options: PictureOptions, width: number, height: number): PictureSize {
-  checkOptions(options);
+  checkOptions(options, PICTURE_KEYS);
   const size = {
     width: options.width ?? width,
     height: options.height ?? height,

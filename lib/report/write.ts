@@ -4,7 +4,14 @@
  */
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
-import { checkIterable, checkOptions, checkRecord, checkString, checkStrings } from '../check/index.js';
+import {
+  checkIterable,
+  checkOptions,
+  checkRecord,
+  checkString,
+  checkStrings,
+  optionKeys,
+} from '../check/index.js';
 import type { Dataset } from '../data/dataset.js';
 import { ArgumentError, invalidArgument } from '../errors.js';
 import { writeFileAtomic } from '../files/atomic.js';
@@ -12,7 +19,7 @@ import { loadRun } from '../run/read.js';
 import type { Prediction as PredictedClass } from '../train/evaluate.js';
 import { confusionPng } from './confusion.js';
 import { curvesSvg } from './curves.js';
-import { type PageOptions, page } from './page.js';
+import { PAGE_KEYS, type PageOptions, page } from './page.js';
 import { predictionsPng } from './predictions.js';
 import { svgToPng } from './render.js';
 import { type Comparison, comparison } from './table.js';
@@ -27,6 +34,8 @@ export interface WritePredictionsOptions {
   count?: number;
 }
 
+const WRITE_PREDICTIONS_KEYS = optionKeys('set', 'predictions', 'count');
+
 const PREDICTION = { label: 'number', predicted: 'number', probability: 'number' } as const;
 
 /**
@@ -37,7 +46,7 @@ const PREDICTION = { label: 'number', predicted: 'number', probability: 'number'
  */
 export async function writePredictions(file: string, options: WritePredictionsOptions): Promise<void> {
   checkString(file, 'file', 'the path of a PNG file');
-  const { set, count = 18 } = checkOptions(options);
+  const { set, count = 18 } = checkOptions(options, WRITE_PREDICTIONS_KEYS);
   checkRecord(set, 'set', 'a Dataset', {
     get: 'function',
     length: 'number',
@@ -82,6 +91,8 @@ export interface CompareOptions extends PageOptions {
   out?: string;
 }
 
+const COMPARE_KEYS = optionKeys(...PAGE_KEYS, 'out');
+
 /**
  * Compares run directories: the article's table and, with `out`, the page with all curves in one picture.
  * @param directories - at least one; runs that differ by their seed only become one row
@@ -95,7 +106,7 @@ export async function compare(
   options: CompareOptions = {},
 ): Promise<Comparison> {
   const list = checkStrings(directories, 'directories', 'an array of run directories');
-  const { out, ...pageOptions } = checkOptions(options);
+  const { out, ...pageOptions } = checkOptions(options, COMPARE_KEYS);
   if (out !== undefined) checkString(out, 'out', 'the path of an HTML file');
   if (list.length === 0) throw invalidArgument('directories', 'at least one run directory', directories);
   const seen = new Set<string>();

@@ -6,10 +6,12 @@ import { execFileSync } from 'node:child_process';
 import { realpathSync } from 'node:fs';
 import { arch, availableParallelism, cpus, platform, release, totalmem } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { checkRecord } from '../check/index.js';
+import { checkOptions, checkRecord, optionKeys } from '../check/index.js';
 import { dynamicConv2d } from '../ops/dynamic-conv.js';
 import { cpuCapability, getNumThreads, version } from '../runtime/settings.js';
 import type { RunEnvironment } from './records.js';
+
+const ENVIRONMENT_KEYS = optionKeys('device', 'command', 'kernels');
 
 /**
  * Describes this process and machine for `environment.json`.
@@ -20,6 +22,7 @@ export function describeEnvironment(options: {
   command?: string[];
   kernels?: Record<string, string>;
 }): RunEnvironment {
+  checkOptions(options, ENVIRONMENT_KEYS);
   checkRecord(options, 'options', 'an object', { device: 'string' });
   return {
     dyconv: version.dyconv,

@@ -4,7 +4,7 @@
  */
 import { stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { checkOptions } from '../check/index.js';
+import { checkObject } from '../check/index.js';
 import { ArgumentError, TrainingError } from '../errors.js';
 import { reasonOf } from '../files/error.js';
 
@@ -24,7 +24,7 @@ export function unusable(path: string, error: unknown): TrainingError {
 
 /** What a file or a line is to hold. */
 export function toJson(name: string, value: unknown, space?: number): string {
-  checkOptions(value, name);
+  checkObject(value, name);
   try {
     return JSON.stringify(value, null, space);
   } catch (error) {

@@ -2,10 +2,12 @@
  * GPUs: what there is, what memory is in use, and whole steps captured as graphs.
  * @module
  */
-import { checkOptions } from '../check/index.js';
+import { checkOptions, optionKeys } from '../check/index.js';
 import { DeviceError, DyconvError, invalidArgument } from '../errors.js';
 import { native } from '../native/index.js';
 import type { Device } from '../tensor/dtype.js';
+
+const DEVICE = optionKeys('device');
 
 /** Figures of `cuda.deviceProperties`. */
 export interface DeviceProperties {
@@ -51,6 +53,8 @@ export interface CudaFlags {
   deterministic?: boolean;
 }
 
+const FLAG_KEYS = optionKeys('matmulTf32', 'convTf32', 'benchmark', 'deterministic');
+
 function deviceCount(): number {
   return native.cudaBuilt() ? native.cudaDeviceCount() : 0;
 }
@@ -89,7 +93,7 @@ export class Graph {
    * @throws DeviceError where there is no such device; NativeError for an operation that cannot be captured.
    */
   capture<T>(fn: () => T, options: { device?: Device } = {}): T {
-    const { device = 'cuda' } = checkOptions(options);
+    const { device = 'cuda' } = checkOptions(options, DEVICE);
     if (this.#id !== 0) throw new DyconvError('Expected a graph that has not been captured yet');
     const id = native.cudaGraphBegin(indexOf(device));
     captures += 1;
@@ -178,7 +182,7 @@ export const cuda = Object.freeze({
   synchronize: (device?: Device): void => native.cudaSynchronize(indexOf(device)),
   /** How libtorch computes on GPUs. For the whole process; can be set without a GPU. */
   setFlags(flags: CudaFlags): void {
-    const { matmulTf32, convTf32, benchmark, deterministic } = checkOptions(flags, 'flags');
+    const { matmulTf32, convTf32, benchmark, deterministic } = checkOptions(flags, FLAG_KEYS, 'flags');
     native.setCudaFlags(matmulTf32, convTf32, benchmark, deterministic);
   },
   Graph,

@@ -2,9 +2,13 @@
  * What memory dyconv holds, how much of it may be kept for reuse, and where it was made.
  * @module
  */
+
 import { fileURLToPath } from 'node:url';
+import { checkOptions, optionKeys } from '../check/index.js';
 import { invalidArgument } from '../errors.js';
 import { native } from '../native/index.js';
+
+const MEMORY_KEYS = optionKeys('cacheLimit', 'memoryLimit', 'trackCreation');
 
 /** Figures of {@link memory}. */
 export interface MemoryStats {
@@ -66,9 +70,7 @@ export interface MemoryOptions {
 
 /** Changes how CPU memory is kept and limited (in the process), and whether creations are tracked (on this thread). */
 export function setMemoryOptions(options: MemoryOptions): void {
-  if (typeof options !== 'object' || options === null)
-    throw invalidArgument('options', 'an object such as { cacheLimit }', options);
-  const { cacheLimit, memoryLimit, trackCreation } = options;
+  const { cacheLimit, memoryLimit, trackCreation } = checkOptions(options, MEMORY_KEYS);
   if (cacheLimit !== undefined) checkBytes('cacheLimit', cacheLimit);
   if (memoryLimit !== undefined && memoryLimit !== Number.POSITIVE_INFINITY)
     checkBytes('memoryLimit', memoryLimit);

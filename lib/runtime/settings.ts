@@ -3,7 +3,7 @@
  * @module
  */
 import { createRequire } from 'node:module';
-import { checkOptions } from '../check/index.js';
+import { checkOptions, optionKeys } from '../check/index.js';
 import { invalidArgument } from '../errors.js';
 import { native } from '../native/index.js';
 import type { Device } from '../tensor/dtype.js';
@@ -36,15 +36,17 @@ export interface RngOptions {
   device?: Device;
 }
 
+const RNG_KEYS = optionKeys('device');
+
 /** The state of a device's generator, a uint8 tensor for {@link setRngState}. @throws DeviceError */
 export function getRngState(options: RngOptions = {}): Tensor {
-  const { device = 'cpu' } = checkOptions(options);
+  const { device = 'cpu' } = checkOptions(options, RNG_KEYS);
   return native.getRngState(device);
 }
 
 /** Puts a device's generator back into a state read by {@link getRngState}. @throws DeviceError */
 export function setRngState(state: Tensor, options: RngOptions = {}): void {
-  const { device = 'cpu' } = checkOptions(options);
+  const { device = 'cpu' } = checkOptions(options, RNG_KEYS);
   native.setRngState(state, device);
 }
 

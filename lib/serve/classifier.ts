@@ -4,7 +4,7 @@
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { types } from 'node:util';
-import { checkOptions, checkRecord, type FieldKind } from '../check/index.js';
+import { checkObject, checkOptions, checkRecord, type FieldKind, optionKeys } from '../check/index.js';
 import { loader } from '../data/loader.js';
 import { test } from '../data/transforms.js';
 import { ArgumentError, CheckpointError, DatasetError, DisposedError, invalidArgument } from '../errors.js';
@@ -37,6 +37,8 @@ export interface LoadClassifierOptions {
   device?: Device;
 }
 
+const LOAD_CLASSIFIER_KEYS = optionKeys('checkpoint', 'device');
+
 /** What a classifier calls of its network. */
 const MODULE: Record<string, FieldKind> = {
   forward: 'function',
@@ -61,7 +63,7 @@ function checkConfig(config: RunConfig): RunConfig {
   for (const [name, side] of Object.entries(sides))
     if (!Number.isInteger(side) || side! < 1 || side! > MAX_SIDE)
       throw invalidArgument(`config.${name}`, `an integer from 1 to ${MAX_SIDE}`, side);
-  const { numClasses } = checkOptions(modelOptions, 'config.modelOptions');
+  const { numClasses } = checkObject(modelOptions, 'config.modelOptions');
   if (numClasses !== undefined && numClasses !== classes.length)
     throw invalidArgument('config.modelOptions.numClasses', `${classes.length}, one a class`, numClasses);
   return config;
@@ -170,7 +172,7 @@ export class Classifier {
  */
 export async function loadClassifier(path: string, options: LoadClassifierOptions = {}): Promise<Classifier> {
   if (typeof path !== 'string') throw invalidArgument('path', 'the path of a run directory', path);
-  const { checkpoint = 'best', device = 'cpu' } = checkOptions(options);
+  const { checkpoint = 'best', device = 'cpu' } = checkOptions(options, LOAD_CLASSIFIER_KEYS);
   if (typeof checkpoint !== 'string') throw invalidArgument('checkpoint', 'a string', checkpoint);
   checkDevice(device);
   const run = await RunDirectory.open(path);

@@ -2,7 +2,7 @@
  * Finding the forward operation behind a failing backward pass.
  * @module
  */
-import { checkOptions } from '../check/index.js';
+import { checkOptions, optionKeys } from '../check/index.js';
 import { invalidArgument } from '../errors.js';
 import { native } from '../native/index.js';
 
@@ -11,6 +11,8 @@ export interface AnomalyOptions {
   /** Fail at the first gradient that is NaN. Default true. */
   checkNan?: boolean;
 }
+
+const ANOMALY_KEYS = optionKeys('checkNan');
 
 /** Options of the blocks that are open, the innermost last. */
 const open: { readonly checkNan: boolean }[] = [];
@@ -38,7 +40,7 @@ function update(): void {
  * @example autograd.detectAnomaly(() => model.forward(x).sum().backward());
  */
 export function detectAnomaly<T>(fn: () => T, options: AnomalyOptions = {}): T {
-  const { checkNan = true } = checkOptions(options);
+  const { checkNan = true } = checkOptions(options, ANOMALY_KEYS);
   if (typeof checkNan !== 'boolean') throw invalidArgument('checkNan', 'a boolean', checkNan);
   if (typeof fn !== 'function') throw invalidArgument('fn', 'a function', fn);
   const block = { checkNan };

@@ -2,7 +2,7 @@
  * Gradients on request. `Tensor.backward` accumulates into leaves; these return.
  * @module
  */
-import { checkIterable, checkOptions } from '../check/index.js';
+import { checkIterable, checkOptions, optionKeys } from '../check/index.js';
 import { GradcheckError, invalidArgument, NativeError } from '../errors.js';
 import { native } from '../native/index.js';
 import { checkTensor } from './check.js';
@@ -29,6 +29,8 @@ export interface GradOptions {
   allowUnused?: boolean;
 }
 
+const GRAD_KEYS = optionKeys('gradOutputs', 'retainGraph', 'createGraph', 'allowUnused');
+
 const list = <T>(value: T | readonly T[]): readonly T[] => (Array.isArray(value) ? value : [value as T]);
 
 /**
@@ -47,7 +49,7 @@ export function grad(
     retainGraph = createGraph,
     allowUnused = false,
     gradOutputs = [],
-  } = checkOptions(options);
+  } = checkOptions(options, GRAD_KEYS);
   const wanted = list<Tensor>(inputs);
   if (list(outputs).length === 0) throw invalidArgument('outputs', 'at least one Tensor', outputs);
   if (wanted.length === 0) throw invalidArgument('inputs', 'at least one Tensor', inputs);
@@ -77,6 +79,8 @@ export interface GradcheckOptions {
   rtol?: number;
 }
 
+const GRADCHECK_KEYS = optionKeys('eps', 'atol', 'rtol');
+
 /**
  * Compares the gradients of `fn` with central differences, element by element, and throws where they disagree.
  * @param fn - A function of the inputs to one tensor, without side effects, deterministic.
@@ -90,7 +94,7 @@ export function gradcheck(
   inputs: readonly Tensor[],
   options: GradcheckOptions = {},
 ): true {
-  const { eps = 1e-6, atol = 1e-5, rtol = 1e-3 } = checkOptions(options);
+  const { eps = 1e-6, atol = 1e-5, rtol = 1e-3 } = checkOptions(options, GRADCHECK_KEYS);
   if (typeof fn !== 'function') throw invalidArgument('fn', 'a function', fn);
   if (!Number.isFinite(eps) || eps <= 0) throw invalidArgument('eps', 'a number above 0', eps);
   for (const [name, tolerance] of Object.entries({ atol, rtol })) {

@@ -4,7 +4,7 @@
  */
 import { inspect } from 'node:util';
 import { getHeapStatistics } from 'node:v8';
-import { checkOptions } from '../check/index.js';
+import { checkOptions, optionKeys } from '../check/index.js';
 import {
   ArgumentError,
   DeviceError,
@@ -20,6 +20,10 @@ import { makeHandle, type TensorHandle } from './handle.js';
 import { type GradientHook, registerHook } from './hooks.js';
 import { format } from './print.js';
 import type { Tensor } from './tensor.js';
+
+const COPY = optionKeys('copy');
+const CLAIMS = optionKeys('claims');
+const MEMORY_FORMAT = optionKeys('memoryFormat');
 
 /** Numbers, bigints or booleans, nested as deep as the tensor has dimensions. */
 export type NestedArray = number | bigint | boolean | NestedArray[];
@@ -37,6 +41,9 @@ export interface ToOptions {
   nonBlocking?: boolean;
 }
 
+/** @internal */
+export const TO_KEYS = optionKeys('device', 'dtype', 'nonBlocking');
+
 /** Options of {@link TensorBase.backward}. */
 export interface BackwardOptions {
   /** Keep the graph for another backward pass. Default: `createGraph`. */
@@ -44,6 +51,8 @@ export interface BackwardOptions {
   /** Record the backward pass itself, for higher derivatives. Default false. */
   createGraph?: boolean;
 }
+
+const BACKWARD_KEYS = optionKeys('retainGraph', 'createGraph');
 
 /** Properties, data, autograd and lifetime. */
 export abstract class TensorBase {
@@ -127,7 +136,7 @@ export abstract class TensorBase {
    * turn of the event loop than the one in which the array was collected.
    */
   dataSync(this: Tensor, options: { copy?: boolean } = {}): TypedArray {
-    const copy = options?.copy ?? true;
+    const { copy = true } = checkOptions(options, COPY);
     if (typeof copy !== 'boolean') throw invalidArgument('copy', 'a boolean', copy);
     if (!copy) return native.onTypedArray(this);
     const array = arrayFor(this);
@@ -144,7 +153,7 @@ export abstract class TensorBase {
    * @example worker.postMessage({ weights: layer.weight.share() });
    */
   share(this: Tensor, options: { claims?: number } = {}): TensorHandle {
-    const claims = options?.claims ?? 1;
+    const { claims = 1 } = checkOptions(options, CLAIMS);
     if (!Number.isSafeInteger(claims) || claims < 1)
       throw invalidArgument('claims', 'an integer of at least 1', claims);
     return makeHandle(native.share(this, claims));
@@ -184,7 +193,7 @@ export abstract class TensorBase {
   to(this: Tensor, options: ToOptions): Tensor {
     if (typeof options !== 'object' || options === null)
       throw invalidArgument('options', 'an object such as { device, dtype }', options);
-    const { device, dtype, nonBlocking = false } = checkOptions(options);
+    const { device, dtype, nonBlocking = false } = checkOptions(options, TO_KEYS);
     return native.to(this, device, dtype, nonBlocking);
   }
 
@@ -217,7 +226,7 @@ export abstract class TensorBase {
 
   /** The tensor in row-major order: a copy unless it is so already. */
   contiguous(this: Tensor, options: { memoryFormat?: 'contiguous' | 'channelsLast' } = {}): Tensor {
-    const { memoryFormat = 'contiguous' } = checkOptions(options);
+    const { memoryFormat = 'contiguous' } = checkOptions(options, MEMORY_FORMAT);
     if (memoryFormat === 'channelsLast') return native.channelsLast(this);
     if (memoryFormat === 'contiguous') return native.contiguous(this);
     throw invalidArgument('memoryFormat', "'contiguous' or 'channelsLast'", memoryFormat);
@@ -236,7 +245,7 @@ export abstract class TensorBase {
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.backward.html
    */
   backward(this: Tensor, gradient?: Tensor, options: BackwardOptions = {}): void {
-    const { createGraph = false, retainGraph = createGraph } = checkOptions(options);
+    const { createGraph = false, retainGraph = createGraph } = checkOptions(options, BACKWARD_KEYS);
     native.backward(this, gradient, retainGraph, createGraph);
   }
 
@@ -283,12 +292,6 @@ export abstract class TensorBase {
 
   /** What `console.log` shows: values, shape where it is not seen, dtype. */
   [inspect.custom](): string {
-    return this.toString();
-  }
-
-  /** The text that is printed. @throws DTypeError for a number: `item()` gives that. */
-  [Symbol.toPrimitive](hint: string): string {
-    if (hint === 'number') throw new DTypeError('Expected item() to turn a Tensor into a number');
     return this.toString();
   }
 }

@@ -4,7 +4,7 @@
  */
 import { types } from 'node:util';
 import { markAsUntransferable } from 'node:worker_threads';
-import { checkOptions } from '../check/index.js';
+import { checkOptions, optionKeys } from '../check/index.js';
 import { ArgumentError, DTypeError, describe, invalidArgument } from '../errors.js';
 import { native } from '../native/index.js';
 import { ARRAY_OF, arrayKind, checkDType, type DType, dtypeOfArray, type TypedArray } from './dtype.js';
@@ -17,6 +17,8 @@ export interface FromTypedArrayOptions {
   /** Default: the array's own. Uint16Array needs `'float16'` or `'bfloat16'`; Uint8Array takes `'bool'` for bytes of 0 and 1. */
   dtype?: DType;
 }
+
+const FROM_TYPED_ARRAY_KEYS = optionKeys('shape', 'dtype');
 
 /**
  * A tensor on the memory of a typed array, without a copy: writing to one changes the other. The counterpart of PyTorch's
@@ -34,7 +36,7 @@ export function fromTypedArray(array: TypedArray, options: FromTypedArrayOptions
   if (arrayKind(array) === undefined) throw invalidArgument('array', 'a typed array', array);
   if (typeof options !== 'object' || options === null)
     throw invalidArgument('options', 'an object such as { shape }', options);
-  const { shape = [array.length] } = checkOptions(options);
+  const { shape = [array.length] } = checkOptions(options, FROM_TYPED_ARRAY_KEYS);
   const dtype = dtypeFor(array, options.dtype);
   holdBuffer(array, 'array');
   const made = native.fromTypedArray(array, shape, dtype);

@@ -4,12 +4,16 @@
  * this file switches it when control passes from one asynchronous context to another.
  * @module
  */
+
 import { AsyncLocalStorage, createHook } from 'node:async_hooks';
 import { types } from 'node:util';
+import { checkOptions, optionKeys } from '../check/index.js';
 import { invalidArgument } from '../errors.js';
 import { native } from '../native/index.js';
 import type { DType } from './dtype.js';
 import type { Tensor } from './tensor.js';
+
+const DTYPE = optionKeys('dtype');
 
 interface Context {
   /** The block around this one; null for what no block surrounds. */
@@ -157,10 +161,8 @@ export function inferenceMode<T>(fn: () => T): T {
  * @see https://pytorch.org/docs/stable/amp.html
  * @example const loss = autocast(() => F.crossEntropy(model.forward(x), labels));
  */
-export function autocast<T>(
-  fn: () => T,
-  { dtype = 'bfloat16' }: { dtype?: 'bfloat16' | 'float16' | null } = {},
-): T {
+export function autocast<T>(fn: () => T, options: { dtype?: 'bfloat16' | 'float16' | null } = {}): T {
+  const { dtype = 'bfloat16' } = checkOptions(options, DTYPE);
   if (dtype !== null && dtype !== 'bfloat16' && dtype !== 'float16')
     throw invalidArgument('dtype', "'bfloat16', 'float16' or null", dtype);
   return runIn({ autocast: dtype }, fn);

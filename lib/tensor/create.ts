@@ -3,7 +3,7 @@
  * @module
  */
 
-import { checkOptions } from '../check/index.js';
+import { checkOptions, optionKeys } from '../check/index.js';
 import { ArgumentError, DTypeError, describe, invalidArgument, ShapeError } from '../errors.js';
 import { native } from '../native/index.js';
 import type { NestedArray } from './base.js';
@@ -20,6 +20,10 @@ import {
 } from './dtype.js';
 import { isTensor, type Tensor } from './tensor.js';
 
+const DIM = optionKeys('dim');
+const INDEXING = optionKeys('indexing');
+const OFFSET = optionKeys('offset');
+
 /** Options of every factory. */
 export interface TensorOptions {
   /** Default `'float32'`, except where the function says otherwise. */
@@ -30,8 +34,26 @@ export interface TensorOptions {
   requiresGrad?: boolean;
 }
 
+const TENSOR_KEYS = optionKeys('dtype', 'device', 'requiresGrad');
+const EYE = optionKeys(...TENSOR_KEYS, 'm');
+const TENSOR = optionKeys(...TENSOR_KEYS, 'shape');
+
+/** The options of a factory that takes a shape, checked. */
+function optionsFor(name: string, shape: readonly number[], options: TensorOptions): TensorOptions {
+  if (typeof shape === 'number') {
+    const sizes = typeof options === 'number' ? [shape, options] : [shape];
+    throw new ArgumentError(
+      `Expected an array for shape of ${name} but received ${sizes.join(', ')}: write ${CALLS[name] ?? `${name}(`}[${sizes.join(', ')}])`,
+    );
+  }
+  return checkOptions(options, TENSOR_KEYS);
+}
+
+/** How calls start whose first argument is not the shape. */
+const CALLS: Readonly<Record<string, string>> = { randint: 'randint(low, high, ' };
+
 function finish(tensor: Tensor, options: TensorOptions): Tensor {
-  const { requiresGrad = false } = checkOptions(options);
+  const { requiresGrad = false } = options;
   return requiresGrad ? tensor.requiresGrad_() : tensor;
 }
 
@@ -147,7 +169,7 @@ export function tensor(
   data: NestedArray | TypedArray,
   options: TensorOptions & { shape?: readonly number[] } = {},
 ): Tensor {
-  const { device = 'cpu' } = checkOptions(options);
+  const { device = 'cpu' } = checkOptions(options, TENSOR);
   if (options.dtype !== undefined) checkDType('dtype', options.dtype);
   if (isTensor(data))
     throw new ArgumentError('Expected numbers for data but received a Tensor: use clone() or detach()');
@@ -163,7 +185,7 @@ export function tensor(
 }
 
 function fromTypedArray(data: TypedArray, options: TensorOptions & { shape?: readonly number[] }): Tensor {
-  const { device = 'cpu', dtype } = checkOptions(options);
+  const { device = 'cpu', dtype } = checkOptions(options, TENSOR);
   const shape = resolveShape(options.shape ?? [data.length], data.length);
   if (arrayKind(data) === 'Uint16Array') {
     if (dtype === 'float16' || dtype === 'bfloat16') return native.fromData(data, shape, dtype, device);
@@ -192,29 +214,31 @@ function resolveShape(shape: readonly number[], count: number): number[] {
 
 /** A tensor of the given shape, filled with `value`. @see https://pytorch.org/docs/stable/generated/torch.full.html */
 export function full(shape: readonly number[], value: Scalar, options: TensorOptions = {}): Tensor {
-  const { dtype = naturalDType(value, []), device = 'cpu' } = checkOptions(options);
+  const { dtype = naturalDType(value, []), device = 'cpu' } = checkOptions(options, TENSOR_KEYS);
   return finish(native.full(shape, value, dtype, device), options);
 }
 
 /** A tensor of zeros. */
 export function zeros(shape: readonly number[], options: TensorOptions = {}): Tensor {
-  return full(shape, 0, { dtype: 'float32', ...options });
+  const { dtype = 'float32', device = 'cpu' } = optionsFor('zeros', shape, options);
+  return finish(native.full(shape, 0, dtype, device), options);
 }
 
 /** A tensor of ones. */
 export function ones(shape: readonly number[], options: TensorOptions = {}): Tensor {
-  return full(shape, 1, { dtype: 'float32', ...options });
+  const { dtype = 'float32', device = 'cpu' } = optionsFor('ones', shape, options);
+  return finish(native.full(shape, 1, dtype, device), options);
 }
 
 /** A tensor whose elements are whatever the memory held. */
 export function empty(shape: readonly number[], options: TensorOptions = {}): Tensor {
-  const { dtype = 'float32', device = 'cpu' } = checkOptions(options);
+  const { dtype = 'float32', device = 'cpu' } = optionsFor('empty', shape, options);
   return finish(native.empty(shape, dtype, device), options);
 }
 
 function like(input: Tensor, options: TensorOptions): TensorOptions {
   checkTensor('input', input);
-  return { dtype: input.dtype, device: input.device, ...checkOptions(options) };
+  return { dtype: input.dtype, device: input.device, ...checkOptions(options, TENSOR_KEYS) };
 }
 
 /** Zeros of the shape, dtype and device of `input`. */
@@ -249,13 +273,13 @@ export function emptyLike(input: Tensor, options: TensorOptions = {}): Tensor {
 
 /** Uniform random numbers in [0, 1), from the generator that {@link manualSeed} seeds. */
 export function rand(shape: readonly number[], options: TensorOptions = {}): Tensor {
-  const { dtype = 'float32', device = 'cpu' } = checkOptions(options);
+  const { dtype = 'float32', device = 'cpu' } = optionsFor('rand', shape, options);
   return finish(native.rand(shape, dtype, device), options);
 }
 
 /** Standard normal random numbers, from the generator that {@link manualSeed} seeds. */
 export function randn(shape: readonly number[], options: TensorOptions = {}): Tensor {
-  const { dtype = 'float32', device = 'cpu' } = checkOptions(options);
+  const { dtype = 'float32', device = 'cpu' } = optionsFor('randn', shape, options);
   return finish(native.randn(shape, dtype, device), options);
 }
 
@@ -266,7 +290,7 @@ export function randint(
   shape: readonly number[],
   options: TensorOptions = {},
 ): Tensor {
-  const { dtype = 'int64', device = 'cpu' } = checkOptions(options);
+  const { dtype = 'int64', device = 'cpu' } = optionsFor('randint', shape, options);
   if (typeof low !== 'number') throw invalidArgument('low', 'an integer', low);
   if (typeof high !== 'number' || low >= high)
     throw invalidArgument('high', `an integer above low ${low}`, high);
@@ -275,7 +299,7 @@ export function randint(
 
 /** A random permutation of 0 to n - 1, int64 by default. */
 export function randperm(n: number, options: TensorOptions = {}): Tensor {
-  const { dtype = 'int64', device = 'cpu' } = checkOptions(options);
+  const { dtype = 'int64', device = 'cpu' } = checkOptions(options, TENSOR_KEYS);
   return finish(native.randperm(n, dtype, device), options);
 }
 
@@ -292,7 +316,7 @@ export function arange(first: number, ...rest: (number | TensorOptions | undefin
   const options = rest.find((value) => typeof value === 'object' && value !== null) ?? {};
   const [start, end, step = 1] = numbers.length === 1 ? [0, first] : (numbers as [number, number, number?]);
   const { dtype = [start, end, step].every(Number.isInteger) ? 'int64' : 'float32', device = 'cpu' } =
-    options;
+    checkOptions(options, TENSOR_KEYS);
   if (step === 0) throw invalidArgument('step', 'a number other than 0', step);
   if ((end - start) * step < 0)
     throw invalidArgument('step', `a number that leads from ${start} to ${end}`, step);
@@ -301,25 +325,25 @@ export function arange(first: number, ...rest: (number | TensorOptions | undefin
 
 /** `steps` numbers from `start` to `end`, both included. */
 export function linspace(start: number, end: number, steps: number, options: TensorOptions = {}): Tensor {
-  const { dtype = 'float32', device = 'cpu' } = checkOptions(options);
+  const { dtype = 'float32', device = 'cpu' } = checkOptions(options, TENSOR_KEYS);
   return finish(native.linspace(start, end, steps, dtype, device), options);
 }
 
 /** The n x m matrix (m = n by default) with ones on the diagonal. */
 export function eye(n: number, options: TensorOptions & { m?: number } = {}): Tensor {
-  const { dtype = 'float32', device = 'cpu', m = n } = checkOptions(options);
+  const { dtype = 'float32', device = 'cpu', m = n } = checkOptions(options, EYE);
   return finish(native.eye(n, m, dtype, device), options);
 }
 
 /** The tensors one after the other along an existing dimension. @param options.dim - Default 0. */
 export function cat(tensors: readonly Tensor[], options: { dim?: number } = {}): Tensor {
-  const { dim = 0 } = checkOptions(options);
+  const { dim = 0 } = checkOptions(options, DIM);
   return native.cat(tensors, dim);
 }
 
 /** Tensors of one shape side by side along a new dimension. @param options.dim - Default 0. */
 export function stack(tensors: readonly Tensor[], options: { dim?: number } = {}): Tensor {
-  const { dim = 0 } = checkOptions(options);
+  const { dim = 0 } = checkOptions(options, DIM);
   return native.stack(tensors, dim);
 }
 
@@ -335,19 +359,19 @@ export function einsum(equation: string, ...operands: Tensor[]): Tensor {
 
 /** Grids of coordinates: for vectors of N, M, … elements, tensors [N, M, …]. @param options.indexing - `'xy'` swaps the first two dimensions. Default `'ij'`. */
 export function meshgrid(tensors: readonly Tensor[], options: { indexing?: 'ij' | 'xy' } = {}): Tensor[] {
-  const { indexing = 'ij' } = checkOptions(options);
+  const { indexing = 'ij' } = checkOptions(options, INDEXING);
   if (indexing !== 'ij' && indexing !== 'xy') throw invalidArgument('indexing', "'ij' or 'xy'", indexing);
   return native.meshgrid(tensors, indexing);
 }
 
 /** Row and column of every element of the lower triangle, int64 [2, N]. @param options.offset - Diagonals more. Default 0. */
 export function trilIndices(rows: number, columns: number, options: { offset?: number } = {}): Tensor {
-  const { offset = 0 } = checkOptions(options);
+  const { offset = 0 } = checkOptions(options, OFFSET);
   return native.trilIndices(rows, columns, offset);
 }
 
 /** Row and column of every element of the upper triangle, int64 [2, N]. @param options.offset - Diagonals less. Default 0. */
 export function triuIndices(rows: number, columns: number, options: { offset?: number } = {}): Tensor {
-  const { offset = 0 } = checkOptions(options);
+  const { offset = 0 } = checkOptions(options, OFFSET);
   return native.triuIndices(rows, columns, offset);
 }

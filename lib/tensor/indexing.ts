@@ -4,13 +4,19 @@
  * @module
  */
 
-import { checkOptions } from '../check/index.js';
+import { checkOptions, optionKeys } from '../check/index.js';
 import { invalidArgument } from '../errors.js';
 import { native, type Operand } from '../native/index.js';
 import { checkShape } from './check.js';
 import { TensorMatrix } from './matrix.js';
 import type { Index } from './slice.js';
 import type { Tensor } from './tensor.js';
+
+const ACCUMULATE = optionKeys('accumulate');
+const DIM = optionKeys('dim');
+const REDUCE_INCLUDE_SELF = optionKeys('reduce', 'includeSelf');
+const ALPHA = optionKeys('alpha');
+const K_DIMS = optionKeys('k', 'dims');
 
 /** How {@link TensorIndexing.scatterReduce} joins elements that meet. */
 export type ScatterReduction = 'sum' | 'prod' | 'mean' | 'amax' | 'amin';
@@ -42,7 +48,7 @@ export abstract class TensorIndexing extends TensorMatrix {
     value: Operand,
     options: { accumulate?: boolean } = {},
   ): Tensor {
-    const { accumulate = false } = checkOptions(options);
+    const { accumulate = false } = checkOptions(options, ACCUMULATE);
     const put = accumulate
       ? native.indexPutAccumulate(this, indices as readonly (Tensor | null)[], value)
       : native.indexPut(this, indices, value);
@@ -63,7 +69,7 @@ export abstract class TensorIndexing extends TensorMatrix {
   }
   /** {@link gather} whose index broadcasts, such as that of `argsort`. @param options.dim - Default: of the flattened tensor. */
   takeAlongDim(this: Tensor, index: Tensor, options: { dim?: number } = {}): Tensor {
-    const { dim } = checkOptions(options);
+    const { dim } = checkOptions(options, DIM);
     return native.takeAlongDim(this, index, dim);
   }
   /** The elements where the bool tensor `mask` is true, [N]. */
@@ -120,7 +126,7 @@ export abstract class TensorIndexing extends TensorMatrix {
     source: Tensor,
     options: { reduce: ScatterReduction; includeSelf?: boolean },
   ): Tensor {
-    const { reduce, includeSelf = true } = checkOptions(options);
+    const { reduce, includeSelf = true } = checkOptions(options, REDUCE_INCLUDE_SELF);
     if (!REDUCTIONS.includes(reduce))
       throw invalidArgument('reduce', `one of ${REDUCTIONS.map((name) => `'${name}'`).join(', ')}`, reduce);
     return native.scatterReduce(this, dim, index, source, reduce, includeSelf);
@@ -134,7 +140,7 @@ export abstract class TensorIndexing extends TensorMatrix {
     source: Tensor,
     options: { alpha?: number } = {},
   ): Tensor {
-    const { alpha = 1 } = checkOptions(options);
+    const { alpha = 1 } = checkOptions(options, ALPHA);
     return native.indexAdd(this, dim, index, source, alpha);
   }
   /** In place: {@link indexAdd}. */
@@ -145,7 +151,7 @@ export abstract class TensorIndexing extends TensorMatrix {
     source: Tensor,
     options: { alpha?: number } = {},
   ): Tensor {
-    const { alpha = 1 } = checkOptions(options);
+    const { alpha = 1 } = checkOptions(options, ALPHA);
     native.indexAddInPlace(this, dim, index, source, alpha).dispose();
     return this;
   }
@@ -190,7 +196,7 @@ export abstract class TensorIndexing extends TensorMatrix {
   }
   /** Every element `repeats` times in a row. @param repeats - One number, or int64 [N]. @param options.dim - Default: of the flattened tensor. */
   repeatInterleave(this: Tensor, repeats: number | Tensor, options: { dim?: number } = {}): Tensor {
-    const { dim } = checkOptions(options);
+    const { dim } = checkOptions(options, DIM);
     if (typeof repeats !== 'number') return native.repeatInterleave(this, repeats, dim);
     if (!Number.isSafeInteger(repeats) || repeats < 0)
       throw invalidArgument('repeats', 'an integer of at least 0 or an int64 Tensor', repeats);
@@ -199,7 +205,7 @@ export abstract class TensorIndexing extends TensorMatrix {
   }
   /** Turned by k quarter turns in the plane of two dimensions. @param options.k - Default 1. @param options.dims - Default [0, 1]. */
   rot90(this: Tensor, options: { k?: number; dims?: readonly [number, number] } = {}): Tensor {
-    const { k = 1, dims = [0, 1] } = checkOptions(options);
+    const { k = 1, dims = [0, 1] } = checkOptions(options, K_DIMS);
     return native.rot90(this, k, dims);
   }
   /** {@link expand} to the shape of another tensor. */

@@ -4,10 +4,16 @@
  * @see https://pytorch.org/docs/stable/linalg.html
  * @module
  */
-import { checkOptions } from '../check/index.js';
+import { checkOptions, optionKeys } from '../check/index.js';
 import { invalidArgument } from '../errors.js';
 import { native } from '../native/index.js';
 import type { Tensor } from './tensor.js';
+
+const UPPER_UNITRIANGULAR = optionKeys('upper', 'unitriangular');
+const UPPER = optionKeys('upper');
+const MODE = optionKeys('mode');
+const FULL_MATRICES = optionKeys('fullMatrices');
+const MATRIX_NORM = optionKeys('p', 'dim', 'keepdim');
 
 /** The inverse, [..., N, N]. @throws NativeError for a singular matrix. */
 export function inv(input: Tensor): Tensor {
@@ -44,7 +50,7 @@ export function solveTriangular(
   other: Tensor,
   options: { upper: boolean; unitriangular?: boolean },
 ): Tensor {
-  const { upper, unitriangular = false } = checkOptions(options);
+  const { upper, unitriangular = false } = checkOptions(options, UPPER_UNITRIANGULAR);
   return native.solveTriangular(input, other, upper, unitriangular);
 }
 
@@ -59,13 +65,13 @@ export function lstsq(
 
 /** The lower triangular L with input = L Lᵀ. @param options.upper - The transpose of L instead. Default false. */
 export function cholesky(input: Tensor, options: { upper?: boolean } = {}): Tensor {
-  const { upper = false } = checkOptions(options);
+  const { upper = false } = checkOptions(options, UPPER);
   return native.cholesky(input, upper);
 }
 
 /** Orthogonal Q and upper triangular R with input = Q R. @param options.mode - Default `'reduced'`: Q is [..., M, min(M, N)]. */
 export function qr(input: Tensor, options: { mode?: 'reduced' | 'complete' } = {}): { Q: Tensor; R: Tensor } {
-  const { mode = 'reduced' } = checkOptions(options);
+  const { mode = 'reduced' } = checkOptions(options, MODE);
   if (mode !== 'reduced' && mode !== 'complete')
     throw invalidArgument('mode', "'reduced' or 'complete'", mode);
   const [Q, R] = native.qr(input, mode);
@@ -77,7 +83,7 @@ export function svd(
   input: Tensor,
   options: { fullMatrices?: boolean } = {},
 ): { U: Tensor; S: Tensor; Vh: Tensor } {
-  const { fullMatrices = true } = checkOptions(options);
+  const { fullMatrices = true } = checkOptions(options, FULL_MATRICES);
   const [U, S, Vh] = native.svd(input, fullMatrices);
   return { U, S, Vh };
 }
@@ -128,9 +134,11 @@ export interface VectorNormOptions {
   keepdim?: boolean;
 }
 
+const VECTOR_NORM_KEYS = optionKeys('p', 'dim', 'keepdim');
+
 /** The p-norm of vectors. */
 export function vectorNorm(input: Tensor, options: VectorNormOptions = {}): Tensor {
-  const { p = 2, dim, keepdim = false } = checkOptions(options);
+  const { p = 2, dim, keepdim = false } = checkOptions(options, VECTOR_NORM_KEYS);
   return native.norm(input, p, dim === undefined ? null : typeof dim === 'number' ? [dim] : dim, keepdim);
 }
 
@@ -144,7 +152,7 @@ export function matrixNorm(
   input: Tensor,
   options: { p?: 'fro' | 'nuc' | number; dim?: readonly [number, number]; keepdim?: boolean } = {},
 ): Tensor {
-  const { p = 'fro', dim = [-2, -1], keepdim = false } = checkOptions(options);
+  const { p = 'fro', dim = [-2, -1], keepdim = false } = checkOptions(options, MATRIX_NORM);
   if (typeof p === 'number') return native.matrixNorm(input, p, dim, keepdim);
   if (p !== 'fro' && p !== 'nuc') throw invalidArgument('p', "'fro', 'nuc' or a number", p);
   return native.matrixNormNamed(input, p, dim, keepdim);

@@ -4,11 +4,14 @@
  * @see https://pytorch.org/docs/stable/notes/broadcasting.html
  * @module
  */
-import { checkOptions } from '../check/index.js';
+import { checkOptions, optionKeys } from '../check/index.js';
 import { invalidArgument } from '../errors.js';
 import { native, type Operand } from '../native/index.js';
 import { TensorBase } from './base.js';
 import type { Tensor } from './tensor.js';
+
+const ROUNDING_MODE = optionKeys('roundingMode');
+const MIN_MAX = optionKeys('min', 'max');
 
 /** Options of `add` and `sub`. */
 export interface AlphaOptions {
@@ -16,10 +19,12 @@ export interface AlphaOptions {
   alpha?: number;
 }
 
+const ALPHA_KEYS = optionKeys('alpha');
+
 /** Without an object made for a call that has no options: most calls, and it would be a tenth of a small one. */
 function alphaOf(options: AlphaOptions | undefined): number {
   if (options === undefined) return 1;
-  const { alpha = 1 } = checkOptions(options);
+  const { alpha = 1 } = checkOptions(options, ALPHA_KEYS);
   return alpha;
 }
 
@@ -42,7 +47,7 @@ export abstract class TensorMath extends TensorBase {
    * @param options.roundingMode - `'trunc'` towards zero, `'floor'` down; integers then stay integers. Default: exact.
    */
   div(this: Tensor, other: Operand, options: { roundingMode?: 'trunc' | 'floor' } = {}): Tensor {
-    const { roundingMode } = checkOptions(options);
+    const { roundingMode } = checkOptions(options, ROUNDING_MODE);
     if (roundingMode === undefined) return native.div(this, other);
     if (roundingMode !== 'trunc' && roundingMode !== 'floor')
       throw invalidArgument('roundingMode', "'trunc' or 'floor'", roundingMode);
@@ -75,13 +80,13 @@ export abstract class TensorMath extends TensorBase {
 
   /** In place: this += alpha * other. */
   add_(this: Tensor, other: Operand, options: AlphaOptions = {}): Tensor {
-    const { alpha = 1 } = checkOptions(options);
+    const { alpha = 1 } = checkOptions(options, ALPHA_KEYS);
     native.addInPlace(this, other, alpha).dispose();
     return this;
   }
   /** In place: this -= alpha * other. */
   sub_(this: Tensor, other: Operand, options: AlphaOptions = {}): Tensor {
-    const { alpha = 1 } = checkOptions(options);
+    const { alpha = 1 } = checkOptions(options, ALPHA_KEYS);
     native.subInPlace(this, other, alpha).dispose();
     return this;
   }
@@ -246,7 +251,7 @@ export abstract class TensorMath extends TensorBase {
   }
   /** Limited to [min, max]; either may be left out. Bounds that are tensors broadcast. */
   clamp(this: Tensor, options: { min?: number | Tensor; max?: number | Tensor }): Tensor {
-    const { min, max } = checkOptions(options);
+    const { min, max } = checkOptions(options, MIN_MAX);
     if (min === undefined && max === undefined)
       throw invalidArgument('options', 'min, max or both', { min, max });
     if (typeof min !== 'object' && typeof max !== 'object') return native.clamp(this, min, max);

@@ -3,12 +3,16 @@
  * @see https://pytorch.org/docs/stable/torch.html#blas-and-lapack-operations
  * @module
  */
-import { checkOptions } from '../check/index.js';
+import { checkOptions, optionKeys } from '../check/index.js';
 import { invalidArgument } from '../errors.js';
 import { native } from '../native/index.js';
 import { checkTensor } from './check.js';
 import { TensorOrder } from './order.js';
 import type { Tensor } from './tensor.js';
+
+const DIM = optionKeys('dim');
+const DIMS = optionKeys('dims');
+const P_KEYS = optionKeys('p');
 
 /** Options of `addmm` and `baddbmm`. */
 export interface ProductOptions {
@@ -17,6 +21,8 @@ export interface ProductOptions {
   /** Factor on the product. Default 1. */
   alpha?: number;
 }
+
+const PRODUCT_KEYS = optionKeys('beta', 'alpha');
 
 /** The diagonal of a batch of matrices. */
 export interface DiagonalOptions {
@@ -27,6 +33,8 @@ export interface DiagonalOptions {
   /** Default 1. */
   dim2?: number;
 }
+
+const DIAGONAL_KEYS = optionKeys('offset', 'dim1', 'dim2');
 
 /** Products of vectors and matrices, diagonals. */
 export abstract class TensorMatrix extends TensorOrder {
@@ -52,17 +60,17 @@ export abstract class TensorMatrix extends TensorOrder {
   }
   /** beta * this + alpha * mat1 mat2. */
   addmm(this: Tensor, mat1: Tensor, mat2: Tensor, options: ProductOptions = {}): Tensor {
-    const { beta = 1, alpha = 1 } = checkOptions(options);
+    const { beta = 1, alpha = 1 } = checkOptions(options, PRODUCT_KEYS);
     return native.addmm(this, mat1, mat2, beta, alpha);
   }
   /** beta * this + alpha * batch1 batch2, for batches of matrices. */
   baddbmm(this: Tensor, batch1: Tensor, batch2: Tensor, options: ProductOptions = {}): Tensor {
-    const { beta = 1, alpha = 1 } = checkOptions(options);
+    const { beta = 1, alpha = 1 } = checkOptions(options, PRODUCT_KEYS);
     return native.baddbmm(this, batch1, batch2, beta, alpha);
   }
   /** Cross product of vectors of 3 along `dim`. @param options.dim - Default -1. */
   cross(this: Tensor, other: Tensor, options: { dim?: number } = {}): Tensor {
-    const { dim = -1 } = checkOptions(options);
+    const { dim = -1 } = checkOptions(options, DIM);
     return native.cross(this, other, dim);
   }
   /** Sums of products over dimensions of both: the last `dims` of this with the first of `other`, or pairs. @param options.dims - Default 2. */
@@ -71,7 +79,7 @@ export abstract class TensorMatrix extends TensorOrder {
     other: Tensor,
     options: { dims?: number | readonly [readonly number[], readonly number[]] } = {},
   ): Tensor {
-    const { dims = 2 } = checkOptions(options);
+    const { dims = 2 } = checkOptions(options, DIMS);
     if (typeof dims !== 'number') return native.tensordot(this, other, dims[0], dims[1]);
     const most = Math.min(this.ndim, checkTensor('other', other).ndim);
     if (!Number.isInteger(dims) || dims < 0 || dims > most)
@@ -86,7 +94,7 @@ export abstract class TensorMatrix extends TensorOrder {
   }
   /** p-distances between all rows of two (batches of) matrices, [N, D] x [M, D] -> [N, M]. @param options.p - Default 2. */
   cdist(this: Tensor, other: Tensor, options: { p?: number } = {}): Tensor {
-    const { p = 2 } = checkOptions(options);
+    const { p = 2 } = checkOptions(options, P_KEYS);
     return native.cdist(this, other, p);
   }
   /** The inverse of a matrix, or of each of a batch. @throws NativeError for a singular one. */
@@ -107,12 +115,12 @@ export abstract class TensorMatrix extends TensorOrder {
   }
   /** The view of a diagonal of two dimensions, as the last dimension. */
   diagonal(this: Tensor, options: DiagonalOptions = {}): Tensor {
-    const { offset = 0, dim1 = 0, dim2 = 1 } = checkOptions(options);
+    const { offset = 0, dim1 = 0, dim2 = 1 } = checkOptions(options, DIAGONAL_KEYS);
     return native.diagonal(this, offset, dim1, dim2);
   }
   /** The last dimension as the diagonal of matrices. @param options.dim1 - Default -2. @param options.dim2 - Default -1. */
   diagEmbed(this: Tensor, options: DiagonalOptions = {}): Tensor {
-    const { offset = 0, dim1 = -2, dim2 = -1 } = checkOptions(options);
+    const { offset = 0, dim1 = -2, dim2 = -1 } = checkOptions(options, DIAGONAL_KEYS);
     return native.diagEmbed(this, offset, dim1, dim2);
   }
   /** In place: `value` on the main diagonal. */

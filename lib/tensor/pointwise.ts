@@ -4,11 +4,15 @@
  * @see https://pytorch.org/docs/stable/torch.html#pointwise-ops
  * @module
  */
-import { checkOptions } from '../check/index.js';
+import { checkOptions, optionKeys } from '../check/index.js';
 import { invalidArgument } from '../errors.js';
 import { native, type Operand } from '../native/index.js';
 import { TensorMath } from './math.js';
 import type { Tensor } from './tensor.js';
+
+const EPS = optionKeys('eps');
+const ISCLOSE = optionKeys('rtol', 'atol', 'equalNan');
+const MIN_MAX = optionKeys('min', 'max');
 
 /** Options of `nanToNum`: what takes the place of each. */
 export interface NanToNumOptions {
@@ -20,11 +24,15 @@ export interface NanToNumOptions {
   neginf?: number;
 }
 
+const NAN_TO_NUM_KEYS = optionKeys('nan', 'posinf', 'neginf');
+
 /** Options of the in-place product and quotient forms. */
 export interface ValueOptions {
   /** Factor on the product or quotient. Default 1. */
   value?: number;
 }
+
+const VALUE_KEYS = optionKeys('value');
 
 /** More element-wise operations. A trailing underscore marks those that change their own tensor and return it. */
 export abstract class TensorPointwise extends TensorMath {
@@ -118,12 +126,12 @@ export abstract class TensorPointwise extends TensorMath {
   }
   /** log(this / (1 - this)). @param options.eps - Limits this to [eps, 1 - eps] first. Default: no limit. */
   logit(this: Tensor, options: { eps?: number } = {}): Tensor {
-    const { eps } = checkOptions(options);
+    const { eps } = checkOptions(options, EPS);
     return native.logit(this, eps);
   }
   /** Without NaN and infinities. */
   nanToNum(this: Tensor, options: NanToNumOptions = {}): Tensor {
-    const { nan, posinf, neginf } = checkOptions(options);
+    const { nan, posinf, neginf } = checkOptions(options, NAN_TO_NUM_KEYS);
     return native.nanToNum(this, nan, posinf, neginf);
   }
 
@@ -189,12 +197,12 @@ export abstract class TensorPointwise extends TensorMath {
   }
   /** this + value * tensor1 * tensor2. */
   addcmul(this: Tensor, tensor1: Tensor, tensor2: Tensor, options: ValueOptions = {}): Tensor {
-    const { value = 1 } = checkOptions(options);
+    const { value = 1 } = checkOptions(options, VALUE_KEYS);
     return native.addcmul(this, tensor1, tensor2, value);
   }
   /** this + value * tensor1 / tensor2. */
   addcdiv(this: Tensor, tensor1: Tensor, tensor2: Tensor, options: ValueOptions = {}): Tensor {
-    const { value = 1 } = checkOptions(options);
+    const { value = 1 } = checkOptions(options, VALUE_KEYS);
     return native.addcdiv(this, tensor1, tensor2, value);
   }
   /**
@@ -206,7 +214,7 @@ export abstract class TensorPointwise extends TensorMath {
     other: Tensor,
     options: { rtol?: number; atol?: number; equalNan?: boolean } = {},
   ): Tensor {
-    const { rtol = 1e-5, atol = 1e-8, equalNan = false } = checkOptions(options);
+    const { rtol = 1e-5, atol = 1e-8, equalNan = false } = checkOptions(options, ISCLOSE);
     return native.isclose(this, other, rtol, atol, equalNan);
   }
 
@@ -287,7 +295,7 @@ export abstract class TensorPointwise extends TensorMath {
   }
   /** In place: limited to [min, max]; either may be left out. */
   clamp_(this: Tensor, options: { min?: number; max?: number }): Tensor {
-    const { min, max } = checkOptions(options);
+    const { min, max } = checkOptions(options, MIN_MAX);
     if (min === undefined && max === undefined)
       throw invalidArgument('options', 'min, max or both', { min, max });
     native.clampInPlace(this, min, max).dispose();
@@ -300,13 +308,13 @@ export abstract class TensorPointwise extends TensorMath {
   }
   /** In place: {@link addcmul}. */
   addcmul_(this: Tensor, tensor1: Tensor, tensor2: Tensor, options: ValueOptions = {}): Tensor {
-    const { value = 1 } = checkOptions(options);
+    const { value = 1 } = checkOptions(options, VALUE_KEYS);
     native.addcmulInPlace(this, tensor1, tensor2, value).dispose();
     return this;
   }
   /** In place: {@link addcdiv}. */
   addcdiv_(this: Tensor, tensor1: Tensor, tensor2: Tensor, options: ValueOptions = {}): Tensor {
-    const { value = 1 } = checkOptions(options);
+    const { value = 1 } = checkOptions(options, VALUE_KEYS);
     native.addcdivInPlace(this, tensor1, tensor2, value).dispose();
     return this;
   }

@@ -3,58 +3,65 @@
  * @see https://pytorch.org/docs/stable/torch.html#in-place-random-sampling
  * @module
  */
-import { checkOptions } from '../check/index.js';
+import { checkOptions, optionKeys } from '../check/index.js';
 import { native } from '../native/index.js';
 import { TensorIndexing } from './indexing.js';
 import type { Tensor } from './tensor.js';
+
+const MEAN_STD = optionKeys('mean', 'std');
+const FROM_TO = optionKeys('from', 'to');
+const P = optionKeys('p');
+const LAMBDA = optionKeys('lambda');
+const MEDIAN_SIGMA = optionKeys('median', 'sigma');
+const REPLACEMENT = optionKeys('replacement');
 
 /** Random numbers. */
 export abstract class TensorRandom extends TensorIndexing {
   /** In place: normal numbers. @param options.mean - Default 0. @param options.std - Default 1. */
   normal_(this: Tensor, options: { mean?: number; std?: number } = {}): Tensor {
-    const { mean = 0, std = 1 } = checkOptions(options);
+    const { mean = 0, std = 1 } = checkOptions(options, MEAN_STD);
     native.normal(this, mean, std).dispose();
     return this;
   }
   /** In place: uniform numbers in [from, to). @param options.from - Default 0. @param options.to - Default 1. */
   uniform_(this: Tensor, options: { from?: number; to?: number } = {}): Tensor {
-    const { from = 0, to = 1 } = checkOptions(options);
+    const { from = 0, to = 1 } = checkOptions(options, FROM_TO);
     native.uniform(this, from, to).dispose();
     return this;
   }
   /** In place: 1 with probability p, else 0. @param options.p - Default 0.5. */
   bernoulli_(this: Tensor, options: { p?: number } = {}): Tensor {
-    const { p = 0.5 } = checkOptions(options);
+    const { p = 0.5 } = checkOptions(options, P);
     native.bernoulliInPlace(this, p).dispose();
     return this;
   }
   /** In place: exponentially distributed numbers. @param options.lambda - Their rate. Default 1. */
   exponential_(this: Tensor, options: { lambda?: number } = {}): Tensor {
-    const { lambda = 1 } = checkOptions(options);
+    const { lambda = 1 } = checkOptions(options, LAMBDA);
     native.exponentialInPlace(this, lambda).dispose();
     return this;
   }
   /** In place: exp of normal numbers. @param options.mean - Default 1. @param options.std - Default 2. */
   logNormal_(this: Tensor, options: { mean?: number; std?: number } = {}): Tensor {
-    const { mean = 1, std = 2 } = checkOptions(options);
+    const { mean = 1, std = 2 } = checkOptions(options, MEAN_STD);
     native.logNormalInPlace(this, mean, std).dispose();
     return this;
   }
   /** In place: Cauchy-distributed numbers. @param options.median - Default 0. @param options.sigma - Default 1. */
   cauchy_(this: Tensor, options: { median?: number; sigma?: number } = {}): Tensor {
-    const { median = 0, sigma = 1 } = checkOptions(options);
+    const { median = 0, sigma = 1 } = checkOptions(options, MEDIAN_SIGMA);
     native.cauchyInPlace(this, median, sigma).dispose();
     return this;
   }
   /** In place: the number of trials up to the first success. @param options.p - Of each. */
   geometric_(this: Tensor, options: { p: number }): Tensor {
-    const { p } = checkOptions(options);
+    const { p } = checkOptions(options, P);
     native.geometricInPlace(this, p).dispose();
     return this;
   }
   /** In place: integers in [from, to). @param options.from - Default 0. */
   random_(this: Tensor, options: { from?: number; to: number }): Tensor {
-    const { from = 0, to } = checkOptions(options);
+    const { from = 0, to } = checkOptions(options, FROM_TO);
     native.randomInPlace(this, from, to).dispose();
     return this;
   }
@@ -71,7 +78,7 @@ export abstract class TensorRandom extends TensorIndexing {
    * @param options.replacement - A position may be drawn again. Default false.
    */
   multinomial(this: Tensor, numSamples: number, options: { replacement?: boolean } = {}): Tensor {
-    const { replacement = false } = checkOptions(options);
+    const { replacement = false } = checkOptions(options, REPLACEMENT);
     return native.multinomial(this, numSamples, replacement);
   }
 }

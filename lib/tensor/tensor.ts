@@ -1,14 +1,16 @@
 /**
  * The tensor: an n-dimensional array of libtorch, with autograd. The class stands on floors, a file each: `base`
  * (properties, data, gradient, lifetime), `math` and `pointwise`, `reduce` and `order`, `matrix`, `indexing`, `random`,
- * and here views and the softmax family.
+ * `interop` (equality, JSON, iteration), and here views and the softmax family.
  * @module
  */
-import { checkOptions } from '../check/index.js';
+import { checkOptions, optionKeys } from '../check/index.js';
 import { ArgumentError, invalidArgument, ShapeError } from '../errors.js';
 import { native, TensorObject } from '../native/index.js';
 import { claimHandle, type TensorHandle } from './handle.js';
-import { TensorRandom } from './random.js';
+import { TensorInterop } from './interop.js';
+
+const DIM = optionKeys('dim');
 
 /**
  * An n-dimensional array on a device, made by {@link tensor}, {@link zeros} and the other factories.
@@ -21,7 +23,7 @@ import { TensorRandom } from './random.js';
  * x.square().sum().backward();
  * x.grad; // [[2, 4], [6, 8]]
  */
-export class Tensor extends TensorRandom {
+export class Tensor extends TensorInterop {
   /** @internal Instances are made by the add-on. */
   private constructor() {
     super();
@@ -55,8 +57,13 @@ export class Tensor extends TensorRandom {
   transpose(dim0: number, dim1: number): Tensor {
     return native.transpose(this, dim0, dim1);
   }
-  /** A matrix with rows and columns exchanged. */
+  /** A matrix with rows and columns exchanged; a vector or a single number as it is. @throws ShapeError beyond 2 dimensions: use `transpose(dim0, dim1)`. */
   t(): Tensor {
+    const dimensions = native.ndim(this);
+    if (dimensions > 2)
+      throw new ShapeError(
+        `Expected at most 2 dimensions for t() but received [${native.shape(this).join(', ')}]: use transpose(dim0, dim1)`,
+      );
     return native.transpose(this, 0, -1);
   }
   /** Dimensions startDim to endDim as one. @param startDim - Default 0. @param endDim - Default -1. */
@@ -109,12 +116,12 @@ export class Tensor extends TensorRandom {
   }
   /** exp(this) / sum(exp(this)) along `dim`. @param options.dim - Default -1. */
   softmax(options: { dim?: number } = {}): Tensor {
-    const { dim = -1 } = checkOptions(options);
+    const { dim = -1 } = checkOptions(options, DIM);
     return native.softmax(this, dim);
   }
   /** log(softmax(this)), computed without overflow. @param options.dim - Default -1. */
   logSoftmax(options: { dim?: number } = {}): Tensor {
-    const { dim = -1 } = checkOptions(options);
+    const { dim = -1 } = checkOptions(options, DIM);
     return native.logSoftmax(this, dim);
   }
 }
@@ -132,6 +139,15 @@ function equalSizes(tensor: Tensor, size: number, dim: number): number[] {
       `Expected at most ${MAX_TENSORS} tensors from split but received sizes that give ${count}`,
     );
   return Array.from({ length: count }, (_, i) => Math.min(size, whole - i * size));
+}
+
+// One prototype with every method: completion in the REPL looks at five prototypes, and there are more floors than that.
+for (let floor = Object.getPrototypeOf(Tensor.prototype); floor !== Object.prototype; ) {
+  const { constructor: _, ...members } = Object.getOwnPropertyDescriptors(floor);
+  for (const key of Reflect.ownKeys(members))
+    if (!Object.hasOwn(Tensor.prototype, key))
+      Object.defineProperty(Tensor.prototype, key, members[key as string]!);
+  floor = Object.getPrototypeOf(floor);
 }
 
 // The add-on makes objects of its own class, which is quick; standing on Tensor.prototype makes them Tensors in every

@@ -3,7 +3,7 @@
  * @module
  */
 
-import { checkFunction, checkOptions, checkRecord } from '../check/index.js';
+import { checkFunction, checkOptions, checkRecord, optionKeys } from '../check/index.js';
 import { invalidArgument } from '../errors.js';
 import type { Module } from '../nn/module.js';
 import { crossEntropy } from '../ops/loss.js';
@@ -31,6 +31,8 @@ export interface CapturedStepOptions {
   warmup?: number;
 }
 
+const CAPTURED_STEP_KEYS = optionKeys('model', 'optimizer', 'loss', 'autocast', 'scaler', 'warmup');
+
 /**
  * A whole training step (gradients to nothing, forward, loss, backward, optimizer, scaler) that is captured once as a
  * `cuda.Graph` and then replayed. The learning rate and the temperatures of dynamic layers are read on the device,
@@ -54,7 +56,13 @@ export class CapturedStep {
 
   /** @throws DyconvError for an optimizer that cannot be captured; ArgumentError for `warmup` below 1. */
   constructor(options: CapturedStepOptions) {
-    const { model, optimizer, loss = crossEntropy, scaler, warmup = 3 } = checkOptions(options);
+    const {
+      model,
+      optimizer,
+      loss = crossEntropy,
+      scaler,
+      warmup = 3,
+    } = checkOptions(options, CAPTURED_STEP_KEYS);
     checkModel(model);
     checkOptimizer(optimizer);
     checkFunction(loss, 'loss');

@@ -2,7 +2,7 @@
  * What training asks of the objects it is given, by their methods: it knows no model, and a class of one's own will do.
  * @module
  */
-import { checkOptions, checkRecord } from '../check/index.js';
+import { checkObject, checkRecord } from '../check/index.js';
 import { invalidArgument } from '../errors.js';
 import type { Module } from '../nn/module.js';
 import { isTensor } from '../tensor/tensor.js';
@@ -49,7 +49,7 @@ export function checkSource(name: string, source: BatchSource): void {
 
 /** Checks a batch. */
 export function checkBatch(batch: Batch): void {
-  const { images, labels } = checkOptions(batch, 'batch');
+  const { images, labels } = checkObject(batch, 'batch');
   if (!isTensor(images)) throw invalidArgument('batch.images', 'a Tensor', images);
   if (!isTensor(labels)) throw invalidArgument('batch.labels', 'a Tensor', labels);
 }

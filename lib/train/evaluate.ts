@@ -3,7 +3,7 @@
  * @module
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { checkFunction, checkOptions } from '../check/index.js';
+import { checkFunction, checkOptions, optionKeys } from '../check/index.js';
 import { DatasetError } from '../errors.js';
 import type { Module } from '../nn/module.js';
 import { crossEntropy } from '../ops/loss.js';
@@ -57,6 +57,8 @@ export interface EvaluateOptions {
   onBatch?: (done: number) => void;
 }
 
+const EVALUATE_KEYS = optionKeys('loss', 'device', 'autocast', 'predictions', 'signal', 'onBatch');
+
 /**
  * One pass over a data set in evaluation mode and without autograd. Every module's training mode is restored.
  * Between batches the event loop gets its turn.
@@ -71,7 +73,7 @@ export async function evaluate(
   loader: BatchSource,
   options: EvaluateOptions = {},
 ): Promise<Evaluation> {
-  const { loss, onBatch } = checkOptions(options);
+  const { loss, onBatch } = checkOptions(options, EVALUATE_KEYS);
   checkModel(model);
   checkSource('loader', loader);
   if (loss !== undefined) checkFunction(loss, 'loss');

@@ -2,7 +2,7 @@
  * Which algorithm computes each dynamic layer of a model, for the record of a run.
  * @module
  */
-import { checkIterable, checkOptions } from '../check/index.js';
+import { checkIterable, checkOptions, optionKeys } from '../check/index.js';
 import type { AnyModule, Module } from '../nn/module.js';
 import type { Conv2dOptions } from '../ops/conv.js';
 import { dynamicConv2d } from '../ops/dynamic-conv.js';
@@ -14,6 +14,8 @@ import { checkModel } from './checks.js';
 import { switchToEvaluation } from './evaluate.js';
 import { resetExpertUsage } from './expert-usage.js';
 import type { AutocastDType } from './forward-backward.js';
+
+const DEVICE_AUTOCAST = optionKeys('device', 'autocast');
 
 /** What a dynamic layer looks like: recognised by this, so that this file needs no layer's code. */
 interface DynamicLayer {
@@ -34,7 +36,7 @@ export function kernelChoices(
   shape: readonly number[],
   options: { device?: Device; autocast?: AutocastDType } = {},
 ): Record<string, string> {
-  const { device, autocast: dtype } = checkOptions(options);
+  const { device, autocast: dtype } = checkOptions(options, DEVICE_AUTOCAST);
   checkModel(model);
   checkIterable(shape, 'shape', 'an array of sizes');
   const layers = [...model.namedModules()].filter(([, module]) => isDynamic(module));

@@ -4,7 +4,7 @@
  */
 import { access, constants, type FileHandle, mkdir, open, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { checkOptions, checkRecord } from '../check/index.js';
+import { checkOptions, checkRecord, optionKeys } from '../check/index.js';
 import { CheckpointError, DyconvError, invalidArgument, TrainingError } from '../errors.js';
 import { writeFileAtomic } from '../files/atomic.js';
 import { checkPath, fileError } from '../files/error.js';
@@ -18,6 +18,10 @@ import { type LoadedCheckpoint, loadCheckpoint, saveCheckpoint, saveWeights } fr
 import { checkModel, checkTrainer } from './checks.js';
 import type { Trainer } from './trainer.js';
 import { fitting } from './trainer-state.js';
+
+const IMPROVED_KEEP = optionKeys('improved', 'keep');
+const KEEP_KEYS = optionKeys('every', 'last');
+const DESCRIPTION_KEYS = optionKeys('config', 'environment');
 
 /** Any of these makes a folder a run that must not be overwritten. */
 const RESULTS = ['config.json', 'metrics.jsonl', 'best.safetensors', 'last.safetensors', 'last.state'];
@@ -62,7 +66,7 @@ export class RunDirectory {
     path: string,
     description: { config: RunConfig; environment: RunEnvironment },
   ): Promise<RunDirectory> {
-    const { config, environment } = checkOptions(description, 'description');
+    const { config, environment } = checkOptions(description, DESCRIPTION_KEYS, 'description');
     const texts = { environment: json('environment', environment), config: json('config', config) };
     await RunDirectory.assertFree(path);
     const run = new RunDirectory(path);
@@ -201,10 +205,13 @@ export class RunDirectory {
     trainer: Trainer,
     options: { improved: boolean; keep?: { every: number; last: number } },
   ): Promise<void> {
-    const { improved, keep } = checkOptions(options);
+    const { improved, keep } = checkOptions(options, IMPROVED_KEEP);
     checkModel(model);
     checkTrainer(trainer);
-    if (keep !== undefined) checkRecord(keep, 'keep', 'an object', { every: 'number', last: 'number' });
+    if (keep !== undefined) {
+      checkOptions(keep, KEEP_KEYS, 'keep');
+      checkRecord(keep, 'keep', 'an object', { every: 'number', last: 'number' });
+    }
     if (improved && trainer.best) {
       const { epoch, accuracy } = trainer.best;
       const metadata = { epoch: String(epoch), accuracy: String(accuracy) };

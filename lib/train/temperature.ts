@@ -3,7 +3,7 @@
  * @see Chen et al., Dynamic Convolution: Attention over Convolution Kernels, section 3.3 (arXiv 1912.03458)
  * @module
  */
-import { checkOptions } from '../check/index.js';
+import { checkOptions, optionKeys } from '../check/index.js';
 import { invalidArgument } from '../errors.js';
 import type { Module } from '../nn/module.js';
 import { checkModel } from './checks.js';
@@ -15,6 +15,8 @@ export interface TemperatureScheduleOptions {
   /** Number of epochs over which it falls to 1. Default: 10. */
   epochs?: number;
 }
+
+const TEMPERATURE_SCHEDULE_KEYS = optionKeys('start', 'epochs');
 
 /** Gives the temperature of an epoch, counted from 0. */
 export type TemperatureSchedule = (epoch: number) => number;
@@ -33,7 +35,7 @@ export type TemperatureSchedule = (epoch: number) => number;
  * schedule(50) // 1
  */
 export function temperatureSchedule(options: TemperatureScheduleOptions = {}): TemperatureSchedule {
-  const { start = 30, epochs = 10 } = checkOptions(options);
+  const { start = 30, epochs = 10 } = checkOptions(options, TEMPERATURE_SCHEDULE_KEYS);
   if (!Number.isFinite(start) || start < 1) throw invalidArgument('start', 'a number of at least 1', start);
   if (!Number.isSafeInteger(epochs) || epochs < 1)
     throw invalidArgument('epochs', 'a positive integer', epochs);

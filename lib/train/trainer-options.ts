@@ -4,7 +4,7 @@
  */
 
 import { integer, number, oneOf } from '../check/arguments.js';
-import { checkFunction, checkOptions, checkRecord } from '../check/index.js';
+import { checkFunction, checkObject, checkOptions, checkRecord, optionKeys } from '../check/index.js';
 import { ArgumentError, invalidArgument } from '../errors.js';
 import type { Module } from '../nn/module.js';
 import { crossEntropy } from '../ops/loss.js';
@@ -17,6 +17,9 @@ import type { EarlyStoppingOptions, MonitoredMetric } from './early-stopping.js'
 import type { AutocastDType } from './forward-backward.js';
 import type { TemperatureSchedule } from './temperature.js';
 import type { BatchSource, Loss } from './types.js';
+
+const CLIP_KEYS = optionKeys('norm', 'value');
+const EARLY_STOPPING_KEYS = optionKeys('patience', 'minDelta', 'metric');
 
 /** Bounds of the gradient: at least one of them. Where both are given, values are limited first. */
 export interface ClipOptions {
@@ -85,6 +88,29 @@ export interface TrainerOptions {
   signal?: AbortSignal;
 }
 
+const TRAINER_KEYS = optionKeys(
+  'model',
+  'optimizer',
+  'loss',
+  'trainLoader',
+  'valLoader',
+  'validateEvery',
+  'scheduler',
+  'schedulerInterval',
+  'epochs',
+  'temperature',
+  'accumulate',
+  'clip',
+  'ema',
+  'autocast',
+  'capture',
+  'monitor',
+  'earlyStopping',
+  'device',
+  'readEvery',
+  'signal',
+);
+
 /** Options with their defaults. */
 export type ResolvedOptions = TrainerOptions &
   Required<
@@ -96,7 +122,7 @@ export type ResolvedOptions = TrainerOptions &
 
 /** Checks options and fills in defaults. @throws ArgumentError naming the option. */
 export function resolveOptions(options: TrainerOptions): ResolvedOptions {
-  const { device = 'cpu', clip, autocast } = checkOptions(options);
+  const { device = 'cpu', clip, autocast } = checkOptions(options, TRAINER_KEYS);
   checkParts(options);
   const resolved: ResolvedOptions = {
     ...options,
@@ -142,7 +168,10 @@ function checkParts({
   if (options.device !== undefined && typeof options.device !== 'string')
     throw invalidArgument('device', 'the name of a device', options.device);
   for (const name of ['clip', 'ema', 'earlyStopping'] as const)
-    if (options[name] !== undefined) checkOptions(options[name], name);
+    if (options[name] !== undefined) checkObject(options[name], name);
+  if (options.clip !== undefined) checkOptions(options.clip, CLIP_KEYS, 'clip');
+  if (options.earlyStopping !== undefined)
+    checkOptions(options.earlyStopping, EARLY_STOPPING_KEYS, 'earlyStopping');
 }
 
 function checkClip({ norm, value }: ClipOptions): void {

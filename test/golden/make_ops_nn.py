@@ -31,7 +31,7 @@ def activations():
         case(f"x.{name}", lambda x, n=name: getattr(F, snake(n))(x, dim=0), t(2, 4), {"dim": 0})
     case("F.dropout", lambda x: F.dropout(x, 0.4), t(3, 4), {"p": 0.4}, seed=4)
     case("F.dropout2d", lambda x: F.dropout2d(x, 0.4), t(2, 5, 2, 2), {"p": 0.4}, seed=4)
-    case("F.alphaDropout", lambda x: F.alpha_dropout(x, 0.4, True), t(3, 4), {"p": 0.4}, seed=4)
+    case("F.alphaDropout", lambda x: F.alpha_dropout(x, 0.4, True), t(3, 4), {"p": 0.4, "training": True}, seed=4)
     case("F.rrelu", lambda x: F.rrelu(x, training=True), t(3, 4), {"training": True}, seed=4)
 
 

@@ -135,3 +135,100 @@ describe('GroupNorm', () => {
     expect(Object.keys(new nn.GroupNorm(1, 2).stateDict())).toEqual(['weight', 'bias']);
   });
 });
+
+describe('statistics of a single value', () => {
+  const several = 'Expected more than 1 value per';
+
+  it.each([
+    [new nn.BatchNorm1d(3), [1, 3]],
+    [new nn.BatchNorm1d(3), [1, 3, 1]],
+    [new nn.BatchNorm2d(3), [1, 3, 1, 1]],
+    [new nn.BatchNorm2d(3).to({ dtype: 'float64' }), [1, 3, 1, 1]],
+    [new nn.BatchNorm3d(3), [1, 3, 1, 1, 1]],
+    [new nn.BatchNorm2d(3, { momentum: null }), [1, 3, 1, 1]],
+  ])('are refused by %s in training and leave its buffers alone', (layer, shape) => {
+    const { dtype } = layer.weight!;
+    layer.forward(randn([8, ...shape.slice(1)], { dtype }));
+    const before = layer.runningVar!.arraySync();
+    expect(() => layer.forward(randn(shape, { dtype }))).toThrow(ShapeError);
+    expect(() => layer.forward(randn(shape, { dtype }))).toThrow(`${several} channel for input`);
+    expectValues(layer.runningVar!, before);
+    expect(layer.numBatchesTracked!.item()).toBe(1);
+    const y = layer.eval().forward(zeros(shape, { dtype }));
+    expect(y.isfinite().all().item()).toBe(1);
+  });
+
+  it('are refused where statistics of the batch are all there is', () => {
+    const layer = new nn.BatchNorm1d(3, { trackRunningStats: false }).eval();
+    expect(() => layer.forward(zeros([1, 3]))).toThrow(several);
+    expect(layer.forward(zeros([0, 3])).shape).toEqual([0, 3]);
+  });
+
+  it('are refused by instance norms, which have them in evaluation too', () => {
+    expect(() => new nn.InstanceNorm2d(3).forward(zeros([4, 3, 1, 1]))).toThrow(several);
+    expect(() => new nn.InstanceNorm1d(3).eval().forward(zeros([3, 1]))).toThrow(several);
+    expect(() => new nn.InstanceNorm2d(3).forward(zeros([4, 3, 1, 1]))).toThrow(ShapeError);
+    const tracked = new nn.InstanceNorm2d(3, { trackRunningStats: true }).eval();
+    expect(tracked.forward(zeros([4, 3, 1, 1])).shape).toEqual([4, 3, 1, 1]);
+  });
+
+  it('are refused by group norms of a single sample, as in PyTorch', () => {
+    expect(() => new nn.GroupNorm(3, 3).forward(zeros([1, 3]))).toThrow(`${several} group`);
+    expect(new nn.GroupNorm(3, 3).forward(zeros([2, 3])).shape).toEqual([2, 3]);
+    expect(new nn.GroupNorm(1, 3).forward(zeros([1, 3])).shape).toEqual([1, 3]);
+  });
+});
+
+describe('scale without shift', () => {
+  const x = tensor([
+    [1, 2, 4],
+    [3, 6, 5],
+  ]);
+
+  // Values of torch.nn.BatchNorm1d(3, bias=False) and torch.nn.LayerNorm(3, bias=False).
+  it('is what bias: false leaves', () => {
+    const batch = new nn.BatchNorm1d(3, { bias: false });
+    const wanted = [
+      [-1, -1, -1],
+      [1, 1, 1],
+    ];
+    expectValues(batch.forward(x), wanted, 1e-4);
+    const statistics = ['running_mean', 'running_var', 'num_batches_tracked'];
+    expect(Object.keys(batch.stateDict())).toEqual(['weight', ...statistics]);
+    const layer = new nn.LayerNorm(3, { bias: false });
+    expectValues(layer.forward(x).index(0), [-1.0690413714, -0.2672602832, 1.3363018036]);
+    expect(Object.keys(layer.stateDict())).toEqual(['weight']);
+    expect(new nn.GroupNorm(1, 2, { bias: false }).bias).toBeNull();
+    expect(new nn.InstanceNorm1d(2, { affine: true, bias: false }).bias).toBeNull();
+  });
+
+  it('differentiates by the kernels of images', () => {
+    const layer = new nn.BatchNorm2d(2, { bias: false });
+    layer
+      .forward(randn([4, 2, 6, 6]))
+      .square()
+      .sum()
+      .backward();
+    expect(layer.weight!.grad!.shape).toEqual([2]);
+  });
+});
+
+describe('InstanceNorm', () => {
+  // Values of torch.nn.InstanceNorm1d(2).
+  it('takes a single sample without a batch dimension', () => {
+    const x = tensor([
+      [1, 2, 4],
+      [0, -1, 5],
+    ]);
+    const wanted = [
+      [-1.0690413714, -0.2672602832, 1.3363018036],
+      [-0.508000493, -0.889000833, 1.3970012665],
+    ];
+    expectValues(new nn.InstanceNorm1d(2).forward(x), wanted);
+    expectValues(new nn.InstanceNorm1d(2).forward(x.unsqueeze(0)), [wanted]);
+    const image = randn([2, 3, 4]);
+    const one = new nn.InstanceNorm2d(2).forward(image);
+    expectValues(one, new nn.InstanceNorm2d(2).forward(image.unsqueeze(0)).squeeze(0).arraySync());
+    expect(new nn.InstanceNorm3d(2).forward(randn([2, 2, 2, 2])).shape).toEqual([2, 2, 2, 2]);
+  });
+});

@@ -97,7 +97,12 @@ itRefuses([
   ['integers that require gradients', () => tensor([1n], { requiresGrad: true }), DTypeError, 'int64'],
   ['a negative size', () => zeros([-2]), ShapeError, 'negative dimension -2'],
   ['half a size', () => zeros([1.5]), ArgumentError, 'Expected an integer for shape of full'],
-  ['a shape without brackets', () => zeros(3 as never), ArgumentError, 'Expected an array for shape of full'],
+  [
+    'a shape without brackets',
+    () => zeros(3 as never),
+    ArgumentError,
+    'Expected an array for shape of zeros but received 3: write zeros([3])',
+  ],
   ['more memory than there is', () => empty([2 ** 50]), NativeError, 'out of memory'],
   ['an end that is text', () => arange('3' as never), ArgumentError, 'for end of arange'],
   ['a step of 0', () => arange(0, 3, 0), ArgumentError, 'Expected a number other than 0 for step'],

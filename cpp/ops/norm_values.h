@@ -1,0 +1,23 @@
+// What torch.nn.functional refuses in Python, above ATen: statistics of a single value, whose unbiased
+// variance is NaN. ATen level: no N-API, no JS.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+#include <c10/util/Exception.h>
+
+namespace dyconv {
+
+// `values`: how many values each mean and variance is taken of. None at all is fine, as in PyTorch.
+inline void CheckSeveralValues(const at::Tensor& input, int64_t values, const char* each) {
+  TORCH_CHECK_VALUE(values != 1, "Expected more than 1 value per ", each,
+                    " for input when training but got shape ", input.sizes());
+}
+
+// The values of one channel of one sample, [B, C, ...].
+inline int64_t SpatialSize(const at::Tensor& input) {
+  int64_t size = 1;
+  for (int64_t i = 2; i < input.dim(); ++i) size *= input.size(i);
+  return size;
+}
+
+}  // namespace dyconv

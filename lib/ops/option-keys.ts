@@ -1,0 +1,21 @@
+/**
+ * Keys of options that a function and its layer share. In a file of their own, as all of the other files is public.
+ * @module
+ */
+import { optionKeys } from '../check/index.js';
+
+export const LOSS_KEYS = optionKeys('reduction');
+export const BCE_WITH_LOGITS_KEYS = optionKeys(...LOSS_KEYS, 'weight', 'posWeight');
+export const BCE_KEYS = optionKeys(...LOSS_KEYS, 'weight');
+export const HUBER_KEYS = optionKeys(...LOSS_KEYS, 'delta');
+export const SMOOTH_L1_KEYS = optionKeys(...LOSS_KEYS, 'beta');
+export const CROSS_ENTROPY_KEYS = optionKeys(...LOSS_KEYS, 'labelSmoothing', 'weight', 'ignoreIndex');
+export const NLL_LOSS_KEYS = optionKeys(...LOSS_KEYS, 'weight', 'ignoreIndex');
+export const KL_DIV_KEYS = optionKeys('reduction', 'logTarget');
+export const POISSON_NLL_KEYS = optionKeys(...LOSS_KEYS, 'logInput', 'full', 'eps');
+export const MARGIN_KEYS = optionKeys(...LOSS_KEYS, 'margin');
+export const MULTI_MARGIN_KEYS = optionKeys(...MARGIN_KEYS, 'p', 'weight');
+export const MAX_POOL_KEYS = optionKeys('stride', 'padding', 'dilation', 'ceilMode');
+export const AVG_POOL_KEYS = optionKeys('stride', 'padding', 'ceilMode', 'countIncludePad');
+export const INTERPOLATE_KEYS = optionKeys('size', 'scaleFactor', 'mode', 'alignCorners', 'antialias');
+export const LOCAL_RESPONSE_NORM_KEYS = optionKeys('alpha', 'beta', 'k');

@@ -1,0 +1,108 @@
+/**
+ * What the language and its test frameworks see of a {@link Tensor}: equality, JSON, iteration, conversion to primitives.
+ * @module
+ */
+import { createHash } from 'node:crypto';
+import { DTypeError } from '../errors.js';
+import { native } from '../native/index.js';
+import type { NestedArray } from './base.js';
+import type { TypedArray } from './dtype.js';
+import { TensorRandom } from './random.js';
+import type { Tensor } from './tensor.js';
+
+/** Numbers, strings, booleans and null, nested as deep as the tensor has dimensions: what JSON holds of a tensor. */
+export type JsonArray = number | string | boolean | JsonArray[];
+
+/** Up to so many elements the tag holds the values themselves, which a failed assertion then shows. */
+const SHOWN = 64;
+
+/** How a tensor meets JavaScript. */
+export abstract class TensorInterop extends TensorRandom {
+  /**
+   * `'Tensor'` with dtype, device, shape and values (a hash of them for large tensors). `node:assert`, Jest, Vitest and Chai
+   * compare this tag: tensors are deeply equal exactly when all of these are. NaN equals NaN, and 0 equals -0.
+   */
+  get [Symbol.toStringTag](): string {
+    const self = this as unknown as Tensor;
+    // The prototype has the property, too.
+    if (!native.isTensor(self)) return 'Tensor';
+    if (native.isDisposed(self)) return 'Tensor(disposed)';
+    return tagOf(self);
+  }
+
+  /**
+   * The values as nested arrays, for `JSON.stringify` and snapshots: integers beyond 2^53 as strings of digits. JSON itself
+   * turns NaN and infinities into null.
+   * @throws DisposedError when the tensor is disposed.
+   */
+  toJSON(this: Tensor): JsonArray {
+    return toJson(this.arraySync());
+  }
+
+  /**
+   * Views of the tensor along its first dimension, each made when it is asked for, as in `for (using row of x)`. A tensor
+   * without dimensions is not iterable.
+   * @see https://pytorch.org/docs/stable/generated/torch.unbind.html
+   */
+  get [Symbol.iterator](): () => Generator<Tensor> {
+    const self = this as unknown as Tensor;
+    const iterable = native.isTensor(self) && !native.isDisposed(self) && native.ndim(self) > 0;
+    return iterable ? rows : (undefined as unknown as () => Generator<Tensor>);
+  }
+
+  /**
+   * The printed text, for template strings and `String(x)`.
+   * @throws TypeError for `x + y`, which JavaScript cannot overload: use `add`. @throws DTypeError where only a number
+   * fits, as in `x * 2` and `x < 1`: use `mul`, `lt`, or `item()`.
+   */
+  [Symbol.toPrimitive](hint: string): string {
+    if (hint === 'number') throw new DTypeError('Expected item() to turn a Tensor into a number');
+    if (hint !== 'string')
+      throw new TypeError(
+        'Expected a number or a string for + but received a Tensor: use x.add(y), item() for the number, or a template string to print it',
+      );
+    return this.toString();
+  }
+}
+
+function* rows(this: Tensor): Generator<Tensor> {
+  const length = native.shape(this)[0]!;
+  for (let i = 0; i < length; i++) yield this.select(0, i);
+}
+
+function toJson(value: NestedArray): JsonArray {
+  if (Array.isArray(value)) return value.map(toJson);
+  return typeof value === 'bigint' ? String(value) : value;
+}
+
+/** Everything that deep equality compares, as a text. */
+function tagOf(tensor: Tensor): string {
+  const dtype = native.dtype(tensor);
+  const device = native.device(tensor);
+  const place = device === 'cpu' ? '' : ` ${device}`;
+  // What frameworks that compare element by element ask for most.
+  if (native.ndim(tensor) === 0) return `Tensor ${dtype}${place} [] ${native.item(tensor)}`;
+  using plain = native.detach(tensor);
+  const { shape, numel } = plain;
+  const kind = `Tensor ${dtype}${place} [${shape.join(', ')}]`;
+  if (numel <= SHOWN) return `${kind} ${listed(plain.arraySync())}`;
+  // 16-bit floats are compared by their values, which float32 holds.
+  using wide = native.to(plain, undefined, dtype.endsWith('float16') ? 'float32' : undefined, false);
+  return `${kind} sha1:${hashOf(wide.dataSync())}`;
+}
+
+function listed(value: NestedArray): string {
+  return Array.isArray(value) ? `[${value.map(listed).join(', ')}]` : String(value);
+}
+
+function hashOf(data: TypedArray): string {
+  if (data instanceof Float32Array || data instanceof Float64Array) {
+    for (let i = 0; i < data.length; i++) {
+      const value = data[i]!;
+      // One NaN for all NaNs, one zero for both.
+      if (value === 0) data[i] = 0;
+      else if (Number.isNaN(value)) data[i] = Number.NaN;
+    }
+  }
+  return createHash('sha1').update(data).digest('hex');
+}
