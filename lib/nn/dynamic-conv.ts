@@ -150,6 +150,8 @@ export class DynamicConv2d extends Module<[Tensor, DynamicForwardOptions?]> {
   bias: Parameter | null;
   /** Makes the attention. */
   readonly routing: RoutingAttention;
+  /** Count the use of the experts in evaluation mode too. Default false: only while training. */
+  tracksUsage = false;
   readonly #usage: UsageMeter;
 
   constructor(
@@ -202,7 +204,7 @@ export class DynamicConv2d extends Module<[Tensor, DynamicForwardOptions?]> {
   forward(input: Tensor, options: DynamicForwardOptions = {}): Tensor {
     const { attention = this.attention(input) } = checkOptions(options, DYNAMIC_FORWARD_KEYS);
     const output = dynamicConv2d(input, this.weight, attention, this.bias, this.options);
-    this.#usage.add(attention);
+    if (this.training || this.tracksUsage) this.#usage.add(attention);
     return output;
   }
 
@@ -226,7 +228,7 @@ export class DynamicConv2d extends Module<[Tensor, DynamicForwardOptions?]> {
     this.routing.temperature.fill_(checkTemperature(value));
   }
 
-  /** How the experts were used since the last {@link resetExpertUsage}. */
+  /** How the experts were used in training mode (with {@link tracksUsage} in any) since the last {@link resetExpertUsage}. */
   expertUsage(): ExpertUsage {
     return this.#usage.read();
   }

@@ -1,3 +1,4 @@
+import { ShapeError } from '../errors.js';
 import { isCapturing } from '../runtime/cuda.js';
 import { keep, noGrad, tidy } from '../tensor/context.js';
 import { cat } from '../tensor/create.js';
@@ -15,7 +16,10 @@ export interface ExpertUsage {
   dead: number[];
 }
 
-/** Attentions kept before they are folded into the sums: folding costs some small operations, keeping costs none. */
+/**
+ * Attentions on a GPU that are kept before they are added to the sums, since reading one would wait for the device. On the
+ * CPU they are read at once and nothing is kept.
+ */
 const PENDING = 64;
 
 /** Sums up the attention of a layer's forward passes. */
@@ -34,6 +38,10 @@ export class UsageMeter {
   /** Takes note of a forward pass. @param attention - [B, K]. */
   add(attention: Tensor): void {
     if (isCapturing()) return;
+    if (attention.device === 'cpu') {
+      this.#count(attention);
+      return;
+    }
     this.#pending.push(keep(attention.detach()));
     if (this.#pending.length >= PENDING) this.#fold();
   }
@@ -53,6 +61,22 @@ export class UsageMeter {
     const share = mean.reduce((total, value) => total + value, 0) / this.#numExperts;
     const dead = mean.flatMap((value, expert) => (samples > 0 && value < share / 10 ? [expert] : []));
     return { mean, entropy: samples === 0 ? 0 : this.#entropy / samples, samples, dead };
+  }
+
+  #count(attention: Tensor): void {
+    using plain = attention.detach();
+    using wide = plain.to({ dtype: 'float32' });
+    const experts = this.#numExperts;
+    const [batch, columns] = wide.shape;
+    if (columns !== experts)
+      throw new ShapeError(`Expected attention of ${experts} experts but received ${columns}`);
+    const values = wide.dataSync() as Float32Array;
+    for (let i = 0; i < values.length; i++) {
+      const share = values[i]!;
+      this.#sums[i % experts]! += share;
+      this.#entropy -= share * Math.log(Math.max(share, 1e-12));
+    }
+    this.#samples += batch!;
   }
 
   #fold(): void {

@@ -205,8 +205,7 @@ const MODULE: Record<string, FieldKind> = {
 
 /**
  * Runs a model once on zeros, in evaluation mode and without gradients, and lists its layers with output shapes,
- * parameters and operations. Parameters, buffers and training modes stay as they are; only `expertUsage()` of dynamic
- * layers counts the forward.
+ * parameters and operations. Parameters, buffers and training modes stay as they are.
  * @param model - a module that takes one tensor
  * @param inputShape - such as [1, 3, 128, 128]
  * @param options - dtype and device of the input; default: those of the first parameter

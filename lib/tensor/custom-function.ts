@@ -22,9 +22,9 @@ export class FunctionContext {
   }
 
   /**
-   * Keeps inputs, outputs or intermediate tensors for `backward`, where {@link savedTensors} gives them. Tensors kept in
-   * They must live until `forward` returns; what becomes of their handles afterwards is no matter. Tensors kept in
-   * fields instead are not checked for changes made in the meantime, and an output kept so is never freed.
+   * Keeps inputs, outputs or intermediate tensors for `backward`, where {@link savedTensors} gives them. They must live until
+   * `forward` returns; their handles may be disposed afterwards. Tensors kept in fields instead are not checked for changes
+   * made in the meantime, and an output kept so is never freed.
    */
   saveForBackward(...tensors: Tensor[]): void {
     for (const tensor of tensors) {
