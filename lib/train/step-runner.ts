@@ -65,7 +65,8 @@ export class StepRunner {
     this.#options = options;
     this.#ema = ema;
     this.#scaler = scaler;
-    if (options.capture) this.#captured = new CapturedStep({ ...options, scaler });
+    const { model, optimizer, loss, autocast } = options;
+    if (options.capture) this.#captured = new CapturedStep({ model, optimizer, loss, autocast, scaler });
   }
 
   /**
