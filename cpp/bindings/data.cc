@@ -126,6 +126,51 @@ void CheckMix(const Call& call, const std::optional<Mix>& mix, const AugmentConf
   }
 }
 
+// Images of different sizes behind each other in one array. sizes: height and width of each.
+std::vector<ImageSet> PackedImages(const Call& call, const TypedArray& bytes, int64_t channels,
+                                   const std::vector<int64_t>& sizes) {
+  std::vector<ImageSet> images;
+  const auto* data = static_cast<const uint8_t*>(bytes.bytes);
+  int64_t left = static_cast<int64_t>(bytes.length);
+  const auto reject = [&] {
+    throw TypedError(ErrorKind::kShape, "Expected sizes that give " + std::to_string(bytes.length) +
+                                            " bytes for sizes of " + call.Name());
+  };
+  if (bytes.type != napi_uint8_array || sizes.size() % 2 != 0) reject();
+  for (size_t i = 0; i < sizes.size(); i += 2) {
+    const int64_t height = sizes[i], width = sizes[i + 1];
+    int64_t length = 0;
+    if (channels < 1 || height < 1 || width < 1 || __builtin_mul_overflow(channels, height, &length) ||
+        __builtin_mul_overflow(length, width, &length) || length > left)
+      reject();
+    images.push_back({.data = data, .count = 1, .channels = channels, .height = height, .width = width});
+    data += length;
+    left -= length;
+  }
+  if (left != 0) reject();
+  return images;
+}
+
+// One batch made on the data thread: `check()` throws where it cannot be made, `fill(out)` writes its images.
+template <class Checks, class Fill>
+napi_value BatchAsync(Call& call, const AugmentPlan& plan, std::array<int64_t, 2> count_channels,
+                      const std::optional<Mix>& mix, int threads, Checks check, Fill fill) {
+  auto batch = std::make_shared<at::Tensor>();
+  return call.data.data.Run(
+      call.env, call.Name(),
+      [plan, count_channels, mix, threads, check = std::move(check), fill = std::move(fill), batch] {
+        check();
+        const AugmentConfig& config = plan.config;
+        const std::array<int64_t, 4> sizes{count_channels[0], count_channels[1], config.out_h, config.out_w};
+        *batch = at::empty(
+            sizes, at::TensorOptions(ScalarTypeOf(plan.format.type)).pinned_memory(plan.pinned),
+            plan.format.channels_last ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous);
+        fill(batch->data_ptr());
+        if (mix.has_value()) MixBatch(*mix, sizes, plan.format, batch->data_ptr(), threads);
+      },
+      [batch](napi_env env) { return WrapTensor(env, AddonData::Of(env), *batch); });
+}
+
 napi_value AugmentBatchAsync(Call& call, const TypedArray& bytes, const std::array<int64_t, 3>& shape,
                              const std::vector<int64_t>& indices, const AugmentPlan& plan,
                              const std::optional<std::vector<double>>& mixing, int64_t seed, int64_t epoch,
@@ -136,23 +181,34 @@ napi_value AugmentBatchAsync(Call& call, const TypedArray& bytes, const std::arr
   // Keeps the array, and with it its memory, alive while the job reads it; lib/data/batches.ts sees to it
   // that the memory can be neither taken away nor made smaller.
   auto pin = std::make_shared<JsValue>(call.data.js_home, call.arguments[0]);
-  auto batch = std::make_shared<at::Tensor>();
-  return call.data.data.Run(
-      call.env, call.Name(),
-      [pin, images, plan, indices, mix, seed, epoch, threads, batch] {
-        const AugmentConfig& config = plan.config;
-        CheckAugmentContract(config, images, indices);
-        const std::array<int64_t, 4> sizes{static_cast<int64_t>(indices.size()), images.channels,
-                                           config.out_h, config.out_w};
-        const auto workers = static_cast<int>(threads);
-        *batch = at::empty(
-            sizes, at::TensorOptions(ScalarTypeOf(plan.format.type)).pinned_memory(plan.pinned),
-            plan.format.channels_last ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous);
-        AugmentBatch(config, images, indices, static_cast<uint64_t>(seed), static_cast<uint64_t>(epoch),
-                     plan.format, batch->data_ptr(), workers);
-        if (mix.has_value()) MixBatch(*mix, sizes, plan.format, batch->data_ptr(), workers);
+  const auto workers = static_cast<int>(threads);
+  return BatchAsync(
+      call, plan, {static_cast<int64_t>(indices.size()), images.channels}, mix, workers,
+      [images, plan, indices] { CheckAugmentContract(plan.config, images, indices); },
+      [pin, images, plan, indices, seed, epoch, workers](void* out) {
+        AugmentBatch(plan.config, images, indices, static_cast<uint64_t>(seed), static_cast<uint64_t>(epoch),
+                     plan.format, out, workers);
+      });
+}
+
+napi_value AugmentImagesAsync(Call& call, const TypedArray& bytes, int64_t channels,
+                              const std::vector<int64_t>& sizes, const std::vector<int64_t>& keys,
+                              const AugmentPlan& plan, const std::optional<std::vector<double>>& mixing,
+                              int64_t seed, int64_t epoch, int64_t threads) {
+  const std::vector<ImageSet> images = PackedImages(call, bytes, channels, sizes);
+  const std::optional<Mix> mix = MixOf(call, mixing);
+  CheckMix(call, mix, plan.config);
+  auto pin = std::make_shared<JsValue>(call.data.js_home, call.arguments[0]);
+  const auto workers = static_cast<int>(threads);
+  return BatchAsync(
+      call, plan, {static_cast<int64_t>(images.size()), channels}, mix, workers,
+      [images, plan] {
+        for (const ImageSet& image : images) CheckAugmentContract(plan.config, image, {0});
       },
-      [batch](napi_env env) { return WrapTensor(env, AddonData::Of(env), *batch); });
+      [pin, images, plan, keys, seed, epoch, workers](void* out) {
+        AugmentImages(plan.config, images, keys, static_cast<uint64_t>(seed), static_cast<uint64_t>(epoch),
+                      plan.format, out, workers);
+      });
 }
 
 napi_value AugmentOnDeviceAsync(Call& call, const at::Tensor& images, const std::vector<int64_t>& indices,
@@ -189,6 +245,8 @@ napi_value AllocateBytes(Call& call, int64_t length) {
 const OpTable& DataOps() {
   static const OpTable table = {
       Bind("augmentBatch(images, shape, indices, plan, mix, seed, epoch, threads)", AugmentBatchAsync),
+      Bind("augmentImages(images, channels, sizes, keys, plan, mix, seed, epoch, threads)",
+           AugmentImagesAsync),
       Bind("augmentOnDevice(images, indices, plan, mix, seed, epoch)", AugmentOnDeviceAsync),
       Bind("toDevice(input, device)", ToDevice),
       Bind("allocateBytes(length)", AllocateBytes),

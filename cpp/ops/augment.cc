@@ -260,30 +260,71 @@ void AugmentImage(const AugmentConfig& config, const ImageSet& images, int64_t i
   if (!in_place) StoreSample(planes, channels, size, format, out);
 }
 
+// One sample of a batch: which image of which set, and what its random numbers come from.
+struct BatchItem {
+  const ImageSet& images;
+  int64_t index;
+  int64_t key;
+};
+
+// `item_of(b)` is item b of the batch; `largest` is as high and wide as the highest and widest image.
+template <class ItemOf>
+void AugmentSamples(const AugmentConfig& config, int64_t batch, const ImageSet& largest, uint64_t seed,
+                    uint64_t epoch, const BatchFormat& format, void* out, int threads,
+                    const ItemOf& item_of) {
+  const auto workers = static_cast<size_t>(std::clamp<int64_t>(threads, 1, batch));
+  const int64_t bytes = largest.channels * config.out_h * config.out_w * ElementSize(format.type);
+  // Everything that can run out of memory does so here, in the calling thread.
+  std::vector<Scratch> scratch(workers, Scratch(config, largest, format));
+  std::atomic<int64_t> next{0};
+  const auto work = [&](size_t worker) {
+    for (int64_t b; (b = next.fetch_add(1, std::memory_order_relaxed)) < batch;) {
+      const BatchItem sample = item_of(b);
+      const SampleChoices choices = Choose(config, sample.images.height, sample.images.width, seed, epoch,
+                                           static_cast<uint64_t>(sample.key));
+      AugmentImage(config, sample.images, sample.index, choices, format, scratch[worker],
+                   static_cast<char*>(out) + b * bytes);
+    }
+  };
+  std::vector<std::jthread> helpers;
+  for (size_t worker = 1; worker < workers; ++worker) helpers.emplace_back(work, worker);
+  work(0);
+}
+
 }  // namespace
 
 void AugmentBatch(const AugmentConfig& config, const ImageSet& images, const std::vector<int64_t>& indices,
                   uint64_t seed, uint64_t epoch, const BatchFormat& format, void* out, int threads) {
   CheckAugmentContract(config, images, indices);
   if (indices.empty()) return;
-  const auto batch = static_cast<int64_t>(indices.size());
-  const auto workers = static_cast<size_t>(std::clamp<int64_t>(threads, 1, batch));
-  const int64_t sample = images.channels * config.out_h * config.out_w * ElementSize(format.type);
-  // Everything that can run out of memory does so here, in the calling thread.
-  std::vector<Scratch> scratch(workers, Scratch(config, images, format));
-  std::atomic<int64_t> next{0};
-  const auto work = [&](size_t worker) {
-    for (int64_t b; (b = next.fetch_add(1, std::memory_order_relaxed)) < batch;) {
-      const int64_t index = indices[static_cast<size_t>(b)];
-      const SampleChoices choices =
-          Choose(config, images.height, images.width, seed, epoch, static_cast<uint64_t>(index));
-      AugmentImage(config, images, index, choices, format, scratch[worker],
-                   static_cast<char*>(out) + b * sample);
-    }
-  };
-  std::vector<std::jthread> helpers;
-  for (size_t worker = 1; worker < workers; ++worker) helpers.emplace_back(work, worker);
-  work(0);
+  AugmentSamples(config, static_cast<int64_t>(indices.size()), images, seed, epoch, format, out, threads,
+                 [&](int64_t b) {
+                   const int64_t index = indices[static_cast<size_t>(b)];
+                   return BatchItem{images, index, index};
+                 });
+}
+
+void AugmentImages(const AugmentConfig& config, const std::vector<ImageSet>& images,
+                   const std::vector<int64_t>& keys, uint64_t seed, uint64_t epoch, const BatchFormat& format,
+                   void* out, int threads) {
+  if (images.size() != keys.size())
+    throw std::invalid_argument("augment: keys: got: " + std::to_string(keys.size()) +
+                                ", expected: one for each of " + std::to_string(images.size()) + " images");
+  if (images.empty()) return;
+  ImageSet largest = images[0];
+  for (const ImageSet& image : images) {
+    CheckAugmentContract(config, image, {0});
+    if (image.channels != largest.channels)
+      throw std::invalid_argument("augment: channels: got: " + std::to_string(image.channels) +
+                                  ", expected: " + std::to_string(largest.channels) + " in every image");
+    largest.height = std::max(largest.height, image.height);
+    largest.width = std::max(largest.width, image.width);
+  }
+  AugmentSamples(config, static_cast<int64_t>(images.size()), largest, seed, epoch, format, out, threads,
+                 [&](int64_t b) {
+                   const auto at = static_cast<size_t>(b);
+                   return BatchItem{images[at], 0, keys[at]};
+                 });
 }
 
 }  // namespace dyconv

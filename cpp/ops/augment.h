@@ -133,6 +133,12 @@ void CheckAugmentContract(const AugmentConfig& config, const ImageSet& images,
 void AugmentBatch(const AugmentConfig& config, const ImageSet& images, const std::vector<int64_t>& indices,
                   uint64_t seed, uint64_t epoch, const BatchFormat& format, void* out, int threads);
 
+// The same for images of different sizes, one a set, each with the number that its random numbers come from.
+// All have the same number of channels.
+void AugmentImages(const AugmentConfig& config, const std::vector<ImageSet>& images,
+                   const std::vector<int64_t>& keys, uint64_t seed, uint64_t epoch, const BatchFormat& format,
+                   void* out, int threads);
+
 // Mixes a finished batch in place.
 void MixBatch(const Mix& mix, const std::array<int64_t, 4>& shape, const BatchFormat& format, void* batch,
               int threads);

@@ -8,7 +8,8 @@ import { keep } from '../tensor/context.js';
 import { tensor } from '../tensor/create.js';
 import type { Device } from '../tensor/dtype.js';
 import type { Tensor } from '../tensor/tensor.js';
-import type { Dataset } from './dataset.js';
+import { allocateBytes } from './bytes.js';
+import type { InMemoryDataset } from './dataset.js';
 import type { ResolvedOptions } from './loader-options.js';
 import type { Mixing } from './mix.js';
 import { type Plan, planOf } from './plan.js';
@@ -25,7 +26,7 @@ export interface BatchRequest extends BatchFormat {
   mixing?: Mixing;
 }
 
-type Images = Pick<Dataset, 'images' | 'shape'>;
+type Images = Pick<InMemoryDataset, 'images' | 'shape'>;
 
 /**
  * Images of a set, transformed on the data thread and copied to the device.
@@ -53,6 +54,42 @@ export async function augmentBatch(
 }
 
 /**
+ * Images of different sizes by one plan, transformed on the data thread and copied to the device.
+ * @internal
+ * @param images - Bytes and [C, H, W] of each, all of the same number of channels.
+ * @param keys - What the random numbers of each come from.
+ * @param plan - With 0 where the size of each image is meant.
+ * @returns [images.length, C, H, W], the caller's.
+ */
+export async function augmentPacked(
+  images: readonly { bytes: Uint8Array; shape: readonly [number, number, number] }[],
+  keys: readonly number[],
+  plan: Plan,
+  { seed, epoch, threads, mixing, device = 'cpu', ...format }: BatchRequest,
+): Promise<Tensor> {
+  // Copied together: nobody else has this memory, so nobody can take it away while the thread reads it.
+  const packed = allocateBytes(images.reduce((sum, { bytes }) => sum + bytes.length, 0));
+  let at = 0;
+  for (const { bytes } of images) {
+    packed.set(bytes, at);
+    at += bytes.length;
+  }
+  const sizes = images.flatMap(({ shape: [, height, width] }) => [height, width]);
+  const [channels] = images[0]!.shape;
+  const made = nativePlan(plan, format, device.startsWith('cuda'));
+  const mix = mixNumbers(mixing);
+  const host = keep(
+    await native.augmentImages(packed, channels, sizes, keys, made, mix, seed, epoch, threads),
+  );
+  if (device === 'cpu') return host;
+  try {
+    return keep(native.toDevice(host, device));
+  } finally {
+    host.dispose();
+  }
+}
+
+/**
  * The same from a set that lives on the device, by libtorch's operations there.
  * @internal
  * @param images - uint8 [N, C, H, W].
@@ -69,7 +106,7 @@ export async function augmentOnDevice(
 }
 
 /** The bytes of a set on a device, uint8 [N, C, H, W]. */
-export function imagesOnDevice({ images, shape, length }: Dataset, device: Device): Tensor {
+export function imagesOnDevice({ images, shape, length }: InMemoryDataset, device: Device): Tensor {
   return keep(tensor(images, { shape: [length, ...shape], dtype: 'uint8', device }));
 }
 

@@ -11,7 +11,7 @@ import { numpyBytes, PickledArray } from '../formats/pickle-numpy.js';
 import { allocateBytes } from './bytes.js';
 import { type CachedArrays, readCache, writeCache } from './cache.js';
 import { CIFAR10_CLASSES, CIFAR100_COARSE, CIFAR100_FINE } from './cifar-classes.js';
-import { checkSplit, createDataset, type Dataset, datasetError, type Split } from './dataset.js';
+import { checkSplit, createDataset, datasetError, type InMemoryDataset, type Split } from './dataset.js';
 import {
   findFile,
   type PublishedFile,
@@ -102,7 +102,7 @@ function cifar100Layout(labels: 'fine' | 'coarse'): Layout {
  * const train = await data.cifar10({ root: 'data', split: 'train', download: true })
  * @throws DatasetError when the archive is missing, damaged, or not the published one; DownloadError; ArgumentError.
  */
-export async function cifar10(options: Cifar10Options): Promise<Dataset> {
+export async function cifar10(options: Cifar10Options): Promise<InMemoryDataset> {
   return loadCifar(CIFAR10, checkOptions(options, CIFAR10_KEYS));
 }
 
@@ -111,13 +111,13 @@ export async function cifar10(options: Cifar10Options): Promise<Dataset> {
  * Reads `cifar-100-python.tar.gz` or `cifar-100-binary.tar.gz` in `root`.
  * @throws DatasetError when the archive is missing, damaged, or not the published one; DownloadError; ArgumentError.
  */
-export async function cifar100(options: Cifar100Options): Promise<Dataset> {
+export async function cifar100(options: Cifar100Options): Promise<InMemoryDataset> {
   const { labels = 'fine' } = checkOptions(options, CIFAR100_KEYS);
   if (labels !== 'fine' && labels !== 'coarse') throw invalidArgument('labels', `'fine' or 'coarse'`, labels);
   return loadCifar(cifar100Layout(labels), options);
 }
 
-async function loadCifar(layout: Layout, options: Cifar10Options): Promise<Dataset> {
+async function loadCifar(layout: Layout, options: Cifar10Options): Promise<InMemoryDataset> {
   const { split, verify = true, cache = true } = options;
   checkSplit(split);
   if (typeof cache !== 'boolean' && cache !== 'mmap')

@@ -6,7 +6,7 @@ import { checkOptions, optionKeys } from '../check/index.js';
 import { invalidArgument } from '../errors.js';
 import { type Cifar10Options, cifar10, cifar100 } from './cifar.js';
 import { checkSameClasses } from './class-names.js';
-import type { Dataset, Split } from './dataset.js';
+import type { InMemoryDataset, Split } from './dataset.js';
 import { type ImageFolderOptions, imageFolder } from './image-folder.js';
 import { bundled, fashionMnist, type MnistOptions, mnist } from './mnist.js';
 import { DATASET_NAMES, type DatasetName } from './names.js';
@@ -31,7 +31,7 @@ export interface CreateOptions extends SourceOptions {
 
 const CREATE_KEYS = optionKeys(...SOURCE_KEYS, 'split', 'classes', 'cache', 'unreadable');
 
-const MAKERS: Readonly<Record<DatasetName, (options: CreateOptions) => Promise<Dataset>>> = {
+const MAKERS: Readonly<Record<DatasetName, (options: CreateOptions) => Promise<InMemoryDataset>>> = {
   cifar10: (options) => cifar10(forArchive(options)),
   cifar100: (options) => cifar100(forArchive(options)),
   mnist: (options) => mnist(forIdx(options)),
@@ -67,7 +67,7 @@ export function list(): DatasetName[] {
  * @throws ArgumentError for an unknown name; DatasetError for other classes than those of `options.classes`, with both
  * lists; and what the set itself throws.
  */
-export async function create(name: DatasetName, options: CreateOptions): Promise<Dataset> {
+export async function create(name: DatasetName, options: CreateOptions): Promise<InMemoryDataset> {
   if (typeof name !== 'string' || !Object.hasOwn(MAKERS, name))
     throw invalidArgument('dataset', `one of ${list().join(', ')}`, name);
   const { classes, split } = checkOptions(options, CREATE_KEYS);

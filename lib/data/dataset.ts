@@ -1,8 +1,8 @@
 /**
- * What a data set is: images of one size and their labels, in two typed arrays.
+ * What a data set is: samples by their number; in memory, images of one size and their labels in two typed arrays.
  * @module
  */
-import { types } from 'node:util';
+import { inspect, types } from 'node:util';
 import { checkRecord } from '../check/index.js';
 import { DatasetError, invalidArgument } from '../errors.js';
 import { printable } from '../text.js';
@@ -15,12 +15,41 @@ export type Split = 'train' | 'test';
 export interface Sample {
   /** [C, H, W] bytes, row-major: a view into the set's own memory, not to be written to. */
   image: Uint8Array;
-  /** Index into {@link Dataset.classes}. */
+  /** Index into the classes of the set. */
   label: number;
 }
 
+/**
+ * What a loader reads: a number of samples and a way to get each. `T` is what a sample is: for images
+ * {@link ImageSample}, which becomes a batch of images and labels; anything else is collated as in PyTorch.
+ *
+ * @example
+ * const set: data.Dataset<data.ImageSample> = {
+ *   length: 100,
+ *   classes: ['dark', 'bright'],
+ *   get: async (i) => ({ image: new Uint8Array(300).fill(2 * i), shape: [3, 10, 10], label: Number(i > 50) }),
+ * }
+ */
+export interface Dataset<T = unknown> {
+  /** Number of samples. */
+  readonly length: number;
+  /** Class names; a label is an index into them. */
+  readonly classes?: readonly string[] | undefined;
+  /** [C, H, W] of every image, where all have the same and samples do not say it themselves. */
+  readonly shape?: readonly [number, number, number] | undefined;
+  /** The label of every sample, where they are known without reading the samples: what stratified splits need. */
+  readonly labels?: ArrayLike<number> | undefined;
+  /** Sample `index`, from 0 to `length - 1`; may be a promise. Loaders call it for several samples at once. */
+  get(index: number): T | Promise<T>;
+  /**
+   * What sample `index` is called, such as the path of its picture below the folder of the set. Sets whose samples have no
+   * name have no such method.
+   */
+  nameOf?(index: number): string;
+}
+
 /** Images of one size with one label each, held in memory. */
-export interface Dataset {
+export interface InMemoryDataset extends Dataset<Sample> {
   /** What the set is called, such as `cifar10`. */
   readonly name: string;
   /** Images for training, or for testing. */
@@ -40,11 +69,6 @@ export interface Dataset {
    * @throws ArgumentError when `index` is not an integer from 0 to `length - 1`.
    */
   get(index: number): Sample;
-  /**
-   * What sample `index` is called, such as the path of its picture below the folder of the set. Sets whose samples have no
-   * name have no such method.
-   */
-  nameOf?(index: number): string;
 }
 
 /** What {@link createDataset} puts together. */
@@ -62,7 +86,7 @@ export interface DatasetParts {
 }
 
 /**
- * A {@link Dataset} over arrays that were just read: the one place where sizes and labels are checked.
+ * An {@link InMemoryDataset} over arrays that were just read: the one place where sizes and labels are checked.
  * @throws DatasetError naming `source` when the set is empty, the counts disagree, or a label has no class.
  */
 export function createDataset({
@@ -74,7 +98,7 @@ export function createDataset({
   labels,
   source,
   names,
-}: DatasetParts): Dataset {
+}: DatasetParts): InMemoryDataset {
   const size = shape[0] * shape[1] * shape[2];
   const { length } = labels;
   if (length === 0) throw datasetError(source, 'expected images but it holds none');
@@ -91,25 +115,47 @@ export function createDataset({
       `expected labels from 0 to ${classes.length - 1} but image ${wrong} has label ${labels[wrong]}`,
     );
   }
-  const check = (index: number) => {
-    if (!Number.isInteger(index) || index < 0 || index >= length)
-      throw invalidArgument('index', `an integer from 0 to ${length - 1}`, index);
-    return index;
-  };
-  return {
-    name,
-    split,
-    length,
-    classes: Object.freeze([...classes]),
-    shape: Object.freeze([...shape] as [number, number, number]),
-    images,
-    labels,
-    get(index) {
-      const start = check(index) * size;
-      return { image: images.subarray(start, start + size), label: labels[index]! };
+  const check = (index: number) => checkIndex(index, length);
+  return describable<InMemoryDataset>(
+    {
+      name,
+      split,
+      length,
+      classes: Object.freeze([...classes]),
+      shape: Object.freeze([...shape] as [number, number, number]),
+      images,
+      labels,
+      get(index) {
+        const start = check(index) * size;
+        return { image: images.subarray(start, start + size), label: labels[index]! };
+      },
+      ...(names && { nameOf: (index: number) => names[check(index)]! }),
     },
-    ...(names && { nameOf: (index: number) => names[check(index)]! }),
-  };
+    source,
+  );
+}
+
+/** An index into a set of so many samples. */
+export function checkIndex(index: number, length: number): number {
+  if (!Number.isInteger(index) || index < 0 || index >= length)
+    throw invalidArgument('index', `an integer from 0 to ${length - 1}`, index);
+  return index;
+}
+
+/** Makes a set say what it is where it is printed, without fields that would be copied or compared. */
+function describable<S extends InMemoryDataset>(set: S, source: string): S {
+  const text = () => `${set.name} (${set.split}): ${setText(set)}, from ${printable(source)}`;
+  const hidden = (value: unknown) => ({ value, enumerable: false, configurable: true, writable: true });
+  return Object.defineProperties(set, { toString: hidden(text), [inspect.custom]: hidden(text) });
+}
+
+/** Length, shape and classes of a set as text. */
+export function setText({ length, shape, classes }: Dataset): string {
+  const what = shape ? `${length} images of ${shape.join(' x ')}` : `${length} samples`;
+  if (!classes) return what;
+  const first = classes.slice(0, 3).map((name) => printable(name));
+  const names = classes.length > 3 ? `${first.join(', ')}, ...` : first.join(', ');
+  return `${what}, ${classes.length} classes (${names})`;
 }
 
 /** A DatasetError in the one form they all have: the file first, then what is wrong with it. */
@@ -122,8 +168,26 @@ export function warn(code: string, message: string): void {
   process.emitWarning(printable(message, { lines: true }), { type: 'DyconvWarning', code });
 }
 
-/** Checks a data set that an argument should be. */
-export function checkDataset(set: Dataset): void {
+/** Whether a set holds its images in memory, by what loaders then use of it. */
+export function isInMemory(set: Dataset): set is InMemoryDataset {
+  return typeof set === 'object' && set !== null && 'images' in set;
+}
+
+/** Checks a data set of any kind that an argument should be. */
+export function checkAnyDataset(set: Dataset, name = 'dataset'): void {
+  if (isInMemory(set)) {
+    checkDataset(set);
+    return;
+  }
+  const { length, classes } = checkRecord(set, name, 'a Dataset', { length: 'number', get: 'function' });
+  if (!Number.isSafeInteger(length) || length < 0)
+    throw invalidArgument(`${name}.length`, 'an integer from 0', length);
+  if (classes !== undefined && !(Array.isArray(classes) && classes.every((one) => typeof one === 'string')))
+    throw invalidArgument(`${name}.classes`, 'an array of names', classes);
+}
+
+/** Checks a data set in memory that an argument should be. */
+export function checkDataset(set: InMemoryDataset): void {
   const { classes, shape, images, labels, length } = checkRecord(set, 'dataset', 'a Dataset', {
     name: 'string',
     split: 'string',

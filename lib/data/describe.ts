@@ -2,7 +2,7 @@
  * What is in a data set, in numbers.
  * @module
  */
-import { checkDataset, type Dataset, type Split } from './dataset.js';
+import { checkDataset, type InMemoryDataset, type Split } from './dataset.js';
 
 /** The answer of {@link describe}. */
 export interface DatasetDescription {
@@ -23,7 +23,7 @@ export interface DatasetDescription {
 }
 
 /** Counts per class, and mean and standard deviation per channel over all pixels of all images. */
-export function describe(set: Dataset): DatasetDescription {
+export function describe(set: InMemoryDataset): DatasetDescription {
   checkDataset(set);
   const { name, split, length, shape, classes, images, labels } = set;
   const counts = new Array<number>(classes.length).fill(0);

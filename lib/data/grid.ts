@@ -6,7 +6,7 @@
 import { checkOptions, optionKeys } from '../check/index.js';
 import { invalidArgument, ShapeError } from '../errors.js';
 import { augmentBatch } from './batches.js';
-import { checkDataset, type Dataset } from './dataset.js';
+import { checkDataset, type InMemoryDataset } from './dataset.js';
 import { planFor } from './plan.js';
 import { Random } from './random.js';
 import { type Transform, from as transformFrom } from './transforms.js';
@@ -38,7 +38,7 @@ const BACKGROUND = 255;
  * await writeFile('grid.png', await data.grid(clothes, { transform: data.transforms.train() }))
  * @throws ArgumentError naming the option; ShapeError for images that have neither 1 nor 3 channels.
  */
-export async function grid(set: Dataset, options: GridOptions = {}): Promise<Buffer> {
+export async function grid(set: InMemoryDataset, options: GridOptions = {}): Promise<Buffer> {
   checkDataset(set);
   checkOptions(options, GRID_KEYS);
   const { rows = 8, columns = 8, seed = 0, cell = 96 } = options;

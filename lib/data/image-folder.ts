@@ -6,7 +6,14 @@ import { availableParallelism } from 'node:os';
 import { checkOptions, optionKeys } from '../check/index.js';
 import { DatasetError, invalidArgument } from '../errors.js';
 import { listNames } from './class-names.js';
-import { checkSplit, createDataset, type Dataset, datasetError, type Split, warn } from './dataset.js';
+import {
+  checkSplit,
+  createDataset,
+  datasetError,
+  type InMemoryDataset,
+  type Split,
+  warn,
+} from './dataset.js';
 import { decodePicture } from './picture.js';
 import { countOf, type FoundPictures, findPictures, type PictureFile } from './picture-files.js';
 
@@ -57,7 +64,7 @@ const IMAGE_FOLDER_KEYS = optionKeys(
  * @throws DatasetError when there is no such folder, no picture in it, other classes than expected, or a picture cannot be
  * read; ArgumentError.
  */
-export async function imageFolder(options: ImageFolderOptions): Promise<Dataset> {
+export async function imageFolder(options: ImageFolderOptions): Promise<InMemoryDataset> {
   const {
     root,
     split,

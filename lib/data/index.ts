@@ -5,13 +5,15 @@
 
 export { type DownloadOptions, type DownloadProgress, download, type FileHash } from '../files/download.js';
 export { type Cifar10Options, type Cifar100Options, cifar10, cifar100 } from './cifar.js';
+export { type Collated, defaultCollate } from './collate.js';
 export { type CreateOptions, create, type DatasetName, list } from './create.js';
-export type { Dataset, Sample, Split } from './dataset.js';
+export type { Dataset, InMemoryDataset, Sample, Split } from './dataset.js';
 export { type DatasetDescription, describe } from './describe.js';
 export { type GridOptions, grid } from './grid.js';
 export { type ImageFolderOptions, imageFolder } from './image-folder.js';
 export {
   type Batch,
+  type BatchOf,
   type Loader,
   type LoaderPosition,
   type LoaderStats,
@@ -19,7 +21,9 @@ export {
 } from './loader.js';
 export type { LoaderOptions } from './loader-options.js';
 export { bundled, fashionMnist, type GreyOptions, type MnistOptions, mnist } from './mnist.js';
+export type { ImageSample } from './samples.js';
 export type { SourceOptions } from './sources.js';
+export { ConcatDataset, concat, type RandomSplitOptions, randomSplit, Subset, subset } from './subsets.js';
 export type {
   BatchMix,
   ComposedTransform,

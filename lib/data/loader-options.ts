@@ -3,7 +3,7 @@
  * @module
  */
 import { availableParallelism } from 'node:os';
-import { checkOptions, optionKeys } from '../check/index.js';
+import { checkFunction, checkOptions, optionKeys } from '../check/index.js';
 import { invalidArgument } from '../errors.js';
 import type { Device } from '../tensor/dtype.js';
 import { type BatchMix, mixesFrom } from './mix.js';
@@ -34,6 +34,13 @@ export interface LoaderOptions {
   prefetch?: number;
   /** Native threads that work on one batch. Default: half of the processor's. */
   threads?: number;
+  /**
+   * Makes a batch of the samples of a set of one's own; may be async. Tensors of what it returns are the batch's, which is
+   * what iteration gives. Default: images and labels for samples `{ image, label }`, else {@link defaultCollate}.
+   */
+  collate?: ((samples: never[]) => unknown) | undefined;
+  /** Samples of a set of one's own that are got at the same time, over all batches that are prepared. Default: 8. */
+  concurrency?: number | undefined;
   /** Where the batches are put. Default: `cpu`. Copies to CUDA start from page-locked memory and are not waited for. */
   device?: Device;
   /**
@@ -59,6 +66,8 @@ const LOADER_KEYS = optionKeys(
   'memoryFormat',
   'seed',
   'prefetch',
+  'collate',
+  'concurrency',
   'threads',
   'device',
   'augmentOn',
@@ -68,7 +77,9 @@ const LOADER_KEYS = optionKeys(
 );
 
 /** Options with nothing left out. */
-export interface ResolvedOptions extends Required<Omit<LoaderOptions, 'transform' | 'mix'>> {
+export interface ResolvedOptions extends Required<Omit<LoaderOptions, 'transform' | 'mix' | 'collate'>> {
+  collate: ((samples: never[]) => unknown) | undefined;
+  concurrency: number;
   transform: Transform | undefined;
   mix: readonly BatchMix[] | undefined;
 }
@@ -79,7 +90,7 @@ export interface ResolvedOptions extends Required<Omit<LoaderOptions, 'transform
  * @throws ArgumentError naming the option.
  */
 export function resolveOptions(options: LoaderOptions, length: number): ResolvedOptions {
-  const { transform, mix } = checkOptions(options, LOADER_KEYS);
+  const { transform, mix, collate } = checkOptions(options, LOADER_KEYS);
   const resolved: ResolvedOptions = {
     shuffle: false,
     dropLast: false,
@@ -87,6 +98,7 @@ export function resolveOptions(options: LoaderOptions, length: number): Resolved
     memoryFormat: 'contiguous',
     seed: 0,
     prefetch: 2,
+    concurrency: 8,
     threads: Math.max(1, availableParallelism() >> 1),
     device: 'cpu',
     augmentOn: 'cpu',
@@ -96,6 +108,7 @@ export function resolveOptions(options: LoaderOptions, length: number): Resolved
     ...dropUndefined(options),
     transform: transform && transformFrom(transform),
     mix: mix && mixesFrom(mix),
+    collate: collate && checkFunction(collate, 'collate'),
   };
   checkNumbers(resolved);
   const choices = {
@@ -111,9 +124,9 @@ export function resolveOptions(options: LoaderOptions, length: number): Resolved
 }
 
 function checkNumbers(options: ResolvedOptions): void {
-  const { batchSize, limit, seed, prefetch, threads, worldSize, rank } = options;
-  const atLeast = { batchSize: 1, limit: 1, prefetch: 0, threads: 1, worldSize: 1 };
-  const values = { batchSize, limit, prefetch, threads, worldSize };
+  const { batchSize, limit, seed, prefetch, concurrency, threads, worldSize, rank } = options;
+  const atLeast = { batchSize: 1, limit: 1, prefetch: 0, concurrency: 1, threads: 1, worldSize: 1 };
+  const values = { batchSize, limit, prefetch, concurrency, threads, worldSize };
   for (const [name, value] of Object.entries(values) as [keyof typeof values, number][]) {
     if (!isInteger(value, atLeast[name]))
       throw invalidArgument(name, `an integer from ${atLeast[name]}`, value);

@@ -1,17 +1,20 @@
 /**
- * From a data set to batches: order, augmentation in the background, prefetching. The only part of `data` that makes
- * tensors.
+ * From a data set to batches: order, augmentation in the background, prefetching.
  * @module
  */
-import { invalidArgument } from '../errors.js';
+import { inspect } from 'node:util';
+import { ArgumentError, invalidArgument } from '../errors.js';
 import { empty } from '../tensor/create.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { augmentBatch, augmentOnDevice, imagesOnDevice, labelTensor } from './batches.js';
-import { checkDataset, type Dataset } from './dataset.js';
+import { batchTo, type Collated, defaultCollate, disposeAll, keepAll } from './collate.js';
+import { checkAnyDataset, type Dataset, type InMemoryDataset, isInMemory, setText } from './dataset.js';
+import { Fetcher } from './fetch.js';
 import { isInteger, type LoaderOptions, type ResolvedOptions, resolveOptions } from './loader-options.js';
 import { drawMixing, type Mixing, softLabels } from './mix.js';
-import { planFor } from './plan.js';
+import { planFor, planOf } from './plan.js';
 import { Random } from './random.js';
+import { batchOfImages, gathered, isImageSample } from './samples.js';
 import type { Transform } from './transforms.js';
 
 /** Images and their labels. Whoever iterates owns both tensors. */
@@ -21,6 +24,13 @@ export interface Batch {
   /** int64 [B]; with `mix` float32 [B, classes], probabilities. */
   labels: Tensor;
 }
+
+/** The batch that samples of type T become where no `collate` is given. */
+export type BatchOf<T> = unknown extends T
+  ? Batch
+  : T extends { image: unknown; label: unknown }
+    ? Batch
+    : Collated<T>;
 
 /** What the current pass, or the last one, has delivered. */
 export interface LoaderStats {
@@ -45,8 +55,8 @@ export interface LoaderPosition {
  * ended. Batches depend on the seed, the epoch and the options that name images, and on nothing else: not on the number
  * of threads, nor on prefetching.
  */
-export class Loader implements AsyncIterable<Batch> {
-  /** The images and labels it reads. */
+export class Loader<B = Batch> implements AsyncIterable<B> {
+  /** The samples it reads. */
   readonly dataset: Dataset;
   /** Images of a batch; the last one may have fewer. */
   readonly batchSize: number;
@@ -59,8 +69,11 @@ export class Loader implements AsyncIterable<Batch> {
   /** What the current pass, or the last one, has delivered. */
   readonly stats: LoaderStats = { batches: 0, images: 0, waitMs: 0 };
   readonly #options: ResolvedOptions;
-  /** Height and width of the batch. */
-  readonly #size: readonly [number, number];
+  /** The set where it is in memory: batches are then made of its bytes, without its `get`. */
+  readonly #memory: InMemoryDataset | undefined;
+  readonly #fetcher: Fetcher;
+  /** With `augmentOn: 'device'`: a set that is not in memory, read whole for the first batch. */
+  #gathered: Promise<InMemoryDataset> | undefined;
   /** Indices of the images in use, before sharding. */
   readonly #indices: readonly number[];
   #position: LoaderPosition = { epoch: 0, batch: 0 };
@@ -71,12 +84,17 @@ export class Loader implements AsyncIterable<Batch> {
 
   /** Made by {@link loader}. */
   constructor(dataset: Dataset, options: LoaderOptions) {
-    checkDataset(dataset);
+    checkAnyDataset(dataset);
+    if (dataset.length === 0) throw invalidArgument('dataset.length', 'at least 1 sample', 0);
     this.#options = resolveOptions(options, dataset.length);
-    const { batchSize, dropLast, worldSize, limit, device, transform } = this.#options;
+    const { batchSize, dropLast, worldSize, limit, device, transform, concurrency } = this.#options;
     this.dataset = dataset;
     this.transform = transform;
-    this.#size = planFor(transform, dataset.shape).size;
+    this.#checkUse();
+    this.#memory = isInMemory(dataset) && !this.#options.collate ? dataset : undefined;
+    this.#fetcher = new Fetcher(dataset, concurrency);
+    // What does not fit is told here, not when the first batch is made.
+    if (this.#memory) planFor(transform, this.#memory.shape);
     // An absent device is told here, not when the first batch has been made.
     empty([0], { device }).dispose();
     const used = Math.min(limit, dataset.length);
@@ -131,19 +149,20 @@ export class Loader implements AsyncIterable<Batch> {
   }
 
   /** One epoch. Leaving it early, or an error, releases every batch that was not delivered. */
-  async *[Symbol.asyncIterator](): AsyncGenerator<Batch, void, undefined> {
+  async *[Symbol.asyncIterator](): AsyncGenerator<B, void, undefined> {
     const { epoch, batch: first } = this.#position;
     this.#position = { epoch: epoch + 1, batch: 0 };
     Object.assign(this.stats, { batches: 0, images: 0, waitMs: 0 });
     const order = this.#order(epoch);
-    const pending: Promise<Batch>[] = [];
+    const pending: Promise<B>[] = [];
+    const left = new AbortController();
     const current = { epoch, batch: first };
     this.#current = current;
     let next = first;
     const fill = (depth: number) => {
       for (; next < this.length && pending.length < depth; next++) {
         const indices = order.slice(next * this.batchSize, (next + 1) * this.batchSize);
-        const batch = this.#prepare(indices, { epoch, batch: next });
+        const batch = this.#prepare(indices, { epoch, batch: next }, left.signal);
         // Its failure is told when its turn comes, if it comes.
         batch.catch(() => {});
         pending.push(batch);
@@ -155,7 +174,7 @@ export class Loader implements AsyncIterable<Batch> {
         const promise = pending.shift();
         if (promise === undefined) return;
         const started = performance.now();
-        let batch: Batch;
+        let batch: B;
         try {
           batch = await promise;
         } finally {
@@ -173,8 +192,9 @@ export class Loader implements AsyncIterable<Batch> {
     } finally {
       // Another pass may have begun meanwhile: the position is the latest one's.
       if (this.#current === current) this.#current = undefined;
+      left.abort();
       for (const result of await Promise.allSettled(pending)) {
-        if (result.status === 'fulfilled') disposeBatch(result.value);
+        if (result.status === 'fulfilled') disposeAll(result.value);
       }
     }
   }
@@ -189,14 +209,54 @@ export class Loader implements AsyncIterable<Batch> {
     return Array.from({ length: share }, (_, i) => order[i * worldSize + rank]!);
   }
 
-  async #prepare(indices: readonly number[], { epoch, batch }: LoaderPosition): Promise<Batch> {
+  async #prepare(indices: readonly number[], position: LoaderPosition, signal: AbortSignal): Promise<B> {
+    const { collate, device, augmentOn, transform, mix } = this.#options;
+    if (augmentOn === 'device' && !collate) {
+      if (!this.#memory) this.#gathered ??= this.#gather();
+      const memory = this.#memory ?? (await this.#gathered!);
+      return (await this.#fromMemory(memory, indices, position)) as B;
+    }
+    if (this.#memory) return (await this.#fromMemory(this.#memory, indices, position)) as B;
+    const samples = await this.#fetcher.get(indices, signal);
+    if (collate) return batchTo(keepAll((await collate(samples as never[])) as B), device);
+    if (isImageSample(samples[0])) {
+      const request = { ...this.#options, ...position };
+      return (await batchOfImages(this.dataset, samples as never[], indices, request)) as B;
+    }
+    if (transform || mix)
+      throw new ArgumentError(
+        `Expected samples { image, label } for ${transform ? 'transform' : 'mix'} of loader, but the set has others`,
+      );
+    return batchTo(keepAll(defaultCollate(samples) as B), device);
+  }
+
+  async #gather(): Promise<InMemoryDataset> {
+    const all = Array.from({ length: this.dataset.length }, (_, i) => i);
+    return gathered(this.dataset, await this.#fetcher.get(all));
+  }
+
+  /** Options that need something of the set, or of each other. */
+  #checkUse(): void {
+    const { mix, collate, transform, augmentOn } = this.#options;
+    if (mix && !this.dataset.classes) throw invalidArgument('dataset.classes', 'names, for mix', undefined);
+    if (collate && (transform || mix || augmentOn === 'device'))
+      throw new ArgumentError(
+        `Expected no ${transform ? 'transform' : mix ? 'mix' : "augmentOn: 'device'"} beside collate, which makes the batch`,
+      );
+  }
+
+  async #fromMemory(
+    set: InMemoryDataset,
+    indices: readonly number[],
+    { epoch, batch }: LoaderPosition,
+  ): Promise<Batch> {
     const { seed, mix, device } = this.#options;
-    const mixing = mix && drawMixing(mix, this.#size, { seed, epoch, batch });
-    const images = await this.#images(indices, epoch, mixing);
+    const mixing = mix && drawMixing(mix, planOf(this.transform, set.shape).size, { seed, epoch, batch });
+    const images = await this.#images(set, indices, epoch, mixing);
     try {
-      const picked = indices.map((index) => this.dataset.labels[index]!);
+      const picked = indices.map((index) => set.labels[index]!);
       const values = mix
-        ? softLabels(picked, this.dataset.classes.length, mixing)
+        ? softLabels(picked, set.classes.length, mixing)
         : BigInt64Array.from(picked, BigInt);
       return { images, labels: labelTensor(values, picked.length, device) };
     } catch (error) {
@@ -205,15 +265,36 @@ export class Loader implements AsyncIterable<Batch> {
     }
   }
 
-  async #images(indices: readonly number[], epoch: number, mixing: Mixing | undefined): Promise<Tensor> {
-    const { dataset, transform } = this;
+  async #images(
+    set: InMemoryDataset,
+    indices: readonly number[],
+    epoch: number,
+    mixing: Mixing | undefined,
+  ): Promise<Tensor> {
+    const { transform } = this;
     const { seed, threads, device, dtype, memoryFormat, augmentOn } = this.#options;
     const request = { seed, epoch, mixing, dtype, memoryFormat };
     if (augmentOn === 'cpu') {
-      return augmentBatch(dataset, indices, transform, { ...request, threads, device });
+      return augmentBatch(set, indices, transform, { ...request, threads, device });
     }
-    this.#onDevice ??= imagesOnDevice(dataset, device);
+    this.#onDevice ??= imagesOnDevice(set, device);
     return augmentOnDevice(this.#onDevice, indices, transform, request);
+  }
+
+  /** What it reads and how, in one line. */
+  toString(): string {
+    const { shuffle, dropLast, seed } = this.#options;
+    const flags = [
+      ...(shuffle ? [`shuffled by seed ${seed}`] : []),
+      ...(dropLast ? ['the last one full'] : []),
+    ];
+    const batches = [`${this.length} batches of ${this.batchSize}`, ...flags].join(', ');
+    return `Loader (${batches}): ${this.numImages} of ${setText(this.dataset)}`;
+  }
+
+  /** @internal */
+  [inspect.custom](): string {
+    return this.toString();
   }
 }
 
@@ -227,13 +308,16 @@ export class Loader implements AsyncIterable<Batch> {
  *   images.dispose()
  *   labels.dispose()
  * }
- * @throws ArgumentError naming the option, also when dropLast leaves no batch at all; DeviceError.
+ * @param dataset - One of those here, or any object with `length` and `get(i)`: `get` may be async, and several samples
+ *   are got at once.
+ * @throws ArgumentError naming the option, also when dropLast leaves no batch at all; DeviceError. What `get` and `collate`
+ * throw ends the iteration.
  */
-export function loader(dataset: Dataset, options: LoaderOptions): Loader {
+export function loader<T, B>(
+  dataset: Dataset<T>,
+  options: LoaderOptions & { collate: (samples: T[]) => B | Promise<B> },
+): Loader<B>;
+export function loader<T>(dataset: Dataset<T>, options: LoaderOptions): Loader<BatchOf<T>>;
+export function loader(dataset: Dataset, options: LoaderOptions): Loader<unknown> {
   return new Loader(dataset, options);
-}
-
-function disposeBatch({ images, labels }: Batch): void {
-  images.dispose();
-  labels.dispose();
 }

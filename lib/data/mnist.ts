@@ -10,8 +10,8 @@ import { invalidArgument } from '../errors.js';
 import {
   checkSplit,
   createDataset,
-  type Dataset,
   datasetError,
+  type InMemoryDataset,
   repeatChannels,
   type Split,
 } from './dataset.js';
@@ -122,7 +122,7 @@ const DEBIAN_FASHION = '/usr/share/datasets/fashion-mnist';
  * Reads the IDX .gz files in `root/mnist` or `root`.
  * @throws DatasetError when a file is missing, damaged, or not the published one; DownloadError; ArgumentError.
  */
-export async function mnist(options: MnistOptions): Promise<Dataset> {
+export async function mnist(options: MnistOptions): Promise<InMemoryDataset> {
   const root = rootFolder(checkOptions(options, MNIST_KEYS).root);
   return loadIdxSet('mnist', MNIST, DIGITS, options, {
     folders: [join(root, 'mnist'), root],
@@ -135,7 +135,7 @@ export async function mnist(options: MnistOptions): Promise<Dataset> {
  * Reads the IDX .gz files in `root/fashion-mnist`, in `root`, or where Debian's package `dataset-fashion-mnist` has them.
  * @throws DatasetError when a file is missing, damaged, or not the published one; DownloadError; ArgumentError.
  */
-export async function fashionMnist(options: MnistOptions): Promise<Dataset> {
+export async function fashionMnist(options: MnistOptions): Promise<InMemoryDataset> {
   const root = rootFolder(checkOptions(options, MNIST_KEYS).root);
   return loadIdxSet('fashion-mnist', FASHION_MNIST, FASHION_CLASSES, options, {
     folders: [join(root, 'fashion-mnist'), root, DEBIAN_FASHION],
@@ -149,7 +149,7 @@ export async function fashionMnist(options: MnistOptions): Promise<Dataset> {
  * class. Real images, for a first run without a download.
  * @throws DatasetError when the package is incomplete; ArgumentError.
  */
-export async function bundled(options: GreyOptions): Promise<Dataset> {
+export async function bundled(options: GreyOptions): Promise<InMemoryDataset> {
   const { split } = checkOptions(options, GREY_KEYS);
   checkSplit(split);
   const folder = fileURLToPath(new URL('../../data/bundled/', import.meta.url));
@@ -164,7 +164,7 @@ async function loadIdxSet(
   classes: readonly string[],
   options: MnistOptions,
   where: { folders: [string, ...string[]]; publisher: string; advice?: string },
-): Promise<Dataset> {
+): Promise<InMemoryDataset> {
   checkSplit(options.split);
   const { images, labels } = published[options.split];
   const find = async (published: PublishedFile) => {
@@ -180,7 +180,7 @@ async function readPair(
   files: { images: string; labels: string },
   classes: readonly string[],
   { split, channels = 3, onProgress }: GreyOptions & Pick<SourceOptions, 'onProgress'>,
-): Promise<Dataset> {
+): Promise<InMemoryDataset> {
   if (channels !== 1 && channels !== 3) throw invalidArgument('channels', '1 or 3', channels);
   const report = (file: string) =>
     onProgress && ((done: number, total: number) => onProgress(basename(file), done, total, 'parse'));

@@ -3,7 +3,7 @@
  * @module
  */
 import { invalidArgument, ShapeError } from '../errors.js';
-import type { Dataset } from './dataset.js';
+import type { InMemoryDataset } from './dataset.js';
 import type { Bounds, Size } from './transform-checks.js';
 import type { ComposedTransform, Step, Transform } from './transforms.js';
 
@@ -39,14 +39,14 @@ export interface Plan {
  * @throws ArgumentError when the transform does not fit the images: values for another number of channels, or a crop that
  * is larger than they are.
  */
-export function planFor(transform: Transform | undefined, shape: Dataset['shape']): Plan {
+export function planFor(transform: Transform | undefined, shape: InMemoryDataset['shape']): Plan {
   const plan = planOf(transform, shape);
   checkFit(plan, shape);
   return plan;
 }
 
 /** A plan without checks; C++ has its own. */
-export function planOf(transform: Transform | undefined, [, height, width]: Dataset['shape']): Plan {
+export function planOf(transform: Transform | undefined, [, height, width]: InMemoryDataset['shape']): Plan {
   const own: Size = [height, width];
   if (transform === undefined) return { ...NOTHING, resize: own, size: own };
   if (transform.kind === 'compose') return composedPlan(transform, own);
@@ -125,7 +125,7 @@ function addStep(plan: Plan, step: Step, index: number): void {
   }
 }
 
-function checkFit(plan: Plan, [channels]: Dataset['shape']): void {
+function checkFit(plan: Plan, [channels]: InMemoryDataset['shape']): void {
   for (const [name, values] of [
     ['mean', plan.mean],
     ['std', plan.std],

@@ -228,6 +228,18 @@ export interface Native extends NativeCuda, NativeNn, NativeOps, NativeOptim {
     epoch: number,
     threads: number,
   ): Promise<Tensor>;
+  /** Images of different sizes, packed behind each other. `sizes`: height and width of each; `keys`: of its random numbers. */
+  augmentImages(
+    images: Uint8Array,
+    channels: number,
+    sizes: readonly number[],
+    keys: readonly number[],
+    plan: object,
+    mix: readonly number[] | null,
+    seed: number,
+    epoch: number,
+    threads: number,
+  ): Promise<Tensor>;
   augmentOnDevice(
     images: Tensor,
     indices: readonly number[],

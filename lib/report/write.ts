@@ -12,7 +12,7 @@ import {
   checkStrings,
   optionKeys,
 } from '../check/index.js';
-import type { Dataset } from '../data/dataset.js';
+import type { InMemoryDataset } from '../data/dataset.js';
 import { ArgumentError, invalidArgument } from '../errors.js';
 import { writeFileAtomic } from '../files/atomic.js';
 import { loadRun } from '../run/read.js';
@@ -27,7 +27,7 @@ import { type Comparison, comparison } from './table.js';
 /** Options of {@link writePredictions}. */
 export interface WritePredictionsOptions {
   /** The images, with their class names. */
-  set: Dataset;
+  set: InMemoryDataset;
   /** One an image of `set`, in its order: `predictions` of `train.evaluate`. */
   predictions: readonly PredictedClass[];
   /** Images to show, spread evenly over the set; default 18, as in the article. */

@@ -2,7 +2,7 @@
  * From a picture file to the bytes a network was trained on.
  * @module
  */
-import { createDataset, type Dataset } from '../data/dataset.js';
+import { createDataset, type InMemoryDataset } from '../data/dataset.js';
 import { decodePicture, type Picture } from '../data/picture.js';
 import { DatasetError } from '../errors.js';
 
@@ -23,7 +23,7 @@ export interface PictureFormat {
 export async function readPicture(
   picture: Picture,
   { classes, imageShape }: PictureFormat,
-): Promise<Dataset> {
+): Promise<InMemoryDataset> {
   const [channels, height, width] = imageShape as [1 | 3, number, number];
   const name = typeof picture === 'string' ? picture : 'picture';
   const images = await decodePicture(picture, { channels, height, width }).catch((cause: Error) => {

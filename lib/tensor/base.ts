@@ -161,17 +161,17 @@ export abstract class TensorBase {
 
   /** The elements as nested arrays: booleans for bool, numbers otherwise, bigints for integers beyond 2^53. */
   async array(this: Tensor): Promise<NestedArray> {
-    using plain = readable(this);
-    const { shape, dtype } = plain;
+    const { shape, dtype } = this;
     checkNesting(shape);
+    using plain = readable(this);
     return nest(await plain.data(), shape, dtype);
   }
 
   /** {@link array}, at once. */
   arraySync(this: Tensor): NestedArray {
-    using plain = readable(this);
-    const { shape, dtype } = plain;
+    const { shape, dtype } = this;
     checkNesting(shape);
+    using plain = readable(this);
     return nest(plain.dataSync(), shape, dtype);
   }
 

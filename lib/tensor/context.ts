@@ -176,8 +176,9 @@ export function isGradEnabled(): boolean {
 /**
  * The tensors in a value: itself, or held by arrays, maps, sets and objects (modules among them) at any depth. Reads stored
  * fields alone and calls nothing of the value's: no getter or trap can stop a scope from closing.
+ * @internal
  */
-function tensorsIn(value: unknown): Tensor[] {
+export function tensorsIn(value: unknown): Tensor[] {
   const found: Tensor[] = [];
   const seen = new Set<unknown>();
   // A list of what is left instead of recursion: a long chain must not overflow the stack.

@@ -31,7 +31,7 @@ export function noise(seed) {
 /**
  * The article's training pipeline with sharp: resize to 130, a random crop resized to 128, a random flip, to float32
  * planes. A batch's images are worked on at once, on libuv's threads.
- * @param {import('../../dist/data/dataset.js').Dataset} set
+ * @param {import('../../dist/data/dataset.js').InMemoryDataset} set
  * @returns {(start: number, count: number) => Promise<Float32Array>}
  */
 export function sharpPipeline(set) {

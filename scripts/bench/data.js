@@ -68,7 +68,7 @@ export async function measureData({ batch, images, turns, pytorch, archive, json
   }
 }
 
-/** @param {import('../../dist/data/dataset.js').Dataset} set @param {number} batch @returns {Pass[]} */
+/** @param {import('../../dist/data/dataset.js').InMemoryDataset} set @param {number} batch @returns {Pass[]} */
 function ownPasses(set, batch) {
   const { train, test } = data.transforms;
   const jitter = data.transforms.compose([
@@ -112,7 +112,7 @@ function ownPasses(set, batch) {
   });
 }
 
-/** @param {import('../../dist/data/dataset.js').Dataset} set @param {number} batch @returns {Pass} */
+/** @param {import('../../dist/data/dataset.js').InMemoryDataset} set @param {number} batch @returns {Pass} */
 function sharpPass(set, batch) {
   const pipeline = sharpPipeline(set);
   return {

@@ -6,7 +6,7 @@ import { ArgumentError, cuda, DeviceError, train } from '../../dist/index.js';
 import { augmentationOf } from './augmentation.js';
 
 /** @typedef {import('../../dist/train/index.js').RunConfig} RunConfig */
-/** @typedef {import('../../dist/data/dataset.js').Dataset} Dataset */
+/** @typedef {import('../../dist/data/dataset.js').InMemoryDataset} Dataset */
 
 /** Side of the square images the article's networks take, in pixels. */
 const IMAGE_SIZE = 128;

@@ -6,7 +6,7 @@ import cliProgress from 'cli-progress';
 import { data } from '../../dist/index.js';
 import { printable } from './printable.js';
 
-/** @typedef {import('../../dist/data/dataset.js').Dataset} Dataset */
+/** @typedef {import('../../dist/data/dataset.js').InMemoryDataset} Dataset */
 /** @typedef {Omit<import('../../dist/data/create.js').CreateOptions, 'onProgress'>} SourceOptions */
 
 /**

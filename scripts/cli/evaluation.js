@@ -14,7 +14,7 @@ import { lossOf, testLoader } from './training.js';
 /**
  * Measures a checkpoint on test images; leaves `evaluation.json`, `predictions.png` and `mistakes.png` in the run directory.
  * @param {RunDirectory} run
- * @param {import('../../dist/data/dataset.js').Dataset} set
+ * @param {import('../../dist/data/dataset.js').InMemoryDataset} set
  * @param {{ checkpoint: string, device?: string, limitTest?: number }} options - Default limit: as in training.
  */
 export async function evaluateRun(run, set, options) {
@@ -74,7 +74,7 @@ function surestMistakes(predictions) {
 
 /**
  * Test images with their true and predicted classes.
- * @param {import('../../dist/data/dataset.js').Dataset} set
+ * @param {import('../../dist/data/dataset.js').InMemoryDataset} set
  * @param {string[]} classes - Those of the run.
  * @param {Prediction[]} predictions - Of the whole set, or of images spread over it.
  * @param {number[]} chosen - Indices of predictions.

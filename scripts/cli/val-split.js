@@ -7,7 +7,7 @@ import { createDataset } from '../../dist/data/dataset.js';
 import { Random } from '../../dist/data/random.js';
 import { ArgumentError } from '../../dist/errors.js';
 
-/** @typedef {import('../../dist/data/dataset.js').Dataset} Dataset */
+/** @typedef {import('../../dist/data/dataset.js').InMemoryDataset} Dataset */
 
 /**
  * Splits a training set: the same share of every class, as far as whole images allow, chosen by the seed. The images of both

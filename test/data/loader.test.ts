@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, expect, test } from 'vitest';
-import { createDataset, type Dataset } from '../../lib/data/dataset.js';
+import { createDataset, type InMemoryDataset } from '../../lib/data/dataset.js';
 import { loader } from '../../lib/data/loader.js';
 import type { LoaderOptions } from '../../lib/data/loader-options.js';
 import * as transforms from '../../lib/data/transforms.js';
@@ -10,7 +10,7 @@ import { memory } from '../../lib/runtime/memory.js';
 import { tidy } from '../../lib/tensor/context.js';
 
 /** 23 images of 2 x 4 x 4; the bytes of image i are all i, its label is i. */
-const set: Dataset = createDataset({
+const set: InMemoryDataset = createDataset({
   name: 'numbers',
   split: 'train',
   classes: Array.from({ length: 23 }, (_, i) => `class ${i}`),

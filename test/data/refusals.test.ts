@@ -16,7 +16,6 @@ describe.each(sets)('data.%s', (_, use) => {
   it.each<[string, never]>([
     ['a Dataset for dataset but received undefined', nothing],
     ['a Dataset for dataset but received 5 (number)', 5 as never],
-    ['a string for dataset.name but received undefined', {} as never],
     ['a Uint8Array for dataset.images', like({ images: [1, 2, 3] })],
     ['500 labels in a Uint8Array or Uint16Array for dataset.labels', like({ labels: new Float32Array(500) })],
     ['500 labels in a Uint8Array', like({ labels: new Uint8Array(3) })],
@@ -31,6 +30,9 @@ describe.each(sets)('data.%s', (_, use) => {
 });
 
 it.each<[string, () => unknown]>([
+  ['a string for dataset.name but received undefined', () => data.describe({} as never)],
+  ['a string for dataset.name but received undefined', () => data.grid({} as never)],
+  ['a number for dataset.length but received undefined', () => data.loader({} as never, { batchSize: 1 })],
   ['an object for options but received undefined', () => data.loader(set, nothing)],
   ['an object for options but received null', () => data.cifar10(null as never)],
   ['an object for options but received undefined', () => data.cifar100(nothing)],

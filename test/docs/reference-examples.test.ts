@@ -12,7 +12,7 @@ import { writeFile } from 'node:fs/promises';
 declare const model: nn.Module;
 declare const optimizer: optim.SGD;
 declare const loader: data.Loader, trainLoader: data.Loader, valLoader: data.Loader;
-declare const clothes: data.Dataset;
+declare const clothes: data.InMemoryDataset;
 declare const x: Tensor, next: Tensor, loss: Tensor;
 declare const trainer: train.Trainer, config: train.RunConfig, environment: train.RunEnvironment;
 declare function serveSomeRequests(): Promise<void>;

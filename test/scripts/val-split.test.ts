@@ -1,16 +1,16 @@
 /** Images held out of the training set. */
 import { describe, expect, it } from 'vitest';
-import type { Dataset } from '../../lib/data/dataset.js';
+import type { InMemoryDataset } from '../../lib/data/dataset.js';
 
 const load = (path: string) => import(new URL(`../../${path}`, import.meta.url).href);
 const { splitForValidation } = (await load('scripts/cli/val-split.js')) as {
   splitForValidation: (
-    set: Dataset,
+    set: InMemoryDataset,
     options: { share: number; seed: number; limit?: number },
-  ) => { trainSet: Dataset; valSet: Dataset };
+  ) => { trainSet: InMemoryDataset; valSet: InMemoryDataset };
 };
 const { createDataset } = (await load('dist/data/dataset.js')) as {
-  createDataset: (parts: object) => Dataset;
+  createDataset: (parts: object) => InMemoryDataset;
 };
 
 /** 80 images of class 0, 15 of class 1, 5 of class 2; each pixel is the number of its image. */
@@ -25,7 +25,7 @@ const set = createDataset({
   source: 'numbers',
   names: Array.from({ length: 100 }, (_, i) => `${i}.png`),
 });
-const numbers = ({ length, get }: Dataset) => Array.from({ length }, (_, i) => get(i).image[0]!);
+const numbers = ({ length, get }: InMemoryDataset) => Array.from({ length }, (_, i) => get(i).image[0]!);
 
 describe('--val-split', () => {
   const { trainSet, valSet } = splitForValidation(set, { share: 0.2, seed: 1 });

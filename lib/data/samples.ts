@@ -1,0 +1,232 @@
+/**
+ * Images that a data set gives one by one, of any size, as a batch of images and labels.
+ * @module
+ */
+import { ArgumentError, describe, invalidArgument, ShapeError } from '../errors.js';
+import { native } from '../native/index.js';
+import { keep, tidy } from '../tensor/context.js';
+import { stack, tensor } from '../tensor/create.js';
+import type { TypedArray } from '../tensor/dtype.js';
+import { isTensor, type Tensor } from '../tensor/tensor.js';
+import { augmentPacked, type BatchRequest, labelTensor } from './batches.js';
+import { checkShapes } from './collate.js';
+import { createDataset, type Dataset, datasetError, type InMemoryDataset } from './dataset.js';
+import { type BatchMix, drawMixing, softLabels } from './mix.js';
+import { type Plan, planFor, planOf } from './plan.js';
+import type { Transform } from './transforms.js';
+
+type Shape = readonly [channels: number, height: number, width: number];
+
+/** One image with its label, as `get` of a data set of one's own gives it. */
+export interface ImageSample {
+  /**
+   * The image, [C, H, W]. Bytes (a Uint8Array, or a uint8 tensor on the CPU) may be of any size where the loader has a
+   * transform that resizes, and become values of 0 to 1. Images of other dtypes are stacked as they are, all of one size. It
+   * stays as it is until the batch is made.
+   */
+  image: TypedArray | Tensor;
+  /** [C, H, W] of a typed array. Default: the shape of the set. */
+  shape?: Shape | undefined;
+  /** The class, an integer; or a tensor, such as a mask or probabilities, which is stacked. */
+  label: number | bigint | Tensor;
+}
+
+/** What a batch is made with. */
+export interface SampleRequest extends Omit<BatchRequest, 'mixing'> {
+  transform: Transform | undefined;
+  mix: readonly BatchMix[] | undefined;
+  /** 0-based number of the batch in its epoch. */
+  batch: number;
+}
+
+interface Image {
+  bytes: Uint8Array;
+  shape: Shape;
+}
+
+/** Whether a sample is an image with its label. */
+export function isImageSample(sample: unknown): sample is ImageSample {
+  return typeof sample === 'object' && sample !== null && 'image' in sample && 'label' in sample;
+}
+
+/**
+ * Images and labels of samples.
+ * @param keys - Index of each in the set.
+ * @throws DatasetError naming a sample that is no image; ShapeError for sizes that differ where nothing resizes.
+ */
+export async function batchOfImages(
+  set: Dataset,
+  samples: readonly ImageSample[],
+  keys: readonly number[],
+  request: SampleRequest,
+): Promise<{ images: Tensor; labels: Tensor }> {
+  const { transform, mix, seed, epoch, batch, device = 'cpu' } = request;
+  for (const [i, sample] of samples.entries()) if (!isImageSample(sample)) throw badSample(keys[i]!, sample);
+  const bytes = samples.map((sample, i) => bytesOf(set, sample, keys[i]!));
+  const byteImages = bytes.filter((image) => image !== undefined);
+  if (byteImages.length > 0 && byteImages.length < samples.length)
+    throw datasetError(`sample ${keys[bytes.indexOf(undefined)]}`, 'expected bytes, as its batch has them');
+  const plan = byteImages.length > 0 ? commonPlan(transform, byteImages, keys) : undefined;
+  if (!plan && (transform || mix))
+    throw new ArgumentError(
+      `Expected images of bytes (uint8) for ${transform ? 'transform' : 'mix'} but sample ${keys[0]} has other ` +
+        'values: transform them in get(), or give bytes',
+    );
+  const mixing = plan && mix && drawMixing(mix, plan.size, { seed, epoch, batch });
+  const labels = labelsOf(samples, keys, set.classes?.length);
+  const images = plan
+    ? await augmentPacked(byteImages, keys, plan, { ...request, mixing })
+    : tidy(() => stackImages(set, samples, keys, device));
+  try {
+    if (isTensor(labels)) return { images, labels: device === 'cpu' ? labels : onDevice(labels, device) };
+    const values = mix ? softLabels(labels, set.classes!.length, mixing) : BigInt64Array.from(labels, BigInt);
+    return { images, labels: labelTensor(values, labels.length, device) };
+  } catch (error) {
+    images.dispose();
+    throw error;
+  }
+}
+
+/** The image of a sample where it is bytes. */
+function bytesOf(set: Dataset, { image, shape = set.shape }: ImageSample, key: number): Image | undefined {
+  if (isTensor(image)) {
+    if (image.dtype !== 'uint8') return undefined;
+    if (image.shape.length !== 3) throw badShape(key, image.shape, image.numel);
+    return { bytes: image.dataSync() as Uint8Array, shape: image.shape as unknown as Shape };
+  }
+  if (!(image instanceof Uint8Array)) return undefined;
+  checkShape(key, shape, image.length);
+  return { bytes: image, shape };
+}
+
+function checkShape(key: number, shape: Shape | undefined, length: number): asserts shape is Shape {
+  const valid =
+    Array.isArray(shape) &&
+    shape.length === 3 &&
+    shape.every((size) => Number.isSafeInteger(size) && size > 0);
+  if (!valid || shape[0] * shape[1] * shape[2] !== length) throw badShape(key, shape, length);
+}
+
+function badShape(key: number, shape: readonly number[] | undefined, length: number): Error {
+  return datasetError(
+    `sample ${key}`,
+    `expected shape [C, H, W] of the ${length} values of its image but found ${describe(shape)}`,
+  );
+}
+
+function badSample(key: number, sample: unknown): Error {
+  return datasetError(`sample ${key}`, `expected { image, label } but found ${describe(sample)}`);
+}
+
+/** One plan for images of any size: what the transform makes of them has to have one size. */
+function commonPlan(
+  transform: Transform | undefined,
+  images: readonly Image[],
+  keys: readonly number[],
+): Plan {
+  const [first] = images as [Image];
+  const { size } = planFor(transform, first.shape);
+  for (const [i, { shape }] of images.entries()) {
+    if (shape === first.shape || shape.join() === first.shape.join()) continue;
+    const own = planFor(transform, shape);
+    if (shape[0] === first.shape[0] && own.size.join() === size.join()) continue;
+    throw new ShapeError(
+      `Expected images of one size in a batch but sample ${keys[0]} gives [${[first.shape[0], ...size].join(', ')}] and ` +
+        `sample ${keys[i]} [${[shape[0], ...own.size].join(', ')}]: use a transform that resizes`,
+    );
+  }
+  // Of an image without size: what is left at 0 is the own size of each.
+  return { ...planOf(transform, [first.shape[0], 0, 0]), size };
+}
+
+/** Labels as integers, or stacked. */
+function labelsOf(
+  samples: readonly ImageSample[],
+  keys: readonly number[],
+  classes: number | undefined,
+): number[] | Tensor {
+  const labels = samples.map(({ label }) => label);
+  if (labels.every(isTensor)) {
+    checkShapes(
+      labels.map(({ shape }) => shape),
+      'labels',
+    );
+    return keep(stack(labels));
+  }
+  return labels.map((label, i) => {
+    const value = typeof label === 'bigint' ? Number(label) : label;
+    if (Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) < (classes ?? Infinity))
+      return value as number;
+    const expected = classes === undefined ? 'an integer from 0' : `an integer from 0 to ${classes - 1}`;
+    throw datasetError(
+      `sample ${keys[i]}`,
+      `expected ${expected}, or a tensor in every sample, for label but found ${describe(label)}`,
+    );
+  });
+}
+
+function stackImages(
+  set: Dataset,
+  samples: readonly ImageSample[],
+  keys: readonly number[],
+  device: NonNullable<BatchRequest['device']>,
+): Tensor {
+  const images = samples.map(({ image, shape = set.shape }, i) => {
+    if (isTensor(image)) return image;
+    if (!ArrayBuffer.isView(image))
+      throw datasetError(
+        `sample ${keys[i]}`,
+        `expected a typed array or a tensor for image but found \
+${describe(image)}`,
+      );
+    checkShape(keys[i]!, shape, image.length);
+    return tensor(image, { shape: [...shape] });
+  });
+  checkShapes(
+    images.map(({ shape }) => shape),
+    'images',
+  );
+  const batch = keep(stack(images));
+  return device === 'cpu' ? batch : onDevice(batch, device);
+}
+
+function onDevice(host: Tensor, device: NonNullable<BatchRequest['device']>): Tensor {
+  try {
+    return keep(native.toDevice(host, device));
+  } finally {
+    host.dispose();
+  }
+}
+
+/**
+ * A set whose samples are in memory, from all its samples.
+ * @throws ArgumentError unless they are images of bytes of one size with integer labels.
+ */
+export function gathered(set: Dataset, samples: readonly unknown[]): InMemoryDataset {
+  const keys = samples.map((_, i) => i);
+  const images = samples.map((sample, i) => {
+    if (!isImageSample(sample)) throw badSample(i, sample);
+    const image = bytesOf(set, sample, i);
+    if (image) return image;
+    throw invalidArgument("augmentOn: 'device'", 'images of bytes', sample.image);
+  });
+  checkShapes(
+    images.map(({ shape }) => shape),
+    'images',
+  );
+  const labels = labelsOf(samples as ImageSample[], keys, set.classes?.length);
+  if (isTensor(labels)) throw invalidArgument("augmentOn: 'device'", 'integers as labels', labels);
+  const { shape } = images[0]!;
+  const bytes = new Uint8Array(images.length * shape[0] * shape[1] * shape[2]);
+  for (const [i, image] of images.entries()) bytes.set(image.bytes, i * image.bytes.length);
+  const most = labels.reduce((a, b) => Math.max(a, b), 0);
+  return createDataset({
+    name: 'samples',
+    split: 'train',
+    classes: set.classes ?? Array.from({ length: most + 1 }, (_, label) => String(label)),
+    shape,
+    images: bytes,
+    labels: Uint16Array.from(labels),
+    source: 'samples',
+  });
+}
