@@ -139,15 +139,16 @@ export abstract class Optimizer<Options extends { lr: number } = { lr: number }>
   /** Changes a group's parameters by their gradients. */
   protected abstract stepGroup(group: OptimizerGroup<Options>, slots: Slots): void;
 
+  /** Changes every parameter that has a gradient. @param options - The scaler's result. */
+  step(options?: StepOptions): void;
   /**
-   * Changes every parameter that has a gradient.
-   * @param closureOrOptions - A closure that computes the loss and its gradients (`zeroGrad()`, forward, `backward()`) and
+   * Calls a closure, then changes every parameter that has a gradient.
+   * @param closure - A function that computes the loss and its gradients (`zeroGrad()`, forward, `backward()`) and
    * returns the loss; it is called once, before the step, with gradients recorded.
    * @returns What the closure returned.
    * @throws ShapeError, DTypeError or DeviceError for a gradient or state that does not fit its parameter; nothing of its group
    * is changed then.
    */
-  step(options?: StepOptions): void;
   step<T>(closure: Closure<T>): T;
   step<T>(closureOrOptions: StepOptions | Closure<T> = {}): T | undefined {
     const isClosure = typeof closureOrOptions === 'function';

@@ -37,6 +37,7 @@ describe.skipIf(!canMount)(`a disk that gets full${noMount}`, () => {
       'environment.json',
       'last.safetensors',
       'last.state',
+      'run.lock',
     ]);
     const again = tinyNet({ seed: 9 });
     const other = new Trainer({

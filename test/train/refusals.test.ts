@@ -84,5 +84,5 @@ it.each<[string, () => unknown]>([
   await expect(made()).rejects.toThrow(message);
   // Nothing is left half-written.
   expect(readdirSync(folder)).toEqual(['run']);
-  expect(readdirSync(join(folder, 'run')).sort()).toEqual(['config.json', 'environment.json']);
+  expect(readdirSync(join(folder, 'run')).sort()).toEqual(['config.json', 'environment.json', 'run.lock']);
 });
