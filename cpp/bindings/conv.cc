@@ -1,7 +1,9 @@
 // Convolutions of one and three dimensions, transposed ones, pooling, resizing.
 #include "bindings/binders.h"
 #include "bindings/bindings.h"
+#include "ops/conv_nd.h"
 #include "ops/index_checks.h"
+#include "ops/pool.h"
 
 namespace dyconv {
 namespace {
@@ -31,34 +33,25 @@ inline constexpr auto kNames<GridPadding> =
 
 namespace {
 
-template <class F>
-Op BindConv(const char* signature, F function) {
-  return Bind(signature,
-              [function](const Tensor& x, const Tensor& w, const OptionalTensor& b, const IntList& stride,
-                         const IntList& padding, const IntList& dilation, int64_t groups) {
-                return function(x, w, b, at::IntArrayRef(stride), at::IntArrayRef(padding),
-                                at::IntArrayRef(dilation), groups);
-              });
+Op BindConv(const char* signature) {
+  return Bind(signature, [](const Tensor& x, const Tensor& w, const OptionalTensor& b, const IntList& stride,
+                            const IntList& padding, const IntList& dilation,
+                            int64_t groups) { return ConvNd(x, w, b, stride, padding, dilation, groups); });
 }
 
-template <class F>
-Op BindTransposed(const char* signature, F function) {
-  return Bind(signature, [function](const Tensor& x, const Tensor& w, const OptionalTensor& b,
-                                    const IntList& stride, const IntList& padding,
-                                    const IntList& output_padding, int64_t groups, const IntList& dilation) {
-    return function(x, w, b, at::IntArrayRef(stride), at::IntArrayRef(padding),
-                    at::IntArrayRef(output_padding), groups, at::IntArrayRef(dilation));
+Op BindTransposed(const char* signature) {
+  return Bind(signature, [](const Tensor& x, const Tensor& w, const OptionalTensor& b, const IntList& stride,
+                            const IntList& padding, const IntList& output_padding, int64_t groups,
+                            const IntList& dilation) {
+    return ConvTransposeNd(x, w, b, stride, padding, output_padding, groups, dilation);
   });
 }
 
-template <class F>
-Op BindMaxPool(const char* signature, F function) {
-  return Bind(signature,
-              [function](const Tensor& x, const IntList& kernel, const IntList& stride,
-                         const IntList& padding, const IntList& dilation, bool ceil_mode) -> Tensor {
-                return function(x, at::IntArrayRef(kernel), at::IntArrayRef(stride), at::IntArrayRef(padding),
-                                at::IntArrayRef(dilation), ceil_mode);
-              });
+Op BindMaxPool(const char* signature) {
+  return Bind(signature, [](const Tensor& x, const IntList& kernel, const IntList& stride,
+                            const IntList& padding, const IntList& dilation, bool ceil_mode) {
+    return MaxPoolNd(x, kernel, stride, padding, dilation, ceil_mode);
+  });
 }
 
 template <class F>
@@ -66,6 +59,7 @@ Op BindAvgPool(const char* signature, F function) {
   return Bind(signature,
               [function](const Tensor& x, const IntList& kernel, const IntList& stride,
                          const IntList& padding, bool ceil_mode, bool include_pad) -> Tensor {
+                CheckPool(x, kernel, stride, padding);
                 return function(x, at::IntArrayRef(kernel), at::IntArrayRef(stride), at::IntArrayRef(padding),
                                 ceil_mode, include_pad);
               });
@@ -100,10 +94,8 @@ Tensor Interpolate(const Tensor& x, const Dims& size, const std::optional<std::v
 
 OpTable Pooling() {
   return {
-      BindMaxPool("maxPool1d(input, kernelSize, stride, padding, dilation, ceilMode)",
-                  [](const auto&... a) { return at::max_pool1d(a...); }),
-      BindMaxPool("maxPool3d(input, kernelSize, stride, padding, dilation, ceilMode)",
-                  [](const auto&... a) { return at::max_pool3d(a...); }),
+      BindMaxPool("maxPool1d(input, kernelSize, stride, padding, dilation, ceilMode)"),
+      BindMaxPool("maxPool3d(input, kernelSize, stride, padding, dilation, ceilMode)"),
       BindAvgPool("avgPool1d(input, kernelSize, stride, padding, ceilMode, countIncludePad)",
                   [](const auto&... a) { return at::avg_pool1d(a...); }),
       BindAvgPool("avgPool3d(input, kernelSize, stride, padding, ceilMode, countIncludePad)",
@@ -136,16 +128,27 @@ OpTable Resizing() {
              return at::affine_grid_generator(theta, size, align_corners);
            }),
       Bind("pixelShuffle(input, factor)",
-           [](const Tensor& x, int64_t factor) { return at::pixel_shuffle(x, factor); }),
+           [](const Tensor& x, int64_t factor) {
+             CheckedMultiply(factor, factor, "factor * factor");
+             return at::pixel_shuffle(x, factor);
+           }),
       Bind("pixelUnshuffle(input, factor)",
-           [](const Tensor& x, int64_t factor) { return at::pixel_unshuffle(x, factor); }),
+           [](const Tensor& x, int64_t factor) {
+             CheckedMultiply(factor, factor, "factor * factor");
+             return at::pixel_unshuffle(x, factor);
+           }),
       Bind("im2col(input, kernelSize, dilation, padding, stride)",
            [](const Tensor& x, const IntList& kernel, const IntList& dilation, const IntList& padding,
-              const IntList& stride) { return at::im2col(x, kernel, dilation, padding, stride); }),
+              const IntList& stride) {
+             CheckUnfold(x.sizes(), kernel, dilation, padding, stride);
+             return at::im2col(x, kernel, dilation, padding, stride);
+           }),
       Bind("col2im(input, outputSize, kernelSize, dilation, padding, stride)",
            [](const Tensor& x, const IntList& size, const IntList& kernel, const IntList& dilation,
-              const IntList& padding,
-              const IntList& stride) { return at::col2im(x, size, kernel, dilation, padding, stride); }),
+              const IntList& padding, const IntList& stride) {
+             CheckUnfold(size, kernel, dilation, padding, stride);
+             return at::col2im(x, size, kernel, dilation, padding, stride);
+           }),
   };
 }
 
@@ -154,19 +157,14 @@ OpTable Resizing() {
 const OpTable& ConvOps() {
   static const OpTable table = [] {
     OpTable ops = {
-        BindConv("conv1d(input, weight, bias, stride, padding, dilation, groups)",
-                 [](const auto&... a) { return at::conv1d(a...); }),
-        BindConv("conv3d(input, weight, bias, stride, padding, dilation, groups)",
-                 [](const auto&... a) { return at::conv3d(a...); }),
+        BindConv("conv1d(input, weight, bias, stride, padding, dilation, groups)"),
+        BindConv("conv3d(input, weight, bias, stride, padding, dilation, groups)"),
         BindTransposed(
-            "convTranspose1d(input, weight, bias, stride, padding, outputPadding, groups, dilation)",
-            [](const auto&... a) { return at::conv_transpose1d(a...); }),
+            "convTranspose1d(input, weight, bias, stride, padding, outputPadding, groups, dilation)"),
         BindTransposed(
-            "convTranspose2d(input, weight, bias, stride, padding, outputPadding, groups, dilation)",
-            [](const auto&... a) { return at::conv_transpose2d(a...); }),
+            "convTranspose2d(input, weight, bias, stride, padding, outputPadding, groups, dilation)"),
         BindTransposed(
-            "convTranspose3d(input, weight, bias, stride, padding, outputPadding, groups, dilation)",
-            [](const auto&... a) { return at::conv_transpose3d(a...); }),
+            "convTranspose3d(input, weight, bias, stride, padding, outputPadding, groups, dilation)"),
     };
     for (Op& op : Pooling()) ops.push_back(std::move(op));
     for (Op& op : Resizing()) ops.push_back(std::move(op));

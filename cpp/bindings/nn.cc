@@ -7,6 +7,7 @@
 #include "ops/linear.h"
 #include "ops/max_pool.h"
 #include "ops/norm_values.h"
+#include "ops/pool.h"
 
 namespace dyconv {
 namespace {
@@ -38,6 +39,7 @@ const OpTable& NnOps() {
       Bind("avgPool2d(input, kernelSize, stride, padding, ceilMode, countIncludePad)",
            [](const Tensor& x, const IntList& kernel, const IntList& stride, const IntList& padding,
               bool ceil_mode, bool include_pad) {
+             CheckPool(x, kernel, stride, padding);
              return at::avg_pool2d(x, kernel, stride, padding, ceil_mode, include_pad);
            }),
       Bind("adaptiveAvgPool2d(input, outputSize)",

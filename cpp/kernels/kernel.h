@@ -15,6 +15,8 @@ namespace dyconv::kernels {
 constexpr int64_t kMaxDepthwiseTaps = 256;
 // Most taps the max pooling kernels take: a tap is one byte.
 constexpr int64_t kMaxPoolTaps = 256;
+// Most phases (stride_h * stride_w) that those two split a plane into: each is rounded up to whole vectors.
+constexpr int64_t kMaxPhases = 64;
 // Most experts the tiled kernels take.
 constexpr int64_t kMaxExperts = 64;
 
@@ -291,6 +293,9 @@ struct DynamicConvArgs {
   PackedStrides packed_grad_strides;
   // [batch, out_channels], sums of grad_output over pixels.
   float* grad_output_sums = nullptr;
+  // Set to 1 by Winograd's kernels where a result is not finite: a tile spreads one such pixel over all of
+  // it.
+  uint8_t* not_finite = nullptr;
 
   DYCONV_INLINE bool is_static() const { return attention == nullptr; }
   DYCONV_INLINE Mixture mixture_of(int64_t sample) const {

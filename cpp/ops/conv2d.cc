@@ -1,12 +1,11 @@
 #include "conv2d.h"
 
 #include <ATen/autocast_mode.h>
-#include <ATen/ops/conv2d.h>
-#include <ATen/ops/convolution_backward.h>
 #include <c10/core/GradMode.h>
 #include <torch/csrc/autograd/custom_function.h>
 
 #include "../typed_error.h"
+#include "conv_nd.h"
 #include "dynamic_conv_tensors.h"
 #include "winograd_cost.h"
 
@@ -50,8 +49,8 @@ bool LibraryIsPoorAt(at::ScalarType dtype) {
   return dtype == at::kBFloat16 && kernels::BestIsa() != kernels::Isa::kAvx512;
 }
 
-// Measured: docs/dynamic-convolution.md. The kernels win wherever their blocks of samples keep at least half
-// of the threads busy. In bfloat16 oneDNN is good at many channels, and better yet where it has AMX.
+// Measured: docs/dynamic-convolution.md. The kernels win wherever their blocks of samples keep at least
+// half of the threads busy. In bfloat16 oneDNN is good at many channels, and better yet where it has AMX.
 Way ForwardWay(const kernels::DynamicConvShape& s, at::ScalarType dtype) {
   const int64_t threads = ThreadsFor(s);
   const auto& table = kernels::Kernels(kernels::BestIsa());
@@ -90,10 +89,9 @@ Conv2dGrads Backward(const DynamicConvProblem& p, const at::Tensor& grad_output,
   if (way == Way::kLibrary) {
     const auto& o = p.options;
     const auto given = p.input.scalar_type(), type = LibraryIsPoorAt(given) ? at::kFloat : given;
-    const auto [input, weight, bias] = at::convolution_backward(
-        grad_output.to(type), p.input.to(type), p.weight[0].to(type),
-        at::OptionalIntArrayRef({p.shape.out_channels}), o.stride, o.padding, o.dilation,
-        /*transposed=*/false, {0, 0}, o.groups, needs);
+    const auto [input, weight, bias] =
+        ConvBackwardNd(grad_output.to(type), p.input.to(type), p.weight[0].to(type), o.stride, o.padding,
+                       o.dilation, o.groups, needs);
     const auto back = [&](const at::Tensor& grad) { return grad.defined() ? grad.to(given) : grad; };
     return {back(input), back(weight), back(bias)};
   }
@@ -135,7 +133,7 @@ std::optional<kernels::DynamicConvShape> KernelShape(const at::Tensor& input, co
                                                      const DynamicConvOptions& options) {
   if (!Applies(input, weight, bias, options)) return std::nullopt;
   const auto shape = ShapeOf(input, weight.unsqueeze(0), options);
-  return shape.out_h > 0 && shape.out_w > 0 ? std::optional(shape) : std::nullopt;
+  return shape.out_h > 0 && shape.out_w > 0 && FitsKernels(shape) ? std::optional(shape) : std::nullopt;
 }
 
 DynamicConvOptions OptionsOf(const Pair& stride, const Pair& padding, const Pair& dilation, int64_t groups) {
@@ -149,7 +147,7 @@ at::Tensor Conv2d(const at::Tensor& input, const at::Tensor& weight, const std::
                   const std::string& algorithm) {
   const auto options = OptionsOf(stride, padding, dilation, groups);
   const auto shape = KernelShape(input, weight, bias, options);
-  const auto library = [&] { return at::conv2d(input, weight, bias, stride, padding, dilation, groups); };
+  const auto library = [&] { return ConvNd(input, weight, bias, stride, padding, dilation, groups); };
   if (algorithm == "libtorch") return library();
   if (algorithm == "auto") {
     const Way way = shape ? ForwardWay(*shape, input.scalar_type()) : Way::kLibrary;
@@ -172,7 +170,7 @@ at::Tensor Conv2dForward(const at::Tensor& input, const at::Tensor& weight,
   const auto options = OptionsOf(stride, padding, dilation, groups);
   const auto shape = KernelShape(input, weight, bias, options);
   const Way way = shape ? ForwardWay(*shape, input.scalar_type()) : Way::kLibrary;
-  if (way == Way::kLibrary) return at::conv2d(input, weight, bias, stride, padding, dilation, groups);
+  if (way == Way::kLibrary) return ConvNd(input, weight, bias, stride, padding, dilation, groups);
   return Forward(StaticProblem(input, weight, bias, options), way);
 }
 

@@ -2,12 +2,13 @@
 // dtype and are differentiable to any order.
 #include "dynamic_conv_problem.h"
 
-#include <ATen/ops/conv2d.h>
 #include <ATen/ops/matmul.h>
 #include <ATen/ops/mm.h>
 #include <torch/csrc/autograd/autograd.h>
 
 #include <c10/core/GradMode.h>
+
+#include "conv_nd.h"
 
 namespace dyconv {
 namespace {
@@ -28,8 +29,8 @@ at::Tensor Mix(const DynamicConvProblem& p, const at::Tensor& experts) {
 at::Tensor Conv(const DynamicConvProblem& p, const at::Tensor& input, const at::Tensor& weight,
                 const std::optional<at::Tensor>& bias, int64_t groups) {
   const auto& s = p.shape;
-  return at::conv2d(input, weight, bias, {s.stride_h, s.stride_w}, {s.padding_h, s.padding_w},
-                    {s.dilation_h, s.dilation_w}, groups);
+  return ConvNd(input, weight, bias, {s.stride_h, s.stride_w}, {s.padding_h, s.padding_w},
+                {s.dilation_h, s.dilation_w}, groups);
 }
 
 }  // namespace

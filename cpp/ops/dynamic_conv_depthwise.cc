@@ -23,7 +23,8 @@ at::Tensor LikeInput(const DynamicConvProblem& p, const at::Tensor& planes) {
 
 bool DepthwiseDynamicConvApplies(const DynamicConvProblem& p) {
   return p.on_cpu() && (p.is(at::kFloat) || p.is(at::kBFloat16)) && p.shape.batch > 0 &&
-         p.shape.in_per_group() == 1 && p.shape.kernel_size() <= kernels::kMaxDepthwiseTaps;
+         p.shape.in_per_group() == 1 && p.shape.kernel_size() <= kernels::kMaxDepthwiseTaps &&
+         p.shape.stride_h * p.shape.stride_w <= kernels::kMaxPhases && FitsKernels(p.shape);
 }
 
 at::Tensor DepthwiseDynamicConvForward(const DynamicConvProblem& p) {

@@ -52,12 +52,15 @@ TiledKernels WinogradKernels(const DynamicConvProblem& p, int64_t threads,
           t.WinogradGradInput};
 }
 
-at::Tensor Forward(const DynamicConvProblem& p, int64_t threads, const TiledKernels& run) {
+// `not_finite` is set to 1 where Winograd's form met numbers that it cannot compute with.
+at::Tensor Forward(const DynamicConvProblem& p, int64_t threads, const TiledKernels& run,
+                   uint8_t* not_finite) {
   const auto& s = p.shape;
   const auto& plan = run.plan;
   const DynamicConvTensors tensors(p, /*keep_bf16_input=*/true);
   const auto output = EmptyImage(p, tensors.input.scalar_type(), {s.batch, s.out_channels, s.out_h, s.out_w});
   auto args = tensors.KernelArgs(p, plan);
+  args.not_finite = not_finite;
   const auto relative = run.relative_forward ? RelativeExperts::Of(p, tensors) : std::nullopt;
   if (relative) relative->SetUp(args);
   if (output.scalar_type() == at::kBFloat16) {
@@ -160,13 +163,15 @@ class BackwardWork {
 };
 
 DynamicConvGrads Backward(const DynamicConvProblem& p, int64_t threads, const TiledKernels& run,
-                          const at::Tensor& grad_output, const std::array<bool, 4>& needs) {
+                          const at::Tensor& grad_output, const std::array<bool, 4>& needs,
+                          uint8_t* not_finite) {
   const auto& s = p.shape;
   const auto& plan = run.plan;
   const DynamicConvTensors tensors(p);
   const auto grad_image = AsKernelImage(grad_output);
   const bool needs_weight = needs[1] || needs[2] || needs[3];
   auto args = tensors.KernelArgs(p, plan);
+  args.not_finite = not_finite;
   args.grad_output = grad_image.const_data_ptr<float>();
   args.grad_output_strides = StridesOf(grad_image);
 
@@ -237,18 +242,18 @@ DynamicConvGrads Backward(const DynamicConvProblem& p, int64_t threads, const Ti
 
 bool FusedDynamicConvApplies(const DynamicConvProblem& p) {
   return p.on_cpu() && (p.is(at::kFloat) || p.is(at::kBFloat16)) && p.shape.batch > 0 &&
-         p.shape.experts <= kernels::kMaxExperts;
+         p.shape.experts <= kernels::kMaxExperts && FitsKernels(p.shape);
 }
 
 at::Tensor FusedDynamicConvForward(const DynamicConvProblem& p) {
   const int64_t threads = ThreadsFor(p.shape);
-  return Forward(p, threads, DirectKernels(p, threads));
+  return Forward(p, threads, DirectKernels(p, threads), nullptr);
 }
 
 DynamicConvGrads FusedDynamicConvBackward(const DynamicConvProblem& p, const at::Tensor& grad_output,
                                           const std::array<bool, 4>& needs) {
   const int64_t threads = ThreadsFor(p.shape);
-  return Backward(p, threads, DirectKernels(p, threads), grad_output, needs);
+  return Backward(p, threads, DirectKernels(p, threads), grad_output, needs, nullptr);
 }
 
 bool WinogradDynamicConvApplies(const DynamicConvProblem& p) {
@@ -258,14 +263,18 @@ bool WinogradDynamicConvApplies(const DynamicConvProblem& p) {
 at::Tensor WinogradDynamicConvForward(const DynamicConvProblem& p) {
   const int64_t threads = ThreadsFor(p.shape);
   const auto tile = p.tile.h > 0 ? p.tile : WinogradForwardCost(p.shape, MixingOf(p)).tile;
-  return Forward(p, threads, WinogradKernels(p, threads, tile));
+  uint8_t not_finite = 0;
+  const auto output = Forward(p, threads, WinogradKernels(p, threads, tile), &not_finite);
+  return not_finite ? FusedDynamicConvForward(p) : output;
 }
 
 DynamicConvGrads WinogradDynamicConvBackward(const DynamicConvProblem& p, const at::Tensor& grad_output,
                                              const std::array<bool, 4>& needs) {
   const int64_t threads = ThreadsFor(p.shape);
   const auto tile = p.tile.h > 0 ? p.tile : WinogradBackwardCost(p.shape, MixingOf(p)).tile;
-  return Backward(p, threads, WinogradKernels(p, threads, tile), grad_output, needs);
+  uint8_t not_finite = 0;
+  const auto grads = Backward(p, threads, WinogradKernels(p, threads, tile), grad_output, needs, &not_finite);
+  return not_finite ? FusedDynamicConvBackward(p, grad_output, needs) : grads;
 }
 
 }  // namespace dyconv

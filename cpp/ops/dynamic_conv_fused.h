@@ -18,7 +18,9 @@ at::Tensor FusedDynamicConvForward(const DynamicConvProblem& problem);
 DynamicConvGrads FusedDynamicConvBackward(const DynamicConvProblem& problem, const at::Tensor& grad_output,
                                           const std::array<bool, 4>& needs);
 
-// The same for 3x3 kernels of stride 1 in float32 by Winograd's transforms.
+// The same for 3x3 and 5x5 kernels of stride 1 by Winograd's transforms. Where a result is not finite, all of
+// it is computed directly: a NaN or infinite pixel then reaches what the kernel joins it with and nothing
+// else.
 bool WinogradDynamicConvApplies(const DynamicConvProblem& problem);
 at::Tensor WinogradDynamicConvForward(const DynamicConvProblem& problem);
 DynamicConvGrads WinogradDynamicConvBackward(const DynamicConvProblem& problem, const at::Tensor& grad_output,

@@ -2,7 +2,7 @@
 
 #include <c10/util/Exception.h>
 
-#include "checked_size.h"
+#include "window.h"
 
 namespace dyconv {
 namespace {
@@ -26,6 +26,8 @@ void CheckLike(const at::Tensor& tensor, const char* name, const at::Tensor& inp
 void CheckDims(const at::Tensor& input, const at::Tensor& weight, const at::Tensor& attention,
                const std::optional<at::Tensor>& bias) {
   TORCH_CHECK_VALUE(input.dim() == 4, "Expected shape [B, I, H, W] for input but got ", input.sizes());
+  TORCH_CHECK_VALUE(input.size(2) > 0 && input.size(3) > 0,
+                    "Expected at least one row and column for input but got ", input.sizes());
   TORCH_CHECK_VALUE(weight.dim() == 5, "Expected shape [K, O, I / groups, kh, kw] for weight but got ",
                     weight.sizes());
   TORCH_CHECK_VALUE(weight.size(0) > 0 && weight.size(1) > 0 && weight.size(3) > 0 && weight.size(4) > 0,
@@ -52,12 +54,6 @@ void CheckGroups(const at::Tensor& input, const at::Tensor& weight, int64_t grou
                     weight.sizes());
 }
 
-int64_t OutputSize(int64_t in, int64_t kernel, int64_t stride, int64_t padding, int64_t dilation) {
-  const int64_t padded = CheckedAdd(in, CheckedMultiply(padding, 2, "padding"), "a padded size");
-  const int64_t reach = CheckedMultiply(dilation, kernel - 1, "dilation * (kernel size - 1)");
-  return padded <= reach ? 0 : (padded - reach - 1) / stride + 1;
-}
-
 }  // namespace
 
 kernels::DynamicConvShape ShapeOf(const at::Tensor& input, const at::Tensor& weight,
@@ -71,16 +67,30 @@ kernels::DynamicConvShape ShapeOf(const at::Tensor& input, const at::Tensor& wei
   shape.out_channels = weight.size(1);
   shape.kernel_h = weight.size(3);
   shape.kernel_w = weight.size(4);
-  shape.stride_h = options.stride[0];
-  shape.stride_w = options.stride[1];
-  shape.padding_h = options.padding[0];
-  shape.padding_w = options.padding[1];
-  shape.dilation_h = options.dilation[0];
-  shape.dilation_w = options.dilation[1];
+  const auto axis = [&](size_t i, int64_t in, int64_t kernel) {
+    return WindowAxis{in, kernel, options.stride[i], options.padding[i], options.dilation[i]}.Reduced();
+  };
+  const auto y = axis(0, shape.in_h, shape.kernel_h), x = axis(1, shape.in_w, shape.kernel_w);
+  shape.stride_h = y.stride;
+  shape.stride_w = x.stride;
+  shape.padding_h = y.padding;
+  shape.padding_w = x.padding;
+  shape.dilation_h = y.dilation;
+  shape.dilation_w = x.dilation;
   shape.groups = options.groups;
-  shape.out_h = OutputSize(shape.in_h, shape.kernel_h, shape.stride_h, shape.padding_h, shape.dilation_h);
-  shape.out_w = OutputSize(shape.in_w, shape.kernel_w, shape.stride_w, shape.padding_w, shape.dilation_w);
+  shape.out_h = y.count();
+  shape.out_w = x.count();
+  CheckedNumel({shape.experts, shape.batch, shape.out_channels, shape.out_h, shape.out_w},
+               "a number of outputs");
   return shape;
+}
+
+bool FitsKernels(const kernels::DynamicConvShape& s) {
+  // Images that are mostly padding would take more memory than they are worth; pixels are counted in 32 bits.
+  constexpr int64_t kSmall = 1 << 14, kLarge = 1 << 30, kMostPadding = 16;
+  int64_t padded;
+  return !c10::mul_overflows(s.in_h + 2 * s.padding_h, s.in_w + 2 * s.padding_w, &padded) &&
+         padded < kLarge && padded <= std::max(kSmall, kMostPadding * std::max(s.in_plane(), s.out_plane()));
 }
 
 DynamicConvProblem MakeDynamicConvProblem(const at::Tensor& input, const at::Tensor& weight,

@@ -28,10 +28,13 @@ DynamicConvProblem MakeDynamicConvProblem(const at::Tensor& input, const at::Ten
                                           const at::Tensor& attention, const std::optional<at::Tensor>& bias,
                                           const DynamicConvOptions& options);
 
-// The sizes of an input [B, I, H, W] and experts [K, O, I / groups, kh, kw] that fit together; out_h or out_w
-// is 0 where the kernel does not fit in.
+// The sizes of an input [B, I, H, W] and experts [K, O, I / groups, kh, kw] that fit together, reduced
+// (window.h); out_h or out_w is 0 where the kernel does not fit in.
 kernels::DynamicConvShape ShapeOf(const at::Tensor& input, const at::Tensor& weight,
                                   const DynamicConvOptions& options);
+
+// Whether the kernels of kernels/cpu can compute in such sizes.
+bool FitsKernels(const kernels::DynamicConvShape& shape);
 
 // What a backward needs beside the saved tensors, as the list of integers that autograd keeps.
 std::vector<int64_t> PackGeometry(const DynamicConvOptions& options);

@@ -21,8 +21,9 @@ kernels::ImageStrides StridesOf(const at::Tensor& image) {
 
 int64_t ThreadsFor(const kernels::DynamicConvShape& s) {
   // Some 20 microseconds of one core's work, a few times what a parallel region costs.
-  constexpr int64_t kWorthSharing = 1 << 20;
-  const int64_t multiply_adds = s.batch * s.expert_size() * s.out_plane();
+  constexpr double kWorthSharing = 1 << 20;
+  const double multiply_adds =
+      static_cast<double>(s.batch * s.out_plane()) * static_cast<double>(s.expert_size());
   return multiply_adds < kWorthSharing ? 1 : at::get_num_threads();
 }
 

@@ -2,7 +2,6 @@
 
 #include <ATen/native/Pool.h>
 #include <ATen/ops/empty.h>
-#include <ATen/ops/max_pool2d.h>
 #include <ATen/ops/max_pool2d_with_indices.h>
 #include <ATen/ops/max_pool2d_with_indices_backward.h>
 #include <ATen/Parallel.h>
@@ -12,6 +11,7 @@
 #include <algorithm>
 
 #include "../kernels/dispatch.h"
+#include "pool.h"
 #include "scratch.h"
 
 namespace dyconv {
@@ -27,14 +27,20 @@ constexpr int64_t kGrainPixels = 1 << 15;
 // What the kernels can compute. Whatever is wrong with the arguments is left to at::max_pool2d to say.
 bool Applies(const at::Tensor& x, const MaxPoolOptions& o) {
   const auto fits = [&](size_t i) {
-    return o.kernel[i] > 0 && o.stride[i] > 0 && o.dilation[i] > 0 && o.padding[i] >= 0 &&
-           o.padding[i] * 2 <= o.kernel[i] &&
-           x.size(2 + static_cast<int64_t>(i)) + 2 * o.padding[i] > o.dilation[i] * (o.kernel[i] - 1);
+    if (o.kernel[i] < 1 || o.kernel[i] > kernels::kMaxPoolTaps || o.stride[i] < 1 ||
+        o.stride[i] > kernels::kMaxPhases || o.dilation[i] < 1 || o.padding[i] < 0 ||
+        o.padding[i] * 2 > o.kernel[i]) {
+      return false;
+    }
+    const WindowAxis axis{x.size(2 + static_cast<int64_t>(i)), o.kernel[i], o.stride[i], o.padding[i],
+                          o.dilation[i]};
+    return axis.count() > 0 && MaxPoolFits(axis, o.ceil_mode);
   };
   const bool known = x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16;
   return x.device().is_cpu() && known && x.dim() == 4 && x.numel() > 0 && x.is_contiguous() &&
          x.suggest_memory_format() == at::MemoryFormat::Contiguous && fits(0) && fits(1) &&
-         o.kernel[0] * o.kernel[1] <= kernels::kMaxPoolTaps;
+         o.kernel[0] * o.kernel[1] <= kernels::kMaxPoolTaps &&
+         o.stride[0] * o.stride[1] <= kernels::kMaxPhases;
 }
 
 kernels::MaxPoolShape ShapeOf(at::IntArrayRef sizes, const MaxPoolOptions& o) {
@@ -141,7 +147,7 @@ class MaxPoolFunction : public torch::autograd::Function<MaxPoolFunction> {
 
 at::Tensor MaxPool2d(const at::Tensor& input, const MaxPoolOptions& o) {
   if (!Applies(input, o)) {
-    return at::max_pool2d(input, o.kernel, o.stride, o.padding, o.dilation, o.ceil_mode);
+    return MaxPoolNd(input, o.kernel, o.stride, o.padding, o.dilation, o.ceil_mode);
   }
   if (at::GradMode::is_enabled() && input.requires_grad()) return MaxPoolFunction::apply(input, o);
   return Forward(input, o, nullptr);

@@ -1,15 +1,15 @@
 #include "relative_experts.h"
 
-#include <algorithm>
+#include "base_expert.h"
+
 #include <cmath>
-#include <vector>
+#include <utility>
 
 namespace dyconv {
 namespace {
 
-// What rounding leaves of a sum of shares, and a number whose double is still far from infinity.
+// What rounding leaves of a sum of shares.
 constexpr double kSumTolerance = 1e-6;
-constexpr float kLargest = 1e37f;
 
 void SwapColumns(at::Tensor& rows, int64_t first, int64_t second) {
   const int64_t count = rows.size(0), columns = rows.size(1);
@@ -42,18 +42,10 @@ Mixing MixingOf(const DynamicConvProblem& p) {
 std::optional<RelativeExperts> RelativeExperts::Of(const DynamicConvProblem& p,
                                                    const DynamicConvTensors& tensors) {
   if (MixingOf(p) != Mixing::kShares) return std::nullopt;
-  std::vector<float> largest(p.shape.experts);
-  at::parallel_for(
-      0, p.shape.experts, ThreadsFor(p.shape) == 1 ? p.shape.experts : 1, [&](int64_t begin, int64_t end) {
-        kernels::Kernels(p.isa).LargestWeights(tensors.weight.const_data_ptr<float>(), p.shape.expert_size(),
-                                               largest.data(), begin, end);
-      });
-  for (const float one : largest) {
-    if (!(one < kLargest)) return std::nullopt;
-  }
-  // The smallest: a mixture of shares is no smaller, so that nothing large is added to be taken off again.
+  const auto first = BaseExpert(p, tensors.weight);
+  if (!first) return std::nullopt;
   RelativeExperts relative;
-  relative.first_ = std::min_element(largest.begin(), largest.end()) - largest.begin();
+  relative.first_ = *first;
   relative.attention_ = tensors.attention.clone();
   SwapColumns(relative.attention_, 0, relative.first_);
   return relative;

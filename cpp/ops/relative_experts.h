@@ -12,7 +12,8 @@ Mixing MixingOf(const DynamicConvProblem& problem);
 
 class RelativeExperts {
  public:
-  // None where the attention is of another kind, or the experts have numbers whose differences are none.
+  // None where the attention is of another kind, or no expert can be the one that all are relative to
+  // (base_expert.h).
   static std::optional<RelativeExperts> Of(const DynamicConvProblem& problem,
                                            const DynamicConvTensors& tensors);
 

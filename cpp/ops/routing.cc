@@ -16,6 +16,7 @@
 #include <torch/csrc/autograd/custom_function.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "../kernels/dispatch.h"
 #include "../typed_error.h"
@@ -59,7 +60,10 @@ void CheckRouting(const at::Tensor& input, const at::Tensor& w1, const std::opti
                     temperature.sizes());
   if (!temperature.device().is_cpu()) return;
   const double value = temperature.item<double>();
-  Require(value > 0, ErrorKind::kArgument, "Expected a positive number for temperature but received ", value);
+  // In float32 smaller ones lose their digits, or are 0.
+  constexpr double kLeast = std::numeric_limits<float>::min();
+  Require(value >= kLeast, ErrorKind::kArgument, "Expected a number of at least ", kLeast,
+          " for temperature but received ", value);
 }
 
 }  // namespace
@@ -73,8 +77,11 @@ at::Tensor RoutingComposed(const at::Tensor& input, const at::Tensor& w1, const 
     return at::linear(x, weight.flatten(1).to(type), bias ? std::optional<at::Tensor>(bias->to(type)) : bias);
   };
   const auto pooled = at::mean(input, {2, 3}, /*keepdim=*/false, type);
-  const auto logits = layer(at::relu(layer(pooled, w1, b1)), w2, b2).div(temperature);
-  return kind == RoutingKind::kSoftmax ? at::softmax(logits, 1) : at::sigmoid(logits);
+  const auto logits = layer(at::relu(layer(pooled, w1, b1)), w2, b2);
+  if (kind == RoutingKind::kSigmoid) return at::sigmoid(logits.div(temperature));
+  // The largest is taken off before the division, which would make infinities of large ones.
+  const auto most = logits.detach().amax(1, /*keepdim=*/true);
+  return at::softmax(logits.sub(most).div(temperature), 1);
 }
 
 namespace {

@@ -7,7 +7,13 @@ import { integer, number, oneOf, type Pair, pair } from '../check/arguments.js';
 import { checkOptions, optionKeys } from '../check/index.js';
 import { ShapeError } from '../errors.js';
 import { CONV2D_KEYS, type Conv2dOptions, resolveConv } from '../ops/conv.js';
-import { type DynamicConv2dOptions, dynamicConv2d, type RoutingKind, routing } from '../ops/dynamic-conv.js';
+import {
+  type DynamicConv2dOptions,
+  dynamicConv2d,
+  LEAST_TEMPERATURE,
+  type RoutingKind,
+  routing,
+} from '../ops/dynamic-conv.js';
 import { checkShape } from '../tensor/check.js';
 import { empty, full } from '../tensor/create.js';
 import type { Tensor } from '../tensor/tensor.js';
@@ -81,7 +87,7 @@ export class RoutingAttention extends Module {
 }
 
 function checkTemperature(value: number): number {
-  return number('temperature', value, { min: Number.MIN_VALUE });
+  return number('temperature', value, { min: LEAST_TEMPERATURE });
 }
 
 /** Options of {@link DynamicConv2d}. */

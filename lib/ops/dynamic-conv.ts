@@ -84,11 +84,14 @@ dynamicConv2d.choice = (
   );
 };
 
+/** The least temperature of a {@link routing}: the smallest float32 with all its digits. */
+export const LEAST_TEMPERATURE = 2 ** -126;
+
 /** Options of {@link routing}. */
 export interface RoutingOptions {
   /**
-   * Divides the logits; high values even the attention out. More than 0; a Tensor of one number is read on its own
-   * device. Default 1.
+   * Divides the logits; high values even the attention out. At least {@link LEAST_TEMPERATURE}; a Tensor of one number
+   * is read on its own device. Default 1.
    */
   temperature?: number | Tensor;
   /** Default `'softmax'`. */
@@ -113,7 +116,7 @@ export function routing(
 ): Tensor {
   const { temperature = 1, kind = 'softmax' } = checkOptions(options, ROUTING_KEYS);
   if (typeof temperature === 'number' || !isTensor(temperature))
-    number('temperature', temperature, { min: Number.MIN_VALUE });
+    number('temperature', temperature, { min: LEAST_TEMPERATURE });
   oneOf('kind', ['softmax', 'sigmoid'], kind);
   return native.routing(input, weight1, bias1, weight2, bias2, temperature, kind);
 }

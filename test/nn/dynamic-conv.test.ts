@@ -41,7 +41,7 @@ itRefuses([
     'a temperature of 0',
     () => make({ temperature: 0 }),
     ArgumentError,
-    'Expected a number above 0 for temperature but received 0 (number)',
+    'Expected a number of at least 1.1754943508222875e-38 for temperature but received 0 (number)',
   ],
   [
     'a temperature that is NaN',
@@ -102,7 +102,7 @@ itRefuses([
       make().temperature = -1;
     },
     ArgumentError,
-    'Expected a number above 0 for temperature but received -1',
+    'Expected a number of at least 1.1754943508222875e-38 for temperature but received -1',
   ],
 ]);
 

@@ -33,10 +33,13 @@ void Means(const T* planes, int64_t size, float* means, int64_t begin, int64_t e
   }
 }
 
-void Softmax(float* logits, int64_t count) {
+// The largest is taken off before the division, which would make infinities of large ones.
+void Softmax(float* logits, float temperature, int64_t count) {
   float most = logits[0], sum = 0;
   for (int64_t k = 1; k < count; ++k) most = logits[k] > most ? logits[k] : most;
-  for (int64_t k = 0; k < count; ++k) sum += logits[k] = __builtin_expf(logits[k] - most);
+  for (int64_t k = 0; k < count; ++k) {
+    sum += logits[k] = __builtin_expf((logits[k] - most) / temperature);
+  }
   for (int64_t k = 0; k < count; ++k) logits[k] /= sum;
 }
 
@@ -72,12 +75,14 @@ void RoutingForward(const RoutingArgs& args, int64_t begin, int64_t end) {
     for (int64_t k = 0; k < args.experts; ++k) {
       const float sum = Dot(args.w2 + k * args.hidden_size, hidden, args.hidden_size) +
                         (args.b2 != nullptr ? args.b2[k] : 0);
-      attention[k] = sum / args.temperature;
+      attention[k] = sum;
     }
     if (args.softmax) {
-      Softmax(attention, args.experts);
-    } else {
-      for (int64_t k = 0; k < args.experts; ++k) attention[k] = 1 / (1 + __builtin_expf(-attention[k]));
+      Softmax(attention, args.temperature, args.experts);
+      continue;
+    }
+    for (int64_t k = 0; k < args.experts; ++k) {
+      attention[k] = 1 / (1 + __builtin_expf(-attention[k] / args.temperature));
     }
   }
 }

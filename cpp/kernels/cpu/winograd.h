@@ -120,6 +120,20 @@ void PointsToImage(const WinogradTiling& t, const float* points, float* image,
   }
 }
 
+// Notes whether one of `count` numbers, whole vectors, is not finite.
+DYCONV_INLINE void NoteNotFinite(const DynamicConvArgs& args, const float* numbers, int64_t count) {
+  constexpr int kUnroll = 4;
+  Vec doubt[kUnroll] = {};
+  int64_t i = 0;
+  for (; i + kUnroll * kLanes <= count; i += kUnroll * kLanes) {
+#pragma GCC unroll 4
+    for (int v = 0; v < kUnroll; ++v) doubt[v] += Load(numbers + i + v * kLanes) * 0.0f;
+  }
+  for (; i < count; i += kLanes) doubt[0] += Load(numbers + i) * 0.0f;
+  const bool finite = Sum((doubt[0] + doubt[1]) + (doubt[2] + doubt[3])) == 0;
+  if (!finite) __atomic_store_n(args.not_finite, 1, __ATOMIC_RELAXED);
+}
+
 DYCONV_INLINE int64_t WholeVecs(int64_t floats) { return CeilDiv(floats, kLanes) * kLanes; }
 
 // Rows of the experts that are mixed at once: whole cache lines of the input. Where few tiles share them, it

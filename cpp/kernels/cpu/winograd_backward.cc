@@ -75,6 +75,7 @@ void WinogradGradInput(const DynamicConvArgs& args, int64_t begin, int64_t end, 
         std::memset(inputs, 0, tiling.input_pixels() * width * sizeof(float));
         PointsToImage<Inputs>(tiling, sums + i * tiles * width, inputs, {width, width, sums_step}, width,
                               half);
+        NoteNotFinite(args, inputs, tiling.input_pixels() * width);
         RowsToImage(inputs, width, real, zeros, panel.columns, s.in_plane(),
                     args.grad_input + (args.chunk_begin + first + i) * strides.batch +
                         panel.first_column * strides.channel,

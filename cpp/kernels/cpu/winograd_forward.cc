@@ -77,6 +77,7 @@ void WriteTiles(const DynamicConvArgs& args, const TileBlock& b, const Panel& pa
   for (int64_t i = 0; i < b.samples; ++i) {
     PointsToImage<Outputs>(b.tiling, b.sums + i * b.tiling.count() * width, b.outputs,
                            {width, width, b.sums_step}, width, b.half);
+    NoteNotFinite(args, b.outputs, b.tiling.output_pixels() * width);
     const int64_t sample = b.first_sample + i;
     MixBias(args, sample, panel.first_column, panel.columns, b.bias);
     const int64_t at = sample * strides.batch + panel.first_column * strides.channel +

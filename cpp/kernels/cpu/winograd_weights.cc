@@ -146,6 +146,7 @@ void UnpackWinogradGrad(const DynamicConvArgs& args, int64_t begin, int64_t end)
     for (int64_t k = 0; k < s.experts; ++k) {
       const float* from = args.packed_weight_grad + panel.offset + (o * s.experts + k) * panel.width();
       for (int64_t c = 0; c < panel.width(); c += kLanes) transform(from + c, points, taps + c, steps);
+      for (int64_t t = 0; t < kernel; ++t) NoteNotFinite(args, taps + t * kPanel, panel.width());
       const int64_t row = args.expert_at(k) * s.out_channels + o;
       Interleave(taps, kPanel, kernel, panel.columns,
                  args.grad_weight + (row * s.in_channels + panel.first_column) * kernel);

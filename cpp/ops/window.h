@@ -1,0 +1,41 @@
+// One axis of the windows of a convolution or a pool, in checked arithmetic: wherever callers' sizes meet.
+#pragma once
+
+#include <algorithm>
+
+#include "checked_size.h"
+
+namespace dyconv {
+
+// Sizes are at least 0, strides and dilations at least 1.
+struct WindowAxis {
+  int64_t in;
+  int64_t kernel;
+  int64_t stride;
+  int64_t padding;
+  int64_t dilation;
+
+  int64_t padded() const {
+    return CheckedAdd(in, CheckedMultiply(padding, 2, "2 * padding"), "a size with its padding");
+  }
+  // From the first tap of a window to its last one.
+  int64_t reach() const {
+    return kernel < 2 ? 0 : CheckedMultiply(dilation, kernel - 1, "dilation * (kernel size - 1)");
+  }
+  // How many windows fit in; 0 where none does.
+  int64_t count() const {
+    const int64_t room = padded() - reach() - 1;
+    return room < 0 ? 0 : room / stride + 1;
+  }
+  // The same windows with the smallest numbers: the stride of a single window and the dilation of a single
+  // tap say nothing, and libraries compute with them in 32 bits.
+  WindowAxis Reduced() const {
+    WindowAxis axis = *this;
+    if (kernel == 1) axis.dilation = 1;
+    const int64_t room = padded() - reach() - 1;
+    if (room >= 0) axis.stride = std::min(stride, std::max<int64_t>(room + 1, 16));
+    return axis;
+  }
+};
+
+}  // namespace dyconv

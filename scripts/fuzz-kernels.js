@@ -1,0 +1,122 @@
+#!/usr/bin/env node
+/**
+ * Runs the CPU kernels on random sizes, between pages that nothing may touch, and compares them with loops in float64:
+ * node scripts/fuzz-kernels.js --cases 100000 --seed 1 --sanitize
+ * Without --sanitize the kernels are those of the last build; with it they are compiled anew under AddressSanitizer.
+ * Exit code 1 for a finding, which names the seed that repeats it as a single case.
+ * @module
+ */
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Command, InvalidArgumentError } from 'commander';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const ISAS = { avx512: '-march=x86-64-v4', avx2: '-march=x86-64-v3', portable: '' };
+const FOLDERS = { harness: 'test/kernels/cpu', kernels: 'cpp/kernels/cpu' };
+const PLAIN = ['cpp/kernels/dispatch.cc', 'cpp/kernels/ref/dynamic_conv.cc'];
+
+const program = new Command('node scripts/fuzz-kernels.js')
+  .description('Runs the CPU kernels on random sizes between guard pages.')
+  .option('--cases <n>', 'how many cases for each instruction set', integer, 2000)
+  .option('--seed <n>', 'of the first case', integer, 1)
+  .option('--isa <name>', `one of ${Object.keys(ISAS).join(', ')}; default: all of this processor`)
+  .option('--sanitize', 'compile the kernels under AddressSanitizer; minutes')
+  .option('--objects <folder>', 'keep what --sanitize compiles there, and use it the next time')
+  .parse();
+const options = program.opts();
+
+const folder = options.objects ?? mkdtempSync(join(tmpdir(), 'dyconv-fuzz-'));
+mkdirSync(folder, { recursive: true });
+try {
+  const binary = join(folder, options.sanitize ? 'fuzz-sanitized' : 'fuzz');
+  const harness = compileAll(sourcesOf(FOLDERS.harness), 'harness', []);
+  const objects = options.sanitize ? kernelObjects() : builtObjects();
+  run('c++', [...sanitizer(), ...harness, ...objects, '-o', binary]);
+  for (const isa of options.isa ? [options.isa] : Object.keys(ISAS)) {
+    const child = spawnSync(binary, [isa, options.seed, options.cases].map(String), {
+      stdio: ['ignore', 'inherit', 'inherit'],
+      env: { ...process.env, ASAN_OPTIONS: 'detect_leaks=0' },
+    });
+    if (child.status === 3 && !options.isa) continue; // not on this processor
+    if (child.status !== 0) process.exitCode = 1;
+  }
+} finally {
+  if (!options.objects) rmSync(folder, { recursive: true, force: true });
+}
+
+/** @param {string} text */
+function integer(text) {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value < 0) throw new InvalidArgumentError('Not a whole number.');
+  return value;
+}
+
+/** @param {string} directory */
+function sourcesOf(directory) {
+  return readdirSync(join(root, directory))
+    .filter((name) => name.endsWith('.cc'))
+    .map((name) => join(directory, name));
+}
+
+function sanitizer() {
+  return options.sanitize ? ['-fsanitize=address', '-fno-omit-frame-pointer', '-g1'] : [];
+}
+
+/**
+ * @param {string} command
+ * @param {string[]} args
+ */
+function run(command, args) {
+  const child = spawnSync(command, args, { cwd: root, encoding: 'utf8' });
+  if (child.status === 0) return;
+  console.error(`${command} ${args.join(' ')}\n${child.stderr ?? child.error?.message}`);
+  process.exit(1);
+}
+
+/**
+ * Objects of `sources`; those that are there already stay.
+ * @param {string[]} sources
+ * @param {string} name
+ * @param {string[]} flags
+ */
+function compileAll(sources, name, flags) {
+  const compiler = process.env.CXX ?? 'c++';
+  return sources.map((source) => {
+    const object = join(folder, `${options.sanitize ? 'sanitized-' : ''}${name}-${basename(source)}.o`);
+    if (name === 'harness' || !existsSync(object)) {
+      run(compiler, ['-std=c++20', '-O1', '-Icpp', ...sanitizer(), ...flags, '-c', source, '-o', object]);
+    }
+    return object;
+  });
+}
+
+function kernelObjects() {
+  const x86 = process.arch === 'x64';
+  const isas = Object.entries(ISAS).filter(([isa]) => x86 || isa === 'portable');
+  return [
+    ...compileAll(PLAIN, 'plain', []),
+    ...isas.flatMap(([isa, arch]) =>
+      compileAll(sourcesOf(FOLDERS.kernels), isa, [`-DDYCONV_ISA=${isa}`, ...(arch ? [arch] : [])]),
+    ),
+  ];
+}
+
+/** Those of the add-on's build. */
+function builtObjects() {
+  const built = join(root, 'build/cmake/Release/CMakeFiles');
+  const objects = ['plain', ...Object.keys(ISAS)].flatMap((name) => {
+    const directory = join(built, `dyconv_${name}.dir/cpp/kernels`);
+    if (!existsSync(directory)) return [];
+    return readdirSync(directory, { recursive: true, encoding: 'utf8' })
+      .filter((file) => file.endsWith('.o'))
+      .map((file) => join(directory, file));
+  });
+  if (objects.length === 0) {
+    console.error('There is no build of the kernels: run `npm run build`, or give --sanitize.');
+    process.exit(1);
+  }
+  return objects;
+}

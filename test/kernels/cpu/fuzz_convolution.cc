@@ -1,0 +1,204 @@
+// The tiled kernels, direct and Winograd's, and the depthwise ones, called as cpp/ops/dynamic_conv_fused.cc and
+// dynamic_conv_depthwise.cc call them.
+#include "convolution.h"
+
+namespace fuzz {
+namespace {
+
+using kernels::KernelTable;
+
+DynamicConvShape AnyShape(Random& random, bool winograd, bool depthwise) {
+  DynamicConvShape s;
+  Axis y = Axis::Any(random, winograd), x = Axis::Any(random, winograd);
+  if (winograd && random.OneIn(3)) {
+    for (Axis* axis : {&y, &x}) {
+      axis->kernel = 5;
+      axis->padding = std::max<int64_t>(axis->padding, 2);
+      axis->Reduce();
+    }
+  }
+  s.in_h = y.in, s.kernel_h = y.kernel, s.stride_h = y.stride, s.padding_h = y.padding;
+  s.in_w = x.in, s.kernel_w = x.kernel, s.stride_w = x.stride, s.padding_w = x.padding;
+  s.dilation_h = y.dilation, s.dilation_w = x.dilation, s.out_h = y.out, s.out_w = x.out;
+  s.batch = random.Between(1, 9);
+  s.experts = random.Between(1, random.OneIn(5) ? 9 : 3);
+  const int64_t most = random.OneIn(4) ? 70 : 9;
+  s.groups = depthwise ? random.Between(1, 9) : winograd || random.OneIn(2) ? 1 : random.Between(1, 5);
+  s.in_channels = s.groups * (depthwise ? 1 : random.Between(1, most));
+  s.out_channels = s.groups * random.Between(1, depthwise ? 3 : most);
+  return s;
+}
+
+struct Kernels {
+  decltype(KernelTable::PackForwardWeight) pack_forward, pack_backward, unpack;
+  decltype(KernelTable::DynamicConvForward) forward, pack_samples, grad_input;
+  bool bf16 = false;  // products in bfloat16, which are not relative
+};
+
+void Forward(Random& random, Convolution& c, const DynamicConvPlan& plan, const Kernels& run,
+             bool narrow) {
+  const auto& s = c.shape;
+  const auto narrow_input = narrow ? AsBf16(c.input.numbers()) : nullptr;
+  c.Expect();
+  auto args = c.Args(plan);
+  if (run.bf16) {
+    args.relative = false;
+    args.first_expert = 0;
+    args.attention = c.is_static ? nullptr : c.attention.data();
+  }
+  Image output(random, s.batch, s.out_channels, s.out_plane());
+  args.output_strides = output.strides;
+  Guarded<uint16_t> output16(narrow ? output.numbers().size() : 0);
+  if (narrow) {
+    args.input = nullptr;
+    args.input16 = narrow_input->data();
+    args.output16 = output16.data();
+  } else {
+    args.output = output.data();
+  }
+  uint8_t not_finite = 0;
+  args.not_finite = &not_finite;
+  Guarded<float> packed(Rounded(plan.forward_weight)), scratch(Rounded(plan.forward_scratch));
+  args.packed_weight = packed.data();
+  InRanges(random, plan.forward_panels * s.experts,
+           [&](int64_t begin, int64_t end) { run.pack_forward(args, begin, end); });
+  InRanges(random, plan.forward_items,
+           [&](int64_t begin, int64_t end) { run.forward(args, begin, end, scratch.data()); });
+  for (int64_t i = 0; i < output16.size(); ++i) output.numbers()[i] = FromBf16(output16[i]);
+  Compare("output", output.Doubles(), c.output, run.bf16 ? 4e-2 : narrow ? 1e-2 : 2e-4);
+  Compare("not_finite", {static_cast<double>(not_finite)}, {0}, 0);
+}
+
+kernels::PackedStrides ChunkStrides(const DynamicConvShape& products, bool winograd, int64_t chunk,
+                                    int64_t floats, int64_t channels) {
+  if (!winograd) return {channels / products.groups, floats, channels};
+  const int64_t point = floats / products.groups;
+  return {chunk * point + kernels::kWinogradGap, point, point / products.in_plane()};
+}
+
+void Backward(Random& random, const KernelTable& table, Convolution& c, const DynamicConvPlan& plan,
+              const Kernels& run) {
+  const auto& s = c.shape;
+  c.Expect();
+  const bool winograd{plan.winograd};
+  const auto products = winograd ? kernels::WinogradProducts(s, plan.winograd) : s;
+  const int64_t chunk = std::min(s.batch, plan.backward_samples * random.Between(1, 3));
+  const int64_t gaps = winograd ? plan.winograd.points() * kernels::kWinogradGap : 0;
+  Guarded<float> packed(Rounded(plan.backward_weight)), packed_weight_grad(Rounded(plan.backward_weight)),
+      packed_input(Rounded(chunk * plan.packed_input + gaps)),
+      packed_grad(Rounded(chunk * plan.packed_grad + gaps)), scratch(Rounded(plan.backward_scratch)),
+      sums(s.batch * s.experts * plan.attention_lanes), output_sums(s.batch * s.out_channels),
+      grad_weight(c.weight.size()), totals(s.batch);
+  Image grad_input(random, s.batch, s.in_channels, s.in_plane());
+  std::fill_n(sums.data(), sums.size(), 0.0f);
+  auto args = c.Args(plan);
+  uint8_t not_finite = 0;
+  args.not_finite = &not_finite;
+  args.grad_input = grad_input.data();
+  args.grad_input_strides = grad_input.strides;
+  args.grad_weight = grad_weight.data();
+  args.grad_output_sums = output_sums.data();
+  args.skip_first_dot = c.relative && grad_input.strides == args.input_strides;
+  args.packed_weight = packed.data(), args.packed_weight_grad = packed_weight_grad.data();
+  args.packed_input = packed_input.data(), args.packed_grad = packed_grad.data();
+  args.packed_input_strides = ChunkStrides(products, winograd, chunk, plan.packed_input, s.in_channels);
+  args.packed_grad_strides = ChunkStrides(products, winograd, chunk, plan.packed_grad, s.out_channels);
+  const int64_t rows = plan.backward_panels * s.out_per_group(), block = plan.backward_samples;
+  InRanges(random, rows, [&](int64_t begin, int64_t end) { run.pack_backward(args, begin, end); });
+  for (int64_t first = 0; first < s.batch; first += chunk) {
+    args.chunk_begin = first;
+    args.chunk_size = std::min(chunk, s.batch - first);
+    InRanges(random, (args.chunk_size + block - 1) / block, [&](int64_t begin, int64_t end) {
+      const int64_t last = std::min(end * block, args.chunk_size);
+      run.pack_samples(args, begin * block, last, scratch.data());
+      run.grad_input(args, begin, end, scratch.data());
+      if (args.skip_first_dot) {
+        table.DotSamples(args.input, args.grad_input, s.in_channels * s.in_plane(), totals.data(),
+                         first + begin * block, first + last);
+      }
+    });
+    auto of_weight = args;
+    of_weight.shape = products;
+    InRanges(random, plan.backward_units, [&](int64_t begin, int64_t end) {
+      table.DynamicConvGradWeight(of_weight, begin, end, sums.data(), scratch.data());
+    });
+  }
+  InRanges(random, rows, [&](int64_t begin, int64_t end) { run.unpack(args, begin, end); });
+
+  std::vector<double> partial(s.batch * s.experts, 0);
+  for (int64_t i = 0; i < sums.size(); ++i) partial[i / plan.attention_lanes] += sums[i];
+  Compare("input gradient", grad_input.Doubles(), c.grad_input, 5e-4);
+  Compare("weight gradient", grad_weight.Doubles(), c.grad_weight, 5e-4);
+  Compare("not_finite", {static_cast<double>(not_finite)}, {0}, 0);
+  if (c.is_static) return;
+  const auto got =
+      c.AttentionGrad(partial, args.skip_first_dot ? totals.data() : nullptr, output_sums.data());
+  Compare("attention gradient", got, c.grad_attention, 2e-3);
+}
+
+}  // namespace
+
+void FuzzConv(Random& random, const KernelTable& table) {
+  const bool winograd = random.OneIn(3);
+  auto s = AnyShape(random, winograd, false);
+  const bool is_static = random.OneIn(4);
+  if (is_static) s.experts = 1;
+  Convolution c(random, s, is_static);
+  const int64_t threads = random.Between(1, 4), most = winograd ? kernels::MostWinogradTile(s.kernel_h) : 2;
+  const kernels::WinogradTile tile{random.Between(2, most), random.Between(2, most)};
+  const auto plan = winograd ? table.PlanWinograd(s, threads, tile) : table.PlanDynamicConv(s, threads);
+  const bool narrow = random.OneIn(3), bf16 = !winograd && narrow && table.CanMultiplyBf16(s);
+  const Kernels direct{table.PackForwardWeight,  table.PackBackwardWeight,
+                       table.UnpackWeightGrad,   bf16 ? table.DynamicConvForwardBf16 : table.DynamicConvForward,
+                       table.PackBackwardSamples, table.DynamicConvGradInput, bf16};
+  const Kernels at_points{table.PackWinogradForward, table.PackWinogradBackward, table.UnpackWinogradGrad,
+                          table.WinogradForward,     table.PackWinogradSamples,  table.WinogradGradInput};
+  const Kernels& run = winograd ? at_points : direct;
+  if (random.OneIn(2)) {
+    Forward(random, c, plan, run, narrow);
+  } else {
+    Backward(random, table, c, plan, run);
+  }
+}
+
+void FuzzDepthwise(Random& random, const KernelTable& table) {
+  DynamicConvShape s;
+  do s = AnyShape(random, false, true);
+  while (s.stride_h * s.stride_w > kernels::kMaxPhases || s.kernel_size() > kernels::kMaxDepthwiseTaps);
+  Convolution c(random, s, false);
+  c.relative = false;
+  // Planes.
+  c.input.strides = {s.in_channels * s.in_plane(), s.in_plane(), 1};
+  c.grad_output.strides = {s.out_channels * s.out_plane(), s.out_plane(), 1};
+  c.first_expert = 0;
+  std::copy_n(c.attention.data(), c.attention.size(), c.swapped.data());
+  c.Expect();
+  const auto plan = table.PlanDepthwiseConv(s);
+  auto args = c.Args(plan);
+  Guarded<float> packed(Rounded(plan.forward_weight)), packed_grad(Rounded(plan.backward_weight)),
+      forward_scratch(Rounded(plan.forward_scratch)), scratch(Rounded(plan.backward_scratch)),
+      sums(s.batch * s.experts * plan.attention_lanes), output_sums(s.batch * s.out_channels),
+      output(s.batch * s.out_channels * s.out_plane()), grad_input(c.input.numbers().size()),
+      grad_weight(c.weight.size());
+  args.packed_weight = packed.data(), args.packed_weight_grad = packed_grad.data();
+  args.output = output.data(), args.grad_output_sums = output_sums.data();
+  args.grad_input = grad_input.data(), args.grad_weight = grad_weight.data();
+  std::fill_n(sums.data(), sums.size(), 0.0f);
+  InRanges(random, s.out_channels, [&](int64_t b, int64_t e) { table.PackDepthwiseWeight(args, b, e); });
+  InRanges(random, s.batch * s.in_channels, [&](int64_t begin, int64_t end) {
+    table.DepthwiseConvForward(args, begin, end, forward_scratch.data());
+  });
+  Compare("depthwise output", output.Doubles(), c.output, 1e-4);
+  InRanges(random, s.in_channels, [&](int64_t begin, int64_t end) {
+    table.DepthwiseConvBackward(args, begin, end, sums.data(), scratch.data());
+  });
+  InRanges(random, s.out_channels, [&](int64_t b, int64_t e) { table.UnpackDepthwiseWeightGrad(args, b, e); });
+  std::vector<double> partial(s.batch * s.experts, 0);
+  for (int64_t i = 0; i < sums.size(); ++i) partial[i / plan.attention_lanes] += sums[i];
+  Compare("depthwise input gradient", grad_input.Doubles(), c.grad_input, 2e-4);
+  Compare("depthwise weight gradient", grad_weight.Doubles(), c.grad_weight, 2e-4);
+  Compare("depthwise attention gradient", c.AttentionGrad(partial, nullptr, output_sums.data()),
+          c.grad_attention, 1e-3);
+}
+
+}  // namespace fuzz

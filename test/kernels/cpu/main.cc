@@ -1,0 +1,72 @@
+// Runs the CPU kernels on random sizes: fuzz <isa> <seed> <cases>. Every case has a seed of its own, so that
+// `fuzz <isa> <seed of the case> 1` repeats it. scripts/fuzz-kernels.js builds and runs this.
+#include "guarded.h"
+
+#include <csignal>
+
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/asan_interface.h>
+#endif
+
+namespace fuzz {
+uint64_t current = 0;
+}
+
+namespace {
+
+using fuzz::current;
+
+void PrintCase() {
+  std::fprintf(stderr, "in the case of seed %llu\n", static_cast<unsigned long long>(current));
+}
+
+// Where a kernel touched a page without access.
+void OnSignal(int number) {
+  std::fprintf(stderr, "signal %d ", number);
+  PrintCase();
+  std::signal(number, SIG_DFL);
+  std::raise(number);
+}
+
+struct Family {
+  const char* name;
+  int64_t share;  // of the cases, in tenths
+  void (*run)(fuzz::Random&, const dyconv::kernels::KernelTable&);
+};
+
+constexpr Family kFamilies[] = {
+    {"convolution", 4, fuzz::FuzzConv},      {"depthwise convolution", 1, fuzz::FuzzDepthwise},
+    {"max pooling", 2, fuzz::FuzzMaxPool},   {"batch normalisation", 1, fuzz::FuzzBatchNorm},
+    {"routing", 1, fuzz::FuzzRouting},       {"mixing", 1, fuzz::FuzzMixing},
+    {"noise", 0, fuzz::FuzzNoise},
+};
+
+}  // namespace
+
+int main(int count, char** arguments) {
+  using namespace dyconv::kernels;
+  if (count != 4) return std::fprintf(stderr, "usage: fuzz <isa> <seed> <cases>\n"), 2;
+  const std::string name = arguments[1];
+  const Isa isa = name == "avx512" ? Isa::kAvx512 : name == "avx2" ? Isa::kAvx2 : Isa::kPortable;
+  if (!IsaAvailable(isa)) return std::fprintf(stderr, "this processor has no %s\n", name.c_str()), 3;
+#if defined(__SANITIZE_ADDRESS__)
+  __asan_set_death_callback(PrintCase);
+#else
+  std::signal(SIGSEGV, OnSignal);
+  std::signal(SIGBUS, OnSignal);
+  std::signal(SIGFPE, OnSignal);
+#endif
+  const uint64_t seed = std::strtoull(arguments[2], nullptr, 10);
+  const int64_t cases = std::strtoll(arguments[3], nullptr, 10);
+  for (int64_t i = 0; i < cases; ++i) {
+    current = seed + static_cast<uint64_t>(i);
+    fuzz::Random random(current);
+    int64_t at = random.Between(0, 9);
+    const Family* family = kFamilies;
+    while (at >= family->share && family->share > 0) at -= (family++)->share;
+    if (random.OneIn(50)) family = &kFamilies[6];
+    family->run(random, Kernels(isa));
+  }
+  std::printf("{\"isa\":\"%s\",\"seed\":%llu,\"cases\":%lld}\n", Kernels(isa).name,
+              static_cast<unsigned long long>(seed), static_cast<long long>(cases));
+}
