@@ -76,6 +76,19 @@ export {
 export * from './tensor/create.js';
 export type { Device, DType, TypedArray } from './tensor/dtype.js';
 export { releaseHandle, type TensorHandle } from './tensor/handle.js';
+export {
+  atleast1d,
+  atleast2d,
+  atleast3d,
+  blockDiag,
+  broadcastShapes,
+  broadcastTensors,
+  cartesianProd,
+  columnStack,
+  dstack,
+  hstack,
+  vstack,
+} from './tensor/join.js';
 export * as linalg from './tensor/linalg.js';
 export { type Index, type Slice, slice } from './tensor/slice.js';
 export { isTensor, Tensor } from './tensor/tensor.js';

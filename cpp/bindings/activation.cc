@@ -2,6 +2,7 @@
 #include "bindings/binders.h"
 #include "bindings/bindings.h"
 #include "ops/norm_values.h"
+#include "typed_error.h"
 
 namespace dyconv {
 namespace {
@@ -10,10 +11,26 @@ using at::Tensor;
 
 // Divides by (k + alpha / size * sum of squares over `size` neighbouring channels) ^ beta.
 Tensor LocalResponseNorm(const Tensor& x, int64_t size, double alpha, double beta, double k) {
-  // Channels as the last dimension of an average pool, padded by hand because an even window is lopsided.
-  Tensor squares = at::constant_pad_nd(x.square().movedim(1, -1), {size / 2, (size - 1) / 2});
-  Tensor mean = squares.unfold(-1, size, 1).mean(-1).movedim(-1, 1);
+  Require(x.dim() >= 3, ErrorKind::kShape, "Expected at least 3 dimensions for input but received ",
+          x.sizes());
+  if (x.numel() == 0) return x;
+  // Channels as a dimension of an average pool, padded by hand because an even window is lopsided.
+  const int64_t channels = x.size(1);
+  Tensor squares = (x * x).reshape({x.size(0), 1, channels, -1});
+  squares = at::constant_pad_nd(squares, {0, 0, size / 2, (size - 1) / 2});
+  const Tensor mean = at::avg_pool2d(squares, {size, 1}, /*stride=*/1).reshape(x.sizes());
   return x / (mean * alpha + k).pow(beta);
+}
+
+// A draw from the categorical distribution of `logits`, relaxed to a softmax or, `hard`, with a
+// straight-through gradient.
+Tensor GumbelSoftmax(const Tensor& logits, double tau, bool hard, int64_t dim) {
+  const Tensor gumbels = -at::empty_like(logits, at::MemoryFormat::Contiguous).exponential_().log();
+  const Tensor soft = at::softmax((logits + gumbels) / tau, dim);
+  if (!hard) return soft;
+  const Tensor best = soft.argmax(dim, /*keepdim=*/true);
+  const Tensor one_hot = at::zeros_like(logits, at::MemoryFormat::Contiguous).scatter_(dim, best, 1);
+  return one_hot - soft.detach() + soft;
 }
 
 OpTable Activations() {
@@ -41,6 +58,7 @@ OpTable Activations() {
            [](const Tensor& x, double lower, double upper, bool training) {
              return at::rrelu(x, lower, upper, training);
            }),
+      Bind("gumbelSoftmax(input, tau, hard, dim)", GumbelSoftmax),
       Bind("glu(input, dim)", [](const Tensor& x, int64_t dim) { return at::glu(x, dim); }),
       Bind("featureDropout(input, p, training)",
            [](const Tensor& x, double p, bool training) { return at::feature_dropout(x, p, training); }),

@@ -14,6 +14,7 @@ using IntList = std::vector<int64_t>;
 using Dim = std::optional<int64_t>;
 using Dims = std::optional<IntList>;
 using OptionalTensor = std::optional<at::Tensor>;
+using OptionalDType = std::optional<at::ScalarType>;
 
 using Unary = at::Tensor (*)(const at::Tensor&);
 using Binary = at::Tensor (*)(const at::Tensor&, const at::Tensor&);

@@ -6,7 +6,8 @@ std::vector<const OpTable*> AllTables() {
   return {&TensorOps(),   &ShapeOps(),       &MathOps(),  &PointwiseOps(), &ReduceOps(),     &LinalgOps(),
           &IndexOps(),    &RandomOps(),      &NnOps(),    &ConvOps(),      &ActivationOps(), &LossOps(),
           &AutogradOps(), &DynamicConvOps(), &OptimOps(), &OptimMoreOps(), &DataOps(),       &ExchangeOps(),
-          &RuntimeOps(),  &CudaOps(),        &AmpOps()};
+          &RuntimeOps(),  &CudaOps(),        &AmpOps(),   &JoinOps(),      &StatisticsOps(), &ArithmeticOps(),
+          &ScatterOps(),  &PoolOps()};
 }
 
 }  // namespace dyconv

@@ -13,6 +13,11 @@ const OpTable& ReduceOps();       // reduce.cc: more reductions, cumulative oper
 const OpTable& LinalgOps();       // linalg.cc: products, decompositions, solvers, diagonals
 const OpTable& IndexOps();        // index.cc: gather and scatter, masks, rarer views
 const OpTable& RandomOps();       // random.cc: draws from the generator
+const OpTable& JoinOps();         // join.cc: joining, splitting and broadcasting several tensors
+const OpTable& StatisticsOps();   // statistics.cc: spread, covariance, histograms, quantiles, integrals
+const OpTable& ArithmeticOps();   // arithmetic.cc: rarer arithmetic, special functions, products, norms
+const OpTable& ScatterOps();      // scatter.cc: reductions by index, slices put back, strided views
+const OpTable& PoolOps();         // pool.cc: max pooling with indices, its inverse
 const OpTable& NnOps();           // nn.cc: convolution, pooling, normalisation, activations, losses
 const OpTable& ConvOps();         // conv.cc: 1-D, 3-D and transposed convolution, pooling, resizing
 const OpTable& ActivationOps();   // activation.cc: more activations, normalisations, attention

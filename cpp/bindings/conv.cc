@@ -54,17 +54,6 @@ Op BindMaxPool(const char* signature) {
   });
 }
 
-template <class F>
-Op BindAvgPool(const char* signature, F function) {
-  return Bind(signature,
-              [function](const Tensor& x, const IntList& kernel, const IntList& stride,
-                         const IntList& padding, bool ceil_mode, bool include_pad) -> Tensor {
-                CheckPool(x, kernel, stride, padding);
-                return function(x, at::IntArrayRef(kernel), at::IntArrayRef(stride), at::IntArrayRef(padding),
-                                ceil_mode, include_pad);
-              });
-}
-
 // `size` or `scales` says how large the result is; scales also say where its pixels lie, as in PyTorch.
 Tensor Interpolate(const Tensor& x, const Dims& size, const std::optional<std::vector<double>>& scales,
                    Resize mode, bool align_corners, bool antialias) {
@@ -96,10 +85,18 @@ OpTable Pooling() {
   return {
       BindMaxPool("maxPool1d(input, kernelSize, stride, padding, dilation, ceilMode)"),
       BindMaxPool("maxPool3d(input, kernelSize, stride, padding, dilation, ceilMode)"),
-      BindAvgPool("avgPool1d(input, kernelSize, stride, padding, ceilMode, countIncludePad)",
-                  [](const auto&... a) { return at::avg_pool1d(a...); }),
-      BindAvgPool("avgPool3d(input, kernelSize, stride, padding, ceilMode, countIncludePad)",
-                  [](const auto&... a) { return at::avg_pool3d(a...); }),
+      Bind("avgPool1d(input, kernelSize, stride, padding, ceilMode, countIncludePad)",
+           [](const Tensor& x, const IntList& kernel, const IntList& stride, const IntList& padding,
+              bool ceil_mode, bool include_pad) {
+             CheckPool(x, kernel, stride, padding);
+             return at::avg_pool1d(x, kernel, stride, padding, ceil_mode, include_pad);
+           }),
+      Bind("avgPool3d(input, kernelSize, stride, padding, ceilMode, countIncludePad, divisorOverride)",
+           [](const Tensor& x, const IntList& kernel, const IntList& stride, const IntList& padding,
+              bool ceil_mode, bool include_pad, std::optional<int64_t> divisor) {
+             CheckPool(x, kernel, stride, padding);
+             return at::avg_pool3d(x, kernel, stride, padding, ceil_mode, include_pad, divisor);
+           }),
       Bind("adaptiveAvgPool1d(input, outputSize)",
            [](const Tensor& x, const IntList& size) { return at::adaptive_avg_pool1d(x, size); }),
       Bind("adaptiveAvgPool3d(input, outputSize)",

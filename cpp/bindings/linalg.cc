@@ -48,14 +48,13 @@ OpTable Products() {
            [](const Tensor& a, const Tensor& b, double p) { return at::cdist(a, b, p); }),
       Bind("matrixPower(input, n)", [](const Tensor& x, int64_t n) { return at::linalg_matrix_power(x, n); }),
       BindUnary("matrixExp(input)", at::linalg_matrix_exp),
-      Bind("matrixNorm(input, p, dim, keepdim)",
-           [](const Tensor& x, const at::Scalar& p, const IntList& dims, bool keep) {
-             return at::linalg_matrix_norm(x, p, dims, keep);
+      Bind("matrixNorm(input, p, dim, keepdim, dtype)",
+           [](const Tensor& x, const at::Scalar& p, const IntList& dims, bool keep, OptionalDType dtype) {
+             return at::linalg_matrix_norm(x, p, dims, keep, dtype);
            }),
-      Bind("matrixNormNamed(input, p, dim, keepdim)",
-           [](const Tensor& x, const OneOf<"fro", "nuc">& p, const IntList& dims, bool keep) {
-             return at::linalg_matrix_norm(x, p, dims, keep);
-           }),
+      Bind("matrixNormNamed(input, p, dim, keepdim, dtype)",
+           [](const Tensor& x, const OneOf<"fro", "nuc">& p, const IntList& dims, bool keep,
+              OptionalDType dtype) { return at::linalg_matrix_norm(x, p, dims, keep, dtype); }),
   };
 }
 
@@ -67,10 +66,11 @@ const OpTable& LinalgOps() {
         BindUnary("inv(input)", at::linalg_inv),
         BindUnary("det(input)", at::linalg_det),
         Bind("slogdet(input)", [](const Tensor& x) { return at::linalg_slogdet(x); }),
-        Bind("solve(input, other)", [](const Tensor& a, const Tensor& b) { return at::linalg_solve(a, b); }),
-        Bind("solveTriangular(input, other, upper, unitriangular)",
-             [](const Tensor& a, const Tensor& b, bool upper, bool unitriangular) {
-               return at::linalg_solve_triangular(a, b, upper, /*left=*/true, unitriangular);
+        Bind("solve(input, other, left)",
+             [](const Tensor& a, const Tensor& b, bool left) { return at::linalg_solve(a, b, left); }),
+        Bind("solveTriangular(input, other, upper, left, unitriangular)",
+             [](const Tensor& a, const Tensor& b, bool upper, bool left, bool unitriangular) {
+               return at::linalg_solve_triangular(a, b, upper, left, unitriangular);
              }),
         Bind("lstsq(input, other)", [](const Tensor& a, const Tensor& b) { return at::linalg_lstsq(a, b); }),
         Bind("cholesky(input, upper)",
@@ -80,15 +80,17 @@ const OpTable& LinalgOps() {
             [](const Tensor& x, const OneOf<"reduced", "complete">& mode) { return at::linalg_qr(x, mode); }),
         Bind("svd(input, fullMatrices)", [](const Tensor& x, bool full) { return at::linalg_svd(x, full); }),
         Bind("svdvals(input)", [](const Tensor& x) { return at::linalg_svdvals(x); }),
-        Bind("eigh(input)", [](const Tensor& x) { return at::linalg_eigh(x); }),
-        Bind("eigvalsh(input)", [](const Tensor& x) { return at::linalg_eigvalsh(x); }),
-        Bind("pinv(input)",
-             [](const Tensor& x) {
-               return at::linalg_pinv(x, std::optional<double>(), std::optional<double>());
+        Bind("eigh(input, half)",
+             [](const Tensor& x, const OneOf<"L", "U">& half) { return at::linalg_eigh(x, half); }),
+        Bind("eigvalsh(input, half)",
+             [](const Tensor& x, const OneOf<"L", "U">& half) { return at::linalg_eigvalsh(x, half); }),
+        Bind("pinv(input, atol, rtol, hermitian)",
+             [](const Tensor& x, std::optional<double> atol, std::optional<double> rtol, bool hermitian) {
+               return at::linalg_pinv(x, atol, rtol, hermitian);
              }),
-        Bind("matrixRank(input)",
-             [](const Tensor& x) {
-               return at::linalg_matrix_rank(x, std::optional<double>(), std::optional<double>());
+        Bind("matrixRank(input, atol, rtol, hermitian)",
+             [](const Tensor& x, std::optional<double> atol, std::optional<double> rtol, bool hermitian) {
+               return at::linalg_matrix_rank(x, atol, rtol, hermitian);
              }),
         BindUnary("trace(input)", at::trace),
         Bind("diag(input, diagonal)",

@@ -5,18 +5,81 @@
 #include "bindings/binders.h"
 #include "bindings/bindings.h"
 #include "ops/index_checks.h"
+#include "typed_error.h"
 
 namespace dyconv {
 namespace {
 
 using at::Tensor;
 
+// One variance a sample may be given without the last dimension, or with 1 for one of the dimensions: any
+// other shape would broadcast along the wrong dimension, or not at all.
+Tensor VarianceOf(const Tensor& mean, const Tensor& var) {
+  if (var.sizes() == mean.sizes()) return var;
+  if (mean.dim() > 0 && mean.sizes().slice(0, mean.dim() - 1) == var.sizes()) return var.unsqueeze(-1);
+  int64_t shared = 0;
+  bool fits = mean.dim() == var.dim();
+  for (int64_t i = 0; fits && i < mean.dim(); ++i) {
+    if (mean.size(i) == var.size(i)) continue;
+    fits = var.size(i) == 1;
+    ++shared;
+  }
+  Require(
+      fits && shared == 1, ErrorKind::kShape, "Expected the shape of input, ", mean.sizes(),
+      ", for variance, or that shape without its last dimension or with 1 for one dimension, but received ",
+      var.sizes());
+  return var;
+}
+
 Tensor GaussianNll(const Tensor& mean, const Tensor& target, const Tensor& var, bool full, double eps,
                    Reduction reduction) {
-  const Tensor spread = var.clamp_min(eps);
+  Tensor spread = VarianceOf(mean, var).clone();
+  {
+    // As in PyTorch, the limit is no part of the graph: a variance below it still gets a gradient.
+    const at::NoGradGuard guard;
+    spread.clamp_min_(eps);
+  }
   Tensor losses = ((mean - target).square() / spread + spread.log()) / 2;
   if (full) losses = losses + std::log(2 * std::numbers::pi) / 2;
   return Reduce(losses, reduction);
+}
+
+// As PyTorch's losses of two tensors with a weight for every element. `by_weight`: the mean is that of the
+// weights.
+Tensor Weighted(const Tensor& losses, const Tensor& weight, const Tensor& input, bool by_weight,
+                Reduction reduction) {
+  Require(weight.sizes() == input.sizes(), ErrorKind::kShape, "Expected the shape of input, ", input.sizes(),
+          ", for weight but received ", weight.sizes());
+  const Tensor weighted = losses * weight;
+  if (by_weight && reduction == at::Reduction::Mean) return weighted.sum() / weight.sum();
+  return Reduce(weighted, reduction);
+}
+
+Tensor MultilabelSoftMargin(const Tensor& x, const Tensor& target, const OptionalTensor& weight,
+                            Reduction reduction) {
+  Require(x.dim() > 0, ErrorKind::kShape, "Expected at least one dimension for input but received none");
+  Tensor losses = -(target * at::log_sigmoid(x) + (1 - target) * at::log_sigmoid(-x));
+  if (weight) losses = losses * *weight;
+  return Reduce(losses.sum(-1) / x.size(-1), reduction);
+}
+
+OpTable OfElements() {
+  return {
+      Bind("mseLossWeighted(input, target, weight, reduction)",
+           [](const Tensor& x, const Tensor& t, const Tensor& weight, Reduction reduction) {
+             return Weighted((x - t).square(), weight, x, /*by_weight=*/true, reduction);
+           }),
+      Bind("l1LossWeighted(input, target, weight, reduction)",
+           [](const Tensor& x, const Tensor& t, const Tensor& weight, Reduction reduction) {
+             return Weighted((x - t).abs(), weight, x, /*by_weight=*/true, reduction);
+           }),
+      Bind("huberLossWeighted(input, target, delta, weight, reduction)",
+           [](const Tensor& x, const Tensor& t, double delta, const Tensor& weight, Reduction reduction) {
+             return Weighted(at::huber_loss(x, t, at::Reduction::None, delta), weight, x, /*by_weight=*/false,
+                             reduction);
+           }),
+      Bind("multilabelSoftMarginLoss(input, target, weight, reduction)", MultilabelSoftMargin),
+  };
 }
 
 OpTable Ranking() {
@@ -86,6 +149,7 @@ const OpTable& LossOps() {
              }),
     };
     for (Op& op : Ranking()) ops.push_back(std::move(op));
+    for (Op& op : OfElements()) ops.push_back(std::move(op));
     return ops;
   }();
   return table;

@@ -19,7 +19,12 @@ const OpTable& MathOps() {
       BindBinary("div(input, other)", at::div),
       BindBinary("floorDivide(input, other)", at::floor_divide),
       BindBinary("remainder(input, other)", at::remainder),
-      BindBinary("pow(input, exponent)", at::pow),
+      Bind("pow(input, exponent)",
+           [](const Operand& x, const Operand& exponent) {
+             // As a tensor, a number would be saved for the backward, where less 1 it is rounded to float32.
+             return exponent.IsNumber() ? at::pow(x.tensor, exponent.tensor.item())
+                                        : at::pow(x.tensor, exponent.tensor);
+           }),
       BindBinary("maximum(input, other)", at::maximum),
       BindBinary("minimum(input, other)", at::minimum),
       BindBinary("atan2(input, other)", at::atan2),
@@ -79,10 +84,14 @@ const OpTable& MathOps() {
              return at::clamp(x, low, high);
            }),
 
-      Bind("sum(input, dim, keepdim)",
-           [](const Tensor& x, const Dims& dims, bool keep) { return at::sum(x, Over(dims), keep); }),
-      Bind("mean(input, dim, keepdim)",
-           [](const Tensor& x, const Dims& dims, bool keep) { return at::mean(x, Over(dims), keep); }),
+      Bind("sum(input, dim, keepdim, dtype)",
+           [](const Tensor& x, const Dims& dims, bool keep, OptionalDType dtype) {
+             return at::sum(x, Over(dims), keep, dtype);
+           }),
+      Bind("mean(input, dim, keepdim, dtype)",
+           [](const Tensor& x, const Dims& dims, bool keep, OptionalDType dtype) {
+             return at::mean(x, Over(dims), keep, dtype);
+           }),
       Bind("variance(input, dim, correction, keepdim)",
            [](const Tensor& x, const Dims& dims, const at::Scalar& correction, bool keep) {
              return at::var(x, Over(dims), correction, keep);
@@ -91,8 +100,10 @@ const OpTable& MathOps() {
            [](const Tensor& x, const Dims& dims, const at::Scalar& correction, bool keep) {
              return at::std(x, Over(dims), correction, keep);
            }),
-      Bind("prod(input, dim, keepdim)",
-           [](const Tensor& x, Dim dim, bool keep) { return dim ? at::prod(x, *dim, keep) : at::prod(x); }),
+      Bind("prod(input, dim, keepdim, dtype)",
+           [](const Tensor& x, Dim dim, bool keep, OptionalDType dtype) {
+             return dim ? at::prod(x, *dim, keep, dtype) : at::prod(x, dtype);
+           }),
       Bind("amax(input, dim, keepdim)",
            [](const Tensor& x, const Dims& dims, bool keep) {
              return at::amax(x, dims.value_or(std::vector<int64_t>{}), keep);
@@ -111,16 +122,19 @@ const OpTable& MathOps() {
            [](const Tensor& x, const Dims& dims, bool keep) { return at::any(x, Over(dims), keep); }),
       Bind("logsumexp(input, dim, keepdim)", [](const Tensor& x, const std::vector<int64_t>& dims,
                                                 bool keep) { return at::logsumexp(x, dims, keep); }),
-      Bind("cumsum(input, dim)", [](const Tensor& x, int64_t dim) { return at::cumsum(x, dim); }),
+      Bind("cumsum(input, dim, dtype)",
+           [](const Tensor& x, int64_t dim, OptionalDType dtype) { return at::cumsum(x, dim, dtype); }),
       Bind("topk(input, k, dim, largest, sorted)",
            [](const Tensor& x, int64_t k, int64_t dim, bool largest, bool sorted) {
              return at::topk(x, k, dim, largest, sorted);
            }),
-      Bind("sort(input, dim, descending)",
-           [](const Tensor& x, int64_t dim, bool descending) { return at::sort(x, dim, descending); }),
-      Bind("norm(input, p, dim, keepdim)",
-           [](const Tensor& x, const at::Scalar& p, const Dims& dims, bool keep) {
-             return at::linalg_vector_norm(x, p, Over(dims), keep);
+      Bind("sort(input, dim, descending, stable)",
+           [](const Tensor& x, int64_t dim, bool descending, bool stable) {
+             return at::sort(x, stable, dim, descending);
+           }),
+      Bind("norm(input, p, dim, keepdim, dtype)",
+           [](const Tensor& x, const at::Scalar& p, const Dims& dims, bool keep, OptionalDType dtype) {
+             return at::linalg_vector_norm(x, p, Over(dims), keep, dtype);
            }),
       Bind("bincount(input, minlength)",
            [](const Tensor& x, int64_t minlength) {

@@ -36,11 +36,11 @@ const OpTable& NnOps() {
               const Pair& dilation, bool ceil_mode) {
              return MaxPool2d(x, {kernel, stride, padding, dilation, ceil_mode});
            }),
-      Bind("avgPool2d(input, kernelSize, stride, padding, ceilMode, countIncludePad)",
+      Bind("avgPool2d(input, kernelSize, stride, padding, ceilMode, countIncludePad, divisorOverride)",
            [](const Tensor& x, const IntList& kernel, const IntList& stride, const IntList& padding,
-              bool ceil_mode, bool include_pad) {
+              bool ceil_mode, bool include_pad, std::optional<int64_t> divisor) {
              CheckPool(x, kernel, stride, padding);
-             return at::avg_pool2d(x, kernel, stride, padding, ceil_mode, include_pad);
+             return at::avg_pool2d(x, kernel, stride, padding, ceil_mode, include_pad, divisor);
            }),
       Bind("adaptiveAvgPool2d(input, outputSize)",
            [](const Tensor& x, const IntList& size) { return at::adaptive_avg_pool2d(x, size); }),
@@ -74,8 +74,10 @@ const OpTable& NnOps() {
       Bind("hardswish(input)", [](const Tensor& x) { return at::hardswish(x); }),
       Bind("softplus(input, beta, threshold)",
            [](const Tensor& x, double beta, double threshold) { return at::softplus(x, beta, threshold); }),
-      Bind("softmax(input, dim)", [](const Tensor& x, int64_t dim) { return at::softmax(x, dim); }),
-      Bind("logSoftmax(input, dim)", [](const Tensor& x, int64_t dim) { return at::log_softmax(x, dim); }),
+      Bind("softmax(input, dim, dtype)",
+           [](const Tensor& x, int64_t dim, OptionalDType dtype) { return at::softmax(x, dim, dtype); }),
+      Bind("logSoftmax(input, dim, dtype)",
+           [](const Tensor& x, int64_t dim, OptionalDType dtype) { return at::log_softmax(x, dim, dtype); }),
 
       Bind("crossEntropy(input, target, weight, reduction, ignoreIndex, labelSmoothing)", CrossEntropy),
       Bind("nllLoss(input, target, weight, reduction, ignoreIndex)",

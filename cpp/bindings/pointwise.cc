@@ -78,7 +78,8 @@ OpTable MakeTable() {
            }),
       Bind("lerp(input, end, weight)",
            [](const Tensor& a, const Tensor& end, const Operand& weight) {
-             return at::lerp(a, end, weight.tensor.to(a.options()));
+             return weight.IsNumber() ? at::lerp(a, end, weight.tensor.item())
+                                      : at::lerp(a, end, weight.tensor);
            }),
       Bind("addcmul(input, tensor1, tensor2, value)",
            [](const Tensor& x, const Tensor& a, const Tensor& b, const at::Scalar& value) {
@@ -97,14 +98,22 @@ OpTable MakeTable() {
              return at::isclose(a, b, rtol, atol, equal_nan);
            }),
       Bind("powInPlace(input, exponent)",
-           [](const Tensor& x, const Operand& exponent) { return Tensor(x).pow_(exponent.tensor); }),
+           [](const Tensor& x, const Operand& exponent) {
+             return exponent.IsNumber() ? Tensor(x).pow_(exponent.tensor.item())
+                                        : Tensor(x).pow_(exponent.tensor);
+           }),
       Bind("clampInPlace(input, min, max)",
            [](const Tensor& x, const std::optional<at::Scalar>& low, const std::optional<at::Scalar>& high) {
              return Tensor(x).clamp_(low, high);
            }),
+      Bind("clampTensorInPlace(input, min, max)",
+           [](const Tensor& x, const OptionalTensor& low, const OptionalTensor& high) {
+             return Tensor(x).clamp_(low, high);
+           }),
       Bind("lerpInPlace(input, end, weight)",
            [](const Tensor& x, const Tensor& end, const Operand& weight) {
-             return Tensor(x).lerp_(end, weight.tensor.to(x.options()));
+             return weight.IsNumber() ? Tensor(x).lerp_(end, weight.tensor.item())
+                                      : Tensor(x).lerp_(end, weight.tensor);
            }),
       Bind("addcmulInPlace(input, tensor1, tensor2, value)",
            [](const Tensor& x, const Tensor& a, const Tensor& b, const at::Scalar& value) {

@@ -9,7 +9,8 @@ using at::Tensor;
 
 OpTable Cumulative() {
   return {
-      Bind("cumprod(input, dim)", [](const Tensor& x, int64_t dim) { return at::cumprod(x, dim); }),
+      Bind("cumprod(input, dim, dtype)",
+           [](const Tensor& x, int64_t dim, OptionalDType dtype) { return at::cumprod(x, dim, dtype); }),
       Bind("cummax(input, dim)", [](const Tensor& x, int64_t dim) { return at::cummax(x, dim); }),
       Bind("cummin(input, dim)", [](const Tensor& x, int64_t dim) { return at::cummin(x, dim); }),
       Bind("logcumsumexp(input, dim)", [](const Tensor& x, int64_t dim) { return at::logcumsumexp(x, dim); }),
@@ -31,19 +32,23 @@ OpTable Cumulative() {
            [](const Tensor& x, Dim dim) {
              return at::unique_consecutive(x, /*return_inverse=*/true, /*return_counts=*/true, dim);
            }),
-      Bind("searchsorted(input, values, right)",
-           [](const Tensor& sorted, const Tensor& values, bool right) {
-             return at::searchsorted(sorted, values, /*out_int32=*/false, right);
+      Bind("searchsorted(input, values, outInt32, right, sorter)",
+           [](const Tensor& sorted, const Tensor& values, bool out_int32, bool right,
+              const OptionalTensor& sorter) {
+             return at::searchsorted(sorted, values, out_int32, right, /*side=*/std::nullopt, sorter);
            }),
-      Bind("bucketize(input, boundaries, right)",
-           [](const Tensor& x, const Tensor& boundaries, bool right) {
-             return at::bucketize(x, boundaries, /*out_int32=*/false, right);
+      Bind("bucketize(input, boundaries, outInt32, right)",
+           [](const Tensor& x, const Tensor& boundaries, bool out_int32, bool right) {
+             return at::bucketize(x, boundaries, out_int32, right);
            }),
       Bind("histc(input, bins, min, max)",
            [](const Tensor& x, int64_t bins, const at::Scalar& low, const at::Scalar& high) {
              return at::histc(x, bins, low, high);
            }),
-      Bind("isin(input, values)", [](const Tensor& x, const Tensor& values) { return at::isin(x, values); }),
+      Bind("isin(input, values, assumeUnique, invert)",
+           [](const Tensor& x, const Operand& values, bool unique, bool invert) {
+             return at::isin(x, values.tensor, unique, invert);
+           }),
       BindUnary("nonzero(input)", at::nonzero),
   };
 }
@@ -74,12 +79,16 @@ const OpTable& ReduceOps() {
         Bind("quantile(input, q, dim, keepdim, interpolation)",
              [](const Tensor& x, const Tensor& q, Dim dim, bool keep,
                 const OneOf<"linear", "lower", "higher", "midpoint", "nearest">& interpolation) {
-               return at::quantile(x, q.to(x.options()), dim, keep, interpolation);
+               return at::quantile(x, q, dim, keep, interpolation);
              }),
-        Bind("nansum(input, dim, keepdim)",
-             [](const Tensor& x, const Dims& dims, bool keep) { return at::nansum(x, Over(dims), keep); }),
-        Bind("nanmean(input, dim, keepdim)",
-             [](const Tensor& x, const Dims& dims, bool keep) { return at::nanmean(x, Over(dims), keep); }),
+        Bind("nansum(input, dim, keepdim, dtype)",
+             [](const Tensor& x, const Dims& dims, bool keep, OptionalDType dtype) {
+               return at::nansum(x, Over(dims), keep, dtype);
+             }),
+        Bind("nanmean(input, dim, keepdim, dtype)",
+             [](const Tensor& x, const Dims& dims, bool keep, OptionalDType dtype) {
+               return at::nanmean(x, Over(dims), keep, dtype);
+             }),
         Bind("varMean(input, dim, correction, keepdim)",
              [](const Tensor& x, const Dims& dims, const at::Scalar& correction, bool keep) {
                return at::var_mean(x, Over(dims), correction, keep);

@@ -51,7 +51,9 @@ const OpTable& ShapeOps() {
            }),
       Bind("indexPut(input, indices, value)",
            [](const Tensor& x, const std::vector<at::indexing::TensorIndex>& indices, const Operand& value) {
-             return Tensor(x).index_put_(indices, value.tensor);
+             Tensor target = x;
+             return value.IsNumber() ? target.index_put_(indices, value.tensor.item())
+                                     : target.index_put_(indices, value.tensor);
            }),
       Bind("indexSelect(input, dim, index)",
            [](const Tensor& x, int64_t dim, const Tensor& index) { return x.index_select(dim, index); }),

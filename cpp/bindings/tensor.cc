@@ -124,6 +124,9 @@ const OpTable& TensorOps() {
            [](const at::Scalar& start, const at::Scalar& end, int64_t steps, at::ScalarType t, at::Device d) {
              return at::linspace(start, end, steps, Options(t, d));
            }),
+      Bind("logspace(start, end, steps, base, dtype, device)",
+           [](const at::Scalar& start, const at::Scalar& end, int64_t steps, double base, at::ScalarType t,
+              at::Device d) { return at::logspace(start, end, steps, base, Options(t, d)); }),
       Bind("eye(n, m, dtype, device)",
            [](int64_t n, int64_t m, at::ScalarType t, at::Device d) { return at::eye(n, m, Options(t, d)); }),
 

@@ -6,6 +6,7 @@
 
 #include <ATen/Context.h>
 #include <ATen/detail/CUDAHooksInterface.h>
+#include <ATen/ops/zeros.h>
 #include <ATen/ScalarOps.h>
 
 #include "napi/pinned_buffer.h"
@@ -304,7 +305,12 @@ napi_value ToJs(const Call& call, const std::string& value) {
 
 napi_value ToJs(const Call& call, const char* value) { return ToJs(call, std::string(value)); }
 
-napi_value ToJs(const Call& call, const at::Tensor& value) { return WrapTensor(call.env, call.data, value); }
+napi_value ToJs(const Call& call, const at::Tensor& value) {
+  // Some gradients that are 0 throughout come without memory, which nothing but libtorch's dispatcher knows.
+  if (value.defined() && value._is_zerotensor())
+    return WrapTensor(call.env, call.data, at::zeros(value.sizes(), value.options()));
+  return WrapTensor(call.env, call.data, value);
+}
 
 napi_value ToJs(const Call& call, at::ScalarType value) { return ToJs(call, DTypeName(value)); }
 

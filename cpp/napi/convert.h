@@ -52,6 +52,8 @@ std::string Describe(const Value& value);
 // dtype).
 struct Operand {
   at::Tensor tensor;
+
+  bool IsNumber() const { return tensor.unsafeGetTensorImpl()->is_wrapped_number(); }
 };
 
 // The bytes of a typed array, valid during the call.

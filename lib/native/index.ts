@@ -18,6 +18,7 @@ import type { Tensor } from '../tensor/tensor.js';
 import { collector } from './collector.js';
 import type { NativeCuda } from './cuda.js';
 import { dyconvCommand, findAddon, loadAddon, setupCommand } from './load.js';
+import type { NativeMoreOps } from './more-ops.js';
 import type { NativeNn } from './nn.js';
 import type { NativeOps } from './ops.js';
 import type { NativeOptim } from './optim.js';
@@ -33,7 +34,7 @@ type Unary = (input: Tensor) => Tensor;
 type Binary = (input: Operand, other: Operand) => Tensor;
 
 /** The functions of the add-on, as cpp/bindings lists them. Arguments are checked there by their C++ types. */
-export interface Native extends NativeCuda, NativeNn, NativeOps, NativeOptim {
+export interface Native extends NativeCuda, NativeMoreOps, NativeNn, NativeOps, NativeOptim {
   // tensor.cc
   fromData(data: TypedArray, shape: readonly number[], dtype: DType, device: string): Tensor;
   empty(shape: readonly number[], dtype: DType, device: string): Tensor;
@@ -44,6 +45,7 @@ export interface Native extends NativeCuda, NativeNn, NativeOps, NativeOptim {
   randperm(n: number, dtype: DType, device: string): Tensor;
   arange(start: number, end: number, step: number, dtype: DType, device: string): Tensor;
   linspace(start: number, end: number, steps: number, dtype: DType, device: string): Tensor;
+  logspace(start: number, end: number, steps: number, base: number, dtype: DType, device: string): Tensor;
   eye(n: number, m: number, dtype: DType, device: string): Tensor;
   shape(input: Tensor): number[];
   strides(input: Tensor): number[];
@@ -160,11 +162,11 @@ export interface Native extends NativeCuda, NativeNn, NativeOps, NativeOptim {
   isnan: Unary;
   isfinite: Unary;
   clamp(input: Tensor, min: number | undefined, max: number | undefined): Tensor;
-  sum(input: Tensor, dim: Dims, keepdim: boolean): Tensor;
-  mean(input: Tensor, dim: Dims, keepdim: boolean): Tensor;
+  sum(input: Tensor, dim: Dims, keepdim: boolean, dtype: DType | undefined): Tensor;
+  mean(input: Tensor, dim: Dims, keepdim: boolean, dtype: DType | undefined): Tensor;
   variance(input: Tensor, dim: Dims, correction: number, keepdim: boolean): Tensor;
   std(input: Tensor, dim: Dims, correction: number, keepdim: boolean): Tensor;
-  prod(input: Tensor, dim: number | undefined, keepdim: boolean): Tensor;
+  prod(input: Tensor, dim: number | undefined, keepdim: boolean, dtype: DType | undefined): Tensor;
   amax(input: Tensor, dim: Dims, keepdim: boolean): Tensor;
   amin(input: Tensor, dim: Dims, keepdim: boolean): Tensor;
   argmax(input: Tensor, dim: number | undefined, keepdim: boolean): Tensor;
@@ -172,10 +174,10 @@ export interface Native extends NativeCuda, NativeNn, NativeOps, NativeOptim {
   all(input: Tensor, dim: Dims, keepdim: boolean): Tensor;
   any(input: Tensor, dim: Dims, keepdim: boolean): Tensor;
   logsumexp(input: Tensor, dim: readonly number[], keepdim: boolean): Tensor;
-  cumsum(input: Tensor, dim: number): Tensor;
+  cumsum(input: Tensor, dim: number, dtype: DType | undefined): Tensor;
   topk(input: Tensor, k: number, dim: number, largest: boolean, sorted: boolean): [Tensor, Tensor];
-  sort(input: Tensor, dim: number, descending: boolean): [Tensor, Tensor];
-  norm(input: Tensor, p: number, dim: Dims, keepdim: boolean): Tensor;
+  sort(input: Tensor, dim: number, descending: boolean, stable: boolean): [Tensor, Tensor];
+  norm(input: Tensor, p: number, dim: Dims, keepdim: boolean, dtype: DType | undefined): Tensor;
   bincount(input: Tensor, minlength: number): Tensor;
   allclose(input: Tensor, other: Tensor, rtol: number, atol: number, equalNan: boolean): boolean;
   equal(input: Tensor, other: Tensor): boolean;

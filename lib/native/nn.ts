@@ -2,6 +2,8 @@
  * The neural-network half of the type of the add-on's tables: see {@link Native} in native.ts, which extends it.
  * @module
  */
+
+import type { DType } from '../tensor/dtype.js';
 import type { Tensor } from '../tensor/tensor.js';
 
 type Dims = readonly number[] | null;
@@ -46,6 +48,7 @@ type AvgPool = (
   ceilMode: boolean,
   countIncludePad: boolean,
 ) => Tensor;
+type AvgPoolBy = (...args: [...Parameters<AvgPool>, divisorOverride: number | undefined]) => Tensor;
 type ByMargin = (
   input: Tensor,
   other: Tensor,
@@ -60,7 +63,7 @@ export interface NativeNn {
   conv2d: (...args: [...Parameters<Conv>, algorithm: string]) => Tensor;
   linear(input: Tensor, weight: Tensor, bias: Optional): Tensor;
   maxPool2d: MaxPool;
-  avgPool2d: AvgPool;
+  avgPool2d: AvgPoolBy;
   adaptiveAvgPool2d(input: Tensor, outputSize: Sizes): Tensor;
   batchNorm(
     input: Tensor,
@@ -89,8 +92,8 @@ export interface NativeNn {
   silu: Unary;
   hardswish: Unary;
   softplus(input: Tensor, beta: number, threshold: number): Tensor;
-  softmax(input: Tensor, dim: number): Tensor;
-  logSoftmax(input: Tensor, dim: number): Tensor;
+  softmax(input: Tensor, dim: number, dtype: DType | undefined): Tensor;
+  logSoftmax(input: Tensor, dim: number, dtype: DType | undefined): Tensor;
   crossEntropy(
     input: Tensor,
     target: Tensor,
@@ -119,7 +122,7 @@ export interface NativeNn {
   maxPool1d: MaxPool;
   maxPool3d: MaxPool;
   avgPool1d: AvgPool;
-  avgPool3d: AvgPool;
+  avgPool3d: AvgPoolBy;
   adaptiveAvgPool1d(input: Tensor, outputSize: Sizes): Tensor;
   adaptiveAvgPool3d(input: Tensor, outputSize: Sizes): Tensor;
   adaptiveMaxPool1d(input: Tensor, outputSize: Sizes): Pair;
@@ -163,6 +166,7 @@ export interface NativeNn {
   threshold(input: Tensor, threshold: number, value: number): Tensor;
   prelu(input: Tensor, weight: Tensor): Tensor;
   rrelu(input: Tensor, lower: number, upper: number, training: boolean): Tensor;
+  gumbelSoftmax(input: Tensor, tau: number, hard: boolean, dim: number): Tensor;
   glu(input: Tensor, dim: number): Tensor;
   featureDropout(input: Tensor, p: number, training: boolean): Tensor;
   alphaDropout(input: Tensor, p: number, training: boolean): Tensor;
@@ -245,4 +249,14 @@ export interface NativeNn {
     reduction: Reduction,
   ): Tensor;
   multilabelMarginLoss(input: Tensor, target: Tensor, reduction: Reduction): Tensor;
+  mseLossWeighted(input: Tensor, target: Tensor, weight: Tensor, reduction: Reduction): Tensor;
+  l1LossWeighted(input: Tensor, target: Tensor, weight: Tensor, reduction: Reduction): Tensor;
+  huberLossWeighted(
+    input: Tensor,
+    target: Tensor,
+    delta: number,
+    weight: Tensor,
+    reduction: Reduction,
+  ): Tensor;
+  multilabelSoftMarginLoss(input: Tensor, target: Tensor, weight: Optional, reduction: Reduction): Tensor;
 }

@@ -3,6 +3,7 @@
  * @module
  */
 
+import type { DType } from '../tensor/dtype.js';
 import type { Tensor } from '../tensor/tensor.js';
 import type { Operand } from './index.js';
 
@@ -91,6 +92,7 @@ export interface NativeOps {
   isclose(input: Tensor, other: Tensor, rtol: number, atol: number, equalNan: boolean): Tensor;
   powInPlace(input: Tensor, exponent: Operand): Tensor;
   clampInPlace(input: Tensor, min: number | undefined, max: number | undefined): Tensor;
+  clampTensorInPlace(input: Tensor, min: Tensor | undefined, max: Tensor | undefined): Tensor;
   lerpInPlace(input: Tensor, end: Tensor, weight: Operand): Tensor;
   addcmulInPlace: Combined;
   addcdivInPlace: Combined;
@@ -108,12 +110,12 @@ export interface NativeOps {
   mode: Along;
   kthvalue(input: Tensor, k: number, dim: number, keepdim: boolean): Pair;
   quantile(input: Tensor, q: Tensor, dim: Dim, keepdim: boolean, interpolation: string): Tensor;
-  nansum(input: Tensor, dim: Dims, keepdim: boolean): Tensor;
-  nanmean(input: Tensor, dim: Dims, keepdim: boolean): Tensor;
+  nansum(input: Tensor, dim: Dims, keepdim: boolean, dtype: DType | undefined): Tensor;
+  nanmean(input: Tensor, dim: Dims, keepdim: boolean, dtype: DType | undefined): Tensor;
   varMean(input: Tensor, dim: Dims, correction: number, keepdim: boolean): Pair;
   countNonzero(input: Tensor, dim: Dims): Tensor;
   dist(input: Tensor, other: Tensor, p: number): Tensor;
-  cumprod(input: Tensor, dim: number): Tensor;
+  cumprod(input: Tensor, dim: number, dtype: DType | undefined): Tensor;
   cummax: Cumulated;
   cummin: Cumulated;
   logcumsumexp(input: Tensor, dim: number): Tensor;
@@ -122,10 +124,16 @@ export interface NativeOps {
   unique(input: Tensor, sorted: boolean): Triple;
   uniqueDim(input: Tensor, dim: number, sorted: boolean): Triple;
   uniqueConsecutive(input: Tensor, dim: Dim): Triple;
-  searchsorted(input: Tensor, values: Tensor, right: boolean): Tensor;
-  bucketize(input: Tensor, boundaries: Tensor, right: boolean): Tensor;
+  searchsorted(
+    input: Tensor,
+    values: Tensor,
+    outInt32: boolean,
+    right: boolean,
+    sorter: Tensor | null,
+  ): Tensor;
+  bucketize(input: Tensor, boundaries: Tensor, outInt32: boolean, right: boolean): Tensor;
   histc(input: Tensor, bins: number, min: number, max: number): Tensor;
-  isin(input: Tensor, values: Tensor): Tensor;
+  isin(input: Tensor, values: Operand, assumeUnique: boolean, invert: boolean): Tensor;
   nonzero: Unary;
 
   // linalg.cc
@@ -142,22 +150,28 @@ export interface NativeOps {
   cdist(input: Tensor, other: Tensor, p: number): Tensor;
   matrixPower(input: Tensor, n: number): Tensor;
   matrixExp: Unary;
-  matrixNorm(input: Tensor, p: number, dim: Sizes, keepdim: boolean): Tensor;
-  matrixNormNamed(input: Tensor, p: string, dim: Sizes, keepdim: boolean): Tensor;
+  matrixNorm(input: Tensor, p: number, dim: Sizes, keepdim: boolean, dtype: DType | undefined): Tensor;
+  matrixNormNamed(input: Tensor, p: string, dim: Sizes, keepdim: boolean, dtype: DType | undefined): Tensor;
   inv: Unary;
   det: Unary;
   slogdet(input: Tensor): Pair;
-  solve(input: Tensor, other: Tensor): Tensor;
-  solveTriangular(input: Tensor, other: Tensor, upper: boolean, unitriangular: boolean): Tensor;
+  solve(input: Tensor, other: Tensor, left: boolean): Tensor;
+  solveTriangular(
+    input: Tensor,
+    other: Tensor,
+    upper: boolean,
+    left: boolean,
+    unitriangular: boolean,
+  ): Tensor;
   lstsq(input: Tensor, other: Tensor): [Tensor, Tensor, Tensor, Tensor];
   cholesky(input: Tensor, upper: boolean): Tensor;
   qr(input: Tensor, mode: string): Pair;
   svd(input: Tensor, fullMatrices: boolean): Triple;
   svdvals: Unary;
-  eigh(input: Tensor): Pair;
-  eigvalsh: Unary;
-  pinv: Unary;
-  matrixRank: Unary;
+  eigh(input: Tensor, half: string): Pair;
+  eigvalsh(input: Tensor, half: string): Tensor;
+  pinv(input: Tensor, atol: number | undefined, rtol: number | undefined, hermitian: boolean): Tensor;
+  matrixRank(input: Tensor, atol: number | undefined, rtol: number | undefined, hermitian: boolean): Tensor;
   trace: Unary;
   diag(input: Tensor, diagonal: number): Tensor;
   diagonal(input: Tensor, offset: number, dim1: number, dim2: number): Tensor;

@@ -58,6 +58,7 @@ export interface NativeOptim {
     weightDecay: number,
     maximize: boolean,
   ): void;
+
   // optim_more.cc
   adadeltaStep(
     parameters: readonly Tensor[],

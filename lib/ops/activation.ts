@@ -7,7 +7,10 @@ import { number, oneOf } from '../check/arguments.js';
 import { checkOptions, optionKeys } from '../check/index.js';
 import { invalidArgument } from '../errors.js';
 import { native } from '../native/index.js';
-import type { Tensor } from '../tensor/tensor.js';
+import type { SoftmaxOptions, Tensor } from '../tensor/tensor.js';
+
+const DIM_DTYPE = optionKeys('dim', 'dtype');
+const TAU_HARD_DIM = optionKeys('tau', 'hard', 'dim');
 
 const NEGATIVE_SLOPE = optionKeys('negativeSlope');
 const APPROXIMATE = optionKeys('approximate');
@@ -63,16 +66,16 @@ export function tanh(input: Tensor): Tensor {
   return native.tanh(input);
 }
 
-/** exp(input) / sum(exp(input)) along `dim`. @param options.dim - Default -1. */
-export function softmax(input: Tensor, options: { dim?: number } = {}): Tensor {
-  const { dim = -1 } = checkOptions(options, DIM);
-  return native.softmax(input, dim);
+/** exp(input) / sum(exp(input)) along `dim`. @param options.dim - Default -1. @param options.dtype - Converted to it first. Default: its own. */
+export function softmax(input: Tensor, options: SoftmaxOptions = {}): Tensor {
+  const { dim = -1, dtype } = checkOptions(options, DIM_DTYPE);
+  return native.softmax(input, dim, dtype);
 }
 
 /** log(softmax(input)), computed without overflow. @param options.dim - Default -1. */
-export function logSoftmax(input: Tensor, options: { dim?: number } = {}): Tensor {
-  const { dim = -1 } = checkOptions(options, DIM);
-  return native.logSoftmax(input, dim);
+export function logSoftmax(input: Tensor, options: SoftmaxOptions = {}): Tensor {
+  const { dim = -1, dtype } = checkOptions(options, DIM_DTYPE);
+  return native.logSoftmax(input, dim, dtype);
 }
 
 /** min(max(input, 0), 6). */
@@ -167,6 +170,20 @@ export function rrelu(
   return native.rrelu(input, lower, upper, training);
 }
 
+/**
+ * A draw from the categorical distribution of logits as a point between the classes.
+ * @param options.tau - Temperature, above 0: the smaller, the nearer to one class. Default 1.
+ * @param options.hard - Vectors with a single 1, whose gradient is that of the soft ones. Default false.
+ * @param options.dim - Of the classes. Default -1. @see https://arxiv.org/abs/1611.01144
+ */
+export function gumbelSoftmax(
+  input: Tensor,
+  options: { tau?: number; hard?: boolean; dim?: number } = {},
+): Tensor {
+  const { tau = 1, hard = false, dim = -1 } = checkOptions(options, TAU_HARD_DIM);
+  return native.gumbelSoftmax(input, number('tau', tau, { min: Number.MIN_VALUE }), hard, dim);
+}
+
 /** The first half along `dim` times the sigmoid of the second. @param options.dim - Default -1. @see https://arxiv.org/abs/1612.08083 */
 export function glu(input: Tensor, options: { dim?: number } = {}): Tensor {
   const { dim = -1 } = checkOptions(options, DIM);
@@ -174,10 +191,10 @@ export function glu(input: Tensor, options: { dim?: number } = {}): Tensor {
 }
 
 /** softmax(-input). @param options.dim - Default -1. */
-export function softmin(input: Tensor, options: { dim?: number } = {}): Tensor {
-  const { dim = -1 } = checkOptions(options, DIM);
+export function softmin(input: Tensor, options: SoftmaxOptions = {}): Tensor {
+  const { dim = -1, dtype } = checkOptions(options, DIM_DTYPE);
   using negated = native.neg(input);
-  return native.softmax(negated, dim);
+  return native.softmax(negated, dim, dtype);
 }
 
 /**
@@ -203,6 +220,12 @@ const DROPOUT_KEYS = optionKeys('p', 'training');
 export function dropout2d(input: Tensor, options: DropoutOptions = {}): Tensor {
   const { p = 0.5, training = true } = checkOptions(options, DROPOUT_KEYS);
   return native.featureDropout(input, number('p', p, { min: 0, max: 1 }), training);
+}
+
+/** {@link dropout} of whole channels that keeps mean and variance, as {@link alphaDropout}. @param input - [B, C, ...]. @param options.training - Default false. */
+export function featureAlphaDropout(input: Tensor, options: DropoutOptions = {}): Tensor {
+  const { p = 0.5, training = false } = checkOptions(options, P_TRAINING);
+  return native.featureAlphaDropout(input, number('p', p, { min: 0, max: 1 }), training);
 }
 
 /** Options of {@link alphaDropout}. */

@@ -20,8 +20,10 @@ export {
   type RoutingOptions,
   routing,
 } from './dynamic-conv.js';
+export * from './embedding-bag.js';
 export * from './loss.js';
 export * from './loss-more.js';
 export * from './norm.js';
 export * from './pool.js';
 export * from './resize.js';
+export * from './unpool.js';

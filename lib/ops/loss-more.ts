@@ -7,9 +7,15 @@
 import { number, oneOf } from '../check/arguments.js';
 import { checkOptions, optionKeys } from '../check/index.js';
 import { native } from '../native/index.js';
-import type { Tensor } from '../tensor/tensor.js';
+import { isTensor, type Tensor } from '../tensor/tensor.js';
 import type { LossOptions, Reduction } from './loss.js';
-import { LOSS_KEYS, MARGIN_KEYS, MULTI_MARGIN_KEYS, POISSON_NLL_KEYS } from './option-keys.js';
+import {
+  LOSS_KEYS,
+  MARGIN_KEYS,
+  MULTI_MARGIN_KEYS,
+  POISSON_NLL_KEYS,
+  WEIGHTED_LOSS_KEYS,
+} from './option-keys.js';
 
 const reductionOf = (options: LossOptions): Reduction =>
   oneOf('reduction', ['none', 'mean', 'sum'], options.reduction ?? 'mean');
@@ -150,6 +156,20 @@ export function multilabelMarginLoss(input: Tensor, target: Tensor, options: Los
   return native.multilabelMarginLoss(input, target, reductionOf(checkOptions(options, LOSS_KEYS)));
 }
 
+/**
+ * Binary cross entropy of the logits of several labels each, the mean over classes.
+ * @param input - [B, C]. @param target - 0 or 1, of its shape and dtype. @param options.weight - [C], of the classes.
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.multilabel_soft_margin_loss.html
+ */
+export function multilabelSoftMarginLoss(
+  input: Tensor,
+  target: Tensor,
+  options: LossOptions & { weight?: Tensor | null } = {},
+): Tensor {
+  const { weight = null } = checkOptions(options, WEIGHTED_LOSS_KEYS);
+  return native.multilabelSoftMarginLoss(input, target, weight, reductionOf(options));
+}
+
 /** Options of {@link ctcLoss}. */
 export interface CtcOptions extends LossOptions {
   /** The class that stands for nothing. Default 0. */
@@ -160,24 +180,29 @@ export interface CtcOptions extends LossOptions {
 
 const CTC_KEYS = optionKeys(...LOSS_KEYS, 'blank', 'zeroInfinity');
 
+/** Lengths as the add-on takes them. */
+function lengthsOf(lengths: readonly number[] | Tensor): readonly number[] {
+  return isTensor(lengths) ? Array.from(lengths.dataSync(), Number) : lengths;
+}
+
 /**
  * Connectionist temporal classification.
- * @param logProbs - [T, B, C]. @param targets - int64 [B, S]. @param inputLengths - B lengths up to T.
- * @param targetLengths - B lengths up to S. @see Graves et al., ICML 2006
+ * @param logProbs - [T, B, C]. @param targets - int64 [B, S]. @param inputLengths - B lengths up to T, or a Tensor of them.
+ * @param targetLengths - B lengths up to S, or a Tensor of them. @see Graves et al., ICML 2006
  */
 export function ctcLoss(
   logProbs: Tensor,
   targets: Tensor,
-  inputLengths: readonly number[],
-  targetLengths: readonly number[],
+  inputLengths: readonly number[] | Tensor,
+  targetLengths: readonly number[] | Tensor,
   options: CtcOptions = {},
 ): Tensor {
   const { blank = 0, zeroInfinity = false } = checkOptions(options, CTC_KEYS);
   return native.ctcLoss(
     logProbs,
     targets,
-    inputLengths,
-    targetLengths,
+    lengthsOf(inputLengths),
+    lengthsOf(targetLengths),
     blank,
     zeroInfinity,
     reductionOf(options),

@@ -13,9 +13,9 @@ import {
   CROSS_ENTROPY_KEYS,
   HUBER_KEYS,
   KL_DIV_KEYS,
-  LOSS_KEYS,
   NLL_LOSS_KEYS,
   SMOOTH_L1_KEYS,
+  WEIGHTED_LOSS_KEYS,
 } from './option-keys.js';
 
 /** What becomes of the losses of the elements. */
@@ -65,14 +65,26 @@ export function nllLoss(input: Tensor, target: Tensor, options: NllLossOptions =
   return native.nllLoss(input, target, weight, reductionOf(options), ignoreIndex);
 }
 
-/** Squared difference. */
-export function mseLoss(input: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
-  return native.mseLoss(input, target, reductionOf(checkOptions(options, LOSS_KEYS)));
+/** Options of the losses of two tensors. */
+export interface WeightedLossOptions extends LossOptions {
+  /** Factor on the loss of each element, of input's shape. */
+  weight?: Tensor | null;
 }
 
-/** Absolute difference. */
-export function l1Loss(input: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
-  return native.l1Loss(input, target, reductionOf(checkOptions(options, LOSS_KEYS)));
+/** Squared difference; with `weight` the mean is divided by the sum of the weights. */
+export function mseLoss(input: Tensor, target: Tensor, options: WeightedLossOptions = {}): Tensor {
+  const { weight } = checkOptions(options, WEIGHTED_LOSS_KEYS);
+  return weight
+    ? native.mseLossWeighted(input, target, weight, reductionOf(options))
+    : native.mseLoss(input, target, reductionOf(options));
+}
+
+/** Absolute difference; with `weight` the mean is divided by the sum of the weights. */
+export function l1Loss(input: Tensor, target: Tensor, options: WeightedLossOptions = {}): Tensor {
+  const { weight } = checkOptions(options, WEIGHTED_LOSS_KEYS);
+  return weight
+    ? native.l1LossWeighted(input, target, weight, reductionOf(options))
+    : native.l1Loss(input, target, reductionOf(options));
 }
 
 /** Half the square of the difference below `beta`, divided by it, the absolute value above. @param options.beta - Default 1. */
@@ -89,9 +101,11 @@ export function smoothL1Loss(
 export function huberLoss(
   input: Tensor,
   target: Tensor,
-  options: LossOptions & { delta?: number } = {},
+  options: WeightedLossOptions & { delta?: number } = {},
 ): Tensor {
   const delta = number('delta', checkOptions(options, HUBER_KEYS).delta ?? 1, { min: Number.MIN_VALUE });
+  const { weight } = options;
+  if (weight) return native.huberLossWeighted(input, target, delta, weight, reductionOf(options));
   return native.huberLoss(input, target, delta, reductionOf(options));
 }
 

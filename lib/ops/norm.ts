@@ -10,6 +10,8 @@ import { checkShape } from '../tensor/check.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { LOCAL_RESPONSE_NORM_KEYS } from './option-keys.js';
 
+const P = optionKeys('p');
+
 const PADDING_IDX = optionKeys('paddingIdx');
 const WEIGHT_EPS = optionKeys('weight', 'eps');
 const NORMALIZE = optionKeys('p', 'dim', 'eps');
@@ -188,6 +190,12 @@ export function pairwiseDistance(
 ): Tensor {
   const { p = 2, eps = 1e-6, keepdim = false } = checkOptions(options, PAIRWISE_DISTANCE);
   return native.pairwiseDistance(input, other, p, eps, keepdim);
+}
+
+/** The p-distances of all pairs of rows, [N, M] -> [N (N - 1) / 2]. @param options.p - Default 2. */
+export function pdist(input: Tensor, options: { p?: number } = {}): Tensor {
+  const { p = 2 } = checkOptions(options, P);
+  return native.pdist(input, p);
 }
 
 /** Options of {@link scaledDotProductAttention}. */

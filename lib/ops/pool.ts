@@ -5,10 +5,14 @@
 
 import { type OutputSize, outputSizes, type Pair, type Sizes, sizes } from '../check/arguments.js';
 import { checkOptions, optionKeys } from '../check/index.js';
+import { invalidArgument } from '../errors.js';
 import { native } from '../native/index.js';
 import { checkShape } from '../tensor/check.js';
+import type { ValuesIndices } from '../tensor/order.js';
 import type { Tensor } from '../tensor/tensor.js';
-import { AVG_POOL_KEYS, MAX_POOL_KEYS } from './option-keys.js';
+import { AVG_POOL_3D_KEYS, AVG_POOL_KEYS, MAX_POOL_WITH_INDICES_KEYS } from './option-keys.js';
+
+const RETURN_INDICES = optionKeys('returnIndices');
 
 /** Options of the max pools. */
 export interface MaxPoolOptions {
@@ -20,6 +24,15 @@ export interface MaxPoolOptions {
   dilation?: Sizes;
   /** Round the output size up instead of down. Default false. */
   ceilMode?: boolean;
+}
+
+/** Asks a max pool for the positions of the maxima too. */
+export interface WithIndices {
+  /**
+   * Give `{ values, indices }`: indices is int64 of the shape of values, positions in the flattened spatial dimensions of
+   * the input, as {@link maxUnpool2d} takes them.
+   */
+  returnIndices: true;
 }
 
 /** Options of {@link maxPool2d}. */
@@ -44,12 +57,35 @@ export interface AvgPoolOptions {
   countIncludePad?: boolean;
 }
 
+/** Options of {@link avgPool3d}. */
+export interface AvgPool3dOptions extends AvgPoolOptions {
+  /** What the sums are divided by. Default: the size of the window, see `countIncludePad`. */
+  divisorOverride?: number | null;
+}
+
 /** Options of {@link avgPool2d}. */
-export interface AvgPool2dOptions extends AvgPoolOptions {
+export interface AvgPool2dOptions extends AvgPool3dOptions {
   /** Default: the kernel size. */
   stride?: Pair;
   /** Default 0, at most half the kernel. */
   padding?: Pair;
+}
+
+/** The arguments that the max pools of the add-on share, checked. */
+function windows(
+  count: number,
+  kernelSize: Sizes,
+  options: MaxPoolOptions & { returnIndices?: boolean },
+): [kernel: number[], stride: number[], padding: number[], dilation: number[], ceilMode: boolean] {
+  const { padding = 0, dilation = 1, ceilMode = false } = checkOptions(options, MAX_POOL_WITH_INDICES_KEYS);
+  const kernel = sizes('kernelSize', kernelSize, count, 1);
+  return [
+    kernel,
+    sizes('stride', options.stride ?? kernel, count, 1),
+    sizes('padding', padding, count, 0),
+    sizes('dilation', dilation, count, 1),
+    ceilMode,
+  ];
 }
 
 function maxPool(
@@ -57,62 +93,112 @@ function maxPool(
   count: number,
   input: Tensor,
   kernelSize: Sizes,
-  options: MaxPoolOptions,
-): Tensor {
-  const { padding = 0, dilation = 1, ceilMode = false } = checkOptions(options, MAX_POOL_KEYS);
-  const kernel = sizes('kernelSize', kernelSize, count, 1);
-  const stride = sizes('stride', options.stride ?? kernel, count, 1);
-  return call(
-    input,
-    kernel,
-    stride,
-    sizes('padding', padding, count, 0),
-    sizes('dilation', dilation, count, 1),
-    ceilMode,
-  );
+  options: MaxPoolOptions & { returnIndices?: boolean },
+): Tensor | ValuesIndices {
+  const checked = windows(count, kernelSize, options);
+  if (!flag('returnIndices', options.returnIndices)) return call(input, ...checked);
+  const [values, indices] = native.maxPoolWithIndices(input, ...checked);
+  return { values, indices };
 }
 
-function avgPool(
-  call: typeof native.avgPool1d,
+function flag(name: string, value: unknown): boolean {
+  if (value === undefined || typeof value === 'boolean') return value ?? false;
+  throw invalidArgument(name, 'a boolean', value);
+}
+
+/** The arguments that the average pools of the add-on share, checked. */
+function means(
   count: number,
-  input: Tensor,
   kernelSize: Sizes,
   options: AvgPoolOptions,
-): Tensor {
-  const { padding = 0, ceilMode = false, countIncludePad = true } = checkOptions(options, AVG_POOL_KEYS);
+): [kernel: number[], stride: number[], padding: number[], ceilMode: boolean, includePad: boolean] {
+  const { padding = 0, ceilMode = false, countIncludePad = true } = options;
   const kernel = sizes('kernelSize', kernelSize, count, 1);
   const stride = sizes('stride', options.stride ?? kernel, count, 1);
-  return call(input, kernel, stride, sizes('padding', padding, count, 0), ceilMode, countIncludePad);
+  return [kernel, stride, sizes('padding', padding, count, 0), ceilMode, countIncludePad];
 }
 
-/** The largest element of each window. @param input - [B, C, L]. @returns [B, C, L']. */
-export function maxPool1d(input: Tensor, kernelSize: Sizes, options: MaxPoolOptions = {}): Tensor {
+function divisorOf(options: AvgPool3dOptions): number | undefined {
+  const { divisorOverride } = checkOptions(options, AVG_POOL_3D_KEYS);
+  return divisorOverride === undefined || divisorOverride === null
+    ? undefined
+    : nonZero('divisorOverride', divisorOverride);
+}
+
+function nonZero(name: string, value: unknown): number {
+  if (Number.isSafeInteger(value) && value !== 0) return value as number;
+  throw invalidArgument(name, 'an integer other than 0', value);
+}
+
+/**
+ * The largest element of each window. @param input - [B, C, L]. @returns [B, C, L'].
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.max_pool1d.html
+ */
+export function maxPool1d(input: Tensor, kernelSize: Sizes, options?: MaxPoolOptions): Tensor;
+export function maxPool1d(
+  input: Tensor,
+  kernelSize: Sizes,
+  options: MaxPoolOptions & WithIndices,
+): ValuesIndices;
+export function maxPool1d(
+  input: Tensor,
+  kernelSize: Sizes,
+  options: MaxPoolOptions & { returnIndices?: boolean } = {},
+): Tensor | ValuesIndices {
   return maxPool(native.maxPool1d, 1, input, kernelSize, options);
 }
 
-/** The largest element of each window. @param input - [B, C, H, W]. @returns [B, C, H', W']. */
-export function maxPool2d(input: Tensor, kernelSize: Pair, options: MaxPool2dOptions = {}): Tensor {
+/**
+ * The largest element of each window. @param input - [B, C, H, W]. @returns [B, C, H', W'].
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.max_pool2d.html
+ */
+export function maxPool2d(input: Tensor, kernelSize: Pair, options?: MaxPool2dOptions): Tensor;
+export function maxPool2d(
+  input: Tensor,
+  kernelSize: Pair,
+  options: MaxPool2dOptions & WithIndices,
+): ValuesIndices;
+export function maxPool2d(
+  input: Tensor,
+  kernelSize: Pair,
+  options: MaxPool2dOptions & { returnIndices?: boolean } = {},
+): Tensor | ValuesIndices {
   return maxPool(native.maxPool2d, 2, input, kernelSize, options);
 }
 
-/** The largest element of each window. @param input - [B, C, D, H, W]. @returns [B, C, D', H', W']. */
-export function maxPool3d(input: Tensor, kernelSize: Sizes, options: MaxPoolOptions = {}): Tensor {
+/**
+ * The largest element of each window. @param input - [B, C, D, H, W]. @returns [B, C, D', H', W'].
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.max_pool3d.html
+ */
+export function maxPool3d(input: Tensor, kernelSize: Sizes, options?: MaxPoolOptions): Tensor;
+export function maxPool3d(
+  input: Tensor,
+  kernelSize: Sizes,
+  options: MaxPoolOptions & WithIndices,
+): ValuesIndices;
+export function maxPool3d(
+  input: Tensor,
+  kernelSize: Sizes,
+  options: MaxPoolOptions & { returnIndices?: boolean } = {},
+): Tensor | ValuesIndices {
   return maxPool(native.maxPool3d, 3, input, kernelSize, options);
 }
 
 /** The mean of each window. @param input - [B, C, L]. @returns [B, C, L']. */
 export function avgPool1d(input: Tensor, kernelSize: Sizes, options: AvgPoolOptions = {}): Tensor {
-  return avgPool(native.avgPool1d, 1, input, kernelSize, options);
+  return native.avgPool1d(input, ...means(1, kernelSize, checkOptions(options, AVG_POOL_KEYS)));
 }
 
 /** The mean of each window. @param input - [B, C, H, W]. @returns [B, C, H', W']. */
 export function avgPool2d(input: Tensor, kernelSize: Pair, options: AvgPool2dOptions = {}): Tensor {
-  return avgPool(native.avgPool2d, 2, input, kernelSize, options);
+  const divisor = divisorOf(options);
+  return native.avgPool2d(input, ...means(2, kernelSize, options), divisor);
 }
 
 /** The mean of each window. @param input - [B, C, D, H, W]. @returns [B, C, D', H', W']. */
-export function avgPool3d(input: Tensor, kernelSize: Sizes, options: AvgPoolOptions = {}): Tensor {
-  return avgPool(native.avgPool3d, 3, input, kernelSize, options);
+export function avgPool3d(input: Tensor, kernelSize: Sizes, options: AvgPool3dOptions = {}): Tensor {
+  const divisor = divisorOf(options);
+  return native.avgPool3d(input, ...means(3, kernelSize, options), divisor);
 }
 
 function resultSizes(input: Tensor, value: OutputSize, count: number): number[] {
@@ -137,25 +223,52 @@ export function adaptiveAvgPool3d(input: Tensor, outputSize: OutputSize): Tensor
   return native.adaptiveAvgPool3d(input, resultSizes(input, outputSize, 3));
 }
 
-/** The first of a pair; the second is let go at once. */
-function firstOf([first, second]: [Tensor, Tensor]): Tensor {
-  second.dispose();
-  return first;
+/** An adaptive max pool: the maxima, or them and their positions. */
+function adaptiveMax(
+  call: typeof native.adaptiveMaxPool1d,
+  count: number,
+  input: Tensor,
+  outputSize: OutputSize,
+  options: { returnIndices?: boolean },
+): Tensor | ValuesIndices {
+  const withIndices = flag('returnIndices', checkOptions(options, RETURN_INDICES).returnIndices);
+  const [values, indices] = call(input, resultSizes(input, outputSize, count));
+  if (withIndices) return { values, indices };
+  indices.dispose();
+  return values;
 }
 
-/** The largest element of windows chosen so that the output has the given length. @param outputSize - null: that of the input. @returns [B, C, outputSize]. */
-export function adaptiveMaxPool1d(input: Tensor, outputSize: OutputSize): Tensor {
-  return firstOf(native.adaptiveMaxPool1d(input, resultSizes(input, outputSize, 1)));
+/** The largest element of windows chosen so that the output has the given length. @returns [B, C, outputSize]. */
+export function adaptiveMaxPool1d(input: Tensor, outputSize: OutputSize): Tensor;
+export function adaptiveMaxPool1d(input: Tensor, outputSize: OutputSize, options: WithIndices): ValuesIndices;
+export function adaptiveMaxPool1d(
+  input: Tensor,
+  outputSize: OutputSize,
+  options: { returnIndices?: boolean } = {},
+): Tensor | ValuesIndices {
+  return adaptiveMax(native.adaptiveMaxPool1d, 1, input, outputSize, options);
 }
 
-/** The largest element of windows chosen so that the output has the given size. @param outputSize - null among them: that of the input. @returns [B, C, ...outputSize]. */
-export function adaptiveMaxPool2d(input: Tensor, outputSize: OutputSize): Tensor {
-  return firstOf(native.adaptiveMaxPool2d(input, resultSizes(input, outputSize, 2)));
+/** The largest element of windows chosen so that the output has the given size. @returns [B, C, outputSize]. */
+export function adaptiveMaxPool2d(input: Tensor, outputSize: OutputSize): Tensor;
+export function adaptiveMaxPool2d(input: Tensor, outputSize: OutputSize, options: WithIndices): ValuesIndices;
+export function adaptiveMaxPool2d(
+  input: Tensor,
+  outputSize: OutputSize,
+  options: { returnIndices?: boolean } = {},
+): Tensor | ValuesIndices {
+  return adaptiveMax(native.adaptiveMaxPool2d, 2, input, outputSize, options);
 }
 
-/** The largest element of windows chosen so that the output has the given size. @param outputSize - null among them: that of the input. @returns [B, C, ...outputSize]. */
-export function adaptiveMaxPool3d(input: Tensor, outputSize: OutputSize): Tensor {
-  return firstOf(native.adaptiveMaxPool3d(input, resultSizes(input, outputSize, 3)));
+/** The largest element of windows chosen so that the output has the given size. @returns [B, C, outputSize]. */
+export function adaptiveMaxPool3d(input: Tensor, outputSize: OutputSize): Tensor;
+export function adaptiveMaxPool3d(input: Tensor, outputSize: OutputSize, options: WithIndices): ValuesIndices;
+export function adaptiveMaxPool3d(
+  input: Tensor,
+  outputSize: OutputSize,
+  options: { returnIndices?: boolean } = {},
+): Tensor | ValuesIndices {
+  return adaptiveMax(native.adaptiveMaxPool3d, 3, input, outputSize, options);
 }
 
 /** Options of {@link unfold} and {@link fold}. */
@@ -187,7 +300,7 @@ export function fold(input: Tensor, outputSize: Pair, kernelSize: Pair, options:
   const { dilation = 1, padding = 0, stride = 1 } = checkOptions(options, UNFOLD_KEYS);
   return native.col2im(
     input,
-    sizes('outputSize', outputSize, 2, 1),
+    resultSizes(input, outputSize, 2),
     sizes('kernelSize', kernelSize, 2, 1),
     sizes('dilation', dilation, 2, 1),
     sizes('padding', padding, 2, 0),

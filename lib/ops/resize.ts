@@ -15,8 +15,8 @@ const ALIGN_CORNERS = optionKeys('alignCorners');
 
 const MODES = ['nearest', 'nearestExact', 'linear', 'bilinear', 'bicubic', 'trilinear', 'area'] as const;
 
-/** How {@link interpolate} finds a pixel's value; `nearestExact` is the nearest centre, `area` the mean. */
-export type InterpolateMode = (typeof MODES)[number];
+/** How {@link interpolate} finds a pixel's value; `nearestExact` (or `nearest-exact`) is the nearest centre, `area` the mean. */
+export type InterpolateMode = (typeof MODES)[number] | 'nearest-exact';
 
 /** The number of spatial dimensions a mode is for; the others take 1 to 3. */
 const SPATIAL: Partial<Record<InterpolateMode, number>> = {
@@ -49,11 +49,11 @@ export function interpolate(input: Tensor, options: InterpolateOptions): Tensor 
   const {
     size,
     scaleFactor,
-    mode = 'nearest',
+    mode: wantedMode = 'nearest',
     alignCorners = false,
     antialias = false,
   } = checkOptions(options, INTERPOLATE_KEYS);
-  oneOf('mode', MODES, mode);
+  const mode = oneOf('mode', MODES, wantedMode === 'nearest-exact' ? 'nearestExact' : wantedMode);
   if ((size === undefined) === (scaleFactor === undefined)) {
     throw invalidArgument('options', 'either size or scaleFactor', options);
   }
@@ -128,6 +128,11 @@ export function affineGrid(
 /** Channels to pixels, [B, C r², H, W] -> [B, C, H r, W r]. @see https://arxiv.org/abs/1609.05158 */
 export function pixelShuffle(input: Tensor, upscaleFactor: number): Tensor {
   return native.pixelShuffle(input, integer('upscaleFactor', upscaleFactor, 1));
+}
+
+/** The channels of each group dealt out in turn, [B, C, ...] -> the same. @see https://arxiv.org/abs/1707.01083 */
+export function channelShuffle(input: Tensor, groups: number): Tensor {
+  return native.channelShuffle(input, integer('groups', groups, 1));
 }
 
 /** Pixels to channels, [B, C, H r, W r] -> [B, C r², H, W]. */

@@ -20,6 +20,8 @@ import {
 } from './dtype.js';
 import { isTensor, type Tensor } from './tensor.js';
 
+const LOGSPACE = optionKeys('dtype', 'device', 'requiresGrad', 'base');
+
 const DIM = optionKeys('dim');
 const INDEXING = optionKeys('indexing');
 const OFFSET = optionKeys('offset');
@@ -297,6 +299,11 @@ export function randint(
   return finish(native.randint(low, high, shape, dtype, device), options);
 }
 
+/** Random integers in [low, high) of the shape, dtype and device of `input`. */
+export function randintLike(input: Tensor, low: number, high: number, options: TensorOptions = {}): Tensor {
+  return randint(low, high, checkShape('input', input), like(input, options));
+}
+
 /** A random permutation of 0 to n - 1, int64 by default. */
 export function randperm(n: number, options: TensorOptions = {}): Tensor {
   const { dtype = 'int64', device = 'cpu' } = checkOptions(options, TENSOR_KEYS);
@@ -327,6 +334,20 @@ export function arange(first: number, ...rest: (number | TensorOptions | undefin
 export function linspace(start: number, end: number, steps: number, options: TensorOptions = {}): Tensor {
   const { dtype = 'float32', device = 'cpu' } = checkOptions(options, TENSOR_KEYS);
   return finish(native.linspace(start, end, steps, dtype, device), options);
+}
+
+/**
+ * `steps` numbers from base to the power of `start` to base to the power of `end`, both included, equally far apart by
+ * their logarithms. @param options.base - Default 10.
+ */
+export function logspace(
+  start: number,
+  end: number,
+  steps: number,
+  options: TensorOptions & { base?: number } = {},
+): Tensor {
+  const { dtype = 'float32', device = 'cpu', base = 10 } = checkOptions(options, LOGSPACE);
+  return finish(native.logspace(start, end, steps, base, dtype, device), options);
 }
 
 /** The n x m matrix (m = n by default) with ones on the diagonal. */

@@ -21,7 +21,8 @@ const K_DIMS = optionKeys('k', 'dims');
 /** How {@link TensorIndexing.scatterReduce} joins elements that meet. */
 export type ScatterReduction = 'sum' | 'prod' | 'mean' | 'amax' | 'amin';
 
-const REDUCTIONS: readonly ScatterReduction[] = ['sum', 'prod', 'mean', 'amax', 'amin'];
+/** @internal The names of {@link ScatterReduction}. */
+export const REDUCTIONS: readonly ScatterReduction[] = ['sum', 'prod', 'mean', 'amax', 'amin'];
 
 const list = (value: number | readonly number[]): readonly number[] =>
   typeof value === 'number' ? [value] : value;
@@ -76,13 +77,19 @@ export abstract class TensorIndexing extends TensorMatrix {
   maskedSelect(this: Tensor, mask: Tensor): Tensor {
     return native.maskedSelect(this, mask);
   }
-  /** A copy with `value` where the bool tensor `mask` is true. */
-  maskedFill(this: Tensor, mask: Tensor, value: number | bigint | boolean): Tensor {
-    return native.maskedFill(this, mask, value);
+  /** A copy with `value`, a number or a Tensor without dimensions, where the bool tensor `mask` is true. */
+  maskedFill(this: Tensor, mask: Tensor, value: Operand): Tensor {
+    return typeof value === 'object'
+      ? native.maskedFillTensor(this, mask, value)
+      : native.maskedFill(this, mask, value);
   }
   /** In place: {@link maskedFill}. */
-  maskedFill_(this: Tensor, mask: Tensor, value: number | bigint | boolean): Tensor {
-    native.maskedFillInPlace(this, mask, value).dispose();
+  maskedFill_(this: Tensor, mask: Tensor, value: Operand): Tensor {
+    const filled =
+      typeof value === 'object'
+        ? native.maskedFillTensorInPlace(this, mask, value)
+        : native.maskedFillInPlace(this, mask, value);
+    filled.dispose();
     return this;
   }
   /** A copy with the elements of `source`, in order, where the bool tensor `mask` is true. */
@@ -164,13 +171,19 @@ export abstract class TensorIndexing extends TensorMatrix {
     native.indexCopyInPlace(this, dim, index, source).dispose();
     return this;
   }
-  /** A copy with `value` at the positions `index` (int64 [N]) along `dim`. */
-  indexFill(this: Tensor, dim: number, index: Tensor, value: number): Tensor {
-    return native.indexFill(this, dim, index, value);
+  /** A copy with `value`, a number or a Tensor without dimensions, at the positions `index` (int64 [N]) along `dim`. */
+  indexFill(this: Tensor, dim: number, index: Tensor, value: Operand): Tensor {
+    return typeof value === 'object'
+      ? native.indexFillTensor(this, dim, index, value)
+      : native.indexFill(this, dim, index, value);
   }
   /** In place: {@link indexFill}. */
-  indexFill_(this: Tensor, dim: number, index: Tensor, value: number): Tensor {
-    native.indexFillInPlace(this, dim, index, value).dispose();
+  indexFill_(this: Tensor, dim: number, index: Tensor, value: Operand): Tensor {
+    const filled =
+      typeof value === 'object'
+        ? native.indexFillTensorInPlace(this, dim, index, value)
+        : native.indexFillInPlace(this, dim, index, value);
+    filled.dispose();
     return this;
   }
 

@@ -7,22 +7,43 @@
 import { checkOptions, optionKeys } from '../check/index.js';
 import { invalidArgument } from '../errors.js';
 import { native } from '../native/index.js';
+import type { DType } from './dtype.js';
+import { dims } from './reduce.js';
 import type { Tensor } from './tensor.js';
 
-const UPPER_UNITRIANGULAR = optionKeys('upper', 'unitriangular');
+const ATOL_RTOL_HERMITIAN = optionKeys('atol', 'rtol', 'hermitian');
+const LEFT = optionKeys('left');
+const UPPER_LEFT_UNITRIANGULAR = optionKeys('upper', 'left', 'unitriangular');
+const OPTIONS_OF_UPLO = optionKeys('UPLO');
+const P_DIM_KEEPDIM_DTYPE = optionKeys('p', 'dim', 'keepdim', 'dtype');
+const ORD_DIM_KEEPDIM_DTYPE = optionKeys('ord', 'dim', 'keepdim', 'dtype');
+const P = optionKeys('p');
+const DIM = optionKeys('dim');
+const OPTIONS_OF_N = optionKeys('n');
+
 const UPPER = optionKeys('upper');
 const MODE = optionKeys('mode');
 const FULL_MATRICES = optionKeys('fullMatrices');
-const MATRIX_NORM = optionKeys('p', 'dim', 'keepdim');
 
 /** The inverse, [..., N, N]. @throws NativeError for a singular matrix. */
 export function inv(input: Tensor): Tensor {
   return native.inv(input);
 }
 
+/** Which singular values count as zero, and whether the matrix is symmetric. */
+export interface ToleranceOptions {
+  /** Values up to max(atol, rtol * the largest) are zero. Default 0. */
+  atol?: number;
+  /** Default: the machine epsilon times the larger size; 0 where `atol` is given. */
+  rtol?: number;
+  /** The matrix is symmetric: eigenvalues take the place of singular values. Default false. */
+  hermitian?: boolean;
+}
+
 /** The Moore-Penrose inverse, [..., M, N] -> [..., N, M]. */
-export function pinv(input: Tensor): Tensor {
-  return native.pinv(input);
+export function pinv(input: Tensor, options: ToleranceOptions = {}): Tensor {
+  const { atol, rtol, hermitian = false } = checkOptions(options, ATOL_RTOL_HERMITIAN);
+  return native.pinv(input, atol, rtol, hermitian);
 }
 
 /** The determinant, [..., N, N] -> [...]. */
@@ -36,22 +57,27 @@ export function slogdet(input: Tensor): { sign: Tensor; logabsdet: Tensor } {
   return { sign, logabsdet };
 }
 
-/** x with input x = other. @param other - [..., N] or [..., N, K]. @throws NativeError for a singular matrix. */
-export function solve(input: Tensor, other: Tensor): Tensor {
-  return native.solve(input, other);
+/**
+ * x with input x = other. @param other - [..., N] or [..., N, K].
+ * @param options.left - `false`: x with x input = other instead. Default true. @throws NativeError for a singular matrix.
+ */
+export function solve(input: Tensor, other: Tensor, options: { left?: boolean } = {}): Tensor {
+  const { left = true } = checkOptions(options, LEFT);
+  return native.solve(input, other, left);
 }
 
 /**
  * x with input x = other for a triangular `input`, of which the other half is not looked at.
  * @param options.upper - Which triangle. @param options.unitriangular - Take the diagonal as ones. Default false.
+ * @param options.left - `false`: x with x input = other instead. Default true.
  */
 export function solveTriangular(
   input: Tensor,
   other: Tensor,
-  options: { upper: boolean; unitriangular?: boolean },
+  options: { upper: boolean; left?: boolean; unitriangular?: boolean },
 ): Tensor {
-  const { upper, unitriangular = false } = checkOptions(options, UPPER_UNITRIANGULAR);
-  return native.solveTriangular(input, other, upper, unitriangular);
+  const { upper, left = true, unitriangular = false } = checkOptions(options, UPPER_LEFT_UNITRIANGULAR);
+  return native.solveTriangular(input, other, upper, left, unitriangular);
 }
 
 /** The x that brings input x closest to `other` in the 2-norm. */
@@ -93,20 +119,36 @@ export function svdvals(input: Tensor): Tensor {
   return native.svdvals(input);
 }
 
-/** Eigenvalues (rising) and eigenvectors (columns) of a symmetric matrix, of which the lower half is looked at. */
-export function eigh(input: Tensor): { eigenvalues: Tensor; eigenvectors: Tensor } {
-  const [eigenvalues, eigenvectors] = native.eigh(input);
+/** Which half of a symmetric matrix is read. */
+export interface HalfOptions {
+  /** `'L'`, the lower, or `'U'`, the upper. Default `'L'`. */
+  UPLO?: 'L' | 'U';
+}
+
+function half(options: HalfOptions): string {
+  const { UPLO = 'L' } = checkOptions(options, OPTIONS_OF_UPLO);
+  if (UPLO !== 'L' && UPLO !== 'U') throw invalidArgument('UPLO', "'L' or 'U'", UPLO);
+  return UPLO;
+}
+
+/** Eigenvalues (rising) and eigenvectors (columns) of a symmetric matrix, of which one half is read. */
+export function eigh(
+  input: Tensor,
+  options: HalfOptions = {},
+): { eigenvalues: Tensor; eigenvectors: Tensor } {
+  const [eigenvalues, eigenvectors] = native.eigh(input, half(options));
   return { eigenvalues, eigenvectors };
 }
 
-/** The eigenvalues of a symmetric matrix, rising. */
-export function eigvalsh(input: Tensor): Tensor {
-  return native.eigvalsh(input);
+/** The eigenvalues of a symmetric matrix, of which one half is read; rising. */
+export function eigvalsh(input: Tensor, options: HalfOptions = {}): Tensor {
+  return native.eigvalsh(input, half(options));
 }
 
 /** The number of singular values that are not zero but for rounding, int64. */
-export function matrixRank(input: Tensor): Tensor {
-  return native.matrixRank(input);
+export function matrixRank(input: Tensor, options: ToleranceOptions = {}): Tensor {
+  const { atol, rtol, hermitian = false } = checkOptions(options, ATOL_RTOL_HERMITIAN);
+  return native.matrixRank(input, atol, rtol, hermitian);
 }
 
 /** The matrix multiplied by itself n times; its inverse for negative n. */
@@ -132,14 +174,14 @@ export interface VectorNormOptions {
   dim?: number | readonly number[];
   /** Default false. */
   keepdim?: boolean;
+  /** Converted to it first. Default: its own. */
+  dtype?: DType;
 }
-
-const VECTOR_NORM_KEYS = optionKeys('p', 'dim', 'keepdim');
 
 /** The p-norm of vectors. */
 export function vectorNorm(input: Tensor, options: VectorNormOptions = {}): Tensor {
-  const { p = 2, dim, keepdim = false } = checkOptions(options, VECTOR_NORM_KEYS);
-  return native.norm(input, p, dim === undefined ? null : typeof dim === 'number' ? [dim] : dim, keepdim);
+  const { p = 2, dim, keepdim = false, dtype } = checkOptions(options, P_DIM_KEEPDIM_DTYPE);
+  return native.norm(input, p, dims(dim), keepdim, dtype);
 }
 
 /**
@@ -150,10 +192,78 @@ export function vectorNorm(input: Tensor, options: VectorNormOptions = {}): Tens
  */
 export function matrixNorm(
   input: Tensor,
-  options: { p?: 'fro' | 'nuc' | number; dim?: readonly [number, number]; keepdim?: boolean } = {},
+  options: {
+    p?: 'fro' | 'nuc' | number;
+    dim?: readonly [number, number];
+    keepdim?: boolean;
+    dtype?: DType;
+  } = {},
 ): Tensor {
-  const { p = 'fro', dim = [-2, -1], keepdim = false } = checkOptions(options, MATRIX_NORM);
-  if (typeof p === 'number') return native.matrixNorm(input, p, dim, keepdim);
+  const { p = 'fro', dim = [-2, -1], keepdim = false, dtype } = checkOptions(options, P_DIM_KEEPDIM_DTYPE);
+  if (typeof p === 'number') return native.matrixNorm(input, p, dim, keepdim, dtype);
   if (p !== 'fro' && p !== 'nuc') throw invalidArgument('p', "'fro', 'nuc' or a number", p);
-  return native.matrixNormNamed(input, p, dim, keepdim);
+  return native.matrixNormNamed(input, p, dim, keepdim, dtype);
+}
+
+/**
+ * A norm of vectors or matrices.
+ * @param options.ord - Default: the 2-norm of all elements. With it, a number, and two dimensions a matrix norm (see
+ * {@link matrixNorm}), with one a vector norm; `'fro'` and `'nuc'` are matrix norms.
+ * @param options.dim - Default: all dimensions; one or two when `ord` is given. @param options.keepdim - Default false.
+ * @see https://pytorch.org/docs/stable/generated/torch.linalg.norm.html
+ */
+export function norm(
+  input: Tensor,
+  options: {
+    ord?: number | 'fro' | 'nuc';
+    dim?: number | readonly number[];
+    keepdim?: boolean;
+    dtype?: DType;
+  } = {},
+): Tensor {
+  const { ord, dim, keepdim = false, dtype } = checkOptions(options, ORD_DIM_KEEPDIM_DTYPE);
+  if (ord === undefined || typeof ord === 'number')
+    return native.linalgNorm(input, ord, dims(dim), keepdim, dtype);
+  if (ord !== 'fro' && ord !== 'nuc') throw invalidArgument('ord', "a number, 'fro' or 'nuc'", ord);
+  return native.linalgNormNamed(input, ord, dims(dim), keepdim, dtype);
+}
+
+/** The condition number of a matrix, [..., N, N] -> [...]. @param options.p - The norm, as in {@link matrixNorm}. Default 2, for [..., M, N] too. */
+export function cond(input: Tensor, options: { p?: number | 'fro' | 'nuc' } = {}): Tensor {
+  const { p } = checkOptions(options, P);
+  if (p === undefined || typeof p === 'number') return native.cond(input, p);
+  if (p !== 'fro' && p !== 'nuc') throw invalidArgument('p', "a number, 'fro' or 'nuc'", p);
+  return native.condNamed(input, p);
+}
+
+/** The inner products of vectors along `dim`; the rest broadcasts. @param options.dim - Default -1. */
+export function vecdot(input: Tensor, other: Tensor, options: { dim?: number } = {}): Tensor {
+  const { dim = -1 } = checkOptions(options, DIM);
+  return native.vecdot(input, other, dim);
+}
+
+/**
+ * x with A x = input for the A whose Cholesky factor is `factor`, [..., N, K] and [..., N, N].
+ * @param options.upper - The factor is upper triangular. Default false.
+ * @see https://pytorch.org/docs/stable/generated/torch.cholesky_solve.html
+ */
+export function choleskySolve(input: Tensor, factor: Tensor, options: { upper?: boolean } = {}): Tensor {
+  const { upper = false } = checkOptions(options, UPPER);
+  return native.choleskySolve(input, factor, upper);
+}
+
+/** The inverse of the matrix whose Cholesky factor is `input`, [..., N, N]. @param options.upper - The factor is upper triangular. Default false. */
+export function choleskyInverse(input: Tensor, options: { upper?: boolean } = {}): Tensor {
+  const { upper = false } = checkOptions(options, UPPER);
+  return native.choleskyInverse(input, upper);
+}
+
+/** The logarithm of the determinant, [..., N, N] -> [...]; NaN where that is negative. */
+export function logdet(input: Tensor): Tensor {
+  return native.logdet(input);
+}
+
+/** The powers 0 to n - 1 of the elements, [..., N] -> [..., N, n]. @param options.n - Default: N. @see https://pytorch.org/docs/stable/generated/torch.linalg.vander.html */
+export function vander(input: Tensor, options: { n?: number } = {}): Tensor {
+  return native.vander(input, checkOptions(options, OPTIONS_OF_N).n);
 }

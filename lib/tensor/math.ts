@@ -10,6 +10,9 @@ import { native, type Operand } from '../native/index.js';
 import { TensorBase } from './base.js';
 import type { Tensor } from './tensor.js';
 
+const ALPHA_KEYS = optionKeys('alpha');
+const DECIMALS = optionKeys('decimals');
+
 const ROUNDING_MODE = optionKeys('roundingMode');
 const MIN_MAX = optionKeys('min', 'max');
 
@@ -19,13 +22,52 @@ export interface AlphaOptions {
   alpha?: number;
 }
 
-const ALPHA_KEYS = optionKeys('alpha');
+/** Options of `div`. */
+export interface DivOptions {
+  /** `'trunc'` towards zero, `'floor'` down; integers then stay integers. Default: exact. */
+  roundingMode?: 'trunc' | 'floor' | null;
+}
+
+function roundingModeOf(options: DivOptions): 'trunc' | 'floor' | undefined {
+  const { roundingMode } = checkOptions(options, ROUNDING_MODE);
+  if (roundingMode === undefined || roundingMode === null) return undefined;
+  if (roundingMode !== 'trunc' && roundingMode !== 'floor')
+    throw invalidArgument('roundingMode', "'trunc', 'floor' or null", roundingMode);
+  return roundingMode;
+}
+
+/** Options of `round`. */
+export interface RoundOptions {
+  /** Digits after the point that are kept. Default 0. */
+  decimals?: number;
+}
+
+/** @internal The digits that a rounding keeps. */
+export function decimalsOf(options: RoundOptions | undefined): number {
+  return options === undefined ? 0 : (checkOptions(options, DECIMALS).decimals ?? 0);
+}
 
 /** Without an object made for a call that has no options: most calls, and it would be a tenth of a small one. */
 function alphaOf(options: AlphaOptions | undefined): number {
   if (options === undefined) return 1;
   const { alpha = 1 } = checkOptions(options, ALPHA_KEYS);
   return alpha;
+}
+
+/** @internal Limits by bounds of which one is a tensor; `limit` takes tensors only. */
+export function clampByTensors(
+  tensor: Tensor,
+  min: number | Tensor | undefined,
+  max: number | Tensor | undefined,
+  limit: typeof native.clampTensor,
+): Tensor {
+  const bound = (value: number | Tensor | undefined) =>
+    typeof value === 'number' ? native.full([], value, tensor.dtype, tensor.device) : value;
+  const bounds = [bound(min), bound(max)] as const;
+  const limited = limit(tensor, ...bounds);
+  if (bounds[0] !== min) bounds[0]?.dispose();
+  if (bounds[1] !== max) bounds[1]?.dispose();
+  return limited;
 }
 
 /** Element-wise operations. Each returns a new tensor; a trailing underscore marks those that change their own. */
@@ -46,12 +88,9 @@ export abstract class TensorMath extends TensorBase {
    * this / other; integers give float32.
    * @param options.roundingMode - `'trunc'` towards zero, `'floor'` down; integers then stay integers. Default: exact.
    */
-  div(this: Tensor, other: Operand, options: { roundingMode?: 'trunc' | 'floor' } = {}): Tensor {
-    const { roundingMode } = checkOptions(options, ROUNDING_MODE);
-    if (roundingMode === undefined) return native.div(this, other);
-    if (roundingMode !== 'trunc' && roundingMode !== 'floor')
-      throw invalidArgument('roundingMode', "'trunc' or 'floor'", roundingMode);
-    return native.divRounded(this, other, roundingMode);
+  div(this: Tensor, other: Operand, options: DivOptions = {}): Tensor {
+    const mode = roundingModeOf(options);
+    return mode === undefined ? native.div(this, other) : native.divRounded(this, other, mode);
   }
   /** this / other, rounded down. */
   floorDivide(this: Tensor, other: Operand): Tensor {
@@ -95,9 +134,13 @@ export abstract class TensorMath extends TensorBase {
     native.mulInPlace(this, other).dispose();
     return this;
   }
-  /** In place: this /= other. */
-  div_(this: Tensor, other: Operand): Tensor {
-    native.divInPlace(this, other).dispose();
+  /** In place: this /= other. @param options.roundingMode - As in {@link div}. */
+  div_(this: Tensor, other: Operand, options: DivOptions = {}): Tensor {
+    const mode = roundingModeOf(options);
+    (mode === undefined
+      ? native.divInPlace(this, other)
+      : native.divRoundedInPlace(this, other, mode)
+    ).dispose();
     return this;
   }
   /** In place: every element becomes `value`. */
@@ -237,9 +280,13 @@ export abstract class TensorMath extends TensorBase {
   ceil(this: Tensor): Tensor {
     return native.ceil(this);
   }
-  /** Rounded to the nearest integer, halves to even. */
-  round(this: Tensor): Tensor {
-    return native.round(this);
+  /**
+   * Rounded to the nearest integer, halves to even.
+   * @param options.decimals - Round to so many digits after the point, or for negative ones before it. Default 0.
+   */
+  round(this: Tensor, options?: RoundOptions): Tensor {
+    const decimals = decimalsOf(options);
+    return decimals === 0 ? native.round(this) : native.roundDecimals(this, decimals);
   }
   /** Whether the element is NaN, bool. */
   isnan(this: Tensor): Tensor {
@@ -255,12 +302,6 @@ export abstract class TensorMath extends TensorBase {
     if (min === undefined && max === undefined)
       throw invalidArgument('options', 'min, max or both', { min, max });
     if (typeof min !== 'object' && typeof max !== 'object') return native.clamp(this, min, max);
-    const bound = (value: number | Tensor | undefined) =>
-      typeof value === 'number' ? native.full([], value, this.dtype, this.device) : value;
-    const bounds = [bound(min), bound(max)] as const;
-    const limited = native.clampTensor(this, ...bounds);
-    if (bounds[0] !== min) bounds[0]?.dispose();
-    if (bounds[1] !== max) bounds[1]?.dispose();
-    return limited;
+    return clampByTensors(this, min, max, native.clampTensor);
   }
 }

@@ -5,18 +5,31 @@
  */
 import { checkOptions, optionKeys } from '../check/index.js';
 import { invalidArgument } from '../errors.js';
-import { native } from '../native/index.js';
-import { DIM_KEYS, type DimOptions, dims, REDUCE_KEYS, type ReduceOptions, TensorReduce } from './reduce.js';
+import { native, type Operand } from '../native/index.js';
+import {
+  DIM_KEYS,
+  type DimOptions,
+  type DTypeOptions,
+  dims,
+  REDUCE_KEYS,
+  type ReduceOptions,
+  TensorReduce,
+} from './reduce.js';
 import type { Tensor } from './tensor.js';
 
-const QUANTILE = optionKeys(...DIM_KEYS, 'interpolation');
+const DIM_KEEPDIM_INTERPOLATION = optionKeys('dim', 'keepdim', 'interpolation');
+const DIM_KEEPDIM_DTYPE = optionKeys('dim', 'keepdim', 'dtype');
+const DIM_DTYPE = optionKeys('dim', 'dtype');
+const N_DIM_PREPEND_APPEND = optionKeys('n', 'dim', 'prepend', 'append');
+const RIGHT_SIDE_SORTER_OUT_INT32 = optionKeys('right', 'side', 'sorter', 'outInt32');
+const RIGHT_OUT_INT32 = optionKeys('right', 'outInt32');
+const INVERT_ASSUME_UNIQUE = optionKeys('invert', 'assumeUnique');
+
 const VAR_MEAN = optionKeys(...REDUCE_KEYS, 'correction');
 const DIM = optionKeys('dim');
 const P = optionKeys('p');
-const N_DIM = optionKeys('n', 'dim');
 const ARGSORT = optionKeys('dim', 'descending', 'stable');
 const DIM_SORTED = optionKeys('dim', 'sorted');
-const RIGHT = optionKeys('right');
 const HISTC = optionKeys('bins', 'min', 'max');
 
 /** Elements, and where along the reduced dimension they were (int64). */
@@ -42,6 +55,56 @@ export interface UniqueResult {
   inverse: Tensor;
   /** How often each value occurs; int64. */
   counts: Tensor;
+}
+
+/** Options of {@link TensorOrder.quantile}. */
+export interface QuantileOptions extends DimOptions {
+  interpolation?: 'linear' | 'lower' | 'higher' | 'midpoint' | 'nearest';
+}
+
+/** Options of {@link TensorOrder.searchsorted}. */
+export interface SearchOptions {
+  /** After equal elements instead of before them. Default false. */
+  right?: boolean;
+  /** The same as `right`, in NumPy's words. Default `'left'`. */
+  side?: 'left' | 'right';
+  /** int64 of this tensor's shape: the order that sorts its last dimension, when it is not sorted itself. */
+  sorter?: Tensor;
+  /** int32 instead of int64. Default false. */
+  outInt32?: boolean;
+}
+
+function sideOf(right: boolean | undefined, side: string | undefined): boolean {
+  if (side === undefined) return right ?? false;
+  if (side !== 'left' && side !== 'right') throw invalidArgument('side', "'left' or 'right'", side);
+  if (right !== undefined && right !== (side === 'right'))
+    throw invalidArgument('side', `'${right ? 'right' : 'left'}', as right says,`, side);
+  return side === 'right';
+}
+
+const INTERPOLATIONS = ['linear', 'lower', 'higher', 'midpoint', 'nearest'];
+
+function quantile(
+  input: Tensor,
+  q: number | readonly number[] | Tensor,
+  options: QuantileOptions,
+  compute: typeof native.nanquantile,
+): Tensor {
+  const { dim, keepdim = false, interpolation = 'linear' } = checkOptions(options, DIM_KEEPDIM_INTERPOLATION);
+  if (!INTERPOLATIONS.includes(interpolation))
+    throw invalidArgument(
+      'interpolation',
+      `one of ${INTERPOLATIONS.map((name) => `'${name}'`).join(', ')}`,
+      interpolation,
+    );
+  if (native.isTensor(q)) return compute(input, q as Tensor, dim, keepdim, interpolation);
+  const list = typeof q === 'number' ? [q] : (q as readonly number[]);
+  if (!Array.isArray(list) || list.some((share) => !(share >= 0 && share <= 1)))
+    throw invalidArgument('q', 'numbers from 0 to 1', q);
+  const shape = typeof q === 'number' ? [] : [list.length];
+  using wide = native.fromData(Float64Array.from(list), shape, 'float64', 'cpu');
+  using shares = native.to(wide, input.device, input.dtype, false);
+  return compute(input, shares, dim, keepdim, interpolation);
 }
 
 type Along = (input: Tensor, dim: number, keepdim: boolean) => [Tensor, Tensor];
@@ -103,37 +166,27 @@ export abstract class TensorOrder extends TensorReduce {
     return named(native.kthvalue(this, k, dim, keepdim));
   }
   /**
-   * The q-quantiles.
-   * @param q - One or several numbers from 0 to 1; several give a leading dimension.
+   * The q-quantiles; NaN where an element is NaN. float32 or float64.
+   * @param q - One or several numbers from 0 to 1, or a Tensor of this dtype of them; several give a leading dimension.
    * @param options.dim - Default: the flattened tensor.
    * @param options.interpolation - What to do between two elements. Default `'linear'`.
    */
-  quantile(
-    this: Tensor,
-    q: number | readonly number[],
-    options: DimOptions & { interpolation?: 'linear' | 'lower' | 'higher' | 'midpoint' | 'nearest' } = {},
-  ): Tensor {
-    const { dim, keepdim = false, interpolation = 'linear' } = checkOptions(options, QUANTILE);
-    const list = typeof q === 'number' ? [q] : q;
-    if (!Array.isArray(list) || list.some((share) => !(share >= 0 && share <= 1)))
-      throw invalidArgument('q', 'numbers from 0 to 1', q);
-    using shares = native.fromData(
-      Float64Array.from(list),
-      typeof q === 'number' ? [] : [list.length],
-      'float64',
-      'cpu',
-    );
-    return native.quantile(this, shares, dim, keepdim, interpolation);
+  quantile(this: Tensor, q: number | readonly number[] | Tensor, options: QuantileOptions = {}): Tensor {
+    return quantile(this, q, options, native.quantile);
+  }
+  /** {@link quantile} of what is not NaN. */
+  nanquantile(this: Tensor, q: number | readonly number[] | Tensor, options: QuantileOptions = {}): Tensor {
+    return quantile(this, q, options, native.nanquantile);
   }
   /** The sum of what is not NaN. */
-  nansum(this: Tensor, options: ReduceOptions = {}): Tensor {
-    const { dim, keepdim = false } = checkOptions(options, REDUCE_KEYS);
-    return native.nansum(this, dims(dim), keepdim);
+  nansum(this: Tensor, options: ReduceOptions & DTypeOptions = {}): Tensor {
+    const { dim, keepdim = false, dtype } = checkOptions(options, DIM_KEEPDIM_DTYPE);
+    return native.nansum(this, dims(dim), keepdim, dtype);
   }
   /** The mean of what is not NaN. */
-  nanmean(this: Tensor, options: ReduceOptions = {}): Tensor {
-    const { dim, keepdim = false } = checkOptions(options, REDUCE_KEYS);
-    return native.nanmean(this, dims(dim), keepdim);
+  nanmean(this: Tensor, options: ReduceOptions & DTypeOptions = {}): Tensor {
+    const { dim, keepdim = false, dtype } = checkOptions(options, DIM_KEEPDIM_DTYPE);
+    return native.nanmean(this, dims(dim), keepdim, dtype);
   }
   /** Variance and mean in one pass. @param options.correction - The divisor is N - correction. Default 1. */
   varMean(
@@ -155,10 +208,10 @@ export abstract class TensorOrder extends TensorReduce {
     return native.dist(this, other, p);
   }
 
-  /** Running product along `dim`. */
-  cumprod(this: Tensor, options: { dim: number }): Tensor {
-    const { dim } = checkOptions(options, DIM);
-    return native.cumprod(this, dim);
+  /** Running product along `dim`; integers and bools give int64. */
+  cumprod(this: Tensor, options: { dim: number } & DTypeOptions): Tensor {
+    const { dim, dtype } = checkOptions(options, DIM_DTYPE);
+    return native.cumprod(this, dim, dtype);
   }
   /** Running maximum along `dim`, and where it was. */
   cummax(this: Tensor, options: { dim: number }): ValuesIndices {
@@ -175,10 +228,15 @@ export abstract class TensorOrder extends TensorReduce {
     const { dim } = checkOptions(options, DIM);
     return native.logcumsumexp(this, dim);
   }
-  /** Differences of neighbours along `dim`, taken n times. @param options.n - Default 1. @param options.dim - Default -1. */
-  diff(this: Tensor, options: { n?: number; dim?: number } = {}): Tensor {
-    const { n = 1, dim = -1 } = checkOptions(options, N_DIM);
-    return native.diff(this, n, dim);
+  /**
+   * Differences of neighbours along `dim`, taken n times.
+   * @param options.n - Default 1. @param options.dim - Default -1.
+   * @param options.prepend - Put before the elements along `dim` first. @param options.append - Put after them.
+   */
+  diff(this: Tensor, options: { n?: number; dim?: number; prepend?: Tensor; append?: Tensor } = {}): Tensor {
+    const { n = 1, dim = -1, prepend = null, append = null } = checkOptions(options, N_DIM_PREPEND_APPEND);
+    if (prepend === null && append === null) return native.diff(this, n, dim);
+    return native.diffBetween(this, n, dim, prepend, append);
   }
 
   /**
@@ -208,26 +266,43 @@ export abstract class TensorOrder extends TensorReduce {
     return { values, inverse, counts };
   }
   /**
-   * For each of `values`, where it would go into the last dimension of this sorted tensor, int64.
-   * @param options.right - After equal elements instead of before them. Default false.
+   * For each of `values`, where it would go into the last dimension of this sorted tensor, int64 of the shape of `values`.
+   * @param values - A Tensor with this tensor's leading dimensions, any shape for a 1-D tensor, or a number.
+   * @see https://pytorch.org/docs/stable/generated/torch.searchsorted.html
    */
-  searchsorted(this: Tensor, values: Tensor, options: { right?: boolean } = {}): Tensor {
-    const { right = false } = checkOptions(options, RIGHT);
-    return native.searchsorted(this, values, right);
+  searchsorted(this: Tensor, values: Tensor | number, options: SearchOptions = {}): Tensor {
+    const {
+      right,
+      side,
+      sorter = null,
+      outInt32 = false,
+    } = checkOptions(options, RIGHT_SIDE_SORTER_OUT_INT32);
+    const after = sideOf(right, side);
+    if (typeof values !== 'number') return native.searchsorted(this, values, outInt32, after, sorter);
+    using value = native.full([], values, this.dtype, this.device);
+    return native.searchsorted(this, value, outInt32, after, sorter);
   }
-  /** For each element, the bucket between sorted `boundaries` ([N]) it falls into, int64. @param options.right - Default false. */
-  bucketize(this: Tensor, boundaries: Tensor, options: { right?: boolean } = {}): Tensor {
-    const { right = false } = checkOptions(options, RIGHT);
-    return native.bucketize(this, boundaries, right);
+  /**
+   * For each element, the bucket between sorted `boundaries` ([N]) it falls into, int64.
+   * @param options.right - A boundary belongs to the bucket above it. Default false. @param options.outInt32 - int32 instead of int64. Default false.
+   */
+  bucketize(this: Tensor, boundaries: Tensor, options: { right?: boolean; outInt32?: boolean } = {}): Tensor {
+    const { right = false, outInt32 = false } = checkOptions(options, RIGHT_OUT_INT32);
+    return native.bucketize(this, boundaries, outInt32, right);
   }
   /** How many elements fall into each of `bins` equal parts of [min, max]; both 0: of the data's own range. */
   histc(this: Tensor, options: { bins?: number; min?: number; max?: number } = {}): Tensor {
     const { bins = 100, min = 0, max = 0 } = checkOptions(options, HISTC);
     return native.histc(this, bins, min, max);
   }
-  /** Whether the element is one of `values`, bool. */
-  isin(this: Tensor, values: Tensor): Tensor {
-    return native.isin(this, values);
+  /**
+   * Whether the element is one of `values`, bool.
+   * @param options.invert - Whether it is none of them instead. Default false.
+   * @param options.assumeUnique - Neither has an element twice, which saves work. Default false.
+   */
+  isin(this: Tensor, values: Operand, options: { invert?: boolean; assumeUnique?: boolean } = {}): Tensor {
+    const { invert = false, assumeUnique = false } = checkOptions(options, INVERT_ASSUME_UNIQUE);
+    return native.isin(this, values, assumeUnique, invert);
   }
   /** The positions of what is not zero, int64 [N, ndim]. */
   nonzero(this: Tensor): Tensor {

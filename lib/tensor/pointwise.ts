@@ -7,7 +7,7 @@
 import { checkOptions, optionKeys } from '../check/index.js';
 import { invalidArgument } from '../errors.js';
 import { native, type Operand } from '../native/index.js';
-import { TensorMath } from './math.js';
+import { clampByTensors, decimalsOf, type RoundOptions, TensorMath } from './math.js';
 import type { Tensor } from './tensor.js';
 
 const EPS = optionKeys('eps');
@@ -284,8 +284,9 @@ export abstract class TensorPointwise extends TensorMath {
     return this;
   }
   /** In place: rounded to the nearest integer, halves to even. */
-  round_(this: Tensor): Tensor {
-    native.roundInPlace(this).dispose();
+  round_(this: Tensor, options?: RoundOptions): Tensor {
+    const decimals = decimalsOf(options);
+    (decimals === 0 ? native.roundInPlace(this) : native.roundDecimalsInPlace(this, decimals)).dispose();
     return this;
   }
   /** In place: this to the power of exponent. */
@@ -293,12 +294,16 @@ export abstract class TensorPointwise extends TensorMath {
     native.powInPlace(this, exponent).dispose();
     return this;
   }
-  /** In place: limited to [min, max]; either may be left out. */
-  clamp_(this: Tensor, options: { min?: number; max?: number }): Tensor {
+  /** In place: limited to [min, max]; either may be left out. Bounds that are tensors broadcast. */
+  clamp_(this: Tensor, options: { min?: number | Tensor; max?: number | Tensor }): Tensor {
     const { min, max } = checkOptions(options, MIN_MAX);
     if (min === undefined && max === undefined)
       throw invalidArgument('options', 'min, max or both', { min, max });
-    native.clampInPlace(this, min, max).dispose();
+    const limited =
+      typeof min !== 'object' && typeof max !== 'object'
+        ? native.clampInPlace(this, min, max)
+        : clampByTensors(this, min, max, native.clampTensorInPlace);
+    limited.dispose();
     return this;
   }
   /** In place: {@link lerp}. */

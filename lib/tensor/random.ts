@@ -5,7 +5,7 @@
  */
 import { checkOptions, optionKeys } from '../check/index.js';
 import { native } from '../native/index.js';
-import { TensorIndexing } from './indexing.js';
+import { TensorJoin } from './join.js';
 import type { Tensor } from './tensor.js';
 
 const MEAN_STD = optionKeys('mean', 'std');
@@ -16,7 +16,7 @@ const MEDIAN_SIGMA = optionKeys('median', 'sigma');
 const REPLACEMENT = optionKeys('replacement');
 
 /** Random numbers. */
-export abstract class TensorRandom extends TensorIndexing {
+export abstract class TensorRandom extends TensorJoin {
   /** In place: normal numbers. @param options.mean - Default 0. @param options.std - Default 1. */
   normal_(this: Tensor, options: { mean?: number; std?: number } = {}): Tensor {
     const { mean = 0, std = 1 } = checkOptions(options, MEAN_STD);

@@ -3,14 +3,20 @@
  * @module
  */
 import { checkOptions, optionKeys } from '../check/index.js';
+import { invalidArgument, ShapeError } from '../errors.js';
 import { native } from '../native/index.js';
+import { checkShape } from './check.js';
+import type { DType } from './dtype.js';
 import { TensorPointwise } from './pointwise.js';
 import type { Tensor } from './tensor.js';
 
-const DIM = optionKeys('dim');
-const MINLENGTH = optionKeys('minlength');
+const DIM_KEEPDIM_DTYPE = optionKeys('dim', 'keepdim', 'dtype');
+const DIM_DTYPE = optionKeys('dim', 'dtype');
+const DIM_KEEPDIM_P_DTYPE = optionKeys('dim', 'keepdim', 'p', 'dtype');
+const WEIGHTS_MINLENGTH = optionKeys('weights', 'minlength');
+const DIM_DESCENDING_STABLE = optionKeys('dim', 'descending', 'stable');
+
 const TOPK = optionKeys('dim', 'largest', 'sorted');
-const DIM_DESCENDING = optionKeys('dim', 'descending');
 const ALLCLOSE = optionKeys('rtol', 'atol', 'equalNan');
 
 /** One dimension or several, negative ones counting from the end; left out: all of them. */
@@ -22,7 +28,6 @@ export interface ReduceOptions {
 
 /** @internal */
 export const REDUCE_KEYS = optionKeys('dim', 'keepdim');
-const NORM = optionKeys(...REDUCE_KEYS, 'p');
 const VAR = optionKeys(...REDUCE_KEYS, 'correction');
 
 /** One dimension; left out: the flattened tensor. */
@@ -30,6 +35,15 @@ export interface DimOptions {
   dim?: number;
   /** Keep the reduced dimension with size 1. Default false. */
   keepdim?: boolean;
+}
+
+/** What the elements are converted to before a sum, product or mean. */
+export interface DTypeOptions {
+  /**
+   * The elements are converted to it first, which keeps small types from overflowing or losing digits, and the result has
+   * it. Default: the tensor's own dtype; int64 for sums and products of integers and bools.
+   */
+  dtype?: DType;
 }
 
 /** @internal */
@@ -41,17 +55,26 @@ export function dims(dim: number | readonly number[] | undefined): readonly numb
   return typeof dim === 'number' ? [dim] : dim;
 }
 
+/** Both dimensions of a matrix. */
+function matrixDims(tensor: Tensor): readonly number[] {
+  const { shape } = tensor;
+  if (shape.length === 2) return [0, 1];
+  throw new ShapeError(
+    `Expected a matrix, or two dimensions for dim, with p 'nuc' but received shape [${shape.join(', ')}]`,
+  );
+}
+
 /** Reductions over dimensions, sorting, products of matrices. */
 export abstract class TensorReduce extends TensorPointwise {
-  /** Sum; integers and bools give int64. */
-  sum(this: Tensor, options: ReduceOptions = {}): Tensor {
-    const { dim, keepdim = false } = checkOptions(options, REDUCE_KEYS);
-    return native.sum(this, dims(dim), keepdim);
+  /** Sum; integers and bools give int64. @see https://pytorch.org/docs/stable/generated/torch.sum.html */
+  sum(this: Tensor, options: ReduceOptions & DTypeOptions = {}): Tensor {
+    const { dim, keepdim = false, dtype } = checkOptions(options, DIM_KEEPDIM_DTYPE);
+    return native.sum(this, dims(dim), keepdim, dtype);
   }
-  /** Arithmetic mean of a floating-point tensor. @throws DTypeError for integers. */
-  mean(this: Tensor, options: ReduceOptions = {}): Tensor {
-    const { dim, keepdim = false } = checkOptions(options, REDUCE_KEYS);
-    return native.mean(this, dims(dim), keepdim);
+  /** Arithmetic mean of a floating-point tensor. @throws DTypeError for integers without a floating-point `dtype`. */
+  mean(this: Tensor, options: ReduceOptions & DTypeOptions = {}): Tensor {
+    const { dim, keepdim = false, dtype } = checkOptions(options, DIM_KEEPDIM_DTYPE);
+    return native.mean(this, dims(dim), keepdim, dtype);
   }
   /** Variance with divisor N - correction. @param options.correction - Default 1. */
   var(this: Tensor, options: ReduceOptions & { correction?: number } = {}): Tensor {
@@ -63,10 +86,10 @@ export abstract class TensorReduce extends TensorPointwise {
     const { dim, keepdim = false, correction = 1 } = checkOptions(options, VAR);
     return native.std(this, dims(dim), correction, keepdim);
   }
-  /** Product. */
-  prod(this: Tensor, options: DimOptions = {}): Tensor {
-    const { dim, keepdim = false } = checkOptions(options, DIM_KEYS);
-    return native.prod(this, dim, keepdim);
+  /** Product; integers and bools give int64. */
+  prod(this: Tensor, options: DimOptions & DTypeOptions = {}): Tensor {
+    const { dim, keepdim = false, dtype } = checkOptions(options, DIM_KEEPDIM_DTYPE);
+    return native.prod(this, dim, keepdim, dtype);
   }
   /** Largest element. */
   amax(this: Tensor, options: ReduceOptions = {}): Tensor {
@@ -103,20 +126,38 @@ export abstract class TensorReduce extends TensorPointwise {
     const { dim, keepdim = false } = checkOptions(options, REDUCE_KEYS);
     return native.logsumexp(this, dims(dim) ?? [], keepdim);
   }
-  /** Running sum along `dim`. */
-  cumsum(this: Tensor, options: { dim: number }): Tensor {
-    const { dim } = checkOptions(options, DIM);
-    return native.cumsum(this, dim);
+  /** Running sum along `dim`; integers and bools give int64. */
+  cumsum(this: Tensor, options: { dim: number } & DTypeOptions): Tensor {
+    const { dim, dtype } = checkOptions(options, DIM_DTYPE);
+    return native.cumsum(this, dim, dtype);
   }
-  /** p-norm of the elements. @param options.p - Default 2. */
-  norm(this: Tensor, options: ReduceOptions & { p?: number } = {}): Tensor {
-    const { dim, keepdim = false, p = 2 } = checkOptions(options, NORM);
-    return native.norm(this, p, dims(dim), keepdim);
+  /**
+   * The norm of the elements.
+   * @param options.p - A number for the p-norm; `'fro'`, the root of the sum of squares, is 2; `'nuc'`, the sum of the
+   * singular values, takes a matrix or two dimensions. Default 2.
+   * @throws ShapeError for `'nuc'` of other dimensions.
+   * @see https://pytorch.org/docs/stable/generated/torch.norm.html
+   */
+  norm(this: Tensor, options: ReduceOptions & DTypeOptions & { p?: number | 'fro' | 'nuc' } = {}): Tensor {
+    const { dim, keepdim = false, p = 2, dtype } = checkOptions(options, DIM_KEEPDIM_P_DTYPE);
+    if (p === 'nuc') return native.matrixNormNamed(this, p, dims(dim) ?? matrixDims(this), keepdim, dtype);
+    if (typeof p !== 'number' && p !== 'fro') throw invalidArgument('p', "a number, 'fro' or 'nuc'", p);
+    return native.norm(this, p === 'fro' ? 2 : p, dims(dim), keepdim, dtype);
   }
-  /** How often each value occurs in a 1-D tensor of non-negative integers. @param options.minlength - Default 0. */
-  bincount(this: Tensor, options: { minlength?: number } = {}): Tensor {
-    const { minlength = 0 } = checkOptions(options, MINLENGTH);
-    return native.bincount(this, minlength);
+  /**
+   * How often each value occurs in a 1-D tensor of non-negative integers, int64 [largest value + 1].
+   * @param options.weights - [N]: what each element counts instead of 1; the result is then float64, or float32 for
+   * float32. @param options.minlength - Least length of the result. Default 0.
+   */
+  bincount(this: Tensor, options: { weights?: Tensor; minlength?: number } = {}): Tensor {
+    const { weights, minlength = 0 } = checkOptions(options, WEIGHTS_MINLENGTH);
+    if (weights === undefined) return native.bincount(this, minlength);
+    const [expected, received] = [checkShape('input', this), checkShape('weights', weights)];
+    if (String(expected) !== String(received))
+      throw new ShapeError(
+        `Expected shape [${expected.join(', ')}] for weights but received [${received.join(', ')}]`,
+      );
+    return native.bincountWeighted(this, weights, minlength);
   }
   /**
    * The k largest elements along `dim`.
@@ -132,13 +173,17 @@ export abstract class TensorReduce extends TensorPointwise {
     const [values, indices] = native.topk(this, k, dim, largest, sorted);
     return { values, indices };
   }
-  /** The elements in order along `dim`. @param options.dim - Default -1. @param options.descending - Default false. */
+  /**
+   * The elements in order along `dim`, and the positions (int64) they come from.
+   * @param options.dim - Default -1. @param options.descending - Default false.
+   * @param options.stable - Equal elements keep their order. Default false.
+   */
   sort(
     this: Tensor,
-    options: { dim?: number; descending?: boolean } = {},
+    options: { dim?: number; descending?: boolean; stable?: boolean } = {},
   ): { values: Tensor; indices: Tensor } {
-    const { dim = -1, descending = false } = checkOptions(options, DIM_DESCENDING);
-    const [values, indices] = native.sort(this, dim, descending);
+    const { dim = -1, descending = false, stable = false } = checkOptions(options, DIM_DESCENDING_STABLE);
+    const [values, indices] = native.sort(this, dim, descending, stable);
     return { values, indices };
   }
 

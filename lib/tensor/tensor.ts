@@ -7,10 +7,19 @@
 import { checkOptions, optionKeys } from '../check/index.js';
 import { ArgumentError, invalidArgument, ShapeError } from '../errors.js';
 import { native, TensorObject } from '../native/index.js';
+import type { DType } from './dtype.js';
 import { claimHandle, type TensorHandle } from './handle.js';
 import { TensorInterop } from './interop.js';
 
-const DIM = optionKeys('dim');
+const DIM_DTYPE = optionKeys('dim', 'dtype');
+
+/** Options of the softmax family. */
+export interface SoftmaxOptions {
+  /** Default -1. */
+  dim?: number;
+  /** The elements are converted to it first, and the result has it. Default: the tensor's own. */
+  dtype?: DType;
+}
 
 /**
  * An n-dimensional array on a device, made by {@link tensor}, {@link zeros} and the other factories.
@@ -70,9 +79,11 @@ export class Tensor extends TensorInterop {
   flatten(startDim = 0, endDim = -1): Tensor {
     return native.flatten(this, startDim, endDim);
   }
-  /** Without the dimensions of size 1, or without `dim` if it is one. */
-  squeeze(dim?: number): Tensor {
-    return native.squeeze(this, dim);
+  /** Without the dimensions of size 1, or without those of `dim` that are. */
+  squeeze(dim?: number | readonly number[]): Tensor {
+    return dim === undefined || typeof dim === 'number'
+      ? native.squeeze(this, dim)
+      : native.squeezeDims(this, dim);
   }
   /** With a new dimension of size 1 before `dim`. */
   unsqueeze(dim: number): Tensor {
@@ -87,12 +98,12 @@ export class Tensor extends TensorInterop {
     return native.repeat(this, repeats);
   }
   /** The order of the elements reversed along `dims`. */
-  flip(dims: readonly number[]): Tensor {
-    return native.flip(this, dims);
+  flip(dims: number | readonly number[]): Tensor {
+    return native.flip(this, listOf(dims));
   }
-  /** The elements moved along `dims`, those pushed out coming in at the other end. */
-  roll(shifts: readonly number[], dims: readonly number[]): Tensor {
-    return native.roll(this, shifts, dims);
+  /** The elements moved along `dims`, those pushed out coming in at the other end. @param dims - Default: of the flattened tensor. */
+  roll(shifts: number | readonly number[], dims: number | readonly number[] = []): Tensor {
+    return native.roll(this, listOf(shifts), listOf(dims));
   }
   /** The lower triangle of the last two dimensions, the rest 0. @param diagonal - Default 0. */
   tril(diagonal = 0): Tensor {
@@ -114,20 +125,23 @@ export class Tensor extends TensorInterop {
   narrow(dim: number, start: number, length: number): Tensor {
     return native.narrow(this, dim, start, length);
   }
-  /** exp(this) / sum(exp(this)) along `dim`. @param options.dim - Default -1. */
-  softmax(options: { dim?: number } = {}): Tensor {
-    const { dim = -1 } = checkOptions(options, DIM);
-    return native.softmax(this, dim);
+  /** exp(this) / sum(exp(this)) along `dim`. @param options.dim - Default -1. @param options.dtype - Converted to it first. Default: its own. */
+  softmax(options: SoftmaxOptions = {}): Tensor {
+    const { dim = -1, dtype } = checkOptions(options, DIM_DTYPE);
+    return native.softmax(this, dim, dtype);
   }
   /** log(softmax(this)), computed without overflow. @param options.dim - Default -1. */
-  logSoftmax(options: { dim?: number } = {}): Tensor {
-    const { dim = -1 } = checkOptions(options, DIM);
-    return native.logSoftmax(this, dim);
+  logSoftmax(options: SoftmaxOptions = {}): Tensor {
+    const { dim = -1, dtype } = checkOptions(options, DIM_DTYPE);
+    return native.logSoftmax(this, dim, dtype);
   }
 }
 
 /** As many tensors as one call returns; kMaxTensors of cpp/bindings/sizes.h. */
 const MAX_TENSORS = 2 ** 20;
+
+const listOf = (value: number | readonly number[]): readonly number[] =>
+  typeof value === 'number' ? [value] : value;
 
 function equalSizes(tensor: Tensor, size: number, dim: number): number[] {
   if (!Number.isInteger(size) || size < 1) throw invalidArgument('sizes', 'an integer of at least 1', size);

@@ -3,7 +3,7 @@
 A case names a call of the public interface ("x.add", "F.conv2d", "linalg.qr", "where"), its arguments, and what PyTorch
 gives for the same: outputs, and the gradients of the floating-point inputs for hashed output gradients. Inputs are float64
 from the same integer hash on both sides (values() of make_golden.py), so that only results are stored. The cases stand in
-make_ops_tensor.py (methods of Tensor) and make_ops_nn.py (functional).
+make_ops_tensor.py (methods of Tensor), make_ops_nn.py (functional) and make_ops_more.py (options and what is left).
 """
 import json
 import math
@@ -127,12 +127,14 @@ def case(call, fn, *args, seed=None, inplace=False, pick=None):
 
 
 def main():
+    import make_ops_more
     import make_ops_nn
     import make_ops_tensor
 
     torch.set_num_threads(1)
     make_ops_tensor.add()
     make_ops_nn.add()
+    make_ops_more.add()
     lines = ",\n".join(json.dumps(spec, separators=(",", ":")) for spec in CASES)
     version = torch.__version__.split("+")[0]
     text = f'{{"generator":"make_ops.py","torch":"{version}","values":[\n{lines}\n]}}\n'

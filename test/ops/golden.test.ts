@@ -1,9 +1,12 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import * as dyconv from '../../lib/index.js';
 import { type DType, type Tensor, tensor } from '../../lib/index.js';
 import { type Native, native } from '../../lib/native/index.js';
 import { filled, golden } from '../golden/hash.js';
+import { readSamples, run, type Sample } from './op-db.js';
+import { DIFFERENCES, type Difference, meant } from './op-db-differences.js';
 
 interface Stored {
   shape: number[];
@@ -144,10 +147,56 @@ describe('equals PyTorch in values and gradients', () => {
   });
 });
 
+/** All samples in a folder that make_op_db.py wrote, instead of the part that is checked in. */
+const { DYCONV_OP_DB: folder } = process.env;
+
+/** The files of samples: what each holds is read when its test runs. */
+const sampleFiles: readonly (string | URL)[] = folder
+  ? readdirSync(folder)
+      .filter((name) => name.endsWith('.jsonl.gz'))
+      .map((name) => join(folder, name))
+  : [new URL('../golden/op_db.jsonl.gz', import.meta.url)];
+
+describe("equals PyTorch on the samples of PyTorch's operator database", () => {
+  const needed = new Set<Difference>();
+  let count = 0;
+
+  /** What differs without being meant to, a line a sample. */
+  function differences(samples: readonly Sample[]): string[] {
+    count += samples.length;
+    return samples.flatMap((sample) => {
+      const difference = run(sample);
+      if (difference === undefined) return [];
+      const why = meant(sample);
+      if (why !== undefined) needed.add(why);
+      const args = JSON.stringify(sample.args).slice(0, 200);
+      return why === undefined
+        ? [`${sample.op}, ${sample.dtype}: ${sample.call} ${args}: ${difference}`]
+        : [];
+    });
+  }
+
+  it.each(sampleFiles.map((file) => [basename(String(file)), file] as const))(
+    '%s',
+    (_, file) => {
+      expect(differences(readSamples(file))).toEqual([]);
+    },
+    600_000,
+  );
+
+  it('runs as many samples as there should be', () => {
+    expect(count).toBeGreaterThan(folder ? 40_000 : 1_500);
+  });
+
+  it.runIf(folder)('has no difference on purpose that is none', () => {
+    expect(DIFFERENCES.filter((entry) => !needed.has(entry)).map(({ reason }) => reason)).toEqual([]);
+  });
+});
+
 /** The function names of the interfaces in lib/native, by the table of cpp/bindings they are in. */
 function tables(): Map<string, string[]> {
   const found = new Map<string, string[]>();
-  for (const file of ['index', 'cuda', 'nn', 'ops', 'optim']) {
+  for (const file of ['index', 'cuda', 'nn', 'ops', 'more-ops', 'optim']) {
     const source = readFileSync(new URL(`../../lib/native/${file}.ts`, import.meta.url), 'utf8');
     for (const [, table, body] of source.matchAll(/^ {2}\/\/ (\w+\.cc)\n((?: {2}.*\n|\n(?! {2}\/\/))*)/gm)) {
       found.set(
@@ -197,7 +246,16 @@ const WITHOUT_GRADIENT = [
   ...['normal_', 'uniform_', 'bernoulli_', 'exponential_', 'logNormal_', 'cauchy_', 'geometric_'].map(
     (n) => `x.${n}`,
   ),
-  ...['x.bernoulli', 'x.poisson', 'x.heaviside', 'x.histc', 'x.floorDivide', 'x.detach'],
+  ...[
+    'x.bernoulli',
+    'x.poisson',
+    'x.heaviside',
+    'x.histc',
+    'x.histogram',
+    'x.bincount',
+    'x.floorDivide',
+    'x.detach',
+  ],
 ];
 
 describe('the native tables', () => {

@@ -1,0 +1,30 @@
+// Max pooling that also gives where the maxima are, and its inverse; both with the checks that libtorch
+// leaves out.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <tuple>
+#include <vector>
+
+namespace dyconv {
+
+struct WindowOptions {
+  std::vector<int64_t> kernel;
+  std::vector<int64_t> stride;
+  std::vector<int64_t> padding;
+  std::vector<int64_t> dilation;
+  bool ceil_mode = false;
+};
+
+// As at::max_pool{1,2,3}d_with_indices by the number of entries of `kernel`. Refuses windows that lie wholly
+// in the padding: the maximum of such a window has no position, and libtorch would give one outside of the
+// input.
+std::tuple<at::Tensor, at::Tensor> MaxPoolWithIndices(const at::Tensor& input, const WindowOptions& options);
+
+// As at::max_unpool2d and at::max_unpool3d by the number of entries of `size`, the spatial sizes of the
+// result. Every index must lie within a plane of the result.
+at::Tensor MaxUnpool(const at::Tensor& input, const at::Tensor& indices, const std::vector<int64_t>& size,
+                     const std::vector<int64_t>& stride, const std::vector<int64_t>& padding);
+
+}  // namespace dyconv

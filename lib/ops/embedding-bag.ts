@@ -1,0 +1,67 @@
+/**
+ * Rows of a table, summed, averaged or compared bag by bag.
+ * @module
+ */
+
+import { oneOf } from '../check/arguments.js';
+import { checkOptions, optionKeys } from '../check/index.js';
+import { invalidArgument, ShapeError } from '../errors.js';
+import { native } from '../native/index.js';
+import { checkShape } from '../tensor/check.js';
+import type { Tensor } from '../tensor/tensor.js';
+
+const EMBEDDING_BAG = optionKeys('offsets', 'mode', 'perSampleWeights', 'includeLastOffset', 'paddingIdx');
+
+const MODES = ['sum', 'mean', 'max'] as const;
+
+/** Options of {@link embeddingBag}. */
+export interface EmbeddingBagOptions {
+  /** int64 [B], rising from 0: where each bag starts in an `input` of one dimension. */
+  offsets?: Tensor | null;
+  /** What becomes of the rows of a bag. Default `'mean'`. */
+  mode?: 'sum' | 'mean' | 'max';
+  /** Factors of the rows, of input's shape, for `'sum'`. */
+  perSampleWeights?: Tensor | null;
+  /** The last offset is the end of the last bag, not the start of another one. Default false. */
+  includeLastOffset?: boolean;
+  /** A row that does not count and gets no gradient; negative ones count from the end. Default: none. */
+  paddingIdx?: number | null;
+}
+
+/**
+ * The rows of `weight` [N, D] that `input` picks, joined bag by bag, without making the rows: [B, D]. An empty bag gives 0.
+ * @param input - int64: [B, L], bags of L rows each, or [M] with `offsets`.
+ * @throws ShapeError for an index outside of the table, or offsets that do not rise from 0 to the length of input.
+ * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.embedding_bag.html
+ */
+export function embeddingBag(input: Tensor, weight: Tensor, options: EmbeddingBagOptions = {}): Tensor {
+  const { mode = 'mean', offsets = null, perSampleWeights = null } = checkOptions(options, EMBEDDING_BAG);
+  const { includeLastOffset = false, paddingIdx = null } = options;
+  const kind = MODES.indexOf(oneOf('mode', MODES, mode));
+  const shape = checkShape('input', input);
+  if (perSampleWeights !== null && mode !== 'sum')
+    throw invalidArgument('mode', "'sum' with perSampleWeights", mode);
+  const row = rowOf(paddingIdx, checkShape('weight', weight)[0] ?? 0);
+  if (shape.length === 1) {
+    if (offsets === null)
+      throw invalidArgument('offsets', 'a Tensor beside an input of one dimension', offsets);
+    return native.embeddingBag(weight, input, offsets, kind, perSampleWeights, includeLastOffset, row);
+  }
+  if (shape.length !== 2)
+    throw new ShapeError(`Expected one or two dimensions for input but received [${shape.join(', ')}]`);
+  if (offsets !== null) throw invalidArgument('offsets', 'none beside an input of two dimensions', offsets);
+  const [bags, length] = shape as [number, number];
+  using indices = native.reshape(input, [-1]);
+  using step = native.full([bags], length, input.dtype, input.device);
+  using ends = native.cumsum(step, 0, input.dtype);
+  using starts = native.sub(ends, length, 1);
+  using weights = perSampleWeights === null ? null : native.reshape(perSampleWeights, [-1]);
+  return native.embeddingBag(weight, indices, starts, kind, weights, false, row);
+}
+
+function rowOf(paddingIdx: number | null, rows: number): number | undefined {
+  if (paddingIdx === null) return undefined;
+  if (Number.isInteger(paddingIdx) && paddingIdx >= -rows && paddingIdx < rows)
+    return paddingIdx < 0 ? paddingIdx + rows : paddingIdx;
+  throw invalidArgument('paddingIdx', `an integer from ${-rows} to ${rows - 1}`, paddingIdx);
+}

@@ -1,0 +1,155 @@
+/**
+ * Joining and splitting tensors, and giving them dimensions: the second half of {@link create}'s `cat` and `stack`.
+ * @module
+ */
+import { checkOptions, optionKeys } from '../check/index.js';
+import { invalidArgument, ShapeError } from '../errors.js';
+import { native } from '../native/index.js';
+import { checkShape, checkTensor } from './check.js';
+import { TensorStatistics } from './statistics.js';
+import type { Tensor } from './tensor.js';
+
+const DIM = optionKeys('dim');
+const R_WITH_REPLACEMENT = optionKeys('r', 'withReplacement');
+
+/** Where to split: into how many equal views, or before which positions. */
+export type Sections = number | readonly number[];
+
+/** Splitting, dimensions. */
+export abstract class TensorJoin extends TensorStatistics {
+  /**
+   * Views along `dim`: so many of equal size, the first ones one longer where that does not divide, or cut before the
+   * given positions. @param options.dim - Default 0.
+   */
+  tensorSplit(this: Tensor, sections: Sections, options: { dim?: number } = {}): Tensor[] {
+    const { dim = 0 } = checkOptions(options, DIM);
+    return typeof sections === 'number'
+      ? native.tensorSplit(this, sections, dim)
+      : native.tensorSplitAt(this, sections, dim);
+  }
+  /** Views along the second dimension, of a vector along its only one: so many of equal size, or cut before positions. */
+  hsplit(this: Tensor, sections: Sections): Tensor[] {
+    return typeof sections === 'number' ? native.hsplit(this, sections) : native.hsplitAt(this, sections);
+  }
+  /** Views along the first dimension of two or more: so many of equal size, or cut before positions. */
+  vsplit(this: Tensor, sections: Sections): Tensor[] {
+    return typeof sections === 'number' ? native.vsplit(this, sections) : native.vsplitAt(this, sections);
+  }
+  /** Views along the third dimension: so many of equal size, or cut before positions. */
+  dsplit(this: Tensor, sections: Sections): Tensor[] {
+    return typeof sections === 'number' ? native.dsplit(this, sections) : native.dsplitAt(this, sections);
+  }
+  /** {@link expand}: dimensions of size 1 repeated to `shape`, without a copy. */
+  broadcastTo(this: Tensor, shape: readonly number[]): Tensor {
+    return native.expand(this, shape);
+  }
+  /** All elements as one dimension: a view where strides allow it. */
+  ravel(this: Tensor): Tensor {
+    return native.reshape(this, [-1]);
+  }
+  /** {@link reshape} to the shape of another tensor. */
+  reshapeAs(this: Tensor, other: Tensor): Tensor {
+    return native.reshape(this, checkShape('other', other));
+  }
+  /** {@link transpose}. */
+  swapaxes(this: Tensor, axis0: number, axis1: number): Tensor {
+    return native.transpose(this, axis0, axis1);
+  }
+  /** {@link transpose}. */
+  swapdims(this: Tensor, dim0: number, dim1: number): Tensor {
+    return native.transpose(this, dim0, dim1);
+  }
+  /** {@link movedim}. */
+  moveaxis(this: Tensor, source: Sections, destination: Sections): Tensor {
+    return checkTensor('input', this).movedim(source, destination);
+  }
+  /** The order of the columns reversed: {@link flip} of the second dimension. @throws ShapeError for fewer than two. */
+  fliplr(this: Tensor): Tensor {
+    checkDims(this, 2, 'fliplr');
+    return native.flip(this, [1]);
+  }
+  /** The order of the rows reversed: {@link flip} of the first dimension. @throws ShapeError for a tensor without dimensions. */
+  flipud(this: Tensor): Tensor {
+    checkDims(this, 1, 'flipud');
+    return native.flip(this, [0]);
+  }
+  /** All sub-sequences of r elements of a vector, [N] -> [C, r]. @param options.r - Default 2. @param options.withReplacement - An element may be taken again. Default false. */
+  combinations(this: Tensor, options: { r?: number; withReplacement?: boolean } = {}): Tensor {
+    const { r = 2, withReplacement = false } = checkOptions(options, R_WITH_REPLACEMENT);
+    return native.combinations(this, r, withReplacement);
+  }
+}
+
+function checkDims(tensor: Tensor, least: number, name: string): void {
+  if (tensor.ndim < least)
+    throw new ShapeError(
+      `Expected at least ${least} dimension${least === 1 ? '' : 's'} for input of ${name} but received shape [${tensor.shape.join(', ')}]`,
+    );
+}
+
+/** The tensors side by side: along the second dimension, or the only one of vectors. @see https://pytorch.org/docs/stable/generated/torch.hstack.html */
+export function hstack(tensors: readonly Tensor[]): Tensor {
+  return native.hstack(tensors);
+}
+
+/** The tensors below each other, along the first dimension; vectors are rows. @see https://pytorch.org/docs/stable/generated/torch.vstack.html */
+export function vstack(tensors: readonly Tensor[]): Tensor {
+  return native.vstack(tensors);
+}
+
+/** The tensors behind each other, along the third dimension, which matrices get. @see https://pytorch.org/docs/stable/generated/torch.dstack.html */
+export function dstack(tensors: readonly Tensor[]): Tensor {
+  return native.dstack(tensors);
+}
+
+/** The tensors side by side, vectors as columns. @see https://pytorch.org/docs/stable/generated/torch.column_stack.html */
+export function columnStack(tensors: readonly Tensor[]): Tensor {
+  return native.columnStack(tensors);
+}
+
+/** Matrices along the diagonal of one, zeros elsewhere; vectors are rows. @see https://pytorch.org/docs/stable/generated/torch.block_diag.html */
+export function blockDiag(...tensors: Tensor[]): Tensor {
+  return native.blockDiag(tensors);
+}
+
+/** The tensors {@link Tensor.expand}ed to their common shape, without copies. */
+export function broadcastTensors(...tensors: Tensor[]): Tensor[] {
+  return native.broadcastTensors(tensors);
+}
+
+/** The shape that tensors of the given shapes broadcast to. @throws ShapeError when they do not. @example broadcastShapes([2, 1], [3]); // [2, 3] */
+export function broadcastShapes(...shapes: readonly (readonly number[])[]): number[] {
+  for (const shape of shapes) {
+    if (!Array.isArray(shape) || shape.some((size) => !Number.isInteger(size) || size < 0))
+      throw invalidArgument('shapes', 'arrays of sizes', shape);
+  }
+  const rank = Math.max(0, ...shapes.map((shape) => shape.length));
+  return Array.from({ length: rank }, (_, i) => {
+    const sizes = shapes.map((shape) => shape.at(i - rank) ?? 1).filter((size) => size !== 1);
+    if (sizes.some((size) => size !== sizes[0]))
+      throw new ShapeError(
+        `Expected shapes that broadcast but received ${shapes.map((shape) => `[${shape.join(', ')}]`).join(' and ')}`,
+      );
+    return sizes[0] ?? 1;
+  });
+}
+
+/** All tuples of one element of each vector, [N], [M], … -> [N M …, vectors]. @see https://pytorch.org/docs/stable/generated/torch.cartesian_prod.html */
+export function cartesianProd(...tensors: Tensor[]): Tensor {
+  return native.cartesianProd(tensors);
+}
+
+/** The tensor with at least one dimension. */
+export function atleast1d(input: Tensor): Tensor {
+  return native.atleast1d(input);
+}
+
+/** The tensor with at least two dimensions; a vector is a row. */
+export function atleast2d(input: Tensor): Tensor {
+  return native.atleast2d(input);
+}
+
+/** The tensor with at least three dimensions: [N] -> [1, N, 1], [N, M] -> [N, M, 1]. */
+export function atleast3d(input: Tensor): Tensor {
+  return native.atleast3d(input);
+}
