@@ -45,8 +45,9 @@ export function checkKeys(options: object, keys: ReadonlySet<string>, name = 'op
     empty = false;
   }
   // A tensor, a map, a date: objects without keys that nobody means as options.
-  if (empty && Object.getPrototypeOf(options) !== Object.prototype) {
-    if (Object.getPrototypeOf(Object.getPrototypeOf(options) ?? null) !== null) refuse(options, keys, name);
+  const prototype = Object.getPrototypeOf(options);
+  if (empty && prototype !== null && prototype !== Object.prototype) {
+    if (Object.getPrototypeOf(prototype) !== null) refuse(options, keys, name);
   }
 }
 

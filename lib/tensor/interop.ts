@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { DTypeError } from '../errors.js';
 import { native } from '../native/index.js';
 import type { NestedArray } from './base.js';
+import { checkTensor } from './check.js';
 import type { TypedArray } from './dtype.js';
 import { TensorRandom } from './random.js';
 import type { Tensor } from './tensor.js';
@@ -36,7 +37,7 @@ export abstract class TensorInterop extends TensorRandom {
    * @throws DisposedError when the tensor is disposed.
    */
   toJSON(this: Tensor): JsonArray {
-    return toJson(this.arraySync());
+    return toJson(checkTensor('input', this).arraySync());
   }
 
   /**
