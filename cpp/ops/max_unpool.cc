@@ -55,6 +55,11 @@ void CheckWindows(const at::Tensor& input, const WindowOptions& o) {
 }  // namespace
 
 std::tuple<at::Tensor, at::Tensor> MaxPoolWithIndices(const at::Tensor& input, const WindowOptions& o) {
+  const size_t count = o.kernel.size();
+  Require(count >= 1 && count <= 3 && o.stride.size() == count && o.padding.size() == count &&
+              o.dilation.size() == count,
+          ErrorKind::kArgument,
+          "Expected one to three sizes for kernelSize, and as many for stride, padding and dilation");
   CheckWindows(input, o);
   if (o.kernel.size() == 1)
     return at::max_pool1d_with_indices(input, o.kernel, o.stride, o.padding, o.dilation, o.ceil_mode);
