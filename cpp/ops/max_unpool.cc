@@ -1,6 +1,5 @@
 #include "max_unpool.h"
 
-#include <ATen/native/Pool.h>
 #include <ATen/ops/aminmax.h>
 #include <ATen/ops/max_pool1d_with_indices.h>
 #include <ATen/ops/max_pool2d_with_indices.h>
@@ -9,46 +8,23 @@
 #include <ATen/ops/max_unpool3d.h>
 
 #include "../typed_error.h"
+#include "pool.h"
 
 namespace dyconv {
 namespace {
-
-// Whether some window has no pixel of `size`: one that lies in the padding, or, with a dilation, has the
-// whole of a small input between two of its pixels.
-bool HasEmptyWindow(int64_t size, int64_t kernel, int64_t stride, int64_t padding, int64_t dilation,
-                    bool ceil_mode) {
-  const int64_t count =
-      at::native::pooling_output_shape<int64_t>(size, kernel, padding, stride, dilation, ceil_mode);
-  for (int64_t out = 0; out < count; ++out) {
-    const int64_t start = out * stride - padding;
-    const int64_t skipped = start < 0 ? (-start + dilation - 1) / dilation : 0;
-    if (skipped >= kernel || start + skipped * dilation >= size) return true;
-  }
-  return false;
-}
-
-// What libtorch takes: it refuses the rest itself, but for a reach beyond 64 bits, which it would wrap
-// around.
-bool Valid(const WindowOptions& o, size_t i) {
-  if (o.kernel[i] <= 0 || o.stride[i] <= 0 || o.dilation[i] <= 0) return false;
-  int64_t reach = 0;
-  Require(!__builtin_mul_overflow(o.dilation[i], o.kernel[i], &reach), ErrorKind::kShape,
-          "Expected a window of less than 2^63 pixels but kernelSize is ", o.kernel[i], " and dilation ",
-          o.dilation[i]);
-  return o.padding[i] >= 0 && o.padding[i] <= o.kernel[i] / 2;
-}
 
 // Wrong sizes and options are left to libtorch to report.
 void CheckWindows(const at::Tensor& input, const WindowOptions& o) {
   const auto count = static_cast<int64_t>(o.kernel.size());
   if (input.dim() < count || input.numel() == 0) return;
   for (size_t i = 0; i < o.kernel.size(); ++i) {
-    if (!Valid(o, i)) return;
-    const int64_t size = input.size(static_cast<int64_t>(i) - count);
-    Require(!HasEmptyWindow(size, o.kernel[i], o.stride[i], o.padding[i], o.dilation[i], o.ceil_mode),
-            ErrorKind::kShape, "Expected windows that each reach the input but one of kernelSize ",
+    if (o.kernel[i] <= 0 || o.stride[i] <= 0 || o.dilation[i] <= 0 || o.padding[i] < 0) return;
+    const WindowAxis axis{input.size(static_cast<int64_t>(i) - count), o.kernel[i], o.stride[i], o.padding[i],
+                          o.dilation[i]};
+    Require(MaxPoolFits(axis, o.ceil_mode), ErrorKind::kShape,
+            "Expected windows that each reach the input, where maxima have indices, but one of kernelSize ",
             o.kernel[i], ", padding ", o.padding[i], " and dilation ", o.dilation[i],
-            " lies outside of a size of ", size);
+            " does not in a size of ", axis.in);
   }
 }
 
