@@ -21,16 +21,17 @@ constexpr int64_t kLargestStep = 8192;
 struct Geometry {
   List stride, padding, dilation, output_padding;
   bool fits_library = true;
-  // Whether a window may lie beside the image. oneDNN's kernels for channels last, and those of 16 bits, read
-  // outside of tensors then.
-  bool beside_image = false;
+  // Whether only oneDNN's kernels for contiguous float32 are right. The others read outside of tensors where
+  // a window may lie beside the image, and those of 16 bits give anything for a single window with a stride.
+  bool plain_only = false;
 
   void Add(const WindowAxis& axis) {
     stride.push_back(axis.stride);
     padding.push_back(axis.padding);
     dilation.push_back(axis.dilation);
     fits_library &= FitsLibrary(axis);
-    beside_image |= axis.padding > axis.reach() || axis.dilation > axis.in;
+    plain_only |=
+        axis.padding > axis.reach() || axis.dilation > axis.in || (axis.stride > 1 && axis.count() == 1);
   }
 };
 
@@ -92,7 +93,7 @@ Geometry ReducedTransposed(const at::Tensor& input, const at::Tensor& weight, at
     axis.in = size;
     g.Add(axis);
     // Or an output between the windows.
-    g.beside_image |= axis.stride > axis.reach() + 1;
+    g.plain_only |= axis.stride > axis.reach() + 1;
     g.output_padding.push_back(output_padding[i]);
     output.push_back(size);
   }
@@ -112,7 +113,7 @@ Route RouteOf(const at::Tensor& input, const at::Tensor& weight, const OptionalT
   const bool alike = OfType(weight, type) && (!bias || OfType(*bias, type));
   if (!input.device().is_cpu() || !narrow || !alike) return Route::kAsGiven;
   if (!g.fits_library) return Route::kExact;
-  return g.beside_image ? Route::kContiguous : Route::kAsGiven;
+  return g.plain_only ? Route::kContiguous : Route::kAsGiven;
 }
 
 at::Tensor On(Route route, const at::Tensor& t) {

@@ -98,6 +98,18 @@ const cases: Record<string, Case> = {
     call: conv2d({ stride: [1, 2], padding: 1, dilation: [1, 2] }),
     channelsLast: true,
   },
+  'a single window with a stride': {
+    input: [5, 35, 6, 4],
+    weight: [3, 35, 4, 4],
+    outputs: 3,
+    call: conv2d({ stride: [1, 8], padding: [3, 0] }),
+  },
+  'taps that meet no pixel': {
+    input: [5, 35, 2, 4],
+    weight: [5, 35, 4, 5],
+    outputs: 5,
+    call: conv2d({ stride: [7, 8], padding: [1, 2] }),
+  },
   'a dilation that steps over the image': {
     input: [5, 48, 2, 9],
     weight: [2, 48, 2, 2],

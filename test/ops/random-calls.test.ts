@@ -118,7 +118,7 @@ function avgPool2d(r: Random): Call {
 
 function batchNorm(r: Random): Call {
   const channels = r.between(1, 6);
-  const input = randn([r.between(2, 5), channels, ...r.pair(1, 9)]);
+  const input = randn([r.between(2, 5), channels, ...r.pair(2, 9)]);
   const affine = r.oneIn(2) ? [randn([channels]), randn([channels])] : [];
   return {
     name: 'batchNorm',
