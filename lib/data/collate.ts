@@ -2,7 +2,8 @@
  * From the items of a data set to the tensors of a batch.
  * @module
  */
-import { describe, ShapeError } from '../errors.js';
+import { checkIterable } from '../check/index.js';
+import { describe, invalidArgument, ShapeError } from '../errors.js';
 import { native } from '../native/index.js';
 import { keep, tensorsIn } from '../tensor/context.js';
 import { stack, tensor } from '../tensor/create.js';
@@ -33,10 +34,17 @@ export type Collated<T> = T extends Tensor | TypedArray | number | bigint | bool
  * data.defaultCollate([{ x: tensor([1, 2]), y: 3 }, { x: tensor([4, 5]), y: 6 }]) // { x: [2, 2], y: float32 [2] }
  */
 export function defaultCollate<T>(items: readonly T[]): Collated<T> {
-  return collateAt(items, 'item') as Collated<T>;
+  const list = checkIterable(items, 'items', 'an array of items');
+  if (list.length === 0) throw invalidArgument('items', 'at least one item', items);
+  return collateAt(list, 'item', 0) as Collated<T>;
 }
 
-function collateAt(items: readonly unknown[], path: string): unknown {
+/** More levels than any batch has: an item that contains itself. */
+const MAX_DEPTH = 64;
+
+function collateAt(items: readonly unknown[], path: string, depth: number): unknown {
+  if (depth > MAX_DEPTH)
+    throw datasetError('item', `expected at most ${MAX_DEPTH} levels of arrays and objects`);
   const [first] = items;
   const all = (is: (value: unknown) => boolean) => {
     const wrong = items.findIndex((item) => !is(item));
@@ -46,7 +54,7 @@ function collateAt(items: readonly unknown[], path: string): unknown {
     all(isTensor);
     return stacked(items as Tensor[], path);
   }
-  if (ArrayBuffer.isView(first)) {
+  if (ArrayBuffer.isView(first) && !(first instanceof DataView)) {
     all((value) => ArrayBuffer.isView(value) && value.constructor === first.constructor);
     return stackArrays(items as TypedArray[], path);
   }
@@ -65,6 +73,7 @@ function collateAt(items: readonly unknown[], path: string): unknown {
       collateAt(
         items.map((item) => (item as unknown[])[i]),
         `${path}[${i}]`,
+        depth + 1,
       ),
     );
   }
@@ -77,6 +86,7 @@ function collateAt(items: readonly unknown[], path: string): unknown {
         collateAt(
           items.map((item) => (item as Record<string, unknown>)[key]),
           `${path}.${key}`,
+          depth + 1,
         ),
       ];
     });

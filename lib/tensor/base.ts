@@ -161,7 +161,8 @@ export abstract class TensorBase {
 
   /** The elements as nested arrays: booleans for bool, numbers otherwise, bigints for integers beyond 2^53. */
   async array(this: Tensor): Promise<NestedArray> {
-    const { shape, dtype } = this;
+    const shape = native.shape(this);
+    const { dtype } = this;
     checkNesting(shape);
     using plain = readable(this);
     return nest(await plain.data(), shape, dtype);
@@ -169,7 +170,8 @@ export abstract class TensorBase {
 
   /** {@link array}, at once. */
   arraySync(this: Tensor): NestedArray {
-    const { shape, dtype } = this;
+    const shape = native.shape(this);
+    const { dtype } = this;
     checkNesting(shape);
     using plain = readable(this);
     return nest(plain.dataSync(), shape, dtype);

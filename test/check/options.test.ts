@@ -50,7 +50,7 @@ const dataset = {
 };
 
 function argument(kind: string): unknown {
-  if (kind === 'Dataset') return dataset;
+  if (/Dataset\b/.test(kind)) return dataset;
   if (kind === 'Scheduled') return sgd();
   if (kind === 'Module') return new nn.ReLU();
   if (kind === 'TypedArray') return new Float32Array(1);
