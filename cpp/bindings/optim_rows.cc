@@ -96,6 +96,11 @@ std::vector<OptimRow> RowsWithGradient(const std::vector<Tensor>& parameters,
     rows.push_back(std::move(row));
     if (indices != nullptr) indices->push_back(i);
   }
+  // libtorch's fused kernels do not count their writes. What is kept of a version of the weights, such as the
+  // base expert of a dynamic convolution or a graph that needs the old values, has to see the change.
+  for (const OptimRow& row : rows) {
+    if (!row[0].is_inference()) row[0].unsafeGetTensorImpl()->bump_version();
+  }
   return rows;
 }
 

@@ -49,7 +49,7 @@ table.facts td{overflow-wrap:anywhere}
 table.facts tr.differs{background:var(--soft)}
 table.facts tr.differs td{font-weight:600}
 .chart{width:100%;height:var(--wide)}
-.chart.heat{min-width:520px}
+.chart.heat{min-width:480px}
 @media (max-width:790px){.chart.lines{height:var(--narrow)}main,header,footer{padding-left:14px;padding-right:14px}section{padding:18px 14px}}
 .two{display:grid;grid-template-columns:minmax(0,11fr) minmax(0,9fr);gap:24px;align-items:start}
 .two td,.two th{padding-left:8px;padding-right:8px}.two thead th{white-space:normal;vertical-align:bottom}.two tbody th{min-width:0}
