@@ -26,7 +26,7 @@ const LIB = {
   'data/bytes': ['native'],
   'data/batches': ['data', 'tensor', 'native', 'check', 'errors'],
   'data/loader-options': ['data', 'types:tensor', 'check', 'errors'],
-  'data/collate': ['data', 'tensor', 'native', 'errors'],
+  'data/collate': ['data', 'tensor', 'native', 'check', 'errors'],
   'data/samples': ['data', 'tensor', 'native', 'errors'],
   'data/loader': ['data', 'tensor', 'check', 'errors'],
   optim: ['ops', 'tensor', 'native', 'check', 'errors'],
