@@ -145,8 +145,8 @@ export async function predictionsPng(
   items: readonly Prediction[],
   options: PredictionsOptions,
 ): Promise<Buffer> {
-  const list = checkItems(items);
   const { classes, columns = 6, scheme = 'light', scale = 2 } = checkOptions(options, PREDICTIONS_KEYS);
+  const list = checkItems(items);
   checkStrings(classes, 'classes', 'an array of class names');
   checkScheme(scheme);
   if (!(Number.isInteger(columns) && columns >= 1))

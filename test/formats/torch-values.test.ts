@@ -13,6 +13,7 @@ import {
   type Tensor,
   TorchObject,
 } from '../../lib/index.js';
+import { collectGarbage } from '../support/garbage.js';
 import { collectWarnings } from '../support/warnings.js';
 
 const golden = (name: string) => fileURLToPath(new URL(`../golden/values/${name}`, import.meta.url));
@@ -146,6 +147,7 @@ describe('a file of torch.save', () => {
   });
 
   it('leaves no tensor behind that was not asked for', async () => {
+    collectGarbage();
     const before = memory().numTensors;
     for (const tensor of Object.values(await loadTorchStateDict(golden('everything.pt')))) tensor.dispose();
     await loadTorch(old('checkpoint.pt')).then((value) => {

@@ -135,8 +135,8 @@ const CASES: Record<string, Case[]> = {
     [[[['1']], ['cat']], 'Expected an array of numbers for confusion[0] but received [1] (array)'],
   ],
   predictionsPng: [
-    [[], 'Expected an array of predictions for items but received undefined'],
-    [[{}], 'Expected an array of predictions for items but received Object (object)'],
+    [[undefined, { classes }], 'Expected an array of predictions for items but received undefined'],
+    [[{}, { classes }], 'Expected an array of predictions for items but received Object (object)'],
     [[[5], { classes }], 'Expected a prediction for items[0] but received 5 (number)'],
     [[[{}], { classes }], 'Expected a Uint8Array for items[0].image but received undefined'],
     [
