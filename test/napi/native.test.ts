@@ -1,10 +1,11 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { ArgumentError, Tensor, zeros } from '../../lib/index.js';
 import { type Native, native, TensorObject } from '../../lib/native/index.js';
 
-const source = ['index', 'cuda', 'nn', 'ops']
-  .map((name) => readFileSync(new URL(`../../lib/native/${name}.ts`, import.meta.url), 'utf8'))
+const folder = new URL('../../lib/native/', import.meta.url);
+const source = readdirSync(folder)
+  .map((name) => readFileSync(new URL(name, folder), 'utf8'))
   .join('\n');
 
 /** The members of the interfaces Native and NativeOps, which erase to nothing at run time. */
