@@ -226,7 +226,12 @@ export class MaxUnpool1d extends Unpool {
   constructor(kernelSize: Sizes, options: { stride?: Sizes; padding?: Sizes } = {}) {
     super(1, kernelSize, options);
   }
-  /** @param indices - Those of the pool. @param outputSize - See {@link functional.maxUnpool1d}. */
+  /**
+   * Puts pooled values back to where they came from; zeros elsewhere.
+   * @param input - [N, C, ...] or [C, ...]. @param indices - Those of the pool, int64, of the same shape.
+   * @param outputSize - See {@link functional.maxUnpool1d}.
+   * @throws ShapeError for indices of another shape or outside the output.
+   */
   forward(input: Tensor, indices: Tensor, outputSize?: readonly number[] | null): Tensor {
     return U.maxUnpool1d(input, indices, this.kernelSize, {
       ...this.options,
@@ -243,7 +248,12 @@ export class MaxUnpool2d extends Unpool {
   constructor(kernelSize: Pair, options: { stride?: Pair; padding?: Pair } = {}) {
     super(2, kernelSize, options);
   }
-  /** @param indices - Those of the pool. @param outputSize - See {@link functional.maxUnpool2d}. */
+  /**
+   * Puts pooled values back to where they came from; zeros elsewhere.
+   * @param input - [N, C, ...] or [C, ...]. @param indices - Those of the pool, int64, of the same shape.
+   * @param outputSize - See {@link functional.maxUnpool2d}.
+   * @throws ShapeError for indices of another shape or outside the output.
+   */
   forward(input: Tensor, indices: Tensor, outputSize?: readonly number[] | null): Tensor {
     return U.maxUnpool2d(input, indices, this.kernelSize as [number, number], {
       ...this.options,
@@ -260,7 +270,12 @@ export class MaxUnpool3d extends Unpool {
   constructor(kernelSize: Sizes, options: { stride?: Sizes; padding?: Sizes } = {}) {
     super(3, kernelSize, options);
   }
-  /** @param indices - Those of the pool. @param outputSize - See {@link functional.maxUnpool3d}. */
+  /**
+   * Puts pooled values back to where they came from; zeros elsewhere.
+   * @param input - [N, C, ...] or [C, ...]. @param indices - Those of the pool, int64, of the same shape.
+   * @param outputSize - See {@link functional.maxUnpool3d}.
+   * @throws ShapeError for indices of another shape or outside the output.
+   */
   forward(input: Tensor, indices: Tensor, outputSize?: readonly number[] | null): Tensor {
     return U.maxUnpool3d(input, indices, this.kernelSize, {
       ...this.options,

@@ -90,7 +90,7 @@ export const LEAST_TEMPERATURE = 2 ** -126;
 /** Options of {@link routing}. */
 export interface RoutingOptions {
   /**
-   * Divides the logits; high values even the attention out. At least {@link LEAST_TEMPERATURE}; a Tensor of one number
+   * Divides the logits; high values even the attention out. At least 2^-126; a Tensor of one number
    * is read on its own device. Default 1.
    */
   temperature?: number | Tensor;
