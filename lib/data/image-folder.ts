@@ -37,7 +37,7 @@ export interface ImageFolderOptions {
   unreadable?: 'error' | 'skip' | undefined;
   /**
    * Called for every file that is left out: one that is no picture by its ending, or a picture that was skipped. Without it
-   * their number is told as a process warning.
+   * their number is reported as a process warning.
    */
   onSkip?: ((file: string, reason: string) => void) | undefined;
   /** Called while pictures are read. */

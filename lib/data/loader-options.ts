@@ -35,11 +35,11 @@ export interface LoaderOptions {
   /** Native threads that work on one batch. Default: half of the processor's. */
   threads?: number;
   /**
-   * Makes a batch of the samples of a set of one's own; may be async. Tensors of what it returns are the batch's, which is
+   * Makes a batch of the samples of a custom data set; may be async. Tensors of what it returns are the batch's, which is
    * what iteration gives. Default: images and labels for samples `{ image, label }`, else {@link defaultCollate}.
    */
   collate?: ((samples: never[]) => unknown) | undefined;
-  /** Samples of a set of one's own that are got at the same time, over all batches that are prepared. Default: 8. */
+  /** Samples of a custom data set that are read at the same time, over all batches that are prepared. Default: 8. */
   concurrency?: number | undefined;
   /** Where the batches are put. Default: `cpu`. Copies to CUDA start from page-locked memory and are not waited for. */
   device?: Device;

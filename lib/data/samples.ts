@@ -17,7 +17,7 @@ import type { Transform } from './transforms.js';
 
 type Shape = readonly [channels: number, height: number, width: number];
 
-/** One image with its label, as `get` of a data set of one's own gives it. */
+/** One image with its label, as `get` of a custom data set returns it. */
 export interface ImageSample {
   /**
    * The image, [C, H, W]. Bytes (a Uint8Array, or a uint8 tensor on the CPU) may be of any size where the loader has a

@@ -7,7 +7,7 @@ import type { Tensor } from '../tensor/tensor.js';
 
 /**
  * Tensors by name. A name that is refused is a property that is not enumerated and throws when it is read; that it is
- * there is told once a file, as a process warning with the code `DYCONV_LEFT_OUT`.
+ * there is reported once a file, as a process warning with the code `DYCONV_LEFT_OUT`.
  * @param refused - Names with the reason for each.
  */
 export function withRefused(

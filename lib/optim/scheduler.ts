@@ -27,7 +27,7 @@ export interface SchedulerState {
  * that several schedulers over one optimizer, stepped one after the other, multiply, and a rate set by hand is gone on from. One
  * that is a function of the epoch (LambdaLR, OneCycleLR, CyclicLR, CosineAnnealingWarmRestarts) sets the rate whatever it was.
  *
- * A schedule of one's own extends this class, overrides {@link factor} or {@link rate}, and calls `apply(0)` at the end of its
+ * A custom schedule extends this class, overrides {@link factor} or {@link rate}, and calls `apply(0)` at the end of its
  * constructor.
  */
 export abstract class LRScheduler {
