@@ -158,7 +158,7 @@ export abstract class Optimizer<Options extends { lr: number } = { lr: number }>
       throw new ArgumentError(
         'Expected a closure that returns the loss for step but received one that is async',
       );
-    // A step that does not know of `found` is checked here, which waits for the device.
+    // An optimizer whose step does not read `found` on the device reads it here, which waits for the device.
     if (found !== null && !this.capturable && found.item() !== 0) return undefined;
     this.found = found;
     try {
