@@ -5,7 +5,7 @@ import * as dyconv from '../../lib/index.js';
 import { type DType, type Tensor, tensor } from '../../lib/index.js';
 import { type Native, native } from '../../lib/native/index.js';
 import { filled, golden } from '../golden/hash.js';
-import { readSamples, run, type Sample } from './op-db.js';
+import { invoke, readSamples, run, type Sample } from './op-db.js';
 import { DIFFERENCES, type Difference, meant } from './op-db-differences.js';
 
 interface Stored {
@@ -66,30 +66,9 @@ function special(text: string): number {
   return text === 'nan' ? Number.NaN : text === 'inf' ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY;
 }
 
-function argument(value: unknown, inputs: readonly Tensor[]): unknown {
-  if (Array.isArray(value)) return value.map((item) => argument(item, inputs));
-  if (typeof value !== 'object' || value === null) return value;
-  const spec = value as Record<string, unknown>;
-  if ('t' in spec) return inputs[spec.t as number];
-  if ('number' in spec) return Number(spec.number);
-  if ('slice' in spec) return dyconv.slice(...(spec.slice as [number | null, number | null, number | null]));
-  return Object.fromEntries(Object.entries(spec).map(([key, item]) => [key, argument(item, inputs)]));
-}
-
-type Callable = (...args: unknown[]) => unknown;
-
 /** The results of a case's call, those of an object in the order of its keys. */
 function call(spec: Case, inputs: readonly Tensor[]): unknown[] {
-  const args = spec.args.map((arg) => argument(arg, inputs));
-  const [space, name] = spec.call.includes('.') ? spec.call.split('.') : ['', spec.call];
-  let result: unknown;
-  if (space === 'x') {
-    const [self, ...rest] = args as [Record<string, Callable>, ...unknown[]];
-    result = self[name!]!(...rest);
-  } else {
-    const holder = { F: dyconv.functional, linalg: dyconv.linalg, '': dyconv }[space!]!;
-    result = (holder as unknown as Record<string, Callable>)[name!]!(...args);
-  }
+  const result = invoke(spec.call, spec.args, inputs);
   if (dyconv.isTensor(result) || typeof result !== 'object') return [result];
   if (Array.isArray(result)) return result;
   const entries = Object.entries(result as object);

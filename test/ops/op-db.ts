@@ -82,17 +82,20 @@ function argument(value: unknown, inputs: readonly Tensor[]): unknown {
 
 type Callable = (...args: unknown[]) => unknown;
 
-function called(sample: Sample, inputs: readonly Tensor[]): unknown[] {
-  const args = sample.args.map((arg) => argument(arg, inputs));
-  const [space, name] = sample.call.includes('.') ? sample.call.split('.') : ['', sample.call];
-  let result: unknown;
+/** What a call by name returns: `x.add` is a method, `F.relu` and `linalg.norm` functions of a namespace, `cat` an export. */
+export function invoke(call: string, values: readonly unknown[], inputs: readonly Tensor[]): unknown {
+  const args = values.map((value) => argument(value, inputs));
+  const [space, name] = call.includes('.') ? call.split('.') : ['', call];
   if (space === 'x') {
     const [self, ...rest] = args as [Record<string, Callable>, ...unknown[]];
-    result = self[name!]!(...rest);
-  } else {
-    const holder = { F: dyconv.functional, linalg: dyconv.linalg, '': dyconv }[space!]!;
-    result = (holder as unknown as Record<string, Callable>)[name!]!(...args);
+    return self[name!]!(...rest);
   }
+  const holder = { F: dyconv.functional, linalg: dyconv.linalg, '': dyconv }[space!]!;
+  return (holder as unknown as Record<string, Callable>)[name!]!(...args);
+}
+
+function called(sample: Sample, inputs: readonly Tensor[]): unknown[] {
+  const result = invoke(sample.call, sample.args, inputs);
   if (dyconv.isTensor(result) || typeof result !== 'object') return [result];
   if (Array.isArray(result)) return sample.outputs?.some((one) => 'value' in one) ? [result] : result;
   const entries = Object.entries(result as object);
