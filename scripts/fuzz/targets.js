@@ -68,10 +68,13 @@ function walk(path, space, targets, seen) {
 /** Methods and accessors, and static methods. What a class inherits is listed where it stands. */
 function addMembers(path, owner, targets, slow) {
   let level = owner.prototype;
-  // Tensor is built in floors of which only the top one is exported.
+  /** @type {Set<string>} */
+  const seen = new Set(['constructor']);
+  // Tensor inherits from classes that are not exported; what it copies or overrides counts once.
   do {
     for (const [key, { value, get, set }] of Object.entries(Object.getOwnPropertyDescriptors(level))) {
-      if (key === 'constructor') continue;
+      if (seen.has(key)) continue;
+      seen.add(key);
       const name = `${path}#${key}`;
       if (typeof value === 'function')
         targets.push({ name, kind: 'method', fn: value, arity: value.length + 2, owner, slow });
