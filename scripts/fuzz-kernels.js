@@ -16,7 +16,11 @@ import { Command, InvalidArgumentError } from 'commander';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const ISAS = { avx512: '-march=x86-64-v4', avx2: '-march=x86-64-v3', portable: '' };
 const FOLDERS = { harness: 'test/kernels/cpu', kernels: 'cpp/kernels/cpu' };
-const PLAIN = ['cpp/kernels/dispatch.cc', 'cpp/kernels/ref/dynamic_conv.cc'];
+const PLAIN = [
+  'cpp/kernels/dispatch.cc',
+  'cpp/kernels/ref/dynamic_conv.cc',
+  ...['', '_choices', '_colour', '_output'].map((part) => `cpp/ops/augment${part}.cc`),
+];
 
 const program = new Command('node scripts/fuzz-kernels.js')
   .description('Runs the CPU kernels on random sizes between guard pages.')
@@ -110,7 +114,7 @@ function kernelObjects() {
 function builtObjects() {
   const built = join(root, 'build/cmake/Release/CMakeFiles');
   const objects = ['plain', ...Object.keys(ISAS)].flatMap((name) => {
-    const directory = join(built, `dyconv_${name}.dir/cpp/kernels`);
+    const directory = join(built, `dyconv_${name}.dir/cpp`);
     if (!existsSync(directory)) return [];
     return readdirSync(directory, { recursive: true, encoding: 'utf8' })
       .filter((file) => file.endsWith('.o'))

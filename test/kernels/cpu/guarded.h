@@ -119,5 +119,6 @@ void FuzzBatchNorm(Random& random, const kernels::KernelTable& table);
 void FuzzRouting(Random& random, const kernels::KernelTable& table);
 void FuzzMixing(Random& random, const kernels::KernelTable& table);
 void FuzzNoise(Random& random, const kernels::KernelTable& table);
+void FuzzAugment(Random& random, const kernels::KernelTable& table);
 
 }  // namespace fuzz

@@ -38,7 +38,7 @@ constexpr Family kFamilies[] = {
     {"convolution", 4, fuzz::FuzzConv},      {"depthwise convolution", 1, fuzz::FuzzDepthwise},
     {"max pooling", 2, fuzz::FuzzMaxPool},   {"batch normalisation", 1, fuzz::FuzzBatchNorm},
     {"routing", 1, fuzz::FuzzRouting},       {"mixing", 1, fuzz::FuzzMixing},
-    {"noise", 0, fuzz::FuzzNoise},
+    {"noise", 0, fuzz::FuzzNoise},           {"augmentation", 0, fuzz::FuzzAugment},
 };
 
 }  // namespace
@@ -65,6 +65,7 @@ int main(int count, char** arguments) {
     const Family* family = kFamilies;
     while (at >= family->share && family->share > 0) at -= (family++)->share;
     if (random.OneIn(50)) family = &kFamilies[6];
+    if (random.OneIn(20)) family = &kFamilies[7];
     family->run(random, Kernels(isa));
   }
   std::printf("{\"isa\":\"%s\",\"seed\":%llu,\"cases\":%lld}\n", Kernels(isa).name,
