@@ -1,6 +1,7 @@
 /**
- * The commands that the README and the guides print, in blocks and in sentences, are run in the order they are printed,
- * in a folder with the package's scripts and nothing else. Which are not run as they are printed is in commands.ts, with the reasons.
+ * The commands in the README, the guides and the pages on commands and performance, in blocks and in sentences, are run in
+ * the order in which they are printed, in a folder with the package's scripts and nothing else. commands.ts lists those
+ * that are not run as printed, with the reasons.
  */
 import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
@@ -12,11 +13,11 @@ import { limit } from '../support/limit.js';
 import { ELSEWHERE, NOT_RUN, QUICK } from './commands.js';
 import { commandLines, guides, inlineCommands, optionRows, root } from './pages.js';
 
-const pages = ['README.md', ...guides];
-// First the blocks: what is written in a sentence may need what they leave.
+const pages = ['README.md', ...guides, 'docs/commands.md', 'docs/performance.md'];
+// Blocks come first: commands in sentences may need their results.
 const printed = [...new Set([...pages.flatMap(commandLines), ...pages.flatMap(inlineCommands)])];
 const LAYERS = 'node scripts/bench.js layer --no-memory --turns 15';
-const lines = [...printed, ...optionRows('README.md').map((options) => `${LAYERS} ${options}`)];
+const lines = [...printed, ...optionRows('docs/performance.md').map((options) => `${LAYERS} ${options}`)];
 
 const quickOf = (line: string) => QUICK.find(([form]) => form.test(line));
 const run = lines.filter((line) => !(line in NOT_RUN) && !(line in ELSEWHERE));

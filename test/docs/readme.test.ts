@@ -1,6 +1,6 @@
 /**
- * The pages do what they say: their TypeScript examples compile against lib/ and print what their comments promise, their
- * command lines use options that exist, their links lead somewhere.
+ * The documentation is correct: its TypeScript examples compile against lib/ and print what their comments say, its
+ * command lines use options that exist, and its links have a target.
  */
 import { spawnSync } from 'node:child_process';
 import {
@@ -16,6 +16,7 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { inspect } from 'node:util';
+import sharp from 'sharp';
 import ts from 'typescript';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { models, saveSafetensors, setNumThreads } from '../../lib/index.js';
@@ -45,7 +46,18 @@ function optionsOf(script: string, subcommand: string[]): string[] {
   return options;
 }
 
-/** What the comments behind console.log() say it prints. */
+/** The files of a run directory that a classifier reads, with random weights. */
+async function writeRun(folder: string): Promise<void> {
+  mkdirSync(folder, { recursive: true });
+  const classes = Array.from({ length: 10 }, (_, i) => `class ${i}`);
+  const model = { model: 'alexnet-dy', modelOptions: { numClasses: 10, numExperts: 2 } };
+  const config = { ...model, classes, imageShape: [3, 32, 32], imageSize: 128 };
+  writeFileSync(join(folder, 'config.json'), JSON.stringify(config));
+  const state = models.create(config.model, config.modelOptions).stateDict();
+  await saveSafetensors(join(folder, 'best.safetensors'), state);
+}
+
+/** The output of console.log() according to the comments after it. */
 function promised(code: string): string[] {
   return [...code.matchAll(/^\s*console\.log\(.*\); \/\/ (.*)$/gm)].map(([, text]) => text!);
 }
@@ -58,10 +70,10 @@ describe('the TypeScript examples', () => {
     setNumThreads(1); // small networks, beside other test files
     mkdirSync(examplesFolder, { recursive: true });
     for (const { file, code } of examples) writeFileSync(join(examplesFolder, file), code);
-    // The run that one of them serves.
-    mkdirSync(join(work, 'runs', 'dy'), { recursive: true });
-    const weights = models.create('alexnet-dy', { numClasses: 10 }).stateDict();
-    await saveSafetensors(join(work, 'runs', 'dy', 'best.safetensors'), weights);
+    await writeRun(join(work, 'runs', 'dy'));
+    await sharp({ create: { width: 50, height: 40, channels: 3, background: '#a33' } })
+      .jpeg()
+      .toFile(join(work, 'photo.jpg'));
     // A worker, which vitest does not reach, takes the package as its users do.
     mkdirSync(join(work, 'node_modules'));
     symlinkSync(root, join(work, 'node_modules', 'dyconv'), 'junction');
@@ -94,7 +106,7 @@ describe('the TypeScript examples', () => {
     expect(problems).toEqual([]);
   });
 
-  it.each(examples)('print what they promise: $file', async ({ file, code }) => {
+  it.each(examples)('print what their comments say: $file', async ({ file, code }) => {
     const lib = pathToFileURL(join(root, 'lib', 'index.ts')).pathname;
     const { outputText } = ts.transpileModule(code.replaceAll(`from 'dyconv'`, `from '${lib}'`), {
       compilerOptions: { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ESNext },
@@ -142,17 +154,26 @@ describe.each(pages)('the command lines of %s', (page) => {
   });
 });
 
-it.each(pages)('the links of %s lead to files that exist', (page) => {
-  const text = readFileSync(join(root, page), 'utf8');
-  const targets = [...text.matchAll(/\]\(([^)\s]+)\)/g)].map(([, target]) => target!);
-  const headings = [...text.matchAll(/^#+ (.*)$/gm)].map(([, title]) =>
+/** The anchors of the headings of a page, as GitHub makes them. */
+function anchors(file: string): string[] {
+  const text = readFileSync(file, 'utf8').replace(/^```[\s\S]*?^```$/gm, '');
+  return [...text.matchAll(/^#+ (.*)$/gm)].map(([, title]) =>
     title!
       .toLowerCase()
       .replace(/[^\w\s-]/g, '')
       .replaceAll(' ', '-'),
   );
+}
+
+it.each(pages)('the links of %s have a target', (page) => {
+  const text = readFileSync(join(root, page), 'utf8');
+  const targets = [...text.matchAll(/\]\(([^)\s]+)\)|<img src="([^"]+)"/g)].map(
+    ([, link, image]) => (link ?? image)!,
+  );
   for (const target of targets.filter((target) => !/^https?:/.test(target))) {
-    if (target.startsWith('#')) expect(headings).toContain(target.slice(1));
-    else expect(existsSync(join(root, page, '..', target.replace(/#.*/, ''))), target).toBe(true);
+    const [path, anchor] = target.split('#');
+    const file = path === '' ? join(root, page) : join(root, page, '..', path!);
+    expect(existsSync(file), target).toBe(true);
+    if (anchor !== undefined) expect(anchors(file), target).toContain(anchor);
   }
 });

@@ -72,7 +72,7 @@ it('tests on Linux, macOS and Windows, each with Node.js 20, 22 and 24', () => {
   expect(commands.filter(({ job }) => job === 'test').map(({ command }) => command)).toContain('npm test');
 });
 
-it('has a job for each promise of the README that one machine cannot show', () => {
+it('has a job for each statement of the documentation that one machine cannot check', () => {
   const of = (job: string) => commands.filter((entry) => entry.job === job).map(({ command }) => command);
   expect(of('sanitizer')).toContain('scripts/sanitize.sh');
   expect(of('node-gyp')).toEqual(expect.arrayContaining(['npx node-gyp rebuild', 'npx vitest run']));
@@ -97,7 +97,7 @@ it('options and files that it names exist', () => {
   for (const [, file] of text.matchAll(/hashFiles\('([^']+)'\)/g))
     expect(existsSync(join(root, file!))).toBe(true);
   expect(read('scripts/test-package.js')).toContain("'--node <paths...>'");
-  const documented = read('README.md');
+  const documented = read('docs/guides/installation.md');
   for (const { env = {} } of Object.values(jobs))
     for (const name of Object.keys(env)) expect(documented).toContain(`\`${name}`);
 });
