@@ -3,12 +3,13 @@
  *
  * A folder's files run in one process, which takes half a minute to load libtorch; node processes that tests start are
  * followed, other programs are not. memcheck knows no AVX-512: the kernels of AVX2 run, here as on most machines.
- * Prints a line a group, every error with its stack; exit code 1 for errors of memory and for tests that fail.
+ * Prints a line per group and every error with its stack. Exit code 1 for errors of memory, for tests that fail, and where no
+ * test of a group ran.
  * DYCONV_MEMCHECK_SCALE: what the tests' time limits are multiplied by (default 20).
  * @module
  */
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -41,7 +42,7 @@ async function runGroup(group) {
   const report = join(logs, 'report.json');
   const escaped = Object.keys(LEFT_OUT_TESTS).map((name) => name.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
   const start = performance.now();
-  spawnSync(
+  const { status, error } = spawnSync(
     'npx',
     [
       ...['vitest', 'run', '--config', 'scripts/sanitize/vitest.config.js', ...group],
@@ -50,17 +51,31 @@ async function runGroup(group) {
     ],
     { stdio: ['ignore', 'inherit', 'inherit'], env: { ...process.env, DYCONV_MEMCHECK_LOGS: logs } },
   );
+  if (error) throw error;
   const processes = await readLogs(logs);
   const errors = processes.flatMap(errorsOf);
   for (const error of errors) console.log(`\n${error}`);
-  const { numPassedTests, numFailedTests, numFailedTestSuites } = JSON.parse(readFileSync(report, 'utf8'));
-  if (errors.length > 0 || numFailedTests > 0 || numFailedTestSuites > 0) failed = true;
+  const { numTotalTests, numPassedTests, numFailedTests, numPendingTests } = readReport(report);
+  // A worker that does not start runs no test and fails none; vitest itself then ends with an error.
+  const problem = numTotalTests === 0 ? ', no test ran' : status !== 0 ? `, vitest ended with ${status}` : '';
+  if (errors.length > 0 || problem !== '') failed = true;
   console.log(
     `memcheck: ${group.length} files (${group[0]}${group.length > 1 ? ' …' : ''}), ${numPassedTests} tests passed, ` +
-      `${numFailedTests} failed; ${processes.length} processes, ${errors.length} errors; ` +
-      `${Math.round((performance.now() - start) / 1000)} s`,
+      `${numFailedTests} failed, ${numPendingTests} skipped; ${processes.length} processes, ${errors.length} errors; ` +
+      `${Math.round((performance.now() - start) / 1000)} s${problem}`,
   );
   rmSync(logs, { recursive: true, force: true });
+}
+
+/**
+ * What vitest counted; nothing where it ended before it could write its report.
+ * @param {string} file
+ * @returns {Record<'numTotalTests' | 'numPassedTests' | 'numFailedTests' | 'numPendingTests', number>}
+ */
+function readReport(file) {
+  if (!existsSync(file))
+    return { numTotalTests: 0, numPassedTests: 0, numFailedTests: 0, numPendingTests: 0 };
+  return JSON.parse(readFileSync(file, 'utf8'));
 }
 
 /**
