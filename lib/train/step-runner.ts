@@ -7,7 +7,7 @@ import { TrainingError } from '../errors.js';
 import { clipGradNorm_, clipGradValue_ } from '../ops/clip-grad.js';
 import type { ExponentialMovingAverage } from '../optim/ema.js';
 import type { GradScaler } from '../optim/grad-scaler.js';
-import { tidy } from '../tensor/context.js';
+import { noGrad, tidy } from '../tensor/context.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { CapturedStep } from './captured-step.js';
 import type { StepEvent } from './events.js';
@@ -98,9 +98,10 @@ export class StepRunner {
   /** Steps the optimizer with the batches there are, if there are any. */
   flush(): { accumulated: number; read: FinishedStep[] } | null {
     if (this.#open === null) return null;
-    const { event, batches } = this.#open;
+    const { event, batches, size } = this.#open;
     const { scheduler, schedulerInterval, readEvery } = this.#options;
     this.#open = null;
+    if (batches.length < size) this.#rescale(size / batches.length);
     event.accumulated = batches.length;
     event.gradNorm = this.#clip();
     this.#pending.push({ event, batches });
@@ -175,6 +176,13 @@ export class StepRunner {
     return tidy(() =>
       captured.run({ images: batch.images.to({ device }), labels: batch.labels.to({ device }) }),
     );
+  }
+
+  /** Of a step with fewer batches than expected, each weighed less than its share: the gradient is to be their mean. */
+  #rescale(factor: number): void {
+    noGrad(() => {
+      for (const { grad } of this.#options.model.parameters()) grad?.mul_(factor);
+    });
   }
 
   #step(): void {

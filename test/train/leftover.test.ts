@@ -1,6 +1,16 @@
 /** The end of an epoch: a last batch of one image, and sets smaller than a batch. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { ArgumentError, data, manualSeed, nn, optim, setNumThreads, train } from '../../lib/index.js';
+import {
+  ArgumentError,
+  data,
+  manualSeed,
+  nn,
+  optim,
+  randn,
+  setNumThreads,
+  train,
+  zeros,
+} from '../../lib/index.js';
 
 setNumThreads(1);
 
@@ -52,6 +62,28 @@ describe('a last batch of one image', () => {
     expect(seen).toEqual([...epoch, ...epoch]);
     expect(told).toEqual([]);
   });
+});
+
+it('leaves the mean gradient of an accumulated step as it is', async () => {
+  /** The weights after one step over batches of these sizes. */
+  const trained = async (sizes: number[]) => {
+    manualSeed(1);
+    const model = new nn.Sequential(new nn.Linear(6, 4), new nn.BatchNorm1d(4), new nn.Linear(4, 3));
+    const trainLoader = {
+      length: sizes.length,
+      async *[Symbol.asyncIterator]() {
+        for (const [i, size] of sizes.entries()) {
+          manualSeed(10 + i);
+          yield { images: randn([size, 6]), labels: zeros([size], { dtype: 'int64' }) };
+        }
+      },
+    };
+    const optimizer = new optim.SGD(model.parameters(), { lr: 0.5 });
+    await new train.Trainer({ model, optimizer, trainLoader, epochs: 1, accumulate: 4 }).fit();
+    return (model.at(2) as nn.Linear).weight.dataSync();
+  };
+  const [expected, actual] = [await trained([5, 5, 5]), await trained([5, 5, 5, 1])];
+  for (const [i, value] of actual.entries()) expect(value).toBeCloseTo(expected[i] as number, 6);
 });
 
 it('a set smaller than a batch is one batch, unless only full ones count', async () => {
