@@ -1,0 +1,179 @@
+/** Every option of the benchmarks reaches what it configures. Nothing is measured: the library's costly parts are stood in for. */
+import { describe, expect, it, vi } from 'vitest';
+import { type Calls, type Case, commandOf, json, type Options, recorder, testOptions } from './reach.js';
+import { spawn } from './reach-bench.js';
+
+const calls: Calls = vi.hoisted(() => new Map());
+const arg = (name: string, position: number, call = 0) => calls.get(name)?.[call]?.[position] as Options;
+const count = (name: string) => calls.get(name)?.length ?? 0;
+
+vi.mock('../../dist/index.js', async (original) =>
+  (await import('./reach-bench.js')).library(await original(), calls),
+);
+vi.mock('../../scripts/bench/turns.js', async (original) =>
+  (await import('./reach-bench.js')).turns(await original(), calls),
+);
+vi.mock('../../scripts/bench/pytorch.js', async (original) =>
+  (await import('./reach-bench.js')).pytorch(await original(), calls),
+);
+vi.mock('../../scripts/bench/data-contestants.js', async () => ({
+  noiseSet: recorder(calls).spy('noiseSet', undefined, () => ({})),
+  sharpPipeline: () => async () => new Float32Array(),
+}));
+vi.mock('../../scripts/bench/archive.js', () => ({
+  measureArchive: recorder(calls).spy('measureArchive', undefined, async () => ({})),
+}));
+vi.mock('node:child_process', async (original) => ({
+  ...(await original<object>()),
+  // Not at once: reach-bench.js needs this module itself.
+  spawn: (...args: unknown[]) => spawn(calls)(...args),
+}));
+
+/** What every benchmark takes. */
+const COMMON: Record<string, Case> = {
+  json: { found: (ended) => json(ended)?.what !== undefined, expected: true },
+  threads: { args: ['3'], found: () => arg('setNumThreads', 0), expected: 3 },
+};
+const turns: Case = { args: ['2'], found: () => arg('takeTurns', 1).turns, expected: 2 };
+const budget: Case = { args: ['7'], found: () => arg('takeTurns', 1).budget, expected: 7 };
+const noMemory: Case = { found: () => calls.has('peakMemoryOf'), expected: false };
+const python: Case = { args: ['py'], found: () => arg('startPyTorch', 0), expected: 'py' };
+/** The options of the static and of the dynamic convolution. */
+const both = (key: string) => () => [arg('Conv2d', 3)[key], arg('DynamicConv2d', 3)[key]];
+
+describe('bench.js layer', () => {
+  const base = ['--batch', '1', '--in', '4', '--out', '4', '--size', '3'];
+  testOptions({
+    command: ['bench', 'layer'],
+    base,
+    calls,
+    cases: {
+      ...COMMON,
+      batch: { args: ['2'], found: () => arg('randn', 0)[0], expected: 2 },
+      in: { args: ['6'], found: () => [arg('Conv2d', 0), arg('DynamicConv2d', 0)], expected: [6, 6] },
+      out: { args: ['6'], found: () => [arg('Conv2d', 1), arg('DynamicConv2d', 1)], expected: [6, 6] },
+      size: { args: ['5'], found: () => [arg('randn', 0)[2], arg('randn', 0)[3]], expected: [5, 5] },
+      kernel: { args: ['1'], found: () => [arg('Conv2d', 2), arg('DynamicConv2d', 2)], expected: [1, 1] },
+      stride: { args: ['2'], found: both('stride'), expected: [2, 2] },
+      groups: { args: ['2'], found: both('groups'), expected: [2, 2] },
+      experts: { args: ['5'], found: () => arg('DynamicConv2d', 3).numExperts, expected: 5 },
+      dtype: { args: ['float64'], found: both('dtype'), expected: ['float64', 'float64'] },
+      device: { args: ['cuda'], found: () => arg('Conv2d', 3).device, expected: 'cuda' },
+      'no-memory': noMemory,
+      budget,
+      turns,
+      'peak-of': { args: ['auto'], found: () => count('printPeakMemory'), expected: 1 },
+    },
+  });
+});
+
+describe('bench.js model', () => {
+  testOptions({
+    command: ['bench', 'model'],
+    base: ['--batch', '1', '--models', 'alexnet-dy'],
+    calls,
+    cases: {
+      ...COMMON,
+      models: { args: ['alexnet'], found: () => arg('models.create', 0), expected: 'alexnet' },
+      batch: { args: ['2'], found: () => arg('randn', 0)[0], expected: 2 },
+      dtypes: { args: ['bfloat16'], found: () => arg('to', 0).dtype, expected: 'bfloat16' },
+      experts: { args: ['5'], found: () => arg('models.create', 1).numExperts, expected: 5 },
+      device: { args: ['cuda'], found: () => arg('to', 0).device, expected: 'cuda' },
+      'no-memory': noMemory,
+      budget,
+      turns,
+      pytorch: { args: ['py'], found: () => arg('pytorchContestants', 0)?.python, expected: 'py' },
+      'pytorch-modes': {
+        with: ['--pytorch', 'py'],
+        args: ['grouped'],
+        found: () => arg('pytorchContestants', 0).modes,
+        expected: ['grouped'],
+      },
+      'peak-of': { args: ['alexnet-dy'], found: () => count('printPeakMemory'), expected: 1 },
+    },
+  });
+});
+
+describe('bench.js data', () => {
+  testOptions({
+    command: ['bench', 'data'],
+    base: ['--images', '6'],
+    calls,
+    cases: {
+      ...COMMON,
+      batch: { args: ['3'], found: () => arg('data.loader', 1).batchSize, expected: 3 },
+      images: { args: ['12'], found: () => arg('noiseSet', 0), expected: 12 },
+      'no-archive': { found: () => calls.has('measureArchive'), expected: false },
+      turns: { args: ['2'], found: () => count('epoch') / count('data.loader'), expected: 3 }, // and one to warm up
+      pytorch: python,
+    },
+  });
+});
+
+describe('bench.js data-soak', () => {
+  testOptions({
+    command: ['bench', 'data-soak'],
+    base: ['--epochs', '8'],
+    calls,
+    cases: {
+      ...COMMON,
+      epochs: { args: ['4'], found: () => count('epoch') / count('data.loader'), expected: 4 },
+      batch: { args: ['3'], found: () => arg('data.loader', 1).batchSize, expected: 3 },
+      images: { args: ['12'], found: () => arg('noiseSet', 0), expected: 12 },
+    },
+  });
+});
+
+describe('bench.js overhead', () => {
+  testOptions({ command: ['bench', 'overhead'], calls, cases: { ...COMMON, pytorch: python } });
+});
+
+describe('bench.js memory', () => {
+  const tensors: Case = { args: ['3'], found: () => count('empty'), expected: 6 }; // two loops
+  testOptions({
+    command: ['bench', 'memory'],
+    base: ['--tensors', '5'],
+    calls,
+    cases: { ...COMMON, tensors },
+  });
+});
+
+describe('bench.js train', () => {
+  testOptions({
+    command: ['bench', 'train'],
+    base: ['--turns', '1'],
+    calls,
+    cases: {
+      ...COMMON,
+      model: { args: ['alexnet'], found: () => arg('models.create', 0), expected: 'alexnet' },
+      batch: { args: ['3'], found: () => arg('data.loader', 1).batchSize, expected: 3 },
+      steps: { args: ['5'], found: () => count('step'), expected: 9 }, // three to warm up; one before checkpoints
+      turns: { args: ['4'], found: () => count('saveCheckpoint'), expected: 6 }, // one to warm up, one before
+    },
+  });
+});
+
+describe('bench.js threads', () => {
+  const spawned = () => (calls.get('spawn') ?? []) as [program: string, args: string[], options: Options][];
+  const busy = () => spawned().filter(([, [first]]) => first === '-e').length;
+  const counts = () => spawned().map(([, , { env }]) => (env as Options | undefined)?.GOMP_SPINCOUNT);
+  testOptions({
+    command: ['bench', 'threads'],
+    base: ['--turns', '1'],
+    calls,
+    cases: {
+      ...COMMON,
+      model: { args: ['alexnet-dy'], found: () => spawned()[0]?.[1][1], expected: 'alexnet-dy' },
+      busy: { args: ['3'], found: busy, expected: 3 },
+      seconds: { args: ['4'], found: () => arg('ask', 0), expected: 'infer 1 4' },
+      spin: { args: ['77'], found: () => counts().includes('77'), expected: true },
+      turns: { args: ['2'], found: () => count('ask'), expected: 4 * 2 * 2 * 3 }, // policies, loads, measurements, turns
+    },
+  });
+});
+
+it('has tests for every benchmark', async () => {
+  const { commands } = await commandOf('bench');
+  const tested = ['layer', 'model', 'data', 'data-soak', 'overhead', 'memory', 'train', 'threads'];
+  expect(tested.sort()).toEqual(commands.map((command) => command.name()).sort());
+});

@@ -1,0 +1,132 @@
+/** Every option of the commands other than train.js and bench.js reaches what it configures. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it, vi } from 'vitest';
+import { type Calls, type Case, json, type Options, recorder, testOptions } from './reach.js';
+import { folder, root } from './support.js';
+
+const calls: Calls = vi.hoisted(() => new Map());
+
+vi.mock('../../dist/index.js', async (original) => {
+  const { createDataset } = await import(new URL('../../dist/data/dataset.js', import.meta.url).href);
+  return (await import('./reach-library.js')).library(await original(), createDataset, calls);
+});
+vi.mock('../../dist/files/atomic.js', async (original) => {
+  const real = await original<{ writeFileAtomic: unknown }>();
+  return {
+    ...real,
+    writeFileAtomic: recorder(calls).spy('writeFileAtomic', real.writeFileAtomic, async () => {}),
+  };
+});
+vi.mock('../../dist/report/write.js', () => {
+  const compared = { rows: ['row'], toMarkdown: () => '| markdown |', toString: () => 'table' };
+  return { compare: recorder(calls).spy('compare', undefined, async () => compared) };
+});
+vi.mock('../../dist/install/doctor.js', () => ({
+  diagnose: () => [{ name: 'node', status: 'ok', detail: 'there' }],
+  isHealthy: () => true,
+}));
+vi.mock('../../dist/install/libtorch.js', () => ({ ensureLibtorch: async () => ({ dir: '/libtorch' }) }));
+vi.mock('../../dist/install/setup.js', () => ({
+  setup: recorder(calls).spy('setup', undefined, async () => {}),
+}));
+
+const arg = (name: string, position: number, call = 0) => calls.get(name)?.[call]?.[position] as Options;
+const first = (name: string) => calls.get(name)?.[0]?.[0];
+const printsJson: Case = { found: (ended) => json(ended) !== undefined, expected: true };
+const photo = join(folder, 'photo.png');
+const page = join(folder, 'page.html');
+writeFileSync(page, '');
+
+const EVALUATE: Record<string, Case> = {
+  run: { args: ['runs/other'], found: () => first('RunDirectory.open'), expected: 'runs/other' },
+  checkpoint: { args: ['last'], found: () => arg('loadClassifier', 1).checkpoint, expected: 'last' },
+  'data-dir': { args: ['elsewhere'], found: () => arg('data.create', 1).root, expected: 'elsewhere' },
+  'limit-test': { args: ['5'], found: () => arg('data.loader', 1).limit, expected: 5 },
+  device: {
+    args: ['cuda:1'],
+    found: () => [arg('loadClassifier', 1).device, arg('data.loader', 1).device],
+    expected: ['cuda:1', 'cuda:1'],
+  },
+  threads: { args: ['3'], found: () => first('setNumThreads'), expected: 3 },
+  'no-download': { found: () => arg('data.create', 1).download, expected: false },
+  'no-verify': { found: () => arg('data.create', 1).verify, expected: false },
+  'skip-unreadable': { found: () => arg('data.create', 1).unreadable, expected: 'skip' },
+  json: printsJson,
+};
+
+const PREDICT: Record<string, Case> = {
+  run: { args: ['runs/other'], found: () => first('loadClassifier'), expected: 'runs/other' },
+  checkpoint: { args: ['last'], found: () => arg('loadClassifier', 1).checkpoint, expected: 'last' },
+  top: { args: ['2'], found: ({ stdout }) => stdout.split('%').length - 1, expected: 2 },
+  device: { args: ['cuda:1'], found: () => arg('loadClassifier', 1).device, expected: 'cuda:1' },
+  json: printsJson,
+};
+
+const COMPARE: Record<string, Case> = {
+  out: { args: ['new.html'], found: () => arg('compare', 1).out, expected: 'new.html' },
+  force: { with: ['--out', page], found: () => arg('compare', 1)?.out, expected: page },
+  title: { args: ['Both'], found: () => arg('compare', 1).title, expected: 'Both' },
+  markdown: { found: ({ stdout }) => stdout, expected: '| markdown |\n' },
+  json: printsJson,
+};
+
+const SUMMARY: Record<string, Case> = {
+  model: { args: ['alexnet'], found: () => first('models.create'), expected: 'alexnet' },
+  input: {
+    args: ['2,3,64,96'],
+    found: () => calls.get('report.summary')?.[0]?.[1],
+    expected: [2, 3, 64, 96],
+  },
+  'num-classes': { args: ['7'], found: () => arg('models.create', 1).numClasses, expected: 7 },
+  'num-experts': { args: ['5'], found: () => arg('models.create', 1).numExperts, expected: 5 },
+  json: printsJson,
+};
+
+const grid = ['--grid', join(folder, 'grid.png')];
+const DATA: Record<string, Case> = {
+  dataset: { args: ['mnist'], found: () => first('data.create'), expected: 'mnist' },
+  'data-dir': { args: ['elsewhere'], found: () => arg('data.create', 1).root, expected: 'elsewhere' },
+  split: { args: ['test'], found: () => arg('data.create', 1).split, expected: 'test' },
+  download: { found: () => arg('data.create', 1).download, expected: true },
+  'no-verify': { found: () => arg('data.create', 1).verify, expected: false },
+  'skip-unreadable': { found: () => arg('data.create', 1).unreadable, expected: 'skip' },
+  grid: { args: ['grid.png'], found: () => first('writeFileAtomic'), expected: 'grid.png' },
+  transform: {
+    with: grid,
+    args: ['pad-crop'],
+    found: () => (arg('data.grid', 1).transform as Options).kind,
+    expected: 'pad-crop',
+  },
+  rows: { with: grid, args: ['3'], found: () => arg('data.grid', 1).rows, expected: 3 },
+  columns: { with: grid, args: ['4'], found: () => arg('data.grid', 1).columns, expected: 4 },
+  seed: { with: grid, args: ['9'], found: () => arg('data.grid', 1).seed, expected: 9 },
+  json: printsJson,
+};
+
+describe('evaluate.js', () =>
+  testOptions({ command: ['evaluate'], base: ['--run', 'runs/one'], calls, cases: EVALUATE }));
+describe('predict.js', () =>
+  testOptions({ command: ['predict'], base: [photo, '--run', 'runs/one'], calls, cases: PREDICT }));
+describe('compare.js', () =>
+  testOptions({ command: ['compare'], base: ['runs/one', 'runs/two'], calls, cases: COMPARE }));
+describe('summary.js', () => testOptions({ command: ['summary'], calls, cases: SUMMARY }));
+describe('data.js', () => testOptions({ command: ['data'], calls, cases: DATA }));
+describe('doctor.js', () => testOptions({ command: ['doctor'], calls, cases: { json: printsJson } }));
+describe('libtorch.js', () => testOptions({ command: ['libtorch'], calls, cases: { json: printsJson } }));
+describe('install.js', () =>
+  testOptions({
+    command: ['setup'],
+    script: 'install',
+    calls,
+    cases: {
+      'from-source': { found: () => arg('setup', 0).fromSource, expected: true },
+      jobs: { args: ['3'], found: () => arg('setup', 0).jobs, expected: 3 },
+    },
+  }));
+
+it('has tests for every command', async () => {
+  const { COMMANDS } = (await import(join(root, 'scripts/cli/commands.js'))) as { COMMANDS: object };
+  const tested = ['train', 'demo', 'bench', 'evaluate', 'predict', 'compare', 'summary', 'data', 'doctor'];
+  expect([...tested, 'libtorch', 'setup'].sort()).toEqual(Object.keys(COMMANDS).sort());
+});

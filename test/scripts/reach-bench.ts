@@ -1,0 +1,118 @@
+/** What stands in for the costly parts of the benchmarks in tests of their options: nothing is measured. Every call is noted. */
+import { EventEmitter } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import { PassThrough } from 'node:stream';
+import { type Calls, recorder } from './reach.js';
+
+// biome-ignore lint/suspicious/noExplicitAny: modules as they are, whatever they export
+type Module = any;
+
+/** The exports of dist/index.js. */
+export function library(real: Module, calls: Calls): Module {
+  const { note, spy } = recorder(calls);
+  const fake = {
+    add: () => fake,
+    transpose: () => fake,
+    fill_: () => fake,
+    dispose() {},
+    item: () => 1,
+    shape: [1],
+  };
+  /** A loader that gives one batch an epoch. */
+  const loader = (_set: unknown, { batchSize }: { batchSize: number }) => ({
+    length: 1,
+    dispose() {},
+    async *[Symbol.asyncIterator]() {
+      note('epoch', []);
+      for (let i = 0; i < 3; i++)
+        yield { images: { shape: [batchSize], dispose() {} }, labels: { dispose() {} } };
+    },
+  });
+  /** A trainer that steps until it is stopped. */
+  class Trainer extends EventEmitter {
+    readonly #signal: AbortSignal;
+    constructor({ signal }: { signal: AbortSignal }) {
+      super();
+      this.#signal = signal;
+    }
+    async fit() {
+      for (let step = 1; !this.#signal.aborted; step++) {
+        note('step', []);
+        this.emit('step', { step, dataSeconds: 0 });
+      }
+    }
+    loadStateDict() {}
+  }
+  const net = () => new real.nn.Linear(1, 1);
+  const checkpoint = async () => ({ weights: net().stateDict(), state: {}, dispose() {} });
+  const save = async ({ weights, state }: { weights: string; state: string }) => {
+    for (const file of [weights, state]) writeFileSync(file, 'bytes');
+  };
+  return {
+    ...real,
+    setNumThreads: spy('setNumThreads', real.setNumThreads, () => {}),
+    cuda: { ...real.cuda, deviceCount: () => 1, deviceProperties: () => ({ name: 'none' }) },
+    randn: spy('randn', real.randn, (shape, { device: _ = 'cpu', ...rest } = {}) => real.randn(shape, rest)),
+    randint: (low: number, high: number, shape: number[]) => real.randint(low, high, shape),
+    ones: () => fake,
+    empty: spy('empty', real.empty, () => fake),
+    nn: {
+      ...real.nn,
+      Conv2d: spy('Conv2d', real.nn.Conv2d),
+      DynamicConv2d: spy('DynamicConv2d', real.nn.DynamicConv2d),
+    },
+    models: {
+      ...real.models,
+      create: spy('models.create', real.models.create, () =>
+        Object.assign(net(), { to: spy('to', undefined, net) }),
+      ),
+    },
+    data: { ...real.data, bundled: async () => ({}), loader: spy('data.loader', real.data.loader, loader) },
+    train: {
+      ...real.train,
+      Trainer: spy('Trainer', real.train.Trainer, (options) => new Trainer(options)),
+      saveCheckpoint: spy('saveCheckpoint', real.train.saveCheckpoint, save),
+      loadCheckpoint: checkpoint,
+    },
+  };
+}
+
+/** The exports of scripts/bench/turns.js. */
+export function turns(real: Module, calls: Calls): Module {
+  const { spy } = recorder(calls);
+  const results = (contestants: object) =>
+    Object.fromEntries(
+      Object.keys(contestants).map((name) => [name, { infer_ms: 1, train_ms: 1, turns: 1 }]),
+    );
+  return {
+    ...real,
+    takeTurns: spy('takeTurns', real.takeTurns, async (contestants) => results(contestants)),
+    peakMemoryOf: spy('peakMemoryOf', real.peakMemoryOf, () => 1),
+    printPeakMemory: spy('printPeakMemory', real.printPeakMemory, async () => {}),
+  };
+}
+
+/** The exports of scripts/bench/pytorch.js. */
+export function pytorch(real: Module, calls: Calls): Module {
+  const { spy } = recorder(calls);
+  return {
+    ...real,
+    startPyTorch: spy('startPyTorch', real.startPyTorch, async () => async () => 1),
+    pytorchContestants: spy('pytorchContestants', real.pytorchContestants, async () => ({})),
+  };
+}
+
+/** The processes of `bench threads`: each answers a line with a line. */
+export function spawn(calls: Calls) {
+  const { note } = recorder(calls);
+  return (...args: unknown[]) => {
+    note('spawn', args);
+    const stdin = new PassThrough();
+    const stdout = new PassThrough();
+    stdin.on('data', (text) => {
+      note('ask', [String(text).trim()]);
+      stdout.write('1\n');
+    });
+    return { stdin, stdout, kill() {} };
+  };
+}
