@@ -61,7 +61,7 @@ export {
 } from './runtime/settings.js';
 export * as serve from './serve/index.js';
 export * as autograd from './tensor/autograd.js';
-export type { BackwardOptions, NestedArray, ToOptions } from './tensor/base.js';
+export type { BackwardOptions, ToOptions } from './tensor/base.js';
 export { type FromTypedArrayOptions, fromTypedArray } from './tensor/buffer.js';
 export {
   autocast,
@@ -74,7 +74,7 @@ export {
   untidy,
 } from './tensor/context.js';
 export * from './tensor/create.js';
-export type { Device, DType, TypedArray } from './tensor/dtype.js';
+export type { Device, DType, TypedArray, TypedArrayOf } from './tensor/dtype.js';
 export { releaseHandle, type TensorHandle } from './tensor/handle.js';
 export {
   atleast1d,
@@ -90,6 +90,7 @@ export {
   vstack,
 } from './tensor/join.js';
 export * as linalg from './tensor/linalg.js';
+export type { NestedArray } from './tensor/nested.js';
 export { type Index, type Slice, slice } from './tensor/slice.js';
 export { isTensor, Tensor } from './tensor/tensor.js';
 export * as train from './train/index.js';

@@ -59,7 +59,7 @@ export async function grid(set: InMemoryDataset, options: GridOptions = {}): Pro
     const where = { seed, epoch: Math.max(0, column - 1), threads: 1 };
     const { mean, std, size } = planFor(one, set.shape);
     const batch = await augmentBatch(set, chosen, one, where);
-    const values = batch.dataSync() as Float32Array;
+    const values = batch.dataSync({ dtype: 'float32' });
     batch.dispose();
     for (const row of chosen.keys()) {
       const length = channels * size[0] * size[1];

@@ -92,7 +92,7 @@ function bytesOf(set: Dataset, { image, shape = set.shape }: ImageSample, key: n
   if (isTensor(image)) {
     if (image.dtype !== 'uint8') return undefined;
     if (image.shape.length !== 3) throw badShape(key, image.shape, image.numel);
-    return { bytes: image.dataSync() as Uint8Array, shape: image.shape as unknown as Shape };
+    return { bytes: image.dataSync({ dtype: 'uint8' }), shape: image.shape as unknown as Shape };
   }
   if (!(image instanceof Uint8Array)) return undefined;
   checkShape(key, shape, image.length);

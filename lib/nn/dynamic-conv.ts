@@ -227,7 +227,7 @@ export class DynamicConv2d extends Module<[Tensor, DynamicForwardOptions?]> {
 
   /** The softmax temperature; more than 0. */
   get temperature(): number {
-    return this.routing.temperature.item();
+    return Number(this.routing.temperature.item());
   }
 
   set temperature(value: number) {

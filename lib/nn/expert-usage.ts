@@ -70,7 +70,7 @@ export class UsageMeter {
     const [batch, columns] = wide.shape;
     if (columns !== experts)
       throw new ShapeError(`Expected attention of ${experts} experts but received ${columns}`);
-    const values = wide.dataSync() as Float32Array;
+    const values = wide.dataSync({ dtype: 'float32' });
     for (let i = 0; i < values.length; i++) {
       const share = values[i]!;
       this.#sums[i % experts]! += share;
@@ -86,12 +86,10 @@ export class UsageMeter {
     tidy(() =>
       noGrad(() => {
         const all = cat(pending).to({ dtype: 'float64' });
-        const sums = all.sum({ dim: 0 }).to({ device: 'cpu' }).dataSync() as Float64Array;
+        const sums = all.sum({ dim: 0 }).dataSync({ dtype: 'float64' });
         for (let k = 0; k < sums.length; k++) this.#sums[k]! += sums[k]!;
-        this.#entropy -= all
-          .mul(all.clamp({ min: 1e-12 }).log())
-          .sum()
-          .item();
+        const negative = all.mul(all.clamp({ min: 1e-12 }).log()).sum();
+        this.#entropy -= Number(negative.item());
         this.#samples += all.shape[0]!;
       }),
     );

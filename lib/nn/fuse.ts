@@ -120,8 +120,8 @@ export function collapse(layer: DynamicConv2d, calibration: Tensor): Collapsed {
       conv.weight.copy_(mean.reshape([-1, 1, 1, 1, 1]).mul(weight).sum({ dim: 0 }));
       if (bias !== null) conv.bias!.copy_(mean.reshape([-1, 1]).mul(bias).sum({ dim: 0 }));
       const wanted = layer.forward(calibration, { attention });
-      const size = wanted.norm().item();
-      return size === 0 ? 0 : conv.forward(calibration).sub(wanted).norm().item() / size;
+      const size = Number(wanted.norm().item());
+      return size === 0 ? 0 : Number(conv.forward(calibration).sub(wanted).norm().item()) / size;
     }),
   );
   return { conv, error };

@@ -166,7 +166,7 @@ export function truncNormal_(tensor: Tensor, options: TruncNormalOptions = {}): 
 function erf(value: number): number {
   using point = native.full([], value, 'float64', 'cpu');
   using result = native.erf(point);
-  return result.item();
+  return Number(result.item());
 }
 
 /** An orthogonal matrix, the trailing dimensions as one; times `gain` (default 1). @see Saxe et al. 2013, https://arxiv.org/abs/1312.6120 */

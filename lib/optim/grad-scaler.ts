@@ -142,7 +142,7 @@ export class GradScaler {
 
   /** The scale. Reading it waits for the device. */
   getScale(): number {
-    return this.#options.enabled ? this.#scale.item() : 1;
+    return this.#options.enabled ? Number(this.#scale.item()) : 1;
   }
 
   /** Whether losses are scaled at all. */
@@ -152,7 +152,7 @@ export class GradScaler {
 
   /** Scale and counter, to go on with later. */
   stateDict(): GradScalerState {
-    return { scale: this.#scale.item(), growthTracker: this.#tracker.item() };
+    return { scale: Number(this.#scale.item()), growthTracker: Number(this.#tracker.item()) };
   }
 
   /** @throws CheckpointError for a state of another kind. */

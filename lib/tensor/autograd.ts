@@ -120,14 +120,16 @@ export function gradcheck(
     checked.forEach((input, i) => {
       const numeric = differences(
         () =>
-          fn(...inputs)
-            .mul(cotangent)
-            .sum()
-            .item(),
+          Number(
+            fn(...inputs)
+              .mul(cotangent)
+              .sum()
+              .item(),
+          ),
         input,
         eps,
       );
-      const values = analytic[i]?.dataSync() as Float64Array | undefined;
+      const values = analytic[i]?.dataSync({ dtype: 'float64' });
       numeric.forEach((expected, j) => {
         const received = values?.[j] ?? 0;
         if (!(Math.abs(received - expected) <= atol + rtol * Math.abs(expected))) {
@@ -156,7 +158,7 @@ function differences(value: () => number, input: Tensor, eps: number): number[] 
           rest = Math.floor(rest / shape[dim]!);
         }
         const element = plain.index(...position, '...');
-        const original = element.item();
+        const original = Number(element.item());
         try {
           element.fill_(original + eps);
           const above = value();

@@ -3,30 +3,21 @@
  * @module
  */
 import { inspect } from 'node:util';
-import { getHeapStatistics } from 'node:v8';
 import { checkOptions, optionKeys } from '../check/index.js';
-import {
-  ArgumentError,
-  DeviceError,
-  DTypeError,
-  invalidArgument,
-  NativeError,
-  ShapeError,
-} from '../errors.js';
+import { ArgumentError, DeviceError, DTypeError, invalidArgument, ShapeError } from '../errors.js';
 import { native } from '../native/index.js';
-import type { Device, DType, TypedArray } from './dtype.js';
-import { isFloatingPoint, newArray } from './dtype.js';
+import type { Device, DType, TypedArray, TypedArrayOf } from './dtype.js';
+import { checkDType, newArray } from './dtype.js';
 import { makeHandle, type TensorHandle } from './handle.js';
 import { type GradientHook, registerHook } from './hooks.js';
+import { checkNesting, type NestedArray, nest, readableDType } from './nested.js';
 import { format } from './print.js';
 import type { Tensor } from './tensor.js';
 
-const COPY = optionKeys('copy');
+const DTYPE = optionKeys('dtype');
+const COPY_DTYPE = optionKeys('copy', 'dtype');
 const CLAIMS = optionKeys('claims');
 const MEMORY_FORMAT = optionKeys('memoryFormat');
-
-/** Numbers, bigints or booleans, nested as deep as the tensor has dimensions. */
-export type NestedArray = number | bigint | boolean | NestedArray[];
 
 /** Options of {@link TensorBase.to}. */
 export interface ToOptions {
@@ -122,26 +113,36 @@ export abstract class TensorBase {
 
   /**
    * The elements in row-major order, whatever the strides and the device, copied on a background thread.
+   * @param options.dtype - The elements are converted to it first, and the array is of its type. Default: the tensor's own.
    * @returns The typed array of the dtype; raw bits in a Uint16Array for float16 and bfloat16, 0 and 1 for bool.
+   * @throws DTypeError for an unknown dtype.
+   * @example const values = await x.data({ dtype: 'float32' }); // Float32Array
    */
-  data(this: Tensor): Promise<TypedArray> {
-    return native.readIntoAsync(this, arrayFor(this));
+  data<D extends DType>(this: Tensor, options: { dtype: D }): Promise<TypedArrayOf<D>>;
+  data(this: Tensor, options?: { dtype?: DType | undefined }): Promise<TypedArray>;
+  data(this: Tensor, options: { dtype?: DType | undefined } = {}): Promise<TypedArray> {
+    const { dtype } = checkOptions(options, DTYPE);
+    return dtype === undefined ? readLater(this) : readAs(this, dtype, readLater);
   }
 
   /**
    * {@link data}, at once.
+   * @param options.dtype - As in {@link data}.
    * @param options.copy - Default true. With false the array stands on the tensor's own memory where that is possible (a
-   * contiguous tensor on the CPU, a runtime that takes memory of others, as Node does and Electron does not): writing to
-   * one changes the other, unseen by autograd. The memory lives as long as either of them; it is given back in a later
-   * turn of the event loop than the one in which the array was collected.
+   * contiguous tensor of that dtype on the CPU, a runtime that takes memory of others, as Node does and Electron does not):
+   * writing to one changes the other, unseen by autograd. The memory lives as long as either of them; it is given back in
+   * a later turn of the event loop than the one in which the array was collected.
    */
-  dataSync(this: Tensor, options: { copy?: boolean } = {}): TypedArray {
-    const { copy = true } = checkOptions(options, COPY);
+  dataSync<D extends DType>(this: Tensor, options: { dtype: D; copy?: boolean | undefined }): TypedArrayOf<D>;
+  dataSync(this: Tensor, options?: { dtype?: DType | undefined; copy?: boolean | undefined }): TypedArray;
+  dataSync(
+    this: Tensor,
+    options: { dtype?: DType | undefined; copy?: boolean | undefined } = {},
+  ): TypedArray {
+    const { copy = true, dtype } = checkOptions(options, COPY_DTYPE);
     if (typeof copy !== 'boolean') throw invalidArgument('copy', 'a boolean', copy);
-    if (!copy) return native.onTypedArray(this);
-    const array = arrayFor(this);
-    native.readInto(this, array);
-    return array;
+    const readNow = copy ? readCopy : native.onTypedArray;
+    return dtype === undefined ? readNow(this) : readAs(this, dtype, readNow);
   }
 
   /**
@@ -161,30 +162,27 @@ export abstract class TensorBase {
 
   /** The elements as nested arrays: booleans for bool, numbers otherwise, bigints for integers beyond 2^53. */
   async array(this: Tensor): Promise<NestedArray> {
-    const shape = native.shape(this);
-    const { dtype } = this;
+    const [shape, dtype] = [native.shape(this), native.dtype(this)];
     checkNesting(shape);
-    using plain = readable(this);
-    return nest(await plain.data(), shape, dtype);
+    return nest(await readAs(this, readableDType(dtype), readLater), shape, dtype);
   }
 
   /** {@link array}, at once. */
   arraySync(this: Tensor): NestedArray {
-    const shape = native.shape(this);
-    const { dtype } = this;
+    const [shape, dtype] = [native.shape(this), native.dtype(this)];
     checkNesting(shape);
-    using plain = readable(this);
-    return nest(plain.dataSync(), shape, dtype);
+    return nest(readAs(this, readableDType(dtype), readCopy), shape, dtype);
   }
 
   /**
-   * The only element: 0 or 1 for bool, a bigint where a number would lose digits.
+   * The only element: 0 or 1 for bool; a bigint for an int64 beyond 2^53, where a number would lose digits. `Number(x.item())`
+   * is a number in any case.
    * @throws ShapeError when there is not exactly one element.
+   * @see https://pytorch.org/docs/stable/generated/torch.Tensor.item.html
    */
-  item(this: Tensor): number {
+  item(this: Tensor): number | bigint {
     const value = native.item(this);
-    // The type says number: an int64 beyond 2^53 is the documented exception, as in `array()`.
-    return typeof value === 'boolean' ? Number(value) : (value as number);
+    return typeof value === 'boolean' ? Number(value) : value;
   }
 
   /**
@@ -304,6 +302,29 @@ function arrayFor(tensor: Tensor): TypedArray {
   return newArray(dtype, count);
 }
 
+function readCopy(tensor: Tensor): TypedArray {
+  const array = arrayFor(tensor);
+  native.readInto(tensor, array);
+  return array;
+}
+
+function readLater(tensor: Tensor): Promise<TypedArray> {
+  return native.readIntoAsync(tensor, arrayFor(tensor));
+}
+
+/** What `read` makes of the elements with another dtype. */
+function readAs<T>(tensor: Tensor, dtype: DType, read: (tensor: Tensor) => T): T {
+  using converted = convertedTo(tensor, dtype);
+  return read(converted);
+}
+
+/** A new handle to the elements with another dtype, outside the graph. */
+function convertedTo(tensor: Tensor, dtype: DType): Tensor {
+  checkDType('dtype', dtype);
+  using plain = native.detach(tensor);
+  return native.to(plain, undefined, dtype, false);
+}
+
 function setRequiresGrad(tensor: Tensor, value: boolean): void {
   if (!value && tensor.requiresGrad && !tensor.isLeaf) {
     throw new ArgumentError('Expected a leaf for requiresGrad = false but received a result: use detach()');
@@ -321,57 +342,4 @@ function checkGrad(tensor: Tensor, grad: Tensor): void {
   }
   if (grad.dtype !== tensor.dtype)
     throw new DTypeError(`Expected dtype ${tensor.dtype} for grad but received ${grad.dtype}`);
-}
-
-/**
- * A handle of its own to the elements as JavaScript reads them: 16-bit floats, of which it has no array, are widened,
- * without loss.
- */
-function readable(tensor: Tensor): Tensor {
-  const dtype = native.dtype(tensor);
-  const widened = isFloatingPoint(dtype) && dtype.endsWith('16') ? 'float32' : undefined;
-  using plain = native.detach(tensor);
-  return native.to(plain, undefined, widened, false);
-}
-
-/** V8's arrays have no more elements, and beyond the second size they are hash tables. */
-const MAX_ARRAY = 2 ** 27;
-const MAX_FAST_ARRAY = 2 ** 25;
-
-/**
- * Whether a shape can be nested arrays at all: V8 ends the process where its heap is full. A size of 0 at the end leaves
- * as many arrays as the sizes before it multiply to.
- */
-function checkNesting(shape: readonly number[]): void {
-  if (shape.length > 64)
-    throw new ShapeError(
-      `Expected at most 64 dimensions for array() but received ${shape.length}: use data()`,
-    );
-  let [arrays, bytes] = [1, 0];
-  for (const size of shape) {
-    bytes += arrays * (48 + size * (size > MAX_FAST_ARRAY ? 64 : 8));
-    arrays *= size;
-  }
-  if (bytes < 2 ** 20) return;
-  const { heap_size_limit: limit, used_heap_size: used } = getHeapStatistics();
-  if (bytes <= limit - used && shape.every((size) => size <= MAX_ARRAY)) return;
-  throw new NativeError(
-    `Expected nested arrays that fit JavaScript's heap, ${Math.round((limit - used) / 2 ** 20)} MB free, for array() but ` +
-      `shape [${shape.join(', ')}] takes some ${Math.round(bytes / 2 ** 20)} MB: use data()`,
-  );
-}
-
-function nest(data: TypedArray, shape: readonly number[], dtype: DType): NestedArray {
-  const element = (i: number): number | bigint | boolean => {
-    const value = data[i]!;
-    if (dtype === 'bool') return value !== 0;
-    if (typeof value === 'bigint') return Number.isSafeInteger(Number(value)) ? Number(value) : value;
-    return value;
-  };
-  let next = 0;
-  const level = (dim: number): NestedArray => {
-    if (dim === shape.length) return element(next++);
-    return Array.from({ length: shape[dim]! }, () => level(dim + 1));
-  };
-  return level(0);
 }

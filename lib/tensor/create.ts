@@ -6,7 +6,6 @@
 import { checkOptions, optionKeys } from '../check/index.js';
 import { ArgumentError, DTypeError, describe, invalidArgument, ShapeError } from '../errors.js';
 import { native } from '../native/index.js';
-import type { NestedArray } from './base.js';
 import { checkShape, checkTensor } from './check.js';
 import {
   arrayKind,
@@ -18,6 +17,7 @@ import {
   newArray,
   type TypedArray,
 } from './dtype.js';
+import type { NestedArray } from './nested.js';
 import { isTensor, type Tensor } from './tensor.js';
 
 const LOGSPACE = optionKeys('dtype', 'device', 'requiresGrad', 'base');

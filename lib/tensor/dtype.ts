@@ -32,6 +32,20 @@ export type TypedArray =
   | Uint8ClampedArray
   | Uint16Array;
 
+/** The typed array that carries a dtype: `TypedArrayOf<'float32'>` is Float32Array. */
+export type TypedArrayOf<D extends DType> = {
+  float32: Float32Array;
+  float64: Float64Array;
+  float16: Uint16Array;
+  bfloat16: Uint16Array;
+  int64: BigInt64Array;
+  int32: Int32Array;
+  int16: Int16Array;
+  int8: Int8Array;
+  uint8: Uint8Array;
+  bool: Uint8Array;
+}[D];
+
 type TypedArrayConstructor = {
   new (length: number): TypedArray;
   readonly BYTES_PER_ELEMENT: number;

@@ -5,9 +5,9 @@
 import { createHash } from 'node:crypto';
 import { DTypeError } from '../errors.js';
 import { native } from '../native/index.js';
-import type { NestedArray } from './base.js';
 import { checkTensor } from './check.js';
 import type { TypedArray } from './dtype.js';
+import { type NestedArray, readableDType } from './nested.js';
 import { TensorRandom } from './random.js';
 import type { Tensor } from './tensor.js';
 
@@ -87,9 +87,7 @@ function tagOf(tensor: Tensor): string {
   const { shape, numel } = plain;
   const kind = `Tensor ${dtype}${place} [${shape.join(', ')}]`;
   if (numel <= SHOWN) return `${kind} ${listed(plain.arraySync())}`;
-  // 16-bit floats are compared by their values, which float32 holds.
-  using wide = native.to(plain, undefined, dtype.endsWith('float16') ? 'float32' : undefined, false);
-  return `${kind} sha1:${hashOf(wide.dataSync())}`;
+  return `${kind} sha1:${hashOf(plain.dataSync({ dtype: readableDType(dtype) }))}`;
 }
 
 function listed(value: NestedArray): string {

@@ -146,7 +146,7 @@ function evaluateBatch(
         const probabilities = logits.to({ dtype: 'float32' }).softmax({ dim: 1 }).dataSync();
         const predicted = logits.argmax({ dim: 1 }).dataSync();
         const classes = logits.shape[1]!;
-        const results = Array.from(labels.dataSync() as BigInt64Array, (label, row): Prediction => {
+        const results = Array.from(labels.dataSync({ dtype: 'int64' }), (label, row): Prediction => {
           const column = Number(predicted[row]);
           const probability = Number(probabilities[row * classes + column]);
           return { label: Number(label), predicted: column, probability };

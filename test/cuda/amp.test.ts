@@ -100,7 +100,7 @@ it('saves gradients that float16 would lose', () => {
     // Below the smallest number of float16, 6e-8, where it enters the product's backward.
     scaler.scale(y.to({ dtype: 'float32' }).mul(2e-8).sum()).backward();
     scaler.unscale(optimizer);
-    return [...(layer.weight.grad!.dataSync() as Float32Array)];
+    return [...layer.weight.grad!.dataSync({ dtype: 'float32' })];
   };
   expect(gradient(new amp.GradScaler({ enabled: false }))).toEqual([0, 0, 0, 0]);
   for (const value of gradient(new amp.GradScaler({ device: 'cpu' }))) expect(value / 2e-8).toBeCloseTo(1, 2);

@@ -38,13 +38,13 @@ function trainedBy(
     const images = randn([6, 3, 5, 5], { device });
     const labels = randint(0, 4, [6], { device });
     if (step) {
-      losses.push(step.run({ images, labels }).loss.item());
+      losses.push(Number(step.run({ images, labels }).loss.item()));
     } else {
       optimizer.zeroGrad();
       const loss = F.crossEntropy(model.forward(images), labels);
       loss.backward();
       optimizer.step();
-      losses.push(loss.item());
+      losses.push(Number(loss.item()));
     }
     schedule.step();
   }

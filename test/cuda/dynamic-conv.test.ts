@@ -23,8 +23,8 @@ native.setCudaFlags(false, false, undefined, undefined);
 function deviation(received: Tensor, expected: Tensor): number {
   if (expected.numel === 0) return 0;
   const exact = expected.to({ dtype: 'float64' });
-  const difference = received.to({ device: 'cpu', dtype: 'float64' }).sub(exact).abs().amax().item();
-  return difference / Math.max(exact.abs().amax().item(), 1e-3);
+  const difference = received.to({ device: 'cpu', dtype: 'float64' }).sub(exact).abs().amax();
+  return Number(difference.item()) / Math.max(Number(exact.abs().amax().item()), 1e-3);
 }
 
 /** Output and gradients of one case. The numbers are the same for every device and dtype. */

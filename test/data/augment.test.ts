@@ -35,7 +35,7 @@ async function augment(
   const batch = await augmentBatch({ images, shape }, indices, transform, { seed, epoch, threads });
   expect(batch.shape).toEqual([indices.length, shape[0], ...size]);
   expect(batch.dtype).toBe('float32');
-  const values = batch.dataSync() as Float32Array;
+  const values = batch.dataSync({ dtype: 'float32' });
   batch.dispose();
   return values;
 }
@@ -209,7 +209,7 @@ function onDevice(device: Device): void {
     const there = await augmentOnDevice(resident, indices, transform, where);
     const here = await augmentBatch({ images, shape }, indices, transform, { ...where, threads: 1 });
     expect(there.shape).toEqual(here.shape);
-    const [a, b] = [there.dataSync() as Float32Array, here.dataSync() as Float32Array];
+    const [a, b] = [there.dataSync({ dtype: 'float32' }), here.dataSync({ dtype: 'float32' })];
     expect(largestDifference(a, b)).toBeLessThan(3e-5);
   });
 }

@@ -29,10 +29,10 @@ interface Seen {
 async function readAll(source: AsyncIterable<import('../../lib/data/loader.js').Batch>): Promise<Seen[]> {
   const seen: Seen[] = [];
   for await (const { images, labels } of source) {
-    const pixels = images.dataSync() as Float32Array;
+    const pixels = images.dataSync({ dtype: 'float32' });
     const sample = pixels.length / images.shape[0]!;
     seen.push({
-      labels: [...(labels.dataSync() as BigInt64Array)].map(Number),
+      labels: [...labels.dataSync({ dtype: 'int64' })].map(Number),
       shape: images.shape,
       bytes: Array.from({ length: images.shape[0]! }, (_, i) => Math.round(pixels[i * sample]! * 255)),
     });
@@ -163,7 +163,7 @@ test('dtype and memory format are those asked for', async () => {
     expect(images.dtype).toBe('bfloat16');
     expect(images.strides).toEqual([32, 1, 8, 2]);
     const values = images.to({ dtype: 'float32' });
-    expect((values.dataSync() as Float32Array).at(-1)).toBeCloseTo(22 / 255, 3);
+    expect(values.dataSync({ dtype: 'float32' }).at(-1)).toBeCloseTo(22 / 255, 3);
     for (const one of [images, labels, values]) one.dispose();
   }
 });
@@ -179,7 +179,7 @@ test('batches are bit-equal whatever the threads and the prefetching', async () 
       transform,
       ...options,
     })) {
-      all.push(Buffer.from((images.dataSync() as Float32Array).buffer));
+      all.push(Buffer.from(images.dataSync({ dtype: 'float32' }).buffer));
       images.dispose();
       labels.dispose();
     }
@@ -217,8 +217,8 @@ test('an image is augmented the same whichever rank takes it', async () => {
       transform,
       ...options,
     })) {
-      const pixels = images.dataSync() as Float32Array;
-      for (const [i, label] of (labels.dataSync() as BigInt64Array).entries())
+      const pixels = images.dataSync({ dtype: 'float32' });
+      for (const [i, label] of labels.dataSync({ dtype: 'int64' }).entries())
         byLabel.set(Number(label), pixels.slice(i * 128, (i + 1) * 128).join());
       images.dispose();
       labels.dispose();

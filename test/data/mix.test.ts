@@ -49,11 +49,11 @@ for (const [name, mixing] of mixings) {
     const transform = compose([normalize({ mean: 0.3, std: 0.4 })]);
     const where = { seed: 1, epoch: 2, threads: 1 };
     const plain = await augmentBatch(set, all, transform, where);
-    const expected = mixReference(plain.dataSync() as Float32Array, mixing);
+    const expected = mixReference(plain.dataSync({ dtype: 'float32' }), mixing);
     for (const threads of [1, 3]) {
       for (const memoryFormat of ['contiguous', 'channelsLast'] as const) {
         const mixed = await augmentBatch(set, all, transform, { ...where, threads, memoryFormat, mixing });
-        const values = mixed.dataSync() as Float32Array;
+        const values = mixed.dataSync({ dtype: 'float32' });
         for (const [i, value] of values.entries()) expect(Math.abs(value - expected[i]!)).toBeLessThan(1e-6);
         const half = await augmentBatch(set, all, transform, {
           ...where,
@@ -62,13 +62,13 @@ for (const [name, mixing] of mixings) {
           mixing,
           dtype: 'bfloat16',
         });
-        const rounded = half.to({ dtype: 'float32' }).dataSync() as Float32Array;
+        const rounded = half.dataSync({ dtype: 'float32' });
         for (const [i, value] of rounded.entries()) expect(Math.abs(value - expected[i]!)).toBeLessThan(0.02);
       }
     }
     const resident = tensor(set.images, { shape: [COUNT, ...SHAPE], dtype: 'uint8' });
     const there = await augmentOnDevice(resident, all, transform, { ...where, mixing });
-    const values = there.dataSync() as Float32Array;
+    const values = there.dataSync({ dtype: 'float32' });
     for (const [i, value] of values.entries()) expect(Math.abs(value - expected[i]!)).toBeLessThan(1e-5);
   });
 }
@@ -119,8 +119,8 @@ async function read(options: Partial<LoaderOptions>): Promise<{ images: Buffer; 
   const each = ({ images: x, labels: y }: Batch) => {
     expect(y.shape).toEqual([x.shape[0], 4]);
     expect(y.dtype).toBe('float32');
-    images!.push(Buffer.from((x.dataSync() as Float32Array).buffer));
-    labels!.push(Buffer.from((y.dataSync() as Float32Array).buffer));
+    images!.push(Buffer.from(x.dataSync({ dtype: 'float32' }).buffer));
+    labels!.push(Buffer.from(y.dataSync({ dtype: 'float32' }).buffer));
     x.dispose();
     y.dispose();
   };

@@ -119,7 +119,7 @@ describe('images got one by one', () => {
     };
     for await (const { images, labels } of data.loader(set, { batchSize: 3 })) {
       expect([images.dtype, images.shape, labels.dtype]).toEqual(['float64', [3, 1, 2, 2], 'int64']);
-      expect([...(images.dataSync() as Float64Array)].slice(8)).toEqual([2, 0.5, -2, 300]);
+      expect([...images.dataSync({ dtype: 'float64' })].slice(8)).toEqual([2, 0.5, -2, 300]);
       images.dispose();
       labels.dispose();
     }
@@ -167,7 +167,7 @@ describe('getting samples', () => {
     const seen: number[] = [];
     const read = async () => {
       for await (const batch of data.loader({ length: 8, get }, { batchSize: 2, prefetch: 4 })) {
-        seen.push(...(batch.dataSync() as Float32Array));
+        seen.push(...batch.dataSync({ dtype: 'float32' }));
         batch.dispose();
       }
     };

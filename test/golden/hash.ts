@@ -51,14 +51,14 @@ export function expectFingerprint(
   expect(received.shape, name).toEqual(expected.shape);
   const flat = received.detach().to({ dtype: 'float64' }).flatten();
   const hashed = filled([flat.numel], 7, 1, 'float64');
-  const data = flat.dataSync() as Float64Array;
+  const data = flat.dataSync({ dtype: 'float64' });
   const at = Array.from({ length: 7 }, (_, i) => Math.floor((flat.numel * i) / 7));
   const scale = Math.max(expected.norm, floor);
   const close = (what: string, value: number, wanted: number, within: number) =>
     expect(Math.abs(value - wanted), `${name}: ${what} ${value} instead of ${wanted}`).toBeLessThanOrEqual(within);
-  close('norm', flat.norm().item(), expected.norm, tolerance * scale);
-  close('sum', flat.sum().item(), expected.sum, tolerance * scale * Math.sqrt(flat.numel));
-  close('dot', flat.mul(hashed).sum().item(), expected.dot, tolerance * scale * Math.sqrt(flat.numel));
+  close('norm', Number(flat.norm().item()), expected.norm, tolerance * scale);
+  close('sum', Number(flat.sum().item()), expected.sum, tolerance * scale * Math.sqrt(flat.numel));
+  close('dot', Number(flat.mul(hashed).sum().item()), expected.dot, tolerance * scale * Math.sqrt(flat.numel));
   for (const [i, position] of [...at, flat.numel - 1].entries()) {
     close(`element ${position}`, data[position]!, expected.elements[i]!, tolerance * scale);
   }

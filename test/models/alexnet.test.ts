@@ -85,7 +85,7 @@ describe.each(['alexnet', 'alexnet-dy'])('%s beside PyTorch', (name) => {
         }
       }
       optimizer.step();
-      return loss.item();
+      return Number(loss.item());
     });
     losses.forEach((loss, i) => {
       expect(Math.abs(loss - wanted.losses[i]!)).toBeLessThanOrEqual(1e-3 * wanted.losses[i]!);

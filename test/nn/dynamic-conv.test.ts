@@ -290,7 +290,7 @@ describe('forward', () => {
       const loss = F.mseLoss(layer.forward(x), target);
       loss.backward();
       optimizer.step();
-      return loss.item();
+      return Number(loss.item());
     });
     expect(losses.at(-1)!).toBeLessThan(losses[0]! / 2);
   });

@@ -21,7 +21,8 @@ function used(norm: nn.BatchNorm2d): nn.BatchNorm2d {
   return norm;
 }
 
-const apart = (a: Tensor, b: Tensor): number => a.sub(b).abs().amax().item() / b.abs().amax().item();
+const apart = (a: Tensor, b: Tensor): number =>
+  Number(a.sub(b).abs().amax().item()) / Number(b.abs().amax().item());
 
 describe('foldBatchNorm', () => {
   it.each([
@@ -103,7 +104,9 @@ describe('collapse', () => {
     const x = randn([8, 4, 5, 5]);
     const { conv, error } = nn.collapse(layer, x);
     const wanted = noGrad(() => layer.forward(x));
-    const measured = noGrad(() => conv.forward(x).sub(wanted).norm().item() / wanted.norm().item());
+    const measured = noGrad(
+      () => Number(conv.forward(x).sub(wanted).norm().item()) / Number(wanted.norm().item()),
+    );
     expect(error).toBeGreaterThan(0.01);
     expect(error).toBeCloseTo(measured, 5);
   });

@@ -202,7 +202,7 @@ describe('conv2d in bfloat16', () => {
           .sub(wanted)
           .abs()
           .sub(wanted.abs().mul(2 ** -8));
-        const allowed = (algorithm === 'auto' ? 2e-2 : 3e-5) * (wanted.abs().amax().item() as number);
+        const allowed = (algorithm === 'auto' ? 2e-2 : 3e-5) * Number(wanted.abs().amax().item());
         expect(
           beyond.amax().item(),
           `${names[i]} by ${algorithm} for ${JSON.stringify(c)}`,

@@ -110,7 +110,7 @@ const TOLERANCES: Partial<Record<DType, readonly [number, number]>> = {
   bfloat16: [3.2e-2, 1e-2],
 };
 
-const wide = (x: Tensor): Float64Array => x.detach().to({ dtype: 'float64' }).dataSync() as Float64Array;
+const wide = (x: Tensor): Float64Array => x.detach().dataSync({ dtype: 'float64' });
 
 /** What differs, or nothing. */
 function difference(what: string, received: Tensor, wanted: Stored): string | undefined {

@@ -208,9 +208,9 @@ function check(seed: number): void {
     if (t.numel === 0) return;
     const difference = t.to({ dtype: 'float64' }).sub(e);
     // A window without a pixel has -Infinity in both.
-    const off = difference.nanToNum({ nan: 0 }).abs().amax().item() as number;
+    const off = Number(difference.nanToNum({ nan: 0 }).abs().amax().item());
     const finite = e.nanToNum({ nan: 0, posinf: 0, neginf: 0 });
-    const scale = Math.max(finite.abs().amax().item() as number, 0.1);
+    const scale = Math.max(Number(finite.abs().amax().item()), 0.1);
     expect(t.isfinite().arraySync(), about).toEqual(e.isfinite().arraySync());
     expect(off / scale, `${i === 0 ? 'output' : `gradient ${i - 1}`} of ${about}`).toBeLessThan(
       ALLOWED[dtype]!,

@@ -63,7 +63,7 @@ function stepOf(i: number, params: Tensor[], optimizer: optim.Optimizer): void {
 
 const start = (layout: (x: Tensor) => Tensor = (x) => x) =>
   SHAPES.map((shape, i) => layout(filled(shape, 5 + i, 2, 'float64')).requiresGrad_());
-const flat = (x: Tensor) => [...(x.detach().flatten().dataSync() as Float64Array)];
+const flat = (x: Tensor) => [...x.detach().flatten().dataSync({ dtype: 'float64' })];
 
 describe.each(
   expected.optimizers.map((one) => [`${one.optimizer} ${JSON.stringify(one.options)}`, one] as const),

@@ -50,7 +50,7 @@ const gradient = (i: number) =>
   values()
     .mul(1 + i)
     .sin();
-const numbers = (x: Tensor) => [...(x.detach().flatten().dataSync() as Float32Array)];
+const numbers = (x: Tensor) => [...x.detach().flatten().dataSync({ dtype: 'float32' })];
 
 describe.each(Object.keys(makers))('%s', (name) => {
   /** Four steps, the state saved and loaded row-major in the middle. */
@@ -201,7 +201,7 @@ describe('gradients of any layout', () => {
       const p = values().requiresGrad_();
       p.grad = grad;
       const norm = optim.clipGradNorm([p], 1);
-      expect(norm).toBeCloseTo(values().norm().item(), 4);
+      expect(norm).toBeCloseTo(Number(values().norm().item()), 4);
       expect(p.grad.allclose(values().div(norm + 1e-6))).toBe(true);
       p.grad = layouts['with gaps']!().view.copy_(values());
       optim.clipGradValue([p], 0.5);

@@ -31,6 +31,6 @@ export function deviation(received: Tensor, expected: Tensor): number {
   expect(received.shape).toEqual(expected.shape);
   if (expected.numel === 0) return 0;
   const exact = expected.to({ dtype: 'float64' });
-  const difference = received.to({ dtype: 'float64' }).sub(exact).abs().amax().item() as number;
-  return difference / Math.max(exact.abs().amax().item() as number, 1e-3);
+  const difference = received.to({ dtype: 'float64' }).sub(exact).abs().amax();
+  return Number(difference.item()) / Math.max(Number(exact.abs().amax().item()), 1e-3);
 }

@@ -5,6 +5,7 @@ import {
   arange,
   DeviceError,
   DisposedError,
+  type DType,
   DTypeError,
   isTensor,
   memory,
@@ -149,9 +150,47 @@ describe('reading', () => {
     },
   );
 
+  it('converts to the dtype that is asked for', async () => {
+    const x = tensor(
+      [
+        [1.5, -2.25, 0],
+        [3, 1e3, 7],
+      ],
+      { dtype: 'bfloat16', requiresGrad: true },
+    ).t();
+    const before = memory().numTensors;
+    expect(x.dataSync({ dtype: 'float64' })).toEqual(Float64Array.of(1.5, 3, -2.25, 1e3, 0, 7));
+    expect(await x.data({ dtype: 'int64' })).toEqual(BigInt64Array.of(1n, 3n, -2n, 1000n, 0n, 7n));
+    expect(await x.data({ dtype: 'bool' })).toEqual(Uint8Array.of(1, 1, 1, 1, 0, 1));
+    // The tensor's own dtype, and none: raw bits.
+    expect(x.dataSync({ dtype: 'bfloat16' })).toEqual(x.dataSync({ dtype: undefined }));
+    expect(x.dataSync()).toBeInstanceOf(Uint16Array);
+    expect(memory().numTensors).toBe(before);
+    const labels = tensor([3, 4], { dtype: 'int32' });
+    expect(labels.dataSync({ dtype: 'int64', copy: false })).toEqual(BigInt64Array.of(3n, 4n));
+    expect(labels.arraySync()).toEqual([3, 4]);
+  });
+
+  it('refuses an unknown dtype for data, at once', () => {
+    const x = zeros([1]);
+    for (const read of [
+      () => x.dataSync({ dtype: 'float' as DType }),
+      () => x.data({ dtype: 'float' as DType }),
+    ])
+      expect(read).toThrow(/^Expected one of float32, .* for dtype but received 'float' \(string\)$/);
+    expect(() => x.dataSync({ copy: 1 as unknown as boolean })).toThrow('Expected a boolean for copy');
+  });
+
+  it('gives the number of an element, and a bigint where a number would lose digits', () => {
+    const edge = 2n ** 53n;
+    expect([tensor(edge - 1n).item(), tensor(-edge - 1n).item()]).toEqual([Number(edge) - 1, -edge - 1n]);
+    expect([tensor(2 ** 60).item(), tensor(true).item()]).toEqual([2 ** 60, 1]);
+    expect(Number(tensor(edge * 4n).item())).toBe(2 ** 55);
+  });
+
   it('reads views that skip, and views that repeat', () => {
     const x = arange(6).reshape([2, 3]);
-    expect([...(x.narrow(1, 1, 2).dataSync() as BigInt64Array)]).toEqual([1n, 2n, 4n, 5n]);
+    expect([...x.narrow(1, 1, 2).dataSync()]).toEqual([1n, 2n, 4n, 5n]);
     expect(x.narrow(0, 0, 1).expand([2, 3]).arraySync()).toEqual([
       [0, 1, 2],
       [0, 1, 2],

@@ -145,6 +145,10 @@ describe('dataSync({ copy: false })', () => {
     x.add_(1);
     expect([...array]).toEqual([0, 3, 1, 4, 2, 5]);
     expect(zeros([0]).dataSync({ copy: false }).length).toBe(0);
+    const bytes = tensor([1, 2], { dtype: 'int8' });
+    bytes.dataSync({ copy: false, dtype: 'int8' })[0] = 5;
+    bytes.dataSync({ copy: false, dtype: 'int16' })[1] = 6;
+    expect(bytes.arraySync()).toEqual([5, 2]);
   });
 
   it('refuses a disposed tensor and an odd option', () => {

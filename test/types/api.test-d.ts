@@ -52,7 +52,12 @@ export async function tensors(): Promise<void> {
   is<Tensor | null>()(x.grad);
   is<TypedArray>()(await x.data());
   is<TypedArray>()(x.dataSync());
-  is<number>()(x.item());
+  // An int64 beyond 2^53 is a bigint.
+  is<number | bigint>()(x.item());
+  is<Float32Array>()(await x.data({ dtype: 'float32' }));
+  is<BigInt64Array>()(x.dataSync({ dtype: 'int64', copy: false }));
+  is<Uint16Array | Uint8Array>()(x.dataSync({ dtype: 'bfloat16' as 'bfloat16' | 'bool' }));
+  is<TypedArray>()(x.dataSync({ copy: false, dtype: undefined as DType | undefined }));
   is<Tensor>()(x.to({ device: 'cuda:1', dtype: 'bfloat16' }));
   is<Tensor>()(x.index(0, slice(1, null, 2), '...', null, true, x));
   is<Tensor>()(
