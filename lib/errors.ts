@@ -70,7 +70,9 @@ export class TrainingError extends DyconvError {
 export class LockedError extends DyconvError {
   override readonly code: string = 'ERR_LOCKED';
   /** The process, where its lock file names it. */
-  readonly owner: { readonly pid: number; readonly host: string; readonly since?: string } | undefined;
+  readonly owner:
+    | { readonly pid: number; readonly host: string; readonly since?: string | undefined }
+    | undefined;
 
   constructor(message: string, owner: LockedError['owner'], options?: ErrorOptions) {
     super(message, options);

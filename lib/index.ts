@@ -87,6 +87,7 @@ export {
   columnStack,
   dstack,
   hstack,
+  meshgrid,
   vstack,
 } from './tensor/join.js';
 export * as linalg from './tensor/linalg.js';

@@ -27,7 +27,7 @@ const CONTROL = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u206
  * `\u202e`, so that no name can move the cursor, change colours or end a line.
  * @param options.lines - Keeps line feeds and tabs, for text of several lines. Default: false.
  */
-export function printable(text: string, { lines = false }: { lines?: boolean } = {}): string {
+export function printable(text: string, { lines = false }: { lines?: boolean | undefined } = {}): string {
   return text.replace(CONTROL, (character) => {
     if (lines && (character === '\n' || character === '\t')) return character;
     const code = character.charCodeAt(0);

@@ -39,7 +39,10 @@ export function integer(name: string, value: unknown, min: number): number {
 export function number(
   name: string,
   value: unknown,
-  { min = Number.NEGATIVE_INFINITY, max = Number.POSITIVE_INFINITY }: { min?: number; max?: number } = {},
+  {
+    min = Number.NEGATIVE_INFINITY,
+    max = Number.POSITIVE_INFINITY,
+  }: { min?: number | undefined; max?: number | undefined } = {},
 ): number {
   if (typeof value === 'number' && Number.isFinite(value) && value >= min && value <= max) return value;
   const range =

@@ -5,7 +5,17 @@
 import { types } from 'node:util';
 import { ArgumentError, invalidArgument } from '../errors.js';
 
-export { checkKeys, checkObject, checkOptions, type OptionKeys, optionKeys, unknownKey } from './options.js';
+export {
+  checkKeys,
+  checkObject,
+  checkOptions,
+  dropUndefined,
+  type OptionKeys,
+  optionKeys,
+  type PartialOptions,
+  type RequiredOptions,
+  unknownKey,
+} from './options.js';
 
 /** What {@link checkRecord} tells apart. */
 export type FieldKind = 'string' | 'number' | 'boolean' | 'function' | 'object' | 'array' | 'bytes';

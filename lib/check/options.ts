@@ -16,6 +16,20 @@ type Exactly<T, Key extends string> = [KeysOf<T>] extends [Key]
     : { 'not keys of the options': Exclude<Key, KeysOf<T>> }
   : { 'missing keys of the options': Exclude<KeysOf<T>, Key> };
 
+/** Options any of which may be left out; undefined counts as left out, also under `exactOptionalPropertyTypes`. */
+export type PartialOptions<T> = { [Key in keyof T]?: T[Key] | undefined };
+
+/** Options with their defaults: none is left out or undefined. */
+export type RequiredOptions<T> = { [Key in keyof T]-?: Exclude<T[Key], undefined> };
+
+/** The options that are not undefined, to be spread over defaults. */
+export function dropUndefined<T extends object>(
+  options: T,
+): { [Key in keyof T]: Exclude<T[Key], undefined> } {
+  const given = Object.entries(options).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(given) as { [Key in keyof T]: Exclude<T[Key], undefined> };
+}
+
 /** Lists the keys of an options type once, at the top of a module; {@link checkOptions} has the compiler compare the two. */
 export function optionKeys<const Key extends string>(...keys: Key[]): OptionKeys<Key> {
   return new Set(keys);

@@ -2,6 +2,7 @@
  * Batches as tensors, made by the add-on. Beside the loader, the only part of `data` that makes tensors.
  * @module
  */
+import type { PartialOptions } from '../check/index.js';
 import { native } from '../native/index.js';
 import { holdBuffer } from '../tensor/buffer.js';
 import { keep } from '../tensor/context.js';
@@ -16,14 +17,14 @@ import { type Plan, planOf } from './plan.js';
 import type { Transform } from './transforms.js';
 
 /** What a batch is like in memory, and who makes it. */
-export type BatchFormat = Partial<Pick<ResolvedOptions, 'dtype' | 'memoryFormat' | 'device'>>;
+export type BatchFormat = PartialOptions<Pick<ResolvedOptions, 'dtype' | 'memoryFormat' | 'device'>>;
 
 /** Which batch is made: the random numbers come from the seed, the epoch and the index of each image. */
 export interface BatchRequest extends BatchFormat {
   seed: number;
   epoch: number;
   threads: number;
-  mixing?: Mixing;
+  mixing?: Mixing | undefined;
 }
 
 type Images = Pick<InMemoryDataset, 'images' | 'shape'>;

@@ -60,7 +60,7 @@ export function cachePath({ archive, part }: CacheKey): string {
  */
 export async function readCache(
   key: CacheKey,
-  { map = false }: { map?: boolean } = {},
+  { map = false }: { map?: boolean | undefined } = {},
 ): Promise<CachedArrays | undefined> {
   try {
     const { size, mtimeMs } = await stat(key.archive);

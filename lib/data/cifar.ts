@@ -34,7 +34,7 @@ export interface Cifar10Options extends SourceOptions {
    * and processes share the memory: the images stand on the pages of the cache file, which must then not be cut short
    * while they are in use (it may be removed or replaced). Default: true.
    */
-  cache?: boolean | 'mmap';
+  cache?: boolean | 'mmap' | undefined;
 }
 
 const CIFAR10_KEYS = optionKeys(...SOURCE_KEYS, 'split', 'cache');
@@ -42,7 +42,7 @@ const CIFAR10_KEYS = optionKeys(...SOURCE_KEYS, 'split', 'cache');
 /** Options of {@link cifar100}. */
 export interface Cifar100Options extends Cifar10Options {
   /** The 100 classes or the 20 superclasses. Default: `fine`. */
-  labels?: 'fine' | 'coarse';
+  labels?: 'fine' | 'coarse' | undefined;
 }
 
 const CIFAR100_KEYS = optionKeys(...CIFAR10_KEYS, 'labels');

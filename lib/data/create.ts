@@ -19,9 +19,9 @@ export interface CreateOptions extends SourceOptions {
   /** Images for training, or for testing. */
   split: Split;
   /** For CIFAR: see {@link Cifar10Options}. */
-  cache?: Cifar10Options['cache'];
+  cache?: Cifar10Options['cache'] | undefined;
   /** For folders: see {@link ImageFolderOptions}. */
-  unreadable?: ImageFolderOptions['unreadable'];
+  unreadable?: ImageFolderOptions['unreadable'] | undefined;
   /**
    * Names that the classes must have, in label order, such as those stored with a run. The pictures of a folder get their
    * labels by it. Default: the set's own.

@@ -45,7 +45,7 @@ export interface Dataset<T = unknown> {
    * What sample `index` is called, such as the path of its picture below the folder of the set. Sets whose samples have no
    * name have no such method.
    */
-  nameOf?(index: number): string;
+  nameOf?: ((index: number) => string) | undefined;
 }
 
 /** Images of one size with one label each, held in memory. */
@@ -82,7 +82,7 @@ export interface DatasetParts {
   /** The file or folder the parts were read from, for error messages. */
   source: string;
   /** What every sample is called, `labels.length` of them. Default: they have no names. */
-  names?: readonly string[];
+  names?: readonly string[] | undefined;
 }
 
 /**

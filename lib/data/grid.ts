@@ -16,15 +16,15 @@ const GRID_KEYS = optionKeys('transform', 'rows', 'columns', 'seed', 'cell');
 /** Options of {@link grid}. */
 export interface GridOptions {
   /** What is shown; without it only the images themselves. */
-  transform?: Transform;
+  transform?: Transform | undefined;
   /** Number of images, one a row. Default: 8. */
-  rows?: number;
+  rows?: number | undefined;
   /** Transformed versions of each, those of epoch 0, 1, … Default: 8. */
-  columns?: number;
+  columns?: number | undefined;
   /** Chooses the images, and is the seed of the transform. Default: 0. */
-  seed?: number;
+  seed?: number | undefined;
   /** Height and width of a picture in the grid, in pixels. Default: 96. */
-  cell?: number;
+  cell?: number | undefined;
 }
 
 const GAP = 4;

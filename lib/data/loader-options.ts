@@ -3,7 +3,13 @@
  * @module
  */
 import { availableParallelism } from 'node:os';
-import { checkFunction, checkOptions, optionKeys } from '../check/index.js';
+import {
+  checkFunction,
+  checkOptions,
+  dropUndefined,
+  optionKeys,
+  type RequiredOptions,
+} from '../check/index.js';
 import { invalidArgument } from '../errors.js';
 import type { Device } from '../tensor/dtype.js';
 import { type BatchMix, mixesFrom } from './mix.js';
@@ -14,26 +20,26 @@ export interface LoaderOptions {
   /** Images in a batch. */
   batchSize: number;
   /** A new order every epoch. Default: false, the order of the set. */
-  shuffle?: boolean;
+  shuffle?: boolean | undefined;
   /** Leave out a last batch that would be smaller. Default: false. */
-  dropLast?: boolean;
+  dropLast?: boolean | undefined;
   /** What happens to every image, from `data.transforms`. Default: the image itself, scaled to [0, 1]. */
-  transform?: Transform;
+  transform?: Transform | undefined;
   /**
    * What happens to the batch: `data.transforms.mixup()` or `cutmix()`, or a list one of which is chosen for every batch.
    * Labels are then probabilities, float32 [B, number of classes], as `functional.crossEntropy` takes them. Default: nothing.
    */
-  mix?: BatchMix | readonly BatchMix[];
+  mix?: BatchMix | readonly BatchMix[] | undefined;
   /** Element type of the images. Default: `float32`. */
-  dtype?: 'float32' | 'bfloat16';
+  dtype?: 'float32' | 'bfloat16' | undefined;
   /** Where the channels of the images are: planes, or beside each other pixel by pixel. Default: `contiguous`. */
-  memoryFormat?: 'contiguous' | 'channelsLast';
+  memoryFormat?: 'contiguous' | 'channelsLast' | undefined;
   /** Where shuffling and augmentation start from, an integer. Default: 0. */
-  seed?: number;
+  seed?: number | undefined;
   /** Batches prepared ahead while the last one is in use; 0 prepares each when it is asked for. Default: 2. */
-  prefetch?: number;
+  prefetch?: number | undefined;
   /** Native threads that work on one batch. Default: half of the processor's. */
-  threads?: number;
+  threads?: number | undefined;
   /**
    * Makes a batch of the samples of a custom data set; may be async. Tensors of what it returns are the batch's, which is
    * what iteration gives. Default: images and labels for samples `{ image, label }`, else {@link defaultCollate}.
@@ -42,18 +48,18 @@ export interface LoaderOptions {
   /** Samples of a custom data set that are read at the same time, over all batches that are prepared. Default: 8. */
   concurrency?: number | undefined;
   /** Where the batches are put. Default: `cpu`. Copies to CUDA start from page-locked memory and are not waited for. */
-  device?: Device;
+  device?: Device | undefined;
   /**
    * Where images are transformed. `device`: the whole set is copied to the device as bytes once, and batches are made of
    * it there, by the same choices and definition. Default: `cpu`.
    */
-  augmentOn?: 'cpu' | 'device';
+  augmentOn?: 'cpu' | 'device' | undefined;
   /** Use only this many images, spread evenly over the set. Default: all. */
-  limit?: number;
+  limit?: number | undefined;
   /** This process's share of the images, for training in several processes. Default: rank 0 of 1. */
-  rank?: number;
+  rank?: number | undefined;
   /** Number of shares. All have the same number of images: the last ones of an epoch are left out where need be. */
-  worldSize?: number;
+  worldSize?: number | undefined;
 }
 
 const LOADER_KEYS = optionKeys(
@@ -77,7 +83,8 @@ const LOADER_KEYS = optionKeys(
 );
 
 /** Options with nothing left out. */
-export interface ResolvedOptions extends Required<Omit<LoaderOptions, 'transform' | 'mix' | 'collate'>> {
+export interface ResolvedOptions
+  extends RequiredOptions<Omit<LoaderOptions, 'transform' | 'mix' | 'collate'>> {
   collate: ((samples: never[]) => unknown) | undefined;
   concurrency: number;
   transform: Transform | undefined;
@@ -139,11 +146,4 @@ function checkNumbers(options: ResolvedOptions): void {
 /** An integer within bounds. */
 export function isInteger(value: unknown, least: number, most = Number.MAX_SAFE_INTEGER): boolean {
   return Number.isSafeInteger(value) && (value as number) >= least && (value as number) <= most;
-}
-
-/** An option that is undefined has its default. */
-function dropUndefined(options: LoaderOptions): LoaderOptions {
-  return Object.fromEntries(
-    Object.entries(options).filter(([, value]) => value !== undefined),
-  ) as unknown as LoaderOptions;
 }

@@ -14,9 +14,9 @@ const MIX_OF_KEYS = optionKeys('alpha', 'p');
 /** Options of {@link mixup} and {@link cutmix}. */
 export interface MixOptions {
   /** The share of an image's own is drawn from Beta(alpha, alpha). Default: 1, uniform. */
-  alpha?: number;
+  alpha?: number | undefined;
   /** How likely a batch is mixed at all. Default: 1. */
-  p?: number;
+  p?: number | undefined;
 }
 
 /** What a loader takes as `mix`. */
@@ -34,7 +34,7 @@ export interface Mixing {
   /** An image's own share: of every pixel, or of the pixels where there is a box. Its label has the same. */
   share: number;
   /** The rectangle that comes from the other image; undefined for mixup. */
-  box?: { top: number; left: number; height: number; width: number };
+  box?: { top: number; left: number; height: number; width: number } | undefined;
 }
 
 /**

@@ -30,7 +30,7 @@ export interface GreyOptions {
   /** The 60,000 images for training, or the 10,000 for testing. */
   split: Split;
   /** 3 repeats the grey plane, as networks for colour images need it. Default: 3. */
-  channels?: 1 | 3;
+  channels?: 1 | 3 | undefined;
 }
 
 const GREY_KEYS = optionKeys('split', 'channels');
@@ -163,7 +163,7 @@ async function loadIdxSet(
   published: Readonly<Record<Split, Published>>,
   classes: readonly string[],
   options: MnistOptions,
-  where: { folders: [string, ...string[]]; publisher: string; advice?: string },
+  where: { folders: [string, ...string[]]; publisher: string; advice?: string | undefined },
 ): Promise<InMemoryDataset> {
   checkSplit(options.split);
   const { images, labels } = published[options.split];

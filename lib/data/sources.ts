@@ -16,20 +16,22 @@ import { datasetError } from './dataset.js';
 /** Options that every published data set shares. */
 export interface SourceOptions {
   /** The folder the files are looked for in and downloaded to. Default: `data` in the working directory. */
-  root?: string;
+  root?: string | undefined;
   /** Fetch files that are not there. Default: false. */
-  download?: boolean;
+  download?: boolean | undefined;
   /** Compare the files with the published checksums. Default: true. Use false for an archive of your own. */
-  verify?: boolean;
+  verify?: boolean | undefined;
   /**
    * The address of a folder that mirrors the files under their usual names. Default: the environment variable
    * `DYCONV_DATA_MIRROR`, then the publisher's own address.
    */
-  url?: string;
+  url?: string | undefined;
   /** Called while a file is downloaded, and while it is parsed: bytes so far, and in all where that is known. */
-  onProgress?: (file: string, done: number, total: number | undefined, phase: 'download' | 'parse') => void;
+  onProgress?:
+    | ((file: string, done: number, total: number | undefined, phase: 'download' | 'parse') => void)
+    | undefined;
   /** Stops a download. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 /** @internal */
@@ -41,7 +43,7 @@ export interface PublishedFile {
   /** MD5 of the file. */
   md5: string;
   /** MD5 of the decompressed content, by which a repacked .gz is recognised. */
-  contentMd5?: string;
+  contentMd5?: string | undefined;
 }
 
 /** Which file to find, and where. */
@@ -53,7 +55,7 @@ export interface FindOptions extends SourceOptions {
   /** The publisher's address of the folder that holds the files. */
   publisher: string;
   /** What else the user can do when nothing is found, as a sentence. */
-  advice?: string;
+  advice?: string | undefined;
 }
 
 /** A file that was found or downloaded. */

@@ -138,7 +138,7 @@ export interface RandomCropOptions {
   /** A number of pixels or [height, width]. */
   size: number | Size;
   /** Black pixels put on every side beforehand. Default: 0. */
-  padding?: number;
+  padding?: number | undefined;
 }
 
 /** A part of the image of a given size, somewhere in it. */
@@ -157,9 +157,9 @@ export interface RandomResizedCropOptions {
   /** Size afterwards: a number of pixels or [height, width]. */
   size: number | Size;
   /** Smallest and largest share of the area a crop covers. Default: [0.08, 1]. */
-  scale?: Bounds;
+  scale?: Bounds | undefined;
   /** Smallest and largest aspect ratio, width to height, of a crop. Default: [3/4, 4/3]. */
-  ratio?: Bounds;
+  ratio?: Bounds | undefined;
 }
 
 /** A part of random area and aspect ratio, scaled to `size`. */
@@ -175,14 +175,14 @@ export function randomResizedCrop(options: RandomResizedCropOptions): RandomResi
 }
 
 /** Left and right swapped with probability `p`, by default 0.5. */
-export function randomHorizontalFlip(options: { p?: number } = {}): FlipStep {
+export function randomHorizontalFlip(options: { p?: number | undefined } = {}): FlipStep {
   checkOptions(options, RANDOM_HORIZONTAL_FLIP_KEYS);
   const { p = 0.5 } = options;
   return Object.freeze({ step: 'randomHorizontalFlip', p: checkProbability('p', p) });
 }
 
 /** Top and bottom swapped with probability `p`, by default 0.5. */
-export function randomVerticalFlip(options: { p?: number } = {}): FlipStep {
+export function randomVerticalFlip(options: { p?: number | undefined } = {}): FlipStep {
   checkOptions(options, RANDOM_HORIZONTAL_FLIP_KEYS);
   const { p = 0.5 } = options;
   return Object.freeze({ step: 'randomVerticalFlip', p: checkProbability('p', p) });
@@ -191,13 +191,13 @@ export function randomVerticalFlip(options: { p?: number } = {}): FlipStep {
 /** Options of {@link colorJitter}: a strength, or the bounds of the factor. What is left out does not change. */
 export interface ColorJitterOptions {
   /** The image times a factor from [max(0, 1 - s), 1 + s]. Default: 0. */
-  brightness?: number | Bounds;
+  brightness?: number | Bounds | undefined;
   /** The image blended with its mean grey by such a factor. Default: 0. */
-  contrast?: number | Bounds;
+  contrast?: number | Bounds | undefined;
   /** The image blended with its grey version by such a factor. Default: 0. */
-  saturation?: number | Bounds;
+  saturation?: number | Bounds | undefined;
   /** The hue turned by a part of the circle from [-h, h], at most 0.5. Default: 0. */
-  hue?: number | Bounds;
+  hue?: number | Bounds | undefined;
 }
 
 /**
@@ -219,9 +219,9 @@ export function colorJitter(options: ColorJitterOptions): ColorJitterStep {
 /** Options of {@link normalize}: what is subtracted and divided by, in [0, 1] units, for all channels or for each. */
 export interface NormalizeOptions {
   /** Default: 0.5. */
-  mean?: number | readonly number[];
+  mean?: number | readonly number[] | undefined;
   /** Default: 0.5. */
-  std?: number | readonly number[];
+  std?: number | readonly number[] | undefined;
 }
 
 /** (x - mean) / std, of values in [0, 1]. */
@@ -238,13 +238,13 @@ export function normalize(options: NormalizeOptions = {}): NormalizeStep {
 /** Options of {@link randomErasing}. */
 export interface RandomErasingOptions {
   /** How likely an image loses a rectangle. Default: 0.5. */
-  p?: number;
+  p?: number | undefined;
   /** Smallest and largest share of the area. Default: [0.02, 0.33]. */
-  scale?: Bounds;
+  scale?: Bounds | undefined;
   /** Smallest and largest aspect ratio, height to width. Default: [0.3, 3.3]. */
-  ratio?: Bounds;
+  ratio?: Bounds | undefined;
   /** What erased pixels become, after normalisation: one number or one per channel, or normal noise. Default: 0. */
-  value?: number | readonly number[] | 'random';
+  value?: number | readonly number[] | 'random' | undefined;
 }
 
 /** A rectangle of the normalised image replaced (Zhong et al., Random Erasing Data Augmentation, AAAI 2020). */

@@ -19,31 +19,31 @@ export * from './transform-steps.js';
 /** Options of {@link train}. */
 export interface TrainTransformOptions extends NormalizeOptions {
   /** Height and width before the crop. Default: 130. */
-  resize?: number;
+  resize?: number | undefined;
   /** Height and width of the batch. Default: 128. */
-  size?: number;
+  size?: number | undefined;
   /** Smallest and largest share of the area a crop covers. Default: [0.08, 1]. */
-  scale?: Bounds;
+  scale?: Bounds | undefined;
   /** Smallest and largest aspect ratio, width to height, of a crop. Default: [3/4, 4/3]. */
-  ratio?: Bounds;
+  ratio?: Bounds | undefined;
   /** Probability of a horizontal flip. Default: 0.5. */
-  flip?: number;
+  flip?: number | undefined;
 }
 
 /** Options of {@link padCrop}. */
 export interface PadCropTransformOptions extends NormalizeOptions {
   /** Height and width of the batch. Default: 32. */
-  size?: number;
+  size?: number | undefined;
   /** Black pixels put on every side. Default: 4. */
-  padding?: number;
+  padding?: number | undefined;
   /** Probability of a horizontal flip. Default: 0.5. */
-  flip?: number;
+  flip?: number | undefined;
 }
 
 /** Options of {@link test}. */
 export interface TestTransformOptions extends NormalizeOptions {
   /** Height and width of the batch. Default: 128. */
-  size?: number;
+  size?: number | undefined;
 }
 
 /** Resize, random resized crop, flip, normalise. */

@@ -41,7 +41,7 @@ export interface StagedFile {
 /** Options of {@link stageFile}. */
 export interface StageOptions {
   /** Ends the temporary name, for a writer that looks for the file later. Default: a name that no other writer has. */
-  tag?: string;
+  tag?: string | undefined;
 }
 
 /** How old the leftover of a save has to be where nothing tells whether its process runs, as on another machine. */

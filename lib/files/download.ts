@@ -32,15 +32,15 @@ export interface DownloadOptions {
   /** The final path. Its folder is made when absent. A file already there is replaced, but only by a complete one. */
   file: string;
   /** The exact size in bytes, if known. */
-  size?: number;
+  size?: number | undefined;
   /** The published checksum, if known. Only downloads with a checksum are resumed, since only those can be verified. */
-  hash?: FileHash;
+  hash?: FileHash | undefined;
   /** Called as bytes arrive. */
-  onProgress?: DownloadProgress;
+  onProgress?: DownloadProgress | undefined;
   /** Stops the download. What has arrived is kept for the next attempt. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
   /** Milliseconds to wait for a connection. Default: 10 000. */
-  connectTimeout?: number;
+  connectTimeout?: number | undefined;
 }
 
 const DOWNLOAD_KEYS = optionKeys('url', 'file', 'size', 'hash', 'onProgress', 'signal', 'connectTimeout');

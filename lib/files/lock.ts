@@ -19,9 +19,9 @@ export interface LockOwner {
   /** Name of its machine. */
   readonly host: string;
   /** When it took the lock, as an ISO date. Absent in locks of older versions. */
-  readonly since?: string;
+  readonly since?: string | undefined;
   /** Tells it from other processes that got the same id at another time or in another container (Linux only). */
-  readonly process?: string;
+  readonly process?: string | undefined;
   /** Tells this lock from every other one. */
   readonly token: string;
 }
@@ -29,15 +29,15 @@ export interface LockOwner {
 /** Options of {@link acquireLock} and {@link withLock}. */
 export interface LockOptions {
   /** What is locked, for the message of the error. Default: the lock file. */
-  name?: string;
+  name?: string | undefined;
   /** Wait while another process holds the lock. With false that is a {@link LockedError} at once. Default true. */
-  wait?: boolean;
+  wait?: boolean | undefined;
   /** Called once, when another process holds the lock and it is waited for. */
-  onWait?: (owner: string) => void;
+  onWait?: ((owner: string) => void) | undefined;
   /** Stops the waiting. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
   /** Milliseconds without a sign of life after which a holder elsewhere counts as dead. Default 20 000. */
-  staleAfter?: number;
+  staleAfter?: number | undefined;
 }
 
 /** A lock that this process holds. */

@@ -50,7 +50,10 @@ class FileReader extends RandomAccessReader {
  * @param options.strictFileNames - Backslashes in names are an error. Default false, where they become slashes.
  * @throws Error of the file system, or one that says what is wrong with the archive.
  */
-export async function openZip(path: string, options: { strictFileNames?: boolean } = {}): Promise<ZipFile> {
+export async function openZip(
+  path: string,
+  options: { strictFileNames?: boolean | undefined } = {},
+): Promise<ZipFile> {
   const fd = await promisify(open)(path, READ_FLAGS);
   try {
     const found = await promisify(fstat)(fd);

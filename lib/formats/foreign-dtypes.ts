@@ -15,7 +15,7 @@ interface ForeignType {
   /** Bytes of an element. */
   readonly size: number;
   /** What they become; undefined where no dtype holds them. */
-  readonly dtype?: DType;
+  readonly dtype?: DType | undefined;
 }
 
 const FLOAT8 = { size: 1, dtype: 'float32' } as const;
@@ -74,7 +74,7 @@ export async function readForeign(
   reader: ByteReader,
   shape: readonly number[],
   type: ForeignDType,
-  options: { swap?: boolean } = {},
+  options: { swap?: boolean | undefined } = {},
 ): Promise<Tensor> {
   const { size, dtype }: ForeignType = FOREIGN[type];
   if (dtype === undefined) throw unrepresentable(`its elements are ${type}, which no dtype holds`);

@@ -25,7 +25,7 @@ const SAVE_KEYS = optionKeys('compress');
 /** Options of {@link saveNpz}. */
 export interface SaveNpzOptions {
   /** Deflate the arrays, as NumPy's `savez_compressed`; otherwise as `savez`. Default false. */
-  compress?: boolean;
+  compress?: boolean | undefined;
 }
 
 // The same tensors give the same bytes: entries carry the first date that zip knows.

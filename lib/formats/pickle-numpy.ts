@@ -129,7 +129,12 @@ function fromBuffer([bytes, dtype, shape, order]: readonly PickleValue[]): Pickl
 /** @returns False for an array of objects. @throws PickleError when shape, dtype and bytes do not agree. */
 function fill(
   target: PickledArray,
-  parts: { shape?: PickleValue; dtype?: PickleValue; fortran: boolean; bytes?: PickleValue },
+  parts: {
+    shape?: PickleValue | undefined;
+    dtype?: PickleValue | undefined;
+    fortran: boolean;
+    bytes?: PickleValue | undefined;
+  },
 ): boolean {
   const { shape, dtype, fortran, bytes } = parts;
   if (!(dtype instanceof PickledDtype) || !(bytes instanceof Uint8Array)) return false;

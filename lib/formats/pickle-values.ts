@@ -76,7 +76,7 @@ export interface PickleDialect {
   /** The text for a key of a dictionary that is none; undefined where it is not allowed. Absent: only texts are. */
   key?(value: PickleValue): string | undefined;
   /** Whether classes and functions may stand where data is expected. */
-  readonly specials?: boolean;
+  readonly specials?: boolean | undefined;
 }
 
 const MAX_TEXT = 10_000;

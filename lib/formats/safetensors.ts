@@ -31,7 +31,7 @@ const SAVE_KEYS = optionKeys('metadata', 'tag');
 /** Options of {@link saveSafetensors}. */
 export interface SaveSafetensorsOptions {
   /** Strings kept in the header's `__metadata__`. Default: none. */
-  metadata?: Record<string, string>;
+  metadata?: Record<string, string> | undefined;
 }
 
 /** Options of {@link loadSafetensors}. */
@@ -41,7 +41,7 @@ export interface LoadSafetensorsOptions {
    * first used and are shared with other processes. Writing to a tensor leaves the file alone. The file must not be
    * cut short while the tensors live: the system ends a process that reads pages which are gone. Default false.
    */
-  mmap?: boolean;
+  mmap?: boolean | undefined;
 }
 
 /**
@@ -128,7 +128,7 @@ export async function saveSafetensors(
 export async function stageSafetensors(
   path: string,
   record: Record<string, Tensor>,
-  options: SaveSafetensorsOptions & { tag?: string } = {},
+  options: SaveSafetensorsOptions & { tag?: string | undefined } = {},
 ): Promise<StagedFile> {
   checkPath(path);
   const { metadata = {}, tag } = checkOptions(options, SAVE_KEYS);

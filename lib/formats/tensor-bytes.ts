@@ -76,7 +76,7 @@ export async function readTensor(
   reader: ByteReader,
   shape: readonly number[],
   dtype: DType,
-  options: { swap?: boolean } = {},
+  options: { swap?: boolean | undefined } = {},
 ): Promise<Tensor> {
   const { swap = false } = options;
   const result = empty(shape, { dtype });

@@ -28,9 +28,9 @@ export interface UnpackOptions {
   /** Files of `lib` that must be there. */
   libraries: string[];
   /** Keep every other library too, but those of Python. Default: false. */
-  allLibraries?: boolean;
+  allLibraries?: boolean | undefined;
   /** Called as bytes are written: bytes so far, and the total. */
-  onProgress?: (done: number, total: number) => void;
+  onProgress?: ((done: number, total: number) => void) | undefined;
 }
 
 /**

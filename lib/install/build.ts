@@ -18,11 +18,11 @@ import { installHint, missingTools } from './toolchain.js';
 export interface BuildOptions {
   libtorch: Libtorch;
   /** Default: `Release`. */
-  config?: BuildConfig;
+  config?: BuildConfig | undefined;
   /** Compilers at once. Default: one a core, as far as memory allows. */
-  jobs?: number;
+  jobs?: number | undefined;
   /** Start from nothing. Default: false. */
-  clean?: boolean;
+  clean?: boolean | undefined;
 }
 
 // Peak of one compiler that reads libtorch's headers, with room to spare.

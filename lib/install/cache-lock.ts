@@ -17,7 +17,7 @@ import type { Reporter } from './reporter.js';
  */
 export async function withFolder<T>(
   dir: string,
-  { reporter, signal }: { reporter: Reporter; signal?: AbortSignal },
+  { reporter, signal }: { reporter: Reporter; signal?: AbortSignal | undefined },
   work: () => Promise<T>,
 ): Promise<T> {
   const cacheDir = join(dir, '..');

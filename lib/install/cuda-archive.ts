@@ -23,7 +23,7 @@ export interface CudaArchiveOptions {
   /** Releases of libtorch to ask for, in this order. */
   versions: string[];
   reporter: Reporter;
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 /** The unpacked archive for a CUDA version such as `cu128`, where it is in the cache. */

@@ -48,13 +48,13 @@ export interface CudaBuild {
 export interface CudaLibtorchOptions {
   env: NodeJS.ProcessEnv;
   cacheDir: string;
-  target?: string;
-  reporter?: Reporter;
-  signal?: AbortSignal;
+  target?: string | undefined;
+  reporter?: Reporter | undefined;
+  signal?: AbortSignal | undefined;
   /** What is pinned, by CUDA version. Default: `libtorch-cuda.lock.json` of this package. */
-  builds?: Record<string, CudaBuild>;
+  builds?: Record<string, CudaBuild> | undefined;
   /** Whether there is a driver, for `auto`. Default: looked up. */
-  hasDriver?: () => boolean;
+  hasDriver?: (() => boolean) | undefined;
 }
 
 /** Reads the lock file that ships with the package. */

@@ -57,7 +57,7 @@ export interface Nvcc {
   /** Such as `13.0`; undefined where it does not tell. */
   version: string | undefined;
   /** The wheel without which it compiles nothing: those of NVIDIA are in pieces. */
-  lacks?: string;
+  lacks?: string | undefined;
 }
 
 /** Every nvcc in `CUDA_HOME`, `CUDA_PATH`, on `PATH` and in the wheels, in this order. */

@@ -14,8 +14,8 @@ import type { Probe } from './toolchain.js';
 export interface CudaState {
   env: NodeJS.ProcessEnv;
   probe: Probe;
-  libtorch?: Pick<Libtorch, 'dir' | 'flavour'>;
-  facts?: AddonFacts;
+  libtorch?: Pick<Libtorch, 'dir' | 'flavour'> | undefined;
+  facts?: AddonFacts | undefined;
 }
 
 /** Without a GPU there is nothing wrong: a line of information. A GPU that stays unused is a warning. */

@@ -32,15 +32,15 @@ interface Line {
 
 /** One line of the doctor. What is wrong always comes with the command, or the one thing to do, that mends it. */
 export type Finding =
-  | (Line & { status: 'ok' | 'info'; mend?: string })
+  | (Line & { status: 'ok' | 'info'; mend?: string | undefined })
   // `error`: dyconv does not work. `warning`: something will not work, such as a build.
   | (Line & { status: 'warning' | 'error'; mend: string });
 
 /** What {@link diagnose} looks at; replaced in tests. */
 export interface DoctorOptions {
-  env?: NodeJS.ProcessEnv;
-  probe?: Probe;
-  nodeVersion?: string;
+  env?: NodeJS.ProcessEnv | undefined;
+  probe?: Probe | undefined;
+  nodeVersion?: string | undefined;
   addon?: Addon | undefined;
 }
 
@@ -131,7 +131,7 @@ type Found = Pick<Libtorch, 'dir' | 'version' | 'flavour'>;
 function lookForLibtorch(
   env: NodeJS.ProcessEnv,
   check: AddonCheck | undefined,
-): { finding: Finding; found?: Found } {
+): { finding: Finding; found?: Found | undefined } {
   const name = 'libtorch';
   const ok = (found: Found, from: string) => {
     const detail = `${found.version} (${found.flavour}), from ${from}: ${found.dir}`;

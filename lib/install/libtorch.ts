@@ -28,21 +28,21 @@ import {
 /** Options of {@link ensureLibtorch}. Every one has a default that suits an installation. */
 export interface EnsureLibtorchOptions {
   /** What is pinned. Default: `libtorch.lock.json` of this package. */
-  lock?: LibtorchLock;
+  lock?: LibtorchLock | undefined;
   /** Variables `LIBTORCH`, `LIBTORCH_USE_PYTORCH`, `DYCONV_CACHE`, `DYCONV_CUDA`, `DYCONV_LIBTORCH_URL`, `DYCONV_OFFLINE`. Default: `process.env`. */
-  env?: NodeJS.ProcessEnv;
+  env?: NodeJS.ProcessEnv | undefined;
   /** The cache folder. Default: see {@link cacheDirectory}. */
-  cacheDir?: string;
+  cacheDir?: string | undefined;
   /** `<platform>-<arch>`. Default: this machine's. */
-  target?: string;
+  target?: string | undefined;
   /** Which build to fetch. Default: `cpu`. */
-  flavour?: Flavour;
+  flavour?: Flavour | undefined;
   /** Where to look, in order. Default: {@link downloadSource}, {@link zipSource}, {@link pipSource}. */
-  sources?: LibtorchSource[];
+  sources?: LibtorchSource[] | undefined;
   /** Default: a bar or lines on the standard error output. */
-  reporter?: Reporter;
+  reporter?: Reporter | undefined;
   /** Stops the work; nothing half-finished keeps a final name. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 /** Where libtorch is. */
@@ -189,7 +189,7 @@ function isArchive(path: string): boolean {
 /** A wheel or libtorch archive on disk: unpacked into the cache, under a name made of its checksum. */
 async function fromArchive(
   file: string,
-  context: { lock: LibtorchLock; cacheDir: string; reporter: Reporter; signal?: AbortSignal },
+  context: { lock: LibtorchLock; cacheDir: string; reporter: Reporter; signal?: AbortSignal | undefined },
 ): Promise<Libtorch> {
   const { lock, cacheDir, reporter } = context;
   const sha256 = await hashFile(file, 'sha256');

@@ -14,7 +14,7 @@ export interface PinnedFile {
   /** Its name, as pip saves it too. */
   file: string;
   /** Size in bytes, where it is published. */
-  size?: number;
+  size?: number | undefined;
   /** SHA-256 in hexadecimal. */
   sha256: string;
 }
@@ -24,7 +24,7 @@ export interface LibtorchArtifact extends PinnedFile {
   /** Whether somebody has built and tested dyconv with it. */
   tried: boolean;
   /** The libtorch archive, without Python, where there is one. */
-  zip?: PinnedFile;
+  zip?: PinnedFile | undefined;
   /** How pip is asked for the same wheel. */
   pip: { requirement: string; pythonVersion: string };
   /** The files of `lib` without which nothing runs. Of a platform that was not tried, all the others are kept too. */

@@ -16,11 +16,11 @@ import { sameRelease } from './lock.js';
 /** Options of {@link setup}. */
 export interface SetupOptions {
   /** Build the add-on even where there is a ready-made one. Default: `DYCONV_BUILD_FROM_SOURCE=1` or false. */
-  fromSource?: boolean;
+  fromSource?: boolean | undefined;
   /** Compilers at once. Default: one a core, as far as memory allows. */
-  jobs?: number;
+  jobs?: number | undefined;
   /** Called with a sentence as the work goes on. Default: standard error output. */
-  log?: (line: string) => void;
+  log?: ((line: string) => void) | undefined;
 }
 
 /** What {@link setup} left behind. */

@@ -23,7 +23,7 @@ export interface SourceContext {
   workDir: string;
   env: NodeJS.ProcessEnv;
   reporter: Reporter;
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 /** A wheel or archive on disk. */
@@ -141,7 +141,7 @@ async function matches(file: string, { size, sha256 }: PinnedFile): Promise<bool
 function run(
   command: string,
   args: string[],
-  options: { env: NodeJS.ProcessEnv; signal?: AbortSignal },
+  options: { env: NodeJS.ProcessEnv; signal?: AbortSignal | undefined },
 ): Promise<void> {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] });

@@ -4,7 +4,7 @@
  */
 
 import { integer } from '../check/arguments.js';
-import { checkOptions, optionKeys } from '../check/index.js';
+import { checkOptions, optionKeys, type RequiredOptions } from '../check/index.js';
 import { ReLU } from '../nn/activations.js';
 import { DynamicConv2d } from '../nn/dynamic-conv.js';
 import { constant_, kaimingNormal_ } from '../nn/init.js';
@@ -18,11 +18,11 @@ import type { Tensor } from '../tensor/tensor.js';
 /** Options of {@link alexnet}. */
 export interface AlexNetOptions {
   /** Default 10. */
-  numClasses?: number;
+  numClasses?: number | undefined;
   /** Default 3. */
-  inChannels?: number;
+  inChannels?: number | undefined;
   /** Dropout before the second and the third linear layer. Default 0.5. */
-  dropout?: number;
+  dropout?: number | undefined;
 }
 
 const ALEX_NET_KEYS = optionKeys('numClasses', 'inChannels', 'dropout');
@@ -30,9 +30,9 @@ const ALEX_NET_KEYS = optionKeys('numClasses', 'inChannels', 'dropout');
 /** Options of {@link alexnetDy}. */
 export interface AlexNetDyOptions extends AlexNetOptions {
   /** Kernels a dynamic layer mixes. Default 2. */
-  numExperts?: number;
+  numExperts?: number | undefined;
   /** Initial softmax temperature. Default 30. */
-  temperature?: number;
+  temperature?: number | undefined;
 }
 
 const ALEX_NET_DY_KEYS = optionKeys(...ALEX_NET_KEYS, 'numExperts', 'temperature');
@@ -50,7 +50,7 @@ const CONVS = [
 const FEATURES = 128 * 3 * 3;
 const HIDDEN = 2048;
 
-type DynamicOptions = Required<Pick<AlexNetDyOptions, 'numExperts' | 'temperature'>>;
+type DynamicOptions = RequiredOptions<Pick<AlexNetDyOptions, 'numExperts' | 'temperature'>>;
 
 /** AlexNet with batch norm for 128x128 images, static or dynamic. [B, 3, 128, 128] -> logits [B, numClasses]. */
 export class AlexNet extends Module {

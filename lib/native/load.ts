@@ -36,7 +36,7 @@ export interface Addon {
   file: string;
   kind: 'built' | 'prebuilt';
   /** For a ready-made add-on: the release of libtorch it was compiled for, such as `2.13.0`. */
-  libtorch?: string;
+  libtorch?: string | undefined;
 }
 
 const require = createRequire(import.meta.url);

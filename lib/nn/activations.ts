@@ -111,7 +111,7 @@ export class LeakyReLU extends Module {
   /** Factor below 0. */
   readonly negativeSlope: number;
   /** @param options.negativeSlope - Default 0.01. */
-  constructor(options: { negativeSlope?: number } = {}) {
+  constructor(options: { negativeSlope?: number | undefined } = {}) {
     const { negativeSlope = 0.01 } = checkOptions(options, NEGATIVE_SLOPE);
     super();
     this.negativeSlope = number('negativeSlope', negativeSlope);
@@ -129,7 +129,7 @@ export class ELU extends Module {
   /** Where it goes for large negative input, with its sign turned. */
   readonly alpha: number;
   /** @param options.alpha - Default 1. */
-  constructor(options: { alpha?: number } = {}) {
+  constructor(options: { alpha?: number | undefined } = {}) {
     const { alpha = 1 } = checkOptions(options, ALPHA);
     super();
     this.alpha = number('alpha', alpha);
@@ -147,7 +147,7 @@ export class CELU extends Module {
   /** Where it goes for large negative input, with its sign turned. */
   readonly alpha: number;
   /** @param options.alpha - Default 1. */
-  constructor(options: { alpha?: number } = {}) {
+  constructor(options: { alpha?: number | undefined } = {}) {
     const { alpha = 1 } = checkOptions(options, ALPHA);
     super();
     this.alpha = number('alpha', alpha);
@@ -167,7 +167,7 @@ export class Softplus extends Module {
   /** Above this value of beta x, the input is the result. */
   readonly threshold: number;
   /** @param options.beta - Default 1. @param options.threshold - Default 20. */
-  constructor(options: { beta?: number; threshold?: number } = {}) {
+  constructor(options: { beta?: number | undefined; threshold?: number | undefined } = {}) {
     const { beta = 1, threshold = 20 } = checkOptions(options, BETA_THRESHOLD);
     super();
     this.beta = number('beta', beta);
@@ -188,7 +188,7 @@ export class Hardtanh extends Module {
   /** Greatest value of the result. */
   readonly maxVal: number;
   /** @param options.minVal - Default -1. @param options.maxVal - Default 1. */
-  constructor(options: { minVal?: number; maxVal?: number } = {}) {
+  constructor(options: { minVal?: number | undefined; maxVal?: number | undefined } = {}) {
     const { minVal = -1, maxVal = 1 } = checkOptions(options, MIN_VAL_MAX_VAL);
     super();
     this.minVal = number('minVal', minVal);
@@ -208,7 +208,7 @@ export class Hardshrink extends Module {
   /** Half the width of the gap around 0. */
   readonly lambda: number;
   /** @param options.lambda - Default 0.5. */
-  constructor(options: { lambda?: number } = {}) {
+  constructor(options: { lambda?: number | undefined } = {}) {
     const { lambda = 0.5 } = checkOptions(options, LAMBDA);
     super();
     this.lambda = number('lambda', lambda);
@@ -226,7 +226,7 @@ export class Softshrink extends Module {
   /** Half the width of the gap around 0. */
   readonly lambda: number;
   /** @param options.lambda - Default 0.5. */
-  constructor(options: { lambda?: number } = {}) {
+  constructor(options: { lambda?: number | undefined } = {}) {
     const { lambda = 0.5 } = checkOptions(options, LAMBDA);
     super();
     this.lambda = number('lambda', lambda);
@@ -243,7 +243,7 @@ abstract class AlongDim extends Module {
   /** The dimension it runs over. */
   readonly dim: number;
   /** @param options.dim - Default -1. */
-  constructor(options: { dim?: number } = {}) {
+  constructor(options: { dim?: number | undefined } = {}) {
     const { dim = -1 } = checkOptions(options, DIM);
     super();
     this.dim = dim;
@@ -286,7 +286,7 @@ export class GELU extends Module {
   /** The exact form, or that by tanh. */
   readonly approximate: 'none' | 'tanh';
   /** @param options.approximate - Default `'none'`. */
-  constructor(options: { approximate?: 'none' | 'tanh' } = {}) {
+  constructor(options: { approximate?: 'none' | 'tanh' | undefined } = {}) {
     const { approximate = 'none' } = checkOptions(options, APPROXIMATE);
     super();
     this.approximate = approximate;
@@ -319,7 +319,7 @@ export class RReLU extends Module {
   /** Greatest slope. */
   readonly upper: number;
   /** @param options.lower - Default 1/8. @param options.upper - Default 1/3. */
-  constructor(options: { lower?: number; upper?: number } = {}) {
+  constructor(options: { lower?: number | undefined; upper?: number | undefined } = {}) {
     const { lower = 1 / 8, upper = 1 / 3 } = checkOptions(options, LOWER_UPPER);
     super();
     this.lower = number('lower', lower);
@@ -333,9 +333,9 @@ export class RReLU extends Module {
 /** Options of {@link PReLU}. */
 export interface PReLUOptions extends FactoryOptions {
   /** One slope, or one a channel. Default 1. */
-  numParameters?: number;
+  numParameters?: number | undefined;
   /** Slope at first. Default 0.25. */
-  init?: number;
+  init?: number | undefined;
 }
 
 const P_RE_LU_KEYS = optionKeys(...FACTORY_KEYS, 'numParameters', 'init');

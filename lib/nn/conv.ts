@@ -4,7 +4,7 @@
  */
 
 import { integer, type Sizes, sizes } from '../check/arguments.js';
-import { checkOptions, optionKeys } from '../check/index.js';
+import { checkOptions, optionKeys, type RequiredOptions } from '../check/index.js';
 import {
   CONV_KEYS,
   CONV_TRANSPOSE_KEYS,
@@ -25,7 +25,7 @@ import { Module, Parameter } from './module.js';
 /** Options of {@link Conv1d} and {@link Conv3d}. */
 export interface ConvLayerOptions extends ConvOptions, FactoryOptions {
   /** Add a learned bias. Default true. */
-  bias?: boolean;
+  bias?: boolean | undefined;
 }
 
 const CONV_LAYER_KEYS = optionKeys(...CONV_KEYS, ...FACTORY_KEYS, 'bias');
@@ -38,7 +38,7 @@ abstract class ConvNd extends Module {
   /** Size of the kernel, one number a spatial dimension. */
   readonly kernelSize: readonly number[];
   /** Stride, padding and the others, with their defaults. */
-  readonly options: Readonly<Required<ConvOptions>>;
+  readonly options: Readonly<RequiredOptions<ConvOptions>>;
   /** [O, I / groups, ...kernelSize]. */
   weight: Parameter;
   /** [O] or null. */
@@ -101,7 +101,7 @@ export class Conv3d extends ConvNd {
 /** Options of the transposed convolution layers. */
 export interface ConvTransposeLayerOptions extends ConvTransposeOptions, FactoryOptions {
   /** Add a learned bias. Default true. */
-  bias?: boolean;
+  bias?: boolean | undefined;
 }
 
 const CONV_TRANSPOSE_LAYER_KEYS = optionKeys(...CONV_TRANSPOSE_KEYS, ...FACTORY_KEYS, 'bias');
@@ -114,7 +114,7 @@ abstract class ConvTransposeNd extends Module {
   /** Size of the kernel, one number a spatial dimension. */
   readonly kernelSize: readonly number[];
   /** Stride, padding and the others, with their defaults. */
-  readonly options: Readonly<Required<ConvTransposeOptions>>;
+  readonly options: Readonly<RequiredOptions<ConvTransposeOptions>>;
   /** [I, O / groups, ...kernelSize]. */
   weight: Parameter;
   /** [O] or null. */

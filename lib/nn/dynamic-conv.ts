@@ -4,7 +4,7 @@
  */
 
 import { integer, number, oneOf, type Pair, pair } from '../check/arguments.js';
-import { checkOptions, optionKeys } from '../check/index.js';
+import { checkOptions, optionKeys, type RequiredOptions } from '../check/index.js';
 import { ShapeError } from '../errors.js';
 import { CONV2D_KEYS, type Conv2dOptions, resolveConv } from '../ops/conv.js';
 import {
@@ -27,11 +27,11 @@ import { Sequential } from './simple.js';
 /** Options of {@link RoutingAttention}. */
 export interface RoutingAttentionOptions extends FactoryOptions {
   /** The hidden layer has channels / reduction units, at least 1. Default 4. */
-  reduction?: number;
+  reduction?: number | undefined;
   /** Divides the logits. Default 30. */
-  temperature?: number;
+  temperature?: number | undefined;
   /** Default `'softmax'`. */
-  kind?: RoutingKind;
+  kind?: RoutingKind | undefined;
 }
 
 const ROUTING_ATTENTION_KEYS = optionKeys(...FACTORY_KEYS, 'reduction', 'temperature', 'kind');
@@ -93,22 +93,22 @@ function checkTemperature(value: number): number {
 /** Options of {@link DynamicConv2d}. */
 export interface DynamicConv2dLayerOptions extends Conv2dOptions, FactoryOptions {
   /** Learn a bias for every expert. Default true. */
-  bias?: boolean;
+  bias?: boolean | undefined;
   /** Kernels that are mixed. Default 4. */
-  numExperts?: number;
+  numExperts?: number | undefined;
   /** The routing's hidden layer has inChannels / reduction units, at least 1. Default 4. */
-  reduction?: number;
+  reduction?: number | undefined;
   /** Divides the routing's logits: high values even the attention out, as is wanted early in training. Default 30. */
-  temperature?: number;
+  temperature?: number | undefined;
   /** Default `'softmax'`. */
-  routing?: RoutingKind;
+  routing?: RoutingKind | undefined;
   /**
    * Factor on the initial weights. At high temperature the mixture of K independent kernels has 1 / sqrt(K) of one
    * kernel's standard deviation; sqrt(K) makes up for it where no normalisation follows. Default 1.
    */
-  initGain?: number;
+  initGain?: number | undefined;
   /** `'auto'` or a name from {@link dynamicConv2d.algorithms}. Default `'auto'`. */
-  algorithm?: string;
+  algorithm?: string | undefined;
 }
 
 const DYNAMIC_CONV2D_LAYER_KEYS = optionKeys(
@@ -126,7 +126,7 @@ const DYNAMIC_CONV2D_LAYER_KEYS = optionKeys(
 /** Options of {@link DynamicConv2d.forward}. */
 export interface DynamicForwardOptions {
   /** [B, K] to use instead of the layer's own, for instance one shared between layers. */
-  attention?: Tensor;
+  attention?: Tensor | undefined;
 }
 
 const DYNAMIC_FORWARD_KEYS = optionKeys('attention');
@@ -149,7 +149,7 @@ export class DynamicConv2d extends Module<[Tensor, DynamicForwardOptions?]> {
   /** How many kernels are mixed. */
   readonly numExperts: number;
   /** Stride, padding, routing and the others, with their defaults. */
-  readonly options: Readonly<Required<DynamicConv2dOptions>>;
+  readonly options: Readonly<RequiredOptions<DynamicConv2dOptions>>;
   /** [K, O, I / groups, kh, kw]. */
   weight: Parameter;
   /** [K, O] or null. */

@@ -49,11 +49,11 @@ export function calculateGain(nonlinearity: Nonlinearity, slope = 0.01): number 
 /** Options of the Kaiming initialisers. */
 export interface KaimingOptions {
   /** Default `'fanIn'`. */
-  mode?: FanMode;
+  mode?: FanMode | undefined;
   /** Default `'leakyRelu'`, as in PyTorch. */
-  nonlinearity?: Nonlinearity;
+  nonlinearity?: Nonlinearity | undefined;
   /** Slope of leakyRelu. Default 0, which makes it relu. */
-  a?: number;
+  a?: number | undefined;
 }
 
 const KAIMING_KEYS = optionKeys('mode', 'nonlinearity', 'a');
@@ -80,14 +80,14 @@ export function kaimingUniform_(weight: Tensor, options: KaimingOptions = {}): T
 }
 
 /** Normal numbers of standard deviation gain * sqrt(2 / (fanIn + fanOut)). @see Glorot and Bengio, AISTATS 2010 */
-export function xavierNormal_(weight: Tensor, options: { gain?: number } = {}): Tensor {
+export function xavierNormal_(weight: Tensor, options: { gain?: number | undefined } = {}): Tensor {
   const gain = number('gain', checkOptions(options, GAIN).gain ?? 1, { min: 0 });
   const { fanIn, fanOut } = fans(weight);
   return normal_(weight, { std: gain * Math.sqrt(2 / atLeastOne(fanIn + fanOut)) });
 }
 
 /** Uniform numbers of standard deviation gain * sqrt(2 / (fanIn + fanOut)). @see Glorot and Bengio, AISTATS 2010 */
-export function xavierUniform_(weight: Tensor, options: { gain?: number } = {}): Tensor {
+export function xavierUniform_(weight: Tensor, options: { gain?: number | undefined } = {}): Tensor {
   const gain = number('gain', checkOptions(options, GAIN).gain ?? 1, { min: 0 });
   const { fanIn, fanOut } = fans(weight);
   const bound = gain * Math.sqrt(6 / atLeastOne(fanIn + fanOut));
@@ -95,7 +95,10 @@ export function xavierUniform_(weight: Tensor, options: { gain?: number } = {}):
 }
 
 /** Normal numbers. @param options.mean - Default 0. @param options.std - Default 1. */
-export function normal_(tensor: Tensor, options: { mean?: number; std?: number } = {}): Tensor {
+export function normal_(
+  tensor: Tensor,
+  options: { mean?: number | undefined; std?: number | undefined } = {},
+): Tensor {
   const { mean = 0, std = 1 } = checkOptions(options, MEAN_STD);
   number('mean', mean);
   number('std', std, { min: 0 });
@@ -104,7 +107,10 @@ export function normal_(tensor: Tensor, options: { mean?: number; std?: number }
 }
 
 /** Uniform numbers in [low, high). @param options.low - Default 0. @param options.high - Default 1. */
-export function uniform_(tensor: Tensor, options: { low?: number; high?: number } = {}): Tensor {
+export function uniform_(
+  tensor: Tensor,
+  options: { low?: number | undefined; high?: number | undefined } = {},
+): Tensor {
   const { low = 0, high = 1 } = checkOptions(options, LOW_HIGH);
   number('high', high, { min: number('low', low) });
   noGrad(() => native.uniform(tensor, low, high).dispose());
@@ -130,13 +136,13 @@ export function ones_(tensor: Tensor): Tensor {
 /** Options of {@link truncNormal_}. */
 export interface TruncNormalOptions {
   /** Default 0. */
-  mean?: number;
+  mean?: number | undefined;
   /** Default 1. */
-  std?: number;
+  std?: number | undefined;
   /** Default -2. */
-  min?: number;
+  min?: number | undefined;
   /** Default 2. */
-  max?: number;
+  max?: number | undefined;
 }
 
 const TRUNC_NORMAL_KEYS = optionKeys('mean', 'std', 'min', 'max');
@@ -170,7 +176,7 @@ function erf(value: number): number {
 }
 
 /** An orthogonal matrix, the trailing dimensions as one; times `gain` (default 1). @see Saxe et al. 2013, https://arxiv.org/abs/1312.6120 */
-export function orthogonal_(weight: Tensor, options: { gain?: number } = {}): Tensor {
+export function orthogonal_(weight: Tensor, options: { gain?: number | undefined } = {}): Tensor {
   const gain = number('gain', checkOptions(options, GAIN).gain ?? 1);
   const shape = checkShape('weight', weight);
   const { fanIn: columns } = fans(weight);
@@ -200,7 +206,7 @@ export function eye_(weight: Tensor): Tensor {
 }
 
 /** A convolution that passes its input channels on, as many as there are. @param weight - [O, I, ...kernel]. @param options.groups - Default 1. */
-export function dirac_(weight: Tensor, options: { groups?: number } = {}): Tensor {
+export function dirac_(weight: Tensor, options: { groups?: number | undefined } = {}): Tensor {
   const { groups = 1 } = checkOptions(options, GROUPS);
   const [outputs, inputs, ...kernel] = checkShape('weight', weight);
   if (outputs === undefined || inputs === undefined || kernel.length < 1 || kernel.length > 3)
@@ -223,7 +229,7 @@ export function dirac_(weight: Tensor, options: { groups?: number } = {}): Tenso
 }
 
 /** Normal numbers, a share of each column zeroed. @param options.std - Default 0.01. @see Martens, ICML 2010 */
-export function sparse_(weight: Tensor, options: { sparsity: number; std?: number }): Tensor {
+export function sparse_(weight: Tensor, options: { sparsity: number; std?: number | undefined }): Tensor {
   const { sparsity, std = 0.01 } = checkOptions(options, SPARSITY_STD);
   const [rows, columns, ...rest] = checkShape('weight', weight);
   if (rows === undefined || columns === undefined || rest.length > 0)

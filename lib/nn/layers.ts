@@ -4,7 +4,7 @@
  */
 
 import { integer, type Pair, pair, row } from '../check/arguments.js';
-import { checkOptions, optionKeys } from '../check/index.js';
+import { checkOptions, optionKeys, type RequiredOptions } from '../check/index.js';
 import { invalidArgument } from '../errors.js';
 import {
   CONV2D_KEYS,
@@ -26,9 +26,9 @@ import { Module, Parameter } from './module.js';
 /** Where and of what type a layer's tensors are made. */
 export interface FactoryOptions {
   /** Default `'cpu'`. */
-  device?: Device;
+  device?: Device | undefined;
   /** Default `'float32'`. */
-  dtype?: DType;
+  dtype?: DType | undefined;
 }
 
 /** @internal */
@@ -44,7 +44,7 @@ export function initialise(weight: Tensor, bias: Tensor | null): void {
 /** Options of {@link Linear}. */
 export interface LinearOptions extends FactoryOptions {
   /** Add a learned bias. Default true. */
-  bias?: boolean;
+  bias?: boolean | undefined;
 }
 
 const LINEAR_KEYS = optionKeys(...FACTORY_KEYS, 'bias');
@@ -82,9 +82,9 @@ export class Linear extends Module {
 /** Options of {@link Conv2d}. */
 export interface Conv2dLayerOptions extends Conv2dOptions, FactoryOptions {
   /** Add a learned bias. Default true. */
-  bias?: boolean;
+  bias?: boolean | undefined;
   /** What computes it: see {@link conv2d}. Default `'auto'`. */
-  algorithm?: Conv2dAlgorithm;
+  algorithm?: Conv2dAlgorithm | undefined;
 }
 
 const CONV2D_LAYER_KEYS = optionKeys(...CONV2D_KEYS, ...FACTORY_KEYS, 'bias', 'algorithm');
@@ -98,7 +98,7 @@ export class Conv2d extends Module {
   /** Height and width of the kernel. */
   readonly kernelSize: [number, number];
   /** Stride, padding and the others, with their defaults. */
-  readonly options: Readonly<Required<Conv2dOptions>>;
+  readonly options: Readonly<RequiredOptions<Conv2dOptions>>;
   /** How it is computed; `auto` chooses by shape. */
   readonly algorithm: Conv2dAlgorithm;
   /** [O, I / groups, kh, kw]. */
@@ -157,7 +157,7 @@ export function describeConv(
   inChannels: number,
   outChannels: number,
   kernelSize: readonly number[],
-  options: Readonly<Required<ConvOptions>>,
+  options: Readonly<RequiredOptions<ConvOptions>>,
 ): string {
   const defaults = { stride: 1, padding: 0, dilation: 1, groups: 1 } as const;
   const rest = Object.entries(defaults)
@@ -170,7 +170,7 @@ export function describeConv(
 /** Options of {@link Embedding}. */
 export interface EmbeddingOptions extends FactoryOptions {
   /** A row that starts as zeros and gets no gradient; a negative one counts from the end. Default null: none. */
-  paddingIdx?: number | null;
+  paddingIdx?: number | null | undefined;
 }
 
 const EMBEDDING_KEYS = optionKeys(...FACTORY_KEYS, 'paddingIdx');

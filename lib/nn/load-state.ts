@@ -25,9 +25,9 @@ export interface MismatchResult extends LoadResult {
 /** Options of {@link Module.loadStateDict}. */
 export interface LoadStateDictOptions {
   /** Throw when keys are missing or unexpected. Default true. */
-  strict?: boolean;
+  strict?: boolean | undefined;
   /** Leave out tensors of another shape, such as a last layer for other classes, instead of throwing. Default false. */
-  ignoreMismatched?: boolean;
+  ignoreMismatched?: boolean | undefined;
 }
 
 const LOAD_KEYS = optionKeys('strict', 'ignoreMismatched');

@@ -4,7 +4,7 @@
  * @see https://pytorch.org/docs/stable/nn.html#loss-functions
  * @module
  */
-import { checkKeys } from '../check/index.js';
+import { checkKeys, dropUndefined } from '../check/index.js';
 import * as F from '../ops/loss.js';
 import * as M from '../ops/loss-more.js';
 import * as KEYS from '../ops/option-keys.js';
@@ -19,7 +19,7 @@ abstract class Loss<Options extends object> extends Module<[Tensor, Tensor]> {
     super();
     checkKeys(options, keys);
     const { weight: _, posWeight: __, ...plain } = options as Options & Weights;
-    this.options = Object.freeze(plain);
+    this.options = Object.freeze(dropUndefined(plain));
   }
   protected override extraRepr(): string {
     const shown = Object.entries(this.options).filter(([, value]) => typeof value !== 'object');
@@ -28,8 +28,8 @@ abstract class Loss<Options extends object> extends Module<[Tensor, Tensor]> {
 }
 
 interface Weights {
-  weight?: Tensor | null;
-  posWeight?: Tensor | null;
+  weight?: Tensor | null | undefined;
+  posWeight?: Tensor | null | undefined;
 }
 
 abstract class WeightedLoss<Options extends Weights> extends Loss<Options> {
@@ -51,9 +51,9 @@ function bufferOf(name: string, weight: Tensor | null | undefined): Tensor | nul
 /** Options of {@link BCEWithLogitsLoss}. */
 export interface BCEWithLogitsOptions extends F.LossOptions {
   /** Of the elements. */
-  weight?: Tensor | null;
+  weight?: Tensor | null | undefined;
   /** Of the positive part of each class. */
-  posWeight?: Tensor | null;
+  posWeight?: Tensor | null | undefined;
 }
 
 /** Softmax cross entropy of logits. */
@@ -97,8 +97,8 @@ export class L1Loss extends Loss<F.LossOptions> {
 }
 
 /** Quadratic near 0, linear beyond `beta`. */
-export class SmoothL1Loss extends Loss<F.LossOptions & { beta?: number }> {
-  constructor(options: F.LossOptions & { beta?: number } = {}) {
+export class SmoothL1Loss extends Loss<F.LossOptions & { beta?: number | undefined }> {
+  constructor(options: F.LossOptions & { beta?: number | undefined } = {}) {
     super(options, KEYS.SMOOTH_L1_KEYS);
   }
   forward(input: Tensor, target: Tensor): Tensor {
@@ -107,8 +107,8 @@ export class SmoothL1Loss extends Loss<F.LossOptions & { beta?: number }> {
 }
 
 /** Quadratic near 0, linear beyond `delta`. */
-export class HuberLoss extends Loss<F.LossOptions & { delta?: number }> {
-  constructor(options: F.LossOptions & { delta?: number } = {}) {
+export class HuberLoss extends Loss<F.LossOptions & { delta?: number | undefined }> {
+  constructor(options: F.LossOptions & { delta?: number | undefined } = {}) {
     super(options, KEYS.HUBER_KEYS);
   }
   forward(input: Tensor, target: Tensor): Tensor {
@@ -117,8 +117,8 @@ export class HuberLoss extends Loss<F.LossOptions & { delta?: number }> {
 }
 
 /** Binary cross entropy of probabilities. */
-export class BCELoss extends WeightedLoss<F.LossOptions & { weight?: Tensor | null }> {
-  constructor(options: F.LossOptions & { weight?: Tensor | null } = {}) {
+export class BCELoss extends WeightedLoss<F.LossOptions & { weight?: Tensor | null | undefined }> {
+  constructor(options: F.LossOptions & { weight?: Tensor | null | undefined } = {}) {
     super(options, KEYS.BCE_KEYS);
   }
   forward(input: Tensor, target: Tensor): Tensor {

@@ -53,7 +53,7 @@ export interface Parameter extends Tensor {}
  */
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the constructor returns a Tensor, which the interface says
 export class Parameter {
-  constructor(data: Tensor, options: { requiresGrad?: boolean } = {}) {
+  constructor(data: Tensor, options: { requiresGrad?: boolean | undefined } = {}) {
     const { requiresGrad = true } = checkOptions(options, PARAMETER_KEYS);
     if (!isTensor(data)) throw invalidArgument('data', 'a Tensor', data);
     parameters.add(keep(data));
@@ -98,7 +98,7 @@ export abstract class Module<Args extends unknown[] = [Tensor], Out = Tensor> {
   protected registerBuffer(
     name: string,
     tensor: Tensor | null,
-    options: { persistent?: boolean; required?: boolean } = {},
+    options: { persistent?: boolean | undefined; required?: boolean | undefined } = {},
   ): void {
     const { persistent = true, required = true } = checkOptions(options, BUFFER_KEYS);
     this.#buffers.set(name, { persistent, required });

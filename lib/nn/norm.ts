@@ -4,7 +4,7 @@
  */
 
 import { integer } from '../check/arguments.js';
-import { checkIterable, checkOptions, optionKeys } from '../check/index.js';
+import { checkIterable, checkOptions, optionKeys, type RequiredOptions } from '../check/index.js';
 import { invalidArgument, ShapeError } from '../errors.js';
 import { batchNorm, groupNorm, instanceNorm, layerNorm, localResponseNorm, rmsNorm } from '../ops/norm.js';
 import { LOCAL_RESPONSE_NORM_KEYS } from '../ops/option-keys.js';
@@ -18,15 +18,15 @@ const INSTANCE_NORM = optionKeys('eps', 'momentum', 'affine', 'bias', 'trackRunn
 /** Options of the batch norms. */
 export interface BatchNormLayerOptions extends FactoryOptions {
   /** Added to the variance. Default 1e-5. */
-  eps?: number;
+  eps?: number | undefined;
   /** Share of the batch in the running statistics; null: the mean over all batches. Default 0.1. */
-  momentum?: number | null;
+  momentum?: number | null | undefined;
   /** Learn a scale and a shift. Default true. */
-  affine?: boolean;
+  affine?: boolean | undefined;
   /** Learn the shift too, where `affine` is true. Default true. */
-  bias?: boolean;
+  bias?: boolean | undefined;
   /** Keep running statistics for evaluation. Default true. */
-  trackRunningStats?: boolean;
+  trackRunningStats?: boolean | undefined;
 }
 
 const BATCH_NORM_LAYER_KEYS = optionKeys(
@@ -59,7 +59,7 @@ abstract class ChannelNorm extends Module {
 
   constructor(
     numFeatures: number,
-    options: Required<Omit<BatchNormLayerOptions, 'device' | 'dtype'>>,
+    options: RequiredOptions<Omit<BatchNormLayerOptions, 'device' | 'dtype'>>,
     factory: FactoryOptions,
   ) {
     super();
@@ -213,11 +213,11 @@ export class InstanceNorm3d extends InstanceNorm {
 /** Options of {@link LayerNorm} and {@link GroupNorm}. */
 export interface NormLayerOptions extends FactoryOptions {
   /** Added to the variance. Default 1e-5. */
-  eps?: number;
+  eps?: number | undefined;
   /** Learn a scale and a shift. Default true. */
-  affine?: boolean;
+  affine?: boolean | undefined;
   /** Learn the shift too, where `affine` is true. Default true. */
-  bias?: boolean;
+  bias?: boolean | undefined;
 }
 
 const NORM_LAYER_KEYS = optionKeys(...FACTORY_KEYS, 'eps', 'affine', 'bias');
@@ -225,9 +225,9 @@ const NORM_LAYER_KEYS = optionKeys(...FACTORY_KEYS, 'eps', 'affine', 'bias');
 /** Options of {@link RMSNorm}. */
 export interface RMSNormLayerOptions extends FactoryOptions {
   /** Added to the mean square. Default: the dtype's machine epsilon. */
-  eps?: number;
+  eps?: number | undefined;
   /** Learn a scale. Default true. */
-  affine?: boolean;
+  affine?: boolean | undefined;
 }
 
 const RMS_NORM_LAYER_KEYS = optionKeys(...FACTORY_KEYS, 'eps', 'affine');
@@ -335,11 +335,11 @@ export class RMSNorm extends Module {
 /** Options of {@link LocalResponseNorm}. */
 export interface LocalResponseNormOptions {
   /** Default 1e-4. */
-  alpha?: number;
+  alpha?: number | undefined;
   /** Default 0.75. */
-  beta?: number;
+  beta?: number | undefined;
   /** Default 1. */
-  k?: number;
+  k?: number | undefined;
 }
 
 /** Divides by the mean square of neighbouring channels, [B, C, ...] -> same. @see Krizhevsky et al., NeurIPS 2012 */

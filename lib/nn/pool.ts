@@ -16,7 +16,10 @@ import { Module } from './module.js';
 /** What a max pool gives: `{ values, indices }` where its constructor got `returnIndices: true`. */
 export type Pooled<Indices extends boolean> = Indices extends true ? ValuesIndices : Tensor;
 
-abstract class Pool<Options extends { stride?: Sizes }, Out = Tensor> extends Module<[Tensor], Out> {
+abstract class Pool<Options extends { stride?: Sizes | undefined }, Out = Tensor> extends Module<
+  [Tensor],
+  Out
+> {
   /** Size of the window, one number a spatial dimension. */
   readonly kernelSize: readonly number[];
   /** The options of the constructor; a stride left out is the size of the window. */
@@ -48,11 +51,11 @@ abstract class AdaptivePool<Out = Tensor> extends Module<[Tensor], Out> {
 
 /** The largest element of each window, [B, C, L] -> [B, C, L']. */
 export class MaxPool1d<Indices extends boolean = false> extends Pool<
-  F.MaxPoolOptions & { returnIndices?: Indices },
+  F.MaxPoolOptions & { returnIndices?: Indices | undefined },
   Pooled<Indices>
 > {
   /** @param options.returnIndices - {@link forward} gives `{ values, indices }`, for {@link MaxUnpool1d}. Default false. */
-  constructor(kernelSize: Sizes, options: F.MaxPoolOptions & { returnIndices?: Indices } = {}) {
+  constructor(kernelSize: Sizes, options: F.MaxPoolOptions & { returnIndices?: Indices | undefined } = {}) {
     super(1, kernelSize, options, MAX_POOL_WITH_INDICES_KEYS);
   }
   forward(input: Tensor): Pooled<Indices> {
@@ -62,11 +65,11 @@ export class MaxPool1d<Indices extends boolean = false> extends Pool<
 
 /** The largest element of each window, [B, C, H, W] -> [B, C, H', W']. */
 export class MaxPool2d<Indices extends boolean = false> extends Pool<
-  F.MaxPool2dOptions & { returnIndices?: Indices },
+  F.MaxPool2dOptions & { returnIndices?: Indices | undefined },
   Pooled<Indices>
 > {
   /** @param options.returnIndices - {@link forward} gives `{ values, indices }`, for {@link MaxUnpool2d}. Default false. */
-  constructor(kernelSize: Pair, options: F.MaxPool2dOptions & { returnIndices?: Indices } = {}) {
+  constructor(kernelSize: Pair, options: F.MaxPool2dOptions & { returnIndices?: Indices | undefined } = {}) {
     super(2, kernelSize, options, MAX_POOL_WITH_INDICES_KEYS);
   }
   forward(input: Tensor): Pooled<Indices> {
@@ -76,11 +79,11 @@ export class MaxPool2d<Indices extends boolean = false> extends Pool<
 
 /** The largest element of each window, [B, C, D, H, W] -> [B, C, D', H', W']. */
 export class MaxPool3d<Indices extends boolean = false> extends Pool<
-  F.MaxPoolOptions & { returnIndices?: Indices },
+  F.MaxPoolOptions & { returnIndices?: Indices | undefined },
   Pooled<Indices>
 > {
   /** @param options.returnIndices - {@link forward} gives `{ values, indices }`, for {@link MaxUnpool3d}. Default false. */
-  constructor(kernelSize: Sizes, options: F.MaxPoolOptions & { returnIndices?: Indices } = {}) {
+  constructor(kernelSize: Sizes, options: F.MaxPoolOptions & { returnIndices?: Indices | undefined } = {}) {
     super(3, kernelSize, options, MAX_POOL_WITH_INDICES_KEYS);
   }
   forward(input: Tensor): Pooled<Indices> {
@@ -151,9 +154,9 @@ export class AdaptiveAvgPool3d extends AdaptivePool {
 /** The largest element of windows that give the wanted size, [B, C, L] -> [B, C, outputSize]. */
 export class AdaptiveMaxPool1d<Indices extends boolean = false> extends AdaptivePool<Pooled<Indices>> {
   /** The options of the constructor. */
-  readonly options: { readonly returnIndices?: Indices };
+  readonly options: { readonly returnIndices?: Indices | undefined };
   /** @param options.returnIndices - {@link forward} gives `{ values, indices }`. Default false. */
-  constructor(outputSize: OutputSize, options: { returnIndices?: Indices } = {}) {
+  constructor(outputSize: OutputSize, options: { returnIndices?: Indices | undefined } = {}) {
     super(1, outputSize);
     checkKeys(options, RETURN_INDICES);
     this.options = Object.freeze({ ...options });
@@ -167,9 +170,9 @@ export class AdaptiveMaxPool1d<Indices extends boolean = false> extends Adaptive
 /** The largest element of windows that give the wanted size, [B, C, H, W] -> [B, C, ...outputSize]. */
 export class AdaptiveMaxPool2d<Indices extends boolean = false> extends AdaptivePool<Pooled<Indices>> {
   /** The options of the constructor. */
-  readonly options: { readonly returnIndices?: Indices };
+  readonly options: { readonly returnIndices?: Indices | undefined };
   /** @param options.returnIndices - {@link forward} gives `{ values, indices }`. Default false. */
-  constructor(outputSize: OutputSize, options: { returnIndices?: Indices } = {}) {
+  constructor(outputSize: OutputSize, options: { returnIndices?: Indices | undefined } = {}) {
     super(2, outputSize);
     checkKeys(options, RETURN_INDICES);
     this.options = Object.freeze({ ...options });
@@ -183,9 +186,9 @@ export class AdaptiveMaxPool2d<Indices extends boolean = false> extends Adaptive
 /** The largest element of windows that give the wanted size, [B, C, D, H, W] -> [B, C, ...outputSize]. */
 export class AdaptiveMaxPool3d<Indices extends boolean = false> extends AdaptivePool<Pooled<Indices>> {
   /** The options of the constructor. */
-  readonly options: { readonly returnIndices?: Indices };
+  readonly options: { readonly returnIndices?: Indices | undefined };
   /** @param options.returnIndices - {@link forward} gives `{ values, indices }`. Default false. */
-  constructor(outputSize: OutputSize, options: { returnIndices?: Indices } = {}) {
+  constructor(outputSize: OutputSize, options: { returnIndices?: Indices | undefined } = {}) {
     super(3, outputSize);
     checkKeys(options, RETURN_INDICES);
     this.options = Object.freeze({ ...options });
@@ -204,8 +207,12 @@ abstract class Unpool extends Module<
   /** Size of the window, one number a spatial dimension. */
   readonly kernelSize: readonly number[];
   /** The options of the constructor; a stride left out is the size of the window. */
-  readonly options: Readonly<{ stride: Sizes; padding?: Sizes }>;
-  constructor(dimensions: number, kernelSize: Sizes, options: { stride?: Sizes; padding?: Sizes }) {
+  readonly options: Readonly<{ stride: Sizes; padding?: Sizes | undefined }>;
+  constructor(
+    dimensions: number,
+    kernelSize: Sizes,
+    options: { stride?: Sizes | undefined; padding?: Sizes | undefined },
+  ) {
     super();
     this.kernelSize = sizes('kernelSize', kernelSize, dimensions, 1);
     this.options = Object.freeze({
@@ -223,7 +230,7 @@ abstract class Unpool extends Module<
  * @see https://pytorch.org/docs/stable/generated/torch.nn.MaxUnpool1d.html
  */
 export class MaxUnpool1d extends Unpool {
-  constructor(kernelSize: Sizes, options: { stride?: Sizes; padding?: Sizes } = {}) {
+  constructor(kernelSize: Sizes, options: { stride?: Sizes | undefined; padding?: Sizes | undefined } = {}) {
     super(1, kernelSize, options);
   }
   /**
@@ -245,7 +252,7 @@ export class MaxUnpool1d extends Unpool {
  * @see https://pytorch.org/docs/stable/generated/torch.nn.MaxUnpool2d.html
  */
 export class MaxUnpool2d extends Unpool {
-  constructor(kernelSize: Pair, options: { stride?: Pair; padding?: Pair } = {}) {
+  constructor(kernelSize: Pair, options: { stride?: Pair | undefined; padding?: Pair | undefined } = {}) {
     super(2, kernelSize, options);
   }
   /**
@@ -267,7 +274,7 @@ export class MaxUnpool2d extends Unpool {
  * @see https://pytorch.org/docs/stable/generated/torch.nn.MaxUnpool3d.html
  */
 export class MaxUnpool3d extends Unpool {
-  constructor(kernelSize: Sizes, options: { stride?: Sizes; padding?: Sizes } = {}) {
+  constructor(kernelSize: Sizes, options: { stride?: Sizes | undefined; padding?: Sizes | undefined } = {}) {
     super(3, kernelSize, options);
   }
   /**

@@ -63,9 +63,9 @@ export interface Summary {
 /** Options of {@link summary}. */
 export interface SummaryOptions {
   /** Dtype of the input; default: that of the model's first parameter. */
-  dtype?: DType;
+  dtype?: DType | undefined;
   /** Device of the input; default: that of the model's first parameter. */
-  device?: Device;
+  device?: Device | undefined;
 }
 
 const SUMMARY_KEYS = optionKeys('dtype', 'device');

@@ -29,13 +29,13 @@ export function relu(input: Tensor): Tensor {
 }
 
 /** The input where positive, `negativeSlope` times it elsewhere. @param options.negativeSlope - Default 0.01. */
-export function leakyRelu(input: Tensor, options: { negativeSlope?: number } = {}): Tensor {
+export function leakyRelu(input: Tensor, options: { negativeSlope?: number | undefined } = {}): Tensor {
   const { negativeSlope = 0.01 } = checkOptions(options, NEGATIVE_SLOPE);
   return native.leakyRelu(input, negativeSlope);
 }
 
 /** Gaussian error linear unit. @param options.approximate - Default `'none'`. */
-export function gelu(input: Tensor, options: { approximate?: 'none' | 'tanh' } = {}): Tensor {
+export function gelu(input: Tensor, options: { approximate?: 'none' | 'tanh' | undefined } = {}): Tensor {
   const { approximate = 'none' } = checkOptions(options, APPROXIMATE);
   return native.gelu(input, oneOf('approximate', ['none', 'tanh'], approximate));
 }
@@ -51,7 +51,10 @@ export function hardswish(input: Tensor): Tensor {
 }
 
 /** log(1 + exp(beta input)) / beta, linear above `threshold`. @param options.beta - Default 1. @param options.threshold - Default 20. */
-export function softplus(input: Tensor, options: { beta?: number; threshold?: number } = {}): Tensor {
+export function softplus(
+  input: Tensor,
+  options: { beta?: number | undefined; threshold?: number | undefined } = {},
+): Tensor {
   const { beta = 1, threshold = 20 } = checkOptions(options, BETA_THRESHOLD);
   return native.softplus(input, beta, threshold);
 }
@@ -114,13 +117,13 @@ export function tanhshrink(input: Tensor): Tensor {
 }
 
 /** The input where positive, alpha (exp(input) - 1) elsewhere. @param options.alpha - Default 1. @see https://arxiv.org/abs/1511.07289 */
-export function elu(input: Tensor, options: { alpha?: number } = {}): Tensor {
+export function elu(input: Tensor, options: { alpha?: number | undefined } = {}): Tensor {
   const { alpha = 1 } = checkOptions(options, ALPHA);
   return native.elu(input, alpha);
 }
 
 /** The input where positive, alpha (exp(input / alpha) - 1) elsewhere. @param options.alpha - Default 1. @see https://arxiv.org/abs/1704.07483 */
-export function celu(input: Tensor, options: { alpha?: number } = {}): Tensor {
+export function celu(input: Tensor, options: { alpha?: number | undefined } = {}): Tensor {
   const { alpha = 1 } = checkOptions(options, ALPHA);
   return native.celu(input, alpha);
 }
@@ -129,20 +132,23 @@ export function celu(input: Tensor, options: { alpha?: number } = {}): Tensor {
  * Limited to [minVal, maxVal]. @param options.minVal - Default -1. @param options.maxVal - Default 1.
  * @throws ArgumentError where minVal is above maxVal.
  */
-export function hardtanh(input: Tensor, options: { minVal?: number; maxVal?: number } = {}): Tensor {
+export function hardtanh(
+  input: Tensor,
+  options: { minVal?: number | undefined; maxVal?: number | undefined } = {},
+): Tensor {
   const { minVal = -1, maxVal = 1 } = checkOptions(options, MIN_VAL_MAX_VAL);
   if (minVal > maxVal) throw invalidArgument('minVal', `a number of at most maxVal ${maxVal}`, minVal);
   return native.hardtanh(input, minVal, maxVal);
 }
 
 /** 0 within ±lambda, the input elsewhere. @param options.lambda - Default 0.5. */
-export function hardshrink(input: Tensor, options: { lambda?: number } = {}): Tensor {
+export function hardshrink(input: Tensor, options: { lambda?: number | undefined } = {}): Tensor {
   const { lambda = 0.5 } = checkOptions(options, LAMBDA);
   return native.hardshrink(input, lambda);
 }
 
 /** 0 within ±lambda, nearer to it by lambda elsewhere. @param options.lambda - Default 0.5. */
-export function softshrink(input: Tensor, options: { lambda?: number } = {}): Tensor {
+export function softshrink(input: Tensor, options: { lambda?: number | undefined } = {}): Tensor {
   const { lambda = 0.5 } = checkOptions(options, LAMBDA);
   return native.softshrink(input, number('lambda', lambda, { min: 0 }));
 }
@@ -164,7 +170,7 @@ export function prelu(input: Tensor, weight: Tensor): Tensor {
  */
 export function rrelu(
   input: Tensor,
-  options: { lower?: number; upper?: number; training?: boolean } = {},
+  options: { lower?: number | undefined; upper?: number | undefined; training?: boolean | undefined } = {},
 ): Tensor {
   const { lower = 1 / 8, upper = 1 / 3, training = false } = checkOptions(options, RRELU);
   return native.rrelu(input, lower, upper, training);
@@ -178,14 +184,14 @@ export function rrelu(
  */
 export function gumbelSoftmax(
   input: Tensor,
-  options: { tau?: number; hard?: boolean; dim?: number } = {},
+  options: { tau?: number | undefined; hard?: boolean | undefined; dim?: number | undefined } = {},
 ): Tensor {
   const { tau = 1, hard = false, dim = -1 } = checkOptions(options, TAU_HARD_DIM);
   return native.gumbelSoftmax(input, number('tau', tau, { min: Number.MIN_VALUE }), hard, dim);
 }
 
 /** The first half along `dim` times the sigmoid of the second. @param options.dim - Default -1. @see https://arxiv.org/abs/1612.08083 */
-export function glu(input: Tensor, options: { dim?: number } = {}): Tensor {
+export function glu(input: Tensor, options: { dim?: number | undefined } = {}): Tensor {
   const { dim = -1 } = checkOptions(options, DIM);
   return native.glu(input, dim);
 }
@@ -201,7 +207,10 @@ export function softmin(input: Tensor, options: SoftmaxOptions = {}): Tensor {
  * Zeroes elements with probability `p` and scales the rest by 1 / (1 - p), while training.
  * @param options.p - 0 to 1. Default 0.5. @param options.training - Default true.
  */
-export function dropout(input: Tensor, options: { p?: number; training?: boolean } = {}): Tensor {
+export function dropout(
+  input: Tensor,
+  options: { p?: number | undefined; training?: boolean | undefined } = {},
+): Tensor {
   const { p = 0.5, training = true } = checkOptions(options, P_TRAINING);
   return native.dropout(input, number('p', p, { min: 0, max: 1 }), training);
 }
@@ -209,9 +218,9 @@ export function dropout(input: Tensor, options: { p?: number; training?: boolean
 /** Options of {@link dropout2d}. */
 export interface DropoutOptions {
   /** Probability of a zero, 0 to 1. Default 0.5. */
-  p?: number;
+  p?: number | undefined;
   /** Default true. */
-  training?: boolean;
+  training?: boolean | undefined;
 }
 
 const DROPOUT_KEYS = optionKeys('p', 'training');
@@ -231,9 +240,9 @@ export function featureAlphaDropout(input: Tensor, options: DropoutOptions = {})
 /** Options of {@link alphaDropout}. */
 export interface AlphaDropoutOptions {
   /** Probability of a drop, 0 to 1. Default 0.5. */
-  p?: number;
+  p?: number | undefined;
   /** Default false, as PyTorch has it here alone. */
-  training?: boolean;
+  training?: boolean | undefined;
 }
 
 const ALPHA_DROPOUT_KEYS = optionKeys('p', 'training');

@@ -27,7 +27,7 @@ const ABOVE_ZERO = { min: Number.MIN_VALUE };
 export function clipGradNorm_(
   parameters: Tensor | Iterable<Tensor>,
   maxNorm: number,
-  options: { normType?: number; errorIfNonfinite?: boolean } = {},
+  options: { normType?: number | undefined; errorIfNonfinite?: boolean | undefined } = {},
 ): number {
   const { normType = 2, errorIfNonfinite = false } = checkOptions(options, NORM_TYPE_ERROR_IF_NONFINITE);
   number('maxNorm', maxNorm, ABOVE_ZERO);

@@ -13,13 +13,13 @@ import type { Tensor } from '../tensor/tensor.js';
 /** Options of {@link conv1d} and {@link conv3d}. */
 export interface ConvOptions {
   /** Default 1. */
-  stride?: Sizes;
+  stride?: Sizes | undefined;
   /** Zeros added on each side; `'same'` keeps the size, for stride 1; `'valid'` adds none. Default 0. */
-  padding?: Sizes | 'same' | 'valid';
+  padding?: Sizes | 'same' | 'valid' | undefined;
   /** Distance between kernel elements. Default 1. */
-  dilation?: Sizes;
+  dilation?: Sizes | undefined;
   /** Channels are convolved in this many separate groups. Default 1. */
-  groups?: number;
+  groups?: number | undefined;
 }
 
 /** @internal */
@@ -119,15 +119,15 @@ export function conv3d(
 /** Options of {@link convTranspose1d}, {@link convTranspose2d} and {@link convTranspose3d}. */
 export interface ConvTransposeOptions {
   /** Default 1. */
-  stride?: Sizes;
+  stride?: Sizes | undefined;
   /** dilation * (kernel - 1) - padding zeros are added on each side of the input. Default 0. */
-  padding?: Sizes;
+  padding?: Sizes | undefined;
   /** Added to the output size at the far ends; below stride or dilation. Default 0. */
-  outputPadding?: Sizes;
+  outputPadding?: Sizes | undefined;
   /** Channels are convolved in this many separate groups. Default 1. */
-  groups?: number;
+  groups?: number | undefined;
   /** Distance between kernel elements. Default 1. */
-  dilation?: Sizes;
+  dilation?: Sizes | undefined;
 }
 
 /** @internal */

@@ -15,13 +15,13 @@ const MODE_VALUE = optionKeys('mode', 'value');
 /** Options of {@link conv2d}. */
 export interface Conv2dOptions {
   /** Default 1. */
-  stride?: Pair;
+  stride?: Pair | undefined;
   /** Zeros added on each side; `'same'` keeps the size, for stride 1; `'valid'` adds none. Default 0. */
-  padding?: Pair | 'same' | 'valid';
+  padding?: Pair | 'same' | 'valid' | undefined;
   /** Distance between kernel elements. Default 1. */
-  dilation?: Pair;
+  dilation?: Pair | undefined;
   /** Channels are convolved in this many separate groups. Default 1. */
-  groups?: number;
+  groups?: number | undefined;
 }
 
 /** @internal */
@@ -95,7 +95,7 @@ export function conv2d(
   input: Tensor,
   weight: Tensor,
   bias: Tensor | null = null,
-  options: Conv2dOptions & { algorithm?: Conv2dAlgorithm } = {},
+  options: Conv2dOptions & { algorithm?: Conv2dAlgorithm | undefined } = {},
 ): Tensor {
   const algorithm = conv2dAlgorithm(checkOptions(options, CONV2D_FUNCTION_KEYS).algorithm);
   const { stride, padding, dilation, groups, extra } = resolveConv(kernelSizeOf(weight), options);
@@ -115,7 +115,10 @@ export function linear(input: Tensor, weight: Tensor, bias: Tensor | null = null
 export function pad(
   input: Tensor,
   padding: readonly number[],
-  options: { mode?: 'constant' | 'reflect' | 'replicate' | 'circular'; value?: number } = {},
+  options: {
+    mode?: 'constant' | 'reflect' | 'replicate' | 'circular' | undefined;
+    value?: number | undefined;
+  } = {},
 ): Tensor {
   const { mode = 'constant', value = 0 } = checkOptions(options, MODE_VALUE);
   const checked = oneOf('mode', ['constant', 'reflect', 'replicate', 'circular'], mode);

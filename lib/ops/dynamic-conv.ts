@@ -15,7 +15,7 @@ export type RoutingKind = 'softmax' | 'sigmoid';
 /** Options of {@link dynamicConv2d}. */
 export interface DynamicConv2dOptions extends Conv2dOptions {
   /** `'auto'` or a name from {@link dynamicConv2d.algorithms}. Default `'auto'`. */
-  algorithm?: string;
+  algorithm?: string | undefined;
 }
 
 const DYNAMIC_CONV2D_KEYS = optionKeys(...CONV2D_KEYS, 'algorithm');
@@ -93,9 +93,9 @@ export interface RoutingOptions {
    * Divides the logits; high values even the attention out. At least 2^-126; a Tensor of one number
    * is read on its own device. Default 1.
    */
-  temperature?: number | Tensor;
+  temperature?: number | Tensor | undefined;
   /** Default `'softmax'`. */
-  kind?: RoutingKind;
+  kind?: RoutingKind | undefined;
 }
 
 const ROUTING_KEYS = optionKeys('temperature', 'kind');

@@ -17,15 +17,15 @@ const MODES = ['sum', 'mean', 'max'] as const;
 /** Options of {@link embeddingBag}. */
 export interface EmbeddingBagOptions {
   /** int64 [B], rising from 0: where each bag starts in an `input` of one dimension. */
-  offsets?: Tensor | null;
+  offsets?: Tensor | null | undefined;
   /** What becomes of the rows of a bag. Default `'mean'`. */
-  mode?: 'sum' | 'mean' | 'max';
+  mode?: 'sum' | 'mean' | 'max' | undefined;
   /** Factors of the rows, of input's shape, for `'sum'`. */
-  perSampleWeights?: Tensor | null;
+  perSampleWeights?: Tensor | null | undefined;
   /** The last offset is the end of the last bag, not the start of another one. Default false. */
-  includeLastOffset?: boolean;
+  includeLastOffset?: boolean | undefined;
   /** A row that does not count and gets no gradient; negative ones count from the end. Default: none. */
-  paddingIdx?: number | null;
+  paddingIdx?: number | null | undefined;
 }
 
 /**

@@ -23,11 +23,11 @@ const reductionOf = (options: LossOptions): Reduction =>
 /** Options of {@link poissonNllLoss}. */
 export interface PoissonNllOptions extends LossOptions {
   /** `input` holds logarithms of rates. Default true. */
-  logInput?: boolean;
+  logInput?: boolean | undefined;
   /** Add Stirling's approximation of the constant term. Default false. */
-  full?: boolean;
+  full?: boolean | undefined;
   /** Added to the rate inside the logarithm. Default 1e-8. */
-  eps?: number;
+  eps?: number | undefined;
 }
 
 /** Negative log likelihood of counts under a Poisson distribution. @param target - Counts, of input's shape. */
@@ -39,9 +39,9 @@ export function poissonNllLoss(input: Tensor, target: Tensor, options: PoissonNl
 /** Options of {@link gaussianNllLoss}. */
 export interface GaussianNllOptions extends LossOptions {
   /** Add the constant term. Default false. */
-  full?: boolean;
+  full?: boolean | undefined;
   /** Least variance. Default 1e-6. */
-  eps?: number;
+  eps?: number | undefined;
 }
 
 const GAUSSIAN_NLL_KEYS = optionKeys(...LOSS_KEYS, 'full', 'eps');
@@ -60,7 +60,7 @@ export function gaussianNllLoss(
 /** A margin. */
 export interface MarginOptions extends LossOptions {
   /** How far apart the two cases have to be. The default is that of the function. */
-  margin?: number;
+  margin?: number | undefined;
 }
 
 /** The input where target is 1, max(0, margin - input) where it is -1. @param options.margin - Default 1. */
@@ -108,11 +108,11 @@ export function cosineEmbeddingLoss(
 /** Options of {@link tripletMarginLoss}. */
 export interface TripletOptions extends MarginOptions {
   /** Which norm. Default 2. */
-  p?: number;
+  p?: number | undefined;
   /** Added to differences. Default 1e-6. */
-  eps?: number;
+  eps?: number | undefined;
   /** Use the distance from positive to negative where that is smaller. Default false. */
-  swap?: boolean;
+  swap?: boolean | undefined;
 }
 
 const TRIPLET_KEYS = optionKeys(...MARGIN_KEYS, 'p', 'eps', 'swap');
@@ -140,9 +140,9 @@ export function softMarginLoss(input: Tensor, target: Tensor, options: LossOptio
 /** Options of {@link multiMarginLoss}. */
 export interface MultiMarginOptions extends MarginOptions {
   /** 1 or 2. Default 1. */
-  p?: 1 | 2;
+  p?: 1 | 2 | undefined;
   /** [C] weights of the classes. */
-  weight?: Tensor | null;
+  weight?: Tensor | null | undefined;
 }
 
 /** The hinge loss of several classes. @param input - [B, C]. @param target - int64 [B]. @param options.margin - Default 1. */
@@ -164,7 +164,7 @@ export function multilabelMarginLoss(input: Tensor, target: Tensor, options: Los
 export function multilabelSoftMarginLoss(
   input: Tensor,
   target: Tensor,
-  options: LossOptions & { weight?: Tensor | null } = {},
+  options: LossOptions & { weight?: Tensor | null | undefined } = {},
 ): Tensor {
   const { weight = null } = checkOptions(options, WEIGHTED_LOSS_KEYS);
   return native.multilabelSoftMarginLoss(input, target, weight, reductionOf(options));
@@ -173,9 +173,9 @@ export function multilabelSoftMarginLoss(
 /** Options of {@link ctcLoss}. */
 export interface CtcOptions extends LossOptions {
   /** The class that stands for nothing. Default 0. */
-  blank?: number;
+  blank?: number | undefined;
   /** 0 instead of infinite losses, where the input is too short. Default false. */
-  zeroInfinity?: boolean;
+  zeroInfinity?: boolean | undefined;
 }
 
 const CTC_KEYS = optionKeys(...LOSS_KEYS, 'blank', 'zeroInfinity');

@@ -24,7 +24,7 @@ export type Reduction = 'none' | 'mean' | 'sum';
 /** Options of every loss. */
 export interface LossOptions {
   /** Default `'mean'`. */
-  reduction?: Reduction;
+  reduction?: Reduction | undefined;
 }
 
 const reductionOf = (options: LossOptions): Reduction =>
@@ -33,11 +33,11 @@ const reductionOf = (options: LossOptions): Reduction =>
 /** Options of {@link crossEntropy}. */
 export interface CrossEntropyOptions extends LossOptions {
   /** Share of the target spread evenly over all classes, 0 to 1. Default 0. */
-  labelSmoothing?: number;
+  labelSmoothing?: number | undefined;
   /** [C] weights of the classes. */
-  weight?: Tensor | null;
+  weight?: Tensor | null | undefined;
   /** Target value that does not count. Default -100. */
-  ignoreIndex?: number;
+  ignoreIndex?: number | undefined;
 }
 
 /**
@@ -54,9 +54,9 @@ export function crossEntropy(input: Tensor, target: Tensor, options: CrossEntrop
 /** Options of {@link nllLoss}. */
 export interface NllLossOptions extends LossOptions {
   /** [C] weights of the classes. */
-  weight?: Tensor | null;
+  weight?: Tensor | null | undefined;
   /** Target value that does not count. Default -100. */
-  ignoreIndex?: number;
+  ignoreIndex?: number | undefined;
 }
 
 /** Negative log likelihood. @param input - Log-probabilities [B, C] or [B, C, ...]. @param target - int64 [B] or [B, ...]. */
@@ -68,7 +68,7 @@ export function nllLoss(input: Tensor, target: Tensor, options: NllLossOptions =
 /** Options of the losses of two tensors. */
 export interface WeightedLossOptions extends LossOptions {
   /** Factor on the loss of each element, of input's shape. */
-  weight?: Tensor | null;
+  weight?: Tensor | null | undefined;
 }
 
 /** Squared difference; with `weight` the mean is divided by the sum of the weights. */
@@ -91,7 +91,7 @@ export function l1Loss(input: Tensor, target: Tensor, options: WeightedLossOptio
 export function smoothL1Loss(
   input: Tensor,
   target: Tensor,
-  options: LossOptions & { beta?: number } = {},
+  options: LossOptions & { beta?: number | undefined } = {},
 ): Tensor {
   const beta = number('beta', checkOptions(options, SMOOTH_L1_KEYS).beta ?? 1, { min: 0 });
   return native.smoothL1Loss(input, target, beta, reductionOf(options));
@@ -101,7 +101,7 @@ export function smoothL1Loss(
 export function huberLoss(
   input: Tensor,
   target: Tensor,
-  options: WeightedLossOptions & { delta?: number } = {},
+  options: WeightedLossOptions & { delta?: number | undefined } = {},
 ): Tensor {
   const delta = number('delta', checkOptions(options, HUBER_KEYS).delta ?? 1, { min: Number.MIN_VALUE });
   const { weight } = options;
@@ -113,7 +113,7 @@ export function huberLoss(
 export function binaryCrossEntropy(
   input: Tensor,
   target: Tensor,
-  options: LossOptions & { weight?: Tensor | null } = {},
+  options: LossOptions & { weight?: Tensor | null | undefined } = {},
 ): Tensor {
   return native.binaryCrossEntropy(
     input,
@@ -130,7 +130,7 @@ export function binaryCrossEntropy(
 export function binaryCrossEntropyWithLogits(
   input: Tensor,
   target: Tensor,
-  options: LossOptions & { weight?: Tensor | null; posWeight?: Tensor | null } = {},
+  options: LossOptions & { weight?: Tensor | null | undefined; posWeight?: Tensor | null | undefined } = {},
 ): Tensor {
   const { weight = null, posWeight = null } = checkOptions(options, BCE_WITH_LOGITS_KEYS);
   return native.binaryCrossEntropyWithLogits(input, target, weight, posWeight, reductionOf(options));
@@ -139,9 +139,9 @@ export function binaryCrossEntropyWithLogits(
 /** Options of {@link klDiv}. */
 export interface KlDivOptions {
   /** `'batchmean'`, the sum over the batch size, is the divergence of the formula. Default `'mean'`, of the elements. */
-  reduction?: Reduction | 'batchmean';
+  reduction?: Reduction | 'batchmean' | undefined;
   /** `target` holds log-probabilities. Default false. */
-  logTarget?: boolean;
+  logTarget?: boolean | undefined;
 }
 
 /** Kullback-Leibler divergence from `target`. @param input - Log-probabilities. @param target - Probabilities, of input's shape. */

@@ -21,19 +21,19 @@ const PAIRWISE_DISTANCE = optionKeys('p', 'eps', 'keepdim');
 /** Options of {@link batchNorm}. */
 export interface BatchNormOptions {
   /** [C]; updated in place while training. */
-  runningMean?: Tensor | null;
+  runningMean?: Tensor | null | undefined;
   /** [C]; updated in place while training. */
-  runningVar?: Tensor | null;
+  runningVar?: Tensor | null | undefined;
   /** [C]. */
-  weight?: Tensor | null;
+  weight?: Tensor | null | undefined;
   /** [C]. */
-  bias?: Tensor | null;
+  bias?: Tensor | null | undefined;
   /** Normalise by the batch's own statistics. Default false. */
-  training?: boolean;
+  training?: boolean | undefined;
   /** Share of the batch in the running statistics. Default 0.1. */
-  momentum?: number;
+  momentum?: number | undefined;
   /** Added to the variance. Default 1e-5. */
-  eps?: number;
+  eps?: number | undefined;
 }
 
 const BATCH_NORM_KEYS = optionKeys(
@@ -61,11 +61,11 @@ export function batchNorm(input: Tensor, options: BatchNormOptions): Tensor {
 /** Options of {@link layerNorm} and {@link groupNorm}. */
 export interface NormOptions {
   /** Factor after the normalisation. Default: none. */
-  weight?: Tensor | null;
+  weight?: Tensor | null | undefined;
   /** Added after the factor. Default: none. */
-  bias?: Tensor | null;
+  bias?: Tensor | null | undefined;
   /** Added to the variance. Default 1e-5. */
-  eps?: number;
+  eps?: number | undefined;
 }
 
 const NORM_KEYS = optionKeys('weight', 'bias', 'eps');
@@ -95,7 +95,7 @@ export function groupNorm(input: Tensor, numGroups: number, options: NormOptions
 export function embedding(
   input: Tensor,
   weight: Tensor,
-  options: { paddingIdx?: number | null } = {},
+  options: { paddingIdx?: number | null | undefined } = {},
 ): Tensor {
   const { paddingIdx } = checkOptions(options, PADDING_IDX);
   const padding =
@@ -114,7 +114,7 @@ export function oneHot(input: Tensor, numClasses = -1): Tensor {
 /** Options of {@link instanceNorm}. */
 export interface InstanceNormOptions extends Omit<BatchNormOptions, 'training'> {
   /** Normalise by each sample's own statistics instead of the running ones. Default true. */
-  useInputStats?: boolean;
+  useInputStats?: boolean | undefined;
 }
 
 const INSTANCE_NORM_KEYS = optionKeys(
@@ -146,7 +146,7 @@ export function instanceNorm(input: Tensor, options: InstanceNormOptions = {}): 
 export function rmsNorm(
   input: Tensor,
   normalizedShape: readonly number[],
-  options: { weight?: Tensor | null; eps?: number } = {},
+  options: { weight?: Tensor | null | undefined; eps?: number | undefined } = {},
 ): Tensor {
   const { weight = null, eps } = checkOptions(options, WEIGHT_EPS);
   return native.rmsNorm(input, normalizedShape, weight, eps);
@@ -160,14 +160,17 @@ export function rmsNorm(
 export function localResponseNorm(
   input: Tensor,
   size: number,
-  options: { alpha?: number; beta?: number; k?: number } = {},
+  options: { alpha?: number | undefined; beta?: number | undefined; k?: number | undefined } = {},
 ): Tensor {
   const { alpha = 1e-4, beta = 0.75, k = 1 } = checkOptions(options, LOCAL_RESPONSE_NORM_KEYS);
   return native.localResponseNorm(input, integer('size', size, 1), alpha, beta, k);
 }
 
 /** Vectors along `dim` of p-norm 1. @param options.p - Default 2. @param options.dim - Default 1. @param options.eps - Least norm divided by. Default 1e-12. */
-export function normalize(input: Tensor, options: { p?: number; dim?: number; eps?: number } = {}): Tensor {
+export function normalize(
+  input: Tensor,
+  options: { p?: number | undefined; dim?: number | undefined; eps?: number | undefined } = {},
+): Tensor {
   const { p = 2, dim = 1, eps = 1e-12 } = checkOptions(options, NORMALIZE);
   return native.normalize(input, p, dim, eps);
 }
@@ -176,7 +179,7 @@ export function normalize(input: Tensor, options: { p?: number; dim?: number; ep
 export function cosineSimilarity(
   input: Tensor,
   other: Tensor,
-  options: { dim?: number; eps?: number } = {},
+  options: { dim?: number | undefined; eps?: number | undefined } = {},
 ): Tensor {
   const { dim = 1, eps = 1e-8 } = checkOptions(options, DIM_EPS);
   return native.cosineSimilarity(input, other, dim, eps);
@@ -186,14 +189,14 @@ export function cosineSimilarity(
 export function pairwiseDistance(
   input: Tensor,
   other: Tensor,
-  options: { p?: number; eps?: number; keepdim?: boolean } = {},
+  options: { p?: number | undefined; eps?: number | undefined; keepdim?: boolean | undefined } = {},
 ): Tensor {
   const { p = 2, eps = 1e-6, keepdim = false } = checkOptions(options, PAIRWISE_DISTANCE);
   return native.pairwiseDistance(input, other, p, eps, keepdim);
 }
 
 /** The p-distances of all pairs of rows, [N, M] -> [N (N - 1) / 2]. @param options.p - Default 2. */
-export function pdist(input: Tensor, options: { p?: number } = {}): Tensor {
+export function pdist(input: Tensor, options: { p?: number | undefined } = {}): Tensor {
   const { p = 2 } = checkOptions(options, P);
   return native.pdist(input, p);
 }
@@ -201,13 +204,13 @@ export function pdist(input: Tensor, options: { p?: number } = {}): Tensor {
 /** Options of {@link scaledDotProductAttention}. */
 export interface AttentionOptions {
   /** Added to the scores, or (bool) where keys count; broadcasts to [B, ..., L, S]. */
-  attnMask?: Tensor | null;
+  attnMask?: Tensor | null | undefined;
   /** Probability of dropping an attention weight. Default 0. */
-  dropoutP?: number;
+  dropoutP?: number | undefined;
   /** Keys after the query do not count. Default false. */
-  isCausal?: boolean;
+  isCausal?: boolean | undefined;
   /** Factor on the scores. Default 1 / sqrt(E). */
-  scale?: number;
+  scale?: number | undefined;
 }
 
 const ATTENTION_KEYS = optionKeys('attnMask', 'dropoutP', 'isCausal', 'scale');

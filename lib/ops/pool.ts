@@ -17,13 +17,13 @@ const RETURN_INDICES = optionKeys('returnIndices');
 /** Options of the max pools. */
 export interface MaxPoolOptions {
   /** Default: the kernel size. */
-  stride?: Sizes;
+  stride?: Sizes | undefined;
   /** Default 0, at most half the kernel. */
-  padding?: Sizes;
+  padding?: Sizes | undefined;
   /** Default 1. */
-  dilation?: Sizes;
+  dilation?: Sizes | undefined;
   /** Round the output size up instead of down. Default false. */
-  ceilMode?: boolean;
+  ceilMode?: boolean | undefined;
 }
 
 /** Asks a max pool for the positions of the maxima too. */
@@ -38,44 +38,44 @@ export interface WithIndices {
 /** Options of {@link maxPool2d}. */
 export interface MaxPool2dOptions extends MaxPoolOptions {
   /** Default: the kernel size. */
-  stride?: Pair;
+  stride?: Pair | undefined;
   /** Default 0, at most half the kernel. */
-  padding?: Pair;
+  padding?: Pair | undefined;
   /** Default 1. */
-  dilation?: Pair;
+  dilation?: Pair | undefined;
 }
 
 /** Options of the average pools. */
 export interface AvgPoolOptions {
   /** Default: the kernel size. */
-  stride?: Sizes;
+  stride?: Sizes | undefined;
   /** Default 0, at most half the kernel. */
-  padding?: Sizes;
+  padding?: Sizes | undefined;
   /** Round the output size up instead of down. Default false. */
-  ceilMode?: boolean;
+  ceilMode?: boolean | undefined;
   /** Count padding zeros in the mean. Default true. */
-  countIncludePad?: boolean;
+  countIncludePad?: boolean | undefined;
 }
 
 /** Options of {@link avgPool3d}. */
 export interface AvgPool3dOptions extends AvgPoolOptions {
   /** What the sums are divided by. Default: the size of the window, see `countIncludePad`. */
-  divisorOverride?: number | null;
+  divisorOverride?: number | null | undefined;
 }
 
 /** Options of {@link avgPool2d}. */
 export interface AvgPool2dOptions extends AvgPool3dOptions {
   /** Default: the kernel size. */
-  stride?: Pair;
+  stride?: Pair | undefined;
   /** Default 0, at most half the kernel. */
-  padding?: Pair;
+  padding?: Pair | undefined;
 }
 
 /** The arguments that the max pools of the add-on share, checked. */
 function windows(
   count: number,
   kernelSize: Sizes,
-  options: MaxPoolOptions & { returnIndices?: boolean },
+  options: MaxPoolOptions & { returnIndices?: boolean | undefined },
 ): [kernel: number[], stride: number[], padding: number[], dilation: number[], ceilMode: boolean] {
   const { padding = 0, dilation = 1, ceilMode = false } = checkOptions(options, MAX_POOL_WITH_INDICES_KEYS);
   const kernel = sizes('kernelSize', kernelSize, count, 1);
@@ -93,7 +93,7 @@ function maxPool(
   count: number,
   input: Tensor,
   kernelSize: Sizes,
-  options: MaxPoolOptions & { returnIndices?: boolean },
+  options: MaxPoolOptions & { returnIndices?: boolean | undefined },
 ): Tensor | ValuesIndices {
   const checked = windows(count, kernelSize, options);
   if (!flag('returnIndices', options.returnIndices)) return call(input, ...checked);
@@ -143,7 +143,7 @@ export function maxPool1d(
 export function maxPool1d(
   input: Tensor,
   kernelSize: Sizes,
-  options: MaxPoolOptions & { returnIndices?: boolean } = {},
+  options: MaxPoolOptions & { returnIndices?: boolean | undefined } = {},
 ): Tensor | ValuesIndices {
   return maxPool(native.maxPool1d, 1, input, kernelSize, options);
 }
@@ -161,7 +161,7 @@ export function maxPool2d(
 export function maxPool2d(
   input: Tensor,
   kernelSize: Pair,
-  options: MaxPool2dOptions & { returnIndices?: boolean } = {},
+  options: MaxPool2dOptions & { returnIndices?: boolean | undefined } = {},
 ): Tensor | ValuesIndices {
   return maxPool(native.maxPool2d, 2, input, kernelSize, options);
 }
@@ -179,7 +179,7 @@ export function maxPool3d(
 export function maxPool3d(
   input: Tensor,
   kernelSize: Sizes,
-  options: MaxPoolOptions & { returnIndices?: boolean } = {},
+  options: MaxPoolOptions & { returnIndices?: boolean | undefined } = {},
 ): Tensor | ValuesIndices {
   return maxPool(native.maxPool3d, 3, input, kernelSize, options);
 }
@@ -229,7 +229,7 @@ function adaptiveMax(
   count: number,
   input: Tensor,
   outputSize: OutputSize,
-  options: { returnIndices?: boolean },
+  options: { returnIndices?: boolean | undefined },
 ): Tensor | ValuesIndices {
   const withIndices = flag('returnIndices', checkOptions(options, RETURN_INDICES).returnIndices);
   const [values, indices] = call(input, resultSizes(input, outputSize, count));
@@ -244,7 +244,7 @@ export function adaptiveMaxPool1d(input: Tensor, outputSize: OutputSize, options
 export function adaptiveMaxPool1d(
   input: Tensor,
   outputSize: OutputSize,
-  options: { returnIndices?: boolean } = {},
+  options: { returnIndices?: boolean | undefined } = {},
 ): Tensor | ValuesIndices {
   return adaptiveMax(native.adaptiveMaxPool1d, 1, input, outputSize, options);
 }
@@ -255,7 +255,7 @@ export function adaptiveMaxPool2d(input: Tensor, outputSize: OutputSize, options
 export function adaptiveMaxPool2d(
   input: Tensor,
   outputSize: OutputSize,
-  options: { returnIndices?: boolean } = {},
+  options: { returnIndices?: boolean | undefined } = {},
 ): Tensor | ValuesIndices {
   return adaptiveMax(native.adaptiveMaxPool2d, 2, input, outputSize, options);
 }
@@ -266,7 +266,7 @@ export function adaptiveMaxPool3d(input: Tensor, outputSize: OutputSize, options
 export function adaptiveMaxPool3d(
   input: Tensor,
   outputSize: OutputSize,
-  options: { returnIndices?: boolean } = {},
+  options: { returnIndices?: boolean | undefined } = {},
 ): Tensor | ValuesIndices {
   return adaptiveMax(native.adaptiveMaxPool3d, 3, input, outputSize, options);
 }
@@ -274,11 +274,11 @@ export function adaptiveMaxPool3d(
 /** Options of {@link unfold} and {@link fold}. */
 export interface UnfoldOptions {
   /** Default 1. */
-  dilation?: Pair;
+  dilation?: Pair | undefined;
   /** Default 0. */
-  padding?: Pair;
+  padding?: Pair | undefined;
   /** Default 1. */
-  stride?: Pair;
+  stride?: Pair | undefined;
 }
 
 const UNFOLD_KEYS = optionKeys('dilation', 'padding', 'stride');

@@ -29,15 +29,15 @@ const SPATIAL: Partial<Record<InterpolateMode, number>> = {
 /** Options of {@link interpolate}: `size` or `scaleFactor`. */
 export interface InterpolateOptions {
   /** Output sizes. */
-  size?: Sizes;
+  size?: Sizes | undefined;
   /** Output size as a multiple of the input's, rounded down. */
-  scaleFactor?: Sizes;
+  scaleFactor?: Sizes | undefined;
   /** Default `'nearest'`. */
-  mode?: InterpolateMode;
+  mode?: InterpolateMode | undefined;
   /** Map the corner pixels' centres onto each other. Default false: half-pixel centres. */
-  alignCorners?: boolean;
+  alignCorners?: boolean | undefined;
   /** Widen the kernel when shrinking, for bilinear and bicubic. Default false. */
-  antialias?: boolean;
+  antialias?: boolean | undefined;
 }
 
 /**
@@ -86,11 +86,11 @@ function scales(value: Sizes, count: number): number[] {
 /** Options of {@link gridSample}. */
 export interface GridSampleOptions {
   /** Default `'bilinear'`. */
-  mode?: 'bilinear' | 'nearest' | 'bicubic';
+  mode?: 'bilinear' | 'nearest' | 'bicubic' | undefined;
   /** What lies outside. Default `'zeros'`. */
-  paddingMode?: 'zeros' | 'border' | 'reflection';
+  paddingMode?: 'zeros' | 'border' | 'reflection' | undefined;
   /** -1 and 1 are the centres of the corner pixels instead of their outer edges. Default false. */
-  alignCorners?: boolean;
+  alignCorners?: boolean | undefined;
 }
 
 const GRID_SAMPLE_KEYS = optionKeys('mode', 'paddingMode', 'alignCorners');
@@ -119,7 +119,7 @@ export function gridSample(input: Tensor, grid: Tensor, options: GridSampleOptio
 export function affineGrid(
   theta: Tensor,
   size: readonly number[],
-  options: { alignCorners?: boolean } = {},
+  options: { alignCorners?: boolean | undefined } = {},
 ): Tensor {
   const { alignCorners = false } = checkOptions(options, ALIGN_CORNERS);
   return native.affineGrid(theta, size, alignCorners);

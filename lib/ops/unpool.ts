@@ -16,14 +16,14 @@ const LP_POOL = optionKeys('stride', 'ceilMode');
 /** Options of the max unpools. */
 export interface MaxUnpoolOptions {
   /** Default: the kernel size. */
-  stride?: Sizes;
+  stride?: Sizes | undefined;
   /** Default 0. */
-  padding?: Sizes;
+  padding?: Sizes | undefined;
   /**
    * Sizes of the result, the spatial ones or all; each less than one stride away from the default,
    * (input - 1) * stride - 2 * padding + kernel.
    */
-  outputSize?: readonly number[] | null;
+  outputSize?: readonly number[] | null | undefined;
 }
 
 /** The sizes of an unpooled tensor: the wanted ones, if pooling them can have given the input's. */
@@ -120,9 +120,9 @@ export function maxUnpool3d(
 /** Options of the pools by powers. */
 export interface LpPoolOptions {
   /** Default: the kernel size. */
-  stride?: Sizes;
+  stride?: Sizes | undefined;
   /** Round the output size up instead of down. Default false. */
-  ceilMode?: boolean;
+  ceilMode?: boolean | undefined;
 }
 
 /** (sum of x^p) ^ (1 / p) over windows, from the mean of the powers. */

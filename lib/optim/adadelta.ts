@@ -3,7 +3,7 @@
  * @module
  */
 import { number } from '../check/arguments.js';
-import { checkOptions, optionKeys } from '../check/index.js';
+import { checkOptions, optionKeys, type PartialOptions } from '../check/index.js';
 import { native } from '../native/index.js';
 import { checkFlags, NON_NEGATIVE } from './checks.js';
 import { Optimizer, type OptimizerGroup, type Params, type SlotName, type Slots } from './optimizer.js';
@@ -26,7 +26,7 @@ const ADADELTA_KEYS = optionKeys('lr', 'rho', 'eps', 'weightDecay', 'maximize');
 
 /** Adadelta. @see https://arxiv.org/abs/1212.5701, https://pytorch.org/docs/stable/generated/torch.optim.Adadelta.html */
 export class Adadelta extends Optimizer<AdadeltaOptions> {
-  constructor(params: Params<AdadeltaOptions>, options: Partial<AdadeltaOptions> = {}) {
+  constructor(params: Params<AdadeltaOptions>, options: PartialOptions<AdadeltaOptions> = {}) {
     const {
       lr = 1,
       rho = 0.9,

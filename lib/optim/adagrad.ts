@@ -4,7 +4,7 @@
  */
 
 import { number } from '../check/arguments.js';
-import { checkOptions, optionKeys } from '../check/index.js';
+import { checkOptions, optionKeys, type PartialOptions } from '../check/index.js';
 import { native } from '../native/index.js';
 import { checkFlags, NON_NEGATIVE } from './checks.js';
 import { Optimizer, type OptimizerGroup, type Params, type SlotName, type Slots } from './optimizer.js';
@@ -29,7 +29,7 @@ const ADAGRAD_KEYS = optionKeys('lr', 'lrDecay', 'weightDecay', 'initialAccumula
 
 /** Adagrad. @see https://jmlr.org/papers/v12/duchi11a.html, https://pytorch.org/docs/stable/generated/torch.optim.Adagrad.html */
 export class Adagrad extends Optimizer<AdagradOptions> {
-  constructor(params: Params<AdagradOptions>, options: Partial<AdagradOptions> = {}) {
+  constructor(params: Params<AdagradOptions>, options: PartialOptions<AdagradOptions> = {}) {
     const {
       lr = 1e-2,
       lrDecay = 0,

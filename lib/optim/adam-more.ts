@@ -3,7 +3,7 @@
  * @module
  */
 import { number } from '../check/arguments.js';
-import { checkOptions, optionKeys } from '../check/index.js';
+import { checkOptions, optionKeys, type PartialOptions } from '../check/index.js';
 import { native } from '../native/index.js';
 import { checkBetas, checkFlags, NON_NEGATIVE } from './checks.js';
 import { Optimizer, type OptimizerGroup, type Params, type SlotName, type Slots } from './optimizer.js';
@@ -52,7 +52,7 @@ function checkCommon(options: AdamaxOptions): void {
 
 /** Adam by the largest gradient. @see https://arxiv.org/abs/1412.6980, https://pytorch.org/docs/stable/generated/torch.optim.Adamax.html */
 export class Adamax extends Optimizer<AdamaxOptions> {
-  constructor(params: Params<AdamaxOptions>, options: Partial<AdamaxOptions> = {}) {
+  constructor(params: Params<AdamaxOptions>, options: PartialOptions<AdamaxOptions> = {}) {
     const {
       lr = 2e-3,
       betas = [0.9, 0.999],
@@ -84,7 +84,7 @@ export class Adamax extends Optimizer<AdamaxOptions> {
 
 /** Adam with Nesterov's momentum. @see https://openreview.net/forum?id=OM0jvwB8jIp57ZJjtNEZ, https://pytorch.org/docs/stable/generated/torch.optim.NAdam.html */
 export class NAdam extends Optimizer<NAdamOptions> {
-  constructor(params: Params<NAdamOptions>, options: Partial<NAdamOptions> = {}) {
+  constructor(params: Params<NAdamOptions>, options: PartialOptions<NAdamOptions> = {}) {
     const {
       lr = 2e-3,
       betas = [0.9, 0.999],
@@ -137,7 +137,7 @@ export class NAdam extends Optimizer<NAdamOptions> {
 
 /** Adam that waits until its rates are certain. @see https://arxiv.org/abs/1908.03265, https://pytorch.org/docs/stable/generated/torch.optim.RAdam.html */
 export class RAdam extends Optimizer<RAdamOptions> {
-  constructor(params: Params<RAdamOptions>, options: Partial<RAdamOptions> = {}) {
+  constructor(params: Params<RAdamOptions>, options: PartialOptions<RAdamOptions> = {}) {
     const {
       lr = 1e-3,
       betas = [0.9, 0.999],

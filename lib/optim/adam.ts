@@ -4,7 +4,7 @@
  */
 
 import { number } from '../check/arguments.js';
-import { checkOptions, optionKeys } from '../check/index.js';
+import { checkOptions, optionKeys, type PartialOptions } from '../check/index.js';
 import { native } from '../native/index.js';
 import { checkBetas, checkFlags, NON_NEGATIVE } from './checks.js';
 import { Optimizer, type OptimizerGroup, type Params, type SlotName, type Slots } from './optimizer.js';
@@ -37,7 +37,7 @@ const ADAM_KEYS = optionKeys(...ADAM_W_KEYS, 'decoupledWeightDecay');
 
 /** Adam. @see https://arxiv.org/abs/1412.6980, https://pytorch.org/docs/stable/generated/torch.optim.Adam.html */
 export class Adam extends Optimizer<AdamOptions> {
-  constructor(params: Params<AdamOptions>, options: Partial<AdamOptions> = {}) {
+  constructor(params: Params<AdamOptions>, options: PartialOptions<AdamOptions> = {}) {
     const {
       lr = 1e-3,
       betas = [0.9, 0.999],
@@ -101,8 +101,9 @@ export class Adam extends Optimizer<AdamOptions> {
  * @see https://arxiv.org/abs/1711.05101, https://pytorch.org/docs/stable/generated/torch.optim.AdamW.html
  */
 export class AdamW extends Adam {
-  constructor(params: Params<AdamWOptions>, options: Partial<AdamWOptions> = {}) {
-    super(params, { weightDecay: 0.01, ...checkOptions(options, ADAM_W_KEYS), decoupledWeightDecay: true });
+  constructor(params: Params<AdamWOptions>, options: PartialOptions<AdamWOptions> = {}) {
+    const { weightDecay = 0.01, ...others } = checkOptions(options, ADAM_W_KEYS);
+    super(params, { ...others, weightDecay, decoupledWeightDecay: true });
   }
 
   /** In a state of Adam that is loaded too. */

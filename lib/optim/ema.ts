@@ -13,12 +13,12 @@ import { isTensor, type Tensor } from '../tensor/tensor.js';
 /** Options of {@link ExponentialMovingAverage}. */
 export interface EmaOptions {
   /** What is kept of the average at a step, from 0 to below 1. Default 0.999. */
-  decay?: number;
+  decay?: number | undefined;
   /**
    * Forgets the first steps sooner: the decay of update n (from 0) is at most (1 + n) / (10 + n). Without it the average
    * stays near the weights of the first step for about 1 / (1 - decay) steps. Default true.
    */
-  warmup?: boolean;
+  warmup?: boolean | undefined;
 }
 
 const EMA_KEYS = optionKeys('decay', 'warmup');

@@ -5,7 +5,7 @@
 import { inspect } from 'node:util';
 
 import { number } from '../check/arguments.js';
-import { checkOptions, optionKeys } from '../check/index.js';
+import { checkOptions, optionKeys, type RequiredOptions } from '../check/index.js';
 import { CheckpointError, DyconvError } from '../errors.js';
 import { native } from '../native/index.js';
 import { noGrad, untidy } from '../tensor/context.js';
@@ -17,17 +17,17 @@ import type { Optimizer } from './optimizer.js';
 /** Options of {@link GradScaler}. */
 export interface GradScalerOptions {
   /** Where losses are. Default `'cuda'`. */
-  device?: Device;
+  device?: Device | undefined;
   /** Default 65536. */
-  initScale?: number;
+  initScale?: number | undefined;
   /** Times the scale after `growthInterval` good steps. Default 2. */
-  growthFactor?: number;
+  growthFactor?: number | undefined;
   /** Times the scale after a step with gradients that are not finite. Default 0.5. */
-  backoffFactor?: number;
+  backoffFactor?: number | undefined;
   /** Default 2000. */
-  growthInterval?: number;
+  growthInterval?: number | undefined;
   /** False makes every method pass through. Default true. */
-  enabled?: boolean;
+  enabled?: boolean | undefined;
 }
 
 const GRAD_SCALER_KEYS = optionKeys(
@@ -58,7 +58,7 @@ export interface GradScalerState {
  * scaler.update();
  */
 export class GradScaler {
-  readonly #options: Required<GradScalerOptions>;
+  readonly #options: RequiredOptions<GradScalerOptions>;
   readonly #scale: Tensor;
   readonly #tracker: Tensor;
   /** Per optimizer since the last update: whether a gradient was not finite, once its gradients are unscaled. */

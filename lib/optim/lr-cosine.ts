@@ -14,7 +14,7 @@ export interface CosineOptions {
   /** Epochs from the top to the bottom. */
   tMax: number;
   /** Lowest learning rate. Default 0. */
-  etaMin?: number;
+  etaMin?: number | undefined;
 }
 
 const COSINE_KEYS = optionKeys('tMax', 'etaMin');
@@ -52,9 +52,9 @@ export interface WarmRestartsOptions {
   /** Epochs until the first restart. */
   t0: number;
   /** Each period is so many times as long as the one before. Default 1. */
-  tMult?: number;
+  tMult?: number | undefined;
   /** Lowest learning rate. Default 0. */
-  etaMin?: number;
+  etaMin?: number | undefined;
 }
 
 const WARM_RESTARTS_KEYS = optionKeys('t0', 'tMult', 'etaMin');

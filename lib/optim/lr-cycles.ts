@@ -4,7 +4,7 @@
  */
 
 import { integer, number, oneOf } from '../check/arguments.js';
-import { checkOptions, optionKeys } from '../check/index.js';
+import { checkOptions, optionKeys, type RequiredOptions } from '../check/index.js';
 import { invalidArgument } from '../errors.js';
 import { checkScheduled, numberPerGroup, type PerGroup, type Scheduled } from './scheduled.js';
 import { LRScheduler } from './scheduler.js';
@@ -14,11 +14,11 @@ const POSITIVE = { min: Number.MIN_VALUE };
 /** Options of {@link OneCycleLR} and {@link CyclicLR} for the momentum: of SGD and RMSprop, Adam's first beta. */
 export interface CycleMomentumOptions {
   /** Moves the momentum against the rate, from `maxMomentum` down to `baseMomentum` and back. Default true, as in PyTorch. */
-  cycleMomentum?: boolean;
+  cycleMomentum?: boolean | undefined;
   /** Where the rate is highest. Default 0.85, of CyclicLR 0.8. */
-  baseMomentum?: PerGroup;
+  baseMomentum?: PerGroup | undefined;
   /** Where the rate is lowest. Default 0.95, of CyclicLR 0.9. */
-  maxMomentum?: PerGroup;
+  maxMomentum?: PerGroup | undefined;
 }
 
 const CYCLE_MOMENTUM_KEYS = optionKeys('cycleMomentum', 'baseMomentum', 'maxMomentum');
@@ -67,21 +67,21 @@ export interface OneCycleOptions extends CycleMomentumOptions {
   /** The highest learning rate, one for all groups or one each; the optimizer's own does not count. */
   maxLr: PerGroup;
   /** Number of steps of the whole cycle; the last one's rate stays. Default `epochs * stepsPerEpoch`. */
-  totalSteps?: number;
+  totalSteps?: number | undefined;
   /** Epochs of the whole cycle, where `totalSteps` is not given. */
-  epochs?: number;
+  epochs?: number | undefined;
   /** Steps an epoch, where `totalSteps` is not given. */
-  stepsPerEpoch?: number;
+  stepsPerEpoch?: number | undefined;
   /** Share of the steps spent rising. Default 0.3. */
-  pctStart?: number;
+  pctStart?: number | undefined;
   /** Along a cosine or a straight line. Default `'cos'`. */
-  annealStrategy?: 'cos' | 'linear';
+  annealStrategy?: 'cos' | 'linear' | undefined;
   /** maxLr / initial rate. Default 25. */
-  divFactor?: number;
+  divFactor?: number | undefined;
   /** Initial rate / last rate. Default 1e4. */
-  finalDivFactor?: number;
+  finalDivFactor?: number | undefined;
   /** Down to the initial rate as fast as up, and from there to the last. Default false: down to the last at once. */
-  threePhase?: boolean;
+  threePhase?: boolean | undefined;
 }
 
 const ONE_CYCLE_KEYS = optionKeys(
@@ -177,13 +177,13 @@ export interface CyclicOptions extends CycleMomentumOptions {
   /** The highest. */
   maxLr: PerGroup;
   /** Steps up. Default 2000. */
-  stepSizeUp?: number;
+  stepSizeUp?: number | undefined;
   /** Steps down. Default: those up. */
-  stepSizeDown?: number;
+  stepSizeDown?: number | undefined;
   /** `'triangular2'` halves the height every cycle, `'expRange'` times gamma every step. Default `'triangular'`. */
-  mode?: 'triangular' | 'triangular2' | 'expRange';
+  mode?: 'triangular' | 'triangular2' | 'expRange' | undefined;
   /** Default 1. */
-  gamma?: number;
+  gamma?: number | undefined;
 }
 
 const CYCLIC_KEYS = optionKeys(
@@ -201,7 +201,7 @@ const CYCLIC_KEYS = optionKeys(
  * @see https://arxiv.org/abs/1506.01186, https://pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.CyclicLR.html
  */
 export class CyclicLR extends CycleLR {
-  readonly #options: Required<Pick<CyclicOptions, 'stepSizeUp' | 'stepSizeDown' | 'mode' | 'gamma'>>;
+  readonly #options: RequiredOptions<Pick<CyclicOptions, 'stepSizeUp' | 'stepSizeDown' | 'mode' | 'gamma'>>;
   readonly #maxLr: (group: number) => number;
   constructor(optimizer: Scheduled, options: CyclicOptions) {
     const {

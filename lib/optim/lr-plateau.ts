@@ -4,7 +4,7 @@
  */
 import { inspect } from 'node:util';
 import { integer, number, oneOf } from '../check/arguments.js';
-import { checkObject, checkOptions, optionKeys } from '../check/index.js';
+import { checkObject, checkOptions, optionKeys, type RequiredOptions } from '../check/index.js';
 import { invalidArgument } from '../errors.js';
 import { checkScheduled, numberPerGroup, type PerGroup, type Scheduled } from './scheduled.js';
 import { show } from './scheduler.js';
@@ -12,21 +12,21 @@ import { show } from './scheduler.js';
 /** Options of {@link ReduceLROnPlateau}. */
 export interface PlateauOptions {
   /** Whether the metric should fall or rise. Default `'min'`. */
-  mode?: 'min' | 'max';
+  mode?: 'min' | 'max' | undefined;
   /** Times the rate. Default 0.1. */
-  factor?: number;
+  factor?: number | undefined;
   /** Epochs without progress before that. Default 10. */
-  patience?: number;
+  patience?: number | undefined;
   /** What counts as progress. Default 1e-4. */
-  threshold?: number;
+  threshold?: number | undefined;
   /** Whether the threshold is a share of the best, or absolute. Default `'rel'`. */
-  thresholdMode?: 'rel' | 'abs';
+  thresholdMode?: 'rel' | 'abs' | undefined;
   /** Epochs after a reduction that do not count. Default 0. */
-  cooldown?: number;
+  cooldown?: number | undefined;
   /** Lowest learning rate, one for all groups or one each. Default 0. */
-  minLr?: PerGroup;
+  minLr?: PerGroup | undefined;
   /** Smaller changes of the rate are not made. Default 1e-8. */
-  eps?: number;
+  eps?: number | undefined;
 }
 
 const PLATEAU_KEYS = optionKeys(
@@ -60,7 +60,7 @@ export interface PlateauState {
 export class ReduceLROnPlateau {
   /** Whose learning rates are changed. */
   readonly optimizer: Scheduled;
-  readonly #options: Required<PlateauOptions>;
+  readonly #options: RequiredOptions<PlateauOptions>;
   readonly #minLr: (group: number) => number;
   #best: number;
   #badEpochs = 0;

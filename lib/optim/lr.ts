@@ -81,7 +81,7 @@ export class StepLR extends LRScheduler {
   readonly #stepSize: number;
   readonly #gamma: number;
   /** @param options.gamma - Default 0.1. */
-  constructor(optimizer: Scheduled, options: { stepSize: number; gamma?: number }) {
+  constructor(optimizer: Scheduled, options: { stepSize: number; gamma?: number | undefined }) {
     const { stepSize, gamma = 0.1 } = checkOptions(options, STEP_SIZE_GAMMA);
     super(optimizer, { stepSize, gamma });
     this.#stepSize = integer('stepSize', stepSize, 1);
@@ -104,7 +104,7 @@ export class MultiStepLR extends LRScheduler {
   readonly #milestones: readonly number[];
   readonly #gamma: number;
   /** @param options.gamma - Default 0.1. */
-  constructor(optimizer: Scheduled, options: { milestones: readonly number[]; gamma?: number }) {
+  constructor(optimizer: Scheduled, options: { milestones: readonly number[]; gamma?: number | undefined }) {
     const { milestones, gamma = 0.1 } = checkOptions(options, MILESTONES_GAMMA);
     super(optimizer, { milestones, gamma });
     if (!Array.isArray(milestones)) throw invalidArgument('milestones', 'an array of epochs', milestones);
@@ -141,9 +141,9 @@ export class ExponentialLR extends LRScheduler {
 /** Options of {@link ConstantLR}. */
 export interface ConstantOptions {
   /** From 0 to 1. Default 1/3. */
-  factor?: number;
+  factor?: number | undefined;
   /** Default 5. */
-  totalIters?: number;
+  totalIters?: number | undefined;
 }
 
 const CONSTANT_KEYS = optionKeys('factor', 'totalIters');
@@ -173,11 +173,11 @@ export class ConstantLR extends LRScheduler {
 /** Options of {@link LinearLR}. */
 export interface LinearOptions {
   /** Default 1/3. */
-  startFactor?: number;
+  startFactor?: number | undefined;
   /** Default 1. */
-  endFactor?: number;
+  endFactor?: number | undefined;
   /** Default 5. */
-  totalIters?: number;
+  totalIters?: number | undefined;
 }
 
 const LINEAR_KEYS = optionKeys('startFactor', 'endFactor', 'totalIters');
@@ -213,9 +213,9 @@ export class LinearLR extends LRScheduler {
 /** Options of {@link PolynomialLR}. */
 export interface PolynomialOptions {
   /** Default 5. */
-  totalIters?: number;
+  totalIters?: number | undefined;
   /** Default 1. */
-  power?: number;
+  power?: number | undefined;
 }
 
 const POLYNOMIAL_KEYS = optionKeys('totalIters', 'power');

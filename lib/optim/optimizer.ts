@@ -3,17 +3,28 @@
  * @module
  */
 import { inspect } from 'node:util';
-import { checkIterable, checkKeys, checkObject, checkOptions, optionKeys } from '../check/index.js';
+import {
+  checkIterable,
+  checkKeys,
+  checkObject,
+  checkOptions,
+  dropUndefined,
+  optionKeys,
+  type PartialOptions,
+} from '../check/index.js';
 import { ArgumentError, CheckpointError, DyconvError, invalidArgument } from '../errors.js';
 import { native } from '../native/index.js';
 import { enableGrad, noGrad, untidy } from '../tensor/context.js';
-import { full, zeros } from '../tensor/create.js';
+import { full } from '../tensor/create.js';
 import { isTensor, type Tensor } from '../tensor/tensor.js';
+import { checkSaved, copied, isNumber, type SlotName, type Slots } from './slots.js';
+
+export type { SlotName, Slots };
 
 const FOUND = optionKeys('found');
 
 /** Parameters that share options; options left out are the optimizer's. */
-export type ParamGroup<Options> = { params: Iterable<Tensor> } & Partial<Options>;
+export type ParamGroup<Options> = { params: Iterable<Tensor> } & PartialOptions<Options>;
 
 /** Parameters, or groups of them. */
 export type Params<Options> = Iterable<Tensor> | Iterable<ParamGroup<Options>>;
@@ -22,7 +33,7 @@ export type Params<Options> = Iterable<Tensor> | Iterable<ParamGroup<Options>>;
  * A group as the optimizer keeps it. `initialLr` is what schedules start from: the first scheduler made over the group sets it
  * to the group's rate at that moment.
  */
-export type OptimizerGroup<Options> = Options & { params: Tensor[]; initialLr?: number };
+export type OptimizerGroup<Options> = Options & { params: Tensor[]; initialLr?: number | undefined };
 
 /** What {@link Optimizer.stateDict} gives: options a group, and tensors by `<parameter>.<name>`. */
 export interface OptimizerState {
@@ -32,30 +43,10 @@ export interface OptimizerState {
   tensors: Record<string, Tensor>;
 }
 
-/** State tensors of the parameters of a group by name; null for a parameter that has had no gradient yet. */
-export type Slots = Record<string, (Tensor | null)[]>;
-
-/** What an optimizer keeps of a parameter: tensors of the parameter's shape; `step` and `mu_product`, one number each. */
-export type SlotName =
-  | 'step'
-  | 'momentum_buffer'
-  | 'exp_avg'
-  | 'exp_avg_sq'
-  | 'max_exp_avg_sq'
-  | 'square_avg'
-  | 'grad_avg'
-  | 'sum'
-  | 'acc_delta'
-  | 'exp_inf'
-  | 'mu_product';
-
-/** State of one float32 number. */
-const isNumber = (name: string) => name === 'step' || name === 'mu_product';
-
 /** Options of {@link Optimizer.step}. */
 export interface StepOptions {
   /** float32, one number: not 0 if a gradient is not finite, and the step is to change nothing. Stays on its device. */
-  found?: Tensor | null;
+  found?: Tensor | null | undefined;
 }
 
 /** Computes the loss anew, with its gradients. */
@@ -114,7 +105,11 @@ export abstract class Optimizer<Options extends { lr: number } = { lr: number }>
       if (this.#seen.has(parameter) || list.indexOf(parameter) !== list.lastIndexOf(parameter))
         throw new ArgumentError('Expected each parameter once for params but received one twice');
     }
-    const merged = { ...this.#defaults, ...group, params: list } as OptimizerGroup<Options>;
+    const merged = {
+      ...this.#defaults,
+      ...dropUndefined(group),
+      params: list,
+    } as OptimizerGroup<Options>;
     this.check(merged);
     native.checkTrainable(list);
     for (const parameter of list) this.#seen.add(parameter);
@@ -359,34 +354,6 @@ export abstract class Optimizer<Options extends { lr: number } = { lr: number }>
   [inspect.custom](): string {
     return this.toString();
   }
-}
-
-function checkSaved(
-  key: string,
-  tensor: Tensor,
-  parameters: readonly Tensor[],
-  names: readonly string[],
-): void {
-  if (!isTensor(tensor)) throw invalidArgument(`tensors['${key}']`, 'a Tensor', tensor);
-  const [, index, name = ''] = /^(\d+)\.(.+)$/.exec(key) ?? [];
-  const parameter = index === undefined ? undefined : parameters[Number(index)];
-  if (parameter === undefined || !names.includes(name)) {
-    throw new CheckpointError(
-      `Expected state of ${parameters.length} parameters (${names.join(', ')}) by <parameter>.<name> but received ${key}`,
-    );
-  }
-  const expected = isNumber(name) ? [] : parameter.shape;
-  if (String(tensor.shape) !== String(expected) || tensor.ndim !== expected.length) {
-    throw new CheckpointError(
-      `Expected shape [${expected.join(', ')}] for ${key} of the optimizer state but received [${tensor.shape.join(', ')}]`,
-    );
-  }
-}
-
-/** A saved tensor as the state of a parameter. */
-function copied(name: string, parameter: Tensor, saved: Tensor): Tensor {
-  if (!isNumber(name)) return native.copiedState(parameter, saved);
-  return noGrad(() => zeros([], { device: parameter.device }).copy_(saved));
 }
 
 /** What a captured step has in it for good. */

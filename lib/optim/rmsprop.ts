@@ -4,7 +4,7 @@
  */
 
 import { number } from '../check/arguments.js';
-import { checkOptions, optionKeys } from '../check/index.js';
+import { checkOptions, optionKeys, type PartialOptions } from '../check/index.js';
 import { native } from '../native/index.js';
 import { checkFlags, NON_NEGATIVE } from './checks.js';
 import { Optimizer, type OptimizerGroup, type Params, type SlotName, type Slots } from './optimizer.js';
@@ -31,7 +31,7 @@ const RM_SPROP_KEYS = optionKeys('lr', 'alpha', 'eps', 'weightDecay', 'momentum'
 
 /** RMSprop. @see https://pytorch.org/docs/stable/generated/torch.optim.RMSprop.html */
 export class RMSprop extends Optimizer<RMSpropOptions> {
-  constructor(params: Params<RMSpropOptions>, options: Partial<RMSpropOptions> = {}) {
+  constructor(params: Params<RMSpropOptions>, options: PartialOptions<RMSpropOptions> = {}) {
     const {
       lr = 1e-2,
       alpha = 0.99,

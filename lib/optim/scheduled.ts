@@ -49,7 +49,7 @@ export function numberPerGroup(
   name: string,
   value: PerGroup,
   optimizer: Scheduled,
-  range: { min?: number; max?: number } = {},
+  range: { min?: number | undefined; max?: number | undefined } = {},
 ): (group: number) => number {
   return perGroup(name, value, optimizer, (one) => number(name, one, range));
 }

@@ -5,7 +5,7 @@
  */
 import { inspect } from 'node:util';
 import { integer } from '../check/arguments.js';
-import { checkObject } from '../check/index.js';
+import { checkObject, dropUndefined } from '../check/index.js';
 import { CheckpointError, DyconvError } from '../errors.js';
 import { checkScheduled, type Scheduled } from './scheduled.js';
 
@@ -14,11 +14,11 @@ export interface SchedulerState {
   /** Steps that were made. */
   lastEpoch: number;
   /** The learning rate of each group. Without it the rates are those of the schedule alone. */
-  lr?: number[];
+  lr?: number[] | undefined;
   /** The rate of each group that the schedule starts from. */
-  baseLr?: number[];
+  baseLr?: number[] | undefined;
   /** Of a schedule made of others: where they are. */
-  schedulers?: SchedulerState[];
+  schedulers?: SchedulerState[] | undefined;
 }
 
 /**
@@ -49,7 +49,7 @@ export abstract class LRScheduler {
     baseLrs?: readonly number[],
   ) {
     this.optimizer = checkScheduled(optimizer);
-    this.#shown = shown;
+    this.#shown = dropUndefined(shown);
     for (const group of optimizer.paramGroups) group.initialLr ??= group.lr;
     this.#baseLrs = optimizer.paramGroups.map((group, i) => baseLrs?.[i] ?? group.initialLr!);
     this.#lastLr = optimizer.paramGroups.map((group) => group.lr);

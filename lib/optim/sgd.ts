@@ -4,7 +4,7 @@
  */
 
 import { number } from '../check/arguments.js';
-import { checkOptions, optionKeys } from '../check/index.js';
+import { checkOptions, optionKeys, type PartialOptions } from '../check/index.js';
 import { invalidArgument } from '../errors.js';
 import { native } from '../native/index.js';
 import { keep } from '../tensor/context.js';
@@ -31,7 +31,7 @@ const SGD_KEYS = optionKeys('lr', 'momentum', 'dampening', 'weightDecay', 'neste
 
 /** Stochastic gradient descent. @see https://pytorch.org/docs/stable/generated/torch.optim.SGD.html */
 export class SGD extends Optimizer<SGDOptions> {
-  constructor(params: Params<SGDOptions>, options: Partial<SGDOptions> = {}) {
+  constructor(params: Params<SGDOptions>, options: PartialOptions<SGDOptions> = {}) {
     const {
       lr = 1e-3,
       momentum = 0,

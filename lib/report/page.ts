@@ -32,7 +32,7 @@ import {
 /** Options of {@link page}. */
 export interface PageOptions {
   /** Heading; default: the models and the data set. */
-  title?: string;
+  title?: string | undefined;
 }
 
 /** @internal */

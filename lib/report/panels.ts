@@ -3,17 +3,20 @@
  * @module
  */
 import type { EChartsOption, LineSeriesOption, TitleComponentOption, YAXisComponentOption } from 'echarts';
+import { dropUndefined } from '../check/index.js';
 
 /** One panel. */
 export interface Panel {
   title: string;
   /** A line below the title; rich text of ECharts. */
-  subtitle?: string;
+  subtitle?: string | undefined;
   /** Styles of the rich text. */
-  rich?: Record<string, { color: string; fontSize: number; fontWeight: number }>;
+  rich?: Record<string, { color: string; fontSize: number; fontWeight: number }> | undefined;
   /** Lines the subtitle takes; default 1. */
-  subtitleLines?: number;
-  yAxis?: { type?: 'value' | 'log'; min?: number; max?: number };
+  subtitleLines?: number | undefined;
+  yAxis?:
+    | { type?: 'value' | 'log' | undefined; min?: number | undefined; max?: number | undefined }
+    | undefined;
   /** Series by name, points and colour; the axes are set here. */
   series: LineSeriesOption[];
 }
@@ -69,8 +72,9 @@ function titleOf(
 }
 
 function yAxisOf({ yAxis = {} }: Panel, gridIndex: number): YAXisComponentOption {
-  if (yAxis.type === 'log') return { type: 'log', gridIndex, ...yAxis };
-  return { ...yAxis, type: 'value', gridIndex, scale: true };
+  const given = dropUndefined(yAxis);
+  if (given.type === 'log') return { ...given, type: 'log', gridIndex };
+  return { ...given, type: 'value', gridIndex, scale: true };
 }
 
 /** Places of the panels beside each other, or below each other where it is narrow. */
@@ -105,8 +109,9 @@ export function panelsOption(panels: readonly Panel[], options: PanelsOptions): 
   const top = 46 + 18 * Math.max(...panels.map(({ subtitleLines = 1 }) => subtitleLines));
   const bottom = 54 + 27 * (legendWidth === null ? 1 : legendRows(names, legendWidth));
   const row = places(panels.length, top, bottom, false);
+  const titles = panels.map((panel, i) => titleOf(panel, row[i]!.title));
   const base: EChartsOption = {
-    title: panels.map((panel, i) => titleOf(panel, row[i]!.title)),
+    title: titles,
     legend: {
       ...(legendWidth === null ? { type: 'scroll' as const } : {}),
       data: names,
@@ -143,7 +148,7 @@ export function panelsOption(panels: readonly Panel[], options: PanelsOptions): 
     grid: column.map(({ grid }) => grid),
   };
   const wide: EChartsOption = {
-    title: base.title,
+    title: titles,
     grid: row.map(({ grid }) => ({ ...grid, height: 'auto' })),
   };
   return {

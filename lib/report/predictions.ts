@@ -36,11 +36,11 @@ export interface PredictionsOptions {
   /** Class names in label order. */
   classes: readonly string[];
   /** Images in a row; default 6. */
-  columns?: number;
+  columns?: number | undefined;
   /** Default `light`. */
-  scheme?: ColourScheme;
+  scheme?: ColourScheme | undefined;
   /** Pixels of the PNG per CSS pixel; default 2. */
-  scale?: number;
+  scale?: number | undefined;
 }
 
 const PREDICTIONS_KEYS = optionKeys('classes', 'columns', 'scheme', 'scale');

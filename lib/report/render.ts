@@ -11,11 +11,11 @@ import { type ColourScheme, chartTheme, PALETTES } from './theme.js';
 /** Size and surroundings of a picture. */
 export interface PictureOptions {
   /** In CSS pixels. */
-  width?: number;
+  width?: number | undefined;
   /** In CSS pixels. */
-  height?: number;
+  height?: number | undefined;
   /** Default `light`. */
-  scheme?: ColourScheme;
+  scheme?: ColourScheme | undefined;
 }
 
 const PICTURE_KEYS = optionKeys('width', 'height', 'scheme');
@@ -24,7 +24,7 @@ const PNG_KEYS = optionKeys(...PICTURE_KEYS, 'scale');
 /** Options of a PNG. */
 export interface PngOptions extends PictureOptions {
   /** Pixels of the PNG per CSS pixel; default 2, sharp on dense screens and in print. */
-  scale?: number;
+  scale?: number | undefined;
 }
 
 /** Checks the options of a PNG and parts them into those of the picture and the scale. */

@@ -31,7 +31,7 @@ export interface WritePredictionsOptions {
   /** One an image of `set`, in its order: `predictions` of `train.evaluate`. */
   predictions: readonly PredictedClass[];
   /** Images to show, spread evenly over the set; default 18, as in the article. */
-  count?: number;
+  count?: number | undefined;
 }
 
 const WRITE_PREDICTIONS_KEYS = optionKeys('set', 'predictions', 'count');
@@ -88,7 +88,7 @@ export async function writeRunReport(directory: string): Promise<void> {
 /** Options of {@link compare}. */
 export interface CompareOptions extends PageOptions {
   /** Where the page with the overlaid curves goes; default: nowhere. */
-  out?: string;
+  out?: string | undefined;
 }
 
 const COMPARE_KEYS = optionKeys(...PAGE_KEYS, 'out');

@@ -19,8 +19,8 @@ const ENVIRONMENT_KEYS = optionKeys('device', 'command', 'kernels');
  */
 export function describeEnvironment(options: {
   device: string;
-  command?: string[];
-  kernels?: Record<string, string>;
+  command?: string[] | undefined;
+  kernels?: Record<string, string> | undefined;
 }): RunEnvironment {
   checkOptions(options, ENVIRONMENT_KEYS);
   checkRecord(options, 'options', 'an object', { device: 'string' });

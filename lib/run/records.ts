@@ -65,7 +65,7 @@ export interface EpochRecord {
   /** When the epoch ended, ISO 8601. */
   time: string;
   /** Absent for a model without dynamic layers; of a resumed epoch, the part after the resume. */
-  experts?: ExpertUsage[];
+  experts?: ExpertUsage[] | undefined;
 }
 
 /** `evaluation.json`: a checkpoint measured on the test set. */
@@ -98,7 +98,7 @@ export interface ParameterCounts {
 /** `config.json`: everything that is needed to build the model and repeat the run. */
 export interface RunConfig {
   /** Where values came from that the command line did not give. Absent in older runs: 'article'. */
-  recipe?: 'article' | 'small';
+  recipe?: 'article' | 'small' | undefined;
   /** Name for `models.create`. */
   model: string;
   /** Options for `models.create`, such as `{ numClasses: 10, numExperts: 2 }`. */
@@ -119,7 +119,7 @@ export interface RunConfig {
    * Share of the training images, of every class alike, that are held out to choose the best epoch; null where the test images
    * choose it. Absent in older runs: null.
    */
-  valSplit?: number | null;
+  valSplit?: number | null | undefined;
   /** [C, H, W] of the images in the data set. */
   imageShape: number[];
   /** Side of the square images the network sees, in pixels. */
@@ -153,53 +153,53 @@ export interface RunConfig {
   /** Test images that were used; null for all. */
   limitTest: number | null;
   /** The part of a training image that is used. Absent in older runs: 'resized', the article's. */
-  crop?: 'resized' | 'padded' | 'none';
+  crop?: 'resized' | 'padded' | 'none' | undefined;
   /** Pixels around an image before a crop of its own size; null where that is not what happens. */
-  padding?: number | null;
+  padding?: number | null | undefined;
   /** How likely an image is mirrored. Absent: 0.5. */
-  flip?: number;
+  flip?: number | undefined;
   /** Strengths for brightness, contrast, saturation and, if given, hue; null for none. */
-  colorJitter?: number[] | null;
+  colorJitter?: number[] | null | undefined;
   /** How likely an image loses a rectangle; null for never. */
-  randomErasing?: number | null;
+  randomErasing?: number | null | undefined;
   /** The alpha of mixup and of cutmix, and how likely a batch is mixed; null for neither, and for always. */
-  mixup?: number | null;
+  mixup?: number | null | undefined;
   /** The alpha of cutmix; null for none. */
-  cutmix?: number | null;
+  cutmix?: number | null | undefined;
   /** How likely a batch is mixed; null for always. */
-  mixProb?: number | null;
+  mixProb?: number | null | undefined;
   /** Dtype of the images of a batch. Absent: float32. */
-  batchDtype?: 'float32' | 'bfloat16';
+  batchDtype?: 'float32' | 'bfloat16' | undefined;
   /** Layout of the images of a batch. Absent: contiguous. */
-  memoryFormat?: 'contiguous' | 'channels-last';
+  memoryFormat?: 'contiguous' | 'channels-last' | undefined;
   /** Where images are transformed. Absent: on the CPU. */
-  augmentOn?: 'cpu' | 'device';
+  augmentOn?: 'cpu' | 'device' | undefined;
   /** How the learning rate goes. Absent in older runs: 'milestones'. */
-  schedule?: ScheduleName;
+  schedule?: ScheduleName | undefined;
   /** Epochs over which the learning rate rises from near 0. Absent: 0. */
-  warmupEpochs?: number;
+  warmupEpochs?: number | undefined;
   /** Batches a step of the optimizer. Absent: 1. */
-  accumulate?: number;
+  accumulate?: number | undefined;
   /** Bounds of the gradient; null for none. */
-  clipGradNorm?: number | null;
+  clipGradNorm?: number | null | undefined;
   /** Bound of every element of the gradient; null for none. */
-  clipGradValue?: number | null;
+  clipGradValue?: number | null | undefined;
   /** Decay of the averaged weights, which validation and `best.safetensors` use; null for none. */
-  ema?: number | null;
+  ema?: number | null | undefined;
   /** Dtype of the forward pass where that is safe; null for that of the weights. */
-  autocast?: AutocastDType | null;
+  autocast?: AutocastDType | null | undefined;
   /** Whether steps are captured as a CUDA graph. Absent: false. */
-  capture?: boolean;
+  capture?: boolean | undefined;
   /** What the best epoch is chosen by. Absent: 'accuracy'. */
-  monitor?: 'accuracy' | 'loss';
+  monitor?: 'accuracy' | 'loss' | undefined;
   /** Validations without improvement after which the training ends; null for none. */
-  earlyStopping?: { patience: number; minDelta: number } | null;
+  earlyStopping?: { patience: number; minDelta: number } | null | undefined;
   /** Epochs from one validation to the next. Absent: 1. */
-  validateEvery?: number;
+  validateEvery?: number | undefined;
   /** Epochs from one kept checkpoint to the next, and how many of them stay; null for none. */
-  keepCheckpoints?: { every: number; last: number } | null;
+  keepCheckpoints?: { every: number; last: number } | null | undefined;
   /** Weights the training started from; null for random ones. */
-  init?: string | null;
+  init?: string | null | undefined;
 }
 
 /**
@@ -213,7 +213,7 @@ export interface RunEnvironment {
   /** Version of dyconv. */
   dyconv: string;
   /** Of the checkout dyconv runs from, `-dirty` where it was changed; null or absent where it is a package. */
-  commit?: string | null;
+  commit?: string | null | undefined;
   /** Version of Node.js. */
   node: string;
   /** Version of libtorch. */
@@ -231,9 +231,9 @@ export interface RunEnvironment {
   /** Where it was trained. */
   device: string;
   /** Instruction set libtorch chose its own kernels for. */
-  cpuCapability?: string;
+  cpuCapability?: string | undefined;
   /** The algorithm of every dynamic layer by its name, at the run's batch size. */
-  kernels?: Record<string, string>;
+  kernels?: Record<string, string> | undefined;
   /** Dynamic convolution algorithms of this build, in the order of preference. */
   algorithms: string[];
   /** Command line of the run. */

@@ -44,13 +44,13 @@ export interface CudaMemoryStats {
 /** Options of `cuda.setFlags`; what is left out stays as it is. */
 export interface CudaFlags {
   /** Products of float32 matrices on tensor cores, with 10 bits of mantissa. libtorch's default: false. */
-  matmulTf32?: boolean;
+  matmulTf32?: boolean | undefined;
   /** The same for convolutions. libtorch's default: true. */
-  convTf32?: boolean;
+  convTf32?: boolean | undefined;
   /** Let cuDNN time its algorithms once for every new shape. libtorch's default: false. */
-  benchmark?: boolean;
+  benchmark?: boolean | undefined;
   /** Only cuDNN algorithms whose results repeat to the bit. libtorch's default: false. */
-  deterministic?: boolean;
+  deterministic?: boolean | undefined;
 }
 
 const FLAG_KEYS = optionKeys('matmulTf32', 'convTf32', 'benchmark', 'deterministic');
@@ -92,7 +92,7 @@ export class Graph {
    * @returns What `fn` returns; its tensors get their values from {@link replay}.
    * @throws DeviceError where there is no such device; NativeError for an operation that cannot be captured.
    */
-  capture<T>(fn: () => T, options: { device?: Device } = {}): T {
+  capture<T>(fn: () => T, options: { device?: Device | undefined } = {}): T {
     const { device = 'cuda' } = checkOptions(options, DEVICE);
     if (this.#id !== 0) throw new DyconvError('Expected a graph that has not been captured yet');
     const id = native.cudaGraphBegin(indexOf(device));

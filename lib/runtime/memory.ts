@@ -55,17 +55,17 @@ export interface MemoryOptions {
    * training steps quick: a fresh page costs more than the arithmetic done in it. Default: an eighth of the machine's
    * memory.
    */
-  cacheLimit?: number;
+  cacheLimit?: number | undefined;
   /**
    * The most bytes of CPU memory that tensors of the process may take. An operation that needs more has garbage collected
    * and tries once again; then it throws a NativeError ("out of memory"). Default: Infinity, as far as the machine goes.
    */
-  memoryLimit?: number;
+  memoryLimit?: number | undefined;
   /**
    * Remember for every tensor of this thread the call that made it, for {@link leakReport}. For finding leaks: it takes
    * some 10 microseconds a tensor. Default false.
    */
-  trackCreation?: boolean;
+  trackCreation?: boolean | undefined;
 }
 
 /** Changes how CPU memory is kept and limited (in the process), and whether creations are tracked (on this thread). */

@@ -33,7 +33,7 @@ export function manualSeed(seed: number): void {
 /** Options of {@link getRngState} and {@link setRngState}. */
 export interface RngOptions {
   /** Whose generator: operations draw from that of the device they run on. Default: `'cpu'`. */
-  device?: Device;
+  device?: Device | undefined;
 }
 
 const RNG_KEYS = optionKeys('device');

@@ -32,9 +32,9 @@ export interface LoadClassifierOptions {
    * Which weights: `'best'`, `'last'` or `'epoch-<number>'` of the run, or the path of a file of weights (`.safetensors`,
    * or a state dict of PyTorch, `.pt` or `.pth`). Default `'best'`.
    */
-  checkpoint?: string;
+  checkpoint?: string | undefined;
   /** Default `'cpu'`. */
-  device?: Device;
+  device?: Device | undefined;
 }
 
 const LOAD_CLASSIFIER_KEYS = optionKeys('checkpoint', 'device');

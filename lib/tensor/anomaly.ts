@@ -9,7 +9,7 @@ import { native } from '../native/index.js';
 /** Options of {@link detectAnomaly}. */
 export interface AnomalyOptions {
   /** Fail at the first gradient that is NaN. Default true. */
-  checkNan?: boolean;
+  checkNan?: boolean | undefined;
 }
 
 const ANOMALY_KEYS = optionKeys('checkNan');
@@ -19,7 +19,7 @@ const open: { readonly checkNan: boolean }[] = [];
 
 /** The stack of the call that records, without this package's own first lines. */
 function capture(): string {
-  const holder: { stack?: string } = {};
+  const holder: { stack?: string | undefined } = {};
   Error.captureStackTrace(holder, capture);
   return (holder.stack ?? '').split('\n').slice(1).join('\n');
 }

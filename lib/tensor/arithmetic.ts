@@ -135,7 +135,10 @@ export abstract class TensorArithmetic extends TensorScatter {
   }
 
   /** {@link clamp}. */
-  clip(this: Tensor, options: { min?: number | Tensor; max?: number | Tensor }): Tensor {
+  clip(
+    this: Tensor,
+    options: { min?: number | Tensor | undefined; max?: number | Tensor | undefined },
+  ): Tensor {
     return checkTensor('input', this).clamp(options);
   }
   /** At least `min`, which broadcasts. */

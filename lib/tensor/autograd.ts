@@ -20,13 +20,13 @@ export {
 /** Options of {@link grad}. */
 export interface GradOptions {
   /** dL/doutputs, one a tensor or null; may be left out for outputs of one element. */
-  gradOutputs?: readonly (Tensor | null)[] | Tensor;
+  gradOutputs?: readonly (Tensor | null)[] | Tensor | undefined;
   /** Keep the graph for another pass. Default: `createGraph`. */
-  retainGraph?: boolean;
+  retainGraph?: boolean | undefined;
   /** Record the pass itself, for higher derivatives. Default false. */
-  createGraph?: boolean;
+  createGraph?: boolean | undefined;
   /** Return null for inputs the outputs do not depend on, instead of throwing. Default false. */
-  allowUnused?: boolean;
+  allowUnused?: boolean | undefined;
 }
 
 const GRAD_KEYS = optionKeys('gradOutputs', 'retainGraph', 'createGraph', 'allowUnused');
@@ -72,11 +72,11 @@ export function grad(
 /** Options of {@link gradcheck}. */
 export interface GradcheckOptions {
   /** Half of the step of the central difference. Default 1e-6. */
-  eps?: number;
+  eps?: number | undefined;
   /** Absolute tolerance. Default 1e-5. */
-  atol?: number;
+  atol?: number | undefined;
   /** Relative tolerance. Default 1e-3. */
-  rtol?: number;
+  rtol?: number | undefined;
 }
 
 const GRADCHECK_KEYS = optionKeys('eps', 'atol', 'rtol');

@@ -22,14 +22,14 @@ const MEMORY_FORMAT = optionKeys('memoryFormat');
 /** Options of {@link TensorBase.to}. */
 export interface ToOptions {
   /** Default: where the tensor is. */
-  device?: Device;
+  device?: Device | undefined;
   /** Default: what the tensor has. */
-  dtype?: DType;
+  dtype?: DType | undefined;
   /**
    * Do not wait for a copy from page-locked memory ({@link TensorBase.pinMemory}) to a GPU, or back: the source must then
    * stay as it is until the device has caught up. Default false.
    */
-  nonBlocking?: boolean;
+  nonBlocking?: boolean | undefined;
 }
 
 /** @internal */
@@ -38,9 +38,9 @@ export const TO_KEYS = optionKeys('device', 'dtype', 'nonBlocking');
 /** Options of {@link TensorBase.backward}. */
 export interface BackwardOptions {
   /** Keep the graph for another backward pass. Default: `createGraph`. */
-  retainGraph?: boolean;
+  retainGraph?: boolean | undefined;
   /** Record the backward pass itself, for higher derivatives. Default false. */
-  createGraph?: boolean;
+  createGraph?: boolean | undefined;
 }
 
 const BACKWARD_KEYS = optionKeys('retainGraph', 'createGraph');
@@ -153,7 +153,7 @@ export abstract class TensorBase {
    * @throws ArgumentError for a recorded result that requires a gradient: a graph stays on its thread; use `detach()`.
    * @example worker.postMessage({ weights: layer.weight.share() });
    */
-  share(this: Tensor, options: { claims?: number } = {}): TensorHandle {
+  share(this: Tensor, options: { claims?: number | undefined } = {}): TensorHandle {
     const { claims = 1 } = checkOptions(options, CLAIMS);
     if (!Number.isSafeInteger(claims) || claims < 1)
       throw invalidArgument('claims', 'an integer of at least 1', claims);
@@ -225,7 +225,10 @@ export abstract class TensorBase {
   }
 
   /** The tensor in row-major order: a copy unless it is so already. */
-  contiguous(this: Tensor, options: { memoryFormat?: 'contiguous' | 'channelsLast' } = {}): Tensor {
+  contiguous(
+    this: Tensor,
+    options: { memoryFormat?: 'contiguous' | 'channelsLast' | undefined } = {},
+  ): Tensor {
     const { memoryFormat = 'contiguous' } = checkOptions(options, MEMORY_FORMAT);
     if (memoryFormat === 'channelsLast') return native.channelsLast(this);
     if (memoryFormat === 'contiguous') return native.contiguous(this);

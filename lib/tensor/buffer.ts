@@ -13,9 +13,9 @@ import type { Tensor } from './tensor.js';
 /** Options of {@link fromTypedArray}. */
 export interface FromTypedArrayOptions {
   /** Sizes. Default: [length]. */
-  shape?: readonly number[];
+  shape?: readonly number[] | undefined;
   /** Default: the array's own. Uint16Array needs `'float16'` or `'bfloat16'`; Uint8Array takes `'bool'` for bytes of 0 and 1. */
-  dtype?: DType;
+  dtype?: DType | undefined;
 }
 
 const FROM_TYPED_ARRAY_KEYS = optionKeys('shape', 'dtype');

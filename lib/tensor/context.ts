@@ -161,7 +161,10 @@ export function inferenceMode<T>(fn: () => T): T {
  * @see https://pytorch.org/docs/stable/amp.html
  * @example const loss = autocast(() => F.crossEntropy(model.forward(x), labels));
  */
-export function autocast<T>(fn: () => T, options: { dtype?: 'bfloat16' | 'float16' | null } = {}): T {
+export function autocast<T>(
+  fn: () => T,
+  options: { dtype?: 'bfloat16' | 'float16' | null | undefined } = {},
+): T {
   const { dtype = 'bfloat16' } = checkOptions(options, DTYPE);
   if (dtype !== null && dtype !== 'bfloat16' && dtype !== 'float16')
     throw invalidArgument('dtype', "'bfloat16', 'float16' or null", dtype);

@@ -23,17 +23,16 @@ import { isTensor, type Tensor } from './tensor.js';
 const LOGSPACE = optionKeys('dtype', 'device', 'requiresGrad', 'base');
 
 const DIM = optionKeys('dim');
-const INDEXING = optionKeys('indexing');
 const OFFSET = optionKeys('offset');
 
 /** Options of every factory. */
 export interface TensorOptions {
   /** Default `'float32'`, except where the function says otherwise. */
-  dtype?: DType;
+  dtype?: DType | undefined;
   /** Default `'cpu'`. @throws DeviceError when the device is not there. */
-  device?: Device;
+  device?: Device | undefined;
   /** Record operations on the tensor for autograd. Default false. */
-  requiresGrad?: boolean;
+  requiresGrad?: boolean | undefined;
 }
 
 const TENSOR_KEYS = optionKeys('dtype', 'device', 'requiresGrad');
@@ -169,7 +168,7 @@ function sizeOf(shape: readonly number[]): number {
  */
 export function tensor(
   data: NestedArray | TypedArray,
-  options: TensorOptions & { shape?: readonly number[] } = {},
+  options: TensorOptions & { shape?: readonly number[] | undefined } = {},
 ): Tensor {
   const { device = 'cpu' } = checkOptions(options, TENSOR);
   if (options.dtype !== undefined) checkDType('dtype', options.dtype);
@@ -186,7 +185,10 @@ export function tensor(
   return finish(through === dtype ? made : made.to({ dtype }), options);
 }
 
-function fromTypedArray(data: TypedArray, options: TensorOptions & { shape?: readonly number[] }): Tensor {
+function fromTypedArray(
+  data: TypedArray,
+  options: TensorOptions & { shape?: readonly number[] | undefined },
+): Tensor {
   const { device = 'cpu', dtype } = checkOptions(options, TENSOR);
   const shape = resolveShape(options.shape ?? [data.length], data.length);
   if (arrayKind(data) === 'Uint16Array') {
@@ -344,26 +346,26 @@ export function logspace(
   start: number,
   end: number,
   steps: number,
-  options: TensorOptions & { base?: number } = {},
+  options: TensorOptions & { base?: number | undefined } = {},
 ): Tensor {
   const { dtype = 'float32', device = 'cpu', base = 10 } = checkOptions(options, LOGSPACE);
   return finish(native.logspace(start, end, steps, base, dtype, device), options);
 }
 
 /** The n x m matrix (m = n by default) with ones on the diagonal. */
-export function eye(n: number, options: TensorOptions & { m?: number } = {}): Tensor {
+export function eye(n: number, options: TensorOptions & { m?: number | undefined } = {}): Tensor {
   const { dtype = 'float32', device = 'cpu', m = n } = checkOptions(options, EYE);
   return finish(native.eye(n, m, dtype, device), options);
 }
 
 /** The tensors one after the other along an existing dimension. @param options.dim - Default 0. */
-export function cat(tensors: readonly Tensor[], options: { dim?: number } = {}): Tensor {
+export function cat(tensors: readonly Tensor[], options: { dim?: number | undefined } = {}): Tensor {
   const { dim = 0 } = checkOptions(options, DIM);
   return native.cat(tensors, dim);
 }
 
 /** Tensors of one shape side by side along a new dimension. @param options.dim - Default 0. */
-export function stack(tensors: readonly Tensor[], options: { dim?: number } = {}): Tensor {
+export function stack(tensors: readonly Tensor[], options: { dim?: number | undefined } = {}): Tensor {
   const { dim = 0 } = checkOptions(options, DIM);
   return native.stack(tensors, dim);
 }
@@ -378,21 +380,16 @@ export function einsum(equation: string, ...operands: Tensor[]): Tensor {
   return native.einsum(equation, operands);
 }
 
-/** Grids of coordinates: for vectors of N, M, … elements, tensors [N, M, …]. @param options.indexing - `'xy'` swaps the first two dimensions. Default `'ij'`. */
-export function meshgrid(tensors: readonly Tensor[], options: { indexing?: 'ij' | 'xy' } = {}): Tensor[] {
-  const { indexing = 'ij' } = checkOptions(options, INDEXING);
-  if (indexing !== 'ij' && indexing !== 'xy') throw invalidArgument('indexing', "'ij' or 'xy'", indexing);
-  return native.meshgrid(tensors, indexing);
-}
+type OffsetOption = { offset?: number | undefined };
 
 /** Row and column of every element of the lower triangle, int64 [2, N]. @param options.offset - Diagonals more. Default 0. */
-export function trilIndices(rows: number, columns: number, options: { offset?: number } = {}): Tensor {
+export function trilIndices(rows: number, columns: number, options: OffsetOption = {}): Tensor {
   const { offset = 0 } = checkOptions(options, OFFSET);
   return native.trilIndices(rows, columns, offset);
 }
 
 /** Row and column of every element of the upper triangle, int64 [2, N]. @param options.offset - Diagonals less. Default 0. */
-export function triuIndices(rows: number, columns: number, options: { offset?: number } = {}): Tensor {
+export function triuIndices(rows: number, columns: number, options: OffsetOption = {}): Tensor {
   const { offset = 0 } = checkOptions(options, OFFSET);
   return native.triuIndices(rows, columns, offset);
 }

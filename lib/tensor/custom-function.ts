@@ -69,7 +69,7 @@ export type Gradients = Tensor | null | readonly (Tensor | null)[];
 /** The two halves of a custom function. */
 export interface FunctionDefinition<Args extends unknown[], Out extends Tensors> {
   /** Names the function in messages. Default: the name of `forward`'s holder is not known, so `'CustomFunction'`. */
-  name?: string;
+  name?: string | undefined;
   /** Computes the result; nothing in it is recorded. */
   forward(ctx: FunctionContext, ...args: Args): Out;
   /**

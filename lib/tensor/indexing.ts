@@ -47,7 +47,7 @@ export abstract class TensorIndexing extends TensorMatrix {
     this: Tensor,
     indices: readonly Index[],
     value: Operand,
-    options: { accumulate?: boolean } = {},
+    options: { accumulate?: boolean | undefined } = {},
   ): Tensor {
     const { accumulate = false } = checkOptions(options, ACCUMULATE);
     const put = accumulate
@@ -69,7 +69,7 @@ export abstract class TensorIndexing extends TensorMatrix {
     return native.take(this, index);
   }
   /** {@link gather} whose index broadcasts, such as that of `argsort`. @param options.dim - Default: of the flattened tensor. */
-  takeAlongDim(this: Tensor, index: Tensor, options: { dim?: number } = {}): Tensor {
+  takeAlongDim(this: Tensor, index: Tensor, options: { dim?: number | undefined } = {}): Tensor {
     const { dim } = checkOptions(options, DIM);
     return native.takeAlongDim(this, index, dim);
   }
@@ -131,7 +131,7 @@ export abstract class TensorIndexing extends TensorMatrix {
     dim: number,
     index: Tensor,
     source: Tensor,
-    options: { reduce: ScatterReduction; includeSelf?: boolean },
+    options: { reduce: ScatterReduction; includeSelf?: boolean | undefined },
   ): Tensor {
     const { reduce, includeSelf = true } = checkOptions(options, REDUCE_INCLUDE_SELF);
     if (!REDUCTIONS.includes(reduce))
@@ -145,7 +145,7 @@ export abstract class TensorIndexing extends TensorMatrix {
     dim: number,
     index: Tensor,
     source: Tensor,
-    options: { alpha?: number } = {},
+    options: { alpha?: number | undefined } = {},
   ): Tensor {
     const { alpha = 1 } = checkOptions(options, ALPHA);
     return native.indexAdd(this, dim, index, source, alpha);
@@ -156,7 +156,7 @@ export abstract class TensorIndexing extends TensorMatrix {
     dim: number,
     index: Tensor,
     source: Tensor,
-    options: { alpha?: number } = {},
+    options: { alpha?: number | undefined } = {},
   ): Tensor {
     const { alpha = 1 } = checkOptions(options, ALPHA);
     native.indexAddInPlace(this, dim, index, source, alpha).dispose();
@@ -208,7 +208,11 @@ export abstract class TensorIndexing extends TensorMatrix {
     return native.tile(this, repeats);
   }
   /** Every element `repeats` times in a row. @param repeats - One number, or int64 [N]. @param options.dim - Default: of the flattened tensor. */
-  repeatInterleave(this: Tensor, repeats: number | Tensor, options: { dim?: number } = {}): Tensor {
+  repeatInterleave(
+    this: Tensor,
+    repeats: number | Tensor,
+    options: { dim?: number | undefined } = {},
+  ): Tensor {
     const { dim } = checkOptions(options, DIM);
     if (typeof repeats !== 'number') return native.repeatInterleave(this, repeats, dim);
     if (!Number.isSafeInteger(repeats) || repeats < 0)
@@ -217,7 +221,10 @@ export abstract class TensorIndexing extends TensorMatrix {
     return native.repeatInterleave(this, count, dim);
   }
   /** Turned by k quarter turns in the plane of two dimensions. @param options.k - Default 1. @param options.dims - Default [0, 1]. */
-  rot90(this: Tensor, options: { k?: number; dims?: readonly [number, number] } = {}): Tensor {
+  rot90(
+    this: Tensor,
+    options: { k?: number | undefined; dims?: readonly [number, number] | undefined } = {},
+  ): Tensor {
     const { k = 1, dims = [0, 1] } = checkOptions(options, K_DIMS);
     return native.rot90(this, k, dims);
   }

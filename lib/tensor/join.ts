@@ -10,6 +10,7 @@ import { TensorStatistics } from './statistics.js';
 import type { Tensor } from './tensor.js';
 
 const DIM = optionKeys('dim');
+const INDEXING = optionKeys('indexing');
 const R_WITH_REPLACEMENT = optionKeys('r', 'withReplacement');
 
 /** Where to split: into how many equal views, or before which positions. */
@@ -21,7 +22,7 @@ export abstract class TensorJoin extends TensorStatistics {
    * Views along `dim`: so many of equal size, the first ones one longer where that does not divide, or cut before the
    * given positions. @param options.dim - Default 0.
    */
-  tensorSplit(this: Tensor, sections: Sections, options: { dim?: number } = {}): Tensor[] {
+  tensorSplit(this: Tensor, sections: Sections, options: { dim?: number | undefined } = {}): Tensor[] {
     const { dim = 0 } = checkOptions(options, DIM);
     return typeof sections === 'number'
       ? native.tensorSplit(this, sections, dim)
@@ -74,7 +75,10 @@ export abstract class TensorJoin extends TensorStatistics {
     return native.flip(this, [0]);
   }
   /** All sub-sequences of r elements of a vector, [N] -> [C, r]. @param options.r - Default 2. @param options.withReplacement - An element may be taken again. Default false. */
-  combinations(this: Tensor, options: { r?: number; withReplacement?: boolean } = {}): Tensor {
+  combinations(
+    this: Tensor,
+    options: { r?: number | undefined; withReplacement?: boolean | undefined } = {},
+  ): Tensor {
     const { r = 2, withReplacement = false } = checkOptions(options, R_WITH_REPLACEMENT);
     return native.combinations(this, r, withReplacement);
   }
@@ -137,6 +141,16 @@ export function broadcastShapes(...shapes: readonly (readonly number[])[]): numb
 /** All tuples of one element of each vector, [N], [M], … -> [N M …, vectors]. @see https://pytorch.org/docs/stable/generated/torch.cartesian_prod.html */
 export function cartesianProd(...tensors: Tensor[]): Tensor {
   return native.cartesianProd(tensors);
+}
+
+/** Grids of coordinates: for vectors of N, M, … elements, tensors [N, M, …]. @param options.indexing - `'xy'` swaps the first two dimensions. Default `'ij'`. */
+export function meshgrid(
+  tensors: readonly Tensor[],
+  options: { indexing?: 'ij' | 'xy' | undefined } = {},
+): Tensor[] {
+  const { indexing = 'ij' } = checkOptions(options, INDEXING);
+  if (indexing !== 'ij' && indexing !== 'xy') throw invalidArgument('indexing', "'ij' or 'xy'", indexing);
+  return native.meshgrid(tensors, indexing);
 }
 
 /** The tensor with at least one dimension. */

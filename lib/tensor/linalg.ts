@@ -33,11 +33,11 @@ export function inv(input: Tensor): Tensor {
 /** Which singular values count as zero, and whether the matrix is symmetric. */
 export interface ToleranceOptions {
   /** Values up to max(atol, rtol * the largest) are zero. Default 0. */
-  atol?: number;
+  atol?: number | undefined;
   /** Default: the machine epsilon times the larger size; 0 where `atol` is given. */
-  rtol?: number;
+  rtol?: number | undefined;
   /** The matrix is symmetric: eigenvalues take the place of singular values. Default false. */
-  hermitian?: boolean;
+  hermitian?: boolean | undefined;
 }
 
 /** The Moore-Penrose inverse, [..., M, N] -> [..., N, M]. */
@@ -61,7 +61,7 @@ export function slogdet(input: Tensor): { sign: Tensor; logabsdet: Tensor } {
  * x with input x = other. @param other - [..., N] or [..., N, K].
  * @param options.left - `false`: x with x input = other instead. Default true. @throws NativeError for a singular matrix.
  */
-export function solve(input: Tensor, other: Tensor, options: { left?: boolean } = {}): Tensor {
+export function solve(input: Tensor, other: Tensor, options: { left?: boolean | undefined } = {}): Tensor {
   const { left = true } = checkOptions(options, LEFT);
   return native.solve(input, other, left);
 }
@@ -74,7 +74,7 @@ export function solve(input: Tensor, other: Tensor, options: { left?: boolean } 
 export function solveTriangular(
   input: Tensor,
   other: Tensor,
-  options: { upper: boolean; left?: boolean; unitriangular?: boolean },
+  options: { upper: boolean; left?: boolean | undefined; unitriangular?: boolean | undefined },
 ): Tensor {
   const { upper, left = true, unitriangular = false } = checkOptions(options, UPPER_LEFT_UNITRIANGULAR);
   return native.solveTriangular(input, other, upper, left, unitriangular);
@@ -90,13 +90,16 @@ export function lstsq(
 }
 
 /** The lower triangular L with input = L Lᵀ. @param options.upper - The transpose of L instead. Default false. */
-export function cholesky(input: Tensor, options: { upper?: boolean } = {}): Tensor {
+export function cholesky(input: Tensor, options: { upper?: boolean | undefined } = {}): Tensor {
   const { upper = false } = checkOptions(options, UPPER);
   return native.cholesky(input, upper);
 }
 
 /** Orthogonal Q and upper triangular R with input = Q R. @param options.mode - Default `'reduced'`: Q is [..., M, min(M, N)]. */
-export function qr(input: Tensor, options: { mode?: 'reduced' | 'complete' } = {}): { Q: Tensor; R: Tensor } {
+export function qr(
+  input: Tensor,
+  options: { mode?: 'reduced' | 'complete' | undefined } = {},
+): { Q: Tensor; R: Tensor } {
   const { mode = 'reduced' } = checkOptions(options, MODE);
   if (mode !== 'reduced' && mode !== 'complete')
     throw invalidArgument('mode', "'reduced' or 'complete'", mode);
@@ -107,7 +110,7 @@ export function qr(input: Tensor, options: { mode?: 'reduced' | 'complete' } = {
 /** input = U diag(S) Vh, S falling. @param options.fullMatrices - U and Vh square. Default true. */
 export function svd(
   input: Tensor,
-  options: { fullMatrices?: boolean } = {},
+  options: { fullMatrices?: boolean | undefined } = {},
 ): { U: Tensor; S: Tensor; Vh: Tensor } {
   const { fullMatrices = true } = checkOptions(options, FULL_MATRICES);
   const [U, S, Vh] = native.svd(input, fullMatrices);
@@ -122,7 +125,7 @@ export function svdvals(input: Tensor): Tensor {
 /** Which half of a symmetric matrix is read. */
 export interface HalfOptions {
   /** `'L'`, the lower, or `'U'`, the upper. Default `'L'`. */
-  UPLO?: 'L' | 'U';
+  UPLO?: 'L' | 'U' | undefined;
 }
 
 function half(options: HalfOptions): string {
@@ -169,13 +172,13 @@ export function multiDot(tensors: readonly Tensor[]): Tensor {
 /** Options of {@link vectorNorm}. */
 export interface VectorNormOptions {
   /** Default 2; Infinity for the largest absolute value. */
-  p?: number;
+  p?: number | undefined;
   /** Default: all elements. */
-  dim?: number | readonly number[];
+  dim?: number | readonly number[] | undefined;
   /** Default false. */
-  keepdim?: boolean;
+  keepdim?: boolean | undefined;
   /** Converted to it first. Default: its own. */
-  dtype?: DType;
+  dtype?: DType | undefined;
 }
 
 /** The p-norm of vectors. */
@@ -193,10 +196,10 @@ export function vectorNorm(input: Tensor, options: VectorNormOptions = {}): Tens
 export function matrixNorm(
   input: Tensor,
   options: {
-    p?: 'fro' | 'nuc' | number;
-    dim?: readonly [number, number];
-    keepdim?: boolean;
-    dtype?: DType;
+    p?: 'fro' | 'nuc' | number | undefined;
+    dim?: readonly [number, number] | undefined;
+    keepdim?: boolean | undefined;
+    dtype?: DType | undefined;
   } = {},
 ): Tensor {
   const { p = 'fro', dim = [-2, -1], keepdim = false, dtype } = checkOptions(options, P_DIM_KEEPDIM_DTYPE);
@@ -215,10 +218,10 @@ export function matrixNorm(
 export function norm(
   input: Tensor,
   options: {
-    ord?: number | 'fro' | 'nuc';
-    dim?: number | readonly number[];
-    keepdim?: boolean;
-    dtype?: DType;
+    ord?: number | 'fro' | 'nuc' | undefined;
+    dim?: number | readonly number[] | undefined;
+    keepdim?: boolean | undefined;
+    dtype?: DType | undefined;
   } = {},
 ): Tensor {
   const { ord, dim, keepdim = false, dtype } = checkOptions(options, ORD_DIM_KEEPDIM_DTYPE);
@@ -229,7 +232,7 @@ export function norm(
 }
 
 /** The condition number of a matrix, [..., N, N] -> [...]. @param options.p - The norm, as in {@link matrixNorm}. Default 2, for [..., M, N] too. */
-export function cond(input: Tensor, options: { p?: number | 'fro' | 'nuc' } = {}): Tensor {
+export function cond(input: Tensor, options: { p?: number | 'fro' | 'nuc' | undefined } = {}): Tensor {
   const { p } = checkOptions(options, P);
   if (p === undefined || typeof p === 'number') return native.cond(input, p);
   if (p !== 'fro' && p !== 'nuc') throw invalidArgument('p', "a number, 'fro' or 'nuc'", p);
@@ -237,7 +240,7 @@ export function cond(input: Tensor, options: { p?: number | 'fro' | 'nuc' } = {}
 }
 
 /** The inner products of vectors along `dim`; the rest broadcasts. @param options.dim - Default -1. */
-export function vecdot(input: Tensor, other: Tensor, options: { dim?: number } = {}): Tensor {
+export function vecdot(input: Tensor, other: Tensor, options: { dim?: number | undefined } = {}): Tensor {
   const { dim = -1 } = checkOptions(options, DIM);
   return native.vecdot(input, other, dim);
 }
@@ -247,13 +250,17 @@ export function vecdot(input: Tensor, other: Tensor, options: { dim?: number } =
  * @param options.upper - The factor is upper triangular. Default false.
  * @see https://pytorch.org/docs/stable/generated/torch.cholesky_solve.html
  */
-export function choleskySolve(input: Tensor, factor: Tensor, options: { upper?: boolean } = {}): Tensor {
+export function choleskySolve(
+  input: Tensor,
+  factor: Tensor,
+  options: { upper?: boolean | undefined } = {},
+): Tensor {
   const { upper = false } = checkOptions(options, UPPER);
   return native.choleskySolve(input, factor, upper);
 }
 
 /** The inverse of the matrix whose Cholesky factor is `input`, [..., N, N]. @param options.upper - The factor is upper triangular. Default false. */
-export function choleskyInverse(input: Tensor, options: { upper?: boolean } = {}): Tensor {
+export function choleskyInverse(input: Tensor, options: { upper?: boolean | undefined } = {}): Tensor {
   const { upper = false } = checkOptions(options, UPPER);
   return native.choleskyInverse(input, upper);
 }
@@ -264,6 +271,6 @@ export function logdet(input: Tensor): Tensor {
 }
 
 /** The powers 0 to n - 1 of the elements, [..., N] -> [..., N, n]. @param options.n - Default: N. @see https://pytorch.org/docs/stable/generated/torch.linalg.vander.html */
-export function vander(input: Tensor, options: { n?: number } = {}): Tensor {
+export function vander(input: Tensor, options: { n?: number | undefined } = {}): Tensor {
   return native.vander(input, checkOptions(options, OPTIONS_OF_N).n);
 }

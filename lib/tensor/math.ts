@@ -19,13 +19,13 @@ const MIN_MAX = optionKeys('min', 'max');
 /** Options of `add` and `sub`. */
 export interface AlphaOptions {
   /** Factor on `other`. Default 1. */
-  alpha?: number;
+  alpha?: number | undefined;
 }
 
 /** Options of `div`. */
 export interface DivOptions {
   /** `'trunc'` towards zero, `'floor'` down; integers then stay integers. Default: exact. */
-  roundingMode?: 'trunc' | 'floor' | null;
+  roundingMode?: 'trunc' | 'floor' | null | undefined;
 }
 
 function roundingModeOf(options: DivOptions): 'trunc' | 'floor' | undefined {
@@ -39,7 +39,7 @@ function roundingModeOf(options: DivOptions): 'trunc' | 'floor' | undefined {
 /** Options of `round`. */
 export interface RoundOptions {
   /** Digits after the point that are kept. Default 0. */
-  decimals?: number;
+  decimals?: number | undefined;
 }
 
 /** @internal The digits that a rounding keeps. */
@@ -297,7 +297,10 @@ export abstract class TensorMath extends TensorBase {
     return native.isfinite(this);
   }
   /** Limited to [min, max]; either may be left out. Bounds that are tensors broadcast. */
-  clamp(this: Tensor, options: { min?: number | Tensor; max?: number | Tensor }): Tensor {
+  clamp(
+    this: Tensor,
+    options: { min?: number | Tensor | undefined; max?: number | Tensor | undefined },
+  ): Tensor {
     const { min, max } = checkOptions(options, MIN_MAX);
     if (min === undefined && max === undefined)
       throw invalidArgument('options', 'min, max or both', { min, max });

@@ -17,9 +17,9 @@ const P_KEYS = optionKeys('p');
 /** Options of `addmm` and `baddbmm`. */
 export interface ProductOptions {
   /** Factor on this. Default 1. */
-  beta?: number;
+  beta?: number | undefined;
   /** Factor on the product. Default 1. */
-  alpha?: number;
+  alpha?: number | undefined;
 }
 
 const PRODUCT_KEYS = optionKeys('beta', 'alpha');
@@ -27,11 +27,11 @@ const PRODUCT_KEYS = optionKeys('beta', 'alpha');
 /** The diagonal of a batch of matrices. */
 export interface DiagonalOptions {
   /** Above (positive) or below the main diagonal. Default 0. */
-  offset?: number;
+  offset?: number | undefined;
   /** Default 0. */
-  dim1?: number;
+  dim1?: number | undefined;
   /** Default 1. */
-  dim2?: number;
+  dim2?: number | undefined;
 }
 
 const DIAGONAL_KEYS = optionKeys('offset', 'dim1', 'dim2');
@@ -69,7 +69,7 @@ export abstract class TensorMatrix extends TensorOrder {
     return native.baddbmm(this, batch1, batch2, beta, alpha);
   }
   /** Cross product of vectors of 3 along `dim`. @param options.dim - Default -1. */
-  cross(this: Tensor, other: Tensor, options: { dim?: number } = {}): Tensor {
+  cross(this: Tensor, other: Tensor, options: { dim?: number | undefined } = {}): Tensor {
     const { dim = -1 } = checkOptions(options, DIM);
     return native.cross(this, other, dim);
   }
@@ -77,7 +77,7 @@ export abstract class TensorMatrix extends TensorOrder {
   tensordot(
     this: Tensor,
     other: Tensor,
-    options: { dims?: number | readonly [readonly number[], readonly number[]] } = {},
+    options: { dims?: number | readonly [readonly number[], readonly number[]] | undefined } = {},
   ): Tensor {
     const { dims = 2 } = checkOptions(options, DIMS);
     if (typeof dims !== 'number') return native.tensordot(this, other, dims[0], dims[1]);
@@ -93,7 +93,7 @@ export abstract class TensorMatrix extends TensorOrder {
     );
   }
   /** p-distances between all rows of two (batches of) matrices, [N, D] x [M, D] -> [N, M]. @param options.p - Default 2. */
-  cdist(this: Tensor, other: Tensor, options: { p?: number } = {}): Tensor {
+  cdist(this: Tensor, other: Tensor, options: { p?: number | undefined } = {}): Tensor {
     const { p = 2 } = checkOptions(options, P_KEYS);
     return native.cdist(this, other, p);
   }

@@ -42,7 +42,7 @@ export interface ValuesIndices {
 export interface AlongOptions {
   dim: number;
   /** Keep the reduced dimension with size 1. Default false. */
-  keepdim?: boolean;
+  keepdim?: boolean | undefined;
 }
 
 const ALONG_KEYS = optionKeys('dim', 'keepdim');
@@ -59,19 +59,19 @@ export interface UniqueResult {
 
 /** Options of {@link TensorOrder.quantile}. */
 export interface QuantileOptions extends DimOptions {
-  interpolation?: 'linear' | 'lower' | 'higher' | 'midpoint' | 'nearest';
+  interpolation?: 'linear' | 'lower' | 'higher' | 'midpoint' | 'nearest' | undefined;
 }
 
 /** Options of {@link TensorOrder.searchsorted}. */
 export interface SearchOptions {
   /** After equal elements instead of before them. Default false. */
-  right?: boolean;
+  right?: boolean | undefined;
   /** The same as `right`, in NumPy's words. Default `'left'`. */
-  side?: 'left' | 'right';
+  side?: 'left' | 'right' | undefined;
   /** int64 of this tensor's shape: the order that sorts its last dimension, when it is not sorted itself. */
-  sorter?: Tensor;
+  sorter?: Tensor | undefined;
   /** int32 instead of int64. Default false. */
-  outInt32?: boolean;
+  outInt32?: boolean | undefined;
 }
 
 function sideOf(right: boolean | undefined, side: string | undefined): boolean {
@@ -191,19 +191,19 @@ export abstract class TensorOrder extends TensorReduce {
   /** Variance and mean in one pass. @param options.correction - The divisor is N - correction. Default 1. */
   varMean(
     this: Tensor,
-    options: ReduceOptions & { correction?: number } = {},
+    options: ReduceOptions & { correction?: number | undefined } = {},
   ): { var: Tensor; mean: Tensor } {
     const { dim, keepdim = false, correction = 1 } = checkOptions(options, VAR_MEAN);
     const [variance, mean] = native.varMean(this, dims(dim), correction, keepdim);
     return { var: variance, mean };
   }
   /** How many elements are not zero, int64. */
-  countNonzero(this: Tensor, options: { dim?: number | readonly number[] } = {}): Tensor {
+  countNonzero(this: Tensor, options: { dim?: number | readonly number[] | undefined } = {}): Tensor {
     const { dim } = checkOptions(options, DIM);
     return native.countNonzero(this, dims(dim));
   }
   /** The p-norm of this - other. @param options.p - Default 2. */
-  dist(this: Tensor, other: Tensor, options: { p?: number } = {}): Tensor {
+  dist(this: Tensor, other: Tensor, options: { p?: number | undefined } = {}): Tensor {
     const { p = 2 } = checkOptions(options, P);
     return native.dist(this, other, p);
   }
@@ -233,7 +233,15 @@ export abstract class TensorOrder extends TensorReduce {
    * @param options.n - Default 1. @param options.dim - Default -1.
    * @param options.prepend - Put before the elements along `dim` first. @param options.append - Put after them.
    */
-  diff(this: Tensor, options: { n?: number; dim?: number; prepend?: Tensor; append?: Tensor } = {}): Tensor {
+  diff(
+    this: Tensor,
+    options: {
+      n?: number | undefined;
+      dim?: number | undefined;
+      prepend?: Tensor | undefined;
+      append?: Tensor | undefined;
+    } = {},
+  ): Tensor {
     const { n = 1, dim = -1, prepend = null, append = null } = checkOptions(options, N_DIM_PREPEND_APPEND);
     if (prepend === null && append === null) return native.diff(this, n, dim);
     return native.diffBetween(this, n, dim, prepend, append);
@@ -244,7 +252,14 @@ export abstract class TensorOrder extends TensorReduce {
    * @param options.dim - Default -1. @param options.descending - Default false.
    * @param options.stable - Equal elements keep their order. Default false.
    */
-  argsort(this: Tensor, options: { dim?: number; descending?: boolean; stable?: boolean } = {}): Tensor {
+  argsort(
+    this: Tensor,
+    options: {
+      dim?: number | undefined;
+      descending?: boolean | undefined;
+      stable?: boolean | undefined;
+    } = {},
+  ): Tensor {
     const { dim = -1, descending = false, stable = false } = checkOptions(options, ARGSORT);
     return native.argsort(this, dim, descending, stable);
   }
@@ -253,14 +268,17 @@ export abstract class TensorOrder extends TensorReduce {
    * @param options.dim - Distinct slices along it. Default: elements of the flattened tensor.
    * @param options.sorted - In order. Default true.
    */
-  unique(this: Tensor, options: { dim?: number; sorted?: boolean } = {}): UniqueResult {
+  unique(
+    this: Tensor,
+    options: { dim?: number | undefined; sorted?: boolean | undefined } = {},
+  ): UniqueResult {
     const { dim, sorted = true } = checkOptions(options, DIM_SORTED);
     const [values, inverse, counts] =
       dim === undefined ? native.unique(this, sorted) : native.uniqueDim(this, dim, sorted);
     return { values, inverse, counts };
   }
   /** {@link unique} that only merges neighbours. */
-  uniqueConsecutive(this: Tensor, options: { dim?: number } = {}): UniqueResult {
+  uniqueConsecutive(this: Tensor, options: { dim?: number | undefined } = {}): UniqueResult {
     const { dim } = checkOptions(options, DIM);
     const [values, inverse, counts] = native.uniqueConsecutive(this, dim);
     return { values, inverse, counts };
@@ -286,12 +304,19 @@ export abstract class TensorOrder extends TensorReduce {
    * For each element, the bucket between sorted `boundaries` ([N]) it falls into, int64.
    * @param options.right - A boundary belongs to the bucket above it. Default false. @param options.outInt32 - int32 instead of int64. Default false.
    */
-  bucketize(this: Tensor, boundaries: Tensor, options: { right?: boolean; outInt32?: boolean } = {}): Tensor {
+  bucketize(
+    this: Tensor,
+    boundaries: Tensor,
+    options: { right?: boolean | undefined; outInt32?: boolean | undefined } = {},
+  ): Tensor {
     const { right = false, outInt32 = false } = checkOptions(options, RIGHT_OUT_INT32);
     return native.bucketize(this, boundaries, outInt32, right);
   }
   /** How many elements fall into each of `bins` equal parts of [min, max]; both 0: of the data's own range. */
-  histc(this: Tensor, options: { bins?: number; min?: number; max?: number } = {}): Tensor {
+  histc(
+    this: Tensor,
+    options: { bins?: number | undefined; min?: number | undefined; max?: number | undefined } = {},
+  ): Tensor {
     const { bins = 100, min = 0, max = 0 } = checkOptions(options, HISTC);
     return native.histc(this, bins, min, max);
   }
@@ -300,7 +325,11 @@ export abstract class TensorOrder extends TensorReduce {
    * @param options.invert - Whether it is none of them instead. Default false.
    * @param options.assumeUnique - Neither has an element twice, which saves work. Default false.
    */
-  isin(this: Tensor, values: Operand, options: { invert?: boolean; assumeUnique?: boolean } = {}): Tensor {
+  isin(
+    this: Tensor,
+    values: Operand,
+    options: { invert?: boolean | undefined; assumeUnique?: boolean | undefined } = {},
+  ): Tensor {
     const { invert = false, assumeUnique = false } = checkOptions(options, INVERT_ASSUME_UNIQUE);
     return native.isin(this, values, assumeUnique, invert);
   }

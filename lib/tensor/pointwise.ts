@@ -17,11 +17,11 @@ const MIN_MAX = optionKeys('min', 'max');
 /** Options of `nanToNum`: what takes the place of each. */
 export interface NanToNumOptions {
   /** Default 0. */
-  nan?: number;
+  nan?: number | undefined;
   /** Default: the largest number of the dtype. */
-  posinf?: number;
+  posinf?: number | undefined;
   /** Default: the smallest number of the dtype. */
-  neginf?: number;
+  neginf?: number | undefined;
 }
 
 const NAN_TO_NUM_KEYS = optionKeys('nan', 'posinf', 'neginf');
@@ -29,7 +29,7 @@ const NAN_TO_NUM_KEYS = optionKeys('nan', 'posinf', 'neginf');
 /** Options of the in-place product and quotient forms. */
 export interface ValueOptions {
   /** Factor on the product or quotient. Default 1. */
-  value?: number;
+  value?: number | undefined;
 }
 
 const VALUE_KEYS = optionKeys('value');
@@ -125,7 +125,7 @@ export abstract class TensorPointwise extends TensorMath {
     return native.bitwiseNot(this);
   }
   /** log(this / (1 - this)). @param options.eps - Limits this to [eps, 1 - eps] first. Default: no limit. */
-  logit(this: Tensor, options: { eps?: number } = {}): Tensor {
+  logit(this: Tensor, options: { eps?: number | undefined } = {}): Tensor {
     const { eps } = checkOptions(options, EPS);
     return native.logit(this, eps);
   }
@@ -212,7 +212,7 @@ export abstract class TensorPointwise extends TensorMath {
   isclose(
     this: Tensor,
     other: Tensor,
-    options: { rtol?: number; atol?: number; equalNan?: boolean } = {},
+    options: { rtol?: number | undefined; atol?: number | undefined; equalNan?: boolean | undefined } = {},
   ): Tensor {
     const { rtol = 1e-5, atol = 1e-8, equalNan = false } = checkOptions(options, ISCLOSE);
     return native.isclose(this, other, rtol, atol, equalNan);
@@ -295,7 +295,10 @@ export abstract class TensorPointwise extends TensorMath {
     return this;
   }
   /** In place: limited to [min, max]; either may be left out. Bounds that are tensors broadcast. */
-  clamp_(this: Tensor, options: { min?: number | Tensor; max?: number | Tensor }): Tensor {
+  clamp_(
+    this: Tensor,
+    options: { min?: number | Tensor | undefined; max?: number | Tensor | undefined },
+  ): Tensor {
     const { min, max } = checkOptions(options, MIN_MAX);
     if (min === undefined && max === undefined)
       throw invalidArgument('options', 'min, max or both', { min, max });

@@ -18,37 +18,37 @@ const REPLACEMENT = optionKeys('replacement');
 /** Random numbers. */
 export abstract class TensorRandom extends TensorJoin {
   /** In place: normal numbers. @param options.mean - Default 0. @param options.std - Default 1. */
-  normal_(this: Tensor, options: { mean?: number; std?: number } = {}): Tensor {
+  normal_(this: Tensor, options: { mean?: number | undefined; std?: number | undefined } = {}): Tensor {
     const { mean = 0, std = 1 } = checkOptions(options, MEAN_STD);
     native.normal(this, mean, std).dispose();
     return this;
   }
   /** In place: uniform numbers in [from, to). @param options.from - Default 0. @param options.to - Default 1. */
-  uniform_(this: Tensor, options: { from?: number; to?: number } = {}): Tensor {
+  uniform_(this: Tensor, options: { from?: number | undefined; to?: number | undefined } = {}): Tensor {
     const { from = 0, to = 1 } = checkOptions(options, FROM_TO);
     native.uniform(this, from, to).dispose();
     return this;
   }
   /** In place: 1 with probability p, else 0. @param options.p - Default 0.5. */
-  bernoulli_(this: Tensor, options: { p?: number } = {}): Tensor {
+  bernoulli_(this: Tensor, options: { p?: number | undefined } = {}): Tensor {
     const { p = 0.5 } = checkOptions(options, P);
     native.bernoulliInPlace(this, p).dispose();
     return this;
   }
   /** In place: exponentially distributed numbers. @param options.lambda - Their rate. Default 1. */
-  exponential_(this: Tensor, options: { lambda?: number } = {}): Tensor {
+  exponential_(this: Tensor, options: { lambda?: number | undefined } = {}): Tensor {
     const { lambda = 1 } = checkOptions(options, LAMBDA);
     native.exponentialInPlace(this, lambda).dispose();
     return this;
   }
   /** In place: exp of normal numbers. @param options.mean - Default 1. @param options.std - Default 2. */
-  logNormal_(this: Tensor, options: { mean?: number; std?: number } = {}): Tensor {
+  logNormal_(this: Tensor, options: { mean?: number | undefined; std?: number | undefined } = {}): Tensor {
     const { mean = 1, std = 2 } = checkOptions(options, MEAN_STD);
     native.logNormalInPlace(this, mean, std).dispose();
     return this;
   }
   /** In place: Cauchy-distributed numbers. @param options.median - Default 0. @param options.sigma - Default 1. */
-  cauchy_(this: Tensor, options: { median?: number; sigma?: number } = {}): Tensor {
+  cauchy_(this: Tensor, options: { median?: number | undefined; sigma?: number | undefined } = {}): Tensor {
     const { median = 0, sigma = 1 } = checkOptions(options, MEDIAN_SIGMA);
     native.cauchyInPlace(this, median, sigma).dispose();
     return this;
@@ -60,7 +60,7 @@ export abstract class TensorRandom extends TensorJoin {
     return this;
   }
   /** In place: integers in [from, to). @param options.from - Default 0. */
-  random_(this: Tensor, options: { from?: number; to: number }): Tensor {
+  random_(this: Tensor, options: { from?: number | undefined; to: number }): Tensor {
     const { from = 0, to } = checkOptions(options, FROM_TO);
     native.randomInPlace(this, from, to).dispose();
     return this;
@@ -77,7 +77,7 @@ export abstract class TensorRandom extends TensorJoin {
    * Positions drawn by the weights in the last dimension, [N] or [B, N] -> int64 [numSamples] or [B, numSamples].
    * @param options.replacement - A position may be drawn again. Default false.
    */
-  multinomial(this: Tensor, numSamples: number, options: { replacement?: boolean } = {}): Tensor {
+  multinomial(this: Tensor, numSamples: number, options: { replacement?: boolean | undefined } = {}): Tensor {
     const { replacement = false } = checkOptions(options, REPLACEMENT);
     return native.multinomial(this, numSamples, replacement);
   }

@@ -21,9 +21,9 @@ const ALLCLOSE = optionKeys('rtol', 'atol', 'equalNan');
 
 /** One dimension or several, negative ones counting from the end; left out: all of them. */
 export interface ReduceOptions {
-  dim?: number | readonly number[];
+  dim?: number | readonly number[] | undefined;
   /** Keep reduced dimensions with size 1. Default false. */
-  keepdim?: boolean;
+  keepdim?: boolean | undefined;
 }
 
 /** @internal */
@@ -32,9 +32,9 @@ const VAR = optionKeys(...REDUCE_KEYS, 'correction');
 
 /** One dimension; left out: the flattened tensor. */
 export interface DimOptions {
-  dim?: number;
+  dim?: number | undefined;
   /** Keep the reduced dimension with size 1. Default false. */
-  keepdim?: boolean;
+  keepdim?: boolean | undefined;
 }
 
 /** What the elements are converted to before a sum, product or mean. */
@@ -43,7 +43,7 @@ export interface DTypeOptions {
    * The elements are converted to it first, which keeps small types from overflowing or losing digits, and the result has
    * it. Default: the tensor's own dtype; int64 for sums and products of integers and bools.
    */
-  dtype?: DType;
+  dtype?: DType | undefined;
 }
 
 /** @internal */
@@ -77,12 +77,12 @@ export abstract class TensorReduce extends TensorPointwise {
     return native.mean(this, dims(dim), keepdim, dtype);
   }
   /** Variance with divisor N - correction. @param options.correction - Default 1. */
-  var(this: Tensor, options: ReduceOptions & { correction?: number } = {}): Tensor {
+  var(this: Tensor, options: ReduceOptions & { correction?: number | undefined } = {}): Tensor {
     const { dim, keepdim = false, correction = 1 } = checkOptions(options, VAR);
     return native.variance(this, dims(dim), correction, keepdim);
   }
   /** Standard deviation with divisor N - correction. @param options.correction - Default 1. */
-  std(this: Tensor, options: ReduceOptions & { correction?: number } = {}): Tensor {
+  std(this: Tensor, options: ReduceOptions & { correction?: number | undefined } = {}): Tensor {
     const { dim, keepdim = false, correction = 1 } = checkOptions(options, VAR);
     return native.std(this, dims(dim), correction, keepdim);
   }
@@ -138,7 +138,10 @@ export abstract class TensorReduce extends TensorPointwise {
    * @throws ShapeError for `'nuc'` of other dimensions.
    * @see https://pytorch.org/docs/stable/generated/torch.norm.html
    */
-  norm(this: Tensor, options: ReduceOptions & DTypeOptions & { p?: number | 'fro' | 'nuc' } = {}): Tensor {
+  norm(
+    this: Tensor,
+    options: ReduceOptions & DTypeOptions & { p?: number | 'fro' | 'nuc' | undefined } = {},
+  ): Tensor {
     const { dim, keepdim = false, p = 2, dtype } = checkOptions(options, DIM_KEEPDIM_P_DTYPE);
     if (p === 'nuc') return native.matrixNormNamed(this, p, dims(dim) ?? matrixDims(this), keepdim, dtype);
     if (typeof p !== 'number' && p !== 'fro') throw invalidArgument('p', "a number, 'fro' or 'nuc'", p);
@@ -149,7 +152,10 @@ export abstract class TensorReduce extends TensorPointwise {
    * @param options.weights - [N]: what each element counts instead of 1; the result is then float64, or float32 for
    * float32. @param options.minlength - Least length of the result. Default 0.
    */
-  bincount(this: Tensor, options: { weights?: Tensor; minlength?: number } = {}): Tensor {
+  bincount(
+    this: Tensor,
+    options: { weights?: Tensor | undefined; minlength?: number | undefined } = {},
+  ): Tensor {
     const { weights, minlength = 0 } = checkOptions(options, WEIGHTS_MINLENGTH);
     if (weights === undefined) return native.bincount(this, minlength);
     const [expected, received] = [checkShape('input', this), checkShape('weights', weights)];
@@ -167,7 +173,7 @@ export abstract class TensorReduce extends TensorPointwise {
   topk(
     this: Tensor,
     k: number,
-    options: { dim?: number; largest?: boolean; sorted?: boolean } = {},
+    options: { dim?: number | undefined; largest?: boolean | undefined; sorted?: boolean | undefined } = {},
   ): { values: Tensor; indices: Tensor } {
     const { dim = -1, largest = true, sorted = true } = checkOptions(options, TOPK);
     const [values, indices] = native.topk(this, k, dim, largest, sorted);
@@ -180,7 +186,11 @@ export abstract class TensorReduce extends TensorPointwise {
    */
   sort(
     this: Tensor,
-    options: { dim?: number; descending?: boolean; stable?: boolean } = {},
+    options: {
+      dim?: number | undefined;
+      descending?: boolean | undefined;
+      stable?: boolean | undefined;
+    } = {},
   ): { values: Tensor; indices: Tensor } {
     const { dim = -1, descending = false, stable = false } = checkOptions(options, DIM_DESCENDING_STABLE);
     const [values, indices] = native.sort(this, dim, descending, stable);
@@ -207,7 +217,7 @@ export abstract class TensorReduce extends TensorPointwise {
   allclose(
     this: Tensor,
     other: Tensor,
-    options: { rtol?: number; atol?: number; equalNan?: boolean } = {},
+    options: { rtol?: number | undefined; atol?: number | undefined; equalNan?: boolean | undefined } = {},
   ): boolean {
     const { rtol = 1e-5, atol = 1e-8, equalNan = false } = checkOptions(options, ALLCLOSE);
     return native.allclose(this, other, rtol, atol, equalNan);

@@ -28,19 +28,19 @@ export interface IndexReduceOptions {
   /** How elements that meet are joined. For sums see `indexAdd`. */
   reduce: IndexReduction;
   /** This tensor's own elements take part. Default true. */
-  includeSelf?: boolean;
+  includeSelf?: boolean | undefined;
 }
 
 /** Options of {@link TensorScatter.sliceScatter}. */
 export interface SliceScatterOptions {
   /** Default 0. */
-  dim?: number;
+  dim?: number | undefined;
   /** Default: the first position. Negative ones count from the end. */
-  start?: number;
+  start?: number | undefined;
   /** Not included. Default: behind the last position. */
-  end?: number;
+  end?: number | undefined;
   /** Default 1. */
-  step?: number;
+  step?: number | undefined;
 }
 
 function reduction<T extends string>(reduce: T, names: readonly T[]): T {
@@ -55,7 +55,7 @@ export abstract class TensorScatter extends TensorIndexing {
     this: Tensor,
     indices: readonly Index[],
     value: Operand,
-    options: { accumulate?: boolean } = {},
+    options: { accumulate?: boolean | undefined } = {},
   ): Tensor {
     return native.clone(this).indexPut_(indices, value, options);
   }
@@ -87,7 +87,7 @@ export abstract class TensorScatter extends TensorIndexing {
     dim: number,
     index: Tensor,
     source: Tensor,
-    options: { reduce: ScatterReduction; includeSelf?: boolean },
+    options: { reduce: ScatterReduction; includeSelf?: boolean | undefined },
   ): Tensor {
     const { reduce, includeSelf = true } = checkOptions(options, REDUCE_INCLUDE_SELF);
     const name = reduction(reduce, REDUCTIONS);
@@ -103,12 +103,22 @@ export abstract class TensorScatter extends TensorIndexing {
    * A copy with the elements of `source` at positions (int64, of source's shape) of the flattened tensor.
    * @param options.accumulate - Add instead. Default false. @throws ShapeError for a position outside the tensor.
    */
-  put(this: Tensor, index: Tensor, source: Tensor, options: { accumulate?: boolean } = {}): Tensor {
+  put(
+    this: Tensor,
+    index: Tensor,
+    source: Tensor,
+    options: { accumulate?: boolean | undefined } = {},
+  ): Tensor {
     const { accumulate = false } = checkOptions(options, ACCUMULATE);
     return native.put(this, index, source, accumulate);
   }
   /** In place: {@link put}. */
-  put_(this: Tensor, index: Tensor, source: Tensor, options: { accumulate?: boolean } = {}): Tensor {
+  put_(
+    this: Tensor,
+    index: Tensor,
+    source: Tensor,
+    options: { accumulate?: boolean | undefined } = {},
+  ): Tensor {
     const { accumulate = false } = checkOptions(options, ACCUMULATE);
     native.putInPlace(this, index, source, accumulate).dispose();
     return this;
@@ -141,7 +151,7 @@ export abstract class TensorScatter extends TensorIndexing {
     this: Tensor,
     shape: readonly number[],
     strides: readonly number[],
-    options: { storageOffset?: number } = {},
+    options: { storageOffset?: number | undefined } = {},
   ): Tensor {
     const { storageOffset } = checkOptions(options, STORAGE_OFFSET);
     return native.asStrided(this, shape, strides, storageOffset);

@@ -17,21 +17,21 @@ const X_DX_DIM = optionKeys('x', 'dx', 'dim');
 /** Options of {@link TensorStatistics.histogram}. */
 export interface HistogramOptions {
   /** Ends of the outermost bins, when `bins` is a number. Default: the smallest and largest element. */
-  range?: readonly [number, number];
+  range?: readonly [number, number] | undefined;
   /** What each element counts, of the tensor's shape and dtype. Default: 1. */
-  weight?: Tensor;
+  weight?: Tensor | undefined;
   /** Divided by the total and the widths of the bins, so that the integral is 1. Default false. */
-  density?: boolean;
+  density?: boolean | undefined;
 }
 
 /** Where the samples of {@link TensorStatistics.trapezoid} lie. */
 export interface TrapezoidOptions {
   /** The points of the samples: of the tensor's shape, or [N] along `dim`. */
-  x?: Tensor;
+  x?: Tensor | undefined;
   /** The distance of the points when `x` is left out. Default 1. */
-  dx?: number;
+  dx?: number | undefined;
   /** Default -1. */
-  dim?: number;
+  dim?: number | undefined;
 }
 
 /** Spread, covariance, histograms, integrals. */
@@ -39,7 +39,7 @@ export abstract class TensorStatistics extends TensorArithmetic {
   /** Standard deviation and mean in one pass. @param options.correction - The divisor is N - correction. Default 1. */
   stdMean(
     this: Tensor,
-    options: ReduceOptions & { correction?: number } = {},
+    options: ReduceOptions & { correction?: number | undefined } = {},
   ): { std: Tensor; mean: Tensor } {
     const { dim, keepdim = false, correction = 1 } = checkOptions(options, DIM_KEEPDIM_CORRECTION);
     const [std, mean] = native.stdMean(this, dims(dim), correction, keepdim);
@@ -51,7 +51,14 @@ export abstract class TensorStatistics extends TensorArithmetic {
    * @param options.fweights - int64 [M]: how often each observation counts. @param options.aweights - [M]: its importance.
    * @see https://pytorch.org/docs/stable/generated/torch.cov.html
    */
-  cov(this: Tensor, options: { correction?: number; fweights?: Tensor; aweights?: Tensor } = {}): Tensor {
+  cov(
+    this: Tensor,
+    options: {
+      correction?: number | undefined;
+      fweights?: Tensor | undefined;
+      aweights?: Tensor | undefined;
+    } = {},
+  ): Tensor {
     const {
       correction = 1,
       fweights = null,

@@ -16,9 +16,9 @@ const DIM_DTYPE = optionKeys('dim', 'dtype');
 /** Options of the softmax family. */
 export interface SoftmaxOptions {
   /** Default -1. */
-  dim?: number;
+  dim?: number | undefined;
   /** The elements are converted to it first, and the result has it. Default: the tensor's own. */
-  dtype?: DType;
+  dtype?: DType | undefined;
 }
 
 /**

@@ -22,13 +22,13 @@ export interface CapturedStepOptions {
   /** Over the parameters of `model`: SGD, Adam or AdamW. */
   optimizer: Optimizer;
   /** Default: cross entropy without label smoothing. */
-  loss?: Loss;
+  loss?: Loss | undefined;
   /** Computes forward passes in a 16-bit dtype where that is safe: see {@link autocast}. Default: none. */
-  autocast?: AutocastDType;
+  autocast?: AutocastDType | undefined;
   /** Scales losses and leaves steps out, as float16 needs it. Default: none. */
-  scaler?: GradScaler;
+  scaler?: GradScaler | undefined;
   /** Ordinary steps before the capture, in which cuDNN chooses its algorithms and the optimizer makes its state. Default 3. */
-  warmup?: number;
+  warmup?: number | undefined;
 }
 
 const CAPTURED_STEP_KEYS = optionKeys('model', 'optimizer', 'loss', 'autocast', 'scaler', 'warmup');

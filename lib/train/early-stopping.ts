@@ -3,6 +3,7 @@
  * @module
  */
 import { integer, number, oneOf } from '../check/arguments.js';
+import type { RequiredOptions } from '../check/index.js';
 import type { LossAndAccuracy } from '../run/records.js';
 
 /** A metric of an epoch: accuracy is the better the higher, loss the lower. */
@@ -18,9 +19,9 @@ export interface EarlyStoppingOptions {
   /** Validations in a row without an improvement after which the training ends. At least 1. */
   patience: number;
   /** What an improvement is at least more than. Default 0: anything better counts. */
-  minDelta?: number;
+  minDelta?: number | undefined;
   /** Default: the metric that chooses the best epoch. */
-  metric?: MonitoredMetric;
+  metric?: MonitoredMetric | undefined;
 }
 
 /** Where early stopping is; plain data, so that a checkpoint can hold it. */
@@ -33,11 +34,11 @@ export interface EarlyStoppingState {
 
 /** Counts validations without improvement. */
 export class EarlyStopping {
-  readonly #options: Required<EarlyStoppingOptions>;
+  readonly #options: RequiredOptions<EarlyStoppingOptions>;
   #state: EarlyStoppingState = { reference: null, stale: 0 };
 
   /** @throws ArgumentError for a patience or a difference out of range. */
-  constructor(options: Required<EarlyStoppingOptions>) {
+  constructor(options: RequiredOptions<EarlyStoppingOptions>) {
     integer('earlyStopping.patience', options.patience, 1);
     number('earlyStopping.minDelta', options.minDelta, { min: 0 });
     oneOf('earlyStopping.metric', ['accuracy', 'loss'], options.metric);

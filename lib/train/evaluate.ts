@@ -38,23 +38,23 @@ export interface Evaluation {
   /** Counts: `confusion[true class][predicted class]`. */
   confusion: number[][];
   /** In the order of the loader; only with `predictions: true`. */
-  predictions?: Prediction[];
+  predictions?: Prediction[] | undefined;
 }
 
 /** Options of {@link evaluate}. */
 export interface EvaluateOptions {
   /** Default: cross entropy without label smoothing. */
-  loss?: Loss;
+  loss?: Loss | undefined;
   /** Device the batches are moved to; default: wherever the loader puts them. */
-  device?: Device;
+  device?: Device | undefined;
   /** Computes forward passes in a 16-bit dtype where that is safe: see {@link autocast}. Default: none. */
-  autocast?: AutocastDType;
+  autocast?: AutocastDType | undefined;
   /** Keep what the model said about every image. Default: false. */
-  predictions?: boolean;
+  predictions?: boolean | undefined;
   /** Stops after the batch under way; the result then covers the images seen. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
   /** Called after every batch with the number of batches done. */
-  onBatch?: (done: number) => void;
+  onBatch?: ((done: number) => void) | undefined;
 }
 
 const EVALUATE_KEYS = optionKeys('loss', 'device', 'autocast', 'predictions', 'signal', 'onBatch');

@@ -95,13 +95,13 @@ export interface TrainerState {
   /** `stateDict()` of the schedule; null without one. */
   scheduler: unknown;
   /** Absent unless losses are scaled. */
-  scaler?: GradScalerState;
+  scaler?: GradScalerState | undefined;
   /** Absent without averaging. */
-  ema?: EmaState;
+  ema?: EmaState | undefined;
   /** Absent without early stopping. */
-  earlyStopping?: EarlyStoppingState;
+  earlyStopping?: EarlyStoppingState | undefined;
   /** State of the CPU's random generator, uint8. */
   generator: Tensor;
   /** The same of the GPU that was trained on. Absent without one. */
-  deviceGenerator?: Tensor;
+  deviceGenerator?: Tensor | undefined;
 }

@@ -18,10 +18,10 @@ export interface ForwardBackwardOptions {
   model: Module;
   loss: Loss;
   /** Device the batch is moved to. Default: it stays where it is. */
-  device?: Device;
-  autocast?: AutocastDType;
+  device?: Device | undefined;
+  autocast?: AutocastDType | undefined;
   /** Scales the loss before the backward pass. */
-  scaler?: GradScaler;
+  scaler?: GradScaler | undefined;
 }
 
 /** What a step tells; tensors without dimensions on the device, the caller's. */

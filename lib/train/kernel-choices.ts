@@ -21,7 +21,7 @@ const DEVICE_AUTOCAST = optionKeys('device', 'autocast');
 interface DynamicLayer {
   weight: Tensor;
   bias: Tensor | null;
-  options: Conv2dOptions & { algorithm?: string };
+  options: Conv2dOptions & { algorithm?: string | undefined };
   attention(input: Tensor): Tensor;
 }
 
@@ -34,7 +34,7 @@ interface DynamicLayer {
 export function kernelChoices(
   model: Module,
   shape: readonly number[],
-  options: { device?: Device; autocast?: AutocastDType } = {},
+  options: { device?: Device | undefined; autocast?: AutocastDType | undefined } = {},
 ): Record<string, string> {
   const { device, autocast: dtype } = checkOptions(options, DEVICE_AUTOCAST);
   checkModel(model);

@@ -203,7 +203,7 @@ export class RunDirectory {
   async saveCheckpoint(
     model: Module,
     trainer: Trainer,
-    options: { improved: boolean; keep?: { every: number; last: number } },
+    options: { improved: boolean; keep?: { every: number; last: number } | undefined },
   ): Promise<void> {
     const { improved, keep } = checkOptions(options, IMPROVED_KEEP);
     checkModel(model);

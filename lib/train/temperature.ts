@@ -11,9 +11,9 @@ import { checkModel } from './checks.js';
 /** Options of {@link temperatureSchedule}. */
 export interface TemperatureScheduleOptions {
   /** Temperature of the first epoch. Default: 30. */
-  start?: number;
+  start?: number | undefined;
   /** Number of epochs over which it falls to 1. Default: 10. */
-  epochs?: number;
+  epochs?: number | undefined;
 }
 
 const TEMPERATURE_SCHEDULE_KEYS = optionKeys('start', 'epochs');

@@ -4,7 +4,14 @@
  */
 
 import { integer, number, oneOf } from '../check/arguments.js';
-import { checkFunction, checkObject, checkOptions, checkRecord, optionKeys } from '../check/index.js';
+import {
+  checkFunction,
+  checkObject,
+  checkOptions,
+  checkRecord,
+  optionKeys,
+  type RequiredOptions,
+} from '../check/index.js';
 import { ArgumentError, invalidArgument } from '../errors.js';
 import type { Module } from '../nn/module.js';
 import { crossEntropy } from '../ops/loss.js';
@@ -24,9 +31,9 @@ const EARLY_STOPPING_KEYS = optionKeys('patience', 'minDelta', 'metric');
 /** Bounds of the gradient: at least one of them. Where both are given, values are limited first. */
 export interface ClipOptions {
   /** Largest joint 2-norm of all gradients; they are scaled down to it. Above 0. */
-  norm?: number;
+  norm?: number | undefined;
   /** Largest absolute value of every element. Above 0. */
-  value?: number;
+  value?: number | undefined;
 }
 
 /** Options of {@link Trainer}. */
@@ -36,56 +43,56 @@ export interface TrainerOptions {
   /** Over the parameters of `model`. */
   optimizer: Optimizer;
   /** Default: cross entropy without label smoothing. */
-  loss?: Loss;
+  loss?: Loss | undefined;
   /** Batches to train on; one pass is an epoch. */
   trainLoader: BatchSource;
   /** Default: no validation; `best` then follows the training metrics. */
-  valLoader?: BatchSource;
+  valLoader?: BatchSource | undefined;
   /** Validates after every so many epochs, and after the last. Default 1. */
-  validateEvery?: number;
+  validateEvery?: number | undefined;
   /** Changes the learning rate after every step or epoch. Default: none. */
-  scheduler?: LRScheduler;
+  scheduler?: LRScheduler | undefined;
   /** When the scheduler's `step()` is called: after every epoch or every step of the optimizer. Default 'epoch'. */
-  schedulerInterval?: 'epoch' | 'step';
+  schedulerInterval?: 'epoch' | 'step' | undefined;
   /** Passes over the training set. */
   epochs: number;
   /** Set on every dynamic layer at the start of each epoch. Default: temperatures stay as they are. */
-  temperature?: TemperatureSchedule;
+  temperature?: TemperatureSchedule | undefined;
   /**
    * Batches whose gradients are averaged for one step of the optimizer. A group at the end of an epoch may be smaller.
    * Default 1.
    */
-  accumulate?: number;
+  accumulate?: number | undefined;
   /** Clips gradients before every step of the optimizer. Default: no clipping. */
-  clip?: ClipOptions;
+  clip?: ClipOptions | undefined;
   /**
    * Averages the weights over the steps; validation, and with it the choice of the best epoch, uses the averages. See
    * {@link Trainer.withEvaluationWeights}. Default: no averaging.
    */
-  ema?: EmaOptions;
+  ema?: EmaOptions | undefined;
   /**
    * Computes forward passes in a 16-bit dtype where that is safe: see {@link autocast}. With float16 losses are scaled by a
    * {@link amp.GradScaler}, and steps whose gradients are not finite are left out. Default: none.
    */
-  autocast?: AutocastDType;
+  autocast?: AutocastDType | undefined;
   /**
    * On CUDA captures the step as a graph and replays it: see {@link CapturedStep}. Not with `accumulate` or `clip`, and
    * for optimizers that can be captured. The use of experts is not counted. Default: false.
    */
-  capture?: boolean;
+  capture?: boolean | undefined;
   /** What the best epoch is chosen by. Default 'accuracy'. */
-  monitor?: MonitoredMetric;
+  monitor?: MonitoredMetric | undefined;
   /** Ends the training once it no longer gets better. Default: it goes on to the last epoch. */
-  earlyStopping?: EarlyStoppingOptions;
+  earlyStopping?: EarlyStoppingOptions | undefined;
   /** Device the batches are moved to. Default: wherever the loader puts them. */
-  device?: Device;
+  device?: Device | undefined;
   /**
    * Steps between two looks at the loss. Reading waits for the device, which costs nothing on a CPU (default 1) and
    * the overlap of work on CUDA (default 10).
    */
-  readEvery?: number;
+  readEvery?: number | undefined;
   /** Stops after the step under way; {@link Trainer.fit} then returns with `stopped: true`. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 const TRAINER_KEYS = optionKeys(
@@ -113,7 +120,7 @@ const TRAINER_KEYS = optionKeys(
 
 /** Options with their defaults. */
 export type ResolvedOptions = TrainerOptions &
-  Required<
+  RequiredOptions<
     Pick<
       TrainerOptions,
       'loss' | 'validateEvery' | 'schedulerInterval' | 'accumulate' | 'monitor' | 'readEvery'

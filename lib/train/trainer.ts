@@ -5,6 +5,7 @@
  */
 import { EventEmitter } from 'node:events';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { dropUndefined } from '../check/index.js';
 import { CheckpointError, DatasetError, TrainingError } from '../errors.js';
 import { ExponentialMovingAverage } from '../optim/ema.js';
 import { GradScaler } from '../optim/grad-scaler.js';
@@ -55,7 +56,7 @@ export class Trainer extends EventEmitter<TrainerEvents> {
     const { model, ema, earlyStopping, monitor, autocast } = this.#options;
     this.#ema = ema ? new ExponentialMovingAverage(model.parameters(), ema) : null;
     this.#earlyStopping = earlyStopping
-      ? new EarlyStopping({ minDelta: 0, metric: monitor, ...earlyStopping })
+      ? new EarlyStopping({ minDelta: 0, metric: monitor, ...dropUndefined(earlyStopping) })
       : null;
     this.#device = deviceOf(this.#options);
     this.#scaler = autocast === 'float16' ? new GradScaler({ device: this.#device }) : undefined;

@@ -22,7 +22,7 @@ export interface BatchSource extends AsyncIterable<Batch> {
    * A source whose order depends on the epoch needs it for a resumed run to see the same batches; a source without it
    * is read from the start, and batches that were already done are skipped.
    */
-  seek?(position: { epoch: number; batch: number }): void;
+  seek?: ((position: { epoch: number; batch: number }) => void) | undefined;
 }
 
 /** Mean loss of a batch: logits [B, classes] and labels [B] to a tensor without dimensions. */

@@ -260,3 +260,22 @@ Parameter Group 1
     expect(make).toThrow(`Expected a boolean for ${name} but received 1`);
   });
 });
+
+const classes = Object.entries(optim).filter(
+  ([name, value]) =>
+    typeof value === 'function' && /^[A-Z]/.test(name) && value.prototype instanceof optim.Optimizer,
+) as [string, new (params: unknown, options?: object) => optim.Optimizer][];
+
+it.each(classes)('%s takes undefined for left out, in options and in groups', (name, Optimizer) => {
+  const optionsOf = ({ paramGroups }: optim.Optimizer) => {
+    const { params: _, ...options } = paramGroups[0]! as Record<string, unknown>;
+    // An option of Adam alone.
+    if (name === 'AdamW') delete options.decoupledWeightDecay;
+    return options;
+  };
+  const defaults = optionsOf(new Optimizer([zeros([1])]));
+  const nothing = Object.fromEntries(Object.keys(defaults).map((key) => [key, undefined]));
+  expect(Object.keys(defaults).length).toBeGreaterThan(2);
+  expect(optionsOf(new Optimizer([zeros([1])], nothing))).toEqual(defaults);
+  expect(optionsOf(new Optimizer([{ params: [zeros([1])], ...nothing }]))).toEqual(defaults);
+});

@@ -11,7 +11,7 @@ import {
 } from '../../lib/train/index.js';
 import { bitsOf, RandomImages, sgd, tinyNet } from './support.js';
 
-function training(options: Partial<TrainerOptions> & { dropout?: number } = {}) {
+function training(options: Partial<TrainerOptions> & { dropout?: number | undefined } = {}) {
   const { dropout, ...rest } = options;
   const model = options.model ?? tinyNet({ dropout });
   const optimizer = options.optimizer ?? sgd(model);
@@ -210,6 +210,12 @@ describe('early stopping', () => {
     const result = await trainer.fit();
     return { result, epochs, trainer };
   }
+
+  it('takes undefined for left out', async () => {
+    const options = { patience: 2, minDelta: undefined, metric: undefined };
+    const { result } = await epochsOf([3, 2, 2.5, 2, 1, 0], options);
+    expect(result.epochs).toBe(4);
+  });
 
   it('ends after so many validations without improvement', async () => {
     const { result, trainer } = await epochsOf([3, 2, 2.5, 2, 1, 0], { patience: 2 });

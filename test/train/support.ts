@@ -77,7 +77,7 @@ export class RandomImages implements BatchSource {
 }
 
 /** A net with everything that has state: a dynamic layer, batch norm, dropout. */
-export function tinyNet(options: { dropout?: number; seed?: number } = {}) {
+export function tinyNet(options: { dropout?: number | undefined; seed?: number | undefined } = {}) {
   manualSeed(options.seed ?? 1);
   return new nn.Sequential(
     new nn.DynamicConv2d(3, 8, 3, { padding: 1, numExperts: 2 }),

@@ -1,0 +1,61 @@
+/**
+ * What optimizers keep of their parameters, and how it is read from a saved state.
+ * @module
+ */
+import { CheckpointError, invalidArgument } from '../errors.js';
+import { native } from '../native/index.js';
+import { noGrad } from '../tensor/context.js';
+import { zeros } from '../tensor/create.js';
+import { isTensor, type Tensor } from '../tensor/tensor.js';
+
+/** State tensors of the parameters of a group by name; null for a parameter that has had no gradient yet. */
+export type Slots = Record<string, (Tensor | null)[]>;
+
+/** What an optimizer keeps of a parameter: tensors of the parameter's shape; `step` and `mu_product`, one number each. */
+export type SlotName =
+  | 'step'
+  | 'momentum_buffer'
+  | 'exp_avg'
+  | 'exp_avg_sq'
+  | 'max_exp_avg_sq'
+  | 'square_avg'
+  | 'grad_avg'
+  | 'sum'
+  | 'acc_delta'
+  | 'exp_inf'
+  | 'mu_product';
+
+/** State of one float32 number. */
+export const isNumber = (name: string) => name === 'step' || name === 'mu_product';
+
+/**
+ * Checks a tensor of a saved state: its key, `<parameter>.<name>`, and its shape.
+ * @throws CheckpointError for a key or a shape that fits no parameter.
+ */
+export function checkSaved(
+  key: string,
+  tensor: Tensor,
+  parameters: readonly Tensor[],
+  names: readonly string[],
+): void {
+  if (!isTensor(tensor)) throw invalidArgument(`tensors['${key}']`, 'a Tensor', tensor);
+  const [, index, name = ''] = /^(\d+)\.(.+)$/.exec(key) ?? [];
+  const parameter = index === undefined ? undefined : parameters[Number(index)];
+  if (parameter === undefined || !names.includes(name)) {
+    throw new CheckpointError(
+      `Expected state of ${parameters.length} parameters (${names.join(', ')}) by <parameter>.<name> but received ${key}`,
+    );
+  }
+  const expected = isNumber(name) ? [] : parameter.shape;
+  if (String(tensor.shape) !== String(expected) || tensor.ndim !== expected.length) {
+    throw new CheckpointError(
+      `Expected shape [${expected.join(', ')}] for ${key} of the optimizer state but received [${tensor.shape.join(', ')}]`,
+    );
+  }
+}
+
+/** A saved tensor as the state of a parameter. */
+export function copied(name: string, parameter: Tensor, saved: Tensor): Tensor {
+  if (!isNumber(name)) return native.copiedState(parameter, saved);
+  return noGrad(() => zeros([], { device: parameter.device }).copy_(saved));
+}
