@@ -1,11 +1,11 @@
 /**
- * The names of classes: a label is an index into them, so two sets agree only where their lists do.
+ * The names of classes: a label is an index into them, so two sets are compatible only if their lists are equal.
  * @module
  */
 import { printable } from '../text.js';
 import { datasetError } from './dataset.js';
 
-/** Names shown of a long list. */
+/** How many names of a long list are shown. */
 const SHOWN = 10;
 
 /** A list of names for a message. */
@@ -18,7 +18,7 @@ export function listNames(names: readonly string[]): string {
 }
 
 /**
- * Checks that the names of a set are those that its labels are counted by.
+ * Checks that the class names of a set are the expected ones.
  * @param expected - Names in label order, such as those of the training set.
  * @param found - Names that the set has.
  * @param source - File, folder or data set, for the message.

@@ -1,5 +1,5 @@
 /**
- * From the items of a data set to the tensors of a batch.
+ * Collates the items of a data set to the tensors of a batch.
  * @module
  */
 import { checkIterable } from '../check/index.js';
@@ -11,7 +11,7 @@ import type { Device, TypedArray } from '../tensor/dtype.js';
 import { isTensor, type Tensor } from '../tensor/tensor.js';
 import { datasetError } from './dataset.js';
 
-/** What {@link defaultCollate} makes of items of type T. */
+/** The result of {@link defaultCollate} for items of type T. */
 export type Collated<T> = T extends Tensor | TypedArray | number | bigint | boolean
   ? Tensor
   : T extends string
@@ -23,7 +23,7 @@ export type Collated<T> = T extends Tensor | TypedArray | number | bigint | bool
         : never;
 
 /**
- * Items as a batch, as PyTorch's `default_collate` does it: tensors are stacked; typed arrays become rows of their dtype;
+ * Collates items to a batch, like PyTorch's `default_collate`: tensors are stacked; typed arrays become rows of their dtype;
  * numbers become float32 [B], bigints int64, booleans bool; strings a list; arrays and plain objects are collated field by
  * field.
  * @param items - At least one, all of one structure.
@@ -39,7 +39,7 @@ export function defaultCollate<T>(items: readonly T[]): Collated<T> {
   return collateAt(list, 'item', 0) as Collated<T>;
 }
 
-/** More levels than any batch has: an item that contains itself. */
+/** Limit of nesting, which detects an item that contains itself. */
 const MAX_DEPTH = 64;
 
 function collateAt(items: readonly unknown[], path: string, depth: number): unknown {
@@ -124,7 +124,7 @@ function stackArrays(arrays: readonly TypedArray[], path: string): Tensor {
   return tensor(all, { shape: [arrays.length, first.length] });
 }
 
-/** @throws ShapeError naming the first of another shape. */
+/** @throws ShapeError naming the first item with a different shape. */
 export function checkShapes(shapes: readonly (readonly number[])[], path: string): void {
   const [first] = shapes;
   const wrong = shapes.findIndex((shape) => shape.join() !== first!.join());
@@ -142,7 +142,7 @@ function mixed(path: string, first: unknown, other: unknown): Error {
   );
 }
 
-/** Takes every tensor of a batch out of the scope it was made in: whoever iterates owns them. */
+/** Removes every tensor of a batch from its `tidy` scope: the consumer of the loader owns them. */
 export function keepAll<B>(batch: B): B {
   for (const one of tensorsIn(batch)) keep(one);
   return batch;

@@ -1,10 +1,10 @@
 /**
- * Samples of a data set, several at once and no more.
+ * Gets samples of a data set with limited concurrency.
  * @module
  */
 import type { Dataset } from './dataset.js';
 
-/** Gets samples in the order they are asked for, so many at a time over all requests. */
+/** Gets samples in order, with at most `concurrency` calls at a time over all requests. */
 export class Fetcher {
   readonly #set: Dataset;
   #free: number;
@@ -18,7 +18,7 @@ export class Fetcher {
 
   /**
    * The samples `indices`.
-   * @param signal - Nothing more is asked for once it is aborted; what has begun is waited for.
+   * @param signal - After an abort no new calls are made; running ones are awaited.
    * @throws What `get` throws, and the signal's reason.
    */
   async get(indices: readonly number[], signal?: AbortSignal): Promise<unknown[]> {

@@ -14,7 +14,7 @@ export interface IdxArray {
 }
 
 const UNSIGNED_BYTE = 0x08;
-/** A larger file than any of this format that is known; protects against a gzip that unpacks without end. */
+/** Larger than any known file of this format; protects against a gzip file that expands without end. */
 const MAX_BYTES = 1 << 30;
 const CHUNK = 1 << 18;
 
@@ -45,7 +45,7 @@ export async function readIdx(
   return parseIdx(bytes, dimensions, file);
 }
 
-/** What is in a file, decompressed where it is gzip'd. */
+/** The contents of a file, decompressed if it is gzip'd. */
 async function readContent(
   file: FileHandle,
   onProgress?: (done: number, total: number) => void,

@@ -20,24 +20,24 @@ import { countOf, type FoundPictures, findPictures, type PictureFile } from './p
 /** Options of {@link imageFolder}. */
 export interface ImageFolderOptions {
   /**
-   * The folder that holds `train/<class>/` and `test/<class>/`, or the class folders themselves. Pictures may lie in
-   * folders below those of the classes; links are followed.
+   * The folder that contains `train/<class>/` and `test/<class>/`, or the class folders themselves. Images may be in
+   * subfolders of a class folder; links are followed.
    */
   root: string;
-  /** The folder `train/` or `test/`, where there are such. */
+  /** The folder `train/` or `test/`, if they exist. */
   split: Split;
   /**
    * Names of the classes in label order, such as `set.classes` of the training set or those stored with a run. Default: the
    * folders of `train/`, for both splits; without `train/` those of the folder itself.
    */
   classes?: readonly string[] | undefined;
-  /** Height and width every picture is resized to, in pixels. Default: 130, the size before the random crop. */
+  /** Height and width of the resized images, in pixels. Default: 130, the size before the random crop. */
   size?: number | undefined;
-  /** What to do with pictures that cannot be read. Default: `error`, which names the first and counts them. */
+  /** What to do with unreadable images. Default: `error`, which names the first one and counts them. */
   unreadable?: 'error' | 'skip' | undefined;
   /**
-   * Called for every file that is left out: one that is no picture by its ending, or a picture that was skipped. Without it
-   * their number is reported as a process warning.
+   * Called for every file that is left out, because of its file extension or because it cannot be read. Without it
+   * the number of these files is reported as a process warning.
    */
   onSkip?: ((file: string, reason: string) => void) | undefined;
   /** Called while pictures are read. */
@@ -55,13 +55,13 @@ const IMAGE_FOLDER_KEYS = optionKeys(
 );
 
 /**
- * Reads pictures into memory as RGB (PNG, JPEG, WebP, GIF, TIFF, AVIF): each is scaled to cover `size` x `size` and cropped
- * to its centre; transparency is put on black. Classes are the names of the folders, in alphabetical order.
- * `set.nameOf(i)` is the path of picture i below the folder of its split, such as `cat/12.png`.
+ * Reads images into memory as RGB (PNG, JPEG, WebP, GIF, TIFF, AVIF): each is scaled to cover `size` x `size` and cropped
+ * at its centre; transparent pixels become black. Classes are the names of the folders, in alphabetical order.
+ * `set.nameOf(i)` is the path of image i relative to the folder of its split, such as `cat/12.png`.
  *
- * A class without pictures is an error in the training split. In the test split it is a process warning with the code
+ * A class without images is an error in the training split. In the test split it is a process warning with the code
  * `DYCONV_CLASSES`; a class that the training split does not have is an error.
- * @throws DatasetError when there is no such folder, no picture in it, other classes than expected, or a picture cannot be
+ * @throws DatasetError when the folder does not exist or has no images, has other classes than expected, or an image cannot be
  * read; ArgumentError.
  */
 export async function imageFolder(options: ImageFolderOptions): Promise<InMemoryDataset> {
@@ -161,7 +161,7 @@ function allocate(bytes: number): Uint8Array {
   }
 }
 
-/** Closes the gaps that skipped pictures left. */
+/** Removes the gaps of skipped images. */
 function compact(
   files: readonly PictureFile[],
   images: Uint8Array,

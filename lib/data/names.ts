@@ -1,9 +1,9 @@
 /**
- * The names of the data sets, apart from the sets: a command line can be checked without loading libtorch.
+ * The names of the data sets, in a separate file so that a command line can be checked without loading libtorch.
  * @module
  */
 
-/** What {@link create} and `--dataset` take. */
+/** The names for {@link create} and `--dataset`. */
 export const DATASET_NAMES = ['cifar10', 'cifar100', 'mnist', 'fashion-mnist', 'bundled', 'folder'] as const;
 
 /** The name of a data set. */

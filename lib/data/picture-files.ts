@@ -1,5 +1,5 @@
 /**
- * Which pictures there are in a folder of class folders, and which class each belongs to.
+ * Finds the images in a folder of class folders, and the class of each.
  * @module
  */
 import type { Dirent } from 'node:fs';
@@ -9,10 +9,10 @@ import { classesError, listNames } from './class-names.js';
 import { datasetError, type Split } from './dataset.js';
 import { PICTURE_ENDINGS } from './picture.js';
 
-/** A picture to be read. */
+/** An image file. */
 export interface PictureFile {
   path: string;
-  /** Its path below the folder of the set. */
+  /** Path relative to the folder of the set. */
   name: string;
   /** Index into the classes. */
   label: number;
@@ -21,11 +21,11 @@ export interface PictureFile {
 /** A file that is not read. */
 export interface LeftOut {
   path: string;
-  /** Why, as it is counted: files with the same reason are one kind. */
+  /** The reason. Files are counted by reason. */
   reason: string;
 }
 
-/** What {@link findPictures} finds. */
+/** Result of {@link findPictures}. */
 export interface FoundPictures {
   /** The folder of the split. */
   folder: string;
@@ -39,11 +39,11 @@ export interface FoundPictures {
 const MAX_CLASSES = 65_536;
 
 /**
- * The classes of a folder and the pictures of a split. Links are followed; names that begin with a dot are passed over.
- * @param known - Names in label order. Default: the folders of `root/train` where there is one, for both splits; else those
+ * The classes of a folder and the images of a split. Links are followed; names that begin with a dot are ignored.
+ * @param known - Names in label order. Default: the folders of `root/train` for both splits, if it exists; otherwise those
  *   of the folder itself.
- * @throws DatasetError when a folder cannot be read, when it has a class that is not in the list, and when a class has no
- * picture to train on.
+ * @throws DatasetError when a folder cannot be read or has a class that is not in the list, and when a class has no
+ * training images.
  */
 export async function findPictures(
   root: string,
@@ -51,7 +51,7 @@ export async function findPictures(
   known?: readonly string[],
 ): Promise<FoundPictures> {
   const top = await subfolders(root);
-  // A folder with `train` or `test` in it is split; without the one asked for it is incomplete, not unsplit.
+  // A folder that contains `train` or `test` has splits; if the requested one is missing, the folder is incomplete.
   const isSplit = top.includes('train') || top.includes('test');
   const folder = isSplit ? join(root, split) : root;
   const own = isSplit ? await subfolders(folder) : top;
@@ -78,7 +78,7 @@ export async function findPictures(
   return { folder, classes, files, leftOut };
 }
 
-/** A class without pictures is a mistake in a training set; a test set need not have them all. */
+/** A class without images is an error in a training set; a test set need not have all classes. */
 function checkEmptyClasses({ folder, classes, files, leftOut }: FoundPictures, split: Split): void {
   if (split !== 'train') return;
   const seen = new Set(files.map(({ label }) => label));
@@ -90,7 +90,7 @@ function checkEmptyClasses({ folder, classes, files, leftOut }: FoundPictures, s
   );
 }
 
-/** How many files were left out of a set, by reason; empty for none. */
+/** Numbers of files that were left out of a set, by reason; empty if there are none. */
 export function countOf(leftOut: readonly LeftOut[]): string {
   if (leftOut.length === 0) return '';
   const counts = new Map<string, number>();
@@ -111,7 +111,7 @@ interface Walk {
   leftOut: LeftOut[];
 }
 
-/** Reads a folder and those below it. `parents`: identities of the folders above, for links that lead back to one. */
+/** Reads a folder and its subfolders. `parents`: identities of the folders above, to detect links that form a cycle. */
 async function walk(into: Walk, below: string, parents: readonly string[]): Promise<void> {
   const folder = join(into.folder, below);
   const identity = await identityOf(folder);
@@ -148,7 +148,7 @@ async function subfolders(path: string): Promise<string[]> {
   return found;
 }
 
-/** What an entry is, or what it links to; a link to nothing counts as a file, whose reading then fails. */
+/** The type of an entry, or of the target of a link; a dangling link counts as a file, whose reading then fails. */
 async function kindOf(folder: string, entry: Dirent): Promise<'folder' | 'file' | 'special'> {
   const target = entry.isSymbolicLink()
     ? await stat(join(folder, entry.name)).catch((error: NodeJS.ErrnoException) => {

@@ -1,10 +1,10 @@
 /**
- * From the file of a picture to bytes: the one decoder of training, evaluation and prediction.
+ * Decodes an image file to bytes, in the same way for training, evaluation and prediction.
  * @module
  */
 import { stat } from 'node:fs/promises';
 
-/** A path, or the bytes of an encoded picture: PNG, JPEG, WebP, GIF, TIFF, AVIF, or anything else sharp reads. */
+/** A path, or the bytes of an image file: PNG, JPEG, WebP, GIF, TIFF, AVIF, or any other format that sharp reads. */
 export type Picture = string | Uint8Array;
 
 /** Size of a decoded picture. */
@@ -17,7 +17,7 @@ export interface PictureSize {
   width: number;
 }
 
-/** Endings of the files that are read as pictures, in lower case: formats of photographs that sharp decodes. */
+/** File extensions of images, in lower case: photograph formats that sharp decodes. */
 export const PICTURE_ENDINGS: readonly string[] = [
   '.avif',
   '.gif',
@@ -32,21 +32,21 @@ export const PICTURE_ENDINGS: readonly string[] = [
 ];
 
 /**
- * A picture as planes of bytes, [channels, height, width]. It is turned as the camera's orientation tag says, scaled to
- * cover the size (bilinear, with antialiasing where it shrinks) and cut around its centre. Transparent pixels are put on
- * black, the first frame of an animation is taken, other colour spaces and depths become sRGB bytes. A file with harmless
- * flaws is read as far as decoders agree; a truncated one is refused.
- * @throws Error, not one of ours, when the file is missing, no regular file, or no picture.
+ * An image as planes of bytes, [channels, height, width]. It is rotated by its EXIF orientation, scaled to
+ * cover the size (bilinear, with antialiasing if it shrinks) and cropped at its centre. Transparent pixels become
+ * black, the first frame of an animation is used, other colour spaces and depths become sRGB bytes. A file with minor
+ * defects is read; a truncated one is rejected.
+ * @throws Error (of Node.js or sharp) when the file is missing, not a regular file, or not an image.
  */
 export async function decodePicture(picture: Picture, size: PictureSize): Promise<Uint8Array> {
   const { channels, height, width } = size;
-  // To open a pipe would wait for its writer, on one of the few threads that all file operations share.
+  // Opening a pipe would wait for its writer, and block one of the few threads of all file operations.
   if (typeof picture === 'string' && !(await stat(picture)).isFile())
     throw new Error('expected a regular file');
-  // Loaded when the first picture is: sharp brings a native library that others do not need.
+  // Loaded with the first image: sharp has a native library that other code does not need.
   const { default: sharp } = await import('sharp');
   const pixels = await sharp(picture, { failOn: 'truncated' })
-    .rotate() // as the camera's orientation tag says
+    .rotate() // EXIF orientation
     .resize(width, height, { fit: 'cover', kernel: 'linear' })
     .flatten()
     .toColourspace(channels === 1 ? 'b-w' : 'srgb')

@@ -1,5 +1,5 @@
 /**
- * A small seeded generator for orders and choices made in JavaScript. Augmentation has its own, in C++.
+ * A small seeded random generator for orders and choices in JavaScript. Augmentation has its own in C++.
  * @module
  */
 
@@ -35,7 +35,7 @@ export class Random {
     return result;
   }
 
-  /** An integer from 0 to `bound - 1`, every one equally likely (by rejection). */
+  /** A uniformly distributed integer from 0 to `bound - 1` (by rejection). */
   below(bound: number): number {
     const limit = 2 ** 32 - (2 ** 32 % bound);
     for (;;) {
@@ -57,7 +57,7 @@ export class Random {
   /** A number of the beta distribution with both parameters `alpha`. */
   beta(alpha: number): number {
     const [x, y] = [this.#logGamma(alpha), this.#logGamma(alpha)];
-    // In logarithms: for a small alpha both numbers may be too small for a float.
+    // Logarithms, because for a small alpha both numbers may underflow.
     return 1 / (1 + Math.exp(y - x));
   }
 

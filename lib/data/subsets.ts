@@ -1,5 +1,5 @@
 /**
- * Data sets made of others: a part, a split, several behind each other. Nothing is copied.
+ * Data sets made of others: subsets, random splits, concatenation. Nothing is copied.
  * @module
  */
 import { inspect } from 'node:util';
@@ -14,14 +14,14 @@ import { Random } from './random.js';
  * @see https://pytorch.org/docs/stable/data.html#torch.utils.data.Subset
  */
 export class Subset<T = unknown> implements Dataset<T> {
-  /** The set that the samples are of. */
+  /** The underlying set. */
   readonly dataset: Dataset<T>;
   /** Indices into {@link dataset}, in the order of this set. */
   readonly indices: readonly number[];
-  /** Sample `index` as the set calls it; only where the set has names. */
+  /** The name of sample `index`; only if the set has names. */
   readonly nameOf?: (index: number) => string;
 
-  /** @throws ArgumentError for what is no data set, and for an index that it does not have. */
+  /** @throws ArgumentError for an invalid data set or index. */
   constructor(dataset: Dataset<T>, indices: Iterable<number>) {
     checkAnyDataset(dataset);
     this.dataset = dataset;
@@ -45,12 +45,12 @@ export class Subset<T = unknown> implements Dataset<T> {
     return this.dataset.classes;
   }
 
-  /** [C, H, W] of the set's images, where it says so. */
+  /** [C, H, W] of the set's images, if the set has a shape. */
   get shape(): readonly [number, number, number] | undefined {
     return this.dataset.shape;
   }
 
-  /** The labels of the samples, where the set has them. */
+  /** The labels of the samples, if the set has labels. */
   get labels(): ArrayLike<number> | undefined {
     const { labels } = this.dataset;
     return labels && this.indices.map((index) => labels[index]!);
@@ -65,7 +65,7 @@ export class Subset<T = unknown> implements Dataset<T> {
     return this.indices[checkIndex(index, this.length)]!;
   }
 
-  /** What it is, in one line. */
+  /** A description in one line. */
   toString(): string {
     return `Subset: ${setText(this)}, of ${this.dataset.length}`;
   }
@@ -77,18 +77,18 @@ export class Subset<T = unknown> implements Dataset<T> {
 }
 
 /**
- * Sets behind each other. They have the same classes, or none.
+ * A concatenation of sets. They must have the same classes, or none.
  * @see https://pytorch.org/docs/stable/data.html#torch.utils.data.ConcatDataset
  */
 export class ConcatDataset<T = unknown> implements Dataset<T> {
   /** The sets, in order. */
   readonly datasets: readonly Dataset<T>[];
-  /** Number of samples of all. */
+  /** Total number of samples. */
   readonly length: number;
-  /** Sample `index` as its set calls it; only where all sets have names. */
+  /** The name of sample `index`; only if all sets have names. */
   readonly nameOf?: (index: number) => string;
 
-  /** @throws ArgumentError for what are no data sets, and none at all; DatasetError for other classes than the first one's. */
+  /** @throws ArgumentError for invalid data sets or an empty list; DatasetError for classes that differ from those of the first one. */
   constructor(datasets: Iterable<Dataset<T>>) {
     this.datasets = checkIterable(datasets, 'datasets', 'an iterable of data sets');
     const [first] = this.datasets;
@@ -110,13 +110,13 @@ export class ConcatDataset<T = unknown> implements Dataset<T> {
     return this.datasets[0]!.classes;
   }
 
-  /** [C, H, W] of the images, where all sets say the same. */
+  /** [C, H, W] of the images, if all sets have the same shape. */
   get shape(): readonly [number, number, number] | undefined {
     const { shape } = this.datasets[0]!;
     return this.datasets.every((set) => set.shape?.join() === shape?.join()) ? shape : undefined;
   }
 
-  /** The labels of all samples, where every set has them. */
+  /** The labels of all samples, if every set has labels. */
   get labels(): ArrayLike<number> | undefined {
     const parts = this.datasets.map(({ labels }) => labels && Array.from(labels));
     return parts.every((part) => part !== undefined) ? parts.flat() : undefined;
@@ -137,7 +137,7 @@ export class ConcatDataset<T = unknown> implements Dataset<T> {
     throw new ArgumentError('Expected sets that keep their length, but one became shorter');
   }
 
-  /** What it is, in one line. */
+  /** A description in one line. */
   toString(): string {
     return `ConcatDataset of ${this.datasets.length}: ${setText(this)}`;
   }
@@ -148,31 +148,31 @@ export class ConcatDataset<T = unknown> implements Dataset<T> {
   }
 }
 
-/** Samples of a set, by their indices: a {@link Subset}. @throws ArgumentError as that does. */
+/** Samples of a set by their indices: a {@link Subset}. @throws ArgumentError like its constructor. */
 export function subset<T>(dataset: Dataset<T>, indices: Iterable<number>): Subset<T> {
   return new Subset(dataset, indices);
 }
 
-/** Sets behind each other: a {@link ConcatDataset}. @throws ArgumentError or DatasetError as that does. */
+/** Concatenates sets: a {@link ConcatDataset}. @throws ArgumentError or DatasetError like its constructor. */
 export function concat<T>(datasets: Iterable<Dataset<T>>): ConcatDataset<T> {
   return new ConcatDataset(datasets);
 }
 
 /** Options of {@link randomSplit}. */
 export interface RandomSplitOptions {
-  /** Chooses the samples, an integer. Default: 0. */
+  /** Seed of the split, an integer. Default: 0. */
   seed?: number | undefined;
-  /** Gives every part the same share of every class, as far as whole samples allow. Needs `dataset.labels`. Default: false. */
+  /** Give every part the same share of every class, up to rounding. Needs `dataset.labels`. Default: false. */
   stratify?: boolean | undefined;
 }
 
 const RANDOM_SPLIT_KEYS = optionKeys('seed', 'stratify');
 
 /**
- * A set split at random into parts without common samples. The same seed gives the same parts.
- * @param lengths - Numbers of samples that add up to the length of the set; or shares that add up to 1, of which what is
- *   left by rounding down goes to the parts one by one, as in PyTorch.
- * @throws ArgumentError for lengths that do not add up, and for `stratify` without labels.
+ * Splits a set randomly into disjoint parts. The same seed gives the same parts.
+ * @param lengths - Numbers of samples that sum to the length of the set; or fractions that sum to 1. Samples that remain
+ *   after rounding down are distributed to the parts one by one, as in PyTorch.
+ * @throws ArgumentError for lengths with a wrong sum, and for `stratify` without labels.
  * @see https://pytorch.org/docs/stable/data.html#torch.utils.data.random_split
  * @example const [train, val] = data.randomSplit(set, [0.9, 0.1], { seed: 42, stratify: true })
  */
@@ -210,14 +210,14 @@ function countsOf(lengths: readonly number[], length: number): number[] {
       `shares that add up to 1, or integers that add up to ${length}`,
       lengths,
     );
-  // A share such as 0.7 of 10 is 7, though the product of the floats is a little less.
+  // 0.7 of 10 is 7, although the product of the floats is slightly less.
   const counts = list.map((share) => Math.floor(share * length + 1e-9));
   const left = length - counts.reduce((total, value) => total + value, 0);
   for (let i = 0; i < left; i++) counts[i % counts.length]! += 1;
   return counts;
 }
 
-/** Every class spread evenly over the order, so that every piece of it has its share of each. */
+/** An order in which every class is spread evenly, so that each part has its share of every class. */
 function stratified({ labels, length }: Dataset, random: Random): number[] {
   if (labels === undefined || labels.length !== length)
     throw invalidArgument('dataset.labels', `${length} labels, for stratify`, labels);

@@ -1,5 +1,5 @@
 /**
- * Members of a .tar.gz, read while it is decompressed: nothing is unpacked to disk.
+ * Reads members of a .tar.gz while it is decompressed: nothing is unpacked to disk.
  * @module
  */
 import { createReadStream } from 'node:fs';
@@ -10,7 +10,7 @@ import { DatasetError } from '../errors.js';
 import { allocateBytes } from './bytes.js';
 import { datasetError } from './dataset.js';
 
-/** Far more than any member of a published archive has; a header that claims more is damaged. */
+/** Far larger than any member of a published archive; a header with more is damaged. */
 const MAX_MEMBER_BYTES = 1 << 28;
 
 async function sizeOf(file: string): Promise<number> {
@@ -22,13 +22,13 @@ async function sizeOf(file: string): Promise<number> {
 }
 
 /**
- * Streams an archive past `onMember`, to its end: gzip's own checksum, which is there, covers every byte.
+ * Reads an archive to its end and calls `onMember`. The checksum of gzip, which is at the end, covers every byte.
  *
  * @param file - Path of the .tar.gz.
  * @param wanted - Base names of the members to read; folders in front of them are ignored, and never used as paths.
- * @param onMember - Called with each wanted member, in the order of the archive; the content is only valid during the call.
- * What it throws is reported with the file and the member.
- * @param onProgress - Called while it is read: bytes of the file so far, and all of them.
+ * @param onMember - Called with each requested member, in the order of the archive; the content is only valid during the call.
+ * Its errors are reported with the file and the member.
+ * @param onProgress - Called while it is read: bytes so far, and the total.
  * @returns The names that were not in the archive.
  * @throws DatasetError when the file is not a gzip'd tar, is truncated, or holds a wanted member twice.
  */
@@ -44,11 +44,11 @@ export async function readTarGz(
   const source = createReadStream(file, { highWaterMark: 1 << 18 });
   const gunzip = createGunzip({ chunkSize: 1 << 18 });
   const tar = extract();
-  // `pipe` does not carry errors along; each stage passes its own on to the last one, which is the one awaited.
+  // `pipe` does not forward errors; each stage forwards its own to the last one, which is awaited.
   source.on('error', (error) => tar.destroy(error));
   gunzip.on('error', (error) => tar.destroy(error));
   source.pipe(gunzip).pipe(tar);
-  // From here to the loop nothing waits: an error finds somebody listening.
+  // There is no await between here and the loop, so an error always has a listener.
   try {
     for await (const entry of tar) {
       const { name: path, type, size = 0 } = entry.header;
@@ -59,7 +59,7 @@ export async function readTarGz(
       }
       if (!missing.delete(name)) throw new Error(`member ${name} is there twice`);
       if (size > MAX_MEMBER_BYTES) throw new Error(`member ${name} claims ${size} bytes`);
-      // One buffer for all members: fresh memory is dear, and garbage of this size is collected late.
+      // One buffer for all members: new memory is expensive, and garbage of this size is collected late.
       if (buffer.length < size) buffer = allocateBytes(size);
       const content = buffer.subarray(0, size);
       let filled = 0;

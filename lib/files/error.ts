@@ -1,5 +1,5 @@
 /**
- * Errors of the file system in words.
+ * Error messages for errors of the file system.
  * @module
  */
 import { CheckpointError, invalidArgument } from '../errors.js';
@@ -10,7 +10,7 @@ export function checkPath(path: unknown, expected = 'the path of a file', name =
     throw invalidArgument(name, expected, path);
 }
 
-/** What the codes of the operating system mean. */
+/** Messages for error codes of the operating system. */
 const REASONS: Readonly<Record<string, string>> = {
   EACCES: 'permission denied',
   EPERM: 'permission denied',
@@ -23,12 +23,12 @@ const REASONS: Readonly<Record<string, string>> = {
   ELOOP: 'its symbolic links lead in a circle',
 };
 
-/** Why the file system refused. */
+/** The reason of a file system error. */
 export function reasonOf(error: NodeJS.ErrnoException): string {
   return REASONS[error.code ?? ''] ?? error.message;
 }
 
-/** A file system error as a CheckpointError that says what could not be done with which file; others pass through. */
+/** Converts a file system error to a CheckpointError that names the action and the file; other errors are returned unchanged. */
 export function fileError(verb: 'read' | 'write', path: string, error: unknown): Error {
   if (!(error instanceof Error) || !('syscall' in error)) return error as Error;
   const missing = verb === 'read' ? 'no such file' : 'no such folder';

@@ -1,16 +1,16 @@
 /**
- * JSON from files that somebody else may have written.
+ * JSON from untrusted files.
  * @module
  */
 import { CheckpointError, describe } from '../errors.js';
 
-/** Deeper than any record of ours: what works through records may call itself so often without harm. */
+/** Deeper than any record of dyconv, and safe for recursive functions. */
 const MAX_DEPTH = 100;
 
 /**
- * The object that a file or a line holds.
- * @param where - The file, with the line where there are several, for messages.
- * @throws {CheckpointError} for anything else, and for one that is nested more than 100 levels deep.
+ * Parses the JSON object of a file or a line.
+ * @param where - The file, and the line if there are several, for messages.
+ * @throws {CheckpointError} for invalid JSON, other values, and objects nested more than 100 levels deep.
  */
 export function parseJsonObject(text: string, where: string): Record<string, unknown> {
   let value: unknown;
@@ -31,7 +31,7 @@ function damaged(where: string, found: string, cause?: unknown): CheckpointError
   return new CheckpointError(`${where} is damaged: Expected a JSON object but ${found}`, { cause });
 }
 
-/** How deep valid JSON is nested: by its brackets, so that depth costs no stack. */
+/** The nesting depth of valid JSON, counted by brackets without recursion. */
 function depthOf(text: string): number {
   let depth = 0;
   let deepest = 0;

@@ -10,9 +10,9 @@ import { type ForeignDType, foreignType, isForeign, unrepresentable } from './fo
 
 /** The first bytes of every file; a version of two bytes follows, then the header's length. */
 const MAGIC = Uint8Array.of(0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59);
-/** Bytes before the header's text as it is written here, in version 1. */
+/** Bytes before the header's text in version 1, which dyconv writes. */
 const PREFIX_BYTES = 10;
-/** Longest header accepted. NumPy itself stops at 10,000 characters for fear of its parser; ours is a few patterns. */
+/** Longest accepted header. NumPy's limit is 10,000 characters, because of its parser; this reader uses only a few patterns. */
 const MAX_HEADER = 1 << 20;
 const ALIGNMENT = 64;
 const MAX_DIMS = 64;
@@ -28,7 +28,7 @@ const CODES: Readonly<Partial<Record<DType, string>>> = {
   uint8: 'u1',
   bool: 'b1',
 };
-/** Types of elements that are read, by their code: our dtypes, and those that are converted. */
+/** Supported element types by code: dtypes, and types that are converted. */
 export const NPY_CODES: ReadonlyMap<string, DType | ForeignDType> = new Map<string, DType | ForeignDType>([
   ...Object.entries(CODES).map(([dtype, code]): [string, DType] => [code, dtype as DType]),
   ['u2', 'uint16'],
@@ -37,16 +37,16 @@ export const NPY_CODES: ReadonlyMap<string, DType | ForeignDType> = new Map<stri
 ]);
 const LITTLE = endianness() === 'LE';
 
-/** What a header says. */
+/** The contents of a header. */
 export interface NpyHeader {
-  /** What the array becomes. */
+  /** The dtype of the tensor. */
   dtype: DType;
-  /** What the elements are: the dtype, or one that is converted to it. */
+  /** The type of the elements: the dtype, or one that is converted to it. */
   stored: DType | ForeignDType;
   shape: number[];
   /** Column-major elements. */
   fortranOrder: boolean;
-  /** The elements' bytes are in the other order than this machine's. */
+  /** Whether the byte order differs from this machine's. */
   swap: boolean;
 }
 
@@ -75,7 +75,7 @@ export function formatNpyHeader(dtype: DType, shape: readonly number[]): Uint8Ar
 }
 
 /**
- * How many bytes hold the header's length: 2 in version 1, 4 in later ones.
+ * Number of bytes of the header's length: 2 in version 1, 4 in later ones.
  * @param start - Magic number and version.
  * @throws {CheckpointError} naming the file.
  */
@@ -95,7 +95,7 @@ export function headerLength(bytes: Uint8Array, file: string): number {
   throw new CheckpointError(`${file} announces a header of ${length} bytes; at most ${MAX_HEADER} are read`);
 }
 
-/** Parses the dictionary. @throws {CheckpointError} naming the file and what is wrong. */
+/** Parses the dictionary. @throws {CheckpointError} naming the file and the problem. */
 export function parseNpyHeader(text: string, file: string): NpyHeader {
   const fail = (what: string): never => {
     throw new CheckpointError(`${file} is not a npy file that can be read: ${what}`);

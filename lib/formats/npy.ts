@@ -1,5 +1,5 @@
 /**
- * Reading and writing NumPy's `.npy` files, one array each.
+ * Reads and writes NumPy's `.npy` files, which have one array each.
  * @see https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
  * @module
  */
@@ -21,10 +21,10 @@ import {
 } from './tensor-bytes.js';
 
 /**
- * Reads an array that NumPy's `save` wrote, or {@link saveNpy}.
- * @returns A tensor on the CPU, row-major whatever the order in the file; uint16 becomes int32, uint32 and uint64 int64. The
- * caller owns it.
- * @throws {CheckpointError} if the file is missing, truncated or damaged, or has elements that are no dtype of ours.
+ * Reads an array of NumPy's `save` or {@link saveNpy}.
+ * @returns A tensor on the CPU, row-major for any order in the file; uint16 becomes int32, uint32 and uint64 int64. The
+ * caller must dispose it.
+ * @throws {CheckpointError} if the file is missing, truncated or damaged, or has elements that no dtype can represent.
  * @example const x = await loadNpy('features.npy');
  */
 export async function loadNpy(path: string): Promise<Tensor> {
@@ -43,7 +43,7 @@ export async function loadNpy(path: string): Promise<Tensor> {
 }
 
 /**
- * Writes a tensor for NumPy's `load`, atomically: a file that was there before stays until the new one is complete.
+ * Writes a tensor for NumPy's `load`, atomically: an existing file remains until the new one is complete.
  * @param path - The file; its folder must exist.
  * @param tensor - From any device and with any strides. It must not change until the promise is settled.
  * @throws {DTypeError} for bfloat16, which NumPy does not have. @throws {CheckpointError} if the file cannot be written.
@@ -67,8 +67,8 @@ export async function saveNpy(path: string, tensor: Tensor): Promise<void> {
 }
 
 /**
- * Reads one array from the first byte of its magic number on.
- * @param size - How many bytes there are.
+ * Reads one array, starting at its magic number.
+ * @param size - Number of bytes.
  */
 export async function readNpy(reader: ByteReader, size: number, name: string): Promise<Tensor> {
   const read = async (length: number, position: number): Promise<Uint8Array> => {

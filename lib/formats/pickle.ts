@@ -1,8 +1,8 @@
 /**
- * A reader for pickles that hold data. It knows the opcodes that dictionaries, lists and objects are written with (Python's
- * `pickletools`, protocols 2 to 5), and the few callables that a {@link PickleDialect} names, whose effect the dialect
- * computes itself. Nothing else is called. Each opcode costs the time of its own bytes: a pickle takes time and memory in
- * proportion to its length.
+ * A reader for pickles with data. It supports the opcodes of dictionaries, lists and objects (Python's
+ * `pickletools`, protocols 2 to 5), and the callables of a {@link PickleDialect}, whose results the dialect
+ * computes itself. Nothing else is called. Time and memory are
+ * proportional to the length of the pickle.
  * @module
  */
 import { setImmediate as turn } from 'node:timers/promises';
@@ -35,19 +35,19 @@ class Mark extends Special {
 
 type Value = PickleValue;
 
-/** Most opcodes of a pickle: each makes a value at most, of some hundred bytes. */
+/** Maximum number of opcodes of a pickle: each creates at most one value, of some hundred bytes. */
 const MAX_OPCODES = 10_000_000;
-/** Opcodes between turns of the event loop. */
+/** Number of opcodes between turns of the event loop. */
 const OPCODES_PER_TURN = 50_000;
-/** Longest names of modules and classes, and longest integers in bytes. */
+/** Maximum length of names of modules and classes, and of integers in bytes. */
 const MAX_NAME = 1000;
 const MAX_INTEGER = 128;
 
 /**
  * Reads one pickle.
  * @param bytes - The whole pickle.
- * @param dialect - The names it may ask for.
- * @throws PickleError when it is truncated, malformed, or holds anything but plain data and what the dialect makes.
+ * @param dialect - The allowed names.
+ * @throws PickleError when it is truncated, malformed, or contains anything except plain data and values of the dialect.
  */
 export function readPickle(bytes: Uint8Array, dialect: PickleDialect): Pickled {
   const reader = new Reader(bytes, dialect, 0);
@@ -56,9 +56,9 @@ export function readPickle(bytes: Uint8Array, dialect: PickleDialect): Pickled {
 }
 
 /**
- * As {@link readPickle}, giving the event loop turns in between.
- * @param start - Where the pickle begins. Default 0.
- * @returns The value, and where the pickle ends.
+ * Like {@link readPickle}, but yields to the event loop.
+ * @param start - Start of the pickle. Default 0.
+ * @returns The value, and the end of the pickle.
  */
 export async function readPickleAsync(
   bytes: Uint8Array,
@@ -154,11 +154,11 @@ class Reader {
       throw new PickleError(`a mark is in the place of a value at byte ${this.position}`);
     return value;
   }
-  /** Takes away the topmost value or mark. */
+  /** Removes the top value or mark. */
   drop(): void {
     if (this.#stack.pop() === undefined) throw new PickleError(`its stack is empty at byte ${this.position}`);
   }
-  /** The values above the topmost mark, which is removed with them. */
+  /** Removes and returns the values above the top mark, and removes the mark. */
   popToMark(): Value[] {
     const mark = this.#stack.findLastIndex((value) => value instanceof Mark);
     if (mark < 0) throw new PickleError(`a mark is missing at byte ${this.position}`);
@@ -191,7 +191,7 @@ const NEWOBJ_EX = 0x92;
 
 const MARK = new Mark();
 
-/** Opcode -> what it does. The comments are the names in `pickletools`. */
+/** Functions of the opcodes. The comments are the names in `pickletools`. */
 const OPCODES: ReadonlyMap<number, (r: Reader) => void> = new Map<number, (r: Reader) => void>([
   [0x80, (r) => checkProtocol(r.uint8())], // PROTO
   [0x95, (r) => void r.take(8)], // FRAME
@@ -251,7 +251,7 @@ function checkProtocol(version: number): void {
   if (version < 2 || version > 5) throw new PickleError(`expected protocol 2 to 5 but it has ${version}`);
 }
 
-/** A whole number of any length, lowest byte first, in two's complement. */
+/** An integer of any length, little-endian, in two's complement. */
 function long(bytes: Uint8Array): number | bigint {
   if (bytes.length > MAX_INTEGER) throw new PickleError(`a number of ${bytes.length} bytes is too large`);
   const value = BigInt.asIntN(

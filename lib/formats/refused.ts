@@ -1,14 +1,14 @@
 /**
- * What a file holds and no dtype can: each such array is refused by itself, when it is asked for, and the others are read.
+ * Arrays of a file that no dtype can represent: each throws when it is accessed, and the others are read.
  * @module
  */
 import { CheckpointError } from '../errors.js';
 import type { Tensor } from '../tensor/tensor.js';
 
 /**
- * Tensors by name. A name that is refused is a property that is not enumerated and throws when it is read; that it is
- * there is reported once a file, as a process warning with the code `DYCONV_LEFT_OUT`.
- * @param refused - Names with the reason for each.
+ * Tensors by name. A rejected name is a non-enumerable property that throws when it is read; its
+ * existence is reported once per file, as a process warning with the code `DYCONV_LEFT_OUT`.
+ * @param refused - Rejected names with the reason for each.
  */
 export function withRefused(
   tensors: Iterable<readonly [string, Tensor]>,

@@ -12,7 +12,7 @@ import { type ForeignDType, foreignType } from './foreign-dtypes.js';
 export const MAX_HEADER_BYTES = 100_000_000;
 const MAX_DIMS = 64;
 
-/** dtype names of the format, with ours. */
+/** dtype names of the format with the dtypes of dyconv. */
 const DTYPES: Readonly<Record<string, DType>> = {
   F64: 'float64',
   F32: 'float32',
@@ -26,7 +26,7 @@ const DTYPES: Readonly<Record<string, DType>> = {
   BOOL: 'bool',
 };
 
-/** Types of elements that are no dtype of ours: those that are converted, and those of complex numbers. */
+/** Other element types: those that are converted, and complex numbers. */
 const FOREIGN: Readonly<Record<string, ForeignDType>> = {
   U16: 'uint16',
   U32: 'uint32',
@@ -39,15 +39,15 @@ const FOREIGN: Readonly<Record<string, ForeignDType>> = {
   C64: 'complex64',
 };
 
-/** Bits of the elements that share bytes. */
+/** Bits per element of types smaller than a byte. */
 const PACKED: Readonly<Record<string, number>> = { F4: 4, F6_E2M3: 6, F6_E3M2: 6 };
 
-/** One tensor as the header describes it. */
+/** The description of a tensor. */
 export interface TensorEntry {
   name: string;
-  /** The dtype that it is read as; null where no dtype holds its elements. */
+  /** The dtype of the tensor; null if no dtype can represent its elements. */
   dtype: DType | null;
-  /** The type of its elements as the format names it, such as `F32`. */
+  /** The type of its elements in the format, such as `F32`. */
   storedAs: string;
   shape: number[];
   /** First byte, counted from the start of the data. */
@@ -56,7 +56,7 @@ export interface TensorEntry {
   end: number;
 }
 
-/** The type of elements that have to be converted; undefined where they are of a dtype as they are. */
+/** The type of elements that must be converted; undefined if no conversion is needed. */
 export function foreignOf({ storedAs }: TensorEntry): ForeignDType | undefined {
   return Object.hasOwn(FOREIGN, storedAs) ? FOREIGN[storedAs] : undefined;
 }
@@ -65,12 +65,12 @@ export function foreignOf({ storedAs }: TensorEntry): ForeignDType | undefined {
 export interface SafetensorsHeader {
   /** Tensors in the order of their data. */
   entries: TensorEntry[];
-  /** The `__metadata__` strings; empty where the file has none. */
+  /** The `__metadata__` strings; empty if the file has none. */
   metadata: Record<string, string>;
 }
 
 /**
- * Lays tensors out and writes the header: wide dtypes first, otherwise in the order given, so that every tensor starts
+ * Computes the layout of tensors and writes the header: wide dtypes first, otherwise in the order given, so that every tensor starts
  * at a multiple of its element size.
  * @returns The first bytes of the file (length and header, padded to a multiple of 8), and the entries in data order.
  */
@@ -101,7 +101,7 @@ export function formatHeader(
 /**
  * Parses and checks the JSON of a header.
  * @param json - The header's bytes without the length.
- * @param dataBytes - Bytes of data that follow; the tensors must cover them without hole or overlap.
+ * @param dataBytes - Bytes of data that follow; the tensors must cover them without gaps or overlaps.
  * @param file - Name for error messages.
  * @throws {CheckpointError} naming the file and the tensor.
  */
@@ -162,7 +162,7 @@ function parseEntry(name: string, value: unknown, fail: Fail): TensorEntry {
         `but its data_offsets [${begin}, ${end}] hold ${end - begin}`,
     );
   }
-  // A size of 0 lets the others be anything: they must still be what a tensor can have.
+  // If one size is 0, the product does not limit the others; each must still be valid.
   if (!Number.isSafeInteger(shape.reduce((product, size) => product * Math.max(size, 1), 8)))
     fail(`${what} has shape [${shape.join(', ')}], which is too large`);
   return { name, dtype: dtypeOf(storedAs as string), storedAs: storedAs as string, shape, begin, end };
@@ -197,11 +197,11 @@ function checkLayout(entries: readonly TensorEntry[], dataBytes: number, fail: F
 }
 
 /**
- * The first key that an object of a (valid) JSON text has twice, or null. `JSON.parse` keeps the last one silently,
+ * The first duplicate key of an object in valid JSON, or null. `JSON.parse` silently keeps the last one,
  * where other readers may keep the first.
  */
 function findDuplicateKey(json: string): string | null {
-  // Strings and brackets are all that matters for the structure; a string is a key if a colon follows it.
+  // Only strings and brackets matter for the structure; a string is a key if a colon follows it.
   const tokens = /"[^"\\]*(?:\\.[^"\\]*)*"(\s*:)?|[{}]/g;
   const open: Set<string>[] = [];
   for (const [token, colon] of json.matchAll(tokens)) {

@@ -1,5 +1,5 @@
 /**
- * Tensors on a part of a storage, by the shape, strides and offset that a file gives: PyTorch's `as_strided`.
+ * Tensors on a part of a storage with shape, strides and offset from a file, like PyTorch's `as_strided`.
  * @module
  */
 import { native } from '../native/index.js';
@@ -13,7 +13,7 @@ export interface Layout {
 }
 
 /**
- * A view of a tensor of one dimension. The layout must lie within it.
+ * A view of a one-dimensional tensor. The layout must be within it.
  * @see https://pytorch.org/docs/stable/generated/torch.as_strided.html
  */
 export function viewStorage(storage: Tensor, { shape, strides, offset }: Layout): Tensor {
@@ -21,7 +21,7 @@ export function viewStorage(storage: Tensor, { shape, strides, offset }: Layout)
   const empty = shape.includes(0);
   using part = native.narrow(storage, 0, empty ? 0 : offset, empty ? 0 : last + 1);
   if (empty || isDense(shape, strides)) return native.view(part, shape);
-  // Each dimension is made of windows on what the dimensions with smaller strides span.
+  // Each dimension consists of windows over the range of the dimensions with smaller strides.
   const order = shape.map((_, dim) => dim).filter((dim) => shape[dim] !== 1 && strides[dim] !== 0);
   order.sort((a, b) => strides[b]! - strides[a]!);
   let view = native.view(part, [last + 1]);
@@ -48,7 +48,7 @@ export function viewStorage(storage: Tensor, { shape, strides, offset }: Layout)
   return view;
 }
 
-/** Whether the elements lie in row-major order without gaps. */
+/** Whether the elements are in row-major order without gaps. */
 function isDense(shape: readonly number[], strides: readonly number[]): boolean {
   let expected = 1;
   for (let dim = shape.length - 1; dim >= 0; dim--) {

@@ -1,5 +1,5 @@
 /**
- * Files of `torch.save` since PyTorch 1.6: a zip archive with a pickle, and a file for each storage.
+ * Files of `torch.save` since PyTorch 1.6: a zip archive with a pickle, and one file per storage.
  * @module
  */
 import type { Entry, ZipFile } from 'yauzl';
@@ -9,7 +9,7 @@ import { streamReader } from './tensor-bytes.js';
 import { type PickledStorage, storageItemSize, torchDialect } from './torch-pickle.js';
 import { makeValues, type StorageReader, type TorchValue } from './torch-values.js';
 
-/** Largest pickle accepted, in bytes: it describes tensors, it does not hold them. */
+/** Largest accepted pickle in bytes: it describes tensors but does not contain them. */
 export const MAX_PICKLE_BYTES = 100_000_000;
 
 /** Reads the archive at a path. @throws PickleError, or errors of the file system and of the zip format. */
@@ -60,7 +60,7 @@ class Archive {
     checkSize(storage, entry.uncompressedSize);
     const chunks = this.#chunks(name, entry);
     const made = await read(streamReader(chunks, `${name} in it`));
-    // The end brings the checksum.
+    // The checksum is compared at the end.
     for await (const _ of chunks);
     return made;
   };
@@ -68,7 +68,7 @@ class Archive {
   #entry(name: string): Entry {
     const entry = this.#entries.get(name);
     if (!entry) throw new PickleError(`it lacks ${name}`);
-    // As torch.save writes it; a few compressed bytes could ask for any amount of memory.
+    // torch.save does not compress; a few compressed bytes could expand to any amount of memory.
     if (entry.compressionMethod !== 0) throw new PickleError(`${name} in it is compressed`);
     return entry;
   }
@@ -83,7 +83,7 @@ class Archive {
   }
 }
 
-/** Compares the bytes that a storage has with those it should have. */
+/** Compares the size of a storage with the expected one. */
 export function checkSize({ key, dtype, length }: PickledStorage, bytes: number): void {
   const expected = length * storageItemSize(dtype);
   if (bytes !== expected)

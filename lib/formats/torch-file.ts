@@ -1,5 +1,5 @@
 /**
- * Reading the files of `torch.save`: weights and checkpoints, without running anything that is in them.
+ * Reads files of `torch.save`: weights and checkpoints, without executing code in them.
  * @see https://pytorch.org/docs/stable/generated/torch.load.html
  * @module
  */
@@ -16,15 +16,15 @@ import { TorchObject, type TorchValue } from './torch-values.js';
 export { TorchObject, type TorchValue } from './torch-values.js';
 
 /**
- * Reads a file of `torch.save` (`.pt`, `.pth`), of the zip format or of the one before PyTorch 1.6. Nothing in it is
- * executed. Dictionaries (OrderedDict, Counter, defaultdict) become objects, tuples and sets arrays, `torch.device`,
- * `torch.dtype` and dates texts, integers beyond 2^53 bigints, arrays of numpy tensors. Unsigned integers of 16, 32 and 64
- * bits become int32, int64 and int64, floats of 8 bits float32. Objects of other classes, quantized and complex tensors
- * become a {@link TorchObject}; a file that asks for functions such as `os.system` is refused.
- * Tensors that shared a storage share it here too.
+ * Reads a file of `torch.save` (`.pt`, `.pth`), in the zip format or the format before PyTorch 1.6. No code in it is
+ * executed. Dictionaries (OrderedDict, Counter, defaultdict) become objects; tuples and sets become arrays; `torch.device`,
+ * `torch.dtype` and dates become strings; integers above 2^53 become bigints; NumPy arrays become tensors. Unsigned integers of 16, 32 and 64
+ * bits become int32, int64 and int64; 8-bit floats become float32. Objects of other classes, quantized and complex tensors
+ * become a {@link TorchObject}; a file that refers to functions such as `os.system` is rejected.
+ * Tensors that shared a storage share it again.
  * @param path - The file.
- * @returns What was saved, tensors on the CPU. The caller owns them.
- * @throws {CheckpointError} if the file is missing, damaged, no file of PyTorch, or asks for what is not data.
+ * @returns The saved value, with tensors on the CPU. The caller must dispose them.
+ * @throws {CheckpointError} if the file is missing, damaged, not a file of PyTorch, or refers to functions.
  * @example
  * const { model } = (await loadTorch('checkpoint.pt')) as { model: Record<string, Tensor> }
  */
@@ -54,20 +54,20 @@ export async function loadTorch(path: string): Promise<TorchValue> {
   }
 }
 
-/** What to do with a file that Python alone can read. */
+/** The advice for a file that only Python can read. */
 const ADVICE =
   "Where PyTorch reads it, save it once more in Python: torch.save(torch.load(path, map_location='cpu'), path)";
 
-/** Keys under which checkpoints usually keep the weights of their model. */
+/** Usual keys of the weights in checkpoints. */
 const USUAL_KEYS = ['state_dict', 'model_state_dict', 'model', 'net', 'network', 'weights'];
 
 /**
- * Reads the weights in a file of PyTorch, of its format before version 1.6 too: what `torch.save(model.state_dict(), path)`
- * wrote, a checkpoint with such a dictionary under `state_dict`, `model_state_dict`, `model`, `net`, `network` or `weights`,
- * or a whole module. A tensor that no dtype holds (complex, quantized) is left out with a warning, and throws when it is
- * asked for by its name.
- * @returns Tensors by key, on the CPU. The caller owns them.
- * @throws {CheckpointError} as {@link loadTorch}, and if there is no such dictionary.
+ * Reads the weights of a file of PyTorch, also in the format before version 1.6: a state dict
+ * (`torch.save(model.state_dict(), path)`), a checkpoint with a state dict under `state_dict`, `model_state_dict`, `model`, `net`, `network` or `weights`,
+ * or a whole module. A tensor that no dtype can represent (complex, quantized) is left out with a warning, and throws when it is
+ * accessed by its name.
+ * @returns Tensors by key, on the CPU. The caller must dispose them.
+ * @throws {CheckpointError} like {@link loadTorch}, and if there is no state dict.
  * @example
  * model.loadStateDict(await loadTorchStateDict('alexnet.pth'))
  */
@@ -89,7 +89,7 @@ export async function loadTorchStateDict(path: string): Promise<Record<string, T
   );
 }
 
-/** Most modules of a network: a few that refer to each other could make any number. */
+/** Maximum number of modules of a network: modules that refer to each other could otherwise expand without limit. */
 const MAX_MODULES = 100_000;
 
 interface StateEntries {
@@ -99,7 +99,7 @@ interface StateEntries {
   modules: number;
 }
 
-/** The tensors of a state dict or a module; undefined for what is neither. */
+/** The tensors of a state dict or a module; undefined for other values. */
 function stateEntries(value: TorchValue | undefined): StateEntries | undefined {
   const entries: StateEntries = { tensors: [], refused: new Map(), modules: 0 };
   if (value instanceof TorchObject) collectModule(value, '', entries, 0);
@@ -108,7 +108,7 @@ function stateEntries(value: TorchValue | undefined): StateEntries | undefined {
   return entries.tensors.length > 0 ? entries : undefined;
 }
 
-/** @returns False for what is no tensor. */
+/** @returns False if it is not a tensor. */
 function collect({ tensors, refused }: StateEntries, key: string, value: TorchValue): boolean {
   if (isTensor(value)) tensors.push([key, value]);
   else if (value instanceof TorchObject) refused.set(key, describeObject(value));
@@ -120,7 +120,7 @@ function describeObject({ type, state }: TorchObject): string {
   return typeof state === 'string' ? state : `it is a ${type}`;
 }
 
-/** Parameters and persistent buffers of a pickled `nn.Module`, by the keys that its state dict would have. */
+/** Parameters and persistent buffers of a pickled `nn.Module`, by the keys of its state dict. */
 function collectModule(module: TorchObject, prefix: string, entries: StateEntries, depth: number): void {
   const state = module.state;
   if (!isRecord(state) || depth > 100) return;

@@ -1,6 +1,6 @@
 /**
- * Files of `torch.save` before PyTorch 1.6: pickles one after the other (a magic number, a version, the system, the value,
- * the keys of the storages), and behind them the storages, each a length and its elements.
+ * Files of `torch.save` before PyTorch 1.6: a sequence of pickles (a magic number, a version, the system, the value,
+ * the keys of the storages), followed by the storages, each with a length and its elements.
  * @see https://github.com/pytorch/pytorch/blob/main/torch/serialization.py (`_legacy_save`)
  * @module
  */
@@ -11,22 +11,22 @@ import { MAX_PICKLE_BYTES } from './torch-archive.js';
 import { type PickledStorage, storageItemSize, torchDialect } from './torch-pickle.js';
 import { makeValues, type StorageReader, type TorchValue } from './torch-values.js';
 
-/** A pickle of the magic number begins so, behind the bytes of its protocol. */
+/** Start of the pickle of the magic number, after the bytes of its protocol. */
 const MAGIC = Buffer.from('8a0a6cfc9c46f9206aa85019', 'hex');
 const PROTOCOL = 1001;
-/** Bytes that are read at first for the pickles. */
+/** Number of bytes that are read first for the pickles. */
 const HEAD = 1 << 20;
 
-/** Whether a file that begins with these bytes is of the old format. */
+/** Whether a file that starts with these bytes has the old format. */
 export function isLegacy(start: Uint8Array): boolean {
   return start[0] === 0x80 && Buffer.from(start).includes(MAGIC);
 }
 
-/** Reads an open file. @throws PickleError, or CheckpointError for one that becomes shorter meanwhile. */
+/** Reads an open file. @throws PickleError, or CheckpointError for a file that is truncated during reading. */
 export async function readTorchLegacy(file: FileHandle, path: string): Promise<TorchValue> {
   const { size } = await file.stat();
   let head: Head | undefined;
-  // How long the pickles are is known at their end.
+  // The length of the pickles is known only at their end.
   for (let length = HEAD; head === undefined; length *= 4) {
     const whole = length >= Math.min(size, MAX_PICKLE_BYTES);
     const bytes = new Uint8Array(Math.min(length, size, MAX_PICKLE_BYTES));
@@ -45,12 +45,12 @@ export async function readTorchLegacy(file: FileHandle, path: string): Promise<T
   return makeValues(head.value, readStorage);
 }
 
-/** What the pickles say. */
+/** Contents of the pickles. */
 interface Head {
   value: Pickled;
   keys: string[];
   storages: ReadonlyMap<string, PickledStorage>;
-  /** Where the storages begin. */
+  /** Offset of the storages. */
   end: number;
 }
 
@@ -74,7 +74,7 @@ async function readHead(bytes: Uint8Array): Promise<Head> {
   return { value, keys: keys as string[], storages, end };
 }
 
-/** Where the elements of each storage begin. */
+/** Offsets of the elements of each storage. */
 async function locate(
   file: FileHandle,
   path: string,

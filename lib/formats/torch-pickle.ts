@@ -1,6 +1,6 @@
 /**
- * The pickle inside a file of PyTorch: which names it may ask for, and what they stand for here. Tensors, containers,
- * numbers and texts come of it; objects of other classes become descriptions of themselves. Nothing is called.
+ * The pickle of a file of PyTorch: allowed names and their values. The result has tensors, containers,
+ * numbers and strings; objects of other classes become descriptions. No Python code is called.
  * @see https://pytorch.org/docs/stable/notes/serialization.html
  * @module
  */
@@ -17,10 +17,10 @@ import {
 } from './pickle.js';
 import { numpyDialect, PickledArray, PickledDtype } from './pickle-numpy.js';
 
-/** Element types of storages: ours, those of other numbers, and bytes of a kind that is not read. */
+/** Element types of storages: dtypes, other numbers, and bytes of types that are not read. */
 export type StorageDType = DType | ForeignDType | `opaque${number}`;
 
-/** Storage classes of PyTorch with the types of their elements. */
+/** Storage classes of PyTorch with their element types. */
 const STORAGES: Readonly<Record<string, StorageDType>> = {
   DoubleStorage: 'float64',
   FloatStorage: 'float32',
@@ -48,12 +48,12 @@ export function storageItemSize(dtype: StorageDType): number {
   return isForeign(dtype) ? foreignType(dtype).size : Number(dtype.slice('opaque'.length));
 }
 
-/** Whether elements are of a dtype of ours. */
+/** Whether the type is a dtype of dyconv. */
 export function isDType(name: string): name is DType {
   return (DTYPES as readonly string[]).includes(name);
 }
 
-/** A class or function that a name in the pickle stands for. */
+/** A class or function of the pickle. */
 class Name extends Special {
   readonly kind = 'name';
   constructor(readonly path: string) {
@@ -68,7 +68,7 @@ class StorageType extends Special {
   }
 }
 
-/** `torch.float32` and the like. */
+/** Dtypes such as `torch.float32`. */
 class TorchDType extends Special {
   readonly kind = 'dtype';
   constructor(readonly name: string) {
@@ -83,33 +83,33 @@ export class PickledStorage extends Special {
     readonly dtype: StorageDType,
     /** Name of its file in the archive's folder `data`. */
     readonly key: string,
-    /** Elements. */
+    /** Number of elements. */
     readonly length: number,
-    /** The elements that count, of one that is a part of another. */
+    /** The used elements, for a storage that is a part of another. */
     readonly part: { readonly offset: number; readonly length: number } | undefined,
   ) {
     super();
   }
 }
 
-/** A tensor as the pickle describes it: a view of a storage. */
+/** A tensor in the pickle: a view of a storage. */
 export class PickledTensor extends PickledObject {
   constructor(
     readonly storage: PickledStorage,
-    /** Of the elements, which need not be that of the storage. */
+    /** Type of the elements, which may differ from that of the storage. */
     readonly dtype: StorageDType,
-    /** In elements, as the strides. */
+    /** In elements, like the strides. */
     readonly offset: number,
     readonly shape: readonly number[],
     readonly strides: readonly number[],
-    /** The values are those of the storage with the other sign. */
+    /** Whether the values are the negated values of the storage. */
     readonly negative: boolean,
   ) {
     super();
   }
 }
 
-/** Modules of which no name is looked at: a file that asks for one means harm. */
+/** Forbidden modules: a file that refers to one is malicious. */
 const REFUSED =
   /^(os|posix|nt|sys|subprocess|socket|shutil|runpy|importlib|ctypes|pty|builtins|__builtin__|torch\.hub)(\.|$)/;
 const BUILTINS = new Set([
@@ -125,17 +125,17 @@ const BUILTINS = new Set([
   'object',
 ]);
 const MAX_DIMS = 64;
-/** An expanded tensor may have this many elements beyond those of its storage: a few bytes could claim any number. */
+/** Maximum number of elements of an expanded tensor beyond those of its storage: a few bytes could claim any number. */
 const MAX_EXPANDED = 1 << 20;
 
 /**
- * What `torch.save` writes. To be made for each file.
- * @returns The dialect, and the storages by key that it has met.
+ * The dialect of `torch.save`. A new one is needed for each file.
+ * @returns The dialect, and the storages by key.
  */
 export function torchDialect(): { dialect: PickleDialect; storages: ReadonlyMap<string, PickledStorage> } {
   const storages = new Map<string, PickledStorage>();
   const numpy = numpyDialect();
-  // Calls with the same argument give the same value: repeated ones cost no memory.
+  // Repeated calls with the same argument return the same value, to save memory.
   const dictionaries = new Map<PickleValue, Map<string, PickleValue>>();
   const dialect: PickleDialect = {
     specials: true,
@@ -147,7 +147,7 @@ export function torchDialect(): { dialect: PickleDialect; storages: ReadonlyMap<
       const found = numpy.find(path);
       if (found) return found;
       if (REFUSED.test(module) && !(/builtin/.test(module) && BUILTINS.has(name))) return undefined;
-      // torch.load and its like; classes and dtypes of torch have other names.
+      // Functions such as torch.load; classes and dtypes of torch have other names.
       if (module === 'torch' && /^(load|save|compile|hub|jit|ops|classes)\b/.test(name)) return undefined;
       return new Name(`${module.replace('__builtin__', 'builtins')}.${name}`);
     },
@@ -187,7 +187,7 @@ type Call = (
   dictionaries: Map<PickleValue, Map<string, PickleValue>>,
 ) => PickleValue | undefined;
 
-/** What calls of data give; undefined where the arguments are others, which makes an object without meaning. */
+/** Results of calls that create data; undefined for unknown arguments, which give an object of an unknown class. */
 const CALLS: Readonly<Record<string, Call>> = Object.assign(Object.create(null), {
   'torch._utils._rebuild_tensor': (args) => rebuildTensor(args, undefined, undefined),
   'torch._utils._rebuild_tensor_v2': (args) => rebuildTensor(args, undefined, args[6]),
@@ -223,14 +223,14 @@ function firstTensor([first]: readonly PickleValue[]): PickleValue | undefined {
   return first instanceof PickledTensor || first instanceof PickledInstance ? first : undefined;
 }
 
-/** `_rebuild_from_type_v2(function, type, arguments, state)`: a subclass of Tensor, here a tensor. */
+/** `_rebuild_from_type_v2(function, type, arguments, state)`: a subclass of Tensor, which becomes a tensor. */
 function rebuildFromType([rebuild, , args]: readonly PickleValue[]): PickleValue | undefined {
   const known =
     rebuild instanceof Name && rebuild.path.startsWith('torch._utils.') ? CALLS[rebuild.path] : undefined;
   return Array.isArray(args) ? known?.(args, new Map()) : undefined;
 }
 
-/** An empty dictionary, that of another one, or that of a list of pairs, as Python 2 wrote them. */
+/** A dictionary: empty, from another one, or from a list of pairs (Python 2). */
 function dictionary(
   args: readonly PickleValue[],
   dictionaries: Map<PickleValue, Map<string, PickleValue>>,
@@ -259,7 +259,7 @@ function bytes([first]: readonly PickleValue[]): PickleValue | undefined {
   return first === undefined ? new Uint8Array(0) : first instanceof Uint8Array ? first : undefined;
 }
 
-/** The ten bytes of a datetime, or four of a date, as an ISO text. */
+/** The ten bytes of a datetime, or four of a date, as an ISO string. */
 function dateAndTime([packed, zone]: readonly PickleValue[]): PickleValue | undefined {
   if (!(packed instanceof Uint8Array) || zone !== undefined) return undefined;
   const two = (value: number) => String(value).padStart(2, '0');
@@ -271,7 +271,7 @@ function dateAndTime([packed, zone]: readonly PickleValue[]): PickleValue | unde
   return `${date}T${two(hour)}:${two(minute)}:${two(second)}.${String(micros).padStart(6, '0')}`;
 }
 
-/** Numbers as keys become texts, as in objects; tuples of a few of them as Python prints them. */
+/** Converts keys to strings: numbers as in JavaScript objects, short tuples as Python prints them. */
 function keyText(value: PickleValue): string | undefined {
   const text = pickledText(value);
   if (text !== undefined) return text;
@@ -344,14 +344,14 @@ function isSizes(value: PickleValue | undefined): value is number[] {
   );
 }
 
-/** The name of a class, function or type that stands where data is expected, or of a storage. */
+/** The name of a class, function, type or storage that is used as data. */
 export function nameOf(special: Special): string {
   if (special instanceof Name) return special.path;
   if (special instanceof TorchDType) return `torch.${special.name}`;
   return special instanceof PickledStorage ? 'torch.storage' : special.kind;
 }
 
-/** Whether a special is a dtype, which is its name. */
+/** Whether it is a dtype; the result is its name. */
 export function isTorchDType(special: Special): boolean {
   return special instanceof TorchDType;
 }

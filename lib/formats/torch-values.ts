@@ -1,6 +1,6 @@
 /**
- * The values of a file of PyTorch, made from what its pickle describes: tensors on their storages, containers, and objects
- * of classes that mean nothing here.
+ * Creates the values of a file of PyTorch from its pickle: tensors on their storages, containers, and objects
+ * of unknown classes.
  * @module
  */
 import { endianness } from 'node:os';
@@ -23,7 +23,7 @@ import {
   storageItemSize,
 } from './torch-pickle.js';
 
-/** What a file of PyTorch may hold. Dictionaries become objects; tuples and sets become arrays. */
+/** A value of a file of PyTorch. Dictionaries become objects; tuples and sets become arrays. */
 export type TorchValue =
   | Tensor
   | TorchObject
@@ -37,15 +37,15 @@ export type TorchValue =
   | { [key: string]: TorchValue };
 
 /**
- * An object of a Python class that has no counterpart here, or a tensor that no dtype can hold: what the file says of it.
- * Nothing of it was run.
+ * An object of an unknown Python class, or a tensor that no dtype can represent, with its stored fields.
+ * No code was executed.
  */
 export class TorchObject {
   /** Module and name of the class or function, such as `argparse.Namespace`. */
   readonly type: string;
-  /** What it would be called with. */
+  /** Arguments of the constructor or function. */
   args: TorchValue[] = [];
-  /** Its attributes, as its class saved them. */
+  /** Its saved attributes. */
   state: TorchValue = null;
   /** The items of a subclass of list. */
   items: TorchValue[] | null = null;
@@ -57,17 +57,17 @@ export class TorchObject {
   }
 }
 
-/** Reads the elements of a storage, row-major, and checks that they are all. */
+/** Reads all elements of a storage, row-major. */
 export type StorageReader = <T>(
   storage: PickledStorage,
   read: (bytes: ByteReader) => Promise<T>,
 ) => Promise<T>;
 
-/** Deepest nesting of containers. */
+/** Maximum nesting of containers. */
 const MAX_DEPTH = 100;
 
 /**
- * Makes the values. Storages are read once each, and their tensors are views of them, as they were where they were saved.
+ * Creates the values. Each storage is read once, and its tensors are views of it, as when they were saved.
  */
 export async function makeValues(value: Pickled, readStorage: StorageReader): Promise<TorchValue> {
   const maker = new Maker(readStorage);
@@ -82,20 +82,20 @@ export async function makeValues(value: Pickled, readStorage: StorageReader): Pr
   }
 }
 
-/** All elements of a storage as a tensor of one dimension, or why they are none. */
+/** All elements of a storage as a one-dimensional tensor, or the reason why that is not possible. */
 type Elements = Tensor | string;
 
 class Maker {
   readonly #readStorage: StorageReader;
   readonly #made = new Map<Pickled, TorchValue>();
-  /** By storage or bytes, and below that by what they are read as. */
+  /** By storage or bytes, and then by element type. */
   readonly #elements = new Map<unknown, Map<string, Elements>>();
 
   constructor(readStorage: StorageReader) {
     this.#readStorage = readStorage;
   }
 
-  /** Reads the elements of all tensors and arrays that can be reached. */
+  /** Reads the elements of all reachable tensors and arrays. */
   async prepare(root: Pickled): Promise<void> {
     const seen = new Set<unknown>();
     const rest: unknown[] = [root];
@@ -112,13 +112,13 @@ class Maker {
     }
   }
 
-  /** Gives up the elements; what was made of them keeps them. */
+  /** Releases the elements; views keep them alive. */
   release(): void {
     for (const kinds of this.#elements.values())
       for (const elements of kinds.values()) if (isTensor(elements)) elements.dispose();
   }
 
-  /** Gives up what was made. */
+  /** Disposes the created values. */
   dispose(): void {
     for (const value of this.#made.values()) if (isTensor(value)) value.dispose();
   }
@@ -162,7 +162,7 @@ class Maker {
     return native.viewDType(whole, dtype);
   }
 
-  /** The elements of an array are read once for all arrays that share them. */
+  /** Reads the elements of an array once for all arrays that share them. */
   async #prepareArray({ data, dtype, opaque }: PickledArray): Promise<void> {
     if (opaque) return;
     const [, order = '|', code = ''] = /^([<>|=]?)(\w+)$/.exec(dtype) ?? [];
@@ -178,7 +178,7 @@ class Maker {
     });
   }
 
-  /** What stands for a value. An object that is referred to twice is made once. */
+  /** Converts a value. An object that is referred to twice is created once. */
   make(value: Pickled, depth: number): TorchValue {
     if (typeof value !== 'object' || value === null) return value;
     if (value instanceof Uint8Array) return new Uint8Array(value.buffer, value.byteOffset, value.length);
@@ -223,7 +223,7 @@ class Maker {
     return isTorchDType(value) ? nameOf(value) : new TorchObject(nameOf(value));
   }
 
-  /** The tensor on some elements, or what there is instead. */
+  /** The tensor on these elements, or an object that describes it. */
   #view(key: unknown, kind: string, type: string, layout: Layout): TorchValue {
     const kinds = this.#elements.get(key);
     const elements = kinds?.get(kind) ?? [...(kinds?.values() ?? [])].find((one) => typeof one === 'string');

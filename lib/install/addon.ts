@@ -1,5 +1,5 @@
 /**
- * Whether an add-on works: it is loaded in a process of its own, since a library that does not fit can end the process
+ * Checks that an add-on works. It is loaded in a child process, because an incompatible library can end the process
  * that loads it.
  * @module
  */
@@ -8,30 +8,30 @@ import { existsSync, realpathSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { librariesOf, pathWith } from '../native/load.js';
 
-/** What a loaded add-on says of itself. */
+/** Information from a loaded add-on. */
 export interface AddonFacts {
   /** The version of libtorch it runs with. */
   libtorch: string;
   /** The instruction set libtorch's own kernels were chosen for, such as `AVX512`. */
   capability: string;
   threads: number;
-  /** Ways to compute a dynamic convolution that this machine has. */
+  /** Available algorithms of the dynamic convolution. */
   algorithms: string[];
   cudaBuilt: boolean;
   cudaDevices: number;
-  /** Whether dyconv's own CUDA kernels are in it. */
+  /** Whether it contains dyconv's CUDA kernels. */
   cudaKernels: boolean;
-  /** Why no CUDA device can be used; empty where one can. */
+  /** Why no CUDA device can be used; empty if one can. */
   cudaProblem: string;
 }
 
-/** What {@link checkAddon} found. */
+/** Result of {@link checkAddon}. */
 export type AddonCheck =
   | {
       ok: true;
-      /** The folder the process took libtorch from, its `lib/`; undefined where the platform does not tell. */
+      /** The `lib/` folder from which the process loaded libtorch; undefined if the platform does not report it. */
       libtorchLib: string | undefined;
-      /** Undefined for a library that is not dyconv's. */
+      /** Undefined for a library that is not a dyconv add-on. */
       facts: AddonFacts | undefined;
     }
   | { ok: false; reason: string };
@@ -65,7 +65,7 @@ process.stdout.write(JSON.stringify({ loaded, facts }));
  * Loads the add-on in a child process.
  *
  * @param file - The add-on.
- * @param libtorch - For a ready-made one: the folder of the libtorch that is to be loaded first.
+ * @param libtorch - For a prebuilt add-on: the folder of the libtorch to load first.
  */
 export function checkAddon(file: string, libtorch?: string): AddonCheck {
   if (!existsSync(file)) return { ok: false, reason: `${file} does not exist` };

@@ -18,7 +18,7 @@ print(list(spec.submodule_search_locations)[0])
 /**
  * The folder of PyTorch in the Python that `$PYTHON` names, else of an active virtual environment, else of `python3`.
  *
- * @returns The folder, with `lib/` and `include/`, or `{ problem }`: a sentence that says why there is none.
+ * @returns The folder, with `lib/` and `include/`, or `{ problem }`: a sentence with the reason why there is none.
  */
 export function findPythonTorch(env: NodeJS.ProcessEnv = process.env): string | { problem: string } {
   const python = env.PYTHON || virtualPython(env) || (process.platform === 'win32' ? 'python' : 'python3');

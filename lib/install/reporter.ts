@@ -1,15 +1,15 @@
 /**
- * How long steps tell what they are doing: a bar on a terminal, a few lines anywhere else.
+ * Progress reports of long steps: a bar on a terminal, lines otherwise.
  * @module
  */
 import type { WriteStream } from 'node:tty';
 import cliProgress from 'cli-progress';
 
-/** Where installation steps report to. */
+/** Receives the progress of installation steps. */
 export interface Reporter {
   /** One finished sentence. */
   line(text: string): void;
-  /** How far a step has come. `total` is undefined while the size is not known. */
+  /** The progress of a step. `total` is undefined if the size is unknown. */
   progress(step: string, done: number, total: number | undefined): void;
   /** Ends the current bar, if any. */
   end(): void;
@@ -25,7 +25,7 @@ export function createReporter(stream: NodeJS.WriteStream | WriteStream = proces
   return stream.isTTY ? barReporter(stream) : lineReporter(stream);
 }
 
-/** Says nothing. */
+/** Reports nothing. */
 export const silentReporter: Reporter = { line() {}, progress() {}, end() {} };
 
 function barReporter(stream: NodeJS.WritableStream): Reporter {

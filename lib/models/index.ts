@@ -12,7 +12,7 @@ const CREATE = optionKeys('numExperts', 'temperature', 'numClasses', 'inChannels
 
 export { AlexNet, type AlexNetDyOptions, type AlexNetOptions, alexnet, alexnetDy } from './alexnet.js';
 
-/** Options of {@link create}: those of any model; a model ignores what it does not know. */
+/** Options of {@link create}: those of all models; a model ignores options of others. */
 export type ModelOptions = AlexNetDyOptions;
 
 const registry: Readonly<Record<(typeof MODEL_NAMES)[number], (options: ModelOptions) => Module>> = {
@@ -20,13 +20,13 @@ const registry: Readonly<Record<(typeof MODEL_NAMES)[number], (options: ModelOpt
   'alexnet-dy': alexnetDy,
 };
 
-/** Names that {@link create} takes. */
+/** Names for {@link create}. */
 export function list(): string[] {
   return [...MODEL_NAMES];
 }
 
 /**
- * A new model by name. @throws ArgumentError listing the known names.
+ * Creates a model by name. @throws ArgumentError listing the known names.
  * @example models.create('alexnet-dy', { numClasses: 100, numExperts: 4 })
  */
 export function create(name: string, options: ModelOptions = {}): Module {

@@ -1,7 +1,7 @@
 /**
- * The names of the networks, apart from the networks: a command line can be checked without loading libtorch.
+ * The names of the networks, in a separate file so that a command line can be checked without loading libtorch.
  * @module
  */
 
-/** What {@link create} and `--model` take. */
+/** Names for {@link create} and `--model`. */
 export const MODEL_NAMES = ['alexnet', 'alexnet-dy'] as const;

@@ -2,11 +2,11 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { NativeError } from '../errors.js';
 
-/** V8's own collector, reached without a command-line flag and without showing `gc` to anyone else. */
+/** V8's garbage collector, without a command-line flag and without a global `gc`. */
 export function collector(): (young: boolean) => void {
   type Collect = (options: { type: 'minor' | 'major' }) => void;
   let gc: Collect | undefined;
-  // The flag is the process's: a worker that loads the package at the same time may take it back in between.
+  // The flag is process-wide: a worker that loads the package at the same time may reset it in between.
   for (let attempt = 0; gc === undefined && attempt < 1000; attempt++) {
     setFlagsFromString('--expose-gc');
     gc = runInNewContext('globalThis.gc') as Collect | undefined;

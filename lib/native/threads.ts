@@ -1,14 +1,14 @@
 /**
- * How many threads an operation uses by default, and how long they wait for each other before they sleep. Both are
- * decided when the add-on is loaded: libgomp, whose threads libtorch and the kernels use, reads its settings once, when
- * it comes into the process.
+ * The default number of threads, and how long threads wait for each other before they sleep. Both are
+ * set when the add-on is loaded: libgomp, whose threads libtorch and the kernels use, reads its settings once, when
+ * it is loaded.
  * @module
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isMainThread } from 'node:worker_threads';
 
-/** Reads a file of the system; undefined where there is none. */
+/** Reads a file of the system; undefined if it does not exist. */
 export type ReadFile = (path: string) => string | undefined;
 
 const readSystemFile: ReadFile = (path) => {
@@ -50,7 +50,7 @@ function withParents(path: string): string[] {
 
 function quotaOfV2(group: string, read: ReadFile): number | undefined {
   for (const root of [CGROUPS, join(CGROUPS, 'unified')]) {
-    // "max 100000" is no quota.
+    // "max 100000" means no quota.
     const [quota, period] = (read(join(root, group, 'cpu.max')) ?? '').trim().split(/\s+/);
     const cpus = cpusOf(quota, period);
     if (cpus !== undefined) return cpus;
@@ -62,7 +62,7 @@ function quotaOfV1(group: string, controllers: string, read: ReadFile): number |
   // The folder has the name of all controllers of the hierarchy, and usually a link of each one's.
   for (const name of [controllers, 'cpu']) {
     const folder = join(CGROUPS, name, group);
-    // A quota of -1 is none.
+    // -1 means no quota.
     const cpus = cpusOf(read(join(folder, 'cpu.cfs_quota_us')), read(join(folder, 'cpu.cfs_period_us')));
     if (cpus !== undefined) return cpus;
   }
@@ -75,8 +75,8 @@ function cpusOf(quota = '', period = ''): number | undefined {
 }
 
 /**
- * The most threads that make sense under the CPU quota, or undefined where the environment sets a number or there is no
- * quota. Rounded down: threads that use up the quota are stopped together, and all of them wait for the one that is.
+ * The largest useful number of threads under the CPU quota, or undefined if the environment sets a number or there is no
+ * quota. Rounded down, because a process that exceeds the quota is stopped, and then all threads wait.
  */
 export function threadLimit(env: NodeJS.ProcessEnv = process.env, read?: ReadFile): number | undefined {
   if (process.platform !== 'linux' || env.OMP_NUM_THREADS || env.MKL_NUM_THREADS) return undefined;
@@ -85,16 +85,16 @@ export function threadLimit(env: NodeJS.ProcessEnv = process.env, read?: ReadFil
 }
 
 /**
- * Turns of the loop in which a thread waits for the others before it sleeps, some microseconds each thousand. libgomp's own
- * default is 300,000: a thread that waits for one that does not run, because another process has its core, then wastes the
- * rest of its own time, at every loop of every operation.
+ * Number of iterations of the loop in which a thread waits for the others before it sleeps; a thousand take some microseconds. libgomp's own
+ * default is 300,000: if the core of one thread is used by another process, the waiting threads then waste the
+ * rest of their time at every parallel loop.
  */
 const SPIN_COUNT = '1000';
 
 /**
- * Calls `load` with libgomp's spinning bounded, unless the environment says how it should wait. The variable is there only
- * while libgomp is loaded, so child processes do not inherit it. A worker thread has an environment of its own that
- * libgomp does not see: there the program's environment decides, if the main thread has not loaded the add-on before.
+ * Calls `load` with bounded spinning of libgomp, unless the environment sets it. The variable is set only
+ * while libgomp is loaded, so child processes do not inherit it. A worker thread has its own environment, which
+ * libgomp does not read: there the environment of the process decides, unless the main thread loaded the add-on before.
  */
 export function withBoundedSpinning<T>(load: () => T, env: NodeJS.ProcessEnv = process.env): T {
   if (!isMainThread || env.GOMP_SPINCOUNT !== undefined || env.OMP_WAIT_POLICY !== undefined) return load();

@@ -1,5 +1,5 @@
 /**
- * Lists and dictionaries of modules. Networks of one's own call what is in them; the state's keys are the places.
+ * Lists and dictionaries of modules, for custom networks that call the modules themselves. State keys are positions or names.
  * @module
  */
 
@@ -8,7 +8,7 @@ import { checkIterable, checkObject } from '../check/index.js';
 import { invalidArgument } from '../errors.js';
 import { type AnyModule, checkModule, Module } from './module.js';
 
-/** What a container without a forward of its own says when called. */
+/** The error of a container without a forward method. */
 function noForward(container: object): never {
   throw invalidArgument('module', 'a module with a forward: call those in the container', container);
 }
@@ -52,7 +52,7 @@ export class ModuleList<M extends AnyModule = Module> extends Module<never[], ne
     return this;
   }
 
-  /** Puts another module in the place of one. */
+  /** Replaces the module at a position. */
   replace(index: number, module: M): void {
     integer('index', index, 0);
     if (index >= this.#length) throw invalidArgument('index', `an integer below ${this.#length}`, index);
@@ -70,7 +70,7 @@ export class ModuleList<M extends AnyModule = Module> extends Module<never[], ne
 }
 
 /**
- * Modules by name, which is their key as it is.
+ * Modules by name; the names are their keys, unchanged.
  * @see https://pytorch.org/docs/stable/generated/torch.nn.ModuleDict.html
  * @example heads = new nn.ModuleDict({ classes: new nn.Linear(8, 10), box: new nn.Linear(8, 4) });
  */
@@ -97,7 +97,7 @@ export class ModuleDict<M extends AnyModule = Module> extends Module<never[], ne
     return this.#modules.has(key);
   }
 
-  /** Adds a module, or puts it in the place of another. @param key - Not empty, without a dot. */
+  /** Adds or replaces a module. @param key - Not empty, without a dot. */
   set(key: string, module: M): this {
     if (typeof key !== 'string' || key === '' || key.includes('.'))
       throw invalidArgument('key', 'a name without dots', key);
@@ -105,7 +105,7 @@ export class ModuleDict<M extends AnyModule = Module> extends Module<never[], ne
     return this;
   }
 
-  /** Takes a module out. */
+  /** Removes a module. */
   delete(key: string): boolean {
     return this.#modules.delete(key);
   }

@@ -1,12 +1,12 @@
 /**
- * Operations of single layers. Layers are known by their class names, so that reports need no layer's code.
+ * Operation counts of single layers. Layers are recognised by their class names, so that reports do not import layers.
  * @module
  */
 
 import { isTensor, type Tensor } from '../tensor/tensor.js';
 import type { AnyModule, Module } from './module.js';
 
-/** What one call of a layer costs. */
+/** The cost of one call of a layer. */
 export interface Cost {
   /** Floating-point operations; a multiply-add is two. */
   flops: number;
@@ -21,13 +21,13 @@ const product = (sizes: readonly number[]) => sizes.reduce((result, size) => res
 const RULES: Readonly<Record<string, Rule>> = {
   Conv2d: (module, _, output) => 2 * output.numel * product(weightOf(module).shape.slice(1)),
   Linear: (module, _, output) => 2 * output.numel * weightOf(module).shape[1]!,
-  // For every sample: the mixture of the K kernels, then the convolution with it.
+  // For every sample: the weighted sum of the K kernels, then the convolution with it.
   DynamicConv2d: (module, input, output) => {
     const weight = weightOf(module);
     const mixing = 2 * (input.shape[0] ?? 0) * weight.numel;
     return mixing + 2 * output.numel * product(weight.shape.slice(2));
   },
-  // The pooling (one addition an input), then two linear maps of what it leaves.
+  // The pooling (one addition per input), then two linear maps of its result.
   RoutingAttention: (module, input) => {
     const weights = [...(module as unknown as Module).namedParameters()].filter(([key]) =>
       key.endsWith('weight'),
@@ -46,7 +46,7 @@ function ruleOf(module: object): Rule | undefined {
   return undefined;
 }
 
-/** What a call of `module` with this input and output cost; nothing for layers that are not counted. */
+/** The cost of a call of `module` with this input and output; 0 for layers that are not counted. */
 export function costOf(module: AnyModule, input: unknown, output: unknown): Cost {
   const rule = ruleOf(module);
   if (!rule || !isTensor(input) || !isTensor(output)) return { flops: 0 };

@@ -4,25 +4,25 @@ import { keep, noGrad, tidy } from '../tensor/context.js';
 import { cat } from '../tensor/create.js';
 import type { Tensor } from '../tensor/tensor.js';
 
-/** How a dynamic layer used its experts over the samples it saw. */
+/** The use of a dynamic layer's experts over its samples. */
 export interface ExpertUsage {
   /** Mean attention of each expert; sums to 1 for softmax routing. */
   mean: number[];
-  /** Mean entropy of the samples' attention, in nats: 0 when one expert takes all, ln K when all share alike. */
+  /** Mean entropy of the samples' attention, in nats: 0 if only one expert is used, ln K if all are used equally. */
   entropy: number;
-  /** Number of samples seen. */
+  /** Number of samples. */
   samples: number;
-  /** Experts whose mean attention is below a tenth of an even share. */
+  /** Experts whose mean attention is below 0.1 / K. */
   dead: number[];
 }
 
 /**
- * Attentions on a GPU that are kept before they are added to the sums, since reading one would wait for the device. On the
- * CPU they are read at once and nothing is kept.
+ * Number of attentions on a GPU that are kept before they are added to the sums, because reading one waits for the device. On the
+ * CPU they are read at once and not kept.
  */
 const PENDING = 64;
 
-/** Sums up the attention of a layer's forward passes. */
+/** Accumulates the attention of a layer's forward passes. */
 export class UsageMeter {
   readonly #numExperts: number;
   #pending: Tensor[] = [];
@@ -35,7 +35,7 @@ export class UsageMeter {
     this.#sums = new Array<number>(numExperts).fill(0);
   }
 
-  /** Takes note of a forward pass. @param attention - [B, K]. */
+  /** Records a forward pass. @param attention - [B, K]. */
   add(attention: Tensor): void {
     if (isCapturing()) return;
     if (attention.device === 'cpu') {

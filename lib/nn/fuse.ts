@@ -7,7 +7,7 @@ import { Module } from './module.js';
 import { BatchNorm2d } from './norm.js';
 import { Identity, Sequential } from './simple.js';
 
-/** Scale and shift that a batch norm applies in evaluation, [C] each. */
+/** Scale and shift of a batch norm in evaluation mode, [C] each. */
 function scaleAndShift(norm: BatchNorm2d): { scale: Tensor; shift: Tensor } {
   const { runningMean, runningVar, weight, bias, eps } = norm;
   if (runningMean === null || runningVar === null) {
@@ -20,10 +20,10 @@ function scaleAndShift(norm: BatchNorm2d): { scale: Tensor; shift: Tensor } {
 }
 
 /**
- * Folds a batch norm into the convolution before it, in place: evaluated, `conv` alone then gives what both gave. For a
+ * Folds a batch norm into the convolution before it, in place: in evaluation mode `conv` then computes both. For a
  * dynamic layer every expert is scaled and shifted; that is exact because softmax attention sums to 1.
- * @param conv - Keeps its parameters' identity. Must have a bias.
- * @param norm - Of as many features as conv has output channels, with running statistics; left as it is.
+ * @param conv - Must have a bias. Its parameters are changed in place.
+ * @param norm - Of as many features as conv has output channels, with running statistics; not changed.
  * @throws ArgumentError for sigmoid routing (its attention does not sum to 1), or a conv without bias.
  * @throws ShapeError when the sizes do not agree.
  */
@@ -57,8 +57,8 @@ export function foldBatchNorm<C extends Conv2d | DynamicConv2d>(conv: C, norm: B
 
 /**
  * Folds every batch norm of the network's Sequentials into the convolution right before it, for evaluation: the norms
- * become Identity. Layers that cannot take one (no bias, sigmoid routing) keep theirs.
- * @returns How many were folded.
+ * become Identity. Norms after layers without bias or with sigmoid routing are kept.
+ * @returns The number of folded norms.
  * @example nn.fuse(model.eval());
  */
 export function fuse(model: Module): number {
@@ -83,7 +83,7 @@ export function fuse(model: Module): number {
   return folded;
 }
 
-/** What {@link collapse} gives. */
+/** Result of {@link collapse}. */
 export interface Collapsed {
   /** The ordinary convolution with the mean kernel. */
   conv: Conv2d;
@@ -92,10 +92,10 @@ export interface Collapsed {
 }
 
 /**
- * The ordinary convolution that a dynamic layer is on average: its kernel is mixed by the mean attention over
- * calibration images. Cheaper still, and no longer dynamic: the error says what is lost.
- * @param layer - Left as it is.
- * @param calibration - [B, I, H, W], inputs of the layer as it meets them.
+ * Converts a dynamic layer to an ordinary convolution: its kernel is the sum weighted by the mean attention over
+ * calibration images. It is faster but no longer dynamic; the error measures the difference.
+ * @param layer - Not changed.
+ * @param calibration - [B, I, H, W], typical inputs of the layer.
  */
 export function collapse(layer: DynamicConv2d, calibration: Tensor): Collapsed {
   if (!(layer instanceof DynamicConv2d)) {

@@ -1,5 +1,5 @@
 /**
- * Layers without weights that are no activations or pools, and the container that chains layers.
+ * Other layers without weights, and `Sequential`.
  * @module
  */
 
@@ -14,7 +14,7 @@ import { type InterpolateOptions, interpolate, pixelShuffle } from '../ops/resiz
 import type { Tensor } from '../tensor/tensor.js';
 import { Module } from './module.js';
 
-/** Gives back its input. */
+/** Returns its input. */
 export class Identity extends Module {
   forward(input: Tensor): Tensor {
     return input;
@@ -23,7 +23,7 @@ export class Identity extends Module {
 
 /** Zeroes elements with probability p while training. @see https://jmlr.org/papers/v15/srivastava14a.html */
 export class Dropout extends Module {
-  /** How likely an element, or a channel, is dropped. */
+  /** Probability that an element, or a channel, is dropped. */
   readonly p: number;
   /** @param p - 0 to 1. Default 0.5. */
   constructor(p = 0.5) {
@@ -38,13 +38,13 @@ export class Dropout extends Module {
   }
 }
 
-/** Dimensions startDim to endDim as one. */
+/** Flattens dimensions startDim to endDim. */
 export class Flatten extends Module {
   /** First dimension that is merged. */
   readonly startDim: number;
   /** Last dimension that is merged. */
   readonly endDim: number;
-  /** @param startDim - Default 1: the batch stays. @param endDim - Default -1. */
+  /** @param startDim - Default 1: keeps the batch. @param endDim - Default -1. */
   constructor(startDim = 1, endDim = -1) {
     super();
     this.startDim = startDim;
@@ -55,11 +55,11 @@ export class Flatten extends Module {
   }
 }
 
-/** One dimension as several; one size may be -1. */
+/** Splits one dimension into several; one size may be -1. */
 export class Unflatten extends Module {
   /** The dimension that is split. */
   readonly dim: number;
-  /** What it is split into. */
+  /** Sizes of the new dimensions. */
   readonly sizes: readonly number[];
   constructor(dim: number, sizes: readonly number[]) {
     super();
@@ -81,7 +81,7 @@ export class Dropout2d extends Dropout {
   }
 }
 
-/** Dropout that keeps mean and variance, to go with SELU. @see https://arxiv.org/abs/1706.02515 */
+/** Dropout that preserves mean and variance, for SELU. @see https://arxiv.org/abs/1706.02515 */
 export class AlphaDropout extends Dropout {
   override forward(input: Tensor): Tensor {
     return this.training ? F.alphaDropout(input, { p: this.p, training: true }) : input;
@@ -100,16 +100,16 @@ abstract class Pad2d extends Module {
   }
 }
 
-/** Zeros around images; one number or [left, right, top, bottom]. */
+/** Pads images with zeros; one number or [left, right, top, bottom]. */
 export class ZeroPad2d extends Pad2d {
   forward(input: Tensor): Tensor {
     return pad(input, this.padding);
   }
 }
 
-/** A value around images; one number or [left, right, top, bottom]. */
+/** Pads images with a value; one number or [left, right, top, bottom]. */
 export class ConstantPad2d extends Pad2d {
-  /** What stands in the padding. */
+  /** The value of the padding. */
   readonly value: number;
   constructor(padding: Sizes, value: number) {
     super(padding);
@@ -120,14 +120,14 @@ export class ConstantPad2d extends Pad2d {
   }
 }
 
-/** Images mirrored at their edges; one number or [left, right, top, bottom]. */
+/** Pads images by reflection at the edges; one number or [left, right, top, bottom]. */
 export class ReflectionPad2d extends Pad2d {
   forward(input: Tensor): Tensor {
     return pad(input, this.padding, { mode: 'reflect' });
   }
 }
 
-/** The edges of images repeated; one number or [left, right, top, bottom]. */
+/** Pads images by repeating the edges; one number or [left, right, top, bottom]. */
 export class ReplicationPad2d extends Pad2d {
   forward(input: Tensor): Tensor {
     return pad(input, this.padding, { mode: 'replicate' });
@@ -136,7 +136,7 @@ export class ReplicationPad2d extends Pad2d {
 
 /** Channels to pixels, [B, C r², H, W] -> [B, C, H r, W r]. @see https://arxiv.org/abs/1609.05158 */
 export class PixelShuffle extends Module {
-  /** How many times larger height and width become. */
+  /** Factor of height and width. */
   readonly upscaleFactor: number;
   constructor(upscaleFactor: number) {
     super();
@@ -161,7 +161,7 @@ export class Upsample extends Module {
 }
 
 /**
- * Layers one after the other; their keys are `0`, `1`, …
+ * Calls layers one after another; their keys are `0`, `1`, …
  * @see https://pytorch.org/docs/stable/generated/torch.nn.Sequential.html
  * @example new nn.Sequential(new nn.Linear(4, 8), new nn.ReLU(), new nn.Linear(8, 2))
  */
@@ -188,7 +188,7 @@ export class Sequential extends Module {
     return this.#layers.at(integer('index', index, Number.MIN_SAFE_INTEGER));
   }
 
-  /** Puts another layer in the place of one. */
+  /** Replaces the layer at a position. */
   replace(index: number, layer: Module): void {
     if (!(layer instanceof Module)) throw invalidArgument('layer', 'a Module', layer);
     integer('index', index, 0);

@@ -1,16 +1,16 @@
 /**
- * The names of a module's fields in its state. Fields are camelCase, keys are PyTorch's snake_case, and every key can be
- * had: a field in snake_case or with a capital first is its own key, and a class names any other one in `stateKeys`.
+ * The keys of a module's fields in its state. Fields are camelCase, keys are PyTorch's snake_case. Every key can be
+ * expressed: a field in snake_case or with an initial capital is its own key, and `stateKeys` of the class sets any other.
  * @module
  */
 import { invalidArgument } from '../errors.js';
 
-/** The usual key of a field: `runningMean` is `running_mean`; `LayerNorm` and `conv_1x1` are what they are. */
+/** The default key of a field: `runningMean` becomes `running_mean`; `LayerNorm` and `conv_1x1` are unchanged. */
 export function stateKey(field: string): string {
   return /^[A-Z]/.test(field) ? field : snakeCase(field);
 }
 
-/** Every capital behind a letter or digit as `_` and the small letter. */
+/** Replaces every capital after a letter or digit with `_` and the lower-case letter. */
 function snakeCase(field: string): string {
   return field.replace(/(?<=[a-z0-9])[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }
@@ -18,7 +18,7 @@ function snakeCase(field: string): string {
 type StateKeys = Readonly<Record<string, string>>;
 const declared = new WeakMap<object, StateKeys>();
 
-/** What a class and those it extends say in `static stateKeys`. */
+/** `static stateKeys` of a class and its base classes. */
 function declaredKeys(type: object): StateKeys {
   const known = declared.get(type);
   if (known) return known;
@@ -39,8 +39,8 @@ export function keyOf(module: object, field: string): string {
 }
 
 /**
- * Other names that a state may have for the fields of a module, with their keys: the fields as they are written, since a
- * PyTorch network may be written in camelCase, and what earlier versions made of a capital first (`Conv_linear`).
+ * Alternative names of a module's fields in a state, with their keys: the field names themselves, because a
+ * PyTorch network may use camelCase, and the keys of earlier versions for an initial capital (`Conv_linear`).
  */
 export function otherSpellings(module: object): Map<string, string> {
   const spellings = new Map<string, string>();

@@ -1,5 +1,5 @@
 /**
- * Keys of options that a function and its layer share. In a file of their own, as all of the other files is public.
+ * Option keys that a function and its layer share, in a separate file because all exports of the other files are public.
  * @module
  */
 import { optionKeys } from '../check/index.js';

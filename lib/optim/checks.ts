@@ -1,13 +1,13 @@
 /**
- * Checks that optimizers share.
+ * Common checks of optimizers.
  * @module
  */
 import { invalidArgument } from '../errors.js';
 
-/** Range of rates, of weight decay and the like. */
+/** Range of learning rates, weight decay and similar options. */
 export const NON_NEGATIVE = { min: 0 };
 
-/** Checks options that are switches. */
+/** Checks boolean options. */
 export function checkFlags<Options extends object>(
   options: Options,
   ...names: (keyof Options & string)[]

@@ -1,5 +1,5 @@
 /**
- * Learning-rate schedules made of others.
+ * Combined learning-rate schedules.
  * @module
  */
 import { checkOptions, optionKeys } from '../check/index.js';
@@ -10,7 +10,7 @@ import { LRScheduler } from './scheduler.js';
 const SCHEDULERS_MILESTONES = optionKeys('schedulers', 'milestones');
 const SCHEDULERS = optionKeys('schedulers');
 
-/** Checks the schedulers of a schedule made of them. */
+/** Checks the parts of a combined schedule. */
 function checkSchedulers(schedulers: unknown, optimizer: Scheduled): readonly LRScheduler[] {
   checkScheduled(optimizer);
   const isList = Array.isArray(schedulers) && schedulers.length > 0;
@@ -22,8 +22,8 @@ function checkSchedulers(schedulers: unknown, optimizer: Scheduled): readonly LR
 }
 
 /**
- * One schedule after the other: `milestones` are the epochs at which the next takes over, starting at its epoch 0 with its base
- * rate; MultiplicativeLR, which has none, goes on from where the one before has got to.
+ * Runs schedules one after another: `milestones` are the epochs at which the next one starts, at its epoch 0 with its base
+ * rate. MultiplicativeLR has no base rate and continues with the current rate.
  * @see https://pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.SequentialLR.html
  */
 export class SequentialLR extends LRScheduler {
@@ -50,7 +50,7 @@ export class SequentialLR extends LRScheduler {
   override apply(epoch: number): void {
     const [i, start] = this.#at(epoch);
     if (epoch === 0) {
-      // What the schedulers did when they were made is undone; the first begins.
+      // Undoes the changes of the schedulers' constructors and starts the first one.
       for (const group of this.optimizer.paramGroups) group.lr = group.initialLr!;
       this.suspend();
       this.#schedulers[0]!.apply(0);
@@ -97,7 +97,7 @@ export class SequentialLR extends LRScheduler {
     });
   }
 
-  /** The scheduler of an epoch, and where it began. */
+  /** The scheduler of an epoch, and its first epoch. */
   #at(epoch: number): [scheduler: number, start: number] {
     const i = this.#milestones.filter((milestone) => epoch >= milestone).length;
     return [i, i === 0 ? 0 : this.#milestones[i - 1]!];
@@ -105,7 +105,7 @@ export class SequentialLR extends LRScheduler {
 }
 
 /**
- * Schedules at once: each steps, one after the other.
+ * Applies several schedules together: each one steps, in order.
  * @see https://pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.ChainedScheduler.html
  */
 export class ChainedScheduler extends LRScheduler {
@@ -114,7 +114,7 @@ export class ChainedScheduler extends LRScheduler {
     const { schedulers } = checkOptions(options, SCHEDULERS);
     const all = checkSchedulers(schedulers, optimizer);
     super(optimizer, { schedulers: all });
-    // Each has set the rates when it was made.
+    // Each constructor has set the rates.
     this.#schedulers = all;
   }
 
@@ -129,7 +129,7 @@ export class ChainedScheduler extends LRScheduler {
 
   /** @internal */
   override restart(): void {
-    // The first begins anew from the base rate, the others multiply it.
+    // The first restarts at the base rate, the others multiply it.
     this.#schedulers.forEach((scheduler, i) => {
       if (i === 0) scheduler.restart();
       else scheduler.apply(0);

@@ -1,5 +1,5 @@
 /**
- * The style sheet of the page: one column of calm cards, light or dark as the reader's system is, ready for print.
+ * The style sheet of the page: one column of cards, light or dark like the reader's system, with print styles.
  * @module
  */
 import { FONT_STACK, PALETTES, type Palette, SERIES_COLOURS, SERIES_COLOURS_DARK } from './theme.js';

@@ -41,7 +41,7 @@ function checkConfidence(confidence: number): void {
 }
 
 /**
- * The t for which a Student-distributed variable lies in [-t, t] with the given probability.
+ * The t for which a Student-distributed variable is in [-t, t] with the given probability.
  * @param degrees - degrees of freedom, a whole number from 1 on
  * @param confidence - probability between 0 and 1; default 0.95
  * @throws ArgumentError for anything else
@@ -49,7 +49,7 @@ function checkConfidence(confidence: number): void {
  * report.studentT(2) // 4.3027, the factor for three seeds
  */
 export function studentT(degrees: number, confidence = 0.95): number {
-  // The sum has a term for every second degree; beyond a million the distribution is the normal one to any digit.
+  // The sum has a term for every second degree; above a million the distribution equals the normal one in double precision.
   if (!Number.isInteger(degrees) || degrees < 1 || degrees > 1e6)
     throw invalidArgument('degrees', 'a whole number from 1 to 1,000,000', degrees);
   checkConfidence(confidence);
@@ -66,9 +66,9 @@ export function studentT(degrees: number, confidence = 0.95): number {
 
 /**
  * Mean, standard deviation and the half-width of the confidence interval of the mean (Student's t).
- * @param values - one value a seed; at least one
+ * @param values - one value per seed; at least one
  * @param confidence - probability between 0 and 1; default 0.95
- * @throws ArgumentError for an empty list, for values that are no numbers, and for another confidence
+ * @throws ArgumentError for an empty list, for values that are not numbers, and for an invalid confidence
  */
 export function meanInterval(values: readonly number[], confidence = 0.95): MeanInterval {
   const list = checkIterable(values, 'values', 'an array of numbers');

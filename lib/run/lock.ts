@@ -6,12 +6,12 @@ import { realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import { acquireLock, type Lock } from '../files/lock.js';
 
-/** Name of the lock file in a run directory. It is there while a process trains, and after one was killed. */
+/** Name of the lock file in a run directory. It exists while a process trains, and after a process was killed. */
 const LOCK_FILE = 'run.lock';
 
 /**
- * Milliseconds without a sign of life after which a process on another machine counts as dead. A training step or a
- * checkpoint may keep the event loop busy for minutes; processes of this machine are known by their id.
+ * Milliseconds without an update after which a process on another machine is considered dead. A training step or a
+ * checkpoint may block the event loop for minutes; processes of this machine are checked by their id.
  */
 const STALE_AFTER = 600_000;
 
@@ -20,12 +20,12 @@ const held = new Map<string, { lock: Promise<Lock>; users: number }>();
 
 /** A share in the lock of a run directory. */
 export interface RunLock {
-  /** Gives the share up; with the last one the lock goes. A second call does nothing. */
+  /** Releases the share, and the lock with the last one. A second call does nothing. */
   release(): Promise<void>;
 }
 
 /**
- * Takes a run directory for this process.
+ * Locks a run directory for this process.
  * @param folder - It must exist.
  * @throws {LockedError} if another process trains in it, naming that process.
  */

@@ -1,5 +1,5 @@
 /**
- * Trained networks in services: `import { serve } from 'dyconv'`.
+ * Serving trained networks: `import { serve } from 'dyconv'`.
  * @module
  */
 export {

@@ -1,5 +1,5 @@
 /**
- * From a picture file to the bytes a network was trained on.
+ * Decodes an image file to the format of the training images.
  * @module
  */
 import { createDataset, type InMemoryDataset } from '../data/dataset.js';
@@ -8,17 +8,17 @@ import { DatasetError } from '../errors.js';
 
 export type { Picture } from '../data/picture.js';
 
-/** What {@link readPicture} makes of a picture. */
+/** The format of {@link readPicture}. */
 export interface PictureFormat {
   /** Names of the classes. */
   classes: readonly string[];
-  /** [C, H, W] of the images that the network was trained on: 1 or 3 channels. */
+  /** [C, H, W] of the training images: 1 or 3 channels. */
   imageShape: readonly number[];
 }
 
 /**
- * One picture as a data set of one image, decoded as the pictures of `data.imageFolder` are.
- * @throws DatasetError naming a file that is missing or no picture.
+ * An image as a data set of one image, decoded like those of `data.imageFolder`.
+ * @throws DatasetError naming a file that is missing or not an image.
  */
 export async function readPicture(
   picture: Picture,

@@ -2,13 +2,13 @@ import { invalidArgument } from '../errors.js';
 import { native } from '../native/index.js';
 import type { Tensor } from './tensor.js';
 
-/** Checks that an argument is a Tensor of this thread, whatever it looks like. */
+/** Checks that an argument is a Tensor of this thread. */
 export function checkTensor(name: string, value: Tensor): Tensor {
   if (!native.isTensor(value)) throw invalidArgument(name, 'a Tensor', value);
   return value;
 }
 
-/** The sizes of an argument that is a Tensor, whatever it looks like. */
+/** The sizes of an argument that must be a Tensor. */
 export function checkShape(name: string, value: Tensor): number[] {
   return native.shape(checkTensor(name, value));
 }

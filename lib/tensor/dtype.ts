@@ -14,13 +14,13 @@ export const DTYPES = [
   'bool',
 ] as const;
 
-/** The type of a tensor's elements. */
+/** Type of a tensor's elements. */
 export type DType = (typeof DTYPES)[number];
 
-/** Where a tensor lives: `'cpu'`, `'cuda'` (the first GPU) or `'cuda:N'`. */
+/** Device of a tensor: `'cpu'`, `'cuda'` (the first GPU) or `'cuda:N'`. */
 export type Device = 'cpu' | 'cuda' | `cuda:${number}`;
 
-/** The typed arrays that tensors are made from and read back into. */
+/** Typed arrays for the values of tensors. */
 export type TypedArray =
   | Float32Array
   | Float64Array
@@ -52,8 +52,8 @@ type TypedArrayConstructor = {
 };
 
 /**
- * The typed array that carries each dtype. JavaScript has no array of 16-bit floats that Node 20 knows: `float16` and
- * `bfloat16` travel as their raw bits in a Uint16Array, `bool` as 0 and 1 in a Uint8Array.
+ * The typed array of each dtype. Node.js 20 has no array of 16-bit floats: `float16` and
+ * `bfloat16` are raw bits in a Uint16Array, `bool` is 0 and 1 in a Uint8Array.
  */
 export const ARRAY_OF: Readonly<Record<DType, TypedArrayConstructor>> = {
   float32: Float32Array,
@@ -70,7 +70,7 @@ export const ARRAY_OF: Readonly<Record<DType, TypedArrayConstructor>> = {
 
 /**
  * A typed array of zeros for a dtype.
- * @throws NativeError where there is no memory for it, or JavaScript has no array so long.
+ * @throws NativeError if there is not enough memory, or the array would be too long for JavaScript.
  */
 export function newArray(dtype: DType, length: number): TypedArray {
   try {
@@ -93,7 +93,7 @@ export function isFloatingPoint(dtype: DType): boolean {
   return dtype.startsWith('float') || dtype === 'bfloat16';
 }
 
-/** What tells typed arrays apart, also those of another vm context, which no `instanceof` knows. */
+/** Identifies typed arrays, also those of another vm context, for which `instanceof` does not work. */
 const kindOf = Object.getOwnPropertyDescriptor(
   Object.getPrototypeOf(Uint8Array.prototype),
   Symbol.toStringTag,
@@ -104,7 +104,7 @@ export function arrayKind(value: unknown): string | undefined {
   return kindOf.call(value) as string | undefined;
 }
 
-/** The dtype that a typed array holds; a Uint16Array holds raw 16-bit floats, so its dtype has to be said. */
+/** The dtype of a typed array; a Uint16Array contains raw 16-bit floats, so its dtype must be given. */
 export function dtypeOfArray(array: TypedArray): DType {
   const kind = arrayKind(array);
   if (kind === 'Uint8ClampedArray') return 'uint8';
@@ -115,13 +115,13 @@ export function dtypeOfArray(array: TypedArray): DType {
   }
   if (kind === 'Uint16Array') {
     throw new DTypeError(
-      `Expected dtype 'float16' or 'bfloat16' beside data but received none for ${describe(array)}`,
+      `Expected dtype 'float16' or 'bfloat16' for data but received none for ${describe(array)}`,
     );
   }
   return found;
 }
 
-/** Checks a dtype that came from outside. @throws DTypeError naming the known ones. */
+/** Checks a dtype. @throws DTypeError naming the known ones. */
 export function checkDType(name: string, dtype: unknown): DType {
   if (DTYPES.includes(dtype as DType)) return dtype as DType;
   throw new DTypeError(`Expected one of ${DTYPES.join(', ')} for ${name} but received ${describe(dtype)}`);

@@ -1,6 +1,6 @@
 /**
- * Handles: how a tensor gets from one thread to another. JavaScript offers no object of a package's own that crosses
- * threads, so what travels is a plain object with a number; the tensor waits in a table of the process
+ * Handles, which share tensors between threads. Objects of an add-on cannot be posted to other
+ * threads, so the handle is a plain object with a number, the key of the tensor in a table of the process
  * (cpp/napi/shared_tensors.h).
  * @module
  */
@@ -8,13 +8,13 @@ import { DisposedError, describe, invalidArgument } from '../errors.js';
 import { native } from '../native/index.js';
 import type { Tensor } from './tensor.js';
 
-/** What {@link Tensor.share} returns: a plain object that can be posted to another thread of the process. */
+/** Result of {@link Tensor.share}: a plain object that can be posted to another thread of the process. */
 export interface TensorHandle {
-  /** What tells it from other messages. */
+  /** Distinguishes it from other messages. */
   readonly type: 'dyconv.TensorHandle';
   /** The tensor's number in the table. */
   readonly id: number;
-  /** The process the number belongs to. */
+  /** The process of the number. */
   readonly process: number;
 }
 
@@ -42,9 +42,9 @@ export function claimHandle(handle: TensorHandle): Tensor {
 }
 
 /**
- * Gives up a handle that nobody will claim (any more). Handles that are forgotten go 30 seconds after the thread that
- * made them has ended.
- * @returns Whether there was something to give up.
+ * Releases a handle that will not be claimed. Other unclaimed handles are released 30 seconds after the thread that
+ * created them has ended.
+ * @returns Whether the handle existed.
  */
 export function releaseHandle(handle: TensorHandle): boolean {
   return native.releaseShared(checkHandle(handle));

@@ -7,8 +7,8 @@ import { native } from '../native/index.js';
 import { withGrad } from './context.js';
 import type { Tensor } from './tensor.js';
 
-/** Called with a gradient; a Tensor that it returns takes its place. */
-// biome-ignore lint/suspicious/noConfusingVoidType: a hook that only looks returns nothing
+/** Called with a gradient; if it returns a Tensor, this replaces the gradient. */
+// biome-ignore lint/suspicious/noConfusingVoidType: a hook need not return anything
 export type GradientHook = (gradient: Tensor) => Tensor | void;
 
 /** See `Tensor.registerHook`. */
@@ -26,8 +26,8 @@ export function registerHook(tensor: Tensor, hook: GradientHook): { remove(): vo
 }
 
 /**
- * What the graph holds: not the hook, which is let go when removed, and, made here, not the tensor, which it belongs to
- * and would never be freed.
+ * The function that the graph refers to. It must not refer to the hook, which is released when removed, or to the tensor, which
+ * would never be freed.
  */
 function callbackOf(cell: { hook: GradientHook | null }): (gradient: Tensor) => void {
   return (gradient) => {

@@ -1,5 +1,5 @@
 /**
- * What the language and its test frameworks see of a {@link Tensor}: equality, JSON, iteration, conversion to primitives.
+ * Integration of {@link Tensor} with JavaScript and test frameworks: equality, JSON, iteration, conversion to primitives.
  * @module
  */
 import { createHash } from 'node:crypto';
@@ -11,13 +11,13 @@ import { type NestedArray, readableDType } from './nested.js';
 import { TensorRandom } from './random.js';
 import type { Tensor } from './tensor.js';
 
-/** Numbers, strings, booleans and null, nested as deep as the tensor has dimensions: what JSON holds of a tensor. */
+/** Numbers, strings, booleans and null, nested by dimension: a tensor in JSON. */
 export type JsonArray = number | string | boolean | JsonArray[];
 
-/** Up to so many elements the tag holds the values themselves, which a failed assertion then shows. */
+/** Up to this number of elements the tag has the values, which a failed assertion then shows. */
 const SHOWN = 64;
 
-/** How a tensor meets JavaScript. */
+/** Integration with JavaScript. */
 export abstract class TensorInterop extends TensorRandom {
   /**
    * `'Tensor'` with dtype, device, shape and values (a hash of them for large tensors). `node:assert`, Jest, Vitest and Chai
@@ -41,7 +41,7 @@ export abstract class TensorInterop extends TensorRandom {
   }
 
   /**
-   * Views of the tensor along its first dimension, each made when it is asked for, as in `for (using row of x)`. A tensor
+   * Iterates over views along the first dimension, created on demand, as in `for (using row of x)`. A tensor
    * without dimensions is not iterable.
    * @see https://pytorch.org/docs/stable/generated/torch.unbind.html
    */
@@ -53,7 +53,7 @@ export abstract class TensorInterop extends TensorRandom {
 
   /**
    * The printed text, for template strings and `String(x)`.
-   * @throws TypeError for `x + y`, which JavaScript cannot overload: use `add`. @throws DTypeError where only a number
+   * @throws TypeError for `x + y`, which JavaScript cannot overload: use `add`. @throws DTypeError if only a number
    * fits, as in `x * 2` and `x < 1`: use `mul`, `lt`, or `item()`.
    */
   [Symbol.toPrimitive](hint: string): string {
@@ -76,7 +76,7 @@ function toJson(value: NestedArray): JsonArray {
   return typeof value === 'bigint' ? String(value) : value;
 }
 
-/** Everything that deep equality compares, as a text. */
+/** All properties for deep equality, as a string. */
 function tagOf(tensor: Tensor): string {
   const dtype = native.dtype(tensor);
   const device = native.device(tensor);

@@ -6,7 +6,7 @@ import { getHeapStatistics } from 'node:v8';
 import { NativeError, ShapeError } from '../errors.js';
 import type { DType, TypedArray } from './dtype.js';
 
-/** Numbers, bigints or booleans, nested as deep as the tensor has dimensions. */
+/** Numbers, bigints or booleans, nested by dimension. */
 export type NestedArray = number | bigint | boolean | NestedArray[];
 
 /** The dtype in which JavaScript reads the numbers of another: it has no array of 16-bit floats, which float32 holds exactly. */
@@ -14,13 +14,13 @@ export function readableDType(dtype: DType): DType {
   return dtype === 'float16' || dtype === 'bfloat16' ? 'float32' : dtype;
 }
 
-/** V8's arrays have no more elements, and beyond the second size they are hash tables. */
+/** V8's maximum array length; arrays above the second size become hash tables. */
 const MAX_ARRAY = 2 ** 27;
 const MAX_FAST_ARRAY = 2 ** 25;
 
 /**
- * Whether a shape can be nested arrays at all: V8 ends the process where its heap is full. A size of 0 at the end leaves
- * as many arrays as the sizes before it multiply to.
+ * Checks that a shape can be nested arrays: V8 ends the process if its heap is full. With a size of 0 at the end there are
+ * still as many arrays as the product of the other sizes.
  */
 export function checkNesting(shape: readonly number[]): void {
   if (shape.length > 64)
@@ -41,7 +41,7 @@ export function checkNesting(shape: readonly number[]): void {
   );
 }
 
-/** The elements of a tensor of the given shape as nested arrays: booleans for bool, bigints for integers beyond 2^53. */
+/** The elements of a tensor of the given shape as nested arrays: booleans for bool, bigints for integers above 2^53. */
 export function nest(data: TypedArray, shape: readonly number[], dtype: DType): NestedArray {
   const element = (i: number): number | bigint | boolean => {
     const value = data[i]!;

@@ -12,7 +12,7 @@ const LINE_WIDTH = 80;
 type Element = number | bigint | boolean;
 type Nested = Element | '...' | Nested[];
 
-/** Values, with the middle of long dimensions cut out where the tensor is large. */
+/** Values; for large tensors, the middle of long dimensions is left out. */
 function summarize(tensor: Tensor): Nested {
   return tensor.numel <= THRESHOLD ? (tensor.arraySync() as Nested) : ends(tensor);
 }

@@ -12,17 +12,17 @@ export interface Slice {
 }
 
 /**
- * One place of an index expression: a position (negative counts from the end), a {@link slice}, `null` for a new
+ * One index: a position (negative counts from the end), a {@link slice}, `null` for a new
  * dimension of size 1, `'...'` for all dimensions not named, a boolean or a Tensor (int64 positions, or a bool mask).
  */
 export type Index = number | Slice | null | '...' | boolean | Tensor;
 
 /**
- * `start:stop:step` for {@link Tensor.index}; `null` leaves a bound open.
+ * `start:stop:step` for {@link Tensor.index}; `null` means no bound.
  * @param start - First position, default 0. Negative counts from the end.
  * @param stop - Position after the last, default the end.
  * @param step - Stride, at least 1, default 1.
- * @throws ArgumentError for anything but integers and `null`, or a step below 1.
+ * @throws ArgumentError for values other than integers and `null`, or a step below 1.
  * @see https://pytorch.org/docs/stable/tensor_view.html
  * @example x.index(0, slice(1, null, 2), '...')
  */

@@ -1,5 +1,5 @@
 /**
- * Checkpoints of a run: weights and training state in two files that change together.
+ * Checkpoints of a run: weights and training state in two files that are replaced together.
  * @module
  */
 import { randomUUID } from 'node:crypto';
@@ -22,7 +22,7 @@ import { packState, unpackState } from './pack-state.js';
 import type { Trainer } from './trainer.js';
 import { checkTrainerState } from './trainer-state.js';
 
-/** Version of the layout of `last.state`, raised when an older reader would misread it. */
+/** Version of the format of `last.state`, increased for incompatible changes. */
 const FORMAT = '1';
 
 /** Paths of a checkpoint. */
@@ -33,7 +33,7 @@ export interface CheckpointFiles {
   state: string;
 }
 
-/** What `last.state` held. */
+/** A loaded checkpoint. */
 export interface LoadedCheckpoint {
   /** Weights by name, for `loadStateDict`. */
   weights: Record<string, Tensor>;
@@ -44,10 +44,10 @@ export interface LoadedCheckpoint {
 }
 
 /**
- * Saves weights and state so that a process killed at any moment leaves a pair that belongs together: both files are
+ * Saves weights and state so that the files match even if the process is killed at any moment: both files are
  * complete on disk under temporary names before the first is renamed, and if only the state got its final name,
- * {@link loadCheckpoint} finds the weights that go with it and finishes the rename.
- * @throws {CheckpointError} if a file cannot be written; the previous pair is then still in place.
+ * {@link loadCheckpoint} finds the matching weights and completes the rename.
+ * @throws {CheckpointError} if a file cannot be written; the previous pair is then unchanged.
  */
 export async function saveCheckpoint(files: CheckpointFiles, model: Module, trainer: Trainer): Promise<void> {
   checkFiles(files);
@@ -67,7 +67,7 @@ export async function saveCheckpoint(files: CheckpointFiles, model: Module, trai
       tag: id,
     }),
   ];
-  // Both at once: most of the time goes by in waiting for the disk.
+  // Both at once, because most of the time is spent waiting for the disk.
   const outcomes = await Promise.allSettled(stage);
   const staged = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
   try {
@@ -85,8 +85,8 @@ export async function saveCheckpoint(files: CheckpointFiles, model: Module, trai
 }
 
 /**
- * Reads what {@link saveCheckpoint} wrote, and removes what an interrupted save left behind.
- * @throws {CheckpointError} if a file is missing or damaged, or if the two do not belong together.
+ * Reads the files of {@link saveCheckpoint}, and removes files of an interrupted save.
+ * @throws {CheckpointError} if a file is missing or damaged, or if the two do not match.
  */
 export async function loadCheckpoint(files: CheckpointFiles): Promise<LoadedCheckpoint> {
   checkFiles(files);
@@ -114,7 +114,7 @@ function checkFiles(files: CheckpointFiles): void {
   checkRecord(files, 'files', 'the paths of weights and state', { weights: 'string', state: 'string' });
 }
 
-/** Saves the weights of a model alone, with a few words on where they come from. */
+/** Saves only the weights of a model, with a description of their origin. */
 export async function saveWeights(
   path: string,
   model: Module,
@@ -128,7 +128,7 @@ export async function saveWeights(
   }
 }
 
-/** `stateDict()` makes handles; the tensors behind them live on in model and optimizer. */
+/** `stateDict()` creates handles; disposing them does not affect the tensors of model and optimizer. */
 function disposeAll(tensors: Record<string, Tensor>): void {
   for (const tensor of Object.values(tensors)) tensor.dispose();
 }
@@ -147,7 +147,7 @@ async function loadMatchingWeights(files: CheckpointFiles, id: string): Promise<
   if (metadata.checkpoint !== id) {
     disposeAll(tensors);
     throw new CheckpointError(
-      `${files.weights} and ${basename(files.state)} beside it are not from the same checkpoint`,
+      `${files.weights} and ${basename(files.state)} are not from the same checkpoint`,
     );
   }
   return tensors;

@@ -1,5 +1,5 @@
 /**
- * What training asks of the objects it is given, by their methods: it knows no model, and a class of one's own will do.
+ * Checks of the objects that training uses. They are checked by their methods, so custom classes are accepted.
  * @module
  */
 import { checkObject, checkRecord } from '../check/index.js';
@@ -40,7 +40,7 @@ export function checkTrainer(trainer: unknown): void {
   });
 }
 
-/** Checks what gives batches. */
+/** Checks a loader. */
 export function checkSource(name: string, source: BatchSource): void {
   const iterator = (source as Partial<BatchSource> | undefined | null)?.[Symbol.asyncIterator];
   if (typeof iterator !== 'function' || typeof source.length !== 'number')

@@ -1,5 +1,5 @@
 /**
- * Counting the scalars of a model as the article does.
+ * Counts the scalars of a model in the same way as the article.
  * @module
  */
 import type { Module } from '../nn/module.js';

@@ -1,22 +1,22 @@
 /**
- * How dynamic layers used their experts, collected over a model.
+ * The use of experts in all dynamic layers of a model.
  * @module
  */
 import type { Module } from '../nn/module.js';
 import type { ExpertUsage } from '../run/records.js';
 
-/** A module that counts how it used its experts, such as DynamicConv2d. */
+/** A module that counts the use of its experts, such as DynamicConv2d. */
 interface CountsExperts {
   expertUsage(): { mean: number[]; entropy: number; samples: number };
   resetExpertUsage(): void;
 }
 
-/** Starts the count of every dynamic layer anew. */
+/** Resets the counts of all dynamic layers. */
 export function resetExpertUsage(model: Module): void {
   for (const [, layer] of dynamicLayers(model)) layer.resetExpertUsage();
 }
 
-/** The usage of every dynamic layer that was used since the last reset. */
+/** The use of experts of every dynamic layer since the last reset; unused layers are left out. */
 export function readExpertUsage(model: Module): ExpertUsage[] {
   return [...dynamicLayers(model)].flatMap(([layer, module]) => {
     const { mean, entropy, samples } = module.expertUsage();
@@ -24,7 +24,7 @@ export function readExpertUsage(model: Module): ExpertUsage[] {
   });
 }
 
-/** Recognised by their methods, not by their class: user-made dynamic layers take part as well. */
+/** Recognised by methods, not by class, so custom dynamic layers are included. */
 function* dynamicLayers(model: Module): Iterable<[string, CountsExperts]> {
   for (const [name, module] of model.namedModules()) {
     if ('expertUsage' in module && 'resetExpertUsage' in module) {

@@ -1,21 +1,21 @@
 /**
- * A last batch of one image: batch normalization cannot learn from it.
+ * A last batch of one image, which batch normalisation cannot use.
  * @module
  */
 import type { Module } from '../nn/module.js';
 import type { Batch } from './types.js';
 
 /**
- * Whether a batch is to be left out of a training epoch: the last of several, a single image, and a model that normalizes
- * over the batch. Where a channel has one value a batch, batch norm refuses it; where it has more, its statistics would be
+ * Whether to skip a batch of a training epoch: the last of several batches, with a single image, for a model that normalises
+ * over the batch. If a channel has one value per batch, batch norm rejects it; if it has more, its statistics would be
  * those of one image.
- * @param index - 0-based, in the epoch.
+ * @param index - 0-based index of the batch in the epoch.
  */
 export function isLeftover({ labels }: Batch, index: number, batches: number, model: Module): boolean {
   return index > 0 && index === batches - 1 && labels.shape[0] === 1 && normalizesOverBatch(model);
 }
 
-/** Whether a module in training mode is a batch norm, by the name of its class: this layer loads no modules. */
+/** Whether a module in training mode is a batch norm, by the name of its class, because this folder does not import modules. */
 function normalizesOverBatch(model: Module): boolean {
   for (const [, module] of model.namedModules()) {
     for (let at: object | null = module; at !== null; at = Object.getPrototypeOf(at)) {
@@ -28,7 +28,7 @@ function normalizesOverBatch(model: Module): boolean {
   return false;
 }
 
-/** Says once that images are left out, and what to do about it. */
+/** Warns once that images are left out, with a suggestion. */
 export function warnOfLeftover(): void {
   process.emitWarning(
     'The last batch of every epoch has one image, which batch normalization cannot use: it is left out. Use the option ' +

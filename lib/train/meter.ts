@@ -4,7 +4,7 @@
  */
 import type { LossAndAccuracy } from '../run/records.js';
 
-/** Sums over the images seen so far; plain data, so that a checkpoint can hold it. */
+/** Sums over the images seen so far; plain data for checkpoints. */
 export interface MeterState {
   /** Sum of the loss over images. */
   loss: number;

@@ -1,33 +1,33 @@
 /**
  * Nested state (plain objects and arrays with tensors among them, such as an optimizer's `stateDict()`) as JSON plus
- * a flat record of tensors, the two things a safetensors file can hold.
+ * a flat record of tensors, for a safetensors file.
  * @module
  */
 import { CheckpointError, invalidArgument } from '../errors.js';
 import { parseJsonObject } from '../files/json.js';
 import { isTensor, type Tensor } from '../tensor/tensor.js';
 
-/** Stands in the JSON where a tensor was. */
+/** Replaces a tensor in the JSON. */
 const TENSOR = '$tensor';
-/** Stands in the JSON for numbers JSON does not have. */
+/** Replaces numbers that JSON does not support. */
 const NUMBER = '$number';
 
-/** State as it can be written. */
+/** State that can be written to a file. */
 export interface PackedState {
   json: string;
   tensors: Record<string, Tensor>;
 }
 
 /**
- * Takes tensors out of a nested state. The tensors stay the caller's; nothing is copied.
- * @throws {ArgumentError} for values that neither JSON nor a tensor can hold (functions, class instances).
+ * Extracts the tensors of a nested state. Nothing is copied.
+ * @throws {ArgumentError} for other values (functions, class instances).
  */
 export function packState(state: unknown): PackedState {
   const tensors: Record<string, Tensor> = {};
   const pack = (value: unknown, path: string): unknown => {
     if (isTensor(value)) {
       let name = path || 'tensor';
-      while (Object.hasOwn(tensors, name)) name += '_'; // keys with dots may meet: { 'a.b': t, a: { b: t } }
+      while (Object.hasOwn(tensors, name)) name += '_'; // keys with dots may collide: { 'a.b': t, a: { b: t } }
       tensors[name] = value;
       return { [TENSOR]: name };
     }
@@ -46,7 +46,7 @@ export function packState(state: unknown): PackedState {
 /**
  * The inverse of {@link packState}.
  * @param file - Name for error messages.
- * @throws {CheckpointError} if the JSON is damaged or names a tensor that is not there.
+ * @throws {CheckpointError} if the JSON is damaged or names a missing tensor.
  */
 export function unpackState(packed: PackedState, file: string): unknown {
   const unpack = (value: unknown): unknown => {

@@ -1,5 +1,5 @@
 /**
- * One step of the optimizer at a time: forward and backward of its batches, clipping, step, and what follows from it.
+ * Runs optimizer steps: forward and backward of the batches, clipping, and the step.
  * @module
  */
 
@@ -15,11 +15,11 @@ import { forwardBackward, type StepResult } from './forward-backward.js';
 import type { ResolvedOptions } from './trainer-options.js';
 import type { Batch } from './types.js';
 
-/** Where a training is: finished epochs, batches of the epoch, and steps. */
+/** The position of a training: finished epochs, batches of the epoch, and steps. */
 export interface Position {
   /** Finished epochs. */
   epoch: number;
-  /** Finished batches of the epoch under way. */
+  /** Finished batches of the current epoch. */
   batch: number;
   /** Finished steps of the whole training. */
   step: number;
@@ -43,13 +43,13 @@ interface PendingStep {
   batches: PendingBatch[];
 }
 
-/** A step whose batches are coming in. */
+/** A step that waits for more batches. */
 interface OpenStep extends PendingStep {
-  /** How many it will have. */
+  /** Total number of batches. */
   size: number;
 }
 
-/** Turns batches into steps. */
+/** Combines batches to steps. */
 export class StepRunner {
   readonly #options: ResolvedOptions;
   readonly #ema: ExponentialMovingAverage | null;
@@ -70,10 +70,10 @@ export class StepRunner {
   }
 
   /**
-   * Takes a batch in, which is disposed, and steps the optimizer once the batches of a step are complete.
-   * @param position - Where the training was before this step.
-   * @param dataSeconds - How long the batch was waited for.
-   * @returns Null before the step; after it, the steps whose losses have become known.
+   * Processes a batch and disposes it; steps the optimizer when the batches of a step are complete.
+   * @param position - Position before this step.
+   * @param dataSeconds - Time spent waiting for the batch.
+   * @returns Null before the step; after it, the steps whose losses have been read.
    */
   add(
     batch: Batch,
@@ -95,7 +95,7 @@ export class StepRunner {
     return batches.length === size ? this.flush() : null;
   }
 
-  /** Steps the optimizer with the batches there are, if there are any. */
+  /** Steps the optimizer with the batches so far, if there are any. */
   flush(): { accumulated: number; read: FinishedStep[] } | null {
     if (this.#open === null) return null;
     const { event, batches, size } = this.#open;
@@ -105,9 +105,9 @@ export class StepRunner {
     event.accumulated = batches.length;
     event.gradNorm = this.#clip();
     this.#pending.push({ event, batches });
-    // Before the optimizer's step, so that a loss that is not finite leaves the weights as they were.
+    // Before the optimizer's step, so that a non-finite loss does not change the weights.
     const read = this.#pending.length >= readEvery ? this.read() : [];
-    // A scaler leaves such a step out and goes on with a smaller scale.
+    // A scaler skips such a step and continues with a smaller scale.
     if (event.gradNorm !== null && !Number.isFinite(event.gradNorm) && !this.#scaler) {
       throw new TrainingError(
         `Expected finite gradients but their norm is ${event.gradNorm} ${where(event)}`,
@@ -138,7 +138,7 @@ export class StepRunner {
     });
   }
 
-  /** Frees what has not been read, and a captured step. */
+  /** Frees unread losses and the captured step. */
   discard(): void {
     this.#captured?.dispose();
     const open = this.#open?.batches ?? [];
@@ -167,7 +167,7 @@ export class StepRunner {
     return { event, size, batches: [] };
   }
 
-  /** Forward and backward of a batch; a captured step goes on to the optimizer's. */
+  /** Forward and backward of a batch; a captured step includes the optimizer's. */
   #run(batch: Batch, share: number): StepResult {
     const captured = this.#captured;
     if (!captured) return forwardBackward({ ...this.#options, scaler: this.#scaler }, batch, share);
@@ -193,7 +193,7 @@ export class StepRunner {
     } else optimizer.step();
   }
 
-  /** Clips the gradients. Returns their norm before, where that is what is bounded. */
+  /** Clips the gradients. Returns their previous norm, if they are clipped by norm. */
   #clip(): number | null {
     const { clip, model, optimizer } = this.#options;
     if (clip) this.#scaler?.unscale(optimizer);

@@ -1,5 +1,5 @@
 /**
- * What `last.state` has to hold: read from a file, so nothing about it can be taken for granted.
+ * Checks the contents of `last.state`, which come from a file.
  * @module
  */
 import { checkRecord, type FieldKind } from '../check/index.js';
@@ -18,7 +18,7 @@ const METER: Record<string, FieldKind> = {
 const BEST: Record<string, FieldKind> = { epoch: 'number', accuracy: 'number', loss: 'number' };
 
 /**
- * Checks the state of a training, as far as the parts that it is for do not check it themselves.
+ * Checks the parts of a training state that the restored objects do not check themselves.
  * @param file - For messages.
  * @throws {CheckpointError} naming the file and the field.
  */
@@ -52,8 +52,8 @@ export function checkTrainerState(value: unknown, file: string): TrainerState {
 }
 
 /**
- * Runs what puts saved state into a model and its training. What does not fit is an error that names the file.
- * @throws {CheckpointError} whatever the parts throw.
+ * Runs a function that restores saved state. Errors name the file.
+ * @throws {CheckpointError} for any error.
  */
 export function fitting(file: string, load: () => void): void {
   try {
