@@ -1,7 +1,7 @@
 /**
- * The error classes of dyconv. Every error the package throws on purpose is one of these, so that a caller can tell
- * a wrong shape from a broken file with `instanceof` or with the stable {@link DyconvError.code}.
- * The messages share one grammar: `Expected <what> for <name> but received <value>`.
+ * The error classes of dyconv. Every error that the package throws deliberately is one of these, so that a caller can distinguish
+ * a wrong shape from a damaged file with `instanceof` or with the stable {@link DyconvError.code}.
+ * All messages have the form `Expected <what> for <name> but received <value>`.
  * @module
  */
 
@@ -16,22 +16,22 @@ export class DyconvError extends Error {
   }
 }
 
-/** An argument of the wrong kind or outside its range: an unknown option, a string where a number belongs. */
+/** An argument of the wrong type or out of range, or an unknown option. */
 export class ArgumentError extends DyconvError {
   override readonly code: string = 'ERR_ARGUMENT';
 }
 
-/** Sizes that do not fit together, or a dimension that does not exist. */
+/** Incompatible sizes, or a dimension that does not exist. */
 export class ShapeError extends DyconvError {
   override readonly code: string = 'ERR_SHAPE';
 }
 
-/** A dtype an operation does not take, or dtypes that do not match. */
+/** A dtype that an operation does not support, or dtypes that do not match. */
 export class DTypeError extends DyconvError {
   override readonly code: string = 'ERR_DTYPE';
 }
 
-/** A device that is absent, or tensors on different devices. */
+/** A device that is not available, or tensors on different devices. */
 export class DeviceError extends DyconvError {
   override readonly code: string = 'ERR_DEVICE';
 }
@@ -41,7 +41,7 @@ export class DisposedError extends DyconvError {
   override readonly code: string = 'ERR_DISPOSED';
 }
 
-/** Anything else that failed inside libtorch or the add-on, out of memory included. */
+/** Any other error of libtorch or the add-on, including lack of memory. */
 export class NativeError extends DyconvError {
   override readonly code: string = 'ERR_NATIVE';
 }
@@ -51,25 +51,25 @@ export class CheckpointError extends DyconvError {
   override readonly code: string = 'ERR_CHECKPOINT';
 }
 
-/** A data set that is missing, truncated, or not what its name promises. */
+/** A data set that is missing, damaged, or different from what was requested. */
 export class DatasetError extends DyconvError {
   override readonly code: string = 'ERR_DATASET';
 }
 
-/** A download that failed for good: no network, a refused request, a wrong size or checksum. */
+/** A failed download: no network, a rejected request, a wrong size or checksum. */
 export class DownloadError extends DyconvError {
   override readonly code: string = 'ERR_DOWNLOAD';
 }
 
-/** Training that cannot go on, such as a loss that is no longer finite. */
+/** Training that cannot continue, for example because the loss is not finite. */
 export class TrainingError extends DyconvError {
   override readonly code: string = 'ERR_TRAINING';
 }
 
-/** Something that another process uses now: a run directory in which it trains, a folder of the cache that it fills. */
+/** A resource that another process is using: the run directory of its training, or a folder of the cache that it fills. */
 export class LockedError extends DyconvError {
   override readonly code: string = 'ERR_LOCKED';
-  /** The process, where its lock file names it. */
+  /** The process, if its lock file names it. */
   readonly owner:
     | { readonly pid: number; readonly host: string; readonly since?: string | undefined }
     | undefined;
@@ -86,8 +86,8 @@ export class GradcheckError extends DyconvError {
 }
 
 /**
- * A value as an error message shows it: short, and with its type where that is not obvious. Runs nothing of the value's
- * own that could fail the message.
+ * A value as text for an error message: short, and with its type if that is not obvious. Calls no methods of the value
+ * that could throw.
  */
 export function describe(value: unknown): string {
   try {
@@ -113,7 +113,7 @@ function describeValue(value: unknown): string {
   return typeof name === 'string' && name !== '' ? `${name} (object)` : 'an object';
 }
 
-/** The one sentence for a bad argument: `Expected <expected> for <name> but received <value>`. */
+/** The error for a bad argument: `Expected <expected> for <name> but received <value>`. */
 export function invalidArgument(name: string, expected: string, received: unknown): ArgumentError {
   return new ArgumentError(`Expected ${expected} for ${name} but received ${describe(received)}`);
 }

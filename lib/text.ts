@@ -1,9 +1,9 @@
 /**
- * Numbers, durations, names and columns as text that people read.
+ * Formats numbers, durations, names and columns for people.
  * @module
  */
 
-/** Seconds as people read them: `42.1 s`, `12 min 05 s`, `3 h 07 min`. */
+/** Formats seconds: `42.1 s`, `12 min 05 s`, `3 h 07 min`. */
 export function formatDuration(seconds: number): string {
   if (seconds < 59.95) return `${seconds.toFixed(1)} s`;
   const whole = Math.round(seconds);
@@ -18,12 +18,12 @@ export function formatCount(value: number): string {
   return value.toLocaleString('en-US');
 }
 
-/** Control characters of terminals, and those that turn the direction of text. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters meant
+/** Control characters of terminals, and those that change the direction of text. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these characters are intended
 const CONTROL = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
 
 /**
- * Text of foreign origin, such as the name of a file or a class, for a terminal: control characters are shown as `\x1b` or
+ * Untrusted text, such as the name of a file or a class, for a terminal: control characters are shown as `\x1b` or
  * `\u202e`, so that no name can move the cursor, change colours or end a line.
  * @param options.lines - Keeps line feeds and tabs, for text of several lines. Default: false.
  */
@@ -38,7 +38,7 @@ export function printable(text: string, { lines = false }: { lines?: boolean | u
 }
 
 /**
- * Columns aligned by spaces: the first to the left, the others as `alignRight` says. Control characters in the cells are
+ * Columns aligned with spaces: the first to the left, the others according to `alignRight`. Control characters in the cells are
  * shown escaped.
  */
 export function alignColumns(

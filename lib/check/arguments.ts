@@ -23,7 +23,7 @@ export function sizes(name: string, value: unknown, count: number, min: number):
   return [...all] as number[];
 }
 
-/** Checks a value that belongs to a closed set of names. */
+/** Checks that a value is one of a set of names. */
 export function oneOf<const T extends string>(name: string, choices: readonly T[], value: unknown): T {
   if (choices.includes(value as T)) return value as T;
   throw invalidArgument(name, `one of ${choices.map((c) => `'${c}'`).join(', ')}`, value);
@@ -63,7 +63,7 @@ export function row(name: string, value: unknown, rows: number): number {
   return (value as number) < 0 ? (value as number) + rows : (value as number);
 }
 
-/** The size of an adaptive pool's result: one number for all spatial dimensions, or one each; null keeps that of the input. */
+/** The output size of an adaptive pool: one number for all spatial dimensions, or one each; null keeps that of the input. */
 export type OutputSize = number | null | readonly (number | null)[];
 
 /** Checks an {@link OutputSize} and spreads it to `count` dimensions. */

@@ -1,5 +1,5 @@
 /**
- * Checks of arguments that every layer uses. What does not fit is an ArgumentError that names it.
+ * Checks of arguments for all layers. An invalid one is an ArgumentError that names it.
  * @module
  */
 import { types } from 'node:util';
@@ -17,7 +17,7 @@ export {
   unknownKey,
 } from './options.js';
 
-/** What {@link checkRecord} tells apart. */
+/** The types of fields for {@link checkRecord}. */
 export type FieldKind = 'string' | 'number' | 'boolean' | 'function' | 'object' | 'array' | 'bytes';
 
 const FIELD_KINDS: Record<FieldKind, [expected: string, is: (value: unknown) => boolean]> = {
@@ -31,9 +31,9 @@ const FIELD_KINDS: Record<FieldKind, [expected: string, is: (value: unknown) => 
 };
 
 /**
- * Checks an argument by the fields that it must have: records, and objects of classes that the caller's layer does not
- * know, by their methods.
- * @param expected - What the argument is, such as `'a Module'`: told unless a field of data is what is wrong.
+ * Checks that an argument has certain fields: records, and objects of classes that the caller's layer does not
+ * import, by their methods.
+ * @param expected - A description, such as `'a Module'`; used in the message unless only a data field is wrong.
  */
 export function checkRecord<T>(
   value: T,
@@ -52,7 +52,7 @@ export function checkRecord<T>(
   return value;
 }
 
-/** Checks a function to be called back. */
+/** Checks a callback function. */
 export function checkFunction<T>(fn: T, name = 'fn'): T & ((...args: never[]) => unknown) {
   if (typeof fn !== 'function') throw invalidArgument(name, 'a function', fn);
   return fn as T & ((...args: never[]) => unknown);
@@ -60,18 +60,18 @@ export function checkFunction<T>(fn: T, name = 'fn'): T & ((...args: never[]) =>
 
 const MAX_LENGTH = 2 ** 24;
 
-/** Checks something to be iterated over, once, and lists it. */
+/** Checks an iterable and converts it to an array. */
 export function checkIterable<T>(values: Iterable<T>, name: string, expected = 'an iterable'): T[] {
-  // A typed array is never what is wanted, and cannot be walked once its buffer is detached.
+  // Typed arrays are never valid, and cannot be iterated once their buffer is detached.
   if (
     ArrayBuffer.isView(values) ||
     typeof values?.[Symbol.iterator] !== 'function' ||
     typeof values === 'string' ||
-    // A tensor is iterable, by rows, but is one thing where a list is wanted.
+    // A tensor is iterable by rows, but is not a list.
     'numel' in values
   )
     throw invalidArgument(name, expected, values);
-  // Nobody means so many: a sparse array that claims to be that long would take minutes to walk.
+  // Iterating a sparse array of such a length would take minutes.
   if (Array.isArray(values) && values.length > MAX_LENGTH)
     throw new ArgumentError(
       `Expected ${expected}, at most ${MAX_LENGTH} of them, for ${name} but received ${values.length}`,
@@ -79,13 +79,13 @@ export function checkIterable<T>(values: Iterable<T>, name: string, expected = '
   return [...values];
 }
 
-/** Checks a string: a path, a text, a title. */
+/** Checks a string. */
 export function checkString(value: unknown, name: string, expected = 'a string'): string {
   if (typeof value !== 'string') throw invalidArgument(name, expected, value);
   return value;
 }
 
-/** Checks a list of strings and lists it. */
+/** Checks a list of strings and copies it to an array. */
 export function checkStrings(values: readonly string[], name: string, expected: string): string[] {
   const list = checkIterable(values, name, expected);
   for (const [i, value] of list.entries()) checkString(value, `${name}[${i}]`);

@@ -1,5 +1,5 @@
 /**
- * The check of option objects: a key that nobody reads is an error, since it is most often a misspelt one.
+ * Checks of options objects: an unknown key is an error, because it is usually misspelt.
  * @module
  */
 import { ArgumentError, invalidArgument } from '../errors.js';
@@ -9,7 +9,7 @@ export type OptionKeys<Key extends string> = ReadonlySet<Key>;
 
 type KeysOf<T> = T extends unknown ? Extract<keyof T, string> : never;
 
-/** Nothing more where `Key` names exactly the keys of `T`; otherwise a type that nothing fits, which says what is wrong. */
+/** An empty type if `Key` names exactly the keys of `T`; otherwise a type that matches nothing and describes the problem. */
 type Exactly<T, Key extends string> = [KeysOf<T>] extends [Key]
   ? [Key] extends [KeysOf<T>]
     ? unknown
@@ -30,16 +30,16 @@ export function dropUndefined<T extends object>(
   return Object.fromEntries(given) as { [Key in keyof T]: Exclude<T[Key], undefined> };
 }
 
-/** Lists the keys of an options type once, at the top of a module; {@link checkOptions} has the compiler compare the two. */
+/** Lists the keys of an options type, at the top of a module; {@link checkOptions} makes the compiler compare them with the type. */
 export function optionKeys<const Key extends string>(...keys: Key[]): OptionKeys<Key> {
   return new Set(keys);
 }
 
 /**
- * Checks an argument that is an object of options: that it is one, and that each of its keys is among `keys`. A call costs
- * some ten nanoseconds a key.
+ * Checks that an argument is an options object and that each of its keys is in `keys`. A call costs
+ * about ten nanoseconds per key.
  * @returns the options
- * @throws ArgumentError that names the key, and the one that was probably meant.
+ * @throws ArgumentError that names the key, and the probably intended one.
  */
 export function checkOptions<T extends object, Key extends string>(
   options: T,
@@ -58,25 +58,25 @@ export function checkKeys(options: object, keys: ReadonlySet<string>, name = 'op
     if (!keys.has(key)) throw unknownKey(key, keys, name);
     empty = false;
   }
-  // A tensor, a map, a date: objects without keys that nobody means as options.
+  // A tensor, a map, a date: objects that are not options.
   const prototype = Object.getPrototypeOf(options);
   if (empty && prototype !== null && prototype !== Object.prototype) {
     if (Object.getPrototypeOf(prototype) !== null) refuse(options, keys, name);
   }
 }
 
-/** Checks an argument that is an object whose keys are not the package's own: a state, a record. */
+/** Checks that an argument is an object with arbitrary keys: a state, a record. */
 export function checkObject<T>(value: T, name: string): T & object {
   if (typeof value !== 'object' || value === null) throw invalidArgument(name, 'an object', value);
   return value;
 }
 
 function refuse(options: unknown, keys: ReadonlySet<string>, name: string): never {
-  // A bare dimension, `x.sum(0)`, is what comes from Python most often.
+  // `x.sum(0)` is the most common mistake of Python users.
   throw invalidArgument(name, keys.has('dim') ? 'an object such as { dim: 0 }' : 'an object', options);
 }
 
-/** The error for a key that an options object cannot have. */
+/** The error for an unknown key of an options object. */
 export function unknownKey(key: string, keys: ReadonlySet<string>, name = 'options'): ArgumentError {
   const known = [...keys];
   const meant = probablyMeant(key, known);
@@ -90,7 +90,7 @@ export function unknownKey(key: string, keys: ReadonlySet<string>, name = 'optio
   );
 }
 
-/** What other libraries call an option of ours. */
+/** Names of options in other libraries. */
 const SYNONYMS: Readonly<Record<string, readonly string[]>> = {
   axis: ['dim', 'dims'],
   axes: ['dims', 'dim'],
@@ -152,7 +152,7 @@ function isSnakeCase(key: string, meant: string): boolean {
   return key.includes('_') && plainOf(key) === plainOf(meant);
 }
 
-/** Levenshtein's distance: the least number of letters to insert, delete or replace. */
+/** Levenshtein distance: the smallest number of letters to insert, delete or replace. */
 function distance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, i) => i);
   for (let i = 1; i <= a.length; i++) {

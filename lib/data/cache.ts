@@ -1,8 +1,8 @@
 /**
- * Parsed archives, kept beside them in one flat file: the second start reads it in a fraction of the time.
+ * Cache files of parsed archives, next to the archives: the second start reads them in a fraction of the time.
  *
  * Layout: `DYCONVDS`, uint32 CRC-32 of all that follows, uint32 length of the header, header (JSON), images, labels.
- * A cache is used only if it is whole and the archive still has the size and modification time it had; otherwise it is built anew.
+ * A cache is used only if it is intact and the archive has the same size and modification time; otherwise it is rebuilt.
  * @module
  */
 import { randomUUID } from 'node:crypto';
@@ -12,7 +12,7 @@ import { crc32 } from 'node:zlib';
 import { allocateBytes, mapBytes } from './bytes.js';
 import { warn } from './dataset.js';
 
-/** What is kept of an archive. */
+/** The contents of a cache. */
 export interface CachedArrays {
   classes: readonly string[];
   shape: readonly [number, number, number];
@@ -20,11 +20,11 @@ export interface CachedArrays {
   labels: Uint8Array;
 }
 
-/** Which parsed archive is meant. */
+/** Identifies the cache of an archive. */
 export interface CacheKey {
   /** Path of the archive. */
   archive: string;
-  /** What was taken from it, such as `train-fine`: part of the cache's name. */
+  /** The part of the archive, such as `train-fine`; it is in the name of the cache. */
   part: string;
   /** Whether the caller needs the archive to have passed its checksum. */
   verify: boolean;
@@ -49,14 +49,14 @@ const CHUNK = 1 << 22;
 /** Pieces of that size that are read at the same time. */
 const AT_ONCE = 4;
 
-/** The path of a cache: beside the archive, named after it. */
+/** The path of a cache: in the folder of the archive, with its name. */
 export function cachePath({ archive, part }: CacheKey): string {
   return `${archive}.${part}.cache`;
 }
 
 /**
- * The cached arrays, or undefined where there are none, or none that can be trusted.
- * @param options.map - The arrays stand on the file's own pages. Default false: they are read into memory.
+ * The cached arrays, or undefined if there is no valid cache.
+ * @param options.map - Map the file into memory instead of reading it. Default: false.
  */
 export async function readCache(
   key: CacheKey,
@@ -76,14 +76,14 @@ export async function readCache(
     if (bytes.length !== end + count) return undefined;
     return { classes, shape, images: view(bytes, start, end), labels: view(bytes, end, bytes.length) };
   } catch {
-    return undefined; // Whatever is wrong with a cache, the archive itself is the better witness.
+    return undefined; // A damaged cache is ignored; the archive is read instead.
   }
 }
 
 /**
- * Keeps parsed arrays. A folder that cannot be written to, or a full disk, costs the next start its speed and nothing
- * else: it is told as a process warning with the code `DYCONV_CACHE`. Processes that write at the same time each write a
- * whole file, and the last one's stays.
+ * Stores parsed arrays. If the folder cannot be written to or the disk is full, only the next start is slower: this
+ * is reported as a process warning with the code `DYCONV_CACHE`. Processes that write at the same time each write a
+ * complete file, and the last one remains.
  */
 export async function writeCache(
   key: CacheKey,
@@ -115,7 +115,7 @@ export async function writeCache(
     } finally {
       await file.close();
     }
-    // Not synced: a cache torn by a power cut fails its CRC, and waiting for the disk would cost what it saves.
+    // No fsync: a cache damaged by a power failure fails its CRC, and waiting for the disk would cost the time that is saved.
     await rename(temporary, path);
   } catch (error) {
     await rm(temporary, { force: true }).catch(() => {});
@@ -128,9 +128,9 @@ export async function writeCache(
 }
 
 /**
- * A whole file, and the CRC of what follows the field for it. Several pieces are read at once: most of the time goes by in
- * touching memory for the first time, which two processors do in half of it.
- * @param map - The file's own pages instead of memory that it is read into; it is read all the same, for the CRC.
+ * A whole file, and the CRC of the bytes after the CRC field. Several pieces are read at once: most of the time is spent on
+ * the first access to memory, which two processors do in half the time.
+ * @param map - Map the file into memory; it is still read once for the CRC.
  */
 async function readWhole(path: string, map: boolean): Promise<{ bytes: Buffer; crc: number }> {
   const file = await open(path);
@@ -161,10 +161,10 @@ async function readWhole(path: string, map: boolean): Promise<{ bytes: Buffer; c
   }
 }
 
-/** How old an unfinished cache is that nobody is writing any more. */
+/** Age from which an unfinished cache is considered abandoned. */
 const ABANDONED_MS = 3_600_000;
 
-/** What processes that were killed while they wrote this cache have left. */
+/** Removes unfinished caches of killed processes. */
 async function removeAbandoned(path: string): Promise<void> {
   const folder = dirname(path);
   const prefix = `${basename(path)}.`;

@@ -30,8 +30,8 @@ export interface Cifar10Options extends SourceOptions {
   /** The 50,000 images for training, or the 10,000 for testing. */
   split: Split;
   /**
-   * Keep the parsed images beside the archive, so that the next start is quick. With `mmap` that start is quicker still,
-   * and processes share the memory: the images stand on the pages of the cache file, which must then not be cut short
+   * Store the parsed images next to the archive, so that the next start is faster. `mmap` maps this file into memory, which is faster still
+   * and shares the memory between processes; the cache file must then not be truncated
    * while they are in use (it may be removed or replaced). Default: true.
    */
   cache?: boolean | 'mmap' | undefined;
@@ -155,7 +155,7 @@ async function parseArchive(
   const report =
     onProgress && ((done: number, total: number) => onProgress(basename(file), done, total, 'parse'));
   const missing = await readTarGz(file, new Set([...members, meta]), onMember, report);
-  missing.delete(meta); // Archives of one's own often lack it.
+  missing.delete(meta); // Custom archives often lack it.
   if (missing.size > 0)
     throw datasetError(file, `expected the member ${[...missing].join(', ')} but it is missing`);
   return { classes, shape: [3, 32, 32], ...parts.joined() };
@@ -170,8 +170,8 @@ interface Batch {
 type Allocate = (count: number) => Batch;
 
 /**
- * Where members go, in whatever order they come: to their places in the whole, which is allocated when the first one
- * tells how many images a member has. Only where members differ (in archives of one's own) are they joined afterwards.
+ * Copies members, which may have any order, to their places in one array, which is allocated when the first one
+ * shows how many images a member has. Members of different lengths (in custom archives) are concatenated afterwards.
  */
 class Parts {
   readonly #members: readonly string[];

@@ -1,5 +1,5 @@
 /**
- * Data sets by name, as commands take them.
+ * Data sets by name, for commands.
  * @module
  */
 import { checkOptions, optionKeys } from '../check/index.js';
@@ -14,7 +14,7 @@ import { SOURCE_KEYS, type SourceOptions } from './sources.js';
 
 export type { DatasetName } from './names.js';
 
-/** Options of {@link create}. What a set has no use for is ignored: the bundled set needs no root. */
+/** Options of {@link create}. Options that a set does not use are ignored: the bundled set needs no root. */
 export interface CreateOptions extends SourceOptions {
   /** Images for training, or for testing. */
   split: Split;
@@ -23,8 +23,8 @@ export interface CreateOptions extends SourceOptions {
   /** For folders: see {@link ImageFolderOptions}. */
   unreadable?: ImageFolderOptions['unreadable'] | undefined;
   /**
-   * Names that the classes must have, in label order, such as those stored with a run. The pictures of a folder get their
-   * labels by it. Default: the set's own.
+   * Class names in label order that the set must have, such as those stored with a run. They determine the labels of an
+   * image folder. Default: the set's own.
    */
   classes?: readonly string[] | undefined;
 }
@@ -55,7 +55,7 @@ function forIdx({ unreadable: _, cache: __, classes: ___, ...options }: CreateOp
   return options;
 }
 
-/** The names of all data sets, as `--dataset` takes them. */
+/** The names of all data sets, for `--dataset`. */
 export function list(): DatasetName[] {
   return [...DATASET_NAMES];
 }

@@ -1,5 +1,5 @@
 /**
- * What a data set is: samples by their number; in memory, images of one size and their labels in two typed arrays.
+ * Data sets: samples by index; in-memory sets have images of one size and their labels in two typed arrays.
  * @module
  */
 import { inspect, types } from 'node:util';
@@ -20,7 +20,7 @@ export interface Sample {
 }
 
 /**
- * What a loader reads: a number of samples and a way to get each. `T` is what a sample is: for images
+ * A data set for a loader: a number of samples and a function that gets one. `T` is the type of a sample: for images
  * {@link ImageSample}, which becomes a batch of images and labels; anything else is collated as in PyTorch.
  *
  * @example
@@ -35,22 +35,22 @@ export interface Dataset<T = unknown> {
   readonly length: number;
   /** Class names; a label is an index into them. */
   readonly classes?: readonly string[] | undefined;
-  /** [C, H, W] of every image, where all have the same and samples do not say it themselves. */
+  /** [C, H, W] of every image, if all are equal and samples have no shape of their own. */
   readonly shape?: readonly [number, number, number] | undefined;
-  /** The label of every sample, where they are known without reading the samples: what stratified splits need. */
+  /** The label of every sample, if known without reading the samples. Stratified splits need it. */
   readonly labels?: ArrayLike<number> | undefined;
   /** Sample `index`, from 0 to `length - 1`; may be a promise. Loaders call it for several samples at once. */
   get(index: number): T | Promise<T>;
   /**
-   * What sample `index` is called, such as the path of its picture below the folder of the set. Sets whose samples have no
-   * name have no such method.
+   * The name of sample `index`, such as the path of its image relative to the folder of the set. Sets whose samples have no
+   * names do not have this method.
    */
   nameOf?: ((index: number) => string) | undefined;
 }
 
 /** Images of one size with one label each, held in memory. */
 export interface InMemoryDataset extends Dataset<Sample> {
-  /** What the set is called, such as `cifar10`. */
+  /** Name of the set, such as `cifar10`. */
   readonly name: string;
   /** Images for training, or for testing. */
   readonly split: Split;
@@ -71,7 +71,7 @@ export interface InMemoryDataset extends Dataset<Sample> {
   get(index: number): Sample;
 }
 
-/** What {@link createDataset} puts together. */
+/** Arguments of {@link createDataset}. */
 export interface DatasetParts {
   name: string;
   split: Split;
@@ -81,12 +81,12 @@ export interface DatasetParts {
   labels: Uint8Array | Uint16Array;
   /** The file or folder the parts were read from, for error messages. */
   source: string;
-  /** What every sample is called, `labels.length` of them. Default: they have no names. */
+  /** Names of the samples, `labels.length` of them. Default: samples have no names. */
   names?: readonly string[] | undefined;
 }
 
 /**
- * An {@link InMemoryDataset} over arrays that were just read: the one place where sizes and labels are checked.
+ * An {@link InMemoryDataset} over arrays that were just read. Sizes and labels are checked only here.
  * @throws DatasetError naming `source` when the set is empty, the counts disagree, or a label has no class.
  */
 export function createDataset({
@@ -142,7 +142,7 @@ export function checkIndex(index: number, length: number): number {
   return index;
 }
 
-/** Makes a set say what it is where it is printed, without fields that would be copied or compared. */
+/** Makes a set describe itself when it is printed, with non-enumerable methods. */
 function describable<S extends InMemoryDataset>(set: S, source: string): S {
   const text = () => `${set.name} (${set.split}): ${setText(set)}, from ${printable(source)}`;
   const hidden = (value: unknown) => ({ value, enumerable: false, configurable: true, writable: true });
@@ -158,22 +158,22 @@ export function setText({ length, shape, classes }: Dataset): string {
   return `${what}, ${classes.length} classes (${names})`;
 }
 
-/** A DatasetError in the one form they all have: the file first, then what is wrong with it. */
+/** A DatasetError in the common form: the file first, then the problem. */
 export function datasetError(file: string, problem: string, cause?: unknown): DatasetError {
   return new DatasetError(`${file}: ${problem}`, cause === undefined ? undefined : { cause });
 }
 
-/** Tells what was done otherwise than asked, as a process warning with a code. */
+/** Emits a process warning with a code. */
 export function warn(code: string, message: string): void {
   process.emitWarning(printable(message, { lines: true }), { type: 'DyconvWarning', code });
 }
 
-/** Whether a set holds its images in memory, by what loaders then use of it. */
+/** Whether a set has all fields of an in-memory set that loaders use. */
 export function isInMemory(set: Dataset): set is InMemoryDataset {
   return typeof set === 'object' && set !== null && 'images' in set;
 }
 
-/** Checks a data set of any kind that an argument should be. */
+/** Checks that an argument is a data set of any kind. */
 export function checkAnyDataset(set: Dataset, name = 'dataset'): void {
   if (isInMemory(set)) {
     checkDataset(set);
@@ -186,7 +186,7 @@ export function checkAnyDataset(set: Dataset, name = 'dataset'): void {
     throw invalidArgument(`${name}.classes`, 'an array of names', classes);
 }
 
-/** Checks a data set in memory that an argument should be. */
+/** Checks that an argument is a data set in memory. */
 export function checkDataset(set: InMemoryDataset): void {
   const { classes, shape, images, labels, length } = checkRecord(set, 'dataset', 'a Dataset', {
     name: 'string',
@@ -207,7 +207,7 @@ export function checkDataset(set: InMemoryDataset): void {
     throw invalidArgument('dataset.classes', 'an array of names', classes);
 }
 
-/** Checks the split at the door of every data set. */
+/** Checks the option `split`. */
 export function checkSplit(split: unknown): asserts split is Split {
   if (split !== 'train' && split !== 'test') throw invalidArgument('split', `'train' or 'test'`, split);
 }

@@ -1,5 +1,5 @@
 /**
- * What a loader can be told, and how it is checked.
+ * Options of loaders, and their checks.
  * @module
  */
 import { availableParallelism } from 'node:os';
@@ -17,48 +17,48 @@ import { type Transform, from as transformFrom } from './transforms.js';
 
 /** Options of a loader. */
 export interface LoaderOptions {
-  /** Images in a batch. */
+  /** Images per batch. */
   batchSize: number;
   /** A new order every epoch. Default: false, the order of the set. */
   shuffle?: boolean | undefined;
-  /** Leave out a last batch that would be smaller. Default: false. */
+  /** Drop a last batch that would be smaller. Default: false. */
   dropLast?: boolean | undefined;
-  /** What happens to every image, from `data.transforms`. Default: the image itself, scaled to [0, 1]. */
+  /** Applied to every image, from `data.transforms`. Default: images are only scaled to [0, 1]. */
   transform?: Transform | undefined;
   /**
-   * What happens to the batch: `data.transforms.mixup()` or `cutmix()`, or a list one of which is chosen for every batch.
+   * Applied to every batch: `data.transforms.mixup()` or `cutmix()`, or a list from which one is chosen for every batch.
    * Labels are then probabilities, float32 [B, number of classes], as `functional.crossEntropy` takes them. Default: nothing.
    */
   mix?: BatchMix | readonly BatchMix[] | undefined;
   /** Element type of the images. Default: `float32`. */
   dtype?: 'float32' | 'bfloat16' | undefined;
-  /** Where the channels of the images are: planes, or beside each other pixel by pixel. Default: `contiguous`. */
+  /** Memory layout of the images: separate planes, or the channels of a pixel next to each other. Default: `contiguous`. */
   memoryFormat?: 'contiguous' | 'channelsLast' | undefined;
-  /** Where shuffling and augmentation start from, an integer. Default: 0. */
+  /** Seed of shuffling and augmentation, an integer. Default: 0. */
   seed?: number | undefined;
-  /** Batches prepared ahead while the last one is in use; 0 prepares each when it is asked for. Default: 2. */
+  /** Number of batches prepared in advance; 0 prepares each one on request. Default: 2. */
   prefetch?: number | undefined;
   /** Native threads that work on one batch. Default: half of the processor's. */
   threads?: number | undefined;
   /**
-   * Makes a batch of the samples of a custom data set; may be async. Tensors of what it returns are the batch's, which is
-   * what iteration gives. Default: images and labels for samples `{ image, label }`, else {@link defaultCollate}.
+   * Makes a batch from the samples of a custom data set; may be async. The loader yields its result; the tensors in it belong
+   * to the consumer. Default: images and labels for samples `{ image, label }`, else {@link defaultCollate}.
    */
   collate?: ((samples: never[]) => unknown) | undefined;
-  /** Samples of a custom data set that are read at the same time, over all batches that are prepared. Default: 8. */
+  /** Number of samples of a custom data set that are read at the same time, over all batches in preparation. Default: 8. */
   concurrency?: number | undefined;
-  /** Where the batches are put. Default: `cpu`. Copies to CUDA start from page-locked memory and are not waited for. */
+  /** Device of the batches. Default: `cpu`. Copies to CUDA use page-locked memory and are asynchronous. */
   device?: Device | undefined;
   /**
-   * Where images are transformed. `device`: the whole set is copied to the device as bytes once, and batches are made of
-   * it there, by the same choices and definition. Default: `cpu`.
+   * Where images are transformed. `device`: the whole set is copied to the device as bytes once, and batches are made
+   * there, with the same random choices. Default: `cpu`.
    */
   augmentOn?: 'cpu' | 'device' | undefined;
   /** Use only this many images, spread evenly over the set. Default: all. */
   limit?: number | undefined;
   /** This process's share of the images, for training in several processes. Default: rank 0 of 1. */
   rank?: number | undefined;
-  /** Number of shares. All have the same number of images: the last ones of an epoch are left out where need be. */
+  /** Number of processes. All get the same number of images: remaining images at the end of an epoch are left out. */
   worldSize?: number | undefined;
 }
 
@@ -82,7 +82,7 @@ const LOADER_KEYS = optionKeys(
   'worldSize',
 );
 
-/** Options with nothing left out. */
+/** Options with all defaults. */
 export interface ResolvedOptions
   extends RequiredOptions<Omit<LoaderOptions, 'transform' | 'mix' | 'collate'>> {
   collate: ((samples: never[]) => unknown) | undefined;
@@ -92,7 +92,7 @@ export interface ResolvedOptions
 }
 
 /**
- * Defaults filled in, and every option checked.
+ * Checks every option and fills in defaults.
  * @param length - Number of images in the set.
  * @throws ArgumentError naming the option.
  */

@@ -1,6 +1,6 @@
 /**
- * Mixup and cutmix: every image of a batch mixed with the one before it, the first with the last, and its label with
- * that one's, as torchvision's transforms v2 do it. In a shuffled epoch that is a partner at random.
+ * MixUp and CutMix: every image of a batch is mixed with the one before it (the first with the last), and so are the
+ * labels, as in torchvision's transforms v2. In a shuffled epoch this is a random partner.
  * @module
  */
 
@@ -13,32 +13,32 @@ const MIX_OF_KEYS = optionKeys('alpha', 'p');
 
 /** Options of {@link mixup} and {@link cutmix}. */
 export interface MixOptions {
-  /** The share of an image's own is drawn from Beta(alpha, alpha). Default: 1, uniform. */
+  /** The share of the first image is drawn from Beta(alpha, alpha). Default: 1, uniform. */
   alpha?: number | undefined;
-  /** How likely a batch is mixed at all. Default: 1. */
+  /** Probability that a batch is mixed. Default: 1. */
   p?: number | undefined;
 }
 
-/** What a loader takes as `mix`. */
+/** Value of the option `mix` of a loader. */
 export interface BatchMix {
-  /** How two images become one: their weighted sum, or one with a rectangle of the other. */
+  /** The kind: a weighted sum, or one image with a rectangle of the other. */
   readonly kind: 'mixup' | 'cutmix';
-  /** Both parameters of the Beta distribution that the share is drawn from. */
+  /** Both parameters of the Beta distribution of the share. */
   readonly alpha: number;
-  /** How likely a batch is mixed, 0 to 1. */
+  /** Probability that a batch is mixed, 0 to 1. */
   readonly p: number;
 }
 
-/** What is done to one batch. */
+/** The mixing of one batch. */
 export interface Mixing {
-  /** An image's own share: of every pixel, or of the pixels where there is a box. Its label has the same. */
+  /** The share of the first image: of every pixel, or of the number of pixels if there is a box. The label has the same. */
   share: number;
   /** The rectangle that comes from the other image; undefined for mixup. */
   box?: { top: number; left: number; height: number; width: number } | undefined;
 }
 
 /**
- * Images and labels blended with another's (Zhang et al., mixup: Beyond Empirical Risk Minimization, ICLR 2018).
+ * Weighted sums of two images and of their labels (Zhang et al., mixup: Beyond Empirical Risk Minimization, ICLR 2018).
  * @throws ArgumentError naming the option.
  */
 export function mixup(options: MixOptions = {}): BatchMix {
@@ -46,7 +46,7 @@ export function mixup(options: MixOptions = {}): BatchMix {
 }
 
 /**
- * A rectangle taken from another image, labels by area (Yun et al., CutMix, ICCV 2019).
+ * A rectangle is replaced by that of another image; labels are weighted by area (Yun et al., CutMix, ICCV 2019).
  * @throws ArgumentError naming the option.
  */
 export function cutmix(options: MixOptions = {}): BatchMix {
@@ -61,8 +61,8 @@ function mixOf(kind: BatchMix['kind'], options: MixOptions): BatchMix {
 }
 
 /**
- * One or several mixes from their JSON form, checked anew.
- * @throws ArgumentError when they are none.
+ * Restores and validates one or several mixes from their JSON form.
+ * @throws ArgumentError when they are invalid.
  */
 export function mixesFrom(value: unknown): readonly BatchMix[] {
   const list: unknown[] = Array.isArray(value) ? value : [value];
@@ -76,13 +76,13 @@ export function mixesFrom(value: unknown): readonly BatchMix[] {
   });
 }
 
-/** Keeps the generator apart from that of the order, which starts from the seed and the epoch as well. */
+/** Distinguishes this generator from that of the order, which also uses the seed and the epoch. */
 const SALT = 0x6d6978;
 
 /**
- * What happens to a batch: one of the mixes, each as likely as the others, with its own numbers. Depends on the seed, the
- * epoch and the number of the batch alone.
- * @returns undefined where the batch is left as it is.
+ * The mixing of a batch: one of the mixes, with equal probability, and its random numbers. Depends only on the seed, the
+ * epoch and the number of the batch.
+ * @returns undefined if the batch is not mixed.
  */
 export function drawMixing(
   mixes: readonly BatchMix[],

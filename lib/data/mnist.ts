@@ -1,6 +1,6 @@
 /**
- * MNIST (LeCun et al., 1998) and Fashion-MNIST (Xiao et al., 2017), and the small part of the latter that comes with
- * the package. Grey images are repeated to three channels unless asked otherwise.
+ * MNIST (LeCun et al., 1998) and Fashion-MNIST (Xiao et al., 2017), and the small part of the latter that is part of
+ * the package. Grey images are repeated to three channels by default.
  * @module
  */
 import { basename, join } from 'node:path';
@@ -29,7 +29,7 @@ import {
 export interface GreyOptions {
   /** The 60,000 images for training, or the 10,000 for testing. */
   split: Split;
-  /** 3 repeats the grey plane, as networks for colour images need it. Default: 3. */
+  /** 3 repeats the grey plane, for networks for colour images. Default: 3. */
   channels?: 1 | 3 | undefined;
 }
 
@@ -145,8 +145,8 @@ export async function fashionMnist(options: MnistOptions): Promise<InMemoryDatas
 }
 
 /**
- * The set that comes with the package: 2,000 training and 500 test images of Fashion-MNIST, the same number of every
- * class. Real images, for a first run without a download.
+ * The set that is part of the package: 2,000 training and 500 test images of Fashion-MNIST, the same number of every
+ * class. It allows a first training without a download.
  * @throws DatasetError when the package is incomplete; ArgumentError.
  */
 export async function bundled(options: GreyOptions): Promise<InMemoryDataset> {

@@ -1,5 +1,5 @@
 /**
- * Where the files of a published data set come from: folders on this machine first, then a download.
+ * Finds the files of a published data set: in local folders first, then by download.
  * @module
  */
 
@@ -15,22 +15,22 @@ import { datasetError } from './dataset.js';
 
 /** Options that every published data set shares. */
 export interface SourceOptions {
-  /** The folder the files are looked for in and downloaded to. Default: `data` in the working directory. */
+  /** The folder of the files, and of downloads. Default: `data` in the working directory. */
   root?: string | undefined;
-  /** Fetch files that are not there. Default: false. */
+  /** Download missing files. Default: false. */
   download?: boolean | undefined;
-  /** Compare the files with the published checksums. Default: true. Use false for an archive of your own. */
+  /** Compare the files with the published checksums. Default: true. Use false for your own archive. */
   verify?: boolean | undefined;
   /**
    * The address of a folder that mirrors the files under their usual names. Default: the environment variable
    * `DYCONV_DATA_MIRROR`, then the publisher's own address.
    */
   url?: string | undefined;
-  /** Called while a file is downloaded, and while it is parsed: bytes so far, and in all where that is known. */
+  /** Called while a file is downloaded or parsed: bytes so far, and the total if known. */
   onProgress?:
     | ((file: string, done: number, total: number | undefined, phase: 'download' | 'parse') => void)
     | undefined;
-  /** Stops a download. */
+  /** Cancels a download. */
   signal?: AbortSignal | undefined;
 }
 
@@ -42,7 +42,7 @@ export interface PublishedFile {
   name: string;
   /** MD5 of the file. */
   md5: string;
-  /** MD5 of the decompressed content, by which a repacked .gz is recognised. */
+  /** MD5 of the decompressed content, which identifies a .gz that was compressed again. */
   contentMd5?: string | undefined;
 }
 
@@ -50,11 +50,11 @@ export interface PublishedFile {
 export interface FindOptions extends SourceOptions {
   /** Acceptable files, the preferred one first; that one is downloaded. */
   files: readonly [PublishedFile, ...PublishedFile[]];
-  /** Folders to look in, the first of which takes the download. */
+  /** Folders to search; a download goes to the first one. */
   folders: readonly [string, ...string[]];
   /** The publisher's address of the folder that holds the files. */
   publisher: string;
-  /** What else the user can do when nothing is found, as a sentence. */
+  /** A sentence with an alternative, if the file is not found. */
   advice?: string | undefined;
 }
 
@@ -62,13 +62,13 @@ export interface FindOptions extends SourceOptions {
 export interface FoundFile {
   path: string;
   published: PublishedFile;
-  /** Whether its checksum was compared already, while it was downloaded. */
+  /** Whether its checksum was already compared during the download. */
   verified: boolean;
 }
 
 /**
- * Finds a published file, or downloads it if asked to. What was found is yet to be verified: {@link verifyFile}.
- * @throws DatasetError when it is not there, with the places looked at; DownloadError when the download fails.
+ * Finds a published file, or downloads it if requested. Call {@link verifyFile} afterwards.
+ * @throws DatasetError with the searched folders when it is missing; DownloadError when the download fails.
  */
 export async function findFile(options: FindOptions): Promise<FoundFile> {
   const { files, folders, verify = true } = options;
@@ -114,7 +114,7 @@ function addressOf(name: string, { url, publisher }: FindOptions): string {
 
 /**
  * Compares the checksum of a file, or that of its decompressed content.
- * @throws DatasetError when it is not the published one.
+ * @throws DatasetError when it differs from the published one.
  */
 export async function verifyFile({ path, published, verified }: FoundFile): Promise<void> {
   if (verified) return;
@@ -136,7 +136,7 @@ async function hashContent(path: string): Promise<string | undefined> {
   try {
     for await (const chunk of file.pipe(gunzip)) digest.update(chunk as Buffer);
   } catch {
-    return undefined; // Not even a gzip file: the caller says what was expected.
+    return undefined; // Not a gzip file: the caller reports the error.
   } finally {
     file.destroy();
   }

@@ -68,7 +68,7 @@ export interface RandomResizedCropStep {
 export interface FlipStep {
   /** Which step it is. */
   readonly step: 'randomHorizontalFlip' | 'randomVerticalFlip';
-  /** How likely it happens, 0 to 1. */
+  /** Probability, 0 to 1. */
   readonly p: number;
 }
 
@@ -82,7 +82,7 @@ export interface ColorJitterStep {
   readonly contrast: Bounds;
   /** Bounds of the factor for the saturation; 1 changes nothing. */
   readonly saturation: Bounds;
-  /** Bounds of the turn of the hue, in turns: -0.5 to 0.5; 0 changes nothing. */
+  /** Bounds of the change of the hue, in turns: -0.5 to 0.5; 0 changes nothing. */
   readonly hue: Bounds;
 }
 
@@ -90,9 +90,9 @@ export interface ColorJitterStep {
 export interface NormalizeStep {
   /** Which step it is. */
   readonly step: 'normalize';
-  /** Subtracted from values of 0 to 1: one number, or one a channel. */
+  /** Subtracted from values of 0 to 1: one number, or one per channel. */
   readonly mean: readonly number[];
-  /** What is left is divided by this: one number, or one a channel. */
+  /** The difference is divided by this: one number, or one per channel. */
   readonly std: readonly number[];
 }
 
@@ -100,17 +100,17 @@ export interface NormalizeStep {
 export interface RandomErasingStep {
   /** Which step it is. */
   readonly step: 'randomErasing';
-  /** How likely it happens, 0 to 1. */
+  /** Probability, 0 to 1. */
   readonly p: number;
   /** Bounds of the area, as a share of the image. */
   readonly scale: Bounds;
   /** Bounds of the width over the height. */
   readonly ratio: Bounds;
-  /** What fills the rectangle: one number, one a channel, or noise. */
+  /** Value of the erased pixels: one number, one per channel, or noise. */
   readonly value: readonly number[] | 'random';
 }
 
-/** Anything that `compose` takes. */
+/** A step for `compose`. */
 export type Step =
   | ResizeStep
   | CenterCropStep
@@ -121,13 +121,13 @@ export type Step =
   | NormalizeStep
   | RandomErasingStep;
 
-/** The image scaled to `size`, whatever its proportions: a number of pixels or [height, width]. */
+/** Scales the image to `size`, a number of pixels or [height, width], without keeping the aspect ratio. */
 export function resize(options: { size: number | Size }): ResizeStep {
   checkOptions(options, RESIZE_KEYS);
   return Object.freeze({ step: 'resize', size: checkSizes('size', options.size) });
 }
 
-/** The middle of the image. What lies outside it is black. */
+/** Crops the image at its centre. Pixels outside the image are black. */
 export function centerCrop(options: { size: number | Size }): CenterCropStep {
   checkOptions(options, RESIZE_KEYS);
   return Object.freeze({ step: 'centerCrop', size: checkSizes('size', options.size) });
@@ -137,11 +137,11 @@ export function centerCrop(options: { size: number | Size }): CenterCropStep {
 export interface RandomCropOptions {
   /** A number of pixels or [height, width]. */
   size: number | Size;
-  /** Black pixels put on every side beforehand. Default: 0. */
+  /** Black pixels added on every side before the crop. Default: 0. */
   padding?: number | undefined;
 }
 
-/** A part of the image of a given size, somewhere in it. */
+/** Crops a part of the given size at a random position. */
 export function randomCrop(options: RandomCropOptions): RandomCropStep {
   checkOptions(options, RANDOM_CROP_KEYS);
   const { size, padding = 0 } = options;
@@ -154,7 +154,7 @@ export function randomCrop(options: RandomCropOptions): RandomCropStep {
 
 /** Options of {@link randomResizedCrop}. */
 export interface RandomResizedCropOptions {
-  /** Size afterwards: a number of pixels or [height, width]. */
+  /** Size of the result: a number of pixels or [height, width]. */
   size: number | Size;
   /** Smallest and largest share of the area a crop covers. Default: [0.08, 1]. */
   scale?: Bounds | undefined;
@@ -162,7 +162,7 @@ export interface RandomResizedCropOptions {
   ratio?: Bounds | undefined;
 }
 
-/** A part of random area and aspect ratio, scaled to `size`. */
+/** Crops a part of random area and aspect ratio and scales it to `size`. */
 export function randomResizedCrop(options: RandomResizedCropOptions): RandomResizedCropStep {
   checkOptions(options, RANDOM_RESIZED_CROP_KEYS);
   const { size, scale = [0.08, 1], ratio = [3 / 4, 4 / 3] } = options;
@@ -174,34 +174,34 @@ export function randomResizedCrop(options: RandomResizedCropOptions): RandomResi
   });
 }
 
-/** Left and right swapped with probability `p`, by default 0.5. */
+/** Flips the image horizontally with probability `p`, by default 0.5. */
 export function randomHorizontalFlip(options: { p?: number | undefined } = {}): FlipStep {
   checkOptions(options, RANDOM_HORIZONTAL_FLIP_KEYS);
   const { p = 0.5 } = options;
   return Object.freeze({ step: 'randomHorizontalFlip', p: checkProbability('p', p) });
 }
 
-/** Top and bottom swapped with probability `p`, by default 0.5. */
+/** Flips the image vertically with probability `p`, by default 0.5. */
 export function randomVerticalFlip(options: { p?: number | undefined } = {}): FlipStep {
   checkOptions(options, RANDOM_HORIZONTAL_FLIP_KEYS);
   const { p = 0.5 } = options;
   return Object.freeze({ step: 'randomVerticalFlip', p: checkProbability('p', p) });
 }
 
-/** Options of {@link colorJitter}: a strength, or the bounds of the factor. What is left out does not change. */
+/** Options of {@link colorJitter}: a strength, or the bounds of the factor. Omitted properties do not change. */
 export interface ColorJitterOptions {
-  /** The image times a factor from [max(0, 1 - s), 1 + s]. Default: 0. */
+  /** Multiplies the image by a factor from [max(0, 1 - s), 1 + s]. Default: 0. */
   brightness?: number | Bounds | undefined;
-  /** The image blended with its mean grey by such a factor. Default: 0. */
+  /** Blends the image with its mean grey level by such a factor. Default: 0. */
   contrast?: number | Bounds | undefined;
-  /** The image blended with its grey version by such a factor. Default: 0. */
+  /** Blends the image with its grey version by such a factor. Default: 0. */
   saturation?: number | Bounds | undefined;
-  /** The hue turned by a part of the circle from [-h, h], at most 0.5. Default: 0. */
+  /** Shifts the hue by a part of the colour circle from [-h, h], at most 0.5. Default: 0. */
   hue?: number | Bounds | undefined;
 }
 
 /**
- * Brightness, contrast, saturation and hue changed at random, in a random order, as torchvision's ColorJitter does it for
+ * Changes brightness, contrast, saturation and hue randomly, in a random order, like torchvision's ColorJitter for
  * float images: clamped to [0, 1] after each, not rounded. Images have 1 or 3 channels; grey ones keep saturation and hue.
  */
 export function colorJitter(options: ColorJitterOptions): ColorJitterStep {
@@ -237,17 +237,17 @@ export function normalize(options: NormalizeOptions = {}): NormalizeStep {
 
 /** Options of {@link randomErasing}. */
 export interface RandomErasingOptions {
-  /** How likely an image loses a rectangle. Default: 0.5. */
+  /** Probability that a rectangle of an image is erased. Default: 0.5. */
   p?: number | undefined;
   /** Smallest and largest share of the area. Default: [0.02, 0.33]. */
   scale?: Bounds | undefined;
   /** Smallest and largest aspect ratio, height to width. Default: [0.3, 3.3]. */
   ratio?: Bounds | undefined;
-  /** What erased pixels become, after normalisation: one number or one per channel, or normal noise. Default: 0. */
+  /** Value of the erased pixels after normalisation: one number, one per channel, or normal noise. Default: 0. */
   value?: number | readonly number[] | 'random' | undefined;
 }
 
-/** A rectangle of the normalised image replaced (Zhong et al., Random Erasing Data Augmentation, AAAI 2020). */
+/** Erases a random rectangle of the normalised image (Zhong et al., Random Erasing Data Augmentation, AAAI 2020). */
 export function randomErasing(options: RandomErasingOptions = {}): RandomErasingStep {
   checkOptions(options, RANDOM_ERASING_KEYS);
   const { p = 0.5, scale = [0.02, 0.33], ratio = [0.3, 3.3], value = 0 } = options;
@@ -260,7 +260,7 @@ export function randomErasing(options: RandomErasingOptions = {}): RandomErasing
   });
 }
 
-/** How each kind of step is made. */
+/** The constructor of each kind of step. */
 const MAKERS: Readonly<Record<Step['step'], (options: never) => Step>> = {
   resize,
   centerCrop,
@@ -274,8 +274,8 @@ const MAKERS: Readonly<Record<Step['step'], (options: never) => Step>> = {
 };
 
 /**
- * A step from its JSON form, checked anew.
- * @throws ArgumentError when it is not one.
+ * Restores and validates a step from its JSON form.
+ * @throws ArgumentError when it is invalid.
  */
 export function stepFrom(value: unknown): Step {
   const { step, ...options } = (value ?? {}) as { step?: string };

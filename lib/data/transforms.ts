@@ -1,6 +1,6 @@
 /**
- * Transforms as data: frozen plain objects that say what happens to an image on its way into a batch. They can be
- * printed, stored as JSON with a run, and compared; C++ carries them out.
+ * Transforms as data: frozen plain objects that describe how an image is processed for a batch. They can be
+ * printed, stored as JSON with a run, and compared; C++ executes them.
  * @module
  */
 import { checkIterable, checkKeys, checkOptions, optionKeys } from '../check/index.js';
@@ -34,7 +34,7 @@ export interface TrainTransformOptions extends NormalizeOptions {
 export interface PadCropTransformOptions extends NormalizeOptions {
   /** Height and width of the batch. Default: 32. */
   size?: number | undefined;
-  /** Black pixels put on every side. Default: 4. */
+  /** Black pixels added on every side. Default: 4. */
   padding?: number | undefined;
   /** Probability of a horizontal flip. Default: 0.5. */
   flip?: number | undefined;
@@ -48,7 +48,7 @@ export interface TestTransformOptions extends NormalizeOptions {
 
 /** Resize, random resized crop, flip, normalise. */
 export interface TrainTransform {
-  /** What tells it from other transforms. */
+  /** The kind of the transform. */
   readonly kind: 'train';
   /** Side of the image before the crop, in pixels. */
   readonly resize: number;
@@ -58,51 +58,51 @@ export interface TrainTransform {
   readonly scale: Bounds;
   /** Bounds of the width of the crop over its height. */
   readonly ratio: Bounds;
-  /** How likely an image is mirrored, 0 to 1. */
+  /** Probability of a horizontal flip, 0 to 1. */
   readonly flip: number;
-  /** Subtracted from values of 0 to 1: one number, or one a channel. */
+  /** Subtracted from values of 0 to 1: one number, or one per channel. */
   readonly mean: readonly number[];
-  /** What is left is divided by this: one number, or one a channel. */
+  /** The difference is divided by this: one number, or one per channel. */
   readonly std: readonly number[];
 }
 
 /** Resize, pad, random crop, flip, normalise. */
 export interface PadCropTransform {
-  /** What tells it from other transforms. */
+  /** The kind of the transform. */
   readonly kind: 'pad-crop';
   /** Side of the result, in pixels. */
   readonly size: number;
   /** Pixels of zeros around the image before the crop. */
   readonly padding: number;
-  /** How likely an image is mirrored, 0 to 1. */
+  /** Probability of a horizontal flip, 0 to 1. */
   readonly flip: number;
-  /** Subtracted from values of 0 to 1: one number, or one a channel. */
+  /** Subtracted from values of 0 to 1: one number, or one per channel. */
   readonly mean: readonly number[];
-  /** What is left is divided by this: one number, or one a channel. */
+  /** The difference is divided by this: one number, or one per channel. */
   readonly std: readonly number[];
 }
 
 /** Resize, normalise. */
 export interface TestTransform {
-  /** What tells it from other transforms. */
+  /** The kind of the transform. */
   readonly kind: 'test';
   /** Side of the result, in pixels. */
   readonly size: number;
-  /** Subtracted from values of 0 to 1: one number, or one a channel. */
+  /** Subtracted from values of 0 to 1: one number, or one per channel. */
   readonly mean: readonly number[];
-  /** What is left is divided by this: one number, or one a channel. */
+  /** The difference is divided by this: one number, or one per channel. */
   readonly std: readonly number[];
 }
 
 /** Any other order of steps. */
 export interface ComposedTransform {
-  /** What tells it from other transforms. */
+  /** The kind of the transform. */
   readonly kind: 'compose';
-  /** The steps, in the order they are taken. */
+  /** The steps, in order. */
   readonly steps: readonly Step[];
 }
 
-/** What a loader takes as `transform`. */
+/** Value of the option `transform` of a loader. */
 export type Transform = TrainTransform | PadCropTransform | TestTransform | ComposedTransform;
 
 /**
@@ -127,7 +127,7 @@ export function train(options: TrainTransformOptions = {}): TrainTransform {
 
 /**
  * The usual pipeline for small images at their own size (He et al., CVPR 2016, section 4.2): resize to `size` x `size`
- * where they are not of that size, `padding` black pixels on every side, a random `size` x `size` part of that, a random
+ * if necessary, `padding` black pixels on every side, a random crop of `size` x `size`, a random
  * flip, to [0, 1], (x - mean) / std.
  * @throws ArgumentError naming the option.
  */
@@ -154,8 +154,8 @@ export function test(options: TestTransformOptions = {}): TestTransform {
 }
 
 /**
- * The order of steps that one pass over an image can do; each may be left out, and each is there at most once. The size
- * may be changed before the crop and after it.
+ * The order of the steps; each is optional and may occur once. The size
+ * can be changed before and after the crop.
  */
 const ORDER: readonly (readonly Step['step'][])[] = [
   ['resize'],
@@ -169,7 +169,7 @@ const ORDER: readonly (readonly Step['step'][])[] = [
 ];
 
 /**
- * A transform of one's own: any of the steps, in the order resize, crop, resize, flips, colour jitter, normalise, erase.
+ * A custom transform: any of the steps, in the order resize, crop, resize, flips, colour jitter, normalise, erase.
  * Without `normalize` the values stay in [0, 1].
  *
  * @example
@@ -199,8 +199,8 @@ export function compose(steps: readonly Step[]): ComposedTransform {
 }
 
 /**
- * A transform from its JSON form, or from any object of that form, checked anew.
- * @throws ArgumentError when it is not one.
+ * Restores and validates a transform from its JSON form or an equal object.
+ * @throws ArgumentError when it is invalid.
  */
 export function from(value: unknown): Transform {
   const { kind, ...options } = (value ?? {}) as { kind?: unknown };
@@ -215,7 +215,7 @@ export function from(value: unknown): Transform {
 }
 
 /**
- * A transform as text, one step a line, for logs and reports.
+ * A transform as text, one step per line, for logs and reports.
  * @example
  * data.transforms.format(data.transforms.test({ size: 64 }))  // 'test\n  size: 64, mean: 0.5, std: 0.5'
  */

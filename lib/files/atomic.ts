@@ -1,10 +1,10 @@
 /**
- * Files that are either there completely or not at all: written under a temporary name in the same folder, flushed to
- * the disk, then renamed over the final name. What stood under that name before stays until the rename.
+ * Atomic writes: a file is written under a temporary name in the same folder, flushed to
+ * the disk, and then renamed to the final name. The previous file remains until the rename.
  *
- * Temporary names are unique, so that any number of saves to one path may run at once: each is complete, and the last
- * rename decides. What a killed save left is removed by the next save to the same path. A symbolic link is followed and
- * stays. Pipes and character devices (`/dev/stdout`, `/dev/null`) are written to as they are.
+ * Temporary names are unique, so several saves to one path may run at once: each is complete, and the last
+ * rename remains. The next save to the same path removes the files of killed saves. A symbolic link is followed and
+ * kept. Pipes and character devices (`/dev/stdout`, `/dev/null`) are written to directly.
  * @module
  */
 import { createHash, randomUUID } from 'node:crypto';
@@ -28,9 +28,9 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { isAlive } from './lock.js';
 import { checkRegular, notRegular } from './open.js';
 
-/** A file that is complete on disk but does not carry its final name yet. */
+/** A file that is complete on disk but does not have its final name yet. */
 export interface StagedFile {
-  /** Where the bytes are now. */
+  /** The temporary path. */
   readonly temporary: string;
   /** Gives the file its final name. */
   commit(): Promise<void>;
@@ -40,13 +40,13 @@ export interface StagedFile {
 
 /** Options of {@link stageFile}. */
 export interface StageOptions {
-  /** Ends the temporary name, for a writer that looks for the file later. Default: a name that no other writer has. */
+  /** The end of the temporary name, for a writer that needs to find the file later. Default: a unique one. */
   tag?: string | undefined;
 }
 
-/** How old the leftover of a save has to be where nothing tells whether its process runs, as on another machine. */
+/** Age from which a temporary file is removed if it is unknown whether its process runs, as on another machine. */
 const ABANDONED_MS = 24 * 60 * 60 * 1000;
-/** Longest name, in bytes, that a temporary name repeats: file systems allow 255 in all. */
+/** Largest number of bytes of the final name in a temporary name: file systems allow 255 in total. */
 const MAX_NAME = 150;
 const MAX_LINKS = 40;
 
@@ -56,7 +56,7 @@ export function temporaryName(path: string, tag: string): string {
 }
 
 /**
- * Where the bytes of a file are to be written: behind every symbolic link, even one whose target does not exist yet.
+ * The path to write to: the target of every symbolic link, even if it does not exist yet.
  * @throws Errors of the file system, such as ELOOP.
  */
 export async function resolveTarget(path: string): Promise<string> {
@@ -75,8 +75,8 @@ export async function resolveTarget(path: string): Promise<string> {
  * Writes a file under a temporary name and flushes it to the disk.
  * @param path - The final path; its folder must exist.
  * @param write - Writes the contents through the open handle.
- * @throws Whatever `write` or the file system throws; the temporary file is removed before. An error with the code
- * `ENOTREG` where a block device, a socket or a pipe that nobody reads has the name.
+ * @throws Errors of `write` or the file system; the temporary file is then removed. An error with the code
+ * `ENOTREG` if the path is a block device, a socket or a pipe without a reader.
  */
 export async function stageFile(
   path: string,
@@ -86,7 +86,7 @@ export async function stageFile(
   const found = await stat(path).catch(whenMissing);
   if (found && !found.isFile()) return writeThrough(path, found, write);
   const target = await resolveTarget(path);
-  // A rename would replace a file that may not be written.
+  // A rename would replace a read-only file.
   if (found) await access(target, constants.W_OK);
   await removeLeftovers(target);
   const temporary = temporaryName(target, options.tag ?? `${ownTag()}-${randomUUID()}`);
@@ -108,7 +108,7 @@ export async function stageFile(
   };
 }
 
-/** Renames a complete temporary file to its final name and flushes the folder, so that the rename survives a power cut. */
+/** Renames a complete temporary file to its final name and flushes the folder, so that the rename survives a power failure. */
 export async function commitFile(temporary: string, path: string): Promise<void> {
   await rename(temporary, path);
   const folder = await open(dirname(path), 'r');
@@ -125,7 +125,7 @@ export async function writeFileAtomic(path: string, contents: string | Uint8Arra
   await commitOrDiscard(staged);
 }
 
-/** Commits a staged file; if even the rename fails, nothing is left behind. */
+/** Commits a staged file; removes it if the rename fails. */
 export async function commitOrDiscard(staged: StagedFile): Promise<void> {
   try {
     await staged.commit();
@@ -135,7 +135,7 @@ export async function commitOrDiscard(staged: StagedFile): Promise<void> {
   }
 }
 
-/** What is there and no regular file: a pipe or a character device gets the bytes, nothing takes its place. */
+/** Writes to a path that is not a regular file: a pipe or a character device gets the bytes and is not replaced. */
 async function writeThrough(
   path: string,
   found: Stats,
@@ -153,9 +153,9 @@ async function writeThrough(
 }
 
 /**
- * Opens a pipe that a process reads. Opening one without a reader would wait for one for ever, on a thread that all file
- * access of the process shares: so it is first opened without waiting, and stays so until it is open for good, as a reader
- * takes the last writer's close for the end.
+ * Opens a pipe that has a reader. Opening one without a reader would wait forever, on a thread that all file
+ * access of the process shares. Therefore it is first opened without blocking, and this descriptor stays open until the second one is open, because a reader
+ * sees the end of the file when the last writer closes.
  */
 async function openPipe(path: string): Promise<FileHandle> {
   let probe: FileHandle;
@@ -178,7 +178,7 @@ async function copyAttributes({ mode, uid, gid }: Stats, temporary: string): Pro
   if (process.getuid?.() === 0) await chown(temporary, uid, gid).catch(() => {});
 }
 
-/** Removes what saves to a path left when their processes were killed; other saves that run now are left alone. */
+/** Removes temporary files of killed processes for a path; those of running saves are kept. */
 async function removeLeftovers(path: string): Promise<void> {
   const folder = dirname(path);
   const prefix = temporaryPrefix(path);
@@ -202,7 +202,7 @@ function temporaryPrefix(path: string): string {
   return Buffer.byteLength(name) <= MAX_NAME ? `.${name}.` : `.${digest(name).slice(0, 32)}.`;
 }
 
-/** The machine, and the container on it, within which a process id means one process. */
+/** Identifies the machine and the container in which process ids are unique. */
 const MACHINE = digest(`${hostname()} ${pidNamespace()}`).slice(0, 8);
 const ownTag = () => `${MACHINE}-${process.pid}`;
 

@@ -1,6 +1,6 @@
 /**
- * Downloads of large files: resumable, verified, and never half a file under the final name.
- * It runs before the add-on is built (libtorch itself comes this way), so it imports Node, undici and the errors only.
+ * Downloads of large files: resumable, verified, and never an incomplete file under the final name.
+ * It runs before the add-on is built (libtorch itself is downloaded with it), so it imports only Node.js, undici and the errors.
  * @module
  */
 import { createHash, randomUUID } from 'node:crypto';
@@ -16,20 +16,20 @@ import { acquireLock, type Lock } from './lock.js';
 
 /** A published checksum, as lower- or upper-case hexadecimal digits. */
 export interface FileHash {
-  /** How the checksum is made. */
+  /** Hash algorithm. */
   algorithm: 'md5' | 'sha256';
   /** Hexadecimal digits, of either case. */
   digest: string;
 }
 
-/** Called while bytes arrive: bytes on disk so far (resumed ones included) and the whole size where it is known. */
+/** Called while bytes arrive: bytes on disk so far (including resumed ones) and the total size if known. */
 export type DownloadProgress = (done: number, total: number | undefined) => void;
 
-/** What {@link download} fetches, where to, and how it is checked. */
+/** Options of {@link download}. */
 export interface DownloadOptions {
-  /** An http or https address; redirects are followed. `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` are honoured. */
+  /** An http or https address; redirects are followed. `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` are respected. */
   url: string;
-  /** The final path. Its folder is made when absent. A file already there is replaced, but only by a complete one. */
+  /** The final path. Its folder is created if necessary. An existing file is replaced only by a complete one. */
   file: string;
   /** The exact size in bytes, if known. */
   size?: number | undefined;
@@ -37,7 +37,7 @@ export interface DownloadOptions {
   hash?: FileHash | undefined;
   /** Called as bytes arrive. */
   onProgress?: DownloadProgress | undefined;
-  /** Stops the download. What has arrived is kept for the next attempt. */
+  /** Cancels the download. Received bytes are kept for the next attempt. */
   signal?: AbortSignal | undefined;
   /** Milliseconds to wait for a connection. Default: 10 000. */
   connectTimeout?: number | undefined;
@@ -49,16 +49,16 @@ const ATTEMPTS = 4;
 const IDLE_TIMEOUT = 30_000;
 const MAX_REDIRECTS = 10;
 
-/** A failure after which another request may succeed, such as a connection cut half-way. */
+/** A failure after which another request may succeed, such as an interrupted connection. */
 class TransientError extends Error {}
 
 /**
- * Downloads a file. Bytes go to `<file>.part`, which survives a cut connection or a stopped process and is continued
+ * Downloads a file. Bytes go to `<file>.part`, which is kept after an interruption and continued
  * with a Range request by the next call; the part is checked, synced to disk and renamed once it is complete.
- * A second process that downloads the same file at the same time works on a part of its own.
+ * A second process that downloads the same file at the same time uses its own part file.
  *
- * @throws DownloadError that names the address and the reason: no connection, a refused request, a wrong size or
- * checksum, an abort, a full disk. The final name is then as it was before.
+ * @throws DownloadError that names the address and the reason: no connection, a rejected request, a wrong size or
+ * checksum, an abort, a full disk. The final file is then unchanged.
  */
 export async function download(options: DownloadOptions): Promise<void> {
   checkOptions(options, DOWNLOAD_KEYS);
@@ -94,10 +94,10 @@ export async function hashFile(file: string, algorithm: FileHash['algorithm']): 
   return digest.digest('hex');
 }
 
-/** Fills `part` until it passes the checks; a resumed part that does not pass is thrown away and fetched anew once. */
+/** Fills `part` until it passes the checks; a resumed part that fails is deleted and downloaded again once. */
 async function fetchVerified(options: DownloadOptions, part: string): Promise<void> {
   const resumed = await sizeOf(part);
-  // A part that is already longer than the file can ever be, or of unknown origin, is of no use.
+  // A part that is longer than the file, or of unknown origin, is useless.
   if (resumed > 0 && options.size !== undefined && resumed > options.size) await rm(part);
   if (resumed === 0 || resumed !== options.size) await fetchWithRetries(options, part);
   let problem = await findProblem(options, part);
@@ -121,7 +121,7 @@ async function findProblem({ size, hash }: DownloadOptions, part: string): Promi
 }
 
 async function fetchWithRetries(options: DownloadOptions, part: string): Promise<void> {
-  // Loaded here alone: importing this module costs nothing, and a package without undici can still name its errors.
+  // Loaded only here: importing this module is then cheap, and works without undici.
   const { EnvHttpProxyAgent, interceptors } = await import('undici');
   const agent = new EnvHttpProxyAgent({
     connect: { timeout: options.connectTimeout ?? 10_000 },
@@ -156,7 +156,7 @@ async function fetchOnce(options: DownloadOptions, part: string, dispatcher: Dis
   const range = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(String(headers['content-range'] ?? ''));
   const resumes = statusCode === 206 && range !== null && Number(range[1]) === have;
   if (statusCode !== 200 && !resumes) {
-    // Not read to its end: an error page is of no use, and destroying it frees the connection.
+    // An error page is not read to its end; destroying it frees the connection.
     body.on('error', () => {}).destroy();
     if (statusCode === 416 || statusCode === 206) {
       await rm(part, { force: true });
@@ -170,7 +170,7 @@ async function fetchOnce(options: DownloadOptions, part: string, dispatcher: Dis
   await store(body, part, start, length === undefined ? options.size : start + length, options);
 }
 
-/** Writes the body from byte `start` of the part on, and syncs it to disk. */
+/** Writes the body at byte `start` of the part, and syncs it to disk. */
 async function store(
   body: AsyncIterable<Buffer>,
   part: string,
@@ -203,14 +203,14 @@ async function store(
   }
 }
 
-/** A disk that gets full may take a part of the bytes, and says so only when it is given the rest. */
+/** Writes all bytes: a disk that gets full may accept a part and fail only with the rest. */
 async function writeAll(handle: FileHandle, bytes: Buffer, position: number): Promise<void> {
   for (let at = 0; at < bytes.length; ) {
     at += (await handle.write(bytes, at, bytes.length - at, position + at)).bytesWritten;
   }
 }
 
-/** Claims `<file>.part` for this process; undefined where another one has it. */
+/** Claims `<file>.part` for this process; undefined if another process has it. */
 async function lockPart(file: string): Promise<Lock | undefined> {
   return acquireLock(`${file}.part.lock`, { wait: false }).catch((error) => {
     if (error instanceof LockedError) return undefined;

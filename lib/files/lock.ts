@@ -1,5 +1,5 @@
 /**
- * Locks between processes: a file that names the process that holds it. The holder keeps the file fresh, so that the
+ * Locks between processes: a file that names the process that holds it. The holder updates the file regularly, so that the
  * lock of a process that has ended is recognised and taken over, on this machine or another one that shares the folder.
  *
  * This module runs before the add-on is built, so it imports Node and the errors only.
@@ -18,44 +18,44 @@ export interface LockOwner {
   readonly pid: number;
   /** Name of its machine. */
   readonly host: string;
-  /** When it took the lock, as an ISO date. Absent in locks of older versions. */
+  /** When it acquired the lock, as an ISO date. Absent in locks of older versions. */
   readonly since?: string | undefined;
-  /** Tells it from other processes that got the same id at another time or in another container (Linux only). */
+  /** Distinguishes it from processes with the same id at another time or in another container (Linux only). */
   readonly process?: string | undefined;
-  /** Tells this lock from every other one. */
+  /** Unique identifier of this lock. */
   readonly token: string;
 }
 
 /** Options of {@link acquireLock} and {@link withLock}. */
 export interface LockOptions {
-  /** What is locked, for the message of the error. Default: the lock file. */
+  /** The locked resource, for the error message. Default: the lock file. */
   name?: string | undefined;
   /** Wait while another process holds the lock. With false that is a {@link LockedError} at once. Default true. */
   wait?: boolean | undefined;
-  /** Called once, when another process holds the lock and it is waited for. */
+  /** Called once if the lock is held by another process. */
   onWait?: ((owner: string) => void) | undefined;
-  /** Stops the waiting. */
+  /** Cancels waiting. */
   signal?: AbortSignal | undefined;
-  /** Milliseconds without a sign of life after which a holder elsewhere counts as dead. Default 20 000. */
+  /** Milliseconds without an update after which a holder on another machine is considered dead. Default 20 000. */
   staleAfter?: number | undefined;
 }
 
 /** A lock that this process holds. */
 export interface Lock {
-  /** What the file says. */
+  /** The contents of the lock file. */
   readonly owner: LockOwner;
-  /** Gives the lock up; a second call does nothing. */
+  /** Releases the lock; a second call does nothing. */
   release(): Promise<void>;
 }
 
 const POLL_MS = 200;
 
 /**
- * Takes a lock.
+ * Acquires a lock.
  * @param file - The lock file. Its folder must exist.
- * @returns The lock, to be released. The process ends without waiting for it; its lock is then taken over.
+ * @returns The lock; release it. It does not keep the process alive; the lock of an ended process is taken over.
  * @throws {LockedError} when another process holds it and `wait` is false.
- * @throws What `signal` was aborted with, and errors of the file system.
+ * @throws The reason of `signal`, and errors of the file system.
  */
 export async function acquireLock(file: string, options: LockOptions = {}): Promise<Lock> {
   const { name = file, wait = true, onWait, signal, staleAfter = 20_000 } = options;
@@ -97,8 +97,8 @@ export async function acquireLock(file: string, options: LockOptions = {}): Prom
 }
 
 /**
- * Runs `work` while this process alone holds the lock.
- * @throws As {@link acquireLock}, and whatever `work` throws.
+ * Runs `work` while this process holds the lock.
+ * @throws Errors of {@link acquireLock} and of `work`.
  */
 export async function withLock<T>(
   file: string,
@@ -113,11 +113,11 @@ export async function withLock<T>(
   }
 }
 
-/** What a lock file says; undefined where there is none, or where its process has not written it yet. */
+/** The contents of a lock file; undefined if there is none, or if its process has not written it yet. */
 export async function readLock(file: string): Promise<LockOwner | undefined> {
   try {
     const owner = JSON.parse(await readFile(file, 'utf8'));
-    // As earlier versions locked downloads.
+    // The format of earlier versions.
     if (Number.isSafeInteger(owner)) return { pid: owner, host: hostname(), token: String(owner) };
     return typeof owner === 'object' && owner !== null && Number.isSafeInteger(owner.pid) ? owner : undefined;
   } catch {
@@ -153,7 +153,7 @@ async function create(file: string, owner: LockOwner): Promise<boolean> {
     await handle.writeFile(JSON.stringify(owner));
     return true;
   } catch (error) {
-    await rm(file, { force: true }); // a full disk lets a file be made that it cannot hold
+    await rm(file, { force: true }); // on a full disk, a file can be created but not written
     throw error;
   } finally {
     await handle.close();
@@ -161,8 +161,8 @@ async function create(file: string, owner: LockOwner): Promise<boolean> {
 }
 
 /**
- * Whether the holder of a lock has ended. Of a process of this machine and container the system knows it, however long
- * that process has been busy or suspended; of others the age of the file's last sign of life tells it.
+ * Whether the holder of a lock has ended. For a process of this machine and container the system knows this, even if
+ * the process is busy or suspended; for others it is decided by the age of the last update of the file.
  */
 async function isDead(file: string, owner: LockOwner | undefined, staleAfter: number): Promise<boolean> {
   const own = identify(process.pid);
@@ -177,8 +177,8 @@ async function isDead(file: string, owner: LockOwner | undefined, staleAfter: nu
 }
 
 /**
- * Removes the lock of a dead holder. Several may see the same one: each looks again while no other removes it, so that
- * none takes away a lock that was taken anew in the meantime.
+ * Removes the lock of a dead holder. Several processes may find the same one: each checks again while no other removes it, so that
+ * none removes a lock that was acquired in the meantime.
  */
 async function remove(file: string, dead: LockOwner | undefined, staleAfter: number): Promise<void> {
   const guard = `${file}.takeover`;
@@ -186,7 +186,7 @@ async function remove(file: string, dead: LockOwner | undefined, staleAfter: num
     await writeFile(guard, String(process.pid), { flag: 'wx' });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-    // Another process does it, which takes milliseconds, unless it was killed in the middle.
+    // Another process is doing it, which takes milliseconds unless it was killed.
     const made = await stat(guard).catch(() => undefined);
     if (made !== undefined && Date.now() - made.mtimeMs > staleAfter) await rm(guard, { force: true });
     await sleep(POLL_MS / 10);
@@ -200,14 +200,14 @@ async function remove(file: string, dead: LockOwner | undefined, staleAfter: num
 }
 
 /**
- * What tells a process from those that have its id before or after it, or in another container: the boot and the
- * namespace, and behind a slash the time of its start. Undefined where the system does not say.
+ * Distinguishes a process from those with the same id at another time or in another container: the boot and the
+ * namespace, and after a slash its start time. Undefined if the system does not provide this.
  */
 function identify(pid: number): string | undefined {
   try {
     const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    // The name of the program, in parentheses, may hold anything; the state follows it, and the start 19 fields later.
+    // The program name in parentheses may contain any character; the state follows it, and the start time 19 fields later.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     const ended = fields[0] === 'Z' || fields[0] === 'X';
     return `${boot}-${readlinkSync('/proc/self/ns/pid')}/${ended ? 'ended' : fields[19]}`;

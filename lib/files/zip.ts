@@ -1,5 +1,5 @@
 /**
- * Zip files whose contents are not trusted.
+ * Reads untrusted zip files.
  * @module
  */
 import { close, createReadStream, fstat, open, read } from 'node:fs';
@@ -10,8 +10,8 @@ import { type Entry, fromRandomAccessReaderPromise, RandomAccessReader, type Zip
 import { checkRegular, READ_FLAGS } from './open.js';
 
 /**
- * A file of which yauzl reads parts. Its own reader passes offsets that an archive claims straight to Node, which
- * throws for those beyond a file of any size, out of everybody's reach.
+ * A file for yauzl. Its own reader passes offsets from the archive directly to Node.js, which
+ * throws uncatchable errors for those beyond any file size.
  */
 class FileReader extends RandomAccessReader {
   readonly #fd: number;
@@ -35,7 +35,7 @@ class FileReader extends RandomAccessReader {
   }
 
   override _readStreamForRange(start: number, end: number): Readable {
-    // A stream that is destroyed closes its file, whatever `autoClose` says: the archive goes on with it.
+    // A destroyed stream closes its file even with `autoClose: false`, but the archive still needs it.
     const fs = { read, close: ((_fd, done) => done?.(null)) as typeof close };
     return createReadStream('', { fd: this.#fd, fs, start, end: end - 1 });
   }
@@ -46,9 +46,9 @@ class FileReader extends RandomAccessReader {
 }
 
 /**
- * Opens a zip file, whose entries are then read one by one; to be closed.
- * @param options.strictFileNames - Backslashes in names are an error. Default false, where they become slashes.
- * @throws Error of the file system, or one that says what is wrong with the archive.
+ * Opens a zip file, whose entries are then read one by one. The caller must close it.
+ * @param options.strictFileNames - Whether backslashes in names are an error. Default false: they become slashes.
+ * @throws Errors of the file system, or an error that describes the problem of the archive.
  */
 export async function openZip(
   path: string,
@@ -71,8 +71,8 @@ export async function openZip(
 
 /**
  * The entries of an archive by name.
- * @param name - The name of an entry to be listed under; null: it is not looked at. Default: what the archive says.
- * @throws Error when two have the same name, or when together they are larger than the file: they would overlap.
+ * @param name - Gives the name under which an entry is listed; null ignores the entry. Default: the name in the archive.
+ * @throws Error when two entries have the same name, or when together they are larger than the file (they overlap).
  */
 export async function listEntries(
   zip: ZipFile,
@@ -91,12 +91,12 @@ export async function listEntries(
   return entries;
 }
 
-/** A file in an archive is not what its checksum says. */
+/** A file in an archive does not have its checksum. */
 export class ChecksumError extends Error {}
 
 /**
- * The bytes of an entry. A checksum of 0 is none: PyTorch writes files without.
- * @throws ChecksumError at the end of the bytes, when they are others than were written.
+ * The bytes of an entry. A checksum of 0 is ignored: PyTorch writes files without checksums.
+ * @throws ChecksumError after the last byte, if the checksum differs.
  */
 export async function* entryBytes(zip: ZipFile, entry: Entry): AsyncGenerator<Buffer> {
   const stream = await zip.openReadStreamPromise(entry);

@@ -1,5 +1,5 @@
 /**
- * Reading and writing NumPy's `.npz` files: a zip archive with a `.npy` file an array.
+ * Reads and writes NumPy's `.npz` files: a zip archive with one `.npy` file per array.
  * @see https://numpy.org/doc/stable/reference/generated/numpy.savez.html
  * @module
  */
@@ -24,19 +24,19 @@ const SAVE_KEYS = optionKeys('compress');
 
 /** Options of {@link saveNpz}. */
 export interface SaveNpzOptions {
-  /** Deflate the arrays, as NumPy's `savez_compressed`; otherwise as `savez`. Default false. */
+  /** Compress the arrays, like NumPy's `savez_compressed` instead of `savez`. Default false. */
   compress?: boolean | undefined;
 }
 
-// The same tensors give the same bytes: entries carry the first date that zip knows.
+// Entries have the first date of the zip format, so that equal tensors give equal bytes.
 const MTIME = new Date(1980, 0, 1);
 
 /**
- * Reads the arrays that NumPy's `savez` or `savez_compressed` wrote, or {@link saveNpz}.
- * An array that no dtype holds (texts, objects, records, complex numbers) is left out with a warning, and throws when it is
- * asked for by its name; the others are read.
- * @returns Tensors by name, on the CPU, in the order of the file. The caller owns them.
- * @throws {CheckpointError} if the file is missing, truncated or damaged, or has two arrays of one name; the message names it
+ * Reads the arrays of NumPy's `savez` or `savez_compressed`, or {@link saveNpz}.
+ * An array that no dtype can represent (strings, objects, records, complex numbers) is left out with a warning, and throws when it is
+ * accessed by its name; the others are read.
+ * @returns Tensors by name, on the CPU, in the order of the file. The caller must dispose them.
+ * @throws {CheckpointError} if the file is missing, truncated or damaged, or has two arrays with the same name; the message names the file
  * and the array.
  */
 export async function loadNpz(path: string): Promise<Record<string, Tensor>> {
@@ -70,7 +70,7 @@ function arrayName({ fileName }: Entry): string | null {
 }
 
 /**
- * Writes tensors for NumPy's `load`, atomically: a file that was there before stays until the new one is complete.
+ * Writes tensors for NumPy's `load`, atomically: an existing file remains until the new one is complete.
  * @param path - The file; its folder must exist.
  * @param record - Tensors by name, from any device and with any strides. They must not change until the promise is settled.
  * @throws {DTypeError} for bfloat16, which NumPy does not have. @throws {CheckpointError} if the file cannot be written.
@@ -99,13 +99,13 @@ export async function saveNpz(
   }
 }
 
-/** @returns The tensor, or why no dtype holds it. */
+/** @returns The tensor, or the reason why no dtype can represent it. */
 async function readArray(zip: ZipReader, entry: Entry, name: string): Promise<Tensor | string> {
   const bytes = entryBytes(zip, entry);
   let tensor: Tensor | undefined;
   try {
     tensor = await readNpy(streamReader(bytes, name), entry.uncompressedSize, name);
-    // The end of the stream brings the checks of size and checksum.
+    // Size and checksum are checked at the end of the stream.
     for await (const _ of bytes);
     return tensor;
   } catch (error) {
@@ -139,7 +139,7 @@ function checkRecord(record: Record<string, Tensor>): [string, Tensor][] {
     throw invalidArgument('record', 'an object with a Tensor a name', record);
   const entries = Object.entries(record);
   for (const [name, value] of entries) {
-    // What zip allows as the name of a file.
+    // File names that zip allows.
     if (!/^[^/\\][^\\]{0,1000}$/.test(name) || name.split('/').includes('..') || /^[A-Za-z]:\//.test(name))
       throw invalidArgument('record', 'names without backslashes and `..`', name);
     if (!isTensor(value)) throw invalidArgument(`record[${JSON.stringify(name)}]`, 'a Tensor', value);

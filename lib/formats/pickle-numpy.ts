@@ -1,5 +1,5 @@
 /**
- * Arrays and numbers of numpy inside pickles.
+ * NumPy arrays and scalars in pickles.
  * @see https://numpy.org/doc/stable/reference/generated/numpy.ndarray.__reduce__.html
  * @module
  */
@@ -12,15 +12,15 @@ import {
   Special,
 } from './pickle-values.js';
 
-/** A numpy array: its bytes are a view into the pickle where they can be. */
+/** A NumPy array; its bytes are a view into the pickle if possible. */
 export class PickledArray extends PickledObject {
   shape: readonly number[] = [];
   data: Uint8Array = new Uint8Array(0);
-  /** Kind and width of the elements, such as `u1`, with their order in front where they have one. */
+  /** Kind and width of the elements, such as `u1`, with the byte order as prefix if they have one. */
   dtype = 'u1';
   /** Column-major elements. */
   fortranOrder = false;
-  /** It holds objects or records, which are left out. */
+  /** Whether it contains objects or records, which are left out. */
   opaque = false;
 }
 
@@ -59,7 +59,7 @@ const MAX_DIMS = 64;
  * `dtype('f4', ...)`, and `_codecs.encode(text, 'latin1')`.
  */
 export function numpyDialect(): PickleDialect {
-  // A text that is encoded many times is encoded once.
+  // A string that is encoded repeatedly is encoded once.
   const encoded = new Map<string, Uint8Array>();
   return {
     find: (path) => GLOBALS.get(path),
@@ -88,7 +88,7 @@ export function numpyDialect(): PickleDialect {
   };
 }
 
-/** {@link numpyDialect} for the CIFAR archives: arrays of bytes in row-major order, and no others. */
+/** {@link numpyDialect} for the CIFAR archives: arrays of bytes in row-major order, and nothing else. */
 export function numpyBytes(): PickleDialect {
   const numpy = numpyDialect();
   return {

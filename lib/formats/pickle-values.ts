@@ -1,12 +1,12 @@
 /**
- * What pickles hold, as the reader of `pickle.ts` gives it, and what a kind of file says about the names in its own.
+ * Values of pickles as returned by `pickle.ts`, and the interface for the names that a file format allows.
  * @module
  */
 
-/** An object a dialect makes; its classes say of what kind. */
+/** An object of a dialect; its class is the kind. */
 export abstract class PickledObject {}
 
-/** What a pickle may hold. Byte strings come as `Uint8Array`; Python 2's `str` is one of those. */
+/** A value of a pickle. Byte strings, including Python 2's `str`, are `Uint8Array`. */
 export type Pickled =
   | null
   | boolean
@@ -18,20 +18,20 @@ export type Pickled =
   | readonly Pickled[]
   | ReadonlyMap<string, Pickled>;
 
-/** The pickle is damaged, or holds something that is not data. */
+/** The pickle is damaged, or contains something that is not data. */
 export class PickleError extends Error {}
 
 /** The bytes end before the pickle does. */
 export class PickleEndError extends PickleError {}
 
-/** Things on the stack that are no data: marks, callables, types. */
+/** Stack entries that are not data: marks, callables, types. */
 export abstract class Special {
-  /** Tells one kind from another, for the compiler as well. */
+  /** Distinguishes the kinds, also for the compiler. */
   abstract readonly kind: string;
 }
 
 /**
- * An object of a class that means nothing here: its class and what it would be made from. Nothing of it is run. A subclass
+ * An object of an unknown class: the name of the class and the arguments. Nothing is executed. A subclass
  * of list or dict has its items.
  */
 export class PickledInstance extends PickledObject {
@@ -48,7 +48,7 @@ export class PickledInstance extends PickledObject {
   }
 }
 
-/** What may be on the stack. */
+/** Stack entries. */
 export type PickleValue =
   | null
   | boolean
@@ -61,27 +61,27 @@ export type PickleValue =
   | Map<string, PickleValue>
   | Special;
 
-/** The names a kind of file may ask for, and what becomes of them. */
+/** The names that a file format allows, and their meaning. */
 export interface PickleDialect {
-  /** What stands for a name, as in `numpy dtype`; undefined for one that is not data. */
+  /** The value of a name, such as `numpy dtype`; undefined if it is not allowed. */
   find(path: string): Special | undefined;
-  /** The result of a call; undefined where it is not allowed. @throws PickleError saying what is wrong with it. */
+  /** The result of a call; undefined if it is not allowed. @throws PickleError with the problem. */
   call(callable: Special, args: readonly PickleValue[]): PickleValue | undefined;
-  /** Gives an object its state. False where it takes none. */
+  /** Sets the state of an object. False if it has none. */
   build(target: PickleValue, state: PickleValue): boolean;
-  /** An object made without its constructor, as `call`. Absent where a file has none. */
+  /** Creates an object without its constructor, like `call`. Absent if not supported. */
   construct?(type: Special, args: readonly PickleValue[]): PickleValue | undefined;
-  /** What a persistent id stands for. Absent where a file has none. */
+  /** The value of a persistent id. Absent if not supported. */
   persistent?(id: PickleValue): PickleValue;
-  /** The text for a key of a dictionary that is none; undefined where it is not allowed. Absent: only texts are. */
+  /** The string for a dictionary key of another type; undefined if it is not allowed. Absent: only strings are allowed. */
   key?(value: PickleValue): string | undefined;
-  /** Whether classes and functions may stand where data is expected. */
+  /** Whether classes and functions are allowed as data. */
   readonly specials?: boolean | undefined;
 }
 
 const MAX_TEXT = 10_000;
 
-/** The text of a Python `str` or `bytes`; undefined for anything else, and for bytes longer than any name. */
+/** The string of a Python `str` or `bytes`; undefined for other values, and for bytes longer than any name. */
 export function pickledText(value: unknown): string | undefined {
   if (typeof value === 'string') return value;
   if (!(value instanceof Uint8Array) || value.length > MAX_TEXT) return undefined;

@@ -1,5 +1,5 @@
 /**
- * Unpacks what a C++ program needs of a PyTorch wheel or a libtorch archive. Both are zip files.
+ * Unpacks the parts of a PyTorch wheel or a libtorch archive that a C++ program needs. Both are zip files.
  * @module
  */
 import { createWriteStream } from 'node:fs';
@@ -12,22 +12,22 @@ import type { Entry, ZipFile } from 'yauzl';
 import { DownloadError } from '../errors.js';
 import { openZip } from '../files/zip.js';
 
-// Libraries reach the disk before the folder gets its name. Thousands of headers, a sync each, would take minutes.
+// Libraries are synced to disk before the folder gets its name. Syncing thousands of headers would take minutes.
 const SYNC_FROM = 1 << 20;
 
 // Compression methods of the zip format.
 const STORED = 0;
 const DEFLATED = 8;
 
-/** What {@link unpackLibtorch} needs to know. */
+/** Options of {@link unpackLibtorch}. */
 export interface UnpackOptions {
   /** The wheel or libtorch archive. */
   file: string;
   /** An existing folder; gets `lib/`, `include/`, `share/cmake/` and `licenses/`. */
   into: string;
-  /** Files of `lib` that must be there. */
+  /** Required files of `lib`. */
   libraries: string[];
-  /** Keep every other library too, but those of Python. Default: false. */
+  /** Also keep all other libraries except those of Python. Default: false. */
   allLibraries?: boolean | undefined;
   /** Called as bytes are written: bytes so far, and the total. */
   onProgress?: ((done: number, total: number) => void) | undefined;
@@ -37,12 +37,12 @@ export interface UnpackOptions {
  * Unpacks headers, CMake files, licences and the named libraries.
  *
  * @returns Sizes in bytes of the libraries.
- * @throws DownloadError when the file is damaged, holds a name that leads out of `into`, or lacks a library.
+ * @throws DownloadError when the file is damaged, contains a name outside of `into`, or lacks a library.
  */
 export async function unpackLibtorch(options: UnpackOptions): Promise<Record<string, number>> {
   const { file, into, libraries, allLibraries = false, onProgress } = options;
   try {
-    // yauzl itself refuses absolute names, drive letters, backslashes and `..`, and checks the sizes.
+    // yauzl itself rejects absolute names, drive letters, backslashes and `..`, and checks the sizes.
     const zip = await openZip(file, { strictFileNames: true });
     try {
       const wanted = await selectEntries(zip, into, allLibraries ? undefined : new Set(libraries));
@@ -79,7 +79,7 @@ async function selectEntries(zip: ZipFile, into: string, libraries?: Set<string>
   for await (const entry of zip.eachEntry()) {
     const path = targetPath(entry.fileName, libraries);
     if (path === undefined) continue;
-    // A second guard: whatever the name's form, nothing is written outside the folder.
+    // A second check that nothing is written outside the folder.
     if (!resolve(into, path).startsWith(resolve(into) + sep))
       throw new Error(`invalid name: ${entry.fileName}`);
     wanted.push({ entry, path });
@@ -87,7 +87,7 @@ async function selectEntries(zip: ZipFile, into: string, libraries?: Set<string>
   return wanted;
 }
 
-/** Where an entry goes, or undefined for what is not kept. Without a list, all libraries but Python's are. */
+/** The path of an entry, or undefined if it is not kept. Without a list, all libraries except Python's are kept. */
 function targetPath(name: string, libraries?: Set<string>): string | undefined {
   if (name.endsWith('/')) return undefined;
   // `torch/` in a wheel, `libtorch/` in the archive.
@@ -100,14 +100,14 @@ function targetPath(name: string, libraries?: Set<string>): string | undefined {
     return kept ? inside : undefined;
   }
   if (inside !== undefined && /^((include|share\/cmake)\/|build-version$)/.test(inside)) return inside;
-  // The licences of libtorch and of what is linked into it have to travel with the libraries.
+  // The licences of libtorch and its dependencies must be distributed with the libraries.
   const licence = /^[^/]+\.dist-info\/(?:licenses\/)?(.*(?:LICEN[CS]E|NOTICE|COPYING)[^/]*)$/i.exec(
     name,
   )?.[1];
   return licence === undefined ? undefined : `licenses/${licence}`;
 }
 
-/** Writes one entry of an archive, checked, to a file that does not exist yet. */
+/** Writes one entry of an archive, with checks, to a new file. */
 export async function extract(zip: ZipFile, entry: Entry, file: string): Promise<void> {
   await mkdir(dirname(file), { recursive: true });
   const packed = await zip.openReadStreamPromise(entry, { decodeFileData: false });
@@ -117,7 +117,7 @@ export async function extract(zip: ZipFile, entry: Entry, file: string): Promise
     transform(chunk: Buffer, _encoding, callback) {
       checksum = crc32(chunk, checksum);
       size += chunk.length;
-      // What grows beyond its announced size is stopped before it fills the disk.
+      // An entry that exceeds its announced size is stopped before it fills the disk.
       if (size > entry.uncompressedSize) callback(new Error(`${entry.fileName} is larger than announced`));
       else callback(null, chunk);
     },
@@ -130,7 +130,7 @@ export async function extract(zip: ZipFile, entry: Entry, file: string): Promise
   if (entry.uncompressedSize > SYNC_FROM) await syncFile(file);
 }
 
-/** yauzl inflates in pieces of 16 KB, each with a change of threads: on a busy machine that is all it does. */
+/** yauzl inflates in pieces of 16 KB with a thread switch each, which is very slow on a busy machine. */
 function unpacking({ compressionMethod, fileName }: Entry): Transform {
   if (compressionMethod === STORED) return new PassThrough();
   if (compressionMethod === DEFLATED) return createInflateRaw({ chunkSize: 1 << 20 });

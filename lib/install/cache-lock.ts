@@ -10,9 +10,9 @@ import { withLock } from '../files/lock.js';
 import type { Reporter } from './reporter.js';
 
 /**
- * Runs `work` while no other process fills a folder of the cache.
+ * Runs `work` while no other process fills the same folder of the cache.
  *
- * @param dir - The folder, which need not exist. Its parent is made.
+ * @param dir - The folder, which need not exist. Its parent is created.
  * @throws DownloadError when the cache cannot be written, or its disk gets full.
  */
 export async function withFolder<T>(
@@ -47,7 +47,7 @@ export async function withFolder<T>(
   }
 }
 
-/** Whether a full disk is what an error began with: no other source of the same files can help then. */
+/** Whether an error was caused by a full disk: then no other source can help. */
 export function isDiskFull(error: unknown): boolean {
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
     if ((cause as NodeJS.ErrnoException).code === 'ENOSPC') return true;

@@ -1,6 +1,6 @@
 /**
- * What an installation for CUDA needs beside libtorch: the driver, the runtime's headers and library, and nvcc.
- * Without nvcc the add-on still works on a GPU, with libtorch's own kernels alone.
+ * Requirements of an installation for CUDA other than libtorch: the driver, the runtime's headers and library, and nvcc.
+ * Without nvcc the add-on still works on a GPU, with libtorch's kernels only.
  * @module
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
@@ -9,12 +9,12 @@ import { ArgumentError, describe } from '../errors.js';
 import { type Probe, runProbe } from './toolchain.js';
 
 /**
- * What `DYCONV_CUDA` asks for: `off` (the default), `auto` (CUDA where there is a driver, else CPU), or one CUDA version
+ * Values of `DYCONV_CUDA`: `off` (the default), `auto` (CUDA if there is a driver, otherwise CPU), or one CUDA version
  * such as `cu130`.
  */
 export type CudaRequest = 'off' | 'auto' | `cu${number}`;
 
-/** Reads `DYCONV_CUDA`. @throws ArgumentError for anything that is no {@link CudaRequest}. */
+/** Reads `DYCONV_CUDA`. @throws ArgumentError for any other value. */
 export function cudaRequest(env: NodeJS.ProcessEnv = process.env): CudaRequest {
   const value = env.DYCONV_CUDA?.trim() || 'off';
   if (value === 'off' || value === 'auto' || /^cu\d{3}$/.test(value)) return value as CudaRequest;
@@ -23,7 +23,7 @@ export function cudaRequest(env: NodeJS.ProcessEnv = process.env): CudaRequest {
   );
 }
 
-/** The GPUs that the driver knows: name, version of the driver, memory. Empty where there is no driver. */
+/** The GPUs that the driver knows: name, version of the driver, memory. Empty if there is no driver. */
 export function findGpus(probe: Probe = runProbe): string[] {
   const query = ['--query-gpu=name,driver_version,memory.total', '--format=csv,noheader'];
   return (probe('nvidia-smi', query) ?? '').trim().split('\n').filter(Boolean);
@@ -34,17 +34,17 @@ export function hasNvidiaDriver(): boolean {
   return existsSync('/proc/driver/nvidia/version') || findGpus().length > 0;
 }
 
-/** What {@link cudaToolkit} found for one libtorch. */
+/** Result of {@link cudaToolkit} for one libtorch. */
 export interface CudaToolkit {
-  /** Folder that holds `cuda_runtime_api.h`; undefined where there is none: no devices' properties, no graphs. */
+  /** Folder of `cuda_runtime_api.h`; undefined if there is none: then there are no device properties and no graphs. */
   include: string | undefined;
-  /** `libcudart.so.<major>`, the one libtorch loads. */
+  /** The `libcudart.so.<major>` that libtorch loads. */
   cudart: string | undefined;
-  /** The compiler of CUDA; undefined where there is none that fits: no fused kernels on the GPU. */
+  /** The CUDA compiler; undefined if there is no suitable one: then there are no fused kernels on the GPU. */
   nvcc: string | undefined;
   /** Such as `13.0`. */
   nvccVersion: string | undefined;
-  /** One sentence for everything that is missing, with what it costs and how to mend it. */
+  /** One sentence per missing part, with the consequence and the fix. */
   problems: string[];
 }
 
@@ -54,9 +54,9 @@ const HEADERS = ['cuda_runtime_api.h', 'crt/host_config.h'];
 /** One nvcc. */
 export interface Nvcc {
   file: string;
-  /** Such as `13.0`; undefined where it does not tell. */
+  /** Such as `13.0`; undefined if unknown. */
   version: string | undefined;
-  /** The wheel without which it compiles nothing: those of NVIDIA are in pieces. */
+  /** An additional wheel that it needs to compile anything. */
   lacks?: string | undefined;
 }
 
@@ -78,7 +78,7 @@ export function findNvcc(
     });
 }
 
-/** What nvcc's own wheel asks pip for is not all that `cuda_fp16.h` includes. */
+/** The dependencies of nvcc's wheel lack some headers that `cuda_fp16.h` includes. */
 function missingWheel(root: string): string | undefined {
   const has = (name: string) => existsSync(join(root, name));
   if (!has('include/cuda_fp16.h')) return 'nvidia-cuda-runtime';
@@ -90,9 +90,9 @@ function cudaHomes(env: NodeJS.ProcessEnv): string[] {
 }
 
 /**
- * Looks for CUDA's runtime and compiler: `CUDA_HOME` or `CUDA_PATH`, then `PATH`, then NVIDIA's wheels beside libtorch
+ * Searches CUDA's runtime and compiler: `CUDA_HOME` or `CUDA_PATH`, then `PATH`, then NVIDIA's wheels next to libtorch
  * or in the Python that is on `PATH`.
- * @param libtorchDir - A libtorch with CUDA; holds `lib/` and `include/`.
+ * @param libtorchDir - A libtorch with CUDA; contains `lib/` and `include/`.
  */
 export function cudaToolkit(
   libtorchDir: string,
@@ -116,7 +116,7 @@ export function cudaToolkit(
   ].find((folder) => HEADERS.every((header) => existsSync(join(folder, header))) && isOfCuda(folder, major));
   if (!cudart) {
     problems.push(
-      `libcudart is missing beside ${libtorchDir}: the add-on cannot query devices or capture graphs`,
+      `libcudart is missing next to ${libtorchDir}: the add-on cannot query devices or capture graphs`,
     );
   } else if (!include) {
     problems.push(
@@ -134,7 +134,7 @@ export function cudaToolkit(
   };
 }
 
-/** Headers of another CUDA describe other functions than the runtime has. */
+/** Headers of another CUDA version declare functions that differ from those of the runtime. */
 function isOfCuda(include: string, major: string | undefined): boolean {
   const text = readFileSync(join(include, HEADERS[0]!), 'utf8');
   const version = /^#define\s+CUDART_VERSION\s+(\d+)/m.exec(text)?.[1];
@@ -165,7 +165,7 @@ function findCudart(libtorchDir: string, wheels: string[]): string | undefined {
   return undefined;
 }
 
-/** `nvidia/<package>/` folders of the wheels: beside a libtorch that pip installed, and in the Python on PATH. */
+/** `nvidia/<package>/` folders of the wheels: next to a libtorch that pip installed, and in the Python on PATH. */
 function wheelFolders(libtorchDir: string, probe: Probe): string[] {
   const python = probe('python3', [
     '-c',

@@ -29,7 +29,7 @@ const ALEX_NET_KEYS = optionKeys('numClasses', 'inChannels', 'dropout');
 
 /** Options of {@link alexnetDy}. */
 export interface AlexNetDyOptions extends AlexNetOptions {
-  /** Kernels a dynamic layer mixes. Default 2. */
+  /** Number of kernels of each dynamic layer. Default 2. */
   numExperts?: number | undefined;
   /** Initial softmax temperature. Default 30. */
   temperature?: number | undefined;
@@ -37,7 +37,7 @@ export interface AlexNetDyOptions extends AlexNetOptions {
 
 const ALEX_NET_DY_KEYS = optionKeys(...ALEX_NET_KEYS, 'numExperts', 'temperature');
 
-/** The convolutions, in order: `pool` is a 3x3 max pooling of stride 2 after them. */
+/** The convolutions, in order. `pool`: followed by 3x3 max pooling with stride 2. */
 const CONVS = [
   { out: 48, kernel: 11, stride: 4, padding: 5, pool: true, dynamic: false },
   { out: 128, kernel: 5, stride: 1, padding: 2, pool: true, dynamic: false },
@@ -46,7 +46,7 @@ const CONVS = [
   { out: 128, kernel: 3, stride: 1, padding: 1, pool: true, dynamic: true },
 ] as const;
 
-/** What is left of a 128x128 image after the features: 128 channels of 3x3. */
+/** Size of the features of a 128x128 image: 128 channels of 3x3. */
 const FEATURES = 128 * 3 * 3;
 const HIDDEN = 2048;
 

@@ -1,9 +1,9 @@
 /**
- * Where the add-on is, and how it is loaded: one built in this package's folder, else one that came ready-made in the
+ * Finds and loads the add-on: one built in this package's folder, else a prebuilt one in the
  * package of this platform, `@dyconv/<platform>-<arch>`.
  *
- * A built add-on knows the folder of the libtorch it was built with. A ready-made one does not: libtorch is loaded
- * first, by its path, and the add-on then finds its libraries in the process, by their names.
+ * A built add-on stores the path of its libtorch. A prebuilt one does not: libtorch is loaded
+ * first, by its path, and the dynamic linker then finds the loaded libraries by their names.
  * @module
  */
 import { existsSync, readFileSync } from 'node:fs';
@@ -17,36 +17,36 @@ import { inspectLibtorch, libraryName } from '../install/inspect.js';
 import { readLock, sameRelease } from '../install/lock.js';
 import { withBoundedSpinning } from './threads.js';
 
-/** CMake's build types, of which `Release` is what the package loads. */
+/** CMake's build types; the package loads `Release`. */
 export type BuildConfig = 'Release' | 'Debug' | 'RelWithDebInfo';
 
 /** The package's own folder, where CMakeLists.txt is. */
 export const packageRoot = fileURLToPath(new URL('../..', import.meta.url));
 
-/** Where the add-on of a build type lies. */
+/** The path of the add-on of a build type. */
 export function addonPath(config: BuildConfig = 'Release'): string {
   return join(packageRoot, 'build', config, 'dyconv.node');
 }
 
-/** The file in which `dyconv setup` notes the libtorch of a ready-made add-on, where that is not the cached one. */
+/** The file in which `dyconv setup` records the libtorch of a prebuilt add-on, if it is not the cached one. */
 export const libtorchNote = join(packageRoot, 'build', 'libtorch.json');
 
 /** An add-on on disk. */
 export interface Addon {
   file: string;
   kind: 'built' | 'prebuilt';
-  /** For a ready-made add-on: the release of libtorch it was compiled for, such as `2.13.0`. */
+  /** For a prebuilt add-on: the release of libtorch for which it was compiled, such as `2.13.0`. */
   libtorch?: string | undefined;
 }
 
 const require = createRequire(import.meta.url);
 
-/** The name of the package with the ready-made add-on of a platform. */
+/** The name of the package with the prebuilt add-on of a platform. */
 export function prebuiltPackage(target = `${process.platform}-${process.arch}`): string {
   return `@dyconv/${target}`;
 }
 
-/** The ready-made add-on, or a sentence that says why there is none. */
+/** The prebuilt add-on, or a sentence with the reason why there is none. */
 export function findPrebuilt(): Addon | string {
   const name = prebuiltPackage();
   let manifest: string;
@@ -66,7 +66,7 @@ export function findPrebuilt(): Addon | string {
   return { file, kind: 'prebuilt', libtorch: dyconv.libtorch };
 }
 
-/** The add-on that the package loads: a built one where there is one. */
+/** The add-on that the package loads: the built one if it exists. */
 export function findAddon(): Addon | undefined {
   const file = addonPath();
   if (existsSync(file)) return { file, kind: 'built' };
@@ -75,9 +75,9 @@ export function findAddon(): Addon | undefined {
 }
 
 /**
- * The libtorch for a ready-made add-on: `$LIBTORCH`, the one that `dyconv setup` noted, the cached one.
+ * The libtorch for a prebuilt add-on: `$LIBTORCH`, the one that `dyconv setup` recorded, or the cached one.
  *
- * @throws DyconvError that says why there is none.
+ * @throws DyconvError with the reason why there is none.
  */
 export function libtorchOf(addon: Addon, env: NodeJS.ProcessEnv = process.env): string {
   const needed = addon.libtorch!;
@@ -89,7 +89,7 @@ export function libtorchOf(addon: Addon, env: NodeJS.ProcessEnv = process.env): 
   if (typeof info === 'string') throw new DyconvError(`${dir} holds no libtorch: ${info}`);
   if (!sameRelease(info.version, needed)) {
     throw new DyconvError(
-      `the ready-made add-on is for libtorch ${needed}, and ${dir} holds version ${info.version}`,
+      `the prebuilt add-on is for libtorch ${needed}, but ${dir} contains version ${info.version}`,
     );
   }
   return dir;
@@ -100,7 +100,7 @@ function notedFolder(): string | undefined {
     const { dir } = JSON.parse(readFileSync(libtorchNote, 'utf8')) as { dir: string };
     return existsSync(dir) ? dir : undefined;
   } catch {
-    return undefined; // no note
+    return undefined; // no record
   }
 }
 
@@ -115,21 +115,21 @@ export function loadAddon(addon: Addon, env: NodeJS.ProcessEnv = process.env): u
 // "Do not unload" of <dlfcn.h>, which node:os does not name.
 const RTLD_NODELETE: Partial<Record<NodeJS.Platform, number>> = { linux: 0x1000, darwin: 0x80 };
 
-/** What to load, and how, before a ready-made add-on: arguments of `process.dlopen`. Nothing on Windows. */
+/** Arguments of `process.dlopen` for the libraries to load before a prebuilt add-on. None on Windows. */
 export function librariesOf(dir: string): { files: string[]; flags: number } {
   const flags = constants.dlopen.RTLD_NOW | (RTLD_NODELETE[process.platform] ?? 0);
   if (process.platform === 'win32') return { files: [], flags };
-  // libtorch.so refers to all the others; the CUDA part of such a build registers itself when it is loaded.
+  // libtorch.so depends on all the others; the CUDA part of a build registers itself when it is loaded.
   const files = ['torch', 'torch_cuda'].map((name) => join(dir, 'lib', libraryName(name)));
   return { files: files.filter((file) => existsSync(file)), flags };
 }
 
-/** Where Windows looks for the libraries of an add-on: `PATH` with libtorch's folder ahead. */
+/** The search path of Windows for the libraries of an add-on: libtorch's folder, then `PATH`. */
 export function pathWith(dir: string, path: string | undefined): string {
   return [join(dir, 'lib'), path ?? ''].join(delimiter);
 }
 
-/** Brings libtorch's libraries into the process. Once they are there, the loader finds them by name. */
+/** Loads libtorch's libraries. The dynamic linker then finds them by name. */
 function preloadLibtorch(dir: string): void {
   if (process.platform === 'win32') process.env.PATH = pathWith(dir, process.env.PATH);
   const { files, flags } = librariesOf(dir);
@@ -137,7 +137,7 @@ function preloadLibtorch(dir: string): void {
     try {
       process.dlopen({ exports: {} }, file, flags);
     } catch (error) {
-      // What every library earns that is no add-on, once it has been loaded.
+      // The expected error for a library that is not an add-on; it is loaded by then.
       if (!/did not self-register/.test((error as Error).message)) throw error;
     }
   }
@@ -148,13 +148,13 @@ export function isClone(): boolean {
   return existsSync(join(packageRoot, 'lib', 'index.ts'));
 }
 
-/** How a command of the package is run here: pnpm, whose folders tell it, runs those of its projects itself. */
+/** How to run a command of the package in this project: with pnpm if its folders exist, else npx. */
 export function dyconvCommand(name: string, folder = packageRoot): string {
   const pnpm = /[\\/]node_modules[\\/]\.pnpm[\\/]/.test(folder);
   return `${pnpm ? 'pnpm exec' : 'npx'} dyconv ${name}`;
 }
 
-/** The command that mends a missing or broken add-on, here. */
+/** The command that fixes a missing or broken add-on in this project. */
 export function setupCommand(): string {
   return isClone() ? 'npm run build' : dyconvCommand('setup');
 }

@@ -1,5 +1,5 @@
 /**
- * Activation layers. Each is a function of the functional interface, which says more.
+ * Activation layers. Each calls the function of the same name in `functional`, which has more documentation.
  * @see https://pytorch.org/docs/stable/nn.html#non-linear-activations-weighted-sum-nonlinearity
  * @module
  */
@@ -126,7 +126,7 @@ export class LeakyReLU extends Module {
 
 /** x where positive, alpha (exp(x) - 1) elsewhere. */
 export class ELU extends Module {
-  /** Where it goes for large negative input, with its sign turned. */
+  /** The result approaches -alpha for large negative input. */
   readonly alpha: number;
   /** @param options.alpha - Default 1. */
   constructor(options: { alpha?: number | undefined } = {}) {
@@ -144,7 +144,7 @@ export class ELU extends Module {
 
 /** x where positive, alpha (exp(x / alpha) - 1) elsewhere. */
 export class CELU extends Module {
-  /** Where it goes for large negative input, with its sign turned. */
+  /** The result approaches -alpha for large negative input. */
   readonly alpha: number;
   /** @param options.alpha - Default 1. */
   constructor(options: { alpha?: number | undefined } = {}) {
@@ -164,7 +164,7 @@ export class CELU extends Module {
 export class Softplus extends Module {
   /** Steepness. */
   readonly beta: number;
-  /** Above this value of beta x, the input is the result. */
+  /** Above this value of beta x, the result is the input. */
   readonly threshold: number;
   /** @param options.beta - Default 1. @param options.threshold - Default 20. */
   constructor(options: { beta?: number | undefined; threshold?: number | undefined } = {}) {
@@ -183,9 +183,9 @@ export class Softplus extends Module {
 
 /** Limited to [minVal, maxVal]. */
 export class Hardtanh extends Module {
-  /** Least value of the result. */
+  /** Smallest value of the result. */
   readonly minVal: number;
-  /** Greatest value of the result. */
+  /** Largest value of the result. */
   readonly maxVal: number;
   /** @param options.minVal - Default -1. @param options.maxVal - Default 1. */
   constructor(options: { minVal?: number | undefined; maxVal?: number | undefined } = {}) {
@@ -205,7 +205,7 @@ export class Hardtanh extends Module {
 
 /** 0 within ±lambda, x elsewhere. */
 export class Hardshrink extends Module {
-  /** Half the width of the gap around 0. */
+  /** Half the width of the interval around 0. */
   readonly lambda: number;
   /** @param options.lambda - Default 0.5. */
   constructor(options: { lambda?: number | undefined } = {}) {
@@ -221,9 +221,9 @@ export class Hardshrink extends Module {
   }
 }
 
-/** 0 within ±lambda, nearer to it by lambda elsewhere. */
+/** 0 within ±lambda, x moved towards 0 by lambda elsewhere. */
 export class Softshrink extends Module {
-  /** Half the width of the gap around 0. */
+  /** Half the width of the interval around 0. */
   readonly lambda: number;
   /** @param options.lambda - Default 0.5. */
   constructor(options: { lambda?: number | undefined } = {}) {
@@ -240,7 +240,7 @@ export class Softshrink extends Module {
 }
 
 abstract class AlongDim extends Module {
-  /** The dimension it runs over. */
+  /** The dimension. */
   readonly dim: number;
   /** @param options.dim - Default -1. */
   constructor(options: { dim?: number | undefined } = {}) {
@@ -283,7 +283,7 @@ export class GLU extends AlongDim {
 
 /** Gaussian error linear unit. */
 export class GELU extends Module {
-  /** The exact form, or that by tanh. */
+  /** The exact form, or the tanh approximation. */
   readonly approximate: 'none' | 'tanh';
   /** @param options.approximate - Default `'none'`. */
   constructor(options: { approximate?: 'none' | 'tanh' | undefined } = {}) {
@@ -300,7 +300,7 @@ export class GELU extends Module {
 export class Threshold extends Module {
   /** Input up to this becomes `value`. */
   readonly threshold: number;
-  /** What stands for input up to the threshold. */
+  /** The result for input up to the threshold. */
   readonly value: number;
   constructor(threshold: number, value: number) {
     super();
@@ -314,9 +314,9 @@ export class Threshold extends Module {
 
 /** {@link LeakyReLU} with slopes drawn from [lower, upper] while training, their mean otherwise. */
 export class RReLU extends Module {
-  /** Least slope. */
+  /** Smallest slope. */
   readonly lower: number;
-  /** Greatest slope. */
+  /** Largest slope. */
   readonly upper: number;
   /** @param options.lower - Default 1/8. @param options.upper - Default 1/3. */
   constructor(options: { lower?: number | undefined; upper?: number | undefined } = {}) {
@@ -332,9 +332,9 @@ export class RReLU extends Module {
 
 /** Options of {@link PReLU}. */
 export interface PReLUOptions extends FactoryOptions {
-  /** One slope, or one a channel. Default 1. */
+  /** Number of slopes: 1, or the number of channels. Default 1. */
   numParameters?: number | undefined;
-  /** Slope at first. Default 0.25. */
+  /** Initial slope. Default 0.25. */
   init?: number | undefined;
 }
 

@@ -1,5 +1,5 @@
 /**
- * Convolution layers of one and three dimensions, and transposed ones. Initialised as PyTorch initialises them.
+ * Convolution layers of one and three dimensions, and transposed ones. Initialised as in PyTorch.
  * @module
  */
 
@@ -35,7 +35,7 @@ abstract class ConvNd extends Module {
   readonly inChannels: number;
   /** Channels of the result. */
   readonly outChannels: number;
-  /** Size of the kernel, one number a spatial dimension. */
+  /** Size of the kernel, one number per spatial dimension. */
   readonly kernelSize: readonly number[];
   /** Stride, padding and the others, with their defaults. */
   readonly options: Readonly<RequiredOptions<ConvOptions>>;
@@ -111,7 +111,7 @@ abstract class ConvTransposeNd extends Module {
   readonly inChannels: number;
   /** Channels of the result. */
   readonly outChannels: number;
-  /** Size of the kernel, one number a spatial dimension. */
+  /** Size of the kernel, one number per spatial dimension. */
   readonly kernelSize: readonly number[];
   /** Stride, padding and the others, with their defaults. */
   readonly options: Readonly<RequiredOptions<ConvTransposeOptions>>;

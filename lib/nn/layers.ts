@@ -1,5 +1,5 @@
 /**
- * Layers with weights: linear maps, convolutions, embeddings. Initialised as PyTorch initialises them.
+ * Layers with weights: linear maps, convolutions, embeddings. Initialised as in PyTorch.
  * @module
  */
 
@@ -23,7 +23,7 @@ import type { Tensor } from '../tensor/tensor.js';
 import { fans, kaimingUniform_, uniform_, zeros_ } from './init.js';
 import { Module, Parameter } from './module.js';
 
-/** Where and of what type a layer's tensors are made. */
+/** Device and dtype of a layer's tensors. */
 export interface FactoryOptions {
   /** Default `'cpu'`. */
   device?: Device | undefined;
@@ -83,7 +83,7 @@ export class Linear extends Module {
 export interface Conv2dLayerOptions extends Conv2dOptions, FactoryOptions {
   /** Add a learned bias. Default true. */
   bias?: boolean | undefined;
-  /** What computes it: see {@link conv2d}. Default `'auto'`. */
+  /** The algorithm: see {@link conv2d}. Default `'auto'`. */
   algorithm?: Conv2dAlgorithm | undefined;
 }
 
@@ -99,7 +99,7 @@ export class Conv2d extends Module {
   readonly kernelSize: [number, number];
   /** Stride, padding and the others, with their defaults. */
   readonly options: Readonly<RequiredOptions<Conv2dOptions>>;
-  /** How it is computed; `auto` chooses by shape. */
+  /** The algorithm; `auto` chooses by shape. */
   readonly algorithm: Conv2dAlgorithm;
   /** [O, I / groups, kh, kw]. */
   weight: Parameter;
@@ -152,7 +152,7 @@ export function checkGroups(groups: number, inChannels: number, outChannels: num
   }
 }
 
-/** The constructor's arguments of a conv layer, the defaults left out. */
+/** The constructor's arguments of a conv layer, without defaults. */
 export function describeConv(
   inChannels: number,
   outChannels: number,
@@ -169,7 +169,7 @@ export function describeConv(
 
 /** Options of {@link Embedding}. */
 export interface EmbeddingOptions extends FactoryOptions {
-  /** A row that starts as zeros and gets no gradient; a negative one counts from the end. Default null: none. */
+  /** Index of a row that is initialised to zeros and gets no gradient; negative indices count from the end. Default null: none. */
   paddingIdx?: number | null | undefined;
 }
 
@@ -177,13 +177,13 @@ const EMBEDDING_KEYS = optionKeys(...FACTORY_KEYS, 'paddingIdx');
 
 /** A table of vectors, int64 [...] -> [..., D]. @see https://pytorch.org/docs/stable/generated/torch.nn.Embedding.html */
 export class Embedding extends Module {
-  /** How many vectors there are. */
+  /** Number of vectors. */
   readonly numEmbeddings: number;
   /** Size of a vector. */
   readonly embeddingDim: number;
   /** The index whose vector gets no gradient; null for none. */
   readonly paddingIdx: number | null;
-  /** [numEmbeddings, embeddingDim], standard normal at first. */
+  /** [numEmbeddings, embeddingDim], initially standard normal. */
   weight: Parameter;
 
   constructor(numEmbeddings: number, embeddingDim: number, options: EmbeddingOptions = {}) {

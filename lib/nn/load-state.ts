@@ -1,5 +1,5 @@
 /**
- * Copying a state into a module: which of its keys are which of the module's tensors, and what does not fit.
+ * Copies a state into a module: matches keys with tensors and reports differences.
  * @module
  */
 import { checkOptions, optionKeys } from '../check/index.js';
@@ -8,7 +8,7 @@ import { noGrad, tidy } from '../tensor/context.js';
 import { isTensor, type Tensor } from '../tensor/tensor.js';
 import { otherSpellings } from './state-key.js';
 
-/** What {@link Module.loadStateDict} found besides the keys that fit. */
+/** Result of {@link Module.loadStateDict}: keys that do not match. */
 export interface LoadResult {
   /** Keys of the module that the state lacks. */
   missing: string[];
@@ -16,7 +16,7 @@ export interface LoadResult {
   unexpected: string[];
 }
 
-/** A {@link LoadResult} with the tensors that were left out for their shapes. */
+/** A {@link LoadResult} with the tensors that were left out because of their shapes. */
 export interface MismatchResult extends LoadResult {
   /** Keys whose shapes differ. */
   mismatched: string[];
@@ -26,30 +26,30 @@ export interface MismatchResult extends LoadResult {
 export interface LoadStateDictOptions {
   /** Throw when keys are missing or unexpected. Default true. */
   strict?: boolean | undefined;
-  /** Leave out tensors of another shape, such as a last layer for other classes, instead of throwing. Default false. */
+  /** Leave out tensors with a different shape, such as a last layer for other classes, instead of throwing. Default false. */
   ignoreMismatched?: boolean | undefined;
 }
 
 const LOAD_KEYS = optionKeys('strict', 'ignoreMismatched');
 
-/** A module, for what is looked for in it here. */
+/** The parts of a module that are used here. */
 interface Tree {
   namedChildren(): Iterable<[string, Tree]>;
 }
 
-/** One tensor of a module, as {@link loadState} needs it. */
+/** One tensor of a module, for {@link loadState}. */
 export interface StateEntry {
   readonly key: string;
   readonly tensor: Tensor;
-  /** Whether a strict load asks for it where the state has others of its module. */
+  /** Whether a strict load requires it if the state has other tensors of its module. */
   readonly required: boolean;
 }
 
-/** A tensor of the module and what the state has for it. */
+/** A tensor of the module and the corresponding one of the state. */
 interface Match {
   readonly key: string;
   readonly tensor: Tensor;
-  /** The key in the state, which may be another spelling. */
+  /** The key in the state, which may be spelt differently. */
   readonly given: string;
 }
 
@@ -76,7 +76,7 @@ export function loadState(
     if (own.has(name) && !taken) given.set(name, key);
     else unexpected.push(key);
   }
-  // Of a module that the state has.
+  // Only if the state has other tensors of the module.
   const known = new Set([...given.keys()].map(moduleOf));
   const missing = entries
     .filter(({ key, required }) => !given.has(key) && (required || !known.has(moduleOf(key))))
@@ -102,7 +102,7 @@ export function loadState(
   return ignoreMismatched ? { missing, unexpected, mismatched } : { missing, unexpected };
 }
 
-/** @returns The keys of other shapes. @throws CheckpointError for them, unless they are to be ignored. */
+/** @returns The keys with different shapes. @throws CheckpointError for them, unless they are ignored. */
 function checkShapes(
   module: Tree,
   matches: readonly Match[],
@@ -128,7 +128,7 @@ function checkShapes(
   return wrong;
 }
 
-/** What a module has under a key with the other names that its fields may have; the key itself where there is none. */
+/** The key of a module for an alternative spelling; the same key if there is none. */
 class Spellings {
   readonly #levels = new Map<Tree, { names: Map<string, string>; children: Map<string, Tree> }>();
 
@@ -154,7 +154,7 @@ class Spellings {
   }
 }
 
-/** How the keys would fit, where all of the state's have one prefix too much, or lack one. */
+/** A hint if all keys of the state have an additional prefix, or lack one. */
 function prefixHint(
   own: ReadonlyMap<string, unknown>,
   missing: readonly string[],
@@ -178,7 +178,7 @@ function prefixHint(
   return '';
 }
 
-/** The key of the module that a tensor is in. */
+/** The key of the module that contains a tensor. */
 function moduleOf(key: string): string {
   return key.slice(0, key.lastIndexOf('.') + 1);
 }

@@ -1,6 +1,6 @@
 /**
- * Losses as modules, for those who keep them beside a network. Each is a function of the functional interface, which says
- * more; its options are the constructor's. Weights among them are buffers: they move with the module and are in its state.
+ * Losses as modules. Each calls the function of the same name in `functional`, which has more
+ * documentation, with the options of the constructor. Weights are buffers: they move with the module and are in its state.
  * @see https://pytorch.org/docs/stable/nn.html#loss-functions
  * @module
  */
@@ -13,7 +13,7 @@ import type { Tensor } from '../tensor/tensor.js';
 import { Module } from './module.js';
 
 abstract class Loss<Options extends object> extends Module<[Tensor, Tensor]> {
-  /** The options of the constructor, without weights: those of the function of the same name. */
+  /** The options of the constructor, without weights. */
   readonly options: Readonly<Omit<Options, 'weight' | 'posWeight'>>;
   constructor(options: Options, keys: ReadonlySet<string>) {
     super();
@@ -41,7 +41,7 @@ abstract class WeightedLoss<Options extends Weights> extends Loss<Options> {
   }
 }
 
-/** A handle of the module's own: moving the module leaves the tensor that was given where it is. */
+/** A new handle, so that moving the module does not move the given tensor. */
 function bufferOf(name: string, weight: Tensor | null | undefined): Tensor | null {
   if (weight == null) return null;
   const given = checkTensor(name, weight);
@@ -50,9 +50,9 @@ function bufferOf(name: string, weight: Tensor | null | undefined): Tensor | nul
 
 /** Options of {@link BCEWithLogitsLoss}. */
 export interface BCEWithLogitsOptions extends F.LossOptions {
-  /** Of the elements. */
+  /** Weights of the elements. */
   weight?: Tensor | null | undefined;
-  /** Of the positive part of each class. */
+  /** Weights of the positive part of each class. */
   posWeight?: Tensor | null | undefined;
 }
 

@@ -19,11 +19,11 @@ const INSTANCE_NORM = optionKeys('eps', 'momentum', 'affine', 'bias', 'trackRunn
 export interface BatchNormLayerOptions extends FactoryOptions {
   /** Added to the variance. Default 1e-5. */
   eps?: number | undefined;
-  /** Share of the batch in the running statistics; null: the mean over all batches. Default 0.1. */
+  /** Weight of the batch in the running statistics; null: the mean over all batches. Default 0.1. */
   momentum?: number | null | undefined;
   /** Learn a scale and a shift. Default true. */
   affine?: boolean | undefined;
-  /** Learn the shift too, where `affine` is true. Default true. */
+  /** Learn the shift too, if `affine` is true. Default true. */
   bias?: boolean | undefined;
   /** Keep running statistics for evaluation. Default true. */
   trackRunningStats?: boolean | undefined;
@@ -44,15 +44,15 @@ abstract class ChannelNorm extends Module {
   readonly numFeatures: number;
   /** Added to the variance, against division by 0. */
   readonly eps: number;
-  /** Share of the batch in the running statistics; null: the mean over all batches. */
+  /** Weight of the batch in the running statistics; null: the mean over all batches. */
   readonly momentum: number | null;
-  /** [C], ones at first; null without affine. */
+  /** [C], initially ones; null without affine. */
   weight: Parameter | null;
-  /** [C], zeros at first; null without affine or bias. */
+  /** [C], initially zeros; null without affine or bias. */
   bias: Parameter | null;
-  /** [C], zeros at first. */
+  /** [C], initially zeros. */
   runningMean!: Tensor | null;
-  /** [C], ones at first. */
+  /** [C], initially ones. */
   runningVar!: Tensor | null;
   /** int64 []. */
   numBatchesTracked!: Tensor | null;
@@ -78,10 +78,10 @@ abstract class ChannelNorm extends Module {
     );
   }
 
-  /** Numbers of dimensions that the input may have. */
+  /** Allowed numbers of dimensions of the input. */
   protected abstract readonly inputDims: readonly number[];
 
-  /** Refuses input of another number of dimensions. @throws ShapeError */
+  /** Checks the number of dimensions of the input. @throws ShapeError */
   protected checkInput(input: Tensor): void {
     const shape = input.shape;
     if (!this.inputDims.includes(shape.length)) {
@@ -115,10 +115,10 @@ abstract class BatchNorm extends ChannelNorm {
     this.checkInput(input);
     const { weight, bias, runningMean, runningVar, numBatchesTracked, eps } = this;
     const training = this.training || runningMean === null;
-    // Without a momentum the statistics are the mean over all batches.
+    // Without momentum, the statistics are the mean over all batches.
     const momentum = this.momentum ?? (training ? 1 / (Number(numBatchesTracked?.item() ?? 0) + 1) : 0);
     const result = batchNorm(input, { weight, bias, runningMean, runningVar, training, momentum, eps });
-    // A batch that was refused does not count.
+    // A rejected batch is not counted.
     if (this.training && numBatchesTracked !== null) numBatchesTracked.add_(1);
     return result;
   }
@@ -216,7 +216,7 @@ export interface NormLayerOptions extends FactoryOptions {
   eps?: number | undefined;
   /** Learn a scale and a shift. Default true. */
   affine?: boolean | undefined;
-  /** Learn the shift too, where `affine` is true. Default true. */
+  /** Learn the shift too, if `affine` is true. Default true. */
   bias?: boolean | undefined;
 }
 
@@ -238,9 +238,9 @@ export class LayerNorm extends Module {
   readonly normalizedShape: readonly number[];
   /** Added to the variance, against division by 0. */
   readonly eps: number;
-  /** Of the normalised shape, ones at first; null without affine. */
+  /** Has the normalised shape, initially ones; null without affine. */
   weight: Parameter | null;
-  /** Of the normalised shape, zeros at first; null without affine or bias. */
+  /** Has the normalised shape, initially zeros; null without affine or bias. */
   bias: Parameter | null;
 
   constructor(normalizedShape: number | readonly number[], options: NormLayerOptions = {}) {
@@ -268,15 +268,15 @@ export class LayerNorm extends Module {
 
 /** Normalises groups of channels, [B, C, ...] -> same. @see https://arxiv.org/abs/1803.08494 */
 export class GroupNorm extends Module {
-  /** Groups that the channels are divided into. */
+  /** Number of groups of channels. */
   readonly numGroups: number;
   /** Channels of the input. */
   readonly numChannels: number;
   /** Added to the variance, against division by 0. */
   readonly eps: number;
-  /** [C], ones at first; null without affine. */
+  /** [C], initially ones; null without affine. */
   weight: Parameter | null;
-  /** [C], zeros at first; null without affine or bias. */
+  /** [C], initially zeros; null without affine or bias. */
   bias: Parameter | null;
 
   constructor(numGroups: number, numChannels: number, options: NormLayerOptions = {}) {
@@ -308,7 +308,7 @@ export class RMSNorm extends Module {
   readonly normalizedShape: readonly number[];
   /** Added to the mean square, against division by 0; null: the machine epsilon of the dtype. */
   readonly eps: number | null;
-  /** Of the normalised shape, ones at first; null without affine. */
+  /** Has the normalised shape, initially ones; null without affine. */
   weight: Parameter | null;
 
   constructor(normalizedShape: number | readonly number[], options: RMSNormLayerOptions = {}) {
@@ -344,7 +344,7 @@ export interface LocalResponseNormOptions {
 
 /** Divides by the mean square of neighbouring channels, [B, C, ...] -> same. @see Krizhevsky et al., NeurIPS 2012 */
 export class LocalResponseNorm extends Module {
-  /** How many neighbouring channels are summed over. */
+  /** Number of neighbouring channels. */
   readonly size: number;
   /** The options of the constructor. */
   readonly options: Readonly<LocalResponseNormOptions>;

@@ -1,5 +1,5 @@
 /**
- * What a model consists of, layer by layer: like Paddle's `summary` and torchinfo.
+ * The layers of a model, like Paddle's `summary` and torchinfo.
  * @module
  */
 import { checkOptions, checkRecord, type FieldKind, optionKeys } from '../check/index.js';
@@ -18,9 +18,9 @@ export interface SummaryRow {
   name: string;
   /** Class of the layer, such as `Conv2d`. */
   type: string;
-  /** Shape of its (last) output; null where that is not a tensor. */
+  /** Shape of its (last) output; null if that is not a tensor. */
   outputShape: number[] | null;
-  /** Scalars in its parameters; those of layers with a row of their own are not counted again. */
+  /** Scalars in its parameters, without those of layers that have their own row. */
   parameters: number;
   /** Running means and variances. */
   statistics: number;
@@ -32,9 +32,9 @@ export interface SummaryRow {
 
 /** The summary of a model; print it for the table. */
 export interface Summary {
-  /** A row a layer, in the order they are called. */
+  /** One row per layer, in the order of the calls. */
   rows: SummaryRow[];
-  /** The shape that was given. */
+  /** The given shape. */
   inputShape: number[];
   /** Scalars that are trained. */
   trainable: number;
@@ -42,9 +42,9 @@ export interface Summary {
   nonTrainable: number;
   /** Running means and variances of batch norm. */
   statistics: number;
-  /** Scalars in all buffers: the statistics, and counters and temperatures besides. */
+  /** Scalars in all buffers: statistics, counters and temperatures. */
   buffers: number;
-  /** Parameters and statistics, as the article counts: 7,526,794 for AlexNet. */
+  /** Parameters and statistics, counted as in the article: 7,526,794 for AlexNet. */
   total: number;
   /**
    * Floating-point operations of one forward of the input, a multiply-add as two. Counted are convolutions, linear
@@ -54,7 +54,7 @@ export interface Summary {
   flops: number;
   /** Bytes of parameters and buffers. */
   parameterBytes: number;
-  /** Bytes of the outputs of all layers together: what training keeps for its backward, roughly. */
+  /** Bytes of the outputs of all layers: roughly the memory that training keeps for the backward pass. */
   activationBytes: number;
   /** The table. */
   toString(): string;
@@ -70,7 +70,7 @@ export interface SummaryOptions {
 
 const SUMMARY_KEYS = optionKeys('dtype', 'device');
 
-/** What the hooks have seen of one module. */
+/** The recorded calls of one module. */
 interface Call extends Cost {
   name: string;
   module: AnyModule;
@@ -80,7 +80,7 @@ interface Call extends Cost {
 
 const bytesOf = (tensor: Tensor) => tensor.numel * itemSize(tensor.dtype);
 
-/** Runs the model once on zeros and notes every call, in the order in which the calls end. */
+/** Runs the model once on zeros and records every call, in the order in which the calls end. */
 function record(model: Module, input: Tensor): Call[] {
   const calls = new Map<AnyModule, Call>();
   const modes = [...model.modules()].map((module) => ({ module, training: module.training }));
@@ -114,7 +114,7 @@ function record(model: Module, input: Tensor): Call[] {
 
 const isStatistic = (key: string) => /(^|\.)running_(mean|var)$/.test(key);
 
-/** The called module that owns a key: the one with the longest name that leads to it. */
+/** The called module that owns a key: the one with the longest matching prefix. */
 function ownerOf(key: string, names: ReadonlySet<string>): string {
   const parts = key.split('.');
   for (let length = parts.length - 1; length > 0; length--) {
@@ -133,7 +133,7 @@ function sums(entries: Iterable<[string, Tensor]>, names: ReadonlySet<string>): 
   return out;
 }
 
-/** Rows for every called module but those that only hold others. */
+/** Rows for every called module except pure containers. */
 function rowsOf(model: Module, calls: readonly Call[]): SummaryRow[] {
   const names = new Set(calls.map(({ name }) => name));
   const parameters = sums(model.namedParameters(), names);
@@ -192,7 +192,7 @@ function table(result: Omit<Summary, 'toString'>): string {
   return [lines[0], rule, ...lines.slice(1), rule, ...alignColumns(facts, () => false), '', note].join('\n');
 }
 
-/** The methods of a module that a summary calls. */
+/** The methods of a module that a summary needs. */
 const MODULE: Record<string, FieldKind> = {
   forward: 'function',
   eval: 'function',
@@ -205,11 +205,11 @@ const MODULE: Record<string, FieldKind> = {
 
 /**
  * Runs a model once on zeros, in evaluation mode and without gradients, and lists its layers with output shapes,
- * parameters and operations. Parameters, buffers and training modes stay as they are.
+ * parameters and operations. Parameters, buffers and training modes are not changed.
  * @param model - a module that takes one tensor
  * @param inputShape - such as [1, 3, 128, 128]
  * @param options - dtype and device of the input; default: those of the first parameter
- * @throws ArgumentError for what is no module and for a shape that is none; whatever the model's forward throws
+ * @throws ArgumentError for an invalid module or shape; errors of the model's forward
  * @example
  * console.log(String(report.summary(models.alexnetDy(), [1, 3, 128, 128])))
  */

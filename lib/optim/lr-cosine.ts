@@ -1,5 +1,5 @@
 /**
- * Learning-rate schedules along a cosine.
+ * Cosine learning-rate schedules.
  * @see https://arxiv.org/abs/1608.03983
  * @module
  */
@@ -11,7 +11,7 @@ import { LRScheduler } from './scheduler.js';
 
 /** Options of {@link CosineAnnealingLR}. */
 export interface CosineOptions {
-  /** Epochs from the top to the bottom. */
+  /** Number of epochs from the highest to the lowest rate. */
   tMax: number;
   /** Lowest learning rate. Default 0. */
   etaMin?: number | undefined;
@@ -39,7 +39,7 @@ export class CosineAnnealingLR extends LRScheduler {
   protected override next(epoch: number, lr: number, baseLr: number): number {
     if (epoch === 0) return lr;
     const [tMax, etaMin] = [this.#tMax, this.#etaMin];
-    // At the bottom there is nothing to multiply.
+    // At the lowest rate the factor would divide by 0.
     if ((epoch - 1 - tMax) % (2 * tMax) === 0)
       return lr + ((baseLr - etaMin) * (1 - Math.cos(Math.PI / tMax))) / 2;
     const height = (at: number) => 1 + Math.cos((Math.PI * at) / tMax);
@@ -51,7 +51,7 @@ export class CosineAnnealingLR extends LRScheduler {
 export interface WarmRestartsOptions {
   /** Epochs until the first restart. */
   t0: number;
-  /** Each period is so many times as long as the one before. Default 1. */
+  /** Factor of the length of each period over the previous one. Default 1. */
   tMult?: number | undefined;
   /** Lowest learning rate. Default 0. */
   etaMin?: number | undefined;
@@ -60,7 +60,7 @@ export interface WarmRestartsOptions {
 const WARM_RESTARTS_KEYS = optionKeys('t0', 'tMult', 'etaMin');
 
 /**
- * Half a cosine down, again and again from the top.
+ * Half a cosine down, restarted at the highest rate in every period.
  * @see https://pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.CosineAnnealingWarmRestarts.html
  */
 export class CosineAnnealingWarmRestarts extends LRScheduler {
@@ -86,7 +86,7 @@ export class CosineAnnealingWarmRestarts extends LRScheduler {
   }
 }
 
-/** From `high` at share 0 to `low` at share 1. */
+/** Half a cosine from `high` at 0 to `low` at 1. */
 function between(low: number, high: number, share: number): number {
   return low + ((high - low) * (1 + Math.cos(Math.PI * share))) / 2;
 }

@@ -1,5 +1,5 @@
 /**
- * Learning-rate schedules that go up and come down, and the momentum against them.
+ * Cyclic learning-rate schedules, with inverse cycles of the momentum.
  * @module
  */
 
@@ -13,17 +13,17 @@ const POSITIVE = { min: Number.MIN_VALUE };
 
 /** Options of {@link OneCycleLR} and {@link CyclicLR} for the momentum: of SGD and RMSprop, Adam's first beta. */
 export interface CycleMomentumOptions {
-  /** Moves the momentum against the rate, from `maxMomentum` down to `baseMomentum` and back. Default true, as in PyTorch. */
+  /** Cycle the momentum inversely to the rate, from `maxMomentum` down to `baseMomentum` and back. Default true, as in PyTorch. */
   cycleMomentum?: boolean | undefined;
-  /** Where the rate is highest. Default 0.85, of CyclicLR 0.8. */
+  /** Momentum at the highest rate. Default 0.85; for CyclicLR 0.8. */
   baseMomentum?: PerGroup | undefined;
-  /** Where the rate is lowest. Default 0.95, of CyclicLR 0.9. */
+  /** Momentum at the lowest rate. Default 0.95; for CyclicLR 0.9. */
   maxMomentum?: PerGroup | undefined;
 }
 
 const CYCLE_MOMENTUM_KEYS = optionKeys('cycleMomentum', 'baseMomentum', 'maxMomentum');
 
-/** What the two have in common. */
+/** Common base class. */
 abstract class CycleLR extends LRScheduler {
   readonly #range: { base: (group: number) => number; max: (group: number) => number } | null;
 
@@ -64,23 +64,23 @@ abstract class CycleLR extends LRScheduler {
 
 /** Options of {@link OneCycleLR}. */
 export interface OneCycleOptions extends CycleMomentumOptions {
-  /** The highest learning rate, one for all groups or one each; the optimizer's own does not count. */
+  /** The highest learning rate, one for all groups or one each; the optimizer's own rate is ignored. */
   maxLr: PerGroup;
-  /** Number of steps of the whole cycle; the last one's rate stays. Default `epochs * stepsPerEpoch`. */
+  /** Number of steps of the whole cycle; the last rate is kept afterwards. Default `epochs * stepsPerEpoch`. */
   totalSteps?: number | undefined;
-  /** Epochs of the whole cycle, where `totalSteps` is not given. */
+  /** Number of epochs of the cycle, if `totalSteps` is not given. */
   epochs?: number | undefined;
-  /** Steps an epoch, where `totalSteps` is not given. */
+  /** Number of steps per epoch, if `totalSteps` is not given. */
   stepsPerEpoch?: number | undefined;
-  /** Share of the steps spent rising. Default 0.3. */
+  /** Fraction of the steps with rising rate. Default 0.3. */
   pctStart?: number | undefined;
-  /** Along a cosine or a straight line. Default `'cos'`. */
+  /** Shape of the phases: cosine or linear. Default `'cos'`. */
   annealStrategy?: 'cos' | 'linear' | undefined;
   /** maxLr / initial rate. Default 25. */
   divFactor?: number | undefined;
   /** Initial rate / last rate. Default 1e4. */
   finalDivFactor?: number | undefined;
-  /** Down to the initial rate as fast as up, and from there to the last. Default false: down to the last at once. */
+  /** Fall to the initial rate as fast as the rate rose, then to the last rate. Default false: fall to the last rate directly. */
   threePhase?: boolean | undefined;
 }
 
@@ -97,11 +97,11 @@ const ONE_CYCLE_KEYS = optionKeys(
   'threePhase',
 );
 
-/** What a rate or a momentum is at the ends of a phase. */
+/** Rate or momentum at the ends of a phase. */
 type Level = 'initial' | 'max' | 'min';
 
 /**
- * Up to `maxLr`, then down to almost nothing; stepped every batch.
+ * One cycle: up to `maxLr`, then down to almost 0. Step it after every batch.
  * @see https://arxiv.org/abs/1708.07120, https://pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.OneCycleLR.html
  */
 export class OneCycleLR extends CycleLR {
@@ -172,15 +172,15 @@ function totalStepsOf({ totalSteps, epochs, stepsPerEpoch }: OneCycleOptions): n
 
 /** Options of {@link CyclicLR}. */
 export interface CyclicOptions extends CycleMomentumOptions {
-  /** The lowest learning rate, one for all groups or one each; the optimizer's own does not count. */
+  /** The lowest learning rate, one for all groups or one each; the optimizer's own rate is ignored. */
   baseLr: PerGroup;
   /** The highest. */
   maxLr: PerGroup;
-  /** Steps up. Default 2000. */
+  /** Number of steps of the rising half. Default 2000. */
   stepSizeUp?: number | undefined;
-  /** Steps down. Default: those up. */
+  /** Number of steps of the falling half. Default: that of the rising half. */
   stepSizeDown?: number | undefined;
-  /** `'triangular2'` halves the height every cycle, `'expRange'` times gamma every step. Default `'triangular'`. */
+  /** `'triangular2'` halves the amplitude every cycle, `'expRange'` multiplies it by gamma every step. Default `'triangular'`. */
   mode?: 'triangular' | 'triangular2' | 'expRange' | undefined;
   /** Default 1. */
   gamma?: number | undefined;
@@ -197,7 +197,7 @@ const CYCLIC_KEYS = optionKeys(
 );
 
 /**
- * Up and down between two rates; stepped every batch.
+ * Cycles between two rates. Step it after every batch.
  * @see https://arxiv.org/abs/1506.01186, https://pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.CyclicLR.html
  */
 export class CyclicLR extends CycleLR {

@@ -1,5 +1,5 @@
 /**
- * The learning-rate schedule that goes by a metric.
+ * A learning-rate schedule that depends on a metric.
  * @module
  */
 import { inspect } from 'node:util';
@@ -13,19 +13,19 @@ import { show } from './scheduler.js';
 export interface PlateauOptions {
   /** Whether the metric should fall or rise. Default `'min'`. */
   mode?: 'min' | 'max' | undefined;
-  /** Times the rate. Default 0.1. */
+  /** Factor of the rate. Default 0.1. */
   factor?: number | undefined;
-  /** Epochs without progress before that. Default 10. */
+  /** Number of epochs without improvement before a reduction. Default 10. */
   patience?: number | undefined;
-  /** What counts as progress. Default 1e-4. */
+  /** Smallest improvement. Default 1e-4. */
   threshold?: number | undefined;
-  /** Whether the threshold is a share of the best, or absolute. Default `'rel'`. */
+  /** Whether the threshold is relative to the best value, or absolute. Default `'rel'`. */
   thresholdMode?: 'rel' | 'abs' | undefined;
-  /** Epochs after a reduction that do not count. Default 0. */
+  /** Number of epochs after a reduction that are not counted. Default 0. */
   cooldown?: number | undefined;
   /** Lowest learning rate, one for all groups or one each. Default 0. */
   minLr?: PerGroup | undefined;
-  /** Smaller changes of the rate are not made. Default 1e-8. */
+  /** Smallest change of the rate; smaller ones are ignored. Default 1e-8. */
   eps?: number | undefined;
 }
 
@@ -40,25 +40,25 @@ const PLATEAU_KEYS = optionKeys(
   'eps',
 );
 
-/** Where a {@link ReduceLROnPlateau} is. */
+/** State of {@link ReduceLROnPlateau}. */
 export interface PlateauState {
   /** The best value of the metric so far; null before the first. */
   best: number | null;
-  /** Epochs without improvement, so far. */
+  /** Number of epochs without improvement. */
   badEpochs: number;
-  /** Epochs for which none is counted as bad. */
+  /** Remaining epochs that are not counted. */
   cooldownCounter: number;
-  /** Steps that were made. */
+  /** Number of steps. */
   lastEpoch: number;
 }
 
 /**
- * Lowers the rates when a metric stops improving. Unlike the others it goes by what was seen, `step(metric)`, and its
- * state is saved with it.
+ * Lowers the rates when a metric stops improving. It gets the metric with `step(metric)`, and its
+ * state contains the best value.
  * @see https://pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.ReduceLROnPlateau.html
  */
 export class ReduceLROnPlateau {
-  /** Whose learning rates are changed. */
+  /** The optimizer whose learning rates are changed. */
   readonly optimizer: Scheduled;
   readonly #options: RequiredOptions<PlateauOptions>;
   readonly #minLr: (group: number) => number;
@@ -100,7 +100,7 @@ export class ReduceLROnPlateau {
     return this.optimizer.paramGroups.map((group) => group.lr);
   }
 
-  /** Takes note of the metric after an epoch. */
+  /** Updates the schedule with the metric of an epoch. */
   step(metric: number): void {
     if (typeof metric !== 'number') throw invalidArgument('metric', 'a number', metric);
     const { factor, patience, cooldown, eps } = this.#options;
@@ -127,16 +127,16 @@ export class ReduceLROnPlateau {
   #better(metric: number): boolean {
     const { mode, threshold, thresholdMode } = this.#options;
     const best = this.#best;
-    // The very expressions of PyTorch: others round differently where a metric changes by just the threshold.
+    // The same expressions as in PyTorch, because others round differently if a metric changes by exactly the threshold.
     if (mode === 'min')
       return thresholdMode === 'rel' ? metric < best * (1 - threshold) : metric < best - threshold;
     return thresholdMode === 'rel' ? metric > best * (threshold + 1) : metric > best + threshold;
   }
 
-  /** What is needed to go on later. */
+  /** The state to save. */
   stateDict(): PlateauState {
     return {
-      // Not the infinity, which JSON does not know.
+      // JSON has no infinity.
       best: Number.isFinite(this.#best) ? this.#best : null,
       badEpochs: this.#badEpochs,
       cooldownCounter: this.#cooldownCounter,
@@ -144,7 +144,7 @@ export class ReduceLROnPlateau {
     };
   }
 
-  /** Puts back a state; the rates themselves are part of the optimizer's. */
+  /** Restores a state; the rates themselves are in the optimizer's state. */
   loadStateDict(options: PlateauState): void {
     const { best, badEpochs, cooldownCounter, lastEpoch } = checkObject(options, 'options');
     if (best !== null && typeof best !== 'number') throw invalidArgument('best', 'a number or null', best);
@@ -154,7 +154,7 @@ export class ReduceLROnPlateau {
     this.#lastEpoch = integer('lastEpoch', lastEpoch, 0);
   }
 
-  /** What it is: options, the best metric and the rates. */
+  /** A description: options, the best metric and the rates. */
   toString(): string {
     const shown = {
       ...this.#options,
@@ -168,7 +168,7 @@ export class ReduceLROnPlateau {
       .join(', ')})`;
   }
 
-  /** What `console.log` shows. */
+  /** For `console.log`. */
   [inspect.custom](): string {
     return this.toString();
   }

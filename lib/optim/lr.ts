@@ -1,5 +1,5 @@
 /**
- * Learning-rate schedules of a factor or a function.
+ * Learning-rate schedules with a factor or a function.
  * @see https://pytorch.org/docs/stable/optim.html#how-to-adjust-learning-rate
  * @module
  */
@@ -15,7 +15,7 @@ const STEP_SIZE_GAMMA = optionKeys('stepSize', 'gamma');
 const MILESTONES_GAMMA = optionKeys('milestones', 'gamma');
 const GAMMA = optionKeys('gamma');
 
-/** Epochs whose factors are multiplied anew. */
+/** Number of epochs whose factors are multiplied again. */
 const MAX_EPOCHS = 1e6;
 
 /** A function of the epoch. */
@@ -46,7 +46,7 @@ export class LambdaLR extends LRScheduler {
 }
 
 /**
- * Times a factor given by a function of the epoch, epoch after epoch.
+ * Multiplies the rate every epoch by a function of the epoch.
  * @see https://pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.MultiplicativeLR.html
  */
 export class MultiplicativeLR extends LRScheduler {
@@ -58,10 +58,10 @@ export class MultiplicativeLR extends LRScheduler {
     this.apply(0);
   }
   override rate(epoch: number, baseLr: number, group: number): number {
-    // Only for a state without rates, as older versions wrote it: nobody waits for more calls than these.
+    // Only for a state of older versions without rates; limits the number of calls.
     if (epoch > MAX_EPOCHS)
       throw new CheckpointError(
-        `Expected the rates beside the epoch ${epoch} in the state of a MultiplicativeLR`,
+        `Expected rates in addition to the epoch ${epoch} in the state of a MultiplicativeLR`,
       );
     let lr = baseLr;
     for (let i = 1; i <= epoch; i++) lr *= this.#lambda(group)(i);
@@ -70,13 +70,13 @@ export class MultiplicativeLR extends LRScheduler {
   protected override next(epoch: number, lr: number, _baseLr: number, group: number): number {
     return epoch === 0 ? lr : lr * this.#lambda(group)(epoch);
   }
-  /** From where the schedule before has got to. */
+  /** Continues with the current rate. */
   protected override first(lr: number, _baseLr: number, group: number): number {
     return lr * this.#lambda(group)(0);
   }
 }
 
-/** Times `gamma` every `stepSize` epochs. @see https://pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.StepLR.html */
+/** Multiplies the rate by `gamma` every `stepSize` epochs. @see https://pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.StepLR.html */
 export class StepLR extends LRScheduler {
   readonly #stepSize: number;
   readonly #gamma: number;
@@ -97,7 +97,7 @@ export class StepLR extends LRScheduler {
 }
 
 /**
- * Times `gamma` at every milestone. The article's: milestones 30, 60, 90.
+ * Multiplies the rate by `gamma` at every milestone; in the article 30, 60, 90.
  * @see https://pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.MultiStepLR.html
  */
 export class MultiStepLR extends LRScheduler {
@@ -116,12 +116,12 @@ export class MultiStepLR extends LRScheduler {
     return this.#gamma ** this.#milestones.filter((milestone) => epoch >= milestone).length;
   }
   protected override next(epoch: number, lr: number): number {
-    // As often as it is in the list.
+    // Once for each occurrence in the list.
     return lr * this.#gamma ** this.#milestones.filter((milestone) => epoch === milestone).length;
   }
 }
 
-/** Times `gamma` every epoch. @see https://pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.ExponentialLR.html */
+/** Multiplies the rate by `gamma` every epoch. @see https://pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.ExponentialLR.html */
 export class ExponentialLR extends LRScheduler {
   readonly #gamma: number;
   constructor(optimizer: Scheduled, options: { gamma: number }) {
@@ -148,7 +148,7 @@ export interface ConstantOptions {
 
 const CONSTANT_KEYS = optionKeys('factor', 'totalIters');
 
-/** Times `factor` for the first `totalIters` epochs. @see https://pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.ConstantLR.html */
+/** Multiplies the rate by `factor` for the first `totalIters` epochs. @see https://pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.ConstantLR.html */
 export class ConstantLR extends LRScheduler {
   readonly #factor: number;
   readonly #total: number;
@@ -165,7 +165,7 @@ export class ConstantLR extends LRScheduler {
   protected override next(epoch: number, lr: number, baseLr: number): number {
     if (epoch === 0) return this.#total === 0 ? lr : lr * this.#factor;
     if (epoch !== this.#total) return lr;
-    // Nothing leads back from 0 but the base.
+    // A rate of 0 can only be restored from the base rate.
     return this.#factor === 0 ? baseLr : lr * (1 / this.#factor);
   }
 }
@@ -183,7 +183,7 @@ export interface LinearOptions {
 const LINEAR_KEYS = optionKeys('startFactor', 'endFactor', 'totalIters');
 
 /**
- * A straight line from `startFactor` to `endFactor` over `totalIters` epochs.
+ * A factor that changes linearly from `startFactor` to `endFactor` over `totalIters` epochs.
  * @see https://pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.LinearLR.html
  */
 export class LinearLR extends LRScheduler {
@@ -205,7 +205,7 @@ export class LinearLR extends LRScheduler {
     if (epoch === 0) return lr * this.#start;
     if (epoch > this.#total) return lr;
     const before = this.#total * this.#start + (epoch - 1) * (this.#end - this.#start);
-    // Nothing leads on from 0 but the base.
+    // From a rate of 0 only the base rate gives the next one.
     return before === 0 ? baseLr * this.factor(epoch) : lr * (1 + (this.#end - this.#start) / before);
   }
 }
@@ -221,7 +221,7 @@ export interface PolynomialOptions {
 const POLYNOMIAL_KEYS = optionKeys('totalIters', 'power');
 
 /**
- * From 1 to 0 over `totalIters` epochs, as a power of what is left.
+ * A factor from 1 to 0 over `totalIters` epochs: a power of the remaining fraction.
  * @see https://pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.PolynomialLR.html
  */
 export class PolynomialLR extends LRScheduler {

@@ -1,5 +1,5 @@
 /**
- * What schedulers ask of an optimizer, and checks that they share.
+ * The interface of optimizers for schedulers, and common checks.
  * @module
  */
 
@@ -7,10 +7,10 @@ import { number } from '../check/arguments.js';
 import { invalidArgument } from '../errors.js';
 import type { Optimizer } from './optimizer.js';
 
-/** The part of an optimizer that schedulers change. */
+/** The parts of an optimizer that schedulers use. */
 export type Scheduled = Pick<Optimizer, 'paramGroups'>;
 
-/** Checks what a scheduler is given to change. */
+/** Checks the optimizer of a scheduler. */
 export function checkScheduled(optimizer: Scheduled): Scheduled {
   const groups: unknown = (optimizer as Scheduled | null | undefined)?.paramGroups;
   const isGroup = (group: unknown) => typeof (group as { lr?: unknown } | null)?.lr === 'number';
@@ -22,7 +22,7 @@ export function checkScheduled(optimizer: Scheduled): Scheduled {
 /** One value for all groups of an optimizer, or a list with one each. */
 export type PerGroup<T = number> = T | readonly T[];
 
-/** Checks a {@link PerGroup} and returns what gives the value of a group. */
+/** Checks a {@link PerGroup} and returns a function that gives the value of a group. */
 export function perGroup<T>(
   name: string,
   value: PerGroup<T>,

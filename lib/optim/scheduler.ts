@@ -1,5 +1,5 @@
 /**
- * The base of learning-rate schedulers.
+ * The base class of learning-rate schedulers.
  * @see https://pytorch.org/docs/stable/optim.html#how-to-adjust-learning-rate
  * @module
  */
@@ -9,29 +9,29 @@ import { checkObject, dropUndefined } from '../check/index.js';
 import { CheckpointError, DyconvError } from '../errors.js';
 import { checkScheduled, type Scheduled } from './scheduled.js';
 
-/** Where a scheduler is. */
+/** State of a scheduler. */
 export interface SchedulerState {
-  /** Steps that were made. */
+  /** Number of steps. */
   lastEpoch: number;
-  /** The learning rate of each group. Without it the rates are those of the schedule alone. */
+  /** The learning rate of each group. Without it, rates are computed from the schedule. */
   lr?: number[] | undefined;
-  /** The rate of each group that the schedule starts from. */
+  /** The base rate of each group. */
   baseLr?: number[] | undefined;
-  /** Of a schedule made of others: where they are. */
+  /** The states of the parts of a combined schedule. */
   schedulers?: SchedulerState[] | undefined;
 }
 
 /**
- * Base class: sets the learning rates of an optimizer when it is made and at every {@link step}, as PyTorch's do. A schedule that
- * is a factor from step to step (StepLR, ExponentialLR, CosineAnnealingLR and others) goes on from the rate that the group has, so
- * that several schedulers over one optimizer, stepped one after the other, multiply, and a rate set by hand is gone on from. One
- * that is a function of the epoch (LambdaLR, OneCycleLR, CyclicLR, CosineAnnealingWarmRestarts) sets the rate whatever it was.
+ * Base class: sets the learning rates of an optimizer in the constructor and at every {@link step}, as in PyTorch. A schedule that
+ * is a factor from step to step (StepLR, ExponentialLR, CosineAnnealingLR and others) changes the current rate of the group, so
+ * several schedulers of one optimizer multiply, and a manually set rate is kept. One
+ * that is a function of the epoch (LambdaLR, OneCycleLR, CyclicLR, CosineAnnealingWarmRestarts) replaces the rate.
  *
  * A custom schedule extends this class, overrides {@link factor} or {@link rate}, and calls `apply(0)` at the end of its
  * constructor.
  */
 export abstract class LRScheduler {
-  /** Whose learning rates are changed. */
+  /** The optimizer whose learning rates are changed. */
   readonly optimizer: Scheduled;
   readonly #shown: Readonly<Record<string, unknown>>;
   readonly #baseLrs: number[];
@@ -40,8 +40,8 @@ export abstract class LRScheduler {
 
   /**
    * @param shown - Options, for `toString()`.
-   * @param baseLrs - The rates that the schedule starts from. Default: the groups' `initialLr`, which is their rate when their
-   * first scheduler is made.
+   * @param baseLrs - The base rates. Default: the groups' `initialLr`, which is their rate when their
+   * first scheduler is created.
    */
   constructor(
     optimizer: Scheduled,
@@ -60,20 +60,20 @@ export abstract class LRScheduler {
     throw new DyconvError(`Expected ${this.constructor.name} to override factor() or rate()`);
   }
 
-  /** The rate after `epoch` steps of a group (its number) whose base rate is `baseLr`, if nothing else changes the rate. */
+  /** The rate after `epoch` steps of a group (its index) with base rate `baseLr`, if nothing else changes the rate. */
   rate(epoch: number, baseLr: number, _group: number): number {
     return baseLr * this.factor(epoch, baseLr);
   }
 
   /**
-   * The rate after the step to `epoch` of a group whose rate is `lr`; of epoch 0, when the scheduler is made.
-   * Default: {@link rate}, whatever the rate is now.
+   * The rate after the step to `epoch` of a group with the current rate `lr`; for epoch 0, in the constructor.
+   * Default: {@link rate}, independent of the current rate.
    */
   protected next(epoch: number, _lr: number, baseLr: number, group: number): number {
     return this.rate(epoch, baseLr, group);
   }
 
-  /** The rate where the schedule begins in the course of a {@link SequentialLR}. */
+  /** The first rate of the schedule in a {@link SequentialLR}. */
   protected first(_lr: number, baseLr: number, group: number): number {
     return this.rate(0, baseLr, group);
   }
@@ -83,7 +83,7 @@ export abstract class LRScheduler {
     return this.#lastEpoch;
   }
 
-  /** Goes on by one epoch (or batch, where the schedule counts batches). */
+  /** Advances by one epoch (or batch, if the schedule counts batches). */
   step(): void {
     this.apply(this.#lastEpoch + 1);
   }
@@ -93,30 +93,30 @@ export abstract class LRScheduler {
     return [...this.#lastLr];
   }
 
-  /** @internal Goes on to a number of steps from the one before. Called by constructors with 0. */
+  /** @internal Advances to a number of steps from the previous one. Called by constructors with 0. */
   apply(epoch: number): void {
     this.#set(epoch, (lr, baseLr, group) => this.next(epoch, lr, baseLr, group));
   }
 
-  /** @internal Begins in the course of a schedule of schedules. */
+  /** @internal Starts as a part of a combined schedule. */
   restart(): void {
     this.#set(0, (lr, baseLr, group) => this.first(lr, baseLr, group));
   }
 
-  /** @internal Not begun yet: the first step is a {@link restart}. */
+  /** @internal Not started yet: the first step is a {@link restart}. */
   suspend(): void {
     this.#lastEpoch = -1;
   }
 
-  /** @internal Sets what a schedule changes besides the rates. */
+  /** @internal Sets other values of a schedule, such as the momentum. */
   applyMore(_epoch: number): void {}
 
-  /** @internal The schedulers that this one is made of. */
+  /** @internal The parts of a combined schedule. */
   protected get parts(): readonly LRScheduler[] {
     return [];
   }
 
-  /** @internal Notes that parts made a step. */
+  /** @internal Records a step of the parts. */
   protected moved(epoch: number): void {
     this.#lastEpoch = epoch;
     this.#lastLr = this.optimizer.paramGroups.map((group) => group.lr);
@@ -124,7 +124,7 @@ export abstract class LRScheduler {
 
   #set(epoch: number, rateOf: (lr: number, baseLr: number, group: number) => number): void {
     const { paramGroups } = this.optimizer;
-    // All of them before the first is set: a function of the user's may throw.
+    // All rates are computed before the first is set, because a user's function may throw.
     const rates = paramGroups.map((group, i) => rateOf(group.lr, this.#baseLr(i), i));
     paramGroups.forEach((group, i) => {
       group.lr = rates[i]!;
@@ -134,7 +134,7 @@ export abstract class LRScheduler {
     this.#lastLr = rates;
   }
 
-  /** The base rate of a group; of one that was added later, its rate at the first step after. */
+  /** The base rate of a group; for a group that was added later, its rate at the next step. */
   #baseLr(i: number): number {
     const group = this.optimizer.paramGroups[i]!;
     if (this.#baseLrs[i] === undefined) {
@@ -144,7 +144,7 @@ export abstract class LRScheduler {
     return this.#baseLrs[i]!;
   }
 
-  /** What is needed to go on later. */
+  /** The state to save. */
   stateDict(): SchedulerState {
     const { parts } = this;
     return {
@@ -156,8 +156,8 @@ export abstract class LRScheduler {
   }
 
   /**
-   * Goes on where `stateDict()` was taken, learning rates included.
-   * @throws CheckpointError for a state of another number of groups or schedulers; nothing is changed then.
+   * Restores the state of `stateDict()`, including learning rates.
+   * @throws CheckpointError for a state with a different number of groups or schedulers; nothing is changed then.
    */
   loadStateDict(state: SchedulerState): void {
     this.checkState(state);
@@ -172,7 +172,7 @@ export abstract class LRScheduler {
     this.#lastLr = [...rates];
   }
 
-  /** @internal Checks a state before any of it is taken. */
+  /** @internal Checks a state before it is used. */
   checkState(state: SchedulerState, isPart = false): void {
     const { lastEpoch, lr, baseLr, schedulers } = checkObject(state, 'state');
     integer('lastEpoch', lastEpoch, isPart ? -1 : 0);
@@ -189,7 +189,7 @@ export abstract class LRScheduler {
     parts.forEach((part, i) => void part.checkState(schedulers[i]!, true));
   }
 
-  /** @internal Takes over a checked state, without the rates. */
+  /** @internal Restores a checked state, without the rates. */
   takeState({ lastEpoch, baseLr, schedulers }: SchedulerState): void {
     this.#lastEpoch = lastEpoch;
     if (baseLr) this.#baseLrs.splice(0, this.#baseLrs.length, ...baseLr);
@@ -199,10 +199,10 @@ export abstract class LRScheduler {
     if (!schedulers) this.seekParts(lastEpoch);
   }
 
-  /** @internal Puts parts where they are after `epoch` steps, for a state that does not say. */
+  /** @internal Sets the parts to `epoch` steps, for a state without their states. */
   protected seekParts(_epoch: number): void {}
 
-  /** What it is: options, steps and rates. */
+  /** A description: options, steps and rates. */
   toString(): string {
     const shown = { ...this.#shown, lastEpoch: this.#lastEpoch, lr: this.#lastLr };
     return `${this.constructor.name}(${Object.entries(shown)
@@ -210,13 +210,13 @@ export abstract class LRScheduler {
       .join(', ')})`;
   }
 
-  /** What `console.log` shows. */
+  /** For `console.log`. */
   [inspect.custom](): string {
     return this.toString();
   }
 }
 
-/** An option as it is printed. */
+/** Formats an option. */
 export function show(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(show).join(', ')}]`;
   return typeof value === 'function' ? 'function' : String(value);

@@ -1,5 +1,5 @@
 /**
- * Line charts in one or two panels side by side that share a legend: the frame of every curve in a report.
+ * Line charts in one or two panels side by side that share a legend, for all curves of a report.
  * @module
  */
 import type { EChartsOption, LineSeriesOption, TitleComponentOption, YAXisComponentOption } from 'echarts';
@@ -12,7 +12,7 @@ export interface Panel {
   subtitle?: string | undefined;
   /** Styles of the rich text. */
   rich?: Record<string, { color: string; fontSize: number; fontWeight: number }> | undefined;
-  /** Lines the subtitle takes; default 1. */
+  /** Number of lines of the subtitle; default 1. */
   subtitleLines?: number | undefined;
   yAxis?:
     | { type?: 'value' | 'log' | undefined; min?: number | undefined; max?: number | undefined }
@@ -21,21 +21,21 @@ export interface Panel {
   series: LineSeriesOption[];
 }
 
-/** How the panels are laid out. */
+/** Layout of the panels. */
 export interface PanelsOptions {
   /** Name of the horizontal axis. */
   xName: string;
   /** Last value of the horizontal axis; the first is 1. */
   last: number;
-  /** Width in pixels the legend is wrapped for; null for a legend of one line that can be leafed through (page only). */
+  /** Width in pixels at which the legend wraps; null for a scrolling legend of one line (page only). */
   legendWidth: number | null;
 }
 
-/** Width in pixels below which panels stand below each other, and the width of their subtitles there. */
+/** Width in pixels below which panels are stacked, and the width of their subtitles then. */
 const NARROW = 720;
 const NARROW_TEXT = 290;
 
-/** Rows a legend wraps into, from the usual width of a character at 13 px. */
+/** Number of rows of a wrapped legend, estimated from the usual width of a character at 13 px. */
 function legendRows(names: readonly string[], width: number): number {
   let rows = 1;
   let used = 0;
@@ -77,7 +77,7 @@ function yAxisOf({ yAxis = {} }: Panel, gridIndex: number): YAXisComponentOption
   return { ...given, type: 'value', gridIndex, scale: true };
 }
 
-/** Places of the panels beside each other, or below each other where it is narrow. */
+/** Positions of the panels: side by side, or stacked if the chart is narrow. */
 function places(count: number, top: number, bottom: number, column: boolean) {
   if (column) {
     const step = top + 270 + 56;
@@ -89,18 +89,18 @@ function places(count: number, top: number, bottom: number, column: boolean) {
   if (count === 1) return [{ title: { left: 56, top: 8 }, grid: { left: 56, right: 28, top, bottom } }];
   return [
     { title: { left: 56, top: 8 }, grid: { left: 56, right: '53%', top, bottom } },
-    // Room between them for the numbers of the right one's axis.
+    // Space between them for the axis labels of the right one.
     { title: { left: '54.5%', top: 8 }, grid: { left: '54.5%', right: 28, top, bottom } },
   ];
 }
 
-/** Height in pixels a chart of this many panels takes below each other, legend included. */
+/** Height in pixels of this number of stacked panels, including the legend. */
 export function columnHeight(count: number): number {
   return count * (82 + 270 + 56) + 36;
 }
 
 /**
- * The chart as data, for `echarts.setOption`: no functions in it, so it can travel as JSON.
+ * The chart as data for `echarts.setOption`, without functions, so that it can be stored as JSON.
  * @param panels - one or two
  */
 export function panelsOption(panels: readonly Panel[], options: PanelsOptions): EChartsOption {
@@ -120,7 +120,7 @@ export function panelsOption(panels: readonly Panel[], options: PanelsOptions): 
       itemWidth: 32,
       itemGap: 16,
       padding: [0, 20],
-      // The line alone tells solid from dashed; a symbol on it would hide that.
+      // No symbol, because it would hide whether the line is solid or dashed.
       itemStyle: { opacity: 0 },
     },
     grid: row.map(({ grid }) => ({ ...grid, outerBoundsMode: 'none' as const })),
@@ -130,7 +130,7 @@ export function panelsOption(panels: readonly Panel[], options: PanelsOptions): 
       name: xName,
       nameLocation: 'middle' as const,
       nameGap: 28,
-      // A single epoch stands in the middle rather than on the edge.
+      // A single epoch is in the middle rather than on the edge.
       min: last <= 1 ? 0 : 1,
       max: last <= 1 ? 2 : last,
       minInterval: 1,

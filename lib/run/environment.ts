@@ -1,5 +1,5 @@
 /**
- * The machine and the versions a run is made with.
+ * The machine and the versions of a run.
  * @module
  */
 import { execFileSync } from 'node:child_process';
@@ -15,7 +15,7 @@ const ENVIRONMENT_KEYS = optionKeys('device', 'command', 'kernels');
 
 /**
  * Describes this process and machine for `environment.json`.
- * @param options.kernels - What {@link kernelChoices} gives for the model. Default: none.
+ * @param options.kernels - Result of {@link kernelChoices} for the model. Default: none.
  */
 export function describeEnvironment(options: {
   device: string;
@@ -43,7 +43,7 @@ export function describeEnvironment(options: {
   };
 }
 
-/** The commit a folder is a checkout of, with `-dirty` where files were changed; null where it is none, or git is absent. */
+/** The git commit of a folder, with `-dirty` if files were changed; null if it is not a repository or git is missing. */
 function commitOf(folder: string): string | null {
   const git = (...args: string[]) =>
     execFileSync('git', ['-C', folder, ...args], {
@@ -51,7 +51,7 @@ function commitOf(folder: string): string | null {
       stdio: ['ignore', 'pipe', 'ignore'],
     }).trim();
   try {
-    // A package inside another project's checkout has no commit of its own.
+    // A package inside another project's repository has no commit.
     if (realpathSync(git('rev-parse', '--show-toplevel')) !== realpathSync(folder)) return null;
     return git('describe', '--always', '--dirty', '--abbrev=40', '--exclude=*');
   } catch {

@@ -1,5 +1,5 @@
 /**
- * What a run directory does with folders and files.
+ * Folders and files of a run directory.
  * @module
  */
 import { stat } from 'node:fs/promises';
@@ -22,7 +22,7 @@ export function unusable(path: string, error: unknown): TrainingError {
   return new TrainingError(`Cannot use ${path} as a run directory: ${reason}`, { cause });
 }
 
-/** What a file or a line is to hold. */
+/** A value as JSON, for a file or a line. */
 export function toJson(name: string, value: unknown, space?: number): string {
   checkObject(value, name);
   try {
@@ -34,12 +34,12 @@ export function toJson(name: string, value: unknown, space?: number): string {
   }
 }
 
-/** The same for a file that people read. */
+/** The same, indented. */
 export function json(name: string, value: unknown): string {
   return `${toJson(name, value, 2)}\n`;
 }
 
-/** For a promise's `catch`: what stands for a file that does not exist. */
+/** For a promise's `catch`: the value for a file that does not exist. */
 export function whenMissing<T>(fallback: T): (error: NodeJS.ErrnoException) => T {
   return (error) => {
     if (error.code === 'ENOENT') return fallback;

@@ -1,5 +1,5 @@
 /**
- * GPUs: what there is, what memory is in use, and whole steps captured as graphs.
+ * CUDA: devices, memory statistics, and graphs.
  * @module
  */
 import { checkOptions, optionKeys } from '../check/index.js';
@@ -9,7 +9,7 @@ import type { Device } from '../tensor/dtype.js';
 
 const DEVICE = optionKeys('device');
 
-/** Figures of `cuda.deviceProperties`. */
+/** Result of `cuda.deviceProperties`. */
 export interface DeviceProperties {
   /** Such as `NVIDIA H100`. */
   name: string;
@@ -21,27 +21,27 @@ export interface DeviceProperties {
   multiProcessorCount: number;
 }
 
-/** Figures of `cuda.memoryStats`, in bytes; peaks since `cuda.resetPeakMemoryStats`. */
+/** Result of `cuda.memoryStats`, in bytes; peaks since `cuda.resetPeakMemoryStats`. */
 export interface CudaMemoryStats {
   /** In use by tensors. */
   allocatedBytes: number;
-  /** Most bytes in tensors at once, since the start or the last reset. */
+  /** Peak of `allocatedBytes` since the start or the last reset. */
   peakAllocatedBytes: number;
   /** Held by the caching allocator, in use or not. */
   reservedBytes: number;
-  /** Most bytes held at once, since the start or the last reset. */
+  /** Peak of `reservedBytes` since the start or the last reset. */
   peakReservedBytes: number;
-  /** Free on the device, for every process. */
+  /** Free memory of the device. */
   freeBytes: number;
-  /** Bytes of memory the device has. */
+  /** Total memory of the device. */
   totalBytes: number;
   /** Allocations that succeeded only after the cache was emptied. */
   retries: number;
-  /** Allocations that failed for good. */
+  /** Failed allocations. */
   failures: number;
 }
 
-/** Options of `cuda.setFlags`; what is left out stays as it is. */
+/** Options of `cuda.setFlags`; omitted options are not changed. */
 export interface CudaFlags {
   /** Products of float32 matrices on tensor cores, with 10 bits of mantissa. libtorch's default: false. */
   matmulTf32?: boolean | undefined;
@@ -49,7 +49,7 @@ export interface CudaFlags {
   convTf32?: boolean | undefined;
   /** Let cuDNN time its algorithms once for every new shape. libtorch's default: false. */
   benchmark?: boolean | undefined;
-  /** Only cuDNN algorithms whose results repeat to the bit. libtorch's default: false. */
+  /** Only cuDNN algorithms with bit-reproducible results. libtorch's default: false. */
   deterministic?: boolean | undefined;
 }
 
@@ -59,7 +59,7 @@ function deviceCount(): number {
   return native.cudaBuilt() ? native.cudaDeviceCount() : 0;
 }
 
-/** The number of a CUDA device that is there. @throws DeviceError */
+/** The index of an existing CUDA device. @throws DeviceError */
 function indexOf(device: Device = 'cuda'): number {
   const match = typeof device === 'string' ? /^cuda(?::(\d+))?$/.exec(device) : null;
   if (!match) throw invalidArgument('device', "'cuda' or 'cuda:N'", device);
@@ -72,25 +72,25 @@ function indexOf(device: Device = 'cuda'): number {
 }
 
 /**
- * Work recorded once and replayed as one launch. Between two replays nothing is computed on the processor but the
- * launch itself, so small models are no longer bound by it.
+ * A CUDA graph: work that is recorded once and replayed with one launch. A replay costs the CPU only this
+ * launch, so small models are no longer limited by the CPU.
  *
- * What is captured always reads and writes the same memory: give it new input with `copy_`, and keep numbers that
- * change (learning rate, temperature) in tensors. Nothing may be read back during the capture.
+ * Captured operations always read and write the same memory: pass new input with `copy_`, and keep numbers that
+ * change (learning rate, temperature) in tensors. Values cannot be read during the capture.
  * @see https://pytorch.org/docs/stable/generated/torch.cuda.CUDAGraph.html
  * @example
  * const graph = new cuda.Graph();
  * const y = graph.capture(() => model.forward(x));
- * x.copy_(next); graph.replay(); // y now holds the result of `next`
+ * x.copy_(next); graph.replay(); // y now has the result for `next`
  */
 export class Graph {
   #id = 0;
 
   /**
    * Runs `fn` once, recording instead of computing.
-   * @param fn - Not asynchronous. Should have run before, so that libraries have made their choices.
-   * @returns What `fn` returns; its tensors get their values from {@link replay}.
-   * @throws DeviceError where there is no such device; NativeError for an operation that cannot be captured.
+   * @param fn - Synchronous. Should have run before, so that libraries have chosen their algorithms.
+   * @returns The result of `fn`; its tensors get their values from {@link replay}.
+   * @throws DeviceError if the device does not exist; NativeError for an operation that cannot be captured.
    */
   capture<T>(fn: () => T, options: { device?: Device | undefined } = {}): T {
     const { device = 'cuda' } = checkOptions(options, DEVICE);
@@ -114,7 +114,7 @@ export class Graph {
     native.cudaGraphReplay(this.#id);
   }
 
-  /** Frees the graph and the memory its intermediate results live in. */
+  /** Frees the graph and the memory of its intermediate results. */
   dispose(): void {
     if (this.#id !== 0) native.cudaGraphDispose(this.#id);
     this.#id = 0;
@@ -127,29 +127,29 @@ export class Graph {
 
 let captures = 0;
 
-/** Whether a {@link Graph} is being captured: nothing may be read back, and what is computed comes later. */
+/** Whether a {@link Graph} is being captured: values cannot be read then. */
 export function isCapturing(): boolean {
   return captures > 0;
 }
 
-/** CUDA, as far as the libtorch in use has it. */
+/** CUDA devices and their settings. */
 export const cuda = Object.freeze({
   /** Whether a CUDA device can be used. */
   isAvailable: (): boolean => deviceCount() > 0,
-  /** Why `cuda.isAvailable` is false, as libtorch or the driver puts it; null where it is true. */
+  /** Why `cuda.isAvailable` is false, in the words of libtorch or the driver; null if it is true. */
   whyUnavailable: (): string | null => native.cudaProblem() || null,
   /** The number of CUDA devices; 0 for a CPU build of libtorch. */
   deviceCount,
-  /** Whether dyconv's own CUDA kernels are part of this build; without, CUDA runs on libtorch's alone. */
+  /** Whether this build has dyconv's CUDA kernels; otherwise CUDA uses only libtorch's kernels. */
   hasKernels: (): boolean => native.cudaKernels(),
-  /** What a device is. @param device - Default `'cuda'`, the first. @throws DeviceError */
+  /** Properties of a device. @param device - Default `'cuda'`, the first. @throws DeviceError */
   deviceProperties(device?: Device): DeviceProperties {
     const [name, major, minor, totalMemory, multiProcessorCount] = native.cudaDeviceProperties(
       indexOf(device),
     );
     return { name, capability: [major, minor], totalMemory, multiProcessorCount };
   },
-  /** What memory of a device is in use. @param device - Default `'cuda'`. @throws DeviceError */
+  /** Memory statistics of a device. @param device - Default `'cuda'`. @throws DeviceError */
   memoryStats(device?: Device): CudaMemoryStats {
     const [
       allocatedBytes,
@@ -172,15 +172,15 @@ export const cuda = Object.freeze({
       failures,
     };
   },
-  /** Starts the peaks of `cuda.memoryStats` anew. @throws DeviceError */
+  /** Resets the peaks of `cuda.memoryStats`. @throws DeviceError */
   resetPeakMemoryStats: (device?: Device): void => native.cudaResetPeaks(indexOf(device)),
-  /** Gives memory that the caching allocator keeps for reuse back to the devices. Does nothing without one. */
+  /** Returns the memory that the caching allocator keeps for reuse to the devices. Does nothing without a device. */
   emptyCache(): void {
     if (deviceCount() > 0) native.cudaEmptyCache();
   },
-  /** Waits until everything queued on a device is done. @param device - Default `'cuda'`. @throws DeviceError */
+  /** Waits for all queued work of a device. @param device - Default `'cuda'`. @throws DeviceError */
   synchronize: (device?: Device): void => native.cudaSynchronize(indexOf(device)),
-  /** How libtorch computes on GPUs. For the whole process; can be set without a GPU. */
+  /** Settings of libtorch for GPUs, for the whole process; can be set without a GPU. */
   setFlags(flags: CudaFlags): void {
     const { matmulTf32, convTf32, benchmark, deterministic } = checkOptions(flags, FLAG_KEYS, 'flags');
     native.setCudaFlags(matmulTf32, convTf32, benchmark, deterministic);

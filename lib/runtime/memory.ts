@@ -1,5 +1,5 @@
 /**
- * What memory dyconv holds, how much of it may be kept for reuse, and where it was made.
+ * Memory statistics, limits, and leak reports.
  * @module
  */
 
@@ -10,25 +10,25 @@ import { native } from '../native/index.js';
 
 const MEMORY_KEYS = optionKeys('cacheLimit', 'memoryLimit', 'trackCreation');
 
-/** Figures of {@link memory}. */
+/** Result of {@link memory}. */
 export interface MemoryStats {
-  /** Tensors of this thread neither disposed nor collected. */
+  /** Number of live tensors of this thread (neither disposed nor collected). */
   numTensors: number;
-  /** Bytes of their storages, each counted once however many views share it. */
+  /** Bytes of their storages; a shared storage is counted once. */
   numBytes: number;
-  /** Bytes of CPU memory in use by libtorch in this process, intermediate results of autograd included. */
+  /** Bytes of CPU memory in use by libtorch in this process, including saved tensors of autograd. */
   allocatedBytes: number;
   /** Bytes of CPU memory kept for reuse. */
   cachedBytes: number;
   /** Largest `allocatedBytes` so far. */
   peakBytes: number;
-  /** Handles of {@link Tensor.share} in this process that wait to be claimed. */
+  /** Unclaimed handles of {@link Tensor.share} in this process. */
   sharedTensors: number;
-  /** Bytes of the tensors behind them. */
+  /** Bytes of their tensors. */
   sharedBytes: number;
 }
 
-/** What the package holds: tensors of this thread, CPU memory and shared tensors of the process. */
+/** Memory statistics: tensors of this thread, CPU memory and shared tensors of the process. */
 export function memory(): MemoryStats {
   const [allocatedBytes, cachedBytes, peakBytes] = native.allocatorStats();
   const [sharedTensors, sharedBytes] = native.sharedStats();
@@ -43,7 +43,7 @@ export function memory(): MemoryStats {
   };
 }
 
-/** Gives the CPU memory kept for reuse back to the system. */
+/** Returns the cached CPU memory to the system. */
 export function emptyCache(): void {
   native.emptyCache();
 }
@@ -51,24 +51,24 @@ export function emptyCache(): void {
 /** Options of {@link setMemoryOptions}; what is left out stays as it is. */
 export interface MemoryOptions {
   /**
-   * Bytes of freed CPU memory that may be kept for reuse; 0 keeps none, as libtorch by itself does. Reuse is what makes
-   * training steps quick: a fresh page costs more than the arithmetic done in it. Default: an eighth of the machine's
+   * Maximum bytes of freed CPU memory that are kept for reuse; 0 keeps none, like libtorch itself. Reuse makes
+   * training steps faster: a new page costs more than the arithmetic on it. Default: an eighth of the machine's
    * memory.
    */
   cacheLimit?: number | undefined;
   /**
-   * The most bytes of CPU memory that tensors of the process may take. An operation that needs more has garbage collected
-   * and tries once again; then it throws a NativeError ("out of memory"). Default: Infinity, as far as the machine goes.
+   * Maximum bytes of CPU memory for the tensors of the process. If an operation needs more, garbage is collected
+   * and the allocation is tried again; then it throws a NativeError ("out of memory"). Default: Infinity.
    */
   memoryLimit?: number | undefined;
   /**
-   * Remember for every tensor of this thread the call that made it, for {@link leakReport}. For finding leaks: it takes
-   * some 10 microseconds a tensor. Default false.
+   * Record the call that created each tensor of this thread, for {@link leakReport}. For debugging: it takes
+   * some 10 microseconds per tensor. Default false.
    */
   trackCreation?: boolean | undefined;
 }
 
-/** Changes how CPU memory is kept and limited (in the process), and whether creations are tracked (on this thread). */
+/** Sets cache and limit of CPU memory (for the process), and tracking of creations (for this thread). */
 export function setMemoryOptions(options: MemoryOptions): void {
   const { cacheLimit, memoryLimit, trackCreation } = checkOptions(options, MEMORY_KEYS);
   if (cacheLimit !== undefined) checkBytes('cacheLimit', cacheLimit);
@@ -88,7 +88,7 @@ function checkBytes(name: string, value: number): void {
 
 // ---- Creations ----
 
-/** Places by number; 0 is "not tracked". They stay for the life of the thread: a program has few. */
+/** Places by number; 0 is "not tracked". They are kept for the lifetime of the thread, as a program has few. */
 const places: string[] = [''];
 const numbers = new Map<string, number>();
 // Stacks name modules by address; tools that compile while loading name them by path.
@@ -96,7 +96,7 @@ const PACKAGE = new URL('..', import.meta.url);
 const OWN_FOLDERS = [PACKAGE.href, fileURLToPath(PACKAGE)];
 const FRAMES = 12;
 
-/** The number of the place that is making a tensor: the stack without the package's own frames. */
+/** The number of the place that creates a tensor: the stack without the package's own frames. */
 function placeOfCall(): number {
   const limit = Error.stackTraceLimit;
   // Frames of the package come first, and layers of modules take several.
@@ -114,31 +114,31 @@ function placeOfCall(): number {
   return number;
 }
 
-/** Tensors that were made by the same call. */
+/** Tensors that were created by the same call. */
 export interface LeakGroup {
-  /** The call, as the lines of a stack without the package's own; empty for tensors made while nothing was tracked. */
+  /** The call as a stack without the package's own frames; empty for tensors created without tracking. */
   stack: string;
-  /** Living tensors that were made there. */
+  /** Number of its live tensors. */
   numTensors: number;
-  /** Bytes of their storages, each counted once. */
+  /** Bytes of their storages; a shared storage is counted once. */
   numBytes: number;
 }
 
-/** What {@link leakReport} returns; as a string, it is a readable list. */
+/** Result of {@link leakReport}; as a string, a readable list. */
 export interface LeakReport {
-  /** Living tensors of this thread. */
+  /** Number of live tensors of this thread. */
   numTensors: number;
-  /** Bytes of their data, shared ones counted once. */
+  /** Bytes of their storages; a shared storage is counted once. */
   numBytes: number;
   /** Largest first, by bytes, then by tensors. */
   groups: LeakGroup[];
-  /** The report as text, a place a paragraph. */
+  /** The report as text, one paragraph per group. */
   toString(): string;
 }
 
 /**
- * The tensors of this thread that are alive, by the call that made them. `setMemoryOptions({ trackCreation: true })`
- * comes first.
+ * The live tensors of this thread, grouped by the call that created them. Call `setMemoryOptions({ trackCreation: true })`
+ * first.
  * @example
  * setMemoryOptions({ trackCreation: true });
  * await serveSomeRequests();

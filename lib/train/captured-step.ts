@@ -1,5 +1,5 @@
 /**
- * One training step as one launch on a GPU.
+ * A training step as one CUDA graph.
  * @module
  */
 
@@ -17,40 +17,40 @@ import type { Batch, Loss } from './types.js';
 
 /** Options of {@link CapturedStep}. */
 export interface CapturedStepOptions {
-  /** Takes images [B, C, H, W] and returns logits [B, classes]; all its parameters on one device. */
+  /** Maps images [B, C, H, W] to logits [B, classes]; all its parameters must be on one device. */
   model: Module;
-  /** Over the parameters of `model`: SGD, Adam or AdamW. */
+  /** Optimizer of the parameters of `model`: SGD, Adam or AdamW. */
   optimizer: Optimizer;
   /** Default: cross entropy without label smoothing. */
   loss?: Loss | undefined;
-  /** Computes forward passes in a 16-bit dtype where that is safe: see {@link autocast}. Default: none. */
+  /** Mixed precision: 16-bit dtype of forward passes, see {@link autocast}. Default: none. */
   autocast?: AutocastDType | undefined;
-  /** Scales losses and leaves steps out, as float16 needs it. Default: none. */
+  /** Loss scaling for float16. Default: none. */
   scaler?: GradScaler | undefined;
-  /** Ordinary steps before the capture, in which cuDNN chooses its algorithms and the optimizer makes its state. Default 3. */
+  /** Number of ordinary steps before the capture, in which cuDNN chooses algorithms and the optimizer creates its state. Default 3. */
   warmup?: number | undefined;
 }
 
 const CAPTURED_STEP_KEYS = optionKeys('model', 'optimizer', 'loss', 'autocast', 'scaler', 'warmup');
 
 /**
- * A whole training step (gradients to nothing, forward, loss, backward, optimizer, scaler) that is captured once as a
+ * A whole training step (zero gradients, forward, loss, backward, optimizer, scaler) that is captured once as a
  * `cuda.Graph` and then replayed. The learning rate and the temperatures of dynamic layers are read on the device,
- * so schedules go on working. Steps compute what ordinary ones do; expert usage is not counted in replays.
+ * so schedules keep working. Results are those of ordinary steps; replays do not count the use of experts.
  *
- * On the CPU, in the first steps, and for a batch of another shape than the captured one, an ordinary step is done.
- * The model must stay in training mode, and nothing else may replace its parameters or their gradients.
+ * On the CPU, in the first steps, and for a batch of a different shape, an ordinary step is done.
+ * The model must stay in training mode, and no other code may replace its parameters or their gradients.
  * @example
  * const step = new train.CapturedStep({ model, optimizer });
  * for await (const batch of loader) {
  *   const { loss, correct } = step.run(batch);
- *   // read them once in a while: reading waits for the device
+ *   // read them rarely: reading waits for the device
  * }
  */
 export class CapturedStep {
   readonly #options: CapturedStepOptions & { loss: Loss; warmup: number };
   #steps = 0;
-  /** Of the batch before. */
+  /** Shapes of the previous batch. */
   #shape = '';
   #captured: { graph: Graph; batch: Batch; result: StepResult } | undefined;
 
@@ -74,12 +74,12 @@ export class CapturedStep {
     optimizer.keepLrOnDevice();
   }
 
-  /** Whether the graph is there. */
+  /** Whether the graph has been captured. */
   get isCaptured(): boolean {
     return this.#captured !== undefined;
   }
 
-  /** One step. The batch stays the caller's. @param batch - On the device of the model. */
+  /** One step. It does not dispose the batch. @param batch - On the device of the model. */
   run(batch: Batch): StepResult {
     checkBatch(batch);
     this.#options.optimizer.writeLr();
@@ -89,7 +89,7 @@ export class CapturedStep {
     this.#shape = shape;
     if (!batch.images.device.startsWith('cuda') || this.#steps <= this.#options.warmup)
       return this.#step(batch);
-    // Not a batch that is smaller because an epoch ends with it.
+    // Do not capture a smaller batch at the end of an epoch.
     if (!this.#captured && !isUsual) return this.#step(batch);
     this.#captured ??= this.#capture(batch);
     const { graph, batch: fixed, result } = this.#captured;
@@ -102,7 +102,7 @@ export class CapturedStep {
     });
   }
 
-  /** Frees the graph; {@link run} captures a new one when it is called again. */
+  /** Frees the graph; the next {@link run} captures a new one. */
   dispose(): void {
     if (this.#captured) {
       const { graph, batch, result } = this.#captured;
@@ -138,7 +138,7 @@ export class CapturedStep {
   }
 }
 
-/** Labels too: classes or probabilities. */
+/** Shapes of images and labels; labels are classes or probabilities. */
 function shapeOf({ images, labels }: Batch): string {
   return `${images.shape} ${labels.shape}`;
 }

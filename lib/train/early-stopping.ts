@@ -1,12 +1,12 @@
 /**
- * Ending a training that no longer gets better.
+ * Early stopping: ends a training that no longer improves.
  * @module
  */
 import { integer, number, oneOf } from '../check/arguments.js';
 import type { RequiredOptions } from '../check/index.js';
 import type { LossAndAccuracy } from '../run/records.js';
 
-/** A metric of an epoch: accuracy is the better the higher, loss the lower. */
+/** A metric of an epoch: higher accuracy or lower loss is better. */
 export type MonitoredMetric = 'accuracy' | 'loss';
 
 /** Whether `value` is better than `other` by more than `minDelta`. */
@@ -16,15 +16,15 @@ export function isBetter(metric: MonitoredMetric, value: number, other: number, 
 
 /** Options of early stopping. */
 export interface EarlyStoppingOptions {
-  /** Validations in a row without an improvement after which the training ends. At least 1. */
+  /** Number of consecutive validations without an improvement after which the training ends. At least 1. */
   patience: number;
-  /** What an improvement is at least more than. Default 0: anything better counts. */
+  /** An improvement must be larger than this. Default 0. */
   minDelta?: number | undefined;
   /** Default: the metric that chooses the best epoch. */
   metric?: MonitoredMetric | undefined;
 }
 
-/** Where early stopping is; plain data, so that a checkpoint can hold it. */
+/** The state of early stopping; plain data for checkpoints. */
 export interface EarlyStoppingState {
   /** The last value that counted as an improvement; null before the first. */
   reference: number | null;
@@ -58,7 +58,7 @@ export class EarlyStopping {
     return this.#state.stale >= this.#options.patience;
   }
 
-  /** Takes in the metrics of a validated epoch. */
+  /** Updates the state with the metrics of a validated epoch. */
   update(metrics: LossAndAccuracy): void {
     const { metric, minDelta } = this.#options;
     const value = metrics[metric];

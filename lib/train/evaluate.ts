@@ -1,5 +1,5 @@
 /**
- * Measuring a model on a data set.
+ * Evaluates a model on a data set.
  * @module
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
@@ -13,7 +13,7 @@ import { checkBatch, checkModel, checkSource } from './checks.js';
 import type { AutocastDType } from './forward-backward.js';
 import type { Batch, BatchSource, Loss } from './types.js';
 
-/** What the model says about one image. */
+/** Prediction for one image. */
 export interface Prediction {
   /** True class. */
   label: number;
@@ -29,11 +29,11 @@ export interface Evaluation {
   loss: number;
   /** Share of images classified correctly, 0 to 1. */
   accuracy: number;
-  /** Images that were evaluated. */
+  /** Number of evaluated images. */
   images: number;
-  /** Wall time of the whole pass, loading included. */
+  /** Wall time of the whole pass, including loading. */
   seconds: number;
-  /** Loading of the images included. */
+  /** Images per second, including loading. */
   imagesPerSecond: number;
   /** Counts: `confusion[true class][predicted class]`. */
   confusion: number[][];
@@ -45,15 +45,15 @@ export interface Evaluation {
 export interface EvaluateOptions {
   /** Default: cross entropy without label smoothing. */
   loss?: Loss | undefined;
-  /** Device the batches are moved to; default: wherever the loader puts them. */
+  /** Device to which batches are moved; default: the device of the loader. */
   device?: Device | undefined;
-  /** Computes forward passes in a 16-bit dtype where that is safe: see {@link autocast}. Default: none. */
+  /** Mixed precision: 16-bit dtype of forward passes, see {@link autocast}. Default: none. */
   autocast?: AutocastDType | undefined;
-  /** Keep what the model said about every image. Default: false. */
+  /** Whether to return the prediction for every image. Default: false. */
   predictions?: boolean | undefined;
-  /** Stops after the batch under way; the result then covers the images seen. */
+  /** Stops after the current batch; the result then covers the images so far. */
   signal?: AbortSignal | undefined;
-  /** Called after every batch with the number of batches done. */
+  /** Called after every batch with the number of finished batches. */
   onBatch?: ((done: number) => void) | undefined;
 }
 
@@ -61,8 +61,8 @@ const EVALUATE_KEYS = optionKeys('loss', 'device', 'autocast', 'predictions', 's
 
 /**
  * One pass over a data set in evaluation mode and without autograd. Every module's training mode is restored.
- * Between batches the event loop gets its turn.
- * @param model - Takes [B, C, H, W] and returns logits [B, classes].
+ * Yields to the event loop between batches.
+ * @param model - Maps [B, C, H, W] to logits [B, classes].
  * @param loader - Its batches are disposed after use.
  * @throws {DatasetError} if the loader gives no images.
  * @example
@@ -119,7 +119,7 @@ export async function evaluate(
   };
 }
 
-/** Without a row of the matrix for it, a label can be counted nowhere. */
+/** Checks that the confusion matrix has a row for every label. */
 function checkLabel(label: number, classes: number): void {
   if (label >= 0 && label < classes) return;
   throw new DatasetError(
@@ -160,7 +160,7 @@ function evaluateBatch(
   }
 }
 
-/** Puts a model into evaluation mode; the returned function restores the mode of every module on its own. */
+/** Switches a model to evaluation mode; the returned function restores the mode of each module. */
 export function switchToEvaluation(model: Module): () => void {
   const modes = [...model.namedModules()].map(([, module]) => ({ module, training: module.training }));
   model.eval();

@@ -1,5 +1,5 @@
 /**
- * What a training tells while it runs, and what it leaves to be continued.
+ * Events and state of a training.
  * @module
  */
 
@@ -11,17 +11,17 @@ import type { EarlyStoppingState } from './early-stopping.js';
 import type { Evaluation } from './evaluate.js';
 import type { MeterState } from './meter.js';
 
-/** One step of training, as told by the event 'step'. */
+/** One training step: argument of the event 'step'. */
 export interface StepEvent {
   /** 1-based step of the whole training. */
   step: number;
   /** 1-based epoch. */
   epoch: number;
-  /** 1-based batch of the epoch, out of `batches`; where gradients are accumulated, the last of the step. */
+  /** 1-based batch of the epoch, out of `batches`; with gradient accumulation, the last batch of the step. */
   batch: number;
-  /** Batches of an epoch. */
+  /** Number of batches per epoch. */
   batches: number;
-  /** Batches whose gradients this step used: 1 unless they are accumulated. */
+  /** Number of accumulated batches of this step; 1 without accumulation. */
   accumulated: number;
   /** Images of this step. */
   images: number;
@@ -31,7 +31,7 @@ export interface StepEvent {
   accuracy: number;
   /** Learning rate of this step, of the first group. */
   lr: number;
-  /** Norm of the gradient before it was clipped; null unless it is clipped by its norm. Not finite for a float16 step that was left out. */
+  /** Norm of the gradient before it was clipped; null unless it is clipped by norm. Not finite for a skipped float16 step. */
   gradNorm: number | null;
   /** Mean over the epoch so far. */
   imagesPerSecond: number;
@@ -40,8 +40,8 @@ export interface StepEvent {
 }
 
 /**
- * The best epoch so far by the monitored metric, of the validation set or, where there is none, of training. Only epochs
- * that were validated count.
+ * The best epoch so far by the monitored metric, of the validation set or, without one, of training. Only epochs
+ * with a validation count.
  */
 export interface BestEpoch {
   /** 1-based. */
@@ -52,17 +52,17 @@ export interface BestEpoch {
   loss: number;
 }
 
-/** What `Trainer.fit()` returns and 'end' tells. */
+/** Result of `Trainer.fit()` and argument of the event 'end'. */
 export interface TrainingResult {
   /** Whether the signal ended the training before its last epoch. */
   stopped: boolean;
-  /** Whether it ended before its last epoch because the monitored metric no longer got better. */
+  /** Whether early stopping ended it before its last epoch. */
   earlyStopped: boolean;
-  /** Finished epochs, those before a resume included. */
+  /** Finished epochs, including those before a resume. */
   epochs: number;
-  /** Finished steps, those before a resume included. */
+  /** Finished steps, including those before a resume. */
   steps: number;
-  /** The best epoch; null where none was finished. */
+  /** The best epoch; null if none was finished. */
   best: BestEpoch | null;
 }
 
@@ -70,23 +70,23 @@ export interface TrainingResult {
 export interface TrainerEvents {
   /** After every step of the optimizer. */
   step: [event: StepEvent];
-  /** After the validation pass of an epoch, with the averaged weights where weights are averaged. */
+  /** After the validation pass of an epoch, with the averaged weights if weights are averaged. */
   validation: [event: { epoch: number } & Evaluation];
-  /** After every epoch, with `improved: true` where it is the best so far. The trainer waits for async listeners. */
+  /** After every epoch, with `improved: true` if it is the best so far. The trainer awaits async listeners. */
   epoch: [record: EpochRecord, info: { improved: boolean }];
-  /** The trainer waits for async listeners. */
+  /** The trainer awaits async listeners. */
   end: [result: TrainingResult];
 }
 
-/** Everything a training needs to go on, beside the weights of the model. */
+/** Everything that is needed to continue a training, except the weights of the model. */
 export interface TrainerState {
   /** Finished epochs. */
   epoch: number;
-  /** Finished batches of the epoch under way. */
+  /** Finished batches of the current epoch. */
   batch: number;
   /** Finished steps of the whole training. */
   step: number;
-  /** Sums of the epoch under way. */
+  /** Running sums of the current epoch. */
   meter: MeterState;
   /** The best epoch so far; null before the first validation. */
   best: BestEpoch | null;
@@ -94,7 +94,7 @@ export interface TrainerState {
   optimizer: unknown;
   /** `stateDict()` of the schedule; null without one. */
   scheduler: unknown;
-  /** Absent unless losses are scaled. */
+  /** Absent without loss scaling. */
   scaler?: GradScalerState | undefined;
   /** Absent without averaging. */
   ema?: EmaState | undefined;
@@ -102,6 +102,6 @@ export interface TrainerState {
   earlyStopping?: EarlyStoppingState | undefined;
   /** State of the CPU's random generator, uint8. */
   generator: Tensor;
-  /** The same of the GPU that was trained on. Absent without one. */
+  /** State of the GPU's random generator. Absent on a CPU. */
   deviceGenerator?: Tensor | undefined;
 }

@@ -1,5 +1,5 @@
 /**
- * The part of a training step that ordinary and captured steps share.
+ * Forward and backward pass, for ordinary and captured steps.
  * @module
  */
 
@@ -10,21 +10,21 @@ import type { Device } from '../tensor/dtype.js';
 import type { Tensor } from '../tensor/tensor.js';
 import type { Batch, Loss } from './types.js';
 
-/** The dtypes forward passes can be computed in where that is safe: see {@link autocast}. */
+/** Dtypes for mixed precision: see {@link autocast}. */
 export type AutocastDType = 'bfloat16' | 'float16';
 
-/** What {@link forwardBackward} needs to know. */
+/** Options of {@link forwardBackward}. */
 export interface ForwardBackwardOptions {
   model: Module;
   loss: Loss;
-  /** Device the batch is moved to. Default: it stays where it is. */
+  /** Device to which the batch is moved. Default: it is not moved. */
   device?: Device | undefined;
   autocast?: AutocastDType | undefined;
   /** Scales the loss before the backward pass. */
   scaler?: GradScaler | undefined;
 }
 
-/** What a step tells; tensors without dimensions on the device, the caller's. */
+/** Results of a step: tensors without dimensions on the device; the caller must dispose them. */
 export interface StepResult {
   /** Mean over the batch. */
   loss: Tensor;
@@ -34,8 +34,8 @@ export interface StepResult {
 
 /**
  * Adds the gradients of one batch to those of the parameters.
- * @param batch - Stays the caller's.
- * @param share - Of this batch in the step. Default 1.
+ * @param batch - Not disposed.
+ * @param share - Weight of this batch in the step. Default 1.
  */
 export function forwardBackward(
   { model, loss: lossOf, device, autocast: dtype, scaler }: ForwardBackwardOptions,
@@ -51,7 +51,7 @@ export function forwardBackward(
     const [logits, loss] = dtype ? autocast(forward, { dtype }) : forward();
     const shared = share === 1 ? loss : loss.mul(share);
     (scaler?.scale(shared) ?? shared).backward();
-    // Probabilities (mixup, cutmix): right is the class with the greatest share.
+    // Probabilities (MixUp, CutMix): the correct class is the one with the largest share.
     const classes = target.ndim === 2 ? target.argmax({ dim: 1 }) : target;
     return { loss: loss.detach(), correct: logits.detach().argmax({ dim: 1 }).eq(classes).sum() };
   });

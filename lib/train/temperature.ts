@@ -1,5 +1,5 @@
 /**
- * The softmax temperature of dynamic layers over the epochs of a training.
+ * Schedule of the softmax temperature of dynamic layers.
  * @see Chen et al., Dynamic Convolution: Attention over Convolution Kernels, section 3.3 (arXiv 1912.03458)
  * @module
  */
@@ -22,7 +22,7 @@ const TEMPERATURE_SCHEDULE_KEYS = optionKeys('start', 'epochs');
 export type TemperatureSchedule = (epoch: number) => number;
 
 /**
- * The article's schedule: one step of `floor(start / epochs)` (of `start / epochs` where that is below 1) after every
+ * The article's schedule: the temperature falls by `floor(start / epochs)` (or by `start / epochs` if that is below 1) after every
  * epoch, never below 1. With the defaults
  * 30, 27, 24 ... 6, 3, 1, 1 ... A high temperature keeps attention near uniform, so that early in training every expert
  * gets gradients.
@@ -49,8 +49,8 @@ interface WithTemperature {
 }
 
 /**
- * Sets the temperature of every module below (and including) `model` that has one.
- * @returns How many modules that were.
+ * Sets the temperature of `model` and all its submodules that have one.
+ * @returns The number of these modules.
  */
 export function setTemperature(model: Module, temperature: number): number {
   checkModel(model);
@@ -66,7 +66,7 @@ export function getTemperature(model: Module): number | null {
   return null;
 }
 
-/** Recognised by the property, not by the class: user-made dynamic layers take part as well. */
+/** Recognised by the property, not by the class, so custom dynamic layers are included. */
 function* withTemperature(model: Module): Iterable<WithTemperature> {
   for (const [, module] of model.namedModules()) {
     if ('temperature' in module && typeof module.temperature === 'number')

@@ -1,5 +1,5 @@
 /**
- * What a training is made of.
+ * Options of the trainer.
  * @module
  */
 
@@ -28,27 +28,27 @@ import type { BatchSource, Loss } from './types.js';
 const CLIP_KEYS = optionKeys('norm', 'value');
 const EARLY_STOPPING_KEYS = optionKeys('patience', 'minDelta', 'metric');
 
-/** Bounds of the gradient: at least one of them. Where both are given, values are limited first. */
+/** Gradient clipping, at least one of the two. If both are given, values are clipped first. */
 export interface ClipOptions {
-  /** Largest joint 2-norm of all gradients; they are scaled down to it. Above 0. */
+  /** Maximum 2-norm of all gradients together; they are scaled down to it. Above 0. */
   norm?: number | undefined;
-  /** Largest absolute value of every element. Above 0. */
+  /** Maximum absolute value of every element. Above 0. */
   value?: number | undefined;
 }
 
 /** Options of {@link Trainer}. */
 export interface TrainerOptions {
-  /** Takes images [B, C, H, W] and returns logits [B, classes]. */
+  /** Maps images [B, C, H, W] to logits [B, classes]. */
   model: Module;
-  /** Over the parameters of `model`. */
+  /** Optimizer of the parameters of `model`. */
   optimizer: Optimizer;
   /** Default: cross entropy without label smoothing. */
   loss?: Loss | undefined;
-  /** Batches to train on; one pass is an epoch. */
+  /** Training batches; one pass is an epoch. */
   trainLoader: BatchSource;
   /** Default: no validation; `best` then follows the training metrics. */
   valLoader?: BatchSource | undefined;
-  /** Validates after every so many epochs, and after the last. Default 1. */
+  /** Number of epochs between validations; the last epoch is always validated. Default 1. */
   validateEvery?: number | undefined;
   /** Changes the learning rate after every step or epoch. Default: none. */
   scheduler?: LRScheduler | undefined;
@@ -56,42 +56,42 @@ export interface TrainerOptions {
   schedulerInterval?: 'epoch' | 'step' | undefined;
   /** Passes over the training set. */
   epochs: number;
-  /** Set on every dynamic layer at the start of each epoch. Default: temperatures stay as they are. */
+  /** Temperature of all dynamic layers, set at the start of each epoch. Default: temperatures are not changed. */
   temperature?: TemperatureSchedule | undefined;
   /**
-   * Batches whose gradients are averaged for one step of the optimizer. A group at the end of an epoch may be smaller.
+   * Gradient accumulation: number of batches whose gradients are averaged for one optimizer step. The last step of an epoch may have fewer.
    * Default 1.
    */
   accumulate?: number | undefined;
   /** Clips gradients before every step of the optimizer. Default: no clipping. */
   clip?: ClipOptions | undefined;
   /**
-   * Averages the weights over the steps; validation, and with it the choice of the best epoch, uses the averages. See
+   * Averages the weights over the steps; validation, and so the choice of the best epoch, uses the averages. See
    * {@link Trainer.withEvaluationWeights}. Default: no averaging.
    */
   ema?: EmaOptions | undefined;
   /**
-   * Computes forward passes in a 16-bit dtype where that is safe: see {@link autocast}. With float16 losses are scaled by a
-   * {@link amp.GradScaler}, and steps whose gradients are not finite are left out. Default: none.
+   * Mixed precision: 16-bit dtype of forward passes, see {@link autocast}. With float16, losses are scaled by a
+   * {@link amp.GradScaler}, and steps with non-finite gradients are skipped. Default: none.
    */
   autocast?: AutocastDType | undefined;
   /**
-   * On CUDA captures the step as a graph and replays it: see {@link CapturedStep}. Not with `accumulate` or `clip`, and
+   * On CUDA, captures the step as a graph and replays it: see {@link CapturedStep}. Not with `accumulate` or `clip`, and only
    * for optimizers that can be captured. The use of experts is not counted. Default: false.
    */
   capture?: boolean | undefined;
-  /** What the best epoch is chosen by. Default 'accuracy'. */
+  /** The metric that chooses the best epoch. Default 'accuracy'. */
   monitor?: MonitoredMetric | undefined;
-  /** Ends the training once it no longer gets better. Default: it goes on to the last epoch. */
+  /** Ends the training when it no longer improves. Default: none. */
   earlyStopping?: EarlyStoppingOptions | undefined;
-  /** Device the batches are moved to. Default: wherever the loader puts them. */
+  /** Device to which batches are moved. Default: the device of the loader. */
   device?: Device | undefined;
   /**
-   * Steps between two looks at the loss. Reading waits for the device, which costs nothing on a CPU (default 1) and
-   * the overlap of work on CUDA (default 10).
+   * Number of steps between readings of the loss. Reading waits for the device, which costs nothing on a CPU (default 1) but
+   * prevents overlapping work on CUDA (default 10).
    */
   readEvery?: number | undefined;
-  /** Stops after the step under way; {@link Trainer.fit} then returns with `stopped: true`. */
+  /** Stops after the current step; {@link Trainer.fit} then returns with `stopped: true`. */
   signal?: AbortSignal | undefined;
 }
 

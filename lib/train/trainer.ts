@@ -1,6 +1,6 @@
 /**
- * The training loop. It knows no model and no file system: what happens is told through events, and what has to
- * survive is in {@link Trainer.stateDict}.
+ * The training loop. It does not depend on a model or on the file system: progress is reported by events, and the state to
+ * save is in {@link Trainer.stateDict}.
  * @module
  */
 import { EventEmitter } from 'node:events';
@@ -25,8 +25,8 @@ import { getTemperature, setTemperature } from './temperature.js';
 import { type ResolvedOptions, resolveOptions, type TrainerOptions } from './trainer-options.js';
 
 /**
- * Trains a classifier: fetch, forward, loss, backward, step, events. Between two steps the event loop gets its turn,
- * so timers run and signals arrive.
+ * Trains a classifier: fetch, forward, loss, backward, step, events. It yields to the event loop between steps,
+ * so timers and signals work.
  * @example
  * const trainer = new train.Trainer({ model, optimizer, trainLoader, valLoader, epochs: 10 })
  * trainer.on('epoch', (record) => console.log(record.epoch, record.val?.accuracy))
@@ -37,7 +37,7 @@ export class Trainer extends EventEmitter<TrainerEvents> {
   readonly #steps: StepRunner;
   readonly #ema: ExponentialMovingAverage | null;
   readonly #scaler: GradScaler | undefined;
-  /** Where losses are. */
+  /** Device of the losses. */
   readonly #device: Device;
   readonly #earlyStopping: EarlyStopping | null;
   #epoch = 0;
@@ -79,7 +79,7 @@ export class Trainer extends EventEmitter<TrainerEvents> {
   }
 
   /**
-   * Runs `fn` with the weights in the model that validation uses: the averages where weights are averaged, else the
+   * Runs `fn` with the weights for validation in the model: the averages if weights are averaged, else the
    * model's own. For saving and evaluating in a listener of 'epoch'.
    */
   withEvaluationWeights<T>(fn: () => T): T {
@@ -87,7 +87,7 @@ export class Trainer extends EventEmitter<TrainerEvents> {
   }
 
   /**
-   * Trains until the last epoch, until early stopping ends it, or until the signal is aborted; can be called again after
+   * Trains until the last epoch, until early stopping, or until the signal is aborted; can be called again after
    * the latter.
    * @throws {TrainingError} if a loss (or, with clipping, a gradient) is no longer finite: the weights are then those
    *   before that step (on CUDA, those of up to `readEvery` steps later).
@@ -110,8 +110,8 @@ export class Trainer extends EventEmitter<TrainerEvents> {
   }
 
   /**
-   * Everything beside the model's weights that a resumed training needs. Valid between steps: in listeners, and after
-   * {@link fit} returned. Its tensors are handles of their own: dispose them when done.
+   * Everything that a resumed training needs, except the model's weights. Valid between steps: in listeners, and after
+   * {@link fit} returned. Its tensors are new handles; dispose them after use.
    */
   stateDict(): TrainerState {
     return {
@@ -131,8 +131,8 @@ export class Trainer extends EventEmitter<TrainerEvents> {
   }
 
   /**
-   * Continues where {@link stateDict} was taken; the model's weights are loaded separately.
-   * @throws {CheckpointError} if the state was taken from a training with other parts.
+   * Restores the state of {@link stateDict}; the model's weights are loaded separately.
+   * @throws {CheckpointError} if the state is from a training with other parts.
    */
   loadStateDict(state: TrainerState): void {
     const { optimizer, scheduler } = this.#options;
@@ -146,7 +146,7 @@ export class Trainer extends EventEmitter<TrainerEvents> {
     if (state.ema) this.#ema?.loadStateDict(state.ema);
     if (this.#earlyStopping && state.earlyStopping) this.#earlyStopping.state = state.earlyStopping;
     setRngState(state.generator);
-    // A run may go on elsewhere than it began: then there is nothing to continue.
+    // A run may be resumed on another device; then there is no generator state to restore.
     if (state.deviceGenerator && this.#device !== 'cpu')
       setRngState(state.deviceGenerator, { device: this.#device });
     this.#epoch = state.epoch;
@@ -171,7 +171,7 @@ export class Trainer extends EventEmitter<TrainerEvents> {
     return this.#epoch >= this.#options.epochs || (this.#earlyStopping?.isDone ?? false);
   }
 
-  /** One epoch, or the rest of it. False if the signal stopped it. */
+  /** One epoch, or its remaining part. False if the signal stopped it. */
   async #runEpoch(): Promise<boolean> {
     const { model, optimizer, scheduler, schedulerInterval, temperature } = this.#options;
     if (temperature) setTemperature(model, temperature(this.#epoch));
@@ -205,7 +205,7 @@ export class Trainer extends EventEmitter<TrainerEvents> {
     return !this.#aborted || this.#isDone;
   }
 
-  /** Whether an epoch is the best so far; what was not validated, though it could have been, is not judged. */
+  /** Whether an epoch is the best so far. An epoch without validation does not count if there is a validation set. */
   #judge({ epoch, train, val }: EpochRecord): boolean {
     const { monitor, valLoader } = this.#options;
     if (valLoader && !val) return false;
@@ -216,7 +216,7 @@ export class Trainer extends EventEmitter<TrainerEvents> {
     return true;
   }
 
-  /** The training batches that are left of this epoch. False if the signal stopped it. */
+  /** The remaining training batches of this epoch. False if the signal stopped it. */
   async #trainPass(): Promise<boolean> {
     const { model, trainLoader } = this.#options;
     if (this.#batch > 0 && this.#batch >= trainLoader.length) return true;
@@ -248,7 +248,7 @@ export class Trainer extends EventEmitter<TrainerEvents> {
         if (stepped) this.#finish(stepped);
         await nextTurn();
         this.#meter.addTime({ seconds: this.#lap(), dataSeconds: 0 });
-        // Only between steps of the optimizer: gradients of a step half done are in no checkpoint.
+        // Only between optimizer steps, because a checkpoint does not contain accumulated gradients.
         if (stepped && this.#aborted) {
           this.#tellSteps(this.#steps.read());
           return false;
@@ -268,7 +268,7 @@ export class Trainer extends EventEmitter<TrainerEvents> {
     return true;
   }
 
-  /** After a step of the optimizer: counts it and tells of those whose losses are known. */
+  /** After an optimizer step: counts it and emits events for the steps whose losses were read. */
   #finish({ accumulated, read }: { accumulated: number; read: FinishedStep[] }): void {
     this.#step += 1;
     this.#batch += accumulated;
@@ -283,16 +283,16 @@ export class Trainer extends EventEmitter<TrainerEvents> {
     }
   }
 
-  /** The metrics of the validation set; null where there is none or it is not due. */
+  /** The metrics of the validation set; null if there is none or no validation is due. */
   async #validate(): Promise<Evaluation | null | 'stopped'> {
     const { valLoader, validateEvery, epochs, loss, device, signal, autocast, model } = this.#options;
     const epoch = this.#epoch + 1;
     if (!valLoader || (epoch % validateEvery !== 0 && epoch !== epochs)) return null;
     const options = { loss, device, signal, autocast };
-    // A set that is shuffled or augmented is so by the epoch, not by how often this process has validated.
+    // Shuffling and augmentation depend on the epoch, not on the number of validations of this process.
     valLoader.seek?.({ epoch: this.#epoch, batch: 0 });
     const result = await this.withEvaluationWeights(() => evaluate(model, valLoader, options));
-    if (this.#aborted) return 'stopped'; // the pass may be incomplete
+    if (this.#aborted) return 'stopped'; // an aborted validation may be incomplete
     if (!Number.isFinite(result.loss)) {
       throw new TrainingError(
         `Expected a finite validation loss but received ${result.loss} after epoch ${epoch}`,
@@ -302,7 +302,7 @@ export class Trainer extends EventEmitter<TrainerEvents> {
     return result;
   }
 
-  /** Emits an event and waits for the listeners, one after the other. */
+  /** Emits an event and awaits the listeners one after another. */
   async #tell<K extends 'epoch' | 'end'>(name: K, ...args: TrainerEvents[K]): Promise<void> {
     for (const listener of this.rawListeners(name)) {
       await (listener as (...args: TrainerEvents[K]) => unknown).apply(this, args);
@@ -310,7 +310,7 @@ export class Trainer extends EventEmitter<TrainerEvents> {
   }
 }
 
-/** Where losses are. */
+/** Device of the losses. */
 function deviceOf({ device, model }: ResolvedOptions): Device {
   const [parameter] = model.parameters();
   return device ?? parameter?.device ?? 'cpu';

@@ -283,7 +283,7 @@ describe('a state of a scheduler', () => {
   it('of an epoch too far for a product, without rates, is refused', () => {
     const scheduler = makers.MultiplicativeLR!(sgd());
     expect(() => scheduler.loadStateDict({ lastEpoch: 2 ** 40 })).toThrow(
-      'Expected the rates beside the epoch',
+      'Expected rates in addition to the epoch',
     );
     expect(scheduler.lastEpoch).toBe(0);
     scheduler.loadStateDict({ lastEpoch: 2 ** 40, lr: [0.25] });
