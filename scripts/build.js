@@ -3,27 +3,34 @@
  * Builds the native add-on: the only caller of CMake, for npm and (through binding.gyp) for node-gyp.
  * @module
  */
-import { Option } from 'commander';
-import { createCommand, runCommand } from './cli/command.js';
-import { positiveInteger } from './cli/options.js';
+import { defineCommand, runScript } from './cli/command.js';
+import { oneOf, positiveInteger } from './cli/value-types.js';
 import { ensureDist } from './dist.js';
 
-const command = createCommand(
-  'node scripts/build.js',
-  'Builds build/<config>/dyconv.node against libtorch and loads it once.',
-)
-  .addOption(
-    new Option('--config <type>', 'CMake build type')
-      .choices(['Release', 'Debug', 'RelWithDebInfo'])
-      .default('Release'),
-  )
-  .option('--debug', 'the same as --config Debug')
-  .option('--clean', 'start from nothing')
-  .option('--jobs <n>', 'compilers at once (default: one a core, as far as memory allows)', positiveInteger);
+/** @import { OptionTable } from './cli/types.js' */
 
-await runCommand(
-  command,
-  async ({ debug, config, jobs, clean }) => {
+const OPTIONS = /** @satisfies {OptionTable} */ ({
+  config: {
+    value: 'type',
+    type: oneOf(['Release', 'Debug', 'RelWithDebInfo']),
+    default: 'Release',
+    help: 'CMake build type',
+  },
+  debug: { flag: 'plain', help: 'the same as --config Debug' },
+  clean: { flag: 'plain', help: 'delete the previous build first' },
+  jobs: {
+    value: 'n',
+    type: positiveInteger,
+    help: 'compilers to run at once (default: one per core, as far as memory allows)',
+  },
+});
+
+const command = defineCommand({
+  name: 'build',
+  description: 'Builds build/<config>/dyconv.node against libtorch and loads it once.',
+  options: OPTIONS,
+  errorPrefix: 'dyconv',
+  async run({ debug, config, jobs, clean }) {
     ensureDist();
     const { ensureLibtorch } = await import('../dist/install/libtorch.js');
     const { buildAddon } = await import('../dist/install/build.js');
@@ -32,5 +39,6 @@ await runCommand(
     const addon = buildAddon({ libtorch, config: debug ? 'Debug' : config, jobs, clean });
     console.error(`Built and loaded ${addon}`);
   },
-  { prefix: 'dyconv' },
-);
+});
+
+await runScript(command);

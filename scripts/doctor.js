@@ -1,44 +1,5 @@
 #!/usr/bin/env node
-/**
- * Says what is installed, what is wrong, and the command that mends it: `node scripts/doctor.js --help`.
- * @module
- */
-import { colours } from './cli/colours.js';
-import { createCommand, runCommand } from './cli/command.js';
-import { ensureDist } from './dist.js';
+import { runScript } from './cli/command.js';
+import { command } from './commands/doctor.js';
 
-const command = createCommand(
-  'node scripts/doctor.js',
-  'Says what is installed, what is wrong, and the command that fixes it.',
-)
-  .option('--json', 'print one JSON object: { healthy, findings }', false)
-  .addHelpText('after', '\nEnds with code 1 when something is wrong that keeps dyconv from working.');
-
-await runCommand(command, async ({ json }) => {
-  ensureDist();
-  const { diagnose, isHealthy } = await import('../dist/install/doctor.js');
-  const findings = diagnose();
-  const healthy = isHealthy(findings);
-  if (json) console.log(JSON.stringify({ healthy, findings }, null, 2));
-  else print(findings, healthy);
-  return healthy ? 0 : 1;
-});
-
-/** @param {import('../dist/install/doctor.js').Finding[]} findings @param {boolean} healthy */
-function print(findings, healthy) {
-  const pc = colours(process.stdout);
-  const marks = {
-    ok: pc.green('ok     '),
-    info: pc.dim('-      '),
-    warning: pc.yellow('warning'),
-    error: pc.red('WRONG  '),
-  };
-  for (const { name, status, detail, mend } of findings) {
-    console.log(`${marks[status]} ${name.padEnd(13)} ${detail}`);
-    if (mend && status !== 'ok') console.log(`${' '.repeat(21)} ${pc.bold('mend:')} ${mend}`);
-  }
-  const wrong = findings.filter(({ status }) => status === 'error').length;
-  console.log(
-    healthy ? 'dyconv works.' : `dyconv does not work: ${wrong} of ${findings.length} findings are wrong.`,
-  );
-}
+await runScript(command);

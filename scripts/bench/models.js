@@ -2,21 +2,26 @@
  * Layers and whole models beside each other: the static convolution, every algorithm of the dynamic one, PyTorch.
  * @module
  */
-import { getNumThreads } from '../../dist/index.js';
+import { ArgumentError, getNumThreads } from '../../dist/index.js';
 import { resolveDevice } from '../cli/config.js';
 import { layers, networks } from './contestants.js';
 import { MALLOC_KEEP, pytorchContestants } from './pytorch.js';
 import { machine, peakMemoryOf, print, printPeakMemory, takeTurns } from './turns.js';
 
+/** @import { LayerOptions, ModelOptions } from '../commands/bench.js' */
+/** @import { Contestant } from './turns.js' */
+
 /**
  * Times contestants and, each in a process of its own, their peak memory.
- * @param {any} options @param {Record<string, () => import('./turns.js').Contestant>} makers
- * @param {Record<string, import('./turns.js').Contestant>} [others]
+ * @param {{ turns: number, budget: number, memory: boolean }} options
+ * @param {string[]} words - The command line, for those processes.
+ * @param {Record<string, () => Contestant>} makers
+ * @param {Record<string, Contestant>} [others]
  */
-async function compare(options, makers, others = {}) {
+async function compare(options, words, makers, others = {}) {
   /** @type {Record<string, string>} */
   const skipped = {};
-  /** @type {Record<string, import('./turns.js').Contestant>} */
+  /** @type {Record<string, Contestant>} */
   const contestants = {};
   for (const [name, make] of Object.entries(makers)) {
     try {
@@ -30,37 +35,37 @@ async function compare(options, makers, others = {}) {
   const results = await takeTurns({ ...contestants, ...others }, options);
   for (const other of Object.values(others)) other.release?.();
   if (options.memory) {
-    for (const name of Object.keys(contestants)) {
-      results[name].peak_rss_mb = peakMemoryOf(
-        process.argv.slice(2).filter((arg) => arg !== '--json'),
-        name,
-      );
+    for (const [name, result] of Object.entries(results)) {
+      if (name in contestants) result.peak_rss_mb = peakMemoryOf(words, name);
     }
   }
   return { results, ...(Object.keys(skipped).length > 0 && { skipped }) };
 }
 
-/** One convolution. @param {any} options - Those of `bench.js layer`. */
-export async function measureLayers(options) {
+/** One convolution. @param {LayerOptions} options @param {string[]} words - The command line. */
+export async function measureLayers(options, words) {
   const settings = { ...options, device: resolveDevice(options.device) };
   const makers = layers(settings);
-  if (options.peakOf) return printPeakMemory(makers[options.peakOf]());
+  if (options.peakOf !== undefined) return printPeakMemory(contestant(makers, options.peakOf));
   const { batch, in: cin, out, size, kernel, stride, groups, experts, dtype } = options;
   const about = { what: 'layer', batch, in: cin, out, size, kernel, stride, groups, experts, dtype };
-  print(options, { ...about, machine: machine(settings.device), ...(await compare(options, makers)) });
+  print(options, { ...about, machine: machine(settings.device), ...(await compare(options, words, makers)) });
 }
 
-/** Whole models on 128x128 images. @param {any} options - Those of `bench.js model`. */
-export async function measureModels(options) {
-  const names = options.models.split(',');
-  const settings = {
-    ...options,
-    models: names,
-    dtypes: options.dtypes.split(','),
-    device: resolveDevice(options.device),
-  };
+/** @param {Record<string, () => Contestant>} makers @param {string} name - A value of --peak-of. */
+function contestant(makers, name) {
+  const make = makers[name];
+  if (make) return make();
+  throw new ArgumentError(
+    `Expected one of ${Object.keys(makers).join(', ')} for --peak-of but received ${name}`,
+  );
+}
+
+/** Whole models on 128x128 images. @param {ModelOptions} options @param {string[]} words - The command line. */
+export async function measureModels(options, words) {
+  const settings = { ...options, device: resolveDevice(options.device) };
   const makers = networks(settings);
-  if (options.peakOf) return printPeakMemory(makers[options.peakOf]());
+  if (options.peakOf !== undefined) return printPeakMemory(contestant(makers, options.peakOf));
   const args = [
     '--batch',
     String(options.batch),
@@ -71,14 +76,14 @@ export async function measureModels(options) {
     '--device',
     settings.device,
   ];
-  const shared = { python: options.pytorch, args };
-  const others = options.pytorch
+  const python = options.pytorch;
+  const others = python
     ? {
-        ...(await pytorchContestants({ ...shared, modes: options.pytorchModes.split(',') })),
+        ...(await pytorchContestants({ python, args, modes: options.pytorchModes })),
         // How the C library keeps memory is of no matter to a GPU.
         ...(settings.device === 'cpu' &&
           (await pytorchContestants({
-            ...shared,
+            ...{ python, args },
             modes: ['static'],
             env: MALLOC_KEEP,
             label: 'pytorch-malloc',
@@ -91,5 +96,5 @@ export async function measureModels(options) {
     experts: options.experts,
     machine: machine(settings.device),
   };
-  print(options, { ...about, ...(await compare(options, makers, others)) }, options.batch);
+  print(options, { ...about, ...(await compare(options, words, makers, others)) }, options.batch);
 }

@@ -1,43 +1,22 @@
 /**
- * What happens to training images: what config.json keeps of the options, and what the loader is given.
+ * What happens to training images: the options of the loader, from the configuration of a run.
  * @module
  */
 import { data } from '../../dist/index.js';
 import { DEFAULT_PADDING } from './augment-options.js';
 
-/** @typedef {import('../../dist/train/index.js').RunConfig} RunConfig */
-/** @typedef {import('../../dist/data/loader.js').LoaderOptions} LoaderOptions */
+/** @import { LoaderOptions } from '../../dist/data/loader-options.js' */
+/** @import { Transform } from '../../dist/data/transforms.js' */
+/** @import { RunConfig } from '../../dist/train/index.js' */
+/** @import { Draft } from './config.js' */
 
-/** Side of the image that a resized crop is taken from, for crops of 128 pixels; in the article 130. */
+/** Side of the image that a resized crop is taken from, as a multiple of the crop's: in the article 130 for 128. */
 const MARGIN = 130 / 128;
 
 /**
- * What a configuration keeps.
- * @param {Record<string, any>} options - Those of train.js.
- * @param {import('../../dist/index.js').Device} device - Of the training.
- */
-export function augmentationOf(options, device) {
-  const { crop, padding, flip, colorJitter, randomErasing, mixup, cutmix, mixProb } = options;
-  const { batchDtype, memoryFormat, augmentOn } = options;
-  return {
-    crop,
-    padding: crop === 'padded' ? (padding ?? DEFAULT_PADDING) : null,
-    flip,
-    colorJitter: colorJitter ?? null,
-    randomErasing: randomErasing ?? null,
-    mixup: mixup ?? null,
-    cutmix: cutmix ?? null,
-    mixProb: mixProb ?? null,
-    batchDtype,
-    memoryFormat,
-    augmentOn: augmentOn === 'auto' ? (device.startsWith('cuda') ? 'device' : 'cpu') : augmentOn,
-  };
-}
-
-/**
  * The transform of training images.
- * @param {Omit<RunConfig, 'parameters'>} config
- * @returns {import('../../dist/data/transforms.js').Transform}
+ * @param {Draft} config
+ * @returns {Transform}
  */
 function trainTransform(config) {
   const {
@@ -73,7 +52,7 @@ function trainTransform(config) {
 
 /**
  * What is done to whole batches; nothing in most runs.
- * @param {Omit<RunConfig, 'parameters'>} config
+ * @param {Draft} config
  */
 function mixOf({ mixup, cutmix, mixProb }) {
   const p = mixProb ?? 1;
@@ -99,7 +78,7 @@ export function batchFormat({ batchDtype, memoryFormat, augmentOn }) {
 
 /**
  * The loader's options that make training batches of images.
- * @param {Omit<RunConfig, 'parameters'>} config
+ * @param {Draft} config
  * @returns {Pick<LoaderOptions, 'transform' | 'mix' | 'dtype' | 'memoryFormat' | 'augmentOn'>}
  */
 export function augmentation(config) {

@@ -1,80 +1,159 @@
 /**
- * What every command shares: how it is declared, and how its errors reach the user.
+ * What every command shares: how it is defined, run by its script or by `npx dyconv`, and how its errors reach the user.
  * @module
  */
-import { Command } from 'commander';
-import { asInvoked, isCollected } from './invocation.js';
+import { Argument, Command } from 'commander';
+import { addOptions, givenOptions, readOptions, TableOption } from './option-table.js';
 import { guardOutput } from './output.js';
 import { printable } from './printable.js';
 
-/**
- * A command with the package's way of help: description, options with defaults, examples.
- * @param {string} name - As it is typed, such as `node scripts/train.js`.
- * @param {string} description
- * @param {string[]} [examples] - Command lines.
- */
-export function createCommand(name, description, examples = []) {
-  const shown = asInvoked(name);
-  const command = new Command(shown)
-    .description(description)
-    .helpOption('-h, --help', 'print this help')
-    .showHelpAfterError(`(${shown} --help lists the options)`);
-  if (examples.length === 0) return command;
-  const lines = examples.map((line) => `  $ ${asInvoked(line)}`);
-  return command.addHelpText('after', `\nExamples:\n${lines.join('\n')}\n`);
-}
+/** @import { OptionsOf, OptionTable } from './types.js' */
 
 /**
- * Parses the command line and runs the command. What takes libtorch is imported by `main`: help and complaints about the
- * command line come at once. An error of ours, or of the file system, is one line on stderr and exit
- * code 1; `DYCONV_DEBUG=1` adds the stack. Anything else is a bug and shows its stack always.
- * @param {Command} command - Without an action: one is added; sub-commands have theirs from {@link guarded}.
- * @param {Main} [main] - Absent for a command of sub-commands.
- * @param {{ prefix?: string }} [options] - `prefix`: in front of errors. Default: `error`.
+ * What a command is run with: `args`, the arguments that are no options; `given`, the options on the command line;
+ * `command`, for its name.
+ * @template {OptionTable} T
+ * @typedef {{ args: string[], given: Set<keyof T & string>, command: Command }} Invocation
  */
-export async function runCommand(command, main, options) {
-  if (isCollected(command)) return;
-  guardOutput();
-  if (main) command.action(guarded(command, main, options));
-  await command.parseAsync();
-}
-
-/** @typedef {(options: any, command: Command) => Promise<number | void>} Main - Returns the exit code; default 0. */
 
 /**
- * The action of a command: runs `main` and reports its errors.
- * @param {Command} command
- * @param {Main} main
- * @param {{ prefix?: string }} [options]
+ * @template {OptionTable} T
+ * @typedef {object} CommandSpec
+ * @property {string} name - Behind `npx dyconv`, or behind the command above it.
+ * @property {string} [script] - The file in scripts/ that runs it. Default: `<name>.js`.
+ * @property {string} description
+ * @property {string[]} [examples] - What follows the name of the command; a line that begins with `npm ` is shown as it is.
+ * @property {{ name: string, description: string, choices?: readonly string[] }} [argument] - What follows it beside options.
+ * @property {T} options
+ * @property {string | ((command: Command) => string)} [notes] - More text for the help.
+ * @property {string} [errorPrefix] - In front of errors. Default: `error`.
+ * @property {(options: OptionsOf<T>, invocation: Invocation<T>) => Promise<number | void>} run - Returns the exit code; default 0.
+ *   It imports what takes libtorch: help and complaints about the command line come at once.
  */
-export function guarded(command, main, { prefix = 'error' } = {}) {
-  return async () => {
-    try {
-      process.exitCode = (await main(command.opts(), command)) ?? 0;
-    } catch (error) {
-      console.error(formatError(error, { prefix }));
-      process.exitCode = 1;
-    }
-  };
-}
+
+/** The scripts of commands. @type {WeakMap<Command, string>} */
+const scripts = new WeakMap();
 
 /**
- * Ends the command unless an option was given. Commander's own required options are checked before misspelt ones: then
- * whoever types `--rnu` would only hear that `--run` is missing.
- * @param {Command} command
- * @param {string} flags - As declared.
+ * A command with options from a table, and the package's way of help: description, options with defaults, examples.
+ * @template {OptionTable} T
+ * @param {CommandSpec<T>} spec
  */
-export function requireOption(command, flags) {
-  const option = command.options.find((candidate) => candidate.flags === flags);
-  if (option && command.opts()[option.attributeName()] === undefined) {
-    command.error(`error: required option '${flags}' not specified`);
+export function defineCommand(spec) {
+  const { name, script = `${name}.js`, description, examples = [], argument, options, notes } = spec;
+  const command = described(new Command(name), { script, description, examples });
+  addOptions(command, options);
+  if (argument) {
+    const { name: placeholder, description: text, choices } = argument;
+    const added = new Argument(placeholder, text);
+    command.addArgument(choices ? added.choices(choices) : added);
   }
+  if (notes !== undefined)
+    command.addHelpText('after', () => `\n${typeof notes === 'string' ? notes : notes(command)}`);
+  return command.action(() => execute(command, spec));
+}
+
+/**
+ * A command of sub-commands, such as `bench`. Alone, it lists them.
+ * @param {{ name: string, script?: string, description: string, examples?: string[], commands: Command[] }} spec
+ */
+export function defineGroup({ name, script = `${name}.js`, description, examples = [], commands }) {
+  const group = described(new Command(name), { script, description, examples });
+  for (const command of commands) group.addCommand(command);
+  return group;
+}
+
+/** @param {Command} command @param {{ script: string, description: string, examples: string[] }} spec */
+function described(command, { script, description, examples }) {
+  scripts.set(command, script);
+  command.description(description).helpOption('-h, --help', 'print this help');
+  if (examples.length === 0) return command;
+  return command.addHelpText('after', () => {
+    const lines = examples.map(
+      (line) => `  $ ${line.startsWith('npm ') ? line : `${nameOf(command)} ${line}`}`,
+    );
+    return `\nExamples:\n${lines.join('\n')}\n`;
+  });
+}
+
+/**
+ * Runs a command and reports its errors. An error of ours, or of the file system, is one line on stderr and exit code 1;
+ * `DYCONV_DEBUG=1` adds the stack. Anything else is a bug and shows its stack always.
+ * @template {OptionTable} T
+ * @param {Command} command - After parsing.
+ * @param {CommandSpec<T>} spec
+ */
+async function execute(command, { options: table, errorPrefix: prefix, run }) {
+  const options = readOptions(command, table);
+  // Commander's own required options are checked before misspelt ones: then whoever types `--rnu` would only hear that
+  // `--run` is missing.
+  for (const option of command.options) {
+    if (
+      option instanceof TableOption &&
+      'required' in option.spec &&
+      options[option.attributeName()] === undefined
+    )
+      command.error(`error: required option '${option.flags}' not specified`);
+  }
+  try {
+    const given = givenOptions(command, table);
+    process.exitCode = (await run(options, { args: command.args, given, command })) ?? 0;
+  } catch (error) {
+    console.error(formatError(error, { prefix }));
+    process.exitCode = 1;
+  }
+}
+
+/**
+ * Runs a command as its script: `node scripts/train.js ...`.
+ * @param {Command} command
+ */
+export async function runScript(command) {
+  command.name(`node scripts/${scripts.get(command)}`);
+  await parse(command, command, process.argv.slice(2));
+}
+
+/**
+ * Parses a command line and runs what it says.
+ * @param {Command} program - At the top.
+ * @param {Command | undefined} command - The one that the words name: the program, one below it, or none.
+ * @param {string[]} words
+ */
+export async function parse(program, command, words) {
+  guardOutput();
+  if (command) nameInErrors(command);
+  const isAlone = words.length === (command === program ? 0 : 1);
+  // Without a sub-command, the list of them is what was asked for.
+  if (command && isAlone && command.commands.length > 0) command.outputHelp();
+  else await program.parseAsync(words, { from: 'user' });
+}
+
+/** Has errors of the command line name the command that lists its options. @param {Command} command */
+function nameInErrors(command) {
+  command.showHelpAfterError(`(${nameOf(command)} --help lists the options)`);
+  for (const sub of command.commands) nameInErrors(sub);
+}
+
+/** A command as it can be typed here: `npx dyconv train`, or `node scripts/train.js`. @param {Command} command @returns {string} */
+export function nameOf(command) {
+  return command.parent ? `${nameOf(command.parent)} ${command.name()}` : command.name();
+}
+
+/** Another command as it can be typed here. @param {Command} command - The one that runs. @param {string} name */
+export function nameOfOther(command, name) {
+  return command.parent ? `${nameOf(command.parent)} ${name}` : `node scripts/${name}.js`;
+}
+
+/** What was typed behind the name of a command. @param {Command} command */
+export function wordsOf(command) {
+  const words = process.argv.slice(2);
+  return command.parent ? words.slice(words.indexOf(command.name()) + 1) : words;
 }
 
 /**
  * An error as text for a terminal.
  * @param {unknown} error
- * @param {{ prefix?: string, debug?: boolean }} [options]
+ * @param {{ prefix?: string, debug?: boolean }} [options] - `prefix`: default `error`.
  */
 export function formatError(error, { prefix = 'error', debug = process.env.DYCONV_DEBUG === '1' } = {}) {
   return printable(errorText(error, prefix, debug), { lines: true });

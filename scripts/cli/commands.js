@@ -1,37 +1,46 @@
 /**
- * The commands of `npx dyconv`.
+ * The commands of `npx dyconv`. Each is loaded when it is called: those that install the package work where the others
+ * cannot be loaded.
  * @module
  */
-import { collectCommands } from './invocation.js';
 
-/** Commands by name: their script, and what they do. @type {Readonly<Record<string, readonly [script: string, summary: string]>>} */
+/** @import { Command } from 'commander' */
+
+/** Commands by name: what they do, and their definitions. @type {Readonly<Record<string, { summary: string, load: () => Promise<{ command: Command }> }>>} */
 export const COMMANDS = {
-  setup: ['install.js', 'obtain libtorch and the native add-on'],
-  doctor: ['doctor.js', 'say what is installed, what is wrong, and what fixes it'],
-  libtorch: ['libtorch.js', 'print the folder of libtorch'],
-  demo: ['demo.js', 'train two networks on the bundled images'],
-  train: ['train.js', 'train a model into a run directory'],
-  evaluate: ['evaluate.js', 'accuracy, confusion matrix and predictions of a run'],
-  predict: ['predict.js', 'classify pictures with the model of a run'],
-  compare: ['compare.js', 'a table and a page of two or more runs'],
-  summary: ['summary.js', 'the layers of a model'],
-  data: ['data.js', 'what is in a data set, counted and drawn'],
-  bench: ['bench.js', 'measure on this machine'],
+  setup: { summary: 'obtain libtorch and the native add-on', load: () => import('../commands/setup.js') },
+  doctor: {
+    summary: 'report what is installed, what is wrong and how to fix it',
+    load: () => import('../commands/doctor.js'),
+  },
+  libtorch: { summary: 'print the folder of libtorch', load: () => import('../commands/libtorch.js') },
+  demo: { summary: 'train two networks on the bundled images', load: () => import('../commands/demo.js') },
+  train: { summary: 'train a model into a run directory', load: () => import('../commands/train.js') },
+  evaluate: {
+    summary: 'accuracy, confusion matrix and predictions of a run',
+    load: () => import('../commands/evaluate.js'),
+  },
+  predict: {
+    summary: 'classify images with the model of a run',
+    load: () => import('../commands/predict.js'),
+  },
+  compare: {
+    summary: 'compare runs in a table and a report page',
+    load: () => import('../commands/compare.js'),
+  },
+  summary: { summary: 'list the layers of a model', load: () => import('../commands/summary.js') },
+  data: { summary: 'count and show the images of a data set', load: () => import('../commands/data.js') },
+  bench: { summary: 'measure the performance of this machine', load: () => import('../commands/bench.js') },
 };
 
-/** Runs the script of a command; it reads `process.argv`. @param {string} name */
-export async function runScript(name) {
-  await import(`../${COMMANDS[name]?.[0]}`);
+/** A command with its summary. @param {string} name - Of {@link COMMANDS}. */
+export async function loadCommand(name) {
+  const entry = COMMANDS[name];
+  if (!entry) throw new Error(`Expected one of ${Object.keys(COMMANDS).join(', ')} but received ${name}`);
+  return (await entry.load()).command.summary(entry.summary);
 }
 
-/**
- * The commands as commander knows them, by name.
- * @returns {Promise<[name: string, command: import('commander').Command][]>}
- */
-export async function declaredCommands() {
-  const names = Object.keys(COMMANDS);
-  const declared = await collectCommands(async () => {
-    for (const name of names) await runScript(name);
-  });
-  return declared.map((command, index) => [/** @type {string} */ (names[index]), command]);
+/** All commands. @returns {Promise<Command[]>} */
+export function loadCommands() {
+  return Promise.all(Object.keys(COMMANDS).map(loadCommand));
 }

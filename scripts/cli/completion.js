@@ -2,6 +2,9 @@
  * Scripts that complete commands, options and their values in a shell, made from what commander knows of them.
  * @module
  */
+import { TableOption } from './option-table.js';
+
+/** @import { Argument, Command, Option } from 'commander' */
 
 /** Shells there is a script for. */
 export const SHELLS = /** @type {const} */ (['bash', 'zsh', 'fish']);
@@ -18,12 +21,12 @@ export const SHELLS = /** @type {const} */ (['bash', 'zsh', 'fish']);
 /**
  * The script of a shell.
  * @param {typeof SHELLS[number]} shell
- * @param {[name: string, command: import('commander').Command][]} declared - Commands by name, as they are declared.
+ * @param {Command[]} declared
  */
 export function completionScript(shell, declared) {
-  const names = declared.map(([name]) => name);
+  const names = declared.map((command) => command.name());
   const commands = [
-    ...declared.map(([name, command]) => describe([name], command)),
+    ...declared.map((command) => describe([command.name()], command)),
     plain('help', 'the options of a command', [...names, 'completion']),
     plain('completion', 'print what completes commands in a shell', SHELLS),
   ];
@@ -35,7 +38,7 @@ function plain(name, summary, values) {
   return { path: [name], summary, options: [], subcommands: [], values };
 }
 
-/** @param {string[]} path @param {import('commander').Command} command @returns {ShellCommand} */
+/** @param {string[]} path @param {Command} command @returns {ShellCommand} */
 function describe(path, command) {
   const options = command.createHelp().visibleOptions(command);
   return {
@@ -44,17 +47,23 @@ function describe(path, command) {
     options: options.map((option) => ({
       long: option.long ?? '',
       description: option.description,
-      values: option.required || option.optional ? valuesOf(option.argChoices, option.flags) : undefined,
+      values: option.required || option.optional ? valuesOf(option) : undefined,
     })),
     subcommands: command.commands.map((sub) => describe([...path, sub.name()], sub)),
-    values: valuesOf(undefined, command.registeredArguments.map((argument) => argument.name()).join(' ')),
+    values: argumentsOf(command.registeredArguments),
   };
 }
 
-/** @param {readonly string[] | undefined} choices @param {string} placeholder - Such as `--out <folder>`. */
-function valuesOf(choices, placeholder) {
-  if (choices) return choices;
-  return /\b(files?|folder|runs|python)\b/.test(placeholder) ? 'files' : null;
+/** @param {Option} option */
+function valuesOf(option) {
+  if (option.argChoices) return option.argChoices;
+  return option instanceof TableOption && 'type' in option.spec && option.spec.type.isPath ? 'files' : null;
+}
+
+/** Arguments of commands are files and folders, or one of a list. @param {readonly Argument[]} args */
+function argumentsOf([argument]) {
+  if (argument === undefined) return null;
+  return argument.argChoices ?? 'files';
 }
 
 /** Sub-commands and the command above them: the first that fits a line is the deepest. @param {ShellCommand[]} commands @returns {ShellCommand[]} */

@@ -3,59 +3,50 @@
  * @module
  */
 import { ArgumentError, cuda, DeviceError, train } from '../../dist/index.js';
-import { augmentationOf } from './augmentation.js';
+import { DEFAULT_PADDING } from './augment-options.js';
+import { configFields, flagOf, optionsOfConfig } from './option-table.js';
+import { TRAIN_OPTIONS } from './train-options.js';
 
-/** @typedef {import('../../dist/train/index.js').RunConfig} RunConfig */
-/** @typedef {import('../../dist/data/dataset.js').InMemoryDataset} Dataset */
+/** @import { Device, nn } from '../../dist/index.js' */
+/** @import { RunConfig } from '../../dist/train/index.js' */
+/** @import { TrainOptions } from './train-options.js' */
+/** @import { OptionSpec } from './types.js' */
+
+/** A configuration before there is a model. @typedef {Omit<RunConfig, 'parameters'>} Draft */
+/** What a configuration has of data sets. @typedef {{ length: number, classes: readonly string[], shape: readonly number[] }} SetFacts */
+/** @typedef {ReadonlySet<keyof TrainOptions>} Given */
 
 /** Side of the square images the article's networks take, in pixels. */
 const IMAGE_SIZE = 128;
 
-/** Options that may be given together with --resume: they do not change what the run computed so far. */
-const FREE_ON_RESUME = [
-  'out',
-  'resume',
-  'json',
-  'epochs',
-  'dataDir',
-  'device',
-  'threads',
-  'download',
-  'verify',
-  'skipUnreadable',
-  'checkpointEvery',
-  'keepLast',
-];
-
 /**
  * `auto` is CUDA where there is a usable device.
- * @param {string} device - A value of --device.
- * @returns {import('../../dist/index.js').Device}
- * @throws {DeviceError} if it is not there.
+ * @param {'auto' | Device} device - A value of --device.
+ * @returns {Device}
+ * @throws {DeviceError} if there is no such device.
  */
 export function resolveDevice(device) {
   const count = cuda.deviceCount();
   if (device === 'auto') return count > 0 ? 'cuda' : 'cpu';
   const index = device === 'cpu' ? -1 : Number(device.slice('cuda:'.length));
   if (index >= count) {
-    const there = count === 0 ? `no CUDA device (${cuda.whyUnavailable()})` : `${count} of CUDA`;
+    const found = count === 0 ? `no CUDA device (${cuda.whyUnavailable()})` : `${count} CUDA device(s)`;
     throw new DeviceError(
-      `Expected a device that is there for --device but received ${device}: there is ${there}`,
+      `Expected an available device for --device but received ${device}: there is ${found}`,
     );
   }
-  return /** @type {import('../../dist/index.js').Device} */ (device);
+  return device;
 }
 
 /**
- * The configuration a fresh run is started with.
- * @param {Record<string, any>} options - As commander gives them.
- * @param {{ trainSet: Dataset, valSet: Dataset }} sets
- * @returns {Omit<RunConfig, 'parameters'>}
+ * The configuration a new run is started with.
+ * @param {TrainOptions} options
+ * @param {{ trainSet: SetFacts, valSet: SetFacts }} sets
+ * @returns {Draft}
  */
 export function configOf(options, { trainSet, valSet }) {
-  const { model, dataset, epochs, batchSize, lr, momentum, weightDecay, labelSmoothing, gamma, seed, dtype } =
-    options;
-  const trainImages = Math.min(trainSet.length, options.limitTrain ?? trainSet.length);
+  const { dataset, dataDir, batchSize, numExperts, limitTrain, limitTest, valSplit, crop, padding } = options;
+  const trainImages = Math.min(trainSet.length, limitTrain ?? trainSet.length);
   if (batchSize > trainImages) {
     throw new ArgumentError(
       `Expected at most ${trainImages}, the number of training images, for --batch-size but received ${batchSize}`,
@@ -63,68 +54,30 @@ export function configOf(options, { trainSet, valSet }) {
   }
   const device = resolveDevice(options.device);
   return {
-    recipe: options.recipe,
-    model,
-    modelOptions: { numClasses: trainSet.classes.length, numExperts: options.numExperts },
-    dataset,
-    dataDir: dataset === 'bundled' ? null : options.dataDir,
+    ...configFields(TRAIN_OPTIONS, options),
+    modelOptions: { numClasses: trainSet.classes.length, numExperts },
+    dataDir: dataset === 'bundled' ? null : dataDir,
     classes: [...trainSet.classes],
     trainImages,
-    valImages: options.valSplit ? valSet.length : Math.min(valSet.length, options.limitTest ?? valSet.length),
-    valSplit: options.valSplit ?? null,
+    valImages: valSplit ? valSet.length : Math.min(valSet.length, limitTest ?? valSet.length),
     imageShape: [...trainSet.shape],
     imageSize: IMAGE_SIZE,
-    epochs,
-    batchSize,
-    lr,
-    momentum,
-    weightDecay,
-    labelSmoothing,
-    milestones: options.milestones,
-    gamma,
-    temperature: { start: options.temperature, epochs: options.temperatureEpochs },
-    seed,
     device,
-    dtype,
-    limitTrain: options.limitTrain ?? null,
-    limitTest: options.limitTest ?? null,
-    ...augmentationOf(options, device),
-    ...refinements(options),
+    padding: crop === 'padded' ? (padding ?? DEFAULT_PADDING) : null,
+    augmentOn: augmentOn(options, device),
   };
 }
 
-/**
- * What the article does without, as a configuration keeps it.
- * @param {Record<string, any>} options
- */
-function refinements(options) {
-  const { earlyStopping, minDelta, schedule, warmupEpochs, accumulate, monitor, validateEvery } = options;
-  return {
-    schedule,
-    warmupEpochs,
-    accumulate,
-    clipGradNorm: options.clipGradNorm ?? null,
-    clipGradValue: options.clipGradValue ?? null,
-    ema: options.ema ?? null,
-    autocast: options.autocast ?? null,
-    capture: options.capture,
-    monitor,
-    earlyStopping: earlyStopping ? { patience: earlyStopping, minDelta } : null,
-    validateEvery,
-    keepCheckpoints: keptCheckpoints(options),
-    init: options.init ?? null,
-  };
-}
-
-/** @param {Record<string, any>} options */
-function keptCheckpoints({ checkpointEvery, keepLast }) {
-  return checkpointEvery ? { every: checkpointEvery, last: keepLast } : null;
+/** @param {Pick<TrainOptions, 'augmentOn'>} options @param {Device} device @returns {'cpu' | 'device'} */
+function augmentOn({ augmentOn: where }, device) {
+  if (where !== 'auto') return where;
+  return device.startsWith('cuda') ? 'device' : 'cpu';
 }
 
 /**
- * The configuration once the model is there: with its size, and without what only dynamic layers have a use for.
- * @param {Omit<RunConfig, 'parameters'>} draft
- * @param {import('../../dist/index.js').nn.Module} model
+ * The configuration once the model is there: with its size, and without what only dynamic layers use.
+ * @param {Draft} draft
+ * @param {nn.Module} model
  * @returns {RunConfig}
  */
 export function completeConfig(draft, model) {
@@ -135,63 +88,50 @@ export function completeConfig(draft, model) {
 }
 
 /**
- * The configuration a run is continued with: the one it was started with, with more epochs if asked for.
+ * The configuration a run is continued with: the one it was started with, but for options that may be replaced.
  * @param {RunConfig} config
- * @param {import('commander').Command} command - After parsing.
+ * @param {TrainOptions} options
+ * @param {Given} given - Options on the command line.
  * @returns {RunConfig}
  * @throws {ArgumentError} for an option that contradicts the run.
  */
-export function resumedConfig(config, command) {
-  const options = command.opts();
-  const given = command.options
-    .map((option) => option.attributeName())
-    .filter((name) => command.getOptionValueSource(name) === 'cli');
-  const kept = startedWith(config);
-  for (const name of given.filter((name) => !FREE_ON_RESUME.includes(name))) {
-    if (options[name] === 'auto') continue; // whatever the run chose
-    if (JSON.stringify(options[name]) === JSON.stringify(kept[name])) continue;
-    const flag = command.options.find((option) => option.attributeName() === name)?.long;
-    throw new ArgumentError(
-      `Expected ${flag} to be ${kept[name] ?? 'left out'}, as the run to be resumed was started, but received ${options[name]}`,
-    );
-  }
-  if (given.includes('epochs') && options.epochs !== config.epochs) checkMayGrow(config, options.epochs);
-  const keepCheckpoints = keptCheckpoints({
-    checkpointEvery: options.checkpointEvery ?? config.keepCheckpoints?.every,
-    keepLast: given.includes('keepLast')
-      ? options.keepLast
-      : (config.keepCheckpoints?.last ?? options.keepLast),
-  });
+export function resumedConfig(config, options, given) {
+  const kept = { ...options, ...optionsOfConfig(TRAIN_OPTIONS, config) };
+  const specs = /** @type {[name: keyof TrainOptions, spec: OptionSpec][]} */ (Object.entries(TRAIN_OPTIONS));
+  for (const [name, spec] of specs)
+    if (given.has(name)) checkResumed(flagOf(name, spec), spec, kept[name], options[name]);
+  if (given.has('epochs') && options.epochs !== config.epochs) checkMayGrow(config, options.epochs);
+  const replaced = specs.filter(([name, { resume }]) => resume === 'replace' && given.has(name));
+  const values = { ...kept, ...Object.fromEntries(replaced.map(([name]) => [name, options[name]])) };
+  const { epochs, keepCheckpoints } = configFields(TRAIN_OPTIONS, values);
   return {
     ...config,
+    epochs,
     keepCheckpoints,
-    ...(given.includes('epochs') && { epochs: options.epochs }),
-    ...(given.includes('device') && { device: resolveDevice(options.device) }),
-    ...(given.includes('dataDir') && config.dataDir !== null && { dataDir: options.dataDir }),
+    ...(given.has('device') && { device: resolveDevice(options.device) }),
+    ...(given.has('dataDir') && config.dataDir !== null && { dataDir: options.dataDir }),
   };
+}
+
+/**
+ * @param {string} flag
+ * @param {OptionSpec} spec
+ * @param {unknown} kept - Of the run.
+ * @param {unknown} value - On the command line.
+ */
+function checkResumed(flag, { resume }, kept, value) {
+  // What is chosen automatically is what the run chose.
+  if (resume !== undefined || value === 'auto' || JSON.stringify(value) === JSON.stringify(kept)) return;
+  const expected = kept === undefined ? `no ${flag}` : `${kept} for ${flag}`;
+  throw new ArgumentError(
+    `Expected ${expected}, as the run to be resumed was started, but received ${value}`,
+  );
 }
 
 /** Some schedules are laid out for the number of epochs: another number is another run. @param {RunConfig} config @param {number} epochs */
 function checkMayGrow({ schedule, epochs: before }, epochs) {
   if (schedule !== 'cosine' && schedule !== 'one-cycle') return;
   throw new ArgumentError(
-    `Expected --epochs to be ${before}, as the schedule ${schedule} of the run to be resumed is laid out for it, but received ${epochs}`,
+    `Expected ${before} for --epochs, as the schedule ${schedule} of the run to be resumed depends on it, but received ${epochs}`,
   );
-}
-
-/** A run's configuration in the names of the options. @param {RunConfig} config @returns {Record<string, unknown>} */
-function startedWith(config) {
-  return {
-    ...withoutNulls(config),
-    numExperts: config.modelOptions.numExperts,
-    temperature: config.temperature?.start,
-    temperatureEpochs: config.temperature?.epochs,
-    earlyStopping: config.earlyStopping?.patience,
-    minDelta: config.earlyStopping?.minDelta ?? 0,
-  };
-}
-
-/** An option that was left out is undefined, where a configuration has null. @param {object} config */
-function withoutNulls(config) {
-  return Object.fromEntries(Object.entries(config).filter(([, value]) => value !== null));
 }

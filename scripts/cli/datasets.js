@@ -2,18 +2,23 @@
  * Data sets by the names the commands take.
  * @module
  */
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import cliProgress from 'cli-progress';
-import { data } from '../../dist/index.js';
+import { ArgumentError, data } from '../../dist/index.js';
 import { printable } from './printable.js';
+import { splitForTest, TEST_SHARE } from './split.js';
 
-/** @typedef {import('../../dist/data/dataset.js').InMemoryDataset} Dataset */
-/** @typedef {Omit<import('../../dist/data/create.js').CreateOptions, 'onProgress'>} SourceOptions */
+/** @import { CreateOptions, DatasetName } from '../../dist/data/create.js' */
+/** @import { InMemoryDataset } from '../../dist/data/dataset.js' */
+
+/** @typedef {Omit<CreateOptions, 'onProgress'>} SourceOptions */
 
 /**
  * Loads a data set, with a bar on a terminal while it is downloaded or parsed.
- * @param {import('../../dist/data/create.js').DatasetName} name
+ * @param {DatasetName} name
  * @param {SourceOptions} options
- * @returns {Promise<Dataset>}
+ * @returns {Promise<InMemoryDataset>}
  */
 export async function loadDataset(name, options) {
   // Folders are counted in pictures, files in bytes.
@@ -25,6 +30,45 @@ export async function loadDataset(name, options) {
   } finally {
     bars.stop();
   }
+}
+
+/**
+ * The training and the test images of a data set. Labels are counted by the classes of the training set. A folder of class
+ * folders alone, without `train/` and `test/`, is split, with a message on stderr.
+ * @param {DatasetName} name
+ * @param {Omit<SourceOptions, 'split'>} options - `classes`: those of a run.
+ * @returns {Promise<{ trainSet: InMemoryDataset, testSet: InMemoryDataset }>}
+ */
+export async function loadSplits(name, options) {
+  if (name === 'folder' && (await isUnsplit(options.root ?? 'data'))) return loadUnsplit(options);
+  const trainSet = await loadDataset(name, { ...options, split: 'train' });
+  const testSet = await loadDataset(name, { ...options, split: 'test', classes: trainSet.classes });
+  return { trainSet, testSet };
+}
+
+/** Whether a folder has neither `train` nor `test`, so that both splits would be the same images. @param {string} root */
+export async function isUnsplit(root) {
+  const found = await Promise.all(
+    ['', 'train', 'test'].map((name) => stat(join(root, name)).catch(() => null)), // reported where it is read
+  );
+  const [isThere, ...isSplit] = found.map((entry) => entry?.isDirectory() ?? false);
+  return isThere === true && !isSplit.includes(true);
+}
+
+/** @param {Omit<SourceOptions, 'split'>} options */
+async function loadUnsplit(options) {
+  const { root = 'data' } = options;
+  const set = await loadDataset('folder', { ...options, split: 'train' });
+  const parts = splitForTest(set);
+  if (!parts)
+    throw new ArgumentError(
+      `Expected ${root}/train/<class>/ and ${root}/test/<class>/, or more images to split, but found ${set.length} in ${root}/<class>/`,
+    );
+  console.error(
+    `${printable(root)} has no folders train/ and test/: ${100 * TEST_SHARE} % of the images, ` +
+      `${parts.testSet.length.toLocaleString('en')} of ${set.length.toLocaleString('en')}, are used as test images`,
+  );
+  return parts;
 }
 
 /** @param {NodeJS.WriteStream} stream @param {(done: number) => string} amountOf */

@@ -3,19 +3,46 @@
  * @module
  */
 import { rm } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import { writeFileAtomic } from '../../dist/files/atomic.js';
-import { report, serve, train } from '../../dist/index.js';
+import { report, serve, TrainingError, train } from '../../dist/index.js';
 import { resolveDevice } from './config.js';
+import { isUnsplit, loadDataset, loadSplits } from './datasets.js';
 import { lossOf, testLoader } from './training.js';
 
-/** @typedef {import('../../dist/train/index.js').RunConfig} RunConfig */
-/** @typedef {import('../../dist/train/index.js').RunDirectory} RunDirectory */
+/** @import { InMemoryDataset } from '../../dist/data/dataset.js' */
+/** @import { Device } from '../../dist/index.js' */
+/** @import { SourceOptions } from './datasets.js' */
+/** @import { Prediction, RunConfig, RunDirectory } from '../../dist/train/index.js' */
+
+/**
+ * The test images of a run.
+ * @param {RunConfig} config
+ * @param {Omit<SourceOptions, 'split' | 'classes'>} options - `root`: default, that of the training.
+ * @returns {Promise<InMemoryDataset>}
+ * @throws {TrainingError} for a folder without test images of its own whose images are other ones than when it was split.
+ */
+export async function loadTestSet(config, options) {
+  const { classes, dataset, dataDir, trainImages, valImages, valSplit, limitTrain } = config;
+  const { root = dataDir ?? 'data' } = options;
+  const isSameFolder = dataDir !== null && resolve(root) === resolve(dataDir);
+  if (dataset !== 'folder' || !isSameFolder || !(await isUnsplit(root)))
+    return loadDataset(dataset, { ...options, root, split: 'test', classes });
+  const { trainSet, testSet } = await loadSplits(dataset, { ...options, root, classes });
+  const expected = trainImages + (valSplit ? valImages : 0);
+  if (limitTrain === null && trainSet.length !== expected)
+    throw new TrainingError(
+      `${root}: expected ${expected} training images, as when the run was trained, but found ${trainSet.length}. ` +
+        'With other images the split into training and test images is another one.',
+    );
+  return testSet;
+}
 
 /**
  * Measures a checkpoint on test images; leaves `evaluation.json`, `predictions.png` and `mistakes.png` in the run directory.
  * @param {RunDirectory} run
- * @param {import('../../dist/data/dataset.js').InMemoryDataset} set
- * @param {{ checkpoint: string, device?: string, limitTest?: number }} options - Default limit: as in training.
+ * @param {InMemoryDataset} set
+ * @param {{ checkpoint: string, device?: 'auto' | Device, limitTest?: number }} options - Default limit: as in training.
  */
 export async function evaluateRun(run, set, options) {
   const { checkpoint } = options;
@@ -54,8 +81,6 @@ export async function evaluateRun(run, set, options) {
 /** Images in a picture, as many as in the article. */
 const IMAGES = 18;
 
-/** @typedef {import('../../dist/train/index.js').Prediction} Prediction */
-
 /** Indices spread over all predictions. @param {Prediction[]} predictions */
 function spread({ length }) {
   const count = Math.min(IMAGES, length);
@@ -74,7 +99,7 @@ function surestMistakes(predictions) {
 
 /**
  * Test images with their true and predicted classes.
- * @param {import('../../dist/data/dataset.js').InMemoryDataset} set
+ * @param {InMemoryDataset} set
  * @param {string[]} classes - Those of the run.
  * @param {Prediction[]} predictions - Of the whole set, or of images spread over it.
  * @param {number[]} chosen - Indices of predictions.

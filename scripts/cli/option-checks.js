@@ -4,20 +4,40 @@
  */
 import { ArgumentError } from '../../dist/errors.js';
 
+/** @import { TrainOptions } from './train-options.js' */
+/** @typedef {ReadonlySet<keyof TrainOptions>} Given */
+
 /**
- * @param {Record<string, any>} options - As commander gives them, for a new run.
+ * @param {TrainOptions} options - For a new run.
+ * @param {Given} given - Options on the command line.
  * @throws {ArgumentError} naming the options.
  */
-export function checkTogether(options) {
-  checkSchedule(options);
+export function checkTogether(options, given) {
+  checkSchedule(options, given);
   checkAugmentation(options);
+  if (given.has('minDelta') && options.earlyStopping === undefined)
+    throw needs('--min-delta', '--early-stopping');
+  if (given.has('keepLast') && options.checkpointEvery === undefined)
+    throw needs('--keep-last', '--checkpoint-every');
 }
 
-/** @param {Record<string, any>} options */
-function checkSchedule({ schedule, warmupEpochs, epochs, minDelta, earlyStopping }) {
+/** @param {string} option @param {string} other */
+function needs(option, other) {
+  return new ArgumentError(`Expected ${other} with ${option}, which has no effect without it`);
+}
+
+/** @param {TrainOptions} options @param {Given} given */
+function checkSchedule({ schedule, warmupEpochs, epochs }, given) {
+  for (const [name, flag] of /** @type {const} */ ([
+    ['milestones', '--milestones'],
+    ['gamma', '--gamma'],
+  ])) {
+    if (given.has(name) && schedule !== 'milestones')
+      throw new ArgumentError(`Expected --schedule milestones with ${flag} but received ${schedule}`);
+  }
   if (schedule === 'one-cycle' && warmupEpochs > 0) {
     throw new ArgumentError(
-      `Expected no --warmup-epochs with --schedule one-cycle, which rises by itself, but received ${warmupEpochs}`,
+      `Expected no --warmup-epochs with --schedule one-cycle, which has a warm-up of its own, but received ${warmupEpochs}`,
     );
   }
   if (warmupEpochs >= epochs) {
@@ -25,22 +45,17 @@ function checkSchedule({ schedule, warmupEpochs, epochs, minDelta, earlyStopping
       `Expected less than ${epochs}, the number of epochs, for --warmup-epochs but received ${warmupEpochs}`,
     );
   }
-  if (minDelta > 0 && !earlyStopping) {
-    throw new ArgumentError(`Expected --early-stopping beside --min-delta ${minDelta}`);
-  }
 }
 
-/** @param {Record<string, any>} options */
+/** @param {TrainOptions} options */
 function checkAugmentation({ crop, padding, mixup, cutmix, mixProb, batchDtype, autocast }) {
-  if (padding !== undefined && crop !== 'padded') {
-    throw new ArgumentError(`Expected --crop padded beside --padding ${padding} but received ${crop}`);
-  }
-  if (mixProb !== undefined && mixup === undefined && cutmix === undefined) {
-    throw new ArgumentError(`Expected --mixup or --cutmix beside --mix-prob ${mixProb}`);
-  }
+  if (padding !== undefined && crop !== 'padded')
+    throw new ArgumentError(`Expected --crop padded with --padding ${padding} but received ${crop}`);
+  if (mixProb !== undefined && mixup === undefined && cutmix === undefined)
+    throw needs('--mix-prob', '--mixup or --cutmix');
   if (batchDtype === 'bfloat16' && autocast !== 'bfloat16') {
     throw new ArgumentError(
-      'Expected --autocast bfloat16 beside --batch-dtype bfloat16, as the weights are float32',
+      'Expected --autocast bfloat16 with --batch-dtype bfloat16, as the weights are float32',
     );
   }
 }

@@ -1,12 +1,12 @@
 /**
- * Telling a person how a training goes: a bar on a terminal, plain lines anywhere else.
+ * The progress of a training: a bar on a terminal, lines of text elsewhere.
  * @module
  */
 import cliProgress from 'cli-progress';
 import { colours } from './colours.js';
 
-/** @typedef {import('../../dist/train/index.js').StepEvent} StepEvent */
-/** @typedef {import('../../dist/train/index.js').EpochRecord} EpochRecord */
+/** @import { EpochRecord, StepEvent } from '../../dist/train/index.js' */
+/** @typedef {ReturnType<typeof colours>} Colours */
 /** @typedef {{ stream: NodeJS.WriteStream, epochs: number, label: string, signal?: AbortSignal }} ProgressOptions */
 
 /**
@@ -89,7 +89,7 @@ export function jsonProgress() {
  * @param {EpochRecord} record
  * @param {number} epochs
  * @param {string} label
- * @param {Pick<typeof pc, 'bold' | 'green'>} paint
+ * @param {Pick<Colours, 'bold' | 'green'>} paint
  */
 export function formatEpoch(record, epochs, label, paint) {
   const { epoch, lr, temperature, train, val } = record;

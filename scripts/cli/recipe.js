@@ -3,52 +3,51 @@
  * @module
  */
 
+/** @import { RunConfig } from '../../dist/train/index.js' */
+/** @import { TrainOptions } from './train-options.js' */
+
 /**
- * What a recipe has in place of the defaults, by the names of the options. `small` was chosen on 1,500 pictures of
- * Fashion-MNIST: docs/training.md has the comparison.
+ * What a recipe has in place of the defaults. `small` was chosen on 1,500 images of Fashion-MNIST: docs/training.md has the
+ * comparison.
+ * @satisfies {Record<TrainOptions['recipe'], Partial<TrainOptions>>}
  */
-export const RECIPES = /** @type {const} */ ({
+export const RECIPES = {
   article: {},
   small: {
     epochs: 20,
     batchSize: 32,
     lr: 0.01,
     momentum: 0.9,
-    schedule: 'cosine',
+    schedule: /** @type {const} */ ('cosine'),
     warmupEpochs: 1,
-    crop: 'padded',
+    crop: /** @type {const} */ ('padded'),
   },
-});
+};
 
 /** An epoch of fewer steps learns next to nothing: most of its time goes by in validation. */
 const FEW_STEPS = 10;
 
-/** Puts the values of `--recipe` where the command line says nothing. @param {import('commander').Command} command - After parsing. */
-export function applyRecipe(command) {
-  const { recipe, ...options } = command.opts();
-  const values = RECIPES[/** @type {keyof typeof RECIPES} */ (recipe)];
-  for (const [name, value] of Object.entries(values)) {
-    if (command.getOptionValueSource(name) === 'default') {
-      const fits = name !== 'warmupEpochs' || mayWarmUp({ ...values, ...options, ...given(command) });
-      if (fits) command.setOptionValueWithSource(name, value, 'recipe');
-    }
-  }
-}
-
-/** The options on the command line. @param {import('commander').Command} command */
-function given(command) {
-  const all = Object.entries(command.opts());
-  return Object.fromEntries(all.filter(([name]) => command.getOptionValueSource(name) !== 'default'));
-}
-
-/** One-cycle rises by itself, and a single epoch has no room. @param {Record<string, any>} options */
-function mayWarmUp({ schedule, epochs }) {
-  return schedule !== 'one-cycle' && epochs > 1;
+/**
+ * The options with the values of `--recipe` for what the command line does not give.
+ * @param {TrainOptions} options
+ * @param {ReadonlySet<keyof TrainOptions>} given - Options on the command line.
+ * @returns {TrainOptions}
+ */
+export function applyRecipe(options, given) {
+  /** @type {Partial<TrainOptions>} */
+  const recipe = RECIPES[options.recipe];
+  const missing = Object.entries(recipe).filter(
+    ([name]) => !given.has(/** @type {keyof TrainOptions} */ (name)),
+  );
+  const applied = { ...options, ...Object.fromEntries(missing) };
+  // A warm-up that was not asked for must not be an error: one-cycle has its own, and a single epoch has no room.
+  const mayWarmUp = applied.schedule !== 'one-cycle' && applied.epochs > 1;
+  return given.has('warmupEpochs') || mayWarmUp ? applied : { ...applied, warmupEpochs: 0 };
 }
 
 /**
  * What is wrong with the length of an epoch; null where nothing is.
- * @param {{ trainImages: number, batchSize: number, accumulate?: number, recipe?: string }} config
+ * @param {Pick<RunConfig, 'trainImages' | 'batchSize' | 'accumulate' | 'recipe'>} config
  */
 export function epochWarning({ trainImages, batchSize, accumulate = 1, recipe }) {
   const batches = Math.floor(trainImages / batchSize);
@@ -58,13 +57,12 @@ export function epochWarning({ trainImages, batchSize, accumulate = 1, recipe })
   const share = ((100 * dropped) / trainImages).toFixed(1);
   const count = (/** @type {number} */ value) => value.toLocaleString('en');
   const parts = [
-    `warning: an epoch has ${steps === 1 ? 'only one step' : `only ${steps} steps`}: ` +
-      `${count(trainImages)} images in batches of ${batchSize}${accumulate > 1 ? `, ${accumulate} batches a step` : ''}.`,
+    `warning: an epoch has only ${steps} step${steps === 1 ? '' : 's'}: ${count(trainImages)} images in batches of ${batchSize}${accumulate > 1 ? `, ${accumulate} batches per step` : ''}.`,
     dropped > 0 &&
-      `The last ${count(dropped)} images (${share} %), too few for a batch, are left out of every epoch.`,
+      `The last ${count(dropped)} images (${share} %) of every epoch, an incomplete batch, are not used.`,
     recipe === 'small'
-      ? 'A smaller --batch-size makes more steps.'
-      : '--recipe small is made for so few images; a smaller --batch-size makes more steps.',
+      ? 'Use a smaller --batch-size for more steps.'
+      : 'Use --recipe small, which is for small data sets, or a smaller --batch-size for more steps.',
   ];
   return parts.filter(Boolean).join(' ');
 }

@@ -4,13 +4,13 @@
  */
 import { optim } from '../../dist/index.js';
 
-/** @typedef {import('../../dist/train/index.js').RunConfig} RunConfig */
+/** @import { Draft } from './config.js' */
 
 /**
  * The scheduler of a run and when it steps. Whatever changes within an epoch is a function of the step alone, so that a
  * resumed run goes on exactly.
  * @param {import('../../dist/index.js').optim.Optimizer} optimizer
- * @param {Omit<RunConfig, 'parameters'>} config
+ * @param {Draft} config
  * @param {number} batches - Of an epoch.
  * @returns {{ scheduler: import('../../dist/index.js').optim.lr.LRScheduler | undefined, schedulerInterval: 'epoch' | 'step' }}
  */

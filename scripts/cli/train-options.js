@@ -1,114 +1,332 @@
 /**
- * The options of train.js, whose defaults are the article's recipe.
+ * The options of train.js. The defaults are the recipe of the article.
  * @module
  */
-import { Option } from 'commander';
 import { DATASET_NAMES } from '../../dist/data/names.js';
 import { MODEL_NAMES } from '../../dist/models/names.js';
-import { addAugmentation } from './augment-options.js';
-import { createCommand } from './command.js';
-import { choice, device, milestones, nonNegativeInteger, number, positiveInteger } from './options.js';
-import { RECIPES } from './recipe.js';
+import { AUGMENTATION } from './augment-options.js';
+import { inGroup } from './option-table.js';
+import {
+  device,
+  milestones,
+  nonNegativeInteger,
+  number,
+  oneOf,
+  path,
+  positiveInteger,
+} from './value-types.js';
 
-/** The command line of train.js. */
-export function trainCommand() {
-  const command = createCommand(
-    'node scripts/train.js',
-    'Trains a model; the defaults are the recipe of the article.',
-    [
-      'node scripts/train.js --model alexnet-dy --dataset cifar10 --data-dir data --out runs/dy',
-      'node scripts/train.js --model alexnet --dataset bundled --epochs 8 --batch-size 50 --lr 0.02 --out runs/small',
-      'node scripts/train.js --dataset folder --data-dir pictures --recipe small --out runs/pictures',
-      'node scripts/train.js --dataset fashion-mnist --schedule cosine --warmup-epochs 1 --ema 0.999 --clip-grad-norm 5 --early-stopping 5',
-      'node scripts/train.js --dataset cifar10 --crop padded --color-jitter 0.2 --random-erasing 0.25 --mixup 0.2 --cutmix 1 --out runs/strong',
-      'node scripts/train.js --dataset mnist --crop none --flip 0 --autocast bfloat16 --batch-dtype bfloat16 --out runs/digits',
-      'node scripts/train.js --dataset cifar10 --device cuda --augment-on device --memory-format channels-last --out runs/gpu',
-      'node scripts/train.js --out runs/dy --resume',
-    ],
-  )
-    .addOption(choice('--model <name>', 'network to train', 'alexnet-dy', MODEL_NAMES))
-    .addOption(choice('--dataset <name>', 'images to train on', 'cifar10', DATASET_NAMES))
-    .option('--data-dir <folder>', 'where the data set is, or is downloaded to', 'data')
-    .option('--out <folder>', 'run directory (default: runs/<model>)')
-    .addOption(
-      choice(
-        '--recipe <name>',
-        "defaults of the options below: the article's, or small for a few thousand images",
-        'article',
-        Object.keys(RECIPES),
-      ),
-    )
-    .option('--epochs <n>', 'passes over the training set', positiveInteger, 100)
-    .option('--batch-size <n>', 'images per step', positiveInteger, 512)
-    .option('--lr <rate>', 'learning rate', number({ above: 0 }), 0.1)
-    .option('--momentum <factor>', 'momentum of SGD', number({ min: 0, below: 1 }), 0)
-    .addOption(
-      new Option('--milestones <epochs>', 'epochs after which the learning rate drops')
-        .argParser(milestones)
-        .default([30, 60, 90], '30,60,90'),
-    )
-    .option(
-      '--gamma <factor>',
-      'factor of the learning rate at a milestone',
-      number({ above: 0, max: 1 }),
-      0.1,
-    )
-    .option('--weight-decay <factor>', 'L2 penalty', number({ min: 0 }), 1e-5)
-    .option('--label-smoothing <share>', 'label smoothing', number({ min: 0, below: 1 }), 0.1)
-    .option('--num-experts <n>', 'kernels per dynamic layer', positiveInteger, 2)
-    .option('--temperature <value>', 'softmax temperature of the first epoch', number({ min: 1 }), 30)
-    .option('--temperature-epochs <n>', 'epochs until the temperature is 1', positiveInteger, 10)
-    .option('--seed <n>', 'fixes weights, shuffling, augmentation and dropout', nonNegativeInteger, 42)
-    .option('--device <name>', 'auto, cpu, cuda or cuda:<n>', device, 'auto')
-    .addOption(choice('--dtype <name>', 'dtype of the weights', 'float32', ['float32']))
-    .option('--threads <n>', 'CPU threads (default: one per core)', positiveInteger)
-    .option('--limit-train <n>', 'use only so many training images', positiveInteger)
-    .option(
-      '--val-split <share>',
-      'share of the training images that chooses the best epoch, such as 0.1 (default: the test images do)',
-      number({ above: 0, below: 1 }),
-    )
-    .option('--limit-test <n>', 'use only so many test images', positiveInteger)
-    .option('--no-download', 'do not download a data set that is missing')
-    .option('--no-verify', 'accept an archive whose checksum is not the published one')
-    .option('--skip-unreadable', 'leave out the pictures of a folder that cannot be read', false)
-    .option('--json', 'print epochs and result as JSON, one object a line', false)
-    .option('--resume', 'continue the run in --out from its last checkpoint', false);
-  return addRefinements(addAugmentation(command));
-}
+/** @import { OptionsOf, OptionTable } from './types.js' */
 
-/** What the article does without. @param {import('commander').Command} command */
-function addRefinements(command) {
-  return command
-    .addOption(choice('--schedule <name>', 'how the learning rate goes', 'milestones', SCHEDULES))
-    .option('--warmup-epochs <n>', 'epochs over which the learning rate rises', number({ min: 0 }), 0)
-    .option('--accumulate <n>', 'batches whose gradients make a step', positiveInteger, 1)
-    .option('--clip-grad-norm <norm>', 'largest norm of the gradient', number({ above: 0 }))
-    .option('--clip-grad-value <value>', 'largest element of the gradient', number({ above: 0 }))
-    .option(
-      '--ema <decay>',
-      'validate and keep weights averaged over the steps, such as 0.999',
-      number({ min: 0, below: 1 }),
-    )
-    .addOption(
-      new Option('--autocast <dtype>', 'dtype of the forward pass where that is safe').choices([
-        'bfloat16',
-        'float16',
-      ]),
-    )
-    .option('--capture', 'on CUDA: replays the training step as one graph', false)
-    .option('--validate-every <n>', 'epochs from one validation to the next', positiveInteger, 1)
-    .addOption(choice('--monitor <metric>', 'what chooses the best epoch', 'accuracy', ['accuracy', 'loss']))
-    .option('--early-stopping <n>', 'ends after so many validations without improvement', positiveInteger)
-    .option('--min-delta <value>', 'what an improvement is more than', number({ min: 0 }), 0)
-    .option('--checkpoint-every <n>', 'keeps the weights of every n-th epoch', positiveInteger)
-    .option('--keep-last <n>', 'how many of those are kept', positiveInteger, 3)
-    .option('--init <file>', 'weights to start from: .safetensors, or a state dict of PyTorch (.pt, .pth)');
-}
+/** Sets of defaults: recipe.js has their values. */
+export const RECIPE_NAMES = /** @type {const} */ (['article', 'small']);
 
-const SCHEDULES = /** @type {const} */ (['milestones', 'cosine', 'one-cycle', 'constant']);
+/** Schedules of the learning rate. */
+export const SCHEDULES = /** @type {const} */ (['milestones', 'cosine', 'one-cycle', 'constant']);
 
-/** The run directory of a command line. @param {{ out?: string, model: string }} options */
+const RUN = inGroup(
+  'Run',
+  /** @satisfies {OptionTable} */ ({
+    model: {
+      value: 'name',
+      type: oneOf(MODEL_NAMES),
+      default: 'alexnet-dy',
+      config: 'model',
+      help: 'network to train',
+    },
+    out: {
+      value: 'folder',
+      type: path,
+      resume: 'any',
+      help: 'run directory (default: runs/<model>)',
+    },
+    recipe: {
+      value: 'name',
+      type: oneOf(RECIPE_NAMES),
+      default: 'article',
+      config: 'recipe',
+      help: "set of default values: the article's, or small, for a few thousand images",
+    },
+    init: {
+      value: 'file',
+      type: path,
+      config: 'init',
+      help: 'initial weights: .safetensors, or a state dict of PyTorch (.pt, .pth)',
+    },
+    seed: {
+      value: 'n',
+      type: nonNegativeInteger,
+      default: 42,
+      config: 'seed',
+      help: 'seed of weights, shuffling, augmentation and dropout',
+    },
+    resume: {
+      flag: 'plain',
+      resume: 'any',
+      help: 'continue the run in --out from its last checkpoint',
+    },
+    json: {
+      flag: 'plain',
+      resume: 'any',
+      help: 'print epochs and result as JSON, one object per line',
+    },
+    device: {
+      value: 'name',
+      type: device,
+      default: 'auto',
+      config: 'device',
+      resume: 'replace',
+      help: 'auto, cpu, cuda or cuda:<n>',
+    },
+    threads: {
+      value: 'n',
+      type: positiveInteger,
+      resume: 'any',
+      help: 'CPU threads (default: one per core)',
+    },
+    dtype: {
+      value: 'name',
+      type: oneOf(['float32']),
+      default: 'float32',
+      config: 'dtype',
+      help: 'dtype of the weights',
+    },
+  }),
+);
+
+const DATA = inGroup(
+  'Data',
+  /** @satisfies {OptionTable} */ ({
+    dataset: {
+      value: 'name',
+      type: oneOf(DATASET_NAMES),
+      default: 'cifar10',
+      config: 'dataset',
+      help: 'data set; folder: train/<class>/ and test/<class>/ with images',
+    },
+    dataDir: {
+      value: 'folder',
+      type: path,
+      default: 'data',
+      config: 'dataDir',
+      resume: 'replace',
+      help: 'folder that the data set is in, or is downloaded to',
+    },
+    limitTrain: {
+      value: 'n',
+      type: positiveInteger,
+      config: 'limitTrain',
+      help: 'use this number of training images, spread over the set (default: all)',
+    },
+    limitTest: {
+      value: 'n',
+      type: positiveInteger,
+      config: 'limitTest',
+      help: 'use this number of test images, spread over the set (default: all)',
+    },
+    valSplit: {
+      value: 'share',
+      type: number({ above: 0, below: 1 }),
+      config: 'valSplit',
+      help: 'share of the training images to validate with, such as 0.1 (default: validate with the test images)',
+    },
+    download: {
+      flag: 'negated',
+      resume: 'any',
+      help: 'do not download a missing data set',
+    },
+    verify: {
+      flag: 'negated',
+      resume: 'any',
+      help: 'accept an archive whose checksum differs from the published one',
+    },
+    skipUnreadable: {
+      flag: 'plain',
+      resume: 'any',
+      help: 'skip images of a folder that cannot be read (default: an error)',
+    },
+  }),
+);
+
+const OPTIMIZATION = inGroup(
+  'Optimization',
+  /** @satisfies {OptionTable} */ ({
+    epochs: {
+      value: 'n',
+      type: positiveInteger,
+      default: 100,
+      config: 'epochs',
+      resume: 'replace',
+      help: 'passes over the training images',
+    },
+    batchSize: {
+      value: 'n',
+      type: positiveInteger,
+      default: 512,
+      config: 'batchSize',
+      help: 'images per batch',
+    },
+    accumulate: {
+      value: 'n',
+      type: positiveInteger,
+      default: 1,
+      config: 'accumulate',
+      help: 'batches per optimizer step; their gradients are averaged',
+    },
+    lr: { value: 'rate', type: number({ above: 0 }), default: 0.1, config: 'lr', help: 'learning rate' },
+    momentum: {
+      value: 'factor',
+      type: number({ min: 0, below: 1 }),
+      default: 0,
+      config: 'momentum',
+      help: 'momentum of SGD',
+    },
+    weightDecay: {
+      value: 'factor',
+      type: number({ min: 0 }),
+      default: 1e-5,
+      config: 'weightDecay',
+      help: 'weight decay (L2 penalty)',
+    },
+    labelSmoothing: {
+      value: 'share',
+      type: number({ min: 0, below: 1 }),
+      default: 0.1,
+      config: 'labelSmoothing',
+      help: 'label smoothing',
+    },
+    schedule: {
+      value: 'name',
+      type: oneOf(SCHEDULES),
+      default: 'milestones',
+      config: 'schedule',
+      help: 'learning-rate schedule',
+    },
+    milestones: {
+      value: 'epochs',
+      type: milestones,
+      default: [30, 60, 90],
+      shownDefault: '30,60,90',
+      config: 'milestones',
+      help: 'epochs after which --schedule milestones multiplies the learning rate by --gamma',
+    },
+    gamma: {
+      value: 'factor',
+      type: number({ above: 0, max: 1 }),
+      default: 0.1,
+      config: 'gamma',
+      help: 'factor of the learning rate at a milestone',
+    },
+    warmupEpochs: {
+      value: 'n',
+      type: number({ min: 0 }),
+      default: 0,
+      config: 'warmupEpochs',
+      help: 'epochs of linear warm-up of the learning rate',
+    },
+    clipGradNorm: {
+      value: 'norm',
+      type: number({ above: 0 }),
+      config: 'clipGradNorm',
+      help: 'maximum norm of the gradients (default: no limit)',
+    },
+    clipGradValue: {
+      value: 'value',
+      type: number({ above: 0 }),
+      config: 'clipGradValue',
+      help: 'maximum absolute value of a gradient element (default: no limit)',
+    },
+    ema: {
+      value: 'decay',
+      type: number({ min: 0, below: 1 }),
+      config: 'ema',
+      help: 'validate and save an exponential moving average of the weights, with this decay, such as 0.999',
+    },
+    numExperts: {
+      value: 'n',
+      type: positiveInteger,
+      default: 2,
+      config: 'modelOptions.numExperts',
+      help: 'kernels per dynamic layer',
+    },
+    temperature: {
+      value: 'value',
+      type: number({ min: 1 }),
+      default: 30,
+      config: 'temperature.start',
+      help: 'softmax temperature of the routing in the first epoch',
+    },
+    temperatureEpochs: {
+      value: 'n',
+      type: positiveInteger,
+      default: 10,
+      config: 'temperature.epochs',
+      help: 'epochs until the temperature is 1',
+    },
+    autocast: {
+      value: 'dtype',
+      type: oneOf(['bfloat16', 'float16']),
+      config: 'autocast',
+      help: 'mixed precision: dtype of convolutions and matrix products (default: that of the weights)',
+    },
+    capture: { flag: 'plain', config: 'capture', help: 'replay the training step as a CUDA graph' },
+  }),
+);
+
+const VALIDATION = inGroup(
+  'Validation and checkpoints',
+  /** @satisfies {OptionTable} */ ({
+    validateEvery: {
+      value: 'n',
+      type: positiveInteger,
+      default: 1,
+      config: 'validateEvery',
+      help: 'validate after every n-th epoch, and after the last',
+    },
+    monitor: {
+      value: 'metric',
+      type: oneOf(['accuracy', 'loss']),
+      default: 'accuracy',
+      config: 'monitor',
+      help: 'validation metric that selects the best epoch',
+    },
+    earlyStopping: {
+      value: 'n',
+      type: positiveInteger,
+      config: 'earlyStopping.patience',
+      help: 'stop after n validations without improvement (default: never)',
+    },
+    minDelta: {
+      value: 'value',
+      type: number({ min: 0 }),
+      default: 0,
+      config: 'earlyStopping.minDelta',
+      help: 'smallest change that --early-stopping counts as an improvement',
+    },
+    checkpointEvery: {
+      value: 'n',
+      type: positiveInteger,
+      config: 'keepCheckpoints.every',
+      resume: 'replace',
+      help: 'keep the weights of every n-th epoch (default: only the best and the last)',
+    },
+    keepLast: {
+      value: 'n',
+      type: positiveInteger,
+      default: 3,
+      config: 'keepCheckpoints.last',
+      resume: 'replace',
+      help: 'how many checkpoints of --checkpoint-every to keep',
+    },
+  }),
+);
+
+/** All options of train.js. */
+export const TRAIN_OPTIONS = { ...RUN, ...DATA, ...OPTIMIZATION, ...VALIDATION, ...AUGMENTATION };
+
+/** @typedef {OptionsOf<typeof TRAIN_OPTIONS>} TrainOptions */
+
+/** The run directory of a command line. @param {Pick<TrainOptions, 'out' | 'model'>} options */
 export function outOf({ out, model }) {
   return out ?? `runs/${model}`;
 }

@@ -14,13 +14,16 @@ import {
 } from '../../dist/index.js';
 import { augmentation, batchFormat } from './augmentation.js';
 import { completeConfig, configOf, resolveDevice, resumedConfig } from './config.js';
-import { loadDataset } from './datasets.js';
+import { loadSplits } from './datasets.js';
 import { createProgress, jsonProgress } from './progress.js';
 import { createScheduler } from './schedule.js';
-import { splitForValidation } from './val-split.js';
+import { splitForValidation } from './split.js';
 
-/** @typedef {import('../../dist/train/index.js').RunConfig} RunConfig */
-/** @typedef {import('../../dist/train/index.js').RunDirectory} RunDirectory */
+/** @import { nn } from '../../dist/index.js' */
+/** @import { Loss, MetricsRecord, RunConfig, RunDirectory, TrainingResult } from '../../dist/train/index.js' */
+/** @import { Draft, Given } from './config.js' */
+/** @import { TrainOptions } from './train-options.js' */
+
 /** @typedef {ReturnType<typeof assemble>} Parts */
 
 /** A step is logged every so many batches, as in the article. */
@@ -29,15 +32,15 @@ const LOG_EVERY = 10;
 /**
  * Loads both splits of a data set, and holds images for validation out of the training set where that is asked for: else the
  * test images are those of the validation. Labels are counted by the classes of the training set; a run that is resumed has its own.
- * @param {{ classes?: readonly string[], dataset: import('../../dist/data/create.js').DatasetName, dataDir: string, download: boolean, verify: boolean, skipUnreadable: boolean, valSplit?: number | null, seed: number, limitTrain?: number | null }} options
+ * @param {Pick<TrainOptions, 'download' | 'verify' | 'skipUnreadable'>} options
+ * @param {Pick<RunConfig, 'dataset' | 'valSplit' | 'seed'> & { dataDir: string, limitTrain?: number | null, classes?: string[] }} config
  * @param {AbortSignal} signal
  */
-async function loadSets(request, signal) {
-  const { classes, dataset, dataDir, download, verify, skipUnreadable, valSplit, seed, limitTrain } = request;
-  const unreadable = /** @type {const} */ (skipUnreadable ? 'skip' : 'error');
+async function loadSets({ download, verify, skipUnreadable }, config, signal) {
+  const { classes, dataset, dataDir, valSplit, seed, limitTrain } = config;
+  const unreadable = skipUnreadable ? /** @type {const} */ ('skip') : /** @type {const} */ ('error');
   const options = { root: dataDir, download, verify, unreadable, signal };
-  const trainSet = await loadDataset(dataset, { ...options, split: 'train', classes });
-  const testSet = await loadDataset(dataset, { ...options, split: 'test', classes: trainSet.classes });
+  const { trainSet, testSet } = await loadSplits(dataset, { ...options, classes });
   if (!valSplit) return { trainSet, valSet: testSet, testSet };
   return { ...splitForValidation(trainSet, { share: valSplit, seed, limit: limitTrain }), testSet };
 }
@@ -46,8 +49,8 @@ async function loadSets(request, signal) {
 
 /**
  * Builds everything a run consists of. The seed is set before the model is made, so it fixes the weights as well.
- * @param {Omit<RunConfig, 'parameters'>} config
- * @param {Sets} sets
+ * @param {Draft} config
+ * @param {Pick<Sets, 'trainSet' | 'valSet'>} sets
  * @param {AbortSignal} [signal]
  */
 export function assemble(config, { trainSet, valSet }, signal) {
@@ -117,7 +120,7 @@ export function testLoader(config, testSet) {
 /**
  * The loss a run is trained and validated with.
  * @param {Pick<RunConfig, 'labelSmoothing'>} config
- * @returns {import('../../dist/train/index.js').Loss}
+ * @returns {Loss}
  */
 export function lossOf({ labelSmoothing }) {
   return (logits, labels) => F.crossEntropy(logits, labels, { labelSmoothing });
@@ -128,13 +131,13 @@ export function lossOf({ labelSmoothing }) {
 /**
  * Starts a run in a new directory, which is made once everything else has succeeded.
  * @param {string} out
- * @param {Record<string, any>} options - Those of train.js.
- * @param {AbortSignal} signal
+ * @param {{ options: TrainOptions, words: string[], signal: AbortSignal }} request - `words`: the command line, for
+ *   `environment.json`.
  * @returns {Promise<Training>}
  */
-export async function startRun(out, options, signal) {
+export async function startRun(out, { options, words, signal }) {
   resolveDevice(options.device); // a device that is not there should not cost a download first
-  const sets = await loadSets(/** @type {any} */ (options), signal);
+  const sets = await loadSets(options, options, signal);
   const draft = configOf(options, sets);
   const parts = assemble(draft, sets, signal);
   if (draft.init) await loadInitialWeights(parts.model, draft.init, draft.model);
@@ -144,13 +147,13 @@ export async function startRun(out, options, signal) {
     device,
     autocast: autocast ?? undefined,
   });
-  const environment = train.describeEnvironment({ device, kernels, command: process.argv.slice(2) });
+  const environment = train.describeEnvironment({ device, kernels, command: words });
   const run = await train.RunDirectory.create(out, { config, environment });
   return { run, config, parts, testSet: sets.testSet };
 }
 
 /**
- * @param {import('../../dist/index.js').nn.Module} model
+ * @param {nn.Module} model
  * @param {string} file
  * @param {string} name - Of the model.
  */
@@ -169,25 +172,13 @@ async function loadInitialWeights(model, file, name) {
 /**
  * Loads a run as its last checkpoint left it.
  * @param {RunDirectory} run
- * @param {Record<string, any>} options - Those of train.js.
- * @param {import('commander').Command} command
- * @param {AbortSignal} signal
+ * @param {{ options: TrainOptions, given: Given, signal: AbortSignal }} request
  * @returns {Promise<Training>}
  */
-export async function continueRun(run, options, command, signal) {
-  const config = resumedConfig(
-    train.checkRunConfig(await run.readConfig(), run.file('config.json')),
-    command,
-  );
-  const { classes, dataset, dataDir } = config;
-  const sets = await loadSets(
-    /** @type {any} */ ({
-      ...options,
-      ...{ classes, dataset, dataDir: dataDir ?? options.dataDir },
-      ...{ valSplit: config.valSplit, seed: config.seed, limitTrain: config.limitTrain },
-    }),
-    signal,
-  );
+export async function continueRun(run, { options, given, signal }) {
+  const started = train.checkRunConfig(await run.readConfig(), run.file('config.json'));
+  const config = resumedConfig(started, options, given);
+  const sets = await loadSets(options, { ...config, dataDir: config.dataDir ?? options.dataDir }, signal);
   if (Math.min(sets.trainSet.length, config.limitTrain ?? Number.POSITIVE_INFINITY) !== config.trainImages) {
     throw new TrainingError(
       `Expected ${config.trainImages} training images, as when the run was started, but found ${sets.trainSet.length}`,
@@ -206,7 +197,7 @@ export async function continueRun(run, options, command, signal) {
  * @param {Training} training
  * @param {{ json?: boolean, signal?: AbortSignal }} [options] - `json`: epochs as JSON on stdout, in place of the progress;
  *   `signal`: the one that stops the training.
- * @returns {Promise<import('../../dist/train/index.js').TrainingResult & { waitingForData: number | null }>}
+ * @returns {Promise<TrainingResult & { waitingForData: number | null }>}
  *   `waitingForData`: share of the training time of the epochs finished here; null where there was none.
  */
 export async function runTraining({ run, config, parts: { model, trainer } }, { json = false, signal } = {}) {
@@ -216,9 +207,9 @@ export async function runTraining({ run, config, parts: { model, trainer } }, { 
   const keep = config.keepCheckpoints ?? undefined;
   /** @type {Promise<void>} */
   let written = Promise.resolve();
-  const log = (/** @type {import('../../dist/train/index.js').MetricsRecord} */ record) => {
+  const log = (/** @type {MetricsRecord} */ record) => {
     written = written.then(() => run.append(record));
-    written.catch(() => {}); // told by whoever awaits `written` next
+    written.catch(() => {}); // reported where `written` is awaited next
   };
   trainer.on('step', (event) => {
     progress.step(event);

@@ -85,7 +85,7 @@ describe('a training', () => {
   it('refuses to resume with other settings, and a folder that holds no run', () => {
     const { status, stderr } = command('train', '--out', run, '--resume', '--lr', '0.2');
     expect(status).toBe(1);
-    expect(stderr).toMatch(/^error: Expected --lr to be 0.01, .* but received 0.2\n$/);
+    expect(stderr).toMatch(/^error: Expected 0.01 for --lr, .* but received 0.2\n$/);
     const none = command('train', '--out', join(folder, 'none'), '--resume');
     expect(none.status).toBe(1);
     expect(none.stderr).toMatch(/none is not a run directory/);
@@ -140,7 +140,7 @@ describe('a training', () => {
     child.stdout.once('data', () => {
       child.kill('SIGINT');
       child.stderr.on('data', (text) => {
-        if (String(text).includes('once more stops at once')) child.kill('SIGINT');
+        if (String(text).includes('again to stop at once')) child.kill('SIGINT');
       });
     });
     const code = await new Promise((resolve) => child.once('close', resolve));
@@ -219,10 +219,10 @@ describe('a training', () => {
     expect(JSON.parse(kept.stdout).loss).toBeCloseTo(lines[1].val.loss, 5); // the averages, as validated
     const longer = command('train', '--out', out, '--resume', '--epochs', '4');
     expect(longer.status).toBe(1);
-    expect(longer.stderr).toMatch(/^error: Expected --epochs to be 2, as the schedule cosine/);
+    expect(longer.stderr).toMatch(/^error: Expected 2 for --epochs, as the schedule cosine/);
     const other = command('train', '--out', out, '--resume', '--cutmix', '0.5', '--mixup', '0.2');
     expect(other.status).toBe(1);
-    expect(other.stderr).toMatch(/^error: Expected --cutmix to be 1, as the run .* but received 0.5/);
+    expect(other.stderr).toMatch(/^error: Expected 1 for --cutmix, as the run .* but received 0.5/);
     const unknown = command('evaluate', '--run', out, '--checkpoint', 'bst');
     expect(unknown.status).toBe(1);
     expect(unknown.stderr).toMatch(/^error: Expected best, last, epoch-<number> or a file/);
@@ -300,7 +300,7 @@ describe('a training', () => {
     expect(stderr.match(/^error: .*/gm)).toEqual([
       expect.stringContaining('missing.png'),
       expect.stringContaining('text.png: cannot be read as a picture'),
-      'error: 2 of 4 pictures could not be classified',
+      'error: 2 of 4 images could not be classified',
     ]);
   });
 

@@ -134,16 +134,11 @@ export function testOptions({ command, script, base = [], calls, cases }: Option
   });
 }
 
-let declared: Promise<Map<string, Command>> | undefined;
-
-/** A command as it is declared. */
+/** A command as it is defined. */
 export async function commandOf(name: string, sub?: string): Promise<Command> {
-  // The scripts declare their commands when they are imported: once.
-  declared ??= import(join(root, 'scripts/cli/commands.js')).then(
-    async ({ declaredCommands }) => new Map(await declaredCommands()),
-  );
-  const command = (await declared).get(name);
-  const found = sub === undefined ? command : command?.commands.find((one) => one.name() === sub);
+  const { loadCommand } = await import(join(root, 'scripts/cli/commands.js'));
+  const command: Command = await loadCommand(name);
+  const found = sub === undefined ? command : command.commands.find((one) => one.name() === sub);
   if (!found) throw new Error(`no command ${name} ${sub ?? ''}`);
   return found;
 }

@@ -13,7 +13,7 @@ describe('wrong options of train', () => {
   });
 
   it.each([
-    [['--padding', '2'], /^error: Expected --crop padded beside --padding 2 but received resized\n$/],
+    [['--padding', '2'], /^error: Expected --crop padded with --padding 2 but received resized\n$/],
     [['--init', 'none.pt'], /^error: Cannot read none.pt: no such file/],
   ])('%j, before anything is written', (options, message) => {
     const { status, stderr } = command('train', ...small(join(folder, 'refused'), ...options));
@@ -25,9 +25,7 @@ describe('wrong options of train', () => {
   it.runIf(!cuda.isAvailable())('a device that is absent, with the reason', () => {
     const { status, stderr } = command('bench', 'model', '--device', 'cuda');
     expect(status).toBe(1);
-    expect(stderr).toMatch(
-      /^error: Expected a device that is there for --device .*no CUDA device \(.+\)\n$/s,
-    );
+    expect(stderr).toMatch(/^error: Expected an available device for --device .*no CUDA device \(.+\)\n$/s);
     expect(stderr).toContain(cuda.whyUnavailable());
   });
 
@@ -35,7 +33,7 @@ describe('wrong options of train', () => {
     const out = join(folder, 'absent');
     const { status, stderr } = command('train', ...small(out, '--device', 'cuda:99'));
     expect(status).toBe(1);
-    expect(stderr).toMatch(/^error: Expected a device that is there for --device but received cuda:99/);
+    expect(stderr).toMatch(/^error: Expected an available device for --device but received cuda:99/);
     expect(stderr).not.toMatch(/^\s+at /m);
     expect(readdirSync(folder)).not.toContain('absent');
   });

@@ -1,35 +1,64 @@
 /** The command line of train.js, parsed as the command does it, in this process: commands.test.ts runs the command. */
-import type { Command, CommanderError } from 'commander';
+import { Command, type CommanderError } from 'commander';
 import { describe, expect, it } from 'vitest';
 import type { format, Transform } from '../../lib/data/transforms.js';
 
-const script = (name: string) => import(new URL(`../../scripts/cli/${name}.js`, import.meta.url).href);
-const { trainCommand } = (await script('train-options')) as { trainCommand: () => Command };
-const { checkTogether } = (await script('option-checks')) as { checkTogether: (options: object) => void };
+type Options = Record<string, unknown>;
+type Table = Record<string, object>;
+const load = (path: string) => import(new URL(`../../${path}`, import.meta.url).href);
+const script = (name: string) => load(`scripts/cli/${name}.js`);
+const { TRAIN_OPTIONS } = (await script('train-options')) as { TRAIN_OPTIONS: Table };
+const { addOptions, configFields, defaultsOf, givenOptions, optionsOfConfig, readOptions } = (await script(
+  'option-table',
+)) as {
+  addOptions: (command: Command, table: Table) => Command;
+  configFields: (table: Table, options: Options) => Options;
+  defaultsOf: (table: Table) => Options;
+  givenOptions: (command: Command, table: Table) => Set<string>;
+  optionsOfConfig: (table: Table, config: object) => Options;
+  readOptions: (command: Command, table: Table) => Options;
+};
+const { checkTogether } = (await script('option-checks')) as {
+  checkTogether: (options: Options, given: Set<string>) => void;
+};
 const { applyRecipe, epochWarning } = (await script('recipe')) as {
-  applyRecipe: (command: Command) => void;
+  applyRecipe: (options: Options, given: Set<string>) => Options;
   epochWarning: (config: object) => string | null;
 };
-const { augmentation, augmentationOf } = (await script('augmentation')) as {
+const { augmentation } = (await script('augmentation')) as {
   augmentation: (config: object) => { transform: Transform; mix?: object[] };
-  augmentationOf: (options: object, device: string) => object;
 };
-const { data } = (await import(new URL('../../dist/index.js', import.meta.url).href)) as {
-  data: { transforms: { format: typeof format } };
+const { configOf, resumedConfig } = (await script('config')) as {
+  configOf: (options: Options, sets: object) => Options;
+  resumedConfig: (config: Options, options: Options, given: Set<string>) => Options;
 };
+const { data } = (await load('dist/index.js')) as { data: { transforms: { format: typeof format } } };
 
-const parse = (options: string[]) => {
+/** The options of a command line, and which of them are on it. */
+function parsed(words: string[]) {
+  const command = addOptions(new Command(), TRAIN_OPTIONS).parse(words, { from: 'user' });
+  return { options: readOptions(command, TRAIN_OPTIONS), given: givenOptions(command, TRAIN_OPTIONS) };
+}
+
+/** How the command ends for a command line that is wrong. */
+function parse(words: string[]) {
   let stderr = '';
   const writeErr = (text: string) => {
     stderr += text;
   };
+  const command = addOptions(new Command(), TRAIN_OPTIONS).exitOverride().configureOutput({ writeErr });
   try {
-    trainCommand().exitOverride().configureOutput({ writeErr }).parse(options, { from: 'user' });
+    command.parse(words, { from: 'user' });
     return { status: 0, stderr };
   } catch (error) {
     return { status: (error as CommanderError).exitCode, stderr };
   }
-};
+}
+
+const SET = { length: 1500, classes: ['a', 'b'], shape: [3, 32, 32] };
+/** The configuration of a new run. */
+const configFor = (...words: string[]) =>
+  configOf(parsed(['--device', 'cpu', ...words]).options, { trainSet: SET, valSet: SET });
 
 describe('wrong options', () => {
   it.each([
@@ -56,9 +85,12 @@ describe('wrong options', () => {
       ['--flip', '1.5'],
       /--flip <p>' argument '1.5' is invalid. Expected a number of at least 0 and at most 1/,
     ],
-    [['--color-jitter', '0.4,0.4'], /Expected 1, 3 or 4 numbers from 0 on, the fourth at most 0.5/],
-    [['--color-jitter', '0.4,0.4,0.4,0.6'], /Expected 1, 3 or 4 numbers from 0 on, the fourth at most 0.5/],
-    [['--color-jitter', '-1'], /Expected 1, 3 or 4 numbers from 0 on/],
+    [['--color-jitter', '0.4,0.4'], /Expected 1, 3 or 4 numbers of at least 0, the fourth at most 0.5/],
+    [
+      ['--color-jitter', '0.4,0.4,0.4,0.6'],
+      /Expected 1, 3 or 4 numbers of at least 0, the fourth at most 0.5/,
+    ],
+    [['--color-jitter', '-1'], /Expected 1, 3 or 4 numbers of at least 0/],
     [['--mixup', '0'], /--mixup <alpha>' argument '0' is invalid. Expected a number above 0/],
     [['--batch-dtype', 'float16'], /Allowed choices are float32, bfloat16/],
     [['--memory-format', 'channelsLast'], /Allowed choices are contiguous, channels-last/],
@@ -79,20 +111,139 @@ describe('wrong options', () => {
       ['--schedule', 'one-cycle', '--warmup-epochs', '1'],
       'Expected no --warmup-epochs with --schedule one-cycle',
     ],
-    [['--min-delta', '0.1'], 'Expected --early-stopping beside --min-delta 0.1'],
-    [['--padding', '2'], 'Expected --crop padded beside --padding 2 but received resized'],
-    [['--mix-prob', '0.5'], 'Expected --mixup or --cutmix beside --mix-prob 0.5'],
-    [['--batch-dtype', 'bfloat16'], 'Expected --autocast bfloat16 beside --batch-dtype bfloat16'],
-  ])('%j', (options, message) => {
-    expect(() => checkTogether(trainCommand().parse(options, { from: 'user' }).opts())).toThrow(message);
+    [['--min-delta', '0.1'], 'Expected --early-stopping with --min-delta'],
+    [['--keep-last', '2'], 'Expected --checkpoint-every with --keep-last'],
+    [
+      ['--schedule', 'cosine', '--gamma', '0.5'],
+      'Expected --schedule milestones with --gamma but received cosine',
+    ],
+    [
+      ['--schedule', 'cosine', '--milestones', '5'],
+      'Expected --schedule milestones with --milestones but received cosine',
+    ],
+    [['--padding', '2'], 'Expected --crop padded with --padding 2 but received resized'],
+    [['--mix-prob', '0.5'], 'Expected --mixup or --cutmix with --mix-prob'],
+    [['--batch-dtype', 'bfloat16'], 'Expected --autocast bfloat16 with --batch-dtype bfloat16'],
+  ])('%j', (words, message) => {
+    const { options, given } = parsed(words);
+    expect(() => checkTogether(options, given)).toThrow(message);
+  });
+});
+
+describe('the configuration of a run', () => {
+  it('has the values of the options, null for what was left out', () => {
+    expect(configFor()).toMatchObject({
+      ...{ model: 'alexnet-dy', modelOptions: { numClasses: 2, numExperts: 2 }, dataset: 'cifar10' },
+      ...{ dataDir: 'data', trainImages: 1500, valImages: 1500, valSplit: null, imageShape: [3, 32, 32] },
+      ...{
+        epochs: 100,
+        batchSize: 512,
+        lr: 0.1,
+        milestones: [30, 60, 90],
+        gamma: 0.1,
+        seed: 42,
+        dtype: 'float32',
+      },
+      ...{ temperature: { start: 30, epochs: 10 }, device: 'cpu', limitTrain: null, augmentOn: 'cpu' },
+      ...{ earlyStopping: null, keepCheckpoints: null, clipGradNorm: null, ema: null, autocast: null },
+      ...{
+        init: null,
+        capture: false,
+        padding: null,
+        colorJitter: null,
+        recipe: 'article',
+        validateEvery: 1,
+      },
+    });
+  });
+
+  it('has objects where the options that they need are given', () => {
+    expect(configFor('--early-stopping', '3', '--checkpoint-every', '2', '--crop', 'padded')).toMatchObject({
+      earlyStopping: { patience: 3, minDelta: 0 },
+      keepCheckpoints: { every: 2, last: 3 },
+      padding: 4,
+    });
+  });
+
+  it('gives the options back', () => {
+    const words = [
+      '--early-stopping',
+      '3',
+      '--min-delta',
+      '0.1',
+      '--lr',
+      '0.5',
+      '--temperature',
+      '7',
+      '--ema',
+      '0.9',
+    ];
+    const { options } = parsed(words);
+    const kept = optionsOfConfig(TRAIN_OPTIONS, configFields(TRAIN_OPTIONS, options));
+    expect(kept).toEqual(Object.fromEntries(Object.keys(kept).map((name) => [name, options[name]])));
+    for (const name of ['earlyStopping', 'minDelta', 'lr', 'temperature', 'ema', 'numExperts', 'keepLast'])
+      expect(kept).toHaveProperty(name);
+  });
+
+  it('of an older run is that of the defaults where it has no value', () => {
+    expect(optionsOfConfig(TRAIN_OPTIONS, { lr: 0.2 })).toEqual({
+      ...optionsOfConfig(TRAIN_OPTIONS, configFields(TRAIN_OPTIONS, defaultsOf(TRAIN_OPTIONS))),
+      lr: 0.2,
+    });
+  });
+});
+
+describe('a resumed run', () => {
+  const resumed = (started: string[], ...words: string[]) => {
+    const { options, given } = parsed(['--resume', ...words]);
+    return resumedConfig(configFor(...started), options, given);
+  };
+
+  it('goes on as it was started', () => {
+    const started = [
+      '--lr',
+      '0.3',
+      '--ema',
+      '0.9',
+      '--checkpoint-every',
+      '2',
+      '--keep-last',
+      '5',
+      '--color-jitter',
+      '0.4',
+    ];
+    expect(resumed(started)).toEqual(configFor(...started));
+    expect(resumed(started, ...started, '--device', 'auto', '--augment-on', 'auto')).toEqual(
+      configFor(...started),
+    );
+  });
+
+  it.each([
+    [[], ['--lr', '0.2'], 'Expected 0.1 for --lr, as the run to be resumed was started, but received 0.2'],
+    [[], ['--ema', '0.9'], 'Expected no --ema, as the run to be resumed was started, but received 0.9'],
+    [['--ema', '0.5'], ['--ema', '0.9'], 'Expected 0.5 for --ema,'],
+    [[], ['--num-experts', '4'], 'Expected 2 for --num-experts,'],
+    [['--early-stopping', '3'], ['--early-stopping', '4'], 'Expected 3 for --early-stopping,'],
+    [[], ['--milestones', '5'], 'Expected 30,60,90 for --milestones,'],
+    [['--schedule', 'cosine'], ['--epochs', '4'], 'Expected 100 for --epochs, as the schedule cosine'],
+  ])('of %j refuses %j', (started, words, message) => {
+    expect(() => resumed(started, ...words)).toThrow(message);
+  });
+
+  it('takes what may be replaced', () => {
+    expect(resumed([], '--epochs', '120', '--data-dir', 'moved', '--checkpoint-every', '4')).toMatchObject({
+      ...{ epochs: 120, dataDir: 'moved', keepCheckpoints: { every: 4, last: 3 } },
+    });
+    expect(resumed(['--checkpoint-every', '2'], '--keep-last', '9').keepCheckpoints).toEqual({
+      every: 2,
+      last: 9,
+    });
   });
 });
 
 describe('augmentation', () => {
   const of = (...options: string[]) => {
-    const parsed = trainCommand().parse(options, { from: 'user' }).opts();
-    const config = { imageSize: 128, imageShape: [3, 32, 32], ...augmentationOf(parsed, 'cpu') };
-    const { transform, ...rest } = augmentation(config);
+    const { transform, ...rest } = augmentation(configFor(...options));
     return { lines: data.transforms.format(transform).split('\n'), transform, ...rest };
   };
 
@@ -142,17 +293,16 @@ describe('augmentation', () => {
 
 describe('--recipe small', () => {
   const of = (...options: string[]) => {
-    const command = trainCommand().parse(['--recipe', 'small', ...options], { from: 'user' });
-    applyRecipe(command);
-    const parsed = command.opts();
-    expect(() => checkTogether(parsed)).not.toThrow();
-    return parsed;
+    const { options: values, given } = parsed(['--recipe', 'small', ...options]);
+    const applied = applyRecipe(values, given);
+    expect(() => checkTogether(applied, given)).not.toThrow();
+    return applied;
   };
 
   it('stands in for the defaults', () => {
     expect(of()).toMatchObject({ epochs: 20, batchSize: 32, lr: 0.01, momentum: 0.9, warmupEpochs: 1 });
     expect(of()).toMatchObject({ schedule: 'cosine', crop: 'padded', weightDecay: 1e-5, seed: 42 });
-    expect(trainCommand().parse([], { from: 'user' }).opts()).toMatchObject({ epochs: 100, batchSize: 512 });
+    expect(parsed([]).options).toMatchObject({ epochs: 100, batchSize: 512 });
   });
 
   it('gives way to the command line', () => {
@@ -172,10 +322,10 @@ describe('--recipe small', () => {
 describe('the warning of short epochs', () => {
   it('names steps, the share that is left out, and what helps', () => {
     expect(epochWarning({ trainImages: 1500, batchSize: 512 })).toBe(
-      'warning: an epoch has only 2 steps: 1,500 images in batches of 512. The last 476 images (31.7 %), too few for a batch, are left out of every epoch. --recipe small is made for so few images; a smaller --batch-size makes more steps.',
+      'warning: an epoch has only 2 steps: 1,500 images in batches of 512. The last 476 images (31.7 %) of every epoch, an incomplete batch, are not used. Use --recipe small, which is for small data sets, or a smaller --batch-size for more steps.',
     );
     expect(epochWarning({ trainImages: 64, batchSize: 32, accumulate: 2, recipe: 'small' })).toBe(
-      'warning: an epoch has only one step: 64 images in batches of 32, 2 batches a step. A smaller --batch-size makes more steps.',
+      'warning: an epoch has only 1 step: 64 images in batches of 32, 2 batches per step. Use a smaller --batch-size for more steps.',
     );
   });
 

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { InMemoryDataset } from '../../lib/data/dataset.js';
 
 const load = (path: string) => import(new URL(`../../${path}`, import.meta.url).href);
-const { splitForValidation } = (await load('scripts/cli/val-split.js')) as {
+const { splitForValidation } = (await load('scripts/cli/split.js')) as {
   splitForValidation: (
     set: InMemoryDataset,
     options: { share: number; seed: number; limit?: number },

@@ -1,0 +1,254 @@
+/**
+ * `bench`: measures the performance of this machine.
+ * @module
+ */
+import { MODEL_NAMES } from '../../dist/models/names.js';
+import { defineCommand, defineGroup, wordsOf } from '../cli/command.js';
+import { namesOf, oneOf, path, positiveInteger, text } from '../cli/value-types.js';
+
+/** @import { CommandSpec, Invocation } from '../cli/command.js' */
+/** @import { OptionsOf, OptionTable } from '../cli/types.js' */
+
+const COMMON = /** @satisfies {OptionTable} */ ({
+  json: { flag: 'plain', help: 'print JSON' },
+  threads: { value: 'n', type: positiveInteger, help: 'CPU threads (default: one per physical core)' },
+});
+
+const TURNS = { value: 'n', type: positiveInteger, default: 5, help: 'measured turns of each' };
+const PYTHON = { value: 'python', type: path, help: 'a Python with torch, to compare with' };
+const DEVICE = {
+  value: 'device',
+  type: oneOf(['auto', 'cpu', 'cuda']),
+  default: /** @type {const} */ ('cpu'),
+  help: 'device to measure',
+};
+const EXPERTS = { value: 'n', type: positiveInteger, default: 2, help: 'kernels per dynamic layer' };
+const MEMORY = /** @type {const} */ ({
+  flag: 'negated',
+  help: 'do not measure peak memory, which needs a process for each',
+});
+const PEAK_OF = { value: 'name', type: text, hidden: true, help: 'print the peak memory of one contestant' };
+
+const LAYER = /** @satisfies {OptionTable} */ ({
+  ...COMMON,
+  batch: { value: 'n', type: positiveInteger, default: 128, help: 'images per batch' },
+  in: { value: 'n', type: positiveInteger, default: 192, help: 'input channels' },
+  out: { value: 'n', type: positiveInteger, default: 192, help: 'output channels' },
+  size: { value: 'n', type: positiveInteger, default: 7, help: 'height and width of the input' },
+  kernel: { value: 'n', type: positiveInteger, default: 3, help: 'height and width of the kernel' },
+  stride: { value: 'n', type: positiveInteger, default: 1, help: 'stride' },
+  groups: { value: 'n', type: positiveInteger, default: 1, help: 'groups' },
+  experts: EXPERTS,
+  dtype: {
+    value: 'dtype',
+    type: oneOf(['float32', 'float64', 'bfloat16']),
+    default: 'float32',
+    help: 'dtype of images and weights',
+  },
+  memory: MEMORY,
+  budget: {
+    value: 'seconds',
+    type: positiveInteger,
+    default: 20,
+    help: 'time after which a slow algorithm gets no more turns',
+  },
+  device: DEVICE,
+  turns: TURNS,
+  peakOf: PEAK_OF,
+});
+
+const MODEL = /** @satisfies {OptionTable} */ ({
+  ...COMMON,
+  models: {
+    value: 'names',
+    type: namesOf(MODEL_NAMES),
+    default: [...MODEL_NAMES],
+    shownDefault: MODEL_NAMES.join(','),
+    help: 'models, separated by commas',
+  },
+  batch: { value: 'n', type: positiveInteger, default: 128, help: 'images per batch' },
+  dtypes: {
+    value: 'names',
+    type: namesOf(['float32', 'bfloat16']),
+    default: ['float32'],
+    shownDefault: 'float32',
+    help: 'dtypes, separated by commas: float32, bfloat16',
+  },
+  experts: EXPERTS,
+  memory: MEMORY,
+  budget: {
+    value: 'seconds',
+    type: positiveInteger,
+    default: 120,
+    help: 'time after which a slow contestant gets no more turns',
+  },
+  pytorchModes: {
+    value: 'modes',
+    type: namesOf(['static', 'grouped', 'mix-after']),
+    default: ['static', 'grouped', 'mix-after'],
+    shownDefault: 'static,grouped,mix-after',
+    help: 'networks of --pytorch, separated by commas',
+  },
+  pytorch: PYTHON,
+  device: DEVICE,
+  turns: TURNS,
+  peakOf: PEAK_OF,
+});
+
+const DATA = /** @satisfies {OptionTable} */ ({
+  ...COMMON,
+  batch: { value: 'n', type: positiveInteger, default: 128, help: 'images per batch' },
+  images: { value: 'n', type: positiveInteger, default: 6000, help: 'images per turn' },
+  archive: { flag: 'negated', help: 'do not measure reading an archive, of which 170 MB are written first' },
+  turns: TURNS,
+  pytorch: PYTHON,
+});
+
+const DATA_SOAK = /** @satisfies {OptionTable} */ ({
+  ...COMMON,
+  epochs: { value: 'n', type: positiveInteger, default: 200, help: 'epochs of each loader' },
+  batch: { value: 'n', type: positiveInteger, default: 64, help: 'images per batch' },
+  images: { value: 'n', type: positiveInteger, default: 1024, help: 'images per epoch' },
+});
+
+const MEMORY_LOOPS = /** @satisfies {OptionTable} */ ({
+  ...COMMON,
+  tensors: { value: 'n', type: positiveInteger, default: 10_000, help: 'tensors of 4 MB' },
+});
+
+const TRAIN = /** @satisfies {OptionTable} */ ({
+  ...COMMON,
+  model: { value: 'name', type: oneOf(MODEL_NAMES), default: 'alexnet-dy', help: 'network' },
+  batch: { value: 'n', type: positiveInteger, default: 128, help: 'images per batch' },
+  steps: { value: 'n', type: positiveInteger, default: 20, help: 'measured steps' },
+  turns: TURNS,
+});
+
+const THREADS = /** @satisfies {OptionTable} */ ({
+  ...COMMON,
+  model: { value: 'name', type: oneOf(MODEL_NAMES), default: 'alexnet', help: 'network' },
+  busy: { value: 'n', type: positiveInteger, default: 1, help: 'busy processes' },
+  seconds: { value: 'n', type: positiveInteger, default: 1, help: 'seconds of each measurement' },
+  spin: {
+    value: 'counts',
+    type: text,
+    list: true,
+    help: 'more values of GOMP_SPINCOUNT to compare',
+  },
+  turns: TURNS,
+});
+
+/** @typedef {OptionsOf<typeof LAYER>} LayerOptions */
+/** @typedef {OptionsOf<typeof MODEL>} ModelOptions */
+/** @typedef {OptionsOf<typeof TRAIN>} TrainOptions */
+/** @typedef {OptionsOf<typeof THREADS>} ThreadsOptions */
+
+/**
+ * @template {OptionTable & typeof COMMON} T
+ * @param {string} name
+ * @param {string} description
+ * @param {T} options
+ * @param {(options: OptionsOf<T>, invocation: Invocation<T>) => Promise<void>} measure
+ */
+function benchmark(name, description, options, measure) {
+  return defineCommand({
+    name,
+    description,
+    options,
+    async run(values, invocation) {
+      const { threads } = /** @type {OptionsOf<typeof COMMON>} */ (values);
+      if (threads) {
+        const { setNumThreads } = await import('../../dist/index.js');
+        setNumThreads(threads);
+      }
+      await measure(values, invocation);
+    },
+  });
+}
+
+/** The command line of a benchmark, for processes that measure a part of it. @param {string} name @param {Invocation<OptionTable>['command']} command */
+const again = (name, command) => [name, ...wordsOf(command).filter((word) => word !== '--json')];
+
+const BENCHMARKS = [
+  benchmark(
+    'layer',
+    'one convolution: static, and dynamic by every algorithm',
+    LAYER,
+    async (options, { command }) => {
+      const { measureLayers } = await import('../bench/models.js');
+      await measureLayers(options, again('layer', command));
+    },
+  ),
+  benchmark(
+    'model',
+    'whole models on 128x128 images, compared with PyTorch if a Python with it is given',
+    MODEL,
+    async (options, { command }) => {
+      const { measureModels } = await import('../bench/models.js');
+      await measureModels(options, again('model', command));
+    },
+  ),
+  benchmark(
+    'data',
+    'the input pipeline: images/s into 128x128 batches, archive to first batch',
+    DATA,
+    async (options) => {
+      const { measureData } = await import('../bench/data.js');
+      await measureData(options);
+    },
+  ),
+  benchmark(
+    'data-soak',
+    'many epochs of the input pipeline: fails if memory grows',
+    DATA_SOAK,
+    async (options) => {
+      const { soakData } = await import('../bench/data-soak.js');
+      await soakData(options);
+    },
+  ),
+  benchmark(
+    'overhead',
+    'the cost of a call from JavaScript',
+    { ...COMMON, pytorch: PYTHON },
+    async (options) => {
+      const { measureOverhead } = await import('../bench/overhead.js');
+      await measureOverhead(options);
+    },
+  ),
+  benchmark('memory', 'resident memory over loops that dispose nothing', MEMORY_LOOPS, async (options) => {
+    const { measureMemory } = await import('../bench/memory.js');
+    await measureMemory(options);
+  }),
+  benchmark(
+    'train',
+    "the overhead of a training step and of checkpoints: what is not the network's computation",
+    TRAIN,
+    async (options) => {
+      const { measureTraining } = await import('../bench/train.js');
+      await measureTraining(options);
+    },
+  ),
+  benchmark(
+    'threads',
+    'the waiting policy of threads, on a quiet machine and with busy processes',
+    THREADS,
+    async (options) => {
+      const { measureThreads } = await import('../bench/threads.js');
+      await measureThreads(options);
+    },
+  ),
+];
+
+export const command = defineGroup({
+  name: 'bench',
+  description: 'Measures dyconv. Figures are medians over interleaved turns in one run.',
+  examples: [
+    'layer --batch 128 --in 192 --out 192 --size 7 --experts 2',
+    'model --models alexnet,alexnet-dy --batch 128 --pytorch python3',
+    'data --pytorch python3',
+    'overhead --pytorch python3',
+    'memory --json',
+    'train --model alexnet-dy --batch 128',
+  ],
+  commands: BENCHMARKS,
+});

@@ -1,0 +1,82 @@
+/**
+ * `data`: counts and shows the images of a data set.
+ * @module
+ */
+import { DATASET_NAMES } from '../../dist/data/names.js';
+import { writeFileAtomic } from '../../dist/files/atomic.js';
+import { defineCommand } from '../cli/command.js';
+import { printable, printableJson } from '../cli/printable.js';
+import { nonNegativeInteger, oneOf, path, positiveInteger } from '../cli/value-types.js';
+
+/** @import { DatasetDescription } from '../../dist/data/describe.js' */
+/** @import { OptionTable } from '../cli/types.js' */
+
+/** `--transform` by name: a function of `data.transforms`, or nothing. */
+const TRANSFORMS = /** @type {const} */ ({ train: 'train', test: 'test', 'pad-crop': 'padCrop', none: null });
+const TRANSFORM_NAMES = /** @type {(keyof typeof TRANSFORMS)[]} */ (Object.keys(TRANSFORMS));
+
+const OPTIONS = /** @satisfies {OptionTable} */ ({
+  dataset: { value: 'name', type: oneOf(DATASET_NAMES), default: 'bundled', help: 'data set' },
+  dataDir: { value: 'folder', type: path, default: 'data', help: 'folder of the data set' },
+  split: { value: 'split', type: oneOf(['train', 'test']), default: 'train', help: 'part of the set' },
+  download: { flag: 'plain', help: 'download missing files' },
+  verify: { flag: 'negated', help: 'accept an archive whose checksum differs from the published one' },
+  skipUnreadable: {
+    flag: 'plain',
+    help: 'skip images of a folder that cannot be read (default: an error)',
+  },
+  grid: {
+    value: 'file',
+    type: path,
+    help: 'write a PNG with an image per row, followed by transformed versions of it',
+  },
+  transform: { value: 'name', type: oneOf(TRANSFORM_NAMES), default: 'train', help: 'transform of --grid' },
+  rows: { value: 'n', type: positiveInteger, default: 8, help: 'images of --grid' },
+  columns: { value: 'n', type: positiveInteger, default: 8, help: 'versions of each image of --grid' },
+  seed: {
+    value: 'n',
+    type: nonNegativeInteger,
+    default: 0,
+    help: 'seed of the images of --grid and their augmentation',
+  },
+  json: { flag: 'plain', help: 'print JSON' },
+});
+
+export const command = defineCommand({
+  name: 'data',
+  description:
+    'Counts the images of a data set by class, computes their mean and standard deviation, and draws augmented images.',
+  examples: [
+    '--dataset bundled',
+    '--dataset cifar10 --data-dir data --download --json',
+    '--dataset folder --data-dir pictures --grid grid.png --transform train',
+  ],
+  options: OPTIONS,
+  async run(options) {
+    const { dataset, dataDir: root, split, download, verify, grid, rows, columns, seed, json } = options;
+    const { data } = await import('../../dist/index.js');
+    const { loadDataset } = await import('../cli/datasets.js');
+    const unreadable = options.skipUnreadable ? 'skip' : 'error';
+    const set = await loadDataset(dataset, { root, split, download, verify, unreadable });
+    const description = data.describe(set);
+    if (json) console.log(printableJson(description));
+    else {
+      console.log(`${set.name}, ${split}: ${set.length} images of ${set.shape.join(' x ')}`);
+      await print(description);
+    }
+    if (grid === undefined) return;
+    const make = TRANSFORMS[options.transform];
+    const transform = make === null ? undefined : data.transforms[make]();
+    await writeFileAtomic(grid, await data.grid(set, { transform, rows, columns, seed }));
+    if (!json) console.log(`\nWrote ${grid}`);
+  },
+});
+
+/** @param {DatasetDescription} description */
+async function print({ mean, std, counts }) {
+  const { printRows } = await import('../bench/turns.js');
+  const list = (/** @type {readonly number[]} */ values) =>
+    values.map((value) => value.toFixed(4)).join(', ');
+  console.log(`mean ${list(mean)}, standard deviation ${list(std)}`);
+  printRows(counts.map(({ class: name, count }) => ({ class: printable(name), images: String(count) })));
+}

@@ -1,0 +1,87 @@
+/**
+ * `demo`, what `npm run demo` does: trains AlexNet and AlexNet-DY on the images of the package and compares them.
+ * @module
+ */
+import { join } from 'node:path';
+import { defineCommand, wordsOf } from '../cli/command.js';
+import { firstFree } from '../cli/free-path.js';
+import { interruptible } from '../cli/interrupt.js';
+import { defaultsOf } from '../cli/option-table.js';
+import { formatSeconds } from '../cli/progress.js';
+import { TRAIN_OPTIONS } from '../cli/train-options.js';
+import { path, positiveInteger } from '../cli/value-types.js';
+
+/** @import { TrainOptions } from '../cli/train-options.js' */
+/** @import { OptionTable } from '../cli/types.js' */
+
+/**
+ * The article's recipe scaled down to 2,000 images and about a minute a network: small batches, few epochs, and a
+ * learning rate with momentum that gets somewhere in them.
+ * @satisfies {Partial<TrainOptions>}
+ */
+const RECIPE = {
+  dataset: /** @type {const} */ ('bundled'),
+  batchSize: 32,
+  lr: 0.01,
+  momentum: 0.9,
+  milestones: [6],
+  temperatureEpochs: 6,
+};
+
+const OPTIONS = /** @satisfies {OptionTable} */ ({
+  epochs: { value: 'n', type: positiveInteger, default: 8, help: 'passes over the images' },
+  out: {
+    value: 'folder',
+    type: path,
+    help: 'folder of both runs (default: the first of runs/demo, runs/demo-2 ... that does not exist)',
+  },
+});
+
+export const command = defineCommand({
+  name: 'demo',
+  description: 'Trains AlexNet and AlexNet-DY on 2,000 bundled images, in a few minutes, and compares them.',
+  examples: ['npm run demo', '--epochs 2 --out runs/look'],
+  options: OPTIONS,
+  async run(options, invocation) {
+    const start = performance.now();
+    const out = options.out ?? firstFree('runs/demo');
+    const interrupt = interruptible({ message: 'Stopping after this step.' });
+    const words = wordsOf(invocation.command);
+    const runs = [];
+    for (const model of /** @type {const} */ (['alexnet', 'alexnet-dy'])) {
+      const chosen = { ...defaultsOf(TRAIN_OPTIONS), ...RECIPE, model, epochs: options.epochs };
+      const run = await trainOne(join(out, model), { options: chosen, words, signal: interrupt.signal });
+      if (run === null) return interrupt.exitCode();
+      runs.push(run);
+    }
+    interrupt.release();
+    const page = join(out, 'report.html');
+    const { report } = await import('../../dist/index.js');
+    console.log(`\n${await report.compare(runs, { out: page })}\n`);
+    const seconds = (performance.now() - start) / 1000;
+    console.log(`Both learning curves: ${page}  (${formatSeconds(seconds)} in all)`);
+    return 0;
+  },
+});
+
+/**
+ * @param {string} out
+ * @param {{ options: TrainOptions, words: string[], signal: AbortSignal }} request
+ * @returns {Promise<string | null>} The run directory; null if the signal stopped it.
+ */
+async function trainOne(out, request) {
+  const { report, train } = await import('../../dist/index.js');
+  const { runTraining, startRun } = await import('../cli/training.js');
+  const { evaluateRun } = await import('../cli/evaluation.js');
+  await train.RunDirectory.assertFree(out);
+  const training = await startRun(out, request);
+  try {
+    const { stopped } = await runTraining(training, { signal: request.signal });
+    if (stopped) return null;
+    await evaluateRun(training.run, training.testSet, { checkpoint: 'best' });
+    await report.writeRunReport(out);
+    return out;
+  } finally {
+    await training.run.close();
+  }
+}

@@ -1,0 +1,66 @@
+/**
+ * `evaluate`: measures the model of a run on its test images.
+ * @module
+ */
+import { defineCommand } from '../cli/command.js';
+import { CHECKPOINT, RUN } from '../cli/run-options.js';
+import { device, path, positiveInteger } from '../cli/value-types.js';
+
+/** @import { OptionTable } from '../cli/types.js' */
+
+const OPTIONS = /** @satisfies {OptionTable} */ ({
+  run: RUN,
+  checkpoint: CHECKPOINT,
+  dataDir: { value: 'folder', type: path, help: 'folder of the data set (default: as in training)' },
+  limitTest: {
+    value: 'n',
+    type: positiveInteger,
+    help: 'use this number of test images, spread over the set (default: as in training)',
+  },
+  device: { value: 'name', type: device, default: 'auto', help: 'auto, cpu, cuda or cuda:<n>' },
+  threads: { value: 'n', type: positiveInteger, help: 'CPU threads (default: one per core)' },
+  download: { flag: 'negated', help: 'do not download a missing data set' },
+  verify: { flag: 'negated', help: 'accept an archive whose checksum differs from the published one' },
+  skipUnreadable: {
+    flag: 'plain',
+    help: 'skip images of a folder that cannot be read (default: an error)',
+  },
+  json: { flag: 'plain', help: 'print the result as JSON' },
+});
+
+export const command = defineCommand({
+  name: 'evaluate',
+  description:
+    'Measures the model of a run on its test images: accuracy, loss, images/s, confusion matrix, 18 predictions.',
+  examples: [
+    '--run runs/dy',
+    '--run runs/dy --checkpoint last --json',
+    '--run runs/dy --checkpoint weights.pt',
+  ],
+  options: OPTIONS,
+  async run(options) {
+    const { report, setNumThreads, train } = await import('../../dist/index.js');
+    const { evaluateRun, loadTestSet } = await import('../cli/evaluation.js');
+    if (options.threads) setNumThreads(options.threads);
+    const run = await train.RunDirectory.open(options.run);
+    const config = train.checkRunConfig(await run.readConfig(), run.file('config.json'));
+    const { model } = config;
+    const set = await loadTestSet(config, {
+      ...(options.dataDir !== undefined && { root: options.dataDir }),
+      download: options.download,
+      verify: options.verify,
+      unreadable: options.skipUnreadable ? 'skip' : 'error',
+    });
+    const { result } = await evaluateRun(run, set, options);
+    if (options.json) {
+      console.log(JSON.stringify({ model, checkpoint: options.checkpoint, ...result }));
+      return;
+    }
+    console.log(
+      `${model} (${options.checkpoint}) on ${result.images} test images: accuracy ${result.accuracy.toFixed(4)}, ` +
+        `loss ${result.loss.toFixed(4)}, ${Math.round(result.imagesPerSecond)} images/s\n`,
+    );
+    console.log(report.formatConfusion(result.confusion, config.classes));
+    console.log(`\nSome predictions are in ${run.file('predictions.png')}`);
+  },
+});
