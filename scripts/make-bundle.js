@@ -39,15 +39,16 @@ async function makePart(prefix, perClass) {
   const images = await readIdx(`${values.from}/${names.images}`, 3);
   const labels = await readIdx(`${values.from}/${names.labels}`, 1);
   const taken = new Array(CLASSES).fill(0);
-  const chosen = [...labels.data.keys()].filter((i) => taken[labels.data[i]]++ < perClass);
-  const [, height, width] = images.shape;
+  const labelOf = (/** @type {number} */ i) => labels.data[i] ?? 0;
+  const chosen = [...labels.data.keys()].filter((i) => taken[labelOf(i)]++ < perClass);
+  const [, height = 0, width = 0] = images.shape;
   const plane = height * width;
   const pixels = new Uint8Array(chosen.length * plane);
   for (const [to, from] of chosen.entries()) {
     pixels.set(images.data.subarray(from * plane, (from + 1) * plane), to * plane);
   }
   await write(names.images, { shape: [chosen.length, height, width], data: pixels });
-  await write(names.labels, { shape: [chosen.length], data: Uint8Array.from(chosen, (i) => labels.data[i]) });
+  await write(names.labels, { shape: [chosen.length], data: Uint8Array.from(chosen, labelOf) });
 }
 
 /**

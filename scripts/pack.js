@@ -42,7 +42,7 @@ try {
   }
   console.log(pack(stagePackage(join(staging, 'dyconv'), [...new Set(targets)].sort()), resolve(out)));
 } catch (error) {
-  console.error(`dyconv: ${error.message}`);
+  console.error(`dyconv: ${error instanceof Error ? error.message : error}`);
   process.exitCode = 1;
 } finally {
   rmSync(staging, { recursive: true, force: true });
@@ -51,7 +51,9 @@ try {
 /** Copies what `files` of package.json names. @param {string} folder @param {string[]} targets */
 function stagePackage(folder, targets) {
   ensureDist();
-  const [{ files }] = JSON.parse(run('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], root));
+  const [{ files }] = /** @type {[{ files: { path: string }[] }]} */ (
+    JSON.parse(run('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], root))
+  );
   for (const { path } of files.filter(({ path }) => !path.startsWith('dist/'))) {
     mkdirSync(dirname(join(folder, path)), { recursive: true });
     cpSync(join(root, path), join(folder, path));

@@ -24,7 +24,7 @@ try {
   const folder = await makePackage(resolve(out), build);
   console.log(folder);
 } catch (error) {
-  console.error(`dyconv: ${error.message}`);
+  console.error(`dyconv: ${error instanceof Error ? error.message : error}`);
   process.exitCode = 1;
 }
 
@@ -93,7 +93,7 @@ function removeRunPath(addon) {
   if (process.platform === 'win32') return;
   if (process.platform === 'darwin') {
     const { stdout } = run('otool', ['-l', addon]);
-    for (const [, path] of stdout.matchAll(/cmd LC_RPATH\n.*\n\s+path (.*) \(offset/g)) {
+    for (const [, path = ''] of stdout.matchAll(/cmd LC_RPATH\n.*\n\s+path (.*) \(offset/g)) {
       run('install_name_tool', ['-delete_rpath', path, addon]);
     }
     return;
@@ -117,7 +117,7 @@ function neededVersions(addon) {
   /** @param {string} prefix */
   const newest = (prefix) =>
     [...text.matchAll(new RegExp(`${prefix}_(\\d+(?:\\.\\d+)+)`, 'g'))]
-      .map(([, version]) => version)
+      .map(([, version = '']) => version)
       .sort((one, other) => one.localeCompare(other, 'en', { numeric: true }))
       .at(-1);
   return { glibc: newest('GLIBC'), libstdcxx: newest('GLIBCXX') };

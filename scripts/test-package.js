@@ -45,6 +45,8 @@ try {
   const args = [join(root, 'scripts', 'pack.js'), '--out', packages, ...(quick ? ['--no-build'] : [])];
   const out = check('pack', () => run(process.execPath, args));
   const [prebuilt, main] = out.trim().split('\n');
+  if (prebuilt === undefined || main === undefined)
+    throw new Error(`Expected two tarballs but received ${out}`);
   registry = await startRegistry([prebuilt, main]);
   for (const file of [prebuilt, main]) {
     check(`${basename(file)}: ${(statSync(file).size / 1e6).toFixed(2)} MB, at most 3`, () => {
@@ -78,7 +80,7 @@ function readyMade(folder, prebuilt, main) {
   for (const node of others) consumers(folder, node);
 }
 
-/** Install scripts blocked: the error names the command, and the command mends it. */
+/** Install scripts blocked: the error names the command, and the command fixes it. @param {string} folder @param {string} prebuilt @param {string} main */
 function blocked(folder, prebuilt, main) {
   check('npm install --ignore-scripts', () => npm(folder, 'install', '--ignore-scripts', prebuilt, main));
   const env = { DYCONV_CACHE: join(folder, 'empty cache') };
@@ -90,7 +92,7 @@ function blocked(folder, prebuilt, main) {
   check('works after it', () => run(process.execPath, ['esm.mjs'], folder));
 }
 
-/** The main tarball alone: without a ready-made add-on its install script compiles one. */
+/** The main tarball alone: without a ready-made add-on its install script compiles one. @param {string} folder @param {string} main */
 function fromSource(folder, main) {
   check('npm install --omit=optional, which builds', () => npm(folder, 'install', '--omit=optional', main));
   check('npx dyconv setup --from-source has nothing left to do', () => {
@@ -117,11 +119,11 @@ function consumers(folder, node = process.execPath) {
 function types(folder) {
   const common = ['--noEmit', '--strict', '--target', 'es2022', '--types', 'node'];
   const roots = ['--lib', 'es2023,esnext.disposable', '--typeRoots', join(root, 'node_modules', '@types')];
-  for (const [module, resolution, file] of [
+  for (const [module, resolution, file] of /** @type {const} */ ([
     ['node16', 'node16', 'types.mts'],
     ['esnext', 'bundler', 'types.mts'],
     ['nodenext', 'nodenext', 'types.cts'],
-  ]) {
+  ])) {
     const how = ['--module', module, '--moduleResolution', resolution];
     run(process.execPath, [resolve('typescript/bin/tsc'), ...common, ...roots, ...how, file], folder);
   }

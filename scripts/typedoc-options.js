@@ -4,7 +4,7 @@
  * (`{ values, indices }`) beside the function or property that has it.
  * @module
  */
-import { Converter, ReflectionKind } from 'typedoc';
+import { Converter, DeclarationReflection, ReflectionKind } from 'typedoc';
 
 /** @param {import('typedoc').Application} app */
 export function load(app) {
@@ -24,7 +24,10 @@ const MEMBERS = ReflectionKind.Property | ReflectionKind.CallSignature;
 /** @param {import('typedoc').Reflection} reflection */
 function isExplainedElsewhere(reflection) {
   if (reflection.hasComment() || reflection.parent?.hasComment()) return false;
-  if (reflection.kindOf(ReflectionKind.SetSignature)) return reflection.parent.getSignature?.hasComment();
+  if (reflection.kindOf(ReflectionKind.SetSignature)) {
+    const { parent } = reflection;
+    return parent instanceof DeclarationReflection && parent.getSignature?.hasComment() === true;
+  }
   if (!reflection.kindOf(MEMBERS) || reflection.name === '__type') return false;
   if (!isOfAnonymousType(reflection.parent)) return false;
   // What belongs to a parameter is not asked for a comment in the first place.

@@ -74,5 +74,5 @@ async function readArchive(root, cache) {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  await readArchive(process.argv[2], process.argv[3] === 'mmap' ? 'mmap' : true);
+  await readArchive(process.argv[2] ?? '', process.argv[3] === 'mmap' ? 'mmap' : true);
 }

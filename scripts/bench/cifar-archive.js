@@ -87,7 +87,7 @@ function metaPickle(perBatch) {
   string('num_cases_per_batch');
   int(perBatch);
   string('label_names');
-  list(CLASSES.length, (i) => string(CLASSES[i]));
+  list(CLASSES.length, (i) => string(CLASSES[i] ?? ''));
   string('num_vis');
   int(3072);
   raw(0x75);

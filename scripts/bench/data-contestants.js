@@ -28,6 +28,16 @@ export function noise(seed) {
   };
 }
 
+/** @typedef {import('sharp')['default']} Sharp */
+
+/** One image at a time on each of libuv's threads, as a batch keeps them all busy. @returns {Promise<Sharp>} */
+async function loadSharp() {
+  const { default: sharp } = await import('sharp');
+  sharp.concurrency(1);
+  sharp.cache(false);
+  return sharp;
+}
+
 /**
  * The article's training pipeline with sharp: resize to 130, a random crop resized to 128, a random flip, to float32
  * planes. A batch's images are worked on at once, on libuv's threads.
@@ -37,14 +47,11 @@ export function noise(seed) {
 export function sharpPipeline(set) {
   const random = noise(3);
   const plane = 128 * 128;
-  /** @type {typeof import('sharp') | undefined} */
-  let sharp;
+  /** @type {Promise<Sharp> | undefined} */
+  let loaded;
   return async (start, count) => {
-    if (sharp === undefined) {
-      sharp = /** @type {typeof import('sharp')} */ ((await import('sharp')).default);
-      sharp.concurrency(1);
-      sharp.cache(false);
-    }
+    loaded ??= loadSharp();
+    const sharp = await loaded;
     const batch = new Float32Array(count * 3 * plane);
     const one = async (/** @type {number} */ i) => {
       const raw = interleaved(set.get((start + i) % set.length).image);
@@ -60,7 +67,7 @@ export function sharpPipeline(set) {
       const bytes = await (random() & 1 ? cut.flop() : cut).raw().toBuffer();
       for (let c = 0; c < 3; c++) {
         const at = (i * 3 + c) * plane;
-        for (let p = 0; p < plane; p++) batch[at + p] = bytes[p * 3 + c] / 127.5 - 1;
+        for (let p = 0; p < plane; p++) batch[at + p] = (bytes[p * 3 + c] ?? 0) / 127.5 - 1;
       }
     };
     await Promise.all(Array.from({ length: count }, (_, i) => one(i)));
@@ -73,7 +80,7 @@ function interleaved(image) {
   const out = Buffer.alloc(image.length);
   const plane = image.length / 3;
   for (let p = 0; p < plane; p++) {
-    for (let c = 0; c < 3; c++) out[p * 3 + c] = image[c * plane + p];
+    for (let c = 0; c < 3; c++) out[p * 3 + c] = image[c * plane + p] ?? 0;
   }
   return out;
 }

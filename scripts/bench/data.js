@@ -101,7 +101,7 @@ function ownPasses(set, batch) {
           let seen = 0;
           while (seen < images) {
             for await (const { images: x, labels } of loader) {
-              seen += x.shape[0];
+              seen += x.shape[0] ?? 0;
               x.dispose();
               labels.dispose();
               if (seen >= images) break;

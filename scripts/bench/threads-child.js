@@ -31,7 +31,9 @@ const steps = {
 
 for await (const line of createInterface({ input: process.stdin })) {
   const [what = '', batch = '', seconds = ''] = line.split(' ');
-  const step = steps[what](Number(batch));
+  const prepare = steps[what];
+  if (!prepare) throw new Error(`Expected ${Object.keys(steps).join(' or ')} but received ${line}`);
+  const step = prepare(Number(batch));
   step();
   const start = performance.now();
   let count = 0;

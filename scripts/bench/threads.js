@@ -27,18 +27,19 @@ export async function measureThreads({ json, model, busy, turns, seconds, spin =
   /** @type {Record<string, Record<string, string>>} */
   const policies = { ...POLICIES };
   for (const count of spin) policies[`spin count ${count}`] = { GOMP_SPINCOUNT: count };
-  const children = Object.entries(policies).map(([name, env]) => ({ name, ...start(env, model) }));
-  /** @type {Record<string, Record<string, number[]>>} */
-  const rates = Object.fromEntries(children.map(({ name }) => [name, {}]));
+  const children = Object.entries(policies).map(([name, env]) => ({
+    ...{ name, own: /** @type {Record<string, number[]>} */ ({}) },
+    ...start(env, model),
+  }));
   try {
     for (const load of ['quiet', 'loaded']) {
       const others = load === 'loaded' ? Array.from({ length: busy }, () => startBusy()) : [];
       try {
         for (let turn = 0; turn <= turns; turn++) {
-          for (const { name, ask } of children) {
+          for (const { own, ask } of children) {
             for (const what of ['infer 1', 'train 32']) {
               const rate = Number(await ask(`${what} ${seconds}`));
-              if (turn > 0) record(rates[name], `${what}, ${load}`, rate);
+              if (turn > 0) record(own, `${what}, ${load}`, rate);
             }
           }
         }
@@ -49,6 +50,7 @@ export async function measureThreads({ json, model, busy, turns, seconds, spin =
   } finally {
     for (const { end } of children) end();
   }
+  const rates = Object.fromEntries(children.map(({ name, own }) => [name, own]));
   report({ json, model, busy, rates });
 }
 

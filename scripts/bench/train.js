@@ -69,9 +69,14 @@ async function assemble({ model: name, batch }, signal) {
 async function measureSteps(options) {
   const controller = new AbortController();
   const { model, optimizer, trainer } = await assemble(options, controller.signal);
-  /** @type {Record<string, number>} */
   let spent = { forward: 0, backward: 0, optimizer: 0 };
-  /** @param {any} object @param {string} method @param {string} name */
+  /**
+   * Adds the time of a method's calls to what was spent.
+   * @template {string} M
+   * @param {Record<M, Function>} object
+   * @param {M} method
+   * @param {keyof typeof spent} name
+   */
   const timed = (object, method, name) => {
     const original = object[method];
     object[method] = function (/** @type {unknown[]} */ ...args) {
@@ -106,8 +111,11 @@ async function measureSteps(options) {
     spent = { forward: 0, backward: 0, optimizer: 0 };
     if (step === options.steps + 3) controller.abort();
   });
-  await trainer.fit();
-  restore();
+  try {
+    await trainer.fit();
+  } finally {
+    restore();
+  }
   const medians = Object.entries(times).map(([name, values]) => [name, Number(median(values).toFixed(3))]);
   return /** @type {Record<'step_ms' | 'forward_ms' | 'backward_ms' | 'optimizer_ms' | 'overhead_ms' | 'data_ms', number>} */ (
     Object.fromEntries(medians)
@@ -169,7 +177,7 @@ async function measureCheckpoints(options) {
 async function writePlain(paths, buffer, sizes) {
   const stage = async (/** @type {string} */ path, /** @type {number} */ index) => {
     const file = await open(`${path}.tmp`, 'w');
-    await file.write(buffer, 0, sizes[index]);
+    await file.write(buffer, 0, sizes[index] ?? 0);
     await file.sync();
     await file.close();
   };

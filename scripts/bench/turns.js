@@ -15,18 +15,19 @@ import { cpuCapability, cuda, getNumThreads, version } from '../../dist/index.js
  * @typedef {{ infer_ms: number, train_ms: number, peak_rss_mb?: number, turns: number }} Result
  */
 
-/** The middle value. @param {number[]} values */
-export function median(values) {
+/** The middle value; NaN of none. @param {readonly number[]} [values] */
+export function median(values = []) {
   const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+  const upper = sorted[sorted.length >> 1] ?? Number.NaN;
+  const lower = sorted[(sorted.length - 1) >> 1] ?? Number.NaN;
+  return (lower + upper) / 2;
 }
 
 /** @param {() => unknown} step */
 async function time(step) {
   const start = performance.now();
-  const told = await step();
-  return typeof told === 'number' ? told : performance.now() - start;
+  const measured = await step();
+  return typeof measured === 'number' ? measured : performance.now() - start;
 }
 
 /**
@@ -37,12 +38,14 @@ async function time(step) {
  * @returns {Promise<Record<string, Result>>}
  */
 export async function takeTurns(contestants, { turns, budget = 30 }) {
-  const times = Object.fromEntries(
-    Object.keys(contestants).map((name) => [name, { infer: [], train: [], spent: 0 }]),
-  );
+  /** @type {{ name: string, contestant: Contestant, infer: number[], train: number[], spent: number }[]} */
+  const times = Object.entries(contestants).map(([name, contestant]) => ({
+    ...{ name, contestant, spent: 0 },
+    ...{ infer: [], train: [] },
+  }));
   for (let turn = 0; turn <= turns; turn++) {
-    for (const [name, contestant] of Object.entries(contestants)) {
-      const own = times[name];
+    for (const own of times) {
+      const { contestant } = own;
       if (own.spent > budget * 1000 && own.train.length > 0) continue;
       for (const what of /** @type {const} */ (['infer', 'train'])) {
         const ms = await time(contestant[what]);
@@ -54,7 +57,7 @@ export async function takeTurns(contestants, { turns, budget = 30 }) {
   }
   const round = (/** @type {number} */ ms) => Number(ms.toFixed(3));
   return Object.fromEntries(
-    Object.entries(times).map(([name, { infer, train }]) => [
+    times.map(({ name, infer, train }) => [
       name,
       { infer_ms: round(median(infer)), train_ms: round(median(train)), turns: train.length },
     ]),
@@ -139,13 +142,14 @@ export function print({ json }, report, images) {
       .map(([key, value]) => `${key}: ${typeof value === 'object' ? JSON.stringify(value) : value}`)
       .join('\n'),
   );
-  const [first] = Object.values(results);
+  const { infer_ms: firstInfer = Number.NaN, train_ms: firstTrain = Number.NaN } =
+    Object.values(results)[0] ?? {};
   const rows = Object.entries(results).map(([name, { infer_ms, train_ms, peak_rss_mb }]) => ({
     name,
     'infer ms': infer_ms.toFixed(2),
-    ratio: (infer_ms / first.infer_ms).toFixed(2),
+    ratio: (infer_ms / firstInfer).toFixed(2),
     'train ms': train_ms.toFixed(2),
-    'ratio ': (train_ms / first.train_ms).toFixed(2),
+    'ratio ': (train_ms / firstTrain).toFixed(2),
     ...(images && {
       'infer images/s': ((images * 1000) / infer_ms).toFixed(0),
       'train images/s': ((images * 1000) / train_ms).toFixed(0),
@@ -163,7 +167,9 @@ export function printRows(rows) {
     Math.max(column.length, ...rows.map((row) => cell(row, column).length)),
   );
   const line = (/** @type {string[]} */ cells) =>
-    cells.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join('  ');
+    cells
+      .map((cell, i) => (i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0)))
+      .join('  ');
   console.log(`\n${line(columns)}`);
   for (const row of rows) console.log(line(columns.map((column) => cell(row, column))));
 }

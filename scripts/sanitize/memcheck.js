@@ -104,7 +104,7 @@ function errorsOf(log) {
     /^(Invalid|Use of uninit|Conditional jump|Syscall param|Mismatched|Source and dest|Argument '|Jump to|.*points to)/;
   const paragraphs = log
     .replace(/^==\d+== ?/gm, '')
-    .split('HEAP SUMMARY')[0]
+    .replace(/HEAP SUMMARY[\s\S]*/, '')
     .split(/\n\s*\n|\n(?=\S)/);
   return paragraphs.filter((paragraph) => titles.test(paragraph)).map((paragraph) => paragraph.trim());
 }

@@ -11,6 +11,7 @@ import { check, root, run, shell } from './steps.js';
 export function fromClone(work) {
   const folder = join(work, 'clone é');
   check('git clone', () => run('git', ['clone', '--quiet', root, folder]));
+  /** @type {NodeJS.ProcessEnv} */
   const env = {};
   for (const line of firstBlock()) check(line, () => shell(line, folder, env));
   const libtorch = run(process.execPath, ['scripts/libtorch.js'], folder).trim();
@@ -23,7 +24,7 @@ export function fromClone(work) {
 
 /** The commands of the README's first block, without the one that asks for the administrator. */
 function firstBlock() {
-  const block = /^```sh\n([\s\S]*?)^```/m.exec(readFileSync(join(root, 'README.md'), 'utf8'))[1];
+  const block = /^```sh\n([\s\S]*?)^```/m.exec(readFileSync(join(root, 'README.md'), 'utf8'))?.[1] ?? '';
   const lines = block.split('\n').map((line) => line.replace(/#.*/, '').trim());
   return lines.filter((line) => line !== '' && !line.startsWith('sudo '));
 }

@@ -21,27 +21,34 @@ const files = new Map(tarballs.map((file) => [basename(file), readFileSync(file)
 const manifests = new Map(
   tarballs.map((file) => {
     const { stdout } = spawnSync('tar', ['-xzOf', file, 'package/package.json'], { encoding: 'utf8' });
-    const manifest = JSON.parse(stdout);
+    const manifest = /** @type {Manifest} */ (JSON.parse(stdout));
     return [manifest.name, { manifest, file: basename(file) }];
   }),
 );
 
 const server = createServer((request, response) => {
-  const name = decodeURIComponent(request.url.slice(1).split('?')[0]);
+  const path = request.url?.slice(1) ?? '';
+  const name = decodeURIComponent(path.split('?')[0] ?? '');
   const tarball = files.get(name.replace(/^-\//, ''));
   if (tarball) return void response.end(tarball);
   const known = manifests.get(name);
-  if (!known)
-    return void response.writeHead(307, { location: new URL(request.url.slice(1), usual).href }).end();
+  if (!known) return void response.writeHead(307, { location: new URL(path, usual).href }).end();
   response.setHeader('content-type', 'application/json');
   response.end(JSON.stringify(packument(known, `http://${request.headers.host}/-/`)));
 });
-server.listen(0, '127.0.0.1', () => console.log(`http://127.0.0.1:${server.address().port}/`));
+server.listen(0, '127.0.0.1', () => {
+  const { port } = /** @type {import('node:net').AddressInfo} */ (server.address());
+  console.log(`http://127.0.0.1:${port}/`);
+});
 
-/** What a registry tells of a package. @param {{ manifest: any, file: string }} known @param {string} base */
+/** @typedef {{ name: string, version: string, scripts?: Record<string, string> }} Manifest */
+
+/** What a registry answers about a package. @param {{ manifest: Manifest, file: string }} known @param {string} base */
 function packument({ manifest, file }, base) {
   const { name, version, scripts } = manifest;
-  const hash = (algorithm, encoding) => createHash(algorithm).update(files.get(file)).digest(encoding);
+  const bytes = files.get(file) ?? Buffer.alloc(0);
+  const hash = (/** @type {string} */ algorithm, /** @type {'hex' | 'base64'} */ encoding) =>
+    createHash(algorithm).update(bytes).digest(encoding);
   const dist = {
     tarball: `${base}${file}`,
     shasum: hash('sha1', 'hex'),

@@ -28,12 +28,17 @@ export function check(what, work) {
     return result;
   } catch (error) {
     failed++;
-    console.log(`FAILED ${what}: ${error.message}`);
+    console.log(`FAILED ${what}: ${messageOf(error)}`);
     throw error;
   }
 }
 
-/** @param {boolean} condition @param {string} message */
+/** @param {unknown} error */
+export function messageOf(error) {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** @param {boolean} condition @param {string} message @returns {asserts condition} */
 export function expect(condition, message) {
   if (!condition) throw new Error(message);
 }
@@ -73,8 +78,10 @@ export function attempt(command, args, cwd, env = {}) {
 
 /** Runs a printed line in a shell; it has to succeed. @param {string} line @param {string} cwd @param {NodeJS.ProcessEnv} env */
 export function shell(line, cwd, env) {
-  const options = { cwd, encoding: 'utf8', shell: true, env: { ...process.env, ...env } };
-  const { status, stdout, stderr } = spawnSync(line, options);
+  const { status, stdout, stderr } = spawnSync(line, {
+    ...{ cwd, shell: true, env: { ...process.env, ...env } },
+    encoding: 'utf8',
+  });
   expect(status === 0, `${line} ended with ${status}: ${stdout}${stderr}`);
   return `${stdout}${stderr}`;
 }
