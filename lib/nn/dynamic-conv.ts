@@ -8,8 +8,10 @@ import { checkOptions, optionKeys, type RequiredOptions } from '../check/index.j
 import { ShapeError } from '../errors.js';
 import { CONV2D_KEYS, type Conv2dOptions, resolveConv } from '../ops/conv.js';
 import {
+  type DynamicConv2dAlgorithm,
   type DynamicConv2dOptions,
   dynamicConv2d,
+  dynamicConv2dAlgorithm,
   LEAST_TEMPERATURE,
   type RoutingKind,
   routing,
@@ -108,7 +110,7 @@ export interface DynamicConv2dLayerOptions extends Conv2dOptions, FactoryOptions
    */
   initGain?: number | undefined;
   /** `'auto'` or a name from {@link dynamicConv2d.algorithms}. Default `'auto'`. */
-  algorithm?: string | undefined;
+  algorithm?: DynamicConv2dAlgorithm | undefined;
 }
 
 const DYNAMIC_CONV2D_LAYER_KEYS = optionKeys(
@@ -175,13 +177,13 @@ export class DynamicConv2d extends Module<[Tensor, DynamicForwardOptions?]> {
       routing: kind,
       initGain = 1,
     } = checkOptions(options, DYNAMIC_CONV2D_LAYER_KEYS);
-    const { stride = 1, padding = 0, dilation = 1, groups = 1, algorithm = 'auto', device, dtype } = options;
+    const { stride = 1, padding = 0, dilation = 1, groups = 1, device, dtype } = options;
     this.inChannels = integer('inChannels', inChannels, 1);
     this.outChannels = integer('outChannels', outChannels, 1);
     this.numExperts = integer('numExperts', numExperts, 1);
     this.kernelSize = pair('kernelSize', kernelSize, 1);
     checkGroups(groups, inChannels, outChannels);
-    if (algorithm !== 'auto') oneOf('algorithm', ['auto', ...dynamicConv2d.algorithms()], algorithm);
+    const algorithm = dynamicConv2dAlgorithm(options.algorithm);
     this.options = Object.freeze({ stride, padding, dilation, groups, algorithm });
     resolveConv(this.kernelSize, this.options);
     const factory = { device, dtype };

@@ -12,10 +12,49 @@ import { CONV2D_KEYS, type Conv2dOptions, kernelSizeOf, padExtra, resolveConv } 
 /** How attention is made of logits: `softmax` (Chen et al.) or `sigmoid` (CondConv, Yang et al., NeurIPS 2019). */
 export type RoutingKind = 'softmax' | 'sigmoid';
 
+/**
+ * What computes a {@link dynamicConv2d}. `'auto'` takes what is fastest for the sizes; {@link dynamicConv2d.algorithms} lists
+ * the others that this build and this processor have. Those of one instruction set or one tile size are for comparison.
+ */
+export type DynamicConv2dAlgorithm = 'auto' | AlgorithmName;
+
+/** The names in the table of cpp/ops/dynamic_conv.cc, in its order; a test compares the two. */
+const ALGORITHMS = [
+  'mix-once',
+  'depthwise',
+  'winograd',
+  'winograd-forward',
+  'fused',
+  'fused-cuda',
+  'mix-cuda',
+  'mix-after',
+  'grouped',
+  'depthwise-avx2',
+  'depthwise-portable',
+  'fused-avx2',
+  'fused-portable',
+  'winograd-2x3',
+  'winograd-3x4',
+  'winograd-4x2',
+  'winograd-avx2',
+  'winograd-portable',
+  'reference',
+] as const;
+
+type AlgorithmName = (typeof ALGORITHMS)[number];
+
+const built = new Set(native.dynamicConv2dAlgorithms());
+const available = Object.freeze(ALGORITHMS.filter((name) => built.has(name)));
+
+/** Checks the name of an algorithm. @throws ArgumentError for one that is not available here. */
+export function dynamicConv2dAlgorithm(algorithm: DynamicConv2dAlgorithm = 'auto'): DynamicConv2dAlgorithm {
+  return algorithm === 'auto' ? algorithm : oneOf('algorithm', ['auto', ...available], algorithm);
+}
+
 /** Options of {@link dynamicConv2d}. */
 export interface DynamicConv2dOptions extends Conv2dOptions {
   /** `'auto'` or a name from {@link dynamicConv2d.algorithms}. Default `'auto'`. */
-  algorithm?: string | undefined;
+  algorithm?: DynamicConv2dAlgorithm | undefined;
 }
 
 const DYNAMIC_CONV2D_KEYS = optionKeys(...CONV2D_KEYS, 'algorithm');
@@ -38,8 +77,7 @@ export function dynamicConv2d(
   bias: Tensor | null = null,
   options: DynamicConv2dOptions = {},
 ): Tensor {
-  const { algorithm = 'auto' } = checkOptions(options, DYNAMIC_CONV2D_KEYS);
-  if (algorithm !== 'auto') oneOf('algorithm', ['auto', ...algorithms], algorithm);
+  const algorithm = dynamicConv2dAlgorithm(checkOptions(options, DYNAMIC_CONV2D_KEYS).algorithm);
   const { stride, padding, dilation, groups, extra } = resolveConv(kernelSizeOf(weight), options);
   return native.dynamicConv2d(
     padExtra(input, extra),
@@ -54,10 +92,8 @@ export function dynamicConv2d(
   );
 }
 
-const algorithms: readonly string[] = Object.freeze(native.dynamicConv2dAlgorithms());
-
 /** Names of the algorithms in the order `'auto'` considers them; `'reference'`, slow and readable, is the last. */
-dynamicConv2d.algorithms = (): string[] => [...algorithms];
+dynamicConv2d.algorithms = (): AlgorithmName[] => [...available];
 
 /**
  * The algorithm that `'auto'` takes for these arguments of {@link dynamicConv2d}, without computing anything. Shapes decide,
@@ -69,10 +105,10 @@ dynamicConv2d.choice = (
   attention: Tensor,
   bias: Tensor | null = null,
   options: Conv2dOptions = {},
-): string => {
+): AlgorithmName => {
   checkOptions(options, CONV2D_KEYS);
   const { stride, padding, dilation, groups, extra } = resolveConv(kernelSizeOf(weight), options);
-  return native.dynamicConv2dChoice(
+  const choice = native.dynamicConv2dChoice(
     padExtra(input, extra),
     weight,
     attention,
@@ -82,6 +118,7 @@ dynamicConv2d.choice = (
     dilation,
     groups,
   );
+  return choice as AlgorithmName;
 };
 
 /** The least temperature of a {@link routing}: the smallest float32 with all its digits. */

@@ -14,6 +14,7 @@ export {
   convTranspose3d,
 } from './conv-nd.js';
 export {
+  type DynamicConv2dAlgorithm,
   type DynamicConv2dOptions,
   dynamicConv2d,
   type RoutingKind,

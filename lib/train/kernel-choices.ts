@@ -4,8 +4,7 @@
  */
 import { checkIterable, checkOptions, optionKeys } from '../check/index.js';
 import type { AnyModule, Module } from '../nn/module.js';
-import type { Conv2dOptions } from '../ops/conv.js';
-import { dynamicConv2d } from '../ops/dynamic-conv.js';
+import { type DynamicConv2dOptions, dynamicConv2d } from '../ops/dynamic-conv.js';
 import { autocast, noGrad, tidy } from '../tensor/context.js';
 import { zeros } from '../tensor/create.js';
 import type { Device } from '../tensor/dtype.js';
@@ -21,7 +20,7 @@ const DEVICE_AUTOCAST = optionKeys('device', 'autocast');
 interface DynamicLayer {
   weight: Tensor;
   bias: Tensor | null;
-  options: Conv2dOptions & { algorithm?: string | undefined };
+  options: DynamicConv2dOptions;
   attention(input: Tensor): Tensor;
 }
 

@@ -28,7 +28,13 @@ function deviation(received: Tensor, expected: Tensor): number {
 }
 
 /** Output and gradients of one case. The numbers are the same for every device and dtype. */
-function results(c: Case, algorithm: string, device: Device, dtype: DType, rounded: DType): Tensor[] {
+function results(
+  c: Case,
+  algorithm: F.DynamicConv2dAlgorithm,
+  device: Device,
+  dtype: DType,
+  rounded: DType,
+): Tensor[] {
   manualSeed(9);
   const leaf = (shape: number[], type: DType) =>
     randn(shape, { dtype: 'float64' }).to({ dtype: rounded }).to({ device, dtype: type }).detach();
@@ -51,7 +57,7 @@ describeOnCuda('dynamic convolution on CUDA', () => {
     ...Array.from({ length: 40 }, (_, n) => [`random ${n}`, randomCase(n)] as const),
   ];
   const algorithms = dynamicConv2d.algorithms().filter((name) => name.endsWith('-cuda'));
-  describe.each(['auto', 'mix-after', ...algorithms])('%s', (algorithm) => {
+  describe.each(['auto', 'mix-after', ...algorithms] as const)('%s', (algorithm) => {
     it.each([
       ['float32', 2e-5],
       ['bfloat16', 2e-2],

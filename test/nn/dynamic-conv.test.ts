@@ -58,7 +58,7 @@ itRefuses([
   ],
   [
     'an unknown algorithm',
-    () => make({ algorithm: 'fast' }),
+    () => make({ algorithm: 'fast' as never }),
     ArgumentError,
     "'reference' for algorithm but received 'fast' (string)",
   ],
@@ -264,7 +264,7 @@ describe('forward', () => {
     expect(layer.forward(x).allclose(wanted, { atol: 1e-5 })).toBe(true);
   });
 
-  it.each([...cpuAlgorithms(), 'auto'])('gives the same by %s', (algorithm) => {
+  it.each([...cpuAlgorithms(), 'auto' as const])('gives the same by %s', (algorithm) => {
     const groups = algorithm.startsWith('depthwise') ? 3 : 1;
     const options = { padding: 'same', temperature: 1, groups } as const;
     manualSeed(2);

@@ -18,7 +18,7 @@ import { cpuAlgorithms } from '../support/cuda.js';
 import { deviation } from '../support/values.js';
 import { type Case, corners, outputSize, randomCase } from './dynamic-conv-cases.js';
 
-const algorithms = ['auto', ...cpuAlgorithms()];
+const algorithms: readonly F.DynamicConv2dAlgorithm[] = ['auto', ...cpuAlgorithms()];
 const RANDOM_CASES = 300;
 const SIZES = [1, 2, 3, 4, 5, 6, 7, 8, 9];
 // A build with -DDYCONV_EMULATE_CUDA=ON runs the CUDA kernels on the CPU; any other refuses them there.
@@ -58,7 +58,12 @@ function attentionOf({ batch, experts, attention }: Case): Tensor {
 }
 
 /** The output, then the gradients of input, weight, attention and bias. */
-function run(c: Case, given: Arguments, algorithm: string, dtype: DType): (Tensor | null)[] {
+function run(
+  c: Case,
+  given: Arguments,
+  algorithm: F.DynamicConv2dAlgorithm,
+  dtype: DType,
+): (Tensor | null)[] {
   const leaf = (t: Tensor, type: DType = dtype) => t.to({ dtype: type }).detach().requiresGrad_();
   const inputs = [
     leaf(given.input),
@@ -83,7 +88,7 @@ const winograd = ({ kernel, stride, dilation, groups }: Case, kernels: string[])
   groups === 1 && kernels.includes(`${kernel}`) && [...stride, ...dilation].every((step) => step === 1);
 
 /** What an algorithm is documented to compute; it must refuse the rest. */
-function applies(algorithm: string, c: Case, dtype: DType): boolean {
+function applies(algorithm: F.DynamicConv2dAlgorithm, c: Case, dtype: DType): boolean {
   const kernels = c.batch > 0 && dtype !== 'float64';
   if (algorithm.endsWith('-cuda')) return kernels && emulated;
   if (algorithm.startsWith('depthwise')) return kernels && c.inChannels === c.groups;
@@ -158,12 +163,12 @@ describe('dynamicConv2d agrees with the float64 reference', () => {
   });
 
   // Everything is summed in float32 and rounded once; on tensor cores mixed weights are rounded as well.
-  const onGpus = emulated ? ['mix-cuda', 'fused-cuda'] : [];
+  const onGpus = emulated ? (['mix-cuda', 'fused-cuda'] as const) : [];
   it.each([
-    ...['auto', 'fused', 'winograd', 'depthwise', 'mix-after', 'grouped', ...onGpus].map(
+    ...(['auto', 'fused', 'winograd', 'depthwise', 'mix-after', 'grouped', ...onGpus] as const).map(
       (algorithm) => ['bfloat16', algorithm, 2e-2] as const,
     ),
-    ...['auto', 'mix-after', ...onGpus].map((algorithm) => ['float16', algorithm, 4e-3] as const),
+    ...(['auto', 'mix-after', ...onGpus] as const).map((algorithm) => ['float16', algorithm, 4e-3] as const),
   ])('in %s with %s', (dtype, algorithm, tolerance) => {
     for (const c of Object.values(corners)) {
       if (!applies(algorithm, c, dtype) || c.batch === 0) continue;
@@ -204,7 +209,7 @@ describe.skipIf(!emulated)(
     it('lets go of the K x O outputs after the backward, whoever still holds the graph', () => {
       const leaf = (...shape: number[]) => randn(shape).requiresGrad_();
       const attention = ones([4, 4]).div(4).requiresGrad_();
-      const options = { padding: 1, algorithm: 'mix-cuda' };
+      const options = { padding: 1, algorithm: 'mix-cuda' } as const;
       const output = dynamicConv2d(randn([4, 8, 32, 32]), leaf(4, 16, 8, 3, 3), attention, null, options);
       const before = memory().allocatedBytes;
       tidy(() => output.sum().backward());
@@ -334,7 +339,7 @@ describe.each(algorithms)('identities of %s', (algorithm) => {
   );
 
   it('is differentiable twice', () => {
-    const second = (dtype: DType, name: string) => {
+    const second = (dtype: DType, name: F.DynamicConv2dAlgorithm) => {
       const leaves = [given.input, given.weight, given.attention].map((t) =>
         t.to({ dtype }).detach().requiresGrad_(),
       );
@@ -361,6 +366,10 @@ describe.each(algorithms)('identities of %s', (algorithm) => {
   });
 });
 
+it('has a literal name for every algorithm of the add-on', () => {
+  expect(dynamicConv2d.algorithms()).toEqual(native.dynamicConv2dAlgorithms());
+});
+
 describe('dynamicConv2d names what is wrong', () => {
   const x = ones([2, 3, 5, 5]);
   const w = ones([4, 6, 3, 3, 3]);
@@ -373,6 +382,6 @@ describe('dynamicConv2d names what is wrong', () => {
     ['groups', () => dynamicConv2d(x, w, a, null, { groups: 2 }), 'divisible by groups = 2'],
     ['a small image', () => dynamicConv2d(ones([2, 3, 2, 5]), w, a), "no smaller than the kernel's reach"],
     ['dtypes', () => dynamicConv2d(x.to({ dtype: 'float64' }), w, a), 'Expected dtype'],
-    ['algorithm', () => dynamicConv2d(x, w, a, null, { algorithm: 'magic' }), 'algorithm'],
+    ['algorithm', () => dynamicConv2d(x, w, a, null, { algorithm: 'magic' as never }), 'algorithm'],
   ])('%s', (_, call, message) => expect(call).toThrow(message));
 });

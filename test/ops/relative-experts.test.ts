@@ -21,10 +21,15 @@ const only = (expert: number, experts: number) =>
   F.oneHot(tensor(Array.from({ length: BATCH }, () => BigInt(expert))), experts).to({ dtype: 'float32' });
 
 /** Output and input gradient in float32 beside the reference in float64, of output and input channel `channel`. */
-function worst(w: Tensor, attention: Tensor, channel: number, algorithm: string): [number, number] {
+function worst(
+  w: Tensor,
+  attention: Tensor,
+  channel: number,
+  algorithm: F.DynamicConv2dAlgorithm,
+): [number, number] {
   const x = randn([BATCH, IN, SIZE, SIZE]);
   const gradOutputs = randn([BATCH, OUT, SIZE, SIZE]);
-  const run = (dtype: 'float32' | 'float64', name: string) => {
+  const run = (dtype: 'float32' | 'float64', name: F.DynamicConv2dAlgorithm) => {
     const leaf = x.to({ dtype }).detach().requiresGrad_();
     const y = dynamicConv2d(leaf, w.to({ dtype }), attention.to({ dtype }), null, {
       ...options,
@@ -37,7 +42,7 @@ function worst(w: Tensor, attention: Tensor, channel: number, algorithm: string)
   return [deviation(got[0], expected[0]), deviation(got[1], expected[1])];
 }
 
-describe.each(['auto', 'fused', 'winograd'])('%s keeps the digits', (algorithm) => {
+describe.each(['auto', 'fused', 'winograd'] as const)('%s keeps the digits', (algorithm) => {
   it.each([2, 3])('of output channels whose sizes differ between %i experts', (experts) => {
     manualSeed(1);
     tidy(() => {

@@ -13,7 +13,7 @@ function reason(kernels: boolean): string | undefined {
 }
 
 /** The algorithms that take tensors on the CPU: those for GPUs do so only in a build that emulates CUDA. */
-export function cpuAlgorithms(): string[] {
+export function cpuAlgorithms(): ReturnType<typeof dynamicConv2d.algorithms> {
   return dynamicConv2d.algorithms().filter((name) => !native.cudaBuilt() || !name.endsWith('-cuda'));
 }
 

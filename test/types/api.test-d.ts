@@ -173,7 +173,13 @@ export async function networks(x: Tensor): Promise<void> {
   is<number[]>()(layer.expertUsage().mean);
   is<DynamicConv2d>()(new DynamicConv(1, 1, 1));
   is<Tensor>()(dynamicConv2d(x, x, x, null, { padding: 'same', algorithm: 'auto' }));
-  is<string[]>()(dynamicConv2d.algorithms());
+  is<Exclude<F.DynamicConv2dAlgorithm, 'auto'>[]>()(dynamicConv2d.algorithms());
+  // @ts-expect-error algorithms are a closed set of names
+  dynamicConv2d(x, x, x, null, { algorithm: 'winograd-9x9' });
+  // @ts-expect-error as are those of the layer
+  new DynamicConv2d(1, 1, 1, { algorithm: 'fastest' });
+  // @ts-expect-error and those of the static convolution
+  F.conv2d(x, x, null, { algorithm: 'fft' });
 
   const optimizer = new optim.SGD(net.parameters(), {
     lr: 0.1,
