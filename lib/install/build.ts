@@ -11,8 +11,8 @@ import { DyconvError } from '../errors.js';
 import { addonPath, type BuildConfig, packageRoot } from '../native/load.js';
 import { checkAddon } from './addon.js';
 import { cudaToolkit } from './cuda.js';
-import type { Libtorch } from './libtorch.js';
 import { installHint, missingTools } from './toolchain.js';
+import type { Libtorch } from './types.js';
 
 /** Options of {@link buildAddon}. */
 export interface BuildOptions {

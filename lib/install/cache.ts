@@ -10,7 +10,7 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { basename, join } from 'node:path';
-import type { Flavour } from './lock.js';
+import type { Flavour } from './types.js';
 
 /** Written into every finished folder. */
 export interface Manifest {

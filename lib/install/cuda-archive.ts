@@ -11,10 +11,10 @@ import { unpackLibtorch } from './archive.js';
 import { type Manifest, publish, readManifest } from './cache.js';
 import { withFolder } from './cache-lock.js';
 import { inspectLibtorch } from './inspect.js';
-import type { Libtorch } from './libtorch.js';
 import { readLock } from './lock.js';
 import type { Reporter } from './reporter.js';
 import { isOffline } from './sources.js';
+import type { Libtorch } from './types.js';
 
 /** Options of {@link ensureCudaArchive}. */
 export interface CudaArchiveOptions {

@@ -15,10 +15,10 @@ import { withFolder } from './cache-lock.js';
 import { type CudaRequest, hasNvidiaDriver } from './cuda.js';
 import { ensureCudaArchive, findCudaArchive } from './cuda-archive.js';
 import { inspectLibtorch } from './inspect.js';
-import type { Libtorch } from './libtorch.js';
 import { readLock } from './lock.js';
 import { createReporter, type Reporter } from './reporter.js';
 import { type FetchedFile, fetchWithPip, isOffline } from './sources.js';
+import type { Libtorch } from './types.js';
 
 /** One wheel, as pip is asked for it and as it must be. */
 export interface PinnedWheel {

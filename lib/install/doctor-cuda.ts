@@ -6,9 +6,8 @@
 import { setupCommand } from '../native/load.js';
 import type { AddonFacts } from './addon.js';
 import { cudaToolkit, findGpus, findNvcc } from './cuda.js';
-import type { Finding } from './doctor.js';
-import type { Libtorch } from './libtorch.js';
 import type { Probe } from './toolchain.js';
+import type { Finding, Libtorch } from './types.js';
 
 /** What {@link cudaFindings} looks at. */
 export interface CudaState {

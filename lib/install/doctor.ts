@@ -20,21 +20,10 @@ import { type AddonCheck, checkAddon } from './addon.js';
 import { cacheDirectory } from './cache.js';
 import { cudaFindings } from './doctor-cuda.js';
 import { inspectLibtorch } from './inspect.js';
-import { findLibtorch, type Libtorch } from './libtorch.js';
+import { findLibtorch } from './libtorch.js';
 import { readLock } from './lock.js';
 import { installHint, missingTools, type Probe, runProbe } from './toolchain.js';
-
-interface Line {
-  /** What was looked at, such as `libtorch`. */
-  name: string;
-  detail: string;
-}
-
-/** One line of the doctor. What is wrong always comes with the command, or the one thing to do, that mends it. */
-export type Finding =
-  | (Line & { status: 'ok' | 'info'; mend?: string | undefined })
-  // `error`: dyconv does not work. `warning`: something will not work, such as a build.
-  | (Line & { status: 'warning' | 'error'; mend: string });
+import type { Finding, Libtorch } from './types.js';
 
 /** What {@link diagnose} looks at; replaced in tests. */
 export interface DoctorOptions {

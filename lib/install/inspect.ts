@@ -4,7 +4,7 @@
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Flavour } from './lock.js';
+import type { Flavour } from './types.js';
 
 /** What {@link inspectLibtorch} found. */
 export interface LibtorchInfo {

@@ -13,7 +13,7 @@ import { isDiskFull, withFolder } from './cache-lock.js';
 import { cudaRequest } from './cuda.js';
 import { ensureCudaLibtorch, findCudaLibtorch } from './cuda-libtorch.js';
 import { inspectLibtorch, type LibtorchInfo } from './inspect.js';
-import { acceptsVersion, type Flavour, type LibtorchArtifact, type LibtorchLock, readLock } from './lock.js';
+import { acceptsVersion, type LibtorchArtifact, type LibtorchLock, readLock } from './lock.js';
 import { findPythonTorch } from './python.js';
 import { createReporter, type Reporter } from './reporter.js';
 import {
@@ -24,6 +24,7 @@ import {
   type SourceContext,
   zipSource,
 } from './sources.js';
+import type { Flavour, Libtorch } from './types.js';
 
 /** Options of {@link ensureLibtorch}. Every one has a default that suits an installation. */
 export interface EnsureLibtorchOptions {
@@ -43,17 +44,6 @@ export interface EnsureLibtorchOptions {
   reporter?: Reporter | undefined;
   /** Stops the work; nothing half-finished keeps a final name. */
   signal?: AbortSignal | undefined;
-}
-
-/** Where libtorch is. */
-export interface Libtorch {
-  /** Absolute; holds `lib/` and `include/`. */
-  dir: string;
-  /** Such as `2.13.0`. */
-  version: string;
-  flavour: Flavour;
-  /** How it was found. */
-  source: 'LIBTORCH' | 'LIBTORCH_USE_PYTORCH' | 'cache' | LibtorchSource['name'];
 }
 
 /**

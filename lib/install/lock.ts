@@ -4,9 +4,6 @@
  */
 import { readFileSync } from 'node:fs';
 
-/** Which build of libtorch. `cuda` is only ever found at a place the user names; none is pinned. */
-export type Flavour = 'cpu' | 'cuda';
-
 /** A file whose content is known beforehand. */
 export interface PinnedFile {
   /** Its address; `{base}` stands for {@link LibtorchLock.base}, {@link LibtorchLock.zipBase}, or the user's mirror. */

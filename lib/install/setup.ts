@@ -10,8 +10,9 @@ import { writeFileAtomic } from '../files/atomic.js';
 import { type Addon, addonPath, findAddon, findPrebuilt, libtorchNote } from '../native/load.js';
 import { checkAddon } from './addon.js';
 import { buildAddon, isUpToDate } from './build.js';
-import { ensureLibtorch, type Libtorch } from './libtorch.js';
+import { ensureLibtorch } from './libtorch.js';
 import { sameRelease } from './lock.js';
+import type { Libtorch } from './types.js';
 
 /** Options of {@link setup}. */
 export interface SetupOptions {

@@ -11,6 +11,7 @@ import { DownloadError } from '../errors.js';
 import { download, hashFile } from '../files/download.js';
 import type { LibtorchArtifact, PinnedFile } from './lock.js';
 import type { Reporter } from './reporter.js';
+import type { SourceName } from './types.js';
 
 /** What a source gets to work with. */
 export interface SourceContext {
@@ -36,7 +37,7 @@ export interface FetchedFile {
 
 /** One place to get libtorch from. */
 export interface LibtorchSource {
-  name: 'download' | 'zip' | 'pip';
+  name: SourceName;
   /** Whether this place has a file for the platform. Default: yes. */
   applies?(artifact: LibtorchArtifact): boolean;
   /** For the error message: what exactly was tried. */

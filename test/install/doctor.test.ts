@@ -3,9 +3,10 @@ import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { type DoctorOptions, diagnose, type Finding, isHealthy } from '../../lib/install/doctor.js';
+import { type DoctorOptions, diagnose, isHealthy } from '../../lib/install/doctor.js';
 import { cudaFindings } from '../../lib/install/doctor-cuda.js';
 import type { Probe } from '../../lib/install/toolchain.js';
+import type { Finding } from '../../lib/install/types.js';
 import { native } from '../../lib/native/index.js';
 import { temporaryFolder, versionHeader, writeTree } from './support.js';
 
