@@ -2,9 +2,8 @@
  * Confusion matrix: which class is taken for which.
  * @module
  */
-import { ShapeError } from '../errors.js';
+import { type ConfusionInput, checkSquare, classAccuracies } from '../run/confusion.js';
 import { alignColumns } from '../text.js';
-import { checkConfusion } from './check.js';
 import {
   type ChartOption,
   type PictureOptions,
@@ -15,64 +14,6 @@ import {
   svgToPng,
 } from './render.js';
 import { HEAT_COLOURS, type HeatColours } from './theme.js';
-
-/** Images per true class (row) and predicted class (column), with the names of the classes. */
-export interface ConfusionInput {
-  /** Class names in label order. */
-  classes: readonly string[];
-  /** Counts, by true class (rows) and predicted class. */
-  confusion: readonly (readonly number[])[];
-}
-
-/** How one class fares. */
-export interface ClassAccuracy {
-  /** Name of the class. */
-  class: string;
-  /** Test images of the class. */
-  images: number;
-  /** Share of them that were recognised (recall); null for a class without images. */
-  accuracy: number | null;
-  /** Share of right ones among what was taken for this class; null where nothing was. */
-  precision: number | null;
-  /** The class it is most often taken for, and how often; null where every image was recognised. */
-  mistakenFor: { class: string; images: number } | null;
-}
-
-function checkSquare(input: ConfusionInput, name: string): void {
-  checkConfusion(input, name);
-  const { classes, confusion } = input;
-  const columns = confusion.map((row) => row.length);
-  if (confusion.length !== classes.length || columns.some((length) => length !== classes.length))
-    throw new ShapeError(
-      `Expected a ${classes.length} x ${classes.length} matrix for confusion but received rows of [${columns.join(', ')}]`,
-    );
-}
-
-const total = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0);
-
-/**
- * Accuracy of every class, in label order.
- * @param input - class names and confusion matrix, [true][predicted]
- * @throws ArgumentError for anything but names and numbers; ShapeError unless the matrix is square with one row a class
- */
-export function classAccuracies(input: ConfusionInput): ClassAccuracy[] {
-  checkSquare(input, 'input');
-  const { classes, confusion } = input;
-  return confusion.map((row, label) => {
-    const images = total(row);
-    const right = row[label]!;
-    const taken = total(confusion.map((other) => other[label]!));
-    const others = row.map((count, column) => (column === label ? 0 : count));
-    const most = Math.max(0, ...others);
-    return {
-      class: classes[label]!,
-      images,
-      accuracy: images > 0 ? right / images : null,
-      precision: taken > 0 ? right / taken : null,
-      mistakenFor: most > 0 ? { class: classes[others.indexOf(most)]!, images: most } : null,
-    };
-  });
-}
 
 /**
  * A confusion matrix for a terminal: true classes down, predicted across, the recognised share at the end of each row.
@@ -107,7 +48,10 @@ export function confusionOption(input: ConfusionInput, colours: HeatColours): Ch
   const labelled = classes.length <= 20;
   const longest = Math.max(...classes.map((name) => name.length), 1);
   const data = confusion.flatMap((row, label) => {
-    const images = Math.max(1, total(row));
+    const images = Math.max(
+      1,
+      row.reduce((sum, count) => sum + count, 0),
+    );
     return row.map((count, column) => {
       const strength = Math.round(Math.sqrt(count / images) * 1000) / 1000;
       const value = [column, label, strength, count];

@@ -3,8 +3,7 @@
  * @module
  */
 import type { LineSeriesOption } from 'echarts';
-import type { RunData } from '../run/read.js';
-import type { EpochRecord } from '../run/records.js';
+import type { EpochRecord, RunData } from '../run/records.js';
 import { groupRuns, type RunGroup } from './groups.js';
 import { type Panel, panelsOption } from './panels.js';
 import {

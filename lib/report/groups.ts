@@ -3,8 +3,8 @@
  * @module
  */
 
-import type { RunData } from '../run/read.js';
-import { checkRuns } from './check.js';
+import { checkRuns } from '../run/check.js';
+import type { RunData } from '../run/records.js';
 
 /** Runs of one configuration. */
 export interface RunGroup {

@@ -4,15 +4,10 @@
  */
 
 export { type Summary, type SummaryOptions, type SummaryRow, summary } from '../nn/summary.js';
-export { loadRun, parseMetrics, type RunData } from '../run/read.js';
-export {
-  type ClassAccuracy,
-  type ConfusionInput,
-  classAccuracies,
-  confusionPng,
-  confusionSvg,
-  formatConfusion,
-} from './confusion.js';
+export { type ClassAccuracy, type ConfusionInput, classAccuracies } from '../run/confusion.js';
+export { loadRun, parseMetrics } from '../run/read.js';
+export type { RunData } from '../run/records.js';
+export { confusionPng, confusionSvg, formatConfusion } from './confusion.js';
 export { curvesPng, curvesSvg } from './curves.js';
 export { groupRuns, type RunGroup } from './groups.js';
 export { type PageOptions, page } from './page.js';

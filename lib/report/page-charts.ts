@@ -3,7 +3,7 @@
  * @module
  */
 import type { LineSeriesOption } from 'echarts';
-import type { RunData } from '../run/read.js';
+import type { RunData } from '../run/records.js';
 import type { RunGroup } from './groups.js';
 import { columnHeight, type Panel, panelsOption } from './panels.js';
 import type { ChartOption } from './render.js';

@@ -3,7 +3,7 @@
  * @module
  */
 
-import type { RunData } from '../run/read.js';
+import type { RunData } from '../run/records.js';
 import { formatCount, formatDuration } from '../text.js';
 import { escapeText } from './render.js';
 import type { MeanInterval } from './statistics.js';

@@ -11,9 +11,8 @@ import {
   optionKeys,
 } from '../check/index.js';
 import { invalidArgument, ShapeError } from '../errors.js';
-import { checkScheme } from './check.js';
 import { escapeText, svgToPng } from './render.js';
-import { type ColourScheme, FONT_STACK, PALETTES } from './theme.js';
+import { type ColourScheme, checkScheme, FONT_STACK, PALETTES } from './theme.js';
 
 /** One image with its prediction. */
 export interface Prediction {

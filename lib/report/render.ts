@@ -5,8 +5,7 @@
  */
 import { checkOptions, optionKeys } from '../check/index.js';
 import { invalidArgument } from '../errors.js';
-import { checkScheme } from './check.js';
-import { type ColourScheme, chartTheme, PALETTES } from './theme.js';
+import { type ColourScheme, chartTheme, checkScheme, PALETTES } from './theme.js';
 
 /** Size and surroundings of a picture. */
 export interface PictureOptions {

@@ -2,7 +2,7 @@
  * The article's comparison: model, training accuracy, validation accuracy, parameters; and what one asks next.
  * @module
  */
-import type { RunData } from '../run/read.js';
+import type { RunData } from '../run/records.js';
 import { alignColumns, formatCount, formatDuration, printable } from '../text.js';
 import { groupRuns, type RunGroup } from './groups.js';
 import { type MeanInterval, meanInterval } from './statistics.js';

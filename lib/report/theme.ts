@@ -2,9 +2,16 @@
  * Colours and fonts of pictures and page, in one place.
  * @module
  */
+import { invalidArgument } from '../errors.js';
 
 /** Light or dark surroundings. */
 export type ColourScheme = 'light' | 'dark';
+
+/** Checks a colour scheme. */
+export function checkScheme(scheme: ColourScheme): ColourScheme {
+  if (scheme !== 'light' && scheme !== 'dark') throw invalidArgument('scheme', "'light' or 'dark'", scheme);
+  return scheme;
+}
 
 /**
  * Colours of series: the palette of Okabe and Ito, which stays distinct under every common colour blindness, in an

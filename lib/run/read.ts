@@ -7,37 +7,16 @@ import path from 'node:path';
 import { checkString } from '../check/index.js';
 import { ArgumentError, CheckpointError, describe } from '../errors.js';
 import { parseJsonObject } from '../files/json.js';
-import { checkPageRuns } from '../report/check.js';
+import { checkPageRuns } from './check.js';
 import type {
   EpochRecord,
   EvaluationRecord,
   ExpertUsage,
   RunConfig,
+  RunData,
   RunEnvironment,
   StepRecord,
 } from './records.js';
-
-/** A run directory, read. */
-export interface RunData {
-  /** The directory as it was given. */
-  path: string;
-  /** Last part of the path: what tells runs of one model apart. */
-  name: string;
-  /** What the run was made with. */
-  config: RunConfig;
-  /** Null where `environment.json` is absent. */
-  environment: RunEnvironment | null;
-  /** Finished epochs in order; of an epoch that was trained again after a resume, the later record. */
-  epochs: EpochRecord[];
-  /** Logged steps in order, likewise. */
-  steps: StepRecord[];
-  /** Null where no checkpoint has been evaluated. */
-  evaluation: EvaluationRecord | null;
-  /** `predictions.png`, or null. */
-  predictions: Uint8Array | null;
-  /** `mistakes.png`, or null: the wrong predictions the model was surest of. */
-  mistakes: Uint8Array | null;
-}
 
 type Json = Record<string, unknown>;
 

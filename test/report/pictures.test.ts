@@ -1,10 +1,11 @@
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { ArgumentError, ShapeError } from '../../lib/errors.js';
-import { classAccuracies, confusionPng, confusionSvg, formatConfusion } from '../../lib/report/confusion.js';
+import { confusionPng, confusionSvg, formatConfusion } from '../../lib/report/confusion.js';
 import { accuracyBounds, curvesOption, curvesPng, curvesSvg } from '../../lib/report/curves.js';
 import { groupRuns } from '../../lib/report/groups.js';
 import { type Prediction, predictionsPng } from '../../lib/report/predictions.js';
+import { classAccuracies } from '../../lib/run/confusion.js';
 import { CLASSES, madeUpEvaluation, madeUpRun } from './support/made-up-runs.js';
 
 const pair = [madeUpRun({ model: 'alexnet', ceiling: 0.89 }), madeUpRun()];

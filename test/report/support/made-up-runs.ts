@@ -1,6 +1,11 @@
 /** Made-up runs: smooth curves with a little noise, the same on every machine. */
-import type { RunData } from '../../../lib/run/read.js';
-import type { EpochRecord, EvaluationRecord, RunConfig, RunEnvironment } from '../../../lib/run/records.js';
+import type {
+  EpochRecord,
+  EvaluationRecord,
+  RunConfig,
+  RunData,
+  RunEnvironment,
+} from '../../../lib/run/records.js';
 
 export const CLASSES = [
   't-shirt',

@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { RunData } from '../../../lib/run/read.js';
+import type { RunData } from '../../../lib/run/records.js';
 
 const folders: string[] = [];
 

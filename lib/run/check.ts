@@ -1,14 +1,12 @@
 /**
- * What the functions of this folder demand of their arguments. A run may come from elsewhere than `loadRun`, so its
+ * What reports demand of a run. A run may come from elsewhere than `loadRun`, so its
  * records are checked as far as they are read.
  * @module
  */
 import { checkIterable, checkRecord, checkStrings, type FieldKind } from '../check/index.js';
 import { invalidArgument } from '../errors.js';
-import type { RunData } from '../run/read.js';
-import type { EpochRecord } from '../run/records.js';
-import type { ConfusionInput } from './confusion.js';
-import type { ColourScheme } from './theme.js';
+import { checkConfusion } from './confusion.js';
+import type { EpochRecord, RunData } from './records.js';
 
 type Fields = Record<string, FieldKind>;
 
@@ -21,12 +19,6 @@ const EPOCH: Fields = {
   imagesPerSecond: 'number',
 };
 const LOSS_AND_ACCURACY: Fields = { loss: 'number', accuracy: 'number' };
-
-/** Checks a colour scheme. */
-export function checkScheme(scheme: ColourScheme): ColourScheme {
-  if (scheme !== 'light' && scheme !== 'dark') throw invalidArgument('scheme', "'light' or 'dark'", scheme);
-  return scheme;
-}
 
 function checkEpoch(record: EpochRecord, name: string): void {
   checkRecord(record, name, 'the record of an epoch', EPOCH);
@@ -111,23 +103,5 @@ function checkExperts(experts: EpochRecord['experts'], name: string): void {
     checkRecord(usage, `${name}[${i}]`, 'the usage of the experts of a layer', fields);
     if (!usage.mean.every((share) => typeof share === 'number'))
       throw invalidArgument(`${name}[${i}].mean`, 'an array of numbers', usage.mean);
-  }
-}
-
-/**
- * Checks class names and the rows of a confusion matrix; whether the two fit together is another question.
- * @param name - what leads to the fields; empty where they are arguments themselves
- */
-export function checkConfusion(input: ConfusionInput, name: string): void {
-  checkRecord(input, name, 'an object with classes and confusion', {});
-  const prefix = name === '' ? '' : `${name}.`;
-  const { classes, confusion } = input;
-  if (!Array.isArray(classes)) throw invalidArgument(`${prefix}classes`, 'an array of class names', classes);
-  if (!Array.isArray(confusion)) throw invalidArgument(`${prefix}confusion`, 'an array of rows', confusion);
-  checkStrings(classes, `${prefix}classes`, 'an array of class names');
-  for (const [i, row] of confusion.entries()) {
-    // Not every(), which would pass over the holes of a sparse array.
-    if (!Array.isArray(row) || row.findIndex((count) => typeof count !== 'number') >= 0)
-      throw invalidArgument(`${prefix}confusion[${i}]`, 'an array of numbers', row);
   }
 }
