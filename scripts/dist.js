@@ -10,6 +10,9 @@ import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
+/** The library, and the script of the report's page, which has a browser's types. */
+const PROJECTS = ['tsconfig.json', 'lib/report/browser/tsconfig.json'];
+
 /** Makes sure that dist/ is there and not older than lib/. Ends the process where that cannot be done. */
 export function ensureDist() {
   if (isCurrent()) return;
@@ -23,12 +26,14 @@ export function ensureDist() {
     process.exit(1);
   }
   console.error('Compiling TypeScript ...');
-  // Files written in spite of errors would pass for current the next time.
-  const args = [tsc, '-p', join(root, 'tsconfig.json'), '--noEmitOnError'];
-  const child = spawnSync(process.execPath, args, { stdio: ['ignore', 2, 2] });
-  if (child.status !== 0) {
-    console.error('dyconv: TypeScript reports errors in lib/; see above.');
-    process.exit(1);
+  for (const project of PROJECTS) {
+    // Files written in spite of errors would pass for current the next time.
+    const args = [tsc, '-p', join(root, project), '--noEmitOnError'];
+    const child = spawnSync(process.execPath, args, { stdio: ['ignore', 2, 2] });
+    if (child.status !== 0) {
+      console.error('dyconv: TypeScript reports errors in lib/; see above.');
+      process.exit(1);
+    }
   }
 }
 

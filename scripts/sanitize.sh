@@ -35,6 +35,7 @@ flags='-fsanitize=address -fno-omit-frame-pointer -g1'
 # The build ends by loading the add-on, which cannot work before libasan is preloaded: below it is.
 CXXFLAGS="$flags" LDFLAGS="$flags" CCACHE_DISABLE=1 node scripts/build.js || test -f build/Release/dyconv.node
 npx tsc -p tsconfig.json
+npx tsc -p lib/report/browser
 
 # libasan comes first; libstdc++ with it, or it does not find the exceptions to intercept.
 export LD_PRELOAD="$(gcc -print-file-name=libasan.so) $(gcc -print-file-name=libstdc++.so.6)"

@@ -2,10 +2,10 @@
  * Confusion matrix: which class is taken for which.
  * @module
  */
-import { type ConfusionInput, checkSquare, classAccuracies } from '../run/confusion.js';
+import { accuraciesOf, type ConfusionInput, checkConfusion } from '../run/confusion.js';
 import { alignColumns } from '../text.js';
+import type { ChartOption } from './page-data.js';
 import {
-  type ChartOption,
   type PictureOptions,
   type PngOptions,
   pictureSize,
@@ -25,9 +25,9 @@ export function formatConfusion(
   confusion: readonly (readonly number[])[],
   classes: readonly string[],
 ): string {
-  checkSquare({ classes, confusion }, '');
+  checkConfusion({ classes, confusion }, '');
   const short = (name: string) => (name.length > 8 ? `${name.slice(0, 7)}\u2026` : name);
-  const rows = classAccuracies({ classes, confusion }).map(({ class: name, accuracy }, label) => [
+  const rows = accuraciesOf({ classes, confusion }).map(({ class: name, accuracy }, label) => [
     name,
     ...confusion[label]!.map((count) => (count === 0 ? '.' : String(count))),
     accuracy === null ? '-' : `${(100 * accuracy).toFixed(1)} %`,
@@ -42,9 +42,7 @@ const DARK_FROM = 0.69;
  * The chart as data, for `echarts.setOption`. The colour follows the square root of the share of the true class, so
  * that rare confusions stay visible beside the diagonal.
  */
-export function confusionOption(input: ConfusionInput, colours: HeatColours): ChartOption {
-  checkSquare(input, 'input');
-  const { classes, confusion } = input;
+export function confusionOption({ classes, confusion }: ConfusionInput, colours: HeatColours): ChartOption {
   const labelled = classes.length <= 20;
   const longest = Math.max(...classes.map((name) => name.length), 1);
   const data = confusion.flatMap((row, label) => {
@@ -117,6 +115,7 @@ export function confusionOption(input: ConfusionInput, colours: HeatColours): Ch
  */
 export async function confusionSvg(input: ConfusionInput, options: PictureOptions = {}): Promise<string> {
   const size = pictureSize(options, 760, 700);
+  checkConfusion(input, 'input');
   return renderSvg(confusionOption(input, HEAT_COLOURS[size.scheme]), size);
 }
 

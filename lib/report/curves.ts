@@ -5,10 +5,11 @@
 import type { LineSeriesOption } from 'echarts';
 import type { EpochRecord, RunData } from '../run/records.js';
 import { groupRuns, type RunGroup } from './groups.js';
+import type { ChartOption } from './page-data.js';
 import { type Panel, panelsOption } from './panels.js';
 import {
-  type ChartOption,
   type PictureOptions,
+  type PictureSize,
   type PngOptions,
   pictureSize,
   renderSvg,
@@ -178,9 +179,19 @@ export function curvesOption(
  * @throws ArgumentError for what is no run, naming the field, and for a size that cannot be drawn
  */
 export async function curvesSvg(runs: readonly RunData[], options: PictureOptions = {}): Promise<string> {
-  const size = pictureSize(options, 1200, 480);
+  const size = curvesSize(options);
+  return drawCurves(groupRuns(runs), size);
+}
+
+/** The size of a picture of curves, checked; by default 1200 x 480 pixels, light. */
+export function curvesSize(options: PictureOptions = {}): PictureSize {
+  return pictureSize(options, 1200, 480);
+}
+
+/** {@link curvesSvg} of groups. */
+export function drawCurves(groups: readonly RunGroup[], size = curvesSize()): Promise<string> {
   const colour = (index: number) => seriesColour(index, size.scheme);
-  return renderSvg(curvesOption(groupRuns(runs), { legendWidth: size.width, colour }), size);
+  return renderSvg(curvesOption(groups, { legendWidth: size.width, colour }), size);
 }
 
 /**

@@ -28,8 +28,13 @@ function recipe(run: RunData): string {
  * @throws ArgumentError for what is no run, naming the field
  */
 export function groupRuns(runs: readonly RunData[]): RunGroup[] {
+  return groupsOf(checkRuns(runs));
+}
+
+/** {@link groupRuns} for runs that have been checked. */
+export function groupsOf(runs: readonly RunData[]): RunGroup[] {
   const byRecipe = new Map<string, RunData[]>();
-  for (const run of checkRuns(runs)) {
+  for (const run of runs) {
     const key = recipe(run);
     byRecipe.set(key, [...(byRecipe.get(key) ?? []), run]);
   }

@@ -5,19 +5,8 @@
 import type { LineSeriesOption } from 'echarts';
 import type { RunData } from '../run/records.js';
 import type { RunGroup } from './groups.js';
+import type { PageChart } from './page-data.js';
 import { columnHeight, type Panel, panelsOption } from './panels.js';
-import type { ChartOption } from './render.js';
-
-/** A chart of the page: what the page's script draws. */
-export interface PageChart {
-  /** `lines` shares one tooltip between all series, `heat` has one for every cell. */
-  kind: 'lines' | 'heat';
-  /** What a screen reader says. */
-  label: string;
-  /** Height in pixels; `narrow` where the panels stand below each other. */
-  height: { wide: number; narrow: number };
-  option: ChartOption;
-}
 
 type Colour = (index: number) => string;
 

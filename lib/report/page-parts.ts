@@ -1,11 +1,11 @@
 /**
- * The parts of the page that are text and tables. Whatever comes from a run passes `escapeText`.
+ * The parts of the page that are text and tables.
  * @module
  */
 
 import type { RunData } from '../run/records.js';
 import { formatCount, formatDuration } from '../text.js';
-import { escapeText } from './render.js';
+import { type Content, html, type Markup } from './html.js';
 import type { MeanInterval } from './statistics.js';
 import { type ComparisonRow, comparisonNote, comparisonText } from './table.js';
 import { cssColour } from './theme.js';
@@ -13,7 +13,7 @@ import { cssColour } from './theme.js';
 /** Keys of the configuration in the order of their weight; keys not named here follow. */
 const CONFIG_ORDER = ['model', 'modelOptions', 'parameters', 'dataset', 'epochs', 'batchSize', 'lr', 'seed'];
 
-const dot = (index: number) => `<span class="dot" style="background:${cssColour(index)}"></span>`;
+const dot = (index: number) => html`<span class="dot" style="background:${cssColour(index)}"></span>`;
 
 function epochsText({ epochs, plannedEpochs, finished }: ComparisonRow): string {
   const most = Math.max(...epochs);
@@ -22,22 +22,25 @@ function epochsText({ epochs, plannedEpochs, finished }: ComparisonRow): string 
 }
 
 /** One card a model: its best validation accuracy, and what it took. */
-export function cards(rows: readonly ComparisonRow[]): string {
-  return rows
-    .map((entry, index) => {
-      const value = entry.testAccuracy ?? entry.bestValAccuracy ?? entry.trainAccuracy;
-      const half = value?.halfWidth ? ` <small>\u00b1 ${value.halfWidth.toFixed(4)}</small>` : '';
-      const seeds = entry.seeds.length > 1 ? `, mean of ${entry.seeds.length} seeds` : '';
-      const validated = entry.bestValAccuracy ? 'best validation accuracy' : 'training accuracy';
-      const what = entry.testAccuracy ? 'test accuracy of the best epoch' : validated;
-      const more = [
-        `${formatCount(entry.parameters)} parameters`,
-        epochsText(entry),
-        ...(entry.seconds ? [formatDuration(entry.seconds.mean)] : []),
-      ];
-      return `<div class="card"><div class="name">${dot(index)}<span>${escapeText(entry.model)}</span></div><div class="big">${value ? value.mean.toFixed(4) : '-'}${half}</div><div class="what">${what}${seeds}</div><div class="more">${more.join(' \u00b7 ')}</div></div>`;
-    })
-    .join('');
+export function cards(rows: readonly ComparisonRow[]): Markup[] {
+  return rows.map((entry, index) => {
+    const value = entry.testAccuracy ?? entry.bestValAccuracy ?? entry.trainAccuracy;
+    const half = value?.halfWidth ? html` <small>\u00b1 ${value.halfWidth.toFixed(4)}</small>` : null;
+    const seeds = entry.seeds.length > 1 ? `, mean of ${entry.seeds.length} seeds` : '';
+    const validated = entry.bestValAccuracy ? 'best validation accuracy' : 'training accuracy';
+    const what = entry.testAccuracy ? 'test accuracy of the best epoch' : validated;
+    const more = [
+      `${formatCount(entry.parameters)} parameters`,
+      epochsText(entry),
+      ...(entry.seconds ? [formatDuration(entry.seconds.mean)] : []),
+    ];
+    return html`<div class="card">
+<div class="name">${dot(index)}<span>${entry.model}</span></div>
+<div class="big">${value ? value.mean.toFixed(4) : '-'}${half}</div>
+<div class="what">${what}${seeds}</div>
+<div class="more">${more.join(' \u00b7 ')}</div>
+</div>`;
+  });
 }
 
 /** What a comparison of two models comes to, in a few sentences; null for any other number of models. */
@@ -58,11 +61,11 @@ export function finding(rows: readonly ComparisonRow[]): string | null {
   const where = tested ? 'on the test images' : 'at its best';
   const unfinished = rows.filter(({ finished }) => !finished);
   return [
-    `${escapeText(high.model)} is ${points.toFixed(2)} points above ${escapeText(low.model)} ${where}, with ${size}.`,
+    `${high.model} is ${points.toFixed(2)} points above ${low.model} ${where}, with ${size}.`,
     uncertainty(accuracyOf(high)!, accuracyOf(low)!, Math.min(first.images, second.images)),
     ...unfinished.map(
       ({ model, epochs, plannedEpochs }) =>
-        `${escapeText(model)} is not finished: ${Math.min(...epochs)} of ${plannedEpochs} epochs.`,
+        `${model} is not finished: ${Math.min(...epochs)} of ${plannedEpochs} epochs.`,
     ),
   ]
     .filter(Boolean)
@@ -96,7 +99,7 @@ function chooser(runs: readonly RunData[]): string {
 }
 
 /** The comparison as a table; the highest accuracies stand bold where there is something to compare. */
-export function comparisonTable(rows: readonly ComparisonRow[], runs: readonly RunData[]): string {
+export function comparisonTable(rows: readonly ComparisonRow[], runs: readonly RunData[]): Markup {
   const top = (key: 'trainAccuracy' | 'valAccuracy' | 'bestValAccuracy') =>
     Math.max(...rows.map((entry) => entry[key]?.mean ?? -1));
   const bold = new Map<number, (entry: ComparisonRow) => boolean>(
@@ -108,18 +111,18 @@ export function comparisonTable(rows: readonly ComparisonRow[], runs: readonly R
         ],
   );
   const [heads, ...body] = comparisonText(rows) as [string[], ...string[][]];
-  const head = heads.map((name, i) => `<th${i > 0 ? ' class="n"' : ''} scope="col">${name}</th>`);
+  const head = heads.map((name, i) => html`<th class="${i > 0 && 'n'}" scope="col">${name}</th>`);
   const lines = rows.map((entry, index) => {
     const [name, ...cells] = body[index]!;
     const tds = cells.map(
-      (text, i) => `<td class="n${bold.get(i + 1)?.(entry) ? ' best' : ''}">${escapeText(text)}</td>`,
+      (text, i) => html`<td class="n${bold.get(i + 1)?.(entry) && ' best'}">${text}</td>`,
     );
-    return `<tr><th scope="row">${dot(index)} ${escapeText(name)}</th>${tds.join('')}</tr>`;
+    return html`<tr><th scope="row">${dot(index)} ${name}</th>${tds}</tr>`;
   });
   const note = comparisonNote(rows);
   const chosenBy = chooser(runs);
-  return `<div class="scroll"><table><thead><tr>${head.join('')}</tr></thead><tbody>${lines.join('')}</tbody></table></div>
-<p class="note">Accuracies of the last epoch and of the best one. ${chosenBy} Parameters include the running statistics of batch norm.${note ? ` ${escapeText(note)}.` : ''}</p>`;
+  return html`<div class="scroll"><table><thead><tr>${head}</tr></thead><tbody>${lines}</tbody></table></div>
+<p class="note">Accuracies of the last epoch and of the best one. ${chosenBy} Parameters include the running statistics of batch norm.${note && ` ${note}.`}</p>`;
 }
 
 function plain(value: unknown): string {
@@ -139,26 +142,25 @@ function factsTable(
   heads: readonly string[],
   records: readonly Record<string, unknown>[],
   keys: string[],
-): string {
+): Markup {
   const lines = keys.map((key) => {
     const cells = records.map((record) => plain(record[key]));
     const differs = new Set(cells).size > 1;
-    const tag = key === 'command' ? 'code' : 'span';
     const shown = !differs && cells.length > 1 ? [cells[0]!] : cells;
-    const span = shown.length < cells.length ? ` colspan="${cells.length}"` : '';
-    const tds = shown.map((text) => `<td${span}><${tag}>${escapeText(text)}</${tag}></td>`);
-    return `<tr${differs ? ' class="differs"' : ''}><th scope="row">${escapeText(key)}</th>${tds.join('')}</tr>`;
+    const span = shown.length < cells.length ? cells.length : 1;
+    const tds = shown.map(
+      (text) => html`<td colspan="${span}">${key === 'command' ? html`<code>${text}</code>` : text}</td>`,
+    );
+    return html`<tr class="${differs && 'differs'}"><th scope="row">${key}</th>${tds}</tr>`;
   });
-  const head =
-    heads.length > 1
-      ? `<thead><tr><th></th>${heads.map((name) => `<th scope="col">${escapeText(name)}</th>`).join('')}</tr></thead>`
-      : '';
-  return `<div class="scroll"><table class="facts">${head}<tbody>${lines.join('')}</tbody></table></div>`;
+  const names: Content = heads.map((name) => html`<th scope="col">${name}</th>`);
+  const head = heads.length > 1 && html`<thead><tr><th></th>${names}</tr></thead>`;
+  return html`<div class="scroll"><table class="facts">${head}<tbody>${lines}</tbody></table></div>`;
 }
 
 /** The configuration of every run; marked where they differ. */
-export function configTable(runs: readonly RunData[]): string {
-  const records = runs.map(({ config }) => config as unknown as Record<string, unknown>);
+export function configTable(runs: readonly RunData[]): Markup {
+  const records = runs.map(({ config }): Record<string, unknown> => ({ ...config }));
   const all = [...new Set(records.flatMap((record) => Object.keys(record)))];
   const keys = [
     ...CONFIG_ORDER.filter((key) => all.includes(key)),
@@ -172,16 +174,16 @@ export function configTable(runs: readonly RunData[]): string {
 }
 
 /** The environment of every run; null where none has recorded it. */
-export function environmentTable(runs: readonly RunData[]): string | null {
+export function environmentTable(runs: readonly RunData[]): Markup | null {
   if (runs.every(({ environment }) => environment === null)) return null;
-  const records = runs.map(({ environment }) => {
+  const records = runs.map(({ environment }): Record<string, unknown> => {
     if (environment === null) return {};
     const { memoryBytes, command, ...rest } = environment;
     return {
       ...rest,
-      memory: memoryBytes ? `${(memoryBytes / 2 ** 30).toFixed(1)} GiB` : undefined,
-      command: Array.isArray(command) ? command.join(' ') : command,
-    } as Record<string, unknown>;
+      memory: `${(memoryBytes / 2 ** 30).toFixed(1)} GiB`,
+      command: command.join(' '),
+    };
   });
   const keys = [...new Set(records.flatMap((record) => Object.keys(record)))];
   return factsTable(

@@ -7,19 +7,19 @@ import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { checkOptions, checkString, optionKeys } from '../check/index.js';
 import { ArgumentError, invalidArgument } from '../errors.js';
-import { checkPageRuns } from '../run/check.js';
-import { classAccuracies } from '../run/confusion.js';
+import { checkRuns } from '../run/check.js';
+import { accuraciesOf } from '../run/confusion.js';
 import type { RunData } from '../run/records.js';
 import { confusionOption } from './confusion.js';
-import { curvesOption, curvesSvg } from './curves.js';
-import { groupRuns, type RunGroup } from './groups.js';
-import { expertsChart, type PageChart, scheduleChart, stepsChart } from './page-charts.js';
+import { curvesOption, drawCurves } from './curves.js';
+import { groupsOf, type RunGroup } from './groups.js';
+import { type Content, html, Markup } from './html.js';
+import { expertsChart, scheduleChart, stepsChart } from './page-charts.js';
+import type { PageChart, PageData } from './page-data.js';
 import { cards, comparisonTable, configTable, environmentTable, finding } from './page-parts.js';
-import { PAGE_SCRIPT } from './page-script.js';
 import { PAGE_STYLE } from './page-style.js';
 import { columnHeight } from './panels.js';
-import { escapeText } from './render.js';
-import { comparison } from './table.js';
+import { type ComparisonRow, comparisonOf } from './table.js';
 import {
   chartTheme,
   cssColour,
@@ -55,7 +55,7 @@ const heatNames: HeatColours = {
 };
 
 /** What the script needs to draw in either scheme. */
-function schemes() {
+function schemes(): PageData['schemes'] {
   const scheme = (name: 'light' | 'dark') => ({
     theme: chartTheme(name),
     palette: PALETTES[name],
@@ -75,23 +75,23 @@ function bestRun({ runs }: RunGroup): RunData {
 
 /** A page in the making: its sections, and the charts they hold. */
 class Page {
-  readonly sections: string[] = [];
-  readonly charts: Record<string, PageChart> = {};
+  readonly sections: Markup[] = [];
+  readonly charts: PageData['charts'] = {};
 
-  add(heading: string, body: string): void {
-    this.sections.push(`<section><h2>${heading}</h2>${body}</section>`);
+  add(heading: Content, body: Content): void {
+    this.sections.push(html`<section><h2>${heading}</h2>${body}</section>\n`);
   }
 
-  chart(id: string, chart: PageChart, fallback = ''): string {
+  chart(id: string, chart: PageChart): Markup {
     this.charts[id] = chart;
     const size = `--wide:${chart.height.wide}px;--narrow:${chart.height.narrow}px`;
-    return `<div class="chart ${chart.kind}" data-chart="${id}" style="${size}" role="img" aria-label="${escapeText(chart.label)}"></div>${fallback}`;
+    return html`<div class="chart ${chart.kind}" data-chart="${id}" style="${size}" role="img" aria-label="${chart.label}"></div>`;
   }
 }
 
-async function curvesSection(page: Page, runs: readonly RunData[], groups: RunGroup[]): Promise<void> {
-  if (runs.every(({ epochs }) => epochs.length === 0)) {
-    page.add('Learning curves', '<p class="note">No epoch has been finished yet.</p>');
+async function curvesSection(page: Page, groups: RunGroup[]): Promise<void> {
+  if (groups.every(({ runs }) => runs.every(({ epochs }) => epochs.length === 0))) {
+    page.add('Learning curves', html`<p class="note">No epoch has been finished yet.</p>`);
     return;
   }
   const option = curvesOption(groups, { legendWidth: null, colour: colourName });
@@ -102,11 +102,11 @@ async function curvesSection(page: Page, runs: readonly RunData[], groups: RunGr
     option,
   };
   // Without JavaScript the same curves stand there as a picture.
-  const fallback = `<noscript>${await curvesSvg(runs)}</noscript>`;
-  const button = '<button type="button" data-log="curves" aria-pressed="false" hidden>log loss</button>';
+  const fallback = html`<noscript>${new Markup(await drawCurves(groups))}</noscript>`;
+  const button = html`<button type="button" data-log="curves" aria-pressed="false" hidden>log loss</button>`;
   page.add(
-    `Learning curves ${button}`,
-    `${page.chart('curves', chart, fallback)}<p class="note">Validation solid, training dashed; a ring marks the best validation value. Training values are collected while the weights change. A click on a name in the legend hides its lines.</p>`,
+    html`Learning curves ${button}`,
+    html`${page.chart('curves', chart)}${fallback}<p class="note">Validation solid, training dashed; a ring marks the best validation value. Training values are collected while the weights change. A click on a name in the legend hides its lines.</p>`,
   );
 }
 
@@ -123,15 +123,19 @@ function evaluationSection(page: Page, group: RunGroup, index: number): void {
   };
   const colour = cssColour(index);
   const percent = (value: number | null) => (value === null ? '-' : `${(100 * value).toFixed(1)} %`);
-  const rows = classAccuracies(evaluation).map(
-    (entry) =>
-      `<tr><th scope="row">${escapeText(entry.class)}</th><td class="n">${percent(entry.accuracy)}<span class="bar"><i style="width:${(100 * (entry.accuracy ?? 0)).toFixed(1)}%;background:${colour}"></i></span></td><td class="n">${percent(entry.precision)}</td><td>${entry.mistakenFor ? `${escapeText(entry.mistakenFor.class)} (${entry.mistakenFor.images})` : '-'}</td></tr>`,
+  const rows = accuraciesOf(evaluation).map(
+    (entry) => html`<tr>
+<th scope="row">${entry.class}</th>
+<td class="n">${percent(entry.accuracy)}<span class="bar"><i style="width:${(100 * (entry.accuracy ?? 0)).toFixed(1)}%;background:${colour}"></i></span></td>
+<td class="n">${percent(entry.precision)}</td>
+<td>${entry.mistakenFor ? `${entry.mistakenFor.class} (${entry.mistakenFor.images})` : '-'}</td>
+</tr>`,
   );
   page.add(
-    `What is taken for what: ${escapeText(group.label)}`,
-    `<div class="two"><div class="scroll">${page.chart(`confusion${index}`, heat)}<p class="note">Images by true class (down) and predicted class (across). The colour follows the square root of the share of the true class; what was recognised is framed.</p></div>
-<div class="scroll"><table><thead><tr><th>class</th><th class="n">accuracy</th><th class="n">precision</th><th>most often taken for</th></tr></thead><tbody>${rows.join('')}</tbody></table>
-<p class="note">Weights: ${escapeText(evaluation.checkpoint)}. Accuracy ${evaluation.accuracy.toFixed(4)}, loss ${evaluation.loss.toFixed(4)}, ${evaluation.images.toLocaleString('en-US')} images at ${evaluation.imagesPerSecond.toFixed(0)} images/s.</p></div></div>`,
+    `Confusion matrix: ${group.label}`,
+    html`<div class="two"><div class="scroll">${page.chart(`confusion${index}`, heat)}<p class="note">Images by true class (down) and predicted class (across). The colour follows the square root of the share of the true class; correct predictions are framed.</p></div>
+<div class="scroll"><table><thead><tr><th>class</th><th class="n">accuracy</th><th class="n">precision</th><th>most often confused with</th></tr></thead><tbody>${rows}</tbody></table>
+<p class="note">Weights: ${evaluation.checkpoint}. Accuracy ${evaluation.accuracy.toFixed(4)}, loss ${evaluation.loss.toFixed(4)}, ${evaluation.images.toLocaleString('en-US')} images at ${evaluation.imagesPerSecond.toFixed(0)} images/s.</p></div></div>`,
   );
 }
 
@@ -172,43 +176,48 @@ async function pictureSections(page: Page, groups: readonly RunGroup[]): Promise
     groups.flatMap((group) => {
       const run = bestRun(group);
       const picture = run[kind];
-      return picture
-        ? [{ label: escapeText(group.label), picture, name: `${kind} of run '${run.name}'` }]
-        : [];
+      return picture ? [{ label: group.label, picture, name: `${kind} of run '${run.name}'` }] : [];
     }),
   );
   const room = PICTURE_ROOM / Math.max(1, shown.flat().length);
   for (const [i, { heading, words }] of kinds.entries()) {
     const figures = shown[i]!.map(async ({ label, picture, name }) => {
       const source = await embedded(picture, room, name);
-      return `<figure><img alt="${words} ${label} predicts and the true ones" src="${source}"><figcaption>${label}</figcaption></figure>`;
+      return html`<figure><img alt="${words} ${label} predicts and the true ones" src="${source}"><figcaption>${label}</figcaption></figure>`;
     });
-    if (figures.length > 0) page.add(heading, (await Promise.all(figures)).join(''));
+    if (figures.length > 0) page.add(heading, await Promise.all(figures));
   }
 }
 
-/** JSON that may stand in a script element: no text in it can end the element. */
-function scriptJson(value: unknown): string {
-  return JSON.stringify(value)
-    .replaceAll('<', '\\u003c')
-    .replaceAll('\u2028', '\\u2028')
-    .replaceAll('\u2029', '\\u2029');
+/** JSON for a script element: no text in it can end the element. */
+function scriptJson(value: unknown): Markup {
+  return new Markup(JSON.stringify(value).replaceAll('<', '\\u003c'));
 }
 
-async function echartsBundle(): Promise<string> {
-  const file = createRequire(import.meta.url).resolve('echarts/dist/echarts.min.js');
+/** A script of this package's own or of ECharts, for a script element, which it must not end. */
+async function script(file: string | URL): Promise<string> {
   return (await readFile(file, 'utf8')).replaceAll('</script', '<\\/script');
 }
 
-async function body(page: Page, runs: readonly RunData[], groups: RunGroup[]): Promise<void> {
-  const { rows } = comparison(runs);
+/** The scripts of a page: ECharts, and what draws with it, as compiled from browser/page.ts. */
+function scripts(): Promise<string[]> {
+  const bundle = createRequire(import.meta.url).resolve('echarts/dist/echarts.min.js');
+  return Promise.all([script(bundle), script(new URL('../../dist/report/browser/page.js', import.meta.url))]);
+}
+
+async function body(
+  page: Page,
+  runs: readonly RunData[],
+  groups: RunGroup[],
+  rows: readonly ComparisonRow[],
+): Promise<void> {
   page.add(rows.length > 1 ? 'Comparison' : 'Result', comparisonTable(rows, runs));
-  await curvesSection(page, runs, groups);
+  await curvesSection(page, groups);
   const steps = stepsChart(groups, colourName);
   if (steps) page.add('Step by step', page.chart('steps', steps));
   for (const [index, group] of groups.entries()) {
     const experts = expertsChart(bestRun(group), colourName);
-    if (experts) page.add(`Experts: ${escapeText(group.label)}`, page.chart(`experts${index}`, experts));
+    if (experts) page.add(`Experts: ${group.label}`, page.chart(`experts${index}`, experts));
   }
   const schedule = scheduleChart(groups, colourName);
   if (schedule) page.add('Schedule', page.chart('schedule', schedule));
@@ -232,42 +241,45 @@ async function body(page: Page, runs: readonly RunData[], groups: RunGroup[]): P
  * await writeFile('report.html', await report.page([await report.loadRun('runs/dy')]))
  */
 export async function page(runs: readonly RunData[], options: PageOptions = {}): Promise<string> {
-  const list = checkPageRuns(runs);
+  const list = checkRuns(runs);
   const { title: heading } = checkOptions(options, PAGE_KEYS);
   if (heading !== undefined) checkString(heading, 'title');
   if (list.length === 0) throw invalidArgument('runs', 'at least one run', runs);
-  const groups = groupRuns(list);
-  const { rows } = comparison(list);
+  return renderPage(list, heading);
+}
+
+/** {@link page} of runs that have been checked. */
+export async function renderPage(list: readonly RunData[], heading?: string): Promise<string> {
+  const groups = groupsOf(list);
+  const { rows } = comparisonOf(groups);
   const datasets = [...new Set(list.map(({ config }) => config.dataset))].join(', ');
   const title = heading ?? `${groups.map(({ label }) => label).join(' and ')} on ${datasets}`;
   const made = new Page();
-  await body(made, list, groups);
-  const bundle = await echartsBundle();
-  const hash = (text: string) => `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
-  const policy = `default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src ${hash(bundle)} ${hash(PAGE_SCRIPT)}; base-uri 'none'; form-action 'none'`;
+  await body(made, list, groups, rows);
+  const texts = await scripts();
+  const hashes = texts.map((text) => `'sha256-${createHash('sha256').update(text).digest('base64')}'`);
+  const policy = `default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src ${hashes.join(' ')}; base-uri 'none'; form-action 'none'`;
+  const data: PageData = { charts: made.charts, schemes: schemes() };
   const found = finding(rows);
   const count = list.length === 1 ? 'one run' : `${list.length} runs`;
   const versions = [...new Set(list.flatMap(({ environment }) => environment?.dyconv ?? []))].join(', ');
-  return `<!doctype html>
+  return html`<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="${policy}">
+<meta http-equiv="Content-Security-Policy" content="${new Markup(policy)}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${escapeText(title)}</title>
-<style>${PAGE_STYLE}</style>
+<title>${title}</title>
+<style>${new Markup(PAGE_STYLE)}</style>
 </head>
 <body>
-<header><h1>${escapeText(title)}</h1><p>${count}, ${escapeText(datasets)}</p>${found ? `<p class="finding">${found}</p>` : ''}</header>
+<header><h1>${title}</h1><p>${count}, ${datasets}</p>${found && html`<p class="finding">${found}</p>`}</header>
 <main>
 <div class="cards">${cards(rows)}</div>
-${made.sections.join('\n')}
-</main>
-<footer>Made by dyconv${versions ? ` ${escapeText(versions)}` : ''}.</footer>
-<script type="application/json" id="report-data">${scriptJson({ charts: made.charts, schemes: schemes() })}</script>
-<script>${bundle}</script>
-<script>${PAGE_SCRIPT}</script>
-</body>
+${made.sections}</main>
+<footer>Made by dyconv${versions && ` ${versions}`}.</footer>
+<script type="application/json" id="report-data">${scriptJson(data)}</script>
+${texts.map((text) => html`<script>${new Markup(text)}</script>\n`)}</body>
 </html>
-`;
+`.toString();
 }

@@ -11,7 +11,8 @@ import {
   optionKeys,
 } from '../check/index.js';
 import { invalidArgument, ShapeError } from '../errors.js';
-import { escapeText, svgToPng } from './render.js';
+import { html, type Markup } from './html.js';
+import { svgToPng } from './render.js';
 import { type ColourScheme, checkScheme, FONT_STACK, PALETTES } from './theme.js';
 
 /** One image with its prediction. */
@@ -75,12 +76,12 @@ async function dataUri({ image, shape }: Prediction, index: number): Promise<str
 
 /** A name cut to what fits the cell. */
 function fitted(name: string, characters: number): string {
-  return escapeText(name.length > characters ? `${name.slice(0, characters - 1)}\u2026` : name);
+  return name.length > characters ? `${name.slice(0, characters - 1)}\u2026` : name;
 }
 
 /** The end of a path that fits the cell: the name of the file tells more than its folder. */
 function fittedEnd(path: string, characters: number): string {
-  return escapeText(path.length > characters ? `\u2026${path.slice(1 - characters)}` : path);
+  return path.length > characters ? `\u2026${path.slice(1 - characters)}` : path;
 }
 
 async function cell(
@@ -88,7 +89,7 @@ async function cell(
   index: number,
   options: PredictionsOptions,
   rowHeight: number,
-): Promise<string> {
+): Promise<Markup> {
   const { classes, columns = 6, scheme = 'light' } = options;
   const { text, muted, right, wrong, line } = PALETTES[scheme];
   const name = (label: number, key: string) => {
@@ -104,13 +105,17 @@ async function cell(
   const x = MARGIN + (index % columns) * CELL.width + (CELL.width - IMAGE) / 2;
   const y = MARGIN + Math.floor(index / columns) * rowHeight;
   const percent = Number.isFinite(item.probability) ? `${Math.round(100 * item.probability)} %` : '';
-  const frame = correct ? `stroke="${line}" stroke-width="1"` : `stroke="${colour}" stroke-width="3.5"`;
-  return `<g transform="translate(${x} ${y})">
+  const frame = correct ? { colour: line, width: 1 } : { colour, width: 3.5 };
+  return html`<g transform="translate(${x} ${y})">
 <image width="${IMAGE}" height="${IMAGE}" href="${await dataUri(item, index)}"/>
-<rect width="${IMAGE}" height="${IMAGE}" fill="none" ${frame}/>
+<rect width="${IMAGE}" height="${IMAGE}" fill="none" stroke="${frame.colour}" stroke-width="${frame.width}"/>
 <text y="${IMAGE + 23}" font-size="15" font-weight="600" fill="${colour}">${correct ? '\u2713' : '\u2717'} ${fitted(predicted, 12)}<tspan dx="7" fill="${muted}" font-weight="400" font-size="13">${percent}</tspan></text>
 <text y="${IMAGE + 43}" font-size="13" fill="${correct ? muted : text}">true: ${fitted(truth, 16)}</text>
-${item.name === undefined ? '' : `<text y="${IMAGE + 60}" font-size="11" fill="${muted}">${fittedEnd(item.name, 24)}</text>\n`}</g>`;
+${
+  item.name !== undefined &&
+  html`<text y="${IMAGE + 60}" font-size="11" fill="${muted}">${fittedEnd(item.name, 24)}</text>
+`
+}</g>`;
 }
 
 /** Checks predictions and lists them. */
@@ -155,9 +160,9 @@ export async function predictionsPng(
   const height = 2 * MARGIN + Math.ceil(list.length / columns) * rowHeight - 14;
   const cells = [];
   for (const [index, item] of list.entries()) cells.push(await cell(item, index, options, rowHeight));
-  const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" font-family="${escapeText(FONT_STACK)}">
+  const svg = html`<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" font-family="${FONT_STACK}">
 <rect width="${width}" height="${height}" fill="${PALETTES[scheme].background}"/>
-${cells.join('\n')}
+${cells}
 </svg>`;
-  return svgToPng(svg, scale);
+  return svgToPng(svg.toString(), scale);
 }

@@ -5,6 +5,7 @@
  */
 import { checkOptions, optionKeys } from '../check/index.js';
 import { invalidArgument } from '../errors.js';
+import type { ChartOption } from './page-data.js';
 import { type ColourScheme, chartTheme, checkScheme, PALETTES } from './theme.js';
 
 /** Size and surroundings of a picture. */
@@ -54,12 +55,6 @@ export function pictureSize(options: PictureOptions, width: number, height: numb
   return size;
 }
 
-/**
- * An option object of Apache ECharts. Its own type needs a browser's types, which a project with dyconv may not have, and
- * would fail to compile there.
- */
-export type ChartOption = Record<string, unknown>;
-
 /** Draws a chart without a browser. */
 export async function renderSvg(option: ChartOption, size: PictureSize): Promise<string> {
   const { init } = await import('echarts');
@@ -83,21 +78,4 @@ export async function svgToPng(svg: string, scale = 2): Promise<Buffer> {
   return sharp(Buffer.from(svg), { density: 72 * scale, limitInputPixels: false })
     .png({ compressionLevel: 9 })
     .toBuffer();
-}
-
-/** Text as it may stand in HTML, XML and their attributes. Characters XML cannot hold are dropped. */
-export function escapeText(text: unknown): string {
-  const replacements: Record<string, string> = {
-    '&': '&amp;',
-    '<': '&lt;',
-    '>': '&gt;',
-    '"': '&quot;',
-    "'": '&#39;',
-  };
-  return (
-    String(text)
-      // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters XML forbids
-      .replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g, '')
-      .replace(/[&<>"']/g, (character) => replacements[character]!)
-  );
 }

@@ -201,6 +201,11 @@ function terminal(rows: readonly ComparisonRow[]): string {
  * console.log(String(report.comparison([await report.loadRun('runs/static'), await report.loadRun('runs/dy')])))
  */
 export function comparison(runs: readonly RunData[]): Comparison {
-  const rows = groupRuns(runs).map(row);
+  return comparisonOf(groupRuns(runs));
+}
+
+/** {@link comparison} of groups. */
+export function comparisonOf(groups: readonly RunGroup[]): Comparison {
+  const rows = groups.map(row);
   return { rows, toMarkdown: () => markdown(rows), toString: () => terminal(rows) };
 }

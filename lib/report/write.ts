@@ -18,11 +18,12 @@ import { writeFileAtomic } from '../files/atomic.js';
 import { loadRun } from '../run/read.js';
 import type { Prediction as PredictedClass } from '../train/evaluate.js';
 import { confusionPng } from './confusion.js';
-import { curvesSvg } from './curves.js';
-import { PAGE_KEYS, type PageOptions, page } from './page.js';
+import { drawCurves } from './curves.js';
+import { groupsOf } from './groups.js';
+import { PAGE_KEYS, type PageOptions, renderPage } from './page.js';
 import { predictionsPng } from './predictions.js';
 import { svgToPng } from './render.js';
-import { type Comparison, comparison } from './table.js';
+import { type Comparison, comparisonOf } from './table.js';
 
 /** Options of {@link writePredictions}. */
 export interface WritePredictionsOptions {
@@ -76,13 +77,13 @@ export async function writePredictions(file: string, options: WritePredictionsOp
  */
 export async function writeRunReport(directory: string): Promise<void> {
   const run = await loadRun(directory);
-  const svg = await curvesSvg([run]);
+  const svg = await drawCurves(groupsOf([run]));
   const write = (name: string, contents: string | Uint8Array) =>
     writeFileAtomic(path.join(directory, name), contents);
   await write('curves.svg', svg);
   await write('curves.png', await svgToPng(svg));
   if (run.evaluation) await write('confusion.png', await confusionPng(run.evaluation));
-  await write('report.html', await page([run]));
+  await write('report.html', await renderPage([run]));
 }
 
 /** Options of {@link compare}. */
@@ -106,8 +107,9 @@ export async function compare(
   options: CompareOptions = {},
 ): Promise<Comparison> {
   const list = checkStrings(directories, 'directories', 'an array of run directories');
-  const { out, ...pageOptions } = checkOptions(options, COMPARE_KEYS);
+  const { out, title } = checkOptions(options, COMPARE_KEYS);
   if (out !== undefined) checkString(out, 'out', 'the path of an HTML file');
+  if (title !== undefined) checkString(title, 'title');
   if (list.length === 0) throw invalidArgument('directories', 'at least one run directory', directories);
   const seen = new Set<string>();
   const runs = [];
@@ -123,10 +125,10 @@ export async function compare(
       );
     runs.push(run);
   }
-  const result = comparison(runs);
+  const result = comparisonOf(groupsOf(runs));
   if (out !== undefined) {
     await mkdir(path.dirname(path.resolve(out)), { recursive: true });
-    await writeFileAtomic(out, await page(runs, pageOptions));
+    await writeFileAtomic(out, await renderPage(runs, title));
   }
   return result;
 }

@@ -2,8 +2,9 @@
  * The confusion matrix of an evaluation, and what it says about every class.
  * @module
  */
-import { checkRecord, checkStrings } from '../check/index.js';
-import { invalidArgument, ShapeError } from '../errors.js';
+import * as v from 'valibot';
+import { number, object, parseArgument } from '../check/schema.js';
+import { ShapeError } from '../errors.js';
 
 /** Images per true class (row) and predicted class (column), with the names of the classes. */
 export interface ConfusionInput {
@@ -27,17 +28,29 @@ export interface ClassAccuracy {
   mistakenFor: { class: string; images: number } | null;
 }
 
+/** Schemas of the fields of a {@link ConfusionInput}, which an evaluation has too. */
+export const CONFUSION_ENTRIES = {
+  classes: v.array(v.string(), 'an array of class names'),
+  confusion: v.array(v.array(number, 'an array of numbers'), 'an array of rows'),
+};
+
+const CONFUSION = object<ConfusionInput>('an object with classes and confusion', CONFUSION_ENTRIES);
+
+/** Whether a matrix has `size` rows and as many columns. */
+export function isSquare(matrix: readonly (readonly number[])[], size: number): boolean {
+  return matrix.length === size && matrix.every((row) => row.length === size);
+}
+
 /**
  * Checks class names and a confusion matrix of that many rows and columns.
- * @param name - As in {@link checkConfusion}.
+ * @param name - How messages call the input; empty where its fields are arguments themselves.
+ * @throws ArgumentError for anything but names and numbers; ShapeError unless the matrix is square with one row a class
  */
-export function checkSquare(input: ConfusionInput, name: string): void {
-  checkConfusion(input, name);
-  const { classes, confusion } = input;
-  const columns = confusion.map((row) => row.length);
-  if (confusion.length !== classes.length || columns.some((length) => length !== classes.length))
+export function checkConfusion(input: ConfusionInput, name: string): void {
+  const { classes, confusion } = parseArgument(CONFUSION, input, name);
+  if (!isSquare(confusion, classes.length))
     throw new ShapeError(
-      `Expected a ${classes.length} x ${classes.length} matrix for confusion but received rows of [${columns.join(', ')}]`,
+      `Expected a ${classes.length} x ${classes.length} matrix for confusion but received rows of [${confusion.map((row) => row.length).join(', ')}]`,
     );
 }
 
@@ -49,8 +62,12 @@ const total = (values: readonly number[]) => values.reduce((sum, value) => sum +
  * @throws ArgumentError for anything but names and numbers; ShapeError unless the matrix is square with one row a class
  */
 export function classAccuracies(input: ConfusionInput): ClassAccuracy[] {
-  checkSquare(input, 'input');
-  const { classes, confusion } = input;
+  checkConfusion(input, 'input');
+  return accuraciesOf(input);
+}
+
+/** {@link classAccuracies} of a matrix that has been checked. */
+export function accuraciesOf({ classes, confusion }: ConfusionInput): ClassAccuracy[] {
   return confusion.map((row, label) => {
     const images = total(row);
     const right = row[label]!;
@@ -65,22 +82,4 @@ export function classAccuracies(input: ConfusionInput): ClassAccuracy[] {
       mistakenFor: most > 0 ? { class: classes[others.indexOf(most)]!, images: most } : null,
     };
   });
-}
-
-/**
- * Checks class names and the rows of a confusion matrix; whether the two fit together is another question.
- * @param name - what leads to the fields; empty where they are arguments themselves
- */
-export function checkConfusion(input: ConfusionInput, name: string): void {
-  checkRecord(input, name, 'an object with classes and confusion', {});
-  const prefix = name === '' ? '' : `${name}.`;
-  const { classes, confusion } = input;
-  if (!Array.isArray(classes)) throw invalidArgument(`${prefix}classes`, 'an array of class names', classes);
-  if (!Array.isArray(confusion)) throw invalidArgument(`${prefix}confusion`, 'an array of rows', confusion);
-  checkStrings(classes, `${prefix}classes`, 'an array of class names');
-  for (const [i, row] of confusion.entries()) {
-    // Not every(), which would pass over the holes of a sparse array.
-    if (!Array.isArray(row) || row.findIndex((count) => typeof count !== 'number') >= 0)
-      throw invalidArgument(`${prefix}confusion[${i}]`, 'an array of numbers', row);
-  }
 }

@@ -4,9 +4,7 @@
  * @module
  */
 
-import type { DatasetName } from '../data/create.js';
 import type { Device } from '../tensor/dtype.js';
-import type { AutocastDType } from '../train/forward-backward.js';
 
 /** Mean loss and accuracy over a number of images. Accuracy lies between 0 and 1. */
 export interface LossAndAccuracy {
@@ -105,8 +103,8 @@ export interface RunConfig {
   modelOptions: Record<string, number | string | boolean>;
   /** How many numbers the model has. */
   parameters: ParameterCounts;
-  /** Name for `data.create`. */
-  dataset: DatasetName;
+  /** Name for `data.create`; another one where the images come from a custom data set. */
+  dataset: string;
   /** Where the data set was read; null for the bundled set. */
   dataDir: string | null;
   /** Class names in label order. */
@@ -187,7 +185,7 @@ export interface RunConfig {
   /** Decay of the averaged weights, which validation and `best.safetensors` use; null for none. */
   ema?: number | null | undefined;
   /** Dtype of the forward pass where that is safe; null for that of the weights. */
-  autocast?: AutocastDType | null | undefined;
+  autocast?: 'bfloat16' | 'float16' | null | undefined;
   /** Whether steps are captured as a CUDA graph. Absent: false. */
   capture?: boolean | undefined;
   /** What the best epoch is chosen by. Absent: 'accuracy'. */

@@ -4,14 +4,16 @@
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { types } from 'node:util';
-import { checkObject, checkOptions, checkRecord, type FieldKind, optionKeys } from '../check/index.js';
+import { checkOptions, checkRecord, type FieldKind, optionKeys } from '../check/index.js';
+import { parseArgument } from '../check/schema.js';
 import { loader } from '../data/loader.js';
 import { test } from '../data/transforms.js';
-import { ArgumentError, CheckpointError, DatasetError, DisposedError, invalidArgument } from '../errors.js';
+import { CheckpointError, DatasetError, DisposedError, invalidArgument } from '../errors.js';
 import { loadWeights } from '../formats/weights-file.js';
 import { create } from '../models/index.js';
 import type { Module } from '../nn/module.js';
 import type { RunConfig } from '../run/records.js';
+import { CONFIG } from '../run/schema.js';
 import { noGrad, tidy } from '../tensor/context.js';
 import type { Device } from '../tensor/dtype.js';
 import type { Tensor } from '../tensor/tensor.js';
@@ -46,27 +48,12 @@ const MODULE: Record<string, FieldKind> = {
   namedBuffers: 'function',
 };
 
-/** Largest side of a picture in pixels, as transforms have it. */
-const MAX_SIDE = 4096;
-
-/** Checks a configuration as far as it is read: a file that claims giant sizes must not cost their memory. */
-function checkConfig(config: RunConfig): RunConfig {
-  checkRecord(config, 'config', 'a configuration', { classes: 'array', imageShape: 'array' });
-  const { classes, imageShape, imageSize, modelOptions } = config;
-  for (const [i, name] of classes.entries())
-    if (typeof name !== 'string') throw invalidArgument(`config.classes[${i}]`, 'a string', name);
-  const [channels, height, width] = imageShape;
-  if (imageShape.length !== 3)
-    throw invalidArgument('config.imageShape', 'three numbers [C, H, W]', imageShape);
-  if (channels !== 1 && channels !== 3) throw invalidArgument('config.imageShape[0]', '1 or 3', channels);
-  const sides = { 'imageShape[1]': height, 'imageShape[2]': width, imageSize };
-  for (const [name, side] of Object.entries(sides))
-    if (!Number.isInteger(side) || side! < 1 || side! > MAX_SIDE)
-      throw invalidArgument(`config.${name}`, `an integer from 1 to ${MAX_SIDE}`, side);
-  const { numClasses } = checkObject(modelOptions, 'config.modelOptions');
-  if (numClasses !== undefined && numClasses !== classes.length)
-    throw invalidArgument('config.modelOptions.numClasses', `${classes.length}, one a class`, numClasses);
-  return config;
+/** Checks that a network takes what picture files hold. */
+function checkChannels({ imageShape }: RunConfig): void {
+  if (imageShape[0] !== 1 && imageShape[0] !== 3)
+    throw new CheckpointError(
+      `Expected a network for images of 1 or 3 channels but received one for [${imageShape.join(', ')}]`,
+    );
 }
 
 function checkDevice(device: Device): Device {
@@ -89,7 +76,7 @@ export class Classifier {
 
   /** @internal @throws ArgumentError for what is no configuration, no module or no device. */
   constructor(config: RunConfig, model: Module, device: Device) {
-    this.config = checkConfig(config);
+    this.config = parseArgument(CONFIG, config, 'config');
     this.model = checkRecord(model, 'model', 'a Module', MODULE);
     this.device = checkDevice(device);
   }
@@ -176,7 +163,8 @@ export async function loadClassifier(path: string, options: LoadClassifierOption
   if (typeof checkpoint !== 'string') throw invalidArgument('checkpoint', 'a string', checkpoint);
   checkDevice(device);
   const run = await RunDirectory.open(path);
-  const config = await readConfig(run);
+  const config = await run.readConfig();
+  checkChannels(config);
   const file = run.weightsFile(checkpoint);
   const state = await loadWeights(file);
   const model = create(config.model, config.modelOptions);
@@ -189,15 +177,4 @@ export async function loadClassifier(path: string, options: LoadClassifierOption
     for (const tensor of Object.values(state)) tensor.dispose();
   }
   return new Classifier(config, model.to({ device }).eval(), device);
-}
-
-/** The configuration of a run; what is wrong with it is the file's fault, not the caller's. */
-async function readConfig(run: RunDirectory): Promise<RunConfig> {
-  const config = await run.readConfig();
-  try {
-    return checkConfig(config);
-  } catch (error) {
-    if (!(error instanceof ArgumentError)) throw error;
-    throw new CheckpointError(`${run.file('config.json')} is damaged: ${error.message}`, { cause: error });
-  }
 }

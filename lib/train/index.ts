@@ -4,7 +4,6 @@
  */
 
 export { loadWeights } from '../formats/weights-file.js';
-export { checkRunConfig } from '../run/config.js';
 export { describeEnvironment } from '../run/environment.js';
 export type * from '../run/records.js';
 export { CapturedStep, type CapturedStepOptions } from './captured-step.js';

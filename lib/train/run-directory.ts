@@ -5,15 +5,17 @@
 import { access, constants, type FileHandle, mkdir, open, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { checkOptions, checkRecord, optionKeys } from '../check/index.js';
+import { parseArgument, parseStored, type Schema } from '../check/schema.js';
 import { CheckpointError, DyconvError, invalidArgument, TrainingError } from '../errors.js';
 import { writeFileAtomic } from '../files/atomic.js';
 import { checkPath, fileError } from '../files/error.js';
 import { parseJsonObject } from '../files/json.js';
 import type { Module } from '../nn/module.js';
-import { json, nearestFolder, toJson, unusable, whenMissing } from '../run/files.js';
+import { json, nearestFolder, unusable, whenMissing } from '../run/files.js';
 import { lockRun, type RunLock } from '../run/lock.js';
-import { parseRecords } from '../run/read.js';
+import { type MetricsLine, parseLines, toLine } from '../run/metrics.js';
 import type { EvaluationRecord, MetricsRecord, RunConfig, RunEnvironment } from '../run/records.js';
+import { CONFIG, ENVIRONMENT, RECORDS } from '../run/schema.js';
 import { type LoadedCheckpoint, loadCheckpoint, saveCheckpoint, saveWeights } from './checkpoint.js';
 import { checkModel, checkTrainer } from './checks.js';
 import type { Trainer } from './trainer.js';
@@ -126,7 +128,7 @@ export class RunDirectory {
    */
   static async open(path: string): Promise<RunDirectory> {
     const run = new RunDirectory(path);
-    await run.readConfig();
+    await run.#readObject('config.json');
     return run;
   }
 
@@ -138,12 +140,12 @@ export class RunDirectory {
 
   /** @throws {CheckpointError} if it is missing or damaged. */
   async readConfig(): Promise<RunConfig> {
-    return (await this.#readJson('config.json')) as unknown as RunConfig;
+    return this.#readJson('config.json', CONFIG);
   }
 
   /** @throws {CheckpointError} if it is missing or damaged. */
   async readEnvironment(): Promise<RunEnvironment> {
-    return (await this.#readJson('environment.json')) as unknown as RunEnvironment;
+    return this.#readJson('environment.json', ENVIRONMENT);
   }
 
   /** Replaces the configuration, for a resumed run that is to last longer. */
@@ -153,15 +155,16 @@ export class RunDirectory {
 
   /** Writes `evaluation.json`, in place of an earlier one. */
   async writeEvaluation(record: EvaluationRecord): Promise<void> {
-    await this.#write('evaluation.json', json('record', record));
+    await this.#write('evaluation.json', json('record', parseArgument(RECORDS.evaluation, record, 'record')));
   }
 
   /**
    * Adds a line to `metrics.jsonl`, in a single write.
+   * @throws {ArgumentError} naming the field of the record that does not fit.
    * @throws {CheckpointError} if it cannot be written; what was there before stays readable.
    */
   async append(record: MetricsRecord): Promise<void> {
-    const line = `${toJson('record', record)}\n`;
+    const line = toLine(record);
     const path = this.file('metrics.jsonl');
     try {
       this.#metrics ??= await open(path, 'a');
@@ -172,24 +175,27 @@ export class RunDirectory {
   }
 
   /**
-   * The lines of `metrics.jsonl`; none where nothing has been logged yet. A last line that a crash cut short is left out.
+   * The records of `metrics.jsonl`; none where nothing has been logged yet. A last line that a crash cut short is left out, and
+   * so are records of a type that this version does not know.
    * @throws {CheckpointError} if any other line is damaged.
    */
   async readMetrics(): Promise<MetricsRecord[]> {
-    const text = await readFile(this.file('metrics.jsonl'), 'utf8').catch(whenMissing(''));
-    return parseRecords(text, this.file('metrics.jsonl')).map(
-      ({ record }) => record as unknown as MetricsRecord,
-    );
+    return (await this.#readLines()).flatMap(({ record }) => record ?? []);
   }
 
-  /** Cuts the metrics that lie beyond a position, atomically. */
+  async #readLines(): Promise<MetricsLine[]> {
+    const path = this.file('metrics.jsonl');
+    return parseLines(await readFile(path, 'utf8').catch(whenMissing('')), path);
+  }
+
+  /** Cuts the metrics that lie beyond a position, atomically. Records of an unknown type stay, unless their epoch lies beyond. */
   async truncateMetrics(position: RunPosition): Promise<void> {
     checkRecord(position, 'position', 'a position', { epoch: 'number', step: 'number' });
     await this.#closeMetrics();
-    const kept = (await this.readMetrics()).filter((record) =>
-      record.type === 'step' ? record.step <= position.step : !(record.epoch > position.epoch),
+    const kept = (await this.#readLines()).filter(({ stored, record }) =>
+      record?.type === 'step' ? record.step <= position.step : !((stored.epoch as number) > position.epoch),
     );
-    await this.#write('metrics.jsonl', kept.map((record) => `${JSON.stringify(record)}\n`).join(''));
+    await this.#write('metrics.jsonl', kept.map(({ stored }) => `${JSON.stringify(stored)}\n`).join(''));
   }
 
   /**
@@ -318,7 +324,11 @@ export class RunDirectory {
     });
   }
 
-  async #readJson(name: string): Promise<Record<string, unknown>> {
+  async #readJson<T>(name: string, schema: Schema<T>): Promise<T> {
+    return parseStored(schema, await this.#readObject(name), this.file(name));
+  }
+
+  async #readObject(name: string): Promise<Record<string, unknown>> {
     const path = this.file(name);
     let text: string;
     try {

@@ -46,7 +46,7 @@ export async function loadTestSet(config, options) {
  */
 export async function evaluateRun(run, set, options) {
   const { checkpoint } = options;
-  const { device: trainedOn } = train.checkRunConfig(await run.readConfig(), run.file('config.json'));
+  const { device: trainedOn } = await run.readConfig();
   const device = resolveDevice(options.device ?? trainedOn);
   const classifier = await serve.loadClassifier(run.path, { checkpoint, device });
   const { model } = classifier;

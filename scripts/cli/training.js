@@ -176,7 +176,7 @@ async function loadInitialWeights(model, file, name) {
  * @returns {Promise<Training>}
  */
 export async function continueRun(run, { options, given, signal }) {
-  const started = train.checkRunConfig(await run.readConfig(), run.file('config.json'));
+  const started = await run.readConfig();
   const config = resumedConfig(started, options, given);
   const sets = await loadSets(options, { ...config, dataDir: config.dataDir ?? options.dataDir }, signal);
   if (Math.min(sets.trainSet.length, config.limitTrain ?? Number.POSITIVE_INFINITY) !== config.trainImages) {

@@ -43,7 +43,7 @@ export const command = defineCommand({
     const { evaluateRun, loadTestSet } = await import('../cli/evaluation.js');
     if (options.threads) setNumThreads(options.threads);
     const run = await train.RunDirectory.open(options.run);
-    const config = train.checkRunConfig(await run.readConfig(), run.file('config.json'));
+    const config = await run.readConfig();
     const { model } = config;
     const set = await loadTestSet(config, {
       ...(options.dataDir !== undefined && { root: options.dataDir }),

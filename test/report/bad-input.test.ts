@@ -50,15 +50,20 @@ const RUNS: Case[] = [
   [[{}], 'Expected an array of runs for runs but received Object (object)'],
   [[[undefined]], 'Expected a run as loadRun gives it for runs[0] but received undefined'],
   [[[{}]], 'Expected a string for runs[0].path but received undefined'],
-  [[[broken('config', null)]], 'Expected an object for runs[0].config but received null'],
+  [[[broken('config', null)]], 'Expected a configuration for runs[0].config but received null'],
   [[[broken('config.model', 5)]], 'Expected a string for runs[0].config.model but received 5 (number)'],
   [
     [[madeUpRun(), broken('config.parameters', {})]],
-    'Expected a number for runs[1].config.parameters.total but received undefined',
+    'Expected an integer of at least 0 for runs[1].config.parameters.trainable but received undefined',
   ],
   [
-    [[broken('config.lr', 1n)]],
+    [[broken('config.later', 1n)]],
     'Expected values that JSON can hold for runs[0].config but received Object (object)',
+  ],
+  [[[broken('config.lr', 1n)]], 'Expected a number for runs[0].config.lr but received 1n (bigint)'],
+  [
+    [[broken('config.monitor', 'f1')]],
+    "Expected 'accuracy' or 'loss' for runs[0].config.monitor but received 'f1' (string)",
   ],
   [[[broken('epochs', {})]], 'Expected an array for runs[0].epochs but received Object (object)'],
   [
@@ -67,11 +72,8 @@ const RUNS: Case[] = [
   ],
   [
     [[broken('epochs.0.val', 5)]],
-    'Expected loss and accuracy, or null for runs[0].epochs[0].val but received 5 (number)',
+    'Expected loss and accuracy or null for runs[0].epochs[0].val but received 5 (number)',
   ],
-];
-const PAGE_RUNS: Case[] = [
-  [[[]], 'Expected at least one run for runs but received [] (array)'],
   [[[broken('steps', undefined)]], 'Expected an array for runs[0].steps but received undefined'],
   [[[broken('steps', [null])]], 'Expected the record of a step for runs[0].steps[0] but received null'],
   [
@@ -85,7 +87,7 @@ const PAGE_RUNS: Case[] = [
   [[[broken('evaluation.loss', null)]], 'Expected a number for runs[0].evaluation.loss but received null'],
   [
     [[broken('evaluation.confusion', [[1n]])]],
-    'Expected an array of numbers for runs[0].evaluation.confusion[0] but received [1] (array)',
+    'Expected a number for runs[0].evaluation.confusion[0][0] but received 1n (bigint)',
   ],
   [
     [[broken('epochs.0.experts', [{}])]],
@@ -93,8 +95,15 @@ const PAGE_RUNS: Case[] = [
   ],
   [
     [[broken('predictions', 'x.png')]],
-    "Expected a Uint8Array for runs[0].predictions but received 'x.png' (string)",
+    "Expected a Uint8Array or null for runs[0].predictions but received 'x.png' (string)",
   ],
+  [
+    [[broken('evaluation.classes', ['one'])]],
+    'Expected a 1 x 1 matrix, a row and a column for every class, for runs[0].evaluation.confusion but received [..., ..., ..., ..., ..., ..., ..., ..., ...] (array)',
+  ],
+];
+const PAGE: Case[] = [
+  [[[]], 'Expected at least one run for runs but received [] (array)'],
   [[[madeUpRun()], null], 'Expected an object for options but received null'],
   [[[madeUpRun()], { title: symbol }], 'Expected a string for title but received a symbol'],
 ];
@@ -123,7 +132,7 @@ const scale = (received: string) =>
 const CASES: Record<string, Case[]> = {
   comparison: RUNS,
   groupRuns: RUNS,
-  page: [...RUNS, ...PAGE_RUNS],
+  page: [...RUNS, ...PAGE],
   curvesSvg: [...RUNS, ...SIZES],
   curvesPng: [...RUNS, ...SIZES, [[[madeUpRun()], { scale: symbol }], scale('a symbol')]],
   classAccuracies: CONFUSION,
@@ -132,7 +141,7 @@ const CASES: Record<string, Case[]> = {
   formatConfusion: [
     [[], 'Expected an array of class names for classes but received undefined'],
     [['x', classes], "Expected an array of rows for confusion but received 'x' (string)"],
-    [[[['1']], ['cat']], 'Expected an array of numbers for confusion[0] but received [1] (array)'],
+    [[[['1']], ['cat']], "Expected a number for confusion[0][0] but received '1' (string)"],
   ],
   predictionsPng: [
     [[undefined, { classes }], 'Expected an array of predictions for items but received undefined'],
@@ -241,16 +250,11 @@ describe('what looks odd and is right', () => {
     expect(report.meanInterval(new Set([1, 3]) as Any).mean).toBe(2);
   });
 
-  it('is a run of another version, whose records lack what nobody needs', async () => {
-    const { config, environment, ...run } = madeUpRun({ epochs: 2 });
-    const { model, parameters, classes: names } = config;
-    const old = {
-      ...run,
-      config: { model, parameters, classes: names },
-      environment: {},
-      mistakes: undefined,
-    };
-    expect(await report.page([old as Any])).toContain('alexnet-dy');
+  it('is a run of another version, which lacks what came later or has more', async () => {
+    const { config, ...run } = madeUpRun({ epochs: 2 });
+    const { mistakes: _, ...rest } = { ...run, evaluation: undefined };
+    const other = { ...rest, config: { ...config, later: { than: ['this', 1] } } };
+    expect(await report.page([other as Any])).toContain('than this, 1');
   });
 
   it('is an evaluation whose loss was not finite: JSON has null for it', async () => {

@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { Script } from 'node:vm';
 import type { Browser } from 'playwright-core';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -68,6 +69,14 @@ describe('the page', () => {
     expect(html).toContain("default-src 'none'");
   });
 
+  it('has classic scripts, which are compiled with the package', () => {
+    const scripts = [...html.matchAll(/<script>([\s\S]*?)<\/script>/g)].map(([, text]) => text!);
+    expect(scripts).toHaveLength(2);
+    // A module would not parse: its `export` is an error in a classic script.
+    for (const text of scripts) new Script(text);
+    expect(scripts[1]).toContain('report-data');
+  });
+
   it('has every section', () => {
     const headings = [...html.matchAll(/<h2>(.*?)</g)].map(([, text]) => text!.trim());
     expect(headings).toEqual([
@@ -76,8 +85,8 @@ describe('the page', () => {
       'Step by step',
       'Experts: alexnet-dy',
       'Schedule',
-      'What is taken for what: alexnet',
-      'What is taken for what: alexnet-dy',
+      'Confusion matrix: alexnet',
+      'Confusion matrix: alexnet-dy',
       'Predictions',
       'Surest mistakes',
       'Configuration',
@@ -156,7 +165,8 @@ describe('the page', () => {
   it('escapes every text', async () => {
     const run = madeUpRun({ model: HOSTILE, name: HOSTILE });
     run.config.classes = [HOSTILE];
-    run.config.dataset = HOSTILE as typeof run.config.dataset;
+    run.config.modelOptions = { kind: HOSTILE };
+    run.config.dataset = HOSTILE;
     run.environment!.cpu = HOSTILE;
     run.evaluation = {
       ...run.evaluation!,

@@ -1,9 +1,11 @@
-import { appendFileSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
 import { ArgumentError, CheckpointError } from '../../lib/errors.js';
 import { groupRuns } from '../../lib/report/groups.js';
-import { loadRun, parseMetrics } from '../../lib/run/read.js';
+import { parseMetrics } from '../../lib/run/metrics.js';
+import { loadRun } from '../../lib/run/read.js';
 import { madeUpRun } from './support/made-up-runs.js';
 import { metricsText, removeFolders, temporaryFolder, writeRun } from './support/run-folder.js';
 
@@ -38,6 +40,18 @@ describe('loadRun', () => {
     });
   });
 
+  it('reads the runs of docs/results', async () => {
+    const folder = fileURLToPath(new URL('../../docs/results', import.meta.url));
+    const names = readdirSync(folder);
+    expect(names.length).toBeGreaterThan(0);
+    for (const name of names) {
+      const { config, epochs, steps } = await loadRun(join(folder, name));
+      expect(epochs).toHaveLength(config.epochs);
+      expect(steps.at(-1)!.epoch).toBe(config.epochs);
+      expect(config).toEqual(JSON.parse(readFileSync(join(folder, name, 'config.json'), 'utf8')));
+    }
+  });
+
   it('says what a folder lacks that is no run', async () => {
     const folder = temporaryFolder();
     await expect(loadRun(folder)).rejects.toThrow(ArgumentError);
@@ -55,17 +69,23 @@ describe('loadRun', () => {
     [
       'config.json',
       '{"model":"alexnet"}',
-      /Expected the counts of parameters for 'parameters' in .*config\.json/,
+      /config\.json is damaged: Expected an object for modelOptions but received undefined/,
     ],
     [
       'evaluation.json',
-      '{"classes":["a","b"],"confusion":[[1,2]]}',
-      /Expected a 2 x 2 matrix for 'confusion'/,
+      '{"classes":["a","b"],"confusion":[[1,2]],"checkpoint":"best","loss":1,"accuracy":1,"images":1,"imagesPerSecond":1}',
+      /evaluation\.json is damaged: Expected a 2 x 2 matrix, a row and a column for every class, for confusion/,
     ],
     [
       'evaluation.json',
       '{"classes":["a"],"confusion":[["many"]],"loss":1,"accuracy":1,"images":1,"imagesPerSecond":1}',
-      /holds a damaged run: Expected an array of numbers for evaluation\.confusion\[0\] but received \[many\]/,
+      /evaluation\.json is damaged: Expected a number for confusion\[0\]\[0\] but received 'many' \(string\)/,
+    ],
+    ['environment.json', '{"dyconv":1}', /environment\.json is damaged: Expected a string for dyconv but/],
+    [
+      'metrics.jsonl',
+      '{"type":5}\n',
+      /metrics\.jsonl:1 is damaged: Expected a string for type but received 5/,
     ],
   ])('names a damaged %s', async (name, text, message) => {
     const folder = writeRun(madeUpRun({ epochs: 1 }));
@@ -89,7 +109,7 @@ describe('parseMetrics', () => {
   it('names the field that is wrong', () => {
     const line = '{"type":"epoch","epoch":1,"lr":"fast"}\n';
     expect(() => parseMetrics(line, 'm.jsonl')).toThrow(
-      /a number for 'lr' in m\.jsonl:1 but received 'fast'/,
+      /m\.jsonl:1 is damaged: Expected a number for lr but received 'fast' \(string\)/,
     );
   });
 
@@ -106,6 +126,13 @@ describe('parseMetrics', () => {
     const { epochs, steps } = parseMetrics(odd, 'm.jsonl');
     expect(epochs).toEqual([]);
     expect(steps[0]!.loss).toBeNaN();
+  });
+
+  it('reads experts whose use was not finite as NaN, not as 0', () => {
+    const epoch = { ...madeUpRun({ epochs: 1 }).epochs[0]! };
+    epoch.experts = [{ layer: 'features.8', mean: [Number.NaN, 1], entropy: 0 }];
+    const { epochs } = parseMetrics(`${JSON.stringify(epoch)}\n`, 'm.jsonl');
+    expect(epochs[0]!.experts![0]!.mean).toEqual([Number.NaN, 1]);
   });
 });
 

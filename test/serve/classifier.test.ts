@@ -14,12 +14,13 @@ import {
   saveSafetensors,
   serve,
 } from '../../lib/index.js';
+import { madeUpConfig } from '../report/support/made-up-runs.js';
 import { temporaryFolder } from '../train/support.js';
 
 const classes = ['ankle boot', 'bag', 'coat'];
 const modelOptions = { numClasses: 3, numExperts: 2 };
 
-const config = { model: 'alexnet-dy', modelOptions, classes, imageShape: [3, 28, 28], imageSize: 128 };
+const config = { ...madeUpConfig(), modelOptions, classes, imageShape: [3, 28, 28] };
 const configText = (changes: object) => JSON.stringify({ ...config, ...changes });
 
 /** A run directory as far as a classifier reads it. */
@@ -66,21 +67,17 @@ describe('loadClassifier', () => {
 
   it.each([
     ['null', 'Expected a JSON object but received null'],
-    ['{}', 'Expected an array for config.classes but received undefined'],
-    ['{"classes":[5]}', 'Expected an array for config.imageShape but received undefined'],
-    [configText({ imageShape: [3, 28] }), 'Expected three numbers [C, H, W] for config.imageShape'],
-    [configText({ imageShape: [2, 28, 28] }), 'Expected 1 or 3 for config.imageShape[0] but received 2'],
+    ['{}', 'Expected a string for model but received undefined'],
+    [configText({ classes: [5] }), 'Expected a string for classes[0] but received 5'],
+    [configText({ imageShape: [3, 28] }), 'Expected three numbers [C, H, W] for imageShape'],
     // What a file claims must not cost its memory: 4.8 GB of pixels.
-    [
-      configText({ imageShape: [3, 40_000, 40_000] }),
-      'Expected an integer from 1 to 4096 for config.imageShape[1]',
-    ],
-    [configText({ imageShape: [3, 28, 0.5] }), 'Expected an integer from 1 to 4096 for config.imageShape[2]'],
-    [configText({ imageSize: 40_000 }), 'Expected an integer from 1 to 4096 for config.imageSize'],
-    [configText({ modelOptions: null }), 'Expected an object for config.modelOptions but received null'],
+    [configText({ imageShape: [3, 40_000, 40_000] }), 'Expected an integer from 1 to 4096 for imageShape[1]'],
+    [configText({ imageShape: [3, 28, 0.5] }), 'Expected an integer from 1 to 4096 for imageShape[2]'],
+    [configText({ imageSize: 40_000 }), 'Expected an integer from 1 to 4096 for imageSize'],
+    [configText({ modelOptions: null }), 'Expected an object for modelOptions but received null'],
     [
       configText({ modelOptions: { numClasses: 1e9 } }),
-      'Expected 3, one a class for config.modelOptions.numClasses but received 1000000000',
+      'Expected 3, the number of classes for modelOptions.numClasses but received 1000000000',
     ],
   ])('names a config.json that is damaged: %s', async (text, message) => {
     const folder = await writeRun({});
@@ -88,6 +85,16 @@ describe('loadClassifier', () => {
     const error = await serve.loadClassifier(folder).catch((reason: Error) => reason);
     expect(error).toBeInstanceOf(CheckpointError);
     expect((error as Error).message).toContain(`config.json is damaged: ${message}`);
+  });
+
+  it('refuses a network for images that no picture file holds', async () => {
+    const folder = await writeRun({});
+    writeFileSync(join(folder, 'config.json'), configText({ imageShape: [2, 28, 28] }));
+    const error = await serve.loadClassifier(folder).catch((reason: Error) => reason);
+    expect(error).toBeInstanceOf(CheckpointError);
+    expect((error as Error).message).toBe(
+      'Expected a network for images of 1 or 3 channels but received one for [2, 28, 28]',
+    );
   });
 });
 
@@ -180,7 +187,7 @@ describe('Classifier', () => {
     const make = (...args: unknown[]) => new serve.Classifier(...(args as [never, never, never]));
     const { config, model } = classifier;
     expect(() => make()).toThrow('Expected a configuration for config but received undefined');
-    expect(() => make({})).toThrow('Expected an array for config.classes but received undefined');
+    expect(() => make({})).toThrow('Expected a string for config.model but received undefined');
     expect(() => make({ ...config, classes: [5] })).toThrow('Expected a string for config.classes[0]');
     expect(() => make(config, {})).toThrow('Expected a Module for model but received Object (object)');
     expect(() => make(config, model)).toThrow("'cuda:<number>' for device but received undefined");

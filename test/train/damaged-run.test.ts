@@ -1,10 +1,10 @@
 /** Files of a run directory that hold something else: every error is typed, and names the file. */
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { CheckpointError } from '../../lib/errors.js';
+import { ArgumentError, CheckpointError } from '../../lib/errors.js';
 import { readSafetensors, saveSafetensors } from '../../lib/formats/safetensors.js';
-import { checkRunConfig, RunDirectory, Trainer } from '../../lib/train/index.js';
+import { RunDirectory, Trainer } from '../../lib/train/index.js';
 import { config, newRun, RandomImages, sgd, tinyNet } from './support.js';
 
 const DEEP = 100_000;
@@ -35,23 +35,38 @@ describe('config.json', () => {
   });
 
   it.each([
-    [{}, 'Expected a string for the configuration.model but received undefined'],
-    [{ ...config, modelOptions: null }, 'an object for the configuration.modelOptions'],
+    [{}, 'Expected a string for model but received undefined'],
+    [{ ...config, modelOptions: null }, 'an object for modelOptions but received null'],
+    [
+      { ...config, modelOptions: { numClasses: 1e9 } },
+      'Expected 3, the number of classes for modelOptions.numClasses',
+    ],
+    [{ ...config, device: 'tpu' }, "Expected 'cpu', 'cuda' or 'cuda:<number>' for device but received 'tpu'"],
     [{ ...config, batchSize: '512' }, "Expected an integer of at least 1 for batchSize but received '512'"],
     [{ ...config, classes: [1] }, 'Expected a string for classes[0] but received 1'],
     [{ ...config, classes: [] }, 'Expected at least one class for classes'],
     [{ ...config, imageShape: [3, 40_000, 40_000] }, 'an integer from 1 to 4096 for imageShape[1]'],
     [{ ...config, imageSize: 40_000 }, 'an integer from 1 to 4096 for imageSize'],
+    [{ ...config, imageShape: [3, 28] }, 'Expected three numbers [C, H, W] for imageShape'],
     [{ ...config, temperature: 30 }, 'an object or null for temperature but received 30'],
+    [{ ...config, monitor: 'f1' }, "Expected 'accuracy' or 'loss' for monitor but received 'f1' (string)"],
     [{ ...config, lr: null }, 'Expected a number for lr but received null'],
-  ])('%# of a run to be evaluated or resumed', (damaged, message) => {
-    const check = () => checkRunConfig(damaged as never, 'runs/a/config.json');
-    expect(check).toThrow(CheckpointError);
-    expect(check).toThrow(`runs/a/config.json is damaged: `);
-    expect(check).toThrow(message);
+  ])('%# names the field', async (damaged, message) => {
+    const { path, run } = await newRun();
+    writeFileSync(run.file('config.json'), JSON.stringify(damaged));
+    const { message: told } = await refusal(run.readConfig());
+    expect(told).toContain(`${join(path, 'config.json')} is damaged: `);
+    expect(told).toContain(message);
+    await run.close();
   });
 
-  it('of a run is taken as it is', () => expect(checkRunConfig(config, 'config.json')).toBe(config));
+  it('of a run is taken as it is, with fields of another version', async () => {
+    const { run } = await newRun();
+    const other = { ...config, later: { than: ['this', 1] } };
+    writeFileSync(run.file('config.json'), JSON.stringify(other));
+    expect(await run.readConfig()).toEqual(other);
+    await run.close();
+  });
 });
 
 describe('metrics.jsonl', () => {
@@ -59,9 +74,9 @@ describe('metrics.jsonl', () => {
 
   it.each([
     ...NOT_OBJECTS.filter(([text]) => text !== ''),
-    ['{}', /a type in .*:2 but received undefined/],
-    ['{"type":"epoch"}', /a number for 'epoch' in .*:2/],
-    ['{"type":"epoch","epoch":1,"lr":1,"train":null}', /loss and accuracy for 'train' in .*:2/],
+    ['{}', /a string for type but received undefined/],
+    ['{"type":"epoch"}', /an integer of at least 1 for epoch but received undefined/],
+    ['{"type":"epoch","epoch":1,"lr":1,"train":null}', /loss and accuracy for train but received null/],
   ] as [string, RegExp][])('%#', async (line, message) => {
     const { run } = await newRun();
     writeFileSync(run.file('metrics.jsonl'), `${step}\n${line}\n${step}\n`);
@@ -77,7 +92,31 @@ describe('metrics.jsonl', () => {
     const { run } = await newRun();
     writeFileSync(run.file('metrics.jsonl'), `{"type":"note","text":"kept"}\n${step}\n`);
     await run.truncateMetrics({ epoch: 0, step: 0 });
-    expect(await run.readMetrics()).toEqual([{ type: 'note', text: 'kept' }]);
+    expect(readFileSync(run.file('metrics.jsonl'), 'utf8')).toBe('{"type":"note","text":"kept"}\n');
+    expect(await run.readMetrics()).toEqual([]);
+    await run.close();
+  });
+
+  it('keeps null for a number that was not finite', async () => {
+    const { run } = await newRun();
+    const line = step.replace('"loss":1', '"loss":null');
+    writeFileSync(run.file('metrics.jsonl'), `${line}\n`);
+    expect(await run.readMetrics()).toMatchObject([{ step: 10, loss: Number.NaN }]);
+    await run.truncateMetrics({ epoch: 1, step: 10 });
+    expect(readFileSync(run.file('metrics.jsonl'), 'utf8')).toBe(`${line}\n`);
+    await run.close();
+  });
+});
+
+describe('a record that does not fit', () => {
+  it('is not written', async () => {
+    const { run } = await newRun();
+    const record = { type: 'step', epoch: 1, step: 1, loss: 1, accuracy: 0 } as never;
+    const message = 'Expected a number for record.lr but received undefined';
+    await expect(run.append(record)).rejects.toThrow(new ArgumentError(message));
+    expect(await run.readMetrics()).toEqual([]);
+    const evaluation = { classes: ['a'], confusion: [[1, 2]] } as never;
+    await expect(run.writeEvaluation(evaluation)).rejects.toThrow('Expected a string for record.checkpoint');
     await run.close();
   });
 });

@@ -1,0 +1,39 @@
+/**
+ * What a page carries as JSON for its script. Page and script, which runs in a browser, share these types and nothing else.
+ * @module
+ */
+
+/**
+ * An option object of Apache ECharts. Its own type needs a browser's types, which a project with dyconv may not have, and
+ * would fail to compile there.
+ */
+export type ChartOption = Record<string, unknown>;
+
+/** A chart of the page. */
+export interface PageChart {
+  /** `lines` shares one tooltip between all series, `heat` has one for every cell. */
+  kind: 'lines' | 'heat';
+  /** What a screen reader says. */
+  label: string;
+  /** Height in pixels; `narrow` where the panels stand below each other. */
+  height: { wide: number; narrow: number };
+  /** Colours stand in it as `colour:<name>`, so that one option serves both schemes. */
+  option: ChartOption;
+}
+
+/** Colours of one scheme. */
+export interface PageScheme {
+  /** The theme for `echarts.init`. */
+  theme: Record<string, unknown>;
+  /** Colours by the names that stand in options. */
+  colours: Record<string, string>;
+  /** Colours of tooltips and legends. */
+  palette: { surface: string; line: string; text: string; muted: string };
+}
+
+/** The whole of it. */
+export interface PageData {
+  /** By the id that the page's elements have in `data-chart`. */
+  charts: Record<string, PageChart>;
+  schemes: { light: PageScheme; dark: PageScheme };
+}
