@@ -7,6 +7,7 @@
 import { readFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
+import rsort from 'semver/functions/rsort.js';
 import { DownloadError } from '../errors.js';
 import { openZip } from '../files/zip.js';
 import { extract, unpackLibtorch } from './archive.js';
@@ -15,6 +16,7 @@ import { withFolder } from './cache-lock.js';
 import { type CudaRequest, hasNvidiaDriver } from './cuda.js';
 import { ensureCudaArchive, findCudaArchive } from './cuda-archive.js';
 import { inspectLibtorch } from './inspect.js';
+import { detectLibc, LIBC_FIX, type Libc, libcProblem } from './libc.js';
 import { readLock } from './lock.js';
 import { createReporter, type Reporter } from './reporter.js';
 import { type FetchedFile, fetchWithPip, isOffline } from './sources.js';
@@ -49,6 +51,8 @@ export interface CudaLibtorchOptions {
   env: NodeJS.ProcessEnv;
   cacheDir: string;
   target?: string | undefined;
+  /** The C library of this machine. Default: detected. */
+  libc?: Libc | undefined;
   reporter?: Reporter | undefined;
   signal?: AbortSignal | undefined;
   /** What is pinned, by CUDA version. Default: `libtorch-cuda.lock.json` of this package. */
@@ -114,7 +118,7 @@ function newest(builds: Record<string, CudaBuild>): string {
 /** The releases of libtorch that dyconv is tried with, the newest first. */
 function releases(builds: Record<string, CudaBuild>): string[] {
   const all = new Set([...Object.values(builds).map(({ version }) => version), readLock().version]);
-  return [...all].sort((one, other) => other.localeCompare(one, 'en', { numeric: true }));
+  return rsort([...all]);
 }
 
 async function ensureBuild(
@@ -135,6 +139,8 @@ async function ensureBuild(
   }
   const found = { dir: cudaFolder(cacheDir, name, build), version: build.version, flavour: 'cuda' as const };
   if (readManifest(found.dir)) return { ...found, source: 'cache' };
+  const problem = libcProblem(build.wheels[0]!.file, 'libc' in options ? options.libc : detectLibc());
+  if (problem !== undefined) throw new DownloadError(`${problem}: ${LIBC_FIX}`);
   if (isOffline(options.env)) {
     throw new DownloadError(
       `libtorch ${build.version} (${name}) is not in ${found.dir}, and DYCONV_OFFLINE is set. ` +

@@ -6,6 +6,7 @@
 import { readdirSync, readFileSync, statfsSync, statSync } from 'node:fs';
 import { availableParallelism, cpus, totalmem } from 'node:os';
 import { dirname, join } from 'node:path';
+import satisfies from 'semver/functions/satisfies.js';
 import {
   type Addon,
   dyconvCommand,
@@ -20,8 +21,9 @@ import { type AddonCheck, checkAddon } from './addon.js';
 import { cacheDirectory } from './cache.js';
 import { cudaFindings } from './doctor-cuda.js';
 import { inspectLibtorch } from './inspect.js';
+import { detectLibc, LIBC_FIX, type Libc, libcProblem, libcText } from './libc.js';
 import { findLibtorch } from './libtorch.js';
-import { readLock } from './lock.js';
+import { type LibtorchArtifact, readLock } from './lock.js';
 import { installHint, missingTools, type Probe, runProbe } from './toolchain.js';
 import type { Finding, Libtorch } from './types.js';
 
@@ -31,9 +33,11 @@ export interface DoctorOptions {
   probe?: Probe | undefined;
   nodeVersion?: string | undefined;
   addon?: Addon | undefined;
+  libc?: Libc | undefined;
 }
 
 const GB = 1e9;
+const TARGET = `${process.platform}-${process.arch}`;
 
 /** Looks at everything. The order is that of dependence: what comes first may explain what comes later. */
 export function diagnose(options: DoctorOptions = {}): Finding[] {
@@ -45,6 +49,7 @@ export function diagnose(options: DoctorOptions = {}): Finding[] {
   return [
     packageFinding(),
     nodeFinding(nodeVersion),
+    ...libcFindings('libc' in options ? options.libc : detectLibc()),
     npmFinding(probe, works),
     ...toolchainFindings(env, probe, works),
     libtorch.finding,
@@ -70,22 +75,29 @@ function packageFinding(): Finding {
 }
 
 function nodeFinding(version: string): Finding {
-  const minimum = readPackage().engines.node.replace(/^\D+/, '');
-  const [major = 0, minor = 0] = version.split('.').map(Number);
-  const [leastMajor = 0, leastMinor = 0] = minimum.split('.').map(Number);
+  const { node: range } = readPackage().engines;
   const detail = `${version}, ${process.platform}-${process.arch}`;
-  if (major > leastMajor || (major === leastMajor && minor >= leastMinor)) {
+  if (satisfies(version, range, { includePrerelease: true }))
     return { name: 'Node.js', status: 'ok', detail };
-  }
+  const minimum = range.replace(/^\D+/, '');
   const mend = 'install a current Node.js: https://nodejs.org/en/download';
   return { name: 'Node.js', status: 'error', detail: `${detail}; ${minimum} or later is needed`, mend };
+}
+
+/** Of Linux alone: other systems have one C library. */
+function libcFindings(libc: Libc | undefined): Finding[] {
+  if (libc === undefined) return [];
+  const name = 'C library';
+  const problem = libcProblem(pinnedArtifact()?.file ?? '', libc);
+  if (problem === undefined) return [{ name, status: 'ok', detail: libcText(libc) }];
+  return [{ name, status: 'error', detail: problem, mend: LIBC_FIX }];
 }
 
 function npmFinding(probe: Probe, works: boolean): Finding {
   const version = probe('npm', ['--version'])?.trim();
   if (version === undefined) return { name: 'npm', status: 'info', detail: 'not found on PATH' };
   // From version 12 on, npm runs no install script of a dependency that has not been approved.
-  if (Number(version.split('.')[0]) < 12 || works) return { name: 'npm', status: 'ok', detail: version };
+  if (satisfies(version, '<12') || works) return { name: 'npm', status: 'ok', detail: version };
   const detail = `${version}, which runs install scripts of approved packages only`;
   return { name: 'npm', status: 'info', detail, mend: dyconvCommand('setup') };
 }
@@ -150,10 +162,13 @@ function usedCudaLibtorch(env: NodeJS.ProcessEnv, check: AddonCheck | undefined)
 }
 
 function pinnedText(): string {
-  const target = `${process.platform}-${process.arch}`;
-  const artifact = readLock().artifacts[`${target}-cpu`];
-  if (!artifact) return `; none is pinned for ${target}: set LIBTORCH`;
-  return artifact.tried ? '' : `; the one pinned for ${target} has not been tried`;
+  const artifact = pinnedArtifact();
+  if (!artifact) return `; none is pinned for ${TARGET}: set LIBTORCH`;
+  return artifact.tried ? '' : `; the one pinned for ${TARGET} has not been tried`;
+}
+
+function pinnedArtifact(): LibtorchArtifact | undefined {
+  return readLock().artifacts[`${TARGET}-cpu`];
 }
 
 function checkFound(addon: Addon, env: NodeJS.ProcessEnv): AddonCheck {

@@ -13,6 +13,7 @@ import { isDiskFull, withFolder } from './cache-lock.js';
 import { cudaRequest } from './cuda.js';
 import { ensureCudaLibtorch, findCudaLibtorch } from './cuda-libtorch.js';
 import { inspectLibtorch, type LibtorchInfo } from './inspect.js';
+import { detectLibc, LIBC_FIX, type Libc, libcProblem } from './libc.js';
 import { acceptsVersion, type LibtorchArtifact, type LibtorchLock, readLock } from './lock.js';
 import { findPythonTorch } from './python.js';
 import { createReporter, type Reporter } from './reporter.js';
@@ -38,6 +39,8 @@ export interface EnsureLibtorchOptions {
   target?: string | undefined;
   /** Which build to fetch. Default: `cpu`. */
   flavour?: Flavour | undefined;
+  /** The C library of this machine. Default: detected. */
+  libc?: Libc | undefined;
   /** Where to look, in order. Default: {@link downloadSource}, {@link zipSource}, {@link pipSource}. */
   sources?: LibtorchSource[] | undefined;
   /** Default: a bar or lines on the standard error output. */
@@ -108,6 +111,8 @@ export async function ensureLibtorch(options: EnsureLibtorchOptions = {}): Promi
     reporter,
     signal,
   };
+  const problem = libcProblem(context.artifact.file, 'libc' in options ? options.libc : detectLibc());
+  if (problem !== undefined) throw new DownloadError(`${problem}: ${LIBC_FIX}`);
   if (isOffline(env)) throw new DownloadError(explain(lock, dir, ['the network\n    DYCONV_OFFLINE is set']));
   return await withFolder(dir, context, async () => {
     if (readManifest(dir)) return { ...target, source: 'cache' };

@@ -3,6 +3,9 @@
  * @module
  */
 import { readFileSync } from 'node:fs';
+// Single functions: this module is loaded with the library, and the index of semver loads 45 files.
+import coerce from 'semver/functions/coerce.js';
+import satisfies from 'semver/functions/satisfies.js';
 
 /** A file whose content is known beforehand. */
 export interface PinnedFile {
@@ -53,18 +56,18 @@ export function readLock(): LibtorchLock {
  * Only major and minor count: libtorch keeps its C++ interface within a minor release.
  */
 export function acceptsVersion(lock: LibtorchLock, version: string): boolean {
-  const release = minorRelease(version);
-  const from = minorRelease(lock.accepts.from);
-  const to = minorRelease(lock.accepts.to);
-  return !Number.isNaN(release) && release >= from && release <= to;
+  const { from, to } = lock.accepts;
+  return isWithin(version, `${from} - ${to}`);
 }
 
-function minorRelease(version: string): number {
-  const match = /^(\d+)\.(\d+)(?:[.+]|$)/.exec(version);
-  return match ? Number(match[1]) * 1000 + Number(match[2]) : Number.NaN;
+/** Whether a version lies in a range of semver; what comes behind the numbers, such as `a0` or `+cu130`, does not count. */
+function isWithin(version: string, range: string): boolean {
+  const release = coerce(version);
+  return release !== null && satisfies(release, range);
 }
 
 /** Whether two versions are of one minor release, within which libtorch keeps its C++ interface. */
 export function sameRelease(one: string, other: string): boolean {
-  return minorRelease(one) === minorRelease(other);
+  const release = coerce(other);
+  return release !== null && isWithin(one, `${release.major}.${release.minor}`);
 }

@@ -4,6 +4,8 @@
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
+import coerce from 'semver/functions/coerce.js';
+import satisfies from 'semver/functions/satisfies.js';
 
 /** A program that is missing or too old. */
 export interface MissingTool {
@@ -12,7 +14,7 @@ export interface MissingTool {
   problem: string;
 }
 
-const MINIMUM_CMAKE = [3, 18];
+const MINIMUM_CMAKE = '3.18';
 // The first releases with C++20 as libtorch's headers use it and with -march=x86-64-v4.
 const MINIMUM_GCC = 11;
 const MINIMUM_CLANG = 13;
@@ -42,13 +44,11 @@ export function missingTools(
     const problem = compilerProblem(env.CXX ? [env.CXX] : ['c++', 'g++', 'clang++'], probe, platform);
     if (problem) missing.push({ tool: 'compiler', problem });
   }
-  const found = probe('cmake', ['--version']);
-  const version = /version (\d+)\.(\d+)/.exec(found ?? '');
-  if (!version) {
+  const cmake = coerce(/version (\S+)/.exec(probe('cmake', ['--version']) ?? '')?.[1]);
+  if (cmake === null) {
     missing.push({ tool: 'cmake', problem: 'CMake is not installed' });
-  } else if (Number(version[1]) * 1000 + Number(version[2]) < MINIMUM_CMAKE[0]! * 1000 + MINIMUM_CMAKE[1]!) {
-    const problem = `CMake ${MINIMUM_CMAKE.join('.')} or later is needed, not ${version[1]}.${version[2]}`;
-    missing.push({ tool: 'cmake', problem });
+  } else if (!satisfies(cmake, `>=${MINIMUM_CMAKE}`)) {
+    missing.push({ tool: 'cmake', problem: `CMake ${MINIMUM_CMAKE} or later is needed, not ${cmake}` });
   }
   return missing;
 }

@@ -78,6 +78,19 @@ describe('what is wrong', () => {
     expect(finding('Node.js', { nodeVersion: '20.19.0' }).status).toBe('ok');
   });
 
+  it('a C library that libtorch does not run with', () => {
+    const of = (libc: DoctorOptions['libc']) =>
+      diagnose({ probe: machine(TOOLS), libc }).find(({ name }) => name === 'C library');
+    expect(of({ family: 'musl', version: '1.2.5' })).toEqual({
+      ...{ name: 'C library', status: 'error' },
+      detail: 'libtorch needs glibc 2.28 or later, and this system has musl 1.2.5',
+      mend: expect.stringContaining('node:22-slim'),
+    });
+    expect(of({ family: 'glibc', version: '2.17' })?.status).toBe('error');
+    expect(of({ family: 'glibc', version: '2.28' })).toMatchObject({ status: 'ok', detail: 'glibc 2.28' });
+    expect(of(undefined)).toBeUndefined();
+  });
+
   it('an add-on that is not there', () => {
     const findings = diagnose({ addon: undefined, probe: machine(TOOLS) });
     expect(isHealthy(findings)).toBe(false);

@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { ArgumentError, DownloadError } from '../../lib/errors.js';
 import { cacheDirectory, readManifest } from '../../lib/install/cache.js';
 import { ensureLibtorch } from '../../lib/install/libtorch.js';
-import { acceptsVersion, readLock } from '../../lib/install/lock.js';
+import { acceptsVersion, readLock, sameRelease } from '../../lib/install/lock.js';
 import { downloadSource, pipSource } from '../../lib/install/sources.js';
 import { zip } from '../support/zip.js';
 import * as support from './support.js';
@@ -58,6 +58,17 @@ describe('download', () => {
     const { options, cacheDir } = isolated(wheel, base);
     await expect(ensureLibtorch(options)).rejects.toThrow(/expected sha256 [0-9a-f]{64} but received/);
     expectNothingFinished(cacheDir);
+  });
+
+  it('fetches nothing for a C library that it would not run with', async () => {
+    const { base, requests } = await serve(sendFile(goodWheel()));
+    const { options } = isolated(goodWheel(), base, { libc: { family: 'musl', version: '1.2.5' } });
+    const [artifact] = Object.values(options.lock!.artifacts);
+    artifact!.file = 'torch-2.13.0+cpu-cp311-cp311-manylinux_2_28_x86_64.whl';
+    await expect(ensureLibtorch(options)).rejects.toThrow(
+      /needs glibc 2\.28 or later, and this system has musl 1\.2\.5: use .* or set LIBTORCH/,
+    );
+    expect(requests).toEqual([]);
   });
 
   it('refuses a file of a wrong size', async () => {
@@ -259,6 +270,14 @@ describe('the lock file', () => {
   it('pins a SHA-256 for every file, named as in its address', () => {
     const lock = readLock();
     expect(acceptsVersion(lock, lock.version)).toBe(true);
+    const accepts = (version: string) =>
+      acceptsVersion({ ...lock, accepts: { from: '2.9', to: '2.13' } }, version);
+    for (const version of ['2.9.0', '2.10', '2.12.1+cu130', '2.13.9', '2.13.0a0+git1234'])
+      expect([version, accepts(version)]).toEqual([version, true]);
+    for (const version of ['2.8.9', '2.14.0', '3.10.0', '1.13.1', 'unknown', ''])
+      expect([version, accepts(version)]).toEqual([version, false]);
+    expect(sameRelease('2.13.0', '2.13.1+cpu')).toBe(true);
+    expect(sameRelease('2.1.0', '2.13.0')).toBe(false);
     for (const artifact of Object.values(lock.artifacts)) {
       for (const { url, file, size, sha256 } of [artifact, artifact.zip ?? artifact]) {
         expect(sha256).toMatch(/^[0-9a-f]{64}$/);
