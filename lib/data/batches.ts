@@ -13,18 +13,48 @@ import { allocateBytes } from './bytes.js';
 import type { InMemoryDataset } from './dataset.js';
 import type { ResolvedOptions } from './loader-options.js';
 import type { Mixing } from './mix.js';
-import { type Plan, planOf } from './plan.js';
+import { type Plan, planFor } from './plan.js';
 import type { Transform } from './transforms.js';
 
-/** What a batch is like in memory, and who makes it. */
+/** What a batch is like in memory, and where it goes. */
 export type BatchFormat = PartialOptions<Pick<ResolvedOptions, 'dtype' | 'memoryFormat' | 'device'>>;
 
+/** A plan with the format of the batch, as the add-on reads it. */
+export interface BatchPlan extends Plan {
+  dtype: 'float32' | 'bfloat16';
+  channelsLast: boolean;
+  /** Whether the batch is made in page-locked memory, from which copies to CUDA need not be waited for. */
+  pinned: boolean;
+}
+
+/**
+ * The plan of the batches of a transform: made and checked once, for all of them.
+ * @internal
+ * @param transform - undefined: only scaled to [0, 1].
+ * @param shape - [C, H, W] of the images.
+ * @throws ArgumentError when the transform does not fit the images.
+ */
+export function batchPlan(
+  transform: Transform | undefined,
+  shape: InMemoryDataset['shape'],
+  format: BatchFormat = {},
+): BatchPlan {
+  return withFormat(planFor(transform, shape), format);
+}
+
+/** A plan with the format of its batches. */
+export function withFormat(plan: Plan, { dtype = 'float32', memoryFormat, device }: BatchFormat): BatchPlan {
+  const pinned = device?.startsWith('cuda') ?? false;
+  return { ...plan, dtype, channelsLast: memoryFormat === 'channelsLast', pinned };
+}
+
 /** Which batch is made: the random numbers come from the seed, the epoch and the index of each image. */
-export interface BatchRequest extends BatchFormat {
+export interface BatchRequest {
   seed: number;
   epoch: number;
   threads: number;
   mixing?: Mixing | undefined;
+  device?: Device | undefined;
 }
 
 type Images = Pick<InMemoryDataset, 'images' | 'shape'>;
@@ -32,17 +62,15 @@ type Images = Pick<InMemoryDataset, 'images' | 'shape'>;
 /**
  * Images of a set, transformed on the data thread and copied to the device.
  * @internal
- * @param transform - undefined: only scaled to [0, 1].
+ * @param plan - What {@link batchPlan} makes for the shape of the set.
  * @returns [indices.length, C, H, W], the caller's.
  */
 export async function augmentBatch(
   { images, shape }: Images,
   indices: readonly number[],
-  transform: Transform | undefined,
-  { seed, epoch, threads, mixing, device = 'cpu', ...format }: BatchRequest,
+  plan: BatchPlan,
+  { seed, epoch, threads, mixing, device = 'cpu' }: BatchRequest,
 ): Promise<Tensor> {
-  const pinned = device.startsWith('cuda');
-  const plan = nativePlan(planOf(transform, shape), format, pinned);
   const mix = mixNumbers(mixing);
   holdBuffer(images, 'dataset.images');
   const host = keep(await native.augmentBatch(images, shape, indices, plan, mix, seed, epoch, threads));
@@ -65,8 +93,8 @@ export async function augmentBatch(
 export async function augmentPacked(
   images: readonly { bytes: Uint8Array; shape: readonly [number, number, number] }[],
   keys: readonly number[],
-  plan: Plan,
-  { seed, epoch, threads, mixing, device = 'cpu', ...format }: BatchRequest,
+  plan: BatchPlan,
+  { seed, epoch, threads, mixing, device = 'cpu' }: BatchRequest,
 ): Promise<Tensor> {
   // Copied together: nobody else has this memory, so nobody can take it away while the thread reads it.
   const packed = allocateBytes(images.reduce((sum, { bytes }) => sum + bytes.length, 0));
@@ -77,10 +105,9 @@ export async function augmentPacked(
   }
   const sizes = images.flatMap(({ shape: [, height, width] }) => [height, width]);
   const [channels] = images[0]!.shape;
-  const made = nativePlan(plan, format, device.startsWith('cuda'));
   const mix = mixNumbers(mixing);
   const host = keep(
-    await native.augmentImages(packed, channels, sizes, keys, made, mix, seed, epoch, threads),
+    await native.augmentImages(packed, channels, sizes, keys, plan, mix, seed, epoch, threads),
   );
   if (device === 'cpu') return host;
   try {
@@ -98,11 +125,9 @@ export async function augmentPacked(
 export async function augmentOnDevice(
   images: Tensor,
   indices: readonly number[],
-  transform: Transform | undefined,
-  { seed, epoch, mixing, ...format }: Omit<BatchRequest, 'threads' | 'device'>,
+  plan: BatchPlan,
+  { seed, epoch, mixing }: Omit<BatchRequest, 'threads' | 'device'>,
 ): Promise<Tensor> {
-  const shape = images.shape.slice(1) as [number, number, number];
-  const plan = nativePlan(planOf(transform, shape), format, false);
   return keep(await native.augmentOnDevice(images, indices, plan, mixNumbers(mixing), seed, epoch));
 }
 
@@ -121,21 +146,6 @@ export function labelTensor(values: BigInt64Array | Float32Array, length: number
   } finally {
     host.dispose();
   }
-}
-
-/** A plan with the format of the batch, as the add-on reads it. */
-export interface NativePlan extends Plan {
-  dtype: 'float32' | 'bfloat16';
-  channelsLast: boolean;
-  pinned: boolean;
-}
-
-function nativePlan(
-  plan: Plan,
-  { dtype = 'float32', memoryFormat }: BatchFormat,
-  pinned: boolean,
-): NativePlan {
-  return { ...plan, dtype, channelsLast: memoryFormat === 'channelsLast', pinned };
 }
 
 function mixNumbers(mixing: Mixing | undefined): number[] | null {

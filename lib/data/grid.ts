@@ -5,10 +5,10 @@
 
 import { checkOptions, optionKeys } from '../check/index.js';
 import { invalidArgument, ShapeError } from '../errors.js';
-import { augmentBatch } from './batches.js';
-import { checkDataset, type InMemoryDataset } from './dataset.js';
-import { planFor } from './plan.js';
+import { augmentPacked } from './batches.js';
+import { checkAnyDataset, type Dataset, type InMemoryDataset, isInMemory } from './dataset.js';
 import { Random } from './random.js';
+import { type ByteImage, byteImage, type ImageSample, SamplePlans } from './samples.js';
 import { type Transform, from as transformFrom } from './transforms.js';
 
 const GRID_KEYS = optionKeys('transform', 'rows', 'columns', 'seed', 'cell');
@@ -33,13 +33,19 @@ const BACKGROUND = 255;
 /**
  * A PNG with one image of the set a row: the image as it is, then what the transform makes of it in one epoch after the
  * other. Values are shown unnormalised; what lies outside [0, 1] is clipped.
+ * @param set - A set of this package, or a custom one, of whose samples only those that are shown are read. Images have to be
+ * bytes; they may be of any size.
  *
  * @example
  * await writeFile('grid.png', await data.grid(clothes, { transform: data.transforms.train() }))
- * @throws ArgumentError naming the option; ShapeError for images that have neither 1 nor 3 channels.
+ * @throws ArgumentError naming the option; DatasetError naming a sample that is no image of bytes; ShapeError for images that
+ * have neither 1 nor 3 channels.
  */
-export async function grid(set: InMemoryDataset, options: GridOptions = {}): Promise<Buffer> {
-  checkDataset(set);
+export async function grid(
+  set: InMemoryDataset | Dataset<ImageSample>,
+  options: GridOptions = {},
+): Promise<Buffer> {
+  checkAnyDataset(set);
   checkOptions(options, GRID_KEYS);
   const { rows = 8, columns = 8, seed = 0, cell = 96 } = options;
   const transform = options.transform && transformFrom(options.transform);
@@ -48,26 +54,53 @@ export async function grid(set: InMemoryDataset, options: GridOptions = {}): Pro
       throw invalidArgument(name, 'an integer from 1 to 1024', value);
   }
   if (!Number.isSafeInteger(seed)) throw invalidArgument('seed', 'an integer', seed);
-  const [channels] = set.shape;
-  if (channels !== 1 && channels !== 3)
-    throw new ShapeError(`Expected images of 1 or 3 channels for grid but received ${channels}`);
+  if (set.length === 0) throw invalidArgument('dataset.length', 'at least 1 sample', 0);
   const order = new Random(seed).shuffle(Array.from({ length: set.length }, (_, i) => i));
-  const chosen = order.slice(0, rows);
-  const plans = [undefined, ...(transform ? Array.from({ length: columns }, () => transform) : [])];
-  const pictures: { row: number; column: number; input: Buffer }[] = [];
-  for (const [column, one] of plans.entries()) {
-    const where = { seed, epoch: Math.max(0, column - 1), threads: 1 };
-    const { mean, std, size } = planFor(one, set.shape);
-    const batch = await augmentBatch(set, chosen, one, where);
-    const values = batch.dataSync({ dtype: 'float32' });
-    batch.dispose();
-    for (const row of chosen.keys()) {
-      const length = channels * size[0] * size[1];
-      const bytes = toBytes(values.subarray(row * length, (row + 1) * length), channels, { mean, std });
-      pictures.push({ row, column, input: await enlarge(bytes, channels, size, cell) });
-    }
+  const keys = order.slice(0, rows);
+  const itself = new SamplePlans(undefined, {});
+  const plans = transform ? new SamplePlans(transform, {}) : undefined;
+  const pictures: Picture[] = [];
+  for (const [row, key] of keys.entries()) {
+    const image = await imageOf(set, key);
+    const [channels] = image.shape;
+    if (channels !== 1 && channels !== 3)
+      throw new ShapeError(`Expected images of 1 or 3 channels for grid but sample ${key} has ${channels}`);
+    const draw = async (column: number, of: SamplePlans, epoch: number) =>
+      pictures.push({ row, column, input: await cellOf(image, key, of, { seed, epoch, cell }) });
+    await draw(0, itself, 0);
+    if (plans) for (let epoch = 0; epoch < columns; epoch++) await draw(epoch + 1, plans, epoch);
   }
-  return compose(pictures, { rows: chosen.length, columns: plans.length, cell });
+  return compose(pictures, { rows: keys.length, columns: plans ? columns + 1 : 1, cell });
+}
+
+/** An image of a set. Of one in memory it is what loaders read, whatever its `get` gives. */
+async function imageOf(set: InMemoryDataset | Dataset<ImageSample>, key: number): Promise<ByteImage> {
+  if (!isInMemory(set)) return byteImage(set, await set.get(key), key);
+  const { images, shape } = set;
+  const size = shape[0] * shape[1] * shape[2];
+  return { bytes: images.subarray(key * size, (key + 1) * size), shape };
+}
+
+interface Picture {
+  row: number;
+  column: number;
+  /** An encoded picture. */
+  input: Buffer;
+}
+
+/** What a transform makes of an image in an epoch, as a picture of `cell` x `cell` pixels. */
+async function cellOf(
+  image: ByteImage,
+  key: number,
+  plans: SamplePlans,
+  { seed, epoch, cell }: { seed: number; epoch: number; cell: number },
+): Promise<Buffer> {
+  const [channels] = image.shape;
+  const plan = plans.common(channels, plans.for(image.shape).size);
+  const batch = await augmentPacked([image], [key], plan, { seed, epoch, threads: 1 });
+  const values = batch.dataSync({ dtype: 'float32' });
+  batch.dispose();
+  return enlarge(toBytes(values, channels, plan), channels, plan.size, cell);
 }
 
 /** Planes of normalised values to interleaved bytes. */
@@ -105,7 +138,7 @@ async function enlarge(
 }
 
 async function compose(
-  pictures: readonly { row: number; column: number; input: Buffer }[],
+  pictures: readonly Picture[],
   { rows, columns, cell }: { rows: number; columns: number; cell: number },
 ): Promise<Buffer> {
   const { default: sharp } = await import('sharp');

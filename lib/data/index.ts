@@ -8,7 +8,7 @@ export { type Cifar10Options, type Cifar100Options, cifar10, cifar100 } from './
 export { type Collated, defaultCollate } from './collate.js';
 export { type CreateOptions, create, type DatasetName, list } from './create.js';
 export type { Dataset, InMemoryDataset, Sample, Split } from './dataset.js';
-export { type DatasetDescription, describe } from './describe.js';
+export { type DatasetDescription, describe, type SamplesDescription } from './describe.js';
 export { type GridOptions, grid } from './grid.js';
 export { type ImageFolderOptions, imageFolder } from './image-folder.js';
 export {

@@ -6,15 +6,21 @@ import { inspect } from 'node:util';
 import { ArgumentError, invalidArgument } from '../errors.js';
 import { empty } from '../tensor/create.js';
 import type { Tensor } from '../tensor/tensor.js';
-import { augmentBatch, augmentOnDevice, imagesOnDevice, labelTensor } from './batches.js';
+import {
+  augmentBatch,
+  augmentOnDevice,
+  type BatchPlan,
+  batchPlan,
+  imagesOnDevice,
+  labelTensor,
+} from './batches.js';
 import { batchTo, type Collated, defaultCollate, disposeAll, keepAll } from './collate.js';
 import { checkAnyDataset, type Dataset, type InMemoryDataset, isInMemory, setText } from './dataset.js';
 import { Fetcher } from './fetch.js';
 import { isInteger, type LoaderOptions, type ResolvedOptions, resolveOptions } from './loader-options.js';
 import { drawMixing, type Mixing, softLabels } from './mix.js';
-import { planFor, planOf } from './plan.js';
 import { Random } from './random.js';
-import { batchOfImages, gathered, isImageSample } from './samples.js';
+import { batchOfImages, gathered, isImageSample, SamplePlans } from './samples.js';
 import type { Transform } from './transforms.js';
 
 /** Images and their labels. Whoever iterates owns both tensors. */
@@ -40,6 +46,12 @@ export interface LoaderStats {
   images: number;
   /** Milliseconds the consumer waited for batches that were not ready. */
   waitMs: number;
+}
+
+/** A set in memory, with the plan by which all its batches are made. */
+interface Planned {
+  set: InMemoryDataset;
+  plan: BatchPlan;
 }
 
 /** Where a pass is: the epoch and the next batch of it. */
@@ -70,10 +82,12 @@ export class Loader<B = Batch> implements AsyncIterable<B> {
   readonly stats: LoaderStats = { batches: 0, images: 0, waitMs: 0 };
   readonly #options: ResolvedOptions;
   /** The set where it is in memory: batches are then made of its bytes, without its `get`. */
-  readonly #memory: InMemoryDataset | undefined;
+  readonly #memory: Planned | undefined;
+  /** The plans for samples that are read one by one. */
+  readonly #plans: SamplePlans;
   readonly #fetcher: Fetcher;
   /** With `augmentOn: 'device'`: a set that is not in memory, read whole for the first batch. */
-  #gathered: Promise<InMemoryDataset> | undefined;
+  #gathered: Promise<Planned> | undefined;
   /** Indices of the images in use, before sharding. */
   readonly #indices: readonly number[];
   #position: LoaderPosition = { epoch: 0, batch: 0 };
@@ -91,10 +105,10 @@ export class Loader<B = Batch> implements AsyncIterable<B> {
     this.dataset = dataset;
     this.transform = transform;
     this.#checkUse();
-    this.#memory = isInMemory(dataset) && !this.#options.collate ? dataset : undefined;
     this.#fetcher = new Fetcher(dataset, concurrency);
-    // What does not fit is told here, not when the first batch is made.
-    if (this.#memory) planFor(transform, this.#memory.shape);
+    this.#plans = new SamplePlans(transform, this.#options);
+    // A transform that does not fit is an error here, not when the first batch is made.
+    this.#memory = isInMemory(dataset) && !this.#options.collate ? this.#planned(dataset) : undefined;
     // An absent device is told here, not when the first batch has been made.
     empty([0], { device }).dispose();
     const used = Math.min(limit, dataset.length);
@@ -213,14 +227,13 @@ export class Loader<B = Batch> implements AsyncIterable<B> {
     const { collate, device, augmentOn, transform, mix } = this.#options;
     if (augmentOn === 'device' && !collate) {
       if (!this.#memory) this.#gathered ??= this.#gather();
-      const memory = this.#memory ?? (await this.#gathered!);
-      return (await this.#fromMemory(memory, indices, position)) as B;
+      return (await this.#fromMemory(this.#memory ?? (await this.#gathered!), indices, position)) as B;
     }
     if (this.#memory) return (await this.#fromMemory(this.#memory, indices, position)) as B;
     const samples = await this.#fetcher.get(indices, signal);
     if (collate) return batchTo(keepAll((await collate(samples as never[])) as B), device);
     if (isImageSample(samples[0])) {
-      const request = { ...this.#options, ...position };
+      const request = { ...this.#options, ...position, plans: this.#plans };
       return (await batchOfImages(this.dataset, samples as never[], indices, request)) as B;
     }
     if (transform || mix)
@@ -230,9 +243,16 @@ export class Loader<B = Batch> implements AsyncIterable<B> {
     return batchTo(keepAll(defaultCollate(samples) as B), device);
   }
 
-  async #gather(): Promise<InMemoryDataset> {
+  async #gather(): Promise<Planned> {
     const all = Array.from({ length: this.dataset.length }, (_, i) => i);
-    return gathered(this.dataset, await this.#fetcher.get(all));
+    return this.#planned(gathered(this.dataset, await this.#fetcher.get(all)));
+  }
+
+  #planned(set: InMemoryDataset): Planned {
+    const { transform, dtype, memoryFormat, device, augmentOn } = this.#options;
+    // A batch that is made on the device needs no page-locked memory to come from.
+    const format = augmentOn === 'cpu' ? { dtype, memoryFormat, device } : { dtype, memoryFormat };
+    return { set, plan: batchPlan(transform, set.shape, format) };
   }
 
   /** Options that need something of the set, or of each other. */
@@ -246,13 +266,14 @@ export class Loader<B = Batch> implements AsyncIterable<B> {
   }
 
   async #fromMemory(
-    set: InMemoryDataset,
+    planned: Planned,
     indices: readonly number[],
     { epoch, batch }: LoaderPosition,
   ): Promise<Batch> {
     const { seed, mix, device } = this.#options;
-    const mixing = mix && drawMixing(mix, planOf(this.transform, set.shape).size, { seed, epoch, batch });
-    const images = await this.#images(set, indices, epoch, mixing);
+    const { set, plan } = planned;
+    const mixing = mix && drawMixing(mix, plan.size, { seed, epoch, batch });
+    const images = await this.#images(planned, indices, epoch, mixing);
     try {
       const picked = indices.map((index) => set.labels[index]!);
       const values = mix
@@ -266,19 +287,16 @@ export class Loader<B = Batch> implements AsyncIterable<B> {
   }
 
   async #images(
-    set: InMemoryDataset,
+    { set, plan }: Planned,
     indices: readonly number[],
     epoch: number,
     mixing: Mixing | undefined,
   ): Promise<Tensor> {
-    const { transform } = this;
-    const { seed, threads, device, dtype, memoryFormat, augmentOn } = this.#options;
-    const request = { seed, epoch, mixing, dtype, memoryFormat };
-    if (augmentOn === 'cpu') {
-      return augmentBatch(set, indices, transform, { ...request, threads, device });
-    }
+    const { seed, threads, device, augmentOn } = this.#options;
+    const request = { seed, epoch, mixing };
+    if (augmentOn === 'cpu') return augmentBatch(set, indices, plan, { ...request, threads, device });
     this.#onDevice ??= imagesOnDevice(set, device);
-    return augmentOnDevice(this.#onDevice, indices, transform, request);
+    return augmentOnDevice(this.#onDevice, indices, plan, request);
   }
 
   /** What it reads and how, in one line. */

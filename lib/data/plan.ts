@@ -34,7 +34,8 @@ export interface Plan {
 }
 
 /**
- * The plan of a transform for images of this shape.
+ * The plan of a transform for images of this shape. The add-on checks the numbers of a plan; that it fits the images is
+ * checked here.
  * @param transform - undefined: only scaled to [0, 1].
  * @throws ArgumentError when the transform does not fit the images: values for another number of channels, or a crop that
  * is larger than they are.
@@ -45,7 +46,7 @@ export function planFor(transform: Transform | undefined, shape: InMemoryDataset
   return plan;
 }
 
-/** A plan without checks; C++ has its own. */
+/** A plan that is not compared with the images. */
 export function planOf(transform: Transform | undefined, [, height, width]: InMemoryDataset['shape']): Plan {
   const own: Size = [height, width];
   if (transform === undefined) return { ...NOTHING, resize: own, size: own };

@@ -8,7 +8,14 @@ import { keep, tidy } from '../tensor/context.js';
 import { stack, tensor } from '../tensor/create.js';
 import type { TypedArray } from '../tensor/dtype.js';
 import { isTensor, type Tensor } from '../tensor/tensor.js';
-import { augmentPacked, type BatchRequest, labelTensor } from './batches.js';
+import {
+  augmentPacked,
+  type BatchFormat,
+  type BatchPlan,
+  type BatchRequest,
+  labelTensor,
+  withFormat,
+} from './batches.js';
 import { checkShapes } from './collate.js';
 import { createDataset, type Dataset, datasetError, type InMemoryDataset } from './dataset.js';
 import { type BatchMix, drawMixing, softLabels } from './mix.js';
@@ -31,15 +38,54 @@ export interface ImageSample {
   label: number | bigint | Tensor;
 }
 
+/** The plans of a transform for images of any size, each made and checked once. */
+export class SamplePlans {
+  readonly transform: Transform | undefined;
+  readonly #format: BatchFormat;
+  readonly #bySize = new Map<string, Plan>();
+  readonly #common = new Map<string, BatchPlan>();
+
+  constructor(transform: Transform | undefined, format: BatchFormat) {
+    this.transform = transform;
+    this.#format = format;
+  }
+
+  /** The plan of images of one size. @throws ArgumentError when the transform does not fit them. */
+  for(shape: Shape): Plan {
+    return memoized(this.#bySize, shape, () => planFor(this.transform, shape));
+  }
+
+  /** One plan for images of any size that the transform brings to `size`. */
+  common(channels: number, size: Plan['size']): BatchPlan {
+    // Of an image without size: what is left at 0 is the own size of each.
+    const make = () => withFormat({ ...planOf(this.transform, [channels, 0, 0]), size }, this.#format);
+    return memoized(this.#common, [channels, ...size], make);
+  }
+}
+
+/** More sizes than this are of a set whose images all differ: keeping them would not pay. */
+const MAX_PLANS = 1000;
+
+function memoized<T>(known: Map<string, T>, sizes: readonly number[], make: () => T): T {
+  const key = sizes.join();
+  let value = known.get(key);
+  if (value === undefined) {
+    value = make();
+    if (known.size < MAX_PLANS) known.set(key, value);
+  }
+  return value;
+}
+
 /** What a batch is made with. */
 export interface SampleRequest extends Omit<BatchRequest, 'mixing'> {
-  transform: Transform | undefined;
+  plans: SamplePlans;
   mix: readonly BatchMix[] | undefined;
   /** 0-based number of the batch in its epoch. */
   batch: number;
 }
 
-interface Image {
+/** An image of bytes with its size. */
+export interface ByteImage {
   bytes: Uint8Array;
   shape: Shape;
 }
@@ -60,16 +106,16 @@ export async function batchOfImages(
   keys: readonly number[],
   request: SampleRequest,
 ): Promise<{ images: Tensor; labels: Tensor }> {
-  const { transform, mix, seed, epoch, batch, device = 'cpu' } = request;
+  const { plans, mix, seed, epoch, batch, device = 'cpu' } = request;
   for (const [i, sample] of samples.entries()) if (!isImageSample(sample)) throw badSample(keys[i]!, sample);
   const bytes = samples.map((sample, i) => bytesOf(set, sample, keys[i]!));
   const byteImages = bytes.filter((image) => image !== undefined);
   if (byteImages.length > 0 && byteImages.length < samples.length)
     throw datasetError(`sample ${keys[bytes.indexOf(undefined)]}`, 'expected bytes, as its batch has them');
-  const plan = byteImages.length > 0 ? commonPlan(transform, byteImages, keys) : undefined;
-  if (!plan && (transform || mix))
+  const plan = byteImages.length > 0 ? commonPlan(plans, byteImages, keys) : undefined;
+  if (!plan && (plans.transform || mix))
     throw new ArgumentError(
-      `Expected images of bytes (uint8) for ${transform ? 'transform' : 'mix'} but sample ${keys[0]} has other ` +
+      `Expected images of bytes (uint8) for ${plans.transform ? 'transform' : 'mix'} but sample ${keys[0]} has other ` +
         'values: transform them in get(), or give bytes',
     );
   const mixing = plan && mix && drawMixing(mix, plan.size, { seed, epoch, batch });
@@ -87,8 +133,23 @@ export async function batchOfImages(
   }
 }
 
+/**
+ * The image of a sample, which has to be one of bytes with 1 label.
+ * @throws DatasetError naming the sample.
+ */
+export function byteImage(set: Dataset, sample: unknown, key: number): ByteImage {
+  if (!isImageSample(sample)) throw badSample(key, sample);
+  const image = bytesOf(set, sample, key);
+  if (image) return image;
+  throw datasetError(`sample ${key}`, `expected bytes (uint8) for image but found ${describe(sample.image)}`);
+}
+
 /** The image of a sample where it is bytes. */
-function bytesOf(set: Dataset, { image, shape = set.shape }: ImageSample, key: number): Image | undefined {
+function bytesOf(
+  set: Dataset,
+  { image, shape = set.shape }: ImageSample,
+  key: number,
+): ByteImage | undefined {
   if (isTensor(image)) {
     if (image.dtype !== 'uint8') return undefined;
     if (image.shape.length !== 3) throw badShape(key, image.shape, image.numel);
@@ -119,24 +180,19 @@ function badSample(key: number, sample: unknown): Error {
 }
 
 /** One plan for images of any size: what the transform makes of them has to have one size. */
-function commonPlan(
-  transform: Transform | undefined,
-  images: readonly Image[],
-  keys: readonly number[],
-): Plan {
-  const [first] = images as [Image];
-  const { size } = planFor(transform, first.shape);
+function commonPlan(plans: SamplePlans, images: readonly ByteImage[], keys: readonly number[]): BatchPlan {
+  const [first] = images as [ByteImage];
+  const { size } = plans.for(first.shape);
   for (const [i, { shape }] of images.entries()) {
     if (shape === first.shape || shape.join() === first.shape.join()) continue;
-    const own = planFor(transform, shape);
+    const own = plans.for(shape);
     if (shape[0] === first.shape[0] && own.size.join() === size.join()) continue;
     throw new ShapeError(
       `Expected images of one size in a batch but sample ${keys[0]} gives [${[first.shape[0], ...size].join(', ')}] and ` +
         `sample ${keys[i]} [${[shape[0], ...own.size].join(', ')}]: use a transform that resizes`,
     );
   }
-  // Of an image without size: what is left at 0 is the own size of each.
-  return { ...planOf(transform, [first.shape[0], 0, 0]), size };
+  return plans.common(first.shape[0], size);
 }
 
 /** Labels as integers, or stacked. */
@@ -153,16 +209,21 @@ function labelsOf(
     );
     return keep(stack(labels));
   }
-  return labels.map((label, i) => {
-    const value = typeof label === 'bigint' ? Number(label) : label;
-    if (Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) < (classes ?? Infinity))
-      return value as number;
-    const expected = classes === undefined ? 'an integer from 0' : `an integer from 0 to ${classes - 1}`;
-    throw datasetError(
-      `sample ${keys[i]}`,
-      `expected ${expected}, or a tensor in every sample, for label but found ${describe(label)}`,
-    );
-  });
+  return labels.map((label, i) => classOf(label, keys[i]!, classes, ', or a tensor in every sample,'));
+}
+
+/**
+ * A label as the index of a class.
+ * @param classes - Number of classes, where it is known.
+ * @param other - What else is allowed, for the message.
+ * @throws DatasetError naming the sample.
+ */
+export function classOf(label: unknown, key: number, classes: number | undefined, other = ''): number {
+  const value = typeof label === 'bigint' ? Number(label) : label;
+  if (Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) < (classes ?? Infinity))
+    return value as number;
+  const expected = classes === undefined ? 'an integer from 0' : `an integer from 0 to ${classes - 1}`;
+  throw datasetError(`sample ${key}`, `expected ${expected}${other} for label but found ${describe(label)}`);
 }
 
 function stackImages(

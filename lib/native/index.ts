@@ -219,7 +219,7 @@ export interface Native extends NativeCuda, NativeMoreOps, NativeNn, NativeOps, 
   ): Tensor;
 
   // data.cc
-  // plan: a NativePlan of lib/data/batches.ts
+  // plan: a BatchPlan of lib/data/batches.ts
   augmentBatch(
     images: Uint8Array,
     shape: readonly number[],

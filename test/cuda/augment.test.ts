@@ -1,7 +1,7 @@
 // Batches of a set on a GPU in every format: our kernel writes them itself where nothing follows it. All the transforms
 // are in test/data/augment.test.ts, the kernel on the host in test/kernels.
 import { expect, it } from 'vitest';
-import { augmentBatch, augmentOnDevice } from '../../lib/data/batches.js';
+import { augmentBatch, augmentOnDevice, batchPlan } from '../../lib/data/batches.js';
 import { type Transform, train } from '../../lib/data/transforms.js';
 import { type DType, tensor } from '../../lib/index.js';
 import { describeOnCuda } from '../support/cuda.js';
@@ -19,12 +19,10 @@ describeOnCuda('augmentation on the device', () => {
     const set = tensor(images, { shape: [COUNT, ...shape], dtype: 'uint8', device: 'cuda' });
     for (const dtype of ['float32', 'bfloat16'] satisfies DType[]) {
       for (const memoryFormat of ['contiguous', 'channelsLast'] as const) {
-        const request = { seed: 5, epoch: 2, dtype, memoryFormat };
-        const expected = await augmentBatch({ images, shape }, indices, transform, {
-          ...request,
-          threads: 1,
-        });
-        const batch = await augmentOnDevice(set, indices, transform, request);
+        const request = { seed: 5, epoch: 2 };
+        const plan = batchPlan(transform, shape, { dtype, memoryFormat });
+        const expected = await augmentBatch({ images, shape }, indices, plan, { ...request, threads: 1 });
+        const batch = await augmentOnDevice(set, indices, plan, request);
         expect([batch.device, batch.shape, batch.dtype]).toEqual(['cuda:0', expected.shape, dtype]);
         expect(batch.strides).toEqual(expected.strides);
         const [a, b] = [batch.to({ device: 'cpu' }), expected].map((x) => x.to({ dtype: 'float32' }));

@@ -1,5 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import { augmentBatch, augmentOnDevice, type BatchFormat } from '../../lib/data/batches.js';
+import {
+  augmentBatch,
+  augmentOnDevice,
+  type BatchFormat,
+  type BatchPlan,
+  batchPlan,
+} from '../../lib/data/batches.js';
 import { bundled } from '../../lib/data/mnist.js';
 import { planFor } from '../../lib/data/plan.js';
 import { Random } from '../../lib/data/random.js';
@@ -31,9 +37,9 @@ async function augment(
   indices: number[],
   { seed = 42, epoch = 3, threads = 1 } = {},
 ): Promise<Float32Array> {
-  const { size } = planFor(transform, shape);
-  const batch = await augmentBatch({ images, shape }, indices, transform, { seed, epoch, threads });
-  expect(batch.shape).toEqual([indices.length, shape[0], ...size]);
+  const plan = batchPlan(transform, shape);
+  const batch = await augmentBatch({ images, shape }, indices, plan, { seed, epoch, threads });
+  expect(batch.shape).toEqual([indices.length, shape[0], ...plan.size]);
   expect(batch.dtype).toBe('float32');
   const values = batch.dataSync({ dtype: 'float32' });
   batch.dispose();
@@ -179,7 +185,11 @@ for (const channels of [1, 3, 4]) {
     const shape = [channels, 12, 15] as const;
     const images = pictures(shape, 3);
     const make = (transform: Transform, format: BatchFormat) =>
-      augmentBatch({ images, shape }, [2, 0, 1], transform, { seed: 1, epoch: 0, threads: 2, ...format });
+      augmentBatch({ images, shape }, [2, 0, 1], batchPlan(transform, shape, format), {
+        seed: 1,
+        epoch: 0,
+        threads: 2,
+      });
     const erasing = compose([normalize(), randomErasing({ p: 1, value: 0.3 })]);
     for (const transform of [transforms.train({ size: 19, resize: 21 }), erasing]) {
       const plain = await make(transform, {});
@@ -206,8 +216,9 @@ function onDevice(device: Device): void {
     const resident = tensor(images, { shape: [6, ...shape], dtype: 'uint8', device });
     const indices = [4, 0, 5, 5, 2];
     const where = { seed: 42, epoch: 3 };
-    const there = await augmentOnDevice(resident, indices, transform, where);
-    const here = await augmentBatch({ images, shape }, indices, transform, { ...where, threads: 1 });
+    const plan = batchPlan(transform, shape);
+    const there = await augmentOnDevice(resident, indices, plan, where);
+    const here = await augmentBatch({ images, shape }, indices, plan, { ...where, threads: 1 });
     expect(there.shape).toEqual(here.shape);
     const [a, b] = [there.dataSync({ dtype: 'float32' }), here.dataSync({ dtype: 'float32' })];
     expect(largestDifference(a, b)).toBeLessThan(3e-5);
@@ -252,25 +263,25 @@ test('a grey image in three channels is the same in each', async () => {
 
 test('an empty batch is empty', async () => {
   const one = { images: new Uint8Array(3), shape: [3, 1, 1] as const };
-  const batch = await augmentBatch(one, [], transforms.test({ size: 4 }), { seed: 0, epoch: 0, threads: 2 });
+  const plan = batchPlan(transforms.test({ size: 4 }), one.shape);
+  const batch = await augmentBatch(one, [], plan, { seed: 0, epoch: 0, threads: 2 });
   expect(batch.shape).toEqual([0, 3, 4, 4]);
 });
 
 test('a broken contract is an error, in time or as a rejection', async () => {
-  const call = (changes: { images?: Uint8Array; indices?: number[]; transform?: object }) => {
+  const call = (changes: { images?: Uint8Array; indices?: number[]; plan?: Partial<BatchPlan> }) => {
     const images = changes.images ?? new Uint8Array(2 * 12);
-    const transform = { ...transforms.test({ size: 4 }), ...changes.transform };
+    const shape = [3, 2, 2] as const;
+    const plan = { ...batchPlan(transforms.test({ size: 4 }), shape), ...changes.plan };
     const where = { seed: 0, epoch: 0, threads: 1 };
-    return augmentBatch({ images, shape: [3, 2, 2] }, changes.indices ?? [0], transform as Transform, where);
+    return augmentBatch({ images, shape }, changes.indices ?? [0], plan, where);
   };
   await expect(call({ indices: [2] })).rejects.toThrow(DyconvError);
   await expect(call({ indices: [2] })).rejects.toThrow(/from 0 to 1 for indices but received 2/);
   await expect(call({ indices: [-1] })).rejects.toThrow(/indices/);
-  await expect(call({ transform: { size: 0 } })).rejects.toThrow(/for size/);
-  await expect(call({ transform: { mean: [0, 0] } })).rejects.toThrow(/one per channel/);
-  await expect(call({ transform: { ...transforms.padCrop({ size: 4 }), padding: -1 } })).rejects.toThrow(
-    /padding/,
-  );
+  await expect(call({ plan: { size: [0, 0] } })).rejects.toThrow(/for size/);
+  await expect(call({ plan: { mean: [0, 0] } })).rejects.toThrow(/one per channel/);
+  await expect(call({ plan: { crop: 'random', cropSize: [4, 4], padding: -1 } })).rejects.toThrow(/padding/);
   await expect(call({ images: new Uint8Array(13) })).rejects.toThrow(DyconvError);
   await expect(call({ images: new Uint16Array(24) as unknown as Uint8Array })).rejects.toThrow(ArgumentError);
 });

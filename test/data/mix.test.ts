@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { augmentBatch, augmentOnDevice } from '../../lib/data/batches.js';
+import { augmentBatch, augmentOnDevice, batchPlan } from '../../lib/data/batches.js';
 import { createDataset } from '../../lib/data/dataset.js';
 import { type Batch, loader } from '../../lib/data/loader.js';
 import type { LoaderOptions } from '../../lib/data/loader-options.js';
@@ -48,26 +48,23 @@ for (const [name, mixing] of mixings) {
   test(`equals the pixel-by-pixel reference: ${name}`, async () => {
     const transform = compose([normalize({ mean: 0.3, std: 0.4 })]);
     const where = { seed: 1, epoch: 2, threads: 1 };
-    const plain = await augmentBatch(set, all, transform, where);
+    const ordinary = batchPlan(transform, set.shape);
+    const plain = await augmentBatch(set, all, ordinary, where);
     const expected = mixReference(plain.dataSync({ dtype: 'float32' }), mixing);
     for (const threads of [1, 3]) {
       for (const memoryFormat of ['contiguous', 'channelsLast'] as const) {
-        const mixed = await augmentBatch(set, all, transform, { ...where, threads, memoryFormat, mixing });
+        const plan = batchPlan(transform, set.shape, { memoryFormat });
+        const mixed = await augmentBatch(set, all, plan, { ...where, threads, mixing });
         const values = mixed.dataSync({ dtype: 'float32' });
         for (const [i, value] of values.entries()) expect(Math.abs(value - expected[i]!)).toBeLessThan(1e-6);
-        const half = await augmentBatch(set, all, transform, {
-          ...where,
-          threads,
-          memoryFormat,
-          mixing,
-          dtype: 'bfloat16',
-        });
+        const rounding = batchPlan(transform, set.shape, { memoryFormat, dtype: 'bfloat16' });
+        const half = await augmentBatch(set, all, rounding, { ...where, threads, mixing });
         const rounded = half.dataSync({ dtype: 'float32' });
         for (const [i, value] of rounded.entries()) expect(Math.abs(value - expected[i]!)).toBeLessThan(0.02);
       }
     }
     const resident = tensor(set.images, { shape: [COUNT, ...SHAPE], dtype: 'uint8' });
-    const there = await augmentOnDevice(resident, all, transform, { ...where, mixing });
+    const there = await augmentOnDevice(resident, all, ordinary, { ...where, mixing });
     const values = there.dataSync({ dtype: 'float32' });
     for (const [i, value] of values.entries()) expect(Math.abs(value - expected[i]!)).toBeLessThan(1e-5);
   });

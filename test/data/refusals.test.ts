@@ -30,8 +30,9 @@ describe.each(sets)('data.%s', (_, use) => {
 });
 
 it.each<[string, () => unknown]>([
-  ['a string for dataset.name but received undefined', () => data.describe({} as never)],
-  ['a string for dataset.name but received undefined', () => data.grid({} as never)],
+  ['a number for dataset.length but received undefined', () => data.describe({} as never)],
+  ['a number for dataset.length but received undefined', () => data.grid({} as never)],
+  ['at least 1 sample for dataset.length but received 0', () => data.grid({ length: 0, get: () => nothing })],
   ['a number for dataset.length but received undefined', () => data.loader({} as never, { batchSize: 1 })],
   ['an object for options but received undefined', () => data.loader(set, nothing)],
   ['an object for options but received null', () => data.cifar10(null as never)],
