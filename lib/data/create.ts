@@ -67,11 +67,14 @@ export function list(): DatasetName[] {
  * @throws ArgumentError for an unknown name; DatasetError for other classes than those of `options.classes`, with both
  * lists; and what the set itself throws.
  */
-export async function create(name: DatasetName, options: CreateOptions): Promise<InMemoryDataset> {
+export async function create(
+  name: DatasetName | (string & {}),
+  options: CreateOptions,
+): Promise<InMemoryDataset> {
   if (typeof name !== 'string' || !Object.hasOwn(MAKERS, name))
     throw invalidArgument('dataset', `one of ${list().join(', ')}`, name);
   const { classes, split } = checkOptions(options, CREATE_KEYS);
-  const set = await MAKERS[name](options);
+  const set = await MAKERS[name as DatasetName](options);
   if (classes !== undefined) checkSameClasses(`${name} (${split})`, classes, set.classes);
   return set;
 }

@@ -9,14 +9,14 @@ import { ArgumentError, data } from '../../dist/index.js';
 import { printable } from './printable.js';
 import { splitForTest, TEST_SHARE } from './split.js';
 
-/** @import { CreateOptions, DatasetName } from '../../dist/data/create.js' */
+/** @import { CreateOptions } from '../../dist/data/create.js' */
 /** @import { InMemoryDataset } from '../../dist/data/dataset.js' */
 
 /** @typedef {Omit<CreateOptions, 'onProgress'>} SourceOptions */
 
 /**
  * Loads a data set, with a bar on a terminal while it is downloaded or parsed.
- * @param {DatasetName} name
+ * @param {string} name
  * @param {SourceOptions} options
  * @returns {Promise<InMemoryDataset>}
  */
@@ -35,7 +35,7 @@ export async function loadDataset(name, options) {
 /**
  * The training and the test images of a data set. Labels are counted by the classes of the training set. A folder of class
  * folders alone, without `train/` and `test/`, is split, with a message on stderr.
- * @param {DatasetName} name
+ * @param {string} name
  * @param {Omit<SourceOptions, 'split'>} options - `classes`: those of a run.
  * @returns {Promise<{ trainSet: InMemoryDataset, testSet: InMemoryDataset }>}
  */

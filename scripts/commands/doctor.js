@@ -6,7 +6,7 @@ import { colours } from '../cli/colours.js';
 import { defineCommand } from '../cli/command.js';
 import { ensureDist } from '../dist.js';
 
-/** @import { Finding } from '../../dist/install/doctor.js' */
+/** @import { Finding } from '../../dist/install/types.js' */
 
 export const command = defineCommand({
   name: 'doctor',

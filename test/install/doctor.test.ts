@@ -118,7 +118,9 @@ describe('what is wrong', () => {
       addon: { file, kind: 'prebuilt', libtorch: '2.13.0' },
       env: { LIBTORCH: dir },
     });
-    expect(detail).toContain(`the prebuilt add-on is for libtorch 2.13.0, but ${dir} contains version 2.12.0`);
+    expect(detail).toContain(
+      `the prebuilt add-on is for libtorch 2.13.0, but ${dir} contains version 2.12.0`,
+    );
   });
 
   it('no compiler, where one is needed; where none is, that is mere information', () => {
