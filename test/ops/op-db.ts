@@ -194,7 +194,9 @@ export function run(sample: Sample): string | undefined {
       outputs = called(sample, inputs);
     } catch (error) {
       if (!(error instanceof dyconv.DyconvError)) return `an error without a class: ${error}`;
-      return sample.error === undefined ? `refused: ${error.message}` : undefined;
+      if (sample.error === undefined) return `refused: ${error.message}`;
+      // What does not fit is an error of shape, dtype or argument; PyTorch's list has no other.
+      return error.code === 'ERR_NATIVE' ? `refused without a class: ${error.message}` : undefined;
     }
     if (sample.error !== undefined) return `accepted, PyTorch says ${sample.error}`;
     return compare(sample, outputs, leaves);
