@@ -30,7 +30,15 @@ export interface ConvLayerOptions extends ConvOptions, FactoryOptions {
 
 const CONV_LAYER_KEYS = optionKeys(...CONV_KEYS, ...FACTORY_KEYS, 'bias');
 
-abstract class ConvNd extends Module {
+/** What makes the parameters of a convolution layer. */
+interface Construction extends FactoryOptions {
+  bias?: boolean | undefined;
+  /** The first two sizes of the weight. */
+  channels: [number, number];
+}
+
+/** What convolutions and transposed ones have in common. */
+abstract class AnyConv<Options extends RequiredOptions<ConvOptions>> extends Module {
   /** Channels of the input. */
   readonly inChannels: number;
   /** Channels of the result. */
@@ -38,39 +46,39 @@ abstract class ConvNd extends Module {
   /** Size of the kernel, one number per spatial dimension. */
   readonly kernelSize: readonly number[];
   /** Stride, padding and the others, with their defaults. */
-  readonly options: Readonly<RequiredOptions<ConvOptions>>;
-  /** [O, I / groups, ...kernelSize]. */
-  weight: Parameter;
+  readonly options: Readonly<Options>;
+  /** [O, I / groups, ...kernelSize]; of a transposed convolution [I, O / groups, ...kernelSize]. */
+  weight!: Parameter;
   /** [O] or null. */
-  bias: Parameter | null;
+  bias!: Parameter | null;
+  readonly #convolve: ConvFunction<Options>;
 
   constructor(
     dimensions: number,
+    convolve: ConvFunction<Options>,
     inChannels: number,
     outChannels: number,
     kernelSize: Sizes,
-    options: ConvLayerOptions,
+    options: Options,
   ) {
     super();
-    const {
-      bias = true,
-      device,
-      dtype,
-      stride = 1,
-      padding = 0,
-      dilation = 1,
-      groups = 1,
-    } = checkOptions(options, CONV_LAYER_KEYS);
     this.inChannels = integer('inChannels', inChannels, 1);
     this.outChannels = integer('outChannels', outChannels, 1);
     this.kernelSize = sizes('kernelSize', kernelSize, dimensions, 1);
-    checkGroups(groups, inChannels, outChannels);
-    this.options = Object.freeze({ stride, padding, dilation, groups });
-    resolveConvNd(this.kernelSize, this.options);
-    const factory = { device, dtype };
-    this.weight = new Parameter(empty([outChannels, inChannels / groups, ...this.kernelSize], factory));
-    this.bias = bias ? new Parameter(empty([outChannels], factory)) : null;
+    checkGroups(options.groups, inChannels, outChannels);
+    this.options = Object.freeze(options);
+    this.#convolve = convolve;
+  }
+
+  /** @internal Makes weight and bias, when the options have been checked. */
+  protected makeParameters({ channels, bias = true, device, dtype }: Construction): void {
+    this.weight = new Parameter(empty([...channels, ...this.kernelSize], { device, dtype }));
+    this.bias = bias ? new Parameter(empty([this.outChannels], { device, dtype })) : null;
     initialise(this.weight, this.bias);
+  }
+
+  forward(input: Tensor): Tensor {
+    return this.#convolve(input, this.weight, this.bias, this.options);
   }
 
   protected override extraRepr(): string {
@@ -78,23 +86,41 @@ abstract class ConvNd extends Module {
   }
 }
 
-/** 1-D convolution, [B, I, L] -> [B, O, L']. @see https://pytorch.org/docs/stable/generated/torch.nn.Conv1d.html */
-export class Conv1d extends ConvNd {
-  constructor(inChannels: number, outChannels: number, kernelSize: Sizes, options: ConvLayerOptions = {}) {
-    super(1, inChannels, outChannels, kernelSize, options);
+type ConvFunction<Options> = (
+  input: Tensor,
+  weight: Tensor,
+  bias: Tensor | null,
+  options: Readonly<Options>,
+) => Tensor;
+
+abstract class Conv extends AnyConv<RequiredOptions<ConvOptions>> {
+  constructor(
+    dimensions: number,
+    convolve: ConvFunction<ConvOptions>,
+    inChannels: number,
+    outChannels: number,
+    kernelSize: Sizes,
+    options: ConvLayerOptions,
+  ) {
+    const { bias, device, dtype, ...given } = checkOptions(options, CONV_LAYER_KEYS);
+    const { stride = 1, padding = 0, dilation = 1, groups = 1 } = given;
+    super(dimensions, convolve, inChannels, outChannels, kernelSize, { stride, padding, dilation, groups });
+    resolveConvNd(this.kernelSize, this.options);
+    this.makeParameters({ channels: [outChannels, inChannels / groups], bias, device, dtype });
   }
-  forward(input: Tensor): Tensor {
-    return conv1d(input, this.weight, this.bias, this.options);
+}
+
+/** 1-D convolution, [B, I, L] -> [B, O, L']. @see https://pytorch.org/docs/stable/generated/torch.nn.Conv1d.html */
+export class Conv1d extends Conv {
+  constructor(inChannels: number, outChannels: number, kernelSize: Sizes, options: ConvLayerOptions = {}) {
+    super(1, conv1d, inChannels, outChannels, kernelSize, options);
   }
 }
 
 /** 3-D convolution, [B, I, D, H, W] -> [B, O, D', H', W']. @see https://pytorch.org/docs/stable/generated/torch.nn.Conv3d.html */
-export class Conv3d extends ConvNd {
+export class Conv3d extends Conv {
   constructor(inChannels: number, outChannels: number, kernelSize: Sizes, options: ConvLayerOptions = {}) {
-    super(3, inChannels, outChannels, kernelSize, options);
-  }
-  forward(input: Tensor): Tensor {
-    return conv3d(input, this.weight, this.bias, this.options);
+    super(3, conv3d, inChannels, outChannels, kernelSize, options);
   }
 }
 
@@ -106,93 +132,55 @@ export interface ConvTransposeLayerOptions extends ConvTransposeOptions, Factory
 
 const CONV_TRANSPOSE_LAYER_KEYS = optionKeys(...CONV_TRANSPOSE_KEYS, ...FACTORY_KEYS, 'bias');
 
-abstract class ConvTransposeNd extends Module {
-  /** Channels of the input. */
-  readonly inChannels: number;
-  /** Channels of the result. */
-  readonly outChannels: number;
-  /** Size of the kernel, one number per spatial dimension. */
-  readonly kernelSize: readonly number[];
-  /** Stride, padding and the others, with their defaults. */
-  readonly options: Readonly<RequiredOptions<ConvTransposeOptions>>;
-  /** [I, O / groups, ...kernelSize]. */
-  weight: Parameter;
-  /** [O] or null. */
-  bias: Parameter | null;
-
+abstract class ConvTranspose extends AnyConv<RequiredOptions<ConvTransposeOptions>> {
   constructor(
     dimensions: number,
+    convolve: ConvFunction<ConvTransposeOptions>,
     inChannels: number,
     outChannels: number,
     kernelSize: Sizes,
     options: ConvTransposeLayerOptions,
   ) {
-    super();
-    const { bias = true, device, dtype, ...rest } = checkOptions(options, CONV_TRANSPOSE_LAYER_KEYS);
-    const { stride = 1, padding = 0, outputPadding = 0, groups = 1, dilation = 1 } = rest;
-    this.inChannels = integer('inChannels', inChannels, 1);
-    this.outChannels = integer('outChannels', outChannels, 1);
-    this.kernelSize = sizes('kernelSize', kernelSize, dimensions, 1);
-    checkGroups(groups, inChannels, outChannels);
-    this.options = Object.freeze({ stride, padding, outputPadding, groups, dilation });
-    const factory = { device, dtype };
-    this.weight = new Parameter(empty([inChannels, outChannels / groups, ...this.kernelSize], factory));
-    this.bias = bias ? new Parameter(empty([outChannels], factory)) : null;
-    initialise(this.weight, this.bias);
-  }
-
-  protected override extraRepr(): string {
-    const { stride, padding, dilation, groups } = this.options;
-    return describeConv(this.inChannels, this.outChannels, this.kernelSize, {
-      stride,
-      padding,
-      dilation,
-      groups,
-    });
+    const { bias, device, dtype, ...given } = checkOptions(options, CONV_TRANSPOSE_LAYER_KEYS);
+    const { stride = 1, padding = 0, outputPadding = 0, groups = 1, dilation = 1 } = given;
+    const resolved = { stride, padding, outputPadding, groups, dilation };
+    super(dimensions, convolve, inChannels, outChannels, kernelSize, resolved);
+    this.makeParameters({ channels: [inChannels, outChannels / groups], bias, device, dtype });
   }
 }
 
 /** Transposed 1-D convolution, [B, I, L] -> [B, O, L']. @see https://pytorch.org/docs/stable/generated/torch.nn.ConvTranspose1d.html */
-export class ConvTranspose1d extends ConvTransposeNd {
+export class ConvTranspose1d extends ConvTranspose {
   constructor(
     inChannels: number,
     outChannels: number,
     kernelSize: Sizes,
     options: ConvTransposeLayerOptions = {},
   ) {
-    super(1, inChannels, outChannels, kernelSize, options);
-  }
-  forward(input: Tensor): Tensor {
-    return convTranspose1d(input, this.weight, this.bias, this.options);
+    super(1, convTranspose1d, inChannels, outChannels, kernelSize, options);
   }
 }
 
 /** Transposed 2-D convolution, [B, I, H, W] -> [B, O, H', W']. @see https://pytorch.org/docs/stable/generated/torch.nn.ConvTranspose2d.html */
-export class ConvTranspose2d extends ConvTransposeNd {
+export class ConvTranspose2d extends ConvTranspose {
   constructor(
     inChannels: number,
     outChannels: number,
     kernelSize: Sizes,
     options: ConvTransposeLayerOptions = {},
   ) {
-    super(2, inChannels, outChannels, kernelSize, options);
-  }
-  forward(input: Tensor): Tensor {
-    return convTranspose2d(input, this.weight, this.bias, this.options);
+    super(2, convTranspose2d, inChannels, outChannels, kernelSize, options);
   }
 }
 
 /** Transposed 3-D convolution, [B, I, D, H, W] -> [B, O, D', H', W']. @see https://pytorch.org/docs/stable/generated/torch.nn.ConvTranspose3d.html */
-export class ConvTranspose3d extends ConvTransposeNd {
+export class ConvTranspose3d extends ConvTranspose {
   constructor(
     inChannels: number,
     outChannels: number,
     kernelSize: Sizes,
     options: ConvTransposeLayerOptions = {},
   ) {
-    super(3, inChannels, outChannels, kernelSize, options);
-  }
-  forward(input: Tensor): Tensor {
-    return convTranspose3d(input, this.weight, this.bias, this.options);
+    super(3, convTranspose3d, inChannels, outChannels, kernelSize, options);
   }
 }
