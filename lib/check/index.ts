@@ -15,6 +15,7 @@ export {
   type PartialOptions,
   type RequiredOptions,
   unknownKey,
+  withDefaults,
 } from './options.js';
 
 /** The types of fields for {@link checkRecord}. */

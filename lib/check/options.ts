@@ -50,6 +50,15 @@ export function checkOptions<T extends object, Key extends string>(
   return options;
 }
 
+/**
+ * {@link checkOptions} for options that all have a default.
+ * @returns the defaults, with the options that are given in their place
+ */
+export function withDefaults<T extends object>(defaults: T, options: PartialOptions<T>, name = 'options'): T {
+  checkKeys(options, new Set(Object.keys(defaults)), name);
+  return { ...defaults, ...(dropUndefined(options) as Partial<T>) };
+}
+
 /** {@link checkOptions} for keys that the compiler does not know. */
 export function checkKeys(options: object, keys: ReadonlySet<string>, name = 'options'): void {
   if (typeof options !== 'object' || options === null || Array.isArray(options)) refuse(options, keys, name);

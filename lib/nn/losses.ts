@@ -6,7 +6,8 @@
  */
 import { checkKeys, dropUndefined } from '../check/index.js';
 import * as F from '../ops/loss.js';
-import * as M from '../ops/loss-more.js';
+import { type PoissonNllOptions, poissonNllLoss } from '../ops/loss-likelihood.js';
+import * as M from '../ops/loss-margin.js';
 import * as KEYS from '../ops/option-keys.js';
 import { checkTensor } from '../tensor/check.js';
 import type { Tensor } from '../tensor/tensor.js';
@@ -154,12 +155,12 @@ export class KLDivLoss extends Loss<F.KlDivOptions> {
 }
 
 /** Negative log likelihood of counts. */
-export class PoissonNLLLoss extends Loss<M.PoissonNllOptions> {
-  constructor(options: M.PoissonNllOptions = {}) {
+export class PoissonNLLLoss extends Loss<PoissonNllOptions> {
+  constructor(options: PoissonNllOptions = {}) {
     super(options, KEYS.POISSON_NLL_KEYS);
   }
   forward(input: Tensor, target: Tensor): Tensor {
-    return M.poissonNllLoss(input, target, this.options);
+    return poissonNllLoss(input, target, this.options);
   }
 }
 

@@ -23,7 +23,8 @@ export {
 } from './dynamic-conv.js';
 export * from './embedding-bag.js';
 export * from './loss.js';
-export * from './loss-more.js';
+export * from './loss-likelihood.js';
+export * from './loss-margin.js';
 export * from './norm.js';
 export * from './pool.js';
 export * from './resize.js';

@@ -3,7 +3,7 @@
  * @module
  */
 
-import { number, oneOf } from '../check/arguments.js';
+import { number } from '../check/arguments.js';
 import { checkOptions } from '../check/index.js';
 import { native } from '../native/index.js';
 import type { Tensor } from '../tensor/tensor.js';
@@ -17,18 +17,9 @@ import {
   SMOOTH_L1_KEYS,
   WEIGHTED_LOSS_KEYS,
 } from './option-keys.js';
+import { type LossOptions, type Reduction, reductionOf } from './reduction.js';
 
-/** What becomes of the losses of the elements. */
-export type Reduction = 'none' | 'mean' | 'sum';
-
-/** Options of every loss. */
-export interface LossOptions {
-  /** Default `'mean'`. */
-  reduction?: Reduction | undefined;
-}
-
-const reductionOf = (options: LossOptions): Reduction =>
-  oneOf('reduction', ['none', 'mean', 'sum'], options.reduction ?? 'mean');
+export type { LossOptions, Reduction };
 
 /** Options of {@link crossEntropy}. */
 export interface CrossEntropyOptions extends LossOptions {

@@ -3,7 +3,7 @@
  * @module
  */
 import { number } from '../check/arguments.js';
-import { checkOptions, optionKeys, type PartialOptions } from '../check/index.js';
+import { type PartialOptions, withDefaults } from '../check/index.js';
 import { native } from '../native/index.js';
 import { checkFlags, NON_NEGATIVE } from './checks.js';
 import { Optimizer, type OptimizerGroup, type Params, type SlotName, type Slots } from './optimizer.js';
@@ -22,19 +22,18 @@ export interface AdadeltaOptions {
   maximize: boolean;
 }
 
-const ADADELTA_KEYS = optionKeys('lr', 'rho', 'eps', 'weightDecay', 'maximize');
+const ADADELTA_DEFAULTS: AdadeltaOptions = {
+  lr: 1,
+  rho: 0.9,
+  eps: 1e-6,
+  weightDecay: 0,
+  maximize: false,
+};
 
 /** Adadelta. @see https://arxiv.org/abs/1212.5701, https://pytorch.org/docs/stable/generated/torch.optim.Adadelta.html */
 export class Adadelta extends Optimizer<AdadeltaOptions> {
   constructor(params: Params<AdadeltaOptions>, options: PartialOptions<AdadeltaOptions> = {}) {
-    const {
-      lr = 1,
-      rho = 0.9,
-      eps = 1e-6,
-      weightDecay = 0,
-      maximize = false,
-    } = checkOptions(options, ADADELTA_KEYS);
-    super(params, { lr, rho, eps, weightDecay, maximize });
+    super(params, withDefaults(ADADELTA_DEFAULTS, options));
   }
 
   protected check(options: AdadeltaOptions): void {

@@ -4,7 +4,7 @@
  */
 
 import { number } from '../check/arguments.js';
-import { checkOptions, optionKeys, type PartialOptions } from '../check/index.js';
+import { type PartialOptions, withDefaults } from '../check/index.js';
 import { native } from '../native/index.js';
 import { checkFlags, NON_NEGATIVE } from './checks.js';
 import { Optimizer, type OptimizerGroup, type Params, type SlotName, type Slots } from './optimizer.js';
@@ -25,20 +25,19 @@ export interface AdagradOptions {
   maximize: boolean;
 }
 
-const ADAGRAD_KEYS = optionKeys('lr', 'lrDecay', 'weightDecay', 'initialAccumulatorValue', 'eps', 'maximize');
+const ADAGRAD_DEFAULTS: AdagradOptions = {
+  lr: 1e-2,
+  lrDecay: 0,
+  weightDecay: 0,
+  initialAccumulatorValue: 0,
+  eps: 1e-10,
+  maximize: false,
+};
 
 /** Adagrad. @see https://jmlr.org/papers/v12/duchi11a.html, https://pytorch.org/docs/stable/generated/torch.optim.Adagrad.html */
 export class Adagrad extends Optimizer<AdagradOptions> {
   constructor(params: Params<AdagradOptions>, options: PartialOptions<AdagradOptions> = {}) {
-    const {
-      lr = 1e-2,
-      lrDecay = 0,
-      weightDecay = 0,
-      initialAccumulatorValue = 0,
-      eps = 1e-10,
-      maximize = false,
-    } = checkOptions(options, ADAGRAD_KEYS);
-    super(params, { lr, lrDecay, weightDecay, initialAccumulatorValue, eps, maximize });
+    super(params, withDefaults(ADAGRAD_DEFAULTS, options));
   }
 
   protected check(options: AdagradOptions): void {

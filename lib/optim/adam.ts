@@ -4,7 +4,7 @@
  */
 
 import { number } from '../check/arguments.js';
-import { checkOptions, optionKeys, type PartialOptions } from '../check/index.js';
+import { type PartialOptions, withDefaults } from '../check/index.js';
 import { native } from '../native/index.js';
 import { checkBetas, checkFlags, NON_NEGATIVE } from './checks.js';
 import { Optimizer, type OptimizerGroup, type Params, type SlotName, type Slots } from './optimizer.js';
@@ -25,7 +25,14 @@ export interface AdamWOptions {
   maximize: boolean;
 }
 
-const ADAM_W_KEYS = optionKeys('lr', 'betas', 'eps', 'weightDecay', 'amsgrad', 'maximize');
+const ADAM_W_DEFAULTS: AdamWOptions = {
+  lr: 1e-3,
+  betas: [0.9, 0.999],
+  eps: 1e-8,
+  weightDecay: 0.01,
+  amsgrad: false,
+  maximize: false,
+};
 
 /** Options of {@link Adam}. */
 export interface AdamOptions extends AdamWOptions {
@@ -33,21 +40,12 @@ export interface AdamOptions extends AdamWOptions {
   decoupledWeightDecay: boolean;
 }
 
-const ADAM_KEYS = optionKeys(...ADAM_W_KEYS, 'decoupledWeightDecay');
+const ADAM_DEFAULTS: AdamOptions = { ...ADAM_W_DEFAULTS, weightDecay: 0, decoupledWeightDecay: false };
 
 /** Adam. @see https://arxiv.org/abs/1412.6980, https://pytorch.org/docs/stable/generated/torch.optim.Adam.html */
 export class Adam extends Optimizer<AdamOptions> {
   constructor(params: Params<AdamOptions>, options: PartialOptions<AdamOptions> = {}) {
-    const {
-      lr = 1e-3,
-      betas = [0.9, 0.999],
-      eps = 1e-8,
-      weightDecay = 0,
-      amsgrad = false,
-      maximize = false,
-      decoupledWeightDecay = false,
-    } = checkOptions(options, ADAM_KEYS);
-    super(params, { lr, betas, eps, weightDecay, amsgrad, maximize, decoupledWeightDecay });
+    super(params, withDefaults(ADAM_DEFAULTS, options));
   }
 
   protected override get capturable(): boolean {
@@ -102,8 +100,7 @@ export class Adam extends Optimizer<AdamOptions> {
  */
 export class AdamW extends Adam {
   constructor(params: Params<AdamWOptions>, options: PartialOptions<AdamWOptions> = {}) {
-    const { weightDecay = 0.01, ...others } = checkOptions(options, ADAM_W_KEYS);
-    super(params, { ...others, weightDecay, decoupledWeightDecay: true });
+    super(params, { ...withDefaults(ADAM_W_DEFAULTS, options), decoupledWeightDecay: true });
   }
 
   /** In a state of Adam that is loaded too. */

@@ -13,7 +13,7 @@ export {
   type NAdamOptions,
   RAdam,
   type RAdamOptions,
-} from './adam-more.js';
+} from './adam-variants.js';
 export { type EmaOptions, type EmaState, ExponentialMovingAverage } from './ema.js';
 export {
   Optimizer,

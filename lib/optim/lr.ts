@@ -21,27 +21,29 @@ const MAX_EPOCHS = 1e6;
 /** A function of the epoch. */
 export type LrLambda = (epoch: number) => number;
 
-function lambdas(lrLambda: PerGroup<LrLambda>, optimizer: Scheduled): (group: number) => LrLambda {
-  return perGroup('lrLambda', lrLambda, optimizer, (one) => {
-    if (typeof one !== 'function') throw invalidArgument('lrLambda', 'a function', one);
-    return (epoch) => number('what lrLambda returns', one(epoch));
-  });
+/** A schedule by functions of the epoch. */
+abstract class FunctionLR extends LRScheduler {
+  /** @internal The function of a parameter group, checked. */
+  protected readonly lambda: (group: number) => LrLambda;
+  /** @param options.lrLambda - One function for all parameter groups, or one each. */
+  constructor(optimizer: Scheduled, options: { lrLambda: PerGroup<LrLambda> }) {
+    const { lrLambda } = checkOptions(options, LR_LAMBDA);
+    super(optimizer, { lrLambda });
+    this.lambda = perGroup('lrLambda', lrLambda, optimizer, (one) => {
+      if (typeof one !== 'function') throw invalidArgument('lrLambda', 'a function', one);
+      return (epoch) => number('what lrLambda returns', one(epoch));
+    });
+    this.apply(0);
+  }
 }
 
 /**
  * The base rate times a function of the epoch, one for all groups or one each.
  * @see https://pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.LambdaLR.html
  */
-export class LambdaLR extends LRScheduler {
-  readonly #lambda: (group: number) => LrLambda;
-  constructor(optimizer: Scheduled, options: { lrLambda: PerGroup<LrLambda> }) {
-    const { lrLambda } = checkOptions(options, LR_LAMBDA);
-    super(optimizer, { lrLambda });
-    this.#lambda = lambdas(lrLambda, optimizer);
-    this.apply(0);
-  }
+export class LambdaLR extends FunctionLR {
   override rate(epoch: number, baseLr: number, group: number): number {
-    return baseLr * this.#lambda(group)(epoch);
+    return baseLr * this.lambda(group)(epoch);
   }
 }
 
@@ -49,14 +51,7 @@ export class LambdaLR extends LRScheduler {
  * Multiplies the rate every epoch by a function of the epoch.
  * @see https://pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.MultiplicativeLR.html
  */
-export class MultiplicativeLR extends LRScheduler {
-  readonly #lambda: (group: number) => LrLambda;
-  constructor(optimizer: Scheduled, options: { lrLambda: PerGroup<LrLambda> }) {
-    const { lrLambda } = checkOptions(options, LR_LAMBDA);
-    super(optimizer, { lrLambda });
-    this.#lambda = lambdas(lrLambda, optimizer);
-    this.apply(0);
-  }
+export class MultiplicativeLR extends FunctionLR {
   override rate(epoch: number, baseLr: number, group: number): number {
     // Only for a state of older versions without rates; limits the number of calls.
     if (epoch > MAX_EPOCHS)
@@ -64,15 +59,15 @@ export class MultiplicativeLR extends LRScheduler {
         `Expected rates in addition to the epoch ${epoch} in the state of a MultiplicativeLR`,
       );
     let lr = baseLr;
-    for (let i = 1; i <= epoch; i++) lr *= this.#lambda(group)(i);
+    for (let i = 1; i <= epoch; i++) lr *= this.lambda(group)(i);
     return lr;
   }
   protected override next(epoch: number, lr: number, _baseLr: number, group: number): number {
-    return epoch === 0 ? lr : lr * this.#lambda(group)(epoch);
+    return epoch === 0 ? lr : lr * this.lambda(group)(epoch);
   }
   /** Continues with the current rate. */
   protected override first(lr: number, _baseLr: number, group: number): number {
-    return lr * this.#lambda(group)(0);
+    return lr * this.lambda(group)(0);
   }
 }
 

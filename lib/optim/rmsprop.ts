@@ -4,7 +4,7 @@
  */
 
 import { number } from '../check/arguments.js';
-import { checkOptions, optionKeys, type PartialOptions } from '../check/index.js';
+import { type PartialOptions, withDefaults } from '../check/index.js';
 import { native } from '../native/index.js';
 import { checkFlags, NON_NEGATIVE } from './checks.js';
 import { Optimizer, type OptimizerGroup, type Params, type SlotName, type Slots } from './optimizer.js';
@@ -27,21 +27,20 @@ export interface RMSpropOptions {
   maximize: boolean;
 }
 
-const RM_SPROP_KEYS = optionKeys('lr', 'alpha', 'eps', 'weightDecay', 'momentum', 'centered', 'maximize');
+const RM_SPROP_DEFAULTS: RMSpropOptions = {
+  lr: 1e-2,
+  alpha: 0.99,
+  eps: 1e-8,
+  weightDecay: 0,
+  momentum: 0,
+  centered: false,
+  maximize: false,
+};
 
 /** RMSprop. @see https://pytorch.org/docs/stable/generated/torch.optim.RMSprop.html */
 export class RMSprop extends Optimizer<RMSpropOptions> {
   constructor(params: Params<RMSpropOptions>, options: PartialOptions<RMSpropOptions> = {}) {
-    const {
-      lr = 1e-2,
-      alpha = 0.99,
-      eps = 1e-8,
-      weightDecay = 0,
-      momentum = 0,
-      centered = false,
-      maximize = false,
-    } = checkOptions(options, RM_SPROP_KEYS);
-    super(params, { lr, alpha, eps, weightDecay, momentum, centered, maximize });
+    super(params, withDefaults(RM_SPROP_DEFAULTS, options));
   }
 
   protected check(options: RMSpropOptions): void {

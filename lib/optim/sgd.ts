@@ -4,7 +4,7 @@
  */
 
 import { number } from '../check/arguments.js';
-import { checkOptions, optionKeys, type PartialOptions } from '../check/index.js';
+import { type PartialOptions, withDefaults } from '../check/index.js';
 import { invalidArgument } from '../errors.js';
 import { native } from '../native/index.js';
 import { keep } from '../tensor/context.js';
@@ -27,20 +27,19 @@ export interface SGDOptions {
   maximize: boolean;
 }
 
-const SGD_KEYS = optionKeys('lr', 'momentum', 'dampening', 'weightDecay', 'nesterov', 'maximize');
+const SGD_DEFAULTS: SGDOptions = {
+  lr: 1e-3,
+  momentum: 0,
+  dampening: 0,
+  weightDecay: 0,
+  nesterov: false,
+  maximize: false,
+};
 
 /** Stochastic gradient descent. @see https://pytorch.org/docs/stable/generated/torch.optim.SGD.html */
 export class SGD extends Optimizer<SGDOptions> {
   constructor(params: Params<SGDOptions>, options: PartialOptions<SGDOptions> = {}) {
-    const {
-      lr = 1e-3,
-      momentum = 0,
-      dampening = 0,
-      weightDecay = 0,
-      nesterov = false,
-      maximize = false,
-    } = checkOptions(options, SGD_KEYS);
-    super(params, { lr, momentum, dampening, weightDecay, nesterov, maximize });
+    super(params, withDefaults(SGD_DEFAULTS, options));
   }
 
   protected override get capturable(): boolean {

@@ -3,7 +3,7 @@
  * @module
  */
 import { number } from '../check/arguments.js';
-import { checkOptions, optionKeys, type PartialOptions } from '../check/index.js';
+import { type PartialOptions, withDefaults } from '../check/index.js';
 import { native } from '../native/index.js';
 import { checkBetas, checkFlags, NON_NEGATIVE } from './checks.js';
 import { Optimizer, type OptimizerGroup, type Params, type SlotName, type Slots } from './optimizer.js';
@@ -22,7 +22,13 @@ export interface AdamaxOptions {
   maximize: boolean;
 }
 
-const ADAMAX_KEYS = optionKeys('lr', 'betas', 'eps', 'weightDecay', 'maximize');
+const ADAMAX_DEFAULTS: AdamaxOptions = {
+  lr: 2e-3,
+  betas: [0.9, 0.999],
+  eps: 1e-8,
+  weightDecay: 0,
+  maximize: false,
+};
 
 /** Options of {@link RAdam}. */
 export interface RAdamOptions extends AdamaxOptions {
@@ -30,7 +36,14 @@ export interface RAdamOptions extends AdamaxOptions {
   decoupledWeightDecay: boolean;
 }
 
-const R_ADAM_KEYS = optionKeys(...ADAMAX_KEYS, 'decoupledWeightDecay');
+const R_ADAM_DEFAULTS: RAdamOptions = {
+  lr: 1e-3,
+  betas: [0.9, 0.999],
+  eps: 1e-8,
+  weightDecay: 0,
+  decoupledWeightDecay: false,
+  maximize: false,
+};
 
 /** Options of {@link NAdam}. */
 export interface NAdamOptions extends RAdamOptions {
@@ -38,7 +51,15 @@ export interface NAdamOptions extends RAdamOptions {
   momentumDecay: number;
 }
 
-const N_ADAM_KEYS = optionKeys(...R_ADAM_KEYS, 'momentumDecay');
+const N_ADAM_DEFAULTS: NAdamOptions = {
+  lr: 2e-3,
+  betas: [0.9, 0.999],
+  eps: 1e-8,
+  weightDecay: 0,
+  momentumDecay: 4e-3,
+  decoupledWeightDecay: false,
+  maximize: false,
+};
 
 /** Checks what the three have in common. */
 function checkCommon(options: AdamaxOptions): void {
@@ -53,14 +74,7 @@ function checkCommon(options: AdamaxOptions): void {
 /** Adam by the largest gradient. @see https://arxiv.org/abs/1412.6980, https://pytorch.org/docs/stable/generated/torch.optim.Adamax.html */
 export class Adamax extends Optimizer<AdamaxOptions> {
   constructor(params: Params<AdamaxOptions>, options: PartialOptions<AdamaxOptions> = {}) {
-    const {
-      lr = 2e-3,
-      betas = [0.9, 0.999],
-      eps = 1e-8,
-      weightDecay = 0,
-      maximize = false,
-    } = checkOptions(options, ADAMAX_KEYS);
-    super(params, { lr, betas, eps, weightDecay, maximize });
+    super(params, withDefaults(ADAMAX_DEFAULTS, options));
   }
 
   protected check(options: AdamaxOptions): void {
@@ -85,16 +99,7 @@ export class Adamax extends Optimizer<AdamaxOptions> {
 /** Adam with Nesterov's momentum. @see https://openreview.net/forum?id=OM0jvwB8jIp57ZJjtNEZ, https://pytorch.org/docs/stable/generated/torch.optim.NAdam.html */
 export class NAdam extends Optimizer<NAdamOptions> {
   constructor(params: Params<NAdamOptions>, options: PartialOptions<NAdamOptions> = {}) {
-    const {
-      lr = 2e-3,
-      betas = [0.9, 0.999],
-      eps = 1e-8,
-      weightDecay = 0,
-      momentumDecay = 4e-3,
-      decoupledWeightDecay = false,
-      maximize = false,
-    } = checkOptions(options, N_ADAM_KEYS);
-    super(params, { lr, betas, eps, weightDecay, momentumDecay, decoupledWeightDecay, maximize });
+    super(params, withDefaults(N_ADAM_DEFAULTS, options));
   }
 
   protected check(options: NAdamOptions): void {
@@ -138,15 +143,7 @@ export class NAdam extends Optimizer<NAdamOptions> {
 /** Adam that waits until its rates are certain. @see https://arxiv.org/abs/1908.03265, https://pytorch.org/docs/stable/generated/torch.optim.RAdam.html */
 export class RAdam extends Optimizer<RAdamOptions> {
   constructor(params: Params<RAdamOptions>, options: PartialOptions<RAdamOptions> = {}) {
-    const {
-      lr = 1e-3,
-      betas = [0.9, 0.999],
-      eps = 1e-8,
-      weightDecay = 0,
-      decoupledWeightDecay = false,
-      maximize = false,
-    } = checkOptions(options, R_ADAM_KEYS);
-    super(params, { lr, betas, eps, weightDecay, decoupledWeightDecay, maximize });
+    super(params, withDefaults(R_ADAM_DEFAULTS, options));
   }
 
   protected check(options: RAdamOptions): void {

@@ -1,0 +1,18 @@
+/**
+ * What losses have in common.
+ * @module
+ */
+import { oneOf } from '../check/arguments.js';
+
+/** What becomes of the losses of the elements. */
+export type Reduction = 'none' | 'mean' | 'sum';
+
+/** Options of every loss. */
+export interface LossOptions {
+  /** Default `'mean'`. */
+  reduction?: Reduction | undefined;
+}
+
+/** The reduction that is asked for, checked. */
+export const reductionOf = (options: LossOptions): Reduction =>
+  oneOf('reduction', ['none', 'mean', 'sum'], options.reduction ?? 'mean');
