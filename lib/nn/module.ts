@@ -10,6 +10,7 @@ import { TO_KEYS, type ToOptions } from '../tensor/base.js';
 import { keep, noGrad, tidy } from '../tensor/context.js';
 import { isFloatingPoint } from '../tensor/dtype.js';
 import { isTensor, type Tensor } from '../tensor/tensor.js';
+import { nameLayerInErrors } from './error-path.js';
 import {
   type LoadResult,
   type LoadStateDictOptions,
@@ -86,7 +87,14 @@ export abstract class Module<Args extends unknown[] = [Tensor], Out = Tensor> {
   readonly #hooks = new Set<{ hook: ForwardHook }>();
   readonly #preHooks = new Set<{ hook: ForwardPreHook }>();
 
-  /** Computes the module's output. */
+  constructor() {
+    nameLayerInErrors(this, Module.prototype);
+  }
+
+  /**
+   * Computes the module's output. Errors of the package that it throws get the path of the layer they come from, such as
+   * `features.3 (Conv2d): Expected ...`.
+   */
   abstract forward(...args: Args): Out;
 
   /**
