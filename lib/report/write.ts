@@ -29,25 +29,34 @@ import { type Comparison, comparisonOf } from './table.js';
 export interface WritePredictionsOptions {
   /** The images, with their class names. */
   set: InMemoryDataset;
-  /** One an image of `set`, in its order: `predictions` of `train.evaluate`. */
+  /**
+   * `predictions` of `train.evaluate`: one for every image of `set` in its order, or for fewer images that are spread evenly over
+   * it, as those of a loader with a `limit` are.
+   */
   predictions: readonly PredictedClass[];
-  /** Images to show, spread evenly over the set; default 18, as in the article. */
+  /** Images to show at most; default 18, as in the article. */
   count?: number | undefined;
+  /**
+   * Which images: `'spread'` evenly over all predictions (the default), or the `'mistakes'` alone, those with the highest probability
+   * first.
+   */
+  show?: 'spread' | 'mistakes' | undefined;
 }
 
-const WRITE_PREDICTIONS_KEYS = optionKeys('set', 'predictions', 'count');
+const WRITE_PREDICTIONS_KEYS = optionKeys('set', 'predictions', 'count', 'show');
 
 const PREDICTION = { label: 'number', predicted: 'number', probability: 'number' } as const;
 
 /**
- * Draws images of a set with what a model takes them for, into a PNG file.
+ * Draws images of a set with their true and predicted classes into a PNG file.
  * @param file - where the PNG goes
- * @param options - set, predictions and how many of them
- * @throws ArgumentError for what is no set or no prediction, and unless there is one prediction an image
+ * @param options - set, predictions, and which of them are shown
+ * @returns the number of images shown; with 0 no file is written
+ * @throws ArgumentError for what is no set or no prediction, and for predictions of other images than those of the set
  */
-export async function writePredictions(file: string, options: WritePredictionsOptions): Promise<void> {
+export async function writePredictions(file: string, options: WritePredictionsOptions): Promise<number> {
   checkString(file, 'file', 'the path of a PNG file');
-  const { set, count = 18 } = checkOptions(options, WRITE_PREDICTIONS_KEYS);
+  const { set, count = 18, show = 'spread' } = checkOptions(options, WRITE_PREDICTIONS_KEYS);
   checkRecord(set, 'set', 'a Dataset', {
     get: 'function',
     length: 'number',
@@ -55,19 +64,45 @@ export async function writePredictions(file: string, options: WritePredictionsOp
     classes: 'array',
   });
   const predictions = checkIterable(options.predictions, 'predictions', 'an array of predictions');
-  if (predictions.length !== set.length)
+  for (const [i, prediction] of predictions.entries())
+    checkRecord(prediction, `predictions[${i}]`, 'a prediction', PREDICTION);
+  if (predictions.length > set.length)
     throw new ArgumentError(
-      `Expected ${set.length} predictions, one for every image of ${set.name}, but received ${predictions.length}`,
+      `Expected at most ${set.length} predictions, one for every image of ${set.name}, but received ${predictions.length}`,
     );
   if (!(Number.isInteger(count) && count >= 1))
     throw invalidArgument('count', 'a whole number from 1 on', count);
-  const shown = Math.min(count, set.length);
-  const items = Array.from({ length: shown }, (_, i) => {
-    const index = Math.floor((i * set.length) / shown);
-    const prediction = checkRecord(predictions[index]!, `predictions[${index}]`, 'a prediction', PREDICTION);
-    return { ...prediction, image: set.get(index).image, shape: set.shape, name: set.nameOf?.(index) };
+  if (show !== 'spread' && show !== 'mistakes') throw invalidArgument('show', "'spread' or 'mistakes'", show);
+  const chosen = (show === 'spread' ? spread : surestMistakes)(predictions, count);
+  if (chosen.length === 0) return 0;
+  const items = chosen.map((index) => {
+    const prediction = predictions[index]!;
+    const item = Math.floor((index * set.length) / predictions.length);
+    const { image, label } = set.get(item);
+    if (label !== prediction.label)
+      throw invalidArgument(
+        `predictions[${index}].label`,
+        `${label}, the label of image ${item},`,
+        prediction.label,
+      );
+    return { ...prediction, image, shape: set.shape, name: set.nameOf?.(item) };
   });
   await writeFileAtomic(file, await predictionsPng(items, { classes: set.classes }));
+  return items.length;
+}
+
+/** Indices spread evenly over all predictions. */
+function spread({ length }: readonly PredictedClass[], count: number): number[] {
+  const shown = Math.min(count, length);
+  return Array.from({ length: shown }, (_, i) => Math.floor((i * length) / shown));
+}
+
+/** Indices of the wrong predictions with the highest probability. */
+function surestMistakes(predictions: readonly PredictedClass[], count: number): number[] {
+  return [...predictions.keys()]
+    .filter((i) => predictions[i]!.label !== predictions[i]!.predicted)
+    .sort((a, b) => predictions[b]!.probability - predictions[a]!.probability)
+    .slice(0, count);
 }
 
 /**

@@ -4,7 +4,6 @@
  */
 import { rm } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { writeFileAtomic } from '../../dist/files/atomic.js';
 import { report, serve, TrainingError, train } from '../../dist/index.js';
 import { resolveDevice } from './config.js';
 import { isUnsplit, loadDataset, loadSplits } from './datasets.js';
@@ -13,7 +12,7 @@ import { lossOf, testLoader } from './training.js';
 /** @import { InMemoryDataset } from '../../dist/data/dataset.js' */
 /** @import { Device } from '../../dist/index.js' */
 /** @import { SourceOptions } from './datasets.js' */
-/** @import { Prediction, RunConfig, RunDirectory } from '../../dist/train/index.js' */
+/** @import { RunConfig, RunDirectory } from '../../dist/train/index.js' */
 
 /**
  * The test images of a run.
@@ -64,52 +63,12 @@ export async function evaluateRun(run, set, options) {
     const { loss, accuracy, images, imagesPerSecond, confusion } = result;
     const { classes } = config;
     await run.writeEvaluation({ checkpoint, loss, accuracy, images, imagesPerSecond, classes, confusion });
-    await writeFileAtomic(
-      run.file('predictions.png'),
-      await picture(set, classes, predictions, spread(predictions)),
-    );
-    const mistakes = surestMistakes(predictions);
-    if (mistakes.length > 0) {
-      await writeFileAtomic(run.file('mistakes.png'), await picture(set, classes, predictions, mistakes));
-    } else await rm(run.file('mistakes.png'), { force: true });
+    await report.writePredictions(run.file('predictions.png'), { set, predictions });
+    const mistakes = run.file('mistakes.png');
+    const shown = await report.writePredictions(mistakes, { set, predictions, show: 'mistakes' });
+    if (shown === 0) await rm(mistakes, { force: true });
     return { config, result };
   } finally {
     classifier.dispose();
   }
-}
-
-/** Images in a picture, as many as in the article. */
-const IMAGES = 18;
-
-/** Indices spread over all predictions. @param {Prediction[]} predictions */
-function spread({ length }) {
-  const count = Math.min(IMAGES, length);
-  return Array.from({ length: count }, (_, index) => Math.floor((index * length) / count));
-}
-
-/** Indices of the wrong predictions the model was surest of. @param {Prediction[]} predictions */
-function surestMistakes(predictions) {
-  return predictions
-    .map(({ label, predicted, probability }, index) => ({ index, wrong: label !== predicted, probability }))
-    .filter(({ wrong }) => wrong)
-    .sort((a, b) => b.probability - a.probability)
-    .slice(0, IMAGES)
-    .map(({ index }) => index);
-}
-
-/**
- * Test images with their true and predicted classes.
- * @param {InMemoryDataset} set
- * @param {string[]} classes - Those of the run.
- * @param {Prediction[]} predictions - Of the whole set, or of images spread over it.
- * @param {number[]} chosen - Indices of predictions.
- */
-function picture(set, classes, predictions, chosen) {
-  const items = chosen.flatMap((index) => {
-    const item = Math.floor((index * set.length) / predictions.length);
-    const prediction = predictions[index];
-    if (!prediction) return [];
-    return [{ image: set.get(item).image, shape: set.shape, name: set.nameOf?.(item), ...prediction }];
-  });
-  return report.predictionsPng(items, { classes });
 }

@@ -6,7 +6,12 @@ import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createDataset } from '../../lib/data/dataset.js';
 import { ArgumentError } from '../../lib/errors.js';
-import { compare, writePredictions, writeRunReport } from '../../lib/report/write.js';
+import {
+  compare,
+  type WritePredictionsOptions,
+  writePredictions,
+  writeRunReport,
+} from '../../lib/report/write.js';
 import { madeUpRun } from './support/made-up-runs.js';
 import { removeFolders, temporaryFolder, writeRun } from './support/run-folder.js';
 
@@ -40,16 +45,64 @@ describe('writePredictions', () => {
 
   it('shows 18 images of the set', async () => {
     const file = join(temporaryFolder(), 'predictions.png');
-    await writePredictions(file, { set, predictions });
+    expect(await writePredictions(file, { set, predictions })).toBe(18);
     const { width, height } = await sharp(file).metadata();
     expect([width, height]).toEqual([2080, 1308]);
   });
 
+  /** The names below the images, in their order: every image is called by its index. */
+  async function shown(
+    options: Partial<WritePredictionsOptions>,
+  ): Promise<[count: number, indices: number[]]> {
+    const indices: number[] = [];
+    const named = {
+      ...set,
+      nameOf(index: number) {
+        indices.push(index);
+        return String(index);
+      },
+    };
+    const count = await writePredictions(join(temporaryFolder(), 'x.png'), {
+      set: named,
+      predictions,
+      ...options,
+    });
+    return [count, indices];
+  }
+
+  it('spreads over the set, also where only some of its images were evaluated', async () => {
+    expect(await shown({ count: 4 })).toEqual([4, [0, 10, 20, 30]]);
+    // As a loader with limit: 5 takes them.
+    const five = [0, 8, 16, 24, 32].map((i) => predictions[i]!);
+    expect(await shown({ predictions: five })).toEqual([5, [0, 8, 16, 24, 32]]);
+  });
+
+  it('shows the mistakes with the highest probability first, and writes nothing where there are none', async () => {
+    const some = predictions.map((one, i) => ({
+      ...one,
+      predicted: [3, 8, 21].includes(i) ? 1 - one.label : one.label,
+      probability: i / 40,
+    }));
+    expect(await shown({ predictions: some, show: 'mistakes' })).toEqual([3, [21, 8, 3]]);
+    expect(await shown({ predictions: some, show: 'mistakes', count: 2 })).toEqual([2, [21, 8]]);
+    const file = join(temporaryFolder(), 'mistakes.png');
+    const right = predictions.map((one) => ({ ...one, predicted: one.label }));
+    expect(await writePredictions(file, { set, predictions: right, show: 'mistakes' })).toBe(0);
+    expect(existsSync(file)).toBe(false);
+  });
+
   it('refuses predictions of another set', async () => {
     const file = join(temporaryFolder(), 'predictions.png');
-    const short = { set, predictions: predictions.slice(1) };
-    await expect(writePredictions(file, short)).rejects.toThrow(
-      /Expected 40 predictions, .* but received 39/,
+    const write = (more: Partial<WritePredictionsOptions>) =>
+      writePredictions(file, { set, predictions, ...more });
+    await expect(write({ predictions: [...predictions, predictions[0]!] })).rejects.toThrow(
+      'Expected at most 40 predictions, one for every image of made-up, but received 41',
+    );
+    await expect(write({ predictions: predictions.map((one) => ({ ...one, label: 1 })) })).rejects.toThrow(
+      'Expected 0, the label of image 0, for predictions[0].label but received 1 (number)',
+    );
+    await expect(write({ show: 'best' as never })).rejects.toThrow(
+      "Expected 'spread' or 'mistakes' for show but received 'best' (string)",
     );
     expect(existsSync(file)).toBe(false);
   });
@@ -102,7 +155,7 @@ describe('scripts/compare.js', () => {
     expect(command(...runs, '--out', 'other.html')).toMatchObject({
       status: 1,
       stderr:
-        'error: Expected a file that does not exist yet for --out but received other.html: --force replaces it\n',
+        'error: Expected a file that does not exist for --out but received other.html. Use --force to overwrite it.\n',
     });
     expect([read('report.html'), read('other.html')]).toEqual(['mine', 'mine']);
     expect(read('report-2.html')).toMatch(/^<!doctype html>/);
