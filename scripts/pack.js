@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
  * Makes the tarballs that are published: `dyconv`, without what only its developers need, and the
- * ready-made add-on of this platform, which the first names as an optional dependency.
+ * prebuilt add-on of this platform, which the first names as an optional dependency.
  * @module
  */
 import { spawnSync } from 'node:child_process';
@@ -15,10 +15,10 @@ import { ensureDist } from './dist.js';
 const root = fileURLToPath(new URL('..', import.meta.url));
 
 const program = new Command('node scripts/pack.js')
-  .description('Writes the tarballs of dyconv and of its ready-made add-on, and prints their paths.')
+  .description('Writes the tarballs of dyconv and of its prebuilt add-on, and prints their paths.')
   .option('--out <folder>', 'where to', 'build/packages')
   .option('--no-build', 'take build/Release/dyconv.node as it is')
-  .option('--source-only', 'no ready-made add-on: whoever installs this builds it', false)
+  .option('--source-only', 'no prebuilt add-on: whoever installs this builds it', false)
   .option(
     '--prebuilt <targets>',
     'platforms to name as optional dependencies beside this one',

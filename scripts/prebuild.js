@@ -13,7 +13,7 @@ import { Command } from 'commander';
 import { ensureDist } from './dist.js';
 
 const program = new Command('node scripts/prebuild.js')
-  .description('Writes the npm package with the ready-made add-on of this platform into a folder.')
+  .description('Writes the npm package with the prebuilt add-on of this platform into a folder.')
   .option('--out <folder>', 'where to', 'build/prebuilt')
   .option('--no-build', 'take build/Release/dyconv.node as it is')
   .parse();
@@ -43,7 +43,7 @@ async function makePackage(out, build) {
   const built = build ? buildAddon({ libtorch }) : addonPath();
   const itself = checkAddon(built);
   if (itself.ok && itself.facts?.cudaBuilt) {
-    throw new Error('the ready-made add-on is for CPUs, and this one is for CUDA: build without DYCONV_CUDA');
+    throw new Error('the prebuilt add-on is for CPUs, and this one is for CUDA: build without DYCONV_CUDA');
   }
   const name = prebuiltPackage();
   const folder = join(out, name.replace('@dyconv/', ''));

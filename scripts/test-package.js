@@ -73,7 +73,7 @@ process.exitCode = failed === 0 ? 0 : 1;
 
 /** Both tarballs, install scripts allowed. @param {string} folder @param {string} prebuilt @param {string} main */
 function readyMade(folder, prebuilt, main) {
-  check('npm install, ready-made', () => npm(folder, 'install', prebuilt, main));
+  check('npm install, prebuilt', () => npm(folder, 'install', prebuilt, main));
   consumers(folder);
   check('TypeScript: node16, bundler, nodenext, with the declarations checked', () => types(folder));
   check('npx dyconv doctor', () => npx(folder, 'dyconv', 'doctor'));
@@ -92,7 +92,7 @@ function blocked(folder, prebuilt, main) {
   check('works after it', () => run(process.execPath, ['esm.mjs'], folder));
 }
 
-/** The main tarball alone: without a ready-made add-on its install script compiles one. @param {string} folder @param {string} main */
+/** The main tarball alone: without a prebuilt add-on its install script compiles one. @param {string} folder @param {string} main */
 function fromSource(folder, main) {
   check('npm install --omit=optional, which builds', () => npm(folder, 'install', '--omit=optional', main));
   check('npx dyconv setup --from-source has nothing left to do', () => {

@@ -1,5 +1,5 @@
 /**
- * What is in a data set, in numbers.
+ * Statistics of a data set.
  * @module
  */
 import { ShapeError } from '../errors.js';
@@ -9,7 +9,7 @@ import { byteImage, classOf, type ImageSample } from './samples.js';
 
 /** What {@link describe} finds in the samples of any set of images. */
 export interface SamplesDescription {
-  /** How many images there are. */
+  /** Number of images. */
   length: number;
   /** [C, H, W] of an image; null where they are of different sizes. */
   shape: readonly [number, number, number] | null;

@@ -1,5 +1,5 @@
 /**
- * What a transform does to pictures, as a picture.
+ * A picture of what a transform does.
  * @module
  */
 
@@ -15,9 +15,9 @@ const GRID_KEYS = optionKeys('transform', 'rows', 'columns', 'seed', 'cell');
 
 /** Options of {@link grid}. */
 export interface GridOptions {
-  /** What is shown; without it only the images themselves. */
+  /** The transform; without it only the images are shown. */
   transform?: Transform | undefined;
-  /** Number of images, one a row. Default: 8. */
+  /** Number of images, one per row. Default: 8. */
   rows?: number | undefined;
   /** Transformed versions of each, those of epoch 0, 1, … Default: 8. */
   columns?: number | undefined;
@@ -31,7 +31,7 @@ const GAP = 4;
 const BACKGROUND = 255;
 
 /**
- * A PNG with one image of the set a row: the image as it is, then what the transform makes of it in one epoch after the
+ * A PNG with one image of the set per row: the unchanged image, then its transformed versions of one epoch after the
  * other. Values are shown unnormalised; what lies outside [0, 1] is clipped.
  * @param set - A set of this package, or a custom one, of whose samples only those that are shown are read. Images have to be
  * bytes; they may be of any size.
@@ -128,7 +128,7 @@ async function enlarge(
   cell: number,
 ): Promise<Buffer> {
   const { default: sharp } = await import('sharp');
-  // Small images are shown as the squares they are.
+  // Small images are enlarged without smoothing.
   const kernel = Math.max(height, width) < cell ? 'nearest' : 'lanczos3';
   return sharp(bytes, { raw: { width, height, channels: channels as 1 | 3 } })
     .resize(cell, cell, { kernel, fit: 'contain', background: '#808080' })

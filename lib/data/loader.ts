@@ -23,7 +23,7 @@ import { Random } from './random.js';
 import { batchOfImages, gathered, isImageSample, SamplePlans } from './samples.js';
 import type { Transform } from './transforms.js';
 
-/** Images and their labels. Whoever iterates owns both tensors. */
+/** Images and their labels. The consumer of the loader owns both tensors. */
 export interface Batch {
   /** float32 or bfloat16 [B, C, H, W]. */
   images: Tensor;
@@ -31,14 +31,14 @@ export interface Batch {
   labels: Tensor;
 }
 
-/** The batch that samples of type T become where no `collate` is given. */
+/** The batch of samples of type T without a `collate` function. */
 export type BatchOf<T> = unknown extends T
   ? Batch
   : T extends { image: unknown; label: unknown }
     ? Batch
     : Collated<T>;
 
-/** What the current pass, or the last one, has delivered. */
+/** Statistics of the current or last epoch. */
 export interface LoaderStats {
   /** Batches delivered. */
   batches: number;
@@ -54,7 +54,7 @@ interface Planned {
   plan: BatchPlan;
 }
 
-/** Where a pass is: the epoch and the next batch of it. */
+/** A position: the epoch and its next batch. */
 export interface LoaderPosition {
   /** 0-based. */
   epoch: number;
@@ -63,9 +63,9 @@ export interface LoaderPosition {
 }
 
 /**
- * Batches of a data set. Every `for await` is one epoch, beginning where {@link Loader.seek} said or where the last one
- * ended. Batches depend on the seed, the epoch and the options that name images, and on nothing else: not on the number
- * of threads, nor on prefetching.
+ * Batches of a data set. Every `for await` is one epoch. It starts at the position of {@link Loader.seek}, or where the last one
+ * ended. Batches depend only on the seed, the epoch and the options that determine images, not on the number
+ * of threads or on prefetching.
  */
 export class Loader<B = Batch> implements AsyncIterable<B> {
   /** The samples it reads. */
@@ -76,12 +76,12 @@ export class Loader<B = Batch> implements AsyncIterable<B> {
   readonly length: number;
   /** Images of a full epoch. */
   readonly numImages: number;
-  /** The transform in use; undefined where images are only scaled to [0, 1]. */
+  /** The transform; undefined if images are only scaled to [0, 1]. */
   readonly transform: Transform | undefined;
-  /** What the current pass, or the last one, has delivered. */
+  /** Statistics of the current or last epoch. */
   readonly stats: LoaderStats = { batches: 0, images: 0, waitMs: 0 };
   readonly #options: ResolvedOptions;
-  /** The set where it is in memory: batches are then made of its bytes, without its `get`. */
+  /** The set, if it is in memory: batches are then made from its bytes, without calling `get`. */
   readonly #memory: Planned | undefined;
   /** The plans for samples that are read one by one. */
   readonly #plans: SamplePlans;
@@ -91,7 +91,7 @@ export class Loader<B = Batch> implements AsyncIterable<B> {
   /** Indices of the images in use, before sharding. */
   readonly #indices: readonly number[];
   #position: LoaderPosition = { epoch: 0, batch: 0 };
-  /** The pass under way, if any, and the next batch it will deliver. */
+  /** The position of the current iteration, if any. */
   #current: LoaderPosition | undefined;
   /** With `augmentOn: 'device'`: the set on the device, made for the first batch. */
   #onDevice: Tensor | undefined;
@@ -109,7 +109,7 @@ export class Loader<B = Batch> implements AsyncIterable<B> {
     this.#plans = new SamplePlans(transform, this.#options);
     // A transform that does not fit is an error here, not when the first batch is made.
     this.#memory = isInMemory(dataset) && !this.#options.collate ? this.#planned(dataset) : undefined;
-    // An absent device is told here, not when the first batch has been made.
+    // A missing device is an error here, not at the first batch.
     empty([0], { device }).dispose();
     const used = Math.min(limit, dataset.length);
     this.#indices = Array.from({ length: used }, (_, i) => Math.floor((i * dataset.length) / used));
@@ -126,7 +126,7 @@ export class Loader<B = Batch> implements AsyncIterable<B> {
     this.numImages = dropLast ? batches * batchSize : share;
   }
 
-  /** The epoch the next pass belongs to; counts up with every pass. Settable. */
+  /** The epoch of the next iteration; every iteration increments it. Settable. */
   get epoch(): number {
     return this.#position.epoch;
   }
@@ -136,8 +136,8 @@ export class Loader<B = Batch> implements AsyncIterable<B> {
   }
 
   /**
-   * Sets where the next pass begins, to resume a training: batches and their augmentation are then those an
-   * uninterrupted run would have seen.
+   * Sets the position of the next iteration, to resume a training: batches and their augmentation are then those of an
+   * uninterrupted run.
    * @throws ArgumentError when there is no such position.
    */
   seek({ epoch, batch }: LoaderPosition): void {
@@ -149,8 +149,8 @@ export class Loader<B = Batch> implements AsyncIterable<B> {
   }
 
   /**
-   * Where things are: during a pass the batch that it delivers next, otherwise where the next pass begins. Plain data, to
-   * be stored and given to {@link seek}.
+   * The next batch of the current iteration, or the start of the next iteration. Plain data that can
+   * be stored and passed to {@link seek}.
    */
   get position(): LoaderPosition {
     return { ...(this.#current ?? this.#position) };
@@ -177,7 +177,7 @@ export class Loader<B = Batch> implements AsyncIterable<B> {
       for (; next < this.length && pending.length < depth; next++) {
         const indices = order.slice(next * this.batchSize, (next + 1) * this.batchSize);
         const batch = this.#prepare(indices, { epoch, batch: next }, left.signal);
-        // Its failure is told when its turn comes, if it comes.
+        // A failure is reported when this batch is requested.
         batch.catch(() => {});
         pending.push(batch);
       }
@@ -204,7 +204,7 @@ export class Loader<B = Batch> implements AsyncIterable<B> {
         yield batch;
       }
     } finally {
-      // Another pass may have begun meanwhile: the position is the latest one's.
+      // Another iteration may have started meanwhile: the latest one sets the position.
       if (this.#current === current) this.#current = undefined;
       left.abort();
       for (const result of await Promise.allSettled(pending)) {
@@ -255,7 +255,7 @@ export class Loader<B = Batch> implements AsyncIterable<B> {
     return { set, plan: batchPlan(transform, set.shape, format) };
   }
 
-  /** Options that need something of the set, or of each other. */
+  /** Checks options that depend on the set or on each other. */
   #checkUse(): void {
     const { mix, collate, transform, augmentOn } = this.#options;
     if (mix && !this.dataset.classes) throw invalidArgument('dataset.classes', 'names, for mix', undefined);
@@ -299,7 +299,7 @@ export class Loader<B = Batch> implements AsyncIterable<B> {
     return augmentOnDevice(this.#onDevice, indices, plan, request);
   }
 
-  /** What it reads and how, in one line. */
+  /** A description in one line. */
   toString(): string {
     const { shuffle, dropLast, seed } = this.#options;
     const flags = [
@@ -326,8 +326,8 @@ export class Loader<B = Batch> implements AsyncIterable<B> {
  *   images.dispose()
  *   labels.dispose()
  * }
- * @param dataset - One of those here, or any object with `length` and `get(i)`: `get` may be async, and several samples
- *   are got at once.
+ * @param dataset - A set of this module, or any object with `length` and `get(i)`: `get` may be async, and several samples
+ *   are requested at once.
  * @throws ArgumentError naming the option, also when dropLast leaves no batch at all; DeviceError. What `get` and `collate`
  * throw ends the iteration.
  */

@@ -1,5 +1,5 @@
 /**
- * Builds the native add-on with cmake-js, and loads the result before it says that all went well.
+ * Builds the native add-on with cmake-js and loads the result.
  * @module
  */
 import { spawnSync } from 'node:child_process';
@@ -19,16 +19,16 @@ export interface BuildOptions {
   libtorch: Libtorch;
   /** Default: `Release`. */
   config?: BuildConfig | undefined;
-  /** Compilers at once. Default: one a core, as far as memory allows. */
+  /** Number of parallel compilers. Default: one per core, limited by memory. */
   jobs?: number | undefined;
-  /** Start from nothing. Default: false. */
+  /** Clean build. Default: false. */
   clean?: boolean | undefined;
 }
 
-// Peak of one compiler that reads libtorch's headers, with room to spare.
+// Peak memory of one compiler with libtorch's headers, with a margin.
 const BYTES_PER_JOB = 2 * 1024 ** 3;
 
-/** Jobs that neither the cores nor the free memory would regret. */
+/** Number of jobs that fit the cores and the free memory. */
 export function defaultJobs(): number {
   const byMemory = Math.floor(process.availableMemory() / BYTES_PER_JOB);
   return Math.max(1, Math.min(availableParallelism(), byMemory));
@@ -46,9 +46,9 @@ export function isUpToDate(libtorch: Libtorch, config: BuildConfig = 'Release'):
 }
 
 /**
- * Configures and builds. What is up to date is not built again.
+ * Configures and builds. Files that are up to date are not built again.
  *
- * @returns The path of the add-on, which has been loaded once in a process of its own.
+ * @returns The path of the add-on, which was loaded once in a child process.
  * @throws DyconvError that names the missing program, the failed step, or why the add-on does not load.
  */
 export function buildAddon(options: BuildOptions): string {
@@ -71,7 +71,7 @@ export function buildAddon(options: BuildOptions): string {
   return addon;
 }
 
-/** Where CUDA is, for CMake. What is missing costs speed or functions, never the build. */
+/** The paths of CUDA for CMake. Missing parts reduce speed or functions, but do not fail the build. */
 function cudaFlags(libtorch: Libtorch): string[] {
   if (libtorch.flavour !== 'cuda')
     return ['--CDDYCONV_CUDA_INCLUDE=', '--CDDYCONV_CUDART=', '--CDDYCONV_NVCC='];
@@ -88,7 +88,7 @@ function usesLibtorch(addon: string, libtorch: Libtorch): string | undefined {
   return `it loads libtorch from ${check.libtorchLib}, not from ${expected} (is LD_LIBRARY_PATH set?)`;
 }
 
-/** CMake refuses a build folder made for another place or by another generator. */
+/** CMake rejects a build folder of another path or another generator. */
 function isStale(work: string): boolean {
   const file = join(work, 'CMakeCache.txt');
   if (!existsSync(file)) return false;
@@ -106,13 +106,13 @@ function cmakeJs(args: string[], { quiet }: { quiet: boolean }): void {
     'bin',
     'cmake-js',
   );
-  // Under node-gyp we run inside make, whose job server is not ours.
+  // Under node-gyp this runs inside make; its job server must not be used.
   const { MAKEFLAGS: _flags, MFLAGS: _mflags, MAKELEVEL: _level, ...env } = process.env;
   const child = spawnSync(process.execPath, [bin, ...args], {
     cwd: packageRoot,
     env,
     encoding: 'utf8',
-    // Results go to standard output; what a build says is no result.
+    // Standard output is for results; messages of a build go to standard error.
     stdio: quiet ? ['ignore', 'pipe', 'pipe'] : ['ignore', 2, 2],
   });
   if (child.status === 0) return;

@@ -1,8 +1,8 @@
 /**
- * The user's cache of unpacked libtorch builds: one folder a build, shared between projects.
+ * The user's cache of unpacked libtorch builds: one folder per build, shared between projects.
  *
- * A folder takes its final name only when it is complete, and holds a manifest that is written last. So a folder
- * without a manifest, or with a library of another size, is not a finished one, whatever stopped it.
+ * A folder gets its final name only when it is complete, and has a manifest that is written last. A folder
+ * without a manifest, or with a library of another size, is therefore incomplete.
  * @module
  */
 import { randomUUID } from 'node:crypto';
@@ -44,7 +44,7 @@ export function cacheDirectory(
   return join(home, '.cache', 'dyconv');
 }
 
-/** The manifest of a finished folder; undefined where the folder is absent, unfinished or damaged. */
+/** The manifest of a finished folder; undefined if the folder is missing, incomplete or damaged. */
 export function readManifest(dir: string): Manifest | undefined {
   let manifest: Manifest;
   try {
@@ -62,10 +62,10 @@ export function readManifest(dir: string): Manifest | undefined {
 /**
  * Fills a new folder and gives it its final name as the last step.
  *
- * @param dir - The final name. A finished folder there, made by another process in the meantime, stays. A damaged one
+ * @param dir - The final name. A complete folder there, made by another process in the meantime, is kept. A damaged one
  *   that dyconv made is replaced. Any other folder is renamed, never deleted.
- * @param fill - Fills the folder it is given and returns the manifest. If it throws, nothing is left.
- * @returns The new name of a folder that stood in the way, if there was one.
+ * @param fill - Fills the folder it is given and returns the manifest. If it throws, nothing remains.
+ * @returns The new name of a renamed folder, if there was one.
  */
 export async function publish(
   dir: string,
@@ -78,7 +78,7 @@ export async function publish(
   try {
     const manifest = await fill(staging);
     await writeDurably(join(staging, MANIFEST), `${JSON.stringify(manifest, null, 2)}\n`);
-    // mkdtemp keeps others out; a finished build may be shared as far as the user's umask allows.
+    // mkdtemp denies access to others; a finished build gets the permissions of the user's umask.
     await chmod(staging, 0o777 & ~process.umask());
     return await moveIntoPlace(staging, dir);
   } finally {
@@ -99,8 +99,8 @@ async function moveIntoPlace(staging: string, dir: string): Promise<string | und
 }
 
 /**
- * Frees the name of an unfinished folder. Only a folder that dyconv made (it has a manifest, but lost a library) is
- * removed; one that somebody unpacked by hand is not ours to delete, and keeps its content under another name.
+ * Frees the name of an incomplete folder. Only a folder that dyconv made (it has a manifest, but lacks a library) is
+ * removed; a folder that was unpacked by hand is renamed, not deleted.
  */
 async function setAside(dir: string): Promise<string | undefined> {
   if (existsSync(join(dir, MANIFEST))) {
@@ -114,7 +114,7 @@ async function setAside(dir: string): Promise<string | undefined> {
   return kept;
 }
 
-/** Removes what a killed process left. A day is longer than any download that is still worth waiting for. */
+/** Removes files of killed processes that are older than a day, which is longer than any download. */
 async function removeAbandoned(parent: string): Promise<void> {
   for (const name of await readdir(parent)) {
     if (!name.startsWith(STAGING)) continue;

@@ -1,6 +1,6 @@
 /**
- * libtorch for a CUDA version that is not pinned: the official archive of libtorch, which brings NVIDIA's libraries
- * with it. No checksum of it is known beforehand, so HTTPS has to vouch for it, or one that the user names.
+ * libtorch for a CUDA version that is not pinned: the official archive of libtorch, which contains NVIDIA's libraries.
+ * Its checksum is not known in advance, so the download relies on HTTPS, or on a checksum from the user.
  * @module
  */
 import { rm } from 'node:fs/promises';
@@ -20,13 +20,13 @@ import type { Libtorch } from './types.js';
 export interface CudaArchiveOptions {
   env: NodeJS.ProcessEnv;
   cacheDir: string;
-  /** Releases of libtorch to ask for, in this order. */
+  /** Releases of libtorch to try, in this order. */
   versions: string[];
   reporter: Reporter;
   signal?: AbortSignal | undefined;
 }
 
-/** The unpacked archive for a CUDA version such as `cu128`, where it is in the cache. */
+/** The unpacked archive for a CUDA version such as `cu128`, if it is in the cache. */
 export function findCudaArchive(
   name: string,
   { cacheDir, versions }: Pick<CudaArchiveOptions, 'cacheDir' | 'versions'>,
@@ -40,15 +40,15 @@ export function findCudaArchive(
 
 /**
  * Fetches and unpacks the official archive for a CUDA version.
- * @throws DownloadError where none of the releases has one; the message names the addresses.
+ * @throws DownloadError if none of the releases has one; the message names the addresses.
  */
 export async function ensureCudaArchive(name: string, options: CudaArchiveOptions): Promise<Libtorch> {
   const found = findCudaArchive(name, options);
   if (found) return found;
   const { env, versions, cacheDir, signal } = options;
-  const mend = 'DYCONV_CUDA=off installs the CPU build.';
+  const fix = 'DYCONV_CUDA=off installs the CPU build.';
   if (isOffline(env)) {
-    throw new DownloadError(`libtorch for ${name} is not in ${cacheDir}, and DYCONV_OFFLINE is set. ${mend}`);
+    throw new DownloadError(`libtorch for ${name} is not in ${cacheDir}, and DYCONV_OFFLINE is set. ${fix}`);
   }
   const base = (env.DYCONV_LIBTORCH_URL || readLock().zipBase).replace(/\/+$/, '');
   const sha256 = namedChecksum(env);
@@ -66,16 +66,16 @@ export async function ensureCudaArchive(name: string, options: CudaArchiveOption
     } catch (error) {
       signal?.throwIfAborted();
       const { message } = error as Error;
-      // Another release may have what this one does not; a disk that is full stays full.
+      // Another release may have an archive; but a full disk remains full.
       if (!/answered with status 40[34]/.test(message)) {
-        throw new DownloadError(`${message}. ${mend}`, { cause: error });
+        throw new DownloadError(`${message}. ${fix}`, { cause: error });
       }
       failures.push(message);
     }
   }
   throw new DownloadError(
     `No libtorch for ${name} is published:\n${failures.map((one) => `  - ${one}`).join('\n')}\n` +
-      `Install PyTorch for it with pip and set LIBTORCH to its torch folder. ${mend}`,
+      `Install PyTorch for it with pip and set LIBTORCH to its torch folder. ${fix}`,
   );
 }
 
@@ -116,7 +116,7 @@ async function fetchArchive(
       return { dir, version, flavour: 'cuda', source: 'zip' };
     } finally {
       reporter.end();
-      // What was cut off stays for the next attempt, under another name; this is whole, and unpacked or of no use.
+      // An incomplete download has another name and is kept for the next attempt; this file is complete and no longer needed.
       await rm(file, { force: true });
     }
   });
@@ -142,7 +142,7 @@ async function unpack(
   return { version, flavour: 'cuda', wheel: decodeURIComponent(basename(url)), sha256, libraries };
 }
 
-/** The checksum that the user demands of the archive. */
+/** The checksum that the user requires. */
 function namedChecksum(env: NodeJS.ProcessEnv): string | undefined {
   const value = env.DYCONV_CUDA_SHA256?.trim();
   if (!value) return undefined;
@@ -152,7 +152,7 @@ function namedChecksum(env: NodeJS.ProcessEnv): string | undefined {
   );
 }
 
-/** Whether nobody on the way can have changed what comes from there. */
+/** Whether the address is protected against changes in transit. */
 function isGenuine(base: string): boolean {
   return (
     URL.canParse(base) &&

@@ -1,7 +1,7 @@
 /**
- * The CUDA flavour of libtorch, with NVIDIA's runtime libraries beside it: what `DYCONV_CUDA` asks for. For a CUDA version
- * that is pinned, all of it comes as wheels through pip, each checked by SHA-256, and ends up in one folder whose `lib/`
- * finds itself; for others see {@link ensureCudaArchive}.
+ * The CUDA build of libtorch with NVIDIA's runtime libraries, requested with `DYCONV_CUDA`. For a CUDA version
+ * that is pinned, pip downloads wheels, each checked by SHA-256, which are unpacked into one folder whose `lib/`
+ * contains all libraries; for others see {@link ensureCudaArchive}.
  * @module
  */
 import { readFileSync } from 'node:fs';
@@ -22,7 +22,7 @@ import { createReporter, type Reporter } from './reporter.js';
 import { type FetchedFile, fetchWithPip, isOffline } from './sources.js';
 import type { Libtorch } from './types.js';
 
-/** One wheel, as pip is asked for it and as it must be. */
+/** One pinned wheel. */
 export interface PinnedWheel {
   /** Such as `nvidia-cublas==13.1.1.3`. */
   requirement: string;
@@ -32,13 +32,13 @@ export interface PinnedWheel {
   sha256: string;
 }
 
-/** What is pinned for one CUDA version. */
+/** The pinned files of one CUDA version. */
 export interface CudaBuild {
   /** Of libtorch. */
   version: string;
   /** `<platform>-<arch>`. */
   target: string;
-  /** For which Python pip is asked; none is needed at run time. */
+  /** The Python version of the wheel; Python is not needed at run time. */
   pythonVersion: string;
   /** The files of `torch/lib` to keep. */
   libraries: string[];
@@ -55,23 +55,23 @@ export interface CudaLibtorchOptions {
   libc?: Libc | undefined;
   reporter?: Reporter | undefined;
   signal?: AbortSignal | undefined;
-  /** What is pinned, by CUDA version. Default: `libtorch-cuda.lock.json` of this package. */
+  /** The pinned files by CUDA version. Default: `libtorch-cuda.lock.json` of this package. */
   builds?: Record<string, CudaBuild> | undefined;
   /** Whether there is a driver, for `auto`. Default: looked up. */
   hasDriver?: (() => boolean) | undefined;
 }
 
-/** Reads the lock file that ships with the package. */
+/** Reads the lock file of the package. */
 export function readCudaLock(): Record<string, CudaBuild> {
   const file = new URL('../../libtorch-cuda.lock.json', import.meta.url);
   return JSON.parse(readFileSync(file, 'utf8')) as Record<string, CudaBuild>;
 }
 
 /**
- * The CUDA libtorch that is asked for, fetched into the user's cache where it is not there yet.
- * @returns undefined where the CPU build is what is wanted: `off`; and `auto` without a driver, or with one for which
- *   nothing could be had. An installation for CPUs never fails because of a GPU.
- * @throws DownloadError when a CUDA version was asked for by name and cannot be had.
+ * The requested CUDA libtorch, downloaded into the user's cache if necessary.
+ * @returns undefined if the CPU build is used: `off`; and `auto` without a driver, or with one for which
+ *   no CUDA build is available. An installation for CPUs never fails because of a GPU.
+ * @throws DownloadError when a specific CUDA version was requested and is not available.
  */
 export async function ensureCudaLibtorch(
   request: CudaRequest,
@@ -95,8 +95,8 @@ export async function ensureCudaLibtorch(
 }
 
 /**
- * The CUDA libtorch that is asked for, where it is in the cache already.
- * @returns undefined where it is not; and for `auto` where no driver is loaded.
+ * The requested CUDA libtorch, if it is in the cache.
+ * @returns undefined otherwise, and for `auto` if no driver is loaded.
  */
 export function findCudaLibtorch(
   request: CudaRequest,
@@ -115,7 +115,7 @@ function newest(builds: Record<string, CudaBuild>): string {
   return Object.keys(builds).sort().at(-1)!;
 }
 
-/** The releases of libtorch that dyconv is tried with, the newest first. */
+/** The releases of libtorch that dyconv supports, the newest first. */
 function releases(builds: Record<string, CudaBuild>): string[] {
   const all = new Set([...Object.values(builds).map(({ version }) => version), readLock().version]);
   return rsort([...all]);
@@ -159,7 +159,7 @@ function cudaFolder(cacheDir: string, name: string, build: CudaBuild): string {
   return resolve(cacheDir, `libtorch-${build.version}-${name}`);
 }
 
-/** Fetches and unpacks one wheel after the other: the disk never holds two. */
+/** Downloads and unpacks one wheel after another, so that the disk never has two. */
 async function fill(
   staging: string,
   build: CudaBuild,
@@ -216,8 +216,8 @@ async function fetchWheel(
 }
 
 /**
- * Where a file of one of NVIDIA's wheels goes: shared libraries into the `lib/` of libtorch, whose libraries look for
- * them there; the headers of the runtime into `cuda/include/`, for the add-on's compilation. Undefined: not needed.
+ * The path of a file of NVIDIA's wheels: shared libraries go into the `lib/` of libtorch, whose libraries search
+ * them there; headers of the runtime go into `cuda/include/`, to compile the add-on. Undefined: not needed.
  */
 export function nvidiaTarget(name: string): string | undefined {
   const library = /^nvidia\/[^/]+\/lib\/([^/]+\.so(?:\.[\d.]+)?)$/.exec(name)?.[1];
@@ -228,7 +228,7 @@ export function nvidiaTarget(name: string): string | undefined {
   return header && `cuda/include/${header}`;
 }
 
-/** Headers that other wheels bring would only cost space: those of the runtime alone are kept. */
+/** Only the headers of the runtime are kept, to save space. */
 async function unpackNvidia(file: string, into: string): Promise<Record<string, number>> {
   const sizes: Record<string, number> = {};
   const zip = await openZip(file, { strictFileNames: true });

@@ -1,5 +1,5 @@
 /**
- * What the doctor says of CUDA: the driver, the toolkit, the flavour of libtorch, and the devices a process gets.
+ * The CUDA checks of the doctor: the driver, the toolkit, the libtorch build, and the available devices.
  * @module
  */
 
@@ -9,7 +9,7 @@ import { cudaToolkit, findGpus, findNvcc } from './cuda.js';
 import type { Probe } from './toolchain.js';
 import type { Finding, Libtorch } from './types.js';
 
-/** What {@link cudaFindings} looks at. */
+/** Input of {@link cudaFindings}. */
 export interface CudaState {
   env: NodeJS.ProcessEnv;
   probe: Probe;
@@ -17,7 +17,7 @@ export interface CudaState {
   facts?: AddonFacts | undefined;
 }
 
-/** Without a GPU there is nothing wrong: a line of information. A GPU that stays unused is a warning. */
+/** A missing GPU is information; an unused GPU is a warning. */
 export function cudaFindings(state: CudaState): Finding[] {
   const gpus = findGpus(state.probe);
   const driver: Finding = {
@@ -30,7 +30,7 @@ export function cudaFindings(state: CudaState): Finding[] {
   return [...findings, runtimeFinding(gpus.length, state)];
 }
 
-/** Needed by a CUDA build of libtorch alone, and by that only for speed. */
+/** Needed only by a CUDA build of libtorch, and only for speed. */
 function toolkitFinding({ env, probe, libtorch }: CudaState): Finding {
   const name = 'CUDA toolkit';
   if (libtorch?.flavour !== 'cuda') {
@@ -40,22 +40,22 @@ function toolkitFinding({ env, probe, libtorch }: CudaState): Finding {
   }
   const { nvcc, nvccVersion, problems } = cudaToolkit(libtorch.dir, env, probe);
   if (problems.length === 0) return { name, status: 'ok', detail: `${nvccVersion}: ${nvcc}` };
-  // Without a variable that leads to this libtorch, the next build would be one for CPUs.
+  // Without a variable for this libtorch, the next build would be for CPUs.
   const asked = /-(cu\d+)$/.exec(libtorch.dir)?.[1];
   const variable = asked ? `DYCONV_CUDA=${asked}` : `LIBTORCH=${libtorch.dir}`;
-  const mend = `${variable} CUDA_HOME=<folder of the toolkit> ${setupCommand()}`;
-  return { name, status: 'warning', detail: problems.join('. '), mend };
+  const fix = `${variable} CUDA_HOME=<folder of the toolkit> ${setupCommand()}`;
+  return { name, status: 'warning', detail: problems.join('. '), fix };
 }
 
 function runtimeFinding(gpus: number, { libtorch, facts }: CudaState): Finding {
   const name = 'CUDA runtime';
-  const mend = `DYCONV_CUDA=auto ${setupCommand()}`;
-  const warning = (detail: string): Finding => ({ name, status: 'warning', detail, mend });
+  const fix = `DYCONV_CUDA=auto ${setupCommand()}`;
+  const warning = (detail: string): Finding => ({ name, status: 'warning', detail, fix });
   if (libtorch?.flavour !== 'cuda') return warning('there is a GPU, but this libtorch is the CPU build');
   if (!facts) return { name, status: 'info', detail: 'not known: the add-on does not load' };
   if (!facts.cudaBuilt) return warning('libtorch is a CUDA build, but the add-on was built without it');
   if (facts.cudaDevices === 0) {
-    const unused: Finding = { name, status: 'warning', detail: facts.cudaProblem, mend: 'nvidia-smi' };
+    const unused: Finding = { name, status: 'warning', detail: facts.cudaProblem, fix: 'nvidia-smi' };
     return gpus > 0 ? unused : { name, status: 'info', detail: facts.cudaProblem };
   }
   const devices = `${facts.cudaDevices} usable ${facts.cudaDevices === 1 ? 'device' : 'devices'}`;

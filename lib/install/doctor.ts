@@ -1,6 +1,6 @@
 /**
- * What is installed, what is wrong, and the command that mends it. Works where the add-on does not: nothing here loads
- * it but in a process of its own.
+ * Checks the installation: problems and the commands that fix them. It works even if the add-on does not, because it loads
+ * the add-on only in a child process.
  * @module
  */
 import { readdirSync, readFileSync, statfsSync, statSync } from 'node:fs';
@@ -27,7 +27,7 @@ import { type LibtorchArtifact, readLock } from './lock.js';
 import { installHint, missingTools, type Probe, runProbe } from './toolchain.js';
 import type { Finding, Libtorch } from './types.js';
 
-/** What {@link diagnose} looks at; replaced in tests. */
+/** Input of {@link diagnose}; replaced in tests. */
 export interface DoctorOptions {
   env?: NodeJS.ProcessEnv | undefined;
   probe?: Probe | undefined;
@@ -39,7 +39,7 @@ export interface DoctorOptions {
 const GB = 1e9;
 const TARGET = `${process.platform}-${process.arch}`;
 
-/** Looks at everything. The order is that of dependence: what comes first may explain what comes later. */
+/** Runs all checks, in the order of dependence: earlier problems may cause later ones. */
 export function diagnose(options: DoctorOptions = {}): Finding[] {
   const { env = process.env, probe = runProbe, nodeVersion = process.versions.node } = options;
   const addon = 'addon' in options ? options.addon : findAddon();
@@ -60,7 +60,7 @@ export function diagnose(options: DoctorOptions = {}): Finding[] {
   ];
 }
 
-/** Whether something has to be done before dyconv works. */
+/** Whether dyconv works. */
 export function isHealthy(findings: Finding[]): boolean {
   return findings.every(({ status }) => status !== 'error');
 }
@@ -80,8 +80,8 @@ function nodeFinding(version: string): Finding {
   if (satisfies(version, range, { includePrerelease: true }))
     return { name: 'Node.js', status: 'ok', detail };
   const minimum = range.replace(/^\D+/, '');
-  const mend = 'install a current Node.js: https://nodejs.org/en/download';
-  return { name: 'Node.js', status: 'error', detail: `${detail}; ${minimum} or later is needed`, mend };
+  const fix = 'install a current Node.js: https://nodejs.org/en/download';
+  return { name: 'Node.js', status: 'error', detail: `${detail}; ${minimum} or later is needed`, fix };
 }
 
 /** Of Linux alone: other systems have one C library. */
@@ -90,16 +90,16 @@ function libcFindings(libc: Libc | undefined): Finding[] {
   const name = 'C library';
   const problem = libcProblem(pinnedArtifact()?.file ?? '', libc);
   if (problem === undefined) return [{ name, status: 'ok', detail: libcText(libc) }];
-  return [{ name, status: 'error', detail: problem, mend: LIBC_FIX }];
+  return [{ name, status: 'error', detail: problem, fix: LIBC_FIX }];
 }
 
 function npmFinding(probe: Probe, works: boolean): Finding {
   const version = probe('npm', ['--version'])?.trim();
   if (version === undefined) return { name: 'npm', status: 'info', detail: 'not found on PATH' };
-  // From version 12 on, npm runs no install script of a dependency that has not been approved.
+  // From version 12 on, npm does not run unapproved install scripts of dependencies.
   if (satisfies(version, '<12') || works) return { name: 'npm', status: 'ok', detail: version };
   const detail = `${version}, which runs install scripts of approved packages only`;
-  return { name: 'npm', status: 'info', detail, mend: dyconvCommand('setup') };
+  return { name: 'npm', status: 'info', detail, fix: dyconvCommand('setup') };
 }
 
 function toolchainFindings(env: NodeJS.ProcessEnv, probe: Probe, works: boolean): Finding[] {
@@ -112,7 +112,7 @@ function toolchainFindings(env: NodeJS.ProcessEnv, probe: Probe, works: boolean)
       return { name, status: 'ok', detail: text.split('\n')[0]?.trim() || 'found by CMake' };
     }
     const detail = needed ? found.problem : `${found.problem}; only a build would need it`;
-    return { name, status: needed ? 'error' : 'info', detail, mend: installHint([found]) };
+    return { name, status: needed ? 'error' : 'info', detail, fix: installHint([found]) };
   };
   const compiler = env.CXX || ['c++', 'g++', 'clang++'].find((name) => probe(name, ['--version'])) || 'c++';
   const extra = ['ninja', 'ccache'].filter((name) => probe(name, ['--version']) !== undefined);
@@ -144,15 +144,15 @@ function lookForLibtorch(
     const found = findLibtorch({ env });
     if (found) return ok(found, found.source === 'cache' ? 'the cache' : found.source);
     const detail = `${readLock().version} is not in ${cacheDirectory(env)}${pinnedText()}`;
-    return { finding: { name, status: 'error', detail, mend: setupCommand() } };
+    return { finding: { name, status: 'error', detail, fix: setupCommand() } };
   } catch (error) {
     const variable = ['LIBTORCH', 'LIBTORCH_USE_PYTORCH'].find((name) => env[name]) ?? 'DYCONV_CUDA';
-    const mend = `unset ${variable}, or let it lead to a libtorch that is accepted`;
-    return { finding: { name, status: 'error', detail: (error as Error).message, mend } };
+    const fix = `unset ${variable}, or set it to a valid value`;
+    return { finding: { name, status: 'error', detail: (error as Error).message, fix } };
   }
 }
 
-/** A CUDA build is looked for only where variables say so, and those need not be set after the installation. */
+/** A CUDA build is found only with certain variables, which need not be set after the installation. */
 function usedCudaLibtorch(env: NodeJS.ProcessEnv, check: AddonCheck | undefined): Found | undefined {
   if (env.LIBTORCH || env.LIBTORCH_USE_PYTORCH === '1' || env.DYCONV_CUDA) return undefined;
   if (!check?.ok || check.libtorchLib === undefined) return undefined;
@@ -182,16 +182,16 @@ function checkFound(addon: Addon, env: NodeJS.ProcessEnv): AddonCheck {
 
 function addonFindings(addon: Addon | undefined, check: AddonCheck | undefined, libtorch?: Found): Finding[] {
   const name = 'add-on';
-  const mend = setupCommand();
+  const fix = setupCommand();
   if (!addon) {
-    return [{ name, status: 'error', detail: `not built, and ${findPrebuilt()}`, mend }];
+    return [{ name, status: 'error', detail: `not built, and ${findPrebuilt()}`, fix }];
   }
-  const kind = addon.kind === 'built' ? 'built here' : 'ready-made';
+  const kind = addon.kind === 'built' ? 'built here' : 'prebuilt';
   if (!check?.ok) {
-    return [{ name, status: 'error', detail: `${addon.file} does not load: ${check?.reason}`, mend }];
+    return [{ name, status: 'error', detail: `${addon.file} does not load: ${check?.reason}`, fix }];
   }
   if (!check.facts) {
-    return [{ name, status: 'error', detail: `${addon.file} loads, but is not dyconv's add-on`, mend }];
+    return [{ name, status: 'error', detail: `${addon.file} loads, but is not dyconv's add-on`, fix }];
   }
   const findings: Finding[] = [{ name, status: 'ok', detail: `${kind}, loads: ${addon.file}` }];
   if (libtorch && check.facts.libtorch.split('+')[0] !== libtorch.version) {
@@ -199,14 +199,14 @@ function addonFindings(addon: Addon | undefined, check: AddonCheck | undefined, 
       name,
       status: 'warning',
       detail: `it runs with libtorch ${check.facts.libtorch} in ${check.libtorchLib}, not with the one above`,
-      mend,
+      fix,
     });
   }
   findings.push({ name: 'kernels', status: 'ok', detail: kernelsText(check.facts.algorithms) });
   return findings;
 }
 
-/** The plain names are those of the best instruction set; what is below it carries its name. */
+/** Unsuffixed names are of the best instruction set; lower ones have its name as a suffix. */
 function kernelsText(algorithms: string[]): string {
   const below = ['avx2', 'portable'].filter((isa) => algorithms.includes(`fused-${isa}`));
   const chosen = ['avx512', 'avx2', 'portable'][2 - below.length];
@@ -240,12 +240,12 @@ function cacheFinding(env: NodeJS.ProcessEnv): Finding {
   const { bavail, bsize } = statfsSync(dir);
   const free = bavail * bsize;
   const detail = `${dir}: ${sizes.join(', ') || 'nothing'}; ${(free / GB).toFixed(1)} GB free`;
-  // A wheel and what is unpacked of it.
+  // A wheel and its unpacked files.
   if (free > 1.2 * GB || entries.some((entry) => entry.startsWith('libtorch-'))) {
     return { name, status: 'ok', detail };
   }
-  const mend = 'free 1.2 GB there, or set DYCONV_CACHE to a folder on another disk';
-  return { name, status: 'warning', detail, mend };
+  const fix = 'free 1.2 GB there, or set DYCONV_CACHE to a folder on another disk';
+  return { name, status: 'warning', detail, fix };
 }
 
 function sizeOf(path: string): number {

@@ -1,19 +1,19 @@
 /**
- * What lies in a libtorch folder: the version, the flavour, and whether a program can be built against it.
+ * Inspects a libtorch folder: version, build (CPU or CUDA), and whether a program can be built with it.
  * @module
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Flavour } from './types.js';
 
-/** What {@link inspectLibtorch} found. */
+/** Result of {@link inspectLibtorch}. */
 export interface LibtorchInfo {
   /** Such as `2.13.0`, without the `+cpu` of the wheel's name. */
   version: string;
   flavour: Flavour;
 }
 
-// Since 2.9 the numbers live in headeronly/; older releases have them in the public header itself.
+// Since 2.9 the numbers are in headeronly/; older releases have them in the public header.
 const VERSION_HEADERS = [
   'include/torch/headeronly/version.h',
   'include/torch/csrc/api/include/torch/version.h',
@@ -24,7 +24,7 @@ const VERSION_HEADERS = [
  * Reads a libtorch folder: an unpacked libtorch archive, or the `torch` folder of a Python installation.
  *
  * @param dir - Holds `lib/` and `include/`.
- * @returns What was found, or a sentence that says what is missing.
+ * @returns The result, or a sentence that names the missing part.
  */
 export function inspectLibtorch(
   dir: string,
@@ -40,7 +40,7 @@ export function inspectLibtorch(
   return { version, flavour: cuda ? 'cuda' : 'cpu' };
 }
 
-/** File name of a shared library, such as `libtorch_cpu.so`; on Windows the import library that a program links. */
+/** File name of a shared library, such as `libtorch_cpu.so`; on Windows the import library. */
 export function libraryName(name: string, platform: NodeJS.Platform = process.platform): string {
   if (platform === 'win32') return `${name}.lib`;
   return `lib${name}.${platform === 'darwin' ? 'dylib' : 'so'}`;
@@ -59,7 +59,7 @@ function headerVersion(dir: string): string | undefined {
   return undefined;
 }
 
-/** The official archives carry their version in a file, such as `2.13.0+cpu`. */
+/** The official archives have a file with their version, such as `2.13.0+cpu`. */
 function buildVersion(dir: string): string | undefined {
   const file = join(dir, 'build-version');
   return existsSync(file) ? readFileSync(file, 'utf8').trim().split('+')[0] || undefined : undefined;

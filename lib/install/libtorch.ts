@@ -1,6 +1,6 @@
 /**
- * Finds libtorch, or fetches it: `LIBTORCH` (a folder or an archive), `LIBTORCH_USE_PYTORCH=1`, the CUDA build that
- * `DYCONV_CUDA` asks for, the user's cache, the official wheel, the official archive, pip.
+ * Finds or downloads libtorch: `LIBTORCH` (a folder or an archive), `LIBTORCH_USE_PYTORCH=1`, the CUDA build that
+ * `DYCONV_CUDA` requests, the user's cache, the official wheel, the official archive, pip.
  * @module
  */
 import { existsSync, statSync } from 'node:fs';
@@ -27,9 +27,9 @@ import {
 } from './sources.js';
 import type { Flavour, Libtorch } from './types.js';
 
-/** Options of {@link ensureLibtorch}. Every one has a default that suits an installation. */
+/** Options of {@link ensureLibtorch}. All have defaults for an installation. */
 export interface EnsureLibtorchOptions {
-  /** What is pinned. Default: `libtorch.lock.json` of this package. */
+  /** The pinned files. Default: `libtorch.lock.json` of this package. */
   lock?: LibtorchLock | undefined;
   /** Variables `LIBTORCH`, `LIBTORCH_USE_PYTORCH`, `DYCONV_CACHE`, `DYCONV_CUDA`, `DYCONV_LIBTORCH_URL`, `DYCONV_OFFLINE`. Default: `process.env`. */
   env?: NodeJS.ProcessEnv | undefined;
@@ -37,23 +37,23 @@ export interface EnsureLibtorchOptions {
   cacheDir?: string | undefined;
   /** `<platform>-<arch>`. Default: this machine's. */
   target?: string | undefined;
-  /** Which build to fetch. Default: `cpu`. */
+  /** The build to download. Default: `cpu`. */
   flavour?: Flavour | undefined;
   /** The C library of this machine. Default: detected. */
   libc?: Libc | undefined;
-  /** Where to look, in order. Default: {@link downloadSource}, {@link zipSource}, {@link pipSource}. */
+  /** Sources, in order. Default: {@link downloadSource}, {@link zipSource}, {@link pipSource}. */
   sources?: LibtorchSource[] | undefined;
   /** Default: a bar or lines on the standard error output. */
   reporter?: Reporter | undefined;
-  /** Stops the work; nothing half-finished keeps a final name. */
+  /** Cancels the work; incomplete files do not get a final name. */
   signal?: AbortSignal | undefined;
 }
 
 /**
- * Looks for libtorch where nothing has to be fetched or unpacked.
+ * Finds a libtorch that need not be downloaded or unpacked.
  *
- * @returns undefined where `ensureLibtorch` would have to work for it.
- * @throws ArgumentError when the user names a libtorch that is none, or not of an accepted version.
+ * @returns undefined if there is none.
+ * @throws ArgumentError when the user names a folder that is not a libtorch, or an unsupported version.
  */
 export function findLibtorch(
   options: Pick<EnsureLibtorchOptions, 'lock' | 'env' | 'cacheDir' | 'flavour'> = {},
@@ -80,11 +80,11 @@ export function findLibtorch(
 }
 
 /**
- * Returns a libtorch that the add-on can be built against, and fetches it into the user's cache where there is none.
- * Processes that do so at the same time wait for the first of them.
+ * Returns a libtorch with which the add-on can be built, and downloads it into the user's cache if necessary.
+ * Simultaneous calls of several processes wait for the first one.
  *
- * @throws ArgumentError when the user names a libtorch that is none, or not of an accepted version.
- * @throws DownloadError when none can be had; the message lists every place that was tried.
+ * @throws ArgumentError when the user names a folder that is not a libtorch, or an unsupported version.
+ * @throws DownloadError when none is available; the message lists all sources that were tried.
  */
 export async function ensureLibtorch(options: EnsureLibtorchOptions = {}): Promise<Libtorch> {
   const { lock = readLock(), env = process.env, flavour = 'cpu', signal } = options;
@@ -181,7 +181,7 @@ function isArchive(path: string): boolean {
   return /\.(whl|zip)$/i.test(path) && existsSync(path) && statSync(path).isFile();
 }
 
-/** A wheel or libtorch archive on disk: unpacked into the cache, under a name made of its checksum. */
+/** A wheel or libtorch archive on disk: unpacked into the cache, under a name with its checksum. */
 async function fromArchive(
   file: string,
   context: { lock: LibtorchLock; cacheDir: string; reporter: Reporter; signal?: AbortSignal | undefined },

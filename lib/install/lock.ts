@@ -1,5 +1,5 @@
 /**
- * The lock file that pins libtorch: which version, from which file, with which checksum.
+ * The lock file that pins libtorch: version, file and checksum.
  * @module
  */
 import { readFileSync } from 'node:fs';
@@ -7,39 +7,39 @@ import { readFileSync } from 'node:fs';
 import coerce from 'semver/functions/coerce.js';
 import satisfies from 'semver/functions/satisfies.js';
 
-/** A file whose content is known beforehand. */
+/** A file with known content. */
 export interface PinnedFile {
   /** Its address; `{base}` stands for {@link LibtorchLock.base}, {@link LibtorchLock.zipBase}, or the user's mirror. */
   url: string;
-  /** Its name, as pip saves it too. */
+  /** Its name, also when pip saves it. */
   file: string;
-  /** Size in bytes, where it is published. */
+  /** Size in bytes, if published. */
   size?: number | undefined;
   /** SHA-256 in hexadecimal. */
   sha256: string;
 }
 
-/** What is pinned for one platform and flavour: a PyTorch wheel, and the libtorch archive of the same release. */
+/** The pinned files of one platform and build: a PyTorch wheel, and the libtorch archive of the same release. */
 export interface LibtorchArtifact extends PinnedFile {
-  /** Whether somebody has built and tested dyconv with it. */
+  /** Whether dyconv was built and tested with it. */
   tried: boolean;
-  /** The libtorch archive, without Python, where there is one. */
+  /** The libtorch archive, without Python, if there is one. */
   zip?: PinnedFile | undefined;
-  /** How pip is asked for the same wheel. */
+  /** Arguments with which pip downloads the same wheel. */
   pip: { requirement: string; pythonVersion: string };
-  /** The files of `lib` without which nothing runs. Of a platform that was not tried, all the others are kept too. */
+  /** The required files of `lib`. On untested platforms all other files are kept too. */
   libraries: string[];
 }
 
 /** `libtorch.lock.json`. */
 export interface LibtorchLock {
-  /** The version that is fetched. */
+  /** The version that is downloaded. */
   version: string;
-  /** The releases (major.minor, both ends included) that are accepted from a user who brings his own. */
+  /** The supported releases (major.minor, both inclusive) of a user's own libtorch. */
   accepts: { from: string; to: string };
-  /** Where the official wheels lie. */
+  /** Address of the official wheels. */
   base: string;
-  /** Where the official libtorch archives lie. */
+  /** Address of the official libtorch archives. */
   zipBase: string;
   /** By `<platform>-<arch>-<flavour>`, such as `linux-x64-cpu`. */
   artifacts: Record<string, LibtorchArtifact>;
@@ -52,7 +52,7 @@ export function readLock(): LibtorchLock {
 }
 
 /**
- * Whether `version` (such as `2.13.0` or `2.12.1+cu130`) lies in the accepted range.
+ * Whether `version` (such as `2.13.0` or `2.12.1+cu130`) is in the supported range.
  * Only major and minor count: libtorch keeps its C++ interface within a minor release.
  */
 export function acceptsVersion(lock: LibtorchLock, version: string): boolean {

@@ -1,5 +1,5 @@
 /**
- * Makes the package ready for use: libtorch, and an add-on that loads with it, ready-made or built.
+ * Sets up the package: libtorch, and a prebuilt or built add-on that loads with it.
  * @module
  */
 import { rmSync } from 'node:fs';
@@ -16,25 +16,25 @@ import type { Libtorch } from './types.js';
 
 /** Options of {@link setup}. */
 export interface SetupOptions {
-  /** Build the add-on even where there is a ready-made one. Default: `DYCONV_BUILD_FROM_SOURCE=1` or false. */
+  /** Build the add-on even if there is a prebuilt one. Default: `DYCONV_BUILD_FROM_SOURCE=1` or false. */
   fromSource?: boolean | undefined;
   /** Compilers at once. Default: one a core, as far as memory allows. */
   jobs?: number | undefined;
-  /** Called with a sentence as the work goes on. Default: standard error output. */
+  /** Called with progress messages. Default: standard error output. */
   log?: ((line: string) => void) | undefined;
 }
 
-/** What {@link setup} left behind. */
+/** Result of {@link setup}. */
 export interface SetupResult {
   addon: Addon;
   libtorch: Libtorch;
 }
 
 /**
- * Finds or fetches libtorch, then takes the ready-made add-on or builds one. It has been loaded in a process of its own
- * when this returns. A second call does next to nothing.
+ * Finds or downloads libtorch, then uses the prebuilt add-on or builds one, and checks it by loading it in a child
+ * process. A second call finishes at once.
  *
- * @throws DyconvError that says which step failed, and what to do.
+ * @throws DyconvError that names the failed step and the fix.
  */
 export async function setup(options: SetupOptions = {}): Promise<SetupResult> {
   const { fromSource = process.env.DYCONV_BUILD_FROM_SOURCE === '1', jobs } = options;
@@ -48,7 +48,7 @@ export async function setup(options: SetupOptions = {}): Promise<SetupResult> {
   const prebuilt = fromSource ? 'a build from source is asked for' : findPrebuilt();
   const problem = typeof prebuilt === 'string' ? prebuilt : await usePrebuilt(prebuilt, libtorch);
   if (problem === undefined) {
-    log(`dyconv is ready: the ready-made add-on, with ${where}`);
+    log(`dyconv is ready: the prebuilt add-on, with ${where}`);
     return { addon: prebuilt as Addon, libtorch };
   }
   log(`Building the native add-on (${problem}) against ${where}; this takes a few minutes.`);
@@ -57,27 +57,27 @@ export async function setup(options: SetupOptions = {}): Promise<SetupResult> {
   return { addon: { file, kind: 'built' }, libtorch };
 }
 
-/** Loads the ready-made add-on with this libtorch; returns a sentence where that cannot be. */
+/** Loads the prebuilt add-on with this libtorch; returns a sentence with the reason if that fails. */
 async function usePrebuilt(addon: Addon, libtorch: Libtorch): Promise<string | undefined> {
-  if (libtorch.flavour === 'cuda') return 'the ready-made one is for CPUs';
+  if (libtorch.flavour === 'cuda') return 'the prebuilt one is for CPUs';
   if (!sameRelease(addon.libtorch!, libtorch.version)) {
-    return `the ready-made one is for libtorch ${addon.libtorch}`;
+    return `the prebuilt one is for libtorch ${addon.libtorch}`;
   }
   const check = checkAddon(addon.file, libtorch.dir);
-  if (!check.ok) return `the ready-made one does not load: ${check.reason}`;
-  // A built one, out of date, would go before it.
+  if (!check.ok) return `the prebuilt one does not load: ${check.reason}`;
+  // An outdated built add-on would be loaded first.
   rmSync(addonPath(), { force: true });
   await note(libtorch);
   return undefined;
 }
 
-/** A process that loads the package later should not need the variables of the installation. */
+/** Processes that load the package later should not need the variables of the installation. */
 async function note({ dir, source }: Libtorch): Promise<void> {
   try {
     await mkdir(dirname(libtorchNote), { recursive: true });
     await writeFileAtomic(libtorchNote, `${JSON.stringify({ dir })}\n`);
   } catch (error) {
-    // The cache is where a process looks without a note, too.
+    // Processes find the cache without this record.
     if (source === 'cache') return;
     throw new DyconvError(
       `The folder of the package cannot be written, and so cannot note where libtorch is: ${(error as Error).message}`,

@@ -1,6 +1,6 @@
 /**
- * The places a pinned libtorch can come from, tried in order: the official wheel and the official archive (or a mirror
- * of them), then pip, which knows of company mirrors and folders of wheels.
+ * Sources of a pinned libtorch, tried in order: the official wheel and the official archive (or a mirror
+ * of them), then pip, which supports company mirrors and folders of wheels.
  * @module
  */
 import { spawn } from 'node:child_process';
@@ -13,14 +13,14 @@ import type { LibtorchArtifact, PinnedFile } from './lock.js';
 import type { Reporter } from './reporter.js';
 import type { SourceName } from './types.js';
 
-/** What a source gets to work with. */
+/** Arguments of a source. */
 export interface SourceContext {
   artifact: LibtorchArtifact;
-  /** Where the official wheels lie, or a mirror of that place. */
+  /** Address of the official wheels, or of a mirror. */
   base: string;
-  /** Where the official libtorch archives lie, or a mirror of that place. */
+  /** Address of the official libtorch archives, or of a mirror. */
   zipBase: string;
-  /** A folder in the cache for files that are still to be unpacked. */
+  /** A folder in the cache for files before they are unpacked. */
   workDir: string;
   env: NodeJS.ProcessEnv;
   reporter: Reporter;
@@ -31,24 +31,24 @@ export interface SourceContext {
 export interface FetchedFile {
   file: string;
   sha256: string;
-  /** Removes the file, once it is unpacked. */
+  /** Removes the file after unpacking. */
   discard(): Promise<void>;
 }
 
-/** One place to get libtorch from. */
+/** One source of libtorch. */
 export interface LibtorchSource {
   name: SourceName;
-  /** Whether this place has a file for the platform. Default: yes. */
+  /** Whether this source has a file for the platform. Default: yes. */
   applies?(artifact: LibtorchArtifact): boolean;
-  /** For the error message: what exactly was tried. */
+  /** A description for the error message. */
   describe(context: SourceContext): string;
-  /** @throws DownloadError that says why there is no file from here. */
+  /** @throws DownloadError with the reason why there is no file from this source. */
   fetch(context: SourceContext): Promise<FetchedFile>;
 }
 
 const CONNECT_TIMEOUT_MS = 10_000;
 
-/** Whether nothing may be fetched: `DYCONV_OFFLINE=1`, or `npm install --offline`. */
+/** Whether downloads are disabled: `DYCONV_OFFLINE=1`, or `npm install --offline`. */
 export function isOffline(env: NodeJS.ProcessEnv): boolean {
   return env.DYCONV_OFFLINE === '1' || env.npm_config_offline === 'true';
 }
@@ -60,7 +60,7 @@ export const downloadSource: LibtorchSource = {
   fetch: (context) => fetchPinned(context.artifact, context.base, context),
 };
 
-/** The libtorch archive of the same release, in the same way: smaller, since Python's part is not in it. */
+/** The libtorch archive of the same release, in the same way; it is smaller because it does not contain Python's part. */
 export const zipSource: LibtorchSource = {
   name: 'zip',
   applies: (artifact) => artifact.zip !== undefined,
@@ -68,7 +68,7 @@ export const zipSource: LibtorchSource = {
   fetch: (context) => fetchPinned(context.artifact.zip!, context.zipBase, context),
 };
 
-/** The wheel through `pip download`, with whatever index, mirror or wheel folder pip is configured for. */
+/** The wheel through `pip download`, with the index, mirror or wheel folder in pip's configuration. */
 export const pipSource: LibtorchSource = {
   name: 'pip',
   describe: ({ artifact }) => ['python3', ...pipArguments(artifact)].join(' '),
@@ -76,9 +76,9 @@ export const pipSource: LibtorchSource = {
 };
 
 /**
- * One wheel through `pip download`, without the wheels it asks for itself.
+ * One wheel through `pip download`, without its dependencies.
  *
- * @throws DownloadError when pip has none, or one of this name with another checksum.
+ * @throws DownloadError when pip finds none, or one with another checksum.
  */
 export async function fetchWithPip(
   wheel: Pick<LibtorchArtifact, 'file' | 'sha256' | 'pip'>,
@@ -95,7 +95,7 @@ export async function fetchWithPip(
     if (name === undefined) throw new DownloadError('pip finished without leaving a wheel');
     const file = join(folder, name);
     const sha256 = await hashFile(file, 'sha256');
-    // pip may know a wheel of the same version under another platform tag; that one is pip's to verify.
+    // pip may find a wheel of the same version with another platform tag, which it verifies itself.
     if (name === wheel.file && sha256 !== wheel.sha256) {
       throw new DownloadError(`Expected sha256 ${wheel.sha256} for ${name} but received ${sha256}`);
     }
@@ -111,7 +111,7 @@ async function fetchPinned(pinned: PinnedFile, base: string, context: SourceCont
   const { size, sha256 } = pinned;
   const file = join(workDir, pinned.file);
   const discard = () => rm(file, { force: true });
-  // Left by an earlier attempt that could not unpack it, or put there by hand.
+  // From an earlier attempt that could not unpack it, or copied by hand.
   if (await matches(file, pinned)) return { file, sha256, discard };
   await download({
     url: address(pinned, base),
@@ -162,7 +162,7 @@ function run(
   });
 }
 
-/** pip explains itself in its last ERROR line. */
+/** The reason is in the last ERROR line of pip. */
 function lastLine(output: string): string {
   const lines = output.trim().split('\n').filter(Boolean);
   return (lines.findLast((line) => line.startsWith('ERROR')) ?? lines.at(-1) ?? 'no output').trim();

@@ -1,5 +1,5 @@
 /**
- * The programs a native build needs, and how each system installs them.
+ * The programs that a native build needs, and how to install them.
  * @module
  */
 import { spawnSync } from 'node:child_process';
@@ -10,7 +10,7 @@ import satisfies from 'semver/functions/satisfies.js';
 /** A program that is missing or too old. */
 export interface MissingTool {
   tool: 'compiler' | 'cmake';
-  /** What was found instead, as a sentence. */
+  /** A sentence about what was found instead. */
   problem: string;
 }
 
@@ -29,17 +29,17 @@ const PACKAGES: Record<'debian' | 'fedora' | 'macos' | 'windows', Record<Missing
   },
 };
 
-/** Runs `command` and returns what it printed, or undefined where it is absent or fails. */
+/** Runs `command` and returns its output, or undefined if it is missing or fails. */
 export type Probe = (command: string, args: string[]) => string | undefined;
 
-/** Looks for a C++20 compiler (`$CXX` first) and CMake. An empty list means that all is there. */
+/** Searches a C++20 compiler (`$CXX` first) and CMake. An empty list means that nothing is missing. */
 export function missingTools(
   env: NodeJS.ProcessEnv = process.env,
   probe: Probe = runProbe,
   platform: NodeJS.Platform = process.platform,
 ): MissingTool[] {
   const missing: MissingTool[] = [];
-  // On Windows CMake itself finds Visual Studio, which is on no path.
+  // On Windows CMake itself finds Visual Studio, which is not on PATH.
   if (platform !== 'win32') {
     const problem = compilerProblem(env.CXX ? [env.CXX] : ['c++', 'g++', 'clang++'], probe, platform);
     if (problem) missing.push({ tool: 'compiler', problem });
@@ -56,7 +56,7 @@ export function missingTools(
 /**
  * One sentence that says what to install.
  *
- * @param osRelease - Content of `/etc/os-release`; read where it is left out.
+ * @param osRelease - Content of `/etc/os-release`. Default: read from the file.
  */
 export function installHint(
   missing: MissingTool[],
@@ -87,7 +87,7 @@ function compilerProblem(commands: string[], probe: Probe, platform: NodeJS.Plat
     if (clang && platform === 'linux') {
       return `${command} is clang, whose OpenMP is another than libtorch's: gcc ${MINIMUM_GCC} or later is needed (CXX=g++)`;
     }
-    // An unknown compiler is given its chance: it says itself what it cannot do.
+    // An unknown compiler is accepted; it reports missing features itself.
     if (Number.isNaN(version) || version >= minimum) return undefined;
     return `${command} is ${name} ${version}, and ${name} ${minimum} or later is needed for C++20`;
   }
@@ -96,7 +96,7 @@ function compilerProblem(commands: string[], probe: Probe, platform: NodeJS.Plat
     : 'No C++ compiler is installed';
 }
 
-/** Runs the program, if it is on `PATH`. A command such as `ccache g++` brings its first arguments along. */
+/** Runs the program, if it is on `PATH`. A command may contain its first arguments, such as `ccache g++`. */
 export function runProbe(command: string, args: string[]): string | undefined {
   const [program = command, ...first] = existsSync(command) ? [command] : command.split(' ');
   const child = spawnSync(program, [...first, ...args], { encoding: 'utf8' });

@@ -301,7 +301,7 @@ export interface Native extends NativeCuda, NativeMoreOps, NativeNn, NativeOps, 
 function load(): Native {
   const addon = findAddon();
   try {
-    if (!addon) throw new Error('it is neither built nor installed ready-made');
+    if (!addon) throw new Error('it is neither built nor installed prebuilt');
     return loadAddon(addon) as Native;
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message.split('\n')[0] : String(cause);

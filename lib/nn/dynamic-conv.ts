@@ -30,7 +30,7 @@ import { Sequential } from './simple.js';
 export interface RoutingAttentionOptions extends FactoryOptions {
   /** The hidden layer has channels / reduction units, at least 1. Default 4. */
   reduction?: number | undefined;
-  /** Divides the logits. Default 30. */
+  /** Softmax temperature, which divides the logits. Default 30. */
   temperature?: number | undefined;
   /** Default `'softmax'`. */
   kind?: RoutingKind | undefined;
@@ -43,9 +43,9 @@ const ROUTING_ATTENTION_KEYS = optionKeys(...FACTORY_KEYS, 'reduction', 'tempera
  * softmax(logits / temperature). [B, C, H, W] -> [B, K]. All of it runs as one operation.
  */
 export class RoutingAttention extends Module {
-  /** How the scores of the experts become their weights. */
+  /** The function from logits to weights. */
   readonly kind: RoutingKind;
-  /** The two small layers, for their parameters `net.0.*` and `net.2.*`. */
+  /** The two small layers, which hold the parameters `net.0.*` and `net.2.*`. */
   readonly net: Sequential;
   /** float32 []. Part of the state, so that a loaded model evaluates as it was trained. */
   readonly temperature!: Tensor;
@@ -79,7 +79,7 @@ export class RoutingAttention extends Module {
   forward(input: Tensor): Tensor {
     const { weight: w1, bias: b1 } = this.#squeeze;
     const { weight: w2, bias: b2 } = this.#expand;
-    // Read where it is: on a GPU nothing waits for it.
+    // Read on its device: on a GPU, the call does not wait.
     return routing(input, w1, b1!, w2, b2!, { temperature: this.temperature, kind: this.kind });
   }
 
@@ -96,17 +96,17 @@ function checkTemperature(value: number): number {
 export interface DynamicConv2dLayerOptions extends Conv2dOptions, FactoryOptions {
   /** Learn a bias for every expert. Default true. */
   bias?: boolean | undefined;
-  /** Kernels that are mixed. Default 4. */
+  /** Number of kernels. Default 4. */
   numExperts?: number | undefined;
   /** The routing's hidden layer has inChannels / reduction units, at least 1. Default 4. */
   reduction?: number | undefined;
-  /** Divides the routing's logits: high values even the attention out, as is wanted early in training. Default 30. */
+  /** Softmax temperature, which divides the routing's logits: high values give nearly equal attention, for early training. Default 30. */
   temperature?: number | undefined;
   /** Default `'softmax'`. */
   routing?: RoutingKind | undefined;
   /**
-   * Factor on the initial weights. At high temperature the mixture of K independent kernels has 1 / sqrt(K) of one
-   * kernel's standard deviation; sqrt(K) makes up for it where no normalisation follows. Default 1.
+   * Factor on the initial weights. At high temperature the mean of K independent kernels has 1 / sqrt(K) of one
+   * kernel's standard deviation; sqrt(K) compensates for this if no normalisation follows. Default 1.
    */
   initGain?: number | undefined;
   /** `'auto'` or a name from {@link dynamicConv2d.algorithms}. Default `'auto'`. */
@@ -127,15 +127,15 @@ const DYNAMIC_CONV2D_LAYER_KEYS = optionKeys(
 
 /** Options of {@link DynamicConv2d.forward}. */
 export interface DynamicForwardOptions {
-  /** [B, K] to use instead of the layer's own, for instance one shared between layers. */
+  /** [B, K] to use instead of the layer's own attention, for example one shared between layers. */
   attention?: Tensor | undefined;
 }
 
 const DYNAMIC_FORWARD_KEYS = optionKeys('attention');
 
 /**
- * A convolution whose kernel is mixed for every sample from K experts, by attention computed from the sample itself.
- * [B, I, H, W] -> [B, O, H', W']. Experts start as Kaiming-normal kernels, each by the fan-in of one kernel.
+ * A convolution whose kernel is, for every sample, a weighted sum of K experts. The weights (attention) are computed from the sample.
+ * [B, I, H, W] -> [B, O, H', W']. Experts are initialised as Kaiming-normal kernels with the fan-in of one kernel.
  * @see https://arxiv.org/abs/1912.03458
  * @example
  * const layer = new DynamicConv2d(64, 128, 3, { padding: 1, numExperts: 4 });
@@ -148,7 +148,7 @@ export class DynamicConv2d extends Module<[Tensor, DynamicForwardOptions?]> {
   readonly outChannels: number;
   /** Height and width of the kernels. */
   readonly kernelSize: [number, number];
-  /** How many kernels are mixed. */
+  /** Number of kernels. */
   readonly numExperts: number;
   /** Stride, padding, routing and the others, with their defaults. */
   readonly options: Readonly<RequiredOptions<DynamicConv2dOptions>>;
@@ -156,9 +156,9 @@ export class DynamicConv2d extends Module<[Tensor, DynamicForwardOptions?]> {
   weight: Parameter;
   /** [K, O] or null. */
   bias: Parameter | null;
-  /** Makes the attention. */
+  /** Computes the attention. */
   readonly routing: RoutingAttention;
-  /** Count the use of the experts in evaluation mode too. Default false: only while training. */
+  /** Count the use of the experts in evaluation mode too. Default false: only in training mode. */
   tracksUsage = false;
   readonly #usage: UsageMeter;
 
@@ -196,11 +196,11 @@ export class DynamicConv2d extends Module<[Tensor, DynamicForwardOptions?]> {
     this.#usage = new UsageMeter(numExperts);
   }
 
-  /** Draws the experts anew: Kaiming-normal kernels times `initGain`, biases 0. The routing is left alone. */
+  /** Reinitialises the experts: Kaiming-normal kernels times `initGain`, biases 0. The routing is not changed. */
   resetParameters(initGain = 1): void {
     number('initGain', initGain);
     const { outChannels, inChannels, numExperts, kernelSize } = this;
-    // Seen as one kernel [K * O, I, kh, kw], the fan-in is that of each expert.
+    // As one kernel [K * O, I, kh, kw], the fan-in is that of each expert.
     const experts = this.weight
       .detach()
       .view([numExperts * outChannels, inChannels / this.options.groups, ...kernelSize]);
@@ -236,12 +236,12 @@ export class DynamicConv2d extends Module<[Tensor, DynamicForwardOptions?]> {
     this.routing.temperature.fill_(checkTemperature(value));
   }
 
-  /** How the experts were used in training mode (with {@link tracksUsage} in any) since the last {@link resetExpertUsage}. */
+  /** The use of the experts in training mode (with {@link tracksUsage} in both modes) since the last {@link resetExpertUsage}. */
   expertUsage(): ExpertUsage {
     return this.#usage.read();
   }
 
-  /** Starts the count of {@link expertUsage} anew. */
+  /** Resets {@link expertUsage}. */
   resetExpertUsage(): void {
     this.#usage.reset();
   }

@@ -1,5 +1,5 @@
 /**
- * Confusion matrix: which class is taken for which.
+ * Confusion matrix.
  * @module
  */
 import { accuraciesOf, type ConfusionInput, checkConfusion } from '../run/confusion.js';
@@ -16,7 +16,7 @@ import {
 import { HEAT_COLOURS, type HeatColours } from './theme.js';
 
 /**
- * A confusion matrix for a terminal: true classes down, predicted across, the recognised share at the end of each row.
+ * A confusion matrix for a terminal: true classes as rows, predicted classes as columns, the recall at the end of each row.
  * @param confusion - images, [true][predicted]
  * @param classes - class names in label order
  * @throws ArgumentError for anything but names and numbers; ShapeError unless the matrix is square with one row a class
@@ -35,12 +35,12 @@ export function formatConfusion(
   return alignColumns([['true \\ predicted', ...classes.map(short), 'accuracy'], ...rows]).join('\n');
 }
 
-/** From this strength on, `onHigh` stands out better from the colour than `onLow`, in both schemes. */
+/** From this strength on, `onHigh` has more contrast to the colour than `onLow`, in both schemes. */
 const DARK_FROM = 0.69;
 
 /**
  * The chart as data, for `echarts.setOption`. The colour follows the square root of the share of the true class, so
- * that rare confusions stay visible beside the diagonal.
+ * that rare confusions remain visible.
  */
 export function confusionOption({ classes, confusion }: ConfusionInput, colours: HeatColours): ChartOption {
   const labelled = classes.length <= 20;
@@ -53,7 +53,7 @@ export function confusionOption({ classes, confusion }: ConfusionInput, colours:
     return row.map((count, column) => {
       const strength = Math.round(Math.sqrt(count / images) * 1000) / 1000;
       const value = [column, label, strength, count];
-      // What was recognised is framed, so that the eye finds the diagonal whatever the counts are.
+      // The diagonal is framed so that it is visible for any counts.
       const frame = label === column && { itemStyle: { borderColor: colours.diagonal, borderWidth: 1.5 } };
       const text = labelled && {
         label: { color: strength > DARK_FROM ? colours.onHigh : colours.onLow },
@@ -108,7 +108,7 @@ export function confusionOption({ classes, confusion }: ConfusionInput, colours:
 }
 
 /**
- * Confusion matrix as an SVG: true classes down, predicted classes across, counts in the cells (up to 20 classes).
+ * Confusion matrix as an SVG: true classes as rows, predicted classes as columns, counts in the cells (up to 20 classes).
  * @param input - class names and confusion matrix, [true][predicted]
  * @param options - size in pixels (default 760 x 700) and colour scheme (default light)
  * @throws ArgumentError for anything but names and numbers; ShapeError unless the matrix is square with one row a class
@@ -120,10 +120,10 @@ export async function confusionSvg(input: ConfusionInput, options: PictureOption
 }
 
 /**
- * The picture of {@link confusionSvg} as a PNG of `scale` (default 2) times its size.
+ * {@link confusionSvg} as a PNG of `scale` (default 2) times its size.
  * @param input - class names and confusion matrix, [true][predicted]
  * @param options - size in CSS pixels, colour scheme and scale
- * @throws ArgumentError and ShapeError as {@link confusionSvg} does, and for a scale that cannot be drawn
+ * @throws ArgumentError and ShapeError like {@link confusionSvg}, and for an invalid scale
  */
 export async function confusionPng(input: ConfusionInput, options: PngOptions = {}): Promise<Buffer> {
   const [picture, scale] = splitPngOptions(options);

@@ -1,5 +1,5 @@
 /**
- * Learning curves: loss and accuracy over the epochs, training and validation, any number of runs overlaid.
+ * Learning curves: loss and accuracy over the epochs, training and validation, of any number of runs.
  * @module
  */
 import type { LineSeriesOption } from 'echarts';
@@ -21,7 +21,7 @@ import { seriesColour } from './theme.js';
 type Metric = 'loss' | 'accuracy';
 type Point = [epoch: number, value: number | null];
 
-/** The best validation value of a group and where it was reached. */
+/** The best validation value of a group and its position. */
 interface Best {
   value: number;
   epoch: number;
@@ -29,7 +29,7 @@ interface Best {
   run: number;
 }
 
-/** What a panel shows. */
+/** Contents of a panel. */
 interface Measure {
   metric: Metric;
   title: string;
@@ -145,9 +145,9 @@ function bestLine(
 }
 
 /**
- * The chart as data, for `echarts.setOption`: no functions in it, so it can travel as JSON.
- * @param groups - what `groupRuns` gives
- * @param options.legendWidth - width the legend is wrapped for, in pixels; null on a page
+ * The chart as data for `echarts.setOption`, without functions, so that it can be stored as JSON.
+ * @param groups - from `groupRuns`
+ * @param options.legendWidth - width in pixels at which the legend wraps; null on a page
  * @param options.colour - colour of the n-th group
  */
 export function curvesOption(
@@ -173,10 +173,10 @@ export function curvesOption(
 
 /**
  * Learning curves of one or several runs as an SVG: loss on the left, accuracy on the right; validation solid,
- * training dashed, the best validation value ringed and written out. Runs that differ by their seed only share a colour.
- * @param runs - runs as `loadRun` gives them
+ * training dashed, the best validation value marked with a ring and its number. Runs that differ only in their seed share a colour.
+ * @param runs - runs of `loadRun`
  * @param options - size in pixels (default 1200 x 480) and colour scheme (default light)
- * @throws ArgumentError for what is no run, naming the field, and for a size that cannot be drawn
+ * @throws ArgumentError for an invalid run, naming the field, and for an invalid size
  */
 export async function curvesSvg(runs: readonly RunData[], options: PictureOptions = {}): Promise<string> {
   const size = curvesSize(options);
@@ -195,10 +195,10 @@ export function drawCurves(groups: readonly RunGroup[], size = curvesSize()): Pr
 }
 
 /**
- * The picture of {@link curvesSvg} as a PNG of `scale` (default 2) times its size.
- * @param runs - runs as `loadRun` gives them
+ * {@link curvesSvg} as a PNG of `scale` (default 2) times its size.
+ * @param runs - runs of `loadRun`
  * @param options - size in CSS pixels, colour scheme and scale
- * @throws ArgumentError as {@link curvesSvg} does, and for a scale that cannot be drawn
+ * @throws ArgumentError like {@link curvesSvg}, and for an invalid scale
  */
 export async function curvesPng(runs: readonly RunData[], options: PngOptions = {}): Promise<Buffer> {
   const [picture, scale] = splitPngOptions(options);

@@ -1,5 +1,5 @@
 /**
- * Runs that differ by nothing but their seed belong together: a group has one colour, one row, one name.
+ * Groups runs that differ only in their seed: a group has one colour, one row, one name.
  * @module
  */
 
@@ -8,13 +8,13 @@ import type { RunData } from '../run/records.js';
 
 /** Runs of one configuration. */
 export interface RunGroup {
-  /** What tables and legends call it: the model, with the run's name where the model alone would not tell. */
+  /** Name in tables and legends: the model, with the run's name if several groups have this model. */
   label: string;
   /** At least one run. */
   runs: RunData[];
 }
 
-/** Keys that may differ between runs of one group: they name where and with which dice, not what. */
+/** Keys that may differ between runs of one group. */
 const OUTSIDE_THE_RECIPE = new Set(['seed', 'dataDir', 'device']);
 
 function recipe(run: RunData): string {
@@ -24,8 +24,8 @@ function recipe(run: RunData): string {
 
 /**
  * Groups runs by everything in their configuration except the seed, in the order in which they are given.
- * @param runs - runs as `loadRun` gives them
- * @throws ArgumentError for what is no run, naming the field
+ * @param runs - runs of `loadRun`
+ * @throws ArgumentError for an invalid run, naming the field
  */
 export function groupRuns(runs: readonly RunData[]): RunGroup[] {
   return groupsOf(checkRuns(runs));

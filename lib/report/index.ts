@@ -1,5 +1,5 @@
 /**
- * Reports: what a run directory says, as tables, pictures and one page.
+ * Reports of run directories: tables, images and an HTML page.
  * @module
  */
 

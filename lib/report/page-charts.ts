@@ -1,5 +1,5 @@
 /**
- * The charts of the page beside the learning curves: loss by step, schedules, use of the experts.
+ * Charts of the page other than the learning curves: loss by step, schedules, use of the experts.
  * @module
  */
 import type { LineSeriesOption } from 'echarts';
@@ -10,7 +10,7 @@ import { columnHeight, type Panel, panelsOption } from './panels.js';
 
 type Colour = (index: number) => string;
 
-/** More points than pixels only make the page heavy. */
+/** Limits the size of the page. */
 const STEP_POINTS = 600;
 
 function line(
@@ -49,7 +49,7 @@ function chart(label: string, panels: Panel[], xName: string, last: number): Pag
   return { kind: 'lines', label, height: { wide: 380, narrow: columnHeight(panels.length) }, option };
 }
 
-/** Training loss of the logged steps; null where no run has logged steps. */
+/** Training loss of the logged steps; null if no run has logged steps. */
 export function stepsChart(groups: readonly RunGroup[], colour: Colour): PageChart | null {
   const runs = groups.flatMap(({ label, runs }, index) => runs.map((run) => ({ run, label, index })));
   const logged = runs.filter(({ run }) => run.steps.length > 0);
@@ -69,7 +69,7 @@ export function stepsChart(groups: readonly RunGroup[], colour: Colour): PageCha
   return chart('Training loss by step', [panel], 'Step', last);
 }
 
-/** Learning rate and routing temperature over the epochs, one line a group; null before the first epoch. */
+/** Learning rate and routing temperature over the epochs, one line per group; null before the first epoch. */
 export function scheduleChart(groups: readonly RunGroup[], colour: Colour): PageChart | null {
   const entries = groups.map(({ label, runs }, index) => ({ label, index, epochs: runs[0]!.epochs }));
   const shown = entries.filter(({ epochs }) => epochs.length > 0);
@@ -112,7 +112,7 @@ export function scheduleChart(groups: readonly RunGroup[], colour: Colour): Page
   );
 }
 
-/** Mean attention and entropy of every dynamic layer; null where the run has not recorded them. */
+/** Mean attention and entropy of every dynamic layer; null if the run has not recorded them. */
 export function expertsChart(run: RunData, colour: Colour): PageChart | null {
   const epochs = run.epochs.filter(({ experts }) => experts && experts.length > 0);
   if (epochs.length === 0) return null;

@@ -10,7 +10,7 @@ import type { MeanInterval } from './statistics.js';
 import { type ComparisonRow, comparisonNote, comparisonText } from './table.js';
 import { cssColour } from './theme.js';
 
-/** Keys of the configuration in the order of their weight; keys not named here follow. */
+/** Keys of the configuration by importance; other keys follow. */
 const CONFIG_ORDER = ['model', 'modelOptions', 'parameters', 'dataset', 'epochs', 'batchSize', 'lr', 'seed'];
 
 const dot = (index: number) => html`<span class="dot" style="background:${cssColour(index)}"></span>`;
@@ -21,7 +21,7 @@ function epochsText({ epochs, plannedEpochs, finished }: ComparisonRow): string 
   return `${most} ${most === 1 ? 'epoch' : 'epochs'}`;
 }
 
-/** One card a model: its best validation accuracy, and what it took. */
+/** One card per model: its best validation accuracy, parameters and time. */
 export function cards(rows: readonly ComparisonRow[]): Markup[] {
   return rows.map((entry, index) => {
     const value = entry.testAccuracy ?? entry.bestValAccuracy ?? entry.trainAccuracy;
@@ -43,7 +43,7 @@ export function cards(rows: readonly ComparisonRow[]): Markup[] {
   });
 }
 
-/** What a comparison of two models comes to, in a few sentences; null for any other number of models. */
+/** A summary of the comparison of two models; null for any other number of models. */
 export function finding(rows: readonly ComparisonRow[]): string | null {
   const [first, second] = rows;
   if (rows.length !== 2 || !first || !second) return null;
@@ -72,13 +72,13 @@ export function finding(rows: readonly ComparisonRow[]): string | null {
     .join(' ');
 }
 
-/** How far the difference of two accuracies may be chance. */
+/** The confidence interval of the difference of two accuracies. */
 function uncertainty(high: MeanInterval, low: MeanInterval, images: number): string {
   if (high.halfWidth !== null && low.halfWidth !== null) {
     const overlap = high.mean - high.halfWidth <= low.mean + low.halfWidth;
     return overlap ? 'The 95 % intervals of the two overlap: other seeds may turn it round.' : '';
   }
-  // One run of a model: the images alone tell how far it may be off. The variance of a share of n images is p (1 - p) / n.
+  // With one run per model, the interval follows from the number of images: the variance of a share of n images is p (1 - p) / n.
   if (images === 0) return '';
   const variance = [high, low].reduce((sum, { mean }) => sum + (mean * (1 - mean)) / images, 0);
   const half = 1.96 * Math.sqrt(variance);
@@ -98,7 +98,7 @@ function chooser(runs: readonly RunData[]): string {
   return 'The best epoch was chosen on the test images themselves, which makes its accuracy a little too high: train.js --val-split chooses on others.';
 }
 
-/** The comparison as a table; the highest accuracies stand bold where there is something to compare. */
+/** The comparison as a table; the highest accuracies are bold if there are several rows. */
 export function comparisonTable(rows: readonly ComparisonRow[], runs: readonly RunData[]): Markup {
   const top = (key: 'trainAccuracy' | 'valAccuracy' | 'bestValAccuracy') =>
     Math.max(...rows.map((entry) => entry[key]?.mean ?? -1));
@@ -137,7 +137,7 @@ function plain(value: unknown): string {
   return String(value);
 }
 
-/** Keys down, runs across; where runs differ the row is marked. */
+/** A table with keys as rows and runs as columns; rows in which runs differ are marked. */
 function factsTable(
   heads: readonly string[],
   records: readonly Record<string, unknown>[],
@@ -158,7 +158,7 @@ function factsTable(
   return html`<div class="scroll"><table class="facts">${head}<tbody>${lines}</tbody></table></div>`;
 }
 
-/** The configuration of every run; marked where they differ. */
+/** The configuration of every run; differences are marked. */
 export function configTable(runs: readonly RunData[]): Markup {
   const records = runs.map(({ config }): Record<string, unknown> => ({ ...config }));
   const all = [...new Set(records.flatMap((record) => Object.keys(record)))];
@@ -173,7 +173,7 @@ export function configTable(runs: readonly RunData[]): Markup {
   );
 }
 
-/** The environment of every run; null where none has recorded it. */
+/** The environment of every run; null if none has recorded it. */
 export function environmentTable(runs: readonly RunData[]): Markup | null {
   if (runs.every(({ environment }) => environment === null)) return null;
   const records = runs.map(({ environment }): Record<string, unknown> => {

@@ -39,10 +39,10 @@ export interface PageOptions {
 /** @internal */
 export const PAGE_KEYS = optionKeys('title');
 
-/** Pictures above this size are embedded as WebP, so that many runs still make a light page. */
+/** Images above this size are embedded as WebP, to limit the size of a page with many runs. */
 const LARGE_PICTURE = 100_000;
 
-/** Bytes all embedded pictures may take together; in base64 a third more. */
+/** Maximum size of all embedded images in bytes; in base64 a third more. */
 const PICTURE_ROOM = 360_000;
 
 const colourName = (index: number) => `colour:s${index % SERIES_COLOURS.length}`;
@@ -54,7 +54,7 @@ const heatNames: HeatColours = {
   diagonal: 'colour:diagonal',
 };
 
-/** What the script needs to draw in either scheme. */
+/** Data with which the script draws in either scheme. */
 function schemes(): PageData['schemes'] {
   const scheme = (name: 'light' | 'dark') => ({
     theme: chartTheme(name),
@@ -67,13 +67,13 @@ function schemes(): PageData['schemes'] {
   return { light: scheme('light'), dark: scheme('dark') };
 }
 
-/** The run of a group that a page shows in detail: the one with the best validation accuracy. */
+/** The run of a group that is shown in detail: the one with the best validation accuracy. */
 function bestRun({ runs }: RunGroup): RunData {
   const top = (run: RunData) => Math.max(-1, ...run.epochs.map(({ val }) => val?.accuracy ?? -1));
   return runs.reduce((best, run) => (top(run) > top(best) ? run : best));
 }
 
-/** A page in the making: its sections, and the charts they hold. */
+/** A page under construction: its sections and charts. */
 class Page {
   readonly sections: Markup[] = [];
   readonly charts: PageData['charts'] = {};
@@ -101,7 +101,7 @@ async function curvesSection(page: Page, groups: RunGroup[]): Promise<void> {
     height: { wide: 460, narrow: columnHeight(2) },
     option,
   };
-  // Without JavaScript the same curves stand there as a picture.
+  // An image of the same curves, for browsers without JavaScript.
   const fallback = html`<noscript>${new Markup(await drawCurves(groups))}</noscript>`;
   const button = html`<button type="button" data-log="curves" aria-pressed="false" hidden>log loss</button>`;
   page.add(
@@ -139,7 +139,7 @@ function evaluationSection(page: Page, group: RunGroup, index: number): void {
   );
 }
 
-/** A picture as a data URI: the PNG itself where it is light, else a WebP of as high a quality as fits. */
+/** An image as a data URI: the PNG itself if it is small, else a WebP of the highest quality that fits. */
 async function embedded(picture: Uint8Array, room: number, name: string): Promise<string> {
   const uri = (type: string, bytes: Uint8Array) =>
     `data:image/${type};base64,${Buffer.from(bytes).toString('base64')}`;
@@ -162,7 +162,7 @@ async function embedded(picture: Uint8Array, room: number, name: string): Promis
   return uri('webp', bytes);
 }
 
-/** The pictures of all groups: images spread over the test set, and the surest mistakes. They share the room there is. */
+/** The images of all groups: predictions spread over the test set, and the mistakes of highest probability. They share the size limit. */
 async function pictureSections(page: Page, groups: readonly RunGroup[]): Promise<void> {
   const kinds = [
     { kind: 'predictions', heading: 'Predictions', words: 'Test images with the classes' },
@@ -230,12 +230,12 @@ async function body(
 
 /**
  * Writes the page about one or several runs: comparison, curves that can be hovered, schedules, use of the experts,
- * confusion, predictions, configuration and environment. Everything is inside; the page asks for nothing and forbids
- * itself to (its content security policy lets only its own two scripts run). About 1.3 MB, most of it ECharts.
- * @param runs - runs as `loadRun` gives them; at least one
+ * confusion matrix, predictions, configuration and environment. The page is self-contained: its content security policy
+ * allows only its own two scripts and no requests. About 1.3 MB, most of it ECharts.
+ * @param runs - runs of `loadRun`; at least one
  * @param options - heading
  * @returns the HTML
- * @throws ArgumentError for an empty list, and for what is no run, naming the field; ShapeError for a confusion matrix
+ * @throws ArgumentError for an empty list, and for an invalid run, naming the field; ShapeError for a confusion matrix
  * that does not fit its classes
  * @example
  * await writeFile('report.html', await report.page([await report.loadRun('runs/dy')]))

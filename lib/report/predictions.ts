@@ -1,5 +1,5 @@
 /**
- * A grid of test images with what they are and what the model takes them for.
+ * A grid of test images with true and predicted classes.
  * @module
  */
 import {
@@ -25,9 +25,9 @@ export interface Prediction {
   label: number;
   /** Index of the predicted class. */
   predicted: number;
-  /** Probability the model gave the predicted class, 0 to 1. */
+  /** Probability of the predicted class, 0 to 1. */
   probability: number;
-  /** What the image is called, such as the path of its file; stands below it. Default: nothing. */
+  /** Name of the image, such as the path of its file, drawn below it. Default: none. */
   name?: string | undefined;
 }
 
@@ -47,11 +47,11 @@ const PREDICTIONS_KEYS = optionKeys('classes', 'columns', 'scheme', 'scale');
 
 const IMAGE = 132;
 const CELL = { width: 168, height: 212 };
-/** What a line with the name of the image takes. */
+/** Height of a line with the name of the image. */
 const NAME_HEIGHT = 18;
 const MARGIN = 16;
 
-/** Channels apart to channels interleaved, then enlarged, as a data URI. */
+/** Interleaves the channels, enlarges the image, and returns a data URI. */
 async function dataUri({ image, shape }: Prediction, index: number): Promise<string> {
   const [channels = 0, height = 0, width = 0] = shape;
   const fits = height >= 1 && width >= 1 && image.length === channels * height * width;
@@ -65,7 +65,7 @@ async function dataUri({ image, shape }: Prediction, index: number): Promise<str
     for (let i = 0; i < plane; i++) pixels[i * channels + c] = image[c * plane + i]!;
   const { default: sharp } = await import('sharp');
   const raw = { width, height, channels: channels as 1 | 3 };
-  // Small images are shown as the squares they are: smoothing would show what the network does not see.
+  // No smoothing of enlarged pixels: the network does not see it.
   const kernel = Math.max(width, height) < 64 ? 'nearest' : 'lanczos3';
   const png = await sharp(pixels, { raw })
     .resize(IMAGE * 2, IMAGE * 2, { kernel, fit: 'contain', background: '#808080' })
@@ -74,12 +74,12 @@ async function dataUri({ image, shape }: Prediction, index: number): Promise<str
   return `data:image/png;base64,${png.toString('base64')}`;
 }
 
-/** A name cut to what fits the cell. */
+/** A name, shortened to fit the cell. */
 function fitted(name: string, characters: number): string {
   return name.length > characters ? `${name.slice(0, characters - 1)}\u2026` : name;
 }
 
-/** The end of a path that fits the cell: the name of the file tells more than its folder. */
+/** The end of a path that fits the cell; the name of the file is more useful than its folder. */
 function fittedEnd(path: string, characters: number): string {
   return path.length > characters ? `\u2026${path.slice(1 - characters)}` : path;
 }
@@ -118,7 +118,7 @@ ${
 }</g>`;
 }
 
-/** Checks predictions and lists them. */
+/** Checks predictions and returns them as an array. */
 function checkItems(items: readonly Prediction[]): Prediction[] {
   const list = checkIterable(items, 'items', 'an array of predictions');
   if (list.length === 0) throw invalidArgument('items', 'at least one prediction', items);
@@ -142,8 +142,8 @@ function checkItems(items: readonly Prediction[]): Prediction[] {
  * Draws images with predicted and true class names as a PNG; a wrong prediction is red, framed and marked with a cross.
  * @param items - the article shows 18
  * @param options - class names, columns, colour scheme and scale
- * @throws ShapeError for an image whose bytes do not fit its shape; ArgumentError for an empty list, for what is
- * no prediction, for an unknown class and for options that cannot be drawn
+ * @throws ShapeError for an image whose bytes do not fit its shape; ArgumentError for an empty list, for an
+ * invalid prediction, for an unknown class and for invalid options
  */
 export async function predictionsPng(
   items: readonly Prediction[],

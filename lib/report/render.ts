@@ -1,6 +1,6 @@
 /**
- * From a chart option to an SVG, and from an SVG to a PNG. ECharts and sharp are loaded when first needed: who only
- * trains or infers does not pay for them.
+ * Converts a chart option to an SVG, and an SVG to a PNG. ECharts and sharp are loaded when first needed: programs that only
+ * train or infer do not load them.
  * @module
  */
 import { checkOptions, optionKeys } from '../check/index.js';
@@ -8,7 +8,7 @@ import { invalidArgument } from '../errors.js';
 import type { ChartOption } from './page-data.js';
 import { type ColourScheme, chartTheme, checkScheme, PALETTES } from './theme.js';
 
-/** Size and surroundings of a picture. */
+/** Size and colour scheme of an image. */
 export interface PictureOptions {
   /** In CSS pixels. */
   width?: number | undefined;
@@ -27,20 +27,20 @@ export interface PngOptions extends PictureOptions {
   scale?: number | undefined;
 }
 
-/** Checks the options of a PNG and parts them into those of the picture and the scale. */
+/** Checks the options of a PNG and separates the scale from the others. */
 export function splitPngOptions(options: PngOptions): [picture: PictureOptions, scale: number | undefined] {
   const { scale, ...picture } = checkOptions(options, PNG_KEYS);
   return [picture, scale];
 }
 
-/** A picture size with nothing left out. */
+/** An image size with all fields. */
 export interface PictureSize {
   width: number;
   height: number;
   scheme: ColourScheme;
 }
 
-/** Checks a picture's size and fills in the defaults. */
+/** Checks an image size and fills in defaults. */
 export function pictureSize(options: PictureOptions, width: number, height: number): PictureSize {
   checkOptions(options, PICTURE_KEYS);
   const size = {
@@ -64,7 +64,7 @@ export async function renderSvg(option: ChartOption, size: PictureSize): Promise
     chart.setOption({ animation: false, backgroundColor: PALETTES[scheme].background, ...option });
     return chart.renderToSVGString();
   } finally {
-    // Without this a timer of the chart keeps the process alive.
+    // Otherwise a timer of the chart keeps the process alive.
     chart.dispose();
   }
 }
@@ -74,7 +74,7 @@ export async function svgToPng(svg: string, scale = 2): Promise<Buffer> {
   if (!(typeof scale === 'number' && scale > 0 && scale <= 8))
     throw invalidArgument('scale', 'a number above 0 and up to 8', scale);
   const { default: sharp } = await import('sharp');
-  // 72 dots per inch is where an SVG unit is one pixel.
+  // At 72 dots per inch an SVG unit is one pixel.
   return sharp(Buffer.from(svg), { density: 72 * scale, limitInputPixels: false })
     .png({ compressionLevel: 9 })
     .toBuffer();

@@ -1,5 +1,5 @@
 /**
- * The article's comparison: model, training accuracy, validation accuracy, parameters; and what one asks next.
+ * The article's comparison table: model, training accuracy, validation accuracy, parameters, and more columns.
  * @module
  */
 import type { RunData } from '../run/records.js';
@@ -7,44 +7,44 @@ import { alignColumns, formatCount, formatDuration, printable } from '../text.js
 import { groupRuns, type RunGroup } from './groups.js';
 import { type MeanInterval, meanInterval } from './statistics.js';
 
-/** One model of the comparison. A field is null where no run of the group has the value. */
+/** One model of the comparison. A field is null if no run of the group has the value. */
 export interface ComparisonRow {
-  /** Name of the model, with what tells it from others of that name. */
+  /** Name of the model, with a suffix if there are several of that name. */
   model: string;
-  /** Directories of the runs, one a seed. */
+  /** Directories of the runs, one per seed. */
   runs: string[];
   /** Seeds of the runs. */
   seeds: number[];
-  /** Over the last epoch, as its batches were seen; 0 to 1. */
+  /** Over the batches of the last epoch during training; 0 to 1. */
   trainAccuracy: MeanInterval | null;
   /** After the last epoch; 0 to 1. */
   valAccuracy: MeanInterval | null;
   /** After the best epoch of each run; 0 to 1. */
   bestValAccuracy: MeanInterval | null;
-  /** Parameters and batch-norm statistics, as the article counts. */
+  /** Parameters and batch-norm statistics, counted as in the article. */
   parameters: number;
   /**
-   * Of the best weights on the test images, 0 to 1, where other images chose them (`--val-split`). Without such a split the test
+   * Of the best weights on the test images, 0 to 1, if other images chose them (`--val-split`). Without such a split the test
    * images are those of the validation, and this is null.
    */
   testAccuracy: MeanInterval | null;
-  /** Images of a validation, or of the test where there is a `testAccuracy`; the fewest of any run. */
+  /** Number of validation images, or of test images if there is a `testAccuracy`; the smallest of all runs. */
   images: number;
   /** Finished epochs of every run. */
   epochs: number[];
-  /** Epochs the runs were to have. */
+  /** Configured number of epochs. */
   plannedEpochs: number;
   /** Whether every run has ended: after its last epoch, or by early stopping. */
   finished: boolean;
   /** Training images per second over the whole run. */
   imagesPerSecond: MeanInterval | null;
-  /** Training time in seconds, validation not counted. */
+  /** Training time in seconds, without validation. */
   seconds: MeanInterval | null;
 }
 
 /** The comparison as data (`rows`), as Markdown and, through `toString()`, as text for a terminal. */
 export interface Comparison {
-  /** A row a group of runs that differ by their seed alone. */
+  /** One row per group of runs that differ only in their seed. */
   rows: ComparisonRow[];
   /** A Markdown table. */
   toMarkdown(): string;
@@ -57,12 +57,12 @@ function interval(values: readonly (number | null | undefined)[]): MeanInterval 
   return finite.length > 0 ? meanInterval(finite) : null;
 }
 
-/** The accuracy of the best weights on the test images; null where they have not been evaluated. */
+/** The accuracy of the best weights on the test images; null if they have not been evaluated. */
 function bestOnTest({ evaluation }: RunData): number | null {
   return evaluation?.checkpoint === 'best' ? evaluation.accuracy : null;
 }
 
-/** A run that early stopping ended is evaluated at its end; nothing else tells it from one that was interrupted. */
+/** A run that early stopping ended has an evaluation; an interrupted one does not. */
 function hasEnded({ config, epochs, evaluation }: RunData): boolean {
   const last = epochs.at(-1)?.epoch ?? 0;
   return !(last < config.epochs) || (config.earlyStopping != null && evaluation !== null);
@@ -110,7 +110,7 @@ function measured(value: MeanInterval | null, digits: number): string {
   return `${value.mean.toFixed(digits)}${half}`;
 }
 
-/** Heads of the columns; all but the first are numbers and stand right. */
+/** Heads of the columns; all except the first are numbers and right-aligned. */
 const COMPARISON_HEADS = [
   'model',
   'train acc',
@@ -142,7 +142,7 @@ function comparisonCells(entry: ComparisonRow): string[] {
   ];
 }
 
-/** What the interval and the columns mean, for below a table; null where nothing needs saying. */
+/** A note below the table that explains the interval and the columns; null if not needed. */
 export function comparisonNote(rows: readonly ComparisonRow[]): string | null {
   const unfinished = rows.filter(({ finished }) => !finished).map(({ model }) => model);
   const notes = [
@@ -153,7 +153,7 @@ export function comparisonNote(rows: readonly ComparisonRow[]): string | null {
   return notes.filter(Boolean).join('; ') || null;
 }
 
-/** Heads and cells as text; without the column of seeds where every model has one, and of the test where there is none. */
+/** Heads and cells as text; without the column of seeds if every model has one run, and without the test column if there is no test. */
 export function comparisonText(rows: readonly ComparisonRow[]): string[][] {
   const hidden = new Set<string>();
   if (rows.every((entry) => entry.seeds.length === 1)) hidden.add('seeds');
@@ -173,7 +173,7 @@ function markdown(rows: readonly ComparisonRow[]): string {
   return [line(heads), line(rule), ...body.map(line), ...(note ? ['', note] : [])].join('\n');
 }
 
-/** A mean without an interval gets its room, so that the means of a column stand below each other. */
+/** Pads a mean without an interval, so that the means of a column are aligned. */
 function meansAligned(table: readonly string[][]): string[][] {
   const room = (column: number) => Math.max(0, ...table.map((cells) => intervalLength(cells[column]!)));
   const rooms = table[0]!.map((_, column) => room(column));
@@ -193,10 +193,10 @@ function terminal(rows: readonly ComparisonRow[]): string {
 }
 
 /**
- * Compares runs. Runs that differ by their seed only become one row with mean and 95 % interval.
- * @param runs - runs as `loadRun` gives them
+ * Compares runs. Runs that differ only in their seed become one row with mean and 95 % interval.
+ * @param runs - runs of `loadRun`
  * @returns rows in the order of the runs; print the object for the table
- * @throws ArgumentError for what is no run, naming the field
+ * @throws ArgumentError for an invalid run, naming the field
  * @example
  * console.log(String(report.comparison([await report.loadRun('runs/static'), await report.loadRun('runs/dy')])))
  */

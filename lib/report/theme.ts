@@ -1,10 +1,10 @@
 /**
- * Colours and fonts of pictures and page, in one place.
+ * Colours and fonts of images and page.
  * @module
  */
 import { invalidArgument } from '../errors.js';
 
-/** Light or dark surroundings. */
+/** Colour scheme. */
 export type ColourScheme = 'light' | 'dark';
 
 /** Checks a colour scheme. */
@@ -31,10 +31,10 @@ export const SERIES_COLOURS_DARK = [
   '#A6A6A6',
 ];
 
-/** Fonts that are there on most systems; nothing is loaded. */
+/** Fonts of most systems; none is downloaded. */
 export const FONT_STACK = "Inter, 'Segoe UI', 'Helvetica Neue', Helvetica, Arial, 'DejaVu Sans', sans-serif";
 
-/** Colours of everything that is not a series. */
+/** Colours of all elements except series. */
 export interface Palette {
   background: string;
   surface: string;
@@ -87,8 +87,8 @@ export interface HeatColours {
 }
 
 /**
- * One hue from the background up, so that the order of the values is the order of the brightness. The text of a cell has a
- * contrast of at least 4.5 to its colour (WCAG AA) where it changes from `onLow` to `onHigh` at a strength of 0.69.
+ * One hue starting at the background colour, so that brightness follows the values. The text of a cell has a
+ * contrast of at least 4.5 to its colour (WCAG AA) if it changes from `onLow` to `onHigh` at a strength of 0.69.
  */
 export const HEAT_COLOURS: Record<ColourScheme, HeatColours> = {
   light: { low: '#f3f6f9', high: '#00466f', onLow: '#000000', onHigh: '#ffffff', diagonal: '#E69F00' },

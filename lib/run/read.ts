@@ -1,5 +1,5 @@
 /**
- * Reading a run directory: what a training run has left behind, as typed data.
+ * Reads a run directory as typed data.
  * @module
  */
 import { readFile, stat } from 'node:fs/promises';
@@ -17,8 +17,8 @@ import { CONFIG, ENVIRONMENT, STORED } from './schema.js';
 /**
  * Reads a run directory.
  * @param directory - the folder `train.js --out` named
- * @returns config, environment, metrics and what evaluation has left
- * @throws ArgumentError where there is no such folder or it holds no run; CheckpointError where a file in it is damaged
+ * @returns config, environment, metrics and results of the evaluation
+ * @throws ArgumentError if the folder does not exist or contains no run; CheckpointError if a file in it is damaged
  * @example
  * const run = await report.loadRun('runs/dy')
  * run.epochs.at(-1)?.val?.accuracy

@@ -1,12 +1,12 @@
 /**
- * What a run says about itself: the lines of `metrics.jsonl` and the contents of `config.json` and
- * `environment.json`. Trainer, run directory and reports share these types and nothing else.
+ * The records of a run: the lines of `metrics.jsonl` and the contents of `config.json` and
+ * `environment.json`. Trainer, run directory and reports share only these types.
  * @module
  */
 
 import type { Device } from '../tensor/dtype.js';
 
-/** Mean loss and accuracy over a number of images. Accuracy lies between 0 and 1. */
+/** Mean loss and accuracy over a number of images. Accuracy is between 0 and 1. */
 export interface LossAndAccuracy {
   /** Mean over the images. */
   loss: number;
@@ -16,7 +16,7 @@ export interface LossAndAccuracy {
 
 /** One logged training step, written every `logEvery` batches (the article: 10). */
 export interface StepRecord {
-  /** What tells it from the other lines. */
+  /** Type of the record. */
   type: 'step';
   /** 1-based epoch. */
   epoch: number;
@@ -30,35 +30,35 @@ export interface StepRecord {
   lr: number;
 }
 
-/** How one dynamic layer used its experts during an epoch. */
+/** The use of experts of one dynamic layer during an epoch. */
 export interface ExpertUsage {
   /** Name of the layer, such as `features.8`. */
   layer: string;
   /** Mean attention of every expert over the training images; sums to 1 with softmax routing. */
   mean: number[];
-  /** Mean entropy of the attention in nats, from 0 (one expert alone) to ln(K) (all alike). */
+  /** Mean entropy of the attention in nats, from 0 (only one expert) to ln(K) (all equally). */
   entropy: number;
 }
 
 /** One finished epoch. */
 export interface EpochRecord {
-  /** What tells it from the other lines. */
+  /** Type of the record. */
   type: 'epoch';
   /** 1-based epoch. */
   epoch: number;
-  /** Learning rate the epoch was trained with (of the first parameter group, at the start of the epoch). */
+  /** Learning rate of the epoch (of the first parameter group, at the start of the epoch). */
   lr: number;
   /** Softmax temperature of the routing during this epoch; null for a model without dynamic layers. */
   temperature: number | null;
-  /** Over the training batches as they were seen: the weights change while these are collected. */
+  /** Over the training batches, while the weights change. */
   train: LossAndAccuracy;
-  /** Over the whole validation set after the epoch; null where there is none. */
+  /** Over the whole validation set after the epoch; null without one. */
   val: LossAndAccuracy | null;
   /** Wall time of the epoch's training part, in seconds; validation is not counted. */
   seconds: number;
   /** Training images per second. */
   imagesPerSecond: number;
-  /** Seconds of `seconds` in which the trainer waited for the loader. */
+  /** Part of `seconds` in which the trainer waited for the loader. */
   dataSeconds: number;
   /** When the epoch ended, ISO 8601. */
   time: string;
@@ -70,9 +70,9 @@ export interface EpochRecord {
 export interface EvaluationRecord extends LossAndAccuracy {
   /** `best`, `last`, `epoch-<number>`, or the path of a file of weights. */
   checkpoint: string;
-  /** Images that were evaluated. */
+  /** Number of evaluated images. */
   images: number;
-  /** Loading of the images included. */
+  /** Images per second, including loading. */
   imagesPerSecond: number;
   /** Class names in label order. */
   classes: string[];
@@ -85,27 +85,27 @@ export type MetricsRecord = StepRecord | EpochRecord;
 
 /** Numbers of scalars in a model. */
 export interface ParameterCounts {
-  /** Scalars the optimizer trains. */
+  /** Trained scalars. */
   trainable: number;
   /** Running means and variances of batch norm. */
   statistics: number;
-  /** Both together: the number the article gives. Temperatures and step counters are not counted. */
+  /** The sum of both, as in the article. Temperatures and step counters are not counted. */
   total: number;
 }
 
-/** `config.json`: everything that is needed to build the model and repeat the run. */
+/** `config.json`: everything needed to build the model and repeat the run. */
 export interface RunConfig {
-  /** Where values came from that the command line did not give. Absent in older runs: 'article'. */
+  /** The recipe: source of values that were not in the command line. Absent in older runs: 'article'. */
   recipe?: 'article' | 'small' | undefined;
   /** Name for `models.create`. */
   model: string;
   /** Options for `models.create`, such as `{ numClasses: 10, numExperts: 2 }`. */
   modelOptions: Record<string, number | string | boolean>;
-  /** How many numbers the model has. */
+  /** Numbers of parameters. */
   parameters: ParameterCounts;
   /** Name for `data.create`; another one where the images come from a custom data set. */
   dataset: string;
-  /** Where the data set was read; null for the bundled set. */
+  /** Folder of the data set; null for the bundled set. */
   dataDir: string | null;
   /** Class names in label order. */
   classes: string[];
@@ -114,25 +114,25 @@ export interface RunConfig {
   /** Images of a validation. */
   valImages: number;
   /**
-   * Share of the training images, of every class alike, that are held out to choose the best epoch; null where the test images
+   * Share of the training images of every class that is held out to choose the best epoch; null if the test images
    * choose it. Absent in older runs: null.
    */
   valSplit?: number | null | undefined;
   /** [C, H, W] of the images in the data set. */
   imageShape: number[];
-  /** Side of the square images the network sees, in pixels. */
+  /** Side of the square input images in pixels. */
   imageSize: number;
   /** Passes over the training images. */
   epochs: number;
   /** Images of a batch. */
   batchSize: number;
-  /** Learning rate at the start, or the highest of the schedule. */
+  /** Initial learning rate, or the highest of the schedule. */
   lr: number;
-  /** Of SGD. */
+  /** Momentum of SGD. */
   momentum: number;
-  /** Factor of the weights in the gradient. */
+  /** Weight decay (L2). */
   weightDecay: number;
-  /** Share of the target that all classes have in common, 0 to 1. */
+  /** Label smoothing, 0 to 1. */
   labelSmoothing: number;
   /** Epochs after which the learning rate is multiplied by `gamma`. */
   milestones: number[];
@@ -140,77 +140,77 @@ export interface RunConfig {
   gamma: number;
   /** Temperature schedule; null for a model without dynamic layers. */
   temperature: { start: number; epochs: number } | null;
-  /** Of weights, order and augmentation. */
+  /** Seed of weights, order and augmentation. */
   seed: number;
-  /** Where it was trained. */
+  /** Device of the training. */
   device: Device;
   /** Dtype of the weights. */
   dtype: string;
-  /** Training images that were used; null for all. */
+  /** Number of training images that were used; null for all. */
   limitTrain: number | null;
-  /** Test images that were used; null for all. */
+  /** Number of test images that were used; null for all. */
   limitTest: number | null;
-  /** The part of a training image that is used. Absent in older runs: 'resized', the article's. */
+  /** Cropping of training images. Absent in older runs: 'resized', as in the article. */
   crop?: 'resized' | 'padded' | 'none' | undefined;
-  /** Pixels around an image before a crop of its own size; null where that is not what happens. */
+  /** Padding in pixels for `crop: 'padded'`; null otherwise. */
   padding?: number | null | undefined;
-  /** How likely an image is mirrored. Absent: 0.5. */
+  /** Probability of a horizontal flip. Absent: 0.5. */
   flip?: number | undefined;
   /** Strengths for brightness, contrast, saturation and, if given, hue; null for none. */
   colorJitter?: number[] | null | undefined;
-  /** How likely an image loses a rectangle; null for never. */
+  /** Probability of random erasing; null for none. */
   randomErasing?: number | null | undefined;
-  /** The alpha of mixup and of cutmix, and how likely a batch is mixed; null for neither, and for always. */
+  /** The alpha of MixUp; null for none. */
   mixup?: number | null | undefined;
-  /** The alpha of cutmix; null for none. */
+  /** The alpha of CutMix; null for none. */
   cutmix?: number | null | undefined;
-  /** How likely a batch is mixed; null for always. */
+  /** Probability that a batch is mixed; null for 1. */
   mixProb?: number | null | undefined;
   /** Dtype of the images of a batch. Absent: float32. */
   batchDtype?: 'float32' | 'bfloat16' | undefined;
-  /** Layout of the images of a batch. Absent: contiguous. */
+  /** Memory layout of the images of a batch. Absent: contiguous. */
   memoryFormat?: 'contiguous' | 'channels-last' | undefined;
   /** Where images are transformed. Absent: on the CPU. */
   augmentOn?: 'cpu' | 'device' | undefined;
-  /** How the learning rate goes. Absent in older runs: 'milestones'. */
+  /** Learning-rate schedule. Absent in older runs: 'milestones'. */
   schedule?: ScheduleName | undefined;
-  /** Epochs over which the learning rate rises from near 0. Absent: 0. */
+  /** Number of warm-up epochs. Absent: 0. */
   warmupEpochs?: number | undefined;
-  /** Batches a step of the optimizer. Absent: 1. */
+  /** Gradient accumulation: batches per optimizer step. Absent: 1. */
   accumulate?: number | undefined;
-  /** Bounds of the gradient; null for none. */
+  /** Gradient clipping by norm; null for none. */
   clipGradNorm?: number | null | undefined;
-  /** Bound of every element of the gradient; null for none. */
+  /** Gradient clipping by value; null for none. */
   clipGradValue?: number | null | undefined;
   /** Decay of the averaged weights, which validation and `best.safetensors` use; null for none. */
   ema?: number | null | undefined;
-  /** Dtype of the forward pass where that is safe; null for that of the weights. */
+  /** Mixed precision: dtype of the forward pass; null for none. */
   autocast?: 'bfloat16' | 'float16' | null | undefined;
   /** Whether steps are captured as a CUDA graph. Absent: false. */
   capture?: boolean | undefined;
-  /** What the best epoch is chosen by. Absent: 'accuracy'. */
+  /** Metric that chooses the best epoch. Absent: 'accuracy'. */
   monitor?: 'accuracy' | 'loss' | undefined;
-  /** Validations without improvement after which the training ends; null for none. */
+  /** Early stopping: number of validations without improvement; null for none. */
   earlyStopping?: { patience: number; minDelta: number } | null | undefined;
-  /** Epochs from one validation to the next. Absent: 1. */
+  /** Number of epochs between validations. Absent: 1. */
   validateEvery?: number | undefined;
-  /** Epochs from one kept checkpoint to the next, and how many of them stay; null for none. */
+  /** Number of epochs between kept checkpoints; null for none. */
   keepCheckpoints?: { every: number; last: number } | null | undefined;
-  /** Weights the training started from; null for random ones. */
+  /** File of the initial weights; null for random ones. */
   init?: string | null | undefined;
 }
 
 /**
- * Schedules of the learning rate: constant but for drops at milestones; half a cosine to 0; up and down again by a cosine
- * (OneCycleLR); constant. The middle two change at every step.
+ * Learning-rate schedules: steps at milestones; half a cosine to 0; one cycle of a cosine up and down
+ * (OneCycleLR); constant. `cosine` and `one-cycle` change the rate at every step.
  */
 export type ScheduleName = 'milestones' | 'cosine' | 'one-cycle' | 'constant';
 
-/** `environment.json`: the machine and the versions a run was made with. */
+/** `environment.json`: the machine and the versions of a run. */
 export interface RunEnvironment {
   /** Version of dyconv. */
   dyconv: string;
-  /** Of the checkout dyconv runs from, `-dirty` where it was changed; null or absent where it is a package. */
+  /** Git commit of dyconv, with `-dirty` if it was changed; null or absent for an installed package. */
   commit?: string | null | undefined;
   /** Version of Node.js. */
   node: string;
@@ -220,15 +220,15 @@ export interface RunEnvironment {
   platform: string;
   /** Name of the CPU, or 'unknown'. */
   cpu: string;
-  /** Cores that the process may use. */
+  /** Number of cores that the process may use. */
   cores: number;
-  /** Bytes of memory the machine has. */
+  /** Memory of the machine in bytes. */
   memoryBytes: number;
-  /** Threads of libtorch. */
+  /** Number of threads of libtorch. */
   threads: number;
-  /** Where it was trained. */
+  /** Device of the training. */
   device: string;
-  /** Instruction set libtorch chose its own kernels for. */
+  /** Instruction set of libtorch's kernels. */
   cpuCapability?: string | undefined;
   /** The algorithm of every dynamic layer by its name, at the run's batch size. */
   kernels?: Record<string, string> | undefined;

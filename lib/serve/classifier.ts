@@ -1,5 +1,5 @@
 /**
- * A trained network as a function from pictures to classes.
+ * A classifier for images from a trained network.
  * @module
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
@@ -20,18 +20,18 @@ import type { Tensor } from '../tensor/tensor.js';
 import { RunDirectory } from '../train/run-directory.js';
 import { type Picture, readPicture } from './picture.js';
 
-/** A class and how likely it is. */
+/** A class and its probability. */
 export interface ClassProbability {
   /** Name of the class. */
   name: string;
-  /** 0 to 1; all classes together give 1. */
+  /** 0 to 1; the probabilities of all classes sum to 1. */
   probability: number;
 }
 
 /** Options of {@link loadClassifier}. */
 export interface LoadClassifierOptions {
   /**
-   * Which weights: `'best'`, `'last'` or `'epoch-<number>'` of the run, or the path of a file of weights (`.safetensors`,
+   * The weights: `'best'`, `'last'` or `'epoch-<number>'` of the run, or the path of a file of weights (`.safetensors`,
    * or a state dict of PyTorch, `.pt` or `.pth`). Default `'best'`.
    */
   checkpoint?: string | undefined;
@@ -41,7 +41,7 @@ export interface LoadClassifierOptions {
 
 const LOAD_CLASSIFIER_KEYS = optionKeys('checkpoint', 'device');
 
-/** What a classifier calls of its network. */
+/** Methods of the network that a classifier calls. */
 const MODULE: Record<string, FieldKind> = {
   forward: 'function',
   parameters: 'function',
@@ -62,19 +62,19 @@ function checkDevice(device: Device): Device {
   return device;
 }
 
-/** The network of a run, in evaluation mode, with the way its pictures take. Made by {@link loadClassifier}. */
+/** The network of a run in evaluation mode, with the decoding of its images. Created by {@link loadClassifier}. */
 export class Classifier {
-  /** What the network was trained with. */
+  /** Configuration of the training. */
   readonly config: RunConfig;
   /** The network, in evaluation mode. */
   readonly model: Module;
-  /** Where it computes. */
+  /** Device of the network. */
   readonly device: Device;
   #disposed = false;
-  /** Settles when the last request so far is done. */
+  /** Settles when all requests so far are done. */
   #last: Promise<unknown> = Promise.resolve();
 
-  /** @internal @throws ArgumentError for what is no configuration, no module or no device. */
+  /** @internal @throws ArgumentError for an invalid configuration, module or device. */
   constructor(config: RunConfig, model: Module, device: Device) {
     this.config = parseArgument(CONFIG, config, 'config');
     this.model = checkRecord(model, 'model', 'a Module', MODULE);
@@ -87,10 +87,10 @@ export class Classifier {
   }
 
   /**
-   * The classes of a picture, the likeliest first. The picture takes the way of a test image: it is decoded as those of
-   * `data.imageFolder` are. Pictures are decoded at the same time; the network computes one after the other, in the order
-   * of the calls, and the event loop gets a turn before each.
-   * @param picture - A path, or the bytes of an encoded picture.
+   * Classifies an image. The result has all classes, the most probable first. Images are decoded like those of
+   * `data.imageFolder`. Decoding runs in parallel; the network processes one image after another, in the order
+   * of the calls, and yields to the event loop before each.
+   * @param picture - A path, or the bytes of an image file.
    * @throws ArgumentError when it is neither. @throws DatasetError when it cannot be read.
    */
   async predict(picture: Picture): Promise<ClassProbability[]> {
@@ -98,7 +98,7 @@ export class Classifier {
     if (typeof picture !== 'string' && !types.isUint8Array(picture))
       throw invalidArgument('picture', 'a path or a Uint8Array', picture);
     const batch = this.#read(picture);
-    // The failure of a request is for whoever made it, not for those behind.
+    // A failed request must not affect later ones.
     const before = this.#last;
     const result = Promise.allSettled([batch, before]).then(async () => {
       using images = await batch;
@@ -109,7 +109,7 @@ export class Classifier {
     return result;
   }
 
-  /** A picture as a batch of one, [1, C, H, W]. */
+  /** An image as a batch of one, [1, C, H, W]. */
   async #read(picture: Picture): Promise<Tensor> {
     const set = await readPicture(picture, this.config);
     const transform = test({ size: this.config.imageSize });
@@ -149,10 +149,10 @@ export class Classifier {
 }
 
 /**
- * Builds the network of a run directory anew and loads its weights.
- * @param path - The run directory, as `scripts/train.js --out` left it.
- * @throws ArgumentError when an argument is of the wrong kind. @throws CheckpointError when the folder is no run directory,
- * and when configuration or weights are missing, damaged, or of another architecture.
+ * Builds the network of a run directory and loads its weights.
+ * @param path - The run directory: the `--out` folder of `scripts/train.js`.
+ * @throws ArgumentError when an argument is invalid. @throws CheckpointError when the folder is not a run directory,
+ * and when configuration or weights are missing, damaged, or of a different architecture.
  * @example
  * using classifier = await serve.loadClassifier('runs/dy');
  * const [best] = await classifier.predict('photo.jpg');

@@ -1,5 +1,5 @@
 /**
- * The first floor of {@link Tensor}: what it is, its data, its gradient, its end.
+ * Properties, data, gradients and lifetime of {@link Tensor}.
  * @module
  */
 import { inspect } from 'node:util';
@@ -21,13 +21,13 @@ const MEMORY_FORMAT = optionKeys('memoryFormat');
 
 /** Options of {@link TensorBase.to}. */
 export interface ToOptions {
-  /** Default: where the tensor is. */
+  /** Default: the tensor's device. */
   device?: Device | undefined;
-  /** Default: what the tensor has. */
+  /** Default: the tensor's dtype. */
   dtype?: DType | undefined;
   /**
-   * Do not wait for a copy from page-locked memory ({@link TensorBase.pinMemory}) to a GPU, or back: the source must then
-   * stay as it is until the device has caught up. Default false.
+   * Do not wait for a copy from page-locked memory ({@link TensorBase.pinMemory}) to a GPU, or back: the source must then not
+   * be changed until the copy is complete. Default false.
    */
   nonBlocking?: boolean | undefined;
 }
@@ -39,7 +39,7 @@ export const TO_KEYS = optionKeys('device', 'dtype', 'nonBlocking');
 export interface BackwardOptions {
   /** Keep the graph for another backward pass. Default: `createGraph`. */
   retainGraph?: boolean | undefined;
-  /** Record the backward pass itself, for higher derivatives. Default false. */
+  /** Record the backward pass, for higher derivatives. Default false. */
   createGraph?: boolean | undefined;
 }
 
@@ -77,7 +77,7 @@ export abstract class TensorBase {
     return native.ndim(this as unknown as Tensor);
   }
 
-  /** Whether the tensor was made by no recorded operation; only leaves accumulate {@link grad}. */
+  /** Whether the tensor is not the result of a recorded operation; only leaves accumulate {@link grad}. */
   get isLeaf(): boolean {
     return native.isLeaf(this as unknown as Tensor);
   }
@@ -106,13 +106,13 @@ export abstract class TensorBase {
     native.setGrad(this as unknown as Tensor, value);
   }
 
-  /** Whether the elements lie in row-major order without gaps. */
+  /** Whether the elements are in row-major order without gaps. */
   isContiguous(this: Tensor): boolean {
     return native.isContiguous(this);
   }
 
   /**
-   * The elements in row-major order, whatever the strides and the device, copied on a background thread.
+   * The elements in row-major order, for any strides and device, copied on a background thread.
    * @param options.dtype - The elements are converted to it first, and the array is of its type. Default: the tensor's own.
    * @returns The typed array of the dtype; raw bits in a Uint16Array for float16 and bfloat16, 0 and 1 for bool.
    * @throws DTypeError for an unknown dtype.
@@ -126,9 +126,9 @@ export abstract class TensorBase {
   }
 
   /**
-   * {@link data}, at once.
+   * {@link data}, synchronously.
    * @param options.dtype - As in {@link data}.
-   * @param options.copy - Default true. With false the array stands on the tensor's own memory where that is possible (a
+   * @param options.copy - Default true. With false the array uses the tensor's memory if possible (a
    * contiguous tensor of that dtype on the CPU, a runtime that takes memory of others, as Node does and Electron does not):
    * writing to one changes the other, unseen by autograd. The memory lives as long as either of them; it is given back in
    * a later turn of the event loop than the one in which the array was collected.
@@ -146,10 +146,10 @@ export abstract class TensorBase {
   }
 
   /**
-   * A handle by which another thread of this process gets the tensor, without a copy: post it in a message, and call
-   * {@link Tensor.fromHandle} there. Both threads then see the same memory; nothing orders their writes. A tensor made by
-   * {@link fromTypedArray} is copied once, as its buffer ends with its thread.
-   * @param options.claims - How many threads may claim the handle. Default 1.
+   * A handle that gives another thread of this process access to the tensor, without a copy: post it in a message, and call
+   * {@link Tensor.fromHandle} there. Both threads then use the same memory without synchronisation. A tensor created by
+   * {@link fromTypedArray} is copied once, because its buffer ends with its thread.
+   * @param options.claims - Number of threads that may claim the handle. Default 1.
    * @throws ArgumentError for a recorded result that requires a gradient: a graph stays on its thread; use `detach()`.
    * @example worker.postMessage({ weights: layer.weight.share() });
    */
@@ -160,14 +160,14 @@ export abstract class TensorBase {
     return makeHandle(native.share(this, claims));
   }
 
-  /** The elements as nested arrays: booleans for bool, numbers otherwise, bigints for integers beyond 2^53. */
+  /** The elements as nested arrays: booleans for bool, numbers otherwise, bigints for integers above 2^53. */
   async array(this: Tensor): Promise<NestedArray> {
     const [shape, dtype] = [native.shape(this), native.dtype(this)];
     checkNesting(shape);
     return nest(await readAs(this, readableDType(dtype), readLater), shape, dtype);
   }
 
-  /** {@link array}, at once. */
+  /** {@link array}, synchronously. */
   arraySync(this: Tensor): NestedArray {
     const [shape, dtype] = [native.shape(this), native.dtype(this)];
     checkNesting(shape);
@@ -187,7 +187,7 @@ export abstract class TensorBase {
 
   /**
    * The tensor on another device or with another dtype; itself (a new handle) when nothing changes.
-   * @throws DeviceError when the device is not there. @throws DTypeError for an unknown dtype.
+   * @throws DeviceError when the device is not available. @throws DTypeError for an unknown dtype.
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.to.html
    */
   to(this: Tensor, options: ToOptions): Tensor {
@@ -198,7 +198,7 @@ export abstract class TensorBase {
   }
 
   /**
-   * A copy in page-locked memory, from which copies to a GPU need not be waited for; itself if it is there already.
+   * A copy in page-locked memory, for asynchronous copies to a GPU; the tensor itself if it is page-locked already.
    * @throws DeviceError without a CUDA device.
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.pin_memory.html
    */
@@ -219,12 +219,12 @@ export abstract class TensorBase {
     return native.clone(this);
   }
 
-  /** The same storage outside the graph. */
+  /** A tensor with the same storage, outside of the graph. */
   detach(this: Tensor): Tensor {
     return native.detach(this);
   }
 
-  /** The tensor in row-major order: a copy unless it is so already. */
+  /** The tensor in row-major order: a copy if necessary. */
   contiguous(
     this: Tensor,
     options: { memoryFormat?: 'contiguous' | 'channelsLast' | undefined } = {},
@@ -242,8 +242,8 @@ export abstract class TensorBase {
   }
 
   /**
-   * Computes the gradients of the tensor with respect to the leaves it was made from and adds them to their `grad`.
-   * @param gradient - dL/dthis, of the tensor's shape; may be left out for a tensor of one element, where it is 1.
+   * Computes the gradients of the tensor with respect to its leaves and adds them to their `grad`.
+   * @param gradient - dL/dthis, of the tensor's shape. Default for a tensor of one element: 1.
    * @throws NativeError when nothing was recorded, or the graph was freed by an earlier pass.
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.backward.html
    */
@@ -253,17 +253,17 @@ export abstract class TensorBase {
   }
 
   /**
-   * Calls `hook` with the tensor's gradient in every backward pass; a Tensor that it returns takes the gradient's place.
-   * Errors it throws reach the caller of the pass. Runs on this thread; for CUDA tensors it is refused. A hook that refers
+   * Calls `hook` with the tensor's gradient in every backward pass; if it returns a Tensor, this replaces the gradient.
+   * Its errors are thrown to the caller of the pass. It runs on this thread. A hook that refers
    * to its own tensor keeps it alive until removed, or until the tensor is disposed.
-   * @returns `remove()` takes the hook away.
+   * @returns `remove()` removes the hook.
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.register_hook.html
    */
   registerHook(this: Tensor, hook: GradientHook): { remove(): void } {
     return registerHook(this, hook);
   }
 
-  /** Has a result keep its gradient in {@link grad}, as leaves do. Harmless on leaves. */
+  /** Makes a result keep its gradient in {@link grad}, like a leaf. No effect on leaves. */
   retainGrad(this: Tensor): void {
     native.retainGrad(this);
   }
@@ -278,7 +278,7 @@ export abstract class TensorBase {
     return native.gradFunction(this as unknown as Tensor) || null;
   }
 
-  /** Frees the tensor now instead of when it is collected. Views of it keep their data. Harmless when repeated. */
+  /** Frees the tensor before it is garbage-collected. Views keep their data. May be called repeatedly. */
   dispose(this: Tensor): void {
     native.dispose(this);
   }
@@ -288,12 +288,12 @@ export abstract class TensorBase {
     native.dispose(this as unknown as Tensor);
   }
 
-  /** The values as PyTorch prints them, with dtype, device and grad where they are not the usual ones. */
+  /** The values in PyTorch's format, with dtype, device and grad if they differ from the defaults. */
   toString(): string {
     return format(this as unknown as Tensor);
   }
 
-  /** What `console.log` shows: values, shape where it is not seen, dtype. */
+  /** For `console.log`: values, shape if it is not visible, dtype. */
   [inspect.custom](): string {
     return this.toString();
   }

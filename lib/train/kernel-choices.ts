@@ -1,5 +1,5 @@
 /**
- * Which algorithm computes each dynamic layer of a model, for the record of a run.
+ * The algorithm of each dynamic layer of a model, for the records of a run.
  * @module
  */
 import { checkIterable, checkOptions, optionKeys } from '../check/index.js';
@@ -16,7 +16,7 @@ import type { AutocastDType } from './forward-backward.js';
 
 const DEVICE_AUTOCAST = optionKeys('device', 'autocast');
 
-/** What a dynamic layer looks like: recognised by this, so that this file needs no layer's code. */
+/** Properties by which a dynamic layer is recognised, so that this file does not import layers. */
 interface DynamicLayer {
   weight: Tensor;
   bias: Tensor | null;
@@ -25,9 +25,9 @@ interface DynamicLayer {
 }
 
 /**
- * Runs a batch of zeros through a model, in evaluation mode and without drawing random numbers, and asks every dynamic
- * layer for its algorithm.
- * @param shape - Of the batch, [B, C, H, W]: the choice depends on it.
+ * Runs a batch of zeros through a model, in evaluation mode and without using random numbers, and gets the algorithm of every dynamic
+ * layer.
+ * @param shape - Shape of the batch, [B, C, H, W]; the choice depends on it.
  * @returns Names of algorithms by the names of layers; empty for a model without dynamic layers.
  */
 export function kernelChoices(
@@ -63,7 +63,7 @@ function choiceOf(layer: DynamicLayer, input: Tensor): string {
   const { algorithm = 'auto', ...geometry } = options;
   if (algorithm !== 'auto') return algorithm;
   const { dtype } = input;
-  // The layer's own: attention that sums to 1 is cheaper to mix with.
+  // The layer's own attention, because mixing is cheaper if attention sums to 1.
   const attention = layer.attention(input);
   // Under autocast the weight follows the input.
   return dynamicConv2d.choice(input, weight.to({ dtype }), attention, bias?.to({ dtype }) ?? null, geometry);

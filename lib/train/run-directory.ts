@@ -1,5 +1,5 @@
 /**
- * The folder a training run keeps its results in.
+ * The run directory: the folder of a training's results.
  * @module
  */
 import { access, constants, type FileHandle, mkdir, open, readdir, readFile, rm } from 'node:fs/promises';
@@ -25,10 +25,10 @@ const IMPROVED_KEEP = optionKeys('improved', 'keep');
 const KEEP_KEYS = optionKeys('every', 'last');
 const DESCRIPTION_KEYS = optionKeys('config', 'environment');
 
-/** Any of these makes a folder a run that must not be overwritten. */
+/** A folder with any of these files is a run and must not be overwritten. */
 const RESULTS = ['config.json', 'metrics.jsonl', 'best.safetensors', 'last.safetensors', 'last.state'];
 
-/** How far a checkpoint got: metrics beyond it are cut when a run is resumed. */
+/** The position of a checkpoint: later metrics are removed when a run is resumed. */
 export interface RunPosition {
   /** Finished epochs. */
   epoch: number;
@@ -38,7 +38,7 @@ export interface RunPosition {
 
 /**
  * A run directory: `config.json`, `environment.json`, `metrics.jsonl`, `best.safetensors`, `last.safetensors`,
- * `last.state`. Every file is replaced atomically; `metrics.jsonl` grows by one write a line. One process at a time writes
+ * `last.state`. Every file is replaced atomically; each line of `metrics.jsonl` is appended by one write. One process at a time writes
  * the records and checkpoints of a run: `run.lock` names it until {@link close}. Reading needs no lock.
  * @example
  * const run = await train.RunDirectory.create('runs/dy', { config, environment })
@@ -59,9 +59,9 @@ export class RunDirectory {
   }
 
   /**
-   * Starts a run, and takes it for this process: {@link lock}.
-   * @param path - Made if it does not exist.
-   * @throws {TrainingError} if it already holds a run, or cannot be written to.
+   * Starts a run and locks it for this process: {@link lock}.
+   * @param path - Created if it does not exist.
+   * @throws {TrainingError} if it already contains a run, or cannot be written to.
    * @throws {LockedError} if another process is starting a run in it.
    */
   static async create(
@@ -87,9 +87,9 @@ export class RunDirectory {
   }
 
   /**
-   * Takes the run for this process, which alone may train in it until {@link close}. {@link create} and {@link resume} do so; call
-   * it earlier to be refused before data are read. Several objects of one process share the lock.
-   * @throws {LockedError} if another process trains in the folder, naming that process. The lock of one that has ended is
+   * Locks the run for training in this process until {@link close}. {@link create} and {@link resume} call this; call
+   * it earlier to detect a conflict before data is read. Several objects of one process share the lock.
+   * @throws {LockedError} if another process trains in the folder, naming that process. The lock of an ended process is
    *   taken over.
    */
   async lock(): Promise<void> {
@@ -102,7 +102,7 @@ export class RunDirectory {
 
   /**
    * Checks that a run can be started in a folder.
-   * @throws {TrainingError} if it already holds a run, is not a folder, or cannot be written to or made.
+   * @throws {TrainingError} if it already contains a run, is not a folder, or cannot be written to or created.
    */
   static async assertFree(path: string): Promise<void> {
     checkPath(path, 'the path of a folder');
@@ -124,7 +124,7 @@ export class RunDirectory {
 
   /**
    * Opens an existing run.
-   * @throws {CheckpointError} if the folder holds none.
+   * @throws {CheckpointError} if the folder contains none.
    */
   static async open(path: string): Promise<RunDirectory> {
     const run = new RunDirectory(path);
@@ -148,20 +148,20 @@ export class RunDirectory {
     return this.#readJson('environment.json', ENVIRONMENT);
   }
 
-  /** Replaces the configuration, for a resumed run that is to last longer. */
+  /** Replaces the configuration, for a resumed run with more epochs. */
   async writeConfig(config: RunConfig): Promise<void> {
     await this.#write('config.json', json('config', config));
   }
 
-  /** Writes `evaluation.json`, in place of an earlier one. */
+  /** Writes `evaluation.json` and replaces an earlier one. */
   async writeEvaluation(record: EvaluationRecord): Promise<void> {
     await this.#write('evaluation.json', json('record', parseArgument(RECORDS.evaluation, record, 'record')));
   }
 
   /**
-   * Adds a line to `metrics.jsonl`, in a single write.
+   * Appends a line to `metrics.jsonl` in a single write.
    * @throws {ArgumentError} naming the field of the record that does not fit.
-   * @throws {CheckpointError} if it cannot be written; what was there before stays readable.
+   * @throws {CheckpointError} if it cannot be written; the existing lines remain readable.
    */
   async append(record: MetricsRecord): Promise<void> {
     const line = toLine(record);
@@ -199,12 +199,12 @@ export class RunDirectory {
   }
 
   /**
-   * Saves `last.safetensors` and `last.state`, and `best.safetensors` first where this is the best epoch so far. Where
-   * the trainer averages weights, the averages are what `best.safetensors` and the kept checkpoints hold;
-   * `last.safetensors` holds the weights that training goes on with.
+   * Saves `last.safetensors` and `last.state`, and `best.safetensors` first if this is the best epoch so far. If
+   * the trainer averages weights, `best.safetensors` and the kept checkpoints contain the averages;
+   * `last.safetensors` contains the weights with which training continues.
    * @param options.keep - Also keeps the weights of every `every`-th epoch as `epoch-<number>.safetensors`, the `last`
    *   of them. Default: none.
-   * @throws {CheckpointError} if a file cannot be written; the previous checkpoint is then still in place.
+   * @throws {CheckpointError} if a file cannot be written; the previous checkpoint is then unchanged.
    */
   async saveCheckpoint(
     model: Module,
@@ -233,7 +233,7 @@ export class RunDirectory {
   }
 
   /**
-   * The file of a checkpoint: `best`, `last` or `epoch-<number>` in this run; anything with a file ending is a path.
+   * The file of a checkpoint: `best`, `last` or `epoch-<number>` of this run; a name with a file extension is a path.
    * @throws {CheckpointError} for another name.
    */
   weightsFile(checkpoint: string): string {
@@ -247,7 +247,7 @@ export class RunDirectory {
     );
   }
 
-  /** What a killed process was writing. Called with the lock, and once the last checkpoint has been put together. */
+  /** Removes temporary files of killed processes. Called with the lock, after the last checkpoint has been completed. */
   async #removeHalfWritten(): Promise<void> {
     const pattern = /^\.(.+\.(safetensors|state|jsonl|json|html|svg|png))\..+\.tmp$/;
     const names = (await readdir(this.path)).filter((name) => pattern.test(name));
@@ -274,9 +274,9 @@ export class RunDirectory {
   }
 
   /**
-   * Puts a model and its trainer where the last checkpoint left them, and cuts metrics that lie beyond it. Without a
-   * checkpoint, as after a kill in the first epoch, nothing but the metrics is changed: the run starts anew, and its seed
-   * makes that the same run.
+   * Restores a model and its trainer from the last checkpoint, and removes later metrics. Without a
+   * checkpoint, for example after a kill in the first epoch, only the metrics are changed: the run restarts, and its seed
+   * makes it the same run.
    * @returns Whether there was a checkpoint.
    * @throws {CheckpointError} if it is damaged or does not fit.
    * @throws {LockedError} if another process trains in the folder.
@@ -302,7 +302,7 @@ export class RunDirectory {
     return true;
   }
 
-  /** Closes `metrics.jsonl`, which {@link append} opens again, and gives the {@link lock} up. */
+  /** Closes `metrics.jsonl`, which {@link append} opens again, and releases the {@link lock}. */
   async close(): Promise<void> {
     await this.#closeMetrics();
     await this.#lock?.release();

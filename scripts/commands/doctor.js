@@ -32,9 +32,9 @@ function print(findings, healthy) {
     warning: pc.yellow('warning'),
     error: pc.red('WRONG  '),
   };
-  for (const { name, status, detail, mend } of findings) {
+  for (const { name, status, detail, fix } of findings) {
     console.log(`${marks[status]} ${name.padEnd(13)} ${detail}`);
-    if (mend && status !== 'ok') console.log(`${' '.repeat(21)} ${pc.bold('mend:')} ${mend}`);
+    if (fix && status !== 'ok') console.log(`${' '.repeat(21)} ${pc.bold('fix:')} ${fix}`);
   }
   const wrong = findings.filter(({ status }) => status === 'error').length;
   console.log(

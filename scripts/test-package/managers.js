@@ -1,6 +1,6 @@
 /**
  * npm 12 and pnpm, which run no install script that has not been approved: dyconv is installed by its name, its error
- * names a command, that command mends it; and approving the script does the same. The lines are those of the guide.
+ * names a command, that command fixes it; and approving the script does the same. The lines are those of the guide.
  * @module
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -38,7 +38,7 @@ function npm12(work, env) {
     expect(/scripts blocked[\s\S]*dyconv@\S+ \(install: /.test(text), text);
     expect(!isSetUp(setup), 'the install script ran');
   });
-  mendedByItsError(setup, 'npx dyconv setup', env);
+  fixedByItsError(setup, 'npx dyconv setup', env);
   const approved = project(work, 'npm approve ß');
   check('what the guide says for npm: approve, rebuild', () => {
     shell('npm install dyconv', approved, env);
@@ -57,7 +57,7 @@ function pnpm(work, env) {
     expect(/Ignored build scripts: .*dyconv@/.test(stdout + stderr), stdout + stderr);
     expect(existsSync(join(setup, 'node_modules', 'dyconv')) && !isSetUp(setup), 'the install script ran');
   });
-  mendedByItsError(setup, 'pnpm exec dyconv setup', env);
+  fixedByItsError(setup, 'pnpm exec dyconv setup', env);
   const approved = project(work, 'pnpm approve ß');
   check('what the guide says for pnpm: approve-builds', () => {
     attempt('pnpm', ['add', 'dyconv'], approved, env);
@@ -75,7 +75,7 @@ function pnpm(work, env) {
 }
 
 /** The error names the command, which is then run as it stands there. @param {string} folder @param {string} command @param {NodeJS.ProcessEnv} env */
-function mendedByItsError(folder, command, env) {
+function fixedByItsError(folder, command, env) {
   const named = check(`its error names: ${command}`, () => {
     const empty = { ...env, DYCONV_CACHE: join(folder, 'empty cache') };
     const { status, stderr } = attempt('node', ['esm.mjs'], folder, empty);
@@ -83,9 +83,9 @@ function mendedByItsError(folder, command, env) {
     expect(status !== 0 && line === command, stderr || 'no error');
     return command;
   });
-  check(`${named} mends it`, () => {
+  check(`${named} fixes it`, () => {
     const text = shell(named, folder, env);
-    expect(text.includes('the ready-made add-on'), text);
+    expect(text.includes('the prebuilt add-on'), text);
     run('node', ['esm.mjs'], folder, { ...env, DYCONV_CACHE: join(folder, 'empty cache') });
     shell(named.replace('setup', 'doctor'), folder, env);
   });

@@ -72,8 +72,8 @@ describe('what is installed here', () => {
 
 describe('what is wrong', () => {
   it('an old Node.js', () => {
-    const { status, detail, mend } = finding('Node.js', { nodeVersion: '18.20.0' });
-    expect({ status, mend }).toEqual({ status: 'error', mend: expect.stringContaining('nodejs.org') });
+    const { status, detail, fix } = finding('Node.js', { nodeVersion: '18.20.0' });
+    expect({ status, fix }).toEqual({ status: 'error', fix: expect.stringContaining('nodejs.org') });
     expect(detail).toContain('20.19 or later is needed');
     expect(finding('Node.js', { nodeVersion: '20.19.0' }).status).toBe('ok');
   });
@@ -84,7 +84,7 @@ describe('what is wrong', () => {
     expect(of({ family: 'musl', version: '1.2.5' })).toEqual({
       ...{ name: 'C library', status: 'error' },
       detail: 'libtorch needs glibc 2.28 or later, and this system has musl 1.2.5',
-      mend: expect.stringContaining('node:22-slim'),
+      fix: expect.stringContaining('node:22-slim'),
     });
     expect(of({ family: 'glibc', version: '2.17' })?.status).toBe('error');
     expect(of({ family: 'glibc', version: '2.28' })).toMatchObject({ status: 'ok', detail: 'glibc 2.28' });
@@ -95,7 +95,7 @@ describe('what is wrong', () => {
     const findings = diagnose({ addon: undefined, probe: machine(TOOLS) });
     expect(isHealthy(findings)).toBe(false);
     expect(findings).toContainEqual(
-      expect.objectContaining({ name: 'add-on', status: 'error', mend: 'npm run build' }),
+      expect.objectContaining({ name: 'add-on', status: 'error', fix: 'npm run build' }),
     );
   });
 
@@ -107,7 +107,7 @@ describe('what is wrong', () => {
     expect(detail).toMatch(/does not load: .*(file too short|invalid ELF header|not a mach-o)/);
   });
 
-  it('a ready-made add-on for another libtorch', () => {
+  it('a prebuilt add-on for another libtorch', () => {
     const dir = writeTree(temporaryFolder(), {
       'lib/libtorch_cpu.so': '',
       'include/ATen/ATen.h': '',
@@ -127,22 +127,22 @@ describe('what is wrong', () => {
     const bare = machine({ npm: '10.8.2' });
     const needed = finding('compiler', { probe: bare, addon: undefined });
     expect(needed).toMatchObject({ status: 'error', detail: 'No C++ compiler is installed' });
-    expect(needed.mend).toMatch(/g\+\+|gcc-c\+\+|xcode-select|Visual Studio/);
+    expect(needed.fix).toMatch(/g\+\+|gcc-c\+\+|xcode-select|Visual Studio/);
     expect(finding('CMake', { probe: bare }).status).toBe('info');
   });
 
   it('no libtorch, or a variable that leads to none', () => {
     const empty = finding('libtorch', { addon: undefined, env: { DYCONV_CACHE: temporaryFolder() } });
-    expect(empty).toMatchObject({ status: 'error', mend: 'npm run build' });
+    expect(empty).toMatchObject({ status: 'error', fix: 'npm run build' });
     const wrong = finding('libtorch', { env: { LIBTORCH: '/does/not/exist' } });
-    expect(wrong).toMatchObject({ status: 'error', mend: expect.stringContaining('unset LIBTORCH') });
+    expect(wrong).toMatchObject({ status: 'error', fix: expect.stringContaining('unset LIBTORCH') });
     expect(wrong.detail).toContain('the folder does not exist');
   });
 
   it('npm that blocks install scripts', () => {
     const npm = (options: DoctorOptions) =>
       finding('npm', { probe: machine({ ...TOOLS, npm: '12.0.1' }), ...options });
-    expect(npm({ addon: undefined })).toMatchObject({ status: 'info', mend: 'npx dyconv setup' });
+    expect(npm({ addon: undefined })).toMatchObject({ status: 'info', fix: 'npx dyconv setup' });
     expect(npm({}).status).toBe('ok');
   });
 
@@ -161,18 +161,18 @@ describe('what is wrong', () => {
     };
     const { status, stdout } = spawnSync(process.execPath, [script], { encoding: 'utf8', env });
     expect(status).toBe(1);
-    expect(stdout).toMatch(/WRONG {3}libtorch .*the folder does not exist\n +mend: unset LIBTORCH/);
+    expect(stdout).toMatch(/WRONG {3}libtorch .*the folder does not exist\n +fix: unset LIBTORCH/);
     expect(stdout).toMatch(/dyconv does not work: \d+ of \d+ findings are wrong\.\n$/);
   });
 });
 
 describe('every wrong finding', () => {
   /** What can be done, word by word: a command that exists, a variable, or a thing that no command does. */
-  const MENDS = [
+  const FIXES = [
     /^(?:(?:DYCONV_CUDA|LIBTORCH|CUDA_HOME)=\S.* )?(?:npm run build|npx dyconv setup|pnpm exec dyconv setup)$/,
     /^Install(?: with)?: (?:sudo apt-get install|sudo dnf install|xcode-select|brew install|winget install|Visual)/,
     /^Install them with this system's package manager/,
-    /^unset (?:LIBTORCH|LIBTORCH_USE_PYTORCH|DYCONV_CUDA), or let it lead to/,
+    /^unset (?:LIBTORCH|LIBTORCH_USE_PYTORCH|DYCONV_CUDA), or set it to a valid value$/,
     /^install a current Node\.js: https:\/\/nodejs\.org\//,
     /^free 1\.2 GB there, or set DYCONV_CACHE/,
     /^nvidia-smi$/,
@@ -221,7 +221,7 @@ describe('every wrong finding', () => {
     ],
     ['the add-on is another library', () => ({ addon: { ...library(''), kind: 'built' } }), ['add-on']],
     [
-      'the ready-made add-on has no libtorch',
+      'the prebuilt add-on has no libtorch',
       () => ({
         addon: { ...library(''), kind: 'prebuilt', libtorch: '2.13.0' },
         env: empty(),
@@ -232,18 +232,18 @@ describe('every wrong finding', () => {
   ];
   const empty = () => ({ DYCONV_CACHE: folder() });
 
-  it.each(machines)('has a way to mend it, where %s', (_what, options, expected) => {
+  it.each(machines)('has a way to fix it, where %s', (_what, options, expected) => {
     const wrong = diagnose({ probe: machine(TOOLS), ...options() }).filter(
       ({ status }) => status === 'error' || status === 'warning',
     );
     for (const name of expected) expect(wrong.map((entry) => entry.name)).toContain(name);
-    for (const { name, mend } of wrong) {
-      expect(mend, name).toSatisfy((text: string) => MENDS.some((form) => form.test(text)));
+    for (const { name, fix } of wrong) {
+      expect(fix, name).toSatisfy((text: string) => FIXES.some((form) => form.test(text)));
     }
   });
 
   it('cannot be written without one', () => {
-    // @ts-expect-error: `mend` is missing
+    // @ts-expect-error: `fix` is missing
     const finding: Finding = { name: 'x', status: 'error', detail: 'y' };
     expect(finding).toBeDefined();
   });
@@ -307,18 +307,18 @@ describe('CUDA', () => {
       ({ status }) => status === 'warning',
     );
     expect(warning?.detail).toContain(text);
-    expect(warning?.mend).toBeDefined();
+    expect(warning?.fix).toBeDefined();
   });
 
   it('says what an nvcc of another CUDA costs', () => {
     const found = installed('12.6');
     const [, toolkit] = cudaFindings({ ...found, facts });
     // The variable that led to this libtorch as well: without it, the next build would be one for CPUs.
-    const mend = `LIBTORCH=${found.libtorch.dir} CUDA_HOME=<folder of the toolkit> npm run build`;
-    expect(toolkit).toMatchObject({ name: 'CUDA toolkit', status: 'warning', mend });
+    const fix = `LIBTORCH=${found.libtorch.dir} CUDA_HOME=<folder of the toolkit> npm run build`;
+    expect(toolkit).toMatchObject({ name: 'CUDA toolkit', status: 'warning', fix });
     const cached = { dir: '/cache/libtorch-2.14.1-cu130', flavour: 'cuda' as const };
     const [, other] = cudaFindings({ ...found, libtorch: cached, facts });
-    expect(other?.mend).toMatch(/^DYCONV_CUDA=cu130 CUDA_HOME=/);
+    expect(other?.fix).toMatch(/^DYCONV_CUDA=cu130 CUDA_HOME=/);
     expect(toolkit?.detail).toMatch(/nvcc is of CUDA 12\.6: dyconv's own CUDA kernels are left out/);
   });
 });

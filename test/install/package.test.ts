@@ -66,10 +66,10 @@ beforeAll(() => {
 afterAll(() => rmSync(work, { recursive: true, force: true }));
 mkdirSync(folder);
 
-it.runIf(native.cudaBuilt())('an add-on for CUDA is not packed as the ready-made one', () => {
+it.runIf(native.cudaBuilt())('an add-on for CUDA is not packed as the prebuilt one', () => {
   const { status, stderr } = pack();
   expect(status).toBe(1);
-  expect(stderr).toContain('the ready-made add-on is for CPUs, and this one is for CUDA');
+  expect(stderr).toContain('the prebuilt add-on is for CPUs, and this one is for CUDA');
 });
 
 describe.skipIf(why)(`the tarballs${why}`, () => {
@@ -128,7 +128,7 @@ describe.skipIf(why)(`in a project${why}`, () => {
     expect(dyconvCommand('setup', where)).toBe(expected);
   });
 
-  it('says which command mends a missing libtorch, which then does', () => {
+  it('says which command fixes a missing libtorch, which then does', () => {
     const before = node(['esm.mjs'], { DYCONV_CACHE: join(work, 'empty'), LIBTORCH: '' });
     expect(before.status).toBe(1);
     expect(before.stderr).toContain('libtorch 2.13.0 is not in');
@@ -136,15 +136,15 @@ describe.skipIf(why)(`in a project${why}`, () => {
     const doctor = node([bin, 'doctor', '--json'], { DYCONV_CACHE: join(work, 'empty'), LIBTORCH: '' });
     expect(doctor.status).toBe(1);
     expect(JSON.parse(doctor.stdout).findings).toContainEqual(
-      expect.objectContaining({ name: 'add-on', status: 'error', mend: 'npx dyconv setup' }),
+      expect.objectContaining({ name: 'add-on', status: 'error', fix: 'npx dyconv setup' }),
     );
 
     const setup = node([bin, 'setup']);
-    expect(setup.stderr).toMatch(/^dyconv is ready: the ready-made add-on, with libtorch /);
+    expect(setup.stderr).toMatch(/^dyconv is ready: the prebuilt add-on, with libtorch /);
     expect(setup.status).toBe(0);
     // Where libtorch is was noted: the variables of the installation are not needed any more.
     expect(node(['esm.mjs'], { DYCONV_CACHE: join(work, 'empty'), LIBTORCH: '' }).status).toBe(0);
-    expect(node([bin, 'doctor']).stdout).toMatch(/ready-made, loads[\s\S]*dyconv works\.\n$/);
+    expect(node([bin, 'doctor']).stdout).toMatch(/prebuilt, loads[\s\S]*dyconv works\.\n$/);
   });
 
   it('names the packages to install, where a build is asked for and no compiler is there', () => {
@@ -159,7 +159,7 @@ describe.skipIf(why)(`in a project${why}`, () => {
     expect(stderr).toContain(`dyconv: Cannot build the native add-on: ${problems}. ${installHint(absent)}`);
   });
 
-  it('says nothing of success where the ready-made add-on does not load', () => {
+  it('says nothing of success where the prebuilt add-on does not load', () => {
     const name = `@dyconv/${process.platform}-${process.arch}`;
     const file = join(folder, 'node_modules', name, 'dyconv.node');
     renameSync(file, `${file}.kept`);
@@ -168,7 +168,7 @@ describe.skipIf(why)(`in a project${why}`, () => {
     renameSync(`${file}.kept`, file);
     expect(status).toBe(1);
     // It goes on to a build, as it says, which this machine without programs cannot do.
-    expect(stderr).toMatch(/Building the native add-on \(the ready-made one does not load: /);
+    expect(stderr).toMatch(/Building the native add-on \(the prebuilt one does not load: /);
     expect(stderr).not.toMatch(/is ready/);
     expect(node([bin, 'setup']).stderr).toMatch(/^dyconv is ready/);
   });
