@@ -1,5 +1,5 @@
 /**
- * Reports as files: what `train`, `evaluate` and `compare` leave behind. Every file is there completely or not at all.
+ * Writes the report files of `train`, `evaluate` and `compare`. Every file is written atomically.
  * @module
  */
 import { mkdir } from 'node:fs/promises';
@@ -49,7 +49,7 @@ const PREDICTION = { label: 'number', predicted: 'number', probability: 'number'
 
 /**
  * Draws images of a set with their true and predicted classes into a PNG file.
- * @param file - where the PNG goes
+ * @param file - path of the PNG
  * @param options - set, predictions, and which of them are shown
  * @returns the number of images shown; with 0 no file is written
  * @throws ArgumentError for what is no set or no prediction, and for predictions of other images than those of the set
@@ -108,7 +108,7 @@ function surestMistakes(predictions: readonly PredictedClass[], count: number): 
 /**
  * Writes `curves.svg`, `curves.png`, `report.html` and, after an evaluation, `confusion.png` into a run directory.
  * @param directory - the run directory
- * @throws ArgumentError where it is none; CheckpointError where a file in it is damaged
+ * @throws ArgumentError if it is not a run directory; CheckpointError if a file in it is damaged
  */
 export async function writeRunReport(directory: string): Promise<void> {
   const run = await loadRun(directory);
@@ -123,19 +123,19 @@ export async function writeRunReport(directory: string): Promise<void> {
 
 /** Options of {@link compare}. */
 export interface CompareOptions extends PageOptions {
-  /** Where the page with the overlaid curves goes; default: nowhere. */
+  /** Path of the page with the overlaid curves; default: no page. */
   out?: string | undefined;
 }
 
 const COMPARE_KEYS = optionKeys(...PAGE_KEYS, 'out');
 
 /**
- * Compares run directories: the article's table and, with `out`, the page with all curves in one picture.
- * @param directories - at least one; runs that differ by their seed only become one row
- * @param options - where the page goes, and its title
+ * Compares run directories: the article's table and, with `out`, a page with all curves in one chart.
+ * @param directories - at least one; runs that differ only in their seed become one row
+ * @param options - path and title of the page
  * @returns the comparison; print it for the table
- * @throws ArgumentError where an argument is no path, a folder is no run or a run has no finished epoch;
- * CheckpointError where a file is damaged
+ * @throws ArgumentError if an argument is not a path, a folder is not a run or a run has no finished epoch;
+ * CheckpointError if a file is damaged
  */
 export async function compare(
   directories: readonly string[],

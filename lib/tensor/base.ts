@@ -26,7 +26,7 @@ export interface ToOptions {
   /** Default: the tensor's dtype. */
   dtype?: DType | undefined;
   /**
-   * Do not wait for a copy from page-locked memory ({@link TensorBase.pinMemory}) to a GPU, or back: the source must then not
+   * Do not wait for a copy from page-locked memory ({@link TensorBase.pinMemory}) to a GPU, or back: the source must then not not
    * be changed until the copy is complete. Default false.
    */
   nonBlocking?: boolean | undefined;
