@@ -61,8 +61,8 @@ export {
 } from './runtime/settings.js';
 export * as serve from './serve/index.js';
 export * as autograd from './tensor/autograd.js';
-export type { BackwardOptions, ToOptions } from './tensor/base.js';
 export { type FromTypedArrayOptions, fromTypedArray } from './tensor/buffer.js';
+export { where } from './tensor/comparison.js';
 export {
   autocast,
   enableGrad,
@@ -84,14 +84,18 @@ export {
   broadcastShapes,
   broadcastTensors,
   cartesianProd,
+  cat,
   columnStack,
   dstack,
   hstack,
   meshgrid,
+  stack,
   vstack,
 } from './tensor/join.js';
 export * as linalg from './tensor/linalg.js';
+export { einsum } from './tensor/matrix.js';
 export type { NestedArray } from './tensor/nested.js';
 export { type Index, type Slice, slice } from './tensor/slice.js';
+export type { BackwardOptions, ToOptions } from './tensor/tensor.js';
 export { isTensor, Tensor } from './tensor/tensor.js';
 export * as train from './train/index.js';

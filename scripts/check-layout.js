@@ -1,80 +1,37 @@
 #!/usr/bin/env node
 /**
- * Checks what no compiler checks: which folder may use which, how long files are, and that CMakeLists.txt lists
- * the sources that exist. Exit code 1 with a line for every finding.
+ * Checks the rules in scripts/layout.js: which folder may import which, that every allowed import is used, layers inside
+ * folders, and import cycles; also the length of files, and that CMakeLists.txt lists the sources that exist. Exit code 1 with
+ * a line for every finding.
  * @module
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { dirname, join, normalize } from 'node:path';
-import { fileURLToPath } from 'node:url';
-
-/**
- * "May import", by folder (or file without its ending) of lib/. `types:x` allows `import type` alone.
- * @type {Record<string, string[]>}
- */
-const LIB = {
-  errors: [],
-  text: [],
-  check: ['errors'],
-  native: ['install', 'check', 'errors', 'types:tensor'],
-  files: ['check', 'errors'],
-  tensor: ['native', 'check', 'errors'],
-  runtime: ['tensor', 'native', 'check', 'errors'],
-  formats: ['tensor', 'native', 'files', 'check', 'errors'],
-  ops: ['tensor', 'native', 'check', 'errors'],
-  data: ['text', 'formats', 'files', 'check', 'errors'],
-  'data/bytes': ['native'],
-  'data/batches': ['data', 'tensor', 'native', 'check', 'errors'],
-  'data/loader-options': ['data', 'types:tensor', 'check', 'errors'],
-  'data/collate': ['data', 'tensor', 'native', 'check', 'errors'],
-  'data/samples': ['data', 'tensor', 'native', 'errors'],
-  'data/loader': ['data', 'tensor', 'check', 'errors'],
-  optim: ['ops', 'tensor', 'native', 'check', 'errors'],
-  nn: ['ops', 'runtime', 'tensor', 'native', 'check', 'text', 'errors'],
-  run: ['report', 'ops', 'runtime', 'files', 'types:data', 'types:tensor', 'types:train', 'check', 'errors'],
-  models: ['nn', 'ops', 'tensor', 'check', 'errors'],
-  train: [
-    'types:nn',
-    'optim',
-    'data',
-    'run',
-    'report',
-    'runtime',
-    'formats',
-    'files',
-    'ops',
-    'tensor',
-    'check',
-    'errors',
-  ],
-  report: ['nn', 'types:data', 'types:train', 'run', 'tensor', 'ops', 'files', 'check', 'text', 'errors'],
-  serve: ['models', 'types:nn', 'data', 'train', 'run', 'formats', 'tensor', 'check', 'errors'],
-  install: ['data', 'native', 'files', 'check', 'errors'],
-  index: ['*'],
-};
-
-/**
- * "May include", by folder of cpp/, and headers of others that must not appear there.
- * @type {Record<string, { uses: string[], never?: RegExp }>}
- */
-const CPP = {
-  typed_error: { uses: [] },
-  addon: { uses: ['bindings', 'napi', 'ops'] },
-  pch: { uses: [] },
-  bindings: { uses: ['napi', 'ops', 'typed_error'] },
-  napi: { uses: ['typed_error'] },
-  ops: { uses: ['kernels', 'typed_error'], never: /^(napi\.h|node_api\.h|js_native_api.*)$/ },
-  kernels: { uses: [], never: /^(napi\.h|node_api\.h|js_native_api.*|ATen\/.*|c10\/.*|torch\/.*)$/ },
-};
+import { basename, dirname, join, normalize } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const MAX_LINES = 400;
 const LENGTH_CHECKED = ['lib', 'cpp', 'scripts', 'test'];
 
 const root = process.argv[2] ?? fileURLToPath(new URL('..', import.meta.url));
+/** @type {typeof import('./layout.js')} */
+const { LIB, LAYERS, PRIVATE, CPP } = await import(pathToFileURL(join(root, 'scripts', 'layout.js')).href);
 /** @type {string[]} */
 const findings = [];
 
-checkLib();
+/** @typedef {{ file: string, to: string, typeOnly: boolean }} Import One file of lib/ that imports another. */
+const libImports = list('lib', /\.ts$/).flatMap((file) =>
+  imports(read('lib', file)).map(({ target, typeOnly }) => {
+    const to = normalize(join(dirname(file), target))
+      .replaceAll('\\', '/')
+      .replace(/\.js$/, '.ts');
+    return { file, to, typeOnly };
+  }),
+);
+
+checkArrows();
+checkUse();
+checkLayers();
+checkCycles();
 checkCpp();
 checkScripts();
 checkLengths();
@@ -84,23 +41,100 @@ for (const finding of findings) console.error(finding);
 if (findings.length > 0) process.exitCode = 1;
 else console.log('Layout is as designed.');
 
-function checkLib() {
+/** Every import is allowed. */
+function checkArrows() {
   for (const file of list('lib', /\.ts$/)) {
     const from = unitOf(file, LIB);
-    const allowed = LIB[from];
-    if (!allowed) {
-      findings.push(`lib/${file}: ${from} has no row in the table of scripts/check-layout.js`);
-      continue;
-    }
-    for (const { target, typeOnly } of imports(read('lib', file))) {
-      const to = unitOf(normalize(join(dirname(file), target)).replace(/\.js$/, '.ts'), LIB);
-      if (to === from || allowed.includes('*') || allowed.includes(to)) continue;
-      // A finer row ("data/loader") is part of its folder for everybody outside.
-      if (allowed.includes(to.split('/')[0]) || to.split('/')[0] === from) continue;
-      if (typeOnly && allowed.includes(`types:${to.split('/')[0]}`)) continue;
+    if (!LIB[from]) findings.push(`lib/${file}: ${from} has no row in the table of scripts/layout.js`);
+  }
+  for (const { file, to: target, typeOnly } of libImports) {
+    const from = unitOf(file, LIB);
+    const to = unitOf(target, LIB);
+    if (PRIVATE.includes(target.replace(/\.ts$/, '')) && dirname(file) !== dirname(target))
+      findings.push(`lib/${file}: must not import lib/${target}, which is for its own folder`);
+    if (LIB[from] && to !== from && !arrowFor(from, to, typeOnly))
       findings.push(`lib/${file}: ${from} must not import ${to}${typeOnly ? '' : ' (as a value)'}`);
+  }
+}
+
+/**
+ * The entry of a row that allows an import, if any.
+ * @param {string} from @param {string} to @param {boolean} typeOnly
+ */
+function arrowFor(from, to, typeOnly) {
+  const [folder] = to.split('/');
+  // A finer row ("data/loader") is part of its folder for everybody outside.
+  if (folder === from) return from;
+  const names = ['*', to, folder, ...(typeOnly ? [`types:${folder}`] : [])];
+  return LIB[from].find((name) => names.includes(name));
+}
+
+/** Every allowed import is used. */
+function checkUse() {
+  for (const [from, row] of Object.entries(LIB)) {
+    const own = libImports.filter(({ file }) => unitOf(file, LIB) === from);
+    for (const entry of row) {
+      const used = own.filter(({ to, typeOnly }) => arrowFor(from, unitOf(to, LIB), typeOnly) === entry);
+      if (used.length === 0) findings.push(`scripts/layout.js: ${from} uses nothing of ${entry}`);
+      else if (!entry.startsWith('types:') && entry !== '*' && used.every(({ typeOnly }) => typeOnly))
+        findings.push(`scripts/layout.js: ${from} uses only types of ${entry}: types:${entry}`);
     }
   }
+}
+
+/** Inside a folder, a file imports its own layer or a lower one. */
+function checkLayers() {
+  for (const { file, to } of libImports) {
+    const layers = LAYERS[dirname(file)];
+    if (!layers || dirname(to) !== dirname(file)) continue;
+    if (layerOf(to, layers) > layerOf(file, layers))
+      findings.push(`lib/${file}: must not import ${basename(to)}, which is in a layer above it`);
+  }
+}
+
+/** @param {string} file @param {string[][]} layers */
+function layerOf(file, layers) {
+  const found = layers.findIndex((names) => names.includes(basename(file, '.ts')));
+  return found === -1 ? layers.length : found;
+}
+
+/** No file imports itself through others, type imports included. One finding for each cycle, with its shortest path. */
+function checkCycles() {
+  /** @type {Map<string, string[]>} */
+  const graph = new Map();
+  for (const { file, to } of libImports) graph.set(file, [...(graph.get(file) ?? []), to]);
+  const reported = new Set();
+  for (const start of graph.keys()) {
+    if (reported.has(start)) continue;
+    const path = pathBack(start, graph);
+    if (!path) continue;
+    for (const file of path) reported.add(file);
+    findings.push(`lib/${start}: import cycle: ${[...path, start].join(' -> ')}`);
+  }
+}
+
+/**
+ * The files on the shortest path from a file back to itself; undefined if there is none.
+ * @param {string} start @param {Map<string, string[]>} graph
+ */
+function pathBack(start, graph) {
+  /** @type {Map<string, string | undefined>} */
+  const cameFrom = new Map([[start, undefined]]);
+  const left = [start];
+  for (let file = left.shift(); file !== undefined; file = left.shift()) {
+    for (const next of graph.get(file) ?? []) {
+      if (next === start) {
+        const path = [];
+        for (let at = /** @type {string | undefined} */ (file); at !== undefined; at = cameFrom.get(at))
+          path.unshift(at);
+        return path;
+      }
+      if (cameFrom.has(next)) continue;
+      cameFrom.set(next, file);
+      left.push(next);
+    }
+  }
+  return undefined;
 }
 
 function checkCpp() {
@@ -108,7 +142,7 @@ function checkCpp() {
     const from = unitOf(file, CPP);
     const rule = CPP[from];
     if (!rule) {
-      findings.push(`cpp/${file}: ${from} has no row in the table of scripts/check-layout.js`);
+      findings.push(`cpp/${file}: ${from} has no row in the table of scripts/layout.js`);
       continue;
     }
     for (const [, quote, header] of read('cpp', file).matchAll(/^\s*#\s*include\s+([<"])([^>"]+)[>"]/gm)) {

@@ -3,12 +3,11 @@
  * @module
  */
 import type { PartialOptions } from '../check/index.js';
-import { native } from '../native/index.js';
 import { holdBuffer } from '../tensor/buffer.js';
 import { keep } from '../tensor/context.js';
 import { tensor } from '../tensor/create.js';
 import type { Device } from '../tensor/dtype.js';
-import type { Tensor } from '../tensor/tensor.js';
+import { native, type Tensor } from '../tensor/tensor.js';
 import { allocateBytes } from './bytes.js';
 import type { InMemoryDataset } from './dataset.js';
 import type { ResolvedOptions } from './loader-options.js';

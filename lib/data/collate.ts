@@ -4,11 +4,11 @@
  */
 import { checkIterable } from '../check/index.js';
 import { describe, invalidArgument, ShapeError } from '../errors.js';
-import { native } from '../native/index.js';
 import { keep, tensorsIn } from '../tensor/context.js';
-import { stack, tensor } from '../tensor/create.js';
+import { tensor } from '../tensor/create.js';
 import type { Device, TypedArray } from '../tensor/dtype.js';
-import { isTensor, type Tensor } from '../tensor/tensor.js';
+import { stack } from '../tensor/join.js';
+import { isTensor, native, type Tensor } from '../tensor/tensor.js';
 import { datasetError } from './dataset.js';
 
 /** The result of {@link defaultCollate} for items of type T. */

@@ -3,11 +3,11 @@
  * @module
  */
 import { ArgumentError, describe, invalidArgument, ShapeError } from '../errors.js';
-import { native } from '../native/index.js';
 import { keep, tidy } from '../tensor/context.js';
-import { stack, tensor } from '../tensor/create.js';
+import { tensor } from '../tensor/create.js';
 import type { TypedArray } from '../tensor/dtype.js';
-import { isTensor, type Tensor } from '../tensor/tensor.js';
+import { stack } from '../tensor/join.js';
+import { isTensor, native, type Tensor } from '../tensor/tensor.js';
 import {
   augmentPacked,
   type BatchFormat,

@@ -4,10 +4,9 @@
  * @module
  */
 import { CheckpointError } from '../errors.js';
-import { native } from '../native/index.js';
 import { empty } from '../tensor/create.js';
 import type { DType } from '../tensor/dtype.js';
-import type { Tensor } from '../tensor/tensor.js';
+import { native, type Tensor } from '../tensor/tensor.js';
 import { asBytes, type ByteReader } from './tensor-bytes.js';
 
 /** How elements of a type are read. */

@@ -9,10 +9,9 @@ import { CheckpointError, invalidArgument } from '../errors.js';
 import { commitOrDiscard, type StagedFile, stageFile } from '../files/atomic.js';
 import { checkPath, fileError } from '../files/error.js';
 import { openFile } from '../files/open.js';
-import { native } from '../native/index.js';
 import { empty } from '../tensor/create.js';
 import type { DType } from '../tensor/dtype.js';
-import { isTensor, type Tensor } from '../tensor/tensor.js';
+import { isTensor, native, type Tensor } from '../tensor/tensor.js';
 import { isUnrepresentable, readForeign } from './foreign-dtypes.js';
 import { withRefused } from './refused.js';
 import {

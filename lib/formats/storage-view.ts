@@ -2,8 +2,7 @@
  * Tensors on a part of a storage with shape, strides and offset from a file, like PyTorch's `as_strided`.
  * @module
  */
-import { native } from '../native/index.js';
-import type { Tensor } from '../tensor/tensor.js';
+import { native, type Tensor } from '../tensor/tensor.js';
 
 /** Shape, and strides and offset in elements. */
 export interface Layout {

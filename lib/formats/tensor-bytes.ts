@@ -4,10 +4,9 @@
  */
 import type { FileHandle } from 'node:fs/promises';
 import { CheckpointError } from '../errors.js';
-import { native } from '../native/index.js';
 import { empty } from '../tensor/create.js';
 import { ARRAY_OF, type DType, itemSize, type TypedArray } from '../tensor/dtype.js';
-import type { Tensor } from '../tensor/tensor.js';
+import { native, type Tensor } from '../tensor/tensor.js';
 
 const PIECE = 1 << 24;
 

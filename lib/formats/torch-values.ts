@@ -4,9 +4,8 @@
  * @module
  */
 import { endianness } from 'node:os';
-import { native } from '../native/index.js';
 import type { DType } from '../tensor/dtype.js';
-import { isTensor, type Tensor } from '../tensor/tensor.js';
+import { isTensor, native, type Tensor } from '../tensor/tensor.js';
 import { bytesReader, isForeign, isUnrepresentable, readForeign, tensorReader } from './foreign-dtypes.js';
 import { NPY_CODES } from './npy-header.js';
 import { type Pickled, PickledInstance, PickleError, Special } from './pickle.js';

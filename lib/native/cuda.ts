@@ -1,12 +1,11 @@
 /**
- * The part of the type of the add-on's tables that is about GPUs: see {@link Native} in native.ts, which extends it.
+ * The table of cpp/bindings/cuda.cc.
  * @module
  */
-import type { Tensor } from '../tensor/tensor.js';
+import type { Handle } from './types.js';
 
-/** Devices, memory, graphs, and the scaling of losses. */
-export interface NativeCuda {
-  // cuda.cc
+/** GPUs: their memory, graphs and settings. */
+export interface CudaTable<T extends Handle> {
   cudaKernels(): boolean;
   cudaRuntime(): boolean;
   /** Empty where a device can be used. */
@@ -40,17 +39,6 @@ export interface NativeCuda {
     benchmark: boolean | undefined,
     deterministic: boolean | undefined,
   ): void;
-  pinMemory(input: Tensor): Tensor;
-  isPinned(input: Tensor): boolean;
-
-  // amp.cc
-  ampUnscale(parameters: readonly Tensor[], found: Tensor, inverseScale: Tensor): void;
-  ampUpdateScale(
-    scale: Tensor,
-    tracker: Tensor,
-    found: Tensor,
-    growth: number,
-    backoff: number,
-    interval: number,
-  ): void;
+  pinMemory(input: T): T;
+  isPinned(input: T): boolean;
 }

@@ -1,46 +1,44 @@
 /**
- * The part of the type of the add-on's tables that optimizers use: see {@link Native} in index.ts, which extends it.
+ * The table of cpp/bindings/optim.cc.
  * @module
  */
-import type { Tensor } from '../tensor/tensor.js';
+import type { Handle, Optional } from './types.js';
 
-/** State of an optimizer, one entry a parameter: null where there is none. */
-type StateTensors = readonly (Tensor | null)[];
+type StateTensors<T> = readonly Optional<T>[];
 
-/** Whole steps over lists of parameters, their state, and what is done to gradients. */
-export interface NativeOptim {
-  // optim.cc
+/** Whole steps of optimizers over lists of parameters, and their state. */
+export interface OptimTable<T extends Handle> {
   sgdStep(
-    parameters: readonly Tensor[],
-    buffers: StateTensors,
-    lr: number | Tensor,
+    parameters: readonly T[],
+    buffers: StateTensors<T>,
+    lr: number | T,
     momentum: number,
     dampening: number,
     weightDecay: number,
     nesterov: boolean,
     maximize: boolean,
-    found: Tensor | null,
-  ): (Tensor | null)[];
+    found: Optional<T>,
+  ): Optional<T>[];
   adamStep(
-    parameters: readonly Tensor[],
-    averages: StateTensors,
-    squares: StateTensors,
-    maxSquares: StateTensors,
-    steps: StateTensors,
-    lr: number | Tensor,
+    parameters: readonly T[],
+    averages: StateTensors<T>,
+    squares: StateTensors<T>,
+    maxSquares: StateTensors<T>,
+    steps: StateTensors<T>,
+    lr: number | T,
     beta1: number,
     beta2: number,
     weightDecay: number,
     eps: number,
     decoupled: boolean,
     maximize: boolean,
-    found: Tensor | null,
+    found: Optional<T>,
   ): void;
   rmsPropStep(
-    parameters: readonly Tensor[],
-    squares: StateTensors,
-    averages: StateTensors,
-    buffers: StateTensors,
+    parameters: readonly T[],
+    squares: StateTensors<T>,
+    averages: StateTensors<T>,
+    buffers: StateTensors<T>,
     lr: number,
     alpha: number,
     eps: number,
@@ -49,21 +47,19 @@ export interface NativeOptim {
     maximize: boolean,
   ): void;
   adagradStep(
-    parameters: readonly Tensor[],
-    sums: StateTensors,
-    steps: StateTensors,
+    parameters: readonly T[],
+    sums: StateTensors<T>,
+    steps: StateTensors<T>,
     lr: number,
     lrDecay: number,
     eps: number,
     weightDecay: number,
     maximize: boolean,
   ): void;
-
-  // optim_more.cc
   adadeltaStep(
-    parameters: readonly Tensor[],
-    squares: StateTensors,
-    deltas: StateTensors,
+    parameters: readonly T[],
+    squares: StateTensors<T>,
+    deltas: StateTensors<T>,
     lr: number,
     rho: number,
     eps: number,
@@ -71,10 +67,10 @@ export interface NativeOptim {
     maximize: boolean,
   ): void;
   adamaxStep(
-    parameters: readonly Tensor[],
-    averages: StateTensors,
-    norms: StateTensors,
-    steps: StateTensors,
+    parameters: readonly T[],
+    averages: StateTensors<T>,
+    norms: StateTensors<T>,
+    steps: StateTensors<T>,
     lr: number,
     beta1: number,
     beta2: number,
@@ -83,11 +79,11 @@ export interface NativeOptim {
     maximize: boolean,
   ): void;
   nadamStep(
-    parameters: readonly Tensor[],
-    averages: StateTensors,
-    squares: StateTensors,
-    products: StateTensors,
-    steps: StateTensors,
+    parameters: readonly T[],
+    averages: StateTensors<T>,
+    squares: StateTensors<T>,
+    products: StateTensors<T>,
+    steps: StateTensors<T>,
     lr: number,
     beta1: number,
     beta2: number,
@@ -98,10 +94,10 @@ export interface NativeOptim {
     maximize: boolean,
   ): void;
   radamStep(
-    parameters: readonly Tensor[],
-    averages: StateTensors,
-    squares: StateTensors,
-    steps: StateTensors,
+    parameters: readonly T[],
+    averages: StateTensors<T>,
+    squares: StateTensors<T>,
+    steps: StateTensors<T>,
     lr: number,
     beta1: number,
     beta2: number,
@@ -110,17 +106,7 @@ export interface NativeOptim {
     decoupled: boolean,
     maximize: boolean,
   ): void;
-  zeroGrad(parameters: readonly Tensor[]): void;
-  withGradient(parameters: readonly Tensor[]): number[];
-  filledState(parameter: Tensor, value: number): Tensor;
-  copiedState(parameter: Tensor, saved: Tensor): Tensor;
-  checkTrainable(parameters: readonly Tensor[]): void;
-  clipGradNorm(
-    parameters: readonly Tensor[],
-    maxNorm: number,
-    normType: number,
-    errorIfNonfinite: boolean,
-  ): number;
-  clipGradValue(parameters: readonly Tensor[], clipValue: number): void;
-  emaStep(averages: readonly Tensor[], values: readonly Tensor[], decay: number): void;
+  filledState(parameter: T, value: number): T;
+  copiedState(parameter: T, saved: T): T;
+  emaStep(averages: readonly T[], values: readonly T[], decay: number): void;
 }

@@ -4,14 +4,18 @@
  * @module
  */
 import { DyconvError } from '../errors.js';
-import type { AnyModule } from './module.js';
+
+/** What this file needs of a module; module.ts imports this file. */
+interface NamedTree {
+  namedModules(): Iterable<[string, object]>;
+}
 
 /** Where an error has got to. */
 interface Place {
   /** The class of the layer in which it was thrown. */
   readonly layer: string;
   /** The outermost module so far whose forward it has left. */
-  module: AnyModule;
+  module: NamedTree;
   /** The path from that module to the layer. */
   path: string;
   /** The message as it was thrown. */
@@ -21,7 +25,7 @@ interface Place {
 const places = new WeakMap<DyconvError, Place>();
 const watched = new WeakSet<object>();
 
-type Forward = (this: AnyModule, ...args: unknown[]) => unknown;
+type Forward = (this: NamedTree, ...args: unknown[]) => unknown;
 
 /**
  * Has the classes of a module, up to `base`, name it in the errors of their forward. Each class is changed once, when its
@@ -57,7 +61,7 @@ function watching(forward: Forward): Forward {
 }
 
 /** Notes that an error leaves the forward of a module, and throws it on. */
-function leave(module: AnyModule, error: unknown): never {
+function leave(module: NamedTree, error: unknown): never {
   if (error instanceof DyconvError) {
     const place = places.get(error);
     if (place === undefined) {
@@ -68,7 +72,7 @@ function leave(module: AnyModule, error: unknown): never {
   throw error;
 }
 
-function extend(error: DyconvError, place: Place, module: AnyModule): void {
+function extend(error: DyconvError, place: Place, module: NamedTree): void {
   const key = keyOf(place.module, module);
   // Not called as a part of this module: what is known stays.
   if (key === undefined) return;
@@ -80,7 +84,7 @@ function extend(error: DyconvError, place: Place, module: AnyModule): void {
 }
 
 /** The path from a module to one below it. */
-function keyOf(part: AnyModule, module: AnyModule): string | undefined {
+function keyOf(part: NamedTree, module: NamedTree): string | undefined {
   try {
     for (const [key, one] of module.namedModules()) if (one === part) return key;
   } catch {

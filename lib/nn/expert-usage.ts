@@ -1,7 +1,7 @@
 import { ShapeError } from '../errors.js';
 import { isCapturing } from '../runtime/cuda.js';
 import { keep, noGrad, tidy } from '../tensor/context.js';
-import { cat } from '../tensor/create.js';
+import { cat } from '../tensor/join.js';
 import type { Tensor } from '../tensor/tensor.js';
 
 /** The use of a dynamic layer's experts over its samples. */

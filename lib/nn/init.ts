@@ -7,10 +7,9 @@
 import { integer, number, oneOf } from '../check/arguments.js';
 import { checkOptions, optionKeys } from '../check/index.js';
 import { invalidArgument, ShapeError } from '../errors.js';
-import { native } from '../native/index.js';
 import { checkShape } from '../tensor/check.js';
 import { noGrad, tidy } from '../tensor/context.js';
-import type { Tensor } from '../tensor/tensor.js';
+import { native, type Tensor } from '../tensor/tensor.js';
 
 const GAIN = optionKeys('gain');
 const MEAN_STD = optionKeys('mean', 'std');

@@ -5,11 +5,9 @@
 import { inspect } from 'node:util';
 import { checkFunction, checkOptions, optionKeys } from '../check/index.js';
 import { ArgumentError, invalidArgument } from '../errors.js';
-import { native } from '../native/index.js';
-import { TO_KEYS, type ToOptions } from '../tensor/base.js';
 import { keep, noGrad, tidy } from '../tensor/context.js';
 import { isFloatingPoint } from '../tensor/dtype.js';
-import { isTensor, type Tensor } from '../tensor/tensor.js';
+import { isTensor, native, type Tensor, TO_KEYS, type ToOptions } from '../tensor/tensor.js';
 import { nameLayerInErrors } from './error-path.js';
 import {
   type LoadResult,

@@ -13,7 +13,7 @@ import {
 } from '../ops/option-keys.js';
 import * as F from '../ops/pool.js';
 import * as U from '../ops/unpool.js';
-import type { ValuesIndices } from '../tensor/order.js';
+import type { ValuesIndices } from '../tensor/dims.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { Module } from './module.js';
 

@@ -6,12 +6,11 @@
 import { integer, number, type Sizes, sizes } from '../check/arguments.js';
 import { checkIterable, checkOptions } from '../check/index.js';
 import { invalidArgument } from '../errors.js';
-import { native } from '../native/index.js';
 import * as F from '../ops/activation.js';
 import { pad } from '../ops/conv.js';
 import { INTERPOLATE_KEYS } from '../ops/option-keys.js';
 import { type InterpolateOptions, interpolate, pixelShuffle } from '../ops/resize.js';
-import type { Tensor } from '../tensor/tensor.js';
+import { native, type Tensor } from '../tensor/tensor.js';
 import { Module } from './module.js';
 
 /** Returns its input. */

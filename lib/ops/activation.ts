@@ -6,8 +6,8 @@
 import { number, oneOf } from '../check/arguments.js';
 import { checkOptions, optionKeys } from '../check/index.js';
 import { invalidArgument } from '../errors.js';
-import { native } from '../native/index.js';
-import type { SoftmaxOptions, Tensor } from '../tensor/tensor.js';
+import type { SoftmaxOptions } from '../tensor/activation.js';
+import { native, type Tensor } from '../tensor/tensor.js';
 
 const DIM_DTYPE = optionKeys('dim', 'dtype');
 const TAU_HARD_DIM = optionKeys('tau', 'hard', 'dim');

@@ -5,8 +5,7 @@
 import { number } from '../check/arguments.js';
 import { checkIterable, checkOptions, optionKeys } from '../check/index.js';
 import { ArgumentError, invalidArgument } from '../errors.js';
-import { native } from '../native/index.js';
-import { isTensor, type Tensor } from '../tensor/tensor.js';
+import { isTensor, native, type Tensor } from '../tensor/tensor.js';
 
 const NORM_TYPE_ERROR_IF_NONFINITE = optionKeys('normType', 'errorIfNonfinite');
 

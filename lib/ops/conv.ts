@@ -6,9 +6,8 @@
 import { integer, oneOf, type Pair, pair } from '../check/arguments.js';
 import { checkOptions, optionKeys } from '../check/index.js';
 import { invalidArgument } from '../errors.js';
-import { native } from '../native/index.js';
 import { checkShape } from '../tensor/check.js';
-import type { Tensor } from '../tensor/tensor.js';
+import { native, type Tensor } from '../tensor/tensor.js';
 
 const MODE_VALUE = optionKeys('mode', 'value');
 

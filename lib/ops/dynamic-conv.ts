@@ -5,8 +5,7 @@
 
 import { number, oneOf } from '../check/arguments.js';
 import { checkOptions, optionKeys } from '../check/index.js';
-import { native } from '../native/index.js';
-import { isTensor, type Tensor } from '../tensor/tensor.js';
+import { isTensor, native, type Tensor } from '../tensor/tensor.js';
 import { CONV2D_KEYS, type Conv2dOptions, kernelSizeOf, padExtra, resolveConv } from './conv.js';
 
 /** How attention is made of logits: `softmax` (Chen et al.) or `sigmoid` (CondConv, Yang et al., NeurIPS 2019). */

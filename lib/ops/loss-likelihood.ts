@@ -5,8 +5,7 @@
  */
 
 import { checkOptions, optionKeys } from '../check/index.js';
-import { native } from '../native/index.js';
-import { isTensor, type Tensor } from '../tensor/tensor.js';
+import { isTensor, native, type Tensor } from '../tensor/tensor.js';
 import { LOSS_KEYS, POISSON_NLL_KEYS } from './option-keys.js';
 import { type LossOptions, reductionOf } from './reduction.js';
 

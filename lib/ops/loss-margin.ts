@@ -6,8 +6,7 @@
 
 import { number } from '../check/arguments.js';
 import { checkOptions, optionKeys } from '../check/index.js';
-import { native } from '../native/index.js';
-import type { Tensor } from '../tensor/tensor.js';
+import { native, type Tensor } from '../tensor/tensor.js';
 import { LOSS_KEYS, MARGIN_KEYS, MULTI_MARGIN_KEYS, WEIGHTED_LOSS_KEYS } from './option-keys.js';
 import { type LossOptions, reductionOf } from './reduction.js';
 

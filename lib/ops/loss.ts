@@ -5,8 +5,7 @@
 
 import { number } from '../check/arguments.js';
 import { checkOptions } from '../check/index.js';
-import { native } from '../native/index.js';
-import type { Tensor } from '../tensor/tensor.js';
+import { native, type Tensor } from '../tensor/tensor.js';
 import {
   BCE_KEYS,
   BCE_WITH_LOGITS_KEYS,

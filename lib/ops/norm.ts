@@ -5,9 +5,8 @@
 
 import { integer, number, row } from '../check/arguments.js';
 import { checkOptions, optionKeys } from '../check/index.js';
-import { native } from '../native/index.js';
 import { checkShape } from '../tensor/check.js';
-import type { Tensor } from '../tensor/tensor.js';
+import { native, type Tensor } from '../tensor/tensor.js';
 import { LOCAL_RESPONSE_NORM_KEYS } from './option-keys.js';
 
 const P = optionKeys('p');

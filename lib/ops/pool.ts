@@ -6,10 +6,9 @@
 import { type OutputSize, outputSizes, type Pair, type Sizes, sizes } from '../check/arguments.js';
 import { checkOptions, optionKeys } from '../check/index.js';
 import { invalidArgument } from '../errors.js';
-import { native } from '../native/index.js';
 import { checkShape } from '../tensor/check.js';
-import type { ValuesIndices } from '../tensor/order.js';
-import type { Tensor } from '../tensor/tensor.js';
+import type { ValuesIndices } from '../tensor/dims.js';
+import { native, type Tensor } from '../tensor/tensor.js';
 import { AVG_POOL_3D_KEYS, AVG_POOL_KEYS, MAX_POOL_WITH_INDICES_KEYS } from './option-keys.js';
 
 const RETURN_INDICES = optionKeys('returnIndices');

@@ -6,9 +6,8 @@
 import { integer, number, oneOf, type Sizes, sizes } from '../check/arguments.js';
 import { checkOptions, optionKeys } from '../check/index.js';
 import { invalidArgument, ShapeError } from '../errors.js';
-import { native } from '../native/index.js';
 import { checkShape } from '../tensor/check.js';
-import type { Tensor } from '../tensor/tensor.js';
+import { native, type Tensor } from '../tensor/tensor.js';
 import { INTERPOLATE_KEYS } from './option-keys.js';
 
 const ALIGN_CORNERS = optionKeys('alignCorners');

@@ -6,9 +6,8 @@
 import { number, type Pair, type Sizes, sizes } from '../check/arguments.js';
 import { checkOptions, optionKeys } from '../check/index.js';
 import { invalidArgument, ShapeError } from '../errors.js';
-import { native } from '../native/index.js';
 import { checkShape } from '../tensor/check.js';
-import type { Tensor } from '../tensor/tensor.js';
+import { native, type Tensor } from '../tensor/tensor.js';
 
 const MAX_UNPOOL = optionKeys('stride', 'padding', 'outputSize');
 const LP_POOL = optionKeys('stride', 'ceilMode');

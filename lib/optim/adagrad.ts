@@ -5,7 +5,7 @@
 
 import { number } from '../check/arguments.js';
 import { type PartialOptions, withDefaults } from '../check/index.js';
-import { native } from '../native/index.js';
+import { native } from '../tensor/tensor.js';
 import { checkFlags, NON_NEGATIVE } from './checks.js';
 import { Optimizer, type OptimizerGroup, type Params, type SlotName, type Slots } from './optimizer.js';
 

@@ -6,9 +6,8 @@ import { inspect } from 'node:util';
 import { integer, number } from '../check/arguments.js';
 import { checkIterable, checkObject, checkOptions, optionKeys } from '../check/index.js';
 import { CheckpointError, invalidArgument } from '../errors.js';
-import { native } from '../native/index.js';
 import { keep, noGrad, untidy } from '../tensor/context.js';
-import { isTensor, type Tensor } from '../tensor/tensor.js';
+import { isTensor, native, type Tensor } from '../tensor/tensor.js';
 
 /** Options of {@link ExponentialMovingAverage}. */
 export interface EmaOptions {

@@ -7,11 +7,10 @@ import { inspect } from 'node:util';
 import { number } from '../check/arguments.js';
 import { checkOptions, optionKeys, type RequiredOptions } from '../check/index.js';
 import { CheckpointError, DyconvError } from '../errors.js';
-import { native } from '../native/index.js';
 import { noGrad, untidy } from '../tensor/context.js';
 import { full, zeros } from '../tensor/create.js';
 import type { Device } from '../tensor/dtype.js';
-import type { Tensor } from '../tensor/tensor.js';
+import { native, type Tensor } from '../tensor/tensor.js';
 import type { Optimizer } from './optimizer.js';
 
 /** Options of {@link GradScaler}. */

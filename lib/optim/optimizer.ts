@@ -13,10 +13,9 @@ import {
   type PartialOptions,
 } from '../check/index.js';
 import { ArgumentError, CheckpointError, DyconvError, invalidArgument } from '../errors.js';
-import { native } from '../native/index.js';
 import { enableGrad, noGrad, untidy } from '../tensor/context.js';
 import { full } from '../tensor/create.js';
-import { isTensor, type Tensor } from '../tensor/tensor.js';
+import { isTensor, native, type Tensor } from '../tensor/tensor.js';
 import { checkSaved, copied, isNumber, type SlotName, type Slots } from './slots.js';
 
 export type { SlotName, Slots };

@@ -3,10 +3,9 @@
  * @module
  */
 import { CheckpointError, invalidArgument } from '../errors.js';
-import { native } from '../native/index.js';
 import { noGrad } from '../tensor/context.js';
 import { zeros } from '../tensor/create.js';
-import { isTensor, type Tensor } from '../tensor/tensor.js';
+import { isTensor, native, type Tensor } from '../tensor/tensor.js';
 
 /** State tensors of the parameters of a group by name; null for a parameter that has had no gradient yet. */
 export type Slots = Record<string, (Tensor | null)[]>;

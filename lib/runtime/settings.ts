@@ -5,9 +5,8 @@
 import { createRequire } from 'node:module';
 import { checkOptions, optionKeys } from '../check/index.js';
 import { invalidArgument } from '../errors.js';
-import { native } from '../native/index.js';
 import type { Device } from '../tensor/dtype.js';
-import type { Tensor } from '../tensor/tensor.js';
+import { native, type Tensor } from '../tensor/tensor.js';
 
 const { version: packageVersion } = createRequire(import.meta.url)('../../package.json') as {
   version: string;

@@ -4,7 +4,7 @@
  */
 import { checkOptions, optionKeys } from '../check/index.js';
 import { invalidArgument } from '../errors.js';
-import { native } from '../native/index.js';
+import { native } from './tensor.js';
 
 /** Options of {@link detectAnomaly}. */
 export interface AnomalyOptions {

@@ -1,19 +1,97 @@
 /**
- * Rarer element-wise operations: integers, powers, special functions; products of vectors; dtype by name.
- * @see https://pytorch.org/docs/stable/special.html
+ * Arithmetic on every element: sums to powers, rounding, limits. Operands broadcast and promote dtypes by PyTorch's
+ * rules; a number takes part without widening the dtype.
+ * @see https://pytorch.org/docs/stable/notes/broadcasting.html
  * @module
  */
 import { checkOptions, optionKeys } from '../check/index.js';
-import { native, type Operand } from '../native/index.js';
+import { invalidArgument } from '../errors.js';
 import { checkTensor } from './check.js';
-import type { ProductOptions } from './matrix.js';
-import { TensorScatter } from './scatter.js';
-import type { Tensor } from './tensor.js';
+import { native, type Operand, type Tensor } from './core.js';
 
-const BETA_ALPHA = optionKeys('beta', 'alpha');
+const ALPHA_KEYS = optionKeys('alpha');
+const ROUNDING_MODE = optionKeys('roundingMode');
+const DECIMALS = optionKeys('decimals');
+const MIN_MAX = optionKeys('min', 'max');
+const VALUE_KEYS = optionKeys('value');
+const NAN_TO_NUM_KEYS = optionKeys('nan', 'posinf', 'neginf');
 
-/** Rarer element-wise operations. Operands broadcast and promote dtypes by PyTorch's rules. */
-export abstract class TensorArithmetic extends TensorScatter {
+/** Options of `add` and `sub`. */
+export interface AlphaOptions {
+  /** Factor on `other`. Default 1. */
+  alpha?: number | undefined;
+}
+
+/** Options of `div`. */
+export interface DivOptions {
+  /** `'trunc'` towards zero, `'floor'` down; integers then stay integers. Default: exact. */
+  roundingMode?: 'trunc' | 'floor' | null | undefined;
+}
+
+/** Options of `round`. */
+export interface RoundOptions {
+  /** Digits after the point that are kept. Default 0. */
+  decimals?: number | undefined;
+}
+
+/** Options of the in-place product and quotient forms. */
+export interface ValueOptions {
+  /** Factor on the product or quotient. Default 1. */
+  value?: number | undefined;
+}
+
+/** Options of `nanToNum`: what takes the place of each. */
+export interface NanToNumOptions {
+  /** Default 0. */
+  nan?: number | undefined;
+  /** Default: the largest number of the dtype. */
+  posinf?: number | undefined;
+  /** Default: the smallest number of the dtype. */
+  neginf?: number | undefined;
+}
+
+/** Arithmetic. Each method returns a new tensor; a trailing underscore marks those that change their own and return it. */
+export abstract class ArithmeticMethods {
+  /** this + alpha * other. */
+  add(this: Tensor, other: Operand, options?: AlphaOptions): Tensor {
+    return native.add(this, other, alphaOf(options));
+  }
+  /** this - alpha * other. */
+  sub(this: Tensor, other: Operand, options?: AlphaOptions): Tensor {
+    return native.sub(this, other, alphaOf(options));
+  }
+  /** this * other. */
+  mul(this: Tensor, other: Operand): Tensor {
+    return native.mul(this, other);
+  }
+  /**
+   * this / other; integers give float32.
+   * @param options.roundingMode - `'trunc'` towards zero, `'floor'` down; integers then stay integers. Default: exact.
+   */
+  div(this: Tensor, other: Operand, options: DivOptions = {}): Tensor {
+    const mode = roundingModeOf(options);
+    return mode === undefined ? native.div(this, other) : native.divRounded(this, other, mode);
+  }
+  /** this / other, rounded down. */
+  floorDivide(this: Tensor, other: Operand): Tensor {
+    return native.floorDivide(this, other);
+  }
+  /** this modulo other, with the sign of other. */
+  remainder(this: Tensor, other: Operand): Tensor {
+    return native.remainder(this, other);
+  }
+  /** The remainder of this / other, with the sign of this. */
+  fmod(this: Tensor, other: Operand): Tensor {
+    return native.fmod(this, other);
+  }
+  /** this to the power of exponent. */
+  pow(this: Tensor, exponent: Operand): Tensor {
+    return native.pow(this, exponent);
+  }
+  /** this to the power of exponent, computed in float64, which is also the result's dtype. */
+  floatPower(this: Tensor, exponent: Operand): Tensor {
+    return native.floatPower(this, exponent);
+  }
   /** The greatest common divisor of integers. */
   gcd(this: Tensor, other: Operand): Tensor {
     return native.gcd(this, other);
@@ -26,114 +104,93 @@ export abstract class TensorArithmetic extends TensorScatter {
   ldexp(this: Tensor, other: Operand): Tensor {
     return native.ldexp(this, other);
   }
-  /** log2(2 to the power of this + 2 to the power of other), without overflow. */
-  logaddexp2(this: Tensor, other: Operand): Tensor {
-    return native.logaddexp2(this, other);
+  /** The larger of the two, element by element. */
+  maximum(this: Tensor, other: Operand): Tensor {
+    return native.maximum(this, other);
+  }
+  /** The smaller of the two, element by element. */
+  minimum(this: Tensor, other: Operand): Tensor {
+    return native.minimum(this, other);
+  }
+  /** The larger of the two; a number where the other is NaN. */
+  fmax(this: Tensor, other: Operand): Tensor {
+    return native.fmax(this, other);
+  }
+  /** The smaller of the two; a number where the other is NaN. */
+  fmin(this: Tensor, other: Operand): Tensor {
+    return native.fmin(this, other);
+  }
+  /** |this| with the sign of other. */
+  copysign(this: Tensor, other: Operand): Tensor {
+    return native.copysign(this, other);
   }
   /** The next floating-point number after this in the direction of other. */
   nextafter(this: Tensor, other: Operand): Tensor {
     return native.nextafter(this, other);
   }
-  /** this to the power of exponent, computed in float64, which is also the result's dtype. */
-  floatPower(this: Tensor, exponent: Operand): Tensor {
-    return native.floatPower(this, exponent);
+  /** 0 where negative, 1 where positive, `other` where 0. */
+  heaviside(this: Tensor, other: Operand): Tensor {
+    return native.heaviside(this, other);
+  }
+  /** -this. */
+  neg(this: Tensor): Tensor {
+    return native.neg(this);
+  }
+  /** |this|. */
+  abs(this: Tensor): Tensor {
+    return native.abs(this);
+  }
+  /** -1, 0 or 1. */
+  sign(this: Tensor): Tensor {
+    return native.sign(this);
   }
   /** -1, 0 or 1; as `sign`. */
   sgn(this: Tensor): Tensor {
     return native.sgn(this);
   }
-  /** Whether the element is positive infinity, bool. */
-  isposinf(this: Tensor): Tensor {
-    return native.isposinf(this);
+  /** 1 / this. */
+  reciprocal(this: Tensor): Tensor {
+    return native.reciprocal(this);
   }
-  /** Whether the element is negative infinity, bool. */
-  isneginf(this: Tensor): Tensor {
-    return native.isneginf(this);
+  /** this * this. */
+  square(this: Tensor): Tensor {
+    return native.square(this);
   }
-  /** Modified Bessel function of the first kind, order 0. */
-  i0(this: Tensor): Tensor {
-    return native.i0(this);
+  /** Rounded down. */
+  floor(this: Tensor): Tensor {
+    return native.floor(this);
   }
-  /** {@link i0} times exp(-|this|). */
-  i0e(this: Tensor): Tensor {
-    return native.i0e(this);
+  /** Rounded up. */
+  ceil(this: Tensor): Tensor {
+    return native.ceil(this);
   }
-  /** Modified Bessel function of the first kind, order 1. */
-  i1(this: Tensor): Tensor {
-    return native.i1(this);
+  /**
+   * Rounded to the nearest integer, halves to even.
+   * @param options.decimals - Round to so many digits after the point, or for negative ones before it. Default 0.
+   */
+  round(this: Tensor, options?: RoundOptions): Tensor {
+    const decimals = decimalsOf(options);
+    return decimals === 0 ? native.round(this) : native.roundDecimals(this, decimals);
   }
-  /** {@link i1} times exp(-|this|). */
-  i1e(this: Tensor): Tensor {
-    return native.i1e(this);
+  /** Rounded towards zero. */
+  trunc(this: Tensor): Tensor {
+    return native.trunc(this);
   }
-  /** Entropy -this * log(this); 0 at 0, -Infinity below. */
-  entr(this: Tensor): Tensor {
-    return native.entr(this);
+  /** What {@link trunc} leaves. */
+  frac(this: Tensor): Tensor {
+    return native.frac(this);
   }
-  /** exp(this²) * erfc(this), without overflow. */
-  erfcx(this: Tensor): Tensor {
-    return native.erfcx(this);
+  /** Limited to [min, max]; either may be left out. Bounds that are tensors broadcast. */
+  clamp(
+    this: Tensor,
+    options: { min?: number | Tensor | undefined; max?: number | Tensor | undefined },
+  ): Tensor {
+    const { min, max } = checkOptions(options, MIN_MAX);
+    if (min === undefined && max === undefined)
+      throw invalidArgument('options', 'min, max or both', { min, max });
+    if (typeof min !== 'object' && typeof max !== 'object') return native.clamp(this, min, max);
+    return clampByTensors(this, min, max, native.clampTensor);
   }
-  /** The area under the standard normal density up to this. */
-  ndtr(this: Tensor): Tensor {
-    return native.ndtr(this);
-  }
-  /** The inverse of {@link ndtr}. */
-  ndtri(this: Tensor): Tensor {
-    return native.ndtri(this);
-  }
-  /** log({@link ndtr}), accurate in the tail. */
-  logNdtr(this: Tensor): Tensor {
-    return native.logNdtr(this);
-  }
-  /** Hurwitz's zeta function: the sum of 1 / (k + other) to the power of this, from k = 0. */
-  zeta(this: Tensor, other: Operand): Tensor {
-    return native.zeta(this, other);
-  }
-  /** this * log1p(other), 0 where this is 0. */
-  xlog1py(this: Tensor, other: Operand): Tensor {
-    return native.xlog1py(this, other);
-  }
-  /** The n-th derivative of `digamma`. @param n - At least 0. */
-  polygamma(this: Tensor, n: number): Tensor {
-    return native.polygamma(this, n);
-  }
-  /** Logarithm of the multivariate gamma function of dimension p; elements above (p - 1) / 2. */
-  mvlgamma(this: Tensor, p: number): Tensor {
-    return native.mvlgamma(this, p);
-  }
-
-  /** In place: `remainder`. */
-  remainder_(this: Tensor, other: Operand): Tensor {
-    native.remainderInPlace(this, other).dispose();
-    return this;
-  }
-  /** In place: `floorDivide`. */
-  floorDivide_(this: Tensor, other: Operand): Tensor {
-    native.floorDivideInPlace(this, other).dispose();
-    return this;
-  }
-
-  /** Sums of products over the last dimension of both, [..., N] and [..., N]; a scalar multiplies. */
-  inner(this: Tensor, other: Tensor): Tensor {
-    return native.inner(this, other);
-  }
-  /** beta * this + alpha * mat vec, [N, M] and [M]. */
-  addmv(this: Tensor, mat: Tensor, vec: Tensor, options: ProductOptions = {}): Tensor {
-    const { beta = 1, alpha = 1 } = checkOptions(options, BETA_ALPHA);
-    return native.addmv(this, mat, vec, beta, alpha);
-  }
-  /** beta * this + alpha * the sum over a batch of batch1 batch2. */
-  addbmm(this: Tensor, batch1: Tensor, batch2: Tensor, options: ProductOptions = {}): Tensor {
-    const { beta = 1, alpha = 1 } = checkOptions(options, BETA_ALPHA);
-    return native.addbmm(this, batch1, batch2, beta, alpha);
-  }
-  /** beta * this + alpha * the outer product of two vectors. */
-  addr(this: Tensor, vec1: Tensor, vec2: Tensor, options: ProductOptions = {}): Tensor {
-    const { beta = 1, alpha = 1 } = checkOptions(options, BETA_ALPHA);
-    return native.addr(this, vec1, vec2, beta, alpha);
-  }
-
   /** {@link clamp}. */
   clip(
     this: Tensor,
@@ -149,45 +206,168 @@ export abstract class TensorArithmetic extends TensorScatter {
   clampMax(this: Tensor, max: number | Tensor): Tensor {
     return checkTensor('input', this).clamp({ max });
   }
+  /** this + weight * (end - this). @param weight - A number, or a tensor that broadcasts. */
+  lerp(this: Tensor, end: Tensor, weight: Operand): Tensor {
+    return native.lerp(this, end, weight);
+  }
+  /** this + value * tensor1 * tensor2. */
+  addcmul(this: Tensor, tensor1: Tensor, tensor2: Tensor, options: ValueOptions = {}): Tensor {
+    const { value = 1 } = checkOptions(options, VALUE_KEYS);
+    return native.addcmul(this, tensor1, tensor2, value);
+  }
+  /** this + value * tensor1 / tensor2. */
+  addcdiv(this: Tensor, tensor1: Tensor, tensor2: Tensor, options: ValueOptions = {}): Tensor {
+    const { value = 1 } = checkOptions(options, VALUE_KEYS);
+    return native.addcdiv(this, tensor1, tensor2, value);
+  }
+  /** Without NaN and infinities. */
+  nanToNum(this: Tensor, options: NanToNumOptions = {}): Tensor {
+    const { nan, posinf, neginf } = checkOptions(options, NAN_TO_NUM_KEYS);
+    return native.nanToNum(this, nan, posinf, neginf);
+  }
+  /** In place: this += alpha * other. */
+  add_(this: Tensor, other: Operand, options: AlphaOptions = {}): Tensor {
+    const { alpha = 1 } = checkOptions(options, ALPHA_KEYS);
+    native.addInPlace(this, other, alpha).dispose();
+    return this;
+  }
+  /** In place: this -= alpha * other. */
+  sub_(this: Tensor, other: Operand, options: AlphaOptions = {}): Tensor {
+    const { alpha = 1 } = checkOptions(options, ALPHA_KEYS);
+    native.subInPlace(this, other, alpha).dispose();
+    return this;
+  }
+  /** In place: this *= other. */
+  mul_(this: Tensor, other: Operand): Tensor {
+    native.mulInPlace(this, other).dispose();
+    return this;
+  }
+  /** In place: this /= other. @param options.roundingMode - As in {@link div}. */
+  div_(this: Tensor, other: Operand, options: DivOptions = {}): Tensor {
+    const mode = roundingModeOf(options);
+    (mode === undefined
+      ? native.divInPlace(this, other)
+      : native.divRoundedInPlace(this, other, mode)
+    ).dispose();
+    return this;
+  }
+  /** In place: `floorDivide`. */
+  floorDivide_(this: Tensor, other: Operand): Tensor {
+    native.floorDivideInPlace(this, other).dispose();
+    return this;
+  }
+  /** In place: `remainder`. */
+  remainder_(this: Tensor, other: Operand): Tensor {
+    native.remainderInPlace(this, other).dispose();
+    return this;
+  }
+  /** In place: -this. */
+  neg_(this: Tensor): Tensor {
+    native.negInPlace(this).dispose();
+    return this;
+  }
+  /** In place: |this|. */
+  abs_(this: Tensor): Tensor {
+    native.absInPlace(this).dispose();
+    return this;
+  }
+  /** In place: this * this. */
+  square_(this: Tensor): Tensor {
+    native.squareInPlace(this).dispose();
+    return this;
+  }
+  /** In place: 1 / this. */
+  reciprocal_(this: Tensor): Tensor {
+    native.reciprocalInPlace(this).dispose();
+    return this;
+  }
+  /** In place: rounded down. */
+  floor_(this: Tensor): Tensor {
+    native.floorInPlace(this).dispose();
+    return this;
+  }
+  /** In place: rounded up. */
+  ceil_(this: Tensor): Tensor {
+    native.ceilInPlace(this).dispose();
+    return this;
+  }
+  /** In place: rounded to the nearest integer, halves to even. */
+  round_(this: Tensor, options?: RoundOptions): Tensor {
+    const decimals = decimalsOf(options);
+    (decimals === 0 ? native.roundInPlace(this) : native.roundDecimalsInPlace(this, decimals)).dispose();
+    return this;
+  }
+  /** In place: this to the power of exponent. */
+  pow_(this: Tensor, exponent: Operand): Tensor {
+    native.powInPlace(this, exponent).dispose();
+    return this;
+  }
+  /** In place: limited to [min, max]; either may be left out. Bounds that are tensors broadcast. */
+  clamp_(
+    this: Tensor,
+    options: { min?: number | Tensor | undefined; max?: number | Tensor | undefined },
+  ): Tensor {
+    const { min, max } = checkOptions(options, MIN_MAX);
+    if (min === undefined && max === undefined)
+      throw invalidArgument('options', 'min, max or both', { min, max });
+    const limited =
+      typeof min !== 'object' && typeof max !== 'object'
+        ? native.clampInPlace(this, min, max)
+        : clampByTensors(this, min, max, native.clampTensorInPlace);
+    limited.dispose();
+    return this;
+  }
+  /** In place: {@link lerp}. */
+  lerp_(this: Tensor, end: Tensor, weight: Operand): Tensor {
+    native.lerpInPlace(this, end, weight).dispose();
+    return this;
+  }
+  /** In place: {@link addcmul}. */
+  addcmul_(this: Tensor, tensor1: Tensor, tensor2: Tensor, options: ValueOptions = {}): Tensor {
+    const { value = 1 } = checkOptions(options, VALUE_KEYS);
+    native.addcmulInPlace(this, tensor1, tensor2, value).dispose();
+    return this;
+  }
+  /** In place: {@link addcdiv}. */
+  addcdiv_(this: Tensor, tensor1: Tensor, tensor2: Tensor, options: ValueOptions = {}): Tensor {
+    const { value = 1 } = checkOptions(options, VALUE_KEYS);
+    native.addcdivInPlace(this, tensor1, tensor2, value).dispose();
+    return this;
+  }
+}
 
-  /** {@link to} the dtype of another tensor. */
-  typeAs(this: Tensor, other: Tensor): Tensor {
-    return native.to(this, undefined, checkTensor('other', other).dtype, false);
-  }
-  /** {@link to} the CPU. */
-  cpu(this: Tensor): Tensor {
-    return native.to(this, 'cpu', undefined, false);
-  }
-  /** {@link to} float32. */
-  float(this: Tensor): Tensor {
-    return native.to(this, undefined, 'float32', false);
-  }
-  /** {@link to} float64. */
-  double(this: Tensor): Tensor {
-    return native.to(this, undefined, 'float64', false);
-  }
-  /** {@link to} float16. */
-  half(this: Tensor): Tensor {
-    return native.to(this, undefined, 'float16', false);
-  }
-  /** {@link to} bfloat16. */
-  bfloat16(this: Tensor): Tensor {
-    return native.to(this, undefined, 'bfloat16', false);
-  }
-  /** {@link to} int64. */
-  long(this: Tensor): Tensor {
-    return native.to(this, undefined, 'int64', false);
-  }
-  /** {@link to} int32. */
-  int(this: Tensor): Tensor {
-    return native.to(this, undefined, 'int32', false);
-  }
-  /** {@link to} int16. */
-  short(this: Tensor): Tensor {
-    return native.to(this, undefined, 'int16', false);
-  }
-  /** {@link to} bool: whether the element is not 0. */
-  bool(this: Tensor): Tensor {
-    return native.to(this, undefined, 'bool', false);
-  }
+/** Without an object made for a call that has no options: most calls, and it would be a tenth of a small one. */
+function alphaOf(options: AlphaOptions | undefined): number {
+  if (options === undefined) return 1;
+  const { alpha = 1 } = checkOptions(options, ALPHA_KEYS);
+  return alpha;
+}
+
+function roundingModeOf(options: DivOptions): 'trunc' | 'floor' | undefined {
+  const { roundingMode } = checkOptions(options, ROUNDING_MODE);
+  if (roundingMode === undefined || roundingMode === null) return undefined;
+  if (roundingMode !== 'trunc' && roundingMode !== 'floor')
+    throw invalidArgument('roundingMode', "'trunc', 'floor' or null", roundingMode);
+  return roundingMode;
+}
+
+/** @internal The digits that a rounding keeps. */
+export function decimalsOf(options: RoundOptions | undefined): number {
+  return options === undefined ? 0 : (checkOptions(options, DECIMALS).decimals ?? 0);
+}
+
+/** @internal Limits by bounds of which one is a tensor; `limit` takes tensors only. */
+export function clampByTensors(
+  tensor: Tensor,
+  min: number | Tensor | undefined,
+  max: number | Tensor | undefined,
+  limit: typeof native.clampTensor,
+): Tensor {
+  const bound = (value: number | Tensor | undefined) =>
+    typeof value === 'number' ? native.full([], value, tensor.dtype, tensor.device) : value;
+  const bounds = [bound(min), bound(max)] as const;
+  const limited = limit(tensor, ...bounds);
+  if (bounds[0] !== min) bounds[0]?.dispose();
+  if (bounds[1] !== max) bounds[1]?.dispose();
+  return limited;
 }

@@ -4,10 +4,9 @@
  */
 import { checkIterable, checkOptions, optionKeys } from '../check/index.js';
 import { GradcheckError, invalidArgument, NativeError } from '../errors.js';
-import { native } from '../native/index.js';
 import { checkTensor } from './check.js';
 import { noGrad, tidy } from './context.js';
-import type { Tensor } from './tensor.js';
+import { native, type Tensor } from './tensor.js';
 
 export { type AnomalyOptions, detectAnomaly } from './anomaly.js';
 export {

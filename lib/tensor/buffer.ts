@@ -6,9 +6,8 @@ import { types } from 'node:util';
 import { markAsUntransferable } from 'node:worker_threads';
 import { checkOptions, optionKeys } from '../check/index.js';
 import { ArgumentError, DTypeError, describe, invalidArgument } from '../errors.js';
-import { native } from '../native/index.js';
 import { ARRAY_OF, arrayKind, checkDType, type DType, dtypeOfArray, type TypedArray } from './dtype.js';
-import type { Tensor } from './tensor.js';
+import { native, type Tensor } from './tensor.js';
 
 /** Options of {@link fromTypedArray}. */
 export interface FromTypedArrayOptions {

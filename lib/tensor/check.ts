@@ -1,6 +1,5 @@
 import { invalidArgument } from '../errors.js';
-import { native } from '../native/index.js';
-import type { Tensor } from './tensor.js';
+import { native, type Tensor } from './core.js';
 
 /** Checks that an argument is a Tensor of this thread. */
 export function checkTensor(name: string, value: Tensor): Tensor {

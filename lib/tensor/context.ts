@@ -9,9 +9,8 @@ import { AsyncLocalStorage, createHook } from 'node:async_hooks';
 import { types } from 'node:util';
 import { checkOptions, optionKeys } from '../check/index.js';
 import { invalidArgument } from '../errors.js';
-import { native } from '../native/index.js';
+import { native, type Tensor } from './core.js';
 import type { DType } from './dtype.js';
-import type { Tensor } from './tensor.js';
 
 const DTYPE = optionKeys('dtype');
 

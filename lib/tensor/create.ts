@@ -5,7 +5,6 @@
 
 import { checkOptions, optionKeys } from '../check/index.js';
 import { ArgumentError, DTypeError, describe, invalidArgument, ShapeError } from '../errors.js';
-import { native } from '../native/index.js';
 import { checkShape, checkTensor } from './check.js';
 import {
   arrayKind,
@@ -18,11 +17,10 @@ import {
   type TypedArray,
 } from './dtype.js';
 import type { NestedArray } from './nested.js';
-import { isTensor, type Tensor } from './tensor.js';
+import { isTensor, native, type Tensor } from './tensor.js';
 
 const LOGSPACE = optionKeys('dtype', 'device', 'requiresGrad', 'base');
 
-const DIM = optionKeys('dim');
 const OFFSET = optionKeys('offset');
 
 /** Options of every factory. */
@@ -356,28 +354,6 @@ export function logspace(
 export function eye(n: number, options: TensorOptions & { m?: number | undefined } = {}): Tensor {
   const { dtype = 'float32', device = 'cpu', m = n } = checkOptions(options, EYE);
   return finish(native.eye(n, m, dtype, device), options);
-}
-
-/** The tensors one after the other along an existing dimension. @param options.dim - Default 0. */
-export function cat(tensors: readonly Tensor[], options: { dim?: number | undefined } = {}): Tensor {
-  const { dim = 0 } = checkOptions(options, DIM);
-  return native.cat(tensors, dim);
-}
-
-/** Tensors of one shape side by side along a new dimension. @param options.dim - Default 0. */
-export function stack(tensors: readonly Tensor[], options: { dim?: number | undefined } = {}): Tensor {
-  const { dim = 0 } = checkOptions(options, DIM);
-  return native.stack(tensors, dim);
-}
-
-/** `input` where `condition` (bool) is true, `other` elsewhere; all three broadcast. */
-export function where(condition: Tensor, input: Tensor | number, other: Tensor | number): Tensor {
-  return native.where(condition, input, other);
-}
-
-/** Sums of products by Einstein's convention. @example einsum('bi,oi->bo', x, weight) */
-export function einsum(equation: string, ...operands: Tensor[]): Tensor {
-  return native.einsum(equation, operands);
 }
 
 type OffsetOption = { offset?: number | undefined };

@@ -3,9 +3,8 @@
  * @module
  */
 import { ArgumentError, describe, invalidArgument } from '../errors.js';
-import { native } from '../native/index.js';
 import { isGradEnabled, noGrad, tidy, withGrad } from './context.js';
-import { isTensor, type Tensor } from './tensor.js';
+import { isTensor, native, type Tensor } from './tensor.js';
 
 /** What `forward` and `backward` of one call share. Fields of one's own may be set on it, for what is no Tensor. */
 export class FunctionContext {

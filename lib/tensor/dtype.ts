@@ -1,7 +1,10 @@
 import { DTypeError, describe, NativeError } from '../errors.js';
+import type { DType, TypedArray } from '../native/types.js';
+
+export type { Device, DType, TypedArray } from '../native/types.js';
 
 /** Every dtype, by PyTorch's name. */
-export const DTYPES = [
+export const DTYPES: readonly DType[] = [
   'float32',
   'float64',
   'float16',
@@ -12,25 +15,7 @@ export const DTYPES = [
   'int8',
   'uint8',
   'bool',
-] as const;
-
-/** Type of a tensor's elements. */
-export type DType = (typeof DTYPES)[number];
-
-/** Device of a tensor: `'cpu'`, `'cuda'` (the first GPU) or `'cuda:N'`. */
-export type Device = 'cpu' | 'cuda' | `cuda:${number}`;
-
-/** Typed arrays for the values of tensors. */
-export type TypedArray =
-  | Float32Array
-  | Float64Array
-  | BigInt64Array
-  | Int32Array
-  | Int16Array
-  | Int8Array
-  | Uint8Array
-  | Uint8ClampedArray
-  | Uint16Array;
+];
 
 /** The typed array that carries a dtype: `TypedArrayOf<'float32'>` is Float32Array. */
 export type TypedArrayOf<D extends DType> = {

@@ -6,9 +6,8 @@
  */
 import { DisposedError, describe, invalidArgument } from '../errors.js';
 import { native } from '../native/index.js';
-import type { Tensor } from './tensor.js';
 
-/** Result of {@link Tensor.share}: a plain object that can be posted to another thread of the process. */
+/** Result of `Tensor.share()`: a plain object that can be posted to another thread of the process. */
 export interface TensorHandle {
   /** Distinguishes it from other messages. */
   readonly type: 'dyconv.TensorHandle';
@@ -18,11 +17,13 @@ export interface TensorHandle {
   readonly process: number;
 }
 
+/** @internal Creates a handle for a number in the table. */
 export function makeHandle(id: number): TensorHandle {
   return { type: 'dyconv.TensorHandle', id, process: native.processKey() };
 }
 
-function checkHandle(handle: TensorHandle): number {
+/** @internal The number of a handle. @throws DisposedError for a handle of another process. */
+export function checkHandle(handle: TensorHandle): number {
   const expected = 'a handle made by share()';
   if (typeof handle !== 'object' || handle === null) throw invalidArgument('handle', expected, handle);
   const { type, id, process } = handle;
@@ -34,11 +35,6 @@ function checkHandle(handle: TensorHandle): number {
     );
   }
   return id;
-}
-
-/** See {@link Tensor.fromHandle}. */
-export function claimHandle(handle: TensorHandle): Tensor {
-  return native.claimShared(checkHandle(handle));
 }
 
 /**

@@ -1,15 +1,16 @@
 /**
- * Integration of {@link Tensor} with JavaScript and test frameworks: equality, JSON, iteration, conversion to primitives.
+ * Integration of {@link Tensor} with JavaScript and test frameworks: text, equality, JSON, iteration, conversion to
+ * primitives.
  * @module
  */
 import { createHash } from 'node:crypto';
+import { inspect } from 'node:util';
 import { DTypeError } from '../errors.js';
-import { native } from '../native/index.js';
 import { checkTensor } from './check.js';
+import { native, type Tensor } from './core.js';
 import type { TypedArray } from './dtype.js';
 import { type NestedArray, readableDType } from './nested.js';
-import { TensorRandom } from './random.js';
-import type { Tensor } from './tensor.js';
+import { format } from './print.js';
 
 /** Numbers, strings, booleans and null, nested by dimension: a tensor in JSON. */
 export type JsonArray = number | string | boolean | JsonArray[];
@@ -18,19 +19,15 @@ export type JsonArray = number | string | boolean | JsonArray[];
 const SHOWN = 64;
 
 /** Integration with JavaScript. */
-export abstract class TensorInterop extends TensorRandom {
-  /**
-   * `'Tensor'` with dtype, device, shape and values (a hash of them for large tensors). `node:assert`, Jest, Vitest and Chai
-   * compare this tag: tensors are deeply equal exactly when all of these are. NaN equals NaN, and 0 equals -0.
-   */
-  get [Symbol.toStringTag](): string {
-    const self = this as unknown as Tensor;
-    // The prototype has the property, too.
-    if (!native.isTensor(self)) return 'Tensor';
-    if (native.isDisposed(self)) return 'Tensor(disposed)';
-    return tagOf(self);
+export abstract class InteropMethods {
+  /** The values in PyTorch's format, with dtype, device and grad if they differ from the defaults. */
+  toString(this: Tensor): string {
+    return format(this);
   }
-
+  /** For `console.log`: values, shape if it is not visible, dtype. */
+  [inspect.custom](this: Tensor): string {
+    return this.toString();
+  }
   /**
    * The values as nested arrays, for `JSON.stringify` and snapshots: integers beyond 2^53 as strings of digits. JSON itself
    * turns NaN and infinities into null.
@@ -39,24 +36,12 @@ export abstract class TensorInterop extends TensorRandom {
   toJSON(this: Tensor): JsonArray {
     return toJson(checkTensor('input', this).arraySync());
   }
-
-  /**
-   * Iterates over views along the first dimension, created on demand, as in `for (using row of x)`. A tensor
-   * without dimensions is not iterable.
-   * @see https://pytorch.org/docs/stable/generated/torch.unbind.html
-   */
-  get [Symbol.iterator](): () => Generator<Tensor> {
-    const self = this as unknown as Tensor;
-    const iterable = native.isTensor(self) && !native.isDisposed(self) && native.ndim(self) > 0;
-    return iterable ? rows : (undefined as unknown as () => Generator<Tensor>);
-  }
-
   /**
    * The printed text, for template strings and `String(x)`.
    * @throws TypeError for `x + y`, which JavaScript cannot overload: use `add`. @throws DTypeError if only a number
    * fits, as in `x * 2` and `x < 1`: use `mul`, `lt`, or `item()`.
    */
-  [Symbol.toPrimitive](hint: string): string {
+  [Symbol.toPrimitive](this: Tensor, hint: string): string {
     if (hint === 'number') throw new DTypeError('Expected item() to turn a Tensor into a number');
     if (hint !== 'string')
       throw new TypeError(
@@ -64,30 +49,30 @@ export abstract class TensorInterop extends TensorRandom {
       );
     return this.toString();
   }
-}
-
-function* rows(this: Tensor): Generator<Tensor> {
-  const length = native.shape(this)[0]!;
-  for (let i = 0; i < length; i++) yield this.select(0, i);
+  /**
+   * `'Tensor'` with dtype, device, shape and values (a hash of them for large tensors). `node:assert`, Jest, Vitest and Chai
+   * compare this tag: tensors are deeply equal exactly when all of these are. NaN equals NaN, and 0 equals -0.
+   */
+  get [Symbol.toStringTag](): string {
+    // The prototype has the property, too.
+    if (!native.isTensor(this)) return 'Tensor';
+    if (native.isDisposed(this)) return 'Tensor(disposed)';
+    return tagOf(this);
+  }
+  /**
+   * Iterates over views along the first dimension, created on demand, as in `for (using row of x)`. A tensor
+   * without dimensions is not iterable.
+   * @see https://pytorch.org/docs/stable/generated/torch.unbind.html
+   */
+  get [Symbol.iterator](): () => Generator<Tensor> {
+    const iterable = native.isTensor(this) && !native.isDisposed(this) && native.ndim(this) > 0;
+    return iterable ? rows : (undefined as unknown as () => Generator<Tensor>);
+  }
 }
 
 function toJson(value: NestedArray): JsonArray {
   if (Array.isArray(value)) return value.map(toJson);
   return typeof value === 'bigint' ? String(value) : value;
-}
-
-/** All properties for deep equality, as a string. */
-function tagOf(tensor: Tensor): string {
-  const dtype = native.dtype(tensor);
-  const device = native.device(tensor);
-  const place = device === 'cpu' ? '' : ` ${device}`;
-  // What frameworks that compare element by element ask for most.
-  if (native.ndim(tensor) === 0) return `Tensor ${dtype}${place} [] ${native.item(tensor)}`;
-  using plain = native.detach(tensor);
-  const { shape, numel } = plain;
-  const kind = `Tensor ${dtype}${place} [${shape.join(', ')}]`;
-  if (numel <= SHOWN) return `${kind} ${listed(plain.arraySync())}`;
-  return `${kind} sha1:${hashOf(plain.dataSync({ dtype: readableDType(dtype) }))}`;
 }
 
 function listed(value: NestedArray): string {
@@ -104,4 +89,23 @@ function hashOf(data: TypedArray): string {
     }
   }
   return createHash('sha1').update(data).digest('hex');
+}
+
+/** All properties for deep equality, as a string. */
+function tagOf(tensor: Tensor): string {
+  const dtype = native.dtype(tensor);
+  const device = native.device(tensor);
+  const place = device === 'cpu' ? '' : ` ${device}`;
+  // What frameworks that compare element by element ask for most.
+  if (native.ndim(tensor) === 0) return `Tensor ${dtype}${place} [] ${native.item(tensor)}`;
+  using plain = native.detach(tensor);
+  const { shape, numel } = plain;
+  const kind = `Tensor ${dtype}${place} [${shape.join(', ')}]`;
+  if (numel <= SHOWN) return `${kind} ${listed(plain.arraySync())}`;
+  return `${kind} sha1:${hashOf(plain.dataSync({ dtype: readableDType(dtype) }))}`;
+}
+
+function* rows(this: Tensor): Generator<Tensor> {
+  const length = native.shape(this)[0]!;
+  for (let i = 0; i < length; i++) yield this.select(0, i);
 }

@@ -1,23 +1,37 @@
 /**
- * Joining and splitting tensors, and giving them dimensions: the second half of {@link create}'s `cat` and `stack`.
+ * Joining, splitting and broadcasting several tensors.
+ * @see https://pytorch.org/docs/stable/torch.html#indexing-slicing-joining-mutating-ops
  * @module
  */
 import { checkOptions, optionKeys } from '../check/index.js';
 import { invalidArgument, ShapeError } from '../errors.js';
-import { native } from '../native/index.js';
-import { checkShape, checkTensor } from './check.js';
-import { TensorStatistics } from './statistics.js';
-import type { Tensor } from './tensor.js';
+import { native, type Tensor } from './core.js';
+
+const INDEXING = optionKeys('indexing');
 
 const DIM = optionKeys('dim');
-const INDEXING = optionKeys('indexing');
 const R_WITH_REPLACEMENT = optionKeys('r', 'withReplacement');
+
+/** As many tensors as one call returns; kMaxTensors of cpp/bindings/sizes.h. */
+const MAX_TENSORS = 2 ** 20;
 
 /** Where to split: into how many equal views, or before which positions. */
 export type Sections = number | readonly number[];
 
-/** Splitting, dimensions. */
-export abstract class TensorJoin extends TensorStatistics {
+/** A tensor as several. */
+export abstract class JoinMethods {
+  /** Views of the given sizes along `dim`, or of one size each but for the last. @param dim - Default 0. */
+  split(this: Tensor, sizes: number | readonly number[], dim = 0): Tensor[] {
+    return native.split(this, typeof sizes === 'number' ? equalSizes(this, sizes, dim) : sizes, dim);
+  }
+  /** At most `chunks` views of equal size along `dim`. @param dim - Default 0. */
+  chunk(this: Tensor, chunks: number, dim = 0): Tensor[] {
+    return native.chunk(this, chunks, dim);
+  }
+  /** Views of every position along `dim`. @param dim - Default 0. */
+  unbind(this: Tensor, dim = 0): Tensor[] {
+    return native.unbind(this, dim);
+  }
   /**
    * Views along `dim`: so many of equal size, the first ones one longer where that does not divide, or cut before the
    * given positions. @param options.dim - Default 0.
@@ -40,40 +54,6 @@ export abstract class TensorJoin extends TensorStatistics {
   dsplit(this: Tensor, sections: Sections): Tensor[] {
     return typeof sections === 'number' ? native.dsplit(this, sections) : native.dsplitAt(this, sections);
   }
-  /** {@link expand}: dimensions of size 1 repeated to `shape`, without a copy. */
-  broadcastTo(this: Tensor, shape: readonly number[]): Tensor {
-    return native.expand(this, shape);
-  }
-  /** All elements as one dimension: a view where strides allow it. */
-  ravel(this: Tensor): Tensor {
-    return native.reshape(this, [-1]);
-  }
-  /** {@link reshape} to the shape of another tensor. */
-  reshapeAs(this: Tensor, other: Tensor): Tensor {
-    return native.reshape(this, checkShape('other', other));
-  }
-  /** {@link transpose}. */
-  swapaxes(this: Tensor, axis0: number, axis1: number): Tensor {
-    return native.transpose(this, axis0, axis1);
-  }
-  /** {@link transpose}. */
-  swapdims(this: Tensor, dim0: number, dim1: number): Tensor {
-    return native.transpose(this, dim0, dim1);
-  }
-  /** {@link movedim}. */
-  moveaxis(this: Tensor, source: Sections, destination: Sections): Tensor {
-    return checkTensor('input', this).movedim(source, destination);
-  }
-  /** The order of the columns reversed: {@link flip} of the second dimension. @throws ShapeError for fewer than two. */
-  fliplr(this: Tensor): Tensor {
-    checkDims(this, 2, 'fliplr');
-    return native.flip(this, [1]);
-  }
-  /** The order of the rows reversed: {@link flip} of the first dimension. @throws ShapeError for a tensor without dimensions. */
-  flipud(this: Tensor): Tensor {
-    checkDims(this, 1, 'flipud');
-    return native.flip(this, [0]);
-  }
   /** All sub-sequences of r elements of a vector, [N] -> [C, r]. @param options.r - Default 2. @param options.withReplacement - An element may be taken again. Default false. */
   combinations(
     this: Tensor,
@@ -84,11 +64,38 @@ export abstract class TensorJoin extends TensorStatistics {
   }
 }
 
-function checkDims(tensor: Tensor, least: number, name: string): void {
-  if (tensor.ndim < least)
+function equalSizes(tensor: Tensor, size: number, dim: number): number[] {
+  if (!Number.isInteger(size) || size < 1) throw invalidArgument('sizes', 'an integer of at least 1', size);
+  if (!Number.isInteger(dim)) throw invalidArgument('dim', 'an integer', dim);
+  const whole = native.shape(tensor).at(dim) ?? 0;
+  const count = Math.max(1, Math.ceil(whole / size));
+  if (count > MAX_TENSORS)
     throw new ShapeError(
-      `Expected at least ${least} dimension${least === 1 ? '' : 's'} for input of ${name} but received shape [${tensor.shape.join(', ')}]`,
+      `Expected at most ${MAX_TENSORS} tensors from split but received sizes that give ${count}`,
     );
+  return Array.from({ length: count }, (_, i) => Math.min(size, whole - i * size));
+}
+
+/** The tensors one after the other along an existing dimension. @param options.dim - Default 0. */
+export function cat(tensors: readonly Tensor[], options: { dim?: number | undefined } = {}): Tensor {
+  const { dim = 0 } = checkOptions(options, DIM);
+  return native.cat(tensors, dim);
+}
+
+/** Tensors of one shape side by side along a new dimension. @param options.dim - Default 0. */
+export function stack(tensors: readonly Tensor[], options: { dim?: number | undefined } = {}): Tensor {
+  const { dim = 0 } = checkOptions(options, DIM);
+  return native.stack(tensors, dim);
+}
+
+/** Grids of coordinates: for vectors of N, M, … elements, tensors [N, M, …]. @param options.indexing - `'xy'` swaps the first two dimensions. Default `'ij'`. */
+export function meshgrid(
+  tensors: readonly Tensor[],
+  options: { indexing?: 'ij' | 'xy' | undefined } = {},
+): Tensor[] {
+  const { indexing = 'ij' } = checkOptions(options, INDEXING);
+  if (indexing !== 'ij' && indexing !== 'xy') throw invalidArgument('indexing', "'ij' or 'xy'", indexing);
+  return native.meshgrid(tensors, indexing);
 }
 
 /** The tensors side by side: along the second dimension, or the only one of vectors. @see https://pytorch.org/docs/stable/generated/torch.hstack.html */
@@ -141,16 +148,6 @@ export function broadcastShapes(...shapes: readonly (readonly number[])[]): numb
 /** All tuples of one element of each vector, [N], [M], … -> [N M …, vectors]. @see https://pytorch.org/docs/stable/generated/torch.cartesian_prod.html */
 export function cartesianProd(...tensors: Tensor[]): Tensor {
   return native.cartesianProd(tensors);
-}
-
-/** Grids of coordinates: for vectors of N, M, … elements, tensors [N, M, …]. @param options.indexing - `'xy'` swaps the first two dimensions. Default `'ij'`. */
-export function meshgrid(
-  tensors: readonly Tensor[],
-  options: { indexing?: 'ij' | 'xy' | undefined } = {},
-): Tensor[] {
-  const { indexing = 'ij' } = checkOptions(options, INDEXING);
-  if (indexing !== 'ij' && indexing !== 'xy') throw invalidArgument('indexing', "'ij' or 'xy'", indexing);
-  return native.meshgrid(tensors, indexing);
 }
 
 /** The tensor with at least one dimension. */

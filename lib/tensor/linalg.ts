@@ -6,10 +6,9 @@
  */
 import { checkOptions, optionKeys } from '../check/index.js';
 import { invalidArgument } from '../errors.js';
-import { native } from '../native/index.js';
+import { dims } from './dims.js';
 import type { DType } from './dtype.js';
-import { dims } from './reduce.js';
-import type { Tensor } from './tensor.js';
+import { native, type Tensor } from './tensor.js';
 
 const ATOL_RTOL_HERMITIAN = optionKeys('atol', 'rtol', 'hermitian');
 const LEFT = optionKeys('left');

@@ -1,7 +1,5 @@
-import { native } from '../native/index.js';
-import type { DType } from './dtype.js';
-import { isFloatingPoint } from './dtype.js';
-import type { Tensor } from './tensor.js';
+import { native, type Tensor } from './core.js';
+import { type DType, isFloatingPoint } from './dtype.js';
 
 /** Tensors of more elements show only the ends of each dimension (PyTorch's print options). */
 const THRESHOLD = 1000;

@@ -4,30 +4,44 @@
  * @module
  */
 import { checkOptions, optionKeys } from '../check/index.js';
-import { native } from '../native/index.js';
-import { TensorJoin } from './join.js';
-import type { Tensor } from './tensor.js';
+import { native, type Tensor } from './core.js';
 
-const MEAN_STD = optionKeys('mean', 'std');
 const FROM_TO = optionKeys('from', 'to');
+const MEAN_STD = optionKeys('mean', 'std');
+const REPLACEMENT = optionKeys('replacement');
 const P = optionKeys('p');
 const LAMBDA = optionKeys('lambda');
 const MEDIAN_SIGMA = optionKeys('median', 'sigma');
-const REPLACEMENT = optionKeys('replacement');
 
 /** Random numbers. */
-export abstract class TensorRandom extends TensorJoin {
+export abstract class RandomMethods {
+  /** In place: uniform numbers in [from, to). @param options.from - Default 0. @param options.to - Default 1. */
+  uniform_(this: Tensor, options: { from?: number | undefined; to?: number | undefined } = {}): Tensor {
+    const { from = 0, to = 1 } = checkOptions(options, FROM_TO);
+    native.uniform(this, from, to).dispose();
+    return this;
+  }
   /** In place: normal numbers. @param options.mean - Default 0. @param options.std - Default 1. */
   normal_(this: Tensor, options: { mean?: number | undefined; std?: number | undefined } = {}): Tensor {
     const { mean = 0, std = 1 } = checkOptions(options, MEAN_STD);
     native.normal(this, mean, std).dispose();
     return this;
   }
-  /** In place: uniform numbers in [from, to). @param options.from - Default 0. @param options.to - Default 1. */
-  uniform_(this: Tensor, options: { from?: number | undefined; to?: number | undefined } = {}): Tensor {
-    const { from = 0, to = 1 } = checkOptions(options, FROM_TO);
-    native.uniform(this, from, to).dispose();
-    return this;
+  /** 1 with the probability that the element gives, else 0. */
+  bernoulli(this: Tensor): Tensor {
+    return native.bernoulli(this);
+  }
+  /**
+   * Positions drawn by the weights in the last dimension, [N] or [B, N] -> int64 [numSamples] or [B, numSamples].
+   * @param options.replacement - A position may be drawn again. Default false.
+   */
+  multinomial(this: Tensor, numSamples: number, options: { replacement?: boolean | undefined } = {}): Tensor {
+    const { replacement = false } = checkOptions(options, REPLACEMENT);
+    return native.multinomial(this, numSamples, replacement);
+  }
+  /** Poisson-distributed numbers of the rates that the elements give. */
+  poisson(this: Tensor): Tensor {
+    return native.poisson(this);
   }
   /** In place: 1 with probability p, else 0. @param options.p - Default 0.5. */
   bernoulli_(this: Tensor, options: { p?: number | undefined } = {}): Tensor {
@@ -64,21 +78,5 @@ export abstract class TensorRandom extends TensorJoin {
     const { from = 0, to } = checkOptions(options, FROM_TO);
     native.randomInPlace(this, from, to).dispose();
     return this;
-  }
-  /** 1 with the probability that the element gives, else 0. */
-  bernoulli(this: Tensor): Tensor {
-    return native.bernoulli(this);
-  }
-  /** Poisson-distributed numbers of the rates that the elements give. */
-  poisson(this: Tensor): Tensor {
-    return native.poisson(this);
-  }
-  /**
-   * Positions drawn by the weights in the last dimension, [N] or [B, N] -> int64 [numSamples] or [B, numSamples].
-   * @param options.replacement - A position may be drawn again. Default false.
-   */
-  multinomial(this: Tensor, numSamples: number, options: { replacement?: boolean | undefined } = {}): Tensor {
-    const { replacement = false } = checkOptions(options, REPLACEMENT);
-    return native.multinomial(this, numSamples, replacement);
   }
 }

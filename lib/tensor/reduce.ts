@@ -1,80 +1,56 @@
 /**
- * The third floor of {@link Tensor}: reductions, ordering and linear algebra.
+ * Sums, extremes and norms over dimensions.
+ * @see https://pytorch.org/docs/stable/torch.html#reduction-ops
  * @module
  */
 import { checkOptions, optionKeys } from '../check/index.js';
 import { invalidArgument, ShapeError } from '../errors.js';
-import { native } from '../native/index.js';
-import { checkShape } from './check.js';
-import type { DType } from './dtype.js';
-import { TensorPointwise } from './pointwise.js';
-import type { Tensor } from './tensor.js';
+import { native, type Tensor } from './core.js';
+import {
+  ALONG_KEYS,
+  type AlongOptions,
+  along,
+  DIM_KEYS,
+  type DimOptions,
+  type DTypeOptions,
+  dims,
+  REDUCE_KEYS,
+  type ReduceOptions,
+  type ValuesIndices,
+} from './dims.js';
 
 const DIM_KEEPDIM_DTYPE = optionKeys('dim', 'keepdim', 'dtype');
-const DIM_DTYPE = optionKeys('dim', 'dtype');
+const DIM = optionKeys('dim');
 const DIM_KEEPDIM_P_DTYPE = optionKeys('dim', 'keepdim', 'p', 'dtype');
-const WEIGHTS_MINLENGTH = optionKeys('weights', 'minlength');
-const DIM_DESCENDING_STABLE = optionKeys('dim', 'descending', 'stable');
-
-const TOPK = optionKeys('dim', 'largest', 'sorted');
-const ALLCLOSE = optionKeys('rtol', 'atol', 'equalNan');
-
-/** One dimension or several, negative ones counting from the end; left out: all of them. */
-export interface ReduceOptions {
-  dim?: number | readonly number[] | undefined;
-  /** Keep reduced dimensions with size 1. Default false. */
-  keepdim?: boolean | undefined;
-}
-
-/** @internal */
-export const REDUCE_KEYS = optionKeys('dim', 'keepdim');
+const P = optionKeys('p');
 const VAR = optionKeys(...REDUCE_KEYS, 'correction');
 
-/** One dimension; left out: the flattened tensor. */
-export interface DimOptions {
-  dim?: number | undefined;
-  /** Keep the reduced dimension with size 1. Default false. */
-  keepdim?: boolean | undefined;
-}
-
-/** What the elements are converted to before a sum, product or mean. */
-export interface DTypeOptions {
-  /**
-   * The elements are converted to it first, which keeps small types from overflowing or losing digits, and the result has
-   * it. Default: the tensor's own dtype; int64 for sums and products of integers and bools.
-   */
-  dtype?: DType | undefined;
-}
-
-/** @internal */
-export const DIM_KEYS = optionKeys('dim', 'keepdim');
-
-/** @internal Dimensions as the add-on takes them. */
-export function dims(dim: number | readonly number[] | undefined): readonly number[] | null {
-  if (dim === undefined) return null;
-  return typeof dim === 'number' ? [dim] : dim;
-}
-
-/** Both dimensions of a matrix. */
-function matrixDims(tensor: Tensor): readonly number[] {
-  const { shape } = tensor;
-  if (shape.length === 2) return [0, 1];
-  throw new ShapeError(
-    `Expected a matrix, or two dimensions for dim, with p 'nuc' but received shape [${shape.join(', ')}]`,
-  );
-}
-
-/** Reductions over dimensions, sorting, products of matrices. */
-export abstract class TensorReduce extends TensorPointwise {
+/** Reductions over dimensions. */
+export abstract class ReduceMethods {
   /** Sum; integers and bools give int64. @see https://pytorch.org/docs/stable/generated/torch.sum.html */
   sum(this: Tensor, options: ReduceOptions & DTypeOptions = {}): Tensor {
     const { dim, keepdim = false, dtype } = checkOptions(options, DIM_KEEPDIM_DTYPE);
     return native.sum(this, dims(dim), keepdim, dtype);
   }
+  /** The sum of what is not NaN. */
+  nansum(this: Tensor, options: ReduceOptions & DTypeOptions = {}): Tensor {
+    const { dim, keepdim = false, dtype } = checkOptions(options, DIM_KEEPDIM_DTYPE);
+    return native.nansum(this, dims(dim), keepdim, dtype);
+  }
   /** Arithmetic mean of a floating-point tensor. @throws DTypeError for integers without a floating-point `dtype`. */
   mean(this: Tensor, options: ReduceOptions & DTypeOptions = {}): Tensor {
     const { dim, keepdim = false, dtype } = checkOptions(options, DIM_KEEPDIM_DTYPE);
     return native.mean(this, dims(dim), keepdim, dtype);
+  }
+  /** The mean of what is not NaN. */
+  nanmean(this: Tensor, options: ReduceOptions & DTypeOptions = {}): Tensor {
+    const { dim, keepdim = false, dtype } = checkOptions(options, DIM_KEEPDIM_DTYPE);
+    return native.nanmean(this, dims(dim), keepdim, dtype);
+  }
+  /** Product; integers and bools give int64. */
+  prod(this: Tensor, options: DimOptions & DTypeOptions = {}): Tensor {
+    const { dim, keepdim = false, dtype } = checkOptions(options, DIM_KEEPDIM_DTYPE);
+    return native.prod(this, dim, keepdim, dtype);
   }
   /** Variance with divisor N - correction. @param options.correction - Default 1. */
   var(this: Tensor, options: ReduceOptions & { correction?: number | undefined } = {}): Tensor {
@@ -86,10 +62,23 @@ export abstract class TensorReduce extends TensorPointwise {
     const { dim, keepdim = false, correction = 1 } = checkOptions(options, VAR);
     return native.std(this, dims(dim), correction, keepdim);
   }
-  /** Product; integers and bools give int64. */
-  prod(this: Tensor, options: DimOptions & DTypeOptions = {}): Tensor {
-    const { dim, keepdim = false, dtype } = checkOptions(options, DIM_KEEPDIM_DTYPE);
-    return native.prod(this, dim, keepdim, dtype);
+  /** Variance and mean in one pass. @param options.correction - The divisor is N - correction. Default 1. */
+  varMean(
+    this: Tensor,
+    options: ReduceOptions & { correction?: number | undefined } = {},
+  ): { var: Tensor; mean: Tensor } {
+    const { dim, keepdim = false, correction = 1 } = checkOptions(options, VAR);
+    const [variance, mean] = native.varMean(this, dims(dim), correction, keepdim);
+    return { var: variance, mean };
+  }
+  /** Standard deviation and mean in one pass. @param options.correction - The divisor is N - correction. Default 1. */
+  stdMean(
+    this: Tensor,
+    options: ReduceOptions & { correction?: number | undefined } = {},
+  ): { std: Tensor; mean: Tensor } {
+    const { dim, keepdim = false, correction = 1 } = checkOptions(options, VAR);
+    const [std, mean] = native.stdMean(this, dims(dim), correction, keepdim);
+    return { std, mean };
   }
   /** Largest element. */
   amax(this: Tensor, options: ReduceOptions = {}): Tensor {
@@ -100,6 +89,28 @@ export abstract class TensorReduce extends TensorPointwise {
   amin(this: Tensor, options: ReduceOptions = {}): Tensor {
     const { dim, keepdim = false } = checkOptions(options, REDUCE_KEYS);
     return native.amin(this, dims(dim), keepdim);
+  }
+  /** The smallest and the largest element, in one pass. */
+  aminmax(this: Tensor, options: DimOptions = {}): { min: Tensor; max: Tensor } {
+    const { dim, keepdim = false } = checkOptions(options, DIM_KEYS);
+    const [min, max] = native.aminmax(this, dim, keepdim);
+    return { min, max };
+  }
+  /** The largest element; with `dim`, the largest along it and their positions. */
+  max(this: Tensor): Tensor;
+  max(this: Tensor, options: AlongOptions): ValuesIndices;
+  max(this: Tensor, options?: AlongOptions): Tensor | ValuesIndices {
+    return options === undefined
+      ? native.max(this)
+      : along(this, checkOptions(options, ALONG_KEYS), native.maxDim);
+  }
+  /** The smallest element; with `dim`, the smallest along it and their positions. */
+  min(this: Tensor): Tensor;
+  min(this: Tensor, options: AlongOptions): ValuesIndices;
+  min(this: Tensor, options?: AlongOptions): Tensor | ValuesIndices {
+    return options === undefined
+      ? native.min(this)
+      : along(this, checkOptions(options, ALONG_KEYS), native.minDim);
   }
   /** Position of the largest element, int64. */
   argmax(this: Tensor, options: DimOptions = {}): Tensor {
@@ -121,15 +132,15 @@ export abstract class TensorReduce extends TensorPointwise {
     const { dim, keepdim = false } = checkOptions(options, REDUCE_KEYS);
     return native.any(this, dims(dim), keepdim);
   }
+  /** How many elements are not zero, int64. */
+  countNonzero(this: Tensor, options: { dim?: number | readonly number[] | undefined } = {}): Tensor {
+    const { dim } = checkOptions(options, DIM);
+    return native.countNonzero(this, dims(dim));
+  }
   /** log(sum(exp(this))), computed without overflow. */
   logsumexp(this: Tensor, options: ReduceOptions & { dim: number | readonly number[] }): Tensor {
     const { dim, keepdim = false } = checkOptions(options, REDUCE_KEYS);
     return native.logsumexp(this, dims(dim) ?? [], keepdim);
-  }
-  /** Running sum along `dim`; integers and bools give int64. */
-  cumsum(this: Tensor, options: { dim: number } & DTypeOptions): Tensor {
-    const { dim, dtype } = checkOptions(options, DIM_DTYPE);
-    return native.cumsum(this, dim, dtype);
   }
   /**
    * The norm of the elements.
@@ -147,79 +158,22 @@ export abstract class TensorReduce extends TensorPointwise {
     if (typeof p !== 'number' && p !== 'fro') throw invalidArgument('p', "a number, 'fro' or 'nuc'", p);
     return native.norm(this, p === 'fro' ? 2 : p, dims(dim), keepdim, dtype);
   }
-  /**
-   * How often each value occurs in a 1-D tensor of non-negative integers, int64 [largest value + 1].
-   * @param options.weights - [N]: what each element counts instead of 1; the result is then float64, or float32 for
-   * float32. @param options.minlength - Least length of the result. Default 0.
-   */
-  bincount(
-    this: Tensor,
-    options: { weights?: Tensor | undefined; minlength?: number | undefined } = {},
-  ): Tensor {
-    const { weights, minlength = 0 } = checkOptions(options, WEIGHTS_MINLENGTH);
-    if (weights === undefined) return native.bincount(this, minlength);
-    const [expected, received] = [checkShape('input', this), checkShape('weights', weights)];
-    if (String(expected) !== String(received))
-      throw new ShapeError(
-        `Expected shape [${expected.join(', ')}] for weights but received [${received.join(', ')}]`,
-      );
-    return native.bincountWeighted(this, weights, minlength);
+  /** The p-norm of this - other. @param options.p - Default 2. */
+  dist(this: Tensor, other: Tensor, options: { p?: number | undefined } = {}): Tensor {
+    const { p = 2 } = checkOptions(options, P);
+    return native.dist(this, other, p);
   }
-  /**
-   * The k largest elements along `dim`.
-   * @param options.dim - Default -1. @param options.largest - `false`: the smallest instead. Default true.
-   * @param options.sorted - In order. Default true.
-   */
-  topk(
-    this: Tensor,
-    k: number,
-    options: { dim?: number | undefined; largest?: boolean | undefined; sorted?: boolean | undefined } = {},
-  ): { values: Tensor; indices: Tensor } {
-    const { dim = -1, largest = true, sorted = true } = checkOptions(options, TOPK);
-    const [values, indices] = native.topk(this, k, dim, largest, sorted);
-    return { values, indices };
+  /** A copy in which the slices along `dim` have a p-norm of at most `maxnorm`. */
+  renorm(this: Tensor, p: number, dim: number, maxnorm: number): Tensor {
+    return native.renorm(this, p, dim, maxnorm);
   }
-  /**
-   * The elements in order along `dim`, and the positions (int64) they come from.
-   * @param options.dim - Default -1. @param options.descending - Default false.
-   * @param options.stable - Equal elements keep their order. Default false.
-   */
-  sort(
-    this: Tensor,
-    options: {
-      dim?: number | undefined;
-      descending?: boolean | undefined;
-      stable?: boolean | undefined;
-    } = {},
-  ): { values: Tensor; indices: Tensor } {
-    const { dim = -1, descending = false, stable = false } = checkOptions(options, DIM_DESCENDING_STABLE);
-    const [values, indices] = native.sort(this, dim, descending, stable);
-    return { values, indices };
-  }
+}
 
-  /** Matrix product: vectors, matrices, or batches of them that broadcast. */
-  matmul(this: Tensor, other: Tensor): Tensor {
-    return native.matmul(this, other);
-  }
-  /** Batched matrix product, [B, N, M] x [B, M, P] -> [B, N, P]. */
-  bmm(this: Tensor, other: Tensor): Tensor {
-    return native.bmm(this, other);
-  }
-
-  /** Whether shapes and all elements agree exactly. */
-  equal(this: Tensor, other: Tensor): boolean {
-    return native.equal(this, other);
-  }
-  /**
-   * Whether |this - other| <= atol + rtol * |other| everywhere.
-   * @param options.rtol - Default 1e-5. @param options.atol - Default 1e-8. @param options.equalNan - Default false.
-   */
-  allclose(
-    this: Tensor,
-    other: Tensor,
-    options: { rtol?: number | undefined; atol?: number | undefined; equalNan?: boolean | undefined } = {},
-  ): boolean {
-    const { rtol = 1e-5, atol = 1e-8, equalNan = false } = checkOptions(options, ALLCLOSE);
-    return native.allclose(this, other, rtol, atol, equalNan);
-  }
+/** Both dimensions of a matrix. */
+function matrixDims(tensor: Tensor): readonly number[] {
+  const { shape } = tensor;
+  if (shape.length === 2) return [0, 1];
+  throw new ShapeError(
+    `Expected a matrix, or two dimensions for dim, with p 'nuc' but received shape [${shape.join(', ')}]`,
+  );
 }

@@ -1,29 +1,29 @@
 /**
- * Writing into copies: reductions by index, slices and diagonals put back, and views by strides.
+ * Elements written by position, index and mask.
  * @see https://pytorch.org/docs/stable/torch.html#indexing-slicing-joining-mutating-ops
  * @module
  */
 import { checkOptions, optionKeys } from '../check/index.js';
 import { invalidArgument } from '../errors.js';
-import type { Operand } from '../native/index.js';
-import { native } from '../native/index.js';
-import { REDUCTIONS, type ScatterReduction, TensorIndexing } from './indexing.js';
+import { native, type Operand, type Tensor } from './core.js';
 import type { DiagonalOptions } from './matrix.js';
 import type { Index } from './slice.js';
-import type { Tensor } from './tensor.js';
 
-const REDUCE_INCLUDE_SELF = optionKeys('reduce', 'includeSelf');
 const ACCUMULATE = optionKeys('accumulate');
+const REDUCE_INCLUDE_SELF = optionKeys('reduce', 'includeSelf');
+const ALPHA = optionKeys('alpha');
 const DIM_START_END_STEP = optionKeys('dim', 'start', 'end', 'step');
-const OFFSET_DIM1_DIM2 = optionKeys('offset', 'dim1', 'dim2');
-const STORAGE_OFFSET = optionKeys('storageOffset');
+const DIAGONAL_KEYS = optionKeys('offset', 'dim1', 'dim2');
 
-/** How {@link TensorScatter.indexReduce} joins elements that meet. */
+/** How {@link Tensor.scatterReduce} joins elements that meet. */
+export type ScatterReduction = 'sum' | 'prod' | 'mean' | 'amax' | 'amin';
+
+const REDUCTIONS: readonly ScatterReduction[] = ['sum', 'prod', 'mean', 'amax', 'amin'];
+
+/** How {@link Tensor.indexReduce} joins elements that meet. */
 export type IndexReduction = 'prod' | 'mean' | 'amax' | 'amin';
 
-const INDEX_REDUCTIONS: readonly IndexReduction[] = ['prod', 'mean', 'amax', 'amin'];
-
-/** Options of {@link TensorScatter.indexReduce}. */
+/** Options of {@link Tensor.indexReduce}. */
 export interface IndexReduceOptions {
   /** How elements that meet are joined. For sums see `indexAdd`. */
   reduce: IndexReduction;
@@ -31,7 +31,9 @@ export interface IndexReduceOptions {
   includeSelf?: boolean | undefined;
 }
 
-/** Options of {@link TensorScatter.sliceScatter}. */
+const INDEX_REDUCTIONS: readonly IndexReduction[] = ['prod', 'mean', 'amax', 'amin'];
+
+/** Options of {@link Tensor.sliceScatter}. */
 export interface SliceScatterOptions {
   /** Default 0. */
   dim?: number | undefined;
@@ -43,13 +45,26 @@ export interface SliceScatterOptions {
   step?: number | undefined;
 }
 
-function reduction<T extends string>(reduce: T, names: readonly T[]): T {
-  if (names.includes(reduce)) return reduce;
-  throw invalidArgument('reduce', `one of ${names.map((name) => `'${name}'`).join(', ')}`, reduce);
-}
-
-/** Writing by position. */
-export abstract class TensorScatter extends TensorIndexing {
+/** Elements written by position, index and mask. A trailing underscore marks methods that change their own tensor and return it. */
+export abstract class ScatterMethods {
+  /**
+   * Assignment `x[indices] = value`, in place.
+   * @param options.accumulate - Add instead, position by position, also where several meet; the indices are then Tensors
+   * or null (the whole dimension). Default false.
+   */
+  indexPut_(
+    this: Tensor,
+    indices: readonly Index[],
+    value: Operand,
+    options: { accumulate?: boolean | undefined } = {},
+  ): Tensor {
+    const { accumulate = false } = checkOptions(options, ACCUMULATE);
+    const put = accumulate
+      ? native.indexPutAccumulate(this, indices as readonly (Tensor | null)[], value)
+      : native.indexPut(this, indices, value);
+    put.dispose();
+    return this;
+  }
   /** A copy with `x[indices] = value`. @param options.accumulate - As in {@link indexPut_}. Default false. */
   indexPut(
     this: Tensor,
@@ -58,46 +73,6 @@ export abstract class TensorScatter extends TensorIndexing {
     options: { accumulate?: boolean | undefined } = {},
   ): Tensor {
     return native.clone(this).indexPut_(indices, value, options);
-  }
-  /**
-   * A copy where the slices of `source` along `dim` join those at the positions `index` (int64 [N]).
-   * @throws ShapeError for a position outside the dimension.
-   * @see https://pytorch.org/docs/stable/generated/torch.Tensor.index_reduce_.html
-   */
-  indexReduce(this: Tensor, dim: number, index: Tensor, source: Tensor, options: IndexReduceOptions): Tensor {
-    const { reduce, includeSelf = true } = checkOptions(options, REDUCE_INCLUDE_SELF);
-    return native.indexReduce(this, dim, index, source, reduction(reduce, INDEX_REDUCTIONS), includeSelf);
-  }
-  /** In place: {@link indexReduce}. */
-  indexReduce_(
-    this: Tensor,
-    dim: number,
-    index: Tensor,
-    source: Tensor,
-    options: IndexReduceOptions,
-  ): Tensor {
-    const { reduce, includeSelf = true } = checkOptions(options, REDUCE_INCLUDE_SELF);
-    const name = reduction(reduce, INDEX_REDUCTIONS);
-    native.indexReduceInPlace(this, dim, index, source, name, includeSelf).dispose();
-    return this;
-  }
-  /** In place: {@link scatterReduce}. */
-  scatterReduce_(
-    this: Tensor,
-    dim: number,
-    index: Tensor,
-    source: Tensor,
-    options: { reduce: ScatterReduction; includeSelf?: boolean | undefined },
-  ): Tensor {
-    const { reduce, includeSelf = true } = checkOptions(options, REDUCE_INCLUDE_SELF);
-    const name = reduction(reduce, REDUCTIONS);
-    native.scatterReduceInPlace(this, dim, index, source, name, includeSelf).dispose();
-    return this;
-  }
-  /** In place: {@link maskedScatter}. */
-  maskedScatter_(this: Tensor, mask: Tensor, source: Tensor): Tensor {
-    native.maskedScatterInPlace(this, mask, source).dispose();
-    return this;
   }
   /**
    * A copy with the elements of `source` at positions (int64, of source's shape) of the flattened tensor.
@@ -123,6 +98,149 @@ export abstract class TensorScatter extends TensorIndexing {
     native.putInPlace(this, index, source, accumulate).dispose();
     return this;
   }
+  /** A copy with the elements of `source`, or one value, written along `dim` at `index`. */
+  scatter(this: Tensor, dim: number, index: Tensor, source: Tensor | number): Tensor {
+    return typeof source === 'number'
+      ? native.scatterValue(this, dim, index, source)
+      : native.scatter(this, dim, index, source);
+  }
+  /** In place: {@link scatter}. */
+  scatter_(this: Tensor, dim: number, index: Tensor, source: Tensor | number): Tensor {
+    const written =
+      typeof source === 'number'
+        ? native.scatterValueInPlace(this, dim, index, source)
+        : native.scatterInPlace(this, dim, index, source);
+    written.dispose();
+    return this;
+  }
+  /** A copy with the elements of `source` added along `dim` at `index`, also where several meet. */
+  scatterAdd(this: Tensor, dim: number, index: Tensor, source: Tensor): Tensor {
+    return native.scatterAdd(this, dim, index, source);
+  }
+  /** In place: {@link scatterAdd}. */
+  scatterAdd_(this: Tensor, dim: number, index: Tensor, source: Tensor): Tensor {
+    native.scatterAddInPlace(this, dim, index, source).dispose();
+    return this;
+  }
+  /** A copy where the elements of `source` join those along `dim` at `index`. @param options.includeSelf - This tensor's own take part. Default true. */
+  scatterReduce(
+    this: Tensor,
+    dim: number,
+    index: Tensor,
+    source: Tensor,
+    options: { reduce: ScatterReduction; includeSelf?: boolean | undefined },
+  ): Tensor {
+    const { reduce, includeSelf = true } = checkOptions(options, REDUCE_INCLUDE_SELF);
+    if (!REDUCTIONS.includes(reduce))
+      throw invalidArgument('reduce', `one of ${REDUCTIONS.map((name) => `'${name}'`).join(', ')}`, reduce);
+    return native.scatterReduce(this, dim, index, source, reduce, includeSelf);
+  }
+  /** In place: {@link scatterReduce}. */
+  scatterReduce_(
+    this: Tensor,
+    dim: number,
+    index: Tensor,
+    source: Tensor,
+    options: { reduce: ScatterReduction; includeSelf?: boolean | undefined },
+  ): Tensor {
+    const { reduce, includeSelf = true } = checkOptions(options, REDUCE_INCLUDE_SELF);
+    const name = reduction(reduce, REDUCTIONS);
+    native.scatterReduceInPlace(this, dim, index, source, name, includeSelf).dispose();
+    return this;
+  }
+  /** A copy with alpha * `source` added to the positions `index` (int64 [N]) along `dim`. @param options.alpha - Default 1. */
+  indexAdd(
+    this: Tensor,
+    dim: number,
+    index: Tensor,
+    source: Tensor,
+    options: { alpha?: number | undefined } = {},
+  ): Tensor {
+    const { alpha = 1 } = checkOptions(options, ALPHA);
+    return native.indexAdd(this, dim, index, source, alpha);
+  }
+  /** In place: {@link indexAdd}. */
+  indexAdd_(
+    this: Tensor,
+    dim: number,
+    index: Tensor,
+    source: Tensor,
+    options: { alpha?: number | undefined } = {},
+  ): Tensor {
+    const { alpha = 1 } = checkOptions(options, ALPHA);
+    native.indexAddInPlace(this, dim, index, source, alpha).dispose();
+    return this;
+  }
+  /** A copy with `source` at the positions `index` (int64 [N]) along `dim`. */
+  indexCopy(this: Tensor, dim: number, index: Tensor, source: Tensor): Tensor {
+    return native.indexCopy(this, dim, index, source);
+  }
+  /** In place: {@link indexCopy}. */
+  indexCopy_(this: Tensor, dim: number, index: Tensor, source: Tensor): Tensor {
+    native.indexCopyInPlace(this, dim, index, source).dispose();
+    return this;
+  }
+  /** A copy with `value`, a number or a Tensor without dimensions, at the positions `index` (int64 [N]) along `dim`. */
+  indexFill(this: Tensor, dim: number, index: Tensor, value: Operand): Tensor {
+    return typeof value === 'object'
+      ? native.indexFillTensor(this, dim, index, value)
+      : native.indexFill(this, dim, index, value);
+  }
+  /** In place: {@link indexFill}. */
+  indexFill_(this: Tensor, dim: number, index: Tensor, value: Operand): Tensor {
+    const filled =
+      typeof value === 'object'
+        ? native.indexFillTensorInPlace(this, dim, index, value)
+        : native.indexFillInPlace(this, dim, index, value);
+    filled.dispose();
+    return this;
+  }
+  /**
+   * A copy where the slices of `source` along `dim` join those at the positions `index` (int64 [N]).
+   * @throws ShapeError for a position outside the dimension.
+   * @see https://pytorch.org/docs/stable/generated/torch.Tensor.index_reduce_.html
+   */
+  indexReduce(this: Tensor, dim: number, index: Tensor, source: Tensor, options: IndexReduceOptions): Tensor {
+    const { reduce, includeSelf = true } = checkOptions(options, REDUCE_INCLUDE_SELF);
+    return native.indexReduce(this, dim, index, source, reduction(reduce, INDEX_REDUCTIONS), includeSelf);
+  }
+  /** In place: {@link indexReduce}. */
+  indexReduce_(
+    this: Tensor,
+    dim: number,
+    index: Tensor,
+    source: Tensor,
+    options: IndexReduceOptions,
+  ): Tensor {
+    const { reduce, includeSelf = true } = checkOptions(options, REDUCE_INCLUDE_SELF);
+    const name = reduction(reduce, INDEX_REDUCTIONS);
+    native.indexReduceInPlace(this, dim, index, source, name, includeSelf).dispose();
+    return this;
+  }
+  /** A copy with `value`, a number or a Tensor without dimensions, where the bool tensor `mask` is true. */
+  maskedFill(this: Tensor, mask: Tensor, value: Operand): Tensor {
+    return typeof value === 'object'
+      ? native.maskedFillTensor(this, mask, value)
+      : native.maskedFill(this, mask, value);
+  }
+  /** In place: {@link maskedFill}. */
+  maskedFill_(this: Tensor, mask: Tensor, value: Operand): Tensor {
+    const filled =
+      typeof value === 'object'
+        ? native.maskedFillTensorInPlace(this, mask, value)
+        : native.maskedFillInPlace(this, mask, value);
+    filled.dispose();
+    return this;
+  }
+  /** A copy with the elements of `source`, in order, where the bool tensor `mask` is true. */
+  maskedScatter(this: Tensor, mask: Tensor, source: Tensor): Tensor {
+    return native.maskedScatter(this, mask, source);
+  }
+  /** In place: {@link maskedScatter}. */
+  maskedScatter_(this: Tensor, mask: Tensor, source: Tensor): Tensor {
+    native.maskedScatterInPlace(this, mask, source).dispose();
+    return this;
+  }
   /** A copy with `source` in the place of `select(dim, index)`. */
   selectScatter(this: Tensor, source: Tensor, dim: number, index: number): Tensor {
     return native.selectScatter(this, source, dim, index);
@@ -132,28 +250,14 @@ export abstract class TensorScatter extends TensorIndexing {
     const { dim = 0, start, end, step = 1 } = checkOptions(options, DIM_START_END_STEP);
     return native.sliceScatter(this, source, dim, start, end, step);
   }
-  /** A copy with `source` in the place of {@link diagonal}. */
+  /** A copy with `source` in the place of {@link Tensor.diagonal}. */
   diagonalScatter(this: Tensor, source: Tensor, options: DiagonalOptions = {}): Tensor {
-    const { offset = 0, dim1 = 0, dim2 = 1 } = checkOptions(options, OFFSET_DIM1_DIM2);
+    const { offset = 0, dim1 = 0, dim2 = 1 } = checkOptions(options, DIAGONAL_KEYS);
     return native.diagonalScatter(this, source, offset, dim1, dim2);
   }
-  /** The flattened tensor as the diagonal of a matrix. @param offset - Above (positive) or below the main diagonal. Default 0. */
-  diagflat(this: Tensor, offset = 0): Tensor {
-    return native.diagflat(this, offset);
-  }
-  /**
-   * The view of this tensor's storage with the given sizes and strides, in elements.
-   * @param options.storageOffset - Element of the storage to start at. Default: where this tensor starts.
-   * @throws ShapeError for an element outside of the storage.
-   * @see https://pytorch.org/docs/stable/generated/torch.as_strided.html
-   */
-  asStrided(
-    this: Tensor,
-    shape: readonly number[],
-    strides: readonly number[],
-    options: { storageOffset?: number | undefined } = {},
-  ): Tensor {
-    const { storageOffset } = checkOptions(options, STORAGE_OFFSET);
-    return native.asStrided(this, shape, strides, storageOffset);
-  }
+}
+
+function reduction<T extends string>(reduce: T, names: readonly T[]): T {
+  if (names.includes(reduce)) return reduce;
+  throw invalidArgument('reduce', `one of ${names.map((name) => `'${name}'`).join(', ')}`, reduce);
 }

@@ -1,21 +1,14 @@
 import { invalidArgument } from '../errors.js';
-import type { Tensor } from './tensor.js';
+import type { Index as IndexOf, Slice } from '../native/types.js';
+import type { Tensor } from './core.js';
 
-/** A range of positions along one dimension, as Python's `start:stop:step`. Made by {@link slice}. */
-export interface Slice {
-  /** First index; null: from the beginning. */
-  readonly start: number | null;
-  /** The index after the last; null: to the end. */
-  readonly stop: number | null;
-  /** Distance of two indices; null: 1. */
-  readonly step: number | null;
-}
+export type { Slice } from '../native/types.js';
 
 /**
  * One index: a position (negative counts from the end), a {@link slice}, `null` for a new
  * dimension of size 1, `'...'` for all dimensions not named, a boolean or a Tensor (int64 positions, or a bool mask).
  */
-export type Index = number | Slice | null | '...' | boolean | Tensor;
+export type Index = IndexOf<Tensor>;
 
 /**
  * `start:stop:step` for {@link Tensor.index}; `null` means no bound.

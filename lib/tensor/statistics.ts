@@ -1,20 +1,35 @@
 /**
- * Statistics of samples: spread, covariance, histograms, integrals.
+ * Medians, quantiles, covariances, histograms.
  * @module
  */
 import { checkOptions, optionKeys } from '../check/index.js';
-import { invalidArgument } from '../errors.js';
-import { native } from '../native/index.js';
-import { TensorArithmetic } from './arithmetic.js';
-import { dims, type ReduceOptions } from './reduce.js';
-import type { Tensor } from './tensor.js';
+import { invalidArgument, ShapeError } from '../errors.js';
+import { checkShape } from './check.js';
+import { native, type Tensor } from './core.js';
+import {
+  ALONG_KEYS,
+  type AlongOptions,
+  along,
+  DIM_KEYS,
+  type DimOptions,
+  named,
+  type ValuesIndices,
+} from './dims.js';
 
-const DIM_KEEPDIM_CORRECTION = optionKeys('dim', 'keepdim', 'correction');
+const DIM_KEEPDIM_INTERPOLATION = optionKeys('dim', 'keepdim', 'interpolation');
 const CORRECTION_FWEIGHTS_AWEIGHTS = optionKeys('correction', 'fweights', 'aweights');
+const HISTC = optionKeys('bins', 'min', 'max');
 const RANGE_WEIGHT_DENSITY = optionKeys('range', 'weight', 'density');
-const X_DX_DIM = optionKeys('x', 'dx', 'dim');
+const WEIGHTS_MINLENGTH = optionKeys('weights', 'minlength');
 
-/** Options of {@link TensorStatistics.histogram}. */
+/** Options of {@link Tensor.quantile}. */
+export interface QuantileOptions extends DimOptions {
+  interpolation?: 'linear' | 'lower' | 'higher' | 'midpoint' | 'nearest' | undefined;
+}
+
+const INTERPOLATIONS = ['linear', 'lower', 'higher', 'midpoint', 'nearest'];
+
+/** Options of {@link Tensor.histogram}. */
 export interface HistogramOptions {
   /** Ends of the outermost bins, when `bins` is a number. Default: the smallest and largest element. */
   range?: readonly [number, number] | undefined;
@@ -24,26 +39,41 @@ export interface HistogramOptions {
   density?: boolean | undefined;
 }
 
-/** Where the samples of {@link TensorStatistics.trapezoid} lie. */
-export interface TrapezoidOptions {
-  /** The points of the samples: of the tensor's shape, or [N] along `dim`. */
-  x?: Tensor | undefined;
-  /** The distance of the points when `x` is left out. Default 1. */
-  dx?: number | undefined;
-  /** Default -1. */
-  dim?: number | undefined;
-}
-
-/** Spread, covariance, histograms, integrals. */
-export abstract class TensorStatistics extends TensorArithmetic {
-  /** Standard deviation and mean in one pass. @param options.correction - The divisor is N - correction. Default 1. */
-  stdMean(
-    this: Tensor,
-    options: ReduceOptions & { correction?: number | undefined } = {},
-  ): { std: Tensor; mean: Tensor } {
-    const { dim, keepdim = false, correction = 1 } = checkOptions(options, DIM_KEEPDIM_CORRECTION);
-    const [std, mean] = native.stdMean(this, dims(dim), correction, keepdim);
-    return { std, mean };
+/** Statistics of samples. */
+export abstract class StatisticsMethods {
+  /** The median, of two in the middle the lower; with `dim`, along it with its position. */
+  median(this: Tensor): Tensor;
+  median(this: Tensor, options: AlongOptions): ValuesIndices;
+  median(this: Tensor, options?: AlongOptions): Tensor | ValuesIndices {
+    return options === undefined
+      ? native.median(this)
+      : along(this, checkOptions(options, ALONG_KEYS), native.medianDim);
+  }
+  /** {@link median} of what is not NaN. */
+  nanmedian(this: Tensor): Tensor;
+  nanmedian(this: Tensor, options: AlongOptions): ValuesIndices;
+  nanmedian(this: Tensor, options?: AlongOptions): Tensor | ValuesIndices {
+    return options === undefined
+      ? native.nanmedian(this)
+      : along(this, checkOptions(options, ALONG_KEYS), native.nanmedianDim);
+  }
+  /** The most frequent element along `dim`, the smallest of several, and its last position. @param options.dim - Default -1. */
+  mode(this: Tensor, options: DimOptions = {}): ValuesIndices {
+    const { dim = -1, keepdim = false } = checkOptions(options, DIM_KEYS);
+    return named(native.mode(this, dim, keepdim));
+  }
+  /**
+   * The q-quantiles; NaN where an element is NaN. float32 or float64.
+   * @param q - One or several numbers from 0 to 1, or a Tensor of this dtype of them; several give a leading dimension.
+   * @param options.dim - Default: the flattened tensor.
+   * @param options.interpolation - What to do between two elements. Default `'linear'`.
+   */
+  quantile(this: Tensor, q: number | readonly number[] | Tensor, options: QuantileOptions = {}): Tensor {
+    return quantile(this, q, options, native.quantile);
+  }
+  /** {@link quantile} of what is not NaN. */
+  nanquantile(this: Tensor, q: number | readonly number[] | Tensor, options: QuantileOptions = {}): Tensor {
+    return quantile(this, q, options, native.nanquantile);
   }
   /**
    * Covariances of variables (rows) over observations (columns), [N, M] -> [N, N]; a vector is one variable.
@@ -70,6 +100,14 @@ export abstract class TensorStatistics extends TensorArithmetic {
   corrcoef(this: Tensor): Tensor {
     return native.corrcoef(this);
   }
+  /** How many elements fall into each of `bins` equal parts of [min, max]; both 0: of the data's own range. */
+  histc(
+    this: Tensor,
+    options: { bins?: number | undefined; min?: number | undefined; max?: number | undefined } = {},
+  ): Tensor {
+    const { bins = 100, min = 0, max = 0 } = checkOptions(options, HISTC);
+    return native.histc(this, bins, min, max);
+  }
   /**
    * How many elements, or how much weight, fall into each bin; a bin holds its left edge, the last one both.
    * @param bins - A number of equal bins, or their N + 1 rising edges, a Tensor of this dtype. float32 or float64.
@@ -91,30 +129,45 @@ export abstract class TensorStatistics extends TensorArithmetic {
         : native.histogramEdges(this, bins, weight, density);
     return { hist, binEdges };
   }
-  /** A copy in which the slices along `dim` have a p-norm of at most `maxnorm`. */
-  renorm(this: Tensor, p: number, dim: number, maxnorm: number): Tensor {
-    return native.renorm(this, p, dim, maxnorm);
+  /**
+   * How often each value occurs in a 1-D tensor of non-negative integers, int64 [largest value + 1].
+   * @param options.weights - [N]: what each element counts instead of 1; the result is then float64, or float32 for
+   * float32. @param options.minlength - Least length of the result. Default 0.
+   */
+  bincount(
+    this: Tensor,
+    options: { weights?: Tensor | undefined; minlength?: number | undefined } = {},
+  ): Tensor {
+    const { weights, minlength = 0 } = checkOptions(options, WEIGHTS_MINLENGTH);
+    if (weights === undefined) return native.bincount(this, minlength);
+    const [expected, received] = [checkShape('input', this), checkShape('weights', weights)];
+    if (String(expected) !== String(received))
+      throw new ShapeError(
+        `Expected shape [${expected.join(', ')}] for weights but received [${received.join(', ')}]`,
+      );
+    return native.bincountWeighted(this, weights, minlength);
   }
-  /** The positions of what is not zero, int64 [N, ndim]; as `nonzero`. */
-  argwhere(this: Tensor): Tensor {
-    return native.argwhere(this);
-  }
-  /** The elements in order along the first dimension. */
-  msort(this: Tensor): Tensor {
-    const [values, indices] = native.sort(this, 0, false, false);
-    indices.dispose();
-    return values;
-  }
-  /** The integral of samples along `dim` by the trapezoid rule. */
-  trapezoid(this: Tensor, options: TrapezoidOptions = {}): Tensor {
-    const { x, dx = 1, dim = -1 } = checkOptions(options, X_DX_DIM);
-    return x === undefined ? native.trapezoid(this, dx, dim) : native.trapezoidAt(this, x, dim);
-  }
-  /** The integrals up to each sample but the first, by the trapezoid rule. */
-  cumulativeTrapezoid(this: Tensor, options: TrapezoidOptions = {}): Tensor {
-    const { x, dx = 1, dim = -1 } = checkOptions(options, X_DX_DIM);
-    return x === undefined
-      ? native.cumulativeTrapezoid(this, dx, dim)
-      : native.cumulativeTrapezoidAt(this, x, dim);
-  }
+}
+
+function quantile(
+  input: Tensor,
+  q: number | readonly number[] | Tensor,
+  options: QuantileOptions,
+  compute: typeof native.nanquantile,
+): Tensor {
+  const { dim, keepdim = false, interpolation = 'linear' } = checkOptions(options, DIM_KEEPDIM_INTERPOLATION);
+  if (!INTERPOLATIONS.includes(interpolation))
+    throw invalidArgument(
+      'interpolation',
+      `one of ${INTERPOLATIONS.map((name) => `'${name}'`).join(', ')}`,
+      interpolation,
+    );
+  if (native.isTensor(q)) return compute(input, q as Tensor, dim, keepdim, interpolation);
+  const list = typeof q === 'number' ? [q] : (q as readonly number[]);
+  if (!Array.isArray(list) || list.some((share) => !(share >= 0 && share <= 1)))
+    throw invalidArgument('q', 'numbers from 0 to 1', q);
+  const shape = typeof q === 'number' ? [] : [list.length];
+  using wide = native.fromData(Float64Array.from(list), shape, 'float64', 'cpu');
+  using shares = native.to(wide, input.device, input.dtype, false);
+  return compute(input, shares, dim, keepdim, interpolation);
 }

@@ -13,7 +13,7 @@ import {
   tensor,
   zeros,
 } from '../../lib/index.js';
-import { native } from '../../lib/native/index.js';
+import { native } from '../../lib/tensor/tensor.js';
 import { describeOnCuda } from '../support/cuda.js';
 
 describe('without a device', () => {

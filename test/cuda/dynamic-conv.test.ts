@@ -12,7 +12,7 @@ import {
   tensor,
   tidy,
 } from '../../lib/index.js';
-import { native } from '../../lib/native/index.js';
+import { native } from '../../lib/tensor/tensor.js';
 import { type Case, corners, outputSize, randomCase } from '../ops/dynamic-conv-cases.js';
 import { describeOnCuda } from '../support/cuda.js';
 

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { allocateBytes } from '../../lib/data/bytes.js';
 import { type CachedArrays, cachePath, readCache, writeCache } from '../../lib/data/cache.js';
 import { cifar10 } from '../../lib/data/cifar.js';
-import { native } from '../../lib/native/index.js';
+import { native } from '../../lib/tensor/tensor.js';
 import { fakeBatch, pickleBatch, tarGz } from './fixtures.js';
 
 let root: string;

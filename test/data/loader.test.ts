@@ -5,9 +5,9 @@ import { loader } from '../../lib/data/loader.js';
 import type { LoaderOptions } from '../../lib/data/loader-options.js';
 import * as transforms from '../../lib/data/transforms.js';
 import { ArgumentError, DeviceError, DyconvError, ShapeError } from '../../lib/errors.js';
-import { native } from '../../lib/native/index.js';
 import { memory } from '../../lib/runtime/memory.js';
 import { tidy } from '../../lib/tensor/context.js';
+import { native } from '../../lib/tensor/tensor.js';
 
 /** 23 images of 2 x 4 x 4; the bytes of image i are all i, its label is i. */
 const set: InMemoryDataset = createDataset({

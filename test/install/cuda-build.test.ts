@@ -1,8 +1,8 @@
 // The add-on itself, where it was built for CUDA: what it needs, and that it is content without a GPU.
 import { spawnSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
-import { native } from '../../lib/native/index.js';
 import { addonPath } from '../../lib/native/load.js';
+import { native } from '../../lib/tensor/tensor.js';
 
 const built = native.cudaBuilt();
 const hasReadelf = spawnSync('readelf', ['--version']).status === 0;

@@ -7,7 +7,7 @@ import { type DoctorOptions, diagnose, isHealthy } from '../../lib/install/docto
 import { cudaFindings } from '../../lib/install/doctor-cuda.js';
 import type { Probe } from '../../lib/install/toolchain.js';
 import type { Finding } from '../../lib/install/types.js';
-import { native } from '../../lib/native/index.js';
+import { native } from '../../lib/tensor/tensor.js';
 import { temporaryFolder, versionHeader, writeTree } from './support.js';
 
 const script = fileURLToPath(new URL('../../scripts/doctor.js', import.meta.url));

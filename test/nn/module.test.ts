@@ -13,7 +13,7 @@ import {
   tidy,
   zeros,
 } from '../../lib/index.js';
-import { native } from '../../lib/native/index.js';
+import { native } from '../../lib/tensor/tensor.js';
 import { itRefuses } from '../support/refusals.js';
 
 class Block extends nn.Module {

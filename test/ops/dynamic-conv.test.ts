@@ -13,7 +13,7 @@ import {
   tidy,
   zeros,
 } from '../../lib/index.js';
-import { native } from '../../lib/native/index.js';
+import { native } from '../../lib/tensor/tensor.js';
 import { cpuAlgorithms } from '../support/cuda.js';
 import { deviation } from '../support/values.js';
 import { type Case, corners, outputSize, randomCase } from './dynamic-conv-cases.js';

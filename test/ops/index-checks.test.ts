@@ -9,7 +9,7 @@ import {
   ShapeError,
   tensor,
 } from '../../lib/index.js';
-import { native } from '../../lib/native/index.js';
+import { native } from '../../lib/tensor/tensor.js';
 import { itRefuses } from '../support/refusals.js';
 
 const int64 = (values: unknown) => tensor(values as never, { dtype: 'int64' });

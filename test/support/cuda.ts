@@ -4,7 +4,7 @@
  */
 import { describe } from 'vitest';
 import { cuda, dynamicConv2d } from '../../lib/index.js';
-import { native } from '../../lib/native/index.js';
+import { native } from '../../lib/tensor/tensor.js';
 
 function reason(kernels: boolean): string | undefined {
   if (!native.cudaBuilt()) return 'libtorch is a CPU build';

@@ -17,7 +17,7 @@ import {
   untidy,
   zeros,
 } from '../../lib/index.js';
-import { native } from '../../lib/native/index.js';
+import { native } from '../../lib/tensor/tensor.js';
 import { collectGarbage } from '../support/garbage.js';
 import { itRefuses } from '../support/refusals.js';
 

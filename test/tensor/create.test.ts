@@ -26,8 +26,8 @@ import {
   zeros,
   zerosLike,
 } from '../../lib/index.js';
-import { native } from '../../lib/native/index.js';
 import { DTYPES, type DType, dtypeOfArray, isFloatingPoint, itemSize } from '../../lib/tensor/dtype.js';
+import { native } from '../../lib/tensor/tensor.js';
 import { itRefuses } from '../support/refusals.js';
 import { expectValues } from '../support/values.js';
 

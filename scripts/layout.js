@@ -1,0 +1,83 @@
+/**
+ * The rules that scripts/check-layout.js checks: allowed imports and includes.
+ * @module
+ */
+
+/**
+ * "May import", by folder of lib/ (or file without its extension), lowest first. `types:x` allows `import type` only.
+ * A row such as `data/loader` is for one file of a folder; for other folders the file is part of its folder.
+ * @type {Record<string, string[]>}
+ */
+export const LIB = {
+  errors: [],
+  text: [],
+  check: ['errors'],
+  files: ['check', 'errors'],
+  native: ['install', 'errors'],
+  tensor: ['native', 'check', 'errors'],
+  runtime: ['tensor', 'native', 'check', 'errors'],
+  formats: ['tensor', 'files', 'check', 'errors'],
+  ops: ['tensor', 'check', 'errors'],
+  data: ['text', 'formats', 'files', 'check', 'errors'],
+  'data/bytes': ['native'],
+  'data/batches': ['data', 'tensor', 'types:check'],
+  'data/loader-options': ['data', 'types:tensor', 'check', 'errors'],
+  'data/collate': ['data', 'tensor', 'check', 'errors'],
+  'data/samples': ['data', 'tensor', 'errors'],
+  'data/loader': ['data', 'tensor', 'errors'],
+  optim: ['ops', 'tensor', 'check', 'errors'],
+  nn: ['ops', 'runtime', 'tensor', 'check', 'text', 'errors'],
+  run: ['ops', 'runtime', 'files', 'types:tensor', 'check', 'errors'],
+  models: ['nn', 'types:tensor', 'check', 'errors'],
+  train: ['types:nn', 'optim', 'run', 'runtime', 'formats', 'files', 'ops', 'tensor', 'check', 'errors'],
+  report: ['nn', 'types:data', 'types:train', 'run', 'files', 'check', 'text', 'errors'],
+  serve: ['models', 'types:nn', 'data', 'train', 'run', 'formats', 'tensor', 'check', 'errors'],
+  install: ['native', 'files', 'errors'],
+  index: ['*'],
+};
+
+/**
+ * Layers of the files in a folder of lib/, lowest first. A file may import files of its own layer and of lower ones. Files that
+ * are not listed are above all layers.
+ * @type {Record<string, string[][]>}
+ */
+export const LAYERS = {
+  native: [['types']],
+  tensor: [
+    ['dtype', 'handle', 'nested'],
+    ['core'],
+    ['check', 'context', 'dims', 'print', 'slice'],
+    [
+      ...[
+        'activation',
+        'arithmetic',
+        'comparison',
+        'cumulative',
+        'elementwise',
+        'hooks',
+        'indexing',
+        'interop',
+        'join',
+      ],
+      ...['matrix', 'order', 'random', 'reduce', 'scatter', 'shape', 'statistics'],
+    ],
+    ['tensor'],
+  ],
+};
+
+/** Files of lib/ that only files of the same folder may import. */
+export const PRIVATE = ['tensor/core'];
+
+/**
+ * "May include", by folder of cpp/, and external headers that are forbidden there.
+ * @type {Record<string, { uses: string[], never?: RegExp }>}
+ */
+export const CPP = {
+  typed_error: { uses: [] },
+  addon: { uses: ['bindings', 'napi', 'ops'] },
+  pch: { uses: [] },
+  bindings: { uses: ['napi', 'ops', 'typed_error'] },
+  napi: { uses: ['typed_error'] },
+  ops: { uses: ['kernels', 'typed_error'], never: /^(napi\.h|node_api\.h|js_native_api.*)$/ },
+  kernels: { uses: [], never: /^(napi\.h|node_api\.h|js_native_api.*|ATen\/.*|c10\/.*|torch\/.*)$/ },
+};

@@ -1,0 +1,62 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import ts from 'typescript';
+import { describe, expect, it } from 'vitest';
+import { native } from '../../lib/native/index.js';
+
+/** Names of functions, each with the names of its parameters. */
+type Signatures = Record<string, string[]>;
+
+/** What the add-on's sources bind: strings such as "add(input, other, alpha)", which may be broken over lines. */
+function bound(): Signatures {
+  const folder = new URL('../../cpp/bindings/', import.meta.url);
+  const found: Signatures = {};
+  for (const file of readdirSync(folder)) {
+    const text = readFileSync(new URL(file, folder), 'utf8');
+    for (const [literals] of text.matchAll(/"[^"\n]*"(?:\s*"[^"\n]*")*/g)) {
+      const whole = literals.replace(/"\s*"/g, '').slice(1, -1);
+      const [, name, parameters] = /^(\w+)\(([\w, ]*)\)$/.exec(whole) ?? [];
+      if (name !== undefined) found[name] = parameters!.split(', ').filter(Boolean);
+    }
+  }
+  return found;
+}
+
+/** What the interface Native declares, by the compiler: aliases such as Unary are resolved. */
+function declared(): Signatures {
+  const path = fileURLToPath(new URL('../../lib/native/index.ts', import.meta.url));
+  const program = ts.createProgram([path], {
+    module: ts.ModuleKind.Node16,
+    moduleResolution: ts.ModuleResolutionKind.Node16,
+    strict: true,
+    types: ['node'],
+  });
+  const checker = program.getTypeChecker();
+  const source = program.getSourceFile(path)!;
+  const table = source.statements.find(
+    (one): one is ts.InterfaceDeclaration => ts.isInterfaceDeclaration(one) && one.name.text === 'Native',
+  )!;
+  const members = checker.getTypeAtLocation(table).getProperties();
+  return Object.fromEntries(
+    members.map((member) => {
+      const [signature] = checker.getTypeOfSymbolAtLocation(member, table).getCallSignatures();
+      return [member.name, signature!.parameters.map(({ name }) => name)];
+    }),
+  );
+}
+
+/** Parameters whose names in C++ are words that JavaScript reserves. */
+const RESERVED: Record<string, string> = { var: 'variance' };
+
+describe('the tables of lib/native and cpp/bindings', () => {
+  const [here, there] = [declared(), bound()];
+
+  it('have the functions that the add-on exports', () => {
+    expect(Object.keys(here).sort()).toEqual(Object.keys(native).sort());
+    expect(Object.keys(native).filter((name) => there[name] === undefined)).toEqual([]);
+  });
+
+  it.each(Object.keys(here))('%s has the parameters of the C++ table, by name and in order', (name) => {
+    expect(here[name]).toEqual(there[name]!.map((parameter) => RESERVED[parameter] ?? parameter));
+  });
+});
