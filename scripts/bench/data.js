@@ -12,7 +12,7 @@ import { machine, median, printRows, record } from './turns.js';
 /**
  * The input pipeline: images a second into 128 x 128 batches of the loader, beside sharp and PyTorch, all taking turns;
  * and a whole CIFAR-10 archive to its first batch. Nothing is done with the batches.
- * @param {{ batch: number, images: number, turns: number, pytorch?: string, archive: boolean, json?: boolean }} options
+ * @param {{ batch: number, images: number, turns: number, pytorch?: string | undefined, archive: boolean, json?: boolean }} options
  */
 export async function measureData({ batch, images, turns, pytorch, archive, json }) {
   const set = noiseSet(images);

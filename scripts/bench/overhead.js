@@ -6,7 +6,7 @@ const CALLS = 20_000;
 
 /**
  * Microseconds a call, JavaScript to JavaScript, medians over interleaved turns.
- * @param {{ json?: boolean, pytorch?: string }} options
+ * @param {{ json?: boolean, pytorch?: string | undefined }} options
  */
 export async function measureOverhead({ json, pytorch }) {
   const a = ones([1]);

@@ -21,7 +21,7 @@ const CHILD = fileURLToPath(new URL('threads-child.js', import.meta.url));
 
 /**
  * Images per second, medians over interleaved turns.
- * @param {{ json?: boolean, model: string, busy: number, turns: number, seconds: number, spin?: string[] }} options
+ * @param {{ json?: boolean, model: string, busy: number, turns: number, seconds: number, spin?: string[] | undefined }} options
  */
 export async function measureThreads({ json, model, busy, turns, seconds, spin = [] }) {
   /** @type {Record<string, Record<string, string>>} */
@@ -54,7 +54,7 @@ export async function measureThreads({ json, model, busy, turns, seconds, spin =
   report({ json, model, busy, rates });
 }
 
-/** @param {{ json?: boolean, model: string, busy: number, rates: Record<string, Record<string, number[]>> }} options */
+/** @param {{ json?: boolean | undefined, model: string, busy: number, rates: Record<string, Record<string, number[]>> }} options */
 function report({ json, model, busy, rates }) {
   const results = Object.fromEntries(
     Object.entries(rates).map(([name, own]) => [

@@ -153,7 +153,7 @@ export function wordsOf(command) {
 /**
  * An error as text for a terminal.
  * @param {unknown} error
- * @param {{ prefix?: string, debug?: boolean }} [options] - `prefix`: default `error`.
+ * @param {{ prefix?: string | undefined, debug?: boolean }} [options] - `prefix`: default `error`.
  */
 export function formatError(error, { prefix = 'error', debug = process.env.DYCONV_DEBUG === '1' } = {}) {
   return printable(errorText(error, prefix, debug), { lines: true });

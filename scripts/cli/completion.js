@@ -11,7 +11,7 @@ export const SHELLS = /** @type {const} */ (['bash', 'zsh', 'fish']);
 
 /**
  * An option as a shell sees it. `values`: a list, `files`, or null where anything else is expected; undefined for a flag.
- * @typedef {{ long: string, description: string, values?: readonly string[] | 'files' | null }} ShellOption
+ * @typedef {{ long: string, description: string, values?: readonly string[] | 'files' | null | undefined }} ShellOption
  */
 /**
  * A command, or a sub-command such as `bench layer`. `values`: what its arguments are.

@@ -41,7 +41,7 @@ export async function loadTestSet(config, options) {
  * Measures a checkpoint on test images; leaves `evaluation.json`, `predictions.png` and `mistakes.png` in the run directory.
  * @param {RunDirectory} run
  * @param {InMemoryDataset} set
- * @param {{ checkpoint: string, device?: 'auto' | Device, limitTest?: number }} options - Default limit: as in training.
+ * @param {{ checkpoint: string, device?: 'auto' | Device | undefined, limitTest?: number | undefined }} options - Default limit: as in training.
  */
 export async function evaluateRun(run, set, options) {
   const { checkpoint } = options;

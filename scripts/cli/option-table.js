@@ -18,8 +18,8 @@ export class TableOption extends Option {
     if (spec.hidden) this.hideHelp();
     if ('flag' in spec) return;
     const { type, list } = spec;
-    // Commander's own choices would parse before the type does; as a property they are for help and completion.
-    if (type.choices) this.argChoices = [...type.choices];
+    // For help and completion: the parser below replaces that of the choices.
+    if (type.choices) this.choices([...type.choices]);
     this.argParser((text, previous) =>
       list ? [...(Array.isArray(previous) ? previous : []), type.parse(text)] : type.parse(text),
     );

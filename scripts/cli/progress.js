@@ -7,7 +7,7 @@ import { colours } from './colours.js';
 
 /** @import { EpochRecord, StepEvent } from '../../dist/train/index.js' */
 /** @typedef {ReturnType<typeof colours>} Colours */
-/** @typedef {{ stream: NodeJS.WriteStream, epochs: number, label: string, signal?: AbortSignal }} ProgressOptions */
+/** @typedef {{ stream: NodeJS.WriteStream, epochs: number, label: string, signal?: AbortSignal | undefined }} ProgressOptions */
 
 /**
  * @param {ProgressOptions} options - `label` names the model; `signal` ends the bar, so that what is printed then is not

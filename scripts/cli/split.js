@@ -12,7 +12,7 @@ import { ArgumentError } from '../../dist/errors.js';
  * Holds a share of every class out, as far as whole images allow. The images of both parts are copied, in the order of the
  * set: loaders are fastest with one array.
  * @param {InMemoryDataset} set
- * @param {{ share: number, seed: number, limit?: number | null }} options - `limit`: use this number of images, spread over the set.
+ * @param {{ share: number, seed: number, limit?: number | null | undefined }} options - `limit`: use this number of images, spread over the set.
  * @returns {{ rest: InMemoryDataset, held: InMemoryDataset } | null} Null where one of them would have no image.
  */
 function splitSet(set, { share, seed, limit }) {
@@ -32,7 +32,7 @@ function splitSet(set, { share, seed, limit }) {
  * Splits a training set into images to train on and images to choose the best epoch with, so that the test images choose
  * nothing.
  * @param {InMemoryDataset} set
- * @param {{ share: number, seed: number, limit?: number | null }} options - `limit`: use this number of images, spread over the set.
+ * @param {{ share: number, seed: number, limit?: number | null | undefined }} options - `limit`: use this number of images, spread over the set.
  * @returns {{ trainSet: InMemoryDataset, valSet: InMemoryDataset }}
  * @throws {ArgumentError} where a part would have no image.
  */

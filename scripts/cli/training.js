@@ -33,7 +33,7 @@ const LOG_EVERY = 10;
  * Loads both splits of a data set, and holds images for validation out of the training set where that is asked for: else the
  * test images are those of the validation. Labels are counted by the classes of the training set; a run that is resumed has its own.
  * @param {Pick<TrainOptions, 'download' | 'verify' | 'skipUnreadable'>} options
- * @param {Pick<RunConfig, 'dataset' | 'valSplit' | 'seed'> & { dataDir: string, limitTrain?: number | null, classes?: string[] }} config
+ * @param {Pick<RunConfig, 'dataset' | 'seed'> & { valSplit?: number | null | undefined, dataDir: string, limitTrain?: number | null | undefined, classes?: string[] }} config
  * @param {AbortSignal} signal
  */
 async function loadSets({ download, verify, skipUnreadable }, config, signal) {
