@@ -8,13 +8,16 @@ import { existsSync, readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Command } from 'commander';
+import { parseScript } from './cli/command.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const program = new Command('node scripts/format-cpp.js')
-  .description('Formats cpp/**/*.{h,cc,inc,cu,cuh} as .clang-format says.')
-  .option('--check', 'change nothing; exit code 1 when a file is not formatted')
-  .parse();
+const {
+  options: { check },
+} = parseScript({
+  script: 'format-cpp.js',
+  description: 'Formats cpp/**/*.{h,cc,inc,cu,cuh} according to .clang-format.',
+  options: { check: { flag: 'plain', help: 'change nothing; exit code 1 if a file is not formatted' } },
+});
 
 const folder = join(root, 'cpp');
 const files = (existsSync(folder) ? readdirSync(folder, { recursive: true, encoding: 'utf8' }) : [])
@@ -23,13 +26,12 @@ const files = (existsSync(folder) ? readdirSync(folder, { recursive: true, encod
   .sort();
 
 if (files.length > 0) {
-  const mode = program.opts().check ? ['--dry-run', '--Werror'] : ['-i'];
+  const mode = check ? ['--dry-run', '--Werror'] : ['-i'];
   const child = spawnSync(clangFormat(), [...mode, ...files], { cwd: root, stdio: 'inherit' });
   if (child.error) console.error(`dyconv: clang-format does not run: ${child.error.message}`);
   process.exitCode = child.status === 0 ? 0 : 1;
 }
-if (!process.exitCode)
-  console.log(`${files.length} C++ files ${program.opts().check ? 'checked' : 'formatted'}`);
+if (!process.exitCode) console.log(`${files.length} C++ files ${check ? 'checked' : 'formatted'}`);
 
 /** The pinned one of the development dependencies, so that everybody's result is the same; else the system's. */
 function clangFormat() {

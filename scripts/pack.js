@@ -9,29 +9,37 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, write
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Command } from 'commander';
+import { parseScript } from './cli/command.js';
+import { list, path } from './cli/value-types.js';
 import { ensureDist } from './dist.js';
+
+/** @import { OptionTable } from './cli/types.js' */
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
-const program = new Command('node scripts/pack.js')
-  .description('Writes the tarballs of dyconv and of its prebuilt add-on, and prints their paths.')
-  .option('--out <folder>', 'where to', 'build/packages')
-  .option('--no-build', 'take build/Release/dyconv.node as it is')
-  .option('--source-only', 'no prebuilt add-on: whoever installs this builds it', false)
-  .option(
-    '--prebuilt <targets>',
-    'platforms to name as optional dependencies beside this one',
-    commaSeparated,
-    [],
-  )
-  .parse();
+const OPTIONS = /** @satisfies {OptionTable} */ ({
+  out: { value: 'folder', type: path, default: 'build/packages', help: 'folder of the tarballs' },
+  build: { flag: 'negated', help: 'use build/Release/dyconv.node as it is' },
+  sourceOnly: { flag: 'plain', help: 'no prebuilt add-on: it is built where the package is installed' },
+  prebuilt: {
+    value: 'targets',
+    type: list,
+    default: /** @type {string[]} */ ([]),
+    shownDefault: 'none',
+    help: 'platforms of more optional dependencies, separated by commas',
+  },
+});
+
+const { options } = parseScript({
+  script: 'pack.js',
+  description: 'Writes the tarballs of dyconv and of its prebuilt add-on, and prints their paths.',
+  options: OPTIONS,
+});
 
 const staging = mkdtempSync(join(tmpdir(), 'dyconv-pack-'));
 try {
-  const { out, build, sourceOnly, prebuilt } = program.opts();
+  const { out, build, sourceOnly, prebuilt } = options;
   mkdirSync(out, { recursive: true });
-  /** @type {string[]} */
   const targets = [...prebuilt];
   if (!sourceOnly) {
     const args = ['--out', staging, ...(build ? [] : ['--no-build'])];
@@ -96,9 +104,4 @@ function run(command, args, cwd) {
   if (child.status === 0) return child.stdout;
   const reason = child.error?.message ?? `${child.stdout}${child.stderr}`.trim();
   throw new Error(`${command} ${args.join(' ')} failed: ${reason}`);
-}
-
-/** @param {string} text */
-function commaSeparated(text) {
-  return text.split(',').filter(Boolean);
 }

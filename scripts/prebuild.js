@@ -9,17 +9,25 @@ import { randomUUID } from 'node:crypto';
 import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { Command } from 'commander';
+import { parseScript } from './cli/command.js';
+import { path } from './cli/value-types.js';
 import { ensureDist } from './dist.js';
 
-const program = new Command('node scripts/prebuild.js')
-  .description('Writes the npm package with the prebuilt add-on of this platform into a folder.')
-  .option('--out <folder>', 'where to', 'build/prebuilt')
-  .option('--no-build', 'take build/Release/dyconv.node as it is')
-  .parse();
+/** @import { OptionTable } from './cli/types.js' */
+
+const OPTIONS = /** @satisfies {OptionTable} */ ({
+  out: { value: 'folder', type: path, default: 'build/prebuilt', help: 'folder of the package' },
+  build: { flag: 'negated', help: 'use build/Release/dyconv.node as it is' },
+});
+
+const { options } = parseScript({
+  script: 'prebuild.js',
+  description: 'Writes the npm package with the prebuilt add-on of this platform.',
+  options: OPTIONS,
+});
 
 try {
-  const { out, build } = program.opts();
+  const { out, build } = options;
   ensureDist();
   const folder = await makePackage(resolve(out), build);
   console.log(folder);

@@ -7,8 +7,11 @@
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { Command, InvalidArgumentError } from 'commander';
 import { printRows } from './bench/turns.js';
+import { parseScript } from './cli/command.js';
+import { number } from './cli/value-types.js';
+
+/** @import { OptionTable } from './cli/types.js' */
 
 /** What is measured, in MB, and the most it may be. The items are in soak/items.js. */
 const LIMITS = {
@@ -19,17 +22,19 @@ const LIMITS = {
   workers: { what: '8 workers started, used and terminated, 50 times', figure: 'growth', limit: 100 },
 };
 
-const program = new Command('node scripts/soak.js')
-  .description('Memory loops, each in a process of its own. Exit code 1 when one takes more than it may.')
-  .argument('[items...]', `of ${Object.keys(LIMITS).join(', ')} (default: all)`)
-  .option('--share <n>', 'how much of each loop, above 0', share, 1)
-  .option('--json', 'the table as JSON')
-  .parse();
-const { share: part, json } = program.opts();
-const names = program.args.length > 0 ? program.args : Object.keys(LIMITS);
-const unknown = names.find((name) => !Object.hasOwn(LIMITS, name));
-if (unknown !== undefined)
-  program.error(`Expected ${Object.keys(LIMITS).join(', ')} but received ${unknown}`);
+const OPTIONS = /** @satisfies {OptionTable} */ ({
+  share: { value: 'n', type: number({ above: 0 }), default: 1, help: 'part of each loop to run' },
+  json: { flag: 'plain', help: 'print the table as JSON' },
+});
+
+const { options, args } = parseScript({
+  script: 'soak.js',
+  description: 'Runs memory loops, each in a process of its own. Exit code 1 if one exceeds its limit.',
+  argument: { name: '[items...]', description: 'loops to run (default: all)', choices: Object.keys(LIMITS) },
+  options: OPTIONS,
+});
+const { share: part, json } = options;
+const names = args.length > 0 ? args : Object.keys(LIMITS);
 
 /** @type {{ name: string, what: string, figure: string, mb: number, limit: number, seconds: number, ok: boolean, note: string }[]} */
 const rows = [];
@@ -79,11 +84,4 @@ async function run(name) {
     seconds: (performance.now() - start) / 1000,
     note: crashed ? `(ended with ${signal ?? code})` : '',
   };
-}
-
-/** @param {string} text */
-function share(text) {
-  const value = Number(text);
-  if (!(value > 0)) throw new InvalidArgumentError('Expected a number above 0.');
-  return value;
 }

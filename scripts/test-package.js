@@ -7,7 +7,8 @@
 import { existsSync, mkdtempSync, rmSync, statSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
-import { Command } from 'commander';
+import { parseScript } from './cli/command.js';
+import { path } from './cli/value-types.js';
 import { fromClone } from './test-package/clone.js';
 import { blockedByManagers } from './test-package/managers.js';
 import {
@@ -23,17 +24,28 @@ import {
   startRegistry,
 } from './test-package/steps.js';
 
-const program = new Command('node scripts/test-package.js')
-  .description('Packs dyconv, installs it into fresh projects, and uses it from there.')
-  .option(
-    '--quick',
-    'leave out what is compiled: take the add-on that is built here; no build from source, no clone',
-    false,
-  )
-  .option('--node <paths...>', 'more Node.js executables to use the installed package with', [])
-  .option('--keep', 'keep the projects', false)
-  .parse();
-const { quick, keep, node: others } = program.opts();
+/** @import { OptionTable } from './cli/types.js' */
+
+const OPTIONS = /** @satisfies {OptionTable} */ ({
+  quick: {
+    flag: 'plain',
+    help: 'compile nothing: use the add-on of this folder; no build from source, no clone',
+  },
+  node: {
+    value: 'paths',
+    type: path,
+    list: true,
+    help: 'more Node.js executables to use the installed package with',
+  },
+  keep: { flag: 'plain', help: 'keep the projects' },
+});
+
+const { options } = parseScript({
+  script: 'test-package.js',
+  description: 'Packs dyconv, installs it into fresh projects, and uses it from there.',
+  options: OPTIONS,
+});
+const { quick, keep, node: others = [] } = options;
 
 const MAX_TARBALL = 3e6;
 /** @type {Awaited<ReturnType<typeof startRegistry>> | undefined} */

@@ -2,7 +2,9 @@
  * Decodes an image file to bytes, in the same way for training, evaluation and prediction.
  * @module
  */
+import type { Stats } from 'node:fs';
 import { stat } from 'node:fs/promises';
+import { reasonOf } from '../files/error.js';
 
 /** A path, or the bytes of an image file: PNG, JPEG, WebP, GIF, TIFF, AVIF, or any other format that sharp reads. */
 export type Picture = string | Uint8Array;
@@ -41,7 +43,7 @@ export const PICTURE_ENDINGS: readonly string[] = [
 export async function decodePicture(picture: Picture, size: PictureSize): Promise<Uint8Array> {
   const { channels, height, width } = size;
   // Opening a pipe would wait for its writer, and block one of the few threads of all file operations.
-  if (typeof picture === 'string' && !(await stat(picture)).isFile())
+  if (typeof picture === 'string' && !(await entryOf(picture)).isFile())
     throw new Error('expected a regular file');
   // Loaded with the first image: sharp has a native library that other code does not need.
   const { default: sharp } = await import('sharp');
@@ -57,6 +59,16 @@ export async function decodePicture(picture: Picture, size: PictureSize): Promis
   if (pixels.length !== channels * plane)
     throw new Error(`expected ${channels * plane} bytes of pixels but received ${pixels.length}`);
   return channels === 1 ? pixels : toPlanes(pixels, plane);
+}
+
+/** What a path leads to. @throws Error that says in words why it cannot be read. */
+async function entryOf(path: string): Promise<Stats> {
+  try {
+    return await stat(path);
+  } catch (error) {
+    const cause = error as NodeJS.ErrnoException;
+    throw new Error(cause.code === 'ENOENT' ? 'no such file' : reasonOf(cause), { cause });
+  }
 }
 
 /** Interleaved RGB to planes. */

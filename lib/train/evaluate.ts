@@ -123,7 +123,7 @@ export async function evaluate(
 function checkLabel(label: number, classes: number): void {
   if (label >= 0 && label < classes) return;
   throw new DatasetError(
-    `Expected labels from 0 to ${classes - 1}, as the model tells ${classes} classes apart, but the loader gave ${label}`,
+    `Expected labels from 0 to ${classes - 1}, as the model has ${classes} classes, but received ${label} from the loader`,
   );
 }
 

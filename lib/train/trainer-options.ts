@@ -147,7 +147,7 @@ export function resolveOptions(options: TrainerOptions): ResolvedOptions {
   if (autocast !== undefined) oneOf('autocast', ['bfloat16', 'float16'], autocast);
   if (options.capture && (accumulate > 1 || clip !== undefined)) {
     throw new ArgumentError(
-      'Expected capture without accumulate and clip, which happen between two launches',
+      'Expected capture without accumulate and clip: a captured step is one batch, its gradient and the step of the optimizer',
     );
   }
   if (clip !== undefined) checkClip(clip);

@@ -66,8 +66,9 @@ export function layers(options) {
       ),
     };
   };
-  const dynamic = (/** @type {string} */ algorithm) =>
-    new nn.DynamicConv2d(options.in, options.out, kernel, { ...conv, numExperts: experts, algorithm });
+  const dynamic = (
+    /** @type {import('../../dist/ops/dynamic-conv.js').DynamicConv2dAlgorithm} */ algorithm,
+  ) => new nn.DynamicConv2d(options.in, options.out, kernel, { ...conv, numExperts: experts, algorithm });
   return {
     static: contestant(
       () => new nn.Conv2d(options.in, options.out, kernel, { ...conv, algorithm: 'libtorch' }),

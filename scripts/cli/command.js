@@ -43,11 +43,7 @@ export function defineCommand(spec) {
   const { name, script = `${name}.js`, description, examples = [], argument, options, notes } = spec;
   const command = described(new Command(name), { script, description, examples });
   addOptions(command, options);
-  if (argument) {
-    const { name: placeholder, description: text, choices } = argument;
-    const added = new Argument(placeholder, text);
-    command.addArgument(choices ? added.choices(choices) : added);
-  }
+  if (argument) addArgument(command, argument);
   if (notes !== undefined)
     command.addHelpText('after', () => `\n${typeof notes === 'string' ? notes : notes(command)}`);
   return command.action(() => execute(command, spec));
@@ -61,6 +57,26 @@ export function defineGroup({ name, script = `${name}.js`, description, examples
   const group = described(new Command(name), { script, description, examples });
   for (const command of commands) group.addCommand(command);
   return group;
+}
+
+/**
+ * The command line of a script that is no command of the package.
+ * @template {OptionTable} T
+ * @param {{ script: string, description: string, argument?: { name: string, description: string, choices?: readonly string[] }, options: T }} spec
+ */
+export function parseScript({ script, description, argument, options: table }) {
+  const command = described(new Command(`node scripts/${script}`), { script, description, examples: [] });
+  addOptions(command, table);
+  if (argument) addArgument(command, argument);
+  nameInErrors(command);
+  command.parse();
+  return { options: readOptions(command, table), args: command.args };
+}
+
+/** @param {Command} command @param {{ name: string, description: string, choices?: readonly string[] }} argument */
+function addArgument(command, { name, description, choices }) {
+  const argument = new Argument(name, description);
+  command.addArgument(choices ? argument.choices(choices) : argument);
 }
 
 /** @param {Command} command @param {{ script: string, description: string, examples: string[] }} spec */

@@ -14,6 +14,7 @@ import { ArgumentError } from '../../dist/errors.js';
  */
 export function checkTogether(options, given) {
   checkSchedule(options, given);
+  checkCapture(options);
   checkAugmentation(options);
   if (given.has('minDelta') && options.earlyStopping === undefined)
     throw needs('--min-delta', '--early-stopping');
@@ -45,6 +46,15 @@ function checkSchedule({ schedule, warmupEpochs, epochs }, given) {
       `Expected less than ${epochs}, the number of epochs, for --warmup-epochs but received ${warmupEpochs}`,
     );
   }
+}
+
+/** A captured step is one batch, its gradient and the step of the optimizer. @param {TrainOptions} options */
+function checkCapture({ capture, accumulate, clipGradNorm, clipGradValue }) {
+  if (!capture) return;
+  if (accumulate > 1)
+    throw new ArgumentError(`Expected --accumulate 1 with --capture but received ${accumulate}`);
+  if (clipGradNorm !== undefined || clipGradValue !== undefined)
+    throw new ArgumentError('Expected no --clip-grad-norm and no --clip-grad-value with --capture');
 }
 
 /** @param {TrainOptions} options */

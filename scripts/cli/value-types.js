@@ -126,6 +126,9 @@ export const jitterStrengths = {
   },
 };
 
+/** Any texts, separated by commas. @type {ValueType<string[]>} */
+export const list = { parse: (text) => text.split(',').filter(Boolean) };
+
 /**
  * Names separated by commas, each one of a list.
  * @template {string} const T

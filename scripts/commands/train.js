@@ -9,7 +9,7 @@ import { formatSeconds } from '../cli/progress.js';
 import { applyRecipe, epochWarning } from '../cli/recipe.js';
 import { outOf, TRAIN_OPTIONS } from '../cli/train-options.js';
 
-/** @import { RunDirectory } from '../../dist/train/index.js' */
+/** @import { RunConfig, RunDirectory } from '../../dist/train/index.js' */
 /** @import { Invocation } from '../cli/command.js' */
 /** @import { TrainOptions } from '../cli/train-options.js' */
 /** @import { Training } from '../cli/training.js' */
@@ -63,13 +63,22 @@ async function train(parsed, { given, command }) {
     );
     if (training === null) return interrupt.exitCode();
     run = training.run;
-    const warning = previous ? null : epochWarning(training.config);
-    if (warning) console.error(warning);
+    if (!previous) for (const warning of warningsOf(training.config)) console.error(warning);
     const again = `${nameOf(command)} --out ${shellWord(out)} --resume`;
     return await finish(training, { out, again, json: options.json, start, interrupt });
   } finally {
     await run?.close();
   }
+}
+
+/** What a user should know before a new run begins. @param {RunConfig} config */
+function warningsOf(config) {
+  const { capture, device } = config;
+  const withoutEffect =
+    capture && !device.startsWith('cuda')
+      ? `warning: --capture has no effect on the device ${device}.`
+      : null;
+  return [epochWarning(config), withoutEffect].filter((warning) => warning !== null);
 }
 
 /** A path as a shell reads it as one word. @param {string} path */

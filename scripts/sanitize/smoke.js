@@ -59,7 +59,7 @@ const algorithms = dyconv.dynamicConv2d.algorithms().filter((name) => !name.ends
 const computed = new Set();
 for (const { layer, images } of problems) {
   const { groups } = layer.options;
-  for (const algorithm of ['auto', ...algorithms]) {
+  for (const algorithm of [/** @type {const} */ ('auto'), ...algorithms]) {
     try {
       dyconv
         .dynamicConv2d(images, layer.weight, layer.attention(images), layer.bias, {

@@ -121,6 +121,11 @@ describe('wrong options', () => {
       ['--schedule', 'cosine', '--milestones', '5'],
       'Expected --schedule milestones with --milestones but received cosine',
     ],
+    [['--capture', '--accumulate', '2'], 'Expected --accumulate 1 with --capture but received 2'],
+    [
+      ['--capture', '--clip-grad-norm', '5'],
+      'Expected no --clip-grad-norm and no --clip-grad-value with --capture',
+    ],
     [['--padding', '2'], 'Expected --crop padded with --padding 2 but received resized'],
     [['--mix-prob', '0.5'], 'Expected --mixup or --cutmix with --mix-prob'],
     [['--batch-dtype', 'bfloat16'], 'Expected --autocast bfloat16 with --batch-dtype bfloat16'],

@@ -168,7 +168,9 @@ describe('Classifier', () => {
 
   it('names a file that is no picture', async () => {
     await expect(classifier.predict('absent.png')).rejects.toThrow(DatasetError);
-    await expect(classifier.predict('absent.png')).rejects.toThrow('absent.png: cannot be read as a picture');
+    await expect(classifier.predict('absent.png')).rejects.toThrow(
+      'absent.png: cannot be read as a picture: no such file',
+    );
     await expect(classifier.predict(new Uint8Array([1, 2, 3]))).rejects.toThrow(
       'cannot be read as a picture',
     );
