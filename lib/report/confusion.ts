@@ -2,7 +2,8 @@
  * Confusion matrix.
  * @module
  */
-import { accuraciesOf, type ConfusionInput, checkConfusion } from '../run/confusion.js';
+import { accuraciesOf, checkConfusion } from '../run/confusion.js';
+import type { ConfusionInput } from '../run/records.js';
 import { alignColumns } from '../text.js';
 import type { ChartOption } from './page-data.js';
 import {

@@ -4,10 +4,10 @@
  */
 
 export { type Summary, type SummaryOptions, type SummaryRow, summary } from '../nn/summary.js';
-export { type ClassAccuracy, type ConfusionInput, classAccuracies } from '../run/confusion.js';
+export { type ClassAccuracy, classAccuracies } from '../run/confusion.js';
 export { parseMetrics } from '../run/metrics.js';
 export { loadRun } from '../run/read.js';
-export type { RunData } from '../run/records.js';
+export type { ConfusionInput, RunData } from '../run/records.js';
 export { confusionPng, confusionSvg, formatConfusion } from './confusion.js';
 export { curvesPng, curvesSvg } from './curves.js';
 export { groupRuns, type RunGroup } from './groups.js';

@@ -2,17 +2,10 @@
  * The confusion matrix of an evaluation, and what it says about every class.
  * @module
  */
-import * as v from 'valibot';
-import { number, object, parseArgument } from '../check/schema.js';
+import { parseArgument } from '../check/schema.js';
 import { ShapeError } from '../errors.js';
-
-/** Images per true class (row) and predicted class (column), with the names of the classes. */
-export interface ConfusionInput {
-  /** Class names in label order. */
-  classes: readonly string[];
-  /** Counts, by true class (rows) and predicted class. */
-  confusion: readonly (readonly number[])[];
-}
+import type { ConfusionInput } from './records.js';
+import { CONFUSION, isSquare } from './schema.js';
 
 /** How one class fares. */
 export interface ClassAccuracy {
@@ -26,19 +19,6 @@ export interface ClassAccuracy {
   precision: number | null;
   /** The class it is most often taken for, and how often; null where every image was recognised. */
   mistakenFor: { class: string; images: number } | null;
-}
-
-/** Schemas of the fields of a {@link ConfusionInput}, which an evaluation has too. */
-export const CONFUSION_ENTRIES = {
-  classes: v.array(v.string(), 'an array of class names'),
-  confusion: v.array(v.array(number, 'an array of numbers'), 'an array of rows'),
-};
-
-const CONFUSION = object<ConfusionInput>('an object with classes and confusion', CONFUSION_ENTRIES);
-
-/** Whether a matrix has `size` rows and as many columns. */
-export function isSquare(matrix: readonly (readonly number[])[], size: number): boolean {
-  return matrix.length === size && matrix.every((row) => row.length === size);
 }
 
 /**

@@ -66,6 +66,14 @@ export interface EpochRecord {
   experts?: ExpertUsage[] | undefined;
 }
 
+/** Images per true class (row) and predicted class (column), with the names of the classes. */
+export interface ConfusionInput {
+  /** Class names in label order. */
+  classes: readonly string[];
+  /** Counts, by true class (rows) and predicted class. */
+  confusion: readonly (readonly number[])[];
+}
+
 /** `evaluation.json`: a checkpoint measured on the test set. */
 export interface EvaluationRecord extends LossAndAccuracy {
   /** `best`, `last`, `epoch-<number>`, or the path of a file of weights. */

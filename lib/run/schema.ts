@@ -6,8 +6,8 @@
 import * as v from 'valibot';
 import { fitting, integer, number, object, type Schema } from '../check/schema.js';
 import type { Device } from '../tensor/dtype.js';
-import { CONFUSION_ENTRIES, isSquare } from './confusion.js';
 import type {
+  ConfusionInput,
   EpochRecord,
   EvaluationRecord,
   ExpertUsage,
@@ -148,6 +148,23 @@ export const ENVIRONMENT: Schema<RunEnvironment> = withJson(
 /** Keys that are not in the interface come from other versions; what is in them is printed, so JSON has to hold it. */
 function withJson<T extends object>(schema: Schema<T>): Schema<T> {
   return v.pipe(schema, v.check<T, string>(isJson, 'values that JSON can hold'));
+}
+
+/** Fields of a confusion matrix, which an evaluation has too. */
+const CONFUSION_ENTRIES = {
+  classes: v.array(string, 'an array of class names'),
+  confusion: v.array(v.array(number, 'an array of numbers'), 'an array of rows'),
+};
+
+/** A confusion matrix as an argument; whether it has a row and a column for every class is checked apart. */
+export const CONFUSION: Schema<ConfusionInput> = object<ConfusionInput>(
+  'an object with classes and confusion',
+  CONFUSION_ENTRIES,
+);
+
+/** Whether a matrix has `size` rows and as many columns. */
+export function isSquare(matrix: readonly (readonly number[])[], size: number): boolean {
+  return matrix.length === size && matrix.every((row) => row.length === size);
 }
 
 /** Schemas of records, by what a measured number is. */
