@@ -59,10 +59,14 @@ Tensors SgdStep(const Tensors& parameters, const OptionalTensors& buffers, const
     first.push_back(std::move(row));
   }
   for (const auto* part : {&first, &later}) {
-    RunFused(*part, {}, lr, found, [&](const FusedLists& lists, const auto& rate, const Found& here) {
-      at::_fused_sgd_(lists[0], lists[1], momentum != 0 ? lists[2] : Tensors{}, weight_decay, momentum, rate,
-                      dampening, nesterov, maximize, part == &first, {}, here);
-    });
+    // libtorch's CPU kernel (2.13) does not store the parameters of whole vectors of 16-bit numbers.
+    const WidenedRows widened(*part);
+    RunFused(widened.rows(), {}, lr, found,
+             [&](const FusedLists& lists, const auto& rate, const Found& here) {
+               at::_fused_sgd_(lists[0], lists[1], momentum != 0 ? lists[2] : Tensors{}, weight_decay,
+                               momentum, rate, dampening, nesterov, maximize, part == &first, {}, here);
+             });
+    widened.WriteBack();
   }
   return made;
 }

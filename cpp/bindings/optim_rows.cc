@@ -139,6 +139,21 @@ void FusedLists::WriteBack() const {
   for (const auto& [original, copy] : copies_) original.copy_(copy);
 }
 
+WidenedRows::WidenedRows(std::vector<OptimRow> rows) : rows_(std::move(rows)) {
+  for (OptimRow& row : rows_) {
+    if (!row[0].is_cpu() || !at::isReducedFloatingType(row[0].scalar_type())) continue;
+    for (size_t j = 0; j < row.size(); ++j) {
+      const Tensor original = row[j];
+      row[j] = original.to(at::kFloat);
+      if (j != 1) copies_.emplace_back(original, row[j]);
+    }
+  }
+}
+
+void WidenedRows::WriteBack() const {
+  for (const auto& [original, copy] : copies_) original.copy_(copy);
+}
+
 std::vector<FusedLists> GroupRows(const std::vector<OptimRow>& rows, const std::vector<Tensor>& steps) {
   std::vector<FusedLists> groups;
   for (size_t i = 0; i < rows.size(); ++i) {

@@ -61,6 +61,20 @@ class FusedLists {
   std::vector<std::pair<at::Tensor, at::Tensor>> copies_;  // where a result belongs, and where it is
 };
 
+// Rows for a kernel whose 16-bit form cannot be used on the CPU: rows of such a parameter are copied to
+// float32, and WriteBack rounds the results to where they belong. Other rows stay as they are.
+class WidenedRows {
+ public:
+  explicit WidenedRows(std::vector<OptimRow> rows);
+
+  const std::vector<OptimRow>& rows() const { return rows_; }
+  void WriteBack() const;
+
+ private:
+  std::vector<OptimRow> rows_;
+  std::vector<std::pair<at::Tensor, at::Tensor>> copies_;  // where a result belongs, and where it is
+};
+
 // One FusedLists for every device and dtype; `steps`, if not empty, has one tensor a row.
 std::vector<FusedLists> GroupRows(const std::vector<OptimRow>& rows,
                                   const std::vector<at::Tensor>& steps = {});

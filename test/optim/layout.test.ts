@@ -96,6 +96,26 @@ describe.each(Object.keys(makers))('%s', (name) => {
     );
   });
 
+  // 48 values: whole vectors of every width, which the kernels treat differently from a remainder.
+  it.each(['bfloat16', 'float16'] as const)(
+    'steps %s parameters as float32 ones, but for rounding',
+    (dtype) => {
+      const start = values().div(64).to({ dtype });
+      const [low, full] = [start.clone().requiresGrad_(), start.to({ dtype: 'float32' }).requiresGrad_()];
+      const optimizers = [low, full].map((p) => makers[name]!([p]));
+      for (let i = 0; i < 3; i++) {
+        low.grad = gradient(i).add(2).to({ dtype });
+        full.grad = low.grad.to({ dtype: 'float32' });
+        for (const optimizer of optimizers) optimizer.step();
+      }
+      const change = numbers(full.detach().sub(start));
+      const error = numbers(full.detach().sub(low.detach()));
+      expect(error.map((value, i) => Math.abs(value / change[i]!)).filter((share) => share > 0.1)).toEqual(
+        [],
+      );
+    },
+  );
+
   it('takes a convolution that becomes channels last in the middle', () => {
     const [moved, fixed] = [values().requiresGrad_(), values().requiresGrad_()];
     const optimizers = [moved, fixed].map((p) => makers[name]!([p]));
