@@ -33,6 +33,8 @@ export const LIB = {
   report: ['nn', 'types:data', 'types:train', 'run', 'files', 'check', 'text', 'errors'],
   serve: ['models', 'types:nn', 'data', 'train', 'run', 'formats', 'tensor', 'check', 'errors'],
   install: ['native', 'files', 'errors'],
+  testing: ['tensor'],
+  vitest: ['testing', 'tensor'],
   index: ['*'],
 };
 
