@@ -1,5 +1,5 @@
 /**
- * Batches as tensors, made by the add-on. Beside the loader, the only part of `data` that makes tensors.
+ * Batches as tensors, made by the add-on. Only this file and the loader of `data` make tensors.
  * @module
  */
 import type { PartialOptions } from '../check/index.js';
@@ -47,7 +47,7 @@ export function withFormat(plan: Plan, { dtype = 'float32', memoryFormat, device
   return { ...plan, dtype, channelsLast: memoryFormat === 'channelsLast', pinned };
 }
 
-/** Which batch is made: the random numbers come from the seed, the epoch and the index of each image. */
+/** The request for a batch. Random numbers depend on the seed, the epoch and the index of each image. */
 export interface BatchRequest {
   seed: number;
   epoch: number;
@@ -62,7 +62,7 @@ type Images = Pick<InMemoryDataset, 'images' | 'shape'>;
  * Images of a set, transformed on the data thread and copied to the device.
  * @internal
  * @param plan - What {@link batchPlan} makes for the shape of the set.
- * @returns [indices.length, C, H, W], the caller's.
+ * @returns [indices.length, C, H, W]; the caller must dispose it.
  */
 export async function augmentBatch(
   { images, shape }: Images,
@@ -85,9 +85,9 @@ export async function augmentBatch(
  * Images of different sizes by one plan, transformed on the data thread and copied to the device.
  * @internal
  * @param images - Bytes and [C, H, W] of each, all of the same number of channels.
- * @param keys - What the random numbers of each come from.
- * @param plan - With 0 where the size of each image is meant.
- * @returns [images.length, C, H, W], the caller's.
+ * @param keys - The random numbers of each image depend on its key.
+ * @param plan - A size of 0 means the size of each image.
+ * @returns [images.length, C, H, W]; the caller must dispose it.
  */
 export async function augmentPacked(
   images: readonly { bytes: Uint8Array; shape: readonly [number, number, number] }[],
@@ -95,7 +95,7 @@ export async function augmentPacked(
   plan: BatchPlan,
   { seed, epoch, threads, mixing, device = 'cpu' }: BatchRequest,
 ): Promise<Tensor> {
-  // Copied together: nobody else has this memory, so nobody can take it away while the thread reads it.
+  // A private copy: no other code can detach this memory while the thread reads it.
   const packed = allocateBytes(images.reduce((sum, { bytes }) => sum + bytes.length, 0));
   let at = 0;
   for (const { bytes } of images) {
@@ -117,7 +117,7 @@ export async function augmentPacked(
 }
 
 /**
- * The same from a set that lives on the device, by libtorch's operations there.
+ * The same for a set that is stored on the device, with libtorch's operations.
  * @internal
  * @param images - uint8 [N, C, H, W].
  */
@@ -150,6 +150,6 @@ export function labelTensor(values: BigInt64Array | Float32Array, length: number
 function mixNumbers(mixing: Mixing | undefined): number[] | null {
   if (mixing === undefined) return null;
   const { share, box } = mixing;
-  // Inside the box of cutmix nothing of the own image is left.
+  // Inside the box of CutMix, all pixels are of the other image.
   return box ? [0, box.top, box.left, box.height, box.width] : [share];
 }

@@ -1,5 +1,5 @@
 /**
- * Images that a data set gives one by one, of any size, as a batch of images and labels.
+ * Batches of images and labels from the samples of a custom data set.
  * @module
  */
 import { ArgumentError, describe, invalidArgument, ShapeError } from '../errors.js';
@@ -28,8 +28,8 @@ type Shape = readonly [channels: number, height: number, width: number];
 export interface ImageSample {
   /**
    * The image, [C, H, W]. Bytes (a Uint8Array, or a uint8 tensor on the CPU) may be of any size where the loader has a
-   * transform that resizes, and become values of 0 to 1. Images of other dtypes are stacked as they are, all of one size. It
-   * stays as it is until the batch is made.
+   * transform that resizes, and become values of 0 to 1. Images of other dtypes are stacked unchanged and must have one size. The image
+   * must not be modified until the batch is made.
    */
   image: TypedArray | Tensor;
   /** [C, H, W] of a typed array. Default: the shape of the set. */
@@ -57,7 +57,7 @@ export class SamplePlans {
 
   /** One plan for images of any size that the transform brings to `size`. */
   common(channels: number, size: Plan['size']): BatchPlan {
-    // Of an image without size: what is left at 0 is the own size of each.
+    // Sizes of 0 mean the size of each image.
     const make = () => withFormat({ ...planOf(this.transform, [channels, 0, 0]), size }, this.#format);
     return memoized(this.#common, [channels, ...size], make);
   }
@@ -76,7 +76,7 @@ function memoized<T>(known: Map<string, T>, sizes: readonly number[], make: () =
   return value;
 }
 
-/** What a batch is made with. */
+/** The parameters of a batch. */
 export interface SampleRequest extends Omit<BatchRequest, 'mixing'> {
   plans: SamplePlans;
   mix: readonly BatchMix[] | undefined;
@@ -98,7 +98,7 @@ export function isImageSample(sample: unknown): sample is ImageSample {
 /**
  * Images and labels of samples.
  * @param keys - Index of each in the set.
- * @throws DatasetError naming a sample that is no image; ShapeError for sizes that differ where nothing resizes.
+ * @throws DatasetError naming a sample that is not an image; ShapeError for different sizes without a transform that resizes.
  */
 export async function batchOfImages(
   set: Dataset,
@@ -144,7 +144,7 @@ export function byteImage(set: Dataset, sample: unknown, key: number): ByteImage
   throw datasetError(`sample ${key}`, `expected bytes (uint8) for image but found ${describe(sample.image)}`);
 }
 
-/** The image of a sample where it is bytes. */
+/** The image of a sample, if it consists of bytes. */
 function bytesOf(
   set: Dataset,
   { image, shape = set.shape }: ImageSample,
@@ -179,7 +179,7 @@ function badSample(key: number, sample: unknown): Error {
   return datasetError(`sample ${key}`, `expected { image, label } but found ${describe(sample)}`);
 }
 
-/** One plan for images of any size: what the transform makes of them has to have one size. */
+/** One plan for images of any size: their transformed size must be the same. */
 function commonPlan(plans: SamplePlans, images: readonly ByteImage[], keys: readonly number[]): BatchPlan {
   const [first] = images as [ByteImage];
   const { size } = plans.for(first.shape);

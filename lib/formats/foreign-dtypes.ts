@@ -1,6 +1,6 @@
 /**
- * Element types of files that are no dtype here: those whose numbers another dtype holds exactly are converted, the others
- * are refused, each array by itself.
+ * Element types of files that are not dtypes of dyconv: types that another dtype represents exactly are converted, the others
+ * are rejected, for each array separately.
  * @module
  */
 import { CheckpointError } from '../errors.js';
@@ -13,7 +13,7 @@ import { asBytes, type ByteReader } from './tensor-bytes.js';
 interface ForeignType {
   /** Bytes of an element. */
   readonly size: number;
-  /** What they become; undefined where no dtype holds them. */
+  /** The dtype to which they are converted; undefined if there is none. */
   readonly dtype?: DType | undefined;
 }
 
@@ -47,10 +47,10 @@ export function foreignType(name: ForeignDType): ForeignType {
   return FOREIGN[name];
 }
 
-/** The cause of an error that is no damage of the file. */
+/** The cause of an error that does not mean a damaged file. */
 const UNREPRESENTABLE = new Error('no dtype holds it');
 
-/** Whether an array could not be read because no dtype holds its numbers. */
+/** Whether an array could not be read because no dtype can represent its numbers. */
 export function isUnrepresentable(error: unknown): error is CheckpointError {
   return error instanceof CheckpointError && error.cause === UNREPRESENTABLE;
 }
@@ -60,13 +60,13 @@ export function unrepresentable(message: string): CheckpointError {
   return new CheckpointError(message, { cause: UNREPRESENTABLE });
 }
 
-/** Elements that are converted at once. */
+/** Number of elements converted at a time. */
 const PIECE = 1 << 20;
 
 /**
- * Reads row-major elements of a foreign type, converted.
- * @param options.swap - The bytes of each element come in the other order than this machine's. Default false.
- * @throws {CheckpointError} for a type that no dtype holds, and for a uint64 beyond the largest int64: see
+ * Reads and converts row-major elements of a foreign type.
+ * @param options.swap - Whether the byte order differs from this machine's. Default false.
+ * @throws {CheckpointError} for a type that no dtype can represent, and for a uint64 above the largest int64: see
  * {@link isUnrepresentable}.
  */
 export async function readForeign(
@@ -115,7 +115,7 @@ function converter(type: ForeignDType): (bytes: Uint8Array) => Int32Array | BigI
 }
 
 /**
- * The number that a byte is.
+ * The number of a byte.
  * @see https://arxiv.org/abs/2209.05433 (E4M3, E5M2), https://arxiv.org/abs/2206.02915 (the fnuz forms), and the OCP
  *   specification of microscaling formats (E8M0)
  */

@@ -1,5 +1,5 @@
 /**
- * Reading and writing `.safetensors` files, the format PyTorch users exchange weights in.
+ * Reads and writes `.safetensors` files, the usual format for PyTorch weights.
  * @see https://huggingface.co/docs/safetensors
  * @module
  */
@@ -29,26 +29,26 @@ const SAVE_KEYS = optionKeys('metadata', 'tag');
 
 /** Options of {@link saveSafetensors}. */
 export interface SaveSafetensorsOptions {
-  /** Strings kept in the header's `__metadata__`. Default: none. */
+  /** Strings for the header's `__metadata__`. Default: none. */
   metadata?: Record<string, string> | undefined;
 }
 
 /** Options of {@link loadSafetensors}. */
 export interface LoadSafetensorsOptions {
   /**
-   * Map the file into memory instead of reading it: the tensors stand on the file's own pages, which come when they are
-   * first used and are shared with other processes. Writing to a tensor leaves the file alone. The file must not be
-   * cut short while the tensors live: the system ends a process that reads pages which are gone. Default false.
+   * Map the file into memory instead of reading it: the tensors use the file's pages, which are read on
+   * first use and are shared with other processes. Writing to a tensor does not change the file. The file must not be
+   * truncated while the tensors exist: the system ends a process that reads pages beyond the end. Default false.
    */
   mmap?: boolean | undefined;
 }
 
 /**
- * Reads every tensor of a safetensors file, a piece at a time: beside the tensors, no more than 16 MB are held. U16, U32 and
- * U64 become int32, int64 and int64, floats of 8 bits float32. A tensor that no dtype holds (C64, F4, F6, a U64 beyond
- * 2^63 - 1) is left out with a warning, and throws when it is asked for by its name; the others are read.
+ * Reads every tensor of a safetensors file in pieces: besides the tensors, at most 16 MB are in memory. U16, U32 and
+ * U64 become int32, int64 and int64, 8-bit floats become float32. A tensor that no dtype can represent (C64, F4, F6, a U64 above
+ * 2^63 - 1) is left out with a warning, and throws when it is accessed by its name; the others are read.
  * @param path - The file.
- * @returns Tensors by name, on the CPU, in the order of the file. The caller owns them.
+ * @returns Tensors by name, on the CPU, in the order of the file. The caller must dispose them.
  * @throws {CheckpointError} if the file is missing, truncated or damaged; the message names it and the tensor.
  * @example
  * const state = await loadSafetensors('runs/dy/best.safetensors')
@@ -64,7 +64,7 @@ export async function loadSafetensors(
 
 /**
  * Reads a safetensors file with its metadata.
- * @throws {CheckpointError} as {@link loadSafetensors}.
+ * @throws {CheckpointError} like {@link loadSafetensors}.
  */
 export async function readSafetensors(
   path: string,
@@ -93,14 +93,14 @@ export async function readSafetensors(
 
 /**
  * Reads only the header: names, dtypes, shapes and metadata, without touching the data.
- * @throws {CheckpointError} as {@link loadSafetensors}.
+ * @throws {CheckpointError} like {@link loadSafetensors}.
  */
 export async function readSafetensorsHeader(path: string): Promise<SafetensorsHeader> {
   return withFile(path, async (file) => (await readHeader(file, path)).header);
 }
 
 /**
- * Writes tensors to a safetensors file, atomically: a file that was there before stays until the new one is complete
+ * Writes tensors to a safetensors file, atomically: an existing file remains until the new one is complete
  * on disk.
  * @param path - The file; its folder must exist.
  * @param record - Tensors by name, from any device and with any strides. They must not change until the promise is settled.
@@ -120,9 +120,9 @@ export async function saveSafetensors(
 }
 
 /**
- * The first half of {@link saveSafetensors}: the complete file under a temporary name. For writers of several files
- * that have to change together.
- * @throws {CheckpointError} as {@link saveSafetensors}.
+ * The first half of {@link saveSafetensors}: writes the complete file under a temporary name, for several files
+ * that must be replaced together.
+ * @throws {CheckpointError} like {@link saveSafetensors}.
  */
 export async function stageSafetensors(
   path: string,
@@ -202,13 +202,13 @@ async function readHeader(
   return { header: parseHeader(json, size - dataStart, path), dataStart };
 }
 
-/** The file's bytes as a tensor on its own pages. */
+/** The file's bytes as a memory-mapped tensor. */
 async function mapWhole(file: FileHandle, path: string): Promise<Tensor> {
   const { size } = await file.stat();
   return native.mapFile(path, size);
 }
 
-/** @returns The tensor, or why no dtype holds it. */
+/** @returns The tensor, or the reason why no dtype can represent it. */
 async function readEntry(
   file: FileHandle,
   path: string,
@@ -227,11 +227,11 @@ async function readEntry(
       throw error;
     });
   }
-  // A bool is a byte of 0 or 1, which only reading makes sure of.
+  // A bool must be a byte of 0 or 1, which is checked only when it is read.
   if (mapped === undefined || dtype === 'bool')
     return readTensor(fileReader(file, path, position), shape, dtype);
   using bytes = native.narrow(mapped, 0, position, end - begin);
-  // The format does not promise that a tensor starts at a multiple of its element size: one that does not is copied.
+  // A tensor that does not start at a multiple of its element size, which the format allows, is copied.
   using aligned = position % 8 === 0 ? native.detach(bytes) : native.clone(bytes);
   using elements = native.viewDType(aligned, dtype);
   return native.view(elements, shape);

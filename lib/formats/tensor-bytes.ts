@@ -1,5 +1,5 @@
 /**
- * Tensors from and to streams of bytes, a piece at a time: beside the tensor itself, no more than a piece is in memory.
+ * Reads and writes tensors as streams of bytes, in pieces: besides the tensor, only one piece is in memory.
  * @module
  */
 import type { FileHandle } from 'node:fs/promises';
@@ -10,7 +10,7 @@ import { native, type Tensor } from '../tensor/tensor.js';
 
 const PIECE = 1 << 24;
 
-/** Where bytes come from, one after the other. */
+/** A sequential source of bytes. */
 export interface ByteReader {
   /** Fills the array completely, or throws. */
   fill(target: Uint8Array): Promise<void>;
@@ -68,8 +68,8 @@ export function elementCount(shape: readonly number[]): number {
 }
 
 /**
- * A tensor of row-major elements. They are read into its own memory, where the runtime shows it.
- * @param options.swap - The bytes of each element come in the other order than this machine's. Default false.
+ * A tensor of row-major elements. They are read directly into its memory if the runtime allows it.
+ * @param options.swap - Whether the byte order differs from this machine's. Default false.
  */
 export async function readTensor(
   reader: ByteReader,
@@ -88,7 +88,7 @@ export async function readTensor(
       const values = shown ? native.onTypedArray(place) : new ARRAY_OF[dtype](place.numel);
       await reader.fill(asBytes(values));
       if (swap) swapBytes(values);
-      // libtorch reads a bool as the byte it is: anything but 0 and 1 would be neither.
+      // libtorch does not check the bytes of bools: values other than 0 and 1 would be invalid.
       if (dtype === 'bool') for (let i = 0; i < values.length; i++) values[i] = values[i] === 0 ? 0 : 1;
       if (shown) continue;
       using piece = native.fromData(values, [values.length], dtype, 'cpu');
@@ -102,8 +102,8 @@ export async function readTensor(
 }
 
 /**
- * The elements in row-major order, as bytes. Where a tensor lies on the CPU without gaps, the pieces are its own memory:
- * it must not change until they have been used.
+ * The elements in row-major order, as bytes. If a tensor is contiguous on the CPU, the pieces are its own memory:
+ * it must not change until they have been written.
  */
 export async function* tensorPieces(tensor: Tensor): AsyncGenerator<Uint8Array> {
   const { numel, dtype } = tensor;
@@ -118,7 +118,7 @@ export async function* tensorPieces(tensor: Tensor): AsyncGenerator<Uint8Array> 
   }
 }
 
-/** Whether the runtime lets JavaScript see memory that is not its own: Node does, Electron does not. */
+/** Whether the runtime allows external memory in JavaScript: Node.js does, Electron does not. */
 function showsMemory(): boolean {
   if (shows === undefined) {
     using probe = native.fromData(new Uint8Array(1), [1], 'uint8', 'cpu');
@@ -130,10 +130,10 @@ function showsMemory(): boolean {
 
 let shows: boolean | undefined;
 
-/** As many buffers as one call of the operating system takes. */
+/** Maximum number of buffers per system call. */
 const MAX_BUFFERS = 1024;
 
-/** Writes pieces one after the other, many in one call: every call is a wait for another thread. */
+/** Writes pieces in order, many per call, because every call waits for another thread. */
 export async function writePieces(file: FileHandle, pieces: AsyncIterable<Uint8Array>): Promise<void> {
   let pending: Uint8Array[] = [];
   let bytes = 0;

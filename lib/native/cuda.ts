@@ -8,7 +8,7 @@ import type { Handle } from './types.js';
 export interface CudaTable<T extends Handle> {
   cudaKernels(): boolean;
   cudaRuntime(): boolean;
-  /** Empty where a device can be used. */
+  /** Empty if a device can be used. */
   cudaProblem(): string;
   cudaDeviceProperties(
     device: number,

@@ -1,5 +1,5 @@
 /**
- * Weight initialisers, in place, each with its source. The trailing underscore is PyTorch's.
+ * Weight initialisers, in place, each with its source.
  * @see https://pytorch.org/docs/stable/nn.init.html
  * @module
  */
@@ -17,13 +17,13 @@ const LOW_HIGH = optionKeys('low', 'high');
 const GROUPS = optionKeys('groups');
 const SPARSITY_STD = optionKeys('sparsity', 'std');
 
-/** Which number of connections keeps its variance: of a unit's inputs (`fan_in`) or outputs (`fan_out`). */
+/** Whether the variance is preserved in the forward pass (`fanIn`) or in the backward pass (`fanOut`). */
 export type FanMode = 'fanIn' | 'fanOut';
 
 /** The activation that follows. */
 export type Nonlinearity = 'linear' | 'relu' | 'leakyRelu' | 'tanh' | 'sigmoid' | 'selu';
 
-/** Connections into and out of a unit. @param weight - [O, I, ...kernel]. */
+/** Number of inputs and outputs of a unit. @param weight - [O, I, ...kernel]. */
 export function fans(weight: Tensor): { fanIn: number; fanOut: number } {
   const [outputs, inputs, ...kernel] = checkShape('weight', weight);
   if (outputs === undefined || inputs === undefined) {
@@ -35,7 +35,7 @@ export function fans(weight: Tensor): { fanIn: number; fanOut: number } {
   return { fanIn: inputs * area, fanOut: outputs * area };
 }
 
-/** The factor that keeps the variance through the activation. @param slope - Of leakyRelu. Default 0.01. */
+/** The factor that preserves the variance through the activation. @param slope - Slope of leakyRelu. Default 0.01. */
 export function calculateGain(nonlinearity: Nonlinearity, slope = 0.01): number {
   number('slope', slope);
   oneOf('nonlinearity', ['linear', 'relu', 'leakyRelu', 'tanh', 'sigmoid', 'selu'], nonlinearity);
@@ -57,7 +57,7 @@ export interface KaimingOptions {
 
 const KAIMING_KEYS = optionKeys('mode', 'nonlinearity', 'a');
 
-/** Where there are no connections there is nothing to fill, and any scale will do. */
+/** An empty tensor has no connections; then any scale is valid. */
 const atLeastOne = (count: number) => Math.max(1, count);
 
 function kaimingStd(weight: Tensor, options: KaimingOptions): number {
@@ -116,7 +116,7 @@ export function uniform_(
   return tensor;
 }
 
-/** One value everywhere. */
+/** Fills with one value. */
 export function constant_(tensor: Tensor, value: number): Tensor {
   noGrad(() => native.fill(tensor, value).dispose());
   return tensor;
@@ -146,7 +146,7 @@ export interface TruncNormalOptions {
 
 const TRUNC_NORMAL_KEYS = optionKeys('mean', 'std', 'min', 'max');
 
-/** Normal numbers, of which none lies outside [min, max]. @see https://people.sc.fsu.edu/~jburkardt/presentations/truncated_normal.pdf */
+/** Normal numbers within [min, max]. @see https://people.sc.fsu.edu/~jburkardt/presentations/truncated_normal.pdf */
 export function truncNormal_(tensor: Tensor, options: TruncNormalOptions = {}): Tensor {
   const { mean = 0, std = 1, min = -2, max = 2 } = checkOptions(options, TRUNC_NORMAL_KEYS);
   number('mean', mean);
@@ -155,7 +155,7 @@ export function truncNormal_(tensor: Tensor, options: TruncNormalOptions = {}): 
   return noGrad(() =>
     tidy(() => {
       const share = (value: number) => erf((value - mean) / std / Math.SQRT2);
-      // Uniform between the bounds' own shares, through the inverse of the distribution.
+      // Uniform numbers between the probabilities of the bounds, mapped by the inverse of the distribution.
       uniform_(tensor, { low: share(min), high: share(max) });
       const bent = tensor.erfinv();
       return tensor
@@ -167,14 +167,14 @@ export function truncNormal_(tensor: Tensor, options: TruncNormalOptions = {}): 
   );
 }
 
-/** The error function of a number, by libtorch's. */
+/** The error function of a number, computed by libtorch. */
 function erf(value: number): number {
   using point = native.full([], value, 'float64', 'cpu');
   using result = native.erf(point);
   return Number(result.item());
 }
 
-/** An orthogonal matrix, the trailing dimensions as one; times `gain` (default 1). @see Saxe et al. 2013, https://arxiv.org/abs/1312.6120 */
+/** An orthogonal matrix, with the trailing dimensions flattened, times `gain` (default 1). @see Saxe et al. 2013, https://arxiv.org/abs/1312.6120 */
 export function orthogonal_(weight: Tensor, options: { gain?: number | undefined } = {}): Tensor {
   const gain = number('gain', checkOptions(options, GAIN).gain ?? 1);
   const shape = checkShape('weight', weight);
@@ -186,7 +186,7 @@ export function orthogonal_(weight: Tensor, options: { gain?: number | undefined
       const flat = native.empty([rows, columns], dtype, device);
       normal_(flat);
       const [q, r] = native.qr(rows < columns ? flat.t() : flat, 'reduced');
-      // The decomposition's signs are arbitrary: those of R's diagonal make it uniform.
+      // The signs of the decomposition are arbitrary; the signs of R's diagonal make the distribution uniform.
       const uniform = q.mul(r.diag().sign());
       return weight.copy_((rows < columns ? uniform.t() : uniform).reshape(shape)).mul_(gain);
     }),
@@ -204,7 +204,7 @@ export function eye_(weight: Tensor): Tensor {
   return noGrad(() => weight.copy_(identity));
 }
 
-/** A convolution that passes its input channels on, as many as there are. @param weight - [O, I, ...kernel]. @param options.groups - Default 1. */
+/** A convolution that copies its input channels to its output channels. @param weight - [O, I, ...kernel]. @param options.groups - Default 1. */
 export function dirac_(weight: Tensor, options: { groups?: number | undefined } = {}): Tensor {
   const { groups = 1 } = checkOptions(options, GROUPS);
   const [outputs, inputs, ...kernel] = checkShape('weight', weight);
@@ -227,7 +227,7 @@ export function dirac_(weight: Tensor, options: { groups?: number | undefined } 
   );
 }
 
-/** Normal numbers, a share of each column zeroed. @param options.std - Default 0.01. @see Martens, ICML 2010 */
+/** Normal numbers with a fraction of each column set to 0. @param options.std - Default 0.01. @see Martens, ICML 2010 */
 export function sparse_(weight: Tensor, options: { sparsity: number; std?: number | undefined }): Tensor {
   const { sparsity, std = 0.01 } = checkOptions(options, SPARSITY_STD);
   const [rows, columns, ...rest] = checkShape('weight', weight);

@@ -1,5 +1,5 @@
 /**
- * The base class of layers and networks: a tree of parameters, buffers and modules, found in the object's own fields.
+ * The base class of layers and networks: a tree of parameters, buffers and modules in the fields of the object.
  * @module
  */
 import { inspect } from 'node:util';
@@ -21,28 +21,28 @@ import { keyOf } from './state-key.js';
 const PARAMETER_KEYS = optionKeys('requiresGrad');
 const BUFFER_KEYS = optionKeys('persistent', 'required');
 
-/** A module whatever it takes and gives. */
+/** A module with any inputs and outputs. */
 export type AnyModule = Module<never[], unknown>;
 
-/** Called after a module's forward; a Tensor, or an array of them, that it returns takes the output's place. */
+/** Called after a module's forward; if it returns a Tensor or an array of tensors, this replaces the output. */
 export type ForwardHook = (module: AnyModule, inputs: unknown[], output: unknown) => unknown;
 
-/** Called before a module's forward; an array that it returns takes the inputs' place. */
-// biome-ignore lint/suspicious/noConfusingVoidType: a hook that only looks returns nothing
+/** Called before a module's forward; if it returns an array, this replaces the inputs. */
+// biome-ignore lint/suspicious/noConfusingVoidType: a hook need not return anything
 export type ForwardPreHook = (module: AnyModule, inputs: unknown[]) => unknown[] | void;
 
-/** What takes a hook away again. */
+/** Removes a hook. */
 export interface HookHandle {
-  /** Takes the hook away; a second call does nothing. */
+  /** Removes the hook; a second call does nothing. */
   remove(): void;
 }
 
-/** Names and tensors by which a model is saved: PyTorch's `state_dict`. */
+/** Tensors of a model by key: PyTorch's `state_dict`. */
 export type StateDict = Record<string, Tensor>;
 
 const parameters = new WeakSet<Tensor>();
 
-/** A tensor that a module trains: {@link Module} finds it in its fields. */
+/** A trained tensor of a module: {@link Module} finds it in its fields. */
 export interface Parameter extends Tensor {}
 
 /**
@@ -50,7 +50,7 @@ export interface Parameter extends Tensor {}
  * @see https://pytorch.org/docs/stable/generated/torch.nn.parameter.Parameter.html
  * @example scale = new nn.Parameter(ones([8]));
  */
-// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the constructor returns a Tensor, which the interface says
+// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the constructor returns a Tensor, which the interface declares
 export class Parameter {
   constructor(data: Tensor, options: { requiresGrad?: boolean | undefined } = {}) {
     const { requiresGrad = true } = checkOptions(options, PARAMETER_KEYS);
@@ -65,7 +65,7 @@ export class Parameter {
 /**
  * Base class of layers and networks. Fields that hold a {@link Parameter}, a Module, or a buffer registered with
  * {@link registerBuffer} become part of the module; their names, in snake_case and joined by dots, are the state's keys.
- * A field in snake_case or with a capital first (`LayerNorm`) is its own key; {@link Module.stateKeys} names others.
+ * A field in snake_case or with an initial capital (`LayerNorm`) is its own key; {@link Module.stateKeys} sets others.
  * @see https://pytorch.org/docs/stable/generated/torch.nn.Module.html
  * @example
  * class Net extends nn.Module {
@@ -74,10 +74,10 @@ export class Parameter {
  * }
  */
 export abstract class Module<Args extends unknown[] = [Tensor], Out = Tensor> {
-  /** Whether the module trains (batch statistics, dropout) or evaluates. Set by {@link train} and {@link eval}. */
+  /** Training mode (batch statistics, dropout) or evaluation mode. Set by {@link train} and {@link eval}. */
   training = true;
   /**
-   * Keys of fields that are not the usual ones, such as those of a PyTorch network written in camelCase.
+   * Keys of fields that differ from the default, such as those of a PyTorch network with camelCase names.
    * @example class Block extends nn.Module { static override stateKeys = { conv3X3: 'conv3X3' }; … }
    */
   static readonly stateKeys: Readonly<Record<string, string>> = {};
@@ -96,9 +96,9 @@ export abstract class Module<Args extends unknown[] = [Tensor], Out = Tensor> {
   abstract forward(...args: Args): Out;
 
   /**
-   * Makes a tensor part of the state without training it, as the field `name`.
-   * @param options.persistent - Whether {@link stateDict} has it. Default true.
-   * @param options.required - Whether a strict {@link loadStateDict} asks for it; otherwise it stays as it is where a state
+   * Adds a tensor to the state without training it, as the field `name`.
+   * @param options.persistent - Whether {@link stateDict} contains it. Default true.
+   * @param options.required - Whether a strict {@link loadStateDict} requires it; otherwise it is not changed if the state
    *   lacks it. Default true.
    */
   protected registerBuffer(
@@ -170,7 +170,7 @@ export abstract class Module<Args extends unknown[] = [Tensor], Out = Tensor> {
     }
   }
 
-  /** The tensors that the state has. @throws ArgumentError when two have the same key. */
+  /** The tensors of the state. @throws ArgumentError when two have the same key. */
   #stateEntries(): StateEntry[] {
     const entries: StateEntry[] = [...this.#allParameters()].map(([key, tensor]) => ({
       key,
@@ -202,21 +202,21 @@ export abstract class Module<Args extends unknown[] = [Tensor], Out = Tensor> {
     return this.train(false);
   }
 
-  /** Makes all parameters train, or freezes them. */
+  /** Sets `requiresGrad` of all parameters: false freezes them. */
   requiresGrad_(value = true): this {
     for (const parameter of this.parameters()) parameter.requiresGrad = value;
     return this;
   }
 
-  /** Drops the gradients of all parameters. */
+  /** Removes the gradients of all parameters. */
   zeroGrad(): void {
     native.zeroGrad([...this.parameters()]);
   }
 
   /**
-   * Moves parameters, their gradients and buffers in place: their identity stays, so optimizers keep working. The dtype applies to
+   * Moves parameters, their gradients and buffers in place, so that optimizers keep working. The dtype applies to
    * floating-point ones only.
-   * @throws DeviceError when the device is not there; the module is then as it was.
+   * @throws DeviceError when the device is not available; the module is then unchanged.
    */
   to(options: ToOptions): this {
     const { device, dtype } = checkOptions(options, TO_KEYS);
@@ -249,7 +249,7 @@ export abstract class Module<Args extends unknown[] = [Tensor], Out = Tensor> {
   }
 
   /**
-   * Parameters and persistent buffers by key, PyTorch's keys: the tensors themselves, detached, not copies.
+   * Parameters and persistent buffers by PyTorch's keys: detached tensors that share memory, not copies.
    * @throws ArgumentError when two fields have the same key.
    * @see https://pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.state_dict
    */
@@ -259,11 +259,11 @@ export abstract class Module<Args extends unknown[] = [Tensor], Out = Tensor> {
 
   /**
    * Copies a state into the parameters and buffers of the same keys. Everything is checked before anything is copied. A
-   * key may also be spelt as the field is (`convBlock.weight` for `conv_block.weight`). `num_batches_tracked` of batch
-   * norms may be absent, as in files of PyTorch before 0.4.1; the counter then stays.
+   * key may also be spelt like the field (`convBlock.weight` for `conv_block.weight`). `num_batches_tracked` of batch
+   * norms may be missing, as in files of PyTorch before 0.4.1; the counter is then not changed.
    * @param options.strict - Throw when keys are missing or unexpected. Default true.
-   * @param options.ignoreMismatched - Leave out tensors of another shape instead of throwing. Default false.
-   * @returns The keys that were missing or unexpected, and those left out for their shape.
+   * @param options.ignoreMismatched - Leave out tensors with a different shape instead of throwing. Default false.
+   * @returns The missing and unexpected keys, and those left out because of their shape.
    * @throws CheckpointError naming the keys, or the key and both shapes.
    * @see https://pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.load_state_dict
    */
@@ -275,7 +275,7 @@ export abstract class Module<Args extends unknown[] = [Tensor], Out = Tensor> {
 
   /**
    * Calls `hook` after every forward of this module, with its inputs and output.
-   * @returns `remove()` takes the hook away.
+   * @returns `remove()` removes the hook.
    * @see https://pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.register_forward_hook
    */
   registerForwardHook(hook: ForwardHook): HookHandle {
@@ -284,7 +284,7 @@ export abstract class Module<Args extends unknown[] = [Tensor], Out = Tensor> {
 
   /**
    * Calls `hook` before every forward of this module, with its inputs.
-   * @returns `remove()` takes the hook away.
+   * @returns `remove()` removes the hook.
    */
   registerForwardPreHook(hook: ForwardPreHook): HookHandle {
     return this.#addHook(this.#preHooks, hook);
@@ -298,7 +298,7 @@ export abstract class Module<Args extends unknown[] = [Tensor], Out = Tensor> {
     return {
       remove: () => {
         const removed = hooks.delete(entry);
-        // The class's own forward shows again once nothing stands before it.
+        // Without the instance property, the forward method of the class is used again.
         if (removed && this.#hooks.size + this.#preHooks.size === 0)
           delete (this as { forward?: unknown }).forward;
       },
@@ -325,7 +325,7 @@ export abstract class Module<Args extends unknown[] = [Tensor], Out = Tensor> {
         let output: unknown = forward.apply(this, inputs as Args);
         for (const { hook } of [...this.#hooks]) {
           const replaced = hook(self, inputs, output);
-          // Not whatever a short arrow function happens to return.
+          // Ignore other results of short arrow functions.
           if (isTensor(replaced) || (Array.isArray(replaced) && replaced.every(isTensor))) output = replaced;
         }
         return output as Out;
@@ -333,7 +333,7 @@ export abstract class Module<Args extends unknown[] = [Tensor], Out = Tensor> {
     });
   }
 
-  /** What the constructor was given, for {@link toString}; layers override it. */
+  /** The constructor's arguments, for {@link toString}; layers override it. */
   protected extraRepr(): string {
     return '';
   }
@@ -349,7 +349,7 @@ export abstract class Module<Args extends unknown[] = [Tensor], Out = Tensor> {
     return `${this.constructor.name}(${extra}\n${children.join('\n')}\n)`;
   }
 
-  /** What `console.log` shows: the tree of layers with their settings. */
+  /** For `console.log`: the tree of layers with their settings. */
   [inspect.custom](): string {
     return this.toString();
   }

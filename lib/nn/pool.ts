@@ -17,7 +17,7 @@ import type { ValuesIndices } from '../tensor/dims.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { Module } from './module.js';
 
-/** What a max pool gives: `{ values, indices }` where its constructor got `returnIndices: true`. */
+/** Result of a max pool: `{ values, indices }` with `returnIndices: true`. */
 export type Pooled<Indices extends boolean> = Indices extends true ? ValuesIndices : Tensor;
 
 /** A function of the functional interface, whose sizes and options are those of the class that passes it. */
@@ -31,7 +31,7 @@ abstract class Windowed<
 > extends Module<Args, Out> {
   /** Size of the window, one number per spatial dimension. */
   readonly kernelSize: readonly number[];
-  /** The options of the constructor; a stride left out is the size of the window. */
+  /** The options of the constructor; the default stride is the size of the window. */
   readonly options: Readonly<Options & { stride: Sizes }>;
   constructor(dimensions: number, kernelSize: Sizes, options: Options, keys: ReadonlySet<string>) {
     checkKeys(options, keys);
@@ -72,7 +72,7 @@ export class MaxPool1d<Indices extends boolean = false> extends Pool<
   WithIndices<F.MaxPoolOptions, Indices>,
   Pooled<Indices>
 > {
-  /** @param options.returnIndices - {@link forward} gives `{ values, indices }`, for {@link MaxUnpool1d}. Default false. */
+  /** @param options.returnIndices - {@link forward} returns `{ values, indices }`, for {@link MaxUnpool1d}. Default false. */
   constructor(kernelSize: Sizes, options: WithIndices<F.MaxPoolOptions, Indices> = {}) {
     super(1, F.maxPool1d, kernelSize, options, MAX_POOL_KEYS);
   }
@@ -83,7 +83,7 @@ export class MaxPool2d<Indices extends boolean = false> extends Pool<
   WithIndices<F.MaxPool2dOptions, Indices>,
   Pooled<Indices>
 > {
-  /** @param options.returnIndices - {@link forward} gives `{ values, indices }`, for {@link MaxUnpool2d}. Default false. */
+  /** @param options.returnIndices - {@link forward} returns `{ values, indices }`, for {@link MaxUnpool2d}. Default false. */
   constructor(kernelSize: Pair, options: WithIndices<F.MaxPool2dOptions, Indices> = {}) {
     super(2, F.maxPool2d, kernelSize, options, MAX_POOL_KEYS);
   }
@@ -94,7 +94,7 @@ export class MaxPool3d<Indices extends boolean = false> extends Pool<
   WithIndices<F.MaxPoolOptions, Indices>,
   Pooled<Indices>
 > {
-  /** @param options.returnIndices - {@link forward} gives `{ values, indices }`, for {@link MaxUnpool3d}. Default false. */
+  /** @param options.returnIndices - {@link forward} returns `{ values, indices }`, for {@link MaxUnpool3d}. Default false. */
   constructor(kernelSize: Sizes, options: WithIndices<F.MaxPoolOptions, Indices> = {}) {
     super(3, F.maxPool3d, kernelSize, options, MAX_POOL_KEYS);
   }
@@ -142,21 +142,21 @@ abstract class AdaptivePool<Out = Tensor> extends Module<[Tensor], Out> {
   }
 }
 
-/** The mean over windows that give the wanted size, [B, C, L] -> [B, C, outputSize]. */
+/** The mean over windows that give the requested size, [B, C, L] -> [B, C, outputSize]. */
 export class AdaptiveAvgPool1d extends AdaptivePool {
   constructor(outputSize: OutputSize) {
     super(1, F.adaptiveAvgPool1d, outputSize);
   }
 }
 
-/** The mean over windows that give the wanted size, [B, C, H, W] -> [B, C, ...outputSize]. */
+/** The mean over windows that give the requested size, [B, C, H, W] -> [B, C, ...outputSize]. */
 export class AdaptiveAvgPool2d extends AdaptivePool {
   constructor(outputSize: OutputSize) {
     super(2, F.adaptiveAvgPool2d, outputSize);
   }
 }
 
-/** The mean over windows that give the wanted size, [B, C, D, H, W] -> [B, C, ...outputSize]. */
+/** The mean over windows that give the requested size, [B, C, D, H, W] -> [B, C, ...outputSize]. */
 export class AdaptiveAvgPool3d extends AdaptivePool {
   constructor(outputSize: OutputSize) {
     super(3, F.adaptiveAvgPool3d, outputSize);
@@ -183,25 +183,25 @@ abstract class AdaptiveMaxPool<Indices extends boolean> extends AdaptivePool<Poo
   }
 }
 
-/** The largest element of windows that give the wanted size, [B, C, L] -> [B, C, outputSize]. */
+/** The largest element of windows that give the requested size, [B, C, L] -> [B, C, outputSize]. */
 export class AdaptiveMaxPool1d<Indices extends boolean = false> extends AdaptiveMaxPool<Indices> {
-  /** @param options.returnIndices - {@link forward} gives `{ values, indices }`. Default false. */
+  /** @param options.returnIndices - {@link forward} returns `{ values, indices }`. Default false. */
   constructor(outputSize: OutputSize, options: { returnIndices?: Indices | undefined } = {}) {
     super(1, F.adaptiveMaxPool1d, outputSize, options);
   }
 }
 
-/** The largest element of windows that give the wanted size, [B, C, H, W] -> [B, C, ...outputSize]. */
+/** The largest element of windows that give the requested size, [B, C, H, W] -> [B, C, ...outputSize]. */
 export class AdaptiveMaxPool2d<Indices extends boolean = false> extends AdaptiveMaxPool<Indices> {
-  /** @param options.returnIndices - {@link forward} gives `{ values, indices }`. Default false. */
+  /** @param options.returnIndices - {@link forward} returns `{ values, indices }`. Default false. */
   constructor(outputSize: OutputSize, options: { returnIndices?: Indices | undefined } = {}) {
     super(2, F.adaptiveMaxPool2d, outputSize, options);
   }
 }
 
-/** The largest element of windows that give the wanted size, [B, C, D, H, W] -> [B, C, ...outputSize]. */
+/** The largest element of windows that give the requested size, [B, C, D, H, W] -> [B, C, ...outputSize]. */
 export class AdaptiveMaxPool3d<Indices extends boolean = false> extends AdaptiveMaxPool<Indices> {
-  /** @param options.returnIndices - {@link forward} gives `{ values, indices }`. Default false. */
+  /** @param options.returnIndices - {@link forward} returns `{ values, indices }`. Default false. */
   constructor(outputSize: OutputSize, options: { returnIndices?: Indices | undefined } = {}) {
     super(3, F.adaptiveMaxPool3d, outputSize, options);
   }
@@ -235,10 +235,10 @@ abstract class Unpool extends Windowed<
     this.#unpool = unpool;
   }
   /**
-   * Puts pooled values back to where they came from; zeros elsewhere.
+   * Puts pooled values back to their positions; zeros elsewhere.
    * @param input - [N, C, ...] or [C, ...]. @param indices - Those of the pool, int64, of the same shape.
    * @param outputSize - See {@link functional.maxUnpool2d}.
-   * @throws ShapeError for indices of another shape or outside the output.
+   * @throws ShapeError for indices of a different shape or outside the output.
    */
   forward(input: Tensor, indices: Tensor, outputSize: readonly number[] | null = null): Tensor {
     return this.#unpool(input, indices, this.kernelSize as never, { ...this.options, outputSize });
@@ -246,7 +246,7 @@ abstract class Unpool extends Windowed<
 }
 
 /**
- * The inverse of {@link MaxPool1d} but for what that left out, which is 0: [B, C, L] -> [B, C, L'].
+ * The inverse of {@link MaxPool1d} in which all other elements are 0: [B, C, L] -> [B, C, L'].
  * @see https://pytorch.org/docs/stable/generated/torch.nn.MaxUnpool1d.html
  */
 export class MaxUnpool1d extends Unpool {
@@ -256,7 +256,7 @@ export class MaxUnpool1d extends Unpool {
 }
 
 /**
- * The inverse of {@link MaxPool2d} but for what that left out, which is 0: [B, C, H, W] -> [B, C, H', W'].
+ * The inverse of {@link MaxPool2d} in which all other elements are 0: [B, C, H, W] -> [B, C, H', W'].
  * @see https://pytorch.org/docs/stable/generated/torch.nn.MaxUnpool2d.html
  */
 export class MaxUnpool2d extends Unpool {
@@ -266,7 +266,7 @@ export class MaxUnpool2d extends Unpool {
 }
 
 /**
- * The inverse of {@link MaxPool3d} but for what that left out, which is 0: [B, C, D, H, W] -> [B, C, D', H', W'].
+ * The inverse of {@link MaxPool3d} in which all other elements are 0: [B, C, D, H, W] -> [B, C, D', H', W'].
  * @see https://pytorch.org/docs/stable/generated/torch.nn.MaxUnpool3d.html
  */
 export class MaxUnpool3d extends Unpool {

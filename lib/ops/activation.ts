@@ -69,7 +69,7 @@ export function tanh(input: Tensor): Tensor {
   return native.tanh(input);
 }
 
-/** exp(input) / sum(exp(input)) along `dim`. @param options.dim - Default -1. @param options.dtype - Converted to it first. Default: its own. */
+/** exp(input) / sum(exp(input)) along `dim`. @param options.dim - Default -1. @param options.dtype - The input is converted to it first. Default: that of the input. */
 export function softmax(input: Tensor, options: SoftmaxOptions = {}): Tensor {
   const { dim = -1, dtype } = checkOptions(options, DIM_DTYPE);
   return native.softmax(input, dim, dtype);
@@ -129,8 +129,8 @@ export function celu(input: Tensor, options: { alpha?: number | undefined } = {}
 }
 
 /**
- * Limited to [minVal, maxVal]. @param options.minVal - Default -1. @param options.maxVal - Default 1.
- * @throws ArgumentError where minVal is above maxVal.
+ * Clamps to [minVal, maxVal]. @param options.minVal - Default -1. @param options.maxVal - Default 1.
+ * @throws ArgumentError if minVal is above maxVal.
  */
 export function hardtanh(
   input: Tensor,
@@ -147,7 +147,7 @@ export function hardshrink(input: Tensor, options: { lambda?: number | undefined
   return native.hardshrink(input, lambda);
 }
 
-/** 0 within ±lambda, nearer to it by lambda elsewhere. @param options.lambda - Default 0.5. */
+/** 0 within ±lambda, the input moved towards 0 by lambda elsewhere. @param options.lambda - Default 0.5. */
 export function softshrink(input: Tensor, options: { lambda?: number | undefined } = {}): Tensor {
   const { lambda = 0.5 } = checkOptions(options, LAMBDA);
   return native.softshrink(input, number('lambda', lambda, { min: 0 }));
@@ -159,7 +159,7 @@ export function threshold(input: Tensor, options: { threshold: number; value: nu
   return native.threshold(input, limit, value);
 }
 
-/** The input where positive, `weight` ([1], or one a channel) times it elsewhere. @see https://arxiv.org/abs/1502.01852 */
+/** The input where positive, `weight` ([1], or one per channel) times it elsewhere. @see https://arxiv.org/abs/1502.01852 */
 export function prelu(input: Tensor, weight: Tensor): Tensor {
   return native.prelu(input, weight);
 }
@@ -177,10 +177,10 @@ export function rrelu(
 }
 
 /**
- * A draw from the categorical distribution of logits as a point between the classes.
- * @param options.tau - Temperature, above 0: the smaller, the nearer to one class. Default 1.
- * @param options.hard - Vectors with a single 1, whose gradient is that of the soft ones. Default false.
- * @param options.dim - Of the classes. Default -1. @see https://arxiv.org/abs/1611.01144
+ * Samples from the Gumbel-softmax distribution of logits: a differentiable approximation of a categorical sample.
+ * @param options.tau - Temperature, above 0: smaller values are closer to one-hot. Default 1.
+ * @param options.hard - Return one-hot vectors with the gradient of the soft ones. Default false.
+ * @param options.dim - Dimension of the classes. Default -1. @see https://arxiv.org/abs/1611.01144
  */
 export function gumbelSoftmax(
   input: Tensor,
@@ -231,7 +231,7 @@ export function dropout2d(input: Tensor, options: DropoutOptions = {}): Tensor {
   return native.featureDropout(input, number('p', p, { min: 0, max: 1 }), training);
 }
 
-/** {@link dropout} of whole channels that keeps mean and variance, as {@link alphaDropout}. @param input - [B, C, ...]. @param options.training - Default false. */
+/** {@link alphaDropout} of whole channels. @param input - [B, C, ...]. @param options.training - Default false. */
 export function featureAlphaDropout(input: Tensor, options: DropoutOptions = {}): Tensor {
   const { p = 0.5, training = false } = checkOptions(options, P_TRAINING);
   return native.featureAlphaDropout(input, number('p', p, { min: 0, max: 1 }), training);
@@ -241,14 +241,14 @@ export function featureAlphaDropout(input: Tensor, options: DropoutOptions = {})
 export interface AlphaDropoutOptions {
   /** Probability of a drop, 0 to 1. Default 0.5. */
   p?: number | undefined;
-  /** Default false, as PyTorch has it here alone. */
+  /** Default false, as in PyTorch. */
   training?: boolean | undefined;
 }
 
 const ALPHA_DROPOUT_KEYS = optionKeys('p', 'training');
 
 /**
- * {@link dropout} that keeps mean and variance, to go with {@link selu}; the input itself unless `training` is true.
+ * {@link dropout} that preserves mean and variance, for {@link selu}. Returns the input unless `training` is true.
  * @see https://arxiv.org/abs/1706.02515, https://pytorch.org/docs/stable/generated/torch.nn.functional.alpha_dropout.html
  */
 export function alphaDropout(input: Tensor, options: AlphaDropoutOptions = {}): Tensor {

@@ -1,5 +1,5 @@
 /**
- * Keeping gradients within bounds, between the backward pass and the optimizer's step.
+ * Gradient clipping, between the backward pass and the optimizer step.
  * @module
  */
 import { number } from '../check/arguments.js';
@@ -9,18 +9,18 @@ import { isTensor, native, type Tensor } from '../tensor/tensor.js';
 
 const NORM_TYPE_ERROR_IF_NONFINITE = optionKeys('normType', 'errorIfNonfinite');
 
-/** Smallest positive number: what has to be above 0 is at least this. */
+/** Smallest positive number, the minimum of options that must be above 0. */
 const ABOVE_ZERO = { min: Number.MIN_VALUE };
 
 /**
- * Scales all gradients so that their joint norm is at most `maxNorm`. Parameters without a gradient are left out.
+ * Scales all gradients so that their total norm is at most `maxNorm`. Parameters without a gradient are ignored.
  * @param parameters - One tensor or several.
  * @param maxNorm - Above 0.
  * @param options.normType - p of the p-norm, above 0; `Infinity` for the largest value. Default 2.
- * @param options.errorIfNonfinite - Throw, with nothing changed, where the norm is NaN or infinite. Default false: a norm that is
- * NaN makes all gradients NaN, an infinite one all zero, those of infinite elements NaN.
- * @returns The norm before; NaN or infinite where a gradient is.
- * @throws ArgumentError with `errorIfNonfinite` for gradients that are not finite; for an expanded gradient.
+ * @param options.errorIfNonfinite - Throw without changes if the norm is NaN or infinite. Default false: a NaN norm
+ * makes all gradients NaN; an infinite norm makes all gradients zero, except infinite elements, which become NaN.
+ * @returns The norm before clipping, which may be NaN or infinite.
+ * @throws ArgumentError with `errorIfNonfinite` for non-finite gradients, and for an expanded gradient.
  * @see https://pytorch.org/docs/stable/generated/torch.nn.utils.clip_grad_norm_.html
  */
 export function clipGradNorm_(
@@ -40,7 +40,7 @@ export function clipGradNorm_(
 }
 
 /**
- * Limits every element of every gradient to `-clipValue` ... `clipValue`.
+ * Clamps every element of every gradient to `-clipValue` ... `clipValue`.
  * @param parameters - One tensor or several.
  * @param clipValue - Above 0.
  * @see https://pytorch.org/docs/stable/generated/torch.nn.utils.clip_grad_value_.html

@@ -24,7 +24,7 @@ export interface ConvOptions {
 /** @internal */
 export const CONV_KEYS = optionKeys('stride', 'padding', 'dilation', 'groups');
 
-/** {@link ConvOptions}, checked and spelled out. `extra` holds zeros to be added first, at the far ends. */
+/** {@link ConvOptions} with checks and defaults. `extra`: zeros to add first, at the far ends. */
 interface Resolved {
   stride: number[];
   padding: number[];
@@ -68,7 +68,7 @@ function padFarEnds(input: Tensor, extra: readonly number[]): Tensor {
   );
 }
 
-/** The spatial sizes of a weight, as many as the convolution has dimensions. */
+/** The spatial sizes of a weight. */
 function kernelOf(weight: Tensor, count: number): number[] {
   const shape = checkShape('weight', weight);
   return Array.from({ length: count }, (_, i) => shape.at(i - count) ?? 1);
@@ -160,7 +160,7 @@ function transposed(
 }
 
 /**
- * The gradient of {@link conv1d} by its input, as a layer. @param input - [B, I, L]. @param weight - [I, O / groups, k].
+ * Transposed 1-D convolution: the gradient of {@link conv1d} with respect to its input. @param input - [B, I, L]. @param weight - [I, O / groups, k].
  * @returns [B, O, L']. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.conv_transpose1d.html
  */
 export function convTranspose1d(
@@ -173,7 +173,7 @@ export function convTranspose1d(
 }
 
 /**
- * The gradient of {@link conv2d} by its input, as a layer. @param input - [B, I, H, W]. @param weight - [I, O / groups, kh, kw].
+ * Transposed 2-D convolution: the gradient of {@link conv2d} with respect to its input. @param input - [B, I, H, W]. @param weight - [I, O / groups, kh, kw].
  * @returns [B, O, H', W']. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.conv_transpose2d.html
  */
 export function convTranspose2d(
@@ -186,7 +186,7 @@ export function convTranspose2d(
 }
 
 /**
- * The gradient of {@link conv3d} by its input, as a layer. @param input - [B, I, D, H, W].
+ * Transposed 3-D convolution: the gradient of {@link conv3d} with respect to its input. @param input - [B, I, D, H, W].
  * @param weight - [I, O / groups, kd, kh, kw]. @returns [B, O, D', H', W'].
  */
 export function convTranspose3d(

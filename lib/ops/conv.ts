@@ -1,5 +1,5 @@
 /**
- * Two-dimensional convolution and what goes with it: linear maps and padding.
+ * Two-dimensional convolution, linear maps and padding.
  * @module
  */
 
@@ -27,12 +27,12 @@ export interface Conv2dOptions {
 export const CONV2D_KEYS = optionKeys('stride', 'padding', 'dilation', 'groups');
 const CONV2D_FUNCTION_KEYS = optionKeys(...CONV2D_KEYS, 'algorithm');
 
-/** What computes a {@link conv2d} on the CPU. `'auto'` takes what is fastest for the sizes, forward and backward. */
+/** Algorithms of {@link conv2d} on the CPU. `'auto'` chooses the fastest for the sizes, separately for forward and backward. */
 export type Conv2dAlgorithm = (typeof CONV2D_ALGORITHMS)[number];
 
 const CONV2D_ALGORITHMS = ['auto', 'winograd', 'fused', 'libtorch'] as const;
 
-/** {@link Conv2dOptions}, checked and spelled out. `before` holds zeros to be added first, at the bottom and right. */
+/** {@link Conv2dOptions} with checks and defaults. `before`: zeros to add first, at the bottom and right. */
 export interface ResolvedConv {
   stride: [number, number];
   padding: [number, number];
@@ -66,7 +66,7 @@ export function resolveConv(kernelSize: readonly [number, number], options: Conv
   };
 }
 
-/** The input with the zeros that symmetric padding cannot express. */
+/** Adds the zeros that symmetric padding cannot express. */
 export function padExtra(input: Tensor, [bottom, right]: readonly [number, number]): Tensor {
   return bottom || right ? native.pad(input, [0, right, 0, bottom], 'constant', 0) : input;
 }
@@ -77,7 +77,7 @@ export function kernelSizeOf(weight: Tensor, name = 'weight'): [number, number] 
   return [shape.at(-2) ?? 1, shape.at(-1) ?? 1];
 }
 
-/** As a member of {@link CONV2D_ALGORITHMS}. */
+/** Checks that it is one of {@link CONV2D_ALGORITHMS}. */
 export function conv2dAlgorithm(algorithm: Conv2dAlgorithm = 'auto'): Conv2dAlgorithm {
   return oneOf('algorithm', CONV2D_ALGORITHMS, algorithm);
 }
@@ -86,7 +86,7 @@ export function conv2dAlgorithm(algorithm: Conv2dAlgorithm = 'auto'): Conv2dAlgo
  * 2-D convolution (cross-correlation).
  * @param input - [B, I, H, W]. @param weight - [O, I / groups, kh, kw]. @param bias - [O] or null.
  * @param options.algorithm - `'fused'` and `'winograd'` (3x3 or 5x5, stride and dilation 1) are dyconv's kernels, for
- * float32 or bfloat16 on the CPU without groups; `'libtorch'` is its own convolution. Default `'auto'`.
+ * float32 or bfloat16 on the CPU without groups; `'libtorch'` is libtorch's convolution. Default `'auto'`.
  * @returns [B, O, H', W'].
  * @throws ShapeError when sizes do not fit. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.conv2d.html
  */
@@ -107,9 +107,9 @@ export function linear(input: Tensor, weight: Tensor, bias: Tensor | null = null
 }
 
 /**
- * Padding of the last dimensions.
+ * Pads the last dimensions.
  * @param padding - [left, right] of the last dimension, then of the one before it, and so on.
- * @param options.mode - Default `'constant'`. @param options.value - What `'constant'` fills with. Default 0.
+ * @param options.mode - Default `'constant'`. @param options.value - Value of `'constant'` padding. Default 0.
  */
 export function pad(
   input: Tensor,

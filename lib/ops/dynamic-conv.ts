@@ -8,7 +8,7 @@ import { checkOptions, optionKeys } from '../check/index.js';
 import { isTensor, native, type Tensor } from '../tensor/tensor.js';
 import { CONV2D_KEYS, type Conv2dOptions, kernelSizeOf, padExtra, resolveConv } from './conv.js';
 
-/** How attention is made of logits: `softmax` (Chen et al.) or `sigmoid` (CondConv, Yang et al., NeurIPS 2019). */
+/** The function from logits to attention: `softmax` (Chen et al.) or `sigmoid` (CondConv, Yang et al., NeurIPS 2019). */
 export type RoutingKind = 'softmax' | 'sigmoid';
 
 /**
@@ -59,7 +59,7 @@ export interface DynamicConv2dOptions extends Conv2dOptions {
 const DYNAMIC_CONV2D_KEYS = optionKeys(...CONV2D_KEYS, 'algorithm');
 
 /**
- * Convolves every sample with its own mixture of K kernels:
+ * Convolves every sample with its own weighted sum of K kernels:
  * `y[b] = conv2d(x[b], Σ_k attention[b,k]·weight[k]) + Σ_k attention[b,k]·bias[k]`. Differentiable in all tensors.
  * @param input - [B, I, H, W], contiguous or channels last; float32, float64, bfloat16 or float16.
  * @param weight - [K, O, I / groups, kh, kw], dtype and device of the input.
@@ -91,12 +91,12 @@ export function dynamicConv2d(
   );
 }
 
-/** Names of the algorithms in the order `'auto'` considers them; `'reference'`, slow and readable, is the last. */
+/** Names of the algorithms in the order of `'auto'`; `'reference'`, which is slow, is the last. */
 dynamicConv2d.algorithms = (): AlgorithmName[] => [...available];
 
 /**
- * The algorithm that `'auto'` takes for these arguments of {@link dynamicConv2d}, without computing anything. Shapes decide,
- * and whether the attention of every sample sums to 1.
+ * The algorithm that `'auto'` chooses for these arguments of {@link dynamicConv2d}, without computing. It depends on the shapes
+ * and on whether the attention of every sample sums to 1.
  */
 dynamicConv2d.choice = (
   input: Tensor,
@@ -120,13 +120,13 @@ dynamicConv2d.choice = (
   return choice as AlgorithmName;
 };
 
-/** The least temperature of a {@link routing}: the smallest float32 with all its digits. */
+/** The smallest temperature of a {@link routing}: the smallest normal float32. */
 export const LEAST_TEMPERATURE = 2 ** -126;
 
 /** Options of {@link routing}. */
 export interface RoutingOptions {
   /**
-   * Divides the logits; high values even the attention out. At least 2^-126; a Tensor of one number
+   * Divides the logits; high values give nearly equal attention. At least 2^-126; a Tensor of one number
    * is read on its own device. Default 1.
    */
   temperature?: number | Tensor | undefined;
@@ -140,7 +140,7 @@ const ROUTING_KEYS = optionKeys('temperature', 'kind');
  * Attention over K kernels from the input: `kind((w2 relu(w1 pool(x) + b1) + b2) / temperature)`.
  * @param input - [B, I, H, W]. @param weight1 - [R, I, 1, 1]. @param bias1 - [R].
  * @param weight2 - [K, R, 1, 1]. @param bias2 - [K].
- * @returns [B, K]; float32 also for 16-bit inputs, whose precision the attention's gradient does not survive.
+ * @returns [B, K]; float32 also for 16-bit inputs, because the gradient of the attention needs this precision.
  */
 export function routing(
   input: Tensor,

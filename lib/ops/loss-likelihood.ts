@@ -11,7 +11,7 @@ import { type LossOptions, reductionOf } from './reduction.js';
 
 /** Options of {@link poissonNllLoss}. */
 export interface PoissonNllOptions extends LossOptions {
-  /** `input` holds logarithms of rates. Default true. */
+  /** Whether `input` has logarithms of rates. Default true. */
   logInput?: boolean | undefined;
   /** Add Stirling's approximation of the constant term. Default false. */
   full?: boolean | undefined;
@@ -29,7 +29,7 @@ export function poissonNllLoss(input: Tensor, target: Tensor, options: PoissonNl
 export interface GaussianNllOptions extends LossOptions {
   /** Add the constant term. Default false. */
   full?: boolean | undefined;
-  /** Least variance. Default 1e-6. */
+  /** Smallest variance. Default 1e-6. */
   eps?: number | undefined;
 }
 
@@ -48,15 +48,15 @@ export function gaussianNllLoss(
 
 /** Options of {@link ctcLoss}. */
 export interface CtcOptions extends LossOptions {
-  /** The class that stands for nothing. Default 0. */
+  /** Index of the blank class. Default 0. */
   blank?: number | undefined;
-  /** 0 instead of infinite losses, where the input is too short. Default false. */
+  /** Return 0 instead of infinite losses if the input is too short. Default false. */
   zeroInfinity?: boolean | undefined;
 }
 
 const CTC_KEYS = optionKeys(...LOSS_KEYS, 'blank', 'zeroInfinity');
 
-/** Lengths as the add-on takes them. */
+/** Lengths as arrays for the add-on. */
 function lengthsOf(lengths: readonly number[] | Tensor): readonly number[] {
   return isTensor(lengths) ? Array.from(lengths.dataSync(), Number) : lengths;
 }

@@ -12,7 +12,7 @@ import { type LossOptions, reductionOf } from './reduction.js';
 
 /** A margin. */
 export interface MarginOptions extends LossOptions {
-  /** How far apart the two cases have to be. The default is that of the function. */
+  /** The margin. The default depends on the function. */
   margin?: number | undefined;
 }
 
@@ -26,7 +26,7 @@ export function hingeEmbeddingLoss(input: Tensor, target: Tensor, options: Margi
   );
 }
 
-/** max(0, margin - target (input1 - input2)). @param target - 1 or -1: which should be larger. @param options.margin - Default 0. */
+/** max(0, margin - target (input1 - input2)). @param target - 1 if input1 should be larger, -1 if input2 should be. @param options.margin - Default 0. */
 export function marginRankingLoss(
   input1: Tensor,
   input2: Tensor,
@@ -60,11 +60,11 @@ export function cosineEmbeddingLoss(
 
 /** Options of {@link tripletMarginLoss}. */
 export interface TripletOptions extends MarginOptions {
-  /** Which norm. Default 2. */
+  /** p of the norm. Default 2. */
   p?: number | undefined;
   /** Added to differences. Default 1e-6. */
   eps?: number | undefined;
-  /** Use the distance from positive to negative where that is smaller. Default false. */
+  /** Use the distance from positive to negative if that is smaller. Default false. */
   swap?: boolean | undefined;
 }
 
@@ -104,13 +104,13 @@ export function multiMarginLoss(input: Tensor, target: Tensor, options: MultiMar
   return native.multiMarginLoss(input, target, p, margin, weight, reductionOf(options));
 }
 
-/** The hinge loss of several labels each. @param input - [B, C]. @param target - int64 [B, C]: labels, then -1. */
+/** The multi-label hinge loss. @param input - [B, C]. @param target - int64 [B, C]: labels, then -1. */
 export function multilabelMarginLoss(input: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
   return native.multilabelMarginLoss(input, target, reductionOf(checkOptions(options, LOSS_KEYS)));
 }
 
 /**
- * Binary cross entropy of the logits of several labels each, the mean over classes.
+ * Multi-label binary cross entropy of logits, the mean over classes.
  * @param input - [B, C]. @param target - 0 or 1, of its shape and dtype. @param options.weight - [C], of the classes.
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.multilabel_soft_margin_loss.html
  */

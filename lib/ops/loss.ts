@@ -22,11 +22,11 @@ export type { LossOptions, Reduction };
 
 /** Options of {@link crossEntropy}. */
 export interface CrossEntropyOptions extends LossOptions {
-  /** Share of the target spread evenly over all classes, 0 to 1. Default 0. */
+  /** Label smoothing: fraction of the target that is spread evenly over all classes, 0 to 1. Default 0. */
   labelSmoothing?: number | undefined;
   /** [C] weights of the classes. */
   weight?: Tensor | null | undefined;
-  /** Target value that does not count. Default -100. */
+  /** Target value that is ignored. Default -100. */
   ignoreIndex?: number | undefined;
 }
 
@@ -45,7 +45,7 @@ export function crossEntropy(input: Tensor, target: Tensor, options: CrossEntrop
 export interface NllLossOptions extends LossOptions {
   /** [C] weights of the classes. */
   weight?: Tensor | null | undefined;
-  /** Target value that does not count. Default -100. */
+  /** Target value that is ignored. Default -100. */
   ignoreIndex?: number | undefined;
 }
 
@@ -99,7 +99,7 @@ export function huberLoss(
   return native.huberLoss(input, target, delta, reductionOf(options));
 }
 
-/** Binary cross entropy of probabilities. @param target - Of input's shape and dtype. @param options.weight - Of the elements. */
+/** Binary cross entropy of probabilities. @param target - Of input's shape and dtype. @param options.weight - Weights of the elements. */
 export function binaryCrossEntropy(
   input: Tensor,
   target: Tensor,
@@ -115,7 +115,7 @@ export function binaryCrossEntropy(
 
 /**
  * Binary cross entropy of logits. @param target - Probabilities, of input's shape and dtype.
- * @param options.weight - Of the elements. @param options.posWeight - Of the positive part of each class.
+ * @param options.weight - Weights of the elements. @param options.posWeight - Weights of the positive part of each class.
  */
 export function binaryCrossEntropyWithLogits(
   input: Tensor,
@@ -130,7 +130,7 @@ export function binaryCrossEntropyWithLogits(
 export interface KlDivOptions {
   /** `'batchmean'`, the sum over the batch size, is the divergence of the formula. Default `'mean'`, of the elements. */
   reduction?: Reduction | 'batchmean' | undefined;
-  /** `target` holds log-probabilities. Default false. */
+  /** Whether `target` has log-probabilities. Default false. */
   logTarget?: boolean | undefined;
 }
 

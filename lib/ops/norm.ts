@@ -1,5 +1,5 @@
 /**
- * Normalisation, distances, attention and look-ups, as functions.
+ * Normalisation, distances, attention and embeddings, as functions.
  * @module
  */
 
@@ -29,7 +29,7 @@ export interface BatchNormOptions {
   bias?: Tensor | null | undefined;
   /** Normalise by the batch's own statistics. Default false. */
   training?: boolean | undefined;
-  /** Share of the batch in the running statistics. Default 0.1. */
+  /** Weight of the batch in the running statistics. Default 0.1. */
   momentum?: number | undefined;
   /** Added to the variance. Default 1e-5. */
   eps?: number | undefined;
@@ -86,10 +86,10 @@ export function groupNorm(input: Tensor, numGroups: number, options: NormOptions
 }
 
 /**
- * Rows of `weight` [N, D] picked by `input` (int64, any shape).
- * @param options.paddingIdx - A row that gets no gradient; a negative one counts from the end. Default null: none.
+ * Rows of `weight` [N, D] at the indices `input` (int64, any shape).
+ * @param options.paddingIdx - Index of a row that gets no gradient; negative indices count from the end. Default null: none.
  * @returns [...input, D].
- * @throws ArgumentError for a paddingIdx that is no row of `weight`.
+ * @throws ArgumentError for a paddingIdx outside of `weight`.
  */
 export function embedding(
   input: Tensor,
@@ -105,7 +105,7 @@ export function embedding(
 /** libtorch's value for "no padding". */
 const NO_ROW = -1;
 
-/** int64 classes as vectors with a single 1. @param numClasses - Default: the largest class + 1. @returns [..., numClasses] int64. */
+/** One-hot vectors of int64 classes. @param numClasses - Default: the largest class + 1. @returns [..., numClasses] int64. */
 export function oneHot(input: Tensor, numClasses = -1): Tensor {
   return native.oneHot(input, numClasses);
 }
@@ -165,7 +165,7 @@ export function localResponseNorm(
   return native.localResponseNorm(input, integer('size', size, 1), alpha, beta, k);
 }
 
-/** Vectors along `dim` of p-norm 1. @param options.p - Default 2. @param options.dim - Default 1. @param options.eps - Least norm divided by. Default 1e-12. */
+/** Scales vectors along `dim` to p-norm 1. @param options.p - Default 2. @param options.dim - Default 1. @param options.eps - Smallest divisor. Default 1e-12. */
 export function normalize(
   input: Tensor,
   options: { p?: number | undefined; dim?: number | undefined; eps?: number | undefined } = {},
@@ -202,11 +202,11 @@ export function pdist(input: Tensor, options: { p?: number | undefined } = {}): 
 
 /** Options of {@link scaledDotProductAttention}. */
 export interface AttentionOptions {
-  /** Added to the scores, or (bool) where keys count; broadcasts to [B, ..., L, S]. */
+  /** Added to the scores, or bool: true for keys that are used; broadcasts to [B, ..., L, S]. */
   attnMask?: Tensor | null | undefined;
   /** Probability of dropping an attention weight. Default 0. */
   dropoutP?: number | undefined;
-  /** Keys after the query do not count. Default false. */
+  /** Ignore keys after the query. Default false. */
   isCausal?: boolean | undefined;
   /** Factor on the scores. Default 1 / sqrt(E). */
   scale?: number | undefined;

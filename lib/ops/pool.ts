@@ -1,5 +1,5 @@
 /**
- * Pooling, and windows as columns.
+ * Pooling, `unfold` and `fold`.
  * @module
  */
 
@@ -25,11 +25,11 @@ export interface MaxPoolOptions {
   ceilMode?: boolean | undefined;
 }
 
-/** Asks a max pool for the positions of the maxima too. */
+/** Option of max pools for the positions of the maxima. */
 export interface WithIndices {
   /**
-   * Give `{ values, indices }`: indices is int64 of the shape of values, positions in the flattened spatial dimensions of
-   * the input, as {@link maxUnpool2d} takes them.
+   * Return `{ values, indices }`: indices is int64 of the shape of values, positions in the flattened spatial dimensions of
+   * the input, for {@link maxUnpool2d}.
    */
   returnIndices: true;
 }
@@ -58,7 +58,7 @@ export interface AvgPoolOptions {
 
 /** Options of {@link avgPool3d}. */
 export interface AvgPool3dOptions extends AvgPoolOptions {
-  /** What the sums are divided by. Default: the size of the window, see `countIncludePad`. */
+  /** Divisor of the sums. Default: the size of the window, see `countIncludePad`. */
   divisorOverride?: number | null | undefined;
 }
 
@@ -70,7 +70,7 @@ export interface AvgPool2dOptions extends AvgPool3dOptions {
   padding?: Pair | undefined;
 }
 
-/** The arguments that the max pools of the add-on share, checked. */
+/** Checks the common arguments of max pools. */
 function windows(
   count: number,
   kernelSize: Sizes,
@@ -105,7 +105,7 @@ function flag(name: string, value: unknown): boolean {
   throw invalidArgument(name, 'a boolean', value);
 }
 
-/** The arguments that the average pools of the add-on share, checked. */
+/** Checks the common arguments of average pools. */
 function means(
   count: number,
   kernelSize: Sizes,
@@ -212,12 +212,12 @@ export function adaptiveAvgPool1d(input: Tensor, outputSize: OutputSize): Tensor
   return native.adaptiveAvgPool1d(input, resultSizes(input, outputSize, 1));
 }
 
-/** The mean over windows chosen so that the output has the given size. @param outputSize - null among them: that of the input. @returns [B, C, ...outputSize]. */
+/** The mean over windows chosen so that the output has the given size. @param outputSize - null keeps the size of the input. @returns [B, C, ...outputSize]. */
 export function adaptiveAvgPool2d(input: Tensor, outputSize: OutputSize): Tensor {
   return native.adaptiveAvgPool2d(input, resultSizes(input, outputSize, 2));
 }
 
-/** The mean over windows chosen so that the output has the given size. @param outputSize - null among them: that of the input. @returns [B, C, ...outputSize]. */
+/** The mean over windows chosen so that the output has the given size. @param outputSize - null keeps the size of the input. @returns [B, C, ...outputSize]. */
 export function adaptiveAvgPool3d(input: Tensor, outputSize: OutputSize): Tensor {
   return native.adaptiveAvgPool3d(input, resultSizes(input, outputSize, 3));
 }
@@ -282,7 +282,7 @@ export interface UnfoldOptions {
 
 const UNFOLD_KEYS = optionKeys('dilation', 'padding', 'stride');
 
-/** Every window as a column. @param input - [B, C, H, W]. @returns [B, C kh kw, windows]. */
+/** Copies every window to a column. @param input - [B, C, H, W]. @returns [B, C kh kw, windows]. */
 export function unfold(input: Tensor, kernelSize: Pair, options: UnfoldOptions = {}): Tensor {
   const { dilation = 1, padding = 0, stride = 1 } = checkOptions(options, UNFOLD_KEYS);
   return native.im2col(
@@ -294,7 +294,7 @@ export function unfold(input: Tensor, kernelSize: Pair, options: UnfoldOptions =
   );
 }
 
-/** Columns back to images, adding where windows overlap. @param input - [B, C kh kw, windows]. @returns [B, C, outputSize]. */
+/** The inverse of {@link unfold}: copies columns to windows and adds overlapping elements. @param input - [B, C kh kw, windows]. @returns [B, C, outputSize]. */
 export function fold(input: Tensor, outputSize: Pair, kernelSize: Pair, options: UnfoldOptions = {}): Tensor {
   const { dilation = 1, padding = 0, stride = 1 } = checkOptions(options, UNFOLD_KEYS);
   return native.col2im(

@@ -4,7 +4,7 @@
  */
 import { oneOf } from '../check/arguments.js';
 
-/** What becomes of the losses of the elements. */
+/** Reduction of the losses of the elements. */
 export type Reduction = 'none' | 'mean' | 'sum';
 
 /** Options of every loss. */

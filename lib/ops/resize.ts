@@ -14,10 +14,10 @@ const ALIGN_CORNERS = optionKeys('alignCorners');
 
 const MODES = ['nearest', 'nearestExact', 'linear', 'bilinear', 'bicubic', 'trilinear', 'area'] as const;
 
-/** How {@link interpolate} finds a pixel's value; `nearestExact` (or `nearest-exact`) is the nearest centre, `area` the mean. */
+/** Modes of {@link interpolate}; `nearestExact` (or `nearest-exact`) is the nearest centre, `area` the mean. */
 export type InterpolateMode = (typeof MODES)[number] | 'nearest-exact';
 
-/** The number of spatial dimensions a mode is for; the others take 1 to 3. */
+/** The number of spatial dimensions of a mode; the others support 1 to 3. */
 const SPATIAL: Partial<Record<InterpolateMode, number>> = {
   linear: 1,
   bilinear: 2,
@@ -33,7 +33,7 @@ export interface InterpolateOptions {
   scaleFactor?: Sizes | undefined;
   /** Default `'nearest'`. */
   mode?: InterpolateMode | undefined;
-  /** Map the corner pixels' centres onto each other. Default false: half-pixel centres. */
+  /** Align the centres of the corner pixels. Default false: half-pixel centres. */
   alignCorners?: boolean | undefined;
   /** Widen the kernel when shrinking, for bilinear and bicubic. Default false. */
   antialias?: boolean | undefined;
@@ -86,7 +86,7 @@ function scales(value: Sizes, count: number): number[] {
 export interface GridSampleOptions {
   /** Default `'bilinear'`. */
   mode?: 'bilinear' | 'nearest' | 'bicubic' | undefined;
-  /** What lies outside. Default `'zeros'`. */
+  /** Values outside of the input. Default `'zeros'`. */
   paddingMode?: 'zeros' | 'border' | 'reflection' | undefined;
   /** -1 and 1 are the centres of the corner pixels instead of their outer edges. Default false. */
   alignCorners?: boolean | undefined;
@@ -95,7 +95,7 @@ export interface GridSampleOptions {
 const GRID_SAMPLE_KEYS = optionKeys('mode', 'paddingMode', 'alignCorners');
 
 /**
- * The input at positions given for every output pixel.
+ * Samples the input at a position for every output pixel.
  * @param input - [B, C, H, W] or [B, C, D, H, W]. @param grid - [B, H', W', 2] of (x, y), or [B, D', H', W', 3], from -1 to 1.
  */
 export function gridSample(input: Tensor, grid: Tensor, options: GridSampleOptions = {}): Tensor {
@@ -129,7 +129,7 @@ export function pixelShuffle(input: Tensor, upscaleFactor: number): Tensor {
   return native.pixelShuffle(input, integer('upscaleFactor', upscaleFactor, 1));
 }
 
-/** The channels of each group dealt out in turn, [B, C, ...] -> the same. @see https://arxiv.org/abs/1707.01083 */
+/** Shuffles channels: interleaves the channels of the groups, [B, C, ...] -> the same. @see https://arxiv.org/abs/1707.01083 */
 export function channelShuffle(input: Tensor, groups: number): Tensor {
   return native.channelShuffle(input, integer('groups', groups, 1));
 }

@@ -1,5 +1,5 @@
 /**
- * The inverse of max pooling, and pooling by powers.
+ * Max unpooling, and power-average pooling.
  * @module
  */
 
@@ -25,7 +25,7 @@ export interface MaxUnpoolOptions {
   outputSize?: readonly number[] | null | undefined;
 }
 
-/** The sizes of an unpooled tensor: the wanted ones, if pooling them can have given the input's. */
+/** The sizes of an unpooled tensor: the requested ones, if pooling them can give the input's. */
 function unpooledSizes(
   shape: readonly number[],
   kernel: readonly number[],
@@ -64,7 +64,7 @@ function maxUnpool(
   const around = sizes('padding', padding, count, 0);
   const size = unpooledSizes(checkShape('input', input), kernel, stride, around, outputSize);
   if (count !== 1) return native.maxUnpool(input, indices, size, stride, around);
-  // A signal is an image of one column.
+  // A signal is treated as an image with one column.
   using columns = native.unsqueeze(input, -1);
   using positions = native.unsqueeze(indices, -1);
   using unpooled = native.maxUnpool(columns, positions, [size[0]!, 1], [...stride, 1], [...around, 0]);
@@ -72,7 +72,7 @@ function maxUnpool(
 }
 
 /**
- * Zeros but for the elements of `input`, which go back to where {@link maxPool1d} found them.
+ * Puts the elements of `input` back to their positions before {@link maxPool1d}; all others are 0.
  * @param input - [B, C, L]. @param indices - int64 of its shape, from `returnIndices`. @returns [B, C, L'].
  * @throws ShapeError for an index outside of the result.
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.max_unpool1d.html
@@ -87,7 +87,7 @@ export function maxUnpool1d(
 }
 
 /**
- * Zeros but for the elements of `input`, which go back to where {@link maxPool2d} found them.
+ * Puts the elements of `input` back to their positions before {@link maxPool2d}; all others are 0.
  * @param input - [B, C, H, W]. @param indices - int64 of its shape, from `returnIndices`. @returns [B, C, H', W'].
  * @throws ShapeError for an index outside of the result.
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.max_unpool2d.html
@@ -102,7 +102,7 @@ export function maxUnpool2d(
 }
 
 /**
- * Zeros but for the elements of `input`, which go back to where {@link maxPool3d} found them.
+ * Puts the elements of `input` back to their positions before {@link maxPool3d}; all others are 0.
  * @param input - [B, C, D, H, W]. @param indices - int64 of its shape, from `returnIndices`. @returns [B, C, D', H', W'].
  * @throws ShapeError for an index outside of the result.
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.max_unpool3d.html
@@ -116,7 +116,7 @@ export function maxUnpool3d(
   return maxUnpool(3, input, indices, kernelSize, options);
 }
 
-/** Options of the pools by powers. */
+/** Options of power-average pools. */
 export interface LpPoolOptions {
   /** Default: the kernel size. */
   stride?: Sizes | undefined;

@@ -14,11 +14,11 @@ export interface AdadeltaOptions {
   lr: number;
   /** Decay of the averages of squares, from 0 to 1. Default 0.9. */
   rho: number;
-  /** Added to what is divided. Default 1e-6. */
+  /** Added to both averages. Default 1e-6. */
   eps: number;
-  /** Times the parameter, added to its gradient. Default 0. */
+  /** Weight decay (L2 penalty). Default 0. */
   weightDecay: number;
-  /** Climb instead of descend. Default false. */
+  /** Maximise instead of minimise. Default false. */
   maximize: boolean;
 }
 

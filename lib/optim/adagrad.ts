@@ -13,15 +13,15 @@ import { Optimizer, type OptimizerGroup, type Params, type SlotName, type Slots 
 export interface AdagradOptions {
   /** Learning rate. Default 1e-2. */
   lr: number;
-  /** The rate falls as 1 / (1 + lrDecay * steps). Default 0. */
+  /** The learning rate is divided by 1 + lrDecay * steps. Default 0. */
   lrDecay: number;
-  /** Times the parameter, added to its gradient. Default 0. */
+  /** Weight decay (L2 penalty). Default 0. */
   weightDecay: number;
-  /** What the sums of squares start from. Default 0. */
+  /** Initial value of the sums of squares. Default 0. */
   initialAccumulatorValue: number;
   /** Added to the denominator. Default 1e-10. */
   eps: number;
-  /** Climb instead of descend. Default false. */
+  /** Maximise instead of minimise. Default false. */
   maximize: boolean;
 }
 

@@ -1,5 +1,5 @@
 /**
- * Relatives of Adam: Adamax, NAdam and RAdam. A step of a group is one native call.
+ * Variants of Adam: Adamax, NAdam and RAdam. A step of a group is one native call.
  * @module
  */
 import { number } from '../check/arguments.js';
@@ -16,9 +16,9 @@ export interface AdamaxOptions {
   betas: readonly [number, number];
   /** Added to the denominator. Default 1e-8. */
   eps: number;
-  /** Times the parameter, added to its gradient. Default 0. */
+  /** Weight decay (L2 penalty). Default 0. */
   weightDecay: number;
-  /** Climb instead of descend. Default false. */
+  /** Maximise instead of minimise. Default false. */
   maximize: boolean;
 }
 
@@ -32,7 +32,7 @@ const ADAMAX_DEFAULTS: AdamaxOptions = {
 
 /** Options of {@link RAdam}. */
 export interface RAdamOptions extends AdamaxOptions {
-  /** Take weight decay from the parameter itself, as AdamW does. Default false. */
+  /** Decoupled weight decay, as in AdamW. Default false. */
   decoupledWeightDecay: boolean;
 }
 
@@ -47,7 +47,7 @@ const R_ADAM_DEFAULTS: RAdamOptions = {
 
 /** Options of {@link NAdam}. */
 export interface NAdamOptions extends RAdamOptions {
-  /** How fast the momentum rises to its full value. Default 4e-3. */
+  /** Speed with which the momentum rises to its full value. Default 4e-3. */
   momentumDecay: number;
 }
 
@@ -61,7 +61,7 @@ const N_ADAM_DEFAULTS: NAdamOptions = {
   maximize: false,
 };
 
-/** Checks what the three have in common. */
+/** Checks the common options. */
 function checkCommon(options: AdamaxOptions): void {
   const { lr, betas, eps, weightDecay } = options;
   number('lr', lr, NON_NEGATIVE);
@@ -71,7 +71,7 @@ function checkCommon(options: AdamaxOptions): void {
   checkFlags(options, 'maximize');
 }
 
-/** Adam by the largest gradient. @see https://arxiv.org/abs/1412.6980, https://pytorch.org/docs/stable/generated/torch.optim.Adamax.html */
+/** Adam with the infinity norm. @see https://arxiv.org/abs/1412.6980, https://pytorch.org/docs/stable/generated/torch.optim.Adamax.html */
 export class Adamax extends Optimizer<AdamaxOptions> {
   constructor(params: Params<AdamaxOptions>, options: PartialOptions<AdamaxOptions> = {}) {
     super(params, withDefaults(ADAMAX_DEFAULTS, options));
@@ -96,7 +96,7 @@ export class Adamax extends Optimizer<AdamaxOptions> {
   }
 }
 
-/** Adam with Nesterov's momentum. @see https://openreview.net/forum?id=OM0jvwB8jIp57ZJjtNEZ, https://pytorch.org/docs/stable/generated/torch.optim.NAdam.html */
+/** Adam with Nesterov momentum. @see https://openreview.net/forum?id=OM0jvwB8jIp57ZJjtNEZ, https://pytorch.org/docs/stable/generated/torch.optim.NAdam.html */
 export class NAdam extends Optimizer<NAdamOptions> {
   constructor(params: Params<NAdamOptions>, options: PartialOptions<NAdamOptions> = {}) {
     super(params, withDefaults(N_ADAM_DEFAULTS, options));
@@ -140,7 +140,7 @@ export class NAdam extends Optimizer<NAdamOptions> {
   }
 }
 
-/** Adam that waits until its rates are certain. @see https://arxiv.org/abs/1908.03265, https://pytorch.org/docs/stable/generated/torch.optim.RAdam.html */
+/** Rectified Adam. @see https://arxiv.org/abs/1908.03265, https://pytorch.org/docs/stable/generated/torch.optim.RAdam.html */
 export class RAdam extends Optimizer<RAdamOptions> {
   constructor(params: Params<RAdamOptions>, options: PartialOptions<RAdamOptions> = {}) {
     super(params, withDefaults(R_ADAM_DEFAULTS, options));

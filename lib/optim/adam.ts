@@ -17,11 +17,11 @@ export interface AdamWOptions {
   betas: readonly [number, number];
   /** Added to the denominator. Default 1e-8. */
   eps: number;
-  /** Adam: added to the gradient, default 0. AdamW: taken from the parameter itself, default 0.01. */
+  /** Weight decay. Adam: L2 penalty, default 0. AdamW: decoupled from the gradient, default 0.01. */
   weightDecay: number;
-  /** Divide by the largest average of squares so far. Default false. @see https://openreview.net/forum?id=ryQu7f-RZ */
+  /** AMSGrad: divide by the largest average of squares so far. Default false. @see https://openreview.net/forum?id=ryQu7f-RZ */
   amsgrad: boolean;
-  /** Climb instead of descend. Default false. */
+  /** Maximise instead of minimise. Default false. */
   maximize: boolean;
 }
 
@@ -36,7 +36,7 @@ const ADAM_W_DEFAULTS: AdamWOptions = {
 
 /** Options of {@link Adam}. */
 export interface AdamOptions extends AdamWOptions {
-  /** Take weight decay from the parameter itself, as AdamW does. Default false. */
+  /** Decoupled weight decay, as in AdamW. Default false. */
   decoupledWeightDecay: boolean;
 }
 
@@ -103,7 +103,7 @@ export class AdamW extends Adam {
     super(params, { ...withDefaults(ADAM_W_DEFAULTS, options), decoupledWeightDecay: true });
   }
 
-  /** In a state of Adam that is loaded too. */
+  /** Also in a loaded state of Adam. */
   protected override isDecoupled(): boolean {
     return true;
   }

@@ -1,5 +1,5 @@
 /**
- * Averages of weights over the steps of a training, which often generalise better than the last weights do.
+ * Exponential moving average of weights, which often generalises better than the last weights.
  * @module
  */
 import { inspect } from 'node:util';
@@ -11,10 +11,10 @@ import { isTensor, native, type Tensor } from '../tensor/tensor.js';
 
 /** Options of {@link ExponentialMovingAverage}. */
 export interface EmaOptions {
-  /** What is kept of the average at a step, from 0 to below 1. Default 0.999. */
+  /** Decay: weight of the old average at a step, from 0 to below 1. Default 0.999. */
   decay?: number | undefined;
   /**
-   * Forgets the first steps sooner: the decay of update n (from 0) is at most (1 + n) / (10 + n). Without it the average
+   * Warm-up: the decay of update n (from 0) is at most (1 + n) / (10 + n). Without it the average
    * stays near the weights of the first step for about 1 / (1 - decay) steps. Default true.
    */
   warmup?: boolean | undefined;
@@ -22,7 +22,7 @@ export interface EmaOptions {
 
 const EMA_KEYS = optionKeys('decay', 'warmup');
 
-/** What {@link ExponentialMovingAverage.stateDict} gives. */
+/** State of {@link ExponentialMovingAverage}. */
 export interface EmaState {
   /** Updates so far. */
   updates: number;
@@ -33,7 +33,7 @@ export interface EmaState {
 /**
  * An exponential moving average of parameters: `average = decay * average + (1 - decay) * parameter` at every
  * {@link update}, starting with the parameters at the first. Averages of bfloat16 and float16 parameters are kept in float32, where
- * small steps are not rounded away. Buffers, such as the statistics of batch norm, are averages already and take no part.
+ * small steps are not lost by rounding. Buffers, such as the statistics of batch norm, are not averaged.
  * @see https://pytorch.org/docs/stable/optim.html#weight-averaging-swa-and-ema
  * @example
  * const ema = new optim.ExponentialMovingAverage(model.parameters(), { decay: 0.999 });
@@ -67,7 +67,7 @@ export class ExponentialMovingAverage {
     return this.#updates;
   }
 
-  /** Takes the present parameters into the average. Called after every step of the optimizer. */
+  /** Updates the average with the current parameters. Call it after every optimizer step. */
   update(): void {
     const n = this.#updates;
     const decay = this.#warmup ? Math.min(this.#decay, (1 + n) / (10 + n)) : this.#decay;
@@ -76,10 +76,10 @@ export class ExponentialMovingAverage {
   }
 
   /**
-   * Runs `fn`, which may be async, with the averages in place of the parameters, and puts the parameters back. Nothing
-   * is copied, 16-bit parameters excepted: what changes a parameter in `fn` changes its average. Before the first update it runs
+   * Runs `fn`, which may be async, with the averages in place of the parameters, and then restores the parameters. Nothing
+   * is copied except for 16-bit parameters: changing a parameter in `fn` changes its average. Before the first update it runs
    * with the parameters.
-   * @returns What `fn` returns.
+   * @returns The result of `fn`.
    */
   apply<T>(fn: () => T): T {
     if (this.#applied || this.#updates === 0) return fn();
@@ -117,12 +117,12 @@ export class ExponentialMovingAverage {
     return result.finally(restore) as T;
   }
 
-  /** Everything needed to go on from here. The tensors are handles of their own on the averages, not copies. */
+  /** The state to save. Its tensors are new handles that share memory with the averages. */
   stateDict(): EmaState {
     return { updates: this.#updates, averages: this.#averages.map((average) => average.detach()) };
   }
 
-  /** Puts back a state over the same parameters, or nothing of it. @throws CheckpointError when it does not fit. */
+  /** Restores a state for the same parameters. @throws CheckpointError when it does not fit; nothing is changed then. */
   loadStateDict(state: EmaState): void {
     const { updates, averages } = checkObject(state, 'state');
     integer('updates', updates, 0);
@@ -146,18 +146,18 @@ export class ExponentialMovingAverage {
     this.#updates = updates;
   }
 
-  /** What it is. */
+  /** A description. */
   toString(): string {
     return `ExponentialMovingAverage(parameters=${this.#parameters.length}, decay=${this.#decay}, warmup=${this.#warmup}, updates=${this.#updates})`;
   }
 
-  /** What `console.log` shows. */
+  /** For `console.log`. */
   [inspect.custom](): string {
     return this.toString();
   }
 }
 
-/** A copy of a parameter to average in: in float32 where the parameter has 16 bits. */
+/** A copy of a parameter for the average: in float32 if the parameter has 16 bits. */
 function master(parameter: Tensor): Tensor {
   const value = parameter.detach();
   const is16Bit = value.dtype === 'bfloat16' || value.dtype === 'float16';

@@ -1,5 +1,5 @@
 /**
- * Scaling of losses, so that float16 gradients do not vanish.
+ * Loss scaling, which prevents underflow of float16 gradients.
  * @module
  */
 import { inspect } from 'node:util';
@@ -15,17 +15,17 @@ import type { Optimizer } from './optimizer.js';
 
 /** Options of {@link GradScaler}. */
 export interface GradScalerOptions {
-  /** Where losses are. Default `'cuda'`. */
+  /** Device of the losses. Default `'cuda'`. */
   device?: Device | undefined;
   /** Default 65536. */
   initScale?: number | undefined;
-  /** Times the scale after `growthInterval` good steps. Default 2. */
+  /** Factor of the scale after `growthInterval` successful steps. Default 2. */
   growthFactor?: number | undefined;
-  /** Times the scale after a step with gradients that are not finite. Default 0.5. */
+  /** Factor of the scale after a step with non-finite gradients. Default 0.5. */
   backoffFactor?: number | undefined;
   /** Default 2000. */
   growthInterval?: number | undefined;
-  /** False makes every method pass through. Default true. */
+  /** False disables scaling. Default true. */
   enabled?: boolean | undefined;
 }
 
@@ -38,9 +38,9 @@ const GRAD_SCALER_KEYS = optionKeys(
   'enabled',
 );
 
-/** What {@link GradScaler.stateDict} gives. */
+/** State of {@link GradScaler}. */
 export interface GradScalerState {
-  /** What losses are multiplied by. */
+  /** Factor of the losses. */
   scale: number;
   /** Steps since the scale last changed. */
   growthTracker: number;
@@ -48,7 +48,7 @@ export interface GradScalerState {
 
 /**
  * Multiplies the loss by a factor before the backward pass and divides the gradients by it before the step; a step whose
- * gradients are not finite changes nothing, and lowers the factor. The factor stays on the device: nothing waits for it.
+ * gradients are not finite is skipped, and reduces the factor. The factor stays on the device, so that steps do not wait for it.
  * @see https://pytorch.org/docs/stable/amp.html#gradient-scaling
  * @example
  * const scaler = new amp.GradScaler();
@@ -60,7 +60,7 @@ export class GradScaler {
   readonly #options: RequiredOptions<GradScalerOptions>;
   readonly #scale: Tensor;
   readonly #tracker: Tensor;
-  /** Per optimizer since the last update: whether a gradient was not finite, once its gradients are unscaled. */
+  /** For each optimizer whose gradients were unscaled since the last update: whether a gradient was not finite. */
   readonly #found = new Map<Optimizer, Tensor>();
   readonly #stepped = new Set<Optimizer>();
 
@@ -88,7 +88,7 @@ export class GradScaler {
   }
 
   /**
-   * Divides the gradients of an optimizer's parameters by the scale, to look at or clip them before {@link step}.
+   * Divides the gradients of an optimizer's parameters by the scale, to inspect or clip them before {@link step}.
    * @throws DyconvError the second time between two updates.
    */
   unscale(optimizer: Optimizer): void {
@@ -109,7 +109,7 @@ export class GradScaler {
     this.#found.set(optimizer, found);
   }
 
-  /** The optimizer's step, left out if a gradient is not finite. @throws DyconvError the second time between updates. */
+  /** Steps the optimizer, unless a gradient is not finite. @throws DyconvError the second time between updates. */
   step(optimizer: Optimizer): void {
     if (!this.#options.enabled) {
       optimizer.step();
@@ -123,7 +123,7 @@ export class GradScaler {
     this.#stepped.add(optimizer);
   }
 
-  /** Adapts the scale. Once a step, after all optimizers'. */
+  /** Updates the scale. Call it once per step, after all optimizers. */
   update(): void {
     if (!this.#options.enabled) return;
     if (this.#found.size === 0) throw new DyconvError('Expected step() or unscale() before update()');
@@ -144,17 +144,17 @@ export class GradScaler {
     return this.#options.enabled ? Number(this.#scale.item()) : 1;
   }
 
-  /** Whether losses are scaled at all. */
+  /** Whether scaling is enabled. */
   get enabled(): boolean {
     return this.#options.enabled;
   }
 
-  /** Scale and counter, to go on with later. */
+  /** The state to save. */
   stateDict(): GradScalerState {
     return { scale: Number(this.#scale.item()), growthTracker: Number(this.#tracker.item()) };
   }
 
-  /** @throws CheckpointError for a state of another kind. */
+  /** Restores a state. @throws CheckpointError for an invalid state. */
   loadStateDict(state: GradScalerState): void {
     if (!(state?.scale > 0) || !Number.isSafeInteger(state.growthTracker)) {
       throw new CheckpointError(`Expected the state of a GradScaler but received ${JSON.stringify(state)}`);
@@ -165,13 +165,13 @@ export class GradScaler {
     });
   }
 
-  /** What it is; the scale itself, which is on the device, is not read. */
+  /** A description without the scale, which is on the device. */
   toString(): string {
     const options = Object.entries(this.#options).map(([name, value]) => `${name}=${value}`);
     return `GradScaler(${options.join(', ')})`;
   }
 
-  /** What `console.log` shows. */
+  /** For `console.log`. */
   [inspect.custom](): string {
     return this.toString();
   }

@@ -1,5 +1,5 @@
 /**
- * The base of optimizers: parameter groups with their own options, and a state that can be saved.
+ * The base class of optimizers: parameter groups with their own options, and a state that can be saved.
  * @module
  */
 import { inspect } from 'node:util';
@@ -22,19 +22,19 @@ export type { SlotName, Slots };
 
 const FOUND = optionKeys('found');
 
-/** Parameters that share options; options left out are the optimizer's. */
+/** Parameters that share options; the default options are the optimizer's. */
 export type ParamGroup<Options> = { params: Iterable<Tensor> } & PartialOptions<Options>;
 
 /** Parameters, or groups of them. */
 export type Params<Options> = Iterable<Tensor> | Iterable<ParamGroup<Options>>;
 
 /**
- * A group as the optimizer keeps it. `initialLr` is what schedules start from: the first scheduler made over the group sets it
+ * A group of the optimizer. `initialLr` is the initial rate of schedules: the first scheduler of the group sets it
  * to the group's rate at that moment.
  */
 export type OptimizerGroup<Options> = Options & { params: Tensor[]; initialLr?: number | undefined };
 
-/** What {@link Optimizer.stateDict} gives: options a group, and tensors by `<parameter>.<name>`. */
+/** State of an optimizer: options per group, and tensors by `<parameter>.<name>`. */
 export interface OptimizerState {
   /** Options and parameter numbers of every group. */
   groups: Record<string, unknown>[];
@@ -44,20 +44,20 @@ export interface OptimizerState {
 
 /** Options of {@link Optimizer.step}. */
 export interface StepOptions {
-  /** float32, one number: not 0 if a gradient is not finite, and the step is to change nothing. Stays on its device. */
+  /** float32, one number: not 0 if a gradient is not finite, in which case the step changes nothing. It is read on its device. */
   found?: Tensor | null | undefined;
 }
 
-/** Computes the loss anew, with its gradients. */
+/** Computes the loss and its gradients. */
 export type Closure<T> = () => T;
 
-/** Base class of optimizers. A new one says how a group is stepped and what it keeps. */
+/** Base class of optimizers. A subclass defines the step of a group and its state. */
 export abstract class Optimizer<Options extends { lr: number } = { lr: number }> {
   /** Groups with their options, which may be changed between steps. */
   readonly paramGroups: OptimizerGroup<Options>[];
-  /** What each group keeps, beside {@link paramGroups}. */
+  /** State of each group, in the order of {@link paramGroups}. */
   readonly #slots: Slots[] = [];
-  /** During a step: one float32 number, not 0 if the step is to change nothing. */
+  /** During a step: one float32 number, not 0 if the step must not change anything. */
   protected found: Tensor | null = null;
   readonly #rates = new Map<OptimizerGroup<Options>, { rate: Tensor; others: string }>();
   readonly #defaults: Options;
@@ -79,7 +79,7 @@ export abstract class Optimizer<Options extends { lr: number } = { lr: number }>
   }
 
   /**
-   * Adds parameters to those being trained, such as layers that are no longer frozen.
+   * Adds parameters, such as layers that are no longer frozen.
    * @see https://pytorch.org/docs/stable/generated/torch.optim.Optimizer.add_param_group.html
    */
   addParamGroup(group: ParamGroup<Options>): void {
@@ -119,27 +119,27 @@ export abstract class Optimizer<Options extends { lr: number } = { lr: number }>
   /** Checks a group's options. @throws ArgumentError naming the option. */
   protected abstract check(options: Options): void;
 
-  /** The names of all state that the optimizer may keep of a parameter. */
+  /** Names of all state tensors that a parameter may have. */
   protected abstract get slotNames(): readonly SlotName[];
 
-  /** The names of the state that a parameter of a group must have in a step: zeros before its first. */
+  /** Names of the state tensors that a parameter of a group needs in a step; initially zeros. */
   protected abstract slotsOf(group: OptimizerGroup<Options>): readonly SlotName[];
 
-  /** What the tensors of a state are filled with before the first step. */
+  /** Initial values of the state tensors. */
   protected initialValue(_name: SlotName, _group: OptimizerGroup<Options>): number {
     return 0;
   }
 
-  /** Changes a group's parameters by their gradients. */
+  /** Updates the parameters of a group. */
   protected abstract stepGroup(group: OptimizerGroup<Options>, slots: Slots): void;
 
-  /** Changes every parameter that has a gradient. @param options - The scaler's result. */
+  /** Updates every parameter that has a gradient. @param options - The result of the gradient scaler. */
   step(options?: StepOptions): void;
   /**
-   * Calls a closure, then changes every parameter that has a gradient.
+   * Calls a closure, then updates every parameter that has a gradient.
    * @param closure - A function that computes the loss and its gradients (`zeroGrad()`, forward, `backward()`) and
    * returns the loss; it is called once, before the step, with gradients recorded.
-   * @returns What the closure returned.
+   * @returns The result of the closure.
    * @throws ShapeError, DTypeError or DeviceError for a gradient or state that does not fit its parameter; nothing of its group
    * is changed then.
    */
@@ -166,7 +166,7 @@ export abstract class Optimizer<Options extends { lr: number } = { lr: number }>
     return result;
   }
 
-  /** Makes the state of parameters that have their first gradient. */
+  /** Creates the state of parameters with their first gradient. */
   #makeSlots(group: OptimizerGroup<Options>, slots: Slots): void {
     const missing = this.slotsOf(group).filter((name) => slots[name]!.includes(null));
     if (missing.length === 0) return;
@@ -185,9 +185,9 @@ export abstract class Optimizer<Options extends { lr: number } = { lr: number }>
   }
 
   /**
-   * From here on the learning rates are read from tensors beside the parameters, so that a step captured by
-   * `cuda.Graph` follows a schedule. {@link writeLr} brings them up to date.
-   * @throws DyconvError by an optimizer that cannot be captured.
+   * From now on, learning rates are read from tensors on the device of the parameters, so that a step captured by
+   * `cuda.Graph` follows a schedule. {@link writeLr} updates them.
+   * @throws DyconvError if the optimizer cannot be captured.
    */
   keepLrOnDevice(): void {
     if (!this.capturable) throw new DyconvError(`${this.constructor.name} cannot be captured in a graph`);
@@ -216,17 +216,17 @@ export abstract class Optimizer<Options extends { lr: number } = { lr: number }>
     });
   }
 
-  /** Whether {@link step} reads nothing back and takes its learning rate from a tensor. */
+  /** Whether {@link step} does not wait for the device and reads its learning rate from a tensor. */
   protected get capturable(): boolean {
     return false;
   }
 
-  /** The learning rate of a group as the native step takes it. */
+  /** The learning rate of a group for the native step. */
   protected rateOf(group: OptimizerGroup<Options>): number | Tensor {
     return this.#rates.get(group)?.rate ?? group.lr;
   }
 
-  /** Drops all gradients. */
+  /** Removes all gradients. */
   zeroGrad(): void {
     for (const group of this.paramGroups) native.zeroGrad(group.params);
   }
@@ -240,7 +240,7 @@ export abstract class Optimizer<Options extends { lr: number } = { lr: number }>
     for (const group of this.paramGroups) group.lr = value;
   }
 
-  /** Everything needed to go on from here, parameters themselves excepted. */
+  /** The state to save, without the parameters. */
   stateDict(): OptimizerState {
     const tensors: Record<string, Tensor> = {};
     let index = 0;
@@ -261,7 +261,7 @@ export abstract class Optimizer<Options extends { lr: number } = { lr: number }>
   }
 
   /**
-   * Puts back a state of the same optimizer over the same parameters: all of it, or nothing where it does not fit. Tensors
+   * Restores a state of the same optimizer with the same parameters; nothing is changed if it does not fit. Tensors
    * are copied to the dtype, the device and the memory layout of their parameters.
    * @throws CheckpointError for other groups, parameters, shapes or names.
    */
@@ -279,10 +279,10 @@ export abstract class Optimizer<Options extends { lr: number } = { lr: number }>
       const { numParams: _, params: __, ...options } = groups[i]!;
       return { ...group, ...options } as OptimizerGroup<Options>;
     });
-    // Schedules that multiply may have made a rate negative, which would be refused from a caller.
+    // Multiplying schedules may have made a rate negative, which is rejected as an argument.
     for (const group of merged) this.check({ ...group, lr: group.lr < 0 ? -group.lr : group.lr });
     const saved = this.#savedSlots(tensors, merged);
-    // All that can fail has been done.
+    // From here on, no call can fail.
     this.paramGroups.forEach((group, i) => {
       Object.assign(group, merged[i]);
       for (const name of this.slotNames) {
@@ -329,7 +329,7 @@ export abstract class Optimizer<Options extends { lr: number } = { lr: number }>
     );
   }
 
-  /** What it is: the options of every group, as PyTorch prints them. */
+  /** A description: the options of every group, in PyTorch's format. */
   toString(): string {
     const groups = this.paramGroups.map(({ params, ...options }, i) => {
       const count = params.reduce((sum, parameter) => sum + (parameter.isDisposed ? 0 : parameter.numel), 0);
@@ -349,13 +349,13 @@ export abstract class Optimizer<Options extends { lr: number } = { lr: number }>
     return `${this.constructor.name} (\n${groups.flat().join('\n')}\n)`;
   }
 
-  /** What `console.log` shows. */
+  /** For `console.log`. */
   [inspect.custom](): string {
     return this.toString();
   }
 }
 
-/** What a captured step has in it for good. */
+/** Options that a captured step cannot change. */
 function otherOptions({ params, lr, initialLr, ...others }: OptimizerGroup<{ lr: number }>): string {
   return JSON.stringify(others);
 }

@@ -17,13 +17,13 @@ export interface RMSpropOptions {
   alpha: number;
   /** Added to the denominator. Default 1e-8. */
   eps: number;
-  /** Times the parameter, added to its gradient. Default 0. */
+  /** Weight decay (L2 penalty). Default 0. */
   weightDecay: number;
   /** Default 0. */
   momentum: number;
   /** Divide by the standard deviation of the gradient instead of its root mean square. Default false. */
   centered: boolean;
-  /** Climb instead of descend. Default false. */
+  /** Maximise instead of minimise. Default false. */
   maximize: boolean;
 }
 
@@ -60,7 +60,7 @@ export class RMSprop extends Optimizer<RMSpropOptions> {
   protected slotsOf({ centered, momentum }: OptimizerGroup<RMSpropOptions>): readonly SlotName[] {
     const names: SlotName[] = ['square_avg'];
     if (centered) names.push('grad_avg');
-    // A schedule may raise the momentum of an optimizer that began without.
+    // A schedule may increase a momentum that was initially 0.
     if (momentum !== 0) names.push('momentum_buffer');
     return names;
   }

@@ -17,13 +17,13 @@ export interface SGDOptions {
   lr: number;
   /** Default 0. */
   momentum: number;
-  /** Share of the gradient kept out of the momentum. Default 0. */
+  /** Dampening: fraction of the gradient that is not added to the momentum. Default 0. */
   dampening: number;
-  /** Times the parameter, added to its gradient. Default 0. */
+  /** Weight decay (L2 penalty). Default 0. */
   weightDecay: number;
-  /** Look ahead along the momentum, which must then be positive, with dampening 0. Default false. */
+  /** Nesterov momentum; needs a positive momentum and dampening 0. Default false. */
   nesterov: boolean;
-  /** Climb instead of descend. Default false. */
+  /** Maximise instead of minimise. Default false. */
   maximize: boolean;
 }
 
@@ -62,7 +62,7 @@ export class SGD extends Optimizer<SGDOptions> {
     return ['momentum_buffer'];
   }
 
-  /** The momentum begins as the first gradient, in the step. */
+  /** The momentum is initialised with the first gradient, in the step. */
   protected slotsOf(): readonly SlotName[] {
     return [];
   }

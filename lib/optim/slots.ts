@@ -10,7 +10,7 @@ import { isTensor, native, type Tensor } from '../tensor/tensor.js';
 /** State tensors of the parameters of a group by name; null for a parameter that has had no gradient yet. */
 export type Slots = Record<string, (Tensor | null)[]>;
 
-/** What an optimizer keeps of a parameter: tensors of the parameter's shape; `step` and `mu_product`, one number each. */
+/** State of a parameter: tensors of the parameter's shape; `step` and `mu_product` have one number each. */
 export type SlotName =
   | 'step'
   | 'momentum_buffer'
@@ -53,7 +53,7 @@ export function checkSaved(
   }
 }
 
-/** A saved tensor as the state of a parameter. */
+/** Converts a saved tensor to the state of a parameter. */
 export function copied(name: string, parameter: Tensor, saved: Tensor): Tensor {
   if (!isNumber(name)) return native.copiedState(parameter, saved);
   return noGrad(() => zeros([], { device: parameter.device }).copy_(saved));

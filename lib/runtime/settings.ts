@@ -1,5 +1,5 @@
 /**
- * The process-wide settings of libtorch, and what it is.
+ * Process-wide settings of libtorch, and versions.
  * @module
  */
 import { createRequire } from 'node:module';
@@ -12,14 +12,14 @@ const { version: packageVersion } = createRequire(import.meta.url)('../../packag
   version: string;
 };
 
-/** Versions of the package and of the libtorch it runs on. */
+/** Versions of the package and of libtorch. */
 export const version: Readonly<{ dyconv: string; libtorch: string }> = Object.freeze({
   dyconv: packageVersion,
   libtorch: native.libtorchVersion(),
 });
 
 /**
- * Seeds the generators of every device: weights, dropout and `rand*` repeat from here.
+ * Seeds the random generators of all devices, for weights, dropout and `rand*`.
  * @param seed - An integer, 0 to 2^53 - 1.
  * @see https://pytorch.org/docs/stable/generated/torch.manual_seed.html
  */
@@ -31,7 +31,7 @@ export function manualSeed(seed: number): void {
 
 /** Options of {@link getRngState} and {@link setRngState}. */
 export interface RngOptions {
-  /** Whose generator: operations draw from that of the device they run on. Default: `'cpu'`. */
+  /** Device of the generator: operations use the generator of their device. Default: `'cpu'`. */
   device?: Device | undefined;
 }
 
@@ -43,23 +43,23 @@ export function getRngState(options: RngOptions = {}): Tensor {
   return native.getRngState(device);
 }
 
-/** Puts a device's generator back into a state read by {@link getRngState}. @throws DeviceError */
+/** Restores the state of a device's generator from {@link getRngState}. @throws DeviceError */
 export function setRngState(state: Tensor, options: RngOptions = {}): void {
   const { device = 'cpu' } = checkOptions(options, RNG_KEYS);
   native.setRngState(state, device);
 }
 
-/** The number of threads an operation may use. @param threads - 1 to 1024. Default: the physical cores. */
+/** Sets the number of threads per operation. @param threads - 1 to 1024. Default: the physical cores. */
 export function setNumThreads(threads: number): void {
   native.setNumThreads(threads);
 }
 
-/** The number of threads an operation may use. */
+/** The number of threads per operation. */
 export function getNumThreads(): number {
   return native.getNumThreads();
 }
 
-/** The instruction set libtorch's own kernels were chosen for, such as `AVX512`. */
+/** The instruction set of libtorch's kernels, such as `AVX512`. */
 export function cpuCapability(): string {
   return native.cpuCapability();
 }

@@ -28,7 +28,7 @@ export abstract class ActivationMethods {
     native.reluInPlace(this).dispose();
     return this;
   }
-  /** exp(this) / sum(exp(this)) along `dim`. @param options.dim - Default -1. @param options.dtype - Converted to it first. Default: its own. */
+  /** exp(this) / sum(exp(this)) along `dim`. @param options.dim - Default -1. @param options.dtype - The tensor is converted to it first. Default: its own. */
   softmax(this: Tensor, options: SoftmaxOptions = {}): Tensor {
     const { dim = -1, dtype } = checkOptions(options, DIM_DTYPE);
     return native.softmax(this, dim, dtype);

@@ -1,5 +1,5 @@
 /**
- * Finding the forward operation behind a failing backward pass.
+ * Anomaly detection: finds the forward operation of a failing backward pass.
  * @module
  */
 import { checkOptions, optionKeys } from '../check/index.js';
@@ -14,10 +14,10 @@ export interface AnomalyOptions {
 
 const ANOMALY_KEYS = optionKeys('checkNan');
 
-/** Options of the blocks that are open, the innermost last. */
+/** Options of the open blocks, the innermost last. */
 const open: { readonly checkNan: boolean }[] = [];
 
-/** The stack of the call that records, without this package's own first lines. */
+/** The stack of the recording call, without this package's own first lines. */
 function capture(): string {
   const holder: { stack?: string | undefined } = {};
   Error.captureStackTrace(holder, capture);
@@ -30,12 +30,12 @@ function update(): void {
 }
 
 /**
- * Runs `fn` with anomaly mode on: a backward pass that fails, or gives NaN, ends in an error whose message has the
- * JavaScript stack of the forward operation. Both have to happen in `fn`, which may be async. Slow, for debugging: and one
- * switch of libtorch's for the whole process, so that other threads fail at NaN too until `fn` has ended, or the worker
- * that runs it.
- * @returns What `fn` returns.
- * @throws NativeError naming the backward operation, the output, and where the forward was called.
+ * Runs `fn` in anomaly mode: if a backward pass fails or gives NaN, the error message contains the
+ * JavaScript stack of the forward operation. Both passes must run in `fn`, which may be async. It is slow and for debugging. The mode is one
+ * switch of libtorch for the whole process, so that other threads also fail at NaN until `fn`, or the worker
+ * that runs it, has ended.
+ * @returns The result of `fn`.
+ * @throws NativeError naming the backward operation, the output, and the call of the forward operation.
  * @see https://pytorch.org/docs/stable/autograd.html#anomaly-detection
  * @example autograd.detectAnomaly(() => model.forward(x).sum().backward());
  */

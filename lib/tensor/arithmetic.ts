@@ -1,6 +1,6 @@
 /**
  * Arithmetic on every element: sums to powers, rounding, limits. Operands broadcast and promote dtypes by PyTorch's
- * rules; a number takes part without widening the dtype.
+ * rules; a number does not change the dtype.
  * @see https://pytorch.org/docs/stable/notes/broadcasting.html
  * @module
  */
@@ -30,7 +30,7 @@ export interface DivOptions {
 
 /** Options of `round`. */
 export interface RoundOptions {
-  /** Digits after the point that are kept. Default 0. */
+  /** Number of digits after the point. Default 0. */
   decimals?: number | undefined;
 }
 
@@ -40,7 +40,7 @@ export interface ValueOptions {
   value?: number | undefined;
 }
 
-/** Options of `nanToNum`: what takes the place of each. */
+/** Options of `nanToNum`: the replacements. */
 export interface NanToNumOptions {
   /** Default 0. */
   nan?: number | undefined;
@@ -112,11 +112,11 @@ export abstract class ArithmeticMethods {
   minimum(this: Tensor, other: Operand): Tensor {
     return native.minimum(this, other);
   }
-  /** The larger of the two; a number where the other is NaN. */
+  /** The larger of the two; if one is NaN, the other. */
   fmax(this: Tensor, other: Operand): Tensor {
     return native.fmax(this, other);
   }
-  /** The smaller of the two; a number where the other is NaN. */
+  /** The smaller of the two; if one is NaN, the other. */
   fmin(this: Tensor, other: Operand): Tensor {
     return native.fmin(this, other);
   }
@@ -144,7 +144,7 @@ export abstract class ArithmeticMethods {
   sign(this: Tensor): Tensor {
     return native.sign(this);
   }
-  /** -1, 0 or 1; as `sign`. */
+  /** -1, 0 or 1, like `sign`. */
   sgn(this: Tensor): Tensor {
     return native.sgn(this);
   }
@@ -166,7 +166,7 @@ export abstract class ArithmeticMethods {
   }
   /**
    * Rounded to the nearest integer, halves to even.
-   * @param options.decimals - Round to so many digits after the point, or for negative ones before it. Default 0.
+   * @param options.decimals - Number of digits after the point; negative: before it. Default 0.
    */
   round(this: Tensor, options?: RoundOptions): Tensor {
     const decimals = decimalsOf(options);
@@ -176,11 +176,11 @@ export abstract class ArithmeticMethods {
   trunc(this: Tensor): Tensor {
     return native.trunc(this);
   }
-  /** What {@link trunc} leaves. */
+  /** The fractional part: this - trunc(this). */
   frac(this: Tensor): Tensor {
     return native.frac(this);
   }
-  /** Limited to [min, max]; either may be left out. Bounds that are tensors broadcast. */
+  /** Clamps to [min, max]; either is optional. Bounds that are tensors broadcast. */
   clamp(
     this: Tensor,
     options: { min?: number | Tensor | undefined; max?: number | Tensor | undefined },
@@ -220,7 +220,7 @@ export abstract class ArithmeticMethods {
     const { value = 1 } = checkOptions(options, VALUE_KEYS);
     return native.addcdiv(this, tensor1, tensor2, value);
   }
-  /** Without NaN and infinities. */
+  /** Replaces NaN and infinities. */
   nanToNum(this: Tensor, options: NanToNumOptions = {}): Tensor {
     const { nan, posinf, neginf } = checkOptions(options, NAN_TO_NUM_KEYS);
     return native.nanToNum(this, nan, posinf, neginf);
@@ -302,7 +302,7 @@ export abstract class ArithmeticMethods {
     native.powInPlace(this, exponent).dispose();
     return this;
   }
-  /** In place: limited to [min, max]; either may be left out. Bounds that are tensors broadcast. */
+  /** In place: clamps to [min, max]; either is optional. Bounds that are tensors broadcast. */
   clamp_(
     this: Tensor,
     options: { min?: number | Tensor | undefined; max?: number | Tensor | undefined },

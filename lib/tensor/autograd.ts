@@ -1,5 +1,5 @@
 /**
- * Gradients on request. `Tensor.backward` accumulates into leaves; these return.
+ * Functions that return gradients; `Tensor.backward` accumulates them in leaves.
  * @module
  */
 import { checkIterable, checkOptions, optionKeys } from '../check/index.js';
@@ -18,11 +18,11 @@ export {
 
 /** Options of {@link grad}. */
 export interface GradOptions {
-  /** dL/doutputs, one a tensor or null; may be left out for outputs of one element. */
+  /** dL/doutputs, one per output, or null; optional for outputs of one element. */
   gradOutputs?: readonly (Tensor | null)[] | Tensor | undefined;
   /** Keep the graph for another pass. Default: `createGraph`. */
   retainGraph?: boolean | undefined;
-  /** Record the pass itself, for higher derivatives. Default false. */
+  /** Record the backward pass, for higher derivatives. Default false. */
   createGraph?: boolean | undefined;
   /** Return null for inputs the outputs do not depend on, instead of throwing. Default false. */
   allowUnused?: boolean | undefined;
@@ -34,8 +34,8 @@ const list = <T>(value: T | readonly T[]): readonly T[] => (Array.isArray(value)
 
 /**
  * The gradients of the outputs' sum (weighted by `gradOutputs`) with respect to `inputs`.
- * @returns A tensor an input, of its shape; null where allowed and unused.
- * @throws NativeError when an input takes no part in the outputs.
+ * @returns One tensor per input, of its shape; null for an unused input if that is allowed.
+ * @throws NativeError when the outputs do not depend on an input.
  * @see https://pytorch.org/docs/stable/generated/torch.autograd.grad.html
  */
 export function grad(
@@ -81,7 +81,7 @@ export interface GradcheckOptions {
 const GRADCHECK_KEYS = optionKeys('eps', 'atol', 'rtol');
 
 /**
- * Compares the gradients of `fn` with central differences, element by element, and throws where they disagree.
+ * Compares the gradients of `fn` with central differences, element by element, and throws if they differ.
  * @param fn - A function of the inputs to one tensor, without side effects, deterministic.
  * @param inputs - float64 tensors; those that require gradients are checked.
  * @returns true.
@@ -110,9 +110,9 @@ export function gradcheck(
   }
   tidy(() => {
     const output = checkTensor('the result of fn', fn(...inputs));
-    // One random cotangent instead of one a output element: a wrong gradient shows with probability one.
+    // One random cotangent instead of one per output element: it detects a wrong gradient with probability 1.
     const cotangent = native.rand(output.shape, 'float64', 'cpu').add(0.5);
-    // Where nothing was recorded the gradient is zero, which the differences confirm or not.
+    // If nothing was recorded, the gradient is zero, which is compared with the differences.
     const analytic = output.requiresGrad
       ? grad(output, checked, { gradOutputs: [cotangent], allowUnused: true })
       : checked.map(() => null);

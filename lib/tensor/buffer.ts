@@ -20,14 +20,14 @@ export interface FromTypedArrayOptions {
 const FROM_TYPED_ARRAY_KEYS = optionKeys('shape', 'dtype');
 
 /**
- * A tensor on the memory of a typed array, without a copy: writing to one changes the other. The counterpart of PyTorch's
+ * A tensor on the memory of a typed array, without a copy: writing to one changes the other. Like PyTorch's
  * `from_numpy`; {@link tensor} copies.
  *
  * The tensor, its views and its graph keep the array's buffer alive. The buffer is marked as not transferable to other
- * threads; where it is detached all the same, the tensor is as if disposed.
+ * threads; if it is detached in another way, using the tensor throws a DisposedError.
  * @param array - Over an ArrayBuffer or a SharedArrayBuffer of fixed length.
- * @throws ArgumentError for a buffer that can be resized. @throws ShapeError when the shape does not fit the length.
- * @throws DTypeError when the dtype is not one the array carries.
+ * @throws ArgumentError for a resizable buffer. @throws ShapeError when the shape does not fit the length.
+ * @throws DTypeError when the dtype does not match the array.
  * @see https://pytorch.org/docs/stable/generated/torch.from_numpy.html
  * @example const samples = new Float32Array(16_000); const x = fromTypedArray(samples, { shape: [1, 16_000] });
  */
@@ -54,9 +54,9 @@ function dtypeFor(array: TypedArray, dtype: DType | undefined): DType {
 }
 
 /**
- * Sees to it that nobody takes away the memory of a typed array while native code works on it: a buffer that can be resized
- * is refused, one that can be transferred is marked as untransferable from here on.
- * @throws ArgumentError for a buffer that can be resized.
+ * Protects the memory of a typed array while native code uses it: a resizable buffer
+ * is rejected, and other buffers are marked as not transferable.
+ * @throws ArgumentError for a resizable buffer.
  */
 export function holdBuffer(array: ArrayBufferView, name: string): void {
   const { buffer } = array;

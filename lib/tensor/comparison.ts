@@ -43,7 +43,7 @@ export abstract class ComparisonMethods {
   logicalOr(this: Tensor, other: Operand): Tensor {
     return native.logicalOr(this, other);
   }
-  /** Exactly one is non-zero, bool. */
+  /** Whether exactly one is non-zero, bool. */
   logicalXor(this: Tensor, other: Operand): Tensor {
     return native.logicalXor(this, other);
   }
@@ -63,15 +63,15 @@ export abstract class ComparisonMethods {
   bitwiseXor(this: Tensor, other: Operand): Tensor {
     return native.bitwiseXor(this, other);
   }
-  /** All bits flipped; of bools, the negation. */
+  /** Inverts all bits; negates bools. */
   bitwiseNot(this: Tensor): Tensor {
     return native.bitwiseNot(this);
   }
-  /** Bits moved up by other. */
+  /** Shifts bits left by other. */
   bitwiseLeftShift(this: Tensor, other: Operand): Tensor {
     return native.bitwiseLeftShift(this, other);
   }
-  /** Bits moved down by other, the sign kept. */
+  /** Shifts bits right by other, with sign extension. */
   bitwiseRightShift(this: Tensor, other: Operand): Tensor {
     return native.bitwiseRightShift(this, other);
   }
@@ -123,14 +123,14 @@ export abstract class ComparisonMethods {
     const { rtol = 1e-5, atol = 1e-8, equalNan = false } = checkOptions(options, ISCLOSE);
     return native.allclose(this, other, rtol, atol, equalNan);
   }
-  /** Whether shapes and all elements agree exactly. */
+  /** Whether shapes and all elements are equal. */
   equal(this: Tensor, other: Tensor): boolean {
     return native.equal(this, other);
   }
   /**
    * Whether the element is one of `values`, bool.
-   * @param options.invert - Whether it is none of them instead. Default false.
-   * @param options.assumeUnique - Neither has an element twice, which saves work. Default false.
+   * @param options.invert - Negate the result. Default false.
+   * @param options.assumeUnique - Assume that neither has duplicates, which is faster. Default false.
    */
   isin(
     this: Tensor,

@@ -1,6 +1,6 @@
 /**
  * The state that operations run under: grad mode, inference mode, autocast and the tidy scope. It belongs to the asynchronous
- * context, not to the thread: two requests served at once never see each other's. The add-on holds the current state;
+ * context, not to the thread: concurrent requests do not affect each other. The add-on has the current state;
  * this file switches it when control passes from one asynchronous context to another.
  * @module
  */
@@ -15,15 +15,15 @@ import type { DType } from './dtype.js';
 const DTYPE = optionKeys('dtype');
 
 interface Context {
-  /** The block around this one; null for what no block surrounds. */
+  /** The enclosing block; null if there is none. */
   readonly outer: Context | null;
-  /** Until the block ends: what was started in it and outlives it goes on in the nearest block that is still open. */
+  /** Whether the block is open. Code that was started in it and outlives it continues in the nearest open block. */
   open: boolean;
   readonly grad: boolean;
   readonly inference: boolean;
-  /** What matrix products and convolutions compute in; null is the dtype of their arguments. */
+  /** Dtype of matrix products and convolutions; null means the dtype of their arguments. */
   readonly autocast: DType | null;
-  /** The add-on's name for the innermost tidy scope; 0 is none. */
+  /** The add-on's number of the innermost tidy scope; 0 if there is none. */
   readonly scope: number;
 }
 
@@ -123,10 +123,10 @@ function runIn<T>(change: Partial<Context>, fn: () => T, close?: (result: unknow
 }
 
 /**
- * Runs `fn` without recording operations for autograd: results do not require gradients. Takes an async function too;
- * the mode then holds in it across every `await`, and nowhere else. It ends with the block, as in PyTorch: a timer or a
- * promise that was started in it and comes later runs in the mode around it.
- * @returns What `fn` returns.
+ * Runs `fn` without recording operations for autograd: results do not require gradients. `fn` may be async;
+ * the mode then applies across every `await` in it, and nowhere else. It ends with the block, as in PyTorch: a timer or a
+ * promise that was started in it and runs later uses the enclosing mode.
+ * @returns The result of `fn`.
  * @see https://pytorch.org/docs/stable/generated/torch.no_grad.html
  * @example const logits = noGrad(() => model.forward(images));
  */
@@ -145,7 +145,7 @@ export function enableGrad<T>(fn: () => T): T {
 }
 
 /**
- * Like {@link noGrad}, and faster: results can never take part in autograd later.
+ * Like {@link noGrad} but faster: the results can never be used in autograd.
  * @see https://pytorch.org/docs/stable/generated/torch.autograd.grad_mode.inference_mode.html
  */
 export function inferenceMode<T>(fn: () => T): T {
@@ -153,10 +153,10 @@ export function inferenceMode<T>(fn: () => T): T {
 }
 
 /**
- * Runs `fn`, which may be async, with matrix products and convolutions (dynamic ones too) in a 16-bit dtype, while
- * weights, reductions, losses and the routing of dynamic layers stay float32. Backward passes belong outside: they use
+ * Mixed precision: runs `fn`, which may be async, with matrix products and convolutions (including dynamic ones) in a 16-bit dtype, while
+ * weights, reductions, losses and the routing of dynamic layers stay float32. Call backward outside; it uses
  * the dtypes of the forward. No loss scaling is needed for bfloat16, whose range is that of float32.
- * @param options.dtype - `'bfloat16'` (default), `'float16'`, or null to switch it off within an outer block.
+ * @param options.dtype - `'bfloat16'` (default), `'float16'`, or null to disable it within an outer block.
  * @see https://pytorch.org/docs/stable/amp.html
  * @example const loss = autocast(() => F.crossEntropy(model.forward(x), labels));
  */
@@ -176,14 +176,14 @@ export function isGradEnabled(): boolean {
 }
 
 /**
- * The tensors in a value: itself, or held by arrays, maps, sets and objects (modules among them) at any depth. Reads stored
- * fields alone and calls nothing of the value's: no getter or trap can stop a scope from closing.
+ * The tensors in a value: the value itself, or in arrays, maps, sets and objects (including modules) at any depth. Reads only stored
+ * fields and calls no code of the value, so that no getter or trap can prevent closing a scope.
  * @internal
  */
 export function tensorsIn(value: unknown): Tensor[] {
   const found: Tensor[] = [];
   const seen = new Set<unknown>();
-  // A list of what is left instead of recursion: a long chain must not overflow the stack.
+  // A work list instead of recursion, because a long chain would overflow the stack.
   const left: unknown[] = [value];
   while (left.length > 0) {
     const next = left.pop();
@@ -213,11 +213,11 @@ function pushHeld(holder: object, left: unknown[]): void {
 }
 
 /**
- * Runs `fn` and disposes every tensor made in it, except those in what it returns, which pass to the tidy block around it,
- * if any: the value itself, or what arrays, maps, sets and objects hold in fields, at any depth (a module, for instance;
- * not private `#fields`, getters and proxies). Takes an async function too; blocks of concurrent requests do not mix.
- * Tensors that should outlive the block without being returned are passed to {@link keep}.
- * @returns What `fn` returns.
+ * Runs `fn` and disposes every tensor created in it, except those in its result, which move to the enclosing tidy block,
+ * if any: the result itself, or tensors in fields of arrays, maps, sets and objects, at any depth (for example a module;
+ * not private `#fields`, getters and proxies). `fn` may be async; blocks of concurrent requests are independent.
+ * Pass tensors that should outlive the block without being returned to {@link keep}.
+ * @returns The result of `fn`.
  * @example const loss = tidy(() => model.forward(x).sub(y).square().mean());
  */
 export function tidy<T>(fn: () => T): T {
@@ -234,13 +234,13 @@ export function tidy<T>(fn: () => T): T {
   });
 }
 
-/** Takes a tensor out of the tidy block it was made in: it lives until disposed or collected. */
+/** Removes a tensor from its tidy block: it exists until it is disposed or garbage-collected. */
 export function keep<T extends Tensor>(tensor: T): T {
   native.releaseFromScope(tensor);
   return tensor;
 }
 
-/** Runs `fn` with no tidy block: what it makes is kept. For state that outlives the block it is first needed in. */
+/** Runs `fn` without a tidy block, for state that must outlive the current block. */
 export function untidy<T>(fn: () => T): T {
   return runIn({ scope: 0 }, fn);
 }

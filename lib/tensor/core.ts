@@ -34,7 +34,7 @@ export interface ToOptions {
   /** Default: the tensor's dtype. */
   dtype?: DType | undefined;
   /**
-   * Do not wait for a copy from page-locked memory ({@link Tensor.pinMemory}) to a GPU, or back: the source must then not not
+   * Do not wait for a copy from page-locked memory ({@link Tensor.pinMemory}) to a GPU, or back: the source must then not
    * be changed until the copy is complete. Default false.
    */
   nonBlocking?: boolean | undefined;
@@ -66,7 +66,7 @@ export class Tensor implements Handle {
   /** @internal */
   declare readonly [HANDLE]: true;
 
-  /** @internal Instances are made by the add-on. */
+  /** @internal The add-on creates instances. */
   private constructor() {
     throw new ArgumentError(
       'Expected tensor(), zeros() or another factory to make a Tensor, not new Tensor()',
@@ -162,9 +162,9 @@ export class Tensor implements Handle {
    * {@link data}, synchronously.
    * @param options.dtype - As in {@link data}.
    * @param options.copy - Default true. With false the array uses the tensor's memory if possible (a
-   * contiguous tensor of that dtype on the CPU, a runtime that takes memory of others, as Node does and Electron does not):
-   * writing to one changes the other, unseen by autograd. The memory lives as long as either of them; it is given back in
-   * a later turn of the event loop than the one in which the array was collected.
+   * contiguous tensor of that dtype on the CPU, and a runtime that allows external memory, such as Node.js but not Electron):
+   * writing to one changes the other, without notice to autograd. The memory is kept as long as either of them; it is freed
+   * in a later turn of the event loop than the one in which the array was collected.
    */
   dataSync<D extends DType>(options: { dtype: D; copy?: boolean | undefined }): TypedArrayOf<D>;
   dataSync(options?: { dtype?: DType | undefined; copy?: boolean | undefined }): TypedArray;
@@ -201,9 +201,9 @@ export class Tensor implements Handle {
     return makeHandle(native.share(this, claims));
   }
   /**
-   * The tensor behind a handle that {@link share} made, on this thread or another of the process, on the same memory; a
-   * leaf again where it was one. The caller owns it.
-   * @throws DisposedError when the handle was claimed as often as it may be, was released, or is of another process.
+   * The tensor of a handle of {@link share} from this or another thread of the process, with the same memory; a
+   * leaf remains a leaf. The caller must dispose it.
+   * @throws DisposedError when the handle has no claims left, was released, or is of another process.
    */
   static fromHandle(handle: TensorHandle): Tensor {
     return native.claimShared(checkHandle(handle));

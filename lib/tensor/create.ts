@@ -1,5 +1,5 @@
 /**
- * Factories: the ways a tensor comes to be.
+ * Creation of tensors.
  * @module
  */
 
@@ -25,9 +25,9 @@ const OFFSET = optionKeys('offset');
 
 /** Options of every factory. */
 export interface TensorOptions {
-  /** Default `'float32'`, except where the function says otherwise. */
+  /** Default `'float32'` unless noted otherwise. */
   dtype?: DType | undefined;
-  /** Default `'cpu'`. @throws DeviceError when the device is not there. */
+  /** Default `'cpu'`. @throws DeviceError when the device is not available. */
   device?: Device | undefined;
   /** Record operations on the tensor for autograd. Default false. */
   requiresGrad?: boolean | undefined;
@@ -48,7 +48,7 @@ function optionsFor(name: string, shape: readonly number[], options: TensorOptio
   return checkOptions(options, TENSOR_KEYS);
 }
 
-/** How calls start whose first argument is not the shape. */
+/** Starts of calls whose first argument is not the shape. */
 const CALLS: Readonly<Record<string, string>> = { randint: 'randint(low, high, ' };
 
 function finish(tensor: Tensor, options: TensorOptions): Tensor {
@@ -56,7 +56,7 @@ function finish(tensor: Tensor, options: TensorOptions): Tensor {
   return requiresGrad ? tensor.requiresGrad_() : tensor;
 }
 
-/** Nesting deeper than libtorch's operations take dimensions; an array that contains itself is deeper than any. */
+/** Maximum nesting, more than libtorch's number of dimensions; it detects an array that contains itself. */
 const MAX_DIMS = 64;
 
 /** The sizes of a nested array, from its first elements; {@link visit} checks the rest against them. */
@@ -103,7 +103,7 @@ function visit(
   return true;
 }
 
-/** bool for booleans alone, int64 for bigints alone, else float32; looks no further than the first that decides. */
+/** bool for only booleans, int64 for only bigints, otherwise float32; stops at the first value that decides. */
 function naturalDType(data: unknown, shape: readonly number[]): DType {
   let kind: string | undefined;
   visit(data, shape, 0, (value) => {
@@ -124,8 +124,8 @@ const INTEGERS: Partial<Record<DType, readonly [number | bigint, number | bigint
 };
 
 /**
- * The values of a nested array in the dtype's typed array, refusing what it cannot hold. The array is made first: the same
- * row may be in `data` many times, so that few of them in memory say little of how many there are.
+ * The values of a nested array in a typed array of the dtype; values that it cannot represent are rejected. The array is created first: the same
+ * row may be in `data` many times, so that a small nested array may have very many values.
  */
 function pack(data: unknown, shape: readonly number[], dtype: DType): TypedArray {
   const range = INTEGERS[dtype];
@@ -145,7 +145,7 @@ function pack(data: unknown, shape: readonly number[], dtype: DType): TypedArray
   return array;
 }
 
-/** The number of elements of a shape. @throws ShapeError where it is no integer that a number holds. */
+/** The number of elements of a shape. @throws ShapeError if it is not a safe integer. */
 function sizeOf(shape: readonly number[]): number {
   const count = shape.reduce((product, size) => product * size, 1);
   if (Number.isSafeInteger(count)) return count;
@@ -155,7 +155,7 @@ function sizeOf(shape: readonly number[]): number {
 }
 
 /**
- * A tensor with the given values, copied.
+ * A tensor with a copy of the given values.
  * @param data - Numbers, bigints or booleans, one or nested in arrays; or a typed array with `shape`.
  * @param options.dtype - Default: that of the typed array; for values bool for booleans, int64 for bigints, float32 for
  * numbers. A Uint16Array holds raw 16-bit floats and needs `'float16'` or `'bfloat16'`.
@@ -192,7 +192,7 @@ function fromTypedArray(
   if (arrayKind(data) === 'Uint16Array') {
     if (dtype === 'float16' || dtype === 'bfloat16') return native.fromData(data, shape, dtype, device);
     throw new DTypeError(
-      `Expected dtype 'float16' or 'bfloat16' beside a Uint16Array but received ${describe(dtype)}`,
+      `Expected dtype 'float16' or 'bfloat16' for a Uint16Array but received ${describe(dtype)}`,
     );
   }
   // A bool tensor's bytes are 0 and 1 exactly; anything else goes through a comparison with zero.
@@ -232,7 +232,7 @@ export function ones(shape: readonly number[], options: TensorOptions = {}): Ten
   return finish(native.full(shape, 1, dtype, device), options);
 }
 
-/** A tensor whose elements are whatever the memory held. */
+/** A tensor with uninitialised elements. */
 export function empty(shape: readonly number[], options: TensorOptions = {}): Tensor {
   const { dtype = 'float32', device = 'cpu' } = optionsFor('empty', shape, options);
   return finish(native.empty(shape, dtype, device), options);
@@ -268,7 +268,7 @@ export function fullLike(input: Tensor, value: Scalar, options: TensorOptions = 
   return full(checkShape('input', input), value, like(input, options));
 }
 
-/** A tensor of the shape, dtype and device of `input`, whose elements are whatever the memory held. */
+/** A tensor of the shape, dtype and device of `input`, with uninitialised elements. */
 export function emptyLike(input: Tensor, options: TensorOptions = {}): Tensor {
   return empty(checkShape('input', input), like(input, options));
 }
@@ -358,13 +358,13 @@ export function eye(n: number, options: TensorOptions & { m?: number | undefined
 
 type OffsetOption = { offset?: number | undefined };
 
-/** Row and column of every element of the lower triangle, int64 [2, N]. @param options.offset - Diagonals more. Default 0. */
+/** Row and column of every element of the lower triangle, int64 [2, N]. @param options.offset - Number of additional diagonals. Default 0. */
 export function trilIndices(rows: number, columns: number, options: OffsetOption = {}): Tensor {
   const { offset = 0 } = checkOptions(options, OFFSET);
   return native.trilIndices(rows, columns, offset);
 }
 
-/** Row and column of every element of the upper triangle, int64 [2, N]. @param options.offset - Diagonals less. Default 0. */
+/** Row and column of every element of the upper triangle, int64 [2, N]. @param options.offset - Number of diagonals that are left out. Default 0. */
 export function triuIndices(rows: number, columns: number, options: OffsetOption = {}): Tensor {
   const { offset = 0 } = checkOptions(options, OFFSET);
   return native.triuIndices(rows, columns, offset);

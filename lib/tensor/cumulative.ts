@@ -15,7 +15,7 @@ const X_DX_DIM = optionKeys('x', 'dx', 'dim');
 export interface TrapezoidOptions {
   /** The points of the samples: of the tensor's shape, or [N] along `dim`. */
   x?: Tensor | undefined;
-  /** The distance of the points when `x` is left out. Default 1. */
+  /** The distance of the points without `x`. Default 1. */
   dx?: number | undefined;
   /** Default -1. */
   dim?: number | undefined;
@@ -33,12 +33,12 @@ export abstract class CumulativeMethods {
     const { dim, dtype } = checkOptions(options, DIM_DTYPE);
     return native.cumprod(this, dim, dtype);
   }
-  /** Running maximum along `dim`, and where it was. */
+  /** Running maximum along `dim`, and its position. */
   cummax(this: Tensor, options: { dim: number }): ValuesIndices {
     const { dim } = checkOptions(options, DIM);
     return named(native.cummax(this, dim));
   }
-  /** Running minimum along `dim`, and where it was. */
+  /** Running minimum along `dim`, and its position. */
   cummin(this: Tensor, options: { dim: number }): ValuesIndices {
     const { dim } = checkOptions(options, DIM);
     return named(native.cummin(this, dim));
@@ -51,7 +51,7 @@ export abstract class CumulativeMethods {
   /**
    * Differences of neighbours along `dim`, taken n times.
    * @param options.n - Default 1. @param options.dim - Default -1.
-   * @param options.prepend - Put before the elements along `dim` first. @param options.append - Put after them.
+   * @param options.prepend - Concatenated before the elements along `dim`. @param options.append - Concatenated after them.
    */
   diff(
     this: Tensor,

@@ -1,16 +1,16 @@
 /**
- * Operations with a gradient of one's own, written in TypeScript.
+ * Custom operations with their own gradient.
  * @module
  */
 import { ArgumentError, describe, invalidArgument } from '../errors.js';
 import { isGradEnabled, noGrad, tidy, withGrad } from './context.js';
 import { isTensor, native, type Tensor } from './tensor.js';
 
-/** What `forward` and `backward` of one call share. Fields of one's own may be set on it, for what is no Tensor. */
+/** The context of `forward` and `backward` of one call. Custom fields may be set on it for values that are not tensors. */
 export class FunctionContext {
-  /** Own fields, such as `ctx.exponent = 3`. */
+  /** Custom fields, such as `ctx.exponent = 3`. */
   [field: string]: unknown;
-  /** For each argument, whether it is a Tensor whose gradient is wanted. */
+  /** For each argument, whether it is a Tensor whose gradient is needed. */
   readonly needsInputGrad: readonly boolean[];
   readonly #state: ContextState;
 
@@ -21,9 +21,9 @@ export class FunctionContext {
   }
 
   /**
-   * Keeps inputs, outputs or intermediate tensors for `backward`, where {@link savedTensors} gives them. They must live until
+   * Saves inputs, outputs or intermediate tensors for `backward`, which gets them from {@link savedTensors}. They must exist until
    * `forward` returns; their handles may be disposed afterwards. Tensors kept in fields instead are not checked for changes
-   * made in the meantime, and an output kept so is never freed.
+   * in the meantime, and an output in a field is never freed.
    */
   saveForBackward(...tensors: Tensor[]): void {
     for (const tensor of tensors) {
@@ -32,7 +32,7 @@ export class FunctionContext {
     this.#state.toSave = tensors;
   }
 
-  /** In `backward`: what {@link saveForBackward} was given, in its order. */
+  /** In `backward`: the tensors of {@link saveForBackward}, in order. */
   get savedTensors(): Tensor[] {
     return this.#state.saved;
   }
@@ -45,7 +45,7 @@ export class FunctionContext {
     }
   }
 
-  /** Whether `backward` gets zeros for outputs that no gradient reached, instead of null. Default true. */
+  /** Whether `backward` gets zeros instead of null for outputs without a gradient. Default true. */
   setMaterializeGrads(value: boolean): void {
     if (typeof value !== 'boolean') throw invalidArgument('value', 'a boolean', value);
     this.#state.materialize = value;
@@ -62,29 +62,29 @@ interface ContextState {
 /** One tensor or several. */
 type Tensors = Tensor | readonly Tensor[];
 
-/** Gradients as `backward` returns them, one an argument: null where there is none, for instance for numbers. */
+/** Result of `backward`: one gradient per argument; null if there is none, for example for numbers. */
 export type Gradients = Tensor | null | readonly (Tensor | null)[];
 
-/** The two halves of a custom function. */
+/** Forward and backward of a custom function. */
 export interface FunctionDefinition<Args extends unknown[], Out extends Tensors> {
-  /** Names the function in messages. Default: the name of `forward`'s holder is not known, so `'CustomFunction'`. */
+  /** Name in messages. Default `'CustomFunction'`. */
   name?: string | undefined;
   /** Computes the result; nothing in it is recorded. */
   forward(ctx: FunctionContext, ...args: Args): Out;
   /**
    * The gradients of the arguments from those of the outputs, one each in their order: a Tensor of the argument's shape,
    * or null. Recorded when the pass itself is (`createGraph`), so that operations used here give higher derivatives.
-   * Tensors made or given here end with the call, except those returned; `keep()` what should not.
+   * Tensors created in or passed to this call are disposed at its end, except returned ones; use `keep()` for others.
    */
   backward(ctx: FunctionContext, ...gradients: Tensor[]): Gradients;
 }
 
 /**
- * An operation with a gradient of its own, torch.autograd.Function.
- * Errors thrown by `forward` or `backward` reach the caller as they are. `backward` runs on the thread that called the
+ * Defines an operation with its own gradient, like torch.autograd.Function.
+ * Errors of `forward` or `backward` are thrown to the caller unchanged. `backward` runs on the thread that called the
  * function, during the pass; for CUDA tensors, whose passes run on threads of libtorch's, it is refused.
  * @returns A function of the arguments of `forward`.
- * @throws ArgumentError when `forward` returns no Tensor, or `backward` not a gradient an argument.
+ * @throws ArgumentError when `forward` returns no Tensor, or `backward` not one gradient per argument.
  * @see https://pytorch.org/docs/stable/notes/extending.html
  * @example
  * const cube = autograd.defineFunction({
@@ -121,7 +121,7 @@ function apply<Args extends unknown[], Out extends Tensors>(
   const ctx = new FunctionContext(needed, state);
   const returned = noGrad(() => definition.forward(ctx, ...args));
   const list = outputsOf(name, returned);
-  // An argument given back, or a result given twice, is a result of its own.
+  // A returned argument, and a result that is returned twice, get a new tensor.
   const outputs = list.map((output, i) =>
     args.includes(output) || list.indexOf(output) !== i ? output.detach() : output,
   );
@@ -136,7 +136,7 @@ function apply<Args extends unknown[], Out extends Tensors>(
       backwardOf(definition, name, ctx, state, args.map(isTensor)),
     );
   }
-  // The graph holds the context from now on: it must not hold the graph's tensors.
+  // From now on the graph refers to the context, which must not refer to the graph's tensors.
   state.toSave = [];
   state.nonDifferentiable.clear();
   return (isTensor(returned) ? outputs[0] : outputs) as Out;

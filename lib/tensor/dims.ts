@@ -6,7 +6,7 @@ import { optionKeys } from '../check/index.js';
 import type { Tensor } from './core.js';
 import type { DType } from './dtype.js';
 
-/** One dimension or several, negative ones counting from the end; left out: all of them. */
+/** One dimension or several, negative ones count from the end. Default: all. */
 export interface ReduceOptions {
   dim?: number | readonly number[] | undefined;
   /** Keep reduced dimensions with size 1. Default false. */
@@ -16,7 +16,7 @@ export interface ReduceOptions {
 /** @internal */
 export const REDUCE_KEYS = optionKeys('dim', 'keepdim');
 
-/** One dimension; left out: the flattened tensor. */
+/** One dimension. Default: the flattened tensor. */
 export interface DimOptions {
   dim?: number | undefined;
   /** Keep the reduced dimension with size 1. Default false. */
@@ -26,7 +26,7 @@ export interface DimOptions {
 /** @internal */
 export const DIM_KEYS = optionKeys('dim', 'keepdim');
 
-/** A dimension that has to be named. */
+/** A required dimension. */
 export interface AlongOptions {
   dim: number;
   /** Keep the reduced dimension with size 1. Default false. */
@@ -36,22 +36,22 @@ export interface AlongOptions {
 /** @internal */
 export const ALONG_KEYS = optionKeys('dim', 'keepdim');
 
-/** What the elements are converted to before a sum, product or mean. */
+/** The dtype option of sums, products and means. */
 export interface DTypeOptions {
   /**
-   * The elements are converted to it first, which keeps small types from overflowing or losing digits, and the result has
+   * The elements are converted to it first, which prevents overflow and loss of digits of small types, and the result has
    * it. Default: the tensor's own dtype; int64 for sums and products of integers and bools.
    */
   dtype?: DType | undefined;
 }
 
-/** Elements, and where along the reduced dimension they were (int64). */
+/** Elements, and their positions along the reduced dimension (int64). */
 export interface ValuesIndices {
   values: Tensor;
   indices: Tensor;
 }
 
-/** @internal Dimensions as the add-on takes them. */
+/** @internal Dimensions for the add-on. */
 export function dims(dim: number | readonly number[] | undefined): readonly number[] | null {
   if (dim === undefined) return null;
   return typeof dim === 'number' ? [dim] : dim;

@@ -183,7 +183,7 @@ export abstract class ElementwiseMethods {
   i1e(this: Tensor): Tensor {
     return native.i1e(this);
   }
-  /** The area under the standard normal density up to this. */
+  /** The distribution function of the standard normal distribution. */
   ndtr(this: Tensor): Tensor {
     return native.ndtr(this);
   }

@@ -13,14 +13,14 @@ const DIM = optionKeys('dim');
 export abstract class IndexingMethods {
   /**
    * Python's `x[i, 1:, ..., None]` as `x.index(i, slice(1), '...', null)`.
-   * @param indices - An {@link Index} a dimension; those not named are taken whole.
-   * @returns A view, or a copy where a Tensor is among the indices.
+   * @param indices - One {@link Index} per dimension; other dimensions are not indexed.
+   * @returns A view, or a copy if an index is a Tensor.
    * @throws ShapeError for a position outside the dimension.
    */
   index(this: Tensor, ...indices: Index[]): Tensor {
     return native.index(this, indices);
   }
-  /** The view of one position along `dim`, which goes. */
+  /** The view of one position along `dim`, without this dimension. */
   select(this: Tensor, dim: number, index: number): Tensor {
     return native.select(this, dim, index);
   }
@@ -45,11 +45,11 @@ export abstract class IndexingMethods {
   maskedSelect(this: Tensor, mask: Tensor): Tensor {
     return native.maskedSelect(this, mask);
   }
-  /** The positions of what is not zero, int64 [N, ndim]. */
+  /** The positions of non-zero elements, int64 [N, ndim]. */
   nonzero(this: Tensor): Tensor {
     return native.nonzero(this);
   }
-  /** The positions of what is not zero, int64 [N, ndim]; as `nonzero`. */
+  /** The positions of non-zero elements, int64 [N, ndim]; like `nonzero`. */
   argwhere(this: Tensor): Tensor {
     return native.argwhere(this);
   }

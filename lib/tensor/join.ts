@@ -12,15 +12,15 @@ const INDEXING = optionKeys('indexing');
 const DIM = optionKeys('dim');
 const R_WITH_REPLACEMENT = optionKeys('r', 'withReplacement');
 
-/** As many tensors as one call returns; kMaxTensors of cpp/bindings/sizes.h. */
+/** Maximum number of tensors that one call returns; kMaxTensors of cpp/bindings/sizes.h. */
 const MAX_TENSORS = 2 ** 20;
 
-/** Where to split: into how many equal views, or before which positions. */
+/** A number of equal views, or the positions before which to split. */
 export type Sections = number | readonly number[];
 
 /** A tensor as several. */
 export abstract class JoinMethods {
-  /** Views of the given sizes along `dim`, or of one size each but for the last. @param dim - Default 0. */
+  /** Splits into views of the given sizes along `dim`, or of one size (the last may be smaller). @param dim - Default 0. */
   split(this: Tensor, sizes: number | readonly number[], dim = 0): Tensor[] {
     return native.split(this, typeof sizes === 'number' ? equalSizes(this, sizes, dim) : sizes, dim);
   }
@@ -33,7 +33,7 @@ export abstract class JoinMethods {
     return native.unbind(this, dim);
   }
   /**
-   * Views along `dim`: so many of equal size, the first ones one longer where that does not divide, or cut before the
+   * Splits into views along `dim`: a number of equal parts (the first ones are longer by one if necessary), or before the
    * given positions. @param options.dim - Default 0.
    */
   tensorSplit(this: Tensor, sections: Sections, options: { dim?: number | undefined } = {}): Tensor[] {
@@ -42,19 +42,19 @@ export abstract class JoinMethods {
       ? native.tensorSplit(this, sections, dim)
       : native.tensorSplitAt(this, sections, dim);
   }
-  /** Views along the second dimension, of a vector along its only one: so many of equal size, or cut before positions. */
+  /** Views along the second dimension, of a vector along its only one: see {@link tensorSplit}. */
   hsplit(this: Tensor, sections: Sections): Tensor[] {
     return typeof sections === 'number' ? native.hsplit(this, sections) : native.hsplitAt(this, sections);
   }
-  /** Views along the first dimension of two or more: so many of equal size, or cut before positions. */
+  /** Views along the first of at least two dimensions: see {@link tensorSplit}. */
   vsplit(this: Tensor, sections: Sections): Tensor[] {
     return typeof sections === 'number' ? native.vsplit(this, sections) : native.vsplitAt(this, sections);
   }
-  /** Views along the third dimension: so many of equal size, or cut before positions. */
+  /** Views along the third dimension: see {@link tensorSplit}. */
   dsplit(this: Tensor, sections: Sections): Tensor[] {
     return typeof sections === 'number' ? native.dsplit(this, sections) : native.dsplitAt(this, sections);
   }
-  /** All sub-sequences of r elements of a vector, [N] -> [C, r]. @param options.r - Default 2. @param options.withReplacement - An element may be taken again. Default false. */
+  /** All sub-sequences of r elements of a vector, [N] -> [C, r]. @param options.r - Default 2. @param options.withReplacement - Allow repeated elements. Default false. */
   combinations(
     this: Tensor,
     options: { r?: number | undefined; withReplacement?: boolean | undefined } = {},
@@ -76,13 +76,13 @@ function equalSizes(tensor: Tensor, size: number, dim: number): number[] {
   return Array.from({ length: count }, (_, i) => Math.min(size, whole - i * size));
 }
 
-/** The tensors one after the other along an existing dimension. @param options.dim - Default 0. */
+/** Concatenates tensors along an existing dimension. @param options.dim - Default 0. */
 export function cat(tensors: readonly Tensor[], options: { dim?: number | undefined } = {}): Tensor {
   const { dim = 0 } = checkOptions(options, DIM);
   return native.cat(tensors, dim);
 }
 
-/** Tensors of one shape side by side along a new dimension. @param options.dim - Default 0. */
+/** Stacks tensors of one shape along a new dimension. @param options.dim - Default 0. */
 export function stack(tensors: readonly Tensor[], options: { dim?: number | undefined } = {}): Tensor {
   const { dim = 0 } = checkOptions(options, DIM);
   return native.stack(tensors, dim);
@@ -98,27 +98,27 @@ export function meshgrid(
   return native.meshgrid(tensors, indexing);
 }
 
-/** The tensors side by side: along the second dimension, or the only one of vectors. @see https://pytorch.org/docs/stable/generated/torch.hstack.html */
+/** Concatenates tensors along the second dimension, or the only one of vectors. @see https://pytorch.org/docs/stable/generated/torch.hstack.html */
 export function hstack(tensors: readonly Tensor[]): Tensor {
   return native.hstack(tensors);
 }
 
-/** The tensors below each other, along the first dimension; vectors are rows. @see https://pytorch.org/docs/stable/generated/torch.vstack.html */
+/** Concatenates tensors along the first dimension; vectors are rows. @see https://pytorch.org/docs/stable/generated/torch.vstack.html */
 export function vstack(tensors: readonly Tensor[]): Tensor {
   return native.vstack(tensors);
 }
 
-/** The tensors behind each other, along the third dimension, which matrices get. @see https://pytorch.org/docs/stable/generated/torch.dstack.html */
+/** Concatenates tensors along the third dimension, which is added to matrices. @see https://pytorch.org/docs/stable/generated/torch.dstack.html */
 export function dstack(tensors: readonly Tensor[]): Tensor {
   return native.dstack(tensors);
 }
 
-/** The tensors side by side, vectors as columns. @see https://pytorch.org/docs/stable/generated/torch.column_stack.html */
+/** Concatenates tensors along the second dimension; vectors are columns. @see https://pytorch.org/docs/stable/generated/torch.column_stack.html */
 export function columnStack(tensors: readonly Tensor[]): Tensor {
   return native.columnStack(tensors);
 }
 
-/** Matrices along the diagonal of one, zeros elsewhere; vectors are rows. @see https://pytorch.org/docs/stable/generated/torch.block_diag.html */
+/** A block-diagonal matrix; vectors are rows. @see https://pytorch.org/docs/stable/generated/torch.block_diag.html */
 export function blockDiag(...tensors: Tensor[]): Tensor {
   return native.blockDiag(tensors);
 }

@@ -29,13 +29,13 @@ export function inv(input: Tensor): Tensor {
   return native.inv(input);
 }
 
-/** Which singular values count as zero, and whether the matrix is symmetric. */
+/** Tolerances for singular values, and whether the matrix is symmetric. */
 export interface ToleranceOptions {
   /** Values up to max(atol, rtol * the largest) are zero. Default 0. */
   atol?: number | undefined;
   /** Default: the machine epsilon times the larger size; 0 where `atol` is given. */
   rtol?: number | undefined;
-  /** The matrix is symmetric: eigenvalues take the place of singular values. Default false. */
+  /** The matrix is symmetric: use eigenvalues instead of singular values. Default false. */
   hermitian?: boolean | undefined;
 }
 
@@ -66,8 +66,8 @@ export function solve(input: Tensor, other: Tensor, options: { left?: boolean | 
 }
 
 /**
- * x with input x = other for a triangular `input`, of which the other half is not looked at.
- * @param options.upper - Which triangle. @param options.unitriangular - Take the diagonal as ones. Default false.
+ * x with input x = other for a triangular `input`; the other half is not read.
+ * @param options.upper - Which triangle. @param options.unitriangular - Treat the diagonal as ones. Default false.
  * @param options.left - `false`: x with x input = other instead. Default true.
  */
 export function solveTriangular(
@@ -79,7 +79,7 @@ export function solveTriangular(
   return native.solveTriangular(input, other, upper, left, unitriangular);
 }
 
-/** The x that brings input x closest to `other` in the 2-norm. */
+/** The x that minimises the 2-norm of input x - other. */
 export function lstsq(
   input: Tensor,
   other: Tensor,
@@ -106,7 +106,7 @@ export function qr(
   return { Q, R };
 }
 
-/** input = U diag(S) Vh, S falling. @param options.fullMatrices - U and Vh square. Default true. */
+/** input = U diag(S) Vh, S in descending order. @param options.fullMatrices - U and Vh square. Default true. */
 export function svd(
   input: Tensor,
   options: { fullMatrices?: boolean | undefined } = {},
@@ -116,12 +116,12 @@ export function svd(
   return { U, S, Vh };
 }
 
-/** The singular values, falling. */
+/** The singular values in descending order. */
 export function svdvals(input: Tensor): Tensor {
   return native.svdvals(input);
 }
 
-/** Which half of a symmetric matrix is read. */
+/** The half of a symmetric matrix that is read. */
 export interface HalfOptions {
   /** `'L'`, the lower, or `'U'`, the upper. Default `'L'`. */
   UPLO?: 'L' | 'U' | undefined;
@@ -133,7 +133,7 @@ function half(options: HalfOptions): string {
   return UPLO;
 }
 
-/** Eigenvalues (rising) and eigenvectors (columns) of a symmetric matrix, of which one half is read. */
+/** Eigenvalues (ascending) and eigenvectors (columns) of a symmetric matrix, of which one half is read. */
 export function eigh(
   input: Tensor,
   options: HalfOptions = {},
@@ -142,12 +142,12 @@ export function eigh(
   return { eigenvalues, eigenvectors };
 }
 
-/** The eigenvalues of a symmetric matrix, of which one half is read; rising. */
+/** The eigenvalues (ascending) of a symmetric matrix, of which one half is read. */
 export function eigvalsh(input: Tensor, options: HalfOptions = {}): Tensor {
   return native.eigvalsh(input, half(options));
 }
 
-/** The number of singular values that are not zero but for rounding, int64. */
+/** The number of singular values above the tolerance, int64. */
 export function matrixRank(input: Tensor, options: ToleranceOptions = {}): Tensor {
   const { atol, rtol, hermitian = false } = checkOptions(options, ATOL_RTOL_HERMITIAN);
   return native.matrixRank(input, atol, rtol, hermitian);
@@ -176,7 +176,7 @@ export interface VectorNormOptions {
   dim?: number | readonly number[] | undefined;
   /** Default false. */
   keepdim?: boolean | undefined;
-  /** Converted to it first. Default: its own. */
+  /** The input is converted to it first. Default: that of the input. */
   dtype?: DType | undefined;
 }
 

@@ -18,17 +18,17 @@ const RIGHT_OUT_INT32 = optionKeys('right', 'outInt32');
 export interface UniqueResult {
   /** The distinct elements, or slices. */
   values: Tensor;
-  /** For every element, where its value is among `values`; int64. */
+  /** The index in `values` of every element; int64. */
   inverse: Tensor;
-  /** How often each value occurs; int64. */
+  /** Count of each value; int64. */
   counts: Tensor;
 }
 
 /** Options of {@link Tensor.searchsorted}. */
 export interface SearchOptions {
-  /** After equal elements instead of before them. Default false. */
+  /** Return the position after equal elements instead of before them. Default false. */
   right?: boolean | undefined;
-  /** The same as `right`, in NumPy's words. Default `'left'`. */
+  /** The same as `right`, with NumPy's name. Default `'left'`. */
   side?: 'left' | 'right' | undefined;
   /** int64 of this tensor's shape: the order that sorts its last dimension, when it is not sorted itself. */
   sorter?: Tensor | undefined;
@@ -39,9 +39,9 @@ export interface SearchOptions {
 /** Sorting and searching. */
 export abstract class OrderMethods {
   /**
-   * The elements in order along `dim`, and the positions (int64) they come from.
+   * The sorted elements along `dim`, and their positions (int64).
    * @param options.dim - Default -1. @param options.descending - Default false.
-   * @param options.stable - Equal elements keep their order. Default false.
+   * @param options.stable - Keep the order of equal elements. Default false.
    */
   sort(
     this: Tensor,
@@ -55,16 +55,16 @@ export abstract class OrderMethods {
     const [values, indices] = native.sort(this, dim, descending, stable);
     return { values, indices };
   }
-  /** The elements in order along the first dimension. */
+  /** The sorted elements along the first dimension. */
   msort(this: Tensor): Tensor {
     const [values, indices] = native.sort(this, 0, false, false);
     indices.dispose();
     return values;
   }
   /**
-   * The positions that put the elements in order along `dim`, int64.
+   * The positions that sort the elements along `dim`, int64.
    * @param options.dim - Default -1. @param options.descending - Default false.
-   * @param options.stable - Equal elements keep their order. Default false.
+   * @param options.stable - Keep the order of equal elements. Default false.
    */
   argsort(
     this: Tensor,
@@ -80,7 +80,7 @@ export abstract class OrderMethods {
   /**
    * The k largest elements along `dim`.
    * @param options.dim - Default -1. @param options.largest - `false`: the smallest instead. Default true.
-   * @param options.sorted - In order. Default true.
+   * @param options.sorted - Sort the result. Default true.
    */
   topk(
     this: Tensor,
@@ -97,9 +97,9 @@ export abstract class OrderMethods {
     return named(native.kthvalue(this, k, dim, keepdim));
   }
   /**
-   * The distinct elements, with how to get back and how often each occurs.
-   * @param options.dim - Distinct slices along it. Default: elements of the flattened tensor.
-   * @param options.sorted - In order. Default true.
+   * The distinct elements, with inverse indices and counts.
+   * @param options.dim - Find distinct slices along it. Default: elements of the flattened tensor.
+   * @param options.sorted - Sort the result. Default true.
    */
   unique(
     this: Tensor,
@@ -110,14 +110,14 @@ export abstract class OrderMethods {
       dim === undefined ? native.unique(this, sorted) : native.uniqueDim(this, dim, sorted);
     return { values, inverse, counts };
   }
-  /** {@link unique} that only merges neighbours. */
+  /** Like {@link unique}, but only consecutive duplicates are removed. */
   uniqueConsecutive(this: Tensor, options: { dim?: number | undefined } = {}): UniqueResult {
     const { dim } = checkOptions(options, DIM);
     const [values, inverse, counts] = native.uniqueConsecutive(this, dim);
     return { values, inverse, counts };
   }
   /**
-   * For each of `values`, where it would go into the last dimension of this sorted tensor, int64 of the shape of `values`.
+   * The insertion position of each of `values` in the last dimension of this sorted tensor, int64 of the shape of `values`.
    * @param values - A Tensor with this tensor's leading dimensions, any shape for a 1-D tensor, or a number.
    * @see https://pytorch.org/docs/stable/generated/torch.searchsorted.html
    */
@@ -134,7 +134,7 @@ export abstract class OrderMethods {
     return native.searchsorted(this, value, outInt32, after, sorter);
   }
   /**
-   * For each element, the bucket between sorted `boundaries` ([N]) it falls into, int64.
+   * The bucket of each element between sorted `boundaries` ([N]), int64.
    * @param options.right - A boundary belongs to the bucket above it. Default false. @param options.outInt32 - int32 instead of int64. Default false.
    */
   bucketize(

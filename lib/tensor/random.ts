@@ -1,5 +1,5 @@
 /**
- * Random numbers in place, and draws from distributions given by a tensor; from the generator that `manualSeed` seeds.
+ * Random numbers in place, and samples from distributions given by a tensor, with the generator of `manualSeed`.
  * @see https://pytorch.org/docs/stable/torch.html#in-place-random-sampling
  * @module
  */
@@ -27,19 +27,19 @@ export abstract class RandomMethods {
     native.normal(this, mean, std).dispose();
     return this;
   }
-  /** 1 with the probability that the element gives, else 0. */
+  /** 1 with the probability of the element, else 0. */
   bernoulli(this: Tensor): Tensor {
     return native.bernoulli(this);
   }
   /**
-   * Positions drawn by the weights in the last dimension, [N] or [B, N] -> int64 [numSamples] or [B, numSamples].
-   * @param options.replacement - A position may be drawn again. Default false.
+   * Positions sampled with the weights in the last dimension, [N] or [B, N] -> int64 [numSamples] or [B, numSamples].
+   * @param options.replacement - Sample with replacement. Default false.
    */
   multinomial(this: Tensor, numSamples: number, options: { replacement?: boolean | undefined } = {}): Tensor {
     const { replacement = false } = checkOptions(options, REPLACEMENT);
     return native.multinomial(this, numSamples, replacement);
   }
-  /** Poisson-distributed numbers of the rates that the elements give. */
+  /** Poisson-distributed numbers with the elements as rates. */
   poisson(this: Tensor): Tensor {
     return native.poisson(this);
   }
@@ -67,7 +67,7 @@ export abstract class RandomMethods {
     native.cauchyInPlace(this, median, sigma).dispose();
     return this;
   }
-  /** In place: the number of trials up to the first success. @param options.p - Of each. */
+  /** In place: the number of trials until the first success. @param options.p - Probability of success. */
   geometric_(this: Tensor, options: { p: number }): Tensor {
     const { p } = checkOptions(options, P);
     native.geometricInPlace(this, p).dispose();

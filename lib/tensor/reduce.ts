@@ -32,7 +32,7 @@ export abstract class ReduceMethods {
     const { dim, keepdim = false, dtype } = checkOptions(options, DIM_KEEPDIM_DTYPE);
     return native.sum(this, dims(dim), keepdim, dtype);
   }
-  /** The sum of what is not NaN. */
+  /** The sum without NaN. */
   nansum(this: Tensor, options: ReduceOptions & DTypeOptions = {}): Tensor {
     const { dim, keepdim = false, dtype } = checkOptions(options, DIM_KEEPDIM_DTYPE);
     return native.nansum(this, dims(dim), keepdim, dtype);
@@ -42,7 +42,7 @@ export abstract class ReduceMethods {
     const { dim, keepdim = false, dtype } = checkOptions(options, DIM_KEEPDIM_DTYPE);
     return native.mean(this, dims(dim), keepdim, dtype);
   }
-  /** The mean of what is not NaN. */
+  /** The mean without NaN. */
   nanmean(this: Tensor, options: ReduceOptions & DTypeOptions = {}): Tensor {
     const { dim, keepdim = false, dtype } = checkOptions(options, DIM_KEEPDIM_DTYPE);
     return native.nanmean(this, dims(dim), keepdim, dtype);
@@ -132,7 +132,7 @@ export abstract class ReduceMethods {
     const { dim, keepdim = false } = checkOptions(options, REDUCE_KEYS);
     return native.any(this, dims(dim), keepdim);
   }
-  /** How many elements are not zero, int64. */
+  /** The number of non-zero elements, int64. */
   countNonzero(this: Tensor, options: { dim?: number | readonly number[] | undefined } = {}): Tensor {
     const { dim } = checkOptions(options, DIM);
     return native.countNonzero(this, dims(dim));

@@ -25,9 +25,9 @@ export type IndexReduction = 'prod' | 'mean' | 'amax' | 'amin';
 
 /** Options of {@link Tensor.indexReduce}. */
 export interface IndexReduceOptions {
-  /** How elements that meet are joined. For sums see `indexAdd`. */
+  /** The reduction of elements with the same index. For sums see `indexAdd`. */
   reduce: IndexReduction;
-  /** This tensor's own elements take part. Default true. */
+  /** Include this tensor's elements. Default true. */
   includeSelf?: boolean | undefined;
 }
 
@@ -39,7 +39,7 @@ export interface SliceScatterOptions {
   dim?: number | undefined;
   /** Default: the first position. Negative ones count from the end. */
   start?: number | undefined;
-  /** Not included. Default: behind the last position. */
+  /** End, exclusive. Default: after the last position. */
   end?: number | undefined;
   /** Default 1. */
   step?: number | undefined;
@@ -49,7 +49,7 @@ export interface SliceScatterOptions {
 export abstract class ScatterMethods {
   /**
    * Assignment `x[indices] = value`, in place.
-   * @param options.accumulate - Add instead, position by position, also where several meet; the indices are then Tensors
+   * @param options.accumulate - Add instead of assigning, also for repeated positions; the indices must then be Tensors
    * or null (the whole dimension). Default false.
    */
   indexPut_(
@@ -65,7 +65,7 @@ export abstract class ScatterMethods {
     put.dispose();
     return this;
   }
-  /** A copy with `x[indices] = value`. @param options.accumulate - As in {@link indexPut_}. Default false. */
+  /** A copy with `x[indices] = value`. @param options.accumulate - Like {@link indexPut_}. Default false. */
   indexPut(
     this: Tensor,
     indices: readonly Index[],
@@ -98,7 +98,7 @@ export abstract class ScatterMethods {
     native.putInPlace(this, index, source, accumulate).dispose();
     return this;
   }
-  /** A copy with the elements of `source`, or one value, written along `dim` at `index`. */
+  /** A copy with the elements of `source`, or one value, written to the positions `index` along `dim`. */
   scatter(this: Tensor, dim: number, index: Tensor, source: Tensor | number): Tensor {
     return typeof source === 'number'
       ? native.scatterValue(this, dim, index, source)
@@ -113,7 +113,7 @@ export abstract class ScatterMethods {
     written.dispose();
     return this;
   }
-  /** A copy with the elements of `source` added along `dim` at `index`, also where several meet. */
+  /** A copy with the elements of `source` added to the positions `index` along `dim`; repeated positions are summed. */
   scatterAdd(this: Tensor, dim: number, index: Tensor, source: Tensor): Tensor {
     return native.scatterAdd(this, dim, index, source);
   }
@@ -122,7 +122,7 @@ export abstract class ScatterMethods {
     native.scatterAddInPlace(this, dim, index, source).dispose();
     return this;
   }
-  /** A copy where the elements of `source` join those along `dim` at `index`. @param options.includeSelf - This tensor's own take part. Default true. */
+  /** A copy in which the elements of `source` are reduced with those at `index` along `dim`. @param options.includeSelf - Include this tensor's elements. Default true. */
   scatterReduce(
     this: Tensor,
     dim: number,
@@ -196,7 +196,7 @@ export abstract class ScatterMethods {
     return this;
   }
   /**
-   * A copy where the slices of `source` along `dim` join those at the positions `index` (int64 [N]).
+   * A copy in which the slices of `source` along `dim` are reduced with those at the positions `index` (int64 [N]).
    * @throws ShapeError for a position outside the dimension.
    * @see https://pytorch.org/docs/stable/generated/torch.Tensor.index_reduce_.html
    */
@@ -241,11 +241,11 @@ export abstract class ScatterMethods {
     native.maskedScatterInPlace(this, mask, source).dispose();
     return this;
   }
-  /** A copy with `source` in the place of `select(dim, index)`. */
+  /** A copy with `select(dim, index)` replaced by `source`. */
   selectScatter(this: Tensor, source: Tensor, dim: number, index: number): Tensor {
     return native.selectScatter(this, source, dim, index);
   }
-  /** A copy with `source` in the place of a slice along one dimension. */
+  /** A copy with a slice along one dimension replaced by `source`. */
   sliceScatter(this: Tensor, source: Tensor, options: SliceScatterOptions = {}): Tensor {
     const { dim = 0, start, end, step = 1 } = checkOptions(options, DIM_START_END_STEP);
     return native.sliceScatter(this, source, dim, start, end, step);

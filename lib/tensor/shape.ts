@@ -17,7 +17,7 @@ const listOf = (value: number | readonly number[]): readonly number[] =>
 
 /** Shapes, views, the order of dimensions and elements. */
 export abstract class ShapeMethods {
-  /** The same elements in another shape; one size may be -1, to be inferred. A view where strides allow it. */
+  /** The same elements with another shape; one size may be -1 (inferred). A view if strides allow it. */
   reshape(this: Tensor, shape: readonly number[]): Tensor {
     return native.reshape(this, shape);
   }
@@ -25,7 +25,7 @@ export abstract class ShapeMethods {
   reshapeAs(this: Tensor, other: Tensor): Tensor {
     return native.reshape(this, checkShape('other', other));
   }
-  /** {@link reshape} that never copies. @throws ShapeError when the strides do not allow it. */
+  /** Like {@link reshape}, but never copies. @throws ShapeError when the strides do not allow it. */
   view(this: Tensor, shape: readonly number[]): Tensor {
     return native.view(this, shape);
   }
@@ -35,7 +35,7 @@ export abstract class ShapeMethods {
   }
   /**
    * The view of this tensor's storage with the given sizes and strides, in elements.
-   * @param options.storageOffset - Element of the storage to start at. Default: where this tensor starts.
+   * @param options.storageOffset - First element of the storage. Default: that of this tensor.
    * @throws ShapeError for an element outside of the storage.
    * @see https://pytorch.org/docs/stable/generated/torch.as_strided.html
    */
@@ -48,11 +48,11 @@ export abstract class ShapeMethods {
     const { storageOffset } = checkOptions(options, STORAGE_OFFSET);
     return native.asStrided(this, shape, strides, storageOffset);
   }
-  /** The dimensions in another order. */
+  /** Reorders the dimensions. */
   permute(this: Tensor, dims: readonly number[]): Tensor {
     return native.permute(this, dims);
   }
-  /** Two dimensions exchanged. */
+  /** Swaps two dimensions. */
   transpose(this: Tensor, dim0: number, dim1: number): Tensor {
     return native.transpose(this, dim0, dim1);
   }
@@ -64,7 +64,7 @@ export abstract class ShapeMethods {
   swapdims(this: Tensor, dim0: number, dim1: number): Tensor {
     return native.transpose(this, dim0, dim1);
   }
-  /** A matrix with rows and columns exchanged; a vector or a single number as it is. @throws ShapeError beyond 2 dimensions: use `transpose(dim0, dim1)`. */
+  /** Transposes a matrix; a vector or a single number is unchanged. @throws ShapeError beyond 2 dimensions: use `transpose(dim0, dim1)`. */
   t(this: Tensor): Tensor {
     const dimensions = native.ndim(this);
     if (dimensions > 2)
@@ -73,7 +73,7 @@ export abstract class ShapeMethods {
       );
     return native.transpose(this, 0, -1);
   }
-  /** Dimensions moved to other places. */
+  /** Moves dimensions to other positions. */
   movedim(this: Tensor, source: number | readonly number[], destination: number | readonly number[]): Tensor {
     return native.movedim(this, listOf(source), listOf(destination));
   }
@@ -85,29 +85,29 @@ export abstract class ShapeMethods {
   ): Tensor {
     return checkTensor('input', this).movedim(source, destination);
   }
-  /** Dimensions startDim to endDim as one. @param startDim - Default 0. @param endDim - Default -1. */
+  /** Flattens dimensions startDim to endDim. @param startDim - Default 0. @param endDim - Default -1. */
   flatten(this: Tensor, startDim = 0, endDim = -1): Tensor {
     return native.flatten(this, startDim, endDim);
   }
-  /** All elements as one dimension: a view where strides allow it. */
+  /** Flattens to one dimension: a view if strides allow it. */
   ravel(this: Tensor): Tensor {
     return native.reshape(this, [-1]);
   }
-  /** One dimension as several; one size may be -1. */
+  /** Splits one dimension into several; one size may be -1. */
   unflatten(this: Tensor, dim: number, sizes: readonly number[]): Tensor {
     return native.unflatten(this, dim, sizes);
   }
-  /** Without the dimensions of size 1, or without those of `dim` that are. */
+  /** Removes dimensions of size 1: all, or those of `dim`. */
   squeeze(this: Tensor, dim?: number | readonly number[]): Tensor {
     return dim === undefined || typeof dim === 'number'
       ? native.squeeze(this, dim)
       : native.squeezeDims(this, dim);
   }
-  /** With a new dimension of size 1 before `dim`. */
+  /** Adds a dimension of size 1 before `dim`. */
   unsqueeze(this: Tensor, dim: number): Tensor {
     return native.unsqueeze(this, dim);
   }
-  /** Dimensions of size 1 repeated to `shape`, without a copy; -1 leaves a size. */
+  /** Repeats dimensions of size 1 to `shape`, without a copy; -1 keeps a size. */
   expand(this: Tensor, shape: readonly number[]): Tensor {
     return native.expand(this, shape);
   }
@@ -119,11 +119,11 @@ export abstract class ShapeMethods {
   broadcastTo(this: Tensor, shape: readonly number[]): Tensor {
     return native.expand(this, shape);
   }
-  /** The tensor laid out `repeats` times in each dimension. */
+  /** Repeats the tensor `repeats` times in each dimension. */
   repeat(this: Tensor, repeats: readonly number[]): Tensor {
     return native.repeat(this, repeats);
   }
-  /** The tensor laid out `repeats` times; missing leading dimensions count as 1. */
+  /** Repeats the tensor `repeats` times per dimension; missing leading dimensions count as 1. */
   tile(this: Tensor, repeats: readonly number[]): Tensor {
     return native.tile(this, repeats);
   }
@@ -140,25 +140,25 @@ export abstract class ShapeMethods {
     using count = native.full([1], repeats, 'int64', this.device);
     return native.repeatInterleave(this, count, dim);
   }
-  /** The order of the elements reversed along `dims`. */
+  /** Reverses the elements along `dims`. */
   flip(this: Tensor, dims: number | readonly number[]): Tensor {
     return native.flip(this, listOf(dims));
   }
-  /** The order of the columns reversed: {@link flip} of the second dimension. @throws ShapeError for fewer than two. */
+  /** Reverses the columns: {@link flip} of the second dimension. @throws ShapeError for fewer than two. */
   fliplr(this: Tensor): Tensor {
     checkDims(this, 2, 'fliplr');
     return native.flip(this, [1]);
   }
-  /** The order of the rows reversed: {@link flip} of the first dimension. @throws ShapeError for a tensor without dimensions. */
+  /** Reverses the rows: {@link flip} of the first dimension. @throws ShapeError for a tensor without dimensions. */
   flipud(this: Tensor): Tensor {
     checkDims(this, 1, 'flipud');
     return native.flip(this, [0]);
   }
-  /** The elements moved along `dims`, those pushed out coming in at the other end. @param dims - Default: of the flattened tensor. */
+  /** Shifts the elements along `dims`; elements that leave at one end enter at the other. @param dims - Default: the flattened tensor. */
   roll(this: Tensor, shifts: number | readonly number[], dims: number | readonly number[] = []): Tensor {
     return native.roll(this, listOf(shifts), listOf(dims));
   }
-  /** Turned by k quarter turns in the plane of two dimensions. @param options.k - Default 1. @param options.dims - Default [0, 1]. */
+  /** Rotates by k * 90 degrees in the plane of two dimensions. @param options.k - Default 1. @param options.dims - Default [0, 1]. */
   rot90(
     this: Tensor,
     options: { k?: number | undefined; dims?: readonly [number, number] | undefined } = {},

@@ -31,17 +31,17 @@ const INTERPOLATIONS = ['linear', 'lower', 'higher', 'midpoint', 'nearest'];
 
 /** Options of {@link Tensor.histogram}. */
 export interface HistogramOptions {
-  /** Ends of the outermost bins, when `bins` is a number. Default: the smallest and largest element. */
+  /** Range of the bins if `bins` is a number. Default: the smallest and largest element. */
   range?: readonly [number, number] | undefined;
-  /** What each element counts, of the tensor's shape and dtype. Default: 1. */
+  /** Weight of each element, of the tensor's shape and dtype. Default: 1. */
   weight?: Tensor | undefined;
-  /** Divided by the total and the widths of the bins, so that the integral is 1. Default false. */
+  /** Divide by the total and the widths of the bins, so that the integral is 1. Default false. */
   density?: boolean | undefined;
 }
 
 /** Statistics of samples. */
 export abstract class StatisticsMethods {
-  /** The median, of two in the middle the lower; with `dim`, along it with its position. */
+  /** The median (the lower of two middle elements); with `dim`, along it with its position. */
   median(this: Tensor): Tensor;
   median(this: Tensor, options: AlongOptions): ValuesIndices;
   median(this: Tensor, options?: AlongOptions): Tensor | ValuesIndices {
@@ -49,7 +49,7 @@ export abstract class StatisticsMethods {
       ? native.median(this)
       : along(this, checkOptions(options, ALONG_KEYS), native.medianDim);
   }
-  /** {@link median} of what is not NaN. */
+  /** {@link median} without NaN. */
   nanmedian(this: Tensor): Tensor;
   nanmedian(this: Tensor, options: AlongOptions): ValuesIndices;
   nanmedian(this: Tensor, options?: AlongOptions): Tensor | ValuesIndices {
@@ -66,19 +66,19 @@ export abstract class StatisticsMethods {
    * The q-quantiles; NaN where an element is NaN. float32 or float64.
    * @param q - One or several numbers from 0 to 1, or a Tensor of this dtype of them; several give a leading dimension.
    * @param options.dim - Default: the flattened tensor.
-   * @param options.interpolation - What to do between two elements. Default `'linear'`.
+   * @param options.interpolation - Interpolation between two elements. Default `'linear'`.
    */
   quantile(this: Tensor, q: number | readonly number[] | Tensor, options: QuantileOptions = {}): Tensor {
     return quantile(this, q, options, native.quantile);
   }
-  /** {@link quantile} of what is not NaN. */
+  /** {@link quantile} without NaN. */
   nanquantile(this: Tensor, q: number | readonly number[] | Tensor, options: QuantileOptions = {}): Tensor {
     return quantile(this, q, options, native.nanquantile);
   }
   /**
    * Covariances of variables (rows) over observations (columns), [N, M] -> [N, N]; a vector is one variable.
    * @param options.correction - Default 1: divided by M - 1.
-   * @param options.fweights - int64 [M]: how often each observation counts. @param options.aweights - [M]: its importance.
+   * @param options.fweights - int64 [M]: frequency of each observation. @param options.aweights - [M]: weight of each observation.
    * @see https://pytorch.org/docs/stable/generated/torch.cov.html
    */
   cov(
@@ -100,7 +100,7 @@ export abstract class StatisticsMethods {
   corrcoef(this: Tensor): Tensor {
     return native.corrcoef(this);
   }
-  /** How many elements fall into each of `bins` equal parts of [min, max]; both 0: of the data's own range. */
+  /** The number of elements in each of `bins` equal parts of [min, max]; if both are 0, of the range of the data. */
   histc(
     this: Tensor,
     options: { bins?: number | undefined; min?: number | undefined; max?: number | undefined } = {},
@@ -109,8 +109,8 @@ export abstract class StatisticsMethods {
     return native.histc(this, bins, min, max);
   }
   /**
-   * How many elements, or how much weight, fall into each bin; a bin holds its left edge, the last one both.
-   * @param bins - A number of equal bins, or their N + 1 rising edges, a Tensor of this dtype. float32 or float64.
+   * The number or total weight of the elements in each bin; a bin includes its left edge, the last one both.
+   * @param bins - A number of equal bins, or their N + 1 ascending edges, a Tensor of this dtype. float32 or float64.
    * @see https://pytorch.org/docs/stable/generated/torch.histogram.html
    */
   histogram(
@@ -120,7 +120,7 @@ export abstract class StatisticsMethods {
   ): { hist: Tensor; binEdges: Tensor } {
     const { range = null, weight = null, density = false } = checkOptions(options, RANGE_WEIGHT_DENSITY);
     if (typeof bins !== 'number' && range !== null)
-      throw invalidArgument('range', 'no range beside the edges of bins', range);
+      throw invalidArgument('range', 'no range when bins are edges', range);
     if (range !== null && (!Array.isArray(range) || range.length !== 2))
       throw invalidArgument('range', 'two numbers [min, max]', range);
     const [hist, binEdges] =
@@ -130,9 +130,9 @@ export abstract class StatisticsMethods {
     return { hist, binEdges };
   }
   /**
-   * How often each value occurs in a 1-D tensor of non-negative integers, int64 [largest value + 1].
-   * @param options.weights - [N]: what each element counts instead of 1; the result is then float64, or float32 for
-   * float32. @param options.minlength - Least length of the result. Default 0.
+   * The count of each value in a 1-D tensor of non-negative integers, int64 [largest value + 1].
+   * @param options.weights - [N]: weight of each element instead of 1; the result is then float64, or float32 for
+   * float32. @param options.minlength - Minimum length of the result. Default 0.
    */
   bincount(
     this: Tensor,

@@ -73,7 +73,7 @@ itRefuses([
     '16-bit words without a dtype',
     () => tensor(new Uint16Array(2)),
     DTypeError,
-    "Expected dtype 'float16' or 'bfloat16' beside a Uint16Array but received undefined",
+    "Expected dtype 'float16' or 'bfloat16' for a Uint16Array but received undefined",
   ],
   ['a Uint32Array', () => tensor(new Uint32Array(2) as never), DTypeError, 'Uint32Array'],
   [
