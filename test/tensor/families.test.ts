@@ -21,6 +21,16 @@ it('are listed in tensor.ts, for the compiler and for the running program', () =
   expect(names(/interface Tensor\s+extends (.*?)\{/s.exec(source)![1]!)).toEqual(expected);
 });
 
+it('have a table and a test of the same name', () => {
+  // These two use tables of several families.
+  const mixed = ['hooks.ts', 'interop.ts'];
+  const files = families.map(({ file }) => file).filter((file) => !mixed.includes(file));
+  const tables = readdirSync(new URL('../native/', folder));
+  const tests = readdirSync(new URL('.', import.meta.url)).map((file) => file.replace('.test.ts', '.ts'));
+  expect(files.filter((file) => !tables.includes(file))).toEqual([]);
+  expect(families.map(({ file }) => file).filter((file) => !tests.includes(file))).toEqual([]);
+});
+
 it('give Tensor all their methods, each from one family', async () => {
   const owners = new Map<PropertyKey, string>();
   for (const { file, name } of families) {

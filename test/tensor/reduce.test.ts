@@ -7,7 +7,8 @@ const x = tensor([
   [1, 5, 2],
   [4, -3, 6],
 ]);
-const [nan, inf] = [Number.NaN, Number.POSITIVE_INFINITY];
+const nan = Number.NaN;
+const inf = Number.POSITIVE_INFINITY;
 
 itRefuses([
   [
@@ -34,24 +35,9 @@ itRefuses([
   ['the mean of integers', () => tensor([1n]).mean(), DTypeError, 'could not infer output dtype'],
   ['the largest of nothing', () => zeros([0]).amax(), ShapeError, 'amax'],
   ['the position in nothing', () => zeros([0]).argmax(), ShapeError, 'argmax'],
-  ['more than there are', () => x.topk(4), ShapeError, 'selected index k out of range'],
-  ['counts of negative values', () => tensor([-1n]).bincount(), ArgumentError, 'non-negative'],
-  ['batches of one matrix', () => x.bmm(x.t()), ShapeError, 'batch1 must be a 3D tensor'],
-  [
-    'matrices that do not fit',
-    () => x.matmul(x),
-    ShapeError,
-    'matmul: mat1 and mat2 shapes cannot be multiplied (2x3 and 2x3)',
-  ],
-  ['products of two dtypes', () => x.matmul(x.t().to({ dtype: 'float64' })), DTypeError, 'same dtype'],
-  [
-    'a product with a number',
-    () => x.matmul(2 as never),
-    ArgumentError,
-    'Expected a Tensor for other of matmul',
-  ],
 ]);
 
+// Values of PyTorch.
 const cases: [string, () => Tensor, unknown][] = [
   ['sum', () => x.sum(), 15],
   ['sum of a dimension', () => x.sum({ dim: 0 }), [5, 2, 8]],
@@ -75,71 +61,9 @@ const cases: [string, () => Tensor, unknown][] = [
   ['any', () => x.gt(5).any(), true],
   ['logsumexp', () => x.logsumexp({ dim: 1 }), [5.0658837, 6.1270367]],
   ['logsumexp of large numbers', () => tensor([1000, 1000]).logsumexp({ dim: 0 }), 1000.6931472],
-  [
-    'cumsum',
-    () => x.cumsum({ dim: 1 }),
-    [
-      [1, 6, 8],
-      [4, 1, 7],
-    ],
-  ],
   ['norm', () => x.norm(), 9.5393920142],
   ['norm p=1', () => x.norm({ p: 1, dim: 0 }), [5, 8, 8]],
   ['norm p=inf', () => x.norm({ p: inf }), 6],
-  ['bincount', () => tensor([0n, 2n, 2n]).bincount({ minlength: 4 }), [1, 0, 2, 0]],
-  [
-    'topk',
-    () => x.topk(2).values,
-    [
-      [5, 2],
-      [6, 4],
-    ],
-  ],
-  [
-    'topk positions',
-    () => x.topk(2).indices,
-    [
-      [1, 2],
-      [2, 0],
-    ],
-  ],
-  ['the smallest', () => x.topk(1, { dim: 0, largest: false }).values, [[1, -3, 2]]],
-  [
-    'sort',
-    () => x.sort().values,
-    [
-      [1, 2, 5],
-      [-3, 4, 6],
-    ],
-  ],
-  [
-    'sort positions',
-    () => x.sort({ descending: true }).indices,
-    [
-      [1, 2, 0],
-      [2, 0, 1],
-    ],
-  ],
-  [
-    'sort of a dimension',
-    () => x.sort({ dim: 0 }).values,
-    [
-      [1, -3, 2],
-      [4, 5, 6],
-    ],
-  ],
-  [
-    'matmul',
-    () => x.matmul(x.t()),
-    [
-      [30, 1],
-      [1, 61],
-    ],
-  ],
-  ['matmul of vectors', () => tensor([1, 2]).matmul(tensor([3, 4])), 11],
-  ['matmul of matrix and vector', () => x.matmul(tensor([1, 1, 1])), [8, 7]],
-  ['matmul of batches', () => tensor([[[1, 2]], [[3, 4]]]).matmul(tensor([[1], [10]])), [[[21]], [[43]]]],
-  ['bmm', () => tensor([[[1, 2]]]).bmm(tensor([[[3], [4]]])), [[[11]]]],
 ];
 
 it.each(cases)('%s', (_, call, values) => {
@@ -186,22 +110,5 @@ describe('reductions', () => {
     expect(tensor(3).sum().item()).toBe(3);
     expect(tensor(3).argmax().item()).toBe(0);
     expect(tensor(3).sum({ dim: 0 }).shape).toEqual([]);
-  });
-});
-
-describe('comparison as a whole', () => {
-  it('equal takes shape and every element', () => {
-    expect(x.equal(x.clone())).toBe(true);
-    expect(x.equal(x.reshape([3, 2]))).toBe(false);
-    expect(x.equal(x.add(1e-6))).toBe(false);
-    expect(tensor([nan]).equal(tensor([nan]))).toBe(false);
-  });
-
-  it('allclose takes tolerances', () => {
-    expect(x.allclose(x.add(1e-6))).toBe(true);
-    expect(x.allclose(x.add(0.1))).toBe(false);
-    expect(x.allclose(x.add(0.1), { atol: 0.2 })).toBe(true);
-    expect(tensor([nan]).allclose(tensor([nan]))).toBe(false);
-    expect(tensor([nan]).allclose(tensor([nan]), { equalNan: true })).toBe(true);
   });
 });

@@ -1,21 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import {
-  ArgumentError,
-  arange,
-  DTypeError,
-  ShapeError,
-  stack,
-  type Tensor,
-  tensor,
-  zeros,
-} from '../../lib/index.js';
+import { ArgumentError, arange, ShapeError, type Tensor, tensor, zeros } from '../../lib/index.js';
 import { itRefuses } from '../support/refusals.js';
 import { expectValues } from '../support/values.js';
 
 const x = arange(6).reshape([2, 3]);
 
 itRefuses([
-  ['no chunks', () => x.chunk(0), ArgumentError, 'to be greater than 0'],
   [
     'a reshape that does not fit',
     () => x.reshape([4]),
@@ -37,18 +27,10 @@ itRefuses([
   ['a place that is not there', () => x.unsqueeze(4), ShapeError, 'out of range'],
   ['stretching what is not 1', () => x.expand([4, 3]), ShapeError, 'must match the existing size (2)'],
   ['fewer repeats than dimensions', () => x.repeat([2]), ShapeError, 'repeat'],
-  ['parts that do not add up', () => x.split([1, 1], 1), ShapeError, 'splitSizes'],
   ['more than there is', () => x.narrow(1, 2, 2), ShapeError, 'narrow'],
-  [
-    'different shapes side by side',
-    () => stack([zeros([2]), zeros([3])]),
-    ShapeError,
-    'each tensor to be equal size',
-  ],
-  ['softmax of integers', () => x.softmax(), DTypeError, 'softmax'],
-  ['softmax along nothing', () => zeros([2]).softmax({ dim: 1 }), ShapeError, 'out of range'],
 ]);
 
+// Values of PyTorch.
 const cases: [string, () => Tensor, unknown][] = [
   [
     'reshape',
@@ -133,30 +115,6 @@ const cases: [string, () => Tensor, unknown][] = [
     ],
   ],
   [
-    'tril',
-    () => x.tril(),
-    [
-      [0, 0, 0],
-      [3, 4, 0],
-    ],
-  ],
-  [
-    'triu',
-    () => x.triu(1),
-    [
-      [0, 1, 2],
-      [0, 0, 5],
-    ],
-  ],
-  [
-    'stack',
-    () => stack([tensor([1, 2]), tensor([3, 4])], { dim: 1 }),
-    [
-      [1, 3],
-      [2, 4],
-    ],
-  ],
-  [
     'narrow',
     () => x.narrow(1, 1, 2),
     [
@@ -164,56 +122,10 @@ const cases: [string, () => Tensor, unknown][] = [
       [4, 5],
     ],
   ],
-  [
-    'softmax',
-    () =>
-      tensor([
-        [0, 1],
-        [2, 2],
-      ]).softmax(),
-    [
-      [0.2689414214, 0.7310585786],
-      [0.5, 0.5],
-    ],
-  ],
-  [
-    'softmax of dim 0',
-    () =>
-      tensor([
-        [0, 1],
-        [0, 1],
-      ]).softmax({ dim: 0 }),
-    [
-      [0.5, 0.5],
-      [0.5, 0.5],
-    ],
-  ],
-  ['softmax of large numbers', () => tensor([1e4, 0]).softmax(), [1, 0]],
-  ['logSoftmax', () => tensor([0, 1]).logSoftmax(), [-1.3132616875, -0.3132616875]],
 ];
 
 it.each(cases)('%s', (_, call, values) => {
   expectValues(call(), values);
-});
-
-describe('parts', () => {
-  it('split by sizes', () => {
-    expect(x.split([1, 2], 1).map((part) => part.arraySync())).toEqual([
-      [[0], [3]],
-      [
-        [1, 2],
-        [4, 5],
-      ],
-    ]);
-  });
-
-  it('chunk evenly, the last being smaller', () => {
-    expect(
-      arange(5)
-        .chunk(3)
-        .map((part) => part.shape),
-    ).toEqual([[2], [2], [1]]);
-  });
 });
 
 describe('views', () => {

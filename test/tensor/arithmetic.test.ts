@@ -17,6 +17,10 @@ const gone = () => {
   made.dispose();
   return made;
 };
+const x = tensor([-1.5, 0, 0.5, 2]);
+const y = tensor([2, -1, 0.5, 4]);
+const nan = Number.NaN;
+const inf = Number.POSITIVE_INFINITY;
 
 itRefuses([
   ['subtraction of bools', () => tensor([true]).sub(tensor([true])), DTypeError, 'two bool tensors'],
@@ -39,14 +43,12 @@ itRefuses([
     ArgumentError,
     'for other of sub but received undefined',
   ],
-  ['a receiver that is no Tensor', () => zeros([1]).exp.call({} as never), ArgumentError, 'for input of exp'],
   [
     'a disposed operand',
     () => zeros([1]).add(gone()),
     DisposedError,
     'Expected a live Tensor for other of add but received one that was disposed',
   ],
-  ['a disposed receiver', () => gone().relu(), DisposedError, 'for input of relu'],
   ['a fraction added to integers in place', () => tensor([1n]).add_(1.5), DTypeError, "can't be cast"],
   [
     'an alpha that is text',
@@ -69,43 +71,19 @@ itRefuses([
   ['bigints beyond 64 bits', () => zeros([1]).add(2n ** 64n), ArgumentError, 'an integer of at most 64 bits'],
 ]);
 
-const x = tensor([-1.5, 0, 0.5, 2]);
-const [nan, inf] = [Number.NaN, Number.POSITIVE_INFINITY];
-
-// Values of PyTorch for x = [-1.5, 0, 0.5, 2].
-const unary: [string, () => Tensor, (number | boolean)[]][] = [
+// Values of PyTorch.
+const cases: [string, () => Tensor, unknown][] = [
   ['neg', () => x.neg(), [1.5, -0, -0.5, -2]],
   ['abs', () => x.abs(), [1.5, 0, 0.5, 2]],
   ['sign', () => x.sign(), [-1, 0, 1, 1]],
-  ['exp', () => x.exp(), [0.2231301601, 1, 1.6487212707, 7.3890560989]],
-  ['expm1', () => x.expm1(), [-0.7768698398, 0, 0.6487212707, 6.3890560989]],
-  ['log', () => x.log(), [nan, -inf, -Math.LN2, Math.LN2]],
-  ['log1p', () => x.log1p(), [nan, 0, 0.4054651081, 1.0986122887]],
-  ['log2', () => x.log2(), [nan, -inf, -1, 1]],
-  ['sqrt', () => x.sqrt(), [nan, 0, Math.SQRT1_2, Math.SQRT2]],
-  ['rsqrt', () => x.rsqrt(), [nan, inf, Math.SQRT2, Math.SQRT1_2]],
   ['square', () => x.square(), [2.25, 0, 0.25, 4]],
   ['reciprocal', () => x.reciprocal(), [-0.6666666667, inf, 2, 0.5]],
-  ['sin', () => x.sin(), [-0.9974949866, 0, 0.4794255386, 0.9092974268]],
-  ['cos', () => x.cos(), [0.0707372017, 1, 0.8775825619, -0.4161468365]],
-  ['tan', () => x.tan(), [-14.1014199472, 0, 0.5463024898, -2.1850398633]],
-  ['tanh', () => x.tanh(), [-0.9051482536, 0, 0.4621171573, 0.9640275801]],
-  ['erf', () => x.erf(), [-0.9661051465, 0, 0.5204998778, 0.995322265]],
-  ['sigmoid', () => x.sigmoid(), [0.1824255238, 0.5, 0.6224593312, 0.880797078]],
-  ['relu', () => x.relu(), [0, 0, 0.5, 2]],
   ['floor', () => x.floor(), [-2, 0, 0, 2]],
   ['ceil', () => x.ceil(), [-1, 0, 1, 2]],
   ['round', () => x.round(), [-2, 0, 0, 2]],
-  ['isnan', () => x.log().isnan(), [true, false, false, false]],
-  ['isfinite', () => x.log().isfinite(), [false, false, true, true]],
-  ['logicalNot', () => x.logicalNot(), [false, true, false, false]],
   ['clamp', () => x.clamp({ min: -1, max: 1 }), [-1, 0, 0.5, 1]],
   ['clamp from below', () => x.clamp({ min: 0.25 }), [0.25, 0.25, 0.5, 2]],
   ['clamp from above', () => x.clamp({ max: 0.25 }), [-1.5, 0, 0.25, 0.25]],
-];
-
-const y = tensor([2, -1, 0.5, 4]);
-const binary: [string, () => Tensor, (number | boolean)[]][] = [
   ['add', () => x.add(y), [0.5, -1, 1, 6]],
   ['add alpha', () => x.add(y, { alpha: 2 }), [2.5, -2, 1.5, 10]],
   ['sub', () => x.sub(y), [-3.5, 1, 0, -2]],
@@ -119,18 +97,9 @@ const binary: [string, () => Tensor, (number | boolean)[]][] = [
   ['pow of tensors', () => y.pow(x), [0.3535533906, 1, Math.SQRT1_2, 16]],
   ['maximum', () => x.maximum(y), [2, 0, 0.5, 4]],
   ['minimum', () => x.minimum(0.25), [-1.5, 0, 0.25, 0.25]],
-  ['atan2', () => x.atan2(y), [-0.6435011088, Math.PI, 0.7853981634, 0.463647609]],
-  ['eq', () => x.eq(y), [false, false, true, false]],
-  ['ne', () => x.ne(0), [true, false, true, true]],
-  ['lt', () => x.lt(y), [true, false, false, true]],
-  ['le', () => x.le(y), [true, false, true, true]],
-  ['gt', () => x.gt(y), [false, true, false, false]],
-  ['ge', () => x.ge(0.5), [false, false, true, true]],
-  ['logicalAnd', () => x.logicalAnd(true), [true, false, true, true]],
-  ['logicalOr', () => x.logicalOr(tensor([0, 0, 0, 1])), [true, false, true, true]],
 ];
 
-it.each([...unary, ...binary])('%s', (_, call, values) => {
+it.each(cases)('%s', (_, call, values) => {
   expectValues(call(), values);
 });
 

@@ -10,6 +10,7 @@ import {
   zeros,
 } from '../../lib/index.js';
 import { itRefuses } from '../support/refusals.js';
+import { expectValues } from '../support/values.js';
 
 const x = arange(12).reshape([3, 4]);
 
@@ -58,12 +59,6 @@ itRefuses([
     'Expected an integer of at least 1 for step but received 0',
   ],
   ['a step back', () => slice(null, null, -1), ArgumentError, 'for step but received -1 (number)'],
-  [
-    'values that do not fit',
-    () => zeros([3]).indexPut_([slice(0, 2)], zeros([3])),
-    ShapeError,
-    'expanded size',
-  ],
   ['int32 for gather', () => x.gather(0, zeros([1, 1])), DTypeError, 'index'],
   ['a gather of other dimensions', () => x.gather(0, tensor([0n])), ShapeError, 'dimensions'],
   [
@@ -72,9 +67,9 @@ itRefuses([
     ShapeError,
     'Index is supposed to be a vector',
   ],
-  ['a mask of numbers', () => zeros([2]).maskedFill(tensor([1, 0]), 1), DTypeError, 'mask'],
 ]);
 
+// Values of PyTorch.
 const cases: [string, () => Tensor, unknown][] = [
   ['a position', () => x.index(1), [4, 5, 6, 7]],
   ['a position from the end', () => x.index(-1, -1), 11],
@@ -115,12 +110,10 @@ const cases: [string, () => Tensor, unknown][] = [
     ],
   ],
   ['gather', () => x.gather(1, tensor([[1n], [2n], [3n]])), [[1], [6], [11]]],
-  ['scatter', () => zeros([1, 3]).scatter(1, tensor([[2n]]), tensor([[5]])), [[0, 0, 5]]],
-  ['maskedFill', () => tensor([1, 2]).maskedFill(tensor([true, false]), 9), [9, 2]],
 ];
 
 it.each(cases)('%s', (_, call, values) => {
-  expect(call().arraySync()).toEqual(values);
+  expectValues(call(), values);
 });
 
 describe('index', () => {
@@ -137,19 +130,6 @@ describe('index', () => {
     const leaf = zeros([3], { requiresGrad: true });
     leaf.index(slice(1)).sum().backward();
     expect(leaf.grad!.arraySync()).toEqual([0, 1, 1]);
-  });
-});
-
-describe('indexPut_', () => {
-  it('assigns numbers and tensors, and returns its tensor', () => {
-    const base = zeros([2, 3]);
-    expect(base.indexPut_([0, slice(1)], 5)).toBe(base);
-    base.indexPut_([1], tensor([1, 2, 3]));
-    base.indexPut_([base.eq(5)], -1);
-    expect(base.arraySync()).toEqual([
-      [0, -1, -1],
-      [1, 2, 3],
-    ]);
   });
 });
 
