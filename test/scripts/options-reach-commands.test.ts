@@ -18,9 +18,12 @@ vi.mock('../../dist/files/atomic.js', async (original) => {
     writeFileAtomic: recorder(calls).spy('writeFileAtomic', real.writeFileAtomic, async () => {}),
   };
 });
-vi.mock('../../dist/report/write.js', () => {
+vi.mock('../../dist/report/write.js', async (original) => {
   const compared = { rows: ['row'], toMarkdown: () => '| markdown |', toString: () => 'table' };
-  return { compare: recorder(calls).spy('compare', undefined, async () => compared) };
+  return {
+    ...(await original<object>()),
+    compare: recorder(calls).spy('compare', undefined, async () => compared),
+  };
 });
 vi.mock('../../dist/install/doctor.js', () => ({
   diagnose: () => [{ name: 'node', status: 'ok', detail: 'there' }],

@@ -43,6 +43,8 @@ export function library(real: Module, calls: Calls): Module {
     }
     loadStateDict() {}
   }
+  const onCpu = (Layer: Module) => (inChannels: number, outChannels: number, size: number, options: object) =>
+    new Layer(inChannels, outChannels, size, { ...options, device: 'cpu' });
   const net = () => new real.nn.Linear(1, 1);
   const checkpoint = async () => ({ weights: net().stateDict(), state: {}, dispose() {} });
   const save = async ({ weights, state }: { weights: string; state: string }) => {
@@ -58,8 +60,8 @@ export function library(real: Module, calls: Calls): Module {
     empty: spy('empty', real.empty, () => fake),
     nn: {
       ...real.nn,
-      Conv2d: spy('Conv2d', real.nn.Conv2d),
-      DynamicConv2d: spy('DynamicConv2d', real.nn.DynamicConv2d),
+      Conv2d: spy('Conv2d', real.nn.Conv2d, onCpu(real.nn.Conv2d)),
+      DynamicConv2d: spy('DynamicConv2d', real.nn.DynamicConv2d, onCpu(real.nn.DynamicConv2d)),
     },
     models: {
       ...real.models,
@@ -73,6 +75,7 @@ export function library(real: Module, calls: Calls): Module {
       Trainer: spy('Trainer', real.train.Trainer, (options) => new Trainer(options)),
       saveCheckpoint: spy('saveCheckpoint', real.train.saveCheckpoint, save),
       loadCheckpoint: checkpoint,
+      CapturedStep: spy('CapturedStep', real.train.CapturedStep, () => ({})),
     },
   };
 }

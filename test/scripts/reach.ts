@@ -131,6 +131,7 @@ export function testOptions({ command, script, base = [], calls, cases }: Option
     calls.clear();
     const ended = await run(script ?? name, [...line, `--${flag}`, ...args]);
     expect(found(ended), ended.stderr).toEqual(expected);
+    expect(ended.status, ended.stderr).toBe(0);
   });
 }
 
