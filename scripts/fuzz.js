@@ -81,7 +81,8 @@ async function runChild(first, end) {
     const message = JSON.parse(line);
     if (message.summary) {
       done = true;
-      for (const key of ['calls', 'refused', 'returned', 'passed']) totals[key] += message.summary[key];
+      for (const key of /** @type {const} */ (['calls', 'refused', 'returned', 'passed']))
+        totals[key] += message.summary[key];
       totals.targets = Math.max(totals.targets, message.summary.targets);
       totals.known = message.summary.known;
     } else report(message);
@@ -101,7 +102,11 @@ async function runChild(first, end) {
   return Number(number) + 1;
 }
 
-/** Kills the child when it stays at one call for too long. */
+/**
+ * Kills the child when it stays at one call for too long.
+ * @param {import('node:child_process').ChildProcess} child
+ * @param {string} progress - The file that has the number of the call.
+ */
 function watch(child, progress) {
   const state = { killed: false, stop: () => clearInterval(timer) };
   let seen = '';
@@ -119,6 +124,7 @@ function watch(child, progress) {
   return state;
 }
 
+/** @param {string} file */
 function readProgress(file) {
   try {
     return readFileSync(file, 'utf8');
@@ -127,6 +133,7 @@ function readProgress(file) {
   }
 }
 
+/** @param {{ finding: string, call: number, target: string, error: string }} finding */
 function report(finding) {
   totals.findings++;
   console.error(JSON.stringify(finding));

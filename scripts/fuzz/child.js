@@ -14,7 +14,7 @@ import { fitting, readSignatures } from './signatures.js';
 import { listTargets } from './targets.js';
 import { makeTensor, makeValue, Poison, show } from './values.js';
 
-const [, , progressFile, seedText, firstText, lastText, pattern, limitText] = process.argv;
+const [, , progressFile = '', seedText, firstText, lastText, pattern, limitText] = process.argv;
 const seed = Number(seedText);
 const first = Number(firstText);
 const last = Number(lastText);
@@ -33,6 +33,8 @@ const slow = all.filter((target) => target.slow);
 const signatures = readSignatures();
 const progress = openSync(progressFile, 'w');
 const counts = { calls: 0, refused: 0, returned: 0, passed: 0, targets: new Set() };
+
+/** @import { Target } from './targets.js' */
 
 /** @param {number} call */
 async function makeCall(call) {
@@ -60,6 +62,7 @@ async function makeCall(call) {
   native.setNumThreads(1);
 }
 
+/** @param {Random} random @returns {Target} */
 function pickTarget(random) {
   const kind = random.next();
   const list = [natives, quick, slow].filter((some) => some.length > 0);
@@ -67,7 +70,7 @@ function pickTarget(random) {
   return random.pick(kind < 0.45 ? natives : kind < 0.985 ? quick : slow);
 }
 
-/** @param {import('./targets.js').Target} target @param {Random} random */
+/** @param {Target} target @param {Random} random */
 function prepare(target, random) {
   const names = signatures.get(target.name.replace('native.', ''));
   const arity = target.name.startsWith('native.') && names ? names.length : target.arity;
@@ -88,7 +91,7 @@ MAKERS.set(dyconv.nn.BatchNorm2d, () => new dyconv.nn.BatchNorm2d(2));
 MAKERS.set(dyconv.nn.GroupNorm, () => new dyconv.nn.GroupNorm(1, 2));
 MAKERS.set(dyconv.nn.LayerNorm, () => new dyconv.nn.LayerNorm([3]));
 MAKERS.set(dyconv.nn.Sequential, () => new dyconv.nn.Sequential(new dyconv.nn.ReLU()));
-for (const name of ['SGD', 'Adam', 'AdamW', 'RMSprop']) {
+for (const name of /** @type {const} */ (['SGD', 'Adam', 'AdamW', 'RMSprop'])) {
   MAKERS.set(
     dyconv.optim[name],
     () => new dyconv.optim[name]([dyconv.ones([2]).requiresGrad_()], { lr: 0.1 }),
@@ -106,16 +109,23 @@ const SCHEDULE = {
   lrLambda: () => 1,
 };
 
-/** An object of the class, undefined where none can be made; for a Tensor's methods, sometimes anything else. */
+/** A class that is called with whatever it may take. @typedef {new (...args: unknown[]) => object} AnyClass */
+
+/**
+ * An object of the class, undefined where none can be made; for a Tensor's methods, sometimes anything else.
+ * @param {Function} owner
+ * @param {Random} random
+ */
 function makeReceiver(owner, random) {
   if (owner === dyconv.Tensor) return random.chance(0.1) ? makeValue(random) : makeTensor(random);
   const make = MAKERS.get(owner);
+  const Owner = /** @type {AnyClass} */ (owner);
   for (const attempt of [
     make,
-    () => new owner(2),
-    () => new owner(4, 2),
-    () => new owner(),
-    () => new owner(optimizer(), SCHEDULE),
+    () => new Owner(2),
+    () => new Owner(4, 2),
+    () => new Owner(),
+    () => new Owner(optimizer(), SCHEDULE),
   ]) {
     if (!attempt) continue;
     try {
@@ -125,7 +135,12 @@ function makeReceiver(owner, random) {
   return undefined;
 }
 
-/** @returns {Promise<unknown>} The error, if it was one of the package's own. */
+/**
+ * @param {Target} target
+ * @param {unknown} receiver
+ * @param {unknown[]} args
+ * @returns {Promise<unknown>} The error, if it was one of the package's own.
+ */
 async function attemptCall(target, receiver, args) {
   let result;
   try {
@@ -139,7 +154,11 @@ async function attemptCall(target, receiver, args) {
   }
 }
 
-/** What asynchronous functions and iterators come to, as far as it is theirs and not an argument's. */
+/**
+ * What asynchronous functions and iterators come to, as far as it is theirs and not an argument's.
+ * @param {unknown} result
+ * @param {unknown[]} args
+ */
 async function settle(result, args) {
   if (args.includes(result)) return;
   if (result instanceof Promise) {
@@ -149,18 +168,32 @@ async function settle(result, args) {
     if (value === late) throw new Error('the promise was not settled in 20 s');
     return;
   }
-  if (typeof result?.next === 'function' && typeof result[Symbol.iterator] === 'function') {
-    for (let i = 0; i < 20 && !result.next().done; i++);
-  } else if (typeof result?.next === 'function' && typeof result[Symbol.asyncIterator] === 'function') {
-    for (let i = 0; i < 3 && !(await result.next()).done; i++);
-    await result.return?.();
+  if (typeof result !== 'object' || result === null) return;
+  const iterator = /** @type {Partial<Record<'next' | 'return' | symbol, Function>>} */ (result);
+  if (typeof iterator.next !== 'function') return;
+  if (typeof iterator[Symbol.iterator] === 'function') {
+    for (let i = 0; i < 20 && !iterator.next().done; i++);
+  } else if (typeof iterator[Symbol.asyncIterator] === 'function') {
+    for (let i = 0; i < 3 && !(await iterator.next()).done; i++);
+    await iterator.return?.();
   }
 }
 
+/**
+ * Counts an error, and reports one that is a finding.
+ * @param {unknown} error
+ * @param {Target} target
+ * @param {unknown} receiver
+ * @param {unknown[]} args
+ * @returns {unknown} The error, if it is one of the package's own.
+ */
 function judge(error, target, receiver, args) {
   const isOurs = error instanceof dyconv.DyconvError;
   // An error class constructed by the call itself, or what an argument threw, comes through as it is.
-  const theirs = error instanceof Poison || error?.cause instanceof Poison || args.includes(error);
+  const theirs =
+    error instanceof Poison ||
+    (error instanceof Error && error.cause instanceof Poison) ||
+    args.includes(error);
   const names =
     !(error instanceof dyconv.ArgumentError) || /\b(for|of|Expected)\b|^\w+: /.test(error.message);
   if (isOurs && names && error.message.length > 0) {
@@ -184,7 +217,13 @@ function judge(error, target, receiver, args) {
   return undefined;
 }
 
-/** Replaces the argument that the message names; false when there is none. */
+/**
+ * Replaces the argument that the message names; false when there is none.
+ * @param {string} name
+ * @param {unknown[]} args
+ * @param {unknown} error
+ * @param {Random} random
+ */
 function repair(name, args, error, random) {
   if (!(error instanceof dyconv.DyconvError) || random.chance(0.05)) return false;
   const match = /^Expected (.+) for (\w+) of (\w+) but received/.exec(error.message);

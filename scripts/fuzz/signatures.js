@@ -12,7 +12,7 @@ export function readSignatures() {
   const signatures = new Map();
   for (const file of readdirSync(folder)) {
     const text = readFileSync(new URL(file, folder), 'utf8');
-    for (const [, name, parameters] of text.matchAll(/"(\w+)\(([\w, ]*)\)"/g)) {
+    for (const [, name = '', parameters = ''] of text.matchAll(/"(\w+)\(([\w, ]*)\)"/g)) {
       signatures.set(name, parameters === '' ? [] : parameters.split(', '));
     }
   }

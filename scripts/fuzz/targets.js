@@ -65,7 +65,13 @@ function walk(path, space, targets, seen) {
   }
 }
 
-/** Methods and accessors, and static methods. What a class inherits is listed where it stands. */
+/**
+ * Methods and accessors, and static methods. What a class inherits is listed where it stands.
+ * @param {string} path
+ * @param {Function} owner
+ * @param {Target[]} targets
+ * @param {boolean} slow
+ */
 function addMembers(path, owner, targets, slow) {
   let level = owner.prototype;
   /** @type {Set<string>} */
@@ -84,7 +90,8 @@ function addMembers(path, owner, targets, slow) {
     level = Object.getPrototypeOf(level);
   } while (owner === dyconv.Tensor && level !== Object.prototype);
   for (const key of Object.getOwnPropertyNames(owner)) {
-    if (['length', 'name', 'prototype'].includes(key) || typeof owner[key] !== 'function') continue;
-    targets.push({ name: `${path}.${key}`, kind: 'call', fn: owner[key].bind(owner), arity: 3, slow });
+    const value = /** @type {Record<string, unknown>} */ (/** @type {unknown} */ (owner))[key];
+    if (['length', 'name', 'prototype'].includes(key) || typeof value !== 'function') continue;
+    targets.push({ name: `${path}.${key}`, kind: 'call', fn: value.bind(owner), arity: 3, slow });
   }
 }

@@ -132,6 +132,12 @@ function makeForeign(random) {
   }
 }
 
+/**
+ * Of ECMAScript 2024, which Node.js has and the compiler's library does not.
+ * @typedef {new (length: number, options: { maxByteLength: number }) => ArrayBuffer & { resize: (length: number) => void }} ResizableBuffer
+ */
+const Resizable = /** @type {ResizableBuffer} */ (/** @type {unknown} */ (ArrayBuffer));
+
 /** @param {Random} random */
 function makeTypedArray(random) {
   const Type = random.pick(ARRAYS);
@@ -144,13 +150,13 @@ function makeTypedArray(random) {
       return array;
     }
     case 1: {
-      const buffer = new ArrayBuffer(length * size, { maxByteLength: 256 * size });
+      const buffer = new Resizable(length * size, { maxByteLength: 256 * size });
       const array = random.chance(0.5) ? new Type(buffer) : new Type(buffer, 0, length);
       buffer.resize(random.pick([0, size, 256 * size]));
       return array;
     }
     case 2:
-      return new Type(new SharedArrayBuffer(length * size));
+      return new Type(/** @type {never} */ (new SharedArrayBuffer(length * size)));
     case 3:
       return new Type(new ArrayBuffer((length + 1) * size), size);
     case 4:
@@ -197,7 +203,7 @@ function makeArray(random, depth) {
   }
 }
 
-/** An object whose every property is there, and random: it reaches all options of all functions. @param {Random} random */
+/** An object whose every property is there, and random: it reaches all options of all functions. @param {Random} random @param {number} depth */
 function makeOptions(random, depth) {
   /** @type {Map<string | symbol, unknown>} */
   const made = new Map();
@@ -244,7 +250,7 @@ function makeObject(random, depth) {
     case 5:
       return random.chance(0.5)
         ? Promise.resolve(makeValue(random, depth + 1))
-        : Object.fromEntries([['then', (f) => f(1)]]);
+        : Object.fromEntries([['then', (/** @type {(value: number) => void} */ settle) => settle(1)]]);
     case 6:
       return dyconv.slice(
         random.pick([0, 1, -1, null]),
@@ -271,9 +277,9 @@ function makeFunction(random) {
     () => {},
     poison,
     async () => 1,
-    (x) => x,
+    (/** @type {unknown} */ x) => x,
     () => dyconv.ones([2]),
-    (x) => (dyconv.isTensor(x) ? x.mul(2).sum() : x),
+    (/** @type {unknown} */ x) => (dyconv.isTensor(x) ? x.mul(2).sum() : x),
     function* generate() {
       yield 1;
     },
@@ -298,7 +304,7 @@ export function makeValue(random, depth = 0) {
   return makeObject(random, depth);
 }
 
-/** A value in a few words, without running anything of its own. @param {unknown} value */
+/** A value in a few words, without running anything of its own. @param {unknown} value @returns {string} */
 export function show(value, depth = 0) {
   try {
     if (typeof value === 'string')
@@ -308,7 +314,7 @@ export function show(value, depth = 0) {
     if (typeof value === 'function') return 'function';
     if (typeof value !== 'object' || value === null) return String(value);
     if (dyconv.isTensor(value)) {
-      const get = (name) => Reflect.get(dyconv.Tensor.prototype, name, value);
+      const get = (/** @type {string} */ name) => Reflect.get(dyconv.Tensor.prototype, name, value);
       return get('isDisposed') ? 'disposed Tensor' : `Tensor ${get('dtype')} [${get('shape')}]`;
     }
     if (Array.isArray(value)) {
