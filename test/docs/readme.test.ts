@@ -20,6 +20,7 @@ import sharp from 'sharp';
 import ts from 'typescript';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { models, saveSafetensors, setNumThreads } from '../../lib/index.js';
+import { madeUpConfig } from '../report/support/made-up-runs.js';
 import { blocks, commandLines, pages, root } from './pages.js';
 
 // Inside the project, so that vitest compiles lib/ for them; git ignores it.
@@ -46,12 +47,11 @@ function optionsOf(script: string, subcommand: string[]): string[] {
   return options;
 }
 
-/** The files of a run directory that a classifier reads, with random weights. */
+/** A run directory with random weights. */
 async function writeRun(folder: string): Promise<void> {
   mkdirSync(folder, { recursive: true });
   const classes = Array.from({ length: 10 }, (_, i) => `class ${i}`);
-  const model = { model: 'alexnet-dy', modelOptions: { numClasses: 10, numExperts: 2 } };
-  const config = { ...model, classes, imageShape: [3, 32, 32], imageSize: 128 };
+  const config = { ...madeUpConfig(), classes, imageShape: [3, 32, 32] };
   writeFileSync(join(folder, 'config.json'), JSON.stringify(config));
   const state = models.create(config.model, config.modelOptions).stateDict();
   await saveSafetensors(join(folder, 'best.safetensors'), state);
