@@ -1,5 +1,5 @@
 // The module's entry: one AddonData per environment, then the tables.
-#include <node_api.h>
+#include <napi.h>
 
 #include <ATen/Context.h>
 #include <c10/core/AutogradState.h>
@@ -18,8 +18,7 @@ namespace dyconv {
 namespace {
 
 // Runs while the environment can still be called: background threads end here.
-void CloseEnvironment(void* pointer) {
-  auto* data = static_cast<AddonData*>(pointer);
+void CloseEnvironment(AddonData* data) {
   SetAnomaly(false, false, nullptr);  // a worker may be terminated inside detectAnomaly()
   data->js_home->Close();
   data->compute.Stop();
@@ -27,17 +26,12 @@ void CloseEnvironment(void* pointer) {
   SharedTensors::Instance().OwnerEnded(data);
 }
 
-void ReleaseData(node_api_basic_env, void* pointer, void*) {
-  auto* data = static_cast<AddonData*>(pointer);
+void ReleaseData(Napi::Env, AddonData* data) {
   data->environment_closed = true;
   data->DeleteIfUnused();
 }
 
-}  // namespace
-}  // namespace dyconv
-
-NAPI_MODULE_INIT() {
-  using namespace dyconv;
+Napi::Object Init(Napi::Env env, Napi::Object exports) {
   at::globalContext().setUserEnabledNNPACK(false);  // it prints a warning for every process it does not suit
   InstallCachingAllocator();
   SetAllocatorReclaim(CollectOnShortage);
@@ -47,13 +41,14 @@ NAPI_MODULE_INIT() {
   c10::AutogradState::get_tls_state().set_multithreading_enabled(false);
   InstallAnomalyEngine();
   auto* data = new AddonData(env);
-  napi_set_instance_data(env, data, ReleaseData, nullptr);
-  napi_add_env_cleanup_hook(env, CloseEnvironment, data);
-  try {
-    for (const OpTable* table : AllTables()) Register(env, exports, *table);
-  } catch (...) {
-    ThrowToJs(env, *data, "dyconv");
-    return nullptr;
-  }
+  env.SetInstanceData<AddonData, ReleaseData>(data);
+  env.AddCleanupHook(CloseEnvironment, data);
+  for (const OpTable* table : AllTables()) Register(exports, *table);
   return exports;
 }
+
+}  // namespace
+}  // namespace dyconv
+
+using dyconv::Init;
+NODE_API_MODULE(dyconv, Init)

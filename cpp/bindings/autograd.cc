@@ -13,9 +13,7 @@ namespace {
 
 using at::Tensor;
 
-std::shared_ptr<JsValue> Callback(Call& call, napi_value function, size_t index) {
-  const Value value{call, function, index};
-  if (value.Type() != napi_function) value.Reject("a function");
+std::shared_ptr<JsValue> Callback(const Call& call, Napi::Function function) {
   return std::make_shared<JsValue>(call.data.js_home, function);
 }
 
@@ -23,8 +21,8 @@ std::shared_ptr<JsValue> Callback(Call& call, napi_value function, size_t index)
 // require gradients by themselves, are cut off first: the node alone stands for how they came to be.
 void CustomFunction(Call& call, const std::string& name, const std::vector<Tensor>& inputs,
                     const std::vector<TensorHandle*>& outputs, const std::vector<bool>& differentiable,
-                    const std::vector<Tensor>& saved, bool materialize, napi_value backward) {
-  auto* function = new JsFunction(name, Callback(call, backward, 6), materialize,
+                    const std::vector<Tensor>& saved, bool materialize, Napi::Function backward) {
+  auto* function = new JsFunction(name, Callback(call, backward), materialize,
                                   torch::autograd::collect_next_edges(inputs));
   const NodePtr node = Own<NodePtr>(function);
   std::vector<c10::TensorImpl*> replaced;
@@ -67,8 +65,8 @@ const OpTable& AutogradOps() {
            CustomFunction),
       Bind("returnGradients(gradients)", ReturnGradients),
       Bind("registerHook(input, hook)",
-           [](Call& call, const Tensor& x, napi_value hook) {
-             return static_cast<int64_t>(RegisterHook(x, Callback(call, hook, 1)));
+           [](Call& call, const Tensor& x, Napi::Function hook) {
+             return static_cast<int64_t>(RegisterHook(x, Callback(call, hook)));
            }),
       Bind("removeHook(input, hook)",
            [](const Tensor& x, int64_t hook) { x.remove_hook(static_cast<unsigned>(hook)); }),
@@ -77,8 +75,8 @@ const OpTable& AutogradOps() {
       Bind("gradFunction(input)",
            [](const Tensor& x) { return x.grad_fn() ? x.grad_fn()->name() : std::string(); }),
       Bind("setAnomaly(enabled, checkNan, capture)",
-           [](Call& call, bool enabled, bool check_nan, napi_value capture) {
-             SetAnomaly(enabled, check_nan, enabled ? Callback(call, capture, 2) : nullptr);
+           [](Call& call, bool enabled, bool check_nan, const std::optional<Napi::Function>& capture) {
+             SetAnomaly(enabled, check_nan, capture ? Callback(call, *capture) : nullptr);
            }),
   };
   return table;

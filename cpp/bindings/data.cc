@@ -6,8 +6,9 @@
 #include <c10/core/CPUAllocator.h>
 
 #include "bindings/bindings.h"
+#include "napi/buffers.h"
 #include "napi/choice.h"
-#include "napi/typed_array.h"
+#include "napi/hot_path.h"
 #include "ops/augment.h"
 #include "ops/augment_device.h"
 #include "ops/checked_size.h"
@@ -24,19 +25,17 @@ struct AugmentPlan {
 namespace {
 
 template <class T>
-T Property(const Value& value, const char* name) {
-  napi_value property;
-  Check(value.env(), napi_get_named_property(value.env(), value.js, name, &property), name);
-  return FromJs<T>::Get({value.call, property, value.index});
+T Property(const Argument& argument, const char* name) {
+  return FromJs<T>::Get({argument.call, argument.js.As<Napi::Object>().Get(name), argument.index});
 }
 
-Range RangeOf(const Value& value, const char* name) {
-  const auto bounds = Property<std::array<double, 2>>(value, name);
+Range RangeOf(const Argument& argument, const char* name) {
+  const auto bounds = Property<std::array<double, 2>>(argument, name);
   return {bounds[0], bounds[1]};
 }
 
-std::vector<float> FloatsOf(const Value& value, const char* name) {
-  const auto numbers = Property<std::vector<double>>(value, name);
+std::vector<float> FloatsOf(const Argument& argument, const char* name) {
+  const auto numbers = Property<std::vector<double>>(argument, name);
   return {numbers.begin(), numbers.end()};
 }
 
@@ -53,32 +52,32 @@ inline constexpr auto kNames<ElementType> = std::to_array<Named<ElementType>>(
 
 template <>
 struct FromJs<AugmentPlan> {
-  static AugmentPlan Get(const Value& value) {
-    if (value.Type() != napi_object) value.Reject("a plan");
+  static AugmentPlan Get(const Argument& argument) {
+    if (argument.js.Type() != napi_object) argument.Reject("a plan");
     AugmentPlan plan;
     AugmentConfig& config = plan.config;
     const auto pair = [&](const char* name, int64_t& height, int64_t& width) {
-      const auto sizes = Property<std::array<int64_t, 2>>(value, name);
+      const auto sizes = Property<std::array<int64_t, 2>>(argument, name);
       height = sizes[0], width = sizes[1];
     };
     pair("resize", config.resize_h, config.resize_w);
     pair("size", config.out_h, config.out_w);
     pair("cropSize", config.crop_h, config.crop_w);
-    config.crop = Property<CropKind>(value, "crop");
-    config.padding = Property<int64_t>(value, "padding");
-    config.scale = RangeOf(value, "scale");
-    config.ratio = RangeOf(value, "ratio");
-    config.flip = Property<double>(value, "flip");
-    config.vertical_flip = Property<double>(value, "verticalFlip");
-    config.jitter = {RangeOf(value, "brightness"), RangeOf(value, "contrast"), RangeOf(value, "saturation"),
-                     RangeOf(value, "hue")};
-    config.erasing = {Property<double>(value, "erase"), RangeOf(value, "eraseScale"),
-                      RangeOf(value, "eraseRatio"), FloatsOf(value, "eraseValue")};
-    config.mean = FloatsOf(value, "mean");
-    config.std = FloatsOf(value, "std");
-    plan.format.type = Property<ElementType>(value, "dtype");
-    plan.format.channels_last = Property<bool>(value, "channelsLast");
-    plan.pinned = Property<bool>(value, "pinned");
+    config.crop = Property<CropKind>(argument, "crop");
+    config.padding = Property<int64_t>(argument, "padding");
+    config.scale = RangeOf(argument, "scale");
+    config.ratio = RangeOf(argument, "ratio");
+    config.flip = Property<double>(argument, "flip");
+    config.vertical_flip = Property<double>(argument, "verticalFlip");
+    config.jitter = {RangeOf(argument, "brightness"), RangeOf(argument, "contrast"), RangeOf(argument, "saturation"),
+                     RangeOf(argument, "hue")};
+    config.erasing = {Property<double>(argument, "erase"), RangeOf(argument, "eraseScale"),
+                      RangeOf(argument, "eraseRatio"), FloatsOf(argument, "eraseValue")};
+    config.mean = FloatsOf(argument, "mean");
+    config.std = FloatsOf(argument, "std");
+    plan.format.type = Property<ElementType>(argument, "dtype");
+    plan.format.channels_last = Property<bool>(argument, "channelsLast");
+    plan.pinned = Property<bool>(argument, "pinned");
     return plan;
   }
 };
@@ -153,7 +152,7 @@ std::vector<ImageSet> PackedImages(const Call& call, const TypedArray& bytes, in
 
 // One batch made on the data thread: `check()` throws where it cannot be made, `fill(out)` writes its images.
 template <class Checks, class Fill>
-napi_value BatchAsync(Call& call, const AugmentPlan& plan, std::array<int64_t, 2> count_channels,
+Napi::Value BatchAsync(Call& call, const AugmentPlan& plan, std::array<int64_t, 2> count_channels,
                       const std::optional<Mix>& mix, int threads, Checks check, Fill fill) {
   auto batch = std::make_shared<at::Tensor>();
   return call.data.data.Run(
@@ -168,10 +167,10 @@ napi_value BatchAsync(Call& call, const AugmentPlan& plan, std::array<int64_t, 2
         fill(batch->data_ptr());
         if (mix.has_value()) MixBatch(*mix, sizes, plan.format, batch->data_ptr(), threads);
       },
-      [batch](napi_env env) { return WrapTensor(env, AddonData::Of(env), *batch); });
+      [batch](Napi::Env env) { return WrapTensor(env, AddonData::Of(env), *batch); });
 }
 
-napi_value AugmentBatchAsync(Call& call, const TypedArray& bytes, const std::array<int64_t, 3>& shape,
+Napi::Value AugmentBatchAsync(Call& call, const TypedArray& bytes, const std::array<int64_t, 3>& shape,
                              const std::vector<int64_t>& indices, const AugmentPlan& plan,
                              const std::optional<std::vector<double>>& mixing, int64_t seed, int64_t epoch,
                              int64_t threads) {
@@ -180,7 +179,7 @@ napi_value AugmentBatchAsync(Call& call, const TypedArray& bytes, const std::arr
   CheckMix(call, mix, plan.config);
   // Keeps the array, and with it its memory, alive while the job reads it; lib/data/batches.ts sees to it
   // that the memory can be neither taken away nor made smaller.
-  auto pin = std::make_shared<JsValue>(call.data.js_home, call.arguments[0]);
+  auto pin = std::make_shared<JsValue>(call.data.js_home, call.ValueAt(0));
   const auto workers = static_cast<int>(threads);
   return BatchAsync(
       call, plan, {static_cast<int64_t>(indices.size()), images.channels}, mix, workers,
@@ -191,14 +190,14 @@ napi_value AugmentBatchAsync(Call& call, const TypedArray& bytes, const std::arr
       });
 }
 
-napi_value AugmentImagesAsync(Call& call, const TypedArray& bytes, int64_t channels,
+Napi::Value AugmentImagesAsync(Call& call, const TypedArray& bytes, int64_t channels,
                               const std::vector<int64_t>& sizes, const std::vector<int64_t>& keys,
                               const AugmentPlan& plan, const std::optional<std::vector<double>>& mixing,
                               int64_t seed, int64_t epoch, int64_t threads) {
   const std::vector<ImageSet> images = PackedImages(call, bytes, channels, sizes);
   const std::optional<Mix> mix = MixOf(call, mixing);
   CheckMix(call, mix, plan.config);
-  auto pin = std::make_shared<JsValue>(call.data.js_home, call.arguments[0]);
+  auto pin = std::make_shared<JsValue>(call.data.js_home, call.ValueAt(0));
   const auto workers = static_cast<int>(threads);
   return BatchAsync(
       call, plan, {static_cast<int64_t>(images.size()), channels}, mix, workers,
@@ -211,7 +210,7 @@ napi_value AugmentImagesAsync(Call& call, const TypedArray& bytes, int64_t chann
       });
 }
 
-napi_value AugmentOnDeviceAsync(Call& call, const at::Tensor& images, const std::vector<int64_t>& indices,
+Napi::Value AugmentOnDeviceAsync(Call& call, const at::Tensor& images, const std::vector<int64_t>& indices,
                                 const AugmentPlan& plan, const std::optional<std::vector<double>>& mixing,
                                 int64_t seed, int64_t epoch) {
   const std::optional<Mix> mix = MixOf(call, mixing);
@@ -224,20 +223,19 @@ napi_value AugmentOnDeviceAsync(Call& call, const at::Tensor& images, const std:
         *batch = AugmentOnDevice(plan.config, images, indices, static_cast<uint64_t>(seed),
                                  static_cast<uint64_t>(epoch), plan.format, mix);
       },
-      [batch](napi_env env) { return WrapTensor(env, AddonData::Of(env), *batch); });
+      [batch](Napi::Env env) { return WrapTensor(env, AddonData::Of(env), *batch); });
 }
 
 // Memory of libtorch's allocator as an ArrayBuffer, not zeroed. For data sets: in huge pages, touching
 // hundreds of megabytes for the first time costs a fraction of what it does in V8's own.
-napi_value AllocateBytes(Call& call, int64_t length) {
+Napi::Value AllocateBytes(Call& call, int64_t length) {
   Require(length >= 0, ErrorKind::kArgument, "Expected an integer of at least 0 for length of allocateBytes");
   const auto bytes = static_cast<size_t>(length);
   auto* owner = new c10::DataPtr(c10::GetCPUAllocator()->allocate(bytes));
-  napi_value buffer = ExternalBuffer(call.env, call.data, owner->get(), bytes, owner,
-                                     [](void* held) { delete static_cast<c10::DataPtr*>(held); });
+  const Napi::Value buffer = ExternalBuffer(call.env, call.data, owner->get(), bytes, owner,
+                                            [](void* held) { delete static_cast<c10::DataPtr*>(held); });
   // A runtime that takes no memory of others: lib/data/bytes.ts asks V8 then.
-  if (buffer == nullptr) Check(call.env, napi_get_null(call.env, &buffer), "napi_get_null");
-  return buffer;
+  return buffer.IsEmpty() ? call.env.Null() : buffer;
 }
 
 }  // namespace

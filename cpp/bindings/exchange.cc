@@ -2,7 +2,7 @@
 #include <ATen/ops/from_file.h>
 
 #include "bindings/bindings.h"
-#include "napi/pinned_buffer.h"
+#include "napi/buffers.h"
 #include "napi/shared_tensors.h"
 #include "napi/typed_array.h"
 
@@ -18,7 +18,7 @@ Tensor FromTypedArray(Call& call, const TypedArray& data, const IntList& shape, 
   return TensorOnBuffer(call.data, data.buffer, data.bytes, shape, dtype);
 }
 
-napi_value OnTypedArray(Call& call, const Tensor& tensor) {
+Napi::Value OnTypedArray(Call& call, const Tensor& tensor) {
   return TypedArrayOn(call.env, call.data, tensor.detach().to(at::kCPU).contiguous());
 }
 

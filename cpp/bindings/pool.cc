@@ -5,6 +5,11 @@
 #include "ops/max_unpool.h"
 
 namespace dyconv {
+
+template <>
+inline constexpr auto kNames<BagMode> = std::to_array<Named<BagMode>>(
+    {{"sum", BagMode::kSum}, {"mean", BagMode::kMean}, {"max", BagMode::kMax}});
+
 namespace {
 
 using at::Tensor;
@@ -25,10 +30,9 @@ const OpTable& PoolOps() {
            [](const Tensor& x, const Tensor& indices, const IntList& size, const IntList& stride,
               const IntList& padding) { return MaxUnpool(x, indices, size, stride, padding); }),
       Bind("embeddingBag(weight, input, offsets, mode, perSampleWeights, includeLastOffset, paddingIdx)",
-           [](const Tensor& weight, const Tensor& indices, const Tensor& offsets, int64_t mode,
+           [](const Tensor& weight, const Tensor& indices, const Tensor& offsets, BagMode mode,
               const OptionalTensor& weights, bool include_last, std::optional<int64_t> padding) {
-             return EmbeddingBag(weight, indices, offsets, static_cast<BagMode>(mode), weights, include_last,
-                                 padding);
+             return EmbeddingBag(weight, indices, offsets, mode, weights, include_last, padding);
            }),
       Bind("pdist(input, p)", [](const Tensor& x, double p) { return at::pdist(x, p); }),
       Bind("channelShuffle(input, groups)",

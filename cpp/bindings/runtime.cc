@@ -9,6 +9,7 @@
 #include <mutex>
 
 #include "bindings/bindings.h"
+#include "napi/hot_path.h"
 #include "ops/caching_allocator.h"
 #include "ops/cuda_device.h"
 
@@ -17,24 +18,18 @@ namespace {
 
 using at::Tensor;
 
-napi_ref Reference(const Call& call, napi_value value) {
-  napi_ref reference;
-  Check(call.env, napi_create_reference(call.env, value, 1, &reference), "napi_create_reference");
-  return reference;
-}
-
 // lib/native/index.ts hands over the error classes in the order of ErrorKind, and the collector: once.
-void SetErrorClasses(Call& call, const std::vector<Function>& classes) {
-  if (classes.size() != kErrorKinds || call.data.error_classes[0] != nullptr)
+void SetErrorClasses(Call& call, const std::vector<Napi::Function>& classes) {
+  if (classes.size() != kErrorKinds || !call.data.error_classes[0].IsEmpty())
     throw TypedError(ErrorKind::kArgument, "Expected a class for each error kind, once, for classes");
-  for (size_t i = 0; i < kErrorKinds; ++i) call.data.error_classes[i] = Reference(call, classes[i].js);
+  for (size_t i = 0; i < kErrorKinds; ++i) call.data.error_classes[i] = Napi::Persistent(classes[i]);
 }
 
 // The function that collects garbage, called with whether young objects are enough.
-void SetCollector(Call& call, Function collector) {
-  if (call.data.collector != nullptr)
+void SetCollector(Call& call, Napi::Function collector) {
+  if (!call.data.collector.IsEmpty())
     throw TypedError(ErrorKind::kArgument, "Expected collector of setCollector to be set once");
-  call.data.collector = Reference(call, collector.js);
+  call.data.collector = Napi::Persistent(collector);
 }
 
 // The longest ArrayBuffer of this V8, which Node-API does not tell.
@@ -44,16 +39,15 @@ void SetMaxBufferBytes(Call& call, int64_t bytes) {
   call.data.max_buffer_bytes = static_cast<size_t>(bytes);
 }
 
-void SetTensorClass(Call& call, const Function& tensor_class) {
-  if (call.data.tensor_class != nullptr)
+void SetTensorClass(Call& call, Napi::Function tensor_class) {
+  if (!call.data.tensor_class.IsEmpty())
     throw TypedError(ErrorKind::kArgument, "Expected tensorClass of setTensorClass to be set once");
-  call.data.tensor_class = Reference(call, tensor_class.js);
+  call.data.tensor_class = Napi::Persistent(tensor_class);
 }
 
 // The function that gives the place which is making a tensor a number; null ends that.
-void SetTracer(Call& call, const std::optional<Function>& tracer) {
-  if (call.data.tracer != nullptr) napi_delete_reference(call.env, call.data.tracer);
-  call.data.tracer = tracer.has_value() ? Reference(call, tracer->js) : nullptr;
+void SetTracer(Call& call, const std::optional<Napi::Function>& tracer) {
+  call.data.tracer = tracer ? Napi::Persistent(*tracer) : Napi::FunctionReference();
 }
 
 std::vector<std::tuple<int64_t, int64_t, int64_t>> Creations(const TensorRegistry& tensors) {
@@ -126,7 +120,7 @@ const OpTable& RuntimeOps() {
       Bind("releaseFromScope(input)",
            [](Call& call, TensorHandle* x) { call.data.tensors.ReleaseFromScope(x); }),
       Bind("isTensor(value)",
-           [](Call& call, napi_value value) { return FindHandle(call.env, call.data, value) != nullptr; }),
+           [](Call& call, Napi::Value value) { return FindHandle(call.data, value) != nullptr; }),
       Bind("allocatorStats()",
            [] {
              const AllocatorStats stats = GetAllocatorStats();

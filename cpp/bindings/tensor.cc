@@ -42,12 +42,12 @@ void ReadInto(const Tensor& tensor, const TypedArray& array) {
 }
 
 // Nobody but the job knows the array before the promise is settled.
-napi_value ReadIntoAsync(Call& call, const Tensor& tensor, const TypedArray& array) {
+Napi::Value ReadIntoAsync(Call& call, const Tensor& tensor, const TypedArray& array) {
   CheckTypedArray(array, tensor.sizes(), tensor.scalar_type());
-  auto pin = std::make_shared<JsValue>(call.data.js_home, call.arguments[1]);
+  auto pin = std::make_shared<JsValue>(call.data.js_home, call.ValueAt(1));
   return call.data.compute.Run(
       call.env, "data", [tensor, bytes = array.bytes] { CopyTo(tensor, bytes); },
-      [pin](napi_env) { return pin->Get(); });
+      [pin](Napi::Env) { return pin->Get(); });
 }
 
 at::Scalar Item(const Tensor& tensor) {

@@ -30,16 +30,11 @@ std::string note;  // set on the thread a node failed on, which need not be the 
 
 std::string CaptureStack() {
   const std::shared_ptr<JsValue> capture = request.capture;
-  if (capture == nullptr || capture->Get() == nullptr) return "";
-  napi_env env = capture->home().env();
-  HandleScope scope(env);
+  if (capture == nullptr || !capture->home()->IsHere()) return "";
   try {
-    napi_value text = capture->Call({});
-    size_t length = 0;
-    if (napi_get_value_string_utf8(env, text, nullptr, 0, &length) != napi_ok) return "";
-    std::string stack(length, '\0');
-    napi_get_value_string_utf8(env, text, stack.data(), length + 1, &length);
-    return stack;
+    const Napi::HandleScope scope(capture->home()->env());
+    const Napi::Value text = capture->Call({});
+    return text.IsString() ? text.As<Napi::String>().Utf8Value() : "";
   } catch (const std::exception&) {
     return "";  // the operation matters more than where it was called
   }

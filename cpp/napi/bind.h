@@ -7,7 +7,7 @@
 // Arguments are converted by their C++ types (convert.h), so are results; a first parameter of type `Call&`
 // is the call itself, for the few operations that make JavaScript values of their own. The names in the
 // signature are those of error messages. Everything thrown below passes through the one catch block in
-// bind.cc.
+// hot_path.cc.
 #pragma once
 
 #include <functional>
@@ -27,52 +27,50 @@ struct Op {
 using OpTable = std::vector<Op>;
 
 // Adds every operation of the table to `exports` under its name. The table must outlive the process.
-void Register(napi_env env, napi_value exports, const OpTable& table);
+void Register(Napi::Object exports, const OpTable& table);
 
 inline constexpr size_t kMaxArity = 16;
 
 namespace internal {
 
+// Args are the parameters that JavaScript gives: without the call.
 template <class Result, class... Args, class F, size_t... I>
 napi_value Apply(Call& call, const F& function, std::index_sequence<I...>) {
   // Braces fix the order of conversion: the first bad argument is the one reported.
   std::tuple<std::decay_t<Args>...> arguments{
-      FromJs<std::decay_t<Args>>::Get(Value{call, call.arguments[I], I})...};
+      FromJs<std::decay_t<Args>>::Get(Argument{call, call.ValueAt(I), I})...};
+  const auto run = [&]() -> Result {
+    if constexpr (std::is_invocable_v<const F&, Call&, std::decay_t<Args>&...>) {
+      return function(call, std::get<I>(arguments)...);
+    } else {
+      return function(std::get<I>(arguments)...);
+    }
+  };
   if constexpr (std::is_void_v<Result>) {
-    function(std::get<I>(arguments)...);
+    run();
     return nullptr;
   } else {
-    return ToJs(call, function(std::get<I>(arguments)...));
+    return ToJs(call, run());
   }
 }
 
-template <class Result, class... Args, class F, size_t... I>
-napi_value ApplyWithCall(Call& call, const F& function, std::index_sequence<I...>) {
-  std::tuple<std::decay_t<Args>...> arguments{
-      FromJs<std::decay_t<Args>>::Get(Value{call, call.arguments[I], I})...};
-  if constexpr (std::is_void_v<Result>) {
-    function(call, std::get<I>(arguments)...);
-    return nullptr;
-  } else {
-    return ToJs(call, function(call, std::get<I>(arguments)...));
-  }
-}
-
-// The pointer names the parameter types; F itself may be a lambda or a plain function.
-template <class F, class Result, class... Args>
-Op Make(const char* signature, F function, Result (*)(Args...)) {
+template <class Result, class... Args, class F>
+Op MakeOp(const char* signature, F function) {
   static_assert(sizeof...(Args) <= kMaxArity);
   return {signature, [function](Call& call) {
             return Apply<Result, Args...>(call, function, std::index_sequence_for<Args...>{});
           }};
 }
 
+// The pointer names the parameter types; F itself may be a lambda or a plain function.
+template <class F, class Result, class... Args>
+Op Make(const char* signature, F function, Result (*)(Args...)) {
+  return MakeOp<Result, Args...>(signature, function);
+}
+
 template <class F, class Result, class... Args>
 Op Make(const char* signature, F function, Result (*)(Call&, Args...)) {
-  static_assert(sizeof...(Args) <= kMaxArity);
-  return {signature, [function](Call& call) {
-            return ApplyWithCall<Result, Args...>(call, function, std::index_sequence_for<Args...>{});
-          }};
+  return MakeOp<Result, Args...>(signature, function);
 }
 
 template <class F, class Result, class... Args>

@@ -35,14 +35,14 @@ std::string OneOfNames(const Names& names, NameOf name_of) {
 
 template <HasNames T>
 struct FromJs<T> {
-  static T Get(const Value& value) {
+  static T Get(const Argument& argument) {
     const auto& names = kNames<T>;
-    if (value.Type() == napi_string) {
-      const std::string text = FromJs<std::string>::Get(value);
+    if (argument.js.IsString()) {
+      const std::string text = argument.js.As<Napi::String>().Utf8Value();
       for (const auto& [name, choice] : names)
         if (text == name) return choice;
     }
-    value.Reject(OneOfNames(names, [](const Named<T>& entry) { return entry.first; }));
+    argument.Reject(OneOfNames(names, [](const Named<T>& entry) { return entry.first; }));
   }
 };
 
@@ -63,13 +63,13 @@ struct OneOf {
 
 template <Literal... names>
 struct FromJs<OneOf<names...>> {
-  static OneOf<names...> Get(const Value& value) {
-    if (value.Type() == napi_string) {
-      std::string text = FromJs<std::string>::Get(value);
+  static OneOf<names...> Get(const Argument& argument) {
+    if (argument.js.IsString()) {
+      std::string text = argument.js.As<Napi::String>().Utf8Value();
       if (((text == names.text) || ...)) return {std::move(text)};
     }
     const std::array<std::string_view, sizeof...(names)> known{names.text...};
-    value.Reject(OneOfNames(known, [](std::string_view name) { return name; }));
+    argument.Reject(OneOfNames(known, [](std::string_view name) { return name; }));
   }
 };
 

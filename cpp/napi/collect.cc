@@ -7,29 +7,25 @@ namespace {
 
 thread_local CallScope* current_call = nullptr;
 
-void Collect(napi_env env, AddonData& data, bool young) {
-  if (data.collector == nullptr) return;
-  napi_handle_scope scope;
-  if (napi_open_handle_scope(env, &scope) != napi_ok) return;
-  napi_value collector, undefined, argument;
-  // With an exception pending, or in an environment that ends, no JavaScript can be called: nothing is
-  // collected then.
-  if (napi_get_reference_value(env, data.collector, &collector) == napi_ok &&
-      napi_get_undefined(env, &undefined) == napi_ok && napi_get_boolean(env, young, &argument) == napi_ok) {
-    napi_call_function(env, undefined, collector, 1, &argument, nullptr);
+void Collect(Napi::Env env, AddonData& data, bool young) {
+  if (data.collector.IsEmpty()) return;
+  try {
+    const Napi::HandleScope scope(env);
+    data.collector.Value().Call({Napi::Boolean::New(env, young)});
+  } catch (const Napi::Error&) {
+    // JavaScript cannot be called in an environment that ends: nothing is collected then.
   }
-  napi_close_handle_scope(env, scope);
 }
 
 }  // namespace
 
-CallScope::CallScope(napi_env env, AddonData& data) : outer_(current_call), env_(env), data_(data) {
+CallScope::CallScope(Napi::Env env, AddonData& data) : outer_(current_call), env_(env), data_(data) {
   current_call = this;
 }
 
 CallScope::~CallScope() { current_call = outer_; }
 
-void CollectAfterGrowth(napi_env env, AddonData& data) {
+void CollectAfterGrowth(Napi::Env env, AddonData& data) {
   TensorRegistry& tensors = data.tensors;
   const int64_t before = tensors.live_bytes();
   Collect(env, data, /*young=*/true);
@@ -37,14 +33,14 @@ void CollectAfterGrowth(napi_env env, AddonData& data) {
   tensors.SetCollectionLimit();
 }
 
-void CollectAll(napi_env env, AddonData& data) {
+void CollectAll(Napi::Env env, AddonData& data) {
   Collect(env, data, /*young=*/false);
   data.tensors.SetCollectionLimit();
 }
 
 bool CollectOnShortage() {
   CallScope* call = current_call;
-  if (call == nullptr || call->collecting_ || call->data_.collector == nullptr) return false;
+  if (call == nullptr || call->collecting_ || call->data_.collector.IsEmpty()) return false;
   call->collecting_ = true;
   CollectAll(call->env_, call->data_);
   call->collecting_ = false;

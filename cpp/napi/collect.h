@@ -2,7 +2,7 @@
 // allocation fails. V8 sees the small objects, not what they hold.
 #pragma once
 
-#include <node_api.h>
+#include <napi.h>
 
 namespace dyconv {
 
@@ -12,14 +12,14 @@ struct AddonData;
 // back: what CollectOnShortage needs to know. Calls nest (a collection runs inside one).
 class CallScope {
  public:
-  CallScope(napi_env env, AddonData& data);
+  CallScope(Napi::Env env, AddonData& data);
   CallScope(const CallScope&) = delete;
   CallScope& operator=(const CallScope&) = delete;
   ~CallScope();
 
  private:
   CallScope* outer_;
-  napi_env env_;
+  Napi::Env env_;
   AddonData& data_;
   bool collecting_ = false;
   friend bool CollectOnShortage();
@@ -27,7 +27,7 @@ class CallScope {
 
 // After an operation that made the environment's tensors grow past their limit: young objects first, all of
 // them if that did not free half.
-void CollectAfterGrowth(napi_env env, AddonData& data);
+void CollectAfterGrowth(Napi::Env env, AddonData& data);
 
 // A full collection, if this thread is inside a call from JavaScript; false where it is not. Called by the
 // allocator when memory is short, hence in the middle of any operation: the finalizers that run free tensors
@@ -35,6 +35,6 @@ void CollectAfterGrowth(napi_env env, AddonData& data);
 bool CollectOnShortage();
 
 // A full collection from the JavaScript thread.
-void CollectAll(napi_env env, AddonData& data);
+void CollectAll(Napi::Env env, AddonData& data);
 
 }  // namespace dyconv

@@ -2,9 +2,10 @@
 // says all.
 #pragma once
 
-#include <node_api.h>
+#include <napi.h>
 
 #include <array>
+#include <cmath>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -17,36 +18,38 @@
 #include <c10/core/Scalar.h>
 #include <c10/core/ScalarType.h>
 
+#include "dtype_name.h"
 #include "napi/addon_data.h"
 
 namespace dyconv {
 
 // One call from JavaScript: what the converters and the operations that build JavaScript values work with.
 struct Call {
-  napi_env env;
+  Napi::Env env;
   AddonData& data;
   const char* signature;  // "name(argument, argument, ...)"
-  napi_value* arguments;
+  const napi_value* values;
+
+  Napi::Value ValueAt(size_t index) const { return {env, values[index]}; }
 
   std::string Name() const;
   std::string ArgumentName(size_t index) const;
 };
 
 // A value of the call being converted; `index` is the argument's position, for the error message.
-struct Value {
+struct Argument {
   const Call& call;
-  napi_value js;
+  Napi::Value js;
   size_t index;
 
-  napi_env env() const { return call.env; }
-  napi_valuetype Type() const;
+  Napi::Env env() const { return call.env; }
   bool IsNullish() const;
   // "Expected <what> for <argument> of <operation> but received <value>", as the class `kind`.
   [[noreturn]] void Reject(const std::string& expected, ErrorKind kind = ErrorKind::kArgument) const;
 };
 
 // A value as an error message shows it; never runs JavaScript.
-std::string Describe(const Value& value);
+std::string Describe(const Argument& argument);
 
 // A tensor, or a number that takes part in an operation as libtorch's "wrapped number" (it does not widen the
 // dtype).
@@ -60,148 +63,145 @@ struct Operand {
 struct TypedArray {
   napi_typedarray_type type;
   void* bytes;
-  size_t length;      // elements
-  napi_value buffer;  // the ArrayBuffer or SharedArrayBuffer below
+  size_t length;       // elements
+  Napi::Value buffer;  // the ArrayBuffer or SharedArrayBuffer below
 };
 
-// A function to be called back.
-struct Function {
-  napi_value js;
-};
+inline constexpr double kMaxSafeInteger = 9007199254740991.0;
+
+// Whether a number of JavaScript is an integer that is exactly itself.
+inline bool IsSafeInteger(double number) {
+  return std::trunc(number) == number && std::abs(number) <= kMaxSafeInteger;
+}
 
 template <class T>
 struct FromJs;
 
 template <>
 struct FromJs<bool> {
-  static bool Get(const Value& value);
+  static bool Get(const Argument& argument);
 };
 template <>
 struct FromJs<int64_t> {
-  static int64_t Get(const Value& value);
+  static int64_t Get(const Argument& argument);
 };
 template <>
 struct FromJs<double> {
-  static double Get(const Value& value);
+  static double Get(const Argument& argument);
 };
 template <>
 struct FromJs<std::string> {
-  static std::string Get(const Value& value);
+  static std::string Get(const Argument& argument);
 };
 template <>
 struct FromJs<at::Tensor> {
-  static at::Tensor Get(const Value& value);
+  static at::Tensor Get(const Argument& argument);
 };
 template <>
 struct FromJs<TensorHandle*> {
-  static TensorHandle* Get(const Value& value);
+  static TensorHandle* Get(const Argument& argument);
 };
 template <>
 struct FromJs<Operand> {
-  static Operand Get(const Value& value);
+  static Operand Get(const Argument& argument);
 };
 template <>
 struct FromJs<at::Scalar> {
-  static at::Scalar Get(const Value& value);
+  static at::Scalar Get(const Argument& argument);
 };
 template <>
 struct FromJs<at::ScalarType> {
-  static at::ScalarType Get(const Value& value);
+  static at::ScalarType Get(const Argument& argument);
 };
-// Who tells why there is no CUDA device, as a sentence.
+// The function that says why there is no CUDA device, as a sentence.
 void SetDeviceProblem(std::string (*problem)());
 
 template <>
 struct FromJs<at::Device> {
-  static at::Device Get(const Value& value);
+  static at::Device Get(const Argument& argument);
 };
 template <>
 struct FromJs<at::indexing::TensorIndex> {
-  static at::indexing::TensorIndex Get(const Value& value);
+  static at::indexing::TensorIndex Get(const Argument& argument);
 };
 template <>
 struct FromJs<TypedArray> {
-  static TypedArray Get(const Value& value);
+  static TypedArray Get(const Argument& argument);
 };
 template <>
-struct FromJs<Function> {
-  static Function Get(const Value& value);
+struct FromJs<Napi::Function> {
+  static Napi::Function Get(const Argument& argument);
 };
 template <>
-struct FromJs<napi_value> {
-  static napi_value Get(const Value& value) { return value.js; }
+struct FromJs<Napi::Value> {
+  static Napi::Value Get(const Argument& argument) { return argument.js; }
 };
 
 template <class T>
 struct FromJs<std::optional<T>> {
-  static std::optional<T> Get(const Value& value) {
-    if (value.IsNullish()) return std::nullopt;
-    return FromJs<T>::Get(value);
+  static std::optional<T> Get(const Argument& argument) {
+    if (argument.IsNullish()) return std::nullopt;
+    return FromJs<T>::Get(argument);
   }
 };
 
 // The length of an array and its elements, one after the other: a bad one is reported before the rest is
 // read.
-uint32_t ArrayLength(const Value& value);
-Value ArrayElement(const Value& value, uint32_t index);
+uint32_t ArrayLength(const Argument& argument);
+Argument ArrayElement(const Argument& argument, uint32_t index);
 
 template <class T>
 struct FromJs<std::vector<T>> {
-  static std::vector<T> Get(const Value& value) {
+  static std::vector<T> Get(const Argument& argument) {
     std::vector<T> result;
-    const uint32_t length = ArrayLength(value);
-    for (uint32_t i = 0; i < length; ++i) result.push_back(FromJs<T>::Get(ArrayElement(value, i)));
+    const uint32_t length = ArrayLength(argument);
+    for (uint32_t i = 0; i < length; ++i) result.push_back(FromJs<T>::Get(ArrayElement(argument, i)));
     return result;
   }
 };
 
 template <class T, size_t N>
 struct FromJs<std::array<T, N>> {
-  static std::array<T, N> Get(const Value& value) {
-    const std::vector<T> elements = FromJs<std::vector<T>>::Get(value);
-    if (elements.size() != N) value.Reject("an array of length " + std::to_string(N));
+  static std::array<T, N> Get(const Argument& argument) {
+    const std::vector<T> elements = FromJs<std::vector<T>>::Get(argument);
+    if (elements.size() != N) argument.Reject("an array of length " + std::to_string(N));
     std::array<T, N> result{};
     std::copy(elements.begin(), elements.end(), result.begin());
     return result;
   }
 };
 
-const char* DTypeName(at::ScalarType type);
-
 // "; received input float32 [2, 3], dim 5", for an error message; nothing where the arguments cannot be read.
 std::string DescribeArguments(const Call& call);
 
-napi_value ToJs(const Call& call, bool value);
-napi_value ToJs(const Call& call, int64_t value);  // a number, or a bigint beyond 2^53
-napi_value ToJs(const Call& call, double value);
-napi_value ToJs(const Call& call, const std::string& value);
-napi_value ToJs(const Call& call, const char* value);
-napi_value ToJs(const Call& call, const at::Tensor& value);  // null when undefined
-napi_value ToJs(const Call& call, at::ScalarType value);
-napi_value ToJs(const Call& call, at::Device value);
-napi_value ToJs(const Call& call, const at::Scalar& value);
-inline napi_value ToJs(const Call&, napi_value value) { return value; }
-
-void SetElement(const Call& call, napi_value array, uint32_t index, napi_value value);
-napi_value NewArray(const Call& call, size_t length);
+Napi::Value ToJs(const Call& call, bool value);
+Napi::Value ToJs(const Call& call, int64_t value);  // a number, or a bigint beyond 2^53
+Napi::Value ToJs(const Call& call, double value);
+Napi::Value ToJs(const Call& call, const std::string& value);
+Napi::Value ToJs(const Call& call, const char* value);
+Napi::Value ToJs(const Call& call, const at::Tensor& value);  // null when undefined
+Napi::Value ToJs(const Call& call, at::ScalarType value);
+Napi::Value ToJs(const Call& call, at::Device value);
+Napi::Value ToJs(const Call& call, const at::Scalar& value);
+inline Napi::Value ToJs(const Call&, Napi::Value value) { return value; }
 
 template <class T>
-napi_value ToJs(const Call& call, c10::ArrayRef<T> values) {
-  napi_value array = NewArray(call, values.size());
-  for (uint32_t i = 0; i < values.size(); ++i) SetElement(call, array, i, ToJs(call, values[i]));
+Napi::Value ToJs(const Call& call, c10::ArrayRef<T> values) {
+  Napi::Array array = Napi::Array::New(call.env, values.size());
+  for (uint32_t i = 0; i < values.size(); ++i) array.Set(i, ToJs(call, values[i]));
   return array;
 }
 
 template <class T>
-napi_value ToJs(const Call& call, const std::vector<T>& values) {
+Napi::Value ToJs(const Call& call, const std::vector<T>& values) {
   return ToJs(call, c10::ArrayRef<T>(values));
 }
 
 template <class... T>
-napi_value ToJs(const Call& call, const std::tuple<T...>& values) {
-  napi_value array = NewArray(call, sizeof...(T));
+Napi::Value ToJs(const Call& call, const std::tuple<T...>& values) {
+  Napi::Array array = Napi::Array::New(call.env, sizeof...(T));
   uint32_t i = 0;
-  std::apply([&](const T&... value) { (SetElement(call, array, i++, ToJs(call, value)), ...); }, values);
+  std::apply([&](const T&... value) { (array.Set(i++, ToJs(call, value)), ...); }, values);
   return array;
 }
 

@@ -7,6 +7,7 @@
 #include <c10/util/StringUtil.h>
 
 #include "napi/convert.h"
+#include "napi/hot_path.h"
 
 namespace dyconv {
 namespace {
@@ -24,25 +25,20 @@ std::string Number(double number) {
 
 }  // namespace
 
-std::string Describe(const Value& value) {
-  switch (value.Type()) {
+std::string Describe(const Argument& argument) {
+  switch (argument.js.Type()) {
     case napi_undefined:
       return "undefined";
     case napi_null:
       return "null";
-    case napi_boolean: {
-      bool flag;
-      napi_get_value_bool(value.env(), value.js, &flag);
-      return flag ? "true (boolean)" : "false (boolean)";
-    }
-    case napi_number: {
-      double number;
-      napi_get_value_double(value.env(), value.js, &number);
-      return Number(number) + " (number)";
-    }
+    case napi_boolean:
+      return argument.js.As<Napi::Boolean>() ? "true (boolean)" : "false (boolean)";
+    case napi_number:
+      return Number(argument.js.As<Napi::Number>().DoubleValue()) + " (number)";
     case napi_string: {
-      const std::string text = FromJs<std::string>::Get(value);
-      return "'" + (text.size() > 60 ? text.substr(0, 57) + "..." : text) + "' (string)";
+      std::string text = argument.js.As<Napi::String>().Utf8Value();
+      if (text.size() > 60) text.replace(57, std::string::npos, "...");
+      return "'" + text + "' (string)";
     }
     case napi_bigint:
       return "a bigint";
@@ -53,10 +49,8 @@ std::string Describe(const Value& value) {
     default:
       break;
   }
-  if (FindHandle(value.env(), value.call.data, value.js) != nullptr) return "a Tensor";
-  bool is_array = false;
-  napi_is_array(value.env(), value.js, &is_array);
-  return is_array ? "an array" : "an object";
+  if (FindHandle(argument.call.data, argument.js) != nullptr) return "a Tensor";
+  return argument.js.IsArray() ? "an array" : "an object";
 }
 
 namespace {
@@ -70,22 +64,18 @@ std::string DescribeTensor(const at::Tensor& tensor) {
 }
 
 // An argument: shorter than Describe, as its name stands before it.
-std::string DescribeArgument(const Value& value) {
-  const TensorHandle* handle = FindHandle(value.env(), value.call.data, value.js);
+std::string DescribeArgument(const Argument& argument) {
+  const TensorHandle* handle = FindHandle(argument.call.data, argument.js);
   if (handle != nullptr) return DescribeTensor(handle->tensor);
-  const napi_valuetype type = value.Type();
-  if (type == napi_number) return Number(FromJs<double>::Get(value));
-  bool is_array = false;
-  napi_is_array(value.env(), value.js, &is_array);
-  if (is_array) {
-    uint32_t length = 0;
-    Check(value.env(), napi_get_array_length(value.env(), value.js, &length), "napi_get_array_length");
+  if (argument.js.IsNumber()) return Number(argument.js.As<Napi::Number>().DoubleValue());
+  if (argument.js.IsArray()) {
+    const uint32_t length = argument.js.As<Napi::Array>().Length();
     std::string text = "[";
     for (uint32_t i = 0; i < std::min(length, kShownElements); ++i)
-      text += (i == 0 ? "" : ", ") + DescribeArgument(ArrayElement(value, i));
+      text += (i == 0 ? "" : ", ") + DescribeArgument(ArrayElement(argument, i));
     return text + (length > kShownElements ? ", ...]" : "]");
   }
-  std::string text = Describe(value);
+  std::string text = Describe(argument);
   return text.substr(0, text.rfind(" ("));
 }
 
@@ -93,27 +83,22 @@ std::string DescribeArgument(const Value& value) {
 
 std::string DescribeArguments(const Call& call) {
   try {
-    const HandleScope scope(call.env);
+    const Napi::HandleScope scope(call.env);
     std::string text;
     const char* name = std::strchr(call.signature, '(') + 1;
     for (size_t i = 0; *name != '\0' && *name != ')'; ++i) {
       const size_t length = std::strcspn(name, ",)");
-      const Value value{call, call.arguments[i], i};
-      if (!value.IsNullish()) {
-        text +=
-            (text.empty() ? "; received " : ", ") + std::string(name, length) + " " + DescribeArgument(value);
+      const Argument argument{call, call.ValueAt(i), i};
+      if (!argument.IsNullish()) {
+        text += (text.empty() ? "; received " : ", ") + std::string(name, length) + " " +
+                DescribeArgument(argument);
       }
       name += length;
       if (*name == ',') name += 2;
     }
     return text;
   } catch (const std::exception&) {
-    return "";
-  } catch (const PendingException&) {
-    // An element's getter threw: the error under way is the one to tell.
-    napi_value ignored;
-    napi_get_and_clear_last_exception(call.env, &ignored);
-    return "";
+    return "";  // an element's getter threw, say: the error under way is the one to report
   }
 }
 

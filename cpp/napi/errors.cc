@@ -11,35 +11,25 @@
 namespace dyconv {
 namespace {
 
-napi_value MakeError(napi_env env, const AddonData& data, ErrorKind kind, const std::string& message) {
-  napi_value text, constructor, error;
-  napi_create_string_utf8(env, message.c_str(), message.size(), &text);
-  napi_ref ref = data.error_classes[static_cast<size_t>(kind)];
-  if (ref != nullptr && napi_get_reference_value(env, ref, &constructor) == napi_ok &&
-      napi_new_instance(env, constructor, 1, &text, &error) == napi_ok) {
-    return error;
+Napi::Value MakeError(Napi::Env env, const AddonData& data, ErrorKind kind, const std::string& message) {
+  const Napi::FunctionReference& error_class = data.error_classes[static_cast<size_t>(kind)];
+  try {
+    if (!error_class.IsEmpty()) return error_class.Value().New({Napi::String::New(env, message)});
+  } catch (const Napi::Error&) {
+    // No constructor runs on a thread that is being terminated; a plain error needs none.
   }
-  napi_create_error(env, nullptr, text, &error);
-  return error;
+  return Napi::Error::New(env, message).Value();
 }
 
 }  // namespace
 
-void Check(napi_env env, napi_status status, const char* call) {
-  if (status == napi_ok) return;
-  bool pending = false;
-  napi_is_exception_pending(env, &pending);
-  if (pending) throw PendingException{};
-  throw TypedError(ErrorKind::kNative, std::string(call) + " failed with status " + std::to_string(status));
-}
-
-napi_value CurrentExceptionToJs(napi_env env, const AddonData& data, const std::string& where,
-                                const std::function<std::string()>& received) {
+Napi::Value CurrentExceptionToJs(Napi::Env env, const AddonData& data, const std::string& where,
+                                 const std::function<std::string()>& received) {
   const std::string note = TakeAnomalyNote();
-  // `otherwise`: the class where the words tell none.
+  // `otherwise`: the class where the words say nothing.
   const auto libtorch = [&](const std::string& said, ErrorKind otherwise = ErrorKind::kNative) {
-    const ErrorKind told = ClassOf(said);
-    const ErrorKind kind = told == ErrorKind::kNative ? otherwise : told;
+    const ErrorKind by_words = ClassOf(said);
+    const ErrorKind kind = by_words == ErrorKind::kNative ? otherwise : by_words;
     std::string message = where + ": " + InOurWords(said, where);
     // What failed inside needs no list of arguments, what does not fit does.
     if (kind != ErrorKind::kNative && received) message += received();
@@ -47,10 +37,8 @@ napi_value CurrentExceptionToJs(napi_env env, const AddonData& data, const std::
   };
   try {
     throw;
-  } catch (const PendingException&) {
-    napi_value error;
-    napi_get_and_clear_last_exception(env, &error);
-    return error;
+  } catch (const Napi::Error& e) {
+    return e.Value();
   } catch (const JsError& e) {
     return e.value().Get();  // the caller gets what its own callback threw
   } catch (const TypedError& e) {
@@ -71,12 +59,6 @@ napi_value CurrentExceptionToJs(napi_env env, const AddonData& data, const std::
   } catch (const std::exception& e) {
     return libtorch(e.what());
   }
-}
-
-void ThrowToJs(napi_env env, const AddonData& data, const std::string& where,
-               const std::function<std::string()>& received) {
-  napi_value error = CurrentExceptionToJs(env, data, where, received);
-  if (error != nullptr) napi_throw(env, error);
 }
 
 }  // namespace dyconv

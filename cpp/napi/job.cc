@@ -11,11 +11,18 @@
 namespace dyconv {
 
 struct JobQueue::Job {
+  Job(Napi::Env env, std::string where, Work work, Finish finish)
+      : where(std::move(where)), work(std::move(work)), finish(std::move(finish)), deferred(env) {}
+
+  void Reject(Napi::Env env) const {
+    deferred.Reject(CurrentExceptionToJs(env, AddonData::Of(env), where));
+  }
+
   std::string where;
   Work work;
   Finish finish;
   at::ThreadLocalState state;
-  napi_deferred deferred = nullptr;
+  Napi::Promise::Deferred deferred;
   std::exception_ptr failure;
   bool out_of_memory = false;
   bool tried_again = false;
@@ -26,18 +33,11 @@ JobQueue::JobQueue(const char* name) : name_(name) {}
 JobQueue::~JobQueue() { Stop(); }
 
 // Where it fails, the next call begins with what is missing.
-void JobQueue::Start(napi_env env) {
+void JobQueue::Start(Napi::Env env) {
   if (thread_.joinable()) return;
   if (to_js_ == nullptr) {
-    napi_value name;
-    Check(env, napi_create_string_utf8(env, name_, NAPI_AUTO_LENGTH, &name), "napi_create_string_utf8");
-    napi_threadsafe_function to_js;
-    Check(env,
-          napi_create_threadsafe_function(env, nullptr, nullptr, name, 0, 1, nullptr, nullptr, this, Complete,
-                                          &to_js),
-          "napi_create_threadsafe_function");
-    to_js_ = to_js;
-    Check(env, napi_unref_threadsafe_function(env, to_js_), "napi_unref_threadsafe_function");
+    to_js_ = ToJs::New(env, name_, /*maxQueueSize=*/0, /*initialThreadCount=*/1, this);
+    to_js_.Unref(env);
   }
   try {
     thread_ = std::thread([this] { Loop(); });
@@ -46,18 +46,16 @@ void JobQueue::Start(napi_env env) {
   }
 }
 
-napi_value JobQueue::Run(napi_env env, std::string where, Work work, Finish finish) {
-  auto job = std::make_unique<Job>(Job{std::move(where), std::move(work), std::move(finish),
-                                       at::ThreadLocalState(), nullptr, nullptr, false, false});
-  napi_value promise;
-  Check(env, napi_create_promise(env, &job->deferred, &promise), "napi_create_promise");
+Napi::Value JobQueue::Run(Napi::Env env, std::string where, Work work, Finish finish) {
+  auto job = std::make_unique<Job>(env, std::move(where), std::move(work), std::move(finish));
+  const Napi::Promise promise = job->deferred.Promise();
   try {
     Start(env);
   } catch (...) {
-    napi_reject_deferred(env, job->deferred, CurrentExceptionToJs(env, AddonData::Of(env), job->where));
+    job->Reject(env);
     return promise;
   }
-  if (pending_++ == 0) napi_ref_threadsafe_function(env, to_js_);
+  if (pending_++ == 0) to_js_.Ref(env);
   Push(std::move(job));
   return promise;
 }
@@ -90,13 +88,12 @@ void JobQueue::Loop() {
       job->failure = std::current_exception();
     }
     // A refused call means that the environment is closing: nobody waits for the promise any more.
-    if (napi_call_threadsafe_function(to_js_, job.get(), napi_tsfn_nonblocking) == napi_ok) job.release();
+    if (to_js_.NonBlockingCall(job.get()) == napi_ok) job.release();
   }
 }
 
-void JobQueue::Complete(napi_env env, napi_value, void* context, void* data) {
-  std::unique_ptr<Job> job(static_cast<Job*>(data));
-  auto* queue = static_cast<JobQueue*>(context);
+void JobQueue::Complete(Napi::Env env, Napi::Function, JobQueue* queue, Job* pointer) {
+  std::unique_ptr<Job> job(pointer);
   if (env == nullptr) return;
   if (job->out_of_memory && !job->tried_again) {
     CollectAll(env, AddonData::Of(env));
@@ -106,12 +103,12 @@ void JobQueue::Complete(napi_env env, napi_value, void* context, void* data) {
     queue->Push(std::move(job));
     return;
   }
-  if (--queue->pending_ == 0) napi_unref_threadsafe_function(env, queue->to_js_);
+  if (--queue->pending_ == 0) queue->to_js_.Unref(env);
   try {
     if (job->failure) std::rethrow_exception(job->failure);
-    napi_resolve_deferred(env, job->deferred, job->finish(env));
+    job->deferred.Resolve(job->finish(env));
   } catch (...) {
-    napi_reject_deferred(env, job->deferred, CurrentExceptionToJs(env, AddonData::Of(env), job->where));
+    job->Reject(env);
   }
 }
 

@@ -1,7 +1,7 @@
 // Work off the JavaScript thread, seen from JavaScript as a Promise.
 #pragma once
 
-#include <node_api.h>
+#include <napi.h>
 
 #include <condition_variable>
 #include <deque>
@@ -12,8 +12,6 @@
 #include <thread>
 
 namespace dyconv {
-
-struct AddonData;
 
 // One thread that runs jobs in the order they were given. The thread starts with the first job, keeps the
 // process alive only while a job is pending, and ends with the environment: the running job is finished,
@@ -26,26 +24,28 @@ class JobQueue {
   ~JobQueue();
 
   using Work = std::function<void()>;
-  using Finish = std::function<napi_value(napi_env)>;
+  using Finish = std::function<Napi::Value(Napi::Env)>;
 
   // Runs `work` on the thread, under the caller's libtorch thread-local state (grad mode and the like), and
   // returns a Promise for what `finish` makes of it on the JavaScript thread. `work` owns copies of its
   // tensors, never JS values. What either throws rejects the Promise; `where` names the operation in that
   // error, as does a thread that cannot be started. Work that runs out of memory is given a second try after
   // a collection: it must be able to start anew.
-  napi_value Run(napi_env env, std::string where, Work work, Finish finish);
+  Napi::Value Run(Napi::Env env, std::string where, Work work, Finish finish);
 
   void Stop();
 
  private:
   struct Job;
-  void Start(napi_env env);
+  static void Complete(Napi::Env env, Napi::Function, JobQueue* queue, Job* job);
+  using ToJs = Napi::TypedThreadSafeFunction<JobQueue, Job, Complete>;
+
+  void Start(Napi::Env env);
   void Loop();
   void Push(std::unique_ptr<Job> job);
-  static void Complete(napi_env env, napi_value, void* context, void* data);
 
   const char* name_;
-  napi_threadsafe_function to_js_ = nullptr;
+  ToJs to_js_;
   std::thread thread_;
   std::mutex mutex_;
   std::condition_variable wake_;

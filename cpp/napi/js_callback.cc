@@ -1,6 +1,6 @@
 #include "napi/js_callback.h"
 
-#include "napi/errors.h"
+#include "typed_error.h"
 
 namespace dyconv {
 
@@ -11,7 +11,7 @@ void JsHome::Drop(napi_ref ref) {
   has_dropped_ = true;
 }
 
-void JsHome::DeleteDropped() {
+void JsHome::DeleteReferences() {
   std::vector<napi_ref> refs;
   {
     std::lock_guard lock(mutex_);
@@ -21,42 +21,37 @@ void JsHome::DeleteDropped() {
   for (napi_ref ref : refs) napi_delete_reference(env_, ref);
 }
 
-JsValue::JsValue(std::shared_ptr<JsHome> home, napi_value value) : home_(std::move(home)) {
-  // Node-API refers to objects and functions alone: what else was thrown is boxed.
-  napi_valuetype type;
-  Check(home_->env(), napi_typeof(home_->env(), value, &type), "napi_typeof");
-  if (type != napi_object && type != napi_function) {
-    Check(home_->env(), napi_coerce_to_string(home_->env(), value, &value), "napi_coerce_to_string");
-    Check(home_->env(), napi_create_error(home_->env(), nullptr, value, &value), "napi_create_error");
-  }
-  Check(home_->env(), napi_create_reference(home_->env(), value, 1, &ref_), "napi_create_reference");
+JsValue::JsValue(std::shared_ptr<JsHome> home, Napi::Value value) : home_(std::move(home)) {
+  const napi_status status = napi_create_reference(home_->env(), value, 1, &ref_);
+  NAPI_THROW_IF_FAILED_VOID(home_->env(), status);
 }
 
-napi_value JsValue::Get() const {
+Napi::Value JsValue::Get() const {
   napi_value value = nullptr;
   if (home_->IsHere()) napi_get_reference_value(home_->env(), ref_, &value);
-  return value;
+  return {home_->env(), value};
 }
 
-napi_value JsValue::Call(std::initializer_list<napi_value> arguments) const {
-  const napi_value function = Get();
-  if (function == nullptr) {
-    throw TypedError(ErrorKind::kNative,
-                     "Expected the backward pass on the thread that a custom function or hook belongs to: "
-                     "JavaScript cannot be called on another one (as for gradients of CUDA tensors)");
-  }
-  napi_env env = home_->env();
-  napi_value undefined, result;
-  Check(env, napi_get_undefined(env, &undefined), "napi_get_undefined");
+Napi::Function JsValue::Function() const {
+  const Napi::Value value = Get();
+  Require(!value.IsEmpty(), ErrorKind::kNative,
+          "Expected the backward pass on the thread that a custom function or hook belongs to: "
+          "JavaScript cannot be called on another one (as for gradients of CUDA tensors)");
+  return value.As<Napi::Function>();
+}
+
+Napi::Value JsValue::Call(std::initializer_list<napi_value> arguments) const {
+  const Napi::Function function = Function();
+  const Napi::Env env = home_->env();
+  napi_value result;
   const napi_status status =
-      napi_call_function(env, undefined, function, arguments.size(), arguments.begin(), &result);
-  if (status == napi_ok) return result;
+      napi_call_function(env, env.Undefined(), function, arguments.size(), arguments.begin(), &result);
+  if (status == napi_ok) return {env, result};
   napi_value error = nullptr;
   if (status == napi_pending_exception) napi_get_and_clear_last_exception(env, &error);
-  if (error == nullptr) {
-    throw TypedError(ErrorKind::kNative, "A JavaScript callback could not be called: its thread is ending");
-  }
-  throw JsError(std::make_shared<JsValue>(home_, error));
+  Require(error != nullptr, ErrorKind::kNative,
+          "A JavaScript callback could not be called: its thread is ending");
+  throw JsError(std::make_shared<JsValue>(home_, Napi::Value(env, error)));
 }
 
 }  // namespace dyconv

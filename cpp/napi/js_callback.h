@@ -1,12 +1,14 @@
-// JavaScript values that C++ objects hold: callbacks of autograd nodes and hooks, errors on their way through
-// libtorch. Such an object may end on any thread, and during a garbage collection, where Node-API must not be
-// called: references it drops are collected in the environment's JsHome and given back by the next operation
-// on the JavaScript thread (bind.cc).
+// JavaScript values that C++ objects hold: callbacks of autograd nodes and hooks, buffers under tensors, errors on
+// their way through libtorch. Such an object may end on any thread, and during a garbage collection, where Node-API
+// must not be called: references it drops are collected in the environment's JsHome and deleted by the next
+// operation on the JavaScript thread (hot_path.cc). Napi::Reference deletes its own where it ends, hence the direct
+// calls of Node-API in js_callback.cc.
 #pragma once
 
-#include <node_api.h>
+#include <napi.h>
 
 #include <atomic>
+#include <initializer_list>
 #include <memory>
 #include <mutex>
 #include <stdexcept>
@@ -18,20 +20,20 @@ namespace dyconv {
 // The environment that references belong to, and the only thread that may call them.
 class JsHome {
  public:
-  explicit JsHome(napi_env env) : env_(env), thread_(std::this_thread::get_id()) {}
-  napi_env env() const { return env_; }
+  explicit JsHome(Napi::Env env) : env_(env), thread_(std::this_thread::get_id()) {}
+  Napi::Env env() const { return env_; }
   bool IsHere() const { return !closed_ && std::this_thread::get_id() == thread_; }
 
   void Drop(napi_ref ref);  // from any thread, at any time
-  void GiveBack() {         // on the JavaScript thread, outside of finalizers
-    if (has_dropped_) DeleteDropped();
+  void DeleteDropped() {    // on the JavaScript thread, outside of finalizers
+    if (has_dropped_) DeleteReferences();
   }
   void Close() { closed_ = true; }  // the environment ends, and its references with it
 
  private:
-  void DeleteDropped();
+  void DeleteReferences();
 
-  napi_env env_;
+  Napi::Env env_;
   std::thread::id thread_;
   std::atomic<bool> closed_ = false;
   std::atomic<bool> has_dropped_ = false;
@@ -42,23 +44,25 @@ class JsHome {
 // A strong reference.
 class JsValue {
  public:
-  JsValue(std::shared_ptr<JsHome> home, napi_value value);
+  JsValue(std::shared_ptr<JsHome> home, Napi::Value value);
   JsValue(const JsValue&) = delete;
   JsValue& operator=(const JsValue&) = delete;
   ~JsValue() { home_->Drop(ref_); }
 
-  const JsHome& home() const { return *home_; }
-  // The value; null on any thread but its own.
-  napi_value Get() const;
+  const std::shared_ptr<JsHome>& home() const { return home_; }
+  // The value; empty on any thread but its own.
+  Napi::Value Get() const;
+  // The value as a function. Throws a TypedError on any thread but its own.
+  Napi::Function Function() const;
   // Calls it as a function. Throws JsError with what it threw, a TypedError on any thread but its own.
-  napi_value Call(std::initializer_list<napi_value> arguments) const;
+  Napi::Value Call(std::initializer_list<napi_value> arguments) const;
 
  private:
   std::shared_ptr<JsHome> home_;
   napi_ref ref_ = nullptr;
 };
 
-// What a JavaScript callback threw, as a C++ exception that libtorch may carry along.
+// An exception of JavaScript as one of C++ that libtorch may carry along, to any thread.
 class JsError : public std::runtime_error {
  public:
   explicit JsError(std::shared_ptr<JsValue> value)
@@ -69,17 +73,14 @@ class JsError : public std::runtime_error {
   std::shared_ptr<JsValue> value_;
 };
 
-// Handles made in a callback that C++ calls end with it.
-class HandleScope {
- public:
-  explicit HandleScope(napi_env env) : env_(env) { napi_open_handle_scope(env, &scope_); }
-  HandleScope(const HandleScope&) = delete;
-  HandleScope& operator=(const HandleScope&) = delete;
-  ~HandleScope() { napi_close_handle_scope(env_, scope_); }
-
- private:
-  napi_env env_;
-  napi_handle_scope scope_;
-};
+// Runs `callback`, what it throws of JavaScript's thrown as a JsError: a Napi::Error must end on its own thread.
+template <class F>
+auto Carried(const std::shared_ptr<JsHome>& home, const F& callback) {
+  try {
+    return callback();
+  } catch (const Napi::Error& error) {
+    throw JsError(std::make_shared<JsValue>(home, error.Value()));
+  }
+}
 
 }  // namespace dyconv

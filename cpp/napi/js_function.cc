@@ -3,7 +3,7 @@
 #include <ATen/core/grad_mode.h>
 
 #include "napi/addon_data.h"
-#include "napi/errors.h"
+#include "napi/hot_path.h"
 
 namespace dyconv {
 namespace {
@@ -13,13 +13,13 @@ using torch::autograd::variable_list;
 // The handles of a list given to a callback: they end with it, so that a pass leaves nothing to collect.
 class TensorList {
  public:
-  TensorList(napi_env env, AddonData& data, const variable_list& tensors) : data_(data) {
-    Check(env, napi_create_array_with_length(env, tensors.size(), &array_), "napi_create_array_with_length");
+  TensorList(Napi::Env env, AddonData& data, const variable_list& tensors)
+      : data_(data), array_(Napi::Array::New(env, tensors.size())) {
     for (uint32_t i = 0; i < tensors.size(); ++i) {
       TensorHandle* handle = nullptr;
-      napi_value element = WrapTensor(env, data, tensors[i], &handle);
+      const Napi::Value element = WrapTensor(env, data, tensors[i], &handle);
       if (handle != nullptr) handles_.push_back(handle);
-      Check(env, napi_set_element(env, array_, i, element), "napi_set_element");
+      array_.Set(i, element);
     }
   }
   TensorList(const TensorList&) = delete;
@@ -27,11 +27,11 @@ class TensorList {
   ~TensorList() {
     for (TensorHandle* handle : handles_) data_.tensors.Dispose(handle);
   }
-  napi_value array() const { return array_; }
+  Napi::Array array() const { return array_; }
 
  private:
   AddonData& data_;
-  napi_value array_;
+  Napi::Array array_;
   std::vector<TensorHandle*> handles_;
 };
 
@@ -62,7 +62,7 @@ JsFunction::JsFunction(std::string name, std::shared_ptr<JsValue> backward, bool
       materialize_(materialize) {}
 
 variable_list JsFunction::apply(variable_list&& gradients) {
-  if (backward_->Get() == nullptr) backward_->Call({});  // the wrong thread: says so
+  backward_->Function();  // on the wrong thread, nothing below may run
   // JavaScript may switch the grad mode; the pass goes on with its own.
   at::AutoGradMode mode(at::GradMode::is_enabled());
   for (size_t i = 0; i < gradients.size(); ++i) {
@@ -70,14 +70,16 @@ variable_list JsFunction::apply(variable_list&& gradients) {
   }
   variable_list saved;
   for (const auto& variable : saved_) saved.push_back(variable.unpack(getptr()));
-  napi_env env = backward_->home().env();
-  HandleScope scope(env);
-  AddonData& data = AddonData::Of(env);
-  Results results(data);
-  const TensorList given(env, data, gradients), kept(env, data, saved);
-  backward_->Call({given.array(), kept.array()});
-  results.list().resize(num_outputs());
-  return std::move(results.list());
+  return Carried(backward_->home(), [&] {
+    const Napi::Env env = backward_->home()->env();
+    const Napi::HandleScope scope(env);
+    AddonData& data = AddonData::Of(env);
+    Results results(data);
+    const TensorList given(env, data, gradients), kept(env, data, saved);
+    backward_->Call({given.array(), kept.array()});
+    results.list().resize(num_outputs());
+    return std::move(results.list());
+  });
 }
 
 void JsFunction::release_variables() {
@@ -86,14 +88,16 @@ void JsFunction::release_variables() {
 
 unsigned RegisterHook(const at::Tensor& tensor, std::shared_ptr<JsValue> hook) {
   return tensor.register_hook([hook = std::move(hook)](const at::Tensor& gradient) -> at::Tensor {
-    if (hook->Get() == nullptr) hook->Call({});
+    hook->Function();
     at::AutoGradMode mode(at::GradMode::is_enabled());
-    napi_env env = hook->home().env();
-    HandleScope scope(env);
-    AddonData& data = AddonData::Of(env);
-    Results results(data);
-    hook->Call({WrapTensor(env, data, gradient)});
-    return results.list().empty() ? at::Tensor() : results.list().front();
+    return Carried(hook->home(), [&] {
+      const Napi::Env env = hook->home()->env();
+      const Napi::HandleScope scope(env);
+      AddonData& data = AddonData::Of(env);
+      Results results(data);
+      hook->Call({WrapTensor(env, data, gradient)});
+      return results.list().empty() ? at::Tensor() : results.list().front();
+    });
   });
 }
 

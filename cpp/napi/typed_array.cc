@@ -1,7 +1,6 @@
 #include "napi/typed_array.h"
 
 #include <algorithm>
-#include <cstring>
 
 namespace dyconv {
 
@@ -56,8 +55,6 @@ void CheckTypedArray(const TypedArray& data, at::IntArrayRef shape, at::ScalarTy
   }
 }
 
-namespace {
-
 const char* ArrayNameOf(napi_typedarray_type type) {
   switch (type) {
     case napi_float32_array:
@@ -77,74 +74,6 @@ const char* ArrayNameOf(napi_typedarray_type type) {
     default:
       return "Uint8Array";
   }
-}
-
-// Throws a NativeError in place of a RangeError that JavaScript threw.
-[[noreturn]] void FailForMemory(napi_env env, const std::string& what) {
-  napi_value error;
-  napi_get_and_clear_last_exception(env, &error);
-  Fail(ErrorKind::kNative, "Expected memory for ", what, " but JavaScript has none so large");
-}
-
-// A copy. V8 ends the process where Node-API asks it for memory that is not there, or for an array that is
-// too long; its constructors throw.
-napi_value NewTypedArray(napi_env env, const at::Tensor& tensor) {
-  const char* name = ArrayNameOf(ArrayTypeOf(tensor.scalar_type()));
-  napi_value global, constructor, length, array;
-  Check(env, napi_get_global(env, &global), "napi_get_global");
-  Check(env, napi_get_named_property(env, global, name, &constructor), name);
-  Check(env, napi_create_int64(env, tensor.numel(), &length), "napi_create_int64");
-  if (napi_new_instance(env, constructor, 1, &length, &array) != napi_ok)
-    FailForMemory(env, "a " + std::string(name) + " of " + std::to_string(tensor.numel()) + " elements");
-  void* bytes = nullptr;
-  Check(env, napi_get_typedarray_info(env, array, nullptr, nullptr, &bytes, nullptr, nullptr),
-        "napi_get_typedarray_info");
-  if (tensor.numel() > 0) std::memcpy(bytes, tensor.const_data_ptr(), tensor.nbytes());
-  return array;
-}
-
-}  // namespace
-
-napi_value ExternalBuffer(napi_env env, AddonData& data, void* bytes, size_t length, const void* owner,
-                          void (*release)(void*)) {
-  struct Holder {
-    void* owner;
-    void (*release)(void*);
-  };
-  auto* holder = new Holder{const_cast<void*>(owner), release};
-  const auto finalize = [](node_api_basic_env, void*, void* pointer) {
-    auto* held = static_cast<Holder*>(pointer);
-    held->release(held->owner);
-    delete held;
-  };
-  // Node calls the finalizer where it refuses the length, hence only lengths that it takes get there.
-  const bool too_long = length > data.max_buffer_bytes;
-  napi_value buffer = nullptr;
-  const napi_status status =
-      too_long || data.external_buffers_refused
-          ? napi_no_external_buffers_allowed
-          : napi_create_external_arraybuffer(env, bytes, length, finalize, holder, &buffer);
-  if (status == napi_ok) return buffer;
-  finalize(env, nullptr, holder);
-  if (too_long) {
-    Fail(ErrorKind::kNative, "Expected at most ", data.max_buffer_bytes,
-         " bytes for an ArrayBuffer but received ", length);
-  }
-  if (status != napi_no_external_buffers_allowed) Check(env, status, "napi_create_external_arraybuffer");
-  data.external_buffers_refused = true;
-  return nullptr;
-}
-
-napi_value TypedArrayOn(napi_env env, AddonData& data, const at::Tensor& tensor) {
-  if (tensor.nbytes() == 0) return NewTypedArray(env, tensor);
-  const auto release = [](void* held) { delete static_cast<at::Tensor*>(held); };
-  napi_value array, buffer = ExternalBuffer(env, data, tensor.mutable_data_ptr(), tensor.nbytes(),
-                                            new at::Tensor(tensor), release);
-  if (buffer == nullptr) return NewTypedArray(env, tensor);
-  Check(env,
-        napi_create_typedarray(env, ArrayTypeOf(tensor.scalar_type()), tensor.numel(), buffer, 0, &array),
-        "napi_create_typedarray");
-  return array;
 }
 
 }  // namespace dyconv

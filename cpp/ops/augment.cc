@@ -8,6 +8,7 @@
 #include "ops/augment_colour.h"
 #include "ops/augment_output.h"
 #include "ops/augment_simd.h"
+#include "typed_error.h"
 
 namespace dyconv {
 
@@ -307,16 +308,14 @@ void AugmentBatch(const AugmentConfig& config, const ImageSet& images, const std
 void AugmentImages(const AugmentConfig& config, const std::vector<ImageSet>& images,
                    const std::vector<int64_t>& keys, uint64_t seed, uint64_t epoch, const BatchFormat& format,
                    void* out, int threads) {
-  if (images.size() != keys.size())
-    throw std::invalid_argument("augment: keys: got: " + std::to_string(keys.size()) +
-                                ", expected: one for each of " + std::to_string(images.size()) + " images");
+  Require(images.size() == keys.size(), ErrorKind::kArgument, "Expected one key for each of ", images.size(),
+          " images for keys but received ", keys.size());
   if (images.empty()) return;
   ImageSet largest = images[0];
   for (const ImageSet& image : images) {
     CheckAugmentContract(config, image, {0});
-    if (image.channels != largest.channels)
-      throw std::invalid_argument("augment: channels: got: " + std::to_string(image.channels) +
-                                  ", expected: " + std::to_string(largest.channels) + " in every image");
+    Require(image.channels == largest.channels, ErrorKind::kShape, "Expected ", largest.channels,
+            " channels in every image but received ", image.channels);
     largest.height = std::max(largest.height, image.height);
     largest.width = std::max(largest.width, image.width);
   }

@@ -1,6 +1,6 @@
 // Arithmetic on sizes that callers chose: what does not fit into 64 bits is refused, where the plain
 // operators wrap around. All functions throw a ShapeError. `what` names the
-// result: "Expected <what> below 2^63 but got 4503599627370496 * 4097".
+// result: "Expected <what> below 2^63 but received 4503599627370496 * 4097".
 #pragma once
 
 #include <c10/util/ArrayRef.h>
@@ -15,14 +15,14 @@ namespace dyconv {
 
 inline int64_t CheckedMultiply(int64_t a, int64_t b, const char* what) {
   int64_t product;
-  Require(!c10::mul_overflows(a, b, &product), ErrorKind::kShape, "Expected ", what, " below 2^63 but got ",
+  Require(!c10::mul_overflows(a, b, &product), ErrorKind::kShape, "Expected ", what, " below 2^63 but received ",
           a, " * ", b);
   return product;
 }
 
 inline int64_t CheckedAdd(int64_t a, int64_t b, const char* what) {
   int64_t sum;
-  Require(!c10::add_overflows(a, b, &sum), ErrorKind::kShape, "Expected ", what, " below 2^63 but got ", a,
+  Require(!c10::add_overflows(a, b, &sum), ErrorKind::kShape, "Expected ", what, " below 2^63 but received ", a,
           " + ", b);
   return sum;
 }
@@ -32,10 +32,10 @@ inline int64_t CheckedAdd(int64_t a, int64_t b, const char* what) {
 inline int64_t CheckedNumel(c10::IntArrayRef sizes, const char* what = "a number of elements") {
   int64_t numel = 1, strides = 1;
   for (const int64_t size : sizes) {
-    Require(size >= 0, ErrorKind::kShape, "Expected sizes of at least 0 but got ", sizes);
+    Require(size >= 0, ErrorKind::kShape, "Expected sizes of at least 0 but received ", sizes);
     int64_t next;
     Require(!c10::mul_overflows(strides, std::max<int64_t>(size, 1), &next), ErrorKind::kShape, "Expected ",
-            what, " below 2^63 but got sizes ", sizes);
+            what, " below 2^63 but received sizes ", sizes);
     strides = next;
     numel *= size;  // no larger than `strides`
   }

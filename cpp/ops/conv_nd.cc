@@ -9,6 +9,8 @@
 #include <ATen/ops/convolution_backward.h>
 #include <c10/util/SmallVector.h>
 
+#include "typed_error.h"
+
 namespace dyconv {
 namespace {
 
@@ -45,7 +47,7 @@ bool Agree(const at::Tensor& input, const at::Tensor& weight, std::initializer_l
 
 void CheckKernel(const at::Tensor& weight) {
   for (int64_t i = 2; i < weight.dim(); ++i) {
-    TORCH_CHECK_VALUE(weight.size(i) > 0, "Expected kernel sizes of at least 1 for weight but got ",
+    Require(weight.size(i) > 0, ErrorKind::kShape, "Expected kernel sizes of at least 1 for weight but received ",
                       weight.sizes());
   }
 }
@@ -85,7 +87,7 @@ Geometry ReducedTransposed(const at::Tensor& input, const at::Tensor& weight, at
     const int64_t full =
         CheckedAdd(CheckedAdd(span, axis.reach(), kSize), CheckedAdd(output_padding[i], 1, kSize), kSize);
     const int64_t size = full - CheckedMultiply(axis.padding, 2, "2 * padding");
-    TORCH_CHECK_VALUE(size > 0, "Expected padding that leaves an output but got an output size of ", size,
+    Require(size > 0, ErrorKind::kShape, "Expected padding that leaves an output but received an output size of ", size,
                       " for input ", input.sizes(), " and weight ", weight.sizes());
     const int64_t least = output_padding[i] + 1;
     if (axis.in == 1) axis.stride = std::min(axis.stride, least);

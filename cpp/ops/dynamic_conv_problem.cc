@@ -2,6 +2,7 @@
 
 #include <c10/util/Exception.h>
 
+#include "../dtype_name.h"
 #include "window.h"
 
 namespace dyconv {
@@ -11,46 +12,45 @@ using Pair = std::array<int64_t, 2>;
 
 void CheckPair(const Pair& values, const char* name, int64_t least) {
   Require(values[0] >= least && values[1] >= least, ErrorKind::kArgument, "Expected integers of at least ",
-          least, " for ", name, " but got [", values[0], ", ", values[1], "]");
+          least, " for ", name, " but received [", values[0], ", ", values[1], "]");
 }
 
 void CheckLike(const at::Tensor& tensor, const char* name, const at::Tensor& input, bool or_float) {
   Require(tensor.device() == input.device(), ErrorKind::kDevice, "Expected device ", input.device(),
-          " of input for ", name, " but got ", tensor.device());
+          " of input for ", name, " but received ", tensor.device());
   const bool same = tensor.scalar_type() == input.scalar_type();
-  TORCH_CHECK_TYPE(same || (or_float && tensor.scalar_type() == at::kFloat), "Expected dtype ",
-                   input.scalar_type(), " of input", or_float ? " or Float" : "", " for ", name, " but got ",
-                   tensor.scalar_type());
+  Require(same || (or_float && tensor.scalar_type() == at::kFloat), ErrorKind::kDType, "Expected dtype ",
+                   DTypeName(input.scalar_type()), " of input", or_float ? " or float32" : "", " for ", name, " but received ", DTypeName(tensor.scalar_type()));
 }
 
 void CheckDims(const at::Tensor& input, const at::Tensor& weight, const at::Tensor& attention,
                const std::optional<at::Tensor>& bias) {
-  TORCH_CHECK_VALUE(input.dim() == 4, "Expected shape [B, I, H, W] for input but got ", input.sizes());
-  TORCH_CHECK_VALUE(input.size(2) > 0 && input.size(3) > 0,
-                    "Expected at least one row and column for input but got ", input.sizes());
-  TORCH_CHECK_VALUE(weight.dim() == 5, "Expected shape [K, O, I / groups, kh, kw] for weight but got ",
+  Require(input.dim() == 4, ErrorKind::kShape, "Expected shape [B, I, H, W] for input but received ", input.sizes());
+  Require(input.size(2) > 0 && input.size(3) > 0, ErrorKind::kShape,
+                    "Expected at least one row and column for input but received ", input.sizes());
+  Require(weight.dim() == 5, ErrorKind::kShape, "Expected shape [K, O, I / groups, kh, kw] for weight but received ",
                     weight.sizes());
-  TORCH_CHECK_VALUE(weight.size(0) > 0 && weight.size(1) > 0 && weight.size(3) > 0 && weight.size(4) > 0,
-                    "Expected at least one expert, output channel and tap for weight but got ",
+  Require(weight.size(0) > 0 && weight.size(1) > 0 && weight.size(3) > 0 && weight.size(4) > 0, ErrorKind::kShape,
+                    "Expected at least one expert, output channel and tap for weight but received ",
                     weight.sizes());
   const int64_t batch = input.size(0), experts = weight.size(0), out = weight.size(1);
-  TORCH_CHECK_VALUE(attention.dim() == 2 && attention.size(0) == batch && attention.size(1) == experts,
-                    "Expected shape [B, K] = [", batch, ", ", experts, "] for attention but got ",
+  Require(attention.dim() == 2 && attention.size(0) == batch && attention.size(1) == experts, ErrorKind::kShape,
+                    "Expected shape [B, K] = [", batch, ", ", experts, "] for attention but received ",
                     attention.sizes());
-  TORCH_CHECK_VALUE(!bias || (bias->dim() == 2 && bias->size(0) == experts && bias->size(1) == out),
-                    "Expected shape [K, O] = [", experts, ", ", out, "] for bias but got ",
+  Require(!bias || (bias->dim() == 2 && bias->size(0) == experts && bias->size(1) == out), ErrorKind::kShape,
+                    "Expected shape [K, O] = [", experts, ", ", out, "] for bias but received ",
                     bias ? bias->sizes() : at::IntArrayRef());
 }
 
 void CheckGroups(const at::Tensor& input, const at::Tensor& weight, int64_t groups) {
-  Require(groups >= 1, ErrorKind::kArgument, "Expected an integer of at least 1 for groups but got ", groups);
-  TORCH_CHECK_VALUE(input.size(1) > 0 && input.size(1) % groups == 0,
-                    "Expected input channels divisible by groups = ", groups, " for input but got ",
+  Require(groups >= 1, ErrorKind::kArgument, "Expected an integer of at least 1 for groups but received ", groups);
+  Require(input.size(1) > 0 && input.size(1) % groups == 0, ErrorKind::kShape,
+                    "Expected input channels divisible by groups = ", groups, " for input but received ",
                     input.sizes());
-  TORCH_CHECK_VALUE(weight.size(1) % groups == 0, "Expected output channels divisible by groups = ", groups,
-                    " for weight but got ", weight.sizes());
-  TORCH_CHECK_VALUE(weight.size(2) == input.size(1) / groups,
-                    "Expected I / groups = ", input.size(1) / groups, " at dimension 2 for weight but got ",
+  Require(weight.size(1) % groups == 0, ErrorKind::kShape, "Expected output channels divisible by groups = ", groups,
+                    " for weight but received ", weight.sizes());
+  Require(weight.size(2) == input.size(1) / groups, ErrorKind::kShape,
+                    "Expected I / groups = ", input.size(1) / groups, " at dimension 2 for weight but received ",
                     weight.sizes());
 }
 
@@ -102,17 +102,17 @@ DynamicConvProblem MakeDynamicConvProblem(const at::Tensor& input, const at::Ten
   CheckPair(options.dilation, "dilation", 1);
   CheckGroups(input, weight, options.groups);
   const auto dtype = input.scalar_type();
-  TORCH_CHECK_TYPE(
-      dtype == at::kFloat || dtype == at::kDouble || dtype == at::kBFloat16 || dtype == at::kHalf,
-      "Expected dtype Float, Double, BFloat16 or Half for input but got ", dtype);
+  Require(
+      dtype == at::kFloat || dtype == at::kDouble || dtype == at::kBFloat16 || dtype == at::kHalf, ErrorKind::kDType,
+      "Expected dtype float32, float64, bfloat16 or float16 for input but received ", DTypeName(dtype));
   CheckLike(weight, "weight", input, false);
   CheckLike(attention, "attention", input, true);
   if (bias) CheckLike(*bias, "bias", input, false);
 
   const auto shape = ShapeOf(input, weight, options);
-  TORCH_CHECK_VALUE(shape.out_h > 0 && shape.out_w > 0,
+  Require(shape.out_h > 0 && shape.out_w > 0, ErrorKind::kShape,
                     "Expected height and width no smaller than the kernel's reach ",
-                    "after padding for input but got ", input.sizes(), " for weight ", weight.sizes());
+                    "after padding for input but received ", input.sizes(), " for weight ", weight.sizes());
   return {input, weight, attention, bias, options, shape, kernels::BestIsa()};
 }
 

@@ -1,16 +1,17 @@
 // What torch.nn.functional refuses in Python, above ATen: statistics of a single value, whose unbiased
-// variance is NaN. ATen level: no N-API, no JS.
+// variance is NaN. ATen level: no Node-API, no JavaScript.
 #pragma once
 
 #include <ATen/core/Tensor.h>
-#include <c10/util/Exception.h>
+
+#include "typed_error.h"
 
 namespace dyconv {
 
 // `values`: how many values each mean and variance is taken of. None at all is fine, as in PyTorch.
 inline void CheckSeveralValues(const at::Tensor& input, int64_t values, const char* each) {
-  TORCH_CHECK_VALUE(values != 1, "Expected more than 1 value per ", each,
-                    " for input when training but got shape ", input.sizes());
+  Require(values != 1, ErrorKind::kShape, "Expected more than 1 value per ", each,
+                    " for input when training but received shape ", input.sizes());
 }
 
 // The values of one channel of one sample, [B, C, ...].

@@ -9,6 +9,8 @@
 
 #include <limits>
 
+#include "typed_error.h"
+
 namespace dyconv {
 namespace {
 
@@ -112,11 +114,11 @@ at::Tensor MaxPoolNd(const at::Tensor& input, at::IntArrayRef kernel, at::IntArr
   for (int64_t i = 0; i < axes; ++i) {
     const auto axis = axis_of(i);
     const int64_t windows = Windows(axis, ceil_mode);
-    TORCH_CHECK_VALUE(
-        windows > 0 && axis.padding <= axis.kernel / 2,
+    Require(
+        windows > 0 && axis.padding <= axis.kernel / 2, ErrorKind::kShape,
         "Expected windows that fit into the input, with padding of at most half their size, for "
         "kernel size ",
-        kernel, " but got input ", input.sizes(), " and padding ", padding);
+        kernel, " but received input ", input.sizes(), " and padding ", padding);
     const auto padded = Pad(axis, windows);
     kernels.push_back(padded.kernel);
     strides.push_back(padded.stride);

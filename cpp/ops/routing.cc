@@ -19,6 +19,7 @@
 #include <limits>
 
 #include "../kernels/dispatch.h"
+#include "../dtype_name.h"
 #include "../typed_error.h"
 #include "routing_cuda.h"
 
@@ -28,20 +29,20 @@ namespace {
 void CheckLayer(const at::Tensor& weight, const std::optional<at::Tensor>& bias, const at::Tensor& input,
                 int64_t in_features, const char* weight_name, const char* bias_name,
                 const char* weight_shape) {
-  TORCH_CHECK_VALUE(weight.dim() == 4 && weight.size(0) > 0 && weight.size(1) == in_features &&
-                        weight.size(2) == 1 && weight.size(3) == 1,
+  Require(weight.dim() == 4 && weight.size(0) > 0 && weight.size(1) == in_features &&
+                        weight.size(2) == 1 && weight.size(3) == 1, ErrorKind::kShape,
                     "Expected shape ", weight_shape, " with ", in_features, " at dimension 1 for ",
-                    weight_name, " but got ", weight.sizes());
-  TORCH_CHECK_VALUE(!bias || (bias->dim() == 1 && bias->size(0) == weight.size(0)), "Expected shape [",
-                    weight.size(0), "] for ", bias_name, " but got ",
+                    weight_name, " but received ", weight.sizes());
+  Require(!bias || (bias->dim() == 1 && bias->size(0) == weight.size(0)), ErrorKind::kShape, "Expected shape [",
+                    weight.size(0), "] for ", bias_name, " but received ",
                     bias ? bias->sizes() : at::IntArrayRef());
   for (const auto* tensor : {&weight, bias ? &*bias : nullptr}) {
     if (tensor == nullptr) continue;
     const auto* name = tensor == &weight ? weight_name : bias_name;
     const bool beside_16_bits =
         tensor->scalar_type() == at::kFloat && c10::elementSize(input.scalar_type()) == 2;
-    TORCH_CHECK_TYPE(tensor->scalar_type() == input.scalar_type() || beside_16_bits, "Expected dtype ",
-                     input.scalar_type(), " of input for ", name, " but got ", tensor->scalar_type());
+    Require(tensor->scalar_type() == input.scalar_type() || beside_16_bits, ErrorKind::kDType, "Expected dtype ",
+                     DTypeName(input.scalar_type()), " of input for ", name, " but received ", DTypeName(tensor->scalar_type()));
     Require(tensor->device() == input.device(), ErrorKind::kDevice, "Expected device ", input.device(),
             " of input for ", name, " but received ", tensor->device());
   }
@@ -49,14 +50,13 @@ void CheckLayer(const at::Tensor& weight, const std::optional<at::Tensor>& bias,
 
 void CheckRouting(const at::Tensor& input, const at::Tensor& w1, const std::optional<at::Tensor>& b1,
                   const at::Tensor& w2, const std::optional<at::Tensor>& b2, const at::Tensor& temperature) {
-  TORCH_CHECK_VALUE(input.dim() == 4 && input.size(1) > 0 && input.size(2) > 0 && input.size(3) > 0,
-                    "Expected shape [B, I, H, W] without empty channels or planes for input but got ",
+  Require(input.dim() == 4 && input.size(1) > 0 && input.size(2) > 0 && input.size(3) > 0, ErrorKind::kShape,
+                    "Expected shape [B, I, H, W] without empty channels or planes for input but received ",
                     input.sizes());
-  TORCH_CHECK_TYPE(at::isFloatingType(input.scalar_type()), "Expected a floating dtype for input but got ",
-                   input.scalar_type());
+  Require(at::isFloatingType(input.scalar_type()), ErrorKind::kDType, "Expected a floating-point dtype for input but received ", DTypeName(input.scalar_type()));
   CheckLayer(w1, b1, input, input.size(1), "w1", "b1", "[H, I, 1, 1]");
   CheckLayer(w2, b2, input, w1.size(0), "w2", "b2", "[K, H, 1, 1]");
-  TORCH_CHECK_VALUE(temperature.numel() == 1, "Expected one number for temperature but got shape ",
+  Require(temperature.numel() == 1, ErrorKind::kShape, "Expected one number for temperature but received shape ",
                     temperature.sizes());
   if (!temperature.device().is_cpu()) return;
   const double value = temperature.item<double>();

@@ -36,7 +36,7 @@ export interface EmbeddingBagOptions {
 export function embeddingBag(input: Tensor, weight: Tensor, options: EmbeddingBagOptions = {}): Tensor {
   const { mode = 'mean', offsets = null, perSampleWeights = null } = checkOptions(options, EMBEDDING_BAG);
   const { includeLastOffset = false, paddingIdx = null } = options;
-  const kind = MODES.indexOf(oneOf('mode', MODES, mode));
+  const kind = oneOf('mode', MODES, mode);
   const shape = checkShape('input', input);
   if (perSampleWeights !== null && mode !== 'sum')
     throw invalidArgument('mode', "'sum' with perSampleWeights", mode);

@@ -87,7 +87,7 @@ itRefuses([
     'attention for others',
     () => make().forward(zeros([2, 3, 5, 5]), { attention: zeros([2, 3]) }),
     ShapeError,
-    'Expected shape [B, K] = [2, 4] for attention but got [2, 3]',
+    'Expected shape [B, K] = [2, 4] for attention but received [2, 3]',
   ],
   [
     'attention of fewer samples',

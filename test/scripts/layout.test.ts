@@ -127,6 +127,19 @@ it.each<[string, Record<string, string>, string]>([
     'cpp/ops/conv.h: ops must not include <node_api.h>',
   ],
   [
+    'an operation that uses Node-API by way of the precompiled header',
+    { 'cpp/ops/conv.h': 'Napi::Value Convolve(Napi::Value input);\n' },
+    'cpp/ops/conv.h: ops must not use Napi::Value',
+  ],
+  [
+    'a call of Node-API beside node-addon-api',
+    {
+      'cpp/napi/convert.h':
+        '// napi_typeof(x)\ninline bool f() { return napi_typeof(e, v, &t) == napi_ok; }\n',
+    },
+    'cpp/napi/convert.h: napi_typeof is called by napi/hot_path.cc, napi/js_callback.cc, napi/buffers.cc alone',
+  ],
+  [
     'an include against the arrows',
     { 'cpp/ops/conv.h': '#include "bindings/bindings.h"\n' },
     'cpp/ops/conv.h: ops must not include bindings/bindings.h',

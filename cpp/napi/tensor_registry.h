@@ -1,5 +1,4 @@
-// The JavaScript object around an at::Tensor. Its methods live in lib/tensor: here are identity, lifetime and
-// accounts.
+// The tensors that JavaScript objects hold (hot_path.h makes those objects): lifetimes, scopes and accounts.
 //
 // Lifetime. The object owns one reference to the tensor. It is given up by dispose(), by the end of the
 // tidy() scope in which the object was made, or when V8 collects the object: as a *basic* finalizer, hence
@@ -9,8 +8,6 @@
 // it, and ends the process on Node 20: under external memory pressure V8 11.3 may finish an incremental mark
 // too early, "Check failed: marking_done_".)
 #pragma once
-
-#include <node_api.h>
 
 #include <cstdint>
 #include <unordered_map>
@@ -32,7 +29,7 @@ struct TensorHandle {
   TensorHandle* next_in_scope = nullptr;
   TensorHandle* previous_in_scope = nullptr;
   int32_t creation = 0;  // where it was made, as a number of lib/runtime/memory.ts; 0 when nobody asked
-  bool pinned = false;   // stands on a JavaScript buffer, which may be detached (pinned_buffer.h)
+  bool pinned = false;   // stands on a JavaScript buffer, which may be detached (buffers.h)
 };
 
 // A tidy() block: the handles made in it that are still alive, as an intrusive list.
@@ -94,12 +91,5 @@ class TensorRegistry {
   int64_t live_bytes_ = 0;
   int64_t collect_at_ = kCollectionStep;
 };
-
-// A new JavaScript object for `tensor`, whose handle goes to `made`; null for an undefined one.
-napi_value WrapTensor(napi_env env, AddonData& data, const at::Tensor& tensor, TensorHandle** made = nullptr);
-
-// The handle behind a JavaScript value, or null when the value is no tensor of this environment. Null for
-// every value on a thread that is being terminated.
-TensorHandle* FindHandle(napi_env env, const AddonData& data, napi_value value);
 
 }  // namespace dyconv

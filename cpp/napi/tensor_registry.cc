@@ -1,12 +1,10 @@
-#include "napi/tensor_wrap.h"
+#include "napi/tensor_registry.h"
 
 #include <algorithm>
 #include <map>
-#include <memory>
 #include <set>
 
-#include "napi/addon_data.h"
-#include "napi/pinned_buffer.h"
+#include "napi/buffers.h"
 
 namespace dyconv {
 namespace {
@@ -15,36 +13,7 @@ int64_t StorageBytes(const at::Tensor& tensor) {
   return tensor.has_storage() ? static_cast<int64_t>(tensor.storage().nbytes()) : 0;
 }
 
-// Runs inside the collection: it must not touch JavaScript, and does not.
-void FinalizeHandle(node_api_basic_env, void* data, void*) {
-  auto* handle = static_cast<TensorHandle*>(data);
-  AddonData* owner = handle->owner;
-  owner->tensors.Remove(handle);
-  delete handle;
-  owner->DeleteIfUnused();
-}
-
-// Debug mode: asks JavaScript for the number of the place that is making a tensor. Not where it cannot be
-// asked, as on a thread that is being terminated: the tensor matters more.
-void TraceCreation(napi_env env, const AddonData& data, TensorHandle* handle) {
-  napi_value tracer, undefined, number;
-  if (napi_get_reference_value(env, data.tracer, &tracer) != napi_ok) return;
-  if (napi_get_undefined(env, &undefined) != napi_ok) return;
-  if (napi_call_function(env, undefined, tracer, 0, nullptr, &number) != napi_ok) return;
-  napi_get_value_int32(env, number, &handle->creation);
-}
-
 }  // namespace
-
-AddonData& AddonData::Of(napi_env env) {
-  void* data = nullptr;
-  napi_get_instance_data(env, &data);
-  return *static_cast<AddonData*>(data);
-}
-
-void AddonData::DeleteIfUnused() {
-  if (environment_closed && tensors.empty()) delete this;
-}
 
 void TensorRegistry::SetCollectionLimit() {
   collect_at_ = live_bytes_ + std::max(kCollectionStep, live_bytes_ / 2);
@@ -156,32 +125,6 @@ void TensorRegistry::DetachFromScope(TensorHandle* handle) {
   if (handle->next_in_scope != nullptr) handle->next_in_scope->previous_in_scope = handle->previous_in_scope;
   handle->scope = nullptr;
   handle->next_in_scope = handle->previous_in_scope = nullptr;
-}
-
-napi_value WrapTensor(napi_env env, AddonData& data, const at::Tensor& tensor, TensorHandle** made) {
-  napi_value result;
-  if (!tensor.defined()) {
-    Check(env, napi_get_null(env, &result), "napi_get_null");
-    return result;
-  }
-  napi_value constructor;
-  Check(env, napi_get_reference_value(env, data.tensor_class, &constructor), "napi_get_reference_value");
-  Check(env, napi_new_instance(env, constructor, 0, nullptr, &result), "napi_new_instance");
-  auto owner = std::make_unique<TensorHandle>(TensorHandle{tensor, &data});
-  Check(env, napi_wrap(env, result, owner.get(), FinalizeHandle, nullptr, nullptr), "napi_wrap");
-  TensorHandle* handle = owner.release();
-  data.tensors.Add(handle);
-  if (data.tracer != nullptr) TraceCreation(env, data, handle);
-  if (made != nullptr) *made = handle;
-  return result;
-}
-
-TensorHandle* FindHandle(napi_env env, const AddonData& data, napi_value value) {
-  void* pointer = nullptr;
-  // Another add-on's object may be wrapped too: only pointers this environment made itself are ours to
-  // follow.
-  if (napi_unwrap(env, value, &pointer) != napi_ok || !data.tensors.Contains(pointer)) return nullptr;
-  return static_cast<TensorHandle*>(pointer);
 }
 
 }  // namespace dyconv

@@ -1,0 +1,16 @@
+#include "napi/addon_data.h"
+
+namespace dyconv {
+
+// The environment has ended and its references with it: they must not be deleted once more.
+AddonData::~AddonData() {
+  for (Napi::FunctionReference& error_class : error_classes) error_class.SuppressDestruct();
+  for (Napi::FunctionReference* reference : {&tensor_class, &collector, &tracer})
+    reference->SuppressDestruct();
+}
+
+void AddonData::DeleteIfUnused() {
+  if (environment_closed && tensors.empty()) delete this;
+}
+
+}  // namespace dyconv

@@ -1,0 +1,128 @@
+#include "napi/hot_path.h"
+
+#include <memory>
+
+#include "napi/bind.h"
+#include "napi/collect.h"
+#include "napi/finalizer.h"
+
+namespace dyconv {
+namespace {
+
+// Napi::CallbackInfo holds six arguments and allocates memory for more, as conv2d and others have; this takes
+// kMaxArity on the stack, in one call of Node-API.
+napi_value Dispatch(napi_env env, napi_callback_info info) {
+  napi_value arguments[kMaxArity];
+  size_t count = kMaxArity;  // Node-API fills what the caller left out with undefined
+  void* pointer;
+  napi_get_cb_info(env, info, &count, arguments, nullptr, &pointer);
+  const Op& op = *static_cast<const Op*>(pointer);
+  Call call{env, AddonData::Of(env), op.signature, arguments};
+  try {
+    const CallScope scope(env, call.data);
+    napi_value result = op.invoke(call);
+    if (call.data.tensors.WantsCollection()) CollectAfterGrowth(env, call.data);
+    call.data.js_home->DeleteDropped();
+    return result;
+  } catch (...) {
+    const Napi::Value error =
+        CurrentExceptionToJs(env, call.data, call.Name(), [&call] { return DescribeArguments(call); });
+    // Not Error::ThrowAsJavaScriptException(), which makes a reference to the error. The status is left aside:
+    // nothing can be thrown on a thread that is being terminated, and nobody is there to catch it.
+    napi_throw(env, error);
+    return nullptr;
+  }
+}
+
+void DeleteHandle(TensorHandle* handle) {
+  AddonData* owner = handle->owner;
+  owner->tensors.Remove(handle);
+  delete handle;
+  owner->DeleteIfUnused();
+}
+
+// Debug mode: asks JavaScript for the number of the place that is making a tensor. Not where JavaScript cannot
+// be called, as on a thread that is being terminated: the tensor matters more.
+void TraceCreation(const AddonData& data, TensorHandle* handle) {
+  try {
+    handle->creation = data.tracer.Value().Call({}).As<Napi::Number>().Int32Value();
+  } catch (const Napi::Error&) {
+    handle->creation = 0;
+  }
+}
+
+constexpr uint32_t kMaxArrayLength = 1 << 20;
+
+}  // namespace
+
+Napi::Function NewFunction(Napi::Env env, const std::string& name, const Op& op) {
+  napi_value function;
+  const napi_status status =
+      napi_create_function(env, name.c_str(), name.size(), Dispatch, const_cast<Op*>(&op), &function);
+  NAPI_THROW_IF_FAILED(env, status, Napi::Function());
+  return {env, function};
+}
+
+// Napi::ObjectWrap needs a class with a constructor that JavaScript calls, with arguments packed for it, and
+// gives the object a second reference; this is an empty object and a pointer.
+Napi::Value WrapTensor(Napi::Env env, AddonData& data, const at::Tensor& tensor, TensorHandle** made) {
+  if (!tensor.defined()) return env.Null();
+  const Napi::Object object = data.tensor_class.Value().New({});
+  auto owner = std::make_unique<TensorHandle>(TensorHandle{tensor, &data});
+  const napi_status status = napi_wrap(
+      env, object, owner.get(), FinalizeData<TensorHandle, DeleteHandle>, nullptr, nullptr);
+  NAPI_THROW_IF_FAILED(env, status, Napi::Value());
+  TensorHandle* handle = owner.release();
+  data.tensors.Add(handle);
+  if (!data.tracer.IsEmpty()) TraceCreation(data, handle);
+  if (made != nullptr) *made = handle;
+  return object;
+}
+
+TensorHandle* FindHandle(const AddonData& data, Napi::Value value) {
+  void* pointer = nullptr;
+  // Another add-on's object may be wrapped too: only pointers this environment made itself may be followed.
+  if (napi_unwrap(value.Env(), value, &pointer) != napi_ok || !data.tensors.Contains(pointer)) return nullptr;
+  return static_cast<TensorHandle*>(pointer);
+}
+
+// Scalars and arrays: the call that reads the value also says whether it is of the type. Napi::Value::IsNumber()
+// and its relatives are a second call for each argument; Napi::Number::DoubleValue() of another type makes an
+// error object, where that is no error as in `other` of add().
+
+bool FromJs<bool>::Get(const Argument& argument) {
+  bool result;
+  if (napi_get_value_bool(argument.env(), argument.js, &result) != napi_ok) argument.Reject("a boolean");
+  return result;
+}
+
+double FromJs<double>::Get(const Argument& argument) {
+  double result;
+  if (napi_get_value_double(argument.env(), argument.js, &result) != napi_ok) argument.Reject("a number");
+  return result;
+}
+
+int64_t FromJs<int64_t>::Get(const Argument& argument) {
+  double number;
+  if (napi_get_value_double(argument.env(), argument.js, &number) == napi_ok) {
+    if (!IsSafeInteger(number)) argument.Reject("an integer");
+    return static_cast<int64_t>(number);
+  }
+  int64_t result;
+  bool lossless = false;
+  if (napi_get_value_bigint_int64(argument.env(), argument.js, &result, &lossless) != napi_ok)
+    argument.Reject("an integer");
+  if (!lossless) argument.Reject("an integer of at most 64 bits");
+  return result;
+}
+
+uint32_t ArrayLength(const Argument& argument) {
+  uint32_t length = 0;
+  if (napi_get_array_length(argument.env(), argument.js, &length) != napi_ok) argument.Reject("an array");
+  // Longer ones are sparse, or belong into a typed array; each element takes a handle here.
+  if (length > kMaxArrayLength)
+    argument.Reject("an array of at most " + std::to_string(kMaxArrayLength) + " elements");
+  return length;
+}
+
+}  // namespace dyconv
