@@ -11,8 +11,8 @@
 #include "napi/collect.h"
 #include "napi/convert.h"
 #include "napi/shared_tensors.h"
-#include "ops/caching_allocator.h"
-#include "ops/cuda_device.h"
+#include "ops/memory/caching_allocator.h"
+#include "ops/cuda/device.h"
 
 namespace dyconv {
 namespace {

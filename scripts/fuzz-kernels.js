@@ -19,7 +19,7 @@ const FOLDERS = { harness: 'test/kernels/cpu', kernels: 'cpp/kernels/cpu' };
 const PLAIN = [
   'cpp/kernels/dispatch.cc',
   'cpp/kernels/ref/dynamic_conv.cc',
-  ...['', '_choices', '_colour', '_output'].map((part) => `cpp/ops/augment${part}.cc`),
+  ...['augment', 'choices', 'colour', 'output'].map((name) => `cpp/kernels/augment/${name}.cc`),
 ];
 
 const program = new Command('node scripts/fuzz-kernels.js')

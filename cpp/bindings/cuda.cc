@@ -3,8 +3,8 @@
 #include <mutex>
 
 #include "bindings/bindings.h"
-#include "ops/cuda_device.h"
-#include "ops/cuda_kernels.h"
+#include "ops/cuda/device.h"
+#include "ops/cuda/kernels.h"
 
 namespace dyconv {
 namespace {

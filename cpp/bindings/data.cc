@@ -9,8 +9,8 @@
 #include "napi/buffers.h"
 #include "napi/choice.h"
 #include "napi/hot_path.h"
-#include "ops/augment.h"
-#include "ops/augment_device.h"
+#include "kernels/augment/augment.h"
+#include "ops/augment/device.h"
 #include "ops/checked_size.h"
 
 namespace dyconv {

@@ -1,9 +1,9 @@
 // Dynamic convolution and its routing.
-#include "ops/dynamic_conv.h"
+#include "ops/dynamic_conv/dynamic_conv.h"
 
 #include "bindings/bindings.h"
 #include "napi/choice.h"
-#include "ops/routing.h"
+#include "ops/dynamic_conv/routing.h"
 
 namespace dyconv {
 

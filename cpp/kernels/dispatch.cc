@@ -1,4 +1,4 @@
-#include "dispatch.h"
+#include "kernels/dispatch.h"
 
 #include <cassert>
 #include <cstdio>
@@ -14,14 +14,14 @@ namespace dyconv::kernels {
 
 #define DYCONV_KERNEL(name, result, parameters) result name parameters;
 namespace portable {
-#include "kernels.inc"
+#include "kernels/kernels.inc"
 }
 #if defined(__x86_64__)
 namespace avx2 {
-#include "kernels.inc"
+#include "kernels/kernels.inc"
 }
 namespace avx512 {
-#include "kernels.inc"
+#include "kernels/kernels.inc"
 }
 #endif
 #undef DYCONV_KERNEL
@@ -33,7 +33,7 @@ const KernelTable& PortableKernels() {
   using namespace portable;
   static const KernelTable table = {
       "portable",
-#include "kernels.inc"
+#include "kernels/kernels.inc"
   };
   return table;
 }
@@ -42,7 +42,7 @@ const KernelTable& Avx2Kernels() {
   using namespace avx2;
   static const KernelTable table = {
       "avx2",
-#include "kernels.inc"
+#include "kernels/kernels.inc"
   };
   return table;
 }
@@ -50,7 +50,7 @@ const KernelTable& Avx512Kernels() {
   using namespace avx512;
   static const KernelTable table = {
       "avx512",
-#include "kernels.inc"
+#include "kernels/kernels.inc"
   };
   return table;
 }

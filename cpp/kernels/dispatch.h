@@ -1,7 +1,7 @@
 // Which build of the kernels runs: chosen from what the CPU can do, or by argument.
 #pragma once
 
-#include "kernel.h"
+#include "kernels/kernel.h"
 
 namespace dyconv::kernels {
 
@@ -11,7 +11,7 @@ enum class Isa { kPortable, kAvx2, kAvx512 };
 struct KernelTable {
   const char* name;
 #define DYCONV_KERNEL(name, result, parameters) result(*name) parameters;
-#include "kernels.inc"
+#include "kernels/kernels.inc"
 #undef DYCONV_KERNEL
 };
 

@@ -1,4 +1,4 @@
-#include "batch_norm.h"
+#include "ops/batch_norm.h"
 
 #include <ATen/ops/batch_norm.h>
 #include <ATen/ops/empty.h>
@@ -8,8 +8,8 @@
 #include <c10/core/GradMode.h>
 #include <torch/csrc/autograd/custom_function.h>
 
-#include "../kernels/dispatch.h"
-#include "norm_values.h"
+#include "kernels/dispatch.h"
+#include "ops/norm_values.h"
 
 namespace dyconv {
 namespace {

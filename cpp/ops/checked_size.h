@@ -9,7 +9,7 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "../typed_error.h"
+#include "typed_error.h"
 
 namespace dyconv {
 

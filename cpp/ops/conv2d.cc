@@ -1,13 +1,13 @@
-#include "conv2d.h"
+#include "ops/conv2d.h"
 
 #include <ATen/autocast_mode.h>
 #include <c10/core/GradMode.h>
 #include <torch/csrc/autograd/custom_function.h>
 
-#include "../typed_error.h"
-#include "conv_nd.h"
-#include "dynamic_conv_tensors.h"
-#include "winograd_cost.h"
+#include "typed_error.h"
+#include "ops/conv_nd.h"
+#include "ops/dynamic_conv/tensors.h"
+#include "ops/dynamic_conv/winograd_cost.h"
 
 namespace dyconv {
 namespace {

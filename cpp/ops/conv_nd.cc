@@ -1,4 +1,4 @@
-#include "conv_nd.h"
+#include "ops/conv_nd.h"
 
 #include <ATen/ops/conv1d.h>
 #include <ATen/ops/conv2d.h>

@@ -8,7 +8,7 @@
 #include <optional>
 #include <tuple>
 
-#include "window.h"
+#include "ops/window.h"
 
 namespace dyconv {
 

@@ -1,4 +1,4 @@
-#include "dropout.h"
+#include "ops/dropout.h"
 
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/ops/dropout.h>
@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <mutex>
 
-#include "../kernels/dispatch.h"
+#include "kernels/dispatch.h"
 
 namespace dyconv {
 namespace {

@@ -1,9 +1,9 @@
-#include "embedding_bag.h"
+#include "ops/embedding_bag.h"
 
 #include <ATen/ops/aminmax.h>
 #include <ATen/ops/embedding_bag.h>
 
-#include "../typed_error.h"
+#include "typed_error.h"
 
 namespace dyconv {
 namespace {

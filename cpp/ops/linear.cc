@@ -1,4 +1,4 @@
-#include "linear.h"
+#include "ops/linear.h"
 
 #include <ATen/autocast_mode.h>
 #include <ATen/Context.h>

@@ -1,4 +1,4 @@
-#include "max_pool.h"
+#include "ops/max_pool.h"
 
 #include <ATen/native/Pool.h>
 #include <ATen/ops/empty.h>
@@ -10,9 +10,9 @@
 
 #include <algorithm>
 
-#include "../kernels/dispatch.h"
-#include "pool.h"
-#include "scratch.h"
+#include "kernels/dispatch.h"
+#include "ops/pool.h"
+#include "ops/memory/scratch.h"
 
 namespace dyconv {
 namespace {

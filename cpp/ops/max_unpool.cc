@@ -1,4 +1,4 @@
-#include "max_unpool.h"
+#include "ops/max_unpool.h"
 
 #include <ATen/ops/aminmax.h>
 #include <ATen/ops/max_pool1d_with_indices.h>
@@ -7,8 +7,8 @@
 #include <ATen/ops/max_unpool2d.h>
 #include <ATen/ops/max_unpool3d.h>
 
-#include "../typed_error.h"
-#include "pool.h"
+#include "typed_error.h"
+#include "ops/pool.h"
 
 namespace dyconv {
 namespace {

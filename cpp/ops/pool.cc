@@ -1,4 +1,4 @@
-#include "pool.h"
+#include "ops/pool.h"
 
 #include <ATen/Dispatch.h>
 #include <ATen/ops/constant_pad_nd.h>

@@ -3,7 +3,7 @@
 
 #include <ATen/core/Tensor.h>
 
-#include "window.h"
+#include "ops/window.h"
 
 namespace dyconv {
 

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "checked_size.h"
+#include "ops/checked_size.h"
 
 namespace dyconv {
 

@@ -7,7 +7,7 @@ import type { InMemoryDataset } from './dataset.js';
 import type { Bounds, Size } from './transform-checks.js';
 import type { ComposedTransform, Step, Transform } from './transforms.js';
 
-/** What cpp/bindings/data.cc reads; the fields are explained in cpp/ops/augment.h. */
+/** What cpp/bindings/data.cc reads; the fields are explained in cpp/kernels/augment/augment.h. */
 export interface Plan {
   /** Size before the crop. */
   resize: Size;

@@ -22,7 +22,7 @@ function mix(value: bigint): bigint {
   return z ^ (z >> 31n);
 }
 
-/** The generator that cpp/ops/augment.h documents: numbers in [0, 1) from (seed, epoch, index). */
+/** The generator that cpp/kernels/augment/augment.h documents: numbers in [0, 1) from (seed, epoch, index). */
 export function sampleRandom(seed: number, epoch: number, index: number): () => number {
   const key = mix((mix((mix(BigInt(seed) + GOLDEN) ^ BigInt(epoch)) + GOLDEN) ^ BigInt(index)) + GOLDEN);
   let n = 0n;

@@ -1,4 +1,4 @@
-#include "ops/augment.h"
+#include "kernels/augment/augment.h"
 #include "support.h"
 
 namespace check {

@@ -50,7 +50,7 @@ beforeAll(async () => {
       .filter((name) => name.endsWith('.cc'))
       .map((name) => join('test/kernels', name)),
     'cpp/kernels/ref/dynamic_conv.cc',
-    ...['augment', 'augment_choices', 'augment_colour', 'augment_output'].map((name) => `cpp/ops/${name}.cc`),
+    ...['augment', 'choices', 'colour', 'output'].map((name) => `cpp/kernels/augment/${name}.cc`),
   ]);
   const { stdout } = await run(binary, { maxBuffer: 1 << 26 });
   findings = stdout

@@ -8,7 +8,7 @@ const GOOD: Record<string, string> = {
   'cpp/addon.cc': '#include "bindings/bindings.h"\n#include <node_api.h>\n',
   'cpp/bindings/bindings.h': '#include "ops/conv.h"\n',
   'cpp/ops/conv.h': '#include <ATen/ATen.h>\n',
-  'cpp/ops/conv.cc': '#include "kernels/kernel.h"\n#include "conv.h"\n',
+  'cpp/ops/conv.cc': '#include "kernels/kernel.h"\n#include "ops/conv.h"\n',
   'cpp/kernels/kernel.h': '#include <cstdint>\n',
   'lib/errors.ts': 'export class A {}\n',
   'lib/nn/module.ts': "import type { Tensor } from '../tensor/tensor.js';\n",
@@ -143,6 +143,11 @@ it.each<[string, Record<string, string>, string]>([
     'an include against the arrows',
     { 'cpp/ops/conv.h': '#include "bindings/bindings.h"\n' },
     'cpp/ops/conv.h: ops must not include bindings/bindings.h',
+  ],
+  [
+    'an include that depends on the folder of its file',
+    { 'cpp/ops/conv.cc': '#include "kernels/kernel.h"\n#include "../ops/conv.h"\n' },
+    'cpp/ops/conv.cc: ../ops/conv.h is not a path below cpp/',
   ],
   [
     'a script that reaches into lib',

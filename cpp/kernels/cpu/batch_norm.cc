@@ -1,6 +1,6 @@
 // Batch normalisation by the statistics of the batch. The planes of one channel usually stay in the L2 cache
 // for the three passes over them.
-#include "vec.h"
+#include "kernels/cpu/vec.h"
 
 namespace dyconv::kernels::DYCONV_ISA {
 namespace {

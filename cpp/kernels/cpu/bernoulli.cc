@@ -1,6 +1,6 @@
 // Draws from the generator that libtorch has on the CPU, MT19937 (Matsumoto and Nishimura, 1998), a state at
 // a time: the same numbers in the same order, several times as fast as one by one.
-#include "vec.h"
+#include "kernels/cpu/vec.h"
 
 namespace dyconv::kernels::DYCONV_ISA {
 namespace {

@@ -1,7 +1,7 @@
 // bfloat16, the upper half of a float32, as the kernels read and write it: widened to float32 and back.
 #pragma once
 
-#include "vec.h"
+#include "kernels/cpu/vec.h"
 
 namespace dyconv::kernels::DYCONV_ISA {
 

@@ -2,7 +2,7 @@
 // tap is a shift of the whole plane and every product below is a loop over long unit-stride vectors. Strides
 // split the padded plane into stride_h x stride_w phases (rows and columns by remainder), within which taps
 // are shifts again.
-#include "layout.h"
+#include "kernels/cpu/layout.h"
 
 namespace dyconv::kernels::DYCONV_ISA {
 namespace {

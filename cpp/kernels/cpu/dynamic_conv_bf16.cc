@@ -1,6 +1,6 @@
 // The forward with products in bfloat16 and sums in float32, where the CPU multiplies pairs of bfloat16
 // (AVX512_BF16). Experts are mixed in float32 and rounded once.
-#include "forward_block.h"
+#include "kernels/cpu/forward_block.h"
 
 #if defined(__AVX512F__)
 #include <immintrin.h>

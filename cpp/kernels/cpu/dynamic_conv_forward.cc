@@ -1,4 +1,4 @@
-#include "forward_block.h"
+#include "kernels/cpu/forward_block.h"
 
 namespace dyconv::kernels::DYCONV_ISA {
 namespace {

@@ -1,6 +1,6 @@
 // The packed samples of the backward, and the gradient of the input.
-#include "layout.h"
-#include "mix.h"
+#include "kernels/cpu/layout.h"
+#include "kernels/cpu/mix.h"
 
 namespace dyconv::kernels::DYCONV_ISA {
 namespace {

@@ -1,6 +1,6 @@
 // The gradients of the experts and of the attention, direct and at Winograd's points.
-#include "layout.h"
-#include "mix.h"
+#include "kernels/cpu/layout.h"
+#include "kernels/cpu/mix.h"
 
 namespace dyconv::kernels::DYCONV_ISA {
 namespace {

@@ -1,4 +1,4 @@
-#include "winograd.h"
+#include "kernels/cpu/winograd.h"
 
 namespace dyconv::kernels::DYCONV_ISA {
 namespace {

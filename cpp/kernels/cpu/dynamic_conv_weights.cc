@@ -1,6 +1,6 @@
 // Experts between the layout of the weight tensor and packed panels.
-#include "layout.h"
-#include "mix.h"
+#include "kernels/cpu/layout.h"
+#include "kernels/cpu/mix.h"
 
 namespace dyconv::kernels::DYCONV_ISA {
 namespace {

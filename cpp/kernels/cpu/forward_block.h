@@ -2,8 +2,8 @@
 // their output.
 #pragma once
 
-#include "layout.h"
-#include "mix.h"
+#include "kernels/cpu/layout.h"
+#include "kernels/cpu/mix.h"
 
 namespace dyconv::kernels::DYCONV_ISA {
 

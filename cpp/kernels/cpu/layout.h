@@ -2,7 +2,7 @@
 // between taps as weights hold them and rows of channels.
 #pragma once
 
-#include "bf16.h"
+#include "kernels/cpu/bf16.h"
 
 namespace dyconv::kernels::DYCONV_ISA {
 

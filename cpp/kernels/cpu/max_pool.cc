@@ -1,7 +1,7 @@
 // Max pooling of contiguous planes of float32, or of bfloat16 as the upper halves of float32. A plane is
 // split into stride_h x stride_w phases (rows and columns by remainder) with its padding, as the depthwise
 // convolution does, so that a tap is a unit-stride load.
-#include "bf16.h"
+#include "kernels/cpu/bf16.h"
 
 #include <limits>
 #include <type_traits>

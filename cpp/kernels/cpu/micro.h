@@ -1,7 +1,7 @@
 // The two register-tiled products everything else is made of.
 #pragma once
 
-#include "vec.h"
+#include "kernels/cpu/vec.h"
 
 namespace dyconv::kernels::DYCONV_ISA {
 

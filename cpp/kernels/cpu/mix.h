@@ -4,7 +4,7 @@
 // whole vectors). A panel is rows x experts x columns, so that one row of all experts is one stream.
 #pragma once
 
-#include "micro.h"
+#include "kernels/cpu/micro.h"
 
 namespace dyconv::kernels::DYCONV_ISA {
 

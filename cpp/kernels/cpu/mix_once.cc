@@ -1,4 +1,4 @@
-#include "vec.h"
+#include "kernels/cpu/vec.h"
 
 namespace dyconv::kernels::DYCONV_ISA {
 namespace {

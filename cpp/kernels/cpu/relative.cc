@@ -1,6 +1,6 @@
 // What experts relative to the first need besides packing: which one that should be, and its part of the
 // attention's gradient.
-#include "vec.h"
+#include "kernels/cpu/vec.h"
 
 namespace dyconv::kernels::DYCONV_ISA {
 

@@ -1,5 +1,5 @@
 // The routing of a dynamic convolution: means of planes, a hidden layer, logits, attention; and back.
-#include "bf16.h"
+#include "kernels/cpu/bf16.h"
 
 namespace dyconv::kernels::DYCONV_ISA {
 namespace {

@@ -6,7 +6,7 @@
 #include <cstring>
 #include <utility>
 
-#include "../kernel.h"
+#include "kernels/kernel.h"
 
 namespace dyconv::kernels::DYCONV_ISA {
 

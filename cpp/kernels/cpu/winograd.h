@@ -2,9 +2,9 @@
 // docs/dynamic-convolution.md.
 #pragma once
 
-#include "layout.h"
-#include "mix.h"
-#include "winograd_transforms.h"
+#include "kernels/cpu/layout.h"
+#include "kernels/cpu/mix.h"
+#include "kernels/cpu/winograd_transforms.h"
 
 namespace dyconv::kernels::DYCONV_ISA {
 

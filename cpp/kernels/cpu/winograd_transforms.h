@@ -6,7 +6,7 @@
 // input by the adjoint of interpolation; gradients and results come back by the adjoints of all three.
 #pragma once
 
-#include "vec.h"
+#include "kernels/cpu/vec.h"
 
 namespace dyconv::kernels::DYCONV_ISA {
 

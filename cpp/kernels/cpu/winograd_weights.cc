@@ -1,5 +1,5 @@
 // Transformed experts between the layout of the weight tensor and packed panels.
-#include "winograd.h"
+#include "kernels/cpu/winograd.h"
 
 namespace dyconv::kernels::DYCONV_ISA {
 namespace {

@@ -1,6 +1,6 @@
-// The resizes, the crop and the flips of cpp/ops/augment.h, of a set that is on the device. Compiled without
+// The resizes, the crop and the flips of cpp/kernels/augment/augment.h, of a set that is on the device. Compiled without
 // fused multiply-adds, so that it rounds as the CPU does; test/kernels compares the two.
-#include "platform.cuh"
+#include "kernels/cuda/platform.cuh"
 
 namespace dyconv::kernels::cuda {
 namespace {

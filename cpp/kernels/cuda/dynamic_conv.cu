@@ -1,7 +1,7 @@
 // Dynamic convolution as products of matrices (input columns gathered on the fly), the sample's kernel mixed
 // tile by tile in shared memory. Sums are float32 whatever the images are made of.
-#include "dynamic_conv.cuh"
-#include "tensor_cores.cuh"
+#include "kernels/cuda/dynamic_conv.cuh"
+#include "kernels/cuda/tensor_cores.cuh"
 
 namespace dyconv::kernels::cuda {
 namespace {

@@ -1,8 +1,8 @@
 // What the kernels of the dynamic convolution share: sizes, and which pixels meet which taps.
 #pragma once
 
-#include "finish.cuh"
-#include "platform.cuh"
+#include "kernels/cuda/finish.cuh"
+#include "kernels/cuda/platform.cuh"
 
 namespace dyconv::kernels::cuda {
 namespace {

@@ -1,8 +1,8 @@
 // The dynamic convolution's gradients of weights, bias and attention: one tile of the weights a block,
 // samples in order. A sample's weight gradient exists tile by tile only: it goes at once into the gradients
 // of the experts and into the sample's attention gradient.
-#include "dynamic_conv.cuh"
-#include "tensor_cores.cuh"
+#include "kernels/cuda/dynamic_conv.cuh"
+#include "kernels/cuda/tensor_cores.cuh"
 
 namespace dyconv::kernels::cuda {
 namespace {

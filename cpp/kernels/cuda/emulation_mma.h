@@ -4,7 +4,7 @@
 // writes and another reads needs a __syncwarp() between, as it does on a GPU.
 #pragma once
 
-#include "emulation.h"
+#include "kernels/cuda/emulation.h"
 
 namespace nvcuda::wmma {
 

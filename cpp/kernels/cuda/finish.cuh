@@ -1,7 +1,7 @@
 // The second stage of two-stage sums, shared by the backward passes.
 #pragma once
 
-#include "platform.cuh"
+#include "kernels/cuda/platform.cuh"
 
 namespace dyconv::kernels::cuda {
 namespace {

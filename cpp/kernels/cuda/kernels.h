@@ -94,14 +94,14 @@ void MixBackward(const MixArgs& args, Stream stream);
 // -----------------------------------------------------------------
 
 // One image of a batch: which it is of the set, the window of it (after the first resize) that is kept, and
-// whether it is turned over. Chosen on the CPU, by cpp/ops/augment_choices.cc.
+// whether it is turned over. Chosen on the CPU, by cpp/kernels/augment/choices.cc.
 struct AugmentSample {
   int64_t index = 0;
   int64_t top = 0, left = 0, height = 0, width = 0;  // may reach beyond the image, which is black there
   int64_t flip = 0, vertical_flip = 0;               // 0 or 1
 };
 
-// The geometry of cpp/ops/augment.h, and a line through the bytes: value = scale * byte + bias.
+// The geometry of cpp/kernels/augment/augment.h, and a line through the bytes: value = scale * byte + bias.
 struct AugmentArgs {
   const uint8_t* images = nullptr;  // [count, channels, height, width]
   int64_t channels = 0, height = 0, width = 0;

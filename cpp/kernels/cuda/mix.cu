@@ -1,6 +1,6 @@
 // Mixing the K x O outputs of one convolution with a sample's attention, and back.
-#include "finish.cuh"
-#include "platform.cuh"
+#include "kernels/cuda/finish.cuh"
+#include "kernels/cuda/platform.cuh"
 
 namespace dyconv::kernels::cuda {
 namespace {

@@ -6,14 +6,14 @@
 #include <stdexcept>
 #include <string>
 
-#include "kernels.h"
+#include "kernels/cuda/kernels.h"
 
 #if defined(__CUDACC__)
 #include <cuda_bf16.h>
 #include <cuda_fp16.h>
 #include <cuda_runtime.h>
 #else
-#include "emulation.h"
+#include "kernels/cuda/emulation.h"
 #endif
 
 namespace dyconv::kernels::cuda {

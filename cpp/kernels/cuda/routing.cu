@@ -1,5 +1,5 @@
 // Routing: pooling, two layers and the softmax of one sample in one block.
-#include "platform.cuh"
+#include "kernels/cuda/platform.cuh"
 
 namespace dyconv::kernels::cuda {
 namespace {

@@ -2,12 +2,12 @@
 // float32 by a warp.
 #pragma once
 
-#include "platform.cuh"
+#include "kernels/cuda/platform.cuh"
 
 #if defined(__CUDACC__)
 #include <mma.h>
 #else
-#include "emulation_mma.h"
+#include "kernels/cuda/emulation_mma.h"
 #endif
 
 namespace dyconv::kernels::cuda {

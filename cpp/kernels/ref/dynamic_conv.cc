@@ -1,4 +1,4 @@
-#include "dynamic_conv.h"
+#include "kernels/ref/dynamic_conv.h"
 
 namespace dyconv::kernels::ref {
 namespace {

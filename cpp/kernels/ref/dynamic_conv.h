@@ -2,7 +2,7 @@
 // against it.
 #pragma once
 
-#include "../kernel.h"
+#include "kernels/kernel.h"
 
 namespace dyconv::kernels::ref {
 

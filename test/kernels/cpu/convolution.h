@@ -94,7 +94,7 @@ struct Convolution {
   DynamicConvArgs Args(const DynamicConvPlan& plan);
   // Runs the reference on what the tensors hold now.
   void Expect();
-  // The attention's gradient from sums of partial ones, as cpp/ops/relative_experts.cc does; `totals` may be
+  // The attention's gradient from sums of partial ones, as cpp/ops/dynamic_conv/relative_experts.cc does; `totals` may be
   // null.
   std::vector<double> AttentionGrad(const std::vector<double>& partial, const float* totals,
                                     const float* grad_output_sums);

@@ -3,7 +3,7 @@
 #include <memory>
 
 #include "guarded.h"
-#include "ops/augment.h"
+#include "kernels/augment/augment.h"
 
 namespace fuzz {
 namespace {

@@ -1,5 +1,5 @@
-// The tiled kernels, direct and Winograd's, and the depthwise ones, called as cpp/ops/dynamic_conv_fused.cc and
-// dynamic_conv_depthwise.cc call them.
+// The tiled kernels, direct and Winograd's, and the depthwise ones, called as cpp/ops/dynamic_conv/fused.cc and
+// depthwise.cc beside it call them.
 #include "convolution.h"
 
 namespace fuzz {

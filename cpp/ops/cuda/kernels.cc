@@ -1,0 +1,67 @@
+#include "ops/cuda/kernels.h"
+
+#include <c10/util/Exception.h>
+
+#if defined(DYCONV_CUDA_KERNELS)
+#include <c10/cuda/CUDAStream.h>
+#endif
+
+namespace dyconv {
+
+#if defined(DYCONV_CUDA_KERNELS) || defined(DYCONV_EMULATE_CUDA)
+
+bool CudaKernelsBuilt() { return true; }
+
+bool CudaKernelsTake(const at::Tensor& tensor) {
+  const auto type = tensor.scalar_type();
+  if (type != at::kFloat && type != at::kBFloat16 && type != at::kHalf) return false;
+#if defined(DYCONV_EMULATE_CUDA)
+  return tensor.device().is_cpu();
+#else
+  return tensor.device().is_cuda();
+#endif
+}
+
+#else
+
+bool CudaKernelsBuilt() { return false; }
+bool CudaKernelsTake(const at::Tensor&) { return false; }
+
+#endif
+
+kernels::cuda::Stream CurrentStream(const at::Tensor& tensor) {
+#if defined(DYCONV_CUDA_KERNELS)
+  return c10::cuda::getCurrentCUDAStream(tensor.device().index()).stream();
+#else
+  (void)tensor;
+  return nullptr;
+#endif
+}
+
+kernels::cuda::Element ElementOf(const at::Tensor& tensor) {
+  using kernels::cuda::Element;
+  switch (tensor.scalar_type()) {
+    case at::kFloat:
+      return Element::kFloat;
+    case at::kBFloat16:
+      return Element::kBFloat16;
+    case at::kHalf:
+      return Element::kHalf;
+    default:
+      TORCH_INTERNAL_ASSERT(false, "the CUDA kernels do not take ", tensor.scalar_type());
+  }
+}
+
+bool IsChannelsLast(const at::Tensor& image) { return !image.is_contiguous(); }
+
+at::Tensor Dense(const at::Tensor& image) {
+  const bool dense = image.is_contiguous() || image.is_contiguous(at::MemoryFormat::ChannelsLast);
+  return dense ? image : image.contiguous();
+}
+
+at::Tensor DenseLike(const at::Tensor& image, const at::Tensor& like) {
+  return image.contiguous(IsChannelsLast(like) ? at::MemoryFormat::ChannelsLast
+                                               : at::MemoryFormat::Contiguous);
+}
+
+}  // namespace dyconv

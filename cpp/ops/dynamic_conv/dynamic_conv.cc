@@ -1,0 +1,144 @@
+#include "ops/dynamic_conv/dynamic_conv.h"
+
+#include <ATen/autocast_mode.h>
+#include <c10/core/impl/LocalDispatchKeySet.h>
+#include <c10/util/Exception.h>
+
+#include "ops/cuda/kernels.h"
+#include "ops/dynamic_conv/autograd.h"
+#include "ops/dynamic_conv/composed.h"
+#include "ops/dynamic_conv/cuda.h"
+#include "ops/dynamic_conv/reference.h"
+#include "ops/dynamic_conv/relative_experts.h"
+#include "ops/dynamic_conv/winograd_cost.h"
+#include "typed_error.h"
+
+namespace dyconv {
+namespace {
+
+using Problem = DynamicConvProblem;
+
+struct Algorithm {
+  const char* name;
+  // Whether it can compute the problem at all, when asked for by name.
+  bool (*applies)(const Problem&);
+  // Whether "auto" should take it, given that it applies and nothing above it was taken.
+  bool (*wins)(const Problem&);
+  at::Tensor (*run)(const Problem&);
+  // The build of the kernels it needs.
+  kernels::Isa isa = kernels::Isa::kPortable;
+  // Whether it needs those for CUDA, which a build may lack.
+  bool cuda = false;
+
+  bool Available() const { return kernels::IsaAvailable(isa) && (!cuda || CudaKernelsBuilt()); }
+};
+
+bool Always(const Problem&) { return true; }
+bool Never(const Problem&) { return false; }
+bool WinogradForwardWins(const Problem& p) {
+  const auto cost = WinogradForwardCost(p.shape, MixingOf(p));
+  const bool bf16 = p.is(at::kBFloat16) && kernels::Kernels(p.isa).CanMultiplyBf16(p.shape);
+  return bf16 ? cost.WinsOverBf16() : cost.Wins();
+}
+bool WinogradWins(const Problem& p) {
+  return WinogradForwardWins(p) && WinogradBackwardCost(p.shape, MixingOf(p)).Wins();
+}
+bool OneSample(const Problem& p) { return p.shape.batch == 1; }
+
+template <at::Tensor (*kRun)(const Problem&), kernels::Isa kIsa>
+at::Tensor RunOn(const Problem& p) {
+  Problem problem = p;
+  problem.isa = kIsa;
+  return kRun(problem);
+}
+
+template <int64_t kHeight, int64_t kWidth>
+bool TilesApply(const Problem& p) {
+  const int64_t most = kernels::MostWinogradTile(p.shape.kernel_h);
+  return WinogradDynamicConvApplies(p) && kHeight <= most && kWidth <= most;
+}
+
+template <int64_t kHeight, int64_t kWidth>
+at::Tensor RunTiles(const Problem& p) {
+  Problem problem = p;
+  problem.tile = {kHeight, kWidth};
+  return DynamicConvWinograd(problem);
+}
+
+using kernels::Isa;
+
+// What "auto" considers, in order. The conditions come from measurements: docs/dynamic-convolution.md.
+constexpr Algorithm kAlgorithms[] = {
+    {"mix-once", OneSample, Always, DynamicConvMixOnce},
+    {"depthwise", DepthwiseDynamicConvApplies, Always, DynamicConvDepthwise},
+    {"winograd", WinogradDynamicConvApplies, WinogradWins, DynamicConvWinograd},
+    {"winograd-forward", WinogradDynamicConvApplies, WinogradForwardWins, DynamicConvWinogradForward},
+    {"fused", FusedDynamicConvApplies, Always, DynamicConvFused},
+    {"fused-cuda", CudaFusedApplies, CudaFusedWins, DynamicConvCudaFused, Isa::kPortable, true},
+    {"mix-cuda", CudaMixApplies, Always, DynamicConvCudaMix, Isa::kPortable, true},
+    {"mix-after", Always, Always, DynamicConvMixAfter},
+    // For comparison: never chosen.
+    {"grouped", Always, Never, DynamicConvGrouped},
+    {"depthwise-avx2", DepthwiseDynamicConvApplies, Never, RunOn<DynamicConvDepthwise, Isa::kAvx2>,
+     Isa::kAvx2},
+    {"depthwise-portable", DepthwiseDynamicConvApplies, Never, RunOn<DynamicConvDepthwise, Isa::kPortable>},
+    {"fused-avx2", FusedDynamicConvApplies, Never, RunOn<DynamicConvFused, Isa::kAvx2>, Isa::kAvx2},
+    {"fused-portable", FusedDynamicConvApplies, Never, RunOn<DynamicConvFused, Isa::kPortable>},
+    {"winograd-2x3", TilesApply<2, 3>, Never, RunTiles<2, 3>},
+    {"winograd-3x4", TilesApply<3, 4>, Never, RunTiles<3, 4>},
+    {"winograd-4x2", TilesApply<4, 2>, Never, RunTiles<4, 2>},
+    {"winograd-avx2", WinogradDynamicConvApplies, Never, RunOn<DynamicConvWinograd, Isa::kAvx2>, Isa::kAvx2},
+    {"winograd-portable", WinogradDynamicConvApplies, Never, RunOn<DynamicConvWinograd, Isa::kPortable>},
+    {"reference", Always, Always, DynamicConvReference},
+};
+
+const Algorithm& Choose(const Problem& problem, const std::string& name) {
+  for (const auto& algorithm : kAlgorithms) {
+    if (!algorithm.Available()) continue;
+    if (name == "auto") {
+      if (algorithm.applies(problem) && algorithm.wins(problem)) return algorithm;
+    } else if (name == algorithm.name) {
+      Require(algorithm.applies(problem), ErrorKind::kArgument, "Expected a problem that ", name,
+              " can compute for algorithm but received input ", problem.input.sizes(), " on ",
+              problem.input.device(), " and weight ", problem.weight.sizes());
+      return algorithm;
+    }
+  }
+  std::string names = "auto";
+  for (const auto& algorithm : DynamicConvAlgorithms()) names += ", " + algorithm;
+  Fail(ErrorKind::kArgument, "Expected one of ", names, " for algorithm but received ", name);
+}
+
+}  // namespace
+
+at::Tensor DynamicConv2d(const at::Tensor& input, const at::Tensor& weight, const at::Tensor& attention,
+                         const std::optional<at::Tensor>& bias, const DynamicConvOptions& options) {
+  const auto device = input.device().type();
+  if (!at::autocast::is_autocast_enabled(device)) {
+    const auto problem = MakeDynamicConvProblem(input, weight, attention, bias, options);
+    return Choose(problem, options.algorithm).run(problem);
+  }
+  // As PyTorch's own convolutions do; the attention stays float32.
+  c10::impl::ExcludeDispatchKeyGuard no_autocast(c10::autocast_dispatch_keyset);
+  const auto cast = [type = at::autocast::get_autocast_dtype(device), device](const at::Tensor& tensor) {
+    return at::autocast::cached_cast(type, tensor, device);
+  };
+  const auto problem = MakeDynamicConvProblem(cast(input), cast(weight), attention,
+                                              bias ? std::optional<at::Tensor>(cast(*bias)) : bias, options);
+  return Choose(problem, options.algorithm).run(problem);
+}
+
+std::vector<std::string> DynamicConvAlgorithms() {
+  std::vector<std::string> names;
+  for (const auto& algorithm : kAlgorithms) {
+    if (algorithm.Available()) names.emplace_back(algorithm.name);
+  }
+  return names;
+}
+
+std::string DynamicConvChoice(const at::Tensor& input, const at::Tensor& weight, const at::Tensor& attention,
+                              const std::optional<at::Tensor>& bias, const DynamicConvOptions& options) {
+  return Choose(MakeDynamicConvProblem(input, weight, attention, bias, options), options.algorithm).name;
+}
+
+}  // namespace dyconv

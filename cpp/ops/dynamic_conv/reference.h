@@ -1,0 +1,11 @@
+// The oracle of the tests.
+#pragma once
+
+#include "ops/dynamic_conv/problem.h"
+
+namespace dyconv {
+
+// The naive loops of kernels/ref in float64, whatever the dtype and device of the arguments.
+at::Tensor DynamicConvReference(const DynamicConvProblem& problem);
+
+}  // namespace dyconv

@@ -1,0 +1,27 @@
+// The routing with the kernels of kernels/cuda. Internal to cpp/ops.
+#pragma once
+
+#include <vector>
+
+#include "ops/dynamic_conv/routing.h"
+
+namespace dyconv {
+
+// From ATen's own ops: any device, differentiable to any order.
+at::Tensor RoutingComposed(const at::Tensor& input, const at::Tensor& w1, const std::optional<at::Tensor>& b1,
+                           const at::Tensor& w2, const std::optional<at::Tensor>& b2,
+                           const at::Tensor& temperature, RoutingKind kind);
+
+// Gradients for {input, w1, b1, w2, b2} that are differentiable themselves. `saved` holds those five;
+// undefined where they are, or need none.
+std::vector<at::Tensor> DifferentiableRoutingGrads(const std::vector<at::Tensor>& saved,
+                                                   const at::Tensor& temperature, RoutingKind kind,
+                                                   const at::Tensor& grad_attention);
+
+// `temperature` is float32 on the input's device.
+bool CudaRoutingApplies(const at::Tensor& input, const at::Tensor& w1, const at::Tensor& w2);
+at::Tensor CudaRouting(const at::Tensor& input, const at::Tensor& w1, const std::optional<at::Tensor>& b1,
+                       const at::Tensor& w2, const std::optional<at::Tensor>& b2,
+                       const at::Tensor& temperature, RoutingKind kind);
+
+}  // namespace dyconv
