@@ -11,8 +11,8 @@
 #include "napi/collect.h"
 #include "napi/convert.h"
 #include "napi/shared_tensors.h"
-#include "ops/memory/caching_allocator.h"
 #include "ops/cuda/device.h"
+#include "ops/memory/caching_allocator.h"
 
 namespace dyconv {
 namespace {

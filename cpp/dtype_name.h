@@ -9,11 +9,10 @@
 namespace dyconv {
 
 inline constexpr std::array kDTypeNames = {
-    std::pair{at::kFloat, "float32"}, std::pair{at::kDouble, "float64"},
-    std::pair{at::kHalf, "float16"},  std::pair{at::kBFloat16, "bfloat16"},
-    std::pair{at::kLong, "int64"},    std::pair{at::kInt, "int32"},
-    std::pair{at::kShort, "int16"},   std::pair{at::kChar, "int8"},
-    std::pair{at::kByte, "uint8"},    std::pair{at::kBool, "bool"},
+    std::pair{at::kFloat, "float32"},     std::pair{at::kDouble, "float64"}, std::pair{at::kHalf, "float16"},
+    std::pair{at::kBFloat16, "bfloat16"}, std::pair{at::kLong, "int64"},     std::pair{at::kInt, "int32"},
+    std::pair{at::kShort, "int16"},       std::pair{at::kChar, "int8"},      std::pair{at::kByte, "uint8"},
+    std::pair{at::kBool, "bool"},
 };
 
 inline const char* DTypeName(at::ScalarType type) {

@@ -1,4 +1,4 @@
-// Rarer arithmetic: integers, powers and bits, special functions, products of vectors and matrices.
+// Sums, products, powers and rounding, element by element.
 #include "bindings/binders.h"
 #include "bindings/bindings.h"
 
@@ -7,90 +7,134 @@ namespace {
 
 using at::Tensor;
 
-OpTable Special() {
-  return {
-      // There are no complex numbers: at::sgn is the same, but gives gradients that have no memory.
-      BindUnary("sgn(input)", at::sign),
-      BindUnary("isposinf(input)", at::isposinf),
-      BindUnary("isneginf(input)", at::isneginf),
-      BindUnary("i0(input)", at::i0),
-      BindUnary("i0e(input)", at::special_i0e),
-      BindUnary("i1(input)", at::special_i1),
-      BindUnary("i1e(input)", at::special_i1e),
-      BindUnary("entr(input)", at::special_entr),
-      BindUnary("erfcx(input)", at::special_erfcx),
-      BindUnary("ndtr(input)", at::special_ndtr),
-      BindUnary("ndtri(input)", at::special_ndtri),
-      BindUnary("logNdtr(input)", at::special_log_ndtr),
-      BindBinary("zeta(input, other)", at::special_zeta),
-      BindBinary("xlog1py(input, other)", at::special_xlog1py),
-      Bind("polygamma(input, n)", [](const Tensor& x, int64_t n) { return at::polygamma(n, x); }),
-      Bind("mvlgamma(input, p)", [](const Tensor& x, int64_t p) { return at::mvlgamma(x, p); }),
-      Bind("roundDecimals(input, decimals)",
-           [](const Tensor& x, int64_t decimals) { return at::round(x, decimals); }),
-      Bind("roundDecimalsInPlace(input, decimals)",
-           [](const Tensor& x, int64_t decimals) { return Tensor(x).round_(decimals); }),
-  };
-}
-
-OpTable Products() {
-  return {
-      Bind("inner(input, other)", [](const Tensor& a, const Tensor& b) { return at::inner(a, b); }),
-      Bind("addmv(input, mat, vec, beta, alpha)",
-           [](const Tensor& x, const Tensor& a, const Tensor& b, const at::Scalar& beta,
-              const at::Scalar& alpha) { return at::addmv(x, a, b, beta, alpha); }),
-      Bind("addbmm(input, batch1, batch2, beta, alpha)",
-           [](const Tensor& x, const Tensor& a, const Tensor& b, const at::Scalar& beta,
-              const at::Scalar& alpha) { return at::addbmm(x, a, b, beta, alpha); }),
-      Bind("addr(input, vec1, vec2, beta, alpha)",
-           [](const Tensor& x, const Tensor& a, const Tensor& b, const at::Scalar& beta,
-              const at::Scalar& alpha) { return at::addr(x, a, b, beta, alpha); }),
-      BindUnary("logdet(input)", at::logdet),
-      Bind("vecdot(input, other, dim)",
-           [](const Tensor& a, const Tensor& b, int64_t dim) { return at::linalg_vecdot(a, b, dim); }),
-      Bind("linalgNorm(input, ord, dim, keepdim, dtype)",
-           [](const Tensor& x, const std::optional<at::Scalar>& ord, const Dims& dims, bool keep,
-              OptionalDType dtype) { return at::linalg_norm(x, ord, Over(dims), keep, dtype); }),
-      Bind("linalgNormNamed(input, ord, dim, keepdim, dtype)",
-           [](const Tensor& x, const OneOf<"fro", "nuc">& ord, const Dims& dims, bool keep,
-              OptionalDType dtype) { return at::linalg_norm(x, ord, Over(dims), keep, dtype); }),
-      Bind("cond(input, p)",
-           [](const Tensor& x, const std::optional<at::Scalar>& p) { return at::linalg_cond(x, p); }),
-      Bind("condNamed(input, p)",
-           [](const Tensor& x, const OneOf<"fro", "nuc">& p) { return at::linalg_cond(x, p); }),
-      Bind("choleskySolve(input, factor, upper)",
-           [](const Tensor& b, const Tensor& factor, bool upper) {
-             return at::cholesky_solve(b, factor, upper);
-           }),
-      Bind("choleskyInverse(input, upper)",
-           [](const Tensor& factor, bool upper) { return at::cholesky_inverse(factor, upper); }),
-  };
-}
-
 }  // namespace
 
 const OpTable& ArithmeticOps() {
-  static const OpTable table = [] {
-    OpTable ops = {
-        BindBinary("gcd(input, other)", at::gcd),
-        BindBinary("lcm(input, other)", at::lcm),
-        BindBinary("ldexp(input, other)", at::ldexp),
-        BindBinary("logaddexp2(input, other)", at::logaddexp2),
-        BindBinary("nextafter(input, other)", at::nextafter),
-        BindBinary("floatPower(input, exponent)", at::float_power),
-        Bind("divRoundedInPlace(input, other, roundingMode)",
-             [](const Tensor& a, const Operand& b, const OneOf<"trunc", "floor">& mode) {
-               return Tensor(a).div_(b.tensor, mode);
-             }),
-        Bind("remainderInPlace(input, other)",
-             [](const Tensor& a, const Operand& b) { return Tensor(a).remainder_(b.tensor); }),
-        Bind("floorDivideInPlace(input, other)",
-             [](const Tensor& a, const Operand& b) { return Tensor(a).floor_divide_(b.tensor); }),
-    };
-    for (Op& op : Special()) ops.push_back(std::move(op));
-    for (Op& op : Products()) ops.push_back(std::move(op));
-    return ops;
-  }();
+  static const OpTable table = {
+      Bind("add(input, other, alpha)", [](const Tensor& a, const Operand& b,
+                                          const at::Scalar& alpha) { return at::add(a, b.tensor, alpha); }),
+      Bind("sub(input, other, alpha)", [](const Tensor& a, const Operand& b,
+                                          const at::Scalar& alpha) { return at::sub(a, b.tensor, alpha); }),
+      BindBinary("mul(input, other)", at::mul),
+      BindBinary("div(input, other)", at::div),
+      Bind("divRounded(input, other, roundingMode)",
+           [](const Tensor& a, const Operand& b, const OneOf<"trunc", "floor">& mode) {
+             return at::div(a, b.tensor, std::string_view(mode));
+           }),
+      BindBinary("floorDivide(input, other)", at::floor_divide),
+      BindBinary("remainder(input, other)", at::remainder),
+      BindBinary("fmod(input, other)", at::fmod),
+      Bind("pow(input, exponent)",
+           [](const Operand& x, const Operand& exponent) {
+             // As a tensor, a number would be saved for the backward, where less 1 it is rounded to float32.
+             return exponent.IsNumber() ? at::pow(x.tensor, exponent.tensor.item())
+                                        : at::pow(x.tensor, exponent.tensor);
+           }),
+      BindBinary("floatPower(input, exponent)", at::float_power),
+      BindBinary("gcd(input, other)", at::gcd),
+      BindBinary("lcm(input, other)", at::lcm),
+      BindBinary("ldexp(input, other)", at::ldexp),
+      BindBinary("maximum(input, other)", at::maximum),
+      BindBinary("minimum(input, other)", at::minimum),
+      BindBinary("fmax(input, other)", at::fmax),
+      BindBinary("fmin(input, other)", at::fmin),
+      BindBinary("copysign(input, other)", at::copysign),
+      BindBinary("nextafter(input, other)", at::nextafter),
+      BindBinary("heaviside(input, values)", at::heaviside),
+      BindUnary("neg(input)", at::neg),
+      BindUnary("abs(input)", at::abs),
+      BindUnary("sign(input)", at::sign),
+      // There are no complex numbers: at::sgn is the same, but gives gradients that have no memory.
+      BindUnary("sgn(input)", at::sign),
+      BindUnary("reciprocal(input)", at::reciprocal),
+      BindUnary("square(input)", at::square),
+      BindUnary("floor(input)", at::floor),
+      BindUnary("ceil(input)", at::ceil),
+      BindUnary("round(input)", at::round),
+      Bind("roundDecimals(input, decimals)",
+           [](const Tensor& x, int64_t decimals) { return at::round(x, decimals); }),
+      BindUnary("trunc(input)", at::trunc),
+      BindUnary("frac(input)", at::frac),
+      Bind("clamp(input, min, max)",
+           [](const Tensor& x, const std::optional<at::Scalar>& low, const std::optional<at::Scalar>& high) {
+             return at::clamp(x, low, high);
+           }),
+      Bind("clampTensor(input, min, max)",
+           [](const Tensor& x, const OptionalTensor& low, const OptionalTensor& high) {
+             return at::clamp(x, low, high);
+           }),
+      Bind("lerp(input, end, weight)",
+           [](const Tensor& a, const Tensor& end, const Operand& weight) {
+             return weight.IsNumber() ? at::lerp(a, end, weight.tensor.item())
+                                      : at::lerp(a, end, weight.tensor);
+           }),
+      Bind("addcmul(input, tensor1, tensor2, value)",
+           [](const Tensor& x, const Tensor& a, const Tensor& b, const at::Scalar& value) {
+             return at::addcmul(x, a, b, value);
+           }),
+      Bind("addcdiv(input, tensor1, tensor2, value)",
+           [](const Tensor& x, const Tensor& a, const Tensor& b, const at::Scalar& value) {
+             return at::addcdiv(x, a, b, value);
+           }),
+      Bind("nanToNum(input, nan, posinf, neginf)",
+           [](const Tensor& x, std::optional<double> nan, std::optional<double> high,
+              std::optional<double> low) { return at::nan_to_num(x, nan, high, low); }),
+      Bind("addInPlace(input, other, alpha)",
+           [](const Tensor& a, const Operand& b, const at::Scalar& alpha) {
+             return Tensor(a).add_(b.tensor, alpha);
+           }),
+      Bind("subInPlace(input, other, alpha)",
+           [](const Tensor& a, const Operand& b, const at::Scalar& alpha) {
+             return Tensor(a).sub_(b.tensor, alpha);
+           }),
+      Bind("mulInPlace(input, other)",
+           [](const Tensor& a, const Operand& b) { return Tensor(a).mul_(b.tensor); }),
+      Bind("divInPlace(input, other)",
+           [](const Tensor& a, const Operand& b) { return Tensor(a).div_(b.tensor); }),
+      Bind("divRoundedInPlace(input, other, roundingMode)",
+           [](const Tensor& a, const Operand& b, const OneOf<"trunc", "floor">& mode) {
+             return Tensor(a).div_(b.tensor, mode);
+           }),
+      Bind("floorDivideInPlace(input, other)",
+           [](const Tensor& a, const Operand& b) { return Tensor(a).floor_divide_(b.tensor); }),
+      Bind("remainderInPlace(input, other)",
+           [](const Tensor& a, const Operand& b) { return Tensor(a).remainder_(b.tensor); }),
+      BindInPlace("negInPlace(input)", &Tensor::neg_),
+      BindInPlace("absInPlace(input)", &Tensor::abs_),
+      BindInPlace("squareInPlace(input)", &Tensor::square_),
+      BindInPlace("reciprocalInPlace(input)", &Tensor::reciprocal_),
+      BindInPlace("floorInPlace(input)", &Tensor::floor_),
+      BindInPlace("ceilInPlace(input)", &Tensor::ceil_),
+      BindInPlace("roundInPlace(input)", &Tensor::round_),
+      Bind("roundDecimalsInPlace(input, decimals)",
+           [](const Tensor& x, int64_t decimals) { return Tensor(x).round_(decimals); }),
+      Bind("powInPlace(input, exponent)",
+           [](const Tensor& x, const Operand& exponent) {
+             return exponent.IsNumber() ? Tensor(x).pow_(exponent.tensor.item())
+                                        : Tensor(x).pow_(exponent.tensor);
+           }),
+      Bind("clampInPlace(input, min, max)",
+           [](const Tensor& x, const std::optional<at::Scalar>& low, const std::optional<at::Scalar>& high) {
+             return Tensor(x).clamp_(low, high);
+           }),
+      Bind("clampTensorInPlace(input, min, max)",
+           [](const Tensor& x, const OptionalTensor& low, const OptionalTensor& high) {
+             return Tensor(x).clamp_(low, high);
+           }),
+      Bind("lerpInPlace(input, end, weight)",
+           [](const Tensor& x, const Tensor& end, const Operand& weight) {
+             return weight.IsNumber() ? Tensor(x).lerp_(end, weight.tensor.item())
+                                      : Tensor(x).lerp_(end, weight.tensor);
+           }),
+      Bind("addcmulInPlace(input, tensor1, tensor2, value)",
+           [](const Tensor& x, const Tensor& a, const Tensor& b, const at::Scalar& value) {
+             return Tensor(x).addcmul_(a, b, value);
+           }),
+      Bind("addcdivInPlace(input, tensor1, tensor2, value)",
+           [](const Tensor& x, const Tensor& a, const Tensor& b, const at::Scalar& value) {
+             return Tensor(x).addcdiv_(a, b, value);
+           }),
+  };
   return table;
 }
 

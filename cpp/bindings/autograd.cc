@@ -1,6 +1,7 @@
-// Autograd written in JavaScript: custom functions, hooks, anomaly mode.
+// Gradients: the graph, custom functions and hooks written in JavaScript, anomaly mode.
 #include <algorithm>
 
+#include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/functions/utils.h>
 
 #include "bindings/binders.h"
@@ -57,10 +58,42 @@ void ReturnGradients(Call& call, const std::vector<OptionalTensor>& gradients) {
   for (const auto& gradient : gradients) call.data.backward_results->push_back(gradient.value_or(Tensor()));
 }
 
+void SetRequiresGrad(const Tensor& tensor, bool value) {
+  if (value && !at::isFloatingType(tensor.scalar_type())) {
+    throw TypedError(ErrorKind::kDType,
+                     std::string("Expected a floating-point Tensor for requiresGrad but received ") +
+                         DTypeName(tensor.scalar_type()));
+  }
+  tensor.set_requires_grad(value);
+}
+
+void Backward(const Tensor& tensor, const std::optional<Tensor>& gradient, bool retain_graph,
+              bool create_graph) {
+  tensor.backward(gradient.value_or(Tensor()), retain_graph, create_graph);
+}
+
+std::vector<Tensor> Grad(const std::vector<Tensor>& outputs, const std::vector<Tensor>& inputs,
+                         const std::vector<std::optional<Tensor>>& gradients, bool retain_graph,
+                         bool create_graph, bool allow_unused) {
+  std::vector<Tensor> seeds;
+  for (const auto& gradient : gradients) seeds.push_back(gradient.value_or(Tensor()));
+  return torch::autograd::grad(outputs, inputs, seeds, retain_graph, create_graph, allow_unused);
+}
+
 }  // namespace
 
 const OpTable& AutogradOps() {
   static const OpTable table = {
+      Bind("isLeaf(input)", [](const Tensor& x) { return x.is_leaf(); }),
+      Bind("requiresGrad(input)", [](const Tensor& x) { return x.requires_grad(); }),
+      Bind("setRequiresGrad(input, value)", SetRequiresGrad),
+      Bind("grad(input)", [](const Tensor& x) { return x.grad(); }),
+      Bind("setGrad(input, value)",
+           [](const Tensor& x, const std::optional<Tensor>& value) {
+             x.mutable_grad() = value.value_or(Tensor());
+           }),
+      Bind("backward(input, gradient, retainGraph, createGraph)", Backward),
+      Bind("gradOf(outputs, inputs, gradOutputs, retainGraph, createGraph, allowUnused)", Grad),
       Bind("customFunction(name, inputs, outputs, differentiable, saved, materialize, backward)",
            CustomFunction),
       Bind("returnGradients(gradients)", ReturnGradients),

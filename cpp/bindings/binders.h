@@ -16,6 +16,10 @@ using Dims = std::optional<IntList>;
 using OptionalTensor = std::optional<at::Tensor>;
 using OptionalDType = std::optional<at::ScalarType>;
 
+inline at::TensorOptions OptionsOf(at::ScalarType dtype, at::Device device) {
+  return at::device(device).dtype(dtype);
+}
+
 using Unary = at::Tensor (*)(const at::Tensor&);
 using Binary = at::Tensor (*)(const at::Tensor&, const at::Tensor&);
 using UnaryInPlace = at::Tensor& (at::Tensor::*)() const;

@@ -3,11 +3,13 @@
 namespace dyconv {
 
 std::vector<const OpTable*> AllTables() {
-  return {&TensorOps(),   &ShapeOps(),       &MathOps(),  &PointwiseOps(), &ReduceOps(),     &LinalgOps(),
-          &IndexOps(),    &RandomOps(),      &NnOps(),    &ConvOps(),      &ActivationOps(), &LossOps(),
-          &AutogradOps(), &DynamicConvOps(), &OptimOps(), &OptimMoreOps(), &DataOps(),       &ExchangeOps(),
-          &RuntimeOps(),  &CudaOps(),        &AmpOps(),   &JoinOps(),      &StatisticsOps(), &ArithmeticOps(),
-          &ScatterOps(),  &PoolOps()};
+  return {&TensorOps(),      &CreateOps(),    &AutogradOps(),   &ArithmeticOps(),  &ComparisonOps(),
+          &ElementwiseOps(), &ReduceOps(),    &CumulativeOps(), &OrderOps(),       &StatisticsOps(),
+          &MatrixOps(),      &LinalgOps(),    &IndexingOps(),   &ScatterOps(),     &ShapeOps(),
+          &JoinOps(),        &RandomOps(),    &ConvOps(),       &DynamicConvOps(), &PoolOps(),
+          &ResizeOps(),      &NormOps(),      &LinearOps(),     &ActivationOps(),  &LossOps(),
+          &OptimOps(),       &GradientsOps(), &DataOps(),       &ExchangeOps(),    &RuntimeOps(),
+          &CudaOps()};
 }
 
 }  // namespace dyconv

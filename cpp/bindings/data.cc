@@ -6,10 +6,10 @@
 #include <c10/core/CPUAllocator.h>
 
 #include "bindings/bindings.h"
+#include "kernels/augment/augment.h"
 #include "napi/buffers.h"
 #include "napi/choice.h"
 #include "napi/hot_path.h"
-#include "kernels/augment/augment.h"
 #include "ops/augment/device.h"
 #include "ops/checked_size.h"
 
@@ -69,8 +69,8 @@ struct FromJs<AugmentPlan> {
     config.ratio = RangeOf(argument, "ratio");
     config.flip = Property<double>(argument, "flip");
     config.vertical_flip = Property<double>(argument, "verticalFlip");
-    config.jitter = {RangeOf(argument, "brightness"), RangeOf(argument, "contrast"), RangeOf(argument, "saturation"),
-                     RangeOf(argument, "hue")};
+    config.jitter = {RangeOf(argument, "brightness"), RangeOf(argument, "contrast"),
+                     RangeOf(argument, "saturation"), RangeOf(argument, "hue")};
     config.erasing = {Property<double>(argument, "erase"), RangeOf(argument, "eraseScale"),
                       RangeOf(argument, "eraseRatio"), FloatsOf(argument, "eraseValue")};
     config.mean = FloatsOf(argument, "mean");
@@ -153,7 +153,7 @@ std::vector<ImageSet> PackedImages(const Call& call, const TypedArray& bytes, in
 // One batch made on the data thread: `check()` throws where it cannot be made, `fill(out)` writes its images.
 template <class Checks, class Fill>
 Napi::Value BatchAsync(Call& call, const AugmentPlan& plan, std::array<int64_t, 2> count_channels,
-                      const std::optional<Mix>& mix, int threads, Checks check, Fill fill) {
+                       const std::optional<Mix>& mix, int threads, Checks check, Fill fill) {
   auto batch = std::make_shared<at::Tensor>();
   return call.data.data.Run(
       call.env, call.Name(),
@@ -171,9 +171,9 @@ Napi::Value BatchAsync(Call& call, const AugmentPlan& plan, std::array<int64_t, 
 }
 
 Napi::Value AugmentBatchAsync(Call& call, const TypedArray& bytes, const std::array<int64_t, 3>& shape,
-                             const std::vector<int64_t>& indices, const AugmentPlan& plan,
-                             const std::optional<std::vector<double>>& mixing, int64_t seed, int64_t epoch,
-                             int64_t threads) {
+                              const std::vector<int64_t>& indices, const AugmentPlan& plan,
+                              const std::optional<std::vector<double>>& mixing, int64_t seed, int64_t epoch,
+                              int64_t threads) {
   const ImageSet images = ImagesIn(call, bytes, shape);
   const std::optional<Mix> mix = MixOf(call, mixing);
   CheckMix(call, mix, plan.config);
@@ -191,9 +191,9 @@ Napi::Value AugmentBatchAsync(Call& call, const TypedArray& bytes, const std::ar
 }
 
 Napi::Value AugmentImagesAsync(Call& call, const TypedArray& bytes, int64_t channels,
-                              const std::vector<int64_t>& sizes, const std::vector<int64_t>& keys,
-                              const AugmentPlan& plan, const std::optional<std::vector<double>>& mixing,
-                              int64_t seed, int64_t epoch, int64_t threads) {
+                               const std::vector<int64_t>& sizes, const std::vector<int64_t>& keys,
+                               const AugmentPlan& plan, const std::optional<std::vector<double>>& mixing,
+                               int64_t seed, int64_t epoch, int64_t threads) {
   const std::vector<ImageSet> images = PackedImages(call, bytes, channels, sizes);
   const std::optional<Mix> mix = MixOf(call, mixing);
   CheckMix(call, mix, plan.config);
@@ -211,8 +211,8 @@ Napi::Value AugmentImagesAsync(Call& call, const TypedArray& bytes, int64_t chan
 }
 
 Napi::Value AugmentOnDeviceAsync(Call& call, const at::Tensor& images, const std::vector<int64_t>& indices,
-                                const AugmentPlan& plan, const std::optional<std::vector<double>>& mixing,
-                                int64_t seed, int64_t epoch) {
+                                 const AugmentPlan& plan, const std::optional<std::vector<double>>& mixing,
+                                 int64_t seed, int64_t epoch) {
   const std::optional<Mix> mix = MixOf(call, mixing);
   CheckMix(call, mix, plan.config);
   auto batch = std::make_shared<at::Tensor>();

@@ -1,11 +1,10 @@
-// Losses beyond those of nn.cc.
+// Loss functions.
 #include <cmath>
 #include <numbers>
 
 #include "bindings/binders.h"
 #include "bindings/bindings.h"
 #include "ops/index_checks.h"
-#include "typed_error.h"
 
 namespace dyconv {
 namespace {
@@ -63,27 +62,72 @@ Tensor MultilabelSoftMargin(const Tensor& x, const Tensor& target, const Optiona
   return Reduce(losses.sum(-1) / x.size(-1), reduction);
 }
 
-OpTable OfElements() {
-  return {
+Tensor CrossEntropy(const Tensor& logits, const Tensor& target, const OptionalTensor& weight,
+                    Reduction reduction, int64_t ignore_index, double label_smoothing) {
+  return at::cross_entropy_loss(logits, target, weight, reduction, ignore_index, label_smoothing);
+}
+
+}  // namespace
+
+const OpTable& LossOps() {
+  static const OpTable table = {
+      Bind("crossEntropy(input, target, weight, reduction, ignoreIndex, labelSmoothing)", CrossEntropy),
+      Bind("nllLoss(input, target, weight, reduction, ignoreIndex)",
+           [](const Tensor& x, const Tensor& target, const OptionalTensor& weight, Reduction reduction,
+              int64_t ignore_index) { return at::nll_loss_nd(x, target, weight, reduction, ignore_index); }),
+      Bind("mseLoss(input, target, reduction)",
+           [](const Tensor& x, const Tensor& target, Reduction reduction) {
+             return at::mse_loss(x, target, reduction);
+           }),
       Bind("mseLossWeighted(input, target, weight, reduction)",
            [](const Tensor& x, const Tensor& t, const Tensor& weight, Reduction reduction) {
              return Weighted((x - t).square(), weight, x, /*by_weight=*/true, reduction);
            }),
+      Bind("l1Loss(input, target, reduction)",
+           [](const Tensor& x, const Tensor& target, Reduction reduction) {
+             return at::l1_loss(x, target, reduction);
+           }),
       Bind("l1LossWeighted(input, target, weight, reduction)",
            [](const Tensor& x, const Tensor& t, const Tensor& weight, Reduction reduction) {
              return Weighted((x - t).abs(), weight, x, /*by_weight=*/true, reduction);
+           }),
+      Bind("smoothL1Loss(input, target, beta, reduction)",
+           [](const Tensor& x, const Tensor& t, double beta, Reduction reduction) {
+             return at::smooth_l1_loss(x, t, reduction, beta);
+           }),
+      Bind("huberLoss(input, target, delta, reduction)",
+           [](const Tensor& x, const Tensor& t, double delta, Reduction reduction) {
+             return at::huber_loss(x, t, reduction, delta);
            }),
       Bind("huberLossWeighted(input, target, delta, weight, reduction)",
            [](const Tensor& x, const Tensor& t, double delta, const Tensor& weight, Reduction reduction) {
              return Weighted(at::huber_loss(x, t, at::Reduction::None, delta), weight, x, /*by_weight=*/false,
                              reduction);
            }),
-      Bind("multilabelSoftMarginLoss(input, target, weight, reduction)", MultilabelSoftMargin),
-  };
-}
-
-OpTable Ranking() {
-  return {
+      Bind("binaryCrossEntropy(input, target, weight, reduction)",
+           [](const Tensor& x, const Tensor& t, const OptionalTensor& weight, Reduction reduction) {
+             return at::binary_cross_entropy(x, t, weight, reduction);
+           }),
+      Bind("binaryCrossEntropyWithLogits(input, target, weight, posWeight, reduction)",
+           [](const Tensor& x, const Tensor& target, const OptionalTensor& weight,
+              const OptionalTensor& pos_weight, Reduction reduction) {
+             return at::binary_cross_entropy_with_logits(x, target, weight, pos_weight, reduction);
+           }),
+      Bind("klDiv(input, target, logTarget, reduction)",
+           [](const Tensor& x, const Tensor& t, bool log_target, Reduction reduction) {
+             return at::kl_div(x, t, reduction, log_target);
+           }),
+      Bind("poissonNllLoss(input, target, logInput, full, eps, reduction)",
+           [](const Tensor& x, const Tensor& t, bool log_input, bool full, double eps, Reduction reduction) {
+             return at::poisson_nll_loss(x, t, log_input, full, eps, reduction);
+           }),
+      Bind("gaussianNllLoss(input, target, var, full, eps, reduction)", GaussianNll),
+      Bind("ctcLoss(logProbs, targets, inputLengths, targetLengths, blank, zeroInfinity, reduction)",
+           [](const Tensor& x, const Tensor& t, const IntList& input_lengths, const IntList& target_lengths,
+              int64_t blank, bool zero_infinity, Reduction reduction) {
+             CheckCtcLoss(x, t, input_lengths, target_lengths, blank);
+             return at::ctc_loss(x, t, input_lengths, target_lengths, blank, reduction, zero_infinity);
+           }),
       Bind("hingeEmbeddingLoss(input, target, margin, reduction)",
            [](const Tensor& x, const Tensor& t, double margin, Reduction reduction) {
              return at::hinge_embedding_loss(x, t, margin, reduction);
@@ -113,45 +157,8 @@ OpTable Ranking() {
            [](const Tensor& x, const Tensor& t, Reduction reduction) {
              return at::multilabel_margin_loss(x, t, reduction);
            }),
+      Bind("multilabelSoftMarginLoss(input, target, weight, reduction)", MultilabelSoftMargin),
   };
-}
-
-}  // namespace
-
-const OpTable& LossOps() {
-  static const OpTable table = [] {
-    OpTable ops = {
-        Bind("smoothL1Loss(input, target, beta, reduction)",
-             [](const Tensor& x, const Tensor& t, double beta, Reduction reduction) {
-               return at::smooth_l1_loss(x, t, reduction, beta);
-             }),
-        Bind("huberLoss(input, target, delta, reduction)",
-             [](const Tensor& x, const Tensor& t, double delta, Reduction reduction) {
-               return at::huber_loss(x, t, reduction, delta);
-             }),
-        Bind("binaryCrossEntropy(input, target, weight, reduction)",
-             [](const Tensor& x, const Tensor& t, const OptionalTensor& weight, Reduction reduction) {
-               return at::binary_cross_entropy(x, t, weight, reduction);
-             }),
-        Bind("klDiv(input, target, logTarget, reduction)",
-             [](const Tensor& x, const Tensor& t, bool log_target, Reduction reduction) {
-               return at::kl_div(x, t, reduction, log_target);
-             }),
-        Bind("poissonNllLoss(input, target, logInput, full, eps, reduction)",
-             [](const Tensor& x, const Tensor& t, bool log_input, bool full, double eps,
-                Reduction reduction) { return at::poisson_nll_loss(x, t, log_input, full, eps, reduction); }),
-        Bind("gaussianNllLoss(input, target, var, full, eps, reduction)", GaussianNll),
-        Bind("ctcLoss(logProbs, targets, inputLengths, targetLengths, blank, zeroInfinity, reduction)",
-             [](const Tensor& x, const Tensor& t, const IntList& input_lengths, const IntList& target_lengths,
-                int64_t blank, bool zero_infinity, Reduction reduction) {
-               CheckCtcLoss(x, t, input_lengths, target_lengths, blank);
-               return at::ctc_loss(x, t, input_lengths, target_lengths, blank, reduction, zero_infinity);
-             }),
-    };
-    for (Op& op : Ranking()) ops.push_back(std::move(op));
-    for (Op& op : OfElements()) ops.push_back(std::move(op));
-    return ops;
-  }();
   return table;
 }
 

@@ -1,5 +1,9 @@
-// Whole optimizer steps: one call for all parameters of a group. SGD and Adam run on the fused kernels of
-// libtorch, the others on its element-wise operations, which follow indices and take any layout.
+// Optimizer steps: one call for all parameters of a group. SGD and Adam run on the fused kernels of
+// libtorch, the others on its element-wise operations, which follow indices and take any layout. Formulas are
+// those of torch.optim.
+#include <cmath>
+
+#include "bindings/binders.h"
 #include "bindings/bindings.h"
 #include "bindings/optim_rows.h"
 
@@ -9,9 +13,6 @@ namespace {
 using at::Tensor;
 using Tensors = std::vector<Tensor>;
 using Found = std::optional<Tensor>;
-
-// Whether JavaScript gave a number rather than a Tensor.
-bool IsNumber(const Operand& operand) { return operand.tensor.unsafeGetTensorImpl()->is_wrapped_number(); }
 
 // `found`, one float32 number, says whether a gradient was not finite: the step then changes nothing, and
 // nothing waits for the device to know.
@@ -25,7 +26,7 @@ void RunFused(const std::vector<OptimRow>& rows, const Tensors& steps, const Ope
               const F& kernel) {
   for (const FusedLists& lists : GroupRows(rows, steps)) {
     const Found here = found ? Found(found->to(lists.device())) : std::nullopt;
-    if (IsNumber(lr)) {
+    if (lr.IsNumber()) {
       kernel(lists, lr.tensor.item<double>(), here);
     } else {
       kernel(lists, lr.tensor.to(lists.device()), here);
@@ -74,6 +75,7 @@ Tensors SgdStep(const Tensors& parameters, const OptionalTensors& buffers, const
 using AdamKernel = void(at::TensorList, at::TensorList, at::TensorList, at::TensorList, at::TensorList,
                         at::TensorList, double, double, double, double, double, bool, bool, const Found&,
                         const Found&);
+
 using AdamTensorKernel = void(at::TensorList, at::TensorList, at::TensorList, at::TensorList, at::TensorList,
                               at::TensorList, const Tensor&, double, double, double, double, bool, bool,
                               const Found&, const Found&);
@@ -156,19 +158,6 @@ void AdagradStep(const Tensors& parameters, const OptionalTensors& sums, const O
   }
 }
 
-void ZeroGrad(const Tensors& parameters) {
-  for (const Tensor& parameter : parameters) parameter.mutable_grad().reset();
-}
-
-// The numbers of the parameters that have a gradient.
-std::vector<int64_t> WithGradient(const Tensors& parameters) {
-  std::vector<int64_t> indices;
-  for (size_t i = 0; i < parameters.size(); ++i) {
-    if (parameters[i].grad().defined()) indices.push_back(static_cast<int64_t>(i));
-  }
-  return indices;
-}
-
 // State of a parameter, laid out in memory as the parameter is where that is dense: `value` everywhere.
 Tensor FilledState(const Tensor& parameter, double value) {
   at::NoGradGuard no_grad;
@@ -179,46 +168,6 @@ Tensor FilledState(const Tensor& parameter, double value) {
 Tensor CopiedState(const Tensor& parameter, const Tensor& saved) {
   at::NoGradGuard no_grad;
   return at::empty_like(parameter).copy_(saved);
-}
-
-void CheckTrainable(const Tensors& parameters) {
-  for (const Tensor& parameter : parameters) RefuseOverlap(parameter, "params");
-}
-
-Tensors GradientsOf(const Tensors& parameters) {
-  Tensors gradients;
-  for (const Tensor& parameter : parameters) {
-    const Tensor& gradient = parameter.grad();
-    if (!gradient.defined()) continue;
-    RefuseOverlap(gradient, "the gradient");
-    gradients.push_back(gradient);
-  }
-  return gradients;
-}
-
-// torch.nn.utils.clip_grad_norm_: scales all gradients so that their joint p-norm is at most `max_norm`. A
-// norm that is NaN makes all gradients NaN; with `error_if_nonfinite` it, or an infinite one, changes nothing
-// and is for the caller to report.
-double ClipGradNorm(const Tensors& parameters, double max_norm, double norm_type, bool error_if_nonfinite) {
-  at::NoGradGuard no_grad;
-  const Tensors gradients = GradientsOf(parameters);
-  if (gradients.empty()) return 0;
-  Tensors norms = at::_foreach_norm(gradients, norm_type);
-  for (Tensor& norm : norms) norm = norm.to(gradients[0].device());
-  const double norm = at::linalg_vector_norm(at::stack(norms), norm_type).item<double>();
-  if (error_if_nonfinite && !std::isfinite(norm)) return norm;
-  const double scale = max_norm / (norm + 1e-6);
-  if (!(scale >= 1)) at::_foreach_mul_(gradients, scale);
-  return norm;
-}
-
-// torch.nn.utils.clip_grad_value_.
-void ClipGradValue(const Tensors& parameters, double clip_value) {
-  at::NoGradGuard no_grad;
-  const Tensors gradients = GradientsOf(parameters);
-  if (gradients.empty()) return;
-  at::_foreach_clamp_min_(gradients, -clip_value);
-  at::_foreach_clamp_max_(gradients, clip_value);
 }
 
 // averages += (1 - decay) * (values - averages). Averages of 16-bit values are float32: in 16 bits most steps
@@ -238,6 +187,98 @@ void EmaStep(const Tensors& averages, const Tensors& values, double decay) {
   at::_foreach_lerp_(averages, same, 1 - decay);
 }
 
+// The gradient to follow. Decoupled weight decay is taken from the parameter at once.
+Tensor Decayed(const OptimRow& row, double lr, double weight_decay, bool decoupled, bool maximize) {
+  const Tensor gradient = maximize ? row[1].neg() : row[1];
+  if (weight_decay == 0) return gradient;
+  if (!decoupled) return gradient.add(row[0], weight_decay);
+  row[0].mul_(1 - lr * weight_decay);
+  return gradient;
+}
+
+// Counts a step.
+double Count(const Tensor& step) { return step.add_(1).item<double>(); }
+
+void AdadeltaStep(const Tensors& parameters, const OptionalTensors& squares, const OptionalTensors& deltas,
+                  double lr, double rho, double eps, double weight_decay, bool maximize) {
+  at::NoGradGuard no_grad;
+  for (const OptimRow& row : RowsWithGradient(parameters, {{"square_avg", squares}, {"acc_delta", deltas}})) {
+    const Tensor gradient = Decayed(row, lr, weight_decay, false, maximize);
+    row[2].mul_(rho).addcmul_(gradient, gradient, 1 - rho);
+    const Tensor delta = row[3].add(eps).sqrt_().div_(row[2].add(eps).sqrt_()).mul_(gradient);
+    row[3].mul_(rho).addcmul_(delta, delta, 1 - rho);
+    row[0].add_(delta, -lr);
+  }
+}
+
+void AdamaxStep(const Tensors& parameters, const OptionalTensors& averages, const OptionalTensors& norms,
+                const OptionalTensors& steps, double lr, double beta1, double beta2, double eps,
+                double weight_decay, bool maximize) {
+  at::NoGradGuard no_grad;
+  std::vector<size_t> indices;
+  const auto rows = RowsWithGradient(parameters, {{"exp_avg", averages}, {"exp_inf", norms}}, &indices);
+  const Tensors counts = StepsOf(steps, indices);
+  for (size_t i = 0; i < rows.size(); ++i) {
+    const OptimRow& row = rows[i];
+    const double step = Count(counts[i]);
+    const Tensor gradient = Decayed(row, lr, weight_decay, false, maximize);
+    row[2].lerp_(gradient, 1 - beta1);
+    row[3].copy_(at::maximum(row[3].mul_(beta2), gradient.abs().add_(eps)));
+    row[0].addcdiv_(row[2], row[3], -lr / (1 - std::pow(beta1, step)));
+  }
+}
+
+void NAdamStep(const Tensors& parameters, const OptionalTensors& averages, const OptionalTensors& squares,
+               const OptionalTensors& products, const OptionalTensors& steps, double lr, double beta1,
+               double beta2, double eps, double weight_decay, double momentum_decay, bool decoupled,
+               bool maximize) {
+  at::NoGradGuard no_grad;
+  std::vector<size_t> indices;
+  const auto rows = RowsWithGradient(parameters, {{"exp_avg", averages}, {"exp_avg_sq", squares}}, &indices);
+  const Tensors counts = StepsOf(steps, indices);
+  const Tensors mu_products = StepsOf(products, indices);
+  for (size_t i = 0; i < rows.size(); ++i) {
+    const OptimRow& row = rows[i];
+    const double step = Count(counts[i]);
+    const Tensor gradient = Decayed(row, lr, weight_decay, decoupled, maximize);
+    const auto momentum = [&](double at) { return beta1 * (1 - 0.5 * std::pow(0.96, at * momentum_decay)); };
+    const double mu = momentum(step), mu_next = momentum(step + 1);
+    const double product = mu_products[i].mul_(mu).item<double>();
+    row[2].lerp_(gradient, 1 - beta1);
+    row[3].mul_(beta2).addcmul_(gradient, gradient, 1 - beta2);
+    const Tensor scale = row[3].div(1 - std::pow(beta2, step)).sqrt_().add_(eps);
+    row[0].addcdiv_(gradient, scale, -lr * (1 - mu) / (1 - product));
+    row[0].addcdiv_(row[2], scale, -lr * mu_next / (1 - product * mu_next));
+  }
+}
+
+void RAdamStep(const Tensors& parameters, const OptionalTensors& averages, const OptionalTensors& squares,
+               const OptionalTensors& steps, double lr, double beta1, double beta2, double eps,
+               double weight_decay, bool decoupled, bool maximize) {
+  at::NoGradGuard no_grad;
+  std::vector<size_t> indices;
+  const auto rows = RowsWithGradient(parameters, {{"exp_avg", averages}, {"exp_avg_sq", squares}}, &indices);
+  const Tensors counts = StepsOf(steps, indices);
+  const double longest = 2 / (1 - beta2) - 1;
+  for (size_t i = 0; i < rows.size(); ++i) {
+    const OptimRow& row = rows[i];
+    const double step = Count(counts[i]);
+    const Tensor gradient = Decayed(row, lr, weight_decay, decoupled, maximize);
+    row[2].lerp_(gradient, 1 - beta1);
+    row[3].mul_(beta2).addcmul_(gradient, gradient, 1 - beta2);
+    const double correction2 = 1 - std::pow(beta2, step);
+    const double length = longest - 2 * step * std::pow(beta2, step) / correction2;
+    Tensor update = row[2].mul(lr / (1 - std::pow(beta1, step)));
+    // The variance of the adaptive rate is only known once enough squares have been averaged.
+    if (length > 5) {
+      const double rectified =
+          std::sqrt((length - 4) * (length - 2) * longest / ((longest - 4) * (longest - 2) * length));
+      update = update.mul_(rectified * std::sqrt(correction2)).div_(row[3].sqrt().add_(eps));
+    }
+    row[0].sub_(update);
+  }
+}
+
 }  // namespace
 
 const OpTable& OptimOps() {
@@ -251,13 +292,17 @@ const OpTable& OptimOps() {
            "maximize)",
            RmsPropStep),
       Bind("adagradStep(parameters, sums, steps, lr, lrDecay, eps, weightDecay, maximize)", AdagradStep),
-      Bind("zeroGrad(parameters)", ZeroGrad),
-      Bind("withGradient(parameters)", WithGradient),
+      Bind("adadeltaStep(parameters, squares, deltas, lr, rho, eps, weightDecay, maximize)", AdadeltaStep),
+      Bind("adamaxStep(parameters, averages, norms, steps, lr, beta1, beta2, eps, weightDecay, maximize)",
+           AdamaxStep),
+      Bind("nadamStep(parameters, averages, squares, products, steps, lr, beta1, beta2, eps, weightDecay, "
+           "momentumDecay, decoupled, maximize)",
+           NAdamStep),
+      Bind("radamStep(parameters, averages, squares, steps, lr, beta1, beta2, eps, weightDecay, decoupled, "
+           "maximize)",
+           RAdamStep),
       Bind("filledState(parameter, value)", FilledState),
       Bind("copiedState(parameter, saved)", CopiedState),
-      Bind("checkTrainable(parameters)", CheckTrainable),
-      Bind("clipGradNorm(parameters, maxNorm, normType, errorIfNonfinite)", ClipGradNorm),
-      Bind("clipGradValue(parameters, clipValue)", ClipGradValue),
       Bind("emaStep(averages, values, decay)", EmaStep),
   };
   return table;

@@ -1,18 +1,22 @@
-// Max pooling with the positions of the maxima, its inverse, pooled rows of tables, and what goes with them.
+// Pooling and unpooling.
+#include "ops/pool.h"
 #include "bindings/binders.h"
 #include "bindings/bindings.h"
-#include "ops/embedding_bag.h"
+#include "ops/conv2d.h"
+#include "ops/max_pool.h"
 #include "ops/max_unpool.h"
 
 namespace dyconv {
-
-template <>
-inline constexpr auto kNames<BagMode> = std::to_array<Named<BagMode>>(
-    {{"sum", BagMode::kSum}, {"mean", BagMode::kMean}, {"max", BagMode::kMax}});
-
 namespace {
 
 using at::Tensor;
+
+Op BindMaxPool(const char* signature) {
+  return Bind(signature, [](const Tensor& x, const IntList& kernel, const IntList& stride,
+                            const IntList& padding, const IntList& dilation, bool ceil_mode) {
+    return MaxPoolNd(x, kernel, stride, padding, dilation, ceil_mode);
+  });
+}
 
 Op BindWithIndices(const char* signature) {
   return Bind(signature, [](const Tensor& x, const IntList& kernel, const IntList& stride,
@@ -25,21 +29,47 @@ Op BindWithIndices(const char* signature) {
 
 const OpTable& PoolOps() {
   static const OpTable table = {
+      BindMaxPool("maxPool1d(input, kernelSize, stride, padding, dilation, ceilMode)"),
+      Bind("maxPool2d(input, kernelSize, stride, padding, dilation, ceilMode)",
+           [](const Tensor& x, const Pair& kernel, const Pair& stride, const Pair& padding,
+              const Pair& dilation, bool ceil_mode) {
+             return MaxPool2d(x, {kernel, stride, padding, dilation, ceil_mode});
+           }),
+      BindMaxPool("maxPool3d(input, kernelSize, stride, padding, dilation, ceilMode)"),
       BindWithIndices("maxPoolWithIndices(input, kernelSize, stride, padding, dilation, ceilMode)"),
       Bind("maxUnpool(input, indices, outputSize, stride, padding)",
            [](const Tensor& x, const Tensor& indices, const IntList& size, const IntList& stride,
               const IntList& padding) { return MaxUnpool(x, indices, size, stride, padding); }),
-      Bind("embeddingBag(weight, input, offsets, mode, perSampleWeights, includeLastOffset, paddingIdx)",
-           [](const Tensor& weight, const Tensor& indices, const Tensor& offsets, BagMode mode,
-              const OptionalTensor& weights, bool include_last, std::optional<int64_t> padding) {
-             return EmbeddingBag(weight, indices, offsets, mode, weights, include_last, padding);
+      Bind("avgPool1d(input, kernelSize, stride, padding, ceilMode, countIncludePad)",
+           [](const Tensor& x, const IntList& kernel, const IntList& stride, const IntList& padding,
+              bool ceil_mode, bool include_pad) {
+             CheckPool(x, kernel, stride, padding);
+             return at::avg_pool1d(x, kernel, stride, padding, ceil_mode, include_pad);
            }),
-      Bind("pdist(input, p)", [](const Tensor& x, double p) { return at::pdist(x, p); }),
-      Bind("channelShuffle(input, groups)",
-           [](const Tensor& x, int64_t groups) { return at::channel_shuffle(x, groups); }),
-      Bind(
-          "featureAlphaDropout(input, p, training)",
-          [](const Tensor& x, double p, bool training) { return at::feature_alpha_dropout(x, p, training); }),
+      Bind("avgPool2d(input, kernelSize, stride, padding, ceilMode, countIncludePad, divisorOverride)",
+           [](const Tensor& x, const IntList& kernel, const IntList& stride, const IntList& padding,
+              bool ceil_mode, bool include_pad, std::optional<int64_t> divisor) {
+             CheckPool(x, kernel, stride, padding);
+             return at::avg_pool2d(x, kernel, stride, padding, ceil_mode, include_pad, divisor);
+           }),
+      Bind("avgPool3d(input, kernelSize, stride, padding, ceilMode, countIncludePad, divisorOverride)",
+           [](const Tensor& x, const IntList& kernel, const IntList& stride, const IntList& padding,
+              bool ceil_mode, bool include_pad, std::optional<int64_t> divisor) {
+             CheckPool(x, kernel, stride, padding);
+             return at::avg_pool3d(x, kernel, stride, padding, ceil_mode, include_pad, divisor);
+           }),
+      Bind("adaptiveAvgPool1d(input, outputSize)",
+           [](const Tensor& x, const IntList& size) { return at::adaptive_avg_pool1d(x, size); }),
+      Bind("adaptiveAvgPool2d(input, outputSize)",
+           [](const Tensor& x, const IntList& size) { return at::adaptive_avg_pool2d(x, size); }),
+      Bind("adaptiveAvgPool3d(input, outputSize)",
+           [](const Tensor& x, const IntList& size) { return at::adaptive_avg_pool3d(x, size); }),
+      Bind("adaptiveMaxPool1d(input, outputSize)",
+           [](const Tensor& x, const IntList& size) { return at::adaptive_max_pool1d(x, size); }),
+      Bind("adaptiveMaxPool2d(input, outputSize)",
+           [](const Tensor& x, const IntList& size) { return at::adaptive_max_pool2d(x, size); }),
+      Bind("adaptiveMaxPool3d(input, outputSize)",
+           [](const Tensor& x, const IntList& size) { return at::adaptive_max_pool3d(x, size); }),
   };
   return table;
 }

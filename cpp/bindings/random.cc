@@ -3,11 +3,18 @@
 #include "bindings/bindings.h"
 
 namespace dyconv {
+namespace {
 
 using at::Tensor;
 
+}  // namespace
+
 const OpTable& RandomOps() {
   static const OpTable table = {
+      Bind("uniform(input, from, to)",
+           [](const Tensor& x, double low, double high) { return x.uniform_(low, high); }),
+      Bind("normal(input, mean, std)",
+           [](const Tensor& x, double mean, double std) { return x.normal_(mean, std); }),
       Bind("bernoulli(input)", [](const Tensor& p) { return at::bernoulli(p); }),
       Bind("multinomial(input, numSamples, replacement)",
            [](const Tensor& weights, int64_t count, bool replacement) {

@@ -10,8 +10,8 @@
 
 #include "bindings/bindings.h"
 #include "napi/hot_path.h"
-#include "ops/memory/caching_allocator.h"
 #include "ops/cuda/device.h"
+#include "ops/memory/caching_allocator.h"
 
 namespace dyconv {
 namespace {

@@ -1,7 +1,8 @@
-// Views, joining and splitting, indexing.
+// Views and rearrangements.
 #include "bindings/binders.h"
 #include "bindings/bindings.h"
 #include "bindings/sizes.h"
+#include "ops/index_checks.h"
 
 namespace dyconv {
 namespace {
@@ -14,13 +15,24 @@ const OpTable& ShapeOps() {
   static const OpTable table = {
       Bind("reshape(input, shape)", [](const Tensor& x, const IntList& shape) { return x.reshape(shape); }),
       Bind("view(input, shape)", [](const Tensor& x, const IntList& shape) { return x.view(shape); }),
+      Bind("asStrided(input, shape, strides, storageOffset)",
+           [](const Tensor& x, const IntList& shape, const IntList& strides, std::optional<int64_t> offset) {
+             return at::as_strided(x, shape, strides, offset);
+           }),
       Bind("permute(input, dims)", [](const Tensor& x, const IntList& dims) { return x.permute(dims); }),
       Bind("transpose(input, dim0, dim1)",
            [](const Tensor& x, int64_t a, int64_t b) { return x.transpose(a, b); }),
+      Bind("movedim(input, source, destination)",
+           [](const Tensor& x, const IntList& source, const IntList& destination) {
+             return x.movedim(source, destination);
+           }),
       Bind("flatten(input, startDim, endDim)",
            [](const Tensor& x, int64_t start, int64_t end) { return x.flatten(start, end); }),
+      Bind("unflatten(input, dim, sizes)",
+           [](const Tensor& x, int64_t dim, const IntList& sizes) { return x.unflatten(dim, sizes); }),
       Bind("squeeze(input, dim)",
            [](const Tensor& x, std::optional<int64_t> dim) { return dim ? x.squeeze(*dim) : x.squeeze(); }),
+      Bind("squeezeDims(input, dim)", [](const Tensor& x, const IntList& dims) { return x.squeeze(dims); }),
       Bind("unsqueeze(input, dim)", [](const Tensor& x, int64_t dim) { return x.unsqueeze(dim); }),
       Bind("expand(input, shape)", [](const Tensor& x, const IntList& shape) { return x.expand(shape); }),
       Bind("repeat(input, repeats)",
@@ -28,45 +40,25 @@ const OpTable& ShapeOps() {
              CheckRepeatedSizes(x.sizes(), repeats);
              return x.repeat(repeats);
            }),
+      Bind("tile(input, repeats)",
+           [](const Tensor& x, const IntList& repeats) {
+             CheckRepeatedSizes(x.sizes(), repeats);
+             return x.tile(repeats);
+           }),
+      Bind("repeatInterleave(input, repeats, dim)",
+           [](const Tensor& x, const Tensor& repeats, Dim dim) {
+             CheckRepeats(repeats, dim && x.dim() > 0 ? x.size(*dim) : x.numel());
+             return x.repeat_interleave(repeats, dim);
+           }),
       Bind("flip(input, dims)", [](const Tensor& x, const IntList& dims) { return x.flip(dims); }),
       Bind("roll(input, shifts, dims)",
            [](const Tensor& x, const IntList& shifts, const IntList& dims) { return x.roll(shifts, dims); }),
-      Bind("tril(input, diagonal)", [](const Tensor& x, int64_t diagonal) { return x.tril(diagonal); }),
-      Bind("triu(input, diagonal)", [](const Tensor& x, int64_t diagonal) { return x.triu(diagonal); }),
-      Bind("cat(tensors, dim)", [](const std::vector<Tensor>& xs, int64_t dim) { return at::cat(xs, dim); }),
-      Bind("stack(tensors, dim)",
-           [](const std::vector<Tensor>& xs, int64_t dim) { return at::stack(xs, dim); }),
-      Bind("split(input, sizes, dim)",
-           [](const Tensor& x, const IntList& sizes, int64_t dim) { return x.split_with_sizes(sizes, dim); }),
-      Bind("chunk(input, chunks, dim)",
-           [](const Tensor& x, int64_t n, int64_t dim) {
-             CheckCount(x.dim() > 0 ? std::min(n, x.size(dim)) : 0, "chunk");
-             return x.chunk(n, dim);
-           }),
+      Bind("rot90(input, k, dims)",
+           [](const Tensor& x, int64_t k, const IntList& dims) { return x.rot90(k, dims); }),
       Bind("narrow(input, dim, start, length)", [](const Tensor& x, int64_t dim, int64_t start,
                                                    int64_t length) { return x.narrow(dim, start, length); }),
-      Bind("index(input, indices)",
-           [](const Tensor& x, const std::vector<at::indexing::TensorIndex>& indices) {
-             return x.index(indices);
-           }),
-      Bind("indexPut(input, indices, value)",
-           [](const Tensor& x, const std::vector<at::indexing::TensorIndex>& indices, const Operand& value) {
-             Tensor target = x;
-             return value.IsNumber() ? target.index_put_(indices, value.tensor.item())
-                                     : target.index_put_(indices, value.tensor);
-           }),
-      Bind("indexSelect(input, dim, index)",
-           [](const Tensor& x, int64_t dim, const Tensor& index) { return x.index_select(dim, index); }),
-      Bind("gather(input, dim, index)",
-           [](const Tensor& x, int64_t dim, const Tensor& index) { return x.gather(dim, index); }),
-      Bind("scatter(input, dim, index, source)",
-           [](const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source) {
-             return x.scatter(dim, index, source);
-           }),
-      Bind("maskedFill(input, mask, value)",
-           [](const Tensor& x, const Tensor& mask, const at::Scalar& value) {
-             return x.masked_fill(mask, value);
-           }),
+      Bind("unfold(input, dim, size, step)", [](const Tensor& x, int64_t dim, int64_t size,
+                                                int64_t step) { return x.unfold(dim, size, step); }),
       Bind(
           "pad(input, padding, mode, value)",
           [](const Tensor& x, const IntList& padding,

@@ -61,7 +61,8 @@ const JsValue* BufferOf(const c10::StorageImpl* storage) {
 
 bool IsDetached(const JsValue& buffer) { return buffer.Get().As<Napi::ArrayBuffer>().IsDetached(); }
 
-// Napi::ArrayBuffer::Data() refuses a SharedArrayBuffer, and Napi::TypedArrayOf asks twice for what one call gives.
+// Napi::ArrayBuffer::Data() refuses a SharedArrayBuffer, and Napi::TypedArrayOf asks twice for what one call
+// gives.
 TypedArray FromJs<TypedArray>::Get(const Argument& argument) {
   TypedArray array{};
   napi_value buffer;
@@ -73,18 +74,19 @@ TypedArray FromJs<TypedArray>::Get(const Argument& argument) {
   return array;
 }
 
-// Napi::ArrayBuffer::New() throws for every status alike: that memory of others is refused has to be told from
-// what went wrong.
+// Napi::ArrayBuffer::New() throws for every status alike: that memory of others is refused has to be told
+// from what went wrong.
 Napi::Value ExternalBuffer(Napi::Env env, AddonData& data, void* bytes, size_t length, void* owner,
                            void (*release)(void*)) {
   auto* holder = new Holder{owner, release};
   // Node calls the finalizer where it refuses the length, hence only lengths that it takes get there.
   const bool too_long = length > data.max_buffer_bytes;
   napi_value buffer = nullptr;
-  const napi_status status = too_long || data.external_buffers_refused
-                                 ? napi_no_external_buffers_allowed
-                                 : napi_create_external_arraybuffer(
-                                       env, bytes, length, FinalizeHint<Holder, ReleaseHolder>, holder, &buffer);
+  const napi_status status =
+      too_long || data.external_buffers_refused
+          ? napi_no_external_buffers_allowed
+          : napi_create_external_arraybuffer(env, bytes, length, FinalizeHint<Holder, ReleaseHolder>, holder,
+                                             &buffer);
   if (status == napi_ok) return {env, buffer};
   ReleaseHolder(holder);
   Require(!too_long, ErrorKind::kNative, "Expected at most ", data.max_buffer_bytes,

@@ -11,8 +11,8 @@
 
 namespace dyconv {
 
-// A tensor on `bytes`, which belong to the ArrayBuffer or SharedArrayBuffer `buffer`. The tensor's storage holds a
-// reference to the buffer, so views, graphs and background jobs keep it alive.
+// A tensor on `bytes`, which belong to the ArrayBuffer or SharedArrayBuffer `buffer`. The tensor's storage
+// holds a reference to the buffer, so views, graphs and background jobs keep it alive.
 at::Tensor TensorOnBuffer(const AddonData& data, Napi::Value buffer, void* bytes,
                           const std::vector<int64_t>& shape, at::ScalarType dtype);
 

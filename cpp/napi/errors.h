@@ -1,6 +1,6 @@
-// Errors on their way to JavaScript. C++ code throws; the one catch block (hot_path.cc) has what was thrown turned
-// into one of the classes of lib/errors.ts, created on the caller's JavaScript stack. An exception of JavaScript
-// (a getter's, say) travels as Napi::Error and arrives as it was thrown.
+// Errors on their way to JavaScript. C++ code throws; the one catch block (hot_path.cc) has what was thrown
+// turned into one of the classes of lib/errors.ts, created on the caller's JavaScript stack. An exception of
+// JavaScript (a getter's, say) travels as Napi::Error and arrives as it was thrown.
 #pragma once
 
 #include <napi.h>

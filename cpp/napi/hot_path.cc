@@ -27,8 +27,8 @@ napi_value Dispatch(napi_env env, napi_callback_info info) {
   } catch (...) {
     const Napi::Value error =
         CurrentExceptionToJs(env, call.data, call.Name(), [&call] { return DescribeArguments(call); });
-    // Not Error::ThrowAsJavaScriptException(), which makes a reference to the error. The status is left aside:
-    // nothing can be thrown on a thread that is being terminated, and nobody is there to catch it.
+    // Not Error::ThrowAsJavaScriptException(), which makes a reference to the error. The status is left
+    // aside: nothing can be thrown on a thread that is being terminated, and nobody is there to catch it.
     napi_throw(env, error);
     return nullptr;
   }
@@ -41,8 +41,8 @@ void DeleteHandle(TensorHandle* handle) {
   owner->DeleteIfUnused();
 }
 
-// Debug mode: asks JavaScript for the number of the place that is making a tensor. Not where JavaScript cannot
-// be called, as on a thread that is being terminated: the tensor matters more.
+// Debug mode: asks JavaScript for the number of the place that is making a tensor. Not where JavaScript
+// cannot be called, as on a thread that is being terminated: the tensor matters more.
 void TraceCreation(const AddonData& data, TensorHandle* handle) {
   try {
     handle->creation = data.tracer.Value().Call({}).As<Napi::Number>().Int32Value();
@@ -69,8 +69,8 @@ Napi::Value WrapTensor(Napi::Env env, AddonData& data, const at::Tensor& tensor,
   if (!tensor.defined()) return env.Null();
   const Napi::Object object = data.tensor_class.Value().New({});
   auto owner = std::make_unique<TensorHandle>(TensorHandle{tensor, &data});
-  const napi_status status = napi_wrap(
-      env, object, owner.get(), FinalizeData<TensorHandle, DeleteHandle>, nullptr, nullptr);
+  const napi_status status =
+      napi_wrap(env, object, owner.get(), FinalizeData<TensorHandle, DeleteHandle>, nullptr, nullptr);
   NAPI_THROW_IF_FAILED(env, status, Napi::Value());
   TensorHandle* handle = owner.release();
   data.tensors.Add(handle);
@@ -86,9 +86,9 @@ TensorHandle* FindHandle(const AddonData& data, Napi::Value value) {
   return static_cast<TensorHandle*>(pointer);
 }
 
-// Scalars and arrays: the call that reads the value also says whether it is of the type. Napi::Value::IsNumber()
-// and its relatives are a second call for each argument; Napi::Number::DoubleValue() of another type makes an
-// error object, where that is no error as in `other` of add().
+// Scalars and arrays: the call that reads the value also says whether it is of the type.
+// Napi::Value::IsNumber() and its relatives are a second call for each argument; Napi::Number::DoubleValue()
+// of another type makes an error object, where that is no error as in `other` of add().
 
 bool FromJs<bool>::Get(const Argument& argument) {
   bool result;

@@ -1,5 +1,6 @@
-// What every operation runs: the entry from JavaScript, the wrapping of tensors, and (by way of convert.h) the
-// conversion of scalars. One of three files that call Node-API directly; docs/architecture.md has the figures.
+// What every operation runs: the entry from JavaScript, the wrapping of tensors, and (by way of convert.h)
+// the conversion of scalars. One of three files that call Node-API directly; docs/architecture.md has the
+// figures.
 #pragma once
 
 #include <napi.h>

@@ -14,9 +14,7 @@ struct JobQueue::Job {
   Job(Napi::Env env, std::string where, Work work, Finish finish)
       : where(std::move(where)), work(std::move(work)), finish(std::move(finish)), deferred(env) {}
 
-  void Reject(Napi::Env env) const {
-    deferred.Reject(CurrentExceptionToJs(env, AddonData::Of(env), where));
-  }
+  void Reject(Napi::Env env) const { deferred.Reject(CurrentExceptionToJs(env, AddonData::Of(env), where)); }
 
   std::string where;
   Work work;

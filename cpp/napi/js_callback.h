@@ -1,8 +1,8 @@
-// JavaScript values that C++ objects hold: callbacks of autograd nodes and hooks, buffers under tensors, errors on
-// their way through libtorch. Such an object may end on any thread, and during a garbage collection, where Node-API
-// must not be called: references it drops are collected in the environment's JsHome and deleted by the next
-// operation on the JavaScript thread (hot_path.cc). Napi::Reference deletes its own where it ends, hence the direct
-// calls of Node-API in js_callback.cc.
+// JavaScript values that C++ objects hold: callbacks of autograd nodes and hooks, buffers under tensors,
+// errors on their way through libtorch. Such an object may end on any thread, and during a garbage
+// collection, where Node-API must not be called: references it drops are collected in the environment's
+// JsHome and deleted by the next operation on the JavaScript thread (hot_path.cc). Napi::Reference deletes
+// its own where it ends, hence the direct calls of Node-API in js_callback.cc.
 #pragma once
 
 #include <napi.h>
@@ -73,7 +73,8 @@ class JsError : public std::runtime_error {
   std::shared_ptr<JsValue> value_;
 };
 
-// Runs `callback`, what it throws of JavaScript's thrown as a JsError: a Napi::Error must end on its own thread.
+// Runs `callback`, what it throws of JavaScript's thrown as a JsError: a Napi::Error must end on its own
+// thread.
 template <class F>
 auto Carried(const std::shared_ptr<JsHome>& home, const F& callback) {
   try {

@@ -15,15 +15,15 @@ namespace dyconv {
 
 inline int64_t CheckedMultiply(int64_t a, int64_t b, const char* what) {
   int64_t product;
-  Require(!c10::mul_overflows(a, b, &product), ErrorKind::kShape, "Expected ", what, " below 2^63 but received ",
-          a, " * ", b);
+  Require(!c10::mul_overflows(a, b, &product), ErrorKind::kShape, "Expected ", what,
+          " below 2^63 but received ", a, " * ", b);
   return product;
 }
 
 inline int64_t CheckedAdd(int64_t a, int64_t b, const char* what) {
   int64_t sum;
-  Require(!c10::add_overflows(a, b, &sum), ErrorKind::kShape, "Expected ", what, " below 2^63 but received ", a,
-          " + ", b);
+  Require(!c10::add_overflows(a, b, &sum), ErrorKind::kShape, "Expected ", what, " below 2^63 but received ",
+          a, " + ", b);
   return sum;
 }
 

@@ -4,10 +4,10 @@
 #include <c10/core/GradMode.h>
 #include <torch/csrc/autograd/custom_function.h>
 
-#include "typed_error.h"
 #include "ops/conv_nd.h"
 #include "ops/dynamic_conv/tensors.h"
 #include "ops/dynamic_conv/winograd_cost.h"
+#include "typed_error.h"
 
 namespace dyconv {
 namespace {

@@ -47,8 +47,8 @@ bool Agree(const at::Tensor& input, const at::Tensor& weight, std::initializer_l
 
 void CheckKernel(const at::Tensor& weight) {
   for (int64_t i = 2; i < weight.dim(); ++i) {
-    Require(weight.size(i) > 0, ErrorKind::kShape, "Expected kernel sizes of at least 1 for weight but received ",
-                      weight.sizes());
+    Require(weight.size(i) > 0, ErrorKind::kShape,
+            "Expected kernel sizes of at least 1 for weight but received ", weight.sizes());
   }
 }
 
@@ -87,8 +87,9 @@ Geometry ReducedTransposed(const at::Tensor& input, const at::Tensor& weight, at
     const int64_t full =
         CheckedAdd(CheckedAdd(span, axis.reach(), kSize), CheckedAdd(output_padding[i], 1, kSize), kSize);
     const int64_t size = full - CheckedMultiply(axis.padding, 2, "2 * padding");
-    Require(size > 0, ErrorKind::kShape, "Expected padding that leaves an output but received an output size of ", size,
-                      " for input ", input.sizes(), " and weight ", weight.sizes());
+    Require(size > 0, ErrorKind::kShape,
+            "Expected padding that leaves an output but received an output size of ", size, " for input ",
+            input.sizes(), " and weight ", weight.sizes());
     const int64_t least = output_padding[i] + 1;
     if (axis.in == 1) axis.stride = std::min(axis.stride, least);
     if (axis.kernel == 1) axis.dilation = std::min(axis.dilation, least);

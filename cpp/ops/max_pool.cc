@@ -11,8 +11,8 @@
 #include <algorithm>
 
 #include "kernels/dispatch.h"
-#include "ops/pool.h"
 #include "ops/memory/scratch.h"
+#include "ops/pool.h"
 
 namespace dyconv {
 namespace {

@@ -7,8 +7,8 @@
 #include <ATen/ops/max_unpool2d.h>
 #include <ATen/ops/max_unpool3d.h>
 
-#include "typed_error.h"
 #include "ops/pool.h"
+#include "typed_error.h"
 
 namespace dyconv {
 namespace {

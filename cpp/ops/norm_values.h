@@ -11,7 +11,7 @@ namespace dyconv {
 // `values`: how many values each mean and variance is taken of. None at all is fine, as in PyTorch.
 inline void CheckSeveralValues(const at::Tensor& input, int64_t values, const char* each) {
   Require(values != 1, ErrorKind::kShape, "Expected more than 1 value per ", each,
-                    " for input when training but received shape ", input.sizes());
+          " for input when training but received shape ", input.sizes());
 }
 
 // The values of one channel of one sample, [B, C, ...].

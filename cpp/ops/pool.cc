@@ -114,11 +114,10 @@ at::Tensor MaxPoolNd(const at::Tensor& input, at::IntArrayRef kernel, at::IntArr
   for (int64_t i = 0; i < axes; ++i) {
     const auto axis = axis_of(i);
     const int64_t windows = Windows(axis, ceil_mode);
-    Require(
-        windows > 0 && axis.padding <= axis.kernel / 2, ErrorKind::kShape,
-        "Expected windows that fit into the input, with padding of at most half their size, for "
-        "kernel size ",
-        kernel, " but received input ", input.sizes(), " and padding ", padding);
+    Require(windows > 0 && axis.padding <= axis.kernel / 2, ErrorKind::kShape,
+            "Expected windows that fit into the input, with padding of at most half their size, for "
+            "kernel size ",
+            kernel, " but received input ", input.sizes(), " and padding ", padding);
     const auto padded = Pad(axis, windows);
     kernels.push_back(padded.kernel);
     strides.push_back(padded.stride);

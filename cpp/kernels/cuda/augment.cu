@@ -1,5 +1,5 @@
-// The resizes, the crop and the flips of cpp/kernels/augment/augment.h, of a set that is on the device. Compiled without
-// fused multiply-adds, so that it rounds as the CPU does; test/kernels compares the two.
+// The resizes, the crop and the flips of cpp/kernels/augment/augment.h, of a set that is on the device.
+// Compiled without fused multiply-adds, so that it rounds as the CPU does; test/kernels compares the two.
 #include "kernels/cuda/platform.cuh"
 
 namespace dyconv::kernels::cuda {

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <array>
 
-#include "ops/dynamic_conv/tensors.h"
 #include "ops/dynamic_conv/relative_experts.h"
+#include "ops/dynamic_conv/tensors.h"
 #include "ops/dynamic_conv/winograd_cost.h"
 
 namespace dyconv {

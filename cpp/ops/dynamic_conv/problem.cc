@@ -20,38 +20,42 @@ void CheckLike(const at::Tensor& tensor, const char* name, const at::Tensor& inp
           " of input for ", name, " but received ", tensor.device());
   const bool same = tensor.scalar_type() == input.scalar_type();
   Require(same || (or_float && tensor.scalar_type() == at::kFloat), ErrorKind::kDType, "Expected dtype ",
-                   DTypeName(input.scalar_type()), " of input", or_float ? " or float32" : "", " for ", name, " but received ", DTypeName(tensor.scalar_type()));
+          DTypeName(input.scalar_type()), " of input", or_float ? " or float32" : "", " for ", name,
+          " but received ", DTypeName(tensor.scalar_type()));
 }
 
 void CheckDims(const at::Tensor& input, const at::Tensor& weight, const at::Tensor& attention,
                const std::optional<at::Tensor>& bias) {
-  Require(input.dim() == 4, ErrorKind::kShape, "Expected shape [B, I, H, W] for input but received ", input.sizes());
+  Require(input.dim() == 4, ErrorKind::kShape, "Expected shape [B, I, H, W] for input but received ",
+          input.sizes());
   Require(input.size(2) > 0 && input.size(3) > 0, ErrorKind::kShape,
-                    "Expected at least one row and column for input but received ", input.sizes());
-  Require(weight.dim() == 5, ErrorKind::kShape, "Expected shape [K, O, I / groups, kh, kw] for weight but received ",
-                    weight.sizes());
-  Require(weight.size(0) > 0 && weight.size(1) > 0 && weight.size(3) > 0 && weight.size(4) > 0, ErrorKind::kShape,
-                    "Expected at least one expert, output channel and tap for weight but received ",
-                    weight.sizes());
+          "Expected at least one row and column for input but received ", input.sizes());
+  Require(weight.dim() == 5, ErrorKind::kShape,
+          "Expected shape [K, O, I / groups, kh, kw] for weight but received ", weight.sizes());
+  Require(weight.size(0) > 0 && weight.size(1) > 0 && weight.size(3) > 0 && weight.size(4) > 0,
+          ErrorKind::kShape, "Expected at least one expert, output channel and tap for weight but received ",
+          weight.sizes());
   const int64_t batch = input.size(0), experts = weight.size(0), out = weight.size(1);
-  Require(attention.dim() == 2 && attention.size(0) == batch && attention.size(1) == experts, ErrorKind::kShape,
-                    "Expected shape [B, K] = [", batch, ", ", experts, "] for attention but received ",
-                    attention.sizes());
+  Require(attention.dim() == 2 && attention.size(0) == batch && attention.size(1) == experts,
+          ErrorKind::kShape, "Expected shape [B, K] = [", batch, ", ", experts,
+          "] for attention but received ", attention.sizes());
   Require(!bias || (bias->dim() == 2 && bias->size(0) == experts && bias->size(1) == out), ErrorKind::kShape,
-                    "Expected shape [K, O] = [", experts, ", ", out, "] for bias but received ",
-                    bias ? bias->sizes() : at::IntArrayRef());
+          "Expected shape [K, O] = [", experts, ", ", out, "] for bias but received ",
+          bias ? bias->sizes() : at::IntArrayRef());
 }
 
 void CheckGroups(const at::Tensor& input, const at::Tensor& weight, int64_t groups) {
-  Require(groups >= 1, ErrorKind::kArgument, "Expected an integer of at least 1 for groups but received ", groups);
+  Require(groups >= 1, ErrorKind::kArgument, "Expected an integer of at least 1 for groups but received ",
+          groups);
   Require(input.size(1) > 0 && input.size(1) % groups == 0, ErrorKind::kShape,
-                    "Expected input channels divisible by groups = ", groups, " for input but received ",
-                    input.sizes());
-  Require(weight.size(1) % groups == 0, ErrorKind::kShape, "Expected output channels divisible by groups = ", groups,
-                    " for weight but received ", weight.sizes());
+          "Expected input channels divisible by groups = ", groups, " for input but received ",
+          input.sizes());
+  Require(weight.size(1) % groups == 0, ErrorKind::kShape,
+          "Expected output channels divisible by groups = ", groups, " for weight but received ",
+          weight.sizes());
   Require(weight.size(2) == input.size(1) / groups, ErrorKind::kShape,
-                    "Expected I / groups = ", input.size(1) / groups, " at dimension 2 for weight but received ",
-                    weight.sizes());
+          "Expected I / groups = ", input.size(1) / groups, " at dimension 2 for weight but received ",
+          weight.sizes());
 }
 
 }  // namespace
@@ -102,17 +106,17 @@ DynamicConvProblem MakeDynamicConvProblem(const at::Tensor& input, const at::Ten
   CheckPair(options.dilation, "dilation", 1);
   CheckGroups(input, weight, options.groups);
   const auto dtype = input.scalar_type();
-  Require(
-      dtype == at::kFloat || dtype == at::kDouble || dtype == at::kBFloat16 || dtype == at::kHalf, ErrorKind::kDType,
-      "Expected dtype float32, float64, bfloat16 or float16 for input but received ", DTypeName(dtype));
+  Require(dtype == at::kFloat || dtype == at::kDouble || dtype == at::kBFloat16 || dtype == at::kHalf,
+          ErrorKind::kDType, "Expected dtype float32, float64, bfloat16 or float16 for input but received ",
+          DTypeName(dtype));
   CheckLike(weight, "weight", input, false);
   CheckLike(attention, "attention", input, true);
   if (bias) CheckLike(*bias, "bias", input, false);
 
   const auto shape = ShapeOf(input, weight, options);
   Require(shape.out_h > 0 && shape.out_w > 0, ErrorKind::kShape,
-                    "Expected height and width no smaller than the kernel's reach ",
-                    "after padding for input but received ", input.sizes(), " for weight ", weight.sizes());
+          "Expected height and width no smaller than the kernel's reach ",
+          "after padding for input but received ", input.sizes(), " for weight ", weight.sizes());
   return {input, weight, attention, bias, options, shape, kernels::BestIsa()};
 }
 

@@ -18,10 +18,10 @@
 #include <algorithm>
 #include <limits>
 
-#include "kernels/dispatch.h"
 #include "dtype_name.h"
-#include "typed_error.h"
+#include "kernels/dispatch.h"
 #include "ops/dynamic_conv/routing_cuda.h"
+#include "typed_error.h"
 
 namespace dyconv {
 namespace {
@@ -29,20 +29,21 @@ namespace {
 void CheckLayer(const at::Tensor& weight, const std::optional<at::Tensor>& bias, const at::Tensor& input,
                 int64_t in_features, const char* weight_name, const char* bias_name,
                 const char* weight_shape) {
-  Require(weight.dim() == 4 && weight.size(0) > 0 && weight.size(1) == in_features &&
-                        weight.size(2) == 1 && weight.size(3) == 1, ErrorKind::kShape,
-                    "Expected shape ", weight_shape, " with ", in_features, " at dimension 1 for ",
-                    weight_name, " but received ", weight.sizes());
-  Require(!bias || (bias->dim() == 1 && bias->size(0) == weight.size(0)), ErrorKind::kShape, "Expected shape [",
-                    weight.size(0), "] for ", bias_name, " but received ",
-                    bias ? bias->sizes() : at::IntArrayRef());
+  Require(weight.dim() == 4 && weight.size(0) > 0 && weight.size(1) == in_features && weight.size(2) == 1 &&
+              weight.size(3) == 1,
+          ErrorKind::kShape, "Expected shape ", weight_shape, " with ", in_features, " at dimension 1 for ",
+          weight_name, " but received ", weight.sizes());
+  Require(!bias || (bias->dim() == 1 && bias->size(0) == weight.size(0)), ErrorKind::kShape,
+          "Expected shape [", weight.size(0), "] for ", bias_name, " but received ",
+          bias ? bias->sizes() : at::IntArrayRef());
   for (const auto* tensor : {&weight, bias ? &*bias : nullptr}) {
     if (tensor == nullptr) continue;
     const auto* name = tensor == &weight ? weight_name : bias_name;
     const bool beside_16_bits =
         tensor->scalar_type() == at::kFloat && c10::elementSize(input.scalar_type()) == 2;
-    Require(tensor->scalar_type() == input.scalar_type() || beside_16_bits, ErrorKind::kDType, "Expected dtype ",
-                     DTypeName(input.scalar_type()), " of input for ", name, " but received ", DTypeName(tensor->scalar_type()));
+    Require(tensor->scalar_type() == input.scalar_type() || beside_16_bits, ErrorKind::kDType,
+            "Expected dtype ", DTypeName(input.scalar_type()), " of input for ", name, " but received ",
+            DTypeName(tensor->scalar_type()));
     Require(tensor->device() == input.device(), ErrorKind::kDevice, "Expected device ", input.device(),
             " of input for ", name, " but received ", tensor->device());
   }
@@ -51,13 +52,14 @@ void CheckLayer(const at::Tensor& weight, const std::optional<at::Tensor>& bias,
 void CheckRouting(const at::Tensor& input, const at::Tensor& w1, const std::optional<at::Tensor>& b1,
                   const at::Tensor& w2, const std::optional<at::Tensor>& b2, const at::Tensor& temperature) {
   Require(input.dim() == 4 && input.size(1) > 0 && input.size(2) > 0 && input.size(3) > 0, ErrorKind::kShape,
-                    "Expected shape [B, I, H, W] without empty channels or planes for input but received ",
-                    input.sizes());
-  Require(at::isFloatingType(input.scalar_type()), ErrorKind::kDType, "Expected a floating-point dtype for input but received ", DTypeName(input.scalar_type()));
+          "Expected shape [B, I, H, W] without empty channels or planes for input but received ",
+          input.sizes());
+  Require(at::isFloatingType(input.scalar_type()), ErrorKind::kDType,
+          "Expected a floating-point dtype for input but received ", DTypeName(input.scalar_type()));
   CheckLayer(w1, b1, input, input.size(1), "w1", "b1", "[H, I, 1, 1]");
   CheckLayer(w2, b2, input, w1.size(0), "w2", "b2", "[K, H, 1, 1]");
-  Require(temperature.numel() == 1, ErrorKind::kShape, "Expected one number for temperature but received shape ",
-                    temperature.sizes());
+  Require(temperature.numel() == 1, ErrorKind::kShape,
+          "Expected one number for temperature but received shape ", temperature.sizes());
   if (!temperature.device().is_cpu()) return;
   const double value = temperature.item<double>();
   // In float32 smaller ones lose their digits, or are 0.
