@@ -14,7 +14,9 @@ const LENGTH_CHECKED = ['lib', 'cpp', 'scripts', 'test'];
 
 const root = process.argv[2] ?? fileURLToPath(new URL('..', import.meta.url));
 /** @type {typeof import('./layout.js')} */
-const { LIB, LAYERS, PRIVATE, CPP } = await import(pathToFileURL(join(root, 'scripts', 'layout.js')).href);
+const { LIB, LAYERS, PRIVATE, CPP, RAW } = await import(
+  pathToFileURL(join(root, 'scripts', 'layout.js')).href
+);
 /** @type {string[]} */
 const findings = [];
 
@@ -145,15 +147,32 @@ function checkCpp() {
       findings.push(`cpp/${file}: ${from} has no row in the table of scripts/layout.js`);
       continue;
     }
-    for (const [, quote, header] of read('cpp', file).matchAll(/^\s*#\s*include\s+([<"])([^>"]+)[>"]/gm)) {
+    const text = read('cpp', file);
+    checkNames(file, text.replace(/\/\/.*$/gm, ''), rule.noName);
+    for (const [, quote, header] of text.matchAll(/^\s*#\s*include\s+([<"])([^>"]+)[>"]/gm)) {
       if (rule.never?.test(header)) findings.push(`cpp/${file}: ${from} must not include <${header}>`);
       if (quote !== '"') continue;
-      const path = existsSync(join(root, 'cpp', header)) ? header : normalize(join(dirname(file), header));
-      const to = unitOf(path, CPP);
+      if (!existsSync(join(root, 'cpp', header))) {
+        findings.push(`cpp/${file}: ${header} is not a path below cpp/`);
+        continue;
+      }
+      const to = unitOf(header, CPP);
       if (to !== from && !rule.uses.includes(to))
         findings.push(`cpp/${file}: ${from} must not include ${header}`);
     }
   }
+}
+
+/**
+ * Names that a folder must not use, and calls of Node-API outside of the files that make them.
+ * @param {string} file @param {string} code @param {RegExp | undefined} forbidden
+ */
+function checkNames(file, code, forbidden) {
+  const name = forbidden?.exec(code)?.[0];
+  if (name) findings.push(`cpp/${file}: ${unitOf(file, CPP)} must not use ${name}`);
+  if (RAW.includes(file.replace(/\.\w+$/, ''))) return;
+  const call = /\bn(?:api|ode_api)_(?!value\b)\w+(?=\()/.exec(code)?.[0];
+  if (call) findings.push(`cpp/${file}: must not call ${call}: only ${RAW.join(', ')} call Node-API`);
 }
 
 /** Scripts use the compiled package: its index, or one module of it; never the TypeScript sources. */

@@ -70,16 +70,28 @@ export const LAYERS = {
 /** Files of lib/ that only files of the same folder may import. */
 export const PRIVATE = ['tensor/core'];
 
+/** Files of cpp/ that call Node-API directly, which node-addon-api does elsewhere. docs/bindings.md has the reasons. */
+export const RAW = ['napi/hot_path', 'napi/js_callback', 'napi/buffers'];
+
 /**
- * "May include", by folder of cpp/, and external headers that are forbidden there.
- * @type {Record<string, { uses: string[], never?: RegExp }>}
+ * "May include", by folder of cpp/, and external headers and names that are forbidden there.
+ * @type {Record<string, { uses: string[], never?: RegExp, noName?: RegExp }>}
  */
 export const CPP = {
   typed_error: { uses: [] },
+  dtype_name: { uses: [] },
   addon: { uses: ['bindings', 'napi', 'ops'] },
   pch: { uses: [] },
-  bindings: { uses: ['napi', 'ops', 'typed_error'] },
-  napi: { uses: ['typed_error'] },
-  ops: { uses: ['kernels', 'typed_error'], never: /^(napi\.h|node_api\.h|js_native_api.*)$/ },
-  kernels: { uses: [], never: /^(napi\.h|node_api\.h|js_native_api.*|ATen\/.*|c10\/.*|torch\/.*)$/ },
+  bindings: { uses: ['napi', 'ops', 'kernels', 'dtype_name', 'typed_error'] },
+  napi: { uses: ['dtype_name', 'typed_error'] },
+  // The precompiled header includes napi.h: the name is what shows a use.
+  ops: {
+    uses: ['kernels', 'dtype_name', 'typed_error'],
+    never: /^(napi\.h|node_api\.h|js_native_api.*)$/,
+    noName: /\b(?:Napi::\w+|napi_\w+)/,
+  },
+  kernels: {
+    uses: ['typed_error'],
+    never: /^(napi\.h|node_api\.h|js_native_api.*|ATen\/.*|c10\/.*|torch\/.*)$/,
+  },
 };

@@ -13,7 +13,7 @@ export interface LinearTable<T extends Handle> {
     weight: T,
     input: T,
     offsets: T,
-    mode: number,
+    mode: 'sum' | 'mean' | 'max',
     perSampleWeights: Optional<T>,
     includeLastOffset: boolean,
     paddingIdx: number | undefined,

@@ -33,6 +33,60 @@ it.each(Object.keys(native).filter((name) => !TOLERANT.has(name)))(
   },
 );
 
+it.each<[string, () => unknown]>([
+  [
+    "Expected one of 'sum', 'mean', 'max' for mode of embeddingBag but received 'median' (string)",
+    () =>
+      native.embeddingBag(
+        zeros([2, 2]),
+        zeros([1], { dtype: 'int64' }),
+        zeros([1], { dtype: 'int64' }),
+        'median' as never,
+        null,
+        false,
+        undefined,
+      ),
+  ],
+  [
+    "Expected one of 'none', 'mean', 'sum' for reduction of mseLoss but received 1 (number)",
+    () => native.mseLoss(zeros([1]), zeros([1]), 1 as never),
+  ],
+  [
+    "Expected one of 'softmax', 'sigmoid' for kind of routing but received 'relu' (string)",
+    () =>
+      native.routing(
+        zeros([1, 1, 1, 1]),
+        zeros([1, 1, 1, 1]),
+        null,
+        zeros([1, 1, 1, 1]),
+        null,
+        1,
+        'relu' as never,
+      ),
+  ],
+])('rejects unknown names: %s', (message, call) => {
+  expect(call).toThrow(ArgumentError);
+  expect(call).toThrow(message);
+});
+
+it('passes what a getter of an argument throws to the caller as it is', () => {
+  const error = new RangeError('no');
+  const slice = {
+    get start() {
+      throw error;
+    },
+    stop: 1,
+    step: 1,
+  };
+  let caught: unknown;
+  try {
+    zeros([3]).index(slice as never);
+  } catch (thrown) {
+    caught = thrown;
+  }
+  expect(caught).toBe(error);
+});
+
 it('cannot construct tensors from JavaScript', () => {
   // Neither by the class they are of, nor by an instance of what the add-on wraps.
   expect(() => Reflect.construct(Tensor, [])).toThrow(ArgumentError);

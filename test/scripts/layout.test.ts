@@ -28,10 +28,12 @@ const GOOD: Record<string, string> = {
     };
     export const LAYERS = { tensor: [['core'], ['reduce'], ['tensor']] };
     export const PRIVATE = ['tensor/core'];
+    export const RAW = ['napi/hot_path'];
     export const CPP = {
       addon: { uses: ['bindings'] },
       bindings: { uses: ['ops'] },
-      ops: { uses: ['kernels'], never: /^node_api\\.h$/ },
+      napi: { uses: [] },
+      ops: { uses: ['kernels'], never: /^node_api\\.h$/, noName: /Napi::\\w+/ },
       kernels: { uses: [], never: /^ATen\\/.*$/ },
     };
   `,
@@ -137,7 +139,7 @@ it.each<[string, Record<string, string>, string]>([
       'cpp/napi/convert.h':
         '// napi_typeof(x)\ninline bool f() { return napi_typeof(e, v, &t) == napi_ok; }\n',
     },
-    'cpp/napi/convert.h: napi_typeof is called by napi/hot_path.cc, napi/js_callback.cc, napi/buffers.cc alone',
+    'cpp/napi/convert.h: must not call napi_typeof: only napi/hot_path call Node-API',
   ],
   [
     'an include against the arrows',

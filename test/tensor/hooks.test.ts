@@ -17,6 +17,26 @@ import { startWorker } from '../support/program.js';
 const leaf = (...values: number[]) => tensor(values, { requiresGrad: true });
 
 describe('registerHook', () => {
+  it.each<[string, unknown]>([
+    ['an Error', new RangeError('no')],
+    ['a number', 5],
+    ['a string', 'no'],
+    ['a symbol', Symbol('no')],
+    ['null', null],
+  ])('passes %s that a hook throws to the caller as it is', (_, thrown) => {
+    const x = leaf(1);
+    x.registerHook(() => {
+      throw thrown;
+    });
+    let caught: unknown = 'nothing';
+    try {
+      x.mul(2).backward();
+    } catch (error) {
+      caught = error;
+    }
+    expect(caught).toBe(thrown);
+  });
+
   it('sees the gradient of leaves and results in every pass, until removed', () => {
     const seen: unknown[] = [];
     const x = leaf(1, 2);
