@@ -235,8 +235,7 @@ async function body(
  * @param runs - runs of `loadRun`; at least one
  * @param options - heading
  * @returns the HTML
- * @throws ArgumentError for an empty list, and for an invalid run, naming the field; ShapeError for a confusion matrix
- * that does not fit its classes
+ * @throws ArgumentError for an empty list, and for an invalid run, naming the field
  * @example
  * await writeFile('report.html', await report.page([await report.loadRun('runs/dy')]))
  */
