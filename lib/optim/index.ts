@@ -23,5 +23,6 @@ export {
   type Params,
 } from './optimizer.js';
 export { RMSprop, type RMSpropOptions } from './rmsprop.js';
+export { Rprop, type RpropOptions } from './rprop.js';
 export * as lr from './schedules.js';
 export { SGD, type SGDOptions } from './sgd.js';

@@ -2,7 +2,7 @@
  * What optimizers keep of their parameters, and how it is read from a saved state.
  * @module
  */
-import { CheckpointError, invalidArgument } from '../errors.js';
+import { CheckpointError, DeviceError, DTypeError, invalidArgument, ShapeError } from '../errors.js';
 import { noGrad } from '../tensor/context.js';
 import { zeros } from '../tensor/create.js';
 import { isTensor, native, type Tensor } from '../tensor/tensor.js';
@@ -22,7 +22,9 @@ export type SlotName =
   | 'sum'
   | 'acc_delta'
   | 'exp_inf'
-  | 'mu_product';
+  | 'mu_product'
+  | 'prev'
+  | 'step_size';
 
 /** State of one float32 number. */
 export const isNumber = (name: string) => name === 'step' || name === 'mu_product';
@@ -51,6 +53,19 @@ export function checkSaved(
       `Expected shape [${expected.join(', ')}] for ${key} of the optimizer state but received [${tensor.shape.join(', ')}]`,
     );
   }
+}
+
+/**
+ * Checks a gradient or a state before a step that is made of tensor operations, as native steps check theirs.
+ * @throws ShapeError, DTypeError or DeviceError that names it.
+ */
+export function checkFits(parameter: Tensor, tensor: Tensor, name: string): void {
+  const mismatch = (expected: string, received: string) =>
+    `Expected ${expected}, as the parameter has, for ${name} but received ${received}`;
+  const [shape, own] = [parameter, tensor].map((one) => `[${one.shape.join(', ')}]`) as [string, string];
+  if (shape !== own) throw new ShapeError(mismatch(`shape ${shape}`, own));
+  if (parameter.dtype !== tensor.dtype) throw new DTypeError(mismatch(parameter.dtype, tensor.dtype));
+  if (parameter.device !== tensor.device) throw new DeviceError(mismatch(parameter.device, tensor.device));
 }
 
 /** Converts a saved tensor to the state of a parameter. */

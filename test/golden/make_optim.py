@@ -45,6 +45,7 @@ OPTIMIZERS = [
     ("Adadelta", [{}, {"lr": 0}, {"lr": 0.5, "rho": 0.5, "weightDecay": 0.1}, {"maximize": True, "eps": 0.1}]),
     ("Adamax", [{}, {"lr": 0}, {"lr": 0.1, "betas": [0.5, 0.7], "weightDecay": 0.1}, {"lr": 0.1, "maximize": True, "eps": 0.1}]),
     ("NAdam", [{}, {"lr": 0}, {"lr": 0.1, "betas": [0.5, 0.7], "weightDecay": 0.1, "momentumDecay": 0.1}, {"lr": 0.1, "maximize": True, "weightDecay": 0.1, "decoupledWeightDecay": True}]),
+    ("Rprop", [{}, {"lr": 0}, {"lr": 0.1, "etas": [0.3, 1.5], "stepSizes": [0.05, 0.2]}, {"lr": 0.5, "maximize": True}]),
     ("RAdam", [{}, {"lr": 0}, {"lr": 0.1, "betas": [0.5, 0.9], "weightDecay": 0.1}, {"lr": 0.1, "betas": [0.5, 0.99], "maximize": True, "weightDecay": 0.1, "decoupledWeightDecay": True}]),
 ]
 

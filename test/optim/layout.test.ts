@@ -28,6 +28,7 @@ const makers: Record<string, Make> = {
   Adadelta: (p) => new optim.Adadelta(p, { weightDecay: 0.1 }) as never,
   Adamax: (p) => new optim.Adamax(p, { lr: 0.5 }) as never,
   NAdam: (p) => new optim.NAdam(p, { lr: 0.5, weightDecay: 0.1, decoupledWeightDecay: true }) as never,
+  Rprop: (p) => new optim.Rprop(p, { lr: 0.5 }) as never,
   RAdam: (p) => new optim.RAdam(p, { lr: 0.5, weightDecay: 0.1 }) as never,
 };
 

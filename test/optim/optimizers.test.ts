@@ -279,3 +279,11 @@ it.each(classes)('%s takes undefined for left out, in options and in groups', (n
   expect(optionsOf(new Optimizer([zeros([1])], nothing))).toEqual(defaults);
   expect(optionsOf(new Optimizer([{ params: [zeros([1])], ...nothing }]))).toEqual(defaults);
 });
+
+it('Rprop refuses factors and step sizes that are none', () => {
+  const make = (options: object) => () => new optim.Rprop([zeros([1])], options);
+  expect(make({ etas: [1, 1.2] })).toThrow('Expected a number from 0 to 1 and one above 1 for etas');
+  expect(make({ etas: 0.5 })).toThrow('for etas but received 0.5');
+  expect(make({ stepSizes: [1e-6] })).toThrow('Expected two numbers for stepSizes');
+  expect(make({ maximize: 1 })).toThrow('Expected a boolean for maximize');
+});
