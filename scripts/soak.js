@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
  * Long loops that must not grow: node scripts/soak.js [--share 0.1] [item ...]
- * Each item runs in a process of its own; a table shows what it took and what is allowed. Exit code 1 on a miss.
+ * Each item runs in a separate process; a table shows its memory and the limit. Exit code 1 if a limit is exceeded.
  * @module
  */
 import { spawn } from 'node:child_process';
@@ -29,7 +29,7 @@ const OPTIONS = /** @satisfies {OptionTable} */ ({
 
 const { options, args } = parseScript({
   script: 'soak.js',
-  description: 'Runs memory loops, each in a process of its own. Exit code 1 if one exceeds its limit.',
+  description: 'Runs memory loops, each in a separate process. Exit code 1 if one exceeds its limit.',
   argument: { name: '[items...]', description: 'loops to run (default: all)', choices: Object.keys(LIMITS) },
   options: OPTIONS,
 });

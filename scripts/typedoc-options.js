@@ -1,7 +1,7 @@
 /**
  * A plug-in of TypeDoc. A destructured parameter has no name in the code: here it is always the options. And what is
- * explained in another place needs no comment of its own: a setter beside its getter, a member of an anonymous type
- * (`{ values, indices }`) beside the function or property that has it.
+ * documented elsewhere needs no comment: a setter whose getter has one, a member of an anonymous type
+ * (`{ values, indices }`) whose function or property has one.
  * @module
  */
 import { Converter, DeclarationReflection, ReflectionKind } from 'typedoc';

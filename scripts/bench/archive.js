@@ -1,5 +1,5 @@
 /**
- * From an archive of CIFAR-10's exact format and size to the first batch, each time in a process of its own.
+ * From an archive of CIFAR-10's exact format and size to the first batch, each time in a separate process.
  * @module
  */
 import { execFileSync } from 'node:child_process';

@@ -10,7 +10,7 @@ import { machine, median, printRows, record } from './turns.js';
  */
 
 /**
- * The input pipeline: images a second into 128 x 128 batches of the loader, beside sharp and PyTorch, all taking turns;
+ * The input pipeline: images per second into 128 x 128 batches of the loader, compared with sharp and PyTorch in interleaved turns;
  * and a whole CIFAR-10 archive to its first batch. Nothing is done with the batches.
  * @param {{ batch: number, images: number, turns: number, pytorch?: string | undefined, archive: boolean, json?: boolean }} options
  */

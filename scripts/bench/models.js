@@ -1,5 +1,5 @@
 /**
- * Layers and whole models beside each other: the static convolution, every algorithm of the dynamic one, PyTorch.
+ * Compares layers and whole models: the static convolution, every algorithm of the dynamic one, PyTorch.
  * @module
  */
 import { ArgumentError, getNumThreads } from '../../dist/index.js';
@@ -12,7 +12,7 @@ import { machine, peakMemoryOf, print, printPeakMemory, takeTurns } from './turn
 /** @import { Contestant } from './turns.js' */
 
 /**
- * Times contestants and, each in a process of its own, their peak memory.
+ * Times contestants and measures the peak memory of each in a separate process.
  * @param {{ turns: number, budget: number, memory: boolean }} options
  * @param {string[]} words - The command line, for those processes.
  * @param {Record<string, () => Contestant>} makers

@@ -1,5 +1,5 @@
 /**
- * PyTorch in Python as a contestant: a process of its own that does a step when asked, so that it takes turns with ours.
+ * PyTorch in Python as a contestant: a separate process that runs a step on request, so that it takes turns with dyconv.
  * @module
  */
 import { spawn } from 'node:child_process';

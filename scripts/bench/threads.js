@@ -1,6 +1,6 @@
 /**
- * What the threads of an operation cost when the cores are shared: every policy in a process of its own, on a quiet
- * machine and beside processes that do nothing but count.
+ * What the threads of an operation cost when the cores are shared: every policy in a separate process, on a quiet
+ * machine and with busy processes.
  * @module
  */
 import { spawn } from 'node:child_process';
@@ -66,7 +66,7 @@ function report({ json, model, busy, rates }) {
     console.log(JSON.stringify({ what: 'threads', model, busy, machine: machine(), results }));
     return;
   }
-  console.log(`${model}, images/s; loaded: beside ${busy} busy processes\n${JSON.stringify(machine())}`);
+  console.log(`${model}, images/s; loaded: with ${busy} busy processes\n${JSON.stringify(machine())}`);
   printRows(
     Object.entries(results).map(([policy, own]) => ({
       policy,

@@ -1,5 +1,5 @@
 /**
- * What a training costs beside its arithmetic: the trainer's own time in a step, and checkpoints.
+ * The overhead of training: the trainer's share of a step, and checkpoints.
  * @module
  */
 import { mkdtempSync, rmSync, statSync } from 'node:fs';

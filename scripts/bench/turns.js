@@ -65,7 +65,7 @@ export async function takeTurns(contestants, { turns, budget = 30 }) {
 }
 
 /**
- * Peak memory of one contestant: the same command in a process of its own, with `--peak-of <name>`, which does one
+ * Peak memory of one contestant: the same command in a separate process, with `--peak-of <name>`, which does one
  * inference and two training steps and prints its largest resident size.
  * @param {string[]} args - Arguments of bench.js. @param {string} name
  */

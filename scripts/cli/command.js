@@ -1,5 +1,5 @@
 /**
- * What every command shares: how it is defined, run by its script or by `npx dyconv`, and how its errors reach the user.
+ * Defines commands, runs them by their script or by `npx dyconv`, and reports their errors.
  * @module
  */
 import { Argument, Command } from 'commander';
@@ -23,7 +23,7 @@ import { printable } from './printable.js';
  * @property {string} [script] - The file in scripts/ that runs it. Default: `<name>.js`.
  * @property {string} description
  * @property {string[]} [examples] - What follows the name of the command; a line that begins with `npm ` is shown as it is.
- * @property {{ name: string, description: string, choices?: readonly string[] }} [argument] - What follows it beside options.
+ * @property {{ name: string, description: string, choices?: readonly string[] }} [argument] - Its arguments.
  * @property {T} options
  * @property {string | ((command: Command) => string)} [notes] - More text for the help.
  * @property {string} [errorPrefix] - In front of errors. Default: `error`.
@@ -60,7 +60,7 @@ export function defineGroup({ name, script = `${name}.js`, description, examples
 }
 
 /**
- * The command line of a script that is no command of the package.
+ * The options and arguments of a script that is not a command of the package.
  * @template {OptionTable} T
  * @param {{ script: string, description: string, argument?: { name: string, description: string, choices?: readonly string[] }, options: T }} spec
  */
@@ -93,16 +93,15 @@ function described(command, { script, description, examples }) {
 }
 
 /**
- * Runs a command and reports its errors. An error of ours, or of the file system, is one line on stderr and exit code 1;
- * `DYCONV_DEBUG=1` adds the stack. Anything else is a bug and shows its stack always.
+ * Runs a command and reports its errors. An error of dyconv or of the file system is one line on stderr and exit code 1;
+ * `DYCONV_DEBUG=1` adds the stack. Any other error is a bug and is printed with its stack.
  * @template {OptionTable} T
  * @param {Command} command - After parsing.
  * @param {CommandSpec<T>} spec
  */
 async function execute(command, { options: table, errorPrefix: prefix, run }) {
   const options = readOptions(command, table);
-  // Commander's own required options are checked before misspelt ones: then whoever types `--rnu` would only hear that
-  // `--run` is missing.
+  // Commander checks required options before unknown ones: for `--rnu` it would only report that `--run` is missing.
   for (const option of command.options) {
     if (
       option instanceof TableOption &&
@@ -139,7 +138,7 @@ export async function parse(program, command, words) {
   guardOutput();
   if (command) nameInErrors(command);
   const isAlone = words.length === (command === program ? 0 : 1);
-  // Without a sub-command, the list of them is what was asked for.
+  // A group without a sub-command lists its sub-commands.
   if (command && isAlone && command.commands.length > 0) command.outputHelp();
   else await program.parseAsync(words, { from: 'user' });
 }
@@ -160,7 +159,7 @@ export function nameOfOther(command, name) {
   return command.parent ? `${nameOf(command.parent)} ${name}` : `node scripts/${name}.js`;
 }
 
-/** What was typed behind the name of a command. @param {Command} command */
+/** The words on the command line after the name of a command. @param {Command} command */
 export function wordsOf(command) {
   const words = process.argv.slice(2);
   return command.parent ? words.slice(words.indexOf(command.name()) + 1) : words;

@@ -1,5 +1,5 @@
 /**
- * Measuring a checkpoint of a run and keeping the result in its directory.
+ * Evaluates a checkpoint of a run and writes the result into its directory.
  * @module
  */
 import { rm } from 'node:fs/promises';
@@ -19,7 +19,7 @@ import { lossOf, testLoader } from './training.js';
  * @param {RunConfig} config
  * @param {Omit<SourceOptions, 'split' | 'classes'>} options - `root`: default, that of the training.
  * @returns {Promise<InMemoryDataset>}
- * @throws {TrainingError} for a folder without test images of its own whose images are other ones than when it was split.
+ * @throws {TrainingError} for a folder without `train/` and `test/` whose images have changed since the training.
  */
 export async function loadTestSet(config, options) {
   const { classes, dataset, dataDir, trainImages, valImages, valSplit, limitTrain } = config;
@@ -32,7 +32,7 @@ export async function loadTestSet(config, options) {
   if (limitTrain === null && trainSet.length !== expected)
     throw new TrainingError(
       `${root}: expected ${expected} training images, as when the run was trained, but found ${trainSet.length}. ` +
-        'With other images the split into training and test images is another one.',
+        'Changed images change the split into training and test images.',
     );
   return testSet;
 }

@@ -1,11 +1,11 @@
 /**
- * Ctrl-C that lets the step under way finish.
+ * Ctrl-C that lets the current step finish.
  * @module
  */
 
 /**
  * The first SIGINT or SIGTERM aborts the signal; the second ends the process at once.
- * @param {{ message: string }} options - Told on stderr at the first.
+ * @param {{ message: string }} options - Printed on stderr at the first signal.
  */
 export function interruptible({ message }) {
   const controller = new AbortController();
@@ -36,7 +36,7 @@ export function interruptible({ message }) {
         throw error;
       }
     },
-    /** Gives Ctrl-C its usual meaning back. */
+    /** Restores the default behaviour of Ctrl-C. */
     release: () => void process.off('SIGINT', onSignal).off('SIGTERM', onSignal),
   };
 }

@@ -1,5 +1,5 @@
 /**
- * Options of train.js that only make sense with others, or without them. Checked before anything is loaded or downloaded.
+ * Combinations of options of train.js that are errors. Checked before anything is loaded or downloaded.
  * @module
  */
 import { ArgumentError } from '../../dist/errors.js';
@@ -38,7 +38,7 @@ function checkSchedule({ schedule, warmupEpochs, epochs }, given) {
   }
   if (schedule === 'one-cycle' && warmupEpochs > 0) {
     throw new ArgumentError(
-      `Expected no --warmup-epochs with --schedule one-cycle, which has a warm-up of its own, but received ${warmupEpochs}`,
+      `Expected no --warmup-epochs with --schedule one-cycle, which includes a warm-up, but received ${warmupEpochs}`,
     );
   }
   if (warmupEpochs >= epochs) {

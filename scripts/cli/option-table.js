@@ -1,6 +1,5 @@
 /**
- * From a table of options to what is made of it: the options of commander, which parse, help and complete, and the fields
- * of a run's configuration.
+ * Makes the options of commander (parsing, help, completion) and the fields of a run's configuration from a table of options.
  * @module
  */
 import { Option } from 'commander';

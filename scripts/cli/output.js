@@ -1,6 +1,6 @@
 /**
- * Output that nobody reads any more, or that cannot be written. A command goes on with its work: a training must not end
- * because `| head` has seen enough. The exit code tells that output was lost.
+ * Output whose reader has closed the pipe, or that cannot be written. A command continues: `| head` must not stop a training.
+ * The exit code reports lost output.
  * @module
  */
 
@@ -9,7 +9,7 @@ const CLOSED_PIPE = 141;
 
 let code = 0;
 
-/** Whether text was lost: a command that does nothing but print may stop. */
+/** Whether output was lost: a command that only prints may stop. */
 export function isOutputLost() {
   return code !== 0;
 }
@@ -30,7 +30,7 @@ export function guardOutput() {
   });
 }
 
-/** Every later write fails again: only the first is of interest. @param {NodeJS.ErrnoException} error @param {string} name */
+/** Later writes fail as well: only the first failure is reported. @param {NodeJS.ErrnoException} error @param {string} name */
 function lost(error, name) {
   if (isOutputLost()) return;
   code = error.code === 'EPIPE' ? CLOSED_PIPE : 1;

@@ -1,5 +1,5 @@
 /**
- * Sets of defaults for the options of train.js, and the warning where a data set is too small for the article's.
+ * Sets of default values for the options of train.js, and the warning if a data set is too small for the article's.
  * @module
  */
 
@@ -7,7 +7,7 @@
 /** @import { TrainOptions } from './train-options.js' */
 
 /**
- * What a recipe has in place of the defaults. `small` was chosen on 1,500 images of Fashion-MNIST: docs/training.md has the
+ * The default values that a recipe replaces. `small` was chosen on 1,500 images of Fashion-MNIST: docs/training.md has the
  * comparison.
  * @satisfies {Record<TrainOptions['recipe'], Partial<TrainOptions>>}
  */
@@ -24,7 +24,7 @@ export const RECIPES = {
   },
 };
 
-/** An epoch of fewer steps learns next to nothing: most of its time goes by in validation. */
+/** In an epoch of fewer steps, validation takes most of the time. */
 const FEW_STEPS = 10;
 
 /**
@@ -40,13 +40,13 @@ export function applyRecipe(options, given) {
     ([name]) => !given.has(/** @type {keyof TrainOptions} */ (name)),
   );
   const applied = { ...options, ...Object.fromEntries(missing) };
-  // A warm-up that was not asked for must not be an error: one-cycle has its own, and a single epoch has no room.
+  // The recipe's warm-up must not be an error: one-cycle includes one, and a single epoch has no room for it.
   const mayWarmUp = applied.schedule !== 'one-cycle' && applied.epochs > 1;
   return given.has('warmupEpochs') || mayWarmUp ? applied : { ...applied, warmupEpochs: 0 };
 }
 
 /**
- * What is wrong with the length of an epoch; null where nothing is.
+ * The warning about short epochs; null if they are long enough.
  * @param {Pick<RunConfig, 'trainImages' | 'batchSize' | 'accumulate' | 'recipe'>} config
  */
 export function epochWarning({ trainImages, batchSize, accumulate = 1, recipe }) {

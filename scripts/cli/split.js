@@ -1,5 +1,5 @@
 /**
- * Data sets split in two by `data.randomSplit`: images to validate with, and test images where a folder has none.
+ * Splits data sets with `data.randomSplit`: for validation, and for test images of a folder without `test/`.
  * @module
  */
 import { createDataset } from '../../dist/data/dataset.js';
@@ -9,11 +9,11 @@ import { ArgumentError } from '../../dist/errors.js';
 /** @import { InMemoryDataset } from '../../dist/data/dataset.js' */
 
 /**
- * Holds a share of every class out, as far as whole images allow. The images of both parts are copied, in the order of the
- * set: loaders are fastest with one array.
+ * Holds out a share of every class, rounded to whole images. The images of both parts are copied, in the order of the set:
+ * loaders are fastest with one array.
  * @param {InMemoryDataset} set
  * @param {{ share: number, seed: number, limit?: number | null | undefined }} options - `limit`: use this number of images, spread over the set.
- * @returns {{ rest: InMemoryDataset, held: InMemoryDataset } | null} Null where one of them would have no image.
+ * @returns {{ rest: InMemoryDataset, held: InMemoryDataset } | null} Null if one of them would have no image.
  */
 function splitSet(set, { share, seed, limit }) {
   const used = Math.min(set.length, limit ?? set.length);
@@ -34,7 +34,7 @@ function splitSet(set, { share, seed, limit }) {
  * @param {InMemoryDataset} set
  * @param {{ share: number, seed: number, limit?: number | null | undefined }} options - `limit`: use this number of images, spread over the set.
  * @returns {{ trainSet: InMemoryDataset, valSet: InMemoryDataset }}
- * @throws {ArgumentError} where a part would have no image.
+ * @throws {ArgumentError} if a part would have no image.
  */
 export function splitForValidation(set, options) {
   const parts = splitSet(set, options);
@@ -45,7 +45,7 @@ export function splitForValidation(set, options) {
   );
 }
 
-/** Of a folder that is not split: the share of the test images. */
+/** Share of the test images in a folder without `train/` and `test/`. */
 export const TEST_SHARE = 0.2;
 
 /**

@@ -30,7 +30,7 @@ export const command = defineCommand({
     const classifier = await serve.loadClassifier(run, { checkpoint, device: resolveDevice(device) });
     let failed = 0;
     for (const file of files) {
-      if (isOutputLost()) break; // nobody reads the rest
+      if (isOutputLost()) break; // The reader has closed the pipe.
       try {
         print(file, (await classifier.predict(file)).slice(0, top), json);
       } catch (error) {

@@ -7,7 +7,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { check, root, run, shell } from './steps.js';
 
-/** What is last committed, in a folder of its own. @param {string} work */
+/** A clone of the last commit. @param {string} work */
 export function fromClone(work) {
   const folder = join(work, 'clone é');
   check('git clone', () => run('git', ['clone', '--quiet', root, folder]));

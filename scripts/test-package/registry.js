@@ -1,6 +1,6 @@
 /**
  * A registry on the loopback that knows the packed tarballs and sends everything else to the usual one, so that a
- * package manager installs `dyconv` by its name, as it will once that is published. A process of its own: the
+ * package manager installs `dyconv` by its name, as it will once that is published. A separate process: the
  * checks wait for their commands.
  *
  * `node registry.js <usual registry> <tarball>...` prints its address, and serves until it is ended.
