@@ -100,23 +100,33 @@ function layerOf(file, layers) {
   return found === -1 ? layers.length : found;
 }
 
-/** No file imports itself through others, type imports included. One finding for each cycle, with its shortest path. */
+/** No file imports itself through others, and no folder does; type imports included. */
 function checkCycles() {
+  reportCycles(libImports.map(({ file, to }) => [file, to]));
+  const folders = libImports.map(({ file, to }) => [file, to].map((name) => unitOf(name, LIB).split('/')[0]));
+  reportCycles(folders.filter(([from, to]) => from !== to));
+}
+
+/**
+ * One finding for each cycle, with its shortest path.
+ * @param {string[][]} arrows From what to what.
+ */
+function reportCycles(arrows) {
   /** @type {Map<string, string[]>} */
   const graph = new Map();
-  for (const { file, to } of libImports) graph.set(file, [...(graph.get(file) ?? []), to]);
+  for (const [from, to] of arrows) graph.set(from, [...(graph.get(from) ?? []), to]);
   const reported = new Set();
   for (const start of graph.keys()) {
     if (reported.has(start)) continue;
     const path = pathBack(start, graph);
     if (!path) continue;
-    for (const file of path) reported.add(file);
+    for (const name of path) reported.add(name);
     findings.push(`lib/${start}: import cycle: ${[...path, start].join(' -> ')}`);
   }
 }
 
 /**
- * The files on the shortest path from a file back to itself; undefined if there is none.
+ * The names on the shortest path from a name back to itself; undefined if there is none.
  * @param {string} start @param {Map<string, string[]>} graph
  */
 function pathBack(start, graph) {

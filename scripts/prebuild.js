@@ -42,7 +42,7 @@ async function makePackage(out, build) {
   const { buildAddon } = await import('../dist/install/build.js');
   const { checkAddon } = await import('../dist/install/addon.js');
   const { addonPath, packageRoot, prebuiltPackage } = await import('../dist/native/load.js');
-  const { readLock } = await import('../dist/install/lock.js');
+  const { readLock } = await import('../dist/libtorch/lock.js');
   const libtorch = await ensureLibtorch();
   const { version } = readLock();
   if (libtorch.version !== version) {

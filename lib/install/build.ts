@@ -8,11 +8,11 @@ import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { DyconvError } from '../errors.js';
+import type { Libtorch } from '../libtorch/types.js';
 import { addonPath, type BuildConfig, packageRoot } from '../native/load.js';
 import { checkAddon } from './addon.js';
 import { cudaToolkit } from './cuda.js';
 import { installHint, missingTools } from './toolchain.js';
-import type { Libtorch } from './types.js';
 
 /** Options of {@link buildAddon}. */
 export interface BuildOptions {

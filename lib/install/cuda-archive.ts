@@ -7,14 +7,14 @@ import { rm } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { ArgumentError, DownloadError, describe } from '../errors.js';
 import { download, hashFile } from '../files/download.js';
+import { type Manifest, publish, readManifest } from '../libtorch/cache.js';
+import { inspectLibtorch } from '../libtorch/inspect.js';
+import { readLock } from '../libtorch/lock.js';
+import type { Libtorch } from '../libtorch/types.js';
 import { unpackLibtorch } from './archive.js';
-import { type Manifest, publish, readManifest } from './cache.js';
 import { withFolder } from './cache-lock.js';
-import { inspectLibtorch } from './inspect.js';
-import { readLock } from './lock.js';
 import type { Reporter } from './reporter.js';
 import { isOffline } from './sources.js';
-import type { Libtorch } from './types.js';
 
 /** Options of {@link ensureCudaArchive}. */
 export interface CudaArchiveOptions {

@@ -10,17 +10,17 @@ import { dirname, join, resolve } from 'node:path';
 import rsort from 'semver/functions/rsort.js';
 import { DownloadError } from '../errors.js';
 import { openZip } from '../files/zip.js';
+import { type Manifest, publish, readManifest } from '../libtorch/cache.js';
+import { inspectLibtorch } from '../libtorch/inspect.js';
+import { readLock } from '../libtorch/lock.js';
+import type { Libtorch } from '../libtorch/types.js';
 import { extract, unpackLibtorch } from './archive.js';
-import { type Manifest, publish, readManifest } from './cache.js';
 import { withFolder } from './cache-lock.js';
 import { type CudaRequest, hasNvidiaDriver } from './cuda.js';
 import { ensureCudaArchive, findCudaArchive } from './cuda-archive.js';
-import { inspectLibtorch } from './inspect.js';
 import { detectLibc, LIBC_FIX, type Libc, libcProblem } from './libc.js';
-import { readLock } from './lock.js';
 import { createReporter, type Reporter } from './reporter.js';
 import { type FetchedFile, fetchWithPip, isOffline } from './sources.js';
-import type { Libtorch } from './types.js';
 
 /** One pinned wheel. */
 export interface PinnedWheel {

@@ -3,11 +3,12 @@
  * @module
  */
 
+import type { Libtorch } from '../libtorch/types.js';
 import { setupCommand } from '../native/load.js';
 import type { AddonFacts } from './addon.js';
 import { cudaToolkit, findGpus, findNvcc } from './cuda.js';
 import type { Probe } from './toolchain.js';
-import type { Finding, Libtorch } from './types.js';
+import type { Finding } from './types.js';
 
 /** Input of {@link cudaFindings}. */
 export interface CudaState {

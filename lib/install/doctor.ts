@@ -7,6 +7,10 @@ import { readdirSync, readFileSync, statfsSync, statSync } from 'node:fs';
 import { availableParallelism, cpus, totalmem } from 'node:os';
 import { dirname, join } from 'node:path';
 import satisfies from 'semver/functions/satisfies.js';
+import { cacheDirectory } from '../libtorch/cache.js';
+import { inspectLibtorch } from '../libtorch/inspect.js';
+import { type LibtorchArtifact, readLock } from '../libtorch/lock.js';
+import type { Libtorch } from '../libtorch/types.js';
 import {
   type Addon,
   dyconvCommand,
@@ -18,14 +22,11 @@ import {
   setupCommand,
 } from '../native/load.js';
 import { type AddonCheck, checkAddon } from './addon.js';
-import { cacheDirectory } from './cache.js';
 import { cudaFindings } from './doctor-cuda.js';
-import { inspectLibtorch } from './inspect.js';
 import { detectLibc, LIBC_FIX, type Libc, libcProblem, libcText } from './libc.js';
 import { findLibtorch } from './libtorch.js';
-import { type LibtorchArtifact, readLock } from './lock.js';
 import { installHint, missingTools, type Probe, runProbe } from './toolchain.js';
-import type { Finding, Libtorch } from './types.js';
+import type { Finding } from './types.js';
 
 /** Input of {@link diagnose}; replaced in tests. */
 export interface DoctorOptions {

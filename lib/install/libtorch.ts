@@ -7,14 +7,15 @@ import { existsSync, statSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
 import { ArgumentError, DownloadError, describe } from '../errors.js';
 import { hashFile } from '../files/download.js';
+import { cacheDirectory, publish, readManifest } from '../libtorch/cache.js';
+import { inspectLibtorch, type LibtorchInfo } from '../libtorch/inspect.js';
+import { acceptsVersion, type LibtorchArtifact, type LibtorchLock, readLock } from '../libtorch/lock.js';
+import type { Flavour, Libtorch } from '../libtorch/types.js';
 import { unpackLibtorch } from './archive.js';
-import { cacheDirectory, publish, readManifest } from './cache.js';
 import { isDiskFull, withFolder } from './cache-lock.js';
 import { cudaRequest } from './cuda.js';
 import { ensureCudaLibtorch, findCudaLibtorch } from './cuda-libtorch.js';
-import { inspectLibtorch, type LibtorchInfo } from './inspect.js';
 import { detectLibc, LIBC_FIX, type Libc, libcProblem } from './libc.js';
-import { acceptsVersion, type LibtorchArtifact, type LibtorchLock, readLock } from './lock.js';
 import { findPythonTorch } from './python.js';
 import { createReporter, type Reporter } from './reporter.js';
 import {
@@ -25,7 +26,6 @@ import {
   type SourceContext,
   zipSource,
 } from './sources.js';
-import type { Flavour, Libtorch } from './types.js';
 
 /** Options of {@link ensureLibtorch}. All have defaults for an installation. */
 export interface EnsureLibtorchOptions {

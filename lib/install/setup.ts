@@ -7,12 +7,12 @@ import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { DyconvError } from '../errors.js';
 import { writeFileAtomic } from '../files/atomic.js';
+import { sameRelease } from '../libtorch/lock.js';
+import type { Libtorch } from '../libtorch/types.js';
 import { type Addon, addonPath, findAddon, findPrebuilt, libtorchNote } from '../native/load.js';
 import { checkAddon } from './addon.js';
 import { buildAddon, isUpToDate } from './build.js';
 import { ensureLibtorch } from './libtorch.js';
-import { sameRelease } from './lock.js';
-import type { Libtorch } from './types.js';
 
 /** Options of {@link setup}. */
 export interface SetupOptions {

@@ -9,9 +9,9 @@ import { mkdir, mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DownloadError } from '../errors.js';
 import { download, hashFile } from '../files/download.js';
-import type { LibtorchArtifact, PinnedFile } from './lock.js';
+import type { LibtorchArtifact, PinnedFile } from '../libtorch/lock.js';
+import type { SourceName } from '../libtorch/types.js';
 import type { Reporter } from './reporter.js';
-import type { SourceName } from './types.js';
 
 /** Arguments of a source. */
 export interface SourceContext {

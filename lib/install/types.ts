@@ -1,24 +1,7 @@
 /**
- * Types that several modules of the installation share: which libtorch there is, and what the doctor reports.
+ * What the doctor reports.
  * @module
  */
-
-/** Which build of libtorch. */
-export type Flavour = 'cpu' | 'cuda';
-
-/** A place that libtorch is fetched from: the official wheel, the official archive, or pip. */
-export type SourceName = 'download' | 'zip' | 'pip';
-
-/** Where libtorch is. */
-export interface Libtorch {
-  /** Absolute; holds `lib/` and `include/`. */
-  dir: string;
-  /** Such as `2.13.0`. */
-  version: string;
-  flavour: Flavour;
-  /** How it was found. */
-  source: 'LIBTORCH' | 'LIBTORCH_USE_PYTORCH' | 'cache' | SourceName;
-}
 
 interface Line {
   /** What was looked at, such as `libtorch`. */

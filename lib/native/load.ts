@@ -12,9 +12,9 @@ import { constants } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { DyconvError } from '../errors.js';
-import { cacheDirectory, readManifest } from '../install/cache.js';
-import { inspectLibtorch, libraryName } from '../install/inspect.js';
-import { readLock, sameRelease } from '../install/lock.js';
+import { cacheDirectory, readManifest } from '../libtorch/cache.js';
+import { inspectLibtorch, libraryName } from '../libtorch/inspect.js';
+import { readLock, sameRelease } from '../libtorch/lock.js';
 import { withBoundedSpinning } from './threads.js';
 
 /** CMake's build types; the package loads `Release`. */

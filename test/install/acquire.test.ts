@@ -5,9 +5,9 @@ import { chmodSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ArgumentError, DownloadError } from '../../lib/errors.js';
-import { readManifest } from '../../lib/install/cache.js';
 import { ensureLibtorch, findLibtorch } from '../../lib/install/libtorch.js';
 import { downloadSource, zipSource } from '../../lib/install/sources.js';
+import { readManifest } from '../../lib/libtorch/cache.js';
 import { zip } from '../support/zip.js';
 import * as support from './support.js';
 

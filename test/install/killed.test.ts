@@ -3,8 +3,8 @@ import { spawn } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { readManifest } from '../../lib/install/cache.js';
 import { type EnsureLibtorchOptions, ensureLibtorch, findLibtorch } from '../../lib/install/libtorch.js';
+import { readManifest } from '../../lib/libtorch/cache.js';
 import * as support from './support.js';
 
 const { goodWheel, isolated, sendFile, serve, writeTree } = support;

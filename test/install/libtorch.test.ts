@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { ArgumentError, DownloadError } from '../../lib/errors.js';
-import { cacheDirectory, readManifest } from '../../lib/install/cache.js';
 import { ensureLibtorch } from '../../lib/install/libtorch.js';
-import { acceptsVersion, readLock, sameRelease } from '../../lib/install/lock.js';
 import { downloadSource, pipSource } from '../../lib/install/sources.js';
+import { cacheDirectory, readManifest } from '../../lib/libtorch/cache.js';
+import { acceptsVersion, readLock, sameRelease } from '../../lib/libtorch/lock.js';
 import { zip } from '../support/zip.js';
 import * as support from './support.js';
 

@@ -4,9 +4,9 @@ import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { devNull } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { readManifest } from '../../lib/install/cache.js';
 import { ensureLibtorch } from '../../lib/install/libtorch.js';
 import { downloadSource, pipSource } from '../../lib/install/sources.js';
+import { readManifest } from '../../lib/libtorch/cache.js';
 import { zip } from '../support/zip.js';
 import * as support from './support.js';
 

@@ -12,9 +12,9 @@ import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import type { EnsureLibtorchOptions } from '../../lib/install/libtorch.js';
-import type { LibtorchLock } from '../../lib/install/lock.js';
 import type { Reporter } from '../../lib/install/reporter.js';
 import { downloadSource } from '../../lib/install/sources.js';
+import type { LibtorchLock } from '../../lib/libtorch/lock.js';
 import { type ZipEntry, zip } from '../support/zip.js';
 
 export const WHEEL_NAME = 'torch-2.13.0+cpu-cp311-cp311-linux_x86_64.whl';

@@ -58,8 +58,8 @@ it('is content with the designed layout', () => {
 it.each<[string, Record<string, string>, string]>([
   [
     'an import against the arrows',
-    { 'lib/tensor/print.ts': "import {\n  Step,\n} from '../train/step.js';\n" },
-    'lib/tensor/print.ts: tensor must not import train (as a value)',
+    { 'lib/tensor/print.ts': "import {\n  page,\n} from '../report/page.js';\n" },
+    'lib/tensor/print.ts: tensor must not import report (as a value)',
   ],
   [
     'a re-export against the arrows',
@@ -169,4 +169,15 @@ it.each<[string, Record<string, string>, string]>([
   ],
 ])('finds %s', (_what, changes, expected) => {
   expect(findings(changes)).toEqual([expected]);
+});
+
+it('finds an import cycle of folders, also where no file is in one', () => {
+  const rules = GOOD['scripts/layout.js']!.replace(
+    "nn: ['types:tensor']",
+    "nn: ['types:tensor', 'types:train']",
+  );
+  const other = { 'lib/nn/other.ts': "import type { Step } from '../train/step.js';\n" };
+  expect(findings({ ...other, 'scripts/layout.js': rules })).toEqual([
+    'lib/nn: import cycle: nn -> train -> nn',
+  ]);
 });
