@@ -1,5 +1,5 @@
 /**
- * Compiles lib/ to dist/ where that is needed: in a git clone. The published package brings its dist/ along.
+ * Compiles lib/ to dist/ in a git clone. The published package contains dist/.
  * @module
  */
 import { spawnSync } from 'node:child_process';
@@ -10,15 +10,15 @@ import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
-/** The library, and the script of the report's page, which has a browser's types. */
+/** The library, and the script of the report page, which uses the types of browsers. */
 const PROJECTS = ['tsconfig.json', 'lib/report/browser/tsconfig.json'];
 
-/** Makes sure that dist/ is there and not older than lib/. Ends the process where that cannot be done. */
+/** Updates dist/ if it is missing or older than lib/. Ends the process if that fails. */
 export function ensureDist() {
   if (isCurrent()) return;
   const tsc = findTypeScript();
   if (!tsc) {
-    // An older dist/ beats none; only a clone without its development dependencies gets here.
+    // An outdated dist/ is better than none. This happens only in a clone without development dependencies.
     if (existsSync(join(root, 'dist', 'index.js'))) return;
     console.error(
       'dyconv: dist/ is missing and TypeScript is not installed. Run `npm install` in this folder.',
@@ -27,7 +27,7 @@ export function ensureDist() {
   }
   console.error('Compiling TypeScript ...');
   for (const project of PROJECTS) {
-    // Files written in spite of errors would pass for current the next time.
+    // Files that were written despite errors would be considered up to date the next time.
     const args = [tsc, '-p', join(root, project), '--noEmitOnError'];
     const child = spawnSync(process.execPath, args, { stdio: ['ignore', 2, 2] });
     if (child.status !== 0) {

@@ -23,7 +23,7 @@ const program = new Command('npx dyconv')
   .configureHelp({ subcommandTerm: (command) => command.name() })
   .addHelpText('after', '\nnpx dyconv help <command> lists its options.');
 
-// The others are there for the list and for suggestions.
+// The others are declared for the list and for suggestions.
 for (const [name, { summary }] of Object.entries(COMMANDS))
   program.addCommand(name === named ? await loadCommand(name) : new Command(name).summary(summary));
 
@@ -34,7 +34,7 @@ program
   .action(async (/** @type {string[]} */ path) => {
     if (path.length === 0) return program.outputHelp();
     const isKnown = program.commands.some((command) => command.name() === path[0]);
-    // An unknown name is reported with the one that was probably meant.
+    // The error for an unknown name suggests a similar one.
     await program.parseAsync(isKnown ? [...path, '--help'] : path.slice(0, 1), { from: 'user' });
   });
 

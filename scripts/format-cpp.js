@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /**
- * Formats the C++ and CUDA sources with clang-format; with --check it only says which files are not formatted.
+ * Formats the C++ and CUDA sources with clang-format; with --check it only lists unformatted files.
  * @module
  */
 import { spawnSync } from 'node:child_process';
@@ -33,7 +33,7 @@ if (files.length > 0) {
 }
 if (!process.exitCode) console.log(`${files.length} C++ files ${check ? 'checked' : 'formatted'}`);
 
-/** The pinned one of the development dependencies, so that everybody's result is the same; else the system's. */
+/** The clang-format of the development dependencies, so that results are reproducible; otherwise the system's. */
 function clangFormat() {
   try {
     return createRequire(import.meta.url)('clang-format').getNativeBinary();

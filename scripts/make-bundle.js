@@ -1,5 +1,5 @@
 /**
- * Makes the small data set that comes with the package, data/bundled: the first images of every class of Fashion-MNIST,
+ * Creates the small data set of the package, data/bundled: the first images of every class of Fashion-MNIST,
  * in the order of the original files.
  *
  *   apt-get install dataset-fashion-mnist && npm run build:ts && node scripts/make-bundle.js

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
- * Makes the tarballs that are published: `dyconv`, without what only its developers need, and the
- * prebuilt add-on of this platform, which the first names as an optional dependency.
+ * Creates the tarballs to publish: `dyconv`, without files for developers only, and the
+ * prebuilt add-on of this platform, which is an optional dependency of the first.
  * @module
  */
 import { spawnSync } from 'node:child_process';
@@ -66,7 +66,7 @@ function stagePackage(folder, targets) {
     mkdirSync(dirname(join(folder, path)), { recursive: true });
     cpSync(join(root, path), join(folder, path));
   }
-  // What TypeScript left of files that are gone does not travel, and neither do source maps.
+  // Leaves out compiled files whose source was removed, and source maps.
   for (const { path } of files.filter(({ path }) => path.startsWith('dist/'))) {
     const source = path.replace(/^dist\//, 'lib/').replace(/\.(d\.ts|js)$/, '.ts');
     if (!existsSync(join(root, source))) continue;

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
- * Packs the built add-on for npm as the package of this platform, `@dyconv/<platform>-<arch>`: the add-on without the
- * path of the libtorch it was built with, and what the licences ask for.
+ * Packs the built add-on as the npm package of this platform, `@dyconv/<platform>-<arch>`: the add-on without the
+ * path of its libtorch, and the required licences.
  * @module
  */
 import { spawnSync } from 'node:child_process';
@@ -82,7 +82,7 @@ async function makePackage(out, build) {
   };
   writeFileSync(join(folder, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`);
   copyFileSync(join(packageRoot, 'LICENSE'), join(folder, 'LICENSE'));
-  // Code of libtorch's headers is compiled into the add-on.
+  // The add-on contains code of libtorch's headers.
   const notice = ['LICENSE', 'LICENSE.txt']
     .map((file) => join(libtorch.dir, 'licenses', file))
     .find(existsSync);
@@ -116,7 +116,7 @@ function removeRunPath(addon) {
 }
 
 /**
- * The newest symbol versions of the system's libraries that the add-on asks for: older systems cannot load it.
+ * The newest symbol versions of system libraries that the add-on needs: older systems cannot load it.
  * @param {string} addon
  */
 function neededVersions(addon) {

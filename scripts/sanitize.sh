@@ -4,7 +4,7 @@
 #   scripts/sanitize.sh --fuzz [options]      scripts/fuzz.js under AddressSanitizer
 #   scripts/sanitize.sh --valgrind [files]    every test, or those named, of the ordinary build under valgrind's memcheck
 #   scripts/sanitize.sh --valgrind --smoke    scripts/sanitize/smoke.js alone
-# The instrumented add-on is built in a copy (DYCONV_SANITIZE_DIR, default a folder beside the temporary files, kept for the
+# The instrumented add-on is built in a copy (DYCONV_SANITIZE_DIR, default a folder in the folder of temporary files, kept for the
 # next run), so that the ordinary build stays as it is.
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
- * Tries the package as its users would: `npm install` of the tarballs into fresh projects, in a folder with spaces and
- * letters that are not ASCII. The source build makes it take minutes; test/install/package.test.ts is its quick part.
+ * Tests the package like a user: `npm install` of the tarballs in new projects, in a folder with spaces and
+ * non-ASCII letters. The build from source takes minutes; test/install/package.test.ts is the fast part.
  * @module
  */
 import { existsSync, mkdtempSync, rmSync, statSync, symlinkSync } from 'node:fs';

@@ -261,7 +261,7 @@ export class Loader<B = Batch> implements AsyncIterable<B> {
     if (mix && !this.dataset.classes) throw invalidArgument('dataset.classes', 'names, for mix', undefined);
     if (collate && (transform || mix || augmentOn === 'device'))
       throw new ArgumentError(
-        `Expected no ${transform ? 'transform' : mix ? 'mix' : "augmentOn: 'device'"} beside collate, which makes the batch`,
+        `Expected no ${transform ? 'transform' : mix ? 'mix' : "augmentOn: 'device'"} with collate, which makes the batch`,
       );
   }
 

@@ -5,7 +5,7 @@ const MB = 2 ** 20;
 const peak = () => process.resourceUsage().maxRSS / 1024;
 
 /**
- * Resident memory of loops that never dispose: what V8 and the add-on free by themselves.
+ * Resident memory of loops that never dispose, in which only V8 and the add-on free memory.
  * @param {{ tensors: number, json?: boolean }} options
  */
 export async function measureMemory({ tensors, json }) {

@@ -5,7 +5,7 @@ import { machine, median, printRows, record } from './turns.js';
 const CALLS = 20_000;
 
 /**
- * Microseconds a call, JavaScript to JavaScript, medians over interleaved turns.
+ * Microseconds per call from JavaScript, medians over interleaved turns.
  * @param {{ json?: boolean, pytorch?: string | undefined }} options
  */
 export async function measureOverhead({ json, pytorch }) {

@@ -1,5 +1,5 @@
 /**
- * Fair timing: everything that is compared takes turns in one run, so that a slow moment of the machine hits all of it.
+ * Fair timing: all contestants take turns in one run, so that slow moments of the machine affect all of them.
  * @module
  */
 import { execFileSync } from 'node:child_process';
@@ -9,8 +9,8 @@ import { fileURLToPath } from 'node:url';
 import { cpuCapability, cuda, getNumThreads, version } from '../../dist/index.js';
 
 /**
- * Something to be timed. `infer` and `train` do one step and return its milliseconds where they know better than the
- * caller (another process does); `release` ends it.
+ * A contestant. `infer` and `train` do one step and may return its milliseconds, if another process measures
+ * them; `release` ends it.
  * @typedef {{ infer: () => unknown, train: () => unknown, release?: () => void }} Contestant
  * @typedef {{ infer_ms: number, train_ms: number, peak_rss_mb?: number, turns: number }} Result
  */
@@ -32,7 +32,7 @@ async function time(step) {
 
 /**
  * Medians over interleaved turns. The first turn of each warms up. A contestant that has used up its budget of seconds
- * takes no more turns: the slow reference need not hold up the rest.
+ * takes no more turns, so that the slow reference does not delay the others.
  * @param {Record<string, Contestant>} contestants
  * @param {{ turns: number, budget?: number }} options
  * @returns {Promise<Record<string, Result>>}
@@ -50,7 +50,7 @@ export async function takeTurns(contestants, { turns, budget = 30 }) {
       for (const what of /** @type {const} */ (['infer', 'train'])) {
         const ms = await time(contestant[what]);
         own.spent += ms;
-        // One very slow step is its own warm-up.
+        // For very slow contestants, the first step counts.
         if (turn > 0 || ms > (budget * 1000) / 4) own[what].push(ms);
       }
     }

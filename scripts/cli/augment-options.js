@@ -1,5 +1,5 @@
 /**
- * The options of train.js that say what happens to training images.
+ * The augmentation options of train.js.
  * @module
  */
 import { inGroup } from './option-table.js';
@@ -7,7 +7,7 @@ import { jitterStrengths, nonNegativeInteger, number, oneOf } from './value-type
 
 /** @import { OptionTable } from './types.js' */
 
-/** Of --padding, in pixels. */
+/** Default of --padding in pixels. */
 export const DEFAULT_PADDING = 4;
 
 const probability = number({ min: 0, max: 1 });

@@ -1,5 +1,5 @@
 /**
- * What happens to training images: the options of the loader, from the configuration of a run.
+ * Augmentation of training images: the loader's options from the configuration of a run.
  * @module
  */
 import { data } from '../../dist/index.js';
@@ -10,7 +10,7 @@ import { DEFAULT_PADDING } from './augment-options.js';
 /** @import { RunConfig } from '../../dist/train/index.js' */
 /** @import { Draft } from './config.js' */
 
-/** Side of the image that a resized crop is taken from, as a multiple of the crop's: in the article 130 for 128. */
+/** Ratio of the size before the crop to the size of the crop: in the article 130 / 128. */
 const MARGIN = 130 / 128;
 
 /**
@@ -51,7 +51,7 @@ function trainTransform(config) {
 }
 
 /**
- * What is done to whole batches; nothing in most runs.
+ * MixUp and CutMix; none in most runs.
  * @param {Draft} config
  */
 function mixOf({ mixup, cutmix, mixProb }) {
@@ -64,7 +64,7 @@ function mixOf({ mixup, cutmix, mixProb }) {
 }
 
 /**
- * How batches are laid out, those of the test images too.
+ * The format of batches, also for test images.
  * @param {Pick<RunConfig, 'batchDtype' | 'memoryFormat' | 'augmentOn'>} config
  * @returns {Pick<LoaderOptions, 'dtype' | 'memoryFormat' | 'augmentOn'>}
  */
@@ -77,7 +77,7 @@ export function batchFormat({ batchDtype, memoryFormat, augmentOn }) {
 }
 
 /**
- * The loader's options that make training batches of images.
+ * The loader's options for training batches.
  * @param {Draft} config
  * @returns {Pick<LoaderOptions, 'transform' | 'mix' | 'dtype' | 'memoryFormat' | 'augmentOn'>}
  */

@@ -1,11 +1,11 @@
 /**
- * Colours on a terminal alone.
+ * Colours, only on terminals.
  * @module
  */
 import pc from 'picocolors';
 
 /**
- * Picocolors for a stream: without colours where it is no terminal, whatever `CI` sets; `NO_COLOR` turns them off there
+ * Picocolors for a stream: without colours if it is not a terminal, even if `CI` is set; `NO_COLOR` disables them on terminals
  * too.
  * @param {NodeJS.WriteStream} stream
  */

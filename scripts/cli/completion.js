@@ -1,20 +1,20 @@
 /**
- * Scripts that complete commands, options and their values in a shell, made from what commander knows of them.
+ * Scripts for shell completion of commands, options and values, generated from the definitions in commander.
  * @module
  */
 import { TableOption } from './option-table.js';
 
 /** @import { Argument, Command, Option } from 'commander' */
 
-/** Shells there is a script for. */
+/** Supported shells. */
 export const SHELLS = /** @type {const} */ (['bash', 'zsh', 'fish']);
 
 /**
- * An option as a shell sees it. `values`: a list, `files`, or null where anything else is expected; undefined for a flag.
+ * An option for completion. `values`: a list, `files`, or null for other values; undefined for a flag.
  * @typedef {{ long: string, description: string, values?: readonly string[] | 'files' | null | undefined }} ShellOption
  */
 /**
- * A command, or a sub-command such as `bench layer`. `values`: what its arguments are.
+ * A command, or a sub-command such as `bench layer`. `values`: values of its arguments.
  * @typedef {{ path: string[], summary: string, options: ShellOption[], subcommands: ShellCommand[], values: readonly string[] | 'files' | null }} ShellCommand
  */
 

@@ -1,5 +1,5 @@
 /**
- * From the options of train.js to the configuration of a run.
+ * Converts the options of train.js to the configuration of a run.
  * @module
  */
 import { ArgumentError, cuda, DeviceError, train } from '../../dist/index.js';
@@ -16,11 +16,11 @@ import { TRAIN_OPTIONS } from './train-options.js';
 /** What a configuration has of data sets. @typedef {{ length: number, classes: readonly string[], shape: readonly number[] }} SetFacts */
 /** @typedef {ReadonlySet<keyof TrainOptions>} Given */
 
-/** Side of the square images the article's networks take, in pixels. */
+/** Side of the square input images of the article's networks in pixels. */
 const IMAGE_SIZE = 128;
 
 /**
- * `auto` is CUDA where there is a usable device.
+ * `auto` is CUDA if there is a usable device.
  * @param {'auto' | Device} device - A value of --device.
  * @returns {Device}
  * @throws {DeviceError} if there is no such device.
@@ -39,7 +39,7 @@ export function resolveDevice(device) {
 }
 
 /**
- * The configuration a new run is started with.
+ * The configuration of a new run.
  * @param {TrainOptions} options
  * @param {{ trainSet: SetFacts, valSet: SetFacts }} sets
  * @returns {Draft}
@@ -75,7 +75,7 @@ function augmentOn({ augmentOn: where }, device) {
 }
 
 /**
- * The configuration once the model is there: with its size, and without what only dynamic layers use.
+ * The configuration after the model is created: with its size, and without fields for dynamic layers if it has none.
  * @param {Draft} draft
  * @param {nn.Module} model
  * @returns {RunConfig}
@@ -88,7 +88,7 @@ export function completeConfig(draft, model) {
 }
 
 /**
- * The configuration a run is continued with: the one it was started with, but for options that may be replaced.
+ * The configuration of a resumed run: the original one, except for options that may be replaced.
  * @param {RunConfig} config
  * @param {TrainOptions} options
  * @param {Given} given - Options on the command line.
@@ -120,7 +120,7 @@ export function resumedConfig(config, options, given) {
  * @param {unknown} value - On the command line.
  */
 function checkResumed(flag, { resume }, kept, value) {
-  // What is chosen automatically is what the run chose.
+  // Automatic choices are those of the run.
   if (resume !== undefined || value === 'auto' || JSON.stringify(value) === JSON.stringify(kept)) return;
   const expected = kept === undefined ? `no ${flag}` : `${kept} for ${flag}`;
   throw new ArgumentError(

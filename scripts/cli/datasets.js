@@ -1,5 +1,5 @@
 /**
- * Data sets by the names the commands take.
+ * Data sets of the commands.
  * @module
  */
 import { stat } from 'node:fs/promises';
@@ -21,7 +21,7 @@ import { splitForTest, TEST_SHARE } from './split.js';
  * @returns {Promise<InMemoryDataset>}
  */
 export async function loadDataset(name, options) {
-  // Folders are counted in pictures, files in bytes.
+  // Folders are counted in images, files in bytes.
   const amountOf = (/** @type {number} */ done) =>
     name === 'folder' ? `${done} pictures` : `${(done / 1e6).toFixed(1)} MB`;
   const bars = sourceBars(process.stderr, amountOf);
@@ -49,7 +49,7 @@ export async function loadSplits(name, options) {
 /** Whether a folder has neither `train` nor `test`, so that both splits would be the same images. @param {string} root */
 export async function isUnsplit(root) {
   const found = await Promise.all(
-    ['', 'train', 'test'].map((name) => stat(join(root, name)).catch(() => null)), // reported where it is read
+    ['', 'train', 'test'].map((name) => stat(join(root, name)).catch(() => null)), // reported when it is read
   );
   const [isThere, ...isSplit] = found.map((entry) => entry?.isDirectory() ?? false);
   return isThere === true && !isSplit.includes(true);

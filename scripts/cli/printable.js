@@ -1,11 +1,11 @@
 /**
- * Text of foreign origin on its way to a terminal: names of files and classes may hold control sequences.
+ * Untrusted text for terminals: names of files and classes may contain control sequences.
  * @module
  */
 
 /** @typedef {typeof import('../../dist/text.js').printable} Printable */
 
-// Commands that install the package run before it is compiled; what they print is of their own making.
+// Commands that install the package run before it is compiled; they do not print untrusted text.
 /** @type {{ printable: Printable }} */
 const { printable } = await import('../../dist/text.js').catch(() => ({
   printable: (/** @type {string} */ text) => text,
@@ -14,7 +14,7 @@ const { printable } = await import('../../dist/text.js').catch(() => ({
 export { printable };
 
 /**
- * JSON on one line. JSON itself escapes the first 32 control characters alone.
+ * JSON on one line. JSON itself escapes only the first 32 control characters.
  * @param {unknown} value
  */
 export function printableJson(value) {

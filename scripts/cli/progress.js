@@ -1,5 +1,5 @@
 /**
- * The progress of a training: a bar on a terminal, lines of text elsewhere.
+ * The progress of a training: a bar on a terminal, otherwise lines of text.
  * @module
  */
 import cliProgress from 'cli-progress';
@@ -85,7 +85,7 @@ export function jsonProgress() {
 }
 
 /**
- * The line the article prints per epoch, with the speed.
+ * The line of the article per epoch, with the speed.
  * @param {EpochRecord} record
  * @param {number} epochs
  * @param {string} label

@@ -1,5 +1,5 @@
 /**
- * The learning rate over a run.
+ * The learning-rate schedule of a run.
  * @module
  */
 import { optim } from '../../dist/index.js';
@@ -7,8 +7,8 @@ import { optim } from '../../dist/index.js';
 /** @import { Draft } from './config.js' */
 
 /**
- * The scheduler of a run and when it steps. Whatever changes within an epoch is a function of the step alone, so that a
- * resumed run goes on exactly.
+ * The scheduler of a run and when it steps. Values that change within an epoch depend only on the step, so that a
+ * resumed run continues exactly.
  * @param {import('../../dist/index.js').optim.Optimizer} optimizer
  * @param {Draft} config
  * @param {number} batches - Of an epoch.
@@ -22,7 +22,7 @@ export function createScheduler(optimizer, config, batches) {
     const scheduler = new optim.lr.OneCycleLR(optimizer, {
       maxLr: lr,
       totalSteps: total,
-      cycleMomentum: false, // that of the run stays as it was chosen
+      cycleMomentum: false, // keeps the choice of the run
     });
     return { scheduler, schedulerInterval: 'step' };
   }

@@ -21,7 +21,7 @@ import {
 /** Sets of defaults: recipe.js has their values. */
 export const RECIPE_NAMES = /** @type {const} */ (['article', 'small']);
 
-/** Schedules of the learning rate. */
+/** Learning-rate schedules. */
 export const SCHEDULES = /** @type {const} */ (['milestones', 'cosine', 'one-cycle', 'constant']);
 
 const RUN = inGroup(

@@ -1,5 +1,5 @@
 /**
- * From a run's configuration to a finished run: what train.js and demo.js share.
+ * Trains a run from its configuration, for train.js and demo.js.
  * @module
  */
 import {
@@ -26,12 +26,12 @@ import { splitForValidation } from './split.js';
 
 /** @typedef {ReturnType<typeof assemble>} Parts */
 
-/** A step is logged every so many batches, as in the article. */
+/** Number of batches between logged steps, as in the article. */
 const LOG_EVERY = 10;
 
 /**
- * Loads both splits of a data set, and holds images for validation out of the training set where that is asked for: else the
- * test images are those of the validation. Labels are counted by the classes of the training set; a run that is resumed has its own.
+ * Loads both splits of a data set, and holds out validation images from the training set if requested; otherwise the
+ * test images are used for validation. Labels are indices into the classes of the training set; a resumed run has its own.
  * @param {Pick<TrainOptions, 'download' | 'verify' | 'skipUnreadable'>} options
  * @param {Pick<RunConfig, 'dataset' | 'seed'> & { valSplit?: number | null | undefined, dataDir: string, limitTrain?: number | null | undefined, classes?: string[] }} config
  * @param {AbortSignal} signal
@@ -48,7 +48,7 @@ async function loadSets({ download, verify, skipUnreadable }, config, signal) {
 /** @typedef {Awaited<ReturnType<typeof loadSets>>} Sets */
 
 /**
- * Builds everything a run consists of. The seed is set before the model is made, so it fixes the weights as well.
+ * Creates all objects of a run. The seed is set before the model is created, so it also determines the weights.
  * @param {Draft} config
  * @param {Pick<Sets, 'trainSet' | 'valSet'>} sets
  * @param {AbortSignal} [signal]
@@ -71,7 +71,7 @@ export function assemble(config, { trainSet, valSet }, signal) {
     device,
     limit: config.limitTrain ?? undefined,
   });
-  // A set that is held out is used as a whole; what is left of the test images otherwise is for testLoader to know.
+  // A held-out set is used completely; the limit applies only to test images.
   const valLoader = testLoader(config.valSplit ? { ...config, limitTest: null } : config, valSet);
   const { accumulate, clipGradNorm, clipGradValue, ema, autocast, monitor, earlyStopping, validateEvery } =
     config;
@@ -100,7 +100,7 @@ export function assemble(config, { trainSet, valSet }, signal) {
 }
 
 /**
- * The test images of a run, in order, nothing dropped.
+ * All test images of a run, in order.
  * @param {Pick<RunConfig, 'batchSize' | 'imageSize' | 'device' | 'limitTest' | 'batchDtype' | 'memoryFormat' | 'augmentOn'>} config
  * @param {Sets['testSet']} testSet
  */
@@ -118,7 +118,7 @@ export function testLoader(config, testSet) {
 }
 
 /**
- * The loss a run is trained and validated with.
+ * The loss for training and validation.
  * @param {Pick<RunConfig, 'labelSmoothing'>} config
  * @returns {Loss}
  */
@@ -129,14 +129,14 @@ export function lossOf({ labelSmoothing }) {
 /** @typedef {{ run: RunDirectory, config: RunConfig, parts: Parts, testSet: Sets['testSet'] }} Training */
 
 /**
- * Starts a run in a new directory, which is made once everything else has succeeded.
+ * Starts a run in a new directory, which is created after everything else has succeeded.
  * @param {string} out
  * @param {{ options: TrainOptions, words: string[], signal: AbortSignal }} request - `words`: the command line, for
  *   `environment.json`.
  * @returns {Promise<Training>}
  */
 export async function startRun(out, { options, words, signal }) {
-  resolveDevice(options.device); // a device that is not there should not cost a download first
+  resolveDevice(options.device); // detect a missing device before a download
   const sets = await loadSets(options, options, signal);
   const draft = configOf(options, sets);
   const parts = assemble(draft, sets, signal);
@@ -170,7 +170,7 @@ async function loadInitialWeights(model, file, name) {
 }
 
 /**
- * Loads a run as its last checkpoint left it.
+ * Loads a run from its last checkpoint.
  * @param {RunDirectory} run
  * @param {{ options: TrainOptions, given: Given, signal: AbortSignal }} request
  * @returns {Promise<Training>}
@@ -192,7 +192,7 @@ export async function continueRun(run, { options, given, signal }) {
 }
 
 /**
- * Trains until the end or until the signal stops it; metrics and checkpoints go to the run directory as they come. The run
+ * Trains until the end or until the signal stops it, and writes metrics and checkpoints to the run directory. The run
  * stays locked: its caller closes it.
  * @param {Training} training
  * @param {{ json?: boolean, signal?: AbortSignal }} [options] - `json`: epochs as JSON on stdout, in place of the progress;
@@ -209,7 +209,7 @@ export async function runTraining({ run, config, parts: { model, trainer } }, { 
   let written = Promise.resolve();
   const log = (/** @type {MetricsRecord} */ record) => {
     written = written.then(() => run.append(record));
-    written.catch(() => {}); // reported where `written` is awaited next
+    written.catch(() => {}); // reported when `written` is awaited next
   };
   trainer.on('step', (event) => {
     progress.step(event);

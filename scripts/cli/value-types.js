@@ -1,5 +1,5 @@
 /**
- * The types of option values: how they are read from the command line. Commander puts the name of the option in front of
+ * The types of option values: how they are parsed. Commander adds the name of the option to
  * their messages.
  * @module
  */

@@ -15,8 +15,8 @@ import { path, positiveInteger } from '../cli/value-types.js';
 /** @import { OptionTable } from '../cli/types.js' */
 
 /**
- * The article's recipe scaled down to 2,000 images and about a minute a network: small batches, few epochs, and a
- * learning rate with momentum that gets somewhere in them.
+ * The article's recipe scaled down to 2,000 images and about a minute per network: small batches, few epochs, and a
+ * learning rate with momentum that learns enough in this time.
  * @satisfies {Partial<TrainOptions>}
  */
 const RECIPE = {

@@ -240,7 +240,7 @@ describe('batches', () => {
     ]);
     const transform = data.transforms.test();
     expect(() => data.loader(uneven, { batchSize: 1, transform, collate: () => 1 })).toThrow(
-      'beside collate',
+      'with collate',
     );
   });
 
