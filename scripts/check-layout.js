@@ -64,11 +64,11 @@ function checkArrows() {
  * @param {string} from @param {string} to @param {boolean} typeOnly
  */
 function arrowFor(from, to, typeOnly) {
-  const [folder] = to.split('/');
+  const folder = firstFolder(to);
   // A finer row ("data/loader") is part of its folder for everybody outside.
   if (folder === from) return from;
   const names = ['*', to, folder, ...(typeOnly ? [`types:${folder}`] : [])];
-  return LIB[from].find((name) => names.includes(name));
+  return LIB[from]?.find((name) => names.includes(name));
 }
 
 /** Every allowed import is used. */
@@ -159,7 +159,7 @@ function checkCpp() {
     }
     const text = read('cpp', file);
     checkNames(file, text.replace(/\/\/.*$/gm, ''), rule.noName);
-    for (const [, quote, header] of text.matchAll(/^\s*#\s*include\s+([<"])([^>"]+)[>"]/gm)) {
+    for (const [, quote, header = ''] of text.matchAll(/^\s*#\s*include\s+([<"])([^>"]+)[>"]/gm)) {
       if (rule.never?.test(header)) findings.push(`cpp/${file}: ${from} must not include <${header}>`);
       if (quote !== '"') continue;
       if (!existsSync(join(root, 'cpp', header))) {
@@ -221,7 +221,12 @@ function checkSourceList() {
  */
 function unitOf(file, table) {
   const name = file.replace(/\.\w+$/, '');
-  return name in table ? name : name.split('/')[0];
+  return name in table ? name : firstFolder(name);
+}
+
+/** @param {string} path */
+function firstFolder(path) {
+  return path.split('/')[0] ?? '';
 }
 
 /**
@@ -232,10 +237,10 @@ function imports(text) {
   // Module comments carry examples, which are not imports.
   const code = text.replace(/\/\*[\s\S]*?\*\//g, '');
   const found = [...code.matchAll(/^(?:import|export)\s+(type\s)?[^'";]*?from\s*'(\.[^']+)'/gm)].map(
-    ([, type, target]) => ({ target, typeOnly: type !== undefined }),
+    ([, type, target = '']) => ({ target, typeOnly: type !== undefined }),
   );
   const others = [...code.matchAll(/(?:^import|\bimport\()\s*'(\.[^']+)'/gm)];
-  return [...found, ...others.map(([, target]) => ({ target, typeOnly: false }))];
+  return [...found, ...others.map(([, target = '']) => ({ target, typeOnly: false }))];
 }
 
 /** @param {string} folder @param {RegExp} pattern */
