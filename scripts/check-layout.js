@@ -150,6 +150,8 @@ function pathBack(start, graph) {
 }
 
 function checkCpp() {
+  /** @type {Set<string>} */
+  const used = new Set();
   for (const file of list('cpp', /\.(h|cc|inc|cu|cuh)$/)) {
     const from = unitOf(file, CPP);
     const rule = CPP[from];
@@ -167,10 +169,15 @@ function checkCpp() {
         continue;
       }
       const to = unitOf(header, CPP);
+      used.add(`${from} -> ${to}`);
       if (to !== from && !rule.uses.includes(to))
         findings.push(`cpp/${file}: ${from} must not include ${header}`);
     }
   }
+  for (const [from, { uses }] of Object.entries(CPP))
+    for (const to of uses)
+      if (!used.has(`${from} -> ${to}`))
+        findings.push(`scripts/layout.js: cpp/${from} includes nothing of ${to}`);
 }
 
 /**

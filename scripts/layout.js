@@ -83,7 +83,7 @@ export const CPP = {
   dtype_name: { uses: [] },
   addon: { uses: ['bindings', 'napi', 'ops'] },
   pch: { uses: [] },
-  bindings: { uses: ['napi', 'ops', 'kernels', 'dtype_name', 'typed_error'] },
+  bindings: { uses: ['napi', 'ops', 'kernels', 'typed_error'] },
   napi: { uses: ['dtype_name', 'typed_error'] },
   // The precompiled header includes napi.h: the name is what shows a use.
   ops: {

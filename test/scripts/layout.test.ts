@@ -152,6 +152,11 @@ it.each<[string, Record<string, string>, string]>([
     'cpp/ops/conv.cc: ../ops/conv.h is not a path below cpp/',
   ],
   [
+    'an allowed include that is not used',
+    { 'cpp/bindings/bindings.h': '' },
+    'scripts/layout.js: cpp/bindings includes nothing of ops',
+  ],
+  [
     'a script that reaches into lib',
     { 'scripts/x.js': "import '../lib/index.js';\n" },
     'scripts/x.js: must not import ../lib/index.js',
