@@ -1,6 +1,6 @@
 /**
  * Tensor with all methods: its core (core.ts) and the families of methods, which are added here. A family is a class whose
- * methods take a Tensor as `this`, so no family imports another. Its tables in lib/native and cpp/bindings have the same name.
+ * methods take a Tensor as `this`, and so may call those of all families. Its table in lib/native and cpp/bindings has the same name.
  * @module
  */
 import { ActivationMethods } from './activation.js';
