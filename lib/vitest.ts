@@ -10,7 +10,7 @@ import { differenceOf, equalTensors } from './testing.js';
 /** Tensors with more elements are summarised in errors, as they are where they are printed. */
 const SHOWN = 64;
 
-/** What an error shows of a tensor. */
+/** The text of a tensor in an error. */
 class ShownTensor {
   readonly dtype: string;
   readonly shape: readonly number[];

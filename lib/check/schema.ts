@@ -88,7 +88,7 @@ function nameOf(name: string, path: readonly unknown[]): string {
   }, name);
 }
 
-/** What this module reads of any schema of valibot. */
+/** The parts of any valibot schema that this module reads. */
 interface Node {
   readonly type: string;
   readonly message?: unknown;
@@ -103,7 +103,7 @@ interface Node {
   readonly literal?: unknown;
 }
 
-/** What was expected. The text of an issue itself does not tell where a key is missing, so the schema at its path does. */
+/** The expected value. The text of an issue does not describe a missing key, so it is taken from the schema at its path. */
 function expectedOf(issue: v.BaseIssue<unknown>, schema: Schema<unknown>, path: readonly unknown[]): string {
   if (issue.kind !== 'schema') return issue.message;
   return phrase(path.reduce<Node | undefined>(child, schema as unknown as Node));

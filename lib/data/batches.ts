@@ -15,7 +15,7 @@ import type { Mixing } from './mix.js';
 import { type Plan, planFor } from './plan.js';
 import type { Transform } from './transforms.js';
 
-/** What a batch is like in memory, and where it goes. */
+/** The format and the device of a batch. */
 export type BatchFormat = PartialOptions<Pick<ResolvedOptions, 'dtype' | 'memoryFormat' | 'device'>>;
 
 /** A plan with the format of the batch, as the add-on reads it. */

@@ -47,7 +47,7 @@ export interface Cifar100Options extends Cifar10Options {
 
 const CIFAR100_KEYS = optionKeys(...CIFAR10_KEYS, 'labels');
 
-/** How one of the two sets is laid out in its archives. */
+/** The layout of one of the two sets in its archives. */
 interface Layout {
   name: string;
   python: PublishedFile;

@@ -7,7 +7,7 @@ import { checkAnyDataset, type Dataset, type InMemoryDataset, isInMemory, type S
 import { Fetcher } from './fetch.js';
 import { byteImage, classOf, type ImageSample } from './samples.js';
 
-/** What {@link describe} finds in the samples of any set of images. */
+/** Statistics of {@link describe} for any set of images. */
 export interface SamplesDescription {
   /** Number of images. */
   length: number;

@@ -88,7 +88,7 @@ interface Picture {
   input: Buffer;
 }
 
-/** What a transform makes of an image in an epoch, as a picture of `cell` x `cell` pixels. */
+/** A transformed image of an epoch as an image of `cell` x `cell` pixels. */
 async function cellOf(
   image: ByteImage,
   key: number,

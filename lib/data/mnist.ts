@@ -114,7 +114,7 @@ const FASHION_CLASSES = [
 ];
 const DIGITS = Array.from({ length: 10 }, (_, digit) => String(digit));
 
-/** Where Debian's package `dataset-fashion-mnist` puts the files. */
+/** The folder of Debian's package `dataset-fashion-mnist`. */
 const DEBIAN_FASHION = '/usr/share/datasets/fashion-mnist';
 
 /**

@@ -61,7 +61,7 @@ export async function decodePicture(picture: Picture, size: PictureSize): Promis
   return channels === 1 ? pixels : toPlanes(pixels, plane);
 }
 
-/** What a path leads to. @throws Error that says in words why it cannot be read. */
+/** The type of a path. @throws Error with the reason why it cannot be read. */
 async function entryOf(path: string): Promise<Stats> {
   try {
     return await stat(path);

@@ -1,5 +1,5 @@
 /**
- * From a transform, as the user wrote it, to the numbers that C++ works with.
+ * Converts a transform to the numbers that C++ uses.
  * @module
  */
 import { invalidArgument, ShapeError } from '../errors.js';
@@ -7,7 +7,7 @@ import type { InMemoryDataset } from './dataset.js';
 import type { Bounds, Size } from './transform-checks.js';
 import type { ComposedTransform, Step, Transform } from './transforms.js';
 
-/** What cpp/bindings/data.cc reads; the fields are explained in cpp/kernels/augment/augment.h. */
+/** Read by cpp/bindings/data.cc; the fields are explained in cpp/kernels/augment/augment.h. */
 export interface Plan {
   /** Size before the crop. */
   resize: Size;
@@ -37,8 +37,8 @@ export interface Plan {
  * The plan of a transform for images of this shape. The add-on checks the numbers of a plan; that it fits the images is
  * checked here.
  * @param transform - undefined: only scaled to [0, 1].
- * @throws ArgumentError when the transform does not fit the images: values for another number of channels, or a crop that
- * is larger than they are.
+ * @throws ArgumentError when the transform does not fit the images: values for a different number of channels, or a crop that
+ * is larger than the image.
  */
 export function planFor(transform: Transform | undefined, shape: InMemoryDataset['shape']): Plan {
   const plan = planOf(transform, shape);

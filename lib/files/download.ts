@@ -228,7 +228,7 @@ async function sizeOf(file: string): Promise<number> {
 
 function reason(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  // Connection failures to several addresses come as an AggregateError without a message of its own.
+  // Connection failures to several addresses are an AggregateError without a message.
   if (error.message !== '') return error.message;
   return (error as NodeJS.ErrnoException).code ?? error.name;
 }

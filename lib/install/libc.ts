@@ -40,6 +40,6 @@ export function libcProblem(wheel: string, libc: Libc | undefined): string | und
     : `libtorch needs glibc ${major}.${minor} or later, and this system has ${libcText(libc)}`;
 }
 
-/** What helps against {@link libcProblem}. */
+/** The fix for {@link libcProblem}. */
 export const LIBC_FIX =
   'use a Linux distribution with a later glibc, such as the image node:22-slim, or set LIBTORCH to a libtorch built for this one';

@@ -54,7 +54,7 @@ export function missingTools(
 }
 
 /**
- * One sentence that says what to install.
+ * One sentence with the packages to install.
  *
  * @param osRelease - Content of `/etc/os-release`. Default: read from the file.
  */

@@ -1,10 +1,10 @@
 /**
- * What the doctor reports.
+ * The report of the doctor.
  * @module
  */
 
 interface Line {
-  /** What was looked at, such as `libtorch`. */
+  /** The checked part, such as `libtorch`. */
   name: string;
   detail: string;
 }

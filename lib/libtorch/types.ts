@@ -9,13 +9,13 @@ export type Flavour = 'cpu' | 'cuda';
 /** A place that libtorch is fetched from: the official wheel, the official archive, or pip. */
 export type SourceName = 'download' | 'zip' | 'pip';
 
-/** Where libtorch is. */
+/** The location of libtorch. */
 export interface Libtorch {
   /** Absolute; holds `lib/` and `include/`. */
   dir: string;
   /** Such as `2.13.0`. */
   version: string;
   flavour: Flavour;
-  /** How it was found. */
+  /** Its source. */
   source: 'LIBTORCH' | 'LIBTORCH_USE_PYTORCH' | 'cache' | SourceName;
 }

@@ -30,14 +30,14 @@ export interface ConvLayerOptions extends ConvOptions, FactoryOptions {
 
 const CONV_LAYER_KEYS = optionKeys(...CONV_KEYS, ...FACTORY_KEYS, 'bias');
 
-/** What makes the parameters of a convolution layer. */
+/** Options for the parameters of a convolution layer. */
 interface Construction extends FactoryOptions {
   bias?: boolean | undefined;
   /** The first two sizes of the weight. */
   channels: [number, number];
 }
 
-/** What convolutions and transposed ones have in common. */
+/** Common base of convolutions and transposed convolutions. */
 abstract class AnyConv<Options extends RequiredOptions<ConvOptions>> extends Module {
   /** Channels of the input. */
   readonly inChannels: number;

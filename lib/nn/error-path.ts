@@ -5,12 +5,12 @@
  */
 import { DyconvError } from '../errors.js';
 
-/** What this file needs of a module; module.ts imports this file. */
+/** The parts of a module that this file uses; module.ts imports this file. */
 interface NamedTree {
   namedModules(): Iterable<[string, object]>;
 }
 
-/** Where an error has got to. */
+/** The path of an error so far. */
 interface Place {
   /** The class of the layer in which it was thrown. */
   readonly layer: string;

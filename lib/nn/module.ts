@@ -182,7 +182,7 @@ export abstract class Module<Args extends unknown[] = [Tensor], Out = Tensor> {
     for (const { key } of entries) {
       if (keys.has(key)) {
         throw new ArgumentError(
-          `Expected a key of its own for each tensor of ${this.constructor.name} but two have ${key}: rename a field, or name it in stateKeys`,
+          `Expected a unique key for each tensor of ${this.constructor.name} but two have ${key}: rename a field, or name it in stateKeys`,
         );
       }
       keys.add(key);

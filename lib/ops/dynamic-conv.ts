@@ -12,7 +12,7 @@ import { CONV2D_KEYS, type Conv2dOptions, kernelSizeOf, padExtra, resolveConv } 
 export type RoutingKind = 'softmax' | 'sigmoid';
 
 /**
- * What computes a {@link dynamicConv2d}. `'auto'` takes what is fastest for the sizes; {@link dynamicConv2d.algorithms} lists
+ * Algorithms of {@link dynamicConv2d}. `'auto'` chooses the fastest for the sizes; {@link dynamicConv2d.algorithms} lists
  * the others that this build and this processor have. Those of one instruction set or one tile size are for comparison.
  */
 export type DynamicConv2dAlgorithm = 'auto' | AlgorithmName;

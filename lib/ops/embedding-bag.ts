@@ -1,5 +1,5 @@
 /**
- * Rows of a table, summed, averaged or compared bag by bag.
+ * Sums, means or maxima of rows of a table per bag.
  * @module
  */
 
@@ -15,22 +15,22 @@ const MODES = ['sum', 'mean', 'max'] as const;
 
 /** Options of {@link embeddingBag}. */
 export interface EmbeddingBagOptions {
-  /** int64 [B], rising from 0: where each bag starts in an `input` of one dimension. */
+  /** int64 [B], increasing from 0: the start of each bag in a one-dimensional `input`. */
   offsets?: Tensor | null | undefined;
-  /** What becomes of the rows of a bag. Default `'mean'`. */
+  /** The reduction of a bag. Default `'mean'`. */
   mode?: 'sum' | 'mean' | 'max' | undefined;
   /** Factors of the rows, of input's shape, for `'sum'`. */
   perSampleWeights?: Tensor | null | undefined;
   /** The last offset is the end of the last bag, not the start of another one. Default false. */
   includeLastOffset?: boolean | undefined;
-  /** A row that does not count and gets no gradient; negative ones count from the end. Default: none. */
+  /** Index of a row that is ignored and gets no gradient; negative indices count from the end. Default: none. */
   paddingIdx?: number | null | undefined;
 }
 
 /**
- * The rows of `weight` [N, D] that `input` picks, joined bag by bag, without making the rows: [B, D]. An empty bag gives 0.
+ * Reduces the rows of `weight` [N, D] at the indices `input` per bag, without creating the rows: [B, D]. An empty bag gives 0.
  * @param input - int64: [B, L], bags of L rows each, or [M] with `offsets`.
- * @throws ShapeError for an index outside of the table, or offsets that do not rise from 0 to the length of input.
+ * @throws ShapeError for an index outside of the table, or offsets that do not increase from 0 to the length of input.
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.embedding_bag.html
  */
 export function embeddingBag(input: Tensor, weight: Tensor, options: EmbeddingBagOptions = {}): Tensor {
@@ -43,12 +43,12 @@ export function embeddingBag(input: Tensor, weight: Tensor, options: EmbeddingBa
   const row = rowOf(paddingIdx, checkShape('weight', weight)[0] ?? 0);
   if (shape.length === 1) {
     if (offsets === null)
-      throw invalidArgument('offsets', 'a Tensor beside an input of one dimension', offsets);
+      throw invalidArgument('offsets', 'a Tensor for an input of one dimension', offsets);
     return native.embeddingBag(weight, input, offsets, kind, perSampleWeights, includeLastOffset, row);
   }
   if (shape.length !== 2)
     throw new ShapeError(`Expected one or two dimensions for input but received [${shape.join(', ')}]`);
-  if (offsets !== null) throw invalidArgument('offsets', 'none beside an input of two dimensions', offsets);
+  if (offsets !== null) throw invalidArgument('offsets', 'none for an input of two dimensions', offsets);
   const [bags, length] = shape as [number, number];
   using indices = native.reshape(input, [-1]);
   using step = native.full([bags], length, input.dtype, input.device);

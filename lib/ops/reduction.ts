@@ -1,5 +1,5 @@
 /**
- * What losses have in common.
+ * Common code of losses.
  * @module
  */
 import { oneOf } from '../check/arguments.js';

@@ -93,7 +93,7 @@ function stepOf({ parameter, gradient: given, previous, stepSize }: Row, options
   const turned = agreement.lt(0);
   const factor = agreement.sign().maskedFill(agreement.gt(0), etas[1]).maskedFill(turned, etas[0]);
   stepSize.mul_(factor.maskedFill(agreement.eq(0), 1)).clamp_({ min: stepSizes[0], max: stepSizes[1] });
-  // Where the sign has changed, the element stays and the next step starts anew.
+  // If the sign has changed, the element is not updated and the next step restarts.
   const used = gradient.maskedFill(turned, 0);
   parameter.addcmul_(used.sign(), stepSize, { value: -1 });
   previous.copy_(used);

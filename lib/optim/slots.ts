@@ -1,5 +1,5 @@
 /**
- * What optimizers keep of their parameters, and how it is read from a saved state.
+ * State tensors of optimizers, and how they are read from a saved state.
  * @module
  */
 import { CheckpointError, DeviceError, DTypeError, invalidArgument, ShapeError } from '../errors.js';

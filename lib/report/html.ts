@@ -20,7 +20,7 @@ export class Markup {
   }
 }
 
-/** What a template takes. Lists are joined; null, undefined and false are left out. */
+/** Values in a template. Lists are joined; null, undefined and false are left out. */
 export type Content = Markup | string | number | null | undefined | false | readonly Content[];
 
 /**

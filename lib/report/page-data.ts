@@ -1,5 +1,5 @@
 /**
- * What a page carries as JSON for its script. Page and script, which runs in a browser, share these types and nothing else.
+ * The JSON data of a page for its script. Page and script, which runs in a browser, share only these types.
  * @module
  */
 
@@ -13,7 +13,7 @@ export type ChartOption = Record<string, unknown>;
 export interface PageChart {
   /** `lines` shares one tooltip between all series, `heat` has one for every cell. */
   kind: 'lines' | 'heat';
-  /** What a screen reader says. */
+  /** Description for screen readers. */
   label: string;
   /** Height in pixels; `narrow` where the panels stand below each other. */
   height: { wide: number; narrow: number };

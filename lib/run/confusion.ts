@@ -1,5 +1,5 @@
 /**
- * The confusion matrix of an evaluation, and what it says about every class.
+ * The confusion matrix of an evaluation, and statistics of every class.
  * @module
  */
 import { parseArgument } from '../check/schema.js';
@@ -7,17 +7,17 @@ import { ShapeError } from '../errors.js';
 import type { ConfusionInput } from './records.js';
 import { CONFUSION, isSquare } from './schema.js';
 
-/** How one class fares. */
+/** Statistics of one class. */
 export interface ClassAccuracy {
   /** Name of the class. */
   class: string;
   /** Test images of the class. */
   images: number;
-  /** Share of them that were recognised (recall); null for a class without images. */
+  /** Recall; null for a class without images. */
   accuracy: number | null;
-  /** Share of right ones among what was taken for this class; null where nothing was. */
+  /** Precision; null if no image was predicted as this class. */
   precision: number | null;
-  /** The class it is most often taken for, and how often; null where every image was recognised. */
+  /** The most frequent wrong prediction and its count; null if there is none. */
   mistakenFor: { class: string; images: number } | null;
 }
 

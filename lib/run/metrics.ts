@@ -12,7 +12,7 @@ import { RECORDS, STORED } from './schema.js';
 
 /** A line of the file. */
 export interface MetricsLine {
-  /** What the line holds, unchanged. */
+  /** The contents of the line, unchanged. */
   stored: Record<string, unknown>;
   /** The record; null where this version does not know its type. */
   record: MetricsRecord | null;

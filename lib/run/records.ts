@@ -254,7 +254,7 @@ export interface RunData {
   path: string;
   /** Last part of the path: what tells runs of one model apart. */
   name: string;
-  /** What the run was made with. */
+  /** Configuration of the run. */
   config: RunConfig;
   /** Null where `environment.json` is absent. */
   environment: RunEnvironment | null;

@@ -373,7 +373,7 @@ function convertedTo(tensor: Tensor, dtype: DType): Tensor {
   return native.to(plain, undefined, dtype, false);
 }
 
-/** What `read` makes of the elements with another dtype. */
+/** The result of `read` for the elements with another dtype. */
 function readAs<T>(tensor: Tensor, dtype: DType, read: (tensor: Tensor) => T): T {
   using converted = convertedTo(tensor, dtype);
   return read(converted);

@@ -11,7 +11,7 @@ const DIM = optionKeys('dim');
 const N_DIM_PREPEND_APPEND = optionKeys('n', 'dim', 'prepend', 'append');
 const X_DX_DIM = optionKeys('x', 'dx', 'dim');
 
-/** Where the samples of {@link Tensor.trapezoid} lie. */
+/** Positions of the samples of {@link Tensor.trapezoid}. */
 export interface TrapezoidOptions {
   /** The points of the samples: of the tensor's shape, or [N] along `dim`. */
   x?: Tensor | undefined;

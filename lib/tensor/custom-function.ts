@@ -151,7 +151,7 @@ function outputsOf(name: string, returned: unknown): Tensor[] {
 }
 
 /**
- * What the node of a call runs. Made here and not in `apply`: a closure keeps everything its function knows, and outputs
+ * The function of a call's node. It is created here and not in `apply`: a closure keeps everything its function knows, and outputs
  * kept by their own node would never be freed.
  */
 function backwardOf<Args extends unknown[], Out extends Tensors>(

@@ -96,7 +96,7 @@ function tagOf(tensor: Tensor): string {
   const dtype = native.dtype(tensor);
   const device = native.device(tensor);
   const place = device === 'cpu' ? '' : ` ${device}`;
-  // What frameworks that compare element by element ask for most.
+  // A fast path, because frameworks that compare element by element do this most often.
   if (native.ndim(tensor) === 0) return `Tensor ${dtype}${place} [] ${native.item(tensor)}`;
   using plain = native.detach(tensor);
   const { shape, numel } = plain;

@@ -14,7 +14,7 @@ const DIM = optionKeys('dim');
 const RIGHT_SIDE_SORTER_OUT_INT32 = optionKeys('right', 'side', 'sorter', 'outInt32');
 const RIGHT_OUT_INT32 = optionKeys('right', 'outInt32');
 
-/** What {@link Tensor.unique} gives. */
+/** Result of {@link Tensor.unique}. */
 export interface UniqueResult {
   /** The distinct elements, or slices. */
   values: Tensor;

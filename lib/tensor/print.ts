@@ -46,7 +46,7 @@ function elementFormatter(values: readonly Element[], dtype: DType): (value: Ele
   return (v) => text(v).padStart(width);
 }
 
-/** How the floats of a tensor are written: `1.`, `1.5000` or `1.0000e+09`. @param values - Finite and not 0. */
+/** The format of the floats of a tensor: `1.`, `1.5000` or `1.0000e+09`. @param values - Finite and not 0. */
 function notationOf(values: readonly number[]): (value: number) => string {
   const magnitudes = values.map(Math.abs);
   const max = Math.max(0, ...magnitudes);
@@ -105,7 +105,7 @@ function body(plain: Tensor, indent: number): string {
 /** A tensor as PyTorch prints it: `tensor([[1., 2.], [3., 4.]])`, with what is not the default named after the values. */
 export function format(tensor: Tensor): string {
   if (native.isDisposed(tensor)) return 'tensor(disposed)';
-  // A handle of its own, which is a Tensor in every way, whatever was done to the one that was given.
+  // A new handle with the methods of Tensor, even if those of the argument were replaced.
   using plain = native.detach(tensor);
   const { dtype, device, shape, numel } = plain;
   const prefix = 'tensor(';

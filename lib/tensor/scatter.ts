@@ -15,12 +15,12 @@ const ALPHA = optionKeys('alpha');
 const DIM_START_END_STEP = optionKeys('dim', 'start', 'end', 'step');
 const DIAGONAL_KEYS = optionKeys('offset', 'dim1', 'dim2');
 
-/** How {@link Tensor.scatterReduce} joins elements that meet. */
+/** Reductions of {@link Tensor.scatterReduce} for elements with the same index. */
 export type ScatterReduction = 'sum' | 'prod' | 'mean' | 'amax' | 'amin';
 
 const REDUCTIONS: readonly ScatterReduction[] = ['sum', 'prod', 'mean', 'amax', 'amin'];
 
-/** How {@link Tensor.indexReduce} joins elements that meet. */
+/** Reductions of {@link Tensor.indexReduce} for elements with the same index. */
 export type IndexReduction = 'prod' | 'mean' | 'amax' | 'amin';
 
 /** Options of {@link Tensor.indexReduce}. */

@@ -54,7 +54,7 @@ describe('keys of fields', () => {
     }
     expect(() => new Twice().stateDict()).toThrow(ArgumentError);
     expect(() => new Twice().stateDict()).toThrow(
-      'a key of its own for each tensor of Twice but two have conv_a.weight',
+      'a unique key for each tensor of Twice but two have conv_a.weight',
     );
     class Dotted extends Camel {
       static override stateKeys = { bn_1: 'a.b' };

@@ -14,7 +14,7 @@ declare const echarts: typeof import('echarts');
   type SchemeName = keyof PageData['schemes'];
   type Chart = ReturnType<typeof echarts.init>;
 
-  /** What this script reads of an option, and what it adds. */
+  /** The parts of an option that this script reads or adds. */
   interface Option {
     baseOption?: Option;
     title: { text: string }[];
@@ -24,7 +24,7 @@ declare const echarts: typeof import('echarts');
     [key: string]: unknown;
   }
 
-  /** What ECharts tells a tooltip of a point of a line, and of a cell. */
+  /** The parameters of a tooltip from ECharts, for a point of a line and for a cell. */
   interface Point {
     axisIndex: number;
     color: string;
