@@ -94,7 +94,7 @@ describe('a training', () => {
   it('stops at Ctrl-C with a checkpoint and resumes to the same weights', {
     timeout: limit(120_000),
   }, async () => {
-    const out = join(folder, 'stopped');
+    const out = join(folder, 'stopped here');
     const child = spawn(process.execPath, [join(root, 'scripts/train.js'), ...small(out)], {
       cwd: folder,
       env,
@@ -105,7 +105,13 @@ describe('a training', () => {
     });
     // The first progress line means that a step is done: 4 batches an epoch, so it is the first of them.
     child.stdout.once('data', () => child.kill('SIGINT'));
+    let printed = '';
+    child.stdout.on('data', (text) => {
+      printed += text;
+    });
     const code = await new Promise((resolve) => child.once('close', resolve));
+    // The path is quoted: the line can be pasted into a shell.
+    expect(printed).toContain(`Continue with: node scripts/train.js --out '${out}' --resume\n`);
     expect(told).toMatch(/Stopping after this step/);
     expect(code).toBe(130);
     expect(readdirSync(out)).toContain('last.state');

@@ -1,7 +1,7 @@
 /** Every option of train.js and demo.js reaches what it configures: the loader, the optimizer, the trainer, not config.json alone. */
 import { join } from 'node:path';
-import { describe, vi } from 'vitest';
-import { type Calls, type Case, json, type Options, testOptions } from './reach.js';
+import { describe, expect, it, vi } from 'vitest';
+import { type Calls, type Case, json, type Options, run, testOptions } from './reach.js';
 
 const calls: Calls = vi.hoisted(() => new Map());
 
@@ -159,6 +159,13 @@ const TRAIN: Record<string, Case> = {
 
 describe('train.js', () => {
   testOptions({ command: ['train'], base: ['--batch-size', '8'], calls, cases: TRAIN });
+
+  it('warns where --capture has no effect', async () => {
+    const warning = 'warning: --capture has no effect on the device cpu.';
+    const words = ['--batch-size', '8', '--capture'];
+    expect((await run('train', [...words, '--device', 'cpu'])).stderr).toContain(warning);
+    expect((await run('train', words)).stderr).not.toContain('--capture');
+  });
 });
 
 describe('demo.js', () => {
