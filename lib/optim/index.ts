@@ -15,6 +15,7 @@ export {
   type RAdamOptions,
 } from './adam-variants.js';
 export { type EmaOptions, type EmaState, ExponentialMovingAverage } from './ema.js';
+export { LBFGS, type LBFGSOptions } from './lbfgs.js';
 export {
   Optimizer,
   type OptimizerGroup,

@@ -73,6 +73,39 @@ def optimizer_cases():
     return cases
 
 
+LBFGS = [
+    {}, {"lr": 0.1, "maxIter": 3}, {"maxIter": 4, "maxEval": 3}, {"lr": 0.5, "historySize": 2, "maxIter": 7}, {"lineSearchFn": "strongWolfe"},
+    {"lineSearchFn": "strongWolfe", "lr": 0.2, "historySize": 3, "maxIter": 5}, {"lineSearchFn": "strongWolfe", "maxIter": 30, "maxEval": 7}, {"toleranceGrad": 1, "maxIter": 10}, {"toleranceChange": 0.01, "lineSearchFn": "strongWolfe"},
+]
+
+
+def lbfgs_cases():
+    """Rosenbrock's function of two parameters and a third without influence; losses and parameters after every of three steps."""
+    cases = []
+    for options in LBFGS:
+        x = torch.tensor([[-1.2, 1.0]], dtype=torch.float64, requires_grad=True)
+        y = torch.tensor([0.5, 0.7], dtype=torch.float64, requires_grad=True)
+        unused = torch.ones(1, dtype=torch.float64, requires_grad=True)
+        given = {key: "strong_wolfe" if value == "strongWolfe" else value for key, value in options.items()}
+        optimizer = torch.optim.LBFGS([x, unused, y], **arguments(given))
+        calls = 0
+
+        def closure():
+            nonlocal calls
+            calls += 1
+            optimizer.zero_grad()
+            loss = ((y - x[0] ** 2) ** 2).sum() * 10 + ((1 - x) ** 2).sum()
+            loss.backward()
+            return loss
+
+        steps = []
+        for _ in range(3):
+            loss = optimizer.step(closure).item()
+            steps.append({"loss": loss, "calls": calls, "params": x[0].tolist() + y.tolist()})
+        cases.append({"options": options, "steps": steps})
+    return cases
+
+
 LAMBDA = {"function": "1 / (1 + epoch)"}
 FALLING = {"function": "0.9 - 0.01 * epoch"}
 FUNCTIONS = {"1 / (1 + epoch)": lambda epoch: 1 / (1 + epoch), "0.9 - 0.01 * epoch": lambda epoch: 0.9 - 0.01 * epoch}
@@ -186,7 +219,7 @@ def clip_cases():
 
 def main():
     made = {
-        "optimizers": optimizer_cases(), "schedulers": scheduler_cases(), "metrics": METRICS, "plateau": plateau_cases(), "clip": clip_cases(),
+        "optimizers": optimizer_cases(), "lbfgs": lbfgs_cases(), "schedulers": scheduler_cases(), "metrics": METRICS, "plateau": plateau_cases(), "clip": clip_cases(),
     }
     content = {"generator": "make_optim.py", "torch": torch.__version__.split("+")[0], "values": plain(made)}
     (HERE / "optim.json").write_text(json.dumps(content, separators=(",", ":")) + "\n")

@@ -186,7 +186,9 @@ it('has a case of every optimizer and scheduler', () => {
       typeof value === 'function' && /^[A-Z]/.test(name) ? [name] : [],
     );
   const optimizers = new Set(expected.optimizers.map((one) => one.optimizer));
-  expect([...optimizers, 'ExponentialMovingAverage', 'Optimizer'].sort()).toEqual(classes(optim).sort());
+  expect([...optimizers, 'ExponentialMovingAverage', 'LBFGS', 'Optimizer'].sort()).toEqual(
+    classes(optim).sort(),
+  );
   const schedulers = new Set(expected.schedulers.flatMap((one) => one.schedulers.map(([name]) => name)));
   expect([...schedulers, 'LRScheduler', 'ReduceLROnPlateau'].sort()).toEqual(classes(optim.lr).sort());
 });
