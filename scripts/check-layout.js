@@ -103,7 +103,7 @@ function layerOf(file, layers) {
 /** No file imports itself through others, and no folder does; type imports included. */
 function checkCycles() {
   reportCycles(libImports.map(({ file, to }) => [file, to]));
-  const folders = libImports.map(({ file, to }) => [file, to].map((name) => unitOf(name, LIB).split('/')[0]));
+  const folders = libImports.map(({ file, to }) => [file, to].map((name) => firstFolder(unitOf(name, LIB))));
   reportCycles(folders.filter(([from, to]) => from !== to));
 }
 
@@ -114,7 +114,7 @@ function checkCycles() {
 function reportCycles(arrows) {
   /** @type {Map<string, string[]>} */
   const graph = new Map();
-  for (const [from, to] of arrows) graph.set(from, [...(graph.get(from) ?? []), to]);
+  for (const [from = '', to = ''] of arrows) graph.set(from, [...(graph.get(from) ?? []), to]);
   const reported = new Set();
   for (const start of graph.keys()) {
     if (reported.has(start)) continue;

@@ -11,19 +11,41 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { Command, InvalidArgumentError } from 'commander';
+import { parseScript } from './cli/command.js';
+import { nonNegativeInteger, text } from './cli/value-types.js';
 
-const program = new Command('node scripts/fuzz.js')
-  .description('Calls every export and every native function with hostile arguments.')
-  .option('--calls <n>', 'how many calls', integer, 20_000)
-  .option('--seed <n>', 'where the calls come from', integer, 1)
-  .option('--from <n>', 'number of the first call: with --calls 1 it repeats one', integer, 0)
-  .option('--only <pattern>', 'only targets whose name matches, such as ^native\\.', '')
-  .option('--memory <mb>', 'tensors may take this much', integer, 64)
-  .option('--hang <seconds>', 'a call that takes longer is a finding', integer, 30)
-  .option('--json', 'the summary as JSON')
-  .parse();
-const options = program.opts();
+/** @import { OptionTable } from './cli/types.js' */
+
+const OPTIONS = /** @satisfies {OptionTable} */ ({
+  calls: { value: 'n', type: nonNegativeInteger, default: 20_000, help: 'number of calls' },
+  seed: { value: 'n', type: nonNegativeInteger, default: 1, help: 'seed of the calls' },
+  from: {
+    value: 'n',
+    type: nonNegativeInteger,
+    default: 0,
+    help: 'number of the first call; with --calls 1 it repeats one call',
+  },
+  only: {
+    value: 'pattern',
+    type: text,
+    default: '',
+    help: 'only targets with matching names, such as ^native\\.',
+  },
+  memory: { value: 'mb', type: nonNegativeInteger, default: 64, help: 'memory limit of tensors, in MB' },
+  hang: {
+    value: 'seconds',
+    type: nonNegativeInteger,
+    default: 30,
+    help: 'a call that takes longer is a finding',
+  },
+  json: { flag: 'plain', help: 'print the summary as JSON' },
+});
+
+const { options } = parseScript({
+  script: 'fuzz.js',
+  description: 'Calls every export and every native function with hostile arguments.',
+  options: OPTIONS,
+});
 
 const folder = mkdtempSync(join(tmpdir(), 'dyconv-fuzz-'));
 const totals = { calls: 0, refused: 0, returned: 0, passed: 0, targets: 0, known: 0, findings: 0 };
@@ -138,10 +160,4 @@ function report(finding) {
   totals.findings++;
   console.error(JSON.stringify(finding));
   console.error(`  repeat: node scripts/fuzz.js --seed ${options.seed} --from ${finding.call} --calls 1`);
-}
-
-/** @param {string} text */
-function integer(text) {
-  if (!/^\d+$/.test(text)) throw new InvalidArgumentError('Expected an integer of at least 0.');
-  return Number(text);
 }
