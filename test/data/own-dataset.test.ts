@@ -239,9 +239,7 @@ describe('batches', () => {
       [[2], ['ab']],
     ]);
     const transform = data.transforms.test();
-    expect(() => data.loader(uneven, { batchSize: 1, transform, collate: () => 1 })).toThrow(
-      'with collate',
-    );
+    expect(() => data.loader(uneven, { batchSize: 1, transform, collate: () => 1 })).toThrow('with collate');
   });
 
   it('name the items that do not belong together', () => {
