@@ -10,7 +10,8 @@ namespace {
 
 using torch::autograd::variable_list;
 
-// The handles of a list given to a callback: they end with it, so that a pass leaves nothing to collect.
+// The handles of a list given to a callback: they end with it, so that a pass leaves nothing to collect. They
+// are in a scope of their own, which keep() takes them out of, as out of that of a tidy() block.
 class TensorList {
  public:
   TensorList(Napi::Env env, AddonData& data, const variable_list& tensors)
@@ -18,21 +19,29 @@ class TensorList {
     for (uint32_t i = 0; i < tensors.size(); ++i) {
       TensorHandle* handle = nullptr;
       const Napi::Value element = WrapTensor(env, data, tensors[i], &handle);
-      if (handle != nullptr) handles_.push_back(handle);
+      if (handle != nullptr) Take(handle);
       array_.Set(i, element);
     }
   }
   TensorList(const TensorList&) = delete;
   TensorList& operator=(const TensorList&) = delete;
   ~TensorList() {
-    for (TensorHandle* handle : handles_) data_.tensors.Dispose(handle);
+    while (scope_.first != nullptr) data_.tensors.Dispose(scope_.first);
   }
   Napi::Array array() const { return array_; }
 
  private:
+  void Take(TensorHandle* handle) {
+    data_.tensors.ReleaseFromScope(handle);
+    handle->scope = &scope_;
+    handle->next_in_scope = scope_.first;
+    if (scope_.first != nullptr) scope_.first->previous_in_scope = handle;
+    scope_.first = handle;
+  }
+
   AddonData& data_;
   Napi::Array array_;
-  std::vector<TensorHandle*> handles_;
+  TensorScope scope_;
 };
 
 // Where `returnGradients` puts its list during a callback; callbacks nest when one runs a pass of its own.

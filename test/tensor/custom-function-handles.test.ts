@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { autograd, DisposedError, type Tensor, tensor } from '../../lib/index.js';
+import { autograd, DisposedError, keep, memory, type Tensor, tensor, tidy } from '../../lib/index.js';
 
 const leaf = (...values: number[]) => tensor(values, { requiresGrad: true });
 
@@ -55,5 +55,56 @@ describe('defineFunction', () => {
     made[0]!.dispose();
     y.backward();
     expect(x.grad!.item()).toBe(6);
+  });
+
+  it('leaves gradients and saved tensors that are kept to the caller, and disposes the others', () => {
+    const kept: Tensor[] = [];
+    const others: Tensor[] = [];
+    const pair = autograd.defineFunction({
+      forward(ctx, x: Tensor) {
+        ctx.saveForBackward(x.mul(3), x.mul(4));
+        return [x.mul(2), x.mul(5)];
+      },
+      backward(ctx, first, second) {
+        const [a, b] = ctx.savedTensors as [Tensor, Tensor];
+        kept.push(keep(first!), keep(a));
+        others.push(second!, b, first!.add(1));
+        return first!.mul(second!);
+      },
+    });
+    const x = leaf(1, 2);
+    const before = memory().numTensors;
+    tidy(() => {
+      const [first, second] = pair(x) as [Tensor, Tensor];
+      first
+        .mul(tensor([7, 8]))
+        .sum()
+        .add(second.sum())
+        .backward();
+    });
+    expect(kept.map((t) => t.arraySync())).toEqual([
+      [7, 8],
+      [3, 6],
+    ]);
+    expect(others.map((t) => t.isDisposed)).toEqual([true, true, true]);
+    tidy(() => expect(x.grad!.arraySync()).toEqual([7, 8]));
+    for (const one of kept) one.dispose();
+    x.grad = null;
+    expect(memory().numTensors).toBe(before);
+  });
+
+  it('keeps a gradient that is returned as well', () => {
+    let seen: Tensor | undefined;
+    const identity = autograd.defineFunction({
+      forward: (_, x: Tensor) => x.mul(1),
+      backward: (_, gradient) => {
+        seen = keep(gradient);
+        return gradient;
+      },
+    });
+    const x = leaf(1);
+    identity(x).mul(4).backward();
+    expect(seen!.item()).toBe(4);
+    expect(x.grad!.item()).toBe(4);
   });
 });
