@@ -39,7 +39,7 @@ describe('missingTools', () => {
     const old = { 'c++': 'c++ (Ubuntu 9.4.0-1ubuntu1~20.04.2) 9.4.0', cmake: 'cmake version 3.16.3' };
     expect(missingTools({}, machine(old)).map(({ problem }) => problem)).toEqual([
       'c++ is gcc 9, and gcc 11 or later is needed for C++20',
-      'CMake 3.18 or later is needed, not 3.16',
+      'CMake 3.18 or later is needed, not 3.16.3',
     ]);
   });
 
