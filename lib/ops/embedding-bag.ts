@@ -42,8 +42,7 @@ export function embeddingBag(input: Tensor, weight: Tensor, options: EmbeddingBa
     throw invalidArgument('mode', "'sum' with perSampleWeights", mode);
   const row = rowOf(paddingIdx, checkShape('weight', weight)[0] ?? 0);
   if (shape.length === 1) {
-    if (offsets === null)
-      throw invalidArgument('offsets', 'a Tensor for an input of one dimension', offsets);
+    if (offsets === null) throw invalidArgument('offsets', 'a Tensor for an input of one dimension', offsets);
     return native.embeddingBag(weight, input, offsets, kind, perSampleWeights, includeLastOffset, row);
   }
   if (shape.length !== 2)
