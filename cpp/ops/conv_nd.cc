@@ -1,5 +1,7 @@
 #include "ops/conv_nd.h"
 
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/constant_pad_nd.h>
 #include <ATen/ops/conv1d.h>
 #include <ATen/ops/conv2d.h>
 #include <ATen/ops/conv3d.h>
@@ -127,6 +129,14 @@ at::Tensor On(Route route, const at::Tensor& t) {
   return plain ? wanted : wanted.clone(at::MemoryFormat::Contiguous);
 }
 
+// Whether oneDNN's gradient of the weight (3.11) would read and write outside of tensors, or leave sums out:
+// in three dimensions, where the padding along the first exceeds a stride above 1. Axes are reduced, so that
+// this is rare, and the caller pads or crops by itself.
+bool SplitsPadding(const at::Tensor& input, const at::Tensor& weight, const Geometry& g) {
+  return weight.dim() == 5 && g.stride[0] > 1 && g.padding[0] > g.stride[0] && input.device().is_cpu() &&
+         !OfType(input, at::kDouble) && at::GradMode::is_enabled() && weight.requires_grad();
+}
+
 // Calls `convolution`, a function of input, weight and bias.
 template <typename Convolution>
 at::Tensor Call(const at::Tensor& input, const at::Tensor& weight, const OptionalTensor& bias,
@@ -156,7 +166,10 @@ at::Tensor ConvNd(const at::Tensor& input, const at::Tensor& weight, const Optio
   CheckKernel(weight);
   const auto g = Reduced(input, weight, stride, padding, dilation);
   return Call(input, weight, bias, g, [&](const auto& x, const auto& w, const auto& b) {
-    return call(x, w, b, g.stride, g.padding, g.dilation);
+    if (!SplitsPadding(x, w, g)) return call(x, w, b, g.stride, g.padding, g.dilation);
+    const int64_t depth = g.padding[0];
+    const auto padded = at::constant_pad_nd(x, {0, 0, 0, 0, depth, depth});
+    return call(padded, w, b, g.stride, List{0, g.padding[1], g.padding[2]}, g.dilation);
   });
 }
 
@@ -188,7 +201,11 @@ at::Tensor ConvTransposeNd(const at::Tensor& input, const at::Tensor& weight, co
   CheckKernel(weight);
   const auto g = ReducedTransposed(input, weight, stride, padding, output_padding, groups, dilation);
   return Call(input, weight, bias, g, [&](const auto& x, const auto& w, const auto& b) {
-    return call(x, w, b, g.stride, g.padding, g.output_padding, g.dilation);
+    if (!SplitsPadding(x, w, g)) return call(x, w, b, g.stride, g.padding, g.output_padding, g.dilation);
+    const int64_t depth = g.padding[0];
+    const auto whole =
+        call(x, w, b, g.stride, List{0, g.padding[1], g.padding[2]}, g.output_padding, g.dilation);
+    return whole.narrow(-3, depth, whole.size(-3) - 2 * depth);
   });
 }
 

@@ -72,6 +72,25 @@ const cases: Record<string, Case> = {
     outputs: 2,
     call: (x, w, b) => F.conv3d(x, w, b, { stride: [2 ** 40, 65536, 1], padding: [0, 1, 0] }),
   },
+  // In these, oneDNN's gradient of the weight reads and writes outside of tensors, or leaves sums out.
+  'two windows that begin before the first plane': {
+    input: [2, 2, 6, 5, 5],
+    weight: [3, 2, 4, 3, 3],
+    outputs: 3,
+    call: (x, w, b) => F.conv3d(x, w, b, { stride: [2, 1, 1], padding: [3, 1, 1] }),
+  },
+  'the same with 16 channels and a kernel of 7': {
+    input: [2, 16, 5, 4, 4],
+    weight: [16, 16, 7, 3, 3],
+    outputs: 16,
+    call: (x, w, b) => F.conv3d(x, w, b, { stride: 2, padding: [3, 1, 1] }),
+  },
+  'transposed, two windows that begin before the first plane': {
+    input: [2, 3, 4, 4, 4],
+    weight: [3, 2, 5, 3, 3],
+    outputs: 2,
+    call: (x, w, b) => F.convTranspose3d(x, w, b, { stride: 2, padding: [3, 1, 1], outputPadding: 1 }),
+  },
   'transposed, from one pixel': {
     input: [2, 3, 1],
     weight: [3, 2, 4],
