@@ -3,10 +3,10 @@
 // Lifetime. The object owns one reference to the tensor. It is given up by dispose(), by the end of the
 // tidy() scope in which the object was made, or when V8 collects the object: as a *basic* finalizer, hence
 // also in a synchronous loop. Accounts. Each storage is counted once, however many views share it. When the
-// count has grown by a good deal since the last collection, the operation that did it asks for one (bind.cc):
-// V8 sees only the small objects, not what they hold. (napi_adjust_external_memory is the usual way to tell
-// it, and ends the process on Node 20: under external memory pressure V8 11.3 may finish an incremental mark
-// too early, "Check failed: marking_done_".)
+// count has grown by a good deal since the last collection, the operation that did it asks for one
+// (hot_path.cc): V8 sees only the small objects, not what they hold. (napi_adjust_external_memory is the
+// usual way to tell it, and ends the process on Node 20: under external memory pressure V8 11.3 may finish an
+// incremental mark too early, "Check failed: marking_done_".)
 #pragma once
 
 #include <cstdint>
