@@ -116,9 +116,12 @@ function builtObjects() {
   const objects = ['plain', ...Object.keys(ISAS)].flatMap((name) => {
     const directory = join(built, `dyconv_${name}.dir/cpp`);
     if (!existsSync(directory)) return [];
-    return readdirSync(directory, { recursive: true, encoding: 'utf8' })
-      .filter((file) => file.endsWith('.o'))
-      .map((file) => join(directory, file));
+    return (
+      readdirSync(directory, { recursive: true, encoding: 'utf8' })
+        // Objects of sources that were moved or removed stay in the folder of a build.
+        .filter((file) => file.endsWith('.o') && existsSync(join(root, 'cpp', file.slice(0, -'.o'.length))))
+        .map((file) => join(directory, file))
+    );
   });
   if (objects.length === 0) {
     console.error('There is no build of the kernels: run `npm run build`, or give --sanitize.');
