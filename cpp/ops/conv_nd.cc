@@ -28,6 +28,9 @@ struct Geometry {
   // Whether only oneDNN's kernels for contiguous float32 are right. The others read outside of tensors where
   // a window may lie beside the image, and those of 16 bits give anything for a single window with a stride.
   bool plain_only = false;
+  // Whether there is padding: in three dimensions, oneDNN's bfloat16 gradient of the weight may then write
+  // outside of tensors or leave sums out.
+  bool padded = false;
 
   void Add(const WindowAxis& axis) {
     stride.push_back(axis.stride);
@@ -36,6 +39,7 @@ struct Geometry {
     fits_library &= FitsLibrary(axis);
     plain_only |=
         axis.padding > axis.reach() || axis.dilation > axis.in || (axis.stride > 1 && axis.count() == 1);
+    padded |= axis.padding > 0;
   }
 };
 
@@ -118,7 +122,8 @@ Route RouteOf(const at::Tensor& input, const at::Tensor& weight, const OptionalT
   const bool alike = OfType(weight, type) && (!bias || OfType(*bias, type));
   if (!input.device().is_cpu() || !narrow || !alike) return Route::kAsGiven;
   if (!g.fits_library) return Route::kExact;
-  return g.plain_only ? Route::kContiguous : Route::kAsGiven;
+  const bool plain = g.plain_only || (g.padded && weight.dim() == 5 && type == at::kBFloat16);
+  return plain ? Route::kContiguous : Route::kAsGiven;
 }
 
 at::Tensor On(Route route, const at::Tensor& t) {

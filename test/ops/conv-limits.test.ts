@@ -85,6 +85,30 @@ const cases: Record<string, Case> = {
     outputs: 16,
     call: (x, w, b) => F.conv3d(x, w, b, { stride: 2, padding: [3, 1, 1] }),
   },
+  'two windows that begin before the first column': {
+    input: [2, 16, 5, 5, 1],
+    weight: [16, 16, 3, 3, 5],
+    outputs: 16,
+    call: (x, w, b) => F.conv3d(x, w, b, { stride: [1, 1, 2], padding: [1, 1, 4] }),
+  },
+  'a kernel of 3 on two planes': {
+    input: [2, 16, 2, 5, 5],
+    weight: [16, 16, 3, 3, 3],
+    outputs: 16,
+    call: (x, w, b) => F.conv3d(x, w, b, { padding: 1 }),
+  },
+  'a kernel of 5 on three planes': {
+    input: [2, 16, 3, 5, 5],
+    weight: [16, 16, 5, 3, 3],
+    outputs: 16,
+    call: (x, w, b) => F.conv3d(x, w, b, { padding: [2, 1, 1] }),
+  },
+  'transposed, a kernel of 5 on three planes': {
+    input: [2, 16, 3, 5, 5],
+    weight: [16, 16, 5, 3, 3],
+    outputs: 16,
+    call: (x, w, b) => F.convTranspose3d(x, w, b, { padding: [2, 1, 1] }),
+  },
   'transposed, two windows that begin before the first plane': {
     input: [2, 3, 4, 4, 4],
     weight: [3, 2, 5, 3, 3],
