@@ -1,4 +1,5 @@
-// What every kernel is told: plain numbers and plain pointers. Kernels know neither ATen nor autograd nor JS.
+// The arguments of every kernel: plain numbers and plain pointers. Kernels know neither ATen nor autograd nor
+// JS.
 #pragma once
 
 #include <cstdint>
@@ -113,7 +114,7 @@ DYCONV_INLINE WinogradTiling WinogradTilingOf(const DynamicConvShape& s, const W
   return {{s.kernel_h, s.out_h, tile.h}, {s.kernel_w, s.out_w, tile.w}};
 }
 
-// Floats between the points beside what they hold: at powers of two apart they would fight for the same cache
+// Padding between the points, in floats: at powers of two apart they would fight for the same cache
 // lines.
 constexpr int64_t kWinogradGap = 16;
 

@@ -26,7 +26,8 @@ struct Geometry {
   List stride, padding, dilation, output_padding;
   bool fits_library = true;
   // Whether only oneDNN's kernels for contiguous float32 are right. The others read outside of tensors where
-  // a window may lie beside the image, and those of 16 bits give anything for a single window with a stride.
+  // a window may lie outside of the image, and those of 16 bits give anything for a single window with a
+  // stride.
   bool plain_only = false;
   // Whether there is padding: in three dimensions, oneDNN's bfloat16 gradient of the weight may then write
   // outside of tensors or leave sums out.

@@ -20,8 +20,8 @@ using torch::autograd::Variable;
 using torch::autograd::variable_list;
 
 // Measured on a processor for which libtorch's BLAS (MKL) does not take its widest instructions, the usual
-// case beside Intel's: from here on oneDNN takes 0.4 to 0.9 of the time, below its call costs more than it
-// saves.
+// case on processors that are not Intel's: from here on oneDNN takes 0.4 to 0.9 of the time, below its call
+// costs more than it saves.
 constexpr int64_t kFewestRows = 4;
 constexpr int64_t kFewestMultiplyAdds = int64_t{1} << 22;
 

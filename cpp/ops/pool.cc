@@ -33,7 +33,7 @@ int64_t Windows(const WindowAxis& axis, bool ceil_mode) {
   return count;
 }
 
-// Whether a window lies beside the image: its taps step over all of it.
+// Whether a window lies outside of the image: its taps step over all of it.
 bool HasWindowOutside(const WindowAxis& axis, int64_t windows) {
   if (axis.dilation <= axis.in) return false;
   for (int64_t i = 0; i < windows && i * axis.stride < axis.padding; ++i) {

@@ -51,7 +51,7 @@ async function makeCall(call) {
       0,
     );
     const error = await attemptCall(target, receiver, args);
-    // A function of the table is told what it lacks, until it has all.
+    // An argument that a function of the table rejects is replaced, until all fit.
     if (!target.name.startsWith('native.') || !repair(target.name, args, error, random)) break;
   }
   // The add-on's own switches, which calls of its table leave as they please.

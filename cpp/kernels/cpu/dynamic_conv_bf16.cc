@@ -153,7 +153,7 @@ void Bf16Panel(const DynamicConvArgs& args, const Block& b, const Panel& panel) 
   const int64_t in = s.in_per_group(), width = kVecs * kLanes, stride = kMixedRows * width;
   const int64_t input_floats = b.in_rows * b.padded_w * s.in_channels, sum_floats = b.pixels * width;
   uint16_t* mixed = reinterpret_cast<uint16_t*>(b.mixed);
-  // A static convolution mixes its one expert by 1: rounding it is little beside the products.
+  // A static convolution mixes its one expert by 1: rounding it costs little compared with the products.
   static constexpr float kOnes[kMixPair] = {1, 1};
   ForEachTapTile(args, b, width, [&](const TapTile& tile) {
     const float* packed =

@@ -1,5 +1,5 @@
-// What experts relative to the first need besides packing: which one that should be, and its part of the
-// attention's gradient.
+// Kernels for experts relative to a base expert, apart from packing: which one that should be, and its part
+// of the attention's gradient.
 #include "kernels/cpu/vec.h"
 
 namespace dyconv::kernels::DYCONV_ISA {

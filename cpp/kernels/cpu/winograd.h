@@ -30,7 +30,7 @@ DYCONV_INLINE void WithTile(const WinogradAxis& axis, const Visit& visit) {
   }
 }
 
-// Vectors along one axis: floats from one to the next, and from one such line to the next beside it.
+// Vectors along one axis: floats from one to the next, and from one such line to the next one.
 struct Lines {
   int64_t step, next;
 };

@@ -38,7 +38,7 @@ __device__ Linear Sample(int x, int in, int out) {
   return {low, min(low + 1, in - 1), clamped - low};
 }
 
-// Composes the resize and the crop along one axis; position `source` is the black line beside the image.
+// Composes the resize and the crop along one axis; position `source` is a black line outside of the image.
 __device__ Taps Compose(int x, int source, int resized, int offset, int crop, int out) {
   Taps taps{};
   const Linear outer = Sample(x, crop, out);

@@ -25,7 +25,7 @@ struct DynamicConvOptions {
 //
 //   input      [B, I, H, W], contiguous or channels_last; float32, float64, bfloat16 or float16
 //   weight     [K, O, I / groups, kh, kw], dtype and device of input
-//   attention  [B, K], dtype of input, or float32 (the better choice beside a 16-bit input)
+//   attention  [B, K], dtype of input, or float32 (better for a 16-bit input)
 //   bias       [K, O] or none
 //   returns    [B, O, H', W'], dtype and memory format of input
 //

@@ -36,7 +36,7 @@ kernels::DynamicConvShape ShapeOf(const at::Tensor& input, const at::Tensor& wei
 // Whether the kernels of kernels/cpu can compute in such sizes.
 bool FitsKernels(const kernels::DynamicConvShape& shape);
 
-// What a backward needs beside the saved tensors, as the list of integers that autograd keeps.
+// What a backward needs in addition to the saved tensors, as the list of integers that autograd keeps.
 std::vector<int64_t> PackGeometry(const DynamicConvOptions& options);
 DynamicConvOptions UnpackGeometry(at::IntArrayRef packed);
 

@@ -39,10 +39,10 @@ void CheckLayer(const at::Tensor& weight, const std::optional<at::Tensor>& bias,
   for (const auto* tensor : {&weight, bias ? &*bias : nullptr}) {
     if (tensor == nullptr) continue;
     const auto* name = tensor == &weight ? weight_name : bias_name;
-    const bool beside_16_bits =
+    const bool for_16_bits =
         tensor->scalar_type() == at::kFloat && c10::elementSize(input.scalar_type()) == 2;
-    Require(tensor->scalar_type() == input.scalar_type() || beside_16_bits, ErrorKind::kDType,
-            "Expected dtype ", DTypeName(input.scalar_type()), " of input for ", name, " but received ",
+    Require(tensor->scalar_type() == input.scalar_type() || for_16_bits, ErrorKind::kDType, "Expected dtype ",
+            DTypeName(input.scalar_type()), " of input for ", name, " but received ",
             DTypeName(tensor->scalar_type()));
     Require(tensor->device() == input.device(), ErrorKind::kDevice, "Expected device ", input.device(),
             " of input for ", name, " but received ", tensor->device());

@@ -15,7 +15,7 @@ enum class RoutingKind {
 // attention = kind((w2 relu(w1 mean_hw(input) + b1) + b2) / temperature)
 //
 //   input        [B, I, H, W]
-//   w1 [H, I, 1, 1], b1 [H] or none; w2 [K, H, 1, 1], b2 [K] or none: of input's dtype, or float32 beside a
+//   w1 [H, I, 1, 1], b1 [H] or none; w2 [K, H, 1, 1], b2 [K] or none: of input's dtype, or float32 for a
 //                16-bit input
 //   temperature  one positive number. On the CPU it is read and checked; on a GPU it stays there, so that
 //                nothing waits for the device and a captured graph sees it change
