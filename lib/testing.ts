@@ -1,12 +1,8 @@
 /**
  * Equality of tensors for test frameworks: `import { equalTensors } from 'dyconv/testing'`. Vitest needs only
  * `setupFiles: ['dyconv/vitest']`; in Jest, and any other `expect` with equality testers, a setup file registers it.
+ * In Jest, call `expect.addEqualityTesters([equalTensors])` in a file of `setupFilesAfterEnv`: docs/guides/testing.md.
  * @module
- * @example
- * // jest.setup.mjs, one of setupFilesAfterEnv
- * import { expect } from '@jest/globals';
- * import { equalTensors } from 'dyconv/testing';
- * expect.addEqualityTesters([equalTensors]);
  */
 import { noGrad, tidy } from './tensor/context.js';
 import { isTensor, type Tensor } from './tensor/tensor.js';

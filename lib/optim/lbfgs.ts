@@ -68,7 +68,7 @@ interface Memory {
  * const optimizer = new optim.LBFGS([x], { lineSearchFn: 'strongWolfe' });
  * optimizer.step(() => {
  *   optimizer.zeroGrad();
- *   const loss = f(x);
+ *   const loss = x.square().sum();
  *   loss.backward();
  *   return loss;
  * });
