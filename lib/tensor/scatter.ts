@@ -131,9 +131,8 @@ export abstract class ScatterMethods {
     options: { reduce: ScatterReduction; includeSelf?: boolean | undefined },
   ): Tensor {
     const { reduce, includeSelf = true } = checkOptions(options, REDUCE_INCLUDE_SELF);
-    if (!REDUCTIONS.includes(reduce))
-      throw invalidArgument('reduce', `one of ${REDUCTIONS.map((name) => `'${name}'`).join(', ')}`, reduce);
-    return native.scatterReduce(this, dim, index, source, reduce, includeSelf);
+    const name = reduction(reduce, REDUCTIONS);
+    return native.scatterReduce(this, dim, index, source, name, includeSelf);
   }
   /** In place: {@link scatterReduce}. */
   scatterReduce_(
