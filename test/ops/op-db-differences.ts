@@ -54,6 +54,12 @@ export const DIFFERENCES: readonly Difference[] = [
     reason: 'tolerances are numbers',
   },
   {
+    ops: ['nn.functional.conv_transpose3d'],
+    when: (sample) => sample.dtype === 'bfloat16' && String(options(sample).padding) === '1,2,3',
+    reason:
+      'padded bfloat16 convolutions of three dimensions go through float32, whose result is that of float64, rounded',
+  },
+  {
     ops: ['tensor_split'],
     when: ({ inputs }) => inputs.length > 1,
     reason: 'positions are numbers: a Tensor would have to be read at every call',
