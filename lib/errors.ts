@@ -56,9 +56,27 @@ export class DatasetError extends DyconvError {
   override readonly code: string = 'ERR_DATASET';
 }
 
+/** An address from which a file could not be downloaded. */
+export interface DownloadAttempt {
+  /** The address. */
+  readonly url: string;
+  /** Such as a status, a wrong checksum, or a timeout. */
+  readonly reason: string;
+}
+
 /** A failed download: no network, a rejected request, a wrong size or checksum. */
 export class DownloadError extends DyconvError {
   override readonly code: string = 'ERR_DOWNLOAD';
+  /** The addresses that were tried, with the reason of each; empty if none was. */
+  readonly attempts: readonly DownloadAttempt[];
+
+  constructor(
+    message: string,
+    options?: ErrorOptions & { attempts?: readonly DownloadAttempt[] | undefined },
+  ) {
+    super(message, options);
+    this.attempts = options?.attempts ?? [];
+  }
 }
 
 /** Training that cannot continue, for example because the loss is not finite. */

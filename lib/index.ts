@@ -10,6 +10,7 @@ export {
   DatasetError,
   DeviceError,
   DisposedError,
+  type DownloadAttempt,
   DownloadError,
   DTypeError,
   DyconvError,

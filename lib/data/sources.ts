@@ -8,9 +8,10 @@ import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createGunzip } from 'node:zlib';
-import { optionKeys } from '../check/index.js';
-import { DatasetError, invalidArgument } from '../errors.js';
-import { type DownloadProgress, download, hashFile } from '../files/download.js';
+import { checkStrings, optionKeys } from '../check/index.js';
+import { DatasetError, type DownloadAttempt, invalidArgument } from '../errors.js';
+import { type DownloadProgress, hashFile } from '../files/download.js';
+import { downloadFromMirrors } from '../files/mirrors.js';
 import { datasetError } from './dataset.js';
 
 /** Options that every published data set shares. */
@@ -22,10 +23,16 @@ export interface SourceOptions {
   /** Compare the files with the published checksums. Default: true. Use false for your own archive. */
   verify?: boolean | undefined;
   /**
-   * The address of a folder that mirrors the files under their usual names. Default: the environment variable
-   * `DYCONV_DATA_MIRROR`, then the publisher's own address.
+   * Addresses of folders that have the files under their usual names. They are tried first, in this order; then that of the environment variable
+   * `DYCONV_DATA_MIRROR`, the publisher's own, and other hosts that are known to have the same files. Default: none.
    */
+  mirrors?: readonly string[] | undefined;
+  /** The only address of such a folder, instead of all others. */
   url?: string | undefined;
+  /** Called when an address has failed or is slow, before the next one is tried. */
+  onMirrorFailure?: ((file: string, failed: DownloadAttempt) => void) | undefined;
+  /** Called after a download with the address that the file came from. */
+  onDownloaded?: ((file: string, url: string) => void) | undefined;
   /** Called while a file is downloaded or parsed: bytes so far, and the total if known. */
   onProgress?:
     | ((file: string, done: number, total: number | undefined, phase: 'download' | 'parse') => void)
@@ -35,7 +42,17 @@ export interface SourceOptions {
 }
 
 /** @internal */
-export const SOURCE_KEYS = optionKeys('root', 'download', 'verify', 'url', 'onProgress', 'signal');
+export const SOURCE_KEYS = optionKeys(
+  'root',
+  'download',
+  'verify',
+  'mirrors',
+  'url',
+  'onMirrorFailure',
+  'onDownloaded',
+  'onProgress',
+  'signal',
+);
 
 /** A file as it was published. */
 export interface PublishedFile {
@@ -52,8 +69,8 @@ export interface FindOptions extends SourceOptions {
   files: readonly [PublishedFile, ...PublishedFile[]];
   /** Folders to search; a download goes to the first one. */
   folders: readonly [string, ...string[]];
-  /** The publisher's address of the folder that holds the files. */
-  publisher: string;
+  /** Addresses of folders that hold the files: the publisher's, then other hosts. */
+  hosts: readonly [string, ...string[]];
   /** A sentence with an alternative, if the file is not found. */
   advice?: string | undefined;
 }
@@ -80,22 +97,24 @@ export async function findFile(options: FindOptions): Promise<FoundFile> {
   }
   const [wanted] = files;
   const target = join(folders[0], wanted.name);
-  const url = addressOf(wanted.name, options);
+  const urls = addressesOf(wanted.name, options);
   if (options.download !== true) {
     throw new DatasetError(
       `Expected ${files.map(({ name }) => name).join(' or ')} in ${folders.join(' or ')} but found no such file. ` +
-        `Set download: true, or put the file from ${url} there${options.advice ? `; ${options.advice}` : ''}`,
+        `Set download: true, or put the file from ${urls[0]} there${options.advice ? `; ${options.advice}` : ''}`,
     );
   }
   const report: DownloadProgress | undefined =
     options.onProgress && ((done, total) => options.onProgress?.(wanted.name, done, total, 'download'));
-  await download({
-    url,
+  const served = await downloadFromMirrors({
+    urls,
     file: target,
     hash: verify ? { algorithm: 'md5', digest: wanted.md5 } : undefined,
     onProgress: report,
+    onFailure: (failed) => options.onMirrorFailure?.(wanted.name, failed),
     signal: options.signal,
   });
+  options.onDownloaded?.(wanted.name, served);
   return { path: target, published: wanted, verified: verify };
 }
 
@@ -106,10 +125,22 @@ export function rootFolder(root: unknown): string {
   return root;
 }
 
-function addressOf(name: string, { url, publisher }: FindOptions): string {
-  const folder = url ?? (process.env.DYCONV_DATA_MIRROR || publisher);
-  if (!URL.canParse(folder)) throw invalidArgument('url', 'the address of a folder', folder);
-  return `${folder.replace(/\/+$/, '')}/${name}`;
+/** The addresses of a file, without repetitions, in the order in which they are tried. */
+function addressesOf(name: string, { url, mirrors = [], hosts }: FindOptions): [string, ...string[]] {
+  const given = checkStrings(mirrors, 'mirrors', 'an array of addresses');
+  for (const [i, folder] of given.entries()) checkFolder(`mirrors[${i}]`, folder);
+  if (url !== undefined) checkFolder('url', url);
+  const { DYCONV_DATA_MIRROR: mirror } = process.env;
+  if (mirror) checkFolder('DYCONV_DATA_MIRROR', mirror);
+  const [publisher, ...others] = hosts;
+  const folders = url === undefined ? [...given, ...(mirror ? [mirror] : []), publisher, ...others] : [url];
+  const addresses = folders.map((folder) => `${folder.replace(/\/+$/, '')}/${name}`);
+  return [...new Set(addresses)] as [string, ...string[]];
+}
+
+function checkFolder(name: string, folder: unknown): void {
+  if (typeof folder !== 'string' || !/^https?:\/\//.test(folder) || !URL.canParse(folder))
+    throw invalidArgument(name, 'the http(s) address of a folder', folder);
 }
 
 /**

@@ -82,7 +82,10 @@ export async function download(options: DownloadOptions): Promise<void> {
     if (options.signal?.aborted) {
       throw new DownloadError(`The download of ${url} was aborted`, { cause: options.signal.reason });
     }
-    throw new DownloadError(`The download of ${url} to ${file} failed: ${reason(error)}`, { cause: error });
+    throw new DownloadError(`The download of ${url} to ${file} failed: ${reason(error)}`, {
+      cause: error,
+      attempts: [{ url, reason: reason(error) }],
+    });
   }
 }
 
@@ -108,7 +111,10 @@ async function fetchVerified(options: DownloadOptions, part: string): Promise<vo
   }
   if (problem === undefined) return;
   await rm(part, { force: true });
-  throw new DownloadError(`The download of ${options.url} is not the expected file: ${problem}`);
+  const { url } = options;
+  throw new DownloadError(`The download of ${url} is not the expected file: ${problem}`, {
+    attempts: [{ url, reason: problem }],
+  });
 }
 
 async function findProblem({ size, hash }: DownloadOptions, part: string): Promise<string | undefined> {

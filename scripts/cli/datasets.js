@@ -12,7 +12,7 @@ import { splitForTest, TEST_SHARE } from './split.js';
 /** @import { CreateOptions } from '../../dist/data/create.js' */
 /** @import { InMemoryDataset } from '../../dist/data/dataset.js' */
 
-/** @typedef {Omit<CreateOptions, 'onProgress'>} SourceOptions */
+/** @typedef {Omit<CreateOptions, 'onProgress' | 'onMirrorFailure' | 'onDownloaded'>} SourceOptions */
 
 /**
  * Loads a data set, with a bar on a terminal while it is downloaded or parsed.
@@ -26,7 +26,13 @@ export async function loadDataset(name, options) {
     name === 'folder' ? `${done} pictures` : `${(done / 1e6).toFixed(1)} MB`;
   const bars = sourceBars(process.stderr, amountOf);
   try {
-    return await data.create(name, { cache: 'mmap', ...options, onProgress: bars.update });
+    return await data.create(name, {
+      cache: 'mmap',
+      ...options,
+      onProgress: bars.update,
+      onMirrorFailure: (file, { url, reason }) => bars.say(`${file}: ${url} failed: ${reason}`),
+      onDownloaded: (file, url) => bars.say(`${file} was downloaded from ${url}`),
+    });
   } finally {
     bars.stop();
   }
@@ -79,6 +85,13 @@ function sourceBars(stream, amountOf) {
   const stop = () => bar?.stop();
   return {
     stop,
+    /** A line above the next bar. @param {string} text */
+    say(text) {
+      stop();
+      bar = null;
+      current = '';
+      stream.write(`${printable(text)}\n`);
+    },
     /** @param {string} file @param {number} done @param {number | undefined} total @param {'download' | 'parse'} phase */
     update(file, done, total, phase) {
       const task = `${phase === 'download' ? 'Downloading' : 'Reading'} ${printable(file)}`;

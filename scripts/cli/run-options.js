@@ -1,8 +1,8 @@
 /**
- * The options of the commands that use a trained model.
+ * Options that several commands share: of a trained model, and of data sets.
  * @module
  */
-import { path, text } from './value-types.js';
+import { address, path, text } from './value-types.js';
 
 /** @import { ValueSpec } from './types.js' */
 
@@ -19,3 +19,10 @@ export const CHECKPOINT = {
   default: 'best',
   help: 'weights: best, last, epoch-<n>, or a .safetensors, .pt or .pth file',
 };
+
+export const DATA_MIRROR = /** @type {const} */ ({
+  value: 'url',
+  type: address,
+  list: true,
+  help: 'web folder with the files of the data set, tried before the publisher and other known hosts; repeatable',
+});

@@ -6,6 +6,7 @@ import { DATASET_NAMES } from '../../dist/data/names.js';
 import { MODEL_NAMES } from '../../dist/models/names.js';
 import { AUGMENTATION } from './augment-options.js';
 import { inGroup } from './option-table.js';
+import { DATA_MIRROR } from './run-options.js';
 import {
   device,
   milestones,
@@ -135,6 +136,7 @@ const DATA = inGroup(
       resume: 'any',
       help: 'do not download a missing data set',
     },
+    dataMirror: { ...DATA_MIRROR, resume: 'any' },
     verify: {
       flag: 'negated',
       resume: 'any',

@@ -32,14 +32,14 @@ const LOG_EVERY = 10;
 /**
  * Loads both splits of a data set, and holds out validation images from the training set if requested; otherwise the
  * test images are used for validation. Labels are indices into the classes of the training set; a resumed run has its own.
- * @param {Pick<TrainOptions, 'download' | 'verify' | 'skipUnreadable'>} options
+ * @param {Pick<TrainOptions, 'download' | 'dataMirror' | 'verify' | 'skipUnreadable'>} options
  * @param {Pick<RunConfig, 'dataset' | 'seed'> & { valSplit?: number | null | undefined, dataDir: string, limitTrain?: number | null | undefined, classes?: string[] }} config
  * @param {AbortSignal} signal
  */
-async function loadSets({ download, verify, skipUnreadable }, config, signal) {
+async function loadSets({ download, dataMirror: mirrors, verify, skipUnreadable }, config, signal) {
   const { classes, dataset, dataDir, valSplit, seed, limitTrain } = config;
   const unreadable = skipUnreadable ? /** @type {const} */ ('skip') : /** @type {const} */ ('error');
-  const options = { root: dataDir, download, verify, unreadable, signal };
+  const options = { root: dataDir, download, mirrors, verify, unreadable, signal };
   const { trainSet, testSet } = await loadSplits(dataset, { ...options, classes });
   if (!valSplit) return { trainSet, valSet: testSet, testSet };
   return { ...splitForValidation(trainSet, { share: valSplit, seed, limit: limitTrain }), testSet };

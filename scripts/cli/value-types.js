@@ -101,6 +101,15 @@ export const milestones = {
   },
 };
 
+/** The address of a web folder. @type {ValueType<string>} */
+export const address = {
+  parse(value) {
+    if (!/^https?:\/\//.test(value) || !URL.canParse(value))
+      throw new InvalidArgumentError('Expected an address that begins with http:// or https://.');
+    return value;
+  },
+};
+
 /** Sizes of a batch of images, separated by commas. @type {ValueType<number[]>} */
 export const imageBatch = {
   parse(text) {

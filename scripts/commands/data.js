@@ -6,6 +6,7 @@ import { DATASET_NAMES } from '../../dist/data/names.js';
 import { writeFileAtomic } from '../../dist/files/atomic.js';
 import { defineCommand } from '../cli/command.js';
 import { printable, printableJson } from '../cli/printable.js';
+import { DATA_MIRROR } from '../cli/run-options.js';
 import { nonNegativeInteger, oneOf, path, positiveInteger } from '../cli/value-types.js';
 
 /** @import { DatasetDescription } from '../../dist/data/describe.js' */
@@ -20,6 +21,7 @@ const OPTIONS = /** @satisfies {OptionTable} */ ({
   dataDir: { value: 'folder', type: path, default: 'data', help: 'folder of the data set' },
   split: { value: 'split', type: oneOf(['train', 'test']), default: 'train', help: 'part of the set' },
   download: { flag: 'plain', help: 'download missing files' },
+  dataMirror: DATA_MIRROR,
   verify: { flag: 'negated', help: 'accept an archive whose checksum differs from the published one' },
   skipUnreadable: {
     flag: 'plain',
@@ -53,11 +55,12 @@ export const command = defineCommand({
   ],
   options: OPTIONS,
   async run(options) {
-    const { dataset, dataDir: root, split, download, verify, grid, rows, columns, seed, json } = options;
+    const { dataset, dataDir: root, split, download, dataMirror: mirrors, verify, json } = options;
+    const { grid, rows, columns, seed } = options;
     const { data } = await import('../../dist/index.js');
     const { loadDataset } = await import('../cli/datasets.js');
     const unreadable = options.skipUnreadable ? 'skip' : 'error';
-    const set = await loadDataset(dataset, { root, split, download, verify, unreadable });
+    const set = await loadDataset(dataset, { root, split, download, mirrors, verify, unreadable });
     const description = data.describe(set);
     if (json) console.log(printableJson(description));
     else {

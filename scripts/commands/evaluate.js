@@ -3,7 +3,7 @@
  * @module
  */
 import { defineCommand } from '../cli/command.js';
-import { CHECKPOINT, RUN } from '../cli/run-options.js';
+import { CHECKPOINT, DATA_MIRROR, RUN } from '../cli/run-options.js';
 import { device, path, positiveInteger } from '../cli/value-types.js';
 
 /** @import { OptionTable } from '../cli/types.js' */
@@ -20,6 +20,7 @@ const OPTIONS = /** @satisfies {OptionTable} */ ({
   device: { value: 'name', type: device, default: 'auto', help: 'auto, cpu, cuda or cuda:<n>' },
   threads: { value: 'n', type: positiveInteger, help: 'CPU threads (default: one per core)' },
   download: { flag: 'negated', help: 'do not download a missing data set' },
+  dataMirror: DATA_MIRROR,
   verify: { flag: 'negated', help: 'accept an archive whose checksum differs from the published one' },
   skipUnreadable: {
     flag: 'plain',
@@ -48,6 +49,7 @@ export const command = defineCommand({
     const set = await loadTestSet(config, {
       ...(options.dataDir !== undefined && { root: options.dataDir }),
       download: options.download,
+      mirrors: options.dataMirror,
       verify: options.verify,
       unreadable: options.skipUnreadable ? 'skip' : 'error',
     });

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { cifar10, cifar100 } from '../../lib/data/cifar.js';
+import { type Cifar10Options, cifar10, cifar100 } from '../../lib/data/cifar.js';
 import { ArgumentError, DatasetError, DownloadError } from '../../lib/errors.js';
 import { binaryBatch, type FakeBatch, fakeBatch, pickleBatch, pickleMeta, tarGz } from './fixtures.js';
 
@@ -229,4 +229,57 @@ test('downloads from a mirror, verified, with progress', async () => {
     server.closeAllConnections();
     await new Promise((resolve) => server.close(resolve));
   }
+});
+
+test('mirrors are tried in order, before the publisher; failures and the host that served are reported', async () => {
+  const archive = await tarGz(pythonMembers());
+  const asked: (string | undefined)[] = [];
+  const server = createServer((request, response) => {
+    asked.push(request.url);
+    if (request.url?.startsWith('/empty')) response.writeHead(404).end();
+    else response.end(archive);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const said: unknown[] = [];
+  const options: Cifar10Options = {
+    ...{ root, download: true, verify: false },
+    split: 'test',
+    mirrors: [`${base}/empty/`, `${base}/full`],
+    onMirrorFailure: (file: string, { url, reason }: { url: string; reason: string }) =>
+      said.push([file, url, reason]),
+    onDownloaded: (file: string, url: string) => said.push([file, url]),
+  };
+  const name = 'cifar-10-python.tar.gz';
+  try {
+    expect((await cifar10(options)).length).toBe(7);
+    expect(said).toEqual([
+      [name, `${base}/empty/${name}`, 'the server answered with status 404'],
+      [name, `${base}/full/${name}`],
+    ]);
+    expect(asked).toEqual([`/empty/${name}`, `/full/${name}`]);
+    await rm(join(root, name));
+    process.env.DYCONV_DATA_MIRROR = `${base}/environment`;
+    await cifar10({ ...options, mirrors: [`${base}/empty`], cache: false });
+    expect(asked.slice(2)).toEqual([`/empty/${name}`, `/environment/${name}`]);
+    // `url` replaces all other addresses.
+    await rm(join(root, name));
+    const alone = cifar10({ ...options, url: `${base}/empty`, cache: false });
+    await expect(alone).rejects.toThrow(DownloadError);
+    expect(asked.slice(4)).toEqual([`/empty/${name}`]);
+  } finally {
+    delete process.env.DYCONV_DATA_MIRROR;
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  }
+});
+
+test('addresses of mirrors are checked', async () => {
+  const wrong = { root, split: 'test', download: true } as const;
+  await expect(cifar10({ ...wrong, mirrors: 'http://host' as never })).rejects.toThrow(
+    'Expected an array of addresses for mirrors but received',
+  );
+  await expect(cifar10({ ...wrong, mirrors: ['http://host', 'ftp://host'] })).rejects.toThrow(
+    'Expected the http(s) address of a folder for mirrors[1] but received',
+  );
 });

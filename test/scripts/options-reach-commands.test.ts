@@ -41,6 +41,12 @@ const photo = join(folder, 'photo.png');
 const page = join(folder, 'page.html');
 writeFileSync(page, '');
 
+const dataMirror: Case = {
+  args: ['http://one'],
+  found: () => arg('data.create', 1).mirrors,
+  expected: ['http://one'],
+};
+
 const EVALUATE: Record<string, Case> = {
   run: { args: ['runs/other'], found: () => first('RunDirectory.open'), expected: 'runs/other' },
   checkpoint: { args: ['last'], found: () => arg('loadClassifier', 1).checkpoint, expected: 'last' },
@@ -53,6 +59,7 @@ const EVALUATE: Record<string, Case> = {
   },
   threads: { args: ['3'], found: () => first('setNumThreads'), expected: 3 },
   'no-download': { found: () => arg('data.create', 1).download, expected: false },
+  'data-mirror': dataMirror,
   'no-verify': { found: () => arg('data.create', 1).verify, expected: false },
   'skip-unreadable': { found: () => arg('data.create', 1).unreadable, expected: 'skip' },
   json: printsJson,
@@ -92,6 +99,7 @@ const DATA: Record<string, Case> = {
   'data-dir': { args: ['elsewhere'], found: () => arg('data.create', 1).root, expected: 'elsewhere' },
   split: { args: ['test'], found: () => arg('data.create', 1).split, expected: 'test' },
   download: { found: () => arg('data.create', 1).download, expected: true },
+  'data-mirror': dataMirror,
   'no-verify': { found: () => arg('data.create', 1).verify, expected: false },
   'skip-unreadable': { found: () => arg('data.create', 1).unreadable, expected: 'skip' },
   grid: { args: ['grid.png'], found: () => first('writeFileAtomic'), expected: 'grid.png' },

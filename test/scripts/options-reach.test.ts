@@ -77,6 +77,11 @@ const TRAIN: Record<string, Case> = {
     expected: [63, 21],
   },
   'no-download': { found: () => arg('data.create', 1).download, expected: false },
+  'data-mirror': {
+    args: ['http://one', '--data-mirror', 'http://two'],
+    found: () => arg('data.create', 1).mirrors,
+    expected: ['http://one', 'http://two'],
+  },
   'no-verify': { found: () => arg('data.create', 1).verify, expected: false },
   'skip-unreadable': { found: () => arg('data.create', 1).unreadable, expected: 'skip' },
   json: { found: (ended) => json(ended)?.type, expected: 'end' },
