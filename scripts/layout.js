@@ -21,7 +21,7 @@ export const LIB = {
   ops: ['tensor', 'check', 'errors'],
   data: ['text', 'formats', 'files', 'check', 'errors'],
   'data/bytes': ['native'],
-  'data/batches': ['data', 'tensor', 'types:check'],
+  'data/batches': ['data', 'tensor', 'types:native', 'types:check'],
   'data/loader-options': ['data', 'types:tensor', 'check', 'errors'],
   'data/collate': ['data', 'tensor', 'check', 'errors'],
   'data/samples': ['data', 'tensor', 'errors'],

@@ -10,17 +10,23 @@
 #include "napi/buffers.h"
 #include "napi/choice.h"
 #include "napi/hot_path.h"
+#include "napi/native_object.h"
 #include "ops/augment/device.h"
 #include "ops/checked_size.h"
 
 namespace dyconv {
 
-// What lib/data/plan.ts makes of a transform: how every image of a loader is treated.
+// What lib/data/plan.ts makes of a transform: how to make the batches of a loader. Read and checked once.
 struct AugmentPlan {
   AugmentConfig config;
   BatchFormat format;
-  bool pinned = false;  // page-locked, for copies to CUDA that nobody waits for
+  bool pinned = false;  // page-locked memory, which is copied to CUDA asynchronously
 };
+using SharedPlan = std::shared_ptr<const AugmentPlan>;
+
+template <>
+inline constexpr ObjectType kObjectType<AugmentPlan> = {"a plan of augmentPlan()",
+                                                        {0xcc8cacc028057135, 0x0c262d24cb88643f}};
 
 namespace {
 
@@ -50,39 +56,38 @@ template <>
 inline constexpr auto kNames<ElementType> = std::to_array<Named<ElementType>>(
     {{"float32", ElementType::kFloat32}, {"bfloat16", ElementType::kBFloat16}});
 
-template <>
-struct FromJs<AugmentPlan> {
-  static AugmentPlan Get(const Argument& argument) {
-    if (argument.js.Type() != napi_object) argument.Reject("a plan");
-    AugmentPlan plan;
-    AugmentConfig& config = plan.config;
-    const auto pair = [&](const char* name, int64_t& height, int64_t& width) {
-      const auto sizes = Property<std::array<int64_t, 2>>(argument, name);
-      height = sizes[0], width = sizes[1];
-    };
-    pair("resize", config.resize_h, config.resize_w);
-    pair("size", config.out_h, config.out_w);
-    pair("cropSize", config.crop_h, config.crop_w);
-    config.crop = Property<CropKind>(argument, "crop");
-    config.padding = Property<int64_t>(argument, "padding");
-    config.scale = RangeOf(argument, "scale");
-    config.ratio = RangeOf(argument, "ratio");
-    config.flip = Property<double>(argument, "flip");
-    config.vertical_flip = Property<double>(argument, "verticalFlip");
-    config.jitter = {RangeOf(argument, "brightness"), RangeOf(argument, "contrast"),
-                     RangeOf(argument, "saturation"), RangeOf(argument, "hue")};
-    config.erasing = {Property<double>(argument, "erase"), RangeOf(argument, "eraseScale"),
-                      RangeOf(argument, "eraseRatio"), FloatsOf(argument, "eraseValue")};
-    config.mean = FloatsOf(argument, "mean");
-    config.std = FloatsOf(argument, "std");
-    plan.format.type = Property<ElementType>(argument, "dtype");
-    plan.format.channels_last = Property<bool>(argument, "channelsLast");
-    plan.pinned = Property<bool>(argument, "pinned");
-    return plan;
-  }
-};
-
 namespace {
+
+SharedPlan MakePlan(Call& call, const Napi::Value& js) {
+  const Argument argument{call, js, 0};
+  if (js.Type() != napi_object) argument.Reject("an object");
+  auto plan = std::make_shared<AugmentPlan>();
+  AugmentConfig& config = plan->config;
+  const auto pair = [&](const char* name, int64_t& height, int64_t& width) {
+    const auto sizes = Property<std::array<int64_t, 2>>(argument, name);
+    height = sizes[0], width = sizes[1];
+  };
+  pair("resize", config.resize_h, config.resize_w);
+  pair("size", config.out_h, config.out_w);
+  pair("cropSize", config.crop_h, config.crop_w);
+  config.crop = Property<CropKind>(argument, "crop");
+  config.padding = Property<int64_t>(argument, "padding");
+  config.scale = RangeOf(argument, "scale");
+  config.ratio = RangeOf(argument, "ratio");
+  config.flip = Property<double>(argument, "flip");
+  config.vertical_flip = Property<double>(argument, "verticalFlip");
+  config.jitter = {RangeOf(argument, "brightness"), RangeOf(argument, "contrast"),
+                   RangeOf(argument, "saturation"), RangeOf(argument, "hue")};
+  config.erasing = {Property<double>(argument, "erase"), RangeOf(argument, "eraseScale"),
+                    RangeOf(argument, "eraseRatio"), FloatsOf(argument, "eraseValue")};
+  config.mean = FloatsOf(argument, "mean");
+  config.std = FloatsOf(argument, "std");
+  plan->format.type = Property<ElementType>(argument, "dtype");
+  plan->format.channels_last = Property<bool>(argument, "channelsLast");
+  plan->pinned = Property<bool>(argument, "pinned");
+  CheckAugmentConfig(config);
+  return plan;
+}
 
 ImageSet ImagesIn(const Call& call, const TypedArray& bytes, const std::array<int64_t, 3>& shape) {
   const auto [channels, height, width] = shape;
@@ -102,7 +107,7 @@ ImageSet ImagesIn(const Call& call, const TypedArray& bytes, const std::array<in
           .width = width};
 }
 
-// mix: null, the share of mixup, or the share and the box [top, left, height, width] of cutmix.
+// mix: null, or the share for mixup, or the share and the box [top, left, height, width] for CutMix.
 std::optional<Mix> MixOf(const Call& call, const std::optional<std::vector<double>>& numbers) {
   if (!numbers.has_value()) return std::nullopt;
   const std::vector<double>& n = *numbers;
@@ -125,7 +130,7 @@ void CheckMix(const Call& call, const std::optional<Mix>& mix, const AugmentConf
   }
 }
 
-// Images of different sizes behind each other in one array. sizes: height and width of each.
+// Images of different sizes, stored one after the other in one array. sizes: height and width of each.
 std::vector<ImageSet> PackedImages(const Call& call, const TypedArray& bytes, int64_t channels,
                                    const std::vector<int64_t>& sizes) {
   std::vector<ImageSet> images;
@@ -150,91 +155,94 @@ std::vector<ImageSet> PackedImages(const Call& call, const TypedArray& bytes, in
   return images;
 }
 
-// One batch made on the data thread: `check()` throws where it cannot be made, `fill(out)` writes its images.
-template <class Checks, class Fill>
-Napi::Value BatchAsync(Call& call, const AugmentPlan& plan, std::array<int64_t, 2> count_channels,
-                       const std::optional<Mix>& mix, int threads, Checks check, Fill fill) {
+// Makes a batch on the data thread. `check()` throws if the plan does not fit the images, `fill(out)` writes
+// them.
+template <class Check, class Fill>
+Napi::Value BatchAsync(Call& call, const SharedPlan& plan, std::array<int64_t, 2> count_channels,
+                       const std::optional<Mix>& mix, int threads, Check check, Fill fill) {
   auto batch = std::make_shared<at::Tensor>();
   return call.data.data.Run(
       call.env, call.Name(),
       [plan, count_channels, mix, threads, check = std::move(check), fill = std::move(fill), batch] {
         check();
-        const AugmentConfig& config = plan.config;
+        const AugmentConfig& config = plan->config;
         const std::array<int64_t, 4> sizes{count_channels[0], count_channels[1], config.out_h, config.out_w};
         *batch = at::empty(
-            sizes, at::TensorOptions(ScalarTypeOf(plan.format.type)).pinned_memory(plan.pinned),
-            plan.format.channels_last ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous);
+            sizes, at::TensorOptions(ScalarTypeOf(plan->format.type)).pinned_memory(plan->pinned),
+            plan->format.channels_last ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous);
         fill(batch->data_ptr());
-        if (mix.has_value()) MixBatch(*mix, sizes, plan.format, batch->data_ptr(), threads);
+        if (mix.has_value()) MixBatch(*mix, sizes, plan->format, batch->data_ptr(), threads);
       },
       [batch](Napi::Env env) { return WrapTensor(env, AddonData::Of(env), *batch); });
 }
 
 Napi::Value AugmentBatchAsync(Call& call, const TypedArray& bytes, const std::array<int64_t, 3>& shape,
-                              const std::vector<int64_t>& indices, const AugmentPlan& plan,
+                              const std::vector<int64_t>& indices, const SharedPlan& plan,
                               const std::optional<std::vector<double>>& mixing, int64_t seed, int64_t epoch,
                               int64_t threads) {
   const ImageSet images = ImagesIn(call, bytes, shape);
   const std::optional<Mix> mix = MixOf(call, mixing);
-  CheckMix(call, mix, plan.config);
-  // Keeps the array, and with it its memory, alive while the job reads it; lib/data/batches.ts sees to it
-  // that the memory can be neither taken away nor made smaller.
+  CheckMix(call, mix, plan->config);
+  // Keeps the array, and so its memory, alive while the job reads it. lib/data/batches.ts ensures that the
+  // memory cannot be detached or made smaller.
   auto pin = std::make_shared<JsValue>(call.data.js_home, call.ValueAt(0));
   const auto workers = static_cast<int>(threads);
   return BatchAsync(
       call, plan, {static_cast<int64_t>(indices.size()), images.channels}, mix, workers,
-      [images, plan, indices] { CheckAugmentContract(plan.config, images, indices); },
+      [images, plan, indices] { CheckAugmentFit(plan->config, images, indices); },
       [pin, images, plan, indices, seed, epoch, workers](void* out) {
-        AugmentBatch(plan.config, images, indices, static_cast<uint64_t>(seed), static_cast<uint64_t>(epoch),
-                     plan.format, out, workers);
+        AugmentBatch(plan->config, images, indices, static_cast<uint64_t>(seed), static_cast<uint64_t>(epoch),
+                     plan->format, out, workers);
       });
 }
 
 Napi::Value AugmentImagesAsync(Call& call, const TypedArray& bytes, int64_t channels,
                                const std::vector<int64_t>& sizes, const std::vector<int64_t>& keys,
-                               const AugmentPlan& plan, const std::optional<std::vector<double>>& mixing,
+                               const SharedPlan& plan, const std::optional<std::vector<double>>& mixing,
                                int64_t seed, int64_t epoch, int64_t threads) {
   const std::vector<ImageSet> images = PackedImages(call, bytes, channels, sizes);
+  Require(images.size() == keys.size(), ErrorKind::kArgument, "Expected one key for each of ", images.size(),
+          " images for keys but received ", keys.size());
   const std::optional<Mix> mix = MixOf(call, mixing);
-  CheckMix(call, mix, plan.config);
+  CheckMix(call, mix, plan->config);
   auto pin = std::make_shared<JsValue>(call.data.js_home, call.ValueAt(0));
   const auto workers = static_cast<int>(threads);
   return BatchAsync(
       call, plan, {static_cast<int64_t>(images.size()), channels}, mix, workers,
       [images, plan] {
-        for (const ImageSet& image : images) CheckAugmentContract(plan.config, image, {0});
+        for (const ImageSet& image : images) CheckAugmentFit(plan->config, image, {0});
       },
       [pin, images, plan, keys, seed, epoch, workers](void* out) {
-        AugmentImages(plan.config, images, keys, static_cast<uint64_t>(seed), static_cast<uint64_t>(epoch),
-                      plan.format, out, workers);
+        AugmentImages(plan->config, images, keys, static_cast<uint64_t>(seed), static_cast<uint64_t>(epoch),
+                      plan->format, out, workers);
       });
 }
 
 Napi::Value AugmentOnDeviceAsync(Call& call, const at::Tensor& images, const std::vector<int64_t>& indices,
-                                 const AugmentPlan& plan, const std::optional<std::vector<double>>& mixing,
+                                 const SharedPlan& plan, const std::optional<std::vector<double>>& mixing,
                                  int64_t seed, int64_t epoch) {
   const std::optional<Mix> mix = MixOf(call, mixing);
-  CheckMix(call, mix, plan.config);
+  CheckMix(call, mix, plan->config);
   auto batch = std::make_shared<at::Tensor>();
   return call.data.data.Run(
       call.env, call.Name(),
       [images, plan, indices, mix, seed, epoch, batch] {
         at::NoGradGuard no_grad;
-        *batch = AugmentOnDevice(plan.config, images, indices, static_cast<uint64_t>(seed),
-                                 static_cast<uint64_t>(epoch), plan.format, mix);
+        *batch = AugmentOnDevice(plan->config, images, indices, static_cast<uint64_t>(seed),
+                                 static_cast<uint64_t>(epoch), plan->format, mix);
       },
       [batch](Napi::Env env) { return WrapTensor(env, AddonData::Of(env), *batch); });
 }
 
-// Memory of libtorch's allocator as an ArrayBuffer, not zeroed. For data sets: in huge pages, touching
-// hundreds of megabytes for the first time costs a fraction of what it does in V8's own.
+// Memory of libtorch's allocator as an ArrayBuffer, not zeroed. For data sets: the allocator uses huge pages,
+// so the first write to hundreds of megabytes takes a fraction of the time it takes in memory of V8.
 Napi::Value AllocateBytes(Call& call, int64_t length) {
   Require(length >= 0, ErrorKind::kArgument, "Expected an integer of at least 0 for length of allocateBytes");
   const auto bytes = static_cast<size_t>(length);
   auto* owner = new c10::DataPtr(c10::GetCPUAllocator()->allocate(bytes));
   const Napi::Value buffer = ExternalBuffer(call.env, call.data, owner->get(), bytes, owner,
                                             [](void* held) { delete static_cast<c10::DataPtr*>(held); });
-  // A runtime that takes no memory of others: lib/data/bytes.ts asks V8 then.
+  // Runtimes without external buffers: lib/data/bytes.ts then allocates memory of V8.
   return buffer.IsEmpty() ? call.env.Null() : buffer;
 }
 
@@ -242,6 +250,7 @@ Napi::Value AllocateBytes(Call& call, int64_t length) {
 
 const OpTable& DataOps() {
   static const OpTable table = {
+      Bind("augmentPlan(plan)", MakePlan),
       Bind("augmentBatch(images, shape, indices, plan, mix, seed, epoch, threads)", AugmentBatchAsync),
       Bind("augmentImages(images, channels, sizes, keys, plan, mix, seed, epoch, threads)",
            AugmentImagesAsync),

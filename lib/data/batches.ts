@@ -3,6 +3,7 @@
  * @module
  */
 import type { PartialOptions } from '../check/index.js';
+import type { PlanHandle } from '../native/data.js';
 import { holdBuffer } from '../tensor/buffer.js';
 import { keep } from '../tensor/context.js';
 import { tensor } from '../tensor/create.js';
@@ -18,12 +19,9 @@ import type { Transform } from './transforms.js';
 /** The format and the device of a batch. */
 export type BatchFormat = PartialOptions<Pick<ResolvedOptions, 'dtype' | 'memoryFormat' | 'device'>>;
 
-/** A plan with the format of the batch, as the add-on reads it. */
+/** A plan with its format, which the add-on has read and checked. */
 export interface BatchPlan extends Plan {
-  dtype: 'float32' | 'bfloat16';
-  channelsLast: boolean;
-  /** Whether the batch is made in page-locked memory, from which copies to CUDA need not be waited for. */
-  pinned: boolean;
+  readonly handle: PlanHandle;
 }
 
 /**
@@ -43,8 +41,10 @@ export function batchPlan(
 
 /** A plan with the format of its batches. */
 export function withFormat(plan: Plan, { dtype = 'float32', memoryFormat, device }: BatchFormat): BatchPlan {
+  const channelsLast = memoryFormat === 'channelsLast';
+  // Copies from page-locked memory to CUDA are asynchronous.
   const pinned = device?.startsWith('cuda') ?? false;
-  return { ...plan, dtype, channelsLast: memoryFormat === 'channelsLast', pinned };
+  return { ...plan, handle: native.augmentPlan({ ...plan, dtype, channelsLast, pinned }) };
 }
 
 /** The request for a batch. Random numbers depend on the seed, the epoch and the index of each image. */
@@ -72,7 +72,7 @@ export async function augmentBatch(
 ): Promise<Tensor> {
   const mix = mixNumbers(mixing);
   holdBuffer(images, 'dataset.images');
-  const host = keep(await native.augmentBatch(images, shape, indices, plan, mix, seed, epoch, threads));
+  const host = keep(await native.augmentBatch(images, shape, indices, plan.handle, mix, seed, epoch, threads));
   if (device === 'cpu') return host;
   try {
     return keep(native.toDevice(host, device));
@@ -106,7 +106,7 @@ export async function augmentPacked(
   const [channels] = images[0]!.shape;
   const mix = mixNumbers(mixing);
   const host = keep(
-    await native.augmentImages(packed, channels, sizes, keys, plan, mix, seed, epoch, threads),
+    await native.augmentImages(packed, channels, sizes, keys, plan.handle, mix, seed, epoch, threads),
   );
   if (device === 'cpu') return host;
   try {
@@ -127,7 +127,7 @@ export async function augmentOnDevice(
   plan: BatchPlan,
   { seed, epoch, mixing }: Omit<BatchRequest, 'threads' | 'device'>,
 ): Promise<Tensor> {
-  return keep(await native.augmentOnDevice(images, indices, plan, mixNumbers(mixing), seed, epoch));
+  return keep(await native.augmentOnDevice(images, indices, plan.handle, mixNumbers(mixing), seed, epoch));
 }
 
 /** The bytes of a set on a device, uint8 [N, C, H, W]. */

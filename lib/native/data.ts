@@ -4,14 +4,24 @@
  */
 import type { Dims, Handle, Sizes } from './types.js';
 
+/** Key of {@link PlanHandle}; it exists for the compiler only. */
+export declare const PLAN: unique symbol;
+
+/** An opaque plan, which the add-on has read and checked. It is freed by the garbage collection. */
+export interface PlanHandle {
+  /** @internal */
+  readonly [PLAN]: true;
+}
+
 /** Augmented batches, made in the background. */
 export interface DataTable<T extends Handle> {
-  // plan: a BatchPlan of lib/data/batches.ts
+  /** `plan`: a Plan of lib/data/plan.ts with the format of the batch. */
+  augmentPlan(plan: object): PlanHandle;
   augmentBatch(
     images: Uint8Array,
     shape: Sizes,
     indices: Sizes,
-    plan: object,
+    plan: PlanHandle,
     mix: Dims,
     seed: number,
     epoch: number,
@@ -23,7 +33,7 @@ export interface DataTable<T extends Handle> {
     channels: number,
     sizes: Sizes,
     keys: Sizes,
-    plan: object,
+    plan: PlanHandle,
     mix: Dims,
     seed: number,
     epoch: number,
@@ -32,7 +42,7 @@ export interface DataTable<T extends Handle> {
   augmentOnDevice(
     images: T,
     indices: Sizes,
-    plan: object,
+    plan: PlanHandle,
     mix: Dims,
     seed: number,
     epoch: number,

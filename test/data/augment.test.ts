@@ -3,11 +3,11 @@ import {
   augmentBatch,
   augmentOnDevice,
   type BatchFormat,
-  type BatchPlan,
   batchPlan,
+  withFormat,
 } from '../../lib/data/batches.js';
 import { bundled } from '../../lib/data/mnist.js';
-import { planFor } from '../../lib/data/plan.js';
+import { type Plan, planFor } from '../../lib/data/plan.js';
 import { Random } from '../../lib/data/random.js';
 import type { Transform } from '../../lib/data/transforms.js';
 import * as transforms from '../../lib/data/transforms.js';
@@ -269,10 +269,10 @@ test('an empty batch is empty', async () => {
 });
 
 test('a broken contract is an error, in time or as a rejection', async () => {
-  const call = (changes: { images?: Uint8Array; indices?: number[]; plan?: Partial<BatchPlan> }) => {
+  const call = async (changes: { images?: Uint8Array; indices?: number[]; plan?: Partial<Plan> }) => {
     const images = changes.images ?? new Uint8Array(2 * 12);
     const shape = [3, 2, 2] as const;
-    const plan = { ...batchPlan(transforms.test({ size: 4 }), shape), ...changes.plan };
+    const plan = withFormat({ ...planFor(transforms.test({ size: 4 }), shape), ...changes.plan }, {});
     const where = { seed: 0, epoch: 0, threads: 1 };
     return augmentBatch({ images, shape }, changes.indices ?? [0], plan, where);
   };
@@ -280,8 +280,12 @@ test('a broken contract is an error, in time or as a rejection', async () => {
   await expect(call({ indices: [2] })).rejects.toThrow(/from 0 to 1 for indices but received 2/);
   await expect(call({ indices: [-1] })).rejects.toThrow(/indices/);
   await expect(call({ plan: { size: [0, 0] } })).rejects.toThrow(/for size/);
+  await expect(call({ plan: { resize: [-1, 2] } })).rejects.toThrow(/from 0 to 2\^20 for resize but received -1/);
   await expect(call({ plan: { mean: [0, 0] } })).rejects.toThrow(/one per channel/);
   await expect(call({ plan: { crop: 'random', cropSize: [4, 4], padding: -1 } })).rejects.toThrow(/padding/);
+  await expect(call({ plan: { crop: 'random', cropSize: [5, 4], padding: 1 } })).rejects.toThrow(
+    /at most 4 x 4, the padded image, for cropSize but received 5 x 4/,
+  );
   await expect(call({ images: new Uint8Array(13) })).rejects.toThrow(DyconvError);
   await expect(call({ images: new Uint16Array(24) as unknown as Uint8Array })).rejects.toThrow(ArgumentError);
 });

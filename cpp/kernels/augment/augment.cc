@@ -8,7 +8,6 @@
 #include "kernels/augment/colour.h"
 #include "kernels/augment/output.h"
 #include "kernels/augment/simd.h"
-#include "typed_error.h"
 
 namespace dyconv {
 
@@ -296,7 +295,6 @@ void AugmentSamples(const AugmentConfig& config, int64_t batch, const ImageSet& 
 
 void AugmentBatch(const AugmentConfig& config, const ImageSet& images, const std::vector<int64_t>& indices,
                   uint64_t seed, uint64_t epoch, const BatchFormat& format, void* out, int threads) {
-  CheckAugmentContract(config, images, indices);
   if (indices.empty()) return;
   AugmentSamples(config, static_cast<int64_t>(indices.size()), images, seed, epoch, format, out, threads,
                  [&](int64_t b) {
@@ -308,14 +306,9 @@ void AugmentBatch(const AugmentConfig& config, const ImageSet& images, const std
 void AugmentImages(const AugmentConfig& config, const std::vector<ImageSet>& images,
                    const std::vector<int64_t>& keys, uint64_t seed, uint64_t epoch, const BatchFormat& format,
                    void* out, int threads) {
-  Require(images.size() == keys.size(), ErrorKind::kArgument, "Expected one key for each of ", images.size(),
-          " images for keys but received ", keys.size());
   if (images.empty()) return;
   ImageSet largest = images[0];
   for (const ImageSet& image : images) {
-    CheckAugmentContract(config, image, {0});
-    Require(image.channels == largest.channels, ErrorKind::kShape, "Expected ", largest.channels,
-            " channels in every image but received ", image.channels);
     largest.height = std::max(largest.height, image.height);
     largest.width = std::max(largest.width, image.width);
   }

@@ -124,17 +124,20 @@ struct SampleChoices {
 SampleChoices Choose(const AugmentConfig& config, int64_t height, int64_t width, uint64_t seed,
                      uint64_t epoch, uint64_t index);
 
-// Throws a TypedError when the sizes, lists or indices do not fit together.
-void CheckAugmentContract(const AugmentConfig& config, const ImageSet& images,
-                          const std::vector<int64_t>& indices);
+// Throws a TypedError for sizes that no image could have.
+void CheckAugmentConfig(const AugmentConfig& config);
+
+// Throws a TypedError unless a checked configuration can be applied to the images, and all indices exist.
+void CheckAugmentFit(const AugmentConfig& config, const ImageSet& images,
+                     const std::vector<int64_t>& indices);
 
 // Writes the images `indices` as a batch [indices, channels, out_h, out_w] of the given format. Uses
-// `threads` threads, the calling one included. Throws as CheckAugmentContract does.
+// `threads` threads including the caller's. The caller has checked the arguments with the functions above.
 void AugmentBatch(const AugmentConfig& config, const ImageSet& images, const std::vector<int64_t>& indices,
                   uint64_t seed, uint64_t epoch, const BatchFormat& format, void* out, int threads);
 
-// The same for images of different sizes, one a set, each with the number that its random numbers come from.
-// All have the same number of channels.
+// The same for images of different sizes, each an ImageSet of one image with a key in place of its index.
+// All have the same number of channels, and there are as many keys as images.
 void AugmentImages(const AugmentConfig& config, const std::vector<ImageSet>& images,
                    const std::vector<int64_t>& keys, uint64_t seed, uint64_t epoch, const BatchFormat& format,
                    void* out, int threads);

@@ -95,25 +95,10 @@ CropBox ErasedBox(const AugmentConfig& config, SampleRandom& random) {
   return {};
 }
 
-void CheckSize(const char* name, int64_t value) {
-  if (value > 0 && value <= (int64_t{1} << 20)) return;
-  Fail(ErrorKind::kShape, "Expected a size from 1 to 2^20 for ", name, " but received ", value);
-}
-
-void CheckCrop(const AugmentConfig& config, const ImageSet& images) {
-  if (config.padding < 0) {
-    Fail(ErrorKind::kArgument, "Expected an integer of at least 0 for padding but received ", config.padding);
-  }
-  if (config.crop != CropKind::kRandom && config.crop != CropKind::kCenter) return;
-  CheckSize("cropSize", config.crop_h);
-  CheckSize("cropSize", config.crop_w);
-  if (config.crop != CropKind::kRandom) return;
-  const int64_t height = (config.resize_h > 0 ? config.resize_h : images.height) + 2 * config.padding;
-  const int64_t width = (config.resize_w > 0 ? config.resize_w : images.width) + 2 * config.padding;
-  if (config.crop_h > height || config.crop_w > width) {
-    Fail(ErrorKind::kArgument, "Expected at most ", height, " x ", width,
-         ", the padded image, for cropSize but received ", config.crop_h, " x ", config.crop_w);
-  }
+// `least` is 0 where 0 stands for the size of the image.
+void CheckSize(const char* name, int64_t value, int64_t least = 1) {
+  Require(value >= least && value <= (int64_t{1} << 20), ErrorKind::kShape, "Expected a size from ", least,
+          " to 2^20 for ", name, " but received ", value);
 }
 
 }  // namespace
@@ -160,14 +145,30 @@ SampleChoices Choose(const AugmentConfig& config, int64_t height, int64_t width,
   return choices;
 }
 
-void CheckAugmentContract(const AugmentConfig& config, const ImageSet& images,
-                          const std::vector<int64_t>& indices) {
+void CheckAugmentConfig(const AugmentConfig& config) {
+  CheckSize("size", config.out_h);
+  CheckSize("size", config.out_w);
+  CheckSize("resize", config.resize_h, 0);
+  CheckSize("resize", config.resize_w, 0);
+  CheckSize("padding", config.padding, 0);
+  if (config.crop != CropKind::kRandom && config.crop != CropKind::kCenter) return;
+  CheckSize("cropSize", config.crop_h);
+  CheckSize("cropSize", config.crop_w);
+}
+
+void CheckAugmentFit(const AugmentConfig& config, const ImageSet& images,
+                     const std::vector<int64_t>& indices) {
   CheckSize("channels", images.channels);
   CheckSize("height", images.height);
   CheckSize("width", images.width);
-  CheckSize("size", config.out_h);
-  CheckSize("size", config.out_w);
-  CheckCrop(config, images);
+  if (config.crop == CropKind::kRandom) {
+    const int64_t height = (config.resize_h > 0 ? config.resize_h : images.height) + 2 * config.padding;
+    const int64_t width = (config.resize_w > 0 ? config.resize_w : images.width) + 2 * config.padding;
+    if (config.crop_h > height || config.crop_w > width) {
+      Fail(ErrorKind::kArgument, "Expected at most ", height, " x ", width,
+           ", the padded image, for cropSize but received ", config.crop_h, " x ", config.crop_w);
+    }
+  }
   if (config.jitter.Active() && images.channels != 1 && images.channels != 3) {
     Fail(ErrorKind::kShape, "Expected images of 1 or 3 channels for colorJitter but received ",
          images.channels);

@@ -206,7 +206,7 @@ at::Tensor AugmentOnDevice(const AugmentConfig& config, const at::Tensor& images
     Fail(ErrorKind::kArgument, "Expected a uint8 Tensor of shape [N, C, H, W] for images");
   }
   const ImageSet shape{nullptr, images.size(0), images.size(1), images.size(2), images.size(3)};
-  CheckAugmentContract(config, shape, indices);
+  CheckAugmentFit(config, shape, indices);
   const auto memory = format.channels_last ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous;
   const auto dtype = ScalarTypeOf(format.type);
   if (indices.empty()) {

@@ -12,7 +12,7 @@
 namespace dyconv {
 
 // images: uint8 [N, C, H, W]. Returns [indices, C, out_h, out_w] on their device, with nothing waited for.
-// Throws as AugmentBatch does.
+// `config` is checked; throws as CheckAugmentFit does.
 at::Tensor AugmentOnDevice(const AugmentConfig& config, const at::Tensor& images,
                            const std::vector<int64_t>& indices, uint64_t seed, uint64_t epoch,
                            const BatchFormat& format, const std::optional<Mix>& mix);
