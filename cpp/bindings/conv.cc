@@ -1,11 +1,20 @@
-// Convolution and transposed convolution, and their windows as columns.
+// Convolution, transposed convolution, im2col and col2im.
 #include "bindings/binders.h"
 #include "bindings/bindings.h"
+#include "napi/choice.h"
 #include "ops/conv2d.h"
 #include "ops/conv_nd.h"
 #include "ops/pool.h"
 
 namespace dyconv {
+
+template <>
+inline constexpr auto kNames<Conv2dAlgorithm> =
+    std::to_array<Named<Conv2dAlgorithm>>({{"auto", Conv2dAlgorithm::kAuto},
+                                           {"winograd", Conv2dAlgorithm::kWinograd},
+                                           {"fused", Conv2dAlgorithm::kFused},
+                                           {"libtorch", Conv2dAlgorithm::kLibtorch}});
+
 namespace {
 
 using at::Tensor;
@@ -31,7 +40,7 @@ const OpTable& ConvOps() {
       BindConv("conv1d(input, weight, bias, stride, padding, dilation, groups)"),
       Bind("conv2d(input, weight, bias, stride, padding, dilation, groups, algorithm)",
            [](const Tensor& x, const Tensor& w, const OptionalTensor& b, const Pair& stride,
-              const Pair& padding, const Pair& dilation, int64_t groups, const std::string& algorithm) {
+              const Pair& padding, const Pair& dilation, int64_t groups, Conv2dAlgorithm algorithm) {
              return Conv2d(x, w, b, stride, padding, dilation, groups, algorithm);
            }),
       BindConv("conv3d(input, weight, bias, stride, padding, dilation, groups)"),

@@ -8,6 +8,8 @@
 namespace dyconv {
 
 template <>
+inline constexpr auto kNames<DynamicConvAlgorithm> = kDynamicConvAlgorithmNames;
+template <>
 inline constexpr auto kNames<RoutingKind> = std::to_array<Named<RoutingKind>>(
     {{"softmax", RoutingKind::kSoftmax}, {"sigmoid", RoutingKind::kSigmoid}});
 
@@ -17,7 +19,7 @@ using at::Tensor;
 using Pair = std::array<int64_t, 2>;
 
 DynamicConvOptions Options(const Pair& stride, const Pair& padding, const Pair& dilation, int64_t groups,
-                           const std::string& algorithm) {
+                           DynamicConvAlgorithm algorithm) {
   return {
       .stride = stride, .padding = padding, .dilation = dilation, .groups = groups, .algorithm = algorithm};
 }
@@ -29,13 +31,14 @@ const OpTable& DynamicConvOps() {
       Bind("dynamicConv2d(input, weight, attention, bias, stride, padding, dilation, groups, algorithm)",
            [](const Tensor& x, const Tensor& w, const Tensor& a, const std::optional<Tensor>& b,
               const Pair& stride, const Pair& padding, const Pair& dilation, int64_t groups,
-              const std::string& algorithm) {
+              DynamicConvAlgorithm algorithm) {
              return DynamicConv2d(x, w, a, b, Options(stride, padding, dilation, groups, algorithm));
            }),
       Bind("dynamicConv2dChoice(input, weight, attention, bias, stride, padding, dilation, groups)",
            [](const Tensor& x, const Tensor& w, const Tensor& a, const std::optional<Tensor>& b,
               const Pair& stride, const Pair& padding, const Pair& dilation, int64_t groups) {
-             return DynamicConvChoice(x, w, a, b, Options(stride, padding, dilation, groups, "auto"));
+             return DynamicConvChoice(
+                 x, w, a, b, Options(stride, padding, dilation, groups, DynamicConvAlgorithm::kAuto));
            }),
       Bind("dynamicConv2dAlgorithms()", [] { return DynamicConvAlgorithms(); }),
       Bind("routing(input, weight1, bias1, weight2, bias2, temperature, kind)",

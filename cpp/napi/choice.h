@@ -1,5 +1,5 @@
-// Arguments that are one of a closed set of names: a type says which, an unknown name is refused. Nothing
-// falls back to a default.
+// Arguments that must be one of a closed set of names, and results that are one: an enumeration in C++. An
+// unknown name is an error, never a default.
 #pragma once
 
 #include <algorithm>
@@ -45,6 +45,13 @@ struct FromJs<T> {
     argument.Reject(OneOfNames(names, [](const Named<T>& entry) { return entry.first; }));
   }
 };
+
+template <HasNames T>
+Napi::Value ToJs(const Call& call, T value) {
+  for (const auto& [name, choice] : kNames<T>)
+    if (value == choice) return ToJs(call, name);
+  return call.env.Undefined();
+}
 
 // A string literal as a template argument.
 template <size_t N>

@@ -144,23 +144,22 @@ DynamicConvOptions OptionsOf(const Pair& stride, const Pair& padding, const Pair
 
 at::Tensor Conv2d(const at::Tensor& input, const at::Tensor& weight, const std::optional<at::Tensor>& bias,
                   const Pair& stride, const Pair& padding, const Pair& dilation, int64_t groups,
-                  const std::string& algorithm) {
+                  Conv2dAlgorithm algorithm) {
   const auto options = OptionsOf(stride, padding, dilation, groups);
-  const auto shape = KernelShape(input, weight, bias, options);
   const auto library = [&] { return ConvNd(input, weight, bias, stride, padding, dilation, groups); };
-  if (algorithm == "libtorch") return library();
-  if (algorithm == "auto") {
+  if (algorithm == Conv2dAlgorithm::kLibtorch) return library();
+  const auto shape = KernelShape(input, weight, bias, options);
+  if (algorithm == Conv2dAlgorithm::kAuto) {
     const Way way = shape ? ForwardWay(*shape, input.scalar_type()) : Way::kLibrary;
     return way == Way::kLibrary ? library()
                                 : StaticConv::apply(input, weight, bias, options, way,
                                                     BackwardWay(*shape, input.scalar_type()));
   }
-  Require(algorithm == "winograd" || algorithm == "fused", ErrorKind::kArgument,
-          "Expected one of auto, winograd, fused, libtorch for algorithm but received ", algorithm);
-  const Way way = algorithm == "winograd" ? Way::kWinograd : Way::kFused;
-  Require(shape && (way == Way::kFused || WinogradApplies(*shape)), ErrorKind::kArgument,
-          "Expected a problem that ", algorithm, " can compute for algorithm but received input ",
-          input.sizes(), " on ", input.device(), " and weight ", weight.sizes());
+  const bool tiled = algorithm == Conv2dAlgorithm::kWinograd;
+  Require(shape && (!tiled || WinogradApplies(*shape)), ErrorKind::kArgument, "Expected a problem that ",
+          tiled ? "winograd" : "fused", " can compute for algorithm but received input ", input.sizes(),
+          " on ", input.device(), " and weight ", weight.sizes());
+  const Way way = tiled ? Way::kWinograd : Way::kFused;
   return StaticConv::apply(input, weight, bias, options, way, way);
 }
 

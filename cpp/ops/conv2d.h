@@ -6,18 +6,19 @@
 
 #include <array>
 #include <optional>
-#include <string>
 
 namespace dyconv {
 
 using Pair = std::array<int64_t, 2>;
 
+// kAuto may choose different algorithms for the output and for the gradients.
+enum class Conv2dAlgorithm { kAuto, kWinograd, kFused, kLibtorch };
+
 // As at::conv2d: input [B, I, H, W] or [I, H, W], weight [O, I / groups, kh, kw], bias [O] or none. Same
-// gradients of any order, same errors. `algorithm` is "auto", which may take another for the gradients, or
-// one for both: "winograd", "fused" or "libtorch".
+// gradients of any order, same errors.
 at::Tensor Conv2d(const at::Tensor& input, const at::Tensor& weight, const std::optional<at::Tensor>& bias,
                   const Pair& stride, const Pair& padding, const Pair& dilation, int64_t groups,
-                  const std::string& algorithm);
+                  Conv2dAlgorithm algorithm);
 
 struct Conv2dGrads {
   at::Tensor input, weight, bias;

@@ -16,10 +16,11 @@
 namespace dyconv {
 namespace {
 
+using Id = DynamicConvAlgorithm;
 using Problem = DynamicConvProblem;
 
 struct Algorithm {
-  const char* name;
+  Id id;
   // Whether it can compute the problem at all, when asked for by name.
   bool (*applies)(const Problem&);
   // Whether "auto" should take it, given that it applies and nothing above it was taken.
@@ -69,44 +70,50 @@ using kernels::Isa;
 
 // What "auto" considers, in order. The conditions come from measurements: docs/dynamic-convolution.md.
 constexpr Algorithm kAlgorithms[] = {
-    {"mix-once", OneSample, Always, DynamicConvMixOnce},
-    {"depthwise", DepthwiseDynamicConvApplies, Always, DynamicConvDepthwise},
-    {"winograd", WinogradDynamicConvApplies, WinogradWins, DynamicConvWinograd},
-    {"winograd-forward", WinogradDynamicConvApplies, WinogradForwardWins, DynamicConvWinogradForward},
-    {"fused", FusedDynamicConvApplies, Always, DynamicConvFused},
-    {"fused-cuda", CudaFusedApplies, CudaFusedWins, DynamicConvCudaFused, Isa::kPortable, true},
-    {"mix-cuda", CudaMixApplies, Always, DynamicConvCudaMix, Isa::kPortable, true},
-    {"mix-after", Always, Always, DynamicConvMixAfter},
+    {Id::kMixOnce, OneSample, Always, DynamicConvMixOnce},
+    {Id::kDepthwise, DepthwiseDynamicConvApplies, Always, DynamicConvDepthwise},
+    {Id::kWinograd, WinogradDynamicConvApplies, WinogradWins, DynamicConvWinograd},
+    {Id::kWinogradForward, WinogradDynamicConvApplies, WinogradForwardWins, DynamicConvWinogradForward},
+    {Id::kFused, FusedDynamicConvApplies, Always, DynamicConvFused},
+    {Id::kFusedCuda, CudaFusedApplies, CudaFusedWins, DynamicConvCudaFused, Isa::kPortable, true},
+    {Id::kMixCuda, CudaMixApplies, Always, DynamicConvCudaMix, Isa::kPortable, true},
+    {Id::kMixAfter, Always, Always, DynamicConvMixAfter},
     // For comparison: never chosen.
-    {"grouped", Always, Never, DynamicConvGrouped},
-    {"depthwise-avx2", DepthwiseDynamicConvApplies, Never, RunOn<DynamicConvDepthwise, Isa::kAvx2>,
+    {Id::kGrouped, Always, Never, DynamicConvGrouped},
+    {Id::kDepthwiseAvx2, DepthwiseDynamicConvApplies, Never, RunOn<DynamicConvDepthwise, Isa::kAvx2>,
      Isa::kAvx2},
-    {"depthwise-portable", DepthwiseDynamicConvApplies, Never, RunOn<DynamicConvDepthwise, Isa::kPortable>},
-    {"fused-avx2", FusedDynamicConvApplies, Never, RunOn<DynamicConvFused, Isa::kAvx2>, Isa::kAvx2},
-    {"fused-portable", FusedDynamicConvApplies, Never, RunOn<DynamicConvFused, Isa::kPortable>},
-    {"winograd-2x3", TilesApply<2, 3>, Never, RunTiles<2, 3>},
-    {"winograd-3x4", TilesApply<3, 4>, Never, RunTiles<3, 4>},
-    {"winograd-4x2", TilesApply<4, 2>, Never, RunTiles<4, 2>},
-    {"winograd-avx2", WinogradDynamicConvApplies, Never, RunOn<DynamicConvWinograd, Isa::kAvx2>, Isa::kAvx2},
-    {"winograd-portable", WinogradDynamicConvApplies, Never, RunOn<DynamicConvWinograd, Isa::kPortable>},
-    {"reference", Always, Always, DynamicConvReference},
+    {Id::kDepthwisePortable, DepthwiseDynamicConvApplies, Never, RunOn<DynamicConvDepthwise, Isa::kPortable>},
+    {Id::kFusedAvx2, FusedDynamicConvApplies, Never, RunOn<DynamicConvFused, Isa::kAvx2>, Isa::kAvx2},
+    {Id::kFusedPortable, FusedDynamicConvApplies, Never, RunOn<DynamicConvFused, Isa::kPortable>},
+    {Id::kWinograd2x3, TilesApply<2, 3>, Never, RunTiles<2, 3>},
+    {Id::kWinograd3x4, TilesApply<3, 4>, Never, RunTiles<3, 4>},
+    {Id::kWinograd4x2, TilesApply<4, 2>, Never, RunTiles<4, 2>},
+    {Id::kWinogradAvx2, WinogradDynamicConvApplies, Never, RunOn<DynamicConvWinograd, Isa::kAvx2>,
+     Isa::kAvx2},
+    {Id::kWinogradPortable, WinogradDynamicConvApplies, Never, RunOn<DynamicConvWinograd, Isa::kPortable>},
+    {Id::kReference, Always, Always, DynamicConvReference},
 };
 
-const Algorithm& Choose(const Problem& problem, const std::string& name) {
+const char* NameOf(Id id) {
+  for (const auto& [name, one] : kDynamicConvAlgorithmNames)
+    if (one == id) return name;
+  Fail(ErrorKind::kNative, "Expected a known algorithm but received ", static_cast<int>(id));
+}
+
+const Algorithm& Choose(const Problem& problem, Id id) {
   for (const auto& algorithm : kAlgorithms) {
     if (!algorithm.Available()) continue;
-    if (name == "auto") {
+    if (id == Id::kAuto) {
       if (algorithm.applies(problem) && algorithm.wins(problem)) return algorithm;
-    } else if (name == algorithm.name) {
-      Require(algorithm.applies(problem), ErrorKind::kArgument, "Expected a problem that ", name,
+    } else if (id == algorithm.id) {
+      Require(algorithm.applies(problem), ErrorKind::kArgument, "Expected a problem that ", NameOf(id),
               " can compute for algorithm but received input ", problem.input.sizes(), " on ",
               problem.input.device(), " and weight ", problem.weight.sizes());
       return algorithm;
     }
   }
-  std::string names = "auto";
-  for (const auto& algorithm : DynamicConvAlgorithms()) names += ", " + algorithm;
-  Fail(ErrorKind::kArgument, "Expected one of ", names, " for algorithm but received ", name);
+  Fail(ErrorKind::kArgument, "Expected an algorithm that this machine can run for algorithm but received ",
+       NameOf(id));
 }
 
 }  // namespace
@@ -128,17 +135,18 @@ at::Tensor DynamicConv2d(const at::Tensor& input, const at::Tensor& weight, cons
   return Choose(problem, options.algorithm).run(problem);
 }
 
-std::vector<std::string> DynamicConvAlgorithms() {
-  std::vector<std::string> names;
+std::vector<DynamicConvAlgorithm> DynamicConvAlgorithms() {
+  std::vector<DynamicConvAlgorithm> available;
   for (const auto& algorithm : kAlgorithms) {
-    if (algorithm.Available()) names.emplace_back(algorithm.name);
+    if (algorithm.Available()) available.push_back(algorithm.id);
   }
-  return names;
+  return available;
 }
 
-std::string DynamicConvChoice(const at::Tensor& input, const at::Tensor& weight, const at::Tensor& attention,
-                              const std::optional<at::Tensor>& bias, const DynamicConvOptions& options) {
-  return Choose(MakeDynamicConvProblem(input, weight, attention, bias, options), options.algorithm).name;
+DynamicConvAlgorithm DynamicConvChoice(const at::Tensor& input, const at::Tensor& weight,
+                                       const at::Tensor& attention, const std::optional<at::Tensor>& bias,
+                                       const DynamicConvOptions& options) {
+  return Choose(MakeDynamicConvProblem(input, weight, attention, bias, options), options.algorithm).id;
 }
 
 }  // namespace dyconv
