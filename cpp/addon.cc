@@ -17,7 +17,7 @@
 namespace dyconv {
 namespace {
 
-// Runs while the environment can still be called: background threads end here.
+// Runs while the environment can still call JavaScript: background threads end here.
 void CloseEnvironment(AddonData* data) {
   SetAnomaly(false, false, nullptr);  // a worker may be terminated inside detectAnomaly()
   data->js_home->Close();
@@ -32,12 +32,13 @@ void ReleaseData(Napi::Env, AddonData* data) {
 }
 
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
-  at::globalContext().setUserEnabledNNPACK(false);  // it prints a warning for every process it does not suit
+  at::globalContext().setUserEnabledNNPACK(
+      false);  // it prints a warning in every process whose processor it does not support
   InstallCachingAllocator();
   SetAllocatorReclaim(CollectOnShortage);
   SetCudaReclaim(CollectOnShortage);
   SetDeviceProblem(CudaProblem);
-  // Backward passes on GPUs too run on the thread that asks for them: it alone can call JavaScript.
+  // Backward passes on GPUs also run on the thread that starts them, the only one that can call JavaScript.
   c10::AutogradState::get_tls_state().set_multithreading_enabled(false);
   InstallAnomalyEngine();
   auto* data = new AddonData(env);

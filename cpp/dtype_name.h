@@ -1,4 +1,4 @@
-// Names of dtypes, as JavaScript writes them and as error messages of every layer show them.
+// Names of dtypes, in JavaScript and in error messages.
 #pragma once
 
 #include <array>
@@ -18,7 +18,7 @@ inline constexpr std::array kDTypeNames = {
 inline const char* DTypeName(at::ScalarType type) {
   for (const auto& [known, name] : kDTypeNames)
     if (known == type) return name;
-  return c10::toString(type);  // none that JavaScript can ask for
+  return c10::toString(type);  // not reachable from JavaScript
 }
 
 }  // namespace dyconv

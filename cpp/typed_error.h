@@ -1,5 +1,5 @@
-// The error classes of lib/errors.ts as C++ exceptions: what this package refuses is thrown with its class,
-// and only what libtorch says by itself has to be classified by its text (napi/errors.cc). Plain C++.
+// The error classes of lib/errors.ts as C++ exceptions. dyconv's own errors are thrown with their class;
+// libtorch's are classified by their text (napi/errors.cc). Plain C++.
 #pragma once
 
 #include <cstddef>

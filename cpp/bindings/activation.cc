@@ -8,8 +8,8 @@ namespace {
 
 using at::Tensor;
 
-// A draw from the categorical distribution of `logits`, relaxed to a softmax or, `hard`, with a
-// straight-through gradient.
+// A sample of the categorical distribution of `logits`, relaxed to a softmax; with `hard` it is one-hot, with
+// a straight-through gradient.
 Tensor GumbelSoftmax(const Tensor& logits, double tau, bool hard, int64_t dim) {
   const Tensor gumbels = -at::empty_like(logits, at::MemoryFormat::Contiguous).exponential_().log();
   const Tensor soft = at::softmax((logits + gumbels) / tau, dim);

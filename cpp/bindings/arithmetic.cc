@@ -26,7 +26,8 @@ const OpTable& ArithmeticOps() {
       BindBinary("fmod(input, other)", at::fmod),
       Bind("pow(input, exponent)",
            [](const Operand& x, const Operand& exponent) {
-             // As a tensor, a number would be saved for the backward, where less 1 it is rounded to float32.
+             // A number as a tensor would be saved for the backward pass, where exponent - 1 is rounded to
+             // float32.
              return exponent.IsNumber() ? at::pow(x.tensor, exponent.tensor.item())
                                         : at::pow(x.tensor, exponent.tensor);
            }),
@@ -44,7 +45,7 @@ const OpTable& ArithmeticOps() {
       BindUnary("neg(input)", at::neg),
       BindUnary("abs(input)", at::abs),
       BindUnary("sign(input)", at::sign),
-      // There are no complex numbers: at::sgn is the same, but gives gradients that have no memory.
+      // Without complex numbers at::sgn computes the same, but its gradients are tensors without memory.
       BindUnary("sgn(input)", at::sign),
       BindUnary("reciprocal(input)", at::reciprocal),
       BindUnary("square(input)", at::square),

@@ -18,8 +18,8 @@ std::shared_ptr<JsValue> Callback(const Call& call, Napi::Function function) {
   return std::make_shared<JsValue>(call.data.js_home, function);
 }
 
-// What a custom function's forward made becomes the output of a new node. Outputs that are views, or that
-// require gradients by themselves, are cut off first: the node alone stands for how they came to be.
+// Makes the results of a custom function's forward the outputs of a new node. Results that are views or
+// require gradients are detached first, so that only the new node is recorded as their history.
 void CustomFunction(Call& call, const std::string& name, const std::vector<Tensor>& inputs,
                     const std::vector<TensorHandle*>& outputs, const std::vector<bool>& differentiable,
                     const std::vector<Tensor>& saved, bool materialize, Napi::Function backward) {
@@ -38,7 +38,7 @@ void CustomFunction(Call& call, const std::string& name, const std::vector<Tenso
     if (differentiable.at(i) && torch::autograd::isDifferentiableType(output.scalar_type())) {
       torch::autograd::set_history(output, node);
     } else {
-      // The engine numbers gradients by output: one that has none still takes its place.
+      // The engine numbers gradients by output, so an output without a gradient needs an entry too.
       node->add_input_metadata(torch::autograd::Node::undefined_input());
     }
   }

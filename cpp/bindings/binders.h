@@ -1,4 +1,4 @@
-// Adaptors for the usual shapes of operations, and what several tables share.
+// Adaptors for common signatures of operations, and helpers that several tables use.
 #pragma once
 
 #include <optional>

@@ -1,5 +1,5 @@
-// The tables of operations, one per family, under the same names in lib/native, lib/tensor and test. Adding
-// an operation is adding a line to one of them.
+// The tables of operations, one per family, with the same names in lib/native, lib/tensor and test. To add an
+// operation, add a line to one of them.
 #pragma once
 
 #include "napi/bind.h"

@@ -12,8 +12,8 @@ namespace {
 
 using at::Tensor;
 
-// libtorch counts the indices of a triangle with products that wrap, and adds to the offset: the first are
-// refused, and an offset beyond the matrix is one at its edge.
+// libtorch counts the indices of a triangle with products that may overflow, and adds to the offset. Sizes
+// that overflow are an error; an offset beyond the matrix is clamped to its edge.
 int64_t TriangleOffset(int64_t rows, int64_t columns, int64_t offset) {
   Require(rows >= 0 && columns >= 0, ErrorKind::kArgument,
           "Expected integers of at least 0 for rows and columns but received ", rows, " and ", columns);
@@ -21,7 +21,8 @@ int64_t TriangleOffset(int64_t rows, int64_t columns, int64_t offset) {
   return std::clamp(offset, -rows, columns);
 }
 
-// A copy of the array as a tensor. `dtype` says how to read the array's bytes; widths have to agree.
+// A copy of the array as a tensor. `dtype` is that of the array's bytes; the sizes of the elements must
+// agree.
 Tensor FromData(const TypedArray& data, const IntList& shape, at::ScalarType dtype, at::Device device) {
   CheckTypedArray(data, shape, dtype);
   Tensor tensor = at::empty(shape, OptionsOf(dtype, at::kCPU));

@@ -11,14 +11,14 @@ namespace {
 
 using at::Tensor;
 
-// Graphs by the number JavaScript knows them by. Per process, as a capture is: libtorch allows one at a time.
+// Graphs by the number that JavaScript uses for them. Per process: libtorch allows one capture at a time.
 struct Graphs {
   std::mutex mutex;
   std::map<int64_t, std::shared_ptr<CudaGraph>> by_id;
   int64_t next = 1;
 
   static Graphs& All() {
-    static auto* graphs = new Graphs;  // outlives the environments; a graph left over ends with the process
+    static auto* graphs = new Graphs;  // outlives the environments; remaining graphs end with the process
     return *graphs;
   }
   std::shared_ptr<CudaGraph> Get(int64_t id) {

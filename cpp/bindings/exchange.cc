@@ -33,7 +33,7 @@ int64_t Share(Call& call, const Tensor& tensor, int64_t claims) {
                      "Expected a leaf or a Tensor that requires no gradient for input of share but received "
                      "a result: use detach()");
   }
-  // A JavaScript buffer ends with its environment, hence may end before the tensor does.
+  // A JavaScript buffer is freed with its environment, possibly before the tensor.
   const bool pinned = tensor.has_storage() && BufferOf(tensor.storage().unsafeGetStorageImpl());
   const Tensor shared = pinned ? tensor.detach().clone().set_requires_grad(tensor.requires_grad()) : tensor;
   return SharedTensors::Instance().Put(shared, claims, &call.data);
@@ -50,7 +50,7 @@ Tensor ClaimShared(int64_t id) {
   return *tensor;
 }
 
-// A private mapping: what is written to the tensor is not written to the file.
+// A private mapping: writes to the tensor do not change the file.
 Tensor MapFile(const std::string& path, int64_t bytes) {
   if (bytes < 1) throw TypedError(ErrorKind::kArgument, "Expected at least 1 byte for bytes of mapFile");
   return at::from_file(path, /*shared=*/false, bytes, at::dtype(at::kByte));

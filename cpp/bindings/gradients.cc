@@ -1,4 +1,4 @@
-// Gradients of many parameters at once: zeroing, clipping, and the loss scaling for float16.
+// Gradients of many parameters at once: zeroing, clipping, and loss scaling for float16.
 #include <cmath>
 #include <map>
 
@@ -12,10 +12,10 @@ namespace {
 using at::Tensor;
 using Tensors = std::vector<Tensor>;
 
-// Divides the gradients by the scale, and notes in `found` (float32, one number) whether one is not finite.
+// Divides the gradients by the scale, and sets `found` (float32, one number) to 1 if one is not finite.
 void Unscale(const std::vector<Tensor>& parameters, const Tensor& found, const Tensor& inverse_scale) {
   at::NoGradGuard no_grad;
-  std::map<std::pair<int8_t, int8_t>, std::vector<Tensor>> groups;  // of one device and dtype
+  std::map<std::pair<int8_t, int8_t>, std::vector<Tensor>> groups;  // by dtype and device
   for (const Tensor& parameter : parameters) {
     const Tensor& grad = parameter.grad();
     if (!grad.defined()) continue;
@@ -37,7 +37,7 @@ void ZeroGrad(const Tensors& parameters) {
   for (const Tensor& parameter : parameters) parameter.mutable_grad().reset();
 }
 
-// The numbers of the parameters that have a gradient.
+// The indices of the parameters that have a gradient.
 std::vector<int64_t> WithGradient(const Tensors& parameters) {
   std::vector<int64_t> indices;
   for (size_t i = 0; i < parameters.size(); ++i) {
@@ -62,8 +62,8 @@ Tensors GradientsOf(const Tensors& parameters) {
 }
 
 // torch.nn.utils.clip_grad_norm_: scales all gradients so that their joint p-norm is at most `max_norm`. A
-// norm that is NaN makes all gradients NaN; with `error_if_nonfinite` it, or an infinite one, changes nothing
-// and is for the caller to report.
+// norm of NaN makes all gradients NaN. With `error_if_nonfinite`, a norm that is NaN or infinite changes
+// nothing; the caller reports it.
 double ClipGradNorm(const Tensors& parameters, double max_norm, double norm_type, bool error_if_nonfinite) {
   at::NoGradGuard no_grad;
   const Tensors gradients = GradientsOf(parameters);

@@ -11,8 +11,8 @@ namespace {
 
 using at::Tensor;
 
-// One variance a sample may be given without the last dimension, or with 1 for one of the dimensions: any
-// other shape would broadcast along the wrong dimension, or not at all.
+// One variance per sample may be given without the last dimension, or with size 1 in one dimension. Any other
+// shape would broadcast along the wrong dimension, or not at all.
 Tensor VarianceOf(const Tensor& mean, const Tensor& var) {
   if (var.sizes() == mean.sizes()) return var;
   if (mean.dim() > 0 && mean.sizes().slice(0, mean.dim() - 1) == var.sizes()) return var.unsqueeze(-1);
@@ -34,7 +34,7 @@ Tensor GaussianNll(const Tensor& mean, const Tensor& target, const Tensor& var, 
                    Reduction reduction) {
   Tensor spread = VarianceOf(mean, var).clone();
   {
-    // As in PyTorch, the limit is no part of the graph: a variance below it still gets a gradient.
+    // As in PyTorch, the clamp is not differentiated: a variance below the limit still gets a gradient.
     const at::NoGradGuard guard;
     spread.clamp_min_(eps);
   }
@@ -43,8 +43,8 @@ Tensor GaussianNll(const Tensor& mean, const Tensor& target, const Tensor& var, 
   return Reduce(losses, reduction);
 }
 
-// As PyTorch's losses of two tensors with a weight for every element. `by_weight`: the mean is that of the
-// weights.
+// As PyTorch's losses of two tensors, with a weight for every element. `by_weight`: the mean divides by the
+// sum of the weights.
 Tensor Weighted(const Tensor& losses, const Tensor& weight, const Tensor& input, bool by_weight,
                 Reduction reduction) {
   Require(weight.sizes() == input.sizes(), ErrorKind::kShape, "Expected the shape of input, ", input.sizes(),

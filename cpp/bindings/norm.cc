@@ -14,7 +14,7 @@ Tensor LocalResponseNorm(const Tensor& x, int64_t size, double alpha, double bet
   Require(x.dim() >= 3, ErrorKind::kShape, "Expected at least 3 dimensions for input but received ",
           x.sizes());
   if (x.numel() == 0) return x;
-  // Channels as a dimension of an average pool, padded by hand because an even window is lopsided.
+  // An average pool over the channels, padded separately because an even window needs unequal padding.
   const int64_t channels = x.size(1);
   Tensor squares = (x * x).reshape({x.size(0), 1, channels, -1});
   squares = at::constant_pad_nd(squares, {0, 0, size / 2, (size - 1) / 2});

@@ -1,6 +1,6 @@
-// Optimizer steps: one call for all parameters of a group. SGD and Adam run on the fused kernels of
-// libtorch, the others on its element-wise operations, which follow indices and take any layout. Formulas are
-// those of torch.optim.
+// Optimizer steps: one call for all parameters of a group. SGD and Adam use libtorch's fused kernels; the
+// others use its element-wise operations, which support any memory layout. The formulas are those of
+// torch.optim.
 #include <cmath>
 
 #include "bindings/binders.h"
@@ -14,13 +14,13 @@ using at::Tensor;
 using Tensors = std::vector<Tensor>;
 using Found = std::optional<Tensor>;
 
-// `found`, one float32 number, says whether a gradient was not finite: the step then changes nothing, and
-// nothing waits for the device to know.
+// `found`, one float32 number, is 1 if a gradient was not finite. The step then changes nothing; the value is
+// read on the device, without synchronisation.
 void CheckFound(const Found& found) {
   if (found) CheckOneNumber(*found, "found");
 }
 
-// Runs a fused kernel over the rows. A learning rate that is a tensor stays on its device.
+// Runs a fused kernel on the rows. A learning rate that is a tensor stays on its device.
 template <class F>
 void RunFused(const std::vector<OptimRow>& rows, const Tensors& steps, const Operand& lr, const Found& found,
               const F& kernel) {
@@ -36,7 +36,8 @@ void RunFused(const std::vector<OptimRow>& rows, const Tensors& steps, const Ope
 }
 
 // The step of torch.optim.SGD. `buffers[i]` is the momentum of `parameters[i]`, null before its first
-// gradient. Returns the buffers made in this step, and null for the others; an empty list if none was made.
+// gradient. Returns the buffers that this step created, and null for the others; an empty list if there are
+// none.
 Tensors SgdStep(const Tensors& parameters, const OptionalTensors& buffers, const Operand& lr, double momentum,
                 double dampening, double weight_decay, bool nesterov, bool maximize, const Found& found) {
   at::NoGradGuard no_grad;
@@ -45,7 +46,7 @@ Tensors SgdStep(const Tensors& parameters, const OptionalTensors& buffers, const
   std::vector<StateList> state;
   if (momentum != 0) state.push_back({"momentum_buffer", buffers});
   const std::vector<OptimRow> rows = RowsWithGradient(parameters, state, &indices);
-  // A first step starts the momentum from the gradient itself, whatever the dampening.
+  // The first step initializes the momentum with the gradient itself, without dampening.
   std::vector<OptimRow> first, later;
   Tensors made;
   for (size_t i = 0; i < rows.size(); ++i) {
@@ -60,7 +61,7 @@ Tensors SgdStep(const Tensors& parameters, const OptionalTensors& buffers, const
     first.push_back(std::move(row));
   }
   for (const auto* part : {&first, &later}) {
-    // libtorch's CPU kernel (2.13) does not store the parameters of whole vectors of 16-bit numbers.
+    // libtorch's CPU kernel (2.13) does not store parameters of 16 bits in its vectorized loop.
     const WidenedRows widened(*part);
     RunFused(widened.rows(), {}, lr, found,
              [&](const FusedLists& lists, const auto& rate, const Found& here) {
@@ -80,7 +81,7 @@ using AdamTensorKernel = void(at::TensorList, at::TensorList, at::TensorList, at
                               at::TensorList, const Tensor&, double, double, double, double, bool, bool,
                               const Found&, const Found&);
 
-// The step of torch.optim.Adam and AdamW; with `max_squares`, an entry a parameter, their AMSGrad.
+// The step of torch.optim.Adam and AdamW; with `max_squares`, one entry per parameter, the AMSGrad variant.
 void AdamStep(const Tensors& parameters, const OptionalTensors& averages, const OptionalTensors& squares,
               const OptionalTensors& max_squares, const OptionalTensors& steps, const Operand& lr,
               double beta1, double beta2, double weight_decay, double eps, bool decoupled, bool maximize,
@@ -104,19 +105,19 @@ void AdamStep(const Tensors& parameters, const OptionalTensors& averages, const 
            beta2, weight_decay, eps, amsgrad, maximize, {}, here);
   };
   RunFused(rows, counts, lr, found, run);
-  // A step that was left out does not count.
+  // A step that was skipped does not count.
   if (!found) return;
   for (const Tensor& count : counts) count.sub_(found->reshape({}).to(count.device()));
 }
 
-// The gradient that an optimizer follows.
+// The gradient used by an optimizer.
 Tensor Direction(const OptimRow& row, double weight_decay, bool maximize) {
   const Tensor gradient = maximize ? row[1].neg() : row[1];
   return weight_decay != 0 ? gradient.add(row[0], weight_decay) : gradient;
 }
 
-// The step of torch.optim.RMSprop; centered with `averages`, an entry a parameter, and with momentum with
-// `buffers`.
+// The step of torch.optim.RMSprop; centered with `averages`, and with momentum with `buffers`, one entry per
+// parameter each.
 void RmsPropStep(const Tensors& parameters, const OptionalTensors& squares, const OptionalTensors& averages,
                  const OptionalTensors& buffers, double lr, double alpha, double eps, double weight_decay,
                  double momentum, bool maximize) {
@@ -158,20 +159,20 @@ void AdagradStep(const Tensors& parameters, const OptionalTensors& sums, const O
   }
 }
 
-// State of a parameter, laid out in memory as the parameter is where that is dense: `value` everywhere.
+// State of a parameter, filled with `value`; with the memory layout of the parameter if that is dense.
 Tensor FilledState(const Tensor& parameter, double value) {
   at::NoGradGuard no_grad;
   return at::full_like(parameter, value);
 }
 
-// The same with the values of a saved state, which has the parameter's shape.
+// The same with the values of a saved state, which has the shape of the parameter.
 Tensor CopiedState(const Tensor& parameter, const Tensor& saved) {
   at::NoGradGuard no_grad;
   return at::empty_like(parameter).copy_(saved);
 }
 
-// averages += (1 - decay) * (values - averages). Averages of 16-bit values are float32: in 16 bits most steps
-// would be rounded away.
+// averages += (1 - decay) * (values - averages). Averages of 16-bit values are float32, since most steps
+// would be rounded to nothing in 16 bits.
 void EmaStep(const Tensors& averages, const Tensors& values, double decay) {
   at::NoGradGuard no_grad;
   Tensors same;
@@ -187,7 +188,7 @@ void EmaStep(const Tensors& averages, const Tensors& values, double decay) {
   at::_foreach_lerp_(averages, same, 1 - decay);
 }
 
-// The gradient to follow. Decoupled weight decay is taken from the parameter at once.
+// The gradient of the step. Decoupled weight decay changes the parameter immediately.
 Tensor Decayed(const OptimRow& row, double lr, double weight_decay, bool decoupled, bool maximize) {
   const Tensor gradient = maximize ? row[1].neg() : row[1];
   if (weight_decay == 0) return gradient;
@@ -196,7 +197,7 @@ Tensor Decayed(const OptimRow& row, double lr, double weight_decay, bool decoupl
   return gradient;
 }
 
-// Counts a step.
+// Increments the step count.
 double Count(const Tensor& step) { return step.add_(1).item<double>(); }
 
 void AdadeltaStep(const Tensors& parameters, const OptionalTensors& squares, const OptionalTensors& deltas,
@@ -269,7 +270,7 @@ void RAdamStep(const Tensors& parameters, const OptionalTensors& averages, const
     const double correction2 = 1 - std::pow(beta2, step);
     const double length = longest - 2 * step * std::pow(beta2, step) / correction2;
     Tensor update = row[2].mul(lr / (1 - std::pow(beta1, step)));
-    // The variance of the adaptive rate is only known once enough squares have been averaged.
+    // The variance of the adaptive rate is defined only after enough steps.
     if (length > 5) {
       const double rectified =
           std::sqrt((length - 4) * (length - 2) * longest / ((longest - 4) * (longest - 2) * length));

@@ -23,7 +23,7 @@ std::string Text(const T& value) {
 
 std::string Shape(const Tensor& tensor) { return Text(tensor.sizes()); }
 
-// The text is made where it is needed: in an error.
+// Called for error messages only, so that the text is not made on every step.
 std::string NameOf(const char* what, size_t parameter) {
   return std::string(what) + " of parameter " + std::to_string(parameter);
 }
@@ -48,7 +48,8 @@ void CheckFits(const Tensor& parameter, const Tensor& other, const char* what, s
 
 bool Overlaps(const Tensor& tensor) { return at::has_internal_overlap(tensor) == at::MemOverlap::Yes; }
 
-// Whether two tensors of one shape have their elements in the same order in memory: sizes of 1 have no say.
+// Whether two tensors of one shape have their elements in the same order in memory; dimensions of size 1 do
+// not matter.
 bool SameOrder(at::IntArrayRef sizes, at::IntArrayRef a, at::IntArrayRef b) {
   for (size_t i = 0; i < sizes.size(); ++i) {
     if (sizes[i] != 1 && a[i] != b[i]) return false;
@@ -96,8 +97,9 @@ std::vector<OptimRow> RowsWithGradient(const std::vector<Tensor>& parameters,
     rows.push_back(std::move(row));
     if (indices != nullptr) indices->push_back(i);
   }
-  // libtorch's fused kernels do not count their writes. What is kept of a version of the weights, such as the
-  // base expert of a dynamic convolution or a graph that needs the old values, has to see the change.
+  // libtorch's fused kernels do not increment version counters. What depends on a version of the weights,
+  // such as the base expert of a dynamic convolution or a graph that needs the old values, must see the
+  // change.
   for (const OptimRow& row : rows) {
     if (!row[0].is_inference()) row[0].unsafeGetTensorImpl()->bump_version();
   }

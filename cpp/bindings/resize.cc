@@ -1,4 +1,4 @@
-// Resizing, sampling on a grid, pixels and channels rearranged.
+// Resizing, sampling on a grid, rearranging pixels and channels.
 #include "bindings/binders.h"
 #include "bindings/bindings.h"
 #include "ops/checked_size.h"
@@ -32,7 +32,8 @@ namespace {
 
 using at::Tensor;
 
-// `size` or `scales` says how large the result is; scales also say where its pixels lie, as in PyTorch.
+// `size` or `scales` gives the size of the result; scales are also used for the positions of its pixels, as
+// in PyTorch.
 Tensor Interpolate(const Tensor& x, const Dims& size, const std::optional<std::vector<double>>& scales,
                    Resize mode, bool align_corners, bool antialias) {
   const at::OptionalIntArrayRef sizes = Over(size);
@@ -66,7 +67,7 @@ const OpTable& ResizeOps() {
       Bind("interpolate(input, size, scaleFactor, mode, alignCorners, antialias)", Interpolate),
       Bind("gridSample(input, grid, mode, paddingMode, alignCorners)",
            [](const Tensor& x, const Tensor& grid, Sampling mode, GridPadding padding, bool align_corners) {
-             // The other two ways look where they read.
+             // The other implementations check the coordinates.
              const bool trusting = mode == Sampling::kBilinear && x.dim() == 4;
              return at::grid_sampler(x, trusting ? SafeGrid(grid, padding) : grid, static_cast<int64_t>(mode),
                                      static_cast<int64_t>(padding), align_corners);

@@ -18,21 +18,21 @@ namespace {
 
 using at::Tensor;
 
-// lib/native/index.ts hands over the error classes in the order of ErrorKind, and the collector: once.
+// lib/native/index.ts passes the error classes once, in the order of ErrorKind.
 void SetErrorClasses(Call& call, const std::vector<Napi::Function>& classes) {
   if (classes.size() != kErrorKinds || !call.data.error_classes[0].IsEmpty())
     throw TypedError(ErrorKind::kArgument, "Expected a class for each error kind, once, for classes");
   for (size_t i = 0; i < kErrorKinds; ++i) call.data.error_classes[i] = Napi::Persistent(classes[i]);
 }
 
-// The function that collects garbage, called with whether young objects are enough.
+// The function that collects garbage; its argument says whether young objects are enough.
 void SetCollector(Call& call, Napi::Function collector) {
   if (!call.data.collector.IsEmpty())
     throw TypedError(ErrorKind::kArgument, "Expected collector of setCollector to be set once");
   call.data.collector = Napi::Persistent(collector);
 }
 
-// The longest ArrayBuffer of this V8, which Node-API does not tell.
+// The longest ArrayBuffer of this V8, which Node-API cannot query.
 void SetMaxBufferBytes(Call& call, int64_t bytes) {
   Require(bytes > 0, ErrorKind::kArgument,
           "Expected an integer of at least 1 for bytes of setMaxBufferBytes");
@@ -45,7 +45,7 @@ void SetTensorClass(Call& call, Napi::Function tensor_class) {
   call.data.tensor_class = Napi::Persistent(tensor_class);
 }
 
-// The function that gives the place which is making a tensor a number; null ends that.
+// The function that returns a number for the place that creates a tensor; null switches tracing off.
 void SetTracer(Call& call, const std::optional<Napi::Function>& tracer) {
   call.data.tracer = tracer ? Napi::Persistent(*tracer) : Napi::FunctionReference();
 }
@@ -56,15 +56,15 @@ std::vector<std::tuple<int64_t, int64_t, int64_t>> Creations(const TensorRegistr
   return result;
 }
 
-// Inference mode is left before the grad mode is set and entered after it: its guard restores what it found.
+// Inference mode is left before grad mode is set and entered after it, as its guard restores the grad mode.
 void SetMode(Call& call, bool grad, bool inference) {
   call.data.inference_mode.reset();
   at::GradMode::set_enabled(grad);
   if (inference) call.data.inference_mode.emplace();
 }
 
-// torch.autocast on every device: operations on the list of the device type take arguments of this dtype.
-// Casts of weights are kept until the next call, as PyTorch keeps them until the outermost block ends.
+// torch.autocast on every device: operations on the device's list convert their arguments to this dtype.
+// Converted weights are kept until the next call, as PyTorch keeps them until the outermost block ends.
 void SetAutocast(bool enabled, at::ScalarType dtype) {
   for (const auto device : {at::kCPU, at::kCUDA}) {
     at::autocast::set_autocast_enabled(device, enabled);
@@ -73,7 +73,7 @@ void SetAutocast(bool enabled, at::ScalarType dtype) {
   at::autocast::clear_cache();
 }
 
-// The generator that operations on a device draw from.
+// The random generator of a device.
 at::Generator GeneratorOf(at::Device device) {
   return device.is_cpu() ? at::detail::getDefaultCPUGenerator()
                          : at::globalContext().defaultGenerator(device);
@@ -87,8 +87,8 @@ void SetNumThreads(int64_t threads) {
   at::set_num_threads(static_cast<int>(threads));
 }
 
-// The default number of threads, which is the process's: the first environment that loads the add-on bounds
-// it, and what the program sets afterwards stays.
+// The default number of threads of the process: limited by the first environment that loads the add-on.
+// Numbers that the program sets later are kept.
 void LimitThreads(int64_t limit) {
   static std::once_flag once;
   std::call_once(once, [limit] {

@@ -1,4 +1,4 @@
-// Checks of counts and sizes that libtorch computes with before it looks at them.
+// Checks of counts and sizes that libtorch computes with before it checks them.
 #pragma once
 
 #include <string>
@@ -10,8 +10,8 @@
 
 namespace dyconv {
 
-// Tensors that one call may return: each is an object of JavaScript, and libtorch makes all of them before
-// the first is wrapped.
+// Limit of the tensors that one call may return: each becomes a JavaScript object, and libtorch creates all
+// of them before the first is wrapped.
 inline constexpr int64_t kMaxTensors = 1 << 20;
 
 inline void CheckCount(int64_t count, const char* operation) {
@@ -19,14 +19,14 @@ inline void CheckCount(int64_t count, const char* operation) {
           operation, " but received a dimension that gives ", count);
 }
 
-// repeat and tile: every size times its repeats. Missing leading dimensions count as 1, on either side.
+// repeat and tile: every size is multiplied by its repeats. Missing leading dimensions of either count as 1.
 inline void CheckRepeatedSizes(at::IntArrayRef sizes, at::IntArrayRef repeats) {
   for (size_t i = 1; i <= std::min(sizes.size(), repeats.size()); ++i)
     CheckedMultiply(sizes[sizes.size() - i], std::max<int64_t>(repeats[repeats.size() - i], 0),
                     "sizes times repeats");
 }
 
-// pad: both sides are added to a size.
+// pad: the padding of both sides is added to a size.
 inline void CheckPadding(at::IntArrayRef padding) {
   constexpr int64_t kLimit = int64_t{1} << 53;
   for (const int64_t size : padding)

@@ -1,4 +1,4 @@
-// Properties of tensors, and data in and out.
+// Properties of tensors; reading and writing their data.
 #include <cstring>
 
 #include <ATen/ops/from_blob.h>
@@ -12,7 +12,7 @@ namespace {
 
 using at::Tensor;
 
-// Row-major values, whatever the strides and the device, into memory of their size: one copy.
+// Copies the values in row-major order to memory of their size, from any strides and device.
 void CopyTo(const Tensor& tensor, void* bytes) {
   if (tensor.numel() == 0) return;
   if (tensor.is_cpu() && tensor.is_contiguous()) {
@@ -23,14 +23,14 @@ void CopyTo(const Tensor& tensor, void* bytes) {
   at::from_blob(bytes, tensor.sizes(), at::dtype(tensor.scalar_type())).copy_(tensor);
 }
 
-// lib/tensor makes the array: where V8 has no memory for it, or none so long, that is an error there and the
-// end of the process here.
+// lib/tensor creates the array: if V8 has no memory for it, that is an error in JavaScript, but it would end
+// the process here.
 void ReadInto(const Tensor& tensor, const TypedArray& array) {
   CheckTypedArray(array, tensor.sizes(), tensor.scalar_type());
   CopyTo(tensor, array.bytes);
 }
 
-// Nobody but the job knows the array before the promise is settled.
+// Only the job can access the array until the promise is resolved.
 Napi::Value ReadIntoAsync(Call& call, const Tensor& tensor, const TypedArray& array) {
   CheckTypedArray(array, tensor.sizes(), tensor.scalar_type());
   auto pin = std::make_shared<JsValue>(call.data.js_home, call.ValueAt(1));
@@ -53,8 +53,8 @@ Tensor To(const Tensor& tensor, const std::optional<at::Device>& device,
                    non_blocking);
 }
 
-// The parameter keeps its identity (optimizers and modules hold it) and takes over another tensor's storage
-// and dtype.
+// The parameter stays the same object (optimizers and modules hold it) and takes the storage and dtype of
+// another tensor.
 void SetData(Call& call, TensorHandle* parameter, const Tensor& data) {
   if (!parameter->tensor.defined())
     throw TypedError(ErrorKind::kDisposed,
