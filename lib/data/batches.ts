@@ -72,7 +72,9 @@ export async function augmentBatch(
 ): Promise<Tensor> {
   const mix = mixNumbers(mixing);
   holdBuffer(images, 'dataset.images');
-  const host = keep(await native.augmentBatch(images, shape, indices, plan.handle, mix, seed, epoch, threads));
+  const host = keep(
+    await native.augmentBatch(images, shape, indices, plan.handle, mix, seed, epoch, threads),
+  );
   if (device === 'cpu') return host;
   try {
     return keep(native.toDevice(host, device));

@@ -280,7 +280,9 @@ test('a broken contract is an error, in time or as a rejection', async () => {
   await expect(call({ indices: [2] })).rejects.toThrow(/from 0 to 1 for indices but received 2/);
   await expect(call({ indices: [-1] })).rejects.toThrow(/indices/);
   await expect(call({ plan: { size: [0, 0] } })).rejects.toThrow(/for size/);
-  await expect(call({ plan: { resize: [-1, 2] } })).rejects.toThrow(/from 0 to 2\^20 for resize but received -1/);
+  await expect(call({ plan: { resize: [-1, 2] } })).rejects.toThrow(
+    /from 0 to 2\^20 for resize but received -1/,
+  );
   await expect(call({ plan: { mean: [0, 0] } })).rejects.toThrow(/one per channel/);
   await expect(call({ plan: { crop: 'random', cropSize: [4, 4], padding: -1 } })).rejects.toThrow(/padding/);
   await expect(call({ plan: { crop: 'random', cropSize: [5, 4], padding: 1 } })).rejects.toThrow(

@@ -246,11 +246,7 @@ describe('names of a closed set', () => {
       ['quantile', 'for interpolation', [x, x, 0, false, 'cubic']],
       ['scatterReduce', 'for reduce', [x, 0, x, x, 'max', true]],
       ['meshgrid', "one of 'ij', 'xy' for indexing", [[x], 'ji']],
-      [
-        'augmentPlan',
-        "one of 'none', 'resized', 'random', 'center' for plan",
-        [plan({ crop: 'middle' })],
-      ],
+      ['augmentPlan', "one of 'none', 'resized', 'random', 'center' for plan", [plan({ crop: 'middle' })]],
       [
         'augmentBatch',
         'a plan of augmentPlan() for plan of augmentBatch but received an object',
