@@ -29,6 +29,13 @@ function pixels(channels: number): Buffer {
 const rgb = () => sharp(pixels(3), { raw: { width: WIDTH, height: HEIGHT, channels: 3 } });
 const rgba = () => sharp(pixels(4), { raw: { width: WIDTH, height: HEIGHT, channels: 4 } });
 
+/** A GIF, WebP or TIFF of two frames or pages: the picture, then a white one. */
+function frames(format: 'gif' | 'webp' | 'tiff'): Promise<Buffer> {
+  const both = Buffer.concat([pixels(3), Buffer.alloc(WIDTH * HEIGHT * 3, 255)]);
+  const raw = { width: WIDTH, height: 2 * HEIGHT, channels: 3, pageHeight: HEIGHT } as const;
+  return sharp(both, { raw }).toFormat(format, { lossless: true, compression: 'lzw' }).toBuffer();
+}
+
 /** A JPEG with bytes between its segments, as cameras write them. */
 async function flawedJpeg(): Promise<Buffer> {
   const jpeg = await rgb().jpeg().toBuffer();
@@ -39,16 +46,30 @@ async function flawedJpeg(): Promise<Buffer> {
 const pictures: [name: string, make: () => Promise<Buffer>][] = [
   ['rgb.png', () => rgb().png().toBuffer()],
   ['alpha.png', () => rgba().png().toBuffer()],
+  ['grey-alpha.png', () => rgba().toColourspace('b-w').png().toBuffer()],
+  ['alpha16.png', () => rgba().toColourspace('rgb16').png().toBuffer()],
+  ['palette-alpha.png', () => rgba().png({ palette: true, colours: 16 }).toBuffer()],
+  ['bits.png', () => rgb().toColourspace('b-w').png({ palette: true, colours: 2 }).toBuffer()],
+  ['turned.png', () => rgb().withMetadata({ orientation: 8 }).png().toBuffer()],
   ['palette.png', () => rgb().png({ palette: true, colours: 16 }).toBuffer()],
   ['depth16.png', () => rgb().toColourspace('rgb16').png().toBuffer()],
   ['grey.png', () => rgb().toColourspace('b-w').png().toBuffer()],
   ['grey16.png', () => rgb().toColourspace('grey16').png().toBuffer()],
   ['plain.jpg', () => rgb().jpeg({ quality: 90 }).toBuffer()],
   ['turned.jpg', () => rgb().withMetadata({ orientation: 6 }).jpeg().toBuffer()],
+  ['mirrored.jpg', () => rgb().withMetadata({ orientation: 5 }).jpeg().toBuffer()],
+  ['progressive.jpg', () => rgb().jpeg({ progressive: true, chromaSubsampling: '4:2:0' }).toBuffer()],
+  ['grey.jpg', () => rgb().toColourspace('b-w').jpeg().toBuffer()],
+  ['wide-gamut.jpg', () => rgb().withIccProfile('p3').jpeg().toBuffer()],
   ['cmyk.jpg', () => rgb().toColourspace('cmyk').jpeg().toBuffer()],
   ['flawed.jpeg', flawedJpeg],
   ['alpha.webp', () => rgba().webp({ lossless: true }).toBuffer()],
   ['lossy.webp', () => rgb().webp().toBuffer()],
+  ['turned.webp', () => rgb().withMetadata({ orientation: 6 }).webp().toBuffer()],
+  ['animated.webp', () => frames('webp')],
+  ['animated.gif', () => frames('gif')],
+  ['pages.tiff', () => frames('tiff')],
+  ['cmyk.tiff', () => rgb().toColourspace('cmyk').tiff().toBuffer()],
   ['picture.gif', () => rgb().gif().toBuffer()],
   ['picture.tiff', () => rgb().tiff({ compression: 'lzw' }).toBuffer()],
   ['picture.avif', () => rgb().avif().toBuffer()],
@@ -75,7 +96,36 @@ describe('a picture has the same bytes in training and in prediction', () => {
   });
 });
 
+it('the files above are what their names say', async () => {
+  const metadata = async (wanted: string) =>
+    sharp(await pictures.find(([name]) => name === wanted)![1]()).metadata();
+  expect(await metadata('depth16.png')).toMatchObject({ depth: 'ushort', channels: 3 });
+  expect(await metadata('alpha16.png')).toMatchObject({ depth: 'ushort', channels: 4 });
+  expect(await metadata('grey-alpha.png')).toMatchObject({ space: 'b-w', channels: 2 });
+  expect(await metadata('palette-alpha.png')).toMatchObject({ isPalette: true, hasAlpha: true });
+  expect(await metadata('bits.png')).toMatchObject({ isPalette: true, bitsPerSample: 1 });
+  expect(await metadata('cmyk.jpg')).toMatchObject({ space: 'cmyk', channels: 4 });
+  expect(await metadata('cmyk.tiff')).toMatchObject({ space: 'cmyk' });
+  expect(await metadata('wide-gamut.jpg')).toMatchObject({ hasProfile: true });
+  expect(await metadata('alpha.webp')).toMatchObject({ hasAlpha: true });
+  for (const [name, orientation] of [
+    ['turned.jpg', 6],
+    ['turned.png', 8],
+    ['turned.webp', 6],
+    ['mirrored.jpg', 5],
+  ] as const)
+    expect(await metadata(name)).toMatchObject({ orientation });
+  for (const name of ['animated.gif', 'animated.webp', 'pages.tiff'])
+    expect(await metadata(name)).toMatchObject({ pages: 2 });
+});
+
 const size = { channels: 3, height: 8, width: 8 } as const;
+
+it.each(['webp', 'tiff'] as const)('takes the first frame or page: %s', async (format) => {
+  const whole = { channels: 3, height: HEIGHT, width: WIDTH } as const;
+  const single = await decodePicture(await rgb().png().toBuffer(), whole);
+  expect(Buffer.compare(await decodePicture(await frames(format), whole), single)).toBe(0);
+});
 
 it('puts transparency on black, also where colours are hidden below it', async () => {
   const hidden = sharp({ create: { width: 9, height: 9, channels: 4, background: '#ff804000' } });
