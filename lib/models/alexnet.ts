@@ -25,7 +25,8 @@ export interface AlexNetOptions {
   dropout?: number | undefined;
 }
 
-const ALEX_NET_KEYS = optionKeys('numClasses', 'inChannels', 'dropout');
+/** @internal */
+export const ALEX_NET_KEYS = optionKeys('numClasses', 'inChannels', 'dropout');
 
 /** Options of {@link alexnetDy}. */
 export interface AlexNetDyOptions extends AlexNetOptions {
@@ -35,7 +36,8 @@ export interface AlexNetDyOptions extends AlexNetOptions {
   temperature?: number | undefined;
 }
 
-const ALEX_NET_DY_KEYS = optionKeys(...ALEX_NET_KEYS, 'numExperts', 'temperature');
+/** @internal */
+export const ALEX_NET_DY_KEYS = optionKeys(...ALEX_NET_KEYS, 'numExperts', 'temperature');
 
 /** The convolutions, in order. `pool`: followed by 3x3 max pooling with stride 2. */
 const CONVS = [

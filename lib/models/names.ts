@@ -3,5 +3,27 @@
  * @module
  */
 
+/** Height and width of the images that each network was designed for. */
+export const IMAGE_SIZES = {
+  alexnet: 128,
+  'alexnet-dy': 128,
+  resnet10: 224,
+  resnet18: 224,
+  resnet34: 224,
+  resnet50: 224,
+  resnet101: 224,
+  resnet152: 224,
+  resnext50_32x4d: 224,
+  resnext101_32x8d: 224,
+  resnext101_64x4d: 224,
+  wide_resnet50_2: 224,
+  wide_resnet101_2: 224,
+  mobilenet_v3_small: 224,
+  mobilenet_v3_large: 224,
+} as const;
+
+/** A name for {@link create}. */
+export type ModelName = keyof typeof IMAGE_SIZES;
+
 /** Names for {@link create} and `--model`. */
-export const MODEL_NAMES = ['alexnet', 'alexnet-dy'] as const;
+export const MODEL_NAMES = Object.keys(IMAGE_SIZES) as ModelName[];

@@ -62,8 +62,8 @@ const MODEL = /** @satisfies {OptionTable} */ ({
   models: {
     value: 'names',
     type: namesOf(MODEL_NAMES),
-    default: [...MODEL_NAMES],
-    shownDefault: MODEL_NAMES.join(','),
+    default: ['alexnet', 'alexnet-dy'],
+    shownDefault: 'alexnet,alexnet-dy',
     help: 'models, separated by commas',
   },
   batch: { value: 'n', type: positiveInteger, default: 128, help: 'images per batch' },

@@ -112,10 +112,4 @@ describe('counts of the article', () => {
     expect(withStatistics('alexnet')).toBe(7_526_794);
     expect(withStatistics('alexnet-dy')).toBe(8_324_368);
   });
-
-  it('unknown names list the known ones', () => {
-    expect(() => models.create('alexnet-xl')).toThrow(
-      "Expected one of alexnet, alexnet-dy for model but received 'alexnet-xl' (string)",
-    );
-  });
 });

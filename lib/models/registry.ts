@@ -1,0 +1,68 @@
+/**
+ * The table of the networks: how to make each, and its options.
+ * @module
+ */
+import { optionKeys } from '../check/index.js';
+import type { Module } from '../nn/module.js';
+import { ALEX_NET_DY_KEYS, ALEX_NET_KEYS, type AlexNetDyOptions, alexnet, alexnetDy } from './alexnet.js';
+import {
+  MOBILENET_V3_KEYS,
+  type MobileNetV3Options,
+  mobilenetV3Large,
+  mobilenetV3Small,
+} from './mobilenet-v3.js';
+import type { ModelName } from './names.js';
+import * as resnet from './resnet.js';
+
+/** Options of {@link create}: those of all networks. Each network's own options are documented at its function. */
+export interface ModelOptions extends AlexNetDyOptions, resnet.ResNetOptions, MobileNetV3Options {}
+
+/** How to make a network, and the names of its options. */
+export interface Entry {
+  readonly create: (options: ModelOptions) => Module;
+  readonly keys: ReadonlySet<string>;
+}
+
+const resNet = (create: (options: resnet.ResNetOptions) => Module): Entry => ({
+  create,
+  keys: resnet.RESNET_KEYS,
+});
+const mobileNetV3 = (create: (options: MobileNetV3Options) => Module): Entry => ({
+  create,
+  keys: MOBILENET_V3_KEYS,
+});
+
+/** All networks by name. */
+export const REGISTRY: Readonly<Record<ModelName, Entry>> = {
+  alexnet: { create: alexnet, keys: ALEX_NET_KEYS },
+  'alexnet-dy': { create: alexnetDy, keys: ALEX_NET_DY_KEYS },
+  resnet10: resNet(resnet.resnet10),
+  resnet18: resNet(resnet.resnet18),
+  resnet34: resNet(resnet.resnet34),
+  resnet50: resNet(resnet.resnet50),
+  resnet101: resNet(resnet.resnet101),
+  resnet152: resNet(resnet.resnet152),
+  resnext50_32x4d: resNet(resnet.resnext50_32x4d),
+  resnext101_32x8d: resNet(resnet.resnext101_32x8d),
+  resnext101_64x4d: resNet(resnet.resnext101_64x4d),
+  wide_resnet50_2: resNet(resnet.wideResnet50_2),
+  wide_resnet101_2: resNet(resnet.wideResnet101_2),
+  mobilenet_v3_small: mobileNetV3(mobilenetV3Small),
+  mobilenet_v3_large: mobileNetV3(mobilenetV3Large),
+};
+
+/** @internal The options of all networks. */
+export const MODEL_KEYS = optionKeys(
+  'numClasses',
+  'inChannels',
+  'dropout',
+  'numExperts',
+  'temperature',
+  'zeroInitResidual',
+  'groups',
+  'widthPerGroup',
+  'replaceStrideWithDilation',
+  'widthMult',
+  'reducedTail',
+  'dilated',
+);
