@@ -1,11 +1,14 @@
 #!/usr/bin/env node
+import { requirePackages } from './cli/start.js';
 /**
  * Builds the native add-on: the only caller of CMake, for npm and (through binding.gyp) for node-gyp.
  * @module
  */
-import { defineCommand, runScript } from './cli/command.js';
-import { oneOf, positiveInteger } from './cli/value-types.js';
 import { ensureDist } from './dist.js';
+
+requirePackages();
+const { defineCommand, runCommand } = await import('./cli/command.js');
+const { oneOf, positiveInteger } = await import('./cli/value-types.js');
 
 /** @import { OptionTable } from './cli/types.js' */
 
@@ -41,4 +44,4 @@ const command = defineCommand({
   },
 });
 
-await runScript(command);
+await runCommand(command);

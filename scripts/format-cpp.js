@@ -8,7 +8,10 @@ import { existsSync, readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseScript } from './cli/command.js';
+import { requirePackages } from './cli/start.js';
+
+requirePackages();
+const { parseScript } = await import('./cli/command.js');
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const {

@@ -11,7 +11,13 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Command, InvalidArgumentError } from 'commander';
+import { requirePackages } from './cli/start.js';
+
+requirePackages();
+const { parseScript } = await import('./cli/command.js');
+const { nonNegativeInteger, oneOf, path } = await import('./cli/value-types.js');
+
+/** @import { OptionTable } from './cli/types.js' */
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const ISAS = { avx512: '-march=x86-64-v4', avx2: '-march=x86-64-v3', portable: '' };
@@ -22,15 +28,32 @@ const PLAIN = [
   ...['augment', 'choices', 'colour', 'output'].map((name) => `cpp/kernels/augment/${name}.cc`),
 ];
 
-const program = new Command('node scripts/fuzz-kernels.js')
-  .description('Runs the CPU kernels on random sizes between guard pages.')
-  .option('--cases <n>', 'how many cases for each instruction set', integer, 2000)
-  .option('--seed <n>', 'of the first case', integer, 1)
-  .option('--isa <name>', `one of ${Object.keys(ISAS).join(', ')}; default: all of this processor`)
-  .option('--sanitize', 'compile the kernels under AddressSanitizer; minutes')
-  .option('--objects <folder>', 'keep what --sanitize compiles there, and use it the next time')
-  .parse();
-const options = program.opts();
+const OPTIONS = /** @satisfies {OptionTable} */ ({
+  cases: {
+    value: 'n',
+    type: nonNegativeInteger,
+    default: 2000,
+    help: 'number of cases for each instruction set',
+  },
+  seed: { value: 'n', type: nonNegativeInteger, default: 1, help: 'seed of the first case' },
+  isa: {
+    value: 'name',
+    type: oneOf(Object.keys(ISAS)),
+    help: 'instruction set (default: all of this processor)',
+  },
+  sanitize: { flag: 'plain', help: 'compile the kernels with AddressSanitizer; takes minutes' },
+  objects: {
+    value: 'folder',
+    type: path,
+    help: 'keep the objects of --sanitize in this folder and reuse them',
+  },
+});
+
+const { options } = parseScript({
+  script: 'fuzz-kernels.js',
+  description: 'Runs the CPU kernels on random sizes between guard pages.',
+  options: OPTIONS,
+});
 
 const folder = options.objects ?? mkdtempSync(join(tmpdir(), 'dyconv-fuzz-'));
 mkdirSync(folder, { recursive: true });
@@ -49,13 +72,6 @@ try {
   }
 } finally {
   if (!options.objects) rmSync(folder, { recursive: true, force: true });
-}
-
-/** @param {string} text */
-function integer(text) {
-  const value = Number(text);
-  if (!Number.isSafeInteger(value) || value < 0) throw new InvalidArgumentError('Not a whole number.');
-  return value;
 }
 
 /** @param {string} directory */

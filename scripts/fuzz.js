@@ -11,8 +11,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { parseScript } from './cli/command.js';
-import { nonNegativeInteger, text } from './cli/value-types.js';
+import { requireDist, requirePackages } from './cli/start.js';
+
+requirePackages();
+requireDist();
+const { parseScript } = await import('./cli/command.js');
+const { nonNegativeInteger, text } = await import('./cli/value-types.js');
 
 /** @import { OptionTable } from './cli/types.js' */
 

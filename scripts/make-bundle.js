@@ -5,16 +5,31 @@
  *   apt-get install dataset-fashion-mnist && npm run build:ts && node scripts/make-bundle.js
  */
 import { mkdir, writeFile } from 'node:fs/promises';
-import { parseArgs } from 'node:util';
 import { constants, gzipSync } from 'node:zlib';
-import { encodeIdx, readIdx } from '../dist/data/idx.js';
+import { requireDist, requirePackages } from './cli/start.js';
 
-const { values } = parseArgs({
-  options: {
-    from: { type: 'string', default: '/usr/share/datasets/fashion-mnist' },
-    to: { type: 'string', default: 'data/bundled' },
-    help: { type: 'boolean', default: false },
+requirePackages();
+requireDist();
+const { parseScript } = await import('./cli/command.js');
+const { path } = await import('./cli/value-types.js');
+const { encodeIdx, readIdx } = await import('../dist/data/idx.js');
+
+/** @import { OptionTable } from './cli/types.js' */
+
+const OPTIONS = /** @satisfies {OptionTable} */ ({
+  from: {
+    value: 'folder',
+    type: path,
+    default: '/usr/share/datasets/fashion-mnist',
+    help: 'folder of the IDX files (.gz)',
   },
+  to: { value: 'folder', type: path, default: 'data/bundled', help: 'folder of the small data set' },
+});
+
+const { options } = parseScript({
+  script: 'make-bundle.js',
+  description: 'Creates the small data set of the package from Fashion-MNIST.',
+  options: OPTIONS,
 });
 
 const CLASSES = 10;
@@ -23,12 +38,8 @@ const PARTS = /** @type {const} */ ([
   { prefix: 't10k', perClass: 50 },
 ]);
 
-if (values.help) {
-  console.log('Usage: node scripts/make-bundle.js [--from folder of the IDX .gz files] [--to data/bundled]');
-} else {
-  await mkdir(values.to, { recursive: true });
-  for (const { prefix, perClass } of PARTS) await makePart(prefix, perClass);
-}
+await mkdir(options.to, { recursive: true });
+for (const { prefix, perClass } of PARTS) await makePart(prefix, perClass);
 
 /**
  * @param {'train' | 't10k'} prefix
@@ -36,8 +47,8 @@ if (values.help) {
  */
 async function makePart(prefix, perClass) {
   const names = { images: `${prefix}-images-idx3-ubyte.gz`, labels: `${prefix}-labels-idx1-ubyte.gz` };
-  const images = await readIdx(`${values.from}/${names.images}`, 3);
-  const labels = await readIdx(`${values.from}/${names.labels}`, 1);
+  const images = await readIdx(`${options.from}/${names.images}`, 3);
+  const labels = await readIdx(`${options.from}/${names.labels}`, 1);
   const taken = new Array(CLASSES).fill(0);
   const labelOf = (/** @type {number} */ i) => labels.data[i] ?? 0;
   const chosen = [...labels.data.keys()].filter((i) => taken[labelOf(i)]++ < perClass);
@@ -57,6 +68,6 @@ async function makePart(prefix, perClass) {
  */
 async function write(name, array) {
   const packed = gzipSync(encodeIdx(array), { level: constants.Z_BEST_COMPRESSION });
-  await writeFile(`${values.to}/${name}`, packed);
-  console.log(`${values.to}/${name}: [${array.shape.join(', ')}], ${packed.length} bytes`);
+  await writeFile(`${options.to}/${name}`, packed);
+  console.log(`${options.to}/${name}: [${array.shape.join(', ')}], ${packed.length} bytes`);
 }

@@ -9,9 +9,12 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, write
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseScript } from './cli/command.js';
-import { list, path } from './cli/value-types.js';
+import { requirePackages } from './cli/start.js';
 import { ensureDist } from './dist.js';
+
+requirePackages();
+const { parseScript } = await import('./cli/command.js');
+const { list, path } = await import('./cli/value-types.js');
 
 /** @import { OptionTable } from './cli/types.js' */
 

@@ -9,9 +9,12 @@ import { randomUUID } from 'node:crypto';
 import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { parseScript } from './cli/command.js';
-import { path } from './cli/value-types.js';
+import { requirePackages } from './cli/start.js';
 import { ensureDist } from './dist.js';
+
+requirePackages();
+const { parseScript } = await import('./cli/command.js');
+const { path } = await import('./cli/value-types.js');
 
 /** @import { OptionTable } from './cli/types.js' */
 

@@ -7,9 +7,13 @@
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { printRows } from './bench/turns.js';
-import { parseScript } from './cli/command.js';
-import { number } from './cli/value-types.js';
+import { requireDist, requirePackages } from './cli/start.js';
+
+requirePackages();
+requireDist();
+const { printRows } = await import('./bench/turns.js');
+const { parseScript } = await import('./cli/command.js');
+const { number } = await import('./cli/value-types.js');
 
 /** @import { OptionTable } from './cli/types.js' */
 

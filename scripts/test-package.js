@@ -7,22 +7,16 @@
 import { existsSync, mkdtempSync, rmSync, statSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
-import { parseScript } from './cli/command.js';
-import { path } from './cli/value-types.js';
-import { fromClone } from './test-package/clone.js';
-import { blockedByManagers } from './test-package/managers.js';
-import {
-  attempt,
-  check,
-  failures,
-  npm,
-  npx,
-  project,
-  resolve,
-  root,
-  run,
-  startRegistry,
-} from './test-package/steps.js';
+import { requirePackages } from './cli/start.js';
+
+requirePackages();
+const { parseScript } = await import('./cli/command.js');
+const { path } = await import('./cli/value-types.js');
+const { fromClone } = await import('./test-package/clone.js');
+const { blockedByManagers } = await import('./test-package/managers.js');
+const { attempt, check, failures, npm, npx, project, resolve, root, run, startRegistry } = await import(
+  './test-package/steps.js'
+);
 
 /** @import { OptionTable } from './cli/types.js' */
 

@@ -1,5 +1,4 @@
 #!/usr/bin/env node
-import { runScript } from './cli/command.js';
-import { command } from './commands/train.js';
+import { runScript } from './cli/start.js';
 
-await runScript(command);
+await runScript('train');

@@ -123,7 +123,7 @@ async function execute(command, { options: table, errorPrefix: prefix, run }) {
  * Runs a command as its script: `node scripts/train.js ...`.
  * @param {Command} command
  */
-export async function runScript(command) {
+export async function runCommand(command) {
   command.name(`node scripts/${scripts.get(command)}`);
   await parse(command, command, process.argv.slice(2));
 }

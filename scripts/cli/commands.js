@@ -4,16 +4,32 @@
  * @module
  */
 
+import { requireDist } from './start.js';
+
 /** @import { Command } from 'commander' */
 
-/** Commands by name: what they do, and their definitions. @type {Readonly<Record<string, { summary: string, load: () => Promise<{ command: Command }> }>>} */
+/**
+ * `load` imports the definition. `compiles`: the command compiles lib/ itself if dist/ is missing.
+ * @typedef {{ summary: string, compiles?: boolean, load: () => Promise<{ command: Command }> }} Entry
+ */
+
+/** Commands by name. @type {Readonly<Record<string, Entry>>} */
 export const COMMANDS = {
-  setup: { summary: 'obtain libtorch and the native add-on', load: () => import('../commands/setup.js') },
+  setup: {
+    summary: 'obtain libtorch and the native add-on',
+    compiles: true,
+    load: () => import('../commands/setup.js'),
+  },
   doctor: {
     summary: 'report what is installed, what is wrong and how to fix it',
+    compiles: true,
     load: () => import('../commands/doctor.js'),
   },
-  libtorch: { summary: 'print the folder of libtorch', load: () => import('../commands/libtorch.js') },
+  libtorch: {
+    summary: 'print the folder of libtorch',
+    compiles: true,
+    load: () => import('../commands/libtorch.js'),
+  },
   demo: { summary: 'train two networks on the bundled images', load: () => import('../commands/demo.js') },
   train: { summary: 'train a model into a run directory', load: () => import('../commands/train.js') },
   evaluate: {
@@ -37,6 +53,7 @@ export const COMMANDS = {
 export async function loadCommand(name) {
   const entry = COMMANDS[name];
   if (!entry) throw new Error(`Expected one of ${Object.keys(COMMANDS).join(', ')} but received ${name}`);
+  if (!entry.compiles) requireDist();
   return (await entry.load()).command.summary(entry.summary);
 }
 
