@@ -70,12 +70,9 @@ export class DownloadError extends DyconvError {
   /** The addresses that were tried, with the reason of each; empty if none was. */
   readonly attempts: readonly DownloadAttempt[];
 
-  constructor(
-    message: string,
-    options?: ErrorOptions & { attempts?: readonly DownloadAttempt[] | undefined },
-  ) {
+  constructor(message: string, options?: ErrorOptions, attempts: readonly DownloadAttempt[] = []) {
     super(message, options);
-    this.attempts = options?.attempts ?? [];
+    this.attempts = attempts;
   }
 }
 

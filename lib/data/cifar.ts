@@ -144,7 +144,7 @@ async function loadCifar(layout: Layout, options: Cifar10Options): Promise<InMem
   const key = { archive: file.path, part: `${layout.labelKey}-${split}`, verify };
   let arrays = cache ? await readCache(key, { map: cache === 'mmap' }) : undefined;
   if (arrays === undefined) {
-    if (verify) await verifyFile(file);
+    if (verify) await verifyFile(file, options.hints);
     arrays = await parseArchive(layout, file.path, options);
     if (cache) await writeCache(key, arrays);
   }

@@ -193,7 +193,7 @@ async function loadIdxSet(
   const { images, labels } = published[options.split];
   const find = async (published: PublishedFile) => {
     const file = await findFile({ ...options, ...where, files: [published] });
-    if (options.verify ?? true) await verifyFile(file);
+    if (options.verify ?? true) await verifyFile(file, options.hints);
     return file.path;
   };
   return readPair(name, { images: await find(images), labels: await find(labels) }, classes, options);

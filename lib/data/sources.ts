@@ -39,7 +39,23 @@ export interface SourceOptions {
     | undefined;
   /** Cancels a download. */
   signal?: AbortSignal | undefined;
+  /** What error messages say to do. Default: {@link HINTS}. Commands name their flags. @internal */
+  hints?: SourceHints | undefined;
 }
+
+/** Fixes that error messages name. @internal */
+export interface SourceHints {
+  /** For a missing file, at the start of a sentence. */
+  download: string;
+  /** For a file with another checksum, after `or`. */
+  verify: string;
+}
+
+/** In terms of the options. @internal */
+export const HINTS: SourceHints = {
+  download: 'Set download: true',
+  verify: 'set verify: false for an archive of your own',
+};
 
 /** @internal */
 export const SOURCE_KEYS = optionKeys(
@@ -52,6 +68,7 @@ export const SOURCE_KEYS = optionKeys(
   'onDownloaded',
   'onProgress',
   'signal',
+  'hints',
 );
 
 /** A file as it was published. */
@@ -88,7 +105,7 @@ export interface FoundFile {
  * @throws DatasetError with the searched folders when it is missing; DownloadError when the download fails.
  */
 export async function findFile(options: FindOptions): Promise<FoundFile> {
-  const { files, folders, verify = true } = options;
+  const { files, folders, verify = true, hints = HINTS } = options;
   for (const published of files) {
     for (const folder of folders) {
       const path = join(folder, published.name);
@@ -101,7 +118,7 @@ export async function findFile(options: FindOptions): Promise<FoundFile> {
   if (options.download !== true) {
     throw new DatasetError(
       `Expected ${files.map(({ name }) => name).join(' or ')} in ${folders.join(' or ')} but found no such file. ` +
-        `Set download: true, or put the file from ${urls[0]} there${options.advice ? `; ${options.advice}` : ''}`,
+        `${hints.download}, or put the file from ${urls[0]} there${options.advice ? `; ${options.advice}` : ''}`,
     );
   }
   const report: DownloadProgress | undefined =
@@ -147,7 +164,10 @@ function checkFolder(name: string, folder: unknown): void {
  * Compares the checksum of a file, or that of its decompressed content.
  * @throws DatasetError when it differs from the published one.
  */
-export async function verifyFile({ path, published, verified }: FoundFile): Promise<void> {
+export async function verifyFile(
+  { path, published, verified }: FoundFile,
+  hints: SourceHints = HINTS,
+): Promise<void> {
   if (verified) return;
   const { md5, contentMd5 } = published;
   const found = await hashFile(path, 'md5');
@@ -156,7 +176,7 @@ export async function verifyFile({ path, published, verified }: FoundFile): Prom
   throw datasetError(
     path,
     `expected the published file with MD5 ${md5} but found ${found}: it is damaged or of another origin. ` +
-      'Remove it to download it again, or set verify: false for an archive of your own',
+      `Remove it to download it again, or ${hints.verify}`,
   );
 }
 

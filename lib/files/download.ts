@@ -82,10 +82,9 @@ export async function download(options: DownloadOptions): Promise<void> {
     if (options.signal?.aborted) {
       throw new DownloadError(`The download of ${url} was aborted`, { cause: options.signal.reason });
     }
-    throw new DownloadError(`The download of ${url} to ${file} failed: ${reason(error)}`, {
-      cause: error,
-      attempts: [{ url, reason: reason(error) }],
-    });
+    const problem = reason(error);
+    const message = `The download of ${url} to ${file} failed: ${problem}`;
+    throw new DownloadError(message, { cause: error }, [{ url, reason: problem }]);
   }
 }
 
@@ -112,9 +111,8 @@ async function fetchVerified(options: DownloadOptions, part: string): Promise<vo
   if (problem === undefined) return;
   await rm(part, { force: true });
   const { url } = options;
-  throw new DownloadError(`The download of ${url} is not the expected file: ${problem}`, {
-    attempts: [{ url, reason: problem }],
-  });
+  const message = `The download of ${url} is not the expected file: ${problem}`;
+  throw new DownloadError(message, {}, [{ url, reason: problem }]);
 }
 
 async function findProblem({ size, hash }: DownloadOptions, part: string): Promise<string | undefined> {

@@ -61,6 +61,7 @@ export class RunDirectory {
   /**
    * Starts a run and locks it for this process: {@link lock}.
    * @param path - Created if it does not exist.
+   * @throws {ArgumentError} naming the field of the configuration or the environment that is missing or does not fit.
    * @throws {TrainingError} if it already contains a run, or cannot be written to.
    * @throws {LockedError} if another process is starting a run in it.
    */
@@ -69,7 +70,10 @@ export class RunDirectory {
     description: { config: RunConfig; environment: RunEnvironment },
   ): Promise<RunDirectory> {
     const { config, environment } = checkOptions(description, DESCRIPTION_KEYS, 'description');
-    const texts = { environment: json('environment', environment), config: json('config', config) };
+    const texts = {
+      environment: json('environment', parseArgument(ENVIRONMENT, environment, 'environment')),
+      config: json('config', parseArgument(CONFIG, config, 'config')),
+    };
     await RunDirectory.assertFree(path);
     const run = new RunDirectory(path);
     try {
@@ -148,9 +152,12 @@ export class RunDirectory {
     return this.#readJson('environment.json', ENVIRONMENT);
   }
 
-  /** Replaces the configuration, for a resumed run with more epochs. */
+  /**
+   * Replaces the configuration, for a resumed run with more epochs.
+   * @throws {ArgumentError} naming the field that is missing or does not fit.
+   */
   async writeConfig(config: RunConfig): Promise<void> {
-    await this.#write('config.json', json('config', config));
+    await this.#write('config.json', json('config', parseArgument(CONFIG, config, 'config')));
   }
 
   /** Writes `evaluation.json` and replaces an earlier one. */

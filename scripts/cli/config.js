@@ -4,6 +4,7 @@
  */
 import { ArgumentError, cuda, DeviceError, train } from '../../dist/index.js';
 import { DEFAULT_PADDING } from './augment-options.js';
+import { checkDataDir } from './option-checks.js';
 import { configFields, flagOf, optionsOfConfig } from './option-table.js';
 import { TRAIN_OPTIONS } from './train-options.js';
 
@@ -96,6 +97,7 @@ export function completeConfig(draft, model) {
  * @throws {ArgumentError} for an option that contradicts the run.
  */
 export function resumedConfig(config, options, given) {
+  checkDataDir(config.dataset, given.has('dataDir'));
   const kept = { ...options, ...optionsOfConfig(TRAIN_OPTIONS, config) };
   const specs = /** @type {[name: keyof TrainOptions, spec: OptionSpec][]} */ (Object.entries(TRAIN_OPTIONS));
   for (const [name, spec] of specs)
@@ -109,7 +111,7 @@ export function resumedConfig(config, options, given) {
     epochs,
     keepCheckpoints,
     ...(given.has('device') && { device: resolveDevice(options.device) }),
-    ...(given.has('dataDir') && config.dataDir !== null && { dataDir: options.dataDir }),
+    ...(given.has('dataDir') && { dataDir: options.dataDir }),
   };
 }
 

@@ -14,6 +14,9 @@ import { splitForTest, TEST_SHARE } from './split.js';
 
 /** @typedef {Omit<CreateOptions, 'onProgress' | 'onMirrorFailure' | 'onDownloaded'>} SourceOptions */
 
+/** What errors say to do in a command that downloads by default. */
+const HINTS = { download: 'Leave out --no-download', verify: 'add --no-verify for an archive of your own' };
+
 /**
  * Loads a data set, with a bar on a terminal while it is downloaded or parsed.
  * @param {string} name
@@ -28,6 +31,7 @@ export async function loadDataset(name, options) {
   try {
     return await data.create(name, {
       cache: 'mmap',
+      hints: HINTS,
       ...options,
       onProgress: bars.update,
       onMirrorFailure: (file, { url, reason }) => bars.say(`${file}: ${url} failed: ${reason}`),

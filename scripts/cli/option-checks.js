@@ -13,6 +13,7 @@ import { ArgumentError } from '../../dist/errors.js';
  * @throws {ArgumentError} naming the options.
  */
 export function checkTogether(options, given) {
+  checkDataDir(options.dataset, given.has('dataDir'));
   checkSchedule(options, given);
   checkCapture(options);
   checkAugmentation(options);
@@ -20,6 +21,16 @@ export function checkTogether(options, given) {
     throw needs('--min-delta', '--early-stopping');
   if (given.has('keepLast') && options.checkpointEvery === undefined)
     throw needs('--keep-last', '--checkpoint-every');
+}
+
+/**
+ * @param {string} dataset
+ * @param {boolean} isGiven - Whether `--data-dir` is on the command line.
+ * @throws {ArgumentError} for the bundled set, which is part of the package.
+ */
+export function checkDataDir(dataset, isGiven) {
+  if (isGiven && dataset === 'bundled')
+    throw new ArgumentError('Expected no --data-dir with the data set bundled, which is part of the package');
 }
 
 /** @param {string} option @param {string} other */

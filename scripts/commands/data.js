@@ -5,6 +5,7 @@
 import { DATASET_NAMES } from '../../dist/data/names.js';
 import { writeFileAtomic } from '../../dist/files/atomic.js';
 import { defineCommand } from '../cli/command.js';
+import { checkDataDir } from '../cli/option-checks.js';
 import { printable, printableJson } from '../cli/printable.js';
 import { DATA_MIRROR } from '../cli/run-options.js';
 import { nonNegativeInteger, oneOf, path, positiveInteger } from '../cli/value-types.js';
@@ -54,13 +55,15 @@ export const command = defineCommand({
     '--dataset folder --data-dir pictures --grid grid.png --transform train',
   ],
   options: OPTIONS,
-  async run(options) {
+  async run(options, { given }) {
+    checkDataDir(options.dataset, given.has('dataDir'));
     const { dataset, dataDir: root, split, download, dataMirror: mirrors, verify, json } = options;
     const { grid, rows, columns, seed } = options;
     const { data } = await import('../../dist/index.js');
     const { loadDataset } = await import('../cli/datasets.js');
     const unreadable = options.skipUnreadable ? 'skip' : 'error';
-    const set = await loadDataset(dataset, { root, split, download, mirrors, verify, unreadable });
+    const hints = { download: 'Add --download', verify: 'add --no-verify for an archive of your own' };
+    const set = await loadDataset(dataset, { root, split, download, mirrors, verify, unreadable, hints });
     const description = data.describe(set);
     if (json) console.log(printableJson(description));
     else {

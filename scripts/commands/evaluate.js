@@ -3,6 +3,7 @@
  * @module
  */
 import { defineCommand } from '../cli/command.js';
+import { checkDataDir } from '../cli/option-checks.js';
 import { CHECKPOINT, DATA_MIRROR, RUN } from '../cli/run-options.js';
 import { device, path, positiveInteger } from '../cli/value-types.js';
 
@@ -46,6 +47,7 @@ export const command = defineCommand({
     const run = await train.RunDirectory.open(options.run);
     const config = await run.readConfig();
     const { model } = config;
+    checkDataDir(config.dataset, options.dataDir !== undefined);
     const set = await loadTestSet(config, {
       ...(options.dataDir !== undefined && { root: options.dataDir }),
       download: options.download,

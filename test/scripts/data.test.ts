@@ -32,7 +32,12 @@ it('data.js prints JSON, and one line for what is wrong', () => {
   expect(description).toMatchObject({ name: 'bundled', length: 2000, shape: [3, 28, 28] });
   const missing = command('data', '--dataset', 'cifar10', '--data-dir', 'nowhere');
   expect(missing.status).toBe(1);
-  expect(missing.stderr).toMatch(/^error: Expected cifar-10-python.tar.gz .*\n$/);
+  expect(missing.stderr).toMatch(
+    /^error: Expected cifar-10-python.tar.gz .* Add --download, or put the file from .*\n$/,
+  );
+  const unused = command('data', '--data-dir', 'nowhere');
+  expect(unused.status).toBe(1);
+  expect(unused.stderr).toMatch(/^error: Expected no --data-dir with the data set bundled/);
   const wrong = command('data', '--transform', 'rotate');
   expect(wrong.status).toBe(1);
   expect(wrong.stderr).toMatch(/Allowed choices are train, test, pad-crop, none/);

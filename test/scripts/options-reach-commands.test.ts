@@ -96,7 +96,12 @@ const SUMMARY: Record<string, Case> = {
 const grid = ['--grid', join(folder, 'grid.png')];
 const DATA: Record<string, Case> = {
   dataset: { args: ['mnist'], found: () => first('data.create'), expected: 'mnist' },
-  'data-dir': { args: ['elsewhere'], found: () => arg('data.create', 1).root, expected: 'elsewhere' },
+  'data-dir': {
+    with: ['--dataset', 'mnist'],
+    args: ['elsewhere'],
+    found: () => arg('data.create', 1).root,
+    expected: 'elsewhere',
+  },
   split: { args: ['test'], found: () => arg('data.create', 1).split, expected: 'test' },
   download: { found: () => arg('data.create', 1).download, expected: true },
   'data-mirror': dataMirror,

@@ -126,6 +126,7 @@ describe('wrong options', () => {
       ['--capture', '--clip-grad-norm', '5'],
       'Expected no --clip-grad-norm and no --clip-grad-value with --capture',
     ],
+    [['--dataset', 'bundled', '--data-dir', 'data'], 'Expected no --data-dir with the data set bundled'],
     [['--padding', '2'], 'Expected --crop padded with --padding 2 but received resized'],
     [['--mix-prob', '0.5'], 'Expected --mixup or --cutmix with --mix-prob'],
     [['--batch-dtype', 'bfloat16'], 'Expected --autocast bfloat16 with --batch-dtype bfloat16'],
@@ -231,6 +232,7 @@ describe('a resumed run', () => {
     [['--early-stopping', '3'], ['--early-stopping', '4'], 'Expected 3 for --early-stopping,'],
     [[], ['--milestones', '5'], 'Expected 30,60,90 for --milestones,'],
     [['--schedule', 'cosine'], ['--epochs', '4'], 'Expected 100 for --epochs, as the schedule cosine'],
+    [['--dataset', 'bundled'], ['--data-dir', 'data'], 'Expected no --data-dir with the data set bundled'],
   ])('of %j refuses %j', (started, words, message) => {
     expect(() => resumed(started, ...words)).toThrow(message);
   });

@@ -5,15 +5,15 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { CheckpointError } from '../../lib/errors.js';
 import { saveSafetensors, zeros } from '../../lib/index.js';
-import { describeEnvironment, type RunConfig, RunDirectory, Trainer } from '../../lib/train/index.js';
+import { describeEnvironment, RunDirectory, Trainer } from '../../lib/train/index.js';
 import { canMount, makeReadOnly, noMount, room, tinyDisk } from '../support/disk.js';
-import { bitsOf, RandomImages, sgd, temporaryFolder, tinyNet } from './support.js';
+import { bitsOf, config, RandomImages, sgd, temporaryFolder, tinyNet } from './support.js';
 
 const smallDisk = (kilobytes: number) => tinyDisk(temporaryFolder(), kilobytes);
 
 async function trained(path: string) {
   const environment = describeEnvironment({ device: 'cpu' });
-  const run = await RunDirectory.create(path, { config: {} as RunConfig, environment });
+  const run = await RunDirectory.create(path, { config, environment });
   const model = tinyNet();
   const trainer = new Trainer({ model, optimizer: sgd(model), trainLoader: new RandomImages(16), epochs: 3 });
   return { run, model, trainer };
@@ -109,7 +109,8 @@ describe('a folder of another user', () => {
       import { RunDirectory } from '${new URL('../../dist/train/run-directory.js', import.meta.url).href}';
       process.setgid(65534);
       process.setuid(65534);
-      await RunDirectory.create('${join(parent, 'run')}', { config: {}, environment: {} })
+      const description = ${JSON.stringify({ config, environment: describeEnvironment({ device: 'cpu' }) })};
+      await RunDirectory.create('${join(parent, 'run')}', description)
         .catch((error) => console.log(error.name, error.message));`;
     const { stdout } = spawnSync(process.execPath, ['--input-type=module', '--eval', code], {
       encoding: 'utf8',

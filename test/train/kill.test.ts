@@ -6,7 +6,7 @@ import { expect, it } from 'vitest';
 import { loadSafetensors } from '../../lib/formats/safetensors.js';
 import { limit } from '../support/limit.js';
 import { startProcess } from '../support/program.js';
-import { generator, temporaryFolder } from './support.js';
+import { config, generator, temporaryFolder } from './support.js';
 
 const EPOCHS = 24;
 const KILLS = 10;
@@ -42,7 +42,10 @@ if (existsSync(join(path, 'config.json'))) {
   run = await train.RunDirectory.open(path);
   await run.resume(model, trainer);
 } else {
-  run = await train.RunDirectory.create(path, { config: {}, environment: {} });
+  run = await train.RunDirectory.create(path, {
+    config: ${JSON.stringify(config)},
+    environment: train.describeEnvironment({ device: 'cpu' }),
+  });
 }
 trainer.on('step', () => process.stdout.write('.'));
 trainer.on('epoch', async (record, { improved }) => {

@@ -1,9 +1,10 @@
-/** Every door of training, with what should not come through it. */
+/** Wrong arguments of the functions of training. */
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
 import { ArgumentError, nn, ones, optim, train, zeros } from '../../lib/index.js';
+import { config } from './support.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'dyconv-refusals-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -19,8 +20,8 @@ const loader = { length: 1, [Symbol.asyncIterator]: batches };
 const trainer = new train.Trainer({ model, optimizer, trainLoader: loader, epochs: 1 });
 const withTrainer = (changes: object) => () =>
   new train.Trainer({ model, optimizer, trainLoader: loader, epochs: 1, ...changes });
-const run = await train.RunDirectory.create(join(folder, 'run'), { config: other, environment: other });
-const description = { config: other, environment: other };
+const description = { config, environment: train.describeEnvironment({ device: 'cpu' }) };
+const run = await train.RunDirectory.create(join(folder, 'run'), description);
 const circular: Record<string, unknown> = {};
 circular.self = circular;
 const badBatches = {
@@ -63,13 +64,31 @@ it.each<[string, () => unknown]>([
   ['the path of a folder for path', () => train.RunDirectory.assertFree(nothing)],
   ['an object for description', () => train.RunDirectory.create(join(folder, 'a'), nothing)],
   [
-    'an object for config',
+    'a configuration for config but received 1 (number)',
     () => train.RunDirectory.create(join(folder, 'a'), { ...description, config: 1 as never }),
   ],
   [
-    'what JSON can hold for environment',
-    () => train.RunDirectory.create(join(folder, 'a'), { ...description, environment: circular as never }),
+    'a string for config.model but received undefined',
+    () => train.RunDirectory.create(join(folder, 'a'), { ...description, config: {} as never }),
   ],
+  [
+    'an integer of at least 1 for config.batchSize but received 0 (number)',
+    () =>
+      train.RunDirectory.create(join(folder, 'a'), { ...description, config: { ...config, batchSize: 0 } }),
+  ],
+  [
+    'a string for environment.dyconv but received undefined',
+    () => train.RunDirectory.create(join(folder, 'a'), { ...description, environment: {} as never }),
+  ],
+  [
+    'values that JSON can hold for environment',
+    () =>
+      train.RunDirectory.create(join(folder, 'a'), {
+        ...description,
+        environment: { ...description.environment, ...circular },
+      }),
+  ],
+  ['a string for config.model but received undefined', () => run.writeConfig({} as never)],
   ['what JSON can hold for record', () => run.append({ type: 'note', size: 1n } as never)],
   ['a string for record.type but received undefined', () => run.append({ size: 1 } as never)],
   ['an evaluation for record', () => run.writeEvaluation(nothing)],
