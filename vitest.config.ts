@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
+    include: ['test/**/*.test.ts', 'examples/*/test/**/*.test.js'],
     // The add-on keeps per-process state (threads, generators): a process a file keeps test files independent.
     pool: 'forks',
     maxWorkers: 2,

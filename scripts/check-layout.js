@@ -10,7 +10,7 @@ import { basename, dirname, join, normalize } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const MAX_LINES = 400;
-const LENGTH_CHECKED = ['lib', 'cpp', 'scripts', 'test'];
+const LENGTH_CHECKED = ['lib', 'cpp', 'scripts', 'test', 'examples'];
 
 const root = process.argv[2] ?? fileURLToPath(new URL('..', import.meta.url));
 /** @type {typeof import('./layout.js')} */

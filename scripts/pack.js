@@ -79,6 +79,7 @@ function stagePackage(folder, targets) {
   }
   const {
     devDependencies: _dev,
+    workspaces: _examples,
     scripts,
     ...manifest
   } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));

@@ -15,7 +15,11 @@ const inFolder = (folder: string) =>
     .map((name) => `${folder}/${name}`);
 
 export const guides = inFolder('docs/guides');
-export const pages = ['README.md', 'CONTRIBUTING.md', 'THIRD_PARTY.md', ...inFolder('docs'), ...guides];
+export const pages = [
+  ...['README.md', 'CONTRIBUTING.md', 'THIRD_PARTY.md', 'examples/service/README.md'],
+  ...inFolder('docs'),
+  ...guides,
+];
 
 /** The code blocks of a language. */
 export function blocks(page: string, language: string): string[] {
