@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kernels/kernel.h"
+#include "kernels/nhwc.h"
 
 namespace dyconv::kernels {
 

@@ -153,6 +153,9 @@ struct DynamicConvPlan {
   int64_t forward_samples = 1;
   int64_t forward_out_rows = 1;
   int64_t forward_items = 0;
+  // Of Winograd's: parts of the panels that are items of their own, where there are fewer blocks than
+  // threads.
+  int64_t forward_panel_parts = 1;
   int64_t forward_scratch = 0;    // of one thread
   int64_t forward_scratch16 = 0;  // the part at its end that holds the input in bfloat16
   // Backward: columns are input channels, rows are (tap, output channel).
@@ -244,6 +247,19 @@ struct PackedStrides {
   int64_t pixel = 0;
 };
 
+enum class Activation : int32_t { kNone, kRelu, kRelu6, kHardswish, kHardsigmoid };
+
+// What inference kernels do with a sum before they store it: activation(sum + bias + residual).
+struct Epilogue {
+  const float* bias = nullptr;      // zeros beyond the last channel, as far as whole vectors read
+  const float* residual = nullptr;  // an image of the output's sizes and strides, or null
+  Activation activation = Activation::kNone;
+
+  DYCONV_INLINE bool any() const {
+    return bias != nullptr || residual != nullptr || activation != Activation::kNone;
+  }
+};
+
 // How samples mix their experts.
 struct Mixture {
   const float* attention = nullptr;  // [samples, experts]; null: one expert, which is not mixed
@@ -294,6 +310,8 @@ struct DynamicConvArgs {
   PackedStrides packed_grad_strides;
   // [batch, out_channels], sums of grad_output over pixels.
   float* grad_output_sums = nullptr;
+  // Of a forward whose output is channels last and float32; the bias is that of the experts.
+  Epilogue epilogue;
   // Set to 1 by Winograd's kernels where a result is not finite: a tile spreads one such pixel over all of
   // it.
   uint8_t* not_finite = nullptr;

@@ -2,6 +2,7 @@
 // their output.
 #pragma once
 
+#include "kernels/cpu/epilogue.h"
 #include "kernels/cpu/layout.h"
 #include "kernels/cpu/mix.h"
 
@@ -147,9 +148,14 @@ inline void WritePanel(const DynamicConvArgs& args, const Block& b, const Panel&
     const auto& strides = args.output_strides;
     const int64_t at =
         sample * strides.batch + first * strides.channel + b.first_row * s.out_w * strides.pixel;
+    const float* sums = b.sums + i * b.pixels * panel.width();
+    if (args.epilogue.any()) {
+      StoreRows(sums, panel.width(), b.bias, args.epilogue, b.pixels, at, strides.pixel, panel.columns,
+                args.output);
+      continue;
+    }
     WithOutput(args, [&](auto* image) {
-      RowsToImage(b.sums + i * b.pixels * panel.width(), panel.width(), b.identity, b.bias, panel.columns,
-                  b.pixels, image + at, strides);
+      RowsToImage(sums, panel.width(), b.identity, b.bias, panel.columns, b.pixels, image + at, strides);
     });
   }
 }

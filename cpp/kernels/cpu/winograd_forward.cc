@@ -1,3 +1,4 @@
+#include "kernels/cpu/epilogue.h"
 #include "kernels/cpu/winograd.h"
 
 namespace dyconv::kernels::DYCONV_ISA {
@@ -82,6 +83,11 @@ void WriteTiles(const DynamicConvArgs& args, const TileBlock& b, const Panel& pa
     MixBias(args, sample, panel.first_column, panel.columns, b.bias);
     const int64_t at = sample * strides.batch + panel.first_column * strides.channel +
                        b.first_row * args.shape.out_w * strides.pixel;
+    if (args.epilogue.any()) {
+      StoreRows(b.outputs, width, b.bias, args.epilogue, b.tiling.output_pixels(), at, strides.pixel,
+                panel.columns, args.output);
+      continue;
+    }
     WithOutput(args, [&](auto* image) {
       RowsToImage(b.outputs, width, b.all_outputs, b.bias, panel.columns, b.tiling.output_pixels(),
                   image + at, strides);
@@ -94,12 +100,14 @@ void WriteTiles(const DynamicConvArgs& args, const TileBlock& b, const Panel& pa
 void WinogradForward(const DynamicConvArgs& args, int64_t begin, int64_t end, float* scratch) {
   const auto products = WinogradProducts(args.shape, args.plan.winograd);
   const int64_t point = ForwardPanel(products, args.plan.forward_panels).offset;
+  const int64_t parts = args.plan.forward_panel_parts, panels = args.plan.forward_panels;
   for (int64_t item = begin; item < end; ++item) {
-    const TileBlock b = MakeTileBlock(args, item, scratch);
+    const TileBlock b = MakeTileBlock(args, item / parts, scratch);
+    const int64_t first = item % parts * panels / parts, last = (item % parts + 1) * panels / parts;
     Iota(b.tiling.output_pixels(), b.all_outputs);
     PackTileBlock(args, b);
     const PackedStrides strides{b.points_step, b.tiling.count() * b.channels, b.channels};
-    for (int64_t i = 0; i < args.plan.forward_panels; ++i) {
+    for (int64_t i = first; i < last; ++i) {
       const Panel panel = ForwardPanel(products, i);
       WithConstant<kMaxVecs>(panel.vecs, [&](auto vecs) {
         MultiplyPoints<vecs()>({b.tiling, b.points, strides, args.shape.in_channels, b.samples,

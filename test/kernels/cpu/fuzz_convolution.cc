@@ -35,9 +35,12 @@ struct Kernels {
   bool bf16 = false;  // products in bfloat16, which are not relative
 };
 
-void Forward(Random& random, Convolution& c, const DynamicConvPlan& plan, const Kernels& run,
-             bool narrow) {
+void Forward(Random& random, Convolution& c, DynamicConvPlan plan, const Kernels& run, bool narrow) {
   const auto& s = c.shape;
+  if (plan.winograd && random.OneIn(3)) {
+    plan.forward_panel_parts = random.Between(1, plan.forward_panels);
+    plan.forward_items *= plan.forward_panel_parts;
+  }
   const auto narrow_input = narrow ? AsBf16(c.input.numbers()) : nullptr;
   c.Expect();
   auto args = c.Args(plan);
@@ -55,6 +58,18 @@ void Forward(Random& random, Convolution& c, const DynamicConvPlan& plan, const 
     args.output16 = output16.data();
   } else {
     args.output = output.data();
+  }
+  Guarded<float> residual(output.numbers().size());
+  if (!narrow && output.strides.channel == 1 && random.OneIn(2)) {
+    // What an inference adds, for every other problem with a residual.
+    args.epilogue.activation = kernels::Activation::kRelu;
+    residual.Fill(random);
+    if (random.OneIn(2)) args.epilogue.residual = residual.data();
+    for (int64_t i = 0; i < residual.size(); ++i) {
+      const int64_t pixel = i / s.out_channels, b = pixel / s.out_plane();
+      double& sum = c.output[(b * s.out_channels + i % s.out_channels) * s.out_plane() + pixel % s.out_plane()];
+      sum = std::max(0.0, sum + (args.epilogue.residual == nullptr ? 0 : residual[i]));
+    }
   }
   uint8_t not_finite = 0;
   args.not_finite = &not_finite;

@@ -120,5 +120,8 @@ void FuzzRouting(Random& random, const kernels::KernelTable& table);
 void FuzzMixing(Random& random, const kernels::KernelTable& table);
 void FuzzNoise(Random& random, const kernels::KernelTable& table);
 void FuzzAugment(Random& random, const kernels::KernelTable& table);
+void FuzzNhwcConv(Random& random, const kernels::KernelTable& table);
+void FuzzNhwcDepthwise(Random& random, const kernels::KernelTable& table);
+void FuzzNhwcPool(Random& random, const kernels::KernelTable& table);
 
 }  // namespace fuzz

@@ -30,7 +30,7 @@ void OnSignal(int number) {
 
 struct Family {
   const char* name;
-  int64_t share;  // of the cases, in tenths
+  int64_t share;  // of the cases, in thirteenths
   void (*run)(fuzz::Random&, const dyconv::kernels::KernelTable&);
 };
 
@@ -38,6 +38,9 @@ constexpr Family kFamilies[] = {
     {"convolution", 4, fuzz::FuzzConv},      {"depthwise convolution", 1, fuzz::FuzzDepthwise},
     {"max pooling", 2, fuzz::FuzzMaxPool},   {"batch normalisation", 1, fuzz::FuzzBatchNorm},
     {"routing", 1, fuzz::FuzzRouting},       {"mixing", 1, fuzz::FuzzMixing},
+    {"packed convolution", 1, fuzz::FuzzNhwcConv},
+    {"packed depthwise convolution", 1, fuzz::FuzzNhwcDepthwise},
+    {"channels-last pooling", 1, fuzz::FuzzNhwcPool},
     {"noise", 0, fuzz::FuzzNoise},           {"augmentation", 0, fuzz::FuzzAugment},
 };
 
@@ -61,11 +64,11 @@ int main(int count, char** arguments) {
   for (int64_t i = 0; i < cases; ++i) {
     current = seed + static_cast<uint64_t>(i);
     fuzz::Random random(current);
-    int64_t at = random.Between(0, 9);
+    int64_t at = random.Between(0, 12);
     const Family* family = kFamilies;
     while (at >= family->share && family->share > 0) at -= (family++)->share;
-    if (random.OneIn(50)) family = &kFamilies[6];
-    if (random.OneIn(20)) family = &kFamilies[7];
+    if (random.OneIn(50)) family = &kFamilies[9];
+    if (random.OneIn(20)) family = &kFamilies[10];
     family->run(random, Kernels(isa));
   }
   std::printf("{\"isa\":\"%s\",\"seed\":%llu,\"cases\":%lld}\n", Kernels(isa).name,

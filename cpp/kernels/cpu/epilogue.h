@@ -1,0 +1,105 @@
+// The last step of the inference kernels, on vectors that are still in registers.
+#pragma once
+
+#include <type_traits>
+
+#include "kernels/cpu/vec.h"
+#include "kernels/kernel.h"
+
+namespace dyconv::kernels::DYCONV_ISA {
+
+// NaN stays NaN, as in libtorch: a comparison with it is false.
+DYCONV_INLINE Vec Clamped(Vec x, float least, float most) {
+  x = x < least ? Vec{} + least : x;
+  return x > most ? Vec{} + most : x;
+}
+
+template <Activation kActivation>
+DYCONV_INLINE Vec Activated(Vec x) {
+  if constexpr (kActivation == Activation::kRelu) return x < 0.0f ? Vec{} : x;
+  if constexpr (kActivation == Activation::kRelu6) return Clamped(x, 0, 6);
+  if constexpr (kActivation == Activation::kHardswish) return x * (Clamped(x + 3.0f, 0, 6) * (1.0f / 6));
+  if constexpr (kActivation == Activation::kHardsigmoid) return Clamped(x + 3.0f, 0, 6) * (1.0f / 6);
+  return x;
+}
+
+// Calls visit(std::integral_constant<Activation, a>).
+template <typename Visit>
+DYCONV_INLINE void WithActivation(Activation activation, const Visit& visit) {
+  using enum Activation;
+  switch (activation) {
+    case kNone:
+      return visit(std::integral_constant<Activation, kNone>());
+    case kRelu:
+      return visit(std::integral_constant<Activation, kRelu>());
+    case kRelu6:
+      return visit(std::integral_constant<Activation, kRelu6>());
+    case kHardswish:
+      return visit(std::integral_constant<Activation, kHardswish>());
+    case kHardsigmoid:
+      return visit(std::integral_constant<Activation, kHardsigmoid>());
+  }
+}
+
+// The first `count` floats, and zeros beyond.
+DYCONV_INLINE Vec LoadPart(const float* from, int64_t count) {
+  float part[kLanes] = {};
+  std::memcpy(part, from, count * sizeof(float));
+  return Load(part);
+}
+DYCONV_INLINE void StorePart(float* to, Vec v, int64_t count) { std::memcpy(to, &v, count * sizeof(float)); }
+
+// Stores kRows x kVecs sums, to which the bias has been added, as rows of `step` floats of which `columns`
+// exist (kLanes * (kVecs - 1) at least).
+template <int kRows, int kVecs>
+DYCONV_INLINE void StoreSums(Vec (*sums)[kVecs], const Epilogue& epilogue, int64_t at, int64_t step,
+                             int64_t columns, float* output) {
+  const int64_t last = columns - (kVecs - 1) * kLanes;  // columns of the last vector
+  if (epilogue.residual != nullptr) {
+#pragma GCC unroll 16
+    for (int m = 0; m < kRows; ++m) {
+      const float* residual = epilogue.residual + at + m * step;
+#pragma GCC unroll 8
+      for (int v = 0; v < kVecs - 1; ++v) sums[m][v] += Load(residual + v * kLanes);
+      const float* end = residual + (kVecs - 1) * kLanes;
+      sums[m][kVecs - 1] += last == kLanes ? Load(end) : LoadPart(end, last);
+    }
+  }
+  WithActivation(epilogue.activation, [&](auto activation) {
+#pragma GCC unroll 16
+    for (int m = 0; m < kRows; ++m) {
+      float* to = output + at + m * step;
+#pragma GCC unroll 8
+      for (int v = 0; v < kVecs - 1; ++v) Store(to + v * kLanes, Activated<activation()>(sums[m][v]));
+      const Vec end = Activated<activation()>(sums[m][kVecs - 1]);
+      if (last == kLanes) {
+        Store(to + (kVecs - 1) * kLanes, end);
+      } else {
+        StorePart(to + (kVecs - 1) * kLanes, end, last);
+      }
+    }
+  });
+}
+
+// The same for `count` rows of sums in memory, `ld` floats apart, whose bias is still to be added.
+inline void StoreRows(const float* rows, int64_t ld, const float* bias, const Epilogue& epilogue,
+                      int64_t count, int64_t at, int64_t step, int64_t columns, float* output) {
+  const auto store = [&](int64_t offset, Vec sums, int64_t lanes, auto activation) {
+    if (epilogue.residual != nullptr) {
+      const float* residual = epilogue.residual + offset;
+      sums += lanes == kLanes ? Load(residual) : LoadPart(residual, lanes);
+    }
+    const Vec made = Activated<activation()>(sums);
+    lanes == kLanes ? Store(output + offset, made) : StorePart(output + offset, made, lanes);
+  };
+  WithActivation(epilogue.activation, [&](auto activation) {
+    for (int64_t p = 0; p < count; ++p, rows += ld, at += step) {
+      int64_t c = 0;
+      for (; c + kLanes <= columns; c += kLanes)
+        store(at + c, Load(rows + c) + Load(bias + c), kLanes, activation);
+      if (c < columns) store(at + c, Load(rows + c) + Load(bias + c), columns - c, activation);
+    }
+  });
+}
+
+}  // namespace dyconv::kernels::DYCONV_ISA

@@ -1,0 +1,110 @@
+// Pooling of channels-last images, for inference: rows of channels are combined a vector at a time.
+#include <limits>
+
+#include "kernels/cpu/epilogue.h"
+#include "kernels/nhwc.h"
+
+namespace dyconv::kernels::DYCONV_ISA {
+namespace {
+
+// The larger one; NaN wins, as in libtorch.
+DYCONV_INLINE Vec Larger(Vec most, Vec x) {
+  return most >= x ? most : x == x ? (most == most ? x : most) : x;
+}
+
+// Taps of one output along an axis that are not padding.
+struct TapRange {
+  int64_t begin, end;
+
+  DYCONV_INLINE TapRange(int64_t first, int64_t in, int64_t kernel, int64_t dilation)
+      : begin(first < 0 ? CeilDiv(-first, dilation) : 0),
+        end(Min(kernel, first >= in ? 0 : CeilDiv(in - first, dilation))) {}
+};
+
+template <int kVecs>
+DYCONV_INLINE void MaxOfTaps(const NhwcPoolArgs& args, const float* image, int64_t top, int64_t left,
+                             const TapRange& ys, const TapRange& xs, float* output) {
+  const auto& s = args.shape;
+  Vec most[kVecs];
+#pragma GCC unroll 8
+  for (int v = 0; v < kVecs; ++v) most[v] = Vec{} - std::numeric_limits<float>::infinity();
+  for (int64_t y = ys.begin; y < ys.end; ++y) {
+    const float* row = image + ((top + y * s.dilation_h) * s.in_w + left) * args.channels;
+    for (int64_t x = xs.begin; x < xs.end; ++x) {
+      const float* from = row + x * s.dilation_w * args.channels;
+#pragma GCC unroll 8
+      for (int v = 0; v < kVecs; ++v) most[v] = Larger(most[v], Load(from + v * kLanes));
+    }
+  }
+#pragma GCC unroll 8
+  for (int v = 0; v < kVecs; ++v) Store(output + v * kLanes, most[v]);
+}
+
+void MaxOfTapsOfPart(const NhwcPoolArgs& args, const float* image, int64_t top, int64_t left,
+                     const TapRange& ys, const TapRange& xs, int64_t lanes, float* output) {
+  const auto& s = args.shape;
+  Vec most = Vec{} - std::numeric_limits<float>::infinity();
+  for (int64_t y = ys.begin; y < ys.end; ++y) {
+    for (int64_t x = xs.begin; x < xs.end; ++x) {
+      const int64_t pixel = (top + y * s.dilation_h) * s.in_w + left + x * s.dilation_w;
+      most = Larger(most, LoadPart(image + pixel * args.channels, lanes));
+    }
+  }
+  StorePart(output, most, lanes);
+}
+
+}  // namespace
+
+// The range is output rows of all samples.
+void NhwcMaxPool(const NhwcPoolArgs& args, int64_t begin, int64_t end) {
+  const auto& s = args.shape;
+  constexpr int64_t kWide = 4 * kLanes;
+  for (int64_t row = begin; row < end; ++row) {
+    const float* image = args.input + row / s.out_h * s.in_plane() * args.channels;
+    const int64_t top = row % s.out_h * s.stride_h - s.padding_h;
+    const TapRange ys(top, s.in_h, s.kernel_h, s.dilation_h);
+    for (int64_t x = 0; x < s.out_w; ++x) {
+      const int64_t left = x * s.stride_w - s.padding_w;
+      const TapRange xs(left, s.in_w, s.kernel_w, s.dilation_w);
+      float* output = args.output + (row * s.out_w + x) * args.channels;
+      int64_t c = 0;
+      for (; c + kWide <= args.channels; c += kWide)
+        MaxOfTaps<4>(args, image + c, top, left, ys, xs, output + c);
+      for (; c + kLanes <= args.channels; c += kLanes)
+        MaxOfTaps<1>(args, image + c, top, left, ys, xs, output + c);
+      if (c < args.channels)
+        MaxOfTapsOfPart(args, image + c, top, left, ys, xs, args.channels - c, output + c);
+    }
+  }
+}
+
+// means[sample, channel] of images [samples, plane, channels]. The range is samples.
+void NhwcMeans(const float* input, int64_t plane, int64_t channels, float* means, int64_t begin,
+               int64_t end) {
+  const float scale = 1 / static_cast<float>(plane);
+  for (int64_t sample = begin; sample < end; ++sample) {
+    const float* image = input + sample * plane * channels;
+    for (int64_t c = 0; c < channels; c += kLanes) {
+      const int64_t lanes = Min(kLanes, channels - c);
+      // Two sums, so that rounding and waiting are halved.
+      Vec sums[2] = {};
+      for (int64_t p = 0; p < plane; ++p) {
+        const float* from = image + p * channels + c;
+        sums[p & 1] += lanes == kLanes ? Load(from) : LoadPart(from, lanes);
+      }
+      StorePart(means + sample * channels + c, (sums[0] + sums[1]) * scale, lanes);
+    }
+  }
+}
+
+// output = input * scale[sample, channel]. The range is pixels of all samples.
+void NhwcScale(const float* input, const float* scale, int64_t plane, int64_t channels, float* output,
+               int64_t begin, int64_t end) {
+  for (int64_t p = begin; p < end; ++p) {
+    const float* from = input + p * channels;
+    const float* factors = scale + p / plane * channels;
+    for (int64_t c = 0; c < channels; ++c) output[p * channels + c] = from[c] * factors[c];
+  }
+}
+
+}  // namespace dyconv::kernels::DYCONV_ISA

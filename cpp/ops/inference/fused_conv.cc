@@ -1,0 +1,180 @@
+#include "ops/inference/fused_conv.h"
+
+#include <ATen/ops/zeros.h>
+
+#include "ops/dynamic_conv/winograd_cost.h"
+#include "ops/inference/images.h"
+#include "ops/inference/packed_conv.h"
+#include "typed_error.h"
+
+namespace dyconv {
+namespace {
+
+const float* DataOf(const OptionalTensor& tensor) {
+  return tensor ? tensor->const_data_ptr<float>() : nullptr;
+}
+
+// The residual as the output lies in memory.
+OptionalTensor AsResidual(const OptionalTensor& residual, const at::Tensor& output) {
+  if (!residual) return std::nullopt;
+  Require(residual->sizes() == output.sizes(), ErrorKind::kShape, "Expected ", output.sizes(),
+          " for residual but received ", residual->sizes());
+  return output.dim() == 4 ? AsChannelsLast(*residual) : residual->contiguous();
+}
+
+}  // namespace
+
+kernels::Activation ActivationOf(const std::string& name) {
+  if (name == "none") return kernels::Activation::kNone;
+  if (name == "relu") return kernels::Activation::kRelu;
+  if (name == "relu6") return kernels::Activation::kRelu6;
+  if (name == "hardswish") return kernels::Activation::kHardswish;
+  if (name == "hardsigmoid") return kernels::Activation::kHardsigmoid;
+  Fail(ErrorKind::kArgument,
+       "Expected none, relu, relu6, hardswish or hardsigmoid for activation but received ", name);
+}
+
+at::Tensor PackConv(const at::Tensor& weight) {
+  const auto from = weight.to(at::kFloat).contiguous();
+  kernels::NhwcConvArgs args;
+  args.shape = PackedShape(from.sizes().vec());
+  args.plan = Table().PlanNhwcConv(args.shape, true, 1);
+  const auto packed = at::empty({args.plan.packed}, from.options());
+  InParallel(at::get_num_threads(), args.plan.panels, [&](int64_t begin, int64_t end) {
+    Table().PackNhwcConv(args, from.const_data_ptr<float>(), packed.data_ptr<float>(), begin, end);
+  });
+  return packed;
+}
+
+at::Tensor PackWinograd(const at::Tensor& weight, const Pair& tile) {
+  const auto from = weight.to(at::kFloat).contiguous();
+  kernels::DynamicConvArgs args;
+  args.shape = PackedShape(from.sizes().vec());
+  args.plan = Table().PlanWinograd(args.shape, 1, {tile[0], tile[1]});
+  args.weight = from.const_data_ptr<float>();
+  const auto packed = at::empty({args.plan.forward_weight}, from.options());
+  args.packed_weight = packed.data_ptr<float>();
+  InParallel(at::get_num_threads(), args.plan.forward_panels,
+             [&](int64_t begin, int64_t end) { Table().PackWinogradForward(args, begin, end); });
+  return packed;
+}
+
+at::Tensor PackDepthwise(const at::Tensor& weight) {
+  const auto from = weight.to(at::kFloat).contiguous();
+  const auto shape = PackedShape(from.sizes().vec());
+  const auto packed = at::empty({shape.kernel_size(), shape.out_channels}, from.options());
+  Table().PackNhwcDepthwise(shape, from.const_data_ptr<float>(), packed.data_ptr<float>(), 0,
+                            shape.out_channels);
+  return packed;
+}
+
+at::Tensor PackBias(const OptionalTensor& bias, int64_t out_channels) {
+  // As many as the widest panels of any instruction set.
+  constexpr int64_t kWidest = 64;
+  const auto packed = at::zeros({(out_channels + kWidest - 1) / kWidest * kWidest}, at::kFloat);
+  if (bias) packed.narrow(0, 0, out_channels).copy_(*bias);
+  return packed;
+}
+
+at::Tensor FusedConv2d(const at::Tensor& input, const at::Tensor& packed, const OptionalTensor& winograd,
+                       const at::Tensor& bias, const OptionalTensor& residual,
+                       const std::vector<int64_t>& size, const Pair& stride, const Pair& padding,
+                       const Pair& dilation, const Pair& tile, const std::string& activation) {
+  const auto s = PackedShape(input, size, size[1], stride, padding, dilation);
+  const auto output = EmptyChannelsLast({s.batch, s.out_channels, s.out_h, s.out_w}, input);
+  if (output.numel() == 0) return output;
+  // Few channels are copied in any case, from wherever they lie.
+  const bool planes = !IsChannelsLast(input) && s.in_channels < 16 && input.is_contiguous();
+  const auto image = planes ? input : AsChannelsLast(input);
+  const auto added = AsResidual(residual, output);
+  const kernels::Epilogue epilogue{bias.const_data_ptr<float>(), DataOf(added), ActivationOf(activation)};
+  const kernels::ImageStrides strides =
+      planes ? kernels::ImageStrides{s.in_channels * s.in_plane(), s.in_plane(), 1}
+             : ChannelsLastStrides(s.in_channels, s.in_plane());
+  if (winograd && WinogradApplies(s) && WinogradPays(s, tile)) {
+    kernels::DynamicConvArgs args;
+    args.shape = s;
+    args.input = image.const_data_ptr<float>();
+    args.input_strides = strides;
+    args.packed_weight = const_cast<float*>(winograd->const_data_ptr<float>());
+    args.bias = epilogue.bias;
+    args.output = output.data_ptr<float>();
+    args.output_strides = ChannelsLastStrides(s.out_channels, s.out_plane());
+    args.epilogue = epilogue;
+    if (RunWinograd(args, tile)) return output;
+  }
+  kernels::NhwcConvArgs args;
+  args.shape = s;
+  args.input = image.const_data_ptr<float>();
+  args.input_strides = strides;
+  args.packed = packed.const_data_ptr<float>();
+  args.output = output.data_ptr<float>();
+  args.epilogue = epilogue;
+  RunDirect(args, !planes);
+  return output;
+}
+
+at::Tensor FusedDepthwiseConv2d(const at::Tensor& input, const at::Tensor& packed, const at::Tensor& bias,
+                                const OptionalTensor& residual, const std::vector<int64_t>& size,
+                                const Pair& stride, const Pair& padding, const Pair& dilation,
+                                const std::string& activation) {
+  auto s = PackedShape(input, size, size[0], stride, padding, dilation);
+  s.groups = s.in_channels;
+  const auto output = EmptyChannelsLast({s.batch, s.out_channels, s.out_h, s.out_w}, input);
+  if (output.numel() == 0) return output;
+  const auto image = AsChannelsLast(input);
+  const auto added = AsResidual(residual, output);
+  kernels::NhwcDepthwiseArgs args;
+  args.shape = s;
+  args.input = image.const_data_ptr<float>();
+  args.packed = packed.const_data_ptr<float>();
+  args.output = output.data_ptr<float>();
+  args.epilogue = {bias.const_data_ptr<float>(), DataOf(added), ActivationOf(activation)};
+  InParallel(ThreadsForWork(0, static_cast<double>(output.numel() * s.kernel_size()) / 4), s.batch * s.out_h,
+             [&](int64_t begin, int64_t end) { Table().NhwcDepthwise(args, begin, end); });
+  return output;
+}
+
+at::Tensor FusedLinear(const at::Tensor& input, const at::Tensor& packed, const at::Tensor& bias,
+                       const OptionalTensor& residual, const std::vector<int64_t>& size,
+                       const std::string& activation) {
+  Require(input.dim() > 0 && input.size(-1) == size[1], ErrorKind::kShape, "Expected [..., ", size[1],
+          "] for input but received ", input.sizes());
+  Require(input.scalar_type() == at::kFloat && input.device().is_cpu(), ErrorKind::kDType,
+          "Expected float32 on the CPU for input but received ", input.scalar_type(), " on ", input.device());
+  auto sizes = input.sizes().vec();
+  sizes.back() = size[0];
+  const auto output = at::empty(sizes, input.options());
+  if (output.numel() == 0) return output;
+  const auto rows = input.contiguous();
+  const auto added = AsResidual(residual, output);
+  kernels::NhwcConvArgs args;
+  args.shape = PackedShape(size, output.numel() / size[0]);
+  args.input = rows.const_data_ptr<float>();
+  args.packed = packed.const_data_ptr<float>();
+  args.output = output.data_ptr<float>();
+  args.epilogue = {bias.const_data_ptr<float>(), DataOf(added), ActivationOf(activation)};
+  RunDirect(args, true);
+  return output;
+}
+
+Pair WinogradTileFor(const std::vector<int64_t>& size, const Pair& image, const Pair& stride,
+                     const Pair& padding, const Pair& dilation) {
+  // As many samples as make reading the weights cheap.
+  constexpr int64_t kSamples = 16;
+  auto s = PackedShape(size, kSamples, image);
+  s.stride_h = stride[0];
+  s.stride_w = stride[1];
+  s.padding_h = padding[0];
+  s.padding_w = padding[1];
+  s.dilation_h = dilation[0];
+  s.dilation_w = dilation[1];
+  if (!WinogradApplies(s)) return {0, 0};
+  s.out_h = s.in_h + 2 * s.padding_h - s.kernel_h + 1;
+  s.out_w = s.in_w + 2 * s.padding_w - s.kernel_w + 1;
+  if (s.out_h < 1 || s.out_w < 1) return {0, 0};
+  const auto tile = WinogradForwardCost(s, Mixing::kNone).tile;
+  return WinogradPays(s, {tile.h, tile.w}) ? Pair{tile.h, tile.w} : Pair{0, 0};
+}
+
+}  // namespace dyconv

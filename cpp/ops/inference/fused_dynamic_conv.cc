@@ -1,0 +1,179 @@
+#include "ops/inference/fused_dynamic_conv.h"
+
+#include <ATen/ops/clamp_min.h>
+#include <ATen/ops/full.h>
+#include <ATen/ops/hardsigmoid.h>
+#include <ATen/ops/hardswish.h>
+#include <ATen/ops/relu6.h>
+#include <ATen/ops/stack.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "ops/dynamic_conv/base_expert.h"
+#include "ops/dynamic_conv/tensors.h"
+#include "ops/inference/images.h"
+#include "ops/inference/packed_conv.h"
+#include "typed_error.h"
+
+namespace dyconv {
+namespace {
+
+// Floats of a cache line, at which shares of threads begin.
+constexpr int64_t kLine = 16;
+
+using kernels::Activation;
+using kernels::DynamicConvArgs;
+using kernels::DynamicConvShape;
+
+kernels::DynamicConvPlan PlanOf(const DynamicConvShape& s, const Pair& tile, int64_t threads) {
+  return tile[0] > 0 ? Table().PlanWinograd(s, threads, {tile[0], tile[1]})
+                     : Table().PlanDynamicConv(s, threads);
+}
+
+std::vector<int64_t> SizeOfOne(const at::Tensor& weight) {
+  return {weight.size(1), weight.size(2), weight.size(3), weight.size(4)};
+}
+
+at::Tensor Activate(const at::Tensor& x, Activation activation) {
+  switch (activation) {
+    case Activation::kNone:
+      return x;
+    case Activation::kRelu:
+      return at::clamp_min(x, 0);
+    case Activation::kRelu6:
+      return at::relu6(x);
+    case Activation::kHardswish:
+      return at::hardswish(x);
+    case Activation::kHardsigmoid:
+      return at::hardsigmoid(x);
+  }
+  return x;
+}
+
+// One sample: its kernel is mixed from packed experts [K, ...], and is then like any other.
+void RunOne(const DynamicConvShape& s, const at::Tensor& image, const float* attention,
+            const OptionalTensor& bias, const at::Tensor& experts, Activation activation, float* output) {
+  const int64_t count = experts.size(0), packed = experts.size(1);
+  const auto mixed = at::empty({packed}, image.options());
+  InParallel(ThreadsForWork(0, static_cast<double>(packed * count)), (packed + kLine - 1) / kLine,
+             [&](int64_t begin, int64_t end) {
+               Table().MixExperts(experts.const_data_ptr<float>(), attention, count, packed,
+                                  mixed.data_ptr<float>(), begin * kLine, std::min(end * kLine, packed));
+             });
+  const auto mixed_bias = PackBias(std::nullopt, s.out_channels);
+  if (bias) {
+    Table().MixExperts(bias->const_data_ptr<float>(), attention, count, s.out_channels,
+                       mixed_bias.data_ptr<float>(), 0, s.out_channels);
+  }
+  kernels::NhwcConvArgs args;
+  args.shape = s;
+  args.input = image.const_data_ptr<float>();
+  args.input_strides = ChannelsLastStrides(s.in_channels, s.in_plane());
+  args.packed = mixed.const_data_ptr<float>();
+  args.output = output;
+  args.epilogue = {mixed_bias.const_data_ptr<float>(), nullptr, activation};
+  RunDirect(args, /*channels_last=*/true);
+}
+
+// The attention in the order in which experts were packed.
+at::Tensor InPackedOrder(const at::Tensor& attention, int64_t base) {
+  if (base <= 0) return attention;
+  const auto ordered = attention.clone();
+  float* data = ordered.data_ptr<float>();
+  const int64_t count = ordered.size(1);
+  for (int64_t b = 0; b < ordered.size(0); ++b, data += count) std::swap(data[0], data[base]);
+  return ordered;
+}
+
+bool RunMany(DynamicConvArgs& args, const Pair& tile) {
+  if (tile[0] > 0) return RunWinograd(args, tile);
+  const int64_t threads = ThreadsFor(args.shape);
+  args.plan = Table().PlanDynamicConv(args.shape, threads);
+  const int64_t floats = Scratch::Rounded(args.plan.forward_scratch);
+  Scratch scratch(threads * floats);
+  float* own = scratch.Take(threads * floats);
+  InParallel(threads, args.plan.forward_items, [&](int64_t begin, int64_t end) {
+    Table().DynamicConvForward(args, begin, end, own + at::get_thread_num() * floats);
+  });
+  return true;
+}
+
+}  // namespace
+
+std::vector<at::Tensor> PackExperts(const at::Tensor& weight, const Pair& tile, bool shares) {
+  const auto from = weight.to(at::kFloat).contiguous();
+  DynamicConvArgs args;
+  args.shape = PackedShape(SizeOfOne(from));
+  args.shape.experts = from.size(0);
+  args.plan = PlanOf(args.shape, tile, 1);
+  args.weight = from.const_data_ptr<float>();
+  int64_t base = -1;
+  if (shares) {
+    DynamicConvProblem problem;
+    problem.weight = from;
+    problem.shape = args.shape;
+    base = BaseExpert(problem, from).value_or(-1);
+  }
+  args.relative = base >= 0;
+  args.first_expert = std::max<int64_t>(0, base);
+  const auto packed = at::empty({args.plan.forward_weight}, from.options());
+  args.packed_weight = packed.data_ptr<float>();
+  InParallel(at::get_num_threads(), args.plan.forward_panels * args.shape.experts,
+             [&](int64_t begin, int64_t end) {
+               if (tile[0] > 0) {
+                 Table().PackWinogradForward(args, begin, end);
+               } else {
+                 Table().PackForwardWeight(args, begin, end);
+               }
+             });
+  return {packed, at::full({}, base, at::kLong)};
+}
+
+at::Tensor PackExpertsForOne(const at::Tensor& weight) {
+  std::vector<at::Tensor> experts;
+  for (int64_t k = 0; k < weight.size(0); ++k) experts.push_back(PackConv(weight[k]));
+  return at::stack(experts);
+}
+
+at::Tensor FusedDynamicConv2d(const at::Tensor& input, const at::Tensor& weight, const at::Tensor& attention,
+                              const OptionalTensor& bias, const at::Tensor& packed, const at::Tensor& base,
+                              const OptionalTensor& for_one, const Pair& stride, const Pair& padding,
+                              const Pair& dilation, const Pair& tile, const std::string& activation) {
+  auto s = PackedShape(input, SizeOfOne(weight), weight.size(2), stride, padding, dilation);
+  s.experts = weight.size(0);
+  const auto output = EmptyChannelsLast({s.batch, s.out_channels, s.out_h, s.out_w}, input);
+  if (output.numel() == 0) return output;
+  Require(attention.dim() == 2 && attention.size(0) == s.batch && attention.size(1) == s.experts &&
+              attention.scalar_type() == at::kFloat,
+          ErrorKind::kShape, "Expected float32 [", s.batch, ", ", s.experts, "] for attention but received ",
+          attention.sizes());
+  const auto image = AsChannelsLast(input), shares = attention.contiguous();
+  const OptionalTensor biases = bias ? OptionalTensor(bias->contiguous()) : std::nullopt;
+  const auto kind = ActivationOf(activation);
+  if (s.batch == 1 && for_one) {
+    s.experts = 1;
+    RunOne(s, image, shares.const_data_ptr<float>(), biases, *for_one, kind, output.data_ptr<float>());
+    return output;
+  }
+  const int64_t first = base.item<int64_t>();
+  const auto ordered = InPackedOrder(shares, first);
+  DynamicConvArgs args;
+  args.shape = s;
+  args.input = image.const_data_ptr<float>();
+  args.input_strides = ChannelsLastStrides(s.in_channels, s.in_plane());
+  args.attention = ordered.const_data_ptr<float>();
+  args.relative = first >= 0;
+  args.first_expert = std::max<int64_t>(0, first);
+  args.packed_weight = const_cast<float*>(packed.const_data_ptr<float>());
+  args.bias = biases ? biases->const_data_ptr<float>() : nullptr;
+  args.output = output.data_ptr<float>();
+  args.output_strides = ChannelsLastStrides(s.out_channels, s.out_plane());
+  args.epilogue.activation = kind;
+  if (RunMany(args, tile)) return output;
+  const DynamicConvOptions options{
+      .stride = stride, .padding = padding, .dilation = dilation, .algorithm = DynamicConvAlgorithm::kFused};
+  return Activate(DynamicConv2d(image, weight, attention, bias, options), kind);
+}
+
+}  // namespace dyconv

@@ -1,0 +1,41 @@
+// What the inference operations share: images as their kernels want them, and threads.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/empty.h>
+#include <ATen/Parallel.h>
+
+#include "ops/memory/scratch.h"
+
+namespace dyconv {
+
+inline bool IsChannelsLast(const at::Tensor& image) {
+  return image.is_contiguous(at::MemoryFormat::ChannelsLast);
+}
+
+inline at::Tensor AsChannelsLast(const at::Tensor& image) {
+  return IsChannelsLast(image) ? image : image.contiguous(at::MemoryFormat::ChannelsLast);
+}
+
+inline at::Tensor EmptyChannelsLast(at::IntArrayRef sizes, const at::Tensor& like) {
+  return at::empty(sizes, like.options().memory_format(at::MemoryFormat::ChannelsLast));
+}
+
+// Threads that so many multiply-adds, or numbers read or written, are worth: waking a second one costs some
+// microseconds.
+inline int64_t ThreadsForWork(double multiply_adds, double numbers = 0) {
+  constexpr double kMultiplyAdds = 1 << 19, kNumbers = 1 << 16;
+  return multiply_adds < kMultiplyAdds && numbers < kNumbers ? 1 : at::get_num_threads();
+}
+
+// Runs body(begin, end) over [0, count) in equal shares on that many threads.
+template <typename Body>
+void InParallel(int64_t threads, int64_t count, const Body& body) {
+  if (threads == 1 || count <= 1) {
+    if (count > 0) body(int64_t{0}, count);
+    return;
+  }
+  at::parallel_for(0, count, 1, body);
+}
+
+}  // namespace dyconv

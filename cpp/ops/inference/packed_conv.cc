@@ -1,0 +1,116 @@
+#include "ops/inference/packed_conv.h"
+
+#include <algorithm>
+
+#include "ops/dynamic_conv/problem.h"
+#include "ops/inference/images.h"
+#include "ops/window.h"
+#include "typed_error.h"
+
+namespace dyconv {
+namespace {
+
+using kernels::DynamicConvShape;
+
+double MultiplyAdds(const DynamicConvShape& s) {
+  return static_cast<double>(s.batch * s.out_plane()) * static_cast<double>(s.expert_size());
+}
+
+}  // namespace
+
+// The sizes of a convolution without groups. The image may be left out where only the weight counts.
+DynamicConvShape PackedShape(const std::vector<int64_t>& size, int64_t batch, const Pair& image) {
+  Require(size.size() == 4 || size.size() == 2, ErrorKind::kShape,
+          "Expected [O, I, kh, kw] or [O, I] for size but received ", at::IntArrayRef(size));
+  DynamicConvShape shape;
+  shape.batch = batch;
+  shape.in_h = image[0];
+  shape.in_w = image[1];
+  shape.experts = 1;
+  shape.out_channels = size[0];
+  shape.in_channels = size[1];
+  shape.kernel_h = size.size() == 2 ? 1 : size[2];
+  shape.kernel_w = size.size() == 2 ? 1 : size[3];
+  shape.out_h = shape.out_w = 1;
+  return shape;
+}
+
+// That of an input, checked against it. Throws a ShapeError.
+DynamicConvShape PackedShape(const at::Tensor& input, const std::vector<int64_t>& size, int64_t channels,
+                             const Pair& stride, const Pair& padding, const Pair& dilation) {
+  Require(input.dim() == 4 && input.size(1) == channels, ErrorKind::kShape, "Expected [B, ", channels,
+          ", H, W] for input but received ", input.sizes());
+  Require(input.scalar_type() == at::kFloat && input.device().is_cpu(), ErrorKind::kDType,
+          "Expected float32 on the CPU for input but received ", input.scalar_type(), " on ", input.device());
+  auto shape = PackedShape(size, input.size(0), {input.size(2), input.size(3)});
+  shape.in_channels = channels;
+  const auto axis = [&](size_t i, int64_t in, int64_t kernel) {
+    return WindowAxis{in, kernel, stride[i], padding[i], dilation[i]}.Reduced();
+  };
+  const auto y = axis(0, shape.in_h, shape.kernel_h), x = axis(1, shape.in_w, shape.kernel_w);
+  shape.stride_h = y.stride;
+  shape.stride_w = x.stride;
+  shape.padding_h = y.padding;
+  shape.padding_w = x.padding;
+  shape.dilation_h = y.dilation;
+  shape.dilation_w = x.dilation;
+  shape.out_h = y.count();
+  shape.out_w = x.count();
+  Require(
+      shape.out_h > 0 && shape.out_w > 0 && FitsKernels(shape), ErrorKind::kShape,
+      "Expected height and width no smaller than the kernel's reach after padding for input but received ",
+      input.sizes());
+  return shape;
+}
+
+void RunDirect(kernels::NhwcConvArgs& args, bool channels_last) {
+  const int64_t threads = ThreadsForWork(MultiplyAdds(args.shape));
+  args.plan = Table().PlanNhwcConv(args.shape, channels_last, threads);
+  const int64_t floats = Scratch::Rounded(args.plan.scratch);
+  Scratch scratch(threads * floats);
+  float* own = scratch.Take(threads * floats);
+  InParallel(threads, args.plan.items, [&](int64_t begin, int64_t end) {
+    Table().NhwcConv(args, begin, end, own + at::get_thread_num() * floats);
+  });
+}
+
+// Whether Winograd's form with packed weights is faster, in multiply-adds of one sample, input and output
+// channel; measured, as docs/dynamic-convolution.md tells. Reading a transformed weight costs more the less
+// of them stay in the caches.
+bool WinogradPays(const DynamicConvShape& s, const Pair& tile) {
+  const auto of = [](int64_t n) { return static_cast<double>(n); };
+  const auto tiling = kernels::WinogradTilingOf(s, {tile[0], tile[1]});
+  const double bytes = of(tiling.points() * s.in_channels * s.out_channels) * sizeof(float);
+  const double read = bytes < 4e6 ? 2 : bytes < 16e6 ? 8 : 14;
+  const double products = of(tiling.y.products() * tiling.x.products());
+  const double move = 14 * (1 / of(s.in_channels) + 1 / of(s.out_channels));
+  const double winograd = products * (1 + move) + of(tiling.points()) * read / of(s.batch);
+  const double direct = of(s.out_plane() * s.kernel_size()) * (1 + 2 / of(s.batch * s.out_plane()));
+  return winograd < 0.9 * direct;
+}
+
+// False where a number was not finite: Winograd's algorithm would spread it over its tile.
+bool RunWinograd(kernels::DynamicConvArgs& args, const Pair& tile) {
+  const int64_t threads = ThreadsForWork(MultiplyAdds(args.shape));
+  auto& plan = args.plan;
+  plan = Table().PlanWinograd(args.shape, threads, {tile[0], tile[1]});
+  if (plan.forward_items < threads) {
+    plan.forward_panel_parts = std::min(plan.forward_panels, threads / plan.forward_items);
+    plan.forward_items *= plan.forward_panel_parts;
+  }
+  uint8_t not_finite = 0;
+  args.not_finite = &not_finite;
+  const int64_t floats = Scratch::Rounded(plan.forward_scratch);
+  Scratch scratch(threads * floats);
+  float* own = scratch.Take(threads * floats);
+  InParallel(threads, plan.forward_items, [&](int64_t begin, int64_t end) {
+    Table().WinogradForward(args, begin, end, own + at::get_thread_num() * floats);
+  });
+  return not_finite == 0;
+}
+
+kernels::ImageStrides ChannelsLastStrides(int64_t channels, int64_t plane) {
+  return {channels * plane, 1, channels};
+}
+
+}  // namespace dyconv

@@ -1,0 +1,32 @@
+// What the operations with packed weights share: sizes, and runs of the kernels on all threads. Internal to
+// cpp/ops/inference.
+#pragma once
+
+#include "kernels/dispatch.h"
+#include "ops/inference/fused_conv.h"
+
+namespace dyconv {
+
+inline const kernels::KernelTable& Table() { return kernels::Kernels(kernels::BestIsa()); }
+
+// The sizes of a convolution without groups from those of its weight, [O, I, kh, kw] or [O, I]; the image may
+// be left out where only the weight counts.
+kernels::DynamicConvShape PackedShape(const std::vector<int64_t>& size, int64_t batch = 1,
+                                      const Pair& image = {1, 1});
+
+// Those of an input of so many channels, which is checked: float32 on the CPU, of sizes that fit.
+kernels::DynamicConvShape PackedShape(const at::Tensor& input, const std::vector<int64_t>& size,
+                                      int64_t channels, const Pair& stride, const Pair& padding,
+                                      const Pair& dilation);
+
+kernels::ImageStrides ChannelsLastStrides(int64_t channels, int64_t plane);
+
+// Whether Winograd's form with packed weights is faster.
+bool WinogradPays(const kernels::DynamicConvShape& shape, const Pair& tile);
+
+// Plans and computes a convolution whose other arguments are set.
+void RunDirect(kernels::NhwcConvArgs& args, bool channels_last);
+// The same; false where a number was not finite, which Winograd's algorithm spreads over a tile.
+bool RunWinograd(kernels::DynamicConvArgs& args, const Pair& tile);
+
+}  // namespace dyconv

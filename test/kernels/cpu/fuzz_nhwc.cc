@@ -1,0 +1,175 @@
+// The inference kernels on channels-last images: convolutions with packed weights, depthwise ones, pooling,
+// means and scaling, each beside loops in float64.
+#include <algorithm>
+#include <limits>
+
+#include "convolution.h"
+
+namespace fuzz {
+namespace {
+
+using kernels::Activation;
+using kernels::Epilogue;
+using kernels::KernelTable;
+
+Activation AnyActivation(Random& random) { return static_cast<Activation>(random.Between(0, 4)); }
+
+double Activated(double x, Activation activation) {
+  const double clamped = std::min(std::max(x + 3, 0.0), 6.0) / 6;
+  switch (activation) {
+    case Activation::kNone: return x;
+    case Activation::kRelu: return std::max(x, 0.0);
+    case Activation::kRelu6: return std::min(std::max(x, 0.0), 6.0);
+    case Activation::kHardswish: return x * clamped;
+    case Activation::kHardsigmoid: return clamped;
+  }
+  return x;
+}
+
+DynamicConvShape AnyConv(Random& random, bool depthwise) {
+  DynamicConvShape s;
+  const Axis y = Axis::Any(random, false), x = Axis::Any(random, false);
+  s.in_h = y.in, s.kernel_h = y.kernel, s.stride_h = y.stride, s.padding_h = y.padding;
+  s.in_w = x.in, s.kernel_w = x.kernel, s.stride_w = x.stride, s.padding_w = x.padding;
+  s.dilation_h = y.dilation, s.dilation_w = x.dilation, s.out_h = y.out, s.out_w = x.out;
+  s.batch = random.Between(1, 4);
+  s.experts = 1;
+  s.in_channels = random.Between(1, random.OneIn(2) ? 70 : 20);
+  s.out_channels = depthwise ? s.in_channels : random.Between(1, random.OneIn(4) ? 300 : 70);
+  s.groups = depthwise ? s.in_channels : 1;
+  return s;
+}
+
+// What a convolution should give, [pixels of all samples, out_channels].
+std::vector<double> Expected(const DynamicConvShape& s, const std::vector<double>& input,
+                             const Guarded<float>& weight, const Guarded<float>& bias,
+                             const std::vector<double>& residual, Activation activation) {
+  std::vector<double> planes(s.batch * s.out_channels * s.out_plane());
+  const std::vector<double> attention(s.batch, 1), weights = weight.Doubles();
+  kernels::ref::DynamicConvForward(s, input.data(), weights.data(), attention.data(), nullptr, planes.data());
+  std::vector<double> rows(planes.size());
+  for (int64_t b = 0; b < s.batch; ++b) {
+    for (int64_t p = 0; p < s.out_plane(); ++p) {
+      for (int64_t o = 0; o < s.out_channels; ++o) {
+        const int64_t at = (b * s.out_plane() + p) * s.out_channels + o;
+        const double sum = planes[(b * s.out_channels + o) * s.out_plane() + p] + bias.Doubles()[o];
+        rows[at] = Activated(sum + (residual.empty() ? 0 : residual[at]), activation);
+      }
+    }
+  }
+  return rows;
+}
+
+}  // namespace
+
+void FuzzNhwcConv(Random& random, const KernelTable& table) {
+  const auto s = AnyConv(random, false);
+  Image input(random, s.batch, s.in_channels, s.in_plane());
+  const bool last = input.strides.channel == 1;
+  const auto plan = table.PlanNhwcConv(s, last, random.Between(1, 5));
+  Guarded<float> weight(s.expert_size()), packed(plan.packed), bias(plan.bias),
+      residual(s.batch * s.out_plane() * s.out_channels), output(residual.size()),
+      scratch(Rounded(plan.scratch));
+  for (auto* tensor : {&input.numbers(), &weight, &bias, &residual}) tensor->Fill(random);
+  std::fill(bias.data() + s.out_channels, bias.data() + bias.size(), 0.0f);
+  const bool adds = random.OneIn(2);
+  kernels::NhwcConvArgs args;
+  args.shape = s;
+  args.plan = plan;
+  args.input = input.data();
+  args.input_strides = input.strides;
+  args.packed = packed.data();
+  args.output = output.data();
+  args.epilogue = {bias.data(), adds ? residual.data() : nullptr, AnyActivation(random)};
+  InRanges(random, plan.panels, [&](int64_t begin, int64_t end) {
+    table.PackNhwcConv(args, weight.data(), packed.data(), begin, end);
+  });
+  InRanges(random, plan.items,
+           [&](int64_t begin, int64_t end) { table.NhwcConv(args, begin, end, scratch.data()); });
+  Compare("output of a packed convolution", output.Doubles(),
+          Expected(s, input.Doubles(), weight, bias, adds ? residual.Doubles() : std::vector<double>(),
+                   args.epilogue.activation),
+          2e-4);
+}
+
+void FuzzNhwcDepthwise(Random& random, const KernelTable& table) {
+  const auto s = AnyConv(random, true);
+  Guarded<float> input(s.batch * s.in_plane() * s.in_channels, !random.OneIn(3)), weight(s.expert_size()),
+      packed(weight.size()), bias(s.out_channels), residual(s.batch * s.out_plane() * s.out_channels),
+      output(residual.size());
+  for (auto* tensor : {&input, &weight, &bias, &residual}) tensor->Fill(random);
+  std::vector<double> planes(input.size());
+  for (int64_t i = 0; i < input.size(); ++i) {
+    const int64_t pixel = i / s.in_channels, b = pixel / s.in_plane();
+    planes[(b * s.in_channels + i % s.in_channels) * s.in_plane() + pixel % s.in_plane()] = input[i];
+  }
+  const bool adds = random.OneIn(2);
+  kernels::NhwcDepthwiseArgs args;
+  args.shape = s;
+  args.input = input.data();
+  args.packed = packed.data();
+  args.output = output.data();
+  args.epilogue = {bias.data(), adds ? residual.data() : nullptr, AnyActivation(random)};
+  InRanges(random, s.out_channels, [&](int64_t begin, int64_t end) {
+    table.PackNhwcDepthwise(s, weight.data(), packed.data(), begin, end);
+  });
+  InRanges(random, s.batch * s.out_h, [&](int64_t begin, int64_t end) { table.NhwcDepthwise(args, begin, end); });
+  Compare("output of a packed depthwise convolution", output.Doubles(),
+          Expected(s, planes, weight, bias, adds ? residual.Doubles() : std::vector<double>(),
+                   args.epilogue.activation),
+          2e-5);
+}
+
+void FuzzNhwcPool(Random& random, const KernelTable& table) {
+  Axis y, x;
+  do y = Axis::Any(random, false), x = Axis::Any(random, false);
+  while (2 * y.padding > y.kernel || 2 * x.padding > x.kernel);
+  kernels::NhwcPoolArgs args;
+  args.shape = {y.in, x.in, y.out, x.out, y.kernel, x.kernel, y.stride, x.stride, y.padding, x.padding,
+                y.dilation, x.dilation};
+  args.channels = random.Between(1, 90);
+  const auto& s = args.shape;
+  const int64_t batch = random.Between(1, 4), channels = args.channels;
+  Guarded<float> input(batch * s.in_plane() * channels, !random.OneIn(3)), output(batch * s.out_plane() * channels),
+      means(batch * channels), scaled(input.size());
+  input.Fill(random);
+  const bool special = random.OneIn(4);
+  for (int64_t i = 0; special && i < input.size(); ++i)
+    if (random.OneIn(5)) input[i] = random.OneIn(2) ? -INFINITY : NAN;
+  args.input = input.data();
+  args.output = output.data();
+  InRanges(random, batch * s.out_h, [&](int64_t begin, int64_t end) { table.NhwcMaxPool(args, begin, end); });
+  bool right = true;
+  for (int64_t i = 0; i < output.size(); ++i) {
+    const int64_t c = i % channels, pixel = i / channels, b = pixel / s.out_plane(),
+                  at = pixel % s.out_plane();
+    float most = -INFINITY;
+    for (int64_t t = 0; t < s.kernel_h * s.kernel_w; ++t) {
+      const int64_t in_y = at / s.out_w * s.stride_h - s.padding_h + t / s.kernel_w * s.dilation_h;
+      const int64_t in_x = at % s.out_w * s.stride_w - s.padding_w + t % s.kernel_w * s.dilation_w;
+      if (in_y < 0 || in_y >= s.in_h || in_x < 0 || in_x >= s.in_w) continue;
+      const float number = input[((b * s.in_h + in_y) * s.in_w + in_x) * channels + c];
+      if (number > most || std::isnan(number)) most = std::isnan(most) ? most : number;
+    }
+    right &= std::isnan(most) ? std::isnan(output[i]) : output[i] == most;
+  }
+  Compare("maxima of a channels-last pool", {right ? 0.0 : 1.0}, {0}, 0);
+  if (special) return;
+  InRanges(random, batch, [&](int64_t begin, int64_t end) {
+    table.NhwcMeans(input.data(), s.in_plane(), channels, means.data(), begin, end);
+  });
+  std::vector<double> wanted(means.size()), products;
+  for (int64_t i = 0; i < input.size(); ++i) {
+    const int64_t channel = i / channels / s.in_plane() * channels + i % channels;
+    wanted[channel] += static_cast<double>(input[i]) / static_cast<double>(s.in_plane());
+  }
+  Compare("means of channels", means.Doubles(), wanted, 1e-5);
+  InRanges(random, batch * s.in_plane(), [&](int64_t begin, int64_t end) {
+    table.NhwcScale(input.data(), means.data(), s.in_plane(), channels, scaled.data(), begin, end);
+  });
+  for (int64_t i = 0; i < input.size(); ++i)
+    products.push_back(static_cast<double>(input[i]) * means[i / channels / s.in_plane() * channels + i % channels]);
+  Compare("scaled channels", scaled.Doubles(), products, 1e-6);
+}
+
+}  // namespace fuzz
