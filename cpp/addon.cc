@@ -10,6 +10,7 @@
 #include "napi/bind.h"
 #include "napi/collect.h"
 #include "napi/convert.h"
+#include "napi/programs.h"
 #include "napi/shared_tensors.h"
 #include "ops/cuda/device.h"
 #include "ops/memory/caching_allocator.h"
@@ -23,6 +24,8 @@ void CloseEnvironment(AddonData* data) {
   data->js_home->Close();
   data->compute.Stop();
   data->data.Stop();
+  data->programs.Stop();
+  Programs::Instance().OwnerEnded(data);
   SharedTensors::Instance().OwnerEnded(data);
 }
 

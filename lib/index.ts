@@ -38,6 +38,14 @@ export { dynamicConv2d } from './ops/dynamic-conv.js';
 export * as functional from './ops/index.js';
 export * as amp from './optim/grad-scaler.js';
 export * as optim from './optim/index.js';
+export {
+  type LoadProgramOptions,
+  loadPackage,
+  loadTorchScript,
+  PackageProgram,
+  TorchScriptProgram,
+} from './program/foreign.js';
+export { type ProgramInput, Runnable, type RunOptions } from './program/runner.js';
 export * as report from './report/index.js';
 export { type CudaFlags, type CudaMemoryStats, cuda, type DeviceProperties } from './runtime/cuda.js';
 export {

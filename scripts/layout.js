@@ -19,6 +19,7 @@ export const LIB = {
   runtime: ['tensor', 'native', 'check', 'errors'],
   formats: ['tensor', 'files', 'check', 'errors'],
   ops: ['tensor', 'check', 'errors'],
+  program: ['types:tensor', 'native', 'files', 'check', 'errors'],
   data: ['text', 'formats', 'files', 'check', 'errors'],
   'data/bytes': ['native'],
   'data/batches': ['data', 'tensor', 'types:native', 'types:check'],
@@ -83,11 +84,16 @@ export const CPP = {
   dtype_name: { uses: [] },
   addon: { uses: ['bindings', 'napi', 'ops'] },
   pch: { uses: [] },
-  bindings: { uses: ['napi', 'ops', 'kernels', 'typed_error'] },
-  napi: { uses: ['dtype_name', 'typed_error'] },
+  bindings: { uses: ['napi', 'ops', 'program', 'kernels', 'typed_error'] },
+  napi: { uses: ['program', 'dtype_name', 'typed_error'] },
   // The precompiled header includes napi.h: the name is what shows a use.
   ops: {
     uses: ['kernels', 'dtype_name', 'typed_error'],
+    never: /^(napi\.h|node_api\.h|js_native_api.*)$/,
+    noName: /\b(?:Napi::\w+|napi_\w+)/,
+  },
+  program: {
+    uses: ['dtype_name', 'typed_error'],
     never: /^(napi\.h|node_api\.h|js_native_api.*)$/,
     noName: /\b(?:Napi::\w+|napi_\w+)/,
   },

@@ -26,6 +26,7 @@ const OpTable& RandomOps();       // random.cc
 const OpTable& ConvOps();         // conv.cc
 const OpTable& DynamicConvOps();  // dynamic_conv.cc
 const OpTable& PoolOps();         // pool.cc
+const OpTable& ProgramsOps();     // programs.cc
 const OpTable& ResizeOps();       // resize.cc
 const OpTable& NormOps();         // norm.cc
 const OpTable& LinearOps();       // linear.cc

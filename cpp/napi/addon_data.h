@@ -39,9 +39,11 @@ struct AddonData {
   bool external_buffers_refused = false;      // by this runtime, as by Electron's: copies are made instead
   // Present while inference mode is on: the guard is what libtorch offers to enter and leave the mode.
   std::optional<c10::InferenceMode> inference_mode;
-  // Background threads: reading results back, and preparing batches. Each runs its jobs in order.
-  JobQueue compute{"dyconv compute"};
-  JobQueue data{"dyconv data"};
+  // Reading results back, and preparing batches: each in order on a thread of its own.
+  JobQueue compute{"dyconv compute", std::make_shared<ThreadLane>("dyconv compute")};
+  JobQueue data{"dyconv data", std::make_shared<ThreadLane>("dyconv data")};
+  // Runs of programs, each on the lane of its program (programs.h).
+  JobQueue programs{"dyconv programs"};
   bool environment_closed = false;
 
   static AddonData& Of(Napi::Env env) { return *env.GetInstanceData<AddonData>(); }

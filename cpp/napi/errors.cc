@@ -7,6 +7,7 @@
 #include "napi/addon_data.h"
 #include "napi/anomaly.h"
 #include "napi/wording.h"
+#include "program/quoted_error.h"
 
 namespace dyconv {
 namespace {
@@ -43,6 +44,8 @@ Napi::Value CurrentExceptionToJs(Napi::Env env, const AddonData& data, const std
     return e.value().Get();  // the caller gets what its own callback threw
   } catch (const TypedError& e) {
     return MakeError(env, data, e.kind(), e.what() + note);
+  } catch (const QuotedError& e) {
+    return MakeError(env, data, ClassOf(e.what()), where + ": " + e.what() + note);
   } catch (const c10::IndexError& e) {
     return libtorch(e.what_without_backtrace(), ErrorKind::kShape);
   } catch (const c10::TypeError& e) {

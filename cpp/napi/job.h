@@ -3,36 +3,51 @@
 
 #include <napi.h>
 
-#include <condition_variable>
-#include <deque>
 #include <functional>
 #include <memory>
-#include <mutex>
+#include <set>
 #include <string>
-#include <thread>
+
+#include "program/lane.h"
 
 namespace dyconv {
 
-// One thread that runs jobs in the order they were given. The thread starts with the first job, keeps the
-// process alive only while a job is pending, and ends with the environment: the running job is finished,
-// waiting ones are dropped.
+// The jobs of one environment. They run in the order they were given, on the lane of the queue or on one that
+// comes with the job. The process is kept alive only while a job is pending. When the environment ends, the
+// running job is finished and waiting ones are dropped.
 class JobQueue {
  public:
-  explicit JobQueue(const char* name);
+  // `lane`: of jobs that come without one.
+  explicit JobQueue(const char* name, std::shared_ptr<Lane> lane = nullptr);
   JobQueue(const JobQueue&) = delete;
   JobQueue& operator=(const JobQueue&) = delete;
-  ~JobQueue();
+  ~JobQueue() { Stop(); }
 
   using Work = std::function<void()>;
   using Finish = std::function<Napi::Value(Napi::Env)>;
 
-  // Runs `work` on the thread, under the caller's libtorch thread-local state (grad mode and the like), and
-  // returns a Promise for what `finish` makes of it on the JavaScript thread. `work` owns copies of its
-  // tensors, never JS values. What either throws rejects the Promise; `where` names the operation in that
-  // error, as does a thread that cannot be started. Work that runs out of memory is given a second try after
-  // a collection: it must be able to start anew.
-  Napi::Value Run(Napi::Env env, std::string where, Work work, Finish finish);
+  struct Options {
+    std::shared_ptr<Lane> lane;
+    int64_t ticket = 0;  // names the job for Cancel()
+    int threads = 0;     // on a pool lane: see Task
+    bool retry = true;   // a second try, after a collection, of work that runs out of memory
+  };
 
+  // Runs `work` on a thread, under the caller's libtorch thread-local state (grad mode and the like), and
+  // returns a Promise for what `finish` makes of it on the JavaScript thread, in the tidy scope of the
+  // caller. `work` owns copies of its tensors, never JS values. What either throws rejects the Promise;
+  // `where` names the operation in that error, as does a thread that cannot be started. Work that may be
+  // tried a second time must be able to start anew.
+  Napi::Value Run(Napi::Env env, std::string where, Work work, Finish finish, Options options);
+  Napi::Value Run(Napi::Env env, std::string where, Work work, Finish finish) {
+    return Run(env, std::move(where), std::move(work), std::move(finish), Options{});
+  }
+
+  // Removes the job with this ticket from the lane: it never runs, and its Promise resolves to undefined.
+  // False if it has started.
+  bool Cancel(Napi::Env env, Lane& lane, int64_t ticket);
+
+  // Stops all lanes that jobs of the queue run on.
   void Stop();
 
  private:
@@ -40,17 +55,14 @@ class JobQueue {
   static void Complete(Napi::Env env, Napi::Function, JobQueue* queue, Job* job);
   using ToJs = Napi::TypedThreadSafeFunction<JobQueue, Job, Complete>;
 
-  void Start(Napi::Env env);
-  void Loop();
-  void Push(std::unique_ptr<Job> job);
+  void Start(Napi::Env env, const std::shared_ptr<Lane>& lane);
+  void Done(Napi::Env env);
 
   const char* name_;
+  std::shared_ptr<Lane> lane_;
+  // Lanes of jobs, as long as they exist: a pending job keeps its lane.
+  std::set<std::weak_ptr<Lane>, std::owner_less<std::weak_ptr<Lane>>> lanes_;
   ToJs to_js_;
-  std::thread thread_;
-  std::mutex mutex_;
-  std::condition_variable wake_;
-  std::deque<std::unique_ptr<Job>> jobs_;
-  bool stopping_ = false;
   int64_t pending_ = 0;  // touched on the JavaScript thread only
 };
 

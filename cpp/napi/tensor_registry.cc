@@ -93,7 +93,10 @@ int64_t TensorRegistry::OpenScope() {
   return next_scope_++;
 }
 
-void TensorRegistry::EnterScope(int64_t id) { current_scope_ = FindScope(id); }
+void TensorRegistry::EnterScope(int64_t id) {
+  current_scope_ = FindScope(id);
+  current_scope_id_ = current_scope_ == nullptr ? 0 : id;
+}
 
 void TensorRegistry::CloseScope(int64_t id, int64_t parent, const std::vector<TensorHandle*>& keep) {
   TensorScope* scope = FindScope(id);
@@ -102,7 +105,7 @@ void TensorRegistry::CloseScope(int64_t id, int64_t parent, const std::vector<Te
     if (handle->scope == scope) AttachToScope(handle, FindScope(parent));
   }
   while (scope->first != nullptr) Dispose(scope->first);
-  if (current_scope_ == scope) current_scope_ = FindScope(parent);
+  if (current_scope_ == scope) EnterScope(parent);
   scopes_.erase(id);
 }
 

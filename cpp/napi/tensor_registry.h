@@ -64,6 +64,7 @@ class TensorRegistry {
   // Scopes are named by number so that JavaScript can hold them across an await. 0 is "no scope".
   int64_t OpenScope();
   void EnterScope(int64_t id);  // new handles belong to this scope from now on
+  int64_t current_scope() const { return current_scope_id_; }
   // Disposes what the scope still holds except `keep`, which moves to the scope `parent`.
   void CloseScope(int64_t id, int64_t parent, const std::vector<TensorHandle*>& keep);
   void ReleaseFromScope(TensorHandle* handle) { DetachFromScope(handle); }
@@ -86,6 +87,7 @@ class TensorRegistry {
   ska::flat_hash_map<c10::StorageImpl*, StorageUse> storages_;
   std::unordered_map<int64_t, TensorScope> scopes_;
   TensorScope* current_scope_ = nullptr;
+  int64_t current_scope_id_ = 0;
   int64_t next_scope_ = 1;
   int64_t live_tensors_ = 0;
   int64_t live_bytes_ = 0;

@@ -263,6 +263,9 @@ std::string PublicName(const std::string& operation) {
       Word{"claimShared", "fromHandle"},
       Word{"releaseShared", "releaseHandle"},
       Word{"gradFunction", "gradFn"},
+      Word{"runProgram", "runSync"},
+      Word{"runProgramAsync", "run"},
+      Word{"programState", "stateDict"},
   };
   for (const Word& name : kNames)
     if (operation == name.theirs) return std::string(name.ours);

@@ -30,6 +30,7 @@ import type { NormTable } from './norm.js';
 import type { OptimTable } from './optim.js';
 import type { OrderTable } from './order.js';
 import type { PoolTable } from './pool.js';
+import type { ProgramsTable } from './programs.js';
 import type { RandomTable } from './random.js';
 import type { ReduceTable } from './reduce.js';
 import type { ResizeTable } from './resize.js';
@@ -66,6 +67,7 @@ export interface Native<T extends Handle>
     OptimTable<T>,
     OrderTable<T>,
     PoolTable<T>,
+    ProgramsTable<T>,
     RandomTable<T>,
     ReduceTable<T>,
     ResizeTable<T>,

@@ -1,0 +1,103 @@
+// Runs of programs. How they are made is in the files of their kinds.
+#include "napi/programs.h"
+
+#include <cstdlib>
+#include <mutex>
+
+#include "bindings/bindings.h"
+#include "napi/hot_path.h"
+#include "napi/program_value.h"
+#include "program/foreign.h"
+
+namespace dyconv {
+namespace {
+
+Value RunProgram(int64_t program, const std::vector<Value>& inputs) {
+  return Programs::Instance().Find(program).runner->Run(inputs);
+}
+
+// `ticket`: a number for CancelRun. `threads`: of parallel loops; 0: a fair share.
+Napi::Value RunProgramAsync(Call& call, int64_t id, const std::vector<Value>& inputs, int64_t ticket,
+                            int64_t threads) {
+  HeldProgram program = Programs::Instance().Find(id);
+  auto result = std::make_shared<Value>();
+  const char* const signature = call.signature;
+  return call.data.programs.Run(
+      call.env, call.Name(),
+      [runner = std::move(program.runner), inputs, result] { *result = runner->Run(inputs); },
+      [result, signature](Napi::Env env) {
+        return ToJs(Call{env, AddonData::Of(env), signature, nullptr}, *result);
+      },
+      {.lane = std::move(program.lane), .ticket = ticket, .threads = static_cast<int>(threads)});
+}
+
+bool CancelRun(Call& call, int64_t program, int64_t ticket) {
+  return call.data.programs.Cancel(call.env, *Programs::Instance().Find(program).lane, ticket);
+}
+
+// Loads a program on a thread of its own lane and gives its number.
+template <class Load>
+Napi::Value LoadAsync(Call& call, Load load) {
+  auto runner = std::make_shared<std::shared_ptr<ForeignRunner>>();
+  return call.data.programs.Run(
+      call.env, call.Name(), [runner, load = std::move(load)] { *runner = load(); },
+      [runner](Napi::Env env) -> Napi::Value {
+        const int64_t id = Programs::Instance().Add(&AddonData::Of(env), std::move(*runner));
+        return Napi::Number::New(env, static_cast<double>(id));
+      },
+      {.lane = std::make_shared<PoolLane>()});
+}
+
+// -1: the device of the package.
+int DeviceIndexOf(const at::Device& device) { return device.is_cpu() ? -1 : device.index(); }
+
+// The library checks sizes, dtypes and strides of its inputs only where this is set, and reads beyond their
+// memory otherwise. It looks when it first runs.
+void AskForChecks() {
+  static std::once_flag once;
+  std::call_once(once, [] {
+#ifndef _WIN32
+    setenv("AOTI_RUNTIME_CHECK_INPUTS", "1", /*overwrite=*/0);
+#endif
+  });
+}
+
+const ForeignRunner& Foreign(const HeldProgram& program) {
+  const auto* runner = dynamic_cast<const ForeignRunner*>(program.runner.get());
+  Require(runner != nullptr, ErrorKind::kArgument, "Expected a program of loadTorchScript or loadPackage");
+  return *runner;
+}
+
+}  // namespace
+
+const OpTable& ProgramsOps() {
+  static const OpTable table = {
+      Bind("runProgram(program, inputs)", RunProgram),
+      Bind("runProgramAsync(program, inputs, ticket, threads)", RunProgramAsync),
+      Bind("cancelRun(program, ticket)", CancelRun),
+      // Another number for the program, with a lane of its own.
+      Bind("openProgram(program)",
+           [](Call& call, int64_t id) {
+             return Programs::Instance().Add(&call.data, Programs::Instance().Find(id).runner);
+           }),
+      Bind("disposeProgram(program)",
+           [](Call& call, int64_t id) { Programs::Instance().Remove(&call.data, id); }),
+
+      Bind("loadTorchScript(path, device)",
+           [](Call& call, const std::string& path, at::Device device) {
+             return LoadAsync(call, [path, device] { return LoadTorchScript(path, device); });
+           }),
+      Bind("loadPackage(path, device)",
+           [](Call& call, const std::string& path, at::Device device) {
+             AskForChecks();
+             return LoadAsync(call, [path, device] { return LoadPackage(path, DeviceIndexOf(device)); });
+           }),
+      Bind("describeProgram(program)",
+           [](int64_t id) -> Value { return Foreign(Programs::Instance().Find(id)).Describe(); }),
+      Bind("programState(program)",
+           [](int64_t id) -> Value { return Foreign(Programs::Instance().Find(id)).State(); }),
+  };
+  return table;
+}
+
+}  // namespace dyconv

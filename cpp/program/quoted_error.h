@@ -1,0 +1,14 @@
+// Errors of code that this package runs and did not write, such as a TorchScript module.
+#pragma once
+
+#include <stdexcept>
+
+namespace dyconv {
+
+// The words are shown as they are, and decide the class of the JavaScript error.
+class QuotedError : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+}  // namespace dyconv

@@ -1,0 +1,39 @@
+/**
+ * The table of cpp/bindings/programs.cc.
+ * @module
+ */
+import type { Handle } from './types.js';
+
+/** An input or output of a program. */
+export type ProgramValue<T> =
+  | T
+  | number
+  | bigint
+  | boolean
+  | string
+  | null
+  | readonly ProgramValue<T>[]
+  | { readonly [key: string]: ProgramValue<T> };
+
+/** Programs, by number: those of nn.compile(), loadTorchScript() and loadPackage(). */
+export interface ProgramsTable<T extends Handle> {
+  runProgram(program: number, inputs: readonly ProgramValue<T>[]): ProgramValue<T>;
+  /** `ticket`: a number for `cancelRun`; `threads`: for parallel loops, 0 means a fair share. */
+  runProgramAsync(
+    program: number,
+    inputs: readonly ProgramValue<T>[],
+    ticket: number,
+    threads: number,
+  ): Promise<ProgramValue<T>>;
+  /** Removes a run that has not started: its promise resolves to undefined. False if it has started. */
+  cancelRun(program: number, ticket: number): boolean;
+  /** Another number for the program, with runs in an order of their own. */
+  openProgram(program: number): number;
+  disposeProgram(program: number): void;
+  loadTorchScript(path: string, device: string): Promise<number>;
+  loadPackage(path: string, device: string): Promise<number>;
+  /** Of a program of the two loaders: what its file says about it. */
+  describeProgram(program: number): ProgramValue<T>;
+  /** Parameters and buffers by name. */
+  programState(program: number): ProgramValue<T>;
+}

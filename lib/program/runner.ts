@@ -1,0 +1,132 @@
+/**
+ * What every program has in common: runs on native threads, and synchronous ones.
+ * @module
+ */
+import { integer } from '../check/arguments.js';
+import { checkOptions, optionKeys } from '../check/index.js';
+import { invalidArgument } from '../errors.js';
+import { native as handles } from '../native/index.js';
+import type { ProgramsTable, ProgramValue } from '../native/programs.js';
+import type { Tensor } from '../tensor/tensor.js';
+
+const native = handles as unknown as ProgramsTable<Tensor>;
+
+/** One input of a program. Networks take tensors; TorchScript takes the other types as well. */
+export type ProgramInput = ProgramValue<Tensor>;
+
+/** Options of {@link Runnable.run}. */
+export interface RunOptions {
+  /** Rejects with the signal's reason if it is aborted before the run starts, and the run is not made. */
+  signal?: AbortSignal | undefined;
+  /**
+   * Threads for the parallel loops of this run; at most `getNumThreads()`. Default: `getNumThreads()` divided by the
+   * number of programs that are running when it starts.
+   */
+  threads?: number | undefined;
+}
+
+const RUN_KEYS = optionKeys('signal', 'threads');
+
+const unused = new FinalizationRegistry<number>((id) => native.disposeProgram(id));
+
+let tickets = 0;
+
+/** The inputs of a run: one input, or an array of them. */
+export function inputsOf(x: ProgramInput): readonly ProgramInput[] {
+  return Array.isArray(x) ? (x as readonly ProgramInput[]) : [x as ProgramInput];
+}
+
+/**
+ * A program: something that computes outputs from inputs without JavaScript. `Out` is the type of its output.
+ */
+export abstract class Runnable<Out = Tensor> {
+  readonly #id: number;
+
+  /** @internal @param id - The add-on's number of the program, which this object owns. */
+  constructor(id: number) {
+    this.#id = id;
+    unused.register(this, id, this);
+  }
+
+  /** @internal The add-on's number. A worker thread of the process can open the program by it. */
+  get id(): number {
+    return this.#id;
+  }
+
+  /**
+   * Computes on a native thread while the event loop is free. Runs of one program are made one after another in the order of the calls;
+   * several programs run at the same time and share the processors evenly. Nothing is recorded for autograd.
+   *
+   * The inputs may be disposed after the call; their elements must not be changed until the promise settles. The outputs
+   * belong to the `tidy` block that the call was made in.
+   * @param x - The input, or an array of inputs.
+   * @returns The output: a tensor, or an array or object with tensors if the network returns several.
+   * @throws The signal's reason, if it is aborted before the run starts. @throws DisposedError for a disposed program or input.
+   * @throws ArgumentError, ShapeError or DTypeError for inputs that do not fit.
+   * @example const logits = await program.run(images, { signal: AbortSignal.timeout(100) });
+   */
+  async run(x: ProgramInput, options: RunOptions = {}): Promise<Out> {
+    const { signal, threads } = checkOptions(options, RUN_KEYS);
+    if (signal !== undefined && !(signal instanceof AbortSignal))
+      throw invalidArgument('signal', 'an AbortSignal', signal);
+    const limit = threads === undefined ? 0 : integer('threads', threads, 1);
+    signal?.throwIfAborted();
+    const ticket = ++tickets;
+    const result = native.runProgramAsync(this.#id, this.pack(inputsOf(x)), ticket, limit);
+    return this.unpack(await (signal ? this.#until(signal, ticket, result) : result));
+  }
+
+  /**
+   * Computes on the calling thread, at once: before runs of {@link run} that have not started.
+   * @param x - See {@link run}. @returns See {@link run}.
+   */
+  runSync(x: ProgramInput): Out {
+    return this.unpack(native.runProgram(this.#id, this.pack(inputsOf(x))));
+  }
+
+  /**
+   * The same program once more, with the same weights in the same memory, and with an order of runs of its own: runs of the two
+   * can be made at the same time.
+   */
+  replicate(): this {
+    return this.open(native.openProgram(this.#id));
+  }
+
+  /** Frees the program. Runs that were asked for before are still made. Another call has no effect. */
+  dispose(): void {
+    unused.unregister(this);
+    native.disposeProgram(this.#id);
+  }
+
+  /** The same as {@link dispose}, for `using`. */
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
+    return this.toString();
+  }
+
+  /** @internal An object like this one for another number of the program. */
+  protected abstract open(id: number): this;
+
+  /** @internal The inputs as the add-on takes them. */
+  protected pack(inputs: readonly ProgramInput[]): readonly ProgramInput[] {
+    return inputs;
+  }
+
+  /** @internal The output, from what the add-on returned. */
+  protected unpack(output: ProgramValue<Tensor>): Out {
+    return output as Out;
+  }
+
+  #until<T>(signal: AbortSignal, ticket: number, result: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const abort = () => {
+        if (native.cancelRun(this.#id, ticket)) reject(signal.reason);
+      };
+      signal.addEventListener('abort', abort, { once: true });
+      result.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+    });
+  }
+}
