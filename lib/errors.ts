@@ -95,6 +95,33 @@ export class LockedError extends DyconvError {
   }
 }
 
+/** A request that a pool refuses because its queue is full. In a service: HTTP status 503. */
+export class OverloadedError extends DyconvError {
+  override readonly code: string = 'ERR_OVERLOADED';
+  /** Estimated milliseconds until the queue has space, from the duration of recent batches: a value for `Retry-After`. */
+  readonly retryAfterMs: number;
+
+  constructor(message: string, retryAfterMs: number, options?: ErrorOptions) {
+    super(message, options);
+    this.retryAfterMs = retryAfterMs;
+  }
+}
+
+/** A request to a pool that was not answered within its `timeoutMs`. In a service: HTTP status 504. */
+export class RequestTimeoutError extends DyconvError {
+  override readonly code: string = 'ERR_TIMEOUT';
+}
+
+/** A request to a pool after `close()`. In a service: HTTP status 503. */
+export class PoolClosedError extends DyconvError {
+  override readonly code: string = 'ERR_CLOSED';
+}
+
+/** A request whose worker thread ended before it answered, also at the second attempt. */
+export class WorkerError extends DyconvError {
+  override readonly code: string = 'ERR_WORKER';
+}
+
 /** A gradient that {@link autograd.gradcheck} found to differ from the numeric one. */
 export class GradcheckError extends DyconvError {
   override readonly code: string = 'ERR_GRADCHECK';

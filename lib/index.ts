@@ -17,8 +17,12 @@ export {
   GradcheckError,
   LockedError,
   NativeError,
+  OverloadedError,
+  PoolClosedError,
+  RequestTimeoutError,
   ShapeError,
   TrainingError,
+  WorkerError,
 } from './errors.js';
 export { loadNpy, saveNpy } from './formats/npy.js';
 export { loadNpz, type SaveNpzOptions, saveNpz } from './formats/npz.js';

@@ -33,7 +33,7 @@ export const LIB = {
   models: ['nn', 'types:tensor', 'check', 'errors'],
   train: ['types:nn', 'optim', 'run', 'runtime', 'formats', 'files', 'ops', 'tensor', 'check', 'errors'],
   report: ['nn', 'types:data', 'types:train', 'run', 'files', 'check', 'text', 'errors'],
-  serve: ['models', 'types:nn', 'data', 'train', 'run', 'formats', 'tensor', 'check', 'errors'],
+  serve: ['models', 'types:nn', 'data', 'train', 'run', 'runtime', 'formats', 'tensor', 'check', 'errors'],
   install: ['libtorch', 'native', 'files', 'errors'],
   testing: ['tensor'],
   vitest: ['testing', 'tensor'],

@@ -2,7 +2,6 @@
  * A classifier for images from a trained network.
  * @module
  */
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { types } from 'node:util';
 import { checkOptions, checkRecord, type FieldKind, optionKeys } from '../check/index.js';
 import { parseArgument } from '../check/schema.js';
@@ -18,7 +17,12 @@ import { noGrad, tidy } from '../tensor/context.js';
 import type { Device } from '../tensor/dtype.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { RunDirectory } from '../train/run-directory.js';
-import { type Picture, readPicture } from './picture.js';
+import { createPool } from './create-pool.js';
+import { type Picture, readPictures } from './picture.js';
+import type { Pool } from './pool.js';
+import { type BatchingOptions, checkSignal } from './pool-options.js';
+import type { RequestOptions } from './pool-request.js';
+import type { TensorInput } from './rows.js';
 
 /** A class and its probability. */
 export interface ClassProbability {
@@ -37,9 +41,24 @@ export interface LoadClassifierOptions {
   checkpoint?: string | undefined;
   /** Default `'cpu'`. */
   device?: Device | undefined;
+  /** Number of batches that run at once. Default 1. */
+  replicas?: number | undefined;
+  /** Threads of an operation in each replica. Default: those of `getNumThreads()`, divided by `replicas`. */
+  threadsPerReplica?: number | undefined;
+  /** How images become batches, and how many requests may wait. See {@link createPool}. */
+  batching?: BatchingOptions | undefined;
+  /** Default for predictions: milliseconds until a RequestTimeoutError. Default Infinity. */
+  timeoutMs?: number | undefined;
 }
 
-const LOAD_CLASSIFIER_KEYS = optionKeys('checkpoint', 'device');
+const LOAD_CLASSIFIER_KEYS = optionKeys(
+  ...(['checkpoint', 'device', 'replicas', 'threadsPerReplica', 'batching', 'timeoutMs'] as const),
+);
+
+/** Images of a request: a longer list is split, so that it does not occupy the pool. */
+const MAX_PICTURES = 32;
+/** Requests of one list of images that are under way. */
+const CONCURRENT_PARTS = 2;
 
 /** Methods of the network that a classifier calls. */
 const MODULE: Record<string, FieldKind> = {
@@ -70,15 +89,16 @@ export class Classifier {
   readonly model: Module;
   /** Device of the network. */
   readonly device: Device;
+  /** The pool that runs the network: its metrics and `swap()`. It maps images [B, C, H, W] to logits [B, classes]. */
+  readonly pool: Pool<TensorInput, Tensor>;
   #disposed = false;
-  /** Settles when all requests so far are done. */
-  #last: Promise<unknown> = Promise.resolve();
 
   /** @internal @throws ArgumentError for an invalid configuration, module or device. */
-  constructor(config: RunConfig, model: Module, device: Device) {
+  constructor(config: RunConfig, model: Module, device: Device, pool: Pool<TensorInput, Tensor>) {
     this.config = parseArgument(CONFIG, config, 'config');
     this.model = checkRecord(model, 'model', 'a Module', MODULE);
     this.device = checkDevice(device);
+    this.pool = checkRecord(pool, 'pool', 'a Pool', { run: 'function', close: 'function' });
   }
 
   /** Names of the classes. */
@@ -87,57 +107,102 @@ export class Classifier {
   }
 
   /**
-   * Classifies an image. The result has all classes, the most probable first. Images are decoded like those of
-   * `data.imageFolder`. Decoding runs in parallel; the network processes one image after another, in the order
-   * of the calls, and yields to the event loop before each.
-   * @param picture - A path, or the bytes of an image file.
-   * @throws ArgumentError when it is neither. @throws DatasetError when it cannot be read.
+   * Classifies an image, or several at once in batches. The result of each has all classes, the most probable first. Images are
+   * decoded like those of `data.imageFolder`, after the pool has accepted the request. Concurrent calls share batches.
+   * @param picture - A path, or the bytes of an image file; or an array of them, for an array of results in the same order.
+   * @throws ArgumentError when it is neither. @throws DatasetError when an image cannot be read. @throws OverloadedError when too many requests
+   * wait; RequestTimeoutError; the reason of the signal; PoolClosedError after {@link close}.
    */
-  async predict(picture: Picture): Promise<ClassProbability[]> {
-    this.#checkLive();
-    if (typeof picture !== 'string' && !types.isUint8Array(picture))
-      throw invalidArgument('picture', 'a path or a Uint8Array', picture);
-    const batch = this.#read(picture);
-    // A failed request must not affect later ones.
-    const before = this.#last;
-    const result = Promise.allSettled([batch, before]).then(async () => {
-      using images = await batch;
-      await nextTurn();
-      return this.#classify(images);
-    });
-    this.#last = result.catch(() => {});
-    return result;
+  predict(picture: Picture, options?: RequestOptions): Promise<ClassProbability[]>;
+  predict(pictures: readonly Picture[], options?: RequestOptions): Promise<ClassProbability[][]>;
+  async predict(
+    picture: Picture | readonly Picture[],
+    options: RequestOptions = {},
+  ): Promise<ClassProbability[] | ClassProbability[][]> {
+    if (this.#disposed)
+      throw new DisposedError('Expected a live Classifier but received one that was disposed');
+    if (Array.isArray(picture)) return this.#predictAll(picture, options);
+    checkPicture(picture as Picture, 'picture');
+    const [result] = await this.#predictPart([picture as Picture], () => 'picture', options);
+    return result!;
   }
 
-  /** An image as a batch of one, [1, C, H, W]. */
-  async #read(picture: Picture): Promise<Tensor> {
-    const set = await readPicture(picture, this.config);
+  /** Splits a list into parts; the first failure cancels those that have not been answered. */
+  async #predictAll(pictures: readonly Picture[], options: RequestOptions): Promise<ClassProbability[][]> {
+    for (const [i, picture] of pictures.entries()) checkPicture(picture, `picture[${i}]`);
+    checkSignal(options.signal);
+    const results: ClassProbability[][] = [];
+    const failed = new AbortController();
+    const signal = options.signal ? AbortSignal.any([options.signal, failed.signal]) : failed.signal;
+    let next = 0;
+    const predictParts = async (): Promise<void> => {
+      while (next < pictures.length && !signal.aborted) {
+        const start = next;
+        next += MAX_PICTURES;
+        const part = pictures.slice(start, next);
+        const name = (i: number) => `picture[${start + i}]`;
+        const answers = await this.#predictPart(part, name, { ...options, signal });
+        for (const [i, answer] of answers.entries()) results[start + i] = answer;
+      }
+      signal.throwIfAborted();
+    };
+    try {
+      await Promise.all(Array.from({ length: CONCURRENT_PARTS }, predictParts));
+    } catch (error) {
+      failed.abort(error);
+      throw error;
+    }
+    return results;
+  }
+
+  async #predictPart(
+    pictures: readonly Picture[],
+    name: (index: number) => string,
+    options: RequestOptions,
+  ): Promise<ClassProbability[][]> {
+    using logits = await this.pool.run(() => this.#read(pictures, name), options);
+    const { classes } = this.config;
+    const values = noGrad(() =>
+      tidy(() => logits.to({ dtype: 'float32' }).softmax({ dim: 1 }).dataSync({ dtype: 'float32' })),
+    );
+    const columns = values.length / pictures.length;
+    return pictures.map((_, row) =>
+      Array.from(values.subarray(row * columns, (row + 1) * columns), (probability, i) => ({
+        name: classes[i] ?? String(i),
+        probability,
+      })).sort((a, b) => b.probability - a.probability),
+    );
+  }
+
+  /** Images as a batch, [pictures.length, C, H, W]. */
+  async #read(pictures: readonly Picture[], name: (index: number) => string): Promise<Tensor> {
+    const set = await readPictures(pictures, this.config, name);
     const transform = test({ size: this.config.imageSize });
-    for await (const { images, labels } of loader(set, { batchSize: 1, transform, device: this.device })) {
+    const { device } = this;
+    for await (const { images, labels } of loader(set, { batchSize: pictures.length, transform, device })) {
       labels.dispose();
       return images;
     }
     throw new DatasetError(`${set.name}: gave no image`);
   }
 
-  #classify(images: Tensor): ClassProbability[] {
-    this.#checkLive();
-    const { classes } = this.config;
-    const row = tidy(() => noGrad(() => this.model.forward(images).softmax({ dim: 1 }).flatten().dataSync()));
-    return Array.from(row as Float32Array, (probability, i) => ({
-      name: classes[i] ?? String(i),
-      probability,
-    })).sort((a, b) => b.probability - a.probability);
+  /** Refuses new images, answers those that were accepted, then frees the memory of the network. */
+  async close(): Promise<void> {
+    await this.pool.close();
+    this.#free();
   }
 
-  #checkLive(): void {
-    if (this.#disposed)
-      throw new DisposedError('Expected a live Classifier but received one that was disposed');
-  }
-
-  /** Frees the network's memory. */
+  /** Refuses new images and frees the memory of the network, when those that were accepted are answered. */
   dispose(): void {
     this.#disposed = true;
+    const { queued, running } = this.pool.metrics();
+    const closed = this.close();
+    // At once if it is not in use: the caller may look at the memory.
+    if (queued + running === 0) this.#free();
+    closed.catch(() => {});
+  }
+
+  #free(): void {
     for (const parameter of this.model.parameters()) parameter.dispose();
     for (const [, buffer] of this.model.namedBuffers()) buffer.dispose();
   }
@@ -146,6 +211,16 @@ export class Classifier {
   [Symbol.dispose](): void {
     this.dispose();
   }
+
+  /** The same as `close()`, for `await using`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
+
+function checkPicture(picture: Picture, name: string): void {
+  if (typeof picture !== 'string' && !types.isUint8Array(picture))
+    throw invalidArgument(name, 'a path or a Uint8Array', picture);
 }
 
 /**
@@ -159,7 +234,7 @@ export class Classifier {
  */
 export async function loadClassifier(path: string, options: LoadClassifierOptions = {}): Promise<Classifier> {
   if (typeof path !== 'string') throw invalidArgument('path', 'the path of a run directory', path);
-  const { checkpoint = 'best', device = 'cpu' } = checkOptions(options, LOAD_CLASSIFIER_KEYS);
+  const { checkpoint = 'best', device = 'cpu', ...pooling } = checkOptions(options, LOAD_CLASSIFIER_KEYS);
   if (typeof checkpoint !== 'string') throw invalidArgument('checkpoint', 'a string', checkpoint);
   checkDevice(device);
   const run = await RunDirectory.open(path);
@@ -176,5 +251,6 @@ export async function loadClassifier(path: string, options: LoadClassifierOption
   } finally {
     for (const tensor of Object.values(state)) tensor.dispose();
   }
-  return new Classifier(config, model.to({ device }).eval(), device);
+  const pool = await createPool({ run: model.to({ device }).eval(), name: config.model, ...pooling });
+  return new Classifier(config, model, device, pool);
 }

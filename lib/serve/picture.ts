@@ -1,5 +1,5 @@
 /**
- * Decodes an image file to the format of the training images.
+ * Decodes image files to the format of the training images.
  * @module
  */
 import { createDataset, type InMemoryDataset } from '../data/dataset.js';
@@ -8,7 +8,7 @@ import { DatasetError } from '../errors.js';
 
 export type { Picture } from '../data/picture.js';
 
-/** The format of {@link readPicture}. */
+/** The format of {@link readPictures}. */
 export interface PictureFormat {
   /** Names of the classes. */
   classes: readonly string[];
@@ -17,25 +17,31 @@ export interface PictureFormat {
 }
 
 /**
- * An image as a data set of one image, decoded like those of `data.imageFolder`.
+ * Images as a data set, decoded like those of `data.imageFolder`.
+ * @param name - What messages call an image that is given as bytes, by its index.
  * @throws DatasetError naming a file that is missing or not an image.
  */
-export async function readPicture(
-  picture: Picture,
+export async function readPictures(
+  pictures: readonly Picture[],
   { classes, imageShape }: PictureFormat,
+  name: (index: number) => string,
 ): Promise<InMemoryDataset> {
   const [channels, height, width] = imageShape as [1 | 3, number, number];
-  const name = typeof picture === 'string' ? picture : 'picture';
-  const images = await decodePicture(picture, { channels, height, width }).catch((cause: Error) => {
-    throw new DatasetError(`${name}: cannot be read as a picture: ${cause.message}`, { cause });
-  });
+  const nameOf = (i: number) => (typeof pictures[i] === 'string' ? pictures[i] : name(i));
+  const decoded = await Promise.all(
+    pictures.map((picture, i) =>
+      decodePicture(picture, { channels, height, width }).catch((cause: Error) => {
+        throw new DatasetError(`${nameOf(i)}: cannot be read as a picture: ${cause.message}`, { cause });
+      }),
+    ),
+  );
   return createDataset({
-    name,
+    name: 'pictures',
     split: 'test',
     classes: [...classes],
     shape: [channels, height, width],
-    images,
-    labels: new Uint8Array(1),
-    source: name,
+    images: decoded.length === 1 ? decoded[0]! : Buffer.concat(decoded),
+    labels: new Uint8Array(pictures.length),
+    source: nameOf(0),
   });
 }

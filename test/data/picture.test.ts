@@ -6,7 +6,7 @@ import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { imageFolder } from '../../lib/data/image-folder.js';
 import { decodePicture } from '../../lib/data/picture.js';
-import { readPicture } from '../../lib/serve/picture.js';
+import { readPictures } from '../../lib/serve/picture.js';
 
 const [WIDTH, HEIGHT, SIZE] = [60, 44, 24];
 
@@ -88,7 +88,7 @@ describe('a picture has the same bytes in training and in prediction', () => {
     const trained = Buffer.from(set.get(0).image);
     const format = { classes: ['a', 'b'], imageShape: [3, SIZE, SIZE] };
     for (const picture of [join(folder, 'a', name), bytes]) {
-      const { images } = await readPicture(picture, format);
+      const { images } = await readPictures([picture], format, () => 'picture');
       expect(Buffer.compare(trained, Buffer.from(images))).toBe(0);
     }
     // Of different pictures, and not of one constant: what is compared could differ.

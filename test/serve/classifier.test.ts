@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { setTimeout as sleep } from 'node:timers/promises';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
 import {
@@ -10,11 +10,19 @@ import {
   DatasetError,
   DisposedError,
   manualSeed,
+  memory,
   models,
+  noGrad,
+  OverloadedError,
+  PoolClosedError,
+  RequestTimeoutError,
   saveSafetensors,
   serve,
+  type Tensor,
+  tensor,
 } from '../../lib/index.js';
 import { madeUpConfig } from '../report/support/made-up-runs.js';
+import { settleGarbage } from '../support/garbage.js';
 import { temporaryFolder } from '../train/support.js';
 
 const classes = ['ankle boot', 'bag', 'coat'];
@@ -38,6 +46,13 @@ const picture = (background: string) =>
   sharp({ create: { width: 50, height: 31, channels: 3, background } })
     .png()
     .toBuffer();
+
+/** Rounding depends on the other images of a batch. */
+function expectSame(received: serve.ClassProbability[], expected: serve.ClassProbability[]): void {
+  expect(received.map(({ name }) => name)).toEqual(expected.map(({ name }) => name));
+  for (const [i, { probability }] of expected.entries())
+    expect(received[i]!.probability).toBeCloseTo(probability, 5);
+}
 
 describe('loadClassifier', () => {
   it('names what is missing or does not fit', async () => {
@@ -117,37 +132,98 @@ describe('Classifier', () => {
     const file = join(temporaryFolder(), 'coat.png');
     writeFileSync(file, bytes);
     const [fromPath, fromBytes] = await Promise.all([classifier.predict(file), classifier.predict(bytes)]);
-    expect(fromPath).toEqual(fromBytes);
+    expectSame(fromPath, fromBytes);
   });
 
-  it('answers many requests in order, with a turn of the event loop before each forward', async () => {
-    let turns = 0;
-    let counting = true;
-    const count = () => {
-      turns++;
-      if (counting) setImmediate(count);
-    };
-    setImmediate(count);
-    const started: number[] = [];
-    const hook = classifier.model.registerForwardPreHook(() => void started.push(turns));
-    const delay = monitorEventLoopDelay({ resolution: 1 });
-    delay.enable();
-    const bytes = await picture('#305070');
-    const answered: number[] = [];
-    const start = performance.now();
-    const requests = Array.from({ length: 32 }, (_, i) =>
-      classifier.predict(bytes).then(() => void answered.push(i)),
+  it('computes concurrent requests in batches, and leaves no tensor', async () => {
+    const sizes: number[] = [];
+    const hook = classifier.model.registerForwardPreHook(
+      (_, [x]) => void sizes.push((x as Tensor).shape[0]!),
     );
-    await Promise.all(requests);
-    const total = performance.now() - start;
-    delay.disable();
-    counting = false;
+    const colours = Array.from({ length: 40 }, (_, i) => `#${(0x305070 + 5 * i).toString(16)}`);
+    const pictures = await Promise.all(colours.map(picture));
+    const alone = [];
+    for (const bytes of pictures.slice(0, 3)) alone.push(await classifier.predict(bytes));
+    expect(sizes.splice(0)).toEqual([1, 1, 1]);
+    await settleGarbage();
+    const before = memory().numTensors;
+    const answers = await Promise.all(pictures.map((bytes) => classifier.predict(bytes)));
+    expect(sizes.reduce((sum, size) => sum + size)).toBe(40);
+    expect(sizes.length).toBeLessThan(40);
+    expect(memory().numTensors).toBe(before);
     hook.remove();
-    expect(answered).toEqual(Array.from({ length: 32 }, (_, i) => i));
-    expect(started).toHaveLength(32);
-    expect(new Set(started).size).toBe(32);
-    // In nanoseconds. All at once, the loop would stand still for most of the time.
-    expect(delay.max / 1e6).toBeLessThan(total / 2);
+    for (const [i, answer] of alone.entries()) expectSame(answers[i]!, answer);
+  });
+
+  it('classifies a list of images in batches, in their order', async () => {
+    const sizes: number[] = [];
+    const hook = classifier.model.registerForwardPreHook(
+      (_, [x]) => void sizes.push((x as Tensor).shape[0]!),
+    );
+    const colours = Array.from({ length: 70 }, (_, i) => `#${(0x305070 + 40 * i).toString(16)}`);
+    const pictures = await Promise.all(colours.map(picture));
+    await settleGarbage();
+    const before = memory().numTensors;
+    const answers = await classifier.predict(pictures);
+    hook.remove();
+    expect(sizes).toEqual([32, 32, 6]);
+    expect(memory().numTensors).toBe(before);
+    for (const i of [0, 31, 32, 69]) expectSame(answers[i]!, await classifier.predict(pictures[i]!));
+    expect(answers).toHaveLength(70);
+    expect(await classifier.predict([])).toEqual([]);
+    expect(await classifier.predict([pictures[0]!])).toHaveLength(1);
+  });
+
+  it('names the image of a list that cannot be read, and cancels the others', async () => {
+    const good = await picture('#305070');
+    const list = Array.from({ length: 200 }, (_, i) => (i === 40 ? new Uint8Array([1]) : good));
+    await expect(classifier.predict(list)).rejects.toThrow('picture[40]: cannot be read as a picture');
+    await expect(classifier.predict([good, 'absent.png'])).rejects.toThrow('absent.png: cannot be read');
+    await expect(classifier.predict([good, 5 as never])).rejects.toThrow('for picture[1] but received 5');
+    const { accepted } = classifier.pool.metrics();
+    await sleep(50);
+    expect(classifier.pool.metrics().accepted).toBe(accepted);
+  });
+
+  it('stops at the signal and at timeoutMs', async () => {
+    const good = await picture('#305070');
+    const reason = new Error('gone');
+    const predictions = [
+      (options: serve.RequestOptions) => classifier.predict(good, options),
+      (options: serve.RequestOptions) => classifier.predict(new Array<Uint8Array>(40).fill(good), options),
+    ];
+    for (const predict of predictions) {
+      const controller = new AbortController();
+      const predicted = predict({ signal: controller.signal });
+      controller.abort(reason);
+      await expect(predicted).rejects.toBe(reason);
+      await expect(predict({ timeoutMs: 0.01 })).rejects.toThrow(RequestTimeoutError);
+    }
+    const { signal } = new AbortController();
+    await expect(classifier.predict(good, { sigal: signal } as never)).rejects.toThrow(
+      "did you mean 'signal'?",
+    );
+    await expect(classifier.predict([good], { signal: 5 as never })).rejects.toThrow(
+      'an AbortSignal for signal',
+    );
+  });
+
+  it('refuses images beyond maxQueue before it decodes them', async () => {
+    const options = { batching: { maxBatch: 1, maxQueue: 2 }, timeoutMs: 10_000 };
+    await using small = await serve.loadClassifier(await writeRun('own'), options);
+    const good = await picture('#305070');
+    const answers = await Promise.allSettled(Array.from({ length: 6 }, () => small.predict(good)));
+    expect(answers.map(({ status }) => status === 'fulfilled')).toEqual([
+      true,
+      true,
+      true,
+      false,
+      false,
+      false,
+    ]);
+    const { reason } = answers[3] as PromiseRejectedResult;
+    expect(reason).toBeInstanceOf(OverloadedError);
+    expect(small.pool.metrics()).toMatchObject({ answered: 3, refused: { overloaded: 3 } });
   });
 
   it('keeps answering after requests that failed', async () => {
@@ -181,23 +257,63 @@ describe('Classifier', () => {
     async (picture) => {
       const predicted = classifier.predict(picture as never);
       await expect(predicted).rejects.toThrow(ArgumentError);
-      await expect(predicted).rejects.toThrow('Expected a path or a Uint8Array for picture but received');
+      const name = Array.isArray(picture) ? 'picture[0]' : 'picture';
+      await expect(predicted).rejects.toThrow(`Expected a path or a Uint8Array for ${name} but received`);
     },
   );
 
-  it('is made of a configuration, a module and a device', () => {
-    const make = (...args: unknown[]) => new serve.Classifier(...(args as [never, never, never]));
+  it('is made of a configuration, a module, a device and a pool', () => {
+    const make = (...args: unknown[]) => new serve.Classifier(...(args as [never, never, never, never]));
     const { config, model } = classifier;
     expect(() => make()).toThrow('Expected a configuration for config but received undefined');
     expect(() => make({})).toThrow('Expected a string for config.model but received undefined');
     expect(() => make({ ...config, classes: [5] })).toThrow('Expected a string for config.classes[0]');
     expect(() => make(config, {})).toThrow('Expected a Module for model but received Object (object)');
     expect(() => make(config, model)).toThrow("'cuda:<number>' for device but received undefined");
+    expect(() => make(config, model, 'cpu')).toThrow('Expected a Pool for pool but received undefined');
   });
 
-  it('refuses to work after dispose', async () => {
-    using other = await serve.loadClassifier(await writeRun('own'));
+  it('answers what it has accepted before dispose, and refuses more', async () => {
+    const run = await writeRun('own');
+    const good = await picture('#305070');
+    await settleGarbage();
+    const before = memory().numTensors;
+    const other = await serve.loadClassifier(run);
+    const answer = other.predict(good);
     other.dispose();
-    await expect(other.predict('absent.png')).rejects.toThrow(DisposedError);
+    await expect(other.predict(good)).rejects.toThrow(DisposedError);
+    expect(await answer).toHaveLength(3);
+    await other.close();
+    await settleGarbage();
+    expect(memory().numTensors).toBe(before);
+    const idle = await serve.loadClassifier(run);
+    const loaded = memory().numTensors;
+    const own = [...idle.model.parameters(), ...idle.model.namedBuffers()].length;
+    idle.dispose();
+    expect(memory().numTensors).toBe(loaded - own);
+  });
+
+  it('drains on close', async () => {
+    const other = await serve.loadClassifier(await writeRun('own'));
+    const good = await picture('#305070');
+    const answer = other.predict(good);
+    const closed = other.close();
+    await expect(other.predict(good)).rejects.toThrow(PoolClosedError);
+    expect(await answer).toHaveLength(3);
+    await closed;
+    await expect(other.predict(good)).rejects.toThrow(PoolClosedError);
+  });
+
+  it('swaps its weights', async () => {
+    await using other = await serve.loadClassifier(await writeRun('own'));
+    const good = await picture('#305070');
+    const state = models.create('alexnet-dy', modelOptions).stateDict();
+    for (const [name, value] of Object.entries(state))
+      if (!name.endsWith('temperature')) noGrad(() => value.zero_());
+    state['classifier.6.bias']!.copy_(tensor([0, 10, 0]));
+    await other.pool.swap(state);
+    const [best] = await other.predict(good);
+    expect(best!.name).toBe('bag');
+    expect(best!.probability).toBeGreaterThan(0.99);
   });
 });

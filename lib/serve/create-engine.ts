@@ -1,0 +1,100 @@
+/**
+ * Makes the engine of a pool and warms it up.
+ * @module
+ */
+import { invalidArgument, WorkerError } from '../errors.js';
+import type { AnyModule } from '../nn/module.js';
+import { isTensor } from '../tensor/tensor.js';
+import { COLLATIONS } from './collation.js';
+import {
+  type BatchFunction,
+  type Engine,
+  FunctionEngine,
+  type PoolProgram,
+  ProgramEngine,
+  type StateDict,
+} from './engine.js';
+import {
+  hasMethod,
+  type ModuleFile,
+  type PoolSource,
+  type ResolvedPoolOptions,
+  resolveModule,
+} from './pool-options.js';
+import { WorkerDied, WorkerEngine } from './worker-engine.js';
+
+/** What {@link Pool.swap} takes. */
+export type Replacement = PoolProgram | BatchFunction | AnyModule | ModuleFile | StateDict;
+
+/** Settings of an engine. */
+export interface EngineSettings
+  extends Pick<ResolvedPoolOptions, 'inputs' | 'replicas' | 'threads' | 'maxBatch' | 'warmup'> {
+  /** Called when a worker ended unexpectedly. */
+  onExit: () => void;
+}
+
+/** Makes an engine and runs the warm-up input on each replica. @throws what the network throws. */
+export async function createEngine(source: PoolSource, settings: EngineSettings): Promise<Engine> {
+  try {
+    const engine = await startEngine(source, settings);
+    try {
+      if (settings.warmup !== undefined) await warmUp(engine, settings);
+      return engine;
+    } catch (error) {
+      await engine.close();
+      throw error;
+    }
+  } catch (error) {
+    throw error instanceof WorkerDied ? new WorkerError(error.message, { cause: error }) : error;
+  }
+}
+
+async function startEngine(source: PoolSource, settings: EngineSettings): Promise<Engine> {
+  const { replicas, threads } = settings;
+  if (source.kind === 'program') return new ProgramEngine(source.program, replicas, threads);
+  if (source.kind === 'run') return new FunctionEngine(source.run);
+  return WorkerEngine.start({ ...settings, module: source.module });
+}
+
+async function warmUp(engine: Engine, { inputs, replicas, maxBatch, warmup }: EngineSettings): Promise<void> {
+  const collation = COLLATIONS[inputs];
+  const { rows } = collation.describe(warmup);
+  const input = collation.hold(warmup);
+  try {
+    for (const requests of new Set([1, Math.max(1, Math.floor(maxBatch / rows))])) {
+      const run = async (): Promise<void> => {
+        const joined = collation.join(new Array(requests).fill(input));
+        try {
+          const output = await engine.run(joined.input, new AbortController().signal);
+          const counts = Array.from({ length: requests }, () => ({ count: rows, wanted: false }));
+          collation.split(output, counts, joined.input);
+        } finally {
+          joined.release();
+        }
+      };
+      await Promise.all(Array.from({ length: replicas }, run));
+    }
+  } finally {
+    collation.dispose(input);
+  }
+}
+
+/** What a pool of a kind can be changed to. @throws ArgumentError for something else. */
+export function parseReplacement(
+  kind: PoolSource['kind'],
+  value: Replacement,
+): { source: PoolSource; state?: undefined } | { source?: undefined; state: StateDict } {
+  if (kind === 'program' && hasMethod(value, 'run'))
+    return { source: { kind, program: value as PoolProgram } };
+  if (kind === 'run' && (typeof value === 'function' || hasMethod(value, 'forward')))
+    return { source: { kind, run: value as BatchFunction } };
+  if (typeof value === 'object' && value !== null && !isTensor(value)) {
+    const { file } = value as Partial<ModuleFile>;
+    if (kind === 'module' && file !== undefined && !isTensor(file))
+      return { source: { kind, module: resolveModule(value as ModuleFile) } };
+    const tensors = Object.values(value);
+    if (tensors.length > 0 && tensors.every(isTensor)) return { state: value as StateDict };
+  }
+  const same = { program: 'a program', run: 'a function or Module', module: 'a module file' }[kind];
+  throw invalidArgument('replacement', `${same} or a state dict`, value);
+}

@@ -1,0 +1,122 @@
+/**
+ * What runs the batches of a pool: a program on native threads, or a function on the calling thread.
+ * @module
+ */
+import { ArgumentError } from '../errors.js';
+import type { AnyModule } from '../nn/module.js';
+import { noGrad, tidy, untidy } from '../tensor/context.js';
+import type { Tensor } from '../tensor/tensor.js';
+import type { TensorInput, TensorOutput } from './rows.js';
+
+/** Tensors by name, as `module.stateDict()` returns them. */
+export type StateDict = Readonly<Record<string, Tensor>>;
+
+/** Runs batches, several at once. */
+export interface Engine {
+  /**
+   * Runs a batch.
+   * @throws WorkerDied (as a rejection) when its thread ended: the batch can be repeated.
+   */
+  run(input: unknown, signal: AbortSignal): Promise<unknown>;
+  /** Replaces the weights. No batch runs meanwhile. */
+  loadStateDict(state: StateDict): Promise<void>;
+  /** Frees threads. No batch runs any more. */
+  close(): Promise<void>;
+}
+
+/** A network that runs on native threads: a Program. */
+export interface PoolProgram {
+  run(
+    input: TensorInput,
+    options?: { signal?: AbortSignal | undefined; threads?: number | undefined },
+  ): Promise<TensorOutput>;
+  /** Another handle to the same network and weights, which runs in parallel to this one. */
+  replicate?(): PoolProgram;
+  dispose?(): void;
+  loadStateDict?(state: StateDict): unknown;
+}
+
+/** A function of a batch; it can be asynchronous. */
+export type BatchFunction = (input: never, options: { signal: AbortSignal }) => unknown;
+
+/** Batches of a program. Each replica runs one batch at a time. */
+export class ProgramEngine implements Engine {
+  readonly #program: PoolProgram;
+  readonly #free: PoolProgram[];
+  readonly #threads: number;
+  #isClosed = false;
+
+  constructor(program: PoolProgram, replicas: number, threads: number) {
+    this.#program = program;
+    this.#threads = threads;
+    const more = Array.from({ length: replicas - 1 }, () => program.replicate?.() ?? program);
+    this.#free = [program, ...more];
+  }
+
+  async run(input: unknown, signal: AbortSignal): Promise<unknown> {
+    const replica = this.#free.pop()!;
+    try {
+      let output: Promise<TensorOutput> | undefined;
+      // The tidy block must not stay open while the program runs: that makes every promise of the process slower.
+      untidy(() => {
+        output = replica.run(input as TensorInput, { signal, threads: this.#threads });
+      });
+      return await output;
+    } finally {
+      if (this.#isClosed) this.#dispose(replica);
+      else this.#free.push(replica);
+    }
+  }
+
+  async loadStateDict(state: StateDict): Promise<void> {
+    if (this.#program.loadStateDict === undefined)
+      throw new ArgumentError(
+        'Expected a program that can load a state dict for swap, but that of the pool cannot',
+      );
+    await this.#program.loadStateDict(state);
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    for (const replica of this.#free) this.#dispose(replica);
+  }
+
+  /** The program itself belongs to the user. */
+  #dispose(replica: PoolProgram): void {
+    if (replica !== this.#program) replica.dispose?.();
+  }
+}
+
+/** Batches of a function or module on the calling thread. */
+export class FunctionEngine implements Engine {
+  readonly #run: BatchFunction | AnyModule;
+
+  constructor(run: BatchFunction | AnyModule) {
+    this.#run = run;
+  }
+
+  async run(input: unknown, signal: AbortSignal): Promise<unknown> {
+    const run = this.#run;
+    if (typeof run === 'function') return callBatchFunction(run, input, { signal });
+    return callBatchFunction((batch) => run.forward(batch as never), input, { signal });
+  }
+
+  async loadStateDict(state: StateDict): Promise<void> {
+    if (typeof this.#run === 'function')
+      throw new ArgumentError(
+        'Expected a function for swap but received an object: a state dict needs a pool of a program or a Module',
+      );
+    this.#run.loadStateDict(state);
+  }
+
+  async close(): Promise<void> {}
+}
+
+/** Calls a function of a batch without autograd; disposes the tensors that it creates and does not return. */
+export function callBatchFunction<O>(
+  fn: (input: never, options: O) => unknown,
+  input: unknown,
+  options: O,
+): unknown {
+  return untidy(() => tidy(() => noGrad(() => fn(input as never, options))));
+}

@@ -1,0 +1,181 @@
+/**
+ * Options of a pool and their checks.
+ * @module
+ */
+import { isAbsolute } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { integer, number, oneOf } from '../check/arguments.js';
+import { checkOptions, checkString, optionKeys } from '../check/index.js';
+import { ArgumentError, invalidArgument } from '../errors.js';
+import type { AnyModule } from '../nn/module.js';
+import { getNumThreads } from '../runtime/settings.js';
+import type { BatchFunction, PoolProgram } from './engine.js';
+import type { WorkerModule } from './worker-protocol.js';
+
+/** How requests become batches. */
+export interface BatchingOptions {
+  /**
+   * Most rows of a batch: of the first dimension of its tensors, or values. A request with more rows is a batch by itself.
+   * Default 32.
+   */
+  maxBatch?: number | undefined;
+  /**
+   * Longest time in milliseconds that a request waits for others while a replica is free, counted from the oldest request of a
+   * batch. With 0, batches form only while all replicas are busy; requests of one turn of the event loop
+   * still share a batch. Default 0.
+   */
+  maxDelayMs?: number | undefined;
+  /**
+   * Most requests that wait while all replicas are busy, those whose input is being prepared included. Others are refused
+   * with an OverloadedError. Default 256.
+   */
+  maxQueue?: number | undefined;
+}
+
+/** A function in a file that worker threads run. */
+export interface ModuleFile {
+  /** Absolute path or URL of an ECMAScript module. If it exports a function `loadStateDict(state)`, its weights can be swapped. */
+  file: string | URL;
+  /** Name of the exported function of a batch; it can be asynchronous. Default `'default'`. */
+  export?: string | undefined;
+}
+
+/** Options of {@link createPool}. Exactly one of `program`, `run` and `module` is required. */
+export interface PoolOptions {
+  /** A network that runs on native threads, so that the event loop stays free: the result of `nn.compile`. */
+  program?: PoolProgram | undefined;
+  /**
+   * A module, or a function of a batch, on the calling thread: the event loop waits for it. It runs without autograd, tensors that it
+   * creates and does not return are disposed, and the pool owns what it returns.
+   */
+  run?: BatchFunction | AnyModule | undefined;
+  /** A function of a batch in worker threads, for JavaScript that takes long, such as decoding. */
+  module?: ModuleFile | undefined;
+  /**
+   * What requests consist of. `'tensors'`: a tensor or an array of tensors; those of equal shape (but for the first
+   * dimension) and dtype are concatenated, and every output needs as many rows as the batch. `'values'`: anything; the function gets an array
+   * of them and returns an array of as many results, with an Error for a request that failed. Default `'tensors'`.
+   */
+  inputs?: 'tensors' | 'values' | undefined;
+  /** Number of batches that run at once; for `module`, the number of worker threads. Default 1. */
+  replicas?: number | undefined;
+  /** Threads of an operation in each replica; not for `run`. Default: those of `getNumThreads()`, divided by `replicas`. */
+  threadsPerReplica?: number | undefined;
+  /** Batching and the limit of the queue. */
+  batching?: BatchingOptions | undefined;
+  /** Default for requests: milliseconds until a RequestTimeoutError. Default Infinity. */
+  timeoutMs?: number | undefined;
+  /** An input. Before `createPool` resolves, each replica runs it as a batch of one and as a batch of `maxBatch` inputs. Default: none. */
+  warmup?: unknown;
+  /** Value of the label `pool` of all metrics. Default `'default'`. */
+  name?: string | undefined;
+}
+
+const BATCHING_KEYS = optionKeys('maxBatch', 'maxDelayMs', 'maxQueue');
+const MODULE_KEYS = optionKeys('file', 'export');
+const POOL_KEYS = optionKeys(
+  ...(['program', 'run', 'module', 'inputs', 'replicas', 'threadsPerReplica'] as const),
+  ...(['batching', 'timeoutMs', 'warmup', 'name'] as const),
+);
+
+/** Options of a pool, checked, with defaults. */
+export interface ResolvedPoolOptions {
+  source: PoolSource;
+  inputs: 'tensors' | 'values';
+  replicas: number;
+  threads: number;
+  maxBatch: number;
+  maxDelayMs: number;
+  maxQueue: number;
+  timeoutMs: number;
+  warmup: unknown;
+  name: string;
+}
+
+/** What runs the batches. */
+export type PoolSource =
+  | { kind: 'program'; program: PoolProgram }
+  | { kind: 'run'; run: BatchFunction | AnyModule }
+  | { kind: 'module'; module: WorkerModule };
+
+/** @throws ArgumentError naming the option. */
+export function resolvePoolOptions(options: PoolOptions): ResolvedPoolOptions {
+  const {
+    inputs = 'tensors',
+    replicas = 1,
+    batching = {},
+    name = 'default',
+  } = checkOptions(options, POOL_KEYS);
+  const { maxBatch = 32, maxDelayMs = 0, maxQueue = 256 } = checkOptions(batching, BATCHING_KEYS, 'batching');
+  integer('replicas', replicas, 1);
+  const { threadsPerReplica = Math.max(1, Math.floor(getNumThreads() / replicas)) } = options;
+  const source = resolveSource(options);
+  if (source.kind === 'program' && inputs === 'values')
+    throw new ArgumentError(
+      "Expected 'tensors' for inputs of a pool with a program but received 'values' (string)",
+    );
+  return {
+    source,
+    inputs: oneOf('inputs', ['tensors', 'values'], inputs),
+    replicas,
+    threads: integer('threadsPerReplica', threadsPerReplica, 1),
+    maxBatch: integer('batching.maxBatch', maxBatch, 1),
+    maxDelayMs: number('batching.maxDelayMs', maxDelayMs, { min: 0 }),
+    maxQueue: integer('batching.maxQueue', maxQueue, 1),
+    timeoutMs: checkTimeout(options.timeoutMs ?? Number.POSITIVE_INFINITY),
+    warmup: options.warmup,
+    name: checkString(name, 'name'),
+  };
+}
+
+/** Checks an optional AbortSignal. */
+export function checkSignal(signal: AbortSignal | undefined): void {
+  if (signal !== undefined && !(signal instanceof AbortSignal))
+    throw invalidArgument('signal', 'an AbortSignal', signal);
+}
+
+/** A number of milliseconds above 0; Infinity is none. */
+export function checkTimeout(timeoutMs: number): number {
+  if (timeoutMs === Number.POSITIVE_INFINITY) return timeoutMs;
+  if (typeof timeoutMs === 'number' && timeoutMs > 0) return timeoutMs;
+  throw invalidArgument('timeoutMs', 'a number above 0', timeoutMs);
+}
+
+function resolveSource({ program, run, module }: PoolOptions): PoolSource {
+  const given = Object.entries({ program, run, module }).filter(([, value]) => value !== undefined);
+  if (given.length !== 1) {
+    const names = given.map(([name]) => name).join(' and ') || 'none of them';
+    throw new ArgumentError(
+      `Expected exactly one of program, run and module for options but received ${names}`,
+    );
+  }
+  if (program !== undefined) return { kind: 'program', program: checkProgram(program) };
+  if (run !== undefined) return { kind: 'run', run: checkRun(run) };
+  return { kind: 'module', module: resolveModule(module!) };
+}
+
+/** Whether a value has a method of this name. */
+export function hasMethod(value: unknown, name: string): boolean {
+  return typeof (value as Record<string, unknown> | null | undefined)?.[name] === 'function';
+}
+
+function checkProgram(program: PoolProgram): PoolProgram {
+  if (typeof program === 'object' && hasMethod(program, 'run')) return program;
+  throw invalidArgument('program', 'a Program, the result of nn.compile', program);
+}
+
+/** Checks a function or module. */
+export function checkRun(run: BatchFunction | AnyModule): BatchFunction | AnyModule {
+  if (typeof run === 'function' || hasMethod(run, 'forward')) return run;
+  throw invalidArgument('run', 'a function or a Module', run);
+}
+
+/** Checks the file of a function. */
+export function resolveModule(module: ModuleFile): WorkerModule {
+  const { file, export: name = 'default' } = checkOptions(module, MODULE_KEYS, 'module');
+  checkString(name, 'module.export');
+  if (file instanceof URL) return { url: file.href, name };
+  if (typeof file === 'string' && isAbsolute(file)) return { url: pathToFileURL(file).href, name };
+  if (typeof file === 'string' && URL.canParse(file)) return { url: new URL(file).href, name };
+  throw invalidArgument('module.file', 'a URL or an absolute path', file);
+}

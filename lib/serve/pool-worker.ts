@@ -1,0 +1,81 @@
+/**
+ * The program of a pool's worker threads: loads the module of the user and runs batches. Started by piscina.
+ * @module
+ */
+import { setNumThreads } from '../runtime/settings.js';
+import { noGrad, untidy } from '../tensor/context.js';
+import { Tensor } from '../tensor/tensor.js';
+import { callBatchFunction } from './engine.js';
+import { disposeAll } from './rows.js';
+import {
+  packError,
+  packValue,
+  unpackValue,
+  type WorkerAnswer,
+  type WorkerModule,
+  type WorkerTask,
+  type WorkerWeights,
+} from './worker-protocol.js';
+
+/** Version of the loaded weights; 0: those that the module has by itself. */
+let loaded = 0;
+let threads = 0;
+
+/** Runs a task. It does not throw: a rejected task means that the worker ended. */
+export default async function work(task: WorkerTask): Promise<WorkerAnswer> {
+  try {
+    if (task.threads !== threads) setNumThreads(task.threads);
+    threads = task.threads;
+    const exports = await load(task.module);
+    if (task.weights !== undefined && task.weights.version !== loaded)
+      await loadWeights(exports, task.weights);
+    if (task.input === undefined) return { output: undefined };
+    return { output: await runBatch(exports[task.module.name] as (input: never) => unknown, task.input) };
+  } catch (error) {
+    return { error: packError(error) };
+  }
+}
+
+async function load({ url, name }: WorkerModule): Promise<Record<string, unknown>> {
+  const exports = (await import(url)) as Record<string, unknown>;
+  if (typeof exports[name] !== 'function') {
+    const functions = Object.keys(exports).filter((key) => typeof exports[key] === 'function');
+    throw new TypeError(
+      `Expected a function for the export ${name} of ${url}; the module exports the functions ${functions.join(', ') || 'none'}`,
+    );
+  }
+  return exports;
+}
+
+async function loadWeights(
+  exports: Record<string, unknown>,
+  { version, state }: WorkerWeights,
+): Promise<void> {
+  const { loadStateDict } = exports;
+  if (typeof loadStateDict !== 'function')
+    throw new TypeError(
+      'Expected a function loadStateDict(state) among the exports of the module, to swap its weights, but there is none',
+    );
+  const tensors: Record<string, Tensor> = {};
+  try {
+    for (const [name, handle] of Object.entries(state)) tensors[name] = Tensor.fromHandle(handle);
+    await noGrad(() => loadStateDict(tensors));
+    loaded = version;
+  } finally {
+    for (const tensor of Object.values(tensors)) tensor.dispose();
+  }
+}
+
+async function runBatch(fn: (input: never) => unknown, packed: unknown): Promise<unknown> {
+  const input = untidy(() => unpackValue(packed));
+  try {
+    const output = await callBatchFunction(fn, input, undefined);
+    try {
+      return packValue(output); // The handles keep the memory.
+    } finally {
+      disposeAll(output);
+    }
+  } finally {
+    disposeAll(input);
+  }
+}

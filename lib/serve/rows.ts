@@ -1,0 +1,144 @@
+/**
+ * Tensors of requests as one batch, and the rows of a batch as results of its requests.
+ * @module
+ */
+import { invalidArgument, ShapeError } from '../errors.js';
+import { noGrad, tensorsIn, untidy } from '../tensor/context.js';
+import { cat } from '../tensor/join.js';
+import { isTensor, type Tensor } from '../tensor/tensor.js';
+
+/** A tensor, or several as an array: the inputs of a network. */
+export type TensorInput = Tensor | readonly Tensor[];
+/** What a network can return: a tensor, or several as an array or by name. */
+export type TensorOutput = Tensor | readonly Tensor[] | Readonly<Record<string, Tensor>>;
+
+/** A batch that is joined from requests. */
+export interface Joined {
+  /** In the form of a request's input. */
+  input: TensorInput;
+  /** Disposes what the join created. */
+  release: () => void;
+}
+
+/** The tensors of an input or output. */
+export function tensorsOf(value: TensorInput | TensorOutput): Tensor[] {
+  if (isTensor(value)) return [value];
+  return Array.isArray(value) ? [...value] : Object.values(value as Record<string, Tensor>);
+}
+
+/** The same structure with other tensors. */
+function mapTensors(value: TensorOutput, change: (tensor: Tensor) => Tensor): TensorOutput {
+  if (isTensor(value)) return change(value);
+  if (Array.isArray(value)) return value.map(change);
+  return Object.fromEntries(Object.entries(value).map(([name, tensor]) => [name, change(tensor)]));
+}
+
+/** Disposes the tensors in a value, whatever it is. */
+export function disposeAll(value: unknown): void {
+  for (const tensor of tensorsIn(value)) tensor.dispose();
+}
+
+/**
+ * The number of rows of an input, and a key that is equal for inputs that can be joined.
+ * @throws ArgumentError for something else than tensors; ShapeError for a tensor without rows, or inputs with different
+ * numbers of rows.
+ */
+export function describeInput(input: TensorInput): { rows: number; key: string } {
+  const isList = Array.isArray(input);
+  const tensors: readonly unknown[] = isList ? input : [input];
+  if (tensors.length === 0) throw invalidArgument('input', 'a Tensor or an array of at least one', input);
+  let rows: number | undefined;
+  let key = isList ? 'list' : 'one';
+  for (const [i, tensor] of tensors.entries()) {
+    const name = isList ? `input[${i}]` : 'input';
+    if (!isTensor(tensor)) throw invalidArgument(name, 'a Tensor', tensor);
+    const { shape, dtype, device } = tensor;
+    const [count, ...rest] = shape;
+    if (count === undefined || count === 0)
+      throw new ShapeError(`Expected [rows, ...] with at least one row for ${name} but received [${shape}]`);
+    rows ??= count;
+    if (count !== rows)
+      throw new ShapeError(`Expected ${rows} rows, as in input[0], for ${name} but received ${count}`);
+    key += `;${dtype},${device},${rest}`;
+  }
+  return { rows: rows!, key };
+}
+
+/** Other handles to the same tensors, outside any tidy block and without autograd: the caller can dispose its own. */
+export function holdInput(input: TensorInput): TensorInput {
+  return untidy(() => mapTensors(input, (tensor) => tensor.detach())) as TensorInput;
+}
+
+/** Inputs of requests as one batch. */
+export function joinInputs(inputs: readonly TensorInput[]): Joined {
+  const [first] = inputs;
+  if (inputs.length === 1) return { input: first!, release: () => {} };
+  const join = (tensors: Tensor[]): Tensor => untidy(() => noGrad(() => cat(tensors)));
+  const input = isTensor(first)
+    ? join(inputs as Tensor[])
+    : (first as readonly Tensor[]).map((_, i) => join(inputs.map((input) => (input as Tensor[])[i]!)));
+  return { input, release: () => disposeAll(input) };
+}
+
+/**
+ * Splits the output of a batch into the outputs of its requests, which are copies: an output that lives long does not keep the
+ * memory of the batch. The output of a batch with one request is returned as it is. Disposes the output of the batch.
+ * @param rows - The rows of each request, and whether it still needs its result.
+ * @returns A result for each request; undefined if it is not wanted.
+ * @param input - The batch: an output that is the same tensor is copied.
+ * @throws ShapeError when the output does not have a row for each row of the batch; ArgumentError when it is not made of tensors.
+ */
+export function splitOutput(
+  output: TensorOutput,
+  rows: readonly { count: number; wanted: boolean }[],
+  input: TensorInput,
+): (TensorOutput | undefined)[] {
+  const inputs = new Set(tensorsOf(input));
+  const tensors = checkOutput(output);
+  const total = rows.reduce((sum, { count }) => sum + count, 0);
+  const release = () => {
+    for (const tensor of tensors) if (!inputs.has(tensor)) tensor.dispose();
+  };
+  for (const { shape } of tensors) {
+    if (shape[0] === total) continue;
+    release();
+    throw new ShapeError(
+      `Expected [${total}, ...], a row for each input row, for the output but received [${shape}]`,
+    );
+  }
+  if (rows.length === 1 && rows[0]!.wanted && !tensors.some((tensor) => inputs.has(tensor))) return [output];
+  let start = 0;
+  const parts = untidy(() =>
+    noGrad(() =>
+      rows.map(({ count, wanted }) => {
+        const from = start;
+        start += count;
+        return wanted ? mapTensors(output, (tensor) => copyRows(tensor, from, count)) : undefined;
+      }),
+    ),
+  );
+  release();
+  return parts;
+}
+
+/** @throws ArgumentError when an output is not made of tensors. */
+function checkOutput(output: TensorOutput): Tensor[] {
+  const expected = 'a Tensor, an array or a record of them';
+  if (typeof output !== 'object' || output === null) throw invalidArgument('the output', expected, output);
+  const tensors = tensorsOf(output);
+  if (tensors.length === 0 || !tensors.every(isTensor)) throw invalidArgument('the output', expected, output);
+  return tensors;
+}
+
+function copyRows(tensor: Tensor, start: number, count: number): Tensor {
+  using rows = tensor.narrow(0, start, count);
+  return rows.clone();
+}
+
+/** The tensors of an output as tensors of the caller's tidy block. Disposes the given ones. */
+export function adoptOutput(output: TensorOutput): TensorOutput {
+  return mapTensors(output, (tensor) => {
+    using own = tensor;
+    return own.detach();
+  });
+}

@@ -1,0 +1,37 @@
+// Functions that the tests of worker threads run. The package is loaded as its users load it.
+import { isMainThread, threadId } from 'node:worker_threads';
+import { DatasetError, nn, noGrad } from '../../../dist/index.js';
+
+const layer = new nn.Linear(3, 2, { bias: false });
+noGrad(() => layer.weight.fill_(1));
+
+/** [rows, 3] to [rows, 2]: sums of rows. A row that begins with -1 ends the thread; one with -2 throws in a timer. */
+export default function forward(x) {
+  const first = x.select(1, 0).arraySync();
+  if (first.includes(-1)) process.exit(1);
+  if (first.includes(-2)) {
+    setTimeout(() => {
+      throw new Error('in a timer');
+    });
+    return new Promise(() => {});
+  }
+  if (first.includes(-3)) throw new DatasetError('not a picture');
+  if (first.includes(-4)) throw Object.assign(new Error('busy'), { name: 'CustomError', code: 'EBUSY' });
+  return layer.forward(x);
+}
+
+export function loadStateDict(state) {
+  layer.loadStateDict(state);
+}
+
+/** Values of several kinds. */
+export async function describeValues(values) {
+  return values.map((value) => {
+    if (value === 'bad') return new DatasetError('a bad value');
+    if (value === 'thread') return { threadId, isMainThread };
+    if (value instanceof Uint8Array) return value.length;
+    return { twice: value.tensor.mul(2), name: value.name };
+  });
+}
+
+export const notAFunction = 5;
