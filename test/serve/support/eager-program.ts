@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
-import { nn, noGrad, type serve, type Tensor, tidy } from '../../../lib/index.js';
+import { nn, noGrad, type serve, type Tensor, tensor, tidy } from '../../../lib/index.js';
 
 /** A program that computes with a module, in a later turn of the event loop. */
 export class EagerProgram implements serve.PoolProgram {
@@ -56,4 +56,18 @@ export function sumTimes(factor: number): nn.Linear {
   const layer = new nn.Linear(3, 2, { bias: false });
   noGrad(() => layer.weight.fill_(factor));
   return layer;
+}
+
+/** One row, of 1, 2, 3 unless given. */
+export const row = (...values: number[]): Tensor => tensor([values.length === 0 ? [1, 2, 3] : values]);
+
+/** The values of a tensor, which it disposes. */
+export function valuesOf(y: Tensor): unknown {
+  using own = y;
+  return own.arraySync();
+}
+
+/** The values that a request was answered with, or the code or name of its error. */
+export function settled(promise: Promise<Tensor>): Promise<unknown> {
+  return promise.then(valuesOf, (error: Error & { code?: string }) => error.code ?? error.name);
 }
