@@ -30,7 +30,7 @@ export const LIB = {
   optim: ['ops', 'tensor', 'check', 'errors'],
   nn: ['ops', 'runtime', 'tensor', 'check', 'text', 'errors'],
   run: ['ops', 'runtime', 'files', 'types:tensor', 'check', 'errors'],
-  models: ['nn', 'types:tensor', 'check', 'errors'],
+  models: ['nn', 'tensor', 'check', 'errors'],
   train: ['types:nn', 'optim', 'run', 'runtime', 'formats', 'files', 'ops', 'tensor', 'check', 'errors'],
   report: ['nn', 'types:data', 'types:train', 'run', 'files', 'check', 'text', 'errors'],
   serve: ['models', 'types:nn', 'data', 'train', 'run', 'runtime', 'formats', 'tensor', 'check', 'errors'],

@@ -1,10 +1,11 @@
 /**
- * The article's two networks for 128x128 images: AlexNet, and AlexNet-DY, whose last three convolutions are dynamic.
+ * The article's two networks for 128x128 images: AlexNet, and AlexNet-DY, whose last three convolutions are dynamic. Also a wider
+ * AlexNet with as many parameters as AlexNet-DY, as a control.
  * @module
  */
 
-import { integer } from '../check/arguments.js';
-import { checkOptions, optionKeys, type RequiredOptions } from '../check/index.js';
+import { integer, number } from '../check/arguments.js';
+import { checkOptions, dropUndefined, optionKeys, type RequiredOptions } from '../check/index.js';
 import { ReLU } from '../nn/activations.js';
 import { DynamicConv2d } from '../nn/dynamic-conv.js';
 import { constant_, kaimingNormal_ } from '../nn/init.js';
@@ -13,6 +14,7 @@ import { Module } from '../nn/module.js';
 import { BatchNorm2d } from '../nn/norm.js';
 import { MaxPool2d } from '../nn/pool.js';
 import { Dropout, Sequential } from '../nn/simple.js';
+import { noGrad } from '../tensor/context.js';
 import type { Tensor } from '../tensor/tensor.js';
 
 /** Options of {@link alexnet}. */
@@ -23,10 +25,24 @@ export interface AlexNetOptions {
   inChannels?: number | undefined;
   /** Dropout before the second and the third linear layer. Default 0.5. */
   dropout?: number | undefined;
+  /** Output channels of the third and of the fourth convolution. Default 192; 309 in {@link alexnetWide}. */
+  middleChannels?: number | undefined;
+  /**
+   * Factor on the initial weights of the three linear layers, which no normalisation follows. With the default, their outputs are so large that
+   * a learning rate of 0.1 is unstable: the loss rises to more than 50 in the first steps. 0.4 gives the scale of
+   * PyTorch's default initialisation, with which it does not rise. Default 1.
+   */
+  classifierGain?: number | undefined;
 }
 
 /** @internal */
-export const ALEX_NET_KEYS = optionKeys('numClasses', 'inChannels', 'dropout');
+export const ALEX_NET_KEYS = optionKeys(
+  'numClasses',
+  'inChannels',
+  'dropout',
+  'middleChannels',
+  'classifierGain',
+);
 
 /** Options of {@link alexnetDy}. */
 export interface AlexNetDyOptions extends AlexNetOptions {
@@ -34,17 +50,19 @@ export interface AlexNetDyOptions extends AlexNetOptions {
   numExperts?: number | undefined;
   /** Initial softmax temperature. Default 30. */
   temperature?: number | undefined;
+  /** Factor on the initial experts, see {@link DynamicConv2d}. Default 1. */
+  initGain?: number | undefined;
 }
 
 /** @internal */
-export const ALEX_NET_DY_KEYS = optionKeys(...ALEX_NET_KEYS, 'numExperts', 'temperature');
+export const ALEX_NET_DY_KEYS = optionKeys(...ALEX_NET_KEYS, 'numExperts', 'temperature', 'initGain');
 
-/** The convolutions, in order. `pool`: followed by 3x3 max pooling with stride 2. */
+/** The convolutions, in order. `out`: null for the middle channels; `pool`: followed by 3x3 max pooling with stride 2. */
 const CONVS = [
   { out: 48, kernel: 11, stride: 4, padding: 5, pool: true, dynamic: false },
   { out: 128, kernel: 5, stride: 1, padding: 2, pool: true, dynamic: false },
-  { out: 192, kernel: 3, stride: 1, padding: 1, pool: false, dynamic: true },
-  { out: 192, kernel: 3, stride: 1, padding: 1, pool: false, dynamic: true },
+  { out: null, kernel: 3, stride: 1, padding: 1, pool: false, dynamic: true },
+  { out: null, kernel: 3, stride: 1, padding: 1, pool: false, dynamic: true },
   { out: 128, kernel: 3, stride: 1, padding: 1, pool: true, dynamic: true },
 ] as const;
 
@@ -52,7 +70,10 @@ const CONVS = [
 const FEATURES = 128 * 3 * 3;
 const HIDDEN = 2048;
 
-type DynamicOptions = RequiredOptions<Pick<AlexNetDyOptions, 'numExperts' | 'temperature'>>;
+/** Middle channels with which AlexNet has 0.01 % more parameters than AlexNet-DY with two experts. */
+const WIDE = 309;
+
+type DynamicOptions = RequiredOptions<Pick<AlexNetDyOptions, 'numExperts' | 'temperature' | 'initGain'>>;
 
 /** AlexNet with batch norm for 128x128 images, static or dynamic. [B, 3, 128, 128] -> logits [B, numClasses]. */
 export class AlexNet extends Module {
@@ -63,11 +84,20 @@ export class AlexNet extends Module {
 
   constructor(options: AlexNetOptions, dynamic: DynamicOptions | null) {
     super();
-    const { numClasses = 10, inChannels = 3, dropout = 0.5 } = checkOptions(options, ALEX_NET_KEYS);
+    const {
+      numClasses = 10,
+      inChannels = 3,
+      dropout = 0.5,
+      middleChannels = 192,
+      classifierGain = 1,
+    } = checkOptions(options, ALEX_NET_KEYS);
     integer('numClasses', numClasses, 1);
+    integer('middleChannels', middleChannels, 1);
+    number('classifierGain', classifierGain);
     const layers: Module[] = [];
     let channels = integer('inChannels', inChannels, 1);
-    for (const { out, kernel, stride, padding, pool, dynamic: canMix } of CONVS) {
+    for (const { out: fixed, kernel, stride, padding, pool, dynamic: canMix } of CONVS) {
+      const out = fixed ?? middleChannels;
       const options = { stride, padding };
       layers.push(
         canMix && dynamic !== null
@@ -80,20 +110,24 @@ export class AlexNet extends Module {
       channels = out;
     }
     this.features = new Sequential(...layers);
-    this.classifier = new Sequential(
+    // In the order of the layers, in which they draw random numbers.
+    const [first, second, head] = [
       new Linear(FEATURES, HIDDEN),
-      new ReLU(),
-      new Dropout(dropout),
       new Linear(HIDDEN, HIDDEN),
-      new ReLU(),
-      new Dropout(dropout),
       new Linear(HIDDEN, numClasses),
+    ];
+    this.classifier = new Sequential(
+      ...[first, new ReLU(), new Dropout(dropout)],
+      ...[second, new ReLU(), new Dropout(dropout)],
+      head,
     );
     this.apply((module) => {
       if (!(module instanceof Conv2d || module instanceof Linear)) return;
       kaimingNormal_(module.weight, { nonlinearity: 'relu' });
       if (module.bias !== null) constant_(module.bias, 0);
     });
+    if (classifierGain !== 1)
+      noGrad(() => [first, second, head].forEach(({ weight }) => void weight.mul_(classifierGain)));
   }
 
   forward(input: Tensor): Tensor {
@@ -115,6 +149,14 @@ export function alexnet(options: AlexNetOptions = {}): AlexNet {
  * @see https://arxiv.org/abs/1912.03458
  */
 export function alexnetDy(options: AlexNetDyOptions = {}): AlexNet {
-  const { numExperts = 2, temperature = 30, ...rest } = checkOptions(options, ALEX_NET_DY_KEYS);
-  return new AlexNet(rest, { numExperts, temperature });
+  const { numExperts = 2, temperature = 30, initGain = 1, ...rest } = checkOptions(options, ALEX_NET_DY_KEYS);
+  return new AlexNet(rest, { numExperts, temperature, initGain });
+}
+
+/**
+ * AlexNet with 309 instead of 192 channels in the middle: 8,323,241 parameters and 1,844 batch-norm statistics for 10 classes, as many as
+ * {@link alexnetDy} has. It shows whether more parameters alone explain a difference.
+ */
+export function alexnetWide(options: AlexNetOptions = {}): AlexNet {
+  return new AlexNet({ middleChannels: WIDE, ...dropUndefined(options) }, null);
 }

@@ -8,7 +8,14 @@ import type { Module } from '../nn/module.js';
 import { MODEL_NAMES, type ModelName } from './names.js';
 import { MODEL_KEYS, type ModelOptions, REGISTRY } from './registry.js';
 
-export { AlexNet, type AlexNetDyOptions, type AlexNetOptions, alexnet, alexnetDy } from './alexnet.js';
+export {
+  AlexNet,
+  type AlexNetDyOptions,
+  type AlexNetOptions,
+  alexnet,
+  alexnetDy,
+  alexnetWide,
+} from './alexnet.js';
 export type { ClassifierOptions } from './blocks/options.js';
 export {
   MobileNetV3,
@@ -35,7 +42,7 @@ export {
 } from './resnet.js';
 
 /** Options of dynamic convolutions, which networks without them ignore. */
-const DYNAMIC: ReadonlySet<string> = new Set(['numExperts', 'temperature']);
+const DYNAMIC: ReadonlySet<string> = new Set(['numExperts', 'temperature', 'initGain']);
 
 /** Names for {@link create}. */
 export function list(): ModelName[] {
@@ -43,7 +50,7 @@ export function list(): ModelName[] {
 }
 
 /**
- * Creates a network by name. Networks without dynamic convolutions ignore `numExperts` and `temperature`, so that the same
+ * Creates a network by name. Networks without dynamic convolutions ignore `numExperts`, `temperature` and `initGain`, so that the same
  * options serve a network and its dynamic form.
  * @throws ArgumentError for an unknown name, listing the known ones, and for an option that the network does not have.
  * @example models.create('resnet18', { numClasses: 10 })

@@ -7,6 +7,7 @@
 export const IMAGE_SIZES = {
   alexnet: 128,
   'alexnet-dy': 128,
+  'alexnet-wide': 128,
   resnet10: 224,
   resnet18: 224,
   resnet34: 224,

@@ -4,7 +4,14 @@
  */
 import { optionKeys } from '../check/index.js';
 import type { Module } from '../nn/module.js';
-import { ALEX_NET_DY_KEYS, ALEX_NET_KEYS, type AlexNetDyOptions, alexnet, alexnetDy } from './alexnet.js';
+import {
+  ALEX_NET_DY_KEYS,
+  ALEX_NET_KEYS,
+  type AlexNetDyOptions,
+  alexnet,
+  alexnetDy,
+  alexnetWide,
+} from './alexnet.js';
 import {
   MOBILENET_V3_KEYS,
   type MobileNetV3Options,
@@ -36,6 +43,7 @@ const mobileNetV3 = (create: (options: MobileNetV3Options) => Module): Entry => 
 export const REGISTRY: Readonly<Record<ModelName, Entry>> = {
   alexnet: { create: alexnet, keys: ALEX_NET_KEYS },
   'alexnet-dy': { create: alexnetDy, keys: ALEX_NET_DY_KEYS },
+  'alexnet-wide': { create: alexnetWide, keys: ALEX_NET_KEYS },
   resnet10: resNet(resnet.resnet10),
   resnet18: resNet(resnet.resnet18),
   resnet34: resNet(resnet.resnet34),
@@ -58,6 +66,9 @@ export const MODEL_KEYS = optionKeys(
   'dropout',
   'numExperts',
   'temperature',
+  'initGain',
+  'middleChannels',
+  'classifierGain',
   'zeroInitResidual',
   'groups',
   'widthPerGroup',

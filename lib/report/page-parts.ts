@@ -6,8 +6,8 @@
 import type { RunData } from '../run/records.js';
 import { formatCount, formatDuration } from '../text.js';
 import { type Content, html, type Markup } from './html.js';
-import type { MeanInterval } from './statistics.js';
-import { type ComparisonRow, comparisonNote, comparisonText } from './table.js';
+import type { ComparisonRow } from './rows.js';
+import { comparisonNote, comparisonText } from './table.js';
 import { cssColour } from './theme.js';
 
 /** Keys of the configuration by importance; other keys follow. */
@@ -41,51 +41,6 @@ export function cards(rows: readonly ComparisonRow[]): Markup[] {
 <div class="more">${more.join(' \u00b7 ')}</div>
 </div>`;
   });
-}
-
-/** A summary of the comparison of two models; null for any other number of models. */
-export function finding(rows: readonly ComparisonRow[]): string | null {
-  const [first, second] = rows;
-  if (rows.length !== 2 || !first || !second) return null;
-  const tested = first.testAccuracy !== null && second.testAccuracy !== null;
-  const accuracyOf = (row: ComparisonRow) => (tested ? row.testAccuracy : row.bestValAccuracy);
-  const [a, b] = [accuracyOf(first), accuracyOf(second)];
-  if (!a || !b) return null;
-  const [low, high] = a.mean <= b.mean ? [first, second] : [second, first];
-  const points = 100 * Math.abs(a.mean - b.mean);
-  const extra = (100 * (high.parameters - low.parameters)) / low.parameters;
-  const size =
-    Math.abs(extra) < 0.05
-      ? 'as many parameters'
-      : `${Math.abs(extra).toFixed(1)} % ${extra > 0 ? 'more' : 'fewer'} parameters`;
-  const where = tested ? 'on the test images' : 'at its best';
-  const unfinished = rows.filter(({ finished }) => !finished);
-  return [
-    `${high.model} is ${points.toFixed(2)} points above ${low.model} ${where}, with ${size}.`,
-    uncertainty(accuracyOf(high)!, accuracyOf(low)!, Math.min(first.images, second.images)),
-    ...unfinished.map(
-      ({ model, epochs, plannedEpochs }) =>
-        `${model} is not finished: ${Math.min(...epochs)} of ${plannedEpochs} epochs.`,
-    ),
-  ]
-    .filter(Boolean)
-    .join(' ');
-}
-
-/** The confidence interval of the difference of two accuracies. */
-function uncertainty(high: MeanInterval, low: MeanInterval, images: number): string {
-  if (high.halfWidth !== null && low.halfWidth !== null) {
-    const overlap = high.mean - high.halfWidth <= low.mean + low.halfWidth;
-    return overlap ? 'The 95 % intervals of the two overlap: other seeds may turn it round.' : '';
-  }
-  // With one run per model, the interval follows from the number of images: the variance of a share of n images is p (1 - p) / n.
-  if (images === 0) return '';
-  const variance = [high, low].reduce((sum, { mean }) => sum + (mean * (1 - mean)) / images, 0);
-  const half = 1.96 * Math.sqrt(variance);
-  const interval = `95 % interval of the difference from the number of images (${formatCount(images)}): \u00b1${(100 * half).toFixed(2)} points`;
-  return high.mean - low.mean <= half
-    ? `${interval}, so it may be chance.`
-    : `${interval}; other seeds may differ by more.`;
 }
 
 /** Which images chose the best epoch of every run, in a sentence. */

@@ -16,10 +16,11 @@ import { groupsOf, type RunGroup } from './groups.js';
 import { type Content, html, Markup } from './html.js';
 import { expertsChart, scheduleChart, stepsChart } from './page-charts.js';
 import type { PageChart, PageData } from './page-data.js';
-import { cards, comparisonTable, configTable, environmentTable, finding } from './page-parts.js';
+import { cards, comparisonTable, configTable, environmentTable } from './page-parts.js';
 import { PAGE_STYLE } from './page-style.js';
 import { columnHeight } from './panels.js';
-import { type ComparisonRow, comparisonOf } from './table.js';
+import type { ComparisonRow } from './rows.js';
+import { comparisonOf } from './table.js';
 import {
   chartTheme,
   cssColour,
@@ -250,7 +251,7 @@ export async function page(runs: readonly RunData[], options: PageOptions = {}):
 /** {@link page} of runs that have been checked. */
 export async function renderPage(list: readonly RunData[], heading?: string): Promise<string> {
   const groups = groupsOf(list);
-  const { rows } = comparisonOf(groups);
+  const { rows, findings } = comparisonOf(groups);
   const datasets = [...new Set(list.map(({ config }) => config.dataset))].join(', ');
   const title = heading ?? `${groups.map(({ label }) => label).join(' and ')} on ${datasets}`;
   const made = new Page();
@@ -259,7 +260,6 @@ export async function renderPage(list: readonly RunData[], heading?: string): Pr
   const hashes = texts.map((text) => `'sha256-${createHash('sha256').update(text).digest('base64')}'`);
   const policy = `default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src ${hashes.join(' ')}; base-uri 'none'; form-action 'none'`;
   const data: PageData = { charts: made.charts, schemes: schemes() };
-  const found = finding(rows);
   const count = list.length === 1 ? 'one run' : `${list.length} runs`;
   const versions = [...new Set(list.flatMap(({ environment }) => environment?.dyconv ?? []))].join(', ');
   return html`<!doctype html>
@@ -272,7 +272,7 @@ export async function renderPage(list: readonly RunData[], heading?: string): Pr
 <style>${new Markup(PAGE_STYLE)}</style>
 </head>
 <body>
-<header><h1>${title}</h1><p>${count}, ${datasets}</p>${found && html`<p class="finding">${found}</p>`}</header>
+<header><h1>${title}</h1><p>${count}, ${datasets}</p>${findings.map((text) => html`<p class="finding">${text}</p>`)}</header>
 <main>
 <div class="cards">${cards(rows)}</div>
 ${made.sections}</main>

@@ -83,3 +83,21 @@ export function meanInterval(values: readonly number[], confidence = 0.95): Mean
   const std = Math.sqrt(variance);
   return { count, mean, std, halfWidth: (studentT(count - 1, confidence) * std) / Math.sqrt(count) };
 }
+
+/**
+ * The difference of two means with half the width of its 95 % interval, by Welch's t: the deviations of the two may differ.
+ * @returns null unless both means are of at least two values
+ * @see Welch, The generalization of Student's problem when several different population variances are involved, Biometrika 1947
+ */
+export function differenceInterval(
+  a: MeanInterval,
+  b: MeanInterval,
+): { difference: number; halfWidth: number } | null {
+  if (a.std === null || b.std === null) return null;
+  const difference = a.mean - b.mean;
+  const [va, vb] = [a.std ** 2 / a.count, b.std ** 2 / b.count];
+  if (va + vb === 0) return { difference, halfWidth: 0 };
+  // Rounded down, which makes the interval a little wider.
+  const degrees = Math.floor((va + vb) ** 2 / (va ** 2 / (a.count - 1) + vb ** 2 / (b.count - 1)));
+  return { difference, halfWidth: studentT(Math.max(1, degrees)) * Math.sqrt(va + vb) };
+}

@@ -86,6 +86,8 @@ export interface EvaluationRecord extends LossAndAccuracy {
   classes: string[];
   /** Images per true class (row) and predicted class (column). */
   confusion: number[][];
+  /** The same weights with the attention of every image replaced by its mean over the images. Absent unless measured. */
+  collapsed?: LossAndAccuracy | undefined;
 }
 
 /** A line of `metrics.jsonl`. */

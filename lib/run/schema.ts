@@ -203,6 +203,7 @@ function records(measured: Schema<number>) {
       images: integer(0),
       imagesPerSecond: measured,
       ...metrics,
+      collapsed: v.optional(lossAndAccuracy),
     }),
     fitting(({ classes, confusion }) =>
       isSquare(confusion, classes.length)

@@ -46,7 +46,7 @@ export function resolveDevice(device) {
  * @returns {Draft}
  */
 export function configOf(options, { trainSet, valSet }) {
-  const { dataset, dataDir, batchSize, numExperts, limitTrain, limitTest, valSplit, crop, padding } = options;
+  const { dataset, dataDir, batchSize, limitTrain, limitTest, valSplit, crop, padding } = options;
   const trainImages = Math.min(trainSet.length, limitTrain ?? trainSet.length);
   if (batchSize > trainImages) {
     throw new ArgumentError(
@@ -56,7 +56,7 @@ export function configOf(options, { trainSet, valSet }) {
   const device = resolveDevice(options.device);
   return {
     ...configFields(TRAIN_OPTIONS, options),
-    modelOptions: { numClasses: trainSet.classes.length, numExperts },
+    modelOptions: { numClasses: trainSet.classes.length, ...modelOptions(options) },
     dataDir: dataset === 'bundled' ? null : dataDir,
     classes: [...trainSet.classes],
     trainImages,
@@ -67,6 +67,14 @@ export function configOf(options, { trainSet, valSet }) {
     padding: crop === 'padded' ? (padding ?? DEFAULT_PADDING) : null,
     augmentOn: augmentOn(options, device),
   };
+}
+
+/**
+ * Gains of 1 are left out: a configuration is then equal to those of older runs.
+ * @param {Pick<TrainOptions, 'numExperts' | 'initGain' | 'classifierGain'>} options
+ */
+function modelOptions({ numExperts, initGain, classifierGain }) {
+  return { numExperts, ...(initGain !== 1 && { initGain }), ...(classifierGain !== 1 && { classifierGain }) };
 }
 
 /** @param {Pick<TrainOptions, 'augmentOn'>} options @param {Device} device @returns {'cpu' | 'device'} */
@@ -84,7 +92,7 @@ function augmentOn({ augmentOn: where }, device) {
 export function completeConfig(draft, model) {
   const config = { ...draft, parameters: train.countParameters(model) };
   if (train.getTemperature(model) !== null) return config;
-  const { numExperts: _, ...modelOptions } = draft.modelOptions;
+  const { numExperts: _, initGain: __, ...modelOptions } = draft.modelOptions;
   return { ...config, modelOptions, temperature: null };
 }
 

@@ -4,13 +4,22 @@
  */
 import { rm } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { report, serve, TrainingError, train } from '../../dist/index.js';
+import {
+  ArgumentError,
+  DynamicConv2d,
+  report,
+  serve,
+  TrainingError,
+  tensor,
+  train,
+} from '../../dist/index.js';
 import { resolveDevice } from './config.js';
 import { isUnsplit, loadDataset, loadSplits } from './datasets.js';
 import { lossOf, testLoader } from './training.js';
 
 /** @import { InMemoryDataset } from '../../dist/data/dataset.js' */
-/** @import { Device } from '../../dist/index.js' */
+/** @import { Device, nn, Tensor } from '../../dist/index.js' */
+/** @import { BatchSource, EvaluateOptions } from '../../dist/train/index.js' */
 /** @import { SourceOptions } from './datasets.js' */
 /** @import { RunConfig, RunDirectory } from '../../dist/train/index.js' */
 
@@ -41,7 +50,8 @@ export async function loadTestSet(config, options) {
  * Measures a checkpoint on test images; leaves `evaluation.json`, `predictions.png` and `mistakes.png` in the run directory.
  * @param {RunDirectory} run
  * @param {InMemoryDataset} set
- * @param {{ checkpoint: string, device?: 'auto' | Device | undefined, limitTest?: number | undefined }} options - Default limit: as in training.
+ * @param {{ checkpoint: string, device?: 'auto' | Device | undefined, limitTest?: number | undefined, collapseExperts?: boolean }} options -
+ *   Default limit: as in training. `collapseExperts`: measure again with the mean attention.
  */
 export async function evaluateRun(run, set, options) {
   const { checkpoint } = options;
@@ -50,25 +60,68 @@ export async function evaluateRun(run, set, options) {
   const classifier = await serve.loadClassifier(run.path, { checkpoint, device });
   const { model } = classifier;
   const config = { ...classifier.config, device };
+  const loader = () => testLoader({ ...config, limitTest: options.limitTest ?? config.limitTest }, set);
+  const settings = { loss: lossOf(config), autocast: config.autocast ?? undefined };
   try {
-    const { predictions = [], ...result } = await train.evaluate(
-      model,
-      testLoader({ ...config, limitTest: options.limitTest ?? config.limitTest }, set),
-      {
-        loss: lossOf(config),
-        autocast: config.autocast ?? undefined,
-        predictions: true,
-      },
-    );
+    const layers = options.collapseExperts ? startCollapse(model) : null;
+    const measured = await train.evaluate(model, loader(), { ...settings, predictions: true });
+    const { predictions = [], ...result } = measured;
+    const collapsed = layers && (await evaluateCollapsed(layers, model, loader(), settings));
     const { loss, accuracy, images, imagesPerSecond, confusion } = result;
     const { classes } = config;
-    await run.writeEvaluation({ checkpoint, loss, accuracy, images, imagesPerSecond, classes, confusion });
+    await run.writeEvaluation({
+      ...{ checkpoint, loss, accuracy, images, imagesPerSecond, classes, confusion },
+      ...(collapsed && { collapsed: { loss: collapsed.loss, accuracy: collapsed.accuracy } }),
+    });
     await report.writePredictions(run.file('predictions.png'), { set, predictions });
     const mistakes = run.file('mistakes.png');
     const shown = await report.writePredictions(mistakes, { set, predictions, show: 'mistakes' });
     if (shown === 0) await rm(mistakes, { force: true });
-    return { config, result };
+    return { config, result, collapsed };
   } finally {
     classifier.dispose();
+  }
+}
+
+/** Has all dynamic layers count their attention. @param {nn.Module} model @throws {ArgumentError} if there are none. */
+function startCollapse(model) {
+  const layers = [...model.namedModules()].flatMap(([name, module]) =>
+    module instanceof DynamicConv2d ? [{ name, layer: module }] : [],
+  );
+  if (layers.length === 0)
+    throw new ArgumentError(
+      'Expected a model with dynamic layers for --collapse-experts but received one without',
+    );
+  for (const { layer } of layers) {
+    layer.resetExpertUsage();
+    layer.tracksUsage = true;
+  }
+  return layers;
+}
+
+/**
+ * Measures a model with the attention of all images replaced by its mean over the images of the pass before: what an ordinary convolution with the
+ * mean of the experts computes.
+ * @param {ReturnType<typeof startCollapse>} layers
+ * @param {nn.Module} model
+ * @param {BatchSource} loader
+ * @param {EvaluateOptions} settings
+ */
+async function evaluateCollapsed(layers, model, loader, settings) {
+  const usage = layers.map(({ name, layer }) => ({ name, ...layer.expertUsage() }));
+  const hooks = layers.map(({ layer }, i) => {
+    layer.tracksUsage = false;
+    const mean = usage[i]?.mean ?? [];
+    return layer.registerForwardPreHook((_, inputs) => {
+      const [input] = /** @type {[Tensor]} */ (inputs);
+      const row = tensor([mean], { dtype: layer.weight.dtype, device: layer.weight.device });
+      return [input, { attention: row.expand([input.shape[0] ?? 0, mean.length]).contiguous() }];
+    });
+  });
+  try {
+    const { loss, accuracy } = await train.evaluate(model, loader, settings);
+    return { loss, accuracy, usage };
+  } finally {
+    for (const hook of hooks) hook.remove();
   }
 }

@@ -251,6 +251,20 @@ const OPTIMIZATION = inGroup(
       config: 'modelOptions.numExperts',
       help: 'kernels per dynamic layer',
     },
+    initGain: {
+      value: 'factor',
+      type: number({ above: 0 }),
+      default: 1,
+      config: 'modelOptions.initGain',
+      help: 'factor on the initial kernels of dynamic layers, such as the square root of --num-experts',
+    },
+    classifierGain: {
+      value: 'factor',
+      type: number({ min: 0 }),
+      default: 1,
+      config: 'modelOptions.classifierGain',
+      help: 'factor on the initial weights of the linear layers; 0.4 keeps the first steps stable',
+    },
     temperature: {
       value: 'value',
       type: number({ min: 1 }),

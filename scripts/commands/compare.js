@@ -5,6 +5,7 @@
 import { existsSync } from 'node:fs';
 import { defineCommand } from '../cli/command.js';
 import { firstFree } from '../cli/free-path.js';
+import { printable } from '../cli/printable.js';
 import { path, text } from '../cli/value-types.js';
 
 /** @import { OptionTable } from '../cli/types.js' */
@@ -26,7 +27,7 @@ const OPTIONS = /** @satisfies {OptionTable} */ ({
 export const command = defineCommand({
   name: 'compare',
   description:
-    'Prints a comparison of two or more runs and writes a report page with their learning curves. ' +
+    'Prints a comparison of two or more runs, says which model is better and by how much, and writes a report page with their learning curves. ' +
     'Runs that differ only by their seed are one row: mean and 95 % interval.',
   examples: [
     'runs/static runs/dy --out report.html',
@@ -47,10 +48,11 @@ export const command = defineCommand({
     const { compare } = await import('../../dist/report/write.js');
     const result = await compare(runs, { out: file, title });
     if (json) {
-      console.log(JSON.stringify({ rows: result.rows }));
+      console.log(JSON.stringify({ rows: result.rows, findings: result.findings }));
       return;
     }
     console.log(markdown ? result.toMarkdown() : String(result));
+    for (const text of result.findings) console.log(`\n${printable(text)}`);
     console.error(`\nCurves and details: ${file}`);
   },
 });

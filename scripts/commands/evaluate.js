@@ -27,6 +27,10 @@ const OPTIONS = /** @satisfies {OptionTable} */ ({
     flag: 'plain',
     help: 'skip images of a folder that cannot be read (default: an error)',
   },
+  collapseExperts: {
+    flag: 'plain',
+    help: "measure again with every image's attention replaced by the mean, as ordinary convolutions would compute",
+  },
   json: { flag: 'plain', help: 'print the result as JSON' },
 });
 
@@ -38,6 +42,7 @@ export const command = defineCommand({
     '--run runs/dy',
     '--run runs/dy --checkpoint last --json',
     '--run runs/dy --checkpoint weights.pt',
+    '--run runs/dy --collapse-experts',
   ],
   options: OPTIONS,
   async run(options) {
@@ -55,15 +60,27 @@ export const command = defineCommand({
       verify: options.verify,
       unreadable: options.skipUnreadable ? 'skip' : 'error',
     });
-    const { result } = await evaluateRun(run, set, options);
+    const { result, collapsed } = await evaluateRun(run, set, options);
     if (options.json) {
-      console.log(JSON.stringify({ model, checkpoint: options.checkpoint, ...result }));
+      console.log(
+        JSON.stringify({ model, checkpoint: options.checkpoint, ...result, ...(collapsed && { collapsed }) }),
+      );
       return;
     }
     console.log(
       `${model} (${options.checkpoint}) on ${result.images} test images: accuracy ${result.accuracy.toFixed(4)}, ` +
         `loss ${result.loss.toFixed(4)}, ${Math.round(result.imagesPerSecond)} images/s\n`,
     );
+    if (collapsed) {
+      const { accuracy, loss, usage } = collapsed;
+      console.log(`With the mean attention: accuracy ${accuracy.toFixed(4)}, loss ${loss.toFixed(4)}`);
+      for (const { name, mean, entropy } of usage) {
+        const shares = mean.map((share) => share.toFixed(3)).join(', ');
+        const part = (mean.length > 1 ? (100 * entropy) / Math.log(mean.length) : 100).toFixed(1);
+        console.log(`  ${name}: mean attention ${shares}; entropy ${part} % of that of equal shares`);
+      }
+      console.log('');
+    }
     console.log(report.formatConfusion(result.confusion, config.classes));
     console.log(`\nSome predictions are in ${run.file('predictions.png')}`);
   },

@@ -1,10 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import {
   functional as F,
+  manualSeed,
   models,
   type nn,
   noGrad,
   optim,
+  randn,
   type Tensor,
   tensor,
   tidy,
@@ -111,5 +113,33 @@ describe('counts of the article', () => {
   it('AlexNet has 7,526,794 and AlexNet-DY 8,324,368', () => {
     expect(withStatistics('alexnet')).toBe(7_526_794);
     expect(withStatistics('alexnet-dy')).toBe(8_324_368);
+  });
+
+  it('alexnet-wide has as many parameters as AlexNet-DY', () => {
+    expect(withStatistics('alexnet-wide') / withStatistics('alexnet-dy')).toBeCloseTo(1, 3);
+    expect(models.create('alexnet-wide').forward(randn([1, 3, 128, 128])).shape).toEqual([1, 10]);
+    expect(Object.keys(models.alexnet({ middleChannels: 309 }).stateDict())).toEqual(
+      Object.keys(models.alexnetWide().stateDict()),
+    );
+  });
+
+  it('gains scale the initial weights of their layers, and change no other', () => {
+    const made = (options: models.ModelOptions) => {
+      manualSeed(7);
+      return models.create('alexnet-dy', options).stateDict();
+    };
+    const plain = made({});
+    const scaled = made({ initGain: 1.5, classifierGain: 0.4 });
+    for (const [key, value] of Object.entries(scaled)) {
+      const isExpert = /^features\.(8|11|14)\.weight$/.test(key);
+      const factor = isExpert ? 1.5 : /^classifier.*weight$/.test(key) ? 0.4 : 1;
+      expect(value.equal(plain[key]!.mul(factor)), key).toBe(true);
+    }
+    expect(() => models.create('alexnet', { classifierGain: Number.NaN })).toThrow(
+      'for classifierGain but received NaN',
+    );
+    expect(() => models.create('alexnet', { middleChannels: 0 })).toThrow(
+      'for middleChannels but received 0',
+    );
   });
 });

@@ -62,6 +62,11 @@ const EVALUATE: Record<string, Case> = {
   'data-mirror': dataMirror,
   'no-verify': { found: () => arg('data.create', 1).verify, expected: false },
   'skip-unreadable': { found: () => arg('data.create', 1).unreadable, expected: 'skip' },
+  'collapse-experts': {
+    with: ['--json'],
+    found: (ended) => (json(ended)?.collapsed as Options | undefined)?.accuracy,
+    expected: 0.5,
+  },
   json: printsJson,
 };
 

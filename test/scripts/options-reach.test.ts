@@ -51,6 +51,8 @@ const TRAIN: Record<string, Case> = {
   gamma: { args: ['0.4'], found: () => arg('lr.MultiStepLR', 1).gamma, expected: 0.4 },
   'label-smoothing': { args: ['0.3'], found: smoothing, expected: 0.3 },
   'num-experts': { args: ['5'], found: () => arg('models.create', 1).numExperts, expected: 5 },
+  'init-gain': { args: ['1.5'], found: () => arg('models.create', 1).initGain, expected: 1.5 },
+  'classifier-gain': { args: ['0.4'], found: () => arg('models.create', 1).classifierGain, expected: 0.4 },
   temperature: { args: ['12'], found: () => arg('temperatureSchedule', 0).start, expected: 12 },
   'temperature-epochs': { args: ['7'], found: () => arg('temperatureSchedule', 0).epochs, expected: 7 },
   seed: {
