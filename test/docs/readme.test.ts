@@ -21,6 +21,7 @@ import ts from 'typescript';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { models, saveSafetensors, setNumThreads } from '../../lib/index.js';
 import { madeUpConfig } from '../report/support/made-up-runs.js';
+import { limit } from '../support/limit.js';
 import { blocks, commandLines, pages, root } from './pages.js';
 
 // Inside the project, so that vitest compiles lib/ for them; git ignores it.
@@ -91,7 +92,7 @@ describe('the TypeScript examples', () => {
     for (const { code } of examples) expect(promised(code)).not.toEqual([]);
   });
 
-  it('compile', () => {
+  it('compile', { timeout: limit(180_000) }, () => {
     const file = join(root, 'tsconfig.json');
     const { config } = ts.readConfigFile(file, ts.sys.readFile);
     const { options } = ts.parseJsonConfigFileContent(config, ts.sys, root, {}, file);
@@ -106,24 +107,44 @@ describe('the TypeScript examples', () => {
     expect(problems).toEqual([]);
   });
 
-  it.each(examples)('print what their comments say: $file', async ({ file, code }) => {
-    const lib = pathToFileURL(join(root, 'lib', 'index.ts')).pathname;
-    const { outputText } = ts.transpileModule(code.replaceAll(`from 'dyconv'`, `from '${lib}'`), {
+  // Worker threads cannot load lib/, which vitest compiles: these examples run as a process with the package.
+  const withWorkers = examples.filter(({ code }) => /createPool\(\{\s*module:/.test(code));
+
+  it.each(withWorkers)('print what their comments say: $file', ({ file, code }) => {
+    const { outputText } = ts.transpileModule(code, {
       compilerOptions: { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ESNext },
     });
-    const runnable = join(examplesFolder, file.replace(/\.ts$/, '.mjs'));
+    const runnable = join(work, file.replace(/\.ts$/, '.mjs'));
     writeFileSync(runnable, outputText);
-    const printed: string[] = [];
-    const log = vi.spyOn(console, 'log').mockImplementation((...values: unknown[]) => {
-      printed.push(values.map((value) => (typeof value === 'string' ? value : inspect(value))).join(' '));
+    const { stdout, stderr, status } = spawnSync(process.execPath, [runnable], {
+      cwd: work,
+      encoding: 'utf8',
     });
-    try {
-      await import(/* @vite-ignore */ runnable);
-    } finally {
-      log.mockRestore();
-    }
-    expect(printed).toEqual(promised(code));
+    expect(status, stderr).toBe(0);
+    expect(stdout.trimEnd().split('\n')).toEqual(promised(code));
   });
+
+  it.each(examples.filter((example) => !withWorkers.includes(example)))(
+    'print what their comments say: $file',
+    async ({ file, code }) => {
+      const lib = pathToFileURL(join(root, 'lib', 'index.ts')).pathname;
+      const { outputText } = ts.transpileModule(code.replaceAll(`from 'dyconv'`, `from '${lib}'`), {
+        compilerOptions: { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ESNext },
+      });
+      const runnable = join(examplesFolder, file.replace(/\.ts$/, '.mjs'));
+      writeFileSync(runnable, outputText);
+      const printed: string[] = [];
+      const log = vi.spyOn(console, 'log').mockImplementation((...values: unknown[]) => {
+        printed.push(values.map((value) => (typeof value === 'string' ? value : inspect(value))).join(' '));
+      });
+      try {
+        await import(/* @vite-ignore */ runnable);
+      } finally {
+        log.mockRestore();
+      }
+      expect(printed).toEqual(promised(code));
+    },
+  );
 });
 
 describe.each(pages)('the command lines of %s', (page) => {

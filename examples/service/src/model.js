@@ -2,14 +2,11 @@
  * The network and the state of the service.
  * @module
  */
-import createError from '@fastify/error';
 import { serve } from 'dyconv';
+import sharp from 'sharp';
 import { NotReady } from './errors.js';
 
 /** @import { Settings } from './settings.js' */
-
-const Overloaded = createError('ERR_OVERLOADED', 'The queue is full: %s requests wait', 503);
-const TimedOut = createError('ERR_TIMEOUT', 'Expected an answer within %s ms', 504);
 
 /**
  * A classifier that is loaded after the server has started.
@@ -20,13 +17,18 @@ export class Model {
   state = 'loading';
   /** @type {serve.Classifier | undefined} */
   #classifier;
-  #maxQueue = 0;
-  #waiting = 0;
 
   /** @param {Settings} settings */
-  async load({ runDirectory, checkpoint, maxQueue }) {
-    this.#classifier = await serve.loadClassifier(runDirectory, { checkpoint });
-    this.#maxQueue = maxQueue;
+  async load({ runDirectory, checkpoint, replicas, threadsPerReplica, batching }) {
+    const options = { checkpoint, replicas, threadsPerReplica, batching };
+    const classifier = await serve.loadClassifier(runDirectory, options);
+    // The first image takes longer: memory is allocated and the decoder is loaded.
+    await classifier.predict(
+      await sharp({ create: { width: 32, height: 32, channels: 3, background: '#888' } })
+        .png()
+        .toBuffer(),
+    );
+    this.#classifier = classifier;
     if (this.state === 'loading') this.state = 'ready';
   }
 
@@ -40,26 +42,13 @@ export class Model {
    * @param {Uint8Array} image A file.
    * @param {{ signal: AbortSignal, timeoutMs: number }} options `signal` gives up the request.
    */
-  async predict(image, { signal, timeoutMs }) {
-    const classifier = this.#loaded();
-    if (this.#waiting >= this.#maxQueue) throw new Overloaded(this.#waiting);
-    this.#waiting++;
-    const predicted = classifier.predict(image).finally(() => {
-      this.#waiting--;
-    });
-    /** @type {Promise<never>} */
-    const interrupted = new Promise((_resolve, reject) => {
-      const timer = setTimeout(() => reject(new TimedOut(timeoutMs)), timeoutMs);
-      signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-      const end = () => clearTimeout(timer);
-      predicted.then(end, end);
-    });
-    return Promise.race([predicted, interrupted]);
+  async predict(image, options) {
+    return this.#loaded().predict(image, options);
   }
 
   /** Text for Prometheus. */
   async prometheus() {
-    return `# HELP classifier_waiting Requests that wait for an answer\n# TYPE classifier_waiting gauge\nclassifier_waiting ${this.#waiting}\n`;
+    return this.#classifier ? this.#classifier.pool.prometheus() : '';
   }
 
   /** Ends readiness. */
@@ -67,9 +56,9 @@ export class Model {
     this.state = 'draining';
   }
 
-  /** Frees the memory. */
+  /** Waits for accepted requests and frees the memory. */
   async close() {
-    this.#classifier?.dispose();
+    await this.#classifier?.close();
   }
 
   #loaded() {

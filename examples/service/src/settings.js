@@ -5,9 +5,11 @@
 
 /**
  * An integer of the environment.
+ * @template {number | undefined} T
  * @param {NodeJS.ProcessEnv} env
  * @param {string} name
- * @param {{ initial: number, min?: number, max?: number }} range
+ * @param {{ initial: T, min?: number, max?: number }} range `initial`: the default.
+ * @returns {number | T}
  */
 function integer(env, name, { initial, min = 0, max = Number.MAX_SAFE_INTEGER }) {
   const text = env[name];
@@ -30,8 +32,14 @@ export function readSettings(env) {
     host: env.HOST || '127.0.0.1',
     port: integer(env, 'PORT', { initial: 3000, max: 65_535 }),
     logLevel: env.LOG_LEVEL || 'info',
-    /** Requests that may wait. */
-    maxQueue: integer(env, 'MAX_QUEUE', { initial: 64, min: 1, max: 100_000 }),
+    replicas: integer(env, 'REPLICAS', { initial: 1, min: 1, max: 64 }),
+    /** `undefined`: the cores divided by the replicas. */
+    threadsPerReplica: integer(env, 'THREADS_PER_REPLICA', { initial: undefined, min: 1, max: 1024 }),
+    batching: {
+      maxBatch: integer(env, 'MAX_BATCH', { initial: 16, min: 1, max: 1024 }),
+      maxDelayMs: integer(env, 'MAX_DELAY_MS', { initial: 0, max: 1000 }),
+      maxQueue: integer(env, 'MAX_QUEUE', { initial: 64, min: 1, max: 100_000 }),
+    },
     /** Size of an uploaded file, in bytes. */
     maxBytes: integer(env, 'MAX_BYTES', { initial: 8 * 2 ** 20, min: 1, max: 2 ** 30 }),
     /** Width times height: a small file can hold an image of gigabytes. */

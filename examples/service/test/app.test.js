@@ -179,7 +179,7 @@ describe('settings', () => {
   it.each([
     [{ PORT: 'http' }, "Expected an integer from 0 to 65535 for PORT but received 'http'"],
     [{ PORT: '70000' }, "Expected an integer from 0 to 65535 for PORT but received '70000'"],
-    [{ MAX_QUEUE: '0' }, "Expected an integer from 1 to 100000 for MAX_QUEUE but received '0'"],
+    [{ REPLICAS: '0' }, "Expected an integer from 1 to 64 for REPLICAS but received '0'"],
     [{ MAX_BYTES: '-1' }, "for MAX_BYTES but received '-1'"],
     [{ TIMEOUT_MS: '1e3' }, "for TIMEOUT_MS but received '1e3'"],
   ])('refuses %j', (env, message) => {

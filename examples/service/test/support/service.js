@@ -23,7 +23,7 @@ export async function trainRun() {
   const parent = await mkdtemp(join(tmpdir(), 'dyconv-service-'));
   const path = join(parent, 'dy');
   const command = (await commandLines()).find((line) => line.startsWith('npx dyconv train '));
-  const few = `${command} --epochs 1 --limit-train 64 --limit-test 16`.replace(/ --epochs 2| --out \S+/g, '');
+  const few = `${command} --epochs 1 --limit-train 64 --limit-test 16`.replace(/ --epochs 8| --out \S+/g, '');
   const args = [...few.split(' ').slice(2), '--out', path];
   await promisify(execFile)(process.execPath, [join(dyconv, 'scripts', 'dyconv.js'), ...args]);
   return { path, remove: () => rm(parent, { recursive: true }) };
