@@ -1,7 +1,7 @@
 /** The network gets the same tensor from a picture in evaluation and in prediction, bit for bit. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import sharp from 'sharp';
+import sharp, { type Sharp } from 'sharp';
 import { expect, it } from 'vitest';
 import { data, manualSeed, models, saveSafetensors, serve, type Tensor } from '../../lib/index.js';
 import { madeUpConfig } from '../report/support/made-up-runs.js';
@@ -13,7 +13,7 @@ const modelOptions = { numClasses: 2, numExperts: 2 };
 const config = { ...madeUpConfig(), modelOptions, classes, imageShape: [3, 130, 130], imageSize: 128 };
 
 /** 300x200 pixels with edges, slopes and transparency. */
-function picture(): sharp.Sharp {
+function picture(): Sharp {
   const raw = { width: 300, height: 200, channels: 4 } as const;
   const bytes = Buffer.alloc(raw.width * raw.height * 4);
   for (let i = 0; i < bytes.length; i++) bytes[i] = (i * i) / 977 + 40 * (i % 4) + (i % 1200 < 300 ? 90 : 0);
