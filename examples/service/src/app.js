@@ -28,6 +28,8 @@ export async function createApp(settings, model) {
       disableRequestLogging: (request) => !request.url.startsWith('/predict'),
     }),
     requestTimeout: settings.uploadTimeoutMs,
+    // Node.js ignores a time limit of requests that is below that of their headers (60 s), and checks only every 30 s.
+    http: { headersTimeout: settings.uploadTimeoutMs, connectionsCheckingInterval: 1000 },
     bodyLimit: settings.maxBytes,
   });
   handleErrors(app);

@@ -230,6 +230,17 @@ describe('overload', () => {
     expect(await small.stop()).toBe(0);
   });
 
+  it('ends requests that arrive too slowly with 408', async () => {
+    const hasty = await startService({ RUN_DIR: run.path, UPLOAD_TIMEOUT_MS: '200' });
+    const { hostname, port } = new URL(hasty.url);
+    const client = connect(Number(port), hostname);
+    client.write(
+      'POST /predict HTTP/1.1\r\nhost: x\r\ncontent-type: image/png\r\ncontent-length: 100\r\n\r\nhalf',
+    );
+    expect(await text(client)).toMatch(/^HTTP\/1\.1 408 /);
+    expect(await hasty.stop()).toBe(0);
+  });
+
   it('ends what takes too long with 504', async () => {
     const hasty = await startService({ RUN_DIR: run.path, TIMEOUT_MS: '1' });
     await hasty.ready();
