@@ -5,6 +5,7 @@
 import { checkOptions } from '../check/index.js';
 import { ArgumentError, invalidArgument } from '../errors.js';
 import type { Module } from '../nn/module.js';
+import { DYNAMIC_KEYS } from './dynamic.js';
 import { MODEL_NAMES, type ModelName } from './names.js';
 import { MODEL_KEYS, type ModelOptions, REGISTRY } from './registry.js';
 
@@ -17,6 +18,17 @@ export {
   alexnetWide,
 } from './alexnet.js';
 export type { ClassifierOptions } from './blocks/options.js';
+export {
+  type DynamicOptions,
+  type MobileNetV2DyOptions,
+  type MobileNetV3DyOptions,
+  mobilenetV2Dy,
+  mobilenetV3SmallDy,
+  type ResNetDyOptions,
+  resnet10Dy,
+  resnet18Dy,
+} from './dynamic.js';
+export { MobileNetV2, type MobileNetV2Options, mobilenetV2 } from './mobilenet-v2.js';
 export {
   MobileNetV3,
   type MobileNetV3Options,
@@ -42,7 +54,7 @@ export {
 } from './resnet.js';
 
 /** Options of dynamic convolutions, which networks without them ignore. */
-const DYNAMIC: ReadonlySet<string> = new Set(['numExperts', 'temperature', 'initGain']);
+const DYNAMIC: ReadonlySet<string> = new Set([...DYNAMIC_KEYS, 'initGain']);
 
 /** Names for {@link create}. */
 export function list(): ModelName[] {
@@ -50,8 +62,8 @@ export function list(): ModelName[] {
 }
 
 /**
- * Creates a network by name. Networks without dynamic convolutions ignore `numExperts`, `temperature` and `initGain`, so that the same
- * options serve a network and its dynamic form.
+ * Creates a network by name. Networks without dynamic convolutions ignore `numExperts`, `reduction`, `temperature` and
+ * `initGain`, so that the same options serve a network and its dynamic form.
  * @throws ArgumentError for an unknown name, listing the known ones, and for an option that the network does not have.
  * @example models.create('resnet18', { numClasses: 10 })
  */

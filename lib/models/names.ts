@@ -19,8 +19,13 @@ export const IMAGE_SIZES = {
   resnext101_64x4d: 224,
   wide_resnet50_2: 224,
   wide_resnet101_2: 224,
+  mobilenet_v2: 224,
   mobilenet_v3_small: 224,
   mobilenet_v3_large: 224,
+  resnet10_dy: 224,
+  resnet18_dy: 224,
+  mobilenet_v2_dy: 224,
+  mobilenet_v3_small_dy: 224,
 } as const;
 
 /** A name for {@link create}. */

@@ -12,6 +12,8 @@ import {
   alexnetDy,
   alexnetWide,
 } from './alexnet.js';
+import * as dynamic from './dynamic.js';
+import { MOBILENET_V2_KEYS, type MobileNetV2Options, mobilenetV2 } from './mobilenet-v2.js';
 import {
   MOBILENET_V3_KEYS,
   type MobileNetV3Options,
@@ -22,7 +24,12 @@ import type { ModelName } from './names.js';
 import * as resnet from './resnet.js';
 
 /** Options of {@link create}: those of all networks. Each network's own options are documented at its function. */
-export interface ModelOptions extends AlexNetDyOptions, resnet.ResNetOptions, MobileNetV3Options {}
+export interface ModelOptions
+  extends AlexNetDyOptions,
+    resnet.ResNetOptions,
+    MobileNetV2Options,
+    MobileNetV3Options,
+    dynamic.DynamicOptions {}
 
 /** How to make a network, and the names of its options. */
 export interface Entry {
@@ -55,8 +62,13 @@ export const REGISTRY: Readonly<Record<ModelName, Entry>> = {
   resnext101_64x4d: resNet(resnet.resnext101_64x4d),
   wide_resnet50_2: resNet(resnet.wideResnet50_2),
   wide_resnet101_2: resNet(resnet.wideResnet101_2),
+  mobilenet_v2: { create: mobilenetV2, keys: MOBILENET_V2_KEYS },
   mobilenet_v3_small: mobileNetV3(mobilenetV3Small),
   mobilenet_v3_large: mobileNetV3(mobilenetV3Large),
+  resnet10_dy: { create: dynamic.resnet10Dy, keys: dynamic.RESNET_DY_KEYS },
+  resnet18_dy: { create: dynamic.resnet18Dy, keys: dynamic.RESNET_DY_KEYS },
+  mobilenet_v2_dy: { create: dynamic.mobilenetV2Dy, keys: dynamic.MOBILENET_V2_DY_KEYS },
+  mobilenet_v3_small_dy: { create: dynamic.mobilenetV3SmallDy, keys: dynamic.MOBILENET_V3_DY_KEYS },
 };
 
 /** @internal The options of all networks. */
@@ -69,11 +81,13 @@ export const MODEL_KEYS = optionKeys(
   'initGain',
   'middleChannels',
   'classifierGain',
+  'reduction',
   'zeroInitResidual',
   'groups',
   'widthPerGroup',
   'replaceStrideWithDilation',
   'widthMult',
+  'roundNearest',
   'reducedTail',
   'dilated',
 );

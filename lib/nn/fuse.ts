@@ -1,4 +1,4 @@
-import { ArgumentError, describe, invalidArgument, ShapeError } from '../errors.js';
+import { ArgumentError, invalidArgument, ShapeError } from '../errors.js';
 import { noGrad, tidy } from '../tensor/context.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { DynamicConv2d } from './dynamic-conv.js';
@@ -81,48 +81,4 @@ export function fuse(model: Module): number {
     }
   }
   return folded;
-}
-
-/** Result of {@link collapse}. */
-export interface Collapsed {
-  /** The ordinary convolution with the mean kernel. */
-  conv: Conv2d;
-  /** Root mean square of the outputs' difference on the calibration images, over that of the dynamic outputs. */
-  error: number;
-}
-
-/**
- * Converts a dynamic layer to an ordinary convolution: its kernel is the sum weighted by the mean attention over
- * calibration images. It is faster but no longer dynamic; the error measures the difference.
- * @param layer - Not changed.
- * @param calibration - [B, I, H, W], typical inputs of the layer.
- */
-export function collapse(layer: DynamicConv2d, calibration: Tensor): Collapsed {
-  if (!(layer instanceof DynamicConv2d)) {
-    throw new ArgumentError(`Expected a DynamicConv2d for layer but received ${describe(layer)}`);
-  }
-  const { inChannels, outChannels, kernelSize, options, weight, bias } = layer;
-  const { stride, padding, dilation, groups } = options;
-  const { dtype, device } = weight;
-  const conv = new Conv2d(inChannels, outChannels, kernelSize, {
-    stride,
-    padding,
-    dilation,
-    groups,
-    bias: bias !== null,
-    dtype,
-    device,
-  });
-  const error = tidy(() =>
-    noGrad(() => {
-      const attention = layer.attention(calibration);
-      const mean = attention.mean({ dim: 0 }).to({ dtype });
-      conv.weight.copy_(mean.reshape([-1, 1, 1, 1, 1]).mul(weight).sum({ dim: 0 }));
-      if (bias !== null) conv.bias!.copy_(mean.reshape([-1, 1]).mul(bias).sum({ dim: 0 }));
-      const wanted = layer.forward(calibration, { attention });
-      const size = Number(wanted.norm().item());
-      return size === 0 ? 0 : Number(conv.forward(calibration).sub(wanted).norm().item()) / size;
-    }),
-  );
-  return { conv, error };
 }

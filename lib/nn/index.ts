@@ -3,6 +3,7 @@
  * @module
  */
 export * from './activations.js';
+export { type Collapsed, type CollapseOptions, collapse } from './collapse.js';
 export { ModuleDict, ModuleList } from './containers.js';
 export {
   Conv1d,
@@ -21,8 +22,9 @@ export {
   RoutingAttention,
   type RoutingAttentionOptions,
 } from './dynamic-conv.js';
+export { type DynamizeOptions, dynamize, type ExpertSource } from './dynamize.js';
 export type { ExpertUsage } from './expert-usage.js';
-export { type Collapsed, collapse, foldBatchNorm, fuse } from './fuse.js';
+export { foldBatchNorm, fuse } from './fuse.js';
 export * as init from './init.js';
 export {
   Bilinear,

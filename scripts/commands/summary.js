@@ -18,7 +18,12 @@ const OPTIONS = /** @satisfies {OptionTable} */ ({
     help: 'shape of the input: batch, channels, height, width',
   },
   numClasses: { value: 'n', type: positiveInteger, default: 10, help: 'number of classes' },
-  numExperts: { value: 'n', type: positiveInteger, default: 2, help: 'kernels per dynamic layer' },
+  numExperts: {
+    value: 'n',
+    type: positiveInteger,
+    shownDefault: "the network's",
+    help: 'kernels per dynamic layer',
+  },
   json: { flag: 'plain', help: 'print the summary as JSON' },
 });
 

@@ -25,6 +25,7 @@ FILE = pathlib.Path(__file__).with_name("zoo.json")
 BATCH = 2
 SIZE = 64
 SEEDS = 40  # of images that are tried
+FIRST_SEED = {"mobilenet_v2": 1001}  # instead of 1000, whose images have such an activation for other roundings than PyTorch's
 SMOOTH = 2e-5  # gradient error that is rounding only
 
 
@@ -37,6 +38,8 @@ NETWORKS = {
     "resnet18": (zoo.resnet18, {}),
     "resnet50": (zoo.resnet50, {}),
     "resnext50_32x4d dilated": (zoo.resnext50_32x4d, {"replace_stride_with_dilation": [False, True, True]}),
+    "mobilenet_v2": (zoo.mobilenet_v2, {"dropout": 0.0}),
+    "mobilenet_v2 narrow": (zoo.mobilenet_v2, {"dropout": 0.0, "width_mult": 0.35}),
     "mobilenet_v3_small": (zoo.mobilenet_v3_small, {"dropout": 0.0}),
     "mobilenet_v3_small narrow": (
         zoo.mobilenet_v3_small, {"dropout": 0.0, "width_mult": 0.5, "reduced_tail": True, "dilated": True}),
@@ -129,14 +132,15 @@ def digits(value):
     return float(f"{value:.10g}")
 
 
-def compute(make, options):
+def compute(name, make, options):
     """The results for the images, of several seeds, on which float32 is most exact.
 
     A deep network has so many activations that some are zero but for rounding; then float32 puts them on the other side of a
     ReLU, and the gradients of any two implementations differ by far more than rounding.
     """
     found = []
-    for seed in range(1000, 1000 + SEEDS):
+    first = FIRST_SEED.get(name, 1000)
+    for seed in range(first, first + SEEDS):
         found.append(compute_once(make, options, seed))
         if found[-1]["gradientError"] < SMOOTH:
             break
@@ -169,7 +173,7 @@ def main(only):
     for name, (make, options) in NETWORKS.items():
         if only and name.split()[0] not in only:
             continue
-        values_["networks"][name] = compute(make, options)
+        values_["networks"][name] = compute(name, make, options)
         print(name, *(f"{values_['networks'][name][e]:.3g}" for e in ("seed", "logitError", "gradientError")), flush=True)
     with torch.device("meta"):
         for name, make in STATES.items():

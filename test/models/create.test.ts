@@ -11,7 +11,7 @@ describe('models.create', () => {
 
   it('refuses an option of another network', () => {
     expect(() => models.create('alexnet', { widthMult: 0.5 })).toThrow(
-      "Expected the keys numClasses, inChannels, dropout for options of alexnet but received 'widthMult'",
+      "Expected the keys numClasses, inChannels, dropout, middleChannels, classifierGain for options of alexnet but received 'widthMult'",
     );
   });
 

@@ -27,8 +27,9 @@ const { networks, states } = golden<{
 
 /** The options of the generator's variants, in our spelling. Dropout is off in training mode. */
 const VARIANTS: Record<string, models.ModelOptions> = {
-  dilated: { replaceStrideWithDilation: [false, true, true] },
-  narrow: { widthMult: 0.5, reducedTail: true, dilated: true },
+  'resnext50_32x4d dilated': { replaceStrideWithDilation: [false, true, true] },
+  'mobilenet_v2 narrow': { widthMult: 0.35 },
+  'mobilenet_v3_small narrow': { widthMult: 0.5, reducedTail: true, dilated: true },
 };
 const DROPOUT = /^(mobilenet|vgg|torchvision_alexnet|efficientnet|squeezenet)/;
 
@@ -36,10 +37,10 @@ const DROPOUT = /^(mobilenet|vgg|torchvision_alexnet|efficientnet|squeezenet)/;
 const ROUNDING = 2e-7;
 
 function create(title: string): nn.Module {
-  const [name = '', variant = ''] = title.split(' ');
+  const [name = ''] = title.split(' ');
   return models.create(name, {
     numClasses: 10,
-    ...VARIANTS[variant],
+    ...VARIANTS[title],
     ...(DROPOUT.test(name) ? { dropout: 0 } : {}),
   });
 }
