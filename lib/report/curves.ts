@@ -122,12 +122,12 @@ function curveName(label: string, part: 'train' | 'val', single: boolean): strin
   return single ? name : `${label} ${name}`;
 }
 
-/** The line below a panel's title: the best validation value of every group, in the group's colour. */
+/** The text below a panel's title: the best validation value of every group, in the group's colour. */
 function bestLine(
   groups: readonly RunGroup[],
   { metric, better }: Measure,
   colour: (index: number) => string,
-): Pick<Panel, 'subtitle' | 'subtitleLines' | 'rich'> {
+): Pick<Panel, 'subtitle' | 'rich'> {
   const rich: Panel['rich'] = {};
   const words = groups.flatMap((group, index) => {
     const top = best(group, metric, better);
@@ -135,27 +135,12 @@ function bestLine(
     rich[`g${index}`] = { color: colour(index), fontSize: 13, fontWeight: 600 };
     return [`{g${index}|\u25cb ${top.value.toFixed(4)}}\u00a0at\u00a0epoch\u00a0${top.epoch}`];
   });
-  const lines: string[] = [];
-  for (let i = 0; i < words.length; i += 3) lines.push(words.slice(i, i + 3).join('    '));
-  return {
-    subtitle: lines.length > 0 ? `best validation   ${lines.join('\n')}` : 'no validation',
-    subtitleLines: Math.max(1, lines.length),
-    rich,
-  };
+  return { subtitle: words.length > 0 ? ['best validation', ...words] : 'no validation', rich };
 }
 
-/**
- * The chart as data for `echarts.setOption`, without functions, so that it can be stored as JSON.
- * @param groups - from `groupRuns`
- * @param options.legendWidth - width in pixels at which the legend wraps; null on a page
- * @param options.colour - colour of the n-th group
- */
-export function curvesOption(
-  groups: readonly RunGroup[],
-  { legendWidth, colour }: { legendWidth: number | null; colour: (index: number) => string },
-): ChartOption {
+/** The panels of loss and accuracy. @param colour - Colour of the n-th group. */
+export function curvePanels(groups: readonly RunGroup[], colour: (index: number) => string): [Panel, Panel] {
   const epochs = groups.flatMap(({ runs }) => runs.flatMap((run) => run.epochs));
-  const last = Math.max(1, ...epochs.map(({ epoch }) => epoch));
   const accuracies = epochs.flatMap(({ train, val }) => [train.accuracy, val?.accuracy ?? Number.NaN]);
   const [loss, accuracy] = PANELS.map((panel) => ({
     title: panel.title,
@@ -164,11 +149,23 @@ export function curvesOption(
       groupSeries(group, index, panel, colour(index), groups.length === 1),
     ),
   })) as [Panel, Panel];
-  return panelsOption([loss, { ...accuracy, yAxis: accuracyBounds(accuracies) }], {
-    xName: 'Epoch',
-    last,
-    legendWidth,
-  });
+  return [loss, { ...accuracy, yAxis: accuracyBounds(accuracies) }];
+}
+
+/**
+ * The chart as data for `echarts.setOption`, without functions, so that it can be stored as JSON.
+ * @param groups - from `groupRuns`
+ * @param panels - from {@link curvePanels}
+ * @param legendWidth - width in pixels at which the legend wraps; null on a page
+ */
+export function curvesOption(
+  groups: readonly RunGroup[],
+  panels: readonly Panel[],
+  legendWidth: number | null,
+): ChartOption {
+  const epochs = groups.flatMap(({ runs }) => runs.flatMap((run) => run.epochs));
+  const last = Math.max(1, ...epochs.map(({ epoch }) => epoch));
+  return panelsOption(panels, { xName: 'Epoch', last, legendWidth });
 }
 
 /**
@@ -191,7 +188,7 @@ export function curvesSize(options: PictureOptions = {}): PictureSize {
 /** {@link curvesSvg} of groups. */
 export function drawCurves(groups: readonly RunGroup[], size = curvesSize()): Promise<string> {
   const colour = (index: number) => seriesColour(index, size.scheme);
-  return renderSvg(curvesOption(groups, { legendWidth: size.width, colour }), size);
+  return renderSvg(curvesOption(groups, curvePanels(groups, colour), size.width), size);
 }
 
 /**

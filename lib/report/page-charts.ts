@@ -46,7 +46,7 @@ function thinned(points: readonly (readonly [number, number])[]): [number, numbe
 
 function chart(label: string, panels: Panel[], xName: string, last: number): PageChart {
   const option = panelsOption(panels, { xName, last, legendWidth: null });
-  return { kind: 'lines', label, height: { wide: 380, narrow: columnHeight(panels.length) }, option };
+  return { kind: 'lines', label, height: { wide: 380, narrow: columnHeight(panels) }, option };
 }
 
 /** Training loss of the logged steps; null if no run has logged steps. */

@@ -23,7 +23,7 @@ header{padding-top:44px;padding-bottom:8px}
 h1{font-size:30px;line-height:1.2;letter-spacing:-.02em;margin:0 0 6px;overflow-wrap:anywhere}
 header p{margin:0;color:var(--muted)}
 header p.finding{color:var(--text);margin-top:10px;font-size:17px}
-section{background:var(--surface);border-radius:14px;box-shadow:var(--shadow);padding:24px 26px;margin:20px 0}
+section{container-type:inline-size;background:var(--surface);border-radius:14px;box-shadow:var(--shadow);padding:24px 26px;margin:20px 0}
 @media (prefers-color-scheme:dark){section,.card{border:1px solid var(--grid)}}
 h2{font-size:19px;letter-spacing:-.01em;margin:0 0 14px;display:flex;align-items:baseline;gap:12px;flex-wrap:wrap}
 h3{font-size:15px;margin:18px 0 8px;overflow-wrap:anywhere}
@@ -50,7 +50,8 @@ table.facts tr.differs{background:var(--soft)}
 table.facts tr.differs td{font-weight:600}
 .chart{width:100%;height:var(--wide)}
 .chart.heat{min-width:480px}
-@media (max-width:790px){.chart.lines{height:var(--narrow)}main,header,footer{padding-left:14px;padding-right:14px}section{padding:18px 14px}}
+@container (max-width:720px){.chart.lines{height:var(--narrow)}}
+@media (max-width:790px){main,header,footer{padding-left:14px;padding-right:14px}section{padding:18px 14px}}
 .two{display:grid;grid-template-columns:minmax(0,11fr) minmax(0,9fr);gap:24px;align-items:start}
 .two td,.two th{padding-left:8px;padding-right:8px}.two thead th{white-space:normal;vertical-align:bottom}.two tbody th{min-width:0}
 @media (max-width:960px){.two{grid-template-columns:minmax(0,1fr)}}

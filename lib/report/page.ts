@@ -11,7 +11,7 @@ import { checkRuns } from '../run/check.js';
 import { accuraciesOf } from '../run/confusion.js';
 import type { RunData } from '../run/records.js';
 import { confusionOption } from './confusion.js';
-import { curvesOption, drawCurves } from './curves.js';
+import { curvePanels, curvesOption, drawCurves } from './curves.js';
 import { groupsOf, type RunGroup } from './groups.js';
 import { type Content, html, Markup } from './html.js';
 import { expertsChart, scheduleChart, stepsChart } from './page-charts.js';
@@ -95,12 +95,12 @@ async function curvesSection(page: Page, groups: RunGroup[]): Promise<void> {
     page.add('Learning curves', html`<p class="note">No epoch has been finished yet.</p>`);
     return;
   }
-  const option = curvesOption(groups, { legendWidth: null, colour: colourName });
+  const panels = curvePanels(groups, colourName);
   const chart: PageChart = {
     kind: 'lines',
     label: 'Learning curves: loss and accuracy by epoch',
-    height: { wide: 460, narrow: columnHeight(2) },
-    option,
+    height: { wide: 460, narrow: columnHeight(panels) },
+    option: curvesOption(groups, panels, null),
   };
   // An image of the same curves, for browsers without JavaScript.
   const fallback = html`<noscript>${new Markup(await drawCurves(groups))}</noscript>`;

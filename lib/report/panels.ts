@@ -8,12 +8,13 @@ import { dropUndefined } from '../check/index.js';
 /** One panel. */
 export interface Panel {
   title: string;
-  /** A line below the title; rich text of ECharts. */
-  subtitle?: string | undefined;
+  /**
+   * The text below the title; rich text of ECharts. It wraps where the panel is narrow: a string between words, an array
+   * between its parts.
+   */
+  subtitle?: string | readonly string[] | undefined;
   /** Styles of the rich text. */
   rich?: Record<string, { color: string; fontSize: number; fontWeight: number }> | undefined;
-  /** Number of lines of the subtitle; default 1. */
-  subtitleLines?: number | undefined;
   yAxis?:
     | { type?: 'value' | 'log' | undefined; min?: number | undefined; max?: number | undefined }
     | undefined;
@@ -31,9 +32,42 @@ export interface PanelsOptions {
   legendWidth: number | null;
 }
 
-/** Width in pixels below which panels are stacked, and the width of their subtitles then. */
+/** Width in pixels up to which panels are stacked: also in the style sheet of the page, for their height. */
 const NARROW = 720;
-const NARROW_TEXT = 290;
+/** Width in pixels from which the panels of a row have room for longer lines. */
+const WIDE = 1000;
+/** Width in pixels of the subtitle of a stacked panel on a small screen. */
+const COLUMN_TEXT = 290;
+/** Height in pixels of a stacked panel without its title, and the distance to the next one. */
+const PLOT = 270;
+const GAP = 56;
+
+/** Width in pixels of the subtitle of a panel in a row of panels. */
+function rowText(width: number, count: number): number {
+  return count === 1 ? width - 84 : Math.floor(0.455 * width - 28);
+}
+
+/**
+ * A subtitle in lines of at most this width, by the width of a character of a wide font (DejaVu Sans) at 13 px.
+ * @param subtitle - A text, which wraps between words, or parts that stay together; rich text of ECharts.
+ */
+function wrapped(subtitle: string | readonly string[], width: number): string[] {
+  const gap = typeof subtitle === 'string' ? ' ' : '   ';
+  const parts = typeof subtitle === 'string' ? subtitle.split(gap) : subtitle;
+  const widthOf = (text: string) => 8 * text.replace(/\{\w+\|([^}]*)\}/g, '$1').length;
+  const lines: string[] = [];
+  for (const part of parts) {
+    const longer = `${lines.at(-1)}${gap}${part}`;
+    if (lines.length > 0 && widthOf(longer) <= width) lines[lines.length - 1] = longer;
+    else lines.push(part);
+  }
+  return lines;
+}
+
+/** Distance of a plot from the top of its panel: the title and the longest subtitle. */
+function plotTop(panels: readonly Panel[], textWidth: number): number {
+  return 46 + 18 * Math.max(...panels.map(({ subtitle = '' }) => wrapped(subtitle, textWidth).length));
+}
 
 /** Number of rows of a wrapped legend, estimated from the usual width of a character at 13 px. */
 function legendRows(names: readonly string[], width: number): number {
@@ -53,11 +87,11 @@ function legendRows(names: readonly string[], width: number): number {
 function titleOf(
   panel: Panel,
   place: { left: number | string; top: number },
-  subtitleWidth?: number,
+  textWidth: number,
 ): TitleComponentOption {
   return {
     text: panel.title,
-    subtext: panel.subtitle ?? '',
+    subtext: wrapped(panel.subtitle ?? '', textWidth).join('\n'),
     itemGap: 6,
     padding: 0,
     textStyle: { fontSize: 17, fontWeight: 600 },
@@ -65,7 +99,6 @@ function titleOf(
       fontSize: 13,
       lineHeight: 18,
       rich: panel.rich ?? {},
-      ...(subtitleWidth ? { width: subtitleWidth, overflow: 'break' as const } : {}),
     },
     ...place,
   };
@@ -80,10 +113,10 @@ function yAxisOf({ yAxis = {} }: Panel, gridIndex: number): YAXisComponentOption
 /** Positions of the panels: side by side, or stacked if the chart is narrow. */
 function places(count: number, top: number, bottom: number, column: boolean) {
   if (column) {
-    const step = top + 270 + 56;
+    const step = top + PLOT + GAP;
     return Array.from({ length: count }, (_, i) => ({
-      title: { left: 46, top: 8 + i * step },
-      grid: { left: 46, right: 14, top: top + i * step, bottom: 'auto', height: 270 },
+      title: { left: 60, top: 8 + i * step },
+      grid: { left: 60, right: 28, top: top + i * step, bottom: 'auto', height: PLOT },
     }));
   }
   if (count === 1) return [{ title: { left: 56, top: 8 }, grid: { left: 56, right: 28, top, bottom } }];
@@ -94,9 +127,9 @@ function places(count: number, top: number, bottom: number, column: boolean) {
   ];
 }
 
-/** Height in pixels of this number of stacked panels, including the legend. */
-export function columnHeight(count: number): number {
-  return count * (82 + 270 + 56) + 36;
+/** Height in pixels of the panels if they are stacked, including the legend. */
+export function columnHeight(panels: readonly Panel[]): number {
+  return panels.length * (plotTop(panels, COLUMN_TEXT) + PLOT + GAP) + 36;
 }
 
 /**
@@ -106,12 +139,17 @@ export function columnHeight(count: number): number {
 export function panelsOption(panels: readonly Panel[], options: PanelsOptions): EChartsOption {
   const { xName, last, legendWidth } = options;
   const names = [...new Set(panels.flatMap(({ series }) => series.map(({ name }) => String(name))))];
-  const top = 46 + 18 * Math.max(...panels.map(({ subtitleLines = 1 }) => subtitleLines));
   const bottom = 54 + 27 * (legendWidth === null ? 1 : legendRows(names, legendWidth));
-  const row = places(panels.length, top, bottom, false);
-  const titles = panels.map((panel, i) => titleOf(panel, row[i]!.title));
+  const placed = (textWidth: number, column = false) => {
+    const spots = places(panels.length, plotTop(panels, textWidth), bottom, column);
+    return {
+      title: panels.map((panel, i) => titleOf(panel, spots[i]!.title, textWidth)),
+      grid: spots.map(({ grid }) => grid),
+    };
+  };
+  const row = placed(rowText(legendWidth ?? WIDE, panels.length));
   const base: EChartsOption = {
-    title: titles,
+    title: row.title,
     legend: {
       ...(legendWidth === null ? { type: 'scroll' as const } : {}),
       data: names,
@@ -123,7 +161,7 @@ export function panelsOption(panels: readonly Panel[], options: PanelsOptions): 
       // No symbol, because it would hide whether the line is solid or dashed.
       itemStyle: { opacity: 0 },
     },
-    grid: row.map(({ grid }) => ({ ...grid, outerBoundsMode: 'none' as const })),
+    grid: row.grid.map((grid) => ({ ...grid, outerBoundsMode: 'none' as const })),
     xAxis: panels.map((_, gridIndex) => ({
       type: 'value' as const,
       gridIndex,
@@ -142,17 +180,17 @@ export function panelsOption(panels: readonly Panel[], options: PanelsOptions): 
     ),
   };
   if (legendWidth !== null) return base;
-  const column = places(panels.length, top + 18, bottom, true);
-  const narrow: EChartsOption = {
-    title: panels.map((panel, i) => titleOf(panel, column[i]!.title, NARROW_TEXT)),
-    grid: column.map(({ grid }) => grid),
-  };
-  const wide: EChartsOption = {
-    title: titles,
-    grid: row.map(({ grid }) => ({ ...grid, height: 'auto' })),
-  };
+  const medium = placed(rowText(NARROW, panels.length));
+  const resized = ({ title, grid }: typeof row): EChartsOption => ({
+    title,
+    grid: grid.map((place) => ({ ...place, height: 'auto' })),
+  });
   return {
     baseOption: base,
-    media: [{ query: { maxWidth: NARROW }, option: narrow }, { option: wide }],
+    media: [
+      { query: { maxWidth: NARROW }, option: placed(COLUMN_TEXT, true) },
+      { query: { minWidth: NARROW + 1, maxWidth: WIDE }, option: resized(medium) },
+      { option: resized(row) },
+    ],
   };
 }

@@ -253,6 +253,56 @@ describe.skipIf(!chromiumPath)(
       await close();
     });
 
+    /** A page of three runs in the font of systems that have none of the fonts before it in the list. */
+    let wide: string;
+    beforeAll(async () => {
+      const runs = [
+        madeUpRun({ model: 'alexnet', epochs: 100 }),
+        madeUpRun({ epochs: 100, seed: 2 }),
+        madeUpRun({ epochs: 100, config: { lr: 0.05 } }),
+      ];
+      const before = "Inter, 'Segoe UI', 'Helvetica Neue', Helvetica, Arial, ";
+      wide = (await page(runs)).replaceAll(before, '');
+      expect(wide).not.toContain('Segoe UI');
+    });
+
+    it.each([390, 800, 900, 1000, 1280])(
+      'keeps the words of charts apart in a wide font, at %d px',
+      async (width) => {
+        const { tab, close } = await open(wide, 'light', width);
+        const overlaps = await tab.$$eval('.chart.lines', (charts) =>
+          charts.flatMap((chart) => {
+            const frame = chart.getBoundingClientRect();
+            // A long legend scrolls, behind a clip path.
+            const nodes = [...chart.querySelectorAll('svg text')].filter(
+              (node) => !node.closest('[clip-path]'),
+            );
+            const texts = nodes.map((node) => ({
+              text: node.textContent,
+              box: node.getBoundingClientRect(),
+            }));
+            const outside = texts.filter(
+              ({ box }) => box.left < frame.left - 1 || box.right > frame.right + 1,
+            );
+            const crossing = texts.flatMap((a, i) =>
+              texts
+                .slice(i + 1)
+                .filter(
+                  (b) =>
+                    Math.min(a.box.right, b.box.right) - Math.max(a.box.left, b.box.left) > 1 &&
+                    Math.min(a.box.bottom, b.box.bottom) - Math.max(a.box.top, b.box.top) > 3,
+                )
+                .map((b) => [a.text, b.text]),
+            );
+            return [...outside.map(({ text }) => [text, 'outside']), ...crossing];
+          }),
+        );
+        await tab.screenshot({ path: join(artefacts, `report-${width}.png`), fullPage: true });
+        expect(overlaps).toEqual([]);
+        await close();
+      },
+    );
+
     it('runs no text of a run', async () => {
       const run = madeUpRun({ model: HOSTILE, name: HOSTILE });
       run.evaluation!.classes = run.evaluation!.classes.map((name) => `${HOSTILE} ${name}`);

@@ -2,7 +2,7 @@ import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { ArgumentError, ShapeError } from '../../lib/errors.js';
 import { confusionPng, confusionSvg, formatConfusion } from '../../lib/report/confusion.js';
-import { accuracyBounds, curvesOption, curvesPng, curvesSvg } from '../../lib/report/curves.js';
+import { accuracyBounds, curvePanels, curvesOption, curvesPng, curvesSvg } from '../../lib/report/curves.js';
 import { groupRuns } from '../../lib/report/groups.js';
 import { type Prediction, predictionsPng } from '../../lib/report/predictions.js';
 import { classAccuracies } from '../../lib/run/confusion.js';
@@ -50,7 +50,11 @@ describe('learning curves', () => {
 
   it('have one colour and one name for the seeds of a model', () => {
     const groups = groupRuns([1, 2, 3].map((seed) => madeUpRun({ seed })));
-    const { series, legend } = curvesOption(groups, { legendWidth: 1200, colour: (i) => `c${i}` });
+    const { series, legend } = curvesOption(
+      groups,
+      curvePanels(groups, (i) => `c${i}`),
+      1200,
+    );
     const lines = series as { name: string; color: string }[];
     expect(lines).toHaveLength(12);
     expect(new Set(lines.map(({ color }) => color))).toEqual(new Set(['c0']));
