@@ -11,9 +11,9 @@ namespace {
 
 using torch::autograd::AnomalyMetadata;
 using torch::autograd::Engine;
-using NodePtr = decltype(torch::autograd::Edge::function);  // which pointer that is depends on the version
+using NodePtr = decltype(torch::autograd::Edge::function);  // the type of this pointer depends on the version
 
-// What a thread has asked for; libtorch's one switch is on while any thread's is.
+// What a thread has requested; libtorch's switch, one per process, is on while any thread's is.
 struct Request {
   bool enabled = false;
   bool check_nan = false;
@@ -26,7 +26,7 @@ int threads_enabled = 0;
 int threads_checking = 0;
 
 std::mutex note_mutex;
-std::string note;  // set on the thread a node failed on, which need not be the caller's
+std::string note;  // set on the thread on which a node failed, which may not be the caller's
 
 std::string CaptureStack() {
   const std::shared_ptr<JsValue> capture = request.capture;
@@ -36,7 +36,7 @@ std::string CaptureStack() {
     const Napi::Value text = capture->Call({});
     return text.IsString() ? text.As<Napi::String>().Utf8Value() : "";
   } catch (const std::exception&) {
-    return "";  // the operation matters more than where it was called
+    return "";  // continue without the stack
   }
 }
 
@@ -47,7 +47,7 @@ struct StackMetadata : AnomalyMetadata {
     std::string text =
         "\nThe forward operation of " + name +
         (stack.empty() ? " was recorded outside of detectAnomaly()." : " was recorded here:\n" + stack);
-    // A node of a backward pass was made by another node's.
+    // A node that was created by a node of a backward pass.
     if (const auto* metadata = parent ? dynamic_cast<StackMetadata*>(parent->metadata()) : nullptr) {
       text += "\nIt was made by the backward of " + parent->name() + ", recorded here:\n" + metadata->stack;
     }
@@ -61,11 +61,11 @@ struct StackMetadata : AnomalyMetadata {
   NodePtr parent;
 };
 
-// The one place where libtorch lets metadata of nodes be replaced.
+// The only way libtorch offers to replace the metadata of nodes.
 class StackEngine : public Engine {
  public:
   static Engine& Get() {
-    static auto* engine = new StackEngine;  // lives as long as the process: its device threads may use it
+    static auto* engine = new StackEngine;  // never freed: the device threads of the process may use it
     return *engine;
   }
   std::unique_ptr<AnomalyMetadata> make_anomaly_metadata() override {

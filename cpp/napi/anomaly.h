@@ -1,6 +1,6 @@
-// Anomaly mode: every node of the graph remembers the JavaScript stack that recorded it, and an error of a
-// backward pass tells it. libtorch's switch is one for the whole process, on while any thread has asked for
-// it; stacks are taken on the threads that have.
+// Anomaly mode: every node of the graph stores the JavaScript stack of its operation, and errors of a
+// backward pass include it. libtorch has one switch for the whole process, which is on while any thread has
+// requested it; stacks are captured on those threads only.
 #pragma once
 
 #include <memory>
@@ -10,14 +10,14 @@
 
 namespace dyconv {
 
-// Has libtorch's engine ask for stacks. Once per process, before the first backward pass.
+// Makes libtorch's engine request stacks. Once per process, before the first backward pass.
 void InstallAnomalyEngine();
 
-// This thread's part of the switch: what it asked for before is replaced, and has to be taken back before it
-// ends. `capture` gives the stack as text.
+// Sets the request of this thread, which must be withdrawn before the thread ends. `capture` returns the
+// stack as text.
 void SetAnomaly(bool enabled, bool check_nan, std::shared_ptr<JsValue> capture);
 
-// Where the node that failed last was recorded, as an ending for the error's message; empty without one.
+// Where the node that failed last was recorded, as the end of an error message; empty if unknown.
 std::string TakeAnomalyNote();
 
 }  // namespace dyconv

@@ -12,8 +12,8 @@ namespace {
 
 void DeleteBuffer(void* buffer) { delete static_cast<JsValue*>(buffer); }
 
-// A copy. V8 ends the process where Node-API asks it for memory that is not there, or for an array that is
-// too long; its constructors throw.
+// A copy. If memory is short or the array too long, V8 ends the process when Node-API requests it; the
+// constructors of JavaScript throw.
 Napi::Value NewTypedArray(Napi::Env env, const at::Tensor& tensor) {
   const char* name = ArrayNameOf(ArrayTypeOf(tensor.scalar_type()));
   const auto constructor = env.Global().Get(name).As<Napi::Function>();
@@ -61,8 +61,8 @@ const JsValue* BufferOf(const c10::StorageImpl* storage) {
 
 bool IsDetached(const JsValue& buffer) { return buffer.Get().As<Napi::ArrayBuffer>().IsDetached(); }
 
-// Napi::ArrayBuffer::Data() refuses a SharedArrayBuffer, and Napi::TypedArrayOf asks twice for what one call
-// gives.
+// Napi::ArrayBuffer::Data() rejects a SharedArrayBuffer, and Napi::TypedArrayOf needs two calls instead of
+// one.
 TypedArray FromJs<TypedArray>::Get(const Argument& argument) {
   TypedArray array{};
   napi_value buffer;
@@ -74,12 +74,12 @@ TypedArray FromJs<TypedArray>::Get(const Argument& argument) {
   return array;
 }
 
-// Napi::ArrayBuffer::New() throws for every status alike: that memory of others is refused has to be told
-// from what went wrong.
+// Napi::ArrayBuffer::New() throws for every status; here a runtime that does not accept external memory must
+// be distinguished from other errors.
 Napi::Value ExternalBuffer(Napi::Env env, AddonData& data, void* bytes, size_t length, void* owner,
                            void (*release)(void*)) {
   auto* holder = new Holder{owner, release};
-  // Node calls the finalizer where it refuses the length, hence only lengths that it takes get there.
+  // Node calls the finalizer if it rejects the length, so only valid lengths are passed.
   const bool too_long = length > data.max_buffer_bytes;
   napi_value buffer = nullptr;
   const napi_status status =
@@ -96,7 +96,7 @@ Napi::Value ExternalBuffer(Napi::Env env, AddonData& data, void* bytes, size_t l
   return {};
 }
 
-// The dtype is known when the program runs; Napi::TypedArrayOf wants it when it is compiled.
+// The dtype is known at run time; Napi::TypedArrayOf needs it at compile time.
 Napi::Value TypedArrayOn(Napi::Env env, AddonData& data, const at::Tensor& tensor) {
   if (tensor.nbytes() == 0) return NewTypedArray(env, tensor);
   const Napi::Value buffer = ExternalBuffer(env, data, tensor.mutable_data_ptr(), tensor.nbytes(),

@@ -16,19 +16,19 @@ namespace dyconv {
 at::Tensor TensorOnBuffer(const AddonData& data, Napi::Value buffer, void* bytes,
                           const std::vector<int64_t>& shape, at::ScalarType dtype);
 
-// The buffer that the storage stands on; null for memory of our own.
+// The buffer of the storage; null for memory of libtorch.
 const JsValue* BufferOf(const c10::StorageImpl* storage);
 
-// Whether the buffer was detached (transferred away) since.
+// Whether the buffer has been detached (transferred).
 bool IsDetached(const JsValue& buffer);
 
-// An ArrayBuffer on memory of our own. `release` is called with `owner` when the buffer is gone, or here
-// where it cannot be made: empty where the runtime takes no memory of others, a NativeError for a length that
-// V8 has no array of.
+// An ArrayBuffer on memory of libtorch. `release` is called with `owner` when the buffer is collected, or
+// immediately if it cannot be created: the result is empty if the runtime does not accept external memory; a
+// length beyond V8's limit is a NativeError.
 Napi::Value ExternalBuffer(Napi::Env env, AddonData& data, void* bytes, size_t length, void* owner,
                            void (*release)(void*));
 
-// An array on the memory of a contiguous CPU tensor; a copy where the runtime takes no memory of others.
+// An array on the memory of a contiguous CPU tensor; a copy if the runtime does not accept external memory.
 Napi::Value TypedArrayOn(Napi::Env env, AddonData& data, const at::Tensor& tensor);
 
 }  // namespace dyconv

@@ -11,7 +11,7 @@
 
 namespace dyconv {
 
-// The names of an enumeration's values; specialised next to the table that takes the enumeration:
+// The names of an enumeration's values; specialised in the file of the table that uses the enumeration:
 //   template <> inline constexpr auto kNames<Kind> = std::to_array<Named<Kind>>({{"a", Kind::kA}, ...});
 template <class T>
 using Named = std::pair<const char*, T>;
@@ -60,7 +60,7 @@ struct Literal {
   constexpr Literal(const char (&from)[N]) { std::copy_n(from, N, text); }
 };
 
-// A name that libtorch itself reads: one of `names`.
+// A name that is passed to libtorch as a string: one of `names`.
 template <Literal... names>
 struct OneOf {
   std::string name;

@@ -13,7 +13,7 @@ void Collect(Napi::Env env, AddonData& data, bool young) {
     const Napi::HandleScope scope(env);
     data.collector.Value().Call({Napi::Boolean::New(env, young)});
   } catch (const Napi::Error&) {
-    // JavaScript cannot be called in an environment that ends: nothing is collected then.
+    // JavaScript cannot be called in an environment that is closing: nothing is collected.
   }
 }
 

@@ -1,5 +1,5 @@
-// Collections of garbage that the add-on asks V8 for: when tensors have grown by a good deal, and when an
-// allocation fails. V8 sees the small objects, not what they hold.
+// Garbage collections that the add-on requests from V8: when tensors have grown considerably, and when an
+// allocation fails. V8 sees the small objects, not the memory of their tensors.
 #pragma once
 
 #include <napi.h>
@@ -8,8 +8,8 @@ namespace dyconv {
 
 struct AddonData;
 
-// Says that this thread is inside a call from JavaScript of the environment, where JavaScript may be called
-// back: what CollectOnShortage needs to know. Calls nest (a collection runs inside one).
+// Marks this thread as inside a call from JavaScript of the environment, where JavaScript may be called:
+// CollectOnShortage needs this. Calls may nest (a collection runs inside one).
 class CallScope {
  public:
   CallScope(Napi::Env env, AddonData& data);
@@ -25,13 +25,13 @@ class CallScope {
   friend bool CollectOnShortage();
 };
 
-// After an operation that made the environment's tensors grow past their limit: young objects first, all of
-// them if that did not free half.
+// After an operation that made the tensors of the environment exceed their limit: collects young objects,
+// then all objects if that did not free half.
 void CollectAfterGrowth(Napi::Env env, AddonData& data);
 
-// A full collection, if this thread is inside a call from JavaScript; false where it is not. Called by the
-// allocator when memory is short, hence in the middle of any operation: the finalizers that run free tensors
-// that JavaScript let go of, never those of the operation, which holds them itself.
+// A full collection if this thread is inside a call from JavaScript; otherwise returns false. The allocator
+// calls this when memory is short, in the middle of an operation. Finalizers then free tensors that
+// JavaScript no longer references; the operation holds references to its own.
 bool CollectOnShortage();
 
 // A full collection from the JavaScript thread.

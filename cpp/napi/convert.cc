@@ -44,7 +44,7 @@ TensorHandle* FromJs<TensorHandle*>::Get(const Argument& argument) {
 
 namespace {
 
-// The tensor of a handle, unless it is gone.
+// The tensor of a handle, unless it was disposed.
 const at::Tensor& Live(const Argument& argument, const TensorHandle& handle) {
   const bool detached = handle.pinned && IsDetached(*BufferOf(handle.storage));
   if (handle.tensor.defined() && !detached) return handle.tensor;
@@ -64,8 +64,8 @@ at::Scalar FromJs<at::Scalar>::Get(const Argument& argument) {
   switch (argument.js.Type()) {
     case napi_number: {
       const double number = FromJs<double>::Get(argument);
-      // 2 and 2.0 are the same JavaScript value; as an integer it leaves an integer tensor's dtype alone, as
-      // in PyTorch.
+      // 2 and 2.0 are the same JavaScript value; as an integer it does not change the dtype of an integer
+      // tensor, as in PyTorch.
       const bool negative_zero = number == 0 && std::signbit(number);
       return IsSafeInteger(number) && !negative_zero ? at::Scalar(static_cast<int64_t>(number))
                                                      : at::Scalar(number);
@@ -80,7 +80,7 @@ at::Scalar FromJs<at::Scalar>::Get(const Argument& argument) {
 }
 
 Operand FromJs<Operand>::Get(const Argument& argument) {
-  // First what it is nearly always: each question to Node-API has its price.
+  // The most frequent type first: each call of Node-API takes time.
   const TensorHandle* handle = FindHandle(argument.call.data, argument.js);
   if (handle != nullptr) return {Live(argument, *handle)};
   switch (argument.js.Type()) {
@@ -156,7 +156,7 @@ at::indexing::TensorIndex FromJs<at::indexing::TensorIndex>::Get(const Argument&
   std::optional<c10::SymInt> bounds[3];
   const char* const names[] = {"start", "stop", "step"};
   for (int i = 0; i < 3; ++i) {
-    // slice() always has all three: an object that lacks one is something else.
+    // slice() always sets all three: an object without them is not a slice.
     if (!object.Has(names[i])) argument.Reject(kExpected);
     const auto number =
         FromJs<std::optional<int64_t>>::Get({argument.call, object.Get(names[i]), argument.index});
@@ -189,7 +189,7 @@ Napi::Value ToJs(const Call& call, const std::string& value) { return Napi::Stri
 Napi::Value ToJs(const Call& call, const char* value) { return Napi::String::New(call.env, value); }
 
 Napi::Value ToJs(const Call& call, const at::Tensor& value) {
-  // Some gradients that are 0 throughout come without memory, which nothing but libtorch's dispatcher knows.
+  // Some gradients that are 0 everywhere have no memory, which only libtorch's dispatcher knows.
   if (value.defined() && value._is_zerotensor())
     return WrapTensor(call.env, call.data, at::zeros(value.sizes(), value.options()));
   return WrapTensor(call.env, call.data, value);

@@ -1,5 +1,4 @@
-// Conversion between JavaScript values and C++ types, chosen by the C++ type alone: an operation's signature
-// says all.
+// Conversion between JavaScript values and C++ types, chosen by the C++ type alone.
 #pragma once
 
 #include <napi.h>
@@ -23,7 +22,7 @@
 
 namespace dyconv {
 
-// One call from JavaScript: what the converters and the operations that build JavaScript values work with.
+// One call from JavaScript, for converters and for operations that create JavaScript values.
 struct Call {
   Napi::Env env;
   AddonData& data;
@@ -36,7 +35,7 @@ struct Call {
   std::string ArgumentName(size_t index) const;
 };
 
-// A value of the call being converted; `index` is the argument's position, for the error message.
+// A value being converted; `index` is the position of the argument, for the error message.
 struct Argument {
   const Call& call;
   Napi::Value js;
@@ -48,7 +47,7 @@ struct Argument {
   [[noreturn]] void Reject(const std::string& expected, ErrorKind kind = ErrorKind::kArgument) const;
 };
 
-// A value as an error message shows it; never runs JavaScript.
+// A value as error messages show it; never runs JavaScript.
 std::string Describe(const Argument& argument);
 
 // A tensor, or a number that takes part in an operation as libtorch's "wrapped number" (it does not widen the
@@ -64,12 +63,12 @@ struct TypedArray {
   napi_typedarray_type type;
   void* bytes;
   size_t length;       // elements
-  Napi::Value buffer;  // the ArrayBuffer or SharedArrayBuffer below
+  Napi::Value buffer;  // its ArrayBuffer or SharedArrayBuffer
 };
 
 inline constexpr double kMaxSafeInteger = 9007199254740991.0;
 
-// Whether a number of JavaScript is an integer that is exactly itself.
+// Whether a JavaScript number is an integer without rounding.
 inline bool IsSafeInteger(double number) {
   return std::trunc(number) == number && std::abs(number) <= kMaxSafeInteger;
 }
@@ -113,7 +112,7 @@ template <>
 struct FromJs<at::ScalarType> {
   static at::ScalarType Get(const Argument& argument);
 };
-// The function that says why there is no CUDA device, as a sentence.
+// Sets the function that returns, as a sentence, why there is no CUDA device.
 void SetDeviceProblem(std::string (*problem)());
 
 template <>
@@ -145,7 +144,7 @@ struct FromJs<std::optional<T>> {
   }
 };
 
-// The length of an array and its elements, one after the other: a bad one is reported before the rest is
+// The length of an array and its elements, read one after the other: an error is reported before the rest is
 // read.
 uint32_t ArrayLength(const Argument& argument);
 Argument ArrayElement(const Argument& argument, uint32_t index);
@@ -171,7 +170,7 @@ struct FromJs<std::array<T, N>> {
   }
 };
 
-// "; received input float32 [2, 3], dim 5", for an error message; nothing where the arguments cannot be read.
+// "; received input float32 [2, 3], dim 5", for an error message; empty if the arguments cannot be read.
 std::string DescribeArguments(const Call& call);
 
 Napi::Value ToJs(const Call& call, bool value);

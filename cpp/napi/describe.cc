@@ -1,4 +1,4 @@
-// Values and arguments as error messages show them.
+// Text of values and arguments in error messages.
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -63,7 +63,7 @@ std::string DescribeTensor(const at::Tensor& tensor) {
   return text;
 }
 
-// An argument: shorter than Describe, as its name stands before it.
+// An argument: shorter than Describe, as its name precedes it.
 std::string DescribeArgument(const Argument& argument) {
   const TensorHandle* handle = FindHandle(argument.call.data, argument.js);
   if (handle != nullptr) return DescribeTensor(handle->tensor);
@@ -98,7 +98,7 @@ std::string DescribeArguments(const Call& call) {
     }
     return text;
   } catch (const std::exception&) {
-    return "";  // an element's getter threw, say: the error under way is the one to report
+    return "";  // a getter of an element may have thrown: only the original error is reported
   }
 }
 

@@ -1,15 +1,15 @@
-// Finalizers of what JavaScript objects hold. They run during the garbage collection, so that a synchronous
-// loop frees its tensors: Node-API must not be called in them.
+// Finalizers of the data of JavaScript objects. They run during the garbage collection, so that a synchronous
+// loop frees its tensors; they must not call Node-API.
 #pragma once
 
 #include <node_api.h>
 
 namespace dyconv {
 
-// A finalizer for Node-API that calls `release` with the data (FinalizeData) or the hint (FinalizeHint) it
-// was registered with. `release` is given no environment, hence cannot call Node-API: that is what
-// NODE_ADDON_API_REQUIRE_BASIC_FINALIZERS would prove, which needs declarations that node-api-headers 1.9
-// leaves out, and a compiler that accepts static_assert(false) in a template (gcc 13).
+// A finalizer for Node-API that calls `release` with the data (FinalizeData) or the hint (FinalizeHint) with
+// which it was registered. `release` gets no environment, so it cannot call Node-API.
+// NODE_ADDON_API_REQUIRE_BASIC_FINALIZERS would check the same, but needs declarations that node-api-headers
+// 1.9 lacks, and a compiler that accepts static_assert(false) in a template (gcc 13).
 template <class T, void (*release)(T*)>
 void FinalizeData(node_api_basic_env, void* data, void*) {
   release(static_cast<T*>(data));

@@ -9,11 +9,11 @@
 namespace dyconv {
 namespace {
 
-// Napi::CallbackInfo holds six arguments and allocates memory for more, as conv2d and others have; this takes
-// kMaxArity on the stack, in one call of Node-API.
+// Napi::CallbackInfo has room for six arguments and allocates memory for more, as for conv2d. This needs one
+// call of Node-API and has room for kMaxArity arguments on the stack.
 napi_value Dispatch(napi_env env, napi_callback_info info) {
   napi_value arguments[kMaxArity];
-  size_t count = kMaxArity;  // Node-API fills what the caller left out with undefined
+  size_t count = kMaxArity;  // Node-API sets missing arguments to undefined
   void* pointer;
   napi_get_cb_info(env, info, &count, arguments, nullptr, &pointer);
   const Op& op = *static_cast<const Op*>(pointer);
@@ -27,8 +27,8 @@ napi_value Dispatch(napi_env env, napi_callback_info info) {
   } catch (...) {
     const Napi::Value error =
         CurrentExceptionToJs(env, call.data, call.Name(), [&call] { return DescribeArguments(call); });
-    // Not Error::ThrowAsJavaScriptException(), which makes a reference to the error. The status is left
-    // aside: nothing can be thrown on a thread that is being terminated, and nobody is there to catch it.
+    // Not Error::ThrowAsJavaScriptException(), which creates a reference to the error. The status is ignored:
+    // on a thread that is being terminated nothing can be thrown or caught.
     napi_throw(env, error);
     return nullptr;
   }
@@ -41,8 +41,8 @@ void DeleteHandle(TensorHandle* handle) {
   owner->DeleteIfUnused();
 }
 
-// Debug mode: asks JavaScript for the number of the place that is making a tensor. Not where JavaScript
-// cannot be called, as on a thread that is being terminated: the tensor matters more.
+// Debug mode: requests from JavaScript the number of the place that creates a tensor. If JavaScript cannot be
+// called, as on a thread that is being terminated, the tensor is created without it.
 void TraceCreation(const AddonData& data, TensorHandle* handle) {
   try {
     handle->creation = data.tracer.Value().Call({}).As<Napi::Number>().Int32Value();
@@ -63,8 +63,8 @@ Napi::Function NewFunction(Napi::Env env, const std::string& name, const Op& op)
   return {env, function};
 }
 
-// Napi::ObjectWrap needs a class with a constructor that JavaScript calls, with arguments packed for it, and
-// gives the object a second reference; this is an empty object and a pointer.
+// Napi::ObjectWrap needs a class with a constructor that JavaScript calls, with an array of arguments, and
+// adds a second reference to the object. This is an empty object and a pointer.
 Napi::Value WrapTensor(Napi::Env env, AddonData& data, const at::Tensor& tensor, TensorHandle** made) {
   if (!tensor.defined()) return env.Null();
   const Napi::Object object = data.tensor_class.Value().New({});
@@ -81,14 +81,15 @@ Napi::Value WrapTensor(Napi::Env env, AddonData& data, const at::Tensor& tensor,
 
 TensorHandle* FindHandle(const AddonData& data, Napi::Value value) {
   void* pointer = nullptr;
-  // Another add-on's object may be wrapped too: only pointers this environment made itself may be followed.
+  // The object may be wrapped by another add-on: only pointers of this environment's tensors are
+  // dereferenced.
   if (napi_unwrap(value.Env(), value, &pointer) != napi_ok || !data.tensors.Contains(pointer)) return nullptr;
   return static_cast<TensorHandle*>(pointer);
 }
 
-// Scalars and arrays: the call that reads the value also says whether it is of the type.
-// Napi::Value::IsNumber() and its relatives are a second call for each argument; Napi::Number::DoubleValue()
-// of another type makes an error object, where that is no error as in `other` of add().
+// Scalars and arrays: the call that reads the value also checks its type. Napi::Value::IsNumber() and similar
+// functions are a second call for each argument; Napi::Number::DoubleValue() of another type creates an error
+// object, although it is no error for `other` of add(), for example.
 
 bool FromJs<bool>::Get(const Argument& argument) {
   bool result;
@@ -119,7 +120,7 @@ int64_t FromJs<int64_t>::Get(const Argument& argument) {
 uint32_t ArrayLength(const Argument& argument) {
   uint32_t length = 0;
   if (napi_get_array_length(argument.env(), argument.js, &length) != napi_ok) argument.Reject("an array");
-  // Longer ones are sparse, or belong into a typed array; each element takes a handle here.
+  // Longer arrays are sparse or should be typed arrays; each element needs a handle here.
   if (length > kMaxArrayLength)
     argument.Reject("an array of at most " + std::to_string(kMaxArrayLength) + " elements");
   return length;

@@ -1,8 +1,8 @@
-// JavaScript values that C++ objects hold: callbacks of autograd nodes and hooks, buffers under tensors,
-// errors on their way through libtorch. Such an object may end on any thread, and during a garbage
-// collection, where Node-API must not be called: references it drops are collected in the environment's
-// JsHome and deleted by the next operation on the JavaScript thread (hot_path.cc). Napi::Reference deletes
-// its own where it ends, hence the direct calls of Node-API in js_callback.cc.
+// JavaScript values held by C++ objects: callbacks of autograd nodes and hooks, buffers of tensors, errors
+// that pass through libtorch. Such an object may end on any thread and during a garbage collection, where
+// Node-API must not be called. So the references that it drops are put on a list of the environment's JsHome,
+// which the next operation on the JavaScript thread deletes (hot_path.cc). Napi::Reference deletes its
+// reference immediately, hence the direct calls of Node-API in js_callback.cc.
 #pragma once
 
 #include <napi.h>
@@ -17,7 +17,7 @@
 
 namespace dyconv {
 
-// The environment that references belong to, and the only thread that may call them.
+// The environment that references belong to, and the only thread that may use them.
 class JsHome {
  public:
   explicit JsHome(Napi::Env env) : env_(env), thread_(std::this_thread::get_id()) {}
@@ -28,7 +28,7 @@ class JsHome {
   void DeleteDropped() {    // on the JavaScript thread, outside of finalizers
     if (has_dropped_) DeleteReferences();
   }
-  void Close() { closed_ = true; }  // the environment ends, and its references with it
+  void Close() { closed_ = true; }  // the environment ends; its references end with it
 
  private:
   void DeleteReferences();
@@ -50,11 +50,12 @@ class JsValue {
   ~JsValue() { home_->Drop(ref_); }
 
   const std::shared_ptr<JsHome>& home() const { return home_; }
-  // The value; empty on any thread but its own.
+  // The value; empty on any other thread.
   Napi::Value Get() const;
-  // The value as a function. Throws a TypedError on any thread but its own.
+  // The value as a function. Throws a TypedError on any other thread.
   Napi::Function Function() const;
-  // Calls it as a function. Throws JsError with what it threw, a TypedError on any thread but its own.
+  // Calls it as a function. Throws a JsError with the error that it throws, and a TypedError on any other
+  // thread.
   Napi::Value Call(std::initializer_list<napi_value> arguments) const;
 
  private:
@@ -62,7 +63,7 @@ class JsValue {
   napi_ref ref_ = nullptr;
 };
 
-// An exception of JavaScript as one of C++ that libtorch may carry along, to any thread.
+// A JavaScript exception as a C++ exception that libtorch may pass to any thread.
 class JsError : public std::runtime_error {
  public:
   explicit JsError(std::shared_ptr<JsValue> value)
@@ -73,7 +74,7 @@ class JsError : public std::runtime_error {
   std::shared_ptr<JsValue> value_;
 };
 
-// Runs `callback`, what it throws of JavaScript's thrown as a JsError: a Napi::Error must end on its own
+// Runs `callback` and converts a JavaScript exception to a JsError, as a Napi::Error must end on its own
 // thread.
 template <class F>
 auto Carried(const std::shared_ptr<JsHome>& home, const F& callback) {

@@ -10,8 +10,9 @@ namespace {
 
 using torch::autograd::variable_list;
 
-// The handles of a list given to a callback: they end with it, so that a pass leaves nothing to collect. They
-// are in a scope of their own, which keep() takes them out of, as out of that of a tidy() block.
+// The handles of a list that is passed to a callback. They are disposed after it, so that a backward pass
+// leaves nothing to collect. They have their own scope, which keep() takes them out of, as from a tidy()
+// block.
 class TensorList {
  public:
   TensorList(Napi::Env env, AddonData& data, const variable_list& tensors)
@@ -44,7 +45,7 @@ class TensorList {
   TensorScope scope_;
 };
 
-// Where `returnGradients` puts its list during a callback; callbacks nest when one runs a pass of its own.
+// Where `returnGradients` stores its list during a callback. Callbacks nest if one runs a backward pass.
 class Results {
  public:
   explicit Results(AddonData& data) : data_(data), outer_(data.backward_results) {
@@ -71,8 +72,8 @@ JsFunction::JsFunction(std::string name, std::shared_ptr<JsValue> backward, bool
       materialize_(materialize) {}
 
 variable_list JsFunction::apply(variable_list&& gradients) {
-  backward_->Function();  // on the wrong thread, nothing below may run
-  // JavaScript may switch the grad mode; the pass goes on with its own.
+  backward_->Function();  // throws on the wrong thread, where nothing below may run
+  // JavaScript may change the grad mode; the backward pass continues with its own.
   at::AutoGradMode mode(at::GradMode::is_enabled());
   for (size_t i = 0; i < gradients.size(); ++i) {
     if (!gradients[i].defined() && materialize_) gradients[i] = input_metadata(i).zeros_like();

@@ -12,11 +12,11 @@
 
 namespace dyconv {
 
-// How this libtorch counts nodes: by c10::intrusive_ptr from 2.13 on, by std::shared_ptr before.
+// Reference counting of nodes in this libtorch: c10::intrusive_ptr from 2.13 on, std::shared_ptr before.
 using NodePtr = decltype(torch::autograd::Edge::function);
 
-// The node that a custom function leaves in the graph. Its backward is a JavaScript function of two lists,
-// gradients of the outputs and saved tensors, that hands its results to `returnGradients`.
+// The node of a custom function in the graph. Its backward is a JavaScript function of two lists, gradients
+// of the outputs and saved tensors, that passes its results to `returnGradients`.
 class JsFunction : public torch::autograd::Node {
  public:
   JsFunction(std::string name, std::shared_ptr<JsValue> backward, bool materialize,
@@ -31,22 +31,22 @@ class JsFunction : public torch::autograd::Node {
  private:
   std::string name_;
   std::shared_ptr<JsValue> backward_;
-  bool materialize_;  // zeros in place of gradients that nothing flowed into
+  bool materialize_;  // zeros instead of missing gradients
   std::vector<torch::autograd::SavedVariable> saved_;
 };
 
-// Ownership of a node made with new.
+// Ownership of a node created with new.
 template <class Pointer>
 Pointer Own(JsFunction* node) {
   if constexpr (std::is_same_v<Pointer, std::shared_ptr<torch::autograd::Node>>) {
-    // deleteNode takes long graphs apart without recursion; newer nodes see to it themselves.
+    // deleteNode frees long graphs without recursion; nodes of newer versions do that themselves.
     return Pointer(node, [](auto* target) { deleteNode(target); });
   } else {
     return Pointer::unsafe_steal_from_new(node);
   }
 }
 
-// Calls `hook` with every gradient of `tensor`; what it returns, if anything, takes the gradient's place.
+// Calls `hook` with every gradient of `tensor`; a tensor that it returns replaces the gradient.
 unsigned RegisterHook(const at::Tensor& tensor, std::shared_ptr<JsValue> hook);
 
 }  // namespace dyconv

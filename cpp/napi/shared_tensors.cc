@@ -18,7 +18,7 @@ SharedTensors::SharedTensors() {
 }
 
 int64_t SharedTensors::Put(const at::Tensor& tensor, int64_t claims, const void* owner) {
-  // A TensorImpl is no object for two threads; the storage below it is.
+  // A TensorImpl must not be used by two threads; the storage may be.
   Entry entry{tensor.detach(), tensor.requires_grad(), claims, owner, {}};
   std::lock_guard lock(mutex_);
   Sweep();

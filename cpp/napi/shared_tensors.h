@@ -1,10 +1,12 @@
-// Tensors on their way from one thread to another: the only table of the add-on that belongs to the process.
+// Tensors that are passed from one thread to another: the only table of the add-on that belongs to the
+// process.
 //
-// share() puts a reference to the tensor's storage here under a number, which travels to the other thread in
-// a message; claiming takes the tensor out, without a copy. JavaScript has no object of its own that crosses
-// threads and tells when it is lost, hence rules: a handle can be claimed as often as share() said; what is
-// left of it goes when it is released, and otherwise kGrace after the thread that shared it has ended (not at
-// once: a worker may answer and end before its answer is read). The sweep is part of every call here.
+// share() stores a reference to the tensor's storage here under a number, which is sent to the other thread
+// in a message; claiming removes the tensor from the table, without a copy. JavaScript has no object that can
+// be sent between threads and reports when it is lost, hence these rules: a handle can be claimed as often as
+// share() allowed. The rest is freed when the handle is released, or kGrace after the thread that shared it
+// has ended (not immediately: a worker may send its result and end before the message is read). Every call
+// checks for such entries.
 #pragma once
 
 #include <chrono>
@@ -26,12 +28,12 @@ class SharedTensors {
     int64_t bytes = 0;
   };
 
-  // Tells this process's numbers from those of another.
+  // Distinguishes numbers of this process from those of another.
   int64_t process_key() const { return process_key_; }
 
-  // `owner` stands for the environment that shares.
+  // `owner` identifies the environment that shares.
   int64_t Put(const at::Tensor& tensor, int64_t claims, const void* owner);
-  // The tensor, or nothing when the number is not (or no longer) in the table.
+  // The tensor, or nothing if the number is not in the table.
   std::optional<at::Tensor> Claim(int64_t id);
   bool Release(int64_t id);
   void OwnerEnded(const void* owner);
@@ -43,7 +45,7 @@ class SharedTensors {
     at::Tensor tensor;
     bool requires_grad;
     int64_t claims;
-    const void* owner;  // compared, never followed; null once it has ended
+    const void* owner;  // only compared, never dereferenced; null after it has ended
     Clock::time_point orphaned_at;
   };
   static constexpr std::chrono::seconds kGrace{30};

@@ -38,7 +38,7 @@ void CheckTypedArray(const TypedArray& data, at::IntArrayRef shape, at::ScalarTy
   }
   int64_t count = 1;
   for (int64_t size : shape) {
-    // Its strides have to fit too: a size of 0 does not excuse others that are too large.
+    // The strides must fit too: a size of 0 does not make other sizes valid.
     const char* expected = size < 0 ? "sizes of at least 0"
                            : __builtin_mul_overflow(count, std::max<int64_t>(size, 1), &count)
                                ? "sizes whose product fits 64 bits"

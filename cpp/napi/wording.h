@@ -1,5 +1,4 @@
-// Messages of libtorch in the words of this package: names in camelCase, dtypes and options as JavaScript
-// writes them.
+// Messages of libtorch in the terms of this package: names in camelCase, dtypes and options as in JavaScript.
 #pragma once
 
 #include <string>
@@ -8,15 +7,15 @@
 
 namespace dyconv {
 
-// The class that a message of libtorch belongs to, which says "wrong shape" in many sentences and with few
-// classes of its own. A NativeError where no words give it away.
+// The class for a message of libtorch, which has many sentences for a wrong shape and few classes. A
+// NativeError if the text does not determine another.
 ErrorKind ClassOf(const std::string& message);
 
-// A message of libtorch as this package says it, without what is of use to Python alone. `operation` is what
-// the message will begin with: libtorch often begins with the same.
+// A message of libtorch in the terms of this package, without parts that only apply to Python. The final
+// message begins with `operation`, so the name is removed where libtorch's message also begins with it.
 std::string InOurWords(std::string message, const std::string& operation);
 
-// The name that users know an operation by: "addInPlace" is add_().
+// The public name of an operation: "addInPlace" is add_().
 std::string PublicName(const std::string& operation);
 
 }  // namespace dyconv

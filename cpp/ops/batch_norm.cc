@@ -19,15 +19,15 @@ using torch::autograd::AutogradContext;
 using torch::autograd::Variable;
 using torch::autograd::variable_list;
 
-// Smaller planes are no better off than with libtorch.
+// Smaller planes are not faster than with libtorch.
 constexpr int64_t kSmallestPlane = 16;
 
 bool Usable(const at::Tensor& t) {
   return t.device().is_cpu() && t.scalar_type() == at::kFloat && t.is_contiguous();
 }
 
-// What the kernels can compute, with a channel for every thread. Whatever is wrong with the arguments is left
-// to at::batch_norm to say.
+// Whether the kernels can compute it, with a channel for every thread. Wrong arguments are left to
+// at::batch_norm to report.
 bool Applies(const at::Tensor& x, std::initializer_list<const OptionalTensor*> of_channels) {
   if (!Usable(x) || x.dim() < 3 || x.numel() == 0 || x.size(1) < at::get_num_threads()) return false;
   if (x.numel() / (x.size(0) * x.size(1)) < kSmallestPlane) return false;
@@ -67,7 +67,8 @@ Normalised Normalise(const at::Tensor& input, const OptionalTensor& weight, cons
   return made;
 }
 
-// Moves running statistics towards those of a batch, as libtorch's kernel does: no new version of the tensor.
+// Updates running statistics with those of a batch; like libtorch's kernel it does not increment the version
+// of the tensor.
 void Update(const OptionalTensor& running, const at::Tensor& batch, double momentum) {
   if (!running || !running->defined()) return;
   const float* from = batch.const_data_ptr<float>();
@@ -90,10 +91,10 @@ class BatchNormFunction : public torch::autograd::Function<BatchNormFunction> {
     return made.output;
   }
 
-  // libtorch's, which is differentiable.
+  // libtorch's backward, which is differentiable.
   static variable_list backward(AutogradContext* ctx, const variable_list& grad_outputs) {
     const auto saved = ctx->get_saved_variables();
-    // Tensors that are not there are not counted.
+    // Undefined tensors are not counted.
     const bool has_weight = saved[1].defined();
     const std::array<bool, 3> needs{
         ctx->needs_input_grad(0), has_weight && ctx->needs_input_grad(1),

@@ -1,5 +1,5 @@
-// Batch normalisation: by kernels of our own while training on images, which is where libtorch's take long.
-// ATen level: no N-API, no JS.
+// Batch normalisation, with dyconv's kernels for training on images, where libtorch's are slow. ATen level:
+// no N-API, no JS.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -8,8 +8,8 @@
 
 namespace dyconv {
 
-// As at::batch_norm: input [B, C, ...], all else [C] or none; running statistics are updated in place while
-// training. Same gradients of any order, same errors.
+// As at::batch_norm: input [B, C, ...], all other tensors [C] or none; training updates the running
+// statistics in place. Same gradients of any order, same errors.
 at::Tensor BatchNorm(const at::Tensor& input, const std::optional<at::Tensor>& weight,
                      const std::optional<at::Tensor>& bias, const std::optional<at::Tensor>& running_mean,
                      const std::optional<at::Tensor>& running_var, bool training, double momentum,

@@ -1,6 +1,6 @@
-// Arithmetic on sizes that callers chose: what does not fit into 64 bits is refused, where the plain
-// operators wrap around. All functions throw a ShapeError. `what` names the
-// result: "Expected <what> below 2^63 but received 4503599627370496 * 4097".
+// Arithmetic on sizes that callers chose: results that exceed 64 bits are errors, where the operators of C++
+// would overflow. All functions throw a ShapeError. `what` names the result: "Expected <what> below 2^63 but
+// received 4503599627370496 * 4097".
 #pragma once
 
 #include <c10/util/ArrayRef.h>
@@ -27,8 +27,8 @@ inline int64_t CheckedAdd(int64_t a, int64_t b, const char* what) {
   return sum;
 }
 
-// The number of elements of a tensor of such sizes. Its strides must fit too, so that a size of 0 does not
-// excuse others that are too large.
+// The number of elements of a tensor of such sizes. Its strides must fit too: a size of 0 does not make other
+// sizes valid.
 inline int64_t CheckedNumel(c10::IntArrayRef sizes, const char* what = "a number of elements") {
   int64_t numel = 1, strides = 1;
   for (const int64_t size : sizes) {

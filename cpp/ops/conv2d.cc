@@ -25,7 +25,7 @@ DynamicConvProblem StaticProblem(const at::Tensor& input, const at::Tensor& weig
   return {input, experts, at::Tensor(), biases, options, ShapeOf(input, experts, options)};
 }
 
-// What the kernels can compute. Whatever is wrong with the arguments is left to at::conv2d to say.
+// Whether the kernels can compute it. Wrong arguments are left to at::conv2d to report.
 bool Applies(const at::Tensor& input, const at::Tensor& weight, const std::optional<at::Tensor>& bias,
              const DynamicConvOptions& o) {
   const auto type = input.scalar_type();
@@ -43,14 +43,14 @@ bool Applies(const at::Tensor& input, const at::Tensor& weight, const std::optio
 
 enum class Way { kLibrary, kFused, kWinograd };
 
-// Whether libtorch's own convolutions of that dtype are worse than float32: in bfloat16 oneDNN's need
-// AVX-512, and what is taken without is slow and rounds its sums.
+// Whether libtorch's convolutions of that dtype are slower than float32: oneDNN's bfloat16 kernels need
+// AVX-512; the fallback is slow and rounds its sums.
 bool LibraryIsPoorAt(at::ScalarType dtype) {
   return dtype == at::kBFloat16 && kernels::BestIsa() != kernels::Isa::kAvx512;
 }
 
-// Measured: docs/dynamic-convolution.md. The kernels win wherever their blocks of samples keep at least
-// half of the threads busy. In bfloat16 oneDNN is good at many channels, and better yet where it has AMX.
+// Measured: docs/dynamic-convolution.md. The kernels are faster wherever their blocks of samples occupy at
+// least half of the threads. In bfloat16 oneDNN is fast for many channels, and faster with AMX.
 Way ForwardWay(const kernels::DynamicConvShape& s, at::ScalarType dtype) {
   const int64_t threads = ThreadsFor(s);
   const auto& table = kernels::Kernels(kernels::BestIsa());
@@ -65,7 +65,7 @@ Way ForwardWay(const kernels::DynamicConvShape& s, at::ScalarType dtype) {
                                                                                 : Way::kLibrary;
 }
 
-// Both forms have input channels for columns, and at least two vectors of them to be quick. The direct one
+// Both forms vectorize over input channels, and need at least two vectors of them to be fast. The direct one
 // keeps the sums of whole images in the L2 cache.
 Way BackwardWay(const kernels::DynamicConvShape& s, at::ScalarType dtype) {
   if (dtype == at::kBFloat16 && !LibraryIsPoorAt(dtype)) return Way::kLibrary;
@@ -119,7 +119,7 @@ class StaticConv : public torch::autograd::Function<StaticConv> {
     const auto p = StaticProblem(saved[0], saved[1], std::nullopt, options);
     const std::array<bool, 3> needs{ctx->needs_input_grad(0), ctx->needs_input_grad(1),
                                     ctx->saved_data["bias"].toBool() && ctx->needs_input_grad(2)};
-    // The library's own backward is differentiable.
+    // The backward pass of the library is differentiable.
     const auto way =
         at::GradMode::is_enabled() ? Way::kLibrary : static_cast<Way>(ctx->saved_data["way"].toInt());
     const auto grads = Backward(p, grad_outputs[0], way, needs);
@@ -127,7 +127,7 @@ class StaticConv : public torch::autograd::Function<StaticConv> {
   }
 };
 
-// The shape, where the kernels can compute it.
+// The shape, if the kernels can compute it.
 std::optional<kernels::DynamicConvShape> KernelShape(const at::Tensor& input, const at::Tensor& weight,
                                                      const std::optional<at::Tensor>& bias,
                                                      const DynamicConvOptions& options) {

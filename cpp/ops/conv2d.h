@@ -1,5 +1,5 @@
-// Ordinary 2-D convolution: by the kernels of the dynamic one, as its case of one expert, where they measure
-// faster than libtorch's own. ATen level: no N-API, no JS.
+// Ordinary 2-D convolution: uses the kernels of the dynamic one, with one expert, where they measure faster
+// than libtorch's. ATen level: no N-API, no JS.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -24,7 +24,7 @@ struct Conv2dGrads {
   at::Tensor input, weight, bias;
 };
 
-// The same choice of "auto" without autograd, for callers that are an autograd node themselves.
+// The same without autograd, for callers that are autograd nodes themselves; the algorithm is that of kAuto.
 at::Tensor Conv2dForward(const at::Tensor& input, const at::Tensor& weight,
                          const std::optional<at::Tensor>& bias, const Pair& stride, const Pair& padding,
                          const Pair& dilation, int64_t groups);

@@ -19,18 +19,18 @@ namespace {
 using List = c10::SmallVector<int64_t, 3>;
 using OptionalTensor = std::optional<at::Tensor>;
 
-// The largest stride, padding and dilation that oneDNN is given. From 32768 on it ends the process.
+// The largest stride, padding and dilation passed to oneDNN. From 32768 on it ends the process.
 constexpr int64_t kLargestStep = 8192;
 
 struct Geometry {
   List stride, padding, dilation, output_padding;
   bool fits_library = true;
-  // Whether only oneDNN's kernels for contiguous float32 are right. The others read outside of tensors where
-  // a window may lie outside of the image, and those of 16 bits give anything for a single window with a
-  // stride.
+  // Whether only oneDNN's kernels for contiguous float32 are correct. The others read outside of tensors if a
+  // window may lie outside of the image, and those of 16 bits return undefined values for a single window
+  // with a stride.
   bool plain_only = false;
   // Whether there is padding: in three dimensions, oneDNN's bfloat16 gradient of the weight may then write
-  // outside of tensors or leave sums out.
+  // outside of tensors or omit terms of sums.
   bool padded = false;
 
   void Add(const WindowAxis& axis) {
@@ -44,7 +44,7 @@ struct Geometry {
   }
 };
 
-// Whether lists and dimensions belong together; if not, libtorch says so.
+// Whether lists and dimensions fit together; libtorch reports it if not.
 bool Agree(const at::Tensor& input, const at::Tensor& weight, std::initializer_list<at::IntArrayRef> lists) {
   const int64_t axes = weight.dim() - 2;
   if (axes < 1 || axes > 3 || (input.dim() != axes + 1 && input.dim() != axes + 2)) return false;
@@ -65,7 +65,7 @@ WindowAxis AxisOf(const at::Tensor& input, const at::Tensor& weight, int64_t i, 
   return {input.size(input.dim() - axes + i), weight.size(2 + i), stride, padding, dilation};
 }
 
-// Checks the arithmetic of a convolution and reduces its numbers.
+// Checks the sizes of a convolution and reduces them to equivalent smaller ones.
 Geometry Reduced(const at::Tensor& input, const at::Tensor& weight, at::IntArrayRef stride,
                  at::IntArrayRef padding, at::IntArrayRef dilation) {
   Geometry g;
@@ -79,8 +79,8 @@ Geometry Reduced(const at::Tensor& input, const at::Tensor& weight, at::IntArray
   return g;
 }
 
-// The same for a transposed one, whose windows lie in the output. There the stride of a single input and the
-// dilation of a single tap only bound the output padding.
+// The same for a transposed convolution, whose windows lie in the output. Here the stride of a single input
+// and the dilation of a single tap only limit the output padding.
 Geometry ReducedTransposed(const at::Tensor& input, const at::Tensor& weight, at::IntArrayRef stride,
                            at::IntArrayRef padding, at::IntArrayRef output_padding, int64_t groups,
                            at::IntArrayRef dilation) {
@@ -113,7 +113,7 @@ Geometry ReducedTransposed(const at::Tensor& input, const at::Tensor& weight, at
 
 bool OfType(const at::Tensor& t, at::ScalarType type) { return t.scalar_type() == type; }
 
-// How the library is called: with the tensors as they are, with contiguous ones of float32, or of float64.
+// How the library is called: with the tensors unchanged, or as contiguous float32, or as float64.
 enum class Route { kAsGiven, kContiguous, kExact };
 
 Route RouteOf(const at::Tensor& input, const at::Tensor& weight, const OptionalTensor& bias,
@@ -130,14 +130,14 @@ Route RouteOf(const at::Tensor& input, const at::Tensor& weight, const OptionalT
 at::Tensor On(Route route, const at::Tensor& t) {
   if (route == Route::kAsGiven) return t;
   const auto wanted = t.to(route == Route::kExact ? at::kDouble : at::kFloat);
-  // The strides of sizes of 1, which say nothing, must not look like channels last either.
+  // Strides of dimensions of size 1 are arbitrary; they must not look like channels last either.
   const bool plain = wanted.is_contiguous() && wanted.suggest_memory_format() == at::MemoryFormat::Contiguous;
   return plain ? wanted : wanted.clone(at::MemoryFormat::Contiguous);
 }
 
-// Whether oneDNN's gradient of the weight (3.11) would read and write outside of tensors, or leave sums out:
-// in three dimensions, where the padding along the first exceeds a stride above 1. Axes are reduced, so that
-// this is rare, and the caller pads or crops by itself.
+// Whether oneDNN's gradient of the weight (3.11) would read and write outside of tensors, or omit terms of
+// sums: in three dimensions, if the padding along the first exceeds a stride above 1. Axes are reduced, so
+// this is rare; the caller then pads or crops separately.
 bool SplitsPadding(const at::Tensor& input, const at::Tensor& weight, const Geometry& g) {
   return weight.dim() == 5 && g.stride[0] > 1 && g.padding[0] > g.stride[0] && input.device().is_cpu() &&
          !OfType(input, at::kDouble) && at::GradMode::is_enabled() && weight.requires_grad();

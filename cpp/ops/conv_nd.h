@@ -1,5 +1,4 @@
-// libtorch's convolutions of one to three dimensions, kept from arguments that they do not survive. ATen
-// level.
+// libtorch's convolutions of one to three dimensions, protected from arguments that crash them. ATen level.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -12,9 +11,9 @@
 
 namespace dyconv {
 
-// Whether the libraries below libtorch compute such a convolution: some of them have strides, paddings and
-// dilations in 16 or 32 bits, or allocate as much as these say. Others go through float64, which is
-// libtorch's own code. Axes are reduced.
+// Whether the libraries that libtorch uses can compute such a convolution: some store strides, paddings and
+// dilations in 16 or 32 bits, or allocate memory in proportion to them. Other convolutions use float64, for
+// which libtorch has its own code. Axes are reduced.
 bool FitsLibrary(const WindowAxis& axis);
 
 // As at::conv1d, conv2d and conv3d, by the dimensions of the weight [O, I / groups, ...]. Same gradients,
@@ -22,7 +21,7 @@ bool FitsLibrary(const WindowAxis& axis);
 at::Tensor ConvNd(const at::Tensor& input, const at::Tensor& weight, const std::optional<at::Tensor>& bias,
                   at::IntArrayRef stride, at::IntArrayRef padding, at::IntArrayRef dilation, int64_t groups);
 
-// The gradients of its input, weight and bias, those that are needed; differentiable.
+// The gradients of its input, weight and bias that are needed; differentiable.
 std::tuple<at::Tensor, at::Tensor, at::Tensor> ConvBackwardNd(
     const at::Tensor& grad_output, const at::Tensor& input, const at::Tensor& weight, at::IntArrayRef stride,
     at::IntArrayRef padding, at::IntArrayRef dilation, int64_t groups, std::array<bool, 3> needs);

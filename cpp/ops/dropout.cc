@@ -14,7 +14,7 @@ namespace {
 
 using kernels::RandomState;
 
-// libtorch counts what is left of a state, plus one; a fresh one has nothing left.
+// libtorch stores the number of values left plus one; a new state has none left.
 RandomState StateOf(const at::mt19937_data_pod& engine) {
   static_assert(RandomState::kSize == at::MERSENNE_STATE_N);
   RandomState random;

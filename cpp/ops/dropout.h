@@ -5,7 +5,7 @@
 
 namespace dyconv {
 
-// As at::dropout: the same numbers for the same state of the generator, as where libtorch draws one by one.
+// As at::dropout: the same numbers for the same state of the generator as if libtorch drew them one by one.
 at::Tensor Dropout(const at::Tensor& input, double p, bool training);
 
 }  // namespace dyconv

@@ -48,7 +48,7 @@ at::Tensor EmbeddingBag(const at::Tensor& weight, const at::Tensor& indices, con
             "Expected the shape of input, ", indices.sizes(), ", for perSampleWeights but received ",
             per_sample_weights->sizes());
   }
-  // On a GPU the kernels check: the values are not here.
+  // On a GPU the kernels check: the values are not available here.
   if (indices.device().is_cpu()) CheckIndices(indices, weight.size(0));
   if (offsets.device().is_cpu()) CheckOffsets(offsets, indices.numel(), include_last_offset);
   return std::get<0>(at::embedding_bag(weight, indices, offsets, /*scale_grad_by_freq=*/false,

@@ -22,7 +22,7 @@ void CheckLengths(at::IntArrayRef lengths, int64_t batch, int64_t longest, const
   }
 }
 
-// `targets` is contiguous, on the CPU: rows of one length each, or all sequences one after the other.
+// `targets` is contiguous, on the CPU: rows of equal length, or all sequences concatenated.
 template <class T>
 void CheckLabels(const Tensor& targets, at::IntArrayRef lengths, int64_t classes) {
   const T* row = targets.const_data_ptr<T>();
@@ -35,8 +35,8 @@ void CheckLabels(const Tensor& targets, at::IntArrayRef lengths, int64_t classes
   }
 }
 
-// Beyond this a coordinate says nothing of a pixel in float32, and times the size of an image it may
-// overflow.
+// Beyond this, a float32 coordinate does not determine a pixel, and may overflow when multiplied by the size
+// of an image.
 constexpr double kFarthest = 1e9;
 
 template <class T>
@@ -87,7 +87,7 @@ void CheckRepeats(const Tensor& repeats, int64_t size) {
   if (!repeats.is_cpu() || repeats.dim() > 1) return;
   if (repeats.scalar_type() != at::kLong && repeats.scalar_type() != at::kInt) return;
   const Tensor counts = repeats.detach().to(at::kLong).contiguous();
-  // One count stands for every position.
+  // One count for all positions.
   const int64_t times = counts.numel() == 1 ? size : 1;
   int64_t total = 0;
   for (int64_t i = 0; i < counts.numel(); ++i) {

@@ -19,9 +19,9 @@ using torch::autograd::AutogradContext;
 using torch::autograd::Variable;
 using torch::autograd::variable_list;
 
-// Measured on a processor for which libtorch's BLAS (MKL) does not take its widest instructions, the usual
-// case on processors that are not Intel's: from here on oneDNN takes 0.4 to 0.9 of the time, below its call
-// costs more than it saves.
+// Measured on a processor for which libtorch's BLAS (MKL) does not use its widest instructions, which is
+// usual on processors that are not Intel's: from this size on oneDNN takes 0.4 to 0.9 of the time; below it,
+// its call costs more than it saves.
 constexpr int64_t kFewestRows = 4;
 constexpr int64_t kFewestMultiplyAdds = int64_t{1} << 22;
 
@@ -29,7 +29,7 @@ using LinearPointwise = at::Tensor(const at::Tensor&, const at::Tensor&, const O
                                    std::string_view, c10::List<std::optional<at::Scalar>>,
                                    std::optional<std::string_view>);
 
-// oneDNN's linear map on ordinary tensors, if this libtorch has it.
+// oneDNN's linear map for ordinary tensors, if this libtorch has it.
 const std::optional<c10::TypedOperatorHandle<LinearPointwise>>& OneDnnLinear() {
   static const auto handle = []() -> std::optional<c10::TypedOperatorHandle<LinearPointwise>> {
 #if defined(__x86_64__) || defined(_M_X64)
@@ -46,8 +46,8 @@ bool Usable(const at::Tensor& t) {
   return t.device().is_cpu() && t.scalar_type() == at::kFloat && t.layout() == at::kStrided && !t.is_neg();
 }
 
-// What oneDNN can compute, and faster, given a matrix of in x out numbers, however it lies. Whatever is wrong
-// with the arguments is left to ATen to say.
+// Whether oneDNN can compute it, and faster, for a matrix of in x out numbers of any layout. Wrong arguments
+// are left to ATen to report.
 bool Wins(const at::Tensor& input, const at::Tensor& matrix, int64_t in, int64_t out,
           const OptionalTensor& bias) {
   if (!Usable(input) || !Usable(matrix) || input.dim() < 2) return false;
@@ -60,7 +60,7 @@ bool Wins(const at::Tensor& input, const at::Tensor& matrix, int64_t in, int64_t
          !at::autocast::is_autocast_enabled(at::kCPU);
 }
 
-// Rows or columns without gaps: what oneDNN reads as it lies.
+// Rows or columns without gaps, which oneDNN reads directly.
 at::Tensor Dense(const at::Tensor& matrix) {
   return matrix.is_contiguous() || matrix.t().is_contiguous() ? matrix : matrix.contiguous();
 }
@@ -82,7 +82,7 @@ class LinearFunction : public torch::autograd::Function<LinearFunction> {
     return Product(input, weight, bias);
   }
 
-  // Linear maps again, so that this is differentiable too.
+  // Also linear maps, so that this is differentiable too.
   static variable_list backward(AutogradContext* ctx, const variable_list& grad_outputs) {
     const auto saved = ctx->get_saved_variables();
     const auto &input = saved[0], &weight = saved[1], &grad = grad_outputs[0];

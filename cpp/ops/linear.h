@@ -1,5 +1,5 @@
-// Linear maps and matrix products: by oneDNN, which libtorch has for its convolutions, where that measures
-// faster than libtorch's own BLAS. ATen level: no N-API, no JS.
+// Linear maps and matrix products: by oneDNN, which libtorch contains for convolutions, where that is faster
+// than libtorch's BLAS. ATen level: no N-API, no JS.
 #pragma once
 
 #include <ATen/core/Tensor.h>

@@ -21,10 +21,10 @@ using torch::autograd::AutogradContext;
 using torch::autograd::Variable;
 using torch::autograd::variable_list;
 
-// Pixels that are worth a thread of their own.
+// The least number of pixels per thread.
 constexpr int64_t kGrainPixels = 1 << 15;
 
-// What the kernels can compute. Whatever is wrong with the arguments is left to at::max_pool2d to say.
+// Whether the kernels can compute it. Wrong arguments are left to at::max_pool2d to report.
 bool Applies(const at::Tensor& x, const MaxPoolOptions& o) {
   const auto fits = [&](size_t i) {
     if (o.kernel[i] < 1 || o.kernel[i] > kernels::kMaxPoolTaps || o.stride[i] < 1 ||
@@ -64,7 +64,7 @@ kernels::MaxPoolShape ShapeOf(at::IntArrayRef sizes, const MaxPoolOptions& o) {
 
 int64_t Grain(const kernels::MaxPoolShape& s) { return std::max<int64_t>(1, kGrainPixels / s.in_plane()); }
 
-// The maxima, and their taps in `winners` unless that is undefined.
+// The maxima, and their taps in `winners` if that is defined.
 at::Tensor Forward(const at::Tensor& input, const MaxPoolOptions& options, at::Tensor* winners) {
   const auto s = ShapeOf(input.sizes(), options);
   const auto& table = kernels::Kernels(kernels::BestIsa());
@@ -93,7 +93,7 @@ at::Tensor Forward(const at::Tensor& input, const MaxPoolOptions& options, at::T
   return output;
 }
 
-// Summed in float32 whatever the dtype.
+// Summed in float32 for all dtypes.
 at::Tensor Backward(const at::Tensor& grad_output, const at::Tensor& winners, at::IntArrayRef sizes,
                     const MaxPoolOptions& options) {
   const auto s = ShapeOf(sizes, options);
@@ -131,7 +131,7 @@ class MaxPoolFunction : public torch::autograd::Function<MaxPoolFunction> {
     const auto saved = ctx->get_saved_variables();
     const auto o = Unpack(ctx->saved_data["options"].toIntVector());
     if (at::GradMode::is_enabled()) {
-      // To be differentiated itself: the library's own form.
+      // If this is differentiated itself: libtorch's backward.
       const auto input = saved[0].detach();
       const auto indices = std::get<1>(
           at::max_pool2d_with_indices(input, o.kernel, o.stride, o.padding, o.dilation, o.ceil_mode));

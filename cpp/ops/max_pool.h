@@ -1,4 +1,4 @@
-// 2-D max pooling with vector kernels on the CPU: libtorch's own loops over planes one value at a time.
+// 2-D max pooling with vector kernels on the CPU; libtorch's loops process one value at a time.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -15,8 +15,8 @@ struct MaxPoolOptions {
   bool ceil_mode = false;
 };
 
-// As at::max_pool2d: [B, C, H, W] or [C, H, W], the same maxima, gradients of any order and errors. A
-// backward needs one byte per output where at::max_pool2d keeps eight.
+// As at::max_pool2d: [B, C, H, W] or [C, H, W], the same maxima, gradients of any order and errors. Stores
+// one byte per output for the backward pass, where at::max_pool2d stores eight.
 at::Tensor MaxPool2d(const at::Tensor& input, const MaxPoolOptions& options);
 
 }  // namespace dyconv

@@ -54,7 +54,7 @@ at::Tensor MaxUnpool(const at::Tensor& input, const at::Tensor& indices, const s
     Require(length >= 0 && !__builtin_mul_overflow(plane, length, &plane), ErrorKind::kShape,
             "Expected sizes of a tensor that can exist for outputSize but received ", at::IntArrayRef(size));
   }
-  // On a GPU the kernel checks: the values are not here.
+  // On a GPU the kernel checks: the values are not available here.
   if (indices.device().is_cpu() && indices.numel() > 0) {
     const auto [low, high] = at::aminmax(indices);
     Require(low.item<int64_t>() >= 0 && high.item<int64_t>() < plane, ErrorKind::kShape,

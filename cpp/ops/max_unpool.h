@@ -1,5 +1,4 @@
-// Max pooling that also gives where the maxima are, and its inverse; both with the checks that libtorch
-// leaves out.
+// Max pooling with the positions of the maxima, and its inverse; both with the checks that libtorch lacks.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -17,8 +16,8 @@ struct WindowOptions {
   bool ceil_mode = false;
 };
 
-// As at::max_pool{1,2,3}d_with_indices by the number of entries of `kernel`. Refuses windows that lie wholly
-// in the padding: the maximum of such a window has no position, and libtorch would give one outside of the
+// As at::max_pool{1,2,3}d_with_indices by the number of entries of `kernel`. Rejects windows that lie wholly
+// in the padding: the maximum of such a window has no position, and libtorch would return one outside of the
 // input.
 std::tuple<at::Tensor, at::Tensor> MaxPoolWithIndices(const at::Tensor& input, const WindowOptions& options);
 

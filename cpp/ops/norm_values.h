@@ -1,5 +1,5 @@
-// What torch.nn.functional refuses in Python, above ATen: statistics of a single value, whose unbiased
-// variance is NaN. ATen level: no Node-API, no JavaScript.
+// Checks of torch.nn.functional in Python, above ATen: statistics of a single value, whose unbiased variance
+// is NaN. ATen level: no Node-API, no JavaScript.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -8,7 +8,7 @@
 
 namespace dyconv {
 
-// `values`: how many values each mean and variance is taken of. None at all is fine, as in PyTorch.
+// `values`: the number of values of each mean and variance. 0 is allowed, as in PyTorch.
 inline void CheckSeveralValues(const at::Tensor& input, int64_t values, const char* each) {
   Require(values != 1, ErrorKind::kShape, "Expected more than 1 value per ", each,
           " for input when training but received shape ", input.sizes());

@@ -16,24 +16,24 @@ namespace {
 
 using List = c10::SmallVector<int64_t, 6>;
 
-// Taps beyond those that the image has pixels for, which are not worth a way of their own.
+// More taps than this beyond the pixels of the image are not worth a separate implementation.
 constexpr int64_t kSpareTaps = 64;
 
 int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
-// Windows along an axis, as PyTorch counts them; 0 or less where libtorch refuses.
+// Windows along an axis, as PyTorch counts them; 0 or less where libtorch reports an error.
 int64_t Windows(const WindowAxis& axis, bool ceil_mode) {
   const int64_t room = axis.padded() - axis.reach() - 1;
   if (room < 0 && (!ceil_mode || room + axis.stride <= 0)) return 0;
   int64_t count = 1 + (ceil_mode ? CheckedAdd(room, axis.stride - 1, "a padded size") : room) / axis.stride;
-  // The last window begins within the image or in front of it.
+  // The last window starts within the image or its left padding.
   if (ceil_mode &&
       CheckedMultiply(count - 1, axis.stride, "(windows - 1) * stride") >= axis.in + axis.padding)
     --count;
   return count;
 }
 
-// Whether a window lies outside of the image: its taps step over all of it.
+// Whether a window lies outside of the image: none of its taps is a pixel.
 bool HasWindowOutside(const WindowAxis& axis, int64_t windows) {
   if (axis.dilation <= axis.in) return false;
   for (int64_t i = 0; i < windows && i * axis.stride < axis.padding; ++i) {
@@ -44,12 +44,12 @@ bool HasWindowOutside(const WindowAxis& axis, int64_t windows) {
   return false;
 }
 
-// What an axis is padded with or cropped by, and its windows on the result, without padding of their own.
+// The padding or cropping of an axis, and the windows on the result, without further padding.
 struct PaddedAxis {
   int64_t before, after, kernel, stride;
 };
 
-// Leaves out the taps that meet the image in no window.
+// Omits taps that no window has inside the image.
 PaddedAxis Pad(const WindowAxis& axis, int64_t windows) {
   const int64_t last = (windows - 1) * axis.stride;  // from the first window to the last
   const int64_t first_tap =
@@ -57,7 +57,7 @@ PaddedAxis Pad(const WindowAxis& axis, int64_t windows) {
   const int64_t last_tap =
       std::max(first_tap, std::min(axis.kernel, CeilDiv(axis.in + axis.padding, axis.dilation)) - 1);
   const int64_t taps = last_tap - first_tap + 1, before = axis.padding - first_tap * axis.dilation;
-  // No window meets the image: padding alone is left.
+  // No window contains a pixel: only padding remains.
   if (-before >= axis.in || (taps == 1 && before > last))
     return {last + 1, -axis.in, 1, windows == 1 ? 1 : axis.stride};
   return {before, last + (taps - 1) * axis.dilation + 1 - axis.in - before, taps,
@@ -78,7 +78,7 @@ at::Tensor Library(const at::Tensor& x, at::IntArrayRef kernel, at::IntArrayRef 
   return at::max_pool2d(x, kernel, stride, padding, dilation, ceil_mode);
 }
 
-// Whether lists and dimensions belong together and no image is empty; if not, libtorch says so.
+// Whether lists and dimensions fit together and no image is empty; libtorch reports it if not.
 bool Agree(at::IntArrayRef sizes, size_t axes, std::initializer_list<at::IntArrayRef> lists) {
   if (axes < 1 || axes > 3 || sizes.size() < axes) return false;
   for (const auto list : lists) {
@@ -91,7 +91,7 @@ bool Agree(at::IntArrayRef sizes, size_t axes, std::initializer_list<at::IntArra
 }  // namespace
 
 bool MaxPoolFits(const WindowAxis& axis, bool ceil_mode) {
-  // What libtorch refuses.
+  // Cases that libtorch rejects.
   if (axis.padding > axis.kernel / 2) return true;
   const int64_t windows = Windows(axis, ceil_mode);
   if (windows <= 0) return true;

@@ -1,4 +1,4 @@
-// libtorch's pools and unfolding, kept from arguments that they do not survive. ATen level.
+// libtorch's pools and unfolding, protected from arguments that crash them. ATen level.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -7,17 +7,17 @@
 
 namespace dyconv {
 
-// As at::max_pool1d, max_pool2d and max_pool3d, by the length of `kernel`. A window that covers no pixel has
-// the maximum of nothing, -infinity or the dtype's lowest number, and no gradient.
+// As at::max_pool1d, max_pool2d and max_pool3d, by the length of `kernel`. The maximum of a window without
+// pixels is -infinity or the lowest number of the dtype, and has no gradient.
 at::Tensor MaxPoolNd(const at::Tensor& input, at::IntArrayRef kernel, at::IntArrayRef stride,
                      at::IntArrayRef padding, at::IntArrayRef dilation, bool ceil_mode);
 
-// Whether libtorch's max pools compute such windows: those that cover no pixel have an index outside of the
-// image, where the backward would write, and all taps are walked through, however few meet the image.
+// Whether libtorch's max pools can compute such windows: windows without pixels have an index outside of the
+// image, to which the backward pass would write, and all taps are visited, even if few are pixels.
 bool MaxPoolFits(const WindowAxis& axis, bool ceil_mode);
 
-// Throws c10::ValueError where the sizes of an average pool, or of unfolding an image of such sizes, do not
-// fit into 64 bits.
+// Throws c10::ValueError if the sizes of an average pool, or of unfolding an image of such sizes, exceed 64
+// bits.
 void CheckPool(const at::Tensor& input, at::IntArrayRef kernel, at::IntArrayRef stride,
                at::IntArrayRef padding);
 void CheckUnfold(at::IntArrayRef sizes, at::IntArrayRef kernel, at::IntArrayRef dilation,

@@ -1,4 +1,4 @@
-// One axis of the windows of a convolution or a pool, in checked arithmetic: wherever callers' sizes meet.
+// One axis of the windows of a convolution or a pool, in checked arithmetic.
 #pragma once
 
 #include <algorithm>
@@ -18,17 +18,17 @@ struct WindowAxis {
   int64_t padded() const {
     return CheckedAdd(in, CheckedMultiply(padding, 2, "2 * padding"), "a size with its padding");
   }
-  // From the first tap of a window to its last one.
+  // The distance from the first to the last tap of a window.
   int64_t reach() const {
     return kernel < 2 ? 0 : CheckedMultiply(dilation, kernel - 1, "dilation * (kernel size - 1)");
   }
-  // How many windows fit in; 0 where none does.
+  // The number of windows that fit; 0 if none does.
   int64_t count() const {
     const int64_t room = padded() - reach() - 1;
     return room < 0 ? 0 : room / stride + 1;
   }
   // The same windows with the smallest numbers: the stride of a single window and the dilation of a single
-  // tap say nothing, and libraries compute with them in 32 bits.
+  // tap are arbitrary, and libraries store them in 32 bits.
   WindowAxis Reduced() const {
     WindowAxis axis = *this;
     if (kernel == 1) axis.dilation = 1;

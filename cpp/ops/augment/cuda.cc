@@ -27,7 +27,7 @@ at::Tensor SamplesOf(const std::vector<SampleChoices>& choices, const std::vecto
   return host;
 }
 
-// Per channel what a byte is multiplied by, and what is then added.
+// Per channel, the factor and the offset for a byte.
 at::Tensor ScalesOf(const AugmentConfig& config, int64_t channels, bool normalise) {
   at::Tensor host = at::empty({2, channels}, at::kFloat);
   auto* values = host.mutable_data_ptr<float>();

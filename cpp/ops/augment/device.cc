@@ -18,7 +18,7 @@ namespace {
 using at::Tensor;
 using at::indexing::Slice;
 
-// One number of every sample's choices as a column [B, 1, 1, 1] on the device.
+// One number of each sample's choices as a column [B, 1, 1, 1] on the device.
 template <class Field>
 Tensor Column(const std::vector<SampleChoices>& choices, const at::Device& device, const Field& field) {
   const auto count = static_cast<int64_t>(choices.size());
@@ -33,8 +33,9 @@ struct Axis {
   Tensor offset, crop, flip;  // [B, 1, 1, 1]
 };
 
-// The axis' taps as a matrix [B, out, source]: row x holds how much of each source position output x takes.
-// Bilinear weights are a hat around the exact position; what lies outside the image is black, so weightless.
+// The taps of an axis as a matrix [B, out, source]: row x holds the weight of each source position in output
+// x. Bilinear weights are a triangle around the exact position; positions outside the image are black, so
+// they need no weight.
 Tensor Taps(const Axis& axis) {
   const auto options = axis.offset.options();
   const auto flat = [](const Tensor& column) { return column.view({-1, 1}); };
@@ -92,8 +93,8 @@ Tensor ColourOf(uint8_t step, const Tensor& x, const Tensor& factor) {
   }
 }
 
-// Every sample has an order of its own: in each of the four places, the samples of one step are done
-// together.
+// Every sample has its own order of steps: for each of the four positions, samples with the same step are
+// processed together.
 void JitterColours(const AugmentConfig& config, const std::vector<SampleChoices>& choices, Tensor& x) {
   const std::array<Range, 4> ranges{config.jitter.brightness, config.jitter.contrast,
                                     config.jitter.saturation, config.jitter.hue};
@@ -121,7 +122,7 @@ Tensor PerChannel(const std::vector<float>& values, const Tensor& like) {
   return ToDevice(at::tensor(values, at::kFloat), like.device()).view({1, -1, 1, 1});
 }
 
-// What erased pixels become: the value, or noise made on the host by the samples' own generators.
+// Values of erased pixels: the constant, or noise made on the host by the generators of the samples.
 Tensor Replacement(const AugmentConfig& config, const std::vector<SampleChoices>& choices, const Tensor& x) {
   if (!config.erasing.value.empty()) return PerChannel(config.erasing.value, x);
   Tensor noise = at::zeros(x.sizes(), at::kFloat);
@@ -193,7 +194,7 @@ at::ScalarType ScalarTypeOf(ElementType type) {
 
 at::Tensor ToDevice(const at::Tensor& tensor, const at::Device& device) {
   if (device.is_cuda() && tensor.device().is_cpu()) {
-    // The caching host allocator keeps the page-locked memory until the copy has been made.
+    // The caching host allocator keeps the page-locked memory until the copy is complete.
     return tensor.pin_memory().to(device, tensor.scalar_type(), /*non_blocking=*/true);
   }
   return tensor.to(device);
@@ -216,7 +217,7 @@ at::Tensor AugmentOnDevice(const AugmentConfig& config, const at::Tensor& images
   for (const int64_t index : indices)
     choices.push_back(Choose(config, shape.height, shape.width, seed, epoch, static_cast<uint64_t>(index)));
   const bool jitter = config.jitter.Active(), erasing = config.erasing.probability > 0;
-  // What the kernel leaves to do is done in float32.
+  // The steps after the kernel are computed in float32.
   const bool finished = !jitter && !erasing && !mix.has_value();
   Tensor x = ResampleWithKernel(config, choices, images, indices, /*normalise=*/!jitter,
                                 finished ? format : BatchFormat{});

@@ -22,7 +22,7 @@ namespace {
 bool (*reclaim_memory)() = nullptr;
 }
 
-// at::hasCUDA() would ask for a device as well.
+// at::hasCUDA() would also require a device.
 bool HasCudaLibtorch() { return at::detail::getCUDAHooks().compiledWithCuDNN(); }
 
 void SetCudaReclaim(bool (*reclaim)()) { reclaim_memory = reclaim; }
@@ -43,15 +43,16 @@ c10::DeviceIndex Existing(int64_t index) {
 }
 
 c10::CachingDeviceAllocator::DeviceStats StatsOf(c10::DeviceIndex index) {
-  // The allocator knows of a device once something has been allocated there.
+  // The allocator knows a device only after the first allocation there.
   const c10::cuda::CUDAGuard guard(index);
   c10::cuda::CUDACachingAllocator::raw_delete(c10::cuda::CUDACachingAllocator::raw_alloc(1));
   return c10::cuda::CUDACachingAllocator::getDeviceStats(index);
 }
 
-// The caching allocator asks it when it holds no block that fits, before it asks the device for one, and does
-// not say how large it has to be. Nothing is to be reclaimed while a graph is being captured, and where the
-// device has plenty: a quarter of it free, and since the last time less than an eighth of it more in use.
+// The caching allocator calls this when it has no free block that fits, before it allocates from the device;
+// it does not pass the size. Nothing is freed during the capture of a graph, or while the device has enough
+// memory: a quarter of it is free, and the memory in use has grown by less than an eighth since the last
+// time.
 class ReclaimMemory : public c10::FreeMemoryCallback {
  public:
   bool Execute() override {
@@ -68,12 +69,12 @@ class ReclaimMemory : public c10::FreeMemoryCallback {
 
  private:
   static int64_t InUse() {
-    constexpr size_t kAll = 0;  // small and large blocks together
+    constexpr size_t kAll = 0;  // small and large blocks
     const auto stats = c10::cuda::CUDACachingAllocator::getDeviceStats(c10::cuda::current_device());
     return stats.allocated_bytes[kAll].current;
   }
 
-  // After the last time, on whatever device. The allocator makes an object for every question.
+  // At the last collection, on any device. The allocator creates an object for every query.
   static inline std::atomic<int64_t> in_use_{0};
 };
 
@@ -107,7 +108,7 @@ CudaDevice GetCudaDevice(int64_t index) {
 CudaMemory GetCudaMemory(int64_t index) {
   const auto device = Existing(index);
   const auto stats = StatsOf(device);
-  constexpr size_t kAll = 0;  // small and large blocks together
+  constexpr size_t kAll = 0;  // small and large blocks
   const auto &allocated = stats.allocated_bytes[kAll], &reserved = stats.reserved_bytes[kAll];
   const c10::cuda::CUDAGuard guard(device);
   size_t free = 0, total = 0;
@@ -151,7 +152,7 @@ void CudaGraph::Begin(int64_t index) {
   Require(state_ == nullptr, ErrorKind::kArgument, "Expected a graph that has not been captured yet");
   state_ = std::make_unique<State>();
   const auto stream = c10::cuda::getStreamFromPool(/*isHighPriority=*/false, device);
-  // What is still queued on the ordinary stream must be done before work on another one reads it.
+  // Work on the ordinary stream must be complete before work on another one reads it.
   SynchronizeCuda(index);
   state_->stream.emplace(stream);
   state_->graph.capture_begin({0, 0}, cudaStreamCaptureModeThreadLocal);
@@ -170,7 +171,7 @@ void CudaGraph::Abandon() noexcept {
   try {
     state_->graph.capture_end();
   } catch (const std::exception&) {
-    // The error that led here is the one worth telling.
+    // Only the error that led here is reported.
   }
   state_.reset();
 }

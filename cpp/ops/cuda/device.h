@@ -1,4 +1,4 @@
-// GPUs as a program sees them: what there is, what memory is in use, and whole steps captured as graphs.
+// GPUs: devices, memory in use, and whole steps captured as graphs.
 #pragma once
 
 #include <cstdint>
@@ -14,11 +14,11 @@ bool CudaRuntimeBuilt();
 // Whether the libtorch in use is a CUDA build, with or without a device.
 bool HasCudaLibtorch();
 
-// Why no device can be used, as a sentence; empty where one can.
+// Why no device can be used, as a sentence; empty if one can.
 std::string CudaProblem();
 
-// Called when a device is short of memory, in the middle of an operation; true where memory may have come
-// free.
+// Called when a device is short of memory, in the middle of an operation; returns true if memory may have
+// been freed.
 void SetCudaReclaim(bool (*reclaim)());
 
 struct CudaDevice {
@@ -32,7 +32,7 @@ CudaDevice GetCudaDevice(int64_t index);
 // Bytes; peaks since the last reset.
 struct CudaMemory {
   int64_t allocated = 0, peak_allocated = 0;
-  int64_t reserved = 0, peak_reserved = 0;  // what the caching allocator holds
+  int64_t reserved = 0, peak_reserved = 0;  // held by the caching allocator
   int64_t free = 0, total = 0;              // of the device
   int64_t retries = 0;                      // allocations that first had to empty the cache
   int64_t failures = 0;                     // allocations that failed for good
@@ -40,20 +40,20 @@ struct CudaMemory {
 CudaMemory GetCudaMemory(int64_t index);
 void ResetCudaPeaks(int64_t index);
 void EmptyCudaCache();
-// Waits until all work queued on the device is done.
+// Waits until all queued work of the device is complete.
 void SynchronizeCuda(int64_t index);
 
-// Everything a thread queues between Begin and End is recorded instead of run, and then replayed as one
-// launch. What is computed must not depend on values read back meanwhile, and tensors it reads must stay
-// where they are.
+// Work that a thread queues between Begin and End is recorded instead of run, and can be replayed as one
+// launch. It must not depend on values read back in between, and the tensors that it reads must keep their
+// memory.
 class CudaGraph {
  public:
   CudaGraph();
   ~CudaGraph();
-  // From here to End the thread queues on a stream of the graph's own.
+  // From here to End the thread queues work on the stream of the graph.
   void Begin(int64_t index);
   void End();
-  // Leaves the capture after an error; the graph cannot be replayed.
+  // Ends the capture after an error; the graph cannot be replayed.
   void Abandon() noexcept;
   void Replay();
 

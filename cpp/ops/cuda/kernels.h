@@ -1,4 +1,4 @@
-// Between ATen tensors and the kernels of kernels/cuda.
+// Conversion between ATen tensors and the arguments of kernels/cuda.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -7,25 +7,25 @@
 
 namespace dyconv {
 
-// Whether the kernels can take this tensor: it is on a GPU (on the CPU, in a build that emulates CUDA) and of
-// float32, bfloat16 or float16. Never without nvcc at build time.
+// Whether the kernels can use this tensor: it is on a GPU (on the CPU in a build that emulates CUDA), of
+// float32, bfloat16 or float16. Always false if nvcc was missing at build time.
 bool CudaKernelsTake(const at::Tensor& tensor);
 
 // Whether this build has the kernels at all.
 bool CudaKernelsBuilt();
 
-// Where work on the tensor's device is queued.
+// The stream of the tensor's device.
 kernels::cuda::Stream CurrentStream(const at::Tensor& tensor);
 
 kernels::cuda::Element ElementOf(const at::Tensor& tensor);
 
-// Whether a 4-D tensor is stored with its channels last; the tensor must be dense one way or the other.
+// Whether a 4-D tensor is stored with channels last; it must be dense in either layout.
 bool IsChannelsLast(const at::Tensor& image);
 
-// The tensor itself where it is dense, contiguous or channels_last; else a contiguous copy.
+// The tensor itself if it is dense (contiguous or channels_last), otherwise a contiguous copy.
 at::Tensor Dense(const at::Tensor& image);
 
-// The tensor stored as `like` is.
+// The tensor in the memory format of `like`.
 at::Tensor DenseLike(const at::Tensor& image, const at::Tensor& like);
 
 }  // namespace dyconv

@@ -18,8 +18,8 @@ std::optional<at::Tensor> Optional(const at::Tensor& tensor) {
   return tensor.defined() ? std::optional<at::Tensor>(tensor) : std::nullopt;
 }
 
-// Saves the four arguments and nothing else: no mixed kernel is kept for the backward. A backward that is
-// itself to be differentiated goes through the composed form.
+// Saves only the four arguments, no mixed kernels. A backward pass that is differentiated itself uses the
+// composed form.
 template <at::Tensor (*kForward)(const DynamicConvProblem&),
           DynamicConvGrads (*kBackward)(const DynamicConvProblem&, const at::Tensor&,
                                         const std::array<bool, 4>&)>

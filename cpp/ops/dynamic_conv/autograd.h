@@ -1,4 +1,4 @@
-// The forms that kernels compute, as operations that autograd records.
+// The algorithms with kernels, as operations that autograd records.
 #pragma once
 
 #include "ops/dynamic_conv/problem.h"
@@ -14,7 +14,7 @@ at::Tensor DynamicConvDepthwise(const DynamicConvProblem& problem);
 // The same in kernels/cuda (cuda.h).
 at::Tensor DynamicConvCudaFused(const DynamicConvProblem& problem);
 
-// One sample: kernels/cpu mixes its kernel where it can, the composed form elsewhere.
+// One sample: mixed by kernels/cpu where possible, otherwise by the composed form.
 at::Tensor DynamicConvMixOnce(const DynamicConvProblem& problem);
 
 }  // namespace dyconv

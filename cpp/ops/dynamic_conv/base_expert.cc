@@ -16,9 +16,9 @@
 namespace dyconv {
 namespace {
 
-// A number whose double is still far from infinity.
+// A number that is far enough from infinity to be doubled.
 constexpr float kLargest = 1e37f;
-// How many times as large as another expert the first may be in a channel: four of 24 bits may be lost.
+// Limit of the ratio between the first expert and another in a channel: up to four of 24 bits may be lost.
 constexpr float kMostBeside = 16;
 
 // The largest weights of every expert by channel: [experts][out_channels + in_channels].
@@ -67,7 +67,7 @@ std::optional<int64_t> Choose(const std::vector<float>& largest, int64_t experts
   return best;
 }
 
-// What is known of a version of a tensor, for as long as its storage lives.
+// The result for a version of a tensor, kept as long as its storage exists.
 struct Known {
   c10::weak_intrusive_ptr<c10::StorageImpl> storage;
   int64_t offset;
@@ -79,8 +79,8 @@ struct Known {
 class Memory {
  public:
   std::optional<int64_t> Of(const DynamicConvProblem& p, const at::Tensor& weight) {
-    // Versions of tensors made in inference mode are not counted, nor are writes to a typed array that a
-    // tensor was made of.
+    // Tensors created in inference mode have no version counter, and writes to the typed array of a tensor
+    // are not counted.
     if (p.weight.is_inference() || p.weight.storage().allocator() == nullptr) return Find(p, weight);
     c10::StorageImpl* storage = p.weight.storage().unsafeGetStorageImpl();
     const auto version = static_cast<uint32_t>(p.weight._version());
@@ -109,7 +109,7 @@ class Memory {
     return Choose(LargestByChannel(p, weight), p.shape.experts);
   }
 
-  // Weak references keep the address of a storage from being used again, and little else of it.
+  // Weak references prevent the reuse of a storage's address, and keep little else alive.
   void Forget() {
     std::erase_if(known_, [](const auto& entry) { return entry.second.storage.expired(); });
     if (known_.size() >= kMost) known_.clear();

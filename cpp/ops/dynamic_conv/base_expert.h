@@ -1,5 +1,5 @@
-// Which expert the others can be mixed relative to: a mixture is then that one plus attention times the
-// differences of the others from it.
+// The expert relative to which the others can be mixed: a mixture is then that expert plus attention times
+// the differences of the others from it.
 #pragma once
 
 #include <optional>
@@ -8,10 +8,10 @@
 
 namespace dyconv {
 
-// The expert whose weights are smallest compared with those of the others, in every output and every input
-// channel: where it were much larger than one of them, a mixture of that one alone would lose its digits.
-// None where every expert is, or where weights are not finite. `weight` holds those of the problem,
-// contiguous float32. Looks at the weights once a version of them.
+// The expert whose weights are smallest compared with the others, in every output and input channel: if it
+// were much larger than another, a mixture of that other expert alone would lose precision. None if there is
+// no such expert, or if weights are not finite. `weight` is that of the problem, contiguous float32. Reads
+// the weights once per version.
 std::optional<int64_t> BaseExpert(const DynamicConvProblem& problem, const at::Tensor& weight);
 
 }  // namespace dyconv

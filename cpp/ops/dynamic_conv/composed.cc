@@ -33,7 +33,7 @@ at::Tensor Conv(const DynamicConvProblem& p, const at::Tensor& input, const at::
 
 }  // namespace
 
-// Mixes one kernel per sample and convolves with groups = batch x groups: B kernels live in memory.
+// Mixes one kernel per sample and convolves with groups = batch x groups: B kernels are stored.
 at::Tensor DynamicConvGrouped(const DynamicConvProblem& p) {
   const auto& s = p.shape;
   if (s.batch == 0) return DynamicConvMixAfter(p);
@@ -59,7 +59,7 @@ at::Tensor DynamicConvMixOnceComposed(const DynamicConvProblem& p) {
 // Convolution is linear in its kernel: convolve with all experts (K x O outputs), then mix the outputs.
 at::Tensor DynamicConvMixAfter(const DynamicConvProblem& p) {
   const auto& s = p.shape;
-  // The outputs of a group must lie together, so group comes before expert: [g, K, O / g, ...].
+  // The outputs of a group must be contiguous, so the group precedes the expert: [g, K, O / g, ...].
   const auto by_group = [&](const at::Tensor& experts, at::IntArrayRef tail) {
     std::vector<int64_t> sizes{s.experts, s.groups, s.out_per_group()};
     sizes.insert(sizes.end(), tail.begin(), tail.end());
@@ -72,7 +72,8 @@ at::Tensor DynamicConvMixAfter(const DynamicConvProblem& p) {
   if (p.bias) bias = by_group(*p.bias, {});
 
   const auto type = MixingType(p);
-  // On the CPU the K outputs are not rounded before they are mixed; a GPU's 16-bit products are worth that.
+  // On the CPU the K outputs are not rounded before they are mixed; on a GPU, products of 16 bits are worth
+  // the rounding.
   const auto exact = [&](const at::Tensor& t) { return p.on_cpu() ? t.to(type) : t; };
   if (bias) bias = exact(*bias);
   const auto outputs = Conv(p, exact(p.input), exact(weight), bias, s.groups)

@@ -10,8 +10,8 @@ at::Tensor DynamicConvMixOnceComposed(const DynamicConvProblem& problem);
 at::Tensor DynamicConvMixAfter(const DynamicConvProblem& problem);
 at::Tensor DynamicConvGrouped(const DynamicConvProblem& problem);
 
-// Gradients for {input, weight, attention, bias} that are differentiable themselves: from a composed form.
-// Undefined where needs[i] is false.
+// Differentiable gradients for {input, weight, attention, bias}, from the composed form. Undefined if
+// needs[i] is false.
 std::vector<at::Tensor> DifferentiableGrads(const DynamicConvProblem& problem, const at::Tensor& grad_output,
                                             const std::array<bool, 4>& needs);
 

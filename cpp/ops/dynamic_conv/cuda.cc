@@ -25,7 +25,7 @@ using torch::autograd::variable_list;
 
 constexpr int64_t kMostElements = int64_t{1} << 31;
 
-// [g K O/g, I/g, kh, kw]: the K x O kernels of the shared convolution, those of a group together.
+// [g K O/g, I/g, kh, kw]: the K x O kernels of the shared convolution, ordered by group.
 at::Tensor SharedWeight(const DynamicConvProblem& p) {
   const auto& s = p.shape;
   return p.weight.view({s.experts, s.groups, s.out_per_group(), s.in_per_group(), s.kernel_h, s.kernel_w})
@@ -67,7 +67,8 @@ class MixFunction : public torch::autograd::Function<MixFunction> {
     const auto& s = p.shape;
     const auto convs = Dense(at::conv2d(p.input, SharedWeight(p), {}, {s.stride_h, s.stride_w},
                                         {s.padding_h, s.padding_w}, {s.dilation_h, s.dilation_w}, s.groups));
-    // The outputs among what is let go of after the backward, whoever still holds the graph: they are large.
+    // The outputs, which are large, are among the tensors that are freed after the backward pass, even if the
+    // graph is still referenced.
     ctx->save_for_backward({input, weight, attention, bias.value_or(at::Tensor()), convs});
     ctx->saved_data["geometry"] = PackGeometry(options);
 
@@ -163,7 +164,7 @@ at::Tensor DynamicConvCudaMix(const DynamicConvProblem& p) {
 
 bool CudaFusedApplies(const DynamicConvProblem& p) {
   const auto& s = p.shape;
-  // Rows and columns are 32-bit numbers too, those in the padding included.
+  // Rows and columns, including those of the padding, are 32-bit numbers too.
   const auto along = [](int64_t in, int64_t padding, int64_t stride, int64_t dilation) {
     constexpr int64_t kMost = kMostElements / 4;
     return in < kMost && padding < kMost && stride < kMost && dilation < kMost;
@@ -175,9 +176,9 @@ bool CudaFusedApplies(const DynamicConvProblem& p) {
          s.groups * ((std::max(s.in_per_group(), s.out_per_group()) + 63) / 64) < cuda::kMostGroups;
 }
 
-// Not measured: no GPU was at hand. The shared convolution multiplies K times as much and writes K times the
-// output; beyond 8 experts that is taken to cost more than mixing weights for every tile of 64 channels and
-// 128 pixels does, where at least half of such a tile is needed.
+// Estimated, not measured on a GPU. The shared convolution multiplies K times as much and writes K times the
+// output. Beyond 8 experts this is assumed to cost more than mixing weights for every tile of 64 channels and
+// 128 pixels, if at least half of a tile is used.
 bool CudaFusedWins(const DynamicConvProblem& p) {
   return p.shape.experts > 8 && p.shape.out_per_group() >= 32 && p.shape.out_plane() >= 64;
 }

@@ -7,14 +7,14 @@
 namespace dyconv {
 namespace {
 
-// The kernels read planes; channels_last tensors are laid out anew.
+// The kernels read planes; channels_last tensors are copied.
 DynamicConvTensors PlaneTensors(const DynamicConvProblem& p) {
   DynamicConvTensors tensors(p);
   tensors.input = tensors.input.contiguous();
   return tensors;
 }
 
-// As in the input: dtype and memory format.
+// In the dtype and memory format of the input.
 at::Tensor LikeInput(const DynamicConvProblem& p, const at::Tensor& planes) {
   return planes.to(p.input.scalar_type()).contiguous(p.input.suggest_memory_format());
 }

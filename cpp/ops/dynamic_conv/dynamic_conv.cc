@@ -21,14 +21,14 @@ using Problem = DynamicConvProblem;
 
 struct Algorithm {
   Id id;
-  // Whether it can compute the problem at all, when asked for by name.
+  // Whether it can compute the problem, if requested by name.
   bool (*applies)(const Problem&);
-  // Whether "auto" should take it, given that it applies and nothing above it was taken.
+  // Whether kAuto should choose it, given that it applies and no earlier one was chosen.
   bool (*wins)(const Problem&);
   at::Tensor (*run)(const Problem&);
-  // The build of the kernels it needs.
+  // The instruction set of its kernels.
   kernels::Isa isa = kernels::Isa::kPortable;
-  // Whether it needs those for CUDA, which a build may lack.
+  // Whether it needs CUDA kernels, which a build may lack.
   bool cuda = false;
 
   bool Available() const { return kernels::IsaAvailable(isa) && (!cuda || CudaKernelsBuilt()); }
@@ -68,7 +68,7 @@ at::Tensor RunTiles(const Problem& p) {
 
 using kernels::Isa;
 
-// What "auto" considers, in order. The conditions come from measurements: docs/dynamic-convolution.md.
+// The algorithms in the order of kAuto. The conditions come from measurements: docs/dynamic-convolution.md.
 constexpr Algorithm kAlgorithms[] = {
     {Id::kMixOnce, OneSample, Always, DynamicConvMixOnce},
     {Id::kDepthwise, DepthwiseDynamicConvApplies, Always, DynamicConvDepthwise},
@@ -125,7 +125,7 @@ at::Tensor DynamicConv2d(const at::Tensor& input, const at::Tensor& weight, cons
     const auto problem = MakeDynamicConvProblem(input, weight, attention, bias, options);
     return Choose(problem, options.algorithm).run(problem);
   }
-  // As PyTorch's own convolutions do; the attention stays float32.
+  // As PyTorch's convolutions do; the attention stays float32.
   c10::impl::ExcludeDispatchKeyGuard no_autocast(c10::autocast_dispatch_keyset);
   const auto cast = [type = at::autocast::get_autocast_dtype(device), device](const at::Tensor& tensor) {
     return at::autocast::cached_cast(type, tensor, device);

@@ -19,7 +19,7 @@ at::Tensor EmptyImage(const DynamicConvProblem& p, at::ScalarType dtype, at::Int
   return at::empty(sizes, p.input.options().dtype(dtype).memory_format(p.input.suggest_memory_format()));
 }
 
-// What the direct and the Winograd form do each in its own way.
+// Operations that the direct and the Winograd form implement differently.
 struct TiledKernels {
   kernels::DynamicConvPlan plan;
   decltype(kernels::KernelTable::PackForwardWeight) pack_forward, pack_backward, unpack;
@@ -52,7 +52,7 @@ TiledKernels WinogradKernels(const DynamicConvProblem& p, int64_t threads,
           t.WinogradGradInput};
 }
 
-// `not_finite` is set to 1 where Winograd's form met numbers that it cannot compute with.
+// `not_finite` is set to 1 if Winograd's form met numbers that it cannot compute with.
 at::Tensor Forward(const DynamicConvProblem& p, int64_t threads, const TiledKernels& run,
                    uint8_t* not_finite) {
   const auto& s = p.shape;
@@ -80,8 +80,8 @@ at::Tensor Forward(const DynamicConvProblem& p, int64_t threads, const TiledKern
   return output;
 }
 
-// How a chunk of packed samples lies in memory, for `floats` a sample. Winograd's has a point of all tiles
-// after the other, since the products take one at a time.
+// The memory layout of a chunk of packed samples of `floats` each. Winograd's form stores one point of all
+// tiles after the other, since each product uses one point.
 kernels::PackedStrides ChunkStrides(const kernels::DynamicConvShape& products, bool winograd, int64_t chunk,
                                     int64_t floats, int64_t channels) {
   if (!winograd) return {channels / products.groups, floats, channels};
@@ -89,8 +89,8 @@ kernels::PackedStrides ChunkStrides(const kernels::DynamicConvShape& products, b
   return {chunk * point + kernels::kWinogradGap, point, point / products.in_plane()};
 }
 
-// What the backward works in: packed experts, one chunk of packed samples, and every thread's sums and
-// scratch.
+// Working memory of the backward pass: packed experts, one chunk of packed samples, and sums and scratch of
+// every thread.
 class BackwardWork {
  public:
   BackwardWork(const DynamicConvProblem& p, int64_t threads, const TiledKernels& run,
@@ -126,17 +126,17 @@ class BackwardWork {
 
   const int64_t chunk;
   const int64_t attention_floats;     // of one thread
-  kernels::DynamicConvArgs of_input;  // what the input gradient is made of
+  kernels::DynamicConvArgs of_input;  // the arguments of the input gradient
   kernels::DynamicConvArgs of_weight;
   float* attention_sums;
   float* own;
 
  private:
-  // Blocks of samples, as many for every thread.
+  // Blocks of samples, the same number for every thread.
   static int64_t ChunkSize(const DynamicConvProblem& p, int64_t threads,
                            const kernels::DynamicConvPlan& plan) {
     const int64_t samples = plan.backward_samples * threads;
-    // Nothing but its sum passes over a static convolution's samples: they need not be many to be worth that.
+    // A static convolution only needs the sum over its samples, so a few samples are enough.
     if (p.is_static()) return std::min(p.shape.batch, samples);
     const int64_t floats = samples * (plan.packed_input + plan.packed_grad);
     return std::min(p.shape.batch, std::max<int64_t>(1, (kChunkFloats + floats / 2) / floats) * samples);
@@ -192,7 +192,7 @@ DynamicConvGrads Backward(const DynamicConvProblem& p, int64_t threads, const Ti
   at::Tensor totals;
   if (relative) {
     relative->SetUp(args);
-    // <input, its gradient> is the sum over the experts of attention times its gradient.
+    // <input, its gradient> equals the sum over the experts of attention times its gradient.
     args.skip_first_dot = needs[0] && needs_weight && StridesOf(grads.input) == args.input_strides;
     if (args.skip_first_dot) totals = at::empty({s.batch}, options);
   }
@@ -207,7 +207,7 @@ DynamicConvGrads Backward(const DynamicConvProblem& p, int64_t threads, const Ti
   for (int64_t first = 0; first < s.batch; first += work.chunk) {
     work.TakeChunk(first);
     const int64_t chunk = work.of_input.chunk_size, block = plan.backward_samples;
-    // Every thread's samples from packing to their gradient: what they need is still in its cache.
+    // Each thread packs its samples and computes their gradient immediately, while they are in its cache.
     in_parallel(
         (chunk + block - 1) / block, plan.backward_scratch, [&](int64_t begin, int64_t end, float* mine) {
           const int64_t last = std::min(end * block, chunk);

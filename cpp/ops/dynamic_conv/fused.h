@@ -1,4 +1,4 @@
-// Runs the fused CPU kernels over ATen tensors. No autograd here: autograd.cc.
+// Runs the fused CPU kernels on ATen tensors. Autograd is in autograd.cc.
 #pragma once
 
 #include "ops/dynamic_conv/problem.h"
@@ -9,18 +9,19 @@ struct DynamicConvGrads {
   at::Tensor input, weight, attention, bias;
 };
 
-// Whether the tiled kernels can compute it: float32 or bfloat16 (in float32 throughout) on the CPU.
+// Whether the tiled kernels can compute it: float32 or bfloat16 (with float32 arithmetic) on the CPU.
 bool FusedDynamicConvApplies(const DynamicConvProblem& problem);
 
 at::Tensor FusedDynamicConvForward(const DynamicConvProblem& problem);
 
-// needs[0] is for the input; needs[1 .. 3] (weight, attention, bias) come together. Others stay undefined.
+// needs[0] is for the input; needs[1 .. 3] (weight, attention, bias) are computed together. Others stay
+// undefined.
 DynamicConvGrads FusedDynamicConvBackward(const DynamicConvProblem& problem, const at::Tensor& grad_output,
                                           const std::array<bool, 4>& needs);
 
-// The same for 3x3 and 5x5 kernels of stride 1 by Winograd's transforms. Where a result is not finite, all of
-// it is computed directly: a NaN or infinite pixel then reaches what the kernel joins it with and nothing
-// else.
+// The same for 3x3 and 5x5 kernels of stride 1 by Winograd's transforms. If a result is not finite, all
+// results are computed directly, so that a NaN or infinite pixel only affects the outputs whose window
+// contains it.
 bool WinogradDynamicConvApplies(const DynamicConvProblem& problem);
 at::Tensor WinogradDynamicConvForward(const DynamicConvProblem& problem);
 DynamicConvGrads WinogradDynamicConvBackward(const DynamicConvProblem& problem, const at::Tensor& grad_output,

@@ -9,7 +9,7 @@
 namespace dyconv {
 namespace {
 
-// Floats handed to one thread at least, in whole cache lines.
+// The least number of floats per thread, in whole cache lines.
 constexpr int64_t kGrain = 1 << 14;
 constexpr int64_t kLine = 16;
 

@@ -90,7 +90,7 @@ kernels::DynamicConvShape ShapeOf(const at::Tensor& input, const at::Tensor& wei
 }
 
 bool FitsKernels(const kernels::DynamicConvShape& s) {
-  // Images that are mostly padding would take more memory than they are worth; pixels are counted in 32 bits.
+  // Images that are mostly padding would need too much memory; pixels are counted in 32 bits.
   constexpr int64_t kSmall = 1 << 14, kLarge = 1 << 30, kMostPadding = 16;
   int64_t padded;
   return !c10::mul_overflows(s.in_h + 2 * s.padding_h, s.in_w + 2 * s.padding_w, &padded) &&

@@ -1,4 +1,4 @@
-// One checked dynamic convolution: what its algorithms are given. Internal to cpp/ops.
+// A checked dynamic convolution: the argument of its algorithms. Internal to cpp/ops.
 #pragma once
 
 #include "ops/dynamic_conv/dynamic_conv.h"
@@ -7,16 +7,16 @@
 
 namespace dyconv {
 
-// Sizes, dtypes and devices agree with the contract in dynamic_conv.h.
+// Sizes, dtypes and devices satisfy the contract in dynamic_conv.h.
 struct DynamicConvProblem {
   at::Tensor input;
   at::Tensor weight;
-  at::Tensor attention;  // undefined: a static convolution (conv2d.cc), which only the fused kernels know
+  at::Tensor attention;  // undefined: a static convolution (conv2d.cc), supported by the fused kernels only
   std::optional<at::Tensor> bias;
   DynamicConvOptions options;
   kernels::DynamicConvShape shape;
   kernels::Isa isa = kernels::BestIsa();
-  kernels::WinogradTile tile = {};  // of Winograd's form; 0 is the cheapest (winograd_cost.h)
+  kernels::WinogradTile tile = {};  // of Winograd's form; 0 chooses the cheapest (winograd_cost.h)
 
   bool on_cpu() const { return input.device().is_cpu(); }
   bool is_static() const { return !attention.defined(); }
@@ -29,14 +29,14 @@ DynamicConvProblem MakeDynamicConvProblem(const at::Tensor& input, const at::Ten
                                           const DynamicConvOptions& options);
 
 // The sizes of an input [B, I, H, W] and experts [K, O, I / groups, kh, kw] that fit together, reduced
-// (window.h); out_h or out_w is 0 where the kernel does not fit in.
+// (window.h); out_h or out_w is 0 if the kernel does not fit.
 kernels::DynamicConvShape ShapeOf(const at::Tensor& input, const at::Tensor& weight,
                                   const DynamicConvOptions& options);
 
-// Whether the kernels of kernels/cpu can compute in such sizes.
+// Whether the kernels of kernels/cpu support such sizes.
 bool FitsKernels(const kernels::DynamicConvShape& shape);
 
-// What a backward needs in addition to the saved tensors, as the list of integers that autograd keeps.
+// What a backward pass needs besides the saved tensors, as the list of integers that autograd stores.
 std::vector<int64_t> PackGeometry(const DynamicConvOptions& options);
 DynamicConvOptions UnpackGeometry(at::IntArrayRef packed);
 

@@ -1,4 +1,4 @@
-// The oracle of the tests.
+// The reference for the tests.
 #pragma once
 
 #include "ops/dynamic_conv/problem.h"

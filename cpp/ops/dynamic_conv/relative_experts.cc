@@ -8,7 +8,7 @@
 namespace dyconv {
 namespace {
 
-// What rounding leaves of a sum of shares.
+// Tolerance for the sum of attention, due to rounding.
 constexpr double kSumTolerance = 1e-6;
 
 void SwapColumns(at::Tensor& rows, int64_t first, int64_t second) {

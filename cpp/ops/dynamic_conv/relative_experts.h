@@ -7,22 +7,22 @@
 
 namespace dyconv {
 
-// Shares of a whole: no attention is negative, and that of a sample sums to 1 but for rounding.
+// No attention is negative, and that of each sample sums to 1 up to rounding.
 Mixing MixingOf(const DynamicConvProblem& problem);
 
 class RelativeExperts {
  public:
-  // None where the attention is of another kind, or no expert can be the one that all are relative to
-  // (base_expert.h).
+  // None if the attention is not of this kind, or if there is no expert relative to which the others can be
+  // mixed (base_expert.h).
   static std::optional<RelativeExperts> Of(const DynamicConvProblem& problem,
                                            const DynamicConvTensors& tensors);
 
-  // Has the kernels pack and mix relative to the first expert.
+  // Makes the kernels pack and mix relative to the first expert.
   void SetUp(kernels::DynamicConvArgs& args) const;
 
-  // Turns the attention's gradient [B, K] from the kernels' order and relative values into the gradient
-  // itself. `totals`, [B], is the sum over the experts of attention times gradient, where the kernels left
-  // out the first expert; else it is null.
+  // Converts the attention's gradient [B, K] from the kernels' order and relative values to the gradient
+  // itself. `totals`, [B], is the sum over the experts of attention times gradient if the kernels omitted the
+  // first expert, otherwise null.
   void Finish(at::Tensor& grad_attention, const float* totals) const;
 
  private:

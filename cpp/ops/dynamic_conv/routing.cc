@@ -62,7 +62,7 @@ void CheckRouting(const at::Tensor& input, const at::Tensor& w1, const std::opti
           "Expected one number for temperature but received shape ", temperature.sizes());
   if (!temperature.device().is_cpu()) return;
   const double value = temperature.item<double>();
-  // In float32 smaller ones lose their digits, or are 0.
+  // In float32, smaller numbers lose precision or become 0.
   constexpr double kLeast = std::numeric_limits<float>::min();
   Require(value >= kLeast, ErrorKind::kArgument, "Expected a number of at least ", kLeast,
           " for temperature but received ", value);
@@ -81,7 +81,7 @@ at::Tensor RoutingComposed(const at::Tensor& input, const at::Tensor& w1, const 
   const auto pooled = at::mean(input, {2, 3}, /*keepdim=*/false, type);
   const auto logits = layer(at::relu(layer(pooled, w1, b1)), w2, b2);
   if (kind == RoutingKind::kSigmoid) return at::sigmoid(logits.div(temperature));
-  // The largest is taken off before the division, which would make infinities of large ones.
+  // The largest is subtracted before the division, which could overflow.
   const auto most = logits.detach().amax(1, /*keepdim=*/true);
   return at::softmax(logits.sub(most).div(temperature), 1);
 }
@@ -96,7 +96,7 @@ std::optional<at::Tensor> Optional(const at::Tensor& tensor) {
   return tensor.defined() ? std::optional<at::Tensor>(tensor) : std::nullopt;
 }
 
-// Numbers handed to one thread at least: below that a thread costs more than it brings.
+// The least amount of numbers per thread, below which starting a thread costs more than it saves.
 constexpr int64_t kWorthSharing = 1 << 15;
 
 template <typename Kernel>
@@ -244,8 +244,7 @@ std::vector<at::Tensor> DifferentiableRoutingGrads(const std::vector<at::Tensor>
 at::Tensor Routing(const at::Tensor& input, const at::Tensor& w1, const std::optional<at::Tensor>& b1,
                    const at::Tensor& w2, const std::optional<at::Tensor>& b2, const at::Tensor& temperature,
                    RoutingKind kind) {
-  // Routing is on no list of autocast: it computes in float32, from the means of whatever the layer before
-  // gave.
+  // Routing is not in any list of autocast: it computes in float32, from the means of its input in any dtype.
   const auto device = input.device().type();
   const bool narrow = at::autocast::is_autocast_enabled(device) &&
                       input.scalar_type() == at::autocast::get_autocast_dtype(device);
@@ -255,7 +254,7 @@ at::Tensor Routing(const at::Tensor& input, const at::Tensor& w1, const std::opt
   }
   CheckRouting(input, w1, b1, w2, b2, temperature);
   if (CudaRoutingApplies(input, w1, w2)) {
-    // A number given on the CPU is written on the device by a kernel: nothing is copied, nothing waits.
+    // A number on the CPU is written to the device by a kernel, without a copy or synchronisation.
     const auto there = temperature.device() == input.device()
                            ? temperature.to(at::kFloat)
                            : at::scalar_tensor(temperature.item(), input.options().dtype(at::kFloat));

@@ -17,8 +17,8 @@ enum class RoutingKind {
 //   input        [B, I, H, W]
 //   w1 [H, I, 1, 1], b1 [H] or none; w2 [K, H, 1, 1], b2 [K] or none: of input's dtype, or float32 for a
 //                16-bit input
-//   temperature  one positive number. On the CPU it is read and checked; on a GPU it stays there, so that
-//                nothing waits for the device and a captured graph sees it change
+//   temperature  one positive number. On the CPU it is read and checked; on a GPU it stays on the device, so
+//                that there is no synchronisation and a captured graph uses its current value
 //   returns      [B, K]: float64 for a float64 input, else float32, since 16-bit attention loses the gradient
 //
 // Differentiable in the input and all four parameters.

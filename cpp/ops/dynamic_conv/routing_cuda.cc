@@ -61,7 +61,7 @@ class CudaRoutingFunction : public torch::autograd::Function<CudaRoutingFunction
     ctx->save_for_backward({input, w1, b1.value_or(at::Tensor()), w2, b2.value_or(at::Tensor()), attention});
     ctx->saved_data["pooled"] = pooled;
     ctx->saved_data["hidden"] = hidden;
-    // As it was in the forward: a schedule may change the layer's before the backward.
+    // The temperature of the forward pass: a schedule may change the layer's before the backward pass.
     ctx->saved_data["temperature"] = temperature.clone();
     ctx->saved_data["softmax"] = softmax;
     return attention;

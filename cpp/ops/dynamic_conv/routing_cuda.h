@@ -7,13 +7,13 @@
 
 namespace dyconv {
 
-// From ATen's own ops: any device, differentiable to any order.
+// With ATen's operations: any device, differentiable to any order.
 at::Tensor RoutingComposed(const at::Tensor& input, const at::Tensor& w1, const std::optional<at::Tensor>& b1,
                            const at::Tensor& w2, const std::optional<at::Tensor>& b2,
                            const at::Tensor& temperature, RoutingKind kind);
 
-// Gradients for {input, w1, b1, w2, b2} that are differentiable themselves. `saved` holds those five;
-// undefined where they are, or need none.
+// Differentiable gradients for {input, w1, b1, w2, b2}. `saved` holds these five; the gradients of undefined
+// ones, and those not needed, are undefined.
 std::vector<at::Tensor> DifferentiableRoutingGrads(const std::vector<at::Tensor>& saved,
                                                    const at::Tensor& temperature, RoutingKind kind,
                                                    const at::Tensor& grad_attention);

@@ -20,7 +20,7 @@ kernels::ImageStrides StridesOf(const at::Tensor& image) {
 }
 
 int64_t ThreadsFor(const kernels::DynamicConvShape& s) {
-  // Some 20 microseconds of one core's work, a few times what a parallel region costs.
+  // About 20 microseconds of work of one core, a few times the cost of a parallel region.
   constexpr double kWorthSharing = 1 << 20;
   const double multiply_adds =
       static_cast<double>(s.batch * s.out_plane()) * static_cast<double>(s.expert_size());

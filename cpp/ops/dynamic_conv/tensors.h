@@ -1,5 +1,5 @@
-// What the fused and the depthwise form share: tensors as the kernels want them, threads, and the small
-// reductions.
+// Shared by the fused and the depthwise form: conversion of tensors for the kernels, numbers of threads, and
+// small reductions.
 #pragma once
 
 #include <ATen/Parallel.h>
@@ -10,13 +10,13 @@
 
 namespace dyconv {
 
-// As contiguous or channels_last float32, or bfloat16 where that may stay.
+// As contiguous or channels_last float32, or bfloat16 if that is allowed.
 at::Tensor AsKernelImage(const at::Tensor& tensor, bool keep_bf16 = false);
 
 kernels::ImageStrides StridesOf(const at::Tensor& image);
 
-// float32 contiguous versions of the arguments, which must outlive the kernels' pointers. An input in
-// bfloat16 may stay as it is.
+// float32 contiguous versions of the arguments, which must outlive the kernels' pointers. A bfloat16 input
+// may be kept.
 struct DynamicConvTensors {
   explicit DynamicConvTensors(const DynamicConvProblem& problem, bool keep_bf16_input = false);
 
@@ -26,11 +26,11 @@ struct DynamicConvTensors {
   at::Tensor input, weight, attention, bias;
 };
 
-// How many threads a problem is worth: waking a second one costs more than the smallest problems do.
+// The number of threads for a problem: for the smallest problems, starting a second one costs more than it
+// saves.
 int64_t ThreadsFor(const kernels::DynamicConvShape& shape);
 
-// Runs `body(begin, end, scratch of this thread)` over [0, count) in equal shares, on `threads` threads at
-// most.
+// Runs `body(begin, end, scratch of this thread)` on [0, count) in equal parts, on at most `threads` threads.
 template <typename Body>
 void ParallelScratch(int64_t threads, int64_t count, float* scratch, int64_t floats_per_thread,
                      const Body& body) {
@@ -45,8 +45,8 @@ void ParallelScratch(int64_t threads, int64_t count, float* scratch, int64_t flo
 at::Tensor AttentionGrad(const kernels::DynamicConvShape& shape, const float* attention_sums, int64_t threads,
                          int64_t lanes);
 
-// What the bias adds to the attention's gradient, and the gradient of the bias itself; `grad_output_sums` is
-// [batch, out_channels]. A static convolution has no `attention`.
+// The contribution of the bias to the attention's gradient, and the gradient of the bias; `grad_output_sums`
+// is [batch, out_channels]. A static convolution has no `attention`.
 void FinishGrads(const DynamicConvProblem& problem, const DynamicConvTensors& tensors, at::Tensor attention,
                  const at::Tensor& grad_output_sums, DynamicConvGrads& grads);
 

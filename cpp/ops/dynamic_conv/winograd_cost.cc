@@ -5,14 +5,14 @@
 namespace dyconv {
 namespace {
 
-// In multiply-adds: mixing or folding one weight of one expert; moving one pixel of one channel to the
-// products and back, transforms included; the same for one weight of one expert, which also means reading it
-// from memory.
+// In multiply-adds: mixing or folding one weight of one expert; transforming one pixel of one channel in both
+// directions, including its memory traffic; the same for one weight of one expert, including reading it from
+// memory.
 constexpr double kMix = 1.4, kDirectMix = 3;
 constexpr double kMovePixel = 14;
 constexpr double kMoveWeight = 40;
 
-// What a pass does: products of all pixels with all weights, multiply-adds of mixing and folding for every
+// The work of a pass: products of all pixels with all weights, multiply-adds of mixing and folding per
 // weight, transforms of images.
 struct Pass {
   int products;
@@ -20,7 +20,7 @@ struct Pass {
   int images;
 };
 
-// Pairs of outputs and inputs along one axis that a kernel joins: the direct form leaves out the padding.
+// Pairs of outputs and inputs along one axis that a kernel connects: the direct form skips the padding.
 double Pairs(int64_t in, int64_t out, int64_t kernel, int64_t padding) {
   int64_t pairs = 0;
   for (int64_t y = 0; y < out; ++y) {
@@ -29,7 +29,7 @@ double Pairs(int64_t in, int64_t out, int64_t kernel, int64_t padding) {
   return static_cast<double>(pairs);
 }
 
-// Costs are those of one sample, input channel and output channel.
+// Costs are per sample, input channel and output channel.
 WinogradCost Cheapest(const kernels::DynamicConvShape& s, const Pass& pass) {
   const auto of = [](int64_t n) { return static_cast<double>(n); };
   const double pixel = pass.images * kMovePixel * (1 / of(s.in_channels) + 1 / of(s.out_channels)) / 2;
@@ -59,7 +59,7 @@ bool WinogradApplies(const kernels::DynamicConvShape& s) {
          s.stride_h == 1 && s.stride_w == 1 && s.dilation_h == 1 && s.dilation_w == 1;
 }
 
-// Multiply-adds of one mixture of a weight of every expert.
+// Multiply-adds to mix one weight of all experts.
 double Mixture(const kernels::DynamicConvShape& s, Mixing mixing) {
   if (mixing == Mixing::kNone) return 0;
   return static_cast<double>(mixing == Mixing::kShares ? s.experts - 1 : s.experts);
@@ -69,9 +69,9 @@ WinogradCost WinogradForwardCost(const kernels::DynamicConvShape& s, Mixing mixi
   return Cheapest(s, {.products = 1, .mixing = Mixture(s, mixing), .images = 2});
 }
 
-// The gradients of the input and of the experts; attention's comes with folding.
+// The gradients of the input and of the experts; that of attention is computed with the folding.
 WinogradCost WinogradBackwardCost(const kernels::DynamicConvShape& s, Mixing mixing) {
-  // The input gradient mixes, attention's has as many products, and the experts' one for every expert.
+  // The input gradient mixes; attention's needs as many products, and the experts' one for every expert.
   const double folding = mixing == Mixing::kNone ? 0 : static_cast<double>(s.experts);
   return Cheapest(s, {.products = 2, .mixing = 2 * Mixture(s, mixing) + folding, .images = 3});
 }
