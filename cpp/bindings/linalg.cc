@@ -1,11 +1,20 @@
 // Linear algebra: decompositions, solvers, matrix norms.
 #include "bindings/binders.h"
 #include "bindings/bindings.h"
+#include "typed_error.h"
 
 namespace dyconv {
 namespace {
 
 using at::Tensor;
+
+// LAPACK refuses other values: MKL prints a line, and libtorch reports an internal error.
+void CheckFinite(const Tensor& matrix, const char* name) {
+  if (!matrix.is_cpu() || !matrix.is_floating_point()) return;
+  const at::NoGradGuard no_grad;
+  Require(at::isfinite(matrix).all().item<bool>(), ErrorKind::kArgument, "Expected finite values for ", name,
+          " of lstsq but received NaN or an infinity");
+}
 
 }  // namespace
 
@@ -25,7 +34,12 @@ const OpTable& LinalgOps() {
            [](const Tensor& a, const Tensor& b, bool upper, bool left, bool unitriangular) {
              return at::linalg_solve_triangular(a, b, upper, left, unitriangular);
            }),
-      Bind("lstsq(input, other)", [](const Tensor& a, const Tensor& b) { return at::linalg_lstsq(a, b); }),
+      Bind("lstsq(input, other)",
+           [](const Tensor& a, const Tensor& b) {
+             CheckFinite(a, "input");
+             CheckFinite(b, "other");
+             return at::linalg_lstsq(a, b);
+           }),
       Bind("cholesky(input, upper)",
            [](const Tensor& x, bool upper) { return at::linalg_cholesky(x, upper); }),
       Bind("choleskySolve(input, factor, upper)",

@@ -1,6 +1,7 @@
 // Writing elements by index or mask.
 #include "bindings/binders.h"
 #include "bindings/bindings.h"
+#include "typed_error.h"
 
 namespace dyconv {
 namespace {
@@ -20,6 +21,8 @@ const OpTable& ScatterOps() {
            }),
       Bind("indexPutAccumulate(input, indices, value)",
            [](const Tensor& x, const std::vector<OptionalTensor>& indices, const Operand& value) {
+             Require(!indices.empty(), ErrorKind::kArgument,
+                     "Expected at least one index for indices of indexPut_ but received none");
              c10::List<OptionalTensor> list;
              for (const OptionalTensor& index : indices) list.push_back(index);
              return Tensor(x).index_put_(list, value.tensor.to(x.options()), /*accumulate=*/true);

@@ -27,13 +27,16 @@ Napi::Value MakeError(Napi::Env env, const AddonData& data, ErrorKind kind, cons
 Napi::Value CurrentExceptionToJs(Napi::Env env, const AddonData& data, const std::string& where,
                                  const std::function<std::string()>& received) {
   const std::string note = TakeAnomalyNote();
-  // `otherwise`: the class where the words say nothing.
+  // `otherwise`: the class if the text does not determine one.
   const auto libtorch = [&](const std::string& said, ErrorKind otherwise = ErrorKind::kNative) {
     const ErrorKind by_words = ClassOf(said);
     const ErrorKind kind = by_words == ErrorKind::kNative ? otherwise : by_words;
     std::string message = where + ": " + InOurWords(said, where);
-    // What failed inside needs no list of arguments, what does not fit does.
-    if (kind != ErrorKind::kNative && received) message += received();
+    // The arguments are listed for errors of arguments, not for other failures.
+    if (kind != ErrorKind::kNative && received) {
+      if (message.ends_with('.')) message.pop_back();
+      message += received();
+    }
     return MakeError(env, data, kind, message + note);
   };
   try {
@@ -41,7 +44,7 @@ Napi::Value CurrentExceptionToJs(Napi::Env env, const AddonData& data, const std
   } catch (const Napi::Error& e) {
     return e.Value();
   } catch (const JsError& e) {
-    return e.value().Get();  // the caller gets what its own callback threw
+    return e.value().Get();  // the error that the caller's callback threw
   } catch (const TypedError& e) {
     return MakeError(env, data, e.kind(), e.what() + note);
   } catch (const QuotedError& e) {
