@@ -83,10 +83,13 @@ describe('an operation of libtorch', () => {
       () => F.prelu(m23, ones([1], { dtype: 'float64' })),
     ],
     [
-      'cat of float16 under autocast to bfloat16',
+      'cat of float16 and bfloat16 under autocast',
       'ERR_DTYPE',
       'autocast converts float32 tensors and those of its own dtype only',
-      () => autocast(() => cat([v3, ones([3], { dtype: 'float16' })]), { dtype: 'bfloat16' }),
+      () =>
+        autocast(() => cat([v3.to({ dtype: 'float16' }), v3.to({ dtype: 'bfloat16' })]), {
+          dtype: 'bfloat16',
+        }),
     ],
   ])('reports %s as %s', (_, code, message, run) => {
     let error: { code?: string; message?: string } = {};
