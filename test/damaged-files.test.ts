@@ -1,6 +1,6 @@
 /**
- * Files in which bits, bytes, lengths and offsets are changed at random: each is read or refused by an error of the
- * package, and nothing is thrown where nobody can catch it, which would end the process that runs this test.
+ * Files with random changes of bits, bytes, lengths and offsets: each is read, or rejected with an error of the
+ * package. No error is thrown outside of the caller's reach, which would end the process of this test.
  */
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -67,7 +67,7 @@ beforeAll(() =>
   }),
 );
 
-/** One to four changes, most of them near either end, where headers and directories are. */
+/** One to four changes, most of them near either end, which has headers and directories. */
 function damage(file: Buffer, random: Random): Buffer {
   let bytes = Buffer.from(file);
   for (let changes = 1 + random.below(4); changes > 0; changes--) {
@@ -94,7 +94,7 @@ it.each(Object.keys(readers))(
     let refused = 0;
     for (let n = 0; n < FILES; n++) {
       const file = path(`damaged-${name}`);
-      rmSync(file, { force: true }); // a mapped one must not be written into
+      rmSync(file, { force: true }); // a mapped file must not be overwritten
       writeFileSync(file, damage(whole, random));
       try {
         await tidy(async () => void (await read(file)));
@@ -110,7 +110,7 @@ it.each(Object.keys(readers))(
 );
 
 it('an archive that points beyond any file is refused', async () => {
-  // Zip64's locator of the end of the directory, before a directory's end without entries.
+  // The locator of the end of a Zip64 directory, before the end of a directory without entries.
   const archive = Buffer.alloc(42);
   archive.write('PK\x06\x07', 0, 'latin1');
   archive.writeBigUInt64LE(2n ** 55n, 8);

@@ -5,7 +5,7 @@ import { expect, it } from 'vitest';
 
 const script = fileURLToPath(new URL('../scripts/fuzz.js', import.meta.url));
 
-// The calls run in processes of their own; a finding's message has the number that repeats it.
+// The calls run in separate processes; the message of a finding has the number that repeats it.
 it('every call with hostile arguments ends in a result or in an error of the package', async () => {
   const { stdout } = await promisify(execFile)(
     process.execPath,
@@ -16,7 +16,7 @@ it('every call with hostile arguments ends in a result or in an error of the pac
   });
   const result = JSON.parse(stdout);
   expect(result).toMatchObject({ findings: 0, calls: 20_000 });
-  // Most things are refused, many get through, and nearly everything there is has been called.
+  // Most calls are rejected, many succeed, and nearly every function has been called.
   expect(result.refused).toBeGreaterThan(5000);
   expect(result.returned).toBeGreaterThan(3000);
   expect(result.targets).toBeGreaterThan(0.95 * result.known);

@@ -1,4 +1,4 @@
-/** Options: unknown keys are refused everywhere, with the key that was meant. */
+/** Options: unknown keys are errors everywhere, and the message suggests the key that was meant. */
 import { describe, expect, it } from 'vitest';
 import { checkOptions, optionKeys, unknownKey } from '../../lib/check/index.js';
 import * as dyconv from '../../lib/index.js';
@@ -22,14 +22,14 @@ import { type OptionsCall, publicOptionsCalls } from './public-options.js';
 
 const sgd = () => new optim.SGD([ones([1], { requiresGrad: true })]);
 
-/** Arguments that no rule below finds, by path. */
+/** Arguments that the rules below do not produce, by path. */
 const ARGUMENTS: Readonly<Record<string, () => unknown[]>> = {
   'data.create': () => ['bundled'],
   'models.create': () => ['alexnet'],
   'report.summary': () => [new nn.ReLU(), [1]],
 };
 
-/** What a method is called on, by the name of its class; a tensor for all others. */
+/** The receiver of a method, by the name of its class; a tensor for all others. */
 const OBJECTS: Readonly<Record<string, () => unknown>> = {
   'models.AlexNet': () => new nn.ReLU(),
   // The method is found at the optimizer that is exported first.
@@ -63,7 +63,7 @@ function argument(kind: string): unknown {
   return ones([1, 1, 1, 1]);
 }
 
-/** The call's error, also that of a promise. */
+/** The error of a call, or of its promise. */
 async function errorOf(call: OptionsCall): Promise<unknown> {
   const path = call.path.join('.');
   const before = ARGUMENTS[path]?.() ?? call.before.map(argument);
@@ -94,7 +94,7 @@ const UNKNOWN = 'noSuchOption';
 // biome-ignore lint/suspicious/noExplicitAny: whatever the path leads to
 const valueAt = (path: readonly string[]) => path.reduce((object: any, name) => object?.[name], dyconv);
 
-// Some classes are exported as types alone.
+// Some classes are exported as types only.
 const calls = publicOptionsCalls().filter(
   ({ kind, path }) => kind === 'method' || valueAt(path) !== undefined,
 );

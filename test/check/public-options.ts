@@ -1,13 +1,13 @@
 /**
- * Every public function, method and constructor that takes an object of options, read from the TypeScript sources: where
- * to find it, and of what kind its arguments are.
+ * Every public function, method and constructor that takes an object of options, read from the TypeScript
+ * sources: its path, and the kinds of its arguments.
  */
 import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
 
 /** A call that takes options. */
 export interface OptionsCall {
-  /** Names from the package's index on, such as `['functional', 'conv2d']`. */
+  /** Names starting at the package's index, such as `['functional', 'conv2d']`. */
   path: string[];
   /** How it is called. */
   kind: 'function' | 'constructor' | 'method' | 'static';
@@ -59,7 +59,7 @@ export function publicOptionsCalls(): OptionsCall[] {
   };
   const method = (member: ts.Symbol, path: string[], kind: OptionsCall['kind']) => {
     const declaration = member.valueDeclaration;
-    // Once for a class and those that extend it.
+    // Once for a class and its subclasses.
     if (!declaration || members.has(declaration)) return;
     members.add(declaration);
     if (declaration.getSourceFile().fileName.includes('node_modules')) return;
@@ -86,7 +86,7 @@ const NAMES = /^(options|flags|description)$/;
 function takesOptions(checker: ts.TypeChecker, parameter: ts.Symbol): boolean {
   const { symbol, aliasSymbol } = typeOf(checker, parameter);
   const type = aliasSymbol?.name ?? symbol?.name ?? '';
-  // JavaScript's own options of errors, and states, whose keys are not only ours.
+  // JavaScript's options of errors, and states, which have other keys too.
   if (/^ErrorOptions$|State$/.test(type)) return false;
   return NAMES.test(parameter.name) || /Options$/.test(type);
 }

@@ -1,4 +1,7 @@
-/** Issues of valibot as errors of this package: one sentence that names what, where, and what came instead. */
+/**
+ * Issues of valibot as errors of this package: one sentence with the name, what was expected, and what was
+ * received.
+ */
 import * as v from 'valibot';
 import { describe, expect, it } from 'vitest';
 import { fitting, integer, number, object, parseArgument, parseStored } from '../../lib/check/schema.js';
@@ -41,7 +44,7 @@ const good: Outer = {
   pair: [Number.NaN, 'y'],
 };
 
-/** A copy of the good value with one place changed; undefined takes the key away. */
+/** A copy of the valid value with one change; undefined removes the key. */
 function changed(path: (string | number)[], value: unknown): unknown {
   const copy = structuredClone(good) as unknown as Record<string | number, unknown>;
   const parent = path.slice(0, -1).reduce((at, key) => at[key] as typeof copy, copy);

@@ -39,7 +39,7 @@ it.each<[string, (parameter: Tensor) => Optimizer]>([
   expect(parameter.arraySync()).toEqual([1, 1]);
   expect(scaler.getScale()).toBe(4);
 
-  // The next step is what a first step of a fresh optimizer is.
+  // The next step equals the first step of a new optimizer.
   const other = parameterWith([2, -2]);
   make(other).step();
   parameter.grad = tensor([8, -8]);
@@ -97,7 +97,7 @@ it('saves gradients that float16 would lose', () => {
     optimizer.zeroGrad();
     const y = autocast(() => layer.forward(ones([1, 4])), { dtype: 'float16' });
     expect(y.dtype).toBe('float16');
-    // Below the smallest number of float16, 6e-8, where it enters the product's backward.
+    // Below the smallest number of float16, 6e-8, in the backward pass of the product.
     scaler.scale(y.to({ dtype: 'float32' }).mul(2e-8).sum()).backward();
     scaler.unscale(optimizer);
     return [...layer.weight.grad!.dataSync({ dtype: 'float32' })];

@@ -1,5 +1,5 @@
-// Batches of a set on a GPU in every format: our kernel writes them itself where nothing follows it. All the transforms
-// are in test/data/augment.test.ts, the kernel on the host in test/kernels.
+// Batches of a set on a GPU in every format: the CUDA kernel writes them itself if no step follows it. All
+// transforms are tested in test/data/augment.test.ts, the kernel on the host in test/kernels.
 import { expect, it } from 'vitest';
 import { augmentBatch, augmentOnDevice, batchPlan } from '../../lib/data/batches.js';
 import { type Transform, train } from '../../lib/data/transforms.js';

@@ -15,7 +15,7 @@ import {
 import { describeOnCuda } from '../support/cuda.js';
 import { RandomImages } from '../train/support.js';
 
-/** Parameters after some steps, ordinary or captured, with a learning rate that falls and a temperature that does. */
+/** Parameters after some steps, ordinary or captured, with decreasing learning rate and temperature. */
 function trainedBy(
   how: 'ordinary' | 'captured',
   make: (p: nn.Module) => optim.SGD | optim.AdamW,

@@ -87,7 +87,7 @@ describeOnCuda('devices', () => {
   it('collects garbage before it is out of memory', () => {
     const { freeBytes } = cuda.memoryStats();
     const half = [Math.floor(freeBytes / 8)]; // floats: half of what is free
-    for (let i = 0; i < 6; i++) empty(half, { device: 'cuda' }); // let go of, never disposed
+    for (let i = 0; i < 6; i++) empty(half, { device: 'cuda' }); // dropped without dispose()
     cuda.emptyCache();
   });
 

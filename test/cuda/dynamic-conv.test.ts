@@ -19,7 +19,7 @@ import { describeOnCuda } from '../support/cuda.js';
 // float32 on tensor cores would have 10 bits of mantissa.
 native.setCudaFlags(false, false, undefined, undefined);
 
-/** Largest difference between two results, as a part of the largest expected magnitude. */
+/** Largest difference between two results, relative to the largest expected magnitude. */
 function deviation(received: Tensor, expected: Tensor): number {
   if (expected.numel === 0) return 0;
   const exact = expected.to({ dtype: 'float64' });

@@ -1,7 +1,7 @@
 /**
- * The augmentation step by step, slowly and readably, as an image library does it: resize the whole image, cut out the
- * crop, resize that, flip, change colours, normalise, erase. In float64, nothing composed and nothing shared with the
- * C++ code.
+ * The augmentation step by step, written for readability, as in an image library: resize the whole image, cut
+ * out the crop, resize that, flip, change colours, normalise, erase. In float64, with nothing composed and no
+ * code shared with C++.
  */
 import type { ColorJitterStep, RandomErasingStep, Step, Transform } from '../../lib/data/transforms.js';
 
@@ -22,7 +22,7 @@ function mix(value: bigint): bigint {
   return z ^ (z >> 31n);
 }
 
-/** The generator that cpp/kernels/augment/augment.h documents: numbers in [0, 1) from (seed, epoch, index). */
+/** The generator documented in cpp/kernels/augment/augment.h: numbers in [0, 1) from (seed, epoch, index). */
 export function sampleRandom(seed: number, epoch: number, index: number): () => number {
   const key = mix((mix((mix(BigInt(seed) + GOLDEN) ^ BigInt(epoch)) + GOLDEN) ^ BigInt(index)) + GOLDEN);
   let n = 0n;
@@ -91,12 +91,12 @@ function resize(plane: Plane, height: number, width: number): Plane {
   return { height, width, at: (y, x) => values[y * width + x]! };
 }
 
-/** What cv2 keeps between two steps: whole grey levels. */
+/** cv2 stores whole grey levels between two steps. */
 function rounded(plane: Plane): Plane {
   return { ...plane, at: (y, x) => Math.round(plane.at(y, x)) };
 }
 
-/** Draws as the numbers come, and how many grey levels are kept between two steps. */
+/** The source of random numbers, and how many grey levels are stored between two steps. */
 interface Context {
   random: () => number;
   keep: (plane: Plane) => Plane;
@@ -216,7 +216,7 @@ function erase(values: Float64Array, plane: Plane, step: RandomErasingStep, rand
   }
 }
 
-/** The short forms as the steps they stand for. */
+/** The short forms as the steps that they stand for. */
 function stepsOf(transform: Transform): readonly Step[] {
   if (transform.kind === 'compose') return transform.steps;
   const { mean, std } = transform;

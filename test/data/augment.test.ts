@@ -19,7 +19,7 @@ import { augmentReference } from './augment-reference.js';
 
 type Shape = readonly [number, number, number];
 
-/** Smooth images with some noise: bilinear resizing of pure noise hides mistakes of half a pixel. */
+/** Smooth images with some noise: bilinear resizing of pure noise would hide errors of half a pixel. */
 function pictures(shape: Shape, count: number): Uint8Array {
   const [channels, height, width] = shape;
   const random = new Random(5);
@@ -140,8 +140,8 @@ for (const [name, shape, transform] of cases) {
       const ours = batch.subarray(b * shape[0] * plane, (b + 1) * shape[0] * plane);
       const where = { seed: 42, epoch: 3, index };
       expect(largestDifference(ours, augmentReference(image, shape, transform, where))).toBeLessThan(2e-5);
-      // An image library rounds to whole grey levels after each of the two steps: half a level each. (Of a colour turned
-      // or a contrast raised afterwards the levels are no longer those of the image.)
+      // An image library rounds to whole grey levels after both steps: half a level each. (After a change of
+      // hue or contrast the levels are no longer those of the image.)
       if (changesColours(transform)) continue;
       const library = augmentReference(image, shape, transform, { ...where, round: true });
       const oneLevel = 1.001 / 255 / Math.min(...plan.std);
@@ -196,7 +196,7 @@ for (const channels of [1, 3, 4]) {
       const last = await make(transform, { memoryFormat: 'channelsLast' });
       expect(last.shape).toEqual(plain.shape);
       expect(last.equal(plain)).toBe(true);
-      // With one channel the two formats are the same memory, whatever the strides say.
+      // With one channel the two formats have the same memory layout.
       if (channels > 1)
         expect(last.strides).toEqual(plain.contiguous({ memoryFormat: 'channelsLast' }).strides);
       for (const memoryFormat of ['contiguous', 'channelsLast'] as const) {
@@ -209,7 +209,7 @@ for (const channels of [1, 3, 4]) {
   });
 }
 
-/** On the CPU libtorch's operations, with our kernel in a build that emulates CUDA; on a GPU our kernel where there is one. */
+/** libtorch's operations on the CPU, or the CUDA kernel in a build that emulates CUDA; the CUDA kernel on a GPU. */
 function onDevice(device: Device): void {
   test.each(cases)('the same: %s', async (_name, shape, transform) => {
     const images = pictures(shape, 6);
@@ -229,7 +229,7 @@ describe('a set on the CPU as its device', () => onDevice('cpu'));
 describeOnCuda('a set on a GPU', () => onDevice('cuda'));
 
 test('an equal share of images is flipped, and the crops cover the range of areas', async () => {
-  // A ramp from left to right: its slope tells the direction, its range the width of the crop.
+  // A ramp from left to right: its slope shows the direction, its range the width of the crop.
   const [count, size] = [4000, 16];
   const images = Uint8Array.from({ length: count * size * size }, (_, i) => (i % size) * 16);
   const indices = Array.from({ length: count }, (_, i) => i);
@@ -243,7 +243,8 @@ test('an equal share of images is flipped, and the crops cover the range of area
     widths += Math.abs(rise) / ((15 * 16) / 255);
   }
   expect(Math.abs(flipped / count - 0.5)).toBeLessThan(5 * Math.sqrt(0.25 / count));
-  // E[sqrt(area)] for an area uniform in [0.08, 1] is 0.71; rejected tries and clamped edges move it a little.
+  // E[sqrt(area)] for an area uniform in [0.08, 1] is 0.71; rejected attempts and clamped edges change it
+  // slightly.
   expect(widths / count).toBeGreaterThan(0.6);
   expect(widths / count).toBeLessThan(0.8);
 });

@@ -1,4 +1,4 @@
-/** Archives that are damaged or hostile, disks that are full, processes that meet: told clearly, and nothing is lost. */
+/** Damaged or hostile archives, full disks, concurrent processes: clear errors, and no loss of data. */
 import { execFile, spawnSync } from 'node:child_process';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -30,7 +30,7 @@ const listener = (warning: Error) => void warnings.push(warning);
 beforeAll(() => void process.on('warning', listener));
 afterAll(() => void process.off('warning', listener));
 beforeEach(() => void warnings.splice(0));
-/** Warnings arrive on the next tick. */
+/** Warnings are emitted on the next tick. */
 const warned = async () => {
   await new Promise((resolve) => setImmediate(resolve));
   return warnings.filter(({ code }) => code === 'DYCONV_CACHE').map(({ message }) => message);
@@ -42,7 +42,7 @@ const same = (images: Uint8Array) => Buffer.compare(images, expected) === 0;
 test('an archive cut anywhere is told, and the whole one works afterwards', async () => {
   const bytes = await tarGz(members());
   const lengths = Array.from({ length: 12 }, (_, part) => Math.floor((bytes.length * part) / 12));
-  // The last one lacks a part of gzip's checksum alone.
+  // The last one lacks only a part of gzip's checksum.
   for (const length of [...lengths, bytes.length - 4]) {
     await writeFile(archive, bytes.subarray(0, length));
     const damaged = load();
@@ -142,7 +142,7 @@ test.skipIf(!mountable)('a full disk costs the cache and nothing else', async ()
   const full = join(root, 'full');
   await mkdir(full);
   const bytes = await tarGz(members());
-  // Room for the archive, but not for the images beside it.
+  // Enough space for the archive, but not for the cached images.
   const size = Math.ceil((bytes.length + expected.length / 2) / 4096) * 4096;
   spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${size}`, 'none', full]);
   try {

@@ -75,7 +75,7 @@ test('a large cache is read in pieces, or stands on the pages of its file', asyn
     expect(Buffer.compare(found!.images, images)).toBe(0);
     found!.images[0] = 9;
   }
-  // What is written to mapped images stays with their reader, also when the cache is replaced or removed.
+  // Writes to mapped images are private to their reader, also when the cache is replaced or removed.
   const mapped = await readCache(key(), { map: true });
   expect(mapped?.images[0]).toBe(0);
   await writeCache(key(), { ...large, images: new Uint8Array(13 << 20) });
@@ -118,7 +118,7 @@ test('CIFAR-10 is parsed once; a broken cache is built anew', async () => {
     'cifar-10-python.tar.gz',
     `cifar-10-python.tar.gz.labels-test.cache`,
   ]);
-  // The archive's bytes are not read again: with the same size and time, other content goes unnoticed.
+  // The archive is not read again: other content of the same size and time is not noticed.
   const { length } = await readFile(file);
   await writeFile(file, Buffer.alloc(length));
   await utimes(file, before, before);
@@ -130,7 +130,7 @@ test('CIFAR-10 is parsed once; a broken cache is built anew', async () => {
 });
 
 test('memory beyond the longest buffer is an error of the add-on, and otherwise allocated by V8', async () => {
-  // The add-on once freed such memory twice, which ended the process.
+  // Regression: the add-on freed such memory twice, which ended the process.
   for (let i = 0; i < 3; i++) expect(() => native.allocateBytes(constants.MAX_LENGTH + 1)).toThrow();
   await new Promise((resolve) => setImmediate(resolve));
   if (constants.MAX_LENGTH > 2 ** 33) return; // more than any machine has

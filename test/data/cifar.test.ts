@@ -19,7 +19,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(root, { recursive: true }));
 
-/** Members of the python archive, in an order of no meaning, as in the published one. */
+/** Members of the python archive in arbitrary order, as in the published one. */
 function pythonMembers(): Record<string, Uint8Array> {
   const folder = 'cifar-10-batches-py/';
   return {

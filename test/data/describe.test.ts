@@ -1,4 +1,4 @@
-/** What data sets hold, in numbers and as pictures: those in memory, and custom ones whose samples are read one by one. */
+/** Statistics and pictures of data sets: in memory, and custom ones whose samples are read one by one. */
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { ArgumentError, DatasetError, data, ShapeError } from '../../lib/index.js';
@@ -21,7 +21,7 @@ const uneven: data.Dataset<data.ImageSample> = {
   },
 };
 
-/** The same samples as a set in memory, but one by one. */
+/** The same samples as a set in memory, read one by one. */
 function oneByOne(set: data.InMemoryDataset): data.Dataset<data.ImageSample> {
   const { length, classes, shape } = set;
   return { length, classes, get: async (i) => ({ ...set.get(i), shape }) };

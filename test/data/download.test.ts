@@ -21,12 +21,12 @@ let base: string;
 let ranges: (string | undefined)[];
 let handler: Handler;
 
-/** Whole buffers are compared natively: `toEqual` walks them byte by byte. */
+/** Buffers are compared natively: `toEqual` would compare byte by byte in JavaScript. */
 async function expectContent(file: string): Promise<void> {
   expect((await readFile(file)).equals(content)).toBe(true);
 }
 
-/** Serves the content, honouring Range. */
+/** Serves the content and supports Range. */
 const whole: Handler = (request, response) => {
   const start = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1] ?? 0);
   if (request.headers.range !== undefined && start >= content.length) {
@@ -207,7 +207,7 @@ test('two downloads of one file at once do not disturb each other', async () => 
 test('goes through the proxy of the environment, and past it where NO_PROXY says so', async () => {
   const tunnels: string[] = [];
   const proxy = createServer((request, response) => {
-    // Without a tunnel a proxy is asked for the whole address.
+    // Without a tunnel, the request to a proxy has the full address.
     tunnels.push(String(request.url));
     whole(request, response);
   });
@@ -227,7 +227,7 @@ test('goes through the proxy of the environment, and past it where NO_PROXY says
   try {
     process.env.HTTP_PROXY = `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`;
     const file = join(folder, 'file.bin');
-    // A name that only the proxy knows.
+    // A host name that only the proxy can resolve.
     await download({ url: 'http://publisher.invalid/file.bin', file, hash: md5 });
     await expectContent(file);
     expect(tunnels).toEqual([expect.stringMatching(/publisher\.invalid/)]);

@@ -1,6 +1,6 @@
 /**
- * Archives in the exact formats of the published ones, made small: CIFAR batches as Python 2 pickled them (protocol 2),
- * binary records, tar members, IDX files. Images are seeded noise.
+ * Small archives in the exact formats of the published ones: CIFAR batches as Python 2 pickled them (protocol
+ * 2), binary records, tar members, IDX files. Images are seeded noise.
  */
 
 import { gzipSync } from 'node:zlib';
@@ -87,7 +87,7 @@ export class PickleWriter {
     this.raw(fortran ? 0x88 : 0x89).bytes(data);
     return this.raw(0x74).memo().raw(0x62);
   }
-  /** A dictionary; each value is written by its function. */
+  /** A dictionary; each value is written by a function. */
   dict(entries: Readonly<Record<string, () => unknown>>): this {
     this.raw(0x7d).memo().raw(0x28);
     for (const [key, write] of Object.entries(entries)) {

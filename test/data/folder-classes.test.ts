@@ -1,4 +1,4 @@
-/** Which pictures and classes a folder has: the same labels in both splits, and nothing left out without a word. */
+/** Images and classes of a folder: the same labels in both splits, and a message for everything that is skipped. */
 import { execFileSync } from 'node:child_process';
 import { mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -31,7 +31,7 @@ const put = async (...paths: string[]) => {
 };
 const read = (split: data.Split, options: Partial<data.ImageFolderOptions> = {}) =>
   data.imageFolder({ root, split, size: 4, ...options });
-/** Warnings arrive on the next tick. */
+/** Warnings are emitted on the next tick. */
 const warned = async (code: string) => {
   await new Promise((resolve) => setImmediate(resolve));
   return warnings.filter((warning) => warning.code === code).map(({ message }) => message);
@@ -92,7 +92,7 @@ describe('what there is in a folder', () => {
     await put('store/1.png', 'set/ant/deep/er/2.PNG', 'set/ant/1.jpeg', 'set/cat/x.tif', 'set/cat/y.gif');
     await symlink(join(root, 'store'), join(root, 'set/bee'));
     await symlink(join(root, 'store/1.png'), join(root, 'set/cat/z.webp'));
-    await symlink(join(root, 'set/ant'), join(root, 'set/ant/deep/back')); // leads back: is not followed for ever
+    await symlink(join(root, 'set/ant'), join(root, 'set/ant/deep/back')); // a cycle, which must not be followed
     const set = await read('train', { root: join(root, 'set') });
     expect(set.classes).toEqual(['ant', 'bee', 'cat']);
     expect(Array.from({ length: set.length }, (_, i) => set.nameOf?.(i))).toEqual([

@@ -4,8 +4,8 @@ import { promisify } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import { beforeAll, expect, test } from 'vitest';
 
-// What a process or a worker does when it ends while batches are being made. Runs the built package: a program of its
-// own cannot import TypeScript.
+// Processes and workers that end while batches are being made. They run the built package, as they cannot
+// import TypeScript.
 const dist = new URL('../../dist/', import.meta.url).href;
 const program = (ending: string) => `
   import { bundled } from '${dist}data/mnist.js';

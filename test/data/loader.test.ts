@@ -136,7 +136,7 @@ test('the position is that of the next batch, and restores it in another loader'
     { epoch: 1, batch: 1 },
     { epoch: 1, batch: 2 },
   ]);
-  // A pass that was left is over.
+  // An iteration that was left early is finished.
   expect(source.position).toEqual({ epoch: 2, batch: 0 });
   const resumed = loader(set, options);
   resumed.seek(JSON.parse(saved[1]!));
@@ -151,7 +151,7 @@ test('a set on the device gives the same batches', async () => {
   expect(await readAll(source)).toEqual(here);
   source.dispose();
   expect(leaked()).toBe(0);
-  // It is copied again where it is needed again.
+  // It is copied again when it is needed again.
   expect(await readAll(source)).toHaveLength(5);
   source.dispose();
   expect(leaked()).toBe(0);
@@ -238,7 +238,7 @@ test('prepares no more than prefetch batches ahead', async () => {
     const source = loader(set, { batchSize: 1, prefetch });
     for await (const { images, labels } of source) {
       await sleep(5);
-      // The delivered batch, and what is waiting.
+      // The delivered batch and the prefetched ones.
       expect(leaked()).toBeLessThanOrEqual(2 + 2 * prefetch);
       images.dispose();
       labels.dispose();
@@ -268,7 +268,7 @@ test('leaving early and throwing release what was prepared', async () => {
 });
 
 test('a failure inside is told when its batch is due, and the others are released', async () => {
-  // Whole while the loader is made, which would refuse it otherwise.
+  // Valid while the loader is created, which would reject it otherwise.
   const broken = { ...set };
   const source = loader(broken, { batchSize: 4, prefetch: 3 });
   broken.images = set.images.subarray(0, 20 * 32);

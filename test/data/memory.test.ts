@@ -17,11 +17,11 @@ it('cannot be transferred away once a job reads it', async () => {
   const set = setOn(new ArrayBuffer(64 * size));
   const batches = data.loader(set, { batchSize: 64 })[Symbol.asyncIterator]();
   const pending = batches.next();
-  await Promise.resolve(); // the job has its addresses
+  await Promise.resolve(); // the job has the addresses
   try {
     structuredClone(set.images, { transfer: [set.images.buffer] });
   } catch {
-    // Newer Node.js says so; Node.js 20 copies.
+    // Newer Node.js throws; Node.js 20 copies.
   }
   expect(set.images.length).toBe(64 * size);
   const { value } = await pending;

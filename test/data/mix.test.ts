@@ -24,7 +24,7 @@ const set = createDataset({
 });
 const all = Array.from({ length: COUNT }, (_, i) => i);
 
-/** Pixel by pixel: the own image and the one before it. */
+/** Pixel by pixel: the image and the one before it in the batch. */
 function mixReference(batch: Float32Array, { share, box }: Mixing): Float32Array {
   const [, height, width] = SHAPE;
   const sample = batch.length / COUNT;

@@ -1,4 +1,4 @@
-/** Data sets of one's own: any object with a length and a way to get a sample. */
+/** Custom data sets: any object with a length and a function that returns a sample. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { inspect } from 'node:util';
 import { afterEach, beforeEach, describe, expect, expectTypeOf, it } from 'vitest';
@@ -9,13 +9,13 @@ beforeEach(() => {
   before = memory().numTensors;
 });
 afterEach(() => {
-  // What earlier tests left to the collector may have gone meanwhile.
+  // Tensors of earlier tests may be collected in the meantime.
   expect(memory().numTensors - before).toBeLessThanOrEqual(0);
 });
 
 const bytes = (length: number, value: number) => new Uint8Array(length).fill(value);
 
-/** 10 images of different sizes, got after different times; all bytes of image i are 20 i. */
+/** 10 images of different sizes, returned after different times; all bytes of image i are 20 i. */
 const uneven: data.Dataset<data.ImageSample> = {
   length: 10,
   classes: ['a', 'b', 'c'],
@@ -84,7 +84,7 @@ describe('images got one by one', () => {
     await batches.return?.();
     expect(compared).toBe(6);
     globalThis.gc?.();
-    before = memory().numTensors; // what sub() and abs() made is left to the collector
+    before = memory().numTensors; // the results of sub() and abs() are garbage-collected
   });
 
   it('are refused by their number where they do not fit', async () => {
@@ -211,7 +211,7 @@ describe('batches', () => {
       for (const one of all) one.dispose();
     }
     globalThis.gc?.();
-    before = memory().numTensors; // the samples' own tensors are left to the collector
+    before = memory().numTensors; // the tensors of the samples are garbage-collected
   });
 
   it('are what collate makes of the samples', async () => {

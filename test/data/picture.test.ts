@@ -1,4 +1,4 @@
-/** One decoder: what a picture is to training is what it is to prediction, to the byte. */
+/** Training and prediction decode images identically, to the byte. */
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -16,7 +16,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(root, { recursive: true }));
 
-/** Edges and slopes, so that another kernel, orientation or crop gives other bytes. */
+/** Edges and gradients, so that another kernel, orientation or crop gives other bytes. */
 function pixels(channels: number): Buffer {
   const bytes = Buffer.alloc(WIDTH * HEIGHT * channels);
   for (let y = 0, i = 0; y < HEIGHT; y++)
@@ -29,7 +29,7 @@ function pixels(channels: number): Buffer {
 const rgb = () => sharp(pixels(3), { raw: { width: WIDTH, height: HEIGHT, channels: 3 } });
 const rgba = () => sharp(pixels(4), { raw: { width: WIDTH, height: HEIGHT, channels: 4 } });
 
-/** A GIF, WebP or TIFF of two frames or pages: the picture, then a white one. */
+/** A GIF, WebP or TIFF of two frames or pages: the image, then a white one. */
 function frames(format: 'gif' | 'webp' | 'tiff'): Promise<Buffer> {
   const both = Buffer.concat([pixels(3), Buffer.alloc(WIDTH * HEIGHT * 3, 255)]);
   const raw = { width: WIDTH, height: 2 * HEIGHT, channels: 3, pageHeight: HEIGHT } as const;
@@ -91,7 +91,7 @@ describe('a picture has the same bytes in training and in prediction', () => {
       const { images } = await readPictures([picture], format, () => 'picture');
       expect(Buffer.compare(trained, Buffer.from(images))).toBe(0);
     }
-    // Of different pictures, and not of one constant: what is compared could differ.
+    // Different images that are not constant, so that the comparison could fail.
     expect(new Set(trained).size).toBeGreaterThan(10);
   });
 });
@@ -138,7 +138,7 @@ it('turns a picture as its orientation tag says', async () => {
   const halves = base.composite([{ ...top, top: 0, left: 0 }]).withMetadata({ orientation: 6 });
   const turned = await decodePicture(await halves.png().toBuffer(), size);
   const row = [...turned.subarray(24, 32)];
-  expect(row.slice(0, 3)).toEqual([0, 0, 0]); // what was above is now on the right
+  expect(row.slice(0, 3)).toEqual([0, 0, 0]); // the top is now on the right
   expect(row.slice(5)).toEqual([255, 255, 255]);
 });
 

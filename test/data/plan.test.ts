@@ -1,4 +1,4 @@
-/** The plan of a data set is made and checked once, whatever number of batches comes of it. */
+/** The plan of a data set is made and checked once for all batches. */
 import { beforeEach, expect, it, vi } from 'vitest';
 import { planFor } from '../../lib/data/plan.js';
 import { ArgumentError, data } from '../../lib/index.js';

@@ -1,4 +1,4 @@
-/** Every door of the data pipeline, with what should not come through it. */
+/** Wrong arguments of the functions of the data pipeline. */
 import { describe, expect, it } from 'vitest';
 import { ArgumentError, data } from '../../lib/index.js';
 

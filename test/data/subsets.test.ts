@@ -24,7 +24,7 @@ describe('randomSplit', () => {
 
   it.each([
     [10, [0.9, 0.1], [9, 1]],
-    [10, [1 / 3, 1 / 3, 1 / 3], [4, 3, 3]], // what is left goes round, as in PyTorch
+    [10, [1 / 3, 1 / 3, 1 / 3], [4, 3, 3]], // the remainder is distributed from the first on, as in PyTorch
     [10, [0.1, 0.2, 0.7], [1, 2, 7]],
     [10, [3, 7], [3, 7]],
     [10, [1], [10]],

@@ -8,7 +8,7 @@ import { expect, it, vi } from 'vitest';
 import { readTarGz } from '../../lib/data/tar.js';
 import { DatasetError } from '../../lib/index.js';
 
-// On a busy machine the size of a file can come after its content.
+// On a busy machine the size of a file may be visible before its content.
 vi.mock('node:fs/promises', async (original) => {
   const actual = await original<typeof promises>();
   const stat = async (path: string) => {

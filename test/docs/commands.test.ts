@@ -1,7 +1,7 @@
 /**
- * The commands in the README, the guides and the pages on commands and performance, in blocks and in sentences, are run in
- * the order in which they are printed, in a folder with the package's scripts and nothing else. commands.ts lists those
- * that are not run as printed, with the reasons.
+ * The commands in the README, the guides and the pages on commands and performance, in blocks and in sentences,
+ * are run in the order in which they are printed, in a folder with only the package's scripts. commands.ts
+ * lists those that are not run as printed, with the reasons.
  */
 import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
@@ -14,7 +14,7 @@ import { ELSEWHERE, NOT_RUN, QUICK } from './commands.js';
 import { commandLines, guides, inlineCommands, optionRows, root } from './pages.js';
 
 const pages = ['README.md', ...guides, 'docs/commands.md', 'docs/performance.md'];
-// Blocks come first: commands in sentences may need their results.
+// Blocks first: commands in sentences may need their results.
 const printed = [...new Set([...pages.flatMap(commandLines), ...pages.flatMap(inlineCommands)])];
 const LAYERS = 'node scripts/bench.js layer --no-memory --turns 15';
 const lines = [...printed, ...optionRows('docs/performance.md').map((options) => `${LAYERS} ${options}`)];
@@ -78,14 +78,14 @@ describe('in an empty folder', () => {
     const [, reason, quick] = quickOf(line) ?? [];
     return [reason ? `${line} (${reason})` : line, quick?.(line) ?? line];
   });
-  // Another system than Debian has nothing to ask.
+  // Only Debian has this command.
   const hasApt = spawnSync('apt-get', ['--version']).status === 0;
   const possible = ([, command]: [string, string]) => hasApt || !command.startsWith('apt-get ');
   it.skip.each(cases.filter((entry) => !possible(entry)))('%s (skipped: there is no apt-get)', () => {});
 
   it.each(cases.filter(possible))('%s', { timeout: limit(240_000) }, (_name, command) => {
     const out = /(?:train|compare)\.js .*--out (\S+)/.exec(command)?.[1];
-    // Two pages may begin the same run.
+    // Two pages may start the same run.
     if (out && !command.includes('--resume')) rmSync(join(work, out), { recursive: true, force: true });
     const { status, output } = sh(command);
     expect(status, `${command}\n${output}`).toBe(0);

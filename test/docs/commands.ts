@@ -29,7 +29,10 @@ const bench = (line: string) =>
     ] ?? ' --batch 2 --budget 1'
   }`;
 
-/** A quick form of a command: what kind of line it is, why it is not run as printed, and what is run. */
+/**
+ * A fast form of a command: a pattern for the line, the reason why it is not run as printed, and the command
+ * that is run.
+ */
 export const QUICK: [RegExp, string, (line: string) => string][] = [
   [/^sudo apt-get install /, MACHINE, apt],
   [/^node scripts\/train\.js .*--dataset cifar10 /, HOURS, few],
@@ -44,7 +47,7 @@ export const QUICK: [RegExp, string, (line: string) => string][] = [
   [/^node scripts\/bench\.js overhead .*--pytorch python3$/, `as printed${noTorch}`, withTorch],
 ];
 
-/** Commands that another check runs: its file, and the text in it that proves this. */
+/** Commands that another test runs: its file, and the text in it that proves this. */
 export const ELSEWHERE: Record<string, [file: string, text: string]> = {
   'npm install': ['scripts/test-package/clone.js', 'firstBlock()'],
   'npm run demo': ['scripts/test-package/clone.js', 'firstBlock()'],
@@ -76,7 +79,7 @@ export const ELSEWHERE: Record<string, [file: string, text: string]> = {
 const NAME = 'mentions a command in a sentence: its full lines are run';
 const OTHER = 'is for another system';
 
-/** Not run at all. */
+/** Never run. */
 export const NOT_RUN: Record<string, string> = {
   'node scripts/train.js': NAME,
   'npx dyconv train': NAME,

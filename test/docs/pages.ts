@@ -1,5 +1,5 @@
 /**
- * The pages of the documentation, and what is printed in them.
+ * The pages of the documentation and their contents.
  * @module
  */
 import { readdirSync, readFileSync } from 'node:fs';
@@ -37,7 +37,7 @@ export function commandLines(page: string): string[] {
     .filter((line) => line !== '');
 }
 
-/** The commands that stand in the text, between backticks, single spaces. */
+/** The commands in sentences, between backticks, single spaces. */
 export function inlineCommands(page: string): string[] {
   const text = readFileSync(join(root, page), 'utf8').replace(/^```[\s\S]*?^```$/gm, '');
   return [...text.matchAll(/`([^`]+)`/g)]
@@ -45,7 +45,7 @@ export function inlineCommands(page: string): string[] {
     .filter((code) => /^(?:[A-Z_]+=\S+ )*(?:node|npx|npm|pnpm|python3|sudo|pip|cmake|bash) \S/.test(code));
 }
 
-/** The options of a table's rows: those that its first column begins with. */
+/** The options in the first column of a table. */
 export function optionRows(page: string): string[] {
   const text = readFileSync(join(root, page), 'utf8');
   return [...text.matchAll(/^\| `(--[^`]+)`/gm)].map(([, options]) => options!);

@@ -1,6 +1,6 @@
 /**
- * The documentation is correct: its TypeScript examples compile against lib/ and print what their comments say, its
- * command lines use options that exist, and its links have a target.
+ * The documentation is correct: its TypeScript examples compile against lib/ and print what their comments say,
+ * its command lines use existing options, and its links have a target.
  */
 import { spawnSync } from 'node:child_process';
 import {
@@ -58,7 +58,7 @@ async function writeRun(folder: string): Promise<void> {
   await saveSafetensors(join(folder, 'best.safetensors'), state);
 }
 
-/** The output of console.log() according to the comments after it. */
+/** The expected output of console.log(), from the comments after it. */
 function promised(code: string): string[] {
   return [...code.matchAll(/^\s*console\.log\(.*\); \/\/ (.*)$/gm)].map(([, text]) => text!);
 }
@@ -68,14 +68,14 @@ describe('the TypeScript examples', () => {
   const work = mkdtempSync(join(tmpdir(), 'dyconv-readme-'));
 
   beforeAll(async () => {
-    setNumThreads(1); // small networks, beside other test files
+    setNumThreads(1); // small networks; other test files run at the same time
     mkdirSync(examplesFolder, { recursive: true });
     for (const { file, code } of examples) writeFileSync(join(examplesFolder, file), code);
     await writeRun(join(work, 'runs', 'dy'));
     await sharp({ create: { width: 50, height: 40, channels: 3, background: '#a33' } })
       .jpeg()
       .toFile(join(work, 'photo.jpg'));
-    // A worker, which vitest does not reach, takes the package as its users do.
+    // A worker, whose imports vitest does not transform, uses the built package.
     mkdirSync(join(work, 'node_modules'));
     symlinkSync(root, join(work, 'node_modules', 'dyconv'), 'junction');
     process.chdir(work);
@@ -175,7 +175,7 @@ describe.each(pages)('the command lines of %s', (page) => {
   });
 });
 
-/** The anchors of the headings of a page, as GitHub makes them. */
+/** The anchors of the headings of a page, as GitHub generates them. */
 function anchors(file: string): string[] {
   const text = readFileSync(file, 'utf8').replace(/^```[\s\S]*?^```$/gm, '');
   return [...text.matchAll(/^#+ (.*)$/gm)].map(([, title]) =>

@@ -1,4 +1,4 @@
-/** The examples in the comments of lib/, which the reference shows, compile as a user would write them. */
+/** The examples in the comments of lib/, which the API reference contains, compile. */
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import ts from 'typescript';
@@ -6,7 +6,7 @@ import { afterAll, expect, it } from 'vitest';
 import { limit } from '../support/limit.js';
 import { root } from './pages.js';
 
-/** What examples take for granted. */
+/** Variables that examples use without declaring them. */
 const GIVEN = `
 import { writeFile } from 'node:fs/promises';
 declare const model: nn.Module;
@@ -32,7 +32,7 @@ const examples = files.sort().flatMap((file) => {
 const folder = join(root, 'test', 'docs', '.reference-examples');
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** The names that the package exports, as one import: types apart, since a name may be both. */
+/** The exported names of the package as imports; types separately, since a name may be both. */
 function importOf(options: ts.CompilerOptions): string {
   const index = join(root, 'lib', 'index.ts');
   const program = ts.createProgram([index], options);
@@ -53,7 +53,7 @@ it('are there, and compile', { timeout: limit(120_000) }, () => {
   };
   const head = `${importOf(own)}${GIVEN}`;
   mkdirSync(folder, { recursive: true });
-  // Inside a function: an example may call something `train` or `x` itself.
+  // Inside a function: an example may declare its own `train` or `x`.
   for (const { name, code } of examples)
     writeFileSync(join(folder, name), `${head}export async function example() {\n${code}}\n`);
   const program = ts.createProgram(

@@ -9,7 +9,7 @@ import { root } from './pages.js';
 it('the reference builds, and every public name has its comment', { timeout: limit(300_000) }, () => {
   const out = mkdtempSync(join(tmpdir(), 'dyconv-docs-'));
   onTestFinished(() => rmSync(out, { recursive: true, force: true }));
-  // typedoc.json makes errors of warnings, and a missing comment is one.
+  // typedoc.json makes warnings errors, and a missing comment is a warning.
   const args = ['run', 'docs', '--silent', '--', '--out', out, '--logLevel', 'Warn'];
   const shell = process.platform === 'win32';
   const { status, stdout, stderr } = spawnSync('npm', args, { cwd: root, encoding: 'utf8', shell });

@@ -1,4 +1,4 @@
-/** The figures of docs/results.md come from the records beside it, by the command that stands there. */
+/** The figures of docs/results.md are those of the records in docs/results, computed by the command on the page. */
 import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-/** Saving to one path many times at once, over links, pipes and devices, and after saves that were killed. */
+/** Concurrent saves to one path, saves to links, pipes and devices, and saves after a killed one. */
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import * as fs from 'node:fs';
@@ -89,7 +89,7 @@ describe.each(each)('%s', (name) => {
       const reads = async () =>
         save(path, full([100_000], 7)).then(
           () => true,
-          () => false, // until there is a reader
+          () => false, // fails until there is a reader
         );
       while (!(await reads())) await sleep(20);
       await ended;

@@ -1,4 +1,4 @@
-/** Locks between processes: one holder at a time, a dead one is recognised, a living one is named. */
+/** Locks between processes: one holder at a time; a dead holder is detected, a living one is named. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
@@ -17,7 +17,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 const module = new URL('../../dist/files/lock.js', import.meta.url).href;
 
-/** A process that takes a lock and keeps it. */
+/** A process that takes a lock and holds it. */
 async function holder(file: string) {
   const code = `
     const { acquireLock } = await import(${JSON.stringify(module)});
@@ -57,7 +57,7 @@ describe('a lock', () => {
   });
 
   it('of a suspended process is held, however old its last sign of life is', async () => {
-    if (!existsSync('/proc/self/stat')) return; // elsewhere only the sign of life tells
+    if (!existsSync('/proc/self/stat')) return; // other systems rely on the time stamp
     const file = newFile();
     const child = await holder(file);
     child.kill('SIGSTOP');
@@ -82,7 +82,7 @@ describe('a lock', () => {
   it('of a process that got the id of the holder later is taken over', async () => {
     const file = newFile();
     const lock = await acquireLock(file);
-    if (lock.owner.process === undefined) return lock.release(); // known on Linux alone
+    if (lock.owner.process === undefined) return lock.release(); // known on Linux only
     const [space] = lock.owner.process.split('/');
     writeFileSync(file, JSON.stringify({ ...lock.owner, process: `${space}/1`, token: 'other' }));
     await (await acquireLock(file, { wait: false })).release();

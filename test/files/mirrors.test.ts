@@ -52,7 +52,7 @@ async function host(answer: (request: IncomingMessage, response: ServerResponse)
   return { url: `http://127.0.0.1:${port}/file.bin`, ranges };
 }
 
-/** Serves bytes, from where they are asked for. */
+/** Serves bytes from the requested position on. */
 const serving = (bytes: Buffer) => (request: IncomingMessage, response: ServerResponse) => {
   const start = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1] ?? 0);
   const range = `bytes ${start}-${bytes.length - 1}/${bytes.length}`;
@@ -66,7 +66,7 @@ const serving = (bytes: Buffer) => (request: IncomingMessage, response: ServerRe
 const missing = () => host((_, response) => response.writeHead(404).end());
 const whole = () => host(serving(content));
 
-/** Sends a part and then nothing more. */
+/** Sends a part and then stalls. */
 const stalling = (bytes: number) =>
   host((_, response) => {
     response.writeHead(200, { 'content-length': content.length });

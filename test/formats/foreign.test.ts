@@ -1,4 +1,4 @@
-/** Element types of files that are no dtype here: converted, or refused one by one. By test/golden/make_torch_values.py. */
+/** Element types of files without a dtype here: converted, or rejected. Files by test/golden/make_torch_values.py. */
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';

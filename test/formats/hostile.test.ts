@@ -1,4 +1,7 @@
-/** Small files that ask for much time or memory: each costs what its bytes are worth, and the event loop gets its turns. */
+/**
+ * Small files that request much time or memory: the cost is limited by their size, and the event loop is not
+ * blocked.
+ */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -46,7 +49,7 @@ const pickled = (...parts: (Buffer | string | number[])[]) =>
     Buffer.from('.'),
   ]);
 
-/** How long a call takes, and the longest time without a turn of the event loop. */
+/** The duration of a call, and the longest time for which it blocked the event loop. */
 async function timed(
   call: () => Promise<unknown>,
 ): Promise<{ total: number; longest: number; error: unknown }> {
@@ -69,7 +72,7 @@ async function timed(
   return { total: performance.now() - start, longest, error };
 }
 
-/** A tensor over the storage `0` of so many elements: `get` refers to what is remembered in the slots 0 to 4. */
+/** A tensor on the storage `0` of this many elements: `get` pushes the memoized slots 0 to 4. */
 function manyTensors(count: number, length: number): Buffer {
   const writer = new PickleWriter().text('ctorch._utils\n_rebuild_tensor_v2\n').raw(0x71, 0, 0x30);
   writer
@@ -117,7 +120,7 @@ describe('a small file of torch.save', () => {
     await expect(loadTorch(file)).rejects.toThrow(/its files are larger than the archive/);
   });
 
-  // One value is remembered, and then used again and again by a few bytes each.
+  // One value is memoized, and then used many times by a few bytes each.
   const long = 500_000;
   const times = 100_000;
   const again = (...bytes: number[]) =>
@@ -186,7 +189,7 @@ describe('a small file of torch.save', () => {
     write(pickle);
     const { total, longest, error } = await timed(() => loadTorch(file));
     if (error !== undefined) expect(error).toBeInstanceOf(CheckpointError);
-    expect(total).toBeLessThan(8000); // minutes, where each use looks through the whole
+    expect(total).toBeLessThan(8000); // minutes if each use searches the whole list
     expect(longest).toBeLessThan(4000);
   });
 

@@ -1,4 +1,4 @@
-/** Views by strides, against the elements that the strides say. */
+/** Strided views, compared with the elements at their offsets. */
 import { expect, it } from 'vitest';
 import { Random } from '../../lib/data/random.js';
 import { viewStorage } from '../../lib/formats/storage-view.js';

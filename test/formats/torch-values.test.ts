@@ -1,4 +1,7 @@
-/** What checkpoints hold besides plain tensors, in each format of torch.save. Written by test/golden/make_torch_values.py. */
+/**
+ * Values of checkpoints besides plain tensors, in each format of torch.save. Written by
+ * test/golden/make_torch_values.py.
+ */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { expect } from 'vitest';
 import { type DType, type Tensor, tensor } from '../../lib/index.js';
 
-/** The expected values of a golden file; its head says which generator and which PyTorch made them. */
+/** The expected values of a golden file; its head names the generator and the version of PyTorch. */
 export function golden<T>(name: string): T {
   const text = readFileSync(new URL(`./${name}.json`, import.meta.url), 'utf8');
   return (JSON.parse(text) as { values: T }).values;
@@ -29,7 +29,7 @@ export function filled(shape: number[], seed: number, scale = 1, dtype: DType = 
   );
 }
 
-/** What make_golden.py stores of a large tensor. */
+/** The fingerprint of a large tensor in make_golden.py. */
 export interface Fingerprint {
   shape: number[];
   sum: number;
@@ -39,8 +39,8 @@ export interface Fingerprint {
 }
 
 /**
- * Compares a tensor with a fingerprint: every figure within `tolerance` of the tensor's 2-norm, or of `floor` where that
- * is larger: the gradient of a bias before batch norm is zero but for rounding.
+ * Compares a tensor with a fingerprint: every figure within `tolerance` of the tensor's 2-norm, or of `floor`
+ * if that is larger: the gradient of a bias before batch norm is zero except for rounding.
  */
 export function expectFingerprint(
   name: string,

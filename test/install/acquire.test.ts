@@ -1,5 +1,5 @@
 /**
- * Ways to libtorch other than the plain download, a slow network, and several processes.
+ * Sources of libtorch other than the plain download, slow networks, and concurrent processes.
  */
 import { chmodSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-// The add-on itself, where it was built for CUDA: what it needs, and that it is content without a GPU.
+// An add-on that was built for CUDA: its dependencies, and its use without a GPU.
 import { spawnSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
 import { addonPath } from '../../lib/native/load.js';

@@ -132,7 +132,7 @@ describe('nvidiaTarget', () => {
   });
 });
 
-/** Two small wheels behind a `python3` that hands them out as pip does. */
+/** Two small wheels, and a `python3` that delivers them as pip does. */
 function pinned(change: (wheel: CudaBuild['wheels'][number]) => void = () => {}) {
   const shop = folder();
   const version =
@@ -297,7 +297,7 @@ describe('a CUDA version that is not pinned', () => {
     expect(reporter.lines.join('\n')).toContain(`No checksum is pinned for it; DYCONV_CUDA_SHA256=${sha256}`);
     expect(readdirSync(join(dir, 'lib'))).not.toContain('libtorch_python.so');
     expect(readdirSync(join(options.cacheDir, 'downloads'))).toEqual([]);
-    // The runtime has a name of its own there.
+    // The runtime has a different name there.
     expect(cudaToolkit(dir, {}, () => undefined).problems.join()).toMatch(/nvidia-cuda-cccl of CUDA 12 /);
     await expect(get({ DYCONV_OFFLINE: '1' })).resolves.toMatchObject({ dir, source: 'cache' });
     expect(findCudaLibtorch('cu128', options)).toMatchObject({ dir, source: 'cache' });

@@ -1,4 +1,4 @@
-/** A disk that gets full, and a cache folder that cannot be written, while libtorch is fetched. */
+/** A full disk, and a cache folder without write permission, while libtorch is fetched. */
 import {
   chmodSync,
   existsSync,
@@ -17,7 +17,7 @@ import * as support from './support.js';
 
 const { AS_NOBODY, child, goodWheel, isolated, sendFile, serve, wheelEntries } = support;
 
-/** Ends the process with code 3 where the folder can be written after all: the test would prove nothing. */
+/** Ends the process with code 3 if the folder is writable after all: the test would prove nothing. */
 const mustNotWrite = (folder: string, code: string) => `
   try {
     writeFileSync(${JSON.stringify(join(folder, 'probe'))}, '');
@@ -26,14 +26,14 @@ const mustNotWrite = (folder: string, code: string) => `
     if (error.code !== '${code}') throw error;
   }`;
 
-/** A folder that nobody but its owner may write, on a path that everybody may walk. */
+/** A folder that only its owner may write to, on a path that everybody may traverse. */
 function closeToOthers(cacheDir: string): void {
   mkdirSync(cacheDir, { recursive: true });
   chmodSync(dirname(cacheDir), 0o755);
   chmodSync(cacheDir, 0o555);
 }
 
-/** Random bytes do not shrink: this much has to fit the disk twice, packed and unpacked. */
+/** Random bytes are incompressible: the disk must have space for two copies, packed and unpacked. */
 function incompressible(bytes: number): ZipEntry[] {
   let state = 1;
   const content = Buffer.alloc(bytes);
@@ -60,7 +60,7 @@ describe.skipIf(!canMount)(`a disk that gets full${noMount}`, () => {
     expect(arrived.length).toBeGreaterThan(100_000);
     expect(arrived.equals(wheel.subarray(0, arrived.length))).toBe(true);
     expect(existsSync(dir)).toBe(false);
-    // Elsewhere, with what has arrived.
+    // Elsewhere, with the part that was downloaded.
     const roomy = isolated(wheel, base);
     mkdirSync(join(roomy.cacheDir, 'downloads'), { recursive: true });
     writeFileSync(join(roomy.cacheDir, 'downloads', `${support.WHEEL_NAME}.part`), arrived);
@@ -74,7 +74,7 @@ describe.skipIf(!canMount)(`a disk that gets full${noMount}`, () => {
     const { options, cacheDir, dir, reporter } = isolated(wheel, base);
     mkdirSync(cacheDir);
     const filler = join(tinyDisk(cacheDir, 1600), 'filler');
-    // Room for the file, but not for what is in it.
+    // Enough space for the file, but not for its contents.
     writeFileSync(filler, Buffer.alloc(room(cacheDir) - 900 * 1024));
     await expect(ensureLibtorch(options)).rejects.toThrow(full(cacheDir));
     expect(reporter.steps).toContain('Downloading libtorch');

@@ -23,7 +23,7 @@ const machine =
   (command) =>
     programs[command];
 
-/** The one finding of a name. */
+/** The only finding with this name. */
 function finding(name: string, options: DoctorOptions): Finding {
   const found = diagnose({ probe: machine(TOOLS), ...options }).filter((entry) => entry.name === name);
   expect(found).toHaveLength(1);
@@ -167,7 +167,7 @@ describe('what is wrong', () => {
 });
 
 describe('every wrong finding', () => {
-  /** What can be done, word by word: a command that exists, a variable, or a thing that no command does. */
+  /** The form of a fix: an existing command, a variable, or an action that no command can do. */
   const FIXES = [
     /^(?:(?:DYCONV_CUDA|LIBTORCH|CUDA_HOME)=\S.* )?(?:npm run build|npx dyconv setup|pnpm exec dyconv setup)$/,
     /^Install(?: with)?: (?:sudo apt-get install|sudo dnf install|xcode-select|brew install|winget install|Visual)/,
@@ -313,7 +313,7 @@ describe('CUDA', () => {
   it('says what an nvcc of another CUDA costs', () => {
     const found = installed('12.6');
     const [, toolkit] = cudaFindings({ ...found, facts });
-    // The variable that led to this libtorch as well: without it, the next build would be one for CPUs.
+    // The variable that selected this libtorch is included: without it, the next build would be one for CPUs.
     const fix = `LIBTORCH=${found.libtorch.dir} CUDA_HOME=<folder of the toolkit> npm run build`;
     expect(toolkit).toMatchObject({ name: 'CUDA toolkit', status: 'warning', fix });
     const cached = { dir: '/cache/libtorch-2.14.1-cu130', flavour: 'cuda' as const };

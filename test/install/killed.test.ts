@@ -1,4 +1,7 @@
-/** What a process that was killed half-way leaves: the next one goes on from it, and takes nothing for whole that is not. */
+/**
+ * Files left by a killed process: the next one continues from them and never treats an incomplete one as
+ * complete.
+ */
 import { spawn } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,7 +12,7 @@ import * as support from './support.js';
 
 const { goodWheel, isolated, sendFile, serve, writeTree } = support;
 
-/** Runs `ensureLibtorch` in a process that kills itself at a step, once `done` of its bytes are there. */
+/** Runs `ensureLibtorch` in a process that kills itself in a phase, after `done` bytes. */
 async function killedAt(step: string, from: number, options: EnsureLibtorchOptions): Promise<void> {
   const { lock, env, cacheDir, target } = options;
   const module = new URL('../../dist/install/libtorch.js', import.meta.url).href;
@@ -39,7 +42,7 @@ it('continues a download whose process was killed, where it was', async () => {
     if (!first) return sendFile(wheel)(request, response);
     first = false;
     response.writeHead(200, { 'content-length': wheel.length });
-    response.write(wheel.subarray(0, half)); // and no more, until the process is gone
+    response.write(wheel.subarray(0, half)); // then nothing until the process is killed
   });
   const { options, cacheDir, dir } = isolated(wheel, base);
   await killedAt('Downloading libtorch', half, options);
@@ -58,7 +61,7 @@ it('throws away what a killed process left damaged', async () => {
   const wheel = goodWheel();
   const { base, requests } = await serve(sendFile(wheel));
   const { options, cacheDir, dir } = isolated(wheel, base);
-  // As after a power failure: the length is on the disk, the bytes are not.
+  // As after a power failure: the length is on the disk, the content is not.
   const part = `downloads/${support.WHEEL_NAME}.part`;
   writeTree(cacheDir, { [part]: Buffer.alloc(Math.floor(wheel.length / 2)) });
   expect((await ensureLibtorch(options)).source).toBe('download');
@@ -72,7 +75,7 @@ it('takes nothing that a process killed while unpacking left, and does not downl
   const { options, cacheDir, dir } = isolated(wheel, base);
   await killedAt('Unpacking libtorch', 1, options);
   expect(existsSync(dir)).toBe(false);
-  // The first library is complete there, the others are not: it must not count.
+  // The first library is complete, the others are not: the folder must not be accepted.
   const [staging] = readdirSync(cacheDir).filter((name) => name.startsWith('.staging-'));
   expect(existsSync(join(cacheDir, staging!, 'lib', 'libtorch_cpu.so'))).toBe(true);
   expect(findLibtorch({ lock: options.lock, env: { DYCONV_CUDA: 'off' }, cacheDir })).toBeUndefined();

@@ -14,7 +14,7 @@ import * as support from './support.js';
 const { fakePython, goodWheel, isolated, sendFile, serve, temporaryFolder, wheelEntries, writeTree } =
   support;
 
-/** Nothing that looks finished, and no unpacked rest either. */
+/** Nothing that looks complete, and no rest of an unpacked archive. */
 function expectNothingFinished(cacheDir: string): void {
   const names = existsSync(cacheDir) ? readdirSync(cacheDir) : [];
   expect(names.filter((name) => name !== 'downloads')).toEqual([]);

@@ -1,6 +1,6 @@
 /**
- * The package as others depend on it: its tarballs, laid into the node_modules of a project whose path has a space and
- * letters that are not ASCII, as npm lays them when install scripts are blocked. `npm run test:package` does the same
+ * The package as a dependency: its tarballs, unpacked into the node_modules of a project whose path has a space
+ * and non-ASCII letters, as npm does when install scripts are blocked. `npm run test:package` does the same
  * with npm itself, and with a build from source.
  */
 import { spawnSync } from 'node:child_process';
@@ -48,7 +48,7 @@ function tar(...args: string[]): string {
   return stdout;
 }
 
-// What is published is for CPUs.
+// The published package is for CPUs.
 const why = native.cudaBuilt() ? ' (skipped: the add-on is a CUDA build)' : '';
 
 function pack() {
@@ -144,7 +144,7 @@ describe.skipIf(why)(`in a project${why}`, () => {
     const setup = node([bin, 'setup']);
     expect(setup.stderr).toMatch(/^dyconv is ready: the prebuilt add-on, with libtorch /);
     expect(setup.status).toBe(0);
-    // Where libtorch is was noted: the variables of the installation are not needed any more.
+    // The folder of libtorch was recorded: the variables of the installation are no longer needed.
     expect(node(['esm.mjs'], { DYCONV_CACHE: join(work, 'empty'), LIBTORCH: '' }).status).toBe(0);
     expect(node([bin, 'doctor']).stdout).toMatch(/prebuilt, loads[\s\S]*dyconv works\.\n$/);
   });
@@ -169,7 +169,7 @@ describe.skipIf(why)(`in a project${why}`, () => {
     const { status, stderr } = node([bin, 'setup'], { PATH: join(work, 'nothing') });
     renameSync(`${file}.kept`, file);
     expect(status).toBe(1);
-    // It goes on to a build, as it says, which this machine without programs cannot do.
+    // It continues with a build, as it reports, which fails on this machine without compilers.
     expect(stderr).toMatch(/Building the native add-on \(the prebuilt one does not load: /);
     expect(stderr).not.toMatch(/is ready/);
     expect(node([bin, 'setup']).stderr).toMatch(/^dyconv is ready/);

@@ -1,4 +1,4 @@
-/** libtorch through pip: one that is a script, and the real one with a folder of wheels and with a mirror. */
+/** libtorch by pip: a script in its place, and the real one with a folder of wheels and with a mirror. */
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { devNull } from 'node:os';
@@ -40,7 +40,7 @@ const isLinux = process.platform === 'linux' && process.arch === 'x64';
 const why = isLinux ? hasPip || 'there is no pip' : 'the wheel is one for Linux x64';
 
 describe.skipIf(why !== true)(`the real pip${why === true ? '' : ` (skipped: ${why})`}`, () => {
-  /** pip is strict about its wheels: their names, their metadata, a record of their files. */
+  /** pip checks its wheels: their names, their metadata, a record of their files. */
   const realWheel = () => {
     const info = 'torch-2.13.0+cpu.dist-info';
     const metadata = 'Metadata-Version: 2.1\nName: torch\nVersion: 2.13.0+cpu\n';
@@ -51,7 +51,7 @@ describe.skipIf(why !== true)(`the real pip${why === true ? '' : ` (skipped: ${w
       { name: `${info}/WHEEL`, content: wheel },
     ]);
   };
-  /** Nothing of this machine's own settings: neither indexes nor folders. */
+  /** Without the settings of this machine: neither indexes nor folders. */
   const env = (own: NodeJS.ProcessEnv) => ({
     ...{ PATH: process.env.PATH, HOME: temporaryFolder(), PIP_CONFIG_FILE: devNull, PIP_NO_CACHE_DIR: '1' },
     ...own,

@@ -1,4 +1,4 @@
-/** Proxies: plain and tunnelled, and the hosts that go past them. */
+/** Proxies: plain and tunnelled, and hosts that bypass them. */
 import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -11,10 +11,10 @@ const tls = {
   cert: readFileSync(certificate),
   key: readFileSync(new URL('certificate/key.pem', import.meta.url)),
 };
-/** In the certificate, and known to no name server: only the proxy leads there. */
+/** A name in the certificate that no name server knows: only the proxy can resolve it. */
 const HOST = 'files.example';
 
-/** A proxy that tunnels to one port of this machine, whatever host it is asked for. */
+/** A proxy that tunnels every request to one port of this machine. */
 async function startProxy(port: string, status = '200 OK') {
   const tunnels: string[] = [];
   const { base, requests, server } = await serve((_request, response) => void response.writeHead(501).end());
@@ -30,7 +30,7 @@ async function startProxy(port: string, status = '200 OK') {
   return { proxy: base, tunnels, requests };
 }
 
-/** Both spellings, so that nothing of this machine's own settings reaches the child. */
+/** Both spellings, so that no setting of this machine reaches the child process. */
 function variables(set: { HTTP_PROXY?: string; HTTPS_PROXY?: string; NO_PROXY?: string }): NodeJS.ProcessEnv {
   const all = { HTTP_PROXY: '', HTTPS_PROXY: '', NO_PROXY: '', ALL_PROXY: '', ...set };
   return Object.fromEntries(
@@ -42,7 +42,7 @@ function variables(set: { HTTP_PROXY?: string; HTTPS_PROXY?: string; NO_PROXY?: 
 }
 
 const trusted = { NODE_EXTRA_CA_CERTS: certificate.pathname, SSL_CERT_FILE: '', NODE_USE_SYSTEM_CA: '' };
-/** What failed here must not be asked of pip, which knows ways of its own. */
+/** Without the fallback to pip, which may have its own access to the network. */
 const noPip = () => ({ env: { PATH: support.temporaryFolder() } });
 let wheel: Buffer;
 beforeAll(() => {
@@ -60,7 +60,7 @@ describe('HTTPS_PROXY', () => {
     expect(output).toContain('"source":"download"');
     expect(tunnels).toEqual([`${HOST}:${port}`]);
     expect(served).toHaveLength(1);
-    expect(requests).toEqual([]); // nothing but tunnels was asked of the proxy
+    expect(requests).toEqual([]); // the proxy was only asked for tunnels
   });
 
   it('does not make a certificate trusted that is not', async () => {

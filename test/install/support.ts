@@ -1,5 +1,6 @@
 /**
- * A small stand-in for the PyTorch wheel, a lock that pins it, and a loopback server that serves it, well or badly.
+ * A small substitute for the PyTorch wheel, a lock that pins it, and a loopback server that serves it correctly
+ * or not.
  * @module
  */
 import { spawn } from 'node:child_process';
@@ -29,7 +30,7 @@ export function versionHeader(version: string): string {
   ].join('\n');
 }
 
-/** What the wheel holds: files to keep and files to leave. */
+/** Contents of the wheel: files that are installed and files that are not. */
 export function wheelEntries(version = '2.13.0'): ZipEntry[] {
   return [
     { name: 'torch/lib/libtorch_cpu.so', content: LIBRARY },
@@ -44,7 +45,7 @@ export function wheelEntries(version = '2.13.0'): ZipEntry[] {
   ];
 }
 
-/** A lock that pins `wheel`, under a base that nobody listens on unless the test gives one. */
+/** A lock that pins `wheel`; nothing listens at its address unless the test gives another. */
 export function lockFor(wheel: Buffer, base = 'http://127.0.0.1:9', archive?: Buffer): LibtorchLock {
   return {
     version: '2.13.0',
@@ -75,14 +76,14 @@ export function lockFor(wheel: Buffer, base = 'http://127.0.0.1:9', archive?: Bu
 
 export const goodWheel = (): Buffer => zip(wheelEntries());
 
-/** A temporary folder that is gone after the test. */
+/** A temporary folder that is removed after the test. */
 export function temporaryFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'dyconv-install-'));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   return folder;
 }
 
-/** Writes files below a folder, by relative name. */
+/** Writes files to a folder, by relative name. */
 export function writeTree(folder: string, files: Record<string, string | Buffer>): string {
   for (const [name, content] of Object.entries(files)) {
     mkdirSync(dirname(join(folder, name)), { recursive: true });
@@ -91,14 +92,14 @@ export function writeTree(folder: string, files: Record<string, string | Buffer>
   return folder;
 }
 
-/** A `PATH` with a `python3` that is this shell script, ahead of the usual one. */
+/** A `PATH` whose first `python3` is this shell script. */
 export function fakePython(script: string): string {
   const folder = writeTree(temporaryFolder(), { python3: `#!/bin/sh\n${script}\n` });
   chmodSync(join(folder, 'python3'), 0o755);
   return [folder, process.env.PATH].join(delimiter);
 }
 
-/** Starts a loopback server; returns its address and what was asked of it. */
+/** Starts a loopback server; returns its address and the requests. */
 export async function serve(
   answer: (request: IncomingMessage, response: ServerResponse) => void,
   tls?: { key: Buffer; cert: Buffer },
@@ -118,7 +119,7 @@ export async function serve(
   return { base: `${scheme}://127.0.0.1:${(server.address() as AddressInfo).port}`, requests, server };
 }
 
-/** Serves `content`, from the asked byte on. */
+/** Serves `content` from the requested byte on. */
 export function sendFile(content: Buffer) {
   return (request: IncomingMessage, response: ServerResponse): void => {
     const start = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1] ?? 0);
@@ -130,14 +131,14 @@ export function sendFile(content: Buffer) {
   };
 }
 
-/** Waits until a file has so many bytes: a connection cut before takes what was on its way along. */
+/** Waits until a file has this many bytes: data in transit is lost if the connection is cut. */
 export async function arrived(file: string, bytes: number): Promise<void> {
   while ((statSync(file, { throwIfNoEntry: false })?.size ?? 0) < bytes) {
     await new Promise((done) => setTimeout(done, 10));
   }
 }
 
-/** Keeps what was reported. */
+/** Collects the messages. */
 export function recordingReporter(): Reporter & { lines: string[]; steps: Set<string> } {
   const lines: string[] = [];
   const steps = new Set<string>();
@@ -150,7 +151,7 @@ export function recordingReporter(): Reporter & { lines: string[]; steps: Set<st
   };
 }
 
-/** Options that reach nothing outside the test: an empty environment, a cache of its own, the download alone. */
+/** Options that isolate the test: an empty environment, a separate cache, downloads only. */
 export function isolated(wheel: Buffer, base: string, more: Partial<EnsureLibtorchOptions> = {}) {
   const cacheDir = join(temporaryFolder(), 'cache');
   const reporter = recordingReporter();
@@ -167,13 +168,13 @@ export function isolated(wheel: Buffer, base: string, more: Partial<EnsureLibtor
   return { options, cacheDir, dir, reporter };
 }
 
-/** Lines of code for {@link child}: the rest is done as a user who is not the administrator. */
+/** Lines of code for {@link child}: the rest runs as an unprivileged user. */
 export const AS_NOBODY = 'if (process.getuid() === 0) { process.setegid(65534); process.seteuid(65534); }';
 
 /**
- * Runs `ensureLibtorch` of dist/ in a process of its own.
+ * Runs `ensureLibtorch` of dist/ in a separate process.
  *
- * @param before - Code that runs when the modules are loaded.
+ * @param before - Code that runs after the modules are loaded.
  */
 export function child(
   options: EnsureLibtorchOptions,

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { installHint, type MissingTool, missingTools, type Probe } from '../../lib/install/toolchain.js';
 
-/** Answers `--version` for the named programs; every other one is absent. */
+/** Answers `--version` for the named programs; all others are missing. */
 const machine =
   (programs: Record<string, string>): Probe =>
   (command) =>

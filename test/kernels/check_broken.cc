@@ -1,4 +1,4 @@
-// Kernels with a mistake each, and the same ones without: the emulation has to tell them apart.
+// Incorrect kernels, and the same ones corrected: the emulation must detect the errors.
 #include "support.h"
 
 namespace check {
@@ -24,21 +24,21 @@ void Diverge(const float* from, float* to, int runs) {
   to[threadIdx.x] = from[threadIdx.x] * static_cast<float>(runs);
 }
 
-// One number more than there is shared memory for.
+// One number more than the shared memory has space for.
 void Overrun(const float* from, float* to, int) {
   Shared<float>()[threadIdx.x + 1] = from[threadIdx.x];
   __syncthreads();
   to[threadIdx.x] = Shared<float>()[threadIdx.x + 1];
 }
 
-// Four numbers at once from an address that is no multiple of 16 bytes.
+// Four numbers at once at an address that is not a multiple of 16 bytes.
 void Misread(const float* from, float* to, int) {
   to[threadIdx.x] = Load<float, 4>(from + 1 + threadIdx.x % 4 * 4).at[0];
 }
 
 using Kernel = void (*)(const float*, float*, int);
 
-// Whether some order of threads, or the emulation itself, shows that the kernel is wrong.
+// Whether the result depends on the order of threads, or the emulation reports an error.
 bool IsExposed(Kernel kernel) {
   constexpr int kRuns = 3;
   const auto from = Data(1).Numbers(kRuns * kThreads);

@@ -7,7 +7,7 @@ namespace {
 using dyconv::kernels::DynamicConvShape;
 namespace ref = dyconv::kernels::ref;
 
-// How products are taken.
+// The arithmetic of products.
 enum class On { kArithmetic, kTensorCores };
 
 void Check(const std::string& name, DynamicConvShape s, Element element, bool with_bias, On on,
@@ -60,7 +60,7 @@ void Check(const std::string& name, DynamicConvShape s, Element element, bool wi
     args.sums = sums.data(), args.partials = partials.data(), args.grad_attention = grad_attention.data();
     if (with_bias) args.grad_bias = grad_bias.data();
     FusedConvBackward(args, nullptr);
-    // Tensor cores round the mixed weights, and with TF32 everything, to fewer digits; sums are float32.
+    // Tensor cores round the mixed weights, and with TF32 all operands, to fewer bits; sums are float32.
     const bool tf32 = on == On::kTensorCores && element == Element::kFloat;
     const double precision = tf32 ? 1e-3 : Precision(element), of_sums = tf32 ? 1e-3 : 5e-6;
     std::vector<Result> results{{"output", out.Floats(), output, precision},

@@ -11,7 +11,7 @@ struct Problem {
   int64_t batch, groups, experts, out_per_group, height, width;
   bool channels_last, bias;
   Element element;
-  size_t shift = 0;  // elements from a 16-byte boundary to where images begin
+  size_t shift = 0;  // elements from a 16-byte boundary to the first image
 };
 
 // A 1x1 convolution with one input channel a group: its outputs are what is mixed.
@@ -33,7 +33,7 @@ Setup MakeSetup(const Problem& p) {
   Setup t;
   const DynamicConvShape s = ShapeOf(p);
   const int64_t plane = p.height * p.width, outs = s.out_channels, Og = p.out_per_group;
-  // Whole numbers over 8 make products that every element type holds exactly.
+  // Integers divided by 8, whose products all element types represent exactly.
   const auto eighths = [&](int64_t count) {
     auto numbers = data.Numbers(count);
     for (float& n : numbers) n = std::round(n * 8) / 8;
@@ -133,7 +133,7 @@ void CheckMix() {
   Check({2, 2, 4, 8, 3, 3, false, true, kHalf});
   Check({2, 1, 4, 64, 3, 3, true, true, kHalf});
   Check({0, 1, 2, 4, 3, 3, false, true, kFloat});
-  // Views that begin where no vector may.
+  // Views that start at unaligned addresses.
   Check({2, 1, 2, 8, 4, 4, false, true, kFloat, 1});
   Check({2, 1, 2, 64, 3, 3, true, true, kFloat, 1});
   Check({2, 1, 2, 12, 4, 4, false, true, kBFloat16, 3});

@@ -1,4 +1,4 @@
-// A random convolution with its tensors, and what the reference makes of it.
+// A random convolution with its tensors, and the results of the reference.
 #pragma once
 
 #include <algorithm>
@@ -38,7 +38,7 @@ struct Axis {
   }
 };
 
-// A [batch, channels, plane] image of numbers in the case's own order, contiguous or channels last.
+// A [batch, channels, plane] image in the memory order of the case, contiguous or channels last.
 class Image {
  public:
   Image(Random& random, int64_t batch, int64_t channels, int64_t plane)
@@ -92,7 +92,7 @@ struct Convolution {
   std::vector<double> output, grad_input, grad_weight, grad_attention, grad_bias;
 
   DynamicConvArgs Args(const DynamicConvPlan& plan);
-  // Runs the reference on what the tensors hold now.
+  // Runs the reference on the current values of the tensors.
   void Expect();
   // The attention's gradient from sums of partial ones, as cpp/ops/dynamic_conv/relative_experts.cc does; `totals` may be
   // null.

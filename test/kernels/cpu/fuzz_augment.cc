@@ -10,7 +10,7 @@ namespace {
 
 using namespace dyconv;
 
-// A plane of numbers of which everything outside is black.
+// A plane of numbers; outside of it everything is black.
 struct Plane {
   int64_t height, width;
   std::vector<double> pixels;
@@ -131,7 +131,7 @@ void FuzzAugment(Random& random, const kernels::KernelTable&) {
   Guarded<uint16_t> half(narrow ? count : 0);
   AugmentImages(config, images, keys, seed, epoch, format, narrow ? static_cast<void*>(half.data()) : wide.data(),
                 static_cast<int>(random.Between(1, 3)));
-  // Colours have their own tests; here they may only stay within memory.
+  // Colours have their own tests; here they are only checked for memory errors.
   if (config.jitter.Active()) return;
   std::vector<double> got, expected;
   for (int64_t b = 0; b < batch; ++b) {

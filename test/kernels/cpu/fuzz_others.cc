@@ -1,4 +1,4 @@
-// Pooling, normalisation, routing, mixing and noise, each beside loops in float64.
+// Pooling, normalisation, routing, mixing and noise, each compared with loops in float64.
 #include <algorithm>
 #include <limits>
 
@@ -14,7 +14,7 @@ struct PoolAxis {
   int64_t in, kernel, stride, padding, dilation, out;
 };
 
-// Windows as PyTorch counts them, none of them beside the image: cpp/ops/pool.cc keeps those away.
+// Windows as PyTorch counts them, none of them outside of the image: cpp/ops/pool.cc excludes those.
 PoolAxis AnyPoolAxis(Random& random) {
   for (;;) {
     PoolAxis a{random.Between(1, random.OneIn(8) ? 70 : 9), random.Between(1, 9), random.Between(1, 8), 0,

@@ -1,5 +1,4 @@
-// What the fuzz of the CPU kernels is made of: seeded choices, and buffers between two pages that nothing may
-// touch.
+// Helpers of the fuzz test of the CPU kernels: seeded choices, and buffers between two pages without access.
 #pragma once
 
 #include <sys/mman.h>
@@ -20,7 +19,7 @@ namespace fuzz {
 
 namespace kernels = dyconv::kernels;
 
-// The seed of the case that runs.
+// The seed of the current case.
 extern uint64_t current;
 
 class Random {
@@ -37,7 +36,7 @@ class Random {
   std::mt19937_64 random_;
 };
 
-// `count` elements that begin right after a page without access, or end right before one. Filled with NaN.
+// `count` elements directly after a page without access, or directly before one. Filled with NaN.
 template <typename T>
 class Guarded {
  public:
@@ -71,7 +70,7 @@ class Guarded {
   int64_t count_;
 };
 
-// Working memory as the operations hand it out: whole cache lines.
+// Working memory as the operations allocate it: whole cache lines.
 inline int64_t Rounded(int64_t floats) { return (floats + 15) / 16 * 16; }
 
 inline uint16_t ToBf16(float x) {
@@ -86,7 +85,7 @@ inline float FromBf16(uint16_t x) {
   return number;
 }
 
-// Ends the program with the case that went wrong, unless `got` is within `allowed` of what was expected,
+// Ends the program with the description of the case unless `got` is within `allowed` of the expected values,
 // relative to the largest number.
 inline void Compare(const std::string& what, const std::vector<double>& got,
                     const std::vector<double>& expected, double allowed) {

@@ -1,5 +1,5 @@
-// Runs the CPU kernels on random sizes: fuzz <isa> <seed> <cases>. Every case has a seed of its own, so that
-// `fuzz <isa> <seed of the case> 1` repeats it. scripts/fuzz-kernels.js builds and runs this.
+// Runs the CPU kernels on random sizes: fuzz <isa> <seed> <cases>. Every case has its own seed, so `fuzz <isa>
+// <seed of the case> 1` repeats it. scripts/fuzz-kernels.js builds and runs this.
 #include "guarded.h"
 
 #include <csignal>
@@ -20,7 +20,7 @@ void PrintCase() {
   std::fprintf(stderr, "in the case of seed %llu\n", static_cast<unsigned long long>(current));
 }
 
-// Where a kernel touched a page without access.
+// The address at which a kernel accessed a page without access.
 void OnSignal(int number) {
   std::fprintf(stderr, "signal %d ", number);
   PrintCase();
