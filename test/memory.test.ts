@@ -95,7 +95,7 @@ describe('a memory limit', () => {
   it('has garbage collected, and the operation tried again', () => {
     collectGarbage();
     setMemoryOptions({ memoryLimit: memory().allocatedBytes + 64 * MB });
-    // Each fits once the one before has gone, which nobody disposes.
+    // Each fits only after the previous one has been collected; none is disposed.
     for (let i = 0; i < 20; i++) expect(zeros([12 * MB], { dtype: 'uint8' }).add(i).shape).toEqual([12 * MB]);
   });
 

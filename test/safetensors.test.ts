@@ -247,7 +247,7 @@ describe('damaged files', () => {
   });
 });
 
-/** Python that can read and write safetensors; `PYTHON` names another than `python3`. */
+/** A Python that can read and write safetensors; `PYTHON` names another one than `python3`. */
 const python = process.env.PYTHON ?? 'python3';
 const hasPython = spawnSync(python, ['-c', 'import torch, safetensors.torch']).status === 0;
 

@@ -1,5 +1,5 @@
-// Runs the CUDA kernels on the host and prints a line of JSON for every check; then again for each
-// barrier of theirs, as if it had been forgotten.
+// Runs the CUDA kernels on the host and prints a line of JSON for every check; then repeats them without each
+// of their barriers in turn.
 #include "support.h"
 
 int main() {

@@ -1,4 +1,5 @@
-// What the CUDA compiler says of the kernels: registers that spill to memory make a kernel slow.
+// Resource usage of the CUDA kernels reported by the compiler: registers that spill to memory make a kernel
+// slow.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -17,7 +18,7 @@ interface Resources {
   spilled: number;
 }
 
-/** Runs nvcc on a file of kernels; returns what it said, and what it wrote. */
+/** Runs nvcc on a file of kernels; returns its messages and its output. */
 function compile(file: string, ...flags: string[]): { said: string; written: Buffer } {
   const folder = mkdtempSync(join(tmpdir(), 'dyconv-nvcc-'));
   try {
@@ -31,7 +32,7 @@ function compile(file: string, ...flags: string[]): { said: string; written: Buf
   }
 }
 
-/** ptxas tells the name, then the stack and spills, then the registers of each kernel. */
+/** ptxas prints for each kernel the name, then the stack and spills, then the registers. */
 function resourcesOf(file: string, arch: string): Resources[] {
   const { said } = compile(file, `-arch=${arch}`, '-cubin', '-Xptxas=-v');
   const each =
@@ -58,14 +59,14 @@ describe.skipIf(!hasNvcc)(`nvcc${hasNvcc ? '' : ' (skipped: nvcc is not on PATH)
     expect(found.filter(({ registers }) => registers > 128)).toEqual([]);
   });
 
-  // Of what they can, on each GPU; and nothing else has the instructions.
+  // The tensor-core instructions that each GPU supports, and no others.
   it.each([
     ['sm_75', 'dynamic_conv.cu', ['f16']],
     ['sm_80', 'dynamic_conv.cu', ['bf16', 'f16', 'tf32']],
     ['sm_80', 'dynamic_conv_weights.cu', ['bf16', 'f16', 'tf32']],
   ])('for %s, %s multiplies on tensor cores', { timeout: limit(300_000) }, (arch, file, expected) => {
     const ptx = compile(file, `-arch=${arch}`, '-ptx').written.toString();
-    // Of float16, the instruction names the sums alone.
+    // For float16, the instruction only names the type of the sums.
     const tiles = [...ptx.matchAll(/wmma\.mma\.sync\S*\.m16n16k\d+\.f32(?:\.(bf16|tf32))?\b/g)];
     expect([...new Set(tiles.map(([, type]) => type ?? 'f16'))].sort()).toEqual(expected);
   });

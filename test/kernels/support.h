@@ -1,5 +1,4 @@
-// What the checks of the CUDA kernels on the host share: reproducible data, 16-bit images, one line a
-// finding.
+// Shared by the checks of the CUDA kernels on the host: reproducible data, 16-bit images, one line per finding.
 #pragma once
 
 #include <cmath>
@@ -20,7 +19,7 @@ inline const char* Name(Element element) {
   return element == Element::kFloat ? "float32" : element == Element::kBFloat16 ? "bfloat16" : "float16";
 }
 
-// Half the distance between neighbouring numbers near 1, with room for sums in another order.
+// Half the distance between neighbouring numbers near 1, with a margin for sums in another order.
 inline double Precision(Element element) {
   return element == Element::kFloat ? 2e-6 : element == Element::kBFloat16 ? 6e-3 : 8e-4;
 }
@@ -28,7 +27,7 @@ inline double Precision(Element element) {
 class Data {
  public:
   explicit Data(unsigned seed) : random_(seed) {}
-  // Numbers from -1 to 1 that `element` can hold.
+  // Numbers from -1 to 1 that `element` can represent.
   std::vector<float> Numbers(int64_t count, Element element = Element::kFloat) {
     std::vector<float> numbers(count);
     for (float& number : numbers) {
@@ -111,11 +110,11 @@ inline double Worst(const std::vector<float>& got, const std::vector<double>& ex
   return worst / scale;
 }
 
-// While true, findings are counted only.
+// While true, findings are counted but not printed.
 inline bool silent = false;
 inline int failures = 0;
 
-// One line of JSON a check; test/kernels/cuda.test.ts reads them.
+// One line of JSON per check; test/kernels/cuda.test.ts reads them.
 inline void Report(const std::string& kernel, const std::string& what, double worst, double allowed) {
   if (!(worst <= allowed)) ++failures;
   if (silent) return;
@@ -123,7 +122,7 @@ inline void Report(const std::string& kernel, const std::string& what, double wo
               what.c_str(), std::isfinite(worst) ? worst : 1e300, allowed);
 }
 
-// What a kernel wrote, compared with what it should have written.
+// The output of a kernel, compared with the expected one.
 struct Result {
   std::string what;
   std::vector<float> got;
@@ -131,7 +130,8 @@ struct Result {
   double allowed;
 };
 
-// Runs `run` in several orders of a block's threads. Each must be right, and all must agree to the bit.
+// Runs `run` in several orders of a block's threads. Each result must be correct, and all must be
+// bit-identical.
 template <class Run>
 void InEveryOrder(const std::string& kernel, const std::string& problem, const Run& run) {
   struct Turn {
@@ -169,9 +169,9 @@ void CheckRouting();
 void CheckMix();
 void CheckDynamicConv();
 void CheckAugment();
-// Kernels with a mistake each, which the emulation has to notice.
+// Incorrect kernels, which the emulation must detect.
 void CheckBroken();
-// Whether `checks` notice the absence of any one barrier that the kernels meet at in them.
+// Whether `checks` detect the absence of any single barrier of their kernels.
 void CheckBarriers(const std::string& kernel, void (*checks)());
 
 }  // namespace check

@@ -130,7 +130,7 @@ describe('processes', () => {
     `);
     expect(Number(stdout)).toBeGreaterThan(0);
     expect(Number(stdout)).toBeLessThan(1024);
-    // 8 GB of fresh pages take their time.
+    // 8 GB of new pages take time.
   });
 
   const endings: [string, string][] = [

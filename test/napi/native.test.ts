@@ -7,7 +7,7 @@ it('exports functions that know their names', () => {
   expect(functions.filter(([name, fn]) => typeof fn !== 'function' || fn.name !== name)).toEqual([]);
 });
 
-// Functions that take what they are given, or nothing.
+// Functions that accept any arguments, or none.
 const TOLERANT = new Set([
   ...[
     'isTensor',
@@ -88,7 +88,7 @@ it('passes what a getter of an argument throws to the caller as it is', () => {
 });
 
 it('cannot construct tensors from JavaScript', () => {
-  // Neither by the class they are of, nor by an instance of what the add-on wraps.
+  // Neither their class nor an instance of the wrapped class is accepted.
   expect(() => Reflect.construct(Tensor, [])).toThrow(ArgumentError);
   const empty = new TensorObject() as Tensor;
   expect(empty instanceof Tensor).toBe(true);

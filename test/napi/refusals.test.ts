@@ -1,6 +1,6 @@
 /**
- * What is refused is refused with the class that the documentation names, in a message that names the argument and speaks
- * JavaScript. Most of these sentences are libtorch's own: cpp/napi/wording.cc says them anew.
+ * Errors have the documented class, and a message that names the argument in terms of JavaScript. Most messages
+ * are libtorch's, reworded by cpp/napi/wording.cc.
  */
 import { describe, expect, it } from 'vitest';
 import {
@@ -19,7 +19,7 @@ import {
   zeros,
 } from '../../lib/index.js';
 
-/** A Tensor, of whose methods nothing is known. */
+/** A Tensor with methods of any name. */
 type AnyMethods = Record<string, (...args: unknown[]) => unknown>;
 type Code = 'ERR_ARGUMENT' | 'ERR_SHAPE' | 'ERR_DTYPE' | 'ERR_DISPOSED' | 'ERR_NATIVE';
 type Row = [call: string, code: Code, names: string, run: () => unknown];
@@ -36,7 +36,7 @@ const disposed = (() => {
   return x;
 })();
 
-/** The same wrong thing for many operations of one form. */
+/** The same error for many operations of one form. */
 function each(
   names: readonly string[],
   code: Code,
@@ -319,7 +319,7 @@ const ROWS: Row[] = [
   ['sum', 'ERR_DISPOSED', 'input', () => disposed.sum()],
 ];
 
-/** Words of Python and C++, names in snake_case, names of the add-on's own. */
+/** Words of Python and C++, names in snake_case, internal names of the add-on. */
 const FOREIGN =
   /\b(?:Long|Byte|Half|BFloat16|Float|Double|Char|Short|Int|Bool|True|False|None|SymInt|torch|unsigned char|at::|c10|aten|InPlace|Python)\b|[a-z0-9]_[a-z]|=True|InPlace|Exception raised|enhancement request/;
 

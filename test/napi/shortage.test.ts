@@ -5,14 +5,15 @@ import { expect, it } from 'vitest';
 
 const index = fileURLToPath(new URL('../../dist/index.js', import.meta.url));
 
-// Limits of a process that is running are a matter of Linux and its prlimit. ThreadSanitizer and AddressSanitizer reserve
-// more address space than any limit leaves.
+// Limits of a running process need Linux and prlimit. ThreadSanitizer and AddressSanitizer reserve more address
+// space than any limit allows.
 const limits =
   process.platform === 'linux' && !process.env.LD_PRELOAD && spawnSync('prlimit', ['--version']).status === 0;
 
 /**
- * Runs a program in which `limit(bytes)` leaves that much address space and `limit()` takes the limit away. Threads get
- * stacks of 1 GB, so that one cannot be started within 512 MB, where everything else goes on.
+ * Runs a program in which `limit(bytes)` limits the address space to that much more and `limit()` removes the
+ * limit. Threads get stacks of 1 GB, so that a thread cannot be started within 512 MB, but everything else
+ * works.
  */
 async function run(program: string): Promise<unknown> {
   const code = `
@@ -61,7 +62,7 @@ it.skipIf(!limits)(
   async () => {
     const results = await run(`
     const x = empty([2 ** 28]);
-    await ones([1]).data(); // the thread is there
+    await ones([1]).data(); // starts the thread
     limit(2 ** 29);
     results.push(await outcome(() => x.data()), await outcome(() => x.dataSync()));
     limit();

@@ -2,8 +2,9 @@ import { expect, it } from 'vitest';
 import { limit } from '../support/limit.js';
 import { runProcess } from '../support/program.js';
 
-// Node-API refuses everything on a thread that is being terminated, in the middle of an operation too: what the add-on
-// calls while it makes a tensor must not be needed. Each loop is ended many times, as only some ends come at that moment.
+// Node-API rejects every call on a thread that is being terminated, also in the middle of an operation:
+// creating a tensor must not depend on such calls. Each loop is terminated many times, as few terminations
+// happen at that moment.
 const entry = new URL('../../dist/index.js', import.meta.url).href;
 const loops: [string, string][] = [
   ['tracking creations', 'd.setMemoryOptions({ trackCreation: true }); for (;;) d.ones([10]).add(1);'],

@@ -10,7 +10,7 @@ type Signatures = Record<string, { family: string; parameters: string[] }>;
 
 const familyOf = (file: string) => basename(file, extname(file)).replaceAll('_', '-');
 
-/** What the add-on's sources bind: strings such as "add(input, other, alpha)", which may be broken over lines. */
+/** The signatures in the add-on's sources: strings such as "add(input, other, alpha)", possibly broken over lines. */
 function bound(): Signatures {
   const folder = new URL('../../cpp/bindings/', import.meta.url);
   const found: Signatures = {};
@@ -26,7 +26,7 @@ function bound(): Signatures {
   return found;
 }
 
-/** What the interface Native declares, by the compiler: aliases such as Unary are resolved. */
+/** The members of the interface Native, by the compiler, with aliases such as Unary resolved. */
 function declared(): Signatures {
   const path = fileURLToPath(new URL('../../lib/native/index.ts', import.meta.url));
   const program = ts.createProgram([path], {
@@ -50,7 +50,7 @@ function declared(): Signatures {
   );
 }
 
-/** Parameters whose names in C++ are words that JavaScript reserves. */
+/** Parameters whose names in C++ are reserved words of JavaScript. */
 const RESERVED: Record<string, string> = { var: 'variance' };
 
 describe('the tables of lib/native and cpp/bindings', () => {

@@ -17,7 +17,7 @@ import { expectValues } from '../support/values.js';
 
 const keys = (module: nn.AnyModule) => Object.keys(module.stateDict());
 
-/** Each layer, an input shape, and the function it stands for; the functions have goldens of their own. */
+/** Each layer, an input shape, and the function that it calls; the functions have their own golden values. */
 const layers: [string, () => nn.Module, number[], (x: Tensor, layer: never) => Tensor][] = [
   [
     'Conv1d',

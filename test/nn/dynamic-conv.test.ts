@@ -196,7 +196,7 @@ describe('attention', () => {
 
   it('reaches the routing with its gradients', () => {
     const layer = make({ temperature: 1 });
-    // Hidden units that are all dead, which random weights now and then give, have no gradient to pass on.
+    // Random weights sometimes make all hidden units inactive, which have no gradient.
     nn.init.constant_([...layer.routing.parameters()][1]!, 5);
     layer.forward(x).square().sum().backward();
     const grads = [...layer.namedParameters()].map(([key, p]) => [
@@ -271,7 +271,7 @@ describe('forward', () => {
     const layer = new DynamicConv2d(3, 6, 3, { ...options, algorithm });
     manualSeed(2);
     const reference = new DynamicConv2d(3, 6, 3, { ...options, algorithm: 'reference' });
-    // One sample, which every algorithm takes.
+    // One sample, which every algorithm supports.
     const sample = x.narrow(0, 0, 1);
     expect(layer.forward(sample).allclose(reference.forward(sample), { atol: 1e-5 })).toBe(true);
   });

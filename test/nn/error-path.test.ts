@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { DTypeError, models, nn, ShapeError, type Tensor, zeros } from '../../lib/index.js';
 
-/** What a call throws or rejects with. */
+/** The error that a call throws or rejects with. */
 async function errorOf(call: () => unknown): Promise<Error> {
   try {
     await call();

@@ -10,7 +10,7 @@ import {
   type Tensor,
 } from '../../lib/index.js';
 
-/** A batch norm that has seen something, so that it does something. */
+/** A batch norm with statistics other than the initial ones. */
 function used(norm: nn.BatchNorm2d): nn.BatchNorm2d {
   noGrad(() => {
     norm.runningMean!.copy_(randn([norm.numFeatures]));

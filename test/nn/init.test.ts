@@ -53,7 +53,7 @@ it('knows gains', () => {
   expect(init.calculateGain('leakyRelu', 1)).toBe(1);
 });
 
-// The deviation each should have; uniform ones also stay within sqrt(3) times it.
+// The expected standard deviation; uniform values also stay within sqrt(3) times it.
 const cases: [string, (w: Tensor) => Tensor, number, 'normal' | 'uniform'][] = [
   ['kaimingNormal_', (w) => init.kaimingNormal_(w), Math.sqrt(2 / 450), 'normal'],
   [

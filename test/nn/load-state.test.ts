@@ -1,4 +1,4 @@
-/** Names of fields and keys of states, and states that do not quite fit. */
+/** Names of fields and keys of states, and states that do not fit exactly. */
 import { describe, expect, it } from 'vitest';
 import { ArgumentError, CheckpointError } from '../../lib/errors.js';
 import { full, nn, ones, type Tensor, zeros } from '../../lib/index.js';
@@ -146,7 +146,7 @@ describe('a state that does not quite fit', () => {
       message = (error as Error).message;
     }
     expect(message).toMatch(hint);
-    // The code in the message does what it says.
+    // The code in the message works.
     const stripped = new Function('state', `return ${hint.exec(message)![1]}`)(state) as typeof state;
     loaded(make(), stripped);
     expect(() => new nn.Sequential(make()).loadStateDict(make().stateDict())).toThrow(

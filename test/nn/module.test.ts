@@ -347,7 +347,7 @@ describe('hooks', () => {
     for (const handle of handles) handle.remove();
     expect(relu.forward(tensor(3)).item()).toBe(3);
     expect(() => relu.registerForwardPreHook(1 as never)).toThrow('Expected a function for hook');
-    // One function twice is two hooks.
+    // The same function added twice is two hooks.
     let calls = 0;
     const count = () => void calls++;
     const twice = [relu.registerForwardHook(count), relu.registerForwardHook(count)];

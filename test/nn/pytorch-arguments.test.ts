@@ -1,4 +1,4 @@
-/** Arguments that PyTorch takes, or refuses, where ATen itself does not. */
+/** Arguments that PyTorch accepts or rejects, and ATen itself does not. */
 import { describe, expect, it } from 'vitest';
 import {
   ArgumentError,

@@ -18,12 +18,12 @@ interface Case {
   shape: number[];
   weight?: boolean;
   bias?: boolean;
-  /** What every channel is moved by, in its own standard deviations. */
+  /** The offset of every channel, in its standard deviations. */
   offset?: number;
   layout?: (t: Tensor) => Tensor;
 }
 
-// Planes that do and do not fill vectors, on both sides of where kernels of our own take over.
+// Planes that do and do not fill vectors, on both sides of the size from which dyconv's kernels are used.
 const cases: Record<string, Case> = {
   "AlexNet's first": { shape: [4, 48, 31, 31] },
   "AlexNet's last": { shape: [16, 128, 7, 7] },
@@ -57,7 +57,7 @@ function draw({ shape, weight = true, bias = true, offset = 0 }: Case) {
 
 type Given = ReturnType<typeof draw>;
 
-/** The output, the running statistics and all gradients; float64 runs on libtorch's kernels. */
+/** The output, the running statistics and all gradients; float64 uses libtorch's kernels. */
 function run(c: Case, given: Given, dtype: DType): Tensor[] {
   const leaf = (t: Tensor) => t.to({ dtype }).detach().requiresGrad_();
   const input = leaf(c.layout ? c.layout(given.input) : given.input);
@@ -79,7 +79,7 @@ describe('batchNorm in float32 is that in float64, while training', () => {
       const c = cases[name]!;
       const given = draw(c);
       const exact = run(c, given, 'float64');
-      // What float32 keeps of a number so far from zero.
+      // The precision of float32 for numbers so far from zero.
       const tolerance = c.offset ? 1e-4 : 3e-6;
       run(c, given, 'float32').forEach((t, i) => {
         expect(deviation(t, exact[i]!), `result ${i}`).toBeLessThan(tolerance);

@@ -72,7 +72,7 @@ const cases: Record<string, Case> = {
     outputs: 2,
     call: (x, w, b) => F.conv3d(x, w, b, { stride: [2 ** 40, 65536, 1], padding: [0, 1, 0] }),
   },
-  // In these, oneDNN's gradient of the weight reads and writes outside of tensors, or leaves sums out.
+  // Here oneDNN's gradient of the weight reads and writes outside of tensors, or omits terms of sums.
   'two windows that begin before the first plane': {
     input: [2, 2, 6, 5, 5],
     weight: [3, 2, 4, 3, 3],

@@ -18,7 +18,7 @@ import { type Case, corners, outputSize, randomCase } from './dynamic-conv-cases
 
 const RANDOM_CASES = 200;
 
-/** Channels that fill vectors, panels and tiles, so that both directions are worth the fused kernels. */
+/** Numbers of channels that fill vectors, panels and tiles, so that both directions use the fused kernels. */
 const wide: Record<string, Case> = {
   'the shape of AlexNet': {
     ...corners['a plain one']!,
@@ -158,7 +158,7 @@ describe('conv2d by winograd', () => {
   });
 });
 
-/** Few input channels, whose taps are multiplied together, with rows that do and do not pair up. */
+/** Few input channels, whose taps are multiplied together, with even and odd numbers of rows. */
 const few: Record<string, Case> = {
   "AlexNet's first": {
     ...corners['a plain one']!,
@@ -183,7 +183,10 @@ const few: Record<string, Case> = {
 
 describe('conv2d in bfloat16', () => {
   const bf16 = (t: Tensor) => t.to({ dtype: 'bfloat16' }).to({ dtype: 'float32' });
-  /** Products are exact and sums are float32: what is left is one rounding of the result, of libtorch's own a little more. */
+  /**
+   * Products are exact and sums are float32: only one rounding of the result remains, and slightly more in
+   * libtorch.
+   */
   const expectRounded = (c: Case, seed: number, algorithm: F.Conv2dAlgorithm) =>
     tidy(() => {
       const { input, weight, bias, gradOutput } = argumentsOf(c, seed);

@@ -12,11 +12,11 @@ import {
 } from '../../lib/index.js';
 
 describe('dropout', () => {
-  // rand in float64 draws one by one, 53 bits each: below 1 - p a number is kept.
+  // rand in float64 draws one number of 53 bits at a time; a number below 1 - p is kept.
   it.each([0.1, 0.5, 0.8])(
     'with p = %f draws what PyTorch draws, and leaves the generator where it would',
     (p) => {
-      // Around the 624 numbers of one state of the generator, at even and odd places in it.
+      // Around the 624 numbers of one state of the generator, at even and odd positions.
       for (const count of [1, 2, 311, 312, 313, 624, 5000]) {
         for (const before of [0, 1, 2]) {
           const start = () => {

@@ -1,5 +1,6 @@
 /**
- * Shapes for the conformance suite of dynamic convolution: a list of corners and a reproducible stream of random ones.
+ * Shapes for the conformance suite of dynamic convolution: a list of edge cases and a reproducible sequence of
+ * random ones.
  * @module
  */
 
@@ -17,7 +18,7 @@ export interface Case {
   groups: number;
   bias: boolean;
   channelsLast: boolean;
-  /** Shares of a whole, shares each of its own, shares of which one is the whole, or any numbers. */
+  /** The kind of attention: with sum 1, any positive numbers, one-hot, or any numbers. */
   attention: 'softmax' | 'sigmoid' | 'one-hot' | 'any';
 }
 
@@ -37,7 +38,7 @@ const plain: Case = {
   attention: 'softmax',
 };
 
-/** Corners: each block size of the kernels crossed, each option away from its default. */
+/** Edge cases: sizes around every block size of the kernels, and each option with a value other than its default. */
 export const corners: Record<string, Case> = {
   'a plain one': plain,
   'batch 0': { ...plain, batch: 0 },
@@ -89,7 +90,7 @@ export const corners: Record<string, Case> = {
   },
 };
 
-/** The n-th random case; the same for the same n, everywhere. */
+/** The n-th random case; the same on every machine. */
 export function randomCase(n: number): Case {
   const next = mulberry32(n + 1);
   const between = (low: number, high: number) => low + Math.floor(next() * (high - low + 1));

@@ -21,7 +21,7 @@ import { type Case, corners, outputSize, randomCase } from './dynamic-conv-cases
 const algorithms: readonly F.DynamicConv2dAlgorithm[] = ['auto', ...cpuAlgorithms()];
 const RANDOM_CASES = 300;
 const SIZES = [1, 2, 3, 4, 5, 6, 7, 8, 9];
-// A build with -DDYCONV_EMULATE_CUDA=ON runs the CUDA kernels on the CPU; any other refuses them there.
+// A build with -DDYCONV_EMULATE_CUDA=ON runs the CUDA kernels on the CPU; other builds reject them there.
 const emulated = native.cudaKernels() && !native.cudaBuilt();
 
 interface Arguments {
@@ -32,7 +32,7 @@ interface Arguments {
   gradOutput: Tensor;
 }
 
-/** Random arguments in float64, already rounded to `dtype`, so that every algorithm is given the same numbers. */
+/** Random arguments in float64, already rounded to `dtype`, so that all algorithms get the same numbers. */
 function argumentsOf(c: Case, seed: number, dtype: DType): Arguments {
   manualSeed(seed);
   const make = (shape: number[], scale = 1) => randn(shape, { dtype: 'float64' }).mul(scale).to({ dtype });
@@ -87,14 +87,14 @@ function run(
 const winograd = ({ kernel, stride, dilation, groups }: Case, kernels: string[]): boolean =>
   groups === 1 && kernels.includes(`${kernel}`) && [...stride, ...dilation].every((step) => step === 1);
 
-/** What an algorithm is documented to compute; it must refuse the rest. */
+/** Which problems an algorithm is documented to support; it must reject the others. */
 function applies(algorithm: F.DynamicConv2dAlgorithm, c: Case, dtype: DType): boolean {
   const kernels = c.batch > 0 && dtype !== 'float64';
   if (algorithm.endsWith('-cuda')) return kernels && emulated;
   if (algorithm.startsWith('depthwise')) return kernels && c.inChannels === c.groups;
   if (algorithm.startsWith('fused')) return kernels;
   if (algorithm.startsWith('winograd')) {
-    // Five taps have tiles of up to three outputs an axis.
+    // Kernels of five taps have tiles of up to three outputs per axis.
     return kernels && winograd(c, /4/.test(algorithm) ? ['3,3'] : ['3,3', '5,5']);
   }
   return algorithm !== 'mix-once' || c.batch === 1;
@@ -144,7 +144,7 @@ describe('dynamicConv2d agrees with the float64 reference', () => {
     },
   );
 
-  // Tiles of 2 to 4 outputs an axis (3 for five taps), and every size that the last one can have.
+  // Tiles of 2 to 4 outputs per axis (3 for five taps), and every size of the last tile.
   it.each(SIZES)('with images %i pixels high and 1 to 9 wide, by all forms of winograd', (height) => {
     const forms = algorithms.filter((algorithm) => algorithm.startsWith('winograd'));
     for (const width of SIZES) {
@@ -162,7 +162,7 @@ describe('dynamicConv2d agrees with the float64 reference', () => {
     }
   });
 
-  // Everything is summed in float32 and rounded once; on tensor cores mixed weights are rounded as well.
+  // Sums are float32 and rounded once; on tensor cores the mixed weights are rounded as well.
   const onGpus = emulated ? (['mix-cuda', 'fused-cuda'] as const) : [];
   it.each([
     ...(['auto', 'fused', 'winograd', 'depthwise', 'mix-after', 'grouped', ...onGpus] as const).map(
@@ -187,7 +187,7 @@ describe('dynamicConv2d agrees with the float64 reference', () => {
 describe.skipIf(!emulated)(
   `mix-cuda${emulated ? '' : ' (skipped: not a build with DYCONV_EMULATE_CUDA)'}`,
   () => {
-    // float16, which on the CPU no other kernel takes.
+    // float16, which no other kernel on the CPU supports.
     it.each([
       ['many experts', 16, 8, 64, 8, 1, 'fused-cuda'],
       ['few experts', 8, 8, 64, 8, 1, 'mix-cuda'],

@@ -28,7 +28,7 @@ describe('max pooling with indices, and back', () => {
     const { values, indices } = pool.forward(x);
     const back = unpool.forward(values, indices, spatial);
     expect(back.shape).toEqual(x.shape);
-    // What is not 0 is where it was.
+    // The nonzero elements are those of the input.
     expect(back.ne(0).logicalAnd(back.ne(x)).any().item()).toBe(0);
     expect(back.flatten(2).gather(2, indices.flatten(2)).equal(values.flatten(2))).toBe(true);
   });

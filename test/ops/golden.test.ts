@@ -22,7 +22,7 @@ interface Input extends Partial<Stored> {
   grad?: boolean;
 }
 
-/** A case as test/golden/make_ops.py describes it. */
+/** A case of test/golden/make_ops.py. */
 interface Case {
   call: string;
   args: unknown[];
@@ -36,7 +36,7 @@ interface Case {
 
 const cases = golden<Case[]>('ops');
 
-// Every function of the add-on that a case reaches is noted: what none reaches has no golden.
+// Every function of the add-on that a case calls is recorded: the others have no golden value.
 const reached = new Set<string>();
 const originals = new Map<string, unknown>();
 for (const [name, fn] of Object.entries(native) as [string, (...args: unknown[]) => unknown][]) {
@@ -48,7 +48,7 @@ for (const [name, fn] of Object.entries(native) as [string, (...args: unknown[])
 }
 afterAll(() => Object.assign(native, Object.fromEntries(originals)));
 
-/** Stored numbers; 'nan' and 'inf' stand for what JSON has no numbers for. */
+/** Stored numbers; 'nan' and 'inf' stand for numbers that JSON cannot represent. */
 function numbersOf(data: readonly (number | boolean | string)[]): number[] {
   return data.map((value) => (typeof value === 'string' ? special(value) : Number(value)));
 }
@@ -129,7 +129,7 @@ describe('equals PyTorch in values and gradients', () => {
 /** All samples in a folder that make_op_db.py wrote, instead of the part that is checked in. */
 const { DYCONV_OP_DB: folder } = process.env;
 
-/** The files of samples: what each holds is read when its test runs. */
+/** The files of samples; each is read when its test runs. */
 const sampleFiles: readonly (string | URL)[] = folder
   ? readdirSync(folder)
       .filter((name) => name.endsWith('.jsonl.gz'))
@@ -140,7 +140,7 @@ describe("equals PyTorch on the samples of PyTorch's operator database", () => {
   const needed = new Set<Difference>();
   let count = 0;
 
-  /** What differs without being meant to, a line a sample. */
+  /** Unintended differences, one line per sample. */
   function differences(samples: readonly Sample[]): string[] {
     count += samples.length;
     return samples.flatMap((sample) => {
@@ -186,7 +186,7 @@ function tables(): Map<string, string[]> {
   return found;
 }
 
-/** Tables whose functions have no case in ops.json, and where their values are checked instead. */
+/** Tables whose functions have no case in ops.json, and where their values are tested instead. */
 const TABLES_ELSEWHERE: Record<string, string> = {
   'dynamic-conv': 'test/ops/dynamic-conv.test.ts: against loops',
   optim: 'test/optim/golden.test.ts: whole steps against PyTorch',
@@ -220,7 +220,10 @@ const NAMES_ELSEWHERE: Record<string, readonly string[]> = {
   ],
 };
 
-/** What gives floating-point numbers and has no gradient, in PyTorch either: it makes them, counts, or is cut from the graph. */
+/**
+ * Functions with floating-point results that have no gradient in PyTorch either: constructors, counts, detached
+ * results.
+ */
 const WITHOUT_GRADIENT = [
   ...['rand', 'randn', 'linspace', 'eye', 'full'],
   ...['normal_', 'uniform_', 'bernoulli_', 'exponential_', 'logNormal_', 'cauchy_', 'geometric_'].map(

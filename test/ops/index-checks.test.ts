@@ -1,4 +1,4 @@
-/** Indices, lengths and coordinates that libtorch's kernels would read or write memory by. */
+/** Indices, lengths and coordinates with which libtorch's kernels would read or write memory out of bounds. */
 import { describe, expect, it } from 'vitest';
 import {
   ArgumentError,
@@ -169,7 +169,8 @@ describe('gridSample', () => {
     }
   });
 
-  // The values of torch 2.13: NaN is -1, the border is the border, reflection of what is too far is -1.
+  // The values of torch 2.13: NaN becomes -1, the border stays the border, reflection of distant coordinates is
+  // -1.
   it.each([
     ['border', Number.NaN, [6.2, 2.9]],
     ['border', Number.POSITIVE_INFINITY, [9.2, 10.9]],

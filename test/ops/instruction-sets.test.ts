@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { dynamicConv2d } from '../../lib/index.js';
 import { runProcess } from '../support/program.js';
 
-/** What uses the kernels of the best instruction set, and nothing else. */
+/** Operations with kernels per instruction set. */
 const FILES = [
   ...['batch-norm', 'conv2d', 'dropout', 'max-pool'].map((name) => `test/ops/${name}.test.ts`),
   'test/nn/dynamic-conv.test.ts',
@@ -16,7 +16,10 @@ const narrower = dynamicConv2d
     name.startsWith('fused-') && !name.endsWith('cuda') ? [name.slice('fused-'.length)] : [],
   );
 
-/** Whether the fused form and that by one instruction set agree to the bit: attention's gradient is summed by lanes. */
+/**
+ * Whether the fused form and that of one instruction set are bit-identical: attention's gradient is summed by
+ * vector lanes.
+ */
 const SAME = (capability: string) => `
   dyconv.manualSeed(1);
   const [x, w] = [dyconv.randn([2, 40, 6, 6]), dyconv.randn([3, 20, 40, 3, 3])];

@@ -16,7 +16,7 @@ interface Case {
   input: number[];
   out: number;
   bias?: boolean;
-  /** How the operands lie in memory. */
+  /** The memory layout of the operands. */
   layout?: (t: Tensor) => Tensor;
 }
 
@@ -26,7 +26,7 @@ const transposed = (t: Tensor) => t.transpose(-2, -1).contiguous().transpose(-2,
 const spread = (t: Tensor) =>
   t.repeatInterleave(2, { dim: 1 }).reshape([t.shape[0]!, t.shape[1]!, 2]).select(2, 0);
 
-// On both sides of where another library takes over: 4 rows, 4 million multiply-adds.
+// On both sides of the size from which another library is used: 4 rows, 4 million multiply-adds.
 const cases: Record<string, Case> = {
   "AlexNet's first": { input: [128, 1152], out: 2048 },
   "AlexNet's last": { input: [128, 2048], out: 10 },
@@ -40,7 +40,7 @@ const cases: Record<string, Case> = {
   small: { input: [5, 7], out: 3 },
 };
 
-/** The output and all gradients; float64 runs on libtorch's own product. */
+/** The output and all gradients; float64 uses libtorch's product. */
 function run(c: Case, numbers: Tensor[], gradOutput: Tensor, dtype: DType): Tensor[] {
   const [input, weight, bias = null] = numbers.map((t) => {
     const leaf = t.to({ dtype }).detach();

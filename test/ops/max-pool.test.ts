@@ -21,7 +21,8 @@ interface Case {
   ceilMode?: boolean;
 }
 
-// Widths around one and two vectors of every instruction set, and each option away from its default.
+// Widths around one and two vectors of every instruction set, and each option with a value other than its
+// default.
 const cases: Record<string, Case> = {
   "AlexNet's first": { shape: [2, 3, 32, 32], kernel: [3, 3], stride: [2, 2] },
   "AlexNet's last": { shape: [3, 5, 7, 7], kernel: [3, 3], stride: [2, 2] },
@@ -43,7 +44,7 @@ const cases: Record<string, Case> = {
   'more taps than a byte tells': { shape: [1, 1, 20, 20], kernel: [17, 16], stride: [1, 1] },
 };
 
-/** The pooled planes and the gradient of the input; float64 runs libtorch's own loops. */
+/** The pooled planes and the gradient of the input; float64 uses libtorch's loops. */
 function run(
   { kernel, shape: _, ...options }: Case,
   input: Tensor,
@@ -56,7 +57,7 @@ function run(
   return [y.detach(), ...(autograd.grad(y, [x], { gradOutputs }) as Tensor[])];
 }
 
-/** Numbers of bfloat16 give the same in all three, but for the rounding of gradients that meet. */
+/** Numbers of bfloat16 give the same results in all three, except for the rounding of summed gradients. */
 function expectSame(c: Case, numbers: Tensor): void {
   tidy(() => {
     const input = numbers.to({ dtype: 'bfloat16' }).to({ dtype: numbers.dtype });

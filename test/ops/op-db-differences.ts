@@ -1,22 +1,23 @@
 /**
- * Where dyconv differs from PyTorch on purpose: what the samples of its operator database show, and why.
+ * Intended differences between dyconv and PyTorch: the samples of its operator database that show them, and the
+ * reasons.
  */
 import type { Sample } from './op-db.js';
 
-/** Samples whose difference is meant. */
+/** Samples with an intended difference. */
 export interface Difference {
   /** The operations of PyTorch, or all. */
   ops?: readonly string[];
-  /** Which of their samples, by PyTorch's refusal or the call; or all. */
+  /** Which of their samples, by PyTorch's error or the call; or all. */
   when?: (sample: Sample) => boolean;
-  /** Why. */
+  /** The reason. */
   reason: string;
 }
 
 const options = (sample: Sample) => (sample.args.at(-1) ?? {}) as Record<string, unknown>;
 const says = (text: RegExp) => (sample: Sample) => text.test(sample.error ?? '');
 
-/** The list. A sample takes the first entry that fits; the whole run fails for entries that no sample needs. */
+/** A sample uses the first entry that matches; a run of all samples fails for entries without a sample. */
 export const DIFFERENCES: readonly Difference[] = [
   {
     when: says(/must be Tensor, not int/),
@@ -78,7 +79,7 @@ export const DIFFERENCES: readonly Difference[] = [
 
 const isShort = (sizes: unknown) => Array.isArray(sizes) && sizes.length < 2;
 
-/** The entry that a sample falls under. */
+/** The entry that matches a sample. */
 export function meant(sample: Sample): Difference | undefined {
   return DIFFERENCES.find(({ ops, when }) => (ops?.includes(sample.op) ?? true) && (when?.(sample) ?? true));
 }

@@ -1,6 +1,7 @@
 /**
- * Runs samples of PyTorch's operator database as test/golden/make_op_db.py writes them: builds the inputs with their
- * layout, makes the call, and compares dtypes, shapes, values and gradients, or that both refuse.
+ * Runs samples of PyTorch's operator database written by test/golden/make_op_db.py: builds the inputs with
+ * their memory layout, makes the call, and compares dtypes, shapes, values and gradients, or that both report
+ * an error.
  */
 import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
@@ -10,7 +11,7 @@ import { type DType, type Tensor, tensor } from '../../lib/index.js';
 interface Stored {
   dtype: DType;
   shape: number[];
-  /** The elements, base64: in row-major order, or with strides those from the first to the last in memory. */
+  /** The elements, base64: row-major, or with strides all from the first to the last in memory. */
   data: string;
 }
 
@@ -30,7 +31,7 @@ export interface Sample {
   inputs: Input[];
   outputs?: (Stored | { value: unknown })[];
   grads?: (Stored | null)[] | 'error';
-  /** What PyTorch says to it, instead of outputs. */
+  /** The error of PyTorch, instead of outputs. */
   error?: string;
   inplace?: boolean;
   pick?: string[];
@@ -82,7 +83,10 @@ function argument(value: unknown, inputs: readonly Tensor[]): unknown {
 
 type Callable = (...args: unknown[]) => unknown;
 
-/** What a call by name returns: `x.add` is a method, `F.relu` and `linalg.norm` functions of a namespace, `cat` an export. */
+/**
+ * The result of a call by name: `x.add` is a method, `F.relu` and `linalg.norm` functions of a namespace, `cat`
+ * an export.
+ */
 export function invoke(call: string, values: readonly unknown[], inputs: readonly Tensor[]): unknown {
   const args = values.map((value) => argument(value, inputs));
   const [space, name] = call.includes('.') ? call.split('.') : ['', call];
@@ -102,7 +106,7 @@ function called(sample: Sample, inputs: readonly Tensor[]): unknown[] {
   return entries.filter(([key]) => sample.pick?.includes(key) ?? true).map(([, value]) => value);
 }
 
-/** Relative and absolute tolerances, those of torch.testing.assert_close; twice as wide where sums are ordered otherwise. */
+/** Relative and absolute tolerances of torch.testing.assert_close; doubled where sums have another order. */
 const TOLERANCES: Partial<Record<DType, readonly [number, number]>> = {
   float64: [1e-7, 1e-7],
   float32: [2e-5, 2e-5],
@@ -113,15 +117,15 @@ const TOLERANCES: Partial<Record<DType, readonly [number, number]>> = {
 const wide = (x: Tensor): Float64Array => x.detach().dataSync({ dtype: 'float64' });
 
 /**
- * How much wider the absolute tolerance is. In a convolution of float16, terms as large as the largest result may cancel in
- * any other, and processors round these sums in different places.
+ * Factor of the absolute tolerance. In a convolution of float16, terms as large as the largest result may
+ * cancel in any other, and processors round these sums at different places.
  */
 function widening({ call, dtype }: Sample, values: Float64Array): number {
   if (dtype !== 'float16' || !call.startsWith('F.conv')) return 1;
   return values.reduce((most, value) => (Number.isFinite(value) ? Math.max(most, Math.abs(value)) : most), 1);
 }
 
-/** What differs, or nothing. */
+/** The difference, if any. */
 function difference(sample: Sample, what: string, received: Tensor, wanted: Stored): string | undefined {
   if (received.dtype !== wanted.dtype) return `${what}: dtype ${received.dtype}, not ${wanted.dtype}`;
   if (String(received.shape) !== String(wanted.shape))
@@ -139,7 +143,7 @@ function difference(sample: Sample, what: string, received: Tensor, wanted: Stor
   return undefined;
 }
 
-/** The output gradients of make_op_db.py: numbers that every float dtype holds exactly. */
+/** The output gradients of make_op_db.py: numbers that every float dtype represents exactly. */
 function weights(output: Tensor): Tensor {
   const numbers = Float64Array.from({ length: output.numel }, (_, i) => (((i * 7) % 13) - 6) / 4);
   return tensor(numbers).reshape(output.shape).to({ dtype: output.dtype });
@@ -205,7 +209,7 @@ export function run(sample: Sample): string | undefined {
     } catch (error) {
       if (!(error instanceof dyconv.DyconvError)) return `an error without a class: ${error}`;
       if (sample.error === undefined) return `refused: ${error.message}`;
-      // What does not fit is an error of shape, dtype or argument; PyTorch's list has no other.
+      // Wrong arguments are errors of shape, dtype or argument; PyTorch has no other classes.
       return error.code === 'ERR_NATIVE' ? `refused without a class: ${error.message}` : undefined;
     }
     if (sample.error !== undefined) return `accepted, PyTorch says ${sample.error}`;

@@ -1,4 +1,4 @@
-// Pools at the limits of their arguments: windows that lie beside the image, and kernels far beyond it.
+// Pools at the limits of their arguments: windows outside of the image, and kernels much larger than it.
 import { describe, expect, it } from 'vitest';
 import {
   autograd,

@@ -1,5 +1,5 @@
-// Seeded random calls of the operations that have kernels of our own, in every dtype and layout: the values and gradients
-// of float64, which is libtorch's own code or the reference. DYCONV_FUZZ_CASES=20000 runs more of them.
+// Seeded random calls of the operations with dyconv's kernels, in every dtype and layout, compared with
+// float64, which uses libtorch's code or the reference. DYCONV_FUZZ_CASES=20000 runs more of them.
 import { expect, it } from 'vitest';
 import {
   autograd,
@@ -18,7 +18,7 @@ import { limit } from '../support/limit.js';
 
 const CASES = Number(process.env.DYCONV_FUZZ_CASES ?? 300);
 
-/** Mulberry32: small, seeded, and good enough for sizes. */
+/** Mulberry32: a small seeded generator, good enough for sizes. */
 function randomOf(seed: number) {
   let state = seed;
   const next = () => {
@@ -38,7 +38,7 @@ function randomOf(seed: number) {
 
 type Random = ReturnType<typeof randomOf>;
 
-/** The tensors of a call, and the call, which is told whether it makes what is expected. */
+/** The tensors of a call, and the call; its argument says whether it computes the expected values. */
 interface Call {
   name: string;
   tensors: Tensor[];
@@ -142,7 +142,7 @@ function linear(r: Random): Call {
   };
 }
 
-/** What dropout leaves is twice the input, in value and gradient: the difference is 0. */
+/** Dropout keeps values and gradients times two: the difference is 0. */
 function dropout(r: Random): Call {
   return {
     name: 'dropout',
@@ -163,7 +163,7 @@ const ALLOWED: Partial<Record<DType, number>> = {
   float64: 1e-9,
 };
 
-/** The same numbers as they may lie in memory. */
+/** The same numbers in different memory layouts. */
 function laidOut(r: Random, t: Tensor): Tensor {
   if (t.numel === 0) return t;
   const way = r.between(0, 3);

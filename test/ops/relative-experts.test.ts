@@ -1,4 +1,5 @@
-// Experts are mixed relative to one of them, which must cost no digits where their sizes differ by channel.
+// Experts are mixed relative to one of them, which must not lose precision where their magnitudes differ by
+// channel.
 import { describe, expect, it } from 'vitest';
 import {
   autograd,
@@ -20,7 +21,10 @@ const options = { padding: 1 };
 const only = (expert: number, experts: number) =>
   F.oneHot(tensor(Array.from({ length: BATCH }, () => BigInt(expert))), experts).to({ dtype: 'float32' });
 
-/** Output and input gradient in float32 beside the reference in float64, of output and input channel `channel`. */
+/**
+ * Output and input gradient in float32 and those of the reference in float64, of output and input channel
+ * `channel`.
+ */
 function worst(
   w: Tensor,
   attention: Tensor,

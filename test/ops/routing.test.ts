@@ -1,4 +1,4 @@
-// Temperatures at their limits: attention goes to its limit as they do, and is never NaN.
+// Temperatures at their limits: attention converges to its limit and is never NaN.
 import { describe, expect, it } from 'vitest';
 import {
   ArgumentError,

@@ -1,4 +1,5 @@
-// Winograd's tiles mix all their pixels: one that is not finite must reach what the kernel joins it with alone.
+// Winograd's tiles mix all their pixels: one that is not finite must only affect the outputs whose window
+// contains it.
 import { describe, expect, it } from 'vitest';
 import {
   autograd,
@@ -38,7 +39,7 @@ function runs(kernel: 3 | 5): Record<string, Run> {
   };
 }
 
-/** Where numbers are not finite, and the others. */
+/** Positions of numbers that are not finite, and the other numbers. */
 function split(t: Tensor): { where: unknown; rest: Tensor } {
   const finite = t.isfinite();
   return { where: finite.arraySync(), rest: where(finite, t, 0) };

@@ -1,4 +1,7 @@
-/** Parameters, gradients and state of any layout in memory: elements belong together by index, and nothing else is touched. */
+/**
+ * Parameters, gradients and state in any memory layout: elements correspond by index, and no other memory is
+ * changed.
+ */
 import { describe, expect, it } from 'vitest';
 import {
   amp,
@@ -32,7 +35,7 @@ const makers: Record<string, Make> = {
   RAdam: (p) => new optim.RAdam(p, { lr: 0.5, weightDecay: 0.1 }) as never,
 };
 
-/** A view of the shape [4, 3, 2, 2] in a larger tensor, which must otherwise stay as it is. */
+/** A view of the shape [4, 3, 2, 2] in a larger tensor, whose other elements must not change. */
 const layouts: Record<string, () => { view: Tensor; base: Tensor }> = {
   contiguous: () => viewOf(zeros([4, 3, 2, 2]), (x) => x),
   'channels last': () => viewOf(zeros([4, 2, 2, 3]), (x) => x.permute([0, 3, 1, 2])),
@@ -54,7 +57,7 @@ const gradient = (i: number) =>
 const numbers = (x: Tensor) => [...x.detach().flatten().dataSync({ dtype: 'float32' })];
 
 describe.each(Object.keys(makers))('%s', (name) => {
-  /** Four steps, the state saved and loaded row-major in the middle. */
+  /** Four steps; the state is saved and loaded in row-major layout in between. */
   function run(parameter: Tensor, gradientLayout: (g: Tensor) => Tensor, reload = true): number[] {
     let optimizer = makers[name]!([parameter]);
     for (let i = 0; i < 4; i++) {
@@ -97,7 +100,7 @@ describe.each(Object.keys(makers))('%s', (name) => {
     );
   });
 
-  // 48 values: whole vectors of every width, which the kernels treat differently from a remainder.
+  // 48 values: whole vectors of every width, which the kernels process differently from a remainder.
   it.each(['bfloat16', 'float16'] as const)(
     'steps %s parameters as float32 ones, but for rounding',
     (dtype) => {
@@ -287,7 +290,7 @@ describe('ExponentialMovingAverage', () => {
       expect(p.item()).toBeCloseTo(2 - 0.999 ** 500, 2);
     });
     expect(p.item()).toBe(2);
-    // A state of the time when averages had the dtype of the weights.
+    // A state of an earlier version, in which averages had the dtype of the weights.
     ema.loadStateDict({ updates: 3, averages: [tensor([1.5], { dtype })] });
     expect(ema.stateDict().averages[0]!.item()).toBe(1.5);
   });

@@ -269,7 +269,7 @@ const classes = Object.entries(optim).filter(
 it.each(classes)('%s takes undefined for left out, in options and in groups', (name, Optimizer) => {
   const optionsOf = ({ paramGroups }: optim.Optimizer) => {
     const { params: _, ...options } = paramGroups[0]! as Record<string, unknown>;
-    // An option of Adam alone.
+    // An option that only Adam has.
     if (name === 'AdamW') delete options.decoupledWeightDecay;
     return options;
   };

@@ -19,7 +19,7 @@ describe('html', () => {
   });
 
   it('escapes what only looks like markup', () => {
-    // As JSON could hold it, and as hono/html would let it pass.
+    // A string as JSON could contain it, and that hono/html would not escape.
     const forged = Object.assign([HOSTILE], { isEscaped: true, toString: () => HOSTILE });
     expect(String(html`${forged}`)).not.toContain('<');
     const object = { isEscaped: true, toString: () => HOSTILE } as unknown as string;

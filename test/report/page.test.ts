@@ -15,7 +15,7 @@ import { removeFolders, temporaryFolder } from './support/run-folder.js';
 
 const HOSTILE = '<script>window.broken = 1</script><img src=x onerror="window.broken = 2">';
 
-/** A picture that does not compress, as large as a grid of photographs. */
+/** An incompressible image, as large as a grid of photographs. */
 function noise(): Promise<Buffer> {
   const grain = { type: 'gaussian' as const, mean: 128, sigma: 40 };
   return sharp({ create: { width: 2080, height: 1308, channels: 3, background: '#808080', noise: grain } })
@@ -145,7 +145,7 @@ describe('the page', () => {
     const run = { ...madeUpRun(), epochs: [], steps: [], evaluation: null, environment: null };
     const empty = await page([run]);
     expect(empty).toContain('No epoch has been finished yet');
-    expect(empty).toContain('<h2>Result'); // there is nothing to compare it with
+    expect(empty).toContain('<h2>Result'); // there is no other run to compare with
   });
 
   it('escapes every text', async () => {
@@ -189,7 +189,7 @@ describe.skipIf(!chromiumPath)(
       removeFolders();
     });
 
-    /** Opens a page and gathers everything it complains about or asks for. */
+    /** Opens a page and collects its messages and requests. */
     async function open(text: string, colorScheme: 'light' | 'dark', width = 1280) {
       const file = join(folder, `${colorScheme}-${width}.html`);
       writeFileSync(file, text);

@@ -3,7 +3,7 @@ import { comparison } from '../../lib/report/table.js';
 import { formatDuration } from '../../lib/text.js';
 import { madeUpRun } from './support/made-up-runs.js';
 
-/** A run whose last epoch has the given accuracies, and whose best is an earlier one. */
+/** A run whose last epoch has the given accuracies, and whose best epoch is an earlier one. */
 function run(model: string, seed: number, train: number, val: number, best: number) {
   const made = madeUpRun({ model, seed, epochs: 3 });
   const accuracies = [best, val - 0.01, val];

@@ -50,7 +50,7 @@ describe('writePredictions', () => {
     expect([width, height]).toEqual([2080, 1308]);
   });
 
-  /** The names below the images, in their order: every image is called by its index. */
+  /** The names below the images in order: every image is called by its index. */
   async function shown(
     options: Partial<WritePredictionsOptions>,
   ): Promise<[count: number, indices: number[]]> {
@@ -72,7 +72,7 @@ describe('writePredictions', () => {
 
   it('spreads over the set, also where only some of its images were evaluated', async () => {
     expect(await shown({ count: 4 })).toEqual([4, [0, 10, 20, 30]]);
-    // As a loader with limit: 5 takes them.
+    // As selected by a loader with limit: 5.
     const five = [0, 8, 16, 24, 32].map((i) => predictions[i]!);
     expect(await shown({ predictions: five })).toEqual([5, [0, 8, 16, 24, 32]]);
   });

@@ -1,4 +1,4 @@
-/** The `dyconv` command: help, unknown names, and what completes it in a shell. */
+/** The `dyconv` command: help, unknown names, and completion in shells. */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -63,7 +63,7 @@ describe('help', () => {
   });
 });
 
-/** What a shell offers for a command line whose last word is being typed. */
+/** The completions of a shell for the last word of a command line. */
 const OFFERS: Record<string, (script: string, words: string[]) => string[]> = {
   bash: (script, words) => {
     const program = `source ${script}
@@ -75,7 +75,7 @@ const OFFERS: Record<string, (script: string, words: string[]) => string[]> = {
     const program = `source ${script}; complete -C '${words.join(' ')}'`;
     return shell('fish', ['--no-config', '-c', program]).map((line) => line.split('\t')[0]!);
   },
-  // _arguments works within the line editor alone: a pseudo-terminal would be needed to ask for its answers.
+  // _arguments only works in the line editor: a test of its answers would need a pseudo-terminal.
   zsh: (script) =>
     shell('zsh', [
       '-f',

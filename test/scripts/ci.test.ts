@@ -8,8 +8,8 @@ import { temporaryFolder, writeTree } from '../install/support.js';
 const PASSED = { status: 'passed', assertionResults: [{}] };
 
 /**
- * Runs .ci/run on a pretended machine: every program it may install is there, and npm is a script that writes the
- * given report where vitest would.
+ * Runs .ci/run on a simulated machine: every program that it may install exists, and npm is a script that
+ * writes the given report in place of vitest.
  */
 function run(npm: { ci?: number; test?: number; report?: object }) {
   const folder = temporaryFolder();

@@ -1,4 +1,4 @@
-/** The commands as a user types them. They run the compiled package: `npm run build` first. */
+/** The commands as a user types them. They run the compiled package: run `npm run build` first. */
 import { type SpawnSyncReturns, spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -38,7 +38,7 @@ describe('a training', () => {
   const run = join(folder, 'run');
   let first: SpawnSyncReturns<string>;
   beforeAll(() => {
-    const { NO_COLOR: _, ...coloured } = env; // CI and FORCE_COLOR ask for colours where there is no terminal
+    const { NO_COLOR: _, ...coloured } = env; // CI and FORCE_COLOR enable colours without a terminal
     const args = [join(root, 'scripts', 'train.js'), ...small(run)];
     first = spawnSync(process.execPath, args, {
       encoding: 'utf8',
@@ -103,7 +103,7 @@ describe('a training', () => {
     child.stderr.on('data', (text) => {
       told += text;
     });
-    // The first progress line means that a step is done: 4 batches an epoch, so it is the first of them.
+    // The first progress line follows the first step: 4 batches per epoch.
     child.stdout.once('data', () => child.kill('SIGINT'));
     let printed = '';
     child.stdout.on('data', (text) => {
@@ -142,7 +142,7 @@ describe('a training', () => {
       cwd: folder,
       env,
     });
-    // The second comes while the step, or the checkpoint after it, is under way.
+    // The second signal arrives during the step, or during the checkpoint after it.
     child.stdout.once('data', () => {
       child.kill('SIGINT');
       child.stderr.on('data', (text) => {

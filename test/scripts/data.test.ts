@@ -1,4 +1,4 @@
-/** The commands about data, as a user types them. They run the compiled package: `npm run build` first. */
+/** The commands for data sets, as a user types them. They run the compiled package: run `npm run build` first. */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

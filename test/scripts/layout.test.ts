@@ -41,7 +41,7 @@ const GOOD: Record<string, string> = {
     "import { ensureDist } from './dist.js';\nconst x = await import('../dist/index.js');\n",
 };
 
-/** Findings for a tree that differs from the good one in the given files. */
+/** Findings for a tree with changes in the given files. */
 function findings(changes: Record<string, string>): string[] {
   const tree = writeTree(temporaryFolder(), { ...GOOD, ...changes });
   const script = fileURLToPath(new URL('../../scripts/check-layout.js', import.meta.url));

@@ -1,4 +1,7 @@
-/** scripts/sanitize/memcheck.js ends with an error where no test ran. A stand-in for npx reports what vitest would. */
+/**
+ * scripts/sanitize/memcheck.js ends with an error if no test ran. A substitute for npx prints the report of
+ * vitest.
+ */
 import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -10,7 +13,7 @@ const CLEAN = 'ERROR SUMMARY: 0 errors';
 const passed = { numTotalTests: 3, numPassedTests: 2, numFailedTests: 0, numPendingTests: 1 };
 const none = { numTotalTests: 0, numPassedTests: 0, numFailedTests: 0, numPendingTests: 0 };
 
-/** Runs memcheck.js over a file of tests, of which vitest reports this. */
+/** Runs memcheck.js on a test file for which vitest reports this. */
 function memcheck({ status, report, log = CLEAN }: { status: number; report?: object; log?: string }) {
   const folder = mkdtempSync(join(tmpdir(), 'dyconv-npx-'));
   const npx = join(folder, 'npx');

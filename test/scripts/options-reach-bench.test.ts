@@ -1,4 +1,7 @@
-/** Every option of the benchmarks reaches what it configures. Nothing is measured: the library's costly parts are stood in for. */
+/**
+ * Every option of the benchmarks reaches what it configures. Nothing is measured: slow parts of the library are
+ * mocked.
+ */
 import { describe, expect, it, vi } from 'vitest';
 import { type Calls, type Case, commandOf, json, type Options, recorder, testOptions } from './reach.js';
 import { spawn } from './reach-bench.js';
@@ -25,7 +28,7 @@ vi.mock('../../scripts/bench/archive.js', () => ({
 }));
 vi.mock('node:child_process', async (original) => ({
   ...(await original<object>()),
-  // Not at once: reach-bench.js needs this module itself.
+  // Imported later: reach-bench.js needs this module itself.
   spawn: (...args: unknown[]) => spawn(calls)(...args),
 }));
 

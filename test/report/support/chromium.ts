@@ -1,4 +1,4 @@
-/** A headless Chromium for looking at pages, where the machine has one. */
+/** A headless Chromium, if the machine has one. */
 import { existsSync } from 'node:fs';
 import type { Browser } from 'playwright-core';
 
@@ -9,7 +9,7 @@ const CANDIDATES = [
   '/usr/bin/google-chrome',
 ];
 
-/** Path of the browser; undefined where there is none. */
+/** Path of the browser; undefined if there is none. */
 export const chromiumPath = CANDIDATES.find((path) => path && existsSync(path));
 
 const QUIET = [

@@ -1,4 +1,4 @@
-/** Made-up runs: smooth curves with a little noise, the same on every machine. */
+/** Synthetic runs: smooth curves with a little noise, the same on every machine. */
 import type {
   EpochRecord,
   EvaluationRecord,
@@ -36,7 +36,7 @@ export interface MadeUp {
   model?: string;
   epochs?: number;
   seed?: number;
-  /** Accuracy the curve approaches. */
+  /** Accuracy to which the curve converges. */
   ceiling?: number;
   config?: Partial<RunConfig>;
   name?: string;

@@ -1,4 +1,4 @@
-/** Made-up runs on disk. */
+/** Synthetic runs on disk. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,7 +6,7 @@ import type { RunData } from '../../../lib/run/records.js';
 
 const folders: string[] = [];
 
-/** A folder that `removeFolders` takes away. */
+/** A folder that `removeFolders` removes. */
 export function temporaryFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'dyconv-report-'));
   folders.push(folder);
