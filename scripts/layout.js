@@ -31,6 +31,7 @@ export const LIB = {
   nn: ['ops', 'runtime', 'tensor', 'check', 'text', 'errors'],
   run: ['ops', 'runtime', 'files', 'types:tensor', 'check', 'errors'],
   models: ['nn', 'tensor', 'check', 'errors'],
+  'models/pretrained': ['nn', 'formats', 'files', 'libtorch', 'check', 'errors'],
   train: ['types:nn', 'optim', 'run', 'runtime', 'formats', 'files', 'ops', 'tensor', 'check', 'errors'],
   report: ['nn', 'types:data', 'types:train', 'run', 'files', 'check', 'text', 'errors'],
   serve: ['models', 'types:nn', 'data', 'train', 'run', 'runtime', 'formats', 'tensor', 'check', 'errors'],

@@ -2,11 +2,12 @@
  * Networks by name: `import { models } from 'dyconv'`.
  * @module
  */
-import { checkOptions } from '../check/index.js';
-import { ArgumentError, invalidArgument } from '../errors.js';
+import { checkOptions, optionKeys } from '../check/index.js';
+import { ArgumentError, CheckpointError, invalidArgument } from '../errors.js';
 import type { Module } from '../nn/module.js';
 import { DYNAMIC_KEYS } from './dynamic.js';
 import { MODEL_NAMES, type ModelName } from './names.js';
+import { loadPretrained } from './pretrained.js';
 import { MODEL_KEYS, type ModelOptions, REGISTRY } from './registry.js';
 
 export {
@@ -36,6 +37,7 @@ export {
   mobilenetV3Small,
 } from './mobilenet-v3.js';
 export type { ModelName } from './names.js';
+export { loadPretrained, type PretrainedOptions, type PretrainedResult } from './pretrained.js';
 export type { ModelOptions } from './registry.js';
 export {
   ResNet,
@@ -53,6 +55,8 @@ export {
   wideResnet101_2,
 } from './resnet.js';
 
+const CREATE_KEYS = optionKeys(...MODEL_KEYS, 'pretrained');
+
 /** Options of dynamic convolutions, which networks without them ignore. */
 const DYNAMIC: ReadonlySet<string> = new Set([...DYNAMIC_KEYS, 'initGain']);
 
@@ -61,17 +65,35 @@ export function list(): ModelName[] {
   return [...MODEL_NAMES];
 }
 
+/** Options of {@link create} with trained weights. */
+export interface PretrainedModelOptions extends ModelOptions {
+  /** Where the weights are: see {@link loadPretrained}. */
+  pretrained: string | URL;
+}
+
 /**
  * Creates a network by name. Networks without dynamic convolutions ignore `numExperts`, `reduction`, `temperature` and
  * `initGain`, so that the same options serve a network and its dynamic form.
+ *
+ * With `pretrained`, the result is a promise of the network with these weights. If `numClasses` is given and the weights are for
+ * another number, the last layer keeps its initial weights; all other keys and shapes must agree. {@link loadPretrained}
+ * has more options and returns what was left out.
  * @throws ArgumentError for an unknown name, listing the known ones, and for an option that the network does not have.
+ * @throws CheckpointError, DownloadError of {@link loadPretrained}.
  * @example models.create('resnet18', { numClasses: 10 })
+ * @example await models.create('resnet18', { numClasses: 10, pretrained: 'resnet18-f37072fd.pth' })
  */
-export function create(name: string, options: ModelOptions = {}): Module {
+export function create(name: string, options: PretrainedModelOptions): Promise<Module>;
+export function create(name: string, options?: ModelOptions): Module;
+export function create(
+  name: string,
+  options: ModelOptions & { pretrained?: string | URL | undefined } = {},
+): Module | Promise<Module> {
   const known = MODEL_NAMES.find((candidate) => candidate === name);
   if (known === undefined) throw invalidArgument('model', `one of ${list().join(', ')}`, name);
   const { create, keys } = REGISTRY[known];
-  const own = Object.entries(checkOptions(options, MODEL_KEYS)).filter(
+  const { pretrained, ...rest } = checkOptions(options, CREATE_KEYS);
+  const own = Object.entries(rest).filter(
     ([key, value]) => value !== undefined && (keys.has(key) || !DYNAMIC.has(key)),
   );
   const foreign = own.find(([key]) => !keys.has(key));
@@ -80,5 +102,18 @@ export function create(name: string, options: ModelOptions = {}): Module {
       `Expected the keys ${[...keys].join(', ')} for options of ${name} but received '${foreign[0]}'`,
     );
   }
-  return create(Object.fromEntries(own));
+  const model = create(Object.fromEntries(own));
+  if (pretrained === undefined) return model;
+  return withWeights(model, pretrained, rest.numClasses !== undefined);
+}
+
+/** @param otherClasses - Whether the last layer may have another number of classes than the weights. */
+async function withWeights(model: Module, source: string | URL, otherClasses: boolean): Promise<Module> {
+  const { mismatched, file } = await loadPretrained(model, source, { ignoreMismatched: otherClasses });
+  const [weight, bias] = [...model.namedParameters()].slice(-2).map(([key]) => key);
+  const others = mismatched.filter((key) => key !== weight && key !== bias);
+  if (others.length === 0) return model;
+  throw new CheckpointError(
+    `Expected weights of this network in ${file} but the shapes of ${others.slice(0, 6).join(', ')} differ`,
+  );
 }

@@ -26,6 +26,9 @@ const sgd = () => new optim.SGD([ones([1], { requiresGrad: true })]);
 const ARGUMENTS: Readonly<Record<string, () => unknown[]>> = {
   'data.create': () => ['bundled'],
   'models.create': () => ['alexnet'],
+  'models.loadPretrained': () => [new nn.ReLU(), 'weights.safetensors'],
+  'nn.collapse': () => [new nn.ReLU()],
+  'nn.dynamize': () => [new nn.ReLU()],
   'report.summary': () => [new nn.ReLU(), [1]],
 };
 
