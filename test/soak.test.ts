@@ -5,7 +5,7 @@ import { expect, it } from 'vitest';
 
 const script = fileURLToPath(new URL('../scripts/soak.js', import.meta.url));
 
-// A tenth of what scripts/soak.js does by itself.
+// A tenth of the default of scripts/soak.js.
 it.each(['sync', 'async', 'small', 'epochs', 'workers'])(
   'memory stays within its limit: %s',
   async (item) => {

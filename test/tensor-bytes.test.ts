@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { readTensor, tensorPieces, writePieces } from '../lib/formats/tensor-bytes.js';
 import { tensor } from '../lib/index.js';
 
-/** A file that takes at most `most` bytes a call, as a system may. */
+/** A file that writes at most `most` bytes per call, as an operating system may. */
 function sparingFile(most: number) {
   const written: number[] = [];
   const counts: number[] = [];

@@ -95,7 +95,7 @@ function writeArchive({ pickle, more = [] }: { pickle: Buffer; more?: ZipEntry[]
 
 const unicode = (text: string) => [0x58, text.length, 0, 0, 0, ...Buffer.from(text)];
 
-/** A float32 tensor over the storage `0`. */
+/** A float32 tensor on the storage `0`. */
 function tensorPickle(options: { shape: number[]; strides: number[]; length: number; key?: string }): Buffer {
   const { shape, strides, length, key = '0' } = options;
   const writer = new PickleWriter().text('ctorch._utils\n_rebuild_tensor_v2\n').raw(0x28, 0x28);
@@ -130,7 +130,7 @@ describe('hostile and damaged files of torch.save', () => {
     expect(((await loadTorch(file)) as Tensor).shape).toEqual([2, 3]);
     writeArchive({ pickle: tensorPickle({ shape: [2, 3], strides: [4, 1], length: 6 }), more: [zeros(6)] });
     await expect(loadTorch(file)).rejects.toThrow(/shape \[2, 3\] does not fit its storage of 6 elements/);
-    // Strides of 0: four bytes that ask for gigabytes.
+    // Strides of 0: four bytes that would expand to gigabytes.
     const bomb = { shape: [60000, 60000], strides: [0, 0], length: 1 };
     writeArchive({ pickle: tensorPickle(bomb), more: [zeros(1)] });
     await expect(loadTorch(file)).rejects.toThrow(/does not fit its storage of 1 elements/);
@@ -159,7 +159,7 @@ describe('hostile and damaged files of torch.save', () => {
     // l = []; l.append(l)
     writeArchive({ pickle: new PickleWriter().raw(0x5d, 0x71, 0, 0x68, 0, 0x61).end() });
     await expect(loadTorch(file)).rejects.toThrow(/nested more than 100 deep/);
-    // Every list holds the one before twice: 2^60 values if they were copied.
+    // Every list contains the previous one twice: 2^60 values if they were copied.
     const writer = new PickleWriter().raw(0x5d, 0x71, 0);
     for (let i = 1; i < 60; i++) writer.raw(0x5d, 0x71, i, 0x28, 0x68, i - 1, 0x68, i - 1, 0x65);
     writeArchive({ pickle: writer.raw(0x68, 59).end() });

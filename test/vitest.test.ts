@@ -20,7 +20,7 @@ const DTYPES = [
   'bool',
 ];
 
-/** What a failed assertion says. */
+/** The message of a failed assertion. */
 function messageOf(assertion: () => void): string {
   try {
     assertion();
@@ -112,7 +112,7 @@ describe('the error', () => {
     const start = performance.now();
     expect(x).toEqual(x.clone());
     const message = messageOf(() => expect(x).toEqual(y));
-    // Vitest alone needs minutes for their lines.
+    // Vitest alone needs minutes for such a diff.
     expect(performance.now() - start).toBeLessThan(10_000);
     expect(message).toContain('1 of 1000000 elements differ, the first at [500, 2]');
     expect(message.length).toBeLessThan(2000);

@@ -32,7 +32,7 @@ vi.mock('node:child_process', async (original) => ({
   spawn: (...args: unknown[]) => spawn(calls)(...args),
 }));
 
-/** What every benchmark takes. */
+/** Options of every benchmark. */
 const COMMON: Record<string, Case> = {
   json: { found: (ended) => json(ended)?.what !== undefined, expected: true },
   threads: { args: ['3'], found: () => arg('setNumThreads', 0), expected: 3 },

@@ -21,7 +21,7 @@ const arg = (name: string, position: number, call = 0) => calls.get(name)?.[call
 const trainLoader = () => arg('data.loader', 1);
 const trainer = () => arg('Trainer', 0);
 const config = () => (arg('RunDirectory.create', 1) as { config?: Options } | undefined)?.config;
-/** The lines of the training transform that begin with a name. */
+/** The lines of the training transform that start with a name. */
 const stepOf = (name: string) =>
   (data.transforms.format(trainLoader().transform) as string)
     .split('\n')

@@ -1,4 +1,4 @@
-/** Output that nobody reads, or that cannot be written: the work goes on, the exit code tells. */
+/** Output to a closed pipe or a full disk: the work continues, and the exit code reports it. */
 import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, openSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -13,7 +13,7 @@ const folder = mkdtempSync(join(tmpdir(), 'dyconv-output-'));
 const TINY =
   '--dataset bundled --model alexnet --limit-train 16 --limit-test 4 --batch-size 8 --epochs 4 --threads 1';
 
-/** Runs a command whose output goes `into` a pipe that is closed after the first piece, or into a file. */
+/** Runs a command whose output goes `into` a pipe that is closed after the first chunk, or into a file. */
 function run(args: string[], { close, file }: { close?: 'stdout' | 'stderr'; file?: string }) {
   const stdio = ['ignore', file ? openSync(file, 'w') : 'pipe', 'pipe'] as const;
   const child = spawn(process.execPath, args, { cwd: root, stdio: [...stdio] });
@@ -29,7 +29,7 @@ function run(args: string[], { close, file }: { close?: 'stdout' | 'stderr'; fil
   );
 }
 
-/** So small a training is warned of. */
+/** The warning about such a small training. */
 const withoutWarning = (stderr: string) => stderr.replace(/^warning: an epoch has only .*\n/m, '');
 
 function epochsOf(run: string): number {
@@ -95,7 +95,7 @@ it.each(['summary', 'train --help', 'data --dataset bundled'])(
       });
       child.on('exit', (code) => resolve({ code, stderr }));
     });
-    // Help is written and the process left before the pipe can tell; nothing else may be shown for it either.
+    // The process may write its help and exit before the pipe reports an error; nothing else may be printed.
     expect(stderr).toBe('');
     expect(line.includes('--help') ? [0, 141] : [141]).toContain(code);
   },

@@ -1,4 +1,7 @@
-/** What stands in for the costly parts of the benchmarks in tests of their options: nothing is measured. Every call is noted. */
+/**
+ * Mocks of the slow parts of the benchmarks for tests of their options: nothing is measured. Every call is
+ * recorded.
+ */
 import { EventEmitter } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { PassThrough } from 'node:stream';
@@ -28,7 +31,7 @@ export function library(real: Module, calls: Calls): Module {
         yield { images: { shape: [batchSize], dispose() {} }, labels: { dispose() {} } };
     },
   });
-  /** A trainer that steps until it is stopped. */
+  /** A trainer that takes steps until it is stopped. */
   class Trainer extends EventEmitter {
     readonly #signal: AbortSignal;
     constructor({ signal }: { signal: AbortSignal }) {
@@ -105,7 +108,7 @@ export function pytorch(real: Module, calls: Calls): Module {
   };
 }
 
-/** The processes of `bench threads`: each answers a line with a line. */
+/** The processes of `bench threads`: each answers one line with one line. */
 export function spawn(calls: Calls) {
   const { note } = recorder(calls);
   return (...args: unknown[]) => {

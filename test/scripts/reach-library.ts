@@ -1,11 +1,11 @@
-/** The library as the commands find it in tests of their options: every call is noted, and what takes long is stood in for. */
+/** The library as tests of options present it to commands: every call is recorded, and slow parts are mocked. */
 import { EventEmitter } from 'node:events';
 import { type Calls, recorder } from './reach.js';
 
 // biome-ignore lint/suspicious/noExplicitAny: the module as it is, whatever it exports
 type Library = any;
 
-/** GPUs that the stand-ins pretend to have, so that a device that is not the default can be asked for. */
+/** GPUs that the mocks claim to have, so that a device other than the default can be chosen. */
 const GPUS = 2;
 const CLASSES = ['a', 'b', 'c', 'd', 'e', 'f', 'g'];
 
@@ -16,7 +16,7 @@ const CLASSES = ['a', 'b', 'c', 'd', 'e', 'f', 'g'];
  */
 export function library(real: Library, createDataset: Library, calls: Calls): Library {
   const { note, spy } = recorder(calls);
-  /** `config.json` of the last run that was made: what evaluation and a resumed run find. */
+  /** `config.json` of the last run that was created: what evaluation and a resumed run read. */
   const last = { config: CONFIG as unknown };
   const set = () =>
     createDataset({
@@ -60,7 +60,7 @@ export function library(real: Library, createDataset: Library, calls: Calls): Li
 
 type Recorder = ReturnType<typeof recorder>;
 
-/** `config.json` of a run that was there before. */
+/** `config.json` of an existing run. */
 const CONFIG = {
   ...{
     model: 'alexnet',
@@ -89,7 +89,7 @@ function reports(real: Library, spy: Recorder['spy']) {
   };
 }
 
-/** Training without training: a trainer that tells of one epoch, and run directories that are nowhere. */
+/** Mocks of training: a trainer that reports one epoch, and run directories without files. */
 function training(
   real: Library,
   last: { config: unknown },

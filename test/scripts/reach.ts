@@ -1,6 +1,6 @@
 /**
- * What the tests share that every option reaches what it configures: a record of the calls that a command makes of the
- * library, and stand-ins for what would take long. A command runs in this process, as `node scripts/<name>.js` does.
+ * Helpers for the tests that every option reaches what it configures: they record the library calls of a
+ * command and mock slow ones. A command runs in this process, as `node scripts/<name>.js` does.
  */
 import type { EventEmitter } from 'node:events';
 import { join } from 'node:path';
@@ -8,11 +8,11 @@ import type { Command } from 'commander';
 import { expect, it, vi } from 'vitest';
 import { root } from './support.js';
 
-/** Arguments of all calls, by what was called. */
+/** Arguments of all calls, by the name of the function. */
 export type Calls = Map<string, unknown[][]>;
 export type Options = Record<string, unknown>;
 
-/** Functions and classes that note what they are called with, and then do it, or what stands in for it. */
+/** Functions and classes that record their arguments, and then do their work or that of the mock. */
 export function recorder(calls: Calls) {
   const note = (name: string, args: unknown[]) =>
     void calls.set(name, [...(calls.get(name) ?? []), structuredArguments(args)]);
@@ -32,14 +32,14 @@ export function recorder(calls: Calls) {
   return { note, spy };
 }
 
-/** Options are often changed after the call: plain objects are kept as they were. */
+/** Options are often changed after the call: plain objects are copied. */
 function structuredArguments(args: unknown[]): unknown[] {
   const isPlain = (value: unknown) =>
     typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype;
   return args.map((arg) => (isPlain(arg) ? { ...(arg as object) } : arg));
 }
 
-/** What a command printed, and how it ended. */
+/** The output and the exit code of a command. */
 export interface Ended {
   status: number;
   stdout: string;
@@ -88,7 +88,10 @@ export async function run(name: string, args: readonly string[]): Promise<Ended>
   }
 }
 
-/** What an option is given, where that shows, and as what; and what else the command line needs for it to have an effect. */
+/**
+ * The argument of an option, where its effect is found, the expected value, and other options that it needs for
+ * an effect.
+ */
 export interface Case {
   args?: string[];
   with?: string[];
@@ -96,21 +99,21 @@ export interface Case {
   expected: unknown;
 }
 
-/** What {@link testOptions} tests. */
+/** The arguments of {@link testOptions}. */
 export interface OptionTests {
   /** The command and, for a benchmark, its name. */
   command: [name: string, sub?: string];
   /** Its script. Default: the name of the command. */
   script?: string;
-  /** What the command line needs in any case. */
+  /** Options that the command always needs. */
   base?: readonly string[];
   calls: Calls;
   cases: Record<string, Case>;
 }
 
 /**
- * Tests that every option of a command has a case, and that each reaches what it configures: what is found there is not the
- * expected value without the option, and is it with the option.
+ * Tests that every option of a command has a case, and that each reaches what it configures: the value found
+ * there is the expected one with the option, and another one without it.
  */
 export function testOptions({ command, script, base = [], calls, cases }: OptionTests): void {
   const [name, ...sub] = command;
@@ -124,7 +127,7 @@ export function testOptions({ command, script, base = [], calls, cases }: Option
     calls.clear();
     const before = found(await run(script ?? name, line));
     const { options } = await commandOf(name, ...sub);
-    // An option of one choice changes nothing, until it has a second.
+    // An option with a single choice has no effect until there is a second.
     if (options.find(({ long }) => long === `--${flag}`)?.argChoices?.length === 1)
       expect(before).toEqual(expected);
     else expect(before, 'without the option').not.toEqual(expected);
@@ -144,7 +147,7 @@ export async function commandOf(name: string, sub?: string): Promise<Command> {
   return found;
 }
 
-/** The text on stdout as JSON, or its last line; undefined where that is none. */
+/** The text on stdout as JSON, or its last line; undefined if neither is JSON. */
 export function json({ stdout }: Ended): Options | undefined {
   for (const text of [stdout, stdout.trim().split('\n').at(-1) ?? '']) {
     try {

@@ -1,4 +1,4 @@
-/** Images held out of the training set. */
+/** Validation images split off the training set. */
 import { describe, expect, it } from 'vitest';
 import type { InMemoryDataset } from '../../lib/data/dataset.js';
 

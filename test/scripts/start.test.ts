@@ -1,4 +1,4 @@
-/** Scripts in a clone that is not ready: one line says what to run. */
+/** Scripts in an incomplete clone: one line says what to run. */
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';

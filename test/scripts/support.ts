@@ -1,4 +1,4 @@
-/** What the tests of the commands share: they run the compiled package, so `npm run build` comes first. */
+/** Helpers for the tests of the commands, which run the compiled package: run `npm run build` first. */
 import { type SpawnSyncReturns, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,4 +1,7 @@
-/** What train.js shows on a terminal, which util-linux's `script` plays; elsewhere there are lines (commands.test.ts). */
+/**
+ * The output of train.js on a terminal, simulated by `script` of util-linux; without a terminal it prints lines
+ * (commands.test.ts).
+ */
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -13,7 +16,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 const hasScript = spawnSync('script', ['--version'], { encoding: 'utf8' }).stdout?.includes('util-linux');
 
-/** Runs a small training on a terminal; `onOutput` sees all it has printed so far. */
+/** Runs a small training on a terminal; `onOutput` gets all output so far. */
 async function onTerminal(
   out: string,
   options: { env?: NodeJS.ProcessEnv; onOutput?: (text: string, type: (keys: string) => void) => void } = {},
@@ -39,7 +42,7 @@ async function onTerminal(
 const HIDE = '\u001b[?25l';
 const SHOW = '\u001b[?25h';
 
-// Without it there is no terminal to be had: Windows, macOS with BSD's `script`.
+// Without it there is no simulated terminal: Windows, macOS with BSD's `script`.
 describe.skipIf(!hasScript)("a terminal (needs util-linux's script)", () => {
   it('has a bar while an epoch lasts, then its line, in colours', { timeout: limit(120_000) }, async () => {
     const { code, text } = await onTerminal('coloured');

@@ -1,4 +1,4 @@
-/** What train.js says to a user whose command line, folder or data is wrong. */
+/** Errors of train.js for wrong command lines, folders and data. */
 import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';

@@ -1,4 +1,4 @@
-/** The command line of train.js, parsed as the command does it, in this process: commands.test.ts runs the command. */
+/** The command line of train.js, parsed in this process as the command does it; commands.test.ts runs the command. */
 import { Command, type CommanderError } from 'commander';
 import { describe, expect, it } from 'vitest';
 import type { format, Transform } from '../../lib/data/transforms.js';
@@ -34,13 +34,13 @@ const { configOf, resumedConfig } = (await script('config')) as {
 };
 const { data } = (await load('dist/index.js')) as { data: { transforms: { format: typeof format } } };
 
-/** The options of a command line, and which of them are on it. */
+/** The parsed options, and which of them are on the command line. */
 function parsed(words: string[]) {
   const command = addOptions(new Command(), TRAIN_OPTIONS).parse(words, { from: 'user' });
   return { options: readOptions(command, TRAIN_OPTIONS), given: givenOptions(command, TRAIN_OPTIONS) };
 }
 
-/** How the command ends for a command line that is wrong. */
+/** The error for a wrong command line. */
 function parse(words: string[]) {
   let stderr = '';
   const writeErr = (text: string) => {
@@ -319,7 +319,7 @@ describe('--recipe small', () => {
       crop: 'none',
       batchSize: 32,
     });
-    // Even where it is given the default: what is typed counts.
+    // Even if the value is the default: options on the command line take precedence.
     expect(of('--batch-size', '512').batchSize).toBe(512);
     expect(of('--schedule', 'one-cycle').warmupEpochs).toBe(0);
     expect(of('--epochs', '1').warmupEpochs).toBe(0);

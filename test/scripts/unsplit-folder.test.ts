@@ -1,4 +1,4 @@
-/** A folder of class folders alone, without train/ and test/: training and evaluation split it in the same way. */
+/** A folder of class folders without train/ and test/: training and evaluation split it in the same way. */
 import { cpSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
@@ -17,7 +17,7 @@ const { loadTestSet } = (await script('evaluation')) as {
 
 const root = join(folder, 'pictures');
 const names = ({ length, nameOf }: InMemoryDataset) => Array.from({ length }, (_, i) => nameOf!(i));
-/** Of a run that was trained on the folder. */
+/** The configuration of a run that was trained on the folder. */
 const config = {
   ...{ dataset: 'folder', dataDir: root, classes: ['cats', 'dogs'], trainImages: 16, valImages: 4 },
   ...{ valSplit: null, limitTrain: null },

@@ -1,4 +1,4 @@
-/** The CI file for public hosts: nobody runs it here, so that what it calls is there is all that can be known. */
+/** The workflow file for CI hosts is not run here: the test checks that everything it calls exists. */
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -24,7 +24,7 @@ const read = (file: string) => readFileSync(join(root, file), 'utf8');
 const { jobs, on } = parse(read('.github/workflows/ci.yml')) as { jobs: Record<string, Job>; on: object };
 const manifest = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
 
-/** Programs of the hosts, and what the steps before install. */
+/** Programs of the hosts, and those that earlier steps install. */
 const PROGRAMS = new Set(['sudo', 'apt-get', 'brew', 'mkdir', 'cd', 'echo', 'python3', 'cmake']);
 
 const steps = Object.entries(jobs).flatMap(([job, { steps }]) => steps.map((step) => ({ job, ...step })));
@@ -37,7 +37,7 @@ const commands = steps.flatMap(({ job, run }) =>
     .map((command) => ({ job, command })),
 );
 
-/** Why a command cannot run; undefined where it can. */
+/** Why a command cannot run; undefined if it can. */
 function problemOf(command: string): string | undefined {
   const [program = '', ...args] = command.split(/\s+/);
   if (program === 'npm') {

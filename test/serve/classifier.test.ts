@@ -31,7 +31,7 @@ const modelOptions = { numClasses: 3, numExperts: 2 };
 const config = { ...madeUpConfig(), modelOptions, classes, imageShape: [3, 28, 28] };
 const configText = (changes: object) => JSON.stringify({ ...config, ...changes });
 
-/** A run directory as far as a classifier reads it. */
+/** The files of a run directory that a classifier reads. */
 async function writeRun(weights: Record<string, never> | 'own'): Promise<string> {
   const folder = join(temporaryFolder(), 'run');
   mkdirSync(folder);
@@ -47,7 +47,7 @@ const picture = (background: string) =>
     .png()
     .toBuffer();
 
-/** Rounding depends on the other images of a batch. */
+/** Tolerance: rounding depends on the other images of a batch. */
 function expectSame(received: serve.ClassProbability[], expected: serve.ClassProbability[]): void {
   expect(received.map(({ name }) => name)).toEqual(expected.map(({ name }) => name));
   for (const [i, { probability }] of expected.entries())
@@ -85,7 +85,7 @@ describe('loadClassifier', () => {
     ['{}', 'Expected a string for model but received undefined'],
     [configText({ classes: [5] }), 'Expected a string for classes[0] but received 5'],
     [configText({ imageShape: [3, 28] }), 'Expected three numbers [C, H, W] for imageShape'],
-    // What a file claims must not cost its memory: 4.8 GB of pixels.
+    // The size that a file claims must not be allocated: 4.8 GB of pixels.
     [configText({ imageShape: [3, 40_000, 40_000] }), 'Expected an integer from 1 to 4096 for imageShape[1]'],
     [configText({ imageShape: [3, 28, 0.5] }), 'Expected an integer from 1 to 4096 for imageShape[2]'],
     [configText({ imageSize: 40_000 }), 'Expected an integer from 1 to 4096 for imageSize'],

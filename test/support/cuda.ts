@@ -1,5 +1,5 @@
 /**
- * For tests that need a GPU: skipped where there is none, with the reason in their name.
+ * For tests that need a GPU: they are skipped without one, with the reason in their name.
  * @module
  */
 import { describe } from 'vitest';
@@ -12,12 +12,12 @@ function reason(kernels: boolean): string | undefined {
   return kernels && !cuda.hasKernels() ? 'the add-on was built without nvcc' : undefined;
 }
 
-/** The algorithms that take tensors on the CPU: those for GPUs do so only in a build that emulates CUDA. */
+/** The algorithms for tensors on the CPU; those for GPUs are included only in a build that emulates CUDA. */
 export function cpuAlgorithms(): ReturnType<typeof dynamicConv2d.algorithms> {
   return dynamicConv2d.algorithms().filter((name) => !native.cudaBuilt() || !name.endsWith('-cuda'));
 }
 
-/** `describe` for the CUDA half of a suite. @param options.kernels - Whether dyconv's own CUDA kernels are needed. */
+/** `describe` for the CUDA part of a suite. @param options.kernels - Whether dyconv's CUDA kernels are needed. */
 export function describeOnCuda(
   name: string,
   body: () => void,

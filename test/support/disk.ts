@@ -1,5 +1,6 @@
 /**
- * Disks that are small, and folders that are read-only even for the administrator: mounts, which take Linux and root.
+ * Small file systems, and folders that are read-only even for the administrator: mounts, which need Linux and
+ * root.
  * @module
  */
 import { execFileSync, spawnSync } from 'node:child_process';
@@ -15,11 +16,11 @@ function mount(...args: string[]): string {
   return path;
 }
 
-/** Makes an empty folder a file system of its own, of so many kilobytes, until the test is over. */
+/** Mounts a file system of this many kilobytes on an empty folder until the end of the test. */
 export const tinyDisk = (folder: string, kilobytes: number): string =>
   mount('-t', 'tmpfs', '-o', `size=${kilobytes}k`, 'tmpfs', folder);
 
-/** Makes a folder read-only until the test is over, for root as well. */
+/** Makes a folder read-only until the end of the test, also for root. */
 export const makeReadOnly = (folder: string): string => mount('--bind', '-o', 'ro', folder, folder);
 
 /** Bytes left on a file system. */
@@ -37,5 +38,5 @@ export const canMount = (() => {
   return status === 0;
 })();
 
-/** For the name of what is then skipped. */
+/** The suffix of the names of skipped tests. */
 export const noMount = canMount ? '' : ' (skipped: a file system can be mounted by root on Linux only)';

@@ -5,12 +5,12 @@ import { runInNewContext } from 'node:vm';
 setFlagsFromString('--expose-gc');
 const gc = runInNewContext('gc') as () => void;
 
-/** Collects what earlier tests let go of, so that the counts of `memory()` do not sink while a test looks at them. */
+/** Collects the garbage of earlier tests, so that the counts of `memory()` do not fall during a test. */
 export function collectGarbage(): void {
   gc();
 }
 
-/** The same with the finalizers of the add-on, which run in later turns of the event loop. */
+/** The same including the finalizers of the add-on, which run in later turns of the event loop. */
 export async function settleGarbage(): Promise<void> {
   for (let i = 0; i < 3; i++) {
     gc();

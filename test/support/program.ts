@@ -3,14 +3,14 @@ import type { Readable } from 'node:stream';
 import { promisify } from 'node:util';
 import { Worker } from 'node:worker_threads';
 
-// A program of its own cannot import TypeScript, so it runs the built package.
+// Other processes cannot import TypeScript, so they run the built package.
 const entry = new URL('../../dist/index.js', import.meta.url).href;
 const source = (body: string) =>
   `import * as dyconv from '${entry}';\nimport { parentPort, workerData } from 'node:worker_threads';\n${body}`;
 
 /**
- * Runs an ES module, which sees the package as `dyconv`, in a process of its own; `env` is added to this one's. Rejects
- * unless it exits with 0.
+ * Runs an ES module, which has the package as `dyconv`, in a separate process; `env` is added to the
+ * environment. Rejects unless it exits with 0.
  */
 export function runProcess(
   body: string,
@@ -20,7 +20,7 @@ export function runProcess(
   return promisify(execFile)(process.execPath, ['--input-type=module', '--eval', source(body)], options);
 }
 
-/** Starts such a process, whose output is read as it comes; `args` are its `process.argv` from 1 on. */
+/** Starts such a process, with its output as streams; `args` are its `process.argv` from 1 on. */
 export function startProcess(
   body: string,
   args: string[] = [],
@@ -29,7 +29,7 @@ export function startProcess(
   return spawn(process.execPath, options, { stdio: ['ignore', 'pipe', 'pipe'] });
 }
 
-/** The same in a worker thread of this process. */
+/** Starts the same in a worker thread of this process. */
 export function startWorker(body: string, workerData?: unknown): Worker {
   return new Worker(new URL(`data:text/javascript,${encodeURIComponent(source(body))}`), { workerData });
 }

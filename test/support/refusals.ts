@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 
-/** A call with bad input, and the error it has to be answered with; `message` is a part of the error's. */
+/** A call with bad input, and the expected error; `message` is part of its message. */
 export type Refusal = [
   name: string,
   call: () => unknown,
@@ -8,7 +8,7 @@ export type Refusal = [
   message: string,
 ];
 
-/** One test a refusal: both the class and the message have to be right. */
+/** One test per row: both the class and the message must be right. */
 export function itRefuses(refusals: readonly Refusal[]): void {
   it.each(refusals)('refuses %s', (_, call, error, message) => {
     expect(call).toThrow(error);

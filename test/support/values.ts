@@ -26,7 +26,7 @@ function compare(received: Nested, wanted: Nested, tolerance: number, at: number
   }
 }
 
-/** The largest difference, as a part of the largest expected magnitude. Shapes must agree. */
+/** The largest difference, relative to the largest expected magnitude. Shapes must agree. */
 export function deviation(received: Tensor, expected: Tensor): number {
   expect(received.shape).toEqual(expected.shape);
   if (expected.numel === 0) return 0;

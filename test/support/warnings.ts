@@ -1,7 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { onTestFinished } from 'vitest';
 
-/** Collects the package's process warnings until the test is over; the function gives their messages so far. */
+/** Collects the package's process warnings until the end of the test; the function returns their messages so far. */
 export function collectWarnings(): () => Promise<string[]> {
   const messages: string[] = [];
   const listener = (warning: Error) => {
@@ -10,7 +10,7 @@ export function collectWarnings(): () => Promise<string[]> {
   process.on('warning', listener);
   onTestFinished(() => void process.off('warning', listener));
   return async () => {
-    await turn(); // they come in a later turn
+    await turn(); // they are emitted in a later turn
     return messages;
   };
 }

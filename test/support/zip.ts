@@ -1,5 +1,5 @@
 /**
- * Writes zip archives for tests, with any name a hostile archive may hold (libraries refuse those, rightly).
+ * Writes zip archives for tests, with any name that a hostile archive may contain (libraries reject those).
  * @module
  */
 import { crc32, deflateRawSync } from 'node:zlib';
@@ -8,13 +8,13 @@ import { crc32, deflateRawSync } from 'node:zlib';
 export interface ZipEntry {
   name: string;
   content: Buffer | string;
-  /** Overrides the true checksum. */
+  /** Replaces the correct checksum. */
   crc?: number;
   /** Without compression. */
   stored?: boolean;
 }
 
-/** The bytes of a zip archive, deflated entries unless they say otherwise. */
+/** The bytes of a zip archive, with deflated entries by default. */
 export function zip(entries: ZipEntry[]): Buffer {
   const parts: Buffer[] = [];
   const central: Buffer[] = [];

@@ -50,7 +50,7 @@ describe('fromTypedArray', () => {
   });
 
   it('keeps the buffer alive through views, and lets it go with the last', async () => {
-    // In a process of its own: whether memory was given back shows in its size alone.
+    // In a separate process: only its size shows whether memory was freed.
     const { stdout } = await runProcess(`
       import { setFlagsFromString } from 'node:v8';
       import { runInNewContext } from 'node:vm';
@@ -88,7 +88,7 @@ describe('fromTypedArray', () => {
     try {
       structuredClone(array, { transfer: [array.buffer] });
     } catch {
-      // Newer Node.js says so; Node.js 20 copies.
+      // Newer Node.js throws; Node.js 20 copies.
     }
     expect(x.arraySync()).toEqual([1, 2]);
   });

@@ -285,10 +285,10 @@ describe('modes', () => {
       return seen!;
     };
     expect(await late()).toBe(true);
-    // The same while another request has a block open, which has nothing to do with it.
+    // The same while another, independent request has an open block.
     const other = noGrad(() => sleep(10));
     expect(await late()).toBe(true);
-    // Within a block that is still open, that one's mode.
+    // Inside a block that is still open, the mode of that block.
     expect(
       await noGrad(async () => {
         let seen: Promise<boolean> | undefined;

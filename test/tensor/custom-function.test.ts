@@ -32,7 +32,7 @@ const cube = autograd.defineFunction({
   },
 });
 
-/** exp by way of its own result, which is the usual case for saving an output. */
+/** exp with a backward that uses its result, the usual case for saving an output. */
 const exponential = autograd.defineFunction({
   forward(ctx, x: Tensor) {
     const y = x.exp();
@@ -274,7 +274,7 @@ describe('defineFunction', () => {
         return d!;
       },
     });
-    // Recording is off in a plain pass: the inner one asks for it.
+    // Recording is off in an ordinary backward pass: the inner pass enables it.
     const x = leaf(1);
     expect(() => outer(x).backward()).toThrow('does not require grad');
     outer(x).backward(undefined, { createGraph: true });
@@ -296,7 +296,7 @@ describe('defineFunction', () => {
     const before = memory().numTensors;
     run(50);
     expect(memory().numTensors).toBe(before);
-    // Without tidy, outputs are collected, with the nodes that saved them.
+    // Without tidy, outputs are garbage-collected together with the nodes that saved them.
     for (let i = 0; i < 50; i++) exponential(cube(x));
     collectGarbage();
     arange(1).dispose();

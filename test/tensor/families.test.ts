@@ -45,6 +45,7 @@ it('give Tensor all their methods, each from one family', async () => {
     }
   }
   expect(owners.size).toBeGreaterThan(250);
-  // No family stands behind another: completion in the REPL, which looks at a few prototypes, finds every method.
+  // No family is a prototype of another: completion in the REPL, which looks at a few prototypes, finds every
+  // method.
   expect(Object.getPrototypeOf(Tensor.prototype)).toBe(Object.prototype);
 });

@@ -96,7 +96,7 @@ describe('between threads', () => {
     const exit = once(worker, 'exit');
     const [handle] = await once(worker, 'message');
     await exit;
-    // The thread is gone; what it shared is not.
+    // The thread has ended, but what it shared still exists.
     expect(Tensor.fromHandle(handle).sum().item()).toBe(6000);
     expect(x.sum().item()).toBe(3000);
   });

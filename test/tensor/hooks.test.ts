@@ -117,7 +117,7 @@ describe('registerHook', () => {
       return gradient;
     };
     expect(pass(gone)).toThrow(DisposedError);
-    // What a hook does with its own handle is no matter of the pass.
+    // What a hook does with its own handle does not affect the pass.
     expect(pass((gradient) => gradient.dispose())()!.arraySync()).toEqual([2, 2]);
   });
 
@@ -247,7 +247,7 @@ describe('detectAnomaly', () => {
   it("stays on while another thread's block is open, and ends with the worker", async () => {
     const run = () => badRoot(leaf(1)).sum().backward();
     const worker = startWorker(
-      // Something to wait for, or it would end by itself.
+      // A pending operation, without which the process would end.
       "setInterval(() => {}, 1000); dyconv.autograd.detectAnomaly(() => new Promise(() => parentPort.postMessage('open')));",
     );
     await once(worker, 'message');

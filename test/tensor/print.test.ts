@@ -4,7 +4,8 @@ import { arange, type Tensor, tensor, zeros } from '../../lib/index.js';
 const [nan, inf] = [Number.NaN, Number.POSITIVE_INFINITY];
 const floats = (end: number) => arange(end, { dtype: 'float32' });
 
-// str() of the same tensors in PyTorch 2.13. Ours differ in JavaScript's spelling alone: true, [0, 3] and dtype=name.
+// str() of the same tensors in PyTorch 2.13. The only differences are those of JavaScript: true, [0, 3] and
+// dtype=name.
 const cases: [string, () => Tensor, string][] = [
   [
     'whole floats',

@@ -15,7 +15,7 @@ import {
 } from '../../lib/index.js';
 import { itRefuses } from '../support/refusals.js';
 
-// What libtorch says in words of its own becomes an error of the class that the documentation names.
+// Errors of libtorch have the documented class.
 describe('sizes and counts from nowhere', () => {
   itRefuses([
     ['eye(-1)', () => eye(-1), ArgumentError, 'n must be greater or equal to 0'],

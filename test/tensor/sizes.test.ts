@@ -1,4 +1,4 @@
-/** Sizes and lengths that are looked at before anything is made of them. */
+/** Sizes and lengths that are checked before anything is allocated. */
 import vm from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import {
@@ -28,7 +28,7 @@ function containingItself(): never {
   return array as never;
 }
 
-/** 10^12 numbers in as many bytes as a thousand rows take. */
+/** 10^12 elements that share the bytes of a thousand rows. */
 function rowsOfOneRow(): never {
   const row = new Array(1e6).fill(0);
   return new Array(1e6).fill(row) as never;
@@ -174,7 +174,7 @@ describe('arrays and tensors made of a shape', () => {
 });
 
 describe('reading values', () => {
-  // Never touched, hence no memory: addresses alone.
+  // Never written to, so it takes addresses but no memory.
   const long = zeros([1], { dtype: 'uint8' }).expand([2 ** 53 - 1]);
   itRefuses([
     [
@@ -223,7 +223,7 @@ describe('reading values', () => {
   });
 });
 
-/** Node.js 20 copies what cannot be transferred, newer versions throw. */
+/** Node.js 20 copies what cannot be transferred; newer versions throw. */
 function transfer(array: Float32Array<ArrayBuffer>): void {
   try {
     structuredClone(array, { transfer: [array.buffer] });

@@ -67,7 +67,7 @@ describe('what tidy is given back', () => {
         return (error as Error).message;
       }
     });
-    // Only where JavaScript itself asks: an element, and whether the result is a promise.
+    // Only accesses that JavaScript itself makes: an element, and whether the result is a promise.
     expect(thrown).toEqual(['', '', 'on purpose', '', '', '', '', 'on purpose']);
     collectGarbage();
     expect(count()).toBe(before);

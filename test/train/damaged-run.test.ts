@@ -1,4 +1,4 @@
-/** Files of a run directory that hold something else: every error is typed, and names the file. */
+/** Damaged files of a run directory: every error has a class and names the file. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -122,7 +122,7 @@ describe('a record that does not fit', () => {
 });
 
 describe('last.state', () => {
-  /** A run with a checkpoint whose state is changed. */
+  /** A run with a checkpoint whose state is modified. */
   async function changed(change: (state: string) => string) {
     const { run } = await newRun();
     const model = tinyNet();

@@ -1,4 +1,4 @@
-/** Disks that are full and folders that cannot be written to. As root on Linux, which alone can make them. */
+/** Full disks and folders without write permission. Needs root on Linux. */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-/** Whole trainings: the metrics of PyTorch, and images that are learnt by heart. */
+/** Complete trainings: the metrics of PyTorch, and overfitting of a few images. */
 import { expect, it } from 'vitest';
 import { DynamicConv2d, data, functional as F, manualSeed, nn, optim, type Tensor } from '../../lib/index.js';
 import { noGrad } from '../../lib/tensor/context.js';

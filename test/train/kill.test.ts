@@ -1,4 +1,4 @@
-/** Runs that are killed at any moment, and go on as if they had not been. They run the compiled package. */
+/** Runs that are killed at random moments, and then continue with the same results. They run the compiled package. */
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,8 +12,8 @@ const EPOCHS = 24;
 const KILLS = 10;
 
 /**
- * Starts or resumes a run with everything that has state: augmentation, dropout, batch norm, momentum, a schedule by
- * steps, averages. Prints `.` after every step and `s` when a checkpoint is begun.
+ * Starts or resumes a run with all kinds of state: augmentation, dropout, batch norm, momentum, a schedule by
+ * steps, averages. Prints `.` after every step and `s` when it starts saving a checkpoint.
  */
 const PROGRAM = `
 const { data, DynamicConv2d, manualSeed, nn, optim, setNumThreads, train } = dyconv;
@@ -57,14 +57,14 @@ await trainer.fit();
 await run.close();
 `;
 
-/** Where a run is killed: after so many marks of a kind, and then some milliseconds. */
+/** When a run is killed: some milliseconds after this number of marks of a kind. */
 interface Moment {
   mark: '.' | 's';
   count: number;
   delay: number;
 }
 
-/** Runs the program on a folder until it ends, or until the moment comes. Gives the signal that ended it. */
+/** Runs the program on a folder until it ends or is killed. Returns the signal that ended it. */
 async function run(folder: string, moment?: Moment): Promise<NodeJS.Signals | null> {
   const child = startProcess(PROGRAM, [folder]);
   let errors = '';
@@ -83,7 +83,7 @@ async function run(folder: string, moment?: Moment): Promise<NodeJS.Signals | nu
   return signal;
 }
 
-/** Everything a run leaves that does not tell the time. */
+/** The results of a run that do not depend on time. */
 async function resultsOf(folder: string) {
   const names = readdirSync(folder).sort();
   const weights: Record<string, unknown> = {};
@@ -108,7 +108,8 @@ it('killed at 10 random moments, also while saving, ends with the same bits as o
   const whole = join(temporaryFolder(), 'whole');
   const reference = run(whole);
   for (let kill = 0; kill < KILLS; kill++) {
-    // Half of them fall into a checkpoint, which takes a few milliseconds; at most two epochs pass from kill to kill.
+    // Half of them are during a checkpoint, which takes a few milliseconds; at most two epochs pass between two
+    // kills.
     const saving = kill % 2 === 1;
     const moment: Moment = saving
       ? { mark: 's', count: 1 + Math.floor(random() * 2), delay: random() * 8 }

@@ -5,7 +5,7 @@ import { compose, mixup, normalize } from '../../lib/data/transforms.js';
 import { type EpochRecord, Trainer } from '../../lib/train/index.js';
 import { CLASSES, generator, sgd, tinyNet } from './support.js';
 
-/** 12 noise images, learnt by heart through labels that are probabilities. */
+/** 12 noise images, overfitted with labels that are probabilities. */
 const random = generator(5);
 const set = createDataset({
   name: 'noise',
@@ -20,7 +20,7 @@ const set = createDataset({
 test('the trainer takes probabilities as labels, and counts the likeliest class as right', async () => {
   const model = tinyNet();
   const transform = compose([normalize()]);
-  // Hardly mixed: nearly all of each image is its own, so its class is the likeliest.
+  // Hardly mixed: the most probable class of each image is its own.
   const mix = mixup({ alpha: 0.02 });
   const trainLoader = loader(set, { batchSize: 6, shuffle: true, transform, mix });
   const epochs: EpochRecord[] = [];

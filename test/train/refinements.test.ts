@@ -1,4 +1,4 @@
-/** What a training can do beyond the article's: clipping, accumulation, averages, early stopping, autocast. */
+/** Options of training beyond the article's: clipping, accumulation, averages, early stopping, autocast. */
 import { describe, expect, it } from 'vitest';
 import { ArgumentError, CheckpointError, TrainingError } from '../../lib/errors.js';
 import { functional as F, optim, type Tensor } from '../../lib/index.js';
@@ -35,7 +35,7 @@ function distance(a: ReturnType<typeof tinyNet>, b: ReturnType<typeof tinyNet>):
 
 describe('accumulation', () => {
   it('steps as one larger batch does', async () => {
-    // Without batch norm, whose statistics are those of the small batches.
+    // Without batch norm, whose statistics are computed per small batch.
     const net = () => {
       const model = tinyNet();
       model.eval();
@@ -120,7 +120,7 @@ describe('clipping', () => {
   it('refuses gradients that are not finite, and leaves the weights as they were', async () => {
     const { trainer, model } = training({
       clip: { norm: 1 },
-      // Finite, but its gradient is not: sqrt at 0.
+      // Finite with a gradient that is not finite: sqrt at 0.
       loss: (logits) => logits.mul(0).abs().sqrt().sum(),
     });
     const before = bitsOf(model);
@@ -188,7 +188,7 @@ describe('averaged weights', () => {
 });
 
 describe('early stopping', () => {
-  /** A training whose validation losses are given. */
+  /** A training with given validation losses. */
   async function epochsOf(losses: number[], earlyStopping: TrainerOptions['earlyStopping'], more = {}) {
     let pass = -1;
     const { trainer, epochs } = training({
@@ -227,7 +227,7 @@ describe('early stopping', () => {
   it('asks for more than minDelta', async () => {
     const { result } = await epochsOf([3, 2.95, 2.9, 2.5, 2.45], { patience: 2, minDelta: 0.2 });
     expect(result).toMatchObject({ earlyStopped: true, epochs: 3 });
-    // The best epoch is the best, however small the difference.
+    // The best epoch is the best one, however small the difference.
     expect(result.best).toMatchObject({ epoch: 3 });
   });
 
@@ -308,7 +308,7 @@ describe('float16', () => {
       const weights = () => String([...model.parameters()].map((p) => [...p.dataSync()]));
       const { scaler, ...rest } = trainer.stateDict();
       expect(scaler!.scale).toBe(65536);
-      // A scale that float16 cannot hold at all, until it has been halved often enough.
+      // A scale beyond the range of float16, until it has been halved often enough.
       trainer.loadStateDict({ ...rest, scaler: { ...scaler!, scale: 2 ** 30 } });
       const before = weights();
       const seen: boolean[] = [];

@@ -102,7 +102,7 @@ it.each<[string, () => unknown]>([
   const made = async () => call();
   await expect(made()).rejects.toThrow(ArgumentError);
   await expect(made()).rejects.toThrow(message);
-  // Nothing is left half-written.
+  // No incomplete file is left.
   expect(readdirSync(folder)).toEqual(['run']);
   expect(readdirSync(join(folder, 'run')).sort()).toEqual(['config.json', 'environment.json', 'run.lock']);
 });

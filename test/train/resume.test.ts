@@ -29,7 +29,7 @@ const filesIn = (folder: string) => ({
   state: join(folder, 'last.state'),
 });
 
-/** Trains until a step, saves, and continues in fresh objects that start from other weights. */
+/** Trains to a step, saves, and continues with new objects that start with other weights. */
 async function stopAndResume(folder: string, lastStep: number) {
   const controller = new AbortController();
   const first = training({ signal: controller.signal });
@@ -47,7 +47,7 @@ async function stopAndResume(folder: string, lastStep: number) {
 }
 
 describe('resuming', () => {
-  // 6 batches an epoch: 6 and 12 are ends of epochs, the others lie within one.
+  // 6 batches per epoch: 6 and 12 are ends of epochs, the others are within one.
   it.each([1, 5, 6, 12, 17])('after step %i ends with the same weights to the bit', async (step) => {
     const reference = training();
     const uninterrupted = await reference.trainer.fit();

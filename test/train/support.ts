@@ -1,4 +1,4 @@
-/** A problem small enough to be learnt by heart in milliseconds. */
+/** A problem that can be overfitted in milliseconds. */
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,14 +14,14 @@ import {
   RunDirectory,
 } from '../../lib/train/index.js';
 
-// Tensors this small gain nothing from threads, and waiting for each other costs them dearly on a busy machine.
+// Threads do not speed up such small tensors, and slow them down on a busy machine.
 setNumThreads(1);
 
 export const IMAGES = 48;
 export const CLASSES = 3;
 const PIXELS = 3 * 4 * 4;
 
-/** Numbers in [0, 1) that depend on the seed alone (mulberry32). */
+/** Numbers in [0, 1) that only depend on the seed (mulberry32). */
 export function generator(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
@@ -32,7 +32,7 @@ export function generator(seed: number): () => number {
   };
 }
 
-/** Random images with random labels, shuffled anew by (seed, epoch): nothing to learn but by heart. */
+/** Random images with random labels, shuffled by (seed, epoch), which can only be overfitted. */
 export class RandomImages implements BatchSource {
   readonly length: number;
   readonly seen: number[][] = [];
@@ -76,7 +76,7 @@ export class RandomImages implements BatchSource {
   }
 }
 
-/** A net with everything that has state: a dynamic layer, batch norm, dropout. */
+/** A network with all kinds of state: a dynamic layer, batch norm, dropout. */
 export function tinyNet(options: { dropout?: number | undefined; seed?: number | undefined } = {}) {
   manualSeed(options.seed ?? 1);
   return new nn.Sequential(
@@ -93,7 +93,7 @@ export function sgd(model: nn.Module, lr = 0.1) {
   return new optim.SGD(model.parameters(), { lr, momentum: 0.9 });
 }
 
-/** Every value of a model, for comparison to the bit. */
+/** Every value of a model, for bit-exact comparison. */
 export function bitsOf(model: nn.Module): Record<string, unknown[]> {
   return Object.fromEntries(
     Object.entries(model.stateDict()).map(([name, value]: [string, Tensor]) => [name, [...value.dataSync()]]),
@@ -132,7 +132,7 @@ export const config: RunConfig = {
   limitTest: null,
 };
 
-/** A run that has just been started, in a folder of its own unless a path is given. */
+/** A new run, in its own folder unless a path is given. */
 export async function newRun(path = join(temporaryFolder(), 'deep', 'run')) {
   const environment = describeEnvironment({ device: 'cpu', command: ['--model', 'alexnet-dy'] });
   return { path, run: await RunDirectory.create(path, { config, environment }), environment };

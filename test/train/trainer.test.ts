@@ -50,7 +50,7 @@ describe('Trainer', () => {
       [2, 3, 6],
     ]);
     expect(steps[0]).toMatchObject({ batches: 3, images: 16, lr: 0.1 });
-    // Equal batches: the epoch is the mean of its steps.
+    // Equal batches: the metrics of the epoch are the means of its steps.
     const mean = (key: 'loss' | 'accuracy') =>
       steps.slice(0, 3).reduce((sum, step) => sum + step[key] / 3, 0);
     expect(epochs[0]?.train.loss).toBeCloseTo(mean('loss'), 10);
@@ -185,7 +185,7 @@ describe('Trainer', () => {
     const live: number[] = [];
     trainer.on('epoch', () => void live.push(memory().numTensors));
     await trainer.fit();
-    // Fewer is fine: what the collector takes earlier than the trainer disposes it.
+    // Fewer are possible, as garbage collection may free tensors before the trainer disposes them.
     expect(Math.max(...live.slice(2))).toBeLessThanOrEqual(live[1]!);
   });
 

@@ -1,4 +1,4 @@
-// The public API as it is promised. Nothing here runs: the compiler checks it (`npm run check:types`).
+// The documented public API. Nothing here runs: the compiler checks it (`npm run check:types`).
 import {
   autograd,
   cat,

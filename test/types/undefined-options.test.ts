@@ -4,7 +4,7 @@ import { optionalTypes, refusals } from './undefined-options.js';
 
 it('options may be undefined under exactOptionalPropertyTypes', { timeout: limit(120_000) }, () => {
   const types = optionalTypes();
-  // Some of each kind: a type by name, a function, a constructor, a method, options among options.
+  // One of each kind: a named type, a function, a constructor, a method, nested options.
   const kinds = [
     'dyconv.nn.ConvLayerOptions',
     '(typeof dyconv.functional.maxPool2d extends',
@@ -18,7 +18,7 @@ it('options may be undefined under exactOptionalPropertyTypes', { timeout: limit
       kind,
     ).toBe(true);
   const found = refusals(['Control', ...types]);
-  // The control is a property without `| undefined`: what the compiler says of it shows that it would say it of others.
+  // The control is a property without `| undefined`, for which the compiler must report an error.
   expect(found[0]).toMatch(/^Control: .*'undefined' is not assignable to type 'number'/s);
   expect(found.slice(1)).toEqual([]);
 });

@@ -1,7 +1,7 @@
 /**
- * A program that a user with `exactOptionalPropertyTypes` might write: it gives `undefined` for everything that may be left
- * out, in every exported type and in every options argument of the package's functions, constructors and methods. What
- * there is comes from the compiled declarations, so that a new option is in it at once.
+ * A program for `exactOptionalPropertyTypes`: it passes `undefined` for everything optional, in every exported
+ * type and in every options argument of the package's functions, constructors and methods. The list comes from
+ * the compiled declarations, so new options are included.
  */
 import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
@@ -29,10 +29,10 @@ type Options<T> = Extract<T, object>;
 export interface Control { given?: number }
 `;
 
-/** A type of the package that has optional properties: how a consumer writes it. */
+/** A type of the package with optional properties, and the code that uses it. */
 type Name = string;
 
-/** Names every type of the package that callers may make with properties left out. */
+/** Lists every type of the package that callers may create without some properties. */
 export function optionalTypes(): Name[] {
   const program = ts.createProgram([INDEX], COMPILER_OPTIONS);
   const checker = program.getTypeChecker();
@@ -54,7 +54,7 @@ export function optionalTypes(): Name[] {
   };
   const addCalls = (signatures: readonly ts.Signature[], name: Name, isNew = false) => {
     const overloads = signatures.map((_, i) => `${isNew ? 'new ' : ''}(...args: infer A${i}): unknown`);
-    // Only this form takes abstract classes, and only the other one overloads.
+    // Only this form supports abstract classes, and only the other one overloads.
     const isSingle = isNew && signatures.length === 1;
     const pattern = isSingle ? 'abstract new (...args: infer A0) => unknown' : `{ ${overloads.join('; ')} }`;
     signatures.forEach((signature, i) => {
@@ -102,7 +102,7 @@ export function optionalTypes(): Name[] {
   return [...found];
 }
 
-/** Objects that a caller writes: no classes, arrays or functions, and none of the language's own types. */
+/** Objects that callers write: no classes, arrays or functions, and none of the types of the language. */
 function isPlainObject(checker: ts.TypeChecker, type: ts.Type): boolean {
   if (
     !(type.flags & (ts.TypeFlags.Object | ts.TypeFlags.Intersection)) ||
@@ -117,14 +117,14 @@ function isPlainObject(checker: ts.TypeChecker, type: ts.Type): boolean {
     .some((property) => property.declarations?.[0]?.getSourceFile().fileName.startsWith(`${root}dist/`));
 }
 
-/** Whether a type has parameters without a default, which a consumer would have to give. */
+/** Whether a type has parameters without a default, which a caller would have to specify. */
 function needsArguments({ declarations = [] }: ts.Symbol): boolean {
   return declarations.some((declaration) =>
     ((declaration as ts.InterfaceDeclaration).typeParameters ?? []).some((parameter) => !parameter.default),
   );
 }
 
-/** The names among `types` that refuse `undefined`, each with what the compiler says. */
+/** The names among `types` that reject `undefined`, each with the compiler's message. */
 export function refusals(types: readonly Name[]): string[] {
   const lines = types.map((name, i) => `export const f${i} = (x: WithUndefined<${name}>): ${name} => x;`);
   const source = HEAD + lines.join('\n');
