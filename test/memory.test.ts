@@ -134,7 +134,7 @@ describe('leakReport', () => {
     expect(leakReport().groups.some(({ stack }) => stack.includes('leak'))).toBe(false);
   });
 
-  it('says what was made before', () => {
+  it('reports tensors that were created earlier', () => {
     const early = zeros([10]);
     setMemoryOptions({ trackCreation: true });
     expect(leakReport().groups.find(({ stack }) => stack === '')?.numTensors).toBeGreaterThan(0);

@@ -120,7 +120,7 @@ describe('npz', () => {
     ]);
   });
 
-  it.each([false, true])('comes back as it was written (compress: %s)', async (compress) => {
+  it.each([false, true])('is read as it was written (compress: %s)', async (compress) => {
     const record = { a: randn([3, 4]).t(), 'b/c': tensor([1n, 2n]), large: randn([5_000_000]) };
     await saveNpz(file('x.npz'), record, { compress });
     const back = await loadNpz(file('x.npz'));

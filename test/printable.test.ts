@@ -27,7 +27,7 @@ describe('text of foreign origin', () => {
     expect(JSON.parse(printableJson(value))).toEqual(value);
   });
 
-  it('comes escaped out of tables and error messages', () => {
+  it('is escaped in tables and error messages', () => {
     const classes = ['\u001b[31mant', 'bee'];
     const table = report.formatConfusion([[1, 0], [0, 1]], classes); // biome-ignore format: a matrix
     expect(table).toContain('\\x1b[31mant');

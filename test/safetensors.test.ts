@@ -308,7 +308,7 @@ describe('mmap', () => {
     }
   });
 
-  it('takes no memory of its own, and leaves the file alone when written to', async () => {
+  it('allocates no memory, and does not change the file when written to', async () => {
     await saveSafetensors(path, { x: tensor(new Float32Array(2 ** 20)), empty: tensor([]) });
     const [before, bytes] = [memory().allocatedBytes, readFileSync(path)];
     const { x, empty } = await loadSafetensors(path, { mmap: true });

@@ -50,7 +50,7 @@ describe('files of torch.save', () => {
     expect(model.stateDict()['0.weight']!.arraySync()).toEqual(state['0.weight']!.arraySync());
   });
 
-  it('gives a checkpoint whole, and the weights in it', async () => {
+  it('returns a complete checkpoint, and the weights in it', async () => {
     const checkpoint = (await loadTorch(golden('checkpoint.pt'))) as Record<string, unknown>;
     expect(checkpoint).toMatchObject({
       epoch: 3,
@@ -66,14 +66,14 @@ describe('files of torch.save', () => {
     expectTensors(await loadTorchStateDict(golden('checkpoint.pt')), expected.state_dict);
   });
 
-  it('gives a whole module as what its class saved, without running anything', async () => {
+  it('returns a complete module as the saved state of its class, without running code', async () => {
     const module = (await loadTorch(golden('module.pt'))) as TorchObject;
     expect(module).toBeInstanceOf(TorchObject);
     expect(module.type).toBe('torch.nn.modules.container.Sequential');
     expect(module.state).toMatchObject({ training: true });
   });
 
-  it('says what is wrong with something else', async () => {
+  it('reports what is wrong with other files', async () => {
     writeFileSync(file, 'no archive');
     await expect(loadTorch(file)).rejects.toThrow(/file\.pt is not a file of PyTorch: it is no zip archive/);
     await expect(loadTorch(join(folder, 'none.pt'))).rejects.toThrow(/none\.pt: no such file/);

@@ -174,7 +174,7 @@ describe('what was meant', () => {
     ],
   ]);
 
-  it('is told in the same way by functions and their layers', () => {
+  it('is the same error for functions and their layers', () => {
     const make = [
       () => new nn.MaxPool2d(2, { strid: 1 } as never),
       () => new nn.CrossEntropyLoss({ weights: tensor([1]) } as never),

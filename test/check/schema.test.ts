@@ -89,7 +89,7 @@ describe('parseArgument', () => {
     expect(parse).toThrow(new ArgumentError(message));
   });
 
-  it('names the argument itself, and fields of their own where there is no name', () => {
+  it('names the argument, or only the field if the argument has no name', () => {
     expect(() => parseArgument(outer, null, 'it')).toThrow(
       'Expected an outer thing for it but received null',
     );

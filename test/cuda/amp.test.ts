@@ -64,7 +64,7 @@ it('raises the scale after enough good steps, and saves where it is', () => {
   expect(() => other.loadStateDict({ scale: -1, growthTracker: 0 })).toThrow(/GradScaler/);
 });
 
-it('tells one optimizer with infinite gradients to all at the update', () => {
+it('reduces the scale if one of several optimizers had infinite gradients', () => {
   const scaler = new amp.GradScaler(options);
   const good = parameterWith([8]);
   scaler.step(new optim.SGD([parameterWith([Number.NaN])], { lr: 1 }));
@@ -84,7 +84,7 @@ it('refuses to unscale or step twice, and to update before', () => {
   expect(() => scaler.step(optimizer)).toThrow(/once/);
 });
 
-it('says what it is', () => {
+it('has a description', () => {
   expect(inspect(new amp.GradScaler(options))).toBe(
     'GradScaler(device=cpu, initScale=8, growthFactor=2, backoffFactor=0.5, growthInterval=2, enabled=true)',
   );

@@ -66,7 +66,7 @@ describeOnCuda('devices', () => {
     expect(device.dataSync()).toEqual(host.dataSync());
   });
 
-  it('draws from a generator of its own, whose state can be put back', () => {
+  it('has its own random generator, whose state can be restored', () => {
     const state = getRngState({ device: 'cuda' });
     const first = randn([5], { device: 'cuda' }).arraySync();
     expect(randn([5], { device: 'cuda' }).arraySync()).not.toEqual(first);
@@ -91,7 +91,7 @@ describeOnCuda('devices', () => {
     cuda.emptyCache();
   });
 
-  it('tells that there is too little memory, and goes on', () => {
+  it('reports a lack of memory, and still works afterwards', () => {
     expect(() => empty([1 << 30, 1 << 10], { device: 'cuda' })).toThrow(NativeError);
     expect(() => empty([1 << 30, 1 << 10], { device: 'cuda' })).toThrow(/out of memory/);
     expect(ones([2], { device: 'cuda' }).sum().item()).toBe(2);

@@ -168,7 +168,7 @@ test('crops and flips follow (seed, epoch, index) and nothing else', async () =>
   expect(alone).toEqual(once.slice(17 * sample, 18 * sample));
 });
 
-test('random numbers are the same whatever the threads, with every step', async () => {
+test('random numbers do not depend on the number of threads, with every step', async () => {
   const shape = [3, 32, 32] as const;
   const images = pictures(shape, 20);
   const indices = Array.from({ length: 20 }, (_, i) => 19 - i);

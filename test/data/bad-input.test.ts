@@ -39,7 +39,7 @@ const warned = async () => {
 const load = (options = {}) => cifar10({ root, split: 'train', verify: false, ...options });
 const same = (images: Uint8Array) => Buffer.compare(images, expected) === 0;
 
-test('an archive cut anywhere is told, and the whole one works afterwards', async () => {
+test('a truncated archive is an error, and the complete one works afterwards', async () => {
   const bytes = await tarGz(members());
   const lengths = Array.from({ length: 12 }, (_, part) => Math.floor((bytes.length * part) / 12));
   // The last one lacks only a part of gzip's checksum.
@@ -54,7 +54,7 @@ test('an archive cut anywhere is told, and the whole one works afterwards', asyn
   expect(same((await load()).images)).toBe(true);
 });
 
-test('a wrong bit anywhere in the compressed data is told', async () => {
+test('a wrong bit anywhere in the compressed data is an error', async () => {
   const bytes = await tarGz(members());
   for (let part = 1; part < 12; part++) {
     const wrong = Buffer.from(bytes);
@@ -97,7 +97,7 @@ test('a header that claims a giant member, and a plain tar, are refused', async 
   await expect(load()).rejects.toThrow(/data_batch_1 claims 8589934591 bytes/);
 });
 
-test('images of another size are told, batches of different lengths are not wrong', async () => {
+test('images of another size are an error, batches of different lengths are not', async () => {
   const writer = new PickleWriter();
   const odd = writer
     .dict({
@@ -116,7 +116,7 @@ test('images of another size are told, batches of different lengths are not wron
   expect([...set.labels]).toEqual(uneven.flatMap(({ labels }) => [...labels]));
 });
 
-test('a cache that cannot take its place is told, and the data is there', async () => {
+test('a cache that cannot be moved to its place is a warning, and the data is loaded', async () => {
   await writeFile(archive, await tarGz(members()));
   await mkdir(join(root, CACHE, 'in the way'), { recursive: true });
   expect(same((await load()).images)).toBe(true);
@@ -155,7 +155,7 @@ test.skipIf(!mountable)('a full disk costs the cache and nothing else', async ()
   }
 });
 
-test('processes that build the cache at once all have the data, and leave one whole cache', async () => {
+test('processes that build the cache at the same time all load the data, and leave one complete cache', async () => {
   await writeFile(archive, await tarGz(members()));
   const dist = new URL('../../dist/data/cifar.js', import.meta.url).href;
   const program = `

@@ -65,7 +65,7 @@ test('is refused when a byte is wrong, wherever it is, or missing', async () => 
   expect(await readCache(key())).toBeUndefined();
 });
 
-test('a large cache is read in pieces, or stands on the pages of its file', async () => {
+test('a large cache is read in pieces, or mapped from its file', async () => {
   const images = Uint8Array.from({ length: 13 << 20 }, (_, i) => i * i);
   const large: CachedArrays = { ...arrays, shape: [1, 1024, 1024], images, labels: new Uint8Array(13) };
   await writeCache(key(), large);
@@ -96,7 +96,7 @@ test('what a killed process left is removed, what another may be writing is not'
   ]);
 });
 
-test('a cache that cannot be written is told, and costs nothing but speed', async () => {
+test('a cache that cannot be written is a warning, and the data is loaded without it', async () => {
   const warning = new Promise<NodeJS.ErrnoException>((resolve) => process.once('warning', resolve));
   await writeCache(key({ archive: join(root, 'gone', 'x') }), arrays);
   expect(await warning).toMatchObject({ code: 'DYCONV_CACHE', message: expect.stringContaining('ENOENT') });

@@ -102,7 +102,7 @@ test('says where it looked and how to get a missing archive', async () => {
   await expect(cifar10({ root, split: 'validation' as 'test' })).rejects.toThrow(ArgumentError);
 });
 
-test('a wrong checksum is told before anything is parsed', async () => {
+test('a wrong checksum is reported before anything is parsed', async () => {
   const file = await writeArchive(pythonMembers());
   const wrong = cifar10({ root, split: 'train' });
   await expect(wrong).rejects.toThrow(DatasetError);

@@ -167,7 +167,7 @@ test('tries again after a server error', async () => {
   await expectContent(file);
 });
 
-test('names the reason when nobody listens', async () => {
+test('names the reason if the connection is refused', async () => {
   const { port } = server.address() as AddressInfo;
   await new Promise((resolve) => server.close(resolve));
   const failed = download({ url: `http://127.0.0.1:${port}/x`, file: join(folder, 'x') });

@@ -106,7 +106,7 @@ describe('what there is in a folder', () => {
     expect(await warned('DYCONV_LEFT_OUT')).toEqual([]);
   });
 
-  it('and is not read is told by kind and number, or file by file', async () => {
+  it('that is skipped is reported by kind and number, or file by file', async () => {
     await put(
       'ant/1.png',
       'ant/2.bmp',

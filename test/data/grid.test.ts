@@ -28,7 +28,7 @@ async function pixels(png: Buffer) {
   return { ...info, at };
 }
 
-test('shows the images, and beside each what the transform makes of it', async () => {
+test('shows each image and its transformed versions in a row', async () => {
   const transform = transforms.compose([transforms.randomHorizontalFlip({ p: 1 }), transforms.normalize()]);
   const picture = await pixels(await grid(set, { transform, rows: 5, columns: 3, cell: 8 }));
   // Two images only; the image itself and three columns; gaps of 4 pixels.

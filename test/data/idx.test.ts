@@ -49,7 +49,7 @@ test('refuses another magic number, type or rank, and a wrong length', async () 
   await expect(readIdx(join(root, 'none'), 3)).rejects.toThrow(DatasetError);
 });
 
-test('tells how far it is, in bytes of the file', async () => {
+test('reports progress in bytes of the file', async () => {
   const file = join(root, 'file-idx.gz');
   const noise = Uint8Array.from({ length: 1 << 20 }, (_, i) => (i * 2654435761) >>> 11);
   const bytes = gzipSync(encodeIdx({ shape: [1, 1024, 1024], data: noise }));

@@ -111,7 +111,7 @@ test('a truncated JPEG is unreadable; several are counted, and skipped with a wa
   ).rejects.toThrow(/expected images but it holds none/);
 });
 
-test('missing and empty folders, and bad options, are told', async () => {
+test('missing and empty folders, and bad options, are errors', async () => {
   await expect(imageFolder({ root: join(root, 'none'), split: 'train' })).rejects.toThrow(DatasetError);
   await mkdir(join(root, 'train/a'), { recursive: true });
   await mkdir(join(root, 'train/b'));

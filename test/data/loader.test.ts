@@ -52,7 +52,7 @@ beforeAll(() => {
 });
 const leaked = () => memory().numTensors - before;
 
-test('delivers the set in its order, images beside their labels, the last batch smaller', async () => {
+test('delivers the set in its order, images with their labels, the last batch smaller', async () => {
   const source = loader(set, { batchSize: 10 });
   expect(source).toMatchObject({ length: 3, numImages: 23, batchSize: 10 });
   const seen = await readAll(source);
@@ -168,7 +168,7 @@ test('dtype and memory format are those asked for', async () => {
   }
 });
 
-test('batches are bit-equal whatever the threads and the prefetching', async () => {
+test('batches do not depend on the number of threads or on prefetching', async () => {
   const read = async (options: Partial<LoaderOptions>) => {
     const all: Buffer[] = [];
     const transform = transforms.train({ size: 16, resize: 18 });
@@ -267,7 +267,7 @@ test('leaving early and throwing release what was prepared', async () => {
   expect(source.epoch).toBe(2);
 });
 
-test('a failure inside is told when its batch is due, and the others are released', async () => {
+test('a failed batch is reported when it is requested, and the others are released', async () => {
   // Valid while the loader is created, which would reject it otherwise.
   const broken = { ...set };
   const source = loader(broken, { batchSize: 4, prefetch: 3 });

@@ -126,7 +126,7 @@ async function read(options: Partial<LoaderOptions>): Promise<{ images: Buffer; 
   return { images: Buffer.concat(images!), labels: Buffer.concat(labels!) };
 }
 
-test('mixed batches are bit-equal whatever the threads and the prefetching, and differ by seed', async () => {
+test('mixed batches do not depend on the number of threads or on prefetching, and differ by seed', async () => {
   const once = await read({ threads: 1, prefetch: 0 });
   const again = await read({ threads: 3, prefetch: 5 });
   expect(again.images.equals(once.images) && again.labels.equals(once.labels)).toBe(true);

@@ -127,7 +127,7 @@ describe('images got one by one', () => {
 });
 
 describe('getting samples', () => {
-  it('keeps to the number at once, goes on while a batch is in use, and stops when left', async () => {
+  it('limits concurrent requests, prefetches while a batch is in use, and stops when the iteration is left', async () => {
     let open = 0;
     let most = 0;
     const asked: number[] = [];

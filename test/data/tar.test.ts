@@ -18,7 +18,7 @@ vi.mock('node:fs/promises', async (original) => {
   return { ...actual, stat };
 });
 
-it('tells that an archive is cut, however late its size comes', async () => {
+it('reports a truncated archive, also if its size becomes visible late', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'dyconv-tar-'));
   try {
     const file = join(folder, 'cut.tar.gz');

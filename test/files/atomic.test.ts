@@ -43,7 +43,7 @@ const each = Object.keys(formats);
 describe.each(each)('%s', (name) => {
   const { save, load } = formats[name]!;
 
-  it('saved several times at once is one of them, whole, and nothing is left beside it', async () => {
+  it('saved several times at once has one complete content, and no temporary file remains', async () => {
     for (let round = 0; round < 5; round++) {
       await Promise.all([1, 2, 3, 4].map((value) => save(path, full([100_000 * value], value))));
       const x = await load(path);
@@ -134,7 +134,7 @@ describe('an atomic write', () => {
     expect(fs.readFileSync(path, 'utf8')).toBe('one');
   });
 
-  it('removes what nobody tells about after a day', async () => {
+  it('removes temporary files without an owner after a day', async () => {
     const [old, fresh] = ['.x.00000000-1-0.tmp', '.x.tag.tmp'];
     for (const name of [old, fresh]) fs.writeFileSync(join(folder, name), '');
     fs.utimesSync(join(folder, old), 0, 0);

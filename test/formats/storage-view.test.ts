@@ -34,7 +34,7 @@ it('has the elements of its layout: overlapping, expanded, permuted, empty', () 
   expect(memory().numTensors).toBe(before);
 });
 
-it('stands on the storage, with the strides that were given', () => {
+it('shares the storage, with the given strides', () => {
   const storage = arange(24);
   const view = viewStorage(storage, { shape: [2, 3, 4], strides: [12, 1, 3], offset: 0 });
   expect(view.strides).toEqual([12, 1, 3]);

@@ -139,7 +139,7 @@ describe('a file of torch.save', () => {
     );
   });
 
-  it('with a whole module gives its state dict', async () => {
+  it('with a complete module returns its state dict', async () => {
     const [module, state] = [
       await loadTorchStateDict(old('module.pt')),
       await loadTorchStateDict(old('state_dict.pth')),

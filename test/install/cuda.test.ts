@@ -49,7 +49,7 @@ describe('cudaRequest', () => {
 });
 
 describe('cudaToolkit', () => {
-  it('takes the runtime beside libtorch and the nvcc that CUDA_HOME names', () => {
+  it('uses the runtime next to libtorch and the nvcc of CUDA_HOME', () => {
     const libtorch = files(folder(), 'lib/libcudart.so.13', ...HEADERS.map((header) => `cuda/${header}`));
     const home = files(folder(), 'bin/nvcc', ...HEADERS);
     const found = cudaToolkit(libtorch, { CUDA_HOME: home }, nvccOf('13.0'));
@@ -62,7 +62,7 @@ describe('cudaToolkit', () => {
     });
   });
 
-  it("finds NVIDIA's wheels beside a libtorch that pip installed", () => {
+  it("finds NVIDIA's wheels next to a libtorch that pip installed", () => {
     const site = files(
       folder(),
       'torch/lib/libtorch_cuda.so',
@@ -84,7 +84,7 @@ describe('cudaToolkit', () => {
     expect(found.nvcc).toBe(join(site, 'torch', '..', 'nvidia', 'cu13', 'bin', 'nvcc'));
   });
 
-  it('takes no nvcc of another CUDA, and says what that costs', () => {
+  it('ignores an nvcc of another CUDA version, and reports the consequence', () => {
     const libtorch = files(folder(), 'lib/libcudart.so.13', ...HEADERS.map((header) => `cuda/${header}`));
     const home = files(folder(), 'bin/nvcc');
     const found = cudaToolkit(libtorch, { PATH: join(home, 'bin') }, nvccOf('12.6'));
@@ -112,7 +112,7 @@ describe('cudaToolkit', () => {
     });
   });
 
-  it('says what is missing where nothing is there', () => {
+  it('reports what is missing', () => {
     const found = cudaToolkit(files(folder(), 'lib/libtorch_cuda.so'), {}, () => undefined);
     expect(found).toMatchObject({ cudart: undefined, nvcc: undefined });
     expect(found.problems.join('\n')).toMatch(/nvcc is not found[\s\S]*libcudart is missing/);
@@ -209,7 +209,7 @@ describe('ensureCudaLibtorch', () => {
     );
   });
 
-  it('fetches nothing when it is told to be offline', async () => {
+  it('downloads nothing if DYCONV_OFFLINE is set', async () => {
     const options = pinned();
     const offline = { ...options, env: { ...options.env, DYCONV_OFFLINE: '1' } };
     await expect(ensureCudaLibtorch('cu130', offline)).rejects.toThrow(/DYCONV_OFFLINE is set/);
@@ -249,7 +249,7 @@ describe('ensureCudaLibtorch', () => {
     }
   });
 
-  it('ships a lock of whole checksums', () => {
+  it('contains a lock file with complete checksums', () => {
     for (const { wheels, libraries } of Object.values(readCudaLock())) {
       expect(libraries).toContain('libtorch_cuda.so');
       for (const { sha256, requirement } of wheels) {
@@ -285,7 +285,7 @@ describe('a CUDA version that is not pinned', () => {
     return { get, options, requests, reporter };
   }
 
-  it('comes as the official archive, whose checksum is told, once', async () => {
+  it('is downloaded as the official archive, and its checksum is printed once', async () => {
     const content = archive();
     const { get, options, requests, reporter } = await mirror(content);
     expect(findCudaLibtorch('cu128', options)).toBeUndefined();
@@ -328,7 +328,7 @@ describe('a CUDA version that is not pinned', () => {
     expect(requests).toEqual([]);
   });
 
-  it('that nobody publishes, a wrong file, and no network are told apart', async () => {
+  it('that does not exist, a wrong file, and a missing network are different errors', async () => {
     const nowhere = await mirror(archive(), 'nothing');
     await expect(nowhere.get()).rejects.toThrow(
       /No libtorch for cu128 is published:\n.*2\.14\.1%2Bcu128.*status 404\n.*2\.13\.0%2Bcu128.*\n.*LIBTORCH/,

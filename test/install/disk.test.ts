@@ -100,7 +100,7 @@ describe.skipIf(!canMount)(`a disk that gets full${noMount}`, () => {
 const devFull = existsSync('/dev/full');
 const noDevFull = devFull ? '' : ' (skipped: this system has no /dev/full)';
 
-it.skipIf(!devFull)(`a device that takes nothing is told as a full disk${noDevFull}`, async () => {
+it.skipIf(!devFull)(`a device without space is reported as a full disk${noDevFull}`, async () => {
   const wheel = goodWheel();
   const { base } = await serve(sendFile(wheel));
   const { options, cacheDir, dir } = isolated(wheel, base);

@@ -275,7 +275,7 @@ describe('CUDA', () => {
     expect(findings.at(-1)).toMatchObject({ name: 'CUDA runtime', status: 'info', detail: idle.cudaProblem });
   });
 
-  it('tells the driver, the toolkit and the devices', () => {
+  it('reports the driver, the toolkit and the devices', () => {
     const found = installed('13.0');
     const findings = cudaFindings({ ...found, facts });
     expect(findings.map(({ detail }) => detail)).toEqual([
@@ -310,7 +310,7 @@ describe('CUDA', () => {
     expect(warning?.fix).toBeDefined();
   });
 
-  it('says what an nvcc of another CUDA costs', () => {
+  it('reports the consequence of an nvcc of another CUDA version', () => {
     const found = installed('12.6');
     const [, toolkit] = cudaFindings({ ...found, facts });
     // The variable that selected this libtorch is included: without it, the next build would be one for CPUs.

@@ -167,7 +167,7 @@ describe('nothing to be had', () => {
     expectNothingFinished(cacheDir);
   });
 
-  it('says that nobody answers, and that there is no Python', async () => {
+  it('reports that the connection is refused, and that Python is missing', async () => {
     const { options } = isolated(goodWheel(), 'http://127.0.0.1:9', {
       env: { PATH: temporaryFolder() },
       sources: [downloadSource, pipSource],
@@ -196,7 +196,7 @@ describe('LIBTORCH', () => {
     expect(await user(dir)).toEqual({ dir, version, flavour: 'cpu', source: 'LIBTORCH' });
   });
 
-  it('tells a CUDA build', async () => {
+  it('recognises a CUDA build', async () => {
     const dir = writeTree(temporaryFolder(), {
       ...files,
       'lib/libtorch_cuda.so': 'x',
@@ -228,7 +228,7 @@ describe('LIBTORCH', () => {
 });
 
 describe('the cache', () => {
-  it('does not take a damaged folder of its own for finished, and replaces it', async () => {
+  it('replaces a damaged folder of a previous installation', async () => {
     const wheel = goodWheel();
     const { base } = await serve(sendFile(wheel));
     const { options, cacheDir, dir } = isolated(wheel, base);
@@ -313,7 +313,7 @@ describe('the lock file', () => {
     }
   });
 
-  it('tells what has been tried', () => {
+  it('lists the attempts', () => {
     const { artifacts } = readLock();
     const tried = Object.keys(artifacts).filter((name) => artifacts[name]!.tried);
     expect(tried).toEqual(['linux-x64-cpu']);

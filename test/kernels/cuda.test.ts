@@ -76,7 +76,7 @@ describe('CUDA kernels, run on the host in several orders of threads', () => {
     expect(failures(kernel)).toEqual([]);
   });
 
-  it('the emulation tells right kernels and launches from wrong ones', () => {
+  it('the emulation detects wrong kernels and launches', () => {
     expect(findings.filter((one) => one.kernel === 'emulation')).toHaveLength(12);
     expect(failures('emulation')).toEqual([]);
   });

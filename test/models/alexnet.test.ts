@@ -46,7 +46,7 @@ function expectClose(received: Tensor, wanted: number[][], tolerance: number): v
   expect(difference).toBeLessThanOrEqual(tolerance * scale);
 }
 
-describe.each(['alexnet', 'alexnet-dy'])('%s beside PyTorch', (name) => {
+describe.each(['alexnet', 'alexnet-dy'])('%s compared with PyTorch', (name) => {
   const wanted = expected[name]!;
   const build = () => {
     const model = models.create(name, { dropout: 0 });

@@ -15,7 +15,7 @@ describe('workers', () => {
     parentPort.postMessage([(await y.data())[0], leaf.grad.arraySync()]);
   `;
 
-  it('compute beside each other, round after round', async () => {
+  it('compute at the same time, round after round', async () => {
     for (let round = 0; round < 3; round++) {
       const workers = [1, 2, 3, 4].map((n) => startWorker(compute, n));
       const results = await Promise.all(

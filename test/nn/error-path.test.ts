@@ -73,7 +73,7 @@ describe('errors of a network', () => {
     expect(other.message).toMatch(/^0 \(Embedding\): /);
   });
 
-  it('come from async forwards too', async () => {
+  it('are added in async forward methods too', async () => {
     class Slow extends nn.Module<[Tensor], Promise<Tensor>> {
       conv = new nn.Conv2d(3, 4, 3);
       async forward(x: Tensor): Promise<Tensor> {

@@ -55,7 +55,7 @@ describe('UsageMeter', () => {
     expect(meterOf([[0, 1, 0]]).read().dead).toEqual([0, 2]);
   });
 
-  it('goes on after it was read, and starts anew after reset', () => {
+  it('continues after it was read, and restarts after reset', () => {
     const meter = meterOf([[1, 0]]);
     meter.read();
     meter.add(tensor([[0, 1]]));

@@ -98,7 +98,7 @@ describe('collapse', () => {
     expect(error).toBeLessThan(1e-5);
   });
 
-  it('tells the error where they differ', () => {
+  it('reports the error if they differ', () => {
     manualSeed(4);
     const layer = new nn.DynamicConv2d(4, 6, 3, { numExperts: 3, temperature: 0.05 });
     const x = randn([8, 4, 5, 5]);

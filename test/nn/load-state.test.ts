@@ -135,7 +135,7 @@ describe('a state that does not quite fit', () => {
     expect(loaded(make(), state).stateDict()['1.num_batches_tracked']!.item()).toBe(9);
   });
 
-  it('is told of a prefix that is too much or lacking', () => {
+  it('names a superfluous or missing prefix', () => {
     const state = renamed(make(), (key) => `module.${key}`);
     const hint =
       /begin with 'module\.', which torch\.nn\.DataParallel adds; without it they fit: (Object\.fromEntries\(.*\))$/;
@@ -155,7 +155,7 @@ describe('a state that does not quite fit', () => {
     expect(() => make().loadStateDict({ other: zeros([1]) })).toThrow(/unexpected other$/);
   });
 
-  it('is told of every shape, and leaves the module alone', () => {
+  it('lists every wrong shape, and does not change the module', () => {
     const model = make();
     const before = numbers(model);
     const state = { ...renamed(make(), (key) => key), '0.weight': zeros([2, 1]), '1.bias': zeros([3]) };

@@ -41,7 +41,7 @@ describe.each(Object.entries(weighted))('the weight of %s', (_, [make, target]) 
   });
 });
 
-it('posWeight moves and is saved beside weight', () => {
+it('posWeight is moved and saved like weight', () => {
   const loss = new nn.BCEWithLogitsLoss({ posWeight: tensor([3, 3, 3]) }).to({ dtype: 'float64' });
   expect(Object.keys(loss.stateDict())).toEqual(['pos_weight']);
   const input = randn([3, 3], { dtype: 'float64' });

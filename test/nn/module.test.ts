@@ -269,7 +269,7 @@ describe('the state', () => {
 });
 
 describe('to', () => {
-  it('keeps identity, integers and gradients, so that an optimizer goes on', () => {
+  it('keeps identity, integers and gradients, so that an optimizer continues', () => {
     const block = new Block();
     const weight = block.fullyConnected.weight;
     const optimizer = new optim.SGD(block.parameters(), { lr: 1 });

@@ -121,7 +121,7 @@ describe('batchNorm in float32 is that in float64, while training', () => {
 });
 
 describe('batchNorm', () => {
-  it('tells a NaN from no other channel', () => {
+  it('keeps a NaN within its channel', () => {
     const input = randn([2, 3, 5, 5]);
     input.select(1, 1).fill_(NaN);
     const y = F.batchNorm(input, { training: true });

@@ -206,7 +206,7 @@ describe.skipIf(!emulated)(
       },
     );
 
-    it('lets go of the K x O outputs after the backward, whoever still holds the graph', () => {
+    it('frees the K x O outputs after the backward pass, even if the graph is still referenced', () => {
       const leaf = (...shape: number[]) => randn(shape).requiresGrad_();
       const attention = ones([4, 4]).div(4).requiresGrad_();
       const options = { padding: 1, algorithm: 'mix-cuda' } as const;

@@ -274,7 +274,7 @@ describe('what used to be wrong', () => {
   });
 });
 
-describe('small things', () => {
+describe('other details', () => {
   it('logspace has any base', () => {
     expect(logspace(0, 3, 4, { base: 2 }).arraySync()).toEqual([1, 2, 4, 8]);
     expect(logspace(0, 2, 3).arraySync()).toEqual([1, 10, 100]);

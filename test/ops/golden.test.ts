@@ -254,7 +254,7 @@ describe('the native tables', () => {
     expect(wanted.filter((name) => !reached.has(name) && !named.includes(name))).toEqual([]);
   });
 
-  it('have a gradient in some golden, where floating-point numbers come out of an operation', () => {
+  it('have a golden gradient if their results are floating-point numbers', () => {
     const floating = cases.filter((spec) =>
       spec.outputs.some((output) => 'dtype' in output && output.dtype.startsWith('float')),
     );

@@ -46,7 +46,7 @@ describe.each(narrower)('DYCONV_CPU_CAPABILITY=%s', (capability) => {
   }, 180_000);
 });
 
-it('a capability that is not there is told, and the widest taken', async () => {
+it('an unsupported capability is a warning, and the widest supported one is used', async () => {
   const { stdout, stderr } = await runProcess(
     'console.log(dyconv.functional.dropout(dyconv.ones([4]), { p: 0.5 }).shape)',
     { DYCONV_CPU_CAPABILITY: 'avx9' },

@@ -75,7 +75,7 @@ describe.each(
     params.forEach((p, j) => void close(flat(p), wanted[j]!));
   });
 
-  it('goes on exactly from a state saved after any step', () => {
+  it('continues exactly from a state saved after any step', () => {
     for (let saved = 0; saved < PRESENT.length; saved++) {
       let params = start();
       let optimizer = optimizerOver(params, name, options);
@@ -133,7 +133,7 @@ describe.each(schedulerCases)('schedulers %s', (_, { rates, schedulers: chosen, 
     });
   });
 
-  it('go on exactly from states saved at any epoch, with and without that of the optimizer', () => {
+  it('continue exactly from states saved at any epoch, with and without that of the optimizer', () => {
     const whole = twoGroups(rates);
     const schedulers = chosen.map((one) => schedulerOver(whole, one));
     for (let epoch = 0; epoch < 10; epoch++) {

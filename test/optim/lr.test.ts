@@ -87,7 +87,7 @@ describe('the momentum against the rate', () => {
     }
   });
 
-  it('is left alone where it is asked to be, and goes on within other schedules', () => {
+  it('keeps the rate if requested, and works within other schedules', () => {
     const still = new optim.SGD(parameter(), { momentum: 0.5 });
     const scheduler = new lr.OneCycleLR(still, { maxLr: 1, totalSteps: 12, cycleMomentum: false });
     scheduler.step();
@@ -225,7 +225,7 @@ it('anneals every group from its own rate down to etaMin', () => {
   for (const rate of scheduler.getLastLr()) expect(rate).toBeCloseTo(0.01, 12);
 });
 
-it('says what it is', () => {
+it('has a description', () => {
   const optimizer = sgd();
   expect(String(new lr.StepLR(optimizer, { stepSize: 3 }))).toBe(
     'StepLR(stepSize=3, gamma=0.1, lastEpoch=0, lr=[0.4])',
@@ -290,7 +290,7 @@ describe('a state of a scheduler', () => {
     expect(scheduler.getLastLr()).toEqual([0.25]);
   });
 
-  it('is refused as a whole where it does not fit', () => {
+  it('is rejected without changes if it does not fit', () => {
     const optimizer = sgd();
     const scheduler = makers.SequentialLR!(optimizer);
     const state = scheduler.stateDict();
@@ -307,7 +307,7 @@ describe('a state of a scheduler', () => {
   });
 });
 
-it('is undone by a function that throws, and goes on after it', () => {
+it('is undone if a function throws, and continues afterwards', () => {
   const optimizer = sgd();
   let broken = true;
   const lrLambda = (epoch: number) => {

@@ -51,7 +51,7 @@ describe.each(Object.keys(makers))('%s', (name) => {
     expectClose(flat(params[1]), expected[name]!.q);
   });
 
-  it('goes on exactly from a saved state', () => {
+  it('continues exactly from a saved state', () => {
     const whole = start();
     const first = makers[name]!(whole);
     for (let i = 0; i < 2; i++) step(whole, first);
@@ -202,7 +202,7 @@ describe('Optimizer', () => {
     expect(() => optimizer.step(1 as never)).toThrow('an object for options');
   });
 
-  it('says what it is', () => {
+  it('has a description', () => {
     const groups = [{ params: [zeros([2, 3]), zeros([1])] }, { params: [zeros([4])], lr: 1e-3 }];
     const optimizer = new optim.SGD(groups, { lr: 0.1, momentum: 0.9 });
     const text = `SGD (

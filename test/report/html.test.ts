@@ -30,7 +30,7 @@ describe('html', () => {
     expect(String(html`${'a\u0000b\u001b\ufffec\n\t\u00e9\u{1f600}'}`)).toBe('abc\n\t\u00e9\u{1f600}');
   });
 
-  it('takes text of the package itself where that is said', () => {
+  it('accepts trusted text if it is marked as such', () => {
     expect(String(html`<style>${new Markup('a>b{}')}</style>`)).toBe('<style>a>b{}</style>');
   });
 

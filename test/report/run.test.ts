@@ -52,7 +52,7 @@ describe('loadRun', () => {
     }
   });
 
-  it('says what a folder lacks that is no run', async () => {
+  it('names what is missing in a folder that is not a run', async () => {
     const folder = temporaryFolder();
     await expect(loadRun(folder)).rejects.toThrow(ArgumentError);
     await expect(loadRun(folder)).rejects.toThrow(
@@ -149,7 +149,7 @@ describe('groupRuns', () => {
     ]);
   });
 
-  it('tells two configurations of one model apart, even with one name', () => {
+  it('distinguishes two configurations of one model, even with the same name', () => {
     const runs = [0.1, 0.2, 0.3].map((lr, i) => madeUpRun({ name: i < 2 ? 'a' : 'b', config: { lr } }));
     const labels = groupRuns(runs).map(({ label }) => label);
     expect(labels).toEqual(['alexnet-dy (a)', 'alexnet-dy (a) #2', 'alexnet-dy (b)']);

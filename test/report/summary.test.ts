@@ -64,7 +64,7 @@ describe('summary', () => {
     expect(result).toMatchObject({ total: 16, flops: 2 * 2 * 16 });
   });
 
-  it('tells frozen parameters apart', () => {
+  it('counts frozen parameters separately', () => {
     const model = new Linear(2, 3);
     model.weight.requiresGrad = false;
     expect(summary(model, [1, 2])).toMatchObject({ trainable: 3, nonTrainable: 6, total: 9 });

@@ -134,7 +134,7 @@ describe('a training', () => {
     expect(scores(out)).toEqual(scores(run));
   });
 
-  it('ends at once at a second Ctrl-C, and goes on from the last epoch', {
+  it('ends immediately at a second Ctrl-C, and resumes from the last epoch', {
     timeout: limit(120_000),
   }, async () => {
     const out = join(folder, 'twice');
@@ -160,7 +160,7 @@ describe('a training', () => {
     expect(actual['classifier.6.bias']!.arraySync()).toEqual(expected['classifier.6.bias']!.arraySync());
   });
 
-  it('takes every refinement, tells in JSON, keeps checkpoints and starts from given weights', {
+  it('accepts every option, reports in JSON, keeps checkpoints and starts from given weights', {
     timeout: limit(120_000),
   }, () => {
     const out = join(folder, 'refined');
@@ -285,7 +285,7 @@ describe('a training', () => {
     expect(stderr).toMatch(/^error: .*text.png: cannot be read as a picture/);
   });
 
-  it('goes on after a picture that cannot be read, and says so in the end', () => {
+  it('continues after an unreadable image, and reports it at the end', () => {
     const [photo, missing, text] = ['photo.png', 'missing.png', 'text.png'].map((name) => join(folder, name));
     const { status, stdout, stderr } = command(
       'predict',

@@ -205,7 +205,7 @@ describe('a resumed run', () => {
     return resumedConfig(configFor(...started), options, given);
   };
 
-  it('goes on as it was started', () => {
+  it('continues as it was started', () => {
     const started = [
       '--lr',
       '0.3',
@@ -254,7 +254,7 @@ describe('augmentation', () => {
     return { lines: data.transforms.format(transform).split('\n'), transform, ...rest };
   };
 
-  it("is the article's where nothing is said", () => {
+  it("is the article's by default", () => {
     expect(of()).toMatchObject({
       transform: { kind: 'train', resize: 130, size: 128, scale: [0.08, 1], flip: 0.5, mean: [0.5] },
       mix: undefined,
@@ -306,7 +306,7 @@ describe('--recipe small', () => {
     return applied;
   };
 
-  it('stands in for the defaults', () => {
+  it('replaces the defaults', () => {
     expect(of()).toMatchObject({ epochs: 20, batchSize: 32, lr: 0.01, momentum: 0.9, warmupEpochs: 1 });
     expect(of()).toMatchObject({ schedule: 'cosine', crop: 'padded', weightDecay: 1e-5, seed: 42 });
     expect(parsed([]).options).toMatchObject({ epochs: 100, batchSize: 512 });

@@ -75,7 +75,7 @@ it('is not evaluated where images were added or removed since', async () => {
   );
 });
 
-it('is evaluated as a whole where the run was trained on another', async () => {
+it('is evaluated completely if the run was trained on another folder', async () => {
   const [set, told] = await quietly(() => loadTestSet({ ...config, dataDir: 'elsewhere' }, { root }));
   expect(set.length).toBe(20);
   expect(told).toBe('');

@@ -106,7 +106,7 @@ describe('Batcher', () => {
     expect(ids()).toEqual([[0], [1, 3], [2]]);
   });
 
-  it('counts rows, keeps the order, and gives a request with too many rows a batch of its own', () => {
+  it('counts rows, keeps the order, and gives a request with too many rows a separate batch', () => {
     const { add, ids, batcher } = batcherOf({ maxBatch: 4 });
     batcher.pause();
     for (const rows of [2, 3, 9, 1, 2]) add({ rows });

@@ -52,7 +52,7 @@ describe('timeoutMs and signal', () => {
     expect(memory().numTensors).toBe(before);
   });
 
-  it('cancel a batch that nobody waits for', async () => {
+  it('cancel a batch without pending requests', async () => {
     const program = new EagerProgram(sumTimes(1), 20);
     await using pool = await serve.createPool({ program });
     using x = row();

@@ -172,7 +172,7 @@ describe('Pool.run', () => {
     expect(pool.metrics()).toMatchObject({ accepted: 4, answered: 2, failed: 2, queued: 0, running: 0 });
   });
 
-  it('puts results into the tidy block of the caller, whoever else shares the batch', async () => {
+  it('adds results to the tidy block of the caller, whichever requests share the batch', async () => {
     await using pool = await serve.createPool({ run: (x: Tensor) => x.mul(2) });
     using x = row();
     const before = memory().numTensors;

@@ -116,7 +116,7 @@ describe('fromTypedArray', () => {
 });
 
 describe('dataSync({ copy: false })', () => {
-  it('stands on the memory of the tensor, which lives on in it', () => {
+  it('shares the memory of the tensor, and keeps it alive', () => {
     const x = tensor([1, 2, 3]);
     const array = x.dataSync({ copy: false });
     x.add_(1);

@@ -29,7 +29,7 @@ it.each(cases)('%s', (_, call, values) => {
   expectValues(call(), values);
 });
 
-describe('comparison as a whole', () => {
+describe('comparison of all elements', () => {
   it('equal takes shape and every element', () => {
     expect(matrix.equal(matrix.clone())).toBe(true);
     expect(matrix.equal(matrix.reshape([3, 2]))).toBe(false);

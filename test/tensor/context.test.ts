@@ -96,7 +96,7 @@ describe('tidy', () => {
     expect(inner!.isDisposed).toBe(true);
   });
 
-  it('disposes when the function throws, and goes on after it', () => {
+  it('disposes if the function throws, and works afterwards', () => {
     const before = count();
     expect(() =>
       tidy(() => {
@@ -112,7 +112,7 @@ describe('tidy', () => {
     expect(after.isDisposed).toBe(false);
   });
 
-  it('does not mind tensors disposed in it, also with using', () => {
+  it('allows tensors to be disposed in it, also with using', () => {
     const before = count();
     tidy(() => {
       using a = zeros([1]);
@@ -121,7 +121,7 @@ describe('tidy', () => {
     expect(count()).toBe(before);
   });
 
-  it('lets go of kept tensors and of those made in untidy', () => {
+  it('releases kept tensors and those created in untidy', () => {
     const [kept, apart] = tidy(() => {
       const pair: Tensor[] = [keep(zeros([1])), untidy(() => zeros([1]))];
       return [() => pair[0]!, () => pair[1]!] as const;
@@ -276,7 +276,7 @@ describe('modes', () => {
     expect(records()).toBe(true);
   });
 
-  it('ends with its block for what was started in it and comes later, whatever else is open', async () => {
+  it('ends with its block for callbacks that run later, whichever blocks are open then', async () => {
     const late = (): Promise<boolean> => {
       let seen: Promise<boolean> | undefined;
       noGrad(() => {

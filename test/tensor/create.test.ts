@@ -188,7 +188,7 @@ describe('dtypes', () => {
     expect(tensor(true).item()).toBe(1);
   });
 
-  it('makes bools 0 and 1 whatever came', () => {
+  it('converts any values to the bools 0 and 1', () => {
     expect(tensor(Uint8Array.of(0, 7, 255), { dtype: 'bool' }).dataSync()).toEqual(Uint8Array.of(0, 1, 1));
   });
 

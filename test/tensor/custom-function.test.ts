@@ -213,7 +213,7 @@ describe('defineFunction', () => {
     expect(x.grad!.item()).toBe(12);
   });
 
-  it('says what is wrong with what a half returns', () => {
+  it('reports wrong results of forward and backward', () => {
     const bad = (backward: () => unknown, forward: (x: Tensor) => unknown = (x) => x.mul(2)) => {
       const f = autograd.defineFunction({
         name: 'Bad',
@@ -262,7 +262,7 @@ describe('defineFunction', () => {
     expect(x.grad!.item()).toBe(24);
   });
 
-  it('may run a pass of its own in backward', () => {
+  it('may run another backward pass in backward', () => {
     const outer = autograd.defineFunction({
       forward(ctx, x: Tensor) {
         ctx.saveForBackward(x);

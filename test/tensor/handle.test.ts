@@ -53,7 +53,7 @@ describe('a handle', () => {
     ]);
   });
 
-  it('copies what stands on a typed array, whose buffer ends with its thread', () => {
+  it('copies a tensor that shares a typed array, whose buffer is freed with its thread', () => {
     const array = new Float32Array([1]);
     const y = Tensor.fromHandle(fromTypedArray(array).share());
     array[0] = 2;
@@ -85,7 +85,7 @@ describe('a handle', () => {
 });
 
 describe('between threads', () => {
-  it('a tensor goes to a worker and its result comes back, without a copy', async () => {
+  it('a tensor is sent to a worker and its result is sent back, without a copy', async () => {
     const x = zeros([1000]);
     const worker = startWorker(
       `const x = dyconv.Tensor.fromHandle(workerData);

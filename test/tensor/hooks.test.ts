@@ -142,7 +142,7 @@ describe('registerHook', () => {
     expect(y.isDisposed).toBe(true);
   });
 
-  it('may run a pass of its own', () => {
+  it('may run another backward pass', () => {
     const [x, z] = [leaf(1), leaf(3)];
     x.registerHook(() => enableGrad(() => z.square().backward()));
     x.mul(2).backward();
@@ -205,7 +205,7 @@ describe('detectAnomaly', () => {
     expect(message(run)).toBe('no error');
   });
 
-  it('tells of other failures too, and not twice', () => {
+  it('reports other failures too, and only once', () => {
     const run = () => {
       const y = leaf(1, 2).exp();
       const loss = y.sum();

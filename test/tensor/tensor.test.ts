@@ -272,7 +272,7 @@ describe('copies and graphs', () => {
 });
 
 describe('the end', () => {
-  it('comes with dispose(), once or more often', () => {
+  it('is done by dispose(), which may be called repeatedly', () => {
     const x = tensor([1]);
     const view = x.reshape([1, 1]);
     x.dispose();
@@ -282,7 +282,7 @@ describe('the end', () => {
     expect(String(x)).toBe('tensor(disposed)');
   });
 
-  it('comes at the end of a using block', () => {
+  it('is done at the end of a using block', () => {
     const before = memory();
     let outer: Tensor;
     {

@@ -36,7 +36,7 @@ describe('what tidy is given back', () => {
     expect([...result.module.parameters()].map((parameter) => parameter.isDisposed)).toEqual([false, false]);
   });
 
-  it('closes whatever it is given back: getters, traps, chains, sparse and huge arrays', () => {
+  it('ends with any result: getters, traps, chains, sparse and huge arrays', () => {
     const before = count();
     const returned: (() => unknown)[] = [
       () => ({

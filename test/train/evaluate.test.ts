@@ -51,7 +51,7 @@ const lossOf = ({ logits, label }: (typeof rows)[number]) =>
   Math.log(logits.reduce((sum, logit) => sum + Math.exp(logit), 0)) - logits[label]!;
 
 describe('evaluate', () => {
-  it('averages over images, whatever the batches', async () => {
+  it('averages over images, independently of the batches', async () => {
     const expected = rows.reduce((sum, row) => sum + lossOf(row) / rows.length, 0);
     for (const batchSize of [1, 2, 3]) {
       const result = await evaluate(new Echo(), new Rows(rows, batchSize));

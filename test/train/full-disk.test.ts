@@ -51,7 +51,7 @@ describe.skipIf(!canMount)(`a disk that gets full${noMount}`, () => {
     expect(other.epoch).toBe(1);
   });
 
-  it('a metrics line that no longer fits is told, and what was written stays readable', async () => {
+  it('a metrics line without space is an error, and the existing lines remain readable', async () => {
     const disk = smallDisk(32);
     const { run } = await trained(join(disk, 'run'));
     const line = { type: 'step' as const, epoch: 1, step: 1, loss: 1, accuracy: 0, lr: 0.1 };
@@ -78,14 +78,14 @@ describe.skipIf(!canMount)(`a disk that gets full${noMount}`, () => {
 });
 
 describe.skipIf(!canMount)(`a folder that is read-only${noMount}`, () => {
-  it('is told when a run is to be started in it', async () => {
+  it('is an error when a run is started in it', async () => {
     const folder = makeReadOnly(temporaryFolder());
     await expect(trained(join(folder, 'run'))).rejects.toThrow(
       /Cannot use .*run as a run directory: the file system is read-only/,
     );
   });
 
-  it('is told at a checkpoint, which leaves the model and the folder as they were', async () => {
+  it('is an error at a checkpoint, which does not change the model or the folder', async () => {
     const parent = temporaryFolder();
     const { run, model, trainer } = await trained(join(parent, 'run'));
     trainer.on('epoch', async ({ epoch }) => {
@@ -101,7 +101,7 @@ describe.skipIf(!canMount)(`a folder that is read-only${noMount}`, () => {
 
 describe('a folder of another user', () => {
   const isRoot = process.getuid?.() === 0;
-  it.skipIf(!isRoot)('is told as denied (needs root, to become another user)', () => {
+  it.skipIf(!isRoot)('is reported as permission denied (needs root, to become another user)', () => {
     const parent = temporaryFolder();
     mkdirSync(join(parent, 'run'));
     expect(statSync(join(parent, 'run')).uid).toBe(0);

@@ -43,7 +43,7 @@ async function run(length: number, batchNorm: boolean, options: Partial<data.Loa
 }
 
 describe('a last batch of one image', () => {
-  it('is left out where the model has batch norm, and told once', async () => {
+  it('is skipped if the model has batch norm, with one warning', async () => {
     const { epochs, seen, told, model } = await run(13, true);
     expect(epochs).toBe(2);
     expect(seen).toEqual([4, 4, 4, 4, 4, 4]);

@@ -84,7 +84,7 @@ describe('accumulation', () => {
 });
 
 describe('clipping', () => {
-  it('bounds the norm and tells what it was', async () => {
+  it('limits the norm and reports its original value', async () => {
     const model = tinyNet();
     const norms: number[] = [];
     class Spy extends optim.SGD {
@@ -302,7 +302,7 @@ describe('float16', () => {
     expect(half.epochs[2]!.train.loss).toBeCloseTo(plain.epochs[2]!.train.loss, 1);
   });
 
-  it('leaves out steps whose gradients are not finite, clipped or not, and goes on', async () => {
+  it('skips steps whose gradients are not finite, clipped or not, and continues', async () => {
     for (const clip of [undefined, { norm: 1 }]) {
       const { model, trainer, steps } = training({ epochs: 1, autocast: 'float16', clip });
       const weights = () => String([...model.parameters()].map((p) => [...p.dataSync()]));

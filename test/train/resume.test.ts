@@ -57,7 +57,7 @@ describe('resuming', () => {
     expect(resumed.trainer.stateDict().scheduler).toEqual(reference.trainer.stateDict().scheduler);
   });
 
-  it('reports the epoch it was stopped in as a whole', async () => {
+  it('reports the complete epoch in which it was stopped', async () => {
     const reference = training({ epochs: 1 });
     const records: unknown[] = [];
     const keep = ({

@@ -161,7 +161,7 @@ describe('RunDirectory', () => {
 });
 
 describe('describeEnvironment', () => {
-  it('tells the commit, the instruction set and the algorithm of every dynamic layer', () => {
+  it('records the commit, the instruction set and the algorithm of every dynamic layer', () => {
     const model = tinyNet({ dropout: 0.5 });
     const state = getRngState().dataSync();
     const kernels = kernelChoices(model, [16, 3, 4, 4]);

@@ -11,7 +11,7 @@ describe('temperatureSchedule', () => {
     ]);
   });
 
-  it('takes whole steps, as the article does, and stays at 1', () => {
+  it('decreases in whole steps, as in the article, and stays at 1', () => {
     expect([0, 1, 2, 3, 4].map(temperatureSchedule({ start: 10, epochs: 3 }))).toEqual([10, 7, 4, 1, 1]);
     expect([0, 50].map(temperatureSchedule({ start: 1, epochs: 5 }))).toEqual([1, 1]);
   });
@@ -29,7 +29,7 @@ describe('temperatureSchedule', () => {
 });
 
 describe('setTemperature', () => {
-  it('reaches every dynamic layer and tells how many there are', () => {
+  it('sets every dynamic layer and returns their number', () => {
     const net = tinyNet();
     expect(setTemperature(net, 12)).toBe(1);
     expect(getTemperature(net)).toBe(12);

@@ -35,7 +35,7 @@ describe('Trainer', () => {
     expect(epochs.at(-1)?.val).toEqual({ loss: evaluation.loss, accuracy: 1 });
   });
 
-  it('tells about steps and epochs', async () => {
+  it('reports steps and epochs', async () => {
     const { trainer, steps, epochs } = training();
     const results: unknown[] = [];
     trainer.on('end', (result) => results.push(result));
