@@ -1,6 +1,8 @@
 // The module's entry: one AddonData per environment, then the tables.
 #include <napi.h>
 
+#include <mutex>
+
 #include <ATen/Context.h>
 #include <c10/core/AutogradState.h>
 
@@ -48,6 +50,10 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData<AddonData, ReleaseData>(data);
   env.AddCleanupHook(CloseEnvironment, data);
   for (const OpTable* table : AllTables()) Register(exports, *table);
+  static std::once_flag once;
+  std::call_once(once, [] {
+    for (const OpTable* table : ProgramTables()) RegisterOperations(*table);
+  });
   return exports;
 }
 

@@ -49,6 +49,7 @@ export {
   PackageProgram,
   TorchScriptProgram,
 } from './program/foreign.js';
+export { loadProgram, Program } from './program/program.js';
 export { type ProgramInput, Runnable, type RunOptions } from './program/runner.js';
 export * as report from './report/index.js';
 export { type CudaFlags, type CudaMemoryStats, cuda, type DeviceProperties } from './runtime/cuda.js';

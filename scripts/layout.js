@@ -19,7 +19,7 @@ export const LIB = {
   runtime: ['tensor', 'native', 'check', 'errors'],
   formats: ['tensor', 'files', 'check', 'errors'],
   ops: ['tensor', 'check', 'errors'],
-  program: ['types:tensor', 'native', 'files', 'check', 'errors'],
+  program: ['tensor', 'native', 'formats', 'files', 'check', 'text', 'errors'],
   data: ['text', 'formats', 'files', 'check', 'errors'],
   'data/bytes': ['native'],
   'data/batches': ['data', 'tensor', 'types:native', 'types:check'],
@@ -28,7 +28,7 @@ export const LIB = {
   'data/samples': ['data', 'tensor', 'errors'],
   'data/loader': ['data', 'tensor', 'errors'],
   optim: ['ops', 'tensor', 'check', 'errors'],
-  nn: ['ops', 'runtime', 'tensor', 'check', 'text', 'errors'],
+  nn: ['ops', 'program', 'runtime', 'tensor', 'check', 'text', 'errors'],
   run: ['ops', 'runtime', 'files', 'types:tensor', 'check', 'errors'],
   models: ['nn', 'tensor', 'check', 'errors'],
   'models/pretrained': ['nn', 'formats', 'files', 'libtorch', 'check', 'errors'],
@@ -88,13 +88,13 @@ export const CPP = {
   bindings: { uses: ['napi', 'ops', 'program', 'kernels', 'typed_error'] },
   napi: { uses: ['program', 'dtype_name', 'typed_error'] },
   // The precompiled header includes napi.h: the name is what shows a use.
-  ops: {
-    uses: ['kernels', 'dtype_name', 'typed_error'],
+  program: {
+    uses: ['ops', 'dtype_name', 'typed_error'],
     never: /^(napi\.h|node_api\.h|js_native_api.*)$/,
     noName: /\b(?:Napi::\w+|napi_\w+)/,
   },
-  program: {
-    uses: ['dtype_name', 'typed_error'],
+  ops: {
+    uses: ['kernels', 'dtype_name', 'typed_error'],
     never: /^(napi\.h|node_api\.h|js_native_api.*)$/,
     noName: /\b(?:Napi::\w+|napi_\w+)/,
   },

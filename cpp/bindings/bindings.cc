@@ -9,7 +9,15 @@ std::vector<const OpTable*> AllTables() {
           &JoinOps(),        &RandomOps(),    &ConvOps(),       &DynamicConvOps(), &PoolOps(),
           &ResizeOps(),      &NormOps(),      &LinearOps(),     &ActivationOps(),  &LossOps(),
           &OptimOps(),       &GradientsOps(), &DataOps(),       &ExchangeOps(),    &RuntimeOps(),
-          &CudaOps(),        &ProgramsOps()};
+          &CudaOps(),        &CompileOps(),   &ProgramsOps()};
+}
+
+std::vector<const OpTable*> ProgramTables() {
+  return {&TensorOps(), &CreateOps(),      &ArithmeticOps(), &ComparisonOps(), &ElementwiseOps(),
+          &ReduceOps(), &CumulativeOps(),  &OrderOps(),      &StatisticsOps(), &MatrixOps(),
+          &LinalgOps(), &IndexingOps(),    &ScatterOps(),    &ShapeOps(),      &JoinOps(),
+          &ConvOps(),   &DynamicConvOps(), &PoolOps(),       &ResizeOps(),     &NormOps(),
+          &LinearOps(), &ActivationOps(),  &LossOps()};
 }
 
 }  // namespace dyconv

@@ -38,7 +38,12 @@ const OpTable& DataOps();         // data.cc
 const OpTable& ExchangeOps();     // exchange.cc
 const OpTable& RuntimeOps();      // runtime.cc
 const OpTable& CudaOps();         // cuda.cc
+const OpTable& CompileOps();      // compile.cc
 
 std::vector<const OpTable*> AllTables();
+// The families whose operations can be steps of programs: functions of tensors that neither draw random
+// numbers nor reach beyond their arguments. Files of programs name operations: what is not here cannot be in
+// one.
+std::vector<const OpTable*> ProgramTables();
 
 }  // namespace dyconv

@@ -124,7 +124,7 @@ const OpTable& RuntimeOps() {
       Bind("allocatorStats()",
            [] {
              const AllocatorStats stats = GetAllocatorStats();
-             return std::make_tuple(stats.allocated, stats.cached, stats.peak);
+             return std::make_tuple(stats.allocated, stats.cached, stats.peak, stats.allocations);
            }),
       Bind("emptyCache()", EmptyAllocatorCache),
       Bind("setCacheLimit(bytes)", SetAllocatorCacheLimit),

@@ -1,6 +1,10 @@
 #include "napi/addon_data.h"
 
+#include "program/recorder.h"
+
 namespace dyconv {
+
+AddonData::AddonData(Napi::Env environment) : js_home(std::make_shared<JsHome>(environment)) {}
 
 // The environment has ended and its references with it: they must not be deleted once more.
 AddonData::~AddonData() {

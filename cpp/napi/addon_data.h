@@ -19,8 +19,10 @@
 
 namespace dyconv {
 
+class Recorder;
+
 struct AddonData {
-  explicit AddonData(Napi::Env environment) : js_home(std::make_shared<JsHome>(environment)) {}
+  explicit AddonData(Napi::Env environment);
   AddonData(const AddonData&) = delete;
   AddonData& operator=(const AddonData&) = delete;
   ~AddonData();
@@ -39,6 +41,8 @@ struct AddonData {
   bool external_buffers_refused = false;      // by this runtime, as by Electron's: copies are made instead
   // Present while inference mode is on: the guard is what libtorch offers to enter and leave the mode.
   std::optional<c10::InferenceMode> inference_mode;
+  std::unique_ptr<Recorder> compilation;  // present while a network is compiled
+  Recorder* recorder = nullptr;           // the same, while its forward runs: it is told of every call
   // Reading results back, and preparing batches: each in order on a thread of its own.
   JobQueue compute{"dyconv compute", std::make_shared<ThreadLane>("dyconv compute")};
   JobQueue data{"dyconv data", std::make_shared<ThreadLane>("dyconv data")};

@@ -13,4 +13,9 @@ void Register(Napi::Object exports, const OpTable& table) {
   }
 }
 
+void RegisterOperations(const OpTable& table) {
+  for (const Op& op : table)
+    if (op.prepare) RegisterOperation({op.signature, op.prepare});
+}
+
 }  // namespace dyconv

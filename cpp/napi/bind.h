@@ -16,18 +16,24 @@
 #include <vector>
 
 #include "napi/convert.h"
+#include "napi/recording.h"
 
 namespace dyconv {
 
 struct Op {
   const char* signature;
   std::function<napi_value(Call&)> invoke;
+  // The same function for programs; null where it gives no tensor, or needs values of JavaScript.
+  std::function<StepCall(const List&)> prepare;
 };
 
 using OpTable = std::vector<Op>;
 
 // Adds every operation of the table to `exports` under its name. The table must outlive the process.
 void Register(Napi::Object exports, const OpTable& table);
+
+// Makes the operations of the table that give tensors known to programs. Once in a process.
+void RegisterOperations(const OpTable& table);
 
 inline constexpr size_t kMaxArity = 16;
 
@@ -46,6 +52,19 @@ napi_value Apply(Call& call, const F& function, std::index_sequence<I...>) {
       return function(std::get<I>(arguments)...);
     }
   };
+  // A network is being compiled: rare, and one comparison where it is not.
+  if (call.data.recorder != nullptr) [[unlikely]] {
+    RecordedCall recorded(*call.data.recorder, call.signature, RecordedKind<F, Result, Args...>(),
+                          {ArgumentValue(std::get<I>(arguments))...});
+    if constexpr (std::is_void_v<Result>) {
+      run();
+      return nullptr;
+    } else {
+      Result result = run();
+      recorded.Finish(TensorsOf(result));
+      return ToJs(call, result);
+    }
+  }
   if constexpr (std::is_void_v<Result>) {
     run();
     return nullptr;
@@ -57,9 +76,14 @@ napi_value Apply(Call& call, const F& function, std::index_sequence<I...>) {
 template <class Result, class... Args, class F>
 Op MakeOp(const char* signature, F function) {
   static_assert(sizeof...(Args) <= kMaxArity);
-  return {signature, [function](Call& call) {
-            return Apply<Result, Args...>(call, function, std::index_sequence_for<Args...>{});
-          }};
+  Op op{signature,
+        [function](Call& call) {
+          return Apply<Result, Args...>(call, function, std::index_sequence_for<Args...>{});
+        },
+        nullptr};
+  if constexpr (RecordedKind<F, Result, Args...>() == RecordedCall::Kind::kOperation)
+    op.prepare = PrepareWith<std::decay_t<Result>, std::decay_t<Args>...>(signature, function);
+  return op;
 }
 
 // The pointer names the parameter types; F itself may be a lambda or a plain function.

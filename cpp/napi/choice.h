@@ -53,6 +53,23 @@ Napi::Value ToJs(const Call& call, T value) {
   return call.env.Undefined();
 }
 
+template <HasNames T>
+struct AsValue<T> {
+  static T Read(const Value& value, const Frame&) {
+    const std::string& text = value.Get<std::string>();
+    for (const auto& [name, choice] : kNames<T>)
+      if (text == name) return choice;
+    Fail(ErrorKind::kArgument, "Expected ",
+         OneOfNames(kNames<T>, [](const Named<T>& entry) { return entry.first; }), " but received '", text,
+         "'");
+  }
+  static Value Make(const T& value) {
+    for (const auto& [name, choice] : kNames<T>)
+      if (value == choice) return name;
+    return {};
+  }
+};
+
 // A string literal as a template argument.
 template <size_t N>
 struct Literal {
@@ -78,6 +95,12 @@ struct FromJs<OneOf<names...>> {
     const std::array<std::string_view, sizeof...(names)> known{names.text...};
     argument.Reject(OneOfNames(known, [](std::string_view name) { return name; }));
   }
+};
+
+template <Literal... names>
+struct AsValue<OneOf<names...>> {
+  static OneOf<names...> Read(const Value& value, const Frame&) { return {value.Get<std::string>()}; }
+  static Value Make(const OneOf<names...>& value) { return value.name; }
 };
 
 }  // namespace dyconv

@@ -93,6 +93,16 @@ Operand FromJs<Operand>::Get(const Argument& argument) {
   }
 }
 
+Operand AsValue<Operand>::Read(const Value& value, const Frame& frame) {
+  if (value.As<Slot>()) return {AsValue<at::Tensor>::Read(value, frame)};
+  return {at::native::wrapped_scalar_tensor(AsValue<at::Scalar>::Read(value, frame))};
+}
+
+Value AsValue<Operand>::Make(const Operand& operand) {
+  if (operand.IsNumber()) return AsValue<at::Scalar>::Make(operand.tensor.item());
+  return operand.tensor;
+}
+
 at::ScalarType FromJs<at::ScalarType>::Get(const Argument& argument) {
   if (argument.js.IsString()) {
     const std::string name = argument.js.As<Napi::String>().Utf8Value();

@@ -19,6 +19,7 @@
 
 #include "dtype_name.h"
 #include "napi/addon_data.h"
+#include "program/bind_values.h"
 
 namespace dyconv {
 
@@ -56,6 +57,12 @@ struct Operand {
   at::Tensor tensor;
 
   bool IsNumber() const { return tensor.unsafeGetTensorImpl()->is_wrapped_number(); }
+};
+
+template <>
+struct AsValue<Operand> {
+  static Operand Read(const Value& value, const Frame& frame);
+  static Value Make(const Operand& operand);
 };
 
 // The bytes of a typed array, valid during the call.

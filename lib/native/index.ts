@@ -10,6 +10,7 @@ import type { ArithmeticTable } from './arithmetic.js';
 import type { AutogradTable } from './autograd.js';
 import { collector } from './collector.js';
 import type { ComparisonTable } from './comparison.js';
+import type { CompileTable } from './compile.js';
 import type { ConvTable } from './conv.js';
 import type { CreateTable } from './create.js';
 import type { CudaTable } from './cuda.js';
@@ -48,6 +49,7 @@ export interface Native<T extends Handle>
     ArithmeticTable<T>,
     AutogradTable<T>,
     ComparisonTable<T>,
+    CompileTable<T>,
     ConvTable<T>,
     CreateTable<T>,
     CudaTable<T>,

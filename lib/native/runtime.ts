@@ -24,7 +24,7 @@ export interface RuntimeTable<T extends Handle> {
   closeScope(id: number, parent: number, keep: readonly T[]): void;
   releaseFromScope(input: T): void;
   isTensor(value: unknown): value is T;
-  allocatorStats(): [allocated: number, cached: number, peak: number];
+  allocatorStats(): [allocated: number, cached: number, peak: number, allocations: number];
   emptyCache(): void;
   setCacheLimit(bytes: number): void;
   setMemoryLimit(bytes: number): void;

@@ -2,7 +2,7 @@ import { ShapeError } from '../errors.js';
 import { isCapturing } from '../runtime/cuda.js';
 import { keep, noGrad, tidy } from '../tensor/context.js';
 import { cat } from '../tensor/join.js';
-import type { Tensor } from '../tensor/tensor.js';
+import { native, type Tensor } from '../tensor/tensor.js';
 
 /** The use of a dynamic layer's experts over its samples. */
 export interface ExpertUsage {
@@ -35,9 +35,9 @@ export class UsageMeter {
     this.#sums = new Array<number>(numExperts).fill(0);
   }
 
-  /** Records a forward pass. @param attention - [B, K]. */
+  /** Records a forward pass, unless a CUDA graph or a program is being made of it. @param attention - [B, K]. */
   add(attention: Tensor): void {
-    if (isCapturing()) return;
+    if (isCapturing() || native.isRecording()) return;
     if (attention.device === 'cpu') {
       this.#count(attention);
       return;

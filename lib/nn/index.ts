@@ -2,6 +2,9 @@
  * Layers and the base class of networks, torch.nn: `import { nn } from 'dyconv'`.
  * @module
  */
+
+export { compile, Program, type ProgramHandle } from '../program/program.js';
+export type { Compilable, CompileOptions } from '../program/record.js';
 export * from './activations.js';
 export { type Collapsed, type CollapseOptions, collapse } from './collapse.js';
 export { ModuleDict, ModuleList } from './containers.js';

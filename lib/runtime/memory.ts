@@ -22,6 +22,8 @@ export interface MemoryStats {
   cachedBytes: number;
   /** Largest `allocatedBytes` so far. */
   peakBytes: number;
+  /** Blocks of CPU memory that were allocated so far, by any thread. A program that runs again allocates those of its outputs only. */
+  allocations: number;
   /** Unclaimed handles of {@link Tensor.share} in this process. */
   sharedTensors: number;
   /** Bytes of their tensors. */
@@ -30,7 +32,7 @@ export interface MemoryStats {
 
 /** Memory statistics: tensors of this thread, CPU memory and shared tensors of the process. */
 export function memory(): MemoryStats {
-  const [allocatedBytes, cachedBytes, peakBytes] = native.allocatorStats();
+  const [allocatedBytes, cachedBytes, peakBytes, allocations] = native.allocatorStats();
   const [sharedTensors, sharedBytes] = native.sharedStats();
   return {
     numTensors: native.liveTensors(),
@@ -38,6 +40,7 @@ export function memory(): MemoryStats {
     allocatedBytes,
     cachedBytes,
     peakBytes,
+    allocations,
     sharedTensors,
     sharedBytes,
   };

@@ -139,6 +139,11 @@ export function withGrad<T>(grad: boolean, fn: () => T): T {
   return runIn({ grad }, fn);
 }
 
+/** @internal Runs `fn` without autograd, inference mode and autocast, whatever surrounds it. */
+export function plainMode<T>(fn: () => T): T {
+  return runIn({ grad: false, inference: false, autocast: null }, fn);
+}
+
 /** Runs `fn` with recording on, inside a {@link noGrad} block. */
 export function enableGrad<T>(fn: () => T): T {
   return runIn({ grad: true }, fn);

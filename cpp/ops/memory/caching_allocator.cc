@@ -15,19 +15,17 @@
 #include <mutex>
 #include <vector>
 
+#include "ops/memory/arena.h"
+#include "ops/memory/block.h"
+
 namespace dyconv {
 namespace {
 
-constexpr size_t kAlignment = 64;       // a cache line, and what libtorch's kernels expect
 constexpr size_t kSmallest = 64 << 10;  // smaller blocks are left to malloc, which keeps them itself
 constexpr size_t kMapped = 1 << 20;     // from here on blocks are mapped, and can have huge pages
 constexpr size_t kHugePage = 2 << 20;
 
-// In front of every block; as long as the alignment, so that the block is aligned too.
-struct alignas(kAlignment) Header {
-  size_t size;  // of the block with its header: a size class, or below kSmallest
-  void* small;  // what malloc gave for a block below kSmallest
-};
+using Header = BlockHeader;
 
 // Sizes in steps of an eighth of their power of two: at most an eighth is wasted, and sizes that recur meet
 // again.
@@ -53,18 +51,19 @@ void* MapAligned(size_t size) {
 
 void Unmap(void* block, size_t size) { munmap(block, size); }
 #else
-void* MapAligned(size_t size) { return std::aligned_alloc(kAlignment, size); }
+void* MapAligned(size_t size) { return std::aligned_alloc(kBlockAlignment, size); }
 void Unmap(void* block, size_t) { std::free(block); }
 #endif
 
 // malloc and an address aligned by hand: glibc's memalign cuts every block out of a larger one, and gives it
 // back to the heap, not to malloc's list of blocks at hand, at several times the cost.
 Header* SmallFromSystem(size_t size) {
-  void* raw = std::malloc(size + kAlignment);
+  void* raw = std::malloc(size + kBlockAlignment);
   if (raw == nullptr) return nullptr;
-  const uintptr_t aligned = (reinterpret_cast<uintptr_t>(raw) + kAlignment - 1) & ~uintptr_t{kAlignment - 1};
+  const uintptr_t aligned =
+      (reinterpret_cast<uintptr_t>(raw) + kBlockAlignment - 1) & ~uintptr_t{kBlockAlignment - 1};
   auto* block = reinterpret_cast<Header*>(aligned);
-  block->small = raw;
+  block->origin = raw;
   return block;
 }
 
@@ -72,12 +71,12 @@ Header* FromSystem(size_t size) {
   if (size < kSmallest) return SmallFromSystem(size);
   if (size >= kMapped) return static_cast<Header*>(MapAligned((size + 4095) & ~size_t{4095}));
   void* block = nullptr;
-  return posix_memalign(&block, kAlignment, size) == 0 ? static_cast<Header*>(block) : nullptr;
+  return posix_memalign(&block, kBlockAlignment, size) == 0 ? static_cast<Header*>(block) : nullptr;
 }
 
 void ToSystem(Header* block) {
   if (block->size < kSmallest) {
-    std::free(block->small);
+    std::free(block->origin);
   } else if (block->size >= kMapped) {
     Unmap(block, (block->size + 4095) & ~size_t{4095});
   } else {
@@ -111,6 +110,7 @@ class Cache {
       allocated_ -= bytes;
       return false;
     }
+    ++allocations_;
     int64_t peak = peak_;
     while (allocated > peak && !peak_.compare_exchange_weak(peak, allocated)) {
     }
@@ -171,6 +171,7 @@ class Cache {
     stats.allocated = allocated_;
     stats.cached = cached_;
     stats.peak = peak_;
+    stats.allocations = allocations_;
     return stats;
   }
 
@@ -180,12 +181,17 @@ class Cache {
   int64_t cached_ = 0;
   int64_t limit_ = DefaultLimit();
   // Without the lock: small blocks, which are many, need nothing else of what is kept here.
-  std::atomic<int64_t> allocated_ = 0, peak_ = 0, memory_limit_ = INT64_MAX;
+  std::atomic<int64_t> allocated_ = 0, peak_ = 0, allocations_ = 0, memory_limit_ = INT64_MAX;
 };
 
 void Free(void* data) {
   if (data == nullptr) return;
   Header* block = static_cast<Header*>(data) - 1;
+  if (block->run != 0) {
+    ArenaRun* run = ArenaRun::Current();
+    if (run != nullptr && run->id() == block->run) run->Freed(block->request);
+    if (block->size == Header::kInArena) return FreeInArena(block);
+  }
   if (!Cache::Instance().Keep(block)) ToSystem(block);
 }
 
@@ -194,11 +200,9 @@ class CachingAllocator final : public c10::Allocator {
   at::DataPtr allocate(size_t bytes) override {
     if (bytes == 0) return {nullptr, nullptr, &Free, at::Device(at::kCPU)};
     if (bytes > static_cast<size_t>(INT64_MAX) / 2) ThrowOutOfMemory(bytes);
-    const size_t size = SizeClass(bytes + sizeof(Header));
-    Header* block = Obtain(size);
-    if (block == nullptr && Reclaim(size)) block = Obtain(size);
-    if (block == nullptr) ThrowOutOfMemory(bytes);
-    block->size = size;
+    ArenaRun* run = ArenaRun::Current();
+    Header* block = run == nullptr ? nullptr : run->Take(bytes);
+    if (block == nullptr) block = Ordinary(bytes, run);
     void* data = block + 1;
     return {data, data, &Free, at::Device(at::kCPU)};
   }
@@ -210,6 +214,17 @@ class CachingAllocator final : public c10::Allocator {
   }
 
  private:
+  static Header* Ordinary(size_t bytes, const ArenaRun* run) {
+    const size_t size = SizeClass(bytes + sizeof(Header));
+    Header* block = Obtain(size);
+    if (block == nullptr && Reclaim(size)) block = Obtain(size);
+    if (block == nullptr) ThrowOutOfMemory(bytes);
+    block->size = size;
+    block->run = 0;
+    if (run != nullptr) run->Made(block);
+    return block;
+  }
+
   static Header* Obtain(size_t size) {
     Cache& cache = Cache::Instance();
     if (!cache.Reserve(size)) return nullptr;

@@ -9,9 +9,10 @@
 namespace dyconv {
 
 struct AllocatorStats {
-  int64_t allocated = 0;  // bytes in use
-  int64_t cached = 0;     // bytes kept for reuse
-  int64_t peak = 0;       // largest `allocated` so far
+  int64_t allocated = 0;    // bytes in use
+  int64_t cached = 0;       // bytes kept for reuse
+  int64_t peak = 0;         // largest `allocated` so far
+  int64_t allocations = 0;  // blocks asked for so far, without those in arenas
 };
 
 // Makes the allocator the process's (one for all environments); blocks made earlier keep their own way of

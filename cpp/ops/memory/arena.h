@@ -1,0 +1,74 @@
+// Memory for computations that ask for the same blocks in the same order again and again: the first run notes
+// its requests and when they are given back, later ones get their blocks from one buffer, at offsets planned
+// from that. A run that asks for something else falls back to ordinary blocks, and the next one is noted
+// anew.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "ops/memory/block.h"
+
+namespace dyconv {
+
+struct ArenaPlan;
+class ArenaBuffer;
+
+// The plan of one computation and its buffers: one for each run at the same time. Any thread.
+class Arena {
+ public:
+  Arena();
+  ~Arena();
+  Arena(const Arena&) = delete;
+  Arena& operator=(const Arena&) = delete;
+
+ private:
+  friend class ArenaRun;
+
+  std::mutex mutex_;
+  std::shared_ptr<const ArenaPlan> plan_;
+  std::vector<ArenaBuffer*> free_;
+  int failures_ = 0;  // runs that did not follow the plan
+};
+
+// One run, on the thread that made it, until the end of the scope. Blocks that outlive the run are ordinary
+// ones. Within another run it does nothing.
+class ArenaRun {
+ public:
+  explicit ArenaRun(Arena& arena);
+  ~ArenaRun();
+  ArenaRun(const ArenaRun&) = delete;
+  ArenaRun& operator=(const ArenaRun&) = delete;
+
+  // The run of this thread; null where there is none.
+  static ArenaRun* Current();
+
+  // For the allocator. The block of the next request; null where it has to be an ordinary one, of which
+  // Made() is told.
+  BlockHeader* Take(size_t bytes);
+  void Made(BlockHeader* block) const;
+  // A block that this run asked for was given back, on its thread.
+  void Freed(uint32_t request);
+  uint64_t id() const { return id_; }
+
+ private:
+  bool Follows(int64_t event);
+
+  Arena& arena_;
+  const bool active_;
+  uint64_t id_ = 0;
+  std::shared_ptr<const ArenaPlan> plan_;  // null while requests are noted
+  std::shared_ptr<ArenaPlan> noted_;       // null while a plan is followed
+  ArenaBuffer* buffer_ = nullptr;
+  size_t position_ = 0;  // in the plan's events
+  uint32_t requests_ = 0;
+  bool deviated_ = false;
+};
+
+// Gives back a block whose size is kInArena.
+void FreeInArena(BlockHeader* block);
+
+}  // namespace dyconv

@@ -1,0 +1,10 @@
+#include "program/passes/passes.h"
+
+namespace dyconv {
+
+void RunPasses(Graph& graph, const ProgramOptions& options) {
+  graph.RemoveUnused();
+  if (options.bfloat16) CastToBFloat16(graph);
+}
+
+}  // namespace dyconv

@@ -1,0 +1,80 @@
+/**
+ * The table of cpp/bindings/compile.cc.
+ * @module
+ */
+import type { ProgramValue } from './programs.js';
+import type { DType, Handle } from './types.js';
+
+/** A size of a tensor: a number, or [factor, offset] of the batch size. */
+export type StoredSize = number | readonly [factor: number, offset: number];
+
+/** A tensor of a program. */
+export interface StoredSlot {
+  readonly kind: 'input' | 'parameter' | 'constant' | 'value';
+  /** Key of a parameter or buffer; '' otherwise. */
+  readonly name: string;
+  /** Null where they depend on more than the batch size. */
+  readonly sizes: readonly StoredSize[] | null;
+  readonly dtype: DType;
+  readonly device: string;
+}
+
+/** An argument of a step, as cpp/program/description.h describes it. */
+export type StoredValue =
+  | null
+  | boolean
+  | number
+  | string
+  | readonly StoredValue[]
+  | { readonly slot: number }
+  | { readonly batch: readonly [factor: number, offset: number] }
+  | { readonly number: string }
+  | { readonly integer: string }
+  | { readonly record: { readonly [key: string]: StoredValue } };
+
+/** One step of a program. */
+export interface StoredStep {
+  readonly operation: string;
+  readonly arguments: readonly StoredValue[];
+  /** Slots; null for a result that is no tensor. */
+  readonly results: readonly (number | null)[];
+  /** Takes part in a change in place. */
+  readonly pinned: boolean;
+}
+
+/** A program without its tensors. */
+export interface StoredGraph {
+  readonly dynamicBatch: boolean;
+  readonly slots: readonly StoredSlot[];
+  readonly inputs: readonly number[];
+  readonly steps: readonly StoredStep[];
+  readonly output: StoredValue;
+}
+
+/** The steps that run. */
+export interface Listing extends StoredGraph {
+  /** Of each step, whether it depends on parameters alone, so that it runs once. */
+  readonly once: readonly boolean[];
+}
+
+/** Compiling networks: recording a forward, programs of recordings and of files. */
+export interface CompileTable<T extends Handle> {
+  /** `locate` returns the line of the caller's code, '' where it is not known. */
+  recordingOpen(names: readonly string[], tensors: readonly T[], locate: () => string): void;
+  recordingBegin(inputs: readonly T[]): void;
+  recordingPause(): void;
+  recordingFinish(output: ProgramValue<T>): void;
+  recordingClose(): void;
+  isRecording(): boolean;
+  /** The number of the program. `batches`: rows of the recordings. */
+  compileRecording(batches: readonly number[], bfloat16: boolean, optimize: boolean): number;
+  loadCompiled(description: StoredGraph, tensors: readonly T[], bfloat16: boolean, optimize: boolean): number;
+  compiledSource(program: number): StoredGraph;
+  compiledListing(program: number): Listing;
+  compiledState(program: number): [names: string[], tensors: T[]];
+  refreshCompiled(program: number): void;
+  profileCompiled(
+    program: number,
+    inputs: readonly ProgramValue<T>[],
+  ): [step: number, start: number, duration: number][];
+}

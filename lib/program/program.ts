@@ -1,0 +1,175 @@
+/**
+ * Compiled networks.
+ * @module
+ */
+import { checkRecord } from '../check/index.js';
+import { DisposedError, invalidArgument } from '../errors.js';
+import { native, type Tensor } from '../tensor/tensor.js';
+import { formatListing } from './listing.js';
+import { type Profile, type ProfileOptions, profileProgram } from './profile.js';
+import { type Compilable, type CompileOptions, exampleOf, recordProgram } from './record.js';
+import { Runnable } from './runner.js';
+import { loadProgramState, type ProgramLoadResult, type ProgramState } from './state.js';
+import { openProgram, type ProgramSettings, type SaveProgramOptions, saveProgram } from './stored.js';
+
+/** Result of {@link Program.share}: a plain object that can be posted to another thread of the process. */
+export interface ProgramHandle {
+  /** Distinguishes it from other messages. */
+  readonly type: 'dyconv.ProgramHandle';
+  /** The number of the program. */
+  readonly id: number;
+  /** The process of the number. */
+  readonly process: number;
+  readonly settings: ProgramSettings;
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+const HANDLE = {
+  type: 'string',
+  id: 'number',
+  process: 'number',
+  settings: 'object',
+  metadata: 'object',
+} as const;
+
+/** A network as one native call: see {@link compile}. */
+export class Program<Out = Tensor> extends Runnable<Out> {
+  /** Dtype of the computation, and whether steps were merged. */
+  readonly settings: ProgramSettings;
+
+  /** Strings that were saved with the program; empty unless it was loaded from a file. */
+  readonly metadata: Readonly<Record<string, string>>;
+
+  /** @internal */
+  constructor(id: number, settings: ProgramSettings, metadata: Readonly<Record<string, string>> = {}) {
+    super(id);
+    this.settings = settings;
+    this.metadata = metadata;
+  }
+
+  /** The tensors that the program shares with its module, by key. The caller must dispose the tensors. */
+  stateDict(): ProgramState {
+    const [names, tensors] = native.compiledState(this.id);
+    const entries = names.map((name, i) => [name, tensors[i]!] as const);
+    for (const [name, tensor] of entries) if (name === '') tensor.dispose();
+    return Object.fromEntries(entries.filter(([name]) => name !== ''));
+  }
+
+  /**
+   * Copies a state into the parameters and buffers of the program, which are those of the module it was compiled from. Not while
+   * runs are pending. Everything is checked before anything is copied.
+   * @param options.strict - Throw when keys are missing or unexpected. Default true. Keys of the module that no step
+   * uses count as well.
+   * @throws CheckpointError naming the keys, or the key and both shapes.
+   */
+  loadStateDict(state: ProgramState, options: { strict?: boolean | undefined } = {}): ProgramLoadResult {
+    const result = loadProgramState(this.stateDict(), state, options);
+    this.refresh();
+    return result;
+  }
+
+  /**
+   * Computes folded and packed weights again before the next run. Needed only after a parameter was changed by something that
+   * libtorch does not notice, such as a typed array on its memory: changes by operations are noticed.
+   */
+  refresh(): void {
+    native.refreshCompiled(this.id);
+  }
+
+  /**
+   * Runs the program and measures every step, on the calling thread.
+   * @param x - The input, or an array of inputs.
+   * @param options.runs - Number of measured runs, after one that is not; the time of a step is the median. Default 10.
+   * @param options.trace - Write a trace of one run to this file, for chrome://tracing or https://ui.perfetto.dev.
+   * @returns The steps with their times; print it for the table.
+   * @throws CheckpointError if the trace cannot be written.
+   * @example console.log(String(await program.profile(images)));
+   */
+  async profile(x: Tensor | readonly Tensor[], options: ProfileOptions = {}): Promise<Profile> {
+    return profileProgram(this.id, exampleOf(x), options);
+  }
+
+  /**
+   * Writes the program to one file, with its weights: a safetensors file whose metadata has the steps. An existing file
+   * remains until the new one is complete.
+   * @param path - The file; its folder must exist. Usually `.dyc`.
+   * @throws CheckpointError if it cannot be written.
+   * @example await program.save('net.dyc');
+   */
+  async save(path: string, options: SaveProgramOptions = {}): Promise<void> {
+    const metadata = { ...this.metadata, ...options.metadata };
+    await saveProgram(this.id, this.settings, path, { ...options, metadata });
+  }
+
+  /** The steps with their operations, shapes and floating-point operations for one sample. B is the batch size. */
+  override toString(): string {
+    return formatListing(native.compiledListing(this.id), this.settings);
+  }
+
+  /**
+   * A handle that gives another thread of this process the program, without a copy: post it in a message, and call
+   * {@link Program.fromHandle} there. This program must exist until then.
+   * @example worker.postMessage({ program: program.share() });
+   */
+  share(): ProgramHandle {
+    const { id, settings, metadata } = this;
+    return { type: 'dyconv.ProgramHandle', id, process: native.processKey(), settings, metadata };
+  }
+
+  /**
+   * The program of a handle of {@link share} from this or another thread of the process, with the same weights and an order of
+   * runs of its own.
+   * @throws DisposedError when the program was disposed or is of another process.
+   */
+  static fromHandle<Out = Tensor>(handle: ProgramHandle): Program<Out> {
+    checkRecord(handle, 'handle', 'a handle made by share()', HANDLE);
+    const { type, id, process, settings, metadata } = handle;
+    if (type !== 'dyconv.ProgramHandle') throw invalidArgument('handle', 'a handle made by share()', handle);
+    if (process !== native.processKey())
+      throw new DisposedError('Expected a handle of this process for handle but received one of another');
+    return new Program<Out>(native.openProgram(id), settings, metadata);
+  }
+
+  protected override open(id: number): this {
+    return new Program<Out>(id, this.settings, this.metadata) as this;
+  }
+}
+
+/**
+ * Compiles a network: its forward runs a few times for the recording, and becomes one native call that any thread can make without
+ * JavaScript. The program computes what the forward computes, to rounding; it cannot be trained.
+ *
+ * The batch size, the first dimension of the first input and of every input that has the same one, is free afterwards; all other
+ * sizes are those of the example. Parameters and buffers are shared with the module, not copied: `loadStateDict` into the module changes
+ * the program. Numbers, branches and loops of the forward are fixed as they were for the example.
+ * @param module - A module in evaluation mode, or a function of tensors.
+ * @param example - One input, or an array of inputs. Its elements do not matter.
+ * @throws ArgumentError for a forward that cannot be compiled, with the operation and the line: one that reads values that
+ * depend on the input (`item()`, `data()`), draws random numbers, changes its input or a parameter in place, or depends on the batch size in
+ * another way than a size does. @throws ArgumentError for a module in training mode.
+ * @example
+ * const program = nn.compile(model.eval(), zeros([1, 3, 128, 128]));
+ * const logits = await program.run(x);
+ */
+export function compile<Out = Tensor>(
+  module: Compilable<Out>,
+  example: Tensor | readonly Tensor[],
+  options: CompileOptions = {},
+): Program<Out> {
+  const id = recordProgram(module as Compilable<unknown>, example, options);
+  const { dtype = 'float32', optimize = true } = options;
+  return new Program<Out>(id, { dtype, optimize });
+}
+
+/**
+ * Loads a program that {@link Program.save} wrote: steps and weights, without the code of the module.
+ * @param path - The file. It is not trusted: a damaged or hostile one is refused, and cannot read or write other files.
+ * @throws CheckpointError if the file is missing, damaged, not a program, or of a later version.
+ * @example
+ * const program = await loadProgram('net.dyc');
+ * const logits = await program.run(x);
+ */
+export async function loadProgram<Out = Tensor>(path: string): Promise<Program<Out>> {
+  const { id, settings, metadata } = await openProgram(path);
+  return new Program<Out>(id, settings, metadata);
+}

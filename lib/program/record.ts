@@ -1,0 +1,174 @@
+/**
+ * Records a forward, so that the add-on can make a program of it.
+ * @module
+ */
+import { fileURLToPath } from 'node:url';
+import { checkOptions, optionKeys } from '../check/index.js';
+import { ArgumentError, describe, invalidArgument, ShapeError } from '../errors.js';
+import type { ProgramValue } from '../native/programs.js';
+import { plainMode, tidy, untidy } from '../tensor/context.js';
+import { cat } from '../tensor/join.js';
+import { isTensor, native, type Tensor } from '../tensor/tensor.js';
+
+/** What is compiled: a module, or a function of tensors. */
+export type Compilable<Out> = { forward(...inputs: never[]): Out } | ((...inputs: Tensor[]) => Out);
+
+/** Options of {@link compile}. */
+export interface CompileOptions {
+  /** Dtype of the computation. `'bfloat16'` casts weights and inputs, and outputs back to float32. Default `'float32'`: nothing is cast. */
+  dtype?: 'float32' | 'bfloat16' | undefined;
+  /** The first dimension of the inputs is free: false fixes it to that of the example. Default true. */
+  dynamicBatch?: boolean | undefined;
+  /** Merge steps where the result stays the same to rounding. Default true. */
+  optimize?: boolean | undefined;
+}
+
+const COMPILE_KEYS = optionKeys('dtype', 'dynamicBatch', 'optimize');
+
+/** Batch sizes that are recorded: integers of a network are lines through two of them, which the others confirm. */
+const BATCHES = [1, 2, 3, 5];
+
+/** The parts of a module that are used here. */
+interface ModuleParts {
+  forward(...inputs: Tensor[]): unknown;
+  namedParameters(): Iterable<[string, Tensor]>;
+  namedBuffers(): Iterable<[string, Tensor]>;
+  namedModules(): Iterable<[string, { training: boolean }]>;
+}
+
+function partsOf(module: unknown): ModuleParts | undefined {
+  const parts = module as Partial<Record<keyof ModuleParts, unknown>> | null;
+  const methods = ['forward', 'namedParameters', 'namedBuffers', 'namedModules'] as const;
+  if (typeof parts !== 'object' || parts === null) return undefined;
+  return methods.every((name) => typeof parts[name] === 'function') ? (module as ModuleParts) : undefined;
+}
+
+function checkMode(module: ModuleParts): void {
+  for (const [name, { training }] of module.namedModules()) {
+    if (training)
+      throw new ArgumentError(
+        `Expected a module in evaluation mode for module but ${name === '' ? 'it' : name} is in training mode: call eval()`,
+      );
+  }
+}
+
+/** @internal The tensors of an example. */
+export function exampleOf(example: Tensor | readonly Tensor[]): Tensor[] {
+  const inputs: unknown[] = Array.isArray(example) ? [...example] : [example];
+  for (const [i, input] of inputs.entries()) {
+    if (!isTensor(input)) {
+      const name = Array.isArray(example) ? `example[${i}]` : 'example';
+      throw invalidArgument(name, 'a Tensor or an array of tensors', input);
+    }
+  }
+  if (inputs.length === 0) throw invalidArgument('example', 'at least one Tensor', example);
+  return inputs as Tensor[];
+}
+
+/** The first `rows` rows, repeated if there are fewer. */
+function withRows(input: Tensor, rows: number): Tensor {
+  const available = input.shape[0]!;
+  const copies = Math.ceil(rows / available);
+  const enough = copies === 1 ? input : cat(Array.from({ length: copies }, () => input));
+  return native.contiguous(native.narrow(enough, 0, 0, rows));
+}
+
+const PACKAGE = new URL('../', import.meta.url);
+const OWN = [PACKAGE.href, fileURLToPath(PACKAGE), 'node:'];
+
+/** The line of the caller's code that is running, such as `net.js:12:5`. */
+function lineOfCaller(): string {
+  const limit = Error.stackTraceLimit;
+  Error.stackTraceLimit = 40;
+  const stack = String(new Error().stack);
+  Error.stackTraceLimit = limit;
+  const frame = stack
+    .split('\n')
+    .slice(1)
+    .find((line) => !OWN.some((folder) => line.includes(folder)));
+  return /([^/\\( ]+:\d+:\d+)\)?$/.exec(frame ?? '')?.[1] ?? '';
+}
+
+/** The output with promises refused, which a forward of a service may return. */
+function checkOutput(output: unknown): ProgramValue<Tensor> {
+  if (typeof (output as { then?: unknown } | null | undefined)?.then === 'function')
+    throw new ArgumentError('Expected forward to return tensors but received a promise');
+  let tensors = 0;
+  const visit = (value: unknown, depth: number): void => {
+    if (isTensor(value)) tensors++;
+    else if (depth < 8 && typeof value === 'object' && value !== null)
+      for (const item of Object.values(value)) visit(item, depth + 1);
+  };
+  visit(output, 0);
+  if (tensors === 0)
+    throw new ArgumentError(
+      `Expected forward to return a Tensor, or an array or object of them, but received ${describe(output)}`,
+    );
+  return output as ProgramValue<Tensor>;
+}
+
+/**
+ * @internal Records the forward at one or several batch sizes.
+ * @returns The add-on's number of the program.
+ */
+export function recordProgram(
+  module: Compilable<unknown>,
+  example: Tensor | readonly Tensor[],
+  options: CompileOptions,
+): number {
+  const { dtype = 'float32', dynamicBatch = true, optimize = true } = checkOptions(options, COMPILE_KEYS);
+  if (dtype !== 'float32' && dtype !== 'bfloat16')
+    throw invalidArgument('dtype', "'float32' or 'bfloat16'", dtype);
+  for (const [name, value] of Object.entries({ dynamicBatch, optimize }))
+    if (typeof value !== 'boolean') throw invalidArgument(name, 'a boolean', value);
+  const inputs = exampleOf(example);
+  const parts = partsOf(module);
+  if (parts === undefined && typeof module !== 'function')
+    throw invalidArgument('module', 'a Module or a function of tensors', module);
+  if (parts) checkMode(parts);
+  const rows = inputs[0]!.shape[0];
+  if (dynamicBatch && !rows)
+    throw new ShapeError(
+      `Expected a batch of at least 1 as the first dimension of example but received [${inputs[0]!.shape.join(', ')}]: { dynamicBatch: false } compiles it for this shape`,
+    );
+  const forward = parts ? (...x: Tensor[]) => parts.forward(...x) : (module as (...x: Tensor[]) => unknown);
+  const state = parts ? [...parts.namedParameters(), ...parts.namedBuffers()] : [];
+  native.recordingOpen(
+    state.map(([name]) => name),
+    state.map(([, tensor]) => tensor),
+    lineOfCaller,
+  );
+  try {
+    const batches = dynamicBatch ? BATCHES : [];
+    for (const batch of dynamicBatch ? BATCHES : [undefined])
+      recordOnce(forward, inputs, (input) =>
+        batch !== undefined && input.shape[0] === rows ? withRows(input, batch) : input,
+      );
+    return native.compileRecording(batches, dtype === 'bfloat16', optimize);
+  } finally {
+    native.recordingClose();
+  }
+}
+
+function recordOnce(
+  forward: (...inputs: Tensor[]) => unknown,
+  example: readonly Tensor[],
+  resize: (input: Tensor) => Tensor,
+): void {
+  plainMode(() =>
+    untidy(() =>
+      tidy(() => {
+        // Tensors of their own: an input that is also a parameter, or is given twice, would be taken for the other.
+        const inputs = example.map((input) => native.detach(resize(input)));
+        native.recordingBegin(inputs);
+        try {
+          const output = forward(...inputs);
+          native.recordingPause();
+          native.recordingFinish(checkOutput(output));
+        } finally {
+          native.recordingPause();
+        }
+      }),
+    ),
+  );
+}

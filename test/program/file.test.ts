@@ -1,0 +1,182 @@
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { readSafetensors } from '../../lib/formats/safetensors.js';
+import {
+  CheckpointError,
+  loadProgram,
+  loadSafetensors,
+  models,
+  nn,
+  ones,
+  randn,
+  saveSafetensors,
+  type Tensor,
+  tensor,
+  zeros,
+} from '../../lib/index.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'dyconv-program-'));
+afterAll(() => rm(folder, { recursive: true }));
+const file = (name: string) => join(folder, name);
+
+describe('files of programs', () => {
+  it('hold steps and weights', async () => {
+    const model = models.create('alexnet-dy', { numClasses: 10 }).eval();
+    const program = nn.compile(model, zeros([1, 3, 128, 128]));
+    await program.save(file('net.dyc'), { metadata: { classes: '["a"]' } });
+    const loaded = await loadProgram(file('net.dyc'));
+    expect(loaded.metadata).toEqual({ classes: '["a"]' });
+    expect(loaded.toString()).toBe(program.toString());
+    const x = randn([3, 3, 128, 128]);
+    expect(loaded.runSync(x).arraySync()).toEqual(program.runSync(x).arraySync());
+    expect(Object.keys(await loadSafetensors(file('net.dyc')))).toEqual(
+      expect.arrayContaining(Object.keys(model.stateDict())),
+    );
+    // Its weights are its own.
+    loaded.loadStateDict(
+      Object.fromEntries(
+        Object.entries(loaded.stateDict()).map(([key, t]) => [
+          key,
+          key.startsWith('classifier.6') ? t.mul(0) : t,
+        ]),
+      ),
+    );
+    expect(Number(loaded.runSync(x).abs().sum().item())).toBe(0);
+    expect(Number(program.runSync(x).abs().sum().item())).toBeGreaterThan(0);
+    await loaded.save(file('again.dyc'));
+    expect((await loadProgram(file('again.dyc'))).metadata).toEqual({ classes: '["a"]' });
+  });
+
+  it('hold constants, numbers of every kind, and several outputs', async () => {
+    const constant = tensor([1.5, 2.5]);
+    const forward = (x: Tensor) => ({
+      a: x.mul(constant).clamp({ min: Number.NEGATIVE_INFINITY, max: 1e30 }),
+      n: x.shape[0]!,
+      b: [x.add(0.1).nanToNum(), x.sum()],
+    });
+    const program = nn.compile(forward, zeros([1, 2]));
+    await program.save(file('values.dyc'));
+    const loaded = await loadProgram<ReturnType<typeof forward>>(file('values.dyc'));
+    const x = tensor([
+      [1, Number.NaN],
+      [3, -4],
+    ]);
+    const [expected, received] = [forward(x), loaded.runSync(x)];
+    expect(received.n).toBe(2);
+    expect(received.a.arraySync()).toEqual(expected.a.arraySync());
+    expect(received.b[0]!.arraySync()).toEqual(expected.b[0]!.arraySync());
+  });
+
+  it('remember bfloat16', async () => {
+    const program = nn.compile(new nn.Linear(4, 3).eval(), zeros([1, 4]), { dtype: 'bfloat16' });
+    await program.save(file('bf16.dyc'));
+    const loaded = await loadProgram(file('bf16.dyc'));
+    const x = randn([2, 4]);
+    expect(loaded.runSync(x).arraySync()).toEqual(program.runSync(x).arraySync());
+  });
+});
+
+describe('damaged and hostile files', () => {
+  it('are CheckpointErrors', async () => {
+    const program = nn.compile((x: Tensor) => x.mul(ones([2])).relu(), zeros([1, 2]));
+    await program.save(file('good.dyc'));
+    const { tensors, metadata } = await readSafetensors(file('good.dyc'));
+    const graph = JSON.parse(metadata.program!);
+    const write = async (change: Record<string, string>) => {
+      await saveSafetensors(file('bad.dyc'), tensors, { metadata: { ...metadata, ...change } });
+      return loadProgram(file('bad.dyc')).then(
+        () => 'loaded',
+        (error: unknown) => {
+          expect(error).toBeInstanceOf(CheckpointError);
+          return (error as Error).message;
+        },
+      );
+    };
+    expect(await write({})).toBe('loaded');
+    expect(await write({ format: 'x' })).toContain('is not a program');
+    expect(await write({ version: '2' })).toContain('is a program of version 2');
+    expect(await write({ program: '{' })).toContain('is damaged: its program are not JSON');
+    expect(await write({ settings: '{}' })).toContain('settings are not those of a program');
+    expect(await write({ tensors: '["other"]' })).toContain('tensors that its steps use are missing');
+    expect(await write({ program: '{}' })).toContain("a field 'dynamicBatch' is missing");
+    const changed = (change: (copy: typeof graph) => void) => {
+      const copy = structuredClone(graph);
+      change(copy);
+      return write({ program: JSON.stringify(copy) });
+    };
+    expect(
+      await changed((g) => {
+        g.steps[0].operation = 'mapFile';
+      }),
+    ).toContain("received 'mapFile'");
+    expect(
+      await changed((g) => {
+        g.steps[0].operation = '__proto__';
+      }),
+    ).toContain("received '__proto__'");
+    expect(
+      await changed((g) => {
+        g.steps.reverse();
+      }),
+    ).toContain('Expected a slot that has a value');
+    expect(
+      await changed((g) => {
+        g.steps[0].arguments = [];
+      }),
+    ).toContain('arguments for');
+    expect(
+      await changed((g) => {
+        g.steps[0].arguments[0] = { slot: 99 };
+      }),
+    ).toContain('Expected a slot from 0 to');
+    expect(
+      await changed((g) => {
+        g.steps[0].arguments[0] = { slot: -1 };
+      }),
+    ).toContain('Expected a slot from 0 to');
+    expect(
+      await changed((g) => {
+        g.steps[0].arguments[0] = 'text';
+      }),
+    ).toContain('is damaged');
+    expect(
+      await changed((g) => {
+        g.steps[0].results = [0, 0];
+      }),
+    ).toContain('Expected a new slot');
+    expect(
+      await changed((g) => {
+        g.inputs = [g.inputs[0], g.inputs[0]];
+      }),
+    ).toContain('Expected a new input');
+    expect(
+      await changed((g) => {
+        g.output = { slot: 1e9 };
+      }),
+    ).toContain('Expected a slot from 0 to');
+    expect(
+      await changed((g) => {
+        g.slots[0].device = 'nonsense';
+      }),
+    ).toContain('is damaged');
+    let nested: unknown = 1;
+    for (let i = 0; i < 20; i++) nested = [nested];
+    expect(
+      await changed((g) => {
+        g.output = nested;
+      }),
+    ).toContain('nested at most');
+  });
+
+  it('a truncated file, another file, no file', async () => {
+    const bytes = readFileSync(file('good.dyc'));
+    writeFileSync(file('short.dyc'), bytes.subarray(0, bytes.length - 4));
+    await expect(loadProgram(file('short.dyc'))).rejects.toThrow(CheckpointError);
+    await saveSafetensors(file('weights.safetensors'), { a: ones([2]) });
+    await expect(loadProgram(file('weights.safetensors'))).rejects.toThrow('is not a program');
+    await expect(loadProgram(file('none.dyc'))).rejects.toThrow('no such file');
+  });
+});
