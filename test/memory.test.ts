@@ -118,7 +118,7 @@ describe('a memory limit', () => {
 describe('leakReport', () => {
   afterEach(() => setMemoryOptions({ trackCreation: false }));
 
-  it('groups what is alive by the call that made it', () => {
+  it('groups live tensors by the call that created them', () => {
     setMemoryOptions({ trackCreation: true });
     function leak() {
       return zeros([256]);

@@ -57,7 +57,7 @@ describe('loadNpy', () => {
     expect(fortran.arraySync()).toEqual(arange(24).reshape([2, 3, 4]).arraySync());
   });
 
-  it('refuses what is no such file, and says why', async () => {
+  it('rejects other files, with the reason', async () => {
     const good = readFileSync(golden('f4.npy'));
     const cases: [string, Buffer, RegExp][] = [
       ['a', Buffer.from('hello world'), /is not a npy file: its first bytes are not \\x93NUMPY/],
@@ -101,7 +101,7 @@ describe('saveNpy', () => {
     expect((await loadNpy(file('large'))).equal(x)).toBe(true);
   });
 
-  it('refuses bfloat16 and what is no tensor, and leaves no file', async () => {
+  it('rejects bfloat16 and other values, and leaves no file', async () => {
     await expect(saveNpy(file('none'), empty([1], { dtype: 'bfloat16' }))).rejects.toThrow(DTypeError);
     await expect(saveNpy(file('none'), [1] as never)).rejects.toThrow('Expected a Tensor for tensor');
     await expect(saveNpy(file('no/such'), zeros([1]))).rejects.toThrow(/Cannot write .*: no such folder/);
@@ -128,7 +128,7 @@ describe('npz', () => {
     for (const [name, x] of Object.entries(record)) expect(back[name]?.equal(x)).toBe(true);
   });
 
-  it('gives the same bytes for the same tensors', async () => {
+  it('writes the same bytes for the same tensors', async () => {
     for (const name of ['1.npz', '2.npz']) await saveNpz(file(name), { x: arange(10) });
     expect(readFileSync(file('1.npz'))).toEqual(readFileSync(file('2.npz')));
   });

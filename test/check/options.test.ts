@@ -211,7 +211,7 @@ describe('positional sizes', () => {
 describe('checkOptions', () => {
   const KEYS = optionKeys('dim', 'keepdim');
 
-  it('gives back the options, however they were made', () => {
+  it('returns the options, whatever their prototype', () => {
     const options: { dim?: number; keepdim?: boolean } = Object.assign(Object.create(null), { dim: 1 });
     expect(checkOptions(options, KEYS)).toBe(options);
     const empty: { dim?: number; keepdim?: boolean } = {};

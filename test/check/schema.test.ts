@@ -55,7 +55,7 @@ function changed(path: (string | number)[], value: unknown): unknown {
 }
 
 describe('parseArgument', () => {
-  it('gives what fits, with keys that it does not know', () => {
+  it('returns valid values, including unknown keys', () => {
     const more = { ...good, later: [{ anything: 1 }] };
     expect(parseArgument(outer, more, 'it')).toEqual(more);
   });

@@ -50,7 +50,7 @@ it.each<[string, (parameter: Tensor) => Optimizer]>([
   expect(received).not.toEqual([1, 1]);
 });
 
-it('raises the scale after enough good steps, and saves where it is', () => {
+it('raises the scale after enough finite steps, and saves its state', () => {
   const scaler = new amp.GradScaler(options);
   const optimizer = new optim.SGD([parameterWith([1])], { lr: 0.1 });
   for (const scale of [8, 16, 16, 32]) {

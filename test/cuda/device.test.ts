@@ -27,7 +27,7 @@ describe('without a device', () => {
     expect(() => new cuda.Graph().capture(() => 1)).toThrow(DeviceError);
   });
 
-  it('sets flags, and copies without waiting where there is nothing to wait for', () => {
+  it('sets flags, and copies asynchronously where that is safe', () => {
     cuda.setFlags({ matmulTf32: false, benchmark: false });
     expect(tensor([1, 2]).to({ dtype: 'float64', nonBlocking: true }).arraySync()).toEqual([1, 2]);
     expect(ones([2]).isPinned()).toBe(false);
@@ -45,7 +45,7 @@ describeOnCuda('devices', () => {
     expect(multiProcessorCount).toBeGreaterThan(0);
   });
 
-  it('counts memory, and gives it back', () => {
+  it('counts memory, and frees it', () => {
     cuda.resetPeakMemoryStats();
     const before = cuda.memoryStats();
     const big = zeros([1 << 20], { device: 'cuda' });
@@ -97,7 +97,7 @@ describeOnCuda('devices', () => {
     expect(ones([2], { device: 'cuda' }).sum().item()).toBe(2);
   });
 
-  it('replays what it captured, and leaves a failed capture', () => {
+  it('replays a captured graph, and ends a failed capture', () => {
     const x = tensor([1, 2], { device: 'cuda' });
     using graph = new cuda.Graph();
     const y = graph.capture(() => x.mul(3));

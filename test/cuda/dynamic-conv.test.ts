@@ -76,7 +76,7 @@ describeOnCuda('dynamic convolution on CUDA', () => {
     });
   });
 
-  it.each(algorithms)('%s takes TF32 where convolutions may', (algorithm) => {
+  it.each(algorithms)('%s uses TF32 if convolutions may', (algorithm) => {
     native.setCudaFlags(undefined, true, undefined, undefined);
     try {
       const c: Case = { ...corners['a plain one']!, batch: 3, inChannels: 20, outChannels: 24, experts: 12 };
@@ -89,7 +89,7 @@ describeOnCuda('dynamic convolution on CUDA', () => {
     }
   });
 
-  it('gives the same bits every time', () => {
+  it('is bit-reproducible', () => {
     const c: Case = { ...corners['a plain one']!, batch: 33, inChannels: 20, outChannels: 24 };
     for (const algorithm of algorithms.filter((name) => name === 'fused-cuda')) {
       const [first, second] = [0, 1].map(() => results(c, algorithm, 'cuda', 'float32', 'float32'));

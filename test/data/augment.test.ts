@@ -150,7 +150,7 @@ for (const [name, shape, transform] of cases) {
   });
 }
 
-test('crops and flips follow (seed, epoch, index) and nothing else', async () => {
+test('crops and flips depend on (seed, epoch, index) only', async () => {
   const shape = [3, 32, 32] as const;
   const images = pictures(shape, 40);
   const indices = Array.from({ length: 40 }, (_, i) => i);

@@ -138,7 +138,7 @@ const mountable = (() => {
   return probe.status === 0;
 })();
 
-test.skipIf(!mountable)('a full disk costs the cache and nothing else', async () => {
+test.skipIf(!mountable)('a full disk prevents only the cache', async () => {
   const full = join(root, 'full');
   await mkdir(full);
   const bytes = await tarGz(members());

@@ -26,7 +26,7 @@ const arrays: CachedArrays = {
 };
 const key = (changes = {}) => ({ archive, part: 'train', verify: true, ...changes });
 
-test('gives back what was kept, and leaves no other file', async () => {
+test('returns the stored data, and leaves no other file', async () => {
   expect(await readCache(key())).toBeUndefined();
   await writeCache(key(), arrays);
   expect(await readCache(key())).toEqual(arrays);
@@ -83,7 +83,7 @@ test('a large cache is read in pieces, or mapped from its file', async () => {
   expect(Buffer.compare(mapped!.images, images)).toBe(0);
 });
 
-test('what a killed process left is removed, what another may be writing is not', async () => {
+test('files of killed processes are removed, files of running processes are not', async () => {
   const old = `${cachePath(key())}.old.tmp`;
   const fresh = `${cachePath(key())}.fresh.tmp`;
   for (const file of [old, fresh]) await writeFile(file, 'half a cache');

@@ -83,7 +83,7 @@ test('get refuses an index outside the set', async () => {
   for (const index of [-1, 7, 0.5, Number.NaN]) expect(() => set.get(index)).toThrow(ArgumentError);
 });
 
-test('an archive without names has the published ones, and its own names count where it has them', async () => {
+test('an archive without class names has the published ones, otherwise its own', async () => {
   const members = pythonMembers();
   delete members['cifar-10-batches-py/batches.meta'];
   await writeArchive(members);
@@ -93,7 +93,7 @@ test('an archive without names has the published ones, and its own names count w
   expect((await cifar10({ root, split: 'test', verify: false })).classes).toEqual(own);
 });
 
-test('says where it looked and how to get a missing archive', async () => {
+test('names the searched folders and how to get a missing archive', async () => {
   const missing = cifar10({ root, split: 'train' });
   await expect(missing).rejects.toThrow(DatasetError);
   await expect(missing).rejects.toThrow(

@@ -28,7 +28,7 @@ function oneByOne(set: data.InMemoryDataset): data.Dataset<data.ImageSample> {
 }
 
 describe('data.describe', () => {
-  it('gives the numbers of a custom set, whose images may differ in size', async () => {
+  it('describes a custom set, whose images may differ in size', async () => {
     const pixels = Array.from({ length: LENGTH }, (_, i) => sizeOf(i)[0] * sizeOf(i)[1]);
     const all = pixels.reduce((sum, n) => sum + n, 0);
     const mean = pixels.reduce((sum, n, i) => sum + 5 * i * n, 0) / all;
@@ -48,13 +48,13 @@ describe('data.describe', () => {
     expect(reads.sort((a, b) => a - b)).toEqual(Array.from({ length: LENGTH }, (_, i) => i));
   });
 
-  it('gives the same for the same images in memory and one by one', async () => {
+  it('is the same for images in memory and read one by one', async () => {
     const set = await data.bundled({ split: 'test' });
     const { name: _, split: __, ...numbers } = data.describe(set);
     expect(await data.describe(oneByOne(set))).toEqual(numbers);
   });
 
-  it('calls classes by their labels where they have no names', async () => {
+  it('uses labels as the names of classes without names', async () => {
     const set = { length: 3, get: (i: number) => ({ image: new Uint8Array(4), label: 2 * (i % 2) }) };
     const { counts, shape } = await data.describe({ ...set, shape: [1, 2, 2] as const });
     expect(shape).toEqual([1, 2, 2]);
@@ -117,7 +117,7 @@ describe('data.grid', () => {
     }
   });
 
-  it('names what it cannot show', async () => {
+  it('reports samples that it cannot show', async () => {
     const two = { length: 1, get: () => ({ image: new Uint8Array(8), shape: [2, 2, 2] as const, label: 0 }) };
     await expect(data.grid(two)).rejects.toThrow(ShapeError);
     await expect(data.grid({ length: 0, get: two.get })).rejects.toThrow(ArgumentError);

@@ -63,7 +63,7 @@ test('rejects an address that is not http', async () => {
   await expect(download({ url: 'ftp://host/x', file: join(folder, 'x') })).rejects.toThrow(ArgumentError);
 });
 
-test('downloads, reports progress, makes the folder and leaves nothing but the file', async () => {
+test('downloads, reports progress, creates the folder and leaves only the file', async () => {
   const file = join(folder, 'deep', 'file.bin');
   const seen: [number, number | undefined][] = [];
   await download({
@@ -136,7 +136,7 @@ test('follows redirects', async () => {
   await expectContent(file);
 });
 
-test('a wrong checksum or size keeps what was there and leaves no part', async () => {
+test('a wrong checksum or size keeps the existing file and leaves no partial one', async () => {
   const file = join(folder, 'file.bin');
   await writeFile(file, 'precious');
   const wrong = download({ url: base, file, hash: { algorithm: 'md5', digest: 'f'.repeat(32) } });
@@ -204,7 +204,7 @@ test('two downloads of one file at once do not disturb each other', async () => 
   expect(await readdir(folder)).toEqual(['file.bin']);
 });
 
-test('goes through the proxy of the environment, and past it where NO_PROXY says so', async () => {
+test('uses the proxy of the environment, except for hosts in NO_PROXY', async () => {
   const tunnels: string[] = [];
   const proxy = createServer((request, response) => {
     // Without a tunnel, the request to a proxy has the full address.

@@ -87,7 +87,7 @@ it('a class without pictures is no class to train on', async () => {
   );
 });
 
-describe('what there is in a folder', () => {
+describe('an entry of a folder', () => {
   it('is read through links, in folders of any depth, of every ending', async () => {
     await put('store/1.png', 'set/ant/deep/er/2.PNG', 'set/ant/1.jpeg', 'set/cat/x.tif', 'set/cat/y.gif');
     await symlink(join(root, 'store'), join(root, 'set/bee'));
@@ -134,7 +134,7 @@ describe('what there is in a folder', () => {
     expect(await warned('DYCONV_LEFT_OUT')).toHaveLength(1);
   });
 
-  it('and links to nothing cannot be read', async () => {
+  it('that is a dangling link cannot be read', async () => {
     await put('ant/1.png', 'bee/1.png');
     await symlink(join(root, 'gone.png'), join(root, 'bee/2.png'));
     await expect(read('train')).rejects.toThrow(/bee\/2\.png: cannot be read as a picture \(1 of 3/);

@@ -67,7 +67,7 @@ test('grey, transparent and 16-bit pictures become RGB bytes', async () => {
   }
 });
 
-test('an unreadable picture is named, or skipped and counted when asked', async () => {
+test('an unreadable image is an error that names it, or is skipped and counted', async () => {
   await picture('a/1.png', red);
   await picture('b/2.png', blue);
   await writeFile(join(root, 'a/0.jpg'), 'not a picture');

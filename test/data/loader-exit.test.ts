@@ -43,7 +43,7 @@ for (const [name, ending] of endings) {
   });
 }
 
-test('a worker that is terminated in the middle takes nothing with it', async () => {
+test('a terminated worker does not affect the process', async () => {
   const forever =
     'for (;;) for await (const { images, labels } of source) { images.dispose(); labels.dispose(); }';
   for (let round = 0; round < 5; round++) {

@@ -68,7 +68,7 @@ test('delivers the set in its order, images with their labels, the last batch sm
   expect(leaked()).toBe(0);
 });
 
-test('dropLast leaves the smaller batch out', async () => {
+test('dropLast skips the smaller batch', async () => {
   const source = loader(set, { batchSize: 10, dropLast: true });
   expect(source).toMatchObject({ length: 2, numImages: 20 });
   expect((await readAll(source)).flatMap(({ labels }) => labels)).toEqual(ascending.slice(0, 20));
@@ -81,7 +81,7 @@ test('transforms set the size of the batch', async () => {
   expect(batch!.shape).toEqual([23, 2, 6, 6]);
 });
 
-test('shuffling takes every image once, in an order of the seed and the epoch', async () => {
+test('shuffling visits every image once, in an order by seed and epoch', async () => {
   const source = loader(set, { batchSize: 5, shuffle: true, seed: 7 });
   const epochs = [await readAll(source), await readAll(source)].map((seen) =>
     seen.flatMap(({ labels }) => labels),
@@ -144,7 +144,7 @@ test('the position is that of the next batch, and restores it in another loader'
   expect(await readAll(resumed)).toEqual(epochs[1]!.slice(2));
 });
 
-test('a set on the device gives the same batches', async () => {
+test('a set on the device yields the same batches', async () => {
   const options = { batchSize: 5, shuffle: true, seed: 2, transform: transforms.padCrop({ size: 6 }) };
   const here = await readAll(loader(set, options));
   const source = loader(set, { ...options, augmentOn: 'device' });
@@ -157,7 +157,7 @@ test('a set on the device gives the same batches', async () => {
   expect(leaked()).toBe(0);
 });
 
-test('dtype and memory format are those asked for', async () => {
+test('batches have the requested dtype and memory format', async () => {
   const source = loader(set, { batchSize: 23, dtype: 'bfloat16', memoryFormat: 'channelsLast' });
   for await (const { images, labels } of source) {
     expect(images.dtype).toBe('bfloat16');
@@ -207,7 +207,7 @@ test('ranks share an epoch: equally many images, none twice', async () => {
   expect(new Set(shares.flat()).size).toBe(21);
 });
 
-test('an image is augmented the same whichever rank takes it', async () => {
+test('augmentation of an image does not depend on the rank', async () => {
   const transform = transforms.padCrop({ size: 8, padding: 3, mean: 0 });
   const read = async (options: Partial<LoaderOptions>) => {
     const byLabel = new Map<number, string>();
@@ -247,7 +247,7 @@ test('prepares no more than prefetch batches ahead', async () => {
   expect(leaked()).toBe(0);
 });
 
-test('leaving early and throwing release what was prepared', async () => {
+test('an early exit and an error release the prepared batches', async () => {
   const source = loader(set, { batchSize: 2, prefetch: 4 });
   for await (const { images, labels } of source) {
     images.dispose();
@@ -285,7 +285,7 @@ test('a failed batch is reported when it is requested, and the others are releas
   expect(leaked()).toBe(0);
 });
 
-test('a batch outlives the tidy block it was asked for in', async () => {
+test('a batch outlives the tidy block in which it was requested', async () => {
   const iterator = loader(set, { batchSize: 23 })[Symbol.asyncIterator]();
   const batch = await tidy(async () => (await iterator.next()).value?.images);
   expect(batch?.isDisposed).toBe(false);

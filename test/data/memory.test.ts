@@ -40,7 +40,7 @@ it('cannot be a buffer that may become smaller', async () => {
   );
 });
 
-it('is refused, not read, where it has gone already', async () => {
+it('is an error if it was detached before', async () => {
   const set = setOn(new ArrayBuffer(2 * size));
   const loader = data.loader(set, { batchSize: 2 });
   structuredClone(set.images.buffer, { transfer: [set.images.buffer] });

@@ -77,7 +77,7 @@ test('labels are shared as the images are', () => {
   expect(share).toBeCloseTo(1 - (box!.height * box!.width) / 99, 12);
 });
 
-test('shares follow Beta(alpha, alpha), boxes lie inside and cover what the labels say', () => {
+test('shares follow Beta(alpha, alpha), boxes are inside and match the labels', () => {
   for (const [alpha, variance] of [
     [1, 1 / 12],
     [0.2, 1 / (4 * 1.4)],
@@ -100,7 +100,7 @@ test('shares follow Beta(alpha, alpha), boxes lie inside and cover what the labe
   }
 });
 
-test('p and lists: some batches stay as they are, each mix has its turn', () => {
+test('p and lists: some batches are unchanged, every mix is used', () => {
   const draw = (mixes: BatchMix[]) =>
     Array.from({ length: 400 }, (_, batch) => drawMixing(mixes, [8, 8], { seed: 0, epoch: 0, batch }));
   const some = draw([mixup({ p: 0.25 })]).filter(Boolean).length;
@@ -133,7 +133,7 @@ test('mixed batches do not depend on the number of threads or on prefetching, an
   expect((await read({ seed: 1 })).images.equals(once.images)).toBe(false);
 });
 
-test('the loss takes the labels, and is the mixture of the two losses', async () => {
+test('the loss accepts the labels, and is the mixture of the two losses', async () => {
   const logits = tensor([
     [0.2, -1, 3, 0.5],
     [1, 1, -2, 0],

@@ -43,7 +43,7 @@ async function readAll<B extends { images: Tensor; labels: Tensor }>(loader: Asy
 }
 
 describe('images got one by one', () => {
-  it('of any size become batches where a transform resizes them', async () => {
+  it('of any size become batches if a transform resizes them', async () => {
     const transform = data.transforms.compose([data.transforms.resize({ size: 6 })]);
     const seen = await readAll(data.loader(uneven, { batchSize: 4, transform }));
     expect(seen.map(({ shape }) => shape)).toEqual([
@@ -87,7 +87,7 @@ describe('images got one by one', () => {
     before = memory().numTensors; // the results of sub() and abs() are garbage-collected
   });
 
-  it('are refused by their number where they do not fit', async () => {
+  it('are rejected with their index if they do not fit', async () => {
     const first = async (set: data.Dataset, options = {}) => {
       for await (const { images, labels } of data.loader(set, { batchSize: 4, ...options }))
         for (const one of [images, labels]) one.dispose();
@@ -262,7 +262,7 @@ it('a set of one is evaluated like any other', async () => {
   for (const parameter of model.parameters()) parameter.dispose();
 });
 
-it('sets and loaders say what they are', async () => {
+it('sets and loaders have descriptions', async () => {
   const set = await data.bundled({ split: 'test' });
   expect(String(set)).toMatch(
     /^bundled \(test\): 500 images of 3 x 28 x 28, 10 classes \(T-shirt\/top, Trouser, Pullover, \.\.\.\), from .*gz$/,

@@ -121,13 +121,13 @@ it('the files above are what their names say', async () => {
 
 const size = { channels: 3, height: 8, width: 8 } as const;
 
-it.each(['webp', 'tiff'] as const)('takes the first frame or page: %s', async (format) => {
+it.each(['webp', 'tiff'] as const)('reads the first frame or page: %s', async (format) => {
   const whole = { channels: 3, height: HEIGHT, width: WIDTH } as const;
   const single = await decodePicture(await rgb().png().toBuffer(), whole);
   expect(Buffer.compare(await decodePicture(await frames(format), whole), single)).toBe(0);
 });
 
-it('puts transparency on black, also where colours are hidden below it', async () => {
+it('blends transparency with black, also over hidden colours', async () => {
   const hidden = sharp({ create: { width: 9, height: 9, channels: 4, background: '#ff804000' } });
   expect(new Set(await decodePicture(await hidden.png().toBuffer(), size))).toEqual(new Set([0]));
 });

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { Random } from '../../lib/data/random.js';
 
-test('the sequence depends on every seed and on nothing else', () => {
+test('the sequence depends on all seeds and nothing else', () => {
   const draw = (...seeds: number[]) =>
     Array.from(
       { length: 4 },

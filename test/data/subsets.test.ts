@@ -12,7 +12,7 @@ const set: data.Dataset<number> = {
 const all = Array.from({ length: 100 }, (_, i) => i);
 
 describe('randomSplit', () => {
-  it('gives every sample to one part, by the seed', () => {
+  it('assigns every sample to one part, by the seed', () => {
     const parts = data.randomSplit(set, [0.7, 0.2, 0.1], { seed: 4 });
     expect(parts.map(({ length }) => length)).toEqual([70, 20, 10]);
     const indices = parts.flatMap(({ indices }) => indices);
@@ -34,7 +34,7 @@ describe('randomSplit', () => {
     expect(parts.map((part) => part.length)).toEqual(counts);
   });
 
-  it('stratified gives every part its share of every class', () => {
+  it('stratified gives every part the same share of every class', () => {
     for (const seed of [0, 1, 2, 3]) {
       const [train, val] = data.randomSplit(set, [0.8, 0.2], { seed, stratify: true });
       expect([train!.length, val!.length]).toEqual([80, 20]);

@@ -52,8 +52,8 @@ beforeAll(async () => {
 
 afterAll(() => rmSync(work, { recursive: true, force: true }));
 
-describe('the lists of what is not run as printed', () => {
-  it('name nothing that is not printed', () => {
+describe('the lists of commands that are not run as printed', () => {
+  it('contain only printed commands', () => {
     const listed = [...Object.keys(NOT_RUN), ...Object.keys(ELSEWHERE)];
     expect(listed.filter((line) => !printed.includes(line))).toEqual([]);
     for (const [form] of QUICK)

@@ -54,7 +54,7 @@ describe.each(each)('%s', (name) => {
     }
   });
 
-  it('goes through symbolic links, which stay', async () => {
+  it('follows symbolic links and keeps them', async () => {
     fs.mkdirSync(join(folder, 'store'));
     fs.symlinkSync('store/old', path);
     fs.writeFileSync(join(folder, 'store/old'), 'old');
@@ -71,7 +71,7 @@ describe.each(each)('%s', (name) => {
     await expect(save(join(folder, 'circle'), tensor([3]))).rejects.toThrow(/links lead in a circle/);
   });
 
-  it.skipIf(process.platform === 'win32')('to /dev/null leaves it the device that it is', async () => {
+  it.skipIf(process.platform === 'win32')('to /dev/null keeps it a device', async () => {
     await save('/dev/null', tensor([1, 2]));
     expect(fs.statSync('/dev/null').isCharacterDevice()).toBe(true);
   });
@@ -115,7 +115,7 @@ describe('a file of torch.save', () => {
 });
 
 describe('an atomic write', () => {
-  it('removes what killed saves left, and leaves saves that are running alone', async () => {
+  it('removes files of killed saves, but not of running ones', async () => {
     const module = new URL('../../dist/index.js', import.meta.url).href;
     const code = `
       const { saveNpy, zeros } = await import(${JSON.stringify(module)});
@@ -154,7 +154,7 @@ describe('an atomic write', () => {
     await expect(writeFileAtomic(path, 'two')).rejects.toThrow(/EACCES/);
   });
 
-  it('takes names as long as the file system does', async () => {
+  it('accepts names as long as the file system does', async () => {
     const long = join(folder, 'ä'.repeat(127));
     await writeFileAtomic(long, 'text');
     expect(fs.readFileSync(long, 'utf8')).toBe('text');

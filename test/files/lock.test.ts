@@ -119,7 +119,7 @@ describe('a lock', () => {
     expect(beside(file)).toEqual([]);
   });
 
-  it('is taken over where a process was killed in the middle of taking it over', async () => {
+  it('is taken over if a process was killed while taking it over', async () => {
     const file = newFile();
     writeFileSync(file, JSON.stringify({ pid: 2 ** 30, host: hostname(), token: 'dead' }));
     writeFileSync(`${file}.takeover`, '');

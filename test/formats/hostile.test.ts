@@ -91,7 +91,7 @@ function manyTensors(count: number, length: number): Buffer {
 const unicode = (text: string) => [0x58, text.length, 0, 0, 0, ...Buffer.from(text)];
 
 describe('a small file of torch.save', () => {
-  it('with a thousand tensors of one storage takes the memory of one', async () => {
+  it('with a thousand tensors of one storage needs the memory of one', async () => {
     write(manyTensors(1000, 1_000_000), [stored('data/0', Buffer.alloc(4_000_000))]);
     const before = memory();
     const tensors = (await loadTorch(file)) as Tensor[];

@@ -23,7 +23,7 @@ const golden = (name: string) => fileURLToPath(new URL(`../golden/values/${name}
 const old = (name: string) => fileURLToPath(new URL(`../golden/torch/${name}`, import.meta.url));
 
 describe.each(['everything.pt', 'everything-legacy.pt', 'everything-protocol4.pt'])('%s', (name) => {
-  it('gives what is data, and descriptions of what is not', async () => {
+  it('returns data, and descriptions of other objects', async () => {
     const read = (await loadTorch(golden(name))) as Record<string, unknown>;
     const plain = Object.fromEntries(
       Object.entries(read).filter(([, value]) => !isTensor(value) && !(value instanceof TorchObject)),
@@ -66,7 +66,7 @@ describe.each(['everything.pt', 'everything-legacy.pt', 'everything-protocol4.pt
     for (const one of ['texts', 'objects']) expect(read[one], one).toBeInstanceOf(TorchObject);
   });
 
-  it('gives the weights in it, and refuses the complex one by its name', async () => {
+  it('returns the weights in it, and rejects the complex one by its name', async () => {
     const warnings = collectWarnings();
     const state = await loadTorchStateDict(golden(name));
     expect(Object.keys(state)).toEqual(['w']);
@@ -78,7 +78,7 @@ describe.each(['everything.pt', 'everything-legacy.pt', 'everything-protocol4.pt
 });
 
 describe.each(['shared.pt', 'shared-legacy.pt'])('%s', (name) => {
-  it('gives tensors that share their storage, as they did', async () => {
+  it('returns tensors that share their storage as before', async () => {
     const { base, row, columns, expanded } = (await loadTorch(golden(name))) as Record<string, Tensor>;
     expect(row!.arraySync()).toEqual([4, 5, 6, 7]);
     expect(columns!.arraySync()).toEqual([
@@ -96,7 +96,7 @@ describe.each(['shared.pt', 'shared-legacy.pt'])('%s', (name) => {
 });
 
 describe('a file of torch.save', () => {
-  it('gives negated tensors their sign', async () => {
+  it('applies the sign of negated tensors', async () => {
     const { negative, tail } = (await loadTorch(golden('negative.pt'))) as Record<string, Tensor>;
     expect(negative!.arraySync()).toEqual([-2, 4]);
     expect(tail!.arraySync()).toEqual([4]);
@@ -107,7 +107,7 @@ describe('a file of torch.save', () => {
     expect(a!.arraySync()).toEqual([0, 1, 2, 3, 4, 5]);
   });
 
-  it('of the format before PyTorch 1.6 gives what the new one gives', async () => {
+  it('of the format before PyTorch 1.6 has the same values as the new one', async () => {
     const [before, now] = [
       await loadTorchStateDict(old('legacy.pth')),
       await loadTorchStateDict(old('state_dict.pth')),
@@ -149,7 +149,7 @@ describe('a file of torch.save', () => {
       expect(module[key]!.arraySync(), key).toEqual(tensor.arraySync());
   });
 
-  it('leaves no tensor behind that was not asked for', async () => {
+  it('creates no tensors that were not requested', async () => {
     collectGarbage();
     const before = memory().numTensors;
     for (const tensor of Object.values(await loadTorchStateDict(golden('everything.pt')))) tensor.dispose();

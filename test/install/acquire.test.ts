@@ -40,7 +40,7 @@ describe('LIBTORCH_USE_PYTORCH', () => {
       'include/torch/headeronly/version.h': support.versionHeader('2.12.1'),
     });
 
-  it('takes the libtorch of the active Python, and nothing else', async () => {
+  it('uses the libtorch of the active Python, and downloads nothing', async () => {
     const dir = torch();
     const env = { LIBTORCH_USE_PYTORCH: '1', PATH: fakePython(`echo "${dir}"`) };
     const { options } = isolated(goodWheel(), 'http://127.0.0.1:9', { env });
@@ -60,7 +60,7 @@ describe('LIBTORCH_USE_PYTORCH', () => {
     expect(findLibtorch({ env })?.dir).toBe(dir);
   });
 
-  it('says that there is no PyTorch, no Python, or one of another version', async () => {
+  it('reports a missing PyTorch, a missing Python, or another version', async () => {
     const of = (env: NodeJS.ProcessEnv) =>
       ensureLibtorch(isolated(goodWheel(), 'http://127.0.0.1:9', { env }).options);
     const none = {
@@ -93,7 +93,7 @@ describe('a file on disk', () => {
     expect(readdirSync(cacheDir)).toHaveLength(1);
   });
 
-  it('of another version, or of something else, is refused and leaves nothing', async () => {
+  it('of another version, or with other contents, is rejected and leaves no files', async () => {
     const folder = writeTree(temporaryFolder(), {
       'old.whl': zip(wheelEntries('2.9.0')),
       'other.zip': zip([{ name: 'readme.txt', content: 'hello' }]),
@@ -113,7 +113,7 @@ describe('a file on disk', () => {
 });
 
 describe('the network', () => {
-  it('the libtorch archive is asked for when the wheel is not there', async () => {
+  it('the libtorch archive is requested if the wheel does not exist', async () => {
     const [wheel, other] = [goodWheel(), archive()];
     const { base, requests } = await serve((request, response) =>
       request.url?.endsWith('.zip') ? sendFile(other)(request, response) : void response.writeHead(404).end(),
@@ -134,7 +134,7 @@ describe('the network', () => {
     expect(requests).toHaveLength(2);
   });
 
-  it('may be slow, and say nothing of the size', async () => {
+  it('may be slow, without a Content-Length', async () => {
     const wheel = goodWheel();
     const { base } = await serve(async (_request, response) => {
       response.writeHead(200);
@@ -147,7 +147,7 @@ describe('the network', () => {
     expect((await ensureLibtorch(isolated(wheel, base).options)).source).toBe('download');
   });
 
-  it.each([{ DYCONV_OFFLINE: '1' }, { npm_config_offline: 'true' }])('is left alone with %o', async (env) => {
+  it.each([{ DYCONV_OFFLINE: '1' }, { npm_config_offline: 'true' }])('is not used with %o', async (env) => {
     const wheel = goodWheel();
     const { base, requests } = await serve(sendFile(wheel));
     const { options } = isolated(wheel, base, { env });

@@ -4,7 +4,7 @@ import { expect, it } from 'vitest';
 import { checkAddon } from '../../lib/install/addon.js';
 import { temporaryFolder } from './support.js';
 
-it('says that there is no file', () => {
+it('reports a missing file', () => {
   expect(checkAddon('/does/not/exist.node')).toEqual({
     ok: false,
     reason: '/does/not/exist.node does not exist',

@@ -9,7 +9,7 @@ const hasReadelf = spawnSync('readelf', ['--version']).status === 0;
 const why = built ? (hasReadelf ? '' : ' (skipped: no readelf)') : ' (skipped: the add-on is a CPU build)';
 
 describe.skipIf(why !== '')(`an add-on for CUDA${why}`, () => {
-  it('names libtorch_cuda and the rest among what it needs, and where they are', () => {
+  it('depends on libtorch_cuda and the others, and finds them', () => {
     const { stdout } = spawnSync('readelf', ['-d', addonPath()], { encoding: 'utf8' });
     const needed = [...stdout.matchAll(/\(NEEDED\).*\[(.*)\]/g)].map(([, name]) => name);
     expect(needed).toEqual(
@@ -34,7 +34,7 @@ describe.skipIf(why !== '')(`an add-on for CUDA${why}`, () => {
 });
 
 describe.skipIf(built)(`an add-on for CPUs${built ? ' (skipped: the add-on is a CUDA build)' : ''}`, () => {
-  it('needs nothing of CUDA', { skip: !hasReadelf }, () => {
+  it('does not depend on CUDA', { skip: !hasReadelf }, () => {
     const { stdout } = spawnSync('readelf', ['-d', addonPath()], { encoding: 'utf8' });
     expect(stdout).toMatch(/NEEDED.*libtorch_cpu/);
     expect(stdout).not.toMatch(/NEEDED.*(?:cuda|cudart|nvidia)/i);

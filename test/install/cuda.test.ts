@@ -95,7 +95,7 @@ describe('cudaToolkit', () => {
     ]);
   });
 
-  it('takes no headers of another CUDA', () => {
+  it('uses no headers of another CUDA version', () => {
     const libtorch = files(folder(), 'lib/libcudart-218eec4c.so.12');
     const home = files(folder(), 'bin/nvcc', ...HEADERS);
     const version = (number: number) =>
@@ -174,13 +174,13 @@ function pinned(change: (wheel: CudaBuild['wheels'][number]) => void = () => {})
 }
 
 describe('ensureCudaLibtorch', () => {
-  it('fetches nothing where none is asked for, or no driver is there', async () => {
+  it('downloads nothing if CUDA is not requested, or without a driver', async () => {
     const hasDriver = () => false;
     await expect(ensureCudaLibtorch('off', pinned())).resolves.toBeUndefined();
     await expect(ensureCudaLibtorch('auto', { ...pinned(), hasDriver })).resolves.toBeUndefined();
   });
 
-  it('puts libtorch and what it needs into one folder, once', async () => {
+  it('installs libtorch and its dependencies into one folder, once', async () => {
     const options = pinned();
     const found = await ensureCudaLibtorch('cu130', options);
     expect(found).toMatchObject({ version: '2.14.1', flavour: 'cuda', source: 'pip' });
@@ -193,7 +193,7 @@ describe('ensureCudaLibtorch', () => {
     await expect(ensureCudaLibtorch('cu130', options)).resolves.toMatchObject({ source: 'cache' });
   });
 
-  it('refuses a wheel with another checksum and leaves nothing', async () => {
+  it('rejects a wheel with another checksum and leaves no files', async () => {
     const options = pinned((wheel) => {
       if (wheel.requirement.startsWith('nvidia')) wheel.sha256 = '0'.repeat(64);
     });
@@ -229,7 +229,7 @@ describe('ensureCudaLibtorch', () => {
     expect(readdirSync(options.cacheDir).sort()).toEqual(['downloads', 'libtorch-2.14.1-cu130']);
   });
 
-  it('is found again without fetching, by version or where there is a driver', async () => {
+  it('is found again without a download, by version or if there is a driver', async () => {
     const options = pinned();
     const find = (request: 'auto' | 'cu130' | 'off', driver = true) =>
       findCudaLibtorch(request, { ...options, hasDriver: () => driver });
@@ -304,13 +304,13 @@ describe('a CUDA version that is not pinned', () => {
     expect(requests).toHaveLength(1);
   });
 
-  it('is taken from an older release where the newest has none', async () => {
+  it('comes from an older release if the newest has none', async () => {
     const { get, requests } = await mirror(archive('2.13.0'), '2.13.0');
     await expect(get()).resolves.toMatchObject({ version: '2.13.0', source: 'zip' });
     expect(requests).toHaveLength(2);
   });
 
-  it('is checked by the checksum that is asked for', async () => {
+  it('is compared with the given checksum', async () => {
     const content = archive();
     const { get, options } = await mirror(content);
     await expect(get({ DYCONV_CUDA_SHA256: 'beef' })).rejects.toThrow(/64 hexadecimal digits/);
@@ -321,7 +321,7 @@ describe('a CUDA version that is not pinned', () => {
     await expect(get({ DYCONV_CUDA_SHA256: right.toUpperCase() })).resolves.toMatchObject({ source: 'zip' });
   });
 
-  it('is not taken from where others could change it on the way', async () => {
+  it('is not downloaded over an insecure connection', async () => {
     const { get, requests } = await mirror(archive());
     const url = 'http://mirror.example';
     await expect(get({ DYCONV_LIBTORCH_URL: url })).rejects.toThrow(/https address.*DYCONV_CUDA_SHA256/);

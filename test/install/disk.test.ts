@@ -48,7 +48,7 @@ describe.skipIf(!canMount)(`a disk that gets full${noMount}`, () => {
   const full = (cacheDir: string) =>
     `The disk of the cache folder ${cacheDir} is full (ENOSPC). Free 1.2 GB there`;
 
-  it('while downloading: said so, and what has arrived is continued when there is room', async () => {
+  it('while downloading: is reported, and the download continues later', async () => {
     const wheel = zip(incompressible(600_000));
     const { base, requests } = await serve(sendFile(wheel));
     const { options, cacheDir, dir } = isolated(wheel, base);
@@ -68,7 +68,7 @@ describe.skipIf(!canMount)(`a disk that gets full${noMount}`, () => {
     expect(requests.at(-1)).toMatch(new RegExp(` bytes=${arrived.length}-$`));
   });
 
-  it('while unpacking: said so, nothing looks finished, and the download is not repeated', async () => {
+  it('while unpacking: is reported, leaves nothing that looks complete, and the download is not repeated', async () => {
     const wheel = zip(incompressible(600_000));
     const { base, requests } = await serve(sendFile(wheel));
     const { options, cacheDir, dir, reporter } = isolated(wheel, base);
@@ -123,7 +123,7 @@ describe('a cache folder of another user', () => {
     );
   });
 
-  it('serves, where it has what is needed', async () => {
+  it('is used if it has everything', async () => {
     const wheel = goodWheel();
     const { base } = await serve(sendFile(wheel));
     const { options, cacheDir } = isolated(wheel, base);
@@ -147,7 +147,7 @@ describe.skipIf(!canMount)(`a cache on a read-only file system${noMount}`, () =>
     );
   });
 
-  it('serves, where it has what is needed', async () => {
+  it('is used if it has everything', async () => {
     const wheel = goodWheel();
     const { base, requests } = await serve(sendFile(wheel));
     const { options, cacheDir } = isolated(wheel, base);

@@ -30,7 +30,7 @@ function finding(name: string, options: DoctorOptions): Finding {
   return found[0]!;
 }
 
-describe('what is installed here', () => {
+describe('the installation of this machine', () => {
   it('is found to work', () => {
     const findings = diagnose();
     expect(findings.filter(({ status }) => status === 'error')).toEqual([]);
@@ -70,7 +70,7 @@ describe('what is installed here', () => {
   });
 });
 
-describe('what is wrong', () => {
+describe('a problem', () => {
   it('an old Node.js', () => {
     const { status, detail, fix } = finding('Node.js', { nodeVersion: '18.20.0' });
     expect({ status, fix }).toEqual({ status: 'error', fix: expect.stringContaining('nodejs.org') });
@@ -91,7 +91,7 @@ describe('what is wrong', () => {
     expect(of(undefined)).toBeUndefined();
   });
 
-  it('an add-on that is not there', () => {
+  it('a missing add-on', () => {
     const findings = diagnose({ addon: undefined, probe: machine(TOOLS) });
     expect(isHealthy(findings)).toBe(false);
     expect(findings).toContainEqual(
@@ -123,7 +123,7 @@ describe('what is wrong', () => {
     );
   });
 
-  it('no compiler, where one is needed; where none is, that is mere information', () => {
+  it('a missing compiler if one is needed, otherwise only information', () => {
     const bare = machine({ npm: '10.8.2' });
     const needed = finding('compiler', { probe: bare, addon: undefined });
     expect(needed).toMatchObject({ status: 'error', detail: 'No C++ compiler is installed' });
@@ -232,7 +232,7 @@ describe('every wrong finding', () => {
   ];
   const empty = () => ({ DYCONV_CACHE: folder() });
 
-  it.each(machines)('has a way to fix it, where %s', (_what, options, expected) => {
+  it.each(machines)('has a fix: %s', (_what, options, expected) => {
     const wrong = diagnose({ probe: machine(TOOLS), ...options() }).filter(
       ({ status }) => status === 'error' || status === 'warning',
     );
@@ -267,7 +267,7 @@ describe('CUDA', () => {
     return { env: { CUDA_HOME: home }, nvcc, probe, libtorch: { dir, flavour: 'cuda' as const } };
   }
 
-  it('is no fault where there is no GPU', () => {
+  it('is no problem without a GPU', () => {
     const cpu = cudaFindings({ env: {}, probe: machine({}), libtorch: { dir: '', flavour: 'cpu' } });
     expect(cpu.map(({ status }) => status)).toEqual(['info', 'info']);
     const idle = { ...facts, cudaDevices: 0, cudaProblem: 'Found no NVIDIA driver on your system.' };

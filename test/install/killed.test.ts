@@ -34,7 +34,7 @@ function expectWhole(dir: string): void {
   expect(readManifest(dir)).toMatchObject({ version: '2.13.0' });
 }
 
-it('continues a download whose process was killed, where it was', async () => {
+it('continues the download of a killed process', async () => {
   const wheel = goodWheel();
   const half = Math.floor(wheel.length / 2);
   let first = true;
@@ -57,7 +57,7 @@ it('continues a download whose process was killed, where it was', async () => {
   expectWhole(dir);
 });
 
-it('throws away what a killed process left damaged', async () => {
+it('deletes a damaged file of a killed process', async () => {
   const wheel = goodWheel();
   const { base, requests } = await serve(sendFile(wheel));
   const { options, cacheDir, dir } = isolated(wheel, base);
@@ -69,7 +69,7 @@ it('throws away what a killed process left damaged', async () => {
   expectWhole(dir);
 });
 
-it('takes nothing that a process killed while unpacking left, and does not download again', async () => {
+it('does not use files of a process killed while unpacking, and does not download again', async () => {
   const wheel = goodWheel();
   const { base, requests } = await serve(sendFile(wheel));
   const { options, cacheDir, dir } = isolated(wheel, base);

@@ -21,7 +21,7 @@ function expectNothingFinished(cacheDir: string): void {
 }
 
 describe('download', () => {
-  it('unpacks what is needed, and finds it in the cache the next time', async () => {
+  it('unpacks the needed files, and finds them in the cache the next time', async () => {
     const wheel = goodWheel();
     const { base, requests } = await serve(sendFile(wheel));
     const { options, cacheDir, dir, reporter } = isolated(wheel, base);
@@ -60,7 +60,7 @@ describe('download', () => {
     expectNothingFinished(cacheDir);
   });
 
-  it('fetches nothing for a C library that it would not run with', async () => {
+  it('downloads nothing for an incompatible C library', async () => {
     const { base, requests } = await serve(sendFile(goodWheel()));
     const { options } = isolated(goodWheel(), base, { libc: { family: 'musl', version: '1.2.5' } });
     const [artifact] = Object.values(options.lock!.artifacts);
@@ -97,7 +97,7 @@ describe('download', () => {
     expect(requests[1]).toMatch(new RegExp(` bytes=${half}-$`));
   });
 
-  it('refuses a damaged wheel, even where its checksum is the pinned one', async () => {
+  it('rejects a damaged wheel, even if its checksum is the pinned one', async () => {
     const entries = wheelEntries();
     entries[0]!.crc = 1;
     const wheel = zip(entries);
@@ -140,7 +140,7 @@ describe('download', () => {
   });
 });
 
-describe('nothing to be had', () => {
+describe('no source', () => {
   it('lists every place that was tried, why it failed, and what to do', async () => {
     const { base } = await serve((_request, response) => void response.writeHead(404).end('no'));
     const path = fakePython('echo "ERROR: No matching distribution found for torch==2.13.0+cpu" >&2; exit 1');
@@ -251,14 +251,14 @@ describe('the cache', () => {
     expect(reporter.lines.join('\n')).toContain(kept);
   });
 
-  it('leaves a folder by hand where it is when nothing can be fetched', async () => {
+  it('keeps an existing folder if the download fails', async () => {
     const { options, dir } = isolated(goodWheel(), 'http://127.0.0.1:9');
     writeTree(dir, { 'lib/by-hand.txt': 'precious' });
     await expect(ensureLibtorch(options)).rejects.toThrow(DownloadError);
     expect(readFileSync(join(dir, 'lib', 'by-hand.txt'), 'utf8')).toBe('precious');
   });
 
-  it('lies where the platform and the variables say', () => {
+  it('is in the folder given by the platform and the variables', () => {
     expect(cacheDirectory({ DYCONV_CACHE: '/c', XDG_CACHE_HOME: '/x', HOME: '/h' }, 'linux')).toBe('/c');
     expect(cacheDirectory({ XDG_CACHE_HOME: '/x', HOME: '/h' }, 'linux')).toBe('/x/dyconv');
     expect(cacheDirectory({ HOME: '/h' }, 'linux')).toBe('/h/.cache/dyconv');
@@ -288,7 +288,7 @@ describe('the lock file', () => {
     }
   });
 
-  it('is what the guide says of the platforms', () => {
+  it("agrees with the guide's platforms", () => {
     const guide = readFileSync(new URL('../../docs/guides/installation.md', import.meta.url), 'utf8');
     const rows = {
       'Linux x64': 'linux-x64',

@@ -79,7 +79,7 @@ describe.skipIf(why)(`the tarballs${why}`, () => {
     for (const file of tarballs) expect(statSync(file).size).toBeLessThan(3e6);
   });
 
-  it('hold what is needed, and nothing else', () => {
+  it('contain the needed files only', () => {
     const files = tar('-tzf', tarballs[1]!)
       .trim()
       .split('\n')
@@ -149,7 +149,7 @@ describe.skipIf(why)(`in a project${why}`, () => {
     expect(node([bin, 'doctor']).stdout).toMatch(/prebuilt, loads[\s\S]*dyconv works\.\n$/);
   });
 
-  it('names the packages to install, where a build is asked for and no compiler is there', () => {
+  it('names the packages to install if a build is requested without a compiler', () => {
     const { status, stderr } = node([bin, 'setup', '--from-source'], { PATH: join(work, 'nothing') });
     expect(status).toBe(1);
     const missing: MissingTool[] = [
@@ -161,7 +161,7 @@ describe.skipIf(why)(`in a project${why}`, () => {
     expect(stderr).toContain(`dyconv: Cannot build the native add-on: ${problems}. ${installHint(absent)}`);
   });
 
-  it('says nothing of success where the prebuilt add-on does not load', () => {
+  it('does not report success if the prebuilt add-on does not load', () => {
     const name = `@dyconv/${process.platform}-${process.arch}`;
     const file = join(folder, 'node_modules', name, 'dyconv.node');
     renameSync(file, `${file}.kept`);

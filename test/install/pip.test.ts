@@ -14,7 +14,7 @@ const { fakePython, goodWheel, isolated, sendFile, serve, temporaryFolder, wheel
   support;
 
 describe('pip', () => {
-  it('is asked when the download fails, and its wheel is checked', async () => {
+  it('is used if the download fails, and its wheel is checked', async () => {
     const wheel = goodWheel();
     const folder = writeTree(temporaryFolder(), { [support.WHEEL_NAME]: wheel });
     const path = fakePython(`while [ "$1" != --dest ]; do shift; done; cp "${folder}"/*.whl "$2"`);
@@ -57,7 +57,7 @@ describe.skipIf(why !== true)(`the real pip${why === true ? '' : ` (skipped: ${w
     ...own,
   });
 
-  it('takes the wheel from a folder', async () => {
+  it('gets the wheel from a folder', async () => {
     const wheel = realWheel();
     const folder = writeTree(temporaryFolder(), { [support.WHEEL_NAME]: wheel });
     const { options, dir } = isolated(wheel, 'http://127.0.0.1:9', {
@@ -68,7 +68,7 @@ describe.skipIf(why !== true)(`the real pip${why === true ? '' : ` (skipped: ${w
     expect(readManifest(dir)).toMatchObject({ version: '2.13.0', wheel: support.WHEEL_NAME });
   });
 
-  it('takes the wheel from a mirror', async () => {
+  it('gets the wheel from a mirror', async () => {
     const wheel = realWheel();
     const { base, requests } = await serve((request, response) => {
       if (request.url?.endsWith('.whl')) return sendFile(wheel)(request, response);

@@ -100,7 +100,7 @@ describe('HTTPS_PROXY', () => {
     expect(served).toHaveLength(1);
   });
 
-  it('is used where NO_PROXY names other hosts', async () => {
+  it('is used if NO_PROXY names other hosts', async () => {
     const { base } = await serve(sendFile(wheel), tls);
     const port = new URL(base).port;
     const { proxy, tunnels } = await startProxy(port);

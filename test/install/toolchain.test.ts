@@ -31,11 +31,11 @@ describe('missingTools', () => {
     );
   });
 
-  it('names what is absent', () => {
+  it('names missing programs', () => {
     expect(missingTools({}, machine({}))).toEqual(BOTH);
   });
 
-  it('names what is too old', () => {
+  it('names programs that are too old', () => {
     const old = { 'c++': 'c++ (Ubuntu 9.4.0-1ubuntu1~20.04.2) 9.4.0', cmake: 'cmake version 3.16.3' };
     expect(missingTools({}, machine(old)).map(({ problem }) => problem)).toEqual([
       'c++ is gcc 9, and gcc 11 or later is needed for C++20',
@@ -43,7 +43,7 @@ describe('missingTools', () => {
     ]);
   });
 
-  it('looks at CXX alone where it is set', () => {
+  it('only checks CXX if it is set', () => {
     const [missing] = missingTools({ CXX: 'g++-13' }, machine({ 'c++': GCC, cmake: CMAKE }));
     expect(missing?.problem).toBe('The C++ compiler that CXX names, g++-13, is not found');
   });

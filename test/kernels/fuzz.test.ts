@@ -7,7 +7,7 @@ import { limit } from '../support/limit.js';
 const script = fileURLToPath(new URL('../../scripts/fuzz-kernels.js', import.meta.url));
 
 describe('the CPU kernels', () => {
-  it('touch nothing outside of their buffers, and agree with loops in float64', {
+  it('access only their buffers, and agree with loops in float64', {
     timeout: limit(180_000),
   }, () => {
     const child = spawnSync(process.execPath, [script, '--cases', '2000', '--seed', '1'], {

@@ -69,7 +69,7 @@ it.each<[string, () => unknown]>([
   expect(call).toThrow(message);
 });
 
-it('passes what a getter of an argument throws to the caller as it is', () => {
+it('passes errors of getters of arguments to the caller unchanged', () => {
   const error = new RangeError('no');
   const slice = {
     get start() {

@@ -115,7 +115,7 @@ const layers: [string, () => nn.Module, number[], (x: Tensor, layer: never) => T
 ];
 
 describe.each(layers)('%s', (_, make, shape, wanted) => {
-  it('is what its function gives, and differentiates', () => {
+  it('equals its function, and is differentiable', () => {
     manualSeed(1);
     const layer = make();
     const x = randn(shape, { requiresGrad: true });

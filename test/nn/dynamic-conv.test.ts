@@ -157,7 +157,7 @@ describe('the layer', () => {
     expect(weight.index(0).equal(weight.index(1))).toBe(false);
   });
 
-  it('prints what it was given', () => {
+  it('prints its options', () => {
     expect(String(make({ stride: 2, padding: 1, numExperts: 2 })).split('\n')[0]).toBe(
       'DynamicConv2d(3, 4, kernelSize=[3, 3], stride=2, padding=1, numExperts=2',
     );
@@ -248,7 +248,7 @@ describe('forward', () => {
     expect(layer.forward(x).allclose(wanted, { atol: 1e-5 })).toBe(true);
   });
 
-  it('takes attention from outside', () => {
+  it('accepts given attention', () => {
     const layer = make({ padding: 1 });
     const attention = tensor([1, 0, 0, 0]).expand([3, 4]);
     const wanted = F.conv2d(x, layer.weight.index(0), layer.bias!.index(0), { padding: 1 });
@@ -276,7 +276,7 @@ describe('forward', () => {
     expect(layer.forward(sample).allclose(reference.forward(sample), { atol: 1e-5 })).toBe(true);
   });
 
-  it('takes no samples', () => {
+  it('accepts an empty batch', () => {
     expect(make().forward(zeros([0, 3, 5, 5])).shape).toEqual([0, 4, 3, 3]);
   });
 

@@ -203,7 +203,7 @@ describe('collapse of a network', () => {
     expect(difference(conv.weight, wanted)).toBeLessThanOrEqual(1e-6);
   });
 
-  it('refuses what it cannot do', () => {
+  it('rejects unsupported modules', () => {
     expect(() => nn.collapse(models.resnet10())).toThrow(/a module with a DynamicConv2d/);
     expect(() => nn.collapse(new DynamicConv2d(4, 4, 1, { routing: 'sigmoid' }))).toThrow(/sigmoid routing/);
     expect(() => nn.collapse(new DynamicConv2d(4, 4, 1), { attention: () => [1] })).toThrow(

@@ -57,7 +57,7 @@ describe('errors of a network', () => {
     );
   });
 
-  it('of the module itself stay as they are', async () => {
+  it('of the module itself are unchanged', async () => {
     const error = await errorOf(() => new Net().forward(zeros([2, 2]), 'own'));
     expect(error.message).not.toMatch(/\(\w+\): /);
   });

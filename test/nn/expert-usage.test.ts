@@ -12,7 +12,7 @@ const meterOf = (...attentions: number[][][]) => {
 };
 
 describe('UsageMeter', () => {
-  it('knows nothing before the first sample', () => {
+  it('is empty before the first sample', () => {
     expect(new UsageMeter(2).read()).toEqual({ mean: [0, 0], entropy: 0, samples: 0, dead: [] });
   });
 
@@ -98,7 +98,7 @@ describe('expertUsage', () => {
     expect(layer.expertUsage().samples).toBe(0);
   });
 
-  it('takes the attention that was given', () => {
+  it('uses given attention', () => {
     const layer = new DynamicConv2d(3, 2, 1, { numExperts: 3 });
     const attention: Tensor = tensor([[0, 0, 1]]);
     layer.forward(zeros([1, 3, 2, 2]), { attention });

@@ -42,7 +42,7 @@ describe('foldBatchNorm', () => {
     });
   });
 
-  it('names what does not fit, and changes nothing', () => {
+  it('names modules that do not fit, and changes nothing', () => {
     const conv = new nn.Conv2d(2, 3, 1);
     const before = conv.weight.arraySync();
     expect(() => nn.foldBatchNorm(conv, new nn.BatchNorm2d(4))).toThrow(ShapeError);
@@ -58,7 +58,7 @@ describe('foldBatchNorm', () => {
 });
 
 describe('fuse', () => {
-  it.each(['alexnet', 'alexnet-dy'])('leaves the outputs of %s as they were', (name) => {
+  it.each(['alexnet', 'alexnet-dy'])('does not change the outputs of %s', (name) => {
     manualSeed(2);
     const model = models.create(name).eval();
     for (const module of model.modules()) if (module instanceof nn.BatchNorm2d) used(module);
@@ -75,7 +75,7 @@ describe('fuse', () => {
     expect(nn.fuse(model)).toBe(0);
   });
 
-  it('leaves a norm that cannot be folded', () => {
+  it('keeps a norm that cannot be folded', () => {
     const model = new nn.Sequential(
       new nn.Conv2d(2, 3, 1, { bias: false }),
       new nn.BatchNorm2d(3),

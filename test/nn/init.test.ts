@@ -150,7 +150,7 @@ describe('equals PyTorch, number by number', () => {
     expect(x.mean().item()).toBeCloseTo(0.5 + 2 * shift, 2);
     expect(x.std().item()).toBeCloseTo(2 * Math.sqrt(1 + (a * phi(a) - b * phi(b)) / z - shift * shift), 2);
   });
-  it('leaves what has no connections as it is', () => {
+  it('does not change weights without connections', () => {
     for (const name of ['kaimingNormal_', 'kaimingUniform_', 'xavierNormal_', 'xavierUniform_'] as const)
       for (const shape of [
         [0, 0],

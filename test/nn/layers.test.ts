@@ -195,7 +195,7 @@ describe('Conv2d', () => {
     );
   });
 
-  it('takes no samples', () => {
+  it('accepts an empty batch', () => {
     expect(new nn.Conv2d(1, 2, 3).forward(zeros([0, 1, 5, 5])).shape).toEqual([0, 2, 3, 3]);
   });
 });

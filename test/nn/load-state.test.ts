@@ -116,7 +116,7 @@ describe('a state with other spellings', () => {
 describe('a state that does not quite fit', () => {
   const make = () => new nn.Sequential(new nn.Conv2d(1, 2, 1), new nn.BatchNorm2d(2));
 
-  it('may lack num_batches_tracked, which stays', () => {
+  it('may lack num_batches_tracked, which is then unchanged', () => {
     const state = renamed(make(), (key) => key);
     delete state['1.num_batches_tracked'];
     const model = make();

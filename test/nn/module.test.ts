@@ -257,7 +257,7 @@ describe('the state', () => {
     expect(result.missing).toHaveLength(8);
   });
 
-  it('is left alone when anything is wrong with what is loaded', () => {
+  it('is unchanged if the state does not fit', () => {
     const block = new Block();
     const before = block.outScale.arraySync();
     const bad = { ...new Block().stateDict(), out_scale: zeros([3]), 'norm.bias': zeros([4]) };
@@ -301,7 +301,7 @@ describe('to', () => {
     expect(weight.equal(before)).toBe(false);
   });
 
-  it('leaves the module as it was when the device is not there', () => {
+  it('does not change the module if the device does not exist', () => {
     const block = new Block();
     const device = native.cudaBuilt() ? 'cuda:99' : 'cuda';
     expect(() => block.to({ device, dtype: 'float64' })).toThrow(DeviceError);

@@ -87,7 +87,7 @@ describe('BatchNorm2d', () => {
     expect(String(new nn.BatchNorm2d(2))).toBe('BatchNorm2d(2, eps=0.00001, momentum=0.1)');
   });
 
-  it('takes momentum and eps', () => {
+  it('uses momentum and eps', () => {
     const layer = new nn.BatchNorm2d(2, { momentum: 1, eps: 100 });
     const spread = layer.forward(images).std().item();
     expect(spread).toBeLessThan(0.3);
@@ -158,7 +158,7 @@ describe('statistics of a single value', () => {
     expect(y.isfinite().all().item()).toBe(1);
   });
 
-  it('are refused where statistics of the batch are all there is', () => {
+  it('are rejected if statistics come from the batch alone', () => {
     const layer = new nn.BatchNorm1d(3, { trackRunningStats: false }).eval();
     expect(() => layer.forward(zeros([1, 3]))).toThrow(several);
     expect(layer.forward(zeros([0, 3])).shape).toEqual([0, 3]);
@@ -186,7 +186,7 @@ describe('scale without shift', () => {
   ]);
 
   // Values of torch.nn.BatchNorm1d(3, bias=False) and torch.nn.LayerNorm(3, bias=False).
-  it('is what bias: false leaves', () => {
+  it('remains with bias: false', () => {
     const batch = new nn.BatchNorm1d(3, { bias: false });
     const wanted = [
       [-1, -1, -1],
@@ -215,7 +215,7 @@ describe('scale without shift', () => {
 
 describe('InstanceNorm', () => {
   // Values of torch.nn.InstanceNorm1d(2).
-  it('takes a single sample without a batch dimension', () => {
+  it('accepts a single sample without a batch dimension', () => {
     const x = tensor([
       [1, 2, 4],
       [0, -1, 5],

@@ -142,18 +142,18 @@ describe('Dropout', () => {
     expect(y.mean().item()).toBeCloseTo(1, 1);
   });
 
-  it('gives its input back when evaluating', () => {
+  it('returns its input in evaluation mode', () => {
     const input = ones([4]);
     expect(new nn.Dropout(0.9).eval().forward(input)).toBe(input);
   });
 
-  it('takes the ends of its range', () => {
+  it('accepts the ends of its range', () => {
     expectValues(new nn.Dropout(1).forward(ones([3])), [0, 0, 0]);
     expectValues(new nn.Dropout(0).forward(ones([3])), [1, 1, 1]);
   });
 });
 
-it('layers print what they were given', () => {
+it('layers print their options', () => {
   expect(String(new nn.MaxPool2d(3, { stride: 2 }))).toBe('MaxPool2d(kernelSize=[3, 3], stride=2)');
   expect(String(new nn.AdaptiveAvgPool2d(6))).toBe('AdaptiveAvgPool2d([6, 6])');
   expect(String(new nn.Dropout())).toBe('Dropout(p=0.5)');

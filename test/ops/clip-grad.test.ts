@@ -33,7 +33,7 @@ describe('nn.utils', () => {
     expect(values(parameters)).toEqual([3, -3.5, 3.5]);
   });
 
-  it('takes one tensor, and has nothing to do without gradients', () => {
+  it('accepts one tensor, and does nothing without gradients', () => {
     const [a, , none] = gradients();
     expect(nn.utils.clipGradNorm_(a!, 1)).toBeCloseTo(5, 5);
     expect(nn.utils.clipGradNorm_([none!], 1)).toBe(0);

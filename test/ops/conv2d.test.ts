@@ -229,7 +229,7 @@ describe('conv2d in bfloat16', () => {
     for (const algorithm of ['auto', 'winograd'] as const) expectRounded(c, 1, algorithm);
   });
 
-  it('keeps what is not a number to the outputs it belongs to', () => {
+  it('limits NaN to the outputs whose window contains it', () => {
     const c = few["AlexNet's first"]!;
     const { input, weight } = argumentsOf(c, 1);
     const marked = input.clone();
@@ -260,7 +260,7 @@ describe('conv2d refuses', () => {
 describe('conv2d in float32', () => {
   const c = wide['the shape of AlexNet']!;
 
-  it('computes only the gradients that are asked for', () => {
+  it('computes only the requested gradients', () => {
     const given = argumentsOf(c, 3);
     const all = run(c, given).slice(1);
     for (let subset = 1; subset < 8; subset++) {

@@ -54,7 +54,7 @@ describe('dropout', () => {
     expect(draw(dtype).equal(draw('float32').to({ dtype }))).toBe(true);
   });
 
-  it('takes other layouts and dtypes', () => {
+  it('supports other layouts and dtypes', () => {
     const halves = F.dropout(ones([1000]).to({ dtype: 'bfloat16' }));
     expect(halves.dtype).toBe('bfloat16');
     for (const t of [

@@ -358,7 +358,7 @@ describe.each(algorithms)('identities of %s', (algorithm) => {
     });
   });
 
-  it('gives the same bits every time', () => {
+  it('is bit-reproducible', () => {
     const [once, again] = [run(c, given, algorithm, 'float32'), run(c, given, algorithm, 'float32')];
     once.forEach((t, i) => {
       expect(t!.dataSync()).toEqual(again[i]!.dataSync());
@@ -370,7 +370,7 @@ it('has a literal name for every algorithm of the add-on', () => {
   expect(dynamicConv2d.algorithms()).toEqual(native.dynamicConv2dAlgorithms());
 });
 
-describe('dynamicConv2d names what is wrong', () => {
+describe('dynamicConv2d names wrong arguments', () => {
   const x = ones([2, 3, 5, 5]);
   const w = ones([4, 6, 3, 3, 3]);
   const a = ones([2, 4]);

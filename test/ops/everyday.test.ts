@@ -33,7 +33,7 @@ describe('max pooling with indices, and back', () => {
     expect(back.flatten(2).gather(2, indices.flatten(2)).equal(values.flatten(2))).toBe(true);
   });
 
-  it('gives plain tensors unless asked', () => {
+  it('returns plain tensors by default', () => {
     const x = rand([1, 1, 4, 4]);
     expect(new nn.MaxPool2d(2).forward(x).shape).toEqual([1, 1, 2, 2]);
     expect(F.maxPool2d(x, 2, { returnIndices: true }).indices.dtype).toBe('int64');
@@ -180,7 +180,7 @@ describe('bags of rows', () => {
   ]);
 });
 
-describe('what is wrong is named', () => {
+describe('wrong arguments are named', () => {
   const x = ones([2, 3, 4]);
   itRefuses([
     ["norm 'nuc' of three dimensions", () => x.norm({ p: 'nuc' }), ShapeError, "with p 'nuc'"],

@@ -80,7 +80,7 @@ describe('linear in float32 is that in float64', () => {
 });
 
 describe('linear', () => {
-  it('has only the gradients that are asked for', () => {
+  it('computes only the requested gradients', () => {
     const [x, w, b] = [randn([64, 512]), randn([256, 512]), randn([256])];
     for (const [i, leaf] of [x, w, b].entries()) {
       const [input, weight, bias] = [x, w, b].map((t, j) => (i === j ? t.detach().requiresGrad_() : t));
@@ -119,7 +119,7 @@ describe('linear', () => {
     expect(autocast(() => F.linear(x, w)).dtype).toBe('bfloat16');
   });
 
-  it('takes an empty batch', () => {
+  it('accepts an empty batch', () => {
     expect(F.linear(randn([0, 2048]), randn([2048, 2048])).shape).toEqual([0, 2048]);
   });
 

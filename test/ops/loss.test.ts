@@ -26,7 +26,7 @@ describe('crossEntropy', () => {
     expect(loss).toBeCloseTo(0.9 * nll + 0.1 * uniform, 12);
   });
 
-  it('reduces as asked', () => {
+  it('applies the reduction', () => {
     const logits = filled([3, 4], 11, 3);
     const target = tensor([1n, 3n, 0n]);
     expect(F.crossEntropy(logits, target, { reduction: 'none' }).shape).toEqual([3]);

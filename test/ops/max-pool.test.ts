@@ -124,7 +124,7 @@ describe('maxPool2d in float32', () => {
     expect(difference.abs().amax().item()).toBeLessThan(1e-4);
   });
 
-  it('takes an empty batch', () => {
+  it('accepts an empty batch', () => {
     expect(F.maxPool2d(randn([0, 3, 8, 8]), 2).shape).toEqual([0, 3, 4, 4]);
   });
 

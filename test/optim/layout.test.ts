@@ -143,7 +143,7 @@ describe.each(Object.keys(makers))('%s', (name) => {
     }
   });
 
-  it('refuses what no longer fits its parameter, and changes nothing then', () => {
+  it('rejects tensors that no longer fit their parameter, without changes', () => {
     const layer = new nn.Linear(3, 2);
     const optimizer = makers[name]!([...layer.parameters()]);
     for (const p of layer.parameters()) p.grad = p.detach().clone();

@@ -76,7 +76,7 @@ describe('LBFGS', () => {
     );
   });
 
-  it('refuses the state of other parameters, and changes nothing then', () => {
+  it('rejects the state of other parameters, without changes', () => {
     const run = problem({});
     run.optimizer.step(run.closure);
     const other = new optim.LBFGS([1, 2, 3].map(() => ones([3], { requiresGrad: true })));

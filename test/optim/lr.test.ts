@@ -128,7 +128,7 @@ it('asks a multiplying function once an epoch', () => {
   expect(scheduler.getLastLr()[0]).toBeCloseTo(0.4 * 0.999 ** 1000, 12);
 });
 
-it('names what it was given wrong', () => {
+it('names wrong arguments', () => {
   const cases: [() => unknown, string][] = [
     [() => new lr.SequentialLR(sgd(), {} as never), 'an array of LRSchedulers for schedulers'],
     [() => new lr.ChainedScheduler(sgd(), { schedulers: [1 as never] }), 'an array of LRSchedulers'],
@@ -323,7 +323,7 @@ it('is undone if a function throws, and continues afterwards', () => {
   expect([scheduler.lastEpoch, optimizer.lr]).toEqual([2, 0.1]);
 });
 
-it('takes a class of one’s own that overrides factor', () => {
+it('supports custom classes that override factor', () => {
   class Half extends lr.LRScheduler {
     constructor(optimizer: optim.SGD) {
       super(optimizer);

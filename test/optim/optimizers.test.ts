@@ -69,13 +69,13 @@ describe.each(Object.keys(makers))('%s', (name) => {
 });
 
 describe('Optimizer', () => {
-  it('leaves parameters without gradient alone', () => {
+  it('does not change parameters without a gradient', () => {
     const p = zeros([2], { requiresGrad: true });
     new optim.SGD([p], { lr: 1, momentum: 0.9 }).step();
     expect(p.arraySync()).toEqual([0, 0]);
   });
 
-  it('takes groups with their own options', () => {
+  it('supports groups with their own options', () => {
     const [a, b] = [tensor([1], { requiresGrad: true }), tensor([1], { requiresGrad: true })];
     const optimizer = new optim.SGD([{ params: [a] }, { params: [b], lr: 0.5 }], { lr: 0.1 });
     a.add(b).backward();
@@ -85,7 +85,7 @@ describe('Optimizer', () => {
     expect(optimizer.paramGroups.map((group) => group.lr)).toEqual([0.1, 0.5]);
   });
 
-  it('takes a group more, for parameters no longer frozen', () => {
+  it('accepts another group, for parameters that are no longer frozen', () => {
     const [a, b] = [tensor([1], { requiresGrad: true }), tensor([1])];
     const optimizer = new optim.Adam([a], { lr: 0.1 });
     b.requiresGrad_();
