@@ -9,10 +9,14 @@
  *
  * @module
  */
-import { parseScript } from './cli/command.js';
-import { defaultsOf } from './cli/option-table.js';
-import { TRAIN_OPTIONS } from './cli/train-options.js';
-import { number, oneOf, path, positiveInteger } from './cli/value-types.js';
+import { requireDist, requirePackages } from './cli/start.js';
+
+requirePackages();
+requireDist();
+const { parseScript } = await import('./cli/command.js');
+const { defaultsOf } = await import('./cli/option-table.js');
+const { TRAIN_OPTIONS } = await import('./cli/train-options.js');
+const { number, oneOf, path, positiveInteger } = await import('./cli/value-types.js');
 
 /** @import { OptionTable } from './cli/types.js' */
 

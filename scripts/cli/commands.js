@@ -44,6 +44,10 @@ export const COMMANDS = {
     summary: 'compare runs in a table and a report page',
     load: () => import('../commands/compare.js'),
   },
+  reproduce: {
+    summary: "train the article's networks with several seeds and compare them with the article",
+    load: () => import('../commands/reproduce.js'),
+  },
   summary: { summary: 'list the layers of a model', load: () => import('../commands/summary.js') },
   data: { summary: 'count and show the images of a data set', load: () => import('../commands/data.js') },
   bench: { summary: 'measure the performance of this machine', load: () => import('../commands/bench.js') },

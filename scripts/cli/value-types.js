@@ -148,3 +148,12 @@ export function namesOf(choices) {
   const one = oneOf(choices);
   return { parse: (text) => text.split(',').map((part) => one.parse(part.trim())) };
 }
+
+/** Different integers of at least 0, separated by commas. @type {ValueType<number[]>} */
+export const integers = {
+  parse(text) {
+    const values = text.split(',').map((part) => nonNegativeInteger.parse(part.trim()));
+    if (new Set(values).size < values.length) throw new InvalidArgumentError('Expected different numbers.');
+    return values;
+  },
+};

@@ -10,6 +10,7 @@ import { defaultsOf } from '../cli/option-table.js';
 import { formatSeconds } from '../cli/progress.js';
 import { TRAIN_OPTIONS } from '../cli/train-options.js';
 import { path, positiveInteger } from '../cli/value-types.js';
+import { trainWhole } from '../cli/whole-run.js';
 
 /** @import { TrainOptions } from '../cli/train-options.js' */
 /** @import { OptionTable } from '../cli/types.js' */
@@ -27,6 +28,9 @@ const RECIPE = {
   milestones: [6],
   temperatureEpochs: 6,
 };
+
+/** @type {ReadonlySet<keyof TrainOptions>} */
+const NONE = new Set();
 
 const OPTIONS = /** @satisfies {OptionTable} */ ({
   epochs: { value: 'n', type: positiveInteger, default: 8, help: 'passes over the images' },
@@ -50,8 +54,9 @@ export const command = defineCommand({
     const runs = [];
     for (const model of /** @type {const} */ (['alexnet', 'alexnet-dy'])) {
       const chosen = { ...defaultsOf(TRAIN_OPTIONS), ...RECIPE, model, epochs: options.epochs };
-      const run = await trainOne(join(out, model), { options: chosen, words, signal: interrupt.signal });
-      if (run === null) return interrupt.exitCode();
+      const run = join(out, model);
+      const request = { options: chosen, given: NONE, words, signal: interrupt.signal };
+      if (!(await trainWhole(run, request))) return interrupt.exitCode();
       runs.push(run);
     }
     interrupt.release();
@@ -63,25 +68,3 @@ export const command = defineCommand({
     return 0;
   },
 });
-
-/**
- * @param {string} out
- * @param {{ options: TrainOptions, words: string[], signal: AbortSignal }} request
- * @returns {Promise<string | null>} The run directory; null if the signal stopped it.
- */
-async function trainOne(out, request) {
-  const { report, train } = await import('../../dist/index.js');
-  const { runTraining, startRun } = await import('../cli/training.js');
-  const { evaluateRun } = await import('../cli/evaluation.js');
-  await train.RunDirectory.assertFree(out);
-  const training = await startRun(out, request);
-  try {
-    const { stopped } = await runTraining(training, { signal: request.signal });
-    if (stopped) return null;
-    await evaluateRun(training.run, training.testSet, { checkpoint: 'best' });
-    await report.writeRunReport(out);
-    return out;
-  } finally {
-    await training.run.close();
-  }
-}

@@ -148,6 +148,17 @@ describe('install.js', () =>
 
 it('has tests for every command', async () => {
   const { COMMANDS } = (await import(join(root, 'scripts/cli/commands.js'))) as { COMMANDS: object };
-  const tested = ['train', 'demo', 'bench', 'evaluate', 'predict', 'compare', 'summary', 'data', 'doctor'];
+  const tested = [
+    'train',
+    'demo',
+    'reproduce',
+    'bench',
+    'evaluate',
+    'predict',
+    'compare',
+    'summary',
+    'data',
+    'doctor',
+  ];
   expect([...tested, 'libtorch', 'setup'].sort()).toEqual(Object.keys(COMMANDS).sort());
 });

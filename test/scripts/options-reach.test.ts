@@ -9,6 +9,7 @@ vi.mock('../../dist/index.js', async (original) => {
   const { createDataset } = await import(new URL('../../dist/data/dataset.js', import.meta.url).href);
   return (await import('./reach-library.js')).library(await original(), createDataset, calls);
 });
+vi.mock('../../scripts/cli/records.js', () => ({ collectRecords: async () => ['records'] }));
 vi.mock('../../dist/files/atomic.js', async (original) => ({
   ...(await original<object>()),
   writeFileAtomic: async () => {},
@@ -185,6 +186,52 @@ describe('demo.js', () => {
         args: ['there'],
         found: () => [0, 1].map((call) => calls.get('RunDirectory.create')?.[call]?.[0]),
         expected: [join('there', 'alexnet'), join('there', 'alexnet-dy')],
+      },
+    },
+  });
+});
+
+/** The first argument of all calls, such as the names of the models that were made. */
+const all = (name: string) => calls.get(name)?.map(([first]) => first);
+
+describe('reproduce.js', () => {
+  const one = ['--models', 'alexnet', '--seeds', '1'];
+  const { device, threads, dataset, epochs } = TRAIN;
+  const shared = [
+    'data-dir',
+    'limit-train',
+    'no-download',
+    'data-mirror',
+    'no-verify',
+    'batch-size',
+    'milestones',
+  ];
+  testOptions({
+    command: ['reproduce'],
+    base: ['--batch-size', '8', ...one],
+    calls,
+    cases: {
+      ...{ threads: threads!, dataset: dataset!, epochs: epochs! },
+      ...Object.fromEntries(shared.map((name) => [name, TRAIN[name]!])),
+      autocast: TRAIN.autocast!,
+      'temperature-epochs': { ...TRAIN['temperature-epochs']!, with: ['--models', 'alexnet-dy'] },
+      device: { ...device!, found: () => trainer().device, expected: 'cuda:1' },
+      'limit-test': { args: ['20'], found: () => arg('data.loader', 1, 1).limit, expected: 20 },
+      out: {
+        args: ['there'],
+        found: () => calls.get('RunDirectory.create')?.[0]?.[0],
+        expected: join('there', 'cifar10-alexnet-1'),
+      },
+      seeds: { args: ['3,4'], found: () => all('manualSeed'), expected: [3, 4] },
+      models: {
+        args: ['alexnet,alexnet-dy'],
+        found: () => all('models.create'),
+        expected: ['alexnet', 'alexnet-dy'],
+      },
+      controls: {
+        with: ['--models', 'alexnet,alexnet-dy', '--epochs', '10'],
+        found: () => [all('models.create'), arg('Trainer', 0, 3)?.epochs],
+        expected: [['alexnet', 'alexnet-dy', 'alexnet-wide', 'alexnet'], 20],
       },
     },
   });
