@@ -140,7 +140,7 @@ async function weightsFor(model, { folder, isSent }) {
  * @param {RecipeOptions} options
  * @returns {number} The exit code.
  */
-function report(rows, version, { json, synchronize, bound = synchronize ? 0.001 : 0.05 }) {
+function report(rows, version, { json, synchronize, bound = synchronize ? 0.001 : 0.1 }) {
   const differences = rows.map(({ loss, pytorch }) => (pytorch ? Math.abs(loss / pytorch.loss - 1) : 0));
   // Not finite is different, too.
   const largest = differences.some(Number.isNaN) ? Number.NaN : Math.max(...differences);
