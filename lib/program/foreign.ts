@@ -155,7 +155,7 @@ export class PackageProgram<Out = Tensor> extends ForeignProgram<Out> {
  * @see https://pytorch.org/docs/stable/generated/torch.jit.save.html
  * @example
  * const program = await loadTorchScript('resnet18.pt');
- * const logits = await program.run(images);
+ * const logits = await program.run(x);
  */
 export async function loadTorchScript<Out = Tensor>(
   path: string,

@@ -15,6 +15,11 @@ const TOLERANT = new Set([
     'isInferenceMode',
     'openScope',
     'allocatorStats',
+    'isRecording',
+    'recordingClose',
+    'recordingPause',
+    // Any value is an output.
+    'recordingFinish',
     'emptyCache',
     'liveTensors',
     'liveBytes',
