@@ -19,6 +19,7 @@ export {
   alexnetWide,
 } from './alexnet.js';
 export type { ClassifierOptions } from './blocks/options.js';
+export { DenseNet, type DenseNetOptions, densenet121 } from './densenet.js';
 export {
   type DynamicOptions,
   type MobileNetV2DyOptions,
@@ -29,6 +30,7 @@ export {
   resnet10Dy,
   resnet18Dy,
 } from './dynamic.js';
+export { EfficientNet, type EfficientNetOptions, efficientnetB0 } from './efficientnet.js';
 export { MobileNetV2, type MobileNetV2Options, mobilenetV2 } from './mobilenet-v2.js';
 export {
   MobileNetV3,
@@ -54,6 +56,21 @@ export {
   wideResnet50_2,
   wideResnet101_2,
 } from './resnet.js';
+export { SqueezeNet, type SqueezeNetOptions, squeezenet1_0, squeezenet1_1 } from './squeezenet.js';
+export {
+  TorchvisionAlexNet,
+  torchvisionAlexnet,
+  VGG,
+  type VGGOptions,
+  vgg11,
+  vgg11Bn,
+  vgg13,
+  vgg13Bn,
+  vgg16,
+  vgg16Bn,
+  vgg19,
+  vgg19Bn,
+} from './vgg.js';
 
 const CREATE_KEYS = optionKeys(...MODEL_KEYS, 'pretrained');
 

@@ -61,7 +61,7 @@ export async function loadPretrained(
   const loaded = await loadWeights(file);
   try {
     const own = Object.keys(model.stateDict());
-    const { prefix, state } = withoutPrefix(loaded, own);
+    const { prefix, state } = withoutPrefix(renamed(loaded), own);
     // With `ignoreMismatched` absent, the result has no `mismatched`: then all shapes agree.
     const result = model.loadStateDict(state, { strict, ignoreMismatched });
     return { mismatched: [], ...result, file, prefix };
@@ -71,6 +71,12 @@ export async function loadPretrained(
   } finally {
     for (const tensor of Object.values(loaded)) tensor.dispose();
   }
+}
+
+/** Torchvision's published DenseNets have keys such as `denselayer1.norm.1.weight`, from when names might contain dots. */
+function renamed(state: StateDict): StateDict {
+  const old = /^(.*denselayer\d+\.(?:norm|relu|conv))\.([12]\.)/;
+  return Object.fromEntries(Object.entries(state).map(([key, value]) => [key.replace(old, '$1$2'), value]));
 }
 
 /** Prefixes that wrappers of PyTorch add to all keys. */

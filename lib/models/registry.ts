@@ -12,7 +12,9 @@ import {
   alexnetDy,
   alexnetWide,
 } from './alexnet.js';
+import { DENSENET_KEYS, type DenseNetOptions, densenet121 } from './densenet.js';
 import * as dynamic from './dynamic.js';
+import { EFFICIENTNET_KEYS, type EfficientNetOptions, efficientnetB0 } from './efficientnet.js';
 import { MOBILENET_V2_KEYS, type MobileNetV2Options, mobilenetV2 } from './mobilenet-v2.js';
 import {
   MOBILENET_V3_KEYS,
@@ -22,6 +24,8 @@ import {
 } from './mobilenet-v3.js';
 import type { ModelName } from './names.js';
 import * as resnet from './resnet.js';
+import { squeezenet1_0, squeezenet1_1 } from './squeezenet.js';
+import * as vgg from './vgg.js';
 
 /** Options of {@link create}: those of all networks. Each network's own options are documented at its function. */
 export interface ModelOptions
@@ -29,6 +33,9 @@ export interface ModelOptions
     resnet.ResNetOptions,
     MobileNetV2Options,
     MobileNetV3Options,
+    vgg.VGGOptions,
+    DenseNetOptions,
+    EfficientNetOptions,
     dynamic.DynamicOptions {}
 
 /** How to make a network, and the names of its options. */
@@ -45,6 +52,8 @@ const mobileNetV3 = (create: (options: MobileNetV3Options) => Module): Entry => 
   create,
   keys: MOBILENET_V3_KEYS,
 });
+
+const vggLike = (create: (options: vgg.VGGOptions) => Module): Entry => ({ create, keys: vgg.VGG_KEYS });
 
 /** All networks by name. */
 export const REGISTRY: Readonly<Record<ModelName, Entry>> = {
@@ -65,6 +74,19 @@ export const REGISTRY: Readonly<Record<ModelName, Entry>> = {
   mobilenet_v2: { create: mobilenetV2, keys: MOBILENET_V2_KEYS },
   mobilenet_v3_small: mobileNetV3(mobilenetV3Small),
   mobilenet_v3_large: mobileNetV3(mobilenetV3Large),
+  torchvision_alexnet: vggLike(vgg.torchvisionAlexnet),
+  vgg11: vggLike(vgg.vgg11),
+  vgg11_bn: vggLike(vgg.vgg11Bn),
+  vgg13: vggLike(vgg.vgg13),
+  vgg13_bn: vggLike(vgg.vgg13Bn),
+  vgg16: vggLike(vgg.vgg16),
+  vgg16_bn: vggLike(vgg.vgg16Bn),
+  vgg19: vggLike(vgg.vgg19),
+  vgg19_bn: vggLike(vgg.vgg19Bn),
+  squeezenet1_0: vggLike(squeezenet1_0),
+  squeezenet1_1: vggLike(squeezenet1_1),
+  densenet121: { create: densenet121, keys: DENSENET_KEYS },
+  efficientnet_b0: { create: efficientnetB0, keys: EFFICIENTNET_KEYS },
   resnet10_dy: { create: dynamic.resnet10Dy, keys: dynamic.RESNET_DY_KEYS },
   resnet18_dy: { create: dynamic.resnet18Dy, keys: dynamic.RESNET_DY_KEYS },
   mobilenet_v2_dy: { create: dynamic.mobilenetV2Dy, keys: dynamic.MOBILENET_V2_DY_KEYS },
@@ -90,4 +112,7 @@ export const MODEL_KEYS = optionKeys(
   'roundNearest',
   'reducedTail',
   'dilated',
+  'bnSize',
+  'dropRate',
+  'stochasticDepthProb',
 );

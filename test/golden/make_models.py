@@ -44,11 +44,17 @@ NETWORKS = {
     "mobilenet_v3_small narrow": (
         zoo.mobilenet_v3_small, {"dropout": 0.0, "width_mult": 0.5, "reduced_tail": True, "dilated": True}),
     "mobilenet_v3_large": (zoo.mobilenet_v3_large, {"dropout": 0.0}),
+    "squeezenet1_0": (zoo.squeezenet1_0, {"dropout": 0.0}),
+    "squeezenet1_1": (zoo.squeezenet1_1, {"dropout": 0.0}),
+    "densenet121": (zoo.densenet121, {}),
+    "efficientnet_b0": (zoo.efficientnet_b0, {"dropout": 0.0, "stochastic_depth_prob": 0.0}),
 }
 
 # Networks of which only the keys and shapes of the state are compared, with 1000 classes.
 STATES = {
     "resnet10": resnet10,
+    "torchvision_alexnet": zoo.alexnet,
+    "vgg11": zoo.vgg11, "vgg13": zoo.vgg13, "vgg16_bn": zoo.vgg16_bn, "vgg19": zoo.vgg19,
     **{
         name: getattr(zoo, name)
         for name in (

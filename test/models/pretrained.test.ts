@@ -141,6 +141,19 @@ describe('loadPretrained', () => {
     expectWeights(model);
   });
 
+  it('reads the old keys of DenseNet', async () => {
+    const model = models.densenet121({ numClasses: 3 });
+    const old = join(folder, 'densenet.safetensors');
+    const entries = Object.entries(model.stateDict()).map(([key, value]) => [
+      key.replace(/(denselayer\d+\.(?:norm|conv))([12])/, '$1.$2'),
+      value,
+    ]);
+    expect(entries.map(([key]) => key)).toContain('features.denseblock1.denselayer1.norm.1.weight');
+    await saveSafetensors(old, Object.fromEntries(entries));
+    const { missing, unexpected } = await models.loadPretrained(models.densenet121({ numClasses: 3 }), old);
+    expect([missing, unexpected]).toEqual([[], []]);
+  });
+
   it('returns what was left out', async () => {
     const result = await models.loadPretrained(create(4), file, { ignoreMismatched: true });
     expect(result.mismatched).toEqual(['classifier.1.weight', 'classifier.1.bias']);

@@ -28,6 +28,7 @@ const { networks, states } = golden<{
 /** The options of the generator's variants, in our spelling. Dropout is off in training mode. */
 const VARIANTS: Record<string, models.ModelOptions> = {
   'resnext50_32x4d dilated': { replaceStrideWithDilation: [false, true, true] },
+  efficientnet_b0: { stochasticDepthProb: 0 },
   'mobilenet_v2 narrow': { widthMult: 0.35 },
   'mobilenet_v3_small narrow': { widthMult: 0.5, reducedTail: true, dilated: true },
 };
