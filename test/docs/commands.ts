@@ -42,6 +42,18 @@ export const QUICK: [RegExp, string, (line: string) => string][] = [
     PICTURES,
     (line) => `${line.replace(/ --epochs \d+/, '')} --epochs 1 --batch-size 4`,
   ],
+  [
+    /^node scripts\/reproduce\.js /,
+    HOURS,
+    (line) =>
+      `${line} --dataset bundled --seeds 1 --epochs 1 --limit-train 64 --limit-test 32 --batch-size 32`,
+  ],
+  [
+    /^node scripts\/check-recipe\.js /,
+    `${MINUTES}${noTorch}`,
+    (line) =>
+      `${withTorch(few(line).replace(/ --(epochs|steps|batch-size|limit-test) \d+/g, ''))} --batch-size 8 --steps 2`,
+  ],
   [/^node scripts\/bench\.js (?:model|data) /, `${MEASURES}${noTorch}`, bench],
   [/^node scripts\/bench\.js (?:layer|train) /, MEASURES, bench],
   [/^node scripts\/bench\.js overhead .*--pytorch python3$/, `as printed${noTorch}`, withTorch],
@@ -83,6 +95,7 @@ const OTHER = 'is for another system';
 export const NOT_RUN: Record<string, string> = {
   'node scripts/train.js': NAME,
   'npx dyconv train': NAME,
+  'npx dyconv reproduce': NAME,
   'npx dyconv evaluate': NAME,
   'pnpm approve-builds': NAME,
   'npm install --offline': 'test/install/acquire.test.ts gives what npm sets for it',
