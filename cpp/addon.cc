@@ -16,6 +16,7 @@
 #include "napi/shared_tensors.h"
 #include "ops/cuda/device.h"
 #include "ops/memory/caching_allocator.h"
+#include "program/fused_operations.h"
 
 namespace dyconv {
 namespace {
@@ -53,6 +54,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   static std::once_flag once;
   std::call_once(once, [] {
     for (const OpTable* table : ProgramTables()) RegisterOperations(*table);
+    RegisterFusedOperations();
   });
   return exports;
 }

@@ -83,7 +83,7 @@ export const RAW = ['napi/hot_path', 'napi/js_callback', 'napi/buffers'];
 export const CPP = {
   typed_error: { uses: [] },
   dtype_name: { uses: [] },
-  addon: { uses: ['bindings', 'napi', 'ops'] },
+  addon: { uses: ['bindings', 'napi', 'ops', 'program'] },
   pch: { uses: [] },
   bindings: { uses: ['napi', 'ops', 'program', 'kernels', 'typed_error'] },
   napi: { uses: ['program', 'dtype_name', 'typed_error'] },

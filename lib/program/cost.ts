@@ -3,7 +3,10 @@
  * @module
  */
 
-/** Sizes of the tensors of a step: of its arguments by position (undefined for other arguments), and of its first result. */
+/**
+ * Sizes of a step: of its arguments by position (a tensor's sizes, or a list of integers; undefined for other arguments), and of
+ * its first result.
+ */
 type Rule = (sizes: readonly (readonly number[] | undefined)[], result: readonly number[]) => number;
 
 const product = (sizes: readonly number[]) => sizes.reduce((result, size) => result * size, 1);
@@ -14,6 +17,10 @@ const transposed: Rule = ([input, weight]) => 2 * product(input ?? []) * product
 const linear: Rule = ([, weight], result) => 2 * product(result) * (weight?.at(-1) ?? 0);
 const matmul: Rule = ([input], result) => 2 * product(result) * (input?.at(-1) ?? 0);
 
+/** For every sample: the weighted sum of the K kernels, then the convolution with it. */
+const dynamic: Rule = ([input, weight], result) =>
+  2 * (input?.[0] ?? 0) * product(weight ?? []) + 2 * product(result) * product(weight?.slice(2) ?? []);
+
 const RULES: Readonly<Record<string, Rule>> = {
   conv1d: convolution,
   conv2d: convolution,
@@ -21,13 +28,16 @@ const RULES: Readonly<Record<string, Rule>> = {
   convTranspose1d: transposed,
   convTranspose2d: transposed,
   convTranspose3d: transposed,
+  // Their second argument is the size of the weight.
+  fusedConv2d: convolution,
+  fusedDepthwiseConv2d: convolution,
   linear,
+  fusedLinear: linear,
   matmul,
   mm: matmul,
   bmm: matmul,
-  // For every sample: the weighted sum of the K kernels, then the convolution with it.
-  dynamicConv2d: ([input, weight], result) =>
-    2 * (input?.[0] ?? 0) * product(weight ?? []) + 2 * product(result) * product(weight?.slice(2) ?? []),
+  dynamicConv2d: dynamic,
+  fusedDynamicConv2d: dynamic,
   // The pooling (one addition per input), then two linear maps of its result.
   routing: ([input, w1, , w2]) =>
     product(input ?? []) + 2 * (input?.[0] ?? 0) * (product(w1 ?? []) + product(w2 ?? [])),

@@ -58,12 +58,12 @@ function nameOf(slot: number, listing: Listing): string {
 export function stepFlops(step: StoredStep, listing: Listing, batch: number): number {
   const sizesOf = (slot: number | null | undefined) =>
     typeof slot === 'number' ? sizesFor(listing.slots[slot]?.sizes, batch) : undefined;
-  const tensors = step.arguments.map((value) =>
-    typeof value === 'object' && value !== null && 'slot' in value
-      ? sizesOf(value.slot as number)
-      : undefined,
-  );
-  return flopsOf(step.operation, tensors, sizesOf(step.results[0]));
+  const sizes = step.arguments.map((value) => {
+    if (typeof value !== 'object' || value === null) return undefined;
+    if ('slot' in value) return sizesOf(value.slot as number);
+    return Array.isArray(value) && value.every((item) => typeof item === 'number') ? value : undefined;
+  });
+  return flopsOf(step.operation, sizes, sizesOf(step.results[0]));
 }
 
 /** @internal The steps that a run makes, with their numbers. */

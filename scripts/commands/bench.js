@@ -138,6 +138,31 @@ const THREADS = /** @satisfies {OptionTable} */ ({
   turns: TURNS,
 });
 
+const PROGRAM = /** @satisfies {OptionTable} */ ({
+  ...COMMON,
+  models: {
+    value: 'names',
+    type: namesOf(MODEL_NAMES),
+    default: ['alexnet', 'alexnet-dy', 'resnet18', 'mobilenet_v3_small'],
+    shownDefault: 'alexnet,alexnet-dy,resnet18,mobilenet_v3_small',
+    help: 'models, separated by commas',
+  },
+  batches: {
+    value: 'sizes',
+    type: positiveInteger,
+    list: true,
+    help: 'images per batch (default: 1 and 32)',
+  },
+  onnxruntime: {
+    value: 'folder',
+    type: path,
+    help: 'a folder with onnxruntime-node and <model>.onnx, to compare with',
+  },
+  cpuTime: { flag: 'plain', help: 'CPU time of one thread instead of elapsed time, for a busy machine' },
+  turns: TURNS,
+});
+
+/** @typedef {OptionsOf<typeof PROGRAM>} ProgramOptions */
 /** @typedef {OptionsOf<typeof LAYER>} LayerOptions */
 /** @typedef {OptionsOf<typeof MODEL>} ModelOptions */
 /** @typedef {OptionsOf<typeof TRAIN>} TrainOptions */
@@ -186,6 +211,15 @@ const BENCHMARKS = [
     async (options, { command }) => {
       const { measureModels } = await import('../bench/models.js');
       await measureModels(options, again('model', command));
+    },
+  ),
+  benchmark(
+    'program',
+    'inference of whole models: as they are, compiled, and by onnxruntime-node if a folder with it is given',
+    PROGRAM,
+    async (options) => {
+      const { measurePrograms } = await import('../bench/program.js');
+      await measurePrograms(options);
     },
   ),
   benchmark(

@@ -8,6 +8,7 @@ import { runProcess } from '../support/program.js';
 const FILES = [
   ...['batch-norm', 'conv2d', 'dropout', 'max-pool'].map((name) => `test/ops/${name}.test.ts`),
   'test/nn/dynamic-conv.test.ts',
+  'test/program/fuse.test.ts',
 ];
 
 const narrower = dynamicConv2d

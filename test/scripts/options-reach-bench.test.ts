@@ -19,6 +19,9 @@ vi.mock('../../scripts/bench/turns.js', async (original) =>
 vi.mock('../../scripts/bench/pytorch.js', async (original) =>
   (await import('./reach-bench.js')).pytorch(await original(), calls),
 );
+vi.mock('../../scripts/bench/program-contestants.js', async () =>
+  (await import('./reach-bench.js')).programs(calls),
+);
 vi.mock('../../scripts/bench/data-contestants.js', async () => ({
   noiseSet: recorder(calls).spy('noiseSet', undefined, () => ({})),
   sharpPipeline: () => async () => new Float32Array(),
@@ -93,6 +96,22 @@ describe('bench.js model', () => {
         expected: ['grouped'],
       },
       'peak-of': { args: ['alexnet-dy'], found: () => count('printPeakMemory'), expected: 1 },
+    },
+  });
+});
+
+describe('bench.js program', () => {
+  testOptions({
+    command: ['bench', 'program'],
+    base: ['--models', 'alexnet', '--batches', '1', '--turns', '1'],
+    calls,
+    cases: {
+      ...COMMON,
+      models: { args: ['resnet18'], found: () => arg('programContestants', 0), expected: 'resnet18' },
+      batches: { args: ['3'], found: () => calls.get('programContestants')?.at(-1)?.[1], expected: 3 },
+      onnxruntime: { args: ['ort'], found: () => arg('programContestants', 2), expected: 'ort' },
+      'cpu-time': { found: () => arg('setNumThreads', 0), expected: 1 },
+      turns: { args: ['2'], found: () => count('run'), expected: 2 * 3 }, // contestants, and one turn to warm up
     },
   });
 });
@@ -177,6 +196,6 @@ describe('bench.js threads', () => {
 
 it('has tests for every benchmark', async () => {
   const { commands } = await commandOf('bench');
-  const tested = ['layer', 'model', 'data', 'data-soak', 'overhead', 'memory', 'train', 'threads'];
+  const tested = ['layer', 'model', 'program', 'data', 'data-soak', 'overhead', 'memory', 'train', 'threads'];
   expect(tested.sort()).toEqual(commands.map((command) => command.name()).sort());
 });

@@ -108,6 +108,18 @@ export function pytorch(real: Module, calls: Calls): Module {
   };
 }
 
+/** The exports of scripts/bench/program-contestants.js: a run lasts longer than a turn. */
+export function programs(calls: Calls): Module {
+  const { note, spy } = recorder(calls);
+  const run = () => {
+    note('run', []);
+    for (const start = performance.now(); performance.now() - start < 110; );
+  };
+  return {
+    programContestants: spy('programContestants', undefined, async () => ({ eager: run, compiled: run })),
+  };
+}
+
 /** The processes of `bench threads`: each answers one line with one line. */
 export function spawn(calls: Calls) {
   const { note } = recorder(calls);

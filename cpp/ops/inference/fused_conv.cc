@@ -76,10 +76,10 @@ at::Tensor PackBias(const OptionalTensor& bias, int64_t out_channels) {
   return packed;
 }
 
-at::Tensor FusedConv2d(const at::Tensor& input, const at::Tensor& packed, const OptionalTensor& winograd,
-                       const at::Tensor& bias, const OptionalTensor& residual,
-                       const std::vector<int64_t>& size, const Pair& stride, const Pair& padding,
-                       const Pair& dilation, const Pair& tile, const std::string& activation) {
+at::Tensor FusedConv2d(const at::Tensor& input, const std::vector<int64_t>& size,
+                       const std::string& activation, const OptionalTensor& residual, const Pair& stride,
+                       const Pair& padding, const Pair& dilation, const Pair& tile, const at::Tensor& packed,
+                       const OptionalTensor& winograd, const at::Tensor& bias) {
   const auto s = PackedShape(input, size, size[1], stride, padding, dilation);
   const auto output = EmptyChannelsLast({s.batch, s.out_channels, s.out_h, s.out_w}, input);
   if (output.numel() == 0) return output;
@@ -114,10 +114,10 @@ at::Tensor FusedConv2d(const at::Tensor& input, const at::Tensor& packed, const 
   return output;
 }
 
-at::Tensor FusedDepthwiseConv2d(const at::Tensor& input, const at::Tensor& packed, const at::Tensor& bias,
-                                const OptionalTensor& residual, const std::vector<int64_t>& size,
+at::Tensor FusedDepthwiseConv2d(const at::Tensor& input, const std::vector<int64_t>& size,
+                                const std::string& activation, const OptionalTensor& residual,
                                 const Pair& stride, const Pair& padding, const Pair& dilation,
-                                const std::string& activation) {
+                                const at::Tensor& packed, const at::Tensor& bias) {
   auto s = PackedShape(input, size, size[0], stride, padding, dilation);
   s.groups = s.in_channels;
   const auto output = EmptyChannelsLast({s.batch, s.out_channels, s.out_h, s.out_w}, input);
@@ -135,9 +135,9 @@ at::Tensor FusedDepthwiseConv2d(const at::Tensor& input, const at::Tensor& packe
   return output;
 }
 
-at::Tensor FusedLinear(const at::Tensor& input, const at::Tensor& packed, const at::Tensor& bias,
-                       const OptionalTensor& residual, const std::vector<int64_t>& size,
-                       const std::string& activation) {
+at::Tensor FusedLinear(const at::Tensor& input, const std::vector<int64_t>& size,
+                       const std::string& activation, const OptionalTensor& residual,
+                       const at::Tensor& packed, const at::Tensor& bias) {
   Require(input.dim() > 0 && input.size(-1) == size[1], ErrorKind::kShape, "Expected [..., ", size[1],
           "] for input but received ", input.sizes());
   Require(input.scalar_type() == at::kFloat && input.device().is_cpu(), ErrorKind::kDType,

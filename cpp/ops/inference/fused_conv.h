@@ -38,21 +38,21 @@ at::Tensor PackBias(const OptionalTensor& bias, int64_t out_channels);
 //   bias      of PackBias
 //   residual  of the output's sizes
 //   returns   [B, O, H', W'], channels last
-at::Tensor FusedConv2d(const at::Tensor& input, const at::Tensor& packed, const OptionalTensor& winograd,
-                       const at::Tensor& bias, const OptionalTensor& residual,
-                       const std::vector<int64_t>& size, const Pair& stride, const Pair& padding,
-                       const Pair& dilation, const Pair& tile, const std::string& activation);
+at::Tensor FusedConv2d(const at::Tensor& input, const std::vector<int64_t>& size,
+                       const std::string& activation, const OptionalTensor& residual, const Pair& stride,
+                       const Pair& padding, const Pair& dilation, const Pair& tile, const at::Tensor& packed,
+                       const OptionalTensor& winograd, const at::Tensor& bias);
 
 // The same for a convolution with as many groups as channels, [C, 1, kh, kw].
-at::Tensor FusedDepthwiseConv2d(const at::Tensor& input, const at::Tensor& packed, const at::Tensor& bias,
-                                const OptionalTensor& residual, const std::vector<int64_t>& size,
+at::Tensor FusedDepthwiseConv2d(const at::Tensor& input, const std::vector<int64_t>& size,
+                                const std::string& activation, const OptionalTensor& residual,
                                 const Pair& stride, const Pair& padding, const Pair& dilation,
-                                const std::string& activation);
+                                const at::Tensor& packed, const at::Tensor& bias);
 
 // activation(linear(input, weight) + bias + residual) for an input [..., I] and a weight of `size` [O, I].
-at::Tensor FusedLinear(const at::Tensor& input, const at::Tensor& packed, const at::Tensor& bias,
-                       const OptionalTensor& residual, const std::vector<int64_t>& size,
-                       const std::string& activation);
+at::Tensor FusedLinear(const at::Tensor& input, const std::vector<int64_t>& size,
+                       const std::string& activation, const OptionalTensor& residual,
+                       const at::Tensor& packed, const at::Tensor& bias);
 
 // The tile of Winograd's algorithm for images of that size; zeros where the convolution has no such form or
 // it never pays.

@@ -137,9 +137,10 @@ at::Tensor PackExpertsForOne(const at::Tensor& weight) {
 }
 
 at::Tensor FusedDynamicConv2d(const at::Tensor& input, const at::Tensor& weight, const at::Tensor& attention,
-                              const OptionalTensor& bias, const at::Tensor& packed, const at::Tensor& base,
-                              const OptionalTensor& for_one, const Pair& stride, const Pair& padding,
-                              const Pair& dilation, const Pair& tile, const std::string& activation) {
+                              const OptionalTensor& bias, const std::string& activation, const Pair& stride,
+                              const Pair& padding, const Pair& dilation, const Pair& tile,
+                              const at::Tensor& packed, const at::Tensor& base,
+                              const OptionalTensor& for_one) {
   auto s = PackedShape(input, SizeOfOne(weight), weight.size(2), stride, padding, dilation);
   s.experts = weight.size(0);
   const auto output = EmptyChannelsLast({s.batch, s.out_channels, s.out_h, s.out_w}, input);

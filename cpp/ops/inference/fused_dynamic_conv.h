@@ -22,8 +22,9 @@ at::Tensor PackExpertsForOne(const at::Tensor& weight);
 //                  not zeros
 //   returns        [B, O, H', W'], channels last
 at::Tensor FusedDynamicConv2d(const at::Tensor& input, const at::Tensor& weight, const at::Tensor& attention,
-                              const OptionalTensor& bias, const at::Tensor& packed, const at::Tensor& base,
-                              const OptionalTensor& for_one, const Pair& stride, const Pair& padding,
-                              const Pair& dilation, const Pair& tile, const std::string& activation);
+                              const OptionalTensor& bias, const std::string& activation, const Pair& stride,
+                              const Pair& padding, const Pair& dilation, const Pair& tile,
+                              const at::Tensor& packed, const at::Tensor& base,
+                              const OptionalTensor& for_one);
 
 }  // namespace dyconv

@@ -13,4 +13,14 @@ void RunPasses(Graph& graph, const ProgramOptions& options);
 // Weights and inputs in bfloat16; parameters of normalisation stay in float32, outputs are float32 again.
 void CastToBFloat16(Graph& graph);
 
+// Convolutions and linear layers of fixed float32 weights on the CPU become one step each with the batch
+// norm, addition and activation after them; dropout in evaluation mode is left out.
+void FuseLayers(Graph& graph);
+
+// Those steps give channels-last images. Whether the rest of the graph allows that: none of it looks at how
+// numbers lie in memory.
+bool CanBeChannelsLast(const Graph& graph);
+// Has the steps between them take and give such images.
+void KeepChannelsLast(Graph& graph);
+
 }  // namespace dyconv

@@ -1,0 +1,39 @@
+/**
+ * Who takes part in the benchmark of programs.
+ * @module
+ */
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join, resolve } from 'node:path';
+import { getNumThreads, models, nn, noGrad, randn } from '../../dist/index.js';
+import { IMAGE_SIZES } from '../../dist/models/names.js';
+
+/** @import { ModelName } from '../../dist/models/names.js' */
+
+/**
+ * Runs of one contestant on one batch.
+ * @typedef {() => unknown} Run
+ */
+
+/**
+ * @param {ModelName} name @param {number} batch
+ * @param {string} [folder] - With onnxruntime-node and <name>.onnx. AlexNet-DY is compared with AlexNet.
+ * @returns {Promise<Record<string, Run>>}
+ */
+export async function programContestants(name, batch, folder) {
+  const model = models.create(name).eval();
+  const size = IMAGE_SIZES[name];
+  const input = randn([batch, 3, size, size]);
+  const program = nn.compile(model, input);
+  /** @type {Record<string, Run>} */
+  const runs = {
+    eager: () => noGrad(() => model.forward(input)).dispose(),
+    compiled: () => program.runSync(input).dispose(),
+  };
+  const file = folder === undefined ? '' : join(folder, `${name.replace('-dy', '')}.onnx`);
+  if (folder === undefined || !existsSync(file)) return runs;
+  const ort = createRequire(resolve(folder, 'package.json'))('onnxruntime-node');
+  const session = await ort.InferenceSession.create(file, { intraOpNumThreads: getNumThreads() });
+  const feeds = { [session.inputNames[0]]: new ort.Tensor('float32', input.dataSync(), input.shape) };
+  return { ...runs, onnxruntime: () => session.run(feeds) };
+}

@@ -1,0 +1,214 @@
+// What the passes over a program make of layers that follow each other, beside the same network uncompiled.
+import { describe, expect, it } from 'vitest';
+import { functional as F, manualSeed, models, nn, noGrad, randn, type Tensor } from '../../lib/index.js';
+import { deviation } from '../support/values.js';
+
+/** A batch norm that has seen something, so that it does something. */
+function used(features: number): nn.BatchNorm2d {
+  const norm = new nn.BatchNorm2d(features);
+  noGrad(() => {
+    norm.runningMean!.copy_(randn([features]));
+    norm.runningVar!.copy_(randn([features]).square().add(0.5));
+    norm.weight!.copy_(randn([features]));
+    norm.bias!.copy_(randn([features]));
+  });
+  return norm;
+}
+
+class Net extends nn.Module {
+  readonly layers: nn.ModuleList;
+  constructor(
+    layers: nn.Module[],
+    readonly compute: (x: Tensor) => Tensor,
+  ) {
+    super();
+    this.layers = new nn.ModuleList(layers);
+  }
+  forward(x: Tensor): Tensor {
+    return this.compute(x);
+  }
+}
+
+/** The program of a network, which must agree with it for batches of several sizes. */
+function compiled(net: nn.Module<[Tensor]>, shape: number[], batches = [1, 2, 5]) {
+  net.eval();
+  const program = nn.compile(net, randn([2, ...shape]));
+  for (const batch of batches) {
+    const x = randn([batch, ...shape]);
+    const wanted = noGrad(() => net.forward(x) as Tensor);
+    expect(deviation(program.runSync(x) as Tensor, wanted), `${batch} samples`).toBeLessThan(1e-5);
+  }
+  return program.toString();
+}
+
+const sequence = (...layers: nn.Module[]) => new nn.Sequential(...layers) as nn.Module<[Tensor]>;
+
+describe('a convolution takes in', () => {
+  it.each([
+    ['relu', () => new nn.ReLU()],
+    ['relu6', () => new nn.ReLU6()],
+    ['hardswish', () => new nn.Hardswish()],
+    ['hardsigmoid', () => new nn.Hardsigmoid()],
+  ])('batch norm and %s', (name, make) => {
+    manualSeed(1);
+    const listing = compiled(sequence(new nn.Conv2d(5, 20, 3, { padding: 1 }), used(20), make()), [5, 9, 7]);
+    expect(listing).toContain('fusedConv2d');
+    expect(listing).toContain(`'${name}'`);
+    expect(listing).not.toContain('batchNorm');
+  });
+
+  it('batch norm without a bias of its own, and without weight and bias of the norm', () => {
+    manualSeed(2);
+    const plain = new nn.BatchNorm2d(8, { affine: false });
+    noGrad(() => plain.runningMean!.copy_(randn([8])));
+    const listing = compiled(
+      sequence(
+        new nn.Conv2d(3, 8, 3, { bias: false }),
+        plain,
+        new nn.Conv2d(8, 8, 3, { bias: false, stride: 2 }),
+        used(8),
+      ),
+      [3, 12, 12],
+    );
+    expect(listing).not.toContain('batchNorm');
+  });
+
+  it('the addition of another tensor, on either side, and the activation after it', () => {
+    manualSeed(3);
+    const [a, b, c] = [1, 2, 3].map(() => new nn.Conv2d(16, 16, 3, { padding: 1 })) as [
+      nn.Conv2d,
+      nn.Conv2d,
+      nn.Conv2d,
+    ];
+    const net = new Net([a, b, c], (x) => {
+      const y = F.relu(a.forward(x).add(x));
+      return y.add(b.forward(y)).add(c.forward(y));
+    });
+    const listing = compiled(net, [16, 8, 8]);
+    expect(listing.match(/fusedConv2d/g)).toHaveLength(3);
+    expect(listing).not.toMatch(/\badd\(/);
+  });
+
+  it('nothing that would change a value that is used elsewhere', () => {
+    manualSeed(4);
+    const conv = new nn.Conv2d(4, 8, 1);
+    const norm = used(8);
+    const listing = compiled(
+      new Net([conv, norm], (x) => {
+        const y = conv.forward(x);
+        return F.relu(norm.forward(y)).mul(y);
+      }),
+      [4, 5, 5],
+    );
+    expect(listing).toContain('batchNorm');
+    expect(listing).toContain('fusedConv2d');
+  });
+
+  it.each([
+    ['1x1', 40, 24, 1, {}],
+    ['of few channels', 3, 48, 11, { stride: 4, padding: 5 }],
+    ['of stride 2', 24, 40, 3, { stride: 2, padding: 1 }],
+    ['dilated', 17, 33, 3, { dilation: 2, padding: 2 }],
+    ['5x5', 20, 70, 5, { padding: 2 }],
+    ['not square', 20, 130, [3, 1] as [number, number], { padding: [1, 0] as [number, number] }],
+    ['of groups', 12, 24, 3, { groups: 3 }],
+    ['depthwise', 40, 40, 5, { groups: 40, padding: 2, stride: 2 }],
+  ])('a kernel %s', (_, channels, out, kernel, options) => {
+    manualSeed(5);
+    compiled(sequence(new nn.Conv2d(channels, out, kernel, options), used(out), new nn.ReLU()), [
+      channels,
+      23,
+      22,
+    ]);
+  });
+});
+
+describe('dynamic convolutions', () => {
+  it.each([
+    ['3x3', 3, { padding: 1 }],
+    ['5x5', 5, {}],
+    ['1x1', 1, {}],
+    ['of stride 2', 3, { stride: 2 }],
+    ['without bias', 3, { bias: false }],
+  ])('%s take in batch norm and the activation', (_, kernel, options) => {
+    manualSeed(6);
+    const conv = new nn.DynamicConv2d(24, 40, kernel, { numExperts: 3, temperature: 1, ...options });
+    const listing = compiled(sequence(conv, used(40), new nn.ReLU()), [24, 10, 9]);
+    expect(listing).toContain('fusedDynamicConv2d');
+    expect(listing).not.toContain('batchNorm');
+  });
+
+  it('keep a batch norm where attention does not sum to 1', () => {
+    manualSeed(7);
+    const conv = new nn.DynamicConv2d(8, 8, 3, { numExperts: 2, routing: 'sigmoid' });
+    expect(compiled(sequence(conv, used(8), new nn.ReLU()), [8, 6, 6])).toContain('batchNorm');
+  });
+});
+
+it('linear layers take in the activation, and a residual of any shape', () => {
+  manualSeed(8);
+  const [first, second] = [new nn.Linear(30, 70), new nn.Linear(70, 30)];
+  const net = new Net([first, second], (x) => second.forward(F.relu(first.forward(x))).add(x));
+  const listing = compiled(net, [4, 30]);
+  expect(listing.match(/fusedLinear/g)).toHaveLength(2);
+  expect(listing).not.toMatch(/\badd\(/);
+});
+
+it('squeeze and excitation, pooling and views of channels-last images', () => {
+  manualSeed(9);
+  const [conv, squeeze, excite] = [
+    new nn.Conv2d(3, 24, 3, { padding: 1, stride: 2 }),
+    new nn.Conv2d(24, 8, 1),
+    new nn.Conv2d(8, 24, 1),
+  ];
+  const net = new Net([conv, squeeze, excite], (x) => {
+    const y = F.hardswish(conv.forward(x));
+    const scale = F.hardsigmoid(excite.forward(F.relu(squeeze.forward(F.adaptiveAvgPool2d(y, 1)))));
+    const z = F.maxPool2d(scale.mul(y), 3, { stride: 2, padding: 1 });
+    return z.view([z.shape[0]!, -1]);
+  });
+  const listing = compiled(net, [3, 20, 18]);
+  for (const name of ['channelMeans', 'scaleChannels', 'fusedMaxPool2d']) expect(listing).toContain(name);
+});
+
+it('numbers that are not finite stay where they are, in Winograd tiles too', () => {
+  manualSeed(10);
+  const net = sequence(new nn.Conv2d(32, 32, 3, { padding: 1 }), new nn.ReLU());
+  const program = nn.compile(net.eval(), randn([2, 32, 16, 16]));
+  const x = randn([4, 32, 16, 16]);
+  noGrad(() => x.narrow(2, 3, 1).narrow(3, 5, 1).fill_(Number.POSITIVE_INFINITY));
+  const [received, wanted] = [program.runSync(x) as Tensor, noGrad(() => net.forward(x))];
+  expect(received.isfinite().equal(wanted.isfinite())).toBe(true);
+});
+
+it('weights that change are packed again', () => {
+  manualSeed(11);
+  const conv = new nn.Conv2d(16, 32, 3, { padding: 1 });
+  const net = sequence(conv, used(32), new nn.ReLU()).eval() as nn.Module<[Tensor]>;
+  const program = nn.compile(net, randn([2, 16, 8, 8]));
+  const x = randn([3, 16, 8, 8]);
+  program.runSync(x);
+  noGrad(() => conv.weight.mul_(-2));
+  expect(
+    deviation(
+      program.runSync(x) as Tensor,
+      noGrad(() => net.forward(x)),
+    ),
+  ).toBeLessThan(1e-5);
+});
+
+describe.each([
+  ['alexnet', 128],
+  ['alexnet-dy', 128],
+  ['resnet18', 64],
+  ['mobilenet_v3_small', 64],
+] as const)('%s', (name, size) => {
+  it('gives the same logits compiled', { timeout: 60_000 }, () => {
+    manualSeed(12);
+    const net = models.create(name) as nn.Module<[Tensor]>;
+    const listing = compiled(net, [3, size, size], [1, 3]);
+    for (const left of ['batchNorm', ' conv2d', 'relu(', 'hardswish(', 'maxPool2d(']) {
+      expect(listing.replaceAll('fusedMaxPool2d', '')).not.toContain(left);
+    }
+  });
+});
