@@ -4,7 +4,7 @@
  */
 import { MODEL_NAMES } from '../../dist/models/names.js';
 import { defineCommand, defineGroup, wordsOf } from '../cli/command.js';
-import { namesOf, oneOf, path, positiveInteger, text } from '../cli/value-types.js';
+import { namesOf, number, oneOf, path, positiveInteger, text } from '../cli/value-types.js';
 
 /** @import { CommandSpec, Invocation } from '../cli/command.js' */
 /** @import { OptionsOf, OptionTable } from '../cli/types.js' */
@@ -163,6 +163,28 @@ const PROGRAM = /** @satisfies {OptionTable} */ ({
 });
 
 /** @typedef {OptionsOf<typeof PROGRAM>} ProgramOptions */
+
+const SERVE = /** @satisfies {OptionTable} */ ({
+  ...COMMON,
+  model: { value: 'name', type: oneOf(MODEL_NAMES), default: 'alexnet-dy', help: 'network' },
+  clients: { value: 'n', type: positiveInteger, default: 32, help: 'clients over HTTP' },
+  seconds: { value: 'n', type: number({ above: 0 }), default: 5, help: 'seconds of each measurement' },
+  maxBatch: { value: 'n', type: positiveInteger, default: 32, help: 'most images of a batch' },
+  replicas: { value: 'n', type: positiveInteger, default: 1, help: 'batches that run at once' },
+  onnxruntime: {
+    value: 'folder',
+    type: path,
+    help: 'a folder with node_modules/onnxruntime-node and <model>.onnx, to compare with',
+  },
+  soak: {
+    value: 'minutes',
+    type: number({ above: 0 }),
+    help: 'inject faults under load instead; exit code 1 if a request is lost or memory grows',
+  },
+  turns: TURNS,
+});
+
+/** @typedef {OptionsOf<typeof SERVE>} ServeOptions */
 /** @typedef {OptionsOf<typeof LAYER>} LayerOptions */
 /** @typedef {OptionsOf<typeof MODEL>} ModelOptions */
 /** @typedef {OptionsOf<typeof TRAIN>} TrainOptions */
@@ -173,7 +195,7 @@ const PROGRAM = /** @satisfies {OptionTable} */ ({
  * @param {string} name
  * @param {string} description
  * @param {T} options
- * @param {(options: OptionsOf<T>, invocation: Invocation<T>) => Promise<void>} measure
+ * @param {(options: OptionsOf<T>, invocation: Invocation<T>) => Promise<number | void>} measure - Returns the exit code; default 0.
  */
 function benchmark(name, description, options, measure) {
   return defineCommand({
@@ -186,7 +208,7 @@ function benchmark(name, description, options, measure) {
         const { setNumThreads } = await import('../../dist/index.js');
         setNumThreads(threads);
       }
-      await measure(values, invocation);
+      return measure(values, invocation);
     },
   });
 }
@@ -271,6 +293,19 @@ const BENCHMARKS = [
       await measureThreads(options);
     },
   ),
+  benchmark(
+    'serve',
+    'a pool: event-loop delay under load over HTTP, cost for one request, throughput; with --soak, injected faults',
+    SERVE,
+    async (options) => {
+      if (options.soak !== undefined) {
+        const { soakService } = await import('../bench/serve/soak.js');
+        return soakService(options);
+      }
+      const { measureFigures } = await import('../bench/serve/figures.js');
+      await measureFigures(options);
+    },
+  ),
 ];
 
 export const command = defineGroup({
@@ -283,6 +318,8 @@ export const command = defineGroup({
     'overhead --pytorch python3',
     'memory --json',
     'train --model alexnet-dy --batch 128',
+    'serve --clients 32',
+    'serve --soak 15',
   ],
   commands: BENCHMARKS,
 });

@@ -29,6 +29,18 @@ vi.mock('../../scripts/bench/data-contestants.js', async () => ({
 vi.mock('../../scripts/bench/archive.js', () => ({
   measureArchive: recorder(calls).spy('measureArchive', undefined, async () => ({})),
 }));
+vi.mock('../../scripts/bench/serve/child.js', async () =>
+  (await import('./reach-bench.js')).servingProcess(calls),
+);
+vi.mock('../../scripts/bench/serve/load.js', async (original) =>
+  (await import('./reach-bench.js')).load(await original(), calls),
+);
+vi.mock('../../scripts/bench/serve/soak.js', () => ({
+  soakService: recorder(calls).spy('soakService', undefined, async (options: Options) => {
+    console.log(JSON.stringify({ what: 'serve-soak', options }));
+    return 0;
+  }),
+}));
 vi.mock('node:child_process', async (original) => ({
   ...(await original<object>()),
   // Imported later: reach-bench.js needs this module itself.
@@ -194,8 +206,49 @@ describe('bench.js threads', () => {
   });
 });
 
+describe('bench.js serve', () => {
+  const server = () => arg('startServer', 0);
+  testOptions({
+    command: ['bench', 'serve'],
+    base: ['--turns', '1'],
+    calls,
+    cases: {
+      ...COMMON,
+      model: {
+        args: ['alexnet'],
+        found: () => [server().model, arg('models.create', 0)],
+        expected: ['alexnet', 'alexnet'],
+      },
+      clients: {
+        args: ['7'],
+        found: () => [arg('poster', 2), arg('closedLoop', 0, 1).clients],
+        expected: [7, 7],
+      },
+      seconds: { args: ['3'], found: () => arg('closedLoop', 0, 1).seconds, expected: 3 },
+      'max-batch': {
+        args: ['9'],
+        found: () => [server().maxBatch, arg('createPool', 0).batching.maxBatch],
+        expected: [9, 9],
+      },
+      replicas: {
+        args: ['2'],
+        found: () => [server().replicas, arg('createPool', 0).replicas],
+        expected: [2, 2],
+      },
+      onnxruntime: {
+        args: ['folder'],
+        found: () => arg('startServer', 0, 1)?.onnxruntime,
+        expected: 'folder',
+      },
+      soak: { args: ['0.5'], found: () => arg('soakService', 0)?.soak, expected: 0.5 },
+      turns: { args: ['3'], found: () => count('closedLoop'), expected: 2 + 4 * 3 },
+    },
+  });
+});
+
 it('has tests for every benchmark', async () => {
   const { commands } = await commandOf('bench');
   const tested = ['layer', 'model', 'program', 'data', 'data-soak', 'overhead', 'memory', 'train', 'threads'];
+  tested.push('serve');
   expect(tested.sort()).toEqual(commands.map((command) => command.name()).sort());
 });

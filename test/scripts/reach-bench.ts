@@ -46,6 +46,15 @@ export function library(real: Module, calls: Calls): Module {
     }
     loadStateDict() {}
   }
+  /** A pool that has run one more batch of two whenever it is asked. */
+  const pool = () => {
+    let batches = 0;
+    return {
+      run: async () => fake,
+      metrics: () => ({ batches: ++batches, answered: 2 * batches }),
+      async close() {},
+    };
+  };
   const onCpu = (Layer: Module) => (inChannels: number, outChannels: number, size: number, options: object) =>
     new Layer(inChannels, outChannels, size, { ...options, device: 'cpu' });
   const net = () => new real.nn.Linear(1, 1);
@@ -65,6 +74,7 @@ export function library(real: Module, calls: Calls): Module {
       ...real.nn,
       Conv2d: spy('Conv2d', real.nn.Conv2d, onCpu(real.nn.Conv2d)),
       DynamicConv2d: spy('DynamicConv2d', real.nn.DynamicConv2d, onCpu(real.nn.DynamicConv2d)),
+      compile: () => ({ run: async () => fake }),
     },
     models: {
       ...real.models,
@@ -72,6 +82,7 @@ export function library(real: Module, calls: Calls): Module {
         Object.assign(net(), { to: spy('to', undefined, net) }),
       ),
     },
+    serve: { ...real.serve, createPool: spy('createPool', undefined, async () => pool()) },
     data: { ...real.data, bundled: async () => ({}), loader: spy('data.loader', real.data.loader, loader) },
     train: {
       ...real.train,
@@ -132,5 +143,22 @@ export function spawn(calls: Calls) {
       stdout.write('1\n');
     });
     return { stdin, stdout, kill() {} };
+  };
+}
+
+/** The serving process of scripts/bench/serve/child.js, which is not started. */
+export function servingProcess(calls: Calls): Module {
+  const { spy } = recorder(calls);
+  const server = { url: 'http://127.0.0.1:1/', ask: async () => ({ p50: 1, p99: 1 }), async stop() {} };
+  return { startServer: spy('startServer', undefined, async () => server) };
+}
+
+/** The clients of scripts/bench/serve/load.js, which send nothing. */
+export function load(real: Module, calls: Calls): Module {
+  const { spy } = recorder(calls);
+  return {
+    ...real,
+    closedLoop: spy('closedLoop', undefined, async () => ({ perSecond: 1, p50: 1, p99: 1 })),
+    poster: spy('poster', undefined, () => ({ async post() {}, async close() {} })),
   };
 }

@@ -1,0 +1,122 @@
+/**
+ * The figures of `bench.js serve`: event-loop delay under load, the cost of a pool for one request, and throughput.
+ * @module
+ */
+import { models, nn, randn, serve, zeros } from '../../../dist/index.js';
+import { machine, median, printRows } from '../turns.js';
+import { startServer } from './child.js';
+import { closedLoop, percentile, poster } from './load.js';
+
+/** @import { Program, Tensor } from '../../../dist/index.js' */
+/** @import { ServeOptions } from '../../commands/bench.js' */
+
+const SHAPE = [3, 128, 128];
+const IN_PROCESS_CLIENTS = 64;
+
+/** @typedef {{ figure: string, value: number, bound?: number, note?: string }} Figure */
+
+/** @param {ServeOptions} options */
+export async function measureFigures(options) {
+  /** @type {Figure[]} */
+  const figures = [...(await measureDelay(options))];
+  if (options.onnxruntime !== undefined) {
+    const peer = await measureDelay(options, options.onnxruntime);
+    figures.push(
+      ...peer.map(({ bound: _, ...figure }) => ({ ...figure, figure: `onnxruntime-node: ${figure.figure}` })),
+    );
+  }
+  figures.push(...(await measureInProcess(options)));
+  print(options, figures);
+}
+
+/**
+ * Event-loop delay of a serving process while clients in this process post images.
+ * @param {ServeOptions} options @param {string} [onnxruntime]
+ * @returns {Promise<Figure[]>}
+ */
+async function measureDelay({ model, clients, seconds, maxBatch, replicas, threads }, onnxruntime) {
+  const server = await startServer({
+    ...{ model, maxBatch, replicas, maxQueue: 4 * clients },
+    ...(threads !== undefined && { threads }),
+    ...(onnxruntime !== undefined && { onnxruntime }),
+  });
+  const { post, close } = poster(server.url, new Uint8Array(3 * 128 * 128).fill(127), clients);
+  try {
+    await closedLoop({ clients, seconds: Math.min(1, seconds) }, post);
+    await server.ask('startDelay');
+    const { perSecond, p50, p99 } = await closedLoop({ clients, seconds }, post);
+    /** @type {{ p50: number, p99: number }} */
+    const delay = await server.ask('stopDelay');
+    return [
+      { figure: `event-loop delay p99, ${clients} clients over HTTP (ms)`, value: delay.p99, bound: 10 },
+      { figure: 'event-loop delay p50 (ms)', value: delay.p50 },
+      { figure: 'requests/s', value: perSecond },
+      { figure: 'latency p50 (ms)', value: p50 },
+      { figure: 'latency p99 (ms)', value: p99 },
+    ];
+  } finally {
+    await close();
+    await server.stop();
+  }
+}
+
+/** What a pool adds to the program, without HTTP. @param {ServeOptions} options @returns {Promise<Figure[]>} */
+async function measureInProcess({ model, seconds, maxBatch, replicas, turns }) {
+  /** @type {Program<Tensor>} */
+  const program = nn.compile(models.create(model, { numClasses: 10 }).eval(), zeros([1, ...SHAPE]));
+  const batching = { maxBatch, maxQueue: 4 * IN_PROCESS_CLIENTS };
+  const pool = await serve.createPool({ program, replicas, batching, warmup: zeros([1, ...SHAPE]) });
+  const image = randn([1, ...SHAPE]);
+  const bare = async () => (await program.run(image)).dispose();
+  const pooled = async () => (await pool.run(image)).dispose();
+  /** @type {{ bare: number[], pooled: number[], shares: number[], sizes: number[] }} */
+  const measured = { bare: [], pooled: [], shares: [], sizes: [] };
+  for (let turn = 0; turn < turns; turn++) {
+    const slice = { clients: 1, seconds: seconds / turns };
+    measured.bare.push((await closedLoop(slice, bare)).p50);
+    measured.pooled.push((await closedLoop(slice, pooled)).p50);
+    const before = pool.metrics();
+    const { perSecond } = await closedLoop({ ...slice, clients: IN_PROCESS_CLIENTS }, pooled);
+    const after = pool.metrics();
+    const size = Math.max(
+      1,
+      Math.round((after.answered - before.answered) / (after.batches - before.batches)),
+    );
+    using batch = randn([size, ...SHAPE]);
+    const whole = await closedLoop(slice, async () => (await program.run(batch)).dispose());
+    measured.shares.push(perSecond / (whole.perSecond * size));
+    measured.sizes.push(size);
+  }
+  await pool.close();
+  const differences = measured.pooled.map((ms, turn) => ms - /** @type {number} */ (measured.bare[turn]));
+  return [
+    { figure: 'single request p50, bare program (ms)', value: median(measured.bare) },
+    { figure: 'single request p50, pool over bare (ms)', value: median(differences), bound: 0.5 },
+    { figure: `batch size, ${IN_PROCESS_CLIENTS} clients`, value: percentile(measured.sizes, 0.5) },
+    {
+      figure: 'throughput of the pool / of the bare program at that size',
+      value: median(measured.shares),
+      bound: 0.95,
+    },
+  ];
+}
+
+/** @param {ServeOptions} options @param {Figure[]} figures */
+function print({ json, model, clients, maxBatch, replicas }, figures) {
+  const about = { what: 'serve', model, clients, maxBatch, replicas, machine: machine() };
+  if (json) {
+    const results = Object.fromEntries(
+      figures.map(({ figure, value }) => [figure, Number(value.toFixed(3))]),
+    );
+    console.log(JSON.stringify({ ...about, results }));
+    return;
+  }
+  console.log(JSON.stringify(about));
+  printRows(
+    figures.map(({ figure, value, bound }) => ({
+      figure,
+      value: value.toFixed(2),
+      aim: bound === undefined ? '' : `${figure.includes('throughput') ? '>=' : '<='} ${bound}`,
+    })),
+  );
+}

@@ -1,0 +1,190 @@
+/**
+ * A service under load with injected faults: workers that end, images that cannot be decoded, slow and vanishing clients, weights
+ * that are swapped, more requests than the queue takes.
+ * @module
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import sharp from 'sharp';
+import { Agent, request } from 'undici';
+import { machine } from '../turns.js';
+import { startServer } from './child.js';
+
+/** @import { PoolMetricsSnapshot } from '../../../dist/serve/pool-metrics.js' */
+/** @import { ServeOptions } from '../../commands/bench.js' */
+
+/** Codes of errors that a request may get, by what it sends. */
+const ALLOWED = /** @type {const} */ ({
+  good: ['ERR_OVERLOADED', 'ERR_TIMEOUT'],
+  broken: ['ERR_DATASET', 'ERR_OVERLOADED', 'ERR_TIMEOUT'],
+  kill: ['ERR_WORKER', 'ERR_OVERLOADED', 'ERR_TIMEOUT'],
+});
+const SWAP_EVERY_MS = 10_000;
+/** Resident memory may grow by this between the first measurement under load and the end. */
+const MAX_GROWTH = 100 * 2 ** 20;
+
+/** @typedef {{ rss: number, numTensors: number, sharedTensors: number, unhandled: number }} Memory */
+
+/** What the clients saw. */
+class Tally {
+  /** Answers by kind of request and result. @type {Record<string, number>} */
+  counts = {};
+  /** What must not happen. @type {string[]} */
+  faults = [];
+  sent = 0;
+  ended = 0;
+
+  /** @param {string} kind @param {string} result */
+  count(kind, result) {
+    const key = `${kind}: ${result}`;
+    this.counts[key] = (this.counts[key] ?? 0) + 1;
+    this.ended++;
+  }
+}
+
+/**
+ * @param {ServeOptions} options
+ * @returns {Promise<number>} The exit code.
+ */
+export async function soakService(options) {
+  const { model, clients, maxBatch, replicas, soak = 1, threads } = options;
+  const server = await startServer({
+    ...{ model, maxBatch, replicas, decode: true, timeoutMs: 2000, maxQueue: Math.max(8, clients) },
+    ...(threads !== undefined && { threads }),
+  });
+  const dispatcher = new Agent({ connections: 4 * clients });
+  const tally = new Tally();
+  const end = performance.now() + soak * 60_000;
+  const bodies = await makeBodies();
+  /** @param {keyof typeof ALLOWED} kind @param {{ signal?: AbortSignal, slow?: boolean }} [how] */
+  const post = (kind, how = {}) => send({ url: server.url, dispatcher, tally }, kind, bodies[kind], how);
+  const repeat = async (/** @type {(turn: number) => Promise<unknown>} */ call) => {
+    for (let turn = 0; performance.now() < end; turn++) await call(turn);
+  };
+  let swaps = 0;
+  try {
+    await Promise.all(Array.from({ length: clients }, () => post('good')));
+    /** @type {Memory} */
+    const before = await quietMemory(server);
+    /** @type {Promise<unknown>[]} */
+    const parts = Array.from({ length: clients }, () => repeat(() => post('good')));
+    parts.push(
+      repeat(() => Promise.all([post('broken'), sleep(20)])),
+      repeat(() => Promise.all([post('kill'), sleep(3000)])),
+      repeat(() => Promise.all([post('good', { slow: true }), sleep(50)])),
+      repeat(() =>
+        Promise.all([post('good', { signal: AbortSignal.timeout(1 + Math.random() * 60) }), sleep(10)]),
+      ),
+      repeat(async () => {
+        await sleep(2000);
+        await Promise.all(Array.from({ length: 4 * clients }, () => post('good')));
+      }),
+      repeat(async () => {
+        await sleep(Math.min(SWAP_EVERY_MS, soak * 20_000));
+        await server.ask('swap');
+        swaps++;
+      }),
+    );
+    await Promise.all(parts);
+    const after = await quietMemory(server);
+    /** @type {{ network: PoolMetricsSnapshot, decoder: PoolMetricsSnapshot, unhandled: number }} */
+    const figures = await server.ask('close');
+    return report(options, { tally, before, after, figures, swaps });
+  } finally {
+    await dispatcher.destroy();
+    await server.stop();
+  }
+}
+
+async function makeBodies() {
+  const pixels = Uint8Array.from({ length: 3 * 96 * 64 }, (_, i) => (i * 7919) % 251);
+  const good = await sharp(pixels, { raw: { width: 96, height: 64, channels: 3 } })
+    .jpeg()
+    .toBuffer();
+  return { good, broken: good.subarray(0, 200), kill: Buffer.from('kill') };
+}
+
+/**
+ * @param {{ url: string, dispatcher: Agent, tally: Tally }} to
+ * @param {keyof typeof ALLOWED} kind @param {Uint8Array} body
+ * @param {{ signal?: AbortSignal, slow?: boolean }} how
+ */
+async function send({ url, dispatcher, tally }, kind, body, { signal, slow }) {
+  tally.sent++;
+  try {
+    const sent = slow ? trickle(body) : body;
+    const answer = await request(url, { method: 'POST', body: sent, dispatcher, ...(signal && { signal }) });
+    const { code } = /** @type {{ code?: string }} */ (await answer.body.json());
+    if (code !== undefined && !(/** @type {readonly string[]} */ (ALLOWED[kind]).includes(code)))
+      tally.faults.push(`${kind}: ${answer.statusCode} ${code}`);
+    if (code === undefined && kind !== 'good') tally.faults.push(`${kind}: answered`);
+    tally.count(kind, code ?? 'answered');
+  } catch (error) {
+    if (!signal?.aborted) tally.faults.push(`${kind}: ${error}`);
+    tally.count(kind, 'left');
+  }
+}
+
+/** A body that arrives in pieces. @param {Uint8Array} body */
+async function* trickle(body) {
+  for (let start = 0; start < body.length; start += 512) {
+    yield body.subarray(start, start + 512);
+    await sleep(5);
+  }
+}
+
+/** @param {Awaited<ReturnType<typeof startServer>>} server @returns {Promise<Memory>} */
+async function quietMemory(server) {
+  await sleep(200); // Batches that nobody waits for end, weights are copied.
+  return server.ask('memory');
+}
+
+/**
+ * @param {ServeOptions} options
+ * @param {{ tally: Tally, before: Memory, after: Memory, swaps: number, figures: { network: PoolMetricsSnapshot, decoder: PoolMetricsSnapshot, unhandled: number } }} result
+ */
+function report({ json, soak }, { tally, before, after, swaps, figures }) {
+  const { network, decoder, unhandled } = figures;
+  const faults = [...tally.faults];
+  if (tally.ended !== tally.sent) faults.push(`${tally.sent} requests were sent, ${tally.ended} ended`);
+  for (const [name, pool] of Object.entries({ network, decoder })) {
+    const { accepted, answered, failed, timedOut, aborted, crashed, queued, running } = pool;
+    const ended = answered + failed + timedOut + aborted + crashed;
+    if (ended !== accepted || queued + running > 0)
+      faults.push(`${name}: ${accepted} requests were accepted, ${ended} settled`);
+  }
+  if (network.failed > 0) faults.push(`${network.failed} requests of the network failed`);
+  if (network.swaps !== swaps || swaps === 0) faults.push(`${network.swaps} of ${swaps} swaps succeeded`);
+  for (const [what, happened] of Object.entries({
+    'no worker ended': decoder.workerExits,
+    'no image was undecodable': decoder.failed,
+    'no request was refused': decoder.refused.overloaded,
+    'no client left': tally.counts['good: left'] ?? 0,
+  }))
+    if (happened === 0) faults.push(`${what}: the fault was not injected`);
+  if (unhandled > 0) faults.push(`${unhandled} unhandled rejections`);
+  if (after.numTensors > before.numTensors + 8 || after.sharedTensors > before.sharedTensors)
+    faults.push(
+      `${before.numTensors} tensors (${before.sharedTensors} shared) before, ${after.numTensors} (${after.sharedTensors}) after`,
+    );
+  const growth = after.rss - before.rss;
+  if (growth > MAX_GROWTH) faults.push(`resident memory grew by ${(growth / 2 ** 20).toFixed(0)} MB`);
+  const ok = faults.length === 0;
+  const about = {
+    what: 'serve-soak',
+    minutes: soak,
+    ok,
+    requests: tally.sent,
+    answers: tally.counts,
+    growthMb: Math.round(growth / 2 ** 20),
+  };
+  const pools = {
+    batchSizes: network.batchSizes,
+    workerExits: decoder.workerExits,
+    retried: decoder.retried,
+    swaps,
+  };
+  if (json)
+    console.log(JSON.stringify({ ...about, ...pools, faults: faults.slice(0, 50), machine: machine() }));
+  else console.log({ ...about, ...pools, faults: faults.slice(0, 50) });
+  return ok ? 0 : 1;
+}
