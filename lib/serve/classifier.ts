@@ -11,9 +11,11 @@ import { CheckpointError, DatasetError, DisposedError, invalidArgument } from '.
 import { loadWeights } from '../formats/weights-file.js';
 import { create } from '../models/index.js';
 import type { Module } from '../nn/module.js';
+import { compile, type Program } from '../program/program.js';
 import type { RunConfig } from '../run/records.js';
 import { CONFIG } from '../run/schema.js';
 import { noGrad, tidy } from '../tensor/context.js';
+import { zeros } from '../tensor/create.js';
 import type { Device } from '../tensor/dtype.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { RunDirectory } from '../train/run-directory.js';
@@ -91,14 +93,26 @@ export class Classifier {
   readonly device: Device;
   /** The pool that runs the network: its metrics and `swap()`. It maps images [B, C, H, W] to logits [B, classes]. */
   readonly pool: Pool<TensorInput, Tensor>;
+  readonly #program: Program | undefined;
   #disposed = false;
 
-  /** @internal @throws ArgumentError for an invalid configuration, module or device. */
-  constructor(config: RunConfig, model: Module, device: Device, pool: Pool<TensorInput, Tensor>) {
+  /**
+   * @internal
+   * @param program - What the pool runs, to be disposed with the classifier.
+   * @throws ArgumentError for an invalid configuration, module, device or pool.
+   */
+  constructor(
+    config: RunConfig,
+    model: Module,
+    device: Device,
+    pool: Pool<TensorInput, Tensor>,
+    program?: Program,
+  ) {
     this.config = parseArgument(CONFIG, config, 'config');
     this.model = checkRecord(model, 'model', 'a Module', MODULE);
     this.device = checkDevice(device);
     this.pool = checkRecord(pool, 'pool', 'a Pool', { run: 'function', close: 'function' });
+    this.#program = program;
   }
 
   /** Names of the classes. */
@@ -203,6 +217,7 @@ export class Classifier {
   }
 
   #free(): void {
+    this.#program?.dispose();
     for (const parameter of this.model.parameters()) parameter.dispose();
     for (const [, buffer] of this.model.namedBuffers()) buffer.dispose();
   }
@@ -251,6 +266,16 @@ export async function loadClassifier(path: string, options: LoadClassifierOption
   } finally {
     for (const tensor of Object.values(state)) tensor.dispose();
   }
-  const pool = await createPool({ run: model.to({ device }).eval(), name: config.model, ...pooling });
-  return new Classifier(config, model, device, pool);
+  model.to({ device }).eval();
+  // Programs are for the CPU; a GPU works while the thread that started its work goes on.
+  const program = device === 'cpu' ? compileFor(model, config) : undefined;
+  const network = program ? { program } : { run: model };
+  const pool = await createPool({ ...network, name: config.model, ...pooling });
+  return new Classifier(config, model, device, pool, program);
+}
+
+function compileFor(model: Module, { imageShape, imageSize }: RunConfig): Program {
+  const [channels] = imageShape;
+  using example = zeros([1, channels!, imageSize, imageSize]);
+  return compile(model, example);
 }

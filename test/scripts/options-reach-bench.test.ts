@@ -227,7 +227,7 @@ describe('bench.js serve', () => {
       seconds: { args: ['3'], found: () => arg('closedLoop', 0, 1).seconds, expected: 3 },
       'max-batch': {
         args: ['9'],
-        found: () => [server().maxBatch, arg('createPool', 0).batching.maxBatch],
+        found: () => [server().maxBatch, (arg('createPool', 0).batching as Options).maxBatch],
         expected: [9, 9],
       },
       replicas: {

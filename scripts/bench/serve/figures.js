@@ -82,8 +82,9 @@ async function measureInProcess({ model, seconds, maxBatch, replicas, turns }) {
       1,
       Math.round((after.answered - before.answered) / (after.batches - before.batches)),
     );
-    using batch = randn([size, ...SHAPE]);
+    const batch = randn([size, ...SHAPE]);
     const whole = await closedLoop(slice, async () => (await program.run(batch)).dispose());
+    batch.dispose();
     measured.shares.push(perSecond / (whole.perSecond * size));
     measured.sizes.push(size);
   }

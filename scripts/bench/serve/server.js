@@ -77,14 +77,16 @@ async function poolService() {
         ...{ inputs: 'values', name: 'decoder', timeoutMs },
         module: { file: new URL('decode.js', import.meta.url) },
         batching: { maxBatch: 8, maxQueue },
+        replicas: 2,
       })
     : undefined;
   return {
     async classify(body, signal) {
       const pixels = decoder ? /** @type {Uint8Array} */ (await decoder.run(body, { signal })) : body;
-      using logits = await pool.run(() => image(pixels), { signal });
-      using best = logits.argmax({ dim: 1 });
-      return Number(best.item());
+      const logits = await pool.run(() => image(pixels), { signal });
+      const values = logits.dataSync({ dtype: 'float32' });
+      logits.dispose();
+      return values.indexOf(Math.max(...values));
     },
     async swap() {
       const state = model.stateDict();

@@ -3,6 +3,7 @@
  * that are swapped, more requests than the queue takes.
  * @module
  */
+import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import sharp from 'sharp';
 import { Agent, request } from 'undici';
@@ -19,7 +20,9 @@ const ALLOWED = /** @type {const} */ ({
   kill: ['ERR_WORKER', 'ERR_OVERLOADED', 'ERR_TIMEOUT'],
 });
 const SWAP_EVERY_MS = 10_000;
-/** Resident memory may grow by this between the first measurement under load and the end. */
+/** The part of the time before memory is measured for the first time. */
+const WARM_UP = 0.3;
+/** Resident memory may grow by this until the end. */
 const MAX_GROWTH = 100 * 2 ** 20;
 
 /** @typedef {{ rss: number, numTensors: number, sharedTensors: number, unhandled: number }} Memory */
@@ -53,38 +56,20 @@ export async function soakService(options) {
   });
   const dispatcher = new Agent({ connections: 4 * clients });
   const tally = new Tally();
-  const end = performance.now() + soak * 60_000;
   const bodies = await makeBodies();
   /** @param {keyof typeof ALLOWED} kind @param {{ signal?: AbortSignal, slow?: boolean }} [how] */
   const post = (kind, how = {}) => send({ url: server.url, dispatcher, tally }, kind, bodies[kind], how);
-  const repeat = async (/** @type {(turn: number) => Promise<unknown>} */ call) => {
-    for (let turn = 0; performance.now() < end; turn++) await call(turn);
-  };
   let swaps = 0;
+  const swap = async () => {
+    await server.ask('swap');
+    swaps++;
+  };
   try {
-    await Promise.all(Array.from({ length: clients }, () => post('good')));
-    /** @type {Memory} */
+    // Allocators and workers have reached their size after a part of the time.
+    const warmup = WARM_UP * soak * 60_000;
+    await injectFaults({ clients, post, swap, ms: warmup });
     const before = await quietMemory(server);
-    /** @type {Promise<unknown>[]} */
-    const parts = Array.from({ length: clients }, () => repeat(() => post('good')));
-    parts.push(
-      repeat(() => Promise.all([post('broken'), sleep(20)])),
-      repeat(() => Promise.all([post('kill'), sleep(3000)])),
-      repeat(() => Promise.all([post('good', { slow: true }), sleep(50)])),
-      repeat(() =>
-        Promise.all([post('good', { signal: AbortSignal.timeout(1 + Math.random() * 60) }), sleep(10)]),
-      ),
-      repeat(async () => {
-        await sleep(2000);
-        await Promise.all(Array.from({ length: 4 * clients }, () => post('good')));
-      }),
-      repeat(async () => {
-        await sleep(Math.min(SWAP_EVERY_MS, soak * 20_000));
-        await server.ask('swap');
-        swaps++;
-      }),
-    );
-    await Promise.all(parts);
+    await injectFaults({ clients, post, swap, ms: soak * 60_000 - warmup });
     const after = await quietMemory(server);
     /** @type {{ network: PoolMetricsSnapshot, decoder: PoolMetricsSnapshot, unhandled: number }} */
     const figures = await server.ask('close');
@@ -93,6 +78,37 @@ export async function soakService(options) {
     await dispatcher.destroy();
     await server.stop();
   }
+}
+
+/**
+ * Load from well-behaved clients, with every kind of fault beside it.
+ * @param {object} options
+ * @param {number} options.clients
+ * @param {(kind: keyof typeof ALLOWED, how?: { signal?: AbortSignal, slow?: boolean }) => Promise<void>} options.post
+ * @param {() => Promise<void>} options.swap
+ * @param {number} options.ms
+ */
+async function injectFaults({ clients, post, swap, ms }) {
+  const end = performance.now() + ms;
+  const repeat = async (/** @type {(turn: number) => Promise<unknown>} */ call) => {
+    for (let turn = 0; performance.now() < end; turn++) await call(turn);
+  };
+  const leave = (/** @type {number} */ turn) => AbortSignal.timeout(1 + ((17 * turn) % 60));
+  await Promise.all([
+    ...Array.from({ length: clients }, () => repeat(() => post('good'))),
+    repeat(() => Promise.all([post('broken'), sleep(20)])),
+    repeat(() => Promise.all([post('kill'), sleep(3000)])),
+    repeat(() => Promise.all([post('good', { slow: true }), sleep(50)])),
+    repeat((turn) => Promise.all([post('good', { signal: leave(turn) }), sleep(10)])),
+    repeat(async () => {
+      await sleep(Math.min(2000, ms / 3));
+      await Promise.all(Array.from({ length: 4 * clients }, () => post('good')));
+    }),
+    repeat(async () => {
+      await sleep(Math.min(SWAP_EVERY_MS, ms / 3));
+      await swap();
+    }),
+  ]);
 }
 
 async function makeBodies() {
@@ -111,7 +127,7 @@ async function makeBodies() {
 async function send({ url, dispatcher, tally }, kind, body, { signal, slow }) {
   tally.sent++;
   try {
-    const sent = slow ? trickle(body) : body;
+    const sent = slow ? Readable.from(trickle(body)) : body;
     const answer = await request(url, { method: 'POST', body: sent, dispatcher, ...(signal && { signal }) });
     const { code } = /** @type {{ code?: string }} */ (await answer.body.json());
     if (code !== undefined && !(/** @type {readonly string[]} */ (ALLOWED[kind]).includes(code)))
