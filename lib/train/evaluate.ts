@@ -4,11 +4,13 @@
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { checkFunction, checkOptions, optionKeys } from '../check/index.js';
-import { DatasetError } from '../errors.js';
+import { ArgumentError, DatasetError, invalidArgument } from '../errors.js';
 import type { Module } from '../nn/module.js';
 import { crossEntropy } from '../ops/loss.js';
+import { compile as compileProgram, type Program } from '../program/program.js';
 import { autocast, noGrad, tidy } from '../tensor/context.js';
 import type { Device } from '../tensor/dtype.js';
+import type { Tensor } from '../tensor/tensor.js';
 import { checkBatch, checkModel, checkSource } from './checks.js';
 import type { AutocastDType } from './forward-backward.js';
 import type { Batch, BatchSource, Loss } from './types.js';
@@ -49,6 +51,12 @@ export interface EvaluateOptions {
   device?: Device | undefined;
   /** Mixed precision: 16-bit dtype of forward passes, see {@link autocast}. Default: none. */
   autocast?: AutocastDType | undefined;
+  /**
+   * Compile the forward of the model with the first batch of each image size, and compute on native threads while the event loop is
+   * free. Only for a forward that depends on nothing but its input and the weights, see {@link compile}; not with `autocast`, and not
+   * for layers with hooks, which would not be called. Default: false.
+   */
+  compile?: boolean | undefined;
   /** Whether to return the prediction for every image. Default: false. */
   predictions?: boolean | undefined;
   /** Stops after the current batch; the result then covers the images so far. */
@@ -57,7 +65,9 @@ export interface EvaluateOptions {
   onBatch?: ((done: number) => void) | undefined;
 }
 
-const EVALUATE_KEYS = optionKeys('loss', 'device', 'autocast', 'predictions', 'signal', 'onBatch');
+const EVALUATE_KEYS = optionKeys(
+  ...(['loss', 'device', 'autocast', 'compile', 'predictions', 'signal', 'onBatch'] as const),
+);
 
 /**
  * One pass over a data set in evaluation mode and without autograd. Every module's training mode is restored.
@@ -73,21 +83,26 @@ export async function evaluate(
   loader: BatchSource,
   options: EvaluateOptions = {},
 ): Promise<Evaluation> {
-  const { loss, onBatch } = checkOptions(options, EVALUATE_KEYS);
+  const { loss, onBatch, compile = false, autocast } = checkOptions(options, EVALUATE_KEYS);
   checkModel(model);
   checkSource('loader', loader);
   if (loss !== undefined) checkFunction(loss, 'loss');
   if (onBatch !== undefined) checkFunction(onBatch, 'onBatch');
+  if (typeof compile !== 'boolean') throw invalidArgument('compile', 'a boolean', compile);
+  if (compile && autocast)
+    throw new ArgumentError('Expected compile or autocast of evaluate but received both');
   const restore = switchToEvaluation(model);
   const start = performance.now();
   const sums = { loss: 0, correct: 0, images: 0 };
   let confusion: number[][] = [];
   const predictions: Prediction[] = [];
   let batches = 0;
+  const programs = new Programs(model);
   try {
     for await (const batch of loader) {
       checkBatch(batch);
-      const { loss, classes, results } = evaluateBatch(model, batch, options);
+      const logits = compile ? await programs.run(batch, options.device) : undefined;
+      const { loss, classes, results } = evaluateBatch(model, batch, options, logits);
       sums.loss += loss * results.length;
       sums.images += results.length;
       if (batches === 0) confusion = zeros(classes);
@@ -103,6 +118,7 @@ export async function evaluate(
       if (options.signal?.aborted) break;
     }
   } finally {
+    programs.dispose();
     restore();
   }
   const { images } = sums;
@@ -127,11 +143,44 @@ function checkLabel(label: number, classes: number): void {
   );
 }
 
-/** Evaluates one batch and disposes it. */
+/** Programs of a model, by the shape and dtype of an image. */
+class Programs {
+  readonly #model: Module;
+  readonly #programs = new Map<string, Program>();
+
+  constructor(model: Module) {
+    this.#model = model;
+  }
+
+  /** The logits of a batch, which is disposed if that fails. */
+  async run({ images, labels }: Batch, device: Device | undefined): Promise<Tensor> {
+    try {
+      using moved = device ? images.to({ device }) : images.detach();
+      const key = `${moved.shape.slice(1)} ${moved.dtype}`;
+      let program = this.#programs.get(key);
+      if (program === undefined) {
+        program = compileProgram(this.#model, moved);
+        this.#programs.set(key, program);
+      }
+      return await program.run(moved);
+    } catch (error) {
+      images.dispose();
+      labels.dispose();
+      throw error;
+    }
+  }
+
+  dispose(): void {
+    for (const program of this.#programs.values()) program.dispose();
+  }
+}
+
+/** Evaluates one batch and disposes it, and the logits if they are given. */
 function evaluateBatch(
   model: Module,
   { images, labels }: Batch,
   options: EvaluateOptions,
+  computed: Tensor | undefined,
 ): { loss: number; classes: number; results: Prediction[] } {
   const { loss: lossOf = crossEntropy, device, autocast: dtype } = options;
   try {
@@ -139,7 +188,7 @@ function evaluateBatch(
       tidy(() => {
         const target = device ? labels.to({ device }) : labels;
         const forward = () => {
-          const logits = model.forward(device ? images.to({ device }) : images);
+          const logits = computed ?? model.forward(device ? images.to({ device }) : images);
           return { logits, loss: lossOf(logits, target) };
         };
         const { logits, loss } = dtype ? autocast(forward, { dtype }) : forward();
@@ -157,6 +206,7 @@ function evaluateBatch(
   } finally {
     images.dispose();
     labels.dispose();
+    computed?.dispose();
   }
 }
 

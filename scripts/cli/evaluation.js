@@ -61,7 +61,9 @@ export async function evaluateRun(run, set, options) {
   const { model } = classifier;
   const config = { ...classifier.config, device };
   const loader = () => testLoader({ ...config, limitTest: options.limitTest ?? config.limitTest }, set);
-  const settings = { loss: lossOf(config), autocast: config.autocast ?? undefined };
+  // Experts are counted and replaced in the layers, which a program does not call.
+  const compile = device === 'cpu' && !config.autocast && !options.collapseExperts;
+  const settings = { loss: lossOf(config), autocast: config.autocast ?? undefined, compile };
   try {
     const layers = options.collapseExperts ? startCollapse(model) : null;
     const measured = await train.evaluate(model, loader(), { ...settings, predictions: true });

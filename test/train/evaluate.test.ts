@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { DatasetError } from '../../lib/errors.js';
-import { nn } from '../../lib/index.js';
+import { memory, nn } from '../../lib/index.js';
 import { tensor } from '../../lib/tensor/create.js';
 import type { Tensor } from '../../lib/tensor/tensor.js';
 import { type Batch, evaluate } from '../../lib/train/index.js';
+import { settleGarbage } from '../support/garbage.js';
 
 /** Images [B, 3, 1, 1] whose values are the logits themselves. */
 class Echo extends nn.Module {
@@ -103,5 +104,48 @@ describe('evaluate', () => {
 
   it('refuses an empty loader', async () => {
     await expect(evaluate(new Echo(), new Rows([], 1))).rejects.toThrow(DatasetError);
+  });
+
+  it('computes with a program if it is asked to, and leaves no tensor', async () => {
+    const model = new nn.Sequential(new nn.Flatten(), new nn.Linear(3, 3), new nn.BatchNorm1d(3));
+    const plain = await evaluate(model, new Rows(rows, 2), { predictions: true });
+    await settleGarbage();
+    const before = memory().numTensors;
+    let calls = 0;
+    const forward = model.forward.bind(model);
+    model.forward = (x) => {
+      calls++;
+      return forward(x);
+    };
+    const compiled = await evaluate(model, new Rows(rows, 1), { predictions: true, compile: true });
+    expect(compiled.loss).toBeCloseTo(plain.loss, 5);
+    expect(compiled.confusion).toEqual(plain.confusion);
+    expect(compiled.predictions!.map(({ predicted }) => predicted)).toEqual(
+      plain.predictions!.map(({ predicted }) => predicted),
+    );
+    expect(memory().numTensors).toBe(before);
+    const recorded = calls;
+    calls = 0;
+    await evaluate(model, new Rows([...rows, ...rows], 1), { compile: true });
+    expect(calls).toBe(recorded); // For the recording, whatever the number of batches.
+    expect(model.training).toBe(true);
+  });
+
+  it('refuses to compile with autocast, and disposes the batch of a forward that cannot be compiled', async () => {
+    class Reads extends Echo {
+      override forward(images: Tensor): Tensor {
+        return images.reshape([-1, 3]).mul(Number(images.sum().item()));
+      }
+    }
+    const both = evaluate(new Echo(), new Rows(rows, 2), { compile: true, autocast: 'bfloat16' });
+    await expect(both).rejects.toThrow('Expected compile or autocast of evaluate but received both');
+    const flag = evaluate(new Echo(), new Rows(rows, 2), { compile: 1 as never });
+    await expect(flag).rejects.toThrow('Expected a boolean for compile but received 1 (number)');
+    const batches = new Rows(rows, 2);
+    await expect(evaluate(new Reads(), batches, { compile: true })).rejects.toThrow(/item/);
+    for (const { images, labels } of batches.given) {
+      expect(() => images.shape).toThrow('disposed');
+      expect(() => labels.shape).toThrow('disposed');
+    }
   });
 });
