@@ -73,8 +73,9 @@ async function measureInProcess({ model, seconds, maxBatch, replicas, turns }) {
   const measured = { bare: [], pooled: [], shares: [], sizes: [] };
   for (let turn = 0; turn < turns; turn++) {
     const slice = { clients: 1, seconds: seconds / turns };
-    measured.bare.push((await closedLoop(slice, bare)).p50);
-    measured.pooled.push((await closedLoop(slice, pooled)).p50);
+    const single = await alternate(slice.seconds, bare, pooled);
+    measured.bare.push(single.first);
+    measured.pooled.push(single.second);
     const before = pool.metrics();
     const { perSecond } = await closedLoop({ ...slice, clients: IN_PROCESS_CLIENTS }, pooled);
     const after = pool.metrics();
@@ -100,6 +101,26 @@ async function measureInProcess({ model, seconds, maxBatch, replicas, turns }) {
       bound: 0.95,
     },
   ];
+}
+
+/**
+ * Medians of two calls in turn, so that slow moments of the machine affect both.
+ * @param {number} seconds @param {() => Promise<unknown>} first @param {() => Promise<unknown>} second
+ */
+async function alternate(seconds, first, second) {
+  const timed = async (/** @type {() => Promise<unknown>} */ call) => {
+    const start = performance.now();
+    await call();
+    return performance.now() - start;
+  };
+  /** @type {{ first: number[], second: number[] }} */
+  const times = { first: [], second: [] };
+  const end = performance.now() + seconds * 1000;
+  do {
+    times.first.push(await timed(first));
+    times.second.push(await timed(second));
+  } while (performance.now() < end);
+  return { first: median(times.first), second: median(times.second) };
 }
 
 /** @param {ServeOptions} options @param {Figure[]} figures */
