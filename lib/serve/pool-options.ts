@@ -59,7 +59,10 @@ export interface PoolOptions {
   inputs?: 'tensors' | 'values' | undefined;
   /** Number of batches that run at once; for `module`, the number of worker threads. Default 1. */
   replicas?: number | undefined;
-  /** Threads of an operation in each replica; not for `run`. Default: those of `getNumThreads()`, divided by `replicas`. */
+  /**
+   * Threads of an operation in each replica; not for `run`. For `module`, a number other than `getNumThreads()` also applies to
+   * the matrix products of MKL in other threads of the process. Default: those of `getNumThreads()`, divided by `replicas`.
+   */
   threadsPerReplica?: number | undefined;
   /** Batching and the limit of the queue. */
   batching?: BatchingOptions | undefined;

@@ -2,7 +2,7 @@
  * The program of a pool's worker threads: loads the module of the user and runs batches. Started by piscina.
  * @module
  */
-import { setNumThreads } from '../runtime/settings.js';
+import { getNumThreads, setNumThreads } from '../runtime/settings.js';
 import { noGrad, untidy } from '../tensor/context.js';
 import { Tensor } from '../tensor/tensor.js';
 import { callBatchFunction } from './engine.js';
@@ -19,13 +19,11 @@ import {
 
 /** Version of the loaded weights; 0: those that the module has by itself. */
 let loaded = 0;
-let threads = 0;
 
 /** Runs a task. It does not throw: a rejected task means that the worker ended. */
 export default async function work(task: WorkerTask): Promise<WorkerAnswer> {
   try {
-    if (task.threads !== threads) setNumThreads(task.threads);
-    threads = task.threads;
+    if (task.threads !== getNumThreads()) setNumThreads(task.threads);
     const exports = await load(task.module);
     if (task.weights !== undefined && task.weights.version !== loaded)
       await loadWeights(exports, task.weights);
