@@ -37,7 +37,8 @@ describe('timeoutMs and signal', () => {
 
   it('discard the result of a running request', async () => {
     const program = new EagerProgram(sumTimes(1), 30);
-    await using pool = await serve.createPool({ program });
+    // A full batch starts at once.
+    await using pool = await serve.createPool({ program, batching: { maxBatch: 3 } });
     using x = row();
     const controller = new AbortController();
     const before = memory().numTensors;
@@ -54,7 +55,7 @@ describe('timeoutMs and signal', () => {
 
   it('cancel a batch without pending requests', async () => {
     const program = new EagerProgram(sumTimes(1), 20);
-    await using pool = await serve.createPool({ program });
+    await using pool = await serve.createPool({ program, batching: { maxBatch: 1 } });
     using x = row();
     expect(await settled(pool.run(x, { timeoutMs: 5 }))).toBe('ERR_TIMEOUT');
     await sleep(40);
@@ -63,11 +64,14 @@ describe('timeoutMs and signal', () => {
   });
 
   it('name the limit and where the request was', async () => {
-    await using pool = await serve.createPool({ program: new EagerProgram(sumTimes(1), 20), timeoutMs: 5 });
+    const program = new EagerProgram(sumTimes(1), 20);
+    await using pool = await serve.createPool({ program, timeoutMs: 5, batching: { maxBatch: 1 } });
     using x = row();
-    const error = await pool.run(x).catch((reason: unknown) => reason);
-    expect(error).toBeInstanceOf(RequestTimeoutError);
-    expect((error as Error).message).toBe('The request was not answered within 5 ms: it was running');
+    const errors = await Promise.all([1, 2].map(() => pool.run(x).catch((reason: unknown) => reason)));
+    for (const [i, where] of ['running', 'waiting in the queue'].entries()) {
+      expect(errors[i]).toBeInstanceOf(RequestTimeoutError);
+      expect((errors[i] as Error).message).toBe(`The request was not answered within 5 ms: it was ${where}`);
+    }
   });
 
   it('refuse a request whose signal is aborted already', async () => {
