@@ -2,6 +2,7 @@
  * From a data set to batches: order, augmentation in the background, prefetching.
  * @module
  */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { inspect } from 'node:util';
 import { ArgumentError, invalidArgument } from '../errors.js';
 import { empty } from '../tensor/create.js';
@@ -195,6 +196,8 @@ export class Loader<B = Batch> implements AsyncIterable<B> {
           this.stats.waitMs += performance.now() - started;
         }
         fill(this.#options.prefetch);
+        // Batches that are ready would follow each other without a turn of the event loop: timers and signals come first.
+        await nextTurn();
         this.stats.batches++;
         this.stats.images += Math.min(
           this.batchSize,
