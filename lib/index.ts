@@ -75,6 +75,7 @@ export {
 } from './runtime/settings.js';
 export * as serve from './serve/index.js';
 export * as autograd from './tensor/autograd.js';
+export { background } from './tensor/background.js';
 export { type FromTypedArrayOptions, fromTypedArray } from './tensor/buffer.js';
 export { where } from './tensor/comparison.js';
 export {

@@ -9,7 +9,7 @@ std::vector<const OpTable*> AllTables() {
           &JoinOps(),        &RandomOps(),    &ConvOps(),       &DynamicConvOps(), &PoolOps(),
           &ResizeOps(),      &NormOps(),      &LinearOps(),     &ActivationOps(),  &LossOps(),
           &OptimOps(),       &GradientsOps(), &DataOps(),       &ExchangeOps(),    &RuntimeOps(),
-          &CudaOps(),        &CompileOps(),   &ProgramsOps()};
+          &CudaOps(),        &CompileOps(),   &ProgramsOps(),   &BackgroundOps()};
 }
 
 std::vector<const OpTable*> ProgramTables() {

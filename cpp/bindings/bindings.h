@@ -9,6 +9,7 @@ namespace dyconv {
 const OpTable& TensorOps();       // tensor.cc
 const OpTable& CreateOps();       // create.cc
 const OpTable& AutogradOps();     // autograd.cc
+const OpTable& BackgroundOps();   // background.cc
 const OpTable& ArithmeticOps();   // arithmetic.cc
 const OpTable& ComparisonOps();   // comparison.cc
 const OpTable& ElementwiseOps();  // elementwise.cc

@@ -1,6 +1,8 @@
 // Dynamic convolution and its routing.
 #include "ops/dynamic_conv/dynamic_conv.h"
 
+#include <c10/util/StringUtil.h>
+
 #include "bindings/bindings.h"
 #include "napi/choice.h"
 #include "ops/dynamic_conv/routing.h"
@@ -24,10 +26,18 @@ DynamicConvOptions Options(const Pair& stride, const Pair& padding, const Pair& 
       .stride = stride, .padding = padding, .dilation = dilation, .groups = groups, .algorithm = algorithm};
 }
 
+// A check of the layer, here so that background() can defer it with the operations that follow.
+void CheckImages(const Tensor& x, int64_t channels) {
+  if (x.dim() == 4 && x.size(1) == channels) return;
+  Fail(ErrorKind::kShape, "Expected [B, ", channels, ", H, W] for input but received [",
+       c10::Join(", ", x.sizes()), "]");
+}
+
 }  // namespace
 
 const OpTable& DynamicConvOps() {
   static const OpTable table = {
+      Bind("checkImages(input, channels)", CheckImages),
       Bind("dynamicConv2d(input, weight, attention, bias, stride, padding, dilation, groups, algorithm)",
            [](const Tensor& x, const Tensor& w, const Tensor& a, const std::optional<Tensor>& b,
               const Pair& stride, const Pair& padding, const Pair& dilation, int64_t groups,

@@ -1,4 +1,8 @@
 // Normalization, similarity and distance.
+#include <algorithm>
+
+#include <c10/util/StringUtil.h>
+
 #include "bindings/binders.h"
 #include "bindings/bindings.h"
 #include "ops/batch_norm.h"
@@ -22,10 +26,18 @@ Tensor LocalResponseNorm(const Tensor& x, int64_t size, double alpha, double bet
   return x / (mean * alpha + k).pow(beta);
 }
 
+// A check of a layer, here so that background() can defer it with the operation that it belongs to.
+void CheckDims(const Tensor& x, const IntList& allowed, const std::string& layer) {
+  if (std::find(allowed.begin(), allowed.end(), x.dim()) != allowed.end()) return;
+  Fail(ErrorKind::kShape, "Expected ", c10::Join(" or ", allowed), " dimensions for input of ", layer,
+       " but received [", c10::Join(", ", x.sizes()), "]");
+}
+
 }  // namespace
 
 const OpTable& NormOps() {
   static const OpTable table = {
+      Bind("checkDims(input, allowed, layer)", CheckDims),
       Bind("batchNorm(input, weight, bias, runningMean, runningVar, training, momentum, eps)",
            [](const Tensor& x, const OptionalTensor& w, const OptionalTensor& b, const OptionalTensor& mean,
               const OptionalTensor& var, bool training, double momentum,

@@ -1,6 +1,7 @@
 // Optimizer steps: one call for all parameters of a group. SGD and Adam use libtorch's fused kernels; the
 // others use its element-wise operations, which support any memory layout. The formulas are those of
 // torch.optim.
+#include <algorithm>
 #include <cmath>
 
 #include "bindings/binders.h"
@@ -36,29 +37,25 @@ void RunFused(const std::vector<OptimRow>& rows, const Tensors& steps, const Ope
 }
 
 // The step of torch.optim.SGD. `buffers[i]` is the momentum of `parameters[i]`, null before its first
-// gradient. Returns the buffers that this step created, and null for the others; an empty list if there are
-// none.
-Tensors SgdStep(const Tensors& parameters, const OptionalTensors& buffers, const Operand& lr, double momentum,
-                double dampening, double weight_decay, bool nesterov, bool maximize, const Found& found) {
+// gradient; `fresh` has the numbers of those made for this step.
+void SgdStep(const Tensors& parameters, const OptionalTensors& buffers, const std::vector<int64_t>& fresh,
+             const Operand& lr, double momentum, double dampening, double weight_decay, bool nesterov,
+             bool maximize, const Found& found) {
   at::NoGradGuard no_grad;
   CheckFound(found);
   std::vector<size_t> indices;
   std::vector<StateList> state;
   if (momentum != 0) state.push_back({"momentum_buffer", buffers});
   const std::vector<OptimRow> rows = RowsWithGradient(parameters, state, &indices);
-  // The first step initializes the momentum with the gradient itself, without dampening.
+  // A first step starts the momentum from the gradient itself, whatever the dampening.
   std::vector<OptimRow> first, later;
-  Tensors made;
   for (size_t i = 0; i < rows.size(); ++i) {
-    if (momentum == 0 || rows[i].back().defined()) {
-      later.push_back(rows[i]);
-      continue;
-    }
-    OptimRow row = rows[i];
-    row.back() = at::zeros_like(row[0]);
-    made.resize(parameters.size());
-    made[indices[i]] = row.back();
-    first.push_back(std::move(row));
+    if (momentum != 0 && !rows[i].back().defined())
+      Fail(ErrorKind::kArgument, "Expected a momentum buffer of parameter ", indices[i],
+           " for buffers of sgdStep");
+    const auto number = static_cast<int64_t>(indices[i]);
+    const bool starts = std::find(fresh.begin(), fresh.end(), number) != fresh.end();
+    (starts ? first : later).push_back(rows[i]);
   }
   for (const auto* part : {&first, &later}) {
     // libtorch's CPU kernel (2.13) does not store parameters of 16 bits in its vectorized loop.
@@ -70,7 +67,6 @@ Tensors SgdStep(const Tensors& parameters, const OptionalTensors& buffers, const
              });
     widened.WriteBack();
   }
-  return made;
 }
 
 using AdamKernel = void(at::TensorList, at::TensorList, at::TensorList, at::TensorList, at::TensorList,
@@ -284,7 +280,8 @@ void RAdamStep(const Tensors& parameters, const OptionalTensors& averages, const
 
 const OpTable& OptimOps() {
   static const OpTable table = {
-      Bind("sgdStep(parameters, buffers, lr, momentum, dampening, weightDecay, nesterov, maximize, found)",
+      Bind("sgdStep(parameters, buffers, fresh, lr, momentum, dampening, weightDecay, nesterov, maximize, "
+           "found)",
            SgdStep),
       Bind("adamStep(parameters, averages, squares, maxSquares, steps, lr, beta1, beta2, weightDecay, eps, "
            "decoupled, maximize, found)",

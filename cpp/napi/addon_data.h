@@ -12,6 +12,7 @@
 
 #include <c10/core/InferenceMode.h>
 
+#include "napi/background.h"
 #include "napi/errors.h"
 #include "napi/job.h"
 #include "napi/js_callback.h"
@@ -37,6 +38,7 @@ struct AddonData {
   // Gradients that the running callback of a backward pass returned; null outside of one.
   std::vector<at::Tensor>* backward_results = nullptr;
   TensorRegistry tensors;
+  Background background;                      // what background() defers
   size_t max_buffer_bytes = size_t{1} << 32;  // of an ArrayBuffer; lib/native/index.ts knows this V8's limit
   bool external_buffers_refused = false;      // by this runtime, as by Electron's: copies are made instead
   // Present while inference mode is on: the guard is what libtorch offers to enter and leave the mode.

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "napi/convert.h"
+#include "napi/deferral.h"
 #include "napi/recording.h"
 
 namespace dyconv {
@@ -52,6 +53,11 @@ napi_value Apply(Call& call, const F& function, std::index_sequence<I...>) {
       return function(std::get<I>(arguments)...);
     }
   };
+  if (call.data.background.open()) [[unlikely]] {
+    constexpr bool kTakesCall = std::is_invocable_v<const F&, Call&, std::decay_t<Args>&...>;
+    napi_value noted = nullptr;
+    if (CallInBackground<kTakesCall, std::decay_t<Result>>(call, function, arguments, noted)) return noted;
+  }
   // A network is being compiled: rare, and one comparison where it is not.
   if (call.data.recorder != nullptr) [[unlikely]] {
     RecordedCall recorded(*call.data.recorder, call.signature, RecordedKind<F, Result, Args...>(),

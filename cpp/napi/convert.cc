@@ -47,7 +47,14 @@ namespace {
 // The tensor of a handle, unless it was disposed.
 const at::Tensor& Live(const Argument& argument, const TensorHandle& handle) {
   const bool detached = handle.pinned && IsDetached(*BufferOf(handle.storage));
-  if (handle.tensor.defined() && !detached) return handle.tensor;
+  if (handle.tensor.defined() && !detached) {
+    const Background& background = argument.call.data.background;
+    // Inside of background() the operation decides (deferral.h).
+    if (background.blocks() > 0 && !background.open()) [[unlikely]] {
+      background.CheckAvailable(argument.call, argument.call.ArgumentName(argument.index), handle.tensor);
+    }
+    return handle.tensor;
+  }
   throw TypedError(ErrorKind::kDisposed,
                    "Expected a live Tensor for " + argument.call.ArgumentName(argument.index) + " of " +
                        argument.call.Name() + " but received one " +

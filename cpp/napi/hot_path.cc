@@ -68,7 +68,9 @@ Napi::Function NewFunction(Napi::Env env, const std::string& name, const Op& op)
 Napi::Value WrapTensor(Napi::Env env, AddonData& data, const at::Tensor& tensor, TensorHandle** made) {
   if (!tensor.defined()) return env.Null();
   const Napi::Object object = data.tensor_class.Value().New({});
-  auto owner = std::make_unique<TensorHandle>(TensorHandle{tensor, &data});
+  auto owner = std::make_unique<TensorHandle>();
+  owner->tensor = tensor;
+  owner->owner = &data;
   const napi_status status =
       napi_wrap(env, object, owner.get(), FinalizeData<TensorHandle, DeleteHandle>, nullptr, nullptr);
   NAPI_THROW_IF_FAILED(env, status, Napi::Value());

@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 
+#include "napi/background.h"
 #include "napi/buffers.h"
 
 namespace dyconv {
@@ -76,6 +77,9 @@ void TensorRegistry::Dispose(TensorHandle* handle) {
   --live_tensors_;
   ReleaseStorage(handle);
   handle->tensor.reset();
+  if (handle->pending == nullptr) return;
+  handle->pending->handle = nullptr;
+  handle->pending.reset();
 }
 
 void TensorRegistry::Remove(TensorHandle* handle) {

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <unordered_map>
 #include <vector>
 
@@ -19,6 +20,7 @@
 namespace dyconv {
 
 struct AddonData;
+struct PendingTensor;
 struct TensorScope;
 
 struct TensorHandle {
@@ -30,6 +32,7 @@ struct TensorHandle {
   TensorHandle* previous_in_scope = nullptr;
   int32_t creation = 0;  // where it was made, as a number of lib/runtime/memory.ts; 0 when nobody asked
   bool pinned = false;   // stands on a JavaScript buffer, which may be detached (buffers.h)
+  std::shared_ptr<PendingTensor> pending;  // while the tensor is a placeholder (background.h)
 };
 
 // A tidy() block: the handles made in it that are still alive, as an intrusive list.

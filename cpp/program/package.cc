@@ -1,16 +1,26 @@
 // Packages of AOTInductor: a network compiled to a shared library by torch.export and
 // torch._inductor.aoti_compile_and_package. The library is machine code of the processor it was compiled on.
-#include <cstdlib>
+#include <string_view>
 
 #include <ATen/core/grad_mode.h>
 #include <c10/util/Exception.h>
 #include <torch/csrc/inductor/aoti_package/model_package_loader.h>
 
 #include "program/foreign.h"
+#include "program/quoted_error.h"
 #include "typed_error.h"
 
 namespace dyconv {
 namespace {
+
+// "input_handles[0]: unmatched dim value at 3" is about inputs[0].
+std::string InOurTerms(std::string message) {
+  constexpr std::string_view kTheirs = "input_handles[";
+  const size_t at = message.find(kTheirs);
+  if (at != std::string::npos) message.replace(at, kTheirs.size(), "inputs[");
+  message.erase(message.find_last_not_of("\n ") + 1);
+  return message;
+}
 
 class PackageRunner final : public ForeignRunner {
  public:
@@ -28,9 +38,17 @@ class PackageRunner final : public ForeignRunner {
       Require(tensor != nullptr, ErrorKind::kArgument, "Expected Tensors for x of run");
       tensors.push_back(*tensor);
     }
-    List outputs;
-    for (at::Tensor& output : loader_.run(tensors)) outputs.emplace_back(std::move(output));
-    return outputs;
+    try {
+      List outputs;
+      for (at::Tensor& output : loader_.run(tensors)) outputs.emplace_back(std::move(output));
+      return outputs;
+    } catch (const c10::OutOfMemoryError&) {
+      throw;
+    } catch (const c10::Error& error) {
+      throw QuotedError(InOurTerms(error.what_without_backtrace()));
+    } catch (const std::exception& error) {
+      throw QuotedError(InOurTerms(error.what()));
+    }
   }
 
   // inputs, outputs: the tree specifications of torch.utils._pytree, as JSON; metadata.

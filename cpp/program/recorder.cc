@@ -17,9 +17,10 @@ namespace {
 
 // Queries whose answer does not depend on the elements. The answer itself becomes a number of the network,
 // which is a function of the batch size or the same in every run.
-constexpr std::array<std::string_view, 15> kShapeQueries = {
-    "shape",      "strides", "numel",        "ndim", "elements",     "isContiguous", "dtype",   "device",
-    "isDisposed", "isLeaf",  "requiresGrad", "grad", "gradFunction", "retainsGrad",  "isPinned"};
+constexpr std::array<std::string_view, 17> kShapeQueries = {
+    "shape",        "strides",     "numel",      "ndim",      "elements",     "isContiguous",
+    "dtype",        "device",      "isDisposed", "isLeaf",    "requiresGrad", "grad",
+    "gradFunction", "retainsGrad", "isPinned",   "checkDims", "checkImages"};
 // Those of them that tell sizes.
 constexpr std::array<std::string_view, 5> kSizeQueries = {"shape", "strides", "numel", "elements",
                                                           "isContiguous"};

@@ -62,6 +62,8 @@ class TorchScriptRunner final : public ForeignRunner {
     }
     try {
       return FromIValue(forward(std::move(stack)));
+    } catch (const c10::OutOfMemoryError&) {
+      throw;
     } catch (const c10::Error& error) {
       throw QuotedError(ShortMessage(error.what_without_backtrace()));
     } catch (const std::exception& error) {

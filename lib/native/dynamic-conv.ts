@@ -6,6 +6,8 @@ import type { Handle, Optional, Sizes } from './types.js';
 
 /** Dynamic convolution and its routing. */
 export interface DynamicConvTable<T extends Handle> {
+  /** @throws ShapeError unless the input is [B, channels, H, W]. */
+  checkImages(input: T, channels: number): void;
   dynamicConv2d(
     input: T,
     weight: T,

@@ -8,6 +8,7 @@ import { ArgumentError, DeviceError, DisposedError, DTypeError, NativeError, Sha
 import type { ActivationTable } from './activation.js';
 import type { ArithmeticTable } from './arithmetic.js';
 import type { AutogradTable } from './autograd.js';
+import type { BackgroundTable } from './background.js';
 import { collector } from './collector.js';
 import type { ComparisonTable } from './comparison.js';
 import type { CompileTable } from './compile.js';
@@ -48,6 +49,7 @@ export interface Native<T extends Handle>
   extends ActivationTable<T>,
     ArithmeticTable<T>,
     AutogradTable<T>,
+    BackgroundTable<T>,
     ComparisonTable<T>,
     CompileTable<T>,
     ConvTable<T>,

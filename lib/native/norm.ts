@@ -6,6 +6,8 @@ import type { Handle, Optional, Sizes } from './types.js';
 
 /** Normalization, distances. */
 export interface NormTable<T extends Handle> {
+  /** @throws ShapeError unless the number of dimensions is one of `allowed`. */
+  checkDims(input: T, allowed: Sizes, layer: string): void;
   batchNorm(
     input: T,
     weight: Optional<T>,

@@ -11,6 +11,7 @@ export interface OptimTable<T extends Handle> {
   sgdStep(
     parameters: readonly T[],
     buffers: StateTensors<T>,
+    fresh: readonly number[],
     lr: number | T,
     momentum: number,
     dampening: number,
@@ -18,7 +19,7 @@ export interface OptimTable<T extends Handle> {
     nesterov: boolean,
     maximize: boolean,
     found: Optional<T>,
-  ): Optional<T>[];
+  ): void;
   adamStep(
     parameters: readonly T[],
     averages: StateTensors<T>,

@@ -5,7 +5,6 @@
 
 import { integer, number, oneOf, type Pair, pair } from '../check/arguments.js';
 import { checkOptions, optionKeys, type RequiredOptions } from '../check/index.js';
-import { ShapeError } from '../errors.js';
 import { CONV2D_KEYS, type Conv2dOptions, resolveConv } from '../ops/conv.js';
 import {
   type DynamicConv2dAlgorithm,
@@ -16,9 +15,9 @@ import {
   type RoutingKind,
   routing,
 } from '../ops/dynamic-conv.js';
-import { checkShape } from '../tensor/check.js';
+import { checkTensor } from '../tensor/check.js';
 import { empty, full } from '../tensor/create.js';
-import type { Tensor } from '../tensor/tensor.js';
+import { native, type Tensor } from '../tensor/tensor.js';
 import { ReLU } from './activations.js';
 import { type ExpertUsage, UsageMeter } from './expert-usage.js';
 import { constant_, kaimingNormal_ } from './init.js';
@@ -218,12 +217,7 @@ export class DynamicConv2d extends Module<[Tensor, DynamicForwardOptions?]> {
 
   /** The attention that {@link forward} would use. @param input - [B, I, H, W]. @returns [B, K]. */
   attention(input: Tensor): Tensor {
-    const shape = checkShape('input', input);
-    if (shape.length !== 4 || shape[1] !== this.inChannels) {
-      throw new ShapeError(
-        `Expected [B, ${this.inChannels}, H, W] for input but received [${shape.join(', ')}]`,
-      );
-    }
+    native.checkImages(checkTensor('input', input), this.inChannels);
     return this.routing.forward(input);
   }
 

@@ -38,6 +38,11 @@ export class UsageMeter {
   /** Records a forward pass, unless a CUDA graph or a program is being made of it. @param attention - [B, K]. */
   add(attention: Tensor): void {
     if (isCapturing() || native.isRecording()) return;
+    if (native.isPending(attention)) {
+      // Counted by read(), when it is computed.
+      this.#pending.push(keep(attention.detach()));
+      return;
+    }
     if (attention.device === 'cpu') {
       this.#count(attention);
       return;

@@ -5,11 +5,11 @@
 
 import { integer } from '../check/arguments.js';
 import { checkIterable, checkOptions, optionKeys, type RequiredOptions } from '../check/index.js';
-import { invalidArgument, ShapeError } from '../errors.js';
+import { invalidArgument } from '../errors.js';
 import { batchNorm, groupNorm, instanceNorm, layerNorm, localResponseNorm, rmsNorm } from '../ops/norm.js';
 import { LOCAL_RESPONSE_NORM_KEYS } from '../ops/option-keys.js';
 import { full, ones, zeros } from '../tensor/create.js';
-import type { Tensor } from '../tensor/tensor.js';
+import { native, type Tensor } from '../tensor/tensor.js';
 import { FACTORY_KEYS, type FactoryOptions } from './layers.js';
 import { Module, Parameter } from './module.js';
 
@@ -83,12 +83,7 @@ abstract class ChannelNorm extends Module {
 
   /** Checks the number of dimensions of the input. @throws ShapeError */
   protected checkInput(input: Tensor): void {
-    const shape = input.shape;
-    if (!this.inputDims.includes(shape.length)) {
-      throw new ShapeError(
-        `Expected ${this.inputDims.join(' or ')} dimensions for input of ${this.constructor.name} but received [${shape.join(', ')}]`,
-      );
-    }
+    native.checkDims(input, this.inputDims, this.constructor.name);
   }
 
   protected override extraRepr(): string {

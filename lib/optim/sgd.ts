@@ -6,8 +6,8 @@
 import { number } from '../check/arguments.js';
 import { type PartialOptions, withDefaults } from '../check/index.js';
 import { invalidArgument } from '../errors.js';
-import { keep } from '../tensor/context.js';
-import { native } from '../tensor/tensor.js';
+import { untidy } from '../tensor/context.js';
+import { native, type Tensor } from '../tensor/tensor.js';
 import { checkFlags, NON_NEGATIVE } from './checks.js';
 import { Optimizer, type OptimizerGroup, type Params, type SlotName, type Slots } from './optimizer.js';
 
@@ -70,19 +70,35 @@ export class SGD extends Optimizer<SGDOptions> {
   protected stepGroup(group: OptimizerGroup<SGDOptions>, slots: Slots): void {
     const { params, momentum, dampening, weightDecay, nesterov, maximize } = group;
     const buffers = slots.momentum_buffer!;
-    const made = native.sgdStep(
-      params,
-      buffers,
-      this.rateOf(group),
-      momentum,
-      dampening,
-      weightDecay,
-      nesterov,
-      maximize,
-      this.found,
-    );
-    made.forEach((buffer, i) => {
-      if (buffer !== null) buffers[i] = keep(buffer);
-    });
+    const fresh = momentum === 0 ? [] : addBuffers(params, buffers);
+    try {
+      native.sgdStep(
+        params,
+        buffers,
+        fresh,
+        this.rateOf(group),
+        momentum,
+        dampening,
+        weightDecay,
+        nesterov,
+        maximize,
+        this.found,
+      );
+    } catch (error) {
+      // The next step is then their first.
+      for (const i of fresh) {
+        buffers[i]?.dispose();
+        buffers[i] = null;
+      }
+      throw error;
+    }
   }
+}
+
+/** Creates the buffers of parameters with their first gradient. Returns the numbers of these parameters. */
+function addBuffers(params: readonly Tensor[], buffers: (Tensor | null)[]): number[] {
+  if (!buffers.includes(null)) return [];
+  const fresh = native.withGradient(params).filter((i) => buffers[i] === null);
+  for (const i of fresh) buffers[i] = untidy(() => native.filledState(params[i]!, 0));
+  return fresh;
 }

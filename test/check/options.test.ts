@@ -11,6 +11,7 @@ import {
   nn,
   ones,
   optim,
+  PackageProgram,
   randint,
   randn,
   tensor,
@@ -38,6 +39,8 @@ const OBJECTS: Readonly<Record<string, () => unknown>> = {
   // The method is found at the optimizer that is exported first.
   'optim.*': sgd,
   DynamicConv2d: () => new DynamicConv2d(1, 1, 1),
+  PackageProgram: () => Object.create(PackageProgram.prototype),
+  'nn.Program': () => nn.compile(new nn.ReLU().eval(), ones([1, 1])),
   'train.RunDirectory': () => Object.create(train.RunDirectory.prototype),
 };
 
