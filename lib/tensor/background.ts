@@ -20,8 +20,9 @@ import { native } from './tensor.js';
  * @throws ArgumentError when `fn` is async or calls no operation, and as said above. @throws The error of an operation; tensors
  * of the block are disposed then.
  * @example
- * const product = await background(() => a.matmul(b));
- * const loss = await background(() => F.crossEntropy(model.forward(images), labels));
+ * const weight = randn([512, 512], { requiresGrad: true });
+ * const optimizer = new optim.Adam([weight]);
+ * const loss = await background(() => randn([64, 512]).matmul(weight).square().mean());
  * await background(() => loss.backward());
  * await background(() => optimizer.step());
  */
