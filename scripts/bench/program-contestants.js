@@ -5,7 +5,7 @@
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
-import { getNumThreads, models, nn, noGrad, randn } from '../../dist/index.js';
+import { ArgumentError, getNumThreads, models, nn, noGrad, randn } from '../../dist/index.js';
 import { IMAGE_SIZES } from '../../dist/models/names.js';
 
 /** @import { ModelName } from '../../dist/models/names.js' */
@@ -30,8 +30,9 @@ export async function programContestants(name, batch, folder) {
     eager: () => noGrad(() => model.forward(input)).dispose(),
     compiled: () => program.runSync(input).dispose(),
   };
-  const file = folder === undefined ? '' : join(folder, `${name.replace('-dy', '')}.onnx`);
-  if (folder === undefined || !existsSync(file)) return runs;
+  if (folder === undefined) return runs;
+  const file = join(folder, `${name.replace('-dy', '')}.onnx`);
+  if (!existsSync(file)) throw new ArgumentError(`Expected ${file} for --onnxruntime: there is no such file`);
   const ort = createRequire(resolve(folder, 'package.json'))('onnxruntime-node');
   const session = await ort.InferenceSession.create(file, { intraOpNumThreads: getNumThreads() });
   const feeds = { [session.inputNames[0]]: new ort.Tensor('float32', input.dataSync(), input.shape) };

@@ -56,6 +56,11 @@ export const QUICK: [RegExp, string, (line: string) => string][] = [
   ],
   [/^node scripts\/bench\.js (?:model|data) /, `${MEASURES}${noTorch}`, bench],
   [/^node scripts\/bench\.js (?:layer|train) /, MEASURES, bench],
+  [
+    /^node scripts\/bench\.js program /,
+    `${MEASURES}, without onnxruntime-node`,
+    (line) => `${line.replace(/ --(?:turns|onnxruntime) \S+/g, '')} --turns 1 --models alexnet --batches 1`,
+  ],
   [/^node scripts\/bench\.js overhead .*--pytorch python3$/, `as printed${noTorch}`, withTorch],
 ];
 
