@@ -20,7 +20,9 @@ export interface ProgramHandle {
   readonly id: number;
   /** The process of the number. */
   readonly process: number;
+  /** Settings of the compilation. */
   readonly settings: ProgramSettings;
+  /** Text that was given or read with the program. */
   readonly metadata: Readonly<Record<string, string>>;
 }
 

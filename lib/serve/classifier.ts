@@ -22,7 +22,7 @@ import { RunDirectory } from '../train/run-directory.js';
 import { createPool } from './create-pool.js';
 import { type Picture, readPictures } from './picture.js';
 import type { Pool } from './pool.js';
-import { type BatchingOptions, checkSignal } from './pool-options.js';
+import { type BatchingOptions, checkSignal, REQUEST_KEYS } from './pool-options.js';
 import type { RequestOptions } from './pool-request.js';
 import type { TensorInput } from './rows.js';
 
@@ -133,6 +133,7 @@ export class Classifier {
     picture: Picture | readonly Picture[],
     options: RequestOptions = {},
   ): Promise<ClassProbability[] | ClassProbability[][]> {
+    checkOptions(options, REQUEST_KEYS);
     if (this.#disposed)
       throw new DisposedError('Expected a live Classifier but received one that was disposed');
     if (Array.isArray(picture)) return this.#predictAll(picture, options);

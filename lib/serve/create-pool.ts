@@ -13,7 +13,7 @@ import type { TensorInput, TensorOutput } from './rows.js';
  * @throws ArgumentError naming the option; what the network throws in the warm-up; WorkerError when the worker threads end at once.
  * @example
  * const pool = await serve.createPool({ run: model, batching: { maxBatch: 32, maxQueue: 256 } });
- * using probabilities = await pool.run(image, { signal, timeoutMs: 1000 }); // image: [1, 3, 128, 128]
+ * using probabilities = await pool.run(x, { signal: AbortSignal.timeout(500), timeoutMs: 1000 }); // x: [1, 3, 128, 128]
  * await pool.close();
  */
 export function createPool<I, O>(

@@ -26,13 +26,16 @@ export interface Engine {
 
 /** A network that runs on native threads: a Program. */
 export interface PoolProgram {
+  /** Computes a batch. `threads` limits the CPU threads of this run. */
   run(
     input: TensorInput,
     options?: { signal?: AbortSignal | undefined; threads?: number | undefined },
   ): Promise<TensorOutput>;
   /** Another handle to the same network and weights, which runs in parallel to this one. */
   replicate?(): PoolProgram;
+  /** Frees the handle; called for the handles that `replicate` made. */
   dispose?(): void;
+  /** Replaces the weights; called by `swap` while nothing runs. */
   loadStateDict?(state: StateDict): unknown;
 }
 

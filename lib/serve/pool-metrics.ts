@@ -10,8 +10,11 @@ import type { Outcome, Refusal } from './pool-request.js';
 
 /** Percentiles in milliseconds of the last 4,096 answered requests; NaN if there are none. */
 export interface Latency {
+  /** Median. */
   p50: number;
+  /** 95th percentile. */
   p95: number;
+  /** 99th percentile. */
   p99: number;
 }
 
@@ -57,21 +60,29 @@ export interface PoolMetricsSnapshot {
 
 /** Event of the channel `dyconv:pool:request`: a request was settled. */
 export interface PoolRequestEvent {
+  /** Name of the pool. */
   pool: string;
+  /** How the request ended. */
   outcome: Outcome;
+  /** Rows of its input. */
   rows: number;
   /** Milliseconds from acceptance to the start of the batch; undefined if it did not start. */
   queueMs: number | undefined;
   /** Milliseconds from acceptance to the end. */
   totalMs: number;
+  /** Why it has no answer; undefined if it has one. */
   error: unknown;
 }
 
 /** Event of the channel `dyconv:pool:batch`: a batch ended. */
 export interface PoolBatchEvent {
+  /** Name of the pool. */
   pool: string;
+  /** Requests in the batch. */
   requests: number;
+  /** Their rows. */
   rows: number;
+  /** Duration in milliseconds. */
   ms: number;
   /** undefined if the batch succeeded. */
   error: unknown;

@@ -131,6 +131,9 @@ export function resolvePoolOptions(options: PoolOptions): ResolvedPoolOptions {
   };
 }
 
+/** Options of one request. */
+export const REQUEST_KEYS = optionKeys('signal', 'timeoutMs');
+
 /** Checks an optional AbortSignal. */
 export function checkSignal(signal: AbortSignal | undefined): void {
   if (signal !== undefined && !(signal instanceof AbortSignal))

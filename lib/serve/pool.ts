@@ -4,7 +4,7 @@
  */
 import { AsyncResource } from 'node:async_hooks';
 import type { Registry } from 'prom-client';
-import { checkOptions, optionKeys } from '../check/index.js';
+import { checkOptions } from '../check/index.js';
 import { OverloadedError, PoolClosedError, WorkerError } from '../errors.js';
 import { Batcher } from './batcher.js';
 import { COLLATIONS, type Collation } from './collation.js';
@@ -15,6 +15,7 @@ import {
   checkSignal,
   checkTimeout,
   type PoolOptions,
+  REQUEST_KEYS,
   type ResolvedPoolOptions,
   resolvePoolOptions,
 } from './pool-options.js';
@@ -29,8 +30,6 @@ import {
 } from './pool-request.js';
 import { prometheusText } from './prometheus-text.js';
 import { WorkerDied } from './worker-engine.js';
-
-const REQUEST_KEYS = optionKeys('signal', 'timeoutMs');
 
 /** Batches of a replaced engine end before it is closed. */
 interface Generation {

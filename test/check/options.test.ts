@@ -14,6 +14,8 @@ import {
   PackageProgram,
   randint,
   randn,
+  serve,
+  type Tensor,
   tensor,
   train,
   zeros,
@@ -41,6 +43,8 @@ const OBJECTS: Readonly<Record<string, () => unknown>> = {
   DynamicConv2d: () => new DynamicConv2d(1, 1, 1),
   PackageProgram: () => Object.create(PackageProgram.prototype),
   'nn.Program': () => nn.compile(new nn.ReLU().eval(), ones([1, 1])),
+  'serve.Classifier': () => Object.create(serve.Classifier.prototype),
+  'serve.Pool': () => serve.createPool({ run: (x: Tensor) => x }),
   'train.RunDirectory': () => Object.create(train.RunDirectory.prototype),
 };
 
@@ -80,7 +84,7 @@ async function errorOf(call: OptionsCall): Promise<unknown> {
   const at = (object: any, key: string) => object[key];
   try {
     if (call.kind === 'method') {
-      const owner = (OBJECTS[names.join('.')] ?? OBJECTS[`${names[0]}.*`])?.() ?? ones([1, 1]);
+      const owner = await ((OBJECTS[names.join('.')] ?? OBJECTS[`${names[0]}.*`])?.() ?? ones([1, 1]));
       await at(owner, last).call(owner, ...before, options);
       return undefined;
     }

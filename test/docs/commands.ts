@@ -17,7 +17,9 @@ const noTorch = hasTorch ? '' : '; no PyTorch in python3 here, so without it';
 const withTorch = (line: string) => (hasTorch ? line : line.replace(' --pytorch python3', ''));
 
 const few = (line: string) =>
-  line.replace(/--dataset (cifar10|fashion-mnist)/, '--dataset bundled').replace(/ --epochs \d+/, '') +
+  line
+    .replace(/--dataset (cifar10|fashion-mnist)/, '--dataset bundled')
+    .replace(/ --data-dir \S+| --epochs \d+/g, '') +
   ' --epochs 1 --limit-train 64 --limit-test 32 --batch-size 32';
 
 const apt = (line: string) => line.replace(/^sudo apt-get install/, 'apt-get install --simulate');
@@ -46,7 +48,7 @@ export const QUICK: [RegExp, string, (line: string) => string][] = [
     /^node scripts\/reproduce\.js /,
     HOURS,
     (line) =>
-      `${line} --dataset bundled --seeds 1 --epochs 1 --limit-train 64 --limit-test 32 --batch-size 32`,
+      `${line.replace(/ --data-dir \S+/, '')} --dataset bundled --seeds 1 --epochs 1 --limit-train 64 --limit-test 32 --batch-size 32`,
   ],
   [
     /^node scripts\/check-recipe\.js /,
@@ -101,7 +103,6 @@ export const NOT_RUN: Record<string, string> = {
   'node scripts/train.js': NAME,
   'npx dyconv train': NAME,
   'npx dyconv reproduce': NAME,
-  'npx dyconv evaluate': NAME,
   'pnpm approve-builds': NAME,
   'npm install --offline': 'test/install/acquire.test.ts gives what npm sets for it',
   'sudo dnf install gcc-c++': OTHER,

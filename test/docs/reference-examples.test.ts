@@ -13,7 +13,7 @@ declare const model: nn.Module;
 declare const optimizer: optim.SGD;
 declare const loader: data.Loader, trainLoader: data.Loader, valLoader: data.Loader;
 declare const clothes: data.InMemoryDataset;
-declare const x: Tensor, next: Tensor, loss: Tensor;
+declare const x: Tensor, target: Tensor, next: Tensor, loss: Tensor;
 declare const trainer: train.Trainer, config: train.RunConfig, environment: train.RunEnvironment;
 declare function serveSomeRequests(): Promise<void>;
 `;
