@@ -196,11 +196,15 @@ const TABLES_ELSEWHERE: Record<string, string> = {
   exchange: 'test/tensor/buffer.test.ts, handle.test.ts, test/safetensors.test.ts: no numbers of its own',
   autograd: 'test/tensor/autograd.test.ts, custom-function.test.ts, hooks.test.ts: passes over graphs',
   cuda: 'test/cuda/device.test.ts: devices, memory and graphs, no operations',
+  background: 'test/tensor/background.test.ts: when operations are computed, no operations',
+  compile: 'test/program/compile.test.ts: recordings and programs, no operations',
+  programs: 'test/program/run.test.ts, runner.test.ts: runs of programs, no operations',
   runtime: 'modes, scopes, threads, generators, versions: no operations',
 };
 
 /** The same for single functions of the other tables. */
 const NAMES_ELSEWHERE: Record<string, readonly string[]> = {
+  'test/nn/norm.test.ts: a check': ['checkDims'],
   'test/tensor/tensor.test.ts: what a tensor is, where it is, how it ends': [
     ...[
       'shape',

@@ -23,6 +23,7 @@ const COMMANDS = [
   'evaluate',
   'predict',
   'compare',
+  'reproduce',
   'summary',
   'data',
 ];
@@ -104,7 +105,7 @@ describe.each(['bash', 'fish'])('completion in %s', (name) => {
     expect(offers('tr')).toEqual(['train']);
     expect(offers('train', '--mod')).toEqual(['--model']);
     expect(offers('train', '--resume', '--warm')).toEqual(['--warmup-epochs']);
-    expect(offers('train', '--model', 'alexnet-')).toEqual(['alexnet-dy']);
+    expect(offers('train', '--model', 'alexnet-')).toEqual(['alexnet-dy', 'alexnet-wide']);
     expect(offers('train', '--schedule', 'c')).toEqual(['constant', 'cosine']);
     expect(offers('predict', '--run', 'runs', 'pho')).toEqual(['photo.png']);
     expect(offers('train', '--epochs', 'pho')).toEqual(['']);

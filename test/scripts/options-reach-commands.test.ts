@@ -19,7 +19,7 @@ vi.mock('../../dist/files/atomic.js', async (original) => {
   };
 });
 vi.mock('../../dist/report/write.js', async (original) => {
-  const compared = { rows: ['row'], toMarkdown: () => '| markdown |', toString: () => 'table' };
+  const compared = { rows: ['row'], findings: [], toMarkdown: () => '| markdown |', toString: () => 'table' };
   return {
     ...(await original<object>()),
     compare: recorder(calls).spy('compare', undefined, async () => compared),
