@@ -68,6 +68,7 @@ constexpr std::array kWords = {
     Words{ErrorKind::kShape, "same number of batches"},
     Words{ErrorKind::kShape, "for each sample point"},
     Words{ErrorKind::kShape, "expected at least 2 tensors"},
+    Words{ErrorKind::kDType, "ByteTensor"},
     Words{ErrorKind::kShape, "RNG state must be"},
     Words{ErrorKind::kDType, "Type promoting not supported"},
     Words{ErrorKind::kDType, "types other than"},

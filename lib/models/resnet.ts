@@ -140,8 +140,8 @@ interface Architecture {
   block: typeof BasicBlock | typeof Bottleneck;
   depths: readonly [number, number, number, number];
   /** Defaults of the options. */
-  groups?: number;
-  widthPerGroup?: number;
+  groups?: number | undefined;
+  widthPerGroup?: number | undefined;
 }
 
 /** A ResNet. [B, 3, H, W] -> logits [B, numClasses]; usually 224x224, any size above 32 pixels. */

@@ -32,11 +32,11 @@ export interface PoolProgram {
     options?: { signal?: AbortSignal | undefined; threads?: number | undefined },
   ): Promise<TensorOutput>;
   /** Another handle to the same network and weights, which runs in parallel to this one. */
-  replicate?(): PoolProgram;
+  replicate?: (() => PoolProgram) | undefined;
   /** Frees the handle; called for the handles that `replicate` made. */
-  dispose?(): void;
+  dispose?: (() => void) | undefined;
   /** Replaces the weights; called by `swap` while nothing runs. */
-  loadStateDict?(state: StateDict): unknown;
+  loadStateDict?: ((state: StateDict) => unknown) | undefined;
 }
 
 /** A function of a batch; it can be asynchronous. */

@@ -23,8 +23,10 @@ const COMPILER_OPTIONS: ts.CompilerOptions = {
 };
 
 const HEAD = `import type * as dyconv from './index.js';
-type OptionalKeys<T> = { [K in keyof T]-?: {} extends Pick<T, K> ? K : never }[keyof T];
-type WithUndefined<T> = T extends object ? Omit<T, OptionalKeys<T>> & { [K in OptionalKeys<T>]: undefined } : never;
+type OptionalKeys<T> = { [K in keyof T]-?: {} extends Pick<T, K> ? K : never }[Exclude<keyof T, 'toString'>];
+type WithUndefined<T> = T extends object
+  ? [OptionalKeys<T>] extends [never] ? T : Omit<T, OptionalKeys<T>> & { [K in OptionalKeys<T>]: undefined }
+  : never;
 type Options<T> = Extract<T, object>;
 export interface Control { given?: number }
 `;
