@@ -50,14 +50,18 @@ export const QUICK: [RegExp, string, (line: string) => string][] = [
     (line) =>
       `${line.replace(/ --data-dir \S+/, '')} --dataset bundled --seeds 1 --epochs 1 --limit-train 64 --limit-test 32 --batch-size 32`,
   ],
-  [
-    /^node scripts\/check-recipe\.js /,
-    `${MINUTES}${noTorch}`,
-    (line) =>
-      `${withTorch(few(line).replace(/ --(epochs|steps|batch-size|limit-test) \d+/g, ''))} --batch-size 8 --steps 2`,
-  ],
   [/^node scripts\/bench\.js (?:model|data) /, `${MEASURES}${noTorch}`, bench],
   [/^node scripts\/bench\.js (?:layer|train) /, MEASURES, bench],
+  [
+    /^node scripts\/bench\.js serve --soak /,
+    'runs for minutes: twelve seconds',
+    () => 'node scripts/bench.js serve --soak 0.2 --clients 4 --model alexnet',
+  ],
+  [
+    /^node scripts\/bench\.js serve/,
+    MEASURES,
+    (line) => `${line} --seconds 1 --turns 1 --clients 4 --model alexnet`,
+  ],
   [
     /^node scripts\/bench\.js program /,
     `${MEASURES}, without onnxruntime-node`,

@@ -23,7 +23,7 @@ const COMPILER_OPTIONS: ts.CompilerOptions = {
 };
 
 const HEAD = `import type * as dyconv from './index.js';
-type OptionalKeys<T> = { [K in keyof T]-?: {} extends Pick<T, K> ? K : never }[Exclude<keyof T, 'toString'>];
+type OptionalKeys<T> = { [K in keyof T]-?: {} extends Pick<T, K> ? (string extends K ? never : K) : never }[Exclude<keyof T, 'toString'>];
 type WithUndefined<T> = T extends object
   ? [OptionalKeys<T>] extends [never] ? T : Omit<T, OptionalKeys<T>> & { [K in OptionalKeys<T>]: undefined }
   : never;
