@@ -6,6 +6,7 @@
 #include "bindings/bindings.h"
 #include "napi/choice.h"
 #include "ops/dynamic_conv/routing.h"
+#include "ops/window.h"
 
 namespace dyconv {
 
@@ -18,7 +19,6 @@ inline constexpr auto kNames<RoutingKind> = std::to_array<Named<RoutingKind>>(
 namespace {
 
 using at::Tensor;
-using Pair = std::array<int64_t, 2>;
 
 DynamicConvOptions Options(const Pair& stride, const Pair& padding, const Pair& dilation, int64_t groups,
                            DynamicConvAlgorithm algorithm) {

@@ -44,7 +44,7 @@ struct AddonData {
   // Present while inference mode is on: the guard is what libtorch offers to enter and leave the mode.
   std::optional<c10::InferenceMode> inference_mode;
   std::unique_ptr<Recorder> compilation;  // present while a network is compiled
-  Recorder* recorder = nullptr;           // the same, while its forward runs: it is told of every call
+  Recorder* recorder = nullptr;           // the same, while its forward runs: it receives every call
   // Reading results back, and preparing batches: each in order on a thread of its own.
   JobQueue compute{"dyconv compute", std::make_shared<ThreadLane>("dyconv compute")};
   JobQueue data{"dyconv data", std::make_shared<ThreadLane>("dyconv data")};

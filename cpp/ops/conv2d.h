@@ -4,12 +4,11 @@
 
 #include <ATen/core/Tensor.h>
 
-#include <array>
 #include <optional>
 
-namespace dyconv {
+#include "ops/window.h"
 
-using Pair = std::array<int64_t, 2>;
+namespace dyconv {
 
 // kAuto may choose different algorithms for the output and for the gradients.
 enum class Conv2dAlgorithm { kAuto, kWinograd, kFused, kLibtorch };

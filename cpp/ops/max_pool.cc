@@ -15,35 +15,17 @@
 #include "ops/pool.h"
 
 namespace dyconv {
-namespace {
 
-using torch::autograd::AutogradContext;
-using torch::autograd::Variable;
-using torch::autograd::variable_list;
-
-// The least number of pixels per thread.
-constexpr int64_t kGrainPixels = 1 << 15;
-
-// Whether the kernels can compute it. Wrong arguments are left to at::max_pool2d to report.
-bool Applies(const at::Tensor& x, const MaxPoolOptions& o) {
-  const auto fits = [&](size_t i) {
-    if (o.kernel[i] < 1 || o.kernel[i] > kernels::kMaxPoolTaps || o.stride[i] < 1 ||
-        o.stride[i] > kernels::kMaxPhases || o.dilation[i] < 1 || o.padding[i] < 0 ||
-        o.padding[i] * 2 > o.kernel[i]) {
-      return false;
-    }
-    const WindowAxis axis{x.size(2 + static_cast<int64_t>(i)), o.kernel[i], o.stride[i], o.padding[i],
-                          o.dilation[i]};
-    return axis.count() > 0 && MaxPoolFits(axis, o.ceil_mode);
-  };
-  const bool known = x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16;
-  return x.device().is_cpu() && known && x.dim() == 4 && x.numel() > 0 && x.is_contiguous() &&
-         x.suggest_memory_format() == at::MemoryFormat::Contiguous && fits(0) && fits(1) &&
-         o.kernel[0] * o.kernel[1] <= kernels::kMaxPoolTaps &&
-         o.stride[0] * o.stride[1] <= kernels::kMaxPhases;
+bool MaxPoolAxisFits(at::IntArrayRef sizes, const MaxPoolOptions& o, size_t i) {
+  if (o.kernel[i] < 1 || o.stride[i] < 1 || o.dilation[i] < 1 || o.padding[i] < 0 ||
+      o.padding[i] * 2 > o.kernel[i]) {
+    return false;
+  }
+  const WindowAxis axis{sizes[2 + i], o.kernel[i], o.stride[i], o.padding[i], o.dilation[i]};
+  return axis.count() > 0 && MaxPoolFits(axis, o.ceil_mode);
 }
 
-kernels::MaxPoolShape ShapeOf(at::IntArrayRef sizes, const MaxPoolOptions& o) {
+kernels::MaxPoolShape MaxPoolShapeOf(at::IntArrayRef sizes, const MaxPoolOptions& o) {
   const auto out = [&](size_t i) {
     return at::native::pooling_output_shape<int64_t>(sizes[2 + i], o.kernel[i], o.padding[i], o.stride[i],
                                                      o.dilation[i], o.ceil_mode);
@@ -62,11 +44,33 @@ kernels::MaxPoolShape ShapeOf(at::IntArrayRef sizes, const MaxPoolOptions& o) {
           .dilation_w = o.dilation[1]};
 }
 
+namespace {
+
+using torch::autograd::AutogradContext;
+using torch::autograd::Variable;
+using torch::autograd::variable_list;
+
+// The least number of pixels per thread.
+constexpr int64_t kGrainPixels = 1 << 15;
+
+// Whether the kernels can compute it. Wrong arguments are left to at::max_pool2d to report.
+bool Applies(const at::Tensor& x, const MaxPoolOptions& o) {
+  const auto fits = [&](size_t i) {
+    return o.kernel[i] <= kernels::kMaxPoolTaps && o.stride[i] <= kernels::kMaxPhases &&
+           MaxPoolAxisFits(x.sizes(), o, i);
+  };
+  const bool known = x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16;
+  return x.device().is_cpu() && known && x.dim() == 4 && x.numel() > 0 && x.is_contiguous() &&
+         x.suggest_memory_format() == at::MemoryFormat::Contiguous && fits(0) && fits(1) &&
+         o.kernel[0] * o.kernel[1] <= kernels::kMaxPoolTaps &&
+         o.stride[0] * o.stride[1] <= kernels::kMaxPhases;
+}
+
 int64_t Grain(const kernels::MaxPoolShape& s) { return std::max<int64_t>(1, kGrainPixels / s.in_plane()); }
 
 // The maxima, and their taps in `winners` if that is defined.
 at::Tensor Forward(const at::Tensor& input, const MaxPoolOptions& options, at::Tensor* winners) {
-  const auto s = ShapeOf(input.sizes(), options);
+  const auto s = MaxPoolShapeOf(input.sizes(), options);
   const auto& table = kernels::Kernels(kernels::BestIsa());
   const std::array<int64_t, 4> sizes{input.size(0), input.size(1), s.out_h, s.out_w};
   auto output = at::empty(sizes, input.options());
@@ -96,7 +100,7 @@ at::Tensor Forward(const at::Tensor& input, const MaxPoolOptions& options, at::T
 // Summed in float32 for all dtypes.
 at::Tensor Backward(const at::Tensor& grad_output, const at::Tensor& winners, at::IntArrayRef sizes,
                     const MaxPoolOptions& options) {
-  const auto s = ShapeOf(sizes, options);
+  const auto s = MaxPoolShapeOf(sizes, options);
   const auto grad = grad_output.to(at::kFloat).contiguous();
   auto grad_input = at::empty(sizes, grad.options());
   const float* from = grad.const_data_ptr<float>();

@@ -5,6 +5,8 @@
 
 #include <array>
 
+#include "kernels/dispatch.h"
+
 namespace dyconv {
 
 struct MaxPoolOptions {
@@ -18,5 +20,11 @@ struct MaxPoolOptions {
 // As at::max_pool2d: [B, C, H, W] or [C, H, W], the same maxima, gradients of any order and errors. Stores
 // one byte per output for the backward pass, where at::max_pool2d stores eight.
 at::Tensor MaxPool2d(const at::Tensor& input, const MaxPoolOptions& options);
+
+// Whether the windows of an axis (0: height, 1: width) of [B, C, H, W] are valid and fit.
+bool MaxPoolAxisFits(at::IntArrayRef sizes, const MaxPoolOptions& options, size_t axis);
+
+// Sizes of the planes of [B, C, H, W] and of their maxima. The windows must fit.
+kernels::MaxPoolShape MaxPoolShapeOf(at::IntArrayRef sizes, const MaxPoolOptions& options);
 
 }  // namespace dyconv

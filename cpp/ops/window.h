@@ -2,10 +2,14 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 
 #include "ops/checked_size.h"
 
 namespace dyconv {
+
+// One number for the height, one for the width.
+using Pair = std::array<int64_t, 2>;
 
 // Sizes are at least 0, strides and dilations at least 1.
 struct WindowAxis {

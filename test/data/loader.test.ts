@@ -323,7 +323,7 @@ test('every bad option is named', () => {
   expect(loader(set, { batchSize: 24 }).length).toBe(1);
 });
 
-test.skipIf(native.cudaDeviceCount() > 0)('an absent device is told at once', () => {
+test.skipIf(native.cudaDeviceCount() > 0)('refuses an absent device when it is created', () => {
   expect(() => loader(set, { batchSize: 4, device: 'cuda' })).toThrow(DeviceError);
 });
 

@@ -3,12 +3,9 @@
 #include <c10/util/Exception.h>
 
 #include "dtype_name.h"
-#include "ops/window.h"
 
 namespace dyconv {
 namespace {
-
-using Pair = std::array<int64_t, 2>;
 
 void CheckPair(const Pair& values, const char* name, int64_t least) {
   Require(values[0] >= least && values[1] >= least, ErrorKind::kArgument, "Expected integers of at least ",
@@ -60,6 +57,22 @@ void CheckGroups(const at::Tensor& input, const at::Tensor& weight, int64_t grou
 
 }  // namespace
 
+void SetWindows(kernels::DynamicConvShape& shape, const Pair& stride, const Pair& padding,
+                const Pair& dilation) {
+  const auto axis = [&](size_t i, int64_t in, int64_t kernel) {
+    return WindowAxis{in, kernel, stride[i], padding[i], dilation[i]}.Reduced();
+  };
+  const auto y = axis(0, shape.in_h, shape.kernel_h), x = axis(1, shape.in_w, shape.kernel_w);
+  shape.stride_h = y.stride;
+  shape.stride_w = x.stride;
+  shape.padding_h = y.padding;
+  shape.padding_w = x.padding;
+  shape.dilation_h = y.dilation;
+  shape.dilation_w = x.dilation;
+  shape.out_h = y.count();
+  shape.out_w = x.count();
+}
+
 kernels::DynamicConvShape ShapeOf(const at::Tensor& input, const at::Tensor& weight,
                                   const DynamicConvOptions& options) {
   kernels::DynamicConvShape shape;
@@ -71,19 +84,8 @@ kernels::DynamicConvShape ShapeOf(const at::Tensor& input, const at::Tensor& wei
   shape.out_channels = weight.size(1);
   shape.kernel_h = weight.size(3);
   shape.kernel_w = weight.size(4);
-  const auto axis = [&](size_t i, int64_t in, int64_t kernel) {
-    return WindowAxis{in, kernel, options.stride[i], options.padding[i], options.dilation[i]}.Reduced();
-  };
-  const auto y = axis(0, shape.in_h, shape.kernel_h), x = axis(1, shape.in_w, shape.kernel_w);
-  shape.stride_h = y.stride;
-  shape.stride_w = x.stride;
-  shape.padding_h = y.padding;
-  shape.padding_w = x.padding;
-  shape.dilation_h = y.dilation;
-  shape.dilation_w = x.dilation;
+  SetWindows(shape, options.stride, options.padding, options.dilation);
   shape.groups = options.groups;
-  shape.out_h = y.count();
-  shape.out_w = x.count();
   CheckedNumel({shape.experts, shape.batch, shape.out_channels, shape.out_h, shape.out_w},
                "a number of outputs");
   return shape;

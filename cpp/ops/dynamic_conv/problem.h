@@ -4,6 +4,7 @@
 #include "ops/dynamic_conv/dynamic_conv.h"
 
 #include "kernels/dispatch.h"
+#include "ops/window.h"
 
 namespace dyconv {
 
@@ -32,6 +33,11 @@ DynamicConvProblem MakeDynamicConvProblem(const at::Tensor& input, const at::Ten
 // (window.h); out_h or out_w is 0 if the kernel does not fit.
 kernels::DynamicConvShape ShapeOf(const at::Tensor& input, const at::Tensor& weight,
                                   const DynamicConvOptions& options);
+
+// Sets strides, padding and dilation, reduced (window.h), and the output size that follows from the image and
+// the kernel in `shape`.
+void SetWindows(kernels::DynamicConvShape& shape, const Pair& stride, const Pair& padding,
+                const Pair& dilation);
 
 // Whether the kernels of kernels/cpu support such sizes.
 bool FitsKernels(const kernels::DynamicConvShape& shape);

@@ -4,17 +4,16 @@
 
 #include <ATen/core/Tensor.h>
 
-#include <array>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "kernels/kernel.h"
+#include "ops/window.h"
 
 namespace dyconv {
 
 using OptionalTensor = std::optional<at::Tensor>;
-using Pair = std::array<int64_t, 2>;
 
 // 'none', 'relu', 'relu6', 'hardswish', 'hardsigmoid'.
 kernels::Activation ActivationOf(const std::string& name);

@@ -4,7 +4,6 @@
 
 #include "ops/dynamic_conv/problem.h"
 #include "ops/inference/images.h"
-#include "ops/window.h"
 #include "typed_error.h"
 
 namespace dyconv {
@@ -44,18 +43,7 @@ DynamicConvShape PackedShape(const at::Tensor& input, const std::vector<int64_t>
           "Expected float32 on the CPU for input but received ", input.scalar_type(), " on ", input.device());
   auto shape = PackedShape(size, input.size(0), {input.size(2), input.size(3)});
   shape.in_channels = channels;
-  const auto axis = [&](size_t i, int64_t in, int64_t kernel) {
-    return WindowAxis{in, kernel, stride[i], padding[i], dilation[i]}.Reduced();
-  };
-  const auto y = axis(0, shape.in_h, shape.kernel_h), x = axis(1, shape.in_w, shape.kernel_w);
-  shape.stride_h = y.stride;
-  shape.stride_w = x.stride;
-  shape.padding_h = y.padding;
-  shape.padding_w = x.padding;
-  shape.dilation_h = y.dilation;
-  shape.dilation_w = x.dilation;
-  shape.out_h = y.count();
-  shape.out_w = x.count();
+  SetWindows(shape, stride, padding, dilation);
   Require(
       shape.out_h > 0 && shape.out_w > 0 && FitsKernels(shape), ErrorKind::kShape,
       "Expected height and width no smaller than the kernel's reach after padding for input but received ",

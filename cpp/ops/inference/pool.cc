@@ -1,12 +1,10 @@
 #include "ops/inference/pool.h"
 
-#include <ATen/native/Pool.h>
 #include <ATen/ops/mean.h>
 #include <ATen/ops/mul.h>
 
 #include "kernels/dispatch.h"
 #include "ops/inference/images.h"
-#include "ops/pool.h"
 
 namespace dyconv {
 namespace {
@@ -17,45 +15,19 @@ bool Usable(const at::Tensor& x) {
   return x.dim() == 4 && x.numel() > 0 && x.device().is_cpu() && x.scalar_type() == at::kFloat;
 }
 
-// Whether the kernel can compute such windows; whatever is wrong with the options is left to MaxPool2d to
-// say.
-bool Fits(const at::Tensor& x, const MaxPoolOptions& o) {
-  for (size_t i = 0; i < 2; ++i) {
-    if (o.kernel[i] < 1 || o.stride[i] < 1 || o.dilation[i] < 1 || o.padding[i] < 0 ||
-        o.padding[i] * 2 > o.kernel[i]) {
-      return false;
-    }
-    const WindowAxis axis{x.size(2 + static_cast<int64_t>(i)), o.kernel[i], o.stride[i], o.padding[i],
-                          o.dilation[i]};
-    if (axis.count() < 1 || !MaxPoolFits(axis, o.ceil_mode)) return false;
-  }
-  return true;
-}
-
 }  // namespace
 
 at::Tensor FusedMaxPool2d(const at::Tensor& input, const MaxPoolOptions& o) {
-  // Planes have a kernel of their own.
-  if (!Usable(input) || !IsChannelsLast(input) || !Fits(input, o)) return MaxPool2d(input, o);
-  const auto out = [&](size_t i) {
-    return at::native::pooling_output_shape<int64_t>(input.size(2 + static_cast<int64_t>(i)), o.kernel[i],
-                                                     o.padding[i], o.stride[i], o.dilation[i], o.ceil_mode);
-  };
+  // MaxPool2d has the kernel for contiguous planes, and reports invalid options.
+  if (!Usable(input) || !IsChannelsLast(input) || !MaxPoolAxisFits(input.sizes(), o, 0) ||
+      !MaxPoolAxisFits(input.sizes(), o, 1)) {
+    return MaxPool2d(input, o);
+  }
   kernels::NhwcPoolArgs args;
-  args.shape = {.in_h = input.size(2),
-                .in_w = input.size(3),
-                .out_h = out(0),
-                .out_w = out(1),
-                .kernel_h = o.kernel[0],
-                .kernel_w = o.kernel[1],
-                .stride_h = o.stride[0],
-                .stride_w = o.stride[1],
-                .padding_h = o.padding[0],
-                .padding_w = o.padding[1],
-                .dilation_h = o.dilation[0],
-                .dilation_w = o.dilation[1]};
+  args.shape = MaxPoolShapeOf(input.sizes(), o);
   args.channels = input.size(1);
-  const auto output = EmptyChannelsLast({input.size(0), args.channels, out(0), out(1)}, input);
+  const auto output =
+      EmptyChannelsLast({input.size(0), args.channels, args.shape.out_h, args.shape.out_w}, input);
   args.input = input.const_data_ptr<float>();
   args.output = output.data_ptr<float>();
   const auto reads = static_cast<double>(output.numel() * o.kernel[0] * o.kernel[1]);

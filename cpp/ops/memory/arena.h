@@ -46,8 +46,8 @@ class ArenaRun {
   // The run of this thread; null where there is none.
   static ArenaRun* Current();
 
-  // For the allocator. The block of the next request; null where it has to be an ordinary one, of which
-  // Made() is told.
+  // For the allocator. The block of the next request; null if it has to be an ordinary one, which
+  // the allocator then reports with Made().
   BlockHeader* Take(size_t bytes);
   void Made(BlockHeader* block) const;
   // A block that this run asked for was given back, on its thread.
