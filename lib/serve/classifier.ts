@@ -22,7 +22,7 @@ import { RunDirectory } from '../train/run-directory.js';
 import { createPool } from './create-pool.js';
 import { type Picture, readPictures } from './picture.js';
 import type { Pool } from './pool.js';
-import { type BatchingOptions, checkSignal, REQUEST_KEYS } from './pool-options.js';
+import { type BatchingOptions, checkSignal, type PoolOptions, REQUEST_KEYS } from './pool-options.js';
 import type { RequestOptions } from './pool-request.js';
 import type { TensorInput } from './rows.js';
 
@@ -51,10 +51,15 @@ export interface LoadClassifierOptions {
   batching?: BatchingOptions | undefined;
   /** Default for predictions: milliseconds until a RequestTimeoutError. Default Infinity. */
   timeoutMs?: number | undefined;
+  /** Value of the label `pool` of the metrics. Default: the name of the network, such as `'alexnet-dy'`. */
+  name?: string | undefined;
+  /** A registry of prom-client for the metrics. See {@link createPool}. */
+  registry?: PoolOptions['registry'];
 }
 
 const LOAD_CLASSIFIER_KEYS = optionKeys(
-  ...(['checkpoint', 'device', 'replicas', 'threadsPerReplica', 'batching', 'timeoutMs'] as const),
+  ...(['checkpoint', 'device', 'replicas', 'threadsPerReplica'] as const),
+  ...(['batching', 'timeoutMs', 'name', 'registry'] as const),
 );
 
 /** Images of a request: a longer list is split, so that it does not occupy the pool. */
@@ -250,7 +255,12 @@ function checkPicture(picture: Picture, name: string): void {
  */
 export async function loadClassifier(path: string, options: LoadClassifierOptions = {}): Promise<Classifier> {
   if (typeof path !== 'string') throw invalidArgument('path', 'the path of a run directory', path);
-  const { checkpoint = 'best', device = 'cpu', ...pooling } = checkOptions(options, LOAD_CLASSIFIER_KEYS);
+  const {
+    checkpoint = 'best',
+    device = 'cpu',
+    name,
+    ...pooling
+  } = checkOptions(options, LOAD_CLASSIFIER_KEYS);
   if (typeof checkpoint !== 'string') throw invalidArgument('checkpoint', 'a string', checkpoint);
   checkDevice(device);
   const run = await RunDirectory.open(path);
@@ -271,7 +281,7 @@ export async function loadClassifier(path: string, options: LoadClassifierOption
   // Programs are for the CPU; a GPU works while the thread that started its work goes on.
   const program = device === 'cpu' ? compileFor(model, config) : undefined;
   const network = program ? { program } : { run: model };
-  const pool = await createPool({ ...network, name: config.model, ...pooling });
+  const pool = await createPool({ ...network, ...pooling, name: name ?? config.model });
   return new Classifier(config, model, device, pool, program);
 }
 

@@ -3,9 +3,13 @@
  * @module
  */
 import { type Channel, channel } from 'node:diagnostics_channel';
-import type { Registry } from 'prom-client';
 import { type MemoryStats, memory } from '../runtime/memory.js';
-import { createPrometheus, type PoolState, type PrometheusMetrics } from './pool-prometheus.js';
+import {
+  type AnyRegistry,
+  createPrometheus,
+  type PoolState,
+  type PrometheusMetrics,
+} from './pool-prometheus.js';
 import type { Outcome, Refusal } from './pool-request.js';
 
 /** Percentiles in milliseconds of the last 4,096 answered requests; NaN if there are none. */
@@ -116,8 +120,6 @@ class Window {
 
 /** Counts what happens in a pool. */
 export class PoolMetrics {
-  /** The metrics in the format of Prometheus. */
-  readonly registry: Registry;
   readonly #name: string;
   readonly #state: () => PoolState;
   readonly #counts = { accepted: 0, retried: 0, batches: 0, workerExits: 0, swaps: 0 };
@@ -138,12 +140,28 @@ export class PoolMetrics {
     this.#name = name;
     this.#state = state;
     this.#prometheus = prometheus;
-    this.registry = prometheus.registry;
   }
 
-  /** @param maxBatch - The batch-size histogram has the powers of two up to it. */
-  static async create(name: string, maxBatch: number, state: () => PoolState): Promise<PoolMetrics> {
-    return new PoolMetrics(name, state, await createPrometheus(name, maxBatch, state));
+  /**
+   * @param registry - For the metrics of Prometheus; undefined: a new one.
+   * @throws ArgumentError for a registry that has metrics of a pool with this name.
+   */
+  static async create(
+    name: string,
+    registry: AnyRegistry | undefined,
+    state: () => PoolState,
+  ): Promise<PoolMetrics> {
+    return new PoolMetrics(name, state, await createPrometheus(name, registry, state));
+  }
+
+  /** The registry of the metrics of Prometheus. */
+  get registry(): AnyRegistry {
+    return this.#prometheus.registry;
+  }
+
+  /** The metrics in the text format of Prometheus. */
+  get text(): string {
+    return this.#prometheus.text();
   }
 
   accept(): void {
@@ -202,7 +220,13 @@ export class PoolMetrics {
     this.#publish('swap', { ms, error });
   }
 
+  /** Frees the name of the pool in the registry. */
+  release(): void {
+    this.#prometheus.release();
+  }
+
   close(): void {
+    this.release();
     this.#publish('close', {});
   }
 

@@ -4,8 +4,9 @@
  */
 import { isAbsolute } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import type { Registry, RegistryContentType } from 'prom-client';
 import { integer, number, oneOf } from '../check/arguments.js';
-import { checkOptions, checkString, optionKeys } from '../check/index.js';
+import { checkOptions, checkRecord, checkString, optionKeys } from '../check/index.js';
 import { ArgumentError, invalidArgument } from '../errors.js';
 import type { AnyModule } from '../nn/module.js';
 import { getNumThreads } from '../runtime/settings.js';
@@ -70,15 +71,19 @@ export interface PoolOptions {
   timeoutMs?: number | undefined;
   /** An input. Before `createPool` resolves, each replica runs it as a batch of one and as a batch of `maxBatch` inputs. Default: none. */
   warmup?: unknown;
-  /** Value of the label `pool` of all metrics. Default `'default'`. */
+  /** Value of the label `pool` of all metrics. Open pools with one registry need different names. Default `'default'`. */
   name?: string | undefined;
+  /**
+   * A registry of prom-client for the metrics, such as its `register`. Pools can share one. Default: a new one for each pool.
+   */
+  registry?: Registry<RegistryContentType> | undefined;
 }
 
 const BATCHING_KEYS = optionKeys('maxBatch', 'maxDelayMs', 'maxQueue');
 const MODULE_KEYS = optionKeys('file', 'export');
 const POOL_KEYS = optionKeys(
   ...(['program', 'run', 'module', 'inputs', 'replicas', 'threadsPerReplica'] as const),
-  ...(['batching', 'timeoutMs', 'warmup', 'name'] as const),
+  ...(['batching', 'timeoutMs', 'warmup', 'name', 'registry'] as const),
 );
 
 /** Options of a pool, checked, with defaults. */
@@ -93,6 +98,7 @@ export interface ResolvedPoolOptions {
   timeoutMs: number;
   warmup: unknown;
   name: string;
+  registry: Registry<RegistryContentType> | undefined;
 }
 
 /** What runs the batches. */
@@ -128,6 +134,7 @@ export function resolvePoolOptions(options: PoolOptions): ResolvedPoolOptions {
     timeoutMs: checkTimeout(options.timeoutMs ?? Number.POSITIVE_INFINITY),
     warmup: options.warmup,
     name: checkString(name, 'name'),
+    registry: checkRegistry(options.registry),
   };
 }
 
@@ -145,6 +152,12 @@ export function checkTimeout(timeoutMs: number): number {
   if (timeoutMs === Number.POSITIVE_INFINITY) return timeoutMs;
   if (typeof timeoutMs === 'number' && timeoutMs > 0) return timeoutMs;
   throw invalidArgument('timeoutMs', 'a number above 0', timeoutMs);
+}
+
+function checkRegistry(registry: PoolOptions['registry']): PoolOptions['registry'] {
+  if (registry === undefined) return undefined;
+  const methods = { registerMetric: 'function', getSingleMetric: 'function' } as const;
+  return checkRecord(registry, 'registry', 'a Registry of prom-client', methods);
 }
 
 function resolveSource({ program, run, module }: PoolOptions): PoolSource {

@@ -28,7 +28,6 @@ import {
   type Refusal,
   type RequestOptions,
 } from './pool-request.js';
-import { prometheusText } from './prometheus-text.js';
 import { WorkerDied } from './worker-engine.js';
 
 /** Batches of a replaced engine end before it is closed. */
@@ -79,13 +78,18 @@ export class Pool<I = unknown, O = unknown> {
   /** @internal */
   static async create<I, O>(options: PoolOptions): Promise<Pool<I, O>> {
     const resolved = resolvePoolOptions(options);
-    const { name, maxBatch, source } = resolved;
+    const { name, registry, source } = resolved;
     let pool: Pool<I, O> | undefined;
     const idle = { queued: 0, running: 0, runningBatches: 0 };
-    const metrics = await PoolMetrics.create(name, maxBatch, () => pool?.state ?? idle);
+    const metrics = await PoolMetrics.create(name, registry, () => pool?.state ?? idle);
     const settings: EngineSettings = { ...resolved, onExit: () => metrics.workerExit() };
-    pool = new Pool<I, O>(resolved, await createEngine(source, settings), metrics, settings);
-    return pool;
+    try {
+      pool = new Pool<I, O>(resolved, await createEngine(source, settings), metrics, settings);
+      return pool;
+    } catch (error) {
+      metrics.release();
+      throw error;
+    }
   }
 
   /**
@@ -129,14 +133,14 @@ export class Pool<I = unknown, O = unknown> {
     return this.#metrics.snapshot();
   }
 
-  /** The metrics in the text format of Prometheus, version 0.0.4. */
+  /** The metrics of this pool in the text format of Prometheus, version 0.0.4. */
   prometheus(): string {
-    return prometheusText(this.#metrics.registry);
+    return this.#metrics.text;
   }
 
-  /** The registry of prom-client with the metrics of this pool. */
+  /** The registry of prom-client with the metrics: the option `registry`, or that of this pool alone. */
   get registry(): Registry {
-    return this.#metrics.registry;
+    return this.#metrics.registry as Registry;
   }
 
   /** @internal */

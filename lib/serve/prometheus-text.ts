@@ -3,7 +3,6 @@
  * @see https://prometheus.io/docs/instrumenting/exposition_formats/
  * @module
  */
-import type { Registry } from 'prom-client';
 
 type Labels = Readonly<Record<string, string | number>>;
 
@@ -14,7 +13,6 @@ type Stored =
 
 /** A metric of prom-client. Its values are not in its type. */
 interface StoredMetric {
-  name: string;
   help: string;
   type: string;
   upperBounds?: readonly number[];
@@ -22,31 +20,39 @@ interface StoredMetric {
   collect?: () => void;
 }
 
-/** The text of all metrics of a registry whose `collect` functions are synchronous: equal to `await registry.metrics()`. */
-export function prometheusText(registry: Registry): string {
-  const metrics = registry.getMetricsAsArray() as unknown as StoredMetric[];
-  return `${metrics.map(metricText).join('\n\n')}\n`;
+/**
+ * The text of metrics whose `collect` functions are synchronous: equal to `await registry.metrics()` of a registry of them.
+ * @param metrics - Metrics of prom-client by name.
+ * @param pool - Only samples with this value of the label `pool`.
+ */
+export function metricsText(metrics: ReadonlyMap<string, object>, pool: string): string {
+  const texts = Array.from(metrics, ([name, metric]) => metricText(name, metric as StoredMetric, pool));
+  return `${texts.join('\n\n')}\n`;
 }
 
-function metricText(metric: StoredMetric): string {
+function metricText(name: string, metric: StoredMetric, pool: string): string {
   metric.collect?.();
-  const { name, help, type, upperBounds = [], hashMap } = metric;
-  const samples = Object.values(hashMap).flatMap((stored) => {
-    if ('value' in stored) return [sample(name, stored.labels, stored.value)];
-    const { labels, bucketValues, sum, count } = stored;
-    let below = 0;
-    const buckets = upperBounds.map((le) => {
-      below += bucketValues[le]!;
-      return sample(`${name}_bucket`, { le, ...labels }, below);
-    });
-    return [
-      ...buckets,
-      sample(`${name}_bucket`, { le: '+Inf', ...labels }, count),
-      sample(`${name}_sum`, labels, sum),
-      sample(`${name}_count`, labels, count),
-    ];
-  });
+  const { help, type, upperBounds = [], hashMap } = metric;
+  const samples = Object.values(hashMap)
+    .filter(({ labels }) => labels.pool === pool)
+    .flatMap((stored) => samplesOf(name, stored, upperBounds));
   return [`# HELP ${name} ${escapeText(help)}`, `# TYPE ${name} ${type}`, ...samples].join('\n');
+}
+
+function samplesOf(name: string, stored: Stored, upperBounds: readonly number[]): string[] {
+  if ('value' in stored) return [sample(name, stored.labels, stored.value)];
+  const { labels, bucketValues, sum, count } = stored;
+  let below = 0;
+  const buckets = upperBounds.map((le) => {
+    below += bucketValues[le]!;
+    return sample(`${name}_bucket`, { le, ...labels }, below);
+  });
+  return [
+    ...buckets,
+    sample(`${name}_bucket`, { le: '+Inf', ...labels }, count),
+    sample(`${name}_sum`, labels, sum),
+    sample(`${name}_count`, labels, count),
+  ];
 }
 
 function sample(name: string, labels: Labels, value: number): string {

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Registry } from 'prom-client';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import {
@@ -67,6 +68,18 @@ function batchSizes({ pool }: serve.Classifier): () => number[] {
 }
 
 describe('loadClassifier', () => {
+  it('labels its metrics with the name of the network or the given one, in a registry that others use', async () => {
+    const run = await writeRun('own');
+    const registry = new Registry();
+    await using first = await serve.loadClassifier(run, { registry });
+    await using second = await serve.loadClassifier(run, { registry, name: 'second' });
+    await second.predict(await picture('red'));
+    expect(first.pool.registry).toBe(registry);
+    const text = await registry.metrics();
+    expect(text).toContain('dyconv_pool_queue_length{pool="alexnet-dy"} 0');
+    expect(text).toContain('dyconv_pool_requests_total{pool="second",outcome="answered"} 1');
+  });
+
   it('names what is missing or does not fit', async () => {
     await expect(serve.loadClassifier(temporaryFolder())).rejects.toThrow(CheckpointError);
     await expect(serve.loadClassifier(await writeRun({}))).rejects.toThrow(
