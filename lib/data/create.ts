@@ -22,6 +22,8 @@ export interface CreateOptions extends SourceOptions {
   cache?: Cifar10Options['cache'] | undefined;
   /** For folders: see {@link ImageFolderOptions}. */
   unreadable?: ImageFolderOptions['unreadable'] | undefined;
+  /** For folders: height and width of the images in memory, in pixels. Default: 130. */
+  size?: number | undefined;
   /**
    * Class names in label order that the set must have, such as those stored with a run. They determine the labels of an
    * image folder. Default: the set's own.
@@ -29,7 +31,7 @@ export interface CreateOptions extends SourceOptions {
   classes?: readonly string[] | undefined;
 }
 
-const CREATE_KEYS = optionKeys(...SOURCE_KEYS, 'split', 'classes', 'cache', 'unreadable');
+const CREATE_KEYS = optionKeys(...SOURCE_KEYS, 'split', 'classes', 'cache', 'unreadable', 'size');
 
 const MAKERS: Readonly<Record<DatasetName, (options: CreateOptions) => Promise<InMemoryDataset>>> = {
   cifar10: (options) => cifar10(forArchive(options)),
@@ -37,21 +39,28 @@ const MAKERS: Readonly<Record<DatasetName, (options: CreateOptions) => Promise<I
   mnist: (options) => mnist(forIdx(options)),
   'fashion-mnist': (options) => fashionMnist(forIdx(options)),
   bundled: ({ split }) => bundled({ split }),
-  folder: ({ root = 'data', split, classes, unreadable, onProgress }) =>
+  folder: ({ root = 'data', split, classes, unreadable, size, onProgress }) =>
     imageFolder({
       root,
       split,
       classes,
       unreadable,
+      size,
       onProgress: onProgress && ((done, total) => onProgress(root, done, total, 'parse')),
     }),
 };
 
-function forArchive({ unreadable: _, classes: __, ...options }: CreateOptions): Cifar10Options {
+function forArchive({ unreadable: _, classes: __, size: ___, ...options }: CreateOptions): Cifar10Options {
   return options;
 }
 
-function forIdx({ unreadable: _, cache: __, classes: ___, ...options }: CreateOptions): MnistOptions {
+function forIdx({
+  unreadable: _,
+  cache: __,
+  classes: ___,
+  size: ____,
+  ...options
+}: CreateOptions): MnistOptions {
   return options;
 }
 

@@ -3,12 +3,11 @@
  * @module
  */
 import { checkOptions, optionKeys } from '../check/index.js';
-import { ArgumentError, CheckpointError, invalidArgument } from '../errors.js';
+import { CheckpointError, invalidArgument } from '../errors.js';
 import type { Module } from '../nn/module.js';
-import { DYNAMIC_KEYS } from './dynamic.js';
 import { MODEL_NAMES, type ModelName } from './names.js';
 import { loadPretrained } from './pretrained.js';
-import { MODEL_KEYS, type ModelOptions, REGISTRY } from './registry.js';
+import { MODEL_KEYS, type ModelOptions, ownOptions, REGISTRY } from './registry.js';
 
 export {
   AlexNet,
@@ -74,9 +73,6 @@ export {
 
 const CREATE_KEYS = optionKeys(...MODEL_KEYS, 'pretrained');
 
-/** Options of dynamic convolutions, which networks without them ignore. */
-const DYNAMIC: ReadonlySet<string> = new Set([...DYNAMIC_KEYS, 'initGain']);
-
 /** Names for {@link create}. */
 export function list(): ModelName[] {
   return [...MODEL_NAMES];
@@ -108,18 +104,8 @@ export function create(
 ): Module | Promise<Module> {
   const known = MODEL_NAMES.find((candidate) => candidate === name);
   if (known === undefined) throw invalidArgument('model', `one of ${list().join(', ')}`, name);
-  const { create, keys } = REGISTRY[known];
   const { pretrained, ...rest } = checkOptions(options, CREATE_KEYS);
-  const own = Object.entries(rest).filter(
-    ([key, value]) => value !== undefined && (keys.has(key) || !DYNAMIC.has(key)),
-  );
-  const foreign = own.find(([key]) => !keys.has(key));
-  if (foreign !== undefined) {
-    throw new ArgumentError(
-      `Expected the keys ${[...keys].join(', ')} for options of ${name} but received '${foreign[0]}'`,
-    );
-  }
-  const model = create(Object.fromEntries(own));
+  const model = REGISTRY[known].create(ownOptions(known, rest));
   if (pretrained === undefined) return model;
   return withWeights(model, pretrained, rest.numClasses !== undefined);
 }

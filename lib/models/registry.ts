@@ -3,6 +3,7 @@
  * @module
  */
 import { optionKeys } from '../check/index.js';
+import { ArgumentError } from '../errors.js';
 import type { Module } from '../nn/module.js';
 import {
   ALEX_NET_DY_KEYS,
@@ -116,3 +117,24 @@ export const MODEL_KEYS = optionKeys(
   'dropRate',
   'stochasticDepthProb',
 );
+
+/** Options of dynamic convolutions, which networks without them ignore. */
+const DYNAMIC: ReadonlySet<string> = new Set([...dynamic.DYNAMIC_KEYS, 'initGain']);
+
+/**
+ * @internal The options that a network has; those of dynamic convolutions are left out for other networks.
+ * @throws ArgumentError for another option, with the names of those of the network.
+ */
+export function ownOptions(name: ModelName, options: ModelOptions): ModelOptions {
+  const { keys } = REGISTRY[name];
+  const own = Object.entries(options).filter(
+    ([key, value]) => value !== undefined && (keys.has(key) || !DYNAMIC.has(key)),
+  );
+  const foreign = own.find(([key]) => !keys.has(key));
+  if (foreign !== undefined) {
+    throw new ArgumentError(
+      `Expected the keys ${[...keys].join(', ')} for options of ${name} but received '${foreign[0]}'`,
+    );
+  }
+  return Object.fromEntries(own);
+}

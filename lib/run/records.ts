@@ -106,7 +106,7 @@ export interface ParameterCounts {
 /** `config.json`: everything needed to build the model and repeat the run. */
 export interface RunConfig {
   /** The recipe: source of values that were not in the command line. Absent in older runs: 'article'. */
-  recipe?: 'article' | 'small' | undefined;
+  recipe?: 'article' | 'small' | 'mobilenetv3-dy' | undefined;
   /** Name for `models.create`. */
   model: string;
   /** Options for `models.create`, such as `{ numClasses: 10, numExperts: 2 }`. */

@@ -81,7 +81,7 @@ export const CONFIG: Schema<RunConfig> = v.pipe(
       dtype: string,
       limitTrain: v.nullable(count),
       limitTest: v.nullable(count),
-      recipe: v.optional(v.picklist(['article', 'small'])),
+      recipe: v.optional(v.picklist(['article', 'small', 'mobilenetv3-dy'])),
       crop: v.optional(v.picklist(['resized', 'padded', 'none'])),
       padding: v.optional(v.nullable(integer(0))),
       flip: v.optional(number),

@@ -13,6 +13,9 @@ import { DEFAULT_PADDING } from './augment-options.js';
 /** Ratio of the size before the crop to the size of the crop: in the article 130 / 128. */
 const MARGIN = 130 / 128;
 
+/** Height and width of images before a random crop of `size`, in pixels. @param {number} size */
+export const sizeBeforeCrop = (size) => Math.round(MARGIN * size);
+
 /**
  * The transform of training images.
  * @param {Draft} config
@@ -29,7 +32,7 @@ function trainTransform(config) {
     randomErasing,
   } = config;
   const t = data.transforms;
-  const resize = Math.round(MARGIN * size);
+  const resize = sizeBeforeCrop(size);
   if (crop === 'resized' && !colorJitter && !randomErasing) return t.train({ resize, size, flip });
   const [, height = 1, width = 1] = imageShape;
   const crops = {

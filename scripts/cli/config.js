@@ -3,6 +3,8 @@
  * @module
  */
 import { ArgumentError, cuda, DeviceError, train } from '../../dist/index.js';
+import { IMAGE_SIZES } from '../../dist/models/names.js';
+import { ownOptions } from '../../dist/models/registry.js';
 import { DEFAULT_PADDING } from './augment-options.js';
 import { checkDataDir } from './option-checks.js';
 import { configFields, flagOf, optionsOfConfig } from './option-table.js';
@@ -17,8 +19,8 @@ import { TRAIN_OPTIONS } from './train-options.js';
 /** What a configuration has of data sets. @typedef {{ length: number, classes: readonly string[], shape: readonly number[] }} SetFacts */
 /** @typedef {ReadonlySet<keyof TrainOptions>} Given */
 
-/** Side of the square input images of the article's networks in pixels. */
-const IMAGE_SIZE = 128;
+/** Kernels per dynamic layer: the article's number, and the paper's for all other networks. */
+const EXPERTS = { article: 2, paper: 4 };
 
 /**
  * `auto` is CUDA if there is a usable device.
@@ -56,13 +58,13 @@ export function configOf(options, { trainSet, valSet }) {
   const device = resolveDevice(options.device);
   return {
     ...configFields(TRAIN_OPTIONS, options),
-    modelOptions: { numClasses: trainSet.classes.length, ...modelOptions(options) },
+    modelOptions: { numClasses: trainSet.classes.length, ...modelOptionsOf(options) },
     dataDir: dataset === 'bundled' ? null : dataDir,
     classes: [...trainSet.classes],
     trainImages,
     valImages: valSplit ? valSet.length : Math.min(valSet.length, limitTest ?? valSet.length),
     imageShape: [...trainSet.shape],
-    imageSize: IMAGE_SIZE,
+    imageSize: imageSizeOf(options),
     device,
     padding: crop === 'padded' ? (padding ?? DEFAULT_PADDING) : null,
     augmentOn: augmentOn(options, device),
@@ -70,11 +72,29 @@ export function configOf(options, { trainSet, valSet }) {
 }
 
 /**
- * Gains of 1 are left out: a configuration is then equal to those of older runs.
- * @param {Pick<TrainOptions, 'numExperts' | 'initGain' | 'classifierGain'>} options
+ * The options of the network but the number of classes. Gains of 1 are left out: a configuration is then equal to those of
+ * older runs.
+ * @param {Pick<TrainOptions, 'model' | 'modelOptions' | 'numExperts' | 'initGain' | 'classifierGain'>} options
+ * @returns {RunConfig['modelOptions']}
+ * @throws {ArgumentError} for an option that the network does not have.
  */
-function modelOptions({ numExperts, initGain, classifierGain }) {
-  return { numExperts, ...(initGain !== 1 && { initGain }), ...(classifierGain !== 1 && { classifierGain }) };
+export function modelOptionsOf({ model, modelOptions, numExperts, initGain, classifierGain }) {
+  const experts = numExperts ?? (model === 'alexnet-dy' ? EXPERTS.article : EXPERTS.paper);
+  const own = ownOptions(model, {
+    numExperts: experts,
+    ...(initGain !== 1 && { initGain }),
+    ...(classifierGain !== 1 && { classifierGain }),
+    ...modelOptions,
+  });
+  return /** @type {RunConfig['modelOptions']} */ (own);
+}
+
+/**
+ * Height and width of the images that a network is trained with, in pixels.
+ * @param {Pick<TrainOptions, 'model' | 'imageSize'>} options
+ */
+export function imageSizeOf({ model, imageSize }) {
+  return imageSize ?? IMAGE_SIZES[model];
 }
 
 /** @param {Pick<TrainOptions, 'augmentOn'>} options @param {Device} device @returns {'cpu' | 'device'} */
@@ -84,16 +104,14 @@ function augmentOn({ augmentOn: where }, device) {
 }
 
 /**
- * The configuration after the model is created: with its size, and without fields for dynamic layers if it has none.
+ * The configuration after the model is created: with its size, and without a temperature if it has no dynamic layers.
  * @param {Draft} draft
  * @param {nn.Module} model
  * @returns {RunConfig}
  */
 export function completeConfig(draft, model) {
   const config = { ...draft, parameters: train.countParameters(model) };
-  if (train.getTemperature(model) !== null) return config;
-  const { numExperts: _, initGain: __, ...modelOptions } = draft.modelOptions;
-  return { ...config, modelOptions, temperature: null };
+  return train.getTemperature(model) === null ? { ...config, temperature: null } : config;
 }
 
 /**
@@ -106,7 +124,11 @@ export function completeConfig(draft, model) {
  */
 export function resumedConfig(config, options, given) {
   checkDataDir(config.dataset, given.has('dataDir'));
-  const kept = { ...options, ...optionsOfConfig(TRAIN_OPTIONS, config) };
+  const kept = {
+    ...options,
+    ...optionsOfConfig(TRAIN_OPTIONS, config),
+    modelOptions: sameMembers(options.modelOptions, config.modelOptions),
+  };
   const specs = /** @type {[name: keyof TrainOptions, spec: OptionSpec][]} */ (Object.entries(TRAIN_OPTIONS));
   for (const [name, spec] of specs)
     if (given.has(name)) checkResumed(flagOf(name, spec), spec, kept[name], options[name]);
@@ -124,6 +146,23 @@ export function resumedConfig(config, options, given) {
 }
 
 /**
+ * What a run has of the options of the network that are on the command line.
+ * @param {TrainOptions['modelOptions']} given
+ * @param {RunConfig['modelOptions']} kept
+ * @returns {TrainOptions['modelOptions']}
+ */
+function sameMembers(given, kept) {
+  if (given === undefined) return undefined;
+  /** @type {RunConfig['modelOptions']} */
+  const same = {};
+  for (const name of Object.keys(given)) {
+    const value = kept[name];
+    if (value !== undefined) same[name] = value;
+  }
+  return same;
+}
+
+/**
  * @param {string} flag
  * @param {OptionSpec} spec
  * @param {unknown} kept - Of the run.
@@ -132,9 +171,11 @@ export function resumedConfig(config, options, given) {
 function checkResumed(flag, { resume }, kept, value) {
   // Automatic choices are those of the run.
   if (resume !== undefined || value === 'auto' || JSON.stringify(value) === JSON.stringify(kept)) return;
-  const expected = kept === undefined ? `no ${flag}` : `${kept} for ${flag}`;
+  const shown = (/** @type {unknown} */ one) =>
+    typeof one === 'object' && !Array.isArray(one) ? JSON.stringify(one) : one;
+  const expected = kept === undefined ? `no ${flag}` : `${shown(kept)} for ${flag}`;
   throw new ArgumentError(
-    `Expected ${expected}, as the run to be resumed was started, but received ${value}`,
+    `Expected ${expected}, as the run to be resumed was started, but received ${shown(value)}`,
   );
 }
 

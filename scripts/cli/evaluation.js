@@ -26,17 +26,18 @@ import { lossOf, testLoader } from './training.js';
 /**
  * The test images of a run.
  * @param {RunConfig} config
- * @param {Omit<SourceOptions, 'split' | 'classes'>} options - `root`: default, that of the training.
+ * @param {Omit<SourceOptions, 'split' | 'classes' | 'size'>} options - `root`: default, that of the training.
  * @returns {Promise<InMemoryDataset>}
  * @throws {TrainingError} for a folder without `train/` and `test/` whose images have changed since the training.
  */
 export async function loadTestSet(config, options) {
-  const { classes, dataset, dataDir, trainImages, valImages, valSplit, limitTrain } = config;
+  const { classes, dataset, dataDir, trainImages, valImages, valSplit, limitTrain, imageShape } = config;
   const { root = dataDir ?? 'data' } = options;
+  const size = imageShape[1];
   const isSameFolder = dataDir !== null && resolve(root) === resolve(dataDir);
   if (dataset !== 'folder' || !isSameFolder || !(await isUnsplit(root)))
-    return loadDataset(dataset, { ...options, root, split: 'test', classes });
-  const { trainSet, testSet } = await loadSplits(dataset, { ...options, root, classes });
+    return loadDataset(dataset, { ...options, root, size, split: 'test', classes });
+  const { trainSet, testSet } = await loadSplits(dataset, { ...options, root, size, classes });
   const expected = trainImages + (valSplit ? valImages : 0);
   if (limitTrain === null && trainSet.length !== expected)
     throw new TrainingError(

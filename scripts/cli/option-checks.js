@@ -14,6 +14,7 @@ import { ArgumentError } from '../../dist/errors.js';
  */
 export function checkTogether(options, given) {
   checkDataDir(options.dataset, given.has('dataDir'));
+  checkModelOptions(options.modelOptions);
   checkSchedule(options, given);
   checkCapture(options);
   checkAugmentation(options);
@@ -31,6 +32,26 @@ export function checkTogether(options, given) {
 export function checkDataDir(dataset, isGiven) {
   if (isGiven && dataset === 'bundled')
     throw new ArgumentError('Expected no --data-dir with the data set bundled, which is part of the package');
+}
+
+/** Options of networks that come from elsewhere, and from where. */
+const NOT_MODEL_OPTIONS = {
+  numClasses: 'which is the number of classes of the data set',
+  inChannels: 'as images have 3 channels',
+  numExperts: 'but --num-experts',
+  temperature: 'but --temperature',
+  initGain: 'but --init-gain',
+  classifierGain: 'but --classifier-gain',
+};
+
+/** @param {TrainOptions['modelOptions']} modelOptions */
+function checkModelOptions(modelOptions = {}) {
+  for (const [name, reason] of Object.entries(NOT_MODEL_OPTIONS)) {
+    if (name in modelOptions)
+      throw new ArgumentError(
+        `Expected no ${name} in --model-options, ${reason}, but received ${modelOptions[name]}`,
+      );
+  }
 }
 
 /** @param {string} option @param {string} other */

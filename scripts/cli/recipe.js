@@ -8,7 +8,7 @@
 
 /**
  * The default values that a recipe replaces. `small` was chosen on 1,500 images of Fashion-MNIST: docs/training.md has the
- * comparison.
+ * comparison, and the sources of the others.
  * @satisfies {Record<TrainOptions['recipe'], Partial<TrainOptions>>}
  */
 export const RECIPES = {
@@ -21,6 +21,20 @@ export const RECIPES = {
     schedule: /** @type {const} */ ('cosine'),
     warmupEpochs: 1,
     crop: /** @type {const} */ ('padded'),
+  },
+  'mobilenetv3-dy': {
+    model: /** @type {const} */ ('mobilenet_v3_small_dy'),
+    epochs: 300,
+    batchSize: 256,
+    lr: 0.1,
+    momentum: 0.9,
+    weightDecay: 3e-5,
+    schedule: /** @type {const} */ ('cosine'),
+    labelSmoothing: 0.1,
+    ema: 0.9999,
+    temperature: 30,
+    temperatureEpochs: 10,
+    numExperts: 4,
   },
 };
 

@@ -9,18 +9,20 @@ import { inGroup } from './option-table.js';
 import { DATA_MIRROR } from './run-options.js';
 import {
   device,
+  imageSide,
   milestones,
   nonNegativeInteger,
   number,
   oneOf,
   path,
   positiveInteger,
+  scalars,
 } from './value-types.js';
 
 /** @import { OptionsOf, OptionTable } from './types.js' */
 
 /** Sets of defaults: recipe.js has their values. */
-export const RECIPE_NAMES = /** @type {const} */ (['article', 'small']);
+export const RECIPE_NAMES = /** @type {const} */ (['article', 'small', 'mobilenetv3-dy']);
 
 /** Learning-rate schedules. */
 export const SCHEDULES = /** @type {const} */ (['milestones', 'cosine', 'one-cycle', 'constant']);
@@ -41,12 +43,17 @@ const RUN = inGroup(
       resume: 'any',
       help: 'run directory (default: runs/<model>)',
     },
+    modelOptions: {
+      value: 'json',
+      type: scalars,
+      help: 'other options of the network, such as \'{"widthMult":0.5}\'',
+    },
     recipe: {
       value: 'name',
       type: oneOf(RECIPE_NAMES),
       default: 'article',
       config: 'recipe',
-      help: "set of default values: the article's, or small, for a few thousand images",
+      help: "set of default values: the article's; small, for a few thousand images; mobilenetv3-dy, for the paper's MobileNetV3",
     },
     init: {
       value: 'file',
@@ -112,6 +119,12 @@ const DATA = inGroup(
       config: 'dataDir',
       resume: 'replace',
       help: 'folder that the data set is in, or is downloaded to',
+    },
+    imageSize: {
+      value: 'px',
+      type: imageSide,
+      config: 'imageSize',
+      help: "height and width that images are resized to (default: what the network was designed for, 128 for the article's)",
     },
     limitTrain: {
       value: 'n',
@@ -247,9 +260,8 @@ const OPTIMIZATION = inGroup(
     numExperts: {
       value: 'n',
       type: positiveInteger,
-      default: 2,
       config: 'modelOptions.numExperts',
-      help: 'kernels per dynamic layer',
+      help: 'kernels per dynamic layer (default: 2 for alexnet-dy, 4 for other networks)',
     },
     initGain: {
       value: 'factor',

@@ -3,17 +3,29 @@
  * @module
  */
 import {
+  ArgumentError,
   CheckpointError,
   data,
   functional as F,
   manualSeed,
   models,
+  noGrad,
   optim,
+  ShapeError,
   TrainingError,
+  tidy,
   train,
+  zeros,
 } from '../../dist/index.js';
-import { augmentation, batchFormat } from './augmentation.js';
-import { completeConfig, configOf, resolveDevice, resumedConfig } from './config.js';
+import { augmentation, batchFormat, sizeBeforeCrop } from './augmentation.js';
+import {
+  completeConfig,
+  configOf,
+  imageSizeOf,
+  modelOptionsOf,
+  resolveDevice,
+  resumedConfig,
+} from './config.js';
 import { loadSplits } from './datasets.js';
 import { createProgress, jsonProgress } from './progress.js';
 import { createScheduler } from './schedule.js';
@@ -33,13 +45,14 @@ const LOG_EVERY = 10;
  * Loads both splits of a data set, and holds out validation images from the training set if requested; otherwise the
  * test images are used for validation. Labels are indices into the classes of the training set; a resumed run has its own.
  * @param {Pick<TrainOptions, 'download' | 'dataMirror' | 'verify' | 'skipUnreadable'>} options
- * @param {Pick<RunConfig, 'dataset' | 'seed'> & { valSplit?: number | null | undefined, dataDir: string, limitTrain?: number | null | undefined, classes?: string[] }} config
+ * @param {Pick<RunConfig, 'dataset' | 'seed' | 'imageSize'> & { valSplit?: number | null | undefined, dataDir: string, limitTrain?: number | null | undefined, classes?: string[] }} config
  * @param {AbortSignal} signal
  */
 async function loadSets({ download, dataMirror: mirrors, verify, skipUnreadable }, config, signal) {
-  const { classes, dataset, dataDir, valSplit, seed, limitTrain } = config;
+  const { classes, dataset, dataDir, valSplit, seed, limitTrain, imageSize } = config;
   const unreadable = skipUnreadable ? /** @type {const} */ ('skip') : /** @type {const} */ ('error');
-  const options = { root: dataDir, download, mirrors, verify, unreadable, signal };
+  const size = sizeBeforeCrop(imageSize);
+  const options = { root: dataDir, size, download, mirrors, verify, unreadable, signal };
   const { trainSet, testSet } = await loadSplits(dataset, { ...options, classes });
   if (!valSplit) return { trainSet, valSet: testSet, testSet };
   return { ...splitForValidation(trainSet, { share: valSplit, seed, limit: limitTrain }), testSet };
@@ -136,13 +149,16 @@ export function lossOf({ labelSmoothing }) {
  * @returns {Promise<Training>}
  */
 export async function startRun(out, { options, words, signal }) {
-  resolveDevice(options.device); // detect a missing device before a download
-  const sets = await loadSets(options, options, signal);
+  // Before a download: a missing device, and options that the network does not have.
+  resolveDevice(options.device);
+  modelOptionsOf(options);
+  const sets = await loadSets(options, { ...options, imageSize: imageSizeOf(options) }, signal);
   const draft = configOf(options, sets);
   const parts = assemble(draft, sets, signal);
   if (draft.init) await loadInitialWeights(parts.model, draft.init, draft.model);
   const config = completeConfig(draft, parts.model);
   const { batchSize, imageSize, device, autocast } = config;
+  checkImageSize(parts.model, config);
   const kernels = train.kernelChoices(parts.model, [batchSize, 3, imageSize, imageSize], {
     device,
     autocast: autocast ?? undefined,
@@ -150,6 +166,27 @@ export async function startRun(out, { options, words, signal }) {
   const environment = train.describeEnvironment({ device, kernels, command: words });
   const run = await train.RunDirectory.create(out, { config, environment });
   return { run, config, parts, testSet: sets.testSet };
+}
+
+/**
+ * Passes one black image through the network, as images that are too small end in an error of a layer.
+ * @param {nn.Module} model
+ * @param {Pick<RunConfig, 'model' | 'imageSize' | 'device'>} config
+ * @throws {ArgumentError} naming the layer.
+ */
+function checkImageSize(model, { model: name, imageSize, device }) {
+  model.eval();
+  try {
+    noGrad(() => tidy(() => void model.forward(zeros([1, 3, imageSize, imageSize], { device }))));
+  } catch (error) {
+    if (!(error instanceof ShapeError)) throw error;
+    throw new ArgumentError(
+      `Expected a size that ${name} can compute with for --image-size but received ${imageSize}: ${error.message}`,
+      { cause: error },
+    );
+  } finally {
+    model.train();
+  }
 }
 
 /**

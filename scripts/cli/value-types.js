@@ -45,6 +45,40 @@ export const positiveInteger = {
   },
 };
 
+/** Height and width of an image, in pixels: at most what `config.json` may have. @type {ValueType<number>} */
+export const imageSide = {
+  parse(value) {
+    if (!isInteger(value) || Number(value) < 1 || Number(value) > 4096)
+      throw new InvalidArgumentError('Expected an integer from 1 to 4096.');
+    return Number(value);
+  },
+};
+
+/** An object of numbers, texts and booleans, as JSON. @type {ValueType<Record<string, number | string | boolean>>} */
+export const scalars = {
+  parse(text) {
+    const value = parsedJson(text);
+    const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
+    if (
+      !isObject ||
+      Object.values(value).some((member) => !['number', 'string', 'boolean'].includes(typeof member))
+    )
+      throw new InvalidArgumentError(
+        'Expected a JSON object of numbers, strings and booleans, such as \'{"widthMult":0.5}\'.',
+      );
+    return value;
+  },
+};
+
+/** The value of a JSON text; undefined if it is not JSON. @param {string} text */
+function parsedJson(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
 /** @type {ValueType<number>} */
 export const nonNegativeInteger = {
   parse(value) {

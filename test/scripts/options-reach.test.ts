@@ -40,6 +40,22 @@ function smoothing() {
 const TRAIN: Record<string, Case> = {
   model: { args: ['alexnet'], found: () => calls.get('models.create')?.[0]?.[0], expected: 'alexnet' },
   dataset: { args: ['mnist'], found: () => calls.get('data.create')?.[0]?.[0], expected: 'mnist' },
+  'model-options': {
+    args: ['{"middleChannels":64}'],
+    with: ['--model', 'alexnet'],
+    found: () => arg('models.create', 1).middleChannels,
+    expected: 64,
+  },
+  'image-size': {
+    args: ['64'],
+    found: () => [
+      (trainLoader().transform as Options).size,
+      ...[1, 2].map((call) => (arg('data.loader', 1, call).transform as Options).size),
+      arg('data.create', 1).size,
+      config()?.imageSize,
+    ],
+    expected: [64, 64, 64, 65, 64],
+  },
   'data-dir': { args: ['elsewhere'], found: () => arg('data.create', 1).root, expected: 'elsewhere' },
   out: { args: ['there'], found: () => calls.get('RunDirectory.create')?.[0]?.[0], expected: 'there' },
   recipe: { args: ['small'], found: () => [trainer().epochs, arg('SGD', 1).momentum], expected: [20, 0.9] },

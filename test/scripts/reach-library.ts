@@ -35,6 +35,7 @@ export function library(real: Library, createDataset: Library, calls: Calls): Li
     manualSeed: spy('manualSeed', real.manualSeed),
     setNumThreads: spy('setNumThreads', real.setNumThreads, () => {}),
     cuda: { ...real.cuda, deviceCount: () => GPUS },
+    zeros: (shape: number[]) => real.zeros(shape), // not on a GPU
     models: { ...real.models, create: spy('models.create', real.models.create, net) },
     data: {
       ...real.data,

@@ -96,6 +96,14 @@ describe('wrong options', () => {
     [['--memory-format', 'channelsLast'], /Allowed choices are contiguous, channels-last/],
     [['--augment-on', 'cuda'], /Allowed choices are auto, cpu, device/],
     [['--colour-jitter', '0.4'], /Did you mean --color-jitter\?/],
+    [
+      ['--image-size', '4097'],
+      /--image-size <px>' argument '4097' is invalid. Expected an integer from 1 to 4096/,
+    ],
+    [['--image-size', '0'], /Expected an integer from 1 to 4096/],
+    [['--model-options', 'widthMult=0.5'], /Expected a JSON object of numbers, strings and booleans/],
+    [['--model-options', '[1]'], /Expected a JSON object of numbers, strings and booleans/],
+    [['--model-options', '{"widthMult":[1]}'], /Expected a JSON object of numbers, strings and booleans/],
   ])('%j', (options, message) => {
     const { status, stderr } = parse(options);
     expect(status).toBe(1);
@@ -127,6 +135,14 @@ describe('wrong options', () => {
       'Expected no --clip-grad-norm and no --clip-grad-value with --capture',
     ],
     [['--dataset', 'bundled', '--data-dir', 'data'], 'Expected no --data-dir with the data set bundled'],
+    [
+      ['--model-options', '{"numClasses":2}'],
+      'Expected no numClasses in --model-options, which is the number of classes of the data set, but received 2',
+    ],
+    [
+      ['--model-options', '{"numExperts":2}'],
+      'Expected no numExperts in --model-options, but --num-experts, but received 2',
+    ],
     [['--padding', '2'], 'Expected --crop padded with --padding 2 but received resized'],
     [['--mix-prob', '0.5'], 'Expected --mixup or --cutmix with --mix-prob'],
     [['--batch-dtype', 'bfloat16'], 'Expected --autocast bfloat16 with --batch-dtype bfloat16'],
@@ -161,6 +177,23 @@ describe('the configuration of a run', () => {
         validateEvery: 1,
       },
     });
+  });
+
+  it('has the options that the network has, and the size of images that it was designed for', () => {
+    const half = ['--model-options', '{"widthMult":0.5}', '--image-size', '64'];
+    expect(configFor('--model', 'mobilenet_v3_small', ...half)).toMatchObject({
+      modelOptions: { numClasses: 2, widthMult: 0.5 },
+      imageSize: 64,
+    });
+    expect(configFor('--model', 'mobilenet_v3_small').modelOptions).toEqual({ numClasses: 2 });
+    expect(configFor('--model', 'resnet18_dy')).toMatchObject({
+      modelOptions: { numClasses: 2, numExperts: 4 },
+      imageSize: 224,
+    });
+    expect(() => configFor('--model', 'resnet18', ...half)).toThrow(
+      /Expected the keys numClasses, .* for options of resnet18 but received 'widthMult'/,
+    );
+    expect(() => configFor('--model', 'resnet18', '--classifier-gain', '2')).toThrow(/'classifierGain'/);
   });
 
   it('has objects where the options that they need are given', () => {
@@ -231,6 +264,13 @@ describe('a resumed run', () => {
     [[], ['--num-experts', '4'], 'Expected 2 for --num-experts,'],
     [['--early-stopping', '3'], ['--early-stopping', '4'], 'Expected 3 for --early-stopping,'],
     [[], ['--milestones', '5'], 'Expected 30,60,90 for --milestones,'],
+    [[], ['--image-size', '64'], 'Expected 128 for --image-size,'],
+    [
+      ['--model', 'mobilenet_v2', '--model-options', '{"widthMult":0.5}'],
+      ['--model-options', '{"widthMult":1}'],
+      'Expected {"widthMult":0.5} for --model-options, as the run to be resumed was started, but received {"widthMult":1}',
+    ],
+    [[], ['--model-options', '{"middleChannels":3}'], 'Expected {} for --model-options,'],
     [['--schedule', 'cosine'], ['--epochs', '4'], 'Expected 100 for --epochs, as the schedule cosine'],
     [['--dataset', 'bundled'], ['--data-dir', 'data'], 'Expected no --data-dir with the data set bundled'],
   ])('of %j refuses %j', (started, words, message) => {
@@ -290,6 +330,11 @@ describe('augmentation', () => {
     ]);
   });
 
+  it('resizes to the size of --image-size', () => {
+    expect(of('--image-size', '64').transform).toMatchObject({ resize: 65, size: 64 });
+    expect(of('--image-size', '64', '--crop', 'none').lines[1]).toBe('  resize(size: [64, 64])');
+  });
+
   it("of a run made before there were such options is the article's", () => {
     expect(augmentation({ imageSize: 128, imageShape: [3, 28, 28] })).toMatchObject({
       transform: { kind: 'train', resize: 130, flip: 0.5 },
@@ -323,6 +368,29 @@ describe('--recipe small', () => {
     expect(of('--batch-size', '512').batchSize).toBe(512);
     expect(of('--schedule', 'one-cycle').warmupEpochs).toBe(0);
     expect(of('--epochs', '1').warmupEpochs).toBe(0);
+  });
+});
+
+describe('--recipe mobilenetv3-dy', () => {
+  const of = (...words: string[]) => {
+    const { options, given } = parsed(['--recipe', 'mobilenetv3-dy', ...words]);
+    const applied = applyRecipe(options, given);
+    expect(() => checkTogether(applied, given)).not.toThrow();
+    return configOf({ ...applied, device: 'cpu' }, { trainSet: SET, valSet: SET });
+  };
+
+  it('trains the network of the paper', () => {
+    expect(of()).toMatchObject({
+      ...{ model: 'mobilenet_v3_small_dy', modelOptions: { numClasses: 2, numExperts: 4 }, imageSize: 224 },
+      ...{ epochs: 300, batchSize: 256, lr: 0.1, momentum: 0.9, weightDecay: 3e-5, schedule: 'cosine' },
+      ...{ labelSmoothing: 0.1, ema: 0.9999, temperature: { start: 30, epochs: 10 } },
+    });
+  });
+
+  it('trains the same network without dynamic convolution', () => {
+    expect(of('--model', 'mobilenet_v3_small', '--epochs', '10')).toMatchObject({
+      ...{ model: 'mobilenet_v3_small', modelOptions: { numClasses: 2 }, epochs: 10, ema: 0.9999 },
+    });
   });
 });
 
