@@ -1,44 +1,19 @@
 /** The command line of train.js, parsed in this process as the command does it; commands.test.ts runs the command. */
 import { Command, type CommanderError } from 'commander';
 import { describe, expect, it } from 'vitest';
-import type { format, Transform } from '../../lib/data/transforms.js';
-
-type Options = Record<string, unknown>;
-type Table = Record<string, object>;
-const load = (path: string) => import(new URL(`../../${path}`, import.meta.url).href);
-const script = (name: string) => load(`scripts/cli/${name}.js`);
-const { TRAIN_OPTIONS } = (await script('train-options')) as { TRAIN_OPTIONS: Table };
-const { addOptions, configFields, defaultsOf, givenOptions, optionsOfConfig, readOptions } = (await script(
-  'option-table',
-)) as {
-  addOptions: (command: Command, table: Table) => Command;
-  configFields: (table: Table, options: Options) => Options;
-  defaultsOf: (table: Table) => Options;
-  givenOptions: (command: Command, table: Table) => Set<string>;
-  optionsOfConfig: (table: Table, config: object) => Options;
-  readOptions: (command: Command, table: Table) => Options;
-};
-const { checkTogether } = (await script('option-checks')) as {
-  checkTogether: (options: Options, given: Set<string>) => void;
-};
-const { applyRecipe, epochWarning } = (await script('recipe')) as {
-  applyRecipe: (options: Options, given: Set<string>) => Options;
-  epochWarning: (config: object) => string | null;
-};
-const { augmentation } = (await script('augmentation')) as {
-  augmentation: (config: object) => { transform: Transform; mix?: object[] };
-};
-const { configOf, resumedConfig } = (await script('config')) as {
-  configOf: (options: Options, sets: object) => Options;
-  resumedConfig: (config: Options, options: Options, given: Set<string>) => Options;
-};
-const { data } = (await load('dist/index.js')) as { data: { transforms: { format: typeof format } } };
-
-/** The parsed options, and which of them are on the command line. */
-function parsed(words: string[]) {
-  const command = addOptions(new Command(), TRAIN_OPTIONS).parse(words, { from: 'user' });
-  return { options: readOptions(command, TRAIN_OPTIONS), given: givenOptions(command, TRAIN_OPTIONS) };
-}
+import {
+  addOptions,
+  augmentation,
+  checkTogether,
+  configFields,
+  configFor,
+  data,
+  defaultsOf,
+  optionsOfConfig,
+  parsed,
+  resumedConfig,
+  TRAIN_OPTIONS,
+} from './train-line.js';
 
 /** The error for a wrong command line. */
 function parse(words: string[]) {
@@ -54,11 +29,6 @@ function parse(words: string[]) {
     return { status: (error as CommanderError).exitCode, stderr };
   }
 }
-
-const SET = { length: 1500, classes: ['a', 'b'], shape: [3, 32, 32] };
-/** The configuration of a new run. */
-const configFor = (...words: string[]) =>
-  configOf(parsed(['--device', 'cpu', ...words]).options, { trainSet: SET, valSet: SET });
 
 describe('wrong options', () => {
   it.each([
@@ -341,72 +311,4 @@ describe('augmentation', () => {
       mix: undefined,
     });
   });
-});
-
-describe('--recipe small', () => {
-  const of = (...options: string[]) => {
-    const { options: values, given } = parsed(['--recipe', 'small', ...options]);
-    const applied = applyRecipe(values, given);
-    expect(() => checkTogether(applied, given)).not.toThrow();
-    return applied;
-  };
-
-  it('replaces the defaults', () => {
-    expect(of()).toMatchObject({ epochs: 20, batchSize: 32, lr: 0.01, momentum: 0.9, warmupEpochs: 1 });
-    expect(of()).toMatchObject({ schedule: 'cosine', crop: 'padded', weightDecay: 1e-5, seed: 42 });
-    expect(parsed([]).options).toMatchObject({ epochs: 100, batchSize: 512 });
-  });
-
-  it('gives way to the command line', () => {
-    expect(of('--epochs', '5', '--lr', '0.1', '--crop', 'none')).toMatchObject({
-      epochs: 5,
-      lr: 0.1,
-      crop: 'none',
-      batchSize: 32,
-    });
-    // Even if the value is the default: options on the command line take precedence.
-    expect(of('--batch-size', '512').batchSize).toBe(512);
-    expect(of('--schedule', 'one-cycle').warmupEpochs).toBe(0);
-    expect(of('--epochs', '1').warmupEpochs).toBe(0);
-  });
-});
-
-describe('--recipe mobilenetv3-dy', () => {
-  const of = (...words: string[]) => {
-    const { options, given } = parsed(['--recipe', 'mobilenetv3-dy', ...words]);
-    const applied = applyRecipe(options, given);
-    expect(() => checkTogether(applied, given)).not.toThrow();
-    return configOf({ ...applied, device: 'cpu' }, { trainSet: SET, valSet: SET });
-  };
-
-  it('trains the network of the paper', () => {
-    expect(of()).toMatchObject({
-      ...{ model: 'mobilenet_v3_small_dy', modelOptions: { numClasses: 2, numExperts: 4 }, imageSize: 224 },
-      ...{ epochs: 300, batchSize: 256, lr: 0.1, momentum: 0.9, weightDecay: 3e-5, schedule: 'cosine' },
-      ...{ labelSmoothing: 0.1, ema: 0.9999, temperature: { start: 30, epochs: 10 } },
-    });
-  });
-
-  it('trains the same network without dynamic convolution', () => {
-    expect(of('--model', 'mobilenet_v3_small', '--epochs', '10')).toMatchObject({
-      ...{ model: 'mobilenet_v3_small', modelOptions: { numClasses: 2 }, epochs: 10, ema: 0.9999 },
-    });
-  });
-});
-
-describe('the warning of short epochs', () => {
-  it('names steps, the share that is left out, and what helps', () => {
-    expect(epochWarning({ trainImages: 1500, batchSize: 512 })).toBe(
-      'warning: an epoch has only 2 steps: 1,500 images in batches of 512. The last 476 images (31.7 %) of every epoch, an incomplete batch, are not used. Use --recipe small, which is for small data sets, or a smaller --batch-size for more steps.',
-    );
-    expect(epochWarning({ trainImages: 64, batchSize: 32, accumulate: 2, recipe: 'small' })).toBe(
-      'warning: an epoch has only 1 step: 64 images in batches of 32, 2 batches per step. Use a smaller --batch-size for more steps.',
-    );
-  });
-
-  it.each([
-    [{ trainImages: 1500, batchSize: 32, recipe: 'small' }],
-    [{ trainImages: 50_000, batchSize: 512 }],
-    [{ trainImages: 320, batchSize: 32 }],
-  ])('is not there for %j', (config) => expect(epochWarning(config)).toBeNull());
 });
