@@ -3,7 +3,7 @@
  * @module
  */
 import { inspect, types } from 'node:util';
-import { checkRecord } from '../check/index.js';
+import { checkRecord, type PartialOptions } from '../check/index.js';
 import { DatasetError, invalidArgument } from '../errors.js';
 import { printable } from '../text.js';
 import { allocateBytes } from './bytes.js';
@@ -150,8 +150,13 @@ function describable<S extends InMemoryDataset>(set: S, source: string): S {
 }
 
 /** Length, shape and classes of a set as text. */
-export function setText({ length, shape, classes }: Dataset): string {
-  const what = shape ? `${length} images of ${shape.join(' x ')}` : `${length} samples`;
+export function setText({
+  length,
+  shape,
+  classes,
+}: PartialOptions<Pick<Dataset, 'length' | 'shape' | 'classes'>>): string {
+  const count = length ?? 'an unknown number of';
+  const what = shape ? `${count} images of ${shape.join(' x ')}` : `${count} samples`;
   if (!classes) return what;
   const first = classes.slice(0, 3).map((name) => printable(name));
   const names = classes.length > 3 ? `${first.join(', ')}, ...` : first.join(', ');

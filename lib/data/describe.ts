@@ -70,13 +70,16 @@ function describeMemory({
 
 async function describeSamples(set: Dataset<ImageSample>): Promise<SamplesDescription> {
   const { length, classes } = set;
-  const fetcher = new Fetcher(set, CONCURRENCY);
+  const fetcher = new Fetcher((index: number) => set.get(index), CONCURRENCY);
   const counts = new Array<number>(classes?.length ?? 0).fill(0);
   let histograms: Float64Array[] = [];
+  let images = 0;
   let shape: SamplesDescription['shape'] | undefined;
   for (let start = 0; start < length; start += BLOCK) {
     const keys = Array.from({ length: Math.min(BLOCK, length - start) }, (_, i) => start + i);
     for (const [i, sample] of (await fetcher.get(keys)).entries()) {
+      if (sample === null) continue; // left out, as by a loader
+      images++;
       const image = byteImage(set, sample, keys[i]!);
       const [channels, height, width] = image.shape;
       if (histograms.length === 0) histograms = emptyHistograms(channels);
@@ -91,7 +94,7 @@ async function describeSamples(set: Dataset<ImageSample>): Promise<SamplesDescri
       counts[label] = (counts[label] ?? 0) + 1;
     }
   }
-  return { length, shape: shape ?? null, counts: named(counts, classes), ...moments(histograms) };
+  return { length: images, shape: shape ?? null, counts: named(counts, classes), ...moments(histograms) };
 }
 
 function named(

@@ -1,40 +1,42 @@
 /**
- * Gets samples of a data set with limited concurrency.
+ * Reads samples of a data set with limited concurrency.
  * @module
  */
-import type { Dataset } from './dataset.js';
 
-/** Gets samples in order, with at most `concurrency` calls at a time over all requests. */
-export class Fetcher {
-  readonly #set: Dataset;
+/** Makes samples in order, with at most `concurrency` calls at a time over all requests. */
+export class Fetcher<Item> {
+  readonly #read: (item: Item) => unknown;
   #free: number;
   readonly #waiting: (() => void)[] = [];
 
-  /** @param concurrency - Calls of `set.get` whose promises are open at a time. */
-  constructor(set: Dataset, concurrency: number) {
-    this.#set = set;
+  /**
+   * @param read - Gets the sample of an index or an item; may be async.
+   * @param concurrency - Calls of `read` whose promises are open at a time.
+   */
+  constructor(read: (item: Item) => unknown, concurrency: number) {
+    this.#read = read;
     this.#free = concurrency;
   }
 
   /**
-   * The samples `indices`.
+   * The samples of `items`.
    * @param signal - After an abort no new calls are made; running ones are awaited.
-   * @throws What `get` throws, and the signal's reason.
+   * @throws What `read` throws, and the signal's reason.
    */
-  async get(indices: readonly number[], signal?: AbortSignal): Promise<unknown[]> {
-    const results = await Promise.allSettled(indices.map((index) => this.#one(index, signal)));
+  async get(items: readonly Item[], signal?: AbortSignal): Promise<unknown[]> {
+    const results = await Promise.allSettled(items.map((item) => this.#one(item, signal)));
     return results.map((result) => {
       if (result.status === 'rejected') throw result.reason;
       return result.value;
     });
   }
 
-  async #one(index: number, signal: AbortSignal | undefined): Promise<unknown> {
+  async #one(item: Item, signal: AbortSignal | undefined): Promise<unknown> {
     if (this.#free > 0) this.#free--;
     else await new Promise<void>((resolve) => this.#waiting.push(resolve));
     try {
       signal?.throwIfAborted();
-      return await this.#set.get(index);
+      return await this.#read(item);
     } finally {
       const next = this.#waiting.shift();
       if (next) next();

@@ -21,8 +21,12 @@ export {
 } from './loader.js';
 export type { LoaderOptions } from './loader-options.js';
 export { bundled, fashionMnist, type GreyOptions, type MnistOptions, mnist } from './mnist.js';
+export { type ParquetOptions, type ParquetSet, parquet } from './parquet.js';
+export { type DecodeOptions, decodeImage, type Picture } from './picture.js';
 export type { ImageSample } from './samples.js';
+export type { SampleFiles } from './shards.js';
 export type { SourceOptions } from './sources.js';
+export type { IterableDataset, ReadableSet, ReadRequest, StreamFields } from './stream.js';
 export { ConcatDataset, concat, type RandomSplitOptions, randomSplit, Subset, subset } from './subsets.js';
 export type {
   BatchMix,
@@ -34,3 +38,5 @@ export type {
   Transform,
 } from './transforms.js';
 export * as transforms from './transforms.js';
+export type { UnreadableOptions } from './unreadable.js';
+export { type ImageStream, type WebDatasetOptions, webDataset } from './web-dataset.js';

@@ -21,6 +21,11 @@ export interface LoaderOptions {
   batchSize: number;
   /** A new order every epoch. Default: false, the order of the set. */
   shuffle?: boolean | undefined;
+  /**
+   * Of an iterable set, with `shuffle`: number of items that are held and from which the next one is drawn. Items of the sets of this
+   * package are undecoded images. Default: 1000.
+   */
+  shuffleBuffer?: number | undefined;
   /** Drop a last batch that would be smaller. Default: false. */
   dropLast?: boolean | undefined;
   /** Applied to every image, from `data.transforms`. Default: images are only scaled to [0, 1]. */
@@ -45,7 +50,7 @@ export interface LoaderOptions {
    * to the consumer. Default: images and labels for samples `{ image, label }`, else {@link defaultCollate}.
    */
   collate?: ((samples: never[]) => unknown) | undefined;
-  /** Number of samples of a custom data set that are read at the same time, over all batches in preparation. Default: 8. */
+  /** Number of samples of a custom data set that are read or decoded at the same time, over all batches in preparation. Default: 8. */
   concurrency?: number | undefined;
   /** Device of the batches. Default: `cpu`. Copies to CUDA use page-locked memory and are asynchronous. */
   device?: Device | undefined;
@@ -54,7 +59,7 @@ export interface LoaderOptions {
    * there, with the same random choices. Default: `cpu`.
    */
   augmentOn?: 'cpu' | 'device' | undefined;
-  /** Use only this many images, spread evenly over the set. Default: all. */
+  /** Use only this many images, spread evenly over the set; of an iterable set the first ones. Default: all. */
   limit?: number | undefined;
   /** This process's share of the images, for training in several processes. Default: rank 0 of 1. */
   rank?: number | undefined;
@@ -65,6 +70,7 @@ export interface LoaderOptions {
 const LOADER_KEYS = optionKeys(
   'batchSize',
   'shuffle',
+  'shuffleBuffer',
   'dropLast',
   'transform',
   'mix',
@@ -93,13 +99,14 @@ export interface ResolvedOptions
 
 /**
  * Checks every option and fills in defaults.
- * @param length - Number of images in the set.
+ * @param length - Number of images in the set; Infinity if it is not known.
  * @throws ArgumentError naming the option.
  */
 export function resolveOptions(options: LoaderOptions, length: number): ResolvedOptions {
   const { transform, mix, collate } = checkOptions(options, LOADER_KEYS);
   const resolved: ResolvedOptions = {
     shuffle: false,
+    shuffleBuffer: 1000,
     dropLast: false,
     dtype: 'float32',
     memoryFormat: 'contiguous',
@@ -117,7 +124,8 @@ export function resolveOptions(options: LoaderOptions, length: number): Resolved
     mix: mix && mixesFrom(mix),
     collate: collate && checkFunction(collate, 'collate'),
   };
-  checkNumbers(resolved);
+  // Without a limit it is the length, which may be Infinity.
+  checkNumbers({ ...resolved, limit: options.limit ?? 1 });
   const choices = {
     dtype: ['float32', 'bfloat16'],
     memoryFormat: ['contiguous', 'channelsLast'],
@@ -131,9 +139,12 @@ export function resolveOptions(options: LoaderOptions, length: number): Resolved
 }
 
 function checkNumbers(options: ResolvedOptions): void {
-  const { batchSize, limit, seed, prefetch, concurrency, threads, worldSize, rank } = options;
-  const atLeast = { batchSize: 1, limit: 1, prefetch: 0, concurrency: 1, threads: 1, worldSize: 1 };
-  const values = { batchSize, limit, prefetch, concurrency, threads, worldSize };
+  const { batchSize, limit, seed, prefetch, concurrency, threads, worldSize, rank, shuffleBuffer } = options;
+  const values = { batchSize, limit, prefetch, concurrency, threads, worldSize, shuffleBuffer };
+  const atLeast = {
+    ...{ batchSize: 1, limit: 1, prefetch: 0, concurrency: 1, threads: 1, worldSize: 1 },
+    shuffleBuffer: 1,
+  };
   for (const [name, value] of Object.entries(values) as [keyof typeof values, number][]) {
     if (!isInteger(value, atLeast[name]))
       throw invalidArgument(name, `an integer from ${atLeast[name]}`, value);

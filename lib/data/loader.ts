@@ -7,21 +7,15 @@ import { inspect } from 'node:util';
 import { ArgumentError, invalidArgument } from '../errors.js';
 import { empty } from '../tensor/create.js';
 import type { Tensor } from '../tensor/tensor.js';
-import {
-  augmentBatch,
-  augmentOnDevice,
-  type BatchPlan,
-  batchPlan,
-  imagesOnDevice,
-  labelTensor,
-} from './batches.js';
 import { batchTo, type Collated, defaultCollate, disposeAll, keepAll } from './collate.js';
-import { checkAnyDataset, type Dataset, type InMemoryDataset, isInMemory, setText } from './dataset.js';
+import { checkAnyDataset, type Dataset, isInMemory, setText } from './dataset.js';
 import { Fetcher } from './fetch.js';
 import { isInteger, type LoaderOptions, type ResolvedOptions, resolveOptions } from './loader-options.js';
-import { drawMixing, type Mixing, softLabels } from './mix.js';
+import { MemoryBatches } from './memory-batches.js';
+import { type BatchItems, IndexedPass, type Pass, StreamPass } from './passes.js';
 import { Random } from './random.js';
 import { batchOfImages, gathered, isImageSample, SamplePlans } from './samples.js';
+import { checkStream, decoderOf, type IterableDataset, isStream } from './stream.js';
 import type { Transform } from './transforms.js';
 
 /** Images and their labels. The consumer of the loader owns both tensors. */
@@ -49,12 +43,6 @@ export interface LoaderStats {
   waitMs: number;
 }
 
-/** A set in memory, with the plan by which all its batches are made. */
-interface Planned {
-  set: InMemoryDataset;
-  plan: BatchPlan;
-}
-
 /** A position: the epoch and its next batch. */
 export interface LoaderPosition {
   /** 0-based. */
@@ -63,6 +51,9 @@ export interface LoaderPosition {
   batch: number;
 }
 
+/** A finished batch with its number of images; null if all its samples were left out. */
+type Prepared<B> = { batch: B; images: number } | null;
+
 /**
  * Batches of a data set. Every `for await` is one epoch. It starts at the position of {@link Loader.seek}, or where the last one
  * ended. Batches depend only on the seed, the epoch and the options that determine images, not on the number
@@ -70,12 +61,12 @@ export interface LoaderPosition {
  */
 export class Loader<B = Batch> implements AsyncIterable<B> {
   /** The samples it reads. */
-  readonly dataset: Dataset;
+  readonly dataset: Dataset | IterableDataset;
   /** Images of a batch; the last one may have fewer. */
   readonly batchSize: number;
-  /** Batches of a full epoch. */
+  /** Batches of a full epoch; Infinity for an iterable set whose length is not known. */
   readonly length: number;
-  /** Images of a full epoch. */
+  /** Images of a full epoch; Infinity for an iterable set whose length is not known. */
   readonly numImages: number;
   /** The transform; undefined if images are only scaled to [0, 1]. */
   readonly transform: Transform | undefined;
@@ -83,48 +74,42 @@ export class Loader<B = Batch> implements AsyncIterable<B> {
   readonly stats: LoaderStats = { batches: 0, images: 0, waitMs: 0 };
   readonly #options: ResolvedOptions;
   /** The set, if it is in memory: batches are then made from its bytes, without calling `get`. */
-  readonly #memory: Planned | undefined;
+  readonly #memory: MemoryBatches | undefined;
   /** The plans for samples that are read one by one. */
   readonly #plans: SamplePlans;
-  readonly #fetcher: Fetcher;
+  readonly #fetcher: Fetcher<unknown>;
   /** With `augmentOn: 'device'`: a set that is not in memory, read whole for the first batch. */
-  #gathered: Promise<Planned> | undefined;
-  /** Indices of the images in use, before sharding. */
-  readonly #indices: readonly number[];
+  #gathered: Promise<MemoryBatches> | undefined;
+  /** Indices of the images in use, before sharding; undefined for an iterable set. */
+  readonly #indices: readonly number[] | undefined;
   #position: LoaderPosition = { epoch: 0, batch: 0 };
   /** The position of the current iteration, if any. */
   #current: LoaderPosition | undefined;
-  /** With `augmentOn: 'device'`: the set on the device, made for the first batch. */
-  #onDevice: Tensor | undefined;
 
   /** Made by {@link loader}. */
-  constructor(dataset: Dataset, options: LoaderOptions) {
-    checkAnyDataset(dataset);
-    if (dataset.length === 0) throw invalidArgument('dataset.length', 'at least 1 sample', 0);
-    this.#options = resolveOptions(options, dataset.length);
-    const { batchSize, dropLast, worldSize, limit, device, transform, concurrency } = this.#options;
+  constructor(dataset: Dataset | IterableDataset, options: LoaderOptions) {
+    const stream = isStream(dataset);
+    if (stream) checkStream(dataset);
+    else checkAnyDataset(dataset);
+    const count = stream ? lengthOf(dataset) : dataset.length;
+    if (count === 0) throw invalidArgument('dataset.length', 'at least 1 sample', 0);
+    this.#options = resolveOptions(options, count);
+    const { batchSize, limit, device, transform, concurrency } = this.#options;
     this.dataset = dataset;
     this.transform = transform;
     this.#checkUse();
-    this.#fetcher = new Fetcher(dataset, concurrency);
+    const read = stream ? decoderOf(dataset) : (index: unknown) => dataset.get(index as number);
+    this.#fetcher = new Fetcher(read, concurrency);
     this.#plans = new SamplePlans(transform, this.#options);
     // A transform that does not fit is an error here, not when the first batch is made.
-    this.#memory = isInMemory(dataset) && !this.#options.collate ? this.#planned(dataset) : undefined;
+    if (!stream && isInMemory(dataset) && !this.#options.collate)
+      this.#memory = new MemoryBatches(dataset, this.#options);
     // A missing device is an error here, not at the first batch.
     empty([0], { device }).dispose();
-    const used = Math.min(limit, dataset.length);
-    this.#indices = Array.from({ length: used }, (_, i) => Math.floor((i * dataset.length) / used));
+    const used = Math.min(limit, count);
+    if (!stream) this.#indices = Array.from({ length: used }, (_, i) => Math.floor((i * count) / used));
     this.batchSize = batchSize;
-    const share = Math.floor(used / worldSize);
-    const batches = dropLast ? Math.floor(share / batchSize) : Math.ceil(share / batchSize);
-    if (share === 0 || batches === 0) {
-      const what = `at most ${share}, the number of images${worldSize > 1 ? ' of one rank' : ''} (with dropLast)`;
-      throw share === 0
-        ? invalidArgument('worldSize', `at most ${used}, the number of images`, worldSize)
-        : invalidArgument('batchSize', what, batchSize);
-    }
-    this.length = batches;
-    this.numImages = dropLast ? batches * batchSize : share;
+    [this.length, this.numImages] = sizesOf(used, this.#options);
   }
 
   /** The epoch of the next iteration; every iteration increments it. Settable. */
@@ -159,8 +144,8 @@ export class Loader<B = Batch> implements AsyncIterable<B> {
 
   /** Frees the copy of the set on the device; without `augmentOn: 'device'` there is nothing to free. */
   dispose(): void {
-    this.#onDevice?.dispose();
-    this.#onDevice = undefined;
+    this.#memory?.dispose();
+    this.#gathered?.then((set) => set.dispose()).catch(() => {});
   }
 
   /** One epoch. Leaving it early, or an error, releases every batch that was not delivered. */
@@ -168,16 +153,15 @@ export class Loader<B = Batch> implements AsyncIterable<B> {
     const { epoch, batch: first } = this.#position;
     this.#position = { epoch: epoch + 1, batch: 0 };
     Object.assign(this.stats, { batches: 0, images: 0, waitMs: 0 });
-    const order = this.#order(epoch);
-    const pending: Promise<B>[] = [];
+    const pass = this.#pass(epoch, first);
+    const pending: Promise<Prepared<B> | undefined>[] = [];
     const left = new AbortController();
     const current = { epoch, batch: first };
     this.#current = current;
     let next = first;
     const fill = (depth: number) => {
       for (; next < this.length && pending.length < depth; next++) {
-        const indices = order.slice(next * this.batchSize, (next + 1) * this.batchSize);
-        const batch = this.#prepare(indices, { epoch, batch: next }, left.signal);
+        const batch = this.#prepare(pass, { epoch, batch: next }, left.signal);
         // A failure is reported when this batch is requested.
         batch.catch(() => {});
         pending.push(batch);
@@ -189,55 +173,81 @@ export class Loader<B = Batch> implements AsyncIterable<B> {
         const promise = pending.shift();
         if (promise === undefined) return;
         const started = performance.now();
-        let batch: B;
+        let prepared: Prepared<B> | undefined;
         try {
-          batch = await promise;
+          prepared = await promise;
         } finally {
           this.stats.waitMs += performance.now() - started;
         }
+        if (prepared === undefined) return;
         fill(this.#options.prefetch);
         // Batches that are ready would follow each other without a turn of the event loop: timers and signals come first.
         await nextTurn();
-        this.stats.batches++;
-        this.stats.images += Math.min(
-          this.batchSize,
-          order.length - (this.stats.batches - 1 + first) * this.batchSize,
-        );
         current.batch++;
-        yield batch;
+        if (prepared === null) continue;
+        this.stats.batches++;
+        this.stats.images += prepared.images;
+        yield prepared.batch;
       }
     } finally {
       // Another iteration may have started meanwhile: the latest one sets the position.
       if (this.#current === current) this.#current = undefined;
       left.abort();
       for (const result of await Promise.allSettled(pending)) {
-        if (result.status === 'fulfilled') disposeAll(result.value);
+        if (result.status === 'fulfilled') disposeAll(result.value?.batch);
       }
+      await pass.close();
     }
   }
 
+  /** What the batches of an epoch consist of. */
+  #pass(epoch: number, first: number): Pass {
+    const { batchSize, shuffle, seed } = this.#options;
+    if (this.#indices)
+      return new IndexedPass(this.#order(epoch, this.#indices), batchSize, [first, this.length]);
+    const skip = first * batchSize;
+    return new StreamPass(this.dataset as IterableDataset, { ...this.#options, shuffle, seed, epoch, skip });
+  }
+
   /** Indices of this rank's images in the order of an epoch. */
-  #order(epoch: number): number[] {
+  #order(epoch: number, indices: readonly number[]): number[] {
     const { shuffle, seed, rank, worldSize } = this.#options;
-    const order = [...this.#indices];
+    const order = [...indices];
     if (shuffle) new Random(seed, epoch).shuffle(order);
     if (worldSize === 1) return order;
     const share = Math.floor(order.length / worldSize);
     return Array.from({ length: share }, (_, i) => order[i * worldSize + rank]!);
   }
 
-  async #prepare(indices: readonly number[], position: LoaderPosition, signal: AbortSignal): Promise<B> {
-    const { collate, device, augmentOn, transform, mix } = this.#options;
-    if (augmentOn === 'device' && !collate) {
-      if (!this.#memory) this.#gathered ??= this.#gather();
-      return (await this.#fromMemory(this.#memory ?? (await this.#gathered!), indices, position)) as B;
+  /** The next batch of a pass; undefined after the last one. */
+  async #prepare(
+    pass: Pass,
+    position: LoaderPosition,
+    signal: AbortSignal,
+  ): Promise<Prepared<B> | undefined> {
+    const next = pass.take();
+    // Without a pause for a set in memory: its memory belongs to the job at once.
+    const taken = next instanceof Promise ? await next : next;
+    if (taken === undefined) return undefined;
+    const memory = this.#memory ?? (await this.#onDevice());
+    if (memory) {
+      const batch = (await memory.make(taken.keys, position)) as B;
+      return { batch, images: taken.keys.length };
     }
-    if (this.#memory) return (await this.#fromMemory(this.#memory, indices, position)) as B;
-    const samples = await this.#fetcher.get(indices, signal);
+    const read = withoutNull(await this.#fetcher.get(taken.items, signal), taken);
+    if (read.samples.length === 0) return null;
+    return { batch: await this.#collate(read, position), images: read.samples.length };
+  }
+
+  async #collate(
+    { samples, keys }: { samples: unknown[]; keys: readonly number[] },
+    position: LoaderPosition,
+  ): Promise<B> {
+    const { collate, device, transform, mix } = this.#options;
     if (collate) return batchTo(keepAll((await collate(samples as never[])) as B), device);
     if (isImageSample(samples[0])) {
       const request = { ...this.#options, ...position, plans: this.#plans };
-      return (await batchOfImages(this.dataset, samples as never[], indices, request)) as B;
+      return (await batchOfImages(this.dataset, samples as never[], keys, request)) as B;
     }
     if (transform || mix)
       throw new ArgumentError(
@@ -246,16 +256,16 @@ export class Loader<B = Batch> implements AsyncIterable<B> {
     return batchTo(keepAll(defaultCollate(samples) as B), device);
   }
 
-  async #gather(): Promise<Planned> {
-    const all = Array.from({ length: this.dataset.length }, (_, i) => i);
-    return this.#planned(gathered(this.dataset, await this.#fetcher.get(all)));
-  }
-
-  #planned(set: InMemoryDataset): Planned {
-    const { transform, dtype, memoryFormat, device, augmentOn } = this.#options;
-    // A batch that is made on the device needs no page-locked memory to come from.
-    const format = augmentOn === 'cpu' ? { dtype, memoryFormat, device } : { dtype, memoryFormat };
-    return { set, plan: batchPlan(transform, set.shape, format) };
+  /** With `augmentOn: 'device'`: a set that is not in memory, read once. */
+  async #onDevice(): Promise<MemoryBatches | undefined> {
+    if (this.#options.augmentOn === 'cpu') return undefined;
+    const gather = async () => {
+      const set = this.dataset as Dataset;
+      const all = Array.from({ length: set.length }, (_, i) => i);
+      return new MemoryBatches(gathered(set, await this.#fetcher.get(all)), this.#options);
+    };
+    this.#gathered ??= gather();
+    return this.#gathered;
   }
 
   /** Checks options that depend on the set or on each other. */
@@ -266,40 +276,8 @@ export class Loader<B = Batch> implements AsyncIterable<B> {
       throw new ArgumentError(
         `Expected no ${transform ? 'transform' : mix ? 'mix' : "augmentOn: 'device'"} with collate, which makes the batch`,
       );
-  }
-
-  async #fromMemory(
-    planned: Planned,
-    indices: readonly number[],
-    { epoch, batch }: LoaderPosition,
-  ): Promise<Batch> {
-    const { seed, mix, device } = this.#options;
-    const { set, plan } = planned;
-    const mixing = mix && drawMixing(mix, plan.size, { seed, epoch, batch });
-    const images = await this.#images(planned, indices, epoch, mixing);
-    try {
-      const picked = indices.map((index) => set.labels[index]!);
-      const values = mix
-        ? softLabels(picked, set.classes.length, mixing)
-        : BigInt64Array.from(picked, BigInt);
-      return { images, labels: labelTensor(values, picked.length, device) };
-    } catch (error) {
-      images.dispose();
-      throw error;
-    }
-  }
-
-  async #images(
-    { set, plan }: Planned,
-    indices: readonly number[],
-    epoch: number,
-    mixing: Mixing | undefined,
-  ): Promise<Tensor> {
-    const { seed, threads, device, augmentOn } = this.#options;
-    const request = { seed, epoch, mixing };
-    if (augmentOn === 'cpu') return augmentBatch(set, indices, plan, { ...request, threads, device });
-    this.#onDevice ??= imagesOnDevice(set, device);
-    return augmentOnDevice(this.#onDevice, indices, plan, request);
+    if (isStream(this.dataset) && augmentOn === 'device')
+      throw invalidArgument('augmentOn', "'cpu' for an iterable data set", augmentOn);
   }
 
   /** A description in one line. */
@@ -319,6 +297,39 @@ export class Loader<B = Batch> implements AsyncIterable<B> {
   }
 }
 
+/** The length of an iterable set, if it is known. */
+function lengthOf(set: IterableDataset): number {
+  return (set as { length?: number | undefined }).length ?? Number.POSITIVE_INFINITY;
+}
+
+/**
+ * Batches and images of a full epoch.
+ * @param used - Images in use, by all processes.
+ * @throws ArgumentError if there is not one batch.
+ */
+function sizesOf(used: number, { batchSize, dropLast, worldSize }: ResolvedOptions): [number, number] {
+  const share = Math.floor(used / worldSize);
+  const batches = dropLast ? Math.floor(share / batchSize) : Math.ceil(share / batchSize);
+  if (share === 0) throw invalidArgument('worldSize', `at most ${used}, the number of images`, worldSize);
+  if (batches === 0) {
+    const what = `at most ${share}, the number of images${worldSize > 1 ? ' of one rank' : ''} (with dropLast)`;
+    throw invalidArgument('batchSize', what, batchSize);
+  }
+  return [batches, dropLast ? batches * batchSize : share];
+}
+
+/** The samples of a batch without those that are null. */
+function withoutNull(
+  samples: unknown[],
+  { keys }: BatchItems,
+): { samples: unknown[]; keys: readonly number[] } {
+  if (!samples.includes(null)) return { samples, keys };
+  return {
+    samples: samples.filter((sample) => sample !== null),
+    keys: keys.filter((_, i) => samples[i] !== null),
+  };
+}
+
 /**
  * An async iterable over the batches of a data set.
  *
@@ -330,15 +341,20 @@ export class Loader<B = Batch> implements AsyncIterable<B> {
  *   labels.dispose()
  * }
  * @param dataset - A set of this module, or any object with `length` and `get(i)`: `get` may be async, and several samples
- *   are requested at once.
+ *   are requested at once; a sample that is null is left out of its batch. Or an {@link IterableDataset}.
  * @throws ArgumentError naming the option, also when dropLast leaves no batch at all; DeviceError. What `get` and `collate`
  * throw ends the iteration.
  */
 export function loader<T, B>(
-  dataset: Dataset<T>,
+  dataset: Dataset<T | null>,
   options: LoaderOptions & { collate: (samples: T[]) => B | Promise<B> },
 ): Loader<B>;
-export function loader<T>(dataset: Dataset<T>, options: LoaderOptions): Loader<BatchOf<T>>;
-export function loader(dataset: Dataset, options: LoaderOptions): Loader<unknown> {
+export function loader<T>(dataset: Dataset<T | null>, options: LoaderOptions): Loader<BatchOf<T>>;
+export function loader<T, B>(
+  dataset: IterableDataset<T>,
+  options: LoaderOptions & { collate: (samples: T[]) => B | Promise<B> },
+): Loader<B>;
+export function loader<T>(dataset: IterableDataset<T>, options: LoaderOptions): Loader<BatchOf<T>>;
+export function loader(dataset: Dataset | IterableDataset, options: LoaderOptions): Loader<unknown> {
   return new Loader(dataset, options);
 }

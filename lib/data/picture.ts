@@ -4,7 +4,12 @@
  */
 import type { Stats } from 'node:fs';
 import { stat } from 'node:fs/promises';
+import { types } from 'node:util';
+import { checkOptions, optionKeys } from '../check/index.js';
+import { invalidArgument } from '../errors.js';
 import { reasonOf } from '../files/error.js';
+import { datasetError } from './dataset.js';
+import { checkSizes } from './transform-checks.js';
 
 /** A path, or the bytes of an image file: PNG, JPEG, WebP, GIF, TIFF, AVIF, or any other format that sharp reads. */
 export type Picture = string | Uint8Array;
@@ -33,32 +38,103 @@ export const PICTURE_ENDINGS: readonly string[] = [
   '.webp',
 ];
 
+/** Images with more pixels are not decoded, unless the caller allows more: 3 bytes each are needed for all of them. */
+export const MAX_PIXELS = 100_000_000;
+
+/** Options of {@link decodeImage}. */
+export interface DecodeOptions {
+  /** 3 for RGB, 1 for grey levels. Default: 3. */
+  channels?: 1 | 3 | undefined;
+  /**
+   * Height and width of the result, a number or [height, width]: the image is scaled to cover it and cropped at its centre.
+   * Default: the size of the image.
+   */
+  size?: number | readonly [height: number, width: number] | undefined;
+  /** An image of more pixels is an error: a small file may contain a huge image. Default: 100 million. */
+  maxPixels?: number | undefined;
+}
+
+const DECODE_KEYS = optionKeys('channels', 'size', 'maxPixels');
+
+/** Checks the options of {@link decodeImage}. @throws ArgumentError naming the option. */
+export function checkDecodeOptions(options: DecodeOptions): void {
+  const { channels, size, maxPixels } = checkOptions(options, DECODE_KEYS);
+  if (channels !== undefined && channels !== 1 && channels !== 3)
+    throw invalidArgument('channels', '1 or 3', channels);
+  if (size !== undefined) checkSizes('size', size);
+  if (maxPixels !== undefined && !(Number.isSafeInteger(maxPixels) && maxPixels >= 1))
+    throw invalidArgument('maxPixels', 'an integer from 1', maxPixels);
+}
+
 /**
- * An image as planes of bytes, [channels, height, width]. It is rotated by its EXIF orientation, scaled to
- * cover the size (bilinear, with antialiasing if it shrinks) and cropped at its centre. Transparent pixels become
- * black, the first frame of an animation is used, other colour spaces and depths become sRGB bytes. A file with minor
- * defects is read; a truncated one is rejected.
- * @throws Error (of Node.js or sharp) when the file is missing, not a regular file, or not an image.
+ * Decodes an image file as training, evaluation and prediction do, for `get` of a custom data set: rotated by its EXIF orientation,
+ * transparency on black, the first frame of an animation, as sRGB or grey bytes.
+ * @param picture - The path of a file or its content: PNG, JPEG, WebP, GIF, TIFF, AVIF.
+ * @returns The bytes [C, H, W] and their shape: the `image` and `shape` of a sample.
+ * @throws DatasetError if it is missing, not an image, truncated, or larger than `maxPixels`; ArgumentError.
+ * @example
+ * const { image, shape } = await data.decodeImage('cat.jpg', { size: 256 }) // [3, 256, 256]
  */
-export async function decodePicture(picture: Picture, size: PictureSize): Promise<Uint8Array> {
-  const { channels, height, width } = size;
+export async function decodeImage(
+  picture: Picture,
+  options: DecodeOptions = {},
+): Promise<{ image: Uint8Array; shape: [number, number, number] }> {
+  checkDecodeOptions(options);
+  if (typeof picture !== 'string' && !types.isUint8Array(picture))
+    throw invalidArgument('picture', 'a path or the bytes of an image file', picture);
+  try {
+    return await decodeChecked(picture, options);
+  } catch (error) {
+    const name = typeof picture === 'string' ? picture : `image of ${picture.length} bytes`;
+    throw datasetError(name, `cannot be read as a picture: ${(error as Error).message}`, error);
+  }
+}
+
+/**
+ * {@link decodeImage} with options that are checked.
+ * @throws Error (of Node.js or sharp) without the name of the file.
+ */
+export async function decodeChecked(
+  picture: Picture,
+  { channels = 3, size, maxPixels = MAX_PIXELS }: DecodeOptions,
+): Promise<{ image: Uint8Array; shape: [number, number, number] }> {
   // Opening a pipe would wait for its writer, and block one of the few threads of all file operations.
   if (typeof picture === 'string' && !(await entryOf(picture)).isFile())
     throw new Error('expected a regular file');
   // Loaded with the first image: sharp has a native library that other code does not need.
   const { default: sharp } = await import('sharp');
-  const pixels = await sharp(picture, { failOn: 'truncated' })
-    .rotate() // EXIF orientation
-    .resize(width, height, { fit: 'cover', kernel: 'linear' })
+  const decoder = sharp(picture, { failOn: 'truncated', limitInputPixels: maxPixels }).rotate(); // EXIF orientation
+  if (size !== undefined) {
+    const [height, width] = typeof size === 'number' ? [size, size] : size;
+    decoder.resize(width, height, { fit: 'cover', kernel: 'linear' });
+  }
+  const { data, info } = await decoder
     .flatten()
     .toColourspace(channels === 1 ? 'b-w' : 'srgb')
     .removeAlpha()
     .raw()
-    .toBuffer();
+    .toBuffer({ resolveWithObject: true })
+    .catch((error: Error) => {
+      if (!error.message.includes('pixel limit')) throw error;
+      throw new Error(`it has more than ${maxPixels} pixels, the limit of maxPixels`, { cause: error });
+    });
+  const { width, height } = info;
   const plane = height * width;
-  if (pixels.length !== channels * plane)
-    throw new Error(`expected ${channels * plane} bytes of pixels but received ${pixels.length}`);
-  return channels === 1 ? pixels : toPlanes(pixels, plane);
+  if (data.length !== channels * plane)
+    throw new Error(`expected ${channels * plane} bytes of pixels but received ${data.length}`);
+  return { image: channels === 1 ? data : toPlanes(data, plane), shape: [channels, height, width] };
+}
+
+/**
+ * An image as planes of bytes, [channels, height, width]. It is rotated by its EXIF orientation, scaled to
+ * cover the size (bilinear, with antialiasing if it shrinks) and cropped at its centre. Transparent pixels become
+ * black, the first frame of an animation is used, other colour spaces and depths become sRGB bytes. A file with minor
+ * defects is read; a truncated one, and one of more than {@link MAX_PIXELS} pixels, is rejected.
+ * @throws Error (of Node.js or sharp) when the file is missing, not a regular file, or not an image.
+ */
+export async function decodePicture(picture: Picture, size: PictureSize): Promise<Uint8Array> {
+  const { channels, height, width } = size;
+  return (await decodeChecked(picture, { channels, size: [height, width] })).image;
 }
 
 /** The type of a path. @throws Error with the reason why it cannot be read. */
@@ -74,10 +150,10 @@ async function entryOf(path: string): Promise<Stats> {
 /** Interleaved RGB to planes. */
 function toPlanes(rgb: Uint8Array, plane: number): Uint8Array {
   const out = new Uint8Array(3 * plane);
-  for (let i = 0, p = 0; p < plane; p++) {
-    out[p] = rgb[i++]!;
-    out[plane + p] = rgb[i++]!;
-    out[2 * plane + p] = rgb[i++]!;
+  for (let i = 0, p = 0; p < plane; p++, i += 3) {
+    out[p] = rgb[i]!;
+    out[plane + p] = rgb[i + 1]!;
+    out[2 * plane + p] = rgb[i + 2]!;
   }
   return out;
 }

@@ -84,6 +84,9 @@ export interface SampleRequest extends Omit<BatchRequest, 'mixing'> {
   batch: number;
 }
 
+/** What the samples of a set have in common. */
+type ImageSet = Pick<Dataset, 'shape' | 'classes'>;
+
 /** An image of bytes with its size. */
 export interface ByteImage {
   bytes: Uint8Array;
@@ -101,7 +104,7 @@ export function isImageSample(sample: unknown): sample is ImageSample {
  * @throws DatasetError naming a sample that is not an image; ShapeError for different sizes without a transform that resizes.
  */
 export async function batchOfImages(
-  set: Dataset,
+  set: ImageSet,
   samples: readonly ImageSample[],
   keys: readonly number[],
   request: SampleRequest,
@@ -137,7 +140,7 @@ export async function batchOfImages(
  * The image of a sample, which has to be one of bytes with 1 label.
  * @throws DatasetError naming the sample.
  */
-export function byteImage(set: Dataset, sample: unknown, key: number): ByteImage {
+export function byteImage(set: ImageSet, sample: unknown, key: number): ByteImage {
   if (!isImageSample(sample)) throw badSample(key, sample);
   const image = bytesOf(set, sample, key);
   if (image) return image;
@@ -146,7 +149,7 @@ export function byteImage(set: Dataset, sample: unknown, key: number): ByteImage
 
 /** The image of a sample, if it consists of bytes. */
 function bytesOf(
-  set: Dataset,
+  set: ImageSet,
   { image, shape = set.shape }: ImageSample,
   key: number,
 ): ByteImage | undefined {
@@ -227,7 +230,7 @@ export function classOf(label: unknown, key: number, classes: number | undefined
 }
 
 function stackImages(
-  set: Dataset,
+  set: ImageSet,
   samples: readonly ImageSample[],
   keys: readonly number[],
   device: NonNullable<BatchRequest['device']>,

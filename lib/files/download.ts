@@ -45,12 +45,13 @@ export interface DownloadOptions {
 
 const DOWNLOAD_KEYS = optionKeys('url', 'file', 'size', 'hash', 'onProgress', 'signal', 'connectTimeout');
 
-const ATTEMPTS = 4;
+/** Attempts to continue after an interrupted connection. */
+export const ATTEMPTS = 4;
 const IDLE_TIMEOUT = 30_000;
 const MAX_REDIRECTS = 10;
 
 /** A failure after which another request may succeed, such as an interrupted connection. */
-class TransientError extends Error {}
+export class TransientError extends Error {}
 
 /**
  * Downloads a file. Bytes go to `<file>.part`, which is kept after an interruption and continued
@@ -127,14 +128,7 @@ async function findProblem({ size, hash }: DownloadOptions, part: string): Promi
 }
 
 async function fetchWithRetries(options: DownloadOptions, part: string): Promise<void> {
-  // Loaded only here: importing this module is then cheap, and works without undici.
-  const { EnvHttpProxyAgent, interceptors } = await import('undici');
-  const agent = new EnvHttpProxyAgent({
-    connect: { timeout: options.connectTimeout ?? 10_000 },
-    headersTimeout: IDLE_TIMEOUT,
-    bodyTimeout: IDLE_TIMEOUT,
-  });
-  const dispatcher = agent.compose(interceptors.redirect({ maxRedirections: MAX_REDIRECTS }));
+  const { dispatcher, close } = await openAgent(options.connectTimeout);
   try {
     for (let attempt = 1; ; attempt++) {
       try {
@@ -146,8 +140,26 @@ async function fetchWithRetries(options: DownloadOptions, part: string): Promise
       }
     }
   } finally {
-    await agent.destroy();
+    await close();
   }
+}
+
+/**
+ * Connections to http servers and proxies, for `request` of undici; redirects are followed.
+ * @param connectTimeout - Milliseconds to wait for a connection. Default: 10 000.
+ */
+export async function openAgent(
+  connectTimeout = 10_000,
+): Promise<{ dispatcher: Dispatcher; close: () => Promise<void> }> {
+  // Loaded only here: importing this module is then cheap, and works without undici.
+  const { EnvHttpProxyAgent, interceptors } = await import('undici');
+  const agent = new EnvHttpProxyAgent({
+    connect: { timeout: connectTimeout },
+    headersTimeout: IDLE_TIMEOUT,
+    bodyTimeout: IDLE_TIMEOUT,
+  });
+  const dispatcher = agent.compose(interceptors.redirect({ maxRedirections: MAX_REDIRECTS }));
+  return { dispatcher, close: () => agent.destroy() };
 }
 
 async function fetchOnce(options: DownloadOptions, part: string, dispatcher: Dispatcher): Promise<void> {
@@ -232,7 +244,8 @@ async function sizeOf(file: string): Promise<number> {
   return found?.size ?? 0;
 }
 
-function reason(error: unknown): string {
+/** The message of an error of a connection. */
+export function reason(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   // Connection failures to several addresses are an AggregateError without a message.
   if (error.message !== '') return error.message;
