@@ -2,15 +2,22 @@
  * Compiled networks.
  * @module
  */
-import { checkRecord } from '../check/index.js';
+import { checkOptions, checkRecord } from '../check/index.js';
 import { DisposedError, invalidArgument } from '../errors.js';
-import { native, type Tensor } from '../tensor/tensor.js';
+import { isTensor, native, type Tensor } from '../tensor/tensor.js';
 import { formatListing } from './listing.js';
 import { type Profile, type ProfileOptions, profileProgram } from './profile.js';
-import { type Compilable, type CompileOptions, exampleOf, recordProgram } from './record.js';
-import { Runnable } from './runner.js';
+import { type Compilable, type CompileOptions, recordProgram, tensorsOf } from './record.js';
+import { type ProgramInput, Runnable } from './runner.js';
 import { loadProgramState, type ProgramLoadResult, type ProgramState } from './state.js';
-import { openProgram, type ProgramSettings, type SaveProgramOptions, saveProgram } from './stored.js';
+import {
+  checkMetadata,
+  openProgram,
+  type ProgramSettings,
+  SAVE_KEYS,
+  type SaveProgramOptions,
+  saveProgram,
+} from './stored.js';
 
 /** Result of {@link Program.share}: a plain object that can be posted to another thread of the process. */
 export interface ProgramHandle {
@@ -88,7 +95,7 @@ export class Program<Out = Tensor> extends Runnable<Out> {
    * @example console.log(String(await program.profile(images)));
    */
   async profile(x: Tensor | readonly Tensor[], options: ProfileOptions = {}): Promise<Profile> {
-    return profileProgram(this.id, exampleOf(x), options);
+    return profileProgram(this.id, tensorsOf(x, 'x'), options);
   }
 
   /**
@@ -99,8 +106,8 @@ export class Program<Out = Tensor> extends Runnable<Out> {
    * @example await program.save('net.dyc');
    */
   async save(path: string, options: SaveProgramOptions = {}): Promise<void> {
-    const metadata = { ...this.metadata, ...options.metadata };
-    await saveProgram(this.id, this.settings, path, { ...options, metadata });
+    const { metadata = {} } = checkOptions(options, SAVE_KEYS);
+    await saveProgram(this, path, { ...this.metadata, ...checkMetadata(metadata) });
   }
 
   /** The steps with their operations, shapes and floating-point operations for one sample. B is the batch size. */
@@ -132,6 +139,17 @@ export class Program<Out = Tensor> extends Runnable<Out> {
     return new Program<Out>(native.openProgram(id), settings, metadata);
   }
 
+  /** @internal */
+  protected override pack(inputs: readonly ProgramInput[]): readonly ProgramInput[] {
+    for (const [i, input] of inputs.entries())
+      if (!isTensor(input)) {
+        const name = inputs.length === 1 ? 'input' : `inputs[${i}]`;
+        throw invalidArgument(`${name} of the program`, 'a Tensor', input);
+      }
+    return inputs;
+  }
+
+  /** @internal */
   protected override open(id: number): this {
     return new Program<Out>(id, this.settings, this.metadata) as this;
   }

@@ -4,6 +4,7 @@
  */
 import { fileURLToPath } from 'node:url';
 import { checkOptions, optionKeys } from '../check/index.js';
+import { refusePromise } from '../check/promise.js';
 import { ArgumentError, describe, invalidArgument, ShapeError } from '../errors.js';
 import type { ProgramValue } from '../native/programs.js';
 import { plainMode, tidy, untidy } from '../tensor/context.js';
@@ -52,16 +53,17 @@ function checkMode(module: ModuleParts): void {
   }
 }
 
-/** @internal The tensors of an example. */
-export function exampleOf(example: Tensor | readonly Tensor[]): Tensor[] {
-  const inputs: unknown[] = Array.isArray(example) ? [...example] : [example];
-  for (const [i, input] of inputs.entries()) {
-    if (!isTensor(input)) {
-      const name = Array.isArray(example) ? `example[${i}]` : 'example';
-      throw invalidArgument(name, 'a Tensor or an array of tensors', input);
-    }
-  }
-  if (inputs.length === 0) throw invalidArgument('example', 'at least one Tensor', example);
+/** @internal One tensor, or several as an array. */
+export function tensorsOf(x: Tensor | readonly Tensor[], name: string): Tensor[] {
+  const inputs: unknown[] = Array.isArray(x) ? [...x] : [x];
+  for (const [i, input] of inputs.entries())
+    if (!isTensor(input))
+      throw invalidArgument(
+        Array.isArray(x) ? `${name}[${i}]` : name,
+        'a Tensor or an array of tensors',
+        input,
+      );
+  if (inputs.length === 0) throw invalidArgument(name, 'at least one Tensor', x);
   return inputs as Tensor[];
 }
 
@@ -91,8 +93,7 @@ function lineOfCaller(): string {
 
 /** The output with promises refused, which a forward of a service may return. */
 function checkOutput(output: unknown): ProgramValue<Tensor> {
-  if (typeof (output as { then?: unknown } | null | undefined)?.then === 'function')
-    throw new ArgumentError('Expected forward to return tensors but received a promise');
+  refusePromise(output, 'Expected forward to return tensors but received a promise');
   let tensors = 0;
   const visit = (value: unknown, depth: number): void => {
     if (isTensor(value)) tensors++;
@@ -121,7 +122,7 @@ export function recordProgram(
     throw invalidArgument('dtype', "'float32' or 'bfloat16'", dtype);
   for (const [name, value] of Object.entries({ dynamicBatch, optimize }))
     if (typeof value !== 'boolean') throw invalidArgument(name, 'a boolean', value);
-  const inputs = exampleOf(example);
+  const inputs = tensorsOf(example, 'example');
   const parts = partsOf(module);
   if (parts === undefined && typeof module !== 'function')
     throw invalidArgument('module', 'a Module or a function of tensors', module);

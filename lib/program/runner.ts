@@ -4,7 +4,8 @@
  */
 import { integer } from '../check/arguments.js';
 import { checkOptions, optionKeys } from '../check/index.js';
-import { invalidArgument } from '../errors.js';
+import { checkSignal, onAbort } from '../check/signal.js';
+import { DisposedError } from '../errors.js';
 import { native as handles } from '../native/index.js';
 import type { ProgramsTable, ProgramValue } from '../native/programs.js';
 import type { Tensor } from '../tensor/tensor.js';
@@ -67,8 +68,7 @@ export abstract class Runnable<Out = Tensor> {
    */
   async run(x: ProgramInput, options: RunOptions = {}): Promise<Out> {
     const { signal, threads } = checkOptions(options, RUN_KEYS);
-    if (signal !== undefined && !(signal instanceof AbortSignal))
-      throw invalidArgument('signal', 'an AbortSignal', signal);
+    checkSignal(signal);
     const limit = threads === undefined ? 0 : integer('threads', threads, 1);
     signal?.throwIfAborted();
     const ticket = ++tickets;
@@ -122,11 +122,20 @@ export abstract class Runnable<Out = Tensor> {
 
   #until<T>(signal: AbortSignal, ticket: number, result: Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
-      const abort = () => {
-        if (native.cancelRun(this.#id, ticket)) reject(signal.reason);
-      };
-      signal.addEventListener('abort', abort, { once: true });
-      result.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+      const remove = onAbort(signal, () => {
+        if (this.#cancel(ticket)) reject(signal.reason);
+      });
+      result.then(resolve, reject).finally(remove);
     });
+  }
+
+  /** Removes a run that has not started. The runs of a disposed program are made. */
+  #cancel(ticket: number): boolean {
+    try {
+      return native.cancelRun(this.#id, ticket);
+    } catch (error) {
+      if (error instanceof DisposedError) return false;
+      throw error;
+    }
   }
 }

@@ -2,8 +2,8 @@
  * Files of programs: a safetensors file with the weights, and the steps as JSON in its metadata.
  * @module
  */
-import { checkOptions, optionKeys } from '../check/index.js';
-import { ArgumentError, CheckpointError, DyconvError } from '../errors.js';
+import { checkString, optionKeys } from '../check/index.js';
+import { ArgumentError, CheckpointError, DyconvError, invalidArgument } from '../errors.js';
 import { readSafetensors, saveSafetensors } from '../formats/safetensors.js';
 import type { StoredGraph } from '../native/compile.js';
 import { plainMode } from '../tensor/context.js';
@@ -25,23 +25,30 @@ export interface SaveProgramOptions {
   metadata?: Record<string, string> | undefined;
 }
 
-const SAVE_KEYS = optionKeys('metadata');
+/** @internal */
+export const SAVE_KEYS = optionKeys('metadata');
 /** Keys of the metadata that are those of the format. */
 const RESERVED = ['format', 'version', 'settings', 'tensors', 'program'];
 
-/** @internal See `Program.save`. */
-export async function saveProgram(
-  id: number,
-  settings: ProgramSettings,
-  path: string,
-  options: SaveProgramOptions,
-): Promise<void> {
-  const { metadata = {} } = checkOptions(options, SAVE_KEYS);
+/** @internal Checks the strings that a user gives. */
+export function checkMetadata(metadata: Record<string, string>): Record<string, string> {
+  if (typeof metadata !== 'object' || metadata === null || Array.isArray(metadata))
+    throw invalidArgument('metadata', 'an object with strings', metadata);
+  for (const [key, value] of Object.entries(metadata)) checkString(value, `metadata['${key}']`);
   const taken = RESERVED.find((key) => Object.hasOwn(metadata, key));
   if (taken !== undefined)
     throw new ArgumentError(
       `Expected other keys than ${RESERVED.join(', ')} for metadata but received ${taken}`,
     );
+  return metadata;
+}
+
+/** @internal See `Program.save`. */
+export async function saveProgram(
+  { id, settings }: { id: number; settings: ProgramSettings },
+  path: string,
+  metadata: Readonly<Record<string, string>>,
+): Promise<void> {
   const [names, tensors] = native.compiledState(id);
   // Constants have no name, and a key must be unique.
   const keys = names.map((name, i) => (name === '' ? `constant:${i}` : name));

@@ -5,6 +5,7 @@
 import { types } from 'node:util';
 import { checkOptions, checkRecord, type FieldKind, optionKeys } from '../check/index.js';
 import { parseArgument } from '../check/schema.js';
+import { checkSignal, onAbort } from '../check/signal.js';
 import { loader } from '../data/loader.js';
 import { test } from '../data/transforms.js';
 import { CheckpointError, DatasetError, DisposedError, invalidArgument } from '../errors.js';
@@ -22,7 +23,7 @@ import { RunDirectory } from '../train/run-directory.js';
 import { createPool } from './create-pool.js';
 import { type Picture, readPictures } from './picture.js';
 import type { Pool } from './pool.js';
-import { type BatchingOptions, checkSignal, type PoolOptions, REQUEST_KEYS } from './pool-options.js';
+import { type BatchingOptions, type PoolOptions, REQUEST_KEYS } from './pool-options.js';
 import type { RequestOptions } from './pool-request.js';
 import type { TensorInput } from './rows.js';
 
@@ -150,10 +151,14 @@ export class Classifier {
   /** Splits a list into parts; the first failure cancels those that have not been answered. */
   async #predictAll(pictures: readonly Picture[], options: RequestOptions): Promise<ClassProbability[][]> {
     for (const [i, picture] of pictures.entries()) checkPicture(picture, `picture[${i}]`);
-    checkSignal(options.signal);
+    const { signal: given } = options;
+    checkSignal(given);
+    given?.throwIfAborted();
     const results: ClassProbability[][] = [];
-    const failed = new AbortController();
-    const signal = options.signal ? AbortSignal.any([options.signal, failed.signal]) : failed.signal;
+    // Not AbortSignal.any(): a signal that lives as long as the service would keep something of every call.
+    const ended = new AbortController();
+    const { signal } = ended;
+    const remove = given && onAbort(given, () => ended.abort(given.reason));
     let next = 0;
     const predictParts = async (): Promise<void> => {
       while (next < pictures.length && !signal.aborted) {
@@ -169,8 +174,10 @@ export class Classifier {
     try {
       await Promise.all(Array.from({ length: CONCURRENT_PARTS }, predictParts));
     } catch (error) {
-      failed.abort(error);
+      ended.abort(error);
       throw error;
+    } finally {
+      remove?.();
     }
     return results;
   }

@@ -33,6 +33,19 @@ export interface EngineSettings
   onExit: () => void;
 }
 
+/**
+ * The warm-up input for the life of a pool: the caller can dispose its own, and a later network is warmed up too.
+ * @throws ArgumentError when it is not an input; ShapeError when it has no rows.
+ */
+export function holdWarmup({ inputs, warmup }: Pick<ResolvedPoolOptions, 'inputs' | 'warmup'>): unknown {
+  if (warmup === undefined) return undefined;
+  const tensors: readonly unknown[] = Array.isArray(warmup) ? warmup : [warmup];
+  if (inputs === 'tensors' && (tensors.length === 0 || !tensors.every(isTensor)))
+    throw invalidArgument('warmup', 'a Tensor or an array of tensors', warmup);
+  COLLATIONS[inputs].describe(warmup);
+  return COLLATIONS[inputs].hold(warmup);
+}
+
 /** Makes an engine and runs the warm-up input on each replica. @throws what the network throws. */
 export async function createEngine(source: PoolSource, settings: EngineSettings): Promise<Engine> {
   try {
@@ -59,23 +72,18 @@ async function startEngine(source: PoolSource, settings: EngineSettings): Promis
 async function warmUp(engine: Engine, { inputs, replicas, maxBatch, warmup }: EngineSettings): Promise<void> {
   const collation = COLLATIONS[inputs];
   const { rows } = collation.describe(warmup);
-  const input = collation.hold(warmup);
-  try {
-    for (const requests of new Set([1, Math.max(1, Math.floor(maxBatch / rows))])) {
-      const run = async (): Promise<void> => {
-        const joined = collation.join(new Array(requests).fill(input));
-        try {
-          const output = await engine.run(joined.input, new AbortController().signal);
-          const counts = Array.from({ length: requests }, () => ({ count: rows, wanted: false }));
-          collation.split(output, counts, joined.input);
-        } finally {
-          joined.release();
-        }
-      };
-      await Promise.all(Array.from({ length: replicas }, run));
-    }
-  } finally {
-    collation.dispose(input);
+  for (const requests of new Set([1, Math.max(1, Math.floor(maxBatch / rows))])) {
+    const run = async (): Promise<void> => {
+      const joined = collation.join(new Array(requests).fill(warmup));
+      try {
+        const output = await engine.run(joined.input, new AbortController().signal);
+        const counts = Array.from({ length: requests }, () => ({ count: rows, wanted: false }));
+        collation.split(output, counts, joined.input);
+      } finally {
+        joined.release();
+      }
+    };
+    await Promise.all(Array.from({ length: replicas }, run));
   }
 }
 

@@ -2,6 +2,7 @@
  * Options of a pool and their checks.
  * @module
  */
+import { existsSync } from 'node:fs';
 import { isAbsolute } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Registry, RegistryContentType } from 'prom-client';
@@ -79,6 +80,9 @@ export interface PoolOptions {
   registry?: Registry<RegistryContentType> | undefined;
 }
 
+/** Timers of Node.js cannot wait for longer. */
+export const MAX_TIMER_MS = 2 ** 31 - 1;
+
 const BATCHING_KEYS = optionKeys('maxBatch', 'maxDelayMs', 'maxQueue');
 const MODULE_KEYS = optionKeys('file', 'export');
 const POOL_KEYS = optionKeys(
@@ -113,6 +117,7 @@ export function resolvePoolOptions(options: PoolOptions): ResolvedPoolOptions {
     inputs = 'tensors',
     replicas = 1,
     batching = {},
+    timeoutMs = Number.POSITIVE_INFINITY,
     name = 'default',
   } = checkOptions(options, POOL_KEYS);
   const { maxBatch = 32, maxDelayMs = 0, maxQueue = 256 } = checkOptions(batching, BATCHING_KEYS, 'batching');
@@ -129,9 +134,9 @@ export function resolvePoolOptions(options: PoolOptions): ResolvedPoolOptions {
     replicas,
     threads: integer('threadsPerReplica', threadsPerReplica, 1),
     maxBatch: integer('batching.maxBatch', maxBatch, 1),
-    maxDelayMs: number('batching.maxDelayMs', maxDelayMs, { min: 0 }),
+    maxDelayMs: number('batching.maxDelayMs', maxDelayMs, { min: 0, max: MAX_TIMER_MS }),
     maxQueue: integer('batching.maxQueue', maxQueue, 1),
-    timeoutMs: checkTimeout(options.timeoutMs ?? Number.POSITIVE_INFINITY),
+    timeoutMs: checkTimeout(timeoutMs),
     warmup: options.warmup,
     name: checkString(name, 'name'),
     registry: checkRegistry(options.registry),
@@ -140,12 +145,6 @@ export function resolvePoolOptions(options: PoolOptions): ResolvedPoolOptions {
 
 /** Options of one request. */
 export const REQUEST_KEYS = optionKeys('signal', 'timeoutMs');
-
-/** Checks an optional AbortSignal. */
-export function checkSignal(signal: AbortSignal | undefined): void {
-  if (signal !== undefined && !(signal instanceof AbortSignal))
-    throw invalidArgument('signal', 'an AbortSignal', signal);
-}
 
 /** A number of milliseconds above 0; Infinity is none. */
 export function checkTimeout(timeoutMs: number): number {
@@ -193,8 +192,16 @@ export function checkRun(run: BatchFunction | AnyModule): BatchFunction | AnyMod
 export function resolveModule(module: ModuleFile): WorkerModule {
   const { file, export: name = 'default' } = checkOptions(module, MODULE_KEYS, 'module');
   checkString(name, 'module.export');
-  if (file instanceof URL) return { url: file.href, name };
-  if (typeof file === 'string' && isAbsolute(file)) return { url: pathToFileURL(file).href, name };
-  if (typeof file === 'string' && URL.canParse(file)) return { url: new URL(file).href, name };
-  throw invalidArgument('module.file', 'a URL or an absolute path', file);
+  const url = urlOf(file);
+  if (url === undefined) throw invalidArgument('module.file', 'a URL or an absolute path', file);
+  if (url.protocol === 'file:' && !existsSync(url))
+    throw invalidArgument('module.file', 'a file that exists', String(file));
+  return { url: url.href, name };
+}
+
+function urlOf(file: unknown): URL | undefined {
+  if (file instanceof URL) return file;
+  if (typeof file !== 'string') return undefined;
+  if (isAbsolute(file)) return pathToFileURL(file);
+  return URL.canParse(file) ? new URL(file) : undefined;
 }

@@ -2,8 +2,10 @@
  * A request to a pool, which settles exactly once.
  * @module
  */
+import { onAbort } from '../check/signal.js';
 import { RequestTimeoutError } from '../errors.js';
 import type { Batchable } from './batcher.js';
+import { MAX_TIMER_MS } from './pool-options.js';
 
 /** How an accepted request ended. `crashed`: its worker ended twice. */
 export type Outcome = 'answered' | 'failed' | 'timeout' | 'aborted' | 'crashed';
@@ -42,9 +44,6 @@ export interface RequestLimits {
   onSettle: (request: PoolRequest, outcome: Outcome, error?: unknown) => void;
 }
 
-/** Timers of Node.js cannot wait for longer. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
-
 /** A request from its acceptance to its answer. */
 export class PoolRequest implements Batchable {
   /** When it was accepted; times are milliseconds of `performance.now()`. */
@@ -71,6 +70,7 @@ export class PoolRequest implements Batchable {
   #reject!: (error: unknown) => void;
   #settled = false;
   #timer: NodeJS.Timeout | undefined;
+  #removeAbort: (() => void) | undefined;
 
   constructor(limits: RequestLimits) {
     this.#limits = limits;
@@ -79,7 +79,7 @@ export class PoolRequest implements Batchable {
       this.#reject = reject;
     });
     const { signal, timeoutMs } = limits;
-    signal?.addEventListener('abort', this.#onAbort, { once: true });
+    if (signal) this.#removeAbort = onAbort(signal, () => this.reject('aborted', signal.reason));
     if (timeoutMs <= MAX_TIMER_MS) this.#timer = setTimeout(this.#onTimeout, timeoutMs);
   }
 
@@ -105,14 +105,10 @@ export class PoolRequest implements Batchable {
     if (this.#settled) return false;
     this.#settled = true;
     clearTimeout(this.#timer);
-    this.#limits.signal?.removeEventListener('abort', this.#onAbort);
+    this.#removeAbort?.();
     this.#limits.onSettle(this, outcome, error);
     return true;
   }
-
-  readonly #onAbort = (): void => {
-    this.reject('aborted', this.#limits.signal?.reason);
-  };
 
   readonly #onTimeout = (): void => {
     const where = this.startedAt === undefined ? 'waiting in the queue' : 'running';

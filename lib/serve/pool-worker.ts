@@ -2,6 +2,7 @@
  * The program of a pool's worker threads: loads the module of the user and runs batches. Started by piscina.
  * @module
  */
+import { ArgumentError } from '../errors.js';
 import { getNumThreads, setNumThreads } from '../runtime/settings.js';
 import { noGrad, untidy } from '../tensor/context.js';
 import { Tensor } from '../tensor/tensor.js';
@@ -38,7 +39,7 @@ async function load({ url, name }: WorkerModule): Promise<Record<string, unknown
   const exports = (await import(url)) as Record<string, unknown>;
   if (typeof exports[name] !== 'function') {
     const functions = Object.keys(exports).filter((key) => typeof exports[key] === 'function');
-    throw new TypeError(
+    throw new ArgumentError(
       `Expected a function for the export ${name} of ${url}; the module exports the functions ${functions.join(', ') || 'none'}`,
     );
   }
@@ -51,7 +52,7 @@ async function loadWeights(
 ): Promise<void> {
   const { loadStateDict } = exports;
   if (typeof loadStateDict !== 'function')
-    throw new TypeError(
+    throw new ArgumentError(
       'Expected a function loadStateDict(state) among the exports of the module, to swap its weights, but there is none',
     );
   const tensors: Record<string, Tensor> = {};

@@ -5,14 +5,20 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { Registry } from 'prom-client';
 import { checkOptions } from '../check/index.js';
+import { checkSignal } from '../check/signal.js';
 import { OverloadedError, PoolClosedError, WorkerError } from '../errors.js';
 import { Batcher } from './batcher.js';
 import { COLLATIONS, type Collation } from './collation.js';
-import { createEngine, type EngineSettings, parseReplacement, type Replacement } from './create-engine.js';
+import {
+  createEngine,
+  type EngineSettings,
+  holdWarmup,
+  parseReplacement,
+  type Replacement,
+} from './create-engine.js';
 import type { Engine } from './engine.js';
 import { PoolMetrics, type PoolMetricsSnapshot } from './pool-metrics.js';
 import {
-  checkSignal,
   checkTimeout,
   type PoolOptions,
   REQUEST_KEYS,
@@ -81,13 +87,16 @@ export class Pool<I = unknown, O = unknown> {
     const { name, registry, source } = resolved;
     let pool: Pool<I, O> | undefined;
     const idle = { queued: 0, running: 0, runningBatches: 0 };
-    const metrics = await PoolMetrics.create(name, registry, () => pool?.state ?? idle);
-    const settings: EngineSettings = { ...resolved, onExit: () => metrics.workerExit() };
+    const warmup = holdWarmup(resolved);
+    let metrics: PoolMetrics | undefined;
     try {
+      metrics = await PoolMetrics.create(name, registry, () => pool?.state ?? idle);
+      const settings: EngineSettings = { ...resolved, warmup, onExit: () => metrics?.workerExit() };
       pool = new Pool<I, O>(resolved, await createEngine(source, settings), metrics, settings);
       return pool;
     } catch (error) {
-      metrics.release();
+      metrics?.release();
+      COLLATIONS[resolved.inputs].dispose(warmup);
       throw error;
     }
   }
@@ -194,8 +203,10 @@ export class Pool<I = unknown, O = unknown> {
     try {
       const input = await prepare();
       try {
-        if (!request.isSettled)
-          this.#enqueue(request, this.#collation.hold(input), this.#collation.describe(input));
+        if (!request.isSettled) {
+          const described = this.#collation.describe(input);
+          this.#enqueue(request, this.#collation.hold(input), described);
+        }
       } finally {
         this.#collation.dispose(input);
       }
@@ -334,6 +345,7 @@ export class Pool<I = unknown, O = unknown> {
     // A batch that no request waits for any more. A worker is ended instead: its function may never return.
     if (this.#options.source.kind !== 'module') await idle(this.#generation);
     await this.#generation.engine.close();
+    this.#collation.dispose(this.#settings.warmup);
     this.#metrics.close();
   }
 }

@@ -2,7 +2,8 @@
  * Operations on a native thread while the event loop is free.
  * @module
  */
-import { ArgumentError, invalidArgument } from '../errors.js';
+import { refusePromise } from '../check/promise.js';
+import { invalidArgument } from '../errors.js';
 import { native } from './tensor.js';
 
 /**
@@ -32,8 +33,7 @@ export async function background<T>(fn: () => T): Promise<T> {
   let result: T;
   try {
     result = fn();
-    if (typeof (result as { then?: unknown } | null)?.then === 'function')
-      throw new ArgumentError('Expected a function that is not async for fn of background');
+    refusePromise(result, 'Expected a function that is not async for fn of background');
   } catch (error) {
     native.abandonBackground();
     throw error;

@@ -8,6 +8,7 @@
 import { AsyncLocalStorage, createHook } from 'node:async_hooks';
 import { types } from 'node:util';
 import { checkOptions, optionKeys } from '../check/index.js';
+import { isPromise } from '../check/promise.js';
 import { invalidArgument } from '../errors.js';
 import { native, type Tensor } from './core.js';
 import type { DType } from './dtype.js';
@@ -72,10 +73,6 @@ function closeAsyncBlock(): void {
   switcher.disable();
   // A disabled hook's `after` no longer comes for the callback that runs now.
   enter(ROOT);
-}
-
-function isPromise(value: unknown): value is Promise<unknown> {
-  return typeof (value as { then?: unknown } | null)?.then === 'function';
 }
 
 /** Runs `fn` under `change`; `close` is called once when it is done, a promise it returns included. */

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import {
+  ArgumentError,
   cat,
   functional as F,
   manualSeed,
@@ -260,6 +261,14 @@ describe('what cannot be compiled is an error that names operation and line', ()
     expect(() => nn.compile((x: Tensor) => nn.compile((y: Tensor) => y, x).runSync(x), example)).toThrow(
       'within forward',
     );
+  });
+
+  it('a forward that is asynchronous, whose own failure is not an unhandled rejection', async () => {
+    const failing = async () => Promise.reject(new Error('later'));
+    expect(() => nn.compile(failing as never, example)).toThrow(
+      new ArgumentError('Expected forward to return tensors but received a promise'),
+    );
+    await new Promise((resolve) => setTimeout(resolve, 1)); // vitest fails for an unhandled rejection
   });
 
   it('{ dynamicBatch: false } compiles a forward for one batch size', () => {

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { readSafetensors } from '../../lib/formats/safetensors.js';
 import {
+  ArgumentError,
   CheckpointError,
   loadProgram,
   loadSafetensors,
@@ -48,6 +49,21 @@ describe('files of programs', () => {
     expect(Number(program.runSync(x).abs().sum().item())).toBeGreaterThan(0);
     await loaded.save(file('again.dyc'));
     expect((await loadProgram(file('again.dyc'))).metadata).toEqual({ classes: '["a"]' });
+  });
+
+  it.each([
+    ['a string', 'an object with strings for metadata'],
+    [3, 'an object with strings for metadata'],
+    [null, 'an object with strings for metadata'],
+    [['a'], 'an object with strings for metadata'],
+    [{ epoch: 3 }, "a string for metadata['epoch'] but received 3 (number)"],
+    [{ format: 'x' }, 'other keys than format'],
+  ])('refuse metadata that are not strings: %s', async (metadata, message) => {
+    const program = nn.compile((x: Tensor) => x.neg(), zeros([1]));
+    const saved = program.save(file('bad-metadata.dyc'), { metadata: metadata as never });
+    await expect(saved).rejects.toThrow(ArgumentError);
+    await expect(saved).rejects.toThrow(`Expected ${message}`);
+    await expect(program.save(file('bad-metadata.dyc'), null as never)).rejects.toThrow('for options');
   });
 
   it('hold constants, numbers of every kind, and several outputs', async () => {

@@ -3,7 +3,16 @@ import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
-import { memory, models, nn, randn, type Tensor, zeros } from '../../lib/index.js';
+import {
+  ArgumentError,
+  DisposedError,
+  memory,
+  models,
+  nn,
+  randn,
+  type Tensor,
+  zeros,
+} from '../../lib/index.js';
 import { limit } from '../support/limit.js';
 import { runProcess } from '../support/program.js';
 
@@ -32,6 +41,42 @@ it(
   },
   limit(30_000),
 );
+
+it(
+  'a run is made although its program was disposed, also when its signal is aborted then',
+  async () => {
+    const program = nn.compile((x: Tensor) => x.matmul(x), zeros([600, 600]), { dynamicBatch: false });
+    const x = zeros([600, 600]);
+    const controller = new AbortController();
+    const runs = [program.run(x), program.run(x, { signal: controller.signal })];
+    program.dispose();
+    expect(() => controller.abort()).not.toThrow();
+    for (const y of await Promise.all(runs)) expect(y.shape).toEqual([600, 600]);
+    await expect(program.run(x)).rejects.toThrow(DisposedError);
+  },
+  limit(30_000),
+);
+
+it('names the input that is not a tensor', async () => {
+  const program = nn.compile((a: Tensor, b: Tensor) => a.add(b), [zeros([1]), zeros([1])]);
+  const one = nn.compile((x: Tensor) => x.neg(), zeros([1]));
+  for (const [value, text] of [
+    [undefined, 'undefined'],
+    [{}, 'Object (object)'],
+    [() => zeros([1]), 'a function'],
+    [Promise.resolve(zeros([1])), 'Promise (object)'],
+  ]) {
+    const message = `Expected a Tensor for input of the program but received ${text as string}`;
+    expect(() => one.runSync(value as never)).toThrow(new ArgumentError(message));
+    await expect(one.run(value as never)).rejects.toThrow(new ArgumentError(message));
+    expect(() => program.runSync([zeros([1]), value as never])).toThrow(
+      new ArgumentError(`Expected a Tensor for inputs[1] of the program but received ${text as string}`),
+    );
+  }
+  await expect(one.profile(3 as never)).rejects.toThrow(
+    new ArgumentError('Expected a Tensor or an array of tensors for x but received 3 (number)'),
+  );
+});
 
 it(
   'several programs at once give the same results, and memory is flat',

@@ -136,7 +136,7 @@ describe('a pool of worker threads', { timeout: limit(60_000) }, () => {
     const absent = new URL('support/absent.js', import.meta.url);
     await expect(serve.createPool({ module: { file: absent } })).rejects.toThrow('absent.js');
     await expect(serve.createPool({ module: { file, export: 'notAFunction' } })).rejects.toThrow(
-      'Expected a function for the export notAFunction',
+      /^Expected a function for the export notAFunction of file:.*describeValues/,
     );
     await using pool = await serve.createPool({
       module: { file, export: 'describeValues' },

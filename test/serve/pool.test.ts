@@ -35,7 +35,21 @@ describe('createPool', () => {
       { run: () => 0, batching: { maxBatch: 0 } },
       'an integer of at least 1 for batching.maxBatch but received 0',
     ],
-    [{ run: () => 0, batching: { maxDelayMs: -1 } }, 'a number of at least 0 for batching.maxDelayMs'],
+    [{ run: () => 0, batching: { maxDelayMs: -1 } }, 'a number from 0 to 2147483647 for batching.maxDelayMs'],
+    [
+      { run: () => 0, batching: { maxDelayMs: 1e10 } },
+      'a number from 0 to 2147483647 for batching.maxDelayMs',
+    ],
+    [{ run: () => 0, timeoutMs: null }, 'Expected a number above 0 for timeoutMs but received null'],
+    [
+      { run: () => 0, warmup: 3 },
+      'Expected a Tensor or an array of tensors for warmup but received 3 (number)',
+    ],
+    [{ run: () => 0, warmup: [] }, 'Expected a Tensor or an array of tensors for warmup but received []'],
+    [
+      { module: { file: '/missing/sums.js' } },
+      "Expected a file that exists for module.file but received '/missing/sums.js' (string)",
+    ],
     [{ run: () => 0, batching: { maxDelay: 1 } }, "'maxDelay': did you mean 'maxDelayMs'?"],
     [{ run: () => 0, batching: { maxQueue: 0 } }, 'an integer of at least 1 for batching.maxQueue'],
     [{ run: () => 0, timeoutMs: 0 }, 'Expected a number above 0 for timeoutMs but received 0 (number)'],
@@ -54,8 +68,22 @@ describe('createPool', () => {
     await using pool = await serve.createPool({ program, replicas: 2, warmup, batching: { maxBatch: 8 } });
     expect(program.batches).toEqual([1, 1, 8, 8]);
     expect(program.most).toBe(2);
-    expect(memory().numTensors).toBe(before);
+    expect(memory().numTensors).toBe(before + 1); // of the pool, for later networks
     expect(pool.metrics().batches).toBe(0);
+    await pool.close();
+    expect(memory().numTensors).toBe(before);
+  });
+
+  it('warms up a later network too, after the caller has disposed the input', async () => {
+    const warmup = row();
+    const before = memory().numTensors;
+    await using pool = await serve.createPool({ program: new EagerProgram(sumTimes(1)), warmup });
+    warmup.dispose();
+    const later = new EagerProgram(sumTimes(2));
+    await pool.swap(later);
+    expect(later.batches).toEqual([1, 32]);
+    await pool.close();
+    expect(memory().numTensors).toBeLessThan(before + 2); // the weights of `later`
   });
 
   it('fails with the error of the warm-up', async () => {

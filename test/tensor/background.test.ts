@@ -206,6 +206,13 @@ describe('background', () => {
     expect(w.grad!.arraySync()).toEqual([2, 2]);
   });
 
+  it('refuses an async function, whose own failure is not an unhandled rejection', async () => {
+    await expect(background(async () => Promise.reject(new Error('later')))).rejects.toThrow(
+      new ArgumentError('Expected a function that is not async for fn of background'),
+    );
+    await new Promise((resolve) => setTimeout(resolve, 1)); // vitest fails for an unhandled rejection
+  });
+
   it('rejects with the error of the operation, and disposes what was not computed', async () => {
     const before = memory().numTensors;
     const x = ones([2, 3]);
