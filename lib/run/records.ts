@@ -138,9 +138,9 @@ export interface RunConfig {
   batchSize: number;
   /** Initial learning rate, or the highest of the schedule. */
   lr: number;
-  /** Momentum of SGD. */
+  /** Momentum of SGD and RMSprop. */
   momentum: number;
-  /** Weight decay (L2). */
+  /** Weight decay: an L2 penalty, or decoupled from the gradient with AdamW. */
   weightDecay: number;
   /** Label smoothing, 0 to 1. */
   labelSmoothing: number;
@@ -206,8 +206,12 @@ export interface RunConfig {
   validateEvery?: number | undefined;
   /** Number of epochs between kept checkpoints; null for none. */
   keepCheckpoints?: { every: number; last: number } | null | undefined;
-  /** File of the initial weights; null for random ones. */
+  /** Where the initial weights are: a file, an address or `hf:org/name`; null for random ones. */
   init?: string | null | undefined;
+  /** Parts of the network that are not trained; null for none. */
+  freeze?: string[] | null | undefined;
+  /** Optimizer. Absent in older runs: 'sgd'. */
+  optimizer?: 'sgd' | 'adam' | 'adamw' | 'rmsprop' | undefined;
 }
 
 /**

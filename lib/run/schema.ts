@@ -115,6 +115,8 @@ export const CONFIG: Schema<RunConfig> = v.pipe(
         v.nullable(object<{ every: number; last: number }>('an object', { every: count, last: integer(0) })),
       ),
       init: v.optional(v.nullable(string)),
+      freeze: v.optional(v.nullable(strings)),
+      optimizer: v.optional(v.picklist(['sgd', 'adam', 'adamw', 'rmsprop'])),
     }),
   ),
   fitting(({ modelOptions: { numClasses }, classes }) =>

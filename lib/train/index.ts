@@ -13,6 +13,7 @@ export type { EarlyStoppingOptions, EarlyStoppingState, MonitoredMetric } from '
 export { type EvaluateOptions, type Evaluation, evaluate, type Prediction } from './evaluate.js';
 export type { BestEpoch, StepEvent, TrainerEvents, TrainerState, TrainingResult } from './events.js';
 export type { AutocastDType, StepResult } from './forward-backward.js';
+export { type FrozenParts, freeze, headOf } from './freeze.js';
 export { kernelChoices } from './kernel-choices.js';
 export { RunDirectory, type RunPosition } from './run-directory.js';
 export type { Position } from './step-runner.js';

@@ -6,6 +6,7 @@
 import { integer, number, oneOf } from '../check/arguments.js';
 import {
   checkFunction,
+  checkIterable,
   checkObject,
   checkOptions,
   checkRecord,
@@ -84,6 +85,11 @@ export interface TrainerOptions {
   monitor?: MonitoredMetric | undefined;
   /** Ends the training when it no longer improves. Default: none. */
   earlyStopping?: EarlyStoppingOptions | undefined;
+  /**
+   * Modules of `model` that stay in evaluation mode: their batch norm keeps its statistics, their dropout does nothing. For
+   * those of {@link freeze}. Default: none.
+   */
+  frozen?: readonly Module[] | undefined;
   /** Device to which batches are moved. Default: the device of the loader. */
   device?: Device | undefined;
   /**
@@ -113,6 +119,7 @@ const TRAINER_KEYS = optionKeys(
   'capture',
   'monitor',
   'earlyStopping',
+  'frozen',
   'device',
   'readEvery',
   'signal',
@@ -172,6 +179,10 @@ function checkParts({
     checkRecord(scheduler, 'scheduler', 'an LRScheduler', { step: 'function', stateDict: 'function' });
   for (const name of ['loss', 'temperature'] as const)
     if (options[name] !== undefined) checkFunction(options[name], name);
+  if (options.frozen !== undefined) {
+    checkIterable(options.frozen, 'frozen', 'an array of Modules');
+    for (const module of options.frozen) checkRecord(module, 'frozen', 'Modules', { eval: 'function' });
+  }
   if (options.device !== undefined && typeof options.device !== 'string')
     throw invalidArgument('device', 'the name of a device', options.device);
   for (const name of ['clip', 'ema', 'earlyStopping'] as const)

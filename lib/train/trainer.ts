@@ -218,9 +218,10 @@ export class Trainer extends EventEmitter<TrainerEvents> {
 
   /** The remaining training batches of this epoch. False if the signal stopped it. */
   async #trainPass(): Promise<boolean> {
-    const { model, trainLoader } = this.#options;
+    const { model, trainLoader, frozen = [] } = this.#options;
     if (this.#batch > 0 && this.#batch >= trainLoader.length) return true;
     model.train();
+    for (const module of frozen) module.eval();
     let skip = trainLoader.seek ? 0 : this.#batch;
     let index = this.#batch;
     trainLoader.seek?.({ epoch: this.#epoch, batch: this.#batch });

@@ -81,6 +81,16 @@ async function loadUnsplit(options) {
   return parts;
 }
 
+/** A bar for the download of a file, or of none. @param {string} name */
+export function downloadBar(name) {
+  const bars = sourceBars(process.stderr, (done) => `${(done / 1e6).toFixed(1)} MB`);
+  return {
+    stop: bars.stop,
+    /** @param {number} done @param {number | undefined} total */
+    update: (done, total) => bars.update(name, done, total, 'download'),
+  };
+}
+
 /** @param {NodeJS.WriteStream} stream @param {(done: number) => string} amountOf */
 function sourceBars(stream, amountOf) {
   /** @type {cliProgress.SingleBar | null} */

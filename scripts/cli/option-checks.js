@@ -15,6 +15,7 @@ import { ArgumentError } from '../../dist/errors.js';
 export function checkTogether(options, given) {
   checkDataDir(options.dataset, given.has('dataDir'));
   checkModelOptions(options.modelOptions);
+  checkOptimizer(options);
   checkSchedule(options, given);
   checkCapture(options);
   checkAugmentation(options);
@@ -52,6 +53,16 @@ function checkModelOptions(modelOptions = {}) {
         `Expected no ${name} in --model-options, ${reason}, but received ${modelOptions[name]}`,
       );
   }
+}
+
+/** @param {TrainOptions} options */
+function checkOptimizer({ optimizer, momentum, capture }) {
+  if (momentum > 0 && (optimizer === 'adam' || optimizer === 'adamw'))
+    throw new ArgumentError(
+      `Expected --optimizer sgd or rmsprop with --momentum ${momentum} but received ${optimizer}`,
+    );
+  if (capture && optimizer === 'rmsprop')
+    throw new ArgumentError('Expected --optimizer sgd, adam or adamw with --capture but received rmsprop');
 }
 
 /** @param {string} option @param {string} other */

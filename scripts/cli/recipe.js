@@ -42,6 +42,25 @@ export const RECIPES = {
 const FEW_STEPS = 10;
 
 /**
+ * PyTorch's defaults of the optimizers; recipes are for SGD.
+ * @satisfies {Record<Exclude<TrainOptions['optimizer'], 'sgd'>, Pick<TrainOptions, 'lr' | 'momentum' | 'weightDecay'>>}
+ */
+const OPTIMIZER_DEFAULTS = {
+  adam: { lr: 1e-3, momentum: 0, weightDecay: 0 },
+  adamw: { lr: 1e-3, momentum: 0, weightDecay: 1e-2 },
+  rmsprop: { lr: 1e-2, momentum: 0, weightDecay: 0 },
+};
+
+/** @param {TrainOptions} options @param {ReadonlySet<keyof TrainOptions>} given @returns {TrainOptions} */
+function withOptimizer(options, given) {
+  if (options.optimizer === 'sgd') return options;
+  const defaults = OPTIMIZER_DEFAULTS[options.optimizer];
+  const names = /** @type {(keyof typeof defaults)[]} */ (Object.keys(defaults));
+  const missing = names.filter((name) => !given.has(name)).map((name) => [name, defaults[name]]);
+  return { ...options, ...Object.fromEntries(missing) };
+}
+
+/**
  * The options with the values of `--recipe` for what the command line does not give.
  * @param {TrainOptions} options
  * @param {ReadonlySet<keyof TrainOptions>} given - Options on the command line.
@@ -53,7 +72,7 @@ export function applyRecipe(options, given) {
   const missing = Object.entries(recipe).filter(
     ([name]) => !given.has(/** @type {keyof TrainOptions} */ (name)),
   );
-  const applied = { ...options, ...Object.fromEntries(missing) };
+  const applied = withOptimizer({ ...options, ...Object.fromEntries(missing) }, given);
   // The recipe's warm-up must not be an error: one-cycle includes one, and a single epoch has no room for it.
   const mayWarmUp = applied.schedule !== 'one-cycle' && applied.epochs > 1;
   return given.has('warmupEpochs') || mayWarmUp ? applied : { ...applied, warmupEpochs: 0 };

@@ -5,6 +5,7 @@
 import { DATASET_NAMES } from '../../dist/data/names.js';
 import { MODEL_NAMES } from '../../dist/models/names.js';
 import { AUGMENTATION } from './augment-options.js';
+import { FINE_TUNING } from './fine-tune-options.js';
 import { inGroup } from './option-table.js';
 import { DATA_MIRROR } from './run-options.js';
 import {
@@ -54,12 +55,6 @@ const RUN = inGroup(
       default: 'article',
       config: 'recipe',
       help: "set of default values: the article's; small, for a few thousand images; mobilenetv3-dy, for the paper's MobileNetV3",
-    },
-    init: {
-      value: 'file',
-      type: path,
-      config: 'init',
-      help: 'initial weights: .safetensors, or a state dict of PyTorch (.pt, .pth)',
     },
     seed: {
       value: 'n',
@@ -194,14 +189,14 @@ const OPTIMIZATION = inGroup(
       type: number({ min: 0, below: 1 }),
       default: 0,
       config: 'momentum',
-      help: 'momentum of SGD',
+      help: 'momentum of --optimizer sgd and rmsprop',
     },
     weightDecay: {
       value: 'factor',
       type: number({ min: 0 }),
       default: 1e-5,
       config: 'weightDecay',
-      help: 'weight decay (L2 penalty)',
+      help: 'weight decay: an L2 penalty, decoupled from the gradient with --optimizer adamw',
     },
     labelSmoothing: {
       value: 'share',
@@ -350,7 +345,14 @@ const VALIDATION = inGroup(
 );
 
 /** All options of train.js. */
-export const TRAIN_OPTIONS = { ...RUN, ...DATA, ...OPTIMIZATION, ...VALIDATION, ...AUGMENTATION };
+export const TRAIN_OPTIONS = {
+  ...RUN,
+  ...DATA,
+  ...OPTIMIZATION,
+  ...FINE_TUNING,
+  ...VALIDATION,
+  ...AUGMENTATION,
+};
 
 /** @typedef {OptionsOf<typeof TRAIN_OPTIONS>} TrainOptions */
 

@@ -4,13 +4,11 @@
  */
 import {
   ArgumentError,
-  CheckpointError,
   data,
   functional as F,
   manualSeed,
   models,
   noGrad,
-  optim,
   ShapeError,
   TrainingError,
   tidy,
@@ -27,6 +25,7 @@ import {
   resumedConfig,
 } from './config.js';
 import { loadSplits } from './datasets.js';
+import { createOptimizer, freezeParts, loadInitialWeights } from './model.js';
 import { createProgress, jsonProgress } from './progress.js';
 import { createScheduler } from './schedule.js';
 import { splitForValidation } from './split.js';
@@ -70,11 +69,8 @@ export function assemble(config, { trainSet, valSet }, signal) {
   const { device, batchSize, seed } = config;
   manualSeed(seed);
   const model = models.create(config.model, config.modelOptions).to({ device });
-  const optimizer = new optim.SGD(model.parameters(), {
-    lr: config.lr,
-    momentum: config.momentum,
-    weightDecay: config.weightDecay,
-  });
+  const frozen = freezeParts(model, config);
+  const optimizer = createOptimizer(model, config);
   const trainLoader = data.loader(trainSet, {
     batchSize,
     shuffle: true,
@@ -106,6 +102,7 @@ export function assemble(config, { trainSet, valSet }, signal) {
     earlyStopping: earlyStopping ?? undefined,
     validateEvery,
     temperature: config.temperature ? train.temperatureSchedule(config.temperature) : undefined,
+    frozen,
     device,
     signal,
   });
@@ -155,7 +152,7 @@ export async function startRun(out, { options, words, signal }) {
   const sets = await loadSets(options, { ...options, imageSize: imageSizeOf(options) }, signal);
   const draft = configOf(options, sets);
   const parts = assemble(draft, sets, signal);
-  if (draft.init) await loadInitialWeights(parts.model, draft.init, draft.model);
+  await loadInitialWeights(parts.model, draft, signal);
   const config = completeConfig(draft, parts.model);
   const { batchSize, imageSize, device, autocast } = config;
   checkImageSize(parts.model, config);
@@ -190,23 +187,6 @@ function checkImageSize(model, { model: name, imageSize, device }) {
 }
 
 /**
- * @param {nn.Module} model
- * @param {string} file
- * @param {string} name - Of the model.
- */
-async function loadInitialWeights(model, file, name) {
-  const state = await train.loadWeights(file);
-  try {
-    model.loadStateDict(state);
-  } catch (error) {
-    if (!(error instanceof CheckpointError)) throw error;
-    throw new CheckpointError(`${file} does not fit ${name}: ${error.message}`, { cause: error });
-  } finally {
-    for (const tensor of Object.values(state)) tensor.dispose();
-  }
-}
-
-/**
  * Loads a run from its last checkpoint.
  * @param {RunDirectory} run
  * @param {{ options: TrainOptions, given: Given, signal: AbortSignal }} request
@@ -223,7 +203,7 @@ export async function continueRun(run, { options, given, signal }) {
   }
   const parts = assemble(config, sets, signal);
   const hadCheckpoint = await run.resume(parts.model, parts.trainer);
-  if (!hadCheckpoint && config.init) await loadInitialWeights(parts.model, config.init, config.model);
+  if (!hadCheckpoint) await loadInitialWeights(parts.model, config, signal);
   await run.writeConfig(config);
   return { run, config, parts, testSet: sets.testSet };
 }

@@ -185,7 +185,9 @@ describe('a training', () => {
       ...['--batch-dtype', 'bfloat16', '--memory-format', 'channels-last'],
     ];
     const { status, stdout, stderr } = command('train', ...small(out, ...options));
-    expect(stderr).toMatch(/^warning: an epoch has only \d steps.*\n$/);
+    expect(stderr).toMatch(
+      /^initial weights: (\d+) of \1 tensors from .*best\.safetensors\nwarning: an epoch has only \d steps.*\n$/,
+    );
     expect(status).toBe(0);
     const lines = stdout
       .trim()

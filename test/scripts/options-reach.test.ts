@@ -137,7 +137,17 @@ const TRAIN: Record<string, Case> = {
     found: () => (arg('saveCheckpoint', 2).keep as Options)?.last,
     expected: 7,
   },
-  init: { args: ['start.pt'], found: () => calls.get('loadWeights')?.[0]?.[0], expected: 'start.pt' },
+  init: { args: ['start.pt'], found: () => arg('models.loadPretrained', 1), expected: 'start.pt' },
+  freeze: {
+    args: ['weight', '--freeze', 'routing'],
+    found: () => [(arg('SGD', 0) as unknown as unknown[]).length, (trainer().frozen as unknown[]).length > 0],
+    expected: [1, true],
+  },
+  optimizer: {
+    args: ['adamw'],
+    found: () => [arg('AdamW', 1), trainer().optimizer?.constructor.name],
+    expected: [{ lr: 1e-3, weightDecay: 1e-2 }, 'AdamW'],
+  },
   crop: {
     args: ['padded'],
     found: () => stepOf('randomCrop'),

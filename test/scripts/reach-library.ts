@@ -36,7 +36,13 @@ export function library(real: Library, createDataset: Library, calls: Calls): Li
     setNumThreads: spy('setNumThreads', real.setNumThreads, () => {}),
     cuda: { ...real.cuda, deviceCount: () => GPUS },
     zeros: (shape: number[]) => real.zeros(shape), // not on a GPU
-    models: { ...real.models, create: spy('models.create', real.models.create, net) },
+    models: {
+      ...real.models,
+      create: spy('models.create', real.models.create, net),
+      loadPretrained: spy('models.loadPretrained', real.models.loadPretrained, async () => ({
+        ...{ missing: [], unexpected: [], mismatched: [], file: 'start.pt', prefix: '' },
+      })),
+    },
     data: {
       ...real.data,
       create: spy('data.create', real.data.create, set),
@@ -44,7 +50,13 @@ export function library(real: Library, createDataset: Library, calls: Calls): Li
       grid: spy('data.grid', real.data.grid, () => new Uint8Array()),
     },
     functional: { ...real.functional, crossEntropy: spy('crossEntropy', real.functional.crossEntropy) },
-    optim: { ...real.optim, SGD: spy('SGD', real.optim.SGD), lr },
+    optim: {
+      ...real.optim,
+      lr,
+      ...Object.fromEntries(
+        ['SGD', 'Adam', 'AdamW', 'RMSprop'].map((name) => [name, spy(name, real.optim[name])]),
+      ),
+    },
     report: { ...real.report, ...reports(real, spy) },
     serve: {
       ...real.serve,
@@ -55,7 +67,7 @@ export function library(real: Library, createDataset: Library, calls: Calls): Li
         dispose() {},
       })),
     },
-    train: { ...real.train, ...training(real, last, { note, spy, net }) },
+    train: { ...real.train, ...training(real, last, { note, spy }) },
   };
 }
 
@@ -102,11 +114,7 @@ function reports(real: Library, spy: Recorder['spy']) {
 }
 
 /** Mocks of training: a trainer that reports one epoch, and run directories without files. */
-function training(
-  real: Library,
-  last: { config: unknown },
-  { note, spy, net }: Pick<Recorder, 'note' | 'spy'> & { net: () => Library },
-) {
+function training(real: Library, last: { config: unknown }, { note, spy }: Pick<Recorder, 'note' | 'spy'>) {
   const directory = (path: string) => ({
     path,
     file: (name: string) => `${path}/${name}`,
@@ -153,7 +161,6 @@ function training(
     temperatureSchedule: spy('temperatureSchedule', real.train.temperatureSchedule),
     kernelChoices: () => ({}),
     describeEnvironment: spy('describeEnvironment', real.train.describeEnvironment, () => ({})),
-    loadWeights: spy('loadWeights', real.train.loadWeights, () => net().stateDict()),
     evaluate: spy('evaluate', real.train.evaluate, async () => evaluation),
   };
 }

@@ -53,6 +53,33 @@ describe('--recipe mobilenetv3-dy', () => {
   });
 });
 
+describe('--optimizer', () => {
+  const of = (...words: string[]) => {
+    const { options, given } = parsed(words);
+    return { options: applyRecipe(options, given), given };
+  };
+
+  it('has the defaults of PyTorch for others than SGD, also in a recipe', () => {
+    expect(of().options).toMatchObject({ optimizer: 'sgd', lr: 0.1, weightDecay: 1e-5 });
+    expect(of('--optimizer', 'adamw', '--recipe', 'small').options).toMatchObject({
+      ...{ lr: 1e-3, momentum: 0, weightDecay: 1e-2, batchSize: 32 },
+    });
+    expect(of('--optimizer', 'rmsprop', '--momentum', '0.9').options).toMatchObject({
+      lr: 0.01,
+      momentum: 0.9,
+    });
+    expect(of('--optimizer', 'adam', '--lr', '0.1').options).toMatchObject({ lr: 0.1, weightDecay: 0 });
+  });
+
+  it.each([
+    [['--optimizer', 'adam', '--momentum', '0.9'], 'Expected --optimizer sgd or rmsprop with --momentum 0.9'],
+    [['--optimizer', 'rmsprop', '--capture'], 'Expected --optimizer sgd, adam or adamw with --capture'],
+  ])('%j', (words, message) => {
+    const { options, given } = of(...words);
+    expect(() => checkTogether(options, given)).toThrow(message);
+  });
+});
+
 describe('the warning of short epochs', () => {
   it('names steps, the share that is left out, and what helps', () => {
     expect(epochWarning({ trainImages: 1500, batchSize: 512 })).toBe(

@@ -1,0 +1,37 @@
+/**
+ * The options of train.js for training from weights that exist: where they are, what is kept, and the optimizer.
+ * @module
+ */
+import { inGroup } from './option-table.js';
+import { oneOf, text } from './value-types.js';
+
+/** @import { OptionTable } from './types.js' */
+
+/** Optimizers. */
+export const OPTIMIZERS = /** @type {const} */ (['sgd', 'adam', 'adamw', 'rmsprop']);
+
+export const FINE_TUNING = inGroup(
+  'Fine-tuning',
+  /** @satisfies {OptionTable} */ ({
+    init: {
+      value: 'source',
+      type: text,
+      config: 'init',
+      help: 'initial weights: a file (.safetensors, .pt, .pth), an http(s) address, or hf:org/name; the last layer may have other classes',
+    },
+    freeze: {
+      value: 'part',
+      type: text,
+      list: true,
+      config: 'freeze',
+      help: 'do not train these parts, such as features, layer1 or layer*.bn1; features is all but the last part of any network; repeatable',
+    },
+    optimizer: {
+      value: 'name',
+      type: oneOf(OPTIMIZERS),
+      default: 'sgd',
+      config: 'optimizer',
+      help: 'optimizer; others than sgd have the --lr, --momentum and --weight-decay of PyTorch by default',
+    },
+  }),
+);
