@@ -4,8 +4,8 @@
  * @module
  */
 import { checkOptions, optionKeys } from '../check/index.js';
+import type { StaticLayer } from '../nn/dynamic-layer.js';
 import { dynamize } from '../nn/dynamize.js';
-import type { Conv2d } from '../nn/layers.js';
 import { MOBILENET_V2_KEYS, type MobileNetV2, type MobileNetV2Options, mobilenetV2 } from './mobilenet-v2.js';
 import {
   MOBILENET_V3_KEYS,
@@ -77,7 +77,7 @@ export function mobilenetV2Dy(options: MobileNetV2DyOptions = {}): MobileNetV2 {
   const { numExperts, reduction, temperature, ...rest } = checkOptions(options, MOBILENET_V2_DY_KEYS);
   const model = mobilenetV2(rest);
   const fixed = ['features.0.0', `features.${model.features.length - 1}.0`];
-  const filter = (_: Conv2d, key: string) => !fixed.includes(key);
+  const filter = (_: StaticLayer, key: string) => !fixed.includes(key);
   return dynamize(model, { ...paper, numExperts, reduction, temperature, filter });
 }
 
@@ -87,6 +87,6 @@ export function mobilenetV2Dy(options: MobileNetV2DyOptions = {}): MobileNetV2 {
  */
 export function mobilenetV3SmallDy(options: MobileNetV3DyOptions = {}): MobileNetV3 {
   const { numExperts, reduction, temperature, ...rest } = checkOptions(options, MOBILENET_V3_DY_KEYS);
-  const filter = (_: Conv2d, key: string) => key !== 'features.0.0' && !/\.fc[12]$/.test(key);
+  const filter = (_: StaticLayer, key: string) => key !== 'features.0.0' && !/\.fc[12]$/.test(key);
   return dynamize(mobilenetV3Small(rest), { ...paper, numExperts, reduction, temperature, filter });
 }

@@ -7,15 +7,23 @@ import { ArgumentError, describe, invalidArgument } from '../errors.js';
 import { noGrad, tidy } from '../tensor/context.js';
 import { full, tensor } from '../tensor/create.js';
 import { isTensor, type Tensor } from '../tensor/tensor.js';
-import { DynamicConv2d, type DynamicForwardOptions } from './dynamic-conv.js';
-import { Conv2d } from './layers.js';
+import {
+  type DynamicLayer,
+  isDynamic,
+  type StaticForm,
+  type StaticLayer,
+  staticLayer,
+} from './dynamic-layer.js';
+import type { DynamicForwardOptions } from './expert-conv.js';
+import type { Conv2d } from './layers.js';
 import { type AnyModule, Module } from './module.js';
+import { ODConv2d } from './od-conv.js';
 import { replaceLayers } from './replace.js';
 
 /** Result of {@link collapse} with calibration images of one layer. */
-export interface Collapsed {
+export interface Collapsed<Layer = Conv2d> {
   /** The ordinary convolution with the mean kernel. */
-  conv: Conv2d;
+  conv: Layer;
   /** Root mean square of the outputs' difference on the calibration images, over that of the dynamic outputs. */
   error: number;
 }
@@ -24,9 +32,9 @@ export interface Collapsed {
 export interface CollapseOptions {
   /**
    * The weight of each expert, K numbers, by the layer and its key. Default: the mean attention over `calibration` if that is
-   * given, otherwise 1 / K each.
+   * given, otherwise 1 / K each. Not for an ODConv2d, which has other attentions too.
    */
-  attention?: ((layer: DynamicConv2d, key: string) => readonly number[]) | undefined;
+  attention?: ((layer: DynamicLayer, key: string) => readonly number[]) | undefined;
   /** Typical inputs of the module, for the mean attention of every layer. The module runs on them once, in evaluation mode. */
   calibration?: Tensor | undefined;
 }
@@ -37,38 +45,39 @@ const COLLAPSE_KEYS = optionKeys('attention', 'calibration');
  * Converts one dynamic layer to an ordinary convolution: its kernel is the sum weighted by the mean attention over
  * calibration images. It is faster but no longer dynamic; the error measures the difference.
  * @param layer - Not changed.
- * @param calibration - [B, I, H, W], typical inputs of the layer.
+ * @param calibration - [B, I, H, W] (or [B, I, L], [B, I, D, H, W]), typical inputs of the layer.
  */
-export function collapse(layer: DynamicConv2d, calibration: Tensor): Collapsed;
+export function collapse<L extends DynamicLayer>(layer: L, calibration: Tensor): Collapsed<StaticForm<L>>;
 /**
  * Converts one dynamic layer to an ordinary convolution whose kernel is a weighted sum of the experts.
  * @param layer - Not changed.
- * @throws ArgumentError for sigmoid routing without `attention` or `calibration`.
+ * @throws ArgumentError for attention that does not sum to 1 (sigmoid routing, CondConv2d, ODConv2d) without `attention` or
+ * `calibration`.
  */
-export function collapse(layer: DynamicConv2d, options?: CollapseOptions): Conv2d;
+export function collapse<L extends DynamicLayer>(layer: L, options?: CollapseOptions): StaticForm<L>;
 /**
  * Converts every dynamic convolution of a network to an ordinary one whose kernel is a weighted sum of the experts, in place:
  * the way back from {@link dynamize}. The result's keys and shapes are those of the network with ordinary convolutions.
  * @returns The module.
- * @throws ArgumentError when there is no dynamic layer; for sigmoid routing without `attention` or `calibration`.
+ * @throws ArgumentError when there is no dynamic layer; for attention that does not sum to 1 without `attention` or `calibration`.
  * @example nn.collapse(model, { calibration: images });
  */
 export function collapse<M extends AnyModule>(module: M, options?: CollapseOptions): M;
 export function collapse(
   module: AnyModule,
   options: Tensor | CollapseOptions = {},
-): AnyModule | Conv2d | Collapsed {
+): AnyModule | StaticLayer | Collapsed<StaticLayer> {
   if (isTensor(options)) {
-    if (module instanceof DynamicConv2d) return calibrate(module, options);
-    throw new ArgumentError(`Expected a DynamicConv2d for layer but received ${describe(module)}`);
+    if (isDynamic(module)) return calibrate(module, options);
+    throw new ArgumentError(`Expected a dynamic convolution for layer but received ${describe(module)}`);
   }
   if (!(module instanceof Module)) throw invalidArgument('module', 'a Module', module);
   const { attention, calibration } = checkOptions(options, COLLAPSE_KEYS);
   if (attention !== undefined) checkFunction(attention, 'attention');
   return tidy(() => {
-    const means = calibration && !attention ? meanAttention(module, calibration) : undefined;
-    const convert = (layer: DynamicConv2d, key: string): Conv2d => {
-      if (attention) return toStatic(layer, given(attention(layer, key), layer, key));
+    const means = calibration && !attention ? meanFactors(module, calibration) : undefined;
+    const convert = (layer: DynamicLayer, key: string): StaticLayer => {
+      if (attention) return toStatic(layer, given(attention, layer, key));
       if (!means) return toStatic(layer, uniform(layer, key));
       const mean = means.get(layer);
       if (mean === undefined)
@@ -77,23 +86,22 @@ export function collapse(
         );
       return toStatic(layer, mean);
     };
-    if (module instanceof DynamicConv2d) return convert(module, '');
+    if (isDynamic(module)) return convert(module, '');
     const replaced = replaceLayers(module, (layer, key) =>
-      layer instanceof DynamicConv2d ? (convert(layer, key) as unknown as AnyModule) : undefined,
+      isDynamic(layer) ? (convert(layer, key) as unknown as AnyModule) : undefined,
     );
     if (replaced.length > 0) return module;
     throw new ArgumentError(
-      `Expected a module with a DynamicConv2d for module but received ${module.constructor.name} without one`,
+      `Expected a module with a dynamic convolution for module but received ${module.constructor.name} without one`,
     );
   });
 }
 
-function calibrate(layer: DynamicConv2d, calibration: Tensor): Collapsed {
+function calibrate(layer: DynamicLayer, calibration: Tensor): Collapsed<StaticLayer> {
   return tidy(() =>
     noGrad(() => {
-      const attention = layer.attention(calibration);
-      const conv = toStatic(layer, attention.mean({ dim: 0 }));
-      const wanted = layer.forward(calibration, { attention });
+      const conv = toStatic(layer, layer.factors(calibration).mean({ dim: 0 }));
+      const wanted = layer.forward(calibration, { attention: layer.attention(calibration) });
       const size = Number(wanted.norm().item());
       const error = size === 0 ? 0 : Number(conv.forward(calibration).sub(wanted).norm().item()) / size;
       return { conv, error };
@@ -101,16 +109,16 @@ function calibrate(layer: DynamicConv2d, calibration: Tensor): Collapsed {
   );
 }
 
-/** The mean attention of every dynamic layer over the images of all its calls, [K]. */
-function meanAttention(module: AnyModule, calibration: Tensor): Map<DynamicConv2d, Tensor> {
-  const seen = new Map<DynamicConv2d, Tensor[]>();
+/** The mean factors of every dynamic layer over the images of all its calls, [F]. */
+function meanFactors(module: AnyModule, calibration: Tensor): Map<DynamicLayer, Tensor> {
+  const seen = new Map<DynamicLayer, Tensor[]>();
   const modes = [...module.modules()].map((layer) => ({ layer, training: layer.training }));
   const hooks = [...module.modules()].flatMap((layer) =>
-    layer instanceof DynamicConv2d
+    isDynamic(layer)
       ? [
           layer.registerForwardPreHook((_, [input, options]) => {
-            const { attention = layer.attention(input as Tensor) } = (options ?? {}) as DynamicForwardOptions;
-            seen.set(layer, [...(seen.get(layer) ?? []), attention]);
+            const { attention } = (options ?? {}) as DynamicForwardOptions;
+            seen.set(layer, [...(seen.get(layer) ?? []), layer.factors(input as Tensor, attention)]);
           }),
         ]
       : [],
@@ -130,42 +138,47 @@ function meanAttention(module: AnyModule, calibration: Tensor): Map<DynamicConv2
   return new Map([...seen].map(([layer, calls]) => [layer, mean(calls)]));
 }
 
-function given(weights: readonly number[], { numExperts }: DynamicConv2d, key: string): Tensor {
+function given(
+  attention: NonNullable<CollapseOptions['attention']>,
+  layer: DynamicLayer,
+  key: string,
+): Tensor {
+  const name = key || 'layer';
+  if (layer instanceof ODConv2d)
+    throw new ArgumentError(
+      `Expected calibration for ${name}, an ODConv2d, but received attention: it has attention over channels and places too`,
+    );
+  const weights = attention(layer, key);
   const valid =
     Array.isArray(weights) &&
-    weights.length === numExperts &&
+    weights.length === layer.numExperts &&
     weights.every((weight) => Number.isFinite(weight));
-  if (!valid) throw invalidArgument(`attention of ${key || 'layer'}`, `${numExperts} numbers`, weights);
+  if (!valid) throw invalidArgument(`attention of ${name}`, `${layer.numExperts} numbers`, weights);
   return tensor([...weights]);
 }
 
-function uniform({ numExperts, routing }: DynamicConv2d, key: string): Tensor {
-  if (routing.kind !== 'softmax') {
+function uniform(layer: DynamicLayer, key: string): Tensor {
+  const { numExperts, sumsToOne } = layer;
+  if (!sumsToOne) {
+    const { name } = layer.constructor;
+    const kind = name.startsWith('Dynamic') ? 'sigmoid routing' : name;
+    const wanted = kind === 'ODConv2d' ? 'calibration' : 'attention or calibration';
     throw new ArgumentError(
-      `Expected attention or calibration for ${key || 'layer'} with sigmoid routing: its attention does not sum to 1`,
+      `Expected ${wanted} for ${key || 'layer'} with ${kind}: its attention does not sum to 1`,
     );
   }
   return full([numExperts], 1 / numExperts, { dtype: 'float32' });
 }
 
-/** @param attention - [K]. */
-function toStatic(layer: DynamicConv2d, attention: Tensor): Conv2d {
-  const { inChannels, outChannels, kernelSize, options, weight, bias } = layer;
-  const { stride, padding, dilation, groups } = options;
-  const conv = new Conv2d(inChannels, outChannels, kernelSize, {
-    stride,
-    padding,
-    dilation,
-    groups,
-    bias: bias !== null,
-    dtype: weight.dtype,
-    device: weight.device,
-  });
-  conv.train(layer.training);
+/** @param factors - [F]: for most layers the attention, [K]. */
+function toStatic(layer: DynamicLayer, factors: Tensor): StaticLayer {
+  const { weight, bias, training } = layer;
+  const conv = staticLayer(layer, bias !== null, weight);
+  conv.train(training);
   noGrad(() => {
-    const factors = attention.to({ dtype: weight.dtype, device: weight.device });
-    conv.weight.copy_(factors.reshape([-1, 1, 1, 1, 1]).mul(weight).sum({ dim: 0 }));
-    if (bias !== null) conv.bias!.copy_(factors.reshape([-1, 1]).mul(bias).sum({ dim: 0 }));
+    const parameters = layer.staticParameters(factors);
+    conv.weight.copy_(parameters.weight);
+    if (parameters.bias !== null) conv.bias!.copy_(parameters.bias);
   });
   conv.weight.requiresGrad = weight.requiresGrad;
   if (bias !== null) conv.bias!.requiresGrad = bias.requiresGrad;

@@ -17,15 +17,37 @@ type Rule = (module: Record<string, unknown>, input: Tensor, output: Tensor) => 
 const weightOf = (module: Record<string, unknown>) => module.weight as Tensor;
 const product = (sizes: readonly number[]) => sizes.reduce((result, size) => result * size, 1);
 
+const convolution: Rule = (module, _, output) => 2 * output.numel * product(weightOf(module).shape.slice(1));
+
+/** What the rule of ODConv2d uses. */
+interface ODParts {
+  weight: Tensor;
+  routing: { filterFc: object | null; spatialFc: object | null };
+}
+
+/** For every sample: the weighted sum of the K kernels, then the convolution with it. */
+function mixAndConvolve(module: Record<string, unknown>, input: Tensor, output: Tensor): number {
+  const experts = module.experts as Tensor;
+  const mixing = 2 * (input.shape[0] ?? 0) * experts.numel;
+  return mixing + 2 * output.numel * product(experts.shape.slice(2));
+}
+
 /** Every output scalar is a dot product over a kernel's inputs. */
 const RULES: Readonly<Record<string, Rule>> = {
-  Conv2d: (module, _, output) => 2 * output.numel * product(weightOf(module).shape.slice(1)),
+  Conv1d: convolution,
+  Conv2d: convolution,
+  Conv3d: convolution,
   Linear: (module, _, output) => 2 * output.numel * weightOf(module).shape[1]!,
-  // For every sample: the weighted sum of the K kernels, then the convolution with it.
-  DynamicConv2d: (module, input, output) => {
-    const weight = weightOf(module);
-    const mixing = 2 * (input.shape[0] ?? 0) * weight.numel;
-    return mixing + 2 * output.numel * product(weight.shape.slice(2));
+  ExpertConv: mixAndConvolve,
+  // Its pooling too.
+  CondConv2d: (module, input, output) =>
+    (module.routingFn === null ? 0 : input.numel) + mixAndConvolve(module, input, output),
+  // The pooling, the factors of input, output and mixed kernel, and the rest.
+  ODConv2d: (module, input, output) => {
+    const { weight, routing } = module as unknown as ODParts;
+    const kernels = routing.spatialFc ? (input.shape[0] ?? 0) * product(weight.shape.slice(1)) : 0;
+    const scaling = input.numel + (routing.filterFc ? output.numel : 0) + kernels;
+    return input.numel + scaling + mixAndConvolve(module, input, output);
   },
   // The pooling (one addition per input), then two linear maps of its result.
   RoutingAttention: (module, input) => {

@@ -1,98 +1,37 @@
 /**
- * The dynamic convolution layer and its routing (Chen et al., CVPR 2020, https://arxiv.org/abs/1912.03458).
+ * The dynamic convolution layers of Chen et al. (CVPR 2020, https://arxiv.org/abs/1912.03458).
  * @module
  */
-
-import { integer, number, oneOf, type Pair, pair } from '../check/arguments.js';
+import { number, type Pair, pair, type Sizes, sizes } from '../check/arguments.js';
 import { checkOptions, optionKeys, type RequiredOptions } from '../check/index.js';
-import { CONV2D_KEYS, type Conv2dOptions, resolveConv } from '../ops/conv.js';
+import { ArgumentError, ShapeError } from '../errors.js';
+import { type Conv2dOptions, resolveConv } from '../ops/conv.js';
+import { CONV_KEYS, type ConvOptions, resolveConvNd } from '../ops/conv-nd.js';
 import {
   type DynamicConv2dAlgorithm,
   type DynamicConv2dOptions,
-  dynamicConv2d,
   dynamicConv2dAlgorithm,
-  LEAST_TEMPERATURE,
   type RoutingKind,
-  routing,
 } from '../ops/dynamic-conv.js';
-import { checkTensor } from '../tensor/check.js';
-import { empty, full } from '../tensor/create.js';
+import {
+  type DynamicConvOptions,
+  fromPlanes,
+  type Operands,
+  operands1d,
+  operands3d,
+  run,
+} from '../ops/dynamic-conv-nd.js';
+import { checkShape, checkTensor } from '../tensor/check.js';
+import { empty } from '../tensor/create.js';
 import { native, type Tensor } from '../tensor/tensor.js';
-import { ReLU } from './activations.js';
-import { type ExpertUsage, UsageMeter } from './expert-usage.js';
+import { ExpertConv } from './expert-conv.js';
 import { constant_, kaimingNormal_ } from './init.js';
-import { Conv2d, checkGroups, describeConv, FACTORY_KEYS, type FactoryOptions } from './layers.js';
-import { Module, Parameter } from './module.js';
-import { Sequential } from './simple.js';
+import { FACTORY_KEYS, type FactoryOptions } from './layers.js';
+import { Parameter } from './module.js';
+import { checkTemperature, RoutingAttention } from './routing-attention.js';
 
-/** Options of {@link RoutingAttention}. */
-export interface RoutingAttentionOptions extends FactoryOptions {
-  /** The hidden layer has channels / reduction units, at least 1. Default 4. */
-  reduction?: number | undefined;
-  /** Softmax temperature, which divides the logits. Default 30. */
-  temperature?: number | undefined;
-  /** Default `'softmax'`. */
-  kind?: RoutingKind | undefined;
-}
-
-const ROUTING_ATTENTION_KEYS = optionKeys(...FACTORY_KEYS, 'reduction', 'temperature', 'kind');
-
-/**
- * Attention over K kernels: global average pool, 1x1 conv to channels / reduction, ReLU, 1x1 conv to K,
- * softmax(logits / temperature). [B, C, H, W] -> [B, K]. All of it runs as one operation.
- */
-export class RoutingAttention extends Module {
-  /** The function from logits to weights. */
-  readonly kind: RoutingKind;
-  /** The two small layers, which hold the parameters `net.0.*` and `net.2.*`. */
-  readonly net: Sequential;
-  /** float32 []. Part of the state, so that a loaded model evaluates as it was trained. */
-  readonly temperature!: Tensor;
-  readonly #squeeze: Conv2d;
-  readonly #expand: Conv2d;
-
-  constructor(channels: number, numExperts: number, options: RoutingAttentionOptions = {}) {
-    super();
-    const {
-      reduction = 4,
-      temperature = 30,
-      kind = 'softmax',
-      ...factory
-    } = checkOptions(options, ROUTING_ATTENTION_KEYS);
-    integer('inChannels', channels, 1);
-    integer('numExperts', numExperts, 1);
-    number('reduction', reduction, { min: Number.MIN_VALUE });
-    this.kind = oneOf('routing', ['softmax', 'sigmoid'], kind);
-    const hidden = Math.max(1, Math.floor(channels / reduction));
-    this.#squeeze = new Conv2d(channels, hidden, 1, factory);
-    this.#expand = new Conv2d(hidden, numExperts, 1, factory);
-    for (const layer of [this.#squeeze, this.#expand]) {
-      kaimingNormal_(layer.weight, { nonlinearity: 'relu' });
-      constant_(layer.bias!, 0);
-    }
-    this.net = new Sequential(this.#squeeze, new ReLU(), this.#expand);
-    const value = full([], checkTemperature(temperature), { dtype: 'float32', device: factory.device });
-    this.registerBuffer('temperature', value);
-  }
-
-  forward(input: Tensor): Tensor {
-    const { weight: w1, bias: b1 } = this.#squeeze;
-    const { weight: w2, bias: b2 } = this.#expand;
-    // Read on its device: on a GPU, the call does not wait.
-    return routing(input, w1, b1!, w2, b2!, { temperature: this.temperature, kind: this.kind });
-  }
-
-  protected override extraRepr(): string {
-    return `kind=${this.kind}, temperature=${this.temperature.item()}`;
-  }
-}
-
-function checkTemperature(value: number): number {
-  return number('temperature', value, { min: LEAST_TEMPERATURE });
-}
-
-/** Options of {@link DynamicConv2d}. */
-export interface DynamicConv2dLayerOptions extends Conv2dOptions, FactoryOptions {
+/** Options of the dynamic layers besides those of the convolution. */
+interface ExpertOptions extends FactoryOptions {
   /** Learn a bias for every expert. Default true. */
   bias?: boolean | undefined;
   /** Number of kernels. Default 4. */
@@ -101,8 +40,11 @@ export interface DynamicConv2dLayerOptions extends Conv2dOptions, FactoryOptions
   reduction?: number | undefined;
   /** Softmax temperature, which divides the routing's logits: high values give nearly equal attention, for early training. Default 30. */
   temperature?: number | undefined;
-  /** Default `'softmax'`. */
-  routing?: RoutingKind | undefined;
+  /**
+   * The function from logits to attention, or a routing that other layers use too: see {@link RoutingAttention}. A shared routing
+   * has its own `reduction` and `temperature`. Default `'softmax'`.
+   */
+  routing?: RoutingKind | RoutingAttention | undefined;
   /**
    * Factor on the initial weights. At high temperature the mean of K independent kernels has 1 / sqrt(K) of one
    * kernel's standard deviation; sqrt(K) compensates for this if no normalisation follows. Default 1.
@@ -112,8 +54,14 @@ export interface DynamicConv2dLayerOptions extends Conv2dOptions, FactoryOptions
   algorithm?: DynamicConv2dAlgorithm | undefined;
 }
 
-const DYNAMIC_CONV2D_LAYER_KEYS = optionKeys(
-  ...CONV2D_KEYS,
+/** Options of {@link DynamicConv2d}. */
+export interface DynamicConv2dLayerOptions extends Conv2dOptions, ExpertOptions {}
+
+/** Options of {@link DynamicConv1d} and {@link DynamicConv3d}. */
+export interface DynamicConvLayerOptions extends ConvOptions, ExpertOptions {}
+
+const DYNAMIC_CONV_LAYER_KEYS = optionKeys(
+  ...CONV_KEYS,
   ...FACTORY_KEYS,
   'bias',
   'numExperts',
@@ -124,101 +72,62 @@ const DYNAMIC_CONV2D_LAYER_KEYS = optionKeys(
   'algorithm',
 );
 
-/** Options of {@link DynamicConv2d.forward}. */
-export interface DynamicForwardOptions {
-  /** [B, K] to use instead of the layer's own attention, for example one shared between layers. */
-  attention?: Tensor | undefined;
+/** What the constructors have in common: the geometry is checked. */
+interface Construction<Kernel, Options> {
+  inChannels: number;
+  outChannels: number;
+  kernelSize: Kernel;
+  geometry: Options;
+  layer: ExpertOptions;
 }
 
-const DYNAMIC_FORWARD_KEYS = optionKeys('attention');
-
-/**
- * A convolution whose kernel is, for every sample, a weighted sum of K experts. The weights (attention) are computed from the sample.
- * [B, I, H, W] -> [B, O, H', W']. Experts are initialised as Kaiming-normal kernels with the fan-in of one kernel.
- * @see https://arxiv.org/abs/1912.03458
- * @example
- * const layer = new DynamicConv2d(64, 128, 3, { padding: 1, numExperts: 4 });
- * const y = layer.forward(randn([8, 64, 32, 32])); // [8, 128, 32, 32]
- */
-export class DynamicConv2d extends Module<[Tensor, DynamicForwardOptions?]> {
-  /** Channels of the input. */
-  readonly inChannels: number;
-  /** Channels of the result. */
-  readonly outChannels: number;
-  /** Height and width of the kernels. */
-  readonly kernelSize: [number, number];
-  /** Number of kernels. */
-  readonly numExperts: number;
-  /** Stride, padding, routing and the others, with their defaults. */
-  readonly options: Readonly<RequiredOptions<DynamicConv2dOptions>>;
-  /** [K, O, I / groups, kh, kw]. */
-  weight: Parameter;
-  /** [K, O] or null. */
-  bias: Parameter | null;
+/** Kernels, biases and the routing of a dynamic layer. */
+abstract class DynamicConvLayer<
+  Kernel extends readonly number[],
+  Options extends RequiredOptions<DynamicConvOptions>,
+> extends ExpertConv<Kernel, Options> {
   /** Computes the attention. */
   readonly routing: RoutingAttention;
-  /** Count the use of the experts in evaluation mode too. Default false: only in training mode. */
-  tracksUsage = false;
-  readonly #usage: UsageMeter;
 
-  constructor(
-    inChannels: number,
-    outChannels: number,
-    kernelSize: Pair,
-    options: DynamicConv2dLayerOptions = {},
-  ) {
-    super();
-    const {
-      bias = true,
-      numExperts = 4,
-      reduction,
-      temperature,
-      routing: kind,
-      initGain = 1,
-    } = checkOptions(options, DYNAMIC_CONV2D_LAYER_KEYS);
-    const { stride = 1, padding = 0, dilation = 1, groups = 1, device, dtype } = options;
-    this.inChannels = integer('inChannels', inChannels, 1);
-    this.outChannels = integer('outChannels', outChannels, 1);
-    this.numExperts = integer('numExperts', numExperts, 1);
-    this.kernelSize = pair('kernelSize', kernelSize, 1);
-    checkGroups(groups, inChannels, outChannels);
-    const algorithm = dynamicConv2dAlgorithm(options.algorithm);
-    this.options = Object.freeze({ stride, padding, dilation, groups, algorithm });
-    resolveConv(this.kernelSize, this.options);
+  constructor({ inChannels, outChannels, kernelSize, geometry, layer }: Construction<Kernel, Options>) {
+    const { bias = true, numExperts = 4, initGain = 1, device, dtype } = layer;
+    super({ inChannels, outChannels, kernelSize, numExperts, options: geometry });
     const factory = { device, dtype };
     this.weight = new Parameter(
-      empty([numExperts, outChannels, inChannels / groups, ...this.kernelSize], factory),
+      empty([numExperts, outChannels, inChannels / geometry.groups, ...kernelSize], factory),
     );
     this.bias = bias ? new Parameter(empty([numExperts, outChannels], factory)) : null;
-    this.routing = new RoutingAttention(inChannels, numExperts, { reduction, temperature, kind, ...factory });
+    this.routing = routingOf(inChannels, numExperts, layer);
     this.resetParameters(initGain);
-    this.#usage = new UsageMeter(numExperts);
   }
 
   /** Reinitialises the experts: Kaiming-normal kernels times `initGain`, biases 0. The routing is not changed. */
   resetParameters(initGain = 1): void {
     number('initGain', initGain);
-    const { outChannels, inChannels, numExperts, kernelSize } = this;
-    // As one kernel [K * O, I, kh, kw], the fan-in is that of each expert.
-    const experts = this.weight
-      .detach()
-      .view([numExperts * outChannels, inChannels / this.options.groups, ...kernelSize]);
+    // As one kernel [K * O, I, ...], the fan-in is that of each expert.
+    const experts = this.weight.detach().flatten(0, 1);
     kaimingNormal_(experts, { nonlinearity: 'relu' }).mul_(initGain);
     if (this.bias !== null) constant_(this.bias, 0);
   }
 
-  /** @param input - [B, I, H, W]. @returns [B, O, H', W']. @throws ShapeError for an attention of another shape. */
-  forward(input: Tensor, options: DynamicForwardOptions = {}): Tensor {
-    const { attention = this.attention(input) } = checkOptions(options, DYNAMIC_FORWARD_KEYS);
-    const output = dynamicConv2d(input, this.weight, attention, this.bias, this.options);
-    if (this.training || this.tracksUsage) this.#usage.add(attention);
-    return output;
+  /** The input as images [B, C, H, W], for the routing: it uses only the mean over all positions. */
+  protected abstract asImages(input: Tensor): Tensor;
+
+  attention(input: Tensor): Tensor {
+    const images = this.asImages(checkTensor('input', input));
+    if (this.routing.channels !== this.inChannels)
+      throw new ArgumentError(
+        `Expected attention for a layer of ${this.inChannels} channels whose shared routing has ${this.routing.channels} but received none`,
+      );
+    return this.routing.forward(images);
   }
 
-  /** The attention that {@link forward} would use. @param input - [B, I, H, W]. @returns [B, K]. */
-  attention(input: Tensor): Tensor {
-    native.checkImages(checkTensor('input', input), this.inChannels);
-    return this.routing.forward(input);
+  protected convolve(input: Tensor, attention: Tensor): Tensor {
+    return run(this.operands(input, attention));
+  }
+
+  get sumsToOne(): boolean {
+    return this.routing.kind === 'softmax';
   }
 
   /** The softmax temperature; more than 0. */
@@ -229,25 +138,161 @@ export class DynamicConv2d extends Module<[Tensor, DynamicForwardOptions?]> {
   set temperature(value: number) {
     this.routing.temperature.fill_(checkTemperature(value));
   }
+}
 
-  /** The use of the experts in training mode (with {@link tracksUsage} in both modes) since the last {@link resetExpertUsage}. */
-  expertUsage(): ExpertUsage {
-    return this.#usage.read();
-  }
-
-  /** Resets {@link expertUsage}. */
-  resetExpertUsage(): void {
-    this.#usage.reset();
-  }
-
-  protected override extraRepr(): string {
-    const { padding, stride, dilation, groups } = this.options;
-    const conv = describeConv(this.inChannels, this.outChannels, this.kernelSize, {
-      padding,
-      stride,
-      dilation,
-      groups,
+function routingOf(
+  channels: number,
+  numExperts: number,
+  { reduction, temperature, routing, device, dtype }: ExpertOptions,
+): RoutingAttention {
+  if (!(routing instanceof RoutingAttention))
+    return new RoutingAttention(channels, numExperts, {
+      reduction,
+      temperature,
+      kind: routing,
+      device,
+      dtype,
     });
-    return `${conv}, numExperts=${this.numExperts}`;
+  if (routing.numExperts !== numExperts)
+    throw new ArgumentError(
+      `Expected a routing over ${numExperts} experts for routing but received one over ${routing.numExperts}`,
+    );
+  for (const [name, value] of Object.entries({ reduction, temperature }))
+    if (value !== undefined)
+      throw new ArgumentError(`Expected no ${name} with a shared routing but received ${value}`);
+  return routing;
+}
+
+/** Checks the options of a layer and splits them: the geometry of the convolution with its defaults, and the rest. */
+function splitOptions(given: DynamicConvOptions & ExpertOptions): {
+  geometry: RequiredOptions<DynamicConvOptions>;
+  layer: ExpertOptions;
+} {
+  const {
+    stride = 1,
+    padding = 0,
+    dilation = 1,
+    groups = 1,
+    algorithm,
+    ...layer
+  } = checkOptions(given, DYNAMIC_CONV_LAYER_KEYS);
+  return {
+    geometry: { stride, padding, dilation, groups, algorithm: dynamicConv2dAlgorithm(algorithm) },
+    layer,
+  };
+}
+
+/**
+ * A convolution whose kernel is, for every sample, a weighted sum of K experts. The weights (attention) are computed from the sample.
+ * [B, I, H, W] -> [B, O, H', W']. Experts are initialised as Kaiming-normal kernels with the fan-in of one kernel.
+ * Keys: `weight` [K, O, I / groups, kh, kw], `bias` [K, O], `routing.net.0.weight|bias`, `routing.net.2.weight|bias`, `routing.temperature`.
+ * @see https://arxiv.org/abs/1912.03458
+ * @example
+ * const layer = new DynamicConv2d(64, 128, 3, { padding: 1, numExperts: 4 });
+ * const y = layer.forward(randn([8, 64, 32, 32])); // [8, 128, 32, 32]
+ */
+export class DynamicConv2d extends DynamicConvLayer<[number, number], RequiredOptions<DynamicConv2dOptions>> {
+  constructor(
+    inChannels: number,
+    outChannels: number,
+    kernelSize: Pair,
+    options: DynamicConv2dLayerOptions = {},
+  ) {
+    const { geometry, layer } = splitOptions(options);
+    const kernel = pair('kernelSize', kernelSize, 1);
+    const checked = geometry as RequiredOptions<DynamicConv2dOptions>;
+    resolveConv(kernel, checked);
+    super({ inChannels, outChannels, kernelSize: kernel, geometry: checked, layer });
+  }
+
+  protected asImages(input: Tensor): Tensor {
+    native.checkImages(input, this.inChannels);
+    return input;
+  }
+
+  operands(input: Tensor, attention: Tensor): Operands {
+    const { weight, bias, options } = this;
+    return { input, weight, attention, bias, options };
+  }
+}
+
+/** Checks that an input has the channels of the layer. */
+function checkChannels(input: Tensor, channels: number, axes: readonly string[]): number[] {
+  const shape = checkShape('input', input);
+  if (shape.length === axes.length + 2 && shape[1] === channels) return shape;
+  throw new ShapeError(
+    `Expected [B, ${channels}, ${axes.join(', ')}] for input but received [${shape.join(', ')}]`,
+  );
+}
+
+/**
+ * {@link DynamicConv2d} for sequences, [B, I, L] -> [B, O, L']. Keys: as there, with a weight [K, O, I / groups, k].
+ * @see https://arxiv.org/abs/1912.03458
+ * @example new nn.DynamicConv1d(16, 32, 5, { padding: 2 }).forward(randn([8, 16, 100])); // [8, 32, 100]
+ */
+export class DynamicConv1d extends DynamicConvLayer<[number], RequiredOptions<DynamicConvOptions>> {
+  constructor(
+    inChannels: number,
+    outChannels: number,
+    kernelSize: Sizes,
+    options: DynamicConvLayerOptions = {},
+  ) {
+    const { geometry, layer } = splitOptions(options);
+    const kernel = sizes('kernelSize', kernelSize, 1, 1) as [number];
+    resolveConvNd(kernel, geometry);
+    super({ inChannels, outChannels, kernelSize: kernel, geometry, layer });
+  }
+
+  protected asImages(input: Tensor): Tensor {
+    checkChannels(input, this.inChannels, ['L']);
+    return input.unsqueeze(2);
+  }
+
+  operands(input: Tensor, attention: Tensor): Operands {
+    return operands1d(input, this.weight, attention, this.bias, this.options);
+  }
+
+  /** Convolves with the sum of the kernels weighted by the attention. @param attention - [B, K]. */
+  protected override convolve(input: Tensor, attention: Tensor): Tensor {
+    return super.convolve(input, attention).squeeze(2);
+  }
+}
+
+/**
+ * {@link DynamicConv2d} for volumes, [B, I, D, H, W] -> [B, O, D', H', W']. Keys: as there, with a weight [K, O, I / groups, kd, kh, kw].
+ * The input is copied kd / stride times, because the kernel's planes become channels of a two-dimensional convolution.
+ * @see https://arxiv.org/abs/1912.03458
+ * @example new nn.DynamicConv3d(4, 8, 3, { padding: 1 }).forward(randn([2, 4, 8, 16, 16])); // [2, 8, 8, 16, 16]
+ */
+export class DynamicConv3d extends DynamicConvLayer<
+  [number, number, number],
+  RequiredOptions<DynamicConvOptions>
+> {
+  constructor(
+    inChannels: number,
+    outChannels: number,
+    kernelSize: Sizes,
+    options: DynamicConvLayerOptions = {},
+  ) {
+    const { geometry, layer } = splitOptions(options);
+    const kernel = sizes('kernelSize', kernelSize, 3, 1) as [number, number, number];
+    resolveConvNd(kernel, geometry);
+    super({ inChannels, outChannels, kernelSize: kernel, geometry, layer });
+  }
+
+  protected asImages(input: Tensor): Tensor {
+    const shape = checkChannels(input, this.inChannels, ['D', 'H', 'W']);
+    const [batch = 0, channels = 0, depth = 0, height = 0, width = 0] = shape;
+    return input.reshape([batch, channels, depth * height, width]);
+  }
+
+  operands(input: Tensor, attention: Tensor): Operands & { planes: number } {
+    return operands3d(input, this.weight, attention, this.bias, this.options);
+  }
+
+  /** Convolves with the sum of the kernels weighted by the attention. @param attention - [B, K]. */
+  protected override convolve(input: Tensor, attention: Tensor): Tensor {
+    const operands = this.operands(input, attention);
+    return fromPlanes(run(operands), operands.planes);
   }
 }

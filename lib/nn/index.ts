@@ -7,6 +7,7 @@ export { compile, Program, type ProgramHandle } from '../program/program.js';
 export type { Compilable, CompileOptions } from '../program/record.js';
 export * from './activations.js';
 export { type Collapsed, type CollapseOptions, collapse } from './collapse.js';
+export { CondConv2d, type CondConv2dOptions } from './cond-conv.js';
 export { ModuleDict, ModuleList } from './containers.js';
 export {
   Conv1d,
@@ -18,14 +19,16 @@ export {
   type ConvTransposeLayerOptions,
 } from './conv.js';
 export {
+  DynamicConv1d,
   DynamicConv2d,
   DynamicConv2d as DynamicConv,
   type DynamicConv2dLayerOptions,
-  type DynamicForwardOptions,
-  RoutingAttention,
-  type RoutingAttentionOptions,
+  DynamicConv3d,
+  type DynamicConvLayerOptions,
 } from './dynamic-conv.js';
-export { type DynamizeOptions, dynamize, type ExpertSource } from './dynamize.js';
+export type { DynamicLayer, StaticForm, StaticLayer } from './dynamic-layer.js';
+export { type DynamicKind, type DynamizeOptions, dynamize, type ExpertSource } from './dynamize.js';
+export type { DynamicForwardOptions } from './expert-conv.js';
 export type { ExpertUsage } from './expert-usage.js';
 export { foldBatchNorm, fuse } from './fuse.js';
 export * as init from './init.js';
@@ -66,6 +69,8 @@ export {
   type NormLayerOptions,
   RMSNorm,
 } from './norm.js';
+export { ODAttention, type ODAttentions, ODConv2d, type ODConv2dOptions } from './od-conv.js';
 export * from './pool.js';
+export { RoutingAttention, type RoutingAttentionOptions } from './routing-attention.js';
 export * from './simple.js';
 export * as utils from './utils.js';

@@ -41,7 +41,7 @@ interface Tree {
 export interface StateEntry {
   readonly key: string;
   readonly tensor: Tensor;
-  /** Whether a strict load requires it if the state has other tensors of its module. */
+  /** Whether a strict load requires it if the state has other tensors of its module or those below. */
   readonly required: boolean;
 }
 
@@ -76,8 +76,8 @@ export function loadState(
     if (own.has(name) && !taken) given.set(name, key);
     else unexpected.push(key);
   }
-  // Only if the state has other tensors of the module.
-  const known = new Set([...given.keys()].map(moduleOf));
+  // Only if the state has other tensors of the module or those below it.
+  const known = new Set([...given.keys()].flatMap(modulesOf));
   const missing = entries
     .filter(({ key, required }) => !given.has(key) && (required || !known.has(moduleOf(key))))
     .map(({ key }) => key);
@@ -181,6 +181,12 @@ function prefixHint(
 /** The key of the module that contains a tensor. */
 function moduleOf(key: string): string {
   return key.slice(0, key.lastIndexOf('.') + 1);
+}
+
+/** The keys of all modules that contain a tensor, at any depth. */
+function modulesOf(key: string): string[] {
+  const ends = [...key].flatMap((letter, i) => (letter === '.' ? [i + 1] : []));
+  return ['', ...ends.map((end) => key.slice(0, end))];
 }
 
 function list(keys: readonly string[]): string {

@@ -57,7 +57,8 @@ export function resolveConvNd(kernelSize: readonly number[], options: ConvOption
   };
 }
 
-function padFarEnds(input: Tensor, extra: readonly number[]): Tensor {
+/** Adds the zeros `extra`, if there are any. */
+export function padFarEnds(input: Tensor, extra: readonly number[]): Tensor {
   if (!extra.some((n) => n > 0)) return input;
   // The last dimension comes first in a list of paddings.
   return native.pad(
@@ -69,7 +70,7 @@ function padFarEnds(input: Tensor, extra: readonly number[]): Tensor {
 }
 
 /** The spatial sizes of a weight. */
-function kernelOf(weight: Tensor, count: number): number[] {
+export function kernelOf(weight: Tensor, count: number): number[] {
   const shape = checkShape('weight', weight);
   return Array.from({ length: count }, (_, i) => shape.at(i - count) ?? 1);
 }

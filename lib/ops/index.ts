@@ -21,6 +21,7 @@ export {
   type RoutingOptions,
   routing,
 } from './dynamic-conv.js';
+export { type DynamicConvOptions, dynamicConv1d, dynamicConv3d } from './dynamic-conv-nd.js';
 export * from './embedding-bag.js';
 export * from './loss.js';
 export * from './loss-likelihood.js';

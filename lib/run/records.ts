@@ -48,7 +48,7 @@ export interface EpochRecord {
   epoch: number;
   /** Learning rate of the epoch (of the first parameter group, at the start of the epoch). */
   lr: number;
-  /** Softmax temperature of the routing during this epoch; null for a model without dynamic layers. */
+  /** Softmax temperature of the first dynamic layer during this epoch; null for a model without dynamic layers. */
   temperature: number | null;
   /** Over the training batches, while the weights change. */
   train: LossAndAccuracy;

@@ -20,6 +20,7 @@ export type { Position } from './step-runner.js';
 export {
   getTemperature,
   setTemperature,
+  type TemperatureRamp,
   type TemperatureSchedule,
   type TemperatureScheduleOptions,
   temperatureSchedule,

@@ -4,7 +4,8 @@
  */
 import { checkIterable, checkOptions, optionKeys } from '../check/index.js';
 import type { AnyModule, Module } from '../nn/module.js';
-import { type DynamicConv2dOptions, dynamicConv2d } from '../ops/dynamic-conv.js';
+import { dynamicConv2d } from '../ops/dynamic-conv.js';
+import type { Operands } from '../ops/dynamic-conv-nd.js';
 import { autocast, noGrad, tidy } from '../tensor/context.js';
 import { zeros } from '../tensor/create.js';
 import type { Device } from '../tensor/dtype.js';
@@ -16,12 +17,10 @@ import type { AutocastDType } from './forward-backward.js';
 
 const DEVICE_AUTOCAST = optionKeys('device', 'autocast');
 
-/** Properties by which a dynamic layer is recognised, so that this file does not import layers. */
+/** Members by which a dynamic layer is recognised, so that this file does not import layers. */
 interface DynamicLayer {
-  weight: Tensor;
-  bias: Tensor | null;
-  options: DynamicConv2dOptions;
   attention(input: Tensor): Tensor;
+  operands(input: Tensor, attention: Tensor): Operands;
 }
 
 /**
@@ -43,7 +42,7 @@ export function kernelChoices(
   const found: Record<string, string> = {};
   const hooks = layers.map(([name, module]) =>
     module.registerForwardHook((_, inputs) => {
-      found[name] = choiceOf(module as unknown as DynamicLayer, inputs[0] as Tensor);
+      found[name] = choiceOf(module as unknown as DynamicLayer, ...(inputs as [Tensor]));
     }),
   );
   const restore = switchToEvaluation(model);
@@ -58,17 +57,18 @@ export function kernelChoices(
   return found;
 }
 
-function choiceOf(layer: DynamicLayer, input: Tensor): string {
-  const { weight, bias, options } = layer;
-  const { algorithm = 'auto', ...geometry } = options;
-  if (algorithm !== 'auto') return algorithm;
-  const { dtype } = input;
+function choiceOf(layer: DynamicLayer, ...[input, options]: [Tensor, { attention?: Tensor }?]): string {
   // The layer's own attention, because mixing is cheaper if attention sums to 1.
-  const attention = layer.attention(input);
+  const { attention = layer.attention(input) } = options ?? {};
+  const operands = layer.operands(input, attention);
+  const { algorithm = 'auto', ...geometry } = operands.options;
+  if (algorithm !== 'auto') return algorithm;
   // Under autocast the weight follows the input.
-  return dynamicConv2d.choice(input, weight.to({ dtype }), attention, bias?.to({ dtype }) ?? null, geometry);
+  const { dtype } = operands.input;
+  const [weight, bias] = [operands.weight, operands.bias].map((tensor) => tensor?.to({ dtype }) ?? null);
+  return dynamicConv2d.choice(operands.input, weight!, operands.attention, bias, geometry);
 }
 
 function isDynamic(module: AnyModule): boolean {
-  return ['weight', 'options', 'expertUsage', 'attention'].every((name) => name in module);
+  return ['attention', 'operands'].every((name) => name in module);
 }

@@ -57,7 +57,10 @@ export interface TrainerOptions {
   schedulerInterval?: 'epoch' | 'step' | undefined;
   /** Passes over the training set. */
   epochs: number;
-  /** Temperature of all dynamic layers, set at the start of each epoch. Default: temperatures are not changed. */
+  /**
+   * Temperature of the dynamic layers, set at the start of each epoch: a function of the epoch, counted from 0, and the key of the layer.
+   * Default: temperatures are not changed.
+   */
   temperature?: TemperatureSchedule | undefined;
   /**
    * Gradient accumulation: number of batches whose gradients are averaged for one optimizer step. The last step of an epoch may have fewer.

@@ -174,7 +174,7 @@ export class Trainer extends EventEmitter<TrainerEvents> {
   /** One epoch, or its remaining part. False if the signal stopped it. */
   async #runEpoch(): Promise<boolean> {
     const { model, optimizer, scheduler, schedulerInterval, temperature } = this.#options;
-    if (temperature) setTemperature(model, temperature(this.#epoch));
+    if (temperature) setTemperature(model, (layer) => temperature(this.#epoch, layer));
     const lr = optimizer.lr;
     resetExpertUsage(model);
     if (!(await this.#trainPass())) return false;

@@ -81,7 +81,10 @@ function prepare(target, random) {
 
 /** @type {Map<Function, () => unknown>} */
 const MAKERS = new Map();
-for (const Layer of [dyconv.nn.Conv2d, dyconv.nn.DynamicConv2d]) MAKERS.set(Layer, () => new Layer(2, 2, 1));
+for (const Layer of [dyconv.nn.Conv2d, dyconv.nn.DynamicConv2d, dyconv.nn.CondConv2d, dyconv.nn.ODConv2d])
+  MAKERS.set(Layer, () => new Layer(2, 2, 1));
+for (const Layer of [dyconv.nn.DynamicConv1d, dyconv.nn.DynamicConv3d])
+  MAKERS.set(Layer, () => new Layer(2, 2, 1));
 MAKERS.set(dyconv.optim.lr.LRScheduler, () => new dyconv.optim.lr.StepLR(optimizer(), SCHEDULE));
 MAKERS.set(dyconv.optim.Optimizer, () => optimizer());
 MAKERS.set(dyconv.nn.Module, () => new dyconv.nn.Linear(3, 2));

@@ -41,6 +41,10 @@ const OBJECTS: Readonly<Record<string, () => unknown>> = {
   // The method is found at the optimizer that is exported first.
   'optim.*': sgd,
   DynamicConv2d: () => new DynamicConv2d(1, 1, 1),
+  'nn.CondConv2d': () => new nn.CondConv2d(1, 1, 1),
+  'nn.DynamicConv1d': () => new nn.DynamicConv1d(1, 1, 1),
+  'nn.DynamicConv3d': () => new nn.DynamicConv3d(1, 1, 1),
+  'nn.ODConv2d': () => new nn.ODConv2d(1, 1, 1).eval(),
   PackageProgram: () => Object.create(PackageProgram.prototype),
   'nn.Program': () => nn.compile(new nn.ReLU().eval(), ones([1, 1])),
   'serve.Classifier': () => Object.create(serve.Classifier.prototype),

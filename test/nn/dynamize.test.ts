@@ -66,6 +66,92 @@ describe('dynamize with copies', () => {
   });
 });
 
+describe('dynamize into other layers', () => {
+  const float64 = { dtype: 'float64' } as const;
+  const CONVS = [
+    [
+      'Conv1d',
+      () => new nn.Conv1d(6, 8, 3, { stride: 2, groups: 2, ...float64 }),
+      [9],
+      'dynamic',
+      'DynamicConv1d',
+    ],
+    [
+      'Conv3d',
+      () => new nn.Conv3d(6, 8, [1, 3, 2], { padding: 1, ...float64 }),
+      [3, 5, 4],
+      'dynamic',
+      'DynamicConv3d',
+    ],
+    [
+      'Conv2d',
+      () => new nn.Conv2d(6, 8, 3, { padding: 1, groups: 2, ...float64 }),
+      [6, 5],
+      'condconv',
+      'CondConv2d',
+    ],
+    [
+      'Conv2d',
+      () => new nn.Conv2d(6, 8, 3, { dilation: 2, groups: 2, ...float64 }),
+      [6, 5],
+      'odconv',
+      'ODConv2d',
+    ],
+    ['1x1 Conv2d', () => new nn.Conv2d(6, 8, 1, { bias: false, ...float64 }), [6, 5], 'odconv', 'ODConv2d'],
+    [
+      'depthwise Conv2d',
+      () => new nn.Conv2d(6, 6, 3, { groups: 6, ...float64 }),
+      [6, 5],
+      'odconv',
+      'ODConv2d',
+    ],
+  ] as const;
+
+  it.each(CONVS)('a %s', (_, make, sizes, layer, type) => {
+    manualSeed(2);
+    const conv = make() as nn.StaticLayer;
+    const x = randn([2, 6, ...sizes], float64);
+    const wanted = conv.forward(x);
+    const reduction = layer === 'condconv' ? undefined : 1;
+    const made = nn.dynamize(conv as nn.Conv2d, { layer, reduction } as object) as nn.DynamicLayer;
+    expect(made.constructor.name).toBe(type);
+    expect(difference(made.eval().forward(x), wanted)).toBeLessThanOrEqual(1e-13);
+    // Equal experts that get the same gradients would stay equal.
+    made.forward(x).square().sum().backward();
+    const gradient = made.weight.grad!;
+    const apart = gradient.select(0, 0).sub(gradient.select(0, 1)).abs().amax();
+    expect(Number(apart.item())).toBeGreaterThan(0);
+    const back = nn.collapse(made as nn.DynamicConv2d, { calibration: x });
+    expect(difference(back.forward(x), wanted)).toBeLessThanOrEqual(1e-13);
+  });
+
+  it('a network, whose keys are then those of the layer', () => {
+    manualSeed(3);
+    const model = models.resnet10({ numClasses: 4 }).eval();
+    const images = randn([2, 3, 64, 64]);
+    noGrad(() => {
+      const before = model.forward(images);
+      nn.dynamize(model, { layer: 'odconv', numExperts: 1, reduction: 8 });
+      expect(difference(model.forward(images), before)).toBeLessThanOrEqual(1e-5);
+    });
+    const { shape } = model.stateDict()['layer2.0.conv1.attention.fc.weight']!;
+    expect(shape).toEqual([16, 64, 1, 1]);
+  });
+
+  it('refuses what the layer does not have', () => {
+    const line = () => new nn.Sequential(new nn.Conv1d(1, 2, 1), new nn.Conv1d(2, 2, 1));
+    expect(() => nn.dynamize(line(), { layer: 'odconv' })).toThrow(
+      "Expected a Conv2d for the layer 1 with layer 'odconv' but received a Conv1d",
+    );
+    expect(() => nn.dynamize(line(), { layer: 'condconv', temperature: 3 })).toThrow(
+      "Expected no temperature for layer 'condconv' but received 3",
+    );
+    expect(() => nn.dynamize(line(), { layer: 'static' as never })).toThrow(
+      "for layer but received 'static'",
+    );
+  });
+});
+
 describe('other sources of the experts', () => {
   const conv = () => new nn.Conv2d(16, 32, 3);
 
@@ -145,7 +231,7 @@ describe('dynamize refuses', () => {
 
   it('a module without a layer to replace', () => {
     expect(() => nn.dynamize(new nn.Sequential(new nn.ReLU()))).toThrow(
-      'Expected a module with a Conv2d that is not the first one for module but received Sequential without one',
+      'Expected a module with a convolution that is not the first one for module but received Sequential without one',
     );
     expect(() => nn.dynamize(model(), { filter: () => false })).toThrow(/that filter chooses/);
   });
@@ -204,13 +290,13 @@ describe('collapse of a network', () => {
   });
 
   it('rejects unsupported modules', () => {
-    expect(() => nn.collapse(models.resnet10())).toThrow(/a module with a DynamicConv2d/);
+    expect(() => nn.collapse(models.resnet10())).toThrow(/a module with a dynamic convolution/);
     expect(() => nn.collapse(new DynamicConv2d(4, 4, 1, { routing: 'sigmoid' }))).toThrow(/sigmoid routing/);
     expect(() => nn.collapse(new DynamicConv2d(4, 4, 1), { attention: () => [1] })).toThrow(
       /Expected 4 numbers for attention of layer/,
     );
     expect(() => nn.collapse(new nn.ReLU() as never, randn([1, 3, 4, 4]))).toThrow(
-      /a DynamicConv2d for layer/,
+      /a dynamic convolution for layer/,
     );
   });
 });
