@@ -9,7 +9,7 @@ std::vector<const OpTable*> AllTables() {
           &JoinOps(),        &RandomOps(),    &ConvOps(),       &DynamicConvOps(), &PoolOps(),
           &ResizeOps(),      &NormOps(),      &LinearOps(),     &ActivationOps(),  &LossOps(),
           &OptimOps(),       &GradientsOps(), &DataOps(),       &ExchangeOps(),    &RuntimeOps(),
-          &CudaOps(),        &CompileOps(),   &ProgramsOps(),   &BackgroundOps()};
+          &CudaOps(),        &CompileOps(),   &ProgramsOps(),   &BackgroundOps(),  &RecurrentOps()};
 }
 
 std::vector<const OpTable*> ProgramTables() {
@@ -17,7 +17,7 @@ std::vector<const OpTable*> ProgramTables() {
           &ReduceOps(), &CumulativeOps(),  &OrderOps(),      &StatisticsOps(), &MatrixOps(),
           &LinalgOps(), &IndexingOps(),    &ScatterOps(),    &ShapeOps(),      &JoinOps(),
           &ConvOps(),   &DynamicConvOps(), &PoolOps(),       &ResizeOps(),     &NormOps(),
-          &LinearOps(), &ActivationOps(),  &LossOps()};
+          &LinearOps(), &ActivationOps(),  &LossOps(),       &RecurrentOps()};
 }
 
 }  // namespace dyconv

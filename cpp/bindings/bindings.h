@@ -31,6 +31,7 @@ const OpTable& ProgramsOps();     // programs.cc
 const OpTable& ResizeOps();       // resize.cc
 const OpTable& NormOps();         // norm.cc
 const OpTable& LinearOps();       // linear.cc
+const OpTable& RecurrentOps();    // recurrent.cc
 const OpTable& ActivationOps();   // activation.cc
 const OpTable& LossOps();         // loss.cc
 const OpTable& OptimOps();        // optim.cc

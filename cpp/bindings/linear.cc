@@ -33,11 +33,10 @@ const OpTable& LinearOps() {
            }),
       Bind("oneHot(input, numClasses)",
            [](const Tensor& x, int64_t classes) { return at::one_hot(x, classes); }),
-      Bind("scaledDotProductAttention(query, key, value, attnMask, dropoutP, isCausal, scale)",
+      Bind("scaledDotProductAttention(query, key, value, attnMask, dropoutP, isCausal, scale, enableGqa)",
            [](const Tensor& q, const Tensor& k, const Tensor& v, const OptionalTensor& mask, double p,
-              bool causal, std::optional<double> scale) {
-             return at::scaled_dot_product_attention(q, k, v, mask, p, causal, scale);
-           }),
+              bool causal, std::optional<double> scale,
+              bool gqa) { return at::scaled_dot_product_attention(q, k, v, mask, p, causal, scale, gqa); }),
   };
   return table;
 }

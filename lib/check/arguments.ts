@@ -29,6 +29,12 @@ export function oneOf<const T extends string>(name: string, choices: readonly T[
   throw invalidArgument(name, `one of ${choices.map((c) => `'${c}'`).join(', ')}`, value);
 }
 
+/** Checks a boolean. */
+export function boolean(name: string, value: unknown): boolean {
+  if (typeof value === 'boolean') return value;
+  throw invalidArgument(name, 'a boolean', value);
+}
+
 /** Checks an integer of at least `min`. */
 export function integer(name: string, value: unknown, min: number): number {
   if (Number.isInteger(value) && (value as number) >= min) return value as number;

@@ -34,6 +34,7 @@ import type { OrderTable } from './order.js';
 import type { PoolTable } from './pool.js';
 import type { ProgramsTable } from './programs.js';
 import type { RandomTable } from './random.js';
+import type { RecurrentTable } from './recurrent.js';
 import type { ReduceTable } from './reduce.js';
 import type { ResizeTable } from './resize.js';
 import type { RuntimeTable } from './runtime.js';
@@ -73,6 +74,7 @@ export interface Native<T extends Handle>
     PoolTable<T>,
     ProgramsTable<T>,
     RandomTable<T>,
+    RecurrentTable<T>,
     ReduceTable<T>,
     ResizeTable<T>,
     RuntimeTable<T>,

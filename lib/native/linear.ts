@@ -27,5 +27,6 @@ export interface LinearTable<T extends Handle> {
     dropoutP: number,
     isCausal: boolean,
     scale: number | undefined,
+    enableGqa: boolean,
   ): T;
 }

@@ -6,6 +6,11 @@
 export { compile, Program, type ProgramHandle } from '../program/program.js';
 export type { Compilable, CompileOptions } from '../program/record.js';
 export * from './activations.js';
+export {
+  type AttentionForwardOptions,
+  MultiheadAttention,
+  type MultiheadAttentionOptions,
+} from './attention.js';
 export { type Collapsed, type CollapseOptions, collapse } from './collapse.js';
 export { CondConv2d, type CondConv2dOptions } from './cond-conv.js';
 export { ModuleDict, ModuleList } from './containers.js';
@@ -71,6 +76,22 @@ export {
 } from './norm.js';
 export { ODAttention, type ODAttentions, ODConv2d, type ODConv2dOptions } from './od-conv.js';
 export * from './pool.js';
+export { GRU, LSTM, type LSTMOptions, type RecurrentOptions, RNN, type RNNOptions } from './recurrent.js';
+export {
+  GRUCell,
+  LSTMCell,
+  type RecurrentCellOptions,
+  RNNCell,
+  type RNNCellOptions,
+} from './recurrent-cells.js';
 export { RoutingAttention, type RoutingAttentionOptions } from './routing-attention.js';
 export * from './simple.js';
+export {
+  type EncoderForwardOptions,
+  type EncoderLayerForwardOptions,
+  TransformerEncoder,
+  TransformerEncoderLayer,
+  type TransformerEncoderLayerOptions,
+  type TransformerEncoderOptions,
+} from './transformer.js';
 export * as utils from './utils.js';

@@ -7,9 +7,9 @@ import { invalidArgument } from '../errors.js';
 import { noGrad, tidy } from '../tensor/context.js';
 import { zeros } from '../tensor/create.js';
 import { type Device, type DType, itemSize } from '../tensor/dtype.js';
-import { isTensor, type Tensor } from '../tensor/tensor.js';
+import type { Tensor } from '../tensor/tensor.js';
 import { alignColumns, formatCount } from '../text.js';
-import { type Cost, costOf } from './cost.js';
+import { type Cost, costOf, tensorsIn } from './cost.js';
 import type { AnyModule, Module } from './module.js';
 
 /** One layer, in the order in which the layers ran. */
@@ -18,7 +18,7 @@ export interface SummaryRow {
   name: string;
   /** Class of the layer, such as `Conv2d`. */
   type: string;
-  /** Shape of its (last) output; null if that is not a tensor. */
+  /** Shape of its (last) output; of several tensors that of the first one; null without a tensor. */
   outputShape: number[] | null;
   /** Scalars in its parameters, without those of layers that have their own row. */
   parameters: number;
@@ -47,9 +47,9 @@ export interface Summary {
   /** Parameters and statistics, counted as in the article: 7,526,794 for AlexNet. */
   total: number;
   /**
-   * Floating-point operations of one forward of the input, a multiply-add as two. Counted are convolutions, linear
-   * layers, and of dynamic convolutions the routing, the mixing of the kernels for every sample, and the convolution.
-   * Biases, activations, pooling and normalisation are not.
+   * Floating-point operations of one forward of the input, a multiply-add as two. Counted are convolutions, linear and
+   * recurrent layers, attention, and of dynamic convolutions the routing, the mixing of the kernels for every sample, and the
+   * convolution. Biases, activations, softmax, pooling and normalisation are not.
    */
   flops: number;
   /** Bytes of parameters and buffers. */
@@ -86,14 +86,15 @@ function record(model: Module, input: Tensor): Call[] {
   const modes = [...model.modules()].map((module) => ({ module, training: module.training }));
   const hooks = [...model.namedModules()].map(([name, module]) =>
     module.registerForwardHook((_, inputs, output) => {
-      const shape = isTensor(output) ? [...output.shape] : null;
+      const outputs = tensorsIn(output);
+      const bytes = outputs.reduce((sum, tensor) => sum + bytesOf(tensor), 0);
       const before = calls.get(module);
-      const { flops } = costOf(module, inputs[0], output);
+      const { flops } = costOf(module, inputs, output);
       calls.set(module, {
         name,
         module,
-        outputShape: shape,
-        outputBytes: (before?.outputBytes ?? 0) + (isTensor(output) ? bytesOf(output) : 0),
+        outputShape: outputs[0] ? [...outputs[0].shape] : null,
+        outputBytes: (before?.outputBytes ?? 0) + bytes,
         flops: (before?.flops ?? 0) + flops,
       });
     }),
@@ -188,7 +189,7 @@ function table(result: Omit<Summary, 'toString'>): string {
     ['Activations', megabytes(result.activationBytes)],
   ];
   const note =
-    'FLOPs: a multiply-add is two; convolutions, linear layers, and routing and mixing of dynamic ones are counted.';
+    'FLOPs: a multiply-add is two; convolutions, routing and mixing of dynamic ones, linear and recurrent layers, and attention are counted.';
   return [lines[0], rule, ...lines.slice(1), rule, ...alignColumns(facts, () => false), '', note].join('\n');
 }
 

@@ -210,9 +210,11 @@ export interface AttentionOptions {
   isCausal?: boolean | undefined;
   /** Factor on the scores. Default 1 / sqrt(E). */
   scale?: number | undefined;
+  /** Grouped-query attention: every head of key and value [B, heads, S, E] serves several heads of the query. Default false. */
+  enableGqa?: boolean | undefined;
 }
 
-const ATTENTION_KEYS = optionKeys('attnMask', 'dropoutP', 'isCausal', 'scale');
+const ATTENTION_KEYS = optionKeys('attnMask', 'dropoutP', 'isCausal', 'scale', 'enableGqa');
 
 /**
  * softmax(query keyᵀ scale + mask) value.
@@ -225,9 +227,10 @@ export function scaledDotProductAttention(
   value: Tensor,
   options: AttentionOptions = {},
 ): Tensor {
-  const { attnMask = null, dropoutP = 0, isCausal = false, scale } = checkOptions(options, ATTENTION_KEYS);
+  const { attnMask = null, dropoutP = 0, isCausal = false } = checkOptions(options, ATTENTION_KEYS);
+  const { scale, enableGqa = false } = options;
   number('dropoutP', dropoutP, { min: 0, max: 1 });
-  return native.scaledDotProductAttention(query, key, value, attnMask, dropoutP, isCausal, scale);
+  return native.scaledDotProductAttention(query, key, value, attnMask, dropoutP, isCausal, scale, enableGqa);
 }
 
 /** y[o] = input1ᵀ weight[o] input2 + bias[o]. @param input1 - [B, I]. @param input2 - [B, J]. @param weight - [O, I, J]. @returns [B, O]. */

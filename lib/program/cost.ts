@@ -21,6 +21,30 @@ const matmul: Rule = ([input], result) => 2 * product(result) * (input?.at(-1) ?
 const dynamic: Rule = ([input, weight], result) =>
   2 * (input?.[0] ?? 0) * product(weight ?? []) + 2 * product(result) * product(weight?.slice(2) ?? []);
 
+/** Scores and weighted sums: query [..., L, E], key [..., S, E], value [..., S, V]. */
+const attention: Rule = ([query, key, value]) =>
+  2 * product(query?.slice(0, -1) ?? []) * (key?.at(-2) ?? 0) * ((query?.at(-1) ?? 0) + (value?.at(-1) ?? 0));
+
+/** Every vector of the input and the state before it are multiplied by the weights of all layers and directions. */
+function recurrent(
+  gates: number,
+  input: readonly number[],
+  states: readonly (readonly number[])[],
+  features: number,
+): number {
+  const [count = 0, , outputs = 0] = states[0] ?? [];
+  const hidden = states.at(-1)?.at(-1) ?? 0;
+  const directions = outputs === 0 ? 1 : features / outputs;
+  const inputs = directions * (input.at(-1) ?? 0) + (count - directions) * features;
+  const projections = outputs < hidden ? count * outputs * hidden : 0;
+  return 2 * product(input.slice(0, -1)) * (gates * hidden * (inputs + count * outputs) + projections);
+}
+
+const cell =
+  (firstWeight: number): Rule =>
+  (sizes) =>
+    2 * (sizes[0]?.[0] ?? 0) * (product(sizes[firstWeight] ?? []) + product(sizes[firstWeight + 1] ?? []));
+
 const RULES: Readonly<Record<string, Rule>> = {
   conv1d: convolution,
   conv2d: convolution,
@@ -41,6 +65,13 @@ const RULES: Readonly<Record<string, Rule>> = {
   // The pooling (one addition per input), then two linear maps of its result.
   routing: ([input, w1, , w2]) =>
     product(input ?? []) + 2 * (input?.[0] ?? 0) * (product(w1 ?? []) + product(w2 ?? [])),
+  scaledDotProductAttention: attention,
+  lstm: ([input, h0, c0], result) => recurrent(4, input ?? [], [h0 ?? [], c0 ?? []], result.at(-1) ?? 0),
+  gru: ([input, h0], result) => recurrent(3, input ?? [], [h0 ?? []], result.at(-1) ?? 0),
+  rnn: ([input, h0], result) => recurrent(1, input ?? [], [h0 ?? []], result.at(-1) ?? 0),
+  lstmCell: cell(3),
+  gruCell: cell(2),
+  rnnCell: cell(2),
 };
 
 /** Operations of a step, a multiply-add as two; 0 for operations that are not counted, as in `report.summary`. */

@@ -112,6 +112,8 @@ def norms():
     mask = b([[True, True, False], [True, False, True]])
     case("F.scaledDotProductAttention", lambda q, k, v, m: F.scaled_dot_product_attention(q, k, v, m, scale=0.7), t(1, 2, 2, 4),
          t(1, 2, 3, 4), t(1, 2, 3, 5), {"attnMask": mask, "scale": 0.7})
+    case("F.scaledDotProductAttention", lambda q, k, v: F.scaled_dot_product_attention(q, k, v, enable_gqa=True), t(1, 4, 2, 3),
+         t(1, 2, 3, 3), t(1, 2, 3, 5), {"enableGqa": True})
     case("F.scaledDotProductAttention", lambda q, k, v: F.scaled_dot_product_attention(q, k, v, is_causal=True), t(1, 2, 3, 4),
          t(1, 2, 3, 4), t(1, 2, 3, 4), {"isCausal": True})
     case("F.embedding", lambda k, w: F.embedding(k, w, 1), i([[0, 1], [2, 1]]), t(3, 2), {"paddingIdx": 1})

@@ -189,6 +189,7 @@ function tables(): Map<string, string[]> {
 /** Tables whose functions have no case in ops.json, and where their values are tested instead. */
 const TABLES_ELSEWHERE: Record<string, string> = {
   'dynamic-conv': 'test/ops/dynamic-conv.test.ts: against loops',
+  recurrent: 'test/nn/layers-golden.test.ts: layers and cells against PyTorch',
   optim: 'test/optim/golden.test.ts: whole steps against PyTorch',
   gradients:
     'test/optim/golden.test.ts, test/ops/clip-grad.test.ts, test/cuda/amp.test.ts: clipped and scaled',

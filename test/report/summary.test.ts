@@ -2,9 +2,27 @@ import { describe, expect, it } from 'vitest';
 import { ArgumentError } from '../../lib/errors.js';
 import { alexnet, alexnetDy } from '../../lib/models/index.js';
 import { DynamicConv2d } from '../../lib/nn/dynamic-conv.js';
-import { BatchNorm2d, Conv2d, Linear, Module, ReLU, Sequential } from '../../lib/nn/index.js';
+import {
+  type AnyModule,
+  BatchNorm2d,
+  Bilinear,
+  Conv2d,
+  Conv3d,
+  ConvTranspose1d,
+  GRU,
+  Linear,
+  LSTM,
+  LSTMCell,
+  Module,
+  MultiheadAttention,
+  ReLU,
+  RNN,
+  Sequential,
+  TransformerEncoderLayer,
+} from '../../lib/nn/index.js';
 import { summary } from '../../lib/nn/summary.js';
 import { memory } from '../../lib/runtime/memory.js';
+import { zeros } from '../../lib/tensor/create.js';
 import type { Tensor } from '../../lib/tensor/tensor.js';
 import { collectGarbage } from '../support/garbage.js';
 
@@ -36,6 +54,65 @@ describe('summary', () => {
     const conv = summary(new Conv2d(8, 16, 3, { groups: 4, padding: 1 }), [2, 8, 5, 5]);
     expect(conv.flops).toBe(2 * (2 * 16 * 5 * 5) * 2 * 9);
     expect(summary(new Linear(7, 3), [4, 7]).flops).toBe(2 * 4 * 7 * 3);
+  });
+
+  /** A layer as a module of one input. */
+  class Of extends Module {
+    constructor(
+      readonly layer: AnyModule,
+      readonly call: (x: Tensor) => unknown,
+    ) {
+      super();
+    }
+    forward(x: Tensor): Tensor {
+      this.call(x);
+      return x;
+    }
+  }
+  const of = <L extends AnyModule>(layer: L, call: (layer: L, x: Tensor) => unknown) =>
+    new Of(layer, (x) => call(layer, x));
+
+  // The numbers of torch.utils.flop_counter of PyTorch 2.13.
+  it.each<[string, Module, number[], number]>([
+    ['Conv3d', new Conv3d(2, 3, [1, 2, 3]), [1, 2, 3, 4, 5], 1944],
+    ['ConvTranspose1d', new ConvTranspose1d(4, 6, 3, { stride: 2, groups: 2 }), [2, 4, 5], 720],
+    [
+      'MultiheadAttention',
+      of(new MultiheadAttention(8, 2, { batchFirst: true }), (layer, x) => layer.forward(x, x, x)),
+      [2, 5, 8],
+      6720,
+    ],
+    [
+      'MultiheadAttention of other keys',
+      of(new MultiheadAttention(8, 2, { kdim: 6, vdim: 4, addBiasKv: true }), (layer, x) =>
+        layer.forward(x, zeros([5, 2, 6]), zeros([5, 2, 4])),
+      ),
+      [3, 2, 8],
+      4288,
+    ],
+    [
+      'TransformerEncoderLayer',
+      new TransformerEncoderLayer(8, 2, { dimFeedforward: 16 }) as never,
+      [5, 3, 8],
+      17_760,
+    ],
+    ['LSTM', new LSTM(3, 4, { numLayers: 2, bidirectional: true, projSize: 2 }) as never, [5, 2, 3], 7680],
+    ['GRU', new GRU(3, 4, { numLayers: 2 }) as never, [5, 2, 3], 3600],
+    ['RNN', new RNN(3, 4) as never, [5, 2, 3], 560],
+    ['LSTMCell', new LSTMCell(3, 4) as never, [2, 3], 448],
+  ])('counts operations as PyTorch does: %s', (_, model, shape, wanted) => {
+    expect(summary(model, shape).flops).toBe(wanted);
+  });
+
+  it('counts those of a bilinear map: the product with the first input, then with the second', () => {
+    const model = of(new Bilinear(3, 4, 5), (layer, x) => layer.forward(x, zeros([2, 4])));
+    expect(summary(model, [2, 3]).flops).toBe(2 * 2 * 5 * (3 * 4 + 4));
+  });
+
+  it('shows the first output of a layer with several', () => {
+    const { rows } = summary(new LSTM(3, 4) as never, [5, 2, 3]);
+    expect(rows).toMatchObject([{ type: 'LSTM', outputShape: [5, 2, 4], parameters: 4 * 4 * (3 + 4 + 2) }]);
+    expect(rows[0]!.outputBytes).toBe(4 * (5 * 2 * 4 + 2 * 2 * 4));
   });
 
   it('leaves the model and the memory as they were', () => {
