@@ -24,6 +24,7 @@ export const LIB = {
   'data/bytes': ['native'],
   'data/batches': ['data', 'tensor', 'types:native', 'types:check'],
   'data/loader-options': ['data', 'types:tensor', 'check', 'errors'],
+  'data/pipeline': ['data', 'tensor'],
   'data/memory-batches': ['data', 'types:tensor'],
   'data/collate': ['data', 'tensor', 'check', 'errors'],
   'data/samples': ['data', 'tensor', 'errors'],

@@ -7,8 +7,10 @@ import { checkOptions, optionKeys } from '../check/index.js';
 import { invalidArgument, ShapeError } from '../errors.js';
 import { augmentPacked } from './batches.js';
 import { checkAnyDataset, type Dataset, type InMemoryDataset, isInMemory } from './dataset.js';
+import { Pipeline } from './pipeline.js';
+import type { ByteImage } from './pixels/image.js';
 import { Random } from './random.js';
-import { type ByteImage, byteImage, type ImageSample, SamplePlans } from './samples.js';
+import { byteImage, type ImageSample } from './samples.js';
 import { type Transform, from as transformFrom } from './transforms.js';
 
 const GRID_KEYS = optionKeys('transform', 'rows', 'columns', 'seed', 'cell');
@@ -57,15 +59,15 @@ export async function grid(
   if (set.length === 0) throw invalidArgument('dataset.length', 'at least 1 sample', 0);
   const order = new Random(seed).shuffle(Array.from({ length: set.length }, (_, i) => i));
   const keys = order.slice(0, rows);
-  const itself = new SamplePlans(undefined, {});
-  const plans = transform ? new SamplePlans(transform, {}) : undefined;
+  const itself = new Pipeline(undefined, {});
+  const plans = transform ? new Pipeline(transform, {}) : undefined;
   const pictures: Picture[] = [];
   for (const [row, key] of keys.entries()) {
     const image = await imageOf(set, key);
     const [channels] = image.shape;
     if (channels !== 1 && channels !== 3)
       throw new ShapeError(`Expected images of 1 or 3 channels for grid but sample ${key} has ${channels}`);
-    const draw = async (column: number, of: SamplePlans, epoch: number) =>
+    const draw = async (column: number, of: Pipeline, epoch: number) =>
       pictures.push({ row, column, input: await cellOf(image, key, of, { seed, epoch, cell }) });
     await draw(0, itself, 0);
     if (plans) for (let epoch = 0; epoch < columns; epoch++) await draw(epoch + 1, plans, epoch);
@@ -92,12 +94,16 @@ interface Picture {
 async function cellOf(
   image: ByteImage,
   key: number,
-  plans: SamplePlans,
+  pipeline: Pipeline,
   { seed, epoch, cell }: { seed: number; epoch: number; cell: number },
 ): Promise<Buffer> {
-  const [channels] = image.shape;
-  const plan = plans.common(channels, plans.for(image.shape).size);
-  const batch = await augmentPacked([image], [key], plan, { seed, epoch, threads: 1 });
+  const request = { seed, epoch, threads: 1 };
+  // Of several crops the first one is shown.
+  const [prepared = image] = await pipeline.prepare([image], [key], request);
+  const [channels] = prepared.shape;
+  const plan = pipeline.last.common(channels, pipeline.last.for(prepared.shape).size);
+  const last = { ...request, seed: pipeline.lastSeed(seed) };
+  const batch = await augmentPacked([prepared], [key], plan, last);
   const values = batch.dataSync({ dtype: 'float32' });
   batch.dispose();
   return enlarge(toBytes(values, channels, plan), channels, plan.size, cell);

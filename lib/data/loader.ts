@@ -13,8 +13,9 @@ import { Fetcher } from './fetch.js';
 import { isInteger, type LoaderOptions, type ResolvedOptions, resolveOptions } from './loader-options.js';
 import { MemoryBatches } from './memory-batches.js';
 import { type BatchItems, IndexedPass, type Pass, StreamPass } from './passes.js';
+import { Pipeline } from './pipeline.js';
 import { Random } from './random.js';
-import { batchOfImages, gathered, isImageSample, SamplePlans } from './samples.js';
+import { batchOfImages, gathered, isImageSample } from './samples.js';
 import { checkStream, decoderOf, type IterableDataset, isStream } from './stream.js';
 import type { Transform } from './transforms.js';
 
@@ -75,8 +76,8 @@ export class Loader<B = Batch> implements AsyncIterable<B> {
   readonly #options: ResolvedOptions;
   /** The set, if it is in memory: batches are then made from its bytes, without calling `get`. */
   readonly #memory: MemoryBatches | undefined;
-  /** The plans for samples that are read one by one. */
-  readonly #plans: SamplePlans;
+  /** The transform of samples that are read one by one. */
+  readonly #pipeline: Pipeline;
   readonly #fetcher: Fetcher<unknown>;
   /** With `augmentOn: 'device'`: a set that is not in memory, read whole for the first batch. */
   #gathered: Promise<MemoryBatches> | undefined;
@@ -97,12 +98,12 @@ export class Loader<B = Batch> implements AsyncIterable<B> {
     const { batchSize, limit, device, transform, concurrency } = this.#options;
     this.dataset = dataset;
     this.transform = transform;
+    this.#pipeline = new Pipeline(transform, this.#options);
     this.#checkUse();
     const read = stream ? decoderOf(dataset) : (index: unknown) => dataset.get(index as number);
     this.#fetcher = new Fetcher(read, concurrency);
-    this.#plans = new SamplePlans(transform, this.#options);
     // A transform that does not fit is an error here, not when the first batch is made.
-    if (!stream && isInMemory(dataset) && !this.#options.collate)
+    if (!stream && isInMemory(dataset) && !this.#options.collate && !this.#pipeline.isStaged)
       this.#memory = new MemoryBatches(dataset, this.#options);
     // A missing device is an error here, not at the first batch.
     empty([0], { device }).dispose();
@@ -246,7 +247,7 @@ export class Loader<B = Batch> implements AsyncIterable<B> {
     const { collate, device, transform, mix } = this.#options;
     if (collate) return batchTo(keepAll((await collate(samples as never[])) as B), device);
     if (isImageSample(samples[0])) {
-      const request = { ...this.#options, ...position, plans: this.#plans };
+      const request = { ...this.#options, ...position, pipeline: this.#pipeline };
       return (await batchOfImages(this.dataset, samples as never[], keys, request)) as B;
     }
     if (transform || mix)
@@ -276,6 +277,10 @@ export class Loader<B = Batch> implements AsyncIterable<B> {
       throw new ArgumentError(
         `Expected no ${transform ? 'transform' : mix ? 'mix' : "augmentOn: 'device'"} with collate, which makes the batch`,
       );
+    if (mix && this.#pipeline.crops > 1)
+      throw new ArgumentError('Expected no mix with fiveCrop in transform');
+    if (this.#pipeline.isStaged && augmentOn === 'device')
+      throw invalidArgument('augmentOn', "'cpu' for a transform with steps that work on bytes", augmentOn);
     if (isStream(this.dataset) && augmentOn === 'device')
       throw invalidArgument('augmentOn', "'cpu' for an iterable data set", augmentOn);
   }

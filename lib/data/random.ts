@@ -61,6 +61,15 @@ export class Random {
     return 1 / (1 + Math.exp(y - x));
   }
 
+  /** `count` numbers of the symmetric Dirichlet distribution with parameter `alpha`; their sum is 1. */
+  dirichlet(alpha: number, count: number): number[] {
+    const logs = Array.from({ length: count }, () => this.#logGamma(alpha));
+    const most = Math.max(...logs);
+    const parts = logs.map((log) => Math.exp(log - most));
+    const sum = parts.reduce((a, b) => a + b, 0);
+    return parts.map((part) => part / sum);
+  }
+
   /** The logarithm of a gamma variate (Marsaglia and Tsang, A Simple Method for Generating Gamma Variables, 2000). */
   #logGamma(shape: number): number {
     if (shape < 1) return this.#logGamma(shape + 1) + Math.log1p(-this.uniform()) / shape;

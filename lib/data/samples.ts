@@ -8,19 +8,12 @@ import { tensor } from '../tensor/create.js';
 import type { TypedArray } from '../tensor/dtype.js';
 import { stack } from '../tensor/join.js';
 import { isTensor, native, type Tensor } from '../tensor/tensor.js';
-import {
-  augmentPacked,
-  type BatchFormat,
-  type BatchPlan,
-  type BatchRequest,
-  labelTensor,
-  withFormat,
-} from './batches.js';
+import { augmentPacked, type BatchPlan, type BatchRequest, labelTensor } from './batches.js';
 import { checkShapes } from './collate.js';
 import { createDataset, type Dataset, datasetError, type InMemoryDataset } from './dataset.js';
 import { type BatchMix, drawMixing, softLabels } from './mix.js';
-import { type Plan, planFor, planOf } from './plan.js';
-import type { Transform } from './transforms.js';
+import type { Pipeline, SamplePlans } from './pipeline.js';
+import type { ByteImage } from './pixels/image.js';
 
 type Shape = readonly [channels: number, height: number, width: number];
 
@@ -38,47 +31,9 @@ export interface ImageSample {
   label: number | bigint | Tensor;
 }
 
-/** The plans of a transform for images of any size, each made and checked once. */
-export class SamplePlans {
-  readonly transform: Transform | undefined;
-  readonly #format: BatchFormat;
-  readonly #bySize = new Map<string, Plan>();
-  readonly #common = new Map<string, BatchPlan>();
-
-  constructor(transform: Transform | undefined, format: BatchFormat) {
-    this.transform = transform;
-    this.#format = format;
-  }
-
-  /** The plan of images of one size. @throws ArgumentError when the transform does not fit them. */
-  for(shape: Shape): Plan {
-    return memoized(this.#bySize, shape, () => planFor(this.transform, shape));
-  }
-
-  /** One plan for images of any size that the transform brings to `size`. */
-  common(channels: number, size: Plan['size']): BatchPlan {
-    // Sizes of 0 mean the size of each image.
-    const make = () => withFormat({ ...planOf(this.transform, [channels, 0, 0]), size }, this.#format);
-    return memoized(this.#common, [channels, ...size], make);
-  }
-}
-
-/** More sizes than this are of a set whose images all differ: keeping them would not pay. */
-const MAX_PLANS = 1000;
-
-function memoized<T>(known: Map<string, T>, sizes: readonly number[], make: () => T): T {
-  const key = sizes.join();
-  let value = known.get(key);
-  if (value === undefined) {
-    value = make();
-    if (known.size < MAX_PLANS) known.set(key, value);
-  }
-  return value;
-}
-
 /** The parameters of a batch. */
 export interface SampleRequest extends Omit<BatchRequest, 'mixing'> {
-  plans: SamplePlans;
+  pipeline: Pipeline;
   mix: readonly BatchMix[] | undefined;
   /** 0-based number of the batch in its epoch. */
   batch: number;
@@ -86,12 +41,6 @@ export interface SampleRequest extends Omit<BatchRequest, 'mixing'> {
 
 /** What the samples of a set have in common. */
 type ImageSet = Pick<Dataset, 'shape' | 'classes'>;
-
-/** An image of bytes with its size. */
-export interface ByteImage {
-  bytes: Uint8Array;
-  shape: Shape;
-}
 
 /** Whether a sample is an image with its label. */
 export function isImageSample(sample: unknown): sample is ImageSample {
@@ -109,23 +58,28 @@ export async function batchOfImages(
   keys: readonly number[],
   request: SampleRequest,
 ): Promise<{ images: Tensor; labels: Tensor }> {
-  const { plans, mix, seed, epoch, batch, device = 'cpu' } = request;
+  const { pipeline, mix, epoch, batch, device = 'cpu' } = request;
   for (const [i, sample] of samples.entries()) if (!isImageSample(sample)) throw badSample(keys[i]!, sample);
   const bytes = samples.map((sample, i) => bytesOf(set, sample, keys[i]!));
-  const byteImages = bytes.filter((image) => image !== undefined);
-  if (byteImages.length > 0 && byteImages.length < samples.length)
+  const given = bytes.filter((image) => image !== undefined);
+  if (given.length > 0 && given.length < samples.length)
     throw datasetError(`sample ${keys[bytes.indexOf(undefined)]}`, 'expected bytes, as its batch has them');
-  const plan = byteImages.length > 0 ? commonPlan(plans, byteImages, keys) : undefined;
-  if (!plan && (plans.transform || mix))
+  if (given.length === 0 && (pipeline.transform || mix))
     throw new ArgumentError(
-      `Expected images of bytes (uint8) for ${plans.transform ? 'transform' : 'mix'} but sample ${keys[0]} has other ` +
+      `Expected images of bytes (uint8) for ${pipeline.transform ? 'transform' : 'mix'} but sample ${keys[0]} has other ` +
         'values: transform them in get(), or give bytes',
     );
-  const mixing = plan && mix && drawMixing(mix, plan.size, { seed, epoch, batch });
   const labels = labelsOf(samples, keys, set.classes?.length);
-  const images = plan
-    ? await augmentPacked(byteImages, keys, plan, { ...request, mixing })
+  const seed = pipeline.lastSeed(request.seed);
+  const prepared = pipeline.isStaged ? await pipeline.prepare(given, keys, request) : given;
+  const preparedKeys =
+    pipeline.crops === 1 ? keys : keys.flatMap((key) => new Array(pipeline.crops).fill(key));
+  const plan = given.length > 0 ? commonPlan(pipeline.last, prepared, preparedKeys) : undefined;
+  const mixing = plan && mix && drawMixing(mix, plan.size, { seed: request.seed, epoch, batch });
+  const made = plan
+    ? await augmentPacked(prepared, preparedKeys, plan, { ...request, seed, mixing })
     : tidy(() => stackImages(set, samples, keys, device));
+  const images = pipeline.crops === 1 ? made : byCrops(made, pipeline.crops);
   try {
     if (isTensor(labels)) return { images, labels: device === 'cpu' ? labels : onDevice(labels, device) };
     const values = mix ? softLabels(labels, set.classes!.length, mixing) : BigInt64Array.from(labels, BigInt);
@@ -180,6 +134,15 @@ function badShape(key: number, shape: readonly number[] | undefined, length: num
 
 function badSample(key: number, sample: unknown): Error {
   return datasetError(`sample ${key}`, `expected { image, label } but found ${describe(sample)}`);
+}
+
+/** [B * crops, C, H, W] as [B, crops, C, H, W]. */
+function byCrops(images: Tensor, crops: number): Tensor {
+  try {
+    return keep(images.reshape([-1, crops, ...images.shape.slice(1)]));
+  } finally {
+    images.dispose();
+  }
 }
 
 /** One plan for images of any size: their transformed size must be the same. */

@@ -18,9 +18,10 @@ import {
   type Size,
 } from './transform-checks.js';
 
-const RESIZE_KEYS = optionKeys('size');
+const RESIZE_KEYS = optionKeys('size', 'antialias');
+const CENTER_CROP_KEYS = optionKeys('size');
 const RANDOM_CROP_KEYS = optionKeys('size', 'padding');
-const RANDOM_RESIZED_CROP_KEYS = optionKeys('size', 'scale', 'ratio');
+const RANDOM_RESIZED_CROP_KEYS = optionKeys('size', 'scale', 'ratio', 'antialias');
 const RANDOM_HORIZONTAL_FLIP_KEYS = optionKeys('p');
 const COLOR_JITTER_KEYS = optionKeys('brightness', 'contrast', 'saturation', 'hue');
 const NORMALIZE_KEYS = optionKeys('mean', 'std');
@@ -32,6 +33,8 @@ export interface ResizeStep {
   readonly step: 'resize';
   /** Height and width of the result, in pixels. */
   readonly size: Size;
+  /** Present if the image is smoothed where it shrinks. */
+  readonly antialias?: true;
 }
 
 /** See {@link centerCrop}. */
@@ -62,6 +65,8 @@ export interface RandomResizedCropStep {
   readonly scale: Bounds;
   /** Bounds of the width over the height. */
   readonly ratio: Bounds;
+  /** Present if the image is smoothed where it shrinks. */
+  readonly antialias?: true;
 }
 
 /** See {@link randomHorizontalFlip} and {@link randomVerticalFlip}. */
@@ -110,8 +115,8 @@ export interface RandomErasingStep {
   readonly value: readonly number[] | 'random';
 }
 
-/** A step for `compose`. */
-export type Step =
+/** A step that the add-on executes, unless it antialiases. */
+export type PlannedStep =
   | ResizeStep
   | CenterCropStep
   | RandomCropStep
@@ -121,15 +126,32 @@ export type Step =
   | NormalizeStep
   | RandomErasingStep;
 
-/** Scales the image to `size`, a number of pixels or [height, width], without keeping the aspect ratio. */
-export function resize(options: { size: number | Size }): ResizeStep {
+/** Options of {@link resize}. */
+export interface ResizeOptions {
+  /** A number of pixels or [height, width]. */
+  size: number | Size;
+  /**
+   * Whether the image is smoothed where it shrinks, as torchvision's default is. It is then rounded to bytes, and computed in JavaScript, about
+   * ten times slower than without. Default: false, as in the article.
+   */
+  antialias?: boolean | undefined;
+}
+
+/** Scales the image to `size`, without keeping the aspect ratio. */
+export function resize(options: ResizeOptions): ResizeStep {
   checkOptions(options, RESIZE_KEYS);
-  return Object.freeze({ step: 'resize', size: checkSizes('size', options.size) });
+  const { size, antialias = false } = options;
+  return Object.freeze({ step: 'resize', size: checkSizes('size', size), ...antialiasOf(antialias) });
+}
+
+function antialiasOf(antialias: boolean): { antialias?: true } {
+  if (typeof antialias !== 'boolean') throw invalidArgument('antialias', 'a boolean', antialias);
+  return antialias ? { antialias } : {};
 }
 
 /** Crops the image at its centre. Pixels outside the image are black. */
 export function centerCrop(options: { size: number | Size }): CenterCropStep {
-  checkOptions(options, RESIZE_KEYS);
+  checkOptions(options, CENTER_CROP_KEYS);
   return Object.freeze({ step: 'centerCrop', size: checkSizes('size', options.size) });
 }
 
@@ -160,17 +182,20 @@ export interface RandomResizedCropOptions {
   scale?: Bounds | undefined;
   /** Smallest and largest aspect ratio, width to height, of a crop. Default: [3/4, 4/3]. */
   ratio?: Bounds | undefined;
+  /** As for {@link resize}. Default: false. */
+  antialias?: boolean | undefined;
 }
 
 /** Crops a part of random area and aspect ratio and scales it to `size`. */
 export function randomResizedCrop(options: RandomResizedCropOptions): RandomResizedCropStep {
   checkOptions(options, RANDOM_RESIZED_CROP_KEYS);
-  const { size, scale = [0.08, 1], ratio = [3 / 4, 4 / 3] } = options;
+  const { size, scale = [0.08, 1], ratio = [3 / 4, 4 / 3], antialias = false } = options;
   return Object.freeze({
     step: 'randomResizedCrop',
     size: checkSizes('size', size),
     scale: checkRange('scale', scale, 1),
     ratio: checkRange('ratio', ratio),
+    ...antialiasOf(antialias),
   });
 }
 
@@ -261,7 +286,7 @@ export function randomErasing(options: RandomErasingOptions = {}): RandomErasing
 }
 
 /** The constructor of each kind of step. */
-const MAKERS: Readonly<Record<Step['step'], (options: never) => Step>> = {
+export const PLANNED_MAKERS: Readonly<Record<PlannedStep['step'], (options: never) => PlannedStep>> = {
   resize,
   centerCrop,
   randomCrop,
@@ -272,15 +297,3 @@ const MAKERS: Readonly<Record<Step['step'], (options: never) => Step>> = {
   normalize,
   randomErasing,
 };
-
-/**
- * Restores and validates a step from its JSON form.
- * @throws ArgumentError when it is invalid.
- */
-export function stepFrom(value: unknown): Step {
-  const { step, ...options } = (value ?? {}) as { step?: string };
-  if (step === undefined || !Object.hasOwn(MAKERS, step)) {
-    throw invalidArgument('step', `one of ${Object.keys(MAKERS).join(', ')}`, step ?? value);
-  }
-  return MAKERS[step as Step['step']](options as never);
-}

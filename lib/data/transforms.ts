@@ -5,8 +5,18 @@
  */
 import { checkIterable, checkKeys, checkOptions, optionKeys } from '../check/index.js';
 import { invalidArgument } from '../errors.js';
+import { PIXEL_MAKERS } from './pixels/steps.js';
+import { isByteStep } from './stages.js';
 import { type Bounds, checkChannels, checkProbability, checkRange, checkSize } from './transform-checks.js';
-import { type NormalizeOptions, type Step, stepFrom } from './transform-steps.js';
+import { type NormalizeOptions, PLANNED_MAKERS } from './transform-steps.js';
+import type {
+  ComposedTransform,
+  PadCropTransform,
+  Step,
+  TestTransform,
+  TrainTransform,
+  Transform,
+} from './transform-types.js';
 
 const TRAIN_KEYS = optionKeys('resize', 'size', 'scale', 'ratio', 'flip', 'mean', 'std');
 const PAD_CROP_KEYS = optionKeys('size', 'padding', 'flip', 'mean', 'std');
@@ -14,7 +24,10 @@ const TEST_KEYS = optionKeys('size', 'mean', 'std');
 const COMPOSE_KEYS = optionKeys('steps');
 
 export { type BatchMix, cutmix, type MixOptions, mixup } from './mix.js';
+export * from './pixels/steps.js';
+export { presets } from './presets.js';
 export * from './transform-steps.js';
+export type * from './transform-types.js';
 
 /** Options of {@link train}. */
 export interface TrainTransformOptions extends NormalizeOptions {
@@ -45,65 +58,6 @@ export interface TestTransformOptions extends NormalizeOptions {
   /** Height and width of the batch. Default: 128. */
   size?: number | undefined;
 }
-
-/** Resize, random resized crop, flip, normalise. */
-export interface TrainTransform {
-  /** The kind of the transform. */
-  readonly kind: 'train';
-  /** Side of the image before the crop, in pixels. */
-  readonly resize: number;
-  /** Side of the result, in pixels. */
-  readonly size: number;
-  /** Bounds of the area of the crop, as a share of the image. */
-  readonly scale: Bounds;
-  /** Bounds of the width of the crop over its height. */
-  readonly ratio: Bounds;
-  /** Probability of a horizontal flip, 0 to 1. */
-  readonly flip: number;
-  /** Subtracted from values of 0 to 1: one number, or one per channel. */
-  readonly mean: readonly number[];
-  /** The difference is divided by this: one number, or one per channel. */
-  readonly std: readonly number[];
-}
-
-/** Resize, pad, random crop, flip, normalise. */
-export interface PadCropTransform {
-  /** The kind of the transform. */
-  readonly kind: 'pad-crop';
-  /** Side of the result, in pixels. */
-  readonly size: number;
-  /** Pixels of zeros around the image before the crop. */
-  readonly padding: number;
-  /** Probability of a horizontal flip, 0 to 1. */
-  readonly flip: number;
-  /** Subtracted from values of 0 to 1: one number, or one per channel. */
-  readonly mean: readonly number[];
-  /** The difference is divided by this: one number, or one per channel. */
-  readonly std: readonly number[];
-}
-
-/** Resize, normalise. */
-export interface TestTransform {
-  /** The kind of the transform. */
-  readonly kind: 'test';
-  /** Side of the result, in pixels. */
-  readonly size: number;
-  /** Subtracted from values of 0 to 1: one number, or one per channel. */
-  readonly mean: readonly number[];
-  /** The difference is divided by this: one number, or one per channel. */
-  readonly std: readonly number[];
-}
-
-/** Any other order of steps. */
-export interface ComposedTransform {
-  /** The kind of the transform. */
-  readonly kind: 'compose';
-  /** The steps, in order. */
-  readonly steps: readonly Step[];
-}
-
-/** Value of the option `transform` of a loader. */
-export type Transform = TrainTransform | PadCropTransform | TestTransform | ComposedTransform;
 
 /**
  * The article's training pipeline: resize to `resize` x `resize`, a random crop of a random area and aspect ratio resized
@@ -168,17 +122,23 @@ const ORDER: readonly (readonly Step['step'][])[] = [
   ['randomErasing'],
 ];
 
+/** Place of `normalize`: the steps from there on work on numbers, not on bytes. */
+const NORMALIZE = ORDER.findIndex((names) => names.includes('normalize'));
+
 /**
  * A custom transform: any of the steps, in the order resize, crop, resize, flips, colour jitter, normalise, erase.
  * Without `normalize` the values stay in [0, 1].
  *
+ * Steps that work on bytes (policies such as `randAugment`, rotations, filters, `custom`, and resizing with `antialias`) may stand anywhere before
+ * `normalize`, any number of times. The order begins again after each of them, and the image before it is rounded to bytes.
+ *
  * @example
- * const { compose, randomCrop, randomHorizontalFlip, colorJitter, normalize, randomErasing } = data.transforms
+ * const { compose, randomCrop, randomHorizontalFlip, randAugment, normalize, randomErasing, presets } = data.transforms
  * const transform = compose([
  *   randomCrop({ size: 32, padding: 4 }),
  *   randomHorizontalFlip(),
- *   colorJitter({ brightness: 0.2, contrast: 0.2, saturation: 0.2, hue: 0.05 }),
- *   normalize({ mean: [0.491, 0.482, 0.447], std: [0.247, 0.243, 0.262] }),
+ *   randAugment(),
+ *   normalize(presets.cifar10),
  *   randomErasing({ p: 0.25 }),
  * ])
  * @throws ArgumentError naming the option, or the step that is out of order.
@@ -187,7 +147,18 @@ export function compose(steps: readonly Step[]): ComposedTransform {
   if (!Array.isArray(steps)) throw invalidArgument('steps', 'a list of steps', steps);
   const checked = checkIterable(steps, 'steps', 'a list of steps').map(stepFrom);
   let place = 0;
-  for (const { step } of checked) {
+  let cropped = false;
+  for (const one of checked) {
+    const { step } = one;
+    if (cropped && step !== 'normalize')
+      throw invalidArgument('steps', 'only normalize after fiveCrop', step);
+    cropped ||= step === 'fiveCrop';
+    if (isByteStep(one)) {
+      if (place > NORMALIZE)
+        throw invalidArgument('steps', `${step} before normalize and randomErasing`, step);
+      place = 0;
+      continue;
+    }
     while (place < ORDER.length && !ORDER[place]!.includes(step)) place++;
     if (place === ORDER.length) {
       const order = ORDER.map((names) => names.join(' or ')).join(', ');
@@ -196,6 +167,21 @@ export function compose(steps: readonly Step[]): ComposedTransform {
     place++;
   }
   return Object.freeze({ kind: 'compose', steps: Object.freeze(checked) });
+}
+
+/** The constructor of each kind of step. */
+const MAKERS: Readonly<Record<string, (options: never) => Step>> = { ...PLANNED_MAKERS, ...PIXEL_MAKERS };
+
+/**
+ * Restores and validates a step from its JSON form.
+ * @throws ArgumentError when it is invalid.
+ */
+export function stepFrom(value: unknown): Step {
+  const { step, ...options } = (value ?? {}) as { step?: string };
+  if (step === undefined || !Object.hasOwn(MAKERS, step)) {
+    throw invalidArgument('step', `one of ${Object.keys(MAKERS).join(', ')}`, step ?? value);
+  }
+  return MAKERS[step]!(options as never);
 }
 
 /**
@@ -231,6 +217,7 @@ export function format(transform: Transform): string {
 
 function optionsText(options: object): string {
   return Object.entries(options)
+    .filter(([, value]) => typeof value !== 'function')
     .map(([name, value]) => `${name}: ${valueText(value)}`)
     .join(', ');
 }

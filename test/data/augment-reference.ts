@@ -245,7 +245,10 @@ function geometry(planes: Plane[], step: Step, { random, keep }: Context): Plane
       return planes.map((plane) => keep(resize(plane, ...step.size)));
     case 'centerCrop': {
       const [h, w] = step.size;
-      const box = { top: roundEven((height - h) / 2), left: roundEven((width - w) / 2), height: h, width: w };
+      // The smaller half of what an image lacks is before it.
+      const start = (extent: number, size: number) =>
+        extent < size ? -Math.floor((size - extent) / 2) : roundEven((extent - size) / 2);
+      const box = { top: start(height, h), left: start(width, w), height: h, width: w };
       return planes.map((plane) => crop(plane, box));
     }
     case 'randomCrop': {

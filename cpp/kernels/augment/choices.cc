@@ -47,6 +47,12 @@ CropBox RandomResizedBox(const AugmentConfig& config, int64_t height, int64_t wi
   return {(height - crop_h) / 2, (width - crop_w) / 2, crop_h, crop_w};
 }
 
+// Where a central crop begins. As in torchvision, the smaller half of what an image lacks is before it.
+int64_t CentralStart(int64_t extent, int64_t crop) {
+  if (extent < crop) return -((crop - extent) / 2);
+  return static_cast<int64_t>(std::nearbyint(static_cast<double>(extent - crop) / 2));
+}
+
 CropBox Window(const AugmentConfig& config, int64_t height, int64_t width, SampleRandom& random) {
   const int64_t h = config.crop_h, w = config.crop_w, padding = config.padding;
   switch (config.crop) {
@@ -58,8 +64,7 @@ CropBox Window(const AugmentConfig& config, int64_t height, int64_t width, Sampl
       return {top, left, h, w};
     }
     case CropKind::kCenter:
-      return {static_cast<int64_t>(std::nearbyint(static_cast<double>(height - h) / 2)),
-              static_cast<int64_t>(std::nearbyint(static_cast<double>(width - w) / 2)), h, w};
+      return {CentralStart(height, h), CentralStart(width, w), h, w};
     case CropKind::kNone:
       break;
   }
