@@ -34,7 +34,8 @@ export {
   type SaveSafetensorsOptions,
   saveSafetensors,
 } from './formats/safetensors.js';
-export { loadTorch, loadTorchStateDict, TorchObject, type TorchValue } from './formats/torch-file.js';
+export { loadTorch, TorchObject, type TorchValue } from './formats/torch-file.js';
+export { type LoadTorchStateDictOptions, loadTorchStateDict } from './formats/torch-state-dict.js';
 export * as models from './models/index.js';
 export { DynamicConv2d, DynamicConv2d as DynamicConv } from './nn/dynamic-conv.js';
 export * as nn from './nn/index.js';

@@ -115,7 +115,16 @@ describe('hostile and damaged files of torch.save', () => {
 
   it('runs nothing: every callable that is not data is refused', async () => {
     const marker = join(folder, 'ran');
-    for (const name of ['cos\nsystem\n', 'cposix\nsystem\n', 'cbuiltins\neval\n', 'ctorch\nload\n']) {
+    for (const name of [
+      'cos\nsystem\n',
+      'cposix\nsystem\n',
+      'csubprocess\nPopen\n',
+      'cbuiltins\neval\n',
+      'c__builtin__\nexecfile\n',
+      'cbuiltins\nexec.__call__\n',
+      'cbuiltins\n__import__\n',
+      'ctorch\nload\n',
+    ]) {
       writeArchive({
         pickle: new PickleWriter().text(name).bytes(`touch ${marker}`).raw(0x85, 0x52).end(),
       });
@@ -123,6 +132,42 @@ describe('hostile and damaged files of torch.save', () => {
       await expect(loadTorch(file)).rejects.toThrow(/which is not data/);
     }
     expect(() => readFileSync(marker)).toThrow(/ENOENT/);
+  });
+
+  it('does not call what other names refer to', async () => {
+    const marker = join(folder, 'ran');
+    // getattr(webbrowser, 'os').system('touch ...'), and a class with a call in its state.
+    const pickle = new PickleWriter()
+      .text('cbuiltins\ngetattr\n')
+      .raw(0x28)
+      .text('cbuiltins\ngetattr\n')
+      .raw(0x28)
+      .text('cwebbrowser\nos\n')
+      .raw(...unicode('path'), 0x74, 0x52, ...unicode('system'), 0x74, 0x52)
+      .raw(...unicode(`touch ${marker}`), 0x85, 0x52)
+      .end();
+    writeArchive({ pickle });
+    expect(await loadTorch(file)).toMatchObject({
+      type: 'webbrowser.os.path.system',
+      args: [`touch ${marker}`],
+    });
+    for (const name of ['cpickle\nloads\n', 'ccode\ninteract\n', 'cnumpy.testing\nrundocs\n']) {
+      writeArchive({
+        pickle: new PickleWriter().text(name).bytes(`touch ${marker}`).raw(0x85, 0x52).end(),
+      });
+      expect(await loadTorch(file)).toBeInstanceOf(TorchObject);
+    }
+    expect(() => readFileSync(marker)).toThrow(/ENOENT/);
+  });
+
+  it('limits the length of names that getattr makes', async () => {
+    const writer = new PickleWriter().text('c__main__\nA\n').raw(0x71, 0, 0x30);
+    for (let i = 0; i < 40; i++)
+      writer
+        .text('cbuiltins\ngetattr\n')
+        .raw(0x28, 0x68, 0, ...unicode('a'.repeat(50)), 0x74, 0x52, 0x71, 0, 0x30);
+    writeArchive({ pickle: writer.raw(0x68, 0).end() });
+    expect(await loadTorch(file)).toMatchObject({ type: 'builtins.getattr' });
   });
 
   it('checks a tensor against its storage', async () => {

@@ -33,7 +33,10 @@ export interface DownloadOptions {
   file: string;
   /** The exact size in bytes, if known. */
   size?: number | undefined;
-  /** The published checksum, if known. Only downloads with a checksum are resumed, since only those can be verified. */
+  /**
+   * The published checksum, if known. Only downloads with a checksum are continued by another call, since only those can be
+   * verified. Without one, an interrupted connection is continued where the server has an ETag or a date for the file.
+   */
   hash?: FileHash | undefined;
   /** Called as bytes arrive. */
   onProgress?: DownloadProgress | undefined;
@@ -41,9 +44,23 @@ export interface DownloadOptions {
   signal?: AbortSignal | undefined;
   /** Milliseconds to wait for a connection. Default: 10 000. */
   connectTimeout?: number | undefined;
+  /** Headers of the requests. `authorization` is not sent to other hosts after a redirect. */
+  headers?: Readonly<Record<string, string>> | undefined;
+  /** Checks the complete contents before the file gets its name. @returns What is wrong, or undefined. */
+  validate?: ((path: string) => Promise<string | undefined>) | undefined;
 }
 
-const DOWNLOAD_KEYS = optionKeys('url', 'file', 'size', 'hash', 'onProgress', 'signal', 'connectTimeout');
+const DOWNLOAD_KEYS = optionKeys(
+  'url',
+  'file',
+  'size',
+  'hash',
+  'onProgress',
+  'signal',
+  'connectTimeout',
+  'headers',
+  'validate',
+);
 
 /** Attempts to continue after an interrupted connection. */
 export const ATTEMPTS = 4;
@@ -118,25 +135,33 @@ async function fetchVerified(options: DownloadOptions, part: string): Promise<vo
   throw new DownloadError(message, {}, [{ url, reason: problem }]);
 }
 
-async function findProblem({ size, hash }: DownloadOptions, part: string): Promise<string | undefined> {
+async function findProblem(options: DownloadOptions, part: string): Promise<string | undefined> {
+  const { size, hash, validate } = options;
   const received = await sizeOf(part);
   if (size !== undefined && received !== size) return `expected ${size} bytes but received ${received}`;
-  if (hash === undefined) return undefined;
+  if (hash === undefined) return validate?.(part);
   const digest = await hashFile(part, hash.algorithm);
-  if (digest.startsWith(hash.digest.toLowerCase())) return undefined;
+  if (digest.startsWith(hash.digest.toLowerCase())) return validate?.(part);
   return `expected ${hash.algorithm} ${hash.digest.toLowerCase()} but received ${digest}`;
 }
 
-async function fetchWithRetries(options: DownloadOptions, part: string): Promise<void> {
-  const { dispatcher, close } = await openAgent(options.connectTimeout);
+/** Options of requests. */
+export type RequestOptions = Pick<DownloadOptions, 'url' | 'signal' | 'connectTimeout' | 'headers'>;
+
+/** Runs requests until one succeeds, fails for good, or has failed too often. */
+async function withRetries<T>(
+  options: RequestOptions,
+  attempt: (dispatcher: Dispatcher) => Promise<T>,
+  maxRedirections = MAX_REDIRECTS,
+): Promise<T> {
+  const { dispatcher, close } = await openAgent(options.connectTimeout, maxRedirections);
   try {
-    for (let attempt = 1; ; attempt++) {
+    for (let count = 1; ; count++) {
       try {
-        return await fetchOnce(options, part, dispatcher);
+        return await attempt(dispatcher);
       } catch (error) {
-        if (!(error instanceof TransientError) || attempt === ATTEMPTS || options.signal?.aborted)
-          throw error;
-        await sleep(250 * 2 ** attempt, undefined, { signal: options.signal });
+        if (!(error instanceof TransientError) || count === ATTEMPTS || options.signal?.aborted) throw error;
+        await sleep(250 * 2 ** count, undefined, { signal: options.signal });
       }
     }
   } finally {
@@ -145,11 +170,13 @@ async function fetchWithRetries(options: DownloadOptions, part: string): Promise
 }
 
 /**
- * Connections to http servers and proxies, for `request` of undici; redirects are followed.
+ * Connections to http servers and proxies, for `request` of undici.
  * @param connectTimeout - Milliseconds to wait for a connection. Default: 10 000.
+ * @param maxRedirections - Number of redirects that are followed. Default: 10.
  */
 export async function openAgent(
   connectTimeout = 10_000,
+  maxRedirections = MAX_REDIRECTS,
 ): Promise<{ dispatcher: Dispatcher; close: () => Promise<void> }> {
   // Loaded only here: importing this module is then cheap, and works without undici.
   const { EnvHttpProxyAgent, interceptors } = await import('undici');
@@ -158,18 +185,70 @@ export async function openAgent(
     headersTimeout: IDLE_TIMEOUT,
     bodyTimeout: IDLE_TIMEOUT,
   });
-  const dispatcher = agent.compose(interceptors.redirect({ maxRedirections: MAX_REDIRECTS }));
+  const dispatcher =
+    maxRedirections === 0 ? agent : agent.compose(interceptors.redirect({ maxRedirections }));
   return { dispatcher, close: () => agent.destroy() };
 }
 
-async function fetchOnce(options: DownloadOptions, part: string, dispatcher: Dispatcher): Promise<void> {
+/**
+ * The status and the headers of a HEAD request; redirects are not followed.
+ * @throws Errors of the connection; an error for status 429 and from 500 after several attempts.
+ */
+export async function requestHead(
+  options: RequestOptions,
+): Promise<{ status: number; headers: Readonly<Record<string, string | string[] | undefined>> }> {
   const { request } = await import('undici');
-  const have = await sizeOf(part);
+  return withRetries(
+    options,
+    async (dispatcher) => {
+      const { statusCode, headers, body } = await request(options.url, {
+        dispatcher,
+        method: 'HEAD',
+        signal: options.signal,
+        headers: { 'accept-encoding': 'identity', ...options.headers },
+      });
+      body.on('error', () => {}).destroy();
+      if (isTransient(statusCode)) throw new TransientError(statusMessage(statusCode));
+      return { status: statusCode, headers };
+    },
+    0,
+  );
+}
+
+const isTransient = (status: number) => status >= 500 || status === 429;
+const statusMessage = (status: number) => `the server answered with status ${status}`;
+
+async function fetchWithRetries(options: DownloadOptions, part: string): Promise<void> {
+  const version: Version = {};
+  await withRetries(options, (dispatcher) => fetchOnce(options, part, version, dispatcher));
+}
+
+/** The version of the file that the first request received, so that the next ones do not continue another. */
+interface Version {
+  /** A strong ETag, or a date. */
+  validator?: string | undefined;
+}
+
+async function fetchOnce(
+  options: DownloadOptions,
+  part: string,
+  version: Version,
+  dispatcher: Dispatcher,
+): Promise<void> {
+  const { request } = await import('undici');
+  const { validator } = version;
+  const isVerifiable = options.hash !== undefined || validator !== undefined;
+  const have = isVerifiable ? await sizeOf(part) : 0;
   const { statusCode, headers, body } = await request(options.url, {
     dispatcher,
     signal: options.signal,
-    // `identity`: a server must not wrap a .gz in a second gzip, whose size and Range would mean something else.
-    headers: { 'accept-encoding': 'identity', ...(have > 0 ? { range: `bytes=${have}-` } : {}) },
+    headers: {
+      // `identity`: a server must not wrap a .gz in a second gzip, whose size and Range would mean something else.
+      'accept-encoding': 'identity',
+      ...options.headers,
+      ...(have > 0 && { range: `bytes=${have}-` }),
+      ...(have > 0 && validator !== undefined && { 'if-range': validator }),
+    },
   });
   const range = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(String(headers['content-range'] ?? ''));
   const resumes = statusCode === 206 && range !== null && Number(range[1]) === have;
@@ -180,9 +259,12 @@ async function fetchOnce(options: DownloadOptions, part: string, dispatcher: Dis
       await rm(part, { force: true });
       throw new TransientError(`the server cannot continue at byte ${have}`);
     }
-    const message = `the server answered with status ${statusCode}`;
-    throw statusCode >= 500 || statusCode === 429 ? new TransientError(message) : new Error(message);
+    const message = statusMessage(statusCode);
+    throw isTransient(statusCode) ? new TransientError(message) : new Error(message);
   }
+  const etag = String(headers.etag ?? '');
+  // A weak ETag, W/"...", is also that of a file with other bytes.
+  if (!resumes) version.validator = etag.startsWith('"') ? etag : headers['last-modified']?.toString();
   const length = headers['content-length'] === undefined ? undefined : Number(headers['content-length']);
   const start = resumes ? have : 0;
   await store(body, part, start, length === undefined ? options.size : start + length, options);
@@ -244,7 +326,7 @@ async function sizeOf(file: string): Promise<number> {
   return found?.size ?? 0;
 }
 
-/** The message of an error of a connection. */
+/** The reason of a failed request. */
 export function reason(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   // Connection failures to several addresses are an AggregateError without a message.

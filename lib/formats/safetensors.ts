@@ -12,6 +12,7 @@ import { openFile } from '../files/open.js';
 import { empty } from '../tensor/create.js';
 import type { DType } from '../tensor/dtype.js';
 import { isTensor, native, type Tensor } from '../tensor/tensor.js';
+import { describeFile, kindOfFile } from './file-kind.js';
 import { isUnrepresentable, readForeign } from './foreign-dtypes.js';
 import { withRefused } from './refused.js';
 import {
@@ -187,8 +188,9 @@ async function readHeader(
   await fileReader(file, path, 0).fill(prefix);
   const length = prefix.readBigUInt64LE(0);
   if (length > BigInt(MAX_HEADER_BYTES)) {
+    const announced = `it announces a header of ${length} bytes, allowed are ${MAX_HEADER_BYTES}`;
     throw new CheckpointError(
-      `${path} is not a safetensors file: it announces a header of ${length} bytes, allowed are ${MAX_HEADER_BYTES}`,
+      `${path} is not a safetensors file: ${describeFile(await kindOfFile(file), announced)}`,
     );
   }
   const dataStart = 8 + Number(length);

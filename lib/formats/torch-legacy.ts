@@ -11,16 +11,9 @@ import { MAX_PICKLE_BYTES } from './torch-archive.js';
 import { type PickledStorage, storageItemSize, torchDialect } from './torch-pickle.js';
 import { makeValues, type StorageReader, type TorchValue } from './torch-values.js';
 
-/** Start of the pickle of the magic number, after the bytes of its protocol. */
-const MAGIC = Buffer.from('8a0a6cfc9c46f9206aa85019', 'hex');
 const PROTOCOL = 1001;
 /** Number of bytes that are read first for the pickles. */
 const HEAD = 1 << 20;
-
-/** Whether a file that starts with these bytes has the old format. */
-export function isLegacy(start: Uint8Array): boolean {
-  return start[0] === 0x80 && Buffer.from(start).includes(MAGIC);
-}
 
 /** Reads an open file. @throws PickleError, or CheckpointError for a file that is truncated during reading. */
 export async function readTorchLegacy(file: FileHandle, path: string): Promise<TorchValue> {

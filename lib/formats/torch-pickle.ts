@@ -16,6 +16,7 @@ import {
   Special,
 } from './pickle.js';
 import { numpyDialect, PickledArray, PickledDtype } from './pickle-numpy.js';
+import { findName, MAX_PATH, Name } from './torch-names.js';
 
 /** Element types of storages: dtypes, other numbers, and bytes of types that are not read. */
 export type StorageDType = DType | ForeignDType | `opaque${number}`;
@@ -51,14 +52,6 @@ export function storageItemSize(dtype: StorageDType): number {
 /** Whether the type is a dtype of dyconv. */
 export function isDType(name: string): name is DType {
   return (DTYPES as readonly string[]).includes(name);
-}
-
-/** A class or function of the pickle. */
-class Name extends Special {
-  readonly kind = 'name';
-  constructor(readonly path: string) {
-    super();
-  }
 }
 
 class StorageType extends Special {
@@ -109,21 +102,6 @@ export class PickledTensor extends PickledObject {
   }
 }
 
-/** Forbidden modules: a file that refers to one is malicious. */
-const REFUSED =
-  /^(os|posix|nt|sys|subprocess|socket|shutil|runpy|importlib|ctypes|pty|builtins|__builtin__|torch\.hub)(\.|$)/;
-const BUILTINS = new Set([
-  'set',
-  'frozenset',
-  'bytearray',
-  'bytes',
-  'complex',
-  'list',
-  'dict',
-  'slice',
-  'range',
-  'object',
-]);
 const MAX_DIMS = 64;
 /** Maximum number of elements of an expanded tensor beyond those of its storage: a few bytes could claim any number. */
 const MAX_EXPANDED = 1 << 20;
@@ -135,6 +113,7 @@ const MAX_EXPANDED = 1 << 20;
 export function torchDialect(): { dialect: PickleDialect; storages: ReadonlyMap<string, PickledStorage> } {
   const storages = new Map<string, PickledStorage>();
   const numpy = numpyDialect();
+  const keys = new KeyTexts();
   // Repeated calls with the same argument return the same value, to save memory.
   const dictionaries = new Map<PickleValue, Map<string, PickleValue>>();
   const dialect: PickleDialect = {
@@ -146,10 +125,7 @@ export function torchDialect(): { dialect: PickleDialect; storages: ReadonlyMap<
       if (module === 'torch' && (isDType(name) || isForeign(name))) return new TorchDType(name);
       const found = numpy.find(path);
       if (found) return found;
-      if (REFUSED.test(module) && !(/builtin/.test(module) && BUILTINS.has(name))) return undefined;
-      // Functions such as torch.load; classes and dtypes of torch have other names.
-      if (module === 'torch' && /^(load|save|compile|hub|jit|ops|classes)\b/.test(name)) return undefined;
-      return new Name(`${module.replace('__builtin__', 'builtins')}.${name}`);
+      return findName(module, name);
     },
     call(callable, args) {
       if (!(callable instanceof Name)) return numpy.call(callable, args) ?? opaqueCall(callable, args);
@@ -168,7 +144,7 @@ export function torchDialect(): { dialect: PickleDialect; storages: ReadonlyMap<
       }
       return false;
     },
-    key: keyText,
+    key: (value) => keyText(value) ?? keys.of(value),
     persistent(id) {
       const found = persistent(id);
       if (!(found instanceof PickledStorage)) return found;
@@ -213,6 +189,9 @@ const CALLS: Readonly<Record<string, Call>> = Object.assign(Object.create(null),
   'builtins.bytearray': bytes,
   'datetime.datetime': dateAndTime,
   'datetime.date': dateAndTime,
+  'builtins.getattr': attribute,
+  'copyreg._reconstructor': ([type]) =>
+    type instanceof Name ? new PickledInstance(type.path, []) : undefined,
 } satisfies Readonly<Record<string, Call>>);
 
 function opaqueCall(callable: Special, args: readonly PickleValue[]): PickleValue | undefined {
@@ -251,6 +230,13 @@ function dictionary(
   return made;
 }
 
+/** `getattr(class, name)`, by which protocol 2 refers to nested classes and to methods. */
+function attribute([owner, name]: readonly PickleValue[]): PickleValue | undefined {
+  const text = pickledText(name);
+  if (!(owner instanceof Name) || text === undefined) return undefined;
+  return owner.path.length + text.length > MAX_PATH ? undefined : new Name(`${owner.path}.${text}`);
+}
+
 function list([first]: readonly PickleValue[]): PickleValue | undefined {
   return first === undefined ? [] : Array.isArray(first) ? first : undefined;
 }
@@ -280,9 +266,31 @@ function keyText(value: PickleValue): string | undefined {
   if (typeof value === 'number' || typeof value === 'bigint') return String(value);
   if (value instanceof TorchDType) return `torch.${value.name}`;
   if (value instanceof Name) return value.path;
+  // A member of an enumeration is its class with one argument.
+  if (value instanceof PickledInstance && value.args.length <= 1 && !value.args.some(Array.isArray)) {
+    const [argument = ''] = value.args.map((item) => keyText(item)?.slice(0, 200));
+    return value.args.length === 1 && argument === '' ? undefined : `${value.type}(${argument})`;
+  }
   if (!Array.isArray(value) || value.length > 16 || value.some(Array.isArray)) return undefined;
   const items = value.map((item) => keyText(item)?.slice(0, 200));
   return items.includes(undefined) ? undefined : `(${items.join(', ')})`;
+}
+
+/** Keys of dictionaries that have no text of their own, such as the parameters in the state of an optimizer: numbered objects. */
+class KeyTexts {
+  readonly #numbers = new Map<PickleValue, number>();
+
+  of(value: PickleValue): string {
+    const number = this.#numbers.get(value) ?? this.#numbers.size;
+    this.#numbers.set(value, number);
+    const type =
+      value instanceof PickledTensor
+        ? 'torch.Tensor'
+        : value instanceof PickledInstance
+          ? value.type
+          : 'object';
+    return `<${type} ${number}>`;
+  }
 }
 
 /** `('storage', type, key, device, length)`; the old format adds a view, and has `('module', class, file, source)`. */

@@ -1,14 +1,42 @@
-import { checkPath } from '../files/error.js';
+import { checkPath, fileError } from '../files/error.js';
+import { openFile } from '../files/open.js';
 import type { Tensor } from '../tensor/tensor.js';
+import { type FileKind, kindOfFile } from './file-kind.js';
 import { loadSafetensors } from './safetensors.js';
-import { loadTorchStateDict } from './torch-file.js';
+import { loadTorchStateDict } from './torch-state-dict.js';
+
+/** Options of {@link loadWeights}. */
+export interface LoadWeightsOptions {
+  /** The key of the state dict in a checkpoint of PyTorch with several: see {@link loadTorchStateDict}. */
+  key?: string | undefined;
+}
 
 /**
- * Reads weights: a state dict of PyTorch if the name ends in `.pt`, `.pth` or `.bin`, otherwise a safetensors file.
+ * Reads weights: a file of `torch.save`, in the formats before and since PyTorch 1.6, or a safetensors file. The format is
+ * recognised by the contents, whatever the name.
  * @returns Tensors by key, on the CPU. The caller must dispose them.
  * @throws {CheckpointError} if the file is missing or damaged.
  */
-export async function loadWeights(path: string): Promise<Record<string, Tensor>> {
+export async function loadWeights(
+  path: string,
+  options: LoadWeightsOptions = {},
+): Promise<Record<string, Tensor>> {
   checkPath(path);
-  return /\.(pt|pth|bin)$/i.test(path) ? loadTorchStateDict(path) : loadSafetensors(path);
+  const kind = await kindOfPath(path);
+  // For an unknown format the name decides which error describes the contents.
+  const isTorch = kind === undefined ? /\.(pt|pth|bin|ckpt|tar)$/i.test(path) : kind.startsWith('torch');
+  return isTorch ? loadTorchStateDict(path, options) : loadSafetensors(path);
+}
+
+async function kindOfPath(path: string): Promise<FileKind | undefined> {
+  try {
+    const file = await openFile(path);
+    try {
+      return await kindOfFile(file);
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    throw fileError('read', path, error);
+  }
 }

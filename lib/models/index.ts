@@ -70,6 +70,7 @@ export {
   vgg19,
   vgg19Bn,
 } from './vgg.js';
+export type { WeightsSourceOptions } from './weights-source.js';
 
 const CREATE_KEYS = optionKeys(...MODEL_KEYS, 'pretrained');
 

@@ -1,5 +1,5 @@
 /**
- * Checkpoints of a run: weights and training state in two files that are replaced together.
+ * Checkpoints: of a run, with weights and training state in two files that are replaced together; of a custom loop, in one file.
  * @module
  */
 import { randomUUID } from 'node:crypto';
@@ -18,6 +18,13 @@ import type { Module } from '../nn/module.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { checkModel, checkTrainer } from './checks.js';
 import type { TrainerState } from './events.js';
+import {
+  type LoadCheckpointParts,
+  type LoadedParts,
+  loadParts,
+  type SaveCheckpointParts,
+  saveParts,
+} from './loop-checkpoint.js';
 import { packState, unpackState } from './pack-state.js';
 import type { Trainer } from './trainer.js';
 import { checkTrainerState } from './trainer-state.js';
@@ -49,7 +56,27 @@ export interface LoadedCheckpoint {
  * {@link loadCheckpoint} finds the matching weights and completes the rename.
  * @throws {CheckpointError} if a file cannot be written; the previous pair is then unchanged.
  */
-export async function saveCheckpoint(files: CheckpointFiles, model: Module, trainer: Trainer): Promise<void> {
+export function saveCheckpoint(files: CheckpointFiles, model: Module, trainer: Trainer): Promise<void>;
+/**
+ * Saves a custom training loop in one file: the states of networks, optimizers and schedules, the random generators of the CPU and of the
+ * GPUs that the states use, and `extra`. The file is a safetensors file; the previous one remains until the new one is complete on disk.
+ * The states must not change until the promise is settled.
+ * @throws {CheckpointError} if the file cannot be written. @throws {ArgumentError} for an object without a state, and for
+ *   functions and objects of classes in `extra`.
+ * @example
+ * await train.saveCheckpoint('last.checkpoint', { model, optimizer, scheduler, extra: { epoch } });
+ */
+export function saveCheckpoint(file: string, parts: SaveCheckpointParts): Promise<void>;
+export async function saveCheckpoint(
+  place: CheckpointFiles | string,
+  what: Module | SaveCheckpointParts,
+  trainer?: Trainer,
+): Promise<void> {
+  if (typeof place === 'string') return saveParts(place, what as SaveCheckpointParts);
+  return savePair(place, what as Module, trainer as Trainer);
+}
+
+async function savePair(files: CheckpointFiles, model: Module, trainer: Trainer): Promise<void> {
   checkFiles(files);
   checkModel(model);
   checkTrainer(trainer);
@@ -88,7 +115,27 @@ export async function saveCheckpoint(files: CheckpointFiles, model: Module, trai
  * Reads the files of {@link saveCheckpoint}, and removes files of an interrupted save.
  * @throws {CheckpointError} if a file is missing or damaged, or if the two do not match.
  */
-export async function loadCheckpoint(files: CheckpointFiles): Promise<LoadedCheckpoint> {
+export function loadCheckpoint(files: CheckpointFiles): Promise<LoadedCheckpoint>;
+/**
+ * Restores what {@link saveCheckpoint} saved of a custom loop: the given parts, and the random generators. Other parts in the file are not
+ * read; parts on another device than when they were saved are restored there.
+ * @returns The `extra` that was saved.
+ * @throws {CheckpointError} if the file is missing or damaged, lacks a part, or does not fit one; all parts are then unchanged.
+ * @example
+ * const { extra } = await train.loadCheckpoint<{ epoch: number }>('last.checkpoint', { model, optimizer, scheduler });
+ */
+export function loadCheckpoint<Extra = unknown>(
+  file: string,
+  parts?: LoadCheckpointParts,
+): Promise<LoadedParts<Extra>>;
+export async function loadCheckpoint(
+  place: CheckpointFiles | string,
+  parts: LoadCheckpointParts = {},
+): Promise<LoadedCheckpoint | LoadedParts> {
+  return typeof place === 'string' ? loadParts(place, parts) : loadPair(place);
+}
+
+async function loadPair(files: CheckpointFiles): Promise<LoadedCheckpoint> {
   checkFiles(files);
   const { tensors, metadata } = await readSafetensors(files.state);
   try {

@@ -15,6 +15,14 @@ export type { BestEpoch, StepEvent, TrainerEvents, TrainerState, TrainingResult 
 export type { AutocastDType, StepResult } from './forward-backward.js';
 export { type FrozenParts, freeze, headOf } from './freeze.js';
 export { kernelChoices } from './kernel-choices.js';
+export type {
+  CheckpointPart,
+  CheckpointParts,
+  LoadCheckpointParts,
+  LoadedParts,
+  SaveCheckpointParts,
+  Stateful,
+} from './loop-checkpoint.js';
 export { RunDirectory, type RunPosition } from './run-directory.js';
 export type { Position } from './step-runner.js';
 export {

@@ -102,6 +102,54 @@ test('continues by itself after the connection is cut', async () => {
   await expectContent(file);
 });
 
+test('without a checksum, continues only the version of the file that it began with', async () => {
+  const file = join(folder, 'file.bin');
+  /** The first answer breaks off; the next ones are by the version of the file. */
+  const versioned =
+    (headers: Record<string, string>, first = true): Handler =>
+    (request, response) => {
+      conditions.push(request.headers['if-range']);
+      if (!first) return whole(request, response);
+      handler = versioned(headers, false);
+      response.writeHead(200, { 'content-length': content.length, ...headers });
+      response.write(content.subarray(0, 100_000), () => setTimeout(() => response.destroy(), 50));
+    };
+  let conditions: (string | undefined)[] = [];
+  for (const [headers, condition] of [
+    [{ etag: '"a"', 'last-modified': 'Mon, 30 Nov 2026 00:00:00 GMT' }, '"a"'],
+    [{ etag: 'W/"a"', 'last-modified': 'Mon, 30 Nov 2026 00:00:00 GMT' }, 'Mon, 30 Nov 2026 00:00:00 GMT'],
+  ] as const) {
+    handler = versioned(headers);
+    conditions = [];
+    ranges = [];
+    await download({ url: base, file });
+    expect(conditions).toEqual([undefined, condition]);
+    expect(ranges).toEqual([undefined, 'bytes=100000-']);
+    await expectContent(file);
+  }
+  // Nothing identifies the version: another one might be continued.
+  handler = versioned({});
+  conditions = [];
+  ranges = [];
+  await download({ url: base, file });
+  expect(conditions).toEqual([undefined, undefined]);
+  expect(ranges).toEqual([undefined, undefined]);
+  await expectContent(file);
+});
+
+test('contents that are refused leave the existing file and no partial one', async () => {
+  const file = join(folder, 'file.bin');
+  await writeFile(file, 'before');
+  const validate = async (path: string) => ((await readFile(path)).equals(content) ? 'all wrong' : 'another');
+  for (const hash of [undefined, md5]) {
+    const refused = download({ url: base, file, hash, validate });
+    await expect(refused).rejects.toThrow(DownloadError);
+    await expect(refused).rejects.toThrow(/is not the expected file: all wrong/);
+    expect(await readFile(file, 'utf8')).toBe('before');
+    expect(await readdir(folder)).toEqual(['file.bin']);
+  }
+});
+
 test('starts anew when the part is of another file, when Range is ignored, and when it is too long', async () => {
   const file = join(folder, 'file.bin');
   await writeFile(`${file}.part`, Buffer.alloc(1000));

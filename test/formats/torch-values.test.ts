@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { CheckpointError } from '../../lib/errors.js';
+import { ArgumentError, CheckpointError } from '../../lib/errors.js';
 import {
   isTensor,
   loadTorch,
@@ -74,6 +74,63 @@ describe.each(['everything.pt', 'everything-legacy.pt', 'everything-protocol4.pt
     expect(() => state.z).toThrow(CheckpointError);
     expect(() => state.z).toThrow(/z cannot be read: its elements are complex64, which no dtype holds/);
     expect(await warnings()).toEqual([expect.stringMatching(/left out z \(its elements are complex64/)]);
+  });
+});
+
+describe.each(['names.pt', 'names-legacy.pt', 'names-protocol4.pt'])('%s', (name) => {
+  it('has names of classes and functions as descriptions beside the weights', async () => {
+    const read = (await loadTorch(golden(name))) as Record<string, unknown>;
+    const named = (type: string, args: unknown[] = []) => expect.objectContaining({ type, args });
+    expect(read).toMatchObject({
+      args: { state: { type: named('builtins.int'), name: named('builtins.str') } },
+      functions: ['len', 'print', 'getattr'].map((one) => named(`builtins.${one}`)),
+      counts: { a: 1 },
+      mode: named('__main__.Network.Mode', ['fast']),
+      method: named('builtins.getattr', [named('__main__.Network'), 'step']),
+      partial: { type: 'functools.partial', state: [named('torch.optim.sgd.SGD'), [], { lr: 0.1 }, null] },
+      config: { type: '__main__.Config', state: { width: 8 } },
+      range: named('builtins.range', [0, 3, 1]),
+      keys: {
+        '__main__.Network.Mode(fast)': 1,
+        '1.5': 2,
+        None: 3,
+        '(a, __main__.Network.Mode(fast))': 4,
+      },
+    });
+    const types = ['int', 'float', 'str', 'bool', 'tuple', 'type', 'Exception'];
+    expect((read.types as TorchObject[]).map(({ type }) => type)).toEqual(
+      types.map((type) => `builtins.${type}`),
+    );
+    const { state } = (read.optimizer as TorchObject).state as { state: Record<string, object> };
+    expect(Object.keys(state)).toEqual(['<torch.Tensor 0>']);
+    expect((await loadTorchStateDict(golden(name))).w!.arraySync()).toEqual([1, 2]);
+  });
+});
+
+describe('loadTorchStateDict', () => {
+  it('leaves out other values of a state dict with a warning', async () => {
+    const warnings = collectWarnings();
+    const state = await loadTorchStateDict(golden('mixed.pt'));
+    expect(Object.keys(state)).toEqual(['w']);
+    expect(() => state.epoch).toThrow(/epoch cannot be read: it is a number/);
+    expect(await warnings()).toEqual([
+      expect.stringMatching(
+        /left out epoch \(it is a number\), classes \(it is a list\), config \(it is a __main__\.Config\)$/,
+      ),
+    ]);
+  });
+
+  it('reads the only state dict under an unusual key, and one of several by its key', async () => {
+    const several = golden('several.pt');
+    await expect(loadTorchStateDict(several)).rejects.toThrow(
+      /several\.pt but received several, under generator, discriminator: choose one with \{ key: 'generator' \}/,
+    );
+    const { weight } = await loadTorchStateDict(several, { key: 'discriminator' });
+    expect(weight!.arraySync()).toEqual([[3, 4]]);
+    await expect(loadTorchStateDict(several, { key: 'step' })).rejects.toThrow(
+      /under step but received a dictionary of generator, discriminator, step/,
+    );
+    await expect(loadTorchStateDict(several, { key: 3 as never })).rejects.toThrow(ArgumentError);
   });
 });
 

@@ -5,7 +5,10 @@ Needs PyTorch, NumPy and safetensors; the files are checked in, with their value
 
 import argparse
 import collections
+import dataclasses
 import datetime
+import enum
+import functools
 import json
 import pathlib
 import pickle
@@ -20,6 +23,43 @@ FLOAT8 = ["float8_e4m3fn", "float8_e5m2", "float8_e4m3fnuz", "float8_e5m2fnuz", 
 
 class Settings(dict):
     """A dictionary with attributes, of a class that nobody else knows."""
+
+
+class Network:
+    """A class with a class inside, and a method: protocol 2 refers to both by getattr."""
+
+    class Mode(enum.Enum):
+        FAST = "fast"
+
+    def step(self):
+        pass
+
+
+@dataclasses.dataclass
+class Config:
+    width: int = 8
+
+
+def names():
+    """Classes and functions by name, and dictionaries with keys of all kinds, beside weights."""
+    parameter = torch.nn.Parameter(torch.tensor([1.0]))
+    optimizer = torch.optim.SGD([parameter], lr=0.1, momentum=0.9)
+    parameter.sum().backward()
+    optimizer.step()
+    return {
+        "model": {"w": torch.tensor([1.0, 2.0])},
+        "args": argparse.Namespace(type=int, name=str),
+        "types": [int, float, str, bool, tuple, type(None), Exception],
+        "functions": [len, print, getattr],
+        "counts": collections.defaultdict(int, {"a": 1}),
+        "mode": Network.Mode.FAST,
+        "method": Network().step,
+        "partial": functools.partial(torch.optim.SGD, lr=0.1),
+        "config": Config(),
+        "range": range(3),
+        "optimizer": optimizer,
+        "keys": {Network.Mode.FAST: 1, 1.5: 2, None: 3, ("a", Network.Mode.FAST): 4},
+    }
 
 
 def everything():
@@ -72,6 +112,14 @@ def main():
     torch.save(everything(), FOLDER / "everything.pt")
     torch.save(everything(), FOLDER / "everything-legacy.pt", _use_new_zipfile_serialization=False)
     torch.save(everything(), FOLDER / "everything-protocol4.pt", pickle_protocol=4)
+
+    torch.save(names(), FOLDER / "names.pt")
+    torch.save(names(), FOLDER / "names-legacy.pt", _use_new_zipfile_serialization=False)
+    torch.save(names(), FOLDER / "names-protocol4.pt", pickle_protocol=4)
+    weights = {"w": torch.tensor([1.0]), "epoch": 3, "classes": ["a", "b"], "config": Config(), "bn._extra_state": None}
+    torch.save(weights, FOLDER / "mixed.pt")
+    layer = lambda *row: {"weight": torch.tensor([row]), "bias": torch.zeros(1)}
+    torch.save({"generator": layer(1.0, 2.0), "discriminator": layer(3.0, 4.0), "step": 3}, FOLDER / "several.pt")
 
     base = torch.arange(12.0).reshape(3, 4)
     shared = {"base": base, "row": base[1], "columns": base[:, ::2], "expanded": torch.ones(1).expand(2, 3)}

@@ -3,20 +3,20 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { dirname, join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import {
   ArgumentError,
   CheckpointError,
   DownloadError,
+  full,
   models,
   nn,
   noGrad,
   saveSafetensors,
   type Tensor,
 } from '../../lib/index.js';
-import { hubAddress } from '../../lib/models/pretrained.js';
 import { arrived } from '../install/support.js';
 
 const OPTIONS = { widthMult: 0.35, dropout: 0 };
@@ -32,6 +32,10 @@ let requests: (string | undefined)[];
 /** The next answer breaks off once this many bytes have arrived in a file of the folder. */
 let cut: { bytes: number; folder: string } | undefined;
 
+/** Sent instead of the file. */
+let instead: string | undefined;
+let alwaysCut: boolean;
+
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'dyconv-pretrained-'));
   file = join(folder, 'weights.safetensors');
@@ -43,10 +47,12 @@ beforeAll(async () => {
     const start = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1] ?? 0);
     const body = bytes.subarray(start);
     if (request.url?.startsWith('/none')) return void response.writeHead(404).end();
+    if (instead !== undefined) return void response.end(instead);
     response.writeHead(start > 0 ? 206 : 200, {
       'content-length': body.length,
       ...(start > 0 ? { 'content-range': `bytes ${start}-${bytes.length - 1}/${bytes.length}` } : {}),
     });
+    if (alwaysCut) return void response.write(body.subarray(0, 1000), () => response.destroy());
     if (cut === undefined) return void response.end(body);
     response.write(body.subarray(0, cut.bytes));
     void partArrived(cut.folder, cut.bytes).then(() => response.destroy());
@@ -59,6 +65,8 @@ beforeAll(async () => {
 beforeEach(() => {
   requests = [];
   cut = undefined;
+  instead = undefined;
+  alwaysCut = false;
 });
 
 afterAll(async () => {
@@ -77,8 +85,27 @@ async function partArrived(folder: string, size: number): Promise<void> {
   }
 }
 
+async function filesIn(folder: string): Promise<string[]> {
+  const found = await readdir(folder, { recursive: true, withFileTypes: true });
+  return found.filter((entry) => entry.isFile()).map(({ name }) => name);
+}
+
 const cache = () => mkdtemp(join(folder, 'cache-'));
 const digest = () => createHash('sha256').update(bytes).digest('hex').slice(0, 8);
+
+const golden = (name: string) => fileURLToPath(new URL(`../golden/values/${name}`, import.meta.url));
+
+/** A file of the weights with other keys. */
+async function savedAs(
+  name: string,
+  rename: (key: string, i: number) => string,
+  more: Record<string, Tensor> = {},
+): Promise<string> {
+  const path = join(folder, `${name}.safetensors`);
+  const entries = Object.entries(state).map(([key, value], i) => [rename(key, i), value]);
+  await saveSafetensors(path, { ...Object.fromEntries(entries), ...more });
+  return path;
+}
 
 function expectWeights(model: nn.Module, except: readonly string[] = []): void {
   const loaded = model.stateDict();
@@ -115,7 +142,17 @@ describe('create with pretrained', () => {
   });
 
   it('refuses what is no source', async () => {
-    for (const pretrained of ['', 3 as never, 'hf:one', 'hf:a/b/../c'])
+    const wrong = [
+      '',
+      3 as never,
+      'hf:one',
+      'hf:a/b/../c',
+      'hf:a/b/',
+      'file://elsewhere/x',
+      'http://',
+      'https://[x',
+    ];
+    for (const pretrained of wrong)
       await expect(models.create('resnet10', { pretrained })).rejects.toThrow(ArgumentError);
     await expect(models.create('resnet10', { pretrained: join(folder, 'none.pth') })).rejects.toThrow(
       CheckpointError,
@@ -137,8 +174,79 @@ describe('loadPretrained', () => {
       mismatched: [],
       file: wrapped,
       prefix: 'module.',
+      missingCounters: [],
     });
     expectWeights(model);
+  });
+
+  it.each([
+    ['module._orig_mod.', 'module._orig_mod.'],
+    ['_orig_mod.module.', '_orig_mod.module.'],
+    ['model.', 'model.'], // of Lightning
+    ['model.module.', 'model.module.'],
+  ])('removes %s from every key', async (start, prefix) => {
+    const wrapped = await savedAs('wrapped', (key) => start + key);
+    const model = create(10);
+    expect((await models.loadPretrained(model, wrapped)).prefix).toBe(prefix);
+    expectWeights(model);
+  });
+
+  it('keeps a prefix that only some keys have, and one without which no key fits', async () => {
+    const some = await savedAs('some', (key, i) => (i === 0 ? key : `module.${key}`));
+    const { prefix } = await models.loadPretrained(create(10), some, { strict: false });
+    expect(prefix).toBe('');
+    const other = await savedAs('other', (key) => `other.x${key}`);
+    const result = await models.loadPretrained(create(10), other, { strict: false });
+    expect(result.prefix).toBe('');
+    expect(result.unexpected).toHaveLength(Object.keys(state).length);
+  });
+
+  it('reads the averaged weights of AveragedModel', async () => {
+    const averaged = await savedAs('averaged', (key) => `module.${key}`, { n_averaged: full([], 3) });
+    const model = create(10);
+    const { prefix, unexpected } = await models.loadPretrained(model, averaged);
+    expect([prefix, unexpected]).toEqual(['module.', []]);
+    expectWeights(model);
+  });
+
+  it('returns the counters that a file of PyTorch before 0.4.1 lacks, and keeps them', async () => {
+    const counters = Object.keys(state).filter((key) => key.endsWith('num_batches_tracked'));
+    const rest = Object.fromEntries(Object.entries(state).filter(([key]) => !counters.includes(key)));
+    const before = join(folder, 'before.safetensors');
+    await saveSafetensors(before, rest);
+    const model = create(10);
+    const counter = model.stateDict()[counters[0]!]!;
+    counter.fill_(7);
+    const { missing, missingCounters } = await models.loadPretrained(model, before);
+    expect(missing).toEqual([]);
+    expect(missingCounters).toEqual(counters);
+    expect(counter.item()).toBe(7);
+    expectWeights(model, [counters[0]!]);
+  });
+
+  it('recognises the format by the contents', async () => {
+    const renamed = join(folder, 'weights.pth.tar');
+    await writeFile(renamed, bytes);
+    const model = create(10);
+    await models.loadPretrained(model, renamed);
+    expectWeights(model);
+    await writeFile(renamed, 'version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n');
+    await expect(models.loadPretrained(model, renamed)).rejects.toThrow(
+      /weights\.pth\.tar is not a safetensors file: it is a pointer of Git LFS/,
+    );
+  });
+
+  it('reads one of several state dicts of a checkpoint', async () => {
+    const several = golden('several.pt');
+    const layer = new nn.Linear(2, 1);
+    await expect(models.loadPretrained(layer, several)).rejects.toThrow(
+      /several\.pt but received several, under generator, discriminator: choose one with \{ key: 'generator' \}/,
+    );
+    await models.loadPretrained(layer, several, { key: 'discriminator' });
+    expect(layer.weight.arraySync()).toEqual([[3, 4]]);
+    await expect(models.loadPretrained(layer, several, { key: 'none' })).rejects.toThrow(
+      /several\.pt under none but received a dictionary of generator, discriminator, step/,
+    );
   });
 
   it('reads the old keys of DenseNet', async () => {
@@ -197,8 +305,7 @@ describe('downloads', () => {
     const wrong = models.loadPretrained(create(10), `${base}/net-00000000.safetensors`, { cacheDir });
     await expect(wrong).rejects.toThrow(DownloadError);
     await expect(wrong).rejects.toThrow(/expected sha256 00000000 but received/);
-    const [inside] = await readdir(cacheDir);
-    expect(await readdir(join(cacheDir, inside!))).toEqual([]);
+    expect(await filesIn(cacheDir)).toEqual([]);
   });
 
   it('that were damaged in the cache are repeated', async () => {
@@ -212,18 +319,57 @@ describe('downloads', () => {
     expect(requests).toHaveLength(2);
   });
 
+  it('with digits in the name that are no hash are read with checkHash: false', async () => {
+    const cacheDir = await cache();
+    const url = `${base}/net-20210131.safetensors`;
+    await expect(models.loadPretrained(create(10), url, { cacheDir })).rejects.toThrow(
+      /expected sha256 20210131 but received .*\. If 20210131 in the name is not its hash, use loadPretrained with \{ checkHash: false \}$/,
+    );
+    const model = create(10);
+    await models.loadPretrained(model, url, { cacheDir, checkHash: false });
+    expectWeights(model);
+  });
+
+  it('whose names are no valid encoding, or have separators, stay in their folder', async () => {
+    for (const name of [
+      'net%zz.safetensors',
+      '%2e%2e%2f%2e%2e%2fnet.safetensors',
+      'a%5cb%00.safetensors',
+      '',
+    ]) {
+      const cacheDir = await cache();
+      const { file } = await models.loadPretrained(create(10), `${base}/${name}`, { cacheDir });
+      expect(dirname(dirname(file))).toBe(cacheDir);
+    }
+  });
+
+  it('of something else are refused, with nothing in the cache', async () => {
+    for (const [content, reason] of [
+      ['<!DOCTYPE html><p>Sign in', 'it is a web page'],
+      ['version https://git-lfs.github.com/spec/v1', 'it is a pointer of Git LFS'],
+      ['{}', 'it has none of the formats of weights'],
+    ] as const) {
+      const cacheDir = await cache();
+      instead = content;
+      const wrong = models.loadPretrained(create(10), `${base}/net.safetensors`, { cacheDir });
+      await expect(wrong).rejects.toThrow(DownloadError);
+      await expect(wrong).rejects.toThrow(reason);
+      expect(await filesIn(cacheDir)).toEqual([]);
+    }
+  });
+
+  it('that are cut are refused after some attempts, with nothing in the cache', async () => {
+    const cacheDir = await cache();
+    alwaysCut = true;
+    const wrong = models.loadPretrained(create(10), `${base}/net.safetensors`, { cacheDir });
+    await expect(wrong).rejects.toThrow(DownloadError);
+    await expect(wrong).rejects.toThrow(/net\.safetensors .*the connection was cut after/);
+    expect(requests).toHaveLength(4);
+    expect(await filesIn(cacheDir)).toEqual([]);
+  });
+
   it('of a missing file name the address', async () => {
     const missing = models.loadPretrained(create(10), `${base}/none.pth`, { cacheDir: await cache() });
     await expect(missing).rejects.toThrow(new RegExp(`${base}/none.pth .*status 404`));
-  });
-});
-
-describe('addresses of the Hugging Face hub', () => {
-  it('have a revision and a file', () => {
-    const hub = 'https://huggingface.co';
-    expect(hubAddress('hf:timm/resnet18.a1_in1k')).toBe(
-      `${hub}/timm/resnet18.a1_in1k/resolve/main/model.safetensors`,
-    );
-    expect(hubAddress('hf:a/b@v1/sub/pytorch_model.bin')).toBe(`${hub}/a/b/resolve/v1/sub/pytorch_model.bin`);
   });
 });
