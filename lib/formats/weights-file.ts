@@ -1,3 +1,4 @@
+import { checkOptions, optionKeys } from '../check/index.js';
 import { checkPath, fileError } from '../files/error.js';
 import { openFile } from '../files/open.js';
 import type { Tensor } from '../tensor/tensor.js';
@@ -11,6 +12,8 @@ export interface LoadWeightsOptions {
   key?: string | undefined;
 }
 
+const KEYS = optionKeys('key');
+
 /**
  * Reads weights: a file of `torch.save`, in the formats before and since PyTorch 1.6, or a safetensors file. The format is
  * recognised by the contents, whatever the name.
@@ -22,6 +25,7 @@ export async function loadWeights(
   options: LoadWeightsOptions = {},
 ): Promise<Record<string, Tensor>> {
   checkPath(path);
+  checkOptions(options, KEYS);
   const kind = await kindOfPath(path);
   // For an unknown format the name decides which error describes the contents.
   const isTorch = kind === undefined ? /\.(pt|pth|bin|ckpt|tar)$/i.test(path) : kind.startsWith('torch');

@@ -12,7 +12,7 @@ import { findHubEntry, hubAddresses, parseHubFile } from '../files/hub.js';
 import { describeFile, kindOfFile } from '../formats/file-kind.js';
 import { cacheDirectory } from '../libtorch/cache.js';
 
-/** Options of {@link locateWeights}. */
+/** Where downloads of weights are kept, and how they are verified. */
 export interface WeightsSourceOptions {
   /** Folder for downloaded files. Default: `weights` in `$DYCONV_CACHE`, or in `dyconv` in the user's cache folder. */
   cacheDir?: string | undefined;

@@ -12,22 +12,29 @@ const STORAGE_OFFSET = optionKeys('storageOffset');
 const DIM = optionKeys('dim');
 const K_DIMS = optionKeys('k', 'dims');
 
+/** Sizes or numbers of dimensions as one list or as several arguments: `view([2, -1])` or `view(2, -1)`. */
+export type NumberList = [list: readonly number[]] | number[];
+
+/** The list of a {@link NumberList}; anything else as it is, for the check of the add-on. */
+const listFrom = (args: NumberList): readonly number[] =>
+  args.length === 0 || typeof args[0] === 'object' ? (args[0] as readonly number[]) : (args as number[]);
+
 const listOf = (value: number | readonly number[]): readonly number[] =>
   typeof value === 'number' ? [value] : value;
 
 /** Shapes, views, the order of dimensions and elements. */
 export abstract class ShapeMethods {
-  /** The same elements with another shape; one size may be -1 (inferred). A view if strides allow it. */
-  reshape(this: Tensor, shape: readonly number[]): Tensor {
-    return native.reshape(this, shape);
+  /** The same elements with another shape, `reshape([2, -1])` or `reshape(2, -1)`; one size may be -1 (inferred). A view if strides allow it. */
+  reshape(this: Tensor, ...shape: NumberList): Tensor {
+    return native.reshape(this, listFrom(shape));
   }
   /** {@link reshape} to the shape of another tensor. */
   reshapeAs(this: Tensor, other: Tensor): Tensor {
     return native.reshape(this, checkShape('other', other));
   }
   /** Like {@link reshape}, but never copies. @throws ShapeError when the strides do not allow it. */
-  view(this: Tensor, shape: readonly number[]): Tensor {
-    return native.view(this, shape);
+  view(this: Tensor, ...shape: NumberList): Tensor {
+    return native.view(this, listFrom(shape));
   }
   /** {@link view} in the shape of another tensor. */
   viewAs(this: Tensor, other: Tensor): Tensor {
@@ -48,9 +55,9 @@ export abstract class ShapeMethods {
     const { storageOffset } = checkOptions(options, STORAGE_OFFSET);
     return native.asStrided(this, shape, strides, storageOffset);
   }
-  /** Reorders the dimensions. */
-  permute(this: Tensor, dims: readonly number[]): Tensor {
-    return native.permute(this, dims);
+  /** Reorders the dimensions: `permute([1, 0])` or `permute(1, 0)`. */
+  permute(this: Tensor, ...dims: NumberList): Tensor {
+    return native.permute(this, listFrom(dims));
   }
   /** Swaps two dimensions. */
   transpose(this: Tensor, dim0: number, dim1: number): Tensor {
@@ -108,24 +115,24 @@ export abstract class ShapeMethods {
     return native.unsqueeze(this, dim);
   }
   /** Repeats dimensions of size 1 to `shape`, without a copy; -1 keeps a size. */
-  expand(this: Tensor, shape: readonly number[]): Tensor {
-    return native.expand(this, shape);
+  expand(this: Tensor, ...shape: NumberList): Tensor {
+    return native.expand(this, listFrom(shape));
   }
   /** {@link expand} to the shape of another tensor. */
   expandAs(this: Tensor, other: Tensor): Tensor {
     return native.expand(this, checkShape('other', other));
   }
   /** {@link expand}: dimensions of size 1 repeated to `shape`, without a copy. */
-  broadcastTo(this: Tensor, shape: readonly number[]): Tensor {
-    return native.expand(this, shape);
+  broadcastTo(this: Tensor, ...shape: NumberList): Tensor {
+    return native.expand(this, listFrom(shape));
   }
   /** Repeats the tensor `repeats` times in each dimension. */
-  repeat(this: Tensor, repeats: readonly number[]): Tensor {
-    return native.repeat(this, repeats);
+  repeat(this: Tensor, ...repeats: NumberList): Tensor {
+    return native.repeat(this, listFrom(repeats));
   }
   /** Repeats the tensor `repeats` times per dimension; missing leading dimensions count as 1. */
-  tile(this: Tensor, repeats: readonly number[]): Tensor {
-    return native.tile(this, repeats);
+  tile(this: Tensor, ...repeats: NumberList): Tensor {
+    return native.tile(this, listFrom(repeats));
   }
   /** Every element `repeats` times in a row. @param repeats - One number, or int64 [N]. @param options.dim - Default: of the flattened tensor. */
   repeatInterleave(
@@ -141,8 +148,8 @@ export abstract class ShapeMethods {
     return native.repeatInterleave(this, count, dim);
   }
   /** Reverses the elements along `dims`. */
-  flip(this: Tensor, dims: number | readonly number[]): Tensor {
-    return native.flip(this, listOf(dims));
+  flip(this: Tensor, dims: number | readonly number[], ...more: number[]): Tensor {
+    return native.flip(this, typeof dims === 'number' ? [dims, ...more] : dims);
   }
   /** Reverses the columns: {@link flip} of the second dimension. @throws ShapeError for fewer than two. */
   fliplr(this: Tensor): Tensor {

@@ -4,6 +4,7 @@
  * @module
  */
 import { ActivationMethods } from './activation.js';
+import { AliasMethods } from './aliases.js';
 import { ArithmeticMethods } from './arithmetic.js';
 import { ComparisonMethods } from './comparison.js';
 import { Tensor } from './core.js';
@@ -15,6 +16,7 @@ import { InteropMethods } from './interop.js';
 import { JoinMethods } from './join.js';
 import { MatrixMethods } from './matrix.js';
 import { OrderMethods } from './order.js';
+import { PropertyMethods } from './properties.js';
 import { RandomMethods } from './random.js';
 import { ReduceMethods } from './reduce.js';
 import { ScatterMethods } from './scatter.js';
@@ -48,6 +50,8 @@ const FAMILIES = [
   RandomMethods,
   HooksMethods,
   InteropMethods,
+  PropertyMethods,
+  AliasMethods,
 ];
 
 declare module './core.js' {
@@ -67,7 +71,9 @@ declare module './core.js' {
       JoinMethods,
       RandomMethods,
       HooksMethods,
-      InteropMethods {}
+      InteropMethods,
+      PropertyMethods,
+      AliasMethods {}
 }
 
 // Copied to one prototype: completion in the REPL searches only a few prototypes.

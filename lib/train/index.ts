@@ -3,7 +3,7 @@
  * @module
  */
 
-export { loadWeights } from '../formats/weights-file.js';
+export { type LoadWeightsOptions, loadWeights } from '../formats/weights-file.js';
 export { describeEnvironment } from '../run/environment.js';
 export type * from '../run/records.js';
 export { CapturedStep, type CapturedStepOptions } from './captured-step.js';

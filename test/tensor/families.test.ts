@@ -22,8 +22,8 @@ it('are listed in tensor.ts, for the compiler and for the running program', () =
 });
 
 it('have a table and a test of the same name', () => {
-  // These two use tables of several families.
-  const mixed = ['hooks.ts', 'interop.ts'];
+  // These use tables of several families.
+  const mixed = ['aliases.ts', 'hooks.ts', 'interop.ts', 'properties.ts'];
   const files = families.map(({ file }) => file).filter((file) => !mixed.includes(file));
   const tables = readdirSync(new URL('../native/', folder));
   const tests = readdirSync(new URL('.', import.meta.url)).map((file) => file.replace('.test.ts', '.ts'));

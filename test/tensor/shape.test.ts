@@ -14,8 +14,8 @@ itRefuses([
   ],
   ['two inferred sizes', () => x.reshape([-1, -1]), ShapeError, 'only one dimension can be inferred'],
   [
-    'a shape without brackets',
-    () => x.reshape(6 as never),
+    'a shape that is no list',
+    () => x.reshape({} as never),
     ArgumentError,
     'Expected an array for shape of reshape',
   ],
@@ -39,6 +39,24 @@ const cases: [string, () => Tensor, unknown][] = [
       [0, 1],
       [2, 3],
       [4, 5],
+    ],
+  ],
+  ['reshape to sizes', () => x.reshape(3, -1).reshape(-1), [0, 1, 2, 3, 4, 5]],
+  ['view of sizes', () => x.view(1, -1, 3).permute(2, 0, 1).flip(0, 1), [[[2, 5]], [[1, 4]], [[0, 3]]]],
+  [
+    'expand and repeat of sizes',
+    () => tensor([1, 2]).expand(2, -1).repeat(1, 2).tile(1),
+    [
+      [1, 2, 1, 2],
+      [1, 2, 1, 2],
+    ],
+  ],
+  [
+    'broadcastTo sizes',
+    () => tensor([1, 2]).broadcastTo(2, 2),
+    [
+      [1, 2],
+      [1, 2],
     ],
   ],
   ['reshape to 0-d', () => tensor([7]).reshape([]), 7],
