@@ -108,7 +108,7 @@ test('without a checksum, continues only the version of the file that it began w
   const versioned =
     (headers: Record<string, string>, first = true): Handler =>
     (request, response) => {
-      conditions.push(request.headers['if-range']);
+      conditions.push(request.headers['if-range']?.toString());
       if (!first) return whole(request, response);
       handler = versioned(headers, false);
       response.writeHead(200, { 'content-length': content.length, ...headers });
