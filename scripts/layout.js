@@ -33,7 +33,8 @@ export const LIB = {
   nn: ['ops', 'program', 'runtime', 'tensor', 'check', 'text', 'errors'],
   run: ['ops', 'runtime', 'files', 'types:tensor', 'check', 'errors'],
   models: ['nn', 'tensor', 'check', 'errors'],
-  'models/pretrained': ['nn', 'formats', 'files', 'libtorch', 'check', 'errors'],
+  'models/pretrained': ['models', 'nn', 'formats', 'check', 'errors'],
+  'models/weights-source': ['formats', 'files', 'libtorch', 'errors'],
   train: [
     'types:nn',
     'program',
@@ -81,6 +82,7 @@ export const LAYERS = {
     [
       ...[
         'activation',
+        'aliases',
         'arithmetic',
         'comparison',
         'cumulative',
@@ -90,7 +92,7 @@ export const LAYERS = {
         'interop',
         'join',
       ],
-      ...['matrix', 'order', 'random', 'reduce', 'scatter', 'shape', 'statistics'],
+      ...['matrix', 'order', 'properties', 'random', 'reduce', 'scatter', 'shape', 'statistics'],
     ],
     ['tensor'],
   ],
