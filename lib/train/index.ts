@@ -12,6 +12,7 @@ export { countParameters } from './count-parameters.js';
 export type { EarlyStoppingOptions, EarlyStoppingState, MonitoredMetric } from './early-stopping.js';
 export { type EvaluateOptions, type Evaluation, evaluate, type Prediction } from './evaluate.js';
 export type { BestEpoch, StepEvent, TrainerEvents, TrainerState, TrainingResult } from './events.js';
+export { type FindLearningRateOptions, findLearningRate, type LearningRateCurve } from './find-lr.js';
 export type { AutocastDType, StepResult } from './forward-backward.js';
 export { type FrozenParts, freeze, headOf } from './freeze.js';
 export { kernelChoices } from './kernel-choices.js';
