@@ -40,3 +40,4 @@ export type {
 export * as transforms from './transforms.js';
 export type { UnreadableOptions } from './unreadable.js';
 export { type ImageStream, type WebDatasetOptions, webDataset } from './web-dataset.js';
+export { balancedWeights } from './weighted.js';

@@ -14,6 +14,7 @@ import { invalidArgument } from '../errors.js';
 import type { Device } from '../tensor/dtype.js';
 import { type BatchMix, mixesFrom } from './mix.js';
 import { type Transform, from as transformFrom } from './transforms.js';
+import { checkWeights } from './weighted.js';
 
 /** Options of a loader. */
 export interface LoaderOptions {
@@ -26,6 +27,11 @@ export interface LoaderOptions {
    * package are undecoded images. Default: 1000.
    */
   shuffleBuffer?: number | undefined;
+  /**
+   * Weights of the samples of the set, such as those of {@link balancedWeights}: an epoch then draws as many samples as without, with
+   * replacement, in random order. A sample that is drawn twice in an epoch is augmented the same way. Default: every sample once.
+   */
+  weights?: readonly number[] | undefined;
   /** Drop a last batch that would be smaller. Default: false. */
   dropLast?: boolean | undefined;
   /** Applied to every image, from `data.transforms`. Default: images are only scaled to [0, 1]. */
@@ -71,6 +77,7 @@ const LOADER_KEYS = optionKeys(
   'batchSize',
   'shuffle',
   'shuffleBuffer',
+  'weights',
   'dropLast',
   'transform',
   'mix',
@@ -90,7 +97,8 @@ const LOADER_KEYS = optionKeys(
 
 /** Options with all defaults. */
 export interface ResolvedOptions
-  extends RequiredOptions<Omit<LoaderOptions, 'transform' | 'mix' | 'collate'>> {
+  extends RequiredOptions<Omit<LoaderOptions, 'transform' | 'mix' | 'collate' | 'weights'>> {
+  weights: readonly number[] | undefined;
   collate: ((samples: never[]) => unknown) | undefined;
   concurrency: number;
   transform: Transform | undefined;
@@ -103,7 +111,8 @@ export interface ResolvedOptions
  * @throws ArgumentError naming the option.
  */
 export function resolveOptions(options: LoaderOptions, length: number): ResolvedOptions {
-  const { transform, mix, collate } = checkOptions(options, LOADER_KEYS);
+  const { transform, mix, collate, weights } = checkOptions(options, LOADER_KEYS);
+  if (weights !== undefined) checkWeights(weights, length);
   const resolved: ResolvedOptions = {
     shuffle: false,
     shuffleBuffer: 1000,
@@ -120,6 +129,7 @@ export function resolveOptions(options: LoaderOptions, length: number): Resolved
     rank: 0,
     worldSize: 1,
     ...dropUndefined(options),
+    weights,
     transform: transform && transformFrom(transform),
     mix: mix && mixesFrom(mix),
     collate: collate && checkFunction(collate, 'collate'),

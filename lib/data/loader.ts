@@ -18,6 +18,7 @@ import { Random } from './random.js';
 import { batchOfImages, gathered, isImageSample } from './samples.js';
 import { checkStream, decoderOf, type IterableDataset, isStream } from './stream.js';
 import type { Transform } from './transforms.js';
+import { drawWeighted } from './weighted.js';
 
 /** Images and their labels. The consumer of the loader owns both tensors. */
 export interface Batch {
@@ -212,9 +213,10 @@ export class Loader<B = Batch> implements AsyncIterable<B> {
 
   /** Indices of this rank's images in the order of an epoch. */
   #order(epoch: number, indices: readonly number[]): number[] {
-    const { shuffle, seed, rank, worldSize } = this.#options;
-    const order = [...indices];
-    if (shuffle) new Random(seed, epoch).shuffle(order);
+    const { shuffle, seed, rank, worldSize, weights } = this.#options;
+    const random = new Random(seed, epoch);
+    const order = weights ? drawWeighted(indices, weights, random) : [...indices];
+    if (shuffle && !weights) random.shuffle(order);
     if (worldSize === 1) return order;
     const share = Math.floor(order.length / worldSize);
     return Array.from({ length: share }, (_, i) => order[i * worldSize + rank]!);

@@ -210,6 +210,12 @@ export interface RunConfig {
   init?: string | null | undefined;
   /** Parts of the network that are not trained; null for none. */
   freeze?: string[] | null | undefined;
+  /** Whether `lr` was found by the learning-rate range test. Absent: false. */
+  findLr?: boolean | undefined;
+  /** Weights of the classes in the loss, in label order; null for equal ones. */
+  classWeights?: number[] | null | undefined;
+  /** How training images are drawn: every one once an epoch, or every class equally often. Absent: 'shuffled'. */
+  sampling?: 'shuffled' | 'balanced' | undefined;
   /** Optimizer. Absent in older runs: 'sgd'. */
   optimizer?: 'sgd' | 'adam' | 'adamw' | 'rmsprop' | undefined;
 }

@@ -16,7 +16,7 @@ import { TRAIN_OPTIONS } from './train-options.js';
 /** @import { OptionSpec } from './types.js' */
 
 /** A configuration before there is a model. @typedef {Omit<RunConfig, 'parameters'>} Draft */
-/** What a configuration has of data sets. @typedef {{ length: number, classes: readonly string[], shape: readonly number[] }} SetFacts */
+/** What a configuration has of data sets. @typedef {{ length: number, classes: readonly string[], shape: readonly number[], labels: ArrayLike<number> }} SetFacts */
 /** @typedef {ReadonlySet<keyof TrainOptions>} Given */
 
 /** Kernels per dynamic layer: the article's number, and the paper's for all other networks. */
@@ -65,6 +65,7 @@ export function configOf(options, { trainSet, valSet }) {
     valImages: valSplit ? valSet.length : Math.min(valSet.length, limitTest ?? valSet.length),
     imageShape: [...trainSet.shape],
     imageSize: imageSizeOf(options),
+    classWeights: classWeightsOf(options, trainSet),
     device,
     padding: crop === 'padded' ? (padding ?? DEFAULT_PADDING) : null,
     augmentOn: augmentOn(options, device),
@@ -95,6 +96,31 @@ export function modelOptionsOf({ model, modelOptions, numExperts, initGain, clas
  */
 export function imageSizeOf({ model, imageSize }) {
   return imageSize ?? IMAGE_SIZES[model];
+}
+
+/**
+ * Weights of the classes in the loss. Balanced ones are the inverse of the numbers of images, with a mean of 1 over the images.
+ * @param {Pick<TrainOptions, 'classWeights' | 'limitTrain'>} options
+ * @param {SetFacts} set
+ */
+function classWeightsOf({ classWeights, limitTrain }, { classes, labels, length }) {
+  if (classWeights === undefined) return null;
+  if (classWeights !== 'balanced') {
+    if (classWeights.length === classes.length) return classWeights;
+    throw new ArgumentError(
+      `Expected ${classes.length} numbers, one for each class, for --class-weights but received ${classWeights.length}`,
+    );
+  }
+  const used = Math.min(length, limitTrain ?? length);
+  const counts = new Array(classes.length).fill(0);
+  // The images that the loader takes with a limit.
+  for (let i = 0; i < used; i++) counts[labels[Math.floor((i * length) / used)] ?? 0] += 1;
+  const empty = classes.filter((_, label) => counts[label] === 0);
+  if (empty.length > 0)
+    throw new ArgumentError(
+      `Expected training images of every class for --class-weights balanced but found none of ${empty.slice(0, 10).join(', ')}`,
+    );
+  return counts.map((count) => used / (classes.length * count));
 }
 
 /** @param {Pick<TrainOptions, 'augmentOn'>} options @param {Device} device @returns {'cpu' | 'device'} */
@@ -170,7 +196,8 @@ function sameMembers(given, kept) {
  */
 function checkResumed(flag, { resume }, kept, value) {
   // Automatic choices are those of the run.
-  if (resume !== undefined || value === 'auto' || JSON.stringify(value) === JSON.stringify(kept)) return;
+  const isAutomatic = value === 'auto' || (value === 'balanced' && Array.isArray(kept));
+  if (resume !== undefined || isAutomatic || JSON.stringify(value) === JSON.stringify(kept)) return;
   const shown = (/** @type {unknown} */ one) =>
     typeof one === 'object' && !Array.isArray(one) ? JSON.stringify(one) : one;
   const expected = kept === undefined ? `no ${flag}` : `${shown(kept)} for ${flag}`;

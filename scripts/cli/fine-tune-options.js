@@ -3,7 +3,7 @@
  * @module
  */
 import { inGroup } from './option-table.js';
-import { oneOf, text } from './value-types.js';
+import { classWeights, oneOf, text } from './value-types.js';
 
 /** @import { OptionTable } from './types.js' */
 
@@ -32,6 +32,24 @@ export const FINE_TUNING = inGroup(
       default: 'sgd',
       config: 'optimizer',
       help: 'optimizer; others than sgd have the --lr, --momentum and --weight-decay of PyTorch by default',
+    },
+    findLr: {
+      flag: 'plain',
+      config: 'findLr',
+      help: 'find the learning rate with a short test before the training',
+    },
+    classWeights: {
+      value: 'weights',
+      type: classWeights,
+      config: 'classWeights',
+      help: 'weights of the classes in the loss: balanced, or numbers in the order of the class names, such as 1,5 (default: equal)',
+    },
+    sampling: {
+      value: 'name',
+      type: oneOf(['shuffled', 'balanced']),
+      default: 'shuffled',
+      config: 'sampling',
+      help: 'shuffled: every image once an epoch; balanced: images of every class equally often',
     },
   }),
 );

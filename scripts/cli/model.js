@@ -14,9 +14,9 @@ import { printable } from './printable.js';
  * is reported on stderr.
  * @param {nn.Module} model
  * @param {Pick<RunConfig, 'init' | 'model'>} config
- * @param {AbortSignal} [signal]
+ * @param {{ signal?: AbortSignal, quiet?: boolean }} [options] - `quiet`: no report.
  */
-export async function loadInitialWeights(model, { init, model: name }, signal) {
+export async function loadInitialWeights(model, { init, model: name }, { signal, quiet = false } = {}) {
   if (!init) return;
   const bar = downloadBar(init);
   /** @type {Awaited<ReturnType<typeof models.loadPretrained>>} */
@@ -35,6 +35,7 @@ export async function loadInitialWeights(model, { init, model: name }, signal) {
       `Expected weights of ${name} in ${file} but the shapes of ${others.slice(0, 6).join(', ')} differ`,
     );
   }
+  if (quiet) return;
   const count = Object.keys(model.stateDict()).length;
   const parts = [
     `initial weights: ${count - mismatched.length} of ${count} tensors from ${printable(init)}`,

@@ -16,6 +16,8 @@ export function checkTogether(options, given) {
   checkDataDir(options.dataset, given.has('dataDir'));
   checkModelOptions(options.modelOptions);
   checkOptimizer(options);
+  if (options.findLr && given.has('lr'))
+    throw new ArgumentError('Expected no --lr with --find-lr, which finds it');
   checkSchedule(options, given);
   checkCapture(options);
   checkAugmentation(options);

@@ -11,6 +11,7 @@ import {
   noGrad,
   ShapeError,
   TrainingError,
+  tensor,
   tidy,
   train,
   zeros,
@@ -60,13 +61,13 @@ async function loadSets({ download, dataMirror: mirrors, verify, skipUnreadable 
 /** @typedef {Awaited<ReturnType<typeof loadSets>>} Sets */
 
 /**
- * Creates all objects of a run. The seed is set before the model is created, so it also determines the weights.
+ * Creates the network, the optimizer and the loader of a run. The seed is set before the model is created, so it also determines
+ * the weights.
  * @param {Draft} config
- * @param {Pick<Sets, 'trainSet' | 'valSet'>} sets
- * @param {AbortSignal} [signal]
+ * @param {Sets['trainSet']} trainSet
  */
-export function assemble(config, { trainSet, valSet }, signal) {
-  const { device, batchSize, seed } = config;
+function prepare(config, trainSet) {
+  const { device, batchSize, seed, sampling } = config;
   manualSeed(seed);
   const model = models.create(config.model, config.modelOptions).to({ device });
   const frozen = freezeParts(model, config);
@@ -79,7 +80,20 @@ export function assemble(config, { trainSet, valSet }, signal) {
     seed,
     device,
     limit: config.limitTrain ?? undefined,
+    weights: sampling === 'balanced' ? data.balancedWeights(trainSet.labels) : undefined,
   });
+  return { model, frozen, optimizer, trainLoader };
+}
+
+/**
+ * Creates all objects of a run.
+ * @param {Draft} config
+ * @param {Pick<Sets, 'trainSet' | 'valSet'>} sets
+ * @param {AbortSignal} [signal]
+ */
+export function assemble(config, { trainSet, valSet }, signal) {
+  const { device } = config;
+  const { model, frozen, optimizer, trainLoader } = prepare(config, trainSet);
   // A held-out set is used completely; the limit applies only to test images.
   const valLoader = testLoader(config.valSplit ? { ...config, limitTest: null } : config, valSet);
   const { accumulate, clipGradNorm, clipGradValue, ema, autocast, monitor, earlyStopping, validateEvery } =
@@ -129,11 +143,39 @@ export function testLoader(config, testSet) {
 
 /**
  * The loss for training and validation.
- * @param {Pick<RunConfig, 'labelSmoothing'>} config
+ * @param {Pick<RunConfig, 'labelSmoothing' | 'classWeights'>} config
  * @returns {Loss}
  */
-export function lossOf({ labelSmoothing }) {
-  return (logits, labels) => F.crossEntropy(logits, labels, { labelSmoothing });
+export function lossOf({ labelSmoothing, classWeights }) {
+  if (!classWeights) return (logits, labels) => F.crossEntropy(logits, labels, { labelSmoothing });
+  return (logits, labels) => {
+    // Inside of a step, which frees it.
+    const weight = tensor(classWeights, { dtype: 'float32', device: logits.device });
+    return F.crossEntropy(logits, labels, { labelSmoothing, weight });
+  };
+}
+
+/** Steps of the test of --find-lr. */
+const FIND_LR_STEPS = 60;
+
+/**
+ * The configuration with the learning rate that --find-lr finds, to two digits.
+ * @param {Draft} draft
+ * @param {Sets['trainSet']} trainSet
+ * @param {AbortSignal} signal
+ * @returns {Promise<Draft>}
+ */
+async function withFoundLr(draft, trainSet, signal) {
+  const { model, frozen, optimizer, trainLoader } = prepare(draft, trainSet);
+  await loadInitialWeights(model, draft, { signal, quiet: true });
+  const { lr } = await train.findLearningRate({
+    ...{ model, frozen, optimizer, trainLoader, signal, loss: lossOf(draft), steps: FIND_LR_STEPS },
+    device: draft.device,
+    autocast: draft.autocast === 'bfloat16' ? 'bfloat16' : undefined,
+  });
+  const rounded = Number(lr.toPrecision(2));
+  console.error(`learning rate: ${rounded}, at which the loss fell fastest in ${FIND_LR_STEPS} steps`);
+  return { ...draft, lr: rounded };
 }
 
 /** @typedef {{ run: RunDirectory, config: RunConfig, parts: Parts, testSet: Sets['testSet'] }} Training */
@@ -150,9 +192,10 @@ export async function startRun(out, { options, words, signal }) {
   resolveDevice(options.device);
   modelOptionsOf(options);
   const sets = await loadSets(options, { ...options, imageSize: imageSizeOf(options) }, signal);
-  const draft = configOf(options, sets);
+  const given = configOf(options, sets);
+  const draft = given.findLr ? await withFoundLr(given, sets.trainSet, signal) : given;
   const parts = assemble(draft, sets, signal);
-  await loadInitialWeights(parts.model, draft, signal);
+  await loadInitialWeights(parts.model, draft, { signal });
   const config = completeConfig(draft, parts.model);
   const { batchSize, imageSize, device, autocast } = config;
   checkImageSize(parts.model, config);
@@ -203,7 +246,7 @@ export async function continueRun(run, { options, given, signal }) {
   }
   const parts = assemble(config, sets, signal);
   const hadCheckpoint = await run.resume(parts.model, parts.trainer);
-  if (!hadCheckpoint) await loadInitialWeights(parts.model, config, signal);
+  if (!hadCheckpoint) await loadInitialWeights(parts.model, config, { signal });
   await run.writeConfig(config);
   return { run, config, parts, testSet: sets.testSet };
 }

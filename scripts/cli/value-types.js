@@ -191,3 +191,16 @@ export const integers = {
     return values;
   },
 };
+
+/** Weights of classes: `balanced`, or a number for each, separated by commas. @type {ValueType<'balanced' | number[]>} */
+export const classWeights = {
+  parse(text) {
+    if (text === 'balanced') return text;
+    const values = text.split(',').map((part) => (part.trim() === '' ? Number.NaN : Number(part)));
+    if (!values.every((value) => value > 0 && value < Number.POSITIVE_INFINITY))
+      throw new InvalidArgumentError(
+        'Expected balanced, or numbers above 0 separated by commas, such as 1,5.',
+      );
+    return values;
+  },
+};

@@ -37,6 +37,13 @@ function smoothing() {
   return arg('crossEntropy', 2).labelSmoothing;
 }
 
+/** The weights of the classes in the loss of the trainer. */
+function classWeights() {
+  const loss = trainer().loss as (logits: unknown, labels: unknown) => unknown;
+  loss(tensor([[1, 2, 3, 4, 5, 6, 7]]), tensor([1], { dtype: 'int64' }));
+  return (arg('crossEntropy', 2).weight as { arraySync(): unknown } | undefined)?.arraySync();
+}
+
 const TRAIN: Record<string, Case> = {
   model: { args: ['alexnet'], found: () => calls.get('models.create')?.[0]?.[0], expected: 'alexnet' },
   dataset: { args: ['mnist'], found: () => calls.get('data.create')?.[0]?.[0], expected: 'mnist' },
@@ -142,6 +149,13 @@ const TRAIN: Record<string, Case> = {
     args: ['weight', '--freeze', 'routing'],
     found: () => [(arg('SGD', 0) as unknown as unknown[]).length, (trainer().frozen as unknown[]).length > 0],
     expected: [1, true],
+  },
+  'find-lr': { found: () => [arg('SGD', 1, 1)?.lr, config()?.lr], expected: [0.02, 0.02] },
+  'class-weights': { args: ['1,2,3,4,5,6,7'], found: classWeights, expected: [1, 2, 3, 4, 5, 6, 7] },
+  sampling: {
+    args: ['balanced'],
+    found: () => (trainLoader().weights as number[] | undefined)?.slice(0, 2),
+    expected: [1 / 12, 1 / 12],
   },
   optimizer: {
     args: ['adamw'],

@@ -160,6 +160,7 @@ function training(real: Library, last: { config: unknown }, { note, spy }: Pick<
     Trainer: spy('Trainer', real.train.Trainer, () => new Trainer()),
     temperatureSchedule: spy('temperatureSchedule', real.train.temperatureSchedule),
     kernelChoices: () => ({}),
+    findLearningRate: async () => ({ lr: 0.0204, lrs: [], losses: [] }),
     describeEnvironment: spy('describeEnvironment', real.train.describeEnvironment, () => ({})),
     evaluate: spy('evaluate', real.train.evaluate, async () => evaluation),
   };

@@ -38,7 +38,11 @@ export function parsed(words: string[]) {
   return { options: readOptions(command, TRAIN_OPTIONS), given: givenOptions(command, TRAIN_OPTIONS) };
 }
 
-export const SET = { length: 1500, classes: ['a', 'b'], shape: [3, 32, 32] };
+/** Facts of a set: two of three images are of class a. */
+export const SET = {
+  ...{ length: 1500, classes: ['a', 'b'], shape: [3, 32, 32] },
+  labels: Uint8Array.from({ length: 1500 }, (_, i) => (i % 3 === 2 ? 1 : 0)),
+};
 /** The configuration of a new run. */
 export const configFor = (...words: string[]) =>
   configOf(parsed(['--device', 'cpu', ...words]).options, { trainSet: SET, valSet: SET });

@@ -71,6 +71,7 @@ describe('wrong options', () => {
       /--image-size <px>' argument '4097' is invalid. Expected an integer from 1 to 4096/,
     ],
     [['--image-size', '0'], /Expected an integer from 1 to 4096/],
+    [['--class-weights', '1,0'], /Expected balanced, or numbers above 0 separated by commas/],
     [['--model-options', 'widthMult=0.5'], /Expected a JSON object of numbers, strings and booleans/],
     [['--model-options', '[1]'], /Expected a JSON object of numbers, strings and booleans/],
     [['--model-options', '{"widthMult":[1]}'], /Expected a JSON object of numbers, strings and booleans/],
@@ -113,6 +114,7 @@ describe('wrong options', () => {
       ['--model-options', '{"numExperts":2}'],
       'Expected no numExperts in --model-options, but --num-experts, but received 2',
     ],
+    [['--find-lr', '--lr', '0.1'], 'Expected no --lr with --find-lr, which finds it'],
     [['--padding', '2'], 'Expected --crop padded with --padding 2 but received resized'],
     [['--mix-prob', '0.5'], 'Expected --mixup or --cutmix with --mix-prob'],
     [['--batch-dtype', 'bfloat16'], 'Expected --autocast bfloat16 with --batch-dtype bfloat16'],
@@ -164,6 +166,21 @@ describe('the configuration of a run', () => {
       /Expected the keys numClasses, .* for options of resnet18 but received 'widthMult'/,
     );
     expect(() => configFor('--model', 'resnet18', '--classifier-gain', '2')).toThrow(/'classifierGain'/);
+  });
+
+  it('has weights of the classes: given ones, or the inverse of their numbers of images', () => {
+    expect(configFor('--class-weights', '1,5').classWeights).toEqual([1, 5]);
+    // 1,000 of class a and 500 of class b; with the limit every other image, 500 and 250.
+    expect(configFor('--class-weights', 'balanced').classWeights).toEqual([0.75, 1.5]);
+    expect(configFor('--class-weights', 'balanced', '--limit-train', '750').classWeights).toEqual([
+      0.75, 1.5,
+    ]);
+    expect(() => configFor('--class-weights', '1')).toThrow(
+      'Expected 2 numbers, one for each class, for --class-weights but received 1',
+    );
+    expect(() => configFor('--class-weights', 'balanced', '--limit-train', '1', '--batch-size', '1')).toThrow(
+      'Expected training images of every class for --class-weights balanced but found none of b',
+    );
   });
 
   it('has objects where the options that they need are given', () => {
@@ -235,6 +252,7 @@ describe('a resumed run', () => {
     [['--early-stopping', '3'], ['--early-stopping', '4'], 'Expected 3 for --early-stopping,'],
     [[], ['--milestones', '5'], 'Expected 30,60,90 for --milestones,'],
     [[], ['--image-size', '64'], 'Expected 128 for --image-size,'],
+    [['--class-weights', 'balanced'], ['--class-weights', '1,2'], 'Expected 0.75,1.5 for --class-weights,'],
     [
       ['--model', 'mobilenet_v2', '--model-options', '{"widthMult":0.5}'],
       ['--model-options', '{"widthMult":1}'],

@@ -1,0 +1,75 @@
+/**
+ * Samples drawn with given weights.
+ * @module
+ */
+import { invalidArgument } from '../errors.js';
+import type { Random } from './random.js';
+
+/**
+ * Checks the weights of samples.
+ * @param length - Number of samples of the set; Infinity if it is not known.
+ */
+export function checkWeights(weights: readonly number[], length: number): void {
+  const isList = Array.isArray(weights) || ArrayBuffer.isView(weights);
+  if (!isList || weights.length !== length) {
+    const expected = Number.isFinite(length)
+      ? `${length} numbers, one for each sample`
+      : 'none for an iterable set';
+    throw invalidArgument('weights', expected, isList ? `${weights.length} numbers` : weights);
+  }
+  let sum = 0;
+  for (let i = 0; i < weights.length; i++) {
+    const weight: unknown = weights[i];
+    if (typeof weight !== 'number' || !(weight >= 0 && weight < Number.POSITIVE_INFINITY))
+      throw invalidArgument(`weights[${i}]`, 'a finite number of at least 0', weight);
+    sum += weight;
+  }
+  if (sum === 0) throw invalidArgument('weights', 'a weight above 0', 'only weights of 0');
+}
+
+/**
+ * Draws as many samples as there are, with replacement: each with the probability of its weight.
+ * @param indices - Samples to choose from.
+ * @param weights - By sample of the whole set.
+ */
+export function drawWeighted(
+  indices: readonly number[],
+  weights: readonly number[],
+  random: Random,
+): number[] {
+  let sum = 0;
+  const sums = Float64Array.from(indices, (index) => (sum += weights[index]!));
+  return Array.from(indices, () => {
+    const target = random.uniform() * sum;
+    let [low, high] = [0, sums.length - 1];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (sums[middle]! > target) high = middle;
+      else low = middle + 1;
+    }
+    return indices[low]!;
+  });
+}
+
+/**
+ * Weights with which every class is drawn equally often, for the option `weights` of {@link loader}: the inverse of the number of
+ * samples of the class.
+ * @param labels - Of all samples, such as `set.labels`.
+ * @example data.loader(set, { batchSize: 32, weights: data.balancedWeights(set.labels) })
+ */
+export function balancedWeights(labels: Iterable<number>): number[] {
+  const list = [...checkLabels(labels)];
+  const counts = new Map<number, number>();
+  for (const label of list) counts.set(label, (counts.get(label) ?? 0) + 1);
+  return list.map((label) => 1 / counts.get(label)!);
+}
+
+/** Labels may be a typed array, which is no list of arguments otherwise. */
+function checkLabels(labels: Iterable<number>): Iterable<number> {
+  if (
+    typeof (labels as Partial<Iterable<number>> | undefined)?.[Symbol.iterator] !== 'function' ||
+    typeof labels === 'string'
+  )
+    throw invalidArgument('labels', 'the labels of all samples', labels);
+  return labels;
+}
