@@ -34,6 +34,8 @@ export { MobileNetV2, type MobileNetV2Options, mobilenetV2 } from './mobilenet-v
 export {
   MobileNetV3,
   type MobileNetV3Options,
+  type MobileNetV3SmallOptions,
+  type MobileNetV3SmallVariant,
   mobilenetV3Large,
   mobilenetV3Small,
 } from './mobilenet-v3.js';

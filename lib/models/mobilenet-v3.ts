@@ -3,7 +3,7 @@
  * @see https://arxiv.org/abs/1905.02244
  * @module
  */
-import { number } from '../check/arguments.js';
+import { number, oneOf } from '../check/arguments.js';
 import { checkOptions, optionKeys } from '../check/index.js';
 import { Hardsigmoid, Hardswish, ReLU } from '../nn/activations.js';
 import { Linear } from '../nn/layers.js';
@@ -30,6 +30,19 @@ export interface MobileNetV3Options extends ClassifierOptions {
   dropout?: number | undefined;
 }
 
+/**
+ * Which MobileNetV3-Small: the published one, which torchvision has (56.5 million multiply-adds for 1000 classes), or that of the preprint's
+ * first version (66.2 million), which the paper on dynamic convolution used. It halves the resolution one block later and
+ * has 1280 instead of 1024 hidden units.
+ */
+export type MobileNetV3SmallVariant = 'published' | 'preprint';
+
+/** Options of {@link mobilenetV3Small}. */
+export interface MobileNetV3SmallOptions extends MobileNetV3Options {
+  /** Default `'published'`. */
+  variant?: MobileNetV3SmallVariant | undefined;
+}
+
 /** @internal */
 export const MOBILENET_V3_KEYS = optionKeys(
   ...CLASSIFIER_KEYS,
@@ -38,6 +51,9 @@ export const MOBILENET_V3_KEYS = optionKeys(
   'dilated',
   'dropout',
 );
+
+/** @internal */
+export const MOBILENET_V3_SMALL_KEYS = optionKeys(...MOBILENET_V3_KEYS, 'variant');
 
 const norm = (channels: number) => new BatchNorm2d(channels, { eps: 0.001, momentum: 0.01 });
 const relu = () => new ReLU();
@@ -84,6 +100,12 @@ const SMALL: readonly Row[] = [
   [5, 576, 96, true, 'HS', 1],
   [5, 576, 96, true, 'HS', 1],
 ];
+
+/** The fifth block has the stride of the fourth. */
+const SMALL_PREPRINT: readonly Row[] = SMALL.map((row, i) => {
+  const [kernel, expanded, out, squeeze, activation, stride] = row;
+  return [kernel, expanded, out, squeeze, activation, i === 3 ? 1 : i === 4 ? 2 : stride];
+});
 
 /** The first block of the last stage is the third from the end; `reducedTail` and `dilated` apply from there. */
 const TAIL = 3;
@@ -206,6 +228,8 @@ export function mobilenetV3Large(options: MobileNetV3Options = {}): MobileNetV3 
  * @see https://pytorch.org/vision/stable/models/generated/torchvision.models.mobilenet_v3_small.html
  * @example const model = models.mobilenetV3Small({ numClasses: 10, widthMult: 0.5 });
  */
-export function mobilenetV3Small(options: MobileNetV3Options = {}): MobileNetV3 {
-  return new MobileNetV3(SMALL, 1024, options);
+export function mobilenetV3Small(options: MobileNetV3SmallOptions = {}): MobileNetV3 {
+  const { variant = 'published', ...rest } = checkOptions(options, MOBILENET_V3_SMALL_KEYS);
+  const isPublished = oneOf('variant', ['published', 'preprint'], variant) === 'published';
+  return isPublished ? new MobileNetV3(SMALL, 1024, rest) : new MobileNetV3(SMALL_PREPRINT, 1280, rest);
 }

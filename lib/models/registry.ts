@@ -19,7 +19,8 @@ import { EFFICIENTNET_KEYS, type EfficientNetOptions, efficientnetB0 } from './e
 import { MOBILENET_V2_KEYS, type MobileNetV2Options, mobilenetV2 } from './mobilenet-v2.js';
 import {
   MOBILENET_V3_KEYS,
-  type MobileNetV3Options,
+  MOBILENET_V3_SMALL_KEYS,
+  type MobileNetV3SmallOptions,
   mobilenetV3Large,
   mobilenetV3Small,
 } from './mobilenet-v3.js';
@@ -33,7 +34,7 @@ export interface ModelOptions
   extends AlexNetDyOptions,
     resnet.ResNetOptions,
     MobileNetV2Options,
-    MobileNetV3Options,
+    MobileNetV3SmallOptions,
     vgg.VGGOptions,
     DenseNetOptions,
     EfficientNetOptions,
@@ -48,10 +49,6 @@ export interface Entry {
 const resNet = (create: (options: resnet.ResNetOptions) => Module): Entry => ({
   create,
   keys: resnet.RESNET_KEYS,
-});
-const mobileNetV3 = (create: (options: MobileNetV3Options) => Module): Entry => ({
-  create,
-  keys: MOBILENET_V3_KEYS,
 });
 
 const vggLike = (create: (options: vgg.VGGOptions) => Module): Entry => ({ create, keys: vgg.VGG_KEYS });
@@ -73,8 +70,8 @@ export const REGISTRY: Readonly<Record<ModelName, Entry>> = {
   wide_resnet50_2: resNet(resnet.wideResnet50_2),
   wide_resnet101_2: resNet(resnet.wideResnet101_2),
   mobilenet_v2: { create: mobilenetV2, keys: MOBILENET_V2_KEYS },
-  mobilenet_v3_small: mobileNetV3(mobilenetV3Small),
-  mobilenet_v3_large: mobileNetV3(mobilenetV3Large),
+  mobilenet_v3_small: { create: mobilenetV3Small, keys: MOBILENET_V3_SMALL_KEYS },
+  mobilenet_v3_large: { create: mobilenetV3Large, keys: MOBILENET_V3_KEYS },
   torchvision_alexnet: vggLike(vgg.torchvisionAlexnet),
   vgg11: vggLike(vgg.vgg11),
   vgg11_bn: vggLike(vgg.vgg11Bn),
@@ -113,6 +110,8 @@ export const MODEL_KEYS = optionKeys(
   'roundNearest',
   'reducedTail',
   'dilated',
+  'variant',
+  'filter',
   'bnSize',
   'dropRate',
   'stochasticDepthProb',

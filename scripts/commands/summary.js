@@ -4,7 +4,8 @@
  */
 import { MODEL_NAMES } from '../../dist/models/names.js';
 import { defineCommand } from '../cli/command.js';
-import { imageBatch, oneOf, positiveInteger } from '../cli/value-types.js';
+import { paperCounts, paperTable } from '../cli/paper-counts.js';
+import { imageBatch, oneOf, positiveInteger, scalars } from '../cli/value-types.js';
 
 /** @import { OptionTable } from '../cli/types.js' */
 
@@ -24,7 +25,16 @@ const OPTIONS = /** @satisfies {OptionTable} */ ({
     shownDefault: "the network's",
     help: 'kernels per dynamic layer',
   },
-  json: { flag: 'plain', help: 'print the summary as JSON' },
+  modelOptions: {
+    value: 'json',
+    type: scalars,
+    help: 'other options of the network, such as \'{"widthMult":0.5}\'',
+  },
+  paper: {
+    flag: 'plain',
+    help: 'print parameters and multiply-adds of the networks of the paper on dynamic convolution beside its tables',
+  },
+  json: { flag: 'plain', help: 'print the summary, or the rows of --paper, as JSON' },
 });
 
 export const command = defineCommand({
@@ -34,11 +44,17 @@ export const command = defineCommand({
     '--model alexnet-dy',
     '--model alexnet-dy --num-experts 4 --input 8,3,128,128',
     '--model alexnet --json',
+    '--paper',
   ],
   options: OPTIONS,
-  async run({ model: name, input, numClasses, numExperts, json }) {
+  async run({ model: name, input, numClasses, numExperts, modelOptions, paper, json }) {
     const { models, report } = await import('../../dist/index.js');
-    const model = models.create(name, { numClasses, numExperts });
+    if (paper) {
+      const rows = paperCounts({ models, report });
+      console.log(json ? JSON.stringify(rows) : paperTable(rows));
+      return;
+    }
+    const model = models.create(name, { ...modelOptions, numClasses, numExperts });
     const summary = report.summary(model, input);
     console.log(json ? JSON.stringify({ model: name, ...summary }) : String(summary));
   },

@@ -95,6 +95,13 @@ const SUMMARY: Record<string, Case> = {
   },
   'num-classes': { args: ['7'], found: () => arg('models.create', 1).numClasses, expected: 7 },
   'num-experts': { args: ['5'], found: () => arg('models.create', 1).numExperts, expected: 5 },
+  'model-options': {
+    with: ['--model', 'mobilenet_v2'],
+    args: ['{"widthMult":0.5}'],
+    found: () => arg('models.create', 1).widthMult,
+    expected: 0.5,
+  },
+  paper: { found: () => first('models.create'), expected: 'mobilenet_v2' },
   json: printsJson,
 };
 
