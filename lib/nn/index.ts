@@ -55,6 +55,7 @@ export {
   type ForwardPreHook,
   type HookHandle,
   Module,
+  type ModuleFunction,
   Parameter,
   type StateDict,
 } from './module.js';

@@ -13,7 +13,7 @@ import { native, type Tensor } from '../tensor/tensor.js';
 
 const GAIN = optionKeys('gain');
 const MEAN_STD = optionKeys('mean', 'std');
-const LOW_HIGH = optionKeys('low', 'high');
+const UNIFORM_KEYS = optionKeys('low', 'high', 'a', 'b');
 const GROUPS = optionKeys('groups');
 const SPARSITY_STD = optionKeys('sparsity', 'std');
 
@@ -105,15 +105,37 @@ export function normal_(
   return tensor;
 }
 
-/** Uniform numbers in [low, high). @param options.low - Default 0. @param options.high - Default 1. */
-export function uniform_(
-  tensor: Tensor,
-  options: { low?: number | undefined; high?: number | undefined } = {},
-): Tensor {
-  const { low = 0, high = 1 } = checkOptions(options, LOW_HIGH);
-  number('high', high, { min: number('low', low) });
-  noGrad(() => native.uniform(tensor, low, high).dispose());
+/** Options of {@link uniform_}. */
+export interface UniformOptions {
+  /** Default 0. */
+  low?: number | undefined;
+  /** Default 1. */
+  high?: number | undefined;
+  /** `low` by the name of PyTorch. */
+  a?: number | undefined;
+  /** `high` by the name of PyTorch. */
+  b?: number | undefined;
+}
+
+/** Uniform numbers in [low, high). @see https://pytorch.org/docs/stable/nn.init.html#torch.nn.init.uniform_ */
+export function uniform_(tensor: Tensor, options: UniformOptions = {}): Tensor {
+  const { low, high, a, b } = checkOptions(options, UNIFORM_KEYS);
+  const from = number('low', either('low', low, 'a', a) ?? 0);
+  const to = number('high', either('high', high, 'b', b) ?? 1, { min: from });
+  noGrad(() => native.uniform(tensor, from, to).dispose());
   return tensor;
+}
+
+/** The value of an option that has two names. @throws ArgumentError if both are given. */
+function either(
+  name: string,
+  value: number | undefined,
+  other: string,
+  same: number | undefined,
+): number | undefined {
+  if (value !== undefined && same !== undefined)
+    throw invalidArgument(other, `undefined where ${name} is given`, same);
+  return value ?? same;
 }
 
 /** Fills with one value. */
@@ -142,13 +164,19 @@ export interface TruncNormalOptions {
   min?: number | undefined;
   /** Default 2. */
   max?: number | undefined;
+  /** `min` by the name of PyTorch. */
+  a?: number | undefined;
+  /** `max` by the name of PyTorch. */
+  b?: number | undefined;
 }
 
-const TRUNC_NORMAL_KEYS = optionKeys('mean', 'std', 'min', 'max');
+const TRUNC_NORMAL_KEYS = optionKeys('mean', 'std', 'min', 'max', 'a', 'b');
 
 /** Normal numbers within [min, max]. @see https://people.sc.fsu.edu/~jburkardt/presentations/truncated_normal.pdf */
 export function truncNormal_(tensor: Tensor, options: TruncNormalOptions = {}): Tensor {
-  const { mean = 0, std = 1, min = -2, max = 2 } = checkOptions(options, TRUNC_NORMAL_KEYS);
+  const { mean = 0, std = 1, a, b, ...bounds } = checkOptions(options, TRUNC_NORMAL_KEYS);
+  const min = either('min', bounds.min, 'a', a) ?? -2;
+  const max = either('max', bounds.max, 'b', b) ?? 2;
   number('mean', mean);
   number('std', std, { min: Number.MIN_VALUE });
   number('max', max, { min: number('min', min) });

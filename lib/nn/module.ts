@@ -24,6 +24,9 @@ const BUFFER_KEYS = optionKeys('persistent', 'required');
 /** A module with any inputs and outputs. */
 export type AnyModule = Module<never[], unknown>;
 
+/** A function of a module. Its parameter may also be declared as a class of modules, such as `nn.Module`. */
+export type ModuleFunction = { call(module: AnyModule): void }['call'];
+
 /** Called after a module's forward; if it returns a Tensor or an array of tensors, this replaces the output. */
 export type ForwardHook = (module: AnyModule, inputs: unknown[], output: unknown) => unknown;
 
@@ -240,7 +243,7 @@ export abstract class Module<Args extends unknown[] = [Tensor], Out = Tensor> {
   }
 
   /** Calls `fn` on every module, children first, and returns this module. */
-  apply(fn: (module: AnyModule) => void): this {
+  apply(fn: ModuleFunction): this {
     checkFunction(fn);
     this.#checkTree();
     for (const [, child] of this.namedChildren()) child.apply(fn);

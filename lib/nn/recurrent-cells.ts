@@ -28,6 +28,9 @@ export interface RNNCellOptions extends RecurrentCellOptions {
 
 const RNN_CELL_KEYS = optionKeys(...CELL_KEYS, 'nonlinearity');
 
+/** A state as an argument: lists are only read. */
+type Given<State> = State extends readonly unknown[] ? Readonly<State> : State;
+
 /** What the kinds differ in. */
 interface Kind<State> {
   /** Rows of the weights in units of hiddenSize. */
@@ -35,7 +38,7 @@ interface Kind<State> {
   /** Names of the tensors of a state in messages. */
   readonly names: readonly string[];
   /** The tensors of a state. */
-  readonly tensorsOf: (hx: State) => readonly Tensor[];
+  readonly tensorsOf: (hx: Given<State>) => readonly Tensor[];
   /** The state of its tensors. */
   readonly stateOf: (tensors: readonly Tensor[]) => State;
   /** Calls the add-on with [N, I] and [N, H]. */
@@ -52,7 +55,7 @@ const SINGLE: Pick<Kind<Tensor>, 'names' | 'tensorsOf' | 'stateOf'> = {
 };
 
 /** The parameters of a cell. State: one Tensor, of an LSTM two. */
-abstract class RecurrentCell<State> extends Module<[Tensor, (State | null)?], State> {
+abstract class RecurrentCell<State> extends Module<[Tensor, (Given<State> | null)?], State> {
   /** I: features of the input. */
   readonly inputSize: number;
   /** H: features of a state. */
@@ -93,7 +96,7 @@ abstract class RecurrentCell<State> extends Module<[Tensor, (State | null)?], St
    * @returns The next state.
    * @throws ShapeError, DTypeError for an input or a state that does not fit.
    */
-  forward(input: Tensor, hx: State | null = null): State {
+  forward(input: Tensor, hx: Given<State> | null = null): State {
     const shape = checkShape('input', input);
     if ((shape.length !== 1 && shape.length !== 2) || shape.at(-1) !== this.inputSize) {
       throw new ShapeError(
@@ -132,13 +135,13 @@ abstract class RecurrentCell<State> extends Module<[Tensor, (State | null)?], St
  * let state = cell.forward(randn([4, 8])); // [4, 16] twice
  * state = cell.forward(randn([4, 8]), state);
  */
-export class LSTMCell extends RecurrentCell<readonly [Tensor, Tensor]> {
+export class LSTMCell extends RecurrentCell<[Tensor, Tensor]> {
   constructor(inputSize: number, hiddenSize: number, options: RecurrentCellOptions = {}) {
-    const kind: Kind<readonly [Tensor, Tensor]> = {
+    const kind: Kind<[Tensor, Tensor]> = {
       gates: 4,
       names: ['hx[0]', 'hx[1]'],
       tensorsOf: (hx) => {
-        if (Array.isArray(hx) && hx.length === 2) return hx;
+        if (Array.isArray(hx) && hx.length === 2) return hx as readonly Tensor[];
         throw invalidArgument('hx', 'an array [h, c] of two Tensors', hx);
       },
       stateOf: ([h, c]) => [h!, c!],

@@ -76,6 +76,9 @@ function checkSettings(options: Omit<RecurrentOptions, 'device' | 'dtype'>): Set
   };
 }
 
+/** A state as an argument: lists are only read. */
+type Given<State> = State extends readonly unknown[] ? Readonly<State> : State;
+
 /** What the kinds differ in. */
 interface Kind<State> {
   /** Rows of the weights in units of hiddenSize. */
@@ -83,7 +86,7 @@ interface Kind<State> {
   /** Features of the tensors of a state. */
   readonly stateSizes: readonly number[];
   /** The tensors of a state. */
-  readonly tensorsOf: (hx: State) => readonly Tensor[];
+  readonly tensorsOf: (hx: Given<State>) => readonly Tensor[];
   /** The state of its tensors. */
   readonly stateOf: (tensors: readonly Tensor[]) => State;
   /** Calls the add-on. Returns the output and the states. */
@@ -102,7 +105,7 @@ const SINGLE: Pick<Kind<Tensor>, 'tensorsOf' | 'stateOf'> = {
 };
 
 /** Layers, directions and their parameters, which all kinds share. State: one Tensor, of an LSTM two. */
-abstract class Recurrent<State> extends Module<[Tensor, (State | null)?], [Tensor, State]> {
+abstract class Recurrent<State> extends Module<[Tensor, (Given<State> | null)?], [Tensor, State]> {
   /** I: features of the input. */
   readonly inputSize: number;
   /** H: features of a state. */
@@ -181,7 +184,7 @@ abstract class Recurrent<State> extends Module<[Tensor, (State | null)?], [Tenso
    *   direction, of the shape of hx.
    * @throws ShapeError, DTypeError for an input or a state that does not fit.
    */
-  forward(input: Tensor, hx: State | null = null): [Tensor, State] {
+  forward(input: Tensor, hx: Given<State> | null = null): [Tensor, State] {
     const shape = checkShape('input', input);
     if (shape.length !== 2 && shape.length !== 3)
       throw new ShapeError(`Expected 2 or 3 dimensions for input but received [${shape.join(', ')}]`);
@@ -261,7 +264,7 @@ function checkSizes(inputSize: number, hiddenSize: number): { inputSize: number;
  * const lstm = new nn.LSTM(8, 16, { numLayers: 2, batchFirst: true });
  * const [output, [h, c]] = lstm.forward(randn([4, 10, 8])); // [4, 10, 16], [2, 4, 16] twice
  */
-export class LSTM extends Recurrent<readonly [Tensor, Tensor]> {
+export class LSTM extends Recurrent<[Tensor, Tensor]> {
   /** Features of the outputs; 0: hiddenSize, without a map. */
   readonly projSize: number;
 
@@ -270,11 +273,11 @@ export class LSTM extends Recurrent<readonly [Tensor, Tensor]> {
     const sizes = checkSizes(inputSize, hiddenSize);
     if (integer('projSize', projSize, 0) >= hiddenSize)
       throw invalidArgument('projSize', `an integer below hiddenSize ${hiddenSize}`, projSize);
-    const kind: Kind<readonly [Tensor, Tensor]> = {
+    const kind: Kind<[Tensor, Tensor]> = {
       gates: 4,
       stateSizes: [projSize || hiddenSize, hiddenSize],
       tensorsOf: (hx) => {
-        if (Array.isArray(hx) && hx.length === 2) return hx;
+        if (Array.isArray(hx) && hx.length === 2) return hx as readonly Tensor[];
         throw invalidArgument('hx', 'an array [h, c] of two Tensors', hx);
       },
       stateOf: ([h, c]) => [h!, c!],

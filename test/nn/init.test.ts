@@ -35,6 +35,13 @@ itRefuses([
     "for nonlinearity but received 'gelu'",
   ],
   ['a negative deviation', () => init.normal_(weight(), { std: -1 }), Error, 'std'],
+  [
+    'a bound by two names',
+    () => init.uniform_(weight(), { low: 0, a: 0 }),
+    ArgumentError,
+    'Expected undefined where low is given for a but received 0',
+  ],
+  ['bounds in the wrong order', () => init.truncNormal_(weight(), { a: 1, b: 0 }), ArgumentError, 'max'],
   ['no Tensor', () => init.constant_({} as never, 1), Error, 'Expected a Tensor for input'],
 ]);
 
@@ -72,6 +79,12 @@ const cases: [string, (w: Tensor) => Tensor, number, 'normal' | 'uniform'][] = [
   ['xavierNormal_', (w) => init.xavierNormal_(w), Math.sqrt(2 / 2250), 'normal'],
   ['xavierUniform_', (w) => init.xavierUniform_(w, { gain: 2 }), 2 * Math.sqrt(2 / 2250), 'uniform'],
   ['normal_', (w) => init.normal_(w, { std: 3 }), 3, 'normal'],
+  [
+    'uniform_ with the names of PyTorch',
+    (w) => init.uniform_(w, { a: -1, b: 1 }),
+    1 / Math.sqrt(3),
+    'uniform',
+  ],
   ['uniform_', (w) => init.uniform_(w, { low: -1, high: 1 }), 1 / Math.sqrt(3), 'uniform'],
 ];
 

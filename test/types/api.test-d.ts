@@ -196,6 +196,16 @@ export async function networks(x: Tensor): Promise<void> {
   report.summary(net, [1, 3, 32, 32]);
   data.transforms.train({ resize: 130, size: 128 });
 
+  // A function of modules may declare its parameter as one class; the state of an LSTM is a plain tuple.
+  net.apply((module: nn.Module) => void module.training);
+  const lstm = new nn.LSTM(4, 8);
+  const memory: [Tensor, Tensor] = lstm.forward(x)[1];
+  is<[Tensor, Tensor]>()(lstm.forward(x, [memory[0], memory[1]])[1]);
+  lstm.forward(x, memory as readonly [Tensor, Tensor]);
+  is<Tensor>()(x.view(2, -1).permute([1, 0]).expand(2, 3));
+  is<number>()(x.size(0));
+  is<number[]>()(x.size());
+
   // @ts-expect-error an unknown routing
   new DynamicConv2d(3, 8, 3, { routing: 'hard' });
   // @ts-expect-error an option in snake_case
