@@ -28,6 +28,7 @@ void CloseEnvironment(AddonData* data) {
   data->compute.Stop();
   data->data.Stop();
   data->programs.Stop();
+  data->distributed.Stop();
   Programs::Instance().OwnerEnded(data);
   SharedTensors::Instance().OwnerEnded(data);
 }

@@ -6,11 +6,13 @@
 #include <sstream>
 #include <stdexcept>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace dyconv {
 
-enum class ErrorKind { kArgument, kShape, kDType, kDevice, kDisposed, kNative };
-inline constexpr size_t kErrorKinds = 6;
+enum class ErrorKind { kArgument, kShape, kDType, kDevice, kDisposed, kNative, kDistributed };
+inline constexpr size_t kErrorKinds = 7;
 
 // An error whose JavaScript class is known where it is thrown.
 class TypedError : public std::runtime_error {
@@ -20,6 +22,20 @@ class TypedError : public std::runtime_error {
 
  private:
   ErrorKind kind_;
+};
+
+// A failure of the communication between processes: what the members of DistributedError hold.
+class DistributedFailure : public TypedError {
+ public:
+  // `reason`: see DistributedReason of lib/errors.ts. `ranks`: those that are known to have caused it.
+  DistributedFailure(const std::string& message, const char* reason, std::vector<int> ranks)
+      : TypedError(ErrorKind::kDistributed, message), reason_(reason), ranks_(std::move(ranks)) {}
+  const char* reason() const { return reason_; }
+  const std::vector<int>& ranks() const { return ranks_; }
+
+ private:
+  const char* reason_;
+  std::vector<int> ranks_;
 };
 
 // Throws a TypedError whose message is the parts, written one after the other.

@@ -122,6 +122,33 @@ export class WorkerError extends DyconvError {
   override readonly code: string = 'ERR_WORKER';
 }
 
+/**
+ * Why communication failed. `'timeout'`: an answer did not come in time. `'connection'`: a connection could not be made, or was
+ * lost. `'mismatch'`: the processes differ in world size, versions, models or calls. `'closed'`: the group was destroyed, or its
+ * thread ended, while the call was waiting.
+ */
+export type DistributedReason = 'timeout' | 'connection' | 'mismatch' | 'closed';
+
+/** A failure of the communication between the processes of a group. */
+export class DistributedError extends DyconvError {
+  override readonly code: string = 'ERR_DISTRIBUTED';
+  /** The kind of failure. */
+  readonly reason: DistributedReason;
+  /** The ranks that are known to have caused it, in ascending order; empty if the cause is not known. */
+  readonly ranks: readonly number[];
+
+  constructor(
+    message: string,
+    reason: DistributedReason,
+    ranks: readonly number[] = [],
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+    this.reason = reason;
+    this.ranks = ranks;
+  }
+}
+
 /** A gradient that {@link autograd.gradcheck} found to differ from the numeric one. */
 export class GradcheckError extends DyconvError {
   override readonly code: string = 'ERR_GRADCHECK';

@@ -4,12 +4,15 @@
  */
 
 export * as data from './data/index.js';
+export * as distributed from './distributed/index.js';
 export {
   ArgumentError,
   CheckpointError,
   DatasetError,
   DeviceError,
   DisposedError,
+  DistributedError,
+  type DistributedReason,
   type DownloadAttempt,
   DownloadError,
   DTypeError,

@@ -29,8 +29,10 @@ export const LIB = {
   'data/collate': ['data', 'tensor', 'check', 'errors'],
   'data/samples': ['data', 'tensor', 'errors'],
   'data/loader': ['data', 'tensor', 'errors'],
+  'process-group': ['tensor', 'types:native', 'check', 'errors'],
   optim: ['ops', 'tensor', 'check', 'errors'],
-  nn: ['ops', 'program', 'runtime', 'tensor', 'check', 'text', 'errors'],
+  nn: ['ops', 'process-group', 'program', 'runtime', 'tensor', 'check', 'text', 'errors'],
+  distributed: ['nn', 'process-group', 'tensor', 'types:native', 'check', 'errors'],
   run: ['ops', 'runtime', 'files', 'types:tensor', 'check', 'errors'],
   models: ['nn', 'tensor', 'check', 'errors'],
   'models/pretrained': ['models', 'nn', 'formats', 'check', 'errors'],
@@ -113,8 +115,13 @@ export const CPP = {
   dtype_name: { uses: [] },
   addon: { uses: ['bindings', 'napi', 'ops', 'program'] },
   pch: { uses: [] },
-  bindings: { uses: ['napi', 'ops', 'program', 'kernels', 'typed_error'] },
+  bindings: { uses: ['napi', 'distributed', 'ops', 'program', 'kernels', 'typed_error'] },
   napi: { uses: ['program', 'dtype_name', 'typed_error'] },
+  distributed: {
+    uses: ['program', 'dtype_name', 'typed_error'],
+    never: /^(napi\.h|node_api\.h|js_native_api.*)$/,
+    noName: /\b(?:Napi::\w+|napi_\w+)/,
+  },
   // The precompiled header includes napi.h: the name is what shows a use.
   program: {
     uses: ['ops', 'dtype_name', 'typed_error'],

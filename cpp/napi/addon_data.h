@@ -50,6 +50,8 @@ struct AddonData {
   JobQueue data{"dyconv data", std::make_shared<ThreadLane>("dyconv data")};
   // Runs of programs, each on the lane of its program (programs.h).
   JobQueue programs{"dyconv programs"};
+  // Communication with other processes, each wait on a lane of its own (bindings/distributed.cc).
+  JobQueue distributed{"dyconv distributed"};
   bool environment_closed = false;
 
   static AddonData& Of(Napi::Env env) { return *env.GetInstanceData<AddonData>(); }

@@ -12,10 +12,17 @@
 namespace dyconv {
 namespace {
 
-Napi::Value MakeError(Napi::Env env, const AddonData& data, ErrorKind kind, const std::string& message) {
+Napi::Value MakeError(Napi::Env env, const AddonData& data, ErrorKind kind, const std::string& message,
+                      const DistributedFailure* failure = nullptr) {
   const Napi::FunctionReference& error_class = data.error_classes[static_cast<size_t>(kind)];
   try {
-    if (!error_class.IsEmpty()) return error_class.Value().New({Napi::String::New(env, message)});
+    if (!error_class.IsEmpty()) {
+      const Napi::String text = Napi::String::New(env, message);
+      if (failure == nullptr) return error_class.Value().New({text});
+      Napi::Array ranks = Napi::Array::New(env, failure->ranks().size());
+      for (uint32_t i = 0; i < failure->ranks().size(); ++i) ranks.Set(i, failure->ranks()[i]);
+      return error_class.Value().New({text, Napi::String::New(env, failure->reason()), ranks});
+    }
   } catch (const Napi::Error&) {
     // No constructor runs on a thread that is being terminated; a plain error needs none.
   }
@@ -45,6 +52,8 @@ Napi::Value CurrentExceptionToJs(Napi::Env env, const AddonData& data, const std
     return e.Value();
   } catch (const JsError& e) {
     return e.value().Get();  // the error that the caller's callback threw
+  } catch (const DistributedFailure& e) {
+    return MakeError(env, data, e.kind(), e.what() + note, &e);
   } catch (const TypedError& e) {
     return MakeError(env, data, e.kind(), e.what() + note);
   } catch (const QuotedError& e) {

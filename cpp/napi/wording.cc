@@ -329,9 +329,20 @@ std::string PublicName(const std::string& operation) {
       Word{"runProgram", "runSync"},
       Word{"runProgramAsync", "run"},
       Word{"programState", "stateDict"},
+      Word{"openWorld", "initProcessGroup"},
+      Word{"joinGroup", "initProcessGroup"},
   };
   for (const Word& name : kNames)
     if (operation == name.theirs) return std::string(name.ours);
+  // Of the two tables with a prefix: "collectiveAllReduce" is allReduce, "storeGet" store.get.
+  constexpr std::string_view kCollective = "collective", kStore = "store";
+  const auto rest = [&](std::string_view prefix) {
+    std::string name = operation.substr(prefix.size());
+    name[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(name[0])));
+    return name;
+  };
+  if (operation.starts_with(kCollective)) return rest(kCollective);
+  if (operation.starts_with(kStore)) return "store." + rest(kStore);
   constexpr std::string_view kInPlace = "InPlace";
   if (!operation.ends_with(kInPlace)) return operation;
   return operation.substr(0, operation.size() - kInPlace.size()) + "_";

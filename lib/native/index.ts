@@ -4,11 +4,20 @@
  * @module
  */
 import { constants } from 'node:buffer';
-import { ArgumentError, DeviceError, DisposedError, DTypeError, NativeError, ShapeError } from '../errors.js';
+import {
+  ArgumentError,
+  DeviceError,
+  DisposedError,
+  DistributedError,
+  DTypeError,
+  NativeError,
+  ShapeError,
+} from '../errors.js';
 import type { ActivationTable } from './activation.js';
 import type { ArithmeticTable } from './arithmetic.js';
 import type { AutogradTable } from './autograd.js';
 import type { BackgroundTable } from './background.js';
+import type { CollectiveTable } from './collective.js';
 import { collector } from './collector.js';
 import type { ComparisonTable } from './comparison.js';
 import type { CompileTable } from './compile.js';
@@ -17,6 +26,8 @@ import type { CreateTable } from './create.js';
 import type { CudaTable } from './cuda.js';
 import type { CumulativeTable } from './cumulative.js';
 import type { DataTable } from './data.js';
+import type { DataParallelTable } from './data-parallel.js';
+import type { DistributedTable } from './distributed.js';
 import type { DynamicConvTable } from './dynamic-conv.js';
 import type { ElementwiseTable } from './elementwise.js';
 import type { ExchangeTable } from './exchange.js';
@@ -51,13 +62,16 @@ export interface Native<T extends Handle>
     ArithmeticTable<T>,
     AutogradTable<T>,
     BackgroundTable<T>,
+    CollectiveTable<T>,
     ComparisonTable<T>,
     CompileTable<T>,
     ConvTable<T>,
     CreateTable<T>,
     CudaTable<T>,
     CumulativeTable<T>,
+    DataParallelTable<T>,
     DataTable<T>,
+    DistributedTable,
     DynamicConvTable<T>,
     ElementwiseTable<T>,
     ExchangeTable<T>,
@@ -103,8 +117,16 @@ const addon = load();
 /** The functions of the add-on, for code that does not use the class Tensor. */
 export const native = addon as Native<Handle>;
 
-// In the order of ErrorKind in cpp/napi/errors.h.
-native.setErrorClasses([ArgumentError, ShapeError, DTypeError, DeviceError, DisposedError, NativeError]);
+// In the order of ErrorKind in cpp/typed_error.h.
+native.setErrorClasses([
+  ArgumentError,
+  ShapeError,
+  DTypeError,
+  DeviceError,
+  DisposedError,
+  NativeError,
+  DistributedError,
+]);
 
 native.setCollector(collector());
 native.setMaxBufferBytes(constants.MAX_LENGTH);

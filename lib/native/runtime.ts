@@ -2,14 +2,15 @@
  * The table of cpp/bindings/runtime.cc.
  * @module
  */
-import type { DyconvError } from '../errors.js';
+import type { DistributedError, DyconvError } from '../errors.js';
 import type { DType, Handle } from './types.js';
 
 type ErrorClass = new (message: string) => DyconvError;
 
 /** Settings, modes, scopes, memory, threads, generators, versions. */
 export interface RuntimeTable<T extends Handle> {
-  setErrorClasses(classes: readonly ErrorClass[]): void;
+  /** By ErrorKind of cpp/typed_error.h. They are called with the message, DistributedError also with the reason and the ranks. */
+  setErrorClasses(classes: readonly (ErrorClass | typeof DistributedError)[]): void;
   setCollector(collector: (young: boolean) => void): void;
   setTensorClass(tensorClass: new () => object): void;
   setMaxBufferBytes(bytes: number): void;

@@ -87,6 +87,7 @@ export {
 } from './recurrent-cells.js';
 export { RoutingAttention, type RoutingAttentionOptions } from './routing-attention.js';
 export * from './simple.js';
+export { SyncBatchNorm, type SyncBatchNormOptions } from './sync-batch-norm.js';
 export {
   type EncoderForwardOptions,
   type EncoderLayerForwardOptions,

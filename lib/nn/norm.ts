@@ -91,7 +91,8 @@ abstract class ChannelNorm extends Module {
   }
 }
 
-abstract class BatchNorm extends ChannelNorm {
+/** The batch norms. */
+export abstract class BatchNorm extends ChannelNorm {
   constructor(numFeatures: number, options: BatchNormLayerOptions = {}) {
     const {
       eps = 1e-5,

@@ -32,6 +32,10 @@ export const COMMANDS = {
   },
   demo: { summary: 'train two networks on the bundled images', load: () => import('../commands/demo.js') },
   train: { summary: 'train a model into a run directory', load: () => import('../commands/train.js') },
+  launch: {
+    summary: 'start a script in several processes that train together',
+    load: () => import('../commands/launch.js'),
+  },
   evaluate: {
     summary: 'accuracy, confusion matrix and predictions of a run',
     load: () => import('../commands/evaluate.js'),

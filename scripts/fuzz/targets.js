@@ -19,12 +19,13 @@ import { native } from '../../dist/native/index.js';
 const SLOW =
   /^(models\.|report\.|serve\.|train\.|data\.|nn\.fuse|autograd\.gradcheck|loadS|readS|saveS|loadN|saveN)/;
 // Calls that change what every later call does: the tracer, which is asked for a number at every tensor, and the start of a
-// recording or a block of deferred operations, which lib/ always ends.
+// recording or a block of deferred operations, which lib/ always ends; and the one that waits for other processes.
 const LEFT_OUT = new Set([
   'native.setTracer',
   'native.openBackground',
   'native.recordingOpen',
   'native.recordingBegin',
+  'native.openWorld',
 ]);
 // What TypeScript calls protected or internal: called by the package itself alone, on objects it has made.
 const PROTECTED = new RegExp(

@@ -90,6 +90,10 @@ export const ELSEWHERE: Record<string, [file: string, text: string]> = {
   'npm run pack:all': ['scripts/test-package/clone.js', "'npm run pack:all'"],
   'LIBTORCH=/opt/libtorch npm run build': ['scripts/test-package/clone.js', "shell('npm run build'"],
   'npm run docs': ['test/docs/reference.test.ts', "'run', 'docs'"],
+  'npx dyconv launch --nproc 2 my-training.js': [
+    'test/distributed/launch.test.ts',
+    "launch('--nproc', '2', script)",
+  ],
   'npm ci': ['.ci/run', 'npm ci --foreground-scripts'],
   'npm test': ['.ci/run', 'npm test --'],
   'npm run test:package -- --node <other executables>': [
@@ -107,6 +111,8 @@ export const NOT_RUN: Record<string, string> = {
   'node scripts/train.js': NAME,
   'npx dyconv train': NAME,
   'npx dyconv reproduce': NAME,
+  'npx dyconv launch --nnodes 2 --node-rank 0 --master-addr 10.0.0.1 --nproc 4 my-training.js':
+    'needs a second machine; test/distributed/launch.test.ts starts two groups of processes on this one',
   'pnpm approve-builds': NAME,
   'npm install --offline': 'test/install/acquire.test.ts gives what npm sets for it',
   'sudo dnf install gcc-c++': OTHER,

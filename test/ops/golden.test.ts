@@ -199,6 +199,9 @@ const TABLES_ELSEWHERE: Record<string, string> = {
   cuda: 'test/cuda/device.test.ts: devices, memory and graphs, no operations',
   background: 'test/tensor/background.test.ts: when operations are computed, no operations',
   compile: 'test/program/compile.test.ts: recordings and programs, no operations',
+  collective: 'test/distributed/collectives.test.ts: between processes',
+  'data-parallel': 'test/distributed/data-parallel.test.ts: trainings of several processes',
+  distributed: 'test/distributed/*.test.ts: groups and their store, no operations',
   programs: 'test/program/run.test.ts, runner.test.ts: runs of programs, no operations',
   runtime: 'modes, scopes, threads, generators, versions: no operations',
 };

@@ -20,6 +20,7 @@ const COMMANDS = [
   'libtorch',
   'demo',
   'train',
+  'launch',
   'evaluate',
   'predict',
   'compare',

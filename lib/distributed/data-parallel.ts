@@ -1,0 +1,147 @@
+/**
+ * Training one network in several processes, each on its part of the batch.
+ * @module
+ */
+import { number, oneOf } from '../check/arguments.js';
+import { checkFunction, checkOptions, optionKeys } from '../check/index.js';
+import { ArgumentError, invalidArgument } from '../errors.js';
+import type { DataParallelHandle } from '../native/data-parallel.js';
+import { Module } from '../nn/module.js';
+import { handleOf, type ProcessGroup } from '../process-group/group.js';
+import { groupOf } from '../process-group/world.js';
+import { isGradEnabled } from '../tensor/context.js';
+import { isTensor, native, type Tensor } from '../tensor/tensor.js';
+
+/** How gradients are sent: as they are, or as bfloat16, in half the bytes. */
+export type CommHook = 'allreduce' | 'bf16-compress';
+
+/** Options of {@link DistributedDataParallel}. */
+export interface DistributedDataParallelOptions {
+  /** The processes. Default: the group of {@link initProcessGroup}. */
+  group?: ProcessGroup | undefined;
+  /** Mebibytes of gradients that are sent together. Default 25, and 1 for the first. */
+  bucketCapMb?: number | undefined;
+  /** Look in every pass for parameters that the outputs do not depend on. Default false: each parameter must get a gradient. */
+  findUnusedParameters?: boolean | undefined;
+  /**
+   * Copy the buffers of rank 0, such as running statistics, to all processes before each forward pass, unless the last one was under
+   * {@link DistributedDataParallel.noSync} or without gradients. Default true.
+   */
+  broadcastBuffers?: boolean | undefined;
+  /** Let the gradients be views of the memory that is sent, which saves a copy. Default false. */
+  gradientAsBucketView?: boolean | undefined;
+  /** How gradients are sent. Default `'allreduce'`. */
+  commHook?: CommHook | undefined;
+}
+
+const KEYS = optionKeys(
+  'group',
+  'bucketCapMb',
+  'findUnusedParameters',
+  'broadcastBuffers',
+  'gradientAsBucketView',
+  'commHook',
+);
+
+const BYTES_PER_MB = 2 ** 20;
+
+/** The tensors in an output: itself, or those in arrays and records. */
+function tensorsIn(output: unknown): Tensor[] {
+  if (isTensor(output)) return [output];
+  if (typeof output !== 'object' || output === null) return [];
+  return Object.values(output).flatMap(tensorsIn);
+}
+
+/**
+ * A network that several processes train together. Each computes the gradients of its own part of the batch; in `backward` they are
+ * averaged over all processes while the rest of the pass computes, by libtorch's Reducer. All processes start with the parameters and buffers of
+ * rank 0, and take the same steps; a single process evaluates with `ddp.module`. The constructor and the passes block the event loop while they wait for other processes.
+ *
+ * The keys of its state begin with `module.`, as in PyTorch: save and load the state of `ddp.module`.
+ * @throws DistributedError from the constructor if the processes have different models, and from `backward` if a process fails.
+ * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.parallel.DistributedDataParallel.html
+ * @example
+ * const group = await distributed.initProcessGroup();
+ * const ddp = new distributed.DistributedDataParallel(model, { group });
+ * F.crossEntropy(ddp.forward(images), labels).backward();
+ * optimizer.step();
+ */
+export class DistributedDataParallel<Args extends unknown[] = [Tensor], Out = Tensor> extends Module<
+  Args,
+  Out
+> {
+  /** The network. */
+  readonly module: Module<Args, Out>;
+  /** The processes. */
+  readonly group: ProcessGroup;
+  readonly #model: DataParallelHandle;
+  readonly #findUnused: boolean;
+  readonly #broadcastBuffers: boolean;
+  #synchronize = true;
+  #copyBuffers = true;
+
+  constructor(module: Module<Args, Out>, options: DistributedDataParallelOptions = {}) {
+    super();
+    const {
+      group,
+      bucketCapMb,
+      findUnusedParameters = false,
+      broadcastBuffers = true,
+      gradientAsBucketView = false,
+      commHook = 'allreduce',
+    } = checkOptions(options, KEYS);
+    if (!(module instanceof Module)) throw invalidArgument('module', 'a Module', module);
+    this.module = module;
+    this.group = groupOf(group);
+    const trained = [...module.namedParameters()].filter(([, parameter]) => parameter.requiresGrad);
+    if (trained.length === 0)
+      throw new ArgumentError('Expected a network with parameters that require gradients for module');
+    this.#findUnused = findUnusedParameters;
+    this.#broadcastBuffers = broadcastBuffers;
+    this.#model = native.dataParallel(
+      this.group[handleOf](),
+      trained.map(([, parameter]) => parameter),
+      trained.map(([name]) => name),
+      bucketCapMb === undefined
+        ? null
+        : Math.round(number('bucketCapMb', bucketCapMb, { min: Number.MIN_VALUE }) * BYTES_PER_MB),
+      findUnusedParameters,
+      gradientAsBucketView,
+      oneOf('commHook', ['allreduce', 'bf16-compress'], commHook) === 'bf16-compress',
+    );
+    native.dataParallelBroadcast(this.#model, [...module.parameters(), ...this.#buffers()]);
+  }
+
+  #buffers(): Tensor[] {
+    return [...this.module.namedBuffers()].map(([, buffer]) => buffer);
+  }
+
+  /** Computes the network's output; while gradients are recorded, the next `backward` averages them. */
+  forward(...args: Args): Out {
+    const synchronize = this.#synchronize && isGradEnabled();
+    if (synchronize) native.dataParallelForward(this.#model);
+    if (this.#broadcastBuffers && this.#copyBuffers)
+      native.dataParallelBroadcast(this.#model, this.#buffers());
+    const output = this.module.forward(...args);
+    this.#copyBuffers = synchronize;
+    if (synchronize) native.dataParallelBackward(this.#model, this.#findUnused ? tensorsIn(output) : []);
+    return output;
+  }
+
+  /**
+   * Runs `fn`, a part of the training whose gradients are added up in each process alone. The first pass after it averages the sum.
+   * @example
+   * ddp.noSync(() => F.crossEntropy(ddp.forward(first), labels).backward());
+   * F.crossEntropy(ddp.forward(second), moreLabels).backward();
+   */
+  noSync<T>(fn: () => T): T {
+    checkFunction(fn);
+    const before = this.#synchronize;
+    this.#synchronize = false;
+    try {
+      return fn();
+    } finally {
+      this.#synchronize = before;
+    }
+  }
+}

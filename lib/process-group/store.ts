@@ -1,0 +1,96 @@
+/**
+ * The key-value store of a process group.
+ * @module
+ */
+import { integer } from '../check/arguments.js';
+import { checkOptions, checkString, checkStrings, optionKeys } from '../check/index.js';
+import { invalidArgument } from '../errors.js';
+import type { WorldHandle } from '../native/distributed.js';
+import { native } from '../tensor/tensor.js';
+
+/** Options of {@link Store.get} and {@link Store.wait}. */
+export interface StoreWaitOptions {
+  /** Longest wait, in milliseconds. Default: that of the process group. */
+  timeoutMs?: number | undefined;
+}
+
+const WAIT_KEYS = optionKeys('timeoutMs');
+
+function bytesOf(name: string, value: string | Uint8Array): Uint8Array {
+  if (typeof value === 'string') return Buffer.from(value);
+  if (value instanceof Uint8Array) return value;
+  throw invalidArgument(name, 'a string or a Uint8Array', value);
+}
+
+const key = (name: string) => checkString(name, 'key');
+
+/**
+ * Keys and values that all processes of a group see. Rank 0 has them; the others reach them over the network. Keys that begin with
+ * `dyconv/` and those of PyTorch are used by the groups themselves. Every method can fail with a {@link DistributedError}.
+ * @see https://docs.pytorch.org/docs/stable/distributed.html#torch.distributed.Store
+ */
+export class Store {
+  readonly #world: WorldHandle;
+  readonly #timeoutMs: number;
+
+  /** @internal */
+  constructor(world: WorldHandle, timeoutMs: number) {
+    this.#world = world;
+    this.#timeoutMs = timeoutMs;
+  }
+
+  /** The port that the store listens on: that of `masterPort`, or the free one that was taken for 0. */
+  get port(): number {
+    return native.worldPort(this.#world);
+  }
+
+  /** Sets the value of a key; a string is stored as UTF-8. */
+  async set(name: string, value: string | Uint8Array): Promise<void> {
+    await native.storeSet(this.#world, key(name), bytesOf('value', value));
+  }
+
+  /** The value of a key, for which it waits. @throws DistributedError with the reason `'timeout'` */
+  async get(name: string, options: StoreWaitOptions = {}): Promise<Buffer> {
+    const { timeoutMs = this.#timeoutMs } = checkOptions(options, WAIT_KEYS);
+    return native.storeGet(this.#world, key(name), integer('timeoutMs', timeoutMs, 1));
+  }
+
+  /** Waits until all keys have values. @throws DistributedError with the reason `'timeout'` */
+  async wait(names: readonly string[], options: StoreWaitOptions = {}): Promise<void> {
+    const { timeoutMs = this.#timeoutMs } = checkOptions(options, WAIT_KEYS);
+    const keys = checkStrings(names, 'keys', 'an array of strings');
+    await native.storeWait(this.#world, keys, integer('timeoutMs', timeoutMs, 1));
+  }
+
+  /** Adds an integer to the integer of a key, initially 0, in one step, and gives the sum. */
+  async add(name: string, amount: number): Promise<number> {
+    return native.storeAdd(this.#world, key(name), integer('amount', amount, Number.MIN_SAFE_INTEGER));
+  }
+
+  /**
+   * Sets a key to `desired` if its value is `expected`, in one step; a key without a value is set if `expected` is empty.
+   * @returns The value after that.
+   */
+  async compareSet(
+    name: string,
+    expected: string | Uint8Array,
+    desired: string | Uint8Array,
+  ): Promise<Buffer> {
+    return native.storeCompareSet(
+      this.#world,
+      key(name),
+      bytesOf('expected', expected),
+      bytesOf('desired', desired),
+    );
+  }
+
+  /** Whether all keys have values. */
+  async check(names: readonly string[]): Promise<boolean> {
+    return native.storeCheck(this.#world, checkStrings(names, 'keys', 'an array of strings'));
+  }
+
+  /** Deletes a key. @returns Whether it had a value. */
+  async deleteKey(name: string): Promise<boolean> {
+    return native.storeDeleteKey(this.#world, key(name));
+  }
+}
