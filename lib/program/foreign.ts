@@ -49,7 +49,7 @@ abstract class ForeignProgram<Out> extends Runnable<Out> {
     const elements = Object.values(state).reduce((sum, tensor) => sum + tensor.numel, 0);
     const count = Object.keys(state).length;
     for (const tensor of Object.values(state)) tensor.dispose();
-    return `${this.constructor.name}(${basename(this.file)}) ${this.signature}\n  ${count} tensors, ${elements.toLocaleString('en-US')} elements`;
+    return `${this.constructor.name}(${basename(this.file)}) ${this.signature}\n  ${count} ${count === 1 ? 'tensor' : 'tensors'}, ${elements.toLocaleString('en-US')} elements`;
   }
 }
 
@@ -230,6 +230,11 @@ const SCRIPT_REASONS: Reasons = [
 ];
 
 const PACKAGE_REASONS: Reasons = [
+  [
+    /Failed to find a generated cpp file or so file/,
+    () =>
+      'it has no compiled code. torch._inductor.aoti_compile_and_package writes packages; torch.export.save saves the steps alone, and loadTorchScript reads files of torch.jit.save',
+  ],
   [/failed reading zip archive|central directory|invalid header/i, () => 'its zip archive is damaged'],
 ];
 

@@ -5,6 +5,7 @@
 import { ArgumentError } from '../errors.js';
 import { getNumThreads, setNumThreads } from '../runtime/settings.js';
 import { noGrad, untidy } from '../tensor/context.js';
+import { releaseHandle, type TensorHandle } from '../tensor/handle.js';
 import { Tensor } from '../tensor/tensor.js';
 import { callBatchFunction } from './engine.js';
 import { disposeAll } from './rows.js';
@@ -70,11 +71,31 @@ async function runBatch(fn: (input: never) => unknown, packed: unknown): Promise
   try {
     const output = await callBatchFunction(fn, input, undefined);
     try {
-      return packValue(output); // The handles keep the memory.
+      // Of several results, one that cannot be passed is an error for its request alone.
+      return Array.isArray(output) ? output.map(packResult) : packOutput(output);
     } finally {
       disposeAll(output);
     }
   } finally {
     disposeAll(input);
+  }
+}
+
+/** The handles keep the memory of the tensors. */
+function packOutput(output: unknown): unknown {
+  const handles: TensorHandle[] = [];
+  try {
+    return packValue(output, handles);
+  } catch (error) {
+    for (const handle of handles) releaseHandle(handle);
+    throw error;
+  }
+}
+
+function packResult(result: unknown): unknown {
+  try {
+    return packOutput(result);
+  } catch (error) {
+    return packValue(error);
   }
 }

@@ -35,6 +35,7 @@ import {
   type RequestOptions,
 } from './pool-request.js';
 import { WorkerDied } from './worker-engine.js';
+import { UnpostableError } from './worker-protocol.js';
 
 /** Batches of a replaced engine end before it is closed. */
 interface Generation {
@@ -293,19 +294,27 @@ export class Pool<I = unknown, O = unknown> {
     }
   }
 
-  /** A request whose worker ended is repeated once, in a batch by itself: others must not suffer if it is the cause. */
+  /** A request whose worker ended is repeated once. */
   #fail(request: PoolRequest, error: unknown): void {
     if (request.isSettled) return;
-    if (!(error instanceof WorkerDied)) request.reject('failed', error);
+    // It is not known which input of the batch cannot be passed to the worker.
+    if (error instanceof UnpostableError && !request.alone && request.batch!.requests.length > 1)
+      this.#repeatAlone(request);
+    else if (!(error instanceof WorkerDied)) request.reject('failed', error);
     else if (++request.crashes > 1) {
       const message = `The worker of the request ended, also at the second attempt: ${error.message}`;
       request.reject('crashed', new WorkerError(message, { cause: error }));
     } else {
       this.#metrics.retry();
-      Object.assign(request, { batch: undefined, startedAt: undefined, alone: true });
-      this.#move(request, 'queued');
-      this.#batcher.add(request);
+      this.#repeatAlone(request);
     }
+  }
+
+  /** Repeats a request in a batch by itself: others must not suffer if it is the cause of the failure. */
+  #repeatAlone(request: PoolRequest): void {
+    Object.assign(request, { batch: undefined, startedAt: undefined, alone: true });
+    this.#move(request, 'queued');
+    this.#batcher.add(request);
   }
 
   async #replace(replacement: Replacement): Promise<void> {

@@ -9,6 +9,7 @@ import { releaseHandle, type TensorHandle } from '../tensor/handle.js';
 import type { Engine, StateDict } from './engine.js';
 import {
   packValue,
+  UnpostableError,
   unpackError,
   unpackValue,
   type WorkerAnswer,
@@ -110,8 +111,9 @@ export class WorkerEngine implements Engine {
     try {
       answer = await this.#workers.run({ module, threads, weights: this.#weights, input });
     } catch (error) {
-      // The input could not be copied to the worker.
-      if (error instanceof DOMException && error.name === 'DataCloneError') throw error;
+      // The input could not be copied to the worker, such as an array whose memory was transferred.
+      if (error instanceof DOMException && error.name === 'DataCloneError')
+        throw new UnpostableError(input, error.message);
       this.#options.onExit();
       throw new WorkerDied(`A worker of the pool ended: ${(error as Error).message}`, { cause: error });
     }

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 // The built package: worker threads cannot load TypeScript.
 import {
+  ArgumentError,
   CheckpointError,
   DatasetError,
   memory,
@@ -68,6 +69,55 @@ describe('a pool of worker threads', { timeout: limit(60_000) }, () => {
     await expect(pool.run(() => () => 0)).rejects.toThrow('could not be cloned');
   });
 
+  it('passes on what postMessage copies, with tensors in arrays, objects, maps and sets', async () => {
+    await using pool = await serve.createPool({ module: { file, export: 'echo' }, inputs: 'values' });
+    using x = row();
+    const before = memory();
+    const loop: Record<string, unknown> = { name: 'loop', list: [1, new Date(5), /a/g] };
+    loop.self = loop;
+    const echoed = (await pool.run(loop)) as typeof loop;
+    expect(echoed).toEqual(loop);
+    expect(echoed.self).toBe(echoed);
+    const input = { ['__proto__']: 1, map: new Map([['x', [x]]]), set: new Set([x]) };
+    const output = (await pool.run(input)) as typeof input;
+    expect(Object.keys(output)).toEqual(Object.keys(input));
+    const [inSet] = output.set;
+    const [inMap] = output.map.get('x')!;
+    expect(inSet).toBe(inMap);
+    expect(valuesOf(inSet!)).toEqual([[1, 2, 3]]);
+    // Objects of the user are not taken for those of the protocol.
+    for (const marked of [{ type: 'dyconv.Error' }, { type: 'dyconv.TensorHandle', id: 1 }])
+      expect(await pool.run(marked)).toEqual(marked);
+    await settleGarbage();
+    expect(memory().numTensors).toBe(before.numTensors);
+  });
+
+  it('refuses what postMessage does not copy, in that request alone', async () => {
+    await using pool = await serve.createPool({ module: { file, export: 'echo' }, inputs: 'values' });
+    using x = row();
+    class Held {
+      tensor = x;
+    }
+    const before = memory();
+    const values = [1, { call: () => 0 }, Symbol('s'), Promise.resolve(1), new Held(), 'function', 'held', 2];
+    const answers = await Promise.allSettled(values.map((value) => pool.run(value)));
+    const refused = (what: string, why = 'it could not be cloned') =>
+      new ArgumentError(`Expected values that postMessage copies, or Tensors, but received ${what}: ${why}`);
+    const held = 'Tensors are passed in arrays, plain objects, maps and sets';
+    expect(answers.map((answer) => (answer as PromiseRejectedResult).reason ?? answer)).toEqual([
+      { status: 'fulfilled', value: 1 },
+      refused('a function'),
+      refused('a symbol'),
+      refused('Promise (object)'),
+      refused('Held (object)', held),
+      refused('a function'),
+      refused('Holder (object)', held),
+      { status: 'fulfilled', value: 2 },
+    ]);
+    expect(pool.metrics()).toMatchObject({ answered: 2, failed: 6, workerExits: 0, retried: 0, crashed: 0 });
+    expect(memory().sharedTensors).toBe(before.sharedTensors);
+  });
+
   it('passes errors on with their class, name and code', async () => {
     await using pool = await serve.createPool({ module: { file }, batching: { maxBatch: 1 } });
     const before = memory();
@@ -120,7 +170,7 @@ describe('a pool of worker threads', { timeout: limit(60_000) }, () => {
   it('swaps the module file', async () => {
     await using pool = await serve.createPool<never>({ module: { file, export: 'default' } });
     await expect(pool.swap({ file, export: 'none' })).rejects.toThrow(
-      /a function for the export none of file:.*the functions default, describeValues, loadStateDict/,
+      /a function for the export none of file:.*the functions default, describeValues, echo, loadStateDict/,
     );
     expect(await settled(pool.run(() => row()))).toEqual([[6, 6]]);
     await pool.swap({ file });

@@ -34,4 +34,17 @@ export async function describeValues(values) {
   });
 }
 
+/** The values themselves; for `'function'` a value that cannot be posted, for `'held'` a tensor in an object of a class. */
+export function echo(values) {
+  return values.map((value) => {
+    if (value === 'function') return { call: () => value };
+    if (value === 'held') return new Holder();
+    return value;
+  });
+}
+
+class Holder {
+  weight = layer.weight.detach();
+}
+
 export const notAFunction = 5;
