@@ -7,6 +7,7 @@
 #include "bindings/bindings.h"
 #include "napi/hot_path.h"
 #include "napi/program_value.h"
+#include "program/batch.h"
 #include "program/foreign.h"
 
 namespace dyconv {
@@ -16,24 +17,36 @@ Value RunProgram(int64_t program, const std::vector<Value>& inputs) {
   return Programs::Instance().Find(program).runner->Run(inputs);
 }
 
-// `ticket`: a number for CancelRun. `threads`: of parallel loops; 0: a fair share.
-Napi::Value RunProgramAsync(Call& call, int64_t id, const std::vector<Value>& inputs, int64_t ticket,
-                            int64_t threads) {
+// Runs `compute` with the program on its lane. `ticket`: a number for CancelRun. `threads`: of parallel
+// loops; 0: a fair share.
+template <class Compute>
+Napi::Value RunOnLane(Call& call, int64_t id, int64_t ticket, int64_t threads, Compute compute) {
   HeldProgram program = Programs::Instance().Find(id);
   auto result = std::make_shared<Value>();
   const char* const signature = call.signature;
   return call.data.programs.Run(
       call.env, call.Name(),
-      [runner = std::move(program.runner), inputs, result] { *result = runner->Run(inputs); },
+      [runner = std::move(program.runner), compute = std::move(compute), result] {
+        *result = compute(*runner);
+      },
       [result, signature](Napi::Env env) {
         return ToJs(Call{env, AddonData::Of(env), signature, nullptr}, *result);
       },
       {.lane = std::move(program.lane), .ticket = ticket, .threads = static_cast<int>(threads)});
 }
 
-bool CancelRun(Call& call, int64_t program, int64_t ticket) {
-  return call.data.programs.Cancel(call.env, *Programs::Instance().Find(program).lane, ticket);
+Napi::Value RunProgramAsync(Call& call, int64_t id, const std::vector<Value>& inputs, int64_t ticket,
+                            int64_t threads) {
+  return RunOnLane(call, id, ticket, threads, [inputs](Runner& runner) { return runner.Run(inputs); });
 }
+
+Napi::Value RunBatchAsync(Call& call, int64_t id, const std::vector<Value>& requests, int64_t ticket,
+                          int64_t threads) {
+  return RunOnLane(call, id, ticket, threads,
+                   [requests](Runner& runner) { return RunBatch(runner, requests); });
+}
+
+bool CancelRun(Call& call, int64_t ticket) { return call.data.programs.Cancel(call.env, ticket); }
 
 // Loads a program on a thread of its own lane and gives its number.
 template <class Load>
@@ -74,7 +87,9 @@ const OpTable& ProgramsOps() {
   static const OpTable table = {
       Bind("runProgram(program, inputs)", RunProgram),
       Bind("runProgramAsync(program, inputs, ticket, threads)", RunProgramAsync),
-      Bind("cancelRun(program, ticket)", CancelRun),
+      // `requests`: the inputs of each. The outputs of each as an array.
+      Bind("runBatchAsync(program, requests, ticket, threads)", RunBatchAsync),
+      Bind("cancelRun(ticket)", CancelRun),
       // Another number for the program, with a lane of its own.
       Bind("openProgram(program)",
            [](Call& call, int64_t id) {

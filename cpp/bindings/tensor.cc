@@ -2,10 +2,12 @@
 #include <cstring>
 
 #include <ATen/ops/from_blob.h>
+#include <ATen/Parallel.h>
 
 #include "bindings/binders.h"
 #include "bindings/bindings.h"
 #include "napi/typed_array.h"
+#include "ops/serial.h"
 
 namespace dyconv {
 namespace {
@@ -49,6 +51,9 @@ at::Scalar Item(const Tensor& tensor) {
 
 Tensor To(const Tensor& tensor, const std::optional<at::Device>& device,
           const std::optional<at::ScalarType>& dtype, bool non_blocking) {
+  // Sets libtorch's number of threads up, where this thread has not asked for it before.
+  at::get_num_threads();
+  const SerialScope scope(tensor.is_cpu() && tensor.numel() <= kSerialElements);
   return tensor.to(OptionsOf(dtype.value_or(tensor.scalar_type()), device.value_or(tensor.device())),
                    non_blocking);
 }

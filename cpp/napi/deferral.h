@@ -11,6 +11,7 @@
 
 #include "napi/background.h"
 #include "napi/convert.h"
+#include "program/value.h"
 
 namespace dyconv::internal {
 
@@ -30,8 +31,9 @@ template <class... T>
 inline constexpr bool kTensors<std::tuple<T...>> = (std::is_same_v<T, at::Tensor> && ...);
 
 template <class T>
-inline constexpr bool kMayHoldTensors = std::is_same_v<T, at::Tensor> || std::is_same_v<T, Operand> ||
-                                        std::is_same_v<T, at::indexing::TensorIndex>;
+inline constexpr bool kMayHoldTensors =
+    std::is_same_v<T, at::Tensor> || std::is_same_v<T, Operand> ||
+    std::is_same_v<T, at::indexing::TensorIndex> || std::is_same_v<T, Value>;
 template <class T>
 inline constexpr bool kMayHoldTensors<std::optional<T>> = kMayHoldTensors<T>;
 template <class T>
@@ -49,6 +51,10 @@ void EachTensor(T& argument, const F& visit) {
     at::Tensor tensor = argument.tensor();
     visit(tensor);
     argument = at::indexing::TensorIndex(std::move(tensor));
+  } else if constexpr (std::is_same_v<T, Value>) {
+    ForEachValue(argument, [&](Value& part) {
+      if (at::Tensor* tensor = part.As<at::Tensor>()) visit(*tensor);
+    });
   } else if constexpr (kMayHoldTensors<T>) {
     if constexpr (requires { argument.has_value(); }) {
       if (argument.has_value()) EachTensor(*argument, visit);

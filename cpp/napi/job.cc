@@ -83,13 +83,19 @@ Napi::Value JobQueue::Run(Napi::Env env, std::string where, Work work, Finish fi
   return promise;
 }
 
-bool JobQueue::Cancel(Napi::Env env, Lane& lane, int64_t ticket) {
-  const std::unique_ptr<Task> task = lane.Take(
-      [&](const Task& waiting) { return static_cast<const Job&>(waiting).options.ticket == ticket; });
-  if (task == nullptr) return false;
-  Done(env);
-  static_cast<const Job&>(*task).deferred.Resolve(env.Undefined());
-  return true;
+bool JobQueue::Cancel(Napi::Env env, int64_t ticket) {
+  const auto wanted = [&](const Task& waiting) {
+    return static_cast<const Job&>(waiting).options.ticket == ticket;
+  };
+  for (const auto& known : lanes_) {
+    const std::shared_ptr<Lane> lane = known.lock();
+    const std::unique_ptr<Task> task = lane == nullptr ? nullptr : lane->Take(wanted);
+    if (task == nullptr) continue;
+    Done(env);
+    static_cast<const Job&>(*task).deferred.Resolve(env.Undefined());
+    return true;
+  }
+  return false;
 }
 
 void JobQueue::Done(Napi::Env env) {

@@ -43,9 +43,9 @@ class JobQueue {
     return Run(env, std::move(where), std::move(work), std::move(finish), Options{});
   }
 
-  // Removes the job with this ticket from the lane: it never runs, and its Promise resolves to undefined.
+  // Removes the job with this ticket from its lane: it never runs, and its Promise resolves to undefined.
   // False if it has started.
-  bool Cancel(Napi::Env env, Lane& lane, int64_t ticket);
+  bool Cancel(Napi::Env env, int64_t ticket);
 
   // Stops all lanes that jobs of the queue run on.
   void Stop();

@@ -1,6 +1,7 @@
 #include "program/lane.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -8,6 +9,9 @@
 #include <ATen/Parallel.h>
 #ifdef _OPENMP
 #include <omp.h>
+#endif
+#ifdef __linux__
+#include <sys/resource.h>
 #endif
 
 #include "typed_error.h"
@@ -73,6 +77,19 @@ void ThreadLane::Stop() {
   if (thread_.joinable()) thread_.join();
 }
 
+// Makes the calling thread, and the OpenMP threads that it starts, yield to the JavaScript threads of the
+// process: with equal priority, an event loop that wakes up waits until a thread of a program has used up its
+// time slice. Linux alone has a priority for each thread, and any user may lower it.
+void LowerPriority() {
+#ifdef __linux__
+  constexpr int kNice = 5;
+  errno = 0;
+  const int own = getpriority(PRIO_PROCESS, 0);
+  // Where it fails, the threads are as fast as before.
+  if (errno == 0) setpriority(PRIO_PROCESS, 0, own + kNice);
+#endif
+}
+
 // The threads that pool lanes share, of the whole process. They are started when needed and never end: the
 // lowest one that is idle takes the next task, so that the others, each with OpenMP threads of its own, stay
 // unused while fewer tasks run at once.
@@ -123,6 +140,7 @@ class LanePool {
   void Loop(Worker& worker) {
     // libtorch sets up a thread's OpenMP with its first question, over what was set before.
     at::get_num_threads();
+    LowerPriority();
     std::unique_lock lock(mutex_);
     for (;;) {
       if (ready_.empty()) {

@@ -25,8 +25,15 @@ export interface ProgramsTable<T extends Handle> {
     ticket: number,
     threads: number,
   ): Promise<ProgramValue<T>>;
+  /** The inputs of each request, joined to one batch; resolves to the output of each. */
+  runBatchAsync(
+    program: number,
+    requests: readonly (readonly ProgramValue<T>[])[],
+    ticket: number,
+    threads: number,
+  ): Promise<readonly ProgramValue<T>[]>;
   /** Removes a run that has not started: its promise resolves to undefined. False if it has started. */
-  cancelRun(program: number, ticket: number): boolean;
+  cancelRun(ticket: number): boolean;
   /** Another number for the program, with runs in an order of their own. */
   openProgram(program: number): number;
   disposeProgram(program: number): void;

@@ -5,7 +5,7 @@
 import { integer } from '../check/arguments.js';
 import { checkOptions, optionKeys } from '../check/index.js';
 import { checkSignal, onAbort } from '../check/signal.js';
-import { DisposedError } from '../errors.js';
+import { invalidArgument } from '../errors.js';
 import { native as handles } from '../native/index.js';
 import type { ProgramsTable, ProgramValue } from '../native/programs.js';
 import type { Tensor } from '../tensor/tensor.js';
@@ -67,13 +67,34 @@ export abstract class Runnable<Out = Tensor> {
    * @example const logits = await program.run(images, { signal: AbortSignal.timeout(100) });
    */
   async run(x: ProgramInput, options: RunOptions = {}): Promise<Out> {
-    const { signal, threads } = checkOptions(options, RUN_KEYS);
-    checkSignal(signal);
-    const limit = threads === undefined ? 0 : integer('threads', threads, 1);
-    signal?.throwIfAborted();
-    const ticket = ++tickets;
-    const result = native.runProgramAsync(this.#id, this.pack(inputsOf(x)), ticket, limit);
-    return this.unpack(await (signal ? this.#until(signal, ticket, result) : result));
+    return this.unpack(
+      await this.#start(options, (ticket, threads) =>
+        native.runProgramAsync(this.#id, this.pack(inputsOf(x)), ticket, threads),
+      ),
+    );
+  }
+
+  /**
+   * Computes several requests as one batch: their inputs are joined along the first dimension and the output is split into
+   * the rows of each request on the native thread, so the event loop does neither. Otherwise like {@link run}.
+   * @param requests - The input of each, or an array of its inputs: tensors [rows, ...] that agree in the other sizes, dtype and device.
+   * @returns The output of each request. Outputs are copies that do not share memory.
+   * @throws ShapeError when an output does not have a row for each input row; see also {@link run}.
+   * @example const [first, second] = await program.runBatch([image, otherImage]);
+   */
+  async runBatch(requests: readonly ProgramInput[], options: RunOptions = {}): Promise<Out[]> {
+    checkOptions(options, RUN_KEYS);
+    if (!Array.isArray(requests) || requests.length === 0)
+      throw invalidArgument('requests', 'an array of at least one input', requests);
+    const outputs = await this.#start(options, (ticket, threads) =>
+      native.runBatchAsync(
+        this.#id,
+        requests.map((request) => this.pack(inputsOf(request))),
+        ticket,
+        threads,
+      ),
+    );
+    return outputs.map((output) => this.unpack(output));
   }
 
   /**
@@ -120,22 +141,23 @@ export abstract class Runnable<Out = Tensor> {
     return output as Out;
   }
 
+  /** Checks the options and starts a run. */
+  #start<T>(options: RunOptions, start: (ticket: number, threads: number) => Promise<T>): Promise<T> {
+    const { signal, threads } = checkOptions(options, RUN_KEYS);
+    checkSignal(signal);
+    const limit = threads === undefined ? 0 : integer('threads', threads, 1);
+    signal?.throwIfAborted();
+    const ticket = ++tickets;
+    const result = start(ticket, limit);
+    return signal ? this.#until(signal, ticket, result) : result;
+  }
+
   #until<T>(signal: AbortSignal, ticket: number, result: Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       const remove = onAbort(signal, () => {
-        if (this.#cancel(ticket)) reject(signal.reason);
+        if (native.cancelRun(ticket)) reject(signal.reason);
       });
       result.then(resolve, reject).finally(remove);
     });
-  }
-
-  /** Removes a run that has not started. The runs of a disposed program are made. */
-  #cancel(ticket: number): boolean {
-    try {
-      return native.cancelRun(this.#id, ticket);
-    } catch (error) {
-      if (error instanceof DisposedError) return false;
-      throw error;
-    }
   }
 }

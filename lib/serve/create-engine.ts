@@ -74,9 +74,15 @@ async function warmUp(engine: Engine, { inputs, replicas, maxBatch, warmup }: En
   const { rows } = collation.describe(warmup);
   for (const requests of new Set([1, Math.max(1, Math.floor(maxBatch / rows))])) {
     const run = async (): Promise<void> => {
-      const joined = collation.join(new Array(requests).fill(warmup));
+      const inputs = new Array(requests).fill(warmup);
+      const { signal } = new AbortController();
+      if (engine.runBatch) {
+        for (const output of await engine.runBatch(inputs, signal)) collation.dispose(output);
+        return;
+      }
+      const joined = collation.join(inputs);
       try {
-        const output = await engine.run(joined.input, new AbortController().signal);
+        const output = await engine.run(joined.input, signal);
         const counts = Array.from({ length: requests }, () => ({ count: rows, wanted: false }));
         collation.split(output, counts, joined.input);
       } finally {

@@ -18,6 +18,11 @@ export interface Engine {
    * @throws WorkerDied (as a rejection) when its thread ended: the batch can be repeated.
    */
   run(input: unknown, signal: AbortSignal): Promise<unknown>;
+  /**
+   * Runs requests as one batch and returns the result of each: instead of {@link run}, for an engine that joins and splits by itself.
+   * @param inputs - Of each request.
+   */
+  readonly runBatch?: ((inputs: readonly unknown[], signal: AbortSignal) => Promise<unknown[]>) | undefined;
   /** Replaces the weights. No batch runs meanwhile. */
   loadStateDict(state: StateDict): Promise<void>;
   /** Frees threads. No batch runs any more. */
@@ -31,6 +36,13 @@ export interface PoolProgram {
     input: TensorInput,
     options?: { signal?: AbortSignal | undefined; threads?: number | undefined },
   ): Promise<TensorOutput>;
+  /** Computes several requests as one batch. Default: the pool joins the inputs and splits the output by itself. */
+  runBatch?:
+    | ((
+        requests: readonly TensorInput[],
+        options?: { signal?: AbortSignal | undefined; threads?: number | undefined },
+      ) => Promise<TensorOutput[]>)
+    | undefined;
   /** Another handle to the same network and weights, which runs in parallel to this one. */
   replicate?: (() => PoolProgram) | undefined;
   /** Frees the handle; called for the handles that `replicate` made. */
@@ -56,15 +68,26 @@ export class ProgramEngine implements Engine {
     this.#free = [program, ...more];
   }
 
-  async run(input: unknown, signal: AbortSignal): Promise<unknown> {
+  run(input: unknown, signal: AbortSignal): Promise<unknown> {
+    return this.#with((replica, threads) => replica.run(input as TensorInput, { signal, threads }));
+  }
+
+  get runBatch(): Engine['runBatch'] {
+    if (this.#program.runBatch === undefined) return undefined;
+    return (inputs, signal) =>
+      this.#with((replica, threads) => replica.runBatch!(inputs as TensorInput[], { signal, threads }));
+  }
+
+  /** Calls a free replica. */
+  async #with<T>(call: (replica: PoolProgram, threads: number | undefined) => Promise<T>): Promise<T> {
     const replica = this.#free.pop()!;
     try {
-      let output: Promise<TensorOutput> | undefined;
+      let output: Promise<T> | undefined;
       // The tidy block must not stay open while the program runs: that makes every promise of the process slower.
       untidy(() => {
-        output = replica.run(input as TensorInput, { signal, threads: this.#threads });
+        output = call(replica, this.#threads);
       });
-      return await output;
+      return await output!;
     } finally {
       if (this.#isClosed) this.#dispose(replica);
       else this.#free.push(replica);

@@ -30,8 +30,10 @@ export type Phase = 'preparing' | 'queued' | 'running';
 /** Requests that run together. */
 export interface PoolBatch {
   readonly requests: readonly PoolRequest[];
-  /** Aborted when none of the requests needs its result. */
+  /** Aborted when none of the requests needs the result of the batch, while it runs. */
   readonly controller: AbortController;
+  /** Whether the batch has ended. */
+  hasEnded: boolean;
   /** Number of requests that are not settled. */
   unsettled: number;
 }

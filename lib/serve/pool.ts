@@ -236,14 +236,17 @@ export class Pool<I = unknown, O = unknown> {
     if (batch === undefined) {
       this.#batcher.remove(request);
       if (request.input !== undefined) this.#collation.dispose(request.input);
-    } else if (--batch.unsettled === 0) batch.controller.abort();
+    } else if (--batch.unsettled === 0 && !batch.hasEnded) batch.controller.abort();
     this.#metrics.settle(outcome, request, request.rows, error);
     const { preparing, queued, running } = this.#phases;
     if (preparing + queued + running === 0) this.#onEmpty?.();
   }
 
   #start(requests: readonly PoolRequest[]): void {
-    const batch: PoolBatch = { requests, controller: new AbortController(), unsettled: requests.length };
+    const batch: PoolBatch = {
+      ...{ requests, controller: new AbortController() },
+      ...{ hasEnded: false, unsettled: requests.length },
+    };
     const startedAt = performance.now();
     for (const request of requests) {
       this.#move(request, 'running');
@@ -260,9 +263,14 @@ export class Pool<I = unknown, O = unknown> {
     const startedAt = performance.now();
     let failure: unknown;
     try {
-      if (!controller.signal.aborted) this.#answer(batch, await this.#compute(batch, generation.engine));
+      if (!controller.signal.aborted) {
+        const results = await this.#compute(batch, generation.engine);
+        batch.hasEnded = true;
+        this.#answer(batch, results);
+      }
     } catch (error) {
       failure = error;
+      batch.hasEnded = true;
       for (const request of requests) this.#fail(request, error);
     }
     for (const request of requests) if (request.isSettled) this.#collation.dispose(request.input);
@@ -276,7 +284,9 @@ export class Pool<I = unknown, O = unknown> {
 
   /** The results of the requests of a batch. */
   async #compute({ requests, controller }: PoolBatch, engine: Engine): Promise<unknown[]> {
-    const { input, release } = this.#collation.join(requests.map(({ input }) => input));
+    const inputs = requests.map(({ input }) => input);
+    if (engine.runBatch) return engine.runBatch(inputs, controller.signal);
+    const { input, release } = this.#collation.join(inputs);
     try {
       const output = await engine.run(input, controller.signal);
       const rows = requests.map(({ rows, isSettled }) => ({ count: rows, wanted: !isSettled }));
