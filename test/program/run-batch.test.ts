@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { background, memory, nn, randn, type Tensor, tensor, zeros } from '../../lib/index.js';
+import { background, DisposedError, memory, nn, randn, type Tensor, tensor, zeros } from '../../lib/index.js';
 import { settleGarbage } from '../support/garbage.js';
 
 /** Two inputs, several outputs by name, of any batch size. */
@@ -85,7 +85,7 @@ describe('runBatch', () => {
       'Expected a Tensor [rows, ...] for requests[1][0] but received one without dimensions',
     );
     await expect(program.runBatch([x, 3])).rejects.toThrow(
-      'Expected a Tensor [rows, ...] for requests[1][0] but received 3',
+      'Expected a Tensor for input of the program but received 3',
     );
     await expect(pair().runBatch([[zeros([2, 5]), zeros([3, 3])]])).rejects.toThrow(
       'Expected 2 rows, as in requests[0][0], for requests[0][1] but received 3',
@@ -110,6 +110,7 @@ it('a run is cancelled by its signal after the program was disposed', async () =
   controller.abort(new Error('gone'));
   await expect(second).rejects.toThrow('gone');
   expect((await first).shape).toEqual([4096, 512]);
+  await expect(program.run(x)).rejects.toThrow(DisposedError);
 });
 
 it('a program inside of background() asks for computed tensors', async () => {
