@@ -71,7 +71,7 @@ Geometry Reduced(const at::Tensor& input, const at::Tensor& weight, at::IntArray
   Geometry g;
   List output{input.dim() == weight.dim() ? input.size(0) : 1, weight.size(0)};
   for (int64_t i = 0; i < weight.dim() - 2; ++i) {
-    const auto axis = AxisOf(input, weight, i, stride[i], padding[i], dilation[i]).Reduced();
+    const auto axis = AxisOf(input, weight, i, stride[i], padding[i], dilation[i]).Checked().Reduced();
     g.Add(axis);
     output.push_back(axis.count());
   }
@@ -89,7 +89,8 @@ Geometry ReducedTransposed(const at::Tensor& input, const at::Tensor& weight, at
   List output{input.dim() == weight.dim() ? input.size(0) : 1,
               CheckedMultiply(weight.size(1), groups, "a number of output channels")};
   for (int64_t i = 0; i < weight.dim() - 2; ++i) {
-    auto axis = AxisOf(input, weight, i, stride[i], padding[i], dilation[i]);
+    auto axis = AxisOf(input, weight, i, stride[i], padding[i], dilation[i]).Checked();
+    CheckAtLeast(output_padding[i], 0, "outputPadding");
     const int64_t span = axis.in > 0 ? CheckedMultiply(axis.in - 1, axis.stride, kSize) : 0;
     const int64_t full =
         CheckedAdd(CheckedAdd(span, axis.reach(), kSize), CheckedAdd(output_padding[i], 1, kSize), kSize);

@@ -14,11 +14,10 @@ namespace dyconv {
 namespace {
 
 // Wrong sizes and options are left to libtorch to report.
-void CheckWindows(const at::Tensor& input, const WindowOptions& o) {
+void CheckReach(const at::Tensor& input, const WindowOptions& o) {
   const auto count = static_cast<int64_t>(o.kernel.size());
   if (input.dim() < count || input.numel() == 0) return;
   for (size_t i = 0; i < o.kernel.size(); ++i) {
-    if (o.kernel[i] <= 0 || o.stride[i] <= 0 || o.dilation[i] <= 0 || o.padding[i] < 0) return;
     const WindowAxis axis{input.size(static_cast<int64_t>(i) - count), o.kernel[i], o.stride[i], o.padding[i],
                           o.dilation[i]};
     Require(MaxPoolFits(axis, o.ceil_mode), ErrorKind::kShape,
@@ -36,7 +35,8 @@ std::tuple<at::Tensor, at::Tensor> MaxPoolWithIndices(const at::Tensor& input, c
               o.dilation.size() == count,
           ErrorKind::kArgument,
           "Expected one to three sizes for kernelSize, and as many for stride, padding and dilation");
-  CheckWindows(input, o);
+  CheckWindows(o.kernel, o.stride, o.padding, o.dilation);
+  CheckReach(input, o);
   if (o.kernel.size() == 1)
     return at::max_pool1d_with_indices(input, o.kernel, o.stride, o.padding, o.dilation, o.ceil_mode);
   if (o.kernel.size() == 2)
@@ -46,6 +46,7 @@ std::tuple<at::Tensor, at::Tensor> MaxPoolWithIndices(const at::Tensor& input, c
 
 at::Tensor MaxUnpool(const at::Tensor& input, const at::Tensor& indices, const std::vector<int64_t>& size,
                      const std::vector<int64_t>& stride, const std::vector<int64_t>& padding) {
+  CheckWindows({}, stride, padding, {});
   Require(indices.scalar_type() == at::kLong, ErrorKind::kDType, "Expected dtype int64 for indices");
   Require(indices.sizes() == input.sizes(), ErrorKind::kShape, "Expected the shape of input, ", input.sizes(),
           ", for indices but received ", indices.sizes());

@@ -98,8 +98,17 @@ bool MaxPoolFits(const WindowAxis& axis, bool ceil_mode) {
   return axis.kernel <= axis.in + kSpareTaps && !HasWindowOutside(axis, windows);
 }
 
+void CheckWindows(at::IntArrayRef kernel, at::IntArrayRef stride, at::IntArrayRef padding,
+                  at::IntArrayRef dilation) {
+  CheckAtLeast(kernel, 1, "kernelSize");
+  CheckAtLeast(stride, 1, "stride");
+  CheckAtLeast(padding, 0, "padding");
+  CheckAtLeast(dilation, 1, "dilation");
+}
+
 at::Tensor MaxPoolNd(const at::Tensor& input, at::IntArrayRef kernel, at::IntArrayRef stride,
                      at::IntArrayRef padding, at::IntArrayRef dilation, bool ceil_mode) {
+  CheckWindows(kernel, stride, padding, dilation);
   const int64_t axes = static_cast<int64_t>(kernel.size());
   const auto axis_of = [&](int64_t i) {
     return WindowAxis{input.size(input.dim() - axes + i), kernel[i], stride[i], padding[i], dilation[i]};
@@ -130,6 +139,7 @@ at::Tensor MaxPoolNd(const at::Tensor& input, at::IntArrayRef kernel, at::IntArr
 
 void CheckPool(const at::Tensor& input, at::IntArrayRef kernel, at::IntArrayRef stride,
                at::IntArrayRef padding) {
+  CheckWindows(kernel, stride, padding, {});
   if (!Agree(input.sizes(), kernel.size(), {stride, padding})) return;
   CheckedNumel(kernel, "a number of taps");
   for (size_t i = 0; i < kernel.size(); ++i) {
@@ -140,6 +150,7 @@ void CheckPool(const at::Tensor& input, at::IntArrayRef kernel, at::IntArrayRef 
 
 void CheckUnfold(at::IntArrayRef sizes, at::IntArrayRef kernel, at::IntArrayRef dilation,
                  at::IntArrayRef padding, at::IntArrayRef stride) {
+  CheckWindows(kernel, stride, padding, dilation);
   if (!Agree(sizes, kernel.size(), {dilation, padding, stride})) return;
   List columns(kernel.begin(), kernel.end());
   for (size_t i = 0; i < kernel.size(); ++i) {

@@ -11,6 +11,14 @@ namespace dyconv {
 // One number for the height, one for the width.
 using Pair = std::array<int64_t, 2>;
 
+// Throws a TypedError for a list with a smaller number.
+inline void CheckAtLeast(at::IntArrayRef values, int64_t least, const char* name) {
+  for (const int64_t value : values) {
+    Require(value >= least, ErrorKind::kArgument, "Expected integers of at least ", least, " for ", name,
+            " but received ", value);
+  }
+}
+
 // Sizes are at least 0, strides and dilations at least 1.
 struct WindowAxis {
   int64_t in;
@@ -18,6 +26,15 @@ struct WindowAxis {
   int64_t stride;
   int64_t padding;
   int64_t dilation;
+
+  // Throws a TypedError for numbers that windows cannot have: JavaScript checks its arguments, but program
+  // files hold any. Comes before all that computes with them.
+  const WindowAxis& Checked() const {
+    CheckAtLeast(stride, 1, "stride");
+    CheckAtLeast(padding, 0, "padding");
+    CheckAtLeast(dilation, 1, "dilation");
+    return *this;
+  }
 
   int64_t padded() const {
     return CheckedAdd(in, CheckedMultiply(padding, 2, "2 * padding"), "a size with its padding");

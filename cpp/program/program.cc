@@ -52,6 +52,8 @@ class StopWatch {
 
 Program::Program(Graph source, const ProgramOptions& options)
     : source_(std::move(source)), options_(options), graph_(source_) {
+  // The passes rely on the number and types of arguments.
+  for (const Step& step : graph_.steps) step.operation->prepare(step.arguments);
   RunPasses(graph_, options_);
   Place();
   Prepare();

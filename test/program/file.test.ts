@@ -7,6 +7,8 @@ import { readSafetensors } from '../../lib/formats/safetensors.js';
 import {
   ArgumentError,
   CheckpointError,
+  DyconvError,
+  DynamicConv2d,
   loadProgram,
   loadSafetensors,
   models,
@@ -185,6 +187,76 @@ describe('damaged and hostile files', () => {
         g.output = nested;
       }),
     ).toContain('nested at most');
+  });
+
+  it('refuse windows that no convolution has, when they are run', async () => {
+    const x = zeros([2, 4, 8, 8]);
+    const kinds = {
+      conv2d: [new nn.Conv2d(4, 8, 3, { padding: 1 }), 3],
+      dynamicConv2d: [new DynamicConv2d(4, 8, 3, { padding: 1 }), 4],
+      convTranspose2d: [new nn.ConvTranspose2d(4, 8, 3), 3],
+      maxPool2d: [new nn.MaxPool2d(3), 2],
+      avgPool2d: [new nn.AvgPool2d(3), 2],
+    } as const;
+    for (const [operation, [layer, stride]] of Object.entries(kinds)) {
+      await nn.compile(layer.eval(), x).save(file('windows.dyc'));
+      const { tensors, metadata } = await readSafetensors(file('windows.dyc'));
+      const run = async (argument: number, value: unknown) => {
+        const graph = JSON.parse(metadata.program!);
+        graph.steps.find((step: { operation: string }) => step.operation === operation).arguments[argument] =
+          value;
+        await saveSafetensors(file('bad.dyc'), tensors, {
+          metadata: { ...metadata, program: JSON.stringify(graph) },
+        });
+        return (await loadProgram(file('bad.dyc'))).runSync(x);
+      };
+      for (const value of [
+        [1, 0],
+        [0, 1],
+        [-(2 ** 31) - 1, 1],
+        [1, { batch: [-1, 0] }],
+      ])
+        await expect(run(stride, value), `${operation} ${JSON.stringify(value)}`).rejects.toThrow(
+          DyconvError,
+        );
+      await expect(run(stride + 1, [0, -1])).rejects.toThrow(DyconvError);
+    }
+  });
+
+  it('refuse steps with another number of arguments, whatever the passes make of them', async () => {
+    const model = new nn.Sequential(
+      new nn.Conv2d(4, 8, 3, { padding: 1 }),
+      new nn.MaxPool2d(3),
+      new nn.Conv2d(8, 8, 1),
+    );
+    await nn.compile(model.eval(), zeros([2, 4, 8, 8])).save(file('few.dyc'));
+    const { tensors, metadata } = await readSafetensors(file('few.dyc'));
+    const graph = JSON.parse(metadata.program!);
+    for (const step of graph.steps) {
+      const { arguments: given } = step;
+      for (const count of [0, 1, 3, given.length - 1]) {
+        step.arguments = given.slice(0, Math.min(count, given.length - 1));
+        await saveSafetensors(file('bad.dyc'), tensors, {
+          metadata: { ...metadata, program: JSON.stringify(graph) },
+        });
+        await expect(loadProgram(file('bad.dyc'))).rejects.toThrow(`arguments for ${step.operation}(`);
+      }
+      step.arguments = given;
+    }
+  });
+
+  it('load at once, whatever the sizes of the input', async () => {
+    await nn.compile(new nn.Conv2d(4, 8, 3).eval(), zeros([1, 4, 8, 8])).save(file('size.dyc'));
+    const { tensors, metadata } = await readSafetensors(file('size.dyc'));
+    for (const width of [2 ** 31 - 1, 2 ** 53 - 1]) {
+      const graph = JSON.parse(metadata.program!);
+      graph.slots[graph.inputs[0]].sizes[3] = width;
+      await saveSafetensors(file('bad.dyc'), tensors, {
+        metadata: { ...metadata, program: JSON.stringify(graph) },
+      });
+      const program = await loadProgram(file('bad.dyc'));
+      expect(() => program.runSync(zeros([1, 4, 8, 8]))).toThrow(`Expected [B, 4, 8, ${width}] for input`);
+    }
   });
 
   it('a truncated file, another file, no file', async () => {

@@ -60,7 +60,7 @@ void CheckGroups(const at::Tensor& input, const at::Tensor& weight, int64_t grou
 void SetWindows(kernels::DynamicConvShape& shape, const Pair& stride, const Pair& padding,
                 const Pair& dilation) {
   const auto axis = [&](size_t i, int64_t in, int64_t kernel) {
-    return WindowAxis{in, kernel, stride[i], padding[i], dilation[i]}.Reduced();
+    return WindowAxis{in, kernel, stride[i], padding[i], dilation[i]}.Checked().Reduced();
   };
   const auto y = axis(0, shape.in_h, shape.kernel_h), x = axis(1, shape.in_w, shape.kernel_w);
   shape.stride_h = y.stride;

@@ -23,8 +23,10 @@ struct Pass {
 // Pairs of outputs and inputs along one axis that a kernel connects: the direct form skips the padding.
 double Pairs(int64_t in, int64_t out, int64_t kernel, int64_t padding) {
   int64_t pairs = 0;
-  for (int64_t y = 0; y < out; ++y) {
-    for (int64_t x = y - padding; x < y - padding + kernel; ++x) pairs += x >= 0 && x < in;
+  // Output y and tap k meet input y + k - padding.
+  for (int64_t k = 0; k < kernel; ++k) {
+    const int64_t first = std::max<int64_t>(0, padding - k), end = std::min(out, in + padding - k);
+    pairs += std::max<int64_t>(0, end - first);
   }
   return static_cast<double>(pairs);
 }

@@ -2,6 +2,7 @@
 
 #include <ATen/ops/zeros.h>
 
+#include "ops/dynamic_conv/problem.h"
 #include "ops/dynamic_conv/winograd_cost.h"
 #include "ops/inference/images.h"
 #include "ops/inference/packed_conv.h"
@@ -169,7 +170,7 @@ Pair WinogradTileFor(const std::vector<int64_t>& size, const Pair& image, const 
   s.padding_w = padding[1];
   s.dilation_h = dilation[0];
   s.dilation_w = dilation[1];
-  if (!WinogradApplies(s)) return {0, 0};
+  if (!WinogradApplies(s) || !FitsKernels(s)) return {0, 0};
   s.out_h = s.in_h + 2 * s.padding_h - s.kernel_h + 1;
   s.out_w = s.in_w + 2 * s.padding_w - s.kernel_w + 1;
   if (s.out_h < 1 || s.out_w < 1) return {0, 0};

@@ -1,6 +1,7 @@
 // Convolutions and linear layers with what follows them as one step each: batch norm in evaluation mode goes
 // into the weights, the addition of another tensor and the activation into the last step of the kernel.
 // Weights are packed by steps that run once.
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -168,13 +169,29 @@ class Fuser {
     return Pair{(*sizes)[2].offset, (*sizes)[3].offset};
   }
 
+  // Whether stride, padding and dilation are those of a usual convolution. Files may hold others: the
+  // recorded step refuses them, or computes them in its own way.
+  static bool AreUsual(const Value& stride, const Value& padding, const Value& dilation) {
+    constexpr int64_t kMost = 1 << 12;
+    const auto in_range = [](const Value& value, int64_t least) {
+      const List* pair = value.As<List>();
+      return pair != nullptr && pair->size() == 2 &&
+             std::all_of(pair->begin(), pair->end(), [least](const Value& part) {
+               const int64_t* number = part.As<int64_t>();
+               return number != nullptr && *number >= least && *number <= kMost;
+             });
+    };
+    return in_range(stride, 1) && in_range(padding, 0) && in_range(dilation, 1);
+  }
+
   void FuseConv(size_t step, Made& made) {
     const List a = Arguments(step);
     const auto size = IsFixed(a[1]) ? FixedSizes(graph_, SlotOf(a[1])) : std::nullopt;
     const auto image = SlotOf(a[0]) < 0 ? std::nullopt : ImageSize(SlotOf(a[0]));
     const int64_t groups = a[6].Get<int64_t>();
     if (!size || !image || !IsFixedOrNull(a[2]) || !IsFloatImage(graph_, SlotOf(a[0]), 4) ||
-        graph_.slots[SlotOf(a[1])].dtype != at::kFloat || a[7].ToString() != "'auto'") {
+        graph_.slots[SlotOf(a[1])].dtype != at::kFloat || a[7].ToString() != "'auto'" ||
+        !AreUsual(a[3], a[4], a[5])) {
       return;
     }
     const bool depthwise = groups > 1 && groups == (*size)[0] && (*size)[1] == 1;
@@ -232,7 +249,7 @@ class Fuser {
     if (!size || !image || SlotOf(a[2]) < 0 || !IsFixedOrNull(a[3]) ||
         !IsFloatImage(graph_, SlotOf(a[0]), 4) || graph_.slots[SlotOf(a[1])].dtype != at::kFloat ||
         graph_.slots[SlotOf(a[2])].dtype != at::kFloat || a[7].Get<int64_t>() != 1 ||
-        a[8].ToString() != "'auto'" || (*size)[0] > kernels::kMaxExperts) {
+        a[8].ToString() != "'auto'" || (*size)[0] > kernels::kMaxExperts || !AreUsual(a[4], a[5], a[6])) {
       return;
     }
     const bool shares = GivesShares(SlotOf(a[2]));
