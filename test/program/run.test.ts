@@ -3,16 +3,7 @@ import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
-import {
-  ArgumentError,
-  DisposedError,
-  memory,
-  models,
-  nn,
-  randn,
-  type Tensor,
-  zeros,
-} from '../../lib/index.js';
+import { ArgumentError, memory, models, nn, randn, type Tensor, zeros } from '../../lib/index.js';
 import { limit } from '../support/limit.js';
 import { runProcess } from '../support/program.js';
 
