@@ -13,6 +13,7 @@ export {
   type OptionKeys,
   optionKeys,
   type PartialOptions,
+  probablyMeant,
   type RequiredOptions,
   unknownKey,
   withDefaults,

@@ -140,7 +140,8 @@ const SYNONYMS: Readonly<Record<string, readonly string[]>> = {
   steps: ['totalSteps', 'milestones'],
 };
 
-function probablyMeant(key: string, known: readonly string[]): string | undefined {
+/** The known name that was probably meant: equal but for case, `_` and `-`, a synonym, or a similar one. */
+export function probablyMeant(key: string, known: readonly string[]): string | undefined {
   const plain = plainOf(key);
   const same = known.find((candidate) => plainOf(candidate) === plain);
   if (same !== undefined) return same;

@@ -2,8 +2,8 @@
  * Networks by name: `import { models } from 'dyconv'`.
  * @module
  */
-import { checkOptions, optionKeys } from '../check/index.js';
-import { CheckpointError, invalidArgument } from '../errors.js';
+import { checkOptions, optionKeys, probablyMeant } from '../check/index.js';
+import { ArgumentError, CheckpointError, invalidArgument } from '../errors.js';
 import type { Module } from '../nn/module.js';
 import { MODEL_NAMES, type ModelName } from './names.js';
 import { loadPretrained } from './pretrained.js';
@@ -106,11 +106,17 @@ export function create(
   options: ModelOptions & { pretrained?: string | URL | undefined } = {},
 ): Module | Promise<Module> {
   const known = MODEL_NAMES.find((candidate) => candidate === name);
-  if (known === undefined) throw invalidArgument('model', `one of ${list().join(', ')}`, name);
+  if (known === undefined) throw unknownModel(name);
   const { pretrained, ...rest } = checkOptions(options, CREATE_KEYS);
   const model = REGISTRY[known].create(ownOptions(known, rest));
   if (pretrained === undefined) return model;
   return withWeights(model, pretrained, rest.numClasses !== undefined);
+}
+
+function unknownModel(name: unknown): ArgumentError {
+  const error = invalidArgument('model', `one of ${MODEL_NAMES.join(', ')}`, name);
+  const meant = typeof name === 'string' ? probablyMeant(name, MODEL_NAMES) : undefined;
+  return meant === undefined ? error : new ArgumentError(`${error.message}: did you mean '${meant}'?`);
 }
 
 /** @param otherClasses - Whether the last layer may have another number of classes than the weights. */

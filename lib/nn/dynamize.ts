@@ -116,8 +116,12 @@ export function dynamize(module: AnyModule, options: DynamizeOptions = {}): AnyM
     return chosen ? (toDynamic(layer, key, settings) as unknown as AnyModule) : 'keep';
   });
   if (replaced.length === 0) {
+    const { name } = module.constructor;
+    const received = [...module.modules()].some(isDynamic)
+      ? `${name}, which is dynamic already`
+      : `${name} without one`;
     throw new ArgumentError(
-      `Expected a module with a convolution that ${filter ? 'filter chooses' : 'is not the first one'} for module but received ${module.constructor.name} without one`,
+      `Expected a module with a convolution that ${filter ? 'filter chooses' : 'is not the first one'} for module but received ${received}`,
     );
   }
   return module;

@@ -2,6 +2,15 @@ import { describe, expect, it } from 'vitest';
 import { ArgumentError, models, type nn } from '../../lib/index.js';
 
 describe('models.create', () => {
+  it.each([
+    ['resnet-18', 'resnet18'],
+    ['MobileNetV2', 'mobilenet_v2'],
+    ['mobilenet_v3_smal', 'mobilenet_v3_small'],
+  ])('suggests a name for %s', (name, meant) => {
+    expect(() => models.create(name)).toThrow(`received '${name}' (string): did you mean '${meant}'?`);
+    expect(() => models.create('transformer')).toThrow(/received 'transformer' \(string\)$/);
+  });
+
   it('lists the known names for an unknown one', () => {
     expect(() => models.create('alexnet-xl')).toThrow(ArgumentError);
     expect(() => models.create('alexnet-xl')).toThrow(

@@ -234,6 +234,7 @@ describe('dynamize refuses', () => {
       'Expected a module with a convolution that is not the first one for module but received Sequential without one',
     );
     expect(() => nn.dynamize(model(), { filter: () => false })).toThrow(/that filter chooses/);
+    expect(() => nn.dynamize(nn.dynamize(model()))).toThrow('received Sequential, which is dynamic already');
   });
 
   it('hooks, before it changes anything', () => {
