@@ -34,7 +34,7 @@ export interface ResizeStep {
   /** Height and width of the result, in pixels. */
   readonly size: Size;
   /** Present if the image is smoothed where it shrinks. */
-  readonly antialias?: true;
+  readonly antialias?: true | undefined;
 }
 
 /** See {@link centerCrop}. */
@@ -66,7 +66,7 @@ export interface RandomResizedCropStep {
   /** Bounds of the width over the height. */
   readonly ratio: Bounds;
   /** Present if the image is smoothed where it shrinks. */
-  readonly antialias?: true;
+  readonly antialias?: true | undefined;
 }
 
 /** See {@link randomHorizontalFlip} and {@link randomVerticalFlip}. */

@@ -64,6 +64,8 @@ export interface EpochRecord {
   time: string;
   /** Absent for a model without dynamic layers; of a resumed epoch, the part after the resume. */
   experts?: ExpertUsage[] | undefined;
+  /** Results of the trainer's option `metrics` on the validation set, by name; absent without that option or a validation. */
+  metrics?: Record<string, unknown> | undefined;
 }
 
 /** Images per true class (row) and predicted class (column), with the names of the classes. */

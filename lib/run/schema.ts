@@ -193,6 +193,7 @@ function records(measured: Schema<number>) {
     dataSeconds: v.optional(measured, 0),
     time: v.optional(string, ''),
     experts: v.optional(v.array(experts, 'an array of expert usages')),
+    metrics: v.optional(v.record(string, v.unknown(), 'an object')),
   });
   const step = object<StepRecord>('the record of a step', {
     type: v.literal('step'),

@@ -16,6 +16,7 @@ import {
 } from '../formats/safetensors.js';
 import type { Module } from '../nn/module.js';
 import type { Tensor } from '../tensor/tensor.js';
+import type { TrainerControl } from './callbacks.js';
 import { checkModel, checkTrainer } from './checks.js';
 import type { TrainerState } from './events.js';
 import {
@@ -26,7 +27,6 @@ import {
   saveParts,
 } from './loop-checkpoint.js';
 import { packState, unpackState } from './pack-state.js';
-import type { Trainer } from './trainer.js';
 import { checkTrainerState } from './trainer-state.js';
 
 /** Version of the format of `last.state`, increased for incompatible changes. */
@@ -56,7 +56,7 @@ export interface LoadedCheckpoint {
  * {@link loadCheckpoint} finds the matching weights and completes the rename.
  * @throws {CheckpointError} if a file cannot be written; the previous pair is then unchanged.
  */
-export function saveCheckpoint(files: CheckpointFiles, model: Module, trainer: Trainer): Promise<void>;
+export function saveCheckpoint(files: CheckpointFiles, model: Module, trainer: TrainerControl): Promise<void>;
 /**
  * Saves a custom training loop in one file: the states of networks, optimizers and schedules, the random generators of the CPU and of the
  * GPUs that the states use, and `extra`. The file is a safetensors file; the previous one remains until the new one is complete on disk.
@@ -70,13 +70,13 @@ export function saveCheckpoint(file: string, parts: SaveCheckpointParts): Promis
 export async function saveCheckpoint(
   place: CheckpointFiles | string,
   what: Module | SaveCheckpointParts,
-  trainer?: Trainer,
+  trainer?: TrainerControl,
 ): Promise<void> {
   if (typeof place === 'string') return saveParts(place, what as SaveCheckpointParts);
-  return savePair(place, what as Module, trainer as Trainer);
+  return savePair(place, what as Module, trainer as TrainerControl);
 }
 
-async function savePair(files: CheckpointFiles, model: Module, trainer: Trainer): Promise<void> {
+async function savePair(files: CheckpointFiles, model: Module, trainer: TrainerControl): Promise<void> {
   checkFiles(files);
   checkModel(model);
   checkTrainer(trainer);

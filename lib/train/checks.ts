@@ -6,6 +6,7 @@ import { checkObject, checkRecord } from '../check/index.js';
 import { invalidArgument } from '../errors.js';
 import type { Module } from '../nn/module.js';
 import { isTensor } from '../tensor/tensor.js';
+import type { Metric } from './metrics/metric.js';
 import type { Batch, BatchSource } from './types.js';
 
 /** Checks a model. */
@@ -45,6 +46,16 @@ export function checkSource(name: string, source: BatchSource): void {
   const iterator = (source as Partial<BatchSource> | undefined | null)?.[Symbol.asyncIterator];
   if (typeof iterator !== 'function' || typeof source.length !== 'number')
     throw invalidArgument(name, 'a loader of batches', source);
+}
+
+/** Checks metrics by name. */
+export function checkMetrics(metrics: Readonly<Record<string, Metric>>): void {
+  for (const [name, metric] of Object.entries(checkObject(metrics, 'metrics')))
+    checkRecord(metric, `metrics.${name}`, 'a metric', {
+      update: 'function',
+      compute: 'function',
+      reset: 'function',
+    });
 }
 
 /** Checks a batch. */

@@ -11,8 +11,9 @@ import { compile as compileProgram, type Program } from '../program/program.js';
 import { autocast, noGrad, tidy } from '../tensor/context.js';
 import type { Device } from '../tensor/dtype.js';
 import type { Tensor } from '../tensor/tensor.js';
-import { checkBatch, checkModel, checkSource } from './checks.js';
+import { checkBatch, checkMetrics, checkModel, checkSource } from './checks.js';
 import type { AutocastDType } from './forward-backward.js';
+import type { Metric } from './metrics/metric.js';
 import type { Batch, BatchSource, Loss } from './types.js';
 
 /** Prediction for one image. */
@@ -41,7 +42,14 @@ export interface Evaluation {
   confusion: number[][];
   /** In the order of the loader; only with `predictions: true`. */
   predictions?: Prediction[] | undefined;
+  /** Results of the option `metrics`, by name; only with that option. */
+  metrics?: Record<string, unknown> | undefined;
 }
+
+/** The results of metrics, by name. */
+export type MetricResults<M extends Readonly<Record<string, Metric>>> = {
+  [Name in keyof M]: ReturnType<M[Name]['compute']>;
+};
 
 /** Options of {@link evaluate}. */
 export interface EvaluateOptions {
@@ -59,6 +67,8 @@ export interface EvaluateOptions {
   compile?: boolean | undefined;
   /** Whether to return the prediction for every image. Default: false. */
   predictions?: boolean | undefined;
+  /** Metrics of {@link metrics} or custom ones, by name; they are reset at the start. Default: none. */
+  metrics?: Readonly<Record<string, Metric>> | undefined;
   /** Stops after the current batch; the result then covers the images so far. */
   signal?: AbortSignal | undefined;
   /** Called after every batch with the number of finished batches. */
@@ -66,7 +76,7 @@ export interface EvaluateOptions {
 }
 
 const EVALUATE_KEYS = optionKeys(
-  ...(['loss', 'device', 'autocast', 'compile', 'predictions', 'signal', 'onBatch'] as const),
+  ...(['loss', 'device', 'autocast', 'compile', 'predictions', 'metrics', 'signal', 'onBatch'] as const),
 );
 
 /**
@@ -78,6 +88,16 @@ const EVALUATE_KEYS = optionKeys(
  * @example
  * const { accuracy, confusion } = await train.evaluate(model, loader)
  */
+export async function evaluate<M extends Readonly<Record<string, Metric>>>(
+  model: Module,
+  loader: BatchSource,
+  options: EvaluateOptions & { metrics: M },
+): Promise<Evaluation & { metrics: MetricResults<M> }>;
+export async function evaluate(
+  model: Module,
+  loader: BatchSource,
+  options?: EvaluateOptions,
+): Promise<Evaluation>;
 export async function evaluate(
   model: Module,
   loader: BatchSource,
@@ -88,6 +108,8 @@ export async function evaluate(
   checkSource('loader', loader);
   if (loss !== undefined) checkFunction(loss, 'loss');
   if (onBatch !== undefined) checkFunction(onBatch, 'onBatch');
+  if (options.metrics !== undefined) checkMetrics(options.metrics);
+  for (const metric of Object.values(options.metrics ?? {})) metric.reset();
   if (typeof compile !== 'boolean') throw invalidArgument('compile', 'a boolean', compile);
   if (compile && autocast)
     throw new ArgumentError('Expected compile or autocast of evaluate but received both');
@@ -132,7 +154,12 @@ export async function evaluate(
     imagesPerSecond: images / seconds,
     confusion,
     ...(options.predictions && { predictions }),
+    ...(options.metrics && { metrics: resultsOf(options.metrics) }),
   };
+}
+
+function resultsOf(metrics: Readonly<Record<string, Metric>>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(metrics).map(([name, metric]) => [name, metric.compute()]));
 }
 
 /** Checks that the confusion matrix has a row for every label. */
@@ -192,6 +219,7 @@ function evaluateBatch(
           return { logits, loss: lossOf(logits, target) };
         };
         const { logits, loss } = dtype ? autocast(forward, { dtype }) : forward();
+        for (const metric of Object.values(options.metrics ?? {})) metric.update(logits, target);
         const probabilities = logits.to({ dtype: 'float32' }).softmax({ dim: 1 }).dataSync();
         const predicted = logits.argmax({ dim: 1 }).dataSync();
         const classes = logits.shape[1]!;

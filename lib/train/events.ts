@@ -11,6 +11,16 @@ import type { EarlyStoppingState } from './early-stopping.js';
 import type { Evaluation } from './evaluate.js';
 import type { MeterState } from './meter.js';
 
+/** The position of a training: finished epochs, batches of the epoch, and steps. */
+export interface Position {
+  /** Finished epochs. */
+  epoch: number;
+  /** Finished batches of the current epoch. */
+  batch: number;
+  /** Finished steps of the whole training. */
+  step: number;
+}
+
 /** One training step: argument of the event 'step'. */
 export interface StepEvent {
   /** 1-based step of the whole training. */

@@ -16,9 +16,9 @@ import { lockRun, type RunLock } from '../run/lock.js';
 import { type MetricsLine, parseLines, toLine } from '../run/metrics.js';
 import type { EvaluationRecord, MetricsRecord, RunConfig, RunEnvironment } from '../run/records.js';
 import { CONFIG, ENVIRONMENT, RECORDS } from '../run/schema.js';
+import type { TrainerControl } from './callbacks.js';
 import { type LoadedCheckpoint, loadCheckpoint, saveCheckpoint, saveWeights } from './checkpoint.js';
 import { checkModel, checkTrainer } from './checks.js';
-import type { Trainer } from './trainer.js';
 import { fitting } from './trainer-state.js';
 
 const IMPROVED_KEEP = optionKeys('improved', 'keep');
@@ -215,7 +215,7 @@ export class RunDirectory {
    */
   async saveCheckpoint(
     model: Module,
-    trainer: Trainer,
+    trainer: TrainerControl,
     options: { improved: boolean; keep?: { every: number; last: number } | undefined },
   ): Promise<void> {
     const { improved, keep } = checkOptions(options, IMPROVED_KEEP);
@@ -288,7 +288,7 @@ export class RunDirectory {
    * @throws {CheckpointError} if it is damaged or does not fit.
    * @throws {LockedError} if another process trains in the folder.
    */
-  async resume(model: Module, trainer: Trainer): Promise<boolean> {
+  async resume(model: Module, trainer: TrainerControl): Promise<boolean> {
     checkModel(model);
     checkTrainer(trainer);
     await this.lock();

@@ -10,20 +10,10 @@ import type { GradScaler } from '../optim/grad-scaler.js';
 import { noGrad, tidy } from '../tensor/context.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { CapturedStep } from './captured-step.js';
-import type { StepEvent } from './events.js';
+import type { Position, StepEvent } from './events.js';
 import { forwardBackward, type StepResult } from './forward-backward.js';
 import type { ResolvedOptions } from './trainer-options.js';
 import type { Batch } from './types.js';
-
-/** The position of a training: finished epochs, batches of the epoch, and steps. */
-export interface Position {
-  /** Finished epochs. */
-  epoch: number;
-  /** Finished batches of the current epoch. */
-  batch: number;
-  /** Finished steps of the whole training. */
-  step: number;
-}
 
 /** A step whose losses have been read. */
 export interface FinishedStep {

@@ -20,9 +20,11 @@ import type { EmaOptions } from '../optim/ema.js';
 import type { Optimizer } from '../optim/optimizer.js';
 import type { LRScheduler } from '../optim/scheduler.js';
 import type { Device } from '../tensor/dtype.js';
-import { checkModel, checkOptimizer, checkSource } from './checks.js';
+import { type Callback, checkCallbacks } from './callbacks.js';
+import { checkMetrics, checkModel, checkOptimizer, checkSource } from './checks.js';
 import type { EarlyStoppingOptions, MonitoredMetric } from './early-stopping.js';
 import type { AutocastDType } from './forward-backward.js';
+import type { Metric } from './metrics/metric.js';
 import type { TemperatureSchedule } from './temperature.js';
 import type { BatchSource, Loss } from './types.js';
 
@@ -84,6 +86,8 @@ export interface TrainerOptions {
    * for optimizers that can be captured. The use of experts is not counted. Default: false.
    */
   capture?: boolean | undefined;
+  /** Metrics of every validation, by name, for the record of the epoch: those of {@link metrics} or custom ones. Default: none. */
+  metrics?: Readonly<Record<string, Metric>> | undefined;
   /** The metric that chooses the best epoch. Default 'accuracy'. */
   monitor?: MonitoredMetric | undefined;
   /** Ends the training when it no longer improves. Default: none. */
@@ -100,6 +104,8 @@ export interface TrainerOptions {
    * prevents overlapping work on CUDA (default 10).
    */
   readEvery?: number | undefined;
+  /** Objects that log, save or stop, called in their order; see {@link Callback}. Default: none. */
+  callbacks?: readonly Callback[] | undefined;
   /** Stops after the current step; {@link Trainer.fit} then returns with `stopped: true`. */
   signal?: AbortSignal | undefined;
 }
@@ -120,11 +126,13 @@ const TRAINER_KEYS = optionKeys(
   'ema',
   'autocast',
   'capture',
+  'metrics',
   'monitor',
   'earlyStopping',
   'frozen',
   'device',
   'readEvery',
+  'callbacks',
   'signal',
 );
 
@@ -161,6 +169,8 @@ export function resolveOptions(options: TrainerOptions): ResolvedOptions {
     );
   }
   if (clip !== undefined) checkClip(clip);
+  if (options.metrics !== undefined) checkMetrics(options.metrics);
+  if (options.callbacks !== undefined) checkCallbacks(options.callbacks);
   if (options.earlyStopping) integer('earlyStopping.patience', options.earlyStopping.patience, 1);
   return resolved;
 }

@@ -5,8 +5,9 @@
  */
 import { EventEmitter } from 'node:events';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { dropUndefined } from '../check/index.js';
+import { checkOptions, dropUndefined } from '../check/index.js';
 import { CheckpointError, DatasetError, TrainingError } from '../errors.js';
+import { checkPath } from '../files/error.js';
 import { ExponentialMovingAverage } from '../optim/ema.js';
 import { GradScaler } from '../optim/grad-scaler.js';
 import type { Optimizer } from '../optim/optimizer.js';
@@ -14,13 +15,15 @@ import type { LRScheduler } from '../optim/scheduler.js';
 import type { EpochRecord } from '../run/records.js';
 import { getRngState, setRngState } from '../runtime/settings.js';
 import type { Device } from '../tensor/dtype.js';
+import type { Callback, TrainerControl } from './callbacks.js';
 import { EarlyStopping, isBetter } from './early-stopping.js';
 import { type Evaluation, evaluate } from './evaluate.js';
-import type { BestEpoch, TrainerEvents, TrainerState, TrainingResult } from './events.js';
+import type { BestEpoch, Position, TrainerEvents, TrainerState, TrainingResult } from './events.js';
 import { readExpertUsage, resetExpertUsage } from './expert-usage.js';
 import { isLeftover, warnOfLeftover } from './leftover.js';
 import { Meter } from './meter.js';
-import { type FinishedStep, type Position, StepRunner } from './step-runner.js';
+import { FIT_KEYS, type FitOptions, RunWriter } from './run-writer.js';
+import { type FinishedStep, StepRunner } from './step-runner.js';
 import { getTemperature, setTemperature } from './temperature.js';
 import { type ResolvedOptions, resolveOptions, type TrainerOptions } from './trainer-options.js';
 
@@ -32,7 +35,7 @@ import { type ResolvedOptions, resolveOptions, type TrainerOptions } from './tra
  * trainer.on('epoch', (record) => console.log(record.epoch, record.val?.accuracy))
  * await trainer.fit()
  */
-export class Trainer extends EventEmitter<TrainerEvents> {
+export class Trainer extends EventEmitter<TrainerEvents> implements TrainerControl {
   readonly #options: ResolvedOptions;
   readonly #steps: StepRunner;
   readonly #ema: ExponentialMovingAverage | null;
@@ -46,6 +49,9 @@ export class Trainer extends EventEmitter<TrainerEvents> {
   #meter = new Meter();
   #best: BestEpoch | null = null;
   #running = false;
+  #stopRequested = false;
+  /** Those of the options, and the writer of the run directory. */
+  #callbacks: readonly Callback[];
   #warnedOfLeftover = false;
   #mark = 0;
 
@@ -53,6 +59,7 @@ export class Trainer extends EventEmitter<TrainerEvents> {
   constructor(options: TrainerOptions) {
     super();
     this.#options = resolveOptions(options);
+    this.#callbacks = this.#options.callbacks ?? [];
     const { model, ema, earlyStopping, monitor, autocast } = this.#options;
     this.#ema = ema ? new ExponentialMovingAverage(model.parameters(), ema) : null;
     this.#earlyStopping = earlyStopping
@@ -86,26 +93,44 @@ export class Trainer extends EventEmitter<TrainerEvents> {
     return this.#ema ? this.#ema.apply(fn) : fn();
   }
 
+  /** Ends the training after the current step, as the signal does; {@link fit} can be called again. */
+  stop(): void {
+    this.#stopRequested = true;
+  }
+
   /**
-   * Trains until the last epoch, until early stopping, or until the signal is aborted; can be called again after
+   * Trains until the last epoch, until early stopping, or until it is stopped; can be called again after
    * the latter.
+   * @param options - `out` makes a run directory, with `resume: true` it continues one.
    * @throws {TrainingError} if a loss (or, with clipping, a gradient) is no longer finite: the weights are then those
-   *   before that step (on CUDA, those of up to `readEvery` steps later).
+   *   before that step (on CUDA, those of up to `readEvery` steps later). Also if `out` already contains a run.
    * @throws {DatasetError} if the training loader gives no batch.
+   * @example
+   * const trainer = new train.Trainer({ model, optimizer, trainLoader, valLoader, epochs: 10 })
+   * await trainer.fit({ out: 'runs/mine' })
    */
-  async fit(): Promise<TrainingResult> {
+  async fit(options: FitOptions = {}): Promise<TrainingResult> {
+    const { out } = checkOptions(options, FIT_KEYS);
+    if (out !== undefined) checkPath(out, 'the path of a folder', 'out');
     if (this.#running) throw new TrainingError('fit() is already running on this trainer');
     this.#running = true;
+    this.#stopRequested = false;
+    const own = this.#options.callbacks ?? [];
+    // The checkpoint is restored before other callbacks see the position, and saved before they see the epoch.
+    this.#callbacks = out === undefined ? own : [new RunWriter(out, options, this.#options), ...own];
     try {
+      for (const callback of this.#callbacks) await callback.onStart?.({ trainer: this });
       let stopped = this.#aborted;
       while (!stopped && !this.#isDone) stopped = !(await this.#runEpoch());
       const earlyStopped = !stopped && this.#epoch < this.#options.epochs;
       const result = { stopped, earlyStopped, epochs: this.#epoch, steps: this.#step, best: this.#best };
+      for (const callback of this.#callbacks) await callback.onEnd?.(result, { trainer: this });
       await this.#tell('end', result);
       return result;
     } finally {
       this.#running = false;
       this.#steps.discard();
+      await closeAll(this.#callbacks);
     }
   }
 
@@ -164,7 +189,7 @@ export class Trainer extends EventEmitter<TrainerEvents> {
   }
 
   get #aborted(): boolean {
-    return this.#options.signal?.aborted ?? false;
+    return this.#stopRequested || (this.#options.signal?.aborted ?? false);
   }
 
   get #isDone(): boolean {
@@ -195,12 +220,14 @@ export class Trainer extends EventEmitter<TrainerEvents> {
       dataSeconds,
       time: new Date().toISOString(),
       ...(experts.length > 0 && { experts }),
+      ...(val?.metrics && { metrics: val.metrics }),
     };
     const improved = this.#judge(record);
     if (schedulerInterval === 'epoch') scheduler?.step();
     this.#epoch += 1;
     this.#batch = 0;
     this.#meter = new Meter();
+    for (const callback of this.#callbacks) await callback.onEpoch?.(record, { improved, trainer: this });
     await this.#tell('epoch', record, { improved });
     return !this.#aborted || this.#isDone;
   }
@@ -280,16 +307,19 @@ export class Trainer extends EventEmitter<TrainerEvents> {
   #tellSteps(steps: readonly FinishedStep[]): void {
     for (const { event, batches } of steps) {
       for (const batch of batches) this.#meter.addBatch(batch);
-      this.emit('step', { ...event, imagesPerSecond: this.#meter.imagesPerSecond });
+      const step = { ...event, imagesPerSecond: this.#meter.imagesPerSecond };
+      for (const callback of this.#callbacks) callback.onStep?.(step, { trainer: this });
+      this.emit('step', step);
     }
   }
 
   /** The metrics of the validation set; null if there is none or no validation is due. */
   async #validate(): Promise<Evaluation | null | 'stopped'> {
-    const { valLoader, validateEvery, epochs, loss, device, signal, autocast, model } = this.#options;
+    const { valLoader, validateEvery, epochs, loss, device, signal, autocast, model, metrics } =
+      this.#options;
     const epoch = this.#epoch + 1;
     if (!valLoader || (epoch % validateEvery !== 0 && epoch !== epochs)) return null;
-    const options = { loss, device, signal, autocast };
+    const options = { loss, device, signal, autocast, metrics };
     // Shuffling and augmentation depend on the epoch, not on the number of validations of this process.
     valLoader.seek?.({ epoch: this.#epoch, batch: 0 });
     const result = await this.withEvaluationWeights(() => evaluate(model, valLoader, options));
@@ -299,6 +329,7 @@ export class Trainer extends EventEmitter<TrainerEvents> {
         `Expected a finite validation loss but received ${result.loss} after epoch ${epoch}`,
       );
     }
+    for (const callback of this.#callbacks) callback.onValidation?.({ epoch, ...result }, { trainer: this });
     this.emit('validation', { epoch, ...result });
     return result;
   }
@@ -309,6 +340,12 @@ export class Trainer extends EventEmitter<TrainerEvents> {
       await (listener as (...args: TrainerEvents[K]) => unknown).apply(this, args);
     }
   }
+}
+
+/** Closes all callbacks, also if one fails; the first error is thrown. */
+async function closeAll(callbacks: readonly Callback[]): Promise<void> {
+  const results = await Promise.allSettled(callbacks.map(async (callback) => callback.close?.()));
+  for (const result of results) if (result.status === 'rejected') throw result.reason;
 }
 
 /** Device of the losses. */

@@ -68,6 +68,11 @@ const RUN = inGroup(
       resume: 'any',
       help: 'continue the run in --out from its last checkpoint',
     },
+    tensorboard: {
+      flag: 'plain',
+      resume: 'any',
+      help: 'write losses, metrics and histograms of gradients for TensorBoard to the folder tensorboard in --out',
+    },
     json: {
       flag: 'plain',
       resume: 'any',

@@ -2,6 +2,7 @@
  * Trains a run from its configuration, for train.js and demo.js.
  * @module
  */
+import { join } from 'node:path';
 import {
   ArgumentError,
   data,
@@ -90,8 +91,9 @@ function prepare(config, trainSet) {
  * @param {Draft} config
  * @param {Pick<Sets, 'trainSet' | 'valSet'>} sets
  * @param {AbortSignal} [signal]
+ * @param {string} [tensorboard] - A folder for TensorBoard's event file.
  */
-export function assemble(config, { trainSet, valSet }, signal) {
+export function assemble(config, { trainSet, valSet }, signal, tensorboard) {
   const { device } = config;
   const { model, frozen, optimizer, trainLoader } = prepare(config, trainSet);
   // A held-out set is used completely; the limit applies only to test images.
@@ -119,6 +121,7 @@ export function assemble(config, { trainSet, valSet }, signal) {
     frozen,
     device,
     signal,
+    callbacks: tensorboard === undefined ? undefined : [new train.TensorBoard(tensorboard, { model })],
   });
   return { model, trainer };
 }
@@ -194,7 +197,7 @@ export async function startRun(out, { options, words, signal }) {
   const sets = await loadSets(options, { ...options, imageSize: imageSizeOf(options) }, signal);
   const given = configOf(options, sets);
   const draft = given.findLr ? await withFoundLr(given, sets.trainSet, signal) : given;
-  const parts = assemble(draft, sets, signal);
+  const parts = assemble(draft, sets, signal, tensorboardFolder(options, out));
   await loadInitialWeights(parts.model, draft, { signal });
   const config = completeConfig(draft, parts.model);
   const { batchSize, imageSize, device, autocast } = config;
@@ -206,6 +209,11 @@ export async function startRun(out, { options, words, signal }) {
   const environment = train.describeEnvironment({ device, kernels, command: words });
   const run = await train.RunDirectory.create(out, { config, environment });
   return { run, config, parts, testSet: sets.testSet };
+}
+
+/** @param {Pick<TrainOptions, 'tensorboard'>} options @param {string} out */
+function tensorboardFolder({ tensorboard }, out) {
+  return tensorboard ? join(out, 'tensorboard') : undefined;
 }
 
 /**
@@ -244,7 +252,7 @@ export async function continueRun(run, { options, given, signal }) {
       `Expected ${config.trainImages} training images, as when the run was started, but found ${sets.trainSet.length}`,
     );
   }
-  const parts = assemble(config, sets, signal);
+  const parts = assemble(config, sets, signal, tensorboardFolder(options, run.path));
   const hadCheckpoint = await run.resume(parts.model, parts.trainer);
   if (!hadCheckpoint) await loadInitialWeights(parts.model, config, { signal });
   await run.writeConfig(config);

@@ -57,6 +57,8 @@ const OBJECTS: Readonly<Record<string, () => unknown>> = {
   'serve.Classifier': () => Object.create(serve.Classifier.prototype),
   'serve.Pool': () => serve.createPool({ run: (x: Tensor) => x }),
   'train.RunDirectory': () => Object.create(train.RunDirectory.prototype),
+  'train.TensorBoard': () => new train.TensorBoard('unused'),
+  'train.Trainer': () => Object.create(train.Trainer.prototype),
 };
 
 const dataset = {

@@ -1,5 +1,5 @@
 /** Every option of train.js and demo.js reaches what it configures: the loader, the optimizer, the trainer, not config.json alone. */
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import { type Calls, type Case, json, type Options, run, testOptions } from './reach.js';
 
@@ -110,6 +110,10 @@ const TRAIN: Record<string, Case> = {
   },
   'no-verify': { found: () => arg('data.create', 1).verify, expected: false },
   'skip-unreadable': { found: () => arg('data.create', 1).unreadable, expected: 'skip' },
+  tensorboard: {
+    found: () => (trainer().callbacks as { path: string }[] | undefined)?.map(({ path }) => dirname(path)),
+    expected: ['runs/alexnet-dy/tensorboard'],
+  },
   json: { found: (ended) => json(ended)?.type, expected: 'end' },
   resume: { found: () => calls.get('RunDirectory.open')?.[0]?.[0], expected: 'runs/alexnet-dy' },
   schedule: { args: ['one-cycle'], found: () => calls.has('lr.OneCycleLR'), expected: true },

@@ -8,7 +8,7 @@ import type { Bounds, Size } from '../transform-checks.js';
 /** Interpolation of a step; without `fill` it is black. */
 export interface Interpolation {
   readonly interpolation: 'nearest' | 'bilinear';
-  readonly fill?: number | readonly number[];
+  readonly fill?: number | readonly number[] | undefined;
 }
 
 /** See `transforms.randAugment`. */
@@ -56,7 +56,7 @@ export interface RandomRotationStep extends Interpolation {
   /** Whether the result has the size of the rotated image. */
   readonly expand: boolean;
   /** The point that stays, [x, y] in pixels; without it the centre. */
-  readonly center?: readonly [number, number];
+  readonly center?: readonly [number, number] | undefined;
 }
 
 /** See `transforms.randomAffine`. */
@@ -72,7 +72,7 @@ export interface RandomAffineStep extends Interpolation {
   /** Bounds of the horizontal and the vertical shear, in degrees. */
   readonly shear: readonly [number, number, number, number];
   /** The point that stays, [x, y] in pixels; without it the centre. */
-  readonly center?: readonly [number, number];
+  readonly center?: readonly [number, number] | undefined;
 }
 
 /** See `transforms.randomPerspective`. */
