@@ -88,14 +88,17 @@ export async function download(options: DownloadOptions): Promise<void> {
   try {
     await mkdir(dirname(file), { recursive: true });
     const target = await resolveTarget(file);
-    const lock = hash && (await lockPart(target));
+    const lock = await lockPart(target);
     const part = lock ? `${target}.part` : `${target}.${randomUUID()}.part`;
+    // A part of an earlier call can only be verified by a checksum.
+    const isKept = lock !== undefined && hash !== undefined;
     try {
+      if (!isKept) await rm(part, { force: true });
       await fetchVerified(options, part);
       await rename(part, target);
     } finally {
-      if (lock) await lock.release();
-      else await rm(part, { force: true });
+      if (!isKept) await rm(part, { force: true });
+      await lock?.release();
     }
   } catch (error) {
     if (error instanceof DownloadError) throw error;

@@ -112,7 +112,8 @@ test('without a checksum, continues only the version of the file that it began w
       if (!first) return whole(request, response);
       handler = versioned(headers, false);
       response.writeHead(200, { 'content-length': content.length, ...headers });
-      response.write(content.subarray(0, 100_000), () => setTimeout(() => response.destroy(), 50));
+      response.write(content.subarray(0, 100_000));
+      void arrived(`${file}.part`, 100_000).then(() => response.destroy());
     };
   let conditions: (string | undefined)[] = [];
   for (const [headers, condition] of [
@@ -135,6 +136,21 @@ test('without a checksum, continues only the version of the file that it began w
   expect(conditions).toEqual([undefined, undefined]);
   expect(ranges).toEqual([undefined, undefined]);
   await expectContent(file);
+});
+
+test('without a checksum, a part left by an earlier process is replaced', async () => {
+  const file = join(folder, 'file.bin');
+  await writeFile(`${file}.part`, content.subarray(0, 1000));
+  await download({ url: base, file });
+  expect(ranges).toEqual([undefined]);
+  await expectContent(file);
+  expect(await readdir(folder)).toEqual(['file.bin']);
+  await writeFile(`${file}.part`, 'before');
+  handler = (_request, response) => response.writeHead(404).end();
+  await expect(download({ url: base, file })).rejects.toThrow(/status 404/);
+  expect(await readdir(folder)).toEqual(['file.bin']);
+  await Promise.all([1, 2].map(() => download({ url: base, file }).catch(() => {})));
+  expect(await readdir(folder)).toEqual(['file.bin']);
 });
 
 test('contents that are refused leave the existing file and no partial one', async () => {

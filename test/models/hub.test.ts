@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { hubAddresses, parseHubFile } from '../../lib/files/hub.js';
 import { DownloadError, models, nn, saveSafetensors, tensor } from '../../lib/index.js';
+import { partArrived } from '../support/part.js';
 
 let folder: string;
 let bytes: Buffer;
@@ -25,7 +26,8 @@ const listen = async (server: Server) => {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 };
 let storage: string;
-let cut: number | undefined;
+/** The next answer breaks off once this many bytes have arrived in a file of the folder. */
+let cut: { bytes: number; folder: string } | undefined;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'dyconv-hub-'));
@@ -49,7 +51,8 @@ beforeAll(async () => {
       ...(start > 0 && range),
     });
     if (cut === undefined) return void response.end(bytes.subarray(start));
-    response.write(bytes.subarray(start, cut), () => setTimeout(() => response.destroy(), 50));
+    response.write(bytes.subarray(start, cut.bytes));
+    void partArrived(cut.folder, cut.bytes).then(() => response.destroy());
     cut = undefined;
   });
   storage = await listen(contents);
@@ -112,8 +115,9 @@ describe('weights of the hub', () => {
 
   it('are continued after an interruption', async () => {
     answers[path('model.safetensors')] = large();
-    cut = 100;
-    expect(await load('hf:org/net', await cache())).toEqual([[1, 2]]);
+    const cacheDir = await cache();
+    cut = { bytes: 100, folder: cacheDir };
+    expect(await load('hf:org/net', cacheDir)).toEqual([[1, 2]]);
     expect(requests.filter((one) => one.startsWith('contents'))).toEqual([
       'contents ',
       'contents bytes=100-',
