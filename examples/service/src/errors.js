@@ -12,6 +12,11 @@ export const MissingImage = createError(
   'Expected an image in the body of the request',
   400,
 );
+export const InvalidForm = createError(
+  'ERR_INVALID_FORM',
+  'Expected a form with an image but received a damaged one: %s',
+  400,
+);
 export const ImageFormat = createError(
   'ERR_IMAGE_FORMAT',
   'Expected a PNG, JPEG or WebP image but received %s',

@@ -4,7 +4,7 @@
  */
 import multipart from '@fastify/multipart';
 import sharp from 'sharp';
-import { ImageFormat, ImageSize, MissingImage } from './errors.js';
+import { ImageFormat, ImageSize, InvalidForm, MissingImage } from './errors.js';
 
 /** @import { FastifyInstance, FastifyRequest } from 'fastify' */
 /** @import { Settings } from './settings.js' */
@@ -44,9 +44,23 @@ async function bytesOf(request) {
     if (Buffer.isBuffer(request.body)) return request.body;
     throw new MissingImage();
   }
-  const file = await request.file();
+  const file = await parseForm(() => request.file());
   if (!file) throw new MissingImage();
-  return file.toBuffer();
+  return parseForm(() => file.toBuffer());
+}
+
+/**
+ * The errors of the form's parser for a damaged form have no status: without one, they would be failures of the service.
+ * @template T
+ * @param {() => Promise<T>} parse
+ */
+async function parseForm(parse) {
+  try {
+    return await parse();
+  } catch (error) {
+    const { statusCode, message } = /** @type {Error & { statusCode?: number }} */ (error);
+    throw statusCode === undefined ? new InvalidForm(message) : error;
+  }
 }
 
 /** @param {Buffer} image */

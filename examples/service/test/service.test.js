@@ -149,6 +149,19 @@ describe('POST /predict', () => {
     expect(await codeOf(await postForm(url, []))).toEqual([400, 'ERR_MISSING_IMAGE']);
   });
 
+  it.each([
+    [
+      'without an end',
+      'multipart/form-data; boundary=a',
+      '--a\r\ncontent-disposition: form-data; name="image"; filename="a"\r\n\r\nxx',
+    ],
+    ['of another boundary', 'multipart/form-data; boundary=a', 'xxx'],
+    ['without a boundary', 'multipart/form-data', 'xxx'],
+  ])('refuses a damaged form: %s', async (_, type, body) => {
+    const response = await post(url, Buffer.from(body), { type });
+    expect(await codeOf(response)).toEqual([400, 'ERR_INVALID_FORM']);
+  });
+
   it('keeps answering after all of this', async () => {
     expect((await post(url, await image('png'))).status).toBe(200);
     expect(service.errors()).toBe('');
