@@ -3,7 +3,7 @@
  * @module
  */
 import type { ByteStep } from './pixels/apply.js';
-import { PIXEL_MAKERS } from './pixels/steps.js';
+import { PIXEL_MAKERS } from './pixels/makers.js';
 import type { PlannedStep } from './transform-steps.js';
 import type { ComposedTransform, Step, Transform } from './transform-types.js';
 

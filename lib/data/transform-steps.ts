@@ -284,16 +284,3 @@ export function randomErasing(options: RandomErasingOptions = {}): RandomErasing
     value: value === 'random' ? value : checkChannels('value', value),
   });
 }
-
-/** The constructor of each kind of step. */
-export const PLANNED_MAKERS: Readonly<Record<PlannedStep['step'], (options: never) => PlannedStep>> = {
-  resize,
-  centerCrop,
-  randomCrop,
-  randomResizedCrop,
-  randomHorizontalFlip,
-  randomVerticalFlip,
-  colorJitter,
-  normalize,
-  randomErasing,
-};

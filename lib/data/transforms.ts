@@ -5,10 +5,22 @@
  */
 import { checkIterable, checkKeys, checkOptions, optionKeys } from '../check/index.js';
 import { invalidArgument } from '../errors.js';
-import { PIXEL_MAKERS } from './pixels/steps.js';
+import { PIXEL_MAKERS } from './pixels/makers.js';
 import { isByteStep } from './stages.js';
 import { type Bounds, checkChannels, checkProbability, checkRange, checkSize } from './transform-checks.js';
-import { type NormalizeOptions, PLANNED_MAKERS } from './transform-steps.js';
+import {
+  centerCrop,
+  colorJitter,
+  type NormalizeOptions,
+  normalize,
+  type PlannedStep,
+  randomCrop,
+  randomErasing,
+  randomHorizontalFlip,
+  randomResizedCrop,
+  randomVerticalFlip,
+  resize,
+} from './transform-steps.js';
 import type {
   ComposedTransform,
   PadCropTransform,
@@ -169,7 +181,19 @@ export function compose(steps: readonly Step[]): ComposedTransform {
   return Object.freeze({ kind: 'compose', steps: Object.freeze(checked) });
 }
 
-/** The constructor of each kind of step. */
+/** The constructor of each kind of step that the add-on executes. */
+const PLANNED_MAKERS: Readonly<Record<PlannedStep['step'], (options: never) => PlannedStep>> = {
+  resize,
+  centerCrop,
+  randomCrop,
+  randomResizedCrop,
+  randomHorizontalFlip,
+  randomVerticalFlip,
+  colorJitter,
+  normalize,
+  randomErasing,
+};
+
 const MAKERS: Readonly<Record<string, (options: never) => Step>> = { ...PLANNED_MAKERS, ...PIXEL_MAKERS };
 
 /**

@@ -2,6 +2,7 @@
  * Applies the steps that work on the bytes of an image, with their random choices.
  * @module
  */
+import { invalidArgument } from '../../errors.js';
 import type { Random } from '../random.js';
 import type { RandomResizedCropStep, ResizeStep } from '../transform-steps.js';
 import { grayscale } from './colour.js';
@@ -15,8 +16,13 @@ import {
   trivialAugmentSpace,
   weightedSum,
 } from './policies.js';
-import type { AugMixStep, PixelStep, RandomAffineStep, RandomPerspectiveStep } from './step-types.js';
-import { stepResult } from './steps.js';
+import type {
+  AugMixStep,
+  PixelStep,
+  RandomAffineStep,
+  RandomPerspectiveStep,
+  StepImage,
+} from './step-types.js';
 
 /** A step that works on bytes: also the resizing ones, if they antialias. */
 export type ByteStep = PixelStep | ResizeStep | RandomResizedCropStep;
@@ -154,4 +160,19 @@ function mixed(image: ByteImage, step: AugMixStep, random: Random): ByteImage {
 
 function between([low, high]: readonly [number, number], random: Random): number {
   return low + (high - low) * random.uniform();
+}
+
+/** The image that a custom step returned. @throws ArgumentError if it is none. */
+function stepResult(result: StepImage | Uint8Array, before: ByteImage, name: string): ByteImage {
+  const { image, shape } =
+    result instanceof Uint8Array ? { image: result, shape: before.shape } : (result ?? {});
+  const fits =
+    image instanceof Uint8Array &&
+    Array.isArray(shape) &&
+    shape.length === 3 &&
+    shape.every((size) => Number.isSafeInteger(size) && size > 0) &&
+    shape[0] * shape[1] * shape[2] === image.length;
+  if (!fits)
+    throw invalidArgument(`the result of the step ${name}`, 'bytes [C, H, W], or { image, shape }', result);
+  return { bytes: image, shape };
 }

@@ -7,7 +7,6 @@ import { integer, number, oneOf } from '../../check/arguments.js';
 import { checkFunction, checkOptions, checkString, optionKeys } from '../../check/index.js';
 import { ArgumentError, invalidArgument } from '../../errors.js';
 import { type Bounds, checkProbability, checkRange, checkSizes, type Size } from '../transform-checks.js';
-import type { ByteImage } from './image.js';
 import type {
   AugMixStep,
   CustomStep,
@@ -15,14 +14,12 @@ import type {
   GaussianBlurStep,
   GrayscaleStep,
   Interpolation,
-  PixelStep,
   RandAugmentStep,
   RandomAffineStep,
   RandomGrayscaleStep,
   RandomPerspectiveStep,
   RandomRotationStep,
   StepFunction,
-  StepImage,
   TrivialAugmentStep,
 } from './step-types.js';
 
@@ -278,36 +275,6 @@ export function custom(apply: StepFunction, options: { name?: string | undefined
     name: checkString(name ?? (apply.name || 'custom'), 'name'),
     apply,
   });
-}
-
-/** The constructor of each kind of step. */
-export const PIXEL_MAKERS: Readonly<Record<PixelStep['step'], (options: never) => PixelStep>> = {
-  randAugment,
-  trivialAugmentWide,
-  augMix,
-  randomRotation,
-  randomAffine,
-  randomPerspective,
-  grayscale,
-  randomGrayscale,
-  gaussianBlur,
-  fiveCrop,
-  custom: ({ apply, ...options }: CustomStep) => custom(apply, options as { name: string }),
-};
-
-/** The image that a custom step returned. @throws ArgumentError if it is none. */
-export function stepResult(result: StepImage | Uint8Array, before: ByteImage, name: string): ByteImage {
-  const { image, shape } =
-    result instanceof Uint8Array ? { image: result, shape: before.shape } : (result ?? {});
-  const fits =
-    image instanceof Uint8Array &&
-    Array.isArray(shape) &&
-    shape.length === 3 &&
-    shape.every((size) => Number.isSafeInteger(size) && size > 0) &&
-    shape[0] * shape[1] * shape[2] === image.length;
-  if (!fits)
-    throw invalidArgument(`the result of the step ${name}`, 'bytes [C, H, W], or { image, shape }', result);
-  return { bytes: image, shape };
 }
 
 function interpolationOf(
