@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { imageFolder } from '../../lib/data/image-folder.js';
-import { decodePicture } from '../../lib/data/picture.js';
+import { decodePicture, toPlanes } from '../../lib/data/picture.js';
 import { readPictures } from '../../lib/serve/picture.js';
 
 const [WIDTH, HEIGHT, SIZE] = [60, 44, 24];
@@ -157,4 +157,14 @@ it('is grey by luminance for one channel, not one of the colours', async () => {
   const [level] = await decodePicture(await green.png().toBuffer(), { ...size, channels: 1 });
   expect(level).toBeGreaterThan(130);
   expect(level).toBeLessThan(230);
+});
+
+it.each([
+  ['of whole words', 16, 0],
+  ['of another length', 15, 0],
+  ['that begins between words', 16, 1],
+])('pixels become planes: an image %s', (_, plane, offset) => {
+  const rgb = Uint8Array.from({ length: 3 * plane + offset }, (_, i) => (i * 37) % 256).subarray(offset);
+  const expected = [0, 1, 2].flatMap((c) => Array.from({ length: plane }, (_, p) => rgb[3 * p + c]!));
+  expect([...toPlanes(rgb, plane)]).toEqual(expected);
 });
