@@ -39,6 +39,8 @@ export const LIB = {
   'models/weights-source': ['formats', 'files', 'libtorch', 'errors'],
   train: [
     'types:nn',
+    'distributed',
+    'process-group',
     'program',
     'optim',
     'run',

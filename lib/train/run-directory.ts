@@ -297,16 +297,39 @@ export class RunDirectory {
       await this.truncateMetrics({ epoch: 0, step: 0 });
       return false;
     }
+    const { epoch, step } = await this.#restore(model, trainer, () => this.#removeHalfWritten());
+    await this.truncateMetrics({ epoch, step });
+    return true;
+  }
+
+  /**
+   * Loads the last checkpoint into the model and the trainer, and changes nothing in the folder: for the processes of a group that do
+   * not write, after {@link resume} in the one that does.
+   * @returns False if there is no checkpoint.
+   * @throws {CheckpointError} if it is damaged or does not fit.
+   */
+  async restore(model: Module, trainer: TrainerControl): Promise<boolean> {
+    checkModel(model);
+    checkTrainer(trainer);
+    if (!(await this.hasCheckpoint())) return false;
+    await this.#restore(model, trainer);
+    return true;
+  }
+
+  async #restore(
+    model: Module,
+    trainer: TrainerControl,
+    whenRead?: () => Promise<void>,
+  ): Promise<{ epoch: number; step: number }> {
     const { weights, state, dispose } = await this.loadCheckpoint();
-    await this.#removeHalfWritten();
+    await whenRead?.();
     try {
       fitting(this.#last.weights, () => model.loadStateDict(weights, { strict: true }));
       fitting(this.#last.state, () => trainer.loadStateDict(state));
-      await this.truncateMetrics(state);
+      return { epoch: state.epoch, step: state.step };
     } finally {
       dispose();
     }
-    return true;
   }
 
   /** Closes `metrics.jsonl`, which {@link append} opens again, and releases the {@link lock}. */

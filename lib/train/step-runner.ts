@@ -12,6 +12,7 @@ import type { Tensor } from '../tensor/tensor.js';
 import { CapturedStep } from './captured-step.js';
 import type { Position, StepEvent } from './events.js';
 import { forwardBackward, type StepResult } from './forward-backward.js';
+import type { Parallel } from './parallel.js';
 import type { ResolvedOptions } from './trainer-options.js';
 import type { Batch } from './types.js';
 
@@ -45,13 +46,23 @@ export class StepRunner {
   readonly #ema: ExponentialMovingAverage | null;
   readonly #scaler: GradScaler | undefined;
   readonly #captured: CapturedStep | undefined;
+  readonly #parallel: Parallel | undefined;
   #open: OpenStep | null = null;
   #pending: PendingStep[] = [];
 
   constructor(
     options: ResolvedOptions,
-    { ema, scaler }: { ema: ExponentialMovingAverage | null; scaler: GradScaler | undefined },
+    {
+      ema,
+      scaler,
+      parallel,
+    }: {
+      ema: ExponentialMovingAverage | null;
+      scaler: GradScaler | undefined;
+      parallel: Parallel | undefined;
+    },
   ) {
+    this.#parallel = parallel;
     this.#options = options;
     this.#ema = ema;
     this.#scaler = scaler;
@@ -74,7 +85,7 @@ export class StepRunner {
     const { event, batches, size } = this.#open;
     const images = batch.labels.shape[0]!;
     try {
-      batches.push({ ...this.#run(batch, 1 / size), images });
+      batches.push({ ...this.#run(batch, 1 / size, batches.length === size - 1), images });
     } finally {
       batch.images.dispose();
       batch.labels.dispose();
@@ -91,7 +102,13 @@ export class StepRunner {
     const { event, batches, size } = this.#open;
     const { scheduler, schedulerInterval, readEvery } = this.#options;
     this.#open = null;
-    if (batches.length < size) this.#rescale(size / batches.length);
+    if (batches.length < size) {
+      if (this.#parallel)
+        throw new TrainingError(
+          `Expected ${event.batches} batches, the length of trainLoader, but received ${event.batch}: the last gradients were not averaged`,
+        );
+      this.#rescale(size / batches.length);
+    }
     event.accumulated = batches.length;
     event.gradNorm = this.#clip();
     this.#pending.push({ event, batches });
@@ -157,10 +174,15 @@ export class StepRunner {
     return { event, size, batches: [] };
   }
 
-  /** Forward and backward of a batch; a captured step includes the optimizer's. */
-  #run(batch: Batch, share: number): StepResult {
+  /** Forward and backward of a batch, the last of a step or another; a captured step includes the optimizer's. */
+  #run(batch: Batch, share: number, isLast: boolean): StepResult {
     const captured = this.#captured;
-    if (!captured) return forwardBackward({ ...this.#options, scaler: this.#scaler }, batch, share);
+    if (!captured) {
+      const parallel = this.#parallel?.model;
+      const model = parallel ?? this.#options.model;
+      const run = () => forwardBackward({ ...this.#options, model, scaler: this.#scaler }, batch, share);
+      return parallel && !isLast ? parallel.noSync(run) : run();
+    }
     const { device } = this.#options;
     if (!device) return captured.run(batch);
     return tidy(() =>

@@ -19,6 +19,7 @@ import { crossEntropy } from '../ops/loss.js';
 import type { EmaOptions } from '../optim/ema.js';
 import type { Optimizer } from '../optim/optimizer.js';
 import type { LRScheduler } from '../optim/scheduler.js';
+import { checkGroup, type ProcessGroup } from '../process-group/group.js';
 import type { Device } from '../tensor/dtype.js';
 import { type Callback, checkCallbacks } from './callbacks.js';
 import { checkMetrics, checkModel, checkOptimizer, checkSource } from './checks.js';
@@ -108,6 +109,12 @@ export interface TrainerOptions {
   callbacks?: readonly Callback[] | undefined;
   /** Stops after the current step; {@link Trainer.fit} then returns with `stopped: true`. */
   signal?: AbortSignal | undefined;
+  /**
+   * The processes that train together: each gives its part of each batch (`rank` and `worldSize` of the loader), all take the same steps, and all
+   * stop if one does. Losses of steps are those of this process, metrics of epochs those of all; each process validates on the whole of
+   * `valLoader`. Not with `capture`. The trainer makes a {@link distributed.DistributedDataParallel} of `model`. Default: this process alone.
+   */
+  group?: ProcessGroup | undefined;
 }
 
 const TRAINER_KEYS = optionKeys(
@@ -134,6 +141,7 @@ const TRAINER_KEYS = optionKeys(
   'readEvery',
   'callbacks',
   'signal',
+  'group',
 );
 
 /** Options with their defaults. */
@@ -167,6 +175,13 @@ export function resolveOptions(options: TrainerOptions): ResolvedOptions {
     throw new ArgumentError(
       'Expected capture without accumulate and clip: a captured step is one batch, its gradient and the step of the optimizer',
     );
+  }
+  if (options.group !== undefined) {
+    checkGroup('group', options.group);
+    if (options.capture)
+      throw new ArgumentError(
+        'Expected capture without group: a captured step cannot wait for other processes',
+      );
   }
   if (clip !== undefined) checkClip(clip);
   if (options.metrics !== undefined) checkMetrics(options.metrics);

@@ -6,7 +6,7 @@
 import { EventEmitter } from 'node:events';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { checkOptions, dropUndefined } from '../check/index.js';
-import { CheckpointError, DatasetError, TrainingError } from '../errors.js';
+import { ArgumentError, CheckpointError, DatasetError, TrainingError } from '../errors.js';
 import { checkPath } from '../files/error.js';
 import { ExponentialMovingAverage } from '../optim/ema.js';
 import { GradScaler } from '../optim/grad-scaler.js';
@@ -22,6 +22,7 @@ import type { BestEpoch, Position, TrainerEvents, TrainerState, TrainingResult }
 import { readExpertUsage, resetExpertUsage } from './expert-usage.js';
 import { isLeftover, warnOfLeftover } from './leftover.js';
 import { Meter } from './meter.js';
+import { Parallel } from './parallel.js';
 import { FIT_KEYS, type FitOptions, RunWriter } from './run-writer.js';
 import { type FinishedStep, StepRunner } from './step-runner.js';
 import { getTemperature, setTemperature } from './temperature.js';
@@ -43,6 +44,7 @@ export class Trainer extends EventEmitter<TrainerEvents> implements TrainerContr
   /** Device of the losses. */
   readonly #device: Device;
   readonly #earlyStopping: EarlyStopping | null;
+  readonly #parallel: Parallel | undefined;
   #epoch = 0;
   #batch = 0;
   #step = 0;
@@ -60,14 +62,19 @@ export class Trainer extends EventEmitter<TrainerEvents> implements TrainerContr
     super();
     this.#options = resolveOptions(options);
     this.#callbacks = this.#options.callbacks ?? [];
-    const { model, ema, earlyStopping, monitor, autocast } = this.#options;
+    const { model, ema, earlyStopping, monitor, autocast, group } = this.#options;
+    this.#parallel = group && new Parallel(model, group);
     this.#ema = ema ? new ExponentialMovingAverage(model.parameters(), ema) : null;
     this.#earlyStopping = earlyStopping
       ? new EarlyStopping({ minDelta: 0, metric: monitor, ...dropUndefined(earlyStopping) })
       : null;
     this.#device = deviceOf(this.#options);
     this.#scaler = autocast === 'float16' ? new GradScaler({ device: this.#device }) : undefined;
-    this.#steps = new StepRunner(this.#options, { ema: this.#ema, scaler: this.#scaler });
+    this.#steps = new StepRunner(this.#options, {
+      ema: this.#ema,
+      scaler: this.#scaler,
+      parallel: this.#parallel,
+    });
   }
 
   /** Finished epochs. */
@@ -112,6 +119,10 @@ export class Trainer extends EventEmitter<TrainerEvents> implements TrainerContr
   async fit(options: FitOptions = {}): Promise<TrainingResult> {
     const { out } = checkOptions(options, FIT_KEYS);
     if (out !== undefined) checkPath(out, 'the path of a folder', 'out');
+    if (out !== undefined && this.#parallel)
+      throw new ArgumentError(
+        'Expected fit without out in a group: write a RunDirectory in the process of rank 0 alone',
+      );
     if (this.#running) throw new TrainingError('fit() is already running on this trainer');
     this.#running = true;
     this.#stopRequested = false;
@@ -120,7 +131,7 @@ export class Trainer extends EventEmitter<TrainerEvents> implements TrainerContr
     this.#callbacks = out === undefined ? own : [new RunWriter(out, options, this.#options), ...own];
     try {
       for (const callback of this.#callbacks) await callback.onStart?.({ trainer: this });
-      let stopped = this.#aborted;
+      let stopped = await this.#stopping();
       while (!stopped && !this.#isDone) stopped = !(await this.#runEpoch());
       const earlyStopped = !stopped && this.#epoch < this.#options.epochs;
       const result = { stopped, earlyStopped, epochs: this.#epoch, steps: this.#step, best: this.#best };
@@ -192,6 +203,11 @@ export class Trainer extends EventEmitter<TrainerEvents> implements TrainerContr
     return this.#stopRequested || (this.#options.signal?.aborted ?? false);
   }
 
+  /** Whether to stop: in a training of several processes, all of them, if one is to. */
+  async #stopping(): Promise<boolean> {
+    return this.#parallel ? this.#parallel.any(this.#aborted) : this.#aborted;
+  }
+
   get #isDone(): boolean {
     return this.#epoch >= this.#options.epochs || (this.#earlyStopping?.isDone ?? false);
   }
@@ -202,11 +218,13 @@ export class Trainer extends EventEmitter<TrainerEvents> implements TrainerContr
     if (temperature) setTemperature(model, (layer) => temperature(this.#epoch, layer));
     const lr = optimizer.lr;
     resetExpertUsage(model);
+    await this.#parallel?.seed();
     if (!(await this.#trainPass())) return false;
     const experts = readExpertUsage(model);
     const val = await this.#validate();
     if (val === 'stopped') return false;
 
+    if (this.#parallel) this.#meter = new Meter(await this.#parallel.total(this.#meter.state));
     const { seconds, dataSeconds } = this.#meter.state;
     const record: EpochRecord = {
       type: 'epoch',
@@ -229,7 +247,7 @@ export class Trainer extends EventEmitter<TrainerEvents> implements TrainerContr
     this.#meter = new Meter();
     for (const callback of this.#callbacks) await callback.onEpoch?.(record, { improved, trainer: this });
     await this.#tell('epoch', record, { improved });
-    return !this.#aborted || this.#isDone;
+    return this.#isDone || !(await this.#stopping());
   }
 
   /** Whether an epoch is the best so far. An epoch without validation does not count if there is a validation set. */
@@ -277,7 +295,7 @@ export class Trainer extends EventEmitter<TrainerEvents> implements TrainerContr
         await nextTurn();
         this.#meter.addTime({ seconds: this.#lap(), dataSeconds: 0 });
         // Only between optimizer steps, because a checkpoint does not contain accumulated gradients.
-        if (stepped && this.#aborted) {
+        if (stepped && (await this.#stopping())) {
           this.#tellSteps(this.#steps.read());
           return false;
         }
@@ -319,11 +337,12 @@ export class Trainer extends EventEmitter<TrainerEvents> implements TrainerContr
       this.#options;
     const epoch = this.#epoch + 1;
     if (!valLoader || (epoch % validateEvery !== 0 && epoch !== epochs)) return null;
-    const options = { loss, device, signal, autocast, metrics };
+    // Several processes validate to the end: they stop together, after the epoch.
+    const options = { loss, device, signal: this.#parallel ? undefined : signal, autocast, metrics };
     // Shuffling and augmentation depend on the epoch, not on the number of validations of this process.
     valLoader.seek?.({ epoch: this.#epoch, batch: 0 });
     const result = await this.withEvaluationWeights(() => evaluate(model, valLoader, options));
-    if (this.#aborted) return 'stopped'; // an aborted validation may be incomplete
+    if (this.#aborted && !this.#parallel) return 'stopped'; // an aborted validation may be incomplete
     if (!Number.isFinite(result.loss)) {
       throw new TrainingError(
         `Expected a finite validation loss but received ${result.loss} after epoch ${epoch}`,

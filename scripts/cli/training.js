@@ -9,6 +9,7 @@ import {
   functional as F,
   manualSeed,
   models,
+  nn,
   noGrad,
   ShapeError,
   TrainingError,
@@ -27,12 +28,13 @@ import {
   resumedConfig,
 } from './config.js';
 import { loadSplits } from './datasets.js';
+import { partOf } from './launched.js';
 import { createOptimizer, freezeParts, loadInitialWeights } from './model.js';
 import { createProgress, jsonProgress } from './progress.js';
 import { createScheduler } from './schedule.js';
 import { splitForValidation } from './split.js';
 
-/** @import { nn } from '../../dist/index.js' */
+/** @import { ProcessGroup } from './launched.js' */
 /** @import { Loss, MetricsRecord, RunConfig, RunDirectory, TrainingResult } from '../../dist/train/index.js' */
 /** @import { Draft, Given } from './config.js' */
 /** @import { TrainOptions } from './train-options.js' */
@@ -66,15 +68,17 @@ async function loadSets({ download, dataMirror: mirrors, verify, skipUnreadable 
  * the weights.
  * @param {Draft} config
  * @param {Sets['trainSet']} trainSet
+ * @param {ProcessGroup} [group]
  */
-function prepare(config, trainSet) {
+function prepare(config, trainSet, group) {
   const { device, batchSize, seed, sampling } = config;
   manualSeed(seed);
   const model = models.create(config.model, config.modelOptions).to({ device });
+  if (group) nn.SyncBatchNorm.convert(model, { group });
   const frozen = freezeParts(model, config);
   const optimizer = createOptimizer(model, config);
   const trainLoader = data.loader(trainSet, {
-    batchSize,
+    ...partOf(batchSize, group),
     shuffle: true,
     dropLast: true,
     ...augmentation(config),
@@ -90,12 +94,12 @@ function prepare(config, trainSet) {
  * Creates all objects of a run.
  * @param {Draft} config
  * @param {Pick<Sets, 'trainSet' | 'valSet'>} sets
- * @param {AbortSignal} [signal]
- * @param {string} [tensorboard] - A folder for TensorBoard's event file.
+ * @param {{ signal?: AbortSignal, tensorboard?: string | undefined, group?: ProcessGroup | undefined }} [context] - `tensorboard`: a folder for
+ *   TensorBoard's event file; `group`: the processes that train together.
  */
-export function assemble(config, { trainSet, valSet }, signal, tensorboard) {
+export function assemble(config, { trainSet, valSet }, { signal, tensorboard, group } = {}) {
   const { device } = config;
-  const { model, frozen, optimizer, trainLoader } = prepare(config, trainSet);
+  const { model, frozen, optimizer, trainLoader } = prepare(config, trainSet, group);
   // A held-out set is used completely; the limit applies only to test images.
   const valLoader = testLoader(config.valSplit ? { ...config, limitTest: null } : config, valSet);
   const { accumulate, clipGradNorm, clipGradValue, ema, autocast, monitor, earlyStopping, validateEvery } =
@@ -122,6 +126,7 @@ export function assemble(config, { trainSet, valSet }, signal, tensorboard) {
     device,
     signal,
     callbacks: tensorboard === undefined ? undefined : [new train.TensorBoard(tensorboard, { model })],
+    group,
   });
   return { model, trainer };
 }
@@ -181,23 +186,30 @@ async function withFoundLr(draft, trainSet, signal) {
   return { ...draft, lr: rounded };
 }
 
-/** @typedef {{ run: RunDirectory, config: RunConfig, parts: Parts, testSet: Sets['testSet'] }} Training */
+/**
+ * `run`: null in processes that do not write, all but rank 0.
+ * @typedef {{ run: RunDirectory | null, config: RunConfig, parts: Parts, testSet: Sets['testSet'] }} Training
+ */
 
 /**
  * Starts a run in a new directory, which is created after everything else has succeeded.
  * @param {string} out
- * @param {{ options: TrainOptions, words: string[], signal: AbortSignal }} request - `words`: the command line, for
+ * @param {{ options: TrainOptions, words: string[], signal: AbortSignal, group?: ProcessGroup | undefined }} request - `words`: the command line, for
  *   `environment.json`.
  * @returns {Promise<Training>}
  */
-export async function startRun(out, { options, words, signal }) {
+export async function startRun(out, { options, words, signal, group }) {
   // Before a download: a missing device, and options that the network does not have.
   resolveDevice(options.device);
   modelOptionsOf(options);
   const sets = await loadSets(options, { ...options, imageSize: imageSizeOf(options) }, signal);
   const given = configOf(options, sets);
+  if (group && given.findLr)
+    throw new ArgumentError(
+      'Expected --find-lr in a single process: the processes of a group would find different rates',
+    );
   const draft = given.findLr ? await withFoundLr(given, sets.trainSet, signal) : given;
-  const parts = assemble(draft, sets, signal, tensorboardFolder(options, out));
+  const parts = assemble(draft, sets, { signal, group, tensorboard: tensorboardFolder(options, out, group) });
   await loadInitialWeights(parts.model, draft, { signal });
   const config = completeConfig(draft, parts.model);
   const { batchSize, imageSize, device, autocast } = config;
@@ -206,14 +218,18 @@ export async function startRun(out, { options, words, signal }) {
     device,
     autocast: autocast ?? undefined,
   });
+  if (group && group.rank > 0) return { run: null, config, parts, testSet: sets.testSet };
   const environment = train.describeEnvironment({ device, kernels, command: words });
   const run = await train.RunDirectory.create(out, { config, environment });
   return { run, config, parts, testSet: sets.testSet };
 }
 
-/** @param {Pick<TrainOptions, 'tensorboard'>} options @param {string} out */
-function tensorboardFolder({ tensorboard }, out) {
-  return tensorboard ? join(out, 'tensorboard') : undefined;
+/**
+ * The folder of TensorBoard's event file, in the process that writes.
+ * @param {Pick<TrainOptions, 'tensorboard'>} options @param {string} out @param {ProcessGroup} [group]
+ */
+function tensorboardFolder({ tensorboard }, out, group) {
+  return tensorboard && (group?.rank ?? 0) === 0 ? join(out, 'tensorboard') : undefined;
 }
 
 /**
@@ -240,10 +256,10 @@ function checkImageSize(model, { model: name, imageSize, device }) {
 /**
  * Loads a run from its last checkpoint.
  * @param {RunDirectory} run
- * @param {{ options: TrainOptions, given: Given, signal: AbortSignal }} request
+ * @param {{ options: TrainOptions, given: Given, signal: AbortSignal, group?: ProcessGroup | undefined }} request
  * @returns {Promise<Training>}
  */
-export async function continueRun(run, { options, given, signal }) {
+export async function continueRun(run, { options, given, signal, group }) {
   const started = await run.readConfig();
   const config = resumedConfig(started, options, given);
   const sets = await loadSets(options, { ...config, dataDir: config.dataDir ?? options.dataDir }, signal);
@@ -252,9 +268,20 @@ export async function continueRun(run, { options, given, signal }) {
       `Expected ${config.trainImages} training images, as when the run was started, but found ${sets.trainSet.length}`,
     );
   }
-  const parts = assemble(config, sets, signal, tensorboardFolder(options, run.path));
-  const hadCheckpoint = await run.resume(parts.model, parts.trainer);
+  const parts = assemble(config, sets, {
+    signal,
+    group,
+    tensorboard: tensorboardFolder(options, run.path, group),
+  });
+  // First in the process that writes, which completes a checkpoint that was interrupted.
+  if (group && group.rank > 0) await group.barrier();
+  const hadCheckpoint =
+    group && group.rank > 0
+      ? await run.restore(parts.model, parts.trainer)
+      : await run.resume(parts.model, parts.trainer);
+  if (group?.rank === 0) await group.barrier();
   if (!hadCheckpoint) await loadInitialWeights(parts.model, config, { signal });
+  if (group && group.rank > 0) return { run: null, config, parts, testSet: sets.testSet };
   await run.writeConfig(config);
   return { run, config, parts, testSet: sets.testSet };
 }
@@ -269,6 +296,7 @@ export async function continueRun(run, { options, given, signal }) {
  *   `waitingForData`: share of the training time of the epochs finished here; null where there was none.
  */
 export async function runTraining({ run, config, parts: { model, trainer } }, { json = false, signal } = {}) {
+  if (run === null) return { ...(await trainer.fit()), waitingForData: null };
   const progress = json
     ? jsonProgress()
     : createProgress({ stream: process.stdout, epochs: config.epochs, label: config.model, signal });

@@ -40,7 +40,7 @@ export async function trainWhole(out, { resume = false, collapseExperts = false,
     const training = run ? await continueRun(run, request) : await startRun(out, request);
     run = training.run;
     const { stopped } = await runTraining(training, { signal: request.signal });
-    if (stopped) return false;
+    if (stopped || run === null) return !stopped;
     const isDynamic = training.config.temperature !== null;
     await evaluateRun(run, training.testSet, {
       checkpoint: 'best',

@@ -2,6 +2,8 @@
  * `train`: trains a model into a run directory.
  * @module
  */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { defineCommand, nameOf, wordsOf } from '../cli/command.js';
 import { interruptible } from '../cli/interrupt.js';
 import { checkTogether } from '../cli/option-checks.js';
@@ -12,6 +14,7 @@ import { outOf, TRAIN_OPTIONS } from '../cli/train-options.js';
 /** @import { RunConfig, RunDirectory } from '../../dist/train/index.js' */
 /** @import { Invocation } from '../cli/command.js' */
 /** @import { TrainOptions } from '../cli/train-options.js' */
+/** @import { ProcessGroup } from '../cli/launched.js' */
 /** @import { Training } from '../cli/training.js' */
 
 export const command = defineCommand({
@@ -40,11 +43,16 @@ async function train(parsed, { given, command }) {
   // With --resume, the options are compared with those of the run.
   if (!options.resume) checkTogether(options, given);
   const { setNumThreads, train } = await import('../../dist/index.js');
+  const { isRestart, joinLaunched } = await import('../cli/launched.js');
   const out = outOf(options);
+  const group = await joinLaunched();
+  const writes = !group || group.rank === 0;
+  // A launcher that starts the processes again after a failure repeats the command line.
+  const resume = options.resume || (isRestart() && existsSync(join(out, 'config.json')));
   // Before any data is read: a folder that cannot be used should not cost a download first.
-  const previous = options.resume ? await train.RunDirectory.open(out) : null;
-  if (previous) await previous.lock();
-  else await train.RunDirectory.assertFree(out);
+  const previous = resume ? await train.RunDirectory.open(out) : null;
+  if (previous && writes) await previous.lock();
+  else if (writes) await train.RunDirectory.assertFree(out);
   // The same number of threads adds up in the same order: a resumed run is equal to the bit.
   const threads = options.threads ?? (await previous?.readEnvironment())?.threads;
   if (threads) setNumThreads(threads);
@@ -54,18 +62,18 @@ async function train(parsed, { given, command }) {
     message: 'Stopping after this step, with a checkpoint. Press Ctrl-C again to stop at once.',
   });
   /** @type {RunDirectory | null} */
-  let run = previous;
+  let run = writes ? previous : null;
   try {
     const training = await interrupt.unlessAborted(
       previous
-        ? continueRun(previous, { options, given, signal: interrupt.signal })
-        : startRun(out, { options, words: wordsOf(command), signal: interrupt.signal }),
+        ? continueRun(previous, { options, given, signal: interrupt.signal, group })
+        : startRun(out, { options, words: wordsOf(command), signal: interrupt.signal, group }),
     );
     if (training === null) return interrupt.exitCode();
     run = training.run;
-    if (!previous) for (const warning of warningsOf(training.config)) console.error(warning);
+    if (!previous && writes) for (const warning of warningsOf(training.config)) console.error(warning);
     const again = `${nameOf(command)} --out ${shellWord(out)} --resume`;
-    return await finish(training, { out, again, json: options.json, start, interrupt });
+    return await finish(training, { out, again, json: options.json, start, interrupt, group });
   } finally {
     await run?.close();
   }
@@ -89,16 +97,19 @@ function shellWord(path) {
 /**
  * Trains, evaluates and reports.
  * @param {Training} training
- * @param {{ out: string, again: string, json: boolean, start: number, interrupt: ReturnType<typeof interruptible> }} options -
+ * @param {{ out: string, again: string, json: boolean, start: number, interrupt: ReturnType<typeof interruptible>, group: ProcessGroup | undefined }} options -
  *   `again`: the command that resumes the run.
  * @returns {Promise<number>} The exit code.
  */
-async function finish(training, { out, again, json, start, interrupt }) {
+async function finish(training, { out, again, json, start, interrupt, group }) {
   const { report } = await import('../../dist/index.js');
   const { runTraining } = await import('../cli/training.js');
   const { evaluateRun } = await import('../cli/evaluation.js');
   const { run, config, testSet } = training;
   const trained = await runTraining(training, { json, signal: interrupt.signal });
+  // What follows is the work of rank 0 alone.
+  await group?.destroy();
+  if (run === null) return trained.stopped ? interrupt.exitCode() : 0;
   const { stopped, earlyStopped, epochs, steps, best, waitingForData } = trained;
   const seconds = (performance.now() - start) / 1000;
   if (stopped) {

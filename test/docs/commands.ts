@@ -36,6 +36,7 @@ const bench = (line: string) =>
  * that is run.
  */
 export const QUICK: [RegExp, string, (line: string) => string][] = [
+  [/^npx dyconv launch .*--dataset cifar10 /, HOURS, few],
   [/^sudo apt-get install /, MACHINE, apt],
   [/^node scripts\/train\.js .*--dataset cifar10 /, HOURS, few],
   [/^node scripts\/train\.js .*--dataset fashion-mnist /, MINUTES, few],
