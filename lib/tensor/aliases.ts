@@ -4,6 +4,7 @@
  * @module
  */
 import type { AlphaOptions, DivOptions } from './arithmetic.js';
+import { checkTensor } from './check.js';
 import { native, type Operand, type Tensor } from './core.js';
 
 /** Second names. */
@@ -22,11 +23,11 @@ export abstract class AliasMethods {
   }
   /** {@link Tensor.sub}. */
   subtract(this: Tensor, other: Operand, options: AlphaOptions = {}): Tensor {
-    return this.sub(other, options);
+    return checkTensor('input', this).sub(other, options);
   }
   /** {@link Tensor.div}. */
   divide(this: Tensor, other: Operand, options: DivOptions = {}): Tensor {
-    return this.div(other, options);
+    return checkTensor('input', this).div(other, options);
   }
   /** {@link Tensor.div}. */
   trueDivide(this: Tensor, other: Operand): Tensor {
@@ -78,34 +79,34 @@ export abstract class AliasMethods {
   }
   /** In place: {@link Tensor.mul_}. */
   multiply_(this: Tensor, other: Operand): Tensor {
-    return this.mul_(other);
+    return checkTensor('input', this).mul_(other);
   }
   /** In place: {@link Tensor.sub_}. */
   subtract_(this: Tensor, other: Operand, options: AlphaOptions = {}): Tensor {
-    return this.sub_(other, options);
+    return checkTensor('input', this).sub_(other, options);
   }
   /** In place: {@link Tensor.div_}. */
   divide_(this: Tensor, other: Operand, options: DivOptions = {}): Tensor {
-    return this.div_(other, options);
+    return checkTensor('input', this).div_(other, options);
   }
   /** In place: {@link Tensor.neg_}. */
   negative_(this: Tensor): Tensor {
-    return this.neg_();
+    return checkTensor('input', this).neg_();
   }
   /** In place: {@link Tensor.clamp_}. */
   clip_(
     this: Tensor,
     options: { min?: number | Tensor | undefined; max?: number | Tensor | undefined },
   ): Tensor {
-    return this.clamp_(options);
+    return checkTensor('input', this).clamp_(options);
   }
   /** In place: {@link Tensor.clampMin}. */
   clampMin_(this: Tensor, min: number | Tensor): Tensor {
-    return this.clamp_({ min });
+    return checkTensor('input', this).clamp_({ min });
   }
   /** In place: {@link Tensor.clampMax}. */
   clampMax_(this: Tensor, max: number | Tensor): Tensor {
-    return this.clamp_({ max });
+    return checkTensor('input', this).clamp_({ max });
   }
   /** The matrix multiplied by itself n times; its inverse for negative n. */
   matrixPower(this: Tensor, n: number): Tensor {

@@ -5,6 +5,7 @@
  */
 import { checkOptions, optionKeys } from '../check/index.js';
 import { invalidArgument, ShapeError } from '../errors.js';
+import { checkTensor } from './check.js';
 import { native, type Tensor } from './core.js';
 import { type Device, type DType, isFloatingPoint, itemSize } from './dtype.js';
 
@@ -27,7 +28,7 @@ export abstract class PropertyMethods {
   /** The size of one dimension. @throws ShapeError for a dimension that does not exist. */
   size(this: Tensor, dim: number): number;
   size(this: Tensor, dim?: number): number | number[] {
-    const { shape } = this;
+    const shape = native.shape(this);
     return dim === undefined ? shape : shape[dimOf(dim, shape)]!;
   }
   /** The steps between neighbours in all dimensions, in elements, as {@link Tensor.strides}. */
@@ -35,8 +36,8 @@ export abstract class PropertyMethods {
   /** The step between neighbours in one dimension, in elements. @throws ShapeError for a dimension that does not exist. */
   stride(this: Tensor, dim: number): number;
   stride(this: Tensor, dim?: number): number | number[] {
-    const { strides } = this;
-    return dim === undefined ? strides : strides[dimOf(dim, this.shape)]!;
+    const strides = native.strides(this);
+    return dim === undefined ? strides : strides[dimOf(dim, native.shape(this))]!;
   }
   /** The number of dimensions, as {@link Tensor.ndim}. */
   dim(this: Tensor): number {
@@ -74,11 +75,11 @@ export abstract class PropertyMethods {
   }
   /** Whether the only element is not 0. @throws ShapeError when there is not exactly one element. */
   isNonzero(this: Tensor): boolean {
-    return Number(this.item()) !== 0;
+    return Number(native.item(this)) !== 0;
   }
   /** Whether another tensor has the same sizes. */
   isSameSize(this: Tensor, other: Tensor): boolean {
-    const [own, theirs] = [this.shape, native.shape(other)];
+    const [own, theirs] = [native.shape(this), native.shape(other)];
     return own.length === theirs.length && own.every((size, i) => size === theirs[i]);
   }
   /** Whether the tensor is on a GPU. */
@@ -111,38 +112,27 @@ export abstract class PropertyMethods {
   }
   /** The elements as nested arrays, as {@link Tensor.arraySync}; a number for a tensor without dimensions. */
   tolist(this: Tensor): ReturnType<Tensor['arraySync']> {
-    return this.arraySync();
+    return checkTensor('input', this).arraySync();
   }
   /** A matrix with rows and columns exchanged: a view. A vector or a single number is unchanged. @throws ShapeError beyond 2 dimensions: use {@link mT}. */
   get T(): Tensor {
-    const tensor = this as unknown as Tensor;
-    const dimensions = native.ndim(tensor);
-    if (dimensions > 2)
-      throw new ShapeError(
-        `Expected at most 2 dimensions for T but received [${native.shape(tensor).join(', ')}]: use mT for a batch of matrices, or permute`,
-      );
-    return native.transpose(tensor, 0, -1);
+    return transposed(this as unknown as Tensor);
   }
   /** The matrices of a batch with rows and columns exchanged, [..., N, M] -> [..., M, N]: a view. @throws ShapeError for fewer than 2 dimensions. */
   get mT(): Tensor {
-    const tensor = this as unknown as Tensor;
-    if (native.ndim(tensor) < 2)
-      throw new ShapeError(
-        `Expected at least 2 dimensions for mT but received [${native.shape(tensor).join(', ')}]`,
-      );
-    return native.transpose(tensor, -2, -1);
+    return transposedBatch(this as unknown as Tensor);
   }
   /** {@link T}: the elements are real. */
   get H(): Tensor {
-    return (this as unknown as Tensor).T;
+    return transposed(this as unknown as Tensor);
   }
   /** {@link mT}: the elements are real. */
   get mH(): Tensor {
-    return (this as unknown as Tensor).mT;
+    return transposedBatch(this as unknown as Tensor);
   }
   /** {@link mT}: the elements are real. */
   adjoint(this: Tensor): Tensor {
-    return this.mT;
+    return transposedBatch(this);
   }
   /** Zeros of a shape, with the tensor's dtype and device. */
   newZeros(this: Tensor, shape: readonly number[], options: NewTensorOptions = {}): Tensor {
@@ -167,6 +157,22 @@ export abstract class PropertyMethods {
   }
 }
 
+function transposed(tensor: Tensor): Tensor {
+  if (native.ndim(tensor) > 2)
+    throw new ShapeError(
+      `Expected at most 2 dimensions for T but received [${native.shape(tensor).join(', ')}]: use mT for a batch of matrices, or permute`,
+    );
+  return native.transpose(tensor, 0, -1);
+}
+
+function transposedBatch(tensor: Tensor): Tensor {
+  if (native.ndim(tensor) < 2)
+    throw new ShapeError(
+      `Expected at least 2 dimensions for mT but received [${native.shape(tensor).join(', ')}]`,
+    );
+  return native.transpose(tensor, -2, -1);
+}
+
 function filled(
   tensor: Tensor,
   shape: readonly number[],
@@ -177,10 +183,11 @@ function filled(
 }
 
 function made(
-  { dtype, device }: Tensor,
+  like: Tensor,
   options: NewTensorOptions,
   make: (dtype: DType, device: Device) => Tensor,
 ): Tensor {
+  const [dtype, device] = [native.dtype(like), native.device(like)];
   const { requiresGrad = false, ...given } = checkOptions(options, NEW_KEYS);
   const tensor = make(given.dtype ?? dtype, given.device ?? device);
   return requiresGrad ? tensor.requiresGrad_() : tensor;

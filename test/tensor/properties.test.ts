@@ -6,6 +6,7 @@ import {
   DeviceError,
   type DType,
   ShapeError,
+  Tensor,
   tensor,
   zeros,
 } from '../../lib/index.js';
@@ -154,5 +155,32 @@ describe('new tensors', () => {
     const other = like.newFull([1, 1], 2, { dtype: 'float32', requiresGrad: true });
     expect([other.dtype, other.requiresGrad, other.arraySync()]).toEqual(['float32', true, [[2]]]);
     expect(like.newEmpty([2], { dtype: 'int8' }).dtype).toBe('int8');
+  });
+});
+
+describe('other receivers than tensors', () => {
+  itRefuses(
+    (
+      [
+        'size',
+        'stride',
+        'isNonzero',
+        'tolist',
+        'adjoint',
+        'newZeros',
+        'subtract',
+        'negative_',
+        'clip_',
+      ] as const
+    ).map((name) => [
+      name,
+      () => (Tensor.prototype[name] as (...args: unknown[]) => unknown).call({}, [1]),
+      ArgumentError,
+      'a Tensor for input',
+    ]),
+  );
+
+  it.each(['T', 'mT', 'H', 'mH', 'nbytes', 'itemsize', 'isCuda'])('%s', (name) => {
+    expect(() => Reflect.get(Tensor.prototype, name, {})).toThrow(ArgumentError);
   });
 });
