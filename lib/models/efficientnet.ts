@@ -11,12 +11,12 @@ import { Linear } from '../nn/layers.js';
 import { Module } from '../nn/module.js';
 import { AdaptiveAvgPool2d } from '../nn/pool.js';
 import { Dropout, Sequential } from '../nn/simple.js';
-import { ones } from '../tensor/create.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { ConvNormActivation } from './blocks/conv-norm.js';
 import { initialise, kaimingFanOut } from './blocks/initialise.js';
 import { CLASSIFIER_KEYS, type ClassifierOptions, classifier } from './blocks/options.js';
 import { SqueezeExcitation } from './blocks/squeeze-excitation.js';
+import { StochasticDepth } from './blocks/stochastic-depth.js';
 
 /** Options of {@link efficientnetB0}. */
 export interface EfficientNetOptions extends ClassifierOptions {
@@ -46,7 +46,7 @@ const STAGES = [
 class MBConv extends Module {
   readonly block: Sequential;
   readonly #shortcut: boolean;
-  readonly #skip: Dropout;
+  readonly stochasticDepth: StochasticDepth;
 
   constructor(
     inChannels: number,
@@ -65,17 +65,12 @@ class MBConv extends Module {
       new ConvNormActivation(hidden, outChannels, { kernel: 1, activation: null }),
     );
     this.#shortcut = stride === 1 && inChannels === outChannels;
-    this.#skip = new Dropout(skipProb);
+    this.stochasticDepth = new StochasticDepth(skipProb);
   }
 
   forward(input: Tensor): Tensor {
     const output = this.block.forward(input);
-    if (!this.#shortcut) return output;
-    if (!this.training || this.#skip.p === 0) return output.add(input);
-    // Stochastic depth: dropout of whole images.
-    const { dtype, device } = output;
-    const kept = this.#skip.forward(ones([output.shape[0]!, 1, 1, 1], { dtype, device }));
-    return output.mul(kept).add(input);
+    return this.#shortcut ? this.stochasticDepth.forward(output).add(input) : output;
   }
 }
 

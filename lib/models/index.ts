@@ -18,6 +18,7 @@ export {
   alexnetWide,
 } from './alexnet.js';
 export type { ClassifierOptions } from './blocks/options.js';
+export { ConvNeXt, type ConvNeXtOptions, convnextTiny } from './convnext.js';
 export { DenseNet, type DenseNetOptions, densenet121 } from './densenet.js';
 export {
   type DynamicOptions,
@@ -72,6 +73,7 @@ export {
   vgg19,
   vgg19Bn,
 } from './vgg.js';
+export { VisionTransformer, type VisionTransformerOptions, vitB_16 } from './vision-transformer.js';
 export type { WeightsSourceOptions } from './weights-source.js';
 
 const CREATE_KEYS = optionKeys(...MODEL_KEYS, 'pretrained');

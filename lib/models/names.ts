@@ -35,6 +35,8 @@ export const IMAGE_SIZES = {
   squeezenet1_1: 224,
   densenet121: 224,
   efficientnet_b0: 224,
+  convnext_tiny: 224,
+  vit_b_16: 224,
   resnet10_dy: 224,
   resnet18_dy: 224,
   mobilenet_v2_dy: 224,

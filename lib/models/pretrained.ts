@@ -81,10 +81,18 @@ export async function loadPretrained(
   }
 }
 
-/** Torchvision's published DenseNets have keys such as `denselayer1.norm.1.weight`, from when names might contain dots. */
+/**
+ * Old keys of torchvision. The published DenseNets have `denselayer1.norm.1.weight`, from when names might contain dots;
+ * Vision Transformers have `mlp.linear_1` and `mlp.linear_2` for the layers 0 and 3.
+ */
 function renamed(state: StateDict): StateDict {
-  const old = /^(.*denselayer\d+\.(?:norm|relu|conv))\.([12]\.)/;
-  return Object.fromEntries(Object.entries(state).map(([key, value]) => [key.replace(old, '$1$2'), value]));
+  const dense = /^(.*denselayer\d+\.(?:norm|relu|conv))\.([12]\.)/;
+  const linear = /^(.*encoder_layer_\d+\.mlp\.)linear_([12])\./;
+  const rename = (key: string) =>
+    key
+      .replace(dense, '$1$2')
+      .replace(linear, (_, start: string, number: string) => `${start}${number === '1' ? 0 : 3}.`);
+  return Object.fromEntries(Object.entries(state).map(([key, value]) => [rename(key), value]));
 }
 
 /** Prefixes that wrappers of PyTorch add to all keys. */

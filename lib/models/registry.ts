@@ -13,6 +13,7 @@ import {
   alexnetDy,
   alexnetWide,
 } from './alexnet.js';
+import { CONVNEXT_KEYS, type ConvNeXtOptions, convnextTiny } from './convnext.js';
 import { DENSENET_KEYS, type DenseNetOptions, densenet121 } from './densenet.js';
 import * as dynamic from './dynamic.js';
 import { EFFICIENTNET_KEYS, type EfficientNetOptions, efficientnetB0 } from './efficientnet.js';
@@ -28,6 +29,7 @@ import type { ModelName } from './names.js';
 import * as resnet from './resnet.js';
 import { squeezenet1_0, squeezenet1_1 } from './squeezenet.js';
 import * as vgg from './vgg.js';
+import { VIT_KEYS, type VisionTransformerOptions, vitB_16 } from './vision-transformer.js';
 
 /** Options of {@link create}: those of all networks. Each network's own options are documented at its function. */
 export interface ModelOptions
@@ -38,6 +40,8 @@ export interface ModelOptions
     vgg.VGGOptions,
     DenseNetOptions,
     EfficientNetOptions,
+    ConvNeXtOptions,
+    VisionTransformerOptions,
     dynamic.DynamicOptions {}
 
 /** How to make a network, and the names of its options. */
@@ -85,6 +89,8 @@ export const REGISTRY: Readonly<Record<ModelName, Entry>> = {
   squeezenet1_1: vggLike(squeezenet1_1),
   densenet121: { create: densenet121, keys: DENSENET_KEYS },
   efficientnet_b0: { create: efficientnetB0, keys: EFFICIENTNET_KEYS },
+  convnext_tiny: { create: convnextTiny, keys: CONVNEXT_KEYS },
+  vit_b_16: { create: vitB_16, keys: VIT_KEYS },
   resnet10_dy: { create: dynamic.resnet10Dy, keys: dynamic.RESNET_DY_KEYS },
   resnet18_dy: { create: dynamic.resnet18Dy, keys: dynamic.RESNET_DY_KEYS },
   mobilenet_v2_dy: { create: dynamic.mobilenetV2Dy, keys: dynamic.MOBILENET_V2_DY_KEYS },
@@ -115,6 +121,11 @@ export const MODEL_KEYS = optionKeys(
   'bnSize',
   'dropRate',
   'stochasticDepthProb',
+  'layerScale',
+  'imageSize',
+  'patchSize',
+  'attentionDropout',
+  'representationSize',
 );
 
 /** Options of dynamic convolutions, which networks without them ignore. */

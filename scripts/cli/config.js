@@ -4,7 +4,7 @@
  */
 import { ArgumentError, cuda, DeviceError, train } from '../../dist/index.js';
 import { IMAGE_SIZES } from '../../dist/models/names.js';
-import { ownOptions } from '../../dist/models/registry.js';
+import { ownOptions, REGISTRY } from '../../dist/models/registry.js';
 import { DEFAULT_PADDING } from './augment-options.js';
 import { checkDataDir } from './option-checks.js';
 import { configFields, flagOf, optionsOfConfig } from './option-table.js';
@@ -75,16 +75,18 @@ export function configOf(options, { trainSet, valSet }) {
 /**
  * The options of the network but the number of classes. Gains of 1 are left out: a configuration is then equal to those of
  * older runs.
- * @param {Pick<TrainOptions, 'model' | 'modelOptions' | 'numExperts' | 'initGain' | 'classifierGain'>} options
+ * @param {Pick<TrainOptions, 'model' | 'modelOptions' | 'numExperts' | 'initGain' | 'classifierGain' | 'imageSize'>} options
  * @returns {RunConfig['modelOptions']}
  * @throws {ArgumentError} for an option that the network does not have.
  */
-export function modelOptionsOf({ model, modelOptions, numExperts, initGain, classifierGain }) {
+export function modelOptionsOf({ model, modelOptions, numExperts, initGain, classifierGain, imageSize }) {
   const experts = numExperts ?? (model === 'alexnet-dy' ? EXPERTS.article : EXPERTS.paper);
   const own = ownOptions(model, {
     numExperts: experts,
     ...(initGain !== 1 && { initGain }),
     ...(classifierGain !== 1 && { classifierGain }),
+    // A network whose weights are for one size.
+    ...(REGISTRY[model].keys.has('imageSize') && { imageSize: imageSizeOf({ model, imageSize }) }),
     ...modelOptions,
   });
   return /** @type {RunConfig['modelOptions']} */ (own);

@@ -47,11 +47,14 @@ NETWORKS = {
     "squeezenet1_0": (zoo.squeezenet1_0, {"dropout": 0.0}),
     "squeezenet1_1": (zoo.squeezenet1_1, {"dropout": 0.0}),
     "densenet121": (zoo.densenet121, {}),
+    "convnext_tiny": (zoo.convnext_tiny, {"stochastic_depth_prob": 0.0}),
+    "vit_b_16": (zoo.vit_b_16, {"image_size": SIZE, "representation_size": 24}),
     "efficientnet_b0": (zoo.efficientnet_b0, {"dropout": 0.0, "stochastic_depth_prob": 0.0}),
 }
 
 # Networks of which only the keys and shapes of the state are compared, with 1000 classes.
 STATES = {
+    "vit_b_16": zoo.vit_b_16,
     "resnet10": resnet10,
     "torchvision_alexnet": zoo.alexnet,
     "vgg11": zoo.vgg11, "vgg13": zoo.vgg13, "vgg16_bn": zoo.vgg16_bn, "vgg19": zoo.vgg19,
@@ -175,6 +178,7 @@ def compute_once(make, options, seed):
 
 
 def main(only):
+    torch.backends.mha.set_fastpath_enabled(False)
     values_ = json.loads(FILE.read_text())["values"] if only else {"networks": {}, "states": {}}
     for name, (make, options) in NETWORKS.items():
         if only and name.split()[0] not in only:

@@ -257,6 +257,20 @@ describe('loadPretrained', () => {
     expect([missing, unexpected]).toEqual([[], []]);
   });
 
+  it('reads the old keys of Vision Transformers', async () => {
+    const size = { numLayers: 1, numHeads: 1, hiddenDim: 4, mlpDim: 8 };
+    const create = () => new models.VisionTransformer(size, { imageSize: 32, numClasses: 3 });
+    const old = join(folder, 'vit.safetensors');
+    const entries = Object.entries(create().stateDict()).map(([key, value]) => [
+      key.replace('mlp.0', 'mlp.linear_1').replace('mlp.3', 'mlp.linear_2'),
+      value,
+    ]);
+    expect(entries.map(([key]) => key)).toContain('encoder.layers.encoder_layer_0.mlp.linear_2.bias');
+    await saveSafetensors(old, Object.fromEntries(entries));
+    const { missing, unexpected } = await models.loadPretrained(create(), old);
+    expect([missing, unexpected]).toEqual([[], []]);
+  });
+
   it('returns what was left out', async () => {
     const result = await models.loadPretrained(create(4), file, { ignoreMismatched: true });
     expect(result.mismatched).toEqual(['classifier.1.weight', 'classifier.1.bias']);

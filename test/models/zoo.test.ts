@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { models, type nn, noGrad, type Tensor, tensor, tidy } from '../../lib/index.js';
 import { filled, golden, values } from '../golden/hash.js';
+import { limit } from '../support/limit.js';
 
 interface State {
   parameters: number;
@@ -29,10 +30,15 @@ const { networks, states } = golden<{
 const VARIANTS: Record<string, models.ModelOptions> = {
   'resnext50_32x4d dilated': { replaceStrideWithDilation: [false, true, true] },
   efficientnet_b0: { stochasticDepthProb: 0 },
+  convnext_tiny: { stochasticDepthProb: 0 },
+  vit_b_16: { imageSize: 64, representationSize: 24 },
   'mobilenet_v2 narrow': { widthMult: 0.35 },
   'mobilenet_v3_small narrow': { widthMult: 0.5, reducedTail: true, dilated: true },
 };
 const DROPOUT = /^(mobilenet|vgg|torchvision_alexnet|efficientnet|squeezenet)/;
+
+/** The largest network has 86 million parameters. */
+const TIME = limit(180_000);
 
 /** Error of float32 that is allowed besides 4 times PyTorch's own. */
 const ROUNDING = 2e-7;
@@ -120,21 +126,29 @@ describe.each(Object.entries(networks))('%s beside torchvision', (title, wanted)
     expect(describeState(create(title))).toEqual({ parameters, tensors, state });
   });
 
-  it('is as exact as PyTorch in float32: logits and gradients', () => {
-    const model = build().eval();
-    const exact = tensor(wanted.logits, { dtype: 'float64' });
-    const logits = noGrad(() => model.forward(images())).to({ dtype: 'float64' });
-    const error = Number(logits.sub(exact).abs().amax().div(exact.abs().amax()).item());
-    expect(error).toBeLessThanOrEqual(4 * wanted.logitError + ROUNDING);
-    backward(model, images().narrow(0, 0, 1));
-    expect(gradientError(model, wanted.gradients)).toBeLessThanOrEqual(4 * wanted.gradientError + ROUNDING);
-  });
+  it(
+    'is as exact as PyTorch in float32: logits and gradients',
+    () => {
+      const model = build().eval();
+      const exact = tensor(wanted.logits, { dtype: 'float64' });
+      const logits = noGrad(() => model.forward(images())).to({ dtype: 'float64' });
+      const error = Number(logits.sub(exact).abs().amax().div(exact.abs().amax()).item());
+      expect(error).toBeLessThanOrEqual(4 * wanted.logitError + ROUNDING);
+      backward(model, images().narrow(0, 0, 1));
+      expect(gradientError(model, wanted.gradients)).toBeLessThanOrEqual(4 * wanted.gradientError + ROUNDING);
+    },
+    TIME,
+  );
 
-  it('has the same gradients in training mode, in float64', () => {
-    const model = build().to({ dtype: 'float64' });
-    backward(model, images().to({ dtype: 'float64' }));
-    expect(gradientError(model, wanted.trainingGradients)).toBeLessThanOrEqual(1e-8);
-  });
+  it(
+    'has the same gradients in training mode, in float64',
+    () => {
+      const model = build().to({ dtype: 'float64' });
+      backward(model, images().to({ dtype: 'float64' }));
+      expect(gradientError(model, wanted.trainingGradients)).toBeLessThanOrEqual(1e-8);
+    },
+    TIME,
+  );
 });
 
 it.each(Object.entries(states))('%s has the state of torchvision, of 1000 classes', (name, wanted) => {

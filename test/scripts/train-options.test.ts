@@ -162,6 +162,14 @@ describe('the configuration of a run', () => {
       modelOptions: { numClasses: 2, numExperts: 4 },
       imageSize: 224,
     });
+    // The weights of a Vision Transformer are for one size.
+    expect(
+      configFor('--model', 'vit_b_16', '--image-size', '32', '--model-options', '{"patchSize":4}'),
+    ).toMatchObject({
+      modelOptions: { numClasses: 2, imageSize: 32, patchSize: 4 },
+      imageSize: 32,
+    });
+    expect(configFor('--model', 'vit_b_16').modelOptions).toEqual({ numClasses: 2, imageSize: 224 });
     expect(() => configFor('--model', 'resnet18', ...half)).toThrow(
       /Expected the keys numClasses, .* for options of resnet18 but received 'widthMult'/,
     );
