@@ -6,18 +6,19 @@ import { checkOptions, optionKeys } from '../check/index.js';
 import { invalidArgument } from '../errors.js';
 import { type Cifar10Options, cifar10, cifar100 } from './cifar.js';
 import { checkSameClasses } from './class-names.js';
-import type { InMemoryDataset, Split } from './dataset.js';
+import { checkSplit, type InMemoryDataset, type Split } from './dataset.js';
 import { type ImageFolderOptions, imageFolder } from './image-folder.js';
 import { bundled, fashionMnist, type MnistOptions, mnist } from './mnist.js';
 import { DATASET_NAMES, type DatasetName } from './names.js';
+import type { FolderSplit } from './picture-files.js';
 import { SOURCE_KEYS, type SourceOptions } from './sources.js';
 
 export type { DatasetName } from './names.js';
 
 /** Options of {@link create}. Options that a set does not use are ignored: the bundled set needs no root. */
 export interface CreateOptions extends SourceOptions {
-  /** Images for training, or for testing. */
-  split: Split;
+  /** Images for training or for testing; of a folder also `val`, for choosing the best epoch: see {@link ImageFolderOptions}. */
+  split: FolderSplit;
   /** For CIFAR: see {@link Cifar10Options}. */
   cache?: Cifar10Options['cache'] | undefined;
   /** For folders: see {@link ImageFolderOptions}. */
@@ -38,7 +39,7 @@ const MAKERS: Readonly<Record<DatasetName, (options: CreateOptions) => Promise<I
   cifar100: (options) => cifar100(forArchive(options)),
   mnist: (options) => mnist(forIdx(options)),
   'fashion-mnist': (options) => fashionMnist(forIdx(options)),
-  bundled: ({ split }) => bundled({ split }),
+  bundled: ({ split }) => bundled({ split: archiveSplit(split) }),
   folder: ({ root = 'data', split, classes, unreadable, size, onProgress }) =>
     imageFolder({
       root,
@@ -51,7 +52,7 @@ const MAKERS: Readonly<Record<DatasetName, (options: CreateOptions) => Promise<I
 };
 
 function forArchive({ unreadable: _, classes: __, size: ___, ...options }: CreateOptions): Cifar10Options {
-  return options;
+  return { ...options, split: archiveSplit(options.split) };
 }
 
 function forIdx({
@@ -61,7 +62,13 @@ function forIdx({
   size: ____,
   ...options
 }: CreateOptions): MnistOptions {
-  return options;
+  return { ...options, split: archiveSplit(options.split) };
+}
+
+/** The split of a set that has no images for validation. */
+function archiveSplit(split: FolderSplit): Split {
+  checkSplit(split);
+  return split;
 }
 
 /** The names of all data sets, for `--dataset`. */

@@ -3,19 +3,19 @@
  * @module
  */
 import { availableParallelism } from 'node:os';
+import { oneOf } from '../check/arguments.js';
 import { checkOptions, optionKeys } from '../check/index.js';
 import { DatasetError, invalidArgument } from '../errors.js';
 import { listNames } from './class-names.js';
-import {
-  checkSplit,
-  createDataset,
-  datasetError,
-  type InMemoryDataset,
-  type Split,
-  warn,
-} from './dataset.js';
+import { createDataset, datasetError, type InMemoryDataset, warn } from './dataset.js';
 import { decodePicture } from './picture.js';
-import { countOf, type FoundPictures, findPictures, type PictureFile } from './picture-files.js';
+import {
+  countOf,
+  type FolderSplit,
+  type FoundPictures,
+  findPictures,
+  type PictureFile,
+} from './picture-files.js';
 
 /** Options of {@link imageFolder}. */
 export interface ImageFolderOptions {
@@ -24,11 +24,14 @@ export interface ImageFolderOptions {
    * subfolders of a class folder; links are followed.
    */
   root: string;
-  /** The folder `train/` or `test/`, if they exist. */
-  split: Split;
+  /**
+   * Which folder, if there are `train/` or `test/`: `train/`; `val/`, `valid/` or `validation/`; `test/` or, without it, the one for
+   * validation.
+   */
+  split: FolderSplit;
   /**
    * Names of the classes in label order, such as `set.classes` of the training set or those stored with a run. Default: the
-   * folders of `train/`, for both splits; without `train/` those of the folder itself.
+   * folders of `train/`, for all splits; without `train/` those of the folder itself.
    */
   classes?: readonly string[] | undefined;
   /** Height and width of the resized images, in pixels. Default: 130, the size before the random crop. */
@@ -73,7 +76,7 @@ export async function imageFolder(options: ImageFolderOptions): Promise<InMemory
     unreadable = 'error',
     onSkip,
   } = checkOptions(options, IMAGE_FOLDER_KEYS);
-  checkSplit(split);
+  oneOf('split', ['train', 'val', 'test'], split);
   if (typeof root !== 'string' || root === '') throw invalidArgument('root', 'the path of a folder', root);
   if (!Number.isInteger(size) || size < 1 || size > 4096) {
     throw invalidArgument('size', 'an integer from 1 to 4096', size);
@@ -88,7 +91,7 @@ export async function imageFolder(options: ImageFolderOptions): Promise<InMemory
   const { images, labels, names } = await decodeAll(found.files, size, options);
   const set = createDataset({
     name: 'folder',
-    split,
+    split: split === 'val' ? 'test' : split,
     classes: found.classes,
     shape: [3, size, size],
     images,

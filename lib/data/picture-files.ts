@@ -38,24 +38,46 @@ export interface FoundPictures {
 
 const MAX_CLASSES = 65_536;
 
+/** The split of a folder: `val` is for choosing the best epoch. */
+export type FolderSplit = Split | 'val';
+
+/** The names that the folder of a split may have, the preferred one first. */
+const VALIDATION = ['val', 'valid', 'validation'];
+const SPLIT_FOLDERS: Readonly<Record<FolderSplit, readonly string[]>> = {
+  train: ['train'],
+  val: VALIDATION,
+  // Many sets have no other images to test with.
+  test: ['test', ...VALIDATION],
+};
+
+/**
+ * The folder of a split.
+ * @param top - Names of the folders in the folder of the set.
+ * @returns Undefined for a folder without `train` and `test`, which has no splits; the preferred name if the split is missing.
+ */
+export function splitFolder(top: readonly string[], split: FolderSplit): string | undefined {
+  if (!top.includes('train') && !top.includes('test')) return undefined;
+  return SPLIT_FOLDERS[split].find((name) => top.includes(name)) ?? SPLIT_FOLDERS[split][0];
+}
+
 /**
  * The classes of a folder and the images of a split. Links are followed; names that begin with a dot are ignored.
- * @param known - Names in label order. Default: the folders of `root/train` for both splits, if it exists; otherwise those
+ * @param known - Names in label order. Default: the folders of `root/train` for all splits, if it exists; otherwise those
  *   of the folder itself.
  * @throws DatasetError when a folder cannot be read or has a class that is not in the list, and when a class has no
  * training images.
  */
 export async function findPictures(
   root: string,
-  split: Split,
+  split: FolderSplit,
   known?: readonly string[],
 ): Promise<FoundPictures> {
   const top = await subfolders(root);
-  // A folder that contains `train` or `test` has splits; if the requested one is missing, the folder is incomplete.
-  const isSplit = top.includes('train') || top.includes('test');
-  const folder = isSplit ? join(root, split) : root;
-  const own = isSplit ? await subfolders(folder) : top;
-  const fromTraining = isSplit && split === 'test' && top.includes('train');
+  // If the requested split is missing, the folder is incomplete: reading it is an error.
+  const name = splitFolder(top, split);
+  const folder = name === undefined ? root : join(root, name);
+  const own = name === undefined ? top : await subfolders(folder);
+  const fromTraining = name !== undefined && split !== 'train' && top.includes('train');
   const classes = known ?? (fromTraining ? await subfolders(join(root, 'train')) : own);
   if (classes.length < 2 || classes.length > MAX_CLASSES)
     throw datasetError(folder, `expected a folder per class but found ${classes.length} folder(s)`);
@@ -79,7 +101,7 @@ export async function findPictures(
 }
 
 /** A class without images is an error in a training set; a test set need not have all classes. */
-function checkEmptyClasses({ folder, classes, files, leftOut }: FoundPictures, split: Split): void {
+function checkEmptyClasses({ folder, classes, files, leftOut }: FoundPictures, split: FolderSplit): void {
   if (split !== 'train') return;
   const seen = new Set(files.map(({ label }) => label));
   const empty = classes.filter((_, label) => !seen.has(label));

@@ -2,6 +2,7 @@
  * Samples drawn with given weights.
  * @module
  */
+import { checkObject } from '../check/index.js';
 import { invalidArgument } from '../errors.js';
 import type { Random } from './random.js';
 
@@ -57,19 +58,13 @@ export function drawWeighted(
  * @param labels - Of all samples, such as `set.labels`.
  * @example data.loader(set, { batchSize: 32, weights: data.balancedWeights(set.labels) })
  */
-export function balancedWeights(labels: Iterable<number>): number[] {
-  const list = [...checkLabels(labels)];
+export function balancedWeights(labels: ArrayLike<number>): number[] {
+  const { length } = checkObject(labels, 'labels');
+  if (!Number.isSafeInteger(length) || length < 1)
+    throw invalidArgument('labels', 'the labels of all samples', labels);
+  // By index: a typed array whose buffer was detached cannot be iterated.
+  const list = Array.from({ length }, (_, i) => labels[i]!);
   const counts = new Map<number, number>();
   for (const label of list) counts.set(label, (counts.get(label) ?? 0) + 1);
   return list.map((label) => 1 / counts.get(label)!);
-}
-
-/** Labels may be a typed array, which is no list of arguments otherwise. */
-function checkLabels(labels: Iterable<number>): Iterable<number> {
-  if (
-    typeof (labels as Partial<Iterable<number>> | undefined)?.[Symbol.iterator] !== 'function' ||
-    typeof labels === 'string'
-  )
-    throw invalidArgument('labels', 'the labels of all samples', labels);
-  return labels;
 }

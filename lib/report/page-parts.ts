@@ -49,6 +49,7 @@ function chooser(runs: readonly RunData[]): string {
   const [share] = shares;
   if (shares.size > 1)
     return 'The best epoch was chosen on different images: see valSplit in the configuration.';
+  if (share === 'folder') return 'The best epoch was chosen on the validation images of the data set.';
   if (share) return `The best epoch was chosen on ${100 * share} % of the training images, held out for it.`;
   return 'The best epoch was chosen on the test images themselves, which makes its accuracy a little too high: train.js --val-split chooses on others.';
 }

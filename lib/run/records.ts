@@ -127,13 +127,18 @@ export interface RunConfig {
   valImages: number;
   /**
    * Share of the training images of every class that is held out to choose the best epoch; null if the test images
-   * choose it. Absent in older runs: null.
+   * choose it; 'folder' if the set has a folder of validation images. Absent in older runs: null.
    */
-  valSplit?: number | null | undefined;
+  valSplit?: number | 'folder' | null | undefined;
   /** [C, H, W] of the images in the data set. */
   imageShape: number[];
   /** Side of the square input images in pixels. */
   imageSize: number;
+  /**
+   * Mean and standard deviation of the images, a name of `data.transforms.presets`; `imagenet` also crops images at the centre, as for
+   * the weights of torchvision. Absent in older runs: 'half'.
+   */
+  preset?: 'half' | 'imagenet' | 'cifar10' | 'cifar100' | undefined;
   /** Passes over the training images. */
   epochs: number;
   /** Images of a batch. */

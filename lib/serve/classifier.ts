@@ -7,7 +7,7 @@ import { checkOptions, checkRecord, type FieldKind, optionKeys } from '../check/
 import { parseArgument } from '../check/schema.js';
 import { checkSignal, onAbort } from '../check/signal.js';
 import { loader } from '../data/loader.js';
-import { test } from '../data/transforms.js';
+import { testTransform } from '../data/preprocessing.js';
 import { CheckpointError, DatasetError, DisposedError, invalidArgument } from '../errors.js';
 import { loadWeights } from '../formats/weights-file.js';
 import { create } from '../models/index.js';
@@ -204,7 +204,7 @@ export class Classifier {
   /** Images as a batch, [pictures.length, C, H, W]. */
   async #read(pictures: readonly Picture[], name: (index: number) => string): Promise<Tensor> {
     const set = await readPictures(pictures, this.config, name);
-    const transform = test({ size: this.config.imageSize });
+    const transform = testTransform(this.config);
     const { device } = this;
     for await (const { images, labels } of loader(set, { batchSize: pictures.length, transform, device })) {
       labels.dispose();

@@ -2,6 +2,8 @@
  * Augmentation of training images: the loader's options from the configuration of a run.
  * @module
  */
+
+import { normalizationOf, sizeBeforeCrop } from '../../dist/data/preprocessing.js';
 import { data } from '../../dist/index.js';
 import { DEFAULT_PADDING } from './augment-options.js';
 
@@ -9,12 +11,6 @@ import { DEFAULT_PADDING } from './augment-options.js';
 /** @import { Transform } from '../../dist/data/transforms.js' */
 /** @import { RunConfig } from '../../dist/train/index.js' */
 /** @import { Draft } from './config.js' */
-
-/** Ratio of the size before the crop to the size of the crop: in the article 130 / 128. */
-const MARGIN = 130 / 128;
-
-/** Height and width of images before a random crop of `size`, in pixels. @param {number} size */
-export const sizeBeforeCrop = (size) => Math.round(MARGIN * size);
 
 /**
  * The transform of training images.
@@ -32,8 +28,9 @@ function trainTransform(config) {
     randomErasing,
   } = config;
   const t = data.transforms;
-  const resize = sizeBeforeCrop(size);
-  if (crop === 'resized' && !colorJitter && !randomErasing) return t.train({ resize, size, flip });
+  const resize = sizeBeforeCrop(config);
+  const { mean, std } = normalizationOf(config);
+  if (crop === 'resized' && !colorJitter && !randomErasing) return t.train({ resize, size, flip, mean, std });
   const [, height = 1, width = 1] = imageShape;
   const crops = {
     resized: () => [t.resize({ size: resize }), t.randomResizedCrop({ size })],
@@ -48,7 +45,7 @@ function trainTransform(config) {
     ...crops[crop](),
     t.randomHorizontalFlip({ p: flip }),
     ...(colorJitter ? [t.colorJitter({ brightness, contrast, saturation, hue })] : []),
-    t.normalize(),
+    t.normalize({ mean, std }),
     ...(randomErasing ? [t.randomErasing({ p: randomErasing })] : []),
   ]);
 }

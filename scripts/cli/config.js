@@ -44,11 +44,11 @@ export function resolveDevice(device) {
 /**
  * The configuration of a new run.
  * @param {TrainOptions} options
- * @param {{ trainSet: SetFacts, valSet: SetFacts }} sets
+ * @param {{ trainSet: SetFacts, valSet: SetFacts, valSplit?: RunConfig['valSplit'] | undefined }} sets - `valSplit`: default, that of the options.
  * @returns {Draft}
  */
-export function configOf(options, { trainSet, valSet }) {
-  const { dataset, dataDir, batchSize, limitTrain, limitTest, valSplit, crop, padding } = options;
+export function configOf(options, { trainSet, valSet, valSplit = options.valSplit }) {
+  const { dataset, dataDir, batchSize, limitTrain, limitTest, crop, padding } = options;
   const trainImages = Math.min(trainSet.length, limitTrain ?? trainSet.length);
   if (batchSize > trainImages) {
     throw new ArgumentError(
@@ -65,6 +65,7 @@ export function configOf(options, { trainSet, valSet }) {
     valImages: valSplit ? valSet.length : Math.min(valSet.length, limitTest ?? valSet.length),
     imageShape: [...trainSet.shape],
     imageSize: imageSizeOf(options),
+    valSplit: valSplit ?? null,
     classWeights: classWeightsOf(options, trainSet),
     device,
     padding: crop === 'padded' ? (padding ?? DEFAULT_PADDING) : null,

@@ -2,9 +2,10 @@
  * Data sets of the commands.
  * @module
  */
-import { stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import cliProgress from 'cli-progress';
+import { splitFolder } from '../../dist/data/picture-files.js';
 import { ArgumentError, data } from '../../dist/index.js';
 import { printable } from './printable.js';
 import { splitForTest, TEST_SHARE } from './split.js';
@@ -47,13 +48,23 @@ export async function loadDataset(name, options) {
  * folders alone, without `train/` and `test/`, is split, with a message on stderr.
  * @param {string} name
  * @param {Omit<SourceOptions, 'split'>} options - `classes`: those of a run.
- * @returns {Promise<{ trainSet: InMemoryDataset, testSet: InMemoryDataset }>}
+ * @returns {Promise<{ trainSet: InMemoryDataset, testSet: InMemoryDataset, valSet?: InMemoryDataset }>} `valSet`: of a folder that has
+ *   images for validation besides those for testing.
  */
 export async function loadSplits(name, options) {
   if (name === 'folder' && (await isUnsplit(options.root ?? 'data'))) return loadUnsplit(options);
   const trainSet = await loadDataset(name, { ...options, split: 'train' });
-  const testSet = await loadDataset(name, { ...options, split: 'test', classes: trainSet.classes });
-  return { trainSet, testSet };
+  const { classes } = trainSet;
+  const testSet = await loadDataset(name, { ...options, split: 'test', classes });
+  if (name !== 'folder' || !(await hasValidation(options.root ?? 'data'))) return { trainSet, testSet };
+  return { trainSet, testSet, valSet: await loadDataset(name, { ...options, split: 'val', classes }) };
+}
+
+/** Whether a folder has images for validation besides those for testing. @param {string} root */
+export async function hasValidation(root) {
+  const top = await readdir(root);
+  const validation = splitFolder(top, 'val') ?? '';
+  return top.includes(validation) && validation !== splitFolder(top, 'test');
 }
 
 /** Whether a folder has neither `train` nor `test`, so that both splits would be the same images. @param {string} root */

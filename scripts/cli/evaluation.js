@@ -38,7 +38,7 @@ export async function loadTestSet(config, options) {
   if (dataset !== 'folder' || !isSameFolder || !(await isUnsplit(root)))
     return loadDataset(dataset, { ...options, root, size, split: 'test', classes });
   const { trainSet, testSet } = await loadSplits(dataset, { ...options, root, size, classes });
-  const expected = trainImages + (valSplit ? valImages : 0);
+  const expected = trainImages + (typeof valSplit === 'number' ? valImages : 0);
   if (limitTrain === null && trainSet.length !== expected)
     throw new TrainingError(
       `${root}: expected ${expected} training images, as when the run was trained, but found ${trainSet.length}. ` +

@@ -19,6 +19,13 @@ export const FINE_TUNING = inGroup(
       config: 'init',
       help: 'initial weights: a file (.safetensors, .pt, .pth), an http(s) address, or hf:org/name; the last layer may have other classes',
     },
+    preset: {
+      value: 'name',
+      type: oneOf(['half', 'imagenet', 'cifar10', 'cifar100']),
+      default: 'half',
+      config: 'preset',
+      help: 'mean and standard deviation of the images; imagenet also crops test images, as for the weights of torchvision',
+    },
     freeze: {
       value: 'part',
       type: text,

@@ -3,6 +3,7 @@
  * @module
  */
 import { join } from 'node:path';
+import { sizeBeforeCrop, testTransform } from '../../dist/data/preprocessing.js';
 import {
   ArgumentError,
   data,
@@ -18,7 +19,7 @@ import {
   train,
   zeros,
 } from '../../dist/index.js';
-import { augmentation, batchFormat, sizeBeforeCrop } from './augmentation.js';
+import { augmentation, batchFormat } from './augmentation.js';
 import {
   completeConfig,
   configOf,
@@ -48,15 +49,25 @@ const LOG_EVERY = 10;
  * Loads both splits of a data set, and holds out validation images from the training set if requested; otherwise the
  * test images are used for validation. Labels are indices into the classes of the training set; a resumed run has its own.
  * @param {Pick<TrainOptions, 'download' | 'dataMirror' | 'verify' | 'skipUnreadable'>} options
- * @param {Pick<RunConfig, 'dataset' | 'seed' | 'imageSize'> & { valSplit?: number | null | undefined, dataDir: string, limitTrain?: number | null | undefined, classes?: string[] }} config
+ * @param {Pick<RunConfig, 'dataset' | 'seed' | 'imageSize' | 'preset'> & { valSplit?: RunConfig['valSplit'], dataDir: string, limitTrain?: number | null | undefined, classes?: string[] }} config
  * @param {AbortSignal} signal
  */
 async function loadSets({ download, dataMirror: mirrors, verify, skipUnreadable }, config, signal) {
-  const { classes, dataset, dataDir, valSplit, seed, limitTrain, imageSize } = config;
+  const { classes, dataset, dataDir, valSplit, seed, limitTrain } = config;
   const unreadable = skipUnreadable ? /** @type {const} */ ('skip') : /** @type {const} */ ('error');
-  const size = sizeBeforeCrop(imageSize);
+  const size = sizeBeforeCrop(config);
   const options = { root: dataDir, size, download, mirrors, verify, unreadable, signal };
-  const { trainSet, testSet } = await loadSplits(dataset, { ...options, classes });
+  const { trainSet, testSet, valSet } = await loadSplits(dataset, { ...options, classes });
+  if (valSet && typeof valSplit === 'number') {
+    throw new ArgumentError(
+      `Expected no --val-split with ${dataDir}, which has a folder of validation images, but received ${valSplit}`,
+    );
+  }
+  if (valSet) return { trainSet, valSet, testSet, valSplit: /** @type {const} */ ('folder') };
+  if (valSplit === 'folder')
+    throw new TrainingError(
+      `Expected a folder of validation images in ${dataDir}, as when the run was started`,
+    );
   if (!valSplit) return { trainSet, valSet: testSet, testSet };
   return { ...splitForValidation(trainSet, { share: valSplit, seed, limit: limitTrain }), testSet };
 }
@@ -133,18 +144,18 @@ export function assemble(config, { trainSet, valSet }, { signal, tensorboard, gr
 
 /**
  * All test images of a run, in order.
- * @param {Pick<RunConfig, 'batchSize' | 'imageSize' | 'device' | 'limitTest' | 'batchDtype' | 'memoryFormat' | 'augmentOn'>} config
+ * @param {Pick<RunConfig, 'batchSize' | 'imageSize' | 'preset' | 'device' | 'limitTest' | 'batchDtype' | 'memoryFormat' | 'augmentOn'>} config
  * @param {Sets['testSet']} testSet
  */
 export function testLoader(config, testSet) {
-  const { batchSize, imageSize, device, limitTest } = config;
+  const { batchSize, device, limitTest } = config;
   return data.loader(testSet, {
     ...batchFormat(config),
     batchSize,
     limit: limitTest ?? undefined,
     shuffle: false,
     dropLast: false,
-    transform: data.transforms.test({ size: imageSize }),
+    transform: testTransform(config),
     device,
   });
 }

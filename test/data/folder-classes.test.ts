@@ -29,7 +29,7 @@ const put = async (...paths: string[]) => {
     await writeFile(join(root, path), png);
   }
 };
-const read = (split: data.Split, options: Partial<data.ImageFolderOptions> = {}) =>
+const read = (split: data.Split | 'val', options: Partial<data.ImageFolderOptions> = {}) =>
   data.imageFolder({ root, split, size: 4, ...options });
 /** Warnings are emitted on the next tick. */
 const warned = async (code: string) => {
@@ -70,6 +70,27 @@ describe('the labels of a test split', () => {
     expect([set.classes, [...set.labels]]).toEqual([classes, [1, 2]]);
     await expect(read('test', { classes: ['ant', 'zebra'] })).rejects.toThrow(/not expected: dog; missing/);
     await expect(read('test', { classes: [1] as never })).rejects.toThrow('an array of names for classes');
+  });
+});
+
+describe('a folder of validation images', () => {
+  it.each(['val', 'valid', 'validation'])('may be called %s; it has the labels of training', async (name) => {
+    await put('train/ant/1.png', 'train/bee/1.png', 'test/bee/1.png', 'test/bee/2.png', `${name}/bee/1.png`);
+    const val = await read('val');
+    expect([val.length, val.classes, [...val.labels]]).toEqual([1, ['ant', 'bee'], [1]]);
+    expect((await data.create('folder', { root, split: 'val', size: 4 })).shape).toEqual([3, 4, 4]);
+    expect((await read('test')).length).toBe(2);
+    await rm(join(root, 'test'), { recursive: true });
+    expect((await read('test')).length).toBe(1); // there are no other images to test with
+  });
+
+  it('is a class without train and test, and is not there for other sets', async () => {
+    await put('val/1.png', 'ant/1.png');
+    expect((await read('train')).classes).toEqual(['ant', 'val']);
+    await expect(data.create('bundled', { split: 'val' })).rejects.toThrow(
+      "Expected 'train' or 'test' for split",
+    );
+    await expect(read('dev' as never)).rejects.toThrow(/Expected .*'val'.* for split but received 'dev'/);
   });
 });
 

@@ -68,6 +68,9 @@ describe('weights of a loader', () => {
   it('are refused for iterable sets, and need labels to be balanced', () => {
     const stream = { async *[Symbol.asyncIterator]() {} } as data.IterableDataset;
     expect(() => data.loader(stream, { batchSize: 1, weights: [1] })).toThrow('none for an iterable set');
-    expect(() => data.balancedWeights(3 as never)).toThrow('Expected the labels of all samples for labels');
+    const detached = new Int32Array(3);
+    structuredClone(detached.buffer, { transfer: [detached.buffer] });
+    for (const wrong of [3, null, {}, detached, []])
+      expect(() => data.balancedWeights(wrong as never)).toThrow(ArgumentError);
   });
 });

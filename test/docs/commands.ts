@@ -41,6 +41,12 @@ export const QUICK: [RegExp, string, (line: string) => string][] = [
   [/^node scripts\/train\.js .*--dataset cifar10 /, HOURS, few],
   [/^node scripts\/train\.js .*--dataset fashion-mnist /, MINUTES, few],
   [
+    /^node scripts\/train\.js --dataset folder .*--init https/,
+    'downloads weights, and takes minutes: without them, with small generated images',
+    (line) =>
+      `${line.replace(/ --init \S+| --epochs \d+| --batch-size \d+/g, '')} --epochs 1 --batch-size 4 --image-size 64`,
+  ],
+  [
     /^node scripts\/train\.js --dataset folder .*--out runs\/pictures$/,
     PICTURES,
     (line) => `${line.replace(/ --epochs \d+/, '')} --epochs 1 --batch-size 4`,

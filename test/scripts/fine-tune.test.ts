@@ -1,5 +1,5 @@
 /** Fine-tuning with train.js: weights for other classes, frozen parts, another optimizer. */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
@@ -59,6 +59,35 @@ describe('train.js --init', () => {
     expect(trained['classifier.1.weight']!.shape).toEqual([2, 1280]);
     const config = JSON.parse(readFileSync(join(out, 'config.json'), 'utf8'));
     expect(config).toMatchObject({ init, freeze: ['features'], optimizer: 'adamw', imageShape: [3, 33, 33] });
+  });
+
+  it('validates with the folder of validation images, with a rate that is found, weights of classes and equal shares', {
+    timeout: limit(120_000),
+  }, () => {
+    const pictures = join(folder, 'with-val');
+    cpSync(join(folder, 'pictures'), pictures, { recursive: true });
+    cpSync(join(pictures, 'test/red'), join(pictures, 'valid/red'), { recursive: true });
+    const out = join(folder, 'val');
+    const options = ['--preset', 'imagenet', '--class-weights', '1,2', '--sampling', 'balanced', '--find-lr'];
+    const run = ['train', ...base(), '--data-dir', pictures, ...options, '--json', '--out', out];
+    const { status, stderr, stdout } = command(run[0]!, ...run.slice(1));
+    expect(status, stderr).toBe(0);
+    expect(stderr).toMatch(/^learning rate: [\d.e-]+, at which the loss fell fastest in 60 steps$/m);
+    const config = JSON.parse(readFileSync(join(out, 'config.json'), 'utf8'));
+    expect(config).toMatchObject({
+      ...{ valSplit: 'folder', valImages: 6, trainImages: 12, classWeights: [1, 2], sampling: 'balanced' },
+      ...{ preset: 'imagenet', imageShape: [3, 37, 37], imageSize: 32, findLr: true },
+    });
+    expect(stderr).toContain(`learning rate: ${config.lr},`);
+    const end = JSON.parse(stdout.trim().split('\n').at(-1)!);
+    const evaluation = JSON.parse(readFileSync(join(out, 'evaluation.json'), 'utf8'));
+    expect(evaluation.images).toBe(12); // the test images, which did not choose the epoch
+    expect(end.test.accuracy).toBe(evaluation.accuracy);
+    const again = command('evaluate', '--run', out, '--json', '--threads', '1', '--device', 'cpu');
+    expect(JSON.parse(again.stdout).accuracy).toBe(evaluation.accuracy);
+    expect(command('predict', '--run', out, join(pictures, 'test/red/0.png')).status).toBe(0);
+    const share = command('train', ...run.slice(1, -2), '--val-split', '0.2', '--out', join(folder, 'both'));
+    expect(share.stderr).toContain('Expected no --val-split with');
   });
 
   it.each([

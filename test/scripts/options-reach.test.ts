@@ -149,6 +149,16 @@ const TRAIN: Record<string, Case> = {
     expected: 7,
   },
   init: { args: ['start.pt'], found: () => arg('models.loadPretrained', 1), expected: 'start.pt' },
+  preset: {
+    args: ['imagenet'],
+    found: () => [
+      ...[0, 1, 2].map(
+        (call) => /mean: \[([^\]]*)/.exec(data.transforms.format(arg('data.loader', 1, call).transform))?.[1],
+      ),
+      arg('data.create', 1).size,
+    ],
+    expected: ['0.485, 0.456, 0.406', '0.485, 0.456, 0.406', '0.485, 0.456, 0.406', 146],
+  },
   freeze: {
     args: ['weight', '--freeze', 'routing'],
     found: () => [(arg('SGD', 0) as unknown as unknown[]).length, (trainer().frozen as unknown[]).length > 0],

@@ -331,6 +331,12 @@ describe('augmentation', () => {
     expect(of('--image-size', '64', '--crop', 'none').lines[1]).toBe('  resize(size: [64, 64])');
   });
 
+  it('has the mean and the margin of --preset', () => {
+    const { transform } = of('--preset', 'imagenet', '--image-size', '224');
+    expect(transform).toMatchObject({ kind: 'train', resize: 256, size: 224, mean: [0.485, 0.456, 0.406] });
+    expect(of('--preset', 'cifar10', '--crop', 'none').lines.at(-1)).toMatch(/normalize\(mean: \[0.4914, /);
+  });
+
   it("of a run made before there were such options is the article's", () => {
     expect(augmentation({ imageSize: 128, imageShape: [3, 28, 28] })).toMatchObject({
       transform: { kind: 'train', resize: 130, flip: 0.5 },
