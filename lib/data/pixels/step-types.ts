@@ -7,7 +7,9 @@ import type { Bounds, Size } from '../transform-checks.js';
 
 /** Interpolation of a step; without `fill` it is black. */
 export interface Interpolation {
+  /** How values between pixels are chosen. */
   readonly interpolation: 'nearest' | 'bilinear';
+  /** Value of the pixels from outside the image, 0 to 255: one number, or one per channel; absent: black. */
   readonly fill?: number | readonly number[] | undefined;
 }
 
