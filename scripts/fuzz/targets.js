@@ -30,7 +30,7 @@ const LEFT_OUT = new Set([
 // What TypeScript calls protected or internal: called by the package itself alone, on objects it has made.
 const PROTECTED = new RegExp(
   [
-    '#(stepGroup|check|slotNames|slotsOf|initialValue|isDecoupled|rateOf|capturable|extraRepr|registerBuffer)$',
+    '#(stepGroup|check|slotNames|slotsOf|initialValue|isDecoupled|rateOf|capturable|extraRepr|registerBuffer|pack|unpack)$',
     '^optim\\.lr\\..*#(apply|applyMore|factor|rate|next|first|restart|suspend|moved|parts|momentum)$',
     '^optim\\.lr\\..*#(checkState|takeState|seekParts)$',
     '^autograd\\.FunctionContext|^optim\\.Optimizer$',

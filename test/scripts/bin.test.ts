@@ -104,7 +104,7 @@ describe.each(['bash', 'fish'])('completion in %s', (name) => {
     writeFileSync(join(folder, 'photo.png'), '');
     expect(offers('')).toEqual([...COMMANDS, 'bench', 'completion', 'help'].sort());
     expect(offers('tr')).toEqual(['train']);
-    expect(offers('train', '--mod')).toEqual(['--model']);
+    expect(offers('train', '--mod')).toEqual(['--model', '--model-options']);
     expect(offers('train', '--resume', '--warm')).toEqual(['--warmup-epochs']);
     expect(offers('train', '--model', 'alexnet-')).toEqual(['alexnet-dy', 'alexnet-wide']);
     expect(offers('train', '--schedule', 'c')).toEqual(['constant', 'cosine']);
