@@ -29,8 +29,8 @@ let starting = false;
  * @throws ArgumentError if it has been called before, or if the environment and the options say too little. @throws DistributedError
  * if not all processes come within the timeout, or if they do not fit each other.
  * @example
- * const group = await initProcessGroup();
- * await group.allReduce(tensor, { op: 'avg' });
+ * const group = await distributed.initProcessGroup();
+ * await group.allReduce(x, { op: 'avg' });
  * await group.destroy();
  * @see https://docs.pytorch.org/docs/stable/distributed.html#torch.distributed.init_process_group
  */
