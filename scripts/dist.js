@@ -41,7 +41,7 @@ function isCurrent() {
   const lib = join(root, 'lib');
   if (!existsSync(lib)) return true;
   return readdirSync(lib, { recursive: true, encoding: 'utf8' })
-    .filter((name) => name.endsWith('.ts'))
+    .filter((name) => name.endsWith('.ts') && !name.endsWith('.d.ts'))
     .every((name) => {
       const compiled = join(root, 'dist', name.replace(/\.ts$/, '.js'));
       return existsSync(compiled) && statSync(compiled).mtimeMs >= statSync(join(lib, name)).mtimeMs;

@@ -24,8 +24,11 @@ std::string MemberKey(const std::string& group, int rank) {
   return "dyconv/member/" + group + "/" + std::to_string(rank);
 }
 
-// The first line of an exception of libtorch.
-std::string FirstLine(std::string text) { return text.substr(0, text.find('\n')); }
+// The first line of an exception of libtorch, without gloo's guess at the cause: the blame says it better.
+std::string FirstLine(std::string text) {
+  text = text.substr(0, text.find('\n'));
+  return text.substr(0, text.find(". This is typically caused by"));
+}
 
 std::string Description(const WorldOptions& options) {
   std::ostringstream text;

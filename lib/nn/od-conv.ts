@@ -268,7 +268,7 @@ export class ODConv2d extends ExpertConv<[number, number], RequiredOptions<Dynam
   override staticParameters(factors: Tensor): { weight: Tensor; bias: Tensor | null } {
     const { weight, bias, numExperts, inChannels, outChannels, options } = this;
     const { filterFc, spatialFc } = this.routing;
-    const all = factors.to({ dtype: weight.dtype, device: weight.device });
+    const all = checkTensor('factors', factors).to({ dtype: weight.dtype, device: weight.device });
     const counts = [numExperts, inChannels, filterFc?.outChannels ?? 0, spatialFc?.outChannels ?? 0];
     const [kernel, channel, filter, spatial] = all.split(counts);
     const { groups } = options;

@@ -6,6 +6,7 @@ import { boolean, integer, number, oneOf } from '../check/arguments.js';
 import { checkOptions, optionKeys, type RequiredOptions } from '../check/index.js';
 import { invalidArgument } from '../errors.js';
 import { gelu, relu } from '../ops/activation.js';
+import { checkTensor } from '../tensor/check.js';
 import { noGrad } from '../tensor/context.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { MultiheadAttention } from './attention.js';
@@ -116,6 +117,7 @@ export class TransformerEncoderLayer extends Module<[Tensor, EncoderLayerForward
 
   /** @param src - [L, N, E], with batchFirst [N, L, E], or unbatched [L, E]. @returns The same shape. */
   forward(src: Tensor, options: EncoderLayerForwardOptions = {}): Tensor {
+    checkTensor('src', src);
     checkOptions(options, LAYER_FORWARD_KEYS);
     if (this.options.normFirst) {
       const x = src.add(this.#attend(this.norm1.forward(src), options));
@@ -203,6 +205,7 @@ export class TransformerEncoder extends Module<[Tensor, EncoderForwardOptions?],
 
   /** @param src - [L, N, E], with batchFirst [N, L, E], or unbatched [L, E]. @returns The same shape. */
   forward(src: Tensor, options: EncoderForwardOptions = {}): Tensor {
+    checkTensor('src', src);
     const { mask: srcMask, ...rest } = checkOptions(options, ENCODER_FORWARD_KEYS);
     let x = src;
     for (const layer of this.layers) x = layer.forward(x, { srcMask, ...rest });

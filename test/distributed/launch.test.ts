@@ -53,11 +53,17 @@ describe('launch', () => {
     const script = program('machines.mjs', reporting('false'));
     const port = String(await freePort());
     const machine = (rank: string) =>
-      launch('--nnodes', '2', '--node-rank', rank, '--nproc', '2', '--master-port', port, script);
+      launch(
+        ...['--nnodes', '2', '--node-rank', rank, '--nproc', '2'],
+        ...['--master-addr', 'localhost', '--master-port', port, script],
+      );
     const all = await Promise.all([machine('0'), machine('1')]);
     const ranks = all
       .flatMap(({ reports }) => reports)
-      .map(({ rank, LOCAL_RANK, WORLD_SIZE }) => [rank, LOCAL_RANK, WORLD_SIZE]);
+      .map(({ rank, LOCAL_RANK, WORLD_SIZE, MASTER_ADDR, MASTER_PORT }) => {
+        expect([MASTER_ADDR, MASTER_PORT]).toEqual(['localhost', port]);
+        return [rank, LOCAL_RANK, WORLD_SIZE];
+      });
     expect(ranks.sort()).toEqual([
       ['0', '0', '4'],
       ['1', '1', '4'],

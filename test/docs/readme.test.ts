@@ -158,7 +158,14 @@ describe.each(pages)('the command lines of %s', (page) => {
         ),
       )
       .filter((m) => m !== null);
-    for (const [line, script, rest] of scripts) {
+    // What follows the script of `launch` is the command line of that script.
+    const launched = scripts.flatMap(([line, script, rest]) => {
+      const [, own, inner, arguments_] = /^(.*?)(\S+\.js)(.*)$/.exec(rest!) ?? [];
+      if (script !== 'scripts/launch.js' || inner === undefined) return [[line, script, rest] as const];
+      const launch = [line, script, own!] as const;
+      return inner.startsWith('scripts/') ? [launch, [line, inner, arguments_!.trim()] as const] : [launch];
+    });
+    for (const [line, script, rest] of launched) {
       const subcommand =
         /^[a-z-]+(?=\s|$)/.exec(rest!)?.slice(0, script === 'scripts/bench.js' ? 1 : 0) ?? [];
       const known = optionsOf(script!, subcommand);

@@ -167,5 +167,6 @@ it('has tests for every command', async () => {
     'data',
     'doctor',
   ];
-  expect([...tested, 'libtorch', 'setup'].sort()).toEqual(Object.keys(COMMANDS).sort());
+  // The options of launch: test/distributed/launch.test.ts.
+  expect([...tested, 'libtorch', 'setup', 'launch'].sort()).toEqual(Object.keys(COMMANDS).sort());
 });

@@ -20,7 +20,7 @@ const names = ({ length, nameOf }: InMemoryDataset) => Array.from({ length }, (_
 /** The configuration of a run that was trained on the folder. */
 const config = {
   ...{ dataset: 'folder', dataDir: root, classes: ['cats', 'dogs'], trainImages: 16, valImages: 4 },
-  ...{ valSplit: null, limitTrain: null },
+  ...{ valSplit: null, limitTrain: null, imageShape: [3, 130, 130] },
 };
 
 beforeAll(async () => {

@@ -25,7 +25,14 @@ const WARM_UP = 0.3;
 /** Resident memory may grow by this until the end. */
 const MAX_GROWTH = 100 * 2 ** 20;
 
+/** Number of samples of the memory. */
+const SAMPLES = 10;
+
+/** @typedef {{ rssMb: number, tensorMb: number, cachedMb: number }} Usage - Resident, in tensors, kept by the allocator. */
 /** @typedef {{ rss: number, numTensors: number, sharedTensors: number, unhandled: number }} Memory */
+
+/** @param {number} bytes */
+const megabytes = (bytes) => Math.round(bytes / 2 ** 20);
 
 /** What the clients saw. */
 class Tally {
@@ -64,6 +71,21 @@ export async function soakService(options) {
     await server.ask('swap');
     swaps++;
   };
+  /** @type {Usage[]} */
+  const usage = [];
+  const sampling = setInterval(
+    async () => {
+      /** @type {{ network: PoolMetricsSnapshot }} */
+      const { network } = await server.ask('metrics');
+      const { rss, allocatedBytes, cachedBytes } = network.memory;
+      usage.push({
+        rssMb: megabytes(rss),
+        tensorMb: megabytes(allocatedBytes),
+        cachedMb: megabytes(cachedBytes),
+      });
+    },
+    (soak * 60_000) / (SAMPLES + 1),
+  );
   try {
     // Allocators and workers have reached their size after a part of the time.
     const warmup = WARM_UP * soak * 60_000;
@@ -71,10 +93,12 @@ export async function soakService(options) {
     const before = await quietMemory(server);
     await injectFaults({ clients, post, swap, ms: soak * 60_000 - warmup });
     const after = await quietMemory(server);
+    clearInterval(sampling);
     /** @type {{ network: PoolMetricsSnapshot, decoder: PoolMetricsSnapshot, unhandled: number }} */
     const figures = await server.ask('close');
-    return report(options, { tally, before, after, figures, swaps });
+    return report(options, { tally, before, after, figures, swaps, usage });
   } finally {
+    clearInterval(sampling);
     await dispatcher.destroy();
     await server.stop();
   }
@@ -156,9 +180,9 @@ async function quietMemory(server) {
 
 /**
  * @param {ServeOptions} options
- * @param {{ tally: Tally, before: Memory, after: Memory, swaps: number, figures: { network: PoolMetricsSnapshot, decoder: PoolMetricsSnapshot, unhandled: number } }} result
+ * @param {{ tally: Tally, before: Memory, after: Memory, swaps: number, usage: Usage[], figures: { network: PoolMetricsSnapshot, decoder: PoolMetricsSnapshot, unhandled: number } }} result
  */
-function report({ json, soak }, { tally, before, after, swaps, figures }) {
+function report({ json, soak }, { tally, before, after, swaps, usage, figures }) {
   const { network, decoder, unhandled } = figures;
   const faults = [...tally.faults];
   if (tally.ended !== tally.sent) faults.push(`${tally.sent} requests were sent, ${tally.ended} ended`);
@@ -191,7 +215,8 @@ function report({ json, soak }, { tally, before, after, swaps, figures }) {
     ok,
     requests: tally.sent,
     answers: tally.counts,
-    growthMb: Math.round(growth / 2 ** 20),
+    growthMb: megabytes(growth),
+    memory: usage,
   };
   const pools = {
     batchSizes: network.batchSizes,
