@@ -19,7 +19,7 @@ import {
 } from '../../dist/index.js';
 import { printRows } from '../bench/turns.js';
 import { augmentation } from '../cli/augmentation.js';
-import { configOf } from '../cli/config.js';
+import { configOf, modelOptionsOf } from '../cli/config.js';
 import { loadDataset } from '../cli/datasets.js';
 import { createScheduler } from '../cli/schedule.js';
 import { lossOf } from '../cli/training.js';
@@ -115,8 +115,10 @@ export async function compareSteps(options) {
 }
 
 /** @param {RecipeOptions} options */
-function argumentsOf({ model, form, batchSize, numExperts, momentum, weightDecay, labelSmoothing, ...more }) {
-  const { clipGradNorm } = more;
+function argumentsOf(options) {
+  const { model, form, batchSize, momentum, weightDecay, labelSmoothing, clipGradNorm } = options;
+  // A static network has one.
+  const { numExperts = 1 } = modelOptionsOf(options);
   const values = {
     ...{ mode: model === 'alexnet-dy' ? form : 'static', batch: batchSize, experts: numExperts },
     ...{ threads: getNumThreads(), momentum, 'weight-decay': weightDecay, 'label-smoothing': labelSmoothing },

@@ -35,7 +35,7 @@ it.each(Object.keys(native).filter((name) => !TOLERANT.has(name)))(
   (name) => {
     const call = native[name as keyof typeof native] as () => unknown;
     expect(call).toThrow(Error);
-    expect(call).toThrow(/^Expected .+ for \w+ of \w+ but received undefined$/);
+    expect(call).toThrow(/^Expected .+ for \w+ of [\w.]+ but received undefined$/);
   },
 );
 
