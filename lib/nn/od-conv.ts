@@ -87,6 +87,7 @@ export class ODAttention extends Module<[Tensor], ODAttentions> {
   /** float32 []. */
   readonly temperature!: Tensor;
 
+  /** @internal {@link ODConv2d} makes it. */
   constructor(sizes: AttentionSizes, factory: FactoryOptions) {
     super();
     const { inChannels, outChannels, places, numExperts, hidden, isDepthwise, temperature } = sizes;

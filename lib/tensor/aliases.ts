@@ -3,7 +3,7 @@
  * @see https://pytorch.org/docs/stable/tensors.html
  * @module
  */
-import type { AlphaOptions, DivOptions } from './arithmetic.js';
+import { type AlphaOptions, clampInPlace, type DivOptions } from './arithmetic.js';
 import { checkTensor } from './check.js';
 import { native, type Operand, type Tensor } from './core.js';
 
@@ -98,15 +98,15 @@ export abstract class AliasMethods {
     this: Tensor,
     options: { min?: number | Tensor | undefined; max?: number | Tensor | undefined },
   ): Tensor {
-    return checkTensor('input', this).clamp_(options);
+    return clampInPlace(checkTensor('input', this), options);
   }
   /** In place: {@link Tensor.clampMin}. */
   clampMin_(this: Tensor, min: number | Tensor): Tensor {
-    return checkTensor('input', this).clamp_({ min });
+    return clampInPlace(checkTensor('input', this), { min });
   }
   /** In place: {@link Tensor.clampMax}. */
   clampMax_(this: Tensor, max: number | Tensor): Tensor {
-    return checkTensor('input', this).clamp_({ max });
+    return clampInPlace(checkTensor('input', this), { max });
   }
   /** The matrix multiplied by itself n times; its inverse for negative n. */
   matrixPower(this: Tensor, n: number): Tensor {

@@ -307,15 +307,7 @@ export abstract class ArithmeticMethods {
     this: Tensor,
     options: { min?: number | Tensor | undefined; max?: number | Tensor | undefined },
   ): Tensor {
-    const { min, max } = checkOptions(options, MIN_MAX);
-    if (min === undefined && max === undefined)
-      throw invalidArgument('options', 'min, max or both', { min, max });
-    const limited =
-      typeof min !== 'object' && typeof max !== 'object'
-        ? native.clampInPlace(this, min, max)
-        : clampByTensors(this, min, max, native.clampTensorInPlace);
-    limited.dispose();
-    return this;
+    return clampInPlace(this, options);
   }
   /** In place: {@link lerp}. */
   lerp_(this: Tensor, end: Tensor, weight: Operand): Tensor {
@@ -354,6 +346,22 @@ function roundingModeOf(options: DivOptions): 'trunc' | 'floor' | undefined {
 /** @internal The digits that a rounding keeps. */
 export function decimalsOf(options: RoundOptions | undefined): number {
   return options === undefined ? 0 : (checkOptions(options, DECIMALS).decimals ?? 0);
+}
+
+/** Limits the values of a tensor in place. */
+export function clampInPlace(
+  input: Tensor,
+  options: { min?: number | Tensor | undefined; max?: number | Tensor | undefined },
+): Tensor {
+  const { min, max } = checkOptions(options, MIN_MAX);
+  if (min === undefined && max === undefined)
+    throw invalidArgument('options', 'min, max or both', { min, max });
+  const limited =
+    typeof min !== 'object' && typeof max !== 'object'
+      ? native.clampInPlace(input, min, max)
+      : clampByTensors(input, min, max, native.clampTensorInPlace);
+  limited.dispose();
+  return input;
 }
 
 /** @internal Limits by bounds of which one is a tensor; `limit` takes tensors only. */

@@ -33,7 +33,7 @@ const PROTECTED = new RegExp(
     '#(stepGroup|check|slotNames|slotsOf|initialValue|isDecoupled|rateOf|capturable|extraRepr|registerBuffer|pack|unpack)$',
     '^optim\\.lr\\..*#(apply|applyMore|factor|rate|next|first|restart|suspend|moved|parts|momentum)$',
     '^optim\\.lr\\..*#(checkState|takeState|seekParts)$',
-    '^autograd\\.FunctionContext|^optim\\.Optimizer$|^distributed\\.ProcessGroup$',
+    '^autograd\\.FunctionContext|^optim\\.Optimizer$|^distributed\\.ProcessGroup$|^nn\\.ODAttention$|^models\\.ResNet$',
   ].join('|'),
 );
 
