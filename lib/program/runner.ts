@@ -83,17 +83,12 @@ export abstract class Runnable<Out = Tensor> {
    * @example const [first, second] = await program.runBatch([image, otherImage]);
    */
   async runBatch(requests: readonly ProgramInput[], options: RunOptions = {}): Promise<Out[]> {
-    checkOptions(options, RUN_KEYS);
-    if (!Array.isArray(requests) || requests.length === 0)
-      throw invalidArgument('requests', 'an array of at least one input', requests);
-    const outputs = await this.#start(options, (ticket, threads) =>
-      native.runBatchAsync(
-        this.#id,
-        requests.map((request) => this.pack(inputsOf(request))),
-        ticket,
-        threads,
-      ),
-    );
+    const outputs = await this.#start(options, (ticket, threads) => {
+      if (!Array.isArray(requests) || requests.length === 0)
+        throw invalidArgument('requests', 'an array of at least one input', requests);
+      const inputs = requests.map((request) => this.pack(inputsOf(request)));
+      return native.runBatchAsync(this.#id, inputs, ticket, threads);
+    });
     return outputs.map((output) => this.unpack(output));
   }
 
