@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import {
   ArgumentError,
   cat,
+  emptyCache,
   functional as F,
   manualSeed,
   memory,
@@ -11,6 +12,7 @@ import {
   randn,
   type Tensor,
   tensor,
+  tidy,
   zeros,
 } from '../../lib/index.js';
 import { native } from '../../lib/tensor/tensor.js';
@@ -321,6 +323,36 @@ describe('memory', () => {
     expect(after.allocations - before.allocations).toBe(10);
     expect(after.allocatedBytes).toBe(before.allocatedBytes);
     expect(after.numTensors).toBe(before.numTensors);
+  });
+
+  it('batch sizes and programs share one buffer, which emptyCache() frees', () => {
+    const [first, second] = [16, 24].map((channels) => {
+      const model = new nn.Sequential(
+        new nn.Conv2d(3, channels, 3, { padding: 1 }),
+        new nn.ReLU(),
+        new nn.Conv2d(channels, channels, 3, { padding: 1 }),
+        new nn.AdaptiveAvgPool2d(1),
+      );
+      return nn.compile(model.eval(), zeros([1, 3, 32, 32]));
+    });
+    const images = randn([24, 3, 32, 32]);
+    const run = (program: typeof first, batch: number) =>
+      tidy(() => {
+        for (let i = 0; i < 3; i++) program!.runSync(images.narrow(0, 0, batch));
+      });
+    emptyCache();
+    const without = memory();
+    run(second, 24);
+    const largest = memory();
+    expect(largest.allocatedBytes).toBeGreaterThan(without.allocatedBytes + 2 ** 20);
+    for (let batch = 1; batch <= 24; batch++) for (const program of [first, second]) run(program, batch);
+    const after = memory();
+    // Weights are packed once for each program.
+    expect(after.allocatedBytes - largest.allocatedBytes).toBeLessThan(2 ** 18);
+    expect(after.cachedBytes - without.cachedBytes).toBeLessThan(2 ** 20);
+    emptyCache();
+    expect(after.allocatedBytes - memory().allocatedBytes).toBeGreaterThan(2 ** 20);
+    run(first, 24); // gets another
   });
 
   it('results that are kept are not overwritten by later runs', () => {

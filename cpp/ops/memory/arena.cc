@@ -39,6 +39,72 @@ class ArenaBuffer {
   std::atomic<int64_t> holders_ = 1;
 };
 
+// Buffers that no run uses.
+class ArenaBuffers {
+ public:
+  ArenaBuffers() = default;
+  ArenaBuffers(const ArenaBuffers&) = delete;
+  ArenaBuffers& operator=(const ArenaBuffers&) = delete;
+  ~ArenaBuffers() { Clear(); }
+
+  // Those of all arenas. Null if `make` is false and there are none.
+  static std::shared_ptr<ArenaBuffers> Shared(bool make);
+
+  // The smallest that has so many bytes, or a new one in place of one that is too small.
+  ArenaBuffer* Take(size_t bytes);
+  void Give(ArenaBuffer* buffer);
+  // Returns whether there were any.
+  bool Clear();
+
+ private:
+  std::mutex mutex_;
+  std::vector<ArenaBuffer*> idle_;  // by size
+};
+
+std::shared_ptr<ArenaBuffers> ArenaBuffers::Shared(bool make) {
+  // Never destroyed: arenas may outlive static objects.
+  static auto* mutex = new std::mutex();
+  static auto* shared = new std::weak_ptr<ArenaBuffers>();
+  std::lock_guard lock(*mutex);
+  std::shared_ptr<ArenaBuffers> buffers = shared->lock();
+  if (buffers == nullptr && make) {
+    buffers = std::make_shared<ArenaBuffers>();
+    *shared = buffers;
+  }
+  return buffers;
+}
+
+ArenaBuffer* ArenaBuffers::Take(size_t bytes) {
+  ArenaBuffer* taken = nullptr;
+  {
+    std::lock_guard lock(mutex_);
+    if (!idle_.empty()) {
+      auto found = std::ranges::lower_bound(idle_, bytes, {}, &ArenaBuffer::bytes);
+      if (found == idle_.end()) --found;
+      taken = *found;
+      idle_.erase(found);
+    }
+  }
+  if (taken != nullptr && taken->bytes() >= bytes) return taken;
+  if (taken != nullptr) taken->Release();
+  return new ArenaBuffer(bytes);
+}
+
+void ArenaBuffers::Give(ArenaBuffer* buffer) {
+  std::lock_guard lock(mutex_);
+  idle_.insert(std::ranges::lower_bound(idle_, buffer->bytes(), {}, &ArenaBuffer::bytes), buffer);
+}
+
+bool ArenaBuffers::Clear() {
+  std::vector<ArenaBuffer*> idle;
+  {
+    std::lock_guard lock(mutex_);
+    idle.swap(idle_);
+  }
+  for (ArenaBuffer* buffer : idle) buffer->Release();
+  return !idle.empty();
+}
+
 namespace {
 
 thread_local ArenaRun* current = nullptr;
@@ -81,11 +147,9 @@ void ArenaPlan::Place() {
   }
 }
 
-Arena::Arena() = default;
+Arena::Arena() : buffers_(ArenaBuffers::Shared(/*make=*/true)) {}
 
-Arena::~Arena() {
-  for (ArenaBuffer* buffer : free_) buffer->Release();
-}
+Arena::~Arena() = default;
 
 ArenaRun* ArenaRun::Current() { return current; }
 
@@ -95,17 +159,12 @@ ArenaRun::ArenaRun(Arena& arena) : arena_(arena), active_(current == nullptr) {
     std::lock_guard lock(arena_.mutex_);
     if (arena_.failures_ >= kMostFailures) return;  // its runs are never alike
     plan_ = arena_.plan_;
-    if (plan_ != nullptr && !arena_.free_.empty()) {
-      buffer_ = arena_.free_.back();
-      arena_.free_.pop_back();
-    }
   }
   id_ = ++runs;
   if (plan_ == nullptr) {
     noted_ = std::make_shared<ArenaPlan>();
-  } else if (buffer_ == nullptr || buffer_->bytes() < plan_->total) {
-    if (buffer_ != nullptr) buffer_->Release();
-    buffer_ = plan_->total == 0 ? nullptr : new ArenaBuffer(plan_->total);
+  } else if (plan_->total > 0) {
+    buffer_ = arena_.buffers_->Take(plan_->total);
   }
   current = this;
 }
@@ -114,19 +173,19 @@ ArenaRun::~ArenaRun() {
   if (current != this) return;
   current = nullptr;
   if (noted_ != nullptr) noted_->Place();
-  const bool idle = buffer_ != nullptr && buffer_->IsIdle();
+  if (buffer_ != nullptr) {
+    if (buffer_->IsIdle()) {
+      arena_.buffers_->Give(buffer_);
+    } else {
+      buffer_->Release();  // with the last block in it
+    }
+  }
   std::lock_guard lock(arena_.mutex_);
   if (noted_ != nullptr) {
     arena_.plan_ = noted_;
   } else if (deviated_ || position_ != plan_->events.size()) {
     ++arena_.failures_;
     if (arena_.plan_ == plan_) arena_.plan_.reset();
-  }
-  if (buffer_ == nullptr) return;
-  if (idle && arena_.plan_ == plan_) {
-    arena_.free_.push_back(buffer_);
-  } else {
-    buffer_->Release();
   }
 }
 
@@ -171,6 +230,11 @@ void ArenaRun::Freed(uint32_t request) {
   } else {
     Follows(event);
   }
+}
+
+bool FreeIdleArenaBuffers() {
+  const std::shared_ptr<ArenaBuffers> buffers = ArenaBuffers::Shared(/*make=*/false);
+  return buffers != nullptr && buffers->Clear();
 }
 
 void FreeInArena(BlockHeader* block) { static_cast<ArenaBuffer*>(block->origin)->Release(); }

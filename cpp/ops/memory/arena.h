@@ -1,7 +1,8 @@
 // Memory for computations that ask for the same blocks in the same order again and again: the first run notes
 // its requests and when they are given back, later ones get their blocks from one buffer, at offsets planned
 // from that. A run that asks for something else falls back to ordinary blocks, and the next one is noted
-// anew.
+// anew. All arenas of the process share their buffers: there are as many as runs at the same time, each as
+// large as the largest run that used it.
 #pragma once
 
 #include <atomic>
@@ -16,8 +17,9 @@ namespace dyconv {
 
 struct ArenaPlan;
 class ArenaBuffer;
+class ArenaBuffers;
 
-// The plan of one computation and its buffers: one for each run at the same time. Any thread.
+// The plan of one computation. Any thread.
 class Arena {
  public:
   Arena();
@@ -28,9 +30,9 @@ class Arena {
  private:
   friend class ArenaRun;
 
+  const std::shared_ptr<ArenaBuffers> buffers_;  // they are freed with the last arena
   std::mutex mutex_;
   std::shared_ptr<const ArenaPlan> plan_;
-  std::vector<ArenaBuffer*> free_;
   int failures_ = 0;  // runs that did not follow the plan
 };
 
@@ -53,6 +55,8 @@ class ArenaRun {
   // A block that this run asked for was given back, on its thread.
   void Freed(uint32_t request);
   uint64_t id() const { return id_; }
+  // Whether its requests are noted. Its blocks are of no use to later runs, which have theirs in a buffer.
+  bool IsNoting() const { return noted_ != nullptr; }
 
  private:
   bool Follows(int64_t event);
@@ -70,5 +74,8 @@ class ArenaRun {
 
 // Gives back a block whose size is kInArena.
 void FreeInArena(BlockHeader* block);
+
+// Frees the buffers that no run uses. Returns whether there were any.
+bool FreeIdleArenaBuffers();
 
 }  // namespace dyconv

@@ -189,8 +189,13 @@ void Free(void* data) {
   Header* block = static_cast<Header*>(data) - 1;
   if (block->run != 0) {
     ArenaRun* run = ArenaRun::Current();
-    if (run != nullptr && run->id() == block->run) run->Freed(block->request);
+    const bool own = run != nullptr && run->id() == block->run;
+    if (own) run->Freed(block->request);
     if (block->size == Header::kInArena) return FreeInArena(block);
+    if (own && run->IsNoting()) {
+      Cache::Instance().Forget(block->size);
+      return ToSystem(block);
+    }
   }
   if (!Cache::Instance().Keep(block)) ToSystem(block);
 }
@@ -217,6 +222,7 @@ class CachingAllocator final : public c10::Allocator {
   static Header* Ordinary(size_t bytes, const ArenaRun* run) {
     const size_t size = SizeClass(bytes + sizeof(Header));
     Header* block = Obtain(size);
+    if (block == nullptr && FreeIdleArenaBuffers()) block = Obtain(size);
     if (block == nullptr && Reclaim(size)) block = Obtain(size);
     if (block == nullptr) ThrowOutOfMemory(bytes);
     block->size = size;
@@ -260,7 +266,10 @@ void InstallCachingAllocator() {
 
 AllocatorStats GetAllocatorStats() { return Cache::Instance().Stats(); }
 
-void EmptyAllocatorCache() { Cache::Instance().Empty(); }
+void EmptyAllocatorCache() {
+  FreeIdleArenaBuffers();
+  Cache::Instance().Empty();
+}
 
 void SetAllocatorMemoryLimit(int64_t bytes) { Cache::Instance().SetMemoryLimit(bytes); }
 
@@ -268,7 +277,7 @@ void SetAllocatorReclaim(bool (*reclaim)()) { reclaim_hook.store(reclaim, std::m
 
 void SetAllocatorCacheLimit(int64_t bytes) {
   Cache::Instance().SetLimit(bytes);
-  if (bytes == 0) Cache::Instance().Empty();
+  if (bytes == 0) EmptyAllocatorCache();
 }
 
 }  // namespace dyconv

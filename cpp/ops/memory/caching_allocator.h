@@ -21,7 +21,7 @@ void InstallCachingAllocator();
 
 AllocatorStats GetAllocatorStats();
 
-// Gives all kept blocks back to the system.
+// Gives all kept blocks, and the buffers of arenas that no run uses, back to the system.
 void EmptyAllocatorCache();
 
 // How many bytes may be kept; 0 turns keeping off. Default: an eighth of the machine's memory.
