@@ -1,6 +1,9 @@
 // Collectives and messages of process groups. A call begins on the calling thread, in the order of the calls,
 // and is waited for on a lane.
+#include <string>
+#include <tuple>
 #include <utility>
+#include <vector>
 
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/empty_like.h>
@@ -287,6 +290,19 @@ Napi::Value Receive(Call& call, const SharedGroup& held, const Tensor& output,
   });
 }
 
+// ---- Diagnosis
+// -----------------------------------------------------------------------------------------------------
+
+using CallRow = std::tuple<int64_t, std::string, std::string, int64_t, double, double, double, bool>;
+
+std::vector<CallRow> RecentCalls(const SharedGroup& held) {
+  std::vector<CallRow> rows;
+  for (const LoggedCall& call : held->group->Calls())
+    rows.emplace_back(call.number, call.operation, call.dtype, call.elements, call.made_ms, call.begun_ms,
+                      call.ended_ms, call.failed);
+  return rows;
+}
+
 }  // namespace
 
 const OpTable& CollectiveOps() {
@@ -303,6 +319,7 @@ const OpTable& CollectiveOps() {
       Bind("collectiveBarrier(group)", Barrier),
       Bind("collectiveSend(group, input, dst, tag)", Send),
       Bind("collectiveRecv(group, output, src, tag)", Receive),
+      Bind("collectiveRecentCalls(group)", RecentCalls),
   };
   return table;
 }

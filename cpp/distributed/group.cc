@@ -163,6 +163,8 @@ c10d::Backend& Group::backend() const {
   return *backend_;
 }
 
+std::vector<LoggedCall> Group::Calls() const { return static_cast<WatchedBackend&>(backend()).Calls(); }
+
 int Group::RankInGroup(int64_t rank, const char* argument) const {
   const auto found = std::find(ranks_.begin(), ranks_.end(), rank);
   Require(found != ranks_.end(), ErrorKind::kArgument, "Expected a rank of the group for ", argument,

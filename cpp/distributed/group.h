@@ -9,6 +9,7 @@
 #include <torch/csrc/distributed/c10d/ProcessGroup.hpp>
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
 
+#include "distributed/call_log.h"
 #include "distributed/health.h"
 #include "distributed/store.h"
 
@@ -60,6 +61,8 @@ class Group {
 
   // Throws a TypedError after Close().
   c10d::Backend& backend() const;
+  // The last collective calls of this process. Throws a TypedError after Close().
+  std::vector<LoggedCall> Calls() const;
   // The number in the group of a rank of the world. Throws a TypedError for one that is not in the group.
   int RankInGroup(int64_t rank, const char* argument) const;
   // The rank of the world of a number in the group.

@@ -122,7 +122,8 @@ void Combine(const Tensor& result, const Tensor& other, c10d::ReduceOp::RedOpTyp
 
 struct WatchedBackend::Pending {
   GroupCall call;
-  std::array<int64_t, kPrintLength> print;  // what all processes must agree on
+  Print print;  // what all processes must agree on
+  CallLog::Entry logged;
   Start start;
   c10::intrusive_ptr<c10::ivalue::Future> outer;
 };
@@ -135,6 +136,7 @@ struct WatchedBackend::State {
   bool compare = true;
   Health* health = nullptr;  // that of the World, which `explain` holds
   Explain explain;
+  CallLog log;
 
   std::mutex mutex;  // of the rest
   std::condition_variable changed;
@@ -171,6 +173,8 @@ WatchedBackend::~WatchedBackend() {
   if (state_->unfinished == 0) state_->changed.wait(lock, [this] { return state_->ended; });
 }
 
+std::vector<LoggedCall> WatchedBackend::Calls() const { return state_->log.Calls(); }
+
 void WatchedBackend::Loop(const std::shared_ptr<State>& state) {
   std::unique_lock lock(state->mutex);
   for (;;) {
@@ -182,6 +186,7 @@ void WatchedBackend::Loop(const std::shared_ptr<State>& state) {
     try {
       Make(state, call);
     } catch (const std::exception&) {
+      state->log.End(call.logged, /*failed=*/true);
       call.outer->setError(state->explain(std::current_exception(), call.call));
       state->Finish();
     }
@@ -198,8 +203,11 @@ void WatchedBackend::Loop(const std::shared_ptr<State>& state) {
 // Compares a call with those of the other processes, and begins it. Throws if it cannot.
 void WatchedBackend::Make(const std::shared_ptr<State>& state, Pending& call) {
   if (state->compare) ComparePrints(*state->backend, state->ranks, call.call, call.print);
+  state->log.Begin(call.logged);
   const auto inner = call.start(*state->backend);
-  inner->addCallback([outer = call.outer, of = call.call, state](c10::ivalue::Future& ended) {
+  inner->addCallback([outer = call.outer, of = call.call, logged = call.logged,
+                      state](c10::ivalue::Future& ended) {
+    state->log.End(logged, ended.hasError());
     if (ended.hasError()) {
       outer->setError(state->explain(ended.exception_ptr(), of));
     } else {
@@ -211,9 +219,15 @@ void WatchedBackend::Make(const std::shared_ptr<State>& state, Pending& call) {
 
 WatchedBackend::WorkPtr WatchedBackend::Watch(const char* name, const Tensors& tensors, int64_t detail,
                                               Start start) {
+  const Print print = PrintOf(name, tensors, detail);
+  const GroupCall made = state_->health->Begin(state_->group, TextOf(print));
   const Pending call{
-      .call = state_->health->Begin(state_->group, TextOf(PrintOf(name, tensors, detail))),
-      .print = PrintOf(name, tensors, detail),
+      .call = made,
+      .print = print,
+      .logged = state_->log.Add({.number = made.number,
+                                 .operation = name,
+                                 .dtype = tensors.empty() ? "" : DTypeName(tensors[0].scalar_type()),
+                                 .elements = print[3]}),
       .start = std::move(start),
       .outer = c10::make_intrusive<c10::ivalue::Future>(c10::ListType::create(c10::TensorType::get())),
   };

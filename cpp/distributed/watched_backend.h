@@ -9,6 +9,7 @@
 
 #include <torch/csrc/distributed/c10d/Backend.hpp>
 
+#include "distributed/call_log.h"
 #include "distributed/health.h"
 
 namespace dyconv {
@@ -28,6 +29,9 @@ class WatchedBackend final : public c10d::Backend {
   // Waits until the connections have ended, unless calls are in progress: those end with the process, or when
   // their timeout has passed.
   ~WatchedBackend() override;
+
+  // The last calls of this process.
+  std::vector<LoggedCall> Calls() const;
 
   const std::string getBackendName() const override { return backend_->getBackendName(); }
   void setSequenceNumberForGroup() override { backend_->setSequenceNumberForGroup(); }

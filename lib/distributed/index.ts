@@ -20,6 +20,7 @@ export {
   send,
 } from '../process-group/functions.js';
 export {
+  type CollectiveCall,
   type DestinationOptions,
   ProcessGroup,
   type RecvOptions,

@@ -8,6 +8,7 @@ import { DisposedError, invalidArgument } from '../errors.js';
 import type { ReduceOp } from '../native/collective.js';
 import type { GroupHandle } from '../native/distributed.js';
 import { checkTensor } from '../tensor/check.js';
+import type { DType } from '../tensor/dtype.js';
 import { native, type Tensor } from '../tensor/tensor.js';
 import type { Store } from './store.js';
 
@@ -49,6 +50,26 @@ export interface RecvOptions {
   src?: number | undefined;
   /** The tag of the message. Default 0. */
   tag?: number | undefined;
+}
+
+/** One collective call of this process: see {@link ProcessGroup.recentCalls}. Times are milliseconds on the clock of `performance.now()`. */
+export interface CollectiveCall {
+  /** Number of the call on the group, from 1. */
+  number: number;
+  /** Name of the operation: `'allReduce'`, `'broadcast'`, .... Buckets of {@link DistributedDataParallel} are `'allReduce'`. */
+  operation: string;
+  /** dtype of the tensors; null for an operation without a tensor. */
+  dtype: DType | null;
+  /** Elements of the tensors of this process. */
+  elements: number;
+  /** When the call was made. */
+  made: number;
+  /** When all processes had made it and the data began to move; null: not yet. */
+  begun: number | null;
+  /** When it ended on this process; null: not yet. */
+  ended: number | null;
+  /** Whether it ended with an error. */
+  failed: boolean;
 }
 
 const REDUCE = optionKeys('op');
@@ -218,6 +239,28 @@ export class ProcessGroup {
     );
   }
 
+  /**
+   * The last 1000 collective calls that this process made on the group, oldest first, those of {@link DistributedDataParallel} too: a
+   * call without `begun` waits for other processes. For traces, and to find out where a group hangs.
+   * @throws DisposedError after {@link destroy}.
+   */
+  recentCalls(): CollectiveCall[] {
+    const rows = native.collectiveRecentCalls(this[handleOf]());
+    // Both clocks are monotonic; performance.now() begins with the process.
+    const offset = performance.now() - Number(process.hrtime.bigint()) / NANOSECONDS_PER_MS;
+    const time = (ms: number) => (Number.isNaN(ms) ? null : ms + offset);
+    return rows.map(([number, operation, dtype, elements, made, begun, ended, failed]) => ({
+      number,
+      operation,
+      dtype: dtype === '' ? null : (dtype as DType),
+      elements,
+      made: made + offset,
+      begun: time(begun),
+      ended: time(ended),
+      failed,
+    }));
+  }
+
   /** Ends the connections when the calls that are in progress have ended. Other calls fail from now on. */
   destroy(): Promise<void> {
     this.#destroyed ??= this.#close();
@@ -251,6 +294,8 @@ export class ProcessGroup {
     return this.#handle;
   }
 }
+
+const NANOSECONDS_PER_MS = 1e6;
 
 const rankOf = (name: string, rank: number) => integer(name, rank, 0);
 

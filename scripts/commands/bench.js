@@ -4,7 +4,7 @@
  */
 import { MODEL_NAMES } from '../../dist/models/names.js';
 import { defineCommand, defineGroup, wordsOf } from '../cli/command.js';
-import { namesOf, number, oneOf, path, positiveInteger, text } from '../cli/value-types.js';
+import { imageSide, namesOf, number, oneOf, path, positiveInteger, text } from '../cli/value-types.js';
 
 /** @import { CommandSpec, Invocation } from '../cli/command.js' */
 /** @import { OptionsOf, OptionTable } from '../cli/types.js' */
@@ -184,6 +184,58 @@ const SERVE = /** @satisfies {OptionTable} */ ({
   turns: TURNS,
 });
 
+const DISTRIBUTED = /** @satisfies {OptionTable} */ ({
+  json: COMMON.json,
+  models: {
+    value: 'names',
+    type: namesOf(MODEL_NAMES),
+    default: ['alexnet-dy', 'resnet18'],
+    shownDefault: 'alexnet-dy,resnet18',
+    help: 'networks, separated by commas',
+  },
+  batch: {
+    value: 'n',
+    type: positiveInteger,
+    default: 64,
+    help: 'images per step of each of two processes; one process takes twice as many',
+  },
+  imageSize: { value: 'pixels', type: imageSide, default: 128, help: 'height and width of the images' },
+  steps: { value: 'n', type: positiveInteger, default: 5, help: 'steps of a turn' },
+  elements: {
+    value: 'n',
+    type: positiveInteger,
+    default: 8_000_000,
+    help: 'float32 values of the all-reduce',
+  },
+  pytorch: PYTHON,
+  trace: {
+    value: 'file',
+    type: path,
+    help: "write a step of both processes in Chrome's trace format; {model} in the name stands for the network's",
+  },
+  turns: TURNS,
+});
+
+const NUMBERS = { type: number({ above: 0 }), list: /** @type {const} */ (true) };
+const NETWORK = /** @satisfies {OptionTable} */ ({
+  json: COMMON.json,
+  models: {
+    value: 'names',
+    type: namesOf(MODEL_NAMES),
+    default: ['alexnet-dy', 'resnet50'],
+    shownDefault: 'alexnet-dy,resnet50',
+    help: 'networks, separated by commas',
+  },
+  batch: { value: 'n', type: positiveInteger, default: 32, help: 'images per step of each host' },
+  imageSize: { value: 'pixels', type: imageSide, default: 128, help: 'height and width of the images' },
+  hosts: { value: 'counts', type: positiveInteger, list: true, help: 'numbers of hosts (default: 2 and 4)' },
+  gbits: { ...NUMBERS, value: 'rates', help: 'bandwidths in Gbit/s (default: 1 and 10)' },
+  delays: { ...NUMBERS, value: 'ms', help: 'delays of a message in ms (default: 0.1, 1 and 10)' },
+  python: { value: 'python', type: path, default: 'python3', help: 'a Python, which runs the links' },
+});
+
+/** @typedef {OptionsOf<typeof NETWORK>} NetworkOptions */
+/** @typedef {OptionsOf<typeof DISTRIBUTED>} DistributedOptions */
 /** @typedef {OptionsOf<typeof SERVE>} ServeOptions */
 /** @typedef {OptionsOf<typeof LAYER>} LayerOptions */
 /** @typedef {OptionsOf<typeof MODEL>} ModelOptions */
@@ -191,7 +243,7 @@ const SERVE = /** @satisfies {OptionTable} */ ({
 /** @typedef {OptionsOf<typeof THREADS>} ThreadsOptions */
 
 /**
- * @template {OptionTable & typeof COMMON} T
+ * @template {OptionTable & Pick<typeof COMMON, 'json'>} T
  * @param {string} name
  * @param {string} description
  * @param {T} options
@@ -203,7 +255,7 @@ function benchmark(name, description, options, measure) {
     description,
     options,
     async run(values, invocation) {
-      const { threads } = /** @type {OptionsOf<typeof COMMON>} */ (values);
+      const { threads } = /** @type {Partial<OptionsOf<typeof COMMON>>} */ (values);
       if (threads) {
         const { setNumThreads } = await import('../../dist/index.js');
         setNumThreads(threads);
@@ -306,6 +358,24 @@ const BENCHMARKS = [
       await measureFigures(options);
     },
   ),
+  benchmark(
+    'distributed',
+    'training in two processes against one, the all-reduce, and how much of it the backward pass hides',
+    DISTRIBUTED,
+    async (options) => {
+      const { measureDistributed } = await import('../bench/distributed/index.js');
+      await measureDistributed(options);
+    },
+  ),
+  benchmark(
+    'network',
+    'training on several hosts, which are network namespaces: a model fitted to it, and what it predicts (Linux, root)',
+    NETWORK,
+    async (options) => {
+      const { measureNetwork } = await import('../bench/distributed/network.js');
+      await measureNetwork(options);
+    },
+  ),
 ];
 
 export const command = defineGroup({
@@ -320,6 +390,7 @@ export const command = defineGroup({
     'train --model alexnet-dy --batch 128',
     'serve --clients 32',
     'serve --soak 15',
+    'distributed --pytorch python3',
   ],
   commands: BENCHMARKS,
 });

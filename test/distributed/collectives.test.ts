@@ -201,3 +201,44 @@ await distributed.destroyProcessGroup();
     expect(second).toEqual(['grüße', [0, 255], ...same]);
   });
 });
+
+describe('recentCalls()', () => {
+  it('has the calls of a process with their times', async () => {
+    const results = await runRanks(
+      2,
+      `
+const group = await distributed.initProcessGroup({ timeoutMs: 20_000 });
+const before = performance.now();
+if (rank === 1) await new Promise((resolve) => setTimeout(resolve, 300));
+await group.allReduce(ones([2, 5]));
+await group.barrier();
+const model = new nn.Linear(3, 2);
+const ddp = new distributed.DistributedDataParallel(model, { group });
+ddp.forward(ones([1, 3])).sum().backward();
+const calls = group.recentCalls();
+const after = performance.now();
+report(calls.slice(0, 2).map(({ number, operation, dtype, elements, failed }) => [number, operation, dtype, elements, failed]));
+report(calls.every((x, i) => before <= x.made && x.made <= x.begun && x.begun <= x.ended && x.ended <= after && (i === 0 || x.number > calls[i - 1].number)));
+report(calls[0].begun - calls[0].made);
+report(calls.some((x) => x.operation === 'allReduce' && x.elements === 8)); // the bucket of weight and bias
+await group.allReduce(ones([rank + 1])).catch(() => {});
+const last = group.recentCalls().at(-1);
+report([last.failed, last.begun]);
+await group.destroy();
+try { group.recentCalls(); } catch (error) { report(failure(error).name); }
+`,
+    );
+    results.forEach((reports, rank) => {
+      const [first, ordered, waited, bucket, failed, destroyed] = reports;
+      expect(first).toEqual([
+        [1, 'allReduce', 'float32', 10, false],
+        [2, 'barrier', null, 0, false],
+      ]);
+      expect(ordered).toBe(true);
+      if (rank === 0) expect(waited).toBeGreaterThan(200); // for the other process
+      expect(bucket).toBe(true);
+      expect(failed).toEqual([true, null]);
+      expect(destroyed).toBe('DisposedError');
+    });
+  });
+});

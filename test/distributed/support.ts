@@ -89,9 +89,12 @@ const values = (x) => x === null ? null : Array.isArray(x) ? x.map(values) : x.a
 const failure = (error) => ({ name: error.name, code: error.code, reason: error.reason, ranks: error.ranks, message: error.message });
 `;
 
+/** The arguments of Node.js for an ES module of {@link startRank}. */
+export const moduleArgs = (body: string) => ['--input-type=module', '--eval', PRELUDE + body];
+
 /** Starts an ES module, which has the package as `dyconv`, its usual names, `rank`, `report`, `values` and `failure`. */
 export function startRank(body: string, env: Record<string, string>): Rank {
-  return startCommand(process.execPath, ['--input-type=module', '--eval', PRELUDE + body], env);
+  return startCommand(process.execPath, moduleArgs(body), env);
 }
 
 /** Starts the same module in all processes of a group. */

@@ -2,7 +2,10 @@
  * Every option of the benchmarks reaches what it configures. Nothing is measured: slow parts of the library are
  * mocked.
  */
-import { describe, expect, it, vi } from 'vitest';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it, vi } from 'vitest';
 import { type Calls, type Case, commandOf, json, type Options, recorder, testOptions } from './reach.js';
 import { spawn } from './reach-bench.js';
 
@@ -41,6 +44,12 @@ vi.mock('../../scripts/bench/serve/soak.js', () => ({
     return 0;
   }),
 }));
+vi.mock('../../scripts/bench/distributed/ranks.js', async () =>
+  (await import('./reach-bench.js')).ranks(calls),
+);
+vi.mock('../../scripts/bench/distributed/namespaces.js', async () =>
+  (await import('./reach-bench.js')).namespaces(calls),
+);
 vi.mock('node:child_process', async (original) => ({
   ...(await original<object>()),
   // Imported later: reach-bench.js needs this module itself.
@@ -246,11 +255,61 @@ describe('bench.js serve', () => {
   });
 });
 
+describe('bench.js distributed', () => {
+  const config = (call = 0) => arg('startRanks', 1, call);
+  const trace = join(tmpdir(), `dyconv-trace-${process.pid}-`);
+  afterAll(() => rmSync(`${trace}alexnet`, { force: true }));
+  testOptions({
+    command: ['bench', 'distributed'],
+    base: ['--models', 'alexnet', '--turns', '1'],
+    calls,
+    cases: {
+      json: COMMON.json!,
+      models: { args: ['resnet18'], found: () => config().model, expected: 'resnet18' },
+      batch: { args: ['3'], found: () => [config(0).batch, config(1).batch], expected: [6, 3] },
+      'image-size': { args: ['32'], found: () => config().imageSize, expected: 32 },
+      steps: { args: ['7'], found: () => arg('ask', 0), expected: 'train 7' },
+      elements: {
+        args: ['9'],
+        found: () => calls.get('ask')?.some(([request]) => request === 'allreduce 9 5'),
+        expected: true,
+      },
+      pytorch: { args: ['py'], found: () => arg('startReference', 0), expected: 'py' },
+      trace: {
+        args: [`${trace}{model}`],
+        found: () =>
+          existsSync(`${trace}alexnet`) &&
+          JSON.parse(readFileSync(`${trace}alexnet`, 'utf8')).displayTimeUnit,
+        expected: 'ms',
+      },
+      turns: { args: ['3'], found: () => count('ask'), expected: 3 * 4 + 1 }, // one to warm up; the trace
+    },
+  });
+});
+
+describe('bench.js network', () => {
+  testOptions({
+    command: ['bench', 'network'],
+    base: ['--models', 'alexnet', '--hosts', '2', '--gbits', '1', '--delays', '1'],
+    calls,
+    cases: {
+      json: COMMON.json!,
+      models: { args: ['resnet18'], found: () => arg('startHosts', 1).model, expected: 'resnet18' },
+      batch: { args: ['3'], found: () => arg('startHosts', 1).batch, expected: 3 },
+      'image-size': { args: ['32'], found: () => arg('startHosts', 1).imageSize, expected: 32 },
+      hosts: { args: ['4'], found: () => arg('withNetwork', 0, 1)?.hosts, expected: 4 },
+      gbits: { args: ['10'], found: () => arg('withNetwork', 0, 1)?.gbits, expected: 10 },
+      delays: { args: ['5'], found: () => arg('withNetwork', 0, 1)?.delayMs, expected: 5 },
+      python: { args: ['py'], found: () => arg('withNetwork', 0).python, expected: 'py' },
+    },
+  });
+});
+
 it('has tests for every benchmark', async () => {
   const { commands } = await commandOf('bench');
   const tested = [
     ...['layer', 'model', 'program', 'data', 'data-soak', 'overhead', 'memory', 'train', 'threads'],
-    'serve',
+    ...['serve', 'distributed', 'network'],
   ];
   expect(tested.sort()).toEqual(commands.map((command) => command.name()).sort());
 });

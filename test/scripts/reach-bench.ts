@@ -162,3 +162,38 @@ export function load(real: Module, calls: Calls): Module {
     poster: spy('poster', undefined, () => ({ async post() {}, async close() {} })),
   };
 }
+
+/** The exports of scripts/bench/distributed/ranks.js: processes for which everything takes a millisecond. */
+export function ranks(calls: Calls): Module {
+  const { note, spy } = recorder(calls);
+  const step = {
+    passes: ['forward', 'backward', 'optimizer.step'].map((name, i) => ({ name, start: i, end: i + 1 })),
+    calls: [{ operation: 'allReduce', dtype: 'float32', elements: 10, made: 1.2, begun: 1.3, ended: 1.9 }],
+    origin: 0,
+  };
+  const group = (count: number) => ({
+    async ask(request: string) {
+      note('ask', [request]);
+      return Array.from({ length: count }, () => (request === 'trace' ? step : 1));
+    },
+    async end() {},
+  });
+  return {
+    startRanks: spy('startRanks', undefined, async (count: number) => group(count)),
+    startReference: spy('startReference', undefined, async (_: string, count: number) => group(count)),
+    startHosts: spy('startHosts', undefined, (hosts: unknown[]) => group(hosts.length)),
+  };
+}
+
+/** The exports of scripts/bench/distributed/namespaces.js: hosts that are not made. */
+export function namespaces(calls: Calls): Module {
+  const { spy } = recorder(calls);
+  return {
+    withNetwork: spy(
+      'withNetwork',
+      undefined,
+      ({ hosts }: { hosts: number }, use: (made: object[]) => unknown) =>
+        use(Array.from({ length: hosts }, () => ({}))),
+    ),
+  };
+}

@@ -1,0 +1,147 @@
+/**
+ * Training in two processes of this machine against one process, the all-reduce against torch.distributed, and how much of the
+ * communication the backward pass hides.
+ * @module
+ */
+import { writeFile } from 'node:fs/promises';
+import { machine, median, printRows } from '../turns.js';
+import { startRanks, startReference } from './ranks.js';
+import { chromeTrace, overlapOf } from './trace.js';
+
+/** @import { DistributedOptions } from '../../commands/bench.js' */
+/** @import { StepTrace } from './rank.js' */
+/** @import { Ranks } from './ranks.js' */
+
+const WORLD_SIZE = 2;
+/** All-reduces of a turn. */
+const TIMES = 5;
+const BYTES_PER_FLOAT = 4;
+
+/** @param {DistributedOptions} options */
+export async function measureDistributed(options) {
+  const { json, models, batch, imageSize, steps, turns, elements, pytorch, trace } = options;
+  /** @type {Record<string, unknown>[]} */
+  const training = [];
+  /** @type {Awaited<ReturnType<typeof measureAllReduce>> | undefined} */
+  let allReduce;
+  for (const model of models) {
+    const common = { model, imageSize };
+    const single = await startRanks(1, { ...common, batch: batch * WORLD_SIZE, threads: WORLD_SIZE });
+    const pair = await startRanks(WORLD_SIZE, { ...common, batch, threads: 1 });
+    try {
+      const rates = await measureTraining({ single, pair }, { batch: batch * WORLD_SIZE, steps, turns });
+      training.push({ model, ...rates, ...(await traceStep(pair, model, trace)) });
+      allReduce ??= await measureAllReduce(pair, { elements, turns, pytorch });
+    } finally {
+      await Promise.all([single.end(), pair.end()]);
+    }
+  }
+  const about = { what: 'distributed', batch, imageSize, machine: machine() };
+  if (json) console.log(JSON.stringify({ ...about, training, allReduce }));
+  else print(about, training, allReduce);
+}
+
+/**
+ * Images per second, medians over interleaved turns; a turn of the pair takes as long as its slower process.
+ * @param {{ single: Ranks, pair: Ranks }} contestants
+ * @param {{ batch: number, steps: number, turns: number }} options
+ */
+async function measureTraining({ single, pair }, { batch, steps, turns }) {
+  /** @type {number[]} */
+  const alone = [];
+  /** @type {number[]} */
+  const together = [];
+  for (let turn = 0; turn <= turns; turn++) {
+    for (const [ranks, all] of /** @type {const} */ ([
+      [single, alone],
+      [pair, together],
+    ])) {
+      /** @type {number[]} */
+      const times = await ranks.ask(`train ${steps}`);
+      if (turn > 0) all.push((batch * steps * 1000) / Math.max(...times));
+    }
+  }
+  const [singleRate, pairRate] = [median(alone), median(together)];
+  return { singleImagesPerSecond: singleRate, pairImagesPerSecond: pairRate, ratio: pairRate / singleRate };
+}
+
+/** The overlap of one step of rank 0. @param {Ranks} pair @param {string} model @param {string} [file] - For a trace of all processes. */
+async function traceStep(pair, model, file) {
+  /** @type {StepTrace[]} */
+  const traces = await pair.ask('trace');
+  const [own] = traces;
+  if (!own) throw new Error('No process answered');
+  if (file !== undefined) {
+    const path = file.replaceAll('{model}', model);
+    await writeFile(path, JSON.stringify(chromeTrace(traces)));
+  }
+  return { overlap: overlapOf(own) };
+}
+
+/**
+ * Milliseconds of an all-reduce of float32, and those of torch.distributed in turns with it.
+ * @param {Ranks} pair
+ * @param {{ elements: number, turns: number, pytorch?: string | undefined }} options
+ */
+async function measureAllReduce(pair, { elements, turns, pytorch }) {
+  const reference = pytorch === undefined ? undefined : await startReference(pytorch, WORLD_SIZE);
+  /** @type {number[]} */
+  const own = [];
+  /** @type {number[]} */
+  const theirs = [];
+  try {
+    for (let turn = 0; turn <= turns; turn++) {
+      for (const [ranks, all] of /** @type {const} */ ([
+        [pair, own],
+        [reference, theirs],
+      ])) {
+        if (!ranks) continue;
+        /** @type {number[]} */
+        const times = await ranks.ask(`allreduce ${elements} ${TIMES}`);
+        if (turn > 0) all.push(Math.max(...times));
+      }
+    }
+  } finally {
+    await reference?.end();
+  }
+  const ms = median(own);
+  return {
+    elements,
+    ms,
+    gigabytesPerSecond: (elements * BYTES_PER_FLOAT) / ms / 1e6,
+    ...(reference && { pytorchMs: median(theirs), speedRatio: median(theirs) / ms }),
+  };
+}
+
+/**
+ * @param {object} about
+ * @param {Record<string, any>[]} training
+ * @param {Awaited<ReturnType<typeof measureAllReduce>>} [allReduce]
+ */
+function print(about, training, allReduce) {
+  console.log(
+    Object.entries(about)
+      .map(([key, value]) => `${key}: ${typeof value === 'object' ? JSON.stringify(value) : value}`)
+      .join('\n'),
+  );
+  printRows(
+    training.map(({ model, singleImagesPerSecond, pairImagesPerSecond, ratio, overlap }) => ({
+      model,
+      '1 process images/s': singleImagesPerSecond.toFixed(0),
+      '2 processes images/s': pairImagesPerSecond.toFixed(0),
+      ratio: ratio.toFixed(2),
+      buckets: String(overlap.buckets),
+      'backward ms': overlap.backwardMs.toFixed(1),
+      'sending ms': overlap.communicationMs.toFixed(1),
+      'of it hidden': `${(100 * overlap.hiddenShare).toFixed(0)} %`,
+    })),
+  );
+  if (!allReduce) return;
+  const { elements, ms, gigabytesPerSecond, pytorchMs, speedRatio } = allReduce;
+  console.log(
+    `\nall-reduce of ${elements} float32, 2 processes: ${ms.toFixed(1)} ms, ${gigabytesPerSecond.toFixed(2)} GB/s` +
+      (pytorchMs === undefined
+        ? ''
+        : `; torch.distributed: ${pytorchMs.toFixed(1)} ms, ${speedRatio?.toFixed(2)} of its speed`),
+  );
+}
