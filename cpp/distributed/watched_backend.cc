@@ -205,16 +205,16 @@ void WatchedBackend::Make(const std::shared_ptr<State>& state, Pending& call) {
   if (state->compare) ComparePrints(*state->backend, state->ranks, call.call, call.print);
   state->log.Begin(call.logged);
   const auto inner = call.start(*state->backend);
-  inner->addCallback([outer = call.outer, of = call.call, logged = call.logged,
-                      state](c10::ivalue::Future& ended) {
-    state->log.End(logged, ended.hasError());
-    if (ended.hasError()) {
-      outer->setError(state->explain(ended.exception_ptr(), of));
-    } else {
-      outer->markCompleted(ended.value());
-    }
-    state->Finish();
-  });
+  inner->addCallback(
+      [outer = call.outer, of = call.call, logged = call.logged, state](c10::ivalue::Future& ended) {
+        state->log.End(logged, ended.hasError());
+        if (ended.hasError()) {
+          outer->setError(state->explain(ended.exception_ptr(), of));
+        } else {
+          outer->markCompleted(ended.value());
+        }
+        state->Finish();
+      });
 }
 
 WatchedBackend::WorkPtr WatchedBackend::Watch(const char* name, const Tensors& tensors, int64_t detail,

@@ -207,7 +207,7 @@ void Program::Refresh() {
 }
 
 std::shared_ptr<Arena> Program::ArenaFor(int64_t batch) {
-  constexpr size_t kMost = 64;  // some kilobytes each
+  constexpr size_t kMost = 64;                                      // some kilobytes each
   const std::pair<int64_t, int> key{batch, at::get_num_threads()};  // kernels plan their scratch by threads
   std::lock_guard lock(mutex_);
   const auto found = std::ranges::find(arenas_, key, [](const auto& entry) { return entry.first; });
