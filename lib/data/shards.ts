@@ -21,6 +21,9 @@ export interface ShardSample {
   files: SampleFiles;
 }
 
+/** An archive ends with at least one block of zeros; without it, it may have been cut between two members. */
+const END_BYTES = 512;
+
 /** Larger members are not read: all members of a sample are held in memory. */
 const MAX_MEMBER_BYTES = 1 << 28;
 
@@ -56,7 +59,13 @@ async function* members(shard: string): AsyncGenerator<{ name: string; content: 
   // `pipe` does not forward errors; each stage forwards its own to the last one, which is awaited.
   source.on('error', (error) => tar.destroy(error));
   gunzip?.on('error', (error) => tar.destroy(error));
-  (gunzip ? source.pipe(gunzip) : source).pipe(tar);
+  const plain = gunzip ? source.pipe(gunzip) : source;
+  let zeros = 0;
+  plain.on('data', (chunk: Uint8Array) => {
+    const end = trailingZeros(chunk);
+    zeros = end === chunk.length ? zeros + end : end;
+  });
+  plain.pipe(tar);
   let last = '';
   try {
     for await (const entry of tar) {
@@ -77,6 +86,7 @@ async function* members(shard: string): AsyncGenerator<{ name: string; content: 
       if (filled !== size) throw new Error(`member ${name} ends after ${filled} of ${size} bytes`);
       yield { name, content };
     }
+    if (zeros < END_BYTES) throw new Error('it ends without an end mark: members may be missing');
   } catch (error) {
     if (error instanceof DatasetError || error instanceof DownloadError) throw error;
     const { code, message } = error as NodeJS.ErrnoException;
@@ -88,6 +98,13 @@ async function* members(shard: string): AsyncGenerator<{ name: string; content: 
     gunzip?.destroy();
     tar.destroy();
   }
+}
+
+/** Number of zeros at the end of some bytes. */
+function trailingZeros(bytes: Uint8Array): number {
+  let count = 0;
+  while (count < bytes.length && bytes[bytes.length - 1 - count] === 0) count++;
+  return count;
 }
 
 /**

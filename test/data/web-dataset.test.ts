@@ -157,6 +157,29 @@ describe('damage', () => {
     expect(skipped).toEqual([cut]);
   });
 
+  it('between two members shows in the missing end mark: nothing is lost without a message', async () => {
+    const whole = await shard(0, 10);
+    const cut = join(folder, 'between.tar');
+    // A sample has two members of a header and a block of content each.
+    await writeFile(cut, whole.subarray(0, 6 * 2048));
+    const message =
+      'cannot be read as a tar archive (after member data/0005.cls): it ends without an end mark';
+    await expect(levels(data.webDataset(cut))).rejects.toThrow(`${cut}: ${message}`);
+    const skipped: string[] = [];
+    const onSkip = (name: string, reason: string) => skipped.push(`${name}: ${reason}`);
+    const rest = data.webDataset(cut, { unreadable: 'skip', onSkip });
+    expect((await levels(rest)).flat()).toEqual(range(5)); // the last one may be incomplete
+    expect(skipped).toEqual([
+      expect.stringContaining(`${cut}: the rest of it is left out: ${cut}: ${message}`),
+    ]);
+    await writeFile(join(folder, 'cut.tar.gz'), gzipSync(whole).subarray(0, -40));
+    await expect(levels(data.webDataset(join(folder, 'cut.tar.gz')))).rejects.toThrow(
+      /cut\.tar\.gz: cannot be read as a tar archive.*unexpected end of file/,
+    );
+    await writeFile(cut, '');
+    await expect(levels(data.webDataset(cut))).rejects.toThrow('it ends without an end mark');
+  });
+
   it('of a sample names its key; null is left out', async () => {
     const file = join(folder, 'bad.tar');
     await writeFile(
