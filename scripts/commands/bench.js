@@ -104,6 +104,23 @@ const DATA = /** @satisfies {OptionTable} */ ({
   pytorch: PYTHON,
 });
 
+const PICTURES = /** @satisfies {OptionTable} */ ({
+  ...COMMON,
+  sources: {
+    value: 'names',
+    type: namesOf(['folder', 'shards', 'parquet']),
+    default: ['folder', 'shards', 'parquet'],
+    shownDefault: 'folder,shards,parquet',
+    help: 'where the images are, separated by commas',
+  },
+  model: { value: 'name', type: oneOf(MODEL_NAMES), default: 'mobilenet_v3_small', help: 'network' },
+  images: { value: 'n', type: positiveInteger, default: 10_000, help: 'images' },
+  size: { value: 'px', type: imageSide, default: 256, help: 'height and width of the images' },
+  imageSize: { value: 'px', type: imageSide, default: 224, help: 'height and width in the network' },
+  batch: { value: 'n', type: positiveInteger, default: 64, help: 'images per batch' },
+  turns: TURNS,
+});
+
 const DATA_SOAK = /** @satisfies {OptionTable} */ ({
   ...COMMON,
   epochs: { value: 'n', type: positiveInteger, default: 200, help: 'epochs of each loader' },
@@ -306,6 +323,15 @@ const BENCHMARKS = [
     },
   ),
   benchmark(
+    'pictures',
+    'training from JPEGs beyond memory: share of the time waiting for data, peak memory, decoding compared with sharp',
+    PICTURES,
+    async (options) => {
+      const { measurePictures } = await import('../bench/pictures.js');
+      await measurePictures(options);
+    },
+  ),
+  benchmark(
     'data-soak',
     'many epochs of the input pipeline: fails if memory grows',
     DATA_SOAK,
@@ -385,6 +411,7 @@ export const command = defineGroup({
     'layer --batch 128 --in 192 --out 192 --size 7 --experts 2',
     'model --models alexnet,alexnet-dy --batch 128 --pytorch python3',
     'data --pytorch python3',
+    'pictures --images 10000',
     'overhead --pytorch python3',
     'memory --json',
     'train --model alexnet-dy --batch 128',

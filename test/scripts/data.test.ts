@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { afterAll, expect, it } from 'vitest';
+import { limit } from '../support/limit.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'dyconv-data-'));
@@ -87,4 +88,18 @@ it('bench.js data measures every pipeline', () => {
   );
   for (const result of Object.values(results) as { images_per_second: number }[])
     expect(result.images_per_second).toBeGreaterThan(0);
+});
+
+it('bench.js pictures measures every source', { timeout: limit(120_000) }, () => {
+  const sizes = ['--images', '24', '--size', '40', '--image-size', '32', '--batch', '8', '--turns', '1'];
+  const { stdout, stderr, status } = command('bench', 'pictures', ...sizes, '--threads', '1', '--json');
+  expect(status, stderr).toBe(0);
+  const { results } = JSON.parse(stdout);
+  expect(Object.keys(results)).toEqual(['folder', 'shards', 'parquet']);
+  for (const result of Object.values(results) as Record<string, number>[]) {
+    for (const key of ['train_images_per_second', 'peak_mb', 'images_per_second', 'of_sharp'])
+      expect(result[key], key).toBeGreaterThan(0);
+    expect(result.waiting).toBeGreaterThanOrEqual(0);
+    expect(result.waiting).toBeLessThan(1);
+  }
 });

@@ -29,6 +29,23 @@ vi.mock('../../scripts/bench/data-contestants.js', async () => ({
   noiseSet: recorder(calls).spy('noiseSet', undefined, () => ({})),
   sharpPipeline: () => async () => new Float32Array(),
 }));
+vi.mock('../../scripts/bench/picture-sets.js', () => ({
+  writePictures: recorder(calls).spy('writePictures', undefined, async () => ({
+    ...{ folder: ['/pictures'], shards: ['0.tar'], parquet: ['0.parquet'] },
+  })),
+}));
+vi.mock('../../scripts/bench/picture-source.js', () => ({
+  measureSource: recorder(calls).spy('measureSource', undefined, async () => ({
+    ...{
+      train_images_per_second: 1,
+      waiting: 0,
+      peak_mb: 1,
+      images_per_second: 1,
+      sharp_images_per_second: 1,
+    },
+    of_sharp: 1,
+  })),
+}));
 vi.mock('../../scripts/bench/archive.js', () => ({
   measureArchive: recorder(calls).spy('measureArchive', undefined, async () => ({})),
 }));
@@ -149,6 +166,40 @@ describe('bench.js data', () => {
       'no-archive': { found: () => calls.has('measureArchive'), expected: false },
       turns: { args: ['2'], found: () => count('epoch') / count('data.loader'), expected: 3 }, // and one to warm up
       pytorch: python,
+    },
+  });
+});
+
+describe('bench.js pictures', () => {
+  const source = (key: string) => () => arg('measureSource', 0)[key];
+  testOptions({
+    command: ['bench', 'pictures'],
+    calls,
+    cases: {
+      ...COMMON,
+      sources: {
+        args: ['shards,folder'],
+        found: () =>
+          (calls.get('measureSource') as [Options][]).map(([{ source, paths }]) => [source, paths]),
+        expected: [
+          ['shards', ['0.tar']],
+          ['folder', ['/pictures']],
+        ],
+      },
+      model: { args: ['alexnet'], found: source('model'), expected: 'alexnet' },
+      images: {
+        args: ['7'],
+        found: () => [arg('writePictures', 1).images, arg('measureSource', 0).images],
+        expected: [7, 7],
+      },
+      size: {
+        args: ['9'],
+        found: () => [arg('writePictures', 1).size, arg('measureSource', 0).size],
+        expected: [9, 9],
+      },
+      'image-size': { args: ['8'], found: source('imageSize'), expected: 8 },
+      batch: { args: ['3'], found: source('batch'), expected: 3 },
+      turns: { args: ['2'], found: source('turns'), expected: 2 },
     },
   });
 });
@@ -309,7 +360,7 @@ it('has tests for every benchmark', async () => {
   const { commands } = await commandOf('bench');
   const tested = [
     ...['layer', 'model', 'program', 'data', 'data-soak', 'overhead', 'memory', 'train', 'threads'],
-    ...['serve', 'distributed', 'network'],
+    ...['serve', 'distributed', 'network', 'pictures'],
   ];
   expect(tested.sort()).toEqual(commands.map((command) => command.name()).sort());
 });
