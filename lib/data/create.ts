@@ -6,63 +6,88 @@ import { checkOptions, optionKeys } from '../check/index.js';
 import { invalidArgument } from '../errors.js';
 import { type Cifar10Options, cifar10, cifar100 } from './cifar.js';
 import { checkSameClasses } from './class-names.js';
-import { checkSplit, type InMemoryDataset, type Split } from './dataset.js';
-import { type ImageFolderOptions, imageFolder } from './image-folder.js';
+import { checkSplit, type ImageDataset, type InMemoryDataset, type Split } from './dataset.js';
+import { imageFolder } from './image-folder.js';
+import { manifest } from './manifest.js';
 import { bundled, fashionMnist, type MnistOptions, mnist } from './mnist.js';
 import { DATASET_NAMES, type DatasetName } from './names.js';
 import type { FolderSplit } from './picture-files.js';
+import type { PictureSetOptions } from './picture-set.js';
 import { SOURCE_KEYS, type SourceOptions } from './sources.js';
 
 export type { DatasetName } from './names.js';
 
 /** Options of {@link create}. Options that a set does not use are ignored: the bundled set needs no root. */
 export interface CreateOptions extends SourceOptions {
-  /** Images for training or for testing; of a folder also `val`, for choosing the best epoch: see {@link ImageFolderOptions}. */
+  /** Images for training or for testing; of folders and manifests also `val`, for choosing the best epoch. */
   split: FolderSplit;
   /** For CIFAR: see {@link Cifar10Options}. */
   cache?: Cifar10Options['cache'] | undefined;
-  /** For folders: see {@link ImageFolderOptions}. */
-  unreadable?: ImageFolderOptions['unreadable'] | undefined;
-  /** For folders: height and width of the images in memory, in pixels. Default: 130. */
+  /** For folders and manifests: see {@link PictureSetOptions}. */
+  unreadable?: PictureSetOptions['unreadable'] | undefined;
+  /** For folders and manifests: height and width of the images, in pixels. Default: 130. */
   size?: number | undefined;
+  /** For folders and manifests: bytes of memory for the images, see {@link PictureSetOptions}. Default: no limit. */
+  memoryLimit?: number | undefined;
   /**
-   * Class names in label order that the set must have, such as those stored with a run. They determine the labels of an
-   * image folder. Default: the set's own.
+   * Class names in label order that the set must have, such as those stored with a run. They determine the labels of image
+   * folders and manifests. Default: the set's own.
    */
   classes?: readonly string[] | undefined;
 }
 
-const CREATE_KEYS = optionKeys(...SOURCE_KEYS, 'split', 'classes', 'cache', 'unreadable', 'size');
+const CREATE_KEYS = optionKeys(
+  ...SOURCE_KEYS,
+  'split',
+  'classes',
+  'cache',
+  'unreadable',
+  'size',
+  'memoryLimit',
+);
 
-const MAKERS: Readonly<Record<DatasetName, (options: CreateOptions) => Promise<InMemoryDataset>>> = {
+const MAKERS: Readonly<Record<DatasetName, (options: CreateOptions) => Promise<ImageDataset>>> = {
   cifar10: (options) => cifar10(forArchive(options)),
   cifar100: (options) => cifar100(forArchive(options)),
   mnist: (options) => mnist(forIdx(options)),
   'fashion-mnist': (options) => fashionMnist(forIdx(options)),
   bundled: ({ split }) => bundled({ split: archiveSplit(split) }),
-  folder: ({ root = 'data', split, classes, unreadable, size, onProgress }) =>
-    imageFolder({
-      root,
-      split,
-      classes,
-      unreadable,
-      size,
-      onProgress: onProgress && ((done, total) => onProgress(root, done, total, 'parse')),
-    }),
+  folder: ({ root = 'data', split, ...options }) =>
+    imageFolder({ root, split, ...forPictures(root, options) }),
+  manifest: ({ root = 'data', split, ...options }) =>
+    manifest({ file: root, split, ...forPictures(root, options) }),
 };
 
-function forArchive({ unreadable: _, classes: __, size: ___, ...options }: CreateOptions): Cifar10Options {
-  return { ...options, split: archiveSplit(options.split) };
+type PictureKey = 'classes' | 'unreadable' | 'size' | 'memoryLimit';
+
+/** Options without those of sets of image files. */
+function withoutPictures({
+  classes: _,
+  unreadable: __,
+  size: ___,
+  memoryLimit: ____,
+  ...options
+}: CreateOptions): Omit<CreateOptions, PictureKey> {
+  return options;
 }
 
-function forIdx({
-  unreadable: _,
-  cache: __,
-  classes: ___,
-  size: ____,
-  ...options
-}: CreateOptions): MnistOptions {
-  return { ...options, split: archiveSplit(options.split) };
+function forPictures(
+  root: string,
+  { classes, unreadable, size, memoryLimit, onProgress }: Omit<CreateOptions, 'split'>,
+): PictureSetOptions {
+  return {
+    ...{ classes, unreadable, size, memoryLimit },
+    onProgress: onProgress && ((done, total) => onProgress(root, done, total, 'parse')),
+  };
+}
+
+function forArchive(options: CreateOptions): Cifar10Options {
+  return { ...withoutPictures(options), split: archiveSplit(options.split) };
+}
+
+function forIdx(options: CreateOptions): MnistOptions {
+  const { cache: _, ...rest } = withoutPictures(options);
+  return { ...rest, split: archiveSplit(options.split) };
 }
 
 /** The split of a set that has no images for validation. */
@@ -83,10 +108,15 @@ export function list(): DatasetName[] {
  * @throws ArgumentError for an unknown name; DatasetError for other classes than those of `options.classes`, with both
  * lists; and what the set itself throws.
  */
+export function create(
+  name: DatasetName | (string & {}),
+  options: CreateOptions & { memoryLimit?: undefined },
+): Promise<InMemoryDataset>;
+export function create(name: DatasetName | (string & {}), options: CreateOptions): Promise<ImageDataset>;
 export async function create(
   name: DatasetName | (string & {}),
   options: CreateOptions,
-): Promise<InMemoryDataset> {
+): Promise<ImageDataset> {
   if (typeof name !== 'string' || !Object.hasOwn(MAKERS, name))
     throw invalidArgument('dataset', `one of ${list().join(', ')}`, name);
   const { classes, split } = checkOptions(options, CREATE_KEYS);

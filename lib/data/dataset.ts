@@ -39,6 +39,11 @@ export interface Dataset<T = unknown> {
   readonly shape?: readonly [number, number, number] | undefined;
   /** The label of every sample, if known without reading the samples. Stratified splits need it. */
   readonly labels?: ArrayLike<number> | undefined;
+  /**
+   * How many samples a loader requests at a time without its option `concurrency`. Default: 8. A step of a network blocks the event loop,
+   * so that meanwhile only samples are made that were requested before: sets that make them on other threads gain from larger numbers.
+   */
+  readonly concurrency?: number | undefined;
   /** Sample `index`, from 0 to `length - 1`; may be a promise. Loaders call it for several samples at once. */
   get(index: number): T | Promise<T>;
   /**
@@ -48,8 +53,8 @@ export interface Dataset<T = unknown> {
   nameOf?: ((index: number) => string) | undefined;
 }
 
-/** Images of one size with one label each, held in memory. */
-export interface InMemoryDataset extends Dataset<Sample> {
+/** Images of one size with one label each: in memory, or in files that are decoded when they are read. */
+export interface ImageDataset extends Dataset<Sample> {
   /** Name of the set, such as `cifar10`. */
   readonly name: string;
   /** Images for training, or for testing. */
@@ -60,10 +65,14 @@ export interface InMemoryDataset extends Dataset<Sample> {
   readonly classes: readonly string[];
   /** [C, H, W] of every image. */
   readonly shape: readonly [number, number, number];
-  /** All images: length x C x H x W bytes. */
-  readonly images: Uint8Array;
   /** All labels, `length` of them. */
   readonly labels: Uint8Array | Uint16Array;
+}
+
+/** Images of one size with one label each, held in memory. */
+export interface InMemoryDataset extends ImageDataset {
+  /** All images: length x C x H x W bytes. */
+  readonly images: Uint8Array;
   /**
    * One sample.
    * @throws ArgumentError when `index` is not an integer from 0 to `length - 1`.
@@ -143,7 +152,7 @@ export function checkIndex(index: number, length: number): number {
 }
 
 /** Makes a set describe itself when it is printed, with non-enumerable methods. */
-function describable<S extends InMemoryDataset>(set: S, source: string): S {
+export function describable<S extends ImageDataset>(set: S, source: string): S {
   const text = () => `${set.name} (${set.split}): ${setText(set)}, from ${printable(source)}`;
   const hidden = (value: unknown) => ({ value, enumerable: false, configurable: true, writable: true });
   return Object.defineProperties(set, { toString: hidden(text), [inspect.custom]: hidden(text) });

@@ -56,7 +56,10 @@ export interface LoaderOptions {
    * to the consumer. Default: images and labels for samples `{ image, label }`, else {@link defaultCollate}.
    */
   collate?: ((samples: never[]) => unknown) | undefined;
-  /** Number of samples of a custom data set that are read or decoded at the same time, over all batches in preparation. Default: 8. */
+  /**
+   * Number of samples that are read or decoded at the same time, over all batches in preparation. Default: that of the set, or 8; 512 for the
+   * sets of this package that decode image files.
+   */
   concurrency?: number | undefined;
   /** Device of the batches. Default: `cpu`. Copies to CUDA use page-locked memory and are asynchronous. */
   device?: Device | undefined;
@@ -107,10 +110,13 @@ export interface ResolvedOptions
 
 /**
  * Checks every option and fills in defaults.
- * @param length - Number of images in the set; Infinity if it is not known.
+ * @param set - `length`: number of images in the set; Infinity if it is not known. `concurrency`: what the set says, if anything.
  * @throws ArgumentError naming the option.
  */
-export function resolveOptions(options: LoaderOptions, length: number): ResolvedOptions {
+export function resolveOptions(
+  options: LoaderOptions,
+  { length, concurrency = 8 }: { length: number; concurrency?: number | undefined },
+): ResolvedOptions {
   const { transform, mix, collate, weights } = checkOptions(options, LOADER_KEYS);
   if (weights !== undefined) checkWeights(weights, length);
   const resolved: ResolvedOptions = {
@@ -121,7 +127,7 @@ export function resolveOptions(options: LoaderOptions, length: number): Resolved
     memoryFormat: 'contiguous',
     seed: 0,
     prefetch: 2,
-    concurrency: 8,
+    concurrency,
     threads: Math.max(1, availableParallelism() >> 1),
     device: 'cpu',
     augmentOn: 'cpu',

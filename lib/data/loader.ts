@@ -16,7 +16,7 @@ import { type BatchItems, IndexedPass, type Pass, StreamPass } from './passes.js
 import { Pipeline } from './pipeline.js';
 import { Random } from './random.js';
 import { batchOfImages, gathered, isImageSample } from './samples.js';
-import { checkStream, decoderOf, type IterableDataset, isStream } from './stream.js';
+import { checkStream, decoderOf, type IterableDataset, isStream, type StreamFields } from './stream.js';
 import type { Transform } from './transforms.js';
 import { drawWeighted } from './weighted.js';
 
@@ -95,7 +95,8 @@ export class Loader<B = Batch> implements AsyncIterable<B> {
     else checkAnyDataset(dataset);
     const count = stream ? lengthOf(dataset) : dataset.length;
     if (count === 0) throw invalidArgument('dataset.length', 'at least 1 sample', 0);
-    this.#options = resolveOptions(options, count);
+    const { concurrency: own } = dataset as StreamFields;
+    this.#options = resolveOptions(options, { length: count, concurrency: own });
     const { batchSize, limit, device, transform, concurrency } = this.#options;
     this.dataset = dataset;
     this.transform = transform;
@@ -306,7 +307,7 @@ export class Loader<B = Batch> implements AsyncIterable<B> {
 
 /** The length of an iterable set, if it is known. */
 function lengthOf(set: IterableDataset): number {
-  return (set as { length?: number | undefined }).length ?? Number.POSITIVE_INFINITY;
+  return (set as StreamFields).length ?? Number.POSITIVE_INFINITY;
 }
 
 /**

@@ -4,7 +4,15 @@
  */
 
 /** The names for {@link create} and `--dataset`. */
-export const DATASET_NAMES = ['cifar10', 'cifar100', 'mnist', 'fashion-mnist', 'bundled', 'folder'] as const;
+export const DATASET_NAMES = [
+  'cifar10',
+  'cifar100',
+  'mnist',
+  'fashion-mnist',
+  'bundled',
+  'folder',
+  'manifest',
+] as const;
 
 /** The name of a data set. */
 export type DatasetName = (typeof DATASET_NAMES)[number];

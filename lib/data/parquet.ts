@@ -8,7 +8,7 @@ import { DatasetError, DownloadError, describe, invalidArgument } from '../error
 import { openParts, type RandomAccess } from '../files/remote.js';
 import { datasetError, warn } from './dataset.js';
 import { labelFrom } from './labels.js';
-import { checkDecodeOptions, type DecodeOptions, decodeChecked } from './picture.js';
+import { checkDecodeOptions, DECODES_AT_A_TIME, type DecodeOptions, decodeChecked } from './picture.js';
 import { Random } from './random.js';
 import { checkStream, type ReadRequest } from './stream.js';
 import { checkUnreadable, skipper, type UnreadableOptions } from './unreadable.js';
@@ -90,6 +90,7 @@ export async function parquet(
   const set: ParquetSet = {
     length: groups.reduce((sum, { rows: [start, end] }) => sum + end - start, 0),
     classes: classes && Object.freeze([...classes]),
+    concurrency: DECODES_AT_A_TIME,
     async *read({ epoch, seed, shuffle }: ReadRequest) {
       const order = shuffle ? new Random(seed, epoch, SALT).shuffle(groups.map((_, i) => i)) : groups.keys();
       for (const at of order) {

@@ -16,6 +16,8 @@ export interface PictureFile {
   name: string;
   /** Index into the classes. */
   label: number;
+  /** The place where it is listed, for messages. Default: the path. */
+  source?: string | undefined;
 }
 
 /** A file that is not read. */
@@ -25,43 +27,84 @@ export interface LeftOut {
   reason: string;
 }
 
-/** Result of {@link findPictures}. */
+/** The images of a split. */
 export interface FoundPictures {
-  /** The folder of the split. */
+  /** The folder of the split, or the manifest. */
   folder: string;
   /** Names in label order. */
   classes: readonly string[];
-  /** By class, then by path. */
+  /** Of a folder by class, then by path; of a manifest in its order. */
   files: PictureFile[];
   leftOut: LeftOut[];
 }
 
-const MAX_CLASSES = 65_536;
+export const MAX_CLASSES = 65_536;
 
 /** The split of a folder: `val` is for choosing the best epoch. */
 export type FolderSplit = Split | 'val';
 
-/** The names that the folder of a split may have, the preferred one first. */
-const VALIDATION = ['val', 'valid', 'validation'];
-const SPLIT_FOLDERS: Readonly<Record<FolderSplit, readonly string[]>> = {
+/** The names that a split may have in folders and manifests, the preferred one first. */
+export const SPLIT_NAMES: Readonly<Record<FolderSplit, readonly [string, ...string[]]>> = {
   train: ['train'],
-  val: VALIDATION,
-  // Many sets have no other images to test with.
-  test: ['test', ...VALIDATION],
+  val: ['val', 'valid', 'validation'],
+  test: ['test'],
 };
+
+/** The splits whose images are used for a split: the first one that the set has. */
+export const SPLIT_SOURCES: Readonly<Record<FolderSplit, readonly FolderSplit[]>> = {
+  train: ['train'],
+  val: ['val'],
+  // Many sets have no other images to test with.
+  test: ['test', 'val'],
+};
+
+/** Files and folders that macOS, Windows and network storage add to folders of images: resource forks and previews. */
+const SYSTEM_NAMES = new Set(['__MACOSX', '@eaDir', 'Thumbs.db', 'desktop.ini']);
+
+/** Formats of images that sharp does not decode. */
+const UNREAD_ENDINGS = new Set([
+  '.arw',
+  '.bmp',
+  '.cr2',
+  '.dng',
+  '.heic',
+  '.heif',
+  '.ico',
+  '.jp2',
+  '.jxl',
+  '.nef',
+  '.pgm',
+  '.ppm',
+  '.psd',
+]);
 
 /**
  * The folder of a split.
  * @param top - Names of the folders in the folder of the set.
  * @returns Undefined for a folder without `train` and `test`, which has no splits; the preferred name if the split is missing.
  */
-export function splitFolder(top: readonly string[], split: FolderSplit): string | undefined {
-  if (!top.includes('train') && !top.includes('test')) return undefined;
-  return SPLIT_FOLDERS[split].find((name) => top.includes(name)) ?? SPLIT_FOLDERS[split][0];
+function splitFolder(top: readonly string[], split: FolderSplit): string | undefined {
+  if (!isSplit(top)) return undefined;
+  const names = SPLIT_SOURCES[split].flatMap((source) => SPLIT_NAMES[source]);
+  return names.find((name) => top.includes(name)) ?? SPLIT_NAMES[split][0];
+}
+
+/** Whether a folder with these folders has splits. */
+function isSplit(top: readonly string[]): boolean {
+  return top.includes('train') || top.includes('test');
+}
+
+/** The splits that a folder has; null for a folder of class folders. @throws DatasetError when it cannot be read. */
+export async function folderSplits(root: string): Promise<ReadonlySet<FolderSplit> | null> {
+  const top = await subfolders(root);
+  if (!isSplit(top)) return null;
+  const splits = Object.keys(SPLIT_NAMES) as FolderSplit[];
+  return new Set(splits.filter((split) => SPLIT_NAMES[split].some((name) => top.includes(name))));
 }
 
 /**
- * The classes of a folder and the images of a split. Links are followed; names that begin with a dot are ignored.
+ * The classes of a folder and the images of a split. Links are followed; names that begin with a dot, and those of files and folders
+ * that systems add, are ignored.
  * @param known - Names in label order. Default: the folders of `root/train` for all splits, if it exists; otherwise those
  *   of the folder itself.
  * @throws DatasetError when a folder cannot be read or has a class that is not in the list, and when a class has no
@@ -101,7 +144,10 @@ export async function findPictures(
 }
 
 /** A class without images is an error in a training set; a test set need not have all classes. */
-function checkEmptyClasses({ folder, classes, files, leftOut }: FoundPictures, split: FolderSplit): void {
+export function checkEmptyClasses(
+  { folder, classes, files, leftOut }: FoundPictures,
+  split: FolderSplit,
+): void {
   if (split !== 'train') return;
   const seen = new Set(files.map(({ label }) => label));
   const empty = classes.filter((_, label) => !seen.has(label));
@@ -118,7 +164,15 @@ export function countOf(leftOut: readonly LeftOut[]): string {
   const counts = new Map<string, number>();
   for (const { reason } of leftOut) counts.set(reason, (counts.get(reason) ?? 0) + 1);
   const list = [...counts].sort(([, a], [, b]) => b - a).map(([reason, count]) => `${count} ${reason}`);
-  return `left out ${leftOut.length} file(s): ${list.join(', ')}`;
+  const unread = [...counts.keys()].filter((reason) => UNREAD_ENDINGS.has(reason)).sort();
+  const advice = unread.length > 0 ? ` (${unread.join(', ')}: not decoded, convert to PNG or JPEG)` : '';
+  return `left out ${leftOut.length} file(s): ${list.join(', ')}${advice}`;
+}
+
+/** Why a file is not read, as a sentence. */
+export function reasonFor({ reason }: LeftOut): string {
+  if (UNREAD_ENDINGS.has(reason)) return `images ${reason} are not decoded: convert to PNG or JPEG`;
+  return `no picture: ${reason}`;
 }
 
 const andLeftOut = (leftOut: readonly LeftOut[]) => (leftOut.length > 0 ? `; ${countOf(leftOut)}` : '');
@@ -150,12 +204,12 @@ async function walk(into: Walk, below: string, parents: readonly string[]): Prom
   }
 }
 
-/** The entries of a folder by name, without hidden ones. */
+/** The entries of a folder by name, without hidden ones and those of the system. */
 async function entriesOf(path: string): Promise<Dirent[]> {
   try {
     const entries = await readdir(path, { withFileTypes: true });
     return entries
-      .filter(({ name }) => !name.startsWith('.'))
+      .filter(({ name }) => !name.startsWith('.') && !SYSTEM_NAMES.has(name))
       .sort((a, b) => (a.name < b.name ? -1 : Number(a.name > b.name)));
   } catch (error) {
     throw folderError(path, error);

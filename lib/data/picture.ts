@@ -39,7 +39,13 @@ export const PICTURE_ENDINGS: readonly string[] = [
 ];
 
 /** Images with more pixels are not decoded, unless the caller allows more: 3 bytes each are needed for all of them. */
-export const MAX_PIXELS = 100_000_000;
+const MAX_PIXELS = 100_000_000;
+
+/**
+ * Images that a loader decodes at a time: a batch of common size. sharp decodes them on its threads while a step of a network blocks the event
+ * loop, in which no others can be started.
+ */
+export const DECODES_AT_A_TIME = 512;
 
 /** Options of {@link decodeImage}. */
 export interface DecodeOptions {
@@ -98,9 +104,7 @@ export async function decodeChecked(
   picture: Picture,
   { channels = 3, size, maxPixels = MAX_PIXELS }: DecodeOptions,
 ): Promise<{ image: Uint8Array; shape: [number, number, number] }> {
-  // Opening a pipe would wait for its writer, and block one of the few threads of all file operations.
-  if (typeof picture === 'string' && !(await entryOf(picture)).isFile())
-    throw new Error('expected a regular file');
+  if (typeof picture === 'string') await checkPictureFile(picture);
   // Loaded with the first image: sharp has a native library that other code does not need.
   const { default: sharp } = await import('sharp');
   const decoder = sharp(picture, { failOn: 'truncated', limitInputPixels: maxPixels }).rotate(); // EXIF orientation
@@ -129,22 +133,30 @@ export async function decodeChecked(
  * An image as planes of bytes, [channels, height, width]. It is rotated by its EXIF orientation, scaled to
  * cover the size (bilinear, with antialiasing if it shrinks) and cropped at its centre. Transparent pixels become
  * black, the first frame of an animation is used, other colour spaces and depths become sRGB bytes. A file with minor
- * defects is read; a truncated one, and one of more than {@link MAX_PIXELS} pixels, is rejected.
+ * defects is read; a truncated one, and one of more than `maxPixels` pixels, is rejected.
  * @throws Error (of Node.js or sharp) when the file is missing, not a regular file, or not an image.
  */
-export async function decodePicture(picture: Picture, size: PictureSize): Promise<Uint8Array> {
-  const { channels, height, width } = size;
-  return (await decodeChecked(picture, { channels, size: [height, width] })).image;
+export async function decodePicture(
+  picture: Picture,
+  { channels, height, width }: PictureSize,
+  maxPixels?: number,
+): Promise<Uint8Array> {
+  return (await decodeChecked(picture, { channels, size: [height, width], maxPixels })).image;
 }
 
-/** The type of a path. @throws Error with the reason why it cannot be read. */
-async function entryOf(path: string): Promise<Stats> {
+/**
+ * Checks that there is a regular file: opening a pipe would wait for its writer, and block one of the few threads of all file operations.
+ * @throws Error with the reason why it cannot be read, without its name.
+ */
+export async function checkPictureFile(path: string): Promise<void> {
+  let entry: Stats;
   try {
-    return await stat(path);
+    entry = await stat(path);
   } catch (error) {
     const cause = error as NodeJS.ErrnoException;
     throw new Error(cause.code === 'ENOENT' ? 'no such file' : reasonOf(cause), { cause });
   }
+  if (!entry.isFile()) throw new Error('expected a regular file');
 }
 
 /** Interleaved RGB to planes. */

@@ -15,6 +15,8 @@ export interface StreamFields {
   readonly classes?: readonly string[] | undefined;
   /** [C, H, W] of every image, if all are equal and samples have no shape of their own. */
   readonly shape?: readonly [number, number, number] | undefined;
+  /** How many items a loader decodes at a time without its option `concurrency`, as in {@link Dataset}. Default: 8. */
+  readonly concurrency?: number | undefined;
 }
 
 /** The pass over an iterable set that a loader requests. */

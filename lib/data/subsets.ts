@@ -50,6 +50,11 @@ export class Subset<T = unknown> implements Dataset<T> {
     return this.dataset.shape;
   }
 
+  /** How many samples loaders request at a time, if the set says it. */
+  get concurrency(): number | undefined {
+    return this.dataset.concurrency;
+  }
+
   /** The labels of the samples, if the set has labels. */
   get labels(): ArrayLike<number> | undefined {
     const { labels } = this.dataset;
@@ -114,6 +119,12 @@ export class ConcatDataset<T = unknown> implements Dataset<T> {
   get shape(): readonly [number, number, number] | undefined {
     const { shape } = this.datasets[0]!;
     return this.datasets.every((set) => set.shape?.join() === shape?.join()) ? shape : undefined;
+  }
+
+  /** How many samples loaders request at a time, if every set says it: the smallest number. */
+  get concurrency(): number | undefined {
+    const all = this.datasets.map(({ concurrency }) => concurrency);
+    return all.every((one) => one !== undefined) ? Math.min(...all) : undefined;
   }
 
   /** The labels of all samples, if every set has labels. */

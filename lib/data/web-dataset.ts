@@ -5,7 +5,13 @@
 import { checkFunction, checkOptions, checkStrings, optionKeys } from '../check/index.js';
 import { DownloadError, invalidArgument } from '../errors.js';
 import { labelFrom } from './labels.js';
-import { checkDecodeOptions, type DecodeOptions, decodeChecked, PICTURE_ENDINGS } from './picture.js';
+import {
+  checkDecodeOptions,
+  DECODES_AT_A_TIME,
+  type DecodeOptions,
+  decodeChecked,
+  PICTURE_ENDINGS,
+} from './picture.js';
 import { Random } from './random.js';
 import type { ImageSample } from './samples.js';
 import { expandBraces, readShard, type SampleFiles, type ShardSample } from './shards.js';
@@ -78,6 +84,7 @@ export function webDataset(urls: string | readonly string[], options: WebDataset
   const set: ImageStream = {
     length,
     classes: classes && Object.freeze([...classes]),
+    concurrency: DECODES_AT_A_TIME,
     async *read({ epoch, seed, shuffle }: ReadRequest) {
       const order = shuffle ? new Random(seed, epoch, SALT).shuffle(shards.map((_, i) => i)) : shards.keys();
       for (const at of order) {

@@ -12,7 +12,7 @@ import {
   checkStrings,
   optionKeys,
 } from '../check/index.js';
-import type { InMemoryDataset } from '../data/dataset.js';
+import type { ImageDataset } from '../data/dataset.js';
 import { ArgumentError, invalidArgument } from '../errors.js';
 import { writeFileAtomic } from '../files/atomic.js';
 import { loadRun } from '../run/read.js';
@@ -27,8 +27,8 @@ import { type Comparison, comparisonOf } from './table.js';
 
 /** Options of {@link writePredictions}. */
 export interface WritePredictionsOptions {
-  /** The images, with their class names. */
-  set: InMemoryDataset;
+  /** The images, with their class names: in memory, or decoded when they are shown. */
+  set: ImageDataset;
   /**
    * `predictions` of `train.evaluate`: one for every image of `set` in its order, or for fewer images that are spread evenly over
    * it, as those of a loader with a `limit` are.
@@ -52,7 +52,8 @@ const PREDICTION = { label: 'number', predicted: 'number', probability: 'number'
  * @param file - path of the PNG
  * @param options - set, predictions, and which of them are shown
  * @returns the number of images shown; with 0 no file is written
- * @throws ArgumentError for what is no set or no prediction, and for predictions of other images than those of the set
+ * @throws ArgumentError for what is no set or no prediction, and for predictions of other images than those of the set; what `get` of the
+ * set throws
  */
 export async function writePredictions(file: string, options: WritePredictionsOptions): Promise<number> {
   checkString(file, 'file', 'the path of a PNG file');
@@ -75,10 +76,10 @@ export async function writePredictions(file: string, options: WritePredictionsOp
   if (show !== 'spread' && show !== 'mistakes') throw invalidArgument('show', "'spread' or 'mistakes'", show);
   const chosen = (show === 'spread' ? spread : surestMistakes)(predictions, count);
   if (chosen.length === 0) return 0;
-  const items = chosen.map((index) => {
+  const items = chosen.map(async (index) => {
     const prediction = predictions[index]!;
     const item = Math.floor((index * set.length) / predictions.length);
-    const { image, label } = set.get(item);
+    const { image, label } = await set.get(item);
     if (label !== prediction.label)
       throw invalidArgument(
         `predictions[${index}].label`,
@@ -87,7 +88,7 @@ export async function writePredictions(file: string, options: WritePredictionsOp
       );
     return { ...prediction, image, shape: set.shape, name: set.nameOf?.(item) };
   });
-  await writeFileAtomic(file, await predictionsPng(items, { classes: set.classes }));
+  await writeFileAtomic(file, await predictionsPng(await Promise.all(items), { classes: set.classes }));
   return items.length;
 }
 

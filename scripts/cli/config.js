@@ -16,7 +16,7 @@ import { TRAIN_OPTIONS } from './train-options.js';
 /** @import { OptionSpec } from './types.js' */
 
 /** A configuration before there is a model. @typedef {Omit<RunConfig, 'parameters'>} Draft */
-/** What a configuration has of data sets. @typedef {{ length: number, classes: readonly string[], shape: readonly number[], labels: ArrayLike<number> }} SetFacts */
+/** What a configuration has of data sets. @typedef {{ length: number, classes: readonly string[], shape: readonly number[], labels: ArrayLike<number>, images?: Uint8Array }} SetFacts */
 /** @typedef {ReadonlySet<keyof TrainOptions>} Given */
 
 /** Kernels per dynamic layer: the article's number, and the paper's for all other networks. */
@@ -69,7 +69,7 @@ export function configOf(options, { trainSet, valSet, valSplit = options.valSpli
     classWeights: classWeightsOf(options, trainSet),
     device,
     padding: crop === 'padded' ? (padding ?? DEFAULT_PADDING) : null,
-    augmentOn: augmentOn(options, device),
+    augmentOn: augmentOn(options, { device, isInMemory: 'images' in trainSet }),
   };
 }
 
@@ -126,10 +126,14 @@ function classWeightsOf({ classWeights, limitTrain }, { classes, labels, length 
   return counts.map((count) => used / (classes.length * count));
 }
 
-/** @param {Pick<TrainOptions, 'augmentOn'>} options @param {Device} device @returns {'cpu' | 'device'} */
-function augmentOn({ augmentOn: where }, device) {
+/**
+ * Where images are transformed. The images of a set beyond memory are not copied to the device.
+ * @param {Pick<TrainOptions, 'augmentOn'>} options @param {{ device: Device, isInMemory: boolean }} run
+ * @returns {'cpu' | 'device'}
+ */
+function augmentOn({ augmentOn: where }, { device, isInMemory }) {
   if (where !== 'auto') return where;
-  return device.startsWith('cuda') ? 'device' : 'cpu';
+  return device.startsWith('cuda') && isInMemory ? 'device' : 'cpu';
 }
 
 /**

@@ -2,16 +2,17 @@
  * Data sets of the commands.
  * @module
  */
-import { readdir, stat } from 'node:fs/promises';
-import { join } from 'node:path';
 import cliProgress from 'cli-progress';
-import { splitFolder } from '../../dist/data/picture-files.js';
+import { manifestSplits } from '../../dist/data/manifest-file.js';
+import { folderSplits } from '../../dist/data/picture-files.js';
 import { ArgumentError, data } from '../../dist/index.js';
 import { printable } from './printable.js';
+import { DATA_MEMORY } from './run-options.js';
 import { splitForTest, TEST_SHARE } from './split.js';
 
 /** @import { CreateOptions } from '../../dist/data/create.js' */
-/** @import { InMemoryDataset } from '../../dist/data/dataset.js' */
+/** @import { ImageDataset } from '../../dist/data/dataset.js' */
+/** @import { FolderSplit } from '../../dist/data/picture-files.js' */
 
 /** @typedef {Omit<CreateOptions, 'onProgress' | 'onMirrorFailure' | 'onDownloaded'>} SourceOptions */
 
@@ -21,18 +22,19 @@ const HINTS = { download: 'Leave out --no-download', verify: 'add --no-verify fo
 /**
  * Loads a data set, with a bar on a terminal while it is downloaded or parsed.
  * @param {string} name
- * @param {SourceOptions} options
- * @returns {Promise<InMemoryDataset>}
+ * @param {SourceOptions} options - `memoryLimit`: default, {@link DATA_MEMORY}.
+ * @returns {Promise<ImageDataset>}
  */
 export async function loadDataset(name, options) {
-  // Folders are counted in images, files in bytes.
+  // Image files are counted in images, archives in bytes.
   const amountOf = (/** @type {number} */ done) =>
-    name === 'folder' ? `${done} pictures` : `${(done / 1e6).toFixed(1)} MB`;
+    isPictures(name) ? `${done} pictures` : `${(done / 1e6).toFixed(1)} MB`;
   const bars = sourceBars(process.stderr, amountOf);
   try {
     return await data.create(name, {
       cache: 'mmap',
       hints: HINTS,
+      memoryLimit: DATA_MEMORY * 2 ** 20,
       ...options,
       onProgress: bars.update,
       onMirrorFailure: (file, { url, reason }) => bars.say(`${file}: ${url} failed: ${reason}`),
@@ -43,50 +45,64 @@ export async function loadDataset(name, options) {
   }
 }
 
+/** Whether a data set consists of image files. @param {string} name @returns {name is 'folder' | 'manifest'} */
+export function isPictures(name) {
+  return name === 'folder' || name === 'manifest';
+}
+
+/**
+ * The splits that a set of image files has; null if it has none.
+ * @param {'folder' | 'manifest'} name @param {string} root
+ * @returns {Promise<ReadonlySet<FolderSplit> | null>}
+ */
+export function pictureSplits(name, root) {
+  return name === 'folder' ? folderSplits(root) : manifestSplits(root);
+}
+
 /**
  * The training and the test images of a data set. Labels are counted by the classes of the training set. A folder of class
- * folders alone, without `train/` and `test/`, is split, with a message on stderr.
+ * folders alone, without `train/` and `test/`, and a manifest without splits are split, with a message on stderr.
  * @param {string} name
  * @param {Omit<SourceOptions, 'split'>} options - `classes`: those of a run.
- * @returns {Promise<{ trainSet: InMemoryDataset, testSet: InMemoryDataset, valSet?: InMemoryDataset }>} `valSet`: of a folder that has
+ * @returns {Promise<{ trainSet: ImageDataset, testSet: ImageDataset, valSet?: ImageDataset }>} `valSet`: of a folder or a manifest that has
  *   images for validation besides those for testing.
  */
 export async function loadSplits(name, options) {
-  if (name === 'folder' && (await isUnsplit(options.root ?? 'data'))) return loadUnsplit(options);
+  const splits = isPictures(name) ? await pictureSplits(name, options.root ?? 'data') : undefined;
+  if (isPictures(name) && splits === null) return loadUnsplit(name, options);
   const trainSet = await loadDataset(name, { ...options, split: 'train' });
   const { classes } = trainSet;
   const testSet = await loadDataset(name, { ...options, split: 'test', classes });
-  if (name !== 'folder' || !(await hasValidation(options.root ?? 'data'))) return { trainSet, testSet };
+  if (!splits?.has('val') || !splits.has('test')) return { trainSet, testSet };
   return { trainSet, testSet, valSet: await loadDataset(name, { ...options, split: 'val', classes }) };
 }
 
-/** Whether a folder has images for validation besides those for testing. @param {string} root */
-export async function hasValidation(root) {
-  const top = await readdir(root);
-  const validation = splitFolder(top, 'val') ?? '';
-  return top.includes(validation) && validation !== splitFolder(top, 'test');
-}
+/** What a set without splits lacks, and where the images are expected, for messages. */
+const UNSPLIT = {
+  folder: {
+    lacks: 'folders train/ and test/',
+    expected: (/** @type {string} */ root) => `${root}/train/<class>/ and ${root}/test/<class>/`,
+    place: (/** @type {string} */ root) => `${root}/<class>/`,
+  },
+  manifest: {
+    lacks: 'splits',
+    expected: (/** @type {string} */ root) => `a column split in ${root}`,
+    place: (/** @type {string} */ root) => root,
+  },
+};
 
-/** Whether a folder has neither `train` nor `test`, so that both splits would be the same images. @param {string} root */
-export async function isUnsplit(root) {
-  const found = await Promise.all(
-    ['', 'train', 'test'].map((name) => stat(join(root, name)).catch(() => null)), // reported when it is read
-  );
-  const [isThere, ...isSplit] = found.map((entry) => entry?.isDirectory() ?? false);
-  return isThere === true && !isSplit.includes(true);
-}
-
-/** @param {Omit<SourceOptions, 'split'>} options */
-async function loadUnsplit(options) {
+/** @param {'folder' | 'manifest'} name @param {Omit<SourceOptions, 'split'>} options */
+async function loadUnsplit(name, options) {
   const { root = 'data' } = options;
-  const set = await loadDataset('folder', { ...options, split: 'train' });
+  const { lacks, expected, place } = UNSPLIT[name];
+  const set = await loadDataset(name, { ...options, split: 'train' });
   const parts = splitForTest(set);
   if (!parts)
     throw new ArgumentError(
-      `Expected ${root}/train/<class>/ and ${root}/test/<class>/, or more images to split, but found ${set.length} in ${root}/<class>/`,
+      `Expected ${expected(root)}, or more images to split, but found ${set.length} in ${place(root)}`,
     );
   console.error(
-    `${printable(root)} has no folders train/ and test/: ${100 * TEST_SHARE} % of the images, ` +
+    `${printable(root)} has no ${lacks}: ${100 * TEST_SHARE} % of the images, ` +
       `${parts.testSet.length.toLocaleString('en')} of ${set.length.toLocaleString('en')}, are used as test images`,
   );
   return parts;

@@ -14,10 +14,10 @@ import {
   train,
 } from '../../dist/index.js';
 import { resolveDevice } from './config.js';
-import { isUnsplit, loadDataset, loadSplits } from './datasets.js';
+import { isPictures, loadDataset, loadSplits, pictureSplits } from './datasets.js';
 import { lossOf, testLoader } from './training.js';
 
-/** @import { InMemoryDataset } from '../../dist/data/dataset.js' */
+/** @import { ImageDataset } from '../../dist/data/dataset.js' */
 /** @import { Device, nn, Tensor } from '../../dist/index.js' */
 /** @import { BatchSource, EvaluateOptions } from '../../dist/train/index.js' */
 /** @import { SourceOptions } from './datasets.js' */
@@ -27,15 +27,15 @@ import { lossOf, testLoader } from './training.js';
  * The test images of a run.
  * @param {RunConfig} config
  * @param {Omit<SourceOptions, 'split' | 'classes' | 'size'>} options - `root`: default, that of the training.
- * @returns {Promise<InMemoryDataset>}
- * @throws {TrainingError} for a folder without `train/` and `test/` whose images have changed since the training.
+ * @returns {Promise<ImageDataset>}
+ * @throws {TrainingError} for a folder or a manifest without splits whose images have changed since the training.
  */
 export async function loadTestSet(config, options) {
   const { classes, dataset, dataDir, trainImages, valImages, valSplit, limitTrain, imageShape } = config;
   const { root = dataDir ?? 'data' } = options;
   const size = imageShape[1];
   const isSameFolder = dataDir !== null && resolve(root) === resolve(dataDir);
-  if (dataset !== 'folder' || !isSameFolder || !(await isUnsplit(root)))
+  if (!isPictures(dataset) || !isSameFolder || (await pictureSplits(dataset, root)) !== null)
     return loadDataset(dataset, { ...options, root, size, split: 'test', classes });
   const { trainSet, testSet } = await loadSplits(dataset, { ...options, root, size, classes });
   const expected = trainImages + (typeof valSplit === 'number' ? valImages : 0);
@@ -50,7 +50,7 @@ export async function loadTestSet(config, options) {
 /**
  * Measures a checkpoint on test images; leaves `evaluation.json`, `predictions.png` and `mistakes.png` in the run directory.
  * @param {RunDirectory} run
- * @param {InMemoryDataset} set
+ * @param {ImageDataset} set
  * @param {{ checkpoint: string, device?: 'auto' | Device | undefined, limitTest?: number | undefined, collapseExperts?: boolean }} options -
  *   Default limit: as in training. `collapseExperts`: measure again with the mean attention.
  */

@@ -14,6 +14,7 @@ import { ArgumentError } from '../../dist/errors.js';
  */
 export function checkTogether(options, given) {
   checkDataDir(options.dataset, given.has('dataDir'));
+  checkManifest(options.dataset, given.has('dataDir'));
   checkModelOptions(options.modelOptions);
   checkOptimizer(options);
   if (options.findLr && given.has('lr'))
@@ -35,6 +36,18 @@ export function checkTogether(options, given) {
 export function checkDataDir(dataset, isGiven) {
   if (isGiven && dataset === 'bundled')
     throw new ArgumentError('Expected no --data-dir with the data set bundled, which is part of the package');
+}
+
+/**
+ * @param {string} dataset
+ * @param {boolean} isGiven - Whether `--data-dir` is on the command line.
+ * @throws {ArgumentError} for a manifest without its path.
+ */
+export function checkManifest(dataset, isGiven) {
+  if (dataset === 'manifest' && !isGiven)
+    throw new ArgumentError(
+      'Expected --data-dir with the data set manifest: the path of a .csv, .tsv or .jsonl file',
+    );
 }
 
 /** Options of networks that come from elsewhere, and from where. */

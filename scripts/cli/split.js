@@ -1,21 +1,23 @@
 /**
- * Splits data sets with `data.randomSplit`: for validation, and for test images of a folder without `test/`.
+ * Splits data sets with `data.randomSplit`: for validation, and for test images of a folder or a manifest without splits.
  * @module
  */
-import { createDataset } from '../../dist/data/dataset.js';
+import { listNames } from '../../dist/data/class-names.js';
+import { createDataset, isInMemory, warn } from '../../dist/data/dataset.js';
 import { randomSplit, subset } from '../../dist/data/subsets.js';
 import { ArgumentError } from '../../dist/errors.js';
 
-/** @import { InMemoryDataset } from '../../dist/data/dataset.js' */
+/** @import { ImageDataset, InMemoryDataset } from '../../dist/data/dataset.js' */
 
 /**
- * Holds out a share of every class, rounded to whole images. The images of both parts are copied, in the order of the set:
- * loaders are fastest with one array.
- * @param {InMemoryDataset} set
- * @param {{ share: number, seed: number, limit?: number | null | undefined }} options - `limit`: use this number of images, spread over the set.
- * @returns {{ rest: InMemoryDataset, held: InMemoryDataset } | null} Null if one of them would have no image.
+ * Holds out a share of every class, rounded to whole images. The images of both parts of a set in memory are copied, in the order of
+ * the set: loaders are fastest with one array. A class of one image is trained on, and a warning names the classes that are not held out.
+ * @param {ImageDataset} set
+ * @param {{ share: number, seed: number, use: 'test' | 'validation', limit?: number | null | undefined }} options - `use`: what the part held
+ *   out is for, for messages; `limit`: use this number of images, spread over the set.
+ * @returns {{ rest: ImageDataset, held: ImageDataset } | null} Null if one of them would have no image.
  */
-function splitSet(set, { share, seed, limit }) {
+function splitSet(set, { share, seed, use, limit }) {
   const used = Math.min(set.length, limit ?? set.length);
   const count = Math.round(share * used);
   if (count === 0 || count === used) return null;
@@ -25,19 +27,41 @@ function splitSet(set, { share, seed, limit }) {
     seed,
     stratify: true,
   }).map(({ indices }) => indices.map((index) => chosen[index] ?? 0).sort((a, b) => a - b));
-  return { rest: copyOf(set, rest), held: copyOf(set, held) };
+  const trained = labelsOf(set, rest);
+  // The first image of a class that would not be trained on.
+  const needed = held.filter(
+    (index, i) =>
+      !trained.has(set.labels[index] ?? 0) &&
+      held.findIndex((other) => set.labels[other] === set.labels[index]) === i,
+  );
+  const kept = held.filter((index) => !needed.includes(index));
+  if (kept.length === 0) return null;
+  const shown = labelsOf(set, kept);
+  const missing = set.classes.filter((_, label) => !shown.has(label));
+  if (missing.length > 0)
+    warn(
+      'DYCONV_CLASSES',
+      `${set.name}: no ${use} images of ${missing.length} of ${set.classes.length} classes, which have too few: ${listNames(missing)}`,
+    );
+  const all = [...rest, ...needed].sort((a, b) => a - b);
+  return { rest: partOf(set, all), held: partOf(set, kept) };
+}
+
+/** The classes of some images. @param {ImageDataset} set @param {number[]} indices */
+function labelsOf({ labels }, indices) {
+  return new Set(indices.map((index) => labels[index] ?? 0));
 }
 
 /**
  * Splits a training set into images to train on and images to choose the best epoch with, so that the test images choose
  * nothing.
- * @param {InMemoryDataset} set
+ * @param {ImageDataset} set
  * @param {{ share: number, seed: number, limit?: number | null | undefined }} options - `limit`: use this number of images, spread over the set.
- * @returns {{ trainSet: InMemoryDataset, valSet: InMemoryDataset }}
+ * @returns {{ trainSet: ImageDataset, valSet: ImageDataset }}
  * @throws {ArgumentError} if a part would have no image.
  */
 export function splitForValidation(set, options) {
-  const parts = splitSet(set, options);
+  const parts = splitSet(set, { ...options, use: 'validation' });
   if (parts) return { trainSet: parts.rest, valSet: parts.held };
   const used = Math.min(set.length, options.limit ?? set.length);
   throw new ArgumentError(
@@ -45,18 +69,38 @@ export function splitForValidation(set, options) {
   );
 }
 
-/** Share of the test images in a folder without `train/` and `test/`. */
+/** Share of the test images in a folder or a manifest without splits. */
 export const TEST_SHARE = 0.2;
 
 /**
- * Splits a folder without `train/` and `test/`: always in the same way, so that evaluation has the images that were not
+ * Splits a folder or a manifest without splits: always in the same way, so that evaluation has the images that were not
  * trained on.
- * @param {InMemoryDataset} set
- * @returns {{ trainSet: InMemoryDataset, testSet: InMemoryDataset } | null} Null for too few images.
+ * @param {ImageDataset} set
+ * @returns {{ trainSet: ImageDataset, testSet: ImageDataset } | null} Null for too few images.
  */
 export function splitForTest(set) {
-  const parts = splitSet(set, { share: TEST_SHARE, seed: 0 });
+  const parts = splitSet(set, { share: TEST_SHARE, seed: 0, use: 'test' });
   return parts && { trainSet: parts.rest, testSet: parts.held };
+}
+
+/** @param {ImageDataset} set @param {number[]} indices @returns {ImageDataset} */
+function partOf(set, indices) {
+  if (isInMemory(set)) return copyOf(set, indices);
+  const { name, split, classes, shape, concurrency } = set;
+  const part = subset(set, indices);
+  const labels = Uint16Array.from(indices, (index) => set.labels[index] ?? 0);
+  const { length, nameOf } = part;
+  return {
+    name,
+    split,
+    classes,
+    shape,
+    labels,
+    length,
+    nameOf,
+    concurrency,
+    get: (index) => part.get(index),
+  };
 }
 
 /** @param {InMemoryDataset} set @param {number[]} indices @returns {InMemoryDataset} */

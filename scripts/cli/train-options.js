@@ -7,7 +7,7 @@ import { MODEL_NAMES } from '../../dist/models/names.js';
 import { AUGMENTATION } from './augment-options.js';
 import { FINE_TUNING } from './fine-tune-options.js';
 import { inGroup } from './option-table.js';
-import { DATA_MIRROR } from './run-options.js';
+import { DATA_MEMORY, DATA_MIRROR } from './run-options.js';
 import {
   device,
   imageSide,
@@ -110,7 +110,7 @@ const DATA = inGroup(
       type: oneOf(DATASET_NAMES),
       default: 'cifar10',
       config: 'dataset',
-      help: 'data set; folder: train/<class>/ and test/<class>/ with images',
+      help: 'data set; folder: train/<class>/ and test/<class>/ with images; manifest: a .csv, .tsv or .jsonl file with path, label and split',
     },
     dataDir: {
       value: 'folder',
@@ -118,7 +118,7 @@ const DATA = inGroup(
       default: 'data',
       config: 'dataDir',
       resume: 'replace',
-      help: 'folder that the data set is in, or is downloaded to',
+      help: 'folder that the data set is in, or is downloaded to; of a manifest the file',
     },
     imageSize: {
       value: 'px',
@@ -158,7 +158,14 @@ const DATA = inGroup(
     skipUnreadable: {
       flag: 'plain',
       resume: 'any',
-      help: 'skip images of a folder that cannot be read (default: an error)',
+      help: 'skip images of a folder or manifest that cannot be read (default: an error)',
+    },
+    dataMemory: {
+      value: 'MiB',
+      type: number({ min: 0 }),
+      default: DATA_MEMORY,
+      resume: 'any',
+      help: 'memory for the images of a split of a folder or manifest; those of larger ones are decoded in every epoch, with equal results',
     },
   }),
 );

@@ -3,6 +3,7 @@
  * @module
  */
 import { join } from 'node:path';
+import { isInMemory } from '../../dist/data/dataset.js';
 import { sizeBeforeCrop, testTransform } from '../../dist/data/preprocessing.js';
 import {
   ArgumentError,
@@ -48,26 +49,29 @@ const LOG_EVERY = 10;
 /**
  * Loads both splits of a data set, and holds out validation images from the training set if requested; otherwise the
  * test images are used for validation. Labels are indices into the classes of the training set; a resumed run has its own.
- * @param {Pick<TrainOptions, 'download' | 'dataMirror' | 'verify' | 'skipUnreadable'>} options
+ * @param {Pick<TrainOptions, 'download' | 'dataMirror' | 'verify' | 'skipUnreadable' | 'dataMemory'>} options
  * @param {Pick<RunConfig, 'dataset' | 'seed' | 'imageSize' | 'preset'> & { valSplit?: RunConfig['valSplit'], dataDir: string, limitTrain?: number | null | undefined, classes?: string[] }} config
  * @param {AbortSignal} signal
  */
-async function loadSets({ download, dataMirror: mirrors, verify, skipUnreadable }, config, signal) {
+async function loadSets(
+  { download, dataMirror: mirrors, verify, skipUnreadable, dataMemory },
+  config,
+  signal,
+) {
   const { classes, dataset, dataDir, valSplit, seed, limitTrain } = config;
   const unreadable = skipUnreadable ? /** @type {const} */ ('skip') : /** @type {const} */ ('error');
   const size = sizeBeforeCrop(config);
-  const options = { root: dataDir, size, download, mirrors, verify, unreadable, signal };
+  const memoryLimit = dataMemory * 2 ** 20;
+  const options = { root: dataDir, size, memoryLimit, download, mirrors, verify, unreadable, signal };
   const { trainSet, testSet, valSet } = await loadSplits(dataset, { ...options, classes });
   if (valSet && typeof valSplit === 'number') {
     throw new ArgumentError(
-      `Expected no --val-split with ${dataDir}, which has a folder of validation images, but received ${valSplit}`,
+      `Expected no --val-split with ${dataDir}, which has validation images, but received ${valSplit}`,
     );
   }
   if (valSet) return { trainSet, valSet, testSet, valSplit: /** @type {const} */ ('folder') };
   if (valSplit === 'folder')
-    throw new TrainingError(
-      `Expected a folder of validation images in ${dataDir}, as when the run was started`,
-    );
+    throw new TrainingError(`Expected validation images in ${dataDir}, as when the run was started`);
   if (!valSplit) return { trainSet, valSet: testSet, testSet };
   return { ...splitForValidation(trainSet, { share: valSplit, seed, limit: limitTrain }), testSet };
 }
@@ -157,6 +161,8 @@ export function testLoader(config, testSet) {
     dropLast: false,
     transform: testTransform(config),
     device,
+    // A set beyond memory is not copied to the device.
+    ...(!isInMemory(testSet) && { augmentOn: /** @type {const} */ ('cpu') }),
   });
 }
 

@@ -5,12 +5,12 @@
 import { DATASET_NAMES } from '../../dist/data/names.js';
 import { writeFileAtomic } from '../../dist/files/atomic.js';
 import { defineCommand } from '../cli/command.js';
-import { checkDataDir } from '../cli/option-checks.js';
+import { checkDataDir, checkManifest } from '../cli/option-checks.js';
 import { printable, printableJson } from '../cli/printable.js';
 import { DATA_MIRROR } from '../cli/run-options.js';
 import { nonNegativeInteger, oneOf, path, positiveInteger } from '../cli/value-types.js';
 
-/** @import { DatasetDescription } from '../../dist/data/describe.js' */
+/** @import { SamplesDescription } from '../../dist/data/describe.js' */
 /** @import { OptionTable } from '../cli/types.js' */
 
 /** `--transform` by name: a function of `data.transforms`, or nothing. */
@@ -19,14 +19,19 @@ const TRANSFORM_NAMES = /** @type {(keyof typeof TRANSFORMS)[]} */ (Object.keys(
 
 const OPTIONS = /** @satisfies {OptionTable} */ ({
   dataset: { value: 'name', type: oneOf(DATASET_NAMES), default: 'bundled', help: 'data set' },
-  dataDir: { value: 'folder', type: path, default: 'data', help: 'folder of the data set' },
+  dataDir: {
+    value: 'folder',
+    type: path,
+    default: 'data',
+    help: 'folder of the data set, or the file of a manifest',
+  },
   split: { value: 'split', type: oneOf(['train', 'test']), default: 'train', help: 'part of the set' },
   download: { flag: 'plain', help: 'download missing files' },
   dataMirror: DATA_MIRROR,
   verify: { flag: 'negated', help: 'accept an archive whose checksum differs from the published one' },
   skipUnreadable: {
     flag: 'plain',
-    help: 'skip images of a folder that cannot be read (default: an error)',
+    help: 'skip images of a folder or manifest that cannot be read (default: an error)',
   },
   grid: {
     value: 'file',
@@ -57,6 +62,7 @@ export const command = defineCommand({
   options: OPTIONS,
   async run(options, { given }) {
     checkDataDir(options.dataset, given.has('dataDir'));
+    checkManifest(options.dataset, given.has('dataDir'));
     const { dataset, dataDir: root, split, download, dataMirror: mirrors, verify, json } = options;
     const { grid, rows, columns, seed } = options;
     const { data } = await import('../../dist/index.js');
@@ -64,10 +70,11 @@ export const command = defineCommand({
     const unreadable = options.skipUnreadable ? 'skip' : 'error';
     const hints = { download: 'Add --download', verify: 'add --no-verify for an archive of your own' };
     const set = await loadDataset(dataset, { root, split, download, mirrors, verify, unreadable, hints });
-    const description = data.describe(set);
+    const { name } = set;
+    const description = { name, split: set.split, ...(await data.describe(set)) };
     if (json) console.log(printableJson(description));
     else {
-      console.log(`${set.name}, ${split}: ${set.length} images of ${set.shape.join(' x ')}`);
+      console.log(`${name}, ${split}: ${set.length} images of ${set.shape.join(' x ')}`);
       await print(description);
     }
     if (grid === undefined) return;
@@ -78,7 +85,7 @@ export const command = defineCommand({
   },
 });
 
-/** @param {DatasetDescription} description */
+/** @param {SamplesDescription} description */
 async function print({ mean, std, counts }) {
   const { printRows } = await import('../bench/turns.js');
   const list = (/** @type {readonly number[]} */ values) =>

@@ -12,7 +12,11 @@ import { device, path, positiveInteger } from '../cli/value-types.js';
 const OPTIONS = /** @satisfies {OptionTable} */ ({
   run: RUN,
   checkpoint: CHECKPOINT,
-  dataDir: { value: 'folder', type: path, help: 'folder of the data set (default: as in training)' },
+  dataDir: {
+    value: 'folder',
+    type: path,
+    help: 'folder of the data set, or the file of a manifest (default: as in training)',
+  },
   limitTest: {
     value: 'n',
     type: positiveInteger,
@@ -25,7 +29,7 @@ const OPTIONS = /** @satisfies {OptionTable} */ ({
   verify: { flag: 'negated', help: 'accept an archive whose checksum differs from the published one' },
   skipUnreadable: {
     flag: 'plain',
-    help: 'skip images of a folder that cannot be read (default: an error)',
+    help: 'skip images of a folder or manifest that cannot be read (default: an error)',
   },
   collapseExperts: {
     flag: 'plain',

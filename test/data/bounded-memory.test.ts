@@ -1,6 +1,6 @@
-/** Data sets that are read in sequence need memory for a few batches, not for the set. */
+/** Data sets beyond memory need memory for a few batches, not for the set. */
 import { createWriteStream } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -35,9 +35,9 @@ afterAll(async () => {
 });
 
 /** Reads a set and returns the number of images and the growth of the memory of the process. */
-async function growth(set: data.ImageStream): Promise<{ images: number; bytes: number }> {
+async function growth(set: data.ImageStream | data.ImageDataset): Promise<{ images: number; bytes: number }> {
   const transform = data.transforms.compose([data.transforms.resize({ size: 8 })]);
-  const loader = data.loader(set, { batchSize: 8, transform, prefetch: 2 });
+  const loader = data.loader(set as data.ImageStream, { batchSize: 8, transform, prefetch: 2 });
   let before = 0;
   let most = 0;
   let batches = 0;
@@ -90,6 +90,22 @@ it('of parquet: a row group at a time', { timeout: limit(180_000) }, async () =>
     await writeFile(files[i]!, Buffer.from(content));
   }
   const { images, bytes } = await growth(await data.parquet(files));
+  expect(images).toBe(150);
+  expect(bytes).toBeLessThan(LIMIT);
+});
+
+it('of folders: images beyond the memory limit are decoded for their batches', {
+  timeout: limit(180_000),
+}, async () => {
+  const store = join(folder, 'image.png');
+  await writeFile(store, image);
+  for (const name of ['a', 'b']) {
+    await mkdir(join(folder, 'set', name), { recursive: true });
+    for (let i = 0; i < 75; i++) await symlink(store, join(folder, 'set', name, `${i}.png`));
+  }
+  const root = join(folder, 'set');
+  const set = await data.imageFolder({ root, split: 'train', size: SIDE, memoryLimit: LIMIT });
+  const { images, bytes } = await growth(set);
   expect(images).toBe(150);
   expect(bytes).toBeLessThan(LIMIT);
 });

@@ -29,7 +29,7 @@ const put = async (...paths: string[]) => {
     await writeFile(join(root, path), png);
   }
 };
-const read = (split: data.Split | 'val', options: Partial<data.ImageFolderOptions> = {}) =>
+const read = (split: data.FolderSplit, options: Partial<Omit<data.ImageFolderOptions, 'memoryLimit'>> = {}) =>
   data.imageFolder({ root, split, size: 4, ...options });
 /** Warnings are emitted on the next tick. */
 const warned = async (code: string) => {
@@ -104,7 +104,7 @@ it('other sets are compared with the names that are expected', async () => {
 it('a class without pictures is no class to train on', async () => {
   await put('train/ant/1.png', 'train/bee/1.bmp', 'train/cat/1.png', 'train/cat/2.heic');
   await expect(read('train')).rejects.toThrow(
-    /expected pictures of every class but found none of bee; left out 2 file\(s\): 1 \.bmp, 1 \.heic/,
+    /none of bee; left out 2 file\(s\): 1 \.bmp, 1 \.heic \(\.bmp, \.heic: not decoded, convert to PNG or JPEG\)$/,
   );
 });
 
@@ -141,18 +141,57 @@ describe('an entry of a folder', () => {
     const set = await read('train');
     expect(set.length).toBe(2);
     expect(await warned('DYCONV_LEFT_OUT')).toEqual([
-      `${root}: left out 5 file(s): 2 .bmp, 1 outside of a class folder, 1 without an ending, 1 that is no regular file`,
+      `${root}: left out 5 file(s): 2 .bmp, 1 outside of a class folder, 1 without an ending, 1 that is no regular file ` +
+        '(.bmp: not decoded, convert to PNG or JPEG)',
     ]);
     const skipped: string[] = [];
     await read('train', { onSkip: (file, reason) => skipped.push(`${file.slice(root.length)} ${reason}`) });
     expect(skipped.sort()).toEqual([
-      '/ant/2.bmp no picture: .bmp',
-      '/ant/3.BMP no picture: .bmp',
+      '/ant/2.bmp images .bmp are not decoded: convert to PNG or JPEG',
+      '/ant/3.BMP images .bmp are not decoded: convert to PNG or JPEG',
       '/bee/notes no picture: without an ending',
       '/bee/pipe.png no picture: that is no regular file',
       '/stray.png no picture: outside of a class folder',
     ]);
     expect(await warned('DYCONV_LEFT_OUT')).toHaveLength(1);
+  });
+
+  it('that is hidden, a resource fork or a preview of the system is ignored', async () => {
+    await put(
+      'ant/1.png',
+      'bee/1.png',
+      'ant/._1.png',
+      '.DS_Store',
+      '._ant',
+      '.git/1.png',
+      'bee/.thumbs/1.png',
+    );
+    await put(
+      '__MACOSX/ant/._1.png',
+      '@eaDir/ant/1.png',
+      'ant/@eaDir/1.png/thumb.jpg',
+      'ant/Thumbs.db',
+      'desktop.ini',
+    );
+    const set = await read('train');
+    expect([set.classes, set.length]).toEqual([['ant', 'bee'], 2]);
+    expect(await warned('DYCONV_LEFT_OUT')).toEqual([]);
+  });
+
+  it('is decoded whatever its format: TIFF, GIF, AVIF, WebP, PNG, JPEG', async () => {
+    const image = sharp({ create: { width: 9, height: 9, channels: 3, background: '#c02040' } });
+    const formats = { tif: 'tiff', gif: 'gif', avif: 'avif', webp: 'webp', png: 'png', jpg: 'jpeg' } as const;
+    await put('b/1.png');
+    await mkdir(join(root, 'a'));
+    for (const [ending, format] of Object.entries(formats))
+      await writeFile(join(root, `a/x.${ending}`), await image.clone().toFormat(format).toBuffer());
+    const set = await read('train');
+    expect(set.length).toBe(7);
+    for (let i = 0; i < 6; i++) {
+      const colour = [0, 16, 32].map((at) => set.get(i).image[at]!);
+      for (const [c, level] of [0xc0, 0x20, 0x40].entries())
+        expect(Math.abs(colour[c]! - level), set.nameOf!(i)).toBeLessThanOrEqual(4);
+    }
   });
 
   it('that is a dangling link cannot be read', async () => {

@@ -110,6 +110,11 @@ const TRAIN: Record<string, Case> = {
   },
   'no-verify': { found: () => arg('data.create', 1).verify, expected: false },
   'skip-unreadable': { found: () => arg('data.create', 1).unreadable, expected: 'skip' },
+  'data-memory': {
+    args: ['3'],
+    found: () => [0, 1].map((call) => arg('data.create', 1, call).memoryLimit),
+    expected: [3 * 2 ** 20, 3 * 2 ** 20],
+  },
   tensorboard: {
     found: () => (trainer().callbacks as { path: string }[] | undefined)?.map(({ path }) => dirname(path)),
     expected: ['runs/alexnet-dy/tensorboard'],

@@ -1,13 +1,14 @@
 /** Validation images split off the training set. */
 import { describe, expect, it } from 'vitest';
-import type { InMemoryDataset } from '../../lib/data/dataset.js';
+import type { ImageDataset, InMemoryDataset } from '../../lib/data/dataset.js';
+
+import { collectWarnings } from '../support/warnings.js';
 
 const load = (path: string) => import(new URL(`../../${path}`, import.meta.url).href);
-const { splitForValidation } = (await load('scripts/cli/split.js')) as {
-  splitForValidation: (
-    set: InMemoryDataset,
-    options: { share: number; seed: number; limit?: number },
-  ) => { trainSet: InMemoryDataset; valSet: InMemoryDataset };
+type Split = { share: number; seed: number; limit?: number };
+const { splitForTest, splitForValidation } = (await load('scripts/cli/split.js')) as {
+  splitForTest: <S extends ImageDataset>(set: S) => { trainSet: S; testSet: S } | null;
+  splitForValidation: <S extends ImageDataset>(set: S, options: Split) => { trainSet: S; valSet: S };
 };
 const { createDataset } = (await load('dist/data/dataset.js')) as {
   createDataset: (parts: object) => InMemoryDataset;
@@ -65,4 +66,62 @@ describe('--val-split', () => {
         /Expected a share for --val-split that leaves images for both parts of 100 but received 0\.(001|999)/,
       );
   });
+});
+
+/** A set in which class i has `counts[i]` images; each pixel is the number of its image. */
+function setOf(...counts: number[]): InMemoryDataset {
+  const labels = counts.flatMap((count, label) => new Array(count).fill(label));
+  return createDataset({
+    ...{ name: 'folder', split: 'train', classes: counts.map((_, i) => `class ${i}`), shape: [1, 1, 1] },
+    ...{ images: Uint8Array.from(labels, (_, i) => i), labels: Uint8Array.from(labels), source: 'few' },
+    names: labels.map((_, i) => `${i}.png`),
+  });
+}
+
+describe('a class of few images', () => {
+  it('is trained on, and a warning says that it is not held out', async () => {
+    const warnings = collectWarnings();
+    // Without this rule the only image of a class is held out in a fifth of the cases.
+    const few = setOf(40, ...new Array(20).fill(1));
+    const parts = splitForTest(few)!;
+    expect(new Set(parts.trainSet.labels).size).toBe(21);
+    expect([...new Set(parts.testSet.labels)]).toEqual([0]);
+    expect([...numbers(parts.trainSet), ...numbers(parts.testSet)].sort((a, b) => a - b)).toEqual([
+      ...Array(60).keys(),
+    ]);
+    for (let seed = 0; seed < 20; seed++) {
+      const { trainSet } = splitForValidation(setOf(9, 1, 2), { share: 0.5, seed });
+      expect(new Set(trainSet.labels).size, String(seed)).toBe(3);
+    }
+    const told = await warnings();
+    expect(told[0]).toMatch(
+      /^folder: no test images of 20 of 21 classes, which have too few: class 1, class 2, /,
+    );
+    expect(told[1]).toMatch(/^folder: no validation images of 1 of 3 classes, which have too few: class 1$/);
+  });
+
+  it('cannot be split where all have one', () => {
+    expect(splitForTest(setOf(1, 1, 1, 1, 1))).toBeNull();
+    expect(() => splitForValidation(setOf(1, 1, 1, 1), { share: 0.5, seed: 1 })).toThrow(
+      /for --val-split that leaves/,
+    );
+  });
+});
+
+it('a set beyond memory is split into the same images, which are not read', async () => {
+  const { images: _, ...lazy } = { ...set, get: async (index: number) => set.get(index) };
+  const options = { share: 0.2, seed: 1 };
+  const memory = splitForValidation(set, options);
+  const parts = splitForValidation<ImageDataset>(lazy, options);
+  for (const name of ['trainSet', 'valSet'] as const) {
+    const [one, other] = [parts[name], memory[name]];
+    expect('images' in one).toBe(false);
+    for (const key of ['name', 'split', 'length', 'classes', 'shape'] as const)
+      expect(one[key]).toEqual(other[key]);
+    expect([...one.labels]).toEqual([...other.labels]);
+    for (let i = 0; i < one.length; i++) {
+      expect(await one.get(i)).toEqual(other.get(i));
+      expect(one.nameOf!(i)).toBe(other.nameOf!(i));
+    }
+  }
 });
