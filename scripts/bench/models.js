@@ -8,7 +8,7 @@ import { layers, networks } from './contestants.js';
 import { MALLOC_KEEP, pytorchContestants } from './pytorch.js';
 import { machine, peakMemoryOf, print, printPeakMemory, takeTurns } from './turns.js';
 
-/** @import { LayerOptions, ModelOptions } from '../commands/bench.js' */
+/** @import { LayerOptions, ModelOptions } from './options.js' */
 /** @import { Contestant } from './turns.js' */
 
 /**

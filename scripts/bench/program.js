@@ -6,7 +6,7 @@ import { setNumThreads } from '../../dist/index.js';
 import { programContestants } from './program-contestants.js';
 import { machine, median, printRows } from './turns.js';
 
-/** @import { ProgramOptions } from '../commands/bench.js' */
+/** @import { ProgramOptions } from './options.js' */
 /** @import { Run } from './program-contestants.js' */
 
 /** Seconds that a turn takes at least, in as many runs as that needs. */

@@ -8,7 +8,7 @@ import { machine, median, printRows } from '../turns.js';
 import { startRanks, startReference } from './ranks.js';
 import { chromeTrace, overlapOf } from './trace.js';
 
-/** @import { DistributedOptions } from '../../commands/bench.js' */
+/** @import { DistributedOptions } from '../options.js' */
 /** @import { StepTrace } from './rank.js' */
 /** @import { Ranks } from './ranks.js' */
 

@@ -8,7 +8,7 @@ import { allReduceMs, fitLink, stepMs } from './model.js';
 import { withNetwork } from './namespaces.js';
 import { startHosts, startRanks } from './ranks.js';
 
-/** @import { NetworkOptions } from '../../commands/bench.js' */
+/** @import { NetworkOptions } from '../options.js' */
 /** @import { Link, LinkModel, Measurement, StepModel } from './model.js' */
 /** @import { Ranks } from './ranks.js' */
 /** @import { StepTrace } from './rank.js' */

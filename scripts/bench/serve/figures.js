@@ -8,7 +8,7 @@ import { startServer } from './child.js';
 import { closedLoop, percentile, poster } from './load.js';
 
 /** @import { Program, Tensor } from '../../../dist/index.js' */
-/** @import { ServeOptions } from '../../commands/bench.js' */
+/** @import { ServeOptions } from '../options.js' */
 
 const SHAPE = [3, 128, 128];
 const IN_PROCESS_CLIENTS = 64;

@@ -11,7 +11,7 @@ import { machine } from '../turns.js';
 import { startServer } from './child.js';
 
 /** @import { PoolMetricsSnapshot } from '../../../dist/serve/pool-metrics.js' */
-/** @import { ServeOptions } from '../../commands/bench.js' */
+/** @import { ServeOptions } from '../options.js' */
 
 /** Codes of errors that a request may get, by what it sends. */
 const ALLOWED = /** @type {const} */ ({
