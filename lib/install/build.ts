@@ -11,7 +11,7 @@ import { DyconvError } from '../errors.js';
 import type { Libtorch } from '../libtorch/types.js';
 import { addonPath, type BuildConfig, packageRoot } from '../native/load.js';
 import { checkAddon } from './addon.js';
-import { cudaToolkit } from './cuda.js';
+import { cudaArchs, cudaToolkit } from './cuda.js';
 import { installHint, missingTools } from './toolchain.js';
 
 /** Options of {@link buildAddon}. */
@@ -75,9 +75,15 @@ export function buildAddon(options: BuildOptions): string {
 function cudaFlags(libtorch: Libtorch): string[] {
   if (libtorch.flavour !== 'cuda')
     return ['--CDDYCONV_CUDA_INCLUDE=', '--CDDYCONV_CUDART=', '--CDDYCONV_NVCC='];
+  const archs = cudaArchs().join(';');
   const { include = '', cudart = '', nvcc = '', problems } = cudaToolkit(libtorch.dir);
   for (const problem of problems) process.stderr.write(`CUDA: ${problem}.\n`);
-  return [`--CDDYCONV_CUDA_INCLUDE=${include}`, `--CDDYCONV_CUDART=${cudart}`, `--CDDYCONV_NVCC=${nvcc}`];
+  return [
+    `--CDDYCONV_CUDA_INCLUDE=${include}`,
+    `--CDDYCONV_CUDART=${cudart}`,
+    `--CDDYCONV_NVCC=${nvcc}`,
+    `--CDDYCONV_CUDA_ARCHS=${archs}`,
+  ];
 }
 
 function usesLibtorch(addon: string, libtorch: Libtorch): string | undefined {

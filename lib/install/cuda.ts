@@ -23,6 +23,21 @@ export function cudaRequest(env: NodeJS.ProcessEnv = process.env): CudaRequest {
   );
 }
 
+/**
+ * Reads `DYCONV_CUDA_ARCH`: the compute capabilities to compile kernels for, such as `90` or `80,90`. Empty if it is not set:
+ * all that CMakeLists.txt lists.
+ * @throws ArgumentError for any other value.
+ */
+export function cudaArchs(env: NodeJS.ProcessEnv = process.env): string[] {
+  const value = env.DYCONV_CUDA_ARCH?.trim() ?? '';
+  if (value === '') return [];
+  const archs = value.split(/[,;]/).map((arch) => arch.trim());
+  if (archs.every((arch) => /^\d{2,3}$/.test(arch))) return archs;
+  throw new ArgumentError(
+    `Expected compute capabilities such as 90 or 80,90 for DYCONV_CUDA_ARCH but received ${describe(value)}`,
+  );
+}
+
 /** The GPUs that the driver knows: name, version of the driver, memory. Empty if there is no driver. */
 export function findGpus(probe: Probe = runProbe): string[] {
   const query = ['--query-gpu=name,driver_version,memory.total', '--format=csv,noheader'];
@@ -100,10 +115,11 @@ export function cudaToolkit(
   probe: Probe = runProbe,
 ): CudaToolkit {
   const wheels = wheelFolders(libtorchDir, probe);
-  const cudart = findCudart(libtorchDir, wheels);
+  const compilers = findNvcc(env, probe, wheels);
+  const toolkits = [...cudaHomes(env), ...compilers.map(({ file }) => join(dirname(file), '..'))];
+  const cudart = findCudart(libtorchDir, wheels) ?? findNeededCudart(libtorchDir, toolkits);
   const major = /\.so\.(\d+)/.exec(basename(cudart ?? ''))?.[1];
   const problems: string[] = [];
-  const compilers = findNvcc(env, probe, wheels);
   const fitting = compilers.find(({ version, lacks }) => version?.split('.')[0] === major && !lacks);
   if (!fitting) problems.push(nvccProblem(compilers, major));
 
@@ -163,6 +179,16 @@ function findCudart(libtorchDir: string, wheels: string[]): string | undefined {
     if (name !== undefined) return join(folder, name);
   }
   return undefined;
+}
+
+/** A PyTorch without NVIDIA's wheels uses the toolkit: its libcudart of the version that libtorch is linked with. */
+function findNeededCudart(libtorchDir: string, toolkits: string[]): string | undefined {
+  const library = join(libtorchDir, 'lib', 'libc10_cuda.so');
+  const name = existsSync(library)
+    ? /libcudart\.so\.\d+(?:\.\d+)*/.exec(readFileSync(library, 'latin1'))?.[0]
+    : undefined;
+  if (name === undefined) return undefined;
+  return toolkits.map((home) => join(home, 'lib64', name)).find((file) => existsSync(file));
 }
 
 /** `nvidia/<package>/` folders of the wheels: next to a libtorch that pip installed, and in the Python on PATH. */

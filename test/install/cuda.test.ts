@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ArgumentError } from '../../lib/errors.js';
-import { cudaRequest, cudaToolkit } from '../../lib/install/cuda.js';
+import { cudaArchs, cudaRequest, cudaToolkit } from '../../lib/install/cuda.js';
 import {
   type CudaBuild,
   ensureCudaLibtorch,
@@ -45,6 +45,21 @@ describe('cudaRequest', () => {
 
   it.each(['yes', '13.0', 'cu13'])('refuses %s', (value) => {
     expect(() => cudaRequest({ DYCONV_CUDA: value })).toThrow(ArgumentError);
+  });
+});
+
+describe('cudaArchs', () => {
+  it.each([
+    [undefined, []],
+    ['', []],
+    ['90', ['90']],
+    ['80, 90;120', ['80', '90', '120']],
+  ])('%s means %j', (value, expected) => {
+    expect(cudaArchs({ DYCONV_CUDA_ARCH: value })).toEqual(expected);
+  });
+
+  it.each(['sm_90', '9.0', '80,', 'all'])('refuses %s', (value) => {
+    expect(() => cudaArchs({ DYCONV_CUDA_ARCH: value })).toThrow(ArgumentError);
   });
 });
 
@@ -110,6 +125,17 @@ describe('cudaToolkit', () => {
       cudart: join(libtorch, 'lib', 'libcudart-218eec4c.so.12'),
       problems: [],
     });
+  });
+
+  it('uses the runtime of the toolkit for a libtorch that is linked with it', () => {
+    const libtorch = files(folder(), 'lib/libtorch_cuda.so');
+    const home = files(folder(), 'bin/nvcc', 'lib64/libcudart.so.12', 'lib64/libcudart.so.13', ...HEADERS);
+    const found = () => cudaToolkit(libtorch, { CUDA_HOME: home }, nvccOf('13.0')).cudart;
+    expect(found()).toBeUndefined();
+    writeFileSync(join(libtorch, 'lib', 'libc10_cuda.so'), 'ELF\0libcudart.so.13\0libc10.so\0');
+    expect(found()).toBe(join(home, 'lib64', 'libcudart.so.13'));
+    writeFileSync(join(libtorch, 'lib', 'libc10_cuda.so'), 'ELF\0libcudart.so.11.0\0libc10.so\0');
+    expect(found()).toBeUndefined();
   });
 
   it('reports what is missing', () => {
