@@ -3,6 +3,7 @@
  * @module
  */
 import {
+  autocast,
   cuda,
   dynamicConv2d,
   functional as F,
@@ -75,13 +76,32 @@ export function layers(options) {
     ),
     'nn.Conv2d': contestant(() => new nn.Conv2d(options.in, options.out, kernel, conv)),
     auto: contestant(() => dynamic('auto')),
-    ...Object.fromEntries(dynamicConv2d.algorithms().map((name) => [name, contestant(() => dynamic(name))])),
+    ...Object.fromEntries(algorithmsFor(device).map((name) => [name, contestant(() => dynamic(name))])),
   };
 }
 
+/** The algorithms to compare: on a GPU those that compute there. @param {string} device */
+function algorithmsFor(device) {
+  const all = dynamicConv2d.algorithms();
+  if (!device.startsWith('cuda')) return all;
+  return all.filter((name) => name.endsWith('-cuda') || name === 'mix-after' || name === 'grouped');
+}
+
+/** How a network takes part: its training step captured as a graph, mixed precision, channels last. @typedef {{ captured?: boolean, amp?: boolean, channelsLast?: boolean }} How */
+
+/** What every network of float32 takes part as on a GPU, by the end of its name. @type {Readonly<Record<string, How>>} */
+const ON_GPU = {
+  '': {},
+  ':graph': { captured: true },
+  ':amp': { amp: true },
+  ':amp:graph': { captured: true, amp: true },
+  ':amp:channels-last:graph': { captured: true, amp: true, channelsLast: true },
+};
+
 /**
  * Whole models on random 128x128 images, in each dtype. A training step is that of the article: label smoothing,
- * backward, SGD. On a GPU each takes part a second time, its training step captured as a graph.
+ * backward, SGD. On a GPU each also takes part with its training step captured as a graph and, in float32, with mixed precision
+ * (bfloat16) and with images in channels last.
  * @param {{ models: string[], batch: number, experts: number, dtypes: import('../../dist/index.js').DType[],
  *   device: import('../../dist/index.js').Device }} options
  * @returns {Record<string, () => Contestant>}
@@ -91,9 +111,9 @@ export function networks({ models: names, dtypes, ...options }) {
   const makers = dtypes.flatMap((dtype) =>
     names.flatMap((name) => {
       const label = dtype === 'float32' ? name : `${name}:${dtype}`;
-      const plain = [label, () => network(name, { ...options, dtype })];
-      const captured = [`${label}:graph`, () => network(name, { ...options, dtype }, { captured: true })];
-      return onGpu ? [plain, captured] : [plain];
+      return Object.entries(onGpu ? ON_GPU : { '': {} })
+        .filter(([, { amp }]) => !amp || dtype === 'float32')
+        .map(([end, how]) => [`${label}${end}`, () => network(name, { ...options, dtype }, how)]);
     }),
   );
   return Object.fromEntries(makers);
@@ -103,20 +123,31 @@ export function networks({ models: names, dtypes, ...options }) {
  * @param {string} name
  * @param {{ batch: number, experts: number, dtype: import('../../dist/index.js').DType,
  *   device: import('../../dist/index.js').Device }} options
- * @param {{ captured?: boolean }} [how]
+ * @param {How} how
  * @returns {Contestant}
  */
-function network(name, { batch, experts, dtype, device }, { captured = false } = {}) {
+function network(
+  name,
+  { batch, experts, dtype, device },
+  { captured = false, amp = false, channelsLast = false },
+) {
   manualSeed(0);
   const model = models.create(name, { numExperts: experts }).to({ device, dtype });
   const optimizer = new optim.SGD(model.parameters(), { lr: 0.01, weightDecay: 1e-5 });
-  const images = randn([batch, 3, 128, 128], { device }).to({ dtype });
+  const contiguous = randn([batch, 3, 128, 128], { device }).to({ dtype });
+  const images = channelsLast ? contiguous.contiguous({ memoryFormat: 'channelsLast' }) : contiguous;
   const labels = randint(0, 10, [batch], { device });
+  const forward = () => autocast(() => model.forward(images), { dtype: amp ? 'bfloat16' : null });
   /** @type {train.Loss} */
   const loss = (logits, target) => F.crossEntropy(logits, target, { labelSmoothing: 0.1 });
-  const step = captured ? new train.CapturedStep({ model, optimizer, loss }) : undefined;
+  const step = captured
+    ? new train.CapturedStep({ model, optimizer, loss, autocast: amp ? 'bfloat16' : undefined })
+    : undefined;
   return {
-    infer: onDevice(device, () => tidy(() => noGrad(() => void model.eval().forward(images)))),
+    infer: onDevice(device, () => {
+      model.eval();
+      tidy(() => noGrad(() => void forward()));
+    }),
     train: onDevice(device, () =>
       tidy(() => {
         model.train();
@@ -125,7 +156,7 @@ function network(name, { batch, experts, dtype, device }, { captured = false } =
           return;
         }
         optimizer.zeroGrad();
-        loss(model.forward(images), labels).backward();
+        loss(forward(), labels).backward();
         optimizer.step();
       }),
     ),

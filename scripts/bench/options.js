@@ -4,6 +4,7 @@
  */
 import { MODEL_NAMES } from '../../dist/models/names.js';
 import { imageSide, namesOf, number, oneOf, path, positiveInteger, text } from '../cli/value-types.js';
+import { PYTORCH_OPTIONS, pytorchModes } from './pytorch-modes.js';
 
 /** @import { OptionsOf, OptionTable } from '../cli/types.js' */
 
@@ -82,10 +83,10 @@ export const MODEL = /** @satisfies {OptionTable} */ ({
   },
   pytorchModes: {
     value: 'modes',
-    type: namesOf(['static', 'grouped', 'mix-after']),
+    type: pytorchModes,
     default: ['static', 'grouped', 'mix-after'],
     shownDefault: 'static,grouped,mix-after',
-    help: 'networks of --pytorch, separated by commas',
+    help: `networks of --pytorch, separated by commas, each with options such as static:amp:graph: ${PYTORCH_OPTIONS.join(', ')}`,
   },
   pytorch: PYTHON,
   device: DEVICE,

@@ -4,7 +4,9 @@
 
 Answers each line with the step's milliseconds. Modes: `static` is AlexNet; the others are AlexNet-DY, its dynamic
 layers computed as `grouped` (mix the weights of every sample, one convolution with groups = batch: the article's way)
-or `mix-after` (one convolution with K times the outputs, then mix). `add` times one addition of two 1-element tensors,
+or `mix-after` (one convolution with K times the outputs, then mix). Options follow a mode, as in `static:amp:graph`:
+`channels-last`, `bfloat16` (weights and images), `amp` (bfloat16 autocast), `compile` (torch.compile), `graph` (the steps
+are captured as CUDA graphs; with `compile`, torch.compile's mode "reduce-overhead"). `add` times one addition of two 1-element tensors,
 in microseconds; `data N` brings N images through the training pipeline, by F.interpolate; `cpu` is the process's CPU time.
 """
 import argparse
@@ -36,7 +38,7 @@ class Dynamic(nn.Module):
             y = F.conv2d(x.reshape(1, -1, h, w), weight, (a @ self.bias).flatten(), padding=1, groups=b)
             return y.view(b, -1, h, w)
         y = F.conv2d(x, self.weight.flatten(0, 1), self.bias.flatten(), padding=1)
-        return torch.bmm(a[:, None], y.view(b, a.shape[1], -1)).view(b, -1, h, w)
+        return torch.bmm(a[:, None], y.reshape(b, a.shape[1], -1)).view(b, -1, h, w)
 
 
 def alexnet(mode, experts):
@@ -50,25 +52,73 @@ def alexnet(mode, experts):
         nn.Linear(2048, 10))
 
 
-def build(mode, args):
+OPTIONS = {"channels-last", "bfloat16", "amp", "compile", "graph"}
+
+
+def build(name, args):
+    mode, *options = name.split(":")
+    unknown = set(options) - OPTIONS
+    if unknown:
+        sys.exit(f"expected options of {sorted(OPTIONS)} for {mode} but received {sorted(unknown)}")
+    has = {option: option in options for option in OPTIONS}
+    if has["graph"] and not args.device.startswith("cuda"):
+        sys.exit(f"expected a CUDA device for {name} but received {args.device}")
     torch.manual_seed(0)
-    net = alexnet(mode, args.experts).to(args.device)
-    x = torch.randn(args.batch, 3, 128, 128, device=args.device)
+    dtype = torch.bfloat16 if has["bfloat16"] else torch.float32
+    layout = torch.channels_last if has["channels-last"] else torch.contiguous_format
+    net = alexnet(mode, args.experts).to(args.device, dtype)
+    if has["channels-last"]:
+        # Parameters of five dimensions, those of dynamic layers, have no such layout.
+        for parameter in net.parameters():
+            if parameter.dim() == 4:
+                parameter.data = parameter.data.contiguous(memory_format=layout)
+    x = torch.randn(args.batch, 3, 128, 128, device=args.device, dtype=dtype).contiguous(memory_format=layout)
     y = torch.randint(0, 10, (args.batch,), device=args.device)
     optimizer = torch.optim.SGD(net.parameters(), lr=0.01, weight_decay=1e-5)
+    compiled = net
+    if has["compile"]:
+        compiled = torch.compile(net, mode="reduce-overhead" if has["graph"] else "default")
+
+    def forward():
+        with torch.autocast(args.device.split(":")[0], dtype=torch.bfloat16, enabled=has["amp"]):
+            return compiled(x)
 
     def train():
         net.train()
         optimizer.zero_grad()
-        F.cross_entropy(net(x), y, label_smoothing=0.1).backward()
+        F.cross_entropy(forward(), y, label_smoothing=0.1).backward()
         optimizer.step()
 
     def infer():
         net.eval()
         with torch.no_grad():
-            net(x)
+            forward()
 
-    return {"train": train, "infer": infer}
+    steps = {"train": train, "infer": infer}
+    if has["graph"] and not has["compile"]:
+        return {what: captured(step) for what, step in steps.items()}
+    return steps
+
+
+def captured(step):
+    """The step as a CUDA graph, captured when it is first used: cuDNN and the optimizer get ready in ordinary steps."""
+    graph = None
+
+    def replay():
+        nonlocal graph
+        if graph is None:
+            stream = torch.cuda.Stream()
+            stream.wait_stream(torch.cuda.current_stream())
+            with torch.cuda.stream(stream):
+                for _ in range(3):
+                    step()
+            torch.cuda.current_stream().wait_stream(stream)
+            graph = torch.cuda.CUDAGraph()
+            with torch.cuda.graph(graph):
+                step()
+        graph.replay()
+
+    return replay
 
 
 def timed(step, device):
