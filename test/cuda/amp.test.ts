@@ -3,6 +3,7 @@ import { expect, it } from 'vitest';
 import { amp, autocast, DyconvError, nn, ones, optim, tensor } from '../../lib/index.js';
 import type { Optimizer } from '../../lib/optim/index.js';
 import type { Tensor } from '../../lib/tensor/tensor.js';
+import { describeOnCuda } from '../support/cuda.js';
 
 const options = { device: 'cpu', initScale: 8, growthInterval: 2 } as const;
 
@@ -114,4 +115,21 @@ it('passes everything through when it is not enabled', () => {
   scaler.step(new optim.SGD([parameter], { lr: 1 }));
   scaler.update();
   expect([scaler.getScale(), parameter.add(0).arraySync()]).toEqual([1, [0]]);
+});
+
+describeOnCuda('a scaler on the device', () => {
+  it('unscales, and leaves out a step whose gradients are not finite', () => {
+    const scaler = new amp.GradScaler({ ...options, device: 'cuda' });
+    const parameter = new nn.Parameter(tensor([1, 1], { device: 'cuda' }));
+    const optimizer = new optim.SGD([parameter], { lr: 0.5 });
+    const step = (grad: number[]) => {
+      parameter.grad = tensor(grad, { device: 'cuda' });
+      scaler.step(optimizer);
+      scaler.update();
+      return [parameter.arraySync(), scaler.getScale()];
+    };
+    expect(step([8, -8])).toEqual([[0.5, 1.5], 8]);
+    expect(step([8, Number.POSITIVE_INFINITY])).toEqual([[0.5, 1.5], 4]);
+    expect(step([4, -4])).toEqual([[0, 2], 4]);
+  });
 });
