@@ -54,6 +54,10 @@ export const COMMANDS = {
   },
   summary: { summary: 'list the layers of a model', load: () => import('../commands/summary.js') },
   data: { summary: 'count and show the images of a data set', load: () => import('../commands/data.js') },
+  'gpu-check': {
+    summary: 'test and measure dyconv on an NVIDIA GPU within a given time',
+    load: () => import('../commands/gpu-check.js'),
+  },
   bench: { summary: 'measure the performance of this machine', load: () => import('../commands/bench.js') },
 };
 

@@ -4,6 +4,7 @@
  */
 import { join } from 'node:path';
 import { MODEL_NAMES } from '../../dist/models/names.js';
+import { ARTICLE } from '../cli/article.js';
 import { defineCommand, wordsOf } from '../cli/command.js';
 import { interruptible } from '../cli/interrupt.js';
 import { defaultsOf } from '../cli/option-table.js';
@@ -16,12 +17,6 @@ import { trainWhole } from '../cli/whole-run.js';
 /** @import { Comparison } from '../../dist/report/index.js' */
 /** @import { OptionsOf, OptionTable } from '../cli/types.js' */
 /** @import { TrainOptions } from '../cli/train-options.js' */
-
-/** What the article reports, by model: accuracies after the last epoch. */
-const ARTICLE = new Map([
-  ['alexnet', { train: 0.7049, val: 0.7872 }],
-  ['alexnet-dy', { train: 0.7515, val: 0.8209 }],
-]);
 
 /** Options of train.js that apply to all runs. */
 const { dataset, dataDir, limitTrain, limitTest, download, dataMirror, verify } = TRAIN_OPTIONS;

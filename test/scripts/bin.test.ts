@@ -27,6 +27,7 @@ const COMMANDS = [
   'reproduce',
   'summary',
   'data',
+  'gpu-check',
 ];
 
 describe('help', () => {

@@ -167,6 +167,8 @@ it('has tests for every command', async () => {
     'data',
     'doctor',
   ];
-  // The options of launch: test/distributed/launch.test.ts.
-  expect([...tested, 'libtorch', 'setup', 'launch'].sort()).toEqual(Object.keys(COMMANDS).sort());
+  // The options of launch: test/distributed/launch.test.ts; of gpu-check: test/gpu-check/options.test.ts.
+  expect([...tested, 'libtorch', 'setup', 'launch', 'gpu-check'].sort()).toEqual(
+    Object.keys(COMMANDS).sort(),
+  );
 });
