@@ -72,8 +72,13 @@ export interface LoaderOptions {
   limit?: number | undefined;
   /** This process's share of the images, for training in several processes. Default: rank 0 of 1. */
   rank?: number | undefined;
-  /** Number of processes. All get the same number of images: remaining images at the end of an epoch are left out. */
+  /** Number of processes. */
   worldSize?: number | undefined;
+  /**
+   * Whether all processes get the same number of images: those that remain at the end of an epoch are left out, as training needs it.
+   * False: the first processes get one more, so that each image is evaluated once. Default: true.
+   */
+  dropRemainder?: boolean | undefined;
 }
 
 const LOADER_KEYS = optionKeys(
@@ -96,6 +101,7 @@ const LOADER_KEYS = optionKeys(
   'limit',
   'rank',
   'worldSize',
+  'dropRemainder',
 );
 
 /** Options with all defaults. */
@@ -134,6 +140,7 @@ export function resolveOptions(
     limit: length,
     rank: 0,
     worldSize: 1,
+    dropRemainder: true,
     ...dropUndefined(options),
     weights,
     transform: transform && transformFrom(transform),

@@ -215,11 +215,11 @@ export class Loader<B = Batch> implements AsyncIterable<B> {
   /** Indices of this rank's images in the order of an epoch. */
   #order(epoch: number, indices: readonly number[]): number[] {
     const { shuffle, seed, rank, worldSize, weights } = this.#options;
+    const share = shareOf(indices.length, this.#options);
     const random = new Random(seed, epoch);
     const order = weights ? drawWeighted(indices, weights, random) : [...indices];
     if (shuffle && !weights) random.shuffle(order);
     if (worldSize === 1) return order;
-    const share = Math.floor(order.length / worldSize);
     return Array.from({ length: share }, (_, i) => order[i * worldSize + rank]!);
   }
 
@@ -315,8 +315,9 @@ function lengthOf(set: IterableDataset): number {
  * @param used - Images in use, by all processes.
  * @throws ArgumentError if there is not one batch.
  */
-function sizesOf(used: number, { batchSize, dropLast, worldSize }: ResolvedOptions): [number, number] {
-  const share = Math.floor(used / worldSize);
+function sizesOf(used: number, options: ResolvedOptions): [number, number] {
+  const { batchSize, dropLast, worldSize } = options;
+  const share = shareOf(used, options);
   const batches = dropLast ? Math.floor(share / batchSize) : Math.ceil(share / batchSize);
   if (share === 0) throw invalidArgument('worldSize', `at most ${used}, the number of images`, worldSize);
   if (batches === 0) {
@@ -324,6 +325,11 @@ function sizesOf(used: number, { batchSize, dropLast, worldSize }: ResolvedOptio
     throw invalidArgument('batchSize', what, batchSize);
   }
   return [batches, dropLast ? batches * batchSize : share];
+}
+
+/** Images of this rank in a full epoch. */
+function shareOf(used: number, { rank, worldSize, dropRemainder }: ResolvedOptions): number {
+  return Math.floor((used + (dropRemainder ? 0 : worldSize - 1 - rank)) / worldSize);
 }
 
 /** The samples of a batch without those that are null. */

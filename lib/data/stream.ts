@@ -92,6 +92,7 @@ export interface StreamOptions extends ReadRequest {
   limit: number;
   rank: number;
   worldSize: number;
+  dropRemainder: boolean;
   /** Items of this process that are left out at the start. */
   skip: number;
 }
@@ -108,7 +109,7 @@ export interface PlacedItem {
  * @throws DatasetError if the set gives no items.
  */
 export async function* streamItems(set: IterableDataset, options: StreamOptions): AsyncGenerator<PlacedItem> {
-  const { epoch, seed, shuffle, shuffleBuffer, rank, worldSize, skip } = options;
+  const { epoch, seed, shuffle, shuffleBuffer, rank, worldSize, dropRemainder, skip } = options;
   const items = limited(set, options);
   const order = shuffle ? shuffled(items, shuffleBuffer, new Random(seed, epoch, SALT)) : items;
   let place = 0;
@@ -117,10 +118,11 @@ export async function* streamItems(set: IterableDataset, options: StreamOptions)
   for await (const item of order) {
     if (place % worldSize === rank) own = { item, place };
     place++;
-    // All processes get the same number of items: those after the last full round are left out.
-    if (place % worldSize !== 0) continue;
+    // Where all processes get the same number of items, those after the last full round are left out.
+    if (own === undefined || (dropRemainder && place % worldSize !== 0)) continue;
     if (left > 0) left--;
-    else yield own!;
+    else yield own;
+    own = undefined;
   }
 }
 

@@ -49,12 +49,13 @@ export function checkSource(name: string, source: BatchSource): void {
 }
 
 /** Checks metrics by name. */
-export function checkMetrics(metrics: Readonly<Record<string, Metric>>): void {
+export function checkMetrics(metrics: Readonly<Record<string, Metric>>, inGroup = false): void {
   for (const [name, metric] of Object.entries(checkObject(metrics, 'metrics')))
-    checkRecord(metric, `metrics.${name}`, 'a metric', {
+    checkRecord(metric, `metrics.${name}`, inGroup ? 'a metric that has gather' : 'a metric', {
       update: 'function',
       compute: 'function',
       reset: 'function',
+      ...(inGroup && { gather: 'function' }),
     });
 }
 

@@ -7,12 +7,15 @@ import { checkFunction, checkOptions, optionKeys } from '../check/index.js';
 import { ArgumentError, DatasetError, invalidArgument } from '../errors.js';
 import type { Module } from '../nn/module.js';
 import { crossEntropy } from '../ops/loss.js';
+import { checkGroup, type ProcessGroup } from '../process-group/group.js';
 import { compile as compileProgram, type Program } from '../program/program.js';
 import { autocast, noGrad, tidy } from '../tensor/context.js';
 import type { Device } from '../tensor/dtype.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { checkBatch, checkMetrics, checkModel, checkSource } from './checks.js';
 import type { AutocastDType } from './forward-backward.js';
+import { confusionOfProcesses } from './metrics/confusion.js';
+import { sumOverProcesses } from './metrics/gather.js';
 import type { Metric } from './metrics/metric.js';
 import type { Batch, BatchSource, Loss } from './types.js';
 
@@ -69,6 +72,12 @@ export interface EvaluateOptions {
   predictions?: boolean | undefined;
   /** Metrics of {@link metrics} or custom ones, by name; they are reset at the start. Default: none. */
   metrics?: Readonly<Record<string, Metric>> | undefined;
+  /**
+   * Processes that evaluate parts of a set together: each gives a loader of its own part ({@link LoaderOptions} `rank`, `worldSize` and
+   * `dropRemainder: false`), and gets the result over the images of all, except that `predictions` are those of its own part. Custom metrics need
+   * {@link Metric} `gather`. Default: this process alone.
+   */
+  group?: ProcessGroup | undefined;
   /** Stops after the current batch; the result then covers the images so far. */
   signal?: AbortSignal | undefined;
   /** Called after every batch with the number of finished batches. */
@@ -76,7 +85,8 @@ export interface EvaluateOptions {
 }
 
 const EVALUATE_KEYS = optionKeys(
-  ...(['loss', 'device', 'autocast', 'compile', 'predictions', 'metrics', 'signal', 'onBatch'] as const),
+  ...(['loss', 'device', 'autocast', 'compile', 'predictions', 'metrics', 'group'] as const),
+  ...(['signal', 'onBatch'] as const),
 );
 
 /**
@@ -108,14 +118,15 @@ export async function evaluate(
   checkSource('loader', loader);
   if (loss !== undefined) checkFunction(loss, 'loss');
   if (onBatch !== undefined) checkFunction(onBatch, 'onBatch');
-  if (options.metrics !== undefined) checkMetrics(options.metrics);
+  if (options.group !== undefined) checkGroup('group', options.group);
+  if (options.metrics !== undefined) checkMetrics(options.metrics, options.group !== undefined);
   for (const metric of Object.values(options.metrics ?? {})) metric.reset();
   if (typeof compile !== 'boolean') throw invalidArgument('compile', 'a boolean', compile);
   if (compile && autocast)
     throw new ArgumentError('Expected compile or autocast of evaluate but received both');
   const restore = switchToEvaluation(model);
   const start = performance.now();
-  const sums = { loss: 0, correct: 0, images: 0 };
+  let sums = { loss: 0, correct: 0, images: 0 };
   let confusion: number[][] = [];
   const predictions: Prediction[] = [];
   let batches = 0;
@@ -143,6 +154,7 @@ export async function evaluate(
     programs.dispose();
     restore();
   }
+  if (options.group) ({ sums, confusion } = await gather(options.group, sums, confusion, options.metrics));
   const { images } = sums;
   if (images === 0) throw new DatasetError('Expected images to evaluate on, but the loader gave no batch');
   const seconds = (performance.now() - start) / 1000;
@@ -156,6 +168,25 @@ export async function evaluate(
     ...(options.predictions && { predictions }),
     ...(options.metrics && { metrics: resultsOf(options.metrics) }),
   };
+}
+
+interface Sums {
+  loss: number;
+  correct: number;
+  images: number;
+}
+
+/** The results of all processes. */
+async function gather(
+  group: ProcessGroup,
+  { loss, correct, images }: Sums,
+  confusion: number[][],
+  metrics: Readonly<Record<string, Metric>> = {},
+): Promise<{ sums: Sums; confusion: number[][] }> {
+  const sums = (await sumOverProcesses(group, [loss, correct, images])) as [number, number, number];
+  const all = await confusionOfProcesses(group, confusion);
+  for (const metric of Object.values(metrics)) await metric.gather!(group);
+  return { sums: { loss: sums[0], correct: sums[1], images: sums[2] }, confusion: all };
 }
 
 function resultsOf(metrics: Readonly<Record<string, Metric>>): Record<string, unknown> {

@@ -3,12 +3,15 @@
  * @module
  */
 import { checkOptions, dropUndefined, optionKeys, type PartialOptions } from '../check/index.js';
+import { TrainingError } from '../errors.js';
 import { describeEnvironment } from '../run/environment.js';
 import type { EpochRecord, RunConfig } from '../run/records.js';
 import type { Callback, TrainerControl } from './callbacks.js';
 import { countParameters } from './count-parameters.js';
 import type { StepEvent, TrainingResult } from './events.js';
 import { kernelChoices } from './kernel-choices.js';
+import { sumOverProcesses } from './metrics/gather.js';
+import type { Parallel } from './parallel.js';
 import { RunDirectory } from './run-directory.js';
 import type { ResolvedOptions } from './trainer-options.js';
 import type { BatchSource } from './types.js';
@@ -16,8 +19,8 @@ import type { BatchSource } from './types.js';
 /** Options of `fit`. */
 export interface FitOptions {
   /**
-   * A folder for the results: configuration, metrics of steps and epochs, checkpoints of the last and the best epoch. Default: nothing is
-   * written.
+   * A folder for the results: configuration, metrics of steps and epochs, checkpoints of the last and the best epoch. In a training of several
+   * processes, which all give it, the process of rank 0 writes it, and the others read it when a run is resumed. Default: nothing is written.
    */
   out?: string | undefined;
   /** With `out`: continue the run in the folder from its last checkpoint, if there is one. Default: a folder with a run is an error. */
@@ -44,22 +47,36 @@ type KnownSource = BatchSource & {
 };
 
 /** Creates or resumes a run directory and writes its files. */
-export class RunWriter implements Callback {
+class RunWriter implements Callback {
   readonly #out: string;
   readonly #fit: FitOptions;
   readonly #options: ResolvedOptions;
+  readonly #parallel: Parallel | undefined;
+  #images = { trainImages: 0, valImages: 0 };
   #run: RunDirectory | undefined;
   /** Records that are being appended. */
   #appending: Promise<void> = Promise.resolve();
 
-  constructor(out: string, fit: FitOptions, options: ResolvedOptions) {
+  constructor(out: string, fit: FitOptions, options: ResolvedOptions, parallel?: Parallel) {
     this.#out = out;
     this.#fit = checkOptions(fit, FIT_KEYS);
     this.#options = options;
+    this.#parallel = parallel;
   }
 
   /** Opens the folder, and restores the last checkpoint of a run that is resumed. */
-  async onStart({ trainer }: { trainer: TrainerControl }): Promise<void> {
+  async onStart(context: { trainer: TrainerControl }): Promise<void> {
+    this.#images = await countImages(this.#options, this.#parallel);
+    let failed = true;
+    try {
+      await this.#open(context);
+      failed = false;
+    } finally {
+      await this.#parallel?.any(failed); // the other processes wait for it
+    }
+  }
+
+  async #open({ trainer }: { trainer: TrainerControl }): Promise<void> {
     const { model } = this.#options;
     const existing = this.#fit.resume ? await openIfRun(this.#out) : undefined;
     if (existing) {
@@ -112,11 +129,10 @@ export class RunWriter implements Callback {
 
   /** @param shape - [C, H, W] of the images of a batch. */
   #config(shape: readonly number[]): RunConfig {
-    const { model, optimizer, trainLoader, valLoader, epochs, device, monitor, validateEvery, accumulate } =
+    const { model, optimizer, trainLoader, epochs, device, monitor, validateEvery, accumulate } =
       this.#options;
     const source: KnownSource = trainLoader;
-    const validation: KnownSource | undefined = valLoader;
-    const batchSize = source.batchSize ?? 1;
+    const batchSize = (source.batchSize ?? 1) * (this.#parallel?.group.size ?? 1);
     const [parameter] = model.parameters();
     const group = optimizer.paramGroups[0] as { momentum?: number; weightDecay?: number } | undefined;
     return {
@@ -126,10 +142,7 @@ export class RunWriter implements Callback {
       dataset: source.dataset?.name ?? 'custom',
       dataDir: null,
       classes: [...(source.dataset?.classes ?? [])],
-      trainImages: finite(source.numImages ?? trainLoader.length * batchSize),
-      valImages: validation
-        ? finite(validation.numImages ?? validation.length * (validation.batchSize ?? 1))
-        : 0,
+      ...this.#images,
       imageShape: [...(source.dataset?.shape ?? shape)],
       imageSize: shape[1] ?? 0,
       epochs,
@@ -152,6 +165,55 @@ export class RunWriter implements Callback {
       ...(dropUndefined(this.#fit.config ?? {}) as Partial<RunConfig>),
     };
   }
+}
+
+/**
+ * The run directory of a training in several processes: that of rank 0 writes it; when a run is resumed, the others read its
+ * checkpoint.
+ */
+class RunFollower implements Callback {
+  readonly #out: string;
+  readonly #resume: boolean;
+  readonly #options: ResolvedOptions;
+  readonly #parallel: Parallel;
+
+  constructor(out: string, fit: FitOptions, options: ResolvedOptions, parallel: Parallel) {
+    this.#out = out;
+    this.#resume = checkOptions(fit, FIT_KEYS).resume ?? false;
+    this.#options = options;
+    this.#parallel = parallel;
+  }
+
+  /** @throws TrainingError if rank 0 could not open the folder. */
+  async onStart({ trainer }: { trainer: TrainerControl }): Promise<void> {
+    await countImages(this.#options, this.#parallel);
+    if (await this.#parallel.any(false))
+      throw new TrainingError(`The process of rank 0 could not open the run directory ${this.#out}`);
+    if (this.#resume) await (await RunDirectory.open(this.#out)).restore(this.#options.model, trainer);
+  }
+}
+
+/** Images of an epoch, of all processes. */
+async function countImages(
+  { trainLoader, valLoader }: ResolvedOptions,
+  parallel: Parallel | undefined,
+): Promise<{ trainImages: number; valImages: number }> {
+  const own = [trainLoader, valLoader].map((source: KnownSource | undefined) =>
+    source ? finite(source.numImages ?? source.length * (source.batchSize ?? 1)) : 0,
+  );
+  const all = parallel ? await sumOverProcesses(parallel.group, own) : own;
+  return { trainImages: all[0]!, valImages: all[1]! };
+}
+
+/** The callback that writes or follows the run directory `out`. */
+export function runWriterOf(
+  out: string,
+  fit: FitOptions,
+  options: ResolvedOptions,
+  parallel?: Parallel,
+): Callback {
+  if (parallel && parallel.group.rank > 0) return new RunFollower(out, fit, options, parallel);
+  return new RunWriter(out, fit, options, parallel);
 }
 
 /** The run in a folder, if there is one. */

@@ -110,9 +110,9 @@ export interface TrainerOptions {
   /** Stops after the current step; {@link Trainer.fit} then returns with `stopped: true`. */
   signal?: AbortSignal | undefined;
   /**
-   * The processes that train together: each gives its part of each batch (`rank` and `worldSize` of the loader), all take the same steps, and all
-   * stop if one does. Losses of steps are those of this process, metrics of epochs those of all; each process validates on the whole of
-   * `valLoader`. Not with `capture`. The trainer makes a {@link distributed.DistributedDataParallel} of `model`. Default: this process alone.
+   * The processes that train together: each gives its part of each batch (`rank` and `worldSize` of the loader) and of the validation set (also
+   * `dropRemainder: false`), all take the same steps, and all stop if one does. Losses of steps are those of this process, metrics of epochs those over the
+   * images of all. Not with `capture`. The trainer makes a {@link distributed.DistributedDataParallel} of `model`. Default: this process alone.
    */
   group?: ProcessGroup | undefined;
 }
@@ -178,6 +178,7 @@ export function resolveOptions(options: TrainerOptions): ResolvedOptions {
   }
   if (options.group !== undefined) {
     checkGroup('group', options.group);
+    if (options.metrics !== undefined) checkMetrics(options.metrics, true);
     if (options.capture)
       throw new ArgumentError(
         'Expected capture without group: a captured step cannot wait for other processes',

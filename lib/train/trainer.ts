@@ -6,7 +6,7 @@
 import { EventEmitter } from 'node:events';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { checkOptions, dropUndefined } from '../check/index.js';
-import { ArgumentError, CheckpointError, DatasetError, TrainingError } from '../errors.js';
+import { CheckpointError, DatasetError, TrainingError } from '../errors.js';
 import { checkPath } from '../files/error.js';
 import { ExponentialMovingAverage } from '../optim/ema.js';
 import { GradScaler } from '../optim/grad-scaler.js';
@@ -23,7 +23,7 @@ import { readExpertUsage, resetExpertUsage } from './expert-usage.js';
 import { isLeftover, warnOfLeftover } from './leftover.js';
 import { Meter } from './meter.js';
 import { Parallel } from './parallel.js';
-import { FIT_KEYS, type FitOptions, RunWriter } from './run-writer.js';
+import { FIT_KEYS, type FitOptions, runWriterOf } from './run-writer.js';
 import { type FinishedStep, StepRunner } from './step-runner.js';
 import { getTemperature, setTemperature } from './temperature.js';
 import { type ResolvedOptions, resolveOptions, type TrainerOptions } from './trainer-options.js';
@@ -119,20 +119,20 @@ export class Trainer extends EventEmitter<TrainerEvents> implements TrainerContr
   async fit(options: FitOptions = {}): Promise<TrainingResult> {
     const { out } = checkOptions(options, FIT_KEYS);
     if (out !== undefined) checkPath(out, 'the path of a folder', 'out');
-    if (out !== undefined && this.#parallel)
-      throw new ArgumentError(
-        'Expected fit without out in a group: write a RunDirectory in the process of rank 0 alone',
-      );
     if (this.#running) throw new TrainingError('fit() is already running on this trainer');
     this.#running = true;
     this.#stopRequested = false;
     const own = this.#options.callbacks ?? [];
     // The checkpoint is restored before other callbacks see the position, and saved before they see the epoch.
-    this.#callbacks = out === undefined ? own : [new RunWriter(out, options, this.#options), ...own];
+    this.#callbacks =
+      out === undefined ? own : [runWriterOf(out, options, this.#options, this.#parallel), ...own];
     try {
       for (const callback of this.#callbacks) await callback.onStart?.({ trainer: this });
       let stopped = await this.#stopping();
       while (!stopped && !this.#isDone) stopped = !(await this.#runEpoch());
+      // A checkpoint has the sums of all processes for the epoch under way.
+      if (this.#parallel && stopped)
+        this.#meter = new Meter(this.#parallel.part(await this.#parallel.total(this.#meter.state)));
       const earlyStopped = !stopped && this.#epoch < this.#options.epochs;
       const result = { stopped, earlyStopped, epochs: this.#epoch, steps: this.#step, best: this.#best };
       for (const callback of this.#callbacks) await callback.onEnd?.(result, { trainer: this });
@@ -188,7 +188,7 @@ export class Trainer extends EventEmitter<TrainerEvents> implements TrainerContr
     this.#epoch = state.epoch;
     this.#batch = state.batch;
     this.#step = state.step;
-    this.#meter = new Meter(state.meter);
+    this.#meter = new Meter(this.#parallel?.part(state.meter) ?? state.meter);
     this.#best = state.best;
   }
 
@@ -338,7 +338,8 @@ export class Trainer extends EventEmitter<TrainerEvents> implements TrainerContr
     const epoch = this.#epoch + 1;
     if (!valLoader || (epoch % validateEvery !== 0 && epoch !== epochs)) return null;
     // Several processes validate to the end: they stop together, after the epoch.
-    const options = { loss, device, signal: this.#parallel ? undefined : signal, autocast, metrics };
+    const group = this.#parallel?.group;
+    const options = { loss, device, signal: group ? undefined : signal, autocast, metrics, group };
     // Shuffling and augmentation depend on the epoch, not on the number of validations of this process.
     valLoader.seek?.({ epoch: this.#epoch, batch: 0 });
     const result = await this.withEvaluationWeights(() => evaluate(model, valLoader, options));

@@ -116,7 +116,7 @@ export function assemble(config, { trainSet, valSet }, { signal, tensorboard, gr
   const { device } = config;
   const { model, frozen, optimizer, trainLoader } = prepare(config, trainSet, group);
   // A held-out set is used completely; the limit applies only to test images.
-  const valLoader = testLoader(config.valSplit ? { ...config, limitTest: null } : config, valSet);
+  const valLoader = testLoader(config.valSplit ? { ...config, limitTest: null } : config, valSet, group);
   const { accumulate, clipGradNorm, clipGradValue, ema, autocast, monitor, earlyStopping, validateEvery } =
     config;
   const clips = clipGradNorm || clipGradValue;
@@ -150,12 +150,14 @@ export function assemble(config, { trainSet, valSet }, { signal, tensorboard, gr
  * All test images of a run, in order.
  * @param {Pick<RunConfig, 'batchSize' | 'imageSize' | 'preset' | 'device' | 'limitTest' | 'batchDtype' | 'memoryFormat' | 'augmentOn'>} config
  * @param {Sets['testSet']} testSet
+ * @param {ProcessGroup} [group] - Each of its processes gets a part of the images.
  */
-export function testLoader(config, testSet) {
+export function testLoader(config, testSet, group) {
   const { batchSize, device, limitTest } = config;
   return data.loader(testSet, {
     ...batchFormat(config),
-    batchSize,
+    ...partOf(batchSize, group),
+    dropRemainder: false,
     limit: limitTest ?? undefined,
     shuffle: false,
     dropLast: false,

@@ -207,6 +207,22 @@ test('ranks share an epoch: equally many images, none twice', async () => {
   expect(new Set(shares.flat()).size).toBe(21);
 });
 
+test('without dropRemainder, ranks share all images', async () => {
+  const shares = await Promise.all(
+    [0, 1, 2].map((rank) => order({ batchSize: 3, rank, worldSize: 3, dropRemainder: false })),
+  );
+  expect(shares.map(({ length }) => length)).toEqual([8, 8, 7]);
+  expect(shares.flat().sort((a, b) => a - b)).toEqual(ascending);
+  const sizes = [0, 2].map((rank) => {
+    const { length, numImages } = loader(set, { batchSize: 7, rank, worldSize: 3, dropRemainder: false });
+    return [length, numImages];
+  });
+  expect(sizes).toEqual([
+    [2, 8],
+    [1, 7],
+  ]);
+});
+
 test('augmentation of an image does not depend on the rank', async () => {
   const transform = transforms.padCrop({ size: 8, padding: 3, mean: 0 });
   const read = async (options: Partial<LoaderOptions>) => {

@@ -149,6 +149,15 @@ describe('an iterable set', () => {
     ]);
   });
 
+  it('is divided completely without dropRemainder', async () => {
+    const share = async (rank: number, epoch = 0) => {
+      const loader = data.loader(counted(11), { batchSize: 2, rank, worldSize: 3, dropRemainder: false });
+      loader.seek({ epoch, batch: 1 });
+      return (await levels(loader, epoch)).flat();
+    };
+    expect(await Promise.all([0, 1, 2].map((rank) => share(rank)))).toEqual([[6, 9], [7, 10], [8]]);
+  });
+
   it('is limited to its first samples, and read no further than that', async () => {
     let given = 0;
     const endless = {

@@ -4,6 +4,9 @@
  */
 import { oneOf } from '../../check/arguments.js';
 import { checkOptions, optionKeys } from '../../check/index.js';
+import { ShapeError } from '../../errors.js';
+import type { ProcessGroup } from '../../process-group/group.js';
+import { sumOverProcesses } from './gather.js';
 import { argmax, type Metric, noImages, readScores, sameClasses } from './metric.js';
 
 /** Options of {@link precision}, {@link recall} and {@link f1}. */
@@ -47,7 +50,22 @@ export function confusionMatrix(): Metric<number[][]> {
     reset() {
       counts = [];
     },
+    async gather(group) {
+      counts = await confusionOfProcesses(group, counts);
+    },
   };
+}
+
+/** The sum of the confusion matrices of all processes; that of a process without images may be empty. */
+export async function confusionOfProcesses(
+  group: ProcessGroup,
+  confusion: readonly (readonly number[])[],
+): Promise<number[][]> {
+  const sums = await sumOverProcesses(group, confusion.flat());
+  const classes = Math.sqrt(sums.length);
+  if (!Number.isInteger(classes))
+    throw new ShapeError('Expected logits with the same number of classes in all processes');
+  return Array.from({ length: classes }, (_, row) => sums.slice(row * classes, (row + 1) * classes));
 }
 
 /** Precision, recall and F1 of every class. */

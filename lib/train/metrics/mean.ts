@@ -8,6 +8,7 @@ import { crossEntropy } from '../../ops/loss.js';
 import { noGrad, tidy } from '../../tensor/context.js';
 import type { Tensor } from '../../tensor/tensor.js';
 import type { Loss } from '../types.js';
+import { sumOverProcesses } from './gather.js';
 import { type Metric, noImages, readScores, type Scores } from './metric.js';
 
 /** A mean over the images of the sums of batches. */
@@ -29,6 +30,9 @@ function meanMetric(
     reset() {
       sum = 0;
       images = 0;
+    },
+    async gather(group) {
+      [sum, images] = (await sumOverProcesses(group, [sum, images])) as [number, number];
     },
   };
 }

@@ -3,6 +3,7 @@
  * @module
  */
 import { DatasetError, invalidArgument, ShapeError } from '../../errors.js';
+import type { ProcessGroup } from '../../process-group/group.js';
 import { isTensor, type Tensor } from '../../tensor/tensor.js';
 
 /** Sums up the predictions for the images of a set. */
@@ -17,6 +18,11 @@ export interface Metric<T = unknown> {
   compute(): T;
   /** Forgets all batches. */
   reset(): void;
+  /**
+   * Adds the batches of the other processes of a group, so that {@link compute} gives the result over those of all. Needed only where
+   * several processes evaluate parts of a set: all of them call it, once. All metrics of this library have it.
+   */
+  gather?: ((group: ProcessGroup) => Promise<void>) | undefined;
 }
 
 /** Where the predictions of a metric come from. */

@@ -4,6 +4,8 @@
  */
 import { integer, oneOf } from '../../check/arguments.js';
 import { checkOptions, optionKeys } from '../../check/index.js';
+import { ShapeError } from '../../errors.js';
+import { sumOverProcesses, valuesOfProcesses } from './gather.js';
 import {
   argmax,
   checkSource,
@@ -40,19 +42,19 @@ export function auroc(options: AurocOptions = {}): Metric<number> {
   const { average = 'macro', from = 'logits' } = checkOptions(options, AUROC_KEYS);
   oneOf('average', ['macro', 'weighted'], average);
   const areas = aurocPerClass({ from });
-  const counts = new Map<number, number>();
+  let counts: number[] = []; // of images, by class
   return {
     update(logits, labels) {
       areas.update(logits, labels);
-      for (const label of labels.dataSync({ dtype: 'int64' }))
-        counts.set(Number(label), (counts.get(Number(label)) ?? 0) + 1);
+      counts = Array.from({ length: logits.shape[1]! }, (_, c) => counts[c] ?? 0);
+      for (const label of labels.dataSync({ dtype: 'int64' })) counts[Number(label)]!++;
     },
     compute() {
       let sum = 0;
       let weights = 0;
       for (const [c, area] of areas.compute().entries()) {
         if (Number.isNaN(area)) continue;
-        const weight = average === 'weighted' ? (counts.get(c) ?? 0) : 1;
+        const weight = average === 'weighted' ? counts[c]! : 1;
         sum += weight * area;
         weights += weight;
       }
@@ -60,7 +62,11 @@ export function auroc(options: AurocOptions = {}): Metric<number> {
     },
     reset() {
       areas.reset();
-      counts.clear();
+      counts = [];
+    },
+    async gather(group) {
+      await areas.gather?.(group);
+      counts = await sumOverProcesses(group, counts);
     },
   };
 }
@@ -92,6 +98,27 @@ export function aurocPerClass(options: ScoreOptions = {}): Metric<number[]> {
     reset() {
       batches = [];
       classes = undefined;
+    },
+    async gather(group) {
+      const values = batches.flatMap(({ probabilities }) => [...probabilities]);
+      const probabilities = await valuesOfProcesses(group, values, 'float32');
+      const labels = await valuesOfProcesses(
+        group,
+        batches.flatMap((batch) => batch.labels),
+        'float64',
+      );
+      batches = probabilities.map((own, rank) => ({
+        probabilities: Float32Array.from(own),
+        labels: [...labels[rank]!],
+      }));
+      const sizes = new Set(
+        batches
+          .filter((own) => own.labels.length > 0)
+          .map((own) => own.probabilities.length / own.labels.length),
+      );
+      if (sizes.size > 1)
+        throw new ShapeError('Expected logits with the same number of classes in all processes');
+      [classes] = sizes;
     },
   };
 }
@@ -155,6 +182,16 @@ export function calibrationError(options: CalibrationErrorOptions = {}): Metric<
     },
     reset() {
       counts = make();
+    },
+    async gather(group) {
+      const sums = await sumOverProcesses(
+        group,
+        counts.flatMap(({ images, confidence, correct }) => [images, confidence, correct]),
+      );
+      counts = counts.map((_, bin) => {
+        const [images, confidence, correct] = sums.slice(3 * bin) as [number, number, number];
+        return { images, confidence, correct };
+      });
     },
   };
 }
