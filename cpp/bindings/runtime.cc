@@ -96,6 +96,15 @@ void LimitThreads(int64_t limit) {
   });
 }
 
+// The default limits of memory of the process, in the same way.
+void LimitMemory(int64_t memory_limit, int64_t cache_limit) {
+  static std::once_flag once;
+  std::call_once(once, [memory_limit, cache_limit] {
+    SetAllocatorMemoryLimit(memory_limit);
+    SetAllocatorCacheLimit(cache_limit);
+  });
+}
+
 }  // namespace
 
 const OpTable& RuntimeOps() {
@@ -129,6 +138,7 @@ const OpTable& RuntimeOps() {
       Bind("emptyCache()", EmptyAllocatorCache),
       Bind("setCacheLimit(bytes)", SetAllocatorCacheLimit),
       Bind("setMemoryLimit(bytes)", SetAllocatorMemoryLimit),
+      Bind("limitMemory(memoryLimit, cacheLimit)", LimitMemory),
       Bind("liveTensors()", [](Call& call) { return call.data.tensors.live_tensors(); }),
       Bind("liveBytes()", [](Call& call) { return call.data.tensors.live_bytes(); }),
 

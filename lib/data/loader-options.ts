@@ -2,7 +2,6 @@
  * Options of loaders, and their checks.
  * @module
  */
-import { availableParallelism } from 'node:os';
 import {
   checkFunction,
   checkOptions,
@@ -10,6 +9,7 @@ import {
   optionKeys,
   type RequiredOptions,
 } from '../check/index.js';
+import { usableCores } from '../control-groups.js';
 import { invalidArgument } from '../errors.js';
 import type { Device } from '../tensor/dtype.js';
 import { type BatchMix, mixesFrom } from './mix.js';
@@ -134,7 +134,7 @@ export function resolveOptions(
     seed: 0,
     prefetch: 2,
     concurrency,
-    threads: Math.max(1, availableParallelism() >> 1),
+    threads: Math.max(1, usableCores() >> 1),
     device: 'cpu',
     augmentOn: 'cpu',
     limit: length,

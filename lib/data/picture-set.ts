@@ -2,9 +2,9 @@
  * Sets of image files of one size: in memory if they fit, otherwise decoded when they are read.
  * @module
  */
-import { availableParallelism } from 'node:os';
 import { oneOf } from '../check/arguments.js';
 import { checkFunction, optionKeys } from '../check/index.js';
+import { usableCores } from '../control-groups.js';
 import { DatasetError, invalidArgument } from '../errors.js';
 import { allocateBytes } from './bytes.js';
 import { listNames } from './class-names.js';
@@ -189,7 +189,7 @@ async function forEachPicture(
       onProgress?.(++done, files.length);
     }
   };
-  await Promise.all(Array.from({ length: availableParallelism() }, work));
+  await Promise.all(Array.from({ length: usableCores() }, work));
   if (failures.length > 0 && unreadable !== 'skip') throw unreadableError(failures, files.length);
   if (failures.length > 0 && onSkip === undefined)
     warn('DYCONV_SKIPPED', unreadableError(failures, files.length).message);

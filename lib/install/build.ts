@@ -5,8 +5,8 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, realpathSync, rmSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
+import { usableCores } from '../control-groups.js';
 import { DyconvError } from '../errors.js';
 import type { Libtorch } from '../libtorch/types.js';
 import { addonPath, type BuildConfig, packageRoot } from '../native/load.js';
@@ -31,7 +31,7 @@ const BYTES_PER_JOB = 2 * 1024 ** 3;
 /** Number of jobs that fit the cores and the free memory. */
 export function defaultJobs(): number {
   const byMemory = Math.floor(process.availableMemory() / BYTES_PER_JOB);
-  return Math.max(1, Math.min(availableParallelism(), byMemory));
+  return Math.max(1, Math.min(usableCores(), byMemory));
 }
 
 /** Whether the add-on is newer than its sources and loads against this libtorch. */

@@ -27,6 +27,7 @@ import type { CudaTable } from './cuda.js';
 import type { CumulativeTable } from './cumulative.js';
 import type { DataTable } from './data.js';
 import type { DataParallelTable } from './data-parallel.js';
+import { memoryLimits, threadLimit } from './defaults.js';
 import type { DistributedTable } from './distributed.js';
 import type { DynamicConvTable } from './dynamic-conv.js';
 import type { ElementwiseTable } from './elementwise.js';
@@ -53,7 +54,6 @@ import type { ScatterTable } from './scatter.js';
 import type { ShapeTable } from './shape.js';
 import type { StatisticsTable } from './statistics.js';
 import type { TensorTable } from './tensor.js';
-import { threadLimit } from './threads.js';
 import type { Handle } from './types.js';
 
 /** The functions of the add-on on tensors of type `T`. Arguments are checked there by their C++ types. */
@@ -131,8 +131,10 @@ native.setErrorClasses([
 native.setCollector(collector());
 native.setMaxBufferBytes(constants.MAX_LENGTH);
 
-const limit = threadLimit();
-if (limit !== undefined) native.limitThreads(limit);
+const threads = threadLimit();
+if (threads !== undefined) native.limitThreads(threads);
+const limits = memoryLimits();
+if (limits !== undefined) native.limitMemory(limits.memoryLimit, limits.cacheLimit);
 
 /**
  * The class of the objects that the add-on creates for tensors. It has no members. V8 creates an instance of a class written

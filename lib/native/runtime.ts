@@ -29,6 +29,7 @@ export interface RuntimeTable<T extends Handle> {
   emptyCache(): void;
   setCacheLimit(bytes: number): void;
   setMemoryLimit(bytes: number): void;
+  limitMemory(memoryLimit: number, cacheLimit: number): void;
   liveTensors(): number;
   liveBytes(): number;
   setNumThreads(threads: number): void;

@@ -55,13 +55,15 @@ export function emptyCache(): void {
 export interface MemoryOptions {
   /**
    * Maximum bytes of freed CPU memory that are kept for reuse; 0 keeps none, like libtorch itself. Reuse makes
-   * training steps faster: a new page costs more than the arithmetic on it. Default: an eighth of the machine's
-   * memory.
+   * training steps faster: a new page costs more than the arithmetic on it. Default: an eighth of the memory of the
+   * machine or container; 256 MB at least, in a container a quarter at most.
    */
   cacheLimit?: number | undefined;
   /**
    * Maximum bytes of CPU memory for the tensors of the process. If an operation needs more, garbage is collected
-   * and the allocation is tried again; then it throws a NativeError ("out of memory"). Default: Infinity.
+   * and the allocation is tried again; then it throws a NativeError ("out of memory"). Cached memory is returned to the system before
+   * both together exceed the limit. Default: Infinity; in a container with a memory limit that limit less 256 MB, or less a quarter
+   * if that is smaller.
    */
   memoryLimit?: number | undefined;
   /**

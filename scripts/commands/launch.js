@@ -2,7 +2,6 @@
  * `launch`: starts a script in several processes that train together, and restarts them when one fails.
  * @module
  */
-import { availableParallelism } from 'node:os';
 import { defineCommand } from '../cli/command.js';
 import { freePort, runGroup } from '../cli/process-group.js';
 import { nonNegativeInteger, positiveInteger, text } from '../cli/value-types.js';
@@ -69,7 +68,8 @@ async function launch(options, { args }) {
   const { ArgumentError } = await import('../../dist/errors.js');
   if (nodeRank >= nnodes)
     throw new ArgumentError(`Expected a number below ${nnodes} for --node-rank but received ${nodeRank}`);
-  const threads = Math.max(1, Math.floor(availableParallelism() / nproc));
+  const { usableCores } = await import('../../dist/control-groups.js');
+  const threads = Math.max(1, Math.floor(usableCores() / nproc));
   for (let attempt = 0; ; attempt++) {
     const port = options.masterPort ?? (nnodes === 1 ? await freePort() : DEFAULT_PORT);
     const environments = Array.from({ length: nproc }, (_, local) => ({

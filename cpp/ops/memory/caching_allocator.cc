@@ -122,6 +122,9 @@ class Cache {
     return static_cast<int64_t>(size) <= std::min(memory_limit_.load(), MachineMemory());
   }
 
+  // Whether what is in use and what is kept exceed the memory limit together.
+  bool ExceedsLimit() { return allocated_ > memory_limit_ - cached_; }
+
   Header* Take(size_t size) {
     if (size < kSmallest) return nullptr;
     std::lock_guard lock(mutex_);
@@ -178,10 +181,10 @@ class Cache {
  private:
   std::mutex mutex_;
   std::map<size_t, std::vector<Header*>> kept_;
-  int64_t cached_ = 0;
   int64_t limit_ = DefaultLimit();
-  // Without the lock: small blocks, which are many, need nothing else of what is kept here.
-  std::atomic<int64_t> allocated_ = 0, peak_ = 0, allocations_ = 0, memory_limit_ = INT64_MAX;
+  // Without the lock: small blocks, which are many, need nothing else of what is kept here. `cached_` is
+  // changed under the lock and read without it.
+  std::atomic<int64_t> cached_ = 0, allocated_ = 0, peak_ = 0, allocations_ = 0, memory_limit_ = INT64_MAX;
 };
 
 void Free(void* data) {
@@ -235,6 +238,7 @@ class CachingAllocator final : public c10::Allocator {
     Cache& cache = Cache::Instance();
     if (!cache.Reserve(size)) return nullptr;
     Header* block = cache.Take(size);
+    if (block == nullptr && cache.ExceedsLimit()) cache.Empty();
     if (block == nullptr) block = FromSystem(size);
     if (block == nullptr) {
       // What is kept in other sizes may be what is missing here.

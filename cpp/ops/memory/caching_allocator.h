@@ -27,8 +27,8 @@ void EmptyAllocatorCache();
 // How many bytes may be kept; 0 turns keeping off. Default: an eighth of the machine's memory.
 void SetAllocatorCacheLimit(int64_t bytes);
 
-// The most bytes that may be in use at once; more is refused as out of memory. Default: none but the
-// machine's.
+// The most bytes that may be in use at once; more is refused as out of memory. What is kept is given back
+// before both together exceed it. Default: none but the machine's.
 void SetAllocatorMemoryLimit(int64_t bytes);
 
 // What is called, on the allocating thread and without a lock held, when memory is short: it frees what it
