@@ -6,7 +6,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, realpathSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { librariesOf, pathWith } from '../native/load.js';
+import { librariesOf, NOT_AN_ADDON, pathWith } from '../native/load.js';
 
 /** Information from a loaded add-on. */
 export interface AddonFacts {
@@ -42,7 +42,7 @@ for (const library of files) {
   try {
     process.dlopen({ exports: {} }, library, flags);
   } catch (error) {
-    if (!/did not self-register/.test(error.message)) throw error;
+    if (!${NOT_AN_ADDON}.test(error.message)) throw error;
   }
 }
 const native = require(file);

@@ -2,8 +2,11 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { NativeError } from '../errors.js';
 
-/** V8's garbage collector, without a command-line flag and without a global `gc`. */
+/** The garbage collector of V8, without a command-line flag and without a global `gc`; under Bun, that of JavaScriptCore. */
 export function collector(): (young: boolean) => void {
+  const { Bun: bun } = globalThis as { Bun?: { gc(synchronous: boolean): void } };
+  // It cannot be asked for young objects alone.
+  if (bun !== undefined) return () => bun.gc(true);
   type Collect = (options: { type: 'minor' | 'major' }) => void;
   let gc: Collect | undefined;
   // The flag is process-wide: a worker that loads the package at the same time may reset it in between.

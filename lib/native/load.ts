@@ -15,7 +15,7 @@ import { DyconvError } from '../errors.js';
 import { cacheDirectory, readManifest } from '../libtorch/cache.js';
 import { inspectLibtorch, libraryName } from '../libtorch/inspect.js';
 import { readLock, sameRelease } from '../libtorch/lock.js';
-import { withBoundedSpinning } from './threads.js';
+import { withBoundedSpinning } from './defaults.js';
 
 /** CMake's build types; the package loads `Release`. */
 export type BuildConfig = 'Release' | 'Debug' | 'RelWithDebInfo';
@@ -37,6 +37,8 @@ export interface Addon {
   kind: 'built' | 'prebuilt';
   /** For a prebuilt add-on: the release of libtorch for which it was compiled, such as `2.13.0`. */
   libtorch?: string | undefined;
+  /** For a prebuilt add-on of Linux: the releases of system libraries that it needs at least. */
+  needs?: { glibc?: string; libstdcxx?: string } | undefined;
 }
 
 const require = createRequire(import.meta.url);
@@ -57,13 +59,13 @@ export function findPrebuilt(): Addon | string {
   }
   const { version, dyconv } = JSON.parse(readFileSync(manifest, 'utf8')) as {
     version: string;
-    dyconv?: { libtorch?: string };
+    dyconv?: { libtorch?: string; needs?: Addon['needs'] };
   };
   const own = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as { version: string };
   if (version !== own.version) return `${name} is of version ${version}, dyconv of version ${own.version}`;
   const file = join(dirname(manifest), 'dyconv.node');
   if (!existsSync(file) || !dyconv?.libtorch) return `${name} is incomplete`;
-  return { file, kind: 'prebuilt', libtorch: dyconv.libtorch };
+  return { file, kind: 'prebuilt', libtorch: dyconv.libtorch, needs: dyconv.needs };
 }
 
 /** The add-on that the package loads: the built one if it exists. */
@@ -119,8 +121,8 @@ const RTLD_NODELETE: Partial<Record<NodeJS.Platform, number>> = { linux: 0x1000,
 export function librariesOf(dir: string): { files: string[]; flags: number } {
   const flags = constants.dlopen.RTLD_NOW | (RTLD_NODELETE[process.platform] ?? 0);
   if (process.platform === 'win32') return { files: [], flags };
-  // libtorch.so depends on all the others; the CUDA part of a build registers itself when it is loaded.
-  const files = ['torch', 'torch_cuda'].map((name) => join(dir, 'lib', libraryName(name)));
+  // The first depends on all others but the CUDA part of a build, which registers itself when it is loaded.
+  const files = ['torch_cpu', 'torch_cuda'].map((name) => join(dir, 'lib', libraryName(name)));
   return { files: files.filter((file) => existsSync(file)), flags };
 }
 
@@ -128,6 +130,10 @@ export function librariesOf(dir: string): { files: string[]; flags: number } {
 export function pathWith(dir: string, path: string | undefined): string {
   return [join(dir, 'lib'), path ?? ''].join(delimiter);
 }
+
+/** The errors of Node.js, Deno and Bun for a library that is not an add-on; it is loaded by then, and stays loaded. */
+export const NOT_AN_ADDON =
+  /did not self-register|Unable to find register Node-API module|symbol 'napi_register_module_v1' not found/;
 
 /** Loads libtorch's libraries. The dynamic linker then finds them by name. */
 function preloadLibtorch(dir: string): void {
@@ -137,8 +143,7 @@ function preloadLibtorch(dir: string): void {
     try {
       process.dlopen({ exports: {} }, file, flags);
     } catch (error) {
-      // The expected error for a library that is not an add-on; it is loaded by then.
-      if (!/did not self-register/.test((error as Error).message)) throw error;
+      if (!NOT_AN_ADDON.test((error as Error).message)) throw error;
     }
   }
 }

@@ -9,7 +9,7 @@ import { AsyncLocalStorage, createHook } from 'node:async_hooks';
 import { types } from 'node:util';
 import { checkOptions, optionKeys } from '../check/index.js';
 import { isPromise } from '../check/promise.js';
-import { invalidArgument } from '../errors.js';
+import { ArgumentError, invalidArgument } from '../errors.js';
 import { native, type Tensor } from './core.js';
 import type { DType } from './dtype.js';
 
@@ -59,6 +59,9 @@ const switcher = createHook({
 });
 let openAsyncBlocks = 0;
 
+/** Bun and Deno have `createHook`, but never call the hooks: the state would not follow an `await`. */
+const WITHOUT_HOOKS = (['bun', 'deno'] as const).find((name) => process.versions[name] !== undefined);
+
 // An `await` that began without any hook is not followed by a later one, and whether a block is asynchronous is known
 // only after its first `await`. Up to Node.js 22 AsyncLocalStorage itself keeps a hook; from 24 on it needs none.
 const follower = createHook({ init() {} });
@@ -75,6 +78,15 @@ function closeAsyncBlock(): void {
   enter(ROOT);
 }
 
+/** @throws ArgumentError; what the function that was called already does is left to itself. */
+function refuseAsync(runtime: string, pending: Promise<unknown>): never {
+  pending.catch(() => {});
+  throw new ArgumentError(
+    `Expected a function without await for fn but received one that returns a promise: ${runtime} ${process.versions[runtime]} ` +
+      'has no hooks for asynchronous code, so that noGrad, tidy, autocast and the like cannot follow it. Node.js has them.',
+  );
+}
+
 /** Runs `fn` under `change`; `close` is called once when it is done, a promise it returns included. */
 function runIn<T>(change: Partial<Context>, fn: () => T, close?: (result: unknown) => void): T {
   if (typeof fn !== 'function') throw invalidArgument('fn', 'a function', fn);
@@ -88,7 +100,10 @@ function runIn<T>(change: Partial<Context>, fn: () => T, close?: (result: unknow
     enter(inner);
     result = storage.run(inner, fn);
     // Of something else than a promise, `then` may call back twice, or at once: resolve() makes it one.
-    if (isPromise(result)) pending = Promise.resolve(result);
+    if (isPromise(result)) {
+      pending = Promise.resolve(result);
+      if (WITHOUT_HOOKS) refuseAsync(WITHOUT_HOOKS, pending);
+    }
   } catch (error) {
     inner.open = false;
     enter(outer);

@@ -1,4 +1,7 @@
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { pathToFileURL } from 'node:url';
 import { beforeEach, describe, expect, it } from 'vitest';
 import {
   ArgumentError,
@@ -18,7 +21,10 @@ import {
   zeros,
 } from '../../lib/index.js';
 import { native } from '../../lib/tensor/tensor.js';
+import { root } from '../docs/pages.js';
+import { temporaryFolder, writeTree } from '../install/support.js';
 import { collectGarbage } from '../support/garbage.js';
+import { limit } from '../support/limit.js';
 import { itRefuses } from '../support/refusals.js';
 
 const gone = () => {
@@ -328,6 +334,36 @@ describe('modes', () => {
     ]);
     expect(results).toEqual([true, true, true, true, true, true]);
     expect(records()).toBe(true);
+  });
+});
+
+it('Bun and Deno, which have no working hooks, refuse asynchronous blocks', {
+  timeout: limit(60_000),
+}, () => {
+  const folder = writeTree(temporaryFolder(), {
+    'bun.cjs':
+      "Object.defineProperty(process, 'versions', { value: { ...process.versions, bun: '1.4.5' } });",
+    'program.mjs': `
+      import { isGradEnabled, noGrad } from ${JSON.stringify(pathToFileURL(join(root, 'dist', 'index.js')).href)};
+      const inside = noGrad(() => isGradEnabled());
+      let error;
+      try {
+        noGrad(async () => { await null; throw new Error('of no one'); });
+      } catch (caught) {
+        error = caught;
+      }
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      console.log(JSON.stringify({ inside, after: isGradEnabled(), name: error?.name, message: error?.message }));`,
+  });
+  const { stdout, stderr } = spawnSync(
+    process.execPath,
+    ['--require', join(folder, 'bun.cjs'), join(folder, 'program.mjs')],
+    { encoding: 'utf8' },
+  );
+  expect(stderr).toBe('');
+  expect(JSON.parse(stdout)).toEqual({
+    ...{ inside: false, after: true, name: 'ArgumentError' },
+    message: expect.stringMatching(/^Expected a function without await for fn .*: bun 1\.4\.5 has no hooks/),
   });
 });
 
