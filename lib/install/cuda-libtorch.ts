@@ -18,7 +18,8 @@ import { extract, unpackLibtorch } from './archive.js';
 import { withFolder } from './cache-lock.js';
 import { type CudaRequest, hasNvidiaDriver } from './cuda.js';
 import { ensureCudaArchive, findCudaArchive } from './cuda-archive.js';
-import { detectLibc, LIBC_FIX, type Libc, libcProblem } from './libc.js';
+import { detectLibc, type Libc, libcFix, libcProblem } from './libc.js';
+import { TARGET } from './platform.js';
 import { createReporter, type Reporter } from './reporter.js';
 import { type FetchedFile, fetchWithPip, isOffline } from './sources.js';
 
@@ -127,7 +128,7 @@ async function ensureBuild(
   options: CudaLibtorchOptions & { reporter: Reporter },
 ): Promise<Libtorch> {
   const build = builds[name];
-  const { cacheDir, reporter, target = `${process.platform}-${process.arch}` } = options;
+  const { cacheDir, reporter, target = TARGET } = options;
   if (!build && target === 'linux-x64') {
     return await ensureCudaArchive(name, { ...options, versions: releases(builds) });
   }
@@ -139,8 +140,9 @@ async function ensureBuild(
   }
   const found = { dir: cudaFolder(cacheDir, name, build), version: build.version, flavour: 'cuda' as const };
   if (readManifest(found.dir)) return { ...found, source: 'cache' };
-  const problem = libcProblem(build.wheels[0]!.file, 'libc' in options ? options.libc : detectLibc());
-  if (problem !== undefined) throw new DownloadError(`${problem}: ${LIBC_FIX}`);
+  const libc = 'libc' in options ? options.libc : detectLibc();
+  const problem = libcProblem(build.wheels[0]!.file, libc);
+  if (problem !== undefined && libc) throw new DownloadError(`${problem}: ${libcFix(libc)}`);
   if (isOffline(options.env)) {
     throw new DownloadError(
       `libtorch ${build.version} (${name}) is not in ${found.dir}, and DYCONV_OFFLINE is set. ` +

@@ -4,9 +4,10 @@
  * @module
  */
 import { readdirSync, readFileSync, statfsSync, statSync } from 'node:fs';
-import { availableParallelism, cpus, totalmem } from 'node:os';
+import { cpus, totalmem } from 'node:os';
 import { dirname, join } from 'node:path';
 import satisfies from 'semver/functions/satisfies.js';
+import { memoryLimit, usableCores } from '../control-groups.js';
 import { cacheDirectory } from '../libtorch/cache.js';
 import { inspectLibtorch } from '../libtorch/inspect.js';
 import { type LibtorchArtifact, readLock } from '../libtorch/lock.js';
@@ -23,8 +24,10 @@ import {
 } from '../native/load.js';
 import { type AddonCheck, checkAddon } from './addon.js';
 import { cudaFindings } from './doctor-cuda.js';
-import { detectLibc, LIBC_FIX, type Libc, libcProblem, libcText } from './libc.js';
+import { detectLibc, type Libc, libcText } from './libc.js';
 import { findLibtorch } from './libtorch.js';
+import { lockFileProblem } from './lock-file.js';
+import { obstacleOf, TARGET } from './platform.js';
 import { installHint, missingTools, type Probe, runProbe } from './toolchain.js';
 import type { Finding } from './types.js';
 
@@ -34,11 +37,12 @@ export interface DoctorOptions {
   probe?: Probe | undefined;
   nodeVersion?: string | undefined;
   addon?: Addon | undefined;
+  /** `<platform>-<arch>`. */
+  target?: string | undefined;
   libc?: Libc | undefined;
 }
 
 const GB = 1e9;
-const TARGET = `${process.platform}-${process.arch}`;
 
 /** Runs all checks, in the order of dependence: earlier problems may cause later ones. */
 export function diagnose(options: DoctorOptions = {}): Finding[] {
@@ -49,8 +53,8 @@ export function diagnose(options: DoctorOptions = {}): Finding[] {
   const works = check?.ok === true;
   return [
     packageFinding(),
-    nodeFinding(nodeVersion),
-    ...libcFindings('libc' in options ? options.libc : detectLibc()),
+    nodeFinding(nodeVersion, options.target ?? TARGET),
+    ...platformFindings(options, works),
     npmFinding(probe, works),
     ...toolchainFindings(env, probe, works),
     libtorch.finding,
@@ -75,9 +79,9 @@ function packageFinding(): Finding {
   return { name: 'dyconv', status: 'ok', detail: `${readPackage().version}, ${kind} in ${packageRoot}` };
 }
 
-function nodeFinding(version: string): Finding {
+function nodeFinding(version: string, target: string): Finding {
   const { node: range } = readPackage().engines;
-  const detail = `${version}, ${process.platform}-${process.arch}`;
+  const detail = `${version}, ${target}`;
   if (satisfies(version, range, { includePrerelease: true }))
     return { name: 'Node.js', status: 'ok', detail };
   const minimum = range.replace(/^\D+/, '');
@@ -85,13 +89,14 @@ function nodeFinding(version: string): Finding {
   return { name: 'Node.js', status: 'error', detail: `${detail}; ${minimum} or later is needed`, fix };
 }
 
-/** Of Linux alone: other systems have one C library. */
-function libcFindings(libc: Libc | undefined): Finding[] {
-  if (libc === undefined) return [];
-  const name = 'C library';
-  const problem = libcProblem(pinnedArtifact()?.file ?? '', libc);
-  if (problem === undefined) return [{ name, status: 'ok', detail: libcText(libc) }];
-  return [{ name, status: 'error', detail: problem, fix: LIBC_FIX }];
+/** The C library is of Linux alone: other systems have one. A libtorch of the user may work with another one. */
+function platformFindings({ target = TARGET, ...options }: DoctorOptions, works: boolean): Finding[] {
+  const libc = 'libc' in options ? options.libc : detectLibc();
+  const obstacle = works ? undefined : obstacleOf({ target, libc });
+  if (obstacle === undefined)
+    return libc === undefined ? [] : [{ name: 'C library', status: 'ok', detail: libcText(libc) }];
+  const { subject: name, problem: detail, fix } = obstacle;
+  return [{ name, status: 'error', detail, fix }];
 }
 
 function npmFinding(probe: Probe, works: boolean): Finding {
@@ -185,7 +190,10 @@ function addonFindings(addon: Addon | undefined, check: AddonCheck | undefined, 
   const name = 'add-on';
   const fix = setupCommand();
   if (!addon) {
-    return [{ name, status: 'error', detail: `not built, and ${findPrebuilt()}`, fix }];
+    const detail = `not built, and ${findPrebuilt()}`;
+    const lock = lockFileProblem();
+    if (lock) return [{ name, status: 'error', detail: `${detail}: ${lock.problem}`, fix: lock.fix }];
+    return [{ name, status: 'error', detail, fix }];
   }
   const kind = addon.kind === 'built' ? 'built here' : 'prebuilt';
   if (!check?.ok) {
@@ -218,13 +226,15 @@ function kernelsText(algorithms: string[]): string {
 
 function cpuFinding(check: AddonCheck | undefined): Finding {
   const model = cpus()[0]?.model.trim() ?? 'unknown';
-  const memory = `${(totalmem() / GB).toFixed(1)} GB of memory`;
+  const limit = memoryLimit();
+  const allowed = limit === undefined ? '' : `, ${(limit / GB).toFixed(1)} GB of it for this container`;
+  const memory = `${(totalmem() / GB).toFixed(1)} GB of memory${allowed}`;
   const facts = check?.ok ? check.facts : undefined;
   const used = facts ? `, ${facts.threads} threads, libtorch's kernels for ${facts.capability}` : '';
   return {
     name: 'CPU',
     status: 'ok',
-    detail: `${model}, ${availableParallelism()} usable cores${used}, ${memory}`,
+    detail: `${model}, ${usableCores()} usable cores${used}, ${memory}`,
   };
 }
 

@@ -26,20 +26,30 @@ export function libcText({ family, version }: Libc): string {
 }
 
 /**
- * Whether a wheel runs with a C library.
- * @param wheel - Its file name, which holds such as `manylinux_2_28`: glibc 2.28 or later.
+ * Whether a program that was linked with glibc runs with a C library.
+ * @param program - Named in the result, such as `libtorch`.
+ * @param glibc - The release that it needs, such as `2.28`.
  * @returns What is wrong, as a sentence; undefined where nothing is, or where it is not known.
+ */
+export function glibcProblem(program: string, glibc: string, libc: Libc | undefined): string | undefined {
+  if (libc === undefined) return undefined;
+  const version = coerce(libc.version);
+  if (libc.family === GLIBC && (version === null || satisfies(version, `>=${glibc}`))) return undefined;
+  return `${program} needs glibc ${glibc} or later, and this system has ${libcText(libc)}`;
+}
+
+/**
+ * Whether a wheel of libtorch runs with a C library.
+ * @param wheel - Its file name, which holds such as `manylinux_2_28`: glibc 2.28 or later.
+ * @returns As of {@link glibcProblem}.
  */
 export function libcProblem(wheel: string, libc: Libc | undefined): string | undefined {
   const [, major, minor] = /manylinux_(\d+)_(\d+)/.exec(wheel) ?? [];
-  if (major === undefined || libc === undefined) return undefined;
-  const version = coerce(libc.version);
-  const fits = libc.family === GLIBC && (version === null || satisfies(version, `>=${major}.${minor}`));
-  return fits
-    ? undefined
-    : `libtorch needs glibc ${major}.${minor} or later, and this system has ${libcText(libc)}`;
+  return major === undefined ? undefined : glibcProblem('libtorch', `${major}.${minor}`, libc);
 }
 
 /** The fix for {@link libcProblem}. */
-export const LIBC_FIX =
-  'use a Linux distribution with a later glibc, such as the image node:22-slim, or set LIBTORCH to a libtorch built for this one';
+export function libcFix({ family }: Libc): string {
+  const system = family === GLIBC ? 'a later Linux distribution' : 'a Linux distribution with glibc';
+  return `use ${system} (in a Dockerfile: FROM node:22-slim), or set LIBTORCH to a libtorch built for this system`;
+}

@@ -11,11 +11,13 @@ import { cacheDirectory, publish, readManifest } from '../libtorch/cache.js';
 import { inspectLibtorch, type LibtorchInfo } from '../libtorch/inspect.js';
 import { acceptsVersion, type LibtorchArtifact, type LibtorchLock, readLock } from '../libtorch/lock.js';
 import type { Flavour, Libtorch } from '../libtorch/types.js';
+import { abiProblem, wheelProblem } from './abi.js';
 import { unpackLibtorch } from './archive.js';
 import { isDiskFull, withFolder } from './cache-lock.js';
 import { cudaRequest } from './cuda.js';
 import { ensureCudaLibtorch, findCudaLibtorch } from './cuda-libtorch.js';
-import { detectLibc, LIBC_FIX, type Libc, libcProblem } from './libc.js';
+import { detectLibc, type Libc } from './libc.js';
+import { bringsLibtorch, type Machine, requirePlatform, TARGET } from './platform.js';
 import { findPythonTorch } from './python.js';
 import { createReporter, type Reporter } from './reporter.js';
 import {
@@ -53,19 +55,20 @@ export interface EnsureLibtorchOptions {
  * Finds a libtorch that need not be downloaded or unpacked.
  *
  * @returns undefined if there is none.
- * @throws ArgumentError when the user names a folder that is not a libtorch, or an unsupported version.
+ * @throws ArgumentError when the user names a folder that is not a libtorch, an unsupported version, or one for another machine.
  */
 export function findLibtorch(
-  options: Pick<EnsureLibtorchOptions, 'lock' | 'env' | 'cacheDir' | 'flavour'> = {},
+  options: Pick<EnsureLibtorchOptions, 'lock' | 'env' | 'cacheDir' | 'target' | 'flavour' | 'libc'> = {},
 ): Libtorch | undefined {
   const { lock = readLock(), env = process.env, flavour = 'cpu' } = options;
+  const context = { lock, machine: machineOf(options) };
   if (env.LIBTORCH) {
     const path = resolve(env.LIBTORCH);
-    return isArchive(path) ? undefined : fromUser('LIBTORCH', path, lock);
+    return isArchive(path) ? undefined : fromUser('LIBTORCH', path, context);
   }
   if (env.LIBTORCH_USE_PYTORCH === '1') {
     const dir = findPythonTorch(env);
-    if (typeof dir === 'string') return fromUser('LIBTORCH_USE_PYTORCH', dir, lock);
+    if (typeof dir === 'string') return fromUser('LIBTORCH_USE_PYTORCH', dir, context);
     const expected = 'a Python with PyTorch';
     throw new ArgumentError(
       `Expected ${expected} for LIBTORCH_USE_PYTORCH but received none: ${dir.problem}`,
@@ -83,12 +86,15 @@ export function findLibtorch(
  * Returns a libtorch with which the add-on can be built, and downloads it into the user's cache if necessary.
  * Simultaneous calls of several processes wait for the first one.
  *
- * @throws ArgumentError when the user names a folder that is not a libtorch, or an unsupported version.
+ * @throws ArgumentError when the user names a folder that is not a libtorch, an unsupported version, or one for another machine.
+ * @throws DyconvError when libtorch cannot run on this machine; nothing has been downloaded then.
  * @throws DownloadError when none is available; the message lists all sources that were tried.
  */
 export async function ensureLibtorch(options: EnsureLibtorchOptions = {}): Promise<Libtorch> {
   const { lock = readLock(), env = process.env, flavour = 'cpu', signal } = options;
-  if (!env.LIBTORCH && env.LIBTORCH_USE_PYTORCH !== '1') {
+  const machine = machineOf(options);
+  requirePlatform(machine, lock, env);
+  if (!bringsLibtorch(env)) {
     const cacheDir = resolve(options.cacheDir ?? cacheDirectory(env));
     const cuda = await ensureCudaLibtorch(cudaRequest(env), { ...options, env, cacheDir });
     if (cuda) return cuda;
@@ -98,12 +104,14 @@ export async function ensureLibtorch(options: EnsureLibtorchOptions = {}): Promi
 
   const reporter = options.reporter ?? createReporter();
   const cacheDir = resolve(options.cacheDir ?? cacheDirectory(env));
-  if (env.LIBTORCH) return await fromArchive(resolve(env.LIBTORCH), { lock, cacheDir, reporter, signal });
+  if (env.LIBTORCH) {
+    return await fromArchive(resolve(env.LIBTORCH), { lock, machine, cacheDir, reporter, signal });
+  }
 
   const dir = cachedFolder(cacheDir, lock, flavour);
   const target = { dir, version: lock.version, flavour };
   const context: SourceContext = {
-    artifact: pinnedArtifact(lock, options.target ?? `${process.platform}-${process.arch}`, flavour),
+    artifact: pinnedArtifact(lock, machine.target, flavour),
     base: env.DYCONV_LIBTORCH_URL || lock.base,
     zipBase: env.DYCONV_LIBTORCH_URL || lock.zipBase,
     workDir: resolve(cacheDir, 'downloads'),
@@ -111,8 +119,6 @@ export async function ensureLibtorch(options: EnsureLibtorchOptions = {}): Promi
     reporter,
     signal,
   };
-  const problem = libcProblem(context.artifact.file, 'libc' in options ? options.libc : detectLibc());
-  if (problem !== undefined) throw new DownloadError(`${problem}: ${LIBC_FIX}`);
   if (isOffline(env)) throw new DownloadError(explain(lock, dir, ['the network\n    DYCONV_OFFLINE is set']));
   return await withFolder(dir, context, async () => {
     if (readManifest(dir)) return { ...target, source: 'cache' };
@@ -123,6 +129,10 @@ export async function ensureLibtorch(options: EnsureLibtorchOptions = {}): Promi
       lock,
     );
   });
+}
+
+function machineOf(options: Pick<EnsureLibtorchOptions, 'target' | 'libc'>): Machine {
+  return { target: options.target ?? TARGET, libc: 'libc' in options ? options.libc : detectLibc() };
 }
 
 function cachedFolder(cacheDir: string, lock: LibtorchLock, flavour: Flavour): string {
@@ -162,9 +172,19 @@ async function fetchFromAny(
   throw new DownloadError(explain(lock, target.dir, failures));
 }
 
-function fromUser(variable: 'LIBTORCH' | 'LIBTORCH_USE_PYTORCH', dir: string, lock: LibtorchLock): Libtorch {
+/** Of a libtorch that the user provides. */
+interface UserContext {
+  lock: LibtorchLock;
+  machine: Machine;
+}
+
+function fromUser(
+  variable: 'LIBTORCH' | 'LIBTORCH_USE_PYTORCH',
+  dir: string,
+  { lock, machine }: UserContext,
+): Libtorch {
   const info = inspectLibtorch(dir);
-  const problem = typeof info === 'string' ? info : versionProblem(lock, info.version);
+  const problem = typeof info === 'string' ? info : unfit(dir, info, { lock, machine });
   if (problem !== undefined) {
     const { from, to } = lock.accepts;
     const expected = `a folder with libtorch ${from} to ${to} (lib/ and include/)`;
@@ -173,8 +193,8 @@ function fromUser(variable: 'LIBTORCH' | 'LIBTORCH_USE_PYTORCH', dir: string, lo
   return { dir, ...(info as LibtorchInfo), source: variable };
 }
 
-function versionProblem(lock: LibtorchLock, version: string): string | undefined {
-  return acceptsVersion(lock, version) ? undefined : `it holds version ${version}`;
+function unfit(dir: string, { version }: LibtorchInfo, { lock, machine }: UserContext): string | undefined {
+  return acceptsVersion(lock, version) ? abiProblem(dir, machine) : `it holds version ${version}`;
 }
 
 function isArchive(path: string): boolean {
@@ -184,9 +204,16 @@ function isArchive(path: string): boolean {
 /** A wheel or libtorch archive on disk: unpacked into the cache, under a name with its checksum. */
 async function fromArchive(
   file: string,
-  context: { lock: LibtorchLock; cacheDir: string; reporter: Reporter; signal?: AbortSignal | undefined },
+  context: UserContext & { cacheDir: string; reporter: Reporter; signal?: AbortSignal | undefined },
 ): Promise<Libtorch> {
-  const { lock, cacheDir, reporter } = context;
+  const { lock, machine, cacheDir, reporter } = context;
+  const refuse = (problem: string | undefined) => {
+    if (problem === undefined) return;
+    const { from, to } = lock.accepts;
+    const expected = `a wheel or archive with libtorch ${from} to ${to}`;
+    throw new ArgumentError(`Expected ${expected} for LIBTORCH but received ${describe(file)}: ${problem}`);
+  };
+  refuse(wheelProblem(basename(file), machine));
   const sha256 = await hashFile(file, 'sha256');
   const dir = resolve(cacheDir, `libtorch-file-${sha256.slice(0, 16)}`);
   const known = () => {
@@ -207,14 +234,7 @@ async function fromArchive(
         onProgress: (done, total) => reporter.progress('Unpacking libtorch', done, total),
       }).finally(() => reporter.end());
       const info = inspectLibtorch(staging);
-      const problem = typeof info === 'string' ? info : versionProblem(lock, info.version);
-      if (problem !== undefined) {
-        const { from, to } = lock.accepts;
-        const expected = `a wheel or archive with libtorch ${from} to ${to}`;
-        throw new ArgumentError(
-          `Expected ${expected} for LIBTORCH but received ${describe(file)}: ${problem}`,
-        );
-      }
+      refuse(typeof info === 'string' ? info : unfit(staging, info, { lock, machine }));
       return { ...(info as LibtorchInfo), wheel: file, sha256, libraries };
     });
     return known()!;

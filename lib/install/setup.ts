@@ -2,7 +2,7 @@
  * Sets up the package: libtorch, and a prebuilt or built add-on that loads with it.
  * @module
  */
-import { rmSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { DyconvError } from '../errors.js';
@@ -12,7 +12,9 @@ import type { Libtorch } from '../libtorch/types.js';
 import { type Addon, addonPath, findAddon, findPrebuilt, libtorchNote } from '../native/load.js';
 import { checkAddon } from './addon.js';
 import { buildAddon, isUpToDate } from './build.js';
+import { detectLibc, glibcProblem } from './libc.js';
 import { ensureLibtorch } from './libtorch.js';
+import { lockFileProblem } from './lock-file.js';
 
 /** Options of {@link setup}. */
 export interface SetupOptions {
@@ -34,11 +36,13 @@ export interface SetupResult {
  * Finds or downloads libtorch, then uses the prebuilt add-on or builds one, and checks it by loading it in a child
  * process. A second call finishes at once.
  *
- * @throws DyconvError that names the failed step and the fix.
+ * @throws DyconvError that names the failed step and the fix; also where npm left the prebuilt add-on out because of the lock file,
+ *   which nobody would notice otherwise: npm does not print what the install script prints.
  */
 export async function setup(options: SetupOptions = {}): Promise<SetupResult> {
   const { fromSource = process.env.DYCONV_BUILD_FROM_SOURCE === '1', jobs } = options;
   const log = options.log ?? ((line: string) => console.error(line));
+  if (!fromSource) requirePrebuilt();
   const libtorch = await ensureLibtorch();
   const where = `libtorch ${libtorch.version} (${libtorch.flavour}) in ${libtorch.dir}`;
   if (isUpToDate(libtorch)) {
@@ -57,12 +61,26 @@ export async function setup(options: SetupOptions = {}): Promise<SetupResult> {
   return { addon: { file, kind: 'built' }, libtorch };
 }
 
+function requirePrebuilt(): void {
+  const omitted = /\boptional\b/.test(process.env.npm_config_omit ?? '');
+  if (omitted || existsSync(addonPath()) || typeof findPrebuilt() !== 'string') return;
+  const found = lockFileProblem();
+  if (found === undefined) return;
+  throw new DyconvError(
+    `The prebuilt add-on is missing: ${found.problem}. Fix: ${found.fix}. ` +
+      'To build the add-on from source instead, set DYCONV_BUILD_FROM_SOURCE=1.',
+  );
+}
+
 /** Loads the prebuilt add-on with this libtorch; returns a sentence with the reason if that fails. */
 async function usePrebuilt(addon: Addon, libtorch: Libtorch): Promise<string | undefined> {
   if (libtorch.flavour === 'cuda') return 'the prebuilt one is for CPUs';
   if (!sameRelease(addon.libtorch!, libtorch.version)) {
     return `the prebuilt one is for libtorch ${addon.libtorch}`;
   }
+  const glibc = addon.needs?.glibc;
+  const problem = glibc === undefined ? undefined : glibcProblem('the prebuilt one', glibc, detectLibc());
+  if (problem !== undefined) return problem;
   const check = checkAddon(addon.file, libtorch.dir);
   if (!check.ok) return `the prebuilt one does not load: ${check.reason}`;
   // An outdated built add-on would be loaded first.

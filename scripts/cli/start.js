@@ -3,19 +3,33 @@
  * need them cannot be loaded, and Node.js would print the stack of its loader.
  * @module
  */
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
-/** Ends the process with one line if the packages of package.json are not installed. */
+/** Ends the process with one line if Node.js is too old, or if the packages of package.json are not installed. */
 export function requirePackages() {
+  requireNode();
   try {
     createRequire(import.meta.url).resolve('commander');
   } catch {
     fail(`the packages are not installed. Run \`npm install\` in ${root}`);
   }
+}
+
+/** Packages, and lib/, use what an older Node.js does not have: it would report a syntax error. */
+function requireNode() {
+  const { engines } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
+  const needed = /\d+\.\d+/.exec(engines.node)?.[0] ?? '0.0';
+  const version = process.versions.node;
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  const [leastMajor = 0, leastMinor = 0] = needed.split('.').map(Number);
+  if (major > leastMajor || (major === leastMajor && minor >= leastMinor)) return;
+  fail(
+    `Node.js ${needed} or later is needed, and this is ${version}. Install a current Node.js: https://nodejs.org/en/download`,
+  );
 }
 
 /** Ends the process with one line if lib/ is not compiled. */

@@ -80,15 +80,26 @@ describe('a problem', () => {
 
   it('a C library that libtorch does not run with', () => {
     const of = (libc: DoctorOptions['libc']) =>
-      diagnose({ probe: machine(TOOLS), libc }).find(({ name }) => name === 'C library');
-    expect(of({ family: 'musl', version: '1.2.5' })).toEqual({
+      diagnose({ probe: machine(TOOLS), addon: undefined, libc }).find(({ name }) => name === 'C library');
+    const musl = { family: 'musl', version: '1.2.5' };
+    expect(of(musl)).toEqual({
       ...{ name: 'C library', status: 'error' },
       detail: 'libtorch needs glibc 2.28 or later, and this system has musl 1.2.5',
-      fix: expect.stringContaining('node:22-slim'),
+      fix: 'use a Linux distribution with glibc (in a Dockerfile: FROM node:22-slim), or set LIBTORCH to a libtorch built for this system',
     });
+    // With a libtorch of the user it may work after all.
+    expect(finding('C library', { libc: musl })).toMatchObject({ status: 'ok', detail: 'musl 1.2.5' });
     expect(of({ family: 'glibc', version: '2.17' })?.status).toBe('error');
     expect(of({ family: 'glibc', version: '2.28' })).toMatchObject({ status: 'ok', detail: 'glibc 2.28' });
     expect(of(undefined)).toBeUndefined();
+  });
+
+  it('a Node.js of 32 bits', () => {
+    expect(finding('platform', { addon: undefined, target: 'linux-arm' })).toEqual({
+      ...{ name: 'platform', status: 'error' },
+      detail: 'libtorch needs a 64-bit process, and this Node.js is for linux-arm',
+      fix: expect.stringContaining('install the 64-bit Node.js'),
+    });
   });
 
   it('a missing add-on', () => {
@@ -173,7 +184,8 @@ describe('every wrong finding', () => {
     /^Install(?: with)?: (?:sudo apt-get install|sudo dnf install|xcode-select|brew install|winget install|Visual)/,
     /^Install them with this system's package manager/,
     /^unset (?:LIBTORCH|LIBTORCH_USE_PYTORCH|DYCONV_CUDA), or set it to a valid value$/,
-    /^install a current Node\.js: https:\/\/nodejs\.org\//,
+    /^install (?:a current|the 64-bit) Node\.js[\w -]*: https:\/\/nodejs\.org\//,
+    /^use a Linux distribution with glibc \(in a Dockerfile: FROM node:22-slim\), or set LIBTORCH /,
     /^free 1\.2 GB there, or set DYCONV_CACHE/,
     /^nvidia-smi$/,
   ];
@@ -202,6 +214,12 @@ describe('every wrong finding', () => {
       }),
       ['Node.js', 'compiler', 'CMake', 'libtorch', 'add-on'],
     ],
+    [
+      'libtorch cannot run on the machine',
+      () => ({ addon: undefined, env: empty(), libc: { family: 'musl', version: '1.2.5' } }),
+      ['C library'],
+    ],
+    ['Node.js has 32 bits', () => ({ addon: undefined, env: empty(), target: 'win32-ia32' }), ['platform']],
     ['CXX names nothing', () => ({ addon: undefined, env: { ...empty(), CXX: 'g++-99' } }), ['compiler']],
     ['LIBTORCH leads nowhere', () => ({ env: { LIBTORCH: '/does/not/exist' } }), ['libtorch']],
     [
