@@ -14,7 +14,7 @@ import { ensureDist } from './dist.js';
 
 requirePackages();
 const { parseScript } = await import('./cli/command.js');
-const { list, path } = await import('./cli/value-types.js');
+const { list, path, text } = await import('./cli/value-types.js');
 
 /** @import { OptionTable } from './cli/types.js' */
 
@@ -31,6 +31,11 @@ const OPTIONS = /** @satisfies {OptionTable} */ ({
     shownDefault: 'none',
     help: 'platforms of more optional dependencies, separated by commas',
   },
+  repository: {
+    value: 'url',
+    type: text,
+    help: 'https address of the repository, for repository, homepage and bugs of package.json',
+  },
 });
 
 const { options } = parseScript({
@@ -41,7 +46,8 @@ const { options } = parseScript({
 
 const staging = mkdtempSync(join(tmpdir(), 'dyconv-pack-'));
 try {
-  const { out, build, sourceOnly, prebuilt } = options;
+  const { out, build, sourceOnly, prebuilt, repository } = options;
+  const links = linksTo(repository);
   mkdirSync(out, { recursive: true });
   const targets = [...prebuilt];
   if (!sourceOnly) {
@@ -49,9 +55,12 @@ try {
     run(process.execPath, [join(root, 'scripts', 'prebuild.js'), ...args]);
     const own = `${process.platform}-${process.arch}`;
     targets.push(own);
+    const manifest = join(staging, own, 'package.json');
+    writeJson(manifest, { ...JSON.parse(readFileSync(manifest, 'utf8')), ...links });
     console.log(pack(join(staging, own), resolve(out)));
   }
-  console.log(pack(stagePackage(join(staging, 'dyconv'), [...new Set(targets)].sort()), resolve(out)));
+  const folder = stagePackage(join(staging, 'dyconv'), [...new Set(targets)].sort(), links);
+  console.log(pack(folder, resolve(out)));
 } catch (error) {
   console.error(`dyconv: ${error instanceof Error ? error.message : error}`);
   process.exitCode = 1;
@@ -59,8 +68,29 @@ try {
   rmSync(staging, { recursive: true, force: true });
 }
 
-/** Copies what `files` of package.json names. @param {string} folder @param {string[]} targets */
-function stagePackage(folder, targets) {
+/** The fields of package.json that lead to a repository. npm's provenance requires the first. @param {string | undefined} url */
+function linksTo(url) {
+  if (url === undefined) return {};
+  if (!/^https:\/\/[\w.-]+(\/[\w.-]+){2,}$/.test(url)) {
+    throw new Error(
+      `Expected an address such as https://host/owner/name for --repository but received '${url}'`,
+    );
+  }
+  const at = url.replace(/\.git$/, '');
+  return {
+    repository: { type: 'git', url: `git+${at}.git` },
+    homepage: `${at}#readme`,
+    bugs: { url: `${at}/issues` },
+  };
+}
+
+/** @param {string} file @param {object} value */
+function writeJson(file, value) {
+  writeFileSync(file, `${JSON.stringify(value, null, 2)}\n`);
+}
+
+/** Copies what `files` of package.json names. @param {string} folder @param {string[]} targets @param {object} links */
+function stagePackage(folder, targets, links) {
   ensureDist();
   const [{ files }] = /** @type {[{ files: { path: string }[] }]} */ (
     JSON.parse(run('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], root))
@@ -86,12 +116,13 @@ function stagePackage(folder, targets) {
   const { version } = manifest;
   const published = {
     ...manifest,
+    ...links,
     scripts: { install: scripts.install },
     ...(targets.length > 0 && {
       optionalDependencies: Object.fromEntries(targets.map((target) => [`@dyconv/${target}`, version])),
     }),
   };
-  writeFileSync(join(folder, 'package.json'), `${JSON.stringify(published, null, 2)}\n`);
+  writeJson(join(folder, 'package.json'), published);
   return folder;
 }
 

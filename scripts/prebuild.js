@@ -62,6 +62,10 @@ async function makePackage(out, build) {
   mkdirSync(folder, { recursive: true });
   const addon = join(folder, 'dyconv.node');
   copyFileSync(built, addon);
+  // A tenth of the tarball are names of functions that are not exported.
+  if (process.platform !== 'win32') {
+    run('strip', [process.platform === 'darwin' ? '-x' : '--strip-unneeded', addon]);
+  }
   removeRunPath(addon);
   const alone = checkAddon(addon);
   if (alone.ok && process.platform !== 'win32') {
@@ -74,12 +78,14 @@ async function makePackage(out, build) {
   const manifest = {
     name,
     version: own.version,
-    description: `The native add-on of dyconv for ${process.platform}-${process.arch}, made ready`,
+    description: `The prebuilt native add-on of dyconv for ${process.platform}-${process.arch}`,
     license: own.license,
     os: [process.platform],
     cpu: [process.arch],
     ...(process.platform === 'linux' && { libc: ['glibc'] }),
     engines: own.engines,
+    main: 'dyconv.node',
+    sideEffects: false,
     files: ['dyconv.node', 'LICENSE', 'LICENSE-libtorch'],
     dyconv: { libtorch: libtorch.version, needs: neededVersions(addon) },
   };

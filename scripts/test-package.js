@@ -11,16 +11,31 @@ import { requirePackages } from './cli/start.js';
 
 requirePackages();
 const { parseScript } = await import('./cli/command.js');
-const { path } = await import('./cli/value-types.js');
+const { namesOf, path } = await import('./cli/value-types.js');
 const { fromClone } = await import('./test-package/clone.js');
+const { inContainers } = await import('./test-package/containers.js');
+const { lintPackages } = await import('./test-package/lint.js');
+const { fromOtherLockFile } = await import('./test-package/lock-file.js');
 const { blockedByManagers } = await import('./test-package/managers.js');
+const { otherRuntimes } = await import('./test-package/runtimes.js');
 const { attempt, check, failures, npm, npx, project, resolve, root, run, startRegistry } = await import(
   './test-package/steps.js'
 );
 
 /** @import { OptionTable } from './cli/types.js' */
 
+const PARTS = /** @type {const} */ ([
+  ...['prebuilt', 'lint', 'runtimes', 'blocked', 'managers', 'lock-file', 'containers', 'source', 'clone'],
+]);
+
 const OPTIONS = /** @satisfies {OptionTable} */ ({
+  only: {
+    value: 'parts',
+    type: namesOf(PARTS),
+    default: /** @type {(typeof PARTS)[number][]} */ ([...PARTS]),
+    shownDefault: 'all',
+    help: `parts of the test: ${PARTS.join(', ')}`,
+  },
   quick: {
     flag: 'plain',
     help: 'compile nothing: use the add-on of this folder; no build from source, no clone',
@@ -39,9 +54,11 @@ const { options } = parseScript({
   description: 'Packs dyconv, installs it into fresh projects, and uses it from there.',
   options: OPTIONS,
 });
-const { quick, keep, node: others = [] } = options;
+const { quick, keep, node: others = [], only } = options;
+/** @param {typeof PARTS[number]} part */
+const wanted = (part) => only.includes(part) && !(quick && ['source', 'clone'].includes(part));
 
-const MAX_TARBALL = 3e6;
+const MAX_TARBALL = 3.5e6;
 /** @type {Awaited<ReturnType<typeof startRegistry>> | undefined} */
 let registry;
 const work = mkdtempSync(join(tmpdir(), 'dyconv Paketprüfung '));
@@ -55,17 +72,21 @@ try {
     throw new Error(`Expected two tarballs but received ${out}`);
   registry = await startRegistry([prebuilt, main]);
   for (const file of [prebuilt, main]) {
-    check(`${basename(file)}: ${(statSync(file).size / 1e6).toFixed(2)} MB, at most 3`, () => {
+    check(`${basename(file)}: ${(statSync(file).size / 1e6).toFixed(2)} MB, at most 3.5`, () => {
       if (statSync(file).size > MAX_TARBALL) throw new Error('too large');
     });
   }
-  readyMade(project(work, 'ready made ö'), prebuilt, main);
-  blocked(project(work, 'scripts blocked ß'), prebuilt, main);
-  blockedByManagers(work, registry.address);
-  if (!quick) {
-    fromSource(project(work, 'from source ñ'), main);
-    fromClone(work);
-  }
+  const installed = project(work, 'prebuilt ö');
+  check('npm install, prebuilt', () => npm(installed, 'install', prebuilt, main));
+  if (wanted('prebuilt')) withPrebuilt(installed);
+  if (wanted('lint')) lintPackages(installed, main, `@dyconv/${process.platform}-${process.arch}`);
+  if (wanted('runtimes')) otherRuntimes(work, installed);
+  if (wanted('blocked')) blocked(project(work, 'scripts blocked ß'), prebuilt, main);
+  if (wanted('managers')) blockedByManagers(work, registry.address);
+  if (wanted('lock-file')) fromOtherLockFile(work, main);
+  if (wanted('containers')) inContainers(work, prebuilt, main);
+  if (wanted('source')) fromSource(project(work, 'from source ñ'), main);
+  if (wanted('clone')) fromClone(work);
 } catch (error) {
   if (failures() === 0) throw error;
 } finally {
@@ -77,9 +98,8 @@ const failed = failures();
 console.log(failed === 0 ? 'The package works.' : `${failed} checks failed.`);
 process.exitCode = failed === 0 ? 0 : 1;
 
-/** Both tarballs, install scripts allowed. @param {string} folder @param {string} prebuilt @param {string} main */
-function readyMade(folder, prebuilt, main) {
-  check('npm install, prebuilt', () => npm(folder, 'install', prebuilt, main));
+/** Both tarballs, install scripts allowed. @param {string} folder */
+function withPrebuilt(folder) {
   consumers(folder);
   check('TypeScript: node16, bundler, nodenext, with the declarations checked', () => types(folder));
   check('npx dyconv doctor', () => npx(folder, 'dyconv', 'doctor'));

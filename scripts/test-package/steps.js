@@ -33,6 +33,11 @@ export function check(what, work) {
   }
 }
 
+/** A step that cannot run on this machine. @param {string} what @param {string} reason */
+export function skip(what, reason) {
+  console.log(`skipped ${what}: ${reason}`);
+}
+
 /** @param {unknown} error */
 export function messageOf(error) {
   return error instanceof Error ? error.message : String(error);

@@ -9,6 +9,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
   renameSync,
   rmSync,
   statSync,
@@ -51,8 +52,8 @@ function tar(...args: string[]): string {
 // The published package is for CPUs.
 const why = native.cudaBuilt() ? ' (skipped: the add-on is a CUDA build)' : '';
 
-function pack() {
-  const args = ['--no-build', '--out', join(work, 'packages')];
+function pack(...more: string[]) {
+  const args = ['--no-build', '--out', join(work, more.length > 0 ? 'others' : 'packages'), ...more];
   return node([join(root, 'scripts', 'pack.js'), ...args], { PWD: root });
 }
 
@@ -99,6 +100,53 @@ describe.skipIf(why)(`the tarballs${why}`, () => {
     ).toEqual([]);
     expect(files).toContain('dist/index.d.ts');
     expect(files).toContain('scripts/install.js');
+  });
+});
+
+describe.skipIf(why)(`package.json${why}`, () => {
+  const manifests = () =>
+    tarballs.map((file) => JSON.parse(tar('-xzOf', file, 'package/package.json')) as Record<string, unknown>);
+
+  it('says what a search, a bundler and an installation need', () => {
+    const [prebuilt, main] = manifests();
+    expect(main).toMatchObject({
+      keywords: expect.arrayContaining(['libtorch', 'tensor', 'dynamic-convolution']),
+      sideEffects: ['./dist/vitest.js', './scripts/**'],
+      scripts: { install: 'node scripts/install.js' },
+      optionalDependencies: { [prebuilt!.name as string]: main!.version },
+    });
+    expect(main).not.toHaveProperty('devDependencies');
+    expect(prebuilt).toMatchObject({
+      ...{ main: 'dyconv.node', sideEffects: false, os: [process.platform], cpu: [process.arch] },
+      dyconv: { libtorch: '2.13.0' },
+    });
+    if (process.platform === 'linux') {
+      expect(prebuilt!.libc).toEqual(['glibc']);
+      expect(prebuilt!.dyconv).toMatchObject({ needs: { glibc: expect.stringMatching(/^2\.\d+$/) } });
+    }
+  });
+
+  it('leads to a repository only where one is given', () => {
+    for (const manifest of manifests())
+      for (const field of ['repository', 'homepage', 'bugs']) expect(manifest).not.toHaveProperty(field);
+    const { status, stderr } = pack('--repository', 'github.com/a/b');
+    expect(status).toBe(1);
+    expect(stderr).toContain(
+      "such as https://host/owner/name for --repository but received 'github.com/a/b'",
+    );
+    const { stdout } = pack(
+      '--source-only',
+      '--repository',
+      'https://example.org/a/b',
+      '--prebuilt',
+      'linux-x64',
+    );
+    expect(JSON.parse(tar('-xzOf', stdout.trim(), 'package/package.json'))).toMatchObject({
+      repository: { type: 'git', url: 'git+https://example.org/a/b.git' },
+      homepage: 'https://example.org/a/b#readme',
+      bugs: { url: 'https://example.org/a/b/issues' },
+      optionalDependencies: { '@dyconv/linux-x64': '0.1.0' },
+    });
   });
 });
 
@@ -175,10 +223,62 @@ describe.skipIf(why)(`in a project${why}`, () => {
     expect(node([bin, 'setup']).stderr).toMatch(/^dyconv is ready/);
   });
 
+  it('says which system library a prebuilt add-on lacks, before it is tried', () => {
+    const manifest = join(
+      folder,
+      'node_modules',
+      `@dyconv/${process.platform}-${process.arch}`,
+      'package.json',
+    );
+    const kept = readFileSync(manifest, 'utf8');
+    const content = JSON.parse(kept);
+    content.dyconv.needs = { glibc: '2.99' };
+    writeFileSync(manifest, JSON.stringify(content));
+    const { status, stderr } = node([bin, 'setup'], { PATH: join(work, 'nothing') });
+    writeFileSync(manifest, kept);
+    expect(status).toBe(1);
+    if (process.platform === 'linux')
+      expect(stderr).toMatch(/\(the prebuilt one needs glibc 2\.99 or later, and this system has glibc \d/);
+    expect(node([bin, 'setup']).status).toBe(0);
+  });
+
+  it('does not compile where the lock file keeps npm from installing the prebuilt add-on', () => {
+    const own = `@dyconv/${process.platform}-${process.arch}`;
+    const installed = join(folder, 'node_modules', own);
+    const lock = join(folder, 'package-lock.json');
+    renameSync(installed, `${installed}.kept`);
+    writeFileSync(
+      lock,
+      JSON.stringify({ packages: { 'node_modules/dyconv': {}, 'node_modules/@dyconv/none-x64': {} } }),
+    );
+    const nothing = { PATH: join(work, 'nothing') };
+    try {
+      const { status, stderr } = node([bin, 'setup'], nothing);
+      expect(status).toBe(1);
+      expect(stderr).toBe(
+        `dyconv: The prebuilt add-on is missing: ${lock} was made on another platform: it has @dyconv/none-x64, but not ${own}. ` +
+          `Fix: npm install --save-optional ${own}@0.1.0, or delete node_modules and the lock file and run npm install. ` +
+          'To build the add-on from source instead, set DYCONV_BUILD_FROM_SOURCE=1.\n',
+      );
+      const { findings } = JSON.parse(node([bin, 'doctor', '--json']).stdout);
+      expect(findings).toContainEqual(
+        expect.objectContaining({ name: 'add-on', fix: expect.stringContaining('--save-optional') }),
+      );
+      for (const wish of [{ DYCONV_BUILD_FROM_SOURCE: '1' }, { npm_config_omit: 'optional' }])
+        expect(node([bin, 'setup'], { ...nothing, ...wish }).stderr).toContain(
+          'Cannot build the native add-on',
+        );
+    } finally {
+      rmSync(lock);
+      renameSync(`${installed}.kept`, installed);
+    }
+  });
+
   it.each([
     ['an ECMAScript module', 'esm.mjs', { shape: [2, 8, 8, 8], grad: [4, 8, 3, 3, 3] }],
     ['a CommonJS module', 'cjs.cjs', { shape: [1, 2] }],
     ['worker threads', 'worker.mjs', { answers: [9, 9], own: 4 }],
+    ['what every runtime has to do', 'smoke.mjs', { centre: 128, runSync: true, run: true }],
   ])('works from %s', (_what, file, expected) => {
     const { stdout, stderr, status } = node([file]);
     expect(stderr).toBe('');
