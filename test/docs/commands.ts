@@ -107,6 +107,8 @@ export const ELSEWHERE: Record<string, [file: string, text: string]> = {
     '.github/workflows/ci.yml',
     'npm run test:package -- --node ',
   ],
+  'npm run test:package -- --only containers': ['scripts/test-package.js', "if (wanted('containers'))"],
+  'npm run test:package -- --only runtimes': ['scripts/test-package.js', "if (wanted('runtimes'))"],
   'CCACHE_DISABLE=1 npm run build': ['package.json', 'npm run build && vitest run'],
 };
 
