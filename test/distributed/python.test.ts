@@ -104,3 +104,35 @@ it.skipIf(reason !== undefined).each([0, 1])(
     expect(Math.max(...difference)).toBeLessThan(1e-6);
   },
 );
+
+it.skipIf(reason !== undefined)('a process with another version of libtorch is refused', async () => {
+  const port = await freePort();
+  const file = join(folder, 'store.py');
+  // The store of a group whose rank 0 has another version.
+  writeFileSync(
+    file,
+    `
+import time, torch.distributed as dist
+store = dist.TCPStore('127.0.0.1', ${port}, is_master=True, wait_for_workers=False)
+store.set('dyconv/world', '0 2 2.12.1')
+print('ready', flush=True)
+time.sleep(60)
+`,
+  );
+  const store = startCommand(python, [file], {});
+  await store.printed('ready');
+  const rank = startRank(
+    `
+try { await distributed.initProcessGroup({ timeoutMs: 10_000 }); report('joined'); } catch (error) { report(failure(error)); }
+process.exit();
+`,
+    rankEnv(1, 2, port),
+  );
+  const { reports } = await rank.ended;
+  store.process.kill('SIGKILL');
+  await store.ended;
+  expect(reports[0]).toMatchObject({ name: 'DistributedError', reason: 'mismatch', ranks: [1] });
+  expect(reports[0].message).toMatch(
+    /^The processes of the group do not fit: rank 1 has libtorch \d+\.\d+\.\d+\S*, and rank 0 has 2\.12\.1/,
+  );
+});
