@@ -28,11 +28,20 @@ async function compare(options, words, makers, others = {}) {
       contestants[name] = make();
     } catch (error) {
       // An algorithm that does not apply to the shape says so; anything else ends the run.
-      if (name === 'static' || name === 'auto') throw error;
+      if (isRequired(name)) throw error;
       skipped[name] = /** @type {Error} */ (error).message;
     }
   }
-  const results = await takeTurns({ ...contestants, ...others }, options);
+  /** @type {Error | undefined} */
+  let failure;
+  /** @param {string} name @param {Error} error */
+  const onFailure = (name, error) => {
+    if (isRequired(name)) throw error;
+    failure = error;
+    skipped[name] = error.message;
+  };
+  const results = await takeTurns({ ...contestants, ...others }, { ...options, onFailure });
+  if (failure && Object.keys(results).length === 0) throw failure;
   for (const other of Object.values(others)) other.release?.();
   if (options.memory) {
     for (const [name, result] of Object.entries(results)) {
@@ -41,6 +50,9 @@ async function compare(options, words, makers, others = {}) {
   }
   return { results, ...(Object.keys(skipped).length > 0 && { skipped }) };
 }
+
+/** The contestants that the others are compared with. @param {string} name */
+const isRequired = (name) => ['static', 'auto', 'alexnet', 'alexnet-dy'].includes(name);
 
 /** One convolution. @param {LayerOptions} options @param {string[]} words - The command line. */
 export async function measureLayers(options, words) {

@@ -13,7 +13,7 @@ export const MALLOC_KEEP = { MALLOC_MMAP_MAX_: '0', MALLOC_TRIM_THRESHOLD_: '100
  * @param {string} python - The interpreter. @param {string[]} args - Arguments of pytorch_reference.py.
  * @param {Record<string, string>} [env]
  * @returns {Promise<(request: string) => Promise<number>>} Sends a request such as `train static` and gives its
- * milliseconds; `quit` ends the process.
+ * milliseconds; `quit` ends the process. An answer that is no number, such as the message of an exception, is an error.
  */
 export async function startPyTorch(python, args, env = {}) {
   const script = fileURLToPath(new URL('./pytorch_reference.py', import.meta.url));
@@ -29,10 +29,16 @@ export async function startPyTorch(python, args, env = {}) {
     failing.shift();
     waiting.shift()?.(line);
   });
-  child.on('error', (error) => failing.splice(0).forEach((fail) => void fail(error)));
-  child.on('exit', (code) =>
-    failing.splice(0).forEach((fail) => void fail(new Error(`${python} ${script} ended with code ${code}`))),
-  );
+  /** Why the process answers no more. @type {Error | undefined} */
+  let ended;
+  const end = (/** @type {Error} */ error) => {
+    ended ??= error;
+    for (const fail of failing.splice(0)) fail(error);
+  };
+  child.on('error', end);
+  child.on('exit', (code) => end(new Error(`${python} ${script} ended with code ${code}`)));
+  // What is written to a process that has ended: `end` has the reason.
+  child.stdin.on('error', () => {});
   const answer = () =>
     new Promise((resolve, reject) => {
       waiting.push(resolve);
@@ -45,9 +51,13 @@ export async function startPyTorch(python, args, env = {}) {
       child.stdin.end();
       return 0;
     }
+    if (ended) throw ended;
     const line = answer();
     child.stdin.write(`${request}\n`);
-    return Number(await line);
+    const text = await line;
+    const value = Number(text);
+    if (text === '' || Number.isNaN(value)) throw new Error(`PyTorch, ${request}: ${text}`);
+    return value;
   };
 }
 

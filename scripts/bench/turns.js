@@ -34,10 +34,13 @@ async function time(step) {
  * Medians over interleaved turns. The first turn of each warms up. A contestant that has used up its budget of seconds
  * takes no more turns, so that the slow reference does not delay the others.
  * @param {Record<string, Contestant>} contestants
- * @param {{ turns: number, budget?: number }} options
+ * @param {{ turns: number, budget?: number, onFailure?: (name: string, error: Error) => void }} options - `onFailure`: gets the error of a
+ *   contestant, which takes no more turns and has no result. Default: the error ends the measurement.
  * @returns {Promise<Record<string, Result>>}
  */
-export async function takeTurns(contestants, { turns, budget = 30 }) {
+export async function takeTurns(contestants, { turns, budget = 30, onFailure }) {
+  /** @type {Set<string>} */
+  const failed = new Set();
   /** @type {{ name: string, contestant: Contestant, infer: number[], train: number[], spent: number }[]} */
   const times = Object.entries(contestants).map(([name, contestant]) => ({
     ...{ name, contestant, spent: 0 },
@@ -45,19 +48,26 @@ export async function takeTurns(contestants, { turns, budget = 30 }) {
   }));
   for (let turn = 0; turn <= turns; turn++) {
     for (const own of times) {
-      const { contestant } = own;
-      if (own.spent > budget * 1000 && own.train.length > 0) continue;
-      for (const what of /** @type {const} */ (['infer', 'train'])) {
-        const ms = await time(contestant[what]);
-        own.spent += ms;
-        // For very slow contestants, the first step counts.
-        if (turn > 0 || ms > (budget * 1000) / 4) own[what].push(ms);
+      const { name, contestant } = own;
+      if (failed.has(name) || (own.spent > budget * 1000 && own.train.length > 0)) continue;
+      try {
+        for (const what of /** @type {const} */ (['infer', 'train'])) {
+          const ms = await time(contestant[what]);
+          own.spent += ms;
+          // For very slow contestants, the first step counts.
+          if (turn > 0 || ms > (budget * 1000) / 4) own[what].push(ms);
+        }
+      } catch (error) {
+        if (!onFailure) throw error;
+        onFailure(name, /** @type {Error} */ (error));
+        failed.add(name);
       }
     }
   }
   const round = (/** @type {number} */ ms) => Number(ms.toFixed(3));
+  const measured = times.filter(({ name }) => !failed.has(name));
   return Object.fromEntries(
-    times.map(({ name, infer, train }) => [
+    measured.map(({ name, infer, train }) => [
       name,
       { infer_ms: round(median(infer)), train_ms: round(median(train)), turns: train.length },
     ]),
