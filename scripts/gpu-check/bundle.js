@@ -28,7 +28,7 @@ export const MOST_BYTES = 60 * 2 ** 20;
 const PAYLOAD = 'payload.tar.xz';
 
 /** What is copied of this package, beside the tests. */
-const OWN = ['dist', 'lib', 'cpp', 'scripts', 'data/bundled', 'CMakeLists.txt', 'LICENSE', 'THIRD_PARTY.md'];
+const OWN = ['dist', 'lib', 'cpp', 'scripts', 'CMakeLists.txt', 'LICENSE', 'THIRD_PARTY.md'];
 const OWN_FILES = [
   'package.json',
   'tsconfig.json',
@@ -191,10 +191,18 @@ export function packagesOf(root) {
   return [...found].sort();
 }
 
-/** One archive of a folder. Sorted names, so that similar files are near each other. @param {string} folder @param {string} file @param {number} level */
+/** One archive of a folder. Sorted names, so that similar files are near each other; most of it is machine code, for which `--x86` is. @param {string} folder @param {string} file @param {number} level */
 function compress(folder, file, level) {
   const names = ['--sort=name', '--owner=0', '--group=0', '--numeric-owner', 'dyconv'];
-  const args = ['-C', folder, '--use-compress-program', `xz -${level} -T1`, '-cf', file, ...names];
+  const args = [
+    '-C',
+    folder,
+    '--use-compress-program',
+    `xz --x86 --lzma2=preset=${level}`,
+    '-cf',
+    file,
+    ...names,
+  ];
   const { status, error, stderr } = spawnSync('tar', args, { encoding: 'utf8' });
   if (status !== 0) throw new DyconvError(`tar with xz failed: ${error?.message ?? stderr.trim()}`);
 }

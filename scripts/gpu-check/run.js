@@ -89,7 +89,7 @@ export async function runParts(options) {
       await settle(part, {
         ...resultOf(part, { status: 'planned', reason: null }),
         planned,
-        ...commandsOf(part, context),
+        commands: part.commands(context).map(textOf),
       });
     } else {
       say(`${part.name}: ${part.title}, about ${Math.round(planned)} s, at most ${Math.round(seconds)} s`);
@@ -128,7 +128,7 @@ async function runPart(part, context, { out, root, machine, seconds, planned, si
     log,
     figures,
   };
-  const result = { ...common, ...commandsOf(part, context) };
+  const result = { ...common, commands: commands.map(textOf) };
   const wrong = part.failure?.(figures);
   if (wrong !== undefined) return { ...result, status: 'failed', complete: false, reason: wrong };
   if (ended.status === 'stopped') return { ...result, status: 'cut', complete: false, reason: 'stopped' };
@@ -162,10 +162,8 @@ function resultOf({ title, seconds, least }, state) {
   };
 }
 
-/** @param {Part} part @param {Context} context */
-function commandsOf(part, context) {
-  return { commands: part.commands(context).map(({ file, args }) => [file, ...args].join(' ')) };
-}
+/** @param {Command} command */
+const textOf = ({ file, args }) => [file, ...args].join(' ');
 
 /**
  * The results of an earlier call with the same folder on the same machine and of the same commit, of the parts that need not be done again.

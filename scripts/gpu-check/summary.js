@@ -31,6 +31,7 @@ export function summaryOf(results) {
     deviations(parts.kernels),
     benchmarkTable('Networks: milliseconds per step of 128 images', timesOf(parts, ['model', 'compile'])),
     benchmarkTable('One layer: milliseconds per step of 128 images', timesOf(parts, ['layer'])),
+    notMeasured(parts),
     trainings(parts),
     tuning(parts.tune),
   ];
@@ -131,16 +132,17 @@ function aim(what, expected, value, isMet) {
   return [what, expected, value.toFixed(2), isMet(value) ? 'met' : 'missed'];
 }
 
-/** @typedef {{ epoch: number, seconds: number, train: { accuracy: number }, val: { accuracy: number } | null }} Epoch */
+/** @typedef {{ epoch: number, seconds: number, time: string, train: { accuracy: number }, val: { accuracy: number } | null }} Epoch */
 
 /** The epochs of a training part. @param {PartResult | undefined} part */
 const epochsOf = (part) => /** @type {Epoch[]} */ (part?.figures.epochs ?? []);
 
-/** Minutes that 100 epochs take at the measured speed; the first epoch, which warms up, is left out. @param {PartResult | undefined} part */
+/** Minutes that 100 epochs take at the measured speed, validation included; the first epoch, which warms up, is left out. @param {PartResult | undefined} part */
 function minutesOf(part) {
-  const epochs = epochsOf(part).slice(1);
-  if (epochs.length === 0) return null;
-  return (ARTICLE_EPOCHS * epochs.reduce((sum, { seconds }) => sum + seconds, 0)) / epochs.length / 60;
+  const ends = epochsOf(part).map(({ time }) => Date.parse(time));
+  const [first = 0] = ends;
+  if (ends.length < 2) return null;
+  return (ARTICLE_EPOCHS * ((ends.at(-1) ?? 0) - first)) / (ends.length - 1) / 60_000;
 }
 
 /** @param {PartResult | undefined} part */
@@ -166,6 +168,16 @@ function benchmarkTable(title, times) {
   ]);
   if (rows.length === 0) return '';
   return `## ${title}\n\n${table(['contestant', 'inference', 'training', 'inference, images/s', 'training, images/s'], rows)}`;
+}
+
+/** The contestants of the benchmarks that failed or do not apply. @param {Record<string, PartResult>} parts */
+function notMeasured(parts) {
+  const lines = ['model', 'compile', 'layer'].flatMap((name) =>
+    Object.entries(/** @type {Record<string, string>} */ (parts[name]?.figures.skipped ?? {})).map(
+      ([contestant, reason]) => `- ${name}, ${contestant}: ${reason.split('\n')[0]}`,
+    ),
+  );
+  return lines.length > 0 ? `## Not measured\n\n${lines.join('\n')}` : '';
 }
 
 /** @param {Record<string, PartResult>} parts */

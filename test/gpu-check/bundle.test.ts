@@ -40,7 +40,6 @@ function smallPackage(): string {
     'lib/index.ts': '',
     'cpp/addon.cc': '',
     'scripts/gpu-check.js': '',
-    'data/bundled/images': '',
     'test/cuda/a.test.ts': "import { x } from '../support/x.js';\nimport { y } from '../../lib/index.js';\n",
     'test/support/x.ts': "export const x = await import('./y.js');\n",
     'test/support/y.ts': '',

@@ -252,8 +252,19 @@ describe('the parts', () => {
     }));
     expect(await find('layer').read!(lines, context())).toEqual({
       times: { 'auto float32': { infer_ms: 1, train_ms: 2 }, 'auto bfloat16': { infer_ms: 1, train_ms: 2 } },
+      skipped: {},
     });
     expect(find('layer').failure!({ times: {} })).toBe('nothing was measured');
+  });
+
+  it('fail for a network of this package that failed, not for a mode of PyTorch', async () => {
+    const { read, failure } = find('model');
+    const results = { alexnet: { infer_ms: 1, train_ms: 2 } };
+    const failureOf = async (skipped: object) => failure!(await read!([{ results, skipped }], context()));
+    expect(await failureOf({ 'pytorch:static:graph': 'no graph' })).toBeUndefined();
+    expect(await failureOf({ 'alexnet:graph': 'cannot be captured' })).toBe(
+      'alexnet:graph: cannot be captured',
+    );
   });
 });
 

@@ -163,6 +163,14 @@ describe('runParts', () => {
     });
   });
 
+  it('records the commands that were run', async () => {
+    const file = join(temporaryFolder(), 'made');
+    const code = () =>
+      existsSync(file) ? 'continue' : `require('fs').writeFileSync(${JSON.stringify(file)}, '')`;
+    const { written } = await run([part('one', '', { commands: () => node(code()) })]);
+    expect(written.parts.one.commands).toEqual([expect.stringContaining('writeFileSync')]);
+  });
+
   it('goes on after a command that may fail, and stops at another', async () => {
     const may = { file: process.execPath, args: ['-e', 'process.exit(1)'], mayFail: true };
     const print = node('console.log("{}")');
