@@ -73,8 +73,8 @@ export interface EvaluateOptions {
   /** Metrics of {@link metrics} or custom ones, by name; they are reset at the start. Default: none. */
   metrics?: Readonly<Record<string, Metric>> | undefined;
   /**
-   * Processes that evaluate parts of a set together: each gives a loader of its own part ({@link LoaderOptions} `rank`, `worldSize` and
-   * `dropRemainder: false`), and gets the result over the images of all, except that `predictions` are those of its own part. Custom metrics need
+   * Processes that evaluate parts of a set together: each gives a loader of its own part (options `rank`, `worldSize` and
+   * `dropRemainder: false` of `data.loader`), and gets the result over the images of all, except that `predictions` are those of its own part. Custom metrics need
    * {@link Metric} `gather`. Default: this process alone.
    */
   group?: ProcessGroup | undefined;

@@ -74,6 +74,17 @@ export const QUICK: [RegExp, string, (line: string) => string][] = [
     `${MEASURES}, without onnxruntime-node`,
     (line) => `${line.replace(/ --(?:turns|onnxruntime) \S+/g, '')} --turns 1 --models alexnet --batches 1`,
   ],
+  [
+    /^node scripts\/bench\.js distributed/,
+    `${MEASURES}${noTorch}`,
+    (line) =>
+      `${withTorch(line)} --models resnet10 --image-size 32 --batch 2 --steps 1 --turns 1 --elements 1000`,
+  ],
+  [
+    /^node scripts\/bench\.js network$/,
+    'needs Linux and root, and takes minutes: its options',
+    (line) => `${line} --help`,
+  ],
   [/^node scripts\/bench\.js overhead .*--pytorch python3$/, `as printed${noTorch}`, withTorch],
 ];
 
