@@ -95,7 +95,7 @@ export const ELSEWHERE: Record<string, [file: string, text: string]> = {
   'npm install dyconv': ['scripts/test-package/managers.js', "shell('npm install dyconv'"],
   'npm install ../dyconv/build/packages/dyconv-*.tgz': [
     'scripts/test-package.js',
-    "npm(folder, 'install', prebuilt, main)",
+    "npm(installed, 'install', prebuilt, main)",
   ],
   'npm install-scripts approve dyconv && npm rebuild dyconv': [
     'scripts/test-package/managers.js',
