@@ -42,6 +42,7 @@ export { type LoadTorchStateDictOptions, loadTorchStateDict } from './formats/to
 export * as models from './models/index.js';
 export { DynamicConv2d, DynamicConv2d as DynamicConv } from './nn/dynamic-conv.js';
 export * as nn from './nn/index.js';
+export { type ExportOnnxOptions, exportOnnx, type OnnxExport, type OnnxValue } from './onnx/export.js';
 export { dynamicConv2d } from './ops/dynamic-conv.js';
 export * as functional from './ops/index.js';
 export * as amp from './optim/grad-scaler.js';

@@ -65,6 +65,13 @@ std::tuple<std::vector<std::string>, std::vector<Tensor>> State(const Graph& gra
   return {names, tensors};
 }
 
+// Of every step as it was recorded, where recordingOpen's `locate` said it was called.
+std::vector<std::string> Places(const Graph& graph) {
+  std::vector<std::string> places;
+  for (const Step& step : graph.steps) places.push_back(step.place);
+  return places;
+}
+
 Value Listing(const Program& program) {
   Record listing = Describe(program.graph());
   List once;
@@ -110,6 +117,7 @@ const OpTable& CompileOps() {
                                {.bfloat16 = bfloat16, .optimize = optimize});
            }),
       Bind("compiledSource(program)", [](int64_t id) -> Value { return Describe(Compiled(id)->source()); }),
+      Bind("compiledPlaces(program)", [](int64_t id) { return Places(Compiled(id)->source()); }),
       Bind("compiledListing(program)", [](int64_t id) { return Listing(*Compiled(id)); }),
       Bind("compiledState(program)", [](int64_t id) { return State(Compiled(id)->source()); }),
       Bind("refreshCompiled(program)", [](int64_t id) { Compiled(id)->Refresh(); }),

@@ -70,6 +70,8 @@ export interface CompileTable<T extends Handle> {
   compileRecording(batches: readonly number[], bfloat16: boolean, optimize: boolean): number;
   loadCompiled(description: StoredGraph, tensors: readonly T[], bfloat16: boolean, optimize: boolean): number;
   compiledSource(program: number): StoredGraph;
+  /** Of every step of the source, what `locate` returned; '' for programs of files. */
+  compiledPlaces(program: number): string[];
   compiledListing(program: number): Listing;
   compiledState(program: number): [names: string[], tensors: T[]];
   refreshCompiled(program: number): void;

@@ -4,6 +4,7 @@
  * @module
  */
 import { DyconvError } from '../errors.js';
+import { visit } from '../program/visits.js';
 
 /** The parts of a module that this file uses; module.ts imports this file. */
 interface NamedTree {
@@ -46,7 +47,8 @@ export function nameLayerInErrors(module: object, base: object): void {
 function watching(forward: Forward): Forward {
   const watched: Forward = function (...args) {
     try {
-      const output = forward.apply(this, args);
+      const output =
+        visit === undefined ? forward.apply(this, args) : visit(this, () => forward.apply(this, args));
       // A lookup that V8 caches: instanceof would walk up the prototypes of every tensor.
       if (typeof (output as { then?: unknown } | null | undefined)?.then !== 'function') return output;
       return Promise.resolve(output).catch((error) => leave(this, error));

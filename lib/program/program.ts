@@ -49,11 +49,24 @@ export class Program<Out = Tensor> extends Runnable<Out> {
   /** Strings that were saved with the program; empty unless it was loaded from a file. */
   readonly metadata: Readonly<Record<string, string>>;
 
-  /** @internal */
-  constructor(id: number, settings: ProgramSettings, metadata: Readonly<Record<string, string>> = {}) {
+  readonly #layers: readonly string[];
+
+  /** @internal @param layers - See {@link Recording}; empty where they are not known. */
+  constructor(
+    id: number,
+    settings: ProgramSettings,
+    metadata: Readonly<Record<string, string>> = {},
+    layers: readonly string[] = [],
+  ) {
     super(id);
     this.settings = settings;
     this.metadata = metadata;
+    this.#layers = layers;
+  }
+
+  /** @internal The layer of every step as it was recorded; empty for programs of files and handles. */
+  get layers(): readonly string[] {
+    return this.#layers;
   }
 
   /** The tensors that the program shares with its module, by key. The caller must dispose the tensors. */
@@ -151,7 +164,7 @@ export class Program<Out = Tensor> extends Runnable<Out> {
 
   /** @internal */
   protected override open(id: number): this {
-    return new Program<Out>(id, this.settings, this.metadata) as this;
+    return new Program<Out>(id, this.settings, this.metadata, this.#layers) as this;
   }
 }
 
@@ -176,9 +189,9 @@ export function compile<Out = Tensor>(
   example: Tensor | readonly Tensor[],
   options: CompileOptions = {},
 ): Program<Out> {
-  const id = recordProgram(module as Compilable<unknown>, example, options);
+  const { id, layers } = recordProgram(module as Compilable<unknown>, example, options);
   const { dtype = 'float32', optimize = true } = options;
-  return new Program<Out>(id, { dtype, optimize });
+  return new Program<Out>(id, { dtype, optimize }, {}, layers);
 }
 
 /**

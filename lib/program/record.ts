@@ -10,6 +10,7 @@ import type { ProgramValue } from '../native/programs.js';
 import { plainMode, tidy, untidy } from '../tensor/context.js';
 import { cat } from '../tensor/join.js';
 import { isTensor, native, type Tensor } from '../tensor/tensor.js';
+import { withVisits } from './visits.js';
 
 /** What is compiled: a module, or a function of tensors. */
 export type Compilable<Out> = { forward(...inputs: never[]): Out } | ((...inputs: Tensor[]) => Out);
@@ -108,15 +109,68 @@ function checkOutput(output: unknown): ProgramValue<Tensor> {
   return output as ProgramValue<Tensor>;
 }
 
-/**
- * @internal Records the forward at one or several batch sizes.
- * @returns The add-on's number of the program.
- */
+/** @internal What was recorded. */
+export interface Recording {
+  /** The add-on's number of the program. */
+  readonly id: number;
+  /**
+   * Of every step as it was recorded, the innermost module whose forward was running, such as `features.3 (Conv2d)`; the line of the
+   * caller's code where there is none.
+   */
+  readonly layers: readonly string[];
+}
+
+/** Knows where in a forward the recording is. */
+class Position {
+  readonly #names: ReadonlyMap<object, string>;
+  readonly #running: string[] = [];
+  /** By the text that the add-on keeps for a step. */
+  readonly #layers = new Map<string, string>();
+
+  constructor(parts: ModuleParts | undefined) {
+    const modules = [...(parts?.namedModules() ?? [])];
+    // A module that is used in several places is known by the first of them.
+    this.#names = new Map(
+      modules.reverse().map(([path, module]) => {
+        const type = module.constructor.name;
+        return [module, path === '' ? type : `${path} (${type})`];
+      }),
+    );
+  }
+
+  /** Runs `body`; forwards of modules are noted. */
+  during<Out>(body: () => Out): Out {
+    return withVisits((module, forward) => {
+      this.#running.push(this.#names.get(module) ?? this.#running.at(-1) ?? module.constructor.name);
+      try {
+        return forward();
+      } finally {
+        this.#running.pop();
+      }
+    }, body);
+  }
+
+  /** The place of the call that is being recorded, for messages. */
+  locate(): string {
+    const line = lineOfCaller();
+    const layer = this.#running.at(-1);
+    const place = layer === undefined ? line : line === '' ? layer : `${line} in ${layer}`;
+    this.#layers.set(place, layer ?? line);
+    return place;
+  }
+
+  /** The layer of a place. */
+  layerOf(place: string): string {
+    return this.#layers.get(place) ?? '';
+  }
+}
+
+/** @internal Records the forward at one or several batch sizes. */
 export function recordProgram(
   module: Compilable<unknown>,
   example: Tensor | readonly Tensor[],
   options: CompileOptions,
-): number {
+): Recording {
   const { dtype = 'float32', dynamicBatch = true, optimize = true } = checkOptions(options, COMPILE_KEYS);
   if (dtype !== 'float32' && dtype !== 'bfloat16')
     throw invalidArgument('dtype', "'float32' or 'bfloat16'", dtype);
@@ -134,18 +188,22 @@ export function recordProgram(
     );
   const forward = parts ? (...x: Tensor[]) => parts.forward(...x) : (module as (...x: Tensor[]) => unknown);
   const state = parts ? [...parts.namedParameters(), ...parts.namedBuffers()] : [];
+  const position = new Position(parts);
   native.recordingOpen(
     state.map(([name]) => name),
     state.map(([, tensor]) => tensor),
-    lineOfCaller,
+    () => position.locate(),
   );
   try {
     const batches = dynamicBatch ? BATCHES : [];
-    for (const batch of dynamicBatch ? BATCHES : [undefined])
-      recordOnce(forward, inputs, (input) =>
-        batch !== undefined && input.shape[0] === rows ? withRows(input, batch) : input,
-      );
-    return native.compileRecording(batches, dtype === 'bfloat16', optimize);
+    position.during(() => {
+      for (const batch of dynamicBatch ? BATCHES : [undefined])
+        recordOnce(forward, inputs, (input) =>
+          batch !== undefined && input.shape[0] === rows ? withRows(input, batch) : input,
+        );
+    });
+    const id = native.compileRecording(batches, dtype === 'bfloat16', optimize);
+    return { id, layers: native.compiledPlaces(id).map((place) => position.layerOf(place)) };
   } finally {
     native.recordingClose();
   }

@@ -1,0 +1,218 @@
+/**
+ * Networks as ONNX files.
+ * @module
+ */
+import { boolean, oneOf } from '../check/arguments.js';
+import { checkOptions, checkString, checkStrings, optionKeys } from '../check/index.js';
+import { ArgumentError, invalidArgument, ShapeError } from '../errors.js';
+import { checkPath } from '../files/error.js';
+import { Program } from '../program/program.js';
+import { type Compilable, recordProgram, tensorsOf } from '../program/record.js';
+import { version } from '../runtime/settings.js';
+import { untidy } from '../tensor/context.js';
+import type { DType } from '../tensor/dtype.js';
+import { native, type Tensor } from '../tensor/tensor.js';
+import { writeModel } from './file.js';
+import { withFreeSizes } from './free-sizes.js';
+import type { GraphSettings } from './graph.js';
+import type { Dimension, Model } from './message.js';
+import { readSource, type Source } from './source.js';
+import { type Names, type Translated, translate } from './translate.js';
+
+/** Options of {@link exportOnnx}. */
+export interface ExportOnnxOptions {
+  /** Version of the operators, from 13 to 22. Default 17. */
+  opset?: number | undefined;
+  /** The first dimension of the inputs is free; false fixes it to that of the example. Default true; of a program, as it was compiled. */
+  dynamicBatch?: boolean | undefined;
+  /** Height and width of images [B, C, H, W] are free as well. Only for modules whose steps do not depend on them. Default false. */
+  dynamicSize?: boolean | undefined;
+  /** Dtype of weights and computation. Inputs and outputs stay as they are. Default `'float32'`. */
+  precision?: 'float32' | 'float16' | undefined;
+  /** Default: `input`, or `input_0`, `input_1` ... */
+  inputNames?: readonly string[] | undefined;
+  /** Default: `output`, the keys of an object, or `output_0`, `output_1` ... */
+  outputNames?: readonly string[] | undefined;
+  /** Strings for the file's metadata, such as the names of classes. Default: those of a program, else none. */
+  metadata?: Record<string, string> | undefined;
+  /** Write the weights to `<file>.data`, beside the model. Default: only if the model would exceed 2 GB, the limit of the format. */
+  externalData?: boolean | undefined;
+}
+
+/** An input or output of an exported network. */
+export interface OnnxValue {
+  readonly name: string;
+  readonly dtype: DType;
+  /** A free size is its name, such as `batch`. */
+  readonly shape: readonly Dimension[];
+}
+
+/** What {@link exportOnnx} wrote. */
+export interface OnnxExport {
+  /** The model; with external data, also the file of the weights. */
+  readonly files: readonly string[];
+  /** Size of all files. */
+  readonly bytes: number;
+  /** Version of the operators. */
+  readonly opset: number;
+  readonly inputs: readonly OnnxValue[];
+  readonly outputs: readonly OnnxValue[];
+  /** Number of nodes. */
+  readonly nodes: number;
+}
+
+const EXPORT_KEYS = optionKeys(
+  'opset',
+  'dynamicBatch',
+  'dynamicSize',
+  'precision',
+  'inputNames',
+  'outputNames',
+  'metadata',
+  'externalData',
+);
+
+/** Versions of the file format, by opset: that of the release of ONNX that brought the opset. */
+const IR_VERSIONS: Readonly<Record<number, number>> = {
+  ...{ 13: 7, 14: 7, 15: 8, 16: 8, 17: 8, 18: 8, 19: 9, 20: 9, 21: 10, 22: 10 },
+};
+
+/** The checked options. */
+interface Settings extends GraphSettings {
+  readonly names: Names;
+  readonly dynamicBatch: boolean | undefined;
+  readonly metadata: Readonly<Record<string, string>> | undefined;
+  readonly externalData: boolean | undefined;
+}
+
+function checkSettings(options: ExportOnnxOptions): Settings {
+  const given = checkOptions(options, EXPORT_KEYS);
+  const { opset = 17, dynamicSize = false, precision = 'float32', inputNames, outputNames, metadata } = given;
+  if (!Object.hasOwn(IR_VERSIONS, opset)) throw invalidArgument('opset', 'an integer from 13 to 22', opset);
+  const flag = (name: 'dynamicBatch' | 'externalData') =>
+    given[name] === undefined ? undefined : boolean(name, given[name]);
+  const listed = (name: string, names: readonly string[] | undefined) =>
+    names && checkStrings(names, name, 'an array of strings');
+  if (metadata !== undefined) {
+    if (typeof metadata !== 'object' || metadata === null || Array.isArray(metadata))
+      throw invalidArgument('metadata', 'an object with strings', metadata);
+    for (const [key, value] of Object.entries(metadata)) checkString(value, `metadata['${key}']`);
+  }
+  return {
+    opset,
+    precision: oneOf('precision', ['float32', 'float16'], precision),
+    dynamicSize: boolean('dynamicSize', dynamicSize),
+    dynamicBatch: flag('dynamicBatch'),
+    externalData: flag('externalData'),
+    names: { inputs: listed('inputNames', inputNames), outputs: listed('outputNames', outputNames) },
+    metadata,
+  };
+}
+
+/** Records a module; its program is not needed once its steps are read. */
+function recorded(module: Compilable<unknown>, example: readonly Tensor[], settings: Settings): Source {
+  const { dynamicBatch = true } = settings;
+  const { id, layers } = recordProgram(module, example, { dynamicBatch, optimize: false });
+  try {
+    return readSource(id, layers, undefined);
+  } finally {
+    native.disposeProgram(id);
+  }
+}
+
+/** The batch size to which a program is fixed; undefined leaves it free. @throws ShapeError for an example that does not fit. */
+function batchOf(
+  program: Program<unknown>,
+  example: readonly Tensor[],
+  free: boolean | undefined,
+): number | undefined {
+  const { inputs, slots, dynamicBatch } = native.compiledSource(program.id);
+  if (free === true && !dynamicBatch)
+    throw new ArgumentError(
+      'Expected a program with a free batch size for dynamicBatch: compile it with dynamicBatch',
+    );
+  let batch: number | undefined;
+  const fits = inputs.every((slot, i) => {
+    const [shape, sizes] = [example[i]?.shape, slots[slot]!.sizes];
+    return (
+      shape !== undefined &&
+      shape.length === sizes?.length &&
+      sizes.every((size, axis) => {
+        if (typeof size === 'number') return size === shape[axis];
+        batch ??= shape[axis];
+        return shape[axis] === batch;
+      })
+    );
+  });
+  if (!fits || inputs.length !== example.length)
+    throw new ShapeError(
+      `Expected an example like the ${inputs.length === 1 ? 'input' : 'inputs'} of the program but received ${example.map(({ shape }) => `[${shape.join(', ')}]`).join(', ')}`,
+    );
+  return free === false ? batch : undefined;
+}
+
+function sourceOf(
+  network: Compilable<unknown> | Program<unknown>,
+  example: readonly Tensor[],
+  settings: Settings,
+): Source {
+  if (!(network instanceof Program)) return recorded(network, example, settings);
+  return readSource(network.id, network.layers, batchOf(network, example, settings.dynamicBatch));
+}
+
+/**
+ * Writes a network as an ONNX file, which onnxruntime, browsers, phones and other tools run. Batch norm, dropout and the like are in evaluation
+ * mode; the weights keep their keys as names. A dynamic convolution becomes one convolution with the outputs of all its kernels, whose
+ * results the attention mixes, so that the batch size stays free.
+ * @param network - A module in evaluation mode, a function of tensors, or a program of {@link nn.compile} or `loadProgram`.
+ * @param example - One input, or an array of inputs, as for `nn.compile`. Its elements do not matter.
+ * @param file - The file; its folder must exist. Usually `.onnx`. An existing file remains until the new one is complete.
+ * @returns Names and shapes of inputs and outputs, and the files.
+ * @throws ArgumentError for a network that cannot be compiled, or that ONNX or the opset cannot express: it names the layer by its
+ * path in the module and the operation. @throws CheckpointError if the file cannot be written.
+ * @see https://onnx.ai/onnx/operators/
+ * @example
+ * await exportOnnx(model.eval(), zeros([1, 3, 128, 128]), 'net.onnx', { inputNames: ['image'] });
+ */
+export async function exportOnnx(
+  network: Compilable<unknown> | Program<unknown>,
+  example: Tensor | readonly Tensor[],
+  file: string,
+  options: ExportOnnxOptions = {},
+): Promise<OnnxExport> {
+  const settings = checkSettings(options);
+  checkPath(file, 'the path of a file', 'file');
+  const inputs = tensorsOf(example, 'example');
+  const disposables: { dispose(): void }[] = [];
+  try {
+    const { graph, ...ends } = untidy((): Translated => {
+      const build = (examples: readonly Tensor[]): Translated => {
+        const source = sourceOf(network, examples, settings);
+        disposables.push(source);
+        const translated = translate(source, settings, settings.names);
+        disposables.push(...translated.graph.owned);
+        return translated;
+      };
+      if (!settings.dynamicSize) return build(inputs);
+      if (network instanceof Program)
+        throw new ArgumentError(
+          'Expected a module for dynamicSize but received a program, which has the sizes of its example',
+        );
+      return withFreeSizes(inputs, build);
+    });
+    const model: Model = {
+      irVersion: IR_VERSIONS[settings.opset]!,
+      opset: settings.opset,
+      producer: { name: 'dyconv', version: version.dyconv },
+      graphName: network.constructor.name,
+      nodes: graph.nodes,
+      initializers: [...graph.initializers.values()],
+      metadata: settings.metadata ?? (network instanceof Program ? network.metadata : {}),
+      ...ends,
+    };
+    const written = await writeModel(file, model, settings.externalData);
+    return { ...written, opset: settings.opset, nodes: graph.nodes.length, ...ends };
+  } finally {
+    for (const item of disposables) item.dispose();
+  }
+}

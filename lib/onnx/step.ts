@@ -1,0 +1,287 @@
+/**
+ * A recorded step as its translation reads it: arguments by position, with their types checked.
+ * @module
+ */
+import type { StoredSize, StoredSlot, StoredStep, StoredValue } from '../native/compile.js';
+import { tidy } from '../tensor/context.js';
+import type { DType } from '../tensor/dtype.js';
+import type { Tensor } from '../tensor/tensor.js';
+import type { Graph, Value } from './graph.js';
+
+/** What a step knows of the program around it. */
+export interface Surroundings {
+  /** The slots with sizes for the chosen batch. */
+  readonly slots: readonly StoredSlot[];
+  /** The key of a parameter or buffer, or another name for what is the same in every run. */
+  nameOf(slot: number): string;
+  /** The value that a slot has now. */
+  valueOf(slot: number): Value;
+  /** The elements of a slot that is the same in every run. */
+  constantOf(slot: number): Tensor | undefined;
+  /** Whether a later step or the output reads a slot. */
+  isUsed(slot: number): boolean;
+}
+
+/** Makes the nodes of a step. @returns Its results, in their order. */
+export type Translation = (step: Step) => Value | readonly Value[];
+
+/** The translations of a family of operations, by name. */
+export type Translations = Readonly<Record<string, Translation>>;
+
+/** A number of a description. */
+export function numberOf(value: StoredValue | undefined): number | undefined {
+  if (typeof value === 'number') return value;
+  if (typeof value === 'boolean') return Number(value);
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
+  if ('integer' in value) return Number(value.integer);
+  if (!('number' in value)) return undefined;
+  const text = String(value.number);
+  if (text.endsWith('inf')) return text.startsWith('-') ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;
+  return Number(text);
+}
+
+/** The slot of an argument that is a tensor. */
+export function slotOf(value: StoredValue | undefined): number | undefined {
+  return typeof value === 'object' && value !== null && 'slot' in value ? (value.slot as number) : undefined;
+}
+
+/** Dtypes in the order in which a sum of two takes the later one's kind. */
+const kindOf = (dtype: DType): number => (dtype === 'bool' ? 0 : /^u?int/.test(dtype) ? 1 : 2);
+const RANKS: readonly DType[] = [
+  'bool',
+  'uint8',
+  'int8',
+  'int16',
+  'int32',
+  'int64',
+  'float16',
+  'bfloat16',
+  'float32',
+  'float64',
+];
+
+/** One step. */
+export class Step {
+  readonly graph: Graph;
+  readonly #step: StoredStep;
+  readonly #around: Surroundings;
+
+  constructor(graph: Graph, step: StoredStep, around: Surroundings) {
+    this.graph = graph;
+    this.#step = step;
+    this.#around = around;
+  }
+
+  /** @see Graph.fail */
+  fail(problem: string): never {
+    return this.graph.fail(problem);
+  }
+
+  /** @see Graph.node */
+  node(...args: Parameters<Graph['node']>): Value {
+    return this.graph.node(...args);
+  }
+
+  argument(i: number): StoredValue {
+    return this.#step.arguments[i] ?? null;
+  }
+
+  isNull(i: number): boolean {
+    return this.argument(i) === null;
+  }
+
+  /** The slot of a tensor. */
+  slot(i: number): number {
+    return slotOf(this.argument(i)) ?? this.fail('has a number where ONNX needs a tensor');
+  }
+
+  /** A tensor. */
+  value(i: number): Value {
+    return this.#around.valueOf(this.slot(i));
+  }
+
+  /** A tensor, or '' for none, which leaves an input out. */
+  optional(i: number): Value {
+    return this.isNull(i) ? '' : this.value(i);
+  }
+
+  /** The elements of a tensor that is the same in every run. */
+  constant(i: number): Tensor | undefined {
+    const slot = slotOf(this.argument(i));
+    return slot === undefined ? undefined : this.#around.constantOf(slot);
+  }
+
+  /**
+   * A tensor with the same elements in other dimensions; `arrange` may change their order. Where it is the same in every run, no
+   * nodes are needed for that.
+   */
+  arranged(i: number, dims: readonly number[], arrange?: (elements: Tensor) => Tensor): Value | undefined {
+    const slot = this.slot(i);
+    const elements = this.#around.constantOf(slot);
+    if (elements === undefined) return undefined;
+    const name = this.#around.nameOf(slot);
+    const { graph } = this;
+    return graph.once(`${name} ${dims.join()} ${arrange !== undefined}`, () =>
+      graph.initializer(
+        name,
+        arrange ? graph.own(tidy(() => arrange(elements.detach()).clone())) : elements,
+        dims,
+      ),
+    );
+  }
+
+  /** The tensors of a list. */
+  slots(i: number): number[] {
+    const list = this.argument(i);
+    return (Array.isArray(list) ? (list as readonly StoredValue[]) : []).map(
+      (item) => slotOf(item) ?? this.fail('has a number where ONNX needs a tensor'),
+    );
+  }
+
+  valueOf(slot: number): Value {
+    return this.#around.valueOf(slot);
+  }
+
+  constantOf(slot: number): Tensor | undefined {
+    return this.#around.constantOf(slot);
+  }
+
+  infoOf(slot: number): StoredSlot {
+    return this.#around.slots[slot]!;
+  }
+
+  /** Sizes of a slot. @throws ArgumentError where they depend on the elements of an input. */
+  sizesOf(slot: number): readonly StoredSize[] {
+    return this.infoOf(slot).sizes ?? this.fail('has a shape that depends on more than the batch size');
+  }
+
+  sizes(i: number): readonly StoredSize[] {
+    return this.sizesOf(this.slot(i));
+  }
+
+  rank(i: number): number {
+    return this.sizes(i).length;
+  }
+
+  /** A size that is the same in every run. */
+  size(i: number, axis: number): number {
+    const size = this.sizes(i).at(axis);
+    return typeof size === 'number' ? size : this.fail('needs a size that the batch size does not change');
+  }
+
+  dtype(i: number): DType {
+    return this.infoOf(this.slot(i)).dtype;
+  }
+
+  #resultSlot(j: number): number {
+    const slot = this.#step.results[j];
+    return typeof slot === 'number' ? slot : this.fail('has no result');
+  }
+
+  get count(): number {
+    return this.#step.results.length;
+  }
+
+  resultDType(j = 0): DType {
+    return this.infoOf(this.#resultSlot(j)).dtype;
+  }
+
+  resultSizes(j = 0): readonly StoredSize[] {
+    return this.sizesOf(this.#resultSlot(j));
+  }
+
+  isUsed(j: number): boolean {
+    const slot = this.#step.results[j];
+    return typeof slot === 'number' && this.#around.isUsed(slot);
+  }
+
+  /** An integer or a float. */
+  number(i: number): number {
+    return numberOf(this.argument(i)) ?? this.fail('needs a number that is the same in every run');
+  }
+
+  flag(i: number): boolean {
+    return this.argument(i) === true;
+  }
+
+  text(i: number): string {
+    return String(this.argument(i));
+  }
+
+  /** Integers, none of which depends on the batch size. */
+  integers(i: number): number[] {
+    const list = this.argument(i);
+    if (!Array.isArray(list)) return this.fail('needs a list of integers');
+    return (list as readonly StoredValue[]).map(
+      (item) => numberOf(item) ?? this.fail('needs integers that the batch size does not change'),
+    );
+  }
+
+  /** An integer that may depend on the batch size. */
+  integer(i: number): StoredSize {
+    const value = this.argument(i);
+    if (typeof value === 'object' && value !== null && 'batch' in value)
+      return value.batch as readonly [number, number];
+    return this.number(i);
+  }
+
+  /** A dimension counted from the beginning. */
+  axis(i: number, rank: number): number {
+    return fromStart(this.number(i), rank);
+  }
+
+  /** Dimensions counted from the beginning; undefined for all. */
+  axes(i: number, rank: number): number[] | undefined {
+    if (this.isNull(i)) return undefined;
+    const list = this.argument(i);
+    const axes = Array.isArray(list) ? this.integers(i) : [this.number(i)];
+    return axes.length === 0 ? undefined : axes.map((axis) => fromStart(axis, rank));
+  }
+
+  /** A tensor or number as a value of a dtype of the program. */
+  operand(i: number, dtype: DType): Value {
+    const slot = slotOf(this.argument(i));
+    if (slot === undefined) return this.graph.scalar(this.number(i), dtype);
+    return this.graph.cast(this.valueOf(slot), this.infoOf(slot).dtype, dtype);
+  }
+
+  /** The dtype in which libtorch computes with tensors and numbers: of the highest kind, numbers and scalars last. */
+  promoted(...positions: number[]): DType {
+    const levels: DType[][] = [[], [], []];
+    for (const i of positions) {
+      const value = this.argument(i);
+      const slot = slotOf(value);
+      if (slot !== undefined)
+        levels[this.infoOf(slot).sizes?.length === 0 ? 1 : 0]!.push(this.infoOf(slot).dtype);
+      else if (typeof value === 'boolean') levels[2]!.push('bool');
+      else levels[2]!.push(typeof value === 'number' ? 'int64' : 'float32');
+    }
+    let result: DType | undefined;
+    for (const level of levels) {
+      const highest = level.toSorted((a, b) => RANKS.indexOf(a) - RANKS.indexOf(b)).at(-1);
+      if (highest === undefined) continue;
+      if (result === undefined || kindOf(highest) > kindOf(result)) result = highest;
+    }
+    return result ?? 'float32';
+  }
+}
+
+/** A dimension counted from the beginning. */
+export function fromStart(axis: number, rank: number): number {
+  return axis < 0 ? axis + rank : axis;
+}
+
+/** The product of sizes; undefined where the batch size is one of them. */
+export function product(sizes: readonly StoredSize[]): number | undefined {
+  let result = 1;
+  for (const size of sizes) {
+    if (typeof size !== 'number') return undefined;
+    result *= size;
+  }
+  return result;
+}
+
+/** Whether two sizes are the same for every batch size. */
+export function sameSize(a: StoredSize | undefined, b: StoredSize | undefined): boolean {
+  return String(a) === String(b) && a !== undefined;
+}
