@@ -21,7 +21,7 @@ export const LIB = {
   formats: ['tensor', 'files', 'check', 'errors'],
   ops: ['tensor', 'check', 'errors'],
   program: ['tensor', 'native', 'formats', 'files', 'check', 'text', 'errors'],
-  onnx: ['program', 'native', 'runtime', 'formats', 'files', 'tensor', 'check', 'errors'],
+  onnx: ['program', 'types:native', 'runtime', 'formats', 'files', 'tensor', 'check', 'errors'],
   data: ['control-groups', 'text', 'formats', 'files', 'check', 'errors'],
   'data/bytes': ['native'],
   'data/batches': ['data', 'tensor', 'types:native', 'types:check'],

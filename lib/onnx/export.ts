@@ -41,7 +41,9 @@ export interface ExportOnnxOptions {
 
 /** An input or output of an exported network. */
 export interface OnnxValue {
+  /** Name in the file. */
   readonly name: string;
+  /** Type of the elements. */
   readonly dtype: DType;
   /** A free size is its name, such as `batch`. */
   readonly shape: readonly Dimension[];
@@ -55,7 +57,9 @@ export interface OnnxExport {
   readonly bytes: number;
   /** Version of the operators. */
   readonly opset: number;
+  /** Inputs, in the order of the network's arguments. */
   readonly inputs: readonly OnnxValue[];
+  /** Outputs, in the order of the network's. */
   readonly outputs: readonly OnnxValue[];
   /** Number of nodes. */
   readonly nodes: number;
