@@ -96,7 +96,7 @@ test('the bundled set is 2,000 + 500 real images, as many of every class', async
 });
 
 test('create makes every set by its name', async () => {
-  expect(list()).toEqual(['cifar10', 'cifar100', 'mnist', 'fashion-mnist', 'bundled', 'folder']);
+  expect(list()).toEqual(['cifar10', 'cifar100', 'mnist', 'fashion-mnist', 'bundled', 'folder', 'manifest']);
   expect((await create('bundled', { split: 'test', root: '/nowhere' })).length).toBe(500);
   await writePair(root, 'train');
   expect((await create('mnist', { split: 'train', root, verify: false })).length).toBe(5);
