@@ -7,6 +7,7 @@ import { imageSide, namesOf, number, oneOf, path, positiveInteger, text } from '
 import { PYTORCH_OPTIONS, pytorchModes } from './pytorch-modes.js';
 
 /** @import { OptionsOf, OptionTable } from '../cli/types.js' */
+/** @import { ModelName } from '../../dist/models/names.js' */
 
 export const COMMON = /** @satisfies {OptionTable} */ ({
   json: { flag: 'plain', help: 'print JSON' },
@@ -27,6 +28,15 @@ const MEMORY = /** @type {const} */ ({
   help: 'do not measure peak memory, which needs a process for each',
 });
 const PEAK_OF = { value: 'name', type: text, hidden: true, help: 'print the peak memory of one contestant' };
+
+/** Several models. @param {ModelName[]} models - Those that are measured by default. */
+const modelsOption = (models) => ({
+  value: 'names',
+  type: namesOf(MODEL_NAMES),
+  default: models,
+  shownDefault: models.join(),
+  help: 'models, separated by commas',
+});
 
 export const LAYER = /** @satisfies {OptionTable} */ ({
   ...COMMON,
@@ -58,13 +68,7 @@ export const LAYER = /** @satisfies {OptionTable} */ ({
 
 export const MODEL = /** @satisfies {OptionTable} */ ({
   ...COMMON,
-  models: {
-    value: 'names',
-    type: namesOf(MODEL_NAMES),
-    default: ['alexnet', 'alexnet-dy'],
-    shownDefault: 'alexnet,alexnet-dy',
-    help: 'models, separated by commas',
-  },
+  models: modelsOption(['alexnet', 'alexnet-dy']),
   batch: { value: 'n', type: positiveInteger, default: 128, help: 'images per batch' },
   dtypes: {
     value: 'names',
@@ -156,13 +160,7 @@ export const THREADS = /** @satisfies {OptionTable} */ ({
 
 export const PROGRAM = /** @satisfies {OptionTable} */ ({
   ...COMMON,
-  models: {
-    value: 'names',
-    type: namesOf(MODEL_NAMES),
-    default: ['alexnet', 'alexnet-dy', 'resnet18', 'mobilenet_v3_small'],
-    shownDefault: 'alexnet,alexnet-dy,resnet18,mobilenet_v3_small',
-    help: 'models, separated by commas',
-  },
+  models: modelsOption(['alexnet', 'alexnet-dy', 'resnet18', 'mobilenet_v3_small']),
   batches: {
     value: 'sizes',
     type: positiveInteger,
@@ -202,13 +200,7 @@ export const SERVE = /** @satisfies {OptionTable} */ ({
 
 export const DISTRIBUTED = /** @satisfies {OptionTable} */ ({
   json: COMMON.json,
-  models: {
-    value: 'names',
-    type: namesOf(MODEL_NAMES),
-    default: ['alexnet-dy', 'resnet18'],
-    shownDefault: 'alexnet-dy,resnet18',
-    help: 'networks, separated by commas',
-  },
+  models: modelsOption(['alexnet-dy', 'resnet18']),
   batch: {
     value: 'n',
     type: positiveInteger,
@@ -235,13 +227,7 @@ export const DISTRIBUTED = /** @satisfies {OptionTable} */ ({
 const NUMBERS = { type: number({ above: 0 }), list: /** @type {const} */ (true) };
 export const NETWORK = /** @satisfies {OptionTable} */ ({
   json: COMMON.json,
-  models: {
-    value: 'names',
-    type: namesOf(MODEL_NAMES),
-    default: ['alexnet-dy', 'resnet50'],
-    shownDefault: 'alexnet-dy,resnet50',
-    help: 'networks, separated by commas',
-  },
+  models: modelsOption(['alexnet-dy', 'resnet50']),
   batch: { value: 'n', type: positiveInteger, default: 32, help: 'images per step of each host' },
   imageSize: { value: 'pixels', type: imageSide, default: 128, help: 'height and width of the images' },
   hosts: { value: 'counts', type: positiveInteger, list: true, help: 'numbers of hosts (default: 2 and 4)' },

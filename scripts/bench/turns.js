@@ -135,6 +135,15 @@ export function machine(device = 'cpu') {
   };
 }
 
+/** What was measured, a line each. @param {object} about */
+export function printAbout(about) {
+  console.log(
+    Object.entries(about)
+      .map(([key, value]) => `${key}: ${typeof value === 'object' ? JSON.stringify(value) : value}`)
+      .join('\n'),
+  );
+}
+
 /**
  * Prints results as JSON, or as a table with the ratio to the first row.
  * @param {{ json?: boolean }} options
@@ -147,11 +156,7 @@ export function print({ json }, report, images) {
     return;
   }
   const { results, ...about } = report;
-  console.log(
-    Object.entries(about)
-      .map(([key, value]) => `${key}: ${typeof value === 'object' ? JSON.stringify(value) : value}`)
-      .join('\n'),
-  );
+  printAbout(about);
   const { infer_ms: firstInfer = Number.NaN, train_ms: firstTrain = Number.NaN } =
     Object.values(results)[0] ?? {};
   const rows = Object.entries(results).map(([name, { infer_ms, train_ms, peak_rss_mb }]) => ({

@@ -4,7 +4,7 @@
  * @module
  */
 import { writeFile } from 'node:fs/promises';
-import { machine, median, printRows } from '../turns.js';
+import { machine, median, printAbout, printRows } from '../turns.js';
 import { startRanks, startReference } from './ranks.js';
 import { chromeTrace, overlapOf } from './trace.js';
 
@@ -119,11 +119,7 @@ async function measureAllReduce(pair, { elements, turns, pytorch }) {
  * @param {Awaited<ReturnType<typeof measureAllReduce>>} [allReduce]
  */
 function print(about, training, allReduce) {
-  console.log(
-    Object.entries(about)
-      .map(([key, value]) => `${key}: ${typeof value === 'object' ? JSON.stringify(value) : value}`)
-      .join('\n'),
-  );
+  printAbout(about);
   printRows(
     training.map(({ model, singleImagesPerSecond, pairImagesPerSecond, ratio, overlap }) => ({
       model,

@@ -3,10 +3,11 @@
  * about more hosts than there are here.
  * @module
  */
-import { machine, median, printRows } from '../turns.js';
+import { machine, median, printAbout, printRows } from '../turns.js';
 import { allReduceMs, fitLink, stepMs } from './model.js';
 import { withNetwork } from './namespaces.js';
 import { startHosts, startRanks } from './ranks.js';
+import { bucketsOf, passOf } from './trace.js';
 
 /** @import { NetworkOptions } from '../options.js' */
 /** @import { Link, LinkModel, Measurement, StepModel } from './model.js' */
@@ -108,23 +109,19 @@ async function measureStep(config) {
 
 /** The medians of several traces. @param {readonly StepTrace[]} traces @returns {StepModel} */
 export function stepModelOf(traces) {
-  const of = (/** @type {StepTrace} */ { passes }, /** @type {string} */ name) => {
-    const pass = passes.find((one) => one.name === name);
-    if (!pass) throw new Error(`The trace has no ${name}`);
-    return pass;
-  };
   const lengths = (/** @type {string} */ name) =>
     median(
       traces.map((trace) => {
-        const { start, end } = of(trace, name);
+        const { start, end } = passOf(trace, name);
         return end - start;
       }),
     );
   const buckets = traces.map((trace) => {
-    const { start, end } = of(trace, 'backward');
-    return trace.calls
-      .filter(({ operation, made }) => operation === 'allReduce' && made >= start && made <= end)
-      .map(({ elements, made }) => ({ bytes: BYTES_PER_FLOAT * elements, readyMs: made - start }));
+    const { backward, buckets: own } = bucketsOf(trace);
+    return own.map(({ elements, made }) => ({
+      bytes: BYTES_PER_FLOAT * elements,
+      readyMs: made - backward.start,
+    }));
   });
   const [first = []] = buckets;
   const ready = first.map(({ bytes }, i) => ({
@@ -172,11 +169,7 @@ const linkCells = ({ hosts, gbits, delayMs }) => ({
  * @param {ReturnType<typeof predict>} results.predictions
  */
 function print({ fit, reduces, steps, predictions, ...about }) {
-  console.log(
-    Object.entries(about)
-      .map(([key, value]) => `${key}: ${typeof value === 'object' ? JSON.stringify(value) : value}`)
-      .join('\n'),
-  );
+  printAbout(about);
   const { efficiency, latencyMs, ceilingGbits } = fit.model;
   console.log(
     `\nall-reduce: ${percent(efficiency)} of the bandwidth up to ${ceilingGbits.toFixed(1)} Gbit/s, ` +

@@ -5,19 +5,31 @@
 
 /** @import { StepTrace } from './rank.js' */
 
+/** A pass of a step. @param {StepTrace} trace @param {string} name */
+export function passOf({ passes }, name) {
+  const pass = passes.find((one) => one.name === name);
+  if (!pass) throw new Error(`The trace has no ${name}`);
+  return pass;
+}
+
+/** The backward pass of a step, and the all-reduces that it began. @param {StepTrace} trace */
+export function bucketsOf(trace) {
+  const backward = passOf(trace, 'backward');
+  const buckets = trace.calls.filter(
+    ({ operation, made }) => operation === 'allReduce' && made >= backward.start && made <= backward.end,
+  );
+  return { backward, buckets };
+}
+
 /**
  * Buckets of gradients of one process in one step. The backward pass computes until the last bucket is handed over; what is sent after
  * that delays the step.
  * @param {StepTrace} trace
  */
-export function overlapOf({ passes, calls }) {
-  const backward = passes.find(({ name }) => name === 'backward');
-  const buckets = calls.filter(
-    ({ operation, made }) =>
-      operation === 'allReduce' && backward && made >= backward.start && made <= backward.end,
-  );
+export function overlapOf(trace) {
+  const { backward, buckets } = bucketsOf(trace);
   const last = buckets.at(-1);
-  if (!backward || !last) throw new Error('The step reduced no gradients');
+  if (!last) throw new Error('The step reduced no gradients');
   const ends = buckets.map(({ ended }) => ended ?? backward.end);
   // Calls of a group are carried out one after another or side by side: time with at least one is counted once.
   let busy = 0;
