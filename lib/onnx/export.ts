@@ -17,7 +17,7 @@ import { withFreeSizes } from './free-sizes.js';
 import type { GraphSettings } from './graph.js';
 import type { Dimension, Model } from './message.js';
 import { readSource, type Source } from './source.js';
-import { type Names, type Translated, translate } from './translate.js';
+import { type Ends, type Translated, translate } from './translate.js';
 
 /** Options of {@link exportOnnx}. */
 export interface ExportOnnxOptions {
@@ -33,6 +33,11 @@ export interface ExportOnnxOptions {
   inputNames?: readonly string[] | undefined;
   /** Default: `output`, the keys of an object, or `output_0`, `output_1` ... */
   outputNames?: readonly string[] | undefined;
+  /**
+   * Adds the attention [B, K] of every dynamic convolution as an output behind those of the network, in the order in which they run, named
+   * by the path of the layer: `features.0.attention`. `outputNames` does not name them. Default false.
+   */
+  attention?: boolean | undefined;
   /** Strings for the file's metadata, such as the names of classes. Default: those of a program, else none. */
   metadata?: Record<string, string> | undefined;
   /** Write the weights to `<file>.data`, beside the model. Default: only if the model would exceed 2 GB, the limit of the format. */
@@ -59,7 +64,7 @@ export interface OnnxExport {
   readonly opset: number;
   /** Inputs, in the order of the network's arguments. */
   readonly inputs: readonly OnnxValue[];
-  /** Outputs, in the order of the network's. */
+  /** Outputs, in the order of the network's; behind them the attentions. */
   readonly outputs: readonly OnnxValue[];
   /** Number of nodes. */
   readonly nodes: number;
@@ -72,6 +77,7 @@ const EXPORT_KEYS = optionKeys(
   'precision',
   'inputNames',
   'outputNames',
+  'attention',
   'metadata',
   'externalData',
 );
@@ -83,7 +89,7 @@ const IR_VERSIONS: Readonly<Record<number, number>> = {
 
 /** The checked options. */
 interface Settings extends GraphSettings {
-  readonly names: Names;
+  readonly ends: Ends;
   readonly dynamicBatch: boolean | undefined;
   readonly metadata: Readonly<Record<string, string>> | undefined;
   readonly externalData: boolean | undefined;
@@ -91,7 +97,8 @@ interface Settings extends GraphSettings {
 
 function checkSettings(options: ExportOnnxOptions): Settings {
   const given = checkOptions(options, EXPORT_KEYS);
-  const { opset = 17, dynamicSize = false, precision = 'float32', inputNames, outputNames, metadata } = given;
+  const { opset = 17, dynamicSize = false, precision = 'float32', attention = false } = given;
+  const { inputNames, outputNames, metadata } = given;
   if (!Object.hasOwn(IR_VERSIONS, opset)) throw invalidArgument('opset', 'an integer from 13 to 22', opset);
   const flag = (name: 'dynamicBatch' | 'externalData') =>
     given[name] === undefined ? undefined : boolean(name, given[name]);
@@ -108,7 +115,11 @@ function checkSettings(options: ExportOnnxOptions): Settings {
     dynamicSize: boolean('dynamicSize', dynamicSize),
     dynamicBatch: flag('dynamicBatch'),
     externalData: flag('externalData'),
-    names: { inputs: listed('inputNames', inputNames), outputs: listed('outputNames', outputNames) },
+    ends: {
+      inputs: listed('inputNames', inputNames),
+      outputs: listed('outputNames', outputNames),
+      attention: boolean('attention', attention),
+    },
     metadata,
   };
 }
@@ -193,7 +204,7 @@ export async function exportOnnx(
       const build = (examples: readonly Tensor[]): Translated => {
         const source = sourceOf(network, examples, settings);
         disposables.push(source);
-        const translated = translate(source, settings, settings.names);
+        const translated = translate(source, settings, settings.ends);
         disposables.push(...translated.graph.owned);
         return translated;
       };

@@ -107,8 +107,7 @@ export class Graph {
       this.fail(
         `needs the operator ${operator}, which opset ${this.settings.opset} lacks: use opset ${since} or later`,
       );
-    const path = / \(\w+\)$/.test(this.#place.layer) ? this.#place.layer.replace(/ \(\w+\)$/, '/') : '';
-    const name = this.unique(`${path}${operator}`);
+    const name = this.unique(`${pathOf(this.#place.layer, '/')}${operator}`);
     const outputs = Array.from({ length: count }, (_, i) =>
       this.unique(count === 1 ? `${name}_output` : `${name}_output_${i}`),
     );
@@ -245,6 +244,12 @@ export class Graph {
       for (const names of [inputs, outputs])
         for (const [i, name] of names.entries()) if (name === from) names[i] = to;
   }
+}
+
+/** From `features.3 (Conv2d)` the path and a separator; '' for a line of code and for the network itself. */
+export function pathOf(layer: string, separator = '.'): string {
+  const [, path] = /^(.*) \(\w+\)$/.exec(layer) ?? [];
+  return path === undefined ? '' : `${path}${separator}`;
 }
 
 /** The nearest number that float16 has and that is not 0 or infinite without need. */

@@ -5,17 +5,26 @@
 import { ArgumentError } from '../errors.js';
 import type { StoredSize, StoredStep, StoredValue } from '../native/compile.js';
 import type { DType } from '../tensor/dtype.js';
-import { Graph, type GraphSettings, type Value } from './graph.js';
+import { Graph, type GraphSettings, pathOf, type Value } from './graph.js';
 import { DATA_TYPES, type Dimension, type ValueInfo } from './message.js';
 import { translationOf } from './operations/index.js';
 import { VIEWS } from './operations/shape.js';
 import { type Source, slotsIn } from './source.js';
-import { Step, type Surroundings } from './step.js';
+import { Step, type Surroundings, slotOf } from './step.js';
 
-/** Names that the user gives; undefined for the default ones. */
-export interface Names {
+/** What the user says of inputs and outputs. */
+export interface Ends {
+  /** Names; undefined for the default ones. */
   readonly inputs: readonly string[] | undefined;
   readonly outputs: readonly string[] | undefined;
+  /** Whether the attention of every dynamic convolution is an output too, behind those of the network. */
+  readonly attention: boolean;
+}
+
+/** An output: its tensor and its name. */
+interface Leaf {
+  readonly slot: number;
+  readonly name: string;
 }
 
 /** A graph with its inputs and outputs. */
@@ -29,10 +38,10 @@ export interface Translated {
  * Translates all steps.
  * @throws ArgumentError for a step that ONNX cannot express, with its layer and operation.
  */
-export function translate(source: Source, settings: GraphSettings, names: Names): Translated {
+export function translate(source: Source, settings: GraphSettings, ends: Ends): Translated {
   const graph = new Graph(settings);
   try {
-    return new Translator(graph, source).run(names);
+    return new Translator(graph, source).run(ends);
   } catch (error) {
     for (const tensor of graph.owned) tensor.dispose();
     throw error;
@@ -82,13 +91,13 @@ class Translator implements Surroundings {
     return value;
   }
 
-  run(names: Names): Translated {
+  run(ends: Ends): Translated {
     const { graph } = this.#source;
     const leaves = outputsOf(graph.output);
-    const inputNames = checkNames('inputNames', names.inputs, numbered('input', graph.inputs.length));
+    const inputNames = checkNames('inputNames', ends.inputs, numbered('input', graph.inputs.length));
     const outputNames = checkNames(
       'outputNames',
-      names.outputs,
+      ends.outputs,
       leaves.map(({ name }, i) => name || (leaves.length === 1 ? 'output' : `output_${i}`)),
     );
     const twice = [...inputNames, ...outputNames].find((name, i, all) => all.indexOf(name) !== i);
@@ -96,11 +105,31 @@ class Translator implements Surroundings {
       throw new ArgumentError(`Expected different names for inputs and outputs but received ${twice} twice`);
     const inputs = graph.inputs.map((slot, i) => this.#input(slot, inputNames[i]!));
     for (const name of outputNames) this.#graph.unique(name);
+    const attentions = ends.attention ? this.#attentions() : [];
     for (const [i, step] of graph.steps.entries()) this.#translate(step, i);
     this.#graph.at({ layer: '', operation: 'the output' });
-    const outputs = leaves.map(({ slot }, i) => this.#output(slot, outputNames[i]!));
-    this.#graph.prune(outputNames);
+    const named = leaves.map(({ slot }, i) => ({ slot, name: outputNames[i]! }));
+    const outputs = [...named, ...attentions].map(({ slot, name }) => this.#output(slot, name));
+    this.#graph.prune(outputs.map(({ name }) => name));
     return { graph: this.#graph, inputs, outputs };
+  }
+
+  /**
+   * The attentions [B, K] of the dynamic convolutions, in the order in which they run, as `<path of the layer>.attention`.
+   * @throws ArgumentError for a network without any.
+   */
+  #attentions(): Leaf[] {
+    const { graph, layers } = this.#source;
+    const found = graph.steps.flatMap(({ operation, arguments: args }, i) => {
+      const slot = operation === 'dynamicConv2d' ? slotOf(args[2]) : undefined;
+      if (slot === undefined) return [];
+      this.#lastUse.set(slot, Number.POSITIVE_INFINITY);
+      return [{ slot, name: this.#graph.unique(`${pathOf(layers[i] ?? '')}attention`) }];
+    });
+    if (found.length > 0) return found;
+    throw new ArgumentError(
+      'Expected a network with dynamic convolutions for attention but received one without',
+    );
   }
 
   /** Inputs keep their dtype whatever the precision. */
@@ -185,7 +214,7 @@ class Translator implements Surroundings {
 }
 
 /** The tensors of an output with their keys, joined by dots. */
-function outputsOf(value: StoredValue, name = ''): { slot: number; name: string }[] {
+function outputsOf(value: StoredValue, name = ''): Leaf[] {
   if (typeof value === 'object' && value !== null) {
     if (Array.isArray(value))
       return (value as readonly StoredValue[]).flatMap((item, i) =>

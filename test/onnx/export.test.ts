@@ -132,6 +132,57 @@ describe('an exported network', () => {
     expect([...bytes]).toEqual([...new Uint8Array(stored.buffer, stored.byteOffset, stored.byteLength)]);
   });
 
+  it('has the attention of every dynamic convolution as an output, named by its layer', async () => {
+    const routing = new nn.RoutingAttention(4, 3);
+    class Shared extends nn.Module {
+      stem = new DynamicConv2d(3, 4, 3, { padding: 1, numExperts: 2 });
+      // The attention of these two is one tensor.
+      a = new DynamicConv2d(4, 4, 3, { padding: 1, numExperts: 3, routing });
+      b = new DynamicConv2d(4, 4, 1, { numExperts: 3, routing });
+      c = new nn.ODConv2d(4, 4, 3);
+      forward(x: Tensor): Tensor {
+        const y = this.stem.forward(x);
+        const attention = routing.forward(y);
+        return this.c.forward(
+          this.c.forward(this.b.forward(this.a.forward(y, { attention }), { attention })),
+        );
+      }
+    }
+    const shared = new Shared().eval();
+    const result = await exportOnnx(shared, zeros([2, 3, 16, 16]), newFile(), {
+      attention: true,
+      outputNames: ['y'],
+    });
+    expect(result.outputs.map(({ name, shape }) => [name, ...shape])).toEqual([
+      ['y', 'batch', 4, 12, 12],
+      ['stem.attention', 'batch', 2],
+      ['a.attention', 'batch', 3],
+      ['b.attention', 'batch', 3],
+      ['c.attention', 'batch', 4],
+      ['c.attention_1', 'batch', 4],
+    ]);
+    const { nodes, outputs } = readOnnx(result.files[0]!);
+    expect(outputs.map(({ name }) => name)).toEqual(result.outputs.map(({ name }) => name));
+    const makes = (name: string) => nodes.find((node) => node.outputs.includes(name))?.operator;
+    expect(result.outputs.slice(1).map(({ name }) => makes(name))).toEqual([
+      ...['Softmax', 'Softmax', 'Identity', 'Softmax', 'Softmax'],
+    ]);
+  });
+
+  it('has the attentions also of a program, in float16 and at any size', async () => {
+    const names = ['output', 'features.0.attention'];
+    for (const [network, options] of [
+      [nn.compile(net, image()), {}],
+      [net, { precision: 'float16' }],
+      [net, { dynamicSize: true }],
+    ] as const) {
+      const { outputs } = await exportOnnx(network, image(), newFile(), { ...options, attention: true });
+      expect(outputs.map(({ name, dtype, shape }) => [name, dtype, shape[0]])).toEqual(
+        names.map((name) => [name, 'float32', 'batch']),
+      );
+    }
+  });
+
   it('has free heights and widths with dynamicSize', async () => {
     const file = newFile();
     await exportOnnx(net, image(), file, { dynamicSize: true });
@@ -212,6 +263,10 @@ describe('what ONNX cannot express is refused', () => {
       'Expected 1 name for inputNames but received 2',
     );
     expect(await refused(net, image(), { outputNames: ['input'] })).toContain('received input twice');
+    expect(await refused(net, image(), { attention: 1 as never })).toContain('for attention');
+    expect(await refused(new nn.Linear(3, 2).eval(), zeros([1, 3]), { attention: true })).toBe(
+      'Expected a network with dynamic convolutions for attention but received one without',
+    );
     expect(await refused(net, image(), { precision: 'int8' as never })).toContain('for precision');
     await expect(exportOnnx(nn.compile(net, image()), zeros([2, 3, 9, 9]), newFile())).rejects.toThrow(
       ShapeError,
