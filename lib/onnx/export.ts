@@ -35,7 +35,7 @@ export interface ExportOnnxOptions {
   outputNames?: readonly string[] | undefined;
   /**
    * Adds the attention [B, K] of every dynamic convolution as an output behind those of the network, in the order in which they run, named
-   * by the path of the layer: `features.0.attention`. `outputNames` does not name them. Default false.
+   * by the path of the layer: `features.8.attention`. `outputNames` does not name them. Default false.
    */
   attention?: boolean | undefined;
   /** Strings for the file's metadata, such as the names of classes. Default: those of a program, else none. */
