@@ -39,6 +39,30 @@ export interface CudaTable<T extends Handle> {
     benchmark: boolean | undefined,
     deterministic: boolean | undefined,
   ): void;
+  /**
+   * Sets the tables of measured dynamic convolutions for the process. `splits`: two for each table; `counts`: rows of each table; `sizes`: for each row
+   * element, batch, in, out, size, kernel, stride, groups, experts; `times`: for each row and algorithm infer and train.
+   */
+  setCudaTuning(
+    gpus: string[],
+    capabilities: string[],
+    splits: number[],
+    counts: number[],
+    sizes: number[],
+    times: number[],
+  ): void;
+  /** Whether this process has called setCudaTuning. */
+  cudaTuningIsSet(): boolean;
+  /**
+   * Measured algorithms for a problem on a GPU, fastest first. `sizes`: batch, in, out, height, width, kernel, stride, groups, experts, dilation.
+   */
+  cudaTuningRanking(
+    gpu: string,
+    capability: string,
+    element: number,
+    sizes: number[],
+    training: boolean,
+  ): string[];
   pinMemory(input: T): T;
   isPinned(input: T): boolean;
 }

@@ -7,6 +7,7 @@ import { number, oneOf } from '../check/arguments.js';
 import { checkOptions, optionKeys } from '../check/index.js';
 import { isTensor, native, type Tensor } from '../tensor/tensor.js';
 import { CONV2D_KEYS, type Conv2dOptions, kernelSizeOf, padExtra, resolveConv } from './conv.js';
+import { type CudaTuning, loadCudaTuning, setCudaTuning } from './cuda-tuning.js';
 
 /** The function from logits to attention: `softmax` (Chen et al.) or `sigmoid` (CondConv, Yang et al., NeurIPS 2019). */
 export type RoutingKind = 'softmax' | 'sigmoid';
@@ -17,7 +18,7 @@ export type RoutingKind = 'softmax' | 'sigmoid';
  */
 export type DynamicConv2dAlgorithm = 'auto' | AlgorithmName;
 
-/** The names in the table of cpp/ops/dynamic_conv.cc, in its order; a test compares the two. */
+/** The names in the table of cpp/ops/dynamic_conv/dynamic_conv.cc, in its order; a test compares the two. */
 const ALGORITHMS = [
   'mix-once',
   'depthwise',
@@ -41,6 +42,8 @@ const ALGORITHMS = [
 ] as const;
 
 type AlgorithmName = (typeof ALGORITHMS)[number];
+
+loadCudaTuning();
 
 const built = new Set(native.dynamicConv2dAlgorithms());
 const available = Object.freeze(ALGORITHMS.filter((name) => built.has(name)));
@@ -96,7 +99,8 @@ dynamicConv2d.algorithms = (): AlgorithmName[] => [...available];
 
 /**
  * The algorithm that `'auto'` chooses for these arguments of {@link dynamicConv2d}, without computing. It depends on the shapes
- * and on whether the attention of every sample sums to 1.
+ * and on whether the attention of every sample sums to 1; on a GPU with a measured table, also on the dtype and on whether autograd
+ * records the operation.
  */
 dynamicConv2d.choice = (
   input: Tensor,
@@ -119,6 +123,16 @@ dynamicConv2d.choice = (
   );
   return choice as AlgorithmName;
 };
+
+/**
+ * Sets measured tables for GPUs in the whole process, in place of those of the package and of `DYCONV_CUDA_TUNING`. A GPU uses the first
+ * table with its name, otherwise the first with its compute capability; `'auto'` then chooses the fastest algorithm of the nearest
+ * measured problem. An empty array: the rules alone decide. Can be set without a GPU.
+ * @param tables - As `gpu-check` writes them, parsed: docs/cuda.md has the format.
+ * @throws ArgumentError naming the field that is missing or does not fit.
+ * @example dynamicConv2d.setCudaTuning([JSON.parse(readFileSync('cuda-tuning.json', 'utf8'))]);
+ */
+dynamicConv2d.setCudaTuning = (tables: Iterable<CudaTuning>): void => setCudaTuning(tables);
 
 /** The smallest temperature of a {@link routing}: the smallest normal float32. */
 export const LEAST_TEMPERATURE = 2 ** -126;

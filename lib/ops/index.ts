@@ -13,6 +13,13 @@ export {
   convTranspose2d,
   convTranspose3d,
 } from './conv-nd.js';
+export type {
+  CudaTuning,
+  CudaTuningAbout,
+  CudaTuningProblem,
+  CudaTuningRow,
+  CudaTuningSplits,
+} from './cuda-tuning.js';
 export {
   type DynamicConv2dAlgorithm,
   type DynamicConv2dOptions,

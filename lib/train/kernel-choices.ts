@@ -6,7 +6,7 @@ import { checkIterable, checkOptions, optionKeys } from '../check/index.js';
 import type { AnyModule, Module } from '../nn/module.js';
 import { dynamicConv2d } from '../ops/dynamic-conv.js';
 import type { Operands } from '../ops/dynamic-conv-nd.js';
-import { autocast, noGrad, tidy } from '../tensor/context.js';
+import { autocast, enableGrad, noGrad, tidy } from '../tensor/context.js';
 import { zeros } from '../tensor/create.js';
 import type { Device } from '../tensor/dtype.js';
 import type { Tensor } from '../tensor/tensor.js';
@@ -66,7 +66,8 @@ function choiceOf(layer: DynamicLayer, ...[input, options]: [Tensor, { attention
   // Under autocast the weight follows the input.
   const { dtype } = operands.input;
   const [weight, bias] = [operands.weight, operands.bias].map((tensor) => tensor?.to({ dtype }) ?? null);
-  return dynamicConv2d.choice(operands.input, weight!, operands.attention, bias, geometry);
+  // Recorded, as in a training step: a measured table may have another algorithm for inference.
+  return enableGrad(() => dynamicConv2d.choice(operands.input, weight!, operands.attention, bias, geometry));
 }
 
 function isDynamic(module: AnyModule): boolean {

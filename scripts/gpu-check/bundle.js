@@ -28,7 +28,16 @@ export const MOST_BYTES = 60 * 2 ** 20;
 const PAYLOAD = 'payload.tar.xz';
 
 /** What is copied of this package, beside the tests. */
-const OWN = ['dist', 'lib', 'cpp', 'scripts', 'CMakeLists.txt', 'LICENSE', 'THIRD_PARTY.md'];
+const OWN = [
+  'dist',
+  'lib',
+  'cpp',
+  'scripts',
+  'data/cuda-tuning',
+  'CMakeLists.txt',
+  'LICENSE',
+  'THIRD_PARTY.md',
+];
 const OWN_FILES = [
   'package.json',
   'tsconfig.json',

@@ -214,14 +214,19 @@ function trainings(parts) {
 
 /** @param {PartResult | undefined} part */
 function tuning(part) {
-  const { rows = 0, slower = [] } = /** @type {{ rows?: number, slower?: Record<string, unknown>[] }} */ (
+  const {
+    rows = 0,
+    slower = [],
+    splits = {},
+  } = /** @type {{ rows?: number, slower?: Record<string, unknown>[], splits?: Record<string, number> }} */ (
     part?.figures ?? {}
   );
   if (rows === 0) return '';
   const cells = slower.map((row) =>
     ['dtype', 'what', 'problem', 'auto', 'fastest', 'factor'].map((key) => String(row[key])),
   );
-  const text = `${rows} problems were measured: tune/cuda-tuning.json. `;
+  const best = Object.entries(splits).map(([name, value]) => `${name} ${value}`);
+  const text = `${rows} problems were measured: tune/cuda-tuning.json. Splits with the shortest steps: ${best.join(', ')}. `;
   if (slower.length === 0)
     return `## Choice of the algorithm\n\n${text}\`auto\` is nowhere more than 5 % slower than the fastest.`;
   const head = ['dtype', 'step', 'batch x in x out x size x experts', 'auto', 'fastest', 'times slower'];

@@ -1,21 +1,22 @@
 /**
- * Measures a grid of dynamic convolutions on the GPU by every algorithm and writes the table `cuda-tuning.json` after every row.
+ * Measures how the kernels of dynamic convolution divide their work best, then a grid of problems by every algorithm, on the GPU. Writes
+ * the table `cuda-tuning.json` after every row.
  *
  *   node scripts/gpu-check/tune.js --out cuda-tuning.json --seconds 50 [--driver 580.65.06] [--cpu]
  *
  * `--driver`: version of the driver, for the table. `--cpu`: two small problems by algorithms of the CPU, to test this program without a GPU. The last line of the output is JSON:
- * the number of rows, and the rows in which `auto` is not the fastest.
+ * the splits, the number of rows, and the rows in which `auto` without a table is not the fastest.
  * @module
  */
 import { parseArgs } from 'node:util';
 import { writeFileAtomic } from '../../dist/files/atomic.js';
-import { autograd, cuda, dynamicConv2d, noGrad, tidy, version } from '../../dist/index.js';
+import { autograd, cuda, dynamicConv2d, NativeError, noGrad, tidy, version } from '../../dist/index.js';
+import { TUNED_ALGORITHMS } from '../../dist/ops/cuda-tuning.js';
 import { median } from '../bench/turns.js';
 import { operandsOf } from './problems.js';
-import { disagreements, tableOf } from './tuning-table.js';
+import { disagreements, shortest, tableOf } from './tuning-table.js';
 
-/** @import { Device, DType } from '../../dist/index.js' */
-/** @import { DynamicConv2dAlgorithm } from '../../dist/ops/dynamic-conv.js' */
+/** @import { Device, functional } from '../../dist/index.js' */
 /** @import { Problem } from './problems.js' */
 /** @import { Row } from './tuning-table.js' */
 
@@ -50,7 +51,7 @@ const LAYERS = [
   [512, 512, 7],
 ];
 
-/** The grid, so ordered that a table which was cut has all layers and dtypes. @returns {{ dtype: DType, problem: Problem }[]} */
+/** The grid, so ordered that a table which was cut has all layers and dtypes. @returns {{ dtype: Row['dtype'], problem: Problem }[]} */
 function grid() {
   if (values.cpu) {
     const problem = { ...COMMON, batch: 2, in: 4, out: 4, size: 5, experts: 2 };
@@ -84,27 +85,72 @@ function time(step) {
   return Number(median(Array.from({ length: TURNS }, once)).toFixed(5));
 }
 
-/** @param {DType} dtype @param {Problem} problem @returns {Row} */
-function measure(dtype, problem) {
+/** A problem as functions that run one step by an algorithm. @param {Row['dtype']} dtype @param {Problem} problem */
+function stepsOf(dtype, problem) {
   const { gradOutputs, ...operands } = operandsOf(problem, { device, dtype, rounded: dtype });
   const { input, weight, attention, bias } = operands;
   const inputs = Object.values(operands).map((operand) => operand.requiresGrad_());
   const conv = { stride: problem.stride, padding: problem.kernel >> 1, groups: problem.groups };
+  const run = (/** @type {functional.DynamicConv2dAlgorithm} */ algorithm) =>
+    dynamicConv2d(input, weight, attention, bias, { ...conv, algorithm });
+  return {
+    auto: dynamicConv2d.choice(input, weight, attention, bias, conv),
+    infer: (/** @type {functional.DynamicConv2dAlgorithm} */ name) => noGrad(() => void run(name)),
+    train: (/** @type {functional.DynamicConv2dAlgorithm} */ name) =>
+      void autograd.grad(run(name), inputs, { gradOutputs }),
+  };
+}
+
+/** @param {Row['dtype']} dtype @param {Problem} problem @returns {Row} */
+function measure(dtype, problem) {
+  const { auto, infer, train } = stepsOf(dtype, problem);
+  const available = dynamicConv2d.algorithms();
+  const names = TUNED_ALGORITHMS.filter(
+    (name) => available.includes(name) && (name !== 'mix-once' || problem.batch === 1),
+  );
   /** @type {Row['ms']} */
   const ms = {};
-  const auto = dynamicConv2d.choice(input, weight, attention, bias, conv);
-  const names = dynamicConv2d
-    .algorithms()
-    .filter((name) => name === auto || name === 'mix-after' || name.endsWith('-cuda'));
-  for (const algorithm of names) {
-    const run = (/** @type {DynamicConv2dAlgorithm} */ name) =>
-      dynamicConv2d(input, weight, attention, bias, { ...conv, algorithm: name });
-    ms[algorithm] = {
-      infer: time(() => noGrad(() => void run(algorithm))),
-      train: time(() => void autograd.grad(run(algorithm), inputs, { gradOutputs })),
-    };
+  for (const name of names) {
+    try {
+      ms[name] = { infer: time(() => infer(name)), train: time(() => train(name)) };
+    } catch (error) {
+      // K x O outputs may be too many for a small GPU: what is not measured is never chosen.
+      if (!(error instanceof NativeError && error.message.includes('out of memory'))) throw error;
+      cuda.emptyCache();
+    }
   }
   return { dtype, problem, auto, ms };
+}
+
+/** Values that are tried, each with the other at its default; the first one is the default. @type {Record<keyof functional.CudaTuningSplits, number[]>} */
+const SPLITS = { mixForwardBlocks: [1024, 32, 128, 8192], mixBackwardPixels: [512, 128, 2048, 8192] };
+const DEFAULT_SPLITS = { mixForwardBlocks: 1024, mixBackwardPixels: 512 };
+
+/** The splits with the shortest steps by `mix-cuda`; the defaults if there is no such algorithm. @returns {functional.CudaTuningSplits} */
+function bestSplits() {
+  if (values.cpu || !dynamicConv2d.algorithms().includes('mix-cuda')) return DEFAULT_SPLITS;
+  const problems = LAYERS.slice(0, 3).flatMap(([channels = 0, filters = 0, size = 0]) =>
+    /** @type {const} */ (['float32', 'bfloat16']).map((dtype) => ({
+      dtype,
+      problem: { ...COMMON, batch: 128, in: channels, out: filters, size, experts: 2 },
+    })),
+  );
+  const milliseconds = () =>
+    problems.map(({ dtype, problem }) =>
+      tidy(() => {
+        const { infer, train } = stepsOf(dtype, problem);
+        return [time(() => infer('mix-cuda')), time(() => train('mix-cuda'))];
+      }),
+    );
+  const best = /** @type {const} */ (['mixForwardBlocks', 'mixBackwardPixels']).map((key) => {
+    const measured = SPLITS[key].map((value) => {
+      dynamicConv2d.setCudaTuning([tableOf(about, { ...DEFAULT_SPLITS, [key]: value }, [])]);
+      return { value, ms: milliseconds().flat() };
+    });
+    return [key, shortest(measured)];
+  });
+  dynamicConv2d.setCudaTuning([]);
+  return { ...DEFAULT_SPLITS, ...Object.fromEntries(best) };
 }
 
 const properties = device === 'cpu' ? undefined : cuda.deviceProperties(device);
@@ -114,11 +160,18 @@ const about = {
   driver: values.driver,
   ...version,
 };
+// The rules alone choose what the rows have as `auto`.
+dynamicConv2d.setCudaTuning([]);
+const splits = bestSplits();
+// Without rows the rules still choose.
+dynamicConv2d.setCudaTuning([tableOf(about, splits, [])]);
 /** @type {Row[]} */
 const rows = [];
 for (const { dtype, problem } of grid()) {
   if (performance.now() > end) break;
-  rows.push(tidy(() => measure(dtype, problem)));
-  await writeFileAtomic(out, `${JSON.stringify(tableOf(about, rows))}\n`);
+  const row = tidy(() => measure(dtype, problem));
+  if (Object.keys(row.ms).length === 0) continue;
+  rows.push(row);
+  await writeFileAtomic(out, `${JSON.stringify(tableOf(about, splits, rows))}\n`);
 }
-console.log(JSON.stringify({ rows: rows.length, slower: disagreements(rows) }));
+console.log(JSON.stringify({ splits, rows: rows.length, slower: disagreements(rows) }));

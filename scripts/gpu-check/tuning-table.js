@@ -1,80 +1,27 @@
 /**
- * The table of measured algorithms, `cuda-tuning.json`: which algorithm of the dynamic convolution is fastest for which sizes on a GPU.
- * docs/cuda.md describes the format.
+ * The table that `tune.js` writes, `cuda-tuning.json`, and where it differs from the choices of the rules. lib/ops/cuda-tuning.ts checks
+ * and loads such tables; docs/cuda.md describes the format.
  * @module
  */
-import { ArgumentError } from '../../dist/errors.js';
 
-/** The sizes of a row. @type {readonly ['batch', 'in', 'out', 'size', 'kernel', 'stride', 'groups', 'experts']} */
-export const SIZES = ['batch', 'in', 'out', 'size', 'kernel', 'stride', 'groups', 'experts'];
+/** @import { functional } from '../../dist/index.js' */
+
+/** @typedef {functional.CudaTuningRow} Row */
+/** @typedef {{ infer: number, train: number }} Milliseconds */
+
 /** @type {readonly ['infer', 'train']} */
-export const STEPS = ['infer', 'train'];
-const DTYPES = ['float32', 'bfloat16', 'float16'];
+const STEPS = ['infer', 'train'];
 
-/** @typedef {import('./problems.js').Problem} Problem */
-/** Milliseconds of an inference and of a training step. @typedef {{ infer: number, train: number }} Milliseconds */
-/** @typedef {{ dtype: string, problem: Problem, auto: string, ms: Record<string, Milliseconds> }} Row */
-/** @typedef {{ gpu: string, capability: string, driver: string, libtorch: string, dyconv: string }} About */
-/** @typedef {{ format: 1, about: About, rows: Row[] }} Table */
+/** @param {functional.CudaTuningAbout} about @param {functional.CudaTuningSplits} splits @param {Row[]} rows @returns {functional.CudaTuning} */
+export const tableOf = (about, splits, rows) => ({ format: 1, about, splits, rows });
 
-/** @param {About} about @param {Row[]} rows @returns {Table} */
-export const tableOf = (about, rows) => ({ format: 1, about, rows });
-
-/**
- * Checks a table that was read from a file.
- * @param {unknown} value @param {string} name - Of the file, for errors.
- * @returns {Table}
- * @throws {ArgumentError} that names the field.
- */
-export function checkTable(value, name) {
-  const table = /** @type {Partial<Table>} */ (value ?? {});
-  /** @param {boolean} isValid @param {string} what @param {string} field */
-  const expect = (isValid, what, field) => {
-    if (!isValid) throw new ArgumentError(`Expected ${what} for ${field} of ${name}`);
-  };
-  expect(table.format === 1, '1', 'format');
-  expect(typeof table.about?.gpu === 'string', 'a string', 'about.gpu');
-  expect(Array.isArray(table.rows) && table.rows.length > 0, 'at least one row', 'rows');
-  for (const [i, row] of (table.rows ?? []).entries()) {
-    expect(DTYPES.includes(row.dtype), DTYPES.join(', '), `rows[${i}].dtype`);
-    for (const key of SIZES) {
-      const size = row.problem?.[key];
-      expect(Number.isSafeInteger(size) && size > 0, 'a positive integer', `rows[${i}].problem.${key}`);
-    }
-    const times = Object.entries(row.ms ?? {});
-    expect(times.length > 0, 'times of at least one algorithm', `rows[${i}].ms`);
-    for (const [algorithm, ms] of times)
-      for (const step of STEPS)
-        expect(ms?.[step] > 0, 'a positive number', `rows[${i}].ms.${algorithm}.${step}`);
-  }
-  return /** @type {Table} */ (table);
-}
-
-/** The fastest algorithm of a row. @param {Row} row @param {'infer' | 'train'} step */
-export function fastest({ ms }, step) {
-  const all = Object.entries(ms).sort(([, one], [, other]) => one[step] - other[step]);
-  return /** @type {[string, Milliseconds]} */ (all[0])[0];
-}
-
-/**
- * The algorithm that the table has for a problem: that of the nearest row of the same dtype, kernel, stride and groups, where distance is
- * the sum of the logarithms of the ratios of the other sizes. undefined if there is no such row.
- * @param {Table} table @param {string} dtype @param {Problem} problem @param {'infer' | 'train'} step
- */
-export function lookUp(table, dtype, problem, step) {
-  const equal = /** @type {const} */ (['kernel', 'stride', 'groups']);
-  const near = /** @type {const} */ (['batch', 'in', 'out', 'size', 'experts']);
-  const rows = table.rows.filter(
-    (row) => row.dtype === dtype && equal.every((key) => row.problem[key] === problem[key]),
+/** The fastest algorithm of a row. @param {Row} row @param {'infer' | 'train'} step @returns {[name: string, ms: number]} */
+function fastest({ ms }, step) {
+  const all = /** @type {[string, Milliseconds][]} */ (Object.entries(ms));
+  const [[name, times]] = /** @type {[[string, Milliseconds]]} */ (
+    all.sort(([, one], [, other]) => one[step] - other[step])
   );
-  const distance = (/** @type {Row} */ row) =>
-    near.reduce((sum, key) => sum + Math.abs(Math.log(row.problem[key] / problem[key])), 0);
-  const [first, ...others] = rows;
-  if (!first) return undefined;
-  return fastest(
-    others.reduce((best, row) => (distance(row) < distance(best) ? row : best), first),
-    step,
-  );
+  return [name, times[step]];
 }
 
 /** By how much the fastest algorithm must be faster than the chosen one to be reported. */
@@ -84,9 +31,9 @@ const MARGIN = 1.05;
 export function disagreements(rows) {
   return rows.flatMap((row) =>
     STEPS.flatMap((step) => {
-      const best = fastest(row, step);
-      const chosen = row.ms[row.auto]?.[step];
-      const factor = (chosen ?? Number.NaN) / /** @type {Milliseconds} */ (row.ms[best])[step];
+      const [best, least] = fastest(row, step);
+      const chosen = /** @type {Record<string, Milliseconds>} */ (row.ms)[row.auto ?? '']?.[step];
+      const factor = (chosen ?? Number.NaN) / least;
       if (!(factor > MARGIN)) return [];
       const { batch, in: channels, out, size, experts } = row.problem;
       const problem = [batch, channels, out, size, experts].join(' x ');
@@ -95,4 +42,15 @@ export function disagreements(rows) {
       ];
     }),
   );
+}
+
+/**
+ * The value whose times are the shortest on the whole: the sum of the logarithms is the smallest, so that long steps do not decide alone.
+ * @template T @param {readonly { value: T, ms: readonly number[] }[]} measured @returns {T}
+ */
+export function shortest(measured) {
+  const sums = measured.map(({ value, ms }) => ({ value, sum: ms.reduce((sum, x) => sum + Math.log(x), 0) }));
+  const [first] = sums.sort((one, other) => one.sum - other.sum);
+  if (!first) throw new Error('Expected measurements');
+  return first.value;
 }

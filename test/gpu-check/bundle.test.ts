@@ -39,6 +39,7 @@ function smallPackage(): string {
     'dist/index.js': '',
     'lib/index.ts': '',
     'cpp/addon.cc': '',
+    'data/cuda-tuning/a.json': '{}',
     'scripts/gpu-check.js': '',
     'test/cuda/a.test.ts': "import { x } from '../support/x.js';\nimport { y } from '../../lib/index.js';\n",
     'test/support/x.ts': "export const x = await import('./y.js');\n",

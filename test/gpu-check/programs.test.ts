@@ -1,6 +1,6 @@
 /** The programs that the parts of `gpu-check` run, as far as they run without a GPU, and what is read from their output. */
 import { spawnSync } from 'node:child_process';
-import { createWriteStream, readFileSync, writeFileSync } from 'node:fs';
+import { createWriteStream, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
@@ -8,6 +8,7 @@ import sharp from 'sharp';
 import tar from 'tar-stream';
 import { describe, expect, it } from 'vitest';
 import { data } from '../../lib/index.js';
+import { readCudaTunings } from '../../lib/ops/cuda-tuning.js';
 import { temporaryFolder, writeTree } from '../install/support.js';
 import { root } from '../scripts/support.js';
 import { hasModule, python } from '../support/python.js';
@@ -16,7 +17,7 @@ import { load, machine } from './support.js';
 const { readNinjaLog } = await load('build');
 const { PARTS } = (await load('parts')) as { PARTS: Part[] };
 const { readSuite, suiteFailure } = await load('suite');
-const { checkTable, disagreements, lookUp, tableOf } = await load('tuning-table');
+const { disagreements, shortest, tableOf } = await load('tuning-table');
 
 type Figures = Record<string, unknown>;
 interface Part {
@@ -91,17 +92,11 @@ const row = (experts: number, auto: string, mix: number, fused: number): Row => 
 const about = { gpu: 'NVIDIA H200', capability: '9.0', driver: '580', libtorch: '2.14.0', dyconv: '0.1.0' };
 
 describe('the table of measured algorithms', () => {
-  const table = tableOf(about, [row(2, 'mix-cuda', 1, 2), row(16, 'mix-cuda', 3, 2)]);
-
-  it('answers with the nearest row', () => {
-    expect(lookUp(table, 'float32', { ...problem, experts: 4 }, 'infer')).toBe('mix-cuda');
-    expect(lookUp(table, 'float32', { ...problem, experts: 12, batch: 64 }, 'train')).toBe('fused-cuda');
-    expect(lookUp(table, 'bfloat16', problem, 'infer')).toBeUndefined();
-    expect(lookUp(table, 'float32', { ...problem, kernel: 5 }, 'infer')).toBeUndefined();
-  });
+  const splits = { mixForwardBlocks: 1024, mixBackwardPixels: 512 };
 
   it('lists where auto is slower', () => {
-    expect(disagreements(table.rows)).toEqual(
+    const { rows } = tableOf(about, splits, [row(2, 'mix-cuda', 1, 2), row(16, 'mix-cuda', 3, 2)]);
+    expect(disagreements(rows)).toEqual(
       ['infer', 'train'].map((what) => ({
         ...{
           dtype: 'float32',
@@ -116,33 +111,26 @@ describe('the table of measured algorithms', () => {
     expect(disagreements([row(2, 'mix-cuda', 1.04, 1)])).toEqual([]);
   });
 
-  it.each<[string, (table: Record<string, never>) => unknown, RegExp]>([
-    ['another format', (t) => ({ ...t, format: 2 }), /Expected 1 for format of t\.json/],
-    ['no rows', (t) => ({ ...t, rows: [] }), /at least one row for rows/],
-    [
-      'a wrong size',
-      (t) => ({ ...t, rows: [{ ...row(2, '', 1, 1), problem: { ...problem, batch: 0 } }] }),
-      /rows\[0\]\.problem\.batch/,
-    ],
-    ['a wrong time', (t) => ({ ...t, rows: [row(2, '', Number.NaN, 1)] }), /rows\[0\]\.ms\.mix-cuda\.infer/],
-    ['null', () => null, /format/],
-  ])('is checked: %s', (_name, change, expected) => {
-    const copy = JSON.parse(JSON.stringify(table));
-    expect(checkTable(copy, 't.json')).toEqual(table);
-    expect(() => checkTable(change(copy), 't.json')).toThrow(
-      expect.objectContaining({ name: 'ArgumentError' }),
-    );
-    expect(() => checkTable(change(copy), 't.json')).toThrow(expected);
+  it('has the splits whose times are the shortest on the whole', () => {
+    const measured = [
+      { value: 512, ms: [1, 100] },
+      { value: 128, ms: [0.5, 110] },
+      { value: 2048, ms: [2, 90] },
+    ];
+    expect(shortest(measured)).toBe(128);
+    expect(shortest(measured.slice(0, 1))).toBe(512);
+    expect(() => shortest([])).toThrow();
   });
 
-  it('is written by tune.js', () => {
+  it('is written by tune.js, and can be loaded', () => {
     const file = join(temporaryFolder(), 'cuda-tuning.json');
     const { status, stderr, lines } = program('tune.js', '--cpu', '--out', file);
     expect(status, stderr).toBe(0);
-    const written = checkTable(JSON.parse(readFileSync(file, 'utf8')), file);
-    expect(written.rows.map((one: Row) => one.problem.experts)).toEqual([2, 4]);
-    expect(lines.at(-1)).toEqual({ rows: 2, slower: disagreements(written.rows) });
-    for (const { auto, ms } of written.rows) expect(Object.keys(ms)).toContain(auto);
+    const [{ rows, splits: written }] = readCudaTunings(file) as [ReturnType<typeof readCudaTunings>[0]];
+    expect(written).toEqual(splits);
+    expect(rows.map((one) => one.problem.experts)).toEqual([2, 4]);
+    expect(lines.at(-1)).toEqual({ splits, rows: 2, slower: disagreements(rows) });
+    for (const { ms } of rows) expect(ms['mix-after']!.train).toBeGreaterThan(0);
   });
 });
 

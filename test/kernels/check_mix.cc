@@ -12,6 +12,7 @@ struct Problem {
   bool channels_last, bias;
   Element element;
   size_t shift = 0;  // elements from a 16-byte boundary to the first image
+  MixSplits splits = {};
 };
 
 // A 1x1 convolution with one input channel a group: its outputs are what is mixed.
@@ -88,13 +89,16 @@ void Check(const Problem& p) {
                               std::to_string(p.out_per_group) + " channels, " + std::to_string(p.height) +
                               "x" + std::to_string(p.width) + " " + Name(p.element) +
                               (p.channels_last ? " channels last" : "") + (p.bias ? "" : " no bias") +
-                              (p.shift == 0 ? "" : " shifted by " + std::to_string(p.shift));
+                              (p.shift == 0 ? "" : " shifted by " + std::to_string(p.shift)) + " splits " +
+                              std::to_string(p.splits.forward_blocks) + " " +
+                              std::to_string(p.splits.backward_pixels);
   InEveryOrder("mix", problem, [&] {
     Buffer output(p.element, t.grad.size(), p.shift), grad_convs(p.element, t.convs.size());
     MixArgs args;
     args.batch = p.batch, args.groups = p.groups, args.experts = p.experts,
     args.out_per_group = p.out_per_group;
     args.plane = plane, args.channels_last = p.channels_last, args.element = p.element;
+    args.splits = p.splits;
     args.convs = convs.data(), args.attention = t.attention.data(), args.output = output.data();
     if (p.bias) args.bias = bias.data();
     MixForward(args, nullptr);
@@ -133,6 +137,11 @@ void CheckMix() {
   Check({2, 2, 4, 8, 3, 3, false, true, kHalf});
   Check({2, 1, 4, 64, 3, 3, true, true, kHalf});
   Check({0, 1, 2, 4, 3, 3, false, true, kFloat});
+  // The least and the most that a table may have, and fewer blocks than the image needs.
+  Check({2, 1, 2, 40, 5, 5, false, true, kFloat, 0, {1, 1}});
+  Check({2, 1, 3, 40, 5, 5, true, true, kFloat, 0, {1, 1}});
+  Check({2, 2, 4, 24, 4, 4, false, true, kBFloat16, 0, {2, 70}});
+  Check({2, 1, 2, 150, 3, 3, false, true, kFloat, 0, {INT32_MAX, INT32_MAX}});
   // Views that start at unaligned addresses.
   Check({2, 1, 2, 8, 4, 4, false, true, kFloat, 1});
   Check({2, 1, 2, 64, 3, 3, true, true, kFloat, 1});

@@ -26,6 +26,7 @@ const TOLERANT = new Set([
   ],
   ...['getNumThreads', 'libtorchVersion', 'cpuCapability', 'cudaBuilt', 'cudaDeviceCount'],
   ...['cudaKernels', 'cudaRuntime', 'cudaProblem', 'cudaEmptyCache', 'setCudaFlags'],
+  'cudaTuningIsSet',
   ...['openBackground', 'closeBackground', 'abandonBackground'],
   ...['dynamicConv2dAlgorithms', 'setTracer', 'creations', 'sharedStats', 'processKey'],
 ]);

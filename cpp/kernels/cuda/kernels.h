@@ -59,6 +59,13 @@ void RoutingBackward(const RoutingArgs& args, Stream stream);
 // ---- Mixing the outputs of one convolution with K x O output channels
 // ----------------------------------------------
 
+// How the work is divided among blocks. The defaults are estimates; measured values come from a table
+// (ops/dynamic_conv/tuning.h). Positive numbers below 2^31.
+struct MixSplits {
+  int64_t forward_blocks = 1024;  // at most so many for a sample
+  int64_t backward_pixels = 512;  // that a warp takes at least, of up to 16 planes; contiguous images only
+};
+
 // output[b, o] = sum_k attention[b, k] (convs[b, k, o] + bias[k, o])
 struct MixArgs {
   int64_t batch = 0;
@@ -68,6 +75,7 @@ struct MixArgs {
   int64_t plane = 0;
   bool channels_last = false;
   Element element = Element::kFloat;
+  MixSplits splits;
   const void* convs = nullptr;       // [B, groups, K, O / groups, P], or [B, P, groups, K, O / groups]
   const float* attention = nullptr;  // [B, K]
   const void* bias = nullptr;        // [K, O] or null
@@ -87,7 +95,8 @@ struct MixArgs {
 // Partial sums per sample and expert that the backward writes in its first stage.
 int64_t MixSlices(const MixArgs& args);
 void MixForward(const MixArgs& args, Stream stream);
-// Reads the images once. Sums are taken in two stages, in one fixed order.
+// Reads the images once. Sums are taken in two stages, in an order that depends on the sizes and the splits
+// only.
 void MixBackward(const MixArgs& args, Stream stream);
 
 // ---- Augmentation of images that are on the device

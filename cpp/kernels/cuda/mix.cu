@@ -207,8 +207,8 @@ int Width(const MixArgs& a, bool backward) {
 }
 
 int PlanesPerBlock(const MixArgs& a) {
-  constexpr int64_t kPixels = 512;  // of a warp, so that small planes do not cost a block each
-  const int64_t planes = DivideUp(kPixels, a.plane > 0 ? a.plane : 1);
+  // Small planes do not cost a block each.
+  const int64_t planes = DivideUp(a.splits.backward_pixels, a.plane > 0 ? a.plane : 1);
   return static_cast<int>(kWarps * (planes < 16 ? planes : 16));
 }
 
@@ -224,9 +224,9 @@ dim3 GridOver(int64_t blocks, int64_t batch) {
 
 template <class T, int N>
 void ForwardWith(const MixArgs& a, Stream stream) {
-  constexpr int64_t kBlocks = 1024;
   const int64_t blocks = DivideUp(a.out_channels() * a.plane, static_cast<int64_t>(kThreads) * N);
-  const dim3 grid = GridOver(blocks < kBlocks ? blocks : kBlocks, a.batch);
+  const int64_t most = a.splits.forward_blocks;
+  const dim3 grid = GridOver(blocks < most ? blocks : most, a.batch);
   const auto kernel = a.channels_last ? ForwardKernel<T, N, true> : ForwardKernel<T, N, false>;
   Launch(kernel, grid, dim3{kThreads}, 0, stream, a, Sizes(a));
 }

@@ -4,6 +4,11 @@
 
 #if defined(DYCONV_CUDA_KERNELS)
 #include <c10/cuda/CUDAStream.h>
+
+#include <map>
+#include <mutex>
+
+#include "ops/cuda/device.h"
 #endif
 
 namespace dyconv {
@@ -22,10 +27,32 @@ bool CudaKernelsTake(const at::Tensor& tensor) {
 #endif
 }
 
+const GpuName& GpuNameOf(const at::Tensor& tensor) {
+#if defined(DYCONV_EMULATE_CUDA)
+  (void)tensor;
+  static const GpuName emulation{"emulation", ""};
+  return emulation;
+#else
+  static std::mutex mutex;
+  static auto* names =
+      new std::map<int64_t, GpuName>;  // background threads may use it while the process ends
+  const std::lock_guard lock(mutex);
+  const int64_t index = tensor.device().index();
+  const auto found = names->find(index);
+  if (found != names->end()) return found->second;
+  const CudaDevice device = GetCudaDevice(index);
+  const auto capability = std::to_string(device.major) + "." + std::to_string(device.minor);
+  return names->emplace(index, GpuName{device.name, capability}).first->second;
+#endif
+}
+
 #else
 
 bool CudaKernelsBuilt() { return false; }
 bool CudaKernelsTake(const at::Tensor&) { return false; }
+const GpuName& GpuNameOf(const at::Tensor&) {
+  TORCH_INTERNAL_ASSERT(false, "the CUDA kernels are not part of this build");
+}
 
 #endif
 

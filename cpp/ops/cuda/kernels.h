@@ -3,6 +3,8 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <string>
+
 #include "kernels/cuda/kernels.h"
 
 namespace dyconv {
@@ -13,6 +15,14 @@ bool CudaKernelsTake(const at::Tensor& tensor);
 
 // Whether this build has the kernels at all.
 bool CudaKernelsBuilt();
+
+// The GPU of a tensor that the kernels take.
+struct GpuName {
+  std::string name;        // such as "NVIDIA H200"; "emulation" in a build that emulates CUDA
+  std::string capability;  // compute capability, such as "9.0"
+};
+// Asks the driver once for every device.
+const GpuName& GpuNameOf(const at::Tensor& tensor);
 
 // The stream of the tensor's device.
 kernels::cuda::Stream CurrentStream(const at::Tensor& tensor);

@@ -11,6 +11,7 @@
 
 #include "ops/cuda/kernels.h"
 #include "ops/dynamic_conv/composed.h"
+#include "ops/dynamic_conv/measured.h"
 
 namespace dyconv {
 
@@ -52,6 +53,7 @@ cuda::MixArgs MixArgsOf(const DynamicConvProblem& p, const at::Tensor& convs, co
   args.batch = s.batch, args.groups = s.groups, args.experts = s.experts;
   args.out_per_group = s.out_per_group(), args.plane = s.out_plane();
   args.channels_last = IsChannelsLast(convs), args.element = ElementOf(convs);
+  args.splits = MeasuredSplits(convs);
   args.convs = convs.const_data_ptr();
   args.attention = attention.const_data_ptr<float>();
   args.bias = bias.defined() ? bias.const_data_ptr() : nullptr;
@@ -176,9 +178,9 @@ bool CudaFusedApplies(const DynamicConvProblem& p) {
          s.groups * ((std::max(s.in_per_group(), s.out_per_group()) + 63) / 64) < cuda::kMostGroups;
 }
 
-// Estimated, not measured on a GPU. The shared convolution multiplies K times as much and writes K times the
-// output. Beyond 8 experts this is assumed to cost more than mixing weights for every tile of 64 channels and
-// 128 pixels, if at least half of a tile is used.
+// Estimated, not measured on a GPU; for problems that no table has (measured.h). The shared convolution
+// multiplies K times as much and writes K times the output. Beyond 8 experts this is assumed to cost more
+// than mixing weights for every tile of 64 channels and 128 pixels, if at least half of a tile is used.
 bool CudaFusedWins(const DynamicConvProblem& p) {
   return p.shape.experts > 8 && p.shape.out_per_group() >= 32 && p.shape.out_plane() >= 64;
 }

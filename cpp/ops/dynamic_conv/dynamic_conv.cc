@@ -8,6 +8,7 @@
 #include "ops/dynamic_conv/autograd.h"
 #include "ops/dynamic_conv/composed.h"
 #include "ops/dynamic_conv/cuda.h"
+#include "ops/dynamic_conv/measured.h"
 #include "ops/dynamic_conv/reference.h"
 #include "ops/dynamic_conv/relative_experts.h"
 #include "ops/dynamic_conv/winograd_cost.h"
@@ -68,7 +69,8 @@ at::Tensor RunTiles(const Problem& p) {
 
 using kernels::Isa;
 
-// The algorithms in the order of kAuto. The conditions come from measurements: docs/dynamic-convolution.md.
+// The algorithms in the order of kAuto. The conditions come from measurements: docs/dynamic-convolution.md. A
+// table of measurements on a GPU goes before them.
 constexpr Algorithm kAlgorithms[] = {
     {Id::kMixOnce, OneSample, Always, DynamicConvMixOnce},
     {Id::kDepthwise, DepthwiseDynamicConvApplies, Always, DynamicConvDepthwise},
@@ -100,7 +102,19 @@ const char* NameOf(Id id) {
   Fail(ErrorKind::kNative, "Expected a known algorithm but received ", static_cast<int>(id));
 }
 
+// The fastest algorithm on this GPU for such a problem, if a table has it (measured.h).
+const Algorithm* ChooseMeasured(const Problem& problem) {
+  for (const Id id : MeasuredRanking(problem)) {
+    for (const auto& algorithm : kAlgorithms)
+      if (algorithm.id == id && algorithm.Available() && algorithm.applies(problem)) return &algorithm;
+  }
+  return nullptr;
+}
+
 const Algorithm& Choose(const Problem& problem, Id id) {
+  if (id == Id::kAuto) {
+    if (const Algorithm* measured = ChooseMeasured(problem)) return *measured;
+  }
   for (const auto& algorithm : kAlgorithms) {
     if (!algorithm.Available()) continue;
     if (id == Id::kAuto) {
