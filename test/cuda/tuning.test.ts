@@ -30,8 +30,8 @@ describe.skipIf(!isUsable)(`CUDA kernels${isUsable ? '' : ' (skipped: no CUDA de
   };
 
   it('are chosen by the table: by the step, and if they apply', () => {
-    const choice = () => dynamicConv2d.choice(...operands(), { padding: 1 });
-    expect(choice()).toBe('mix-cuda');
+    const choice = (dilation = 1) => dynamicConv2d.choice(...operands(), { padding: 1, dilation });
+    const rules = [choice(), choice(2)];
     const sizes = { batch: 3, in: 8, out: 12, size: 6, kernel: 3, stride: 1, groups: 1, experts: 2 };
     const ms: F.CudaTuningRow['ms'] = {
       'mix-once': both(0.1), // does not apply to more than one sample
@@ -40,9 +40,12 @@ describe.skipIf(!isUsable)(`CUDA kernels${isUsable ? '' : ' (skipped: no CUDA de
     };
     dynamicConv2d.setCudaTuning([{ format: 1, about, rows: [{ dtype: 'float32', problem: sizes, ms }] }]);
     expect(choice()).toBe('fused-cuda');
-    expect(noGrad(choice)).toBe('mix-after');
-    // The rules still decide for what was not measured.
-    expect(dynamicConv2d.choice(...operands(), { padding: 1, dilation: 2 })).toBe('mix-cuda');
+    expect(noGrad(() => choice())).toBe('mix-after');
+    // The rules still decide for what was not measured, and without a table.
+    expect(choice(2)).toBe(rules[1]);
+    dynamicConv2d.setCudaTuning([]);
+    expect(choice()).toBe(rules[0]);
+    expect(['fused-cuda', 'mix-after']).not.toContain(rules[0]);
   });
 
   it('divide their work by the table, with the same results', () => {
