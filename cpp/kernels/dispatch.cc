@@ -4,18 +4,18 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <initializer_list>
 
 #if defined(__x86_64__)
 #include <cpuid.h>
+#elif defined(__aarch64__) && defined(__linux__)
+#include <sys/auxv.h>
+#elif defined(__aarch64__) && defined(__APPLE__)
+#include <sys/sysctl.h>
 #endif
 
 namespace dyconv::kernels {
 
 #define DYCONV_KERNEL(name, result, parameters) result name parameters;
-namespace portable {
-#include "kernels/kernels.inc"
-}
 #if defined(__x86_64__)
 namespace avx2 {
 #include "kernels/kernels.inc"
@@ -24,19 +24,20 @@ namespace avx512 {
 #include "kernels/kernels.inc"
 }
 #endif
+#if defined(__aarch64__)
+namespace neon {
+#include "kernels/kernels.inc"
+}
+#else
+namespace portable {
+#include "kernels/kernels.inc"
+}
+#endif
 #undef DYCONV_KERNEL
 
 namespace {
 
 #define DYCONV_KERNEL(name, result, parameters) name,
-const KernelTable& PortableKernels() {
-  using namespace portable;
-  static const KernelTable table = {
-      "portable",
-#include "kernels/kernels.inc"
-  };
-  return table;
-}
 #if defined(__x86_64__)
 const KernelTable& Avx2Kernels() {
   using namespace avx2;
@@ -55,7 +56,38 @@ const KernelTable& Avx512Kernels() {
   return table;
 }
 #endif
+#if defined(__aarch64__)
+const KernelTable& BaseKernels() {
+  using namespace neon;
+  static const KernelTable table = {
+      "neon",
+#include "kernels/kernels.inc"
+  };
+  return table;
+}
+#else
+const KernelTable& BaseKernels() {
+  using namespace portable;
+  static const KernelTable table = {
+      "portable",
+#include "kernels/kernels.inc"
+  };
+  return table;
+}
+#endif
 #undef DYCONV_KERNEL
+
+// Of all in kIsas.
+struct Names {
+  char text[64] = "";
+
+  Names() {
+    int at = 0;
+    for (const Isa isa : kIsas) {
+      at += std::snprintf(text + at, sizeof(text) - at, "%s%s", at == 0 ? "" : ", ", NameOf(isa));
+    }
+  }
+};
 
 }  // namespace
 
@@ -72,22 +104,35 @@ bool IsaAvailable(Isa isa) {
   if (isa == Isa::kAvx512) return avx512;
   if (isa == Isa::kAvx2) return avx2;
 #endif
-  return isa == Isa::kPortable;
+  return isa == kIsas[0];
+}
+
+const char* NameOf(Isa isa) {
+  switch (isa) {
+    case Isa::kPortable:
+      return "portable";
+    case Isa::kNeon:
+      return "neon";
+    case Isa::kAvx2:
+      return "avx2";
+    case Isa::kAvx512:
+      return "avx512";
+  }
+  return "";
 }
 
 Isa BestIsa() {
   static const Isa best = [] {
     const char* wanted = std::getenv("DYCONV_CPU_CAPABILITY");
-    Isa widest = Isa::kPortable;
-    for (const Isa isa : {Isa::kPortable, Isa::kAvx2, Isa::kAvx512}) {
+    Isa widest = kIsas[0];
+    for (const Isa isa : kIsas) {
       if (!IsaAvailable(isa)) continue;
       widest = isa;
-      if (wanted != nullptr && std::strcmp(wanted, Kernels(isa).name) == 0) return isa;
+      if (wanted != nullptr && std::strcmp(wanted, NameOf(isa)) == 0) return isa;
     }
     if (wanted != nullptr) {
-      std::fprintf(stderr,
-                   "dyconv: this CPU has no DYCONV_CPU_CAPABILITY=%s (portable, avx2, avx512): %s it is.\n",
-                   wanted, Kernels(widest).name);
+      std::fprintf(stderr, "dyconv: this CPU has no DYCONV_CPU_CAPABILITY=%s (%s): %s it is.\n", wanted,
+                   Names().text, NameOf(widest));
     }
     return widest;
   }();
@@ -107,13 +152,30 @@ bool HasAmxBf16() {
 #endif
 }
 
+bool HasArmBf16() {
+#if defined(__aarch64__) && defined(__linux__)
+  // HWCAP2_BF16, which older headers do not name.
+  static const bool has = (getauxval(AT_HWCAP2) >> 14 & 1) != 0;
+  return has;
+#elif defined(__aarch64__) && defined(__APPLE__)
+  static const bool has = [] {
+    int value = 0;
+    size_t size = sizeof(value);
+    return sysctlbyname("hw.optional.arm.FEAT_BF16", &value, &size, nullptr, 0) == 0 && value != 0;
+  }();
+  return has;
+#else
+  return false;
+#endif
+}
+
 const KernelTable& Kernels(Isa isa) {
   assert(IsaAvailable(isa));
 #if defined(__x86_64__)
   if (isa == Isa::kAvx512) return Avx512Kernels();
   if (isa == Isa::kAvx2) return Avx2Kernels();
 #endif
-  return PortableKernels();
+  return BaseKernels();
 }
 
 }  // namespace dyconv::kernels

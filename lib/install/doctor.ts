@@ -215,8 +215,9 @@ function addonFindings(addon: Addon | undefined, check: AddonCheck | undefined, 
   return findings;
 }
 
-/** Unsuffixed names are of the best instruction set; lower ones have its name as a suffix. */
+/** Unsuffixed names are of the best instruction set; lower ones have its name as a suffix. ARM has one. */
 function kernelsText(algorithms: string[]): string {
+  if (process.arch === 'arm64') return `neon chosen for ${algorithms.join(', ')}`;
   const below = ['avx2', 'portable'].filter((isa) => algorithms.includes(`fused-${isa}`));
   const chosen = ['avx512', 'avx2', 'portable'][2 - below.length];
   const plain = algorithms.filter((name) => !below.some((isa) => name.endsWith(`-${isa}`)));

@@ -50,7 +50,7 @@ describe('the installation of this machine', () => {
       expect(names).toContain(name);
     }
     expect(findings.find(({ name }) => name === 'kernels')?.detail).toMatch(
-      /^(avx512|avx2|portable) chosen for .*fused/,
+      /^(avx512|avx2|portable|neon) chosen for .*fused/,
     );
     expect(findings.find(({ name }) => name === 'CPU')?.detail).toMatch(
       /\d+ threads, libtorch's kernels for \w+/,

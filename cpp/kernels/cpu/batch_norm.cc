@@ -20,7 +20,7 @@ DYCONV_INLINE double SumOver(const BatchNormArgs& args, int64_t channel, const O
     for (; i + kUnroll * kLanes <= args.plane; i += kUnroll * kLanes) {
 #pragma GCC unroll 4
       for (int v = 0; v < kUnroll; ++v) {
-        __builtin_prefetch(next + i + v * kLanes);
+        if (v * kLanes % kLine == 0) __builtin_prefetch(next + i + v * kLanes);
         sums[v] += of(Load(x + i + v * kLanes));
       }
     }

@@ -7,7 +7,9 @@
 namespace dyconv::kernels::DYCONV_ISA {
 namespace {
 
-constexpr int kUnroll = 4;
+// Vectors of a row that are multiplied at once: as many sums as are in flight, of which narrow vectors need
+// more, where registers allow.
+constexpr int kUnroll = kLanes == 4 && kMaxVecs * kMaxRows > 16 ? 8 : 4;
 
 struct Layout {
   int64_t taps, lanes;       // taps, and rounded up to whole vectors
@@ -90,29 +92,34 @@ void Correlate(const float* const* sources, const float* weights, int64_t taps, 
                float* to) {
   for (int64_t i = 0; i < count; i += kUnroll * kLanes) {
     Vec acc[kUnroll];
-#pragma GCC unroll 4
+#pragma GCC unroll 8
     for (int v = 0; v < kUnroll; ++v) acc[v] = kAccumulate ? Load(to + i + v * kLanes) : Set1(start);
     for (int64_t t = 0; t < taps; ++t) {
       const Vec w = Set1(weights[t]);
-#pragma GCC unroll 4
+#pragma GCC unroll 8
       for (int v = 0; v < kUnroll; ++v) acc[v] += w * Load(sources[t] + i + v * kLanes);
     }
-#pragma GCC unroll 4
+#pragma GCC unroll 8
     for (int v = 0; v < kUnroll; ++v) Store(to + i + v * kLanes, acc[v]);
   }
 }
 
-// sums[t] = sum over i of grad[i] * sources[t][i], for kLanes taps from `sources` (at least `count`
-// products).
+// acc[t] = sum over i of grad[i] * sources[t][i], for kTaps taps from `sources`, whole vectors, at least
+// `count` products.
 template <int kTaps>
 DYCONV_INLINE void CorrelateTaps(const float* const* sources, const float* grad, int64_t count, Vec* acc) {
+  constexpr int kSums = kUnroll / 4;  // of each tap
+  Vec sums[kSums][kTaps] = {};
+  for (int64_t i = 0; i < count; i += kSums * kLanes) {
+#pragma GCC unroll 2
+    for (int n = 0; n < kSums; ++n) {
+      const Vec g = Load(grad + i + n * kLanes);
 #pragma GCC unroll 16
-  for (int t = 0; t < kTaps; ++t) acc[t] = Vec{};
-  for (int64_t i = 0; i < count; i += kLanes) {
-    const Vec g = Load(grad + i);
-#pragma GCC unroll 16
-    for (int t = 0; t < kTaps; ++t) acc[t] += g * Load(sources[t] + i);
+      for (int t = 0; t < kTaps; ++t) sums[n][t] += g * Load(sources[t] + i + n * kLanes);
+    }
   }
+#pragma GCC unroll 16
+  for (int t = 0; t < kTaps; ++t) acc[t] = kSums == 2 ? sums[0][t] + sums[kSums - 1][t] : sums[0][t];
 }
 
 Vec TapSums(const float* const* sources, int64_t taps, const float* grad, int64_t count) {

@@ -123,7 +123,8 @@ void SampleRows(const DynamicConvArgs& args, const Unit& unit, int64_t r, int64_
   if (pixels.count <= kFewPixels) {
     for (int64_t p = 0; p < pixels.count; ++p) {
       const float* next = input + 2 * of_input.sample + pixels.inputs[p] * of_input.pixel;
-      for (int v = 0; v < kVecs; ++v) __builtin_prefetch(next + v * kLanes);
+#pragma GCC unroll 8
+      for (int i = 0; i < kVecs * kLanes; i += kLine) __builtin_prefetch(next + i);
       next = grad + 2 * of_grad.sample + pixels.outputs[p] * of_grad.pixel;
       __builtin_prefetch(next);
       __builtin_prefetch(next + rows - 1);

@@ -34,7 +34,7 @@ struct Part {
 // ones are multiplied.
 DYCONV_INLINE void PrefetchPart(const float* next, int64_t floats, const Part& part) {
   const int64_t share = CeilDiv(floats, part.count);
-  for (int64_t i = part.index * share; i < (part.index + 1) * share; i += 16)
+  for (int64_t i = part.index * share; i < (part.index + 1) * share; i += kLine)
     __builtin_prefetch(next + i, 0, 2);
 }
 
@@ -114,11 +114,12 @@ inline void MixBias(const DynamicConvArgs& args, int64_t sample, int64_t first, 
 template <int kVecs>
 constexpr int64_t kMixedStride = kTileRows * kVecs * kLanes;
 
-// The products of kSamples samples with one tile of packed experts. The first register tile, of kRows pixels
-// of each, mixes; the others read what it kept.
-template <int kSamples, int kRows, int kVecs, bool kRelative, typename TaskOf>
-void MixAndKeep(const float* packed, const Mixture& mixture, float* mixed, const int32_t* a_pixels,
-                const int32_t* c_pixels, int64_t count, const TaskOf& task_of) {
+// The products of kSamples samples with one tile of packed experts. The first register tile, `tile` of `rows`
+// pixels of each, mixes; the others read what it kept.
+template <int kSamples, int kVecs, typename TaskOf>
+DYCONV_INLINE void MixAndKeep(MixTile tile, int64_t rows, const float* packed, const Mixture& mixture,
+                              float* mixed, const int32_t* a_pixels, const int32_t* c_pixels, int64_t count,
+                              const TaskOf& task_of) {
   float shares[kMaxExperts * kSamples];
   GemmTask tasks[kSamples];
   for (int n = 0; n < kSamples; ++n) {
@@ -126,40 +127,8 @@ void MixAndKeep(const float* packed, const Mixture& mixture, float* mixed, const
     tasks[n].b = mixed + n * kMixedStride<kVecs>;
     for (int64_t k = 0; k < mixture.experts; ++k) shares[k * kSamples + n] = mixture.of(n)[k];
   }
-  MixGemmTile<kSamples, kRows, kVecs, true, kRelative>(tasks, packed, shares, mixture.experts, mixed,
-                                                       kMixedStride<kVecs>, a_pixels, c_pixels);
-  for (const auto& task : tasks) Gemm<kVecs>(task, a_pixels + kRows, c_pixels + kRows, count - kRows);
-}
-
-template <int kVecs, bool kRelative, typename TaskOf>
-void MixAndMultiplyAs(const float* packed, const Mixture& mixture, int64_t samples, float* mixed,
-                      const int32_t* a_pixels, const int32_t* c_pixels, int64_t count,
-                      const TaskOf& task_of) {
-  if (count <= kMaxRows) {
-    // So few pixels are one register tile: a mixed row is used at once, and forgotten.
-    return WithConstant<kMaxRows>(count, [&](auto rows) {
-      for (int64_t i = 0; i < samples; ++i) {
-        const GemmTask task = task_of(i);
-        MixGemmTile<1, rows(), kVecs, false, kRelative>(&task, packed, mixture.of(i), mixture.experts,
-                                                        nullptr, 0, a_pixels, c_pixels);
-      }
-    });
-  }
-  const auto keep = [&](int64_t i, auto n, auto rows) {
-    MixAndKeep<n(), rows(), kVecs, kRelative>(packed, mixture.from(i), mixed, a_pixels, c_pixels, count,
-                                              [&](int64_t j) { return task_of(i + j); });
-  };
-  using One = std::integral_constant<int, 1>;
-  using Two = std::integral_constant<int, 2>;
-  if (count <= kMixPixels) {
-    // Even register tiles.
-    return WithConstant<kMaxRows>(CeilDiv(count, CeilDiv(count, kMaxRows)), [&](auto rows) {
-      for (int64_t i = 0; i < samples; ++i) keep(i, One(), rows);
-    });
-  }
-  int64_t i = 0;
-  for (; i + 2 <= samples; i += 2) keep(i, Two(), std::integral_constant<int, kMaxRows / 2>());
-  if (i < samples) keep(i, One(), std::integral_constant<int, kMaxRows>());
+  tile({packed, shares, mixture.experts, mixed, kMixedStride<kVecs>}, tasks, a_pixels, c_pixels);
+  for (const auto& task : tasks) Gemm<kVecs>(task, a_pixels + rows, c_pixels + rows, count - rows);
 }
 
 // One tile of packed experts with `samples` samples: task_of(i) says what to multiply for sample i (b is set
@@ -173,11 +142,32 @@ void MixAndMultiply(const float* packed, const Mixture& mixture, int64_t samples
       task.b = packed;
       Gemm<kVecs>(task, a_pixels, c_pixels, count);
     }
-  } else if (mixture.relative) {
-    MixAndMultiplyAs<kVecs, true>(packed, mixture, samples, mixed, a_pixels, c_pixels, count, task_of);
-  } else {
-    MixAndMultiplyAs<kVecs, false>(packed, mixture, samples, mixed, a_pixels, c_pixels, count, task_of);
+    return;
   }
+  if (count <= kMaxRows) {
+    // So few pixels are one register tile: a mixed row is used at once, and forgotten.
+    const MixTile tile = MixTileOf<kVecs>(mixture.relative, false, 1, count);
+    for (int64_t i = 0; i < samples; ++i) {
+      const GemmTask task = task_of(i);
+      tile({packed, mixture.of(i), mixture.experts, nullptr, 0}, &task, a_pixels, c_pixels);
+    }
+    return;
+  }
+  const auto keep = [&](int64_t i, auto n, MixTile tile, int64_t rows) {
+    MixAndKeep<n(), kVecs>(tile, rows, packed, mixture.from(i), mixed, a_pixels, c_pixels, count,
+                           [&](int64_t j) { return task_of(i + j); });
+  };
+  using One = std::integral_constant<int, 1>;
+  using Two = std::integral_constant<int, 2>;
+  const int64_t rows = count <= kMixPixels ? FirstTileRows(count) : kMaxRows;
+  const MixTile one = MixTileOf<kVecs>(mixture.relative, true, 1, rows);
+  int64_t i = 0;
+  if (count > kMixPixels) {
+    // So many are worth two samples at once, in tiles of half the height.
+    const MixTile two = MixTileOf<kVecs>(mixture.relative, true, 2, kMaxRows / 2);
+    for (; i + 2 <= samples; i += 2) keep(i, Two(), two, kMaxRows / 2);
+  }
+  for (; i < samples; ++i) keep(i, One(), one, rows);
 }
 
 }  // namespace dyconv::kernels::DYCONV_ISA

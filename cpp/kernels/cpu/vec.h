@@ -11,14 +11,24 @@
 namespace dyconv::kernels::DYCONV_ISA {
 
 // kMaxVecs x kMaxRows is the register tile: accumulators plus a row of vectors plus a broadcast fill the
-// register file.
+// register file. NEON multiplies by a lane of a vector: a broadcast is a load of one float.
 #if defined(__AVX512F__)
-constexpr int kLanes = 16, kMaxVecs = 4, kMaxRows = 6;
+#define DYCONV_MAX_VECS 4
+constexpr int kLanes = 16, kMaxRows = 6;
 #elif defined(__AVX2__)
-constexpr int kLanes = 8, kMaxVecs = 2, kMaxRows = 6;
+#define DYCONV_MAX_VECS 2
+constexpr int kLanes = 8, kMaxRows = 6;
+#elif defined(__aarch64__)
+#define DYCONV_MAX_VECS 4
+constexpr int kLanes = 4, kMaxRows = 6;
 #else
-constexpr int kLanes = 4, kMaxVecs = 2, kMaxRows = 4;
+#define DYCONV_MAX_VECS 2
+constexpr int kLanes = 4, kMaxRows = 4;
 #endif
+constexpr int kMaxVecs = DYCONV_MAX_VECS;
+
+// Floats of a cache line.
+constexpr int kLine = 16;
 
 typedef float Vec __attribute__((vector_size(kLanes * sizeof(float))));
 

@@ -178,7 +178,7 @@ void MultiplyPoint(const WinogradProduct& p, int64_t point, int64_t samples, int
           // Every point reads its own numbers, once a panel: the next samples' are still on their way.
           for (int64_t t = 0; samples > 1 && t < tiles; ++t) {
             const float* next = from + kMixSamples * p.strides.sample + p.indices[t] * p.strides.pixel;
-            for (int64_t r = 0; r < rows; r += 16) __builtin_prefetch(next + r);
+            for (int64_t r = 0; r < rows; r += kLine) __builtin_prefetch(next + r);
           }
           PrefetchPart(following, rows * row_floats, {i, samples});
           return GemmTask{from,

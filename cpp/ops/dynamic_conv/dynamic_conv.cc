@@ -28,7 +28,7 @@ struct Algorithm {
   bool (*wins)(const Problem&);
   at::Tensor (*run)(const Problem&);
   // The instruction set of its kernels.
-  kernels::Isa isa = kernels::Isa::kPortable;
+  kernels::Isa isa = kernels::kIsas[0];
   // Whether it needs CUDA kernels, which a build may lack.
   bool cuda = false;
 
@@ -77,22 +77,25 @@ constexpr Algorithm kAlgorithms[] = {
     {Id::kWinograd, WinogradDynamicConvApplies, WinogradWins, DynamicConvWinograd},
     {Id::kWinogradForward, WinogradDynamicConvApplies, WinogradForwardWins, DynamicConvWinogradForward},
     {Id::kFused, FusedDynamicConvApplies, Always, DynamicConvFused},
-    {Id::kFusedCuda, CudaFusedApplies, CudaFusedWins, DynamicConvCudaFused, Isa::kPortable, true},
-    {Id::kMixCuda, CudaMixApplies, Always, DynamicConvCudaMix, Isa::kPortable, true},
+    {Id::kFusedCuda, CudaFusedApplies, CudaFusedWins, DynamicConvCudaFused, kernels::kIsas[0], true},
+    {Id::kMixCuda, CudaMixApplies, Always, DynamicConvCudaMix, kernels::kIsas[0], true},
     {Id::kMixAfter, Always, Always, DynamicConvMixAfter},
     // For comparison: never chosen.
     {Id::kGrouped, Always, Never, DynamicConvGrouped},
     {Id::kDepthwiseAvx2, DepthwiseDynamicConvApplies, Never, RunOn<DynamicConvDepthwise, Isa::kAvx2>,
      Isa::kAvx2},
-    {Id::kDepthwisePortable, DepthwiseDynamicConvApplies, Never, RunOn<DynamicConvDepthwise, Isa::kPortable>},
+    {Id::kDepthwisePortable, DepthwiseDynamicConvApplies, Never, RunOn<DynamicConvDepthwise, Isa::kPortable>,
+     Isa::kPortable},
     {Id::kFusedAvx2, FusedDynamicConvApplies, Never, RunOn<DynamicConvFused, Isa::kAvx2>, Isa::kAvx2},
-    {Id::kFusedPortable, FusedDynamicConvApplies, Never, RunOn<DynamicConvFused, Isa::kPortable>},
+    {Id::kFusedPortable, FusedDynamicConvApplies, Never, RunOn<DynamicConvFused, Isa::kPortable>,
+     Isa::kPortable},
     {Id::kWinograd2x3, TilesApply<2, 3>, Never, RunTiles<2, 3>},
     {Id::kWinograd3x4, TilesApply<3, 4>, Never, RunTiles<3, 4>},
     {Id::kWinograd4x2, TilesApply<4, 2>, Never, RunTiles<4, 2>},
     {Id::kWinogradAvx2, WinogradDynamicConvApplies, Never, RunOn<DynamicConvWinograd, Isa::kAvx2>,
      Isa::kAvx2},
-    {Id::kWinogradPortable, WinogradDynamicConvApplies, Never, RunOn<DynamicConvWinograd, Isa::kPortable>},
+    {Id::kWinogradPortable, WinogradDynamicConvApplies, Never, RunOn<DynamicConvWinograd, Isa::kPortable>,
+     Isa::kPortable},
     {Id::kReference, Always, Always, DynamicConvReference},
 };
 

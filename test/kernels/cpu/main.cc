@@ -2,7 +2,9 @@
 // <seed of the case> 1` repeats it. scripts/fuzz-kernels.js builds and runs this.
 #include "guarded.h"
 
+#include <algorithm>
 #include <csignal>
+#include <iterator>
 
 #if defined(__SANITIZE_ADDRESS__)
 #include <sanitizer/asan_interface.h>
@@ -49,9 +51,11 @@ constexpr Family kFamilies[] = {
 int main(int count, char** arguments) {
   using namespace dyconv::kernels;
   if (count != 4) return std::fprintf(stderr, "usage: fuzz <isa> <seed> <cases>\n"), 2;
-  const std::string name = arguments[1];
-  const Isa isa = name == "avx512" ? Isa::kAvx512 : name == "avx2" ? Isa::kAvx2 : Isa::kPortable;
-  if (!IsaAvailable(isa)) return std::fprintf(stderr, "this processor has no %s\n", name.c_str()), 3;
+  const Isa* found = std::find_if(std::begin(kIsas), std::end(kIsas), [&](Isa one) {
+    return std::strcmp(arguments[1], NameOf(one)) == 0 && IsaAvailable(one);
+  });
+  if (found == std::end(kIsas)) return std::fprintf(stderr, "this processor has no %s\n", arguments[1]), 3;
+  const Isa isa = *found;
 #if defined(__SANITIZE_ADDRESS__)
   __asan_set_death_callback(PrintCase);
 #else
@@ -71,6 +75,9 @@ int main(int count, char** arguments) {
     if (random.OneIn(20)) family = &kFamilies[10];
     family->run(random, Kernels(isa));
   }
-  std::printf("{\"isa\":\"%s\",\"seed\":%llu,\"cases\":%lld}\n", Kernels(isa).name,
-              static_cast<unsigned long long>(seed), static_cast<long long>(cases));
+  DynamicConvShape any;
+  any.in_channels = 2;
+  std::printf("{\"isa\":\"%s\",\"bf16\":%s,\"seed\":%llu,\"cases\":%lld}\n", Kernels(isa).name,
+              Kernels(isa).CanMultiplyBf16(any) ? "true" : "false", static_cast<unsigned long long>(seed),
+              static_cast<long long>(cases));
 }
