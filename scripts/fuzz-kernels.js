@@ -3,15 +3,17 @@
  * Runs the CPU kernels on random sizes, between pages that nothing may touch, and compares them with loops in float64:
  * node scripts/fuzz-kernels.js --cases 100000 --seed 1 --sanitize
  * Without --sanitize the kernels are those of the last build; with it they are compiled anew under AddressSanitizer.
+ * --arch arm64 cross-compiles them on another machine, and runs them by an emulator of user programs.
  * Exit code 1 for a finding, which names the seed that repeats it as a single case.
  * @module
  */
-import { spawnSync } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { requirePackages } from './cli/start.js';
+import { builtObjects, crossObjects, FAMILIES, requireTools, root, run, runs } from './kernels/families.js';
 
 requirePackages();
 const { parseScript } = await import('./cli/command.js');
@@ -19,8 +21,8 @@ const { nonNegativeInteger, oneOf, path } = await import('./cli/value-types.js')
 
 /** @import { OptionTable } from './cli/types.js' */
 
-const root = fileURLToPath(new URL('..', import.meta.url));
-const ISAS = { avx512: '-march=x86-64-v4', avx2: '-march=x86-64-v3', portable: '' };
+/** @type {Record<string, import('./kernels/families.js').Family>} */
+const families = FAMILIES;
 const FOLDERS = { harness: 'test/kernels/cpu', kernels: 'cpp/kernels/cpu' };
 const PLAIN = [
   'cpp/kernels/dispatch.cc',
@@ -36,10 +38,16 @@ const OPTIONS = /** @satisfies {OptionTable} */ ({
     help: 'number of cases for each instruction set',
   },
   seed: { value: 'n', type: nonNegativeInteger, default: 1, help: 'seed of the first case' },
+  arch: {
+    value: 'name',
+    type: oneOf(Object.keys(families)),
+    default: process.arch,
+    help: 'family of processors; another one than that of this machine is emulated',
+  },
   isa: {
     value: 'name',
-    type: oneOf(Object.keys(ISAS)),
-    help: 'instruction set (default: all of this processor)',
+    type: oneOf(Object.values(families).flatMap(({ isas }) => Object.keys(isas))),
+    help: 'instruction set (default: all of the processor)',
   },
   sanitize: { flag: 'plain', help: 'compile the kernels with AddressSanitizer; takes minutes' },
   objects: {
@@ -55,20 +63,36 @@ const { options } = parseScript({
   options: OPTIONS,
 });
 
+// Other processors have the portable kernels alone.
+const { isas, cross } = families[options.arch] ?? { isas: { portable: '' }, cross: undefined };
+const emulated = options.arch === process.arch ? undefined : cross;
+if (options.arch !== process.arch && (!emulated || options.sanitize)) {
+  console.error(
+    `Expected ${process.arch} for --arch${options.sanitize ? ' with --sanitize' : ''} on this machine but received ${options.arch}`,
+  );
+  process.exit(1);
+}
+if (emulated) requireTools(options.arch, emulated);
+const compiler = emulated?.compiler ?? process.env.CXX ?? 'c++';
+
 const folder = options.objects ?? mkdtempSync(join(tmpdir(), 'dyconv-fuzz-'));
 mkdirSync(folder, { recursive: true });
 try {
   const binary = join(folder, options.sanitize ? 'fuzz-sanitized' : 'fuzz');
-  const harness = compileAll(sourcesOf(FOLDERS.harness), 'harness', []);
-  const objects = options.sanitize ? kernelObjects() : builtObjects();
-  run('c++', [...sanitizer(), ...harness, ...objects, '-o', binary]);
-  for (const isa of options.isa ? [options.isa] : Object.keys(ISAS)) {
-    const child = spawnSync(binary, [isa, options.seed, options.cases].map(String), {
-      stdio: ['ignore', 'inherit', 'inherit'],
-      env: { ...process.env, ASAN_OPTIONS: 'detect_leaks=0' },
-    });
-    if (child.status === 3 && !options.isa) continue; // not on this processor
-    if (child.status !== 0) process.exitCode = 1;
+  const objects = [...(await compileAll(sourcesOf(FOLDERS.harness), 'harness', [])), ...(await kernels())];
+  run(compiler, [...(emulated ? ['-static'] : sanitizer()), ...objects, '-o', binary]);
+  const runners = emulated
+    ? emulated.cpus.map((cpu) => [emulated.emulator, '-cpu', cpu, binary])
+    : [[binary]];
+  for (const isa of options.isa ? [options.isa] : Object.keys(isas)) {
+    for (const [program = '', ...before] of runners) {
+      const child = spawnSync(program, [...before, isa, options.seed, options.cases].map(String), {
+        stdio: ['ignore', 'inherit', 'inherit'],
+        env: { ...process.env, ASAN_OPTIONS: 'detect_leaks=0' },
+      });
+      if (child.status === 3 && !options.isa) continue; // not on this processor
+      if (child.status !== 0) process.exitCode = 1;
+    }
   }
 } finally {
   if (!options.objects) rmSync(folder, { recursive: true, force: true });
@@ -88,60 +112,44 @@ function sanitizer() {
 }
 
 /**
- * @param {string} command
- * @param {string[]} args
- */
-function run(command, args) {
-  const child = spawnSync(command, args, { cwd: root, encoding: 'utf8' });
-  if (child.status === 0) return;
-  console.error(`${command} ${args.join(' ')}\n${child.stderr ?? child.error?.message}`);
-  process.exit(1);
-}
-
-/**
- * Objects of `sources`; those that are there already stay.
+ * Objects of `sources`, compiled on all cores; those that are there already stay.
  * @param {string[]} sources
  * @param {string} name
  * @param {string[]} flags
  */
-function compileAll(sources, name, flags) {
-  const compiler = process.env.CXX ?? 'c++';
-  return sources.map((source) => {
-    const object = join(folder, `${options.sanitize ? 'sanitized-' : ''}${name}-${basename(source)}.o`);
-    if (name === 'harness' || !existsSync(object)) {
-      run(compiler, ['-std=c++20', '-O1', '-Icpp', ...sanitizer(), ...flags, '-c', source, '-o', object]);
+async function compileAll(sources, name, flags) {
+  const object = (/** @type {string} */ source) =>
+    join(folder, `${options.sanitize ? 'sanitized-' : ''}${name}-${basename(source)}.o`);
+  const waiting = sources.filter((source) => name === 'harness' || !existsSync(object(source)));
+  const worker = async () => {
+    for (let source = waiting.shift(); source; source = waiting.shift()) {
+      const args = ['-std=c++20', '-O1', '-Icpp', ...sanitizer(), ...flags, '-c', source];
+      await compile([...args, '-o', object(source)]);
     }
-    return object;
-  });
+  };
+  await Promise.all(Array.from({ length: availableParallelism() }, worker));
+  return sources.map(object);
 }
 
-function kernelObjects() {
-  const x86 = process.arch === 'x64';
-  const isas = Object.entries(ISAS).filter(([isa]) => x86 || isa === 'portable');
-  return [
-    ...compileAll(PLAIN, 'plain', []),
-    ...isas.flatMap(([isa, arch]) =>
-      compileAll(sourcesOf(FOLDERS.kernels), isa, [`-DDYCONV_ISA=${isa}`, ...(arch ? [arch] : [])]),
-    ),
-  ];
-}
-
-/** Those of the add-on's build. */
-function builtObjects() {
-  const built = join(root, 'build/cmake/Release/CMakeFiles');
-  const objects = ['plain', ...Object.keys(ISAS)].flatMap((name) => {
-    const directory = join(built, `dyconv_${name}.dir/cpp`);
-    if (!existsSync(directory)) return [];
-    return (
-      readdirSync(directory, { recursive: true, encoding: 'utf8' })
-        // Objects of sources that were moved or removed stay in the folder of a build.
-        .filter((file) => file.endsWith('.o') && existsSync(join(root, 'cpp', file.slice(0, -'.o'.length))))
-        .map((file) => join(directory, file))
-    );
-  });
-  if (objects.length === 0) {
-    console.error('There is no build of the kernels: run `npm run build`, or give --sanitize.');
+/** @param {string[]} args */
+async function compile(args) {
+  const [program = '', ...before] = runs('ccache') ? ['ccache', compiler] : [compiler];
+  try {
+    await promisify(execFile)(program, [...before, ...args], { cwd: root });
+  } catch (error) {
+    const said = error instanceof Error && 'stderr' in error ? error.stderr : error;
+    console.error(`${compiler} ${args.join(' ')}\n${said}`);
     process.exit(1);
+  }
+}
+
+async function kernels() {
+  if (emulated) return crossObjects(options.arch, Object.keys(isas), emulated);
+  if (!options.sanitize) return builtObjects(Object.keys(isas));
+  const objects = await compileAll(PLAIN, 'plain', []);
+  for (const [isa, arch] of Object.entries(isas)) {
+    const flags = [`-DDYCONV_ISA=${isa}`, ...(arch ? [arch] : [])];
+    objects.push(...(await compileAll(sourcesOf(FOLDERS.kernels), isa, flags)));
   }
   return objects;
 }

@@ -11,7 +11,7 @@ const NO_PACKAGES = ['check-layout.js', 'dist.js', 'layout.js', 'typedoc-options
 /** Scripts that compile lib/ themselves, or need no dist/. */
 const NO_DIST = [
   ...['build.js', 'doctor.js', 'install.js', 'libtorch.js', 'pack.js', 'prebuild.js', 'dyconv.js'],
-  ...['format-cpp.js', 'fuzz-kernels.js', 'test-package.js'],
+  ...['format-cpp.js', 'fuzz-kernels.js', 'kernel-loops.js', 'test-package.js'],
 ];
 
 const all = readdirSync(join(root, 'scripts')).filter(
