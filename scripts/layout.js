@@ -117,12 +117,13 @@ export const RAW = ['napi/hot_path', 'napi/js_callback', 'napi/buffers'];
 export const CPP = {
   typed_error: { uses: [] },
   dtype_name: { uses: [] },
+  libtorch_release: { uses: [] },
   addon: { uses: ['bindings', 'napi', 'ops', 'program'] },
   pch: { uses: [] },
   bindings: { uses: ['napi', 'distributed', 'ops', 'program', 'kernels', 'typed_error'] },
   napi: { uses: ['program', 'dtype_name', 'typed_error'] },
   distributed: {
-    uses: ['program', 'dtype_name', 'typed_error'],
+    uses: ['program', 'dtype_name', 'libtorch_release', 'typed_error'],
     never: /^(napi\.h|node_api\.h|js_native_api.*)$/,
     noName: /\b(?:Napi::\w+|napi_\w+)/,
   },

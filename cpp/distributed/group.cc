@@ -10,6 +10,7 @@
 
 #include "distributed/gloo.h"
 #include "distributed/watched_backend.h"
+#include "libtorch_release.h"
 #include "typed_error.h"
 
 namespace dyconv {
@@ -133,7 +134,7 @@ Group::Group(std::shared_ptr<World> world, std::string name, std::vector<int> ra
   try {
     const auto gloo = ConnectGloo(c10::make_intrusive<c10d::PrefixStore>("cpu/", store), rank, size(),
                                   options.timeout, host, options.interface);
-    gloo->setSequenceNumberForGroup();
+    if constexpr (kGroupsAgreeOnSequenceNumbers) gloo->setSequenceNumberForGroup();
     std::vector<std::string> members;
     for (const int member : ranks_) members.push_back(MemberKey(name_, member));
     backend_ = c10::make_intrusive<WatchedBackend>(
