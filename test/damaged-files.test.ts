@@ -10,18 +10,23 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { Random } from '../lib/data/random.js';
 import { DyconvError } from '../lib/errors.js';
 import {
+  exportOnnx,
   loadNpy,
   loadNpz,
+  loadOnnx,
   loadSafetensors,
   loadTorch,
   loadTorchStateDict,
   memory,
+  nn,
   ones,
   saveNpy,
   saveNpz,
   saveSafetensors,
+  type Tensor,
   tensor,
   tidy,
+  zeros,
 } from '../lib/index.js';
 
 const FILES = 400;
@@ -41,7 +46,20 @@ const readers: Record<string, [file: string, read: (path: string) => unknown]> =
   'files of torch.save with a whole module': ['module.pt', loadTorchStateDict],
   'safetensors of other types': ['foreign.safetensors', (file) => loadSafetensors(file)],
   'npz of other types': ['mixed.npz', loadNpz],
+  onnx: ['x.onnx', readNetwork],
+  'onnx of PyTorch': ['pytorch.onnx', readNetwork],
 };
+
+/** Loads a network and runs it, then disposes its tensors, which outlive a tidy block. */
+async function readNetwork(file: string): Promise<void> {
+  const network = await loadOnnx<Tensor | Tensor[]>(file);
+  try {
+    network.forward(...network.inputs.map(() => zeros([2, 2, 8, 8])));
+  } finally {
+    for (const held of [...network.parameters(), ...[...network.namedBuffers()].map(([, buffer]) => buffer)])
+      held.dispose();
+  }
+}
 
 beforeAll(() =>
   tidy(async () => {
@@ -53,6 +71,9 @@ beforeAll(() =>
     await saveSafetensors(path('x.safetensors'), tensors);
     await saveNpy(path('x.npy'), ones([4, 5]));
     await saveNpz(path('x.npz'), { a: ones([3]), b: ones([2, 2]) });
+    const network = new nn.Sequential(new nn.Conv2d(2, 3, 3), new nn.ReLU(), new nn.Flatten());
+    await exportOnnx(network.eval(), ones([1, 2, 8, 8]), path('x.onnx'));
+    for (const parameter of network.parameters()) parameter.dispose();
     const goldens = {
       'x.pt': 'torch/state_dict.pth',
       'old.pth': 'torch/legacy.pth',
@@ -61,6 +82,7 @@ beforeAll(() =>
       'everything-legacy.pt': 'values/everything-legacy.pt',
       'foreign.safetensors': 'values/foreign.safetensors',
       'mixed.npz': 'values/mixed.npz',
+      'pytorch.onnx': 'onnx/convnext.dynamo.onnx',
     };
     for (const [name, golden] of Object.entries(goldens))
       copyFileSync(fileURLToPath(new URL(`golden/${golden}`, import.meta.url)), path(name));

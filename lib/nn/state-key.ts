@@ -33,9 +33,16 @@ function declaredKeys(type: object): StateKeys {
   return keys;
 }
 
+const own = new WeakMap<object, ReadonlyMap<string, string>>();
+
+/** Gives a module keys of its own, which no rule follows, such as the names of a file. @param keys - Keys by field. */
+export function setKeys(module: object, keys: ReadonlyMap<string, string>): void {
+  own.set(module, keys);
+}
+
 /** The key of a field of a module. */
 export function keyOf(module: object, field: string): string {
-  return declaredKeys(module.constructor)[field] ?? stateKey(field);
+  return own.get(module)?.get(field) ?? declaredKeys(module.constructor)[field] ?? stateKey(field);
 }
 
 /**

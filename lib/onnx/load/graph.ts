@@ -1,0 +1,105 @@
+/**
+ * The nodes that the outputs need, with their constants set apart.
+ * @module
+ */
+import { CheckpointError } from '../../errors.js';
+import type { FileModel, FileNode, StoredTensor } from './model.js';
+
+/** Where a node reads a value. */
+export interface Use {
+  readonly operator: string;
+  /** The node. */
+  readonly node: number;
+  /** Position among its inputs. */
+  readonly input: number;
+}
+
+/** A node whose inputs may be given other names. */
+export interface GraphNode extends FileNode {
+  readonly inputs: string[];
+}
+
+/** What is run. */
+export interface LoadedGraph {
+  readonly nodes: readonly GraphNode[];
+  /** Initializers that the nodes or outputs need, by name. */
+  readonly initializers: ReadonlyMap<string, StoredTensor>;
+  /** Nodes that give an initializer another name: the name, and the initializer. */
+  readonly aliases: ReadonlyMap<string, string>;
+  readonly outputs: readonly string[];
+}
+
+/** A node, for messages: its name, or its position where it has none. */
+export function placeOf(node: FileNode): string {
+  const operator = node.domain === '' ? node.operator : `${node.domain}.${node.operator}`;
+  return `${operator.slice(0, 80)} (node ${node.name === '' ? `${node.position}` : `'${node.name.slice(0, 80)}'`})`;
+}
+
+/**
+ * Takes the nodes that the outputs need, in order.
+ * @param outputs - Names of values. @param path - For messages.
+ * @throws CheckpointError for a value that no node gives, or not before it is read.
+ */
+export function graphOf(model: FileModel, outputs: readonly string[], path: string): LoadedGraph {
+  const initializers = new Map(model.initializers.map((one) => [one.name, one]));
+  const aliases = aliasesOf(model, initializers, outputs);
+  const needed = new Set(outputs);
+  const nodes = model.nodes
+    .toReversed()
+    .filter((node) => {
+      if (!node.outputs.some((name) => name !== '' && needed.has(name))) return false;
+      for (const name of node.inputs) needed.add(name);
+      return true;
+    })
+    .reverse()
+    .filter(({ outputs: [first] }) => !aliases.has(first ?? ''))
+    .map((node) => ({ ...node, inputs: [...node.inputs] }));
+  checkOrder(
+    nodes,
+    outputs,
+    new Set([...model.inputs.map(({ name }) => name), ...initializers.keys(), ...aliases.keys()]),
+    path,
+  );
+  for (const name of [...initializers.keys()]) if (!needed.has(name)) initializers.delete(name);
+  return { nodes, initializers, aliases, outputs };
+}
+
+/** Identity of an initializer: exporters write equal tensors once, and name the others so. */
+function aliasesOf(
+  model: FileModel,
+  initializers: ReadonlyMap<string, StoredTensor>,
+  outputs: readonly string[],
+): Map<string, string> {
+  const aliases = new Map<string, string>();
+  for (const { operator, inputs, outputs: names } of model.nodes) {
+    const [from, to] = [inputs[0] ?? '', names[0] ?? ''];
+    const source = aliases.get(from) ?? from;
+    if (operator === 'Identity' && initializers.has(source) && !outputs.includes(to)) aliases.set(to, source);
+  }
+  return aliases;
+}
+
+function checkOrder(
+  nodes: readonly FileNode[],
+  outputs: readonly string[],
+  known: Set<string>,
+  path: string,
+): void {
+  for (const node of nodes) {
+    const missing = node.inputs.find((name) => name !== '' && !known.has(name));
+    if (missing !== undefined)
+      throw new CheckpointError(
+        `${path} is damaged: ${placeOf(node)} reads ${missing.slice(0, 80)}, which nothing before it gives`,
+      );
+    for (const name of node.outputs) {
+      if (name !== '' && known.has(name))
+        throw new CheckpointError(
+          `${path} is damaged: ${placeOf(node)} gives ${name.slice(0, 80)} a second time`,
+        );
+      known.add(name);
+    }
+  }
+  const absent = outputs.find((name) => !known.has(name));
+  if (absent !== undefined)
+    throw new CheckpointError(`${path} is damaged: no node gives its output ${absent.slice(0, 80)}`);
+}
