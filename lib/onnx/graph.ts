@@ -117,6 +117,11 @@ export class Graph {
     return outputs;
   }
 
+  /** The operator of the node that makes a value; undefined for inputs and constants. */
+  operatorOf(value: Value): string | undefined {
+    return this.nodes.findLast(({ outputs }) => outputs.includes(value))?.operator;
+  }
+
   /** Adds the elements of a tensor, which must not change until the graph is written. Its dtype follows the precision. */
   initializer(name: string, elements: Tensor, dims: readonly number[] = elements.shape): Value {
     const unique = this.unique(name);

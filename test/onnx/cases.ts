@@ -41,7 +41,7 @@ const layer = (make: () => nn.Module, shape: readonly number[], options?: Export
   ...(options && { options }),
 });
 
-function withStatistics<M extends nn.Module<never[], unknown>>(module: M): M {
+export function withStatistics<M extends nn.Module<never[], unknown>>(module: M): M {
   for (const [name, buffer] of module.namedBuffers()) {
     if (name.endsWith('running_mean')) buffer.normal_({ std: 0.5 });
     if (name.endsWith('running_var')) buffer.uniform_({ from: 0.5, to: 2 });
@@ -319,6 +319,19 @@ const LAYERS: Record<string, Case> = {
   'convolutions in one and three dimensions': layer(
     () => new nn.Conv1d(4, 6, 3, { dilation: 2, padding: 'same' }),
     [4, 9],
+  ),
+  'pools behind zeros': layer(
+    () =>
+      new nn.Sequential(
+        ...[
+          new nn.ZeroPad2d(1),
+          new nn.MaxPool2d(2),
+          new nn.ZeroPad2d(2),
+          new nn.MaxPool2d(2, { stride: 1 }),
+        ],
+        ...[new nn.ZeroPad2d(3), new nn.AvgPool2d(3, { padding: 1 })],
+      ),
+    [2, 6, 6],
   ),
   norms: layer(
     () => new nn.Sequential(new nn.GroupNorm(2, 4), new nn.InstanceNorm2d(4, { affine: true })),

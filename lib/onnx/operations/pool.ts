@@ -45,6 +45,15 @@ function strideOf(step: Step, i: number, kernel: number[]): number[] {
   return stride.length === 0 ? kernel : stride;
 }
 
+/**
+ * The input of a pool. onnxruntime merges a `Pad` with zeros into the pool behind it (seen in 1.30): a max pool then pads with minus infinity, and a file
+ * with as much padding as the kernel has is refused. A node between them that changes nothing keeps them apart.
+ */
+function apart(step: Step, x: Value): Value {
+  if (step.graph.operatorOf(x) !== 'Pad') return x;
+  return step.node('Max', [x, step.graph.scalar(Number.NEGATIVE_INFINITY, step.dtype(0))]);
+}
+
 function maxPool(step: Step, dims = step.integers(1).length): Value {
   const kernel = step.integers(1);
   const dilation = step.integers(4);
@@ -56,7 +65,7 @@ function maxPool(step: Step, dims = step.integers(1).length): Value {
     ceil: step.flag(5),
   };
   return batched(step, dims + 1, (x) =>
-    step.node('MaxPool', [x], { ...windowsOf(step, windows), dilations: dilation }),
+    step.node('MaxPool', [apart(step, x)], { ...windowsOf(step, windows), dilations: dilation }),
   );
 }
 
@@ -86,7 +95,7 @@ const avgPool =
       step.fail('has padding or a divisor together with ceilMode, for which versions of ONNX differ');
     const counted = divisor !== undefined || (includePad && padded) ? 1 : 0;
     return batched(step, dims + 1, (x) => {
-      const mean = step.node('AveragePool', [x], { ...attributes, count_include_pad: counted });
+      const mean = step.node('AveragePool', [apart(step, x)], { ...attributes, count_include_pad: counted });
       if (divisor === undefined) return mean;
       const area = kernel.reduce((product, size) => product * size, 1);
       return step.node('Mul', [mean, step.graph.scalar(area / divisor, step.resultDType())]);
@@ -128,7 +137,7 @@ const adaptive =
       const [inputs, outputs] = [sizeOf(step.sizes(0)), sizeOf(results)];
       if (inputs.every((size, i) => size % outputs[i]! === 0)) {
         const kernel = inputs.map((size, i) => size / outputs[i]!);
-        return step.node(`${operator}Pool`, [x], { kernel_shape: kernel, strides: kernel });
+        return step.node(`${operator}Pool`, [apart(step, x)], { kernel_shape: kernel, strides: kernel });
       }
       if (operator === 'Max') step.fail('has windows of different sizes');
       return unevenMeans(step, x, inputs, outputs);
