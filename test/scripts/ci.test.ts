@@ -11,7 +11,7 @@ const PASSED = { status: 'passed', assertionResults: [{}] };
  * Runs .ci/run on a simulated machine: every program that it may install exists, and npm is a script that
  * writes the given report in place of vitest.
  */
-function run(npm: { ci?: number; test?: number; report?: object }) {
+function run(npm: { ci?: number; install?: number; test?: number; report?: object }) {
   const folder = temporaryFolder();
   const log = join(folder, 'log');
   const report = join(folder, 'report.json');
@@ -19,6 +19,8 @@ function run(npm: { ci?: number; test?: number; report?: object }) {
   for (const name of ['g++', 'cmake', 'ninja', 'ccache', 'python3', 'chromium']) fakes[name] = 'exit 0';
   fakes.npm = `echo "npm $*" >> ${log}
     if [ "$1" = ci ]; then exit ${npm.ci ?? 0}; fi
+    if [ "$1" = install ]; then exit ${npm.install ?? 0}; fi
+    echo "onnxruntime in $DYCONV_ONNXRUNTIME" >> ${log}
     for argument; do case "$argument" in --outputFile.json=*) target="\${argument#*=}";; esac; done
     if [ -f ${report} ]; then cp ${report} "$target"; fi
     exit ${npm.test ?? 0}`;
@@ -28,7 +30,7 @@ function run(npm: { ci?: number; test?: number; report?: object }) {
   if (npm.report) writeTree(folder, { 'report.json': JSON.stringify(npm.report) });
   const child = spawnSync('bash', [fileURLToPath(new URL('../../.ci/run', import.meta.url))], {
     encoding: 'utf8',
-    env: { ...process.env, PATH: [folder, process.env.PATH].join(delimiter) },
+    env: { ...process.env, DYCONV_ONNXRUNTIME: '', PATH: [folder, process.env.PATH].join(delimiter) },
   });
   const calls = existsSync(log) ? readFileSync(log, 'utf8').split('\n') : [];
   return { status: child.status, last: child.stdout.trimEnd().split('\n').at(-1), calls };
@@ -40,7 +42,20 @@ it('installs, tests, and ends with the counts', () => {
   expect({ status, last }).toEqual({ status: 0, last: '12 passed, 0 failed' });
   const npm = calls.filter((call) => call.startsWith('npm '));
   expect(npm[0]).toBe('npm ci --foreground-scripts');
-  expect(npm[1]).toMatch(/^npm test -- --reporter=default --reporter=json --outputFile\.json=/);
+  expect(npm[1]).toMatch(
+    /^npm install --prefix \S+ --ignore-scripts --no-save --no-package-lock onnxruntime-node@\d/,
+  );
+  expect(npm[2]).toMatch(/^npm test -- --reporter=default --reporter=json --outputFile\.json=/);
+  expect(calls).toContain(`onnxruntime in ${npm[1]!.split(' ')[3]}`);
+});
+
+it('tests without onnxruntime where it cannot be installed', () => {
+  const { status, calls } = run({
+    install: 1,
+    report: { numPassedTests: 1, numFailedTests: 0, testResults: [PASSED] },
+  });
+  expect(status).toBe(0);
+  expect(calls).toContain('onnxruntime in ');
 });
 
 it.each([
