@@ -158,25 +158,48 @@ export const THREADS = /** @satisfies {OptionTable} */ ({
   turns: TURNS,
 });
 
+const BATCHES = /** @type {const} */ ({
+  value: 'sizes',
+  type: positiveInteger,
+  list: true,
+  help: 'images per batch (default: 1 and 32)',
+});
+const CPU_TIME = /** @type {const} */ ({
+  flag: 'plain',
+  help: 'CPU time of one thread instead of elapsed time, for a busy machine',
+});
+
 export const PROGRAM = /** @satisfies {OptionTable} */ ({
   ...COMMON,
   models: modelsOption(['alexnet', 'alexnet-dy', 'resnet18', 'mobilenet_v3_small']),
-  batches: {
-    value: 'sizes',
-    type: positiveInteger,
-    list: true,
-    help: 'images per batch (default: 1 and 32)',
-  },
+  batches: BATCHES,
   onnxruntime: {
     value: 'folder',
     type: path,
     help: 'a folder with onnxruntime-node and <model>.onnx, to compare with',
   },
-  cpuTime: { flag: 'plain', help: 'CPU time of one thread instead of elapsed time, for a busy machine' },
+  cpuTime: CPU_TIME,
   turns: TURNS,
 });
 
 /** @typedef {OptionsOf<typeof PROGRAM>} ProgramOptions */
+
+export const ONNX = /** @satisfies {OptionTable} */ ({
+  ...COMMON,
+  models: modelsOption(['alexnet', 'alexnet-dy']),
+  batches: BATCHES,
+  onnxruntime: {
+    value: 'folder',
+    type: path,
+    default: '.',
+    shownDefault: 'the current one',
+    help: 'a folder in which onnxruntime-node is installed',
+  },
+  cpuTime: CPU_TIME,
+  turns: TURNS,
+});
+
+/** @typedef {OptionsOf<typeof ONNX>} OnnxOptions */
 
 export const SERVE = /** @satisfies {OptionTable} */ ({
   ...COMMON,

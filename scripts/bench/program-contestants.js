@@ -3,10 +3,10 @@
  * @module
  */
 import { existsSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { ArgumentError, getNumThreads, models, nn, noGrad, randn } from '../../dist/index.js';
 import { IMAGE_SIZES } from '../../dist/models/names.js';
+import { feedOf, requireOnnxruntime } from '../cli/onnxruntime.js';
 
 /** @import { ModelName } from '../../dist/models/names.js' */
 
@@ -33,8 +33,8 @@ export async function programContestants(name, batch, folder) {
   if (folder === undefined) return runs;
   const file = join(folder, `${name.replace('-dy', '')}.onnx`);
   if (!existsSync(file)) throw new ArgumentError(`Expected ${file} for --onnxruntime: there is no such file`);
-  const ort = createRequire(resolve(folder, 'package.json'))('onnxruntime-node');
+  const ort = requireOnnxruntime(folder);
   const session = await ort.InferenceSession.create(file, { intraOpNumThreads: getNumThreads() });
-  const feeds = { [session.inputNames[0]]: new ort.Tensor('float32', input.dataSync(), input.shape) };
+  const feeds = { [session.inputNames[0] ?? '']: feedOf(ort, input) };
   return { ...runs, onnxruntime: () => session.run(feeds) };
 }

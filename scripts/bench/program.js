@@ -3,49 +3,22 @@
  * @module
  */
 import { setNumThreads } from '../../dist/index.js';
+import { clockOf, timesOf } from './clock.js';
 import { programContestants } from './program-contestants.js';
 import { machine, median, printRows } from './turns.js';
 
 /** @import { ProgramOptions } from './options.js' */
-/** @import { Run } from './program-contestants.js' */
-
-/** Seconds that a turn takes at least, in as many runs as that needs. */
-const TURN = 0.1;
-
-/** Milliseconds of CPU time of this process. */
-function cpuMilliseconds() {
-  const { user, system } = process.cpuUsage();
-  return (user + system) / 1000;
-}
-
-/** Milliseconds of a run, from as many as {@link TURN} takes. @param {Run} run @param {() => number} clock */
-async function time(run, clock) {
-  const start = clock();
-  let runs = 0;
-  do {
-    await run();
-    runs++;
-  } while (clock() - start < TURN * 1000);
-  return (clock() - start) / runs;
-}
 
 /** @param {ProgramOptions} options */
 export async function measurePrograms(options) {
-  const clock = options.cpuTime ? cpuMilliseconds : () => performance.now();
+  const clock = clockOf(options);
   if (options.cpuTime) setNumThreads(1);
   /** @type {Record<string, Record<string, number>>} */
   const results = {};
   for (const name of options.models) {
     for (const batch of options.batches ?? [1, 32]) {
       const runs = await programContestants(name, batch, options.onnxruntime);
-      /** @type {Record<string, number[]>} */
-      const times = {};
-      for (let turn = 0; turn <= options.turns; turn++) {
-        for (const [who, run] of Object.entries(runs)) {
-          const ms = await time(run, clock);
-          if (turn > 0) times[who] = [...(times[who] ?? []), ms];
-        }
-      }
+      const times = await timesOf(runs, options.turns, clock);
       const round = (/** @type {number} */ value) => Number(value.toFixed(3));
       const of = (/** @type {string} */ who) => median(times[who]);
       results[`${name}, batch ${batch}`] = {

@@ -11,6 +11,7 @@ import {
   MEMORY_LOOPS,
   MODEL,
   NETWORK,
+  ONNX,
   PICTURES,
   PROGRAM,
   PYTHON,
@@ -75,6 +76,15 @@ const BENCHMARKS = [
     async (options) => {
       const { measurePrograms } = await import('../bench/program.js');
       await measurePrograms(options);
+    },
+  ),
+  benchmark(
+    'onnx',
+    'exported models: size of the file, time of the export, inference by onnxruntime-node',
+    ONNX,
+    async (options) => {
+      const { measureOnnx } = await import('../bench/onnx.js');
+      await measureOnnx(options);
     },
   ),
   benchmark(

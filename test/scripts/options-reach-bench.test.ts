@@ -25,6 +25,9 @@ vi.mock('../../scripts/bench/pytorch.js', async (original) =>
 vi.mock('../../scripts/bench/program-contestants.js', async () =>
   (await import('./reach-bench.js')).programs(calls),
 );
+vi.mock('../../scripts/cli/onnxruntime.js', async () =>
+  (await import('./reach-bench.js')).onnxruntime(calls),
+);
 vi.mock('../../scripts/bench/data-contestants.js', async () => ({
   noiseSet: recorder(calls).spy('noiseSet', undefined, () => ({})),
   sharpPipeline: () => async () => new Float32Array(),
@@ -150,6 +153,22 @@ describe('bench.js program', () => {
       onnxruntime: { args: ['ort'], found: () => arg('programContestants', 2), expected: 'ort' },
       'cpu-time': { found: () => arg('setNumThreads', 0), expected: 1 },
       turns: { args: ['2'], found: () => count('run'), expected: 2 * 3 }, // contestants, and one turn to warm up
+    },
+  });
+});
+
+describe('bench.js onnx', () => {
+  testOptions({
+    command: ['bench', 'onnx'],
+    base: ['--batches', '1', '--turns', '1'],
+    calls,
+    cases: {
+      ...COMMON,
+      models: { args: ['resnet18'], found: () => arg('models.create', 0), expected: 'resnet18' },
+      batches: { args: ['3'], found: () => calls.get('feedOf')?.at(-1)?.[0], expected: 3 },
+      onnxruntime: { args: ['ort'], found: () => arg('requireOnnxruntime', 0), expected: 'ort' },
+      'cpu-time': { found: () => arg('setNumThreads', 0), expected: 1 },
+      turns: { args: ['2'], found: () => count('session.run'), expected: 2 * 3 }, // models, and one turn to warm up
     },
   });
 });

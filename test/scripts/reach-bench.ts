@@ -82,6 +82,7 @@ export function library(real: Module, calls: Calls): Module {
         Object.assign(net(), { to: spy('to', undefined, net) }),
       ),
     },
+    exportOnnx: spy('exportOnnx', real.exportOnnx, async () => ({ bytes: 1 })),
     serve: { ...real.serve, createPool: spy('createPool', undefined, async () => pool()) },
     data: { ...real.data, bundled: async () => ({}), loader: spy('data.loader', real.data.loader, loader) },
     train: {
@@ -128,6 +129,25 @@ export function programs(calls: Calls): Module {
   };
   return {
     programContestants: spy('programContestants', undefined, async () => ({ eager: run, compiled: run })),
+  };
+}
+
+/** The exports of scripts/cli/onnxruntime.js: a run lasts longer than a turn. */
+export function onnxruntime(calls: Calls): Module {
+  const { note, spy } = recorder(calls);
+  const session = {
+    inputNames: ['input'],
+    async run() {
+      note('session.run', []);
+      for (const start = performance.now(); performance.now() - start < 110; );
+    },
+    async release() {},
+  };
+  return {
+    requireOnnxruntime: spy('requireOnnxruntime', undefined, () => ({
+      InferenceSession: { create: async () => session },
+    })),
+    feedOf: (_ort: unknown, { shape }: { shape: number[] }) => note('feedOf', shape),
   };
 }
 
