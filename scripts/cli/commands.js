@@ -44,6 +44,10 @@ export const COMMANDS = {
     summary: 'classify images with the model of a run',
     load: () => import('../commands/predict.js'),
   },
+  export: {
+    summary: 'write the network of a run for other programs',
+    load: () => import('../commands/export.js'),
+  },
   compare: {
     summary: 'compare runs in a table and a report page',
     load: () => import('../commands/compare.js'),

@@ -23,6 +23,7 @@ const COMMANDS = [
   'launch',
   'evaluate',
   'predict',
+  'export',
   'compare',
   'reproduce',
   'summary',

@@ -25,6 +25,13 @@ vi.mock('../../dist/report/write.js', async (original) => {
     compare: recorder(calls).spy('compare', undefined, async () => compared),
   };
 });
+vi.mock('../../scripts/cli/onnxruntime.js', () => ({
+  findOnnxruntime: recorder(calls).spy('findOnnxruntime', undefined, () => ({
+    InferenceSession: { create: async () => ({ run: async () => ({}), release: async () => {} }) },
+    env: { versions: {} },
+  })),
+  feedOf: () => ({}),
+}));
 vi.mock('../../dist/install/doctor.js', () => ({
   diagnose: () => [{ name: 'node', status: 'ok', detail: 'there' }],
   isHealthy: () => true,
@@ -75,6 +82,25 @@ const PREDICT: Record<string, Case> = {
   checkpoint: { args: ['last'], found: () => arg('loadClassifier', 1).checkpoint, expected: 'last' },
   top: { args: ['2'], found: ({ stdout }) => stdout.split('%').length - 1, expected: 2 },
   device: { args: ['cuda:1'], found: () => arg('loadClassifier', 1).device, expected: 'cuda:1' },
+  json: printsJson,
+};
+
+const EXPORT: Record<string, Case> = {
+  run: { args: ['runs/other'], found: () => first('loadClassifier'), expected: 'runs/other' },
+  checkpoint: { args: ['last'], found: () => arg('loadClassifier', 1).checkpoint, expected: 'last' },
+  format: { args: ['safetensors'], found: () => first('saveSafetensors'), expected: 'net' },
+  out: { args: ['other'], found: () => arg('exportOnnx', 2), expected: 'other' },
+  opset: { args: ['21'], found: () => arg('exportOnnx', 3).opset, expected: 21 },
+  precision: { args: ['float16'], found: () => arg('exportOnnx', 3).precision, expected: 'float16' },
+  'dynamic-size': { found: () => arg('exportOnnx', 3).dynamicSize, expected: true },
+  'no-check': { found: () => calls.has('data.loader'), expected: false },
+  'check-images': { args: ['7'], found: () => arg('data.loader', 1).limit, expected: 7 },
+  onnxruntime: { args: ['ort'], found: () => first('findOnnxruntime'), expected: 'ort' },
+  'data-dir': { args: ['elsewhere'], found: () => arg('data.create', 1).root, expected: 'elsewhere' },
+  'no-download': { found: () => arg('data.create', 1).download, expected: false },
+  'data-mirror': dataMirror,
+  'no-verify': { found: () => arg('data.create', 1).verify, expected: false },
+  'skip-unreadable': { found: () => arg('data.create', 1).unreadable, expected: 'skip' },
   json: printsJson,
 };
 
@@ -136,6 +162,13 @@ describe('evaluate.js', () =>
   testOptions({ command: ['evaluate'], base: ['--run', 'runs/one'], calls, cases: EVALUATE }));
 describe('predict.js', () =>
   testOptions({ command: ['predict'], base: [photo, '--run', 'runs/one'], calls, cases: PREDICT }));
+describe('export.js', () =>
+  testOptions({
+    command: ['export'],
+    base: ['--run', 'runs/one', '--out', 'net'],
+    calls,
+    cases: EXPORT,
+  }));
 describe('compare.js', () =>
   testOptions({ command: ['compare'], base: ['runs/one', 'runs/two'], calls, cases: COMPARE }));
 describe('summary.js', () => testOptions({ command: ['summary'], calls, cases: SUMMARY }));
@@ -162,6 +195,7 @@ it('has tests for every command', async () => {
     'bench',
     'evaluate',
     'predict',
+    'export',
     'compare',
     'summary',
     'data',

@@ -46,7 +46,10 @@ export function library(real: Library, createDataset: Library, calls: Calls): Li
     data: {
       ...real.data,
       create: spy('data.create', real.data.create, set),
-      loader: spy('data.loader', real.data.loader, () => ({ length: 8 })),
+      loader: spy('data.loader', real.data.loader, () => ({
+        length: 8,
+        async *[Symbol.asyncIterator]() {},
+      })),
       grid: spy('data.grid', real.data.grid, () => new Uint8Array()),
     },
     functional: { ...real.functional, crossEntropy: spy('crossEntropy', real.functional.crossEntropy) },
@@ -57,6 +60,9 @@ export function library(real: Library, createDataset: Library, calls: Calls): Li
         ['SGD', 'Adam', 'AdamW', 'RMSprop'].map((name) => [name, spy(name, real.optim[name])]),
       ),
     },
+    exportOnnx: spy('exportOnnx', real.exportOnnx, async () => ({ inputs: [], outputs: [], nodes: 0 })),
+    saveSafetensors: spy('saveSafetensors', real.saveSafetensors, async () => {}),
+    loadSafetensors: async () => net().stateDict(),
     report: { ...real.report, ...reports(real, spy) },
     serve: {
       ...real.serve,

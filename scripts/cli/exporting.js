@@ -1,0 +1,189 @@
+/**
+ * Writes the network of a run as a file for other programs, and checks the file on test images.
+ * @module
+ */
+import { statSync } from 'node:fs';
+import { normalizationOf, sizeBeforeCrop } from '../../dist/data/preprocessing.js';
+import {
+  CheckpointError,
+  exportOnnx,
+  loadSafetensors,
+  models,
+  noGrad,
+  saveSafetensors,
+  serve,
+  tensor,
+  tidy,
+  zeros,
+} from '../../dist/index.js';
+import { loadTestSet } from './evaluation.js';
+import { feedOf, findOnnxruntime } from './onnxruntime.js';
+import { testLoader } from './training.js';
+
+/** @import { nn, Tensor } from '../../dist/index.js' */
+/** @import { ImageDataset } from '../../dist/data/dataset.js' */
+/** @import { RunConfig } from '../../dist/train/index.js' */
+/** @import { ExportOptions } from '../commands/export.js' */
+
+/**
+ * What was written, a line each, for people.
+ * @typedef {{ file: string, bytes: number, seconds: number, details: string[] }} Written
+ *
+ * A network that was read from the file: logits [B, classes] of images. `by`: what computes it.
+ * @typedef {{ by: string, logits: (images: Tensor) => Promise<Tensor>, close: () => unknown }} Loaded
+ *
+ * The result of the check. `same`: images with the same class by the file and by the run; `difference`: the largest of a logit,
+ * relative to the largest logit.
+ * @typedef {{ by: string, images: number, accuracy: number, runAccuracy: number, same: number, difference: number }} Check
+ */
+
+/** Share of the images that must have the same class: float16 may round one to another. */
+const LEAST_SAME = 0.99;
+
+/** @param {Check} check */
+export const isGood = ({ same, images }) => same >= LEAST_SAME * images;
+
+/**
+ * @param {ExportOptions} options
+ * @returns {Promise<{ config: RunConfig, written: Written, check: Check | string }>} A text says why there was no check.
+ * @throws {CheckpointError} if the file cannot be written.
+ */
+export async function exportRun(options) {
+  const classifier = await serve.loadClassifier(options.run, { checkpoint: options.checkpoint });
+  const { model, config } = classifier;
+  try {
+    const start = performance.now();
+    const details = await FORMATS[options.format].write(model, config, options);
+    const seconds = (performance.now() - start) / 1000;
+    const bytes = [options.out, `${options.out}.data`].reduce(
+      (sum, file) => sum + (statSync(file, { throwIfNoEntry: false })?.size ?? 0),
+      0,
+    );
+    const written = { file: options.out, bytes, seconds, details };
+    return { config, written, check: await checked(model, config, options) };
+  } finally {
+    classifier.dispose();
+  }
+}
+
+/** @type {Record<ExportOptions['format'], { write: (model: nn.Module, config: RunConfig, options: ExportOptions) => Promise<string[]>, load: (config: RunConfig, options: ExportOptions) => Promise<Loaded | string> }>} */
+const FORMATS = {
+  onnx: { write: writeOnnx, load: loadOnnx },
+  safetensors: { write: writeSafetensors, load: loadWeights },
+};
+
+/** @param {nn.Module} model @param {RunConfig} config @param {ExportOptions} options */
+async function writeOnnx(model, config, { out, opset, precision, dynamicSize }) {
+  const { imageShape, imageSize } = config;
+  const example = zeros([1, imageShape[0] ?? 3, imageSize, imageSize]);
+  const { inputs, outputs, nodes } = await exportOnnx(model, example, out, {
+    ...{ opset, precision, dynamicSize },
+    ...{ inputNames: ['image'], outputNames: ['logits'], metadata: metadataOf(config) },
+  });
+  const ends = [...inputs, ...outputs].map(({ name, shape }) => `${name} [${shape.join(', ')}]`);
+  return [`opset ${opset}, ${nodes} nodes: ${ends.join(' -> ')}`];
+}
+
+/** What a program needs to prepare images and to name classes, each as JSON. @param {RunConfig} config */
+function metadataOf(config) {
+  const { model, classes, imageShape, imageSize, preset } = config;
+  const resize = preset === 'imagenet' ? sizeBeforeCrop(config) : imageSize;
+  const values = { model, classes, image_shape: imageShape, resize, ...normalizationOf(config) };
+  return Object.fromEntries(Object.entries(values).map(([key, value]) => [key, JSON.stringify(value)]));
+}
+
+/** @param {nn.Module} model @param {RunConfig} config @param {ExportOptions} options */
+async function writeSafetensors(model, config, { out }) {
+  const state = model.stateDict();
+  await saveSafetensors(out, state, { metadata: { ...metadataOf(config), format: 'pt' } });
+  return [`${Object.keys(state).length} tensors`];
+}
+
+/** @param {RunConfig} _ @param {ExportOptions} options @returns {Promise<Loaded | string>} */
+async function loadOnnx(_, { out, onnxruntime }) {
+  const ort = findOnnxruntime(onnxruntime);
+  if (!ort)
+    return 'onnxruntime-node is not installed: npm install onnxruntime-node, or name its folder by --onnxruntime';
+  const session = await ort.InferenceSession.create(out);
+  return {
+    by: `onnxruntime ${ort.env.versions.node ?? ''}`.trim(),
+    async logits(images) {
+      const { logits } = await session.run({ image: feedOf(ort, images) });
+      if (!logits) throw new CheckpointError(`Expected the output logits in ${out} but there is none`);
+      return tensor(logits.data, { dtype: 'float32' }).reshape([...logits.dims]);
+    },
+    close: () => session.release(),
+  };
+}
+
+/** @param {RunConfig} config @param {ExportOptions} options @returns {Promise<Loaded>} */
+async function loadWeights(config, { out }) {
+  const model = models.create(config.model, config.modelOptions).eval();
+  const state = await loadSafetensors(out);
+  model.loadStateDict(state);
+  for (const one of Object.values(state)) one.dispose();
+  return {
+    by: 'loading it again',
+    logits: async (images) => noGrad(() => model.forward(images)),
+    close() {},
+  };
+}
+
+/** @param {nn.Module} model @param {RunConfig} config @param {ExportOptions} options @returns {Promise<Check | string>} */
+async function checked(model, config, options) {
+  if (!options.check) return '--no-check';
+  const loaded = await FORMATS[options.format].load(config, options);
+  if (typeof loaded === 'string') return loaded;
+  try {
+    const set = await loadTestSet(config, {
+      ...(options.dataDir !== undefined && { root: options.dataDir }),
+      download: options.download,
+      mirrors: options.dataMirror,
+      verify: options.verify,
+      unreadable: options.skipUnreadable ? 'skip' : 'error',
+    });
+    return { by: loaded.by, ...(await compare(model, loaded, loaderOf(config, set, options))) };
+  } finally {
+    await loaded.close();
+  }
+}
+
+/** Images as float32 on the CPU, whatever the training had. @param {RunConfig} config @param {ImageDataset} set @param {ExportOptions} options */
+function loaderOf(config, set, { checkImages }) {
+  const plain = { batchDtype: undefined, memoryFormat: undefined, device: /** @type {const} */ ('cpu') };
+  return testLoader({ ...config, ...plain, limitTest: checkImages }, set);
+}
+
+/** @param {nn.Module} model @param {Loaded} loaded @param {ReturnType<typeof loaderOf>} loader */
+async function compare(model, loaded, loader) {
+  const counts = { images: 0, right: 0, runRight: 0, same: 0 };
+  let [largest, difference] = [0, 0];
+  for await (const { images, labels } of loader) {
+    const found = await loaded.logits(images);
+    tidy(() => {
+      const expected = noGrad(() => model.forward(images));
+      const [classes, runClasses] = [classesOf(found), classesOf(expected)];
+      for (const [i, label] of classesIn(labels).entries()) {
+        counts.images++;
+        counts.right += Number(classes[i] === label);
+        counts.runRight += Number(runClasses[i] === label);
+        counts.same += Number(classes[i] === runClasses[i]);
+      }
+      largest = Math.max(largest, Number(expected.abs().max().item()));
+      difference = Math.max(difference, Number(expected.sub(found).abs().max().item()));
+    });
+    found.dispose();
+  }
+  const { images, right, runRight, same } = counts;
+  return {
+    ...{ images, accuracy: right / images, runAccuracy: runRight / images, same },
+    difference: difference / largest,
+  };
+}
+
+/** @param {Tensor} classes */
+const classesIn = (classes) =>
+  Array.from(/** @type {ArrayLike<number | bigint>} */ (classes.dataSync()), Number);
+
+/** @param {Tensor} logits */
+const classesOf = (logits) => classesIn(logits.argmax({ dim: 1 }));

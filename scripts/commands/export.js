@@ -1,0 +1,114 @@
+/**
+ * `export`: writes the network of a run for other programs.
+ * @module
+ */
+import { ArgumentError } from '../../dist/errors.js';
+import { defineCommand } from '../cli/command.js';
+import { checkDataDir } from '../cli/option-checks.js';
+import { flagOf } from '../cli/option-table.js';
+import { printable } from '../cli/printable.js';
+import { CHECKPOINT, DATA_MIRROR, RUN } from '../cli/run-options.js';
+import { oneOf, path, positiveInteger } from '../cli/value-types.js';
+
+/** @import { OptionsOf, OptionTable } from '../cli/types.js' */
+/** @import { Check } from '../cli/exporting.js' */
+
+const OPTIONS = /** @satisfies {OptionTable} */ ({
+  run: RUN,
+  checkpoint: CHECKPOINT,
+  format: {
+    value: 'name',
+    type: oneOf(['onnx', 'safetensors']),
+    default: /** @type {const} */ ('onnx'),
+    help: 'onnx: the network, for onnxruntime and browsers; safetensors: its weights',
+  },
+  out: { value: 'file', type: path, required: true, help: 'file to write (required)' },
+  opset: { value: 'n', type: positiveInteger, default: 17, help: "version of ONNX's operators, 13 to 22" },
+  precision: {
+    value: 'dtype',
+    type: oneOf(['float32', 'float16']),
+    default: /** @type {const} */ ('float32'),
+    help: 'dtype of weights and computation in an ONNX file',
+  },
+  dynamicSize: { flag: 'plain', help: 'leave height and width of the images free in an ONNX file' },
+  check: { flag: 'negated', help: 'do not compute test images with the file' },
+  checkImages: {
+    value: 'n',
+    type: positiveInteger,
+    default: 100,
+    help: 'number of test images that the file is checked with, spread over the set',
+  },
+  onnxruntime: {
+    value: 'folder',
+    type: path,
+    default: '.',
+    shownDefault: 'the current one',
+    help: 'folder in which onnxruntime-node is installed, which computes an ONNX file',
+  },
+  dataDir: {
+    value: 'folder',
+    type: path,
+    help: 'folder of the data set, or the file of a manifest (default: as in training)',
+  },
+  download: { flag: 'negated', help: 'do not download a missing data set' },
+  dataMirror: DATA_MIRROR,
+  verify: { flag: 'negated', help: 'accept an archive whose checksum differs from the published one' },
+  skipUnreadable: {
+    flag: 'plain',
+    help: 'skip images of a folder or manifest that cannot be read (default: an error)',
+  },
+  json: { flag: 'plain', help: 'print the result as JSON' },
+});
+
+/** @typedef {OptionsOf<typeof OPTIONS>} ExportOptions */
+
+/** Options of ONNX files. */
+const ONNX_ONLY = /** @type {const} */ (['opset', 'precision', 'dynamicSize', 'onnxruntime']);
+
+export const command = defineCommand({
+  name: 'export',
+  description:
+    'Writes the network of a run for other programs, and checks the file on test images: they get the same classes as from the run.',
+  examples: [
+    '--run runs/dy --out dy.onnx',
+    '--run runs/dy --out dy-16.onnx --precision float16 --onnxruntime service',
+    '--run runs/dy --format safetensors --out dy.safetensors',
+  ],
+  options: OPTIONS,
+  async run(options, { given }) {
+    const wrong = options.format === 'onnx' ? undefined : ONNX_ONLY.find((name) => given.has(name));
+    if (wrong !== undefined)
+      throw new ArgumentError(
+        `Expected --format onnx with ${flagOf(wrong, OPTIONS[wrong])} but received ${options.format}`,
+      );
+    const { train } = await import('../../dist/index.js');
+    const { exportRun, isGood } = await import('../cli/exporting.js');
+    const { dataset } = await (await train.RunDirectory.open(options.run)).readConfig();
+    checkDataDir(dataset, options.dataDir !== undefined);
+    const { config, written, check } = await exportRun(options);
+    const good = typeof check === 'string' || isGood(check);
+    if (options.json) {
+      const { details: _, ...file } = written;
+      const { model } = config;
+      const result = typeof check === 'string' ? { check: null, notChecked: check } : { check };
+      console.log(JSON.stringify({ model, checkpoint: options.checkpoint, ...file, ...result }));
+    } else {
+      const { file, bytes, seconds, details } = written;
+      console.log(
+        `${config.model} (${options.checkpoint}) in ${printable(file)}: ${(bytes / 1e6).toFixed(1)} MB in ${seconds.toFixed(1)} s`,
+      );
+      for (const line of details) console.log(line);
+      console.log(typeof check === 'string' ? `not checked: ${check}` : checkLine(check));
+    }
+    if (!good) console.error('error: the file does not give the classes of the run');
+    return good ? 0 : 1;
+  },
+});
+
+/** @param {Check} check */
+function checkLine({ by, images, accuracy, runAccuracy, same, difference }) {
+  return (
+    `checked by ${by} on ${images} test images: accuracy ${accuracy.toFixed(4)}, of the run ${runAccuracy.toFixed(4)}; ` +
+    `${same} with the same class; largest difference of a logit ${difference.toExponential(1)} of the largest logit`
+  );
+}
