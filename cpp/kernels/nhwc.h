@@ -23,14 +23,16 @@ struct NhwcConvPlan {
   int64_t scratch = 0;        // of one thread
 };
 
-// A convolution (groups = experts = 1), or a linear map as one of 1x1 pixels.
+// A convolution (groups = 1), or a linear map as one of 1x1 pixels. With several experts the batch is one
+// sample and the plan does not copy the input.
 struct NhwcConvArgs {
   DynamicConvShape shape;
   NhwcConvPlan plan;
   const float* input = nullptr;
   // Channels last, except where the plan copies the input.
   ImageStrides input_strides;
-  const float* packed = nullptr;
+  const float* packed = nullptr;     // of one expert after the other
+  const float* attention = nullptr;  // with several experts: their shares in the kernel
   float* output = nullptr;
   Epilogue epilogue;
 };

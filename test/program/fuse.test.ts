@@ -138,6 +138,18 @@ describe('dynamic convolutions', () => {
     expect(listing).not.toContain('batchNorm');
   });
 
+  // 7 x 9 pixels: Winograd's algorithm for batches, mixed panels for one sample.
+  it.each([
+    ['three panels of channels', 48, 192],
+    ['a last panel that is not full', 20, 72],
+    ['one panel', 32, 16],
+    ['few input channels, which are copied', 3, 70],
+  ])('one sample is computed with experts mixed panel by panel: %s', (_, inputs, outputs) => {
+    manualSeed(8);
+    const conv = new nn.DynamicConv2d(inputs, outputs, 3, { numExperts: 4, temperature: 1, padding: 1 });
+    expect(compiled(sequence(conv, new nn.ReLU()), [inputs, 7, 9])).toContain('fusedDynamicConv2d');
+  });
+
   it('keep a batch norm where attention does not sum to 1', () => {
     manualSeed(7);
     const conv = new nn.DynamicConv2d(8, 8, 3, { numExperts: 2, routing: 'sigmoid' });

@@ -107,7 +107,16 @@ it('the FLOPs of a listing are those of the summary', async () => {
   const model = models.create('alexnet-dy', { numClasses: 10 }).eval();
   const { flops } = (await import('../../lib/index.js')).report.summary(model, [1, 3, 128, 128]);
   const program = nn.compile(model, zeros([1, 3, 128, 128]), { optimize: false });
-  expect((await program.profile(zeros([1, 3, 128, 128]), { runs: 1 })).flops).toBe(flops);
+  const recorded = await program.profile(zeros([1, 3, 128, 128]), { runs: 1 });
+  expect(recorded.flops).toBe(flops);
+
+  const fused = await nn
+    .compile(model, zeros([1, 3, 128, 128]))
+    .profile(zeros([1, 3, 128, 128]), { runs: 1 });
+  const of = (name: string, { rows }: typeof fused) =>
+    rows.filter(({ operation }) => operation === name).map((row) => row.flops);
+  expect(of('fusedDynamicConv2d', fused)).toEqual(of('dynamicConv2d', recorded));
+  expect(of('fusedConv2d', fused)).toEqual(of('conv2d', recorded));
 });
 
 it(

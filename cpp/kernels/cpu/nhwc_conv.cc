@@ -1,12 +1,19 @@
 // Convolutions of channels-last images with packed weights, for inference. A register tile is output pixels x
 // output channels: for every tap it has a pointer to the input row of each of its pixels, so that nothing is
-// copied; padding is a row of zeros, and a tap that is padding for the whole tile is left out.
+// copied; padding is a row of zeros, and a tap that is padding for the whole tile is left out. Of a dynamic
+// convolution each thread mixes the panel it is about to multiply with: a panel stays in the L2 cache, a
+// whole mixed kernel would be written to memory and read again.
 #include "kernels/cpu/epilogue.h"
 #include "kernels/cpu/layout.h"
 #include "kernels/cpu/micro.h"
 #include "kernels/nhwc.h"
 
 namespace dyconv::kernels::DYCONV_ISA {
+
+// In mix_once.cc.
+void MixExperts(const float* weight, const float* attention, int64_t experts, int64_t size, float* mixed,
+                int64_t begin, int64_t end);
+
 namespace {
 
 // Channels from which on input rows are read where they lie.
@@ -182,10 +189,33 @@ int64_t RunFloats(const DynamicConvShape& s) {
   return CeilDiv(s.kernel_size() * static_cast<int64_t>(sizeof(Run<kMaxRows>) / sizeof(float)), 16) * 16;
 }
 
-// Offset of a panel in the packed weights.
-int64_t PanelOffset(const DynamicConvShape& s, const ColumnPanel& panel) {
-  return panel.first * s.kernel_size() * s.in_channels;
+// Floats of `columns` of the packed weights: the offset of a panel, and its size.
+int64_t PackedColumns(const DynamicConvShape& s, int64_t columns) {
+  return columns * s.kernel_size() * s.in_channels;
 }
+
+// The panels as they are multiplied: as they were packed, or mixed in `mixed` when another one is asked for.
+class Weights {
+ public:
+  Weights(const NhwcConvArgs& args, float* mixed) : args_(args), mixed_(mixed) {}
+
+  const float* Of(const ColumnPanel& panel) {
+    const auto& s = args_.shape;
+    const float* packed = args_.packed + PackedColumns(s, panel.first);
+    if (s.experts == 1) return packed;
+    if (panel.first != mixed_first_) {
+      MixExperts(packed, args_.attention, s.experts, args_.plan.packed, mixed_, 0,
+                 PackedColumns(s, panel.vecs * kLanes));
+      mixed_first_ = panel.first;
+    }
+    return mixed_;
+  }
+
+ private:
+  const NhwcConvArgs& args_;
+  float* mixed_;
+  int64_t mixed_first_ = -1;
+};
 
 }  // namespace
 
@@ -193,6 +223,8 @@ NhwcConvPlan PlanNhwcConv(const DynamicConvShape& s, bool channels_last, int64_t
   NhwcConvPlan plan;
   const int64_t vecs = CeilDiv(s.out_channels, kLanes);
   plan.panels = CeilDiv(vecs, kMaxVecs);
+  // An even number of panels is one that two, four, ... threads can share without mixing any of them twice.
+  if (s.experts > 1 && plan.panels > 1 && plan.panels < vecs) plan.panels += plan.panels % 2;
   plan.packed = vecs * kLanes * s.kernel_size() * s.in_channels;
   plan.bias = vecs * kLanes;
   plan.copies_input = !channels_last || (s.in_channels < kFewestChannels && s.kernel_w > 1);
@@ -219,7 +251,11 @@ NhwcConvPlan PlanNhwcConv(const DynamicConvShape& s, bool channels_last, int64_t
     plan.block_pixels = CeilDiv(pixels, plan.blocks);
     plan.blocks = CeilDiv(pixels, plan.block_pixels);
     plan.items = plan.blocks * plan.panels;
-    plan.scratch = s.in_channels;
+    plan.scratch = CeilDiv(s.in_channels, kLanes) * kLanes;
+    if (s.experts > 1) {
+      plan.panels_first = true;
+      plan.scratch += PackedColumns(s, Min(vecs, kMaxVecs) * kLanes);
+    }
   }
   plan.scratch += RunFloats(s);
   return plan;
@@ -232,7 +268,7 @@ void PackNhwcConv(const NhwcConvArgs& args, const float* weight, float* packed, 
   for (int64_t i = begin; i < end; ++i) {
     const ColumnPanel panel(i, args.plan.panels, s.out_channels);
     const int64_t width = panel.vecs * kLanes;
-    float* to = packed + PanelOffset(s, panel);
+    float* to = packed + PackedColumns(s, panel.first);
     for (int64_t tap = 0; tap < taps; ++tap) {
       for (int64_t c = 0; c < s.in_channels; ++c) {
         for (int64_t j = 0; j < width; ++j) {
@@ -248,11 +284,13 @@ void NhwcConv(const NhwcConvArgs& args, int64_t begin, int64_t end, float* scrat
   const auto& s = args.shape;
   const auto& plan = args.plan;
   const int64_t pixels = s.batch * s.out_plane();
+  // Runs of a tile, then zeros for padding or a copy of the input, then mixed weights.
+  Weights weights(args, scratch + RunFloats(s) + CeilDiv(s.in_channels, kLanes) * kLanes);
   const auto multiply = [&](const PixelBlock& block, int64_t index, float* runs) {
     const ColumnPanel panel(index, plan.panels, s.out_channels);
-    WithConstant<kMaxVecs>(panel.vecs, [&](auto vecs) {
-      MultiplyBlock<vecs()>(args, block, panel, args.packed + PanelOffset(s, panel), runs);
-    });
+    const float* packed = weights.Of(panel);
+    WithConstant<kMaxVecs>(panel.vecs,
+                           [&](auto vecs) { MultiplyBlock<vecs()>(args, block, panel, packed, runs); });
   };
   if (plan.copies_input) {
     const int64_t rows = plan.block_pixels / s.out_w, strips = CeilDiv(s.out_h, rows);

@@ -23,6 +23,16 @@ OptionalTensor AsResidual(const OptionalTensor& residual, const at::Tensor& outp
   return output.dim() == 4 ? AsChannelsLast(*residual) : residual->contiguous();
 }
 
+// The sizes of a convolution of such images; nothing where the image is smaller than the kernel's reach.
+std::optional<kernels::DynamicConvShape> ShapeOn(const Pair& image, const std::vector<int64_t>& size,
+                                                 int64_t batch, const Pair& stride, const Pair& padding,
+                                                 const Pair& dilation) {
+  auto s = PackedShape(size, batch, image);
+  SetWindows(s, stride, padding, dilation);
+  if (s.out_h < 1 || s.out_w < 1 || !FitsKernels(s)) return std::nullopt;
+  return s;
+}
+
 }  // namespace
 
 kernels::Activation ActivationOf(const std::string& name) {
@@ -35,10 +45,13 @@ kernels::Activation ActivationOf(const std::string& name) {
        "Expected none, relu, relu6, hardswish or hardsigmoid for activation but received ", name);
 }
 
-at::Tensor PackConv(const at::Tensor& weight) {
+at::Tensor PackConv(const at::Tensor& weight) { return PackExpert(weight, 1); }
+
+at::Tensor PackExpert(const at::Tensor& weight, int64_t experts) {
   const auto from = weight.to(at::kFloat).contiguous();
   kernels::NhwcConvArgs args;
   args.shape = PackedShape(from.sizes().vec());
+  args.shape.experts = experts;
   args.plan = Table().PlanNhwcConv(args.shape, true, 1);
   const auto packed = at::empty({args.plan.packed}, from.options());
   InParallel(at::get_num_threads(), args.plan.panels, [&](int64_t begin, int64_t end) {
@@ -163,19 +176,18 @@ Pair WinogradTileFor(const std::vector<int64_t>& size, const Pair& image, const 
                      const Pair& padding, const Pair& dilation) {
   // As many samples as make reading the weights cheap.
   constexpr int64_t kSamples = 16;
-  auto s = PackedShape(size, kSamples, image);
-  s.stride_h = stride[0];
-  s.stride_w = stride[1];
-  s.padding_h = padding[0];
-  s.padding_w = padding[1];
-  s.dilation_h = dilation[0];
-  s.dilation_w = dilation[1];
-  if (!WinogradApplies(s) || !FitsKernels(s)) return {0, 0};
-  s.out_h = s.in_h + 2 * s.padding_h - s.kernel_h + 1;
-  s.out_w = s.in_w + 2 * s.padding_w - s.kernel_w + 1;
-  if (s.out_h < 1 || s.out_w < 1) return {0, 0};
-  const auto tile = WinogradForwardCost(s, Mixing::kNone).tile;
-  return WinogradPays(s, {tile.h, tile.w}) ? Pair{tile.h, tile.w} : Pair{0, 0};
+  const auto s = ShapeOn(image, size, kSamples, stride, padding, dilation);
+  if (!s || !WinogradApplies(*s)) return {0, 0};
+  const auto tile = WinogradForwardCost(*s, Mixing::kNone).tile;
+  return WinogradPays(*s, {tile.h, tile.w}) ? Pair{tile.h, tile.w} : Pair{0, 0};
+}
+
+bool WinogradPaysForOne(const std::vector<int64_t>& size, int64_t experts, const Pair& image,
+                        const Pair& stride, const Pair& padding, const Pair& dilation, const Pair& tile) {
+  auto s = ShapeOn(image, size, 1, stride, padding, dilation);
+  if (!s || tile[0] == 0) return false;
+  s->experts = experts;
+  return WinogradPays(*s, tile);
 }
 
 }  // namespace dyconv

@@ -21,6 +21,8 @@ kernels::Activation ActivationOf(const std::string& name);
 // A weight [O, I, kh, kw] or [O, I] as panels for FusedConv2d and FusedLinear: a vector that means nothing
 // else.
 at::Tensor PackConv(const at::Tensor& weight);
+// The same for one of so many experts of a dynamic convolution.
+at::Tensor PackExpert(const at::Tensor& weight, int64_t experts);
 // The same for Winograd's algorithm with tiles of that many outputs: 3x3 kernels with 2 to 4, 5x5 with 2
 // or 3.
 at::Tensor PackWinograd(const at::Tensor& weight, const Pair& tile);
@@ -57,5 +59,10 @@ at::Tensor FusedLinear(const at::Tensor& input, const std::vector<int64_t>& size
 // it never pays.
 Pair WinogradTileFor(const std::vector<int64_t>& size, const Pair& image, const Pair& stride,
                      const Pair& padding, const Pair& dilation);
+
+// Whether that tile also pays for one sample of a dynamic convolution, which reads the weights of all
+// experts.
+bool WinogradPaysForOne(const std::vector<int64_t>& size, int64_t experts, const Pair& image,
+                        const Pair& stride, const Pair& padding, const Pair& dilation, const Pair& tile);
 
 }  // namespace dyconv

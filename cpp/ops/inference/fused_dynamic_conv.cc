@@ -51,26 +51,37 @@ at::Tensor Activate(const at::Tensor& x, Activation activation) {
   return x;
 }
 
-// One sample: its kernel is mixed from packed experts [K, ...], and is then like any other.
-void RunOne(const DynamicConvShape& s, const at::Tensor& image, const float* attention,
-            const OptionalTensor& bias, const at::Tensor& experts, Activation activation, float* output) {
+// The kernel of one sample, mixed from packed experts [K, ...].
+at::Tensor MixPacked(const at::Tensor& experts, const float* attention) {
   const int64_t count = experts.size(0), packed = experts.size(1);
-  const auto mixed = at::empty({packed}, image.options());
+  const auto mixed = at::empty({packed}, experts.options());
   InParallel(ThreadsForWork(0, static_cast<double>(packed * count)), (packed + kLine - 1) / kLine,
              [&](int64_t begin, int64_t end) {
                Table().MixExperts(experts.const_data_ptr<float>(), attention, count, packed,
                                   mixed.data_ptr<float>(), begin * kLine, std::min(end * kLine, packed));
              });
+  return mixed;
+}
+
+// One sample. Where the kernel reads the input in place, it mixes the experts as it needs them.
+void RunOne(DynamicConvShape s, const at::Tensor& image, const float* attention, const OptionalTensor& bias,
+            const at::Tensor& experts, Activation activation, float* output) {
   const auto mixed_bias = PackBias(std::nullopt, s.out_channels);
   if (bias) {
-    Table().MixExperts(bias->const_data_ptr<float>(), attention, count, s.out_channels,
+    Table().MixExperts(bias->const_data_ptr<float>(), attention, s.experts, s.out_channels,
                        mixed_bias.data_ptr<float>(), 0, s.out_channels);
+  }
+  auto weights = experts;
+  if (Table().PlanNhwcConv(s, /*channels_last=*/true, 1).copies_input) {
+    weights = MixPacked(experts, attention);
+    s.experts = 1;
   }
   kernels::NhwcConvArgs args;
   args.shape = s;
   args.input = image.const_data_ptr<float>();
   args.input_strides = ChannelsLastStrides(s.in_channels, s.in_plane());
-  args.packed = mixed.const_data_ptr<float>();
+  args.packed = weights.const_data_ptr<float>();
+  args.attention = attention;
   args.output = output;
   args.epilogue = {mixed_bias.const_data_ptr<float>(), nullptr, activation};
   RunDirect(args, /*channels_last=*/true);
@@ -132,7 +143,7 @@ std::vector<at::Tensor> PackExperts(const at::Tensor& weight, const Pair& tile, 
 
 at::Tensor PackExpertsForOne(const at::Tensor& weight) {
   std::vector<at::Tensor> experts;
-  for (int64_t k = 0; k < weight.size(0); ++k) experts.push_back(PackConv(weight[k]));
+  for (int64_t k = 0; k < weight.size(0); ++k) experts.push_back(PackExpert(weight[k], weight.size(0)));
   return at::stack(experts);
 }
 
@@ -153,7 +164,6 @@ at::Tensor FusedDynamicConv2d(const at::Tensor& input, const at::Tensor& weight,
   const OptionalTensor biases = bias ? OptionalTensor(bias->contiguous()) : std::nullopt;
   const auto kind = ActivationOf(activation);
   if (s.batch == 1 && for_one) {
-    s.experts = 1;
     RunOne(s, image, shares.const_data_ptr<float>(), biases, *for_one, kind, output.data_ptr<float>());
     return output;
   }

@@ -18,8 +18,7 @@ at::Tensor PackExpertsForOne(const at::Tensor& weight);
 //
 //   input          [B, I, H, W]; attention [B, K]; weight [K, O, I, kh, kw]; bias [K, O] or none
 //   packed, base   of PackExperts with the same tile; `for_one` of PackExpertsForOne, or none where the tile
-//   is
-//                  not zeros
+//                  pays for one sample too
 //   returns        [B, O, H', W'], channels last
 at::Tensor FusedDynamicConv2d(const at::Tensor& input, const at::Tensor& weight, const at::Tensor& attention,
                               const OptionalTensor& bias, const std::string& activation, const Pair& stride,

@@ -64,16 +64,17 @@ void RunDirect(kernels::NhwcConvArgs& args, bool channels_last) {
 
 // Whether Winograd's form with packed weights is faster, in multiply-adds of one sample, input and output
 // channel; measured, as docs/dynamic-convolution.md tells. Reading a transformed weight costs more the less
-// of them stay in the caches.
+// of them stay in the caches; a dynamic convolution reads those of all experts.
 bool WinogradPays(const DynamicConvShape& s, const Pair& tile) {
   const auto of = [](int64_t n) { return static_cast<double>(n); };
   const auto tiling = kernels::WinogradTilingOf(s, {tile[0], tile[1]});
   const double bytes = of(tiling.points() * s.in_channels * s.out_channels) * sizeof(float);
-  const double read = bytes < 4e6 ? 2 : bytes < 16e6 ? 8 : 14;
+  const double read = bytes < 1e6 ? 2 : 14;
   const double products = of(tiling.y.products() * tiling.x.products());
   const double move = 14 * (1 / of(s.in_channels) + 1 / of(s.out_channels));
-  const double winograd = products * (1 + move) + of(tiling.points()) * read / of(s.batch);
-  const double direct = of(s.out_plane() * s.kernel_size()) * (1 + 2 / of(s.batch * s.out_plane()));
+  const double winograd = products * (1 + move) + of(tiling.points() * s.experts) * read / of(s.batch);
+  const double direct =
+      of(s.out_plane() * s.kernel_size()) * (1 + of(2 * s.experts) / of(s.batch * s.out_plane()));
   return winograd < 0.9 * direct;
 }
 

@@ -131,6 +131,7 @@ class Fuser {
     const List norm = Arguments(*chain.norm);
     const Value eps = norm[7];
     const int64_t folded = AddStep(graph_, steps, "foldWeight", {weight, norm[1], norm[4], eps, dim});
+    graph_.slots[folded].sizes = graph_.slots[SlotOf(weight)].sizes;  // the listing counts operations by them
     const int64_t shift =
         AddStep(graph_, steps, "foldBias", {bias, norm[1], norm[2], norm[3], norm[4], eps, experts});
     return {Slot{folded}, Slot{shift}};
@@ -261,7 +262,8 @@ class Fuser {
     const int64_t packed = AddUnknown(graph_), base = AddUnknown(graph_);
     steps.push_back(MakeStep("packExperts", {weight, PairValue(tile), shares}, {packed, base}));
     Value for_one;
-    if (tile[0] == 0) for_one = Slot{AddStep(graph_, steps, "packExpertsForOne", {weight})};
+    if (!WinogradPaysForOne(one, (*size)[0], *image, PairOf(a[4]), PairOf(a[5]), PairOf(a[6]), tile))
+      for_one = Slot{AddStep(graph_, steps, "packExpertsForOne", {weight})};
     Replace(chain, "fusedDynamicConv2d",
             {a[0], weight, a[2], bias, chain.activation_name(graph_), a[4], a[5], a[6], PairValue(tile),
              Slot{packed}, Slot{base}, for_one},
