@@ -262,10 +262,15 @@ export class Pool<I = unknown, O = unknown> {
     const { requests, controller } = batch;
     const startedAt = performance.now();
     let failure: unknown;
+    let hasReleased = false;
     try {
       if (!controller.signal.aborted) {
         const results = await this.#compute(batch, generation.engine);
         batch.hasEnded = true;
+        // The next batch starts first, in a microtask: it is computed while the requests of this one are answered.
+        hasReleased = true;
+        this.#batcher.release();
+        await undefined;
         this.#answer(batch, results);
       }
     } catch (error) {
@@ -279,7 +284,7 @@ export class Pool<I = unknown, O = unknown> {
     this.#msPerRequest += (ms / requests.length - this.#msPerRequest) * (this.#msPerRequest === 0 ? 1 : 0.1);
     this.#metrics.batch(requests.length, rows, ms, failure);
     if (--generation.running === 0) generation.onIdle?.();
-    this.#batcher.release();
+    if (!hasReleased) this.#batcher.release();
   }
 
   /** The results of the requests of a batch. */

@@ -131,9 +131,11 @@ it(
     });
     const { training, allReduce } = JSON.parse(stdout);
     expect(training).toHaveLength(1);
-    const [{ model, singleImagesPerSecond, pairImagesPerSecond, ratio, overlap }] = training;
+    const [{ model, singleImagesPerSecond, apartImagesPerSecond, pairImagesPerSecond, ratio, overlap }] =
+      training;
     expect(model).toBe('resnet10');
     expect(ratio).toBeCloseTo(pairImagesPerSecond / singleImagesPerSecond);
+    expect(apartImagesPerSecond).toBeGreaterThan(0);
     expect(overlap.buckets).toBeGreaterThan(1);
     expect(allReduce.elements).toBe(1000);
     expect(allReduce.ms).toBeGreaterThan(0);

@@ -26,14 +26,18 @@ export async function measureDistributed(options) {
   let allReduce;
   for (const model of models) {
     const common = { model, imageSize };
-    const single = await startRanks(1, { ...common, batch: batch * WORLD_SIZE, threads: WORLD_SIZE });
-    const pair = await startRanks(WORLD_SIZE, { ...common, batch, threads: 1 });
+    const whole = { ...common, batch: batch * WORLD_SIZE, threads: WORLD_SIZE };
+    const half = { ...common, batch, threads: 1 };
+    const single = await startRanks(1, whole, { isGroup: false });
+    const apart = await startRanks(WORLD_SIZE, half, { isGroup: false });
+    const pair = await startRanks(WORLD_SIZE, half, { isGroup: true });
     try {
-      const rates = await measureTraining({ single, pair }, { batch: batch * WORLD_SIZE, steps, turns });
+      const contestants = { single, apart, pair };
+      const rates = await measureTraining(contestants, { batch: batch * WORLD_SIZE, steps, turns });
       training.push({ model, ...rates, ...(await traceStep(pair, model, trace)) });
       allReduce ??= await measureAllReduce(pair, { elements, turns, pytorch });
     } finally {
-      await Promise.all([single.end(), pair.end()]);
+      await Promise.all([single.end(), apart.end(), pair.end()]);
     }
   }
   const about = { what: 'distributed', batch, imageSize, machine: machine() };
@@ -42,27 +46,29 @@ export async function measureDistributed(options) {
 }
 
 /**
- * Images per second, medians over interleaved turns; a turn of the pair takes as long as its slower process.
- * @param {{ single: Ranks, pair: Ranks }} contestants
+ * Images per second, medians over interleaved turns; a turn of two processes takes as long as the slower one. Processes that
+ * exchange nothing show what sharing the machine costs, without sending.
+ * @param {{ single: Ranks, apart: Ranks, pair: Ranks }} contestants
  * @param {{ batch: number, steps: number, turns: number }} options
  */
-async function measureTraining({ single, pair }, { batch, steps, turns }) {
-  /** @type {number[]} */
-  const alone = [];
-  /** @type {number[]} */
-  const together = [];
+async function measureTraining(contestants, { batch, steps, turns }) {
+  const rates = {
+    single: /** @type {number[]} */ ([]),
+    apart: /** @type {number[]} */ ([]),
+    pair: /** @type {number[]} */ ([]),
+  };
   for (let turn = 0; turn <= turns; turn++) {
-    for (const [ranks, all] of /** @type {const} */ ([
-      [single, alone],
-      [pair, together],
-    ])) {
+    for (const name of /** @type {const} */ (['single', 'apart', 'pair'])) {
       /** @type {number[]} */
-      const times = await ranks.ask(`train ${steps}`);
-      if (turn > 0) all.push((batch * steps * 1000) / Math.max(...times));
+      const times = await contestants[name].ask(`train ${steps}`);
+      if (turn > 0) rates[name].push((batch * steps * 1000) / Math.max(...times));
     }
   }
-  const [singleRate, pairRate] = [median(alone), median(together)];
-  return { singleImagesPerSecond: singleRate, pairImagesPerSecond: pairRate, ratio: pairRate / singleRate };
+  const [single, apart, pair] = [median(rates.single), median(rates.apart), median(rates.pair)];
+  return {
+    ...{ singleImagesPerSecond: single, apartImagesPerSecond: apart, pairImagesPerSecond: pair },
+    ratio: pair / single,
+  };
 }
 
 /** The overlap of one step of rank 0. @param {Ranks} pair @param {string} model @param {string} [file] - For a trace of all processes. */
@@ -121,16 +127,19 @@ async function measureAllReduce(pair, { elements, turns, pytorch }) {
 function print(about, training, allReduce) {
   printAbout(about);
   printRows(
-    training.map(({ model, singleImagesPerSecond, pairImagesPerSecond, ratio, overlap }) => ({
-      model,
-      '1 process images/s': singleImagesPerSecond.toFixed(0),
-      '2 processes images/s': pairImagesPerSecond.toFixed(0),
-      ratio: ratio.toFixed(2),
-      buckets: String(overlap.buckets),
-      'backward ms': overlap.backwardMs.toFixed(1),
-      'sending ms': overlap.communicationMs.toFixed(1),
-      'of it hidden': `${(100 * overlap.hiddenShare).toFixed(0)} %`,
-    })),
+    training.map(
+      ({ model, singleImagesPerSecond, apartImagesPerSecond, pairImagesPerSecond, ratio, overlap }) => ({
+        model,
+        '1 process images/s': singleImagesPerSecond.toFixed(0),
+        '2 alone images/s': apartImagesPerSecond.toFixed(0),
+        '2 in a group images/s': pairImagesPerSecond.toFixed(0),
+        ratio: ratio.toFixed(2),
+        buckets: String(overlap.buckets),
+        'backward ms': overlap.backwardMs.toFixed(1),
+        'sending ms': overlap.communicationMs.toFixed(1),
+        'of it hidden': `${(100 * overlap.hiddenShare).toFixed(0)} %`,
+      }),
+    ),
   );
   if (!allReduce) return;
   const { elements, ms, gigabytesPerSecond, pytorchMs, speedRatio } = allReduce;

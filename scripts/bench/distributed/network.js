@@ -95,7 +95,7 @@ async function measureSteps(ranks) {
  * @returns {Promise<StepModel>}
  */
 async function measureStep(config) {
-  const ranks = await startRanks(2, config);
+  const ranks = await startRanks(2, config, { isGroup: true });
   try {
     await ranks.ask('train 3');
     /** @type {StepTrace[]} */

@@ -84,14 +84,14 @@ function launcherEnv(rank, worldSize, port, host = '127.0.0.1') {
   };
 }
 
-/** Processes of dyconv on this machine; one process without a group if `worldSize` is 1. @param {number} worldSize @param {RankConfig} config */
-export async function startRanks(worldSize, config) {
+/** Processes of dyconv on this machine. @param {number} worldSize @param {RankConfig} config @param {{ isGroup: boolean }} options */
+export async function startRanks(worldSize, config, { isGroup }) {
   const port = await freePort();
   return startCommands(
     Array.from({ length: worldSize }, (_, rank) => ({
       file: process.execPath,
       args: [RANK, JSON.stringify(config)],
-      env: worldSize === 1 ? {} : launcherEnv(rank, worldSize, port),
+      env: isGroup ? launcherEnv(rank, worldSize, port) : {},
     })),
   );
 }
