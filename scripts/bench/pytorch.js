@@ -2,9 +2,8 @@
  * PyTorch in Python as a contestant: a separate process that runs a step on request, so that it takes turns with dyconv.
  * @module
  */
-import { spawn } from 'node:child_process';
-import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { startLineProcess } from './line-process.js';
 
 /** Memory settings under which PyTorch itself trains fastest on Linux: freed memory is kept instead of returned. */
 export const MALLOC_KEEP = { MALLOC_MMAP_MAX_: '0', MALLOC_TRIM_THRESHOLD_: '100000000000' };
@@ -17,44 +16,14 @@ export const MALLOC_KEEP = { MALLOC_MMAP_MAX_: '0', MALLOC_TRIM_THRESHOLD_: '100
  */
 export async function startPyTorch(python, args, env = {}) {
   const script = fileURLToPath(new URL('./pytorch_reference.py', import.meta.url));
-  const child = spawn(python, [script, ...args], {
-    env: { ...process.env, ...env },
-    stdio: ['pipe', 'pipe', 'inherit'],
-  });
-  /** @type {((line: string) => void)[]} */
-  const waiting = [];
-  /** @type {((error: Error) => void)[]} */
-  const failing = [];
-  createInterface({ input: child.stdout }).on('line', (line) => {
-    failing.shift();
-    waiting.shift()?.(line);
-  });
-  /** Why the process answers no more. @type {Error | undefined} */
-  let ended;
-  const end = (/** @type {Error} */ error) => {
-    ended ??= error;
-    for (const fail of failing.splice(0)) fail(error);
-  };
-  child.on('error', end);
-  child.on('exit', (code) => end(new Error(`${python} ${script} ended with code ${code}`)));
-  // What is written to a process that has ended: `end` has the reason.
-  child.stdin.on('error', () => {});
-  const answer = () =>
-    new Promise((resolve, reject) => {
-      waiting.push(resolve);
-      failing.push(reject);
-    });
-  const ready = answer();
-  await ready;
+  const { ask, end } = startLineProcess(python, [script, ...args], { ...process.env, ...env });
+  await ask(); // its version: it is ready
   return async (request) => {
     if (request === 'quit') {
-      child.stdin.end();
+      void end();
       return 0;
     }
-    if (ended) throw ended;
-    const line = answer();
-    child.stdin.write(`${request}\n`);
-    const text = await line;
+    const text = await ask(request);
     const value = Number(text);
     if (text === '' || Number.isNaN(value)) throw new Error(`PyTorch, ${request}: ${text}`);
     return value;

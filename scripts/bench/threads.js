@@ -4,8 +4,8 @@
  * @module
  */
 import { spawn } from 'node:child_process';
-import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { startLineProcess } from './line-process.js';
 import { machine, median, printRows, record } from './turns.js';
 
 /** Environments of the contestants. libgomp's own default is the number that it documents for an unset policy. */
@@ -48,7 +48,7 @@ export async function measureThreads({ json, model, busy, turns, seconds, spin =
       }
     }
   } finally {
-    for (const { end } of children) end();
+    for (const { end } of children) void end();
   }
   const rates = Object.fromEntries(children.map(({ name, own }) => [name, own]));
   report({ json, model, busy, rates });
@@ -75,22 +75,10 @@ function report({ json, model, busy, rates }) {
   );
 }
 
-/** A contestant that answers a line with a line. @param {Record<string, string>} more @param {string} model */
+/** A contestant. @param {Record<string, string>} more @param {string} model */
 function start(more, model) {
   const { GOMP_SPINCOUNT: _count, OMP_WAIT_POLICY: _policy, OMP_NUM_THREADS: _threads, ...env } = process.env;
-  const child = spawn(process.execPath, [CHILD, model], {
-    env: { ...env, ...more },
-    stdio: ['pipe', 'pipe', 'inherit'],
-  });
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  /** @param {string} question */
-  const ask = async (question) => {
-    child.stdin.write(`${question}\n`);
-    const { value, done } = await lines.next();
-    if (done) throw new Error(`A process of the benchmark ended with exit code ${child.exitCode}`);
-    return value;
-  };
-  return { ask, end: () => child.stdin.end() };
+  return startLineProcess(process.execPath, [CHILD, model], { ...env, ...more });
 }
 
 function startBusy() {

@@ -2,10 +2,9 @@
  * Starts the processes of a group and asks all of them at once.
  * @module
  */
-import { spawn } from 'node:child_process';
 import { createServer } from 'node:net';
-import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { startLineProcess } from '../line-process.js';
 
 /** @import { Host } from './namespaces.js' */
 /** @import { RankConfig } from './rank.js' */
@@ -32,38 +31,14 @@ function freePort() {
  * @returns {Ranks}
  */
 export function startCommands(commands) {
-  const processes = commands.map(({ file, args, env }) => {
-    const child = spawn(file, args, {
-      env: { ...process.env, ...env },
-      stdio: ['pipe', 'pipe', 'inherit'],
-    });
-    const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-    const ended = new Promise((resolve) => child.once('close', resolve));
-    /** @type {Promise<never>} */
-    const failed = new Promise((_, reject) => child.once('error', reject));
-    failed.catch(() => {}); // thrown by `ask`
-    return {
-      /** @param {string} request */
-      async ask(request) {
-        child.stdin.write(`${request}\n`);
-        const { value, done } = await Promise.race([lines.next(), failed]);
-        if (done) {
-          await ended;
-          throw new Error(`A process of the benchmark ended with ${child.signalCode ?? child.exitCode}`);
-        }
-        return JSON.parse(value);
-      },
-      end: () => {
-        child.stdin.end();
-        return ended;
-      },
-      kill: () => child.kill('SIGKILL'),
-    };
-  });
+  const processes = commands.map(({ file, args, env }) =>
+    startLineProcess(file, args, { ...process.env, ...env }),
+  );
   return {
     async ask(request) {
       try {
-        return await Promise.all(processes.map(({ ask }) => ask(request)));
+        const answers = await Promise.all(processes.map(({ ask }) => ask(request)));
+        return answers.map((answer) => JSON.parse(answer));
       } catch (error) {
         for (const { kill } of processes) kill();
         throw error;
