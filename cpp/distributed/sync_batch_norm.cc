@@ -4,8 +4,11 @@
 #include <vector>
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+#include <c10/core/GradMode.h>
 #include <torch/csrc/autograd/custom_function.h>
 
+#include "kernels/dispatch.h"
 #include "typed_error.h"
 
 namespace dyconv {
@@ -37,6 +40,80 @@ Tensor SumOfAll(const Group& group, Tensor values) {
   return values;
 }
 
+// What the kernels compute: contiguous float32 planes on the CPU.
+bool Applies(const Tensor& input) {
+  return input.device().is_cpu() && input.scalar_type() == at::kFloat && input.is_contiguous() &&
+         input.numel() > 0;
+}
+
+using Kernel = void (*)(const kernels::SharedBatchNormArgs&, int64_t, int64_t);
+
+// Runs a kernel over all channels of an input. Values of the channels are given as float32 where they exist.
+void Run(Kernel kernel, kernels::SharedBatchNormArgs args, const Tensor& input) {
+  args.batch = input.size(0);
+  args.channels = input.size(1);
+  args.plane = input.numel() / (args.batch * args.channels);
+  args.input = input.const_data_ptr<float>();
+  at::parallel_for(0, args.channels, 1, [&](int64_t begin, int64_t end) { kernel(args, begin, end); });
+}
+
+const kernels::KernelTable& Table() { return kernels::Kernels(kernels::BestIsa()); }
+
+// Mean and sum of squared deviations of the channels, [2, C], float64.
+Tensor Moments(const Tensor& input, const std::vector<int64_t>& dims) {
+  const int64_t channels = input.size(1);
+  const Tensor moments = at::empty({2, channels}, at::device(at::kCPU).dtype(at::kDouble));
+  if (Applies(input)) {
+    Run(Table().BatchNormMoments, {.sums = moments.data_ptr<double>()}, input);
+    return moments;
+  }
+  const Tensor precise = at::isReducedFloatingType(input.scalar_type()) ? input.to(at::kFloat) : input;
+  const auto [variance, mean] = at::var_mean(precise, at::OptionalIntArrayRef(dims), /*correction=*/0);
+  moments[0].copy_(mean);
+  moments[1].copy_(variance).mul_(static_cast<double>(input.numel() / channels));
+  return moments;
+}
+
+// Sums of the gradient and of the gradient times input - mean, [2, C], float64.
+Tensor GradientSums(const Tensor& gradient, const Tensor& input, const Tensor& mean) {
+  const auto dims = ReducedDims(input);
+  if (!c10::GradMode::is_enabled() && Applies(input) && Applies(gradient)) {
+    const Tensor near = mean.to(at::kFloat), sums = at::empty({2, input.size(1)}, mean.options());
+    Run(Table().BatchNormGradientSums,
+        {.gradient = gradient.const_data_ptr<float>(),
+         .mean = near.const_data_ptr<float>(),
+         .sums = sums.data_ptr<double>()},
+        input);
+    sums[1].add_((near.to(at::kDouble) - mean) * sums[0]);
+    return sums;
+  }
+  const Tensor centered = input - OfChannels(mean, input);
+  return at::stack(
+      {gradient.sum(dims, false, at::kDouble), (gradient * centered).sum(dims, false, at::kDouble)});
+}
+
+// (gradient - shift - (input - mean) along) scale
+Tensor OfInput(const Tensor& gradient, const Tensor& input, const Tensor& mean, const Tensor& scale,
+               const Tensor& shift, const Tensor& along) {
+  if (!c10::GradMode::is_enabled() && Applies(input) && Applies(gradient)) {
+    const Tensor output = at::empty_like(input);
+    const Tensor means = mean.to(at::kFloat), scales = scale.to(at::kFloat);
+    const Tensor shifts = shift.to(at::kFloat), parts = along.to(at::kFloat);
+    Run(Table().BatchNormGradient,
+        {.gradient = gradient.const_data_ptr<float>(),
+         .mean = means.const_data_ptr<float>(),
+         .scale = scales.const_data_ptr<float>(),
+         .shift = shifts.const_data_ptr<float>(),
+         .along = parts.const_data_ptr<float>(),
+         .output = output.data_ptr<float>()},
+        input);
+    return output;
+  }
+  return (gradient - OfChannels(shift, input) -
+          (input - OfChannels(mean, input)) * OfChannels(along, input)) *
+         OfChannels(scale, input);
+}
+
 struct Statistics {
   Tensor mean, variance;  // [C], float64; the variance is the biased one
   double count = 0;       // values of a channel, in all processes
@@ -50,10 +127,7 @@ Statistics StatisticsOfAll(const Group& group, const Tensor& input) {
   const auto doubles = at::device(at::kCPU).dtype(at::kDouble);
   Tensor own = at::zeros({2 * channels + 1}, doubles);
   if (count > 0) {
-    const Tensor precise = at::isReducedFloatingType(input.scalar_type()) ? input.to(at::kFloat) : input;
-    const auto [variance, mean] = at::var_mean(precise, at::OptionalIntArrayRef(dims), /*correction=*/0);
-    own.narrow(0, 0, channels).copy_(mean);
-    own.narrow(0, channels, channels).copy_(variance).mul_(count);
+    own.narrow(0, 0, 2 * channels).copy_(Moments(input, dims).flatten());
     own[2 * channels].fill_(count);
   }
   std::vector<std::vector<Tensor>> gathered(1);
@@ -80,38 +154,40 @@ class SyncBatchNormFunction : public Function<SyncBatchNormFunction> {
                         double count) {
     Tensor scale = inverse;
     if (weight.defined()) scale = scale * weight.to(at::kDouble);
-    Tensor shift = -mean * scale;
-    if (bias.defined()) shift = shift + bias.to(at::kDouble);
+    const Tensor shift = bias.defined() ? bias.to(at::kDouble) : at::zeros_like(mean);
     context->save_for_backward({input, weight, mean, inverse});
     context->saved_data["count"] = count;
     context->saved_data["has_bias"] = bias.defined();
     // The graph may outlive JavaScript's object of the group.
     context->saved_data["group"] = c10::IValue::make_capsule(c10::make_intrusive<Kept>(group));
-    return at::addcmul(OfChannels(shift, input), input, OfChannels(scale, input));
+    if (!Applies(input))
+      return at::addcmul(OfChannels(shift - mean * scale, input), input, OfChannels(scale, input));
+    const Tensor output = at::empty_like(input);
+    const Tensor means = mean.to(at::kFloat), scales = scale.to(at::kFloat), shifts = shift.to(at::kFloat);
+    Run(Table().BatchNormScale,
+        {.mean = means.const_data_ptr<float>(),
+         .scale = scales.const_data_ptr<float>(),
+         .shift = shifts.const_data_ptr<float>(),
+         .output = output.data_ptr<float>()},
+        input);
+    return output;
   }
 
   static variable_list backward(AutogradContext* context, variable_list gradients) {
-    const Tensor gradient = gradients[0];
     const variable_list saved = context->get_saved_variables();
     const Tensor &input = saved[0], &weight = saved[1], &mean = saved[2], &inverse = saved[3];
+    const bool differentiable = c10::GradMode::is_enabled();  // the gradient will be differentiated in turn
+    const Tensor gradient = differentiable ? gradients[0] : gradients[0].contiguous();
     const auto kept = c10::static_intrusive_pointer_cast<Kept>(context->saved_data["group"].toCapsule());
-    const double count = context->saved_data["count"].toDouble();
-    const auto dims = ReducedDims(input);
-    const Tensor centered = input - OfChannels(mean, input);
-    const Tensor sum = gradient.sum(dims, false, at::kDouble);
-    const Tensor product = (gradient * centered).sum(dims, false, at::kDouble);
+    const Tensor sums = GradientSums(gradient, input, mean);
     Tensor of_weight, of_bias;
-    if (weight.defined()) of_weight = (product * inverse).to(weight.scalar_type());
+    if (weight.defined()) of_weight = (sums[1] * inverse).to(weight.scalar_type());
     if (context->saved_data["has_bias"].toBool())
-      of_bias = sum.to(weight.defined() ? weight.scalar_type() : input.scalar_type());
-    const Tensor all = SumOfAll(*kept->group, at::cat({sum, product})) / count;
-    const int64_t channels = input.size(1);
+      of_bias = sums[0].to(weight.defined() ? weight.scalar_type() : input.scalar_type());
+    const Tensor all = SumOfAll(*kept->group, sums.clone()) / context->saved_data["count"].toDouble();
     Tensor scale = inverse;
     if (weight.defined()) scale = scale * weight.to(at::kDouble);
-    const Tensor along = all.narrow(0, channels, channels) * inverse.square();
-    const Tensor of_input =
-        (gradient - OfChannels(all.narrow(0, 0, channels), input) - centered * OfChannels(along, input)) *
-        OfChannels(scale, input);
+    const Tensor of_input = OfInput(gradient, input, mean, scale, all[0], all[1] * inverse.square());
     return {Tensor(), of_input, of_weight, of_bias, Tensor(), Tensor(), Tensor()};
   }
 

@@ -240,6 +240,22 @@ struct BatchNormArgs {
   float* variance = nullptr;  // divided by one less
 };
 
+// Parts of a batch normalisation whose statistics several processes share; planes are contiguous. Values of
+// every channel are float64 where they are sums, and float32 where they are applied.
+struct SharedBatchNormArgs {
+  int64_t batch = 0;
+  int64_t channels = 0;
+  int64_t plane = 0;
+  const float* input = nullptr;
+  const float* gradient = nullptr;  // of the output
+  const float* mean = nullptr;
+  const float* scale = nullptr;  // 1 / sqrt(variance + eps), times the weight
+  const float* shift = nullptr;  // the bias; in the backward the mean of the gradient
+  const float* along = nullptr;  // in the backward: the part of input - mean in the gradient
+  double* sums = nullptr;        // [2, channels]
+  float* output = nullptr;
+};
+
 // How a packed chunk of samples lies in memory: floats from one group, sample and pixel to the next.
 struct PackedStrides {
   int64_t group = 0;
