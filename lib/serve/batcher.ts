@@ -23,6 +23,8 @@ export interface BatcherOptions<T> {
   maxDelayMs: number;
   /** Number of batches that run at once. */
   slots: number;
+  /** Number of full batches that start before a slot is free, to wait where they will run; default: none. */
+  ahead?: () => number;
   /** Starts a batch. Its slot is free again after {@link Batcher.release}. It must not call the batcher synchronously. */
   start: (batch: T[]) => void;
 }
@@ -42,7 +44,7 @@ class Group<T extends Batchable> {
 
 /**
  * Groups requests by key and starts a batch when a slot is free and the batch is full, its oldest request has waited for
- * `maxDelayMs`, or {@link flush} was called. The group with the oldest request comes first, and within a group the
+ * `maxDelayMs`, or {@link flush} was called. A full batch gains nothing by waiting, and may start ahead of a free slot. The group with the oldest request comes first, and within a group the
  * order is that of arrival. Batches that are not full start in the next turn of the event loop at the earliest, so that
  * requests of the same turn share a batch.
  */
@@ -72,7 +74,7 @@ export class Batcher<T extends Batchable> {
 
   /** Number of batches that can start at once. */
   get freeSlots(): number {
-    return this.#paused ? 0 : this.#options.slots - this.#running;
+    return this.#paused ? 0 : Math.max(0, this.#options.slots - this.#running);
   }
 
   /** Queues a request. */
@@ -136,11 +138,15 @@ export class Batcher<T extends Batchable> {
   #startReady(tolerance = 0): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    while (!this.#paused && this.#running < this.#options.slots) {
+    const { slots, ahead, maxBatch } = this.#options;
+    while (!this.#paused && this.#running < slots + (ahead?.() ?? 0)) {
       const now = performance.now();
-      const group = this.#oldest((candidate) => this.#waitOf(candidate, now) <= tolerance);
+      const isFree = this.#running < slots;
+      const group = this.#oldest((candidate) =>
+        isFree ? this.#waitOf(candidate, now) <= tolerance : candidate.rows >= maxBatch,
+      );
       if (group === undefined) {
-        this.#wake(now);
+        if (isFree) this.#wake(now);
         return;
       }
       this.#running++;

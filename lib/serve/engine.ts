@@ -23,6 +23,8 @@ export interface Engine {
    * @param inputs - Of each request.
    */
   readonly runBatch?: ((inputs: readonly unknown[], signal: AbortSignal) => Promise<unknown[]>) | undefined;
+  /** Whether it takes more batches than it runs at once, and runs them in their order. */
+  readonly queues?: boolean | undefined;
   /** Replaces the weights. No batch runs meanwhile. */
   loadStateDict(state: StateDict): Promise<void>;
   /** Frees threads. No batch runs any more. */
@@ -54,10 +56,17 @@ export interface PoolProgram {
 /** A function of a batch; it can be asynchronous. */
 export type BatchFunction = (input: never, options: { signal: AbortSignal }) => unknown;
 
-/** Batches of a program. Each replica runs one batch at a time. */
+/** A handle to a program, and its batches that have not ended. */
+interface Replica {
+  readonly program: PoolProgram;
+  batches: number;
+}
+
+/** Batches of a program. Each replica runs one batch at a time; a Program takes the next one before. */
 export class ProgramEngine implements Engine {
+  readonly queues: boolean;
   readonly #program: PoolProgram;
-  readonly #free: PoolProgram[];
+  readonly #replicas: readonly Replica[];
   readonly #threads: number;
   #isClosed = false;
 
@@ -65,7 +74,8 @@ export class ProgramEngine implements Engine {
     this.#program = program;
     this.#threads = threads;
     const more = Array.from({ length: replicas - 1 }, () => program.replicate?.() ?? program);
-    this.#free = [program, ...more];
+    this.#replicas = [program, ...more].map((handle) => ({ program: handle, batches: 0 }));
+    this.queues = program.runBatch !== undefined;
   }
 
   run(input: unknown, signal: AbortSignal): Promise<unknown> {
@@ -78,19 +88,20 @@ export class ProgramEngine implements Engine {
       this.#with((replica, threads) => replica.runBatch!(inputs as TensorInput[], { signal, threads }));
   }
 
-  /** Calls a free replica. */
-  async #with<T>(call: (replica: PoolProgram, threads: number | undefined) => Promise<T>): Promise<T> {
-    const replica = this.#free.pop()!;
+  /** Calls the replica with the fewest batches. */
+  async #with<T>(call: (program: PoolProgram, threads: number | undefined) => Promise<T>): Promise<T> {
+    const replica = this.#replicas.reduce((best, other) => (other.batches < best.batches ? other : best));
+    replica.batches++;
     try {
       let output: Promise<T> | undefined;
       // The tidy block must not stay open while the program runs: that makes every promise of the process slower.
       untidy(() => {
-        output = call(replica, this.#threads);
+        output = call(replica.program, this.#threads);
       });
       return await output!;
     } finally {
+      replica.batches--;
       if (this.#isClosed) this.#dispose(replica);
-      else this.#free.push(replica);
     }
   }
 
@@ -104,12 +115,12 @@ export class ProgramEngine implements Engine {
 
   async close(): Promise<void> {
     this.#isClosed = true;
-    for (const replica of this.#free) this.#dispose(replica);
+    for (const replica of this.#replicas) this.#dispose(replica);
   }
 
   /** The program itself belongs to the user. */
-  #dispose(replica: PoolProgram): void {
-    if (replica !== this.#program) replica.dispose?.();
+  #dispose({ program, batches }: Replica): void {
+    if (batches === 0 && program !== this.#program) program.dispose?.();
   }
 }
 

@@ -79,7 +79,9 @@ export class Pool<I = unknown, O = unknown> {
     this.#settings = settings;
     const { maxBatch, maxDelayMs, replicas } = options;
     const start = (requests: PoolRequest[]) => this.#start(requests);
-    this.#batcher = new Batcher({ maxBatch, maxDelayMs, slots: replicas, start });
+    // The next full batch is there when the program ends one: no core waits for JavaScript.
+    const ahead = () => (this.#generation.engine.queues ? replicas : 0);
+    this.#batcher = new Batcher({ maxBatch, maxDelayMs, slots: replicas, ahead, start });
   }
 
   /** @internal */

@@ -15,7 +15,9 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-function batcherOf(options: { maxBatch?: number; maxDelayMs?: number; slots?: number } = {}) {
+function batcherOf(
+  options: { maxBatch?: number; maxDelayMs?: number; slots?: number; ahead?: () => number } = {},
+) {
   const started: Item[][] = [];
   const batcher = new Batcher<Item>({
     ...{ maxBatch: 4, maxDelayMs: 10, slots: 1, ...options },
@@ -85,6 +87,29 @@ describe('Batcher', () => {
     ]);
     batcher.release();
     expect(ids()[2]).toEqual([4]);
+  });
+
+  it('starts a full batch ahead of a free slot, and no other', () => {
+    let ahead = 1;
+    const { add, ids, batcher } = batcherOf({ maxDelayMs: 0, maxBatch: 2, ahead: () => ahead });
+    for (let i = 0; i < 5; i++) add();
+    expect(ids()).toEqual([
+      [0, 1],
+      [2, 3],
+    ]);
+    expect([batcher.length, batcher.running, batcher.freeSlots]).toEqual([1, 2, 0]);
+    batcher.release();
+    vi.advanceTimersByTime(5);
+    expect(ids()).toHaveLength(2);
+    add();
+    expect(ids()[2]).toEqual([4, 5]);
+    ahead = 0;
+    add();
+    add();
+    batcher.release();
+    expect(ids()).toHaveLength(3);
+    batcher.release();
+    expect(ids()[3]).toEqual([6, 7]);
   });
 
   it('uses every slot', () => {

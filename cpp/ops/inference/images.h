@@ -5,6 +5,9 @@
 #include <ATen/ops/empty.h>
 #include <ATen/Parallel.h>
 
+#include <algorithm>
+#include <atomic>
+
 #include "ops/memory/scratch.h"
 
 namespace dyconv {
@@ -28,14 +31,21 @@ inline int64_t ThreadsForWork(double multiply_adds, double numbers = 0) {
   return multiply_adds < kMultiplyAdds && numbers < kNumbers ? 1 : at::get_num_threads();
 }
 
-// Runs body(begin, end) over [0, count) in equal shares on that many threads.
+// Runs body(begin, end) over [0, count) on that many threads. A thread takes one chunk after the other, so that
+// all end at the same time where another process, or JavaScript, takes a core away for a moment.
 template <typename Body>
 void InParallel(int64_t threads, int64_t count, const Body& body) {
+  constexpr int64_t kChunks = 4;  // of each thread
   if (threads == 1 || count <= 1) {
     if (count > 0) body(int64_t{0}, count);
     return;
   }
-  at::parallel_for(0, count, 1, body);
+  const int64_t chunk = std::max<int64_t>(1, count / (threads * kChunks));
+  std::atomic<int64_t> next{0};
+  at::parallel_for(0, threads, 1, [&](int64_t, int64_t) {
+    for (int64_t begin = next.fetch_add(chunk); begin < count; begin = next.fetch_add(chunk))
+      body(begin, std::min(begin + chunk, count));
+  });
 }
 
 }  // namespace dyconv
