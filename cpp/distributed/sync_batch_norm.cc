@@ -59,6 +59,9 @@ void Run(Kernel kernel, kernels::SharedBatchNormArgs args, const Tensor& input) 
 
 const kernels::KernelTable& Table() { return kernels::Kernels(kernels::BestIsa()); }
 
+// What a mean far from zero lost as float32, which would move all values of its channel.
+Tensor RoundingOf(const Tensor& mean, const Tensor& rounded) { return rounded.to(at::kDouble) - mean; }
+
 // Mean and sum of squared deviations of the channels, [2, C], float64.
 Tensor Moments(const Tensor& input, const std::vector<int64_t>& dims) {
   const int64_t channels = input.size(1);
@@ -77,14 +80,14 @@ Tensor Moments(const Tensor& input, const std::vector<int64_t>& dims) {
 // Sums of the gradient and of the gradient times input - mean, [2, C], float64.
 Tensor GradientSums(const Tensor& gradient, const Tensor& input, const Tensor& mean) {
   const auto dims = ReducedDims(input);
-  if (!c10::GradMode::is_enabled() && Applies(input) && Applies(gradient)) {
+  if (Applies(input) && Applies(gradient)) {
     const Tensor near = mean.to(at::kFloat), sums = at::empty({2, input.size(1)}, mean.options());
     Run(Table().BatchNormGradientSums,
         {.gradient = gradient.const_data_ptr<float>(),
          .mean = near.const_data_ptr<float>(),
          .sums = sums.data_ptr<double>()},
         input);
-    sums[1].add_((near.to(at::kDouble) - mean) * sums[0]);
+    sums[1].add_(RoundingOf(mean, near) * sums[0]);
     return sums;
   }
   const Tensor centered = input - OfChannels(mean, input);
@@ -95,10 +98,11 @@ Tensor GradientSums(const Tensor& gradient, const Tensor& input, const Tensor& m
 // (gradient - shift - (input - mean) along) scale
 Tensor OfInput(const Tensor& gradient, const Tensor& input, const Tensor& mean, const Tensor& scale,
                const Tensor& shift, const Tensor& along) {
-  if (!c10::GradMode::is_enabled() && Applies(input) && Applies(gradient)) {
+  if (Applies(input) && Applies(gradient)) {
     const Tensor output = at::empty_like(input);
     const Tensor means = mean.to(at::kFloat), scales = scale.to(at::kFloat);
-    const Tensor shifts = shift.to(at::kFloat), parts = along.to(at::kFloat);
+    const Tensor shifts = (shift + RoundingOf(mean, means) * along).to(at::kFloat);
+    const Tensor parts = along.to(at::kFloat);
     Run(Table().BatchNormGradient,
         {.gradient = gradient.const_data_ptr<float>(),
          .mean = means.const_data_ptr<float>(),
@@ -163,7 +167,8 @@ class SyncBatchNormFunction : public Function<SyncBatchNormFunction> {
     if (!Applies(input))
       return at::addcmul(OfChannels(shift - mean * scale, input), input, OfChannels(scale, input));
     const Tensor output = at::empty_like(input);
-    const Tensor means = mean.to(at::kFloat), scales = scale.to(at::kFloat), shifts = shift.to(at::kFloat);
+    const Tensor means = mean.to(at::kFloat), scales = scale.to(at::kFloat);
+    const Tensor shifts = (shift + RoundingOf(mean, means) * scale).to(at::kFloat);
     Run(Table().BatchNormScale,
         {.mean = means.const_data_ptr<float>(),
          .scale = scales.const_data_ptr<float>(),
@@ -176,8 +181,10 @@ class SyncBatchNormFunction : public Function<SyncBatchNormFunction> {
   static variable_list backward(AutogradContext* context, variable_list gradients) {
     const variable_list saved = context->get_saved_variables();
     const Tensor &input = saved[0], &weight = saved[1], &mean = saved[2], &inverse = saved[3];
-    const bool differentiable = c10::GradMode::is_enabled();  // the gradient will be differentiated in turn
-    const Tensor gradient = differentiable ? gradients[0] : gradients[0].contiguous();
+    // The sums of the other processes are constants to autograd.
+    Require(!c10::GradMode::is_enabled(), ErrorKind::kArgument,
+            "Expected createGraph = false: SyncBatchNorm can be differentiated only once");
+    const Tensor gradient = gradients[0].contiguous();
     const auto kept = c10::static_intrusive_pointer_cast<Kept>(context->saved_data["group"].toCapsule());
     const Tensor sums = GradientSums(gradient, input, mean);
     Tensor of_weight, of_bias;

@@ -37,7 +37,10 @@ export class SyncBatchNorm extends BatchNorm {
     return [2, 3, 4, 5];
   }
 
-  /** @throws ShapeError while training on a single value per channel in all processes. @throws DistributedError */
+  /**
+   * The result can be differentiated once: a backward pass with `createGraph` is an ArgumentError.
+   * @throws ShapeError while training on a single value per channel in all processes. @throws DistributedError
+   */
   override forward(input: Tensor): Tensor {
     if (!this.training) return super.forward(input);
     this.checkInput(input);

@@ -61,6 +61,68 @@ report([...alone.namedBuffers()].map(([name, x]) => [name, values(x)]));
     });
   });
 
+  it('SyncBatchNorm is as exact as batch norm of the whole batch, for inputs of any layout', async () => {
+    const reports = await runRanks(
+      2,
+      `
+const group = await distributed.initProcessGroup({ timeoutMs: 60_000 });
+const flat = (x) => x.to({ dtype: 'float64' }).reshape([-1]);
+const error = (x, exact) => flat(x).sub(flat(exact)).norm().div(flat(exact).norm()).item();
+const run = (norm, x, weight) => {
+  const input = x.detach().requiresGrad_();
+  const output = norm.train().forward(input);
+  return [output, ...dyconv.autograd.grad([output.mul(weight).sum()], [input, norm.weight, norm.bias])];
+};
+const cases = {
+  vectors: { shape: [], seed: 1 },
+  sequences: { shape: [17], seed: 2 },
+  images: { shape: [9, 7], seed: 3 },
+  volumes: { shape: [3, 4, 5], seed: 4 },
+  'images far from zero': { shape: [9, 7], seed: 5, offset: 300 },
+  'transposed images': { shape: [9, 7], seed: 6, layout: (x) => x.transpose(2, 3) },
+};
+for (const [name, { shape, seed, offset = 0, layout = (x) => x }] of Object.entries(cases)) {
+  manualSeed(seed);
+  const rows = [5, 3], channels = 6;
+  const all = randn([8, channels, ...shape]).add(offset), weight = randn([8, channels, ...shape]);
+  const rowsOf = (x) => x.narrow(0, rank === 0 ? 0 : rows[0], rows[rank]);
+  const own = (x) => layout(rowsOf(x).contiguous());
+  const Norm = [nn.BatchNorm1d, nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d][shape.length];
+  const affine = (norm) => dyconv.noGrad(() => {
+    manualSeed(seed);
+    norm.weight.copy_(randn([channels]));
+    norm.bias.copy_(randn([channels]));
+    return norm;
+  });
+  const single = run(affine(new Norm(channels)), layout(all), layout(weight));
+  const exact = run(affine(new Norm(channels)).to({ dtype: 'float64' }), layout(all).to({ dtype: 'float64' }), layout(weight).to({ dtype: 'float64' }));
+  const shared = run(nn.SyncBatchNorm.convert(affine(new Norm(channels))), own(all), own(weight));
+  const errors = [];
+  for (const [i, value] of shared.entries()) {
+    const perSample = i < 2;
+    if (!perSample) await group.allReduce(value); // of a parameter
+    errors.push({ name, i, sync: error(value, perSample ? rowsOf(exact[i]) : exact[i]), single: error(single[i], exact[i]) });
+  }
+  report(errors);
+}
+const norm = nn.SyncBatchNorm.convert(new nn.BatchNorm1d(2)), input = randn([4, 2]).requiresGrad_();
+try {
+  dyconv.autograd.grad([norm.forward(input).square().sum()], [input], { createGraph: true });
+} catch (error) {
+  report(error.message);
+}
+await group.destroy();
+`,
+    );
+    for (const rank of reports) {
+      expect(rank).toHaveLength(7);
+      const twice = rank.pop();
+      expect(twice).toContain('SyncBatchNorm can be differentiated only once');
+      for (const { name, i, sync, single } of rank.flat())
+        expect(sync, `${name}, result ${i}, beside ${single}`).toBeLessThan(4 * single + 1e-7);
+    }
+  });
+
   it('adds up gradients in each process under noSync', async () => {
     const [first, second] = await runRanks(
       2,
