@@ -42,6 +42,7 @@ export interface CudaTuningSplits {
 
 /** Sizes of a measured problem. Images, kernel and stride are square, dilation is 1, padding is half of the kernel. */
 export interface CudaTuningProblem {
+  /** Images. */
   batch: number;
   /** Input channels. */
   in: number;
@@ -49,9 +50,13 @@ export interface CudaTuningProblem {
   out: number;
   /** Height and width of the image. */
   size: number;
+  /** Height and width of the kernels. */
   kernel: number;
+  /** Step between windows, in pixels. */
   stride: number;
+  /** Groups of channels. */
   groups: number;
+  /** Kernels of the layer, K. */
   experts: number;
 }
 
@@ -59,6 +64,7 @@ export interface CudaTuningProblem {
 export interface CudaTuningRow {
   /** Of images and weights. float32 was measured with TF32 as libtorch allows it. */
   dtype: 'float32' | 'bfloat16' | 'float16';
+  /** What was measured. */
   problem: CudaTuningProblem;
   /** The algorithm that `'auto'` chose without a table; for reports. */
   auto?: string | undefined;
@@ -70,8 +76,11 @@ export interface CudaTuningRow {
 export interface CudaTuning {
   /** Version of the format. */
   format: 1;
+  /** The GPU and the releases. */
   about: CudaTuningAbout;
+  /** How work is divided on this GPU; default: as without a table. */
   splits?: CudaTuningSplits | undefined;
+  /** The measured problems, in any order. */
   rows: readonly CudaTuningRow[];
 }
 

@@ -69,8 +69,8 @@ async function measureInProcess({ model, seconds, maxBatch, replicas, turns }) {
   const image = randn([1, ...SHAPE]);
   const bare = async () => (await program.run(image)).dispose();
   const pooled = async () => (await pool.run(image)).dispose();
-  /** @type {{ bare: number[], pooled: number[], shares: number[], sizes: number[], loops: number[] }} */
-  const measured = { bare: [], pooled: [], shares: [], sizes: [], loops: [] };
+  /** @type {Record<'bare' | 'pooled' | 'shares' | 'joined' | 'sizes' | 'loops', number[]>} */
+  const measured = { bare: [], pooled: [], shares: [], joined: [], sizes: [], loops: [] };
   for (let turn = 0; turn < turns; turn++) {
     const slice = { clients: 1, seconds: seconds / turns };
     const single = await alternate(slice.seconds, bare, pooled);
@@ -88,6 +88,11 @@ async function measureInProcess({ model, seconds, maxBatch, replicas, turns }) {
     const batch = randn([size, ...SHAPE]);
     const whole = await closedLoop(slice, async () => (await program.run(batch)).dispose());
     batch.dispose();
+    const requests = new Array(size).fill(image);
+    const joined = await closedLoop({ ...slice, clients: 2 }, async () => {
+      for (const output of await program.runBatch(requests)) output.dispose();
+    });
+    measured.joined.push(joined.perSecond / whole.perSecond);
     measured.shares.push(perSecond / (whole.perSecond * size));
     measured.sizes.push(size);
   }
@@ -101,6 +106,11 @@ async function measureInProcess({ model, seconds, maxBatch, replicas, turns }) {
       figure: 'throughput of the pool / of the bare program at that size',
       value: median(measured.shares),
       bound: 0.95,
+    },
+    // Without the pool: what joining the inputs and splitting the outputs costs.
+    {
+      figure: 'throughput of program.runBatch, two at a time / of the bare program',
+      value: median(measured.joined),
     },
     // The event loop, clients included, runs on the cores that compute: the share can hardly be above 1 - this / cores.
     { figure: `cores that JavaScript takes, ${IN_PROCESS_CLIENTS} clients`, value: median(measured.loops) },
