@@ -16,7 +16,8 @@ const inFolder = (folder: string) =>
 
 export const guides = inFolder('docs/guides');
 export const pages = [
-  ...['README.md', 'CONTRIBUTING.md', 'THIRD_PARTY.md', 'examples/service/README.md'],
+  ...['README.md', 'CONTRIBUTING.md', 'THIRD_PARTY.md'],
+  ...['examples/browser/README.md', 'examples/service/README.md'],
   ...inFolder('docs'),
   ...guides,
 ];
