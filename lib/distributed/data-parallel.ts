@@ -55,7 +55,8 @@ function tensorsIn(output: unknown): Tensor[] {
 /**
  * A network that several processes train together. Each computes the gradients of its own part of the batch; in `backward` they are
  * averaged over all processes while the rest of the pass computes, by libtorch's Reducer. All processes start with the parameters and buffers of
- * rank 0, and take the same steps; a single process evaluates with `ddp.module`. The constructor and the passes block the event loop while they wait for other processes.
+ * rank 0, and take the same steps; a single process evaluates with `ddp.module`. The constructor and the passes block the event loop while they wait for other processes;
+ * passes inside `background` do not.
  *
  * The keys of its state begin with `module.`, as in PyTorch: save and load the state of `ddp.module`.
  * @throws DistributedError from the constructor if the processes have different models, and from `backward` if a process fails.

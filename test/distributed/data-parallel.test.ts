@@ -123,6 +123,50 @@ await group.destroy();
     }
   });
 
+  it('trains in the background while the event loop is free, also while it waits for another process', async () => {
+    const [first, second] = await runRanks(
+      2,
+      `${TRAINING}
+const { background } = dyconv;
+const group = await distributed.initProcessGroup({ timeoutMs: 60_000 });
+const make = () => {
+  const ddp = new distributed.DistributedDataParallel(nn.SyncBatchNorm.convert(net()), { group });
+  return { ddp, optimizer: new optim.SGD(ddp.parameters(), { lr: 0.05 }) };
+};
+const batch = (step) => [images, labels].map((x) => x.select(0, step).narrow(0, rank * 8, 8));
+const there = make(), here = make();
+let ticks = 0;
+const timer = setInterval(() => ticks++, 20);
+for (let step = 0; step < 3; step++) {
+  if (step === 1 && rank === 1) await new Promise((resolve) => setTimeout(resolve, 1500));
+  const before = ticks;
+  const [x, y] = batch(step);
+  await background(() => {
+    there.optimizer.zeroGrad();
+    const loss = F.crossEntropy(there.ddp.forward(x), y);
+    loss.backward();
+    there.optimizer.step();
+    return loss;
+  });
+  if (step === 1) report(ticks - before);
+}
+clearInterval(timer);
+for (let step = 0; step < 3; step++) {
+  const [x, y] = batch(step);
+  here.optimizer.zeroGrad();
+  F.crossEntropy(here.ddp.forward(x), y).backward();
+  here.optimizer.step();
+}
+report(weights(there.ddp));
+report(weights(here.ddp));
+await group.destroy();
+`,
+    );
+    expect(first![0]).toBeGreaterThan(30);
+    expect(first![1]).toEqual(first![2]); // to the bit
+    expect(second![1]).toEqual(first![1]);
+  });
+
   it('adds up gradients in each process under noSync', async () => {
     const [first, second] = await runRanks(
       2,
