@@ -123,7 +123,7 @@ export const CPP = {
   bindings: { uses: ['napi', 'distributed', 'ops', 'program', 'kernels', 'typed_error'] },
   napi: { uses: ['program', 'dtype_name', 'typed_error'] },
   distributed: {
-    uses: ['program', 'dtype_name', 'libtorch_release', 'typed_error'],
+    uses: ['ops', 'program', 'dtype_name', 'libtorch_release', 'typed_error'],
     never: /^(napi\.h|node_api\.h|js_native_api.*)$/,
     noName: /\b(?:Napi::\w+|napi_\w+)/,
   },

@@ -4,11 +4,10 @@
 #include <vector>
 
 #include <ATen/ATen.h>
-#include <ATen/Parallel.h>
 #include <c10/core/GradMode.h>
 #include <torch/csrc/autograd/custom_function.h>
 
-#include "kernels/dispatch.h"
+#include "ops/shared_batch_norm.h"
 #include "typed_error.h"
 
 namespace dyconv {
@@ -20,102 +19,10 @@ using torch::autograd::AutogradContext;
 using torch::autograd::Function;
 using torch::autograd::variable_list;
 
-// All dimensions but that of the channels.
-std::vector<int64_t> ReducedDims(const Tensor& input) {
-  std::vector<int64_t> dims{0};
-  for (int64_t dim = 2; dim < input.dim(); ++dim) dims.push_back(dim);
-  return dims;
-}
-
-// [C] as [1, C, 1, ...], to be combined with an input.
-Tensor OfChannels(const Tensor& values, const Tensor& input) {
-  std::vector<int64_t> shape(static_cast<size_t>(input.dim()), 1);
-  shape[1] = values.numel();
-  return values.to(input.scalar_type()).view(shape);
-}
-
 Tensor SumOfAll(const Group& group, Tensor values) {
   std::vector<Tensor> tensors{values};
   group.backend().allreduce(tensors, {})->wait();
   return values;
-}
-
-// What the kernels compute: contiguous float32 planes on the CPU.
-bool Applies(const Tensor& input) {
-  return input.device().is_cpu() && input.scalar_type() == at::kFloat && input.is_contiguous() &&
-         input.numel() > 0;
-}
-
-using Kernel = void (*)(const kernels::SharedBatchNormArgs&, int64_t, int64_t);
-
-// Runs a kernel over all channels of an input. Values of the channels are given as float32 where they exist.
-void Run(Kernel kernel, kernels::SharedBatchNormArgs args, const Tensor& input) {
-  args.batch = input.size(0);
-  args.channels = input.size(1);
-  args.plane = input.numel() / (args.batch * args.channels);
-  args.input = input.const_data_ptr<float>();
-  at::parallel_for(0, args.channels, 1, [&](int64_t begin, int64_t end) { kernel(args, begin, end); });
-}
-
-const kernels::KernelTable& Table() { return kernels::Kernels(kernels::BestIsa()); }
-
-// What a mean far from zero lost as float32, which would move all values of its channel.
-Tensor RoundingOf(const Tensor& mean, const Tensor& rounded) { return rounded.to(at::kDouble) - mean; }
-
-// Mean and sum of squared deviations of the channels, [2, C], float64.
-Tensor Moments(const Tensor& input, const std::vector<int64_t>& dims) {
-  const int64_t channels = input.size(1);
-  const Tensor moments = at::empty({2, channels}, at::device(at::kCPU).dtype(at::kDouble));
-  if (Applies(input)) {
-    Run(Table().BatchNormMoments, {.sums = moments.data_ptr<double>()}, input);
-    return moments;
-  }
-  const Tensor precise = at::isReducedFloatingType(input.scalar_type()) ? input.to(at::kFloat) : input;
-  const auto [variance, mean] = at::var_mean(precise, at::OptionalIntArrayRef(dims), /*correction=*/0);
-  moments[0].copy_(mean);
-  moments[1].copy_(variance).mul_(static_cast<double>(input.numel() / channels));
-  return moments;
-}
-
-// Sums of the gradient and of the gradient times input - mean, [2, C], float64.
-Tensor GradientSums(const Tensor& gradient, const Tensor& input, const Tensor& mean) {
-  const auto dims = ReducedDims(input);
-  if (Applies(input) && Applies(gradient)) {
-    const Tensor near = mean.to(at::kFloat), sums = at::empty({2, input.size(1)}, mean.options());
-    Run(Table().BatchNormGradientSums,
-        {.gradient = gradient.const_data_ptr<float>(),
-         .mean = near.const_data_ptr<float>(),
-         .sums = sums.data_ptr<double>()},
-        input);
-    sums[1].add_(RoundingOf(mean, near) * sums[0]);
-    return sums;
-  }
-  const Tensor centered = input - OfChannels(mean, input);
-  return at::stack(
-      {gradient.sum(dims, false, at::kDouble), (gradient * centered).sum(dims, false, at::kDouble)});
-}
-
-// (gradient - shift - (input - mean) along) scale
-Tensor OfInput(const Tensor& gradient, const Tensor& input, const Tensor& mean, const Tensor& scale,
-               const Tensor& shift, const Tensor& along) {
-  if (Applies(input) && Applies(gradient)) {
-    const Tensor output = at::empty_like(input);
-    const Tensor means = mean.to(at::kFloat), scales = scale.to(at::kFloat);
-    const Tensor shifts = (shift + RoundingOf(mean, means) * along).to(at::kFloat);
-    const Tensor parts = along.to(at::kFloat);
-    Run(Table().BatchNormGradient,
-        {.gradient = gradient.const_data_ptr<float>(),
-         .mean = means.const_data_ptr<float>(),
-         .scale = scales.const_data_ptr<float>(),
-         .shift = shifts.const_data_ptr<float>(),
-         .along = parts.const_data_ptr<float>(),
-         .output = output.data_ptr<float>()},
-        input);
-    return output;
-  }
-  return (gradient - OfChannels(shift, input) -
-          (input - OfChannels(mean, input)) * OfChannels(along, input)) *
-         OfChannels(scale, input);
 }
 
 struct Statistics {
@@ -126,12 +33,11 @@ struct Statistics {
 // From means and squared deviations of each process, which are exact where sums of squares would cancel.
 Statistics StatisticsOfAll(const Group& group, const Tensor& input) {
   const int64_t channels = input.size(1);
-  const auto dims = ReducedDims(input);
   const double count = static_cast<double>(input.numel()) / static_cast<double>(channels);
   const auto doubles = at::device(at::kCPU).dtype(at::kDouble);
   Tensor own = at::zeros({2 * channels + 1}, doubles);
   if (count > 0) {
-    own.narrow(0, 0, 2 * channels).copy_(Moments(input, dims).flatten());
+    own.narrow(0, 0, 2 * channels).copy_(BatchNormMoments(input).flatten());
     own[2 * channels].fill_(count);
   }
   std::vector<std::vector<Tensor>> gathered(1);
@@ -164,18 +70,7 @@ class SyncBatchNormFunction : public Function<SyncBatchNormFunction> {
     context->saved_data["has_bias"] = bias.defined();
     // The graph may outlive JavaScript's object of the group.
     context->saved_data["group"] = c10::IValue::make_capsule(c10::make_intrusive<Kept>(group));
-    if (!Applies(input))
-      return at::addcmul(OfChannels(shift - mean * scale, input), input, OfChannels(scale, input));
-    const Tensor output = at::empty_like(input);
-    const Tensor means = mean.to(at::kFloat), scales = scale.to(at::kFloat);
-    const Tensor shifts = (shift + RoundingOf(mean, means) * scale).to(at::kFloat);
-    Run(Table().BatchNormScale,
-        {.mean = means.const_data_ptr<float>(),
-         .scale = scales.const_data_ptr<float>(),
-         .shift = shifts.const_data_ptr<float>(),
-         .output = output.data_ptr<float>()},
-        input);
-    return output;
+    return BatchNormScale(input, mean, scale, shift);
   }
 
   static variable_list backward(AutogradContext* context, variable_list gradients) {
@@ -186,7 +81,7 @@ class SyncBatchNormFunction : public Function<SyncBatchNormFunction> {
             "Expected createGraph = false: SyncBatchNorm can be differentiated only once");
     const Tensor gradient = gradients[0].contiguous();
     const auto kept = c10::static_intrusive_pointer_cast<Kept>(context->saved_data["group"].toCapsule());
-    const Tensor sums = GradientSums(gradient, input, mean);
+    const Tensor sums = BatchNormGradientSums(gradient, input, mean);
     Tensor of_weight, of_bias;
     if (weight.defined()) of_weight = (sums[1] * inverse).to(weight.scalar_type());
     if (context->saved_data["has_bias"].toBool())
@@ -194,7 +89,8 @@ class SyncBatchNormFunction : public Function<SyncBatchNormFunction> {
     const Tensor all = SumOfAll(*kept->group, sums.clone()) / context->saved_data["count"].toDouble();
     Tensor scale = inverse;
     if (weight.defined()) scale = scale * weight.to(at::kDouble);
-    const Tensor of_input = OfInput(gradient, input, mean, scale, all[0], all[1] * inverse.square());
+    const Tensor of_input =
+        BatchNormInputGradient(gradient, input, mean, scale, all[0], all[1] * inverse.square());
     return {Tensor(), of_input, of_weight, of_bias, Tensor(), Tensor(), Tensor()};
   }
 

@@ -31,8 +31,8 @@ inline int64_t ThreadsForWork(double multiply_adds, double numbers = 0) {
   return multiply_adds < kMultiplyAdds && numbers < kNumbers ? 1 : at::get_num_threads();
 }
 
-// Runs body(begin, end) over [0, count) on that many threads. A thread takes one chunk after the other, so that
-// all end at the same time where another process, or JavaScript, takes a core away for a moment.
+// Runs body(begin, end) over [0, count) on that many threads. A thread takes one chunk after the other, so
+// that all end at the same time where another process, or JavaScript, takes a core away for a moment.
 template <typename Body>
 void InParallel(int64_t threads, int64_t count, const Body& body) {
   constexpr int64_t kChunks = 4;  // of each thread
