@@ -44,7 +44,7 @@ export { DynamicConv2d, DynamicConv2d as DynamicConv } from './nn/dynamic-conv.j
 export * as nn from './nn/index.js';
 export { type ExportOnnxOptions, exportOnnx, type OnnxExport, type OnnxValue } from './onnx/export.js';
 export type { OnnxValueInfo } from './onnx/load/model.js';
-export { OnnxModule } from './onnx/load/module.js';
+export type { OnnxModule } from './onnx/load/module.js';
 export { type LoadOnnxOptions, loadOnnx } from './onnx/load.js';
 export { dynamicConv2d } from './ops/dynamic-conv.js';
 export * as functional from './ops/index.js';

@@ -46,8 +46,12 @@ const OpTable& DataParallelOps() {
            [](const SharedDataParallel& held, const std::vector<Tensor>& tensors) {
              held->model->Broadcast(tensors);
            }),
-      Bind("dataParallelForward(model)",
-           [](const SharedDataParallel& held) { held->model->PrepareForward(); }),
+      // One call with tensors, so that background() runs it where it may wait for other processes.
+      Bind("dataParallelForward(model, synchronize, buffers)",
+           [](const SharedDataParallel& held, bool synchronize, const std::vector<Tensor>& buffers) {
+             if (synchronize) held->model->PrepareForward();
+             held->model->Broadcast(buffers);
+           }),
       Bind("dataParallelBackward(model, outputs)",
            [](const SharedDataParallel& held, const std::vector<Tensor>& outputs) {
              held->model->PrepareBackward(outputs);

@@ -120,9 +120,8 @@ export class DistributedDataParallel<Args extends unknown[] = [Tensor], Out = Te
   /** Computes the network's output; while gradients are recorded, the next `backward` averages them. */
   forward(...args: Args): Out {
     const synchronize = this.#synchronize && isGradEnabled();
-    if (synchronize) native.dataParallelForward(this.#model);
-    if (this.#broadcastBuffers && this.#copyBuffers)
-      native.dataParallelBroadcast(this.#model, this.#buffers());
+    const buffers = this.#broadcastBuffers && this.#copyBuffers ? this.#buffers() : [];
+    native.dataParallelForward(this.#model, synchronize, buffers);
     const output = this.module.forward(...args);
     this.#copyBuffers = synchronize;
     if (synchronize) native.dataParallelBackward(this.#model, this.#findUnused ? tensorsIn(output) : []);

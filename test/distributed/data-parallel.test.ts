@@ -141,13 +141,10 @@ for (let step = 0; step < 3; step++) {
   if (step === 1 && rank === 1) await new Promise((resolve) => setTimeout(resolve, 1500));
   const before = ticks;
   const [x, y] = batch(step);
-  await background(() => {
-    there.optimizer.zeroGrad();
-    const loss = F.crossEntropy(there.ddp.forward(x), y);
-    loss.backward();
-    there.optimizer.step();
-    return loss;
-  });
+  there.optimizer.zeroGrad();
+  const loss = await background(() => F.crossEntropy(there.ddp.forward(x), y));
+  await background(() => loss.backward());
+  await background(() => there.optimizer.step());
   if (step === 1) report(ticks - before);
 }
 clearInterval(timer);

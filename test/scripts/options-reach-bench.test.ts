@@ -379,7 +379,7 @@ it('has tests for every benchmark', async () => {
   const { commands } = await commandOf('bench');
   const tested = [
     ...['layer', 'model', 'program', 'data', 'data-soak', 'overhead', 'memory', 'train', 'threads'],
-    ...['serve', 'distributed', 'network', 'pictures'],
+    ...['serve', 'distributed', 'network', 'pictures', 'onnx'],
   ];
   expect(tested.sort()).toEqual(commands.map((command) => command.name()).sort());
 });

@@ -162,7 +162,7 @@ export function spawn(calls: Calls) {
       note('ask', [String(text).trim()]);
       stdout.write('1\n');
     });
-    return { stdin, stdout, kill() {} };
+    return Object.assign(new EventEmitter(), { stdin, stdout, kill() {} });
   };
 }
 
