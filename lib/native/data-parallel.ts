@@ -26,7 +26,7 @@ export interface DataParallelTable<T extends Handle> {
   ): DataParallelHandle;
   /** Copies tensors of rank 0 to all processes. */
   dataParallelBroadcast(model: DataParallelHandle, tensors: readonly T[]): void;
-  dataParallelForward(model: DataParallelHandle, synchronize: boolean, buffers: readonly Tensor[]): void;
+  dataParallelForward(model: DataParallelHandle, synchronize: boolean, buffers: readonly T[]): void;
   dataParallelBackward(model: DataParallelHandle, outputs: readonly T[]): void;
   syncBatchNorm(
     group: GroupHandle,
