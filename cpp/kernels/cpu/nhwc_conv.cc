@@ -222,12 +222,14 @@ class Weights {
 NhwcConvPlan PlanNhwcConv(const DynamicConvShape& s, bool channels_last, int64_t threads) {
   NhwcConvPlan plan;
   const int64_t vecs = CeilDiv(s.out_channels, kLanes);
+  plan.copies_input = !channels_last || (s.in_channels < kFewestChannels && s.kernel_w > 1);
   plan.panels = CeilDiv(vecs, kMaxVecs);
   // An even number of panels is one that two, four, ... threads can share without mixing any of them twice.
-  if (s.experts > 1 && plan.panels > 1 && plan.panels < vecs) plan.panels += plan.panels % 2;
+  // Where the input is copied, the whole kernel is mixed before, as one of a static convolution.
+  if (s.experts > 1 && !plan.copies_input && plan.panels > 1 && plan.panels < vecs)
+    plan.panels += plan.panels % 2;
   plan.packed = vecs * kLanes * s.kernel_size() * s.in_channels;
   plan.bias = vecs * kLanes;
-  plan.copies_input = !channels_last || (s.in_channels < kFewestChannels && s.kernel_w > 1);
   plan.panels_first = plan.packed > kCachedWeight;
   const int64_t pixels = s.batch * s.out_plane();
   if (plan.copies_input) {

@@ -68,7 +68,7 @@ export class OnnxModule<Out extends Tensor | Tensor[] = Tensor> extends Module<T
 
   /**
    * Runs the network.
-   * @param inputs - One tensor for each of {@link inputs}, of its dtype and shape; free sizes may have any value.
+   * @param inputs - One tensor for each of `inputs`, of its dtype and shape; free sizes may have any value.
    * @returns The output, or an array where the file has several.
    * @throws ArgumentError for another number of inputs. @throws ShapeError, DTypeError for an input that does not fit, by its name.
    * Errors of an operation name its node.
