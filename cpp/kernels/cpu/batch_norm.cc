@@ -41,9 +41,9 @@ DYCONV_INLINE double SumOver(const Args& args, int64_t channel, const Of& of) {
 DYCONV_INLINE float At(const float* values, int64_t place, float) { return values[place]; }
 DYCONV_INLINE Vec At(const float* values, int64_t place, Vec) { return Load(values + place); }
 
-// output = of(input, gradient) for all numbers of a channel.
-template <typename Of>
-DYCONV_INLINE void MapChannel(const SharedBatchNormArgs& args, int64_t channel, const Of& of) {
+// output[i] = of(i) for all places i of a channel.
+template <typename Args, typename Of>
+DYCONV_INLINE void MapChannel(const Args& args, int64_t channel, const Of& of) {
   for (int64_t n = 0; n < args.batch; ++n) {
     const int64_t at = (n * args.channels + channel) * args.plane;
     for (int64_t i = at; i < at + args.plane; ++i) args.output[i] = of(i);
@@ -65,11 +65,8 @@ void BatchNormForward(const BatchNormArgs& args, int64_t begin, int64_t end) {
     args.variance[c] = static_cast<float>(squares / (count - 1));
     const float scale = static_cast<float>(inv_std) * (args.weight != nullptr ? args.weight[c] : 1.0f);
     const float shift = args.bias != nullptr ? args.bias[c] : 0.0f;
-    for (int64_t n = 0; n < args.batch; ++n) {
-      const int64_t at = (n * args.channels + c) * args.plane;
-      for (int64_t i = 0; i < args.plane; ++i)
-        args.output[at + i] = (args.input[at + i] - mean) * scale + shift;
-    }
+    MapChannel(args, c,
+               [&](int64_t i) DYCONV_ALWAYS_INLINE { return (args.input[i] - mean) * scale + shift; });
   }
 }
 
