@@ -42,8 +42,10 @@ export function startLineProcess(file, args, env = process.env) {
   return {
     ask(request) {
       if (ended) return Promise.reject(ended);
+      /** @type {Promise<string>} */
+      const answer = new Promise((resolve, reject) => void waiting.push({ resolve, reject }));
       if (request !== undefined) child.stdin.write(`${request}\n`);
-      return new Promise((resolve, reject) => void waiting.push({ resolve, reject }));
+      return answer;
     },
     async end() {
       child.stdin.end();
