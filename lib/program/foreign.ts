@@ -208,7 +208,7 @@ async function checkArchive(path: string, what: string): Promise<void> {
     try {
       const { buffer, bytesRead } = await file.read(Buffer.alloc(2), 0, 2, 0);
       if (bytesRead < 2 || buffer.toString('latin1') !== 'PK')
-        throw new CheckpointError(`${path} is not ${what}: it is no zip archive`);
+        throw new CheckpointError(`${path} is not ${what}: it is not a zip archive`);
     } finally {
       await file.close();
     }
