@@ -1,6 +1,10 @@
 // The last step of the inference kernels, on vectors that are still in registers.
 #pragma once
 
+#if defined(__AVX2__)
+#include <immintrin.h>
+#endif
+
 #include <type_traits>
 
 #include "kernels/cpu/vec.h"
@@ -41,13 +45,37 @@ DYCONV_INLINE void WithActivation(Activation activation, const Visit& visit) {
   }
 }
 
-// The first `count` floats, and zeros beyond.
-DYCONV_INLINE Vec LoadPart(const float* from, int64_t count) {
-  float part[kLanes] = {};
-  std::memcpy(part, from, count * sizeof(float));
-  return Load(part);
+#if defined(__AVX2__) && !defined(__AVX512F__)
+// All bits of the first `count` lanes.
+DYCONV_INLINE __m256i LaneMask(int64_t count) {
+  static constexpr int32_t kBits[2 * kLanes] = {-1, -1, -1, -1, -1, -1, -1, -1};
+  return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(kBits + kLanes - count));
 }
-DYCONV_INLINE void StorePart(float* to, Vec v, int64_t count) { std::memcpy(to, &v, count * sizeof(float)); }
+#endif
+
+// The first `count` floats, 1 to kLanes, and zeros beyond, which are not read.
+DYCONV_INLINE Vec LoadPart(const float* from, int64_t count) {
+#if defined(__AVX512F__)
+  return _mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << count) - 1), from);
+#elif defined(__AVX2__)
+  return _mm256_maskload_ps(from, LaneMask(count));
+#else
+  Vec part = {from[0]};
+  for (int i = 1; i < kLanes; ++i) part[i] = i < count ? from[i] : 0.0f;
+  return part;
+#endif
+}
+DYCONV_INLINE void StorePart(float* to, Vec v, int64_t count) {
+#if defined(__AVX512F__)
+  _mm512_mask_storeu_ps(to, static_cast<__mmask16>((1u << count) - 1), v);
+#elif defined(__AVX2__)
+  _mm256_maskstore_ps(to, LaneMask(count), v);
+#else
+  for (int i = 0; i < kLanes; ++i) {
+    if (i < count) to[i] = v[i];
+  }
+#endif
+}
 
 // Stores kRows x kVecs sums, to which the bias has been added, as rows of `step` floats of which `columns`
 // exist (kLanes * (kVecs - 1) at least).

@@ -6,31 +6,34 @@
 namespace dyconv::kernels::DYCONV_ISA {
 namespace {
 
-// Output pixels of a register tile.
-constexpr int kTileWidth = 4;
+// Output pixels of the register tiles: those of the widest, a row of the kernel and an input fit in 16
+// registers, and are enough sums for the multipliers not to wait for one.
+constexpr int kWide = 7, kNarrow = 4;
 
 // One vector of channels, of which `lanes` exist.
 struct Channels {
   int64_t first, lanes;
 };
 
+template <bool kWhole>
 DYCONV_INLINE Vec LoadChannels(const float* from, int64_t lanes) {
-  return lanes == kLanes ? Load(from) : LoadPart(from, lanes);
+  if constexpr (kWhole) return Load(from);
+  return LoadPart(from, lanes);
 }
 
 // Adds one row of the kernel to kOutputs outputs. `row` is the input at the column of the first output's
 // first tap, `left` that column; columns outside of the image are zeros.
-template <int kOutputs, int kKernel, int kStride, bool kInside>
+template <int kOutputs, int kKernel, int kStride, bool kInside, bool kWhole>
 DYCONV_INLINE void AddRow(const DynamicConvShape& s, const float* row, int64_t left, const float* weights,
                           int64_t lanes, Vec* sums) {
   Vec w[kKernel];
 #pragma GCC unroll 8
-  for (int k = 0; k < kKernel; ++k) w[k] = LoadChannels(weights + k * s.in_channels, lanes);
+  for (int k = 0; k < kKernel; ++k) w[k] = LoadChannels<kWhole>(weights + k * s.in_channels, lanes);
   constexpr int kColumns = (kOutputs - 1) * kStride + kKernel;
-#pragma GCC unroll 16
+#pragma GCC unroll 32
   for (int j = 0; j < kColumns; ++j) {
     if (!kInside && (left + j < 0 || left + j >= s.in_w)) continue;
-    const Vec x = LoadChannels(row + j * s.in_channels, lanes);
+    const Vec x = LoadChannels<kWhole>(row + j * s.in_channels, lanes);
 #pragma GCC unroll 8
     for (int n = 0; n < kOutputs; ++n) {
       const int k = j - n * kStride;
@@ -40,25 +43,26 @@ DYCONV_INLINE void AddRow(const DynamicConvShape& s, const float* row, int64_t l
 }
 
 // The same for any kernel, stride and dilation.
-template <int kOutputs>
+template <int kOutputs, bool kWhole>
 DYCONV_INLINE void AddAnyRow(const DynamicConvShape& s, const float* row, int64_t left, const float* weights,
                              int64_t lanes, Vec* sums) {
   for (int64_t k = 0; k < s.kernel_w; ++k) {
-    const Vec w = LoadChannels(weights + k * s.in_channels, lanes);
+    const Vec w = LoadChannels<kWhole>(weights + k * s.in_channels, lanes);
 #pragma GCC unroll 8
     for (int n = 0; n < kOutputs; ++n) {
       const int64_t x = n * s.stride_w + k * s.dilation_w;
-      if (left + x >= 0 && left + x < s.in_w) sums[n] += LoadChannels(row + x * s.in_channels, lanes) * w;
+      if (left + x >= 0 && left + x < s.in_w)
+        sums[n] += LoadChannels<kWhole>(row + x * s.in_channels, lanes) * w;
     }
   }
 }
 
 // kKernel = 0: any kernel, stride and dilation.
-template <int kOutputs, int kKernel, int kStride, bool kInside>
+template <int kOutputs, int kKernel, int kStride, bool kInside, bool kWhole>
 void MultiplyPixels(const NhwcDepthwiseArgs& args, int64_t sample, int64_t y, int64_t x, Channels c) {
   const auto& s = args.shape;
   Vec sums[kOutputs][1];
-  const Vec bias = LoadChannels(args.epilogue.bias + c.first, c.lanes);
+  const Vec bias = LoadChannels<kWhole>(args.epilogue.bias + c.first, c.lanes);
 #pragma GCC unroll 8
   for (int n = 0; n < kOutputs; ++n) sums[n][0] = bias;
   const int64_t left = x * s.stride_w - s.padding_w;
@@ -68,34 +72,49 @@ void MultiplyPixels(const NhwcDepthwiseArgs& args, int64_t sample, int64_t y, in
     const float* row = args.input + ((sample * s.in_h + in_y) * s.in_w + left) * s.in_channels + c.first;
     const float* weights = args.packed + k * s.kernel_w * s.in_channels + c.first;
     if constexpr (kKernel == 0) {
-      AddAnyRow<kOutputs>(s, row, left, weights, c.lanes, &sums[0][0]);
+      AddAnyRow<kOutputs, kWhole>(s, row, left, weights, c.lanes, &sums[0][0]);
     } else {
-      AddRow<kOutputs, kKernel, kStride, kInside>(s, row, left, weights, c.lanes, &sums[0][0]);
+      AddRow<kOutputs, kKernel, kStride, kInside, kWhole>(s, row, left, weights, c.lanes, &sums[0][0]);
     }
   }
   StoreSums<kOutputs, 1>(sums, args.epilogue,
                          ((sample * s.out_h + y) * s.out_w + x) * s.out_channels + c.first, s.out_channels,
-                         c.lanes, args.output);
+                         kWhole ? kLanes : c.lanes, args.output);
 }
 
+// All channels of kOutputs adjacent pixels.
+template <int kOutputs, int kKernel, int kStride>
+void MultiplyTile(const NhwcDepthwiseArgs& args, int64_t sample, int64_t y, int64_t x) {
+  const auto& s = args.shape;
+  const int64_t left = x * s.stride_w - s.padding_w;
+  const int64_t right = left + (kOutputs - 1) * s.stride_w + (s.kernel_w - 1) * s.dilation_w;
+  const bool inside = kOutputs > 1 && left >= 0 && right < s.in_w;
+  int64_t c = 0;
+  for (; c + kLanes <= s.in_channels; c += kLanes) {
+    const Channels channels{c, kLanes};
+    inside ? MultiplyPixels<kOutputs, kKernel, kStride, (kOutputs > 1), true>(args, sample, y, x, channels)
+           : MultiplyPixels<kOutputs, kKernel, kStride, false, true>(args, sample, y, x, channels);
+  }
+  if (c < s.in_channels) {
+    MultiplyPixels<kOutputs, kKernel, kStride, false, false>(args, sample, y, x, {c, s.in_channels - c});
+  }
+}
+
+// The last tile of a row is moved to the left where it would be cut, and computes some pixels again.
 template <int kKernel, int kStride>
 void MultiplyRow(const NhwcDepthwiseArgs& args, int64_t sample, int64_t y) {
-  const auto& s = args.shape;
-  for (int64_t x = 0; x < s.out_w;) {
-    const int64_t left = x * s.stride_w - s.padding_w;
-    const int64_t right = left + (kTileWidth - 1) * s.stride_w + (s.kernel_w - 1) * s.dilation_w;
-    const bool whole = x + kTileWidth <= s.out_w, inside = left >= 0 && right < s.in_w;
-    for (int64_t c = 0; c < s.in_channels; c += kLanes) {
-      const Channels channels{c, Min(kLanes, s.in_channels - c)};
-      if (!whole) {
-        MultiplyPixels<1, kKernel, kStride, false>(args, sample, y, x, channels);
-      } else if (inside) {
-        MultiplyPixels<kTileWidth, kKernel, kStride, true>(args, sample, y, x, channels);
-      } else {
-        MultiplyPixels<kTileWidth, kKernel, kStride, false>(args, sample, y, x, channels);
-      }
+  const int64_t width = args.shape.out_w;
+  for (int64_t x = 0; x < width;) {
+    const int64_t rest = width - x;
+    if (width >= kWide && rest > kNarrow) {
+      MultiplyTile<kWide, kKernel, kStride>(args, sample, y, Min(x, width - kWide));
+      x += kWide;
+    } else if (width >= kNarrow) {
+      MultiplyTile<kNarrow, kKernel, kStride>(args, sample, y, Min(x, width - kNarrow));
+      x += kNarrow;
+    } else {
+      MultiplyTile<1, kKernel, kStride>(args, sample, y, x++);
     }
-    x += whole ? kTileWidth : 1;
   }
 }
 
