@@ -77,6 +77,7 @@ Value Listing(const Program& program) {
   List once;
   for (size_t i = 0; i < program.graph().steps.size(); ++i) once.push_back(program.RunsOnce(i));
   listing.emplace_back("once", once);
+  listing.emplace_back("independentRows", program.HasIndependentRows());
   return listing;
 }
 

@@ -30,8 +30,11 @@ class Program final : public Runner {
   // Throws a TypedError for a graph that cannot run.
   Program(Graph source, const ProgramOptions& options);
 
+  // Where the rows of a batch are independent of each other, each thread computes a part of them from the
+  // first step to the last: the values of a few rows stay in its caches, and threads wait for each other
+  // once.
   Value Run(const std::vector<Value>& inputs) override { return RunTimed(inputs, nullptr); }
-  // The same; notes the time of every step where `times` is not null.
+  // Where `times` is not null: notes the time of every step, all threads sharing each.
   Value RunTimed(const std::vector<Value>& inputs, std::vector<StepTime>* times);
 
   // What was recorded or loaded, before the passes: what files hold.
@@ -39,6 +42,7 @@ class Program final : public Runner {
   // What runs. Steps that depend on parameters alone run once, and again after those have changed.
   const Graph& graph() const { return graph_; }
   const ProgramOptions& options() const { return options_; }
+  bool HasIndependentRows() const { return independent_rows_; }
   bool RunsOnce(size_t step) const { return runs_once_.at(step); }
 
   // Computes what depends on parameters alone anew in the next run, whether they seem to have changed or not.
@@ -58,6 +62,7 @@ class Program final : public Runner {
     std::unordered_set<const void*> storages;
   };
 
+  void CountBytes();
   void Prepare();
   void Place();
   List Placed(const List& arguments) const;
@@ -68,10 +73,20 @@ class Program final : public Runner {
   // The memory plan of runs with this batch size and number of threads; the last few used ones are kept.
   std::shared_ptr<Arena> ArenaFor(int64_t batch);
   Value Output(const Tensors& values, const Fixed& fixed, int64_t batch) const;
+  // `values`: the inputs, at their places. `into`: where the tensors of the output are copied to, in their
+  // order; null to return the output.
+  Value RunSteps(Tensors& values, const Fixed& fixed, int64_t batch, std::vector<StepTime>* times,
+                 const Tensors* into);
+  // In how many parts a batch runs, each on one thread.
+  int64_t PartsOf(int64_t batch) const;
+  Value RunParts(const Tensors& values, const Fixed& fixed, int64_t batch, int64_t parts);
 
   const Graph source_;
   const ProgramOptions options_;
   Graph graph_;
+  bool independent_rows_ = false;
+  int64_t bytes_of_sample_ = 0;  // what the steps write for one row of the batch
+  int64_t bytes_of_parameters_ = 0;
   std::vector<bool> runs_once_;  // by step
   std::vector<int64_t> places_;  // by slot, as Frame numbers them
   std::vector<int64_t> shared_;  // slots of parameters and constants, in the order of their places

@@ -55,6 +55,8 @@ export interface StoredGraph {
 export interface Listing extends StoredGraph {
   /** Of each step, whether it depends on parameters alone, so that it runs once. */
   readonly once: readonly boolean[];
+  /** Whether the rows of a batch are computed separately. */
+  readonly independentRows: boolean;
 }
 
 /** Compiling networks: recording a forward, programs of recordings and of files. */

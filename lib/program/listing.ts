@@ -103,7 +103,8 @@ export function formatListing(listing: Listing, settings: { dtype: string }): st
   const head = `Program(${inputs.join(', ')}) -> ${formatValue(listing.output, listing)}`;
   const facts =
     `${steps.length} steps, ${once} more only after a change of the parameters; ` +
-    `${formatFlops(total)} FLOPs for one sample; ${settings.dtype}`;
+    `${formatFlops(total)} FLOPs for one sample; ${settings.dtype}` +
+    (listing.independentRows ? '; independent rows' : '');
   const table =
     rows.length === 0
       ? []
