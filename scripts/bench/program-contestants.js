@@ -4,7 +4,7 @@
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { ArgumentError, getNumThreads, models, nn, noGrad, randn } from '../../dist/index.js';
+import { ArgumentError, getNumThreads, models, nn, noGrad, randn, tidy } from '../../dist/index.js';
 import { IMAGE_SIZES } from '../../dist/models/names.js';
 import { feedOf, requireOnnxruntime } from '../cli/onnxruntime.js';
 
@@ -27,7 +27,8 @@ export async function programContestants(name, batch, folder) {
   const program = nn.compile(model, input);
   /** @type {Record<string, Run>} */
   const runs = {
-    eager: () => noGrad(() => model.forward(input)).dispose(),
+    // Without `tidy`, it would allocate fresh memory until garbage is collected.
+    eager: () => tidy(() => noGrad(() => model.forward(input)).dispose()),
     compiled: () => program.runSync(input).dispose(),
   };
   if (folder === undefined) return runs;
