@@ -162,7 +162,7 @@ export function describe(value: unknown): string {
   try {
     return describeValue(value);
   } catch {
-    return 'an object that cannot be looked at';
+    return 'an object that cannot be inspected';
   }
 }
 

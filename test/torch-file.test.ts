@@ -75,7 +75,7 @@ describe('files of torch.save', () => {
 
   it('reports what is wrong with other files', async () => {
     writeFileSync(file, 'no archive');
-    await expect(loadTorch(file)).rejects.toThrow(/file\.pt is not a file of PyTorch: it is no zip archive/);
+    await expect(loadTorch(file)).rejects.toThrow(/file\.pt is not a file of PyTorch: it is not a zip archive/);
     await expect(loadTorch(join(folder, 'none.pt'))).rejects.toThrow(/none\.pt: no such file/);
     writeArchive({ pickle: new PickleWriter().int(7).end() });
     await expect(loadTorch(file)).resolves.toBe(7);
@@ -185,7 +185,7 @@ describe('hostile and damaged files of torch.save', () => {
     await expect(loadTorch(file)).rejects.toThrow(/it lacks data\/0/);
     const key = '../../etc/passwd';
     writeArchive({ pickle: tensorPickle({ shape: [6], strides: [1], length: 6, key }) });
-    await expect(loadTorch(file)).rejects.toThrow(/no storage of a known dtype/);
+    await expect(loadTorch(file)).rejects.toThrow(/not a storage of a known dtype/);
   });
 
   it('refuses compressed storages, wrong checksums, other byte orders and programs', async () => {

@@ -23,7 +23,7 @@ Napi::Value NewTypedArray(Napi::Env env, const at::Tensor& tensor) {
     array = constructor.New({length});
   } catch (const Napi::Error&) {
     Fail(ErrorKind::kNative, "Expected memory for a ", name, " of ", tensor.numel(),
-         " elements but JavaScript has none so large");
+         " elements but JavaScript cannot allocate so much");
   }
   if (tensor.numel() > 0)
     std::memcpy(Napi::Uint8Array(env, array).Data(), tensor.const_data_ptr(), tensor.nbytes());

@@ -171,7 +171,7 @@ constexpr std::array kPhrases = {
         "access saved tensors after calling backward.",
         "Pass retainGraph: true to the first pass to keep the graph."},
     Phrase{"Set allow_unused=True if this is the desired behavior.",
-           "Pass allowUnused: true where that is meant."},
+           "Pass allowUnused: true to get null for it."},
     Phrase{"ZeroDivisionError: ", ""},
     Phrase{"ZeroDivisionError", "division by zero"},
     Phrase{"Unexpected floating ScalarType in at::autocast::prioritize",

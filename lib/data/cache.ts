@@ -122,7 +122,7 @@ export async function writeCache(
     warn(
       'DYCONV_CACHE',
       `${path}: the parsed images could not be kept (${(error as Error).message}), so the next start reads the archive ` +
-        'again. Use cache: false where that is meant',
+        'again. Set cache: false to keep no images',
     );
   }
 }

@@ -40,8 +40,9 @@ export interface Dataset<T = unknown> {
   /** The label of every sample, if known without reading the samples. Stratified splits need it. */
   readonly labels?: ArrayLike<number> | undefined;
   /**
-   * How many samples a loader requests at a time without its option `concurrency`. Default: 8. A step of a network blocks the event loop,
-   * so that meanwhile only samples are made that were requested before: sets that make them on other threads gain from larger numbers.
+   * Number of samples that a loader requests at a time, unless it has the option `concurrency`. Default: 8. A larger number is
+   * useful for sets that make samples on other threads: while a training step blocks the event loop, they can work only on
+   * samples that were already requested.
    */
   readonly concurrency?: number | undefined;
   /** Sample `index`, from 0 to `length - 1`; may be a promise. Loaders call it for several samples at once. */

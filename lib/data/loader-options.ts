@@ -49,7 +49,7 @@ export interface LoaderOptions {
   seed?: number | undefined;
   /** Number of batches prepared in advance; 0 prepares each one on request. Default: 2. */
   prefetch?: number | undefined;
-  /** Native threads that work on one batch. Default: half of the processor's. */
+  /** Number of native threads per batch. Default: half of the usable cores. */
   threads?: number | undefined;
   /**
    * Makes a batch from the samples of a custom data set; may be async. The loader yields its result; the tensors in it belong

@@ -217,7 +217,7 @@ function allocate(bytes: number): Uint8Array {
   } catch (error) {
     const needed = (bytes / 2 ** 30).toFixed(1);
     throw new DatasetError(
-      `The pictures take ${needed} GiB of memory, which is not there: choose a smaller size, or a memoryLimit`,
+      `The pictures need ${needed} GiB of memory, more than is available: choose a smaller size, or set memoryLimit`,
       { cause: error },
     );
   }

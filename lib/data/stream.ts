@@ -32,7 +32,7 @@ export interface ReadRequest {
   shuffle: boolean;
 }
 
-/** A set that gives cheap items, such as encoded images, and makes samples from them. */
+/** A set that yields undecoded items, such as image files, and decodes them to samples. */
 export interface ReadableSet<T> extends StreamFields {
   /** The items of a pass, the same ones in the same order for the same request. */
   read(request: ReadRequest): AsyncIterable<unknown> | Iterable<unknown>;

@@ -57,7 +57,7 @@ export async function readTarGz(
         entry.resume();
         continue;
       }
-      if (!missing.delete(name)) throw new Error(`member ${name} is there twice`);
+      if (!missing.delete(name)) throw new Error(`member ${name} occurs twice`);
       if (size > MAX_MEMBER_BYTES) throw new Error(`member ${name} claims ${size} bytes`);
       // One buffer for all members: new memory is expensive, and garbage of this size is collected late.
       if (buffer.length < size) buffer = allocateBytes(size);

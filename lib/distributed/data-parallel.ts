@@ -12,23 +12,25 @@ import { groupOf } from '../process-group/world.js';
 import { isGradEnabled } from '../tensor/context.js';
 import { isTensor, native, type Tensor } from '../tensor/tensor.js';
 
-/** How gradients are sent: as they are, or as bfloat16, in half the bytes. */
+/** How gradients are sent: unchanged, or as bfloat16 with half the number of bytes. */
 export type CommHook = 'allreduce' | 'bf16-compress';
 
 /** Options of {@link DistributedDataParallel}. */
 export interface DistributedDataParallelOptions {
   /** The processes. Default: the group of {@link initProcessGroup}. */
   group?: ProcessGroup | undefined;
-  /** Mebibytes of gradients that are sent together. Default 25, and 1 for the first. */
+  /** Size of the buckets of gradients that are sent together, in MiB. Default 25, and 1 for the first bucket. */
   bucketCapMb?: number | undefined;
-  /** Look in every pass for parameters that the outputs do not depend on. Default false: each parameter must get a gradient. */
+  /**
+   * Search in every pass for parameters on which the outputs do not depend. Default false: every parameter must get a gradient.
+   */
   findUnusedParameters?: boolean | undefined;
   /**
    * Copy the buffers of rank 0, such as running statistics, to all processes before each forward pass, unless the last one was under
    * {@link DistributedDataParallel.noSync} or without gradients. Default true.
    */
   broadcastBuffers?: boolean | undefined;
-  /** Let the gradients be views of the memory that is sent, which saves a copy. Default false. */
+  /** Whether the gradients are views of the memory that is sent, which saves a copy. Default false. */
   gradientAsBucketView?: boolean | undefined;
   /** How gradients are sent. Default `'allreduce'`. */
   commHook?: CommHook | undefined;
@@ -53,10 +55,11 @@ function tensorsIn(output: unknown): Tensor[] {
 }
 
 /**
- * A network that several processes train together. Each computes the gradients of its own part of the batch; in `backward` they are
- * averaged over all processes while the rest of the pass computes, by libtorch's Reducer. All processes start with the parameters and buffers of
- * rank 0, and take the same steps; a single process evaluates with `ddp.module`. The constructor and the passes block the event loop while they wait for other processes;
- * passes inside `background` do not.
+ * A network that several processes train together (data parallelism). Each process computes the gradients of its own part of
+ * the batch. libtorch's Reducer averages them over all processes during `backward`, overlapping with the rest of the pass. All
+ * processes start with the parameters and buffers of rank 0 and make the same steps. To evaluate in a single process, use
+ * `ddp.module`. The constructor and the passes block the event loop while they wait for other processes; passes inside
+ * `background` do not.
  *
  * The keys of its state begin with `module.`, as in PyTorch: save and load the state of `ddp.module`.
  * @throws DistributedError from the constructor if the processes have different models, and from `backward` if a process fails.
@@ -129,7 +132,8 @@ export class DistributedDataParallel<Args extends unknown[] = [Tensor], Out = Te
   }
 
   /**
-   * Runs `fn`, a part of the training whose gradients are added up in each process alone. The first pass after it averages the sum.
+   * Runs `fn` without averaging gradients: each process sums its own. The first pass after it averages the sums. Use it for
+   * gradient accumulation.
    * @example
    * ddp.noSync(() => F.crossEntropy(ddp.forward(first), labels).backward());
    * F.crossEntropy(ddp.forward(second), moreLabels).backward();

@@ -276,7 +276,7 @@ function append(r: Reader, values: Value[]): void {
   const target = r.top();
   if (target instanceof PickledInstance) target.items ??= [];
   const list = target instanceof PickledInstance ? target.items : target;
-  if (!Array.isArray(list)) throw new PickleError('it appends to something that is no list');
+  if (!Array.isArray(list)) throw new PickleError('it appends to a value that is not a list');
   for (const value of values) list.push(value);
 }
 
@@ -287,11 +287,11 @@ function setTop(r: Reader, values: Value[]): void {
 }
 
 function setItems(r: Reader, map: Value | undefined, values: Value[]): Value {
-  if (!(map instanceof Map)) throw new PickleError('it sets items of something that is no dictionary');
+  if (!(map instanceof Map)) throw new PickleError('it sets items of a value that is not a dictionary');
   if (values.length % 2 !== 0) throw new PickleError('a dictionary has a key without a value');
   for (let i = 0; i < values.length; i += 2) {
     const key = pickledText(values[i]) ?? r.dialect.key?.(values[i]!);
-    if (key === undefined) throw new PickleError('a dictionary has a key that is no text');
+    if (key === undefined) throw new PickleError('a dictionary has a key that is not a string');
     map.set(key, values[i + 1]!);
   }
   return map;
@@ -300,9 +300,9 @@ function setItems(r: Reader, map: Value | undefined, values: Value[]): Value {
 function findGlobal(r: Reader, module: Value, name: Value): Special {
   const [from, what] = [pickledText(module), pickledText(name)];
   if (from === undefined || what === undefined || from.length + what.length > MAX_NAME)
-    throw new PickleError('it asks for a name that is none');
+    throw new PickleError('it refers to an invalid name');
   const found = r.dialect.find(`${from} ${what}`);
-  if (!found) throw new PickleError(`it asks for ${from}.${what}, which is not data`);
+  if (!found) throw new PickleError(`it refers to ${from}.${what}, which is not data`);
   return found;
 }
 
@@ -329,7 +329,7 @@ function constructWithNames(r: Reader, named: Value, type: Value, args: Value): 
 function build(r: Reader, state: Value, target: Value): void {
   if (target instanceof PickledInstance) target.state = state;
   else if (!r.dialect.build(target, state))
-    throw new PickleError('it sets the state of something that has none');
+    throw new PickleError('it sets the state of a value that has none');
 }
 
 function hex(byte: number): string {

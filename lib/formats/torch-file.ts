@@ -43,7 +43,7 @@ export async function loadTorch(path: string): Promise<TorchValue> {
       throw new CheckpointError(`${path} is of the tar format of PyTorch before 0.1.10. ${ADVICE}`);
     if (kind !== 'torch')
       throw new CheckpointError(
-        `${path} is not a file of PyTorch: ${describeFile(kind, 'it is no zip archive')}`,
+        `${path} is not a file of PyTorch: ${describeFile(kind, 'it is not a zip archive')}`,
       );
     return await readTorchArchive(path);
   } catch (error) {

@@ -300,7 +300,7 @@ function persistent(id: PickleValue): PickleValue {
   const key = pickledText(keyOrClass);
   const isName = key !== undefined && /^\w+$/.test(key) && key.length < 100;
   if (pickledText(tag) !== 'storage' || !(type instanceof StorageType) || !isName || !isSizes([length!])) {
-    throw new PickleError('it refers to something that is no storage of a known dtype');
+    throw new PickleError('it refers to a value that is not a storage of a known dtype');
   }
   if (!Array.isArray(view)) return new PickledStorage(type.dtype, key, length as number, undefined);
   const [, start, count] = view;

@@ -218,7 +218,7 @@ class Maker {
       return object;
     }
     if (value instanceof PickledDtype) return `numpy.${value.code}`;
-    if (!(value instanceof Special)) throw new PickleError('it holds something that is no data');
+    if (!(value instanceof Special)) throw new PickleError('it contains a value that is not data');
     return isTorchDType(value) ? nameOf(value) : new TorchObject(nameOf(value));
   }
 

@@ -106,7 +106,7 @@ function load(): unknown {
     const reason = cause instanceof Error ? cause.message.split('\n')[0] : String(cause);
     throw new NativeError(
       `The native add-on could not be loaded (${reason}). ` +
-        `Run \`${setupCommand()}\`; \`${dyconvCommand('doctor')}\` tells what is wrong.`,
+        `Run \`${setupCommand()}\`; \`${dyconvCommand('doctor')}\` reports the problem.`,
       { cause },
     );
   }

@@ -57,9 +57,10 @@ export function collapse<L extends DynamicLayer>(layer: L, calibration: Tensor):
 export function collapse<L extends DynamicLayer>(layer: L, options?: CollapseOptions): StaticForm<L>;
 /**
  * Converts every dynamic convolution of a network to an ordinary one whose kernel is a weighted sum of the experts, in place:
- * the way back from {@link dynamize}. The result's keys and shapes are those of the network with ordinary convolutions.
+ * the inverse of {@link dynamize}. Keys and shapes of the result are those of the network with ordinary convolutions.
  * @returns The module.
- * @throws ArgumentError when there is no dynamic layer; for attention that does not sum to 1 without `attention` or `calibration`.
+ * @throws ArgumentError when there is no dynamic layer; for attention that does not sum to 1 without `attention` or
+ * `calibration`.
  * @example nn.collapse(model, { calibration: images });
  */
 export function collapse<M extends AnyModule>(module: M, options?: CollapseOptions): M;

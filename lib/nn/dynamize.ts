@@ -19,7 +19,7 @@ import { ODConv2d } from './od-conv.js';
 import { replaceLayers } from './replace.js';
 import { RoutingAttention } from './routing-attention.js';
 
-/** What the experts of {@link dynamize} start from. */
+/** The initial experts of {@link dynamize}. */
 export type ExpertSource = 'copy' | 'perturb' | 'random';
 
 /**
@@ -44,13 +44,13 @@ export interface DynamizeOptions {
   /** Temperature of the attention. Default 30; `'condconv'` has none. */
   temperature?: number | undefined;
   /**
-   * The initial experts. `'copy'`: all are the layer's kernel, so that the network computes what it did until it is trained.
-   * `'perturb'`: copies with noise, whose sum over the experts is 0; the network then computes nearly what it did, and the
-   * experts differ from the start. `'random'`: independent normal numbers with the standard deviation of the layer's
-   * weights, to train a network from the start as it is initialised. Biases are copied. Default `'copy'`.
+   * The initial experts. `'copy'`: copies of the layer's kernel, so that the network gives the same results until it is
+   * trained. `'perturb'`: copies with noise whose sum over the experts is 0; the results are then nearly the same, and the
+   * experts differ from the start. `'random'`: independent normal numbers with the standard deviation of the layer's weights,
+   * to train a network from the start as it is initialised. Biases are copied. Default `'copy'`.
    *
-   * Where sigmoids scale the experts (`'condconv'`, `'odconv'`), copies are divided by the initial attention, which is the same for
-   * every image: the maps to these sigmoids start at 0.
+   * Where sigmoids scale the experts (`'condconv'`, `'odconv'`), copies are divided by the initial attention, which is the same
+   * for every image: the maps to these sigmoids start at 0.
    */
   from?: ExpertSource | undefined;
   /** Standard deviation of the noise of `'perturb'`, relative to that of the layer's weights. Default 0.1. */

@@ -23,9 +23,15 @@ import { type Ends, type Translated, translate } from './translate.js';
 export interface ExportOnnxOptions {
   /** Version of the operators, from 13 to 22. Default 17. */
   opset?: number | undefined;
-  /** The first dimension of the inputs is free; false fixes it to that of the example. Default true; of a program, as it was compiled. */
+  /**
+   * Whether the batch size, the first dimension of the inputs, may vary. False fixes it to that of the example. Default true;
+   * for a program, as it was compiled.
+   */
   dynamicBatch?: boolean | undefined;
-  /** Height and width of images [B, C, H, W] are free as well. Only for modules whose steps do not depend on them. Default false. */
+  /**
+   * Whether height and width of images [B, C, H, W] may vary too. Only for modules whose operations do not depend on them.
+   * Default false.
+   */
   dynamicSize?: boolean | undefined;
   /** Dtype of weights and computation. Inputs and outputs stay as they are. Default `'float32'`. */
   precision?: 'float32' | 'float16' | undefined;
@@ -34,13 +40,16 @@ export interface ExportOnnxOptions {
   /** Default: `output`, the keys of an object, or `output_0`, `output_1` ... */
   outputNames?: readonly string[] | undefined;
   /**
-   * Adds the attention [B, K] of every dynamic convolution as an output behind those of the network, in the order in which they run, named
-   * by the path of the layer: `features.8.attention`. `outputNames` does not name them. Default false.
+   * Adds the attention [B, K] of every dynamic convolution as an output after those of the network, in the order of execution,
+   * named by the path of the layer: `features.8.attention`. `outputNames` does not apply to them. Default false.
    */
   attention?: boolean | undefined;
   /** Strings for the file's metadata, such as the names of classes. Default: those of a program, else none. */
   metadata?: Record<string, string> | undefined;
-  /** Write the weights to `<file>.data`, beside the model. Default: only if the model would exceed 2 GB, the limit of the format. */
+  /**
+   * Write the weights to `<file>.data` in the same folder. Default: only if the model would exceed 2 GB, the limit of the
+   * format.
+   */
   externalData?: boolean | undefined;
 }
 
@@ -50,11 +59,11 @@ export interface OnnxValue {
   readonly name: string;
   /** Type of the elements. */
   readonly dtype: DType;
-  /** A free size is its name, such as `batch`. */
+  /** Sizes; one that may vary is a name, such as `batch`. */
   readonly shape: readonly Dimension[];
 }
 
-/** What {@link exportOnnx} wrote. */
+/** Result of {@link exportOnnx}. */
 export interface OnnxExport {
   /** The model; with external data, also the file of the weights. */
   readonly files: readonly string[];
@@ -64,7 +73,7 @@ export interface OnnxExport {
   readonly opset: number;
   /** Inputs, in the order of the network's arguments. */
   readonly inputs: readonly OnnxValue[];
-  /** Outputs, in the order of the network's; behind them the attentions. */
+  /** Outputs, in the order of the network's, then those of the attention. */
   readonly outputs: readonly OnnxValue[];
   /** Number of nodes. */
   readonly nodes: number;
@@ -176,15 +185,16 @@ function sourceOf(
 }
 
 /**
- * Writes a network as an ONNX file, which onnxruntime, browsers, phones and other tools run. Batch norm, dropout and the like are in evaluation
- * mode; the weights keep their keys as names. A dynamic convolution becomes one convolution with the outputs of all its kernels, whose
- * results the attention mixes, so that the batch size stays free.
+ * Writes a network as an ONNX file, which onnxruntime and other tools run, also in browsers and on phones. Layers such as batch
+ * norm and dropout are exported in evaluation mode, and weights keep their keys as names. A dynamic convolution becomes one
+ * convolution with the outputs of all its kernels, whose results are mixed by the attention, so that the batch size may vary.
  * @param network - A module in evaluation mode, a function of tensors, or a program of {@link nn.compile} or `loadProgram`.
  * @param example - One input, or an array of inputs, as for `nn.compile`. Its elements do not matter.
- * @param file - The file; its folder must exist. Usually `.onnx`. An existing file remains until the new one is complete.
+ * @param file - The file; its folder must exist. Usually `.onnx`. An existing file is replaced when the new one is complete.
  * @returns Names and shapes of inputs and outputs, and the files.
- * @throws ArgumentError for a network that cannot be compiled, or that ONNX or the opset cannot express: it names the layer by its
- * path in the module and the operation. @throws CheckpointError if the file cannot be written.
+ * @throws ArgumentError for a network that cannot be compiled, or that ONNX or the opset cannot express, naming the operation
+ * and the path of the layer.
+ * @throws CheckpointError if the file cannot be written.
  * @see https://onnx.ai/onnx/operators/
  * @example
  * await exportOnnx(model.eval(), zeros([1, 3, 128, 128]), 'net.onnx', { inputNames: ['image'] });

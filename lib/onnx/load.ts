@@ -25,13 +25,13 @@ export interface LoadOnnxOptions {
   /** Device of the weights. Default `'cpu'`. */
   device?: Device | undefined;
   /**
-   * Values of the graph that become the outputs, such as the input of the last layer for another one behind it. What only others need is
-   * left out. Default: the outputs of the file.
+   * Values of the graph that become the outputs, such as the input of the last layer, to replace that layer. Nodes that only
+   * other outputs need are left out. Default: the outputs of the file.
    */
   outputs?: readonly string[] | undefined;
   /**
-   * Whether a tensor of a float type is a parameter; running statistics are none. Default: weights of layers, and what arithmetic uses if it
-   * has more than one element and an exporter did not add it.
+   * Whether a tensor of a float type is a parameter; not called for running statistics. Default: weights of layers, and tensors
+   * with more than one element that arithmetic uses, except those that an exporter added.
    */
   parameters?: ((name: string, tensor: Tensor) => boolean) | undefined;
 }
@@ -163,13 +163,17 @@ function moduleOf<Out extends Tensor | Tensor[]>(
 }
 
 /**
- * Loads an ONNX file as a module that runs, and can be trained further, here: the inverse of {@link exportOnnx}. Files of PyTorch's two
- * exporters and of other tools are read as well. The module is in evaluation mode; after `train()`, batch norm and dropout do what PyTorch's
- * layers do, whatever mode the file was written in. Weights may be in a second file beside the model.
+ * Loads an ONNX file as a module that can be run and trained further: the inverse of {@link exportOnnx}. Files of PyTorch's two
+ * exporters and of other tools are read too. The module is in evaluation mode. After `train()`, batch norm and dropout behave
+ * like PyTorch's layers, independent of the mode in which the file was written. Weights may be in a second file in the same
+ * folder.
  * @param path - The file, usually `.onnx`, with operators of opset 13 to 22.
- * @returns A module with the weights as parameters, under their names in the file. `Out` is `Tensor[]` for files with several outputs.
- * @throws CheckpointError if a file is missing, damaged, incomplete, of another opset, or has nodes without a form here: all of them are
- * listed by operator and name. @throws ArgumentError for wrong options. @throws DeviceError for a device that is not available.
+ * @returns A module with the weights as parameters, under their names in the file. `Out` is `Tensor[]` for files with several
+ * outputs.
+ * @throws CheckpointError if a file is missing, damaged, incomplete, of another opset, or has unsupported nodes, which are all
+ * listed by operator and name.
+ * @throws ArgumentError for wrong options.
+ * @throws DeviceError for a device that is not available.
  * @see https://onnx.ai/onnx/operators/
  * @example
  * const model = await loadOnnx('resnet18.onnx');

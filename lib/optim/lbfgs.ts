@@ -109,7 +109,7 @@ export class LBFGS extends Optimizer<LBFGSOptions> {
   /**
    * Up to `maxIter` iterations.
    * @param closure - Computes the loss, a number or a Tensor of one, and its gradients; called up to `maxEval` times.
-   * @returns What the first call of the closure returned.
+   * @returns The result of the first call of the closure.
    */
   override step<T>(closure: Closure<T>): T;
   override step<T>(closure?: StepOptions | Closure<T>): T {

@@ -1,5 +1,5 @@
 /**
- * How a process takes part in a group, from options and from the variables that launchers set: torchrun, Slurm scripts,
+ * The settings of a process in a group, from options and from the variables that launchers set: torchrun, Slurm scripts,
  * Kubernetes, `dyconv launch`.
  * @module
  */
@@ -19,10 +19,12 @@ export interface InitProcessGroupOptions {
   masterAddr?: string | undefined;
   /** Port of the store. Default: the variable `MASTER_PORT`, or 29500. */
   masterPort?: number | undefined;
-  /** Longest wait for other processes in any call, in milliseconds. Default 1,800,000 (30 minutes), as in PyTorch. */
+  /** Maximum wait for other processes in any call, in milliseconds. Default 1,800,000 (30 minutes), as in PyTorch. */
   timeoutMs?: number | undefined;
-  /** Network interface for the connections, such as `'eth0'`. Default: the variable `GLOO_SOCKET_IFNAME`, or else loopback if
-   * `masterAddr` is on it, or else that of the host's name. */
+  /**
+   * Network interface for the connections, such as `'eth0'`. Default: the variable `GLOO_SOCKET_IFNAME`; without it, loopback
+   * if `masterAddr` is a loopback address, otherwise the interface of the host name.
+   */
   networkInterface?: string | undefined;
 }
 
@@ -69,7 +71,7 @@ function integerOf(
   );
 }
 
-/** Whether the environment says that this process is one of several: `RANK` and `WORLD_SIZE` are set. */
+/** Whether a launcher started this process as one of several: `RANK` and `WORLD_SIZE` are set. */
 export function isLaunched(): boolean {
   return (process.env.RANK ?? '') !== '' && (process.env.WORLD_SIZE ?? '') !== '';
 }

@@ -14,7 +14,10 @@ import type { Store } from './store.js';
 
 /** Options of operations that combine tensors. */
 export interface ReduceOptions {
-  /** How: `'sum'`, `'avg'`, `'product'`, `'min'`, `'max'`, or, for integers, `'band'`, `'bor'`, `'bxor'`. Default `'sum'`. */
+  /**
+   * The reduction: `'sum'`, `'avg'`, `'product'`, `'min'`, `'max'`, or, for integers, `'band'`, `'bor'`, `'bxor'`. Default
+   * `'sum'`.
+   */
   op?: ReduceOp | undefined;
 }
 
@@ -24,7 +27,7 @@ export interface ReduceToOptions extends ReduceOptions {
   dst?: number | undefined;
 }
 
-/** Options of operations that one process gives the values of. */
+/** Options of operations whose values come from one process. */
 export interface SourceOptions {
   /** Its rank. Default 0. */
   src?: number | undefined;
@@ -40,7 +43,7 @@ export interface DestinationOptions {
 export interface SendOptions {
   /** Rank of the receiver. */
   dst: number;
-  /** Tells messages between the same processes apart. Default 0. */
+  /** Distinguishes messages between the same processes. Default 0. */
   tag?: number | undefined;
 }
 
@@ -64,7 +67,7 @@ export interface CollectiveCall {
   elements: number;
   /** When the call was made. */
   made: number;
-  /** When all processes had made it and the data began to move; null: not yet. */
+  /** When all processes had made the call and the transfer began; null: not yet. */
   begun: number | null;
   /** When it ended on this process; null: not yet. */
   ended: number | null;
@@ -83,14 +86,15 @@ const RECV = optionKeys('src', 'tag');
 export const handleOf = Symbol('handleOf');
 
 /**
- * Processes that compute together. All of them make the same collective calls in the same order: all methods but {@link send} and
- * {@link recv}. Each returns a promise and begins when it is called: several may be in progress, and the event loop is free. Tensors
- * must be contiguous and on the CPU, and must not be changed before the promise resolves; of all processes they have the same shape
- * and dtype: float32, float64, float16, bfloat16, int64, int32, int8 or uint8. They take no part in autograd. Ranks are those of the
- * world, also in a group of some of its processes.
+ * A group of processes that communicate. All methods except {@link send} and {@link recv} are collective: all processes must
+ * call them in the same order. Each method returns a promise and starts at once; several calls may be in progress, and none
+ * blocks the event loop. Tensors must be contiguous and on the CPU, must have the same shape and dtype in all processes
+ * (float32, float64, float16, bfloat16, int64, int32, int8 or uint8), and must not be changed before the promise resolves. The
+ * operations are not recorded by autograd. Ranks are those of the world, also in a group of some of its processes.
  *
- * Each method throws {@link DistributedError} if a process does not answer within the timeout of the group, has ended, or makes another
- * call; its `ranks` say which. The group cannot be used after that: end the process, and start the group again.
+ * Each method throws a {@link DistributedError} if a process does not answer within the timeout of the group, has ended, or
+ * makes another call; `ranks` lists these processes. The group cannot be used after an error: end the process and start the
+ * group again.
  * @see https://docs.pytorch.org/docs/stable/distributed.html
  */
 export class ProcessGroup {
@@ -100,7 +104,7 @@ export class ProcessGroup {
   readonly ranks: readonly number[];
   /** The backend. */
   readonly backend: 'gloo';
-  /** Keys and values that all processes of the world see. */
+  /** The key-value store of all processes of the world. */
   readonly store: Store;
   readonly #handle: GroupHandle;
   readonly #pending = new Set<Promise<unknown>>();
@@ -133,14 +137,18 @@ export class ProcessGroup {
     return this.#destroyed !== undefined;
   }
 
-  /** Combines the tensors of all processes: each gets the result in its own. @returns the tensor */
+  /** Combines the tensors of all processes and writes the result to the tensor of each. @returns the tensor */
   async allReduce(tensor: Tensor, options: ReduceOptions = {}): Promise<Tensor> {
     const { op = 'sum' } = checkOptions(options, REDUCE);
     await this.#run(native.collectiveAllReduce(this[handleOf](), checkTensor('tensor', tensor), op));
     return tensor;
   }
 
-  /** Combines the tensors of all processes in that of `dst`; those of the others have undefined values then. @returns the tensor */
+  /**
+   * Combines the tensors of all processes and writes the result to that of `dst`. The values of the other tensors are undefined
+   * afterwards.
+   * @returns the tensor
+   */
   async reduce(tensor: Tensor, options: ReduceToOptions = {}): Promise<Tensor> {
     const { op = 'sum', dst = 0 } = checkOptions(options, REDUCE_TO);
     await this.#run(
@@ -158,12 +166,12 @@ export class ProcessGroup {
     return tensor;
   }
 
-  /** The tensors of all processes, by rank. */
+  /** Collects the tensors of all processes on every process. @returns The tensors by rank. */
   async allGather(tensor: Tensor): Promise<Tensor[]> {
     return this.#run(native.collectiveAllGather(this[handleOf](), checkTensor('tensor', tensor)));
   }
 
-  /** The tensors of all processes, by rank, for `dst`; null for the others. */
+  /** Collects the tensors of all processes. @returns On `dst`, the tensors by rank; null on the others. */
   async gather(tensor: Tensor, options: DestinationOptions = {}): Promise<Tensor[] | null> {
     const { dst = 0 } = checkOptions(options, DESTINATION);
     return this.#run(
@@ -172,9 +180,9 @@ export class ProcessGroup {
   }
 
   /**
-   * Copies one of the tensors of `src` to each process, by rank.
-   * @param output - Gets the values.
-   * @param inputs - On the process `src`: a tensor for each process. Null on the others.
+   * Sends one of the tensors of `src` to each process.
+   * @param output - The received values are written to it.
+   * @param inputs - On `src`: a tensor for each process, by rank. Null on the others.
    * @returns output
    */
   async scatter(
@@ -194,15 +202,19 @@ export class ProcessGroup {
     return output;
   }
 
-  /** Combines the tensors of all processes, one for each rank, and gives each process that of its rank. */
+  /**
+   * Combines the lists of tensors of all processes element by element.
+   * @param inputs - A tensor for each rank.
+   * @returns The result for the rank of this process.
+   */
   async reduceScatter(inputs: readonly Tensor[], options: ReduceOptions = {}): Promise<Tensor> {
     const { op = 'sum' } = checkOptions(options, REDUCE);
     return this.#run(native.collectiveReduceScatter(this[handleOf](), tensorsOf(inputs), op));
   }
 
   /**
-   * Cuts the tensor of each process along its first dimension into a part for each process. @returns A tensor of the same shape: the
-   * parts for this process, by rank.
+   * Splits the tensor of each process along its first dimension into equal parts, one for each process, and exchanges them.
+   * @returns A tensor of the same shape: the parts for this process, by rank.
    */
   async allToAllSingle(tensor: Tensor): Promise<Tensor> {
     return this.#run(native.collectiveAllToAll(this[handleOf](), checkTensor('tensor', tensor)));
@@ -240,8 +252,9 @@ export class ProcessGroup {
   }
 
   /**
-   * The last 1000 collective calls that this process made on the group, oldest first, those of {@link DistributedDataParallel} too: a
-   * call without `begun` waits for other processes. For traces, and to find out where a group hangs.
+   * The last 1000 collective calls of this process on the group, oldest first, including those of
+   * {@link DistributedDataParallel}. A call without `begun` waits for other processes. Use it for traces, and to find out where
+   * a group hangs.
    * @throws DisposedError after {@link destroy}.
    */
   recentCalls(): CollectiveCall[] {
@@ -261,7 +274,7 @@ export class ProcessGroup {
     }));
   }
 
-  /** Ends the connections when the calls that are in progress have ended. Other calls fail from now on. */
+  /** Closes the connections after the calls in progress have ended. Later calls fail. */
   destroy(): Promise<void> {
     this.#destroyed ??= this.#close();
     return this.#destroyed;

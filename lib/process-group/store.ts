@@ -10,7 +10,7 @@ import { native } from '../tensor/tensor.js';
 
 /** Options of {@link Store.get} and {@link Store.wait}. */
 export interface StoreWaitOptions {
-  /** Longest wait, in milliseconds. Default: that of the process group. */
+  /** Maximum wait in milliseconds. Default: that of the process group. */
   timeoutMs?: number | undefined;
 }
 
@@ -25,8 +25,9 @@ function bytesOf(name: string, value: string | Uint8Array): Uint8Array {
 const key = (name: string) => checkString(name, 'key');
 
 /**
- * Keys and values that all processes of a group see. Rank 0 has them; the others reach them over the network. Keys that begin with
- * `dyconv/` and those of PyTorch are used by the groups themselves. Every method can fail with a {@link DistributedError}.
+ * A key-value store that all processes of a group share. Rank 0 stores the values; the others access them over the network.
+ * Keys that begin with `dyconv/`, and those of PyTorch, are reserved for the groups. Every method can fail with a
+ * {@link DistributedError}.
  * @see https://docs.pytorch.org/docs/stable/distributed.html#torch.distributed.Store
  */
 export class Store {
@@ -49,7 +50,7 @@ export class Store {
     await native.storeSet(this.#world, key(name), bytesOf('value', value));
   }
 
-  /** The value of a key, for which it waits. @throws DistributedError with the reason `'timeout'` */
+  /** The value of a key. Waits until it is set. @throws DistributedError with the reason `'timeout'` */
   async get(name: string, options: StoreWaitOptions = {}): Promise<Buffer> {
     const { timeoutMs = this.#timeoutMs } = checkOptions(options, WAIT_KEYS);
     return native.storeGet(this.#world, key(name), integer('timeoutMs', timeoutMs, 1));
@@ -62,14 +63,14 @@ export class Store {
     await native.storeWait(this.#world, keys, integer('timeoutMs', timeoutMs, 1));
   }
 
-  /** Adds an integer to the integer of a key, initially 0, in one step, and gives the sum. */
+  /** Adds an integer to the integer of a key, initially 0, atomically. @returns The sum. */
   async add(name: string, amount: number): Promise<number> {
     return native.storeAdd(this.#world, key(name), integer('amount', amount, Number.MIN_SAFE_INTEGER));
   }
 
   /**
-   * Sets a key to `desired` if its value is `expected`, in one step; a key without a value is set if `expected` is empty.
-   * @returns The value after that.
+   * Sets a key to `desired` if its value is `expected`, atomically. A key without a value is set if `expected` is empty.
+   * @returns The value afterwards.
    */
   async compareSet(
     name: string,

@@ -22,12 +22,12 @@ let world: World | undefined;
 let starting = false;
 
 /**
- * Connects this process with the others that were started with it, and makes the default group of all of them. Where they are comes from the
- * environment (`RANK`, `WORLD_SIZE`, `MASTER_ADDR`, `MASTER_PORT`), as launchers set it, or from the options. Processes of Python with the same
- * version of libtorch may be among them.
+ * Connects this process with the others of the training, and creates the default group of all processes. Rank, number of
+ * processes and address come from the environment (`RANK`, `WORLD_SIZE`, `MASTER_ADDR`, `MASTER_PORT`), as launchers set it, or
+ * from the options. Python processes with the same version of libtorch can take part.
  * @returns The group. It is also the default of the functions here.
- * @throws ArgumentError if it has been called before, or if the environment and the options say too little. @throws DistributedError
- * if not all processes come within the timeout, or if they do not fit each other.
+ * @throws ArgumentError if it has been called before, or if rank or number of processes are in neither environment nor options.
+ * @throws DistributedError if not all processes connect within the timeout, or if their versions or world sizes differ.
  * @example
  * const group = await distributed.initProcessGroup();
  * await group.allReduce(x, { op: 'avg' });
@@ -89,7 +89,7 @@ export function isInitialized(): boolean {
 }
 
 /**
- * A group of some of the processes. All processes of the world call it, with the same ranks, in the same order.
+ * Creates a group of some of the processes. All processes of the world must call it with the same ranks, in the same order.
  * @param ranks - Ranks of the world, each once. Their numbers in the group are in ascending order, as in PyTorch. Default: all.
  * @returns The group; null on processes that are not in it.
  * @see https://docs.pytorch.org/docs/stable/distributed.html#torch.distributed.new_group

@@ -24,7 +24,7 @@ export interface LoadProgramOptions {
 
 const LOAD_KEYS = optionKeys('device');
 
-/** A program of a file from Python. */
+/** A program that was exported in Python. */
 abstract class ForeignProgram<Out> extends Runnable<Out> {
   /** The file it was loaded from. */
   readonly file: string;
@@ -93,7 +93,7 @@ export class TorchScriptProgram<Out = Tensor> extends ForeignProgram<Out> {
 
 /** A package of AOTInductor: see {@link loadPackage}. */
 export class PackageProgram<Out = Tensor> extends ForeignProgram<Out> {
-  /** What the compiler noted, such as the instruction set (`AOTI_CPU_ISA`). */
+  /** Metadata of the compiler, such as the instruction set (`AOTI_CPU_ISA`). */
   readonly metadata: Readonly<Record<string, string>>;
   readonly #args: Tree;
   readonly #kwargs: Tree;
@@ -146,12 +146,15 @@ export class PackageProgram<Out = Tensor> extends ForeignProgram<Out> {
 }
 
 /**
- * Loads a module of `torch.jit.script` or `torch.jit.trace`, saved with `torch.jit.save`, in evaluation mode. Libtorch's
- * interpreter runs it: control flow, several outputs, and inputs other than tensors work as in Python. Loading is done on a native thread.
+ * Loads a module of `torch.jit.script` or `torch.jit.trace`, saved with `torch.jit.save`, in evaluation mode. libtorch's
+ * interpreter runs it: control flow, several outputs, and inputs other than tensors work as in Python. It is loaded on a native
+ * thread. Such a file contains code: load only trusted files.
  * @param path - The file, usually `.pt`.
- * @returns A program with `run` and `runSync`. Dictionaries and named tuples are returned as objects, tuples and lists as arrays.
+ * @returns A program with `run` and `runSync`. Dictionaries and named tuples are returned as objects, tuples and lists as
+ * arrays.
  * @throws CheckpointError if the file is missing, damaged, not a TorchScript module, or needs operators of other libraries
- * (such as `torchvision::nms`). @throws DeviceError for a device that is not available.
+ * (such as `torchvision::nms`).
+ * @throws DeviceError for a device that is not available.
  * @see https://pytorch.org/docs/stable/generated/torch.jit.save.html
  * @example
  * const program = await loadTorchScript('resnet18.pt');
@@ -171,15 +174,17 @@ export async function loadTorchScript<Out = Tensor>(
 }
 
 /**
- * Loads a package of `torch._inductor.aoti_compile_and_package`: a network compiled to machine code. Loading is done on a native thread.
+ * Loads a package of `torch._inductor.aoti_compile_and_package`: a network compiled to machine code. It is loaded on a native
+ * thread.
  *
- * A package is a program of the machine that runs with the rights of the process: load only packages that you trust. It runs on
- * processors with the instructions it was compiled for, and with the version of libtorch it was compiled with.
- * The sizes, dtypes and strides of the inputs are compared with those of the export.
+ * A package contains machine code that runs with the rights of the process: load only packages that you trust. It runs only on
+ * processors with the instruction set, and with the version of libtorch, for which it was compiled. The sizes, dtypes and
+ * strides of the inputs are compared with those of the export.
  * @param path - The file, usually `.pt2`.
- * @returns A program with `run` and `runSync`. Dictionaries are returned as objects, tuples and lists as arrays. Keyword arguments
- * are one object behind the other inputs.
- * @throws CheckpointError if the file is missing, damaged or not such a package. @throws DeviceError for a device that is not available.
+ * @returns A program with `run` and `runSync`. Dictionaries are returned as objects, tuples and lists as arrays. Keyword
+ * arguments are one object after the other inputs.
+ * @throws CheckpointError if the file is missing, damaged or not such a package.
+ * @throws DeviceError for a device that is not available.
  * @see https://pytorch.org/docs/stable/torch.compiler_aot_inductor.html
  */
 export async function loadPackage<Out = Tensor>(
@@ -203,7 +208,7 @@ async function checkArchive(path: string, what: string): Promise<void> {
     try {
       const { buffer, bytesRead } = await file.read(Buffer.alloc(2), 0, 2, 0);
       if (bytesRead < 2 || buffer.toString('latin1') !== 'PK')
-        throw new CheckpointError(`${path} is not ${what}: it is no zip archive`);
+        throw new CheckpointError(`${path} is not ${what}: it is not a zip archive`);
     } finally {
       await file.close();
     }

@@ -25,15 +25,15 @@ export interface ProfileRow {
   operation: string;
   /** Shape of its result, with B for the batch size. */
   shape: string;
-  /** Floating-point operations for this batch, a multiply-add as two; 0 where they are not counted. */
+  /** Floating-point operations for this batch, a multiply-add counted as two; 0 if they are not counted. */
   flops: number;
   /** Median of the runs. */
   milliseconds: number;
-  /** Part of the whole, from 0 to 1. */
+  /** Share of the total time, from 0 to 1. */
   share: number;
 }
 
-/** The times of a program; print it for the table. */
+/** The times of a program; `String(profile)` is a table. */
 export interface Profile {
   /** In the order in which the steps run. */
   rows: ProfileRow[];

@@ -29,7 +29,7 @@ export interface ProgramHandle {
   readonly process: number;
   /** Settings of the compilation. */
   readonly settings: ProgramSettings;
-  /** Text that was given or read with the program. */
+  /** Strings that were saved with the program. */
   readonly metadata: Readonly<Record<string, string>>;
 }
 
@@ -41,7 +41,7 @@ const HANDLE = {
   metadata: 'object',
 } as const;
 
-/** A network as one native call: see {@link compile}. */
+/** A compiled network, which runs as one native call: see {@link compile}. */
 export class Program<Out = Tensor> extends Runnable<Out> {
   /** Dtype of the computation, and whether steps were merged. */
   readonly settings: ProgramSettings;
@@ -78,10 +78,10 @@ export class Program<Out = Tensor> extends Runnable<Out> {
   }
 
   /**
-   * Copies a state into the parameters and buffers of the program, which are those of the module it was compiled from. Not while
-   * runs are pending. Everything is checked before anything is copied.
-   * @param options.strict - Throw when keys are missing or unexpected. Default true. Keys of the module that no step
-   * uses count as well.
+   * Copies a state into the parameters and buffers of the program, which are those of the module from which it was compiled. It
+   * must not be called while runs are pending. Everything is checked before anything is copied.
+   * @param options.strict - Throw when keys are missing or unexpected. Default true. Keys of the module that no step uses count
+   *   as well.
    * @throws CheckpointError naming the keys, or the key and both shapes.
    */
   loadStateDict(state: ProgramState, options: { strict?: boolean | undefined } = {}): ProgramLoadResult {
@@ -91,8 +91,8 @@ export class Program<Out = Tensor> extends Runnable<Out> {
   }
 
   /**
-   * Computes folded and packed weights again before the next run. Needed only after a parameter was changed by something that
-   * libtorch does not notice, such as a typed array on its memory: changes by operations are noticed.
+   * Computes folded and packed weights again before the next run. This is only necessary if a parameter was changed without an
+   * operation, for example through a typed array on its memory.
    */
   refresh(): void {
     native.refreshCompiled(this.id);
@@ -113,8 +113,8 @@ export class Program<Out = Tensor> extends Runnable<Out> {
   }
 
   /**
-   * Writes the program to one file, with its weights: a safetensors file whose metadata has the steps. An existing file
-   * remains until the new one is complete.
+   * Writes the program with its weights to one file: a safetensors file with the steps in its metadata. An existing file is
+   * replaced when the new one is complete.
    * @param path - The file; its folder must exist. Usually `.dyc`.
    * @throws CheckpointError if it cannot be written.
    * @example await program.save('net.dyc');
@@ -130,8 +130,8 @@ export class Program<Out = Tensor> extends Runnable<Out> {
   }
 
   /**
-   * A handle that gives another thread of this process the program, without a copy: post it in a message, and call
-   * {@link Program.fromHandle} there. This program must exist until then.
+   * A handle by which another thread of this process can use the program without a copy: post it in a message, and call
+   * {@link Program.fromHandle} there. This program must not be disposed before.
    * @example worker.postMessage({ program: program.share() });
    */
   share(): ProgramHandle {
@@ -140,9 +140,8 @@ export class Program<Out = Tensor> extends Runnable<Out> {
   }
 
   /**
-   * The program of a handle of {@link share} from this or another thread of the process, with the same weights and an order of
-   * runs of its own.
-   * @throws DisposedError when the program was disposed or is of another process.
+   * The program of a handle of {@link share} from any thread of the process, with the same weights and its own queue.
+   * @throws DisposedError if the program was disposed or belongs to another process.
    */
   static fromHandle<Out = Tensor>(handle: ProgramHandle): Program<Out> {
     checkRecord(handle, 'handle', 'a handle made by share()', HANDLE);
@@ -170,17 +169,18 @@ export class Program<Out = Tensor> extends Runnable<Out> {
 }
 
 /**
- * Compiles a network: its forward runs a few times for the recording, and becomes one native call that any thread can make without
- * JavaScript. The program computes what the forward computes, to rounding; it cannot be trained.
+ * Compiles a network. Its forward pass runs a few times and is recorded as one native call, which any thread can execute
+ * without JavaScript. The results are those of the forward pass up to rounding. The program cannot be trained.
  *
- * The batch size, the first dimension of the first input and of every input that has the same one, is free afterwards; all other
- * sizes are those of the example. Parameters and buffers are shared with the module, not copied: `loadStateDict` into the module changes
- * the program. Numbers, branches and loops of the forward are fixed as they were for the example.
+ * The batch size, the first dimension of the first input and of every input that has the same one, may vary; all other sizes
+ * are those of the example. Parameters and buffers are shared with the module, not copied: `loadStateDict` of the module
+ * changes the program. Numbers, branches and loops of the forward pass are fixed to those of the example.
  * @param module - A module in evaluation mode, or a function of tensors.
  * @param example - One input, or an array of inputs. Its elements do not matter.
  * @throws ArgumentError for a forward that cannot be compiled, with the operation and the line: one that reads values that
- * depend on the input (`item()`, `data()`), draws random numbers, changes its input or a parameter in place, or depends on the batch size in
- * another way than a size does. @throws ArgumentError for a module in training mode.
+ * depend on the input (`item()`, `data()`), draws random numbers, changes its input or a parameter in place, or depends on the
+ * batch size in another way than a size does.
+ * @throws ArgumentError for a module in training mode.
  * @example
  * const program = nn.compile(model.eval(), zeros([1, 3, 128, 128]));
  * const logits = await program.run(x);
@@ -197,8 +197,8 @@ export function compile<Out = Tensor>(
 
 /**
  * Loads a program that {@link Program.save} wrote: steps and weights, without the code of the module.
- * @param path - The file. It is not trusted: a damaged or hostile one is refused, and cannot read or write other files.
- * @throws CheckpointError if the file is missing, damaged, not a program, or of a later version.
+ * @param path - The file. It is not trusted: a damaged or malicious file is rejected, and cannot read or write other files.
+ * @throws CheckpointError if the file is missing, damaged, not a program, or of a later format version.
  * @example
  * const program = await loadProgram('net.dyc');
  * const logits = await program.run(x);

@@ -19,9 +19,11 @@ export type Compilable<Out> = { forward(...inputs: never[]): Out } | ((...inputs
 export interface CompileOptions {
   /** Dtype of the computation. `'bfloat16'` casts weights and inputs, and outputs back to float32. Default `'float32'`: nothing is cast. */
   dtype?: 'float32' | 'bfloat16' | undefined;
-  /** The first dimension of the inputs is free: false fixes it to that of the example. Default true. */
+  /**
+   * Whether the batch size, the first dimension of the inputs, may vary. False fixes it to that of the example. Default true.
+   */
   dynamicBatch?: boolean | undefined;
-  /** Merge steps where the result stays the same to rounding. Default true. */
+  /** Merge steps, with the same result up to rounding. Default true. */
   optimize?: boolean | undefined;
 }
 

@@ -17,7 +17,7 @@ export type ProgramInput = ProgramValue<Tensor>;
 
 /** Options of {@link Runnable.run}. */
 export interface RunOptions {
-  /** Rejects with the signal's reason if it is aborted before the run starts, and the run is not made. */
+  /** If it is aborted before the run starts, the run is cancelled and its promise rejected with the reason of the signal. */
   signal?: AbortSignal | undefined;
   /**
    * Threads for the parallel loops of this run; at most `getNumThreads()`. Default: `getNumThreads()` divided by the
@@ -37,9 +37,7 @@ export function inputsOf(x: ProgramInput): readonly ProgramInput[] {
   return Array.isArray(x) ? (x as readonly ProgramInput[]) : [x as ProgramInput];
 }
 
-/**
- * A program: something that computes outputs from inputs without JavaScript. `Out` is the type of its output.
- */
+/** A program: computes outputs from inputs without JavaScript. `Out` is the type of its output. */
 export abstract class Runnable<Out = Tensor> {
   readonly #id: number;
 
@@ -55,14 +53,15 @@ export abstract class Runnable<Out = Tensor> {
   }
 
   /**
-   * Computes on a native thread while the event loop is free. Runs of one program are made one after another in the order of the calls;
-   * several programs run at the same time and share the processors evenly. Nothing is recorded for autograd.
+   * Computes on a native thread without blocking the event loop. Runs of one program are executed one after another in the
+   * order of the calls; several programs run at the same time and share the cores evenly. Nothing is recorded for autograd.
    *
-   * The inputs may be disposed after the call; their elements must not be changed until the promise settles. The outputs
-   * belong to the `tidy` block that the call was made in.
+   * The inputs may be disposed after the call; their elements must not be changed until the promise settles. The outputs belong
+   * to the `tidy` block that the call was made in.
    * @param x - The input, or an array of inputs.
    * @returns The output: a tensor, or an array or object with tensors if the network returns several.
-   * @throws The signal's reason, if it is aborted before the run starts. @throws DisposedError for a disposed program or input.
+   * @throws The signal's reason, if it is aborted before the run starts.
+   * @throws DisposedError for a disposed program or input.
    * @throws ArgumentError, ShapeError or DTypeError for inputs that do not fit.
    * @example const logits = await program.run(images, { signal: AbortSignal.timeout(100) });
    */
@@ -75,9 +74,10 @@ export abstract class Runnable<Out = Tensor> {
   }
 
   /**
-   * Computes several requests as one batch: their inputs are joined along the first dimension and the output is split into
-   * the rows of each request on the native thread, so the event loop does neither. Otherwise like {@link run}.
-   * @param requests - The input of each, or an array of its inputs: tensors [rows, ...] that agree in the other sizes, dtype and device.
+   * Computes several requests as one batch. The native thread concatenates their inputs along the first dimension and splits
+   * the output into the rows of each request. Otherwise like {@link run}.
+   * @param requests - The input of each, or an array of its inputs: tensors [rows, ...] that agree in the other sizes, dtype
+   *   and device.
    * @returns The output of each request. Outputs are copies that do not share memory.
    * @throws ShapeError when an output does not have a row for each input row; see also {@link run}.
    * @example const [first, second] = await program.runBatch([image, otherImage]);
@@ -93,22 +93,23 @@ export abstract class Runnable<Out = Tensor> {
   }
 
   /**
-   * Computes on the calling thread, at once: before runs of {@link run} that have not started.
-   * @param x - See {@link run}. @returns See {@link run}.
+   * Computes at once on the calling thread, before calls of {@link run} that have not started.
+   * @param x - See {@link run}.
+   * @returns See {@link run}.
    */
   runSync(x: ProgramInput): Out {
     return this.unpack(native.runProgram(this.#id, this.pack(inputsOf(x))));
   }
 
   /**
-   * The same program once more, with the same weights in the same memory, and with an order of runs of its own: runs of the two
-   * can be made at the same time.
+   * Returns another object for the same program and the same weights in memory, with its own queue: runs of the two can be
+   * executed at the same time.
    */
   replicate(): this {
     return this.open(native.openProgram(this.#id));
   }
 
-  /** Frees the program. Runs that were asked for before are still made. Another call has no effect. */
+  /** Frees the program. Runs that were requested before still complete. Further calls have no effect. */
   dispose(): void {
     unused.unregister(this);
     native.disposeProgram(this.#id);

@@ -13,7 +13,7 @@ import type { MeanInterval } from './statistics.js';
 export interface Comparison {
   /** One row per group of runs that differ only in their seed. */
   rows: ComparisonRow[];
-  /** What it comes to, in sentences: which model is better, by how much, and the interval of the difference. */
+  /** The conclusions in sentences: which model is better, by how much, and the interval of the difference. */
   findings: string[];
   /** A Markdown table. */
   toMarkdown(): string;

@@ -72,11 +72,11 @@ function indexOf(device: Device = 'cuda'): number {
 }
 
 /**
- * A CUDA graph: work that is recorded once and replayed with one launch. A replay costs the CPU only this
- * launch, so small models are no longer limited by the CPU.
+ * A CUDA graph: work that is recorded once and replayed with one launch. A replay costs the CPU only this launch, so that the
+ * speed of small models is not limited by the CPU.
  *
- * Captured operations always read and write the same memory: pass new input with `copy_`, and keep numbers that
- * change (learning rate, temperature) in tensors. Values cannot be read during the capture.
+ * Captured operations always read and write the same memory: pass new input with `copy_`, and keep numbers that change
+ * (learning rate, temperature) in tensors. Values cannot be read during the capture.
  * @see https://pytorch.org/docs/stable/generated/torch.cuda.CUDAGraph.html
  * @example
  * const graph = new cuda.Graph();

@@ -130,8 +130,10 @@ export class Classifier {
    * Classifies an image, or several at once in batches. The result of each has all classes, the most probable first. Images are
    * decoded like those of `data.imageFolder`, after the pool has accepted the request. Concurrent calls share batches.
    * @param picture - A path, or the bytes of an image file; or an array of them, for an array of results in the same order.
-   * @throws ArgumentError when it is neither. @throws DatasetError when an image cannot be read. @throws OverloadedError when too many requests
-   * wait; RequestTimeoutError; the reason of the signal; PoolClosedError after {@link close}.
+   * @throws ArgumentError for another type.
+   * @throws DatasetError if an image cannot be read.
+   * @throws OverloadedError if too many requests wait; RequestTimeoutError; the reason of the signal; PoolClosedError after
+   * {@link close}.
    */
   predict(picture: Picture, options?: RequestOptions): Promise<ClassProbability[]>;
   predict(pictures: readonly Picture[], options?: RequestOptions): Promise<ClassProbability[][]>;
@@ -213,13 +215,13 @@ export class Classifier {
     throw new DatasetError(`${set.name}: gave no image`);
   }
 
-  /** Refuses new images, answers those that were accepted, then frees the memory of the network. */
+  /** Rejects new requests, answers the accepted ones, then frees the memory of the network. */
   async close(): Promise<void> {
     await this.pool.close();
     this.#free();
   }
 
-  /** Refuses new images and frees the memory of the network, when those that were accepted are answered. */
+  /** Rejects new requests, and frees the memory of the network after the accepted ones have been answered. */
   dispose(): void {
     this.#disposed = true;
     const { queued, running } = this.pool.metrics();

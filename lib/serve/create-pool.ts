@@ -8,9 +8,10 @@ import type { PoolOptions } from './pool-options.js';
 import type { TensorInput, TensorOutput } from './rows.js';
 
 /**
- * Creates an inference server for a network: requests are collected into batches (micro-batching), refused when too many wait,
- * and answered each exactly once.
- * @throws ArgumentError naming the option; what the network throws in the warm-up; WorkerError when the worker threads end at once.
+ * Creates an inference server for a network: requests are collected into batches (micro-batching), rejected if too many wait,
+ * and each is answered exactly once.
+ * @throws ArgumentError naming the option; the error of the network in the warm-up; WorkerError if the worker threads end at
+ * once.
  * @example
  * const pool = await serve.createPool({ run: model, batching: { maxBatch: 32, maxQueue: 256 } });
  * using probabilities = await pool.run(x, { signal: AbortSignal.timeout(500), timeoutMs: 1000 }); // x: [1, 3, 128, 128]

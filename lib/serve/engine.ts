@@ -47,7 +47,7 @@ export interface PoolProgram {
     | undefined;
   /** Another handle to the same network and weights, which runs in parallel to this one. */
   replicate?: (() => PoolProgram) | undefined;
-  /** Frees the handle; called for the handles that `replicate` made. */
+  /** Frees the handle; called for the handles that `replicate` returned. */
   dispose?: (() => void) | undefined;
   /** Replaces the weights; called by `swap` while nothing runs. */
   loadStateDict?: ((state: StateDict) => unknown) | undefined;

@@ -1,5 +1,5 @@
 /**
- * Figures of a pool: as numbers, and as events of `node:diagnostics_channel`.
+ * Metrics of a pool: as numbers, and as events of `node:diagnostics_channel`.
  * @module
  */
 import { type Channel, channel } from 'node:diagnostics_channel';
@@ -24,7 +24,7 @@ export interface Latency {
 
 /** Result of {@link Pool.metrics}. Counts are those since the pool was created. */
 export interface PoolMetricsSnapshot {
-  /** Requests that wait for a batch, those whose input is being prepared included. */
+  /** Requests that wait for a batch, including those whose input is being prepared. */
   queued: number;
   /** Requests in batches that run. */
   running: number;
@@ -74,7 +74,7 @@ export interface PoolRequestEvent {
   queueMs: number | undefined;
   /** Milliseconds from acceptance to the end. */
   totalMs: number;
-  /** Why it has no answer; undefined if it has one. */
+  /** The error, if the request has no result; otherwise undefined. */
   error: unknown;
 }
 
@@ -88,7 +88,7 @@ export interface PoolBatchEvent {
   rows: number;
   /** Duration in milliseconds. */
   ms: number;
-  /** undefined if the batch succeeded. */
+  /** The error of the batch; undefined if it succeeded. */
   error: unknown;
 }
 

@@ -17,19 +17,18 @@ import type { WorkerModule } from './worker-protocol.js';
 /** How requests become batches. */
 export interface BatchingOptions {
   /**
-   * Most rows of a batch: of the first dimension of its tensors, or values. A request with more rows is a batch by itself.
-   * Default 32.
+   * Maximum number of rows of a batch: the first dimension of its tensors, or the number of values. A request with more rows is
+   * a batch by itself. Default 32.
    */
   maxBatch?: number | undefined;
   /**
-   * Longest time in milliseconds that a request waits for others while a replica is free, counted from the oldest request of a
-   * batch. With 0, batches form only while all replicas are busy; requests of one turn of the event loop
-   * still share a batch. Default 0.
+   * Maximum time in milliseconds that the oldest request of a batch waits for others while a replica is free. With 0, requests
+   * wait only while all replicas are busy; requests of one turn of the event loop still share a batch. Default 0.
    */
   maxDelayMs?: number | undefined;
   /**
-   * Most requests that wait while all replicas are busy, those whose input is being prepared included. Others are refused
-   * with an OverloadedError. Default 256.
+   * Maximum number of requests that wait while all replicas are busy, including those whose input is being prepared. Further
+   * requests are rejected with an OverloadedError. Default 256.
    */
   maxQueue?: number | undefined;
 }
@@ -44,19 +43,20 @@ export interface ModuleFile {
 
 /** Options of {@link createPool}. Exactly one of `program`, `run` and `module` is required. */
 export interface PoolOptions {
-  /** A network that runs on native threads, so that the event loop stays free: the result of `nn.compile`. */
+  /** A program, the result of `nn.compile`: it runs on native threads and does not block the event loop. */
   program?: PoolProgram | undefined;
   /**
-   * A module, or a function of a batch, on the calling thread: the event loop waits for it. It runs without autograd, tensors that it
-   * creates and does not return are disposed, and the pool owns what it returns.
+   * A module, or a function of a batch, that runs on the calling thread and blocks the event loop. It runs without autograd.
+   * Tensors that it creates and does not return are disposed, and the pool owns its result.
    */
   run?: BatchFunction | AnyModule | undefined;
-  /** A function of a batch in worker threads, for JavaScript that takes long, such as decoding. */
+  /** A function of a batch that runs in worker threads, for time-consuming JavaScript such as decoding. */
   module?: ModuleFile | undefined;
   /**
-   * What requests consist of. `'tensors'`: a tensor or an array of tensors; those of equal shape (but for the first
-   * dimension) and dtype are concatenated, and every output needs as many rows as the batch. `'values'`: anything; the function gets an array
-   * of them and returns an array of as many results, with an Error for a request that failed. Default `'tensors'`.
+   * The type of the requests. `'tensors'`: a tensor or an array of tensors. Requests of equal dtype and shape, except for the
+   * first dimension, are concatenated, and every output must have as many rows as the batch. `'values'`: any values. The
+   * function gets an array of them and returns an array of the same length with the results, and an Error for each failed
+   * request. Default `'tensors'`.
    */
   inputs?: 'tensors' | 'values' | undefined;
   /** Number of batches that run at once; for `module`, the number of worker threads. Default 1. */

@@ -7,7 +7,7 @@ import { RequestTimeoutError } from '../errors.js';
 import type { Batchable } from './batcher.js';
 import { MAX_TIMER_MS } from './pool-options.js';
 
-/** How an accepted request ended. `crashed`: its worker ended twice. */
+/** The result of an accepted request. `crashed`: its worker thread ended twice. */
 export type Outcome = 'answered' | 'failed' | 'timeout' | 'aborted' | 'crashed';
 
 /** Why a request was not accepted. */

@@ -106,11 +106,11 @@ export class Pool<I = unknown, O = unknown> {
 
   /**
    * Answers a request.
-   * @param input - The caller can dispose it at once, but must not change its values before the answer. A function is called after the request was
-   *   accepted, for input that takes long to prepare; the pool owns what it returns.
+   * @param input - The caller can dispose it at once, but must not change its values before the answer. A function, for inputs
+   *   that are slow to prepare, is called after the request was accepted; the pool owns its result.
    * @returns The rows of the result that belong to the input, which the caller must dispose.
-   * @throws OverloadedError when the queue is full; PoolClosedError after {@link close}; RequestTimeoutError; WorkerError; the reason of the signal;
-   * ArgumentError and ShapeError for an invalid input; otherwise what the batch throws.
+   * @throws OverloadedError when the queue is full; PoolClosedError after {@link close}; RequestTimeoutError; WorkerError; the
+   * reason of the signal; ArgumentError and ShapeError for an invalid input; otherwise what the batch throws.
    */
   async run(input: I | (() => I | Promise<I>), options: RequestOptions = {}): Promise<O> {
     const { signal, timeoutMs = this.#options.timeoutMs } = checkOptions(options, REQUEST_KEYS);
@@ -129,10 +129,11 @@ export class Pool<I = unknown, O = unknown> {
   }
 
   /**
-   * Replaces the network without a pause in service: a program, function, module or file by another one of the same kind,
-   * or the weights by a state dict. Batches that run end with the old one, requests that wait get the new one. While weights are copied, requests wait.
+   * Replaces the network while requests are answered: a program, function, module or file by another one of the same kind, or
+   * the weights by a state dict. Running batches finish with the old network, waiting requests use the new one. While weights
+   * are copied, requests wait.
    * @returns A promise that resolves when the old network is no longer used.
-   * @throws CheckpointError or others when the new one cannot be used; the old one then stays.
+   * @throws CheckpointError and other errors if the new network cannot be used; the old one is then kept.
    */
   swap(replacement: Replacement): Promise<void> {
     const swapped = this.#swaps.then(() => this.#replace(replacement));
@@ -140,7 +141,7 @@ export class Pool<I = unknown, O = unknown> {
     return swapped;
   }
 
-  /** Figures since the creation of the pool. */
+  /** Metrics since the creation of the pool. */
   metrics(): PoolMetricsSnapshot {
     return this.#metrics.snapshot();
   }
@@ -161,9 +162,7 @@ export class Pool<I = unknown, O = unknown> {
     return { queued: preparing + queued, running, runningBatches: this.#batcher.running };
   }
 
-  /**
-   * Refuses new requests, answers those that were accepted, and frees the threads. Further calls return the same promise.
-   */
+  /** Rejects new requests, answers the accepted ones, and frees the threads. Further calls return the same promise. */
   close(): Promise<void> {
     this.#closed ??= this.#drain();
     return this.#closed;

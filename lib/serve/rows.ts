@@ -40,7 +40,7 @@ export function disposeAll(value: unknown): void {
 
 /**
  * The number of rows of an input, and a key that is equal for inputs that can be joined.
- * @throws ArgumentError for something else than tensors; ShapeError for a tensor without rows, or inputs with different
+ * @throws ArgumentError for a value that is not a tensor; ShapeError for a tensor without rows, or inputs with different
  * numbers of rows.
  */
 export function describeInput(input: TensorInput): { rows: number; key: string } {

@@ -1,5 +1,5 @@
 /**
- * Operations on a native thread while the event loop is free.
+ * Operations on a native thread, without blocking the event loop.
  * @module
  */
 import { refusePromise } from '../check/promise.js';
@@ -7,19 +7,21 @@ import { invalidArgument } from '../errors.js';
 import { native } from './tensor.js';
 
 /**
- * Computes the operations of `fn` on a native thread while the event loop is free.
+ * Computes the operations of `fn` on a native thread, without blocking the event loop.
  *
- * `fn` runs at once and returns the tensors that it makes before they are computed: an operation is noted when it is called, and all of them are
- * computed in order when `fn` has returned. Blocks are computed one after another in the order of the calls; a block may use tensors of an earlier one that is not
- * done. Grad mode, `autocast` and `tidy` apply as always. A whole training step can be one block, or each of its parts.
+ * `fn` runs at once, and its operations are recorded. When `fn` has returned, they are computed in their order. Calls of
+ * `background` are computed one after another; `fn` may use tensors of an earlier call that are not computed yet. Grad mode,
+ * `autocast` and `tidy` apply as usual. A whole training step can be one call, or several.
  *
- * Nothing that depends on results can be asked inside of `fn`, or before the promise resolves: no values, no sizes of results, and no
- * operation with a number of results that depends on them (`split`, `autograd.grad`). Gradients and hooks written in JavaScript
- * (`autograd.defineFunction`, `registerHook`) cannot run on another thread. Until the promise settles, other code may read the tensors that the block reads, and must
- * not use those that it changes: the parameters of a `backward` or an optimizer's step. Each is an error that names the operation.
- * @param fn - A function that is not async. What it returns is returned, with its tensors computed.
- * @throws ArgumentError when `fn` is async or calls no operation, and as said above. @throws The error of an operation; tensors
- * of the block are disposed then.
+ * These are errors that name the operation: reading values or sizes of results inside `fn` or before the promise resolves;
+ * operations whose number of results depends on them (`split`, `autograd.grad`); gradients and hooks written in JavaScript
+ * (`autograd.defineFunction`, `registerHook`), which cannot run on another thread; and the use of tensors that `fn` changes,
+ * such as the parameters of a `backward` or of an optimizer's step, by other code before the promise settles. Other code may
+ * read the tensors that `fn` reads.
+ * @param fn - A function that is not async.
+ * @returns The result of `fn`, with computed tensors.
+ * @throws ArgumentError if `fn` is async or calls no operation, and for the errors above.
+ * @throws The error of an operation; the tensors that `fn` created are then disposed.
  * @example
  * const weight = randn([512, 512], { requiresGrad: true });
  * const optimizer = new optim.Adam([weight]);

@@ -8,9 +8,9 @@ import type { EpochRecord } from '../run/records.js';
 import type { Evaluation } from './evaluate.js';
 import type { BestEpoch, Position, StepEvent, TrainerState, TrainingResult } from './events.js';
 
-/** What callbacks and run directories use of a trainer. */
+/** The methods of a trainer that callbacks and run directories use. */
 export interface TrainerControl {
-  /** Finished epochs, finished batches of the epoch under way, and steps. */
+  /** Finished epochs, finished batches of the current epoch, and steps. */
   readonly position: Position;
   /** The best epoch so far. */
   readonly best: BestEpoch | null;

@@ -34,12 +34,12 @@ export interface CapturedStepOptions {
 const CAPTURED_STEP_KEYS = optionKeys('model', 'optimizer', 'loss', 'autocast', 'scaler', 'warmup');
 
 /**
- * A whole training step (zero gradients, forward, loss, backward, optimizer, scaler) that is captured once as a
- * `cuda.Graph` and then replayed. The learning rate and the temperatures of dynamic layers are read on the device,
- * so schedules keep working. Results are those of ordinary steps; replays do not count the use of experts.
+ * A whole training step (zero gradients, forward, loss, backward, optimizer, scaler) that is captured once as a `cuda.Graph`
+ * and then replayed. The learning rate and the temperatures of dynamic layers are read on the device, so schedules take effect.
+ * Results are those of ordinary steps; replays do not count the use of experts.
  *
- * On the CPU, in the first steps, and for a batch of a different shape, an ordinary step is done.
- * The model must stay in training mode, and no other code may replace its parameters or their gradients.
+ * On the CPU, in the first steps, and for a batch of a different shape, ordinary steps are run. The model must stay in training
+ * mode, and no other code may replace its parameters or their gradients.
  * @example
  * const step = new train.CapturedStep({ model, optimizer });
  * for await (const batch of loader) {

@@ -63,9 +63,9 @@ export interface EvaluateOptions {
   /** Mixed precision: 16-bit dtype of forward passes, see {@link autocast}. Default: none. */
   autocast?: AutocastDType | undefined;
   /**
-   * Compile the forward of the model with the first batch of each image size, and compute on native threads while the event loop is
-   * free. Only for a forward that depends on nothing but its input and the weights, see {@link compile}; not with `autocast`, and not
-   * for layers with hooks, which would not be called. Default: false.
+   * Compile the forward pass with the first batch of each image size, and compute on native threads without blocking the event
+   * loop. Only for a forward pass that depends on nothing but its input and the weights, see {@link compile}; not with
+   * `autocast`, and not for layers with hooks, which would not be called. Default: false.
    */
   compile?: boolean | undefined;
   /** Whether to return the prediction for every image. Default: false. */
@@ -73,9 +73,9 @@ export interface EvaluateOptions {
   /** Metrics of {@link metrics} or custom ones, by name; they are reset at the start. Default: none. */
   metrics?: Readonly<Record<string, Metric>> | undefined;
   /**
-   * Processes that evaluate parts of a set together: each gives a loader of its own part (options `rank`, `worldSize` and
-   * `dropRemainder: false` of `data.loader`), and gets the result over the images of all, except that `predictions` are those of its own part. Custom metrics need
-   * {@link Metric} `gather`. Default: this process alone.
+   * Processes that evaluate parts of a set together. Each passes a loader of its own part (options `rank`, `worldSize` and
+   * `dropRemainder: false` of `data.loader`) and gets the result over all images; only `predictions` are those of its own part.
+   * Custom metrics need the method `gather` of {@link Metric}. Default: this process alone.
    */
   group?: ProcessGroup | undefined;
   /** Stops after the current batch; the result then covers the images so far. */

@@ -1,5 +1,5 @@
 /**
- * The learning-rate range test: which learning rate to begin with.
+ * The learning-rate range test, which suggests an initial learning rate.
  * @see https://arxiv.org/abs/1506.01186
  * @module
  */

@@ -29,7 +29,7 @@ export interface Stateful {
 /** One object with a state, or several by name. */
 export type CheckpointPart = Stateful | { readonly [name: string]: Stateful } | readonly Stateful[];
 
-/** What a checkpoint of a custom loop has: all parts are optional. */
+/** The parts of a checkpoint of a custom loop; all are optional. */
 export interface CheckpointParts {
   /** A network, or several by name: `{ generator, discriminator }`. */
   model?: CheckpointPart | undefined;

@@ -182,8 +182,8 @@ export class RunDirectory {
   }
 
   /**
-   * The records of `metrics.jsonl`; none where nothing has been logged yet. A last line that a crash cut short is left out, and
-   * so are records of a type that this version does not know.
+   * The records of `metrics.jsonl`; empty if nothing has been logged yet. A last line that was truncated by a crash is left
+   * out, and so are records of a type that this version does not know.
    * @throws {CheckpointError} if any other line is damaged.
    */
   async readMetrics(): Promise<MetricsRecord[]> {
@@ -195,7 +195,7 @@ export class RunDirectory {
     return parseLines(await readFile(path, 'utf8').catch(whenMissing('')), path);
   }
 
-  /** Cuts the metrics that lie beyond a position, atomically. Records of an unknown type stay, unless their epoch lies beyond. */
+  /** Removes the metrics after a position, atomically. Records of an unknown type are kept, unless their epoch is after it. */
   async truncateMetrics(position: RunPosition): Promise<void> {
     checkRecord(position, 'position', 'a position', { epoch: 'number', step: 'number' });
     await this.#closeMetrics();

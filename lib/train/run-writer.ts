@@ -19,15 +19,17 @@ import type { BatchSource } from './types.js';
 /** Options of `fit`. */
 export interface FitOptions {
   /**
-   * A folder for the results: configuration, metrics of steps and epochs, checkpoints of the last and the best epoch. In a training of several
-   * processes, which all give it, the process of rank 0 writes it, and the others read it when a run is resumed. Default: nothing is written.
+   * A folder for the results: configuration, metrics of steps and epochs, checkpoints of the last and the best epoch. In a
+   * training of several processes, all pass the same folder: rank 0 writes it, and the others read it when a run is resumed.
+   * Default: nothing is written.
    */
   out?: string | undefined;
   /** With `out`: continue the run in the folder from its last checkpoint, if there is one. Default: a folder with a run is an error. */
   resume?: boolean | undefined;
   /**
-   * With `out`: fields of `config.json` that the trainer does not know, such as `model` and `modelOptions` of `models.create`, with which commands
-   * can load the run, `seed`, and names of `classes`. Default: the class of the model, the fields of the loader's data set.
+   * With `out`: fields of `config.json` that the trainer does not know, such as the arguments `model` and `modelOptions` of
+   * `models.create`, by which the commands load the run, `seed`, and the names of the `classes`. Default: the class of the
+   * model, the fields of the loader's data set.
    */
   config?: PartialOptions<RunConfig> | undefined;
   /** With `out`: number of steps between recorded steps. Default: 10. */

@@ -21,7 +21,7 @@ export interface TemperatureRamp {
 export interface TemperatureScheduleOptions extends TemperatureRamp {
   /**
    * Schedules of single layers, by their keys such as `features.8`, or of all layers below a key such as `layer4`. The longest
-   * key that fits counts; what a schedule leaves out is that of all layers. Default: none.
+   * matching key is used; missing values are those of all layers. Default: none.
    */
   layers?: Readonly<Record<string, TemperatureRamp>> | undefined;
 }

@@ -91,7 +91,7 @@ export interface TrainerOptions {
   metrics?: Readonly<Record<string, Metric>> | undefined;
   /** The metric that chooses the best epoch. Default 'accuracy'. */
   monitor?: MonitoredMetric | undefined;
-  /** Ends the training when it no longer improves. Default: none. */
+  /** Ends the training if the metric does not improve. Default: none. */
   earlyStopping?: EarlyStoppingOptions | undefined;
   /**
    * Modules of `model` that stay in evaluation mode: their batch norm keeps its statistics, their dropout does nothing. For

@@ -82,7 +82,7 @@ export class Trainer extends EventEmitter<TrainerEvents> implements TrainerContr
     return this.#epoch;
   }
 
-  /** Finished epochs, finished batches of the epoch under way, and steps. */
+  /** Finished epochs, finished batches of the current epoch, and steps. */
   get position(): Position {
     return { epoch: this.#epoch, batch: this.#batch, step: this.#step };
   }

@@ -137,7 +137,7 @@ test('names missing and doubled members', async () => {
   );
   await writeArchive({ 'a/data_batch_4': pickleBatch(batches[3]!), ...pythonMembers() });
   await expect(cifar10({ root, split: 'train', verify: false })).rejects.toThrow(
-    /data_batch_4 is there twice/,
+    /data_batch_4 occurs twice/,
   );
 });
 

@@ -182,7 +182,7 @@ describe.skipIf(why)(`in a project${why}`, () => {
     const before = node(['esm.mjs'], { DYCONV_CACHE: join(work, 'empty'), LIBTORCH: '' });
     expect(before.status).toBe(1);
     expect(before.stderr).toContain('libtorch 2.13.0 is not in');
-    expect(before.stderr).toContain('Run `npx dyconv setup`; `npx dyconv doctor` tells what is wrong');
+    expect(before.stderr).toContain('Run `npx dyconv setup`; `npx dyconv doctor` reports the problem');
     const doctor = node([bin, 'doctor', '--json'], { DYCONV_CACHE: join(work, 'empty'), LIBTORCH: '' });
     expect(doctor.status).toBe(1);
     expect(JSON.parse(doctor.stdout).findings).toContainEqual(

@@ -98,7 +98,7 @@ describe.skipIf(!hasCompiler || !hasModule('torch, safetensors'))(
       writeFileSync(file('text.pt2'), 'not a zip archive');
       await expect(loadPackage(file('missing.pt2'))).rejects.toThrow(/no such file/);
       for (const [name, reason] of [
-        ['text.pt2', /it is no zip archive/],
+        ['text.pt2', /it is not a zip archive/],
         ['weights.pt', /weights\.pt is not a package of AOTInductor .* it has no compiled code/],
       ] as const) {
         const error = await loadPackage(file(name)).catch((reason: unknown) => reason);

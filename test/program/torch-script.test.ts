@@ -199,7 +199,7 @@ describe.skipIf(!hasTorch)(`loadTorchScript (needs torch and safetensors in ${py
       /Cannot read .*missing\.pt: no such file/,
     );
     for (const [name, reason] of [
-      ['text.pt', /it is no zip archive/],
+      ['text.pt', /it is not a zip archive/],
       ['damaged.pt', /its zip archive is damaged/],
       ['weights.pt', /it has no code\. loadTorch reads files of torch\.save/],
       ['custom.pt', /it uses foreign_test::twice, which is not an operator of libtorch/],

@@ -16,18 +16,18 @@ export interface Metric<T = unknown> {
   update(logits: Tensor, labels: Tensor): void;
   /** The result over all batches since the start or {@link reset}. @throws DatasetError if there was none. */
   compute(): T;
-  /** Forgets all batches. */
+  /** Removes all batches. */
   reset(): void;
   /**
-   * Adds the batches of the other processes of a group, so that {@link compute} gives the result over those of all. Needed only where
-   * several processes evaluate parts of a set: all of them call it, once. All metrics of this library have it.
+   * Adds the batches of the other processes of a group, so that {@link compute} returns the result over all batches. Only
+   * needed if several processes evaluate parts of a set: each calls it once. All metrics of this library have it.
    */
   gather?: ((group: ProcessGroup) => Promise<void>) | undefined;
 }
 
 /** Where the predictions of a metric come from. */
 export interface ScoreOptions {
-  /** What the model gives: logits, of which the softmax is taken, or probabilities. Default: `logits`. */
+  /** The output of the model: logits, to which softmax is applied, or probabilities. Default: `logits`. */
   from?: 'logits' | 'probabilities' | undefined;
 }
 
