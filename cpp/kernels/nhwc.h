@@ -14,7 +14,8 @@ struct NhwcConvPlan {
   int64_t packed = 0;  // packed weights
   int64_t bias = 0;    // the bias of all panels, zeros beyond the last channel
   // Whether the input is copied, with its padding, before it is multiplied: a row of the kernel is then one
-  // run of floats, which pays where channels are few. A block is output rows of one sample, else any pixels.
+  // run of floats, which pays where channels are few. A block is output rows of one sample, else any pixels,
+  // of one sample where there are several experts.
   bool copies_input = false;
   int64_t block_pixels = 0;
   int64_t blocks = 0;
@@ -23,8 +24,8 @@ struct NhwcConvPlan {
   int64_t scratch = 0;        // of one thread
 };
 
-// A convolution (groups = 1), or a linear map as one of 1x1 pixels. With several experts the batch is one
-// sample and the plan does not copy the input.
+// A convolution (groups = 1), or a linear map as one of 1x1 pixels. With several experts the plan does not
+// copy the input.
 struct NhwcConvArgs {
   DynamicConvShape shape;
   NhwcConvPlan plan;
@@ -32,16 +33,20 @@ struct NhwcConvArgs {
   // Channels last, except where the plan copies the input.
   ImageStrides input_strides;
   const float* packed = nullptr;     // of one expert after the other
-  const float* attention = nullptr;  // with several experts: their shares in the kernel
+  const float* attention = nullptr;  // with several experts: [batch, experts], their shares in the kernel
+  int64_t bias_stride = 0;           // floats from the bias of a sample to that of the next
   float* output = nullptr;
   Epilogue epilogue;
 };
 
-// A depthwise convolution: groups = in_channels = out_channels. Packed weights are [taps, channels].
+// A depthwise convolution: groups = in_channels = out_channels. Packed weights are [taps, channels]; strides
+// are the floats from what is of one sample to what is of the next, 0 where all have the same.
 struct NhwcDepthwiseArgs {
   DynamicConvShape shape;
   const float* input = nullptr;
   const float* packed = nullptr;
+  int64_t packed_stride = 0;
+  int64_t bias_stride = 0;
   float* output = nullptr;
   Epilogue epilogue;  // the bias has as many floats as there are channels
 };

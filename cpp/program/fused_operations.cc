@@ -60,8 +60,13 @@ void RegisterFusedOperations() {
       MakeOperation("fusedLinear(input, size, activation, residual, packed, bias)", FusedLinear));
   RegisterOperation(
       MakeOperation("fusedDynamicConv2d(input, weight, attention, bias, activation, stride, padding, "
-                    "dilation, tile, packed, base, forOne)",
+                    "dilation, tile, winograd, base, packed)",
                     FusedDynamicConv2d));
+  RegisterOperation(MakeOperation("packDepthwiseExperts(weight)", PackDepthwiseExperts));
+  RegisterOperation(
+      MakeOperation("fusedDynamicDepthwiseConv2d(input, size, attention, activation, residual, stride, "
+                    "padding, dilation, packed, bias)",
+                    FusedDynamicDepthwiseConv2d));
   RegisterOperation(MakeOperation("fusedMaxPool2d(input, kernelSize, stride, padding, dilation, ceilMode)",
                                   [](const Tensor& x, const Pair& kernel, const Pair& stride,
                                      const Pair& padding, const Pair& dilation, bool ceil_mode) {

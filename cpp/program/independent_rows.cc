@@ -30,6 +30,7 @@ constexpr auto kRowWise = std::to_array<std::string_view>({
     "fusedConv2d",
     "fusedDepthwiseConv2d",
     "fusedDynamicConv2d",
+    "fusedDynamicDepthwiseConv2d",
     "fusedLinear",
     "fusedMaxPool2d",
     "gelu",

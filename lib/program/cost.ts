@@ -21,6 +21,10 @@ const matmul: Rule = ([input], result) => 2 * product(result) * (input?.at(-1) ?
 const dynamic: Rule = ([input, weight], result) =>
   2 * (input?.[0] ?? 0) * product(weight ?? []) + 2 * product(result) * product(weight?.slice(2) ?? []);
 
+/** The same with the size of one expert, [C, 1, kh, kw], in the place of the weight. */
+const dynamicDepthwise: Rule = ([input, size, attention], result) =>
+  dynamic([input, [attention?.[1] ?? 0, ...(size ?? [])]], result);
+
 /** Scores and weighted sums: query [..., L, E], key [..., S, E], value [..., S, V]. */
 const attention: Rule = ([query, key, value]) =>
   2 * product(query?.slice(0, -1) ?? []) * (key?.at(-2) ?? 0) * ((query?.at(-1) ?? 0) + (value?.at(-1) ?? 0));
@@ -62,6 +66,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   bmm: matmul,
   dynamicConv2d: dynamic,
   fusedDynamicConv2d: dynamic,
+  fusedDynamicDepthwiseConv2d: dynamicDepthwise,
   // The pooling (one addition per input), then two linear maps of its result.
   routing: ([input, w1, , w2]) =>
     product(input ?? []) + 2 * (input?.[0] ?? 0) * (product(w1 ?? []) + product(w2 ?? [])),

@@ -150,6 +150,31 @@ describe('dynamic convolutions', () => {
     expect(compiled(sequence(conv, new nn.ReLU()), [inputs, 7, 9])).toContain('fusedDynamicConv2d');
   });
 
+  it.each([
+    ['3x3', 3, { padding: 1 }],
+    ['5x5 of stride 2', 5, { padding: 2, stride: 2 }],
+    ['dilated, without bias', 3, { padding: 2, dilation: 2, bias: false }],
+  ])('depthwise ones take in batch norm, an addition and the activation: %s', (_, kernel, options) => {
+    manualSeed(9);
+    const conv = new nn.DynamicConv2d(40, 40, kernel, {
+      groups: 40,
+      numExperts: 3,
+      temperature: 1,
+      ...options,
+    });
+    const listing = compiled(sequence(conv, used(40), new nn.Hardswish()), [40, 17, 14]);
+    expect(listing).toContain('fusedDynamicDepthwiseConv2d');
+    expect(listing).not.toContain('batchNorm');
+  });
+
+  it('depthwise ones keep a batch norm where attention does not sum to 1', () => {
+    manualSeed(10);
+    const conv = new nn.DynamicConv2d(20, 20, 3, { groups: 20, numExperts: 2, routing: 'sigmoid' });
+    const listing = compiled(sequence(conv, used(20), new nn.ReLU()), [20, 6, 6]);
+    expect(listing).toContain('fusedDynamicDepthwiseConv2d');
+    expect(listing).toContain('batchNorm');
+  });
+
   it('keep a batch norm where attention does not sum to 1', () => {
     manualSeed(7);
     const conv = new nn.DynamicConv2d(8, 8, 3, { numExperts: 2, routing: 'sigmoid' });

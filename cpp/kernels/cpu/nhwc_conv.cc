@@ -85,6 +85,15 @@ struct PixelBlock {
   int64_t copy_w;        // pixels of a row of it
   int64_t first_row;     // output row at which the copy begins
   const float* zeros;
+  const float* bias;
+};
+
+// What blocks of pixels must not cross: a mixed kernel is that of one sample.
+struct Blocks {
+  int64_t parts, pixels;
+
+  explicit Blocks(const DynamicConvShape& s)
+      : parts(s.experts > 1 ? s.batch : 1), pixels(s.batch * s.out_plane() / parts) {}
 };
 
 // Where the pixels of an output are: sample, row, column of the `index`-th.
@@ -159,7 +168,7 @@ void MultiplyBlock(const NhwcConvArgs& args, const PixelBlock& block, const Colu
   ForEachRegisterTile(block.count, [&](auto rows, int64_t p) {
     auto* taken = static_cast<Run<rows()>*>(runs);
     const TileRows tile = TakeRows<rows()>(args, block, block.first + p, weights, kVecs * kLanes, taken);
-    MultiplyTile<rows(), kVecs>(taken, tile, args.epilogue.bias + panel.first, args.epilogue,
+    MultiplyTile<rows(), kVecs>(taken, tile, block.bias + panel.first, args.epilogue,
                                 (block.first + p) * s.out_channels + panel.first, s.out_channels, columns,
                                 args.output);
   });
@@ -199,14 +208,15 @@ class Weights {
  public:
   Weights(const NhwcConvArgs& args, float* mixed) : args_(args), mixed_(mixed) {}
 
-  const float* Of(const ColumnPanel& panel) {
+  const float* Of(const ColumnPanel& panel, int64_t sample) {
     const auto& s = args_.shape;
     const float* packed = args_.packed + PackedColumns(s, panel.first);
     if (s.experts == 1) return packed;
-    if (panel.first != mixed_first_) {
-      MixExperts(packed, args_.attention, s.experts, args_.plan.packed, mixed_, 0,
+    if (panel.first != mixed_first_ || sample != mixed_sample_) {
+      MixExperts(packed, args_.attention + sample * s.experts, s.experts, args_.plan.packed, mixed_, 0,
                  PackedColumns(s, panel.vecs * kLanes));
       mixed_first_ = panel.first;
+      mixed_sample_ = sample;
     }
     return mixed_;
   }
@@ -214,7 +224,7 @@ class Weights {
  private:
   const NhwcConvArgs& args_;
   float* mixed_;
-  int64_t mixed_first_ = -1;
+  int64_t mixed_first_ = -1, mixed_sample_ = -1;
 };
 
 }  // namespace
@@ -231,7 +241,6 @@ NhwcConvPlan PlanNhwcConv(const DynamicConvShape& s, bool channels_last, int64_t
   plan.packed = vecs * kLanes * s.kernel_size() * s.in_channels;
   plan.bias = vecs * kLanes;
   plan.panels_first = plan.packed > kCachedWeight;
-  const int64_t pixels = s.batch * s.out_plane();
   if (plan.copies_input) {
     // Blocks of rows, as many for every thread.
     int64_t rows = Min(s.out_h, Max(1, 2 * kBlockPixels / s.out_w));
@@ -245,13 +254,12 @@ NhwcConvPlan PlanNhwcConv(const DynamicConvShape& s, bool channels_last, int64_t
     plan.items = plan.blocks;
     plan.scratch = CopiedRows(s, rows) * ((s.in_w + 2 * s.padding_w) * s.in_channels + s.in_w);
   } else {
-    plan.blocks = Max(1, CeilDiv(pixels, kBlockPixels));
-    while (plan.blocks * plan.panels % threads != 0 && plan.blocks * plan.panels < 8 * threads &&
-           2 * plan.blocks <= pixels) {
-      ++plan.blocks;
-    }
-    plan.block_pixels = CeilDiv(pixels, plan.blocks);
-    plan.blocks = CeilDiv(pixels, plan.block_pixels);
+    const Blocks all(s);
+    int64_t blocks = CeilDiv(all.pixels, kBlockPixels);
+    const auto items = [&] { return all.parts * blocks * plan.panels; };
+    while (items() % threads != 0 && items() < 8 * threads && 2 * blocks <= all.pixels) ++blocks;
+    plan.block_pixels = CeilDiv(all.pixels, blocks);
+    plan.blocks = all.parts * CeilDiv(all.pixels, plan.block_pixels);
     plan.items = plan.blocks * plan.panels;
     plan.scratch = CeilDiv(s.in_channels, kLanes) * kLanes;
     if (s.experts > 1) {
@@ -285,12 +293,11 @@ void PackNhwcConv(const NhwcConvArgs& args, const float* weight, float* packed, 
 void NhwcConv(const NhwcConvArgs& args, int64_t begin, int64_t end, float* scratch) {
   const auto& s = args.shape;
   const auto& plan = args.plan;
-  const int64_t pixels = s.batch * s.out_plane();
   // Runs of a tile, then zeros for padding or a copy of the input, then mixed weights.
   Weights weights(args, scratch + RunFloats(s) + CeilDiv(s.in_channels, kLanes) * kLanes);
-  const auto multiply = [&](const PixelBlock& block, int64_t index, float* runs) {
+  const auto multiply = [&](const PixelBlock& block, int64_t index, int64_t sample, float* runs) {
     const ColumnPanel panel(index, plan.panels, s.out_channels);
-    const float* packed = weights.Of(panel);
+    const float* packed = weights.Of(panel, sample);
     WithConstant<kMaxVecs>(panel.vecs,
                            [&](auto vecs) { MultiplyBlock<vecs()>(args, block, panel, packed, runs); });
   };
@@ -305,20 +312,30 @@ void NhwcConv(const NhwcConvArgs& args, int64_t begin, int64_t end, float* scrat
                              copy,
                              copy_w,
                              row,
-                             nullptr};
+                             nullptr,
+                             args.epilogue.bias};
       CopyInput(args, block, copy,
                 reinterpret_cast<int32_t*>(copy + CopiedRows(s, rows) * copy_w * s.in_channels));
-      for (int64_t i = 0; i < plan.panels; ++i) multiply(block, i, scratch);
+      for (int64_t i = 0; i < plan.panels; ++i) multiply(block, i, 0, scratch);
     }
     return;
   }
   float* zeros = scratch + RunFloats(s);
   std::memset(zeros, 0, s.in_channels * sizeof(float));
+  const Blocks all(s);
+  const int64_t blocks = plan.blocks / all.parts;
   for (int64_t item = begin; item < end; ++item) {
     const int64_t index = plan.panels_first ? item % plan.blocks : item / plan.panels;
     const int64_t panel = plan.panels_first ? item / plan.blocks : item % plan.panels;
-    const int64_t first = index * plan.block_pixels;
-    multiply({first, Min(plan.block_pixels, pixels - first), nullptr, 0, 0, zeros}, panel, scratch);
+    const int64_t part = index / blocks, first = index % blocks * plan.block_pixels;
+    const PixelBlock block{part * all.pixels + first,
+                           Min(plan.block_pixels, all.pixels - first),
+                           nullptr,
+                           0,
+                           0,
+                           zeros,
+                           args.epilogue.bias + part * args.bias_stride};
+    multiply(block, panel, part, scratch);
   }
 }
 

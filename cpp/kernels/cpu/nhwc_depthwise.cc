@@ -62,7 +62,7 @@ template <int kOutputs, int kKernel, int kStride, bool kInside, bool kWhole>
 void MultiplyPixels(const NhwcDepthwiseArgs& args, int64_t sample, int64_t y, int64_t x, Channels c) {
   const auto& s = args.shape;
   Vec sums[kOutputs][1];
-  const Vec bias = LoadChannels<kWhole>(args.epilogue.bias + c.first, c.lanes);
+  const Vec bias = LoadChannels<kWhole>(args.epilogue.bias + sample * args.bias_stride + c.first, c.lanes);
 #pragma GCC unroll 8
   for (int n = 0; n < kOutputs; ++n) sums[n][0] = bias;
   const int64_t left = x * s.stride_w - s.padding_w;
@@ -70,7 +70,8 @@ void MultiplyPixels(const NhwcDepthwiseArgs& args, int64_t sample, int64_t y, in
     const int64_t in_y = y * s.stride_h - s.padding_h + k * s.dilation_h;
     if (in_y < 0 || in_y >= s.in_h) continue;
     const float* row = args.input + ((sample * s.in_h + in_y) * s.in_w + left) * s.in_channels + c.first;
-    const float* weights = args.packed + k * s.kernel_w * s.in_channels + c.first;
+    const float* weights =
+        args.packed + sample * args.packed_stride + k * s.kernel_w * s.in_channels + c.first;
     if constexpr (kKernel == 0) {
       AddAnyRow<kOutputs, kWhole>(s, row, left, weights, c.lanes, &sums[0][0]);
     } else {

@@ -142,6 +142,10 @@ at::Tensor FusedDepthwiseConv2d(const at::Tensor& input, const std::vector<int64
   args.shape = s;
   args.input = image.const_data_ptr<float>();
   args.packed = packed.const_data_ptr<float>();
+  if (bias.dim() == 2) {
+    args.packed_stride = packed.size(1);
+    args.bias_stride = bias.size(1);
+  }
   args.output = output.data_ptr<float>();
   args.epilogue = {bias.const_data_ptr<float>(), DataOf(added), ActivationOf(activation)};
   InParallel(ThreadsForWork(0, static_cast<double>(output.numel() * s.kernel_size()) / 4), s.batch * s.out_h,

@@ -44,7 +44,8 @@ at::Tensor FusedConv2d(const at::Tensor& input, const std::vector<int64_t>& size
                        const Pair& padding, const Pair& dilation, const Pair& tile, const at::Tensor& packed,
                        const OptionalTensor& winograd, const at::Tensor& bias);
 
-// The same for a convolution with as many groups as channels, [C, 1, kh, kw].
+// The same for a convolution with as many groups as channels, [C, 1, kh, kw], and `packed` of PackDepthwise.
+// Where each sample has a kernel of its own: [B, taps * C] of them, and a bias [B, n] with n of PackBias.
 at::Tensor FusedDepthwiseConv2d(const at::Tensor& input, const std::vector<int64_t>& size,
                                 const std::string& activation, const OptionalTensor& residual,
                                 const Pair& stride, const Pair& padding, const Pair& dilation,

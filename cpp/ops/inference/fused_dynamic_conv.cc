@@ -4,8 +4,10 @@
 #include <ATen/ops/full.h>
 #include <ATen/ops/hardsigmoid.h>
 #include <ATen/ops/hardswish.h>
+#include <ATen/ops/mm.h>
 #include <ATen/ops/relu6.h>
 #include <ATen/ops/stack.h>
+#include <ATen/ops/zeros.h>
 
 #include <algorithm>
 #include <utility>
@@ -25,11 +27,6 @@ constexpr int64_t kLine = 16;
 using kernels::Activation;
 using kernels::DynamicConvArgs;
 using kernels::DynamicConvShape;
-
-kernels::DynamicConvPlan PlanOf(const DynamicConvShape& s, const Pair& tile, int64_t threads) {
-  return tile[0] > 0 ? Table().PlanWinograd(s, threads, {tile[0], tile[1]})
-                     : Table().PlanDynamicConv(s, threads);
-}
 
 std::vector<int64_t> SizeOfOne(const at::Tensor& weight) {
   return {weight.size(1), weight.size(2), weight.size(3), weight.size(4)};
@@ -63,28 +60,44 @@ at::Tensor MixPacked(const at::Tensor& experts, const float* attention) {
   return mixed;
 }
 
-// One sample. Where the kernel reads the input in place, it mixes the experts as it needs them.
-void RunOne(DynamicConvShape s, const at::Tensor& image, const float* attention, const OptionalTensor& bias,
-            const at::Tensor& experts, Activation activation, float* output) {
-  const auto mixed_bias = PackBias(std::nullopt, s.out_channels);
-  if (bias) {
-    Table().MixExperts(bias->const_data_ptr<float>(), attention, s.experts, s.out_channels,
-                       mixed_bias.data_ptr<float>(), 0, s.out_channels);
+// The bias of every sample, [batch, padded], from those of the experts.
+at::Tensor MixBias(const OptionalTensor& bias, const at::Tensor& attention, int64_t channels) {
+  const int64_t batch = attention.size(0), experts = attention.size(1);
+  const int64_t padded = PackBias(std::nullopt, channels).numel();
+  const auto mixed = at::zeros({batch, padded}, attention.options());
+  for (int64_t b = 0; bias && b < batch; ++b) {
+    Table().MixExperts(bias->const_data_ptr<float>(), attention.const_data_ptr<float>() + b * experts,
+                       experts, channels, mixed.data_ptr<float>() + b * padded, 0, channels);
   }
-  auto weights = experts;
-  if (Table().PlanNhwcConv(s, /*channels_last=*/true, 1).copies_input) {
-    weights = MixPacked(experts, attention);
-    s.experts = 1;
-  }
+  return mixed;
+}
+
+// By the kernel of static convolutions. Where it reads the input in place, it mixes the experts as it needs
+// them.
+void RunMixed(const DynamicConvShape& s, const at::Tensor& image, const at::Tensor& attention,
+              const at::Tensor& bias, const at::Tensor& experts, Activation activation, float* output) {
   kernels::NhwcConvArgs args;
   args.shape = s;
   args.input = image.const_data_ptr<float>();
   args.input_strides = ChannelsLastStrides(s.in_channels, s.in_plane());
-  args.packed = weights.const_data_ptr<float>();
-  args.attention = attention;
+  args.packed = experts.const_data_ptr<float>();
+  args.attention = attention.const_data_ptr<float>();
   args.output = output;
-  args.epilogue = {mixed_bias.const_data_ptr<float>(), nullptr, activation};
-  RunDirect(args, /*channels_last=*/true);
+  args.epilogue = {bias.const_data_ptr<float>(), nullptr, activation};
+  args.bias_stride = bias.size(1);
+  if (!Table().PlanNhwcConv(s, /*channels_last=*/true, 1).copies_input) {
+    RunDirect(args, /*channels_last=*/true);
+    return;
+  }
+  args.shape.batch = args.shape.experts = 1;
+  for (int64_t b = 0; b < s.batch; ++b) {
+    const auto mixed = MixPacked(experts, attention.const_data_ptr<float>() + b * s.experts);
+    args.packed = mixed.const_data_ptr<float>();
+    RunDirect(args, /*channels_last=*/true);
+    args.input += args.input_strides.batch;
+    args.output += s.out_channels * s.out_plane();
+    args.epilogue.bias += args.bias_stride;
+  }
 }
 
 // The attention in the order in which experts were packed.
@@ -97,19 +110,6 @@ at::Tensor InPackedOrder(const at::Tensor& attention, int64_t base) {
   return ordered;
 }
 
-bool RunMany(DynamicConvArgs& args, const Pair& tile) {
-  if (tile[0] > 0) return RunWinograd(args, tile);
-  const int64_t threads = ThreadsFor(args.shape);
-  args.plan = Table().PlanDynamicConv(args.shape, threads);
-  const int64_t floats = Scratch::Rounded(args.plan.forward_scratch);
-  Scratch scratch(threads * floats);
-  float* own = scratch.Take(threads * floats);
-  InParallel(threads, args.plan.forward_items, [&](int64_t begin, int64_t end) {
-    Table().DynamicConvForward(args, begin, end, own + at::get_thread_num() * floats);
-  });
-  return true;
-}
-
 }  // namespace
 
 std::vector<at::Tensor> PackExperts(const at::Tensor& weight, const Pair& tile, bool shares) {
@@ -117,7 +117,7 @@ std::vector<at::Tensor> PackExperts(const at::Tensor& weight, const Pair& tile, 
   DynamicConvArgs args;
   args.shape = PackedShape(SizeOfOne(from));
   args.shape.experts = from.size(0);
-  args.plan = PlanOf(args.shape, tile, 1);
+  args.plan = Table().PlanWinograd(args.shape, 1, {tile[0], tile[1]});
   args.weight = from.const_data_ptr<float>();
   int64_t base = -1;
   if (shares) {
@@ -131,13 +131,7 @@ std::vector<at::Tensor> PackExperts(const at::Tensor& weight, const Pair& tile, 
   const auto packed = at::empty({args.plan.forward_weight}, from.options());
   args.packed_weight = packed.data_ptr<float>();
   InParallel(at::get_num_threads(), args.plan.forward_panels * args.shape.experts,
-             [&](int64_t begin, int64_t end) {
-               if (tile[0] > 0) {
-                 Table().PackWinogradForward(args, begin, end);
-               } else {
-                 Table().PackForwardWeight(args, begin, end);
-               }
-             });
+             [&](int64_t begin, int64_t end) { Table().PackWinogradForward(args, begin, end); });
   return {packed, at::full({}, base, at::kLong)};
 }
 
@@ -150,8 +144,8 @@ at::Tensor PackExpertsForOne(const at::Tensor& weight) {
 at::Tensor FusedDynamicConv2d(const at::Tensor& input, const at::Tensor& weight, const at::Tensor& attention,
                               const OptionalTensor& bias, const std::string& activation, const Pair& stride,
                               const Pair& padding, const Pair& dilation, const Pair& tile,
-                              const at::Tensor& packed, const at::Tensor& base,
-                              const OptionalTensor& for_one) {
+                              const OptionalTensor& winograd, const OptionalTensor& base,
+                              const OptionalTensor& packed) {
   auto s = PackedShape(input, SizeOfOne(weight), weight.size(2), stride, padding, dilation);
   s.experts = weight.size(0);
   const auto output = EmptyChannelsLast({s.batch, s.out_channels, s.out_h, s.out_w}, input);
@@ -163,11 +157,14 @@ at::Tensor FusedDynamicConv2d(const at::Tensor& input, const at::Tensor& weight,
   const auto image = AsChannelsLast(input), shares = attention.contiguous();
   const OptionalTensor biases = bias ? OptionalTensor(bias->contiguous()) : std::nullopt;
   const auto kind = ActivationOf(activation);
-  if (s.batch == 1 && for_one) {
-    RunOne(s, image, shares.const_data_ptr<float>(), biases, *for_one, kind, output.data_ptr<float>());
+  if (packed && (!winograd || !base || !WinogradPays(s, tile))) {
+    RunMixed(s, image, shares, MixBias(biases, shares, s.out_channels), *packed, kind,
+             output.data_ptr<float>());
     return output;
   }
-  const int64_t first = base.item<int64_t>();
+  Require(winograd && base, ErrorKind::kArgument,
+          "Expected packed experts for a convolution but received none");
+  const int64_t first = base->item<int64_t>();
   const auto ordered = InPackedOrder(shares, first);
   DynamicConvArgs args;
   args.shape = s;
@@ -176,15 +173,38 @@ at::Tensor FusedDynamicConv2d(const at::Tensor& input, const at::Tensor& weight,
   args.attention = ordered.const_data_ptr<float>();
   args.relative = first >= 0;
   args.first_expert = std::max<int64_t>(0, first);
-  args.packed_weight = const_cast<float*>(packed.const_data_ptr<float>());
+  args.packed_weight = const_cast<float*>(winograd->const_data_ptr<float>());
   args.bias = biases ? biases->const_data_ptr<float>() : nullptr;
   args.output = output.data_ptr<float>();
   args.output_strides = ChannelsLastStrides(s.out_channels, s.out_plane());
   args.epilogue.activation = kind;
-  if (RunMany(args, tile)) return output;
+  if (RunWinograd(args, tile)) return output;
   const DynamicConvOptions options{
       .stride = stride, .padding = padding, .dilation = dilation, .algorithm = DynamicConvAlgorithm::kFused};
   return Activate(DynamicConv2d(image, weight, attention, bias, options), kind);
+}
+
+at::Tensor PackDepthwiseExperts(const at::Tensor& weight) {
+  std::vector<at::Tensor> experts;
+  for (int64_t k = 0; k < weight.size(0); ++k) experts.push_back(PackDepthwise(weight[k]));
+  return at::stack(experts);
+}
+
+at::Tensor FusedDynamicDepthwiseConv2d(const at::Tensor& input, const std::vector<int64_t>& size,
+                                       const at::Tensor& attention, const std::string& activation,
+                                       const OptionalTensor& residual, const Pair& stride,
+                                       const Pair& padding, const Pair& dilation, const at::Tensor& packed,
+                                       const OptionalTensor& bias) {
+  const int64_t experts = packed.size(0);
+  Require(input.dim() == 4 && attention.dim() == 2 && attention.size(0) == input.size(0) &&
+              attention.size(1) == experts && attention.scalar_type() == at::kFloat,
+          ErrorKind::kShape, "Expected float32 [B, ", experts, "] for attention but received ",
+          attention.sizes());
+  const auto shares = attention.contiguous();
+  const auto mixed = at::mm(shares, packed.view({experts, -1}));
+  return FusedDepthwiseConv2d(
+      input, size, activation, residual, stride, padding, dilation, mixed,
+      MixBias(bias ? OptionalTensor(bias->contiguous()) : std::nullopt, shares, size.at(0)));
 }
 
 }  // namespace dyconv

@@ -6,24 +6,39 @@
 
 namespace dyconv {
 
-// Experts [K, O, I / groups, kh, kw] for FusedDynamicConv2d, as tensors that mean nothing else: panels, and
-// the expert that the others are packed relative to (-1: none). `tile`: of Winograd's algorithm, or zeros.
-// `shares`: the attention of every sample will be positive and sum to 1.
+// Experts [K, O, I, kh, kw] for Winograd's algorithm with this tile, as tensors that mean nothing else:
+// panels, and the expert that the others are packed relative to (-1: none). `shares`: the attention of every
+// sample will be positive and sum to 1.
 std::vector<at::Tensor> PackExperts(const at::Tensor& weight, const Pair& tile, bool shares);
 
-// Experts for batches of one: every expert as PackConv does, [K, ...].
+// Experts for the other algorithm: each as PackConv does, [K, ...].
 at::Tensor PackExpertsForOne(const at::Tensor& weight);
 
 // activation(dynamicConv2d(input, weight, attention, bias)), groups = 1
 //
-//   input          [B, I, H, W]; attention [B, K]; weight [K, O, I, kh, kw]; bias [K, O] or none
-//   packed, base   of PackExperts with the same tile; `for_one` of PackExpertsForOne, or none where the tile
-//                  pays for one sample too
-//   returns        [B, O, H', W'], channels last
+//   input           [B, I, H, W]; attention [B, K]; weight [K, O, I, kh, kw]; bias [K, O] or none
+//   winograd, base  of PackExperts with the same tile, or none
+//   packed          of PackExpertsForOne, or none where Winograd's algorithm is faster for one sample too
+//   returns         [B, O, H', W'], channels last
 at::Tensor FusedDynamicConv2d(const at::Tensor& input, const at::Tensor& weight, const at::Tensor& attention,
                               const OptionalTensor& bias, const std::string& activation, const Pair& stride,
                               const Pair& padding, const Pair& dilation, const Pair& tile,
-                              const at::Tensor& packed, const at::Tensor& base,
-                              const OptionalTensor& for_one);
+                              const OptionalTensor& winograd, const OptionalTensor& base,
+                              const OptionalTensor& packed);
+
+// Experts [K, C, 1, kh, kw] for FusedDynamicDepthwiseConv2d.
+at::Tensor PackDepthwiseExperts(const at::Tensor& weight);
+
+// activation(dynamicConv2d(input, weight, attention, bias) + residual), groups = C
+//
+//   input     [B, C, H, W]; attention [B, K]; bias [K, C] or none; residual like the output, or none
+//   size      [C, 1, kh, kw], the size of one expert
+//   packed    of PackDepthwiseExperts
+//   returns   [B, C, H', W'], channels last
+at::Tensor FusedDynamicDepthwiseConv2d(const at::Tensor& input, const std::vector<int64_t>& size,
+                                       const at::Tensor& attention, const std::string& activation,
+                                       const OptionalTensor& residual, const Pair& stride,
+                                       const Pair& padding, const Pair& dilation, const at::Tensor& packed,
+                                       const OptionalTensor& bias);
 
 }  // namespace dyconv

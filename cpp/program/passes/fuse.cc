@@ -249,24 +249,38 @@ class Fuser {
     const auto image = SlotOf(a[0]) < 0 ? std::nullopt : ImageSize(SlotOf(a[0]));
     if (!size || !image || SlotOf(a[2]) < 0 || !IsFixedOrNull(a[3]) ||
         !IsFloatImage(graph_, SlotOf(a[0]), 4) || graph_.slots[SlotOf(a[1])].dtype != at::kFloat ||
-        graph_.slots[SlotOf(a[2])].dtype != at::kFloat || a[7].Get<int64_t>() != 1 ||
-        a[8].ToString() != "'auto'" || (*size)[0] > kernels::kMaxExperts || !AreUsual(a[4], a[5], a[6])) {
+        graph_.slots[SlotOf(a[2])].dtype != at::kFloat || a[8].ToString() != "'auto'" ||
+        (*size)[0] > kernels::kMaxExperts || !AreUsual(a[4], a[5], a[6])) {
       return;
     }
+    const std::vector<int64_t> one(size->begin() + 1, size->end());
+    const int64_t groups = a[7].Get<int64_t>();
+    const bool depthwise = groups > 1 && groups == one[0] && one[1] == 1;
+    if (groups != 1 && !depthwise) return;
     const bool shares = GivesShares(SlotOf(a[2]));
-    const Chain chain = Follow(step, shares, false);
+    const Chain chain = Follow(step, shares, depthwise);
+    const std::string activation = chain.activation_name(graph_);
     std::vector<Step> steps;
     const auto [weight, bias] = Fold(chain, a[1], a[3], 1, (*size)[0], steps);
-    const std::vector<int64_t> one(size->begin() + 1, size->end());
+    if (depthwise) {
+      const int64_t packed = AddStep(graph_, steps, "packDepthwiseExperts", {weight});
+      Replace(chain, "fusedDynamicDepthwiseConv2d",
+              {a[0], Sizes(one), a[2], activation, Residual(chain), a[4], a[5], a[6], Slot{packed}, bias},
+              std::move(steps), made);
+      return;
+    }
     const Pair tile = WinogradTileFor(one, *image, PairOf(a[4]), PairOf(a[5]), PairOf(a[6]));
-    const int64_t packed = AddUnknown(graph_), base = AddUnknown(graph_);
-    steps.push_back(MakeStep("packExperts", {weight, PairValue(tile), shares}, {packed, base}));
-    Value for_one;
+    Value winograd, base, packed;
+    if (tile[0] > 0) {
+      const int64_t panels = AddUnknown(graph_), first = AddUnknown(graph_);
+      steps.push_back(MakeStep("packExperts", {weight, PairValue(tile), shares}, {panels, first}));
+      winograd = Slot{panels};
+      base = Slot{first};
+    }
     if (!WinogradPaysForOne(one, (*size)[0], *image, PairOf(a[4]), PairOf(a[5]), PairOf(a[6]), tile))
-      for_one = Slot{AddStep(graph_, steps, "packExpertsForOne", {weight})};
+      packed = Slot{AddStep(graph_, steps, "packExpertsForOne", {weight})};
     Replace(chain, "fusedDynamicConv2d",
-            {a[0], weight, a[2], bias, chain.activation_name(graph_), a[4], a[5], a[6], PairValue(tile),
-             Slot{packed}, Slot{base}, for_one},
+            {a[0], weight, a[2], bias, activation, a[4], a[5], a[6], PairValue(tile), winograd, base, packed},
             std::move(steps), made);
   }
 

@@ -40,19 +40,21 @@ DynamicConvShape AnyConv(Random& random, bool depthwise) {
   return s;
 }
 
-// What a convolution should give, [pixels of all samples, out_channels].
+// What a convolution should give, [pixels of all samples, out_channels]. The bias is [batch, ...].
 std::vector<double> Expected(const DynamicConvShape& s, const std::vector<double>& input,
-                             const Guarded<float>& weight, const Guarded<float>& bias,
-                             const std::vector<double>& residual, Activation activation) {
+                             const Guarded<float>& weight, const Guarded<float>& attention,
+                             const Guarded<float>& bias, const std::vector<double>& residual,
+                             Activation activation) {
   std::vector<double> planes(s.batch * s.out_channels * s.out_plane());
-  const std::vector<double> attention(s.batch, 1), weights = weight.Doubles();
-  kernels::ref::DynamicConvForward(s, input.data(), weights.data(), attention.data(), nullptr, planes.data());
+  const std::vector<double> shares = attention.Doubles(), weights = weight.Doubles(), biases = bias.Doubles();
+  kernels::ref::DynamicConvForward(s, input.data(), weights.data(), shares.data(), nullptr, planes.data());
+  const int64_t bias_stride = bias.size() / s.batch;
   std::vector<double> rows(planes.size());
   for (int64_t b = 0; b < s.batch; ++b) {
     for (int64_t p = 0; p < s.out_plane(); ++p) {
       for (int64_t o = 0; o < s.out_channels; ++o) {
         const int64_t at = (b * s.out_plane() + p) * s.out_channels + o;
-        const double sum = planes[(b * s.out_channels + o) * s.out_plane() + p] + bias.Doubles()[o];
+        const double sum = planes[(b * s.out_channels + o) * s.out_plane() + p] + biases[b * bias_stride + o];
         rows[at] = Activated(sum + (residual.empty() ? 0 : residual[at]), activation);
       }
     }
@@ -63,15 +65,19 @@ std::vector<double> Expected(const DynamicConvShape& s, const std::vector<double
 }  // namespace
 
 void FuzzNhwcConv(Random& random, const KernelTable& table) {
-  const auto s = AnyConv(random, false);
+  auto s = AnyConv(random, false);
   Image input(random, s.batch, s.in_channels, s.in_plane());
   const bool last = input.strides.channel == 1;
+  if (random.OneIn(2)) {
+    s.experts = random.Between(2, 4);
+    if (table.PlanNhwcConv(s, last, 1).copies_input) s.experts = 1;
+  }
   const auto plan = table.PlanNhwcConv(s, last, random.Between(1, 5));
-  Guarded<float> weight(s.expert_size()), packed(plan.packed), bias(plan.bias),
-      residual(s.batch * s.out_plane() * s.out_channels), output(residual.size()),
+  Guarded<float> weight(s.experts * s.expert_size()), packed(s.experts * plan.packed), bias(s.batch * plan.bias),
+      attention(s.batch * s.experts), residual(s.batch * s.out_plane() * s.out_channels), output(residual.size()),
       scratch(Rounded(plan.scratch));
-  for (auto* tensor : {&input.numbers(), &weight, &bias, &residual}) tensor->Fill(random);
-  std::fill(bias.data() + s.out_channels, bias.data() + bias.size(), 0.0f);
+  for (auto* tensor : {&input.numbers(), &weight, &bias, &attention, &residual}) tensor->Fill(random);
+  if (s.experts == 1) std::fill(attention.data(), attention.data() + attention.size(), 1.0f);
   const bool adds = random.OneIn(2);
   kernels::NhwcConvArgs args;
   args.shape = s;
@@ -79,25 +85,42 @@ void FuzzNhwcConv(Random& random, const KernelTable& table) {
   args.input = input.data();
   args.input_strides = input.strides;
   args.packed = packed.data();
+  args.attention = attention.data();
   args.output = output.data();
   args.epilogue = {bias.data(), adds ? residual.data() : nullptr, AnyActivation(random)};
-  InRanges(random, plan.panels, [&](int64_t begin, int64_t end) {
-    table.PackNhwcConv(args, weight.data(), packed.data(), begin, end);
-  });
+  // Without experts all samples share a bias.
+  if (s.experts > 1) {
+    args.bias_stride = plan.bias;
+  } else {
+    for (int64_t b = 1; b < s.batch; ++b)
+      std::copy(bias.data(), bias.data() + plan.bias, bias.data() + b * plan.bias);
+  }
+  for (int64_t k = 0; k < s.experts; ++k) {
+    InRanges(random, plan.panels, [&](int64_t begin, int64_t end) {
+      table.PackNhwcConv(args, weight.data() + k * s.expert_size(), packed.data() + k * plan.packed, begin, end);
+    });
+  }
   InRanges(random, plan.items,
            [&](int64_t begin, int64_t end) { table.NhwcConv(args, begin, end, scratch.data()); });
   Compare("output of a packed convolution", output.Doubles(),
-          Expected(s, input.Doubles(), weight, bias, adds ? residual.Doubles() : std::vector<double>(),
-                   args.epilogue.activation),
+          Expected(s, input.Doubles(), weight, attention, bias,
+                   adds ? residual.Doubles() : std::vector<double>(), args.epilogue.activation),
           2e-4);
 }
 
 void FuzzNhwcDepthwise(Random& random, const KernelTable& table) {
   const auto s = AnyConv(random, true);
-  Guarded<float> input(s.batch * s.in_plane() * s.in_channels, !random.OneIn(3)), weight(s.expert_size()),
-      packed(weight.size()), bias(s.out_channels), residual(s.batch * s.out_plane() * s.out_channels),
+  const bool own = random.OneIn(2);  // each sample has a kernel of its own
+  auto reference = s;
+  reference.experts = own ? s.batch : 1;
+  Guarded<float> input(s.batch * s.in_plane() * s.in_channels, !random.OneIn(3)),
+      weight(reference.experts * s.expert_size()), packed(weight.size()), bias(s.batch * s.out_channels),
+      attention(s.batch * reference.experts), residual(s.batch * s.out_plane() * s.out_channels),
       output(residual.size());
   for (auto* tensor : {&input, &weight, &bias, &residual}) tensor->Fill(random);
+  for (int64_t i = 0; i < attention.size(); ++i)
+    attention[i] = i / reference.experts == i % reference.experts || !own ? 1 : 0;
+  for (int64_t i = s.out_channels; !own && i < bias.size(); ++i) bias[i] = bias[i - s.out_channels];
   std::vector<double> planes(input.size());
   for (int64_t i = 0; i < input.size(); ++i) {
     const int64_t pixel = i / s.in_channels, b = pixel / s.in_plane();
@@ -110,12 +133,19 @@ void FuzzNhwcDepthwise(Random& random, const KernelTable& table) {
   args.packed = packed.data();
   args.output = output.data();
   args.epilogue = {bias.data(), adds ? residual.data() : nullptr, AnyActivation(random)};
-  InRanges(random, s.out_channels, [&](int64_t begin, int64_t end) {
-    table.PackNhwcDepthwise(s, weight.data(), packed.data(), begin, end);
-  });
+  if (own) {
+    args.packed_stride = s.expert_size();
+    args.bias_stride = s.out_channels;
+  }
+  for (int64_t k = 0; k < reference.experts; ++k) {
+    const int64_t offset = k * s.expert_size();
+    InRanges(random, s.out_channels, [&](int64_t begin, int64_t end) {
+      table.PackNhwcDepthwise(s, weight.data() + offset, packed.data() + offset, begin, end);
+    });
+  }
   InRanges(random, s.batch * s.out_h, [&](int64_t begin, int64_t end) { table.NhwcDepthwise(args, begin, end); });
   Compare("output of a packed depthwise convolution", output.Doubles(),
-          Expected(s, planes, weight, bias, adds ? residual.Doubles() : std::vector<double>(),
+          Expected(reference, planes, weight, attention, bias, adds ? residual.Doubles() : std::vector<double>(),
                    args.epilogue.activation),
           2e-5);
 }
