@@ -51,7 +51,7 @@ export function lazyPictures({
         const { image } = await decodeChecked(path, { channels: 3, size, maxPixels });
         return { image, label };
       } catch (error) {
-        throw datasetError(source, `cannot be read as a picture: ${(error as Error).message}`, error);
+        throw datasetError(source, `cannot be read as an image: ${(error as Error).message}`, error);
       }
     },
   };

@@ -137,7 +137,7 @@ export async function findPictures(
   if (files.length === 0)
     throw datasetError(
       folder,
-      `expected pictures (${PICTURE_ENDINGS.join(', ')}) but found none${andLeftOut(leftOut)}`,
+      `expected images (${PICTURE_ENDINGS.join(', ')}) but found none${andLeftOut(leftOut)}`,
     );
   checkEmptyClasses({ folder, classes, files, leftOut }, split);
   return { folder, classes, files, leftOut };
@@ -154,7 +154,7 @@ export function checkEmptyClasses(
   if (empty.length === 0) return;
   throw datasetError(
     folder,
-    `expected pictures of every class but found none of ${listNames(empty)}${andLeftOut(leftOut)}`,
+    `expected images of every class but found none of ${listNames(empty)}${andLeftOut(leftOut)}`,
   );
 }
 
@@ -172,7 +172,7 @@ export function countOf(leftOut: readonly LeftOut[]): string {
 /** Why a file is not read, as a sentence. */
 export function reasonFor({ reason }: LeftOut): string {
   if (UNREAD_ENDINGS.has(reason)) return `images ${reason} are not decoded: convert to PNG or JPEG`;
-  return `no picture: ${reason}`;
+  return `not read: ${reason}`;
 }
 
 const andLeftOut = (leftOut: readonly LeftOut[]) => (leftOut.length > 0 ? `; ${countOf(leftOut)}` : '');
@@ -198,9 +198,9 @@ async function walk(into: Walk, below: string, parents: readonly string[]): Prom
     const kind = await kindOf(folder, entry);
     const ending = extname(entry.name).toLowerCase();
     if (kind === 'folder') await walk(into, name, [...parents, identity]);
-    else if (kind === 'special') into.leftOut.push({ path, reason: 'that is no regular file' });
+    else if (kind === 'special') into.leftOut.push({ path, reason: 'not a regular file' });
     else if (PICTURE_ENDINGS.includes(ending)) into.files.push({ path, name, label: into.label });
-    else into.leftOut.push({ path, reason: ending === '' ? 'without an ending' : ending });
+    else into.leftOut.push({ path, reason: ending === '' ? 'without a file extension' : ending });
   }
 }
 
@@ -245,5 +245,5 @@ async function identityOf(folder: string): Promise<string> {
 function folderError(path: string, error: unknown): Error {
   const { code, message } = error as NodeJS.ErrnoException;
   const found = { ENOENT: 'no such folder', ENOTDIR: 'a file' }[code ?? ''] ?? message;
-  return datasetError(path, `expected a folder of pictures but found ${found}`, error);
+  return datasetError(path, `expected a folder of images but found ${found}`, error);
 }

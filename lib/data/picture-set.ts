@@ -126,7 +126,7 @@ function warnOfEmptyClasses({ classes, labels }: ImageDataset, source: string): 
   if (missing.length > 0)
     warn(
       'DYCONV_CLASSES',
-      `${source}: no pictures of ${missing.length} of ${classes.length} classes: ${listNames(missing)}`,
+      `${source}: no images of ${missing.length} of ${classes.length} classes: ${listNames(missing)}`,
     );
 }
 
@@ -207,8 +207,8 @@ interface Failure {
 function unreadableError(failures: readonly Failure[], total: number): DatasetError {
   const [{ source, error }] = failures.toSorted((a, b) => a.index - b.index) as [Failure];
   const others = failures.length > 1 ? `, and ${failures.length - 1} more` : '';
-  const count = `${failures.length} of ${total} pictures`;
-  return datasetError(source, `cannot be read as a picture${others} (${count}): ${error.message}`, error);
+  const count = `${failures.length} of ${total} images`;
+  return datasetError(source, `cannot be read as an image${others} (${count}): ${error.message}`, error);
 }
 
 function allocate(bytes: number): Uint8Array {
@@ -217,7 +217,7 @@ function allocate(bytes: number): Uint8Array {
   } catch (error) {
     const needed = (bytes / 2 ** 30).toFixed(1);
     throw new DatasetError(
-      `The pictures need ${needed} GiB of memory, more than is available: choose a smaller size, or set memoryLimit`,
+      `The images need ${needed} GiB of memory, more than is available: choose a smaller size, or set memoryLimit`,
       { cause: error },
     );
   }

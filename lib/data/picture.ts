@@ -92,7 +92,7 @@ export async function decodeImage(
     return await decodeChecked(picture, options);
   } catch (error) {
     const name = typeof picture === 'string' ? picture : `image of ${picture.length} bytes`;
-    throw datasetError(name, `cannot be read as a picture: ${(error as Error).message}`, error);
+    throw datasetError(name, `cannot be read as an image: ${(error as Error).message}`, error);
   }
 }
 

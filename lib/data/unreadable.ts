@@ -21,7 +21,7 @@ export function checkUnreadable({ unreadable }: UnreadableOptions): void {
 
 /**
  * The function that handles an error: it throws a DatasetError, or reports what is left out and returns null.
- * @param problem - The start of the message, such as `cannot be read as a picture`.
+ * @param problem - The start of the message, such as `cannot be read as an image`.
  */
 export function skipper({ unreadable = 'error', onSkip }: UnreadableOptions) {
   const warned = new Set<string>();

@@ -155,7 +155,7 @@ async function embedded(picture: Uint8Array, room: number, name: string): Promis
       .webp({ quality })
       .toBuffer()
       .catch((cause: Error) => {
-        throw new ArgumentError(`Expected a picture for ${name} but it cannot be read: ${cause.message}`, {
+        throw new ArgumentError(`Expected an image for ${name} but it cannot be read: ${cause.message}`, {
           cause,
         });
       });

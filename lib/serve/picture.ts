@@ -31,7 +31,7 @@ export async function readPictures(
   const decoded = await Promise.all(
     pictures.map((picture, i) =>
       decodePicture(picture, { channels, height, width }).catch((cause: Error) => {
-        throw new DatasetError(`${nameOf(i)}: cannot be read as a picture: ${cause.message}`, { cause });
+        throw new DatasetError(`${nameOf(i)}: cannot be read as an image: ${cause.message}`, { cause });
       }),
     ),
   );

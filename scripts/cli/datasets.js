@@ -28,7 +28,7 @@ const HINTS = { download: 'Leave out --no-download', verify: 'add --no-verify fo
 export async function loadDataset(name, options) {
   // Image files are counted in images, archives in bytes.
   const amountOf = (/** @type {number} */ done) =>
-    isPictures(name) ? `${done} pictures` : `${(done / 1e6).toFixed(1)} MB`;
+    isPictures(name) ? `${done} images` : `${(done / 1e6).toFixed(1)} MB`;
   const bars = sourceBars(process.stderr, amountOf);
   try {
     return await data.create(name, {

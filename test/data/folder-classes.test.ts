@@ -50,7 +50,7 @@ describe('the labels of a test split', () => {
     expect([...set.labels]).toEqual(labels);
     const [missing] = ['ant', 'bee', 'cat'].filter((name) => !present.includes(name));
     expect(await warned('DYCONV_CLASSES')).toEqual([
-      `${join(root, 'test')}: no pictures of 1 of 3 classes: ${missing}`,
+      `${join(root, 'test')}: no images of 1 of 3 classes: ${missing}`,
     ]);
   });
 
@@ -141,7 +141,7 @@ describe('an entry of a folder', () => {
     const set = await read('train');
     expect(set.length).toBe(2);
     expect(await warned('DYCONV_LEFT_OUT')).toEqual([
-      `${root}: left out 5 file(s): 2 .bmp, 1 outside of a class folder, 1 without an ending, 1 that is no regular file ` +
+      `${root}: left out 5 file(s): 2 .bmp, 1 outside of a class folder, 1 without a file extension, 1 not a regular file ` +
         '(.bmp: not decoded, convert to PNG or JPEG)',
     ]);
     const skipped: string[] = [];
@@ -149,9 +149,9 @@ describe('an entry of a folder', () => {
     expect(skipped.sort()).toEqual([
       '/ant/2.bmp images .bmp are not decoded: convert to PNG or JPEG',
       '/ant/3.BMP images .bmp are not decoded: convert to PNG or JPEG',
-      '/bee/notes no picture: without an ending',
-      '/bee/pipe.png no picture: that is no regular file',
-      '/stray.png no picture: outside of a class folder',
+      '/bee/notes not read: without a file extension',
+      '/bee/pipe.png not read: not a regular file',
+      '/stray.png not read: outside of a class folder',
     ]);
     expect(await warned('DYCONV_LEFT_OUT')).toHaveLength(1);
   });
@@ -197,7 +197,7 @@ describe('an entry of a folder', () => {
   it('that is a dangling link cannot be read', async () => {
     await put('ant/1.png', 'bee/1.png');
     await symlink(join(root, 'gone.png'), join(root, 'bee/2.png'));
-    await expect(read('train')).rejects.toThrow(/bee\/2\.png: cannot be read as a picture \(1 of 3/);
+    await expect(read('train')).rejects.toThrow(/bee\/2\.png: cannot be read as an image \(1 of 3/);
   });
 
   it('cannot put control sequences into a warning', async () => {
@@ -205,7 +205,7 @@ describe('an entry of a folder', () => {
     await rename(join(root, 'train/b'), join(root, 'train/b\u001b[2Jee'));
     await read('test');
     expect(await warned('DYCONV_CLASSES')).toEqual([
-      `${join(root, 'test')}: no pictures of 1 of 2 classes: b\\x1b[2Jee`,
+      `${join(root, 'test')}: no images of 1 of 2 classes: b\\x1b[2Jee`,
     ]);
   });
 });

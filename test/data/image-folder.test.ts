@@ -73,7 +73,7 @@ test('an unreadable image is an error that names it, or is skipped and counted',
   await writeFile(join(root, 'a/0.jpg'), 'not a picture');
   const failed = imageFolder({ root, split: 'train', size: 4 });
   await expect(failed).rejects.toThrow(DatasetError);
-  await expect(failed).rejects.toThrow(/a\/0\.jpg: cannot be read as a picture \(1 of 3 pictures\)/);
+  await expect(failed).rejects.toThrow(/a\/0\.jpg: cannot be read as an image \(1 of 3 images\)/);
   const skipped: string[] = [];
   const set = await imageFolder({
     root,
@@ -98,7 +98,7 @@ test('a truncated JPEG is unreadable; several are counted, and skipped with a wa
   const seen: number[] = [];
   const failed = imageFolder({ root, split: 'train', size: 4, onProgress: (done) => seen.push(done) });
   await expect(failed).rejects.toThrow(
-    /a\/2\.jpg: cannot be read as a picture, and 1 more \(2 of 4 pictures\)/,
+    /a\/2\.jpg: cannot be read as an image, and 1 more \(2 of 4 images\)/,
   );
   expect(seen.at(-1)).toBe(4);
   const warning = new Promise<NodeJS.ErrnoException>((resolve) => process.once('warning', resolve));
@@ -116,7 +116,7 @@ test('missing and empty folders, and bad options, are errors', async () => {
   await mkdir(join(root, 'train/a'), { recursive: true });
   await mkdir(join(root, 'train/b'));
   await expect(imageFolder({ root, split: 'train' })).rejects.toThrow(
-    /expected pictures \(.*\) but found none$/,
+    /expected images \(.*\) but found none$/,
   );
   await expect(imageFolder({ root, split: 'test' })).rejects.toThrow(DatasetError);
   await expect(imageFolder({ root, split: 'train', size: 0 })).rejects.toThrow(ArgumentError);

@@ -128,7 +128,7 @@ describe('a manifest', () => {
   it('whose test rows lack a class is a process warning', async () => {
     const warnings = collectWarnings();
     await read(SPLITS.replace('images/2.png,cat,test\n', ''), { split: 'test' });
-    expect(await warnings()).toEqual([expect.stringMatching(/no pictures of 1 of 2 classes: cat$/)]);
+    expect(await warnings()).toEqual([expect.stringMatching(/no images of 1 of 2 classes: cat$/)]);
   });
 });
 
@@ -138,12 +138,12 @@ describe('an error names the file and the line', () => {
     [
       'a missing file',
       `${head}images/x.png,cat,train\nimages/y.png,cat,train\n`,
-      /line 4: images\/x\.png: cannot be read as a picture, and 1 more \(2 of 4 pictures\): no such file$/,
+      /line 4: images\/x\.png: cannot be read as an image, and 1 more \(2 of 4 images\): no such file$/,
     ],
     [
       'a file that is no image',
       `${head}m0.csv,cat,train\n`,
-      /line 4: m0\.csv: cannot be read as a picture \(1 of 3/,
+      /line 4: m0\.csv: cannot be read as an image \(1 of 3/,
     ],
     [
       'a label that is not in the training rows',
@@ -237,7 +237,7 @@ describe('an error names the file and the line', () => {
     [
       'a class without training rows',
       head,
-      /expected pictures of every class but found none of emu$/,
+      /expected images of every class but found none of emu$/,
       { classes: ['cat', 'dog', 'emu'] },
     ],
     [

@@ -78,7 +78,7 @@ describe('beyond the limit', () => {
     await put('list.csv', 'path,label\nset/ant/0.jpg,a\nset/ant/none.jpg,b\n');
     const file = join(root, 'list.csv');
     await expect(data.manifest({ file, memoryLimit: 0 })).rejects.toThrow(
-      `${file}, line 3: set/ant/none.jpg: cannot be read as a picture (1 of 2 pictures): no such file`,
+      `${file}, line 3: set/ant/none.jpg: cannot be read as an image (1 of 2 images): no such file`,
     );
   });
 
@@ -89,7 +89,7 @@ describe('beyond the limit', () => {
     const lazy = await read('damaged', { memoryLimit: 0 });
     expect(lazy.length).toBe(3);
     await expect(lazy.get(1)).rejects.toThrow(DatasetError);
-    await expect(lazy.get(1)).rejects.toThrow(/damaged\/ant\/2\.png: cannot be read as a picture: /);
+    await expect(lazy.get(1)).rejects.toThrow(/damaged\/ant\/2\.png: cannot be read as an image: /);
     const names = async (memoryLimit: number | undefined) => {
       const skipped: string[] = [];
       const onSkip = (file: string) => skipped.push(file);
@@ -168,7 +168,7 @@ it('an image of more pixels than the limit is not decoded, whatever the size of 
   await put('bomb/bee/3.png', await png(3));
   const message = (pixels: number) =>
     new RegExp(
-      `bee/2\\.png: cannot be read as a picture.*: it has more than ${pixels} pixels, the limit of maxPixels$`,
+      `bee/2\\.png: cannot be read as an image.*: it has more than ${pixels} pixels, the limit of maxPixels$`,
     );
   for (const memoryLimit of [undefined, 0]) {
     const all = async (options: Partial<data.ImageFolderOptions>) => {

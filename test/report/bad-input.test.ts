@@ -238,7 +238,7 @@ describe('what only looks right', () => {
 
   it('is a large picture that is none', async () => {
     const run = { ...madeUpRun({ name: 'dy' }), predictions: new Uint8Array(400_000) };
-    const message = "Expected a picture for predictions of run 'dy' but it cannot be read";
+    const message = "Expected an image for predictions of run 'dy' but it cannot be read";
     await expect(report.page([run])).rejects.toThrow(ArgumentError);
     await expect(report.page([run])).rejects.toThrow(message);
   });

@@ -284,7 +284,7 @@ describe('a training', () => {
     writeFileSync(file, 'no picture');
     const { status, stderr } = command('predict', '--run', run, file);
     expect(status).toBe(1);
-    expect(stderr).toMatch(/^error: .*text.png: cannot be read as a picture/);
+    expect(stderr).toMatch(/^error: .*text.png: cannot be read as an image/);
   });
 
   it('continues after an unreadable image, and reports it at the end', () => {
@@ -307,7 +307,7 @@ describe('a training', () => {
     expect(files).toEqual([photo, photo]);
     expect(stderr.match(/^error: .*/gm)).toEqual([
       expect.stringContaining('missing.png'),
-      expect.stringContaining('text.png: cannot be read as a picture'),
+      expect.stringContaining('text.png: cannot be read as an image'),
       'error: 2 of 4 images could not be classified',
     ]);
   });

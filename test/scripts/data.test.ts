@@ -57,12 +57,12 @@ it('an unreadable picture ends data.js, unless it is to be left out', async () =
   const strict = command('data', ...options);
   expect(strict.status).toBe(1);
   expect(strict.stderr).toMatch(
-    /error: pictures.dog.bad\.jpg: cannot be read as a picture \(1 of 3 pictures\)/,
+    /error: pictures.dog.bad\.jpg: cannot be read as an image \(1 of 3 images\)/,
   );
   const { status, stdout, stderr } = command('data', ...options, '--skip-unreadable');
   expect(status).toBe(0);
   expect(JSON.parse(stdout).length).toBe(2);
-  expect(stderr).toMatch(/DYCONV_SKIPPED.*1 of 3 pictures/);
+  expect(stderr).toMatch(/DYCONV_SKIPPED.*1 of 3 images/);
 });
 
 it('a tenth of the soak leaves memory flat', () => {

@@ -196,7 +196,7 @@ describe('Classifier', () => {
   it('names the image of a list that cannot be read, and cancels the others', async () => {
     const good = await picture('#305070');
     const list = Array.from({ length: 200 }, (_, i) => (i === 40 ? new Uint8Array([1]) : good));
-    await expect(classifier.predict(list)).rejects.toThrow('picture[40]: cannot be read as a picture');
+    await expect(classifier.predict(list)).rejects.toThrow('picture[40]: cannot be read as an image');
     await expect(classifier.predict([good, 'absent.png'])).rejects.toThrow('absent.png: cannot be read');
     await expect(classifier.predict([good, 5 as never])).rejects.toThrow('for picture[1] but received 5');
     const { accepted } = classifier.pool.metrics();
@@ -258,16 +258,16 @@ describe('Classifier', () => {
   it('does not wait for what is no regular file', async () => {
     const pipe = join(temporaryFolder(), 'pipe.png');
     execFileSync('mkfifo', [pipe]);
-    await expect(classifier.predict(pipe)).rejects.toThrow('pipe.png: cannot be read as a picture: expected');
+    await expect(classifier.predict(pipe)).rejects.toThrow('pipe.png: cannot be read as an image: expected');
   });
 
   it('names a file that is no picture', async () => {
     await expect(classifier.predict('absent.png')).rejects.toThrow(DatasetError);
     await expect(classifier.predict('absent.png')).rejects.toThrow(
-      'absent.png: cannot be read as a picture: no such file',
+      'absent.png: cannot be read as an image: no such file',
     );
     await expect(classifier.predict(new Uint8Array([1, 2, 3]))).rejects.toThrow(
-      'cannot be read as a picture',
+      'cannot be read as an image',
     );
   });
 

@@ -94,7 +94,7 @@ it('has the metrics of the same training in PyTorch', async () => {
   for (const [i, value] of expected.bias.entries()) expect(bias[i]).toBeCloseTo(value, 4);
 });
 
-it('learns 64 pictures by heart', async () => {
+it('learns 64 images by heart', async () => {
   manualSeed(3);
   const model = new nn.Sequential(
     new nn.Conv2d(1, 8, 3, { stride: 2, padding: 1 }),
