@@ -46,6 +46,7 @@ export { type ExportOnnxOptions, exportOnnx, type OnnxExport, type OnnxValue } f
 export type { OnnxValueInfo } from './onnx/load/model.js';
 export type { OnnxModule } from './onnx/load/module.js';
 export { type LoadOnnxOptions, loadOnnx } from './onnx/load.js';
+export type { CalibrationBatch, CalibrationSource } from './onnx/quantize/calibrate.js';
 export { dynamicConv2d } from './ops/dynamic-conv.js';
 export * as functional from './ops/index.js';
 export * as amp from './optim/grad-scaler.js';

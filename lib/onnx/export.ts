@@ -2,7 +2,7 @@
  * Networks as ONNX files.
  * @module
  */
-import { boolean, oneOf } from '../check/arguments.js';
+import { boolean, number, oneOf } from '../check/arguments.js';
 import { checkOptions, checkString, checkStrings, optionKeys } from '../check/index.js';
 import { ArgumentError, invalidArgument, ShapeError } from '../errors.js';
 import { checkPath } from '../files/error.js';
@@ -16,6 +16,8 @@ import { writeModel } from './file.js';
 import { withFreeSizes } from './free-sizes.js';
 import type { GraphSettings } from './graph.js';
 import type { Dimension, Model } from './message.js';
+import { type CalibrationSource, checkCalibration } from './quantize/calibrate.js';
+import { type Quantization, quantize } from './quantize/quantize.js';
 import { readSource, type Source } from './source.js';
 import { type Ends, type Translated, translate } from './translate.js';
 
@@ -33,8 +35,33 @@ export interface ExportOnnxOptions {
    * Default false.
    */
   dynamicSize?: boolean | undefined;
-  /** Dtype of weights and computation. Inputs and outputs stay as they are. Default `'float32'`. */
-  precision?: 'float32' | 'float16' | undefined;
+  /**
+   * Dtype of weights and computation. Inputs and outputs stay as they are. With `'int8'`, convolutions and linear layers have int8
+   * weights with a scale for each output channel, and 8-bit inputs and outputs, in the QDQ form that onnxruntime replaces with int8
+   * kernels. Everything else, such as the attention of dynamic convolutions and the mixing, stays float32. `'int8'` needs
+   * `calibration`. Default `'float32'`.
+   */
+  precision?: 'float32' | 'float16' | 'int8' | undefined;
+  /**
+   * Only with `'int8'`: representative inputs, a few hundred samples in all, from which the ranges of the 8-bit numbers are
+   * computed. Tensors, arrays with a tensor for each input, or batches of a loader, which are disposed after use.
+   */
+  calibration?: CalibrationSource | undefined;
+  /**
+   * Only with `'int8'`: the share of an activation's elements in the calibration that its range covers, in percent, 50 to 100.
+   * Below 100, the largest and smallest elements are clipped, and the others have finer steps. Default 100.
+   */
+  percentile?: number | undefined;
+  /**
+   * Only with `'int8'`: paths of layers, or of modules that contain layers, that stay float32, such as `features.0`. `[]` for none.
+   * Default: the first and the last layers of the network.
+   */
+  floatLayers?: readonly string[] | undefined;
+  /**
+   * Only with `'int8'`: weights have 7 bits, so that sums cannot overflow on x86 processors without VNNI instructions. False gives
+   * 8 bits, for other processors. Default true.
+   */
+  reduceRange?: boolean | undefined;
   /** Default: `input`, or `input_0`, `input_1` ... */
   inputNames?: readonly string[] | undefined;
   /** Default: `output`, the keys of an object, or `output_0`, `output_1` ... */
@@ -77,6 +104,8 @@ export interface OnnxExport {
   readonly outputs: readonly OnnxValue[];
   /** Number of nodes. */
   readonly nodes: number;
+  /** Paths of the layers in int8, in their order; empty without `precision: 'int8'`. */
+  readonly quantized: readonly string[];
 }
 
 const EXPORT_KEYS = optionKeys(
@@ -89,6 +118,7 @@ const EXPORT_KEYS = optionKeys(
   'attention',
   'metadata',
   'externalData',
+  ...(['calibration', 'percentile', 'floatLayers', 'reduceRange'] as const),
 );
 
 /** Versions of the file format, by opset: that of the release of ONNX that brought the opset. */
@@ -102,6 +132,26 @@ interface Settings extends GraphSettings {
   readonly dynamicBatch: boolean | undefined;
   readonly metadata: Readonly<Record<string, string>> | undefined;
   readonly externalData: boolean | undefined;
+  /** undefined for other precisions than int8. */
+  readonly quantization: Quantization | undefined;
+}
+
+const listed = (name: string, names: readonly string[] | undefined) =>
+  names && checkStrings(names, name, 'an array of strings');
+
+function checkQuantization(options: ExportOnnxOptions): Quantization | undefined {
+  const { precision = 'float32', calibration, percentile = 100, floatLayers, reduceRange = true } = options;
+  if (precision === 'int8')
+    return {
+      calibration: checkCalibration(calibration),
+      percentile: number('percentile', percentile, { min: 50, max: 100 }),
+      floatLayers: listed('floatLayers', floatLayers),
+      reduceRange: boolean('reduceRange', reduceRange),
+    };
+  const names = ['calibration', 'percentile', 'floatLayers', 'reduceRange'] as const;
+  const given = names.find((name) => options[name] !== undefined);
+  if (given !== undefined) throw invalidArgument('precision', `'int8' with ${given}`, precision);
+  return undefined;
 }
 
 function checkSettings(options: ExportOnnxOptions): Settings {
@@ -111,16 +161,17 @@ function checkSettings(options: ExportOnnxOptions): Settings {
   if (!Object.hasOwn(IR_VERSIONS, opset)) throw invalidArgument('opset', 'an integer from 13 to 22', opset);
   const flag = (name: 'dynamicBatch' | 'externalData') =>
     given[name] === undefined ? undefined : boolean(name, given[name]);
-  const listed = (name: string, names: readonly string[] | undefined) =>
-    names && checkStrings(names, name, 'an array of strings');
   if (metadata !== undefined) {
     if (typeof metadata !== 'object' || metadata === null || Array.isArray(metadata))
       throw invalidArgument('metadata', 'an object with strings', metadata);
     for (const [key, value] of Object.entries(metadata)) checkString(value, `metadata['${key}']`);
   }
+  const known = oneOf('precision', ['float32', 'float16', 'int8'], precision);
   return {
     opset,
-    precision: oneOf('precision', ['float32', 'float16'], precision),
+    // Rounded to int8 when the graph is complete.
+    precision: known === 'int8' ? 'float32' : known,
+    quantization: checkQuantization(given),
     dynamicSize: boolean('dynamicSize', dynamicSize),
     dynamicBatch: flag('dynamicBatch'),
     externalData: flag('externalData'),
@@ -175,6 +226,10 @@ function batchOf(
   return free === false ? batch : undefined;
 }
 
+function disposeAll(tensors: readonly Tensor[]): void {
+  for (const tensor of tensors) tensor.dispose();
+}
+
 function sourceOf(
   network: Compilable<unknown> | Program<unknown>,
   example: readonly Tensor[],
@@ -195,9 +250,11 @@ function sourceOf(
  * @throws ArgumentError for a network that cannot be compiled, or that ONNX or the opset cannot express, naming the operation
  * and the path of the layer.
  * @throws CheckpointError if the file cannot be written.
+ * @throws ShapeError, DTypeError for a batch of `calibration` that does not fit the inputs.
  * @see https://onnx.ai/onnx/operators/
  * @example
  * await exportOnnx(model.eval(), zeros([1, 3, 128, 128]), 'net.onnx', { inputNames: ['image'] });
+ * await exportOnnx(model, zeros([1, 3, 128, 128]), 'net-8.onnx', { precision: 'int8', calibration: loader });
  */
 export async function exportOnnx(
   network: Compilable<unknown> | Program<unknown>,
@@ -210,13 +267,13 @@ export async function exportOnnx(
   const inputs = tensorsOf(example, 'example');
   const disposables: { dispose(): void }[] = [];
   try {
-    const { graph, ...ends } = untidy((): Translated => {
+    const translated = untidy((): Translated => {
       const build = (examples: readonly Tensor[]): Translated => {
         const source = sourceOf(network, examples, settings);
         disposables.push(source);
-        const translated = translate(source, settings, settings.ends);
-        disposables.push(...translated.graph.owned);
-        return translated;
+        const built = translate(source, settings, settings.ends);
+        disposables.push({ dispose: () => disposeAll(built.graph.owned) });
+        return built;
       };
       if (!settings.dynamicSize) return build(inputs);
       if (network instanceof Program)
@@ -225,7 +282,9 @@ export async function exportOnnx(
         );
       return withFreeSizes(inputs, build);
     });
-    const model: Model = {
+    const { graph, inputs: into, outputs } = translated;
+    const ends = { inputs: into, outputs };
+    const modelOf = (): Model => ({
       irVersion: IR_VERSIONS[settings.opset]!,
       opset: settings.opset,
       producer: { name: 'dyconv', version: version.dyconv },
@@ -234,9 +293,11 @@ export async function exportOnnx(
       initializers: [...graph.initializers.values()],
       metadata: settings.metadata ?? (network instanceof Program ? network.metadata : {}),
       ...ends,
-    };
-    const written = await writeModel(file, model, settings.externalData);
-    return { ...written, opset: settings.opset, nodes: graph.nodes.length, ...ends };
+    });
+    const { quantization } = settings;
+    const quantized = quantization ? await quantize(translated, modelOf, quantization) : [];
+    const written = await writeModel(file, modelOf(), settings.externalData);
+    return { ...written, opset: settings.opset, nodes: graph.nodes.length, quantized, ...ends };
   } finally {
     for (const item of disposables) item.dispose();
   }

@@ -50,7 +50,7 @@ export function withFreeSizes(
         problem(`the node ${different} differs between ${sizeOf(examples)} and ${sizeOf(larger)}`),
       );
     return {
-      graph: first.graph,
+      ...first,
       inputs: first.inputs.map((input, i) => (isImage(examples[i]!) ? withAxes(input) : input)),
       outputs: first.outputs.map((output, i) => withDifferences(output, second.outputs[i]!)),
     };

@@ -32,6 +32,8 @@ export interface Translated {
   readonly graph: Graph;
   readonly inputs: readonly ValueInfo[];
   readonly outputs: readonly ValueInfo[];
+  /** Names of the outputs that are attentions. */
+  readonly attentions: readonly string[];
 }
 
 /**
@@ -111,7 +113,7 @@ class Translator implements Surroundings {
     const named = leaves.map(({ slot }, i) => ({ slot, name: outputNames[i]! }));
     const outputs = [...named, ...attentions].map(({ slot, name }) => this.#output(slot, name));
     this.#graph.prune(outputs.map(({ name }) => name));
-    return { graph: this.#graph, inputs, outputs };
+    return { graph: this.#graph, inputs, outputs, attentions: attentions.map(({ name }) => name) };
   }
 
   /**

@@ -195,6 +195,7 @@ export const ONNX = /** @satisfies {OptionTable} */ ({
     shownDefault: 'the current one',
     help: 'a folder in which onnxruntime-node is installed',
   },
+  int8: { flag: 'plain', help: 'also with int8 weights, calibrated on random images' },
   cpuTime: CPU_TIME,
   turns: TURNS,
 });

@@ -48,6 +48,20 @@ export async function loadTestSet(config, options) {
 }
 
 /**
+ * The training images of a run; with a validation set held out of them, those too.
+ * @param {RunConfig} config
+ * @param {Omit<SourceOptions, 'split' | 'classes' | 'size'>} options - `root`: default, that of the training.
+ * @returns {Promise<ImageDataset>}
+ */
+export async function loadTrainingSet({ classes, dataset, dataDir, imageShape }, options) {
+  const { root = dataDir ?? 'data' } = options;
+  const given = { ...options, root, size: imageShape[1], classes };
+  if (!isPictures(dataset) || (await pictureSplits(dataset, root)) !== null)
+    return loadDataset(dataset, { ...given, split: 'train' });
+  return (await loadSplits(dataset, given)).trainSet;
+}
+
+/**
  * Measures a checkpoint on test images; leaves `evaluation.json`, `predictions.png` and `mistakes.png` in the run directory.
  * @param {RunDirectory} run
  * @param {ImageDataset} set

@@ -16,8 +16,9 @@ import {
   tidy,
   zeros,
 } from '../../dist/index.js';
-import { loadTestSet } from './evaluation.js';
+import { loadTestSet, loadTrainingSet } from './evaluation.js';
 import { feedOf, findOnnxruntime } from './onnxruntime.js';
+import { chooseImages } from './split.js';
 import { testLoader } from './training.js';
 
 /** @import { nn, Tensor } from '../../dist/index.js' */
@@ -37,11 +38,11 @@ import { testLoader } from './training.js';
  * @typedef {{ by: string, images: number, accuracy: number, runAccuracy: number, same: number, difference: number }} Check
  */
 
-/** Share of the images that must have the same class: float16 may round one to another. */
-const LEAST_SAME = 0.99;
+/** Share of the images that must have the same class: rounding may give one another. */
+const LEAST_SAME = { float32: 0.99, float16: 0.99, int8: 0.95 };
 
-/** @param {Check} check */
-export const isGood = ({ same, images }) => same >= LEAST_SAME * images;
+/** @param {Check} check @param {ExportOptions['precision']} precision */
+export const isGood = ({ same, images }, precision) => same >= LEAST_SAME[precision] * images;
 
 /**
  * @param {ExportOptions} options
@@ -73,15 +74,28 @@ const FORMATS = {
 };
 
 /** @param {nn.Module} model @param {RunConfig} config @param {ExportOptions} options */
-async function writeOnnx(model, config, { out, opset, precision, dynamicSize }) {
+async function writeOnnx(model, config, options) {
+  const { out, opset, precision, dynamicSize, percentile } = options;
   const { imageShape, imageSize } = config;
   const example = zeros([1, imageShape[0] ?? 3, imageSize, imageSize]);
-  const { inputs, outputs, nodes } = await exportOnnx(model, example, out, {
+  const images = precision === 'int8' ? await calibrationImages(config, options) : undefined;
+  const { inputs, outputs, nodes, quantized } = await exportOnnx(model, example, out, {
     ...{ opset, precision, dynamicSize },
     ...{ inputNames: ['image'], outputNames: ['logits'], metadata: metadataOf(config) },
+    ...(images && { calibration: images.loader, percentile }),
   });
   const ends = [...inputs, ...outputs].map(({ name, shape }) => `${name} [${shape.join(', ')}]`);
-  return [`opset ${opset}, ${nodes} nodes: ${ends.join(' -> ')}`];
+  return [
+    `opset ${opset}, ${nodes} nodes: ${ends.join(' -> ')}`,
+    ...(images ? [`int8, with ${images.count} training images: ${quantized.join(', ')}`] : []),
+  ];
+}
+
+/** Some training images, prepared like test images. The seed of the run chooses them. @param {RunConfig} config @param {ExportOptions} options */
+async function calibrationImages(config, options) {
+  const set = await loadTrainingSet(config, sourceOf(options));
+  const chosen = chooseImages(set, { count: options.calibration, seed: config.seed });
+  return { count: chosen.length, loader: testLoader({ ...plainConfig(config), limitTest: null }, chosen) };
 }
 
 /** What a program needs to prepare images and to name classes, each as JSON. @param {RunConfig} config */
@@ -135,23 +149,30 @@ async function checked(model, config, options) {
   const loaded = await FORMATS[options.format].load(config, options);
   if (typeof loaded === 'string') return loaded;
   try {
-    const set = await loadTestSet(config, {
-      ...(options.dataDir !== undefined && { root: options.dataDir }),
-      download: options.download,
-      mirrors: options.dataMirror,
-      verify: options.verify,
-      unreadable: options.skipUnreadable ? 'skip' : 'error',
-    });
+    const set = await loadTestSet(config, sourceOf(options));
     return { by: loaded.by, ...(await compare(model, loaded, loaderOf(config, set, options))) };
   } finally {
     await loaded.close();
   }
 }
 
-/** Images as float32 on the CPU, whatever the training had. @param {RunConfig} config @param {ImageDataset} set @param {ExportOptions} options */
+/** Where the images of the data set come from. @param {ExportOptions} options */
+function sourceOf({ dataDir, download, dataMirror, verify, skipUnreadable }) {
+  return {
+    ...(dataDir !== undefined && { root: dataDir }),
+    ...{ download, mirrors: dataMirror, verify },
+    unreadable: skipUnreadable ? /** @type {const} */ ('skip') : /** @type {const} */ ('error'),
+  };
+}
+
+/** Images as float32 on the CPU, whatever the training had. @param {RunConfig} config */
+function plainConfig(config) {
+  return { ...config, batchDtype: undefined, memoryFormat: undefined, device: /** @type {const} */ ('cpu') };
+}
+
+/** @param {RunConfig} config @param {ImageDataset} set @param {ExportOptions} options */
 function loaderOf(config, set, { checkImages }) {
-  const plain = { batchDtype: undefined, memoryFormat: undefined, device: /** @type {const} */ ('cpu') };
-  return testLoader({ ...config, ...plain, limitTest: checkImages }, set);
+  return testLoader({ ...plainConfig(config), limitTest: checkImages }, set);
 }
 
 /** @param {nn.Module} model @param {Loaded} loaded @param {ReturnType<typeof loaderOf>} loader */

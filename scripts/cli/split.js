@@ -1,5 +1,5 @@
 /**
- * Splits data sets with `data.randomSplit`: for validation, and for test images of a folder or a manifest without splits.
+ * Splits data sets with `data.randomSplit`: for validation, for test images of a folder or a manifest without splits, and for calibration.
  * @module
  */
 import { listNames } from '../../dist/data/class-names.js';
@@ -81,6 +81,20 @@ export const TEST_SHARE = 0.2;
 export function splitForTest(set) {
   const parts = splitSet(set, { share: TEST_SHARE, seed: 0, use: 'test' });
   return parts && { trainSet: parts.rest, testSet: parts.held };
+}
+
+/**
+ * Some images of a set, chosen at random, in the order of the set.
+ * @param {ImageDataset} set
+ * @param {{ count: number, seed: number }} options - All images if there are fewer.
+ */
+export function chooseImages(set, { count, seed }) {
+  if (count >= set.length) return set;
+  const [chosen] = randomSplit(set, [count, set.length - count], { seed });
+  return partOf(
+    set,
+    [...(chosen?.indices ?? [])].sort((a, b) => a - b),
+  );
 }
 
 /** @param {ImageDataset} set @param {number[]} indices @returns {ImageDataset} */

@@ -8,7 +8,7 @@ import { checkDataDir } from '../cli/option-checks.js';
 import { flagOf } from '../cli/option-table.js';
 import { printable } from '../cli/printable.js';
 import { CHECKPOINT, DATA_MIRROR, RUN } from '../cli/run-options.js';
-import { oneOf, path, positiveInteger } from '../cli/value-types.js';
+import { number, oneOf, path, positiveInteger } from '../cli/value-types.js';
 
 /** @import { OptionsOf, OptionTable } from '../cli/types.js' */
 /** @import { Check } from '../cli/exporting.js' */
@@ -26,9 +26,21 @@ const OPTIONS = /** @satisfies {OptionTable} */ ({
   opset: { value: 'n', type: positiveInteger, default: 17, help: "version of ONNX's operators, 13 to 22" },
   precision: {
     value: 'dtype',
-    type: oneOf(['float32', 'float16']),
+    type: oneOf(['float32', 'float16', 'int8']),
     default: /** @type {const} */ ('float32'),
-    help: 'dtype of weights and computation in an ONNX file',
+    help: 'dtype of weights and computation in an ONNX file; int8: of convolutions and linear layers but the first and the last',
+  },
+  calibration: {
+    value: 'n',
+    type: positiveInteger,
+    default: 512,
+    help: 'number of training images that int8 finds its ranges with, chosen by the seed of the run',
+  },
+  percentile: {
+    value: 'p',
+    type: number({ min: 50, max: 100 }),
+    default: 100,
+    help: 'share of the numbers of a value that its range covers, in percent, for int8',
   },
   dynamicSize: { flag: 'plain', help: 'leave height and width of the images free in an ONNX file' },
   check: { flag: 'negated', help: 'do not compute test images with the file' },
@@ -62,8 +74,9 @@ const OPTIONS = /** @satisfies {OptionTable} */ ({
 
 /** @typedef {OptionsOf<typeof OPTIONS>} ExportOptions */
 
-/** Options of ONNX files. */
+/** Options of ONNX files, and of those in int8. */
 const ONNX_ONLY = /** @type {const} */ (['opset', 'precision', 'dynamicSize', 'onnxruntime']);
+const INT8_ONLY = /** @type {const} */ (['calibration', 'percentile']);
 
 export const command = defineCommand({
   name: 'export',
@@ -72,21 +85,18 @@ export const command = defineCommand({
   examples: [
     '--run runs/dy --out dy.onnx',
     '--run runs/dy --out dy-16.onnx --precision float16 --onnxruntime service',
+    '--run runs/dy --out dy-8.onnx --precision int8 --check-images 1000',
     '--run runs/dy --format safetensors --out dy.safetensors',
   ],
   options: OPTIONS,
   async run(options, { given }) {
-    const wrong = options.format === 'onnx' ? undefined : ONNX_ONLY.find((name) => given.has(name));
-    if (wrong !== undefined)
-      throw new ArgumentError(
-        `Expected --format onnx with ${flagOf(wrong, OPTIONS[wrong])} but received ${options.format}`,
-      );
+    checkFormat(options, given);
     const { train } = await import('../../dist/index.js');
     const { exportRun, isGood } = await import('../cli/exporting.js');
     const { dataset } = await (await train.RunDirectory.open(options.run)).readConfig();
     checkDataDir(dataset, options.dataDir !== undefined);
     const { config, written, check } = await exportRun(options);
-    const good = typeof check === 'string' || isGood(check);
+    const good = typeof check === 'string' || isGood(check, options.precision);
     if (options.json) {
       const { details: _, ...file } = written;
       const { model } = config;
@@ -104,6 +114,20 @@ export const command = defineCommand({
     return good ? 0 : 1;
   },
 });
+
+/** @param {ExportOptions} options @param {ReadonlySet<string>} given */
+function checkFormat({ format, precision }, given) {
+  const wrong = format === 'onnx' ? undefined : ONNX_ONLY.find((name) => given.has(name));
+  if (wrong !== undefined)
+    throw new ArgumentError(
+      `Expected --format onnx with ${flagOf(wrong, OPTIONS[wrong])} but received ${format}`,
+    );
+  const only = precision === 'int8' ? undefined : INT8_ONLY.find((name) => given.has(name));
+  if (only !== undefined)
+    throw new ArgumentError(
+      `Expected --precision int8 with ${flagOf(only, OPTIONS[only])} but received ${precision}`,
+    );
+}
 
 /** @param {Check} check */
 function checkLine({ by, images, accuracy, runAccuracy, same, difference }) {

@@ -71,6 +71,7 @@ describe('an exported network', () => {
       bytes: statSync(file).size,
       opset: 17,
       nodes: model.nodes.length,
+      quantized: [],
       inputs: [{ name: 'input', dtype: 'float32', shape: ['batch', 3, 8, 8] }],
       outputs: [{ name: 'output', dtype: 'float32', shape: ['batch', 5] }],
     });
@@ -267,7 +268,7 @@ describe('what ONNX cannot express is refused', () => {
     expect(await refused(new nn.Linear(3, 2).eval(), zeros([1, 3]), { attention: true })).toBe(
       'Expected a network with dynamic convolutions for attention but received one without',
     );
-    expect(await refused(net, image(), { precision: 'int8' as never })).toContain('for precision');
+    expect(await refused(net, image(), { precision: 'int4' as never })).toContain('for precision');
     await expect(exportOnnx(nn.compile(net, image()), zeros([2, 3, 9, 9]), newFile())).rejects.toThrow(
       ShapeError,
     );

@@ -62,6 +62,7 @@ const REFUSED = [
   'gru_(?!.*linear_before_reset).*',
   'lstm_with_peepholes',
   'maxpool_with_argmax_.*',
+  '(?:de)?quantizelinear_.*blocked.*',
   'spacetodepth_crd_mode.*',
   'resize_.*(?:tf_crop_and_resize|antialias|not_larger|not_smaller).*',
 ];

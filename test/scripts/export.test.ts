@@ -69,6 +69,34 @@ describe('export.js', () => {
     expect(Object.keys(state!)).toEqual(Object.keys(own!));
   });
 
+  it('writes int8, calibrated on training images', () => {
+    const int8 = ['--run', run, '--precision', 'int8', '--calibration', '24'];
+    const { status, stdout, stderr } = command('export', ...int8, '--out', 'dy-8.onnx', '--no-check');
+    expect([status, stderr]).toEqual([0, '']);
+    expect(stdout).toMatch(/^alexnet-dy \(best\) in dy-8\.onnx: 8\.\d MB in /);
+    expect(stdout).toContain(
+      '\nint8, with 24 training images: features.4, features.8, features.11, features.14, classifier.0, classifier.3\n',
+    );
+    const sameAgain = command('export', ...int8, '--out', 'again.onnx', '--no-check', '--percentile', '100');
+    expect(sameAgain.status).toBe(0);
+    const [first, second] = ['dy-8.onnx', 'again.onnx'].map((file) => readFileSync(join(folder, file)));
+    expect(second!.equals(first!)).toBe(true);
+    const wrong = command('export', '--run', run, '--out', 'x', '--calibration', '5');
+    expect(wrong.stderr).toBe('error: Expected --precision int8 with --calibration but received float32\n');
+    expect(wrong.status).toBe(1);
+  });
+
+  it.skipIf(!hasOnnxruntime)('checks int8 by onnxruntime (needs onnxruntime-node)', () => {
+    const options = ['--run', run, '--out', 'dy-8.onnx', '--precision', 'int8', '--calibration', '64'];
+    const { stdout, status } = command('export', ...options, '--onnxruntime', onnxruntimeFolder, '--json');
+    const { check } = JSON.parse(stdout);
+    expect(check.images).toBe(100);
+    expect(check.difference).toBeGreaterThan(1e-4);
+    expect(check.difference).toBeLessThan(0.1);
+    // A network of a few steps is undecided on some images.
+    expect(status).toBe(check.same >= 95 ? 0 : 1);
+  });
+
   it('refuses options of the other format, and keeps a file that it cannot replace', () => {
     const wrong = command('export', '--run', run, '--format', 'safetensors', '--out', 'x', '--opset', '18');
     expect(wrong.status).toBe(1);

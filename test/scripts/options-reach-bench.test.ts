@@ -167,6 +167,7 @@ describe('bench.js onnx', () => {
       models: { args: ['resnet18'], found: () => arg('models.create', 0), expected: 'resnet18' },
       batches: { args: ['3'], found: () => calls.get('feedOf')?.at(-1)?.[0], expected: 3 },
       onnxruntime: { args: ['ort'], found: () => arg('requireOnnxruntime', 0), expected: 'ort' },
+      int8: { found: () => arg('exportOnnx', 3, 1)?.precision, expected: 'int8' },
       'cpu-time': { found: () => arg('setNumThreads', 0), expected: 1 },
       turns: { args: ['2'], found: () => count('session.run'), expected: 2 * 3 }, // models, and one turn to warm up
     },

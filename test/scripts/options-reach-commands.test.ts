@@ -92,6 +92,18 @@ const EXPORT: Record<string, Case> = {
   out: { args: ['other'], found: () => arg('exportOnnx', 2), expected: 'other' },
   opset: { args: ['21'], found: () => arg('exportOnnx', 3).opset, expected: 21 },
   precision: { args: ['float16'], found: () => arg('exportOnnx', 3).precision, expected: 'float16' },
+  calibration: {
+    with: ['--precision', 'int8'],
+    args: ['9'],
+    found: () => (first('data.loader') as { length: number }).length,
+    expected: 9,
+  },
+  percentile: {
+    with: ['--precision', 'int8'],
+    args: ['99.9'],
+    found: () => arg('exportOnnx', 3).percentile,
+    expected: 99.9,
+  },
   'dynamic-size': { found: () => arg('exportOnnx', 3).dynamicSize, expected: true },
   'no-check': { found: () => calls.has('data.loader'), expected: false },
   'check-images': { args: ['7'], found: () => arg('data.loader', 1).limit, expected: 7 },

@@ -60,7 +60,9 @@ export function library(real: Library, createDataset: Library, calls: Calls): Li
         ['SGD', 'Adam', 'AdamW', 'RMSprop'].map((name) => [name, spy(name, real.optim[name])]),
       ),
     },
-    exportOnnx: spy('exportOnnx', real.exportOnnx, async () => ({ inputs: [], outputs: [], nodes: 0 })),
+    exportOnnx: spy('exportOnnx', real.exportOnnx, async () => ({
+      ...{ inputs: [], outputs: [], nodes: 0, quantized: [] },
+    })),
     saveSafetensors: spy('saveSafetensors', real.saveSafetensors, async () => {}),
     loadSafetensors: async () => net().stateDict(),
     report: { ...real.report, ...reports(real, spy) },

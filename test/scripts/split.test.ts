@@ -6,7 +6,8 @@ import { collectWarnings } from '../support/warnings.js';
 
 const load = (path: string) => import(new URL(`../../${path}`, import.meta.url).href);
 type Split = { share: number; seed: number; limit?: number };
-const { splitForTest, splitForValidation } = (await load('scripts/cli/split.js')) as {
+const { chooseImages, splitForTest, splitForValidation } = (await load('scripts/cli/split.js')) as {
+  chooseImages: <S extends ImageDataset>(set: S, options: { count: number; seed: number }) => S;
   splitForTest: <S extends ImageDataset>(set: S) => { trainSet: S; testSet: S } | null;
   splitForValidation: <S extends ImageDataset>(set: S, options: Split) => { trainSet: S; valSet: S };
 };
@@ -27,6 +28,19 @@ const set = createDataset({
   names: Array.from({ length: 100 }, (_, i) => `${i}.png`),
 });
 const numbers = ({ length, get }: InMemoryDataset) => Array.from({ length }, (_, i) => get(i).image[0]!);
+
+describe('--calibration', () => {
+  it('takes some images that the seed chooses, or all', () => {
+    const chosen = chooseImages(set, { count: 12, seed: 1 });
+    const found = numbers(chosen);
+    expect(found).toHaveLength(12);
+    expect(found).toEqual([...new Set(found)].sort((a, b) => a - b));
+    expect([...chosen.labels]).toEqual(found.map((i) => labels[i]));
+    expect(numbers(chooseImages(set, { count: 12, seed: 1 }))).toEqual(found);
+    expect(numbers(chooseImages(set, { count: 12, seed: 2 }))).not.toEqual(found);
+    expect(chooseImages(set, { count: 101, seed: 1 })).toBe(set);
+  });
+});
 
 describe('--val-split', () => {
   const { trainSet, valSet } = splitForValidation(set, { share: 0.2, seed: 1 });

@@ -45,7 +45,9 @@ const text = (fields: Fields, field: number) => texts(fields, field)[0] ?? '';
 
 function integersOf(fields: Fields, field: number): number[] {
   return (fields.get(field) ?? []).flatMap((packed) => {
-    const reader = new BinaryReader(packed as Uint8Array);
+    // Other writers give each number a field of its own.
+    if (typeof packed === 'number') return [packed];
+    const reader = new BinaryReader(packed);
     const values: number[] = [];
     while (reader.pos < reader.len) values.push(Number(reader.int64()));
     return values;

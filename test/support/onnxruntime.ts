@@ -44,10 +44,13 @@ export const hasOnnxruntime = ort !== undefined;
 /** Type names of onnxruntime that differ from those here. */
 const TYPES: Partial<Record<DType, string>> = { float32: 'float32', bool: 'bool', int64: 'int64' };
 
-/** A file that onnxruntime has loaded. */
-export async function openOnnx(file: string) {
+/** A file that onnxruntime has loaded. @param options - More settings of the session. */
+export async function openOnnx(file: string, options: object = {}) {
   if (ort === undefined) throw new Error('onnxruntime-node is not installed');
-  const session = await ort.InferenceSession.create(file, { intraOpNumThreads: 1, logSeverityLevel: 3 });
+  const session = await ort.InferenceSession.create(file, {
+    ...{ intraOpNumThreads: 1, logSeverityLevel: 3 },
+    ...options,
+  });
   return {
     /** The outputs of the network, in their order. */
     async run(inputs: readonly Tensor[]): Promise<OrtTensor[]> {

@@ -43,6 +43,8 @@ const SETTINGS: Readonly<Record<string, readonly number[]>> = {
   Dropout: [1],
   OneHot: [2],
   Range: [0, 1, 2],
+  QuantizeLinear: [1, 2],
+  DequantizeLinear: [1, 2],
 };
 
 const STATISTICS = [3, 4];

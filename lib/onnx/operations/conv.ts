@@ -99,6 +99,7 @@ function mix(
   const split = groups === 1 ? [0, experts, -1] : [0, groups, experts, -1];
   const rows = step.node('Reshape', [all, graph.ints(split)]);
   const weights = unsqueeze(step, step.value(2), groups === 1 ? [1] : [1, 2]);
+  graph.attentions.add(weights);
   const mixed = step.node('MatMul', [weights, rows]);
   const places = step.resultSizes().slice(2);
   const sizes = graph.settings.dynamicSize

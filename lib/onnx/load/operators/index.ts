@@ -13,6 +13,7 @@ import { POOL } from './pool.js';
 import { RECURRENT } from './recurrent.js';
 import { REDUCE } from './reduce.js';
 import { RESIZE } from './resize.js';
+import { ROUNDING } from './rounding.js';
 import { SHAPE } from './shape.js';
 
 export { HOST } from './host.js';
@@ -29,5 +30,6 @@ export const OPERATORS: Operators = {
   ...RECURRENT,
   ...REDUCE,
   ...RESIZE,
+  ...ROUNDING,
   ...SHAPE,
 };
