@@ -169,7 +169,7 @@ function checkSettings(options: ExportOnnxOptions): Settings {
   const known = oneOf('precision', ['float32', 'float16', 'int8'], precision);
   return {
     opset,
-    // Rounded to int8 when the graph is complete.
+    // The graph is quantised when it is complete.
     precision: known === 'int8' ? 'float32' : known,
     quantization: checkQuantization(given),
     dynamicSize: boolean('dynamicSize', dynamicSize),

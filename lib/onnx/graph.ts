@@ -52,7 +52,7 @@ export class Graph {
   readonly initializers = new Map<string, Initializer>();
   /** Tensors that were made for the graph: to be disposed once it is written. */
   readonly owned: Tensor[] = [];
-  /** Values that weigh the experts of dynamic convolutions. */
+  /** The weights of the experts of dynamic convolutions. */
   readonly attentions = new Set<Value>();
   readonly #taken = new Map<string, number>();
   readonly #constants = new Map<string, Value>();

@@ -300,7 +300,7 @@ describe('the calibration', () => {
         const { min, max } = part.aminmax();
         range.add(part, Number(min.item()), Number(max.item()));
       }
-      return range.rounding();
+      return range.params();
     };
     const full_ = scaleOf(100, rare);
     expect(full_.scale).toBeCloseTo((1000 - Number(rare.min().item())) / 255, 3);

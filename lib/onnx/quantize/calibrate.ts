@@ -1,5 +1,5 @@
 /**
- * The ranges of the values of a graph, found by running it.
+ * Computes the ranges of values by running the network on the batches of a calibration.
  * @module
  */
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -14,15 +14,15 @@ import type { Value } from '../graph.js';
 import type { OnnxModule } from '../load/module.js';
 import { loadOnnx } from '../load.js';
 import type { Model, ValueInfo } from '../message.js';
-import { Range, type Rounding } from './range.js';
+import { type QuantParams, Range } from './range.js';
 
-/** The inputs of a network for a batch: one tensor, several, or a batch of a loader, which is disposed after use. */
+/** The inputs of a network: one tensor, an array of tensors, or a batch of a loader, whose tensors are disposed after use. */
 export type CalibrationBatch = Tensor | readonly Tensor[] | { readonly images: Tensor };
 
 /** The batches of a calibration. */
 export type CalibrationSource = Iterable<CalibrationBatch> | AsyncIterable<CalibrationBatch>;
 
-/** Checks that something can be iterated. The batches are checked when they come. */
+/** Checks that an argument is an iterable. Its batches are checked later. */
 export function checkCalibration(source: unknown): CalibrationSource {
   const { [Symbol.asyncIterator]: slow, [Symbol.iterator]: fast } = Object(source) as {
     [Symbol.asyncIterator]?: unknown;
@@ -35,17 +35,17 @@ export function checkCalibration(source: unknown): CalibrationSource {
 }
 
 /**
- * Runs a model on all batches, and finds the ranges of some of its values.
+ * Runs a model on all batches, and computes the quantisation parameters of some of its values.
  * @param percentile - See {@link Range}.
- * @throws ArgumentError without batches, for one that is no batch, and for values that are not finite. @throws ShapeError, DTypeError for a
- * batch that does not fit the inputs.
+ * @throws ArgumentError without batches, for an item that is no batch, and for values that are not finite.
+ * @throws ShapeError, DTypeError for a batch that does not fit the inputs.
  */
 export async function calibrate(
   model: Model,
   values: readonly Value[],
   source: CalibrationSource,
   percentile: number,
-): Promise<Map<Value, Rounding>> {
+): Promise<Map<Value, QuantParams>> {
   const folder = await mkdtemp(join(tmpdir(), 'dyconv-calibration-'));
   let network: OnnxModule<Tensor | Tensor[]> | undefined;
   try {
@@ -56,7 +56,7 @@ export async function calibrate(
     network = await loadOnnx<Tensor | Tensor[]>(file, made.length > 0 ? { outputs: made } : {});
     const ranges = new Map(values.map((name) => [name, new Range(percentile)]));
     await observe({ network, model, made, ranges }, source);
-    return new Map([...ranges].map(([name, range]) => [name, range.rounding()]));
+    return new Map([...ranges].map(([name, range]) => [name, range.params()]));
   } finally {
     for (const [, tensor] of [...(network?.namedParameters() ?? []), ...(network?.namedBuffers() ?? [])])
       tensor.dispose();
@@ -64,11 +64,11 @@ export async function calibrate(
   }
 }
 
-/** What is observed, and with what. */
+/** A network and the values whose ranges are computed. */
 interface Observed {
   readonly network: OnnxModule<Tensor | Tensor[]>;
   readonly model: Model;
-  /** The values that are outputs of `network`. */
+  /** The values that are outputs of `network`; others are its inputs. */
   readonly made: readonly Value[];
   readonly ranges: ReadonlyMap<Value, Range>;
 }

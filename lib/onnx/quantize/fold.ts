@@ -1,5 +1,5 @@
 /**
- * Batch norm merged into the layer before it: between a convolution and the rounding of its result nothing may stand.
+ * Merges batch norms into the layers before them: a runtime uses an int8 kernel only if a QuantizeLinear follows the convolution.
  * @module
  */
 import { noGrad, tidy } from '../../tensor/context.js';
@@ -9,7 +9,7 @@ import type { Initializer, Node } from '../message.js';
 import { elementsOf, type Layer, layerOf, makersOf, readersOf } from './weights.js';
 
 /**
- * Merges every batch norm that follows a layer with weights and is the only reader of its result.
+ * Merges every batch norm that follows a layer with constant weights and is the only reader of its result.
  * @param outputs - Outputs of the graph.
  */
 export function foldBatchNorms(graph: Graph, outputs: ReadonlySet<Value>): void {
@@ -32,7 +32,7 @@ export function foldBatchNorms(graph: Graph, outputs: ReadonlySet<Value>): void 
   graph.prune([...outputs]);
 }
 
-/** Changes the weight and bias of a layer. @returns Whether the statistics are the same in every run. */
+/** Changes the weight and bias of a layer. @returns False if the batch norm has parameters that are computed. */
 function fold(
   graph: Graph,
   readers: ReadonlyMap<Value, readonly Node[]>,

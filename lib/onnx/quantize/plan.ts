@@ -1,5 +1,5 @@
 /**
- * What of a graph is computed in int8: convolutions and linear layers, and what stands between two of them and can stay in int8.
+ * Which nodes compute in int8: convolutions and linear layers, and nodes between two of them that can.
  * @module
  */
 import { ArgumentError } from '../../errors.js';
@@ -8,32 +8,32 @@ import type { Graph, Value } from '../graph.js';
 import type { Node } from '../message.js';
 import { type Layer, layerOf, makersOf, readersOf } from './weights.js';
 
-/** What is computed in int8. */
+/** Which nodes compute in int8, and which values are quantised. */
 export interface QuantizationPlan {
   readonly layers: ReadonlyMap<Node, Layer>;
-  /** Values that are rounded to 8 bits, and the value whose range each of them has. */
+  /** The quantised values, each with the value whose range it has. */
   readonly ranges: ReadonlyMap<Value, Value>;
-  /** Of them, those that come from int8: whoever reads them reads the rounded value. The others are rounded for layers alone. */
+  /** The quantised values that int8 nodes compute: all their readers get the quantised value. Others are quantised for layers only. */
   readonly made: ReadonlySet<Value>;
-  /** Activations that the limits of the 8 bits compute, by the node before. */
+  /** Activation functions that are left out, by the node before: the clamping of quantised values has the same result. */
   readonly absorbed: ReadonlyMap<Node, Node>;
 }
 
-/** Operators whose results are elements of the first input. */
+/** Operators whose results are elements of the first input, and have its range. */
 const SAME_RANGE = new Set([
   ...['MaxPool', 'Reshape', 'Flatten', 'Transpose', 'Squeeze', 'Unsqueeze', 'Slice', 'Identity'],
 ]);
-/** Other operators with kernels for int8 in runtimes. */
+/** Other operators with int8 kernels in runtimes. */
 const OWN_RANGE = new Set(['Add', 'Concat', 'AveragePool', 'GlobalAveragePool']);
 
-/** The outputs of a graph, and those of them that are attentions. */
+/** The outputs of a graph, and which of them are attentions. */
 export interface GraphOutputs {
   readonly all: ReadonlySet<Value>;
   readonly attentions: ReadonlySet<Value>;
 }
 
 /**
- * Chooses what is computed in int8.
+ * Chooses the nodes that compute in int8.
  * @param floatLayers - Paths of layers that stay float32; undefined for the first and the last ones.
  * @throws ArgumentError if no layer is left, or a path has none.
  */
@@ -55,13 +55,13 @@ export function planQuantization(
   return new Planner(graph, outputs.all, layers).run();
 }
 
-/** The path of the layer that a node belongs to; the name of the node where it is not known. */
+/** The path of the layer that a node belongs to; the name of the node if there is none. */
 export function layerPath({ name }: Node): string {
   const end = name.lastIndexOf('/');
   return end < 0 ? name : name.slice(0, end);
 }
 
-/** All layers with weights, without those that only compute attentions. */
+/** All layers with constant weights, except those that only attentions depend on. */
 function layersOf(graph: Graph, { all, attentions }: GraphOutputs): Map<Node, Layer> {
   const makers = makersOf(graph.nodes);
   const needed = new Set([...all].filter((name) => !attentions.has(name)));
@@ -75,7 +75,7 @@ function layersOf(graph: Graph, { all, attentions }: GraphOutputs): Map<Node, La
   return new Map(found.reverse());
 }
 
-/** The layers that no other one stands before, and those that none stands behind. */
+/** The layers with no other layer before them, and those with none after them. */
 function atTheEnds(nodes: readonly Node[], layers: ReadonlyMap<Node, Layer>): Set<Node> {
   const ends = new Set<Node>();
   const behind = new Set<Value>();
@@ -95,7 +95,7 @@ function atTheEnds(nodes: readonly Node[], layers: ReadonlyMap<Node, Layer>): Se
   return ends;
 }
 
-/** The layers at the paths and below them. */
+/** The layers at the paths, and those in modules at the paths. */
 function withPaths(layers: readonly Node[], paths: readonly string[]): Set<Node> {
   const chosen = new Set<Node>();
   for (const path of paths) {
@@ -116,7 +116,7 @@ class Planner {
   readonly #outputs: ReadonlySet<Value>;
   readonly #layers: ReadonlyMap<Node, Layer>;
   readonly #readers: ReadonlyMap<Value, readonly Node[]>;
-  /** Values that are of use in 8 bits. */
+  /** Values that an int8 node reads, if they are quantised. */
   readonly #wanted = new Set<Value>();
 
   constructor(graph: Graph, outputs: ReadonlySet<Value>, layers: ReadonlyMap<Node, Layer>) {
@@ -143,8 +143,8 @@ class Planner {
       if (isLayer) ranges.set(inputs[0]!, ranges.get(inputs[0]!) ?? inputs[0]!);
       else if (inputs.length === 0 || !inputs.every((input) => made.has(input))) continue;
       const activation = this.#activationOf(node);
-      // Kernels of convolutions in int8 have results in int8. Those of products of matrices may have results in float32, but onnxruntime
-      // does not find them before an activation.
+      // An int8 convolution needs a quantised result. A matrix product can have a result in float32, but onnxruntime does not
+      // use its int8 kernel if an activation function follows.
       const isNeeded = isLayer && (node.operator === 'Conv' || activation !== undefined);
       if (!this.#wanted.has(result) && !isNeeded) continue;
       made.add(result);
@@ -154,7 +154,7 @@ class Planner {
     return { layers: this.#layers, ranges, made, absorbed };
   }
 
-  /** The values that a node between layers reads in int8; none for a node that cannot. */
+  /** The quantised inputs of a node between layers; none for a node without an int8 form. */
   #int8Inputs({ operator, inputs }: Node): Value[] {
     if (SAME_RANGE.has(operator)) return inputs.slice(0, 1).filter((name) => this.#isComputed(name));
     return OWN_RANGE.has(operator) && inputs.every((name) => this.#isComputed(name)) ? inputs : [];
@@ -164,12 +164,12 @@ class Planner {
     return !this.#graph.initializers.has(name);
   }
 
-  /** The value that is rounded after a node: the result of the activation behind it, if that can be left out. */
+  /** The value that is quantised after a node: the result of the activation function, if that can be left out. */
   #resultOf(node: Node): Value {
     return (this.#activationOf(node) ?? node).outputs[0]!;
   }
 
-  /** An activation behind a node that only limits the result to a range: the rounded numbers have no others. */
+  /** An activation function after a node that only clamps the result, as quantisation to its range does. */
   #activationOf(node: Node): Node | undefined {
     const [result = ''] = node.outputs;
     if (!this.#layers.has(node) && !OWN_RANGE.has(node.operator)) return undefined;
@@ -179,7 +179,7 @@ class Planner {
     if (reader.operator === 'Relu') return reader;
     if (reader.operator !== 'Clip' || reader.inputs[0] !== result) return undefined;
     const [low, high] = [1, 2].map((i) => this.#limit(reader.inputs[i]));
-    // A range of 8 bits always contains 0.
+    // Every range contains 0.
     return low !== undefined && high !== undefined && low <= 0 && high >= 0 ? reader : undefined;
   }
 

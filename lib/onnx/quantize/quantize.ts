@@ -1,5 +1,5 @@
 /**
- * A graph of float32 made one of int8: post-training quantisation.
+ * Post-training quantisation of a graph to int8.
  * @module
  */
 import { noGrad, untidy } from '../../tensor/context.js';
@@ -10,10 +10,10 @@ import { foldBatchNorms } from './fold.js';
 import { layerPath, planQuantization } from './plan.js';
 import { rewrite } from './rewrite.js';
 
-/** How a network is made int8. */
+/** Settings of the quantisation. */
 export interface Quantization {
   readonly calibration: CalibrationSource;
-  /** Share of each value's elements that its range covers, in percent. */
+  /** Share of each value's elements in its range, in percent. */
   readonly percentile: number;
   /** Paths of layers that stay float32; undefined for the first and the last ones. */
   readonly floatLayers: readonly string[] | undefined;
@@ -22,9 +22,9 @@ export interface Quantization {
 }
 
 /**
- * Changes a graph.
- * @param modelOf - The model of the graph as it is when this is called.
- * @returns The paths of the layers that are computed in int8, in their order.
+ * Quantises a graph in place.
+ * @param modelOf - Makes a model of the current state of the graph.
+ * @returns The paths of the layers that compute in int8, in their order.
  * @throws ArgumentError, ShapeError, DTypeError for a network or a calibration that does not fit.
  */
 export async function quantize(
@@ -38,8 +38,8 @@ export async function quantize(
     foldBatchNorms(graph, ends.all);
     return planQuantization(graph, ends, floatLayers);
   });
-  const roundings = await calibrate(modelOf(), [...new Set(plan.ranges.values())], calibration, percentile);
-  untidy(() => noGrad(() => rewrite(graph, plan, roundings, reduceRange)));
+  const params = await calibrate(modelOf(), [...new Set(plan.ranges.values())], calibration, percentile);
+  untidy(() => noGrad(() => rewrite(graph, plan, params, reduceRange)));
   graph.prune(names);
   return [...new Set([...plan.layers.keys()].map(layerPath))];
 }

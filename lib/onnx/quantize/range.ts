@@ -1,26 +1,26 @@
 /**
- * The range of a value over all batches of a calibration, and the 8-bit numbers that stand for it.
+ * The range of a value in a calibration, and its quantisation parameters.
  * @module
  */
 import type { Tensor } from '../../tensor/tensor.js';
 
-/** How 8-bit numbers stand for a value: `(number - zeroPoint) * scale`. */
-export interface Rounding {
-  /** A number of float32, above 0. */
+/** Quantisation parameters: `value = (number - zeroPoint) * scale`. */
+export interface QuantParams {
+  /** Above 0, exact in float32. */
   readonly scale: number;
   /** 0 to 255. */
   readonly zeroPoint: number;
 }
 
-/** The product of two scales this small is a normal number of float32. */
+/** The product of two such scales is a normal number in float32. */
 export const LEAST_SCALE = 2 ** -60;
 
 const LARGEST = 255;
 const BINS = 2048;
-/** The counts of a histogram are float32. */
+/** Most elements of a histogram: its counts are float32, which is exact to 2^24. */
 const PIECE = 2 ** 23;
 
-/** Smallest and largest number, and where a part of the numbers may lie outside, their distribution. */
+/** Minimum and maximum of the elements, and with a percentile below 100 their histogram. */
 export class Range {
   readonly #percentile: number;
   #min = Number.POSITIVE_INFINITY;
@@ -30,12 +30,12 @@ export class Range {
   #low = 0;
   #high = 0;
 
-  /** @param percentile - Share of the numbers in the range, in percent; the rest is cut off in equal parts at both ends. */
+  /** @param percentile - Share of the elements in the range, in percent; the rest is clipped in equal parts at both ends. */
   constructor(percentile: number) {
     this.#percentile = percentile;
   }
 
-  /** Adds the elements of a tensor. @param min - The smallest of them. @param max - The largest one. Both are finite. */
+  /** Adds the elements of a tensor. @param min - Their minimum, finite. @param max - Their maximum, finite. */
   add(elements: Tensor, min: number, max: number): void {
     this.#min = Math.min(this.#min, min);
     this.#max = Math.max(this.#max, max);
@@ -67,7 +67,7 @@ export class Range {
     }
   }
 
-  /** The range: contains 0, which padding needs exactly. */
+  /** The range. It contains 0, so that padding is exact. */
   #bounds(): [number, number] {
     if (this.#counts === undefined) return [Math.min(this.#min, 0), Math.max(this.#max, 0)];
     const counts = [...this.#counts];
@@ -78,8 +78,8 @@ export class Range {
     return [Math.min(Math.max(low, this.#min), 0), Math.max(Math.min(high, this.#max), 0)];
   }
 
-  /** The numbers for the range. A value that was always 0 gets the range from 0 to 1. */
-  rounding(): Rounding {
+  /** The parameters for the range. A value that was always 0 gets the range from 0 to 1. */
+  params(): QuantParams {
     const [low, high] = this.#bounds();
     const width = high > low ? high - low : 1;
     const scale = Math.fround(Math.max(width / LARGEST, LEAST_SCALE));
@@ -87,7 +87,7 @@ export class Range {
   }
 }
 
-/** The bins at the beginning that together have no more than a number of elements. */
+/** The number of first bins that together have at most `most` elements. */
 function binsBelow(counts: readonly number[], most: number): number {
   let sum = 0;
   const end = counts.findIndex((count) => {

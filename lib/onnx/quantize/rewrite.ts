@@ -1,6 +1,6 @@
 /**
- * Writes the rounding into a graph: pairs of QuantizeLinear and DequantizeLinear around the layers, which runtimes merge with them into
- * kernels for int8, and weights as int8.
+ * Adds pairs of QuantizeLinear and DequantizeLinear around the layers of a graph, which runtimes replace with int8 kernels, and
+ * stores the weights as int8.
  * @see https://onnxruntime.ai/docs/performance/model-optimizations/quantization.html
  * @module
  */
@@ -12,32 +12,33 @@ import type { Tensor } from '../../tensor/tensor.js';
 import type { Graph, Value } from '../graph.js';
 import type { Attribute, Node } from '../message.js';
 import type { QuantizationPlan } from './plan.js';
-import { LEAST_SCALE, type Rounding } from './range.js';
+import { LEAST_SCALE, type QuantParams } from './range.js';
 import { elementsOf, type Layer, makersOf } from './weights.js';
 
-/** The largest int8 weight. */
+/** The largest weight as int8. */
 const LIMIT = 127;
 /**
- * The largest one of 7 bits. Processors without VNNI instructions add pairs of products in 16 bits: 2 * 255 * 64 fits, 2 * 255 * 127 does not.
+ * The same with 7 bits. x86 processors without VNNI instructions add pairs of products in 16 bits: 2 * 255 * 64 fits, and
+ * 2 * 255 * 127 does not.
  */
 const REDUCED_LIMIT = 64;
-/** A bias as int32 is at most this large, which leaves room for the sum of the products; that of a channel without weights is smaller. */
+/** Largest bias as int32, so that the sum with the products does not overflow; a smaller one for channels whose weights are all 0. */
 const LARGEST_BIAS = 2 ** 30;
 const LARGEST_LONE_BIAS = 2 ** 24;
 
 /**
  * Changes the graph.
- * @param roundings - Of the values that have a range of their own.
+ * @param params - Of the values whose range was computed.
  * @param reduceRange - Weights have 7 bits.
  * @throws ArgumentError for weights that are not finite.
  */
 export function rewrite(
   graph: Graph,
   plan: QuantizationPlan,
-  roundings: ReadonlyMap<Value, Rounding>,
+  params: ReadonlyMap<Value, QuantParams>,
   reduceRange: boolean,
 ): void {
-  new Rewriter(graph, plan, roundings, reduceRange ? REDUCED_LIMIT : LIMIT).run();
+  new Rewriter(graph, plan, params, reduceRange ? REDUCED_LIMIT : LIMIT).run();
 }
 
 /** The names of a scale and a zero point. */
@@ -46,19 +47,19 @@ type ScaleNames = readonly [scale: Value, zeroPoint: Value];
 class Rewriter {
   readonly #graph: Graph;
   readonly #plan: QuantizationPlan;
-  readonly #roundings: ReadonlyMap<Value, Rounding>;
+  readonly #params: ReadonlyMap<Value, QuantParams>;
   readonly #limit: number;
   readonly #nodes: Node[] = [];
   readonly #scales = new Map<Value, ScaleNames>();
-  /** Of every value that is rounded, the rounded one. */
-  readonly #rounded = new Map<Value, Value>();
-  /** Weights as int8 that several layers read. */
+  /** The result of the DequantizeLinear node of each quantised value. */
+  readonly #dequantized = new Map<Value, Value>();
+  /** Weights as int8, which several layers may share. */
   readonly #weights = new Map<string, Value>();
 
-  constructor(graph: Graph, plan: QuantizationPlan, roundings: ReadonlyMap<Value, Rounding>, limit: number) {
+  constructor(graph: Graph, plan: QuantizationPlan, params: ReadonlyMap<Value, QuantParams>, limit: number) {
     this.#graph = graph;
     this.#plan = plan;
-    this.#roundings = roundings;
+    this.#params = params;
     this.#limit = limit;
   }
 
@@ -67,20 +68,21 @@ class Rewriter {
     const { nodes } = this.#graph;
     const makers = makersOf(nodes);
     // Inputs of the network.
-    for (const value of ranges.keys()) if (!makers.has(value)) this.#round(value);
+    for (const value of ranges.keys()) if (!makers.has(value)) this.#quantize(value);
     const leftOut = new Set(absorbed.values());
     for (const node of nodes) {
       if (leftOut.has(node)) continue;
       const layer = layers.get(node);
       if (layer !== undefined) {
         const source = ranges.get(node.inputs[0]!)!;
-        this.#replaceWeights(layer, this.#roundings.get(source)!.scale);
+        this.#replaceWeights(layer, this.#params.get(source)!.scale);
       }
       for (const [i, input] of node.inputs.entries())
-        if (made.has(input) || (layer !== undefined && i === 0)) node.inputs[i] = this.#rounded.get(input)!;
+        if (made.has(input) || (layer !== undefined && i === 0))
+          node.inputs[i] = this.#dequantized.get(input)!;
       node.outputs[0] = (absorbed.get(node) ?? node).outputs[0]!;
       this.#nodes.push(node);
-      for (const output of node.outputs) if (ranges.has(output)) this.#round(output);
+      for (const output of node.outputs) if (ranges.has(output)) this.#quantize(output);
     }
     nodes.splice(0, nodes.length, ...this.#nodes);
   }
@@ -98,12 +100,12 @@ class Rewriter {
     return this.#graph.initializer(name, this.#graph.own(tensor(elements)), dims);
   }
 
-  /** The scale of a value, shared by all values with its range. */
+  /** The scale of a value. Values with the same range share it. */
   #scaleOf(value: Value): ScaleNames {
     const source = this.#plan.ranges.get(value)!;
     const known = this.#scales.get(source);
     if (known !== undefined) return known;
-    const { scale, zeroPoint } = this.#roundings.get(source)!;
+    const { scale, zeroPoint } = this.#params.get(source)!;
     const names: ScaleNames = [
       this.#constant(`${source}_scale`, Float32Array.of(scale), []),
       this.#constant(`${source}_zero_point`, Uint8Array.of(zeroPoint), []),
@@ -112,11 +114,11 @@ class Rewriter {
     return names;
   }
 
-  /** Adds the pair of nodes behind a value. */
-  #round(value: Value): void {
+  /** Adds the pair of nodes after a value. */
+  #quantize(value: Value): void {
     const scale = this.#scaleOf(value);
     const quantized = this.#node('QuantizeLinear', value, [value, ...scale], {});
-    this.#rounded.set(value, this.#node('DequantizeLinear', value, [quantized, ...scale], {}));
+    this.#dequantized.set(value, this.#node('DequantizeLinear', value, [quantized, ...scale], {}));
   }
 
   /** @param scale - Of the input. */
@@ -131,7 +133,7 @@ class Rewriter {
     if (bias !== undefined) node.inputs[2] = this.#bias(bias.name, biases!, scales, scale);
   }
 
-  /** One scale for each output channel, such that the largest weight gets the largest number and the bias fits into int32. */
+  /** A scale for each output channel: the largest weight becomes the largest int8, and the bias fits into int32. */
   #weightScales(layer: Layer, scale: number, biases: Float32Array | undefined): Float32Array {
     const { weight, axis, isTransposed } = layer;
     const largest = tidy(() =>
@@ -163,12 +165,12 @@ class Rewriter {
         return rounded.to({ dtype: 'int8' }).contiguous();
       }),
     );
-    return this.#dequantized(weight.name, this.#graph.own(quantized), scales, new Int8Array(scales.length), {
+    return this.#stored(weight.name, this.#graph.own(quantized), scales, new Int8Array(scales.length), {
       axis,
     });
   }
 
-  /** A bias as int32 with the scale of the products. */
+  /** A bias as int32, with the scale of the products. */
   #bias(name: string, biases: Float32Array, scales: Float32Array, scale: number): Value {
     if (!biases.every(Number.isFinite))
       throw new ArgumentError(
@@ -176,12 +178,12 @@ class Rewriter {
       );
     const own = scales.map((one) => one * scale);
     const numbers = Int32Array.from(biases, (bias, i) => Math.round(bias / own[i]!));
-    return this.#dequantized(name, this.#graph.own(tensor(numbers)), own, new Int32Array(own.length), {
+    return this.#stored(name, this.#graph.own(tensor(numbers)), own, new Int32Array(own.length), {
       axis: 0,
     });
   }
 
-  #dequantized(
+  #stored(
     name: string,
     elements: Tensor,
     scales: Float32Array,

@@ -1,5 +1,5 @@
 /**
- * The layers of a graph whose weights are the same in every run, and their weights.
+ * The layers of a graph with constant weights.
  * @module
  */
 import type { Tensor } from '../../tensor/tensor.js';
@@ -12,20 +12,20 @@ export interface Layer {
   readonly node: Node;
   /** float32. */
   readonly weight: Initializer;
-  /** The node reads the weight with its two dimensions exchanged. */
+  /** Whether a Transpose node exchanges the two dimensions of the weight. */
   readonly isTransposed: boolean;
-  /** The dimension of the output channels, in the weight as the node reads it. */
+  /** The dimension of the output channels, after the Transpose node. */
   readonly axis: number;
   /** float32 [output channels]. */
   readonly bias: Initializer | undefined;
 }
 
-/** Of every value, the node that makes it. */
+/** The node that makes each value. */
 export function makersOf(nodes: readonly Node[]): Map<Value, Node> {
   return new Map(nodes.flatMap((node) => node.outputs.map((output) => [output, node] as const)));
 }
 
-/** Of every value, the nodes that read it; one that reads it twice is there twice. */
+/** The nodes that read each value; one that reads it twice is listed twice. */
 export function readersOf(nodes: readonly Node[]): Map<Value, Node[]> {
   const readers = new Map<Value, Node[]>();
   for (const node of nodes)
@@ -37,7 +37,7 @@ export function readersOf(nodes: readonly Node[]): Map<Value, Node[]> {
   return readers;
 }
 
-/** A node as a layer; undefined for other nodes, and where the weight or bias is computed or has another dtype than float32. */
+/** A node as a layer; undefined for other nodes, and if the weight or bias is computed or not float32. */
 export function layerOf(graph: Graph, makers: ReadonlyMap<Value, Node>, node: Node): Layer | undefined {
   const { operator, inputs, attributes } = node;
   const stored = (name: Value | undefined): Initializer | undefined => {
@@ -61,7 +61,7 @@ export function layerOf(graph: Graph, makers: ReadonlyMap<Value, Node>, node: No
   return { node, weight, isTransposed: false, axis: 0, bias };
 }
 
-/** The elements of an initializer in its dimensions, float32 on the CPU. Only for those that the graph made from tensors. */
+/** The elements of an initializer in its dimensions, on the CPU. */
 export function elementsOf({ elements, dims }: Initializer): Tensor {
   return (elements as Tensor)
     .detach()

@@ -10,10 +10,10 @@ import { INDEXING } from './indexing.js';
 import { LINEAR } from './linear.js';
 import { NORM } from './norm.js';
 import { POOL } from './pool.js';
+import { QUANTIZATION } from './quantization.js';
 import { RECURRENT } from './recurrent.js';
 import { REDUCE } from './reduce.js';
 import { RESIZE } from './resize.js';
-import { ROUNDING } from './rounding.js';
 import { SHAPE } from './shape.js';
 
 export { HOST } from './host.js';
@@ -27,9 +27,9 @@ export const OPERATORS: Operators = {
   ...LINEAR,
   ...NORM,
   ...POOL,
+  ...QUANTIZATION,
   ...RECURRENT,
   ...REDUCE,
   ...RESIZE,
-  ...ROUNDING,
   ...SHAPE,
 };

@@ -1,5 +1,6 @@
 /**
- * Numbers of 8 bits that stand for floats. They are computed as floats here: what runtimes compute with integers is the same but for rounding.
+ * Quantised values. The operators between them compute with dequantised floats here, which runtimes replace with integers; the
+ * results are the same but for rounding.
  * @module
  */
 import { type DType, isFloatingPoint } from '../../../tensor/dtype.js';
@@ -19,7 +20,7 @@ function axisOf(node: NodeSpec): number {
   return node.int('axis', 1);
 }
 
-/** A scale or zero point for all elements, or one for each index of an axis, in the dimensions of `x`. */
+/** A scale or zero point, one for all elements or one for each index of an axis, in a shape that broadcasts to `x`. */
 function along(call: Call, i: number, axis: number): Tensor {
   const [x, values] = [call.tensor(0), call.tensor(i)];
   if (values.numel === 1) return values.reshape([]);
@@ -31,14 +32,14 @@ function along(call: Call, i: number, axis: number): Tensor {
   return values.reshape(x.shape.map((_, j) => (j === place ? -1 : 1)));
 }
 
-/** round(x / scale) + zero point, limited to the numbers of the dtype. */
+/** round(x / scale) + zero point, clamped to the range of the dtype. */
 function quantize(node: NodeSpec) {
   const axis = axisOf(node);
   const stated = node.int('output_dtype', 0) === 0 ? 'uint8' : dtypeAttribute(node, 'output_dtype');
   return (call: Call): Tensor => {
     const dtype = call.has(2) ? call.tensor(2).dtype : stated;
     const limits = LIMITS[dtype];
-    if (limits === undefined) throw new NodeProblem(`rounds to ${dtype}, which has no form here`);
+    if (limits === undefined) throw new NodeProblem(`quantises to ${dtype}, which has no form here`);
     const steps = call
       .tensor(0)
       .div(along(call, 1, axis))
@@ -60,4 +61,4 @@ function dequantize(node: NodeSpec) {
   };
 }
 
-export const ROUNDING: Operators = { QuantizeLinear: quantize, DequantizeLinear: dequantize };
+export const QUANTIZATION: Operators = { QuantizeLinear: quantize, DequantizeLinear: dequantize };
