@@ -75,7 +75,9 @@ describe('files of torch.save', () => {
 
   it('reports what is wrong with other files', async () => {
     writeFileSync(file, 'no archive');
-    await expect(loadTorch(file)).rejects.toThrow(/file\.pt is not a file of PyTorch: it is not a zip archive/);
+    await expect(loadTorch(file)).rejects.toThrow(
+      /file\.pt is not a file of PyTorch: it is not a zip archive/,
+    );
     await expect(loadTorch(join(folder, 'none.pt'))).rejects.toThrow(/none\.pt: no such file/);
     writeArchive({ pickle: new PickleWriter().int(7).end() });
     await expect(loadTorch(file)).resolves.toBe(7);

@@ -136,9 +136,7 @@ test('names missing and doubled members', async () => {
     /expected the member data_batch_3 but it is missing/,
   );
   await writeArchive({ 'a/data_batch_4': pickleBatch(batches[3]!), ...pythonMembers() });
-  await expect(cifar10({ root, split: 'train', verify: false })).rejects.toThrow(
-    /data_batch_4 occurs twice/,
-  );
+  await expect(cifar10({ root, split: 'train', verify: false })).rejects.toThrow(/data_batch_4 occurs twice/);
 });
 
 test('a member outside the folder is read by its name and never written', async () => {

@@ -97,9 +97,7 @@ test('a truncated JPEG is unreadable; several are counted, and skipped with a wa
   }
   const seen: number[] = [];
   const failed = imageFolder({ root, split: 'train', size: 4, onProgress: (done) => seen.push(done) });
-  await expect(failed).rejects.toThrow(
-    /a\/2\.jpg: cannot be read as an image, and 1 more \(2 of 4 images\)/,
-  );
+  await expect(failed).rejects.toThrow(/a\/2\.jpg: cannot be read as an image, and 1 more \(2 of 4 images\)/);
   expect(seen.at(-1)).toBe(4);
   const warning = new Promise<NodeJS.ErrnoException>((resolve) => process.once('warning', resolve));
   const set = await imageFolder({ root, split: 'train', size: 4, unreadable: 'skip' });

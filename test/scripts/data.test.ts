@@ -56,9 +56,7 @@ it('an unreadable picture ends data.js, unless it is to be left out', async () =
   const options = ['--dataset', 'folder', '--data-dir', 'pictures', '--json'];
   const strict = command('data', ...options);
   expect(strict.status).toBe(1);
-  expect(strict.stderr).toMatch(
-    /error: pictures.dog.bad\.jpg: cannot be read as an image \(1 of 3 images\)/,
-  );
+  expect(strict.stderr).toMatch(/error: pictures.dog.bad\.jpg: cannot be read as an image \(1 of 3 images\)/);
   const { status, stdout, stderr } = command('data', ...options, '--skip-unreadable');
   expect(status).toBe(0);
   expect(JSON.parse(stdout).length).toBe(2);
