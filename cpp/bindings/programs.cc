@@ -3,14 +3,29 @@
 
 #include <cstdlib>
 #include <mutex>
+#include <utility>
+#include <vector>
 
 #include "bindings/bindings.h"
+#include "napi/buffers.h"
 #include "napi/hot_path.h"
+#include "napi/native_object.h"
 #include "napi/program_value.h"
 #include "program/batch.h"
 #include "program/foreign.h"
+#include "program/waiting_inputs.h"
 
 namespace dyconv {
+
+struct HeldInputs {
+  std::shared_ptr<WaitingInputs> waiting;
+};
+using SharedInputs = std::shared_ptr<const HeldInputs>;
+
+template <>
+inline constexpr ObjectType kObjectType<HeldInputs> = {"inputs of waitingInputs()",
+                                                       {0x5be02bd6a1c94e17, 0x93d1f0c2768e4ab5}};
+
 namespace {
 
 Value RunProgram(int64_t program, const std::vector<Value>& inputs) {
@@ -40,10 +55,47 @@ Napi::Value RunProgramAsync(Call& call, int64_t id, const std::vector<Value>& in
   return RunOnLane(call, id, ticket, threads, [inputs](Runner& runner) { return runner.Run(inputs); });
 }
 
-Napi::Value RunBatchAsync(Call& call, int64_t id, const std::vector<Value>& requests, int64_t ticket,
-                          int64_t threads) {
+Napi::Value RunRequests(Call& call, int64_t id, std::vector<Value> requests, int64_t ticket,
+                        int64_t threads) {
   return RunOnLane(call, id, ticket, threads,
-                   [requests](Runner& runner) { return RunBatch(runner, requests); });
+                   [requests = std::move(requests)](Runner& runner) { return RunBatch(runner, requests); });
+}
+
+Napi::Value RunBatchAsync(Call& call, int64_t id, std::vector<Value>& requests, int64_t ticket,
+                          int64_t threads) {
+  return RunRequests(call, id, std::move(requests), ticket, threads);
+}
+
+Napi::Value RunWaitingAsync(Call& call, int64_t id, const SharedInputs& held,
+                            const std::vector<int64_t>& numbers, int64_t ticket, int64_t threads) {
+  std::vector<Value> requests;
+  requests.reserve(numbers.size());
+  for (const int64_t number : numbers) requests.emplace_back(held->waiting->Take(number));
+  return RunRequests(call, id, std::move(requests), ticket, threads);
+}
+
+// The tensor of a handle, without its graph. `owned`: JavaScript's object gives it up.
+int64_t Hold(Call& call, WaitingInputs& waiting, TensorHandle* handle, bool owned) {
+  // As detach(), without the dispatch of an operation.
+  const int64_t number = waiting.Add(handle->tensor.variable_data());
+  if (owned) call.data.tensors.Dispose(handle);
+  return number;
+}
+
+// -1 for what is not expected, and for what is no tensor that can be used at once.
+int64_t HoldExpected(Call& call, const SharedInputs& held, Napi::Value input, bool owned) {
+  TensorHandle* handle = FindHandle(call.data, input);
+  if (handle == nullptr || !handle->tensor.defined() || !held->waiting->Expects(handle->tensor)) return -1;
+  if (call.data.background.blocks() > 0 || call.data.recorder != nullptr) return -1;
+  if (handle->pinned && IsDetached(*BufferOf(handle->storage))) return -1;
+  return Hold(call, *held->waiting, handle, owned);
+}
+
+int64_t HoldInput(Call& call, const SharedInputs& held, TensorHandle* input, bool owned) {
+  Require(input->tensor.defined(), ErrorKind::kDisposed,
+          "Expected a live Tensor for input of holdInput but received one that was disposed");
+  held->waiting->Expect(input->tensor);
+  return Hold(call, *held->waiting, input, owned);
 }
 
 bool CancelRun(Call& call, int64_t ticket) { return call.data.programs.Cancel(call.env, ticket); }
@@ -87,9 +139,26 @@ const OpTable& ProgramsOps() {
   static const OpTable table = {
       Bind("runProgram(program, inputs)", RunProgram),
       Bind("runProgramAsync(program, inputs, ticket, threads)", RunProgramAsync),
-      // `requests`: the inputs of each. The outputs of each as an array.
+      // `requests`: the input of each, or an array of its inputs. The outputs of each as an array.
       Bind("runBatchAsync(program, requests, ticket, threads)", RunBatchAsync),
       Bind("cancelRun(ticket)", CancelRun),
+      // Runs of waiting inputs, which they take.
+      Bind("runWaitingAsync(program, inputs, numbers, ticket, threads)", RunWaitingAsync),
+      Bind("waitingInputs()",
+           [](Call&) -> SharedInputs {
+             return std::make_shared<const HeldInputs>(HeldInputs{std::make_shared<WaitingInputs>()});
+           }),
+      Bind("holdExpected(inputs, input, owned)", HoldExpected),
+      // `input`: a live tensor; inputs like it are expected from now on.
+      Bind("holdInput(inputs, input, owned)", HoldInput),
+      Bind("takeInputs(inputs, numbers)",
+           [](Call&, const SharedInputs& held, const std::vector<int64_t>& numbers) {
+             std::vector<at::Tensor> tensors;
+             for (const int64_t number : numbers) tensors.push_back(held->waiting->Take(number));
+             return tensors;
+           }),
+      Bind("dropInput(inputs, number)",
+           [](Call&, const SharedInputs& held, int64_t number) { held->waiting->Take(number); }),
       // Another number for the program, with a lane of its own.
       Bind("openProgram(program)",
            [](Call& call, int64_t id) {

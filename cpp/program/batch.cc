@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <numeric>
+#include <span>
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
@@ -19,16 +20,18 @@ using Tensors = std::vector<Tensor>;
 // Below this number of bytes for each thread, starting a parallel loop takes longer than the copy.
 constexpr int64_t kBytesPerThread = 1 << 18;
 
+// A request is a List of inputs, or its only input.
+std::span<const Value> InputsOf(const Value& request) {
+  const List* inputs = request.As<List>();
+  return inputs == nullptr ? std::span(&request, 1) : std::span(*inputs);
+}
+
 const Tensor& InputAt(const std::vector<Value>& requests, size_t request, size_t input) {
-  const List& inputs = requests[request].Get<List>();
-  if (input >= inputs.size()) {
-    Fail(ErrorKind::kArgument, "Expected as many inputs in requests[", request,
-         "] as in requests[0] but received ", inputs.size());
-  }
+  const std::span<const Value> inputs = InputsOf(requests[request]);
   const Tensor* tensor = inputs[input].As<Tensor>();
   if (tensor == nullptr || tensor->dim() == 0) {
-    Fail(ErrorKind::kShape, "Expected a Tensor [rows, ...] for requests[", request, "][", input,
-         "] but received ",
+    Fail(tensor == nullptr ? ErrorKind::kArgument : ErrorKind::kShape,
+         "Expected a Tensor [rows, ...] for requests[", request, "][", input, "] but received ",
          tensor == nullptr ? inputs[input].ToString() : std::string("one without dimensions"));
   }
   return *tensor;
@@ -50,12 +53,14 @@ void CheckLikeFirst(const Tensor& first, const Tensor& tensor, size_t request, s
   }
 }
 
+// Whether the bytes of the tensor are its elements in order.
+bool IsPlain(const Tensor& tensor) {
+  return tensor.is_cpu() && tensor.is_contiguous() && !tensor.is_conj() && !tensor.is_neg();
+}
+
 // at::cat() along the first dimension; images of a service are too few for its parallel loops.
 Tensor Join(const Tensors& parts) {
-  const bool plain = std::all_of(parts.begin(), parts.end(), [](const Tensor& part) {
-    return part.is_cpu() && part.is_contiguous() && !part.is_conj() && !part.is_neg();
-  });
-  if (!plain) return at::cat(parts);
+  if (!std::all_of(parts.begin(), parts.end(), IsPlain)) return at::cat(parts);
   int64_t rows = 0;
   std::vector<int64_t> offsets;
   for (const Tensor& part : parts) {
@@ -85,6 +90,19 @@ void CheckRows(const Tensor& output, int64_t total) {
        "]");
 }
 
+// A copy of some rows. They are few: operations of libtorch would take several times as long as the copy.
+Tensor CopyRows(const Tensor& output, int64_t start, int64_t count) {
+  if (!IsPlain(output)) return output.narrow(0, start, count).clone();
+  std::vector<int64_t> sizes = output.sizes().vec();
+  sizes[0] = count;
+  const Tensor rows = at::empty(sizes, output.options());
+  if (rows.numel() == 0) return rows;
+  const auto row_bytes = static_cast<int64_t>(output.nbytes()) / output.size(0);
+  std::memcpy(rows.mutable_data_ptr(), static_cast<const char*>(output.const_data_ptr()) + start * row_bytes,
+              rows.nbytes());
+  return rows;
+}
+
 // The output with the rows of one request.
 Value RowsOf(const Value& output, int64_t start, int64_t count, int64_t total) {
   Value rows = output;
@@ -92,14 +110,21 @@ Value RowsOf(const Value& output, int64_t start, int64_t count, int64_t total) {
     Tensor* tensor = part.As<Tensor>();
     if (tensor == nullptr) return;
     CheckRows(*tensor, total);
-    *tensor = tensor->narrow(0, start, count).clone();
+    *tensor = CopyRows(*tensor, start, count);
   });
   return rows;
 }
 
 // The inputs of the batch. `rows` receives the number of rows of each request.
 std::vector<Value> JoinRequests(const std::vector<Value>& requests, std::vector<int64_t>& rows) {
-  const size_t inputs = requests[0].Get<List>().size();
+  const size_t inputs = InputsOf(requests[0]).size();
+  Require(inputs > 0, ErrorKind::kArgument, "Expected at least one input in requests[0] but received none");
+  for (size_t i = 0; i < requests.size(); ++i) {
+    const size_t count = InputsOf(requests[i]).size();
+    if (count == inputs) continue;
+    Fail(ErrorKind::kArgument, "Expected as many inputs in requests[", i, "] as in requests[0] but received ",
+         count);
+  }
   for (size_t i = 0; i < requests.size(); ++i) rows.push_back(InputAt(requests, i, 0).size(0));
   std::vector<Value> joined;
   for (size_t input = 0; input < inputs; ++input) {
@@ -124,13 +149,16 @@ Value RunBatch(Runner& runner, const std::vector<Value>& requests) {
   Require(!requests.empty(), ErrorKind::kArgument, "Expected at least one request but received none");
   const at::NoGradGuard no_grad;
   std::vector<int64_t> rows;
-  const Value output = runner.Run(JoinRequests(requests, rows));
+  Value output = runner.Run(JoinRequests(requests, rows));
   const int64_t total = std::accumulate(rows.begin(), rows.end(), int64_t{0});
   if (requests.size() == 1) {
-    ForEachValue(output, [&](const Value& part) {
-      if (const Tensor* tensor = part.As<Tensor>()) CheckRows(*tensor, total);
+    ForEachValue(output, [&](Value& part) {
+      Tensor* tensor = part.As<Tensor>();
+      if (tensor == nullptr) return;
+      CheckRows(*tensor, total);
+      if (tensor->requires_grad()) *tensor = tensor->detach();
     });
-    return List{output};
+    return List{std::move(output)};
   }
   List outputs;
   int64_t start = 0;

@@ -4,6 +4,13 @@
  */
 import type { Handle } from './types.js';
 
+declare const WAITING_INPUTS: unique symbol;
+
+/** Tensors that wait for a batch, by number. */
+export interface WaitingInputs {
+  readonly [WAITING_INPUTS]: true;
+}
+
 /** An input or output of a program. */
 export type ProgramValue<T> =
   | T
@@ -25,15 +32,32 @@ export interface ProgramsTable<T extends Handle> {
     ticket: number,
     threads: number,
   ): Promise<ProgramValue<T>>;
-  /** The inputs of each request, joined to one batch; resolves to the output of each. */
+  /** The input of each request, or an array of its inputs, joined to one batch; resolves to the output of each. */
   runBatchAsync(
     program: number,
-    requests: readonly (readonly ProgramValue<T>[])[],
+    requests: readonly ProgramValue<T>[],
     ticket: number,
     threads: number,
   ): Promise<readonly ProgramValue<T>[]>;
   /** Removes a run that has not started: its promise resolves to undefined. False if it has started. */
   cancelRun(ticket: number): boolean;
+  /** {@link runBatchAsync} of inputs that wait, each of a request; takes them. */
+  runWaitingAsync(
+    program: number,
+    inputs: WaitingInputs,
+    numbers: readonly number[],
+    ticket: number,
+    threads: number,
+  ): Promise<readonly ProgramValue<T>[]>;
+  waitingInputs(): WaitingInputs;
+  /**
+   * Holds a tensor that is like the last one of {@link holdInput}, without its graph; -1 for anything else. `owned`: the tensor is disposed.
+   */
+  holdExpected(inputs: WaitingInputs, input: unknown, owned: boolean): number;
+  holdInput(inputs: WaitingInputs, input: T, owned: boolean): number;
+  /** The tensors with these numbers, which are free then. */
+  takeInputs(inputs: WaitingInputs, numbers: readonly number[]): T[];
+  dropInput(inputs: WaitingInputs, number: number): void;
   /** Another number for the program, with runs in an order of their own. */
   openProgram(program: number): number;
   disposeProgram(program: number): void;

@@ -162,6 +162,11 @@ export class Program<Out = Tensor> extends Runnable<Out> {
     return inputs;
   }
 
+  /** @internal The add-on checks them, on the thread of the run. */
+  protected override packBatch(requests: readonly ProgramInput[]): readonly ProgramInput[] {
+    return requests;
+  }
+
   /** @internal */
   protected override open(id: number): this {
     return new Program<Out>(id, this.settings, this.metadata, this.#layers) as this;

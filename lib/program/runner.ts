@@ -7,7 +7,7 @@ import { checkOptions, optionKeys } from '../check/index.js';
 import { checkSignal, onAbort } from '../check/signal.js';
 import { invalidArgument } from '../errors.js';
 import { native as handles } from '../native/index.js';
-import type { ProgramsTable, ProgramValue } from '../native/programs.js';
+import type { ProgramsTable, ProgramValue, WaitingInputs } from '../native/programs.js';
 import type { Tensor } from '../tensor/tensor.js';
 
 const native = handles as unknown as ProgramsTable<Tensor>;
@@ -86,10 +86,30 @@ export abstract class Runnable<Out = Tensor> {
     const outputs = await this.#start(options, (ticket, threads) => {
       if (!Array.isArray(requests) || requests.length === 0)
         throw invalidArgument('requests', 'an array of at least one input', requests);
-      const inputs = requests.map((request) => this.pack(inputsOf(request)));
-      return native.runBatchAsync(this.#id, inputs, ticket, threads);
+      return native.runBatchAsync(this.#id, this.packBatch(requests), ticket, threads);
     });
     return outputs.map((output) => this.unpack(output));
+  }
+
+  /** @internal {@link runBatch} of one request or more, which `cancel` withdraws unless it has started: the outputs are then undefined. */
+  startBatch(
+    requests: readonly ProgramInput[],
+    threads: number,
+  ): { outputs: Promise<Out[] | undefined>; cancel: () => void } {
+    const ticket = ++tickets;
+    const outputs = native.runBatchAsync(this.#id, this.packBatch(requests), ticket, threads);
+    return { outputs: this.#unpackBatch(outputs), cancel: () => native.cancelRun(ticket) };
+  }
+
+  /** @internal {@link startBatch} of tensors that the add-on holds. Only for programs that take one tensor as it is. */
+  startWaiting(
+    inputs: WaitingInputs,
+    numbers: readonly number[],
+    threads: number,
+  ): { outputs: Promise<Out[] | undefined>; cancel: () => void } {
+    const ticket = ++tickets;
+    const outputs = native.runWaitingAsync(this.#id, inputs, numbers, ticket, threads);
+    return { outputs: this.#unpackBatch(outputs), cancel: () => native.cancelRun(ticket) };
   }
 
   /**
@@ -132,9 +152,19 @@ export abstract class Runnable<Out = Tensor> {
     return inputs;
   }
 
+  /** @internal The input of each request, or an array of its inputs, as the add-on takes them. */
+  protected packBatch(requests: readonly ProgramInput[]): readonly ProgramInput[] {
+    return requests.map((request) => this.pack(inputsOf(request)));
+  }
+
   /** @internal The output, from what the add-on returned. */
   protected unpack(output: ProgramValue<Tensor>): Out {
     return output as Out;
+  }
+
+  /** A run that was withdrawn has no outputs. */
+  #unpackBatch(outputs: Promise<readonly ProgramValue<Tensor>[] | undefined>): Promise<Out[] | undefined> {
+    return outputs.then((each) => each?.map((output) => this.unpack(output)));
   }
 
   /** Checks the options and starts a run. */

@@ -5,6 +5,7 @@
 import { invalidArgument, WorkerError } from '../errors.js';
 import type { AnyModule } from '../nn/module.js';
 import { isTensor } from '../tensor/tensor.js';
+import { Cancellation } from './cancellation.js';
 import { COLLATIONS } from './collation.js';
 import {
   type BatchFunction,
@@ -75,14 +76,14 @@ async function warmUp(engine: Engine, { inputs, replicas, maxBatch, warmup }: En
   for (const requests of new Set([1, Math.max(1, Math.floor(maxBatch / rows))])) {
     const run = async (): Promise<void> => {
       const inputs = new Array(requests).fill(warmup);
-      const { signal } = new AbortController();
+      const cancellation = new Cancellation();
       if (engine.runBatch) {
-        for (const output of await engine.runBatch(inputs, signal)) collation.dispose(output);
+        for (const output of await engine.runBatch(inputs, cancellation)) collation.dispose(output);
         return;
       }
       const joined = collation.join(inputs);
       try {
-        const output = await engine.run(joined.input, signal);
+        const output = await engine.run(joined.input, cancellation);
         const counts = Array.from({ length: requests }, () => ({ count: rows, wanted: false }));
         collation.split(output, counts, joined.input);
       } finally {

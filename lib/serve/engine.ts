@@ -4,9 +4,12 @@
  */
 import { ArgumentError } from '../errors.js';
 import type { AnyModule } from '../nn/module.js';
+import { Program } from '../program/program.js';
+import { Runnable } from '../program/runner.js';
 import { noGrad, tidy, untidy } from '../tensor/context.js';
 import type { Tensor } from '../tensor/tensor.js';
-import type { TensorInput, TensorOutput } from './rows.js';
+import type { Cancellation } from './cancellation.js';
+import { plainOutput, type TensorInput, type TensorOutput, type WaitingInputs } from './rows.js';
 
 /** Tensors by name, as `module.stateDict()` returns them. */
 export type StateDict = Readonly<Record<string, Tensor>>;
@@ -17,12 +20,18 @@ export interface Engine {
    * Runs a batch.
    * @throws WorkerDied (as a rejection) when its thread ended: the batch can be repeated.
    */
-  run(input: unknown, signal: AbortSignal): Promise<unknown>;
+  run(input: unknown, cancellation: Cancellation): Promise<unknown>;
   /**
    * Runs requests as one batch and returns the result of each: instead of {@link run}, for an engine that joins and splits by itself.
    * @param inputs - Of each request.
    */
-  readonly runBatch?: ((inputs: readonly unknown[], signal: AbortSignal) => Promise<unknown[]>) | undefined;
+  readonly runBatch?:
+    | ((inputs: readonly unknown[], cancellation: Cancellation) => Promise<unknown[]>)
+    | undefined;
+  /** The same for tensors that the add-on holds, which the engine frees. */
+  readonly runWaiting?:
+    | ((inputs: WaitingInputs, cancellation: Cancellation) => Promise<unknown[]>)
+    | undefined;
   /** Whether it takes more batches than it runs at once, and runs them in their order. */
   readonly queues?: boolean | undefined;
   /** Replaces the weights. No batch runs meanwhile. */
@@ -78,25 +87,37 @@ export class ProgramEngine implements Engine {
     this.queues = program.runBatch !== undefined;
   }
 
-  run(input: unknown, signal: AbortSignal): Promise<unknown> {
-    return this.#with((replica, threads) => replica.run(input as TensorInput, { signal, threads }));
+  run(input: unknown, { signal }: Cancellation): Promise<unknown> {
+    return this.#with((program) => program.run(input as TensorInput, { signal, threads: this.#threads }));
   }
 
   get runBatch(): Engine['runBatch'] {
     if (this.#program.runBatch === undefined) return undefined;
-    return (inputs, signal) =>
-      this.#with((replica, threads) => replica.runBatch!(inputs as TensorInput[], { signal, threads }));
+    return (inputs, cancellation) =>
+      this.#with((program) =>
+        program instanceof Runnable
+          ? outputsOf(program.startBatch(inputs as TensorInput[], this.#threads), cancellation)
+          : runForeign(program, inputs as TensorInput[], this.#threads, cancellation),
+      );
+  }
+
+  get runWaiting(): Engine['runWaiting'] {
+    if (!(this.#program instanceof Program)) return undefined;
+    return ({ held, numbers }, cancellation) =>
+      this.#with((program) =>
+        outputsOf((program as Program).startWaiting(held, numbers, this.#threads), cancellation),
+      );
   }
 
   /** Calls the replica with the fewest batches. */
-  async #with<T>(call: (program: PoolProgram, threads: number | undefined) => Promise<T>): Promise<T> {
+  async #with<T>(call: (program: PoolProgram) => Promise<T>): Promise<T> {
     const replica = this.#replicas.reduce((best, other) => (other.batches < best.batches ? other : best));
     replica.batches++;
     try {
-      let output: Promise<T> | undefined;
       // The tidy block must not stay open while the program runs: that makes every promise of the process slower.
+      let output: Promise<T> | undefined;
       untidy(() => {
-        output = call(replica.program, this.#threads);
+        output = call(replica.program);
       });
       return await output!;
     } finally {
@@ -124,6 +145,27 @@ export class ProgramEngine implements Engine {
   }
 }
 
+/** The outputs of a run, which can be cancelled. */
+async function outputsOf(
+  { outputs, cancel }: ReturnType<Runnable<TensorOutput>['startBatch']>,
+  cancellation: Cancellation,
+): Promise<TensorOutput[]> {
+  cancellation.onCancel = cancel;
+  const results = await outputs;
+  if (results === undefined) throw cancellation.signal.reason;
+  return results;
+}
+
+/** A program of the user, which may record its operations. */
+async function runForeign(
+  program: PoolProgram,
+  inputs: readonly TensorInput[],
+  threads: number,
+  { signal }: Cancellation,
+): Promise<TensorOutput[]> {
+  return (await program.runBatch!(inputs, { signal, threads })).map(plainOutput);
+}
+
 /** Batches of a function or module on the calling thread. */
 export class FunctionEngine implements Engine {
   readonly #run: BatchFunction | AnyModule;
@@ -132,7 +174,7 @@ export class FunctionEngine implements Engine {
     this.#run = run;
   }
 
-  async run(input: unknown, signal: AbortSignal): Promise<unknown> {
+  async run(input: unknown, { signal }: Cancellation): Promise<unknown> {
     const run = this.#run;
     if (typeof run === 'function') return callBatchFunction(run, input, { signal });
     return callBatchFunction((batch) => run.forward(batch as never), input, { signal });

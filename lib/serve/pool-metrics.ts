@@ -118,6 +118,13 @@ class Window {
   }
 }
 
+/** What is recorded of a request; times are milliseconds of `performance.now()`. */
+interface SettledRequest {
+  readonly acceptedAt: number;
+  readonly startedAt: number | undefined;
+  readonly rows: number;
+}
+
 /** Counts what happens in a pool. */
 export class PoolMetrics {
   readonly #name: string;
@@ -174,14 +181,11 @@ export class PoolMetrics {
     this.#publish('refuse', { reason, error });
   }
 
-  settle(
-    outcome: Outcome,
-    times: { acceptedAt: number; startedAt: number | undefined },
-    rows: number,
-    error: unknown,
-  ): void {
-    const totalMs = performance.now() - times.acceptedAt;
-    const queueMs = times.startedAt === undefined ? undefined : times.startedAt - times.acceptedAt;
+  /** @param now - When the request was settled. */
+  settle(outcome: Outcome, request: SettledRequest, now: number, error: unknown): void {
+    const { acceptedAt, startedAt, rows } = request;
+    const totalMs = now - acceptedAt;
+    const queueMs = startedAt === undefined ? undefined : startedAt - acceptedAt;
     this.#outcomes[outcome]++;
     this.#prometheus.request(outcome);
     if (outcome === 'answered' && queueMs !== undefined) {
@@ -190,7 +194,7 @@ export class PoolMetrics {
       this.#prometheus.duration(totalMs / 1000);
       this.#prometheus.queueDuration(queueMs / 1000);
     }
-    this.#publish('request', { outcome, rows, queueMs, totalMs, error });
+    if (CHANNELS.request.hasSubscribers) this.#publish('request', { outcome, rows, queueMs, totalMs, error });
   }
 
   batch(requests: number, rows: number, ms: number, error: unknown): void {

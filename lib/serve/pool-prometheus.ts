@@ -6,6 +6,7 @@ import type { Counter, Gauge, Histogram, Registry, RegistryContentType } from 'p
 import { ArgumentError } from '../errors.js';
 import { memory } from '../runtime/memory.js';
 import type { Outcome, Refusal } from './pool-request.js';
+import { counterSeries, histogramSeries } from './prometheus-series.js';
 import { metricsText } from './prometheus-text.js';
 
 type Client = typeof import('prom-client');
@@ -146,17 +147,23 @@ class PoolRegistry {
       for (const counter of Object.values(totals)) counter.inc(labels, 0);
       for (const histogram of Object.values(histograms)) histogram.zero(labels);
     }
+    const outcomes = new Map<Outcome, () => void>();
+    const outcomeSeries = (outcome: Outcome) => {
+      const count = counterSeries(requests, { pool, outcome });
+      outcomes.set(outcome, count);
+      return count;
+    };
     return {
       registry: this.registry,
-      request: (outcome) => requests.inc({ pool, outcome }),
+      request: (outcome) => (outcomes.get(outcome) ?? outcomeSeries(outcome))(),
       refusal: (reason) => refusals.inc({ pool, reason }),
       retry: () => totals.retries.inc(labels),
       workerExit: () => totals.workerExits.inc(labels),
       swap: () => totals.swaps.inc(labels),
-      duration: (seconds) => histograms.duration.observe(labels, seconds),
-      queueDuration: (seconds) => histograms.queueDuration.observe(labels, seconds),
-      batchDuration: (seconds) => histograms.batchDuration.observe(labels, seconds),
-      batchSize: (rows) => histograms.batchSize.observe(labels, rows),
+      duration: histogramSeries(histograms.duration, labels),
+      queueDuration: histogramSeries(histograms.queueDuration, labels),
+      batchDuration: histogramSeries(histograms.batchDuration, labels),
+      batchSize: histogramSeries(histograms.batchSize, labels),
       text: () => metricsText(this.#registered, pool),
       release: () => {
         if (this.#pools.get(pool) !== state) return;

@@ -4,7 +4,9 @@
  */
 import { onAbort } from '../check/signal.js';
 import { RequestTimeoutError } from '../errors.js';
+import type { TidyBlock } from '../tensor/context.js';
 import type { Batchable } from './batcher.js';
+import type { Cancellation } from './cancellation.js';
 import { MAX_TIMER_MS } from './pool-options.js';
 
 /** The result of an accepted request. `crashed`: its worker thread ended twice. */
@@ -30,28 +32,25 @@ export type Phase = 'preparing' | 'queued' | 'running';
 /** Requests that run together. */
 export interface PoolBatch {
   readonly requests: readonly PoolRequest[];
-  /** Aborted when none of the requests needs the result of the batch, while it runs. */
-  readonly controller: AbortController;
+  /** Used when none of the requests needs the result of the batch, while it runs. */
+  readonly cancellation: Cancellation;
   /** Whether the batch has ended. */
   hasEnded: boolean;
   /** Number of requests that are not settled. */
   unsettled: number;
 }
 
-/** Limits of a request, checked. */
-export interface RequestLimits {
-  signal: AbortSignal | undefined;
-  timeoutMs: number;
-  /** Called once, when the request is settled. */
-  onSettle: (request: PoolRequest, outcome: Outcome, error?: unknown) => void;
-}
+/** Called once for a request, when it is settled. */
+export type OnSettle = (request: PoolRequest, outcome: Outcome, now: number, error?: unknown) => void;
 
 /** A request from its acceptance to its answer. */
 export class PoolRequest implements Batchable {
   /** When it was accepted; times are milliseconds of `performance.now()`. */
-  readonly acceptedAt = performance.now();
+  readonly acceptedAt: number;
   /** When it was queued: after its input was prepared. */
-  queuedAt = this.acceptedAt;
+  queuedAt: number;
+  /** The tidy block that its result belongs to. */
+  readonly block: TidyBlock | undefined;
   /** When its last batch started; undefined while it waits. */
   startedAt: number | undefined;
   /** What it asks to run, in the form that the pool's engine takes; undefined while it is prepared. */
@@ -67,54 +66,60 @@ export class PoolRequest implements Batchable {
   crashes = 0;
   /** Settles with the result of its rows. */
   readonly result: Promise<unknown>;
-  readonly #limits: RequestLimits;
+  readonly #onSettle: OnSettle;
   #resolve!: (value: unknown) => void;
   #reject!: (error: unknown) => void;
   #settled = false;
   #timer: NodeJS.Timeout | undefined;
   #removeAbort: (() => void) | undefined;
 
-  constructor(limits: RequestLimits) {
-    this.#limits = limits;
+  constructor(onSettle: OnSettle, block: TidyBlock | undefined) {
+    this.acceptedAt = performance.now();
+    this.queuedAt = this.acceptedAt;
+    this.block = block;
+    this.#onSettle = onSettle;
     this.result = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
     });
-    const { signal, timeoutMs } = limits;
+  }
+
+  /** Ends the request when the signal is aborted, or after some time. */
+  limit(signal: AbortSignal | undefined, timeoutMs: number): void {
     if (signal) this.#removeAbort = onAbort(signal, () => this.reject('aborted', signal.reason));
-    if (timeoutMs <= MAX_TIMER_MS) this.#timer = setTimeout(this.#onTimeout, timeoutMs);
+    if (timeoutMs <= MAX_TIMER_MS) this.#timer = setTimeout(() => this.#expire(timeoutMs), timeoutMs);
   }
 
   get isSettled(): boolean {
     return this.#settled;
   }
 
-  /** @returns whether this call settled the request. */
-  resolve(value: unknown): boolean {
-    if (!this.#settle('answered')) return false;
+  /** @param now - The time, for requests that are answered together. @returns whether this call settled the request. */
+  resolve(value: unknown, now: number): boolean {
+    if (!this.#settle('answered', now)) return false;
     this.#resolve(value);
     return true;
   }
 
   /** @returns whether this call settled the request. */
   reject(outcome: Exclude<Outcome, 'answered'>, error: unknown): boolean {
-    if (!this.#settle(outcome, error)) return false;
+    if (!this.#settle(outcome, performance.now(), error)) return false;
     this.#reject(error);
     return true;
   }
 
-  #settle(outcome: Outcome, error?: unknown): boolean {
+  #settle(outcome: Outcome, now: number, error?: unknown): boolean {
     if (this.#settled) return false;
     this.#settled = true;
-    clearTimeout(this.#timer);
+    if (this.#timer !== undefined) clearTimeout(this.#timer);
     this.#removeAbort?.();
-    this.#limits.onSettle(this, outcome, error);
+    this.#onSettle(this, outcome, now, error);
     return true;
   }
 
-  readonly #onTimeout = (): void => {
+  #expire(timeoutMs: number): void {
     const where = this.startedAt === undefined ? 'waiting in the queue' : 'running';
-    const message = `The request was not answered within ${this.#limits.timeoutMs} ms: it was ${where}`;
+    const message = `The request was not answered within ${timeoutMs} ms: it was ${where}`;
     this.reject('timeout', new RequestTimeoutError(message));
-  };
+  }
 }

@@ -5,10 +5,14 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { Registry } from 'prom-client';
 import { checkOptions } from '../check/index.js';
+import { isPromise } from '../check/promise.js';
 import { checkSignal } from '../check/signal.js';
 import { OverloadedError, PoolClosedError, WorkerError } from '../errors.js';
+import { currentBlock } from '../tensor/context.js';
+import { answerBatch, computeBatch } from './batch.js';
 import { Batcher } from './batcher.js';
-import { COLLATIONS, type Collation } from './collation.js';
+import { Cancellation } from './cancellation.js';
+import { COLLATIONS, type Collation, type Holder } from './collation.js';
 import {
   createEngine,
   type EngineSettings,
@@ -27,13 +31,14 @@ import {
 } from './pool-options.js';
 import type { PoolState } from './pool-prometheus.js';
 import {
-  type Outcome,
+  type OnSettle,
   type Phase,
   type PoolBatch,
   PoolRequest,
   type Refusal,
   type RequestOptions,
 } from './pool-request.js';
+import type { Held } from './rows.js';
 import { WorkerDied } from './worker-engine.js';
 import { UnpostableError } from './worker-protocol.js';
 
@@ -50,6 +55,7 @@ interface Generation {
 export class Pool<I = unknown, O = unknown> {
   readonly #options: ResolvedPoolOptions;
   readonly #collation: Collation;
+  readonly #holder: Holder;
   readonly #batcher: Batcher<PoolRequest>;
   readonly #metrics: PoolMetrics;
   readonly #settings: EngineSettings;
@@ -74,6 +80,7 @@ export class Pool<I = unknown, O = unknown> {
   ) {
     this.#options = options;
     this.#collation = COLLATIONS[options.inputs];
+    this.#holder = this.#collation.holder();
     this.#generation = { engine, running: 0 };
     this.#metrics = metrics;
     this.#settings = settings;
@@ -112,20 +119,13 @@ export class Pool<I = unknown, O = unknown> {
    * @throws OverloadedError when the queue is full; PoolClosedError after {@link close}; RequestTimeoutError; WorkerError; the
    * reason of the signal; ArgumentError and ShapeError for an invalid input; otherwise what the batch throws.
    */
-  async run(input: I | (() => I | Promise<I>), options: RequestOptions = {}): Promise<O> {
-    const { signal, timeoutMs = this.#options.timeoutMs } = checkOptions(options, REQUEST_KEYS);
-    const prepare = typeof input === 'function' ? (input as () => I | Promise<I>) : undefined;
-    const described = this.#admit(signal, timeoutMs, () =>
-      prepare ? undefined : this.#collation.describe(input),
-    );
-    const onSettle = (request: PoolRequest, outcome: Outcome, error: unknown) =>
-      this.#onSettle(request, outcome, error);
-    const request = new PoolRequest({ signal, timeoutMs, onSettle });
-    this.#metrics.accept();
-    this.#phases.preparing++;
-    if (described) this.#enqueue(request, this.#collation.hold(input), described);
-    else void this.#prepare(request, prepare!);
-    return this.#collation.adopt(await request.result) as O;
+  run(input: I | (() => I | Promise<I>), options: RequestOptions = {}): Promise<O> {
+    // An async function would make two more promises for each request; each promise runs the hooks of AsyncLocalStorage.
+    try {
+      return this.#accept(input, options) as Promise<O>;
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   /**
@@ -173,8 +173,23 @@ export class Pool<I = unknown, O = unknown> {
     return this.close();
   }
 
-  /** Checks a request before it is accepted. @throws why it is refused. */
-  #admit<T>(signal: AbortSignal | undefined, timeoutMs: number, describe: () => T): T {
+  /** Accepts a request. @returns its result. @throws why it is refused. */
+  #accept(input: unknown, options: RequestOptions): Promise<unknown> {
+    const { signal, timeoutMs = this.#options.timeoutMs } = checkOptions(options, REQUEST_KEYS);
+    this.#admit(signal, timeoutMs);
+    const prepare = typeof input === 'function' ? (input as () => unknown) : undefined;
+    const held = prepare === undefined ? this.#holdOrRefuse(input) : undefined;
+    const request = new PoolRequest(this.#onSettle, currentBlock());
+    request.limit(signal, timeoutMs);
+    this.#metrics.accept();
+    this.#phases.preparing++;
+    if (held === undefined) this.#prepare(request, prepare!);
+    else this.#enqueue(request, held);
+    return request.result;
+  }
+
+  /** Checks whether a request can be accepted. @throws why it is refused. */
+  #admit(signal: AbortSignal | undefined, timeoutMs: number): void {
     checkSignal(signal);
     checkTimeout(timeoutMs);
     signal?.throwIfAborted();
@@ -188,8 +203,11 @@ export class Pool<I = unknown, O = unknown> {
       const retryAfterMs = Math.ceil((waiting * this.#msPerRequest) / replicas);
       throw this.#refuse('overloaded', new OverloadedError(message, retryAfterMs));
     }
+  }
+
+  #holdOrRefuse(input: unknown): Held {
     try {
-      return describe();
+      return this.#holder.hold(input, false);
     } catch (error) {
       throw this.#refuse('invalid', error);
     }
@@ -200,27 +218,41 @@ export class Pool<I = unknown, O = unknown> {
     return error;
   }
 
-  async #prepare(request: PoolRequest, prepare: () => unknown): Promise<void> {
+  #prepare(request: PoolRequest, prepare: () => unknown): void {
     this.#preparations++;
+    const fail = (error: unknown) => {
+      this.#preparations--;
+      request.reject('failed', error);
+    };
+    let input: unknown;
     try {
-      const input = await prepare();
-      try {
-        if (!request.isSettled) {
-          const described = this.#collation.describe(input);
-          this.#enqueue(request, this.#collation.hold(input), described);
-        }
-      } finally {
-        this.#collation.dispose(input);
+      input = prepare();
+    } catch (error) {
+      fail(error);
+      return;
+    }
+    if (isPromise(input)) Promise.resolve(input).then((value) => this.#enqueuePrepared(request, value), fail);
+    else this.#enqueuePrepared(request, input);
+  }
+
+  #enqueuePrepared(request: PoolRequest, input: unknown): void {
+    try {
+      if (request.isSettled) this.#collation.dispose(input);
+      else {
+        const held = this.#holder.hold(input, true);
+        request.queuedAt = performance.now();
+        this.#enqueue(request, held);
       }
     } catch (error) {
       request.reject('failed', error);
-    } finally {
-      this.#preparations--;
     }
+    this.#preparations--;
   }
 
-  #enqueue(request: PoolRequest, input: unknown, { key, rows }: { key: string; rows: number }): void {
-    Object.assign(request, { input, key, rows, queuedAt: performance.now() });
+  #enqueue(request: PoolRequest, { input, key, rows }: Held): void {
+    request.input = input;
+    request.key = key;
+    request.rows = rows;
     this.#move(request, 'queued');
     this.#batcher.add(request);
   }
@@ -231,27 +263,29 @@ export class Pool<I = unknown, O = unknown> {
     request.phase = phase;
   }
 
-  #onSettle(request: PoolRequest, outcome: Outcome, error: unknown): void {
+  readonly #onSettle: OnSettle = (request, outcome, now, error) => {
     this.#phases[request.phase]--;
     const { batch } = request;
     if (batch === undefined) {
       this.#batcher.remove(request);
-      if (request.input !== undefined) this.#collation.dispose(request.input);
-    } else if (--batch.unsettled === 0 && !batch.hasEnded) batch.controller.abort();
-    this.#metrics.settle(outcome, request, request.rows, error);
+      if (request.input !== undefined) this.#holder.release(request.input);
+    } else if (--batch.unsettled === 0 && !batch.hasEnded) batch.cancellation.cancel();
+    this.#metrics.settle(outcome, request, now, error);
+    if (this.#onEmpty === undefined) return;
     const { preparing, queued, running } = this.#phases;
-    if (preparing + queued + running === 0) this.#onEmpty?.();
-  }
+    if (preparing + queued + running === 0) this.#onEmpty();
+  };
 
   #start(requests: readonly PoolRequest[]): void {
     const batch: PoolBatch = {
-      ...{ requests, controller: new AbortController() },
+      ...{ requests, cancellation: new Cancellation() },
       ...{ hasEnded: false, unsettled: requests.length },
     };
     const startedAt = performance.now();
     for (const request of requests) {
       this.#move(request, 'running');
-      Object.assign(request, { batch, startedAt });
+      request.batch = batch;
+      request.startedAt = startedAt;
     }
     const generation = this.#generation;
     generation.running++;
@@ -260,54 +294,33 @@ export class Pool<I = unknown, O = unknown> {
   }
 
   async #runBatch(batch: PoolBatch, generation: Generation): Promise<void> {
-    const { requests, controller } = batch;
+    const { requests, cancellation } = batch;
     const startedAt = performance.now();
     let failure: unknown;
     let hasReleased = false;
     try {
-      if (!controller.signal.aborted) {
-        const results = await this.#compute(batch, generation.engine);
+      if (!cancellation.isCancelled) {
+        const results = await computeBatch(batch, generation.engine, this.#holder, this.#collation);
         batch.hasEnded = true;
         // The next batch starts first, in a microtask: it is computed while the requests of this one are answered.
         hasReleased = true;
         this.#batcher.release();
         await undefined;
-        this.#answer(batch, results);
+        answerBatch(batch, results, this.#collation);
       }
     } catch (error) {
       failure = error;
       batch.hasEnded = true;
       for (const request of requests) this.#fail(request, error);
     }
-    for (const request of requests) if (request.isSettled) this.#collation.dispose(request.input);
+    for (const request of requests)
+      if (request.isSettled && request.input !== undefined) this.#holder.release(request.input);
     const ms = performance.now() - startedAt;
     const rows = requests.reduce((sum, request) => sum + request.rows, 0);
     this.#msPerRequest += (ms / requests.length - this.#msPerRequest) * (this.#msPerRequest === 0 ? 1 : 0.1);
     this.#metrics.batch(requests.length, rows, ms, failure);
     if (--generation.running === 0) generation.onIdle?.();
     if (!hasReleased) this.#batcher.release();
-  }
-
-  /** The results of the requests of a batch. */
-  async #compute({ requests, controller }: PoolBatch, engine: Engine): Promise<unknown[]> {
-    const inputs = requests.map(({ input }) => input);
-    if (engine.runBatch) return engine.runBatch(inputs, controller.signal);
-    const { input, release } = this.#collation.join(inputs);
-    try {
-      const output = await engine.run(input, controller.signal);
-      const rows = requests.map(({ rows, isSettled }) => ({ count: rows, wanted: !isSettled }));
-      return this.#collation.split(output, rows, input);
-    } finally {
-      release();
-    }
-  }
-
-  #answer({ requests }: PoolBatch, results: readonly unknown[]): void {
-    for (const [i, request] of requests.entries()) {
-      const result = results[i];
-      if (result instanceof Error) request.reject('failed', result);
-      else if (!request.resolve(result) && result !== undefined) this.#collation.dispose(result);
-    }
   }
 
   /** A request whose worker ended is repeated once. */

@@ -4,15 +4,16 @@
  * @module
  */
 
-type Labels = Readonly<Record<string, string | number>>;
+/** Values of labels by name. */
+export type Labels = Readonly<Record<string, string | number>>;
 
 /** What prom-client 15 stores for one combination of labels; for histograms, the count of each bucket alone. */
-type Stored =
+export type Stored =
   | { labels: Labels; value: number }
   | { labels: Labels; bucketValues: Record<string, number>; sum: number; count: number };
 
 /** A metric of prom-client. Its values are not in its type. */
-interface StoredMetric {
+export interface StoredMetric {
   help: string;
   type: string;
   upperBounds?: readonly number[];

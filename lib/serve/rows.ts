@@ -3,14 +3,23 @@
  * @module
  */
 import { invalidArgument, ShapeError } from '../errors.js';
-import { noGrad, tensorsIn, untidy } from '../tensor/context.js';
+import { inBlock, noGrad, type TidyBlock, tensorsIn, untidy } from '../tensor/context.js';
 import { cat } from '../tensor/join.js';
-import { isTensor, type Tensor } from '../tensor/tensor.js';
+import { isTensor, native, type Tensor } from '../tensor/tensor.js';
 
 /** A tensor, or several as an array: the inputs of a network. */
 export type TensorInput = Tensor | readonly Tensor[];
 /** What a network can return: a tensor, or several as an array or by name. */
 export type TensorOutput = Tensor | readonly Tensor[] | Readonly<Record<string, Tensor>>;
+
+/** What a pool keeps of the input of a request. */
+export interface Held {
+  readonly input: unknown;
+  /** Rows that it adds to a batch. */
+  readonly rows: number;
+  /** Equal for inputs that can be in one batch. */
+  readonly key: string;
+}
 
 /** A batch that is joined from requests. */
 export interface Joined {
@@ -69,6 +78,58 @@ export function holdInput(input: TensorInput): TensorInput {
   return untidy(() => mapTensors(input, (tensor) => tensor.detach())) as TensorInput;
 }
 
+/** Tensors that the add-on holds, by number. */
+export interface WaitingInputs {
+  held: ReturnType<typeof native.waitingInputs>;
+  numbers: readonly number[];
+}
+
+/** The inputs of the requests of a pool: the add-on holds tensors, and this object knows them by number; arrays of tensors it holds itself. */
+export class TensorHolder {
+  readonly #held = native.waitingInputs();
+  #key = '';
+  #rows = 0;
+
+  /**
+   * Checks and holds an input. Most of a service are like the one before, which is found out, and the tensor held, in one native call.
+   * @param owned - The input belongs to the pool, and is disposed.
+   */
+  hold(input: unknown, owned: boolean): Held {
+    const number = native.holdExpected(this.#held, input, owned);
+    if (number >= 0) return { input: number, key: this.#key, rows: this.#rows };
+    try {
+      const { key, rows } = describeInput(input as TensorInput);
+      if (!isTensor(input)) return { input: holdInput(input as TensorInput), key, rows };
+      this.#key = key;
+      this.#rows = rows;
+      return { input: native.holdInput(this.#held, input, owned), key, rows };
+    } finally {
+      if (owned) disposeAll(input);
+    }
+  }
+
+  /** The inputs by number, if the add-on holds all of them. */
+  waiting(inputs: readonly unknown[]): WaitingInputs | undefined {
+    if (!inputs.every((input) => typeof input === 'number')) return undefined;
+    return { held: this.#held, numbers: inputs as number[] };
+  }
+
+  /** Inputs as tensors, which {@link release} takes as well. */
+  take(inputs: readonly unknown[]): unknown[] {
+    const numbers = inputs.filter((input) => typeof input === 'number');
+    if (numbers.length === 0) return [...inputs];
+    const tensors = untidy(() => native.takeInputs(this.#held, numbers)).values();
+    return inputs.map((input) => (typeof input === 'number' ? tensors.next().value : input));
+  }
+
+  /** Frees an input. */
+  release(input: unknown): void {
+    if (typeof input === 'number') native.dropInput(this.#held, input);
+    else if (Array.isArray(input)) for (const tensor of input as readonly Tensor[]) tensor.dispose();
+    else (input as Tensor).dispose();
+  }
+}
+
 /** Inputs of requests as one batch. */
 export function joinInputs(inputs: readonly TensorInput[]): Joined {
   const [first] = inputs;
@@ -106,7 +167,8 @@ export function splitOutput(
       `Expected [${total}, ...], a row for each input row, for the output but received [${shape}]`,
     );
   }
-  if (rows.length === 1 && rows[0]!.wanted && !tensors.some((tensor) => inputs.has(tensor))) return [output];
+  if (rows.length === 1 && rows[0]!.wanted && !tensors.some((tensor) => inputs.has(tensor)))
+    return [plainOutput(output)];
   let start = 0;
   const parts = untidy(() =>
     noGrad(() =>
@@ -135,10 +197,18 @@ function copyRows(tensor: Tensor, start: number, count: number): Tensor {
   return rows.clone();
 }
 
-/** The tensors of an output as tensors of the caller's tidy block. Disposes the given ones. */
-export function adoptOutput(output: TensorOutput): TensorOutput {
-  return mapTensors(output, (tensor) => {
-    using own = tensor;
-    return own.detach();
-  });
+/** The output without autograd's graph. */
+export function plainOutput(output: TensorOutput): TensorOutput {
+  return mapTensors(output, (tensor) => (tensor.requiresGrad ? replaced(tensor) : tensor));
+}
+
+/** Another handle to the same elements, made here. Disposes the given one. */
+function replaced(tensor: Tensor): Tensor {
+  using own = tensor;
+  return own.detach();
+}
+
+/** The tensors of an output as tensors of a tidy block. Disposes the given ones. */
+export function adoptOutput(output: TensorOutput, block: TidyBlock): TensorOutput {
+  return inBlock(block, () => mapTensors(output, replaced));
 }

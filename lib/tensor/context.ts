@@ -259,5 +259,25 @@ export function keep<T extends Tensor>(tensor: T): T {
 
 /** Runs `fn` without a tidy block, for state that must outlive the current block. */
 export function untidy<T>(fn: () => T): T {
+  if (current.scope === 0 && typeof fn === 'function') return fn();
   return runIn({ scope: 0 }, fn);
+}
+
+/** @internal The innermost tidy block and what surrounds it. */
+export type TidyBlock = Context;
+
+/** @internal The tidy block that the calling code is in; undefined if there is none. */
+export function currentBlock(): TidyBlock | undefined {
+  return current.scope === 0 ? undefined : current;
+}
+
+/** @internal Runs `fn`, which is not async, in a block of other code; if that is closed by now, in the nearest open one around it. */
+export function inBlock<T>(block: TidyBlock, fn: () => T): T {
+  const outer = current;
+  enter(contextOf(block));
+  try {
+    return fn();
+  } finally {
+    enter(outer);
+  }
 }

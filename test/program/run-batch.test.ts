@@ -85,13 +85,19 @@ describe('runBatch', () => {
       'Expected a Tensor [rows, ...] for requests[1][0] but received one without dimensions',
     );
     await expect(program.runBatch([x, 3])).rejects.toThrow(
-      'Expected a Tensor for input of the program but received 3',
+      'Expected a Tensor [rows, ...] for requests[1][0] but received 3',
     );
     await expect(pair().runBatch([[zeros([2, 5]), zeros([3, 3])]])).rejects.toThrow(
       'Expected 2 rows, as in requests[0][0], for requests[0][1] but received 3',
     );
     await expect(pair().runBatch([[zeros([2, 5]), zeros([2, 3])], zeros([2, 5])])).rejects.toThrow(
       'Expected as many inputs in requests[1] as in requests[0] but received 1',
+    );
+    await expect(pair().runBatch([zeros([2, 5]), [zeros([2, 5]), zeros([2, 3])]])).rejects.toThrow(
+      'Expected as many inputs in requests[1] as in requests[0] but received 2',
+    );
+    await expect(program.runBatch([[], []])).rejects.toThrow(
+      'Expected at least one input in requests[0] but received none',
     );
     const whole = nn.compile((y: Tensor) => y.sum({ dim: 0 }), zeros([2, 4]));
     await expect(whole.runBatch([x, x])).rejects.toThrow(

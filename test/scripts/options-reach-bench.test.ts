@@ -321,7 +321,7 @@ describe('bench.js serve', () => {
         expected: 'folder',
       },
       soak: { args: ['0.5'], found: () => arg('soakService', 0)?.soak, expected: 0.5 },
-      turns: { args: ['3'], found: () => count('closedLoop'), expected: 2 + 3 * 3 },
+      turns: { args: ['3'], found: () => count('closedLoop'), expected: 2 + 3 * 3 + 4 },
     },
   });
 });

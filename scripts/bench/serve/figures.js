@@ -6,6 +6,7 @@ import { models, nn, randn, serve, zeros } from '../../../dist/index.js';
 import { machine, median, printRows } from '../turns.js';
 import { startServer } from './child.js';
 import { closedLoop, percentile, poster } from './load.js';
+import { measureRequestCost } from './request-cost.js';
 
 /** @import { Program, Tensor } from '../../../dist/index.js' */
 /** @import { ServeOptions } from '../options.js' */
@@ -97,6 +98,7 @@ async function measureInProcess({ model, seconds, maxBatch, replicas, turns }) {
     measured.sizes.push(size);
   }
   await pool.close();
+  const cost = await measureRequestCost({ clients: IN_PROCESS_CLIENTS, maxBatch, seconds, turns });
   const differences = measured.pooled.map((ms, turn) => ms - /** @type {number} */ (measured.bare[turn]));
   return [
     { figure: 'single request p50, bare program (ms)', value: median(measured.bare) },
@@ -114,6 +116,7 @@ async function measureInProcess({ model, seconds, maxBatch, replicas, turns }) {
     },
     // The event loop, clients included, runs on the cores that compute: the share can hardly be above 1 - this / cores.
     { figure: `cores that JavaScript takes, ${IN_PROCESS_CLIENTS} clients`, value: median(measured.loops) },
+    { figure: 'JavaScript of a request, with a program that computes nothing (µs)', value: cost },
   ];
 }
 
