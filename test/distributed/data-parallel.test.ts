@@ -184,6 +184,43 @@ await group.destroy();
     expect(second).toEqual([rows(2), rows(16.5)]);
   });
 
+  it('gives the same weights whatever the buckets are, and whether or not gradients are views of them', async () => {
+    const [first, second] = await runRanks(
+      2,
+      `${TRAINING}
+const group = await distributed.initProcessGroup({ timeoutMs: 60_000 });
+const cases = [{}, { gradientAsBucketView: true }, { bucketCapMb: 0.001 }, { bucketCapMb: 0.001, gradientAsBucketView: true }];
+for (const options of cases) {
+  const model = net();
+  const ddp = new distributed.DistributedDataParallel(nn.SyncBatchNorm.convert(model), { group, ...options });
+  const pass = (step) => {
+    const [x, y] = [images, labels].map((all) => all.select(0, step).narrow(0, rank * 8, 8));
+    F.crossEntropy(ddp.forward(x), y).backward();
+  };
+  const optimizer = new optim.SGD(model.parameters(), { lr: 0.05, momentum: 0.9 });
+  for (let step = 0; step < 8; step += 2) {
+    optimizer.zeroGrad();
+    ddp.noSync(() => pass(step));
+    pass(step + 1);
+    nn.utils.clipGradNorm_(model.parameters(), 1);
+    optimizer.step();
+  }
+  const made = performance.now();
+  pass(9);
+  const buckets = group.recentCalls().filter((call) => call.made > made && call.dtype === 'float32' && call.operation === 'allReduce');
+  report({ weights: weights(model), buckets: buckets.length });
+}
+await group.destroy();
+`,
+    );
+    expect(second).toEqual(first);
+    for (const { weights } of first!) expect(weights).toEqual(first![0].weights); // to the bit
+    const [one, oneOfViews, many, manyOfViews] = first!.map(({ buckets }) => buckets);
+    expect([one, oneOfViews]).toEqual([1, 1]);
+    expect(many).toBeGreaterThan(1);
+    expect(manyOfViews).toBe(many);
+  });
+
   it('averages parameters that one process does not use, if they are looked for', async () => {
     const [first, second] = await runRanks(
       2,
