@@ -85,7 +85,9 @@ DynamicConvPlan PlanWinograd(const DynamicConvShape& s, int64_t threads, const W
   };
 
   const int64_t wide = whole.x.count(), block = kBlockPoints / points;
-  const int64_t strip_rows = Min(s.out_h, Max(1, block / wide) * tile.h);
+  // Strips of equal height, for threads that share an image.
+  const int64_t rows = CeilDiv(s.out_h, tile.h), strips = CeilDiv(rows, Max(1, block / wide));
+  const int64_t strip_rows = Min(s.out_h, CeilDiv(rows, strips) * tile.h);
   const int64_t samples = BlockSamples(batch, block / whole.count(), threads);
   plan.forward_panels = CeilDiv(s.out_channels, kPanel);
   plan.forward_out_rows = strip_rows;
