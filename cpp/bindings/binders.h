@@ -7,13 +7,13 @@
 
 #include "napi/bind.h"
 #include "napi/choice.h"
+#include "ops/optional_tensor.h"
 
 namespace dyconv {
 
 using IntList = std::vector<int64_t>;
 using Dim = std::optional<int64_t>;
 using Dims = std::optional<IntList>;
-using OptionalTensor = std::optional<at::Tensor>;
 using OptionalDType = std::optional<at::ScalarType>;
 
 inline at::TensorOptions OptionsOf(at::ScalarType dtype, at::Device device) {

@@ -7,6 +7,7 @@
 #include <c10/core/GradMode.h>
 #include <torch/csrc/autograd/custom_function.h>
 
+#include "ops/optional_tensor.h"
 #include "ops/shared_batch_norm.h"
 #include "typed_error.h"
 
@@ -14,7 +15,6 @@ namespace dyconv {
 namespace {
 
 using at::Tensor;
-using OptionalTensor = std::optional<Tensor>;
 using torch::autograd::AutogradContext;
 using torch::autograd::Function;
 using torch::autograd::variable_list;

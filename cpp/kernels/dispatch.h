@@ -47,4 +47,7 @@ bool HasArmBf16();
 // Kernels of `isa`, which must be available.
 const KernelTable& Kernels(Isa isa);
 
+// Those of the widest instruction set.
+inline const KernelTable& BestKernels() { return Kernels(BestIsa()); }
+
 }  // namespace dyconv::kernels

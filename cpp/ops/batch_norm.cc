@@ -10,11 +10,11 @@
 
 #include "kernels/dispatch.h"
 #include "ops/norm_values.h"
+#include "ops/optional_tensor.h"
 
 namespace dyconv {
 namespace {
 
-using OptionalTensor = std::optional<at::Tensor>;
 using torch::autograd::AutogradContext;
 using torch::autograd::Variable;
 using torch::autograd::variable_list;
@@ -22,17 +22,18 @@ using torch::autograd::variable_list;
 // Smaller planes are not faster than with libtorch.
 constexpr int64_t kSmallestPlane = 16;
 
-bool Usable(const at::Tensor& t) {
+bool IsContiguousCpuFloat(const at::Tensor& t) {
   return t.device().is_cpu() && t.scalar_type() == at::kFloat && t.is_contiguous();
 }
 
 // Whether the kernels can compute it, with a channel for every thread. Wrong arguments are left to
 // at::batch_norm to report.
-bool Applies(const at::Tensor& x, std::initializer_list<const OptionalTensor*> of_channels) {
-  if (!Usable(x) || x.dim() < 3 || x.numel() == 0 || x.size(1) < at::get_num_threads()) return false;
+bool BatchNormKernelApplies(const at::Tensor& x, std::initializer_list<const OptionalTensor*> of_channels) {
+  if (!IsContiguousCpuFloat(x) || x.dim() < 3 || x.numel() == 0 || x.size(1) < at::get_num_threads())
+    return false;
   if (x.numel() / (x.size(0) * x.size(1)) < kSmallestPlane) return false;
   for (const auto* t : of_channels) {
-    if (*t && (*t)->defined() && !(Usable(**t) && (*t)->numel() == x.size(1))) return false;
+    if (*t && (*t)->defined() && !(IsContiguousCpuFloat(**t) && (*t)->numel() == x.size(1))) return false;
   }
   return true;
 }
@@ -40,10 +41,6 @@ bool Applies(const at::Tensor& x, std::initializer_list<const OptionalTensor*> o
 struct Normalised {
   at::Tensor output, mean, inv_std, variance;
 };
-
-const float* DataOf(const OptionalTensor& t) {
-  return t && t->defined() ? t->const_data_ptr<float>() : nullptr;
-}
 
 Normalised Normalise(const at::Tensor& input, const OptionalTensor& weight, const OptionalTensor& bias,
                      double eps) {
@@ -55,14 +52,14 @@ Normalised Normalise(const at::Tensor& input, const OptionalTensor& weight, cons
                                     .plane = input.numel() / (input.size(0) * channels),
                                     .eps = eps,
                                     .input = input.const_data_ptr<float>(),
-                                    .weight = DataOf(weight),
-                                    .bias = DataOf(bias),
+                                    .weight = FloatDataOf(weight),
+                                    .bias = FloatDataOf(bias),
                                     .output = made.output.data_ptr<float>(),
                                     .mean = made.mean.data_ptr<float>(),
                                     .inv_std = made.inv_std.data_ptr<float>(),
                                     .variance = made.variance.data_ptr<float>()};
   at::parallel_for(0, channels, 1, [&](int64_t begin, int64_t end) {
-    kernels::Kernels(kernels::BestIsa()).BatchNormForward(args, begin, end);
+    kernels::BestKernels().BatchNormForward(args, begin, end);
   });
   return made;
 }
@@ -116,7 +113,7 @@ at::Tensor BatchNorm(const at::Tensor& input, const OptionalTensor& weight, cons
                      const OptionalTensor& running_mean, const OptionalTensor& running_var, bool training,
                      double momentum, double eps) {
   if (training && input.dim() >= 2) CheckSeveralValues(input, input.size(0) * SpatialSize(input), "channel");
-  if (!training || !Applies(input, {&weight, &bias, &running_mean, &running_var})) {
+  if (!training || !BatchNormKernelApplies(input, {&weight, &bias, &running_mean, &running_var})) {
     return at::batch_norm(input, weight, bias, running_mean, running_var, training, momentum, eps,
                           /*cudnn_enabled=*/true);
   }

@@ -26,8 +26,8 @@ DynamicConvProblem StaticProblem(const at::Tensor& input, const at::Tensor& weig
 }
 
 // Whether the kernels can compute it. Wrong arguments are left to at::conv2d to report.
-bool Applies(const at::Tensor& input, const at::Tensor& weight, const std::optional<at::Tensor>& bias,
-             const DynamicConvOptions& o) {
+bool StaticConvKernelApplies(const at::Tensor& input, const at::Tensor& weight,
+                             const std::optional<at::Tensor>& bias, const DynamicConvOptions& o) {
   const auto type = input.scalar_type();
   const auto usable = [type](const at::Tensor& t) {
     return t.device().is_cpu() && (type == at::kFloat || type == at::kBFloat16) && t.scalar_type() == type &&
@@ -53,7 +53,7 @@ bool LibraryIsPoorAt(at::ScalarType dtype) {
 // least half of the threads. In bfloat16 oneDNN is fast for many channels, and faster with AMX.
 Way ForwardWay(const kernels::DynamicConvShape& s, at::ScalarType dtype) {
   const int64_t threads = ThreadsFor(s);
-  const auto& table = kernels::Kernels(kernels::BestIsa());
+  const auto& table = kernels::BestKernels();
   const bool can_tile = WinogradApplies(s), poor = LibraryIsPoorAt(dtype);
   if (!poor && 2 * table.PlanDynamicConv(s, threads).forward_items < threads) return Way::kLibrary;
   if (poor || dtype == at::kFloat) {
@@ -70,7 +70,7 @@ Way ForwardWay(const kernels::DynamicConvShape& s, at::ScalarType dtype) {
 Way BackwardWay(const kernels::DynamicConvShape& s, at::ScalarType dtype) {
   if (dtype == at::kBFloat16 && !LibraryIsPoorAt(dtype)) return Way::kLibrary;
   const int64_t threads = ThreadsFor(s);
-  const auto& table = kernels::Kernels(kernels::BestIsa());
+  const auto& table = kernels::BestKernels();
   const auto busy = [&](const kernels::DynamicConvPlan& plan) { return 2 * plan.backward_items >= threads; };
   if (WinogradApplies(s) && s.in_channels >= 24) {
     const auto cost = WinogradBackwardCost(s, Mixing::kNone);
@@ -80,12 +80,12 @@ Way BackwardWay(const kernels::DynamicConvShape& s, at::ScalarType dtype) {
   return fused ? Way::kFused : Way::kLibrary;
 }
 
-at::Tensor Forward(const DynamicConvProblem& p, Way way) {
+at::Tensor StaticConvForward(const DynamicConvProblem& p, Way way) {
   return way == Way::kWinograd ? WinogradDynamicConvForward(p) : FusedDynamicConvForward(p);
 }
 
-Conv2dGrads Backward(const DynamicConvProblem& p, const at::Tensor& grad_output, Way way,
-                     const std::array<bool, 3>& needs) {
+Conv2dGrads StaticConvBackward(const DynamicConvProblem& p, const at::Tensor& grad_output, Way way,
+                               const std::array<bool, 3>& needs) {
   if (way == Way::kLibrary) {
     const auto& o = p.options;
     const auto given = p.input.scalar_type(), type = LibraryIsPoorAt(given) ? at::kFloat : given;
@@ -110,7 +110,7 @@ class StaticConv : public torch::autograd::Function<StaticConv> {
     ctx->saved_data["geometry"] = PackGeometry(options);
     ctx->saved_data["way"] = static_cast<int64_t>(backward);
     ctx->saved_data["bias"] = bias.has_value();
-    return Forward(StaticProblem(input, weight, bias, options), forward);
+    return StaticConvForward(StaticProblem(input, weight, bias, options), forward);
   }
 
   static variable_list backward(AutogradContext* ctx, const variable_list& grad_outputs) {
@@ -122,7 +122,7 @@ class StaticConv : public torch::autograd::Function<StaticConv> {
     // The backward pass of the library is differentiable.
     const auto way =
         at::GradMode::is_enabled() ? Way::kLibrary : static_cast<Way>(ctx->saved_data["way"].toInt());
-    const auto grads = Backward(p, grad_outputs[0], way, needs);
+    const auto grads = StaticConvBackward(p, grad_outputs[0], way, needs);
     return {grads.input, grads.weight, grads.bias, at::Tensor(), at::Tensor(), at::Tensor()};
   }
 };
@@ -131,7 +131,7 @@ class StaticConv : public torch::autograd::Function<StaticConv> {
 std::optional<kernels::DynamicConvShape> KernelShape(const at::Tensor& input, const at::Tensor& weight,
                                                      const std::optional<at::Tensor>& bias,
                                                      const DynamicConvOptions& options) {
-  if (!Applies(input, weight, bias, options)) return std::nullopt;
+  if (!StaticConvKernelApplies(input, weight, bias, options)) return std::nullopt;
   const auto shape = ShapeOf(input, weight.unsqueeze(0), options);
   return shape.out_h > 0 && shape.out_w > 0 && FitsKernels(shape) ? std::optional(shape) : std::nullopt;
 }
@@ -170,7 +170,7 @@ at::Tensor Conv2dForward(const at::Tensor& input, const at::Tensor& weight,
   const auto shape = KernelShape(input, weight, bias, options);
   const Way way = shape ? ForwardWay(*shape, input.scalar_type()) : Way::kLibrary;
   if (way == Way::kLibrary) return ConvNd(input, weight, bias, stride, padding, dilation, groups);
-  return Forward(StaticProblem(input, weight, bias, options), way);
+  return StaticConvForward(StaticProblem(input, weight, bias, options), way);
 }
 
 Conv2dGrads Conv2dBackward(const at::Tensor& grad_output, const at::Tensor& input, const at::Tensor& weight,
@@ -179,7 +179,8 @@ Conv2dGrads Conv2dBackward(const at::Tensor& grad_output, const at::Tensor& inpu
   const auto options = OptionsOf(stride, padding, dilation, groups);
   const auto shape = KernelShape(input, weight, std::nullopt, options);
   const auto p = StaticProblem(input, weight, std::nullopt, options);
-  return Backward(p, grad_output, shape ? BackwardWay(*shape, input.scalar_type()) : Way::kLibrary, needs);
+  return StaticConvBackward(p, grad_output, shape ? BackwardWay(*shape, input.scalar_type()) : Way::kLibrary,
+                            needs);
 }
 
 }  // namespace dyconv

@@ -11,19 +11,20 @@
 #include <ATen/ops/convolution_backward.h>
 #include <c10/util/SmallVector.h>
 
+#include "ops/optional_tensor.h"
 #include "typed_error.h"
 
 namespace dyconv {
 namespace {
 
-using List = c10::SmallVector<int64_t, 3>;
-using OptionalTensor = std::optional<at::Tensor>;
+// A number for each axis.
+using AxisList = c10::SmallVector<int64_t, 3>;
 
 // The largest stride, padding and dilation passed to oneDNN. From 32768 on it ends the process.
 constexpr int64_t kLargestStep = 8192;
 
 struct Geometry {
-  List stride, padding, dilation, output_padding;
+  AxisList stride, padding, dilation, output_padding;
   bool fits_library = true;
   // Whether only oneDNN's kernels for contiguous float32 are correct. The others read outside of tensors if a
   // window may lie outside of the image, and those of 16 bits return undefined values for a single window
@@ -45,7 +46,8 @@ struct Geometry {
 };
 
 // Whether lists and dimensions fit together; libtorch reports it if not.
-bool Agree(const at::Tensor& input, const at::Tensor& weight, std::initializer_list<at::IntArrayRef> lists) {
+bool ConvArgumentsAgree(const at::Tensor& input, const at::Tensor& weight,
+                        std::initializer_list<at::IntArrayRef> lists) {
   const int64_t axes = weight.dim() - 2;
   if (axes < 1 || axes > 3 || (input.dim() != axes + 1 && input.dim() != axes + 2)) return false;
   return std::all_of(lists.begin(), lists.end(),
@@ -69,7 +71,7 @@ WindowAxis AxisOf(const at::Tensor& input, const at::Tensor& weight, int64_t i, 
 Geometry Reduced(const at::Tensor& input, const at::Tensor& weight, at::IntArrayRef stride,
                  at::IntArrayRef padding, at::IntArrayRef dilation) {
   Geometry g;
-  List output{input.dim() == weight.dim() ? input.size(0) : 1, weight.size(0)};
+  AxisList output{input.dim() == weight.dim() ? input.size(0) : 1, weight.size(0)};
   for (int64_t i = 0; i < weight.dim() - 2; ++i) {
     const auto axis = AxisOf(input, weight, i, stride[i], padding[i], dilation[i]).Checked().Reduced();
     g.Add(axis);
@@ -86,8 +88,8 @@ Geometry ReducedTransposed(const at::Tensor& input, const at::Tensor& weight, at
                            at::IntArrayRef dilation) {
   constexpr auto kSize = "an output size";
   Geometry g;
-  List output{input.dim() == weight.dim() ? input.size(0) : 1,
-              CheckedMultiply(weight.size(1), groups, "a number of output channels")};
+  AxisList output{input.dim() == weight.dim() ? input.size(0) : 1,
+                  CheckedMultiply(weight.size(1), groups, "a number of output channels")};
   for (int64_t i = 0; i < weight.dim() - 2; ++i) {
     auto axis = AxisOf(input, weight, i, stride[i], padding[i], dilation[i]).Checked();
     CheckAtLeast(output_padding[i], 0, "outputPadding");
@@ -168,7 +170,7 @@ at::Tensor ConvNd(const at::Tensor& input, const at::Tensor& weight, const Optio
     if (weight.dim() == 5) return at::conv3d(x, w, b, s, p, d, groups);
     return at::conv2d(x, w, b, s, p, d, groups);
   };
-  if (!Agree(input, weight, {stride, padding, dilation}))
+  if (!ConvArgumentsAgree(input, weight, {stride, padding, dilation}))
     return call(input, weight, bias, stride, padding, dilation);
   CheckKernel(weight);
   const auto g = Reduced(input, weight, stride, padding, dilation);
@@ -176,7 +178,7 @@ at::Tensor ConvNd(const at::Tensor& input, const at::Tensor& weight, const Optio
     if (!SplitsPadding(x, w, g)) return call(x, w, b, g.stride, g.padding, g.dilation);
     const int64_t depth = g.padding[0];
     const auto padded = at::constant_pad_nd(x, {0, 0, 0, 0, depth, depth});
-    return call(padded, w, b, g.stride, List{0, g.padding[1], g.padding[2]}, g.dilation);
+    return call(padded, w, b, g.stride, AxisList{0, g.padding[1], g.padding[2]}, g.dilation);
   });
 }
 
@@ -186,7 +188,7 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> ConvBackwardNd(
   const auto g = Reduced(input, weight, stride, padding, dilation);
   const Route route = RouteOf(input, weight, std::nullopt, g);
   const auto type = input.scalar_type();
-  const List none(weight.dim() - 2, 0);
+  const AxisList none(weight.dim() - 2, 0);
   const auto [of_input, of_weight, of_bias] = at::convolution_backward(
       On(route, grad_output), On(route, input), On(route, weight), at::OptionalIntArrayRef({weight.size(0)}),
       g.stride, g.padding, g.dilation, /*transposed=*/false, none, groups, needs);
@@ -203,7 +205,7 @@ at::Tensor ConvTransposeNd(const at::Tensor& input, const at::Tensor& weight, co
     if (weight.dim() == 5) return at::conv_transpose3d(x, w, b, s, p, o, groups, d);
     return at::conv_transpose2d(x, w, b, s, p, o, groups, d);
   };
-  if (!Agree(input, weight, {stride, padding, output_padding, dilation}))
+  if (!ConvArgumentsAgree(input, weight, {stride, padding, output_padding, dilation}))
     return call(input, weight, bias, stride, padding, output_padding, dilation);
   CheckKernel(weight);
   const auto g = ReducedTransposed(input, weight, stride, padding, output_padding, groups, dilation);
@@ -211,7 +213,7 @@ at::Tensor ConvTransposeNd(const at::Tensor& input, const at::Tensor& weight, co
     if (!SplitsPadding(x, w, g)) return call(x, w, b, g.stride, g.padding, g.output_padding, g.dilation);
     const int64_t depth = g.padding[0];
     const auto whole =
-        call(x, w, b, g.stride, List{0, g.padding[1], g.padding[2]}, g.output_padding, g.dilation);
+        call(x, w, b, g.stride, AxisList{0, g.padding[1], g.padding[2]}, g.output_padding, g.dilation);
     return whole.narrow(-3, depth, whole.size(-3) - 2 * depth);
   });
 }

@@ -37,8 +37,8 @@ void FillNoise(const at::Tensor& noise, double keep) {
   at::mt19937 engine = source->engine();
   at::mt19937_data_pod data = engine.data();
   RandomState random = StateOf(data);
-  kernels::Kernels(kernels::BestIsa())
-      .BernoulliNoise(random, keep, 1 / static_cast<float>(keep), noise.data_ptr<float>(), noise.numel());
+  kernels::BestKernels().BernoulliNoise(random, keep, 1 / static_cast<float>(keep), noise.data_ptr<float>(),
+                                        noise.numel());
   PutBack(random, data);
   engine.set_data(data);
   source->set_engine(engine);

@@ -11,10 +11,11 @@
 
 #include <string_view>
 
+#include "ops/optional_tensor.h"
+
 namespace dyconv {
 namespace {
 
-using OptionalTensor = std::optional<at::Tensor>;
 using torch::autograd::AutogradContext;
 using torch::autograd::Variable;
 using torch::autograd::variable_list;
@@ -42,7 +43,7 @@ const std::optional<c10::TypedOperatorHandle<LinearPointwise>>& OneDnnLinear() {
   return handle;
 }
 
-bool Usable(const at::Tensor& t) {
+bool IsStridedCpuFloat(const at::Tensor& t) {
   return t.device().is_cpu() && t.scalar_type() == at::kFloat && t.layout() == at::kStrided && !t.is_neg();
 }
 
@@ -50,24 +51,24 @@ bool Usable(const at::Tensor& t) {
 // are left to ATen to report.
 bool Wins(const at::Tensor& input, const at::Tensor& matrix, int64_t in, int64_t out,
           const OptionalTensor& bias) {
-  if (!Usable(input) || !Usable(matrix) || input.dim() < 2) return false;
+  if (!IsStridedCpuFloat(input) || !IsStridedCpuFloat(matrix) || input.dim() < 2) return false;
   if (input.size(-1) != in || in == 0 || input.numel() / in < kFewestRows ||
       input.numel() * out < kFewestMultiplyAdds) {
     return false;
   }
-  if (bias && !(Usable(*bias) && bias->dim() == 1 && bias->size(0) == out)) return false;
+  if (bias && !(IsStridedCpuFloat(*bias) && bias->dim() == 1 && bias->size(0) == out)) return false;
   return OneDnnLinear() && at::globalContext().userEnabledMkldnn() &&
          !at::autocast::is_autocast_enabled(at::kCPU);
 }
 
 // Rows or columns without gaps, which oneDNN reads directly.
-at::Tensor Dense(const at::Tensor& matrix) {
+at::Tensor DenseMatrix(const at::Tensor& matrix) {
   return matrix.is_contiguous() || matrix.t().is_contiguous() ? matrix : matrix.contiguous();
 }
 
 at::Tensor Product(const at::Tensor& input, const at::Tensor& weight, const OptionalTensor& bias) {
-  return OneDnnLinear()->call(input, Dense(weight), bias, "none", c10::List<std::optional<at::Scalar>>(),
-                              std::nullopt);
+  return OneDnnLinear()->call(input, DenseMatrix(weight), bias, "none",
+                              c10::List<std::optional<at::Scalar>>(), std::nullopt);
 }
 
 // [..., n] -> [rows, n]

@@ -54,7 +54,7 @@ using torch::autograd::variable_list;
 constexpr int64_t kGrainPixels = 1 << 15;
 
 // Whether the kernels can compute it. Wrong arguments are left to at::max_pool2d to report.
-bool Applies(const at::Tensor& x, const MaxPoolOptions& o) {
+bool MaxPoolKernelApplies(const at::Tensor& x, const MaxPoolOptions& o) {
   const auto fits = [&](size_t i) {
     return o.kernel[i] <= kernels::kMaxPoolTaps && o.stride[i] <= kernels::kMaxPhases &&
            MaxPoolAxisFits(x.sizes(), o, i);
@@ -69,9 +69,9 @@ bool Applies(const at::Tensor& x, const MaxPoolOptions& o) {
 int64_t Grain(const kernels::MaxPoolShape& s) { return std::max<int64_t>(1, kGrainPixels / s.in_plane()); }
 
 // The maxima, and their taps in `winners` if that is defined.
-at::Tensor Forward(const at::Tensor& input, const MaxPoolOptions& options, at::Tensor* winners) {
+at::Tensor MaxPoolForward(const at::Tensor& input, const MaxPoolOptions& options, at::Tensor* winners) {
   const auto s = MaxPoolShapeOf(input.sizes(), options);
-  const auto& table = kernels::Kernels(kernels::BestIsa());
+  const auto& table = kernels::BestKernels();
   const std::array<int64_t, 4> sizes{input.size(0), input.size(1), s.out_h, s.out_w};
   auto output = at::empty(sizes, input.options());
   uint8_t* taps = nullptr;
@@ -98,8 +98,8 @@ at::Tensor Forward(const at::Tensor& input, const MaxPoolOptions& options, at::T
 }
 
 // Summed in float32 for all dtypes.
-at::Tensor Backward(const at::Tensor& grad_output, const at::Tensor& winners, at::IntArrayRef sizes,
-                    const MaxPoolOptions& options) {
+at::Tensor MaxPoolBackward(const at::Tensor& grad_output, const at::Tensor& winners, at::IntArrayRef sizes,
+                           const MaxPoolOptions& options) {
   const auto s = MaxPoolShapeOf(sizes, options);
   const auto grad = grad_output.to(at::kFloat).contiguous();
   auto grad_input = at::empty(sizes, grad.options());
@@ -107,7 +107,7 @@ at::Tensor Backward(const at::Tensor& grad_output, const at::Tensor& winners, at
   const uint8_t* taps = winners.const_data_ptr<uint8_t>();
   float* to = grad_input.data_ptr<float>();
   at::parallel_for(0, sizes[0] * sizes[1], Grain(s), [&](int64_t begin, int64_t end) {
-    kernels::Kernels(kernels::BestIsa()).MaxPoolBackward(s, from, taps, to, begin, end);
+    kernels::BestKernels().MaxPoolBackward(s, from, taps, to, begin, end);
   });
   return grad_input.to(grad_output.scalar_type());
 }
@@ -125,7 +125,7 @@ class MaxPoolFunction : public torch::autograd::Function<MaxPoolFunction> {
  public:
   static Variable forward(AutogradContext* ctx, const Variable& input, const MaxPoolOptions& options) {
     at::Tensor winners;
-    auto output = Forward(input, options, &winners);
+    auto output = MaxPoolForward(input, options, &winners);
     ctx->save_for_backward({input, winners});
     ctx->saved_data["options"] = Pack(options);
     return output;
@@ -143,18 +143,18 @@ class MaxPoolFunction : public torch::autograd::Function<MaxPoolFunction> {
                                                    o.dilation, o.ceil_mode, indices),
               at::Tensor()};
     }
-    return {Backward(grad_outputs[0], saved[1], saved[0].sizes(), o), at::Tensor()};
+    return {MaxPoolBackward(grad_outputs[0], saved[1], saved[0].sizes(), o), at::Tensor()};
   }
 };
 
 }  // namespace
 
 at::Tensor MaxPool2d(const at::Tensor& input, const MaxPoolOptions& o) {
-  if (!Applies(input, o)) {
+  if (!MaxPoolKernelApplies(input, o)) {
     return MaxPoolNd(input, o.kernel, o.stride, o.padding, o.dilation, o.ceil_mode);
   }
   if (at::GradMode::is_enabled() && input.requires_grad()) return MaxPoolFunction::apply(input, o);
-  return Forward(input, o, nullptr);
+  return MaxPoolForward(input, o, nullptr);
 }
 
 }  // namespace dyconv

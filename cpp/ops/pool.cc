@@ -14,7 +14,8 @@
 namespace dyconv {
 namespace {
 
-using List = c10::SmallVector<int64_t, 6>;
+// One or two numbers for each axis.
+using PoolList = c10::SmallVector<int64_t, 6>;
 
 // More taps than this beyond the pixels of the image are not worth a separate implementation.
 constexpr int64_t kSpareTaps = 64;
@@ -79,7 +80,7 @@ at::Tensor Library(const at::Tensor& x, at::IntArrayRef kernel, at::IntArrayRef 
 }
 
 // Whether lists and dimensions fit together and no image is empty; libtorch reports it if not.
-bool Agree(at::IntArrayRef sizes, size_t axes, std::initializer_list<at::IntArrayRef> lists) {
+bool PoolArgumentsAgree(at::IntArrayRef sizes, size_t axes, std::initializer_list<at::IntArrayRef> lists) {
   if (axes < 1 || axes > 3 || sizes.size() < axes) return false;
   for (const auto list : lists) {
     if (list.size() != axes) return false;
@@ -114,12 +115,12 @@ at::Tensor MaxPoolNd(const at::Tensor& input, at::IntArrayRef kernel, at::IntArr
     return WindowAxis{input.size(input.dim() - axes + i), kernel[i], stride[i], padding[i], dilation[i]};
   };
   bool fits = true;
-  if (Agree(input.sizes(), axes, {stride, padding, dilation})) {
+  if (PoolArgumentsAgree(input.sizes(), axes, {stride, padding, dilation})) {
     for (int64_t i = 0; i < axes; ++i) fits &= MaxPoolFits(axis_of(i), ceil_mode);
   }
   if (fits) return Library(input, kernel, stride, padding, dilation, ceil_mode);
 
-  List pads, kernels, strides;
+  PoolList pads, kernels, strides;
   for (int64_t i = 0; i < axes; ++i) {
     const auto axis = axis_of(i);
     const int64_t windows = Windows(axis, ceil_mode);
@@ -134,13 +135,13 @@ at::Tensor MaxPoolNd(const at::Tensor& input, at::IntArrayRef kernel, at::IntArr
     pads.insert(pads.begin(), {padded.before, padded.after});
   }
   const auto padded = at::constant_pad_nd(input, pads, Lowest(input.scalar_type()));
-  return Library(padded, kernels, strides, List(axes, 0), dilation, /*ceil_mode=*/false);
+  return Library(padded, kernels, strides, PoolList(axes, 0), dilation, /*ceil_mode=*/false);
 }
 
 void CheckPool(const at::Tensor& input, at::IntArrayRef kernel, at::IntArrayRef stride,
                at::IntArrayRef padding) {
   CheckWindows(kernel, stride, padding, {});
-  if (!Agree(input.sizes(), kernel.size(), {stride, padding})) return;
+  if (!PoolArgumentsAgree(input.sizes(), kernel.size(), {stride, padding})) return;
   CheckedNumel(kernel, "a number of taps");
   for (size_t i = 0; i < kernel.size(); ++i) {
     const WindowAxis axis{input.size(input.dim() - kernel.size() + i), kernel[i], stride[i], padding[i], 1};
@@ -151,8 +152,8 @@ void CheckPool(const at::Tensor& input, at::IntArrayRef kernel, at::IntArrayRef 
 void CheckUnfold(at::IntArrayRef sizes, at::IntArrayRef kernel, at::IntArrayRef dilation,
                  at::IntArrayRef padding, at::IntArrayRef stride) {
   CheckWindows(kernel, stride, padding, dilation);
-  if (!Agree(sizes, kernel.size(), {dilation, padding, stride})) return;
-  List columns(kernel.begin(), kernel.end());
+  if (!PoolArgumentsAgree(sizes, kernel.size(), {dilation, padding, stride})) return;
+  PoolList columns(kernel.begin(), kernel.end());
   for (size_t i = 0; i < kernel.size(); ++i) {
     columns.push_back(
         WindowAxis{sizes[sizes.size() - kernel.size() + i], kernel[i], stride[i], padding[i], dilation[i]}

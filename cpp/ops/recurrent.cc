@@ -161,11 +161,11 @@ void CheckCell(const Tensor& input, const Tensor& state, const CellWeights& weig
 using Sequence = std::tuple<Tensor, Tensor>(const Tensor&, const Tensor&, at::TensorList, bool, int64_t,
                                             double, bool, bool, bool);
 
-std::tuple<Tensor, Tensor> Run(Sequence run, const Tensor& input, const Tensor& h0, const Tensors& weights,
-                               const RecurrentOptions& o, int64_t gates) {
+std::tuple<Tensor, Tensor> RunSequence(Sequence run, const Tensor& input, const Tensor& h0,
+                                       const Tensors& weights, const RecurrentOptions& o, int64_t gates) {
   if (Autocasts(input)) {
-    return RunNarrowed([&](const auto&... narrowed) { return Run(run, narrowed..., o, gates); }, input, h0,
-                       weights);
+    return RunNarrowed([&](const auto&... narrowed) { return RunSequence(run, narrowed..., o, gates); },
+                       input, h0, weights);
   }
   CheckSequence(input, o);
   CheckWeights(input, weights, o, gates, {StateWidth(h0, input, o, "h0"), 0});
@@ -195,13 +195,13 @@ std::tuple<Tensor, Tensor, Tensor> Lstm(const Tensor& input, const Tensor& h0, c
 
 std::tuple<Tensor, Tensor> Gru(const Tensor& input, const Tensor& h0, const Tensors& weights,
                                const RecurrentOptions& o) {
-  return Run(at::gru, input, h0, weights, o, kGruGates);
+  return RunSequence(at::gru, input, h0, weights, o, kGruGates);
 }
 
 std::tuple<Tensor, Tensor> Rnn(const Tensor& input, const Tensor& h0, const Tensors& weights,
                                const RecurrentOptions& o, RnnActivation activation) {
-  return activation == RnnActivation::kTanh ? Run(at::rnn_tanh, input, h0, weights, o, kRnnGates)
-                                            : Run(at::rnn_relu, input, h0, weights, o, kRnnGates);
+  return activation == RnnActivation::kTanh ? RunSequence(at::rnn_tanh, input, h0, weights, o, kRnnGates)
+                                            : RunSequence(at::rnn_relu, input, h0, weights, o, kRnnGates);
 }
 
 std::tuple<Tensor, Tensor> LstmCell(const Tensor& input, const Tensor& h, const Tensor& c,

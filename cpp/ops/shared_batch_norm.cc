@@ -27,7 +27,7 @@ Tensor OfChannels(const Tensor& values, const Tensor& input) {
 }
 
 // What the kernels compute: contiguous float32 planes on the CPU.
-bool Applies(const Tensor& input) {
+bool SharedBatchNormKernelsApply(const Tensor& input) {
   return input.device().is_cpu() && input.scalar_type() == at::kFloat && input.is_contiguous() &&
          input.numel() > 0;
 }
@@ -35,15 +35,13 @@ bool Applies(const Tensor& input) {
 using Kernel = void (*)(const kernels::SharedBatchNormArgs&, int64_t, int64_t);
 
 // Runs a kernel over all channels of an input. Values of the channels are given as float32 where they exist.
-void Run(Kernel kernel, kernels::SharedBatchNormArgs args, const Tensor& input) {
+void RunOnChannels(Kernel kernel, kernels::SharedBatchNormArgs args, const Tensor& input) {
   args.batch = input.size(0);
   args.channels = input.size(1);
   args.plane = input.numel() / (args.batch * args.channels);
   args.input = input.const_data_ptr<float>();
   at::parallel_for(0, args.channels, 1, [&](int64_t begin, int64_t end) { kernel(args, begin, end); });
 }
-
-const kernels::KernelTable& Table() { return kernels::Kernels(kernels::BestIsa()); }
 
 // What a mean far from zero lost as float32, which would move all values of its channel.
 Tensor RoundingOf(const Tensor& mean, const Tensor& rounded) { return rounded.to(at::kDouble) - mean; }
@@ -53,8 +51,8 @@ Tensor RoundingOf(const Tensor& mean, const Tensor& rounded) { return rounded.to
 Tensor BatchNormMoments(const Tensor& input) {
   const int64_t channels = input.size(1);
   const Tensor moments = at::empty({2, channels}, at::device(at::kCPU).dtype(at::kDouble));
-  if (Applies(input)) {
-    Run(Table().BatchNormMoments, {.sums = moments.data_ptr<double>()}, input);
+  if (SharedBatchNormKernelsApply(input)) {
+    RunOnChannels(kernels::BestKernels().BatchNormMoments, {.sums = moments.data_ptr<double>()}, input);
     return moments;
   }
   const auto dims = ReducedDims(input);
@@ -66,28 +64,28 @@ Tensor BatchNormMoments(const Tensor& input) {
 }
 
 Tensor BatchNormScale(const Tensor& input, const Tensor& mean, const Tensor& scale, const Tensor& shift) {
-  if (!Applies(input))
+  if (!SharedBatchNormKernelsApply(input))
     return at::addcmul(OfChannels(shift - mean * scale, input), input, OfChannels(scale, input));
   const Tensor output = at::empty_like(input);
   const Tensor means = mean.to(at::kFloat), scales = scale.to(at::kFloat);
   const Tensor shifts = (shift + RoundingOf(mean, means) * scale).to(at::kFloat);
-  Run(Table().BatchNormScale,
-      {.mean = means.const_data_ptr<float>(),
-       .scale = scales.const_data_ptr<float>(),
-       .shift = shifts.const_data_ptr<float>(),
-       .output = output.data_ptr<float>()},
-      input);
+  RunOnChannels(kernels::BestKernels().BatchNormScale,
+                {.mean = means.const_data_ptr<float>(),
+                 .scale = scales.const_data_ptr<float>(),
+                 .shift = shifts.const_data_ptr<float>(),
+                 .output = output.data_ptr<float>()},
+                input);
   return output;
 }
 
 Tensor BatchNormGradientSums(const Tensor& gradient, const Tensor& input, const Tensor& mean) {
-  if (Applies(input) && Applies(gradient)) {
+  if (SharedBatchNormKernelsApply(input) && SharedBatchNormKernelsApply(gradient)) {
     const Tensor near = mean.to(at::kFloat), sums = at::empty({2, input.size(1)}, mean.options());
-    Run(Table().BatchNormGradientSums,
-        {.gradient = gradient.const_data_ptr<float>(),
-         .mean = near.const_data_ptr<float>(),
-         .sums = sums.data_ptr<double>()},
-        input);
+    RunOnChannels(kernels::BestKernels().BatchNormGradientSums,
+                  {.gradient = gradient.const_data_ptr<float>(),
+                   .mean = near.const_data_ptr<float>(),
+                   .sums = sums.data_ptr<double>()},
+                  input);
     sums[1].add_(RoundingOf(mean, near) * sums[0]);
     return sums;
   }
@@ -99,19 +97,19 @@ Tensor BatchNormGradientSums(const Tensor& gradient, const Tensor& input, const 
 
 Tensor BatchNormInputGradient(const Tensor& gradient, const Tensor& input, const Tensor& mean,
                               const Tensor& scale, const Tensor& shift, const Tensor& along) {
-  if (Applies(input) && Applies(gradient)) {
+  if (SharedBatchNormKernelsApply(input) && SharedBatchNormKernelsApply(gradient)) {
     const Tensor output = at::empty_like(input);
     const Tensor means = mean.to(at::kFloat), scales = scale.to(at::kFloat);
     const Tensor shifts = (shift + RoundingOf(mean, means) * along).to(at::kFloat);
     const Tensor parts = along.to(at::kFloat);
-    Run(Table().BatchNormGradient,
-        {.gradient = gradient.const_data_ptr<float>(),
-         .mean = means.const_data_ptr<float>(),
-         .scale = scales.const_data_ptr<float>(),
-         .shift = shifts.const_data_ptr<float>(),
-         .along = parts.const_data_ptr<float>(),
-         .output = output.data_ptr<float>()},
-        input);
+    RunOnChannels(kernels::BestKernels().BatchNormGradient,
+                  {.gradient = gradient.const_data_ptr<float>(),
+                   .mean = means.const_data_ptr<float>(),
+                   .scale = scales.const_data_ptr<float>(),
+                   .shift = shifts.const_data_ptr<float>(),
+                   .along = parts.const_data_ptr<float>(),
+                   .output = output.data_ptr<float>()},
+                  input);
     return output;
   }
   return (gradient - OfChannels(shift, input) -

@@ -15,18 +15,11 @@
 #include "dtype_name.h"
 #include "program/independent_rows.h"
 #include "program/passes/passes.h"
+#include "program/versions.h"
 #include "typed_error.h"
 
 namespace dyconv {
 namespace {
-
-const void* StorageOf(const at::Tensor& tensor) {
-  return tensor.defined() && tensor.has_storage() ? tensor.storage().unsafeGetStorageImpl() : nullptr;
-}
-
-std::pair<const void*, int64_t> VersionOf(const at::Tensor& tensor) {
-  return {StorageOf(tensor), tensor.is_inference() ? 0 : tensor._version()};
-}
 
 // Whatever the calling thread is set to, a run is without autograd and autocast: as under no_grad(), but
 // without the bookkeeping of views and versions.
@@ -209,7 +202,7 @@ std::shared_ptr<const Program::Fixed> Program::MakeFixed() const {
             DTypeName(slot.tensor.scalar_type()), " on ", slot.tensor.device().str(),
             ": compile the module again");
     fixed->tensors[i] = slot.tensor.detach();
-    fixed->versions.push_back(VersionOf(slot.tensor));
+    fixed->versions.push_back(StorageAndVersionOf(slot.tensor));
   }
   Tensors results;
   for (const Ready& step : once_) {
@@ -237,7 +230,7 @@ std::shared_ptr<const Program::Fixed> Program::CurrentFixed() {
   std::lock_guard lock(mutex_);
   const auto changed = [this] {
     for (size_t i = 0; i < shared_.size(); ++i)
-      if (VersionOf(graph_.slots[shared_[i]].tensor) != fixed_->versions[i]) return true;
+      if (StorageAndVersionOf(graph_.slots[shared_[i]].tensor) != fixed_->versions[i]) return true;
     return false;
   };
   if (fixed_ == nullptr || changed()) fixed_ = MakeFixed();

@@ -10,6 +10,7 @@
 #include <ATen/ops/equal.h>
 
 #include "program/public_name.h"
+#include "program/versions.h"
 #include "typed_error.h"
 
 namespace dyconv {
@@ -64,12 +65,6 @@ std::string_view NameIn(const char* signature) {
 bool IsOneOf(std::string_view name, const auto& names) { return std::ranges::count(names, name) > 0; }
 
 const void* KeyOf(const at::Tensor& tensor) { return tensor.unsafeGetTensorImpl(); }
-
-const void* StorageOf(const at::Tensor& tensor) {
-  return tensor.defined() && tensor.has_storage() ? tensor.storage().unsafeGetStorageImpl() : nullptr;
-}
-
-int64_t VersionOf(const at::Tensor& tensor) { return tensor.is_inference() ? 0 : tensor._version(); }
 
 // Indexing by a mask of booleans.
 bool SelectsByMask(const Tensors& tensors) {

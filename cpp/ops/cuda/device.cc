@@ -185,7 +185,7 @@ void CudaGraph::Replay() {
 #else
 
 namespace {
-[[noreturn]] void Absent() {
+[[noreturn]] void FailWithoutCudaRuntime() {
   Fail(ErrorKind::kDevice, "CUDA: this add-on was built without CUDA's runtime headers");
 }
 }  // namespace
@@ -197,17 +197,17 @@ std::string CudaProblem() {
   if (!HasCudaLibtorch()) return "the libtorch in use is a CPU build without CUDA";
   return at::detail::getCUDAHooks().deviceCount() > 0 ? "" : "no CUDA device is found";
 }
-CudaDevice GetCudaDevice(int64_t) { Absent(); }
-CudaMemory GetCudaMemory(int64_t) { Absent(); }
-void ResetCudaPeaks(int64_t) { Absent(); }
+CudaDevice GetCudaDevice(int64_t) { FailWithoutCudaRuntime(); }
+CudaMemory GetCudaMemory(int64_t) { FailWithoutCudaRuntime(); }
+void ResetCudaPeaks(int64_t) { FailWithoutCudaRuntime(); }
 void EmptyCudaCache() {}
-void SynchronizeCuda(int64_t) { Absent(); }
+void SynchronizeCuda(int64_t) { FailWithoutCudaRuntime(); }
 CudaGraph::CudaGraph() = default;
 CudaGraph::~CudaGraph() = default;
-void CudaGraph::Begin(int64_t) { Absent(); }
-void CudaGraph::End() { Absent(); }
+void CudaGraph::Begin(int64_t) { FailWithoutCudaRuntime(); }
+void CudaGraph::End() { FailWithoutCudaRuntime(); }
 void CudaGraph::Abandon() noexcept {}
-void CudaGraph::Replay() { Absent(); }
+void CudaGraph::Replay() { FailWithoutCudaRuntime(); }
 
 #endif
 

@@ -50,11 +50,11 @@ const GpuName& GpuNameOf(const at::Tensor& tensor) {
 
 bool CudaKernelsBuilt() { return false; }
 bool CudaKernelsTake(const at::Tensor&) { return false; }
-const GpuName& GpuNameOf(const at::Tensor&) {
-  TORCH_INTERNAL_ASSERT(false, "the CUDA kernels are not part of this build");
-}
+const GpuName& GpuNameOf(const at::Tensor&) { FailWithoutCudaKernels(); }
 
 #endif
+
+void FailWithoutCudaKernels() { TORCH_INTERNAL_ASSERT(false, "the CUDA kernels are not part of this build"); }
 
 kernels::cuda::Stream CurrentStream(const at::Tensor& tensor) {
 #if defined(DYCONV_CUDA_KERNELS)
@@ -79,16 +79,16 @@ kernels::cuda::Element ElementOf(const at::Tensor& tensor) {
   }
 }
 
-bool IsChannelsLast(const at::Tensor& image) { return !image.is_contiguous(); }
+bool IsDenseChannelsLast(const at::Tensor& image) { return !image.is_contiguous(); }
 
-at::Tensor Dense(const at::Tensor& image) {
+at::Tensor DenseImage(const at::Tensor& image) {
   const bool dense = image.is_contiguous() || image.is_contiguous(at::MemoryFormat::ChannelsLast);
   return dense ? image : image.contiguous();
 }
 
 at::Tensor DenseLike(const at::Tensor& image, const at::Tensor& like) {
-  return image.contiguous(IsChannelsLast(like) ? at::MemoryFormat::ChannelsLast
-                                               : at::MemoryFormat::Contiguous);
+  return image.contiguous(IsDenseChannelsLast(like) ? at::MemoryFormat::ChannelsLast
+                                                    : at::MemoryFormat::Contiguous);
 }
 
 }  // namespace dyconv

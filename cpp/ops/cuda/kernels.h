@@ -15,6 +15,8 @@ bool CudaKernelsTake(const at::Tensor& tensor);
 
 // Whether this build has the kernels at all.
 bool CudaKernelsBuilt();
+// What their callers do in a build without them, where CudaKernelsTake() is false.
+[[noreturn]] void FailWithoutCudaKernels();
 
 // The GPU of a tensor that the kernels take.
 struct GpuName {
@@ -29,11 +31,12 @@ kernels::cuda::Stream CurrentStream(const at::Tensor& tensor);
 
 kernels::cuda::Element ElementOf(const at::Tensor& tensor);
 
-// Whether a 4-D tensor is stored with channels last; it must be dense in either layout.
-bool IsChannelsLast(const at::Tensor& image);
+// Whether a 4-D tensor that is dense in either layout is stored with channels last alone; where both layouts
+// are the same, it is not.
+bool IsDenseChannelsLast(const at::Tensor& image);
 
 // The tensor itself if it is dense (contiguous or channels_last), otherwise a contiguous copy.
-at::Tensor Dense(const at::Tensor& image);
+at::Tensor DenseImage(const at::Tensor& image);
 
 // The tensor in the memory format of `like`.
 at::Tensor DenseLike(const at::Tensor& image, const at::Tensor& like);

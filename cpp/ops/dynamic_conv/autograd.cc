@@ -6,6 +6,7 @@
 #include "ops/dynamic_conv/composed.h"
 #include "ops/dynamic_conv/cuda.h"
 #include "ops/dynamic_conv/fused.h"
+#include "ops/optional_tensor.h"
 
 namespace dyconv {
 namespace {
@@ -13,10 +14,6 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::Variable;
 using torch::autograd::variable_list;
-
-std::optional<at::Tensor> Optional(const at::Tensor& tensor) {
-  return tensor.defined() ? std::optional<at::Tensor>(tensor) : std::nullopt;
-}
 
 // Saves only the four arguments, no mixed kernels. A backward pass that is differentiated itself uses the
 // composed form.
@@ -37,7 +34,7 @@ class KernelFunction : public torch::autograd::Function<KernelFunction<kForward,
 
   static variable_list backward(AutogradContext* ctx, const variable_list& grad_outputs) {
     const auto saved = ctx->get_saved_variables();
-    auto problem = MakeDynamicConvProblem(saved[0], saved[1], saved[2], Optional(saved[3]),
+    auto problem = MakeDynamicConvProblem(saved[0], saved[1], saved[2], IfDefined(saved[3]),
                                           UnpackGeometry(ctx->saved_data["geometry"].toIntVector()));
     problem.isa = static_cast<kernels::Isa>(ctx->saved_data["isa"].toInt());
     const auto tile = ctx->saved_data["tile"].toIntVector();

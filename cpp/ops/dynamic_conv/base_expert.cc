@@ -43,7 +43,7 @@ std::vector<float> LargestByChannel(const DynamicConvProblem& p, const at::Tenso
   return largest;
 }
 
-std::optional<int64_t> Choose(const std::vector<float>& largest, int64_t experts) {
+std::optional<int64_t> ChooseBaseExpert(const std::vector<float>& largest, int64_t experts) {
   const int64_t channels = static_cast<int64_t>(largest.size()) / experts;
   if (!std::all_of(largest.begin(), largest.end(), [](float x) { return x < kLargest; })) return std::nullopt;
   std::vector<float> least(largest.begin(), largest.begin() + channels);
@@ -106,7 +106,7 @@ class Memory {
   static constexpr size_t kMost = 256;
 
   static std::optional<int64_t> Find(const DynamicConvProblem& p, const at::Tensor& weight) {
-    return Choose(LargestByChannel(p, weight), p.shape.experts);
+    return ChooseBaseExpert(LargestByChannel(p, weight), p.shape.experts);
   }
 
   // Weak references prevent the reuse of a storage's address, and keep little else alive.

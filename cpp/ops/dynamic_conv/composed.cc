@@ -18,7 +18,7 @@ at::ScalarType MixingType(const DynamicConvProblem& p) {
 }
 
 // [B, ...] = attention [B, K] times experts [K, ...], rounded once to the dtype of the input.
-at::Tensor Mix(const DynamicConvProblem& p, const at::Tensor& experts) {
+at::Tensor MixedExperts(const DynamicConvProblem& p, const at::Tensor& experts) {
   const auto type = MixingType(p);
   return at::mm(p.attention.to(type), experts.reshape({p.shape.experts, -1}).to(type))
       .to(p.input.scalar_type());
@@ -38,9 +38,9 @@ at::Tensor DynamicConvGrouped(const DynamicConvProblem& p) {
   const auto& s = p.shape;
   if (s.batch == 0) return DynamicConvMixAfter(p);
   const auto weight =
-      Mix(p, p.weight).view({s.batch * s.out_channels, s.in_per_group(), s.kernel_h, s.kernel_w});
+      MixedExperts(p, p.weight).view({s.batch * s.out_channels, s.in_per_group(), s.kernel_h, s.kernel_w});
   std::optional<at::Tensor> bias;
-  if (p.bias) bias = Mix(p, *p.bias).view({s.batch * s.out_channels});
+  if (p.bias) bias = MixedExperts(p, *p.bias).view({s.batch * s.out_channels});
   const auto input = p.input.reshape({1, s.batch * s.in_channels, s.in_h, s.in_w});
   return Conv(p, input, weight, bias, s.batch * s.groups)
       .reshape({s.batch, s.out_channels, s.out_h, s.out_w})
@@ -50,9 +50,10 @@ at::Tensor DynamicConvGrouped(const DynamicConvProblem& p) {
 // One sample has one kernel: mix it once and call the ordinary convolution.
 at::Tensor DynamicConvMixOnceComposed(const DynamicConvProblem& p) {
   const auto& s = p.shape;
-  const auto weight = Mix(p, p.weight).view({s.out_channels, s.in_per_group(), s.kernel_h, s.kernel_w});
+  const auto weight =
+      MixedExperts(p, p.weight).view({s.out_channels, s.in_per_group(), s.kernel_h, s.kernel_w});
   std::optional<at::Tensor> bias;
-  if (p.bias) bias = Mix(p, *p.bias).view({s.out_channels});
+  if (p.bias) bias = MixedExperts(p, *p.bias).view({s.out_channels});
   return Conv(p, p.input, weight, bias, s.groups);
 }
 

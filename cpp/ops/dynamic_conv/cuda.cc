@@ -52,7 +52,7 @@ cuda::MixArgs MixArgsOf(const DynamicConvProblem& p, const at::Tensor& convs, co
   cuda::MixArgs args;
   args.batch = s.batch, args.groups = s.groups, args.experts = s.experts;
   args.out_per_group = s.out_per_group(), args.plane = s.out_plane();
-  args.channels_last = IsChannelsLast(convs), args.element = ElementOf(convs);
+  args.channels_last = IsDenseChannelsLast(convs), args.element = ElementOf(convs);
   args.splits = MeasuredSplits(convs);
   args.convs = convs.const_data_ptr();
   args.attention = attention.const_data_ptr<float>();
@@ -67,15 +67,17 @@ class MixFunction : public torch::autograd::Function<MixFunction> {
                           const DynamicConvOptions& options) {
     const auto p = MakeDynamicConvProblem(input, weight, attention, bias, options);
     const auto& s = p.shape;
-    const auto convs = Dense(at::conv2d(p.input, SharedWeight(p), {}, {s.stride_h, s.stride_w},
-                                        {s.padding_h, s.padding_w}, {s.dilation_h, s.dilation_w}, s.groups));
+    const auto convs =
+        DenseImage(at::conv2d(p.input, SharedWeight(p), {}, {s.stride_h, s.stride_w},
+                              {s.padding_h, s.padding_w}, {s.dilation_h, s.dilation_w}, s.groups));
     // The outputs, which are large, are among the tensors that are freed after the backward pass, even if the
     // graph is still referenced.
     ctx->save_for_backward({input, weight, attention, bias.value_or(at::Tensor()), convs});
     ctx->saved_data["geometry"] = PackGeometry(options);
 
     const c10::OptionalDeviceGuard guard(input.device());
-    const auto format = IsChannelsLast(convs) ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous;
+    const auto format =
+        IsDenseChannelsLast(convs) ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous;
     auto output =
         at::empty({s.batch, s.out_channels, s.out_h, s.out_w}, convs.options().memory_format(format));
     const auto weights = FloatAttention(p), biases = DenseBias(p);
@@ -231,17 +233,13 @@ DynamicConvGrads CudaFusedBackward(const DynamicConvProblem& p, const at::Tensor
 
 #else
 
-namespace {
-[[noreturn]] void Absent() { TORCH_INTERNAL_ASSERT(false, "the CUDA kernels are not part of this build"); }
-}  // namespace
-
 bool CudaMixApplies(const DynamicConvProblem&) { return false; }
-at::Tensor DynamicConvCudaMix(const DynamicConvProblem&) { Absent(); }
+at::Tensor DynamicConvCudaMix(const DynamicConvProblem&) { FailWithoutCudaKernels(); }
 bool CudaFusedApplies(const DynamicConvProblem&) { return false; }
 bool CudaFusedWins(const DynamicConvProblem&) { return false; }
-at::Tensor CudaFusedForward(const DynamicConvProblem&) { Absent(); }
+at::Tensor CudaFusedForward(const DynamicConvProblem&) { FailWithoutCudaKernels(); }
 DynamicConvGrads CudaFusedBackward(const DynamicConvProblem&, const at::Tensor&, const std::array<bool, 4>&) {
-  Absent();
+  FailWithoutCudaKernels();
 }
 
 #endif

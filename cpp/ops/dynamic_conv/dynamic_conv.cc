@@ -99,7 +99,7 @@ constexpr Algorithm kAlgorithms[] = {
     {Id::kReference, Always, Always, DynamicConvReference},
 };
 
-const char* NameOf(Id id) {
+const char* AlgorithmNameOf(Id id) {
   for (const auto& [name, one] : kDynamicConvAlgorithmNames)
     if (one == id) return name;
   Fail(ErrorKind::kNative, "Expected a known algorithm but received ", static_cast<int>(id));
@@ -114,7 +114,7 @@ const Algorithm* ChooseMeasured(const Problem& problem) {
   return nullptr;
 }
 
-const Algorithm& Choose(const Problem& problem, Id id) {
+const Algorithm& ChooseAlgorithm(const Problem& problem, Id id) {
   if (id == Id::kAuto) {
     if (const Algorithm* measured = ChooseMeasured(problem)) return *measured;
   }
@@ -123,14 +123,14 @@ const Algorithm& Choose(const Problem& problem, Id id) {
     if (id == Id::kAuto) {
       if (algorithm.applies(problem) && algorithm.wins(problem)) return algorithm;
     } else if (id == algorithm.id) {
-      Require(algorithm.applies(problem), ErrorKind::kArgument, "Expected a problem that ", NameOf(id),
-              " can compute for algorithm but received input ", problem.input.sizes(), " on ",
-              problem.input.device(), " and weight ", problem.weight.sizes());
+      Require(algorithm.applies(problem), ErrorKind::kArgument, "Expected a problem that ",
+              AlgorithmNameOf(id), " can compute for algorithm but received input ", problem.input.sizes(),
+              " on ", problem.input.device(), " and weight ", problem.weight.sizes());
       return algorithm;
     }
   }
   Fail(ErrorKind::kArgument, "Expected an algorithm that this machine can run for algorithm but received ",
-       NameOf(id));
+       AlgorithmNameOf(id));
 }
 
 }  // namespace
@@ -140,7 +140,7 @@ at::Tensor DynamicConv2d(const at::Tensor& input, const at::Tensor& weight, cons
   const auto device = input.device().type();
   if (!at::autocast::is_autocast_enabled(device)) {
     const auto problem = MakeDynamicConvProblem(input, weight, attention, bias, options);
-    return Choose(problem, options.algorithm).run(problem);
+    return ChooseAlgorithm(problem, options.algorithm).run(problem);
   }
   // As PyTorch's convolutions do; the attention stays float32.
   c10::impl::ExcludeDispatchKeyGuard no_autocast(c10::autocast_dispatch_keyset);
@@ -149,7 +149,7 @@ at::Tensor DynamicConv2d(const at::Tensor& input, const at::Tensor& weight, cons
   };
   const auto problem = MakeDynamicConvProblem(cast(input), cast(weight), attention,
                                               bias ? std::optional<at::Tensor>(cast(*bias)) : bias, options);
-  return Choose(problem, options.algorithm).run(problem);
+  return ChooseAlgorithm(problem, options.algorithm).run(problem);
 }
 
 std::vector<DynamicConvAlgorithm> DynamicConvAlgorithms() {
@@ -163,7 +163,8 @@ std::vector<DynamicConvAlgorithm> DynamicConvAlgorithms() {
 DynamicConvAlgorithm DynamicConvChoice(const at::Tensor& input, const at::Tensor& weight,
                                        const at::Tensor& attention, const std::optional<at::Tensor>& bias,
                                        const DynamicConvOptions& options) {
-  return Choose(MakeDynamicConvProblem(input, weight, attention, bias, options), options.algorithm).id;
+  return ChooseAlgorithm(MakeDynamicConvProblem(input, weight, attention, bias, options), options.algorithm)
+      .id;
 }
 
 }  // namespace dyconv

@@ -53,8 +53,8 @@ TiledKernels WinogradKernels(const DynamicConvProblem& p, int64_t threads,
 }
 
 // `not_finite` is set to 1 if Winograd's form met numbers that it cannot compute with.
-at::Tensor Forward(const DynamicConvProblem& p, int64_t threads, const TiledKernels& run,
-                   uint8_t* not_finite) {
+at::Tensor TiledForward(const DynamicConvProblem& p, int64_t threads, const TiledKernels& run,
+                        uint8_t* not_finite) {
   const auto& s = p.shape;
   const auto& plan = run.plan;
   const DynamicConvTensors tensors(p, /*keep_bf16_input=*/true);
@@ -162,9 +162,9 @@ class BackwardWork {
   Scratch scratch_;
 };
 
-DynamicConvGrads Backward(const DynamicConvProblem& p, int64_t threads, const TiledKernels& run,
-                          const at::Tensor& grad_output, const std::array<bool, 4>& needs,
-                          uint8_t* not_finite) {
+DynamicConvGrads TiledBackward(const DynamicConvProblem& p, int64_t threads, const TiledKernels& run,
+                               const at::Tensor& grad_output, const std::array<bool, 4>& needs,
+                               uint8_t* not_finite) {
   const auto& s = p.shape;
   const auto& plan = run.plan;
   const DynamicConvTensors tensors(p);
@@ -247,13 +247,13 @@ bool FusedDynamicConvApplies(const DynamicConvProblem& p) {
 
 at::Tensor FusedDynamicConvForward(const DynamicConvProblem& p) {
   const int64_t threads = ThreadsFor(p.shape);
-  return Forward(p, threads, DirectKernels(p, threads), nullptr);
+  return TiledForward(p, threads, DirectKernels(p, threads), nullptr);
 }
 
 DynamicConvGrads FusedDynamicConvBackward(const DynamicConvProblem& p, const at::Tensor& grad_output,
                                           const std::array<bool, 4>& needs) {
   const int64_t threads = ThreadsFor(p.shape);
-  return Backward(p, threads, DirectKernels(p, threads), grad_output, needs, nullptr);
+  return TiledBackward(p, threads, DirectKernels(p, threads), grad_output, needs, nullptr);
 }
 
 bool WinogradDynamicConvApplies(const DynamicConvProblem& p) {
@@ -264,7 +264,7 @@ at::Tensor WinogradDynamicConvForward(const DynamicConvProblem& p) {
   const int64_t threads = ThreadsFor(p.shape);
   const auto tile = p.tile.h > 0 ? p.tile : WinogradForwardCost(p.shape, MixingOf(p)).tile;
   uint8_t not_finite = 0;
-  const auto output = Forward(p, threads, WinogradKernels(p, threads, tile), &not_finite);
+  const auto output = TiledForward(p, threads, WinogradKernels(p, threads, tile), &not_finite);
   return not_finite ? FusedDynamicConvForward(p) : output;
 }
 
@@ -273,7 +273,8 @@ DynamicConvGrads WinogradDynamicConvBackward(const DynamicConvProblem& p, const 
   const int64_t threads = ThreadsFor(p.shape);
   const auto tile = p.tile.h > 0 ? p.tile : WinogradBackwardCost(p.shape, MixingOf(p)).tile;
   uint8_t not_finite = 0;
-  const auto grads = Backward(p, threads, WinogradKernels(p, threads, tile), grad_output, needs, &not_finite);
+  const auto grads =
+      TiledBackward(p, threads, WinogradKernels(p, threads, tile), grad_output, needs, &not_finite);
   return not_finite ? FusedDynamicConvBackward(p, grad_output, needs) : grads;
 }
 

@@ -9,18 +9,19 @@
 namespace dyconv {
 namespace {
 
-// The least number of floats per thread, in whole cache lines.
+// The least number of floats per thread.
 constexpr int64_t kGrain = 1 << 14;
-constexpr int64_t kLine = 16;
 
 // Runs body(begin, end) over [0, size) in shares that begin on cache lines.
 template <typename Body>
 void ParallelFloats(int64_t size, const Body& body) {
-  at::parallel_for(0, (size + kLine - 1) / kLine, kGrain / kLine,
-                   [&](int64_t begin, int64_t end) { body(begin * kLine, std::min(end * kLine, size)); });
+  at::parallel_for(0, (size + kCacheLineFloats - 1) / kCacheLineFloats, kGrain / kCacheLineFloats,
+                   [&](int64_t begin, int64_t end) {
+                     body(begin * kCacheLineFloats, std::min(end * kCacheLineFloats, size));
+                   });
 }
 
-at::Tensor Mix(const DynamicConvProblem& p) {
+at::Tensor MixedKernel(const DynamicConvProblem& p) {
   const auto& s = p.shape;
   const auto weight = p.weight.contiguous(), attention = p.attention.contiguous();
   auto mixed = at::empty({s.out_channels, s.in_per_group(), s.kernel_h, s.kernel_w}, weight.options());
@@ -42,14 +43,14 @@ at::Tensor MixOnceForward(const DynamicConvProblem& p) {
   const auto& o = p.options;
   std::optional<at::Tensor> bias;
   if (p.bias) bias = at::mm(p.attention, *p.bias).view({p.shape.out_channels});
-  return Conv2dForward(p.input, Mix(p), bias, o.stride, o.padding, o.dilation, o.groups);
+  return Conv2dForward(p.input, MixedKernel(p), bias, o.stride, o.padding, o.dilation, o.groups);
 }
 
 DynamicConvGrads MixOnceBackward(const DynamicConvProblem& p, const at::Tensor& grad_output,
                                  const std::array<bool, 4>& needs) {
   const auto& o = p.options;
   const bool needs_experts = needs[1] || needs[2] || needs[3];
-  const auto mixed = Mix(p);
+  const auto mixed = MixedKernel(p);
   const auto [grad_input, grad_mixed, grad_bias] =
       Conv2dBackward(grad_output, p.input, mixed, o.stride, o.padding, o.dilation, o.groups,
                      {needs[0], needs_experts, p.bias && needs_experts});

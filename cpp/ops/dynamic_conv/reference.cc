@@ -15,7 +15,7 @@ using torch::autograd::AutogradContext;
 using torch::autograd::Variable;
 using torch::autograd::variable_list;
 
-const double* Data(const at::Tensor& tensor) { return tensor.const_data_ptr<double>(); }
+const double* DoublesOf(const at::Tensor& tensor) { return tensor.const_data_ptr<double>(); }
 
 // All arguments are contiguous float64 CPU tensors.
 class ReferenceFunction : public torch::autograd::Function<ReferenceFunction> {
@@ -27,8 +27,8 @@ class ReferenceFunction : public torch::autograd::Function<ReferenceFunction> {
     ctx->saved_data["geometry"] = PackGeometry(options);
     const auto shape = MakeDynamicConvProblem(input, weight, attention, bias, options).shape;
     auto output = at::empty({shape.batch, shape.out_channels, shape.out_h, shape.out_w}, input.options());
-    kernels::ref::DynamicConvForward(shape, Data(input), Data(weight), Data(attention),
-                                     bias ? Data(*bias) : nullptr, output.data_ptr<double>());
+    kernels::ref::DynamicConvForward(shape, DoublesOf(input), DoublesOf(weight), DoublesOf(attention),
+                                     bias ? DoublesOf(*bias) : nullptr, output.data_ptr<double>());
     return output;
   }
 
@@ -53,8 +53,8 @@ class ReferenceFunction : public torch::autograd::Function<ReferenceFunction> {
       if (saved[i].defined()) grads[i] = at::zeros_like(saved[i]);
     }
     kernels::ref::DynamicConvBackward(
-        problem.shape, Data(saved[0]), Data(saved[1]), Data(saved[2]), bias.defined() ? Data(bias) : nullptr,
-        Data(grad_output),
+        problem.shape, DoublesOf(saved[0]), DoublesOf(saved[1]), DoublesOf(saved[2]),
+        bias.defined() ? DoublesOf(bias) : nullptr, DoublesOf(grad_output),
         {grads[0].data_ptr<double>(), grads[1].data_ptr<double>(), grads[2].data_ptr<double>(),
          bias.defined() ? grads[3].data_ptr<double>() : nullptr});
     return grads;

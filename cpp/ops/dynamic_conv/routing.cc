@@ -21,6 +21,7 @@
 #include "dtype_name.h"
 #include "kernels/dispatch.h"
 #include "ops/dynamic_conv/routing_cuda.h"
+#include "ops/optional_tensor.h"
 #include "typed_error.h"
 
 namespace dyconv {
@@ -92,10 +93,6 @@ using torch::autograd::AutogradContext;
 using torch::autograd::Variable;
 using torch::autograd::variable_list;
 
-std::optional<at::Tensor> Optional(const at::Tensor& tensor) {
-  return tensor.defined() ? std::optional<at::Tensor>(tensor) : std::nullopt;
-}
-
 // The least amount of numbers per thread, below which starting a thread costs more than it saves.
 constexpr int64_t kWorthSharing = 1 << 15;
 
@@ -103,10 +100,6 @@ template <typename Kernel>
 void Parallel(int64_t count, int64_t numbers_each, const kernels::RoutingArgs& args, const Kernel& kernel) {
   at::parallel_for(0, count, std::max<int64_t>(1, kWorthSharing / numbers_each),
                    [&](int64_t begin, int64_t end) { kernel(args, begin, end); });
-}
-
-const float* DataOf(const at::Tensor& tensor) {
-  return tensor.defined() ? tensor.const_data_ptr<float>() : nullptr;
 }
 
 // The parameters as float32 matrices and vectors, which must outlive the kernels' pointers.
@@ -124,10 +117,10 @@ struct RoutingLayers {
             .experts = w2.size(0),
             .temperature = static_cast<float>(temperature),
             .softmax = softmax,
-            .w1 = DataOf(w1),
-            .b1 = DataOf(b1),
-            .w2 = DataOf(w2),
-            .b2 = DataOf(b2)};
+            .w1 = FloatDataOf(w1),
+            .b1 = FloatDataOf(b1),
+            .w2 = FloatDataOf(w2),
+            .b2 = FloatDataOf(b2)};
   }
 
  private:
@@ -159,7 +152,7 @@ class RoutingFunction : public torch::autograd::Function<RoutingFunction> {
     args.hidden = hidden.data_ptr<float>();
     args.attention = attention.data_ptr<float>();
     Parallel(args.batch, args.channels * (args.plane + args.hidden_size), args,
-             kernels::Kernels(kernels::BestIsa()).RoutingForward);
+             kernels::BestKernels().RoutingForward);
     ctx->save_for_backward({input, w1, b1.value_or(at::Tensor()), w2, b2.value_or(at::Tensor()), attention});
     ctx->saved_data["means"] = means;
     ctx->saved_data["hidden"] = hidden;
@@ -205,7 +198,7 @@ class RoutingFunction : public torch::autograd::Function<RoutingFunction> {
     args.grad_w1 = grad_w1.data_ptr<float>();
     args.grad_b1 = grad_b1.data_ptr<float>();
     args.grad_w2 = grad_w2.data_ptr<float>();
-    const auto& table = kernels::Kernels(kernels::BestIsa());
+    const auto& table = kernels::BestKernels();
     Parallel(args.batch, args.channels * args.hidden_size, args, table.RoutingGradMeans);
     Parallel(args.hidden_size, args.channels * std::max<int64_t>(1, args.batch), args,
              table.RoutingGradWeights);
@@ -227,8 +220,8 @@ std::vector<at::Tensor> DifferentiableRoutingGrads(const std::vector<at::Tensor>
                                                    const at::Tensor& temperature, RoutingKind kind,
                                                    const at::Tensor& grad_attention) {
   at::AutoGradMode grad_mode(true);
-  const auto attention = RoutingComposed(saved[0], saved[1], Optional(saved[2]), saved[3], Optional(saved[4]),
-                                         temperature, kind);
+  const auto attention = RoutingComposed(saved[0], saved[1], IfDefined(saved[2]), saved[3],
+                                         IfDefined(saved[4]), temperature, kind);
   std::vector<at::Tensor> wanted, grads(5);
   for (const auto& tensor : saved) {
     if (tensor.defined() && tensor.requires_grad()) wanted.push_back(tensor);

@@ -7,6 +7,7 @@
 
 #include "kernels/kernel.h"
 #include "ops/cuda/kernels.h"
+#include "ops/optional_tensor.h"
 
 namespace dyconv {
 
@@ -23,10 +24,9 @@ at::Tensor Floats(const at::Tensor& tensor) {
   return tensor.defined() ? tensor.to(at::kFloat).contiguous() : tensor;
 }
 
-const float* Data(const at::Tensor& tensor) {
-  return tensor.defined() ? tensor.const_data_ptr<float>() : nullptr;
+float* MutableFloatDataOf(const at::Tensor& tensor) {
+  return tensor.defined() ? tensor.data_ptr<float>() : nullptr;
 }
-float* MutableData(const at::Tensor& tensor) { return tensor.defined() ? tensor.data_ptr<float>() : nullptr; }
 
 cuda::RoutingArgs ArgsOf(const at::Tensor& input, const at::Tensor& w1, const at::Tensor& w2) {
   cuda::RoutingArgs args;
@@ -43,7 +43,7 @@ class CudaRoutingFunction : public torch::autograd::Function<CudaRoutingFunction
                           const std::optional<at::Tensor>& b1, const Variable& w2,
                           const std::optional<at::Tensor>& b2, const at::Tensor& temperature, bool softmax) {
     const c10::OptionalDeviceGuard guard(input.device());
-    const auto image = Dense(input);
+    const auto image = DenseImage(input);
     const auto floats = input.options().dtype(at::kFloat).memory_format(c10::nullopt);
     const auto f1 = Floats(w1), f2 = Floats(w2);
     const auto c1 = Floats(b1.value_or(at::Tensor())), c2 = Floats(b2.value_or(at::Tensor()));
@@ -51,12 +51,13 @@ class CudaRoutingFunction : public torch::autograd::Function<CudaRoutingFunction
     const auto pooled = at::empty({args.batch, args.channels}, floats);
     const auto hidden = at::empty({args.batch, args.hidden}, floats);
     const auto attention = at::empty({args.batch, args.experts}, floats);
-    args.channels_last = IsChannelsLast(image), args.softmax = softmax;
+    args.channels_last = IsDenseChannelsLast(image), args.softmax = softmax;
     args.input = image.const_data_ptr();
-    args.w1 = Data(f1), args.b1 = Data(c1), args.w2 = Data(f2), args.b2 = Data(c2);
-    args.temperature = Data(temperature);
-    args.pooled = MutableData(pooled), args.hidden_units = MutableData(hidden);
-    args.attention = MutableData(attention);
+    args.w1 = FloatDataOf(f1), args.b1 = FloatDataOf(c1), args.w2 = FloatDataOf(f2),
+    args.b2 = FloatDataOf(c2);
+    args.temperature = FloatDataOf(temperature);
+    args.pooled = MutableFloatDataOf(pooled), args.hidden_units = MutableFloatDataOf(hidden);
+    args.attention = MutableFloatDataOf(attention);
     cuda::RoutingForward(args, CurrentStream(input));
     ctx->save_for_backward({input, w1, b1.value_or(at::Tensor()), w2, b2.value_or(at::Tensor()), attention});
     ctx->saved_data["pooled"] = pooled;
@@ -90,15 +91,15 @@ class CudaRoutingFunction : public torch::autograd::Function<CudaRoutingFunction
     const auto grad_w1 = empty(w1.sizes()), grad_w2 = empty(w2.sizes());
     const auto grad_b1 = b1.defined() ? empty(b1.sizes()) : at::Tensor();
     const auto grad_b2 = b2.defined() ? empty(b2.sizes()) : at::Tensor();
-    args.softmax = softmax, args.temperature = Data(temperature);
-    args.w1 = Data(f1), args.w2 = Data(f2);
-    args.pooled = MutableData(pooled), args.hidden_units = MutableData(hidden);
+    args.softmax = softmax, args.temperature = FloatDataOf(temperature);
+    args.w1 = FloatDataOf(f1), args.w2 = FloatDataOf(f2);
+    args.pooled = MutableFloatDataOf(pooled), args.hidden_units = MutableFloatDataOf(hidden);
     args.attention = saved[5].data_ptr<float>();
-    args.grad_attention = Data(grad);
-    args.grad_logits = MutableData(grad_logits), args.grad_hidden = MutableData(grad_hidden);
-    args.grad_pixel = MutableData(grad_pixel);
-    args.grad_w1 = MutableData(grad_w1), args.grad_b1 = MutableData(grad_b1);
-    args.grad_w2 = MutableData(grad_w2), args.grad_b2 = MutableData(grad_b2);
+    args.grad_attention = FloatDataOf(grad);
+    args.grad_logits = MutableFloatDataOf(grad_logits), args.grad_hidden = MutableFloatDataOf(grad_hidden);
+    args.grad_pixel = MutableFloatDataOf(grad_pixel);
+    args.grad_w1 = MutableFloatDataOf(grad_w1), args.grad_b1 = MutableFloatDataOf(grad_b1);
+    args.grad_w2 = MutableFloatDataOf(grad_w2), args.grad_b2 = MutableFloatDataOf(grad_b2);
     cuda::RoutingBackward(args, CurrentStream(input));
     variable_list grads(7);
     grads[0] =
@@ -129,7 +130,7 @@ at::Tensor CudaRouting(const at::Tensor& input, const at::Tensor& w1, const std:
 bool CudaRoutingApplies(const at::Tensor&, const at::Tensor&, const at::Tensor&) { return false; }
 at::Tensor CudaRouting(const at::Tensor&, const at::Tensor&, const std::optional<at::Tensor>&,
                        const at::Tensor&, const std::optional<at::Tensor>&, const at::Tensor&, RoutingKind) {
-  TORCH_INTERNAL_ASSERT(false, "the CUDA kernels are not part of this build");
+  FailWithoutCudaKernels();
 }
 
 #endif

@@ -11,10 +11,6 @@
 namespace dyconv {
 namespace {
 
-const float* DataOf(const OptionalTensor& tensor) {
-  return tensor ? tensor->const_data_ptr<float>() : nullptr;
-}
-
 // The residual as the output lies in memory.
 OptionalTensor AsResidual(const OptionalTensor& residual, const at::Tensor& output) {
   if (!residual) return std::nullopt;
@@ -52,10 +48,11 @@ at::Tensor PackExpert(const at::Tensor& weight, int64_t experts) {
   kernels::NhwcConvArgs args;
   args.shape = PackedShape(from.sizes().vec());
   args.shape.experts = experts;
-  args.plan = Table().PlanNhwcConv(args.shape, true, 1);
+  args.plan = kernels::BestKernels().PlanNhwcConv(args.shape, true, 1);
   const auto packed = at::empty({args.plan.packed}, from.options());
   InParallel(at::get_num_threads(), args.plan.panels, [&](int64_t begin, int64_t end) {
-    Table().PackNhwcConv(args, from.const_data_ptr<float>(), packed.data_ptr<float>(), begin, end);
+    kernels::BestKernels().PackNhwcConv(args, from.const_data_ptr<float>(), packed.data_ptr<float>(), begin,
+                                        end);
   });
   return packed;
 }
@@ -64,12 +61,13 @@ at::Tensor PackWinograd(const at::Tensor& weight, const Pair& tile) {
   const auto from = weight.to(at::kFloat).contiguous();
   kernels::DynamicConvArgs args;
   args.shape = PackedShape(from.sizes().vec());
-  args.plan = Table().PlanWinograd(args.shape, 1, {tile[0], tile[1]});
+  args.plan = kernels::BestKernels().PlanWinograd(args.shape, 1, {tile[0], tile[1]});
   args.weight = from.const_data_ptr<float>();
   const auto packed = at::empty({args.plan.forward_weight}, from.options());
   args.packed_weight = packed.data_ptr<float>();
-  InParallel(at::get_num_threads(), args.plan.forward_panels,
-             [&](int64_t begin, int64_t end) { Table().PackWinogradForward(args, begin, end); });
+  InParallel(at::get_num_threads(), args.plan.forward_panels, [&](int64_t begin, int64_t end) {
+    kernels::BestKernels().PackWinogradForward(args, begin, end);
+  });
   return packed;
 }
 
@@ -77,8 +75,8 @@ at::Tensor PackDepthwise(const at::Tensor& weight) {
   const auto from = weight.to(at::kFloat).contiguous();
   const auto shape = PackedShape(from.sizes().vec());
   const auto packed = at::empty({shape.kernel_size(), shape.out_channels}, from.options());
-  Table().PackNhwcDepthwise(shape, from.const_data_ptr<float>(), packed.data_ptr<float>(), 0,
-                            shape.out_channels);
+  kernels::BestKernels().PackNhwcDepthwise(shape, from.const_data_ptr<float>(), packed.data_ptr<float>(), 0,
+                                           shape.out_channels);
   return packed;
 }
 
@@ -101,7 +99,8 @@ at::Tensor FusedConv2d(const at::Tensor& input, const std::vector<int64_t>& size
   const bool planes = !IsChannelsLast(input) && s.in_channels < 16 && input.is_contiguous();
   const auto image = planes ? input : AsChannelsLast(input);
   const auto added = AsResidual(residual, output);
-  const kernels::Epilogue epilogue{bias.const_data_ptr<float>(), DataOf(added), ActivationOf(activation)};
+  const kernels::Epilogue epilogue{bias.const_data_ptr<float>(), FloatDataOf(added),
+                                   ActivationOf(activation)};
   const kernels::ImageStrides strides =
       planes ? kernels::ImageStrides{s.in_channels * s.in_plane(), s.in_plane(), 1}
              : ChannelsLastStrides(s.in_channels, s.in_plane());
@@ -147,9 +146,9 @@ at::Tensor FusedDepthwiseConv2d(const at::Tensor& input, const std::vector<int64
     args.bias_stride = bias.size(1);
   }
   args.output = output.data_ptr<float>();
-  args.epilogue = {bias.const_data_ptr<float>(), DataOf(added), ActivationOf(activation)};
+  args.epilogue = {bias.const_data_ptr<float>(), FloatDataOf(added), ActivationOf(activation)};
   InParallel(ThreadsForWork(0, static_cast<double>(output.numel() * s.kernel_size()) / 4), s.batch * s.out_h,
-             [&](int64_t begin, int64_t end) { Table().NhwcDepthwise(args, begin, end); });
+             [&](int64_t begin, int64_t end) { kernels::BestKernels().NhwcDepthwise(args, begin, end); });
   return output;
 }
 
@@ -171,7 +170,7 @@ at::Tensor FusedLinear(const at::Tensor& input, const std::vector<int64_t>& size
   args.input = rows.const_data_ptr<float>();
   args.packed = packed.const_data_ptr<float>();
   args.output = output.data_ptr<float>();
-  args.epilogue = {bias.const_data_ptr<float>(), DataOf(added), ActivationOf(activation)};
+  args.epilogue = {bias.const_data_ptr<float>(), FloatDataOf(added), ActivationOf(activation)};
   RunDirect(args, true);
   return output;
 }

@@ -4,16 +4,14 @@
 
 #include <ATen/core/Tensor.h>
 
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "kernels/kernel.h"
+#include "ops/optional_tensor.h"
 #include "ops/window.h"
 
 namespace dyconv {
-
-using OptionalTensor = std::optional<at::Tensor>;
 
 // 'none', 'relu', 'relu6', 'hardswish', 'hardsigmoid'.
 kernels::Activation ActivationOf(const std::string& name);

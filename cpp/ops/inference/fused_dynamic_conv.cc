@@ -21,9 +21,6 @@
 namespace dyconv {
 namespace {
 
-// Floats of a cache line, at which shares of threads begin.
-constexpr int64_t kLine = 16;
-
 using kernels::Activation;
 using kernels::DynamicConvArgs;
 using kernels::DynamicConvShape;
@@ -52,10 +49,11 @@ at::Tensor Activate(const at::Tensor& x, Activation activation) {
 at::Tensor MixPacked(const at::Tensor& experts, const float* attention) {
   const int64_t count = experts.size(0), packed = experts.size(1);
   const auto mixed = at::empty({packed}, experts.options());
-  InParallel(ThreadsForWork(0, static_cast<double>(packed * count)), (packed + kLine - 1) / kLine,
-             [&](int64_t begin, int64_t end) {
-               Table().MixExperts(experts.const_data_ptr<float>(), attention, count, packed,
-                                  mixed.data_ptr<float>(), begin * kLine, std::min(end * kLine, packed));
+  InParallel(ThreadsForWork(0, static_cast<double>(packed * count)),
+             (packed + kCacheLineFloats - 1) / kCacheLineFloats, [&](int64_t begin, int64_t end) {
+               kernels::BestKernels().MixExperts(experts.const_data_ptr<float>(), attention, count, packed,
+                                                 mixed.data_ptr<float>(), begin * kCacheLineFloats,
+                                                 std::min(end * kCacheLineFloats, packed));
              });
   return mixed;
 }
@@ -66,8 +64,9 @@ at::Tensor MixBias(const OptionalTensor& bias, const at::Tensor& attention, int6
   const int64_t padded = PackBias(std::nullopt, channels).numel();
   const auto mixed = at::zeros({batch, padded}, attention.options());
   for (int64_t b = 0; bias && b < batch; ++b) {
-    Table().MixExperts(bias->const_data_ptr<float>(), attention.const_data_ptr<float>() + b * experts,
-                       experts, channels, mixed.data_ptr<float>() + b * padded, 0, channels);
+    kernels::BestKernels().MixExperts(bias->const_data_ptr<float>(),
+                                      attention.const_data_ptr<float>() + b * experts, experts, channels,
+                                      mixed.data_ptr<float>() + b * padded, 0, channels);
   }
   return mixed;
 }
@@ -85,7 +84,7 @@ void RunMixed(const DynamicConvShape& s, const at::Tensor& image, const at::Tens
   args.output = output;
   args.epilogue = {bias.const_data_ptr<float>(), nullptr, activation};
   args.bias_stride = bias.size(1);
-  if (!Table().PlanNhwcConv(s, /*channels_last=*/true, 1).copies_input) {
+  if (!kernels::BestKernels().PlanNhwcConv(s, /*channels_last=*/true, 1).copies_input) {
     RunDirect(args, /*channels_last=*/true);
     return;
   }
@@ -117,7 +116,7 @@ std::vector<at::Tensor> PackExperts(const at::Tensor& weight, const Pair& tile, 
   DynamicConvArgs args;
   args.shape = PackedShape(SizeOfOne(from));
   args.shape.experts = from.size(0);
-  args.plan = Table().PlanWinograd(args.shape, 1, {tile[0], tile[1]});
+  args.plan = kernels::BestKernels().PlanWinograd(args.shape, 1, {tile[0], tile[1]});
   args.weight = from.const_data_ptr<float>();
   int64_t base = -1;
   if (shares) {
@@ -130,8 +129,9 @@ std::vector<at::Tensor> PackExperts(const at::Tensor& weight, const Pair& tile, 
   args.first_expert = std::max<int64_t>(0, base);
   const auto packed = at::empty({args.plan.forward_weight}, from.options());
   args.packed_weight = packed.data_ptr<float>();
-  InParallel(at::get_num_threads(), args.plan.forward_panels * args.shape.experts,
-             [&](int64_t begin, int64_t end) { Table().PackWinogradForward(args, begin, end); });
+  InParallel(
+      at::get_num_threads(), args.plan.forward_panels * args.shape.experts,
+      [&](int64_t begin, int64_t end) { kernels::BestKernels().PackWinogradForward(args, begin, end); });
   return {packed, at::full({}, base, at::kLong)};
 }
 

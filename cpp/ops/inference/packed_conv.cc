@@ -53,12 +53,12 @@ DynamicConvShape PackedShape(const at::Tensor& input, const std::vector<int64_t>
 
 void RunDirect(kernels::NhwcConvArgs& args, bool channels_last) {
   const int64_t threads = ThreadsForWork(MultiplyAdds(args.shape));
-  args.plan = Table().PlanNhwcConv(args.shape, channels_last, threads);
+  args.plan = kernels::BestKernels().PlanNhwcConv(args.shape, channels_last, threads);
   const int64_t floats = Scratch::Rounded(args.plan.scratch);
   Scratch scratch(threads * floats);
   float* own = scratch.Take(threads * floats);
   InParallel(threads, args.plan.items, [&](int64_t begin, int64_t end) {
-    Table().NhwcConv(args, begin, end, own + at::get_thread_num() * floats);
+    kernels::BestKernels().NhwcConv(args, begin, end, own + at::get_thread_num() * floats);
   });
 }
 
@@ -82,7 +82,7 @@ bool WinogradPays(const DynamicConvShape& s, const Pair& tile) {
 bool RunWinograd(kernels::DynamicConvArgs& args, const Pair& tile) {
   const int64_t threads = ThreadsForWork(MultiplyAdds(args.shape));
   auto& plan = args.plan;
-  plan = Table().PlanWinograd(args.shape, threads, {tile[0], tile[1]});
+  plan = kernels::BestKernels().PlanWinograd(args.shape, threads, {tile[0], tile[1]});
   if (plan.forward_items < threads) {
     plan.forward_panel_parts = std::min(plan.forward_panels, threads / plan.forward_items);
     plan.forward_items *= plan.forward_panel_parts;
@@ -93,7 +93,7 @@ bool RunWinograd(kernels::DynamicConvArgs& args, const Pair& tile) {
   Scratch scratch(threads * floats);
   float* own = scratch.Take(threads * floats);
   InParallel(threads, plan.forward_items, [&](int64_t begin, int64_t end) {
-    Table().WinogradForward(args, begin, end, own + at::get_thread_num() * floats);
+    kernels::BestKernels().WinogradForward(args, begin, end, own + at::get_thread_num() * floats);
   });
   return not_finite == 0;
 }

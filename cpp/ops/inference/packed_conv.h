@@ -7,8 +7,6 @@
 
 namespace dyconv {
 
-inline const kernels::KernelTable& Table() { return kernels::Kernels(kernels::BestIsa()); }
-
 // The sizes of a convolution without groups from those of its weight, [O, I, kh, kw] or [O, I]; the image may
 // be left out where only the weight counts.
 kernels::DynamicConvShape PackedShape(const std::vector<int64_t>& size, int64_t batch = 1,

@@ -1,4 +1,4 @@
-// What stands in front of every block of the caching allocator.
+// What stands in front of every block of the caching allocator, and sizes that all buffers keep to.
 #pragma once
 
 #include <cstddef>
@@ -6,7 +6,8 @@
 
 namespace dyconv {
 
-inline constexpr size_t kBlockAlignment = 64;  // a cache line, and what libtorch's kernels expect
+inline constexpr size_t kBlockAlignment = 64;         // a cache line, and what libtorch's kernels expect
+inline constexpr size_t kHugePage = size_t{2} << 20;  // of x86-64, and of ARM with small pages of 4 KiB
 
 // As long as the alignment, so that the block is aligned too.
 struct alignas(kBlockAlignment) BlockHeader {

@@ -23,7 +23,6 @@ namespace {
 
 constexpr size_t kSmallest = 64 << 10;  // smaller blocks are left to malloc, which keeps them itself
 constexpr size_t kMapped = 1 << 20;     // from here on blocks are mapped, and can have huge pages
-constexpr size_t kHugePage = 2 << 20;
 
 using Header = BlockHeader;
 

@@ -10,10 +10,10 @@
 #include <sys/mman.h>
 #endif
 
+#include "ops/memory/block.h"
+
 namespace dyconv {
 namespace {
-
-constexpr size_t kHugePage = size_t{2} << 20;
 
 struct Buffer {
   std::unique_ptr<float, void (*)(void*)> data{nullptr, std::free};

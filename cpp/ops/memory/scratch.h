@@ -7,6 +7,9 @@
 
 namespace dyconv {
 
+// Where shares of threads begin, so that no two write into one cache line.
+inline constexpr int64_t kCacheLineFloats = 16;
+
 // A buffer of the calling thread. Get() never shrinks it while in use; what exceeds kKeepBytes is given back
 // when the Scratch goes out of scope. Not for nested use on one thread: a kernel takes all it needs at once.
 class Scratch {
@@ -23,7 +26,9 @@ class Scratch {
   float* Take(int64_t floats);
 
   // What `floats` take up when taken.
-  static int64_t Rounded(int64_t floats) { return (floats + 15) / 16 * 16; }
+  static int64_t Rounded(int64_t floats) {
+    return (floats + kCacheLineFloats - 1) / kCacheLineFloats * kCacheLineFloats;
+  }
 
  private:
   float* next_;
