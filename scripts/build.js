@@ -1,14 +1,19 @@
 #!/usr/bin/env node
-import { requirePackages } from './cli/start.js';
 /**
  * Builds the native add-on: the only caller of CMake, for npm and (through binding.gyp) for node-gyp.
  * @module
  */
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { requirePackages } from './cli/start.js';
 import { ensureDist } from './dist.js';
 
 requirePackages();
 const { defineCommand, runCommand } = await import('./cli/command.js');
+const { describeTimes, watchBuild } = await import('./cli/ninja-log.js');
 const { oneOf, positiveInteger } = await import('./cli/value-types.js');
+
+const root = fileURLToPath(new URL('..', import.meta.url));
 
 /** @import { OptionTable } from './cli/types.js' */
 
@@ -26,6 +31,7 @@ const OPTIONS = /** @satisfies {OptionTable} */ ({
     type: positiveInteger,
     help: 'compilers to run at once (default: one per core, as far as memory allows)',
   },
+  times: { flag: 'plain', help: 'print how long each unit took (with Ninja)' },
 });
 
 const command = defineCommand({
@@ -33,14 +39,18 @@ const command = defineCommand({
   description: 'Builds build/<config>/dyconv.node against libtorch and loads it once.',
   options: OPTIONS,
   errorPrefix: 'dyconv',
-  async run({ debug, config, jobs, clean }) {
+  async run({ debug, config: named, jobs, clean, times }) {
     ensureDist();
     const { ensureLibtorch } = await import('../dist/install/libtorch.js');
     const { buildAddon } = await import('../dist/install/build.js');
     const libtorch = await ensureLibtorch();
     console.error(`Building against libtorch ${libtorch.version} (${libtorch.flavour}) in ${libtorch.dir}`);
-    const addon = buildAddon({ libtorch, config: debug ? 'Debug' : config, jobs, clean });
+    const config = debug ? 'Debug' : named;
+    const { result: addon, made } = watchBuild(join(root, 'build', 'cmake', config), () =>
+      buildAddon({ libtorch, config, jobs, clean }),
+    );
     console.error(`Built and loaded ${addon}`);
+    if (times) console.log(describeTimes(made));
   },
 });
 

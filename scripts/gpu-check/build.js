@@ -3,9 +3,8 @@
  * took longest to compile, and what the add-on reports. Exit code 1 if it cannot use the GPU.
  * @module
  */
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { watchBuild } from '../cli/ninja-log.js';
 import { ensureDist } from '../dist.js';
 
 ensureDist();
@@ -16,30 +15,13 @@ const { ensureLibtorch } = await import('../../dist/install/libtorch.js');
 const work = fileURLToPath(new URL('../../build/cmake/Release', import.meta.url));
 const SLOWEST = 8;
 
-/**
- * The compilations in ninja's log: their names and times in milliseconds since the start of ninja.
- * @returns {{ file: string, start: number, end: number, line: string }[]}
- */
-export function readNinjaLog(folder = work) {
-  const log = join(folder, '.ninja_log');
-  if (!existsSync(log)) return [];
-  return readFileSync(log, 'utf8')
-    .split('\n')
-    .flatMap((line) => {
-      const [start, end, , file] = line.split('\t');
-      return file === undefined ? [] : [{ file, start: Number(start), end: Number(end), line }];
-    });
-}
-
 const seconds = (/** @type {number} */ ms) => Number((ms / 1000).toFixed(1));
 
 async function main() {
-  const before = new Set(readNinjaLog().map(({ line }) => line));
   const start = performance.now();
   const libtorch = await ensureLibtorch();
-  const addon = buildAddon({ libtorch });
+  const { result: addon, made } = watchBuild(work, () => buildAddon({ libtorch }));
   const total = performance.now() - start;
-  const made = readNinjaLog().filter(({ line }) => !before.has(line));
   const loading = performance.now();
   const check = checkAddon(addon);
   const facts = check.ok ? check.facts : undefined;
@@ -70,10 +52,8 @@ async function main() {
   return facts.cudaDevices === 0 ? `The add-on finds no device: ${facts.cudaProblem}` : undefined;
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const problem = await main();
-  if (problem !== undefined) {
-    console.error(problem);
-    process.exitCode = 1;
-  }
+const problem = await main();
+if (problem !== undefined) {
+  console.error(problem);
+  process.exitCode = 1;
 }

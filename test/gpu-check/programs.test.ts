@@ -14,7 +14,6 @@ import { root } from '../scripts/support.js';
 import { hasModule, python } from '../support/python.js';
 import { load, machine } from './support.js';
 
-const { readNinjaLog } = await load('build');
 const { PARTS } = (await load('parts')) as { PARTS: Part[] };
 const { readSuite, suiteFailure } = await load('suite');
 const { disagreements, shortest, tableOf } = await load('tuning-table');
@@ -182,16 +181,6 @@ describe('the report of the suite', () => {
     expect(report([], { status: 'failed', message: 'no such module' })).toBe('1 tests failed: file');
     expect(suiteFailure(readSuite('/nonexistent'))).toBe('no test passed');
   });
-});
-
-it('readNinjaLog reads the times of compilations', () => {
-  const log = '# ninja log v5\n10\t1500\t0\ta.o\tabc\n20\t900\t0\tb.o\tdef\n';
-  const folder = writeTree(temporaryFolder(), { '.ninja_log': log });
-  expect(readNinjaLog(folder).map((one: Figures) => [one.file, one.start, one.end])).toEqual([
-    ['a.o', 10, 1500],
-    ['b.o', 20, 900],
-  ]);
-  expect(readNinjaLog('/nonexistent')).toEqual([]);
 });
 
 describe('the parts', () => {
