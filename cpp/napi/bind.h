@@ -108,12 +108,19 @@ auto CallPointer(Result (F::*)(Args...) const) -> Result (*)(Args...);
 
 }  // namespace internal
 
+// A lambda without captures is bound as a pointer: what is compiled for an operation, which is much, is then
+// compiled once for all operations with the same types, and not for each.
 template <class F>
 Op Bind(const char* signature, F function) {
   if constexpr (std::is_pointer_v<F>) {
     return internal::Make(signature, function, function);
   } else {
-    return internal::Make(signature, function, decltype(internal::CallPointer(&F::operator())){});
+    using Pointer = decltype(internal::CallPointer(&F::operator()));
+    if constexpr (std::is_convertible_v<F, Pointer>) {
+      return Bind(signature, static_cast<Pointer>(function));
+    } else {
+      return internal::Make(signature, function, Pointer{});
+    }
   }
 }
 
