@@ -266,9 +266,7 @@ describe('Classifier', () => {
     await expect(classifier.predict('absent.png')).rejects.toThrow(
       'absent.png: cannot be read as an image: no such file',
     );
-    await expect(classifier.predict(new Uint8Array([1, 2, 3]))).rejects.toThrow(
-      'cannot be read as an image',
-    );
+    await expect(classifier.predict(new Uint8Array([1, 2, 3]))).rejects.toThrow('cannot be read as an image');
   });
 
   it.each([undefined, null, 5, Symbol('s'), {}, [1, 2]])(
