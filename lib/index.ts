@@ -122,4 +122,9 @@ export type { NestedArray } from './tensor/nested.js';
 export { type Index, type Slice, slice } from './tensor/slice.js';
 export type { BackwardOptions, ToOptions } from './tensor/tensor.js';
 export { isTensor, Tensor } from './tensor/tensor.js';
+export {
+  type ExportTorchScriptOptions,
+  exportTorchScript,
+  type TorchScriptExport,
+} from './torch-script/export.js';
 export * as train from './train/index.js';

@@ -34,6 +34,7 @@ export const LIB = {
   optim: ['ops', 'tensor', 'check', 'errors'],
   nn: ['ops', 'process-group', 'program', 'runtime', 'tensor', 'check', 'text', 'errors'],
   onnx: ['nn', 'ops', 'program', 'types:native', 'runtime', 'formats', 'files', 'tensor', 'check', 'errors'],
+  'torch-script': ['program', 'types:native', 'files', 'tensor', 'check', 'errors'],
   distributed: ['nn', 'process-group', 'tensor', 'types:native', 'check', 'errors'],
   run: ['ops', 'runtime', 'files', 'types:tensor', 'check', 'errors'],
   models: ['nn', 'tensor', 'check', 'errors'],

@@ -13,6 +13,7 @@
 #include "napi/program_value.h"
 #include "program/batch.h"
 #include "program/foreign.h"
+#include "program/script_writer.h"
 #include "program/waiting_inputs.h"
 
 namespace dyconv {
@@ -113,6 +114,21 @@ Napi::Value LoadAsync(Call& call, Load load) {
       {.lane = std::make_shared<PoolLane>()});
 }
 
+Napi::Value SaveTorchScript(Call& call, int64_t file, const std::string& class_name,
+                            const std::string& source, const std::vector<std::string>& names,
+                            const std::vector<at::Tensor>& tensors, const std::string& metadata) {
+  auto written = std::make_shared<int64_t>(0);
+  return call.data.programs.Run(
+      call.env, call.Name(),
+      [written, file, script = ScriptFile{class_name, source, names, tensors, metadata}] {
+        *written = WriteTorchScript(script, static_cast<int>(file));
+      },
+      [written](Napi::Env env) -> Napi::Value {
+        return Napi::Number::New(env, static_cast<double>(*written));
+      },
+      {.lane = std::make_shared<PoolLane>()});
+}
+
 // -1: the device of the package.
 int DeviceIndexOf(const at::Device& device) { return device.is_cpu() ? -1 : device.index(); }
 
@@ -176,6 +192,8 @@ const OpTable& ProgramsOps() {
              AskForChecks();
              return LoadAsync(call, [path, device] { return LoadPackage(path, DeviceIndexOf(device)); });
            }),
+      // To an open file. Resolves to the number of bytes, or minus the error number of write().
+      Bind("saveTorchScript(file, className, source, names, tensors, metadata)", SaveTorchScript),
       Bind("describeProgram(program)",
            [](int64_t id) -> Value { return Foreign(Programs::Instance().Find(id)).Describe(); }),
       Bind("programState(program)",

@@ -10,6 +10,7 @@
 #include "program/foreign.h"
 #include "program/ivalue.h"
 #include "program/quoted_error.h"
+#include "program/script_writer.h"
 #include "typed_error.h"
 
 namespace dyconv {
@@ -44,7 +45,8 @@ std::string ShortMessage(const std::string& text) {
 
 class TorchScriptRunner final : public ForeignRunner {
  public:
-  explicit TorchScriptRunner(torch::jit::Module module) : module_(std::move(module)) {
+  TorchScriptRunner(torch::jit::Module module, std::string metadata)
+      : module_(std::move(module)), metadata_(std::move(metadata)) {
     const auto method = module_.find_method("forward");
     Require(method.has_value(), ErrorKind::kArgument, "Expected a module with a method forward");
     module_.eval();
@@ -72,8 +74,8 @@ class TorchScriptRunner final : public ForeignRunner {
     }
   }
 
-  // class: the Python class; inputs: { name, type, optional }; output: its type; code: forward as TorchScript
-  // prints it.
+  // class: the Python class; inputs: { name, type, optional }; output: its type; metadata: the text of the
+  // extra file of that name, which script_writer.cc writes.
   Record Describe() const override {
     const auto& schema = module_.get_method("forward").function().getSchema();
     List inputs;
@@ -87,7 +89,8 @@ class TorchScriptRunner final : public ForeignRunner {
     return {{"class", name ? name->name() : std::string("Module")},
             {"inputs", std::move(inputs)},
             {"output",
-             schema.returns().empty() ? std::string("None") : schema.returns()[0].type()->annotation_str()}};
+             schema.returns().empty() ? std::string("None") : schema.returns()[0].type()->annotation_str()},
+            {"metadata", metadata_}};
   }
 
   Record State() const override {
@@ -115,13 +118,16 @@ class TorchScriptRunner final : public ForeignRunner {
   }
 
   torch::jit::Module module_;
+  std::string metadata_;
 };
 
 }  // namespace
 
 std::shared_ptr<ForeignRunner> LoadTorchScript(const std::string& path, at::Device device) {
   try {
-    return std::make_shared<TorchScriptRunner>(torch::jit::load(path, device));
+    torch::jit::ExtraFilesMap extra = {{kScriptMetadata, ""}};
+    torch::jit::Module module = torch::jit::load(path, device, extra);
+    return std::make_shared<TorchScriptRunner>(std::move(module), extra[kScriptMetadata]);
   } catch (const c10::Error& error) {
     throw QuotedError(error.what_without_backtrace());
   } catch (const torch::jit::ErrorReport& error) {

@@ -87,6 +87,13 @@ export function checkString(value: unknown, name: string, expected = 'a string')
   return value;
 }
 
+/** Checks an object whose values are strings, such as metadata. */
+export function checkTexts(values: Readonly<Record<string, string>>, name: string): void {
+  if (typeof values !== 'object' || values === null || Array.isArray(values))
+    throw invalidArgument(name, 'an object with strings', values);
+  for (const [key, value] of Object.entries(values)) checkString(value, `${name}['${key}']`);
+}
+
 /** Checks a list of strings and copies it to an array. */
 export function checkStrings(values: readonly string[], name: string, expected: string): string[] {
   const list = checkIterable(values, name, expected);

@@ -63,6 +63,18 @@ export interface ProgramsTable<T extends Handle> {
   disposeProgram(program: number): void;
   loadTorchScript(path: string, device: string): Promise<number>;
   loadPackage(path: string, device: string): Promise<number>;
+  /**
+   * Compiles the source of a method `forward` and writes a module with it to an open file. `names`: the paths of the tensors, which
+   * the source reads as attributes. Resolves to the number of bytes, or minus the error number of write().
+   */
+  saveTorchScript(
+    file: number,
+    className: string,
+    source: string,
+    names: readonly string[],
+    tensors: readonly T[],
+    metadata: string,
+  ): Promise<number>;
   /** Of a program of the two loaders: what its file says about it. */
   describeProgram(program: number): ProgramValue<T>;
   /** Parameters and buffers by name. */

@@ -3,22 +3,22 @@
  * @module
  */
 import { boolean, number, oneOf } from '../check/arguments.js';
-import { checkOptions, checkString, checkStrings, optionKeys } from '../check/index.js';
-import { ArgumentError, invalidArgument, ShapeError } from '../errors.js';
+import { checkOptions, checkStrings, checkTexts, optionKeys } from '../check/index.js';
+import { ArgumentError, invalidArgument } from '../errors.js';
 import { checkPath } from '../files/error.js';
 import { Program } from '../program/program.js';
-import { type Compilable, recordProgram, tensorsOf } from '../program/record.js';
+import { type Compilable, tensorsOf } from '../program/record.js';
+import { openSource } from '../program/source.js';
 import { version } from '../runtime/settings.js';
 import { untidy } from '../tensor/context.js';
 import type { DType } from '../tensor/dtype.js';
-import { native, type Tensor } from '../tensor/tensor.js';
+import type { Tensor } from '../tensor/tensor.js';
 import { writeModel } from './file.js';
 import { withFreeSizes } from './free-sizes.js';
 import type { GraphSettings } from './graph.js';
 import type { Dimension, Model } from './message.js';
 import { type CalibrationSource, checkCalibration } from './quantize/calibrate.js';
 import { type Quantization, quantize } from './quantize/quantize.js';
-import { readSource, type Source } from './source.js';
 import { type Ends, type Translated, translate } from './translate.js';
 
 /** Options of {@link exportOnnx}. */
@@ -161,11 +161,7 @@ function checkSettings(options: ExportOnnxOptions): Settings {
   if (!Object.hasOwn(IR_VERSIONS, opset)) throw invalidArgument('opset', 'an integer from 13 to 22', opset);
   const flag = (name: 'dynamicBatch' | 'externalData') =>
     given[name] === undefined ? undefined : boolean(name, given[name]);
-  if (metadata !== undefined) {
-    if (typeof metadata !== 'object' || metadata === null || Array.isArray(metadata))
-      throw invalidArgument('metadata', 'an object with strings', metadata);
-    for (const [key, value] of Object.entries(metadata)) checkString(value, `metadata['${key}']`);
-  }
+  if (metadata !== undefined) checkTexts(metadata, 'metadata');
   const known = oneOf('precision', ['float32', 'float16', 'int8'], precision);
   return {
     opset,
@@ -184,59 +180,8 @@ function checkSettings(options: ExportOnnxOptions): Settings {
   };
 }
 
-/** Records a module; its program is not needed once its steps are read. */
-function recorded(module: Compilable<unknown>, example: readonly Tensor[], settings: Settings): Source {
-  const { dynamicBatch = true } = settings;
-  const { id, layers } = recordProgram(module, example, { dynamicBatch, optimize: false });
-  try {
-    return readSource(id, layers, undefined);
-  } finally {
-    native.disposeProgram(id);
-  }
-}
-
-/** The batch size to which a program is fixed; undefined leaves it free. @throws ShapeError for an example that does not fit. */
-function batchOf(
-  program: Program<unknown>,
-  example: readonly Tensor[],
-  free: boolean | undefined,
-): number | undefined {
-  const { inputs, slots, dynamicBatch } = native.compiledSource(program.id);
-  if (free === true && !dynamicBatch)
-    throw new ArgumentError(
-      'Expected a program with a free batch size for dynamicBatch: compile it with dynamicBatch',
-    );
-  let batch: number | undefined;
-  const fits = inputs.every((slot, i) => {
-    const [shape, sizes] = [example[i]?.shape, slots[slot]!.sizes];
-    return (
-      shape !== undefined &&
-      shape.length === sizes?.length &&
-      sizes.every((size, axis) => {
-        if (typeof size === 'number') return size === shape[axis];
-        batch ??= shape[axis];
-        return shape[axis] === batch;
-      })
-    );
-  });
-  if (!fits || inputs.length !== example.length)
-    throw new ShapeError(
-      `Expected an example like the ${inputs.length === 1 ? 'input' : 'inputs'} of the program but received ${example.map(({ shape }) => `[${shape.join(', ')}]`).join(', ')}`,
-    );
-  return free === false ? batch : undefined;
-}
-
 function disposeAll(tensors: readonly Tensor[]): void {
   for (const tensor of tensors) tensor.dispose();
-}
-
-function sourceOf(
-  network: Compilable<unknown> | Program<unknown>,
-  example: readonly Tensor[],
-  settings: Settings,
-): Source {
-  if (!(network instanceof Program)) return recorded(network, example, settings);
-  return readSource(network.id, network.layers, batchOf(network, example, settings.dynamicBatch));
 }
 
 /**
@@ -269,7 +214,7 @@ export async function exportOnnx(
   try {
     const translated = untidy((): Translated => {
       const build = (examples: readonly Tensor[]): Translated => {
-        const source = sourceOf(network, examples, settings);
+        const source = openSource(network, examples, settings.dynamicBatch);
         disposables.push(source);
         const built = translate(source, settings, settings.ends);
         disposables.push({ dispose: () => disposeAll(built.graph.owned) });

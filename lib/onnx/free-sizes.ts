@@ -1,22 +1,14 @@
 /**
- * Height and width as free sizes: a network is recorded at two sizes, and has to give the same nodes.
+ * Height and width as free sizes of a graph.
  * @module
  */
-import { ArgumentError, DyconvError } from '../errors.js';
-import { zeros } from '../tensor/create.js';
-import type { Device } from '../tensor/dtype.js';
+import { atTwoSizes, isImage } from '../program/free-sizes.js';
 import { native, type Tensor } from '../tensor/tensor.js';
 import type { Graph } from './graph.js';
 import type { Dimension, ValueInfo } from './message.js';
 import type { Translated } from './translate.js';
 
-/** More rows and columns of the second size. Multiples of 32, the usual total stride of networks for images. */
-const MORE = [32, 64] as const;
 const AXES = ['height', 'width'] as const;
-
-const isImage = ({ shape }: Tensor): boolean => shape.length === 4;
-
-const sizeOf = (examples: readonly Tensor[]): string => examples.find(isImage)!.shape.slice(2).join('x');
 
 /**
  * Builds the graph at the size of the example and at a larger one.
@@ -26,37 +18,12 @@ export function withFreeSizes(
   examples: readonly Tensor[],
   build: (examples: readonly Tensor[]) => Translated,
 ): Translated {
-  if (!examples.some(isImage))
-    throw new ArgumentError('Expected images [B, C, H, W] as an example for dynamicSize');
-  const first = build(examples);
-  const larger = examples.map((one) => {
-    const { shape, dtype, device } = one;
-    const grown = isImage(one) ? shape.map((size, axis) => size + (MORE[axis - 2] ?? 0)) : shape;
-    return zeros(grown, { dtype, device: device as Device });
-  });
-  try {
-    const problem = (detail: string) =>
-      `Expected a network that works for all sizes of images for dynamicSize but ${detail}`;
-    let second: Translated;
-    try {
-      second = build(larger);
-    } catch (cause) {
-      if (!(cause instanceof DyconvError)) throw cause;
-      throw new ArgumentError(problem(`for ${sizeOf(larger)}: ${cause.message}`), { cause });
-    }
-    const different = firstDifference(first.graph, second.graph);
-    if (different !== undefined)
-      throw new ArgumentError(
-        problem(`the node ${different} differs between ${sizeOf(examples)} and ${sizeOf(larger)}`),
-      );
-    return {
-      ...first,
-      inputs: first.inputs.map((input, i) => (isImage(examples[i]!) ? withAxes(input) : input)),
-      outputs: first.outputs.map((output, i) => withDifferences(output, second.outputs[i]!)),
-    };
-  } finally {
-    for (const tensor of larger) tensor.dispose();
-  }
+  const [first, second] = atTwoSizes(examples, build, (a, b) => firstDifference(a.graph, b.graph));
+  return {
+    ...first,
+    inputs: first.inputs.map((input, i) => (isImage(examples[i]!) ? withAxes(input) : input)),
+    outputs: first.outputs.map((output, i) => withDifferences(output, second.outputs[i]!)),
+  };
 }
 
 function withAxes(input: ValueInfo): ValueInfo {
@@ -71,7 +38,7 @@ function withDifferences(output: ValueInfo, other: ValueInfo): ValueInfo {
   return { ...output, shape };
 }
 
-/** The name of the first node with another operator, attribute or constant. */
+/** The first node with another operator, attribute or constant. */
 function firstDifference(a: Graph, b: Graph): string | undefined {
   const count = Math.max(a.nodes.length, b.nodes.length);
   for (let i = 0; i < count; i++) {
@@ -79,7 +46,7 @@ function firstDifference(a: Graph, b: Graph): string | undefined {
     const same =
       JSON.stringify(one) === JSON.stringify(other) &&
       one!.inputs.every((input) => sameConstant(a, b, input));
-    if (!same) return (one ?? other)!.name;
+    if (!same) return `the node ${(one ?? other)!.name}`;
   }
   return undefined;
 }

@@ -4,6 +4,7 @@
  */
 import { ArgumentError } from '../errors.js';
 import type { StoredSize } from '../native/compile.js';
+import { describePlace, type Place, pathOf } from '../program/source.js';
 import { full, tensor } from '../tensor/create.js';
 import type { DType } from '../tensor/dtype.js';
 import type { Tensor } from '../tensor/tensor.js';
@@ -18,14 +19,6 @@ export interface GraphSettings {
   readonly precision: 'float32' | 'float16';
   /** Sizes of images may vary: shapes are computed by nodes where they cannot be left out. */
   readonly dynamicSize: boolean;
-}
-
-/** The step that is being translated. */
-export interface Place {
-  /** The layer, such as `features.3 (Conv2d)`, or a line of code; '' where neither is known. */
-  readonly layer: string;
-  /** Public name of the operation. */
-  readonly operation: string;
 }
 
 /** First opset of the operators that came after the lowest one that is written. */
@@ -73,11 +66,9 @@ export class Graph {
 
   /** Refuses the step, with the layer and the operation. */
   fail(problem: string): never {
-    const { layer, operation } = this.#place;
-    // A layer, or a line of code such as net.js:12:5.
-    const preposition = /:\d+:\d+$/.test(layer) ? 'at' : 'of';
-    const where = layer === '' ? `${operation}()` : `${operation}() ${preposition} ${layer}`;
-    throw new ArgumentError(`Expected a network that ONNX can express but ${where} ${problem}`);
+    throw new ArgumentError(
+      `Expected a network that ONNX can express but ${describePlace(this.#place)} ${problem}`,
+    );
   }
 
   /** The dtype in the file of what is `dtype` in the program. */
@@ -251,12 +242,6 @@ export class Graph {
       for (const names of [inputs, outputs])
         for (const [i, name] of names.entries()) if (name === from) names[i] = to;
   }
-}
-
-/** From `features.3 (Conv2d)` the path and a separator; '' for a line of code and for the network itself. */
-export function pathOf(layer: string, separator = '.'): string {
-  const [, path] = /^(.*) \(\w+\)$/.exec(layer) ?? [];
-  return path === undefined ? '' : `${path}${separator}`;
 }
 
 /** The nearest number that float16 has and that is not 0 or infinite without need. */

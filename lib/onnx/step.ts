@@ -3,6 +3,7 @@
  * @module
  */
 import type { StoredSize, StoredSlot, StoredStep, StoredValue } from '../native/compile.js';
+import { fromStart, numberOf, promotedDType, slotOf } from '../program/stored-value.js';
 import { tidy } from '../tensor/context.js';
 import type { DType } from '../tensor/dtype.js';
 import type { Tensor } from '../tensor/tensor.js';
@@ -27,38 +28,6 @@ export type Translation = (step: Step) => Value | readonly Value[];
 
 /** The translations of a family of operations, by name. */
 export type Translations = Readonly<Record<string, Translation>>;
-
-/** A number of a description. */
-export function numberOf(value: StoredValue | undefined): number | undefined {
-  if (typeof value === 'number') return value;
-  if (typeof value === 'boolean') return Number(value);
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
-  if ('integer' in value) return Number(value.integer);
-  if (!('number' in value)) return undefined;
-  const text = String(value.number);
-  if (text.endsWith('inf')) return text.startsWith('-') ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;
-  return Number(text);
-}
-
-/** The slot of an argument that is a tensor. */
-export function slotOf(value: StoredValue | undefined): number | undefined {
-  return typeof value === 'object' && value !== null && 'slot' in value ? (value.slot as number) : undefined;
-}
-
-/** Dtypes in the order in which a sum of two takes the later one's kind. */
-const kindOf = (dtype: DType): number => (dtype === 'bool' ? 0 : /^u?int/.test(dtype) ? 1 : 2);
-const RANKS: readonly DType[] = [
-  'bool',
-  'uint8',
-  'int8',
-  'int16',
-  'int32',
-  'int64',
-  'float16',
-  'bfloat16',
-  'float32',
-  'float64',
-];
 
 /** One step. */
 export class Step {
@@ -247,28 +216,11 @@ export class Step {
 
   /** The dtype in which libtorch computes with tensors and numbers: of the highest kind, numbers and scalars last. */
   promoted(...positions: number[]): DType {
-    const levels: DType[][] = [[], [], []];
-    for (const i of positions) {
-      const value = this.argument(i);
-      const slot = slotOf(value);
-      if (slot !== undefined)
-        levels[this.infoOf(slot).sizes?.length === 0 ? 1 : 0]!.push(this.infoOf(slot).dtype);
-      else if (typeof value === 'boolean') levels[2]!.push('bool');
-      else levels[2]!.push(typeof value === 'number' ? 'int64' : 'float32');
-    }
-    let result: DType | undefined;
-    for (const level of levels) {
-      const highest = level.toSorted((a, b) => RANKS.indexOf(a) - RANKS.indexOf(b)).at(-1);
-      if (highest === undefined) continue;
-      if (result === undefined || kindOf(highest) > kindOf(result)) result = highest;
-    }
-    return result ?? 'float32';
+    return promotedDType(
+      positions.map((i) => this.argument(i)),
+      this.#around.slots,
+    );
   }
-}
-
-/** A dimension counted from the beginning. */
-export function fromStart(axis: number, rank: number): number {
-  return axis < 0 ? axis + rank : axis;
 }
 
 /** The product of sizes; undefined where the batch size is one of them. */

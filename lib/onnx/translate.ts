@@ -4,13 +4,14 @@
  */
 import { ArgumentError } from '../errors.js';
 import type { StoredSize, StoredStep, StoredValue } from '../native/compile.js';
+import { attentionsOf, placeOf, type Source } from '../program/source.js';
+import { slotsIn } from '../program/stored-value.js';
 import type { DType } from '../tensor/dtype.js';
-import { Graph, type GraphSettings, pathOf, type Value } from './graph.js';
+import { Graph, type GraphSettings, type Value } from './graph.js';
 import { DATA_TYPES, type Dimension, type ValueInfo } from './message.js';
 import { translationOf } from './operations/index.js';
 import { VIEWS } from './operations/shape.js';
-import { type Source, slotsIn } from './source.js';
-import { Step, type Surroundings, slotOf } from './step.js';
+import { Step, type Surroundings } from './step.js';
 
 /** What the user says of inputs and outputs. */
 export interface Ends {
@@ -116,22 +117,12 @@ class Translator implements Surroundings {
     return { graph: this.#graph, inputs, outputs, attentions: attentions.map(({ name }) => name) };
   }
 
-  /**
-   * The attentions [B, K] of the dynamic convolutions, in the order in which they run, as `<path of the layer>.attention`.
-   * @throws ArgumentError for a network without any.
-   */
+  /** The attentions [B, K] of the dynamic convolutions. @see attentionsOf */
   #attentions(): Leaf[] {
-    const { graph, layers } = this.#source;
-    const found = graph.steps.flatMap(({ operation, arguments: args }, i) => {
-      const slot = operation === 'dynamicConv2d' ? slotOf(args[2]) : undefined;
-      if (slot === undefined) return [];
+    return attentionsOf(this.#source).map(({ slot, name }) => {
       this.#lastUse.set(slot, Number.POSITIVE_INFINITY);
-      return [{ slot, name: this.#graph.unique(`${pathOf(layers[i] ?? '')}attention`) }];
+      return { slot, name: this.#graph.unique(name) };
     });
-    if (found.length > 0) return found;
-    throw new ArgumentError(
-      'Expected a network with dynamic convolutions for attention but received one without',
-    );
   }
 
   /** Inputs keep their dtype whatever the precision. */
@@ -176,7 +167,7 @@ class Translator implements Surroundings {
 
   #translate(stored: StoredStep, i: number): void {
     const graph = this.#graph;
-    graph.at({ layer: this.#source.layers[i] ?? '', operation: stored.operation.replace(/InPlace$/, '_') });
+    graph.at(placeOf(this.#source, i));
     const translation = translationOf(stored.operation) ?? graph.fail('has no form in ONNX');
     const made = translation(new Step(graph, stored, this));
     const values = typeof made === 'string' ? [made] : made;

@@ -63,16 +63,32 @@ interface ScriptDescription {
   class: string;
   inputs: ScriptInput[];
   output: string;
+  /** JSON of `exportTorchScript`; '' without it. Other tools may write another text. */
+  metadata: string;
+}
+
+/** The strings of an object in JSON; none for another text. */
+function textsOf(json: string): Record<string, string> {
+  try {
+    const values: unknown = JSON.parse(json);
+    if (typeof values !== 'object' || values === null || Array.isArray(values)) return {};
+    return Object.fromEntries(Object.entries(values).filter(([, value]) => typeof value === 'string'));
+  } catch {
+    return {};
+  }
 }
 
 /** A TorchScript module: see {@link loadTorchScript}. */
 export class TorchScriptProgram<Out = Tensor> extends ForeignProgram<Out> {
+  /** Strings that were written with the file: those of `exportTorchScript`, or of `metadata.json` in the extra files; empty without. */
+  readonly metadata: Readonly<Record<string, string>>;
   readonly #description: ScriptDescription;
 
   /** @internal */
   constructor(id: number, file: string) {
     super(id, file);
     this.#description = native.describeProgram(id) as unknown as ScriptDescription;
+    this.metadata = textsOf(this.#description.metadata);
   }
 
   /** Names and types of the inputs, as TorchScript writes them. */

@@ -2,8 +2,8 @@
  * Files of programs: a safetensors file with the weights, and the steps as JSON in its metadata.
  * @module
  */
-import { checkString, optionKeys } from '../check/index.js';
-import { ArgumentError, CheckpointError, DyconvError, invalidArgument } from '../errors.js';
+import { checkTexts, optionKeys } from '../check/index.js';
+import { ArgumentError, CheckpointError, DyconvError } from '../errors.js';
 import { readSafetensors, saveSafetensors } from '../formats/safetensors.js';
 import type { StoredGraph } from '../native/compile.js';
 import { plainMode } from '../tensor/context.js';
@@ -32,9 +32,7 @@ const RESERVED = ['format', 'version', 'settings', 'tensors', 'program'];
 
 /** @internal Checks the strings that a user gives. */
 export function checkMetadata(metadata: Record<string, string>): Record<string, string> {
-  if (typeof metadata !== 'object' || metadata === null || Array.isArray(metadata))
-    throw invalidArgument('metadata', 'an object with strings', metadata);
-  for (const [key, value] of Object.entries(metadata)) checkString(value, `metadata['${key}']`);
+  checkTexts(metadata, 'metadata');
   const taken = RESERVED.find((key) => Object.hasOwn(metadata, key));
   if (taken !== undefined)
     throw new ArgumentError(

@@ -7,7 +7,9 @@ import { normalizationOf, sizeBeforeCrop } from '../../dist/data/preprocessing.j
 import {
   CheckpointError,
   exportOnnx,
+  exportTorchScript,
   loadSafetensors,
+  loadTorchScript,
   models,
   noGrad,
   saveSafetensors,
@@ -70,21 +72,25 @@ export async function exportRun(options) {
 /** @type {Record<ExportOptions['format'], { write: (model: nn.Module, config: RunConfig, options: ExportOptions) => Promise<string[]>, load: (config: RunConfig, options: ExportOptions) => Promise<Loaded | string> }>} */
 const FORMATS = {
   onnx: { write: writeOnnx, load: loadOnnx },
+  torchscript: { write: writeTorchScript, load: loadScript },
   safetensors: { write: writeSafetensors, load: loadWeights },
 };
 
+/** @param {RunConfig} config */
+const exampleOf = ({ imageShape, imageSize }) => zeros([1, imageShape[0] ?? 3, imageSize, imageSize]);
+
 /** @param {nn.Module} model @param {RunConfig} config @param {ExportOptions} options */
 async function writeOnnx(model, config, options) {
-  const { out, opset, precision, dynamicSize, percentile } = options;
-  const { imageShape, imageSize } = config;
-  const example = zeros([1, imageShape[0] ?? 3, imageSize, imageSize]);
+  const { out, opset, precision, dynamicSize, attention, percentile } = options;
   const images = precision === 'int8' ? await calibrationImages(config, options) : undefined;
-  const { inputs, outputs, nodes, quantized } = await exportOnnx(model, example, out, {
-    ...{ opset, precision, dynamicSize },
+  const { inputs, outputs, nodes, quantized } = await exportOnnx(model, exampleOf(config), out, {
+    ...{ opset, precision, dynamicSize, attention },
     ...{ inputNames: ['image'], outputNames: ['logits'], metadata: metadataOf(config) },
     ...(images && { calibration: images.loader, percentile }),
   });
-  const ends = [...inputs, ...outputs].map(({ name, shape }) => `${name} [${shape.join(', ')}]`);
+  const ends = [inputs, outputs].map((values) =>
+    values.map(({ name, shape }) => `${name} [${shape.join(', ')}]`).join(', '),
+  );
   return [
     `opset ${opset}, ${nodes} nodes: ${ends.join(' -> ')}`,
     ...(images ? [`int8, with ${images.count} training images: ${quantized.join(', ')}`] : []),
@@ -96,6 +102,16 @@ async function calibrationImages(config, options) {
   const set = await loadTrainingSet(config, sourceOf(options));
   const chosen = chooseImages(set, { count: options.calibration, seed: config.seed });
   return { count: chosen.length, loader: testLoader({ ...plainConfig(config), limitTest: null }, chosen) };
+}
+
+/** @param {nn.Module} model @param {RunConfig} config @param {ExportOptions} options */
+async function writeTorchScript(model, config, { out, dynamicSize, attention }) {
+  const { inputs, tensors } = await exportTorchScript(model, exampleOf(config), out, {
+    ...{ dynamicSize, attention, inputNames: ['image'], metadata: metadataOf(config) },
+  });
+  return [
+    `forward(${inputs.join(', ')}) -> ${attention ? '(logits, attention)' : 'logits'}, ${tensors} tensors`,
+  ];
 }
 
 /** What a program needs to prepare images and to name classes, each as JSON. @param {RunConfig} config */
@@ -127,6 +143,23 @@ async function loadOnnx(_, { out, onnxruntime }) {
       return tensor(logits.data, { dtype: 'float32' }).reshape([...logits.dims]);
     },
     close: () => session.release(),
+  };
+}
+
+/** @param {RunConfig} _ @param {ExportOptions} options @returns {Promise<Loaded>} */
+async function loadScript(_, { out }) {
+  /** @type {import('../../dist/index.js').TorchScriptProgram<Tensor | [Tensor, Record<string, Tensor>]>} */
+  const program = await loadTorchScript(out);
+  return {
+    by: "libtorch's TorchScript interpreter",
+    async logits(images) {
+      const output = await program.run(images);
+      if (!Array.isArray(output)) return output;
+      const [logits, attentions] = output;
+      for (const one of Object.values(attentions)) one.dispose();
+      return logits;
+    },
+    close: () => program.dispose(),
   };
 }
 

@@ -2,7 +2,9 @@
  * `export`: writes the network of a run for other programs.
  * @module
  */
-import { ArgumentError } from '../../dist/errors.js';
+import { statSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { ArgumentError, CheckpointError } from '../../dist/errors.js';
 import { defineCommand } from '../cli/command.js';
 import { checkDataDir } from '../cli/option-checks.js';
 import { flagOf } from '../cli/option-table.js';
@@ -18,11 +20,12 @@ const OPTIONS = /** @satisfies {OptionTable} */ ({
   checkpoint: CHECKPOINT,
   format: {
     value: 'name',
-    type: oneOf(['onnx', 'safetensors']),
+    type: oneOf(['onnx', 'torchscript', 'safetensors']),
     default: /** @type {const} */ ('onnx'),
-    help: 'onnx: the network, for onnxruntime and browsers; safetensors: its weights',
+    help: 'onnx: the network, for onnxruntime and browsers; torchscript: the network, for PyTorch; safetensors: its weights',
   },
   out: { value: 'file', type: path, required: true, help: 'file to write (required)' },
+  force: { flag: 'plain', help: 'overwrite an existing file (default: an error)' },
   opset: { value: 'n', type: positiveInteger, default: 17, help: "version of ONNX's operators, 13 to 22" },
   precision: {
     value: 'dtype',
@@ -42,7 +45,11 @@ const OPTIONS = /** @satisfies {OptionTable} */ ({
     default: 100,
     help: 'share of the numbers of a value that its range covers, in percent, for int8',
   },
-  dynamicSize: { flag: 'plain', help: 'leave height and width of the images free in an ONNX file' },
+  dynamicSize: { flag: 'plain', help: 'leave height and width of the images free' },
+  attention: {
+    flag: 'plain',
+    help: 'give the attention over the experts of every dynamic convolution too, besides the logits',
+  },
   check: { flag: 'negated', help: 'do not compute test images with the file' },
   checkImages: {
     value: 'n',
@@ -74,8 +81,19 @@ const OPTIONS = /** @satisfies {OptionTable} */ ({
 
 /** @typedef {OptionsOf<typeof OPTIONS>} ExportOptions */
 
-/** Options of ONNX files, and of those in int8. */
-const ONNX_ONLY = /** @type {const} */ (['opset', 'precision', 'dynamicSize', 'onnxruntime']);
+/**
+ * The formats that some options are for; the others are for all.
+ * @type {Record<'opset' | 'precision' | 'onnxruntime' | 'dynamicSize' | 'attention', readonly ExportOptions['format'][]>}
+ */
+const FORMATS_OF = {
+  opset: ['onnx'],
+  precision: ['onnx'],
+  onnxruntime: ['onnx'],
+  dynamicSize: ['onnx', 'torchscript'],
+  attention: ['onnx', 'torchscript'],
+};
+
+/** Options of ONNX files in int8. */
 const INT8_ONLY = /** @type {const} */ (['calibration', 'percentile']);
 
 export const command = defineCommand({
@@ -86,11 +104,13 @@ export const command = defineCommand({
     '--run runs/dy --out dy.onnx',
     '--run runs/dy --out dy-16.onnx --precision float16 --onnxruntime service',
     '--run runs/dy --out dy-8.onnx --precision int8 --check-images 1000',
+    '--run runs/dy --format torchscript --out dy.pt --attention',
     '--run runs/dy --format safetensors --out dy.safetensors',
   ],
   options: OPTIONS,
   async run(options, { given }) {
     checkFormat(options, given);
+    checkOut(options);
     const { train } = await import('../../dist/index.js');
     const { exportRun, isGood } = await import('../cli/exporting.js');
     const { dataset } = await (await train.RunDirectory.open(options.run)).readConfig();
@@ -117,16 +137,30 @@ export const command = defineCommand({
 
 /** @param {ExportOptions} options @param {ReadonlySet<string>} given */
 function checkFormat({ format, precision }, given) {
-  const wrong = format === 'onnx' ? undefined : ONNX_ONLY.find((name) => given.has(name));
-  if (wrong !== undefined)
+  for (const [name, formats] of Object.entries(FORMATS_OF)) {
+    if (!given.has(name) || formats.includes(format)) continue;
+    const option = /** @type {keyof typeof FORMATS_OF} */ (name);
     throw new ArgumentError(
-      `Expected --format onnx with ${flagOf(wrong, OPTIONS[wrong])} but received ${format}`,
+      `Expected --format ${formats.join(' or ')} with ${flagOf(option, OPTIONS[option])} but received ${format}`,
     );
+  }
   const only = precision === 'int8' ? undefined : INT8_ONLY.find((name) => given.has(name));
   if (only !== undefined)
     throw new ArgumentError(
       `Expected --precision int8 with ${flagOf(only, OPTIONS[only])} but received ${precision}`,
     );
+}
+
+/** Before anything is loaded or written. @param {ExportOptions} options */
+function checkOut({ out, force }) {
+  const found = statSync(out, { throwIfNoEntry: false });
+  if (found?.isDirectory()) throw new CheckpointError(`Cannot write ${out}: it is a folder`);
+  if (found?.isFile() && !force)
+    throw new ArgumentError(
+      `Expected a file that does not exist for --out but received ${out}. Use --force to overwrite it.`,
+    );
+  if (!statSync(dirname(out), { throwIfNoEntry: false })?.isDirectory())
+    throw new CheckpointError(`Cannot write ${out}: no such folder`);
 }
 
 /** @param {Check} check */

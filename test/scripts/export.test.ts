@@ -1,8 +1,8 @@
 /** export.js writes the network of a run, and compares the file with the run. */
-import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { loadSafetensors } from '../../lib/index.js';
+import { loadSafetensors, loadTorchScript, type Tensor, zeros } from '../../lib/index.js';
 import { limit } from '../support/limit.js';
 import { readOnnx } from '../support/onnx.js';
 import { hasOnnxruntime, onnxruntimeFolder } from '../support/onnxruntime.js';
@@ -87,7 +87,7 @@ describe('export.js', () => {
   });
 
   it.skipIf(!hasOnnxruntime)('checks int8 by onnxruntime (needs onnxruntime-node)', () => {
-    const options = ['--run', run, '--out', 'dy-8.onnx', '--precision', 'int8', '--calibration', '64'];
+    const options = ['--run', run, '--out', 'checked-8.onnx', '--precision', 'int8', '--calibration', '64'];
     const { stdout, status } = command('export', ...options, '--onnxruntime', onnxruntimeFolder, '--json');
     const { check } = JSON.parse(stdout);
     expect(check.images).toBe(100);
@@ -97,14 +97,82 @@ describe('export.js', () => {
     expect(status).toBe(check.same >= 95 ? 0 : 1);
   });
 
-  it('refuses options of the other format, and keeps a file that it cannot replace', () => {
-    const wrong = command('export', '--run', run, '--format', 'safetensors', '--out', 'x', '--opset', '18');
-    expect(wrong.status).toBe(1);
-    expect(wrong.stderr).toBe('error: Expected --format onnx with --opset but received safetensors\n');
+  it('writes TorchScript that computes as the run does, with the attention of the layers', async () => {
+    const options = ['--run', run, '--format', 'torchscript', '--out', 'dy.pt', '--attention', '--json'];
+    const { status, stdout, stderr } = command('export', ...options);
+    expect([status, stderr]).toEqual([0, '']);
+    const { check, bytes } = JSON.parse(stdout);
+    expect(bytes).toBe(statSync(join(folder, 'dy.pt')).size);
+    expect(check).toMatchObject({ images: 100, same: 100, accuracy: check.runAccuracy });
+    expect(check.by).toBe("libtorch's TorchScript interpreter");
+    expect(check.difference).toBeLessThan(1e-5);
+    using program = await loadTorchScript<[Tensor, Record<string, Tensor>]>(join(folder, 'dy.pt'));
+    const [logits, attentions] = program.runSync(zeros([3, 3, 128, 128]));
+    expect(logits.shape).toEqual([3, 10]);
+    const layers = ['features.8', 'features.11', 'features.14'];
+    expect(Object.keys(attentions)).toEqual(layers.map((layer) => `${layer}.attention`));
+    expect(JSON.parse(program.metadata.image_shape!)).toEqual([3, 28, 28]);
+  });
+
+  it('gives the attention of the layers in an ONNX file', () => {
+    const { status, stdout, stderr } = command(
+      'export',
+      ...['--run', run, '--out', 'attention.onnx', '--attention', '--no-check'],
+    );
+    expect([status, stderr]).toEqual([0, '']);
+    expect(stdout).toContain(
+      'image [batch, 3, 128, 128] -> logits [batch, 10], features.8.attention [batch, 2], ',
+    );
+  });
+
+  const refused = (...options: string[]) => {
+    const before = readdirSync(folder);
+    const { status, stdout, stderr } = command('export', ...options);
+    expect(stdout).toBe('');
+    expect(readdirSync(folder)).toEqual(before);
+    return { status, stderr };
+  };
+
+  it.each([
+    ['--opset', '18', 'safetensors', 'onnx'],
+    ['--precision', 'float16', 'torchscript', 'onnx'],
+    ['--dynamic-size', '', 'safetensors', 'onnx or torchscript'],
+    ['--attention', '', 'safetensors', 'onnx or torchscript'],
+  ])('refuses %s %s for %s', (option, value, format, formats) => {
+    const options = [option, value].filter((text) => text !== '');
+    expect(refused('--run', run, '--format', format, '--out', 'x', ...options)).toEqual({
+      status: 1,
+      stderr: `error: Expected --format ${formats} with ${option} but received ${format}\n`,
+    });
+  });
+
+  it('refuses a missing run, an unknown format and a missing folder', () => {
+    const missing = refused('--run', 'nowhere', '--out', 'x');
+    expect(missing.status).toBe(1);
+    expect(missing.stderr).toMatch(/^error: .*nowhere.*\n$/);
+    const format = refused('--run', run, '--format', 'tflite', '--out', 'x');
+    expect(format.stderr).toMatch(/^error: option '--format <name>' argument 'tflite' .*onnx.*torchscript/);
+    const place = refused('--run', run, '--out', join('nowhere', 'x.onnx'));
+    expect(place).toEqual({
+      status: 1,
+      stderr: `error: Cannot write ${join('nowhere', 'x.onnx')}: no such folder\n`,
+    });
+    expect(refused('--run', run, '--out', run).stderr).toBe(`error: Cannot write ${run}: it is a folder\n`);
+  });
+
+  it('keeps an existing file without --force, and one that it cannot replace', () => {
     writeFileSync(join(folder, 'kept.onnx'), 'before');
-    const opset = command('export', '--run', run, '--out', 'kept.onnx', '--opset', '99', '--no-check');
+    expect(refused('--run', run, '--out', 'kept.onnx')).toEqual({
+      status: 1,
+      stderr:
+        'error: Expected a file that does not exist for --out but received kept.onnx. Use --force to overwrite it.\n',
+    });
+    const opset = refused(...['--run', run, '--out', 'kept.onnx', '--opset', '99', '--no-check', '--force']);
     expect(opset.status).toBe(1);
     expect(opset.stderr).toMatch(/^error: Expected an integer from 13 to 22 for opset but received 99/);
     expect(readFileSync(join(folder, 'kept.onnx'), 'utf8')).toBe('before');
+    const forced = command('export', '--run', run, '--out', 'kept.onnx', '--no-check', '--force');
+    expect([forced.status, forced.stderr]).toEqual([0, '']);
+    expect(statSync(join(folder, 'kept.onnx')).size).toBeGreaterThan(1e6);
   });
 });

@@ -105,6 +105,8 @@ const EXPORT: Record<string, Case> = {
     expected: 99.9,
   },
   'dynamic-size': { found: () => arg('exportOnnx', 3).dynamicSize, expected: true },
+  attention: { found: () => arg('exportOnnx', 3).attention, expected: true },
+  force: { with: ['--out', page], found: () => arg('exportOnnx', 2), expected: page },
   'no-check': { found: () => calls.has('data.loader'), expected: false },
   'check-images': { args: ['7'], found: () => arg('data.loader', 1).limit, expected: 7 },
   onnxruntime: { args: ['ort'], found: () => first('findOnnxruntime'), expected: 'ort' },

@@ -63,6 +63,10 @@ export function library(real: Library, createDataset: Library, calls: Calls): Li
     exportOnnx: spy('exportOnnx', real.exportOnnx, async () => ({
       ...{ inputs: [], outputs: [], nodes: 0, quantized: [] },
     })),
+    exportTorchScript: spy('exportTorchScript', real.exportTorchScript, async () => ({
+      ...{ inputs: [], tensors: 0 },
+    })),
+    loadTorchScript: async () => ({ run: async () => real.zeros([1, 7]), dispose() {} }),
     saveSafetensors: spy('saveSafetensors', real.saveSafetensors, async () => {}),
     loadSafetensors: async () => net().stateDict(),
     report: { ...real.report, ...reports(real, spy) },

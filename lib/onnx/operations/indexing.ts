@@ -3,9 +3,10 @@
  * @module
  */
 import type { StoredSize, StoredValue } from '../../native/compile.js';
+import { numberOf, slotOf } from '../../program/stored-value.js';
 import type { Value } from '../graph.js';
 import { expand, sliced, unsqueeze } from '../shapes.js';
-import { numberOf, type Step, slotOf, type Translation, type Translations } from '../step.js';
+import type { Step, Translation, Translations } from '../step.js';
 import { selected } from './shape.js';
 
 const LAST = 2 ** 31 - 1;

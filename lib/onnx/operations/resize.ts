@@ -4,8 +4,9 @@
  */
 
 import type { StoredValue } from '../../native/compile.js';
+import { numberOf } from '../../program/stored-value.js';
 import type { Value } from '../graph.js';
-import { numberOf, type Step, type Translations } from '../step.js';
+import type { Step, Translations } from '../step.js';
 
 /** Attributes of each mode. */
 const MODES: Readonly<

@@ -3,9 +3,10 @@
  * @module
  */
 import type { StoredSize } from '../../native/compile.js';
+import { fromStart } from '../../program/stored-value.js';
 import type { Value } from '../graph.js';
 import { expand, reshape, sliced, split, squeeze, transpose, unsqueeze } from '../shapes.js';
-import { fromStart, type Step, type Translation, type Translations } from '../step.js';
+import type { Step, Translation, Translations } from '../step.js';
 
 /** To the sizes of the result, whatever sizes the call gave. */
 const reshaped: Translation = (step) => reshape(step, step.value(0), step.sizes(0), step.resultSizes());

@@ -1,0 +1,172 @@
+/**
+ * A recorded step as its translation reads it: its arguments as expressions.
+ * @module
+ */
+import type { StoredSize, StoredSlot, StoredStep, StoredValue } from '../native/compile.js';
+import { numberOf, promotedDType, slotOf } from '../program/stored-value.js';
+import type { DType } from '../tensor/dtype.js';
+import { type Code, DTYPE_CODES, floatLiteral, quoted, type Script } from './script.js';
+
+/** What a step knows of the program around it. */
+export interface Surroundings {
+  readonly slots: readonly StoredSlot[];
+  /** The variable or attribute of a slot. */
+  codeOf(slot: number): Code;
+  /** Any input: new tensors are made on its device. */
+  readonly anyInput: Code;
+}
+
+/**
+ * The result of an operation, as a template or computed. In a template `$0` is the first argument as it is, `$0n` as a number (also a
+ * boolean), `$0f` as a float, `$0d` as a dtype, `$0t` as a tensor (a number beside tensors becomes one), `$0o` as a tensor or number, and `$$`
+ * the device of a new tensor.
+ */
+export type Translation = string | ((step: Step) => Code);
+
+/** The translations of a family of operations, by name. */
+export type Translations = Readonly<Record<string, Translation>>;
+
+const isFloat = (dtype: DType): boolean => dtype.startsWith('float') || dtype === 'bfloat16';
+
+/** Whether a tensor of the dtype keeps it beside a number. */
+function absorbs(dtype: DType, value: StoredValue): boolean {
+  if (isFloat(dtype)) return true;
+  if (typeof value === 'boolean') return true;
+  return typeof value === 'number' && dtype !== 'bool';
+}
+
+/** A list. Of an empty one the type has to be given: only lists of integers are ever empty. */
+function listOf(values: readonly StoredValue[], code: (value: StoredValue) => Code): Code {
+  return values.length === 0 ? 'annotate(List[int], [])' : `[${values.map(code).join(', ')}]`;
+}
+
+/** One step. */
+export class Step {
+  readonly script: Script;
+  readonly #step: StoredStep;
+  readonly #around: Surroundings;
+
+  constructor(script: Script, step: StoredStep, around: Surroundings) {
+    this.script = script;
+    this.#step = step;
+    this.#around = around;
+  }
+
+  /** @see Script.fail */
+  fail(problem: string): never {
+    return this.script.fail(problem);
+  }
+
+  /** @see Script.let */
+  let(template: string): Code {
+    return this.script.let(this.fill(template));
+  }
+
+  argument(i: number): StoredValue {
+    return this.#step.arguments[i] ?? null;
+  }
+
+  isNull(i: number): boolean {
+    return this.argument(i) === null;
+  }
+
+  /** Whether an argument is a number and not a tensor. */
+  isNumber(i: number): boolean {
+    return numberOf(this.argument(i)) !== undefined;
+  }
+
+  /** A number that is the same in every run. */
+  number(i: number): number {
+    return numberOf(this.argument(i)) ?? this.fail('needs a number that is the same in every run');
+  }
+
+  text(i: number): string {
+    return String(this.argument(i));
+  }
+
+  /** Elements of a list; none for what is no list. */
+  list(i: number): readonly StoredValue[] {
+    const list = this.argument(i);
+    return Array.isArray(list) ? (list as readonly StoredValue[]) : [];
+  }
+
+  infoOf(value: StoredValue): StoredSlot {
+    const slot = slotOf(value) ?? this.fail('has a number where TorchScript needs a tensor');
+    return this.#around.slots[slot]!;
+  }
+
+  dtype(i: number): DType {
+    return this.infoOf(this.argument(i)).dtype;
+  }
+
+  /** @throws ArgumentError for a shape that depends on the elements of an input. */
+  sizes(i: number): readonly StoredSize[] {
+    const { sizes } = this.infoOf(this.argument(i));
+    return sizes ?? this.fail('has a shape that depends on more than the batch size');
+  }
+
+  /** A size that is the same in every run. */
+  size(i: number, axis: number): number {
+    const size = this.sizes(i).at(axis);
+    return typeof size === 'number' ? size : this.fail('needs a size that the batch size does not change');
+  }
+
+  rank(i: number): number {
+    return this.sizes(i).length;
+  }
+
+  get resultDType(): DType {
+    return this.#around.slots[this.#step.results[0]!]!.dtype;
+  }
+
+  /** Fills a template: see {@link Translation}. */
+  fill(template: string): Code {
+    return template
+      .replaceAll('$$', `device=${this.#around.anyInput}.device`)
+      .replace(/\$(\d)([nfdto]?)/g, (_, digit: string, form: string) => this.#form(Number(digit), form));
+  }
+
+  #form(i: number, form: string): Code {
+    const value = this.argument(i);
+    const isFlag = typeof value === 'boolean';
+    if (form === 'n' && isFlag) return String(Number(value));
+    if (form === 'f') return this.asFloat(value);
+    if (form === 'd') return value === null ? 'None' : String(DTYPE_CODES[value as DType]);
+    if (form === 't' || (form === 'o' && isFlag)) return this.asTensor(i);
+    return this.code(value);
+  }
+
+  /** A value of any type as it is. */
+  code(value: StoredValue): Code {
+    if (value === null) return 'None';
+    if (typeof value === 'boolean') return value ? 'True' : 'False';
+    if (typeof value === 'number') return String(value);
+    if (typeof value === 'string') return quoted(value);
+    if (Array.isArray(value)) return listOf(value as readonly StoredValue[], (item) => this.code(item));
+    if ('slot' in value) return this.#around.codeOf(value.slot as number);
+    if ('batch' in value) return this.script.size(value.batch as readonly [number, number]);
+    if ('integer' in value) return String(value.integer);
+    const number = numberOf(value) ?? this.fail('has an argument that TorchScript has no form of');
+    return floatLiteral(number);
+  }
+
+  /** A number, or the numbers of a list, as floats. */
+  asFloat(value: StoredValue): Code {
+    if (Array.isArray(value)) return listOf(value as readonly StoredValue[], (item) => this.asFloat(item));
+    const number = value === null || typeof value === 'boolean' ? undefined : numberOf(value);
+    return number === undefined ? this.code(value) : floatLiteral(number);
+  }
+
+  /** A tensor; a number becomes one of a dtype that gives the result the dtype that the number gives it. */
+  asTensor(i: number): Code {
+    const value = this.argument(i);
+    if (slotOf(value) !== undefined) return this.code(value);
+    const tensors = this.#step.arguments.filter(
+      (other) => slotOf(other) !== undefined && this.infoOf(other).dtype !== 'bool',
+    );
+    const own = promotedDType([value], this.#around.slots);
+    const dtype = tensors.length === 0 ? own : promotedDType(tensors, this.#around.slots);
+    const code = DTYPE_CODES[absorbs(dtype, value) ? dtype : own];
+    return this.fill(`torch.scalar_tensor(${this.code(value)}, dtype=${code}, $$)`);
+  }
+}
