@@ -26,7 +26,7 @@ const TOLERANT = new Set([
   ],
   ...['getNumThreads', 'libtorchVersion', 'cpuCapability', 'cudaBuilt', 'cudaDeviceCount'],
   ...['cudaKernels', 'cudaRuntime', 'cudaProblem', 'cudaEmptyCache', 'setCudaFlags'],
-  'cudaTuningIsSet',
+  ...['cudaTuningIsSet', 'waitingInputs'],
   ...['openBackground', 'closeBackground', 'abandonBackground'],
   ...['dynamicConv2dAlgorithms', 'setTracer', 'creations', 'sharedStats', 'processKey'],
 ]);
