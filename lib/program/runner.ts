@@ -154,7 +154,8 @@ export abstract class Runnable<Out = Tensor> {
 
   /** @internal The input of each request, or an array of its inputs, as the add-on takes them. */
   protected packBatch(requests: readonly ProgramInput[]): readonly ProgramInput[] {
-    return requests.map((request) => this.pack(inputsOf(request)));
+    if (!Array.isArray(requests)) throw invalidArgument('requests', 'an array of inputs', requests);
+    return (requests as readonly ProgramInput[]).map((request) => this.pack(inputsOf(request)));
   }
 
   /** @internal The output, from what the add-on returned. */
