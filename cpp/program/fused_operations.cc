@@ -47,8 +47,8 @@ void RegisterFusedOperations() {
   RegisterOperation(MakeOperation("packWinograd(weight, tile)", PackWinograd));
   RegisterOperation(MakeOperation("packDepthwise(weight)", PackDepthwise));
   RegisterOperation(MakeOperation("packBias(bias, outChannels)", PackBias));
-  RegisterOperation(MakeOperation("packExperts(weight, tile, shares)", PackExperts));
-  RegisterOperation(MakeOperation("packExpertsForOne(weight)", PackExpertsForOne));
+  RegisterOperation(MakeOperation("packWinogradExperts(weight, tile, shares)", PackWinogradExperts));
+  RegisterOperation(MakeOperation("packExperts(weight)", PackExperts));
   RegisterOperation(
       MakeOperation("fusedConv2d(input, size, activation, residual, stride, padding, dilation, "
                     "tile, packed, winograd, bias)",

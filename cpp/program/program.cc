@@ -8,11 +8,8 @@
 #include <ATen/core/LegacyTypeDispatch.h>
 #include <ATen/Parallel.h>
 
-#ifdef _OPENMP
-#include <omp.h>
-#endif
-
 #include "dtype_name.h"
+#include "ops/serial.h"
 #include "program/independent_rows.h"
 #include "program/passes/passes.h"
 #include "program/versions.h"
@@ -27,26 +24,6 @@ struct RunGuard {
   at::NoGradGuard no_grad;
   at::AutoDispatchBelowADInplaceOrView below_autograd;
   c10::impl::ExcludeDispatchKeyGuard no_autocast{c10::autocast_dispatch_keyset};
-};
-
-// Parallel loops of this thread have one thread. Not at::set_num_threads(), which sets the default of the
-// process.
-class OneThread {
- public:
-  OneThread() { Set(1); }
-  ~OneThread() { Set(before_); }
-  OneThread(const OneThread&) = delete;
-  OneThread& operator=(const OneThread&) = delete;
-
- private:
-  static void Set([[maybe_unused]] int threads) {
-#ifdef _OPENMP
-    omp_set_num_threads(threads);
-#endif
-  }
-
-  const int before_ = at::get_num_threads();
-  const at::internal::ThreadIdGuard first_{0};  // kernels have scratch memory by the number of the thread
 };
 
 std::string ShapeText(const SlotInfo& slot) {
@@ -302,7 +279,8 @@ Value Program::RunParts(const Tensors& values, const Fixed& fixed, int64_t batch
   });
   at::parallel_for(0, parts, 1, [&](int64_t begin, int64_t end) {
     const RunGuard guard;
-    const OneThread one_thread;
+    const SerialScope serial(true);
+    const at::internal::ThreadIdGuard first(0);  // kernels have scratch memory by the number of the thread
     for (int64_t part = begin; part < end; ++part) {
       const int64_t first = batch * part / parts, rows = batch * (part + 1) / parts - first;
       Tensors own(value_count_), rows_of_whole;

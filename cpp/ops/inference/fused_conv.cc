@@ -81,9 +81,7 @@ at::Tensor PackDepthwise(const at::Tensor& weight) {
 }
 
 at::Tensor PackBias(const OptionalTensor& bias, int64_t out_channels) {
-  // As many as the widest panels of any instruction set.
-  constexpr int64_t kWidest = 64;
-  const auto packed = at::zeros({(out_channels + kWidest - 1) / kWidest * kWidest}, at::kFloat);
+  const auto packed = at::zeros({PackedBias(out_channels)}, at::kFloat);
   if (bias) packed.narrow(0, 0, out_channels).copy_(*bias);
   return packed;
 }

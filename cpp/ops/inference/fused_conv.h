@@ -26,6 +26,8 @@ at::Tensor PackExpert(const at::Tensor& weight, int64_t experts);
 at::Tensor PackWinograd(const at::Tensor& weight, const Pair& tile);
 // A weight [C, 1, kh, kw] for FusedDepthwiseConv2d.
 at::Tensor PackDepthwise(const at::Tensor& weight);
+// Floats of a packed bias: whole vectors, as many as the widest panels of any instruction set.
+inline int64_t PackedBias(int64_t out_channels) { return (out_channels + 63) / 64 * 64; }
 // A bias [O], or zeros, with room for whole vectors.
 at::Tensor PackBias(const OptionalTensor& bias, int64_t out_channels);
 
@@ -43,7 +45,7 @@ at::Tensor FusedConv2d(const at::Tensor& input, const std::vector<int64_t>& size
                        const OptionalTensor& winograd, const at::Tensor& bias);
 
 // The same for a convolution with as many groups as channels, [C, 1, kh, kw], and `packed` of PackDepthwise.
-// Where each sample has a kernel of its own: [B, taps * C] of them, and a bias [B, n] with n of PackBias.
+// Where each sample has a kernel of its own: [B, taps * C] of them, and a bias [B, PackedBias(C)].
 at::Tensor FusedDepthwiseConv2d(const at::Tensor& input, const std::vector<int64_t>& size,
                                 const std::string& activation, const OptionalTensor& residual,
                                 const Pair& stride, const Pair& padding, const Pair& dilation,

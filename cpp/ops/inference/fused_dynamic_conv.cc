@@ -61,7 +61,7 @@ at::Tensor MixPacked(const at::Tensor& experts, const float* attention) {
 // The bias of every sample, [batch, padded], from those of the experts.
 at::Tensor MixBias(const OptionalTensor& bias, const at::Tensor& attention, int64_t channels) {
   const int64_t batch = attention.size(0), experts = attention.size(1);
-  const int64_t padded = PackBias(std::nullopt, channels).numel();
+  const int64_t padded = PackedBias(channels);
   const auto mixed = at::zeros({batch, padded}, attention.options());
   for (int64_t b = 0; bias && b < batch; ++b) {
     kernels::BestKernels().MixExperts(bias->const_data_ptr<float>(),
@@ -111,7 +111,7 @@ at::Tensor InPackedOrder(const at::Tensor& attention, int64_t base) {
 
 }  // namespace
 
-std::vector<at::Tensor> PackExperts(const at::Tensor& weight, const Pair& tile, bool shares) {
+std::vector<at::Tensor> PackWinogradExperts(const at::Tensor& weight, const Pair& tile, bool shares) {
   const auto from = weight.to(at::kFloat).contiguous();
   DynamicConvArgs args;
   args.shape = PackedShape(SizeOfOne(from));
@@ -135,7 +135,7 @@ std::vector<at::Tensor> PackExperts(const at::Tensor& weight, const Pair& tile, 
   return {packed, at::full({}, base, at::kLong)};
 }
 
-at::Tensor PackExpertsForOne(const at::Tensor& weight) {
+at::Tensor PackExperts(const at::Tensor& weight) {
   std::vector<at::Tensor> experts;
   for (int64_t k = 0; k < weight.size(0); ++k) experts.push_back(PackExpert(weight[k], weight.size(0)));
   return at::stack(experts);

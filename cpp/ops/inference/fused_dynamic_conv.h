@@ -9,16 +9,16 @@ namespace dyconv {
 // Experts [K, O, I, kh, kw] for Winograd's algorithm with this tile, as tensors that mean nothing else:
 // panels, and the expert that the others are packed relative to (-1: none). `shares`: the attention of every
 // sample will be positive and sum to 1.
-std::vector<at::Tensor> PackExperts(const at::Tensor& weight, const Pair& tile, bool shares);
+std::vector<at::Tensor> PackWinogradExperts(const at::Tensor& weight, const Pair& tile, bool shares);
 
 // Experts for the other algorithm: each as PackConv does, [K, ...].
-at::Tensor PackExpertsForOne(const at::Tensor& weight);
+at::Tensor PackExperts(const at::Tensor& weight);
 
 // activation(dynamicConv2d(input, weight, attention, bias)), groups = 1
 //
 //   input           [B, I, H, W]; attention [B, K]; weight [K, O, I, kh, kw]; bias [K, O] or none
-//   winograd, base  of PackExperts with the same tile, or none
-//   packed          of PackExpertsForOne, or none where Winograd's algorithm is faster for one sample too
+//   winograd, base  of PackWinogradExperts with the same tile, or none
+//   packed          of PackExperts, or none where Winograd's algorithm is faster for one sample too
 //   returns         [B, O, H', W'], channels last
 at::Tensor FusedDynamicConv2d(const at::Tensor& input, const at::Tensor& weight, const at::Tensor& attention,
                               const OptionalTensor& bias, const std::string& activation, const Pair& stride,

@@ -273,12 +273,12 @@ class Fuser {
     Value winograd, base, packed;
     if (tile[0] > 0) {
       const int64_t panels = AddUnknown(graph_), first = AddUnknown(graph_);
-      steps.push_back(MakeStep("packExperts", {weight, PairValue(tile), shares}, {panels, first}));
+      steps.push_back(MakeStep("packWinogradExperts", {weight, PairValue(tile), shares}, {panels, first}));
       winograd = Slot{panels};
       base = Slot{first};
     }
     if (!WinogradPaysForOne(one, (*size)[0], *image, PairOf(a[4]), PairOf(a[5]), PairOf(a[6]), tile))
-      packed = Slot{AddStep(graph_, steps, "packExpertsForOne", {weight})};
+      packed = Slot{AddStep(graph_, steps, "packExperts", {weight})};
     Replace(chain, "fusedDynamicConv2d",
             {a[0], weight, a[2], bias, activation, a[4], a[5], a[6], PairValue(tile), winograd, base, packed},
             std::move(steps), made);
