@@ -4,13 +4,13 @@
  */
 import { boolean, number, oneOf } from '../check/arguments.js';
 import { checkOptions, checkStrings, checkTexts, optionKeys } from '../check/index.js';
-import { ArgumentError, invalidArgument } from '../errors.js';
+import { invalidArgument } from '../errors.js';
 import { checkPath } from '../files/error.js';
+import { buildExport } from '../program/free-sizes.js';
 import { Program } from '../program/program.js';
 import { type Compilable, tensorsOf } from '../program/record.js';
-import { openSource } from '../program/source.js';
+import type { Source } from '../program/source.js';
 import { version } from '../runtime/settings.js';
-import { untidy } from '../tensor/context.js';
 import type { DType } from '../tensor/dtype.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { writeModel } from './file.js';
@@ -212,21 +212,14 @@ export async function exportOnnx(
   const inputs = tensorsOf(example, 'example');
   const disposables: { dispose(): void }[] = [];
   try {
-    const translated = untidy((): Translated => {
-      const build = (examples: readonly Tensor[]): Translated => {
-        const source = openSource(network, examples, settings.dynamicBatch);
-        disposables.push(source);
-        const built = translate(source, settings, settings.ends);
-        disposables.push({ dispose: () => disposeAll(built.graph.owned) });
-        return built;
-      };
-      if (!settings.dynamicSize) return build(inputs);
-      if (network instanceof Program)
-        throw new ArgumentError(
-          'Expected a module for dynamicSize but received a program, which has the sizes of its example',
-        );
-      return withFreeSizes(inputs, build);
-    });
+    const build = (source: Source): Translated => {
+      const built = translate(source, settings, settings.ends);
+      disposables.push({ dispose: () => disposeAll(built.graph.owned) });
+      return built;
+    };
+    const translated = buildExport(network, inputs, settings, disposables, build, (at) =>
+      withFreeSizes(inputs, at),
+    );
     const { graph, inputs: into, outputs } = translated;
     const ends = { inputs: into, outputs };
     const modelOf = (): Model => ({

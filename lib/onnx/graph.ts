@@ -1,10 +1,6 @@
-/**
- * An ONNX graph under construction: nodes in order, constants once each, names, and what the version of the operators allows.
- * @module
- */
-import { ArgumentError } from '../errors.js';
 import type { StoredSize } from '../native/compile.js';
-import { describePlace, type Place, pathOf } from '../program/source.js';
+import { ExportTarget } from '../program/export-step.js';
+import { pathOf } from '../program/source.js';
 import { full, tensor } from '../tensor/create.js';
 import type { DType } from '../tensor/dtype.js';
 import type { Tensor } from '../tensor/tensor.js';
@@ -39,7 +35,8 @@ const HALF_MAX = 65504;
 const HALF_MIN = 2 ** -24;
 
 /** A graph that grows. */
-export class Graph {
+export class Graph extends ExportTarget {
+  readonly format = 'ONNX';
   readonly settings: GraphSettings;
   readonly nodes: Node[] = [];
   readonly initializers = new Map<string, Initializer>();
@@ -53,22 +50,10 @@ export class Graph {
   readonly #batch = new Map<string, Value>();
   /** Input whose first dimension is the batch size. */
   #batched: Value | undefined;
-  #place: Place = { layer: '', operation: '' };
 
   constructor(settings: GraphSettings) {
+    super();
     this.settings = settings;
-  }
-
-  /** Names and errors of what follows refer to a step. */
-  at(place: Place): void {
-    this.#place = place;
-  }
-
-  /** Refuses the step, with the layer and the operation. */
-  fail(problem: string): never {
-    throw new ArgumentError(
-      `Expected a network that ONNX can express but ${describePlace(this.#place)} ${problem}`,
-    );
   }
 
   /** The dtype in the file of what is `dtype` in the program. */
@@ -100,7 +85,7 @@ export class Graph {
       this.fail(
         `needs the operator ${operator}, which opset ${this.settings.opset} lacks: use opset ${since} or later`,
       );
-    const name = this.unique(`${pathOf(this.#place.layer, '/')}${operator}`);
+    const name = this.unique(`${pathOf(this.place.layer, '/')}${operator}`);
     const outputs = Array.from({ length: count }, (_, i) =>
       this.unique(count === 1 ? `${name}_output` : `${name}_output_${i}`),
     );

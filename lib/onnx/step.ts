@@ -3,6 +3,7 @@
  * @module
  */
 import type { StoredSize, StoredSlot, StoredStep, StoredValue } from '../native/compile.js';
+import { ExportStep } from '../program/export-step.js';
 import { fromStart, numberOf, promotedDType, slotOf } from '../program/stored-value.js';
 import { tidy } from '../tensor/context.js';
 import type { DType } from '../tensor/dtype.js';
@@ -30,38 +31,19 @@ export type Translation = (step: Step) => Value | readonly Value[];
 export type Translations = Readonly<Record<string, Translation>>;
 
 /** One step. */
-export class Step {
+export class Step extends ExportStep {
   readonly graph: Graph;
-  readonly #step: StoredStep;
   readonly #around: Surroundings;
 
   constructor(graph: Graph, step: StoredStep, around: Surroundings) {
+    super(graph, step, around.slots);
     this.graph = graph;
-    this.#step = step;
     this.#around = around;
-  }
-
-  /** @see Graph.fail */
-  fail(problem: string): never {
-    return this.graph.fail(problem);
   }
 
   /** @see Graph.node */
   node(...args: Parameters<Graph['node']>): Value {
     return this.graph.node(...args);
-  }
-
-  argument(i: number): StoredValue {
-    return this.#step.arguments[i] ?? null;
-  }
-
-  isNull(i: number): boolean {
-    return this.argument(i) === null;
-  }
-
-  /** The slot of a tensor. */
-  slot(i: number): number {
-    return slotOf(this.argument(i)) ?? this.fail('has a number where ONNX needs a tensor');
   }
 
   /** A tensor. */
@@ -101,13 +83,10 @@ export class Step {
 
   /** The tensors of a list. */
   slots(i: number): number[] {
-    const list = this.argument(i);
-    return (Array.isArray(list) ? (list as readonly StoredValue[]) : []).map(
-      (item) => slotOf(item) ?? this.fail('has a number where ONNX needs a tensor'),
-    );
+    return this.list(i).map((item) => this.tensorSlot(item));
   }
 
-  valueOf(slot: number): Value {
+  override valueOf(slot: number): Value {
     return this.#around.valueOf(slot);
   }
 
@@ -115,40 +94,13 @@ export class Step {
     return this.#around.constantOf(slot);
   }
 
-  infoOf(slot: number): StoredSlot {
-    return this.#around.slots[slot]!;
-  }
-
-  /** Sizes of a slot. @throws ArgumentError where they depend on the elements of an input. */
-  sizesOf(slot: number): readonly StoredSize[] {
-    return this.infoOf(slot).sizes ?? this.fail('has a shape that depends on more than the batch size');
-  }
-
-  sizes(i: number): readonly StoredSize[] {
-    return this.sizesOf(this.slot(i));
-  }
-
-  rank(i: number): number {
-    return this.sizes(i).length;
-  }
-
-  /** A size that is the same in every run. */
-  size(i: number, axis: number): number {
-    const size = this.sizes(i).at(axis);
-    return typeof size === 'number' ? size : this.fail('needs a size that the batch size does not change');
-  }
-
-  dtype(i: number): DType {
-    return this.infoOf(this.slot(i)).dtype;
-  }
-
   #resultSlot(j: number): number {
-    const slot = this.#step.results[j];
+    const slot = this.stored.results[j];
     return typeof slot === 'number' ? slot : this.fail('has no result');
   }
 
   get count(): number {
-    return this.#step.results.length;
+    return this.stored.results.length;
   }
 
   resultDType(j = 0): DType {
@@ -160,21 +112,12 @@ export class Step {
   }
 
   isUsed(j: number): boolean {
-    const slot = this.#step.results[j];
+    const slot = this.stored.results[j];
     return typeof slot === 'number' && this.#around.isUsed(slot);
-  }
-
-  /** An integer or a float. */
-  number(i: number): number {
-    return numberOf(this.argument(i)) ?? this.fail('needs a number that is the same in every run');
   }
 
   flag(i: number): boolean {
     return this.argument(i) === true;
-  }
-
-  text(i: number): string {
-    return String(this.argument(i));
   }
 
   /** Integers, none of which depends on the batch size. */

@@ -3,9 +3,13 @@
  * @module
  */
 import { ArgumentError, DyconvError } from '../errors.js';
+import { untidy } from '../tensor/context.js';
 import { zeros } from '../tensor/create.js';
 import type { Device } from '../tensor/dtype.js';
 import type { Tensor } from '../tensor/tensor.js';
+import { Program } from './program.js';
+import type { Compilable } from './record.js';
+import { openSource, type Source } from './source.js';
 
 /** More rows and columns of the second size. Multiples of 32, the usual total stride of networks for images. */
 const MORE = [32, 64] as const;
@@ -53,4 +57,34 @@ export function atTwoSizes<Built>(
   } finally {
     for (const tensor of larger) tensor.dispose();
   }
+}
+
+/**
+ * Records a network and builds what is exported.
+ * @param settings.dynamicBatch - As for {@link openSource}.
+ * @param settings.dynamicSize - Whether height and width are free: `atSizes` builds more than once then.
+ * @param disposables - Receives what has to be disposed after the export, also after an error.
+ * @throws ArgumentError for a program with `dynamicSize`.
+ */
+export function buildExport<Built>(
+  network: Compilable<unknown> | Program<unknown>,
+  examples: readonly Tensor[],
+  settings: { readonly dynamicBatch: boolean | undefined; readonly dynamicSize: boolean },
+  disposables: { dispose(): void }[],
+  translate: (source: Source) => Built,
+  atSizes: (build: (examples: readonly Tensor[]) => Built) => Built,
+): Built {
+  return untidy(() => {
+    const build = (at: readonly Tensor[]): Built => {
+      const source = openSource(network, at, settings.dynamicBatch);
+      disposables.push(source);
+      return translate(source);
+    };
+    if (!settings.dynamicSize) return build(examples);
+    if (network instanceof Program)
+      throw new ArgumentError(
+        'Expected a module for dynamicSize but received a program, which has the sizes of its example',
+      );
+    return atSizes(build);
+  });
 }

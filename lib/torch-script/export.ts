@@ -5,14 +5,12 @@
 import { getSystemErrorName } from 'node:util';
 import { boolean } from '../check/arguments.js';
 import { checkOptions, checkStrings, checkTexts, optionKeys } from '../check/index.js';
-import { ArgumentError } from '../errors.js';
 import { commitOrDiscard, stageFile } from '../files/atomic.js';
 import { checkPath, fileError } from '../files/error.js';
-import { atTwoSizes } from '../program/free-sizes.js';
+import { atTwoSizes, buildExport } from '../program/free-sizes.js';
 import { Program } from '../program/program.js';
 import { type Compilable, tensorsOf } from '../program/record.js';
-import { openSource } from '../program/source.js';
-import { untidy } from '../tensor/context.js';
+import type { Source } from '../program/source.js';
 import { native, type Tensor } from '../tensor/tensor.js';
 import { isName } from './script.js';
 import { type ScriptSettings, type Translated, translate } from './translate.js';
@@ -127,19 +125,15 @@ export async function exportTorchScript(
   const inputs = tensorsOf(example, 'example');
   const disposables: { dispose(): void }[] = [];
   try {
-    const script = untidy((): Translated => {
-      const build = (examples: readonly Tensor[]): Translated => {
-        const source = openSource(network, examples, settings.dynamicBatch);
-        disposables.push(source);
-        return translate(source, settings);
-      };
-      if (!settings.dynamicSize) return build(inputs);
-      if (network instanceof Program)
-        throw new ArgumentError(
-          'Expected a module for dynamicSize but received a program, which has the sizes of its example',
-        );
-      return atTwoSizes(inputs, build, firstDifference)[0];
-    });
+    const build = (source: Source): Translated => translate(source, settings);
+    const script = buildExport(
+      network,
+      inputs,
+      settings,
+      disposables,
+      build,
+      (at) => atTwoSizes(inputs, at, firstDifference)[0],
+    );
     const metadata = settings.metadata ?? (network instanceof Program ? network.metadata : {});
     const text = Object.keys(metadata).length === 0 ? '' : JSON.stringify(metadata);
     const name = network.constructor.name.replace(/\W/g, '_');

@@ -1,10 +1,5 @@
-/**
- * The source of a TorchScript function under construction, and the tensors that it reads.
- * @module
- */
-import { ArgumentError } from '../errors.js';
 import type { StoredSize } from '../native/compile.js';
-import { describePlace, type Place } from '../program/source.js';
+import { ExportTarget } from '../program/export-step.js';
 import type { DType } from '../tensor/dtype.js';
 import type { Tensor } from '../tensor/tensor.js';
 
@@ -42,7 +37,8 @@ export function floatLiteral(value: number): Code {
 }
 
 /** A script that grows. */
-export class Script {
+export class Script extends ExportTarget {
+  readonly format = 'TorchScript';
   /** Statements of the body, in order. */
   readonly lines: string[] = [];
   /** The tensors that the script reads, by the path of their attribute. */
@@ -50,19 +46,6 @@ export class Script {
   /** Whether the batch size is known, which sizes may depend on. */
   hasBatch = false;
   #temporaries = 0;
-  #place: Place = { layer: '', operation: '' };
-
-  /** Errors of what follows refer to a step. */
-  at(place: Place): void {
-    this.#place = place;
-  }
-
-  /** Refuses the step, with the layer and the operation. */
-  fail(problem: string): never {
-    throw new ArgumentError(
-      `Expected a network that TorchScript can express but ${describePlace(this.#place)} ${problem}`,
-    );
-  }
 
   /** Gives an expression a name, so that it is computed once. */
   let(code: Code): Code {

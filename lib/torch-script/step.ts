@@ -2,7 +2,8 @@
  * A recorded step as its translation reads it: its arguments as expressions.
  * @module
  */
-import type { StoredSize, StoredSlot, StoredStep, StoredValue } from '../native/compile.js';
+import type { StoredSlot, StoredStep, StoredValue } from '../native/compile.js';
+import { ExportStep } from '../program/export-step.js';
 import { numberOf, promotedDType, slotOf } from '../program/stored-value.js';
 import type { DType } from '../tensor/dtype.js';
 import { type Code, DTYPE_CODES, floatLiteral, quoted, type Script } from './script.js';
@@ -41,20 +42,14 @@ function listOf(values: readonly StoredValue[], code: (value: StoredValue) => Co
 }
 
 /** One step. */
-export class Step {
+export class Step extends ExportStep {
   readonly script: Script;
-  readonly #step: StoredStep;
   readonly #around: Surroundings;
 
   constructor(script: Script, step: StoredStep, around: Surroundings) {
+    super(script, step, around.slots);
     this.script = script;
-    this.#step = step;
     this.#around = around;
-  }
-
-  /** @see Script.fail */
-  fail(problem: string): never {
-    return this.script.fail(problem);
   }
 
   /** @see Script.let */
@@ -62,61 +57,13 @@ export class Step {
     return this.script.let(this.fill(template));
   }
 
-  argument(i: number): StoredValue {
-    return this.#step.arguments[i] ?? null;
-  }
-
-  isNull(i: number): boolean {
-    return this.argument(i) === null;
-  }
-
   /** Whether an argument is a number and not a tensor. */
   isNumber(i: number): boolean {
     return numberOf(this.argument(i)) !== undefined;
   }
 
-  /** A number that is the same in every run. */
-  number(i: number): number {
-    return numberOf(this.argument(i)) ?? this.fail('needs a number that is the same in every run');
-  }
-
-  text(i: number): string {
-    return String(this.argument(i));
-  }
-
-  /** Elements of a list; none for what is no list. */
-  list(i: number): readonly StoredValue[] {
-    const list = this.argument(i);
-    return Array.isArray(list) ? (list as readonly StoredValue[]) : [];
-  }
-
-  infoOf(value: StoredValue): StoredSlot {
-    const slot = slotOf(value) ?? this.fail('has a number where TorchScript needs a tensor');
-    return this.#around.slots[slot]!;
-  }
-
-  dtype(i: number): DType {
-    return this.infoOf(this.argument(i)).dtype;
-  }
-
-  /** @throws ArgumentError for a shape that depends on the elements of an input. */
-  sizes(i: number): readonly StoredSize[] {
-    const { sizes } = this.infoOf(this.argument(i));
-    return sizes ?? this.fail('has a shape that depends on more than the batch size');
-  }
-
-  /** A size that is the same in every run. */
-  size(i: number, axis: number): number {
-    const size = this.sizes(i).at(axis);
-    return typeof size === 'number' ? size : this.fail('needs a size that the batch size does not change');
-  }
-
-  rank(i: number): number {
-    return this.sizes(i).length;
-  }
-
   get resultDType(): DType {
-    return this.#around.slots[this.#step.results[0]!]!.dtype;
+    return this.#around.slots[this.stored.results[0]!]!.dtype;
   }
 
   /** Fills a template: see {@link Translation}. */
@@ -161,8 +108,8 @@ export class Step {
   asTensor(i: number): Code {
     const value = this.argument(i);
     if (slotOf(value) !== undefined) return this.code(value);
-    const tensors = this.#step.arguments.filter(
-      (other) => slotOf(other) !== undefined && this.infoOf(other).dtype !== 'bool',
+    const tensors = this.stored.arguments.filter(
+      (other) => slotOf(other) !== undefined && this.infoOf(this.tensorSlot(other)).dtype !== 'bool',
     );
     const own = promotedDType([value], this.#around.slots);
     const dtype = tensors.length === 0 ? own : promotedDType(tensors, this.#around.slots);
