@@ -1,6 +1,7 @@
 // Which build of the kernels runs: chosen from what the CPU can do, or by argument.
 #pragma once
 
+#include "kernels/int8.h"
 #include "kernels/kernel.h"
 #include "kernels/nhwc.h"
 

@@ -78,6 +78,45 @@ void NhwcMaxPool(const NhwcPoolArgs& args, int64_t begin, int64_t end) {
   }
 }
 
+// The same for bytes.
+void NhwcMaxPoolBytes(const MaxPoolShape& s, int64_t channels, const uint8_t* input, uint8_t* output,
+                      int64_t begin, int64_t end) {
+  typedef uint8_t Bytes __attribute__((vector_size(kLanes * sizeof(float))));
+  constexpr int64_t kBytes = sizeof(Bytes);
+  for (int64_t row = begin; row < end; ++row) {
+    const uint8_t* image = input + row / s.out_h * s.in_plane() * channels;
+    const int64_t top = row % s.out_h * s.stride_h - s.padding_h;
+    const TapRange ys(top, s.in_h, s.kernel_h, s.dilation_h);
+    for (int64_t x = 0; x < s.out_w; ++x) {
+      const int64_t left = x * s.stride_w - s.padding_w;
+      const TapRange xs(left, s.in_w, s.kernel_w, s.dilation_w);
+      uint8_t* to = output + (row * s.out_w + x) * channels;
+      // Calls visit(the bytes of a tap) for all taps.
+      const auto for_each_tap = [&](const auto& visit) {
+        for (int64_t i = ys.begin; i < ys.end; ++i) {
+          for (int64_t j = xs.begin; j < xs.end; ++j)
+            visit(image + ((top + i * s.dilation_h) * s.in_w + left + j * s.dilation_w) * channels);
+        }
+      };
+      int64_t c = 0;
+      for (; c + kBytes <= channels; c += kBytes) {
+        Bytes most = {};
+        for_each_tap([&](const uint8_t* from) {
+          Bytes one;
+          std::memcpy(&one, from + c, sizeof(one));
+          most = one > most ? one : most;
+        });
+        std::memcpy(to + c, &most, sizeof(most));
+      }
+      for (; c < channels; ++c) {
+        uint8_t most = 0;
+        for_each_tap([&](const uint8_t* from) { most = from[c] > most ? from[c] : most; });
+        to[c] = most;
+      }
+    }
+  }
+}
+
 // means[sample, channel] of images [samples, plane, channels]. The range is samples.
 void NhwcMeans(const float* input, int64_t plane, int64_t channels, float* means, int64_t begin,
                int64_t end) {
@@ -93,6 +132,19 @@ void NhwcMeans(const float* input, int64_t plane, int64_t channels, float* means
         sums[p & 1] += lanes == kLanes ? Load(from) : LoadPart(from, lanes);
       }
       StorePart(means + sample * channels + c, (sums[0] + sums[1]) * scale, lanes);
+    }
+  }
+}
+
+// sums[sample, channel] of such images of bytes.
+void NhwcSumsBytes(const uint8_t* input, int64_t plane, int64_t channels, int32_t* sums, int64_t begin,
+                   int64_t end) {
+  for (int64_t sample = begin; sample < end; ++sample) {
+    const uint8_t* image = input + sample * plane * channels;
+    int32_t* to = sums + sample * channels;
+    std::memset(to, 0, channels * sizeof(*to));
+    for (int64_t p = 0; p < plane; ++p, image += channels) {
+      for (int64_t c = 0; c < channels; ++c) to[c] += image[c];
     }
   }
 }

@@ -122,5 +122,7 @@ void FuzzAugment(Random& random, const kernels::KernelTable& table);
 void FuzzNhwcConv(Random& random, const kernels::KernelTable& table);
 void FuzzNhwcDepthwise(Random& random, const kernels::KernelTable& table);
 void FuzzNhwcPool(Random& random, const kernels::KernelTable& table);
+void FuzzInt8(Random& random, const kernels::KernelTable& table);
+void FuzzInt8Pool(Random& random, const kernels::KernelTable& table);
 
 }  // namespace fuzz

@@ -32,7 +32,7 @@ void OnSignal(int number) {
 
 struct Family {
   const char* name;
-  int64_t share;  // of the cases, in thirteenths
+  int64_t share;  // of the cases, in fifteenths
   void (*run)(fuzz::Random&, const dyconv::kernels::KernelTable&);
 };
 
@@ -43,6 +43,7 @@ constexpr Family kFamilies[] = {
     {"packed convolution", 1, fuzz::FuzzNhwcConv},
     {"packed depthwise convolution", 1, fuzz::FuzzNhwcDepthwise},
     {"channels-last pooling", 1, fuzz::FuzzNhwcPool},
+    {"int8 convolution", 1, fuzz::FuzzInt8}, {"int8 pooling", 1, fuzz::FuzzInt8Pool},
     {"noise", 0, fuzz::FuzzNoise},           {"augmentation", 0, fuzz::FuzzAugment},
 };
 
@@ -68,11 +69,11 @@ int main(int count, char** arguments) {
   for (int64_t i = 0; i < cases; ++i) {
     current = seed + static_cast<uint64_t>(i);
     fuzz::Random random(current);
-    int64_t at = random.Between(0, 12);
+    int64_t at = random.Between(0, 14);
     const Family* family = kFamilies;
     while (at >= family->share && family->share > 0) at -= (family++)->share;
-    if (random.OneIn(50)) family = &kFamilies[9];
-    if (random.OneIn(20)) family = &kFamilies[10];
+    if (random.OneIn(50)) family = &kFamilies[11];
+    if (random.OneIn(20)) family = &kFamilies[12];
     family->run(random, Kernels(isa));
   }
   DynamicConvShape any;
