@@ -123,6 +123,14 @@ describe('a convolution takes in', () => {
   });
 });
 
+it('linear layers of four dimensions take in an addition', () => {
+  manualSeed(13);
+  const linear = new nn.Linear(6, 6);
+  const listing = compiled(new Net([linear], (x) => F.relu(linear.forward(x).add(x))), [3, 4, 6]);
+  expect(listing).toContain('fusedLinear');
+  expect(listing).not.toMatch(/\badd\(/);
+});
+
 describe('dynamic convolutions', () => {
   it.each([
     ['3x3', 3, { padding: 1 }],

@@ -11,14 +11,6 @@
 namespace dyconv {
 namespace {
 
-// The residual as the output lies in memory.
-OptionalTensor AsResidual(const OptionalTensor& residual, const at::Tensor& output) {
-  if (!residual) return std::nullopt;
-  Require(residual->sizes() == output.sizes(), ErrorKind::kShape, "Expected ", output.sizes(),
-          " for residual but received ", residual->sizes());
-  return output.dim() == 4 ? AsChannelsLast(*residual) : residual->contiguous();
-}
-
 // The sizes of a convolution of such images; nothing where the image is smaller than the kernel's reach.
 std::optional<kernels::DynamicConvShape> ShapeOn(const Pair& image, const std::vector<int64_t>& size,
                                                  int64_t batch, const Pair& stride, const Pair& padding,

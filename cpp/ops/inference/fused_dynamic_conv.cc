@@ -58,19 +58,6 @@ at::Tensor MixPacked(const at::Tensor& experts, const float* attention) {
   return mixed;
 }
 
-// The bias of every sample, [batch, padded], from those of the experts.
-at::Tensor MixBias(const OptionalTensor& bias, const at::Tensor& attention, int64_t channels) {
-  const int64_t batch = attention.size(0), experts = attention.size(1);
-  const int64_t padded = PackedBias(channels);
-  const auto mixed = at::zeros({batch, padded}, attention.options());
-  for (int64_t b = 0; bias && b < batch; ++b) {
-    kernels::BestKernels().MixExperts(bias->const_data_ptr<float>(),
-                                      attention.const_data_ptr<float>() + b * experts, experts, channels,
-                                      mixed.data_ptr<float>() + b * padded, 0, channels);
-  }
-  return mixed;
-}
-
 // By the kernel of static convolutions. Where it reads the input in place, it mixes the experts as it needs
 // them.
 void RunMixed(const DynamicConvShape& s, const at::Tensor& image, const at::Tensor& attention,

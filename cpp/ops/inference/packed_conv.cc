@@ -1,7 +1,10 @@
 #include "ops/inference/packed_conv.h"
 
+#include <ATen/ops/zeros.h>
+
 #include <algorithm>
 
+#include "dtype_name.h"
 #include "ops/dynamic_conv/problem.h"
 #include "ops/inference/images.h"
 #include "typed_error.h"
@@ -36,11 +39,13 @@ DynamicConvShape PackedShape(const std::vector<int64_t>& size, int64_t batch, co
 
 // That of an input, checked against it. Throws a ShapeError.
 DynamicConvShape PackedShape(const at::Tensor& input, const std::vector<int64_t>& size, int64_t channels,
-                             const Pair& stride, const Pair& padding, const Pair& dilation) {
+                             const Pair& stride, const Pair& padding, const Pair& dilation,
+                             at::ScalarType dtype) {
   Require(input.dim() == 4 && input.size(1) == channels, ErrorKind::kShape, "Expected [B, ", channels,
           ", H, W] for input but received ", input.sizes());
-  Require(input.scalar_type() == at::kFloat && input.device().is_cpu(), ErrorKind::kDType,
-          "Expected float32 on the CPU for input but received ", input.scalar_type(), " on ", input.device());
+  Require(input.scalar_type() == dtype && input.device().is_cpu(), ErrorKind::kDType, "Expected ",
+          DTypeName(dtype), " on the CPU for input but received ", DTypeName(input.scalar_type()), " on ",
+          input.device());
   auto shape = PackedShape(size, input.size(0), {input.size(2), input.size(3)});
   shape.in_channels = channels;
   SetWindows(shape, stride, padding, dilation);
@@ -49,6 +54,25 @@ DynamicConvShape PackedShape(const at::Tensor& input, const std::vector<int64_t>
       "Expected height and width no smaller than the kernel's reach after padding for input but received ",
       input.sizes());
   return shape;
+}
+
+OptionalTensor AsResidual(const OptionalTensor& residual, const at::Tensor& output) {
+  if (!residual) return std::nullopt;
+  Require(residual->sizes() == output.sizes(), ErrorKind::kShape, "Expected ", output.sizes(),
+          " for residual but received ", residual->sizes());
+  return output.dim() == 4 && IsChannelsLast(output) ? AsChannelsLast(*residual) : residual->contiguous();
+}
+
+at::Tensor MixBias(const OptionalTensor& bias, const at::Tensor& attention, int64_t channels) {
+  const int64_t batch = attention.size(0), experts = attention.size(1);
+  const int64_t padded = PackedBias(channels);
+  const auto mixed = at::zeros({batch, padded}, attention.options());
+  for (int64_t b = 0; bias && b < batch; ++b) {
+    kernels::BestKernels().MixExperts(bias->const_data_ptr<float>(),
+                                      attention.const_data_ptr<float>() + b * experts, experts, channels,
+                                      mixed.data_ptr<float>() + b * padded, 0, channels);
+  }
+  return mixed;
 }
 
 void RunDirect(kernels::NhwcConvArgs& args, bool channels_last) {

@@ -12,10 +12,16 @@ namespace dyconv {
 kernels::DynamicConvShape PackedShape(const std::vector<int64_t>& size, int64_t batch = 1,
                                       const Pair& image = {1, 1});
 
-// Those of an input of so many channels, which is checked: float32 on the CPU, of sizes that fit.
+// Those of an input of so many channels, which is checked: of that dtype on the CPU, of sizes that fit.
 kernels::DynamicConvShape PackedShape(const at::Tensor& input, const std::vector<int64_t>& size,
                                       int64_t channels, const Pair& stride, const Pair& padding,
-                                      const Pair& dilation);
+                                      const Pair& dilation, at::ScalarType dtype = at::kFloat);
+
+// A residual as the output lies in memory. Throws a ShapeError for other sizes.
+OptionalTensor AsResidual(const OptionalTensor& residual, const at::Tensor& output);
+
+// The bias of every sample, [batch, PackedBias(channels)], from those of the experts, [K, channels] or none.
+at::Tensor MixBias(const OptionalTensor& bias, const at::Tensor& attention, int64_t channels);
 
 kernels::ImageStrides ChannelsLastStrides(int64_t channels, int64_t plane);
 
