@@ -46,11 +46,11 @@ export { type ExportOnnxOptions, exportOnnx, type OnnxExport, type OnnxValue } f
 export type { OnnxValueInfo } from './onnx/load/model.js';
 export type { OnnxModule } from './onnx/load/module.js';
 export { type LoadOnnxOptions, loadOnnx } from './onnx/load.js';
-export type { CalibrationBatch, CalibrationSource } from './onnx/quantize/calibrate.js';
 export { dynamicConv2d } from './ops/dynamic-conv.js';
 export * as functional from './ops/index.js';
 export * as amp from './optim/grad-scaler.js';
 export * as optim from './optim/index.js';
+export type { CalibrationBatch, CalibrationSource } from './program/calibrate.js';
 export {
   type LoadProgramOptions,
   loadPackage,
@@ -59,6 +59,7 @@ export {
   TorchScriptProgram,
 } from './program/foreign.js';
 export { loadProgram, Program } from './program/program.js';
+export type { QuantizeOptions } from './program/quantize.js';
 export { type ProgramInput, Runnable, type RunOptions } from './program/runner.js';
 export * as report from './report/index.js';
 export { type CudaFlags, type CudaMemoryStats, cuda, type DeviceProperties } from './runtime/cuda.js';

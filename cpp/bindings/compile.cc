@@ -4,6 +4,7 @@
 #include "napi/programs.h"
 #include "napi/wording.h"
 #include "program/description.h"
+#include "program/passes/quantize.h"
 #include "program/program.h"
 #include "program/public_name.h"
 #include "program/unify.h"
@@ -81,6 +82,16 @@ Value Listing(const Program& program) {
   return listing;
 }
 
+// [result, range, path, first, last] of the layers of a program in float32 that can compute in int8; slots of
+// the recording.
+std::vector<std::tuple<int64_t, int64_t, std::string, bool, bool>> Quantizable(const Program& program) {
+  std::vector<std::tuple<int64_t, int64_t, std::string, bool, bool>> rows;
+  const auto recorded = static_cast<int64_t>(program.source().slots.size());
+  for (const auto& [result, range, path, first, last] : QuantizableLayers(program.graph()))
+    if (range < recorded) rows.emplace_back(result, range, path, first, last);
+  return rows;
+}
+
 // [step, start, duration] of every step of a run; times in microseconds.
 std::vector<std::tuple<int64_t, double, double>> Profile(Program& program, const std::vector<Value>& inputs) {
   std::vector<StepTime> times;
@@ -121,6 +132,7 @@ const OpTable& CompileOps() {
       Bind("compiledPlaces(program)", [](int64_t id) { return Places(Compiled(id)->source()); }),
       Bind("compiledListing(program)", [](int64_t id) { return Listing(*Compiled(id)); }),
       Bind("compiledState(program)", [](int64_t id) { return State(Compiled(id)->source()); }),
+      Bind("quantizableLayers(program)", [](int64_t id) { return Quantizable(*Compiled(id)); }),
       Bind("refreshCompiled(program)", [](int64_t id) { Compiled(id)->Refresh(); }),
       Bind("profileCompiled(program, inputs)",
            [](int64_t id, const std::vector<Value>& inputs) { return Profile(*Compiled(id), inputs); }),

@@ -46,6 +46,15 @@ Value Encode(const Value& value) {
   return value;
 }
 
+Value EncodeQuantization(const Quantization& quantization) {
+  List layers, ranges;
+  for (const int64_t layer : quantization.layers) layers.push_back(layer);
+  for (const auto& [slot, params] : quantization.ranges)
+    ranges.push_back(
+        Record{{"slot", slot}, {"scale", TextOf(params[0])}, {"zeroPoint", static_cast<int64_t>(params[1])}});
+  return Record{{"layers", layers}, {"ranges", ranges}};
+}
+
 Value EncodeSlot(const SlotInfo& slot) {
   Value sizes;
   if (slot.sizes) {
@@ -92,6 +101,9 @@ class Reader {
     for (const Value& input : Field(description, "inputs").Get<List>()) ReadInput(input);
     for (const Value& step : Field(description, "steps").Get<List>()) ReadStep(step.Get<Record>());
     graph_.output = Decode(Field(description, "output"), 0);
+    // Files of earlier versions have none.
+    for (const auto& [key, value] : description)
+      if (key == "quantization" && !value.IsNull()) ReadQuantization(value.Get<Record>());
     return std::move(graph_);
   }
 
@@ -159,6 +171,22 @@ class Reader {
     graph_.steps.push_back(std::move(step));
   }
 
+  void ReadQuantization(const Record& record) {
+    Quantization quantization;
+    for (const Value& layer : Field(record, "layers").Get<List>())
+      quantization.layers.push_back(Index(layer));
+    for (const Value& range : Field(record, "ranges").Get<List>()) {
+      const Record& fields = range.Get<Record>();
+      const double scale = std::strtod(Field(fields, "scale").Get<std::string>().c_str(), nullptr);
+      const int64_t zero = Field(fields, "zeroPoint").Get<int64_t>();
+      Require(scale > 0 && std::isfinite(scale) && zero >= 0 && zero <= 255, ErrorKind::kArgument,
+              "Expected a scale above 0 and a zero point from 0 to 255 but received ", scale, " and ", zero);
+      quantization.ranges.emplace_back(Index(Field(fields, "slot")),
+                                       std::array<double, 2>{scale, static_cast<double>(zero)});
+    }
+    graph_.quantization = std::move(quantization);
+  }
+
   Value Decode(const Value& value, int depth) const {
     Require(depth < kMaxDepth, ErrorKind::kArgument, "Expected arguments nested at most ", kMaxDepth);
     if (const List* list = value.As<List>()) {
@@ -217,7 +245,8 @@ Record Describe(const Graph& graph) {
           {"slots", slots},
           {"inputs", inputs},
           {"steps", steps},
-          {"output", Encode(graph.output)}};
+          {"output", Encode(graph.output)},
+          {"quantization", graph.quantization ? EncodeQuantization(*graph.quantization) : Value()}};
 }
 
 Graph GraphOf(const Value& description, const Tensors& tensors) {

@@ -2,6 +2,7 @@
 
 #include "ops/inference/fused_conv.h"
 #include "ops/inference/fused_dynamic_conv.h"
+#include "ops/inference/int8.h"
 #include "ops/inference/pool.h"
 #include "program/operation.h"
 
@@ -37,9 +38,34 @@ Tensor FoldBias(const OptionalTensor& bias, const OptionalTensor& norm_weight,
   return shift.to(mean.scalar_type()).contiguous();
 }
 
+void RegisterInt8Operations() {
+  RegisterOperation(MakeOperation("quantize(input, params)", Quantize));
+  RegisterOperation(MakeOperation("packInt8(weight, dilation)", PackInt8));
+  RegisterOperation(MakeOperation("packInt8Experts(weight, dilation)", PackInt8Experts));
+  RegisterOperation(MakeOperation(
+      "int8Conv2d(input, inputParams, outputParams, size, activation, residual, residualParams, "
+      "stride, padding, dilation, packed, scales, sums, bias)",
+      Int8Conv2d));
+  RegisterOperation(MakeOperation(
+      "int8Linear(input, inputParams, outputParams, size, activation, residual, residualParams, "
+      "packed, scales, sums, bias)",
+      Int8Linear));
+  RegisterOperation(
+      MakeOperation("int8DynamicConv2d(input, inputParams, outputParams, size, attention, bias, activation, "
+                    "stride, padding, dilation, experts, scales)",
+                    Int8DynamicConv2d));
+  RegisterOperation(MakeOperation("int8ChannelMeans(input, params)", Int8ChannelMeans));
+  RegisterOperation(MakeOperation("int8MaxPool2d(input, kernelSize, stride, padding, dilation, ceilMode)",
+                                  [](const Tensor& x, const Pair& kernel, const Pair& stride,
+                                     const Pair& padding, const Pair& dilation, bool ceil_mode) {
+                                    return Int8MaxPool2d(x, {kernel, stride, padding, dilation, ceil_mode});
+                                  }));
+}
+
 }  // namespace
 
 void RegisterFusedOperations() {
+  RegisterInt8Operations();
   RegisterOperation(MakeOperation("foldWeight(weight, normWeight, runningVar, eps, dim)", FoldWeight));
   RegisterOperation(
       MakeOperation("foldBias(bias, normWeight, normBias, runningMean, runningVar, eps, experts)", FoldBias));

@@ -1,8 +1,10 @@
 // A network as a list of steps: what a recording makes, passes change, a program runs and a file holds.
 #pragma once
 
+#include <array>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <c10/core/Device.h>
@@ -41,12 +43,20 @@ struct Step {
   std::string place;  // the line of JavaScript that called it, where that is known
 };
 
+// Which layers of a recording compute in int8 (passes/quantize.cc), by the slots of its results.
+struct Quantization {
+  std::vector<int64_t> layers;
+  // Of what they read: value = (number - zero point) * scale, as [scale, zero point].
+  std::vector<std::pair<int64_t, std::array<double, 2>>> ranges;
+};
+
 struct Graph {
   std::vector<SlotInfo> slots;
   std::vector<int64_t> inputs;  // slots
   std::vector<Step> steps;      // in the order of the calls
   Value output;                 // tensors as Slot, at any depth
   bool dynamic_batch = true;    // the first dimension of batched inputs is free
+  std::optional<Quantization> quantization;
 
   int64_t AddSlot(SlotInfo slot);
   // A new slot of sizes and dtype like another one's: for what replaces it.

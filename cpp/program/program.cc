@@ -60,6 +60,8 @@ void Program::CountBytes() {
   for (const SlotInfo& slot : graph_.slots)
     if (slot.kind == SlotInfo::Kind::kParameter)
       bytes_of_parameters_ += static_cast<int64_t>(slot.tensor.nbytes());
+  // They are packed as int8, apart from those of layers that stay float32.
+  if (graph_.quantization) bytes_of_parameters_ /= sizeof(float);
   for (const Step& step : graph_.steps) {
     for (const int64_t result : step.results) {
       if (result < 0) continue;

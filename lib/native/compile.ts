@@ -42,6 +42,14 @@ export interface StoredStep {
   readonly pinned: boolean;
 }
 
+/** Which layers compute in int8; slots of the recording. */
+export interface StoredQuantization {
+  /** Slots of their results. */
+  readonly layers: readonly number[];
+  /** value = (number - zeroPoint) * scale. */
+  readonly ranges: readonly { readonly slot: number; readonly scale: string; readonly zeroPoint: number }[];
+}
+
 /** A program without its tensors. */
 export interface StoredGraph {
   readonly dynamicBatch: boolean;
@@ -49,6 +57,7 @@ export interface StoredGraph {
   readonly inputs: readonly number[];
   readonly steps: readonly StoredStep[];
   readonly output: StoredValue;
+  readonly quantization?: StoredQuantization | null;
 }
 
 /** The steps that run. */
@@ -76,6 +85,10 @@ export interface CompileTable<T extends Handle> {
   compiledPlaces(program: number): string[];
   compiledListing(program: number): Listing;
   compiledState(program: number): [names: string[], tensors: T[]];
+  /** Of a program in float32, the layers that can compute in int8; `range`: slot of the value whose range the input has. */
+  quantizableLayers(
+    program: number,
+  ): [result: number, range: number, path: string, first: boolean, last: boolean][];
   refreshCompiled(program: number): void;
   profileCompiled(
     program: number,

@@ -2,10 +2,11 @@
  * Networks as ONNX files.
  * @module
  */
-import { boolean, number, oneOf } from '../check/arguments.js';
+import { boolean, oneOf } from '../check/arguments.js';
 import { checkOptions, checkStrings, checkTexts, optionKeys } from '../check/index.js';
 import { invalidArgument } from '../errors.js';
 import { checkPath } from '../files/error.js';
+import { type CalibrationSource, checkCalibration } from '../program/calibrate.js';
 import { buildExport } from '../program/free-sizes.js';
 import { Program } from '../program/program.js';
 import { type Compilable, tensorsOf } from '../program/record.js';
@@ -17,7 +18,6 @@ import { writeModel } from './file.js';
 import { withFreeSizes } from './free-sizes.js';
 import type { GraphSettings } from './graph.js';
 import type { Dimension, Model } from './message.js';
-import { type CalibrationSource, checkCalibration } from './quantize/calibrate.js';
 import { type Quantization, quantize } from './quantize/quantize.js';
 import { type Ends, type Translated, translate } from './translate.js';
 
@@ -140,12 +140,10 @@ const listed = (name: string, names: readonly string[] | undefined) =>
   names && checkStrings(names, name, 'an array of strings');
 
 function checkQuantization(options: ExportOnnxOptions): Quantization | undefined {
-  const { precision = 'float32', calibration, percentile = 100, floatLayers, reduceRange = true } = options;
+  const { precision = 'float32', reduceRange = true } = options;
   if (precision === 'int8')
     return {
-      calibration: checkCalibration(calibration),
-      percentile: number('percentile', percentile, { min: 50, max: 100 }),
-      floatLayers: listed('floatLayers', floatLayers),
+      ...checkCalibration(options),
       reduceRange: boolean('reduceRange', reduceRange),
     };
   const names = ['calibration', 'percentile', 'floatLayers', 'reduceRange'] as const;

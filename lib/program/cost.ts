@@ -14,6 +14,10 @@ const product = (sizes: readonly number[]) => sizes.reduce((result, size) => res
 /** Every output scalar is a dot product over a kernel's inputs: `weight` is [O, I / groups, ...kernel]. */
 const convolution: Rule = ([, weight], result) => 2 * product(result) * product(weight?.slice(1) ?? []);
 const transposed: Rule = ([input, weight]) => 2 * product(input ?? []) * product(weight?.slice(1) ?? []);
+/** Their fourth argument is the size of the weight, or of one expert. */
+const quantized: Rule = ([input, , , size], result) => convolution([input, size], result);
+const quantizedDynamic: Rule = ([input, , , size, attention], result) =>
+  dynamic([input, [attention?.[1] ?? 0, ...(size ?? [])]], result);
 const linear: Rule = ([, weight], result) => 2 * product(result) * (weight?.at(-1) ?? 0);
 const matmul: Rule = ([input], result) => 2 * product(result) * (input?.at(-1) ?? 0);
 
@@ -67,6 +71,9 @@ const RULES: Readonly<Record<string, Rule>> = {
   dynamicConv2d: dynamic,
   fusedDynamicConv2d: dynamic,
   fusedDynamicDepthwiseConv2d: dynamicDepthwise,
+  int8Conv2d: quantized,
+  int8Linear: quantized,
+  int8DynamicConv2d: quantizedDynamic,
   // The pooling (one addition per input), then two linear maps of its result.
   routing: ([input, w1, , w2]) =>
     product(input ?? []) + 2 * (input?.[0] ?? 0) * (product(w1 ?? []) + product(w2 ?? [])),

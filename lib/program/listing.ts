@@ -17,7 +17,8 @@ export function formatFlops(flops: number): string {
   return `${unit === 0 ? value : value.toFixed(value < 10 ? 2 : 1)}${units[unit]}`;
 }
 
-function formatSize(size: StoredSize): string {
+/** @internal `B`, `2B+1`, or a number. */
+export function formatSize(size: StoredSize): string {
   if (typeof size === 'number') return String(size);
   const [factor, offset] = size;
   const rows = factor === 1 ? 'B' : `${factor}B`;

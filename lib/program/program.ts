@@ -7,6 +7,7 @@ import { DisposedError, invalidArgument } from '../errors.js';
 import { isTensor, native, type Tensor } from '../tensor/tensor.js';
 import { formatListing } from './listing.js';
 import { type Profile, type ProfileOptions, profileProgram } from './profile.js';
+import { type QuantizeOptions, quantizeProgram } from './quantize.js';
 import { type Compilable, type CompileOptions, recordProgram, tensorsOf } from './record.js';
 import { type ProgramInput, Runnable } from './runner.js';
 import { loadProgramState, type ProgramLoadResult, type ProgramState } from './state.js';
@@ -75,6 +76,22 @@ export class Program<Out = Tensor> extends Runnable<Out> {
     const entries = names.map((name, i) => [name, tensors[i]!] as const);
     for (const [name, tensor] of entries) if (name === '') tensor.dispose();
     return Object.fromEntries(entries.filter(([name]) => name !== ''));
+  }
+
+  /**
+   * The same program in int8: convolutions and linear layers, dynamic ones too, have 8-bit integers as weights and inputs. No
+   * training is needed; the ranges of activations are computed from a calibration. Parameters stay shared with the module. The new
+   * program can be saved, shared and exported as this one is; exports have the steps in float32.
+   * @returns A new program; this one remains.
+   * @throws ArgumentError for a program in another dtype, compiled with `{ optimize: false }`, or without layers that have a form in
+   *   int8; for a path of `floatLayers` without such a layer; without batches; and for values that are not finite, naming the batch.
+   * @throws ShapeError, DTypeError for a batch that does not fit the inputs.
+   * @example
+   * const program = await nn.compile(model, zeros([1, 3, 128, 128])).quantize({ calibration: loader });
+   */
+  async quantize(options: QuantizeOptions): Promise<Program<Out>> {
+    const id = await quantizeProgram(this.id, this.settings, options);
+    return new Program<Out>(id, { ...this.settings, dtype: 'int8' }, this.metadata, this.#layers);
   }
 
   /**

@@ -2,7 +2,7 @@
  * The range of a value in a calibration, and its quantisation parameters.
  * @module
  */
-import type { Tensor } from '../../tensor/tensor.js';
+import type { Tensor } from '../tensor/tensor.js';
 
 /** Quantisation parameters: `value = (number - zeroPoint) * scale`. */
 export interface QuantParams {

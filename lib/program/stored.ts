@@ -15,7 +15,8 @@ const VERSION = 1;
 
 /** How a program was compiled. */
 export interface ProgramSettings {
-  readonly dtype: 'float32' | 'bfloat16';
+  /** Dtype of the computation; `'int8'` after {@link Program.quantize}. */
+  readonly dtype: 'float32' | 'bfloat16' | 'int8';
   readonly optimize: boolean;
 }
 
@@ -89,6 +90,8 @@ export async function openProgram(
     if (ordered.some((tensor) => tensor === undefined))
       throw new CheckpointError(`${path} is damaged: tensors that its steps use are missing`);
     const graph = parse(path, metadata, 'program') as StoredGraph;
+    if ((settings.dtype === 'int8') !== Boolean(graph?.quantization))
+      throw new CheckpointError(`${path} is damaged: its settings are not those of its steps`);
     const own = Object.entries(metadata).filter(([key]) => !RESERVED.includes(key));
     return {
       id: build(path, graph, ordered as Tensor[], settings),
@@ -127,7 +130,7 @@ function parse(path: string, metadata: Record<string, string>, key: string): unk
 
 function settingsOf(value: unknown, path: string): ProgramSettings {
   const { dtype, optimize } = (value ?? {}) as Partial<Record<keyof ProgramSettings, unknown>>;
-  if ((dtype === 'float32' || dtype === 'bfloat16') && typeof optimize === 'boolean')
+  if ((dtype === 'float32' || dtype === 'bfloat16' || dtype === 'int8') && typeof optimize === 'boolean')
     return { dtype, optimize };
   throw new CheckpointError(`${path} is damaged: its settings are not those of a program`);
 }

@@ -21,7 +21,7 @@ import {
   tidy,
   zeros,
 } from '../../lib/index.js';
-import { Range } from '../../lib/onnx/quantize/range.js';
+import { Range } from '../../lib/program/range.js';
 import { limit } from '../support/limit.js';
 import { readOnnx } from '../support/onnx.js';
 import { withStatistics } from './cases.js';

@@ -17,7 +17,10 @@ void CastToBFloat16(Graph& graph);
 // norm, addition and activation after them; dropout in evaluation mode is left out.
 void FuseLayers(Graph& graph);
 
-// Those steps give channels-last images. Whether the rest of the graph allows that: none of it looks at how
+// Those of the layers of `quantization` compute in int8. Runs after the other passes.
+void QuantizeLayers(Graph& graph, const Quantization& quantization);
+
+// Fused steps give channels-last images. Whether the rest of the graph allows that: none of it looks at how
 // numbers lie in memory.
 bool CanBeChannelsLast(const Graph& graph);
 // Has the steps between them take and give such images.

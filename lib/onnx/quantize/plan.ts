@@ -2,7 +2,7 @@
  * Which nodes compute in int8: convolutions and linear layers, and nodes between two of them that can.
  * @module
  */
-import { ArgumentError } from '../../errors.js';
+import { layersAt, noLayers } from '../../program/calibrate.js';
 import type { Tensor } from '../../tensor/tensor.js';
 import type { Graph, Value } from '../graph.js';
 import type { Node } from '../message.js';
@@ -46,12 +46,7 @@ export function planQuantization(
   const isFloat =
     floatLayers === undefined ? atTheEnds(graph.nodes, found) : withPaths([...found.keys()], floatLayers);
   const layers = new Map([...found].filter(([node]) => !isFloat.has(node)));
-  if (layers.size === 0) {
-    const rest = floatLayers === undefined ? 'besides the first and the last one' : 'besides floatLayers';
-    throw new ArgumentError(
-      `Expected a network with convolutions or linear layers in float32 ${rest} for precision 'int8' but it has none`,
-    );
-  }
+  if (layers.size === 0) throw noLayers("precision 'int8'", floatLayers);
   return new Planner(graph, outputs.all, layers).run();
 }
 
@@ -97,18 +92,7 @@ function atTheEnds(nodes: readonly Node[], layers: ReadonlyMap<Node, Layer>): Se
 
 /** The layers at the paths, and those in modules at the paths. */
 function withPaths(layers: readonly Node[], paths: readonly string[]): Set<Node> {
-  const chosen = new Set<Node>();
-  for (const path of paths) {
-    const below = layers.filter((node) => `${layerPath(node)}.`.startsWith(`${path}.`));
-    if (below.length === 0) {
-      const known = [...new Set(layers.map(layerPath))];
-      throw new ArgumentError(
-        `Expected paths of convolutions and linear layers for floatLayers but received ${path}; the network has ${known.join(', ') || 'none'}`,
-      );
-    }
-    for (const node of below) chosen.add(node);
-  }
-  return chosen;
+  return new Set([...layersAt(layers.map(layerPath), paths)].map((i) => layers[i]!));
 }
 
 class Planner {

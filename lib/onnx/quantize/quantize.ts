@@ -2,21 +2,17 @@
  * Post-training quantisation of a graph to int8.
  * @module
  */
+import type { Calibration } from '../../program/calibrate.js';
 import { noGrad, untidy } from '../../tensor/context.js';
 import type { Model } from '../message.js';
 import type { Translated } from '../translate.js';
-import { type CalibrationSource, calibrate } from './calibrate.js';
+import { calibrate } from './calibrate.js';
 import { foldBatchNorms } from './fold.js';
 import { layerPath, planQuantization } from './plan.js';
 import { rewrite } from './rewrite.js';
 
 /** Settings of the quantisation. */
-export interface Quantization {
-  readonly calibration: CalibrationSource;
-  /** Share of each value's elements in its range, in percent. */
-  readonly percentile: number;
-  /** Paths of layers that stay float32; undefined for the first and the last ones. */
-  readonly floatLayers: readonly string[] | undefined;
+export interface Quantization extends Calibration {
   /** Weights have 7 bits. */
   readonly reduceRange: boolean;
 }

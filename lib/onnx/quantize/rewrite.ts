@@ -5,6 +5,7 @@
  * @module
  */
 import { ArgumentError } from '../../errors.js';
+import { LEAST_SCALE, type QuantParams } from '../../program/range.js';
 import { noGrad, tidy } from '../../tensor/context.js';
 import { tensor } from '../../tensor/create.js';
 import type { TypedArray } from '../../tensor/dtype.js';
@@ -12,7 +13,6 @@ import type { Tensor } from '../../tensor/tensor.js';
 import type { Graph, Value } from '../graph.js';
 import type { Attribute, Node } from '../message.js';
 import type { QuantizationPlan } from './plan.js';
-import { LEAST_SCALE, type QuantParams } from './range.js';
 import { elementsOf, type Layer, makersOf } from './weights.js';
 
 /** The largest weight as int8. */
