@@ -15,12 +15,16 @@ import { feedOf, requireOnnxruntime } from '../cli/onnxruntime.js';
  * @typedef {() => unknown} Run
  */
 
+/** Images of the calibration: its ranges do not matter for the time. */
+const CALIBRATION = 8;
+
 /**
  * @param {ModelName} name @param {number} batch
  * @param {string} [folder] - With onnxruntime-node and <name>.onnx. AlexNet-DY is compared with AlexNet.
+ * @param {{ bfloat16?: boolean, int8?: boolean }} [also] - Programs in other dtypes.
  * @returns {Promise<Record<string, Run>>}
  */
-export async function programContestants(name, batch, folder) {
+export async function programContestants(name, batch, folder, also = {}) {
   const model = models.create(name).eval();
   const size = IMAGE_SIZES[name];
   const input = randn([batch, 3, size, size]);
@@ -31,6 +35,14 @@ export async function programContestants(name, batch, folder) {
     eager: () => tidy(() => noGrad(() => model.forward(input)).dispose()),
     compiled: () => program.runSync(input).dispose(),
   };
+  if (also.bfloat16) {
+    const narrow = nn.compile(model, input, { dtype: 'bfloat16' });
+    runs.bfloat16 = () => narrow.runSync(input).dispose();
+  }
+  if (also.int8) {
+    const quantized = await program.quantize({ calibration: [randn([CALIBRATION, 3, size, size])] });
+    runs.int8 = () => quantized.runSync(input).dispose();
+  }
   if (folder === undefined) return runs;
   const file = join(folder, `${name.replace('-dy', '')}.onnx`);
   if (!existsSync(file)) throw new ArgumentError(`Expected ${file} for --onnxruntime: there is no such file`);

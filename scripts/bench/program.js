@@ -1,5 +1,5 @@
 /**
- * Inference of whole networks: as they are, compiled to programs, and by onnxruntime-node where that is installed.
+ * Inference of whole networks: as they are, compiled to programs, also in bfloat16 and int8, and by onnxruntime-node where that is installed.
  * @module
  */
 import { setNumThreads } from '../../dist/index.js';
@@ -17,13 +17,16 @@ export async function measurePrograms(options) {
   const results = {};
   for (const name of options.models) {
     for (const batch of options.batches ?? [1, 32]) {
-      const runs = await programContestants(name, batch, options.onnxruntime);
+      const runs = await programContestants(name, batch, options.onnxruntime, options);
       const times = await timesOf(runs, options.turns, clock);
       const round = (/** @type {number} */ value) => Number(value.toFixed(3));
       const of = (/** @type {string} */ who) => median(times[who]);
       results[`${name}, batch ${batch}`] = {
         ...Object.fromEntries(Object.keys(runs).map((who) => [`${who}_ms`, round(of(who))])),
         compiled_over_eager: round(of('compiled') / of('eager')),
+        ...('int8' in runs && { int8_over_compiled: round(of('int8') / of('compiled')) }),
+        ...('int8' in runs &&
+          'bfloat16' in runs && { int8_over_bfloat16: round(of('int8') / of('bfloat16')) }),
         ...('onnxruntime' in runs && {
           compiled_over_onnxruntime: round(of('compiled') / of('onnxruntime')),
         }),

@@ -8,9 +8,11 @@ import {
   CheckpointError,
   exportOnnx,
   exportTorchScript,
+  loadProgram,
   loadSafetensors,
   loadTorchScript,
   models,
+  nn,
   noGrad,
   saveSafetensors,
   serve,
@@ -23,7 +25,7 @@ import { feedOf, findOnnxruntime } from './onnxruntime.js';
 import { chooseImages } from './split.js';
 import { testLoader } from './training.js';
 
-/** @import { nn, Tensor } from '../../dist/index.js' */
+/** @import { Tensor } from '../../dist/index.js' */
 /** @import { ImageDataset } from '../../dist/data/dataset.js' */
 /** @import { RunConfig } from '../../dist/train/index.js' */
 /** @import { ExportOptions } from '../commands/export.js' */
@@ -72,6 +74,7 @@ export async function exportRun(options) {
 /** @type {Record<ExportOptions['format'], { write: (model: nn.Module, config: RunConfig, options: ExportOptions) => Promise<string[]>, load: (config: RunConfig, options: ExportOptions) => Promise<Loaded | string> }>} */
 const FORMATS = {
   onnx: { write: writeOnnx, load: loadOnnx },
+  program: { write: writeProgram, load: loadCompiled },
   torchscript: { write: writeTorchScript, load: loadScript },
   safetensors: { write: writeSafetensors, load: loadWeights },
 };
@@ -102,6 +105,17 @@ async function calibrationImages(config, options) {
   const set = await loadTrainingSet(config, sourceOf(options));
   const chosen = chooseImages(set, { count: options.calibration, seed: config.seed });
   return { count: chosen.length, loader: testLoader({ ...plainConfig(config), limitTest: null }, chosen) };
+}
+
+/** @param {nn.Module} model @param {RunConfig} config @param {ExportOptions} options */
+async function writeProgram(model, config, options) {
+  const compiled = nn.compile(/** @type {nn.Module<[Tensor], Tensor>} */ (model), exampleOf(config));
+  const images = options.precision === 'int8' ? await calibrationImages(config, options) : undefined;
+  const program = images
+    ? await compiled.quantize({ calibration: images.loader, percentile: options.percentile })
+    : compiled;
+  await program.save(options.out, { metadata: metadataOf(config) });
+  return [`a program in ${program.settings.dtype}${images ? `, with ${images.count} training images` : ''}`];
 }
 
 /** @param {nn.Module} model @param {RunConfig} config @param {ExportOptions} options */
@@ -144,6 +158,12 @@ async function loadOnnx(_, { out, onnxruntime }) {
     },
     close: () => session.release(),
   };
+}
+
+/** @param {RunConfig} _ @param {ExportOptions} options @returns {Promise<Loaded>} */
+async function loadCompiled(_, { out }) {
+  const program = await loadProgram(out);
+  return { by: 'loadProgram', logits: (images) => program.run(images), close: () => program.dispose() };
 }
 
 /** @param {RunConfig} _ @param {ExportOptions} options @returns {Promise<Loaded>} */

@@ -20,9 +20,9 @@ const OPTIONS = /** @satisfies {OptionTable} */ ({
   checkpoint: CHECKPOINT,
   format: {
     value: 'name',
-    type: oneOf(['onnx', 'torchscript', 'safetensors']),
+    type: oneOf(['onnx', 'program', 'torchscript', 'safetensors']),
     default: /** @type {const} */ ('onnx'),
-    help: 'onnx: the network, for onnxruntime and browsers; torchscript: the network, for PyTorch; safetensors: its weights',
+    help: 'onnx: the network, for onnxruntime and browsers; program: for loadProgram; torchscript: for PyTorch; safetensors: its weights',
   },
   out: { value: 'file', type: path, required: true, help: 'file to write (required)' },
   force: { flag: 'plain', help: 'overwrite an existing file (default: an error)' },
@@ -31,7 +31,7 @@ const OPTIONS = /** @satisfies {OptionTable} */ ({
     value: 'dtype',
     type: oneOf(['float32', 'float16', 'int8']),
     default: /** @type {const} */ ('float32'),
-    help: 'dtype of weights and computation in an ONNX file; int8: of convolutions and linear layers but the first and the last',
+    help: 'dtype of weights and computation in an ONNX file or a program; int8: of convolutions and linear layers but the first and the last',
   },
   calibration: {
     value: 'n',
@@ -87,13 +87,13 @@ const OPTIONS = /** @satisfies {OptionTable} */ ({
  */
 const FORMATS_OF = {
   opset: ['onnx'],
-  precision: ['onnx'],
+  precision: ['onnx', 'program'],
   onnxruntime: ['onnx'],
   dynamicSize: ['onnx', 'torchscript'],
   attention: ['onnx', 'torchscript'],
 };
 
-/** Options of ONNX files in int8. */
+/** Options of files in int8. */
 const INT8_ONLY = /** @type {const} */ (['calibration', 'percentile']);
 
 export const command = defineCommand({
@@ -104,6 +104,7 @@ export const command = defineCommand({
     '--run runs/dy --out dy.onnx',
     '--run runs/dy --out dy-16.onnx --precision float16 --onnxruntime service',
     '--run runs/dy --out dy-8.onnx --precision int8 --check-images 1000',
+    '--run runs/dy --format program --out dy.dyc --precision int8',
     '--run runs/dy --format torchscript --out dy.pt --attention',
     '--run runs/dy --format safetensors --out dy.safetensors',
   ],
@@ -144,6 +145,10 @@ function checkFormat({ format, precision }, given) {
       `Expected --format ${formats.join(' or ')} with ${flagOf(option, OPTIONS[option])} but received ${format}`,
     );
   }
+  if (format === 'program' && precision === 'float16')
+    throw new ArgumentError(
+      'Expected --precision float32 or int8 with --format program but received float16',
+    );
   const only = precision === 'int8' ? undefined : INT8_ONLY.find((name) => given.has(name));
   if (only !== undefined)
     throw new ArgumentError(

@@ -2,7 +2,7 @@
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { loadSafetensors, loadTorchScript, type Tensor, zeros } from '../../lib/index.js';
+import { loadProgram, loadSafetensors, loadTorchScript, type Tensor, zeros } from '../../lib/index.js';
 import { limit } from '../support/limit.js';
 import { readOnnx } from '../support/onnx.js';
 import { hasOnnxruntime, onnxruntimeFolder } from '../support/onnxruntime.js';
@@ -86,6 +86,30 @@ describe('export.js', () => {
     expect(wrong.status).toBe(1);
   });
 
+  it('writes programs, in int8 too, and checks them', async () => {
+    const options = ['--run', run, '--format', 'program', '--check-images', '40', '--json'];
+    const plain = command('export', ...options, '--out', 'dy.dyc');
+    expect([plain.status, plain.stderr]).toEqual([0, '']);
+    const { check } = JSON.parse(plain.stdout);
+    expect(check).toMatchObject({ by: 'loadProgram', images: 40, same: 40 });
+    expect(check.difference).toBeLessThan(1e-4);
+    const int8 = ['--precision', 'int8', '--calibration', '64'];
+    const quantized = command('export', ...options, ...int8, '--out', 'dy-8.dyc');
+    const { difference, same } = JSON.parse(quantized.stdout).check;
+    expect(difference).toBeGreaterThan(1e-4);
+    expect(difference).toBeLessThan(0.1);
+    // A network of a few steps is undecided on some images.
+    expect(quantized.status).toBe(same >= 38 ? 0 : 1);
+    const program = await loadProgram(join(folder, 'dy-8.dyc'));
+    expect(program.settings.dtype).toBe('int8');
+    expect(JSON.parse(program.metadata.classes!)).toHaveLength(10);
+    const half = command('export', ...options, '--precision', 'float16', '--out', 'x.dyc');
+    expect(half).toMatchObject({
+      status: 1,
+      stderr: 'error: Expected --precision float32 or int8 with --format program but received float16\n',
+    });
+  });
+
   it.skipIf(!hasOnnxruntime)('checks int8 by onnxruntime (needs onnxruntime-node)', () => {
     const options = ['--run', run, '--out', 'checked-8.onnx', '--precision', 'int8', '--calibration', '64'];
     const { stdout, status } = command('export', ...options, '--onnxruntime', onnxruntimeFolder, '--json');
@@ -135,7 +159,7 @@ describe('export.js', () => {
 
   it.each([
     ['--opset', '18', 'safetensors', 'onnx'],
-    ['--precision', 'float16', 'torchscript', 'onnx'],
+    ['--precision', 'float16', 'torchscript', 'onnx or program'],
     ['--dynamic-size', '', 'safetensors', 'onnx or torchscript'],
     ['--attention', '', 'safetensors', 'onnx or torchscript'],
   ])('refuses %s %s for %s', (option, value, format, formats) => {

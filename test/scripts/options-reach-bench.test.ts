@@ -151,6 +151,8 @@ describe('bench.js program', () => {
       models: { args: ['resnet18'], found: () => arg('programContestants', 0), expected: 'resnet18' },
       batches: { args: ['3'], found: () => calls.get('programContestants')?.at(-1)?.[1], expected: 3 },
       onnxruntime: { args: ['ort'], found: () => arg('programContestants', 2), expected: 'ort' },
+      bfloat16: { found: () => arg('programContestants', 3)?.bfloat16, expected: true },
+      int8: { found: () => arg('programContestants', 3)?.int8, expected: true },
       'cpu-time': { found: () => arg('setNumThreads', 0), expected: 1 },
       turns: { args: ['2'], found: () => count('run'), expected: 2 * 3 }, // contestants, and one turn to warm up
     },
