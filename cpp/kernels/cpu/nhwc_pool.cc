@@ -12,6 +12,10 @@ DYCONV_INLINE Vec Larger(Vec most, Vec x) {
   return most >= x ? most : x == x ? (most == most ? x : most) : x;
 }
 
+// A vector register of bytes, and a quarter of one of the largest.
+typedef uint8_t WideBytes __attribute__((vector_size(kLanes * sizeof(float))));
+typedef uint8_t Bytes __attribute__((vector_size(16)));
+
 // Taps of one output along an axis that are not padding.
 struct TapRange {
   int64_t begin, end;
@@ -81,8 +85,6 @@ void NhwcMaxPool(const NhwcPoolArgs& args, int64_t begin, int64_t end) {
 // The same for bytes.
 void NhwcMaxPoolBytes(const MaxPoolShape& s, int64_t channels, const uint8_t* input, uint8_t* output,
                       int64_t begin, int64_t end) {
-  typedef uint8_t Bytes __attribute__((vector_size(kLanes * sizeof(float))));
-  constexpr int64_t kBytes = sizeof(Bytes);
   for (int64_t row = begin; row < end; ++row) {
     const uint8_t* image = input + row / s.out_h * s.in_plane() * channels;
     const int64_t top = row % s.out_h * s.stride_h - s.padding_h;
@@ -91,27 +93,31 @@ void NhwcMaxPoolBytes(const MaxPoolShape& s, int64_t channels, const uint8_t* in
       const int64_t left = x * s.stride_w - s.padding_w;
       const TapRange xs(left, s.in_w, s.kernel_w, s.dilation_w);
       uint8_t* to = output + (row * s.out_w + x) * channels;
-      // Calls visit(the bytes of a tap) for all taps.
-      const auto for_each_tap = [&](const auto& visit) {
+      // The maxima of the channels from `c` on, as many as a vector of bytes has; `most` is all zeros.
+      const auto pool = [&](auto most, int64_t c) {
         for (int64_t i = ys.begin; i < ys.end; ++i) {
-          for (int64_t j = xs.begin; j < xs.end; ++j)
-            visit(image + ((top + i * s.dilation_h) * s.in_w + left + j * s.dilation_w) * channels);
+          for (int64_t j = xs.begin; j < xs.end; ++j) {
+            const int64_t pixel = (top + i * s.dilation_h) * s.in_w + left + j * s.dilation_w;
+            decltype(most) one;
+            std::memcpy(&one, image + pixel * channels + c, sizeof(one));
+            most = one > most ? one : most;
+          }
         }
-      };
-      int64_t c = 0;
-      for (; c + kBytes <= channels; c += kBytes) {
-        Bytes most = {};
-        for_each_tap([&](const uint8_t* from) {
-          Bytes one;
-          std::memcpy(&one, from + c, sizeof(one));
-          most = one > most ? one : most;
-        });
         std::memcpy(to + c, &most, sizeof(most));
-      }
-      for (; c < channels; ++c) {
-        uint8_t most = 0;
-        for_each_tap([&](const uint8_t* from) { most = from[c] > most ? from[c] : most; });
-        to[c] = most;
+      };
+      // The last vector reaches back over channels that are done.
+      const auto pool_all = [&](auto zeros) {
+        constexpr int64_t kBytes = sizeof(zeros);
+        int64_t c = 0;
+        for (; c + kBytes <= channels; c += kBytes) pool(zeros, c);
+        if (c < channels) pool(zeros, channels - kBytes);
+      };
+      if (channels >= static_cast<int64_t>(sizeof(WideBytes))) {
+        pool_all(WideBytes{});
+      } else if (channels >= static_cast<int64_t>(sizeof(Bytes))) {
+        pool_all(Bytes{});
+      } else {
+        for (int64_t c = 0; c < channels; ++c) pool(uint8_t{}, c);
       }
     }
   }
