@@ -6,6 +6,7 @@
 #include <cstdlib>
 
 #include "dtype_name.h"
+#include "program/fused_operations.h"
 #include "typed_error.h"
 
 namespace dyconv {
@@ -154,7 +155,7 @@ class Reader {
     Step step;
     step.operation = FindOperation(name);
     step.pinned = Field(record, "pinned").Get<bool>();
-    Require(step.operation != nullptr, ErrorKind::kArgument,
+    Require(step.operation != nullptr && !IsFusedOperation(name), ErrorKind::kArgument,
             "Expected an operation of programs but received '", name, "'");
     for (const Value& argument : Field(record, "arguments").Get<List>())
       step.arguments.push_back(Decode(argument, 0));

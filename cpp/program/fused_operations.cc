@@ -1,5 +1,10 @@
 #include "program/fused_operations.h"
 
+#include <functional>
+#include <set>
+#include <string>
+#include <utility>
+
 #include "ops/inference/fused_conv.h"
 #include "ops/inference/fused_dynamic_conv.h"
 #include "ops/inference/int8.h"
@@ -38,68 +43,80 @@ Tensor FoldBias(const OptionalTensor& bias, const OptionalTensor& norm_weight,
   return shift.to(mean.scalar_type()).contiguous();
 }
 
-void RegisterInt8Operations() {
-  RegisterOperation(MakeOperation("quantize(input, params)", Quantize));
-  RegisterOperation(MakeOperation("packInt8(weight, dilation)", PackInt8));
-  RegisterOperation(MakeOperation("packInt8Experts(weight, dilation)", PackInt8Experts));
-  RegisterOperation(MakeOperation(
+std::set<std::string, std::less<>>& Names() {
+  // Never destroyed: threads may outlive static objects.
+  static auto* names = new std::set<std::string, std::less<>>();
+  return *names;
+}
+
+void AddOperation(Operation operation) {
+  Names().insert(operation.Name());
+  RegisterOperation(std::move(operation));
+}
+
+void AddInt8Operations() {
+  AddOperation(MakeOperation("quantize(input, params)", Quantize));
+  AddOperation(MakeOperation("packInt8(weight, dilation)", PackInt8));
+  AddOperation(MakeOperation("packInt8Experts(weight, dilation)", PackInt8Experts));
+  AddOperation(MakeOperation(
       "int8Conv2d(input, inputParams, outputParams, size, activation, residual, residualParams, "
       "stride, padding, dilation, packed, scales, sums, bias)",
       Int8Conv2d));
-  RegisterOperation(MakeOperation(
+  AddOperation(MakeOperation(
       "int8Linear(input, inputParams, outputParams, size, activation, residual, residualParams, "
       "packed, scales, sums, bias)",
       Int8Linear));
-  RegisterOperation(
+  AddOperation(
       MakeOperation("int8DynamicConv2d(input, inputParams, outputParams, size, attention, bias, activation, "
                     "stride, padding, dilation, experts, scales)",
                     Int8DynamicConv2d));
-  RegisterOperation(MakeOperation("int8ChannelMeans(input, params)", Int8ChannelMeans));
-  RegisterOperation(MakeOperation("int8MaxPool2d(input, kernelSize, stride, padding, dilation, ceilMode)",
-                                  [](const Tensor& x, const Pair& kernel, const Pair& stride,
-                                     const Pair& padding, const Pair& dilation, bool ceil_mode) {
-                                    return Int8MaxPool2d(x, {kernel, stride, padding, dilation, ceil_mode});
-                                  }));
+  AddOperation(MakeOperation("int8ChannelMeans(input, params)", Int8ChannelMeans));
+  AddOperation(MakeOperation("int8MaxPool2d(input, kernelSize, stride, padding, dilation, ceilMode)",
+                             [](const Tensor& x, const Pair& kernel, const Pair& stride, const Pair& padding,
+                                const Pair& dilation, bool ceil_mode) {
+                               return Int8MaxPool2d(x, {kernel, stride, padding, dilation, ceil_mode});
+                             }));
 }
 
 }  // namespace
 
+bool IsFusedOperation(std::string_view name) { return Names().contains(name); }
+
 void RegisterFusedOperations() {
-  RegisterInt8Operations();
-  RegisterOperation(MakeOperation("foldWeight(weight, normWeight, runningVar, eps, dim)", FoldWeight));
-  RegisterOperation(
+  AddInt8Operations();
+  AddOperation(MakeOperation("foldWeight(weight, normWeight, runningVar, eps, dim)", FoldWeight));
+  AddOperation(
       MakeOperation("foldBias(bias, normWeight, normBias, runningMean, runningVar, eps, experts)", FoldBias));
-  RegisterOperation(MakeOperation("packConv(weight)", PackConv));
-  RegisterOperation(MakeOperation("packWinograd(weight, tile)", PackWinograd));
-  RegisterOperation(MakeOperation("packDepthwise(weight)", PackDepthwise));
-  RegisterOperation(MakeOperation("packBias(bias, outChannels)", PackBias));
-  RegisterOperation(MakeOperation("packWinogradExperts(weight, tile, shares)", PackWinogradExperts));
-  RegisterOperation(MakeOperation("packExperts(weight)", PackExperts));
-  RegisterOperation(
+  AddOperation(MakeOperation("packConv(weight)", PackConv));
+  AddOperation(MakeOperation("packWinograd(weight, tile)", PackWinograd));
+  AddOperation(MakeOperation("packDepthwise(weight)", PackDepthwise));
+  AddOperation(MakeOperation("packBias(bias, outChannels)", PackBias));
+  AddOperation(MakeOperation("packWinogradExperts(weight, tile, shares)", PackWinogradExperts));
+  AddOperation(MakeOperation("packExperts(weight)", PackExperts));
+  AddOperation(
       MakeOperation("fusedConv2d(input, size, activation, residual, stride, padding, dilation, "
                     "tile, packed, winograd, bias)",
                     FusedConv2d));
-  RegisterOperation(MakeOperation(
+  AddOperation(MakeOperation(
       "fusedDepthwiseConv2d(input, size, activation, residual, stride, padding, dilation, packed, bias)",
       FusedDepthwiseConv2d));
-  RegisterOperation(
-      MakeOperation("fusedLinear(input, size, activation, residual, packed, bias)", FusedLinear));
-  RegisterOperation(
+  AddOperation(MakeOperation("fusedLinear(input, size, activation, residual, packed, bias)", FusedLinear));
+  AddOperation(
       MakeOperation("fusedDynamicConv2d(input, weight, attention, bias, activation, stride, padding, "
                     "dilation, tile, winograd, base, packed)",
                     FusedDynamicConv2d));
-  RegisterOperation(MakeOperation("packDepthwiseExperts(weight)", PackDepthwiseExperts));
-  RegisterOperation(
+  AddOperation(MakeOperation("packDepthwiseExperts(weight)", PackDepthwiseExperts));
+  AddOperation(
       MakeOperation("fusedDynamicDepthwiseConv2d(input, size, attention, activation, residual, stride, "
                     "padding, dilation, packed, bias)",
                     FusedDynamicDepthwiseConv2d));
-  RegisterOperation(MakeOperation("fusedMaxPool2d(input, kernelSize, stride, padding, dilation, ceilMode)",
-                                  [](const Tensor& x, const Pair& kernel, const Pair& stride,
-                                     const Pair& padding, const Pair& dilation, bool ceil_mode) {
-                                    return FusedMaxPool2d(x, {kernel, stride, padding, dilation, ceil_mode});
-                                  }));
-  RegisterOperation(MakeOperation("channelMeans(input)", ChannelMeans));
-  RegisterOperation(MakeOperation("scaleChannels(input, scale)", ScaleChannels));
+  AddOperation(MakeOperation("fusedMaxPool2d(input, kernelSize, stride, padding, dilation, ceilMode)",
+                             [](const Tensor& x, const Pair& kernel, const Pair& stride, const Pair& padding,
+                                const Pair& dilation, bool ceil_mode) {
+                               return FusedMaxPool2d(x, {kernel, stride, padding, dilation, ceil_mode});
+                             }));
+  AddOperation(MakeOperation("channelMeans(input)", ChannelMeans));
+  AddOperation(MakeOperation("scaleChannels(input, scale)", ScaleChannels));
 }
 
 }  // namespace dyconv

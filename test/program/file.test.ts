@@ -245,6 +245,27 @@ describe('damaged and hostile files', () => {
     }
   });
 
+  it('refuse operations of passes, which trust what was packed', async () => {
+    const program = nn.compile(new nn.Linear(64, 64).eval(), zeros([1, 64]));
+    await program.save(file('fused.dyc'));
+    const { tensors, metadata } = await readSafetensors(file('fused.dyc'));
+    const graph = JSON.parse(metadata.program!);
+    const [step] = graph.steps;
+    for (const [operation, args] of [
+      ['fusedLinear', [step.arguments[0], [64, 64], 'none', null, step.arguments[2], step.arguments[2]]],
+      ['packConv', [step.arguments[1]]],
+      ['quantize', [step.arguments[0], [{ number: '0.1' }, 0]]],
+    ]) {
+      graph.steps[0] = { ...step, operation, arguments: args };
+      await saveSafetensors(file('bad.dyc'), tensors, {
+        metadata: { ...metadata, program: JSON.stringify(graph) },
+      });
+      await expect(loadProgram(file('bad.dyc'))).rejects.toThrow(
+        `Expected an operation of programs but received '${operation}'`,
+      );
+    }
+  });
+
   it('load at once, whatever the sizes of the input', async () => {
     await nn.compile(new nn.Conv2d(4, 8, 3).eval(), zeros([1, 4, 8, 8])).save(file('size.dyc'));
     const { tensors, metadata } = await readSafetensors(file('size.dyc'));
