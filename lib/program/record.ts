@@ -17,7 +17,10 @@ export type Compilable<Out> = { forward(...inputs: never[]): Out } | ((...inputs
 
 /** Options of {@link compile}. */
 export interface CompileOptions {
-  /** Dtype of the computation. `'bfloat16'` casts weights and inputs, and outputs back to float32. Default `'float32'`: nothing is cast. */
+  /**
+   * Dtype of the computation. `'bfloat16'` casts weights and inputs, and outputs back to float32. Default `'float32'`: nothing is cast.
+   * `Program.quantize` gives a program in int8.
+   */
   dtype?: 'float32' | 'bfloat16' | undefined;
   /**
    * Whether the batch size, the first dimension of the inputs, may vary. False fixes it to that of the example. Default true.
@@ -175,7 +178,11 @@ export function recordProgram(
 ): Recording {
   const { dtype = 'float32', dynamicBatch = true, optimize = true } = checkOptions(options, COMPILE_KEYS);
   if (dtype !== 'float32' && dtype !== 'bfloat16')
-    throw invalidArgument('dtype', "'float32' or 'bfloat16'", dtype);
+    throw invalidArgument(
+      'dtype',
+      "'float32' or 'bfloat16' (for int8, call quantize() of the program)",
+      dtype,
+    );
   for (const [name, value] of Object.entries({ dynamicBatch, optimize }))
     if (typeof value !== 'boolean') throw invalidArgument(name, 'a boolean', value);
   const inputs = tensorsOf(example, 'example');

@@ -140,6 +140,12 @@ describe('what is refused', () => {
     await expect(only.quantize({ calibration: [x] })).rejects.toThrow('disposed');
   });
 
+  it('int8 as the dtype of a compilation, with the way to it', () => {
+    const compiled = () => nn.compile(new nn.Linear(4, 3).eval(), randn([2, 4]), { dtype: 'int8' as never });
+    expect(compiled).toThrow(ArgumentError);
+    expect(compiled).toThrow('for int8, call quantize() of the program');
+  });
+
   it('weights that are not finite', async () => {
     const layer = new nn.Linear(4, 3).eval();
     const x = randn([2, 4]);
