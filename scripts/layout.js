@@ -32,7 +32,7 @@ export const LIB = {
   'data/loader': ['data', 'tensor', 'errors'],
   'process-group': ['tensor', 'types:native', 'check', 'errors'],
   optim: ['ops', 'tensor', 'check', 'errors'],
-  nn: ['ops', 'process-group', 'program', 'runtime', 'tensor', 'check', 'text', 'errors'],
+  nn: ['ops', 'process-group', 'program', 'types:native', 'runtime', 'tensor', 'check', 'text', 'errors'],
   onnx: ['nn', 'ops', 'program', 'types:native', 'runtime', 'formats', 'files', 'tensor', 'check', 'errors'],
   'torch-script': ['program', 'types:native', 'files', 'tensor', 'check', 'errors'],
   distributed: ['nn', 'process-group', 'tensor', 'types:native', 'check', 'errors'],

@@ -5,10 +5,20 @@
 
 #include "bindings/binders.h"
 #include "bindings/bindings.h"
+#include "napi/choice.h"
 #include "ops/batch_norm.h"
 #include "ops/norm_values.h"
 
 namespace dyconv {
+
+template <>
+inline constexpr auto kNames<kernels::Activation> =
+    std::to_array<Named<kernels::Activation>>({{"none", kernels::Activation::kNone},
+                                               {"relu", kernels::Activation::kRelu},
+                                               {"relu6", kernels::Activation::kRelu6},
+                                               {"hardswish", kernels::Activation::kHardswish},
+                                               {"hardsigmoid", kernels::Activation::kHardsigmoid}});
+
 namespace {
 
 using at::Tensor;
@@ -42,6 +52,9 @@ const OpTable& NormOps() {
            [](const Tensor& x, const OptionalTensor& w, const OptionalTensor& b, const OptionalTensor& mean,
               const OptionalTensor& var, bool training, double momentum,
               double eps) { return BatchNorm(x, w, b, mean, var, training, momentum, eps); }),
+      Bind("batchNormActivation(input, residual, weight, bias, runningMean, runningVar, momentum, eps, "
+           "activation)",
+           BatchNormActivation),
       Bind("layerNorm(input, normalizedShape, weight, bias, eps)",
            [](const Tensor& x, const IntList& shape, const OptionalTensor& w, const OptionalTensor& b,
               double eps) { return at::layer_norm(x, shape, w, b, eps); }),

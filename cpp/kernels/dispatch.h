@@ -4,6 +4,7 @@
 #include "kernels/int8.h"
 #include "kernels/kernel.h"
 #include "kernels/nhwc.h"
+#include "kernels/pointwise.h"
 
 namespace dyconv::kernels {
 

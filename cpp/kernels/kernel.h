@@ -225,7 +225,10 @@ struct RandomState {
   int64_t next;
 };
 
-// One batch normalisation of contiguous planes [batch, channels, plane].
+enum class Activation : int32_t { kNone, kRelu, kRelu6, kHardswish, kHardsigmoid };
+
+// One batch normalisation of contiguous planes [batch, channels, plane]:
+// output = activation((input - mean) inv_std weight + bias + residual).
 struct BatchNormArgs {
   int64_t batch = 0;
   int64_t channels = 0;
@@ -234,10 +237,18 @@ struct BatchNormArgs {
   const float* input = nullptr;
   const float* weight = nullptr;  // of every channel, as all that follows; null: ones
   const float* bias = nullptr;    // null: zeros
-  float* output = nullptr;
   float* mean = nullptr;
-  float* inv_std = nullptr;   // 1 / sqrt(variance + eps), the variance divided by all numbers
-  float* variance = nullptr;  // divided by one less
+  float* inv_std = nullptr;         // 1 / sqrt(variance + eps), the variance divided by all numbers
+  float* variance = nullptr;        // divided by one less
+  const float* residual = nullptr;  // planes; null: zeros
+  Activation activation = Activation::kNone;
+  float* output = nullptr;
+  // Of the backward pass, for which mean and inv_std are given; gradients that are null are not wanted.
+  const float* gradient = nullptr;  // of the output
+  float* grad_input = nullptr;
+  float* grad_weight = nullptr;
+  float* grad_bias = nullptr;
+  float* grad_residual = nullptr;
 };
 
 // Parts of a batch normalisation whose statistics several processes share; planes are contiguous. Values of
@@ -262,8 +273,6 @@ struct PackedStrides {
   int64_t sample = 0;
   int64_t pixel = 0;
 };
-
-enum class Activation : int32_t { kNone, kRelu, kRelu6, kHardswish, kHardsigmoid };
 
 // What inference kernels do with a sum before they store it: activation(sum + bias + residual).
 struct Epilogue {

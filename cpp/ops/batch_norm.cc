@@ -3,7 +3,15 @@
 #include <ATen/ops/batch_norm.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
+#include <ATen/ops/hardsigmoid.h>
+#include <ATen/ops/hardsigmoid_backward.h>
+#include <ATen/ops/hardswish.h>
+#include <ATen/ops/hardswish_backward.h>
+#include <ATen/ops/hardtanh_backward.h>
 #include <ATen/ops/native_batch_norm_backward.h>
+#include <ATen/ops/relu.h>
+#include <ATen/ops/relu6.h>
+#include <ATen/ops/threshold_backward.h>
 #include <ATen/Parallel.h>
 #include <c10/core/GradMode.h>
 #include <torch/csrc/autograd/custom_function.h>
@@ -38,29 +46,87 @@ bool BatchNormKernelApplies(const at::Tensor& x, std::initializer_list<const Opt
   return true;
 }
 
+// Applied after the normalisation: activation(normalised + residual).
+struct BatchNormEpilogue {
+  OptionalTensor residual;
+  kernels::Activation activation = kernels::Activation::kNone;
+};
+
+bool ResidualFits(const OptionalTensor& residual, const at::Tensor& input) {
+  return !residual || (IsContiguousCpuFloat(*residual) && residual->sizes() == input.sizes());
+}
+
+at::Tensor Activated(const at::Tensor& x, kernels::Activation activation) {
+  using enum kernels::Activation;
+  switch (activation) {
+    case kRelu:
+      return at::relu(x);
+    case kRelu6:
+      return at::relu6(x);
+    case kHardswish:
+      return at::hardswish(x);
+    case kHardsigmoid:
+      return at::hardsigmoid(x);
+    case kNone:
+      break;
+  }
+  return x;
+}
+
+// The gradient of x for that of Activated(x), differentiable.
+at::Tensor ActivationBackward(const at::Tensor& gradient, const at::Tensor& x,
+                              kernels::Activation activation) {
+  using enum kernels::Activation;
+  switch (activation) {
+    case kRelu:
+      return at::threshold_backward(gradient, x, 0);
+    case kRelu6:
+      return at::hardtanh_backward(gradient, x, 0, 6);
+    case kHardswish:
+      return at::hardswish_backward(gradient, x);
+    case kHardsigmoid:
+      return at::hardsigmoid_backward(gradient, x);
+    case kNone:
+      break;
+  }
+  return gradient;
+}
+
 struct Normalised {
   at::Tensor output, mean, inv_std, variance;
 };
 
-Normalised Normalise(const at::Tensor& input, const OptionalTensor& weight, const OptionalTensor& bias,
-                     double eps) {
+// The arguments that the forward and the backward kernel have in common.
+kernels::BatchNormArgs KernelArgs(const at::Tensor& input, const OptionalTensor& weight,
+                                  const OptionalTensor& bias, const BatchNormEpilogue& epilogue, double eps) {
   const int64_t channels = input.size(1);
-  const auto of_channel = [&] { return at::empty({channels}, input.options()); };
+  return {.batch = input.size(0),
+          .channels = channels,
+          .plane = input.numel() / (input.size(0) * channels),
+          .eps = eps,
+          .input = input.const_data_ptr<float>(),
+          .weight = FloatDataOf(weight),
+          .bias = FloatDataOf(bias),
+          .residual = FloatDataOf(epilogue.residual),
+          .activation = epilogue.activation};
+}
+
+using BatchNormKernel = void (*)(const kernels::BatchNormArgs&, int64_t, int64_t);
+
+void RunOnChannels(BatchNormKernel kernel, const kernels::BatchNormArgs& args) {
+  at::parallel_for(0, args.channels, 1, [&](int64_t begin, int64_t end) { kernel(args, begin, end); });
+}
+
+Normalised Normalise(const at::Tensor& input, const OptionalTensor& weight, const OptionalTensor& bias,
+                     const BatchNormEpilogue& epilogue, double eps) {
+  const auto of_channel = [&] { return at::empty({input.size(1)}, input.options()); };
   const Normalised made{at::empty_like(input), of_channel(), of_channel(), of_channel()};
-  const kernels::BatchNormArgs args{.batch = input.size(0),
-                                    .channels = channels,
-                                    .plane = input.numel() / (input.size(0) * channels),
-                                    .eps = eps,
-                                    .input = input.const_data_ptr<float>(),
-                                    .weight = FloatDataOf(weight),
-                                    .bias = FloatDataOf(bias),
-                                    .output = made.output.data_ptr<float>(),
-                                    .mean = made.mean.data_ptr<float>(),
-                                    .inv_std = made.inv_std.data_ptr<float>(),
-                                    .variance = made.variance.data_ptr<float>()};
-  at::parallel_for(0, channels, 1, [&](int64_t begin, int64_t end) {
-    kernels::BestKernels().BatchNormForward(args, begin, end);
-  });
+  auto args = KernelArgs(input, weight, bias, epilogue, eps);
+  args.output = made.output.data_ptr<float>();
+  args.mean = made.mean.data_ptr<float>();
+  args.inv_std = made.inv_std.data_ptr<float>();
+  args.variance = made.variance.data_ptr<float>();
+  RunOnChannels(kernels::BestKernels().BatchNormForward, args);
   return made;
 }
 
@@ -74,36 +140,99 @@ void Update(const OptionalTensor& running, const at::Tensor& batch, double momen
   for (int64_t c = 0; c < batch.numel(); ++c) to[c] = share * from[c] + (1 - share) * to[c];
 }
 
+// The gradients of a batch norm and its epilogue; those that are not wanted stay undefined.
+struct BatchNormGrads {
+  at::Tensor input, residual, weight, bias;
+};
+
+// What the backward pass needs of the forward pass.
+struct SavedBatchNorm {
+  at::Tensor input;
+  OptionalTensor weight, bias;
+  at::Tensor mean, inv_std;
+  BatchNormEpilogue epilogue;
+  double eps;
+};
+
+// input, residual, weight, bias.
+using BatchNormNeeds = std::array<bool, 4>;
+
+BatchNormGrads FusedBackward(const SavedBatchNorm& saved, const at::Tensor& grad_output,
+                             const BatchNormNeeds& needs) {
+  const auto gradient = grad_output.contiguous();
+  auto args = KernelArgs(saved.input, saved.weight, saved.bias, saved.epilogue, saved.eps);
+  args.mean = saved.mean.data_ptr<float>();
+  args.inv_std = saved.inv_std.data_ptr<float>();
+  args.gradient = gradient.const_data_ptr<float>();
+  BatchNormGrads grads;
+  const auto made = [](at::Tensor& grad, const at::Tensor& like, bool needed) -> float* {
+    if (!needed) return nullptr;
+    grad = at::empty_like(like);
+    return grad.data_ptr<float>();
+  };
+  args.grad_input = made(grads.input, saved.input, needs[0]);
+  args.grad_residual = made(grads.residual, saved.input, needs[1]);
+  args.grad_weight = made(grads.weight, saved.mean, needs[2]);
+  args.grad_bias = made(grads.bias, saved.mean, needs[3]);
+  RunOnChannels(kernels::BestKernels().BatchNormBackward, args);
+  return grads;
+}
+
+// The same by libtorch's operations, which are differentiable.
+BatchNormGrads DifferentiableBackward(const SavedBatchNorm& saved, const at::Tensor& grad_output,
+                                      const BatchNormNeeds& needs) {
+  at::Tensor gradient = grad_output;
+  if (saved.epilogue.activation != kernels::Activation::kNone) {
+    at::Tensor before = at::batch_norm(saved.input, saved.weight, saved.bias, std::nullopt, std::nullopt,
+                                       /*training=*/true, /*momentum=*/0, saved.eps, /*cudnn_enabled=*/true);
+    if (saved.epilogue.residual) before = before + *saved.epilogue.residual;
+    gradient = ActivationBackward(gradient, before, saved.epilogue.activation);
+  }
+  const auto [input, weight, bias] = at::native_batch_norm_backward(
+      gradient, saved.input, saved.weight, std::nullopt, std::nullopt, saved.mean, saved.inv_std,
+      /*train=*/true, saved.eps, {needs[0], needs[2], needs[3]});
+  return {input, needs[1] ? gradient : at::Tensor(), weight, bias};
+}
+
 class BatchNormFunction : public torch::autograd::Function<BatchNormFunction> {
  public:
-  static Variable forward(AutogradContext* ctx, const Variable& input, const OptionalTensor& weight,
-                          const OptionalTensor& bias, const OptionalTensor& running_mean,
-                          const OptionalTensor& running_var, double momentum, double eps) {
-    const auto made = Normalise(input, weight, bias, eps);
+  static Variable forward(AutogradContext* ctx, const Variable& input, const OptionalTensor& residual,
+                          const OptionalTensor& weight, const OptionalTensor& bias,
+                          const OptionalTensor& running_mean, const OptionalTensor& running_var,
+                          double momentum, double eps, kernels::Activation activation) {
+    const auto made = Normalise(input, weight, bias, {residual, activation}, eps);
     Update(running_mean, made.mean, momentum);
     Update(running_var, made.variance, momentum);
-    ctx->save_for_backward({input, weight.value_or(at::Tensor()), made.mean, made.inv_std});
+    const auto or_none = [](const OptionalTensor& t) { return t.value_or(at::Tensor()); };
+    ctx->save_for_backward(
+        {input, or_none(residual), or_none(weight), or_none(bias), made.mean, made.inv_std});
     ctx->saved_data["eps"] = eps;
-    ctx->saved_data["bias"] = bias && bias->defined();
+    ctx->saved_data["activation"] = static_cast<int64_t>(activation);
     return made.output;
   }
 
-  // libtorch's backward, which is differentiable.
   static variable_list backward(AutogradContext* ctx, const variable_list& grad_outputs) {
-    const auto saved = ctx->get_saved_variables();
+    const auto tensors = ctx->get_saved_variables();
+    const auto activation = static_cast<kernels::Activation>(ctx->saved_data["activation"].toInt());
+    const SavedBatchNorm saved{tensors[0],
+                               IfDefined(tensors[2]),
+                               IfDefined(tensors[3]),
+                               tensors[4],
+                               tensors[5],
+                               {IfDefined(tensors[1]), activation},
+                               ctx->saved_data["eps"].toDouble()};
+    BatchNormNeeds needs{};
     // Undefined tensors are not counted.
-    const bool has_weight = saved[1].defined();
-    const std::array<bool, 3> needs{
-        ctx->needs_input_grad(0), has_weight && ctx->needs_input_grad(1),
-        ctx->saved_data["bias"].toBool() && ctx->needs_input_grad(has_weight ? 2 : 1)};
-    const auto [input, weight, bias] = at::native_batch_norm_backward(
-        grad_outputs[0], saved[0], has_weight ? OptionalTensor(saved[1]) : std::nullopt, std::nullopt,
-        std::nullopt, saved[2], saved[3], /*train=*/true, ctx->saved_data["eps"].toDouble(), needs);
-    variable_list grads(7);
-    grads[0] = input;
-    grads[1] = weight;
-    grads[2] = bias;
-    return grads;
+    for (size_t i = 0, index = 0; i < needs.size(); ++i)
+      needs[i] = tensors[i].defined() && ctx->needs_input_grad(index++);
+    const auto backward = at::GradMode::is_enabled() ? DifferentiableBackward : FusedBackward;
+    const auto grads = backward(saved, grad_outputs[0], needs);
+    variable_list all(9);
+    all[0] = grads.input;
+    all[1] = grads.residual;
+    all[2] = grads.weight;
+    all[3] = grads.bias;
+    return all;
   }
 };
 
@@ -112,12 +241,28 @@ class BatchNormFunction : public torch::autograd::Function<BatchNormFunction> {
 at::Tensor BatchNorm(const at::Tensor& input, const OptionalTensor& weight, const OptionalTensor& bias,
                      const OptionalTensor& running_mean, const OptionalTensor& running_var, bool training,
                      double momentum, double eps) {
-  if (training && input.dim() >= 2) CheckSeveralValues(input, input.size(0) * SpatialSize(input), "channel");
-  if (!training || !BatchNormKernelApplies(input, {&weight, &bias, &running_mean, &running_var})) {
-    return at::batch_norm(input, weight, bias, running_mean, running_var, training, momentum, eps,
-                          /*cudnn_enabled=*/true);
+  if (training) {
+    return BatchNormActivation(input, std::nullopt, weight, bias, running_mean, running_var, momentum, eps,
+                               kernels::Activation::kNone);
   }
-  return BatchNormFunction::apply(input, weight, bias, running_mean, running_var, momentum, eps);
+  return at::batch_norm(input, weight, bias, running_mean, running_var, training, momentum, eps,
+                        /*cudnn_enabled=*/true);
+}
+
+at::Tensor BatchNormActivation(const at::Tensor& input, const OptionalTensor& residual,
+                               const OptionalTensor& weight, const OptionalTensor& bias,
+                               const OptionalTensor& running_mean, const OptionalTensor& running_var,
+                               double momentum, double eps, kernels::Activation activation) {
+  if (input.dim() >= 2) CheckSeveralValues(input, input.size(0) * SpatialSize(input), "channel");
+  const auto given = residual ? IfDefined(*residual) : std::nullopt;
+  if (BatchNormKernelApplies(input, {&weight, &bias, &running_mean, &running_var}) &&
+      ResidualFits(given, input)) {
+    return BatchNormFunction::apply(input, given, weight, bias, running_mean, running_var, momentum, eps,
+                                    activation);
+  }
+  const auto normalised = at::batch_norm(input, weight, bias, running_mean, running_var, /*training=*/true,
+                                         momentum, eps, /*cudnn_enabled=*/true);
+  return Activated(given ? normalised + *given : normalised, activation);
 }
 
 }  // namespace dyconv

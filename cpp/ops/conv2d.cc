@@ -7,6 +7,7 @@
 #include "ops/conv_nd.h"
 #include "ops/dynamic_conv/tensors.h"
 #include "ops/dynamic_conv/winograd_cost.h"
+#include "ops/pointwise_conv.h"
 #include "typed_error.h"
 
 namespace dyconv {
@@ -25,6 +26,13 @@ DynamicConvProblem StaticProblem(const at::Tensor& input, const at::Tensor& weig
   return {input, experts, at::Tensor(), biases, options, ShapeOf(input, experts, options)};
 }
 
+// Whether every group has one input channel. The kernels for that read contiguous images.
+bool IsDepthwise(const at::Tensor& input, const at::Tensor& weight, const DynamicConvOptions& o) {
+  return o.groups > 1 && o.groups == input.size(1) && weight.size(1) == 1 && weight.size(0) % o.groups == 0 &&
+         weight.size(2) * weight.size(3) <= kernels::kMaxDepthwiseTaps &&
+         o.stride[0] * o.stride[1] <= kernels::kMaxPhases && input.is_contiguous();
+}
+
 // Whether the kernels can compute it. Wrong arguments are left to at::conv2d to report.
 bool StaticConvKernelApplies(const at::Tensor& input, const at::Tensor& weight,
                              const std::optional<at::Tensor>& bias, const DynamicConvOptions& o) {
@@ -35,13 +43,14 @@ bool StaticConvKernelApplies(const at::Tensor& input, const at::Tensor& weight,
   };
   return !at::autocast::is_autocast_enabled(at::kCPU) && usable(input) && usable(weight) &&
          (!bias || usable(*bias)) && input.dim() == 4 && weight.dim() == 4 && input.numel() > 0 &&
-         weight.numel() > 0 && o.groups == 1 && weight.size(1) == input.size(1) &&
-         (!bias || (bias->dim() == 1 && bias->size(0) == weight.size(0))) && o.stride[0] > 0 &&
-         o.stride[1] > 0 && o.padding[0] >= 0 && o.padding[1] >= 0 && o.dilation[0] > 0 &&
-         o.dilation[1] > 0 && weight.suggest_memory_format() == at::MemoryFormat::Contiguous;
+         weight.numel() > 0 && o.stride[0] > 0 && o.stride[1] > 0 &&
+         ((o.groups == 1 && weight.size(1) == input.size(1)) || IsDepthwise(input, weight, o)) &&
+         (!bias || (bias->dim() == 1 && bias->size(0) == weight.size(0))) && o.padding[0] >= 0 &&
+         o.padding[1] >= 0 && o.dilation[0] > 0 && o.dilation[1] > 0 &&
+         weight.suggest_memory_format() == at::MemoryFormat::Contiguous;
 }
 
-enum class Way { kLibrary, kFused, kWinograd };
+enum class Way { kLibrary, kFused, kWinograd, kDepthwise, kPointwise };
 
 // Whether libtorch's convolutions of that dtype are slower than float32: oneDNN's bfloat16 kernels need
 // AVX-512; the fallback is slow and rounds its sums.
@@ -51,10 +60,13 @@ bool LibraryIsPoorAt(at::ScalarType dtype) {
 
 // Measured: docs/dynamic-convolution.md. The kernels are faster wherever their blocks of samples occupy at
 // least half of the threads. In bfloat16 oneDNN is fast for many channels, and faster with AMX.
-Way ForwardWay(const kernels::DynamicConvShape& s, at::ScalarType dtype) {
+Way ForwardWay(const at::Tensor& input, const kernels::DynamicConvShape& s) {
+  const auto dtype = input.scalar_type();
+  if (PointwiseConvApplies(input, s)) return Way::kPointwise;
   const int64_t threads = ThreadsFor(s);
   const auto& table = kernels::BestKernels();
   const bool can_tile = WinogradApplies(s), poor = LibraryIsPoorAt(dtype);
+  if (s.groups > 1) return poor || dtype == at::kFloat ? Way::kDepthwise : Way::kLibrary;
   if (!poor && 2 * table.PlanDynamicConv(s, threads).forward_items < threads) return Way::kLibrary;
   if (poor || dtype == at::kFloat) {
     return can_tile && WinogradForwardCost(s, Mixing::kNone).Wins() ? Way::kWinograd : Way::kFused;
@@ -67,8 +79,14 @@ Way ForwardWay(const kernels::DynamicConvShape& s, at::ScalarType dtype) {
 
 // Both forms vectorize over input channels, and need at least two vectors of them to be fast. The direct one
 // keeps the sums of whole images in the L2 cache.
-Way BackwardWay(const kernels::DynamicConvShape& s, at::ScalarType dtype) {
+Way BackwardWay(const at::Tensor& input, const kernels::DynamicConvShape& s) {
+  const auto dtype = input.scalar_type();
   if (dtype == at::kBFloat16 && !LibraryIsPoorAt(dtype)) return Way::kLibrary;
+  if (s.groups > 1) return Way::kDepthwise;
+  // With many channels, the reductions of the weight's gradient take longer than copies of the images.
+  constexpr int64_t kManyWeights = 1 << 17;
+  if (PointwiseConvApplies(input, s) && s.expert_size() < kManyWeights && s.batch >= ThreadsFor(s))
+    return Way::kPointwise;
   const int64_t threads = ThreadsFor(s);
   const auto& table = kernels::BestKernels();
   const auto busy = [&](const kernels::DynamicConvPlan& plan) { return 2 * plan.backward_items >= threads; };
@@ -81,7 +99,16 @@ Way BackwardWay(const kernels::DynamicConvShape& s, at::ScalarType dtype) {
 }
 
 at::Tensor StaticConvForward(const DynamicConvProblem& p, Way way) {
-  return way == Way::kWinograd ? WinogradDynamicConvForward(p) : FusedDynamicConvForward(p);
+  switch (way) {
+    case Way::kWinograd:
+      return WinogradDynamicConvForward(p);
+    case Way::kDepthwise:
+      return DepthwiseDynamicConvForward(p);
+    case Way::kPointwise:
+      return PointwiseConvForward(p);
+    default:
+      return FusedDynamicConvForward(p);
+  }
 }
 
 Conv2dGrads StaticConvBackward(const DynamicConvProblem& p, const at::Tensor& grad_output, Way way,
@@ -95,9 +122,16 @@ Conv2dGrads StaticConvBackward(const DynamicConvProblem& p, const at::Tensor& gr
     const auto back = [&](const at::Tensor& grad) { return grad.defined() ? grad.to(given) : grad; };
     return {back(input), back(weight), back(bias)};
   }
+  const auto first = [](const at::Tensor& grad) { return grad.defined() ? grad[0] : grad; };
+  if (way == Way::kPointwise) {
+    const auto grads = PointwiseConvBackward(p, grad_output, needs);
+    return {grads.input, first(grads.weight), first(grads.bias)};
+  }
   const std::array<bool, 4> wanted{needs[0], needs[1] || needs[2], false, needs[2]};
-  const auto grads = way == Way::kWinograd ? WinogradDynamicConvBackward(p, grad_output, wanted)
-                                           : FusedDynamicConvBackward(p, grad_output, wanted);
+  const auto backward = way == Way::kWinograd    ? WinogradDynamicConvBackward
+                        : way == Way::kDepthwise ? DepthwiseDynamicConvBackward
+                                                 : FusedDynamicConvBackward;
+  const auto grads = backward(p, grad_output, wanted);
   return {grads.input, needs[1] ? grads.weight[0] : at::Tensor(), needs[2] ? grads.bias[0] : at::Tensor()};
 }
 
@@ -150,16 +184,16 @@ at::Tensor Conv2d(const at::Tensor& input, const at::Tensor& weight, const std::
   if (algorithm == Conv2dAlgorithm::kLibtorch) return library();
   const auto shape = KernelShape(input, weight, bias, options);
   if (algorithm == Conv2dAlgorithm::kAuto) {
-    const Way way = shape ? ForwardWay(*shape, input.scalar_type()) : Way::kLibrary;
-    return way == Way::kLibrary ? library()
-                                : StaticConv::apply(input, weight, bias, options, way,
-                                                    BackwardWay(*shape, input.scalar_type()));
+    const Way way = shape ? ForwardWay(input, *shape) : Way::kLibrary;
+    return way == Way::kLibrary
+               ? library()
+               : StaticConv::apply(input, weight, bias, options, way, BackwardWay(input, *shape));
   }
   const bool tiled = algorithm == Conv2dAlgorithm::kWinograd;
   Require(shape && (!tiled || WinogradApplies(*shape)), ErrorKind::kArgument, "Expected a problem that ",
           tiled ? "winograd" : "fused", " can compute for algorithm but received input ", input.sizes(),
           " on ", input.device(), " and weight ", weight.sizes());
-  const Way way = tiled ? Way::kWinograd : Way::kFused;
+  const Way way = tiled ? Way::kWinograd : shape->groups > 1 ? Way::kDepthwise : Way::kFused;
   return StaticConv::apply(input, weight, bias, options, way, way);
 }
 
@@ -168,7 +202,7 @@ at::Tensor Conv2dForward(const at::Tensor& input, const at::Tensor& weight,
                          const Pair& dilation, int64_t groups) {
   const auto options = OptionsOf(stride, padding, dilation, groups);
   const auto shape = KernelShape(input, weight, bias, options);
-  const Way way = shape ? ForwardWay(*shape, input.scalar_type()) : Way::kLibrary;
+  const Way way = shape ? ForwardWay(input, *shape) : Way::kLibrary;
   if (way == Way::kLibrary) return ConvNd(input, weight, bias, stride, padding, dilation, groups);
   return StaticConvForward(StaticProblem(input, weight, bias, options), way);
 }
@@ -179,8 +213,7 @@ Conv2dGrads Conv2dBackward(const at::Tensor& grad_output, const at::Tensor& inpu
   const auto options = OptionsOf(stride, padding, dilation, groups);
   const auto shape = KernelShape(input, weight, std::nullopt, options);
   const auto p = StaticProblem(input, weight, std::nullopt, options);
-  return StaticConvBackward(p, grad_output, shape ? BackwardWay(*shape, input.scalar_type()) : Way::kLibrary,
-                            needs);
+  return StaticConvBackward(p, grad_output, shape ? BackwardWay(input, *shape) : Way::kLibrary, needs);
 }
 
 }  // namespace dyconv

@@ -10,6 +10,7 @@ import { kaimingNormal_, zeros_ } from '../nn/init.js';
 import { Conv2d, Linear } from '../nn/layers.js';
 import { Module } from '../nn/module.js';
 import { BatchNorm2d } from '../nn/norm.js';
+import { normActivation } from '../nn/norm-activation.js';
 import { AdaptiveAvgPool2d, AvgPool2d, MaxPool2d } from '../nn/pool.js';
 import { Dropout } from '../nn/simple.js';
 import { cat } from '../tensor/join.js';
@@ -50,8 +51,8 @@ class DenseLayer extends Module {
   }
 
   forward(input: Tensor): Tensor {
-    const hidden = this.conv1.forward(this.relu1.forward(this.norm1.forward(input)));
-    const output = this.conv2.forward(this.relu2.forward(this.norm2.forward(hidden)));
+    const hidden = this.conv1.forward(normActivation(this.norm1, this.relu1, input));
+    const output = this.conv2.forward(normActivation(this.norm2, this.relu2, hidden));
     // A private field is not found by train() and eval().
     this.#dropout.training = this.training;
     return this.#dropout.p === 0 ? output : this.#dropout.forward(output);

@@ -13,6 +13,7 @@ import { zeros_ } from '../nn/init.js';
 import { Conv2d, Linear } from '../nn/layers.js';
 import { Module } from '../nn/module.js';
 import { BatchNorm2d } from '../nn/norm.js';
+import { normActivation } from '../nn/norm-activation.js';
 import { AdaptiveAvgPool2d, MaxPool2d } from '../nn/pool.js';
 import { Sequential } from '../nn/simple.js';
 import type { Tensor } from '../tensor/tensor.js';
@@ -91,9 +92,9 @@ class BasicBlock extends Module {
   }
 
   forward(input: Tensor): Tensor {
-    const hidden = this.relu.forward(this.bn1.forward(this.conv1.forward(input)));
-    const residual = this.bn2.forward(this.conv2.forward(hidden));
-    return this.relu.forward(residual.add(this.downsample?.forward(input) ?? input));
+    const hidden = normActivation(this.bn1, this.relu, this.conv1.forward(input));
+    const shortcut = () => this.downsample?.forward(input) ?? input;
+    return normActivation(this.bn2, this.relu, this.conv2.forward(hidden), shortcut);
   }
 }
 
@@ -128,10 +129,10 @@ class Bottleneck extends Module {
   }
 
   forward(input: Tensor): Tensor {
-    const narrow = this.relu.forward(this.bn1.forward(this.conv1.forward(input)));
-    const hidden = this.relu.forward(this.bn2.forward(this.conv2.forward(narrow)));
-    const residual = this.bn3.forward(this.conv3.forward(hidden));
-    return this.relu.forward(residual.add(this.downsample?.forward(input) ?? input));
+    const narrow = normActivation(this.bn1, this.relu, this.conv1.forward(input));
+    const hidden = normActivation(this.bn2, this.relu, this.conv2.forward(narrow));
+    const shortcut = () => this.downsample?.forward(input) ?? input;
+    return normActivation(this.bn3, this.relu, this.conv3.forward(hidden), shortcut);
   }
 }
 
@@ -200,7 +201,7 @@ export class ResNet extends Module {
   }
 
   forward(input: Tensor): Tensor {
-    const stem = this.maxpool.forward(this.relu.forward(this.bn1.forward(this.conv1.forward(input))));
+    const stem = this.maxpool.forward(normActivation(this.bn1, this.relu, this.conv1.forward(input)));
     const features = this.layer4.forward(this.layer3.forward(this.layer2.forward(this.layer1.forward(stem))));
     return this.fc.forward(this.avgpool.forward(features).flatten(1));
   }

@@ -4,6 +4,9 @@
  */
 import type { Handle, Optional, Sizes } from './types.js';
 
+/** What may follow a batch norm in the same operation. */
+export type NormActivation = 'none' | 'relu' | 'relu6' | 'hardswish' | 'hardsigmoid';
+
 /** Normalization, distances. */
 export interface NormTable<T extends Handle> {
   /** @throws ShapeError unless the number of dimensions is one of `allowed`. */
@@ -17,6 +20,18 @@ export interface NormTable<T extends Handle> {
     training: boolean,
     momentum: number,
     eps: number,
+  ): T;
+  /** `activation(batchNorm(input) + residual)` while training. */
+  batchNormActivation(
+    input: T,
+    residual: Optional<T>,
+    weight: Optional<T>,
+    bias: Optional<T>,
+    runningMean: Optional<T>,
+    runningVar: Optional<T>,
+    momentum: number,
+    eps: number,
+    activation: NormActivation,
   ): T;
   layerNorm(input: T, normalizedShape: Sizes, weight: Optional<T>, bias: Optional<T>, eps: number): T;
   groupNorm(input: T, numGroups: number, weight: Optional<T>, bias: Optional<T>, eps: number): T;

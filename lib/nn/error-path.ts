@@ -62,6 +62,15 @@ function watching(forward: Forward): Forward {
   return watched;
 }
 
+/** Runs what stands for the forward of a module: errors name the module as those of its forward do. */
+export function asForwardOf<Out>(module: NamedTree, body: () => Out): Out {
+  try {
+    return body();
+  } catch (error) {
+    return leave(module, error);
+  }
+}
+
 /** Notes that an error leaves the forward of a module, and throws it on. */
 function leave(module: NamedTree, error: unknown): never {
   if (error instanceof DyconvError) {

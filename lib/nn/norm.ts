@@ -6,6 +6,7 @@
 import { integer } from '../check/arguments.js';
 import { checkIterable, checkOptions, optionKeys, type RequiredOptions } from '../check/index.js';
 import { invalidArgument } from '../errors.js';
+import type { NormActivation } from '../native/norm.js';
 import { batchNorm, groupNorm, instanceNorm, layerNorm, localResponseNorm, rmsNorm } from '../ops/norm.js';
 import { LOCAL_RESPONSE_NORM_KEYS } from '../ops/option-keys.js';
 import { full, ones, zeros } from '../tensor/create.js';
@@ -109,14 +110,43 @@ export abstract class BatchNorm extends ChannelNorm {
   /** @throws ShapeError while training on a single value per channel, whose variance is not defined. */
   forward(input: Tensor): Tensor {
     this.checkInput(input);
-    const { weight, bias, runningMean, runningVar, numBatchesTracked, eps } = this;
+    const { weight, bias, runningMean, runningVar, eps } = this;
     const training = this.training || runningMean === null;
-    // Without momentum, the statistics are the mean over all batches.
-    const momentum = this.momentum ?? (training ? 1 / (Number(numBatchesTracked?.item() ?? 0) + 1) : 0);
+    const momentum = this.#momentumOfBatch(training);
     const result = batchNorm(input, { weight, bias, runningMean, runningVar, training, momentum, eps });
-    // A rejected batch is not counted.
-    if (this.training && numBatchesTracked !== null) numBatchesTracked.add_(1);
+    this.#countBatch();
     return result;
+  }
+
+  /** @internal The activation of the normalised input plus a residual, while training. */
+  forwardActivated(input: Tensor, residual: Tensor | null, activation: NormActivation): Tensor {
+    this.checkInput(input);
+    const { weight, bias, runningMean, runningVar, eps } = this;
+    const momentum = this.#momentumOfBatch(true);
+    const { batchNormActivation } = native;
+    const result = batchNormActivation(
+      input,
+      residual,
+      weight,
+      bias,
+      runningMean,
+      runningVar,
+      momentum,
+      eps,
+      activation,
+    );
+    this.#countBatch();
+    return result;
+  }
+
+  /** The weight of a batch in the running statistics. Without momentum, these are the mean over all batches. */
+  #momentumOfBatch(training: boolean): number {
+    return this.momentum ?? (training ? 1 / (Number(this.numBatchesTracked?.item() ?? 0) + 1) : 0);
+  }
+
+  /** Counts a batch, after all checks: a rejected batch is not counted. */
+  #countBatch(): void {
+    if (this.training && this.numBatchesTracked !== null) this.numBatchesTracked.add_(1);
   }
 }
 

@@ -5,6 +5,8 @@ import {
   functional as F,
   getNumThreads,
   manualSeed,
+  nn,
+  noGrad,
   ones,
   randn,
   setNumThreads,
@@ -12,6 +14,7 @@ import {
   tidy,
   zeros,
 } from '../../lib/index.js';
+import { normActivation } from '../../lib/nn/norm-activation.js';
 import { deviation } from '../support/values.js';
 
 interface Case {
@@ -135,5 +138,93 @@ describe('batchNorm', () => {
     const input = randn([2, 3, 5, 5]);
     expect(() => F.batchNorm(input, { weight: ones([4]), training: true })).toThrow('weight');
     expect(() => F.batchNorm(input, { runningMean: ones([2]), training: true })).toThrow('runningMean');
+  });
+});
+
+/** A batch norm and an activation as one operation, or as two: a hook observes the output of the batch norm. */
+function runLayers(make: () => nn.Module, apart: boolean, residual: boolean, dtype: DType): Tensor[] {
+  manualSeed(3);
+  const norm = new nn.BatchNorm2d(6, { dtype });
+  const activation = make();
+  noGrad(() => {
+    norm.weight!.copy_(randn([6], { dtype: 'float64' }));
+    norm.bias!.copy_(randn([6], { dtype: 'float64' }));
+  });
+  if (apart) norm.registerForwardHook(() => undefined);
+  const [input, shortcut, gradOutputs] = Array.from({ length: 3 }, () =>
+    randn([5, 6, 7, 9], { dtype: 'float64' }).mul(2).to({ dtype }).requiresGrad_(),
+  );
+  const y = normActivation(norm, activation, input!, residual ? () => shortcut! : undefined);
+  const wanted = [input!, norm.weight!, norm.bias!, ...(residual ? [shortcut!] : [])];
+  const grads = autograd.grad(y, wanted, { gradOutputs: gradOutputs! }) as Tensor[];
+  return [y.detach(), norm.runningMean!, norm.runningVar!, norm.numBatchesTracked!, ...grads];
+}
+
+describe.each([nn.ReLU, nn.ReLU6, nn.Hardswish, nn.Hardsigmoid])(
+  'batch norm and %o as one operation',
+  (Layer) => {
+    it.each([false, true])('agree with float64, with a residual: %s', (residual) => {
+      tidy(() => {
+        const exact = runLayers(() => new Layer(), true, residual, 'float64');
+        for (const apart of [true, false]) {
+          runLayers(() => new Layer(), apart, residual, 'float32').forEach((t, i) => {
+            expect(deviation(t, exact[i]!), `result ${i}`).toBeLessThan(3e-6);
+          });
+        }
+      });
+    });
+
+    it('keep only the input for the backward pass', () => {
+      const layers = (apart: boolean) => {
+        const norm = new nn.BatchNorm2d(6);
+        if (apart) norm.registerForwardHook(() => undefined);
+        return new nn.Sequential(norm, new Layer());
+      };
+      const operations = (apart: boolean) => layers(apart).forward(randn([2, 6, 8, 8])).gradFn;
+      expect(operations(false)).not.toBe(operations(true));
+    });
+  },
+);
+
+// libtorch has no second derivative of hardsigmoid.
+describe.each([nn.ReLU, nn.ReLU6, nn.Hardswish])('batch norm and %o as one operation,', (Layer) => {
+  it('twice differentiated', () => {
+    const second = (apart: boolean, dtype: DType) => {
+      manualSeed(4);
+      const norm = new nn.BatchNorm2d(6, { dtype });
+      if (apart) norm.registerForwardHook(() => undefined);
+      const input = randn([3, 6, 5, 5], { dtype: 'float64' }).to({ dtype }).requiresGrad_();
+      const y = new nn.Sequential(norm, new Layer()).forward(input);
+      const [grad] = autograd.grad(y.mul(y).mul(y).sum(), [input], { createGraph: true }) as Tensor[];
+      return autograd.grad(grad!.mul(grad!).sum(), [input, norm.weight!]) as Tensor[];
+    };
+    tidy(() => {
+      const exact = second(true, 'float64');
+      second(false, 'float32').forEach((t, i) => {
+        expect(deviation(t, exact[i]!)).toBeLessThan(1e-4);
+      });
+    });
+  });
+});
+
+describe('a batch norm before an activation', () => {
+  it('is named in errors', () => {
+    const layers = new nn.Sequential(new nn.BatchNorm2d(3), new nn.ReLU());
+    expect(() => layers.forward(randn([2, 4, 5, 5]))).toThrow('0 (BatchNorm2d)');
+    expect(() => layers.forward(randn([4, 5]))).toThrow('0 (BatchNorm2d)');
+  });
+
+  it('is computed by itself in evaluation mode and in a subclass', () => {
+    class Doubled extends nn.BatchNorm2d {
+      override forward(input: Tensor): Tensor {
+        return super.forward(input).mul(2);
+      }
+    }
+    const input = randn([2, 3, 5, 5]);
+    const doubled = new nn.Sequential(new Doubled(3), new nn.ReLU()).forward(input);
+    const once = new nn.Sequential(new nn.BatchNorm2d(3), new nn.ReLU()).forward(input);
+    expect(deviation(doubled, once.mul(2))).toBeLessThan(1e-6);
+    const evaluated = new nn.Sequential(new nn.BatchNorm2d(3), new nn.ReLU()).eval().forward(input);
+    expect(deviation(evaluated, input.relu())).toBeLessThan(1e-5);
   });
 });

@@ -32,6 +32,11 @@ const wide: Record<string, Case> = {
   'no bias, one row': { ...corners['one row']!, inChannels: 32, outChannels: 65, bias: false },
   'a batch of one': { ...corners['a plain one']!, batch: 1, inChannels: 65, outChannels: 97 },
   '1x1': { ...corners['1x1 kernel']!, inChannels: 100, outChannels: 64, batch: 70, size: [1, 1] },
+  '1x1 planes': { ...pointwiseOf(40, 33), size: [14, 14] },
+  '1x1, part of a vector': { ...pointwiseOf(17, 50), size: [7, 7] },
+  '1x1, no bias': { ...pointwiseOf(5, 7), size: [9, 31], bias: false },
+  '1x1, one sample': { ...pointwiseOf(24, 24), size: [28, 28], batch: 1 },
+  '1x1, channels last': { ...pointwiseOf(24, 24), size: [8, 8], channelsLast: true },
   'the backward of the library': {
     ...corners['a plain one']!,
     inChannels: 33,
@@ -39,6 +44,34 @@ const wide: Record<string, Case> = {
     size: [50, 47],
   },
 };
+
+function pointwiseOf(inChannels: number, outChannels: number): Case {
+  return { ...corners['a plain one']!, inChannels, outChannels, kernel: [1, 1], padding: [0, 0] };
+}
+
+/** One input channel per group. */
+const depthwise: Record<string, Case> = {
+  '3x3': { ...corners['a plain one']!, inChannels: 20, outChannels: 20, groups: 20, size: [14, 14] },
+  '3x3, stride 2': { ...depthwiseOf(33, 3), stride: [2, 2], size: [17, 40] },
+  '5x5': { ...depthwiseOf(24, 5), size: [14, 14] },
+  '5x5, stride 2': { ...depthwiseOf(24, 5), stride: [2, 2], size: [28, 27] },
+  '7x7': { ...depthwiseOf(9, 7), size: [33, 34] },
+  'stride 3': { ...depthwiseOf(5, 3), stride: [3, 3], size: [20, 35] },
+  dilated: { ...depthwiseOf(6, 3), dilation: [2, 3], stride: [1, 2], size: [15, 18] },
+  'without padding': { ...depthwiseOf(6, 3), padding: [0, 0], size: [9, 9] },
+  'two outputs per input': { ...depthwiseOf(6, 3), outChannels: 12 },
+  'channels last': { ...depthwiseOf(6, 3), channelsLast: true },
+  'a batch of one': { ...depthwiseOf(6, 5), batch: 1 },
+};
+
+function depthwiseOf(channels: number, kernel: number): Case {
+  const padding = (kernel - 1) / 2;
+  return {
+    ...corners['a plain one']!,
+    ...{ inChannels: channels, outChannels: channels, groups: channels },
+    ...{ kernel: [kernel, kernel], padding: [padding, padding] },
+  };
+}
 
 function argumentsOf(c: Case, seed: number) {
   manualSeed(seed);
@@ -104,6 +137,10 @@ describe('conv2d in float32 agrees with float64 loops', () => {
   it.each(Object.keys(wide))('with many channels: %s', (name) => {
     expectConformance(wide[name]!, 1);
     expectConformance(wide[name]!, 2);
+  });
+  it.each(Object.keys(depthwise))('depthwise: %s', (name) => {
+    expectConformance(depthwise[name]!, 1);
+    expectConformance(depthwise[name]!, 2);
   });
   it(`for ${RANDOM_CASES} random shapes`, () => {
     for (let n = 0; n < RANDOM_CASES; n++) expectConformance(randomCase(n), n);
@@ -246,8 +283,8 @@ describe('conv2d refuses', () => {
     ['kernels of 7x7 by winograd', () => F.conv2d(x, w, null, { algorithm: 'winograd' }), 'winograd'],
     [
       'groups by fused',
-      () => F.conv2d(x, ones([3, 1, 3, 3]), null, { groups: 3, algorithm: 'fused' }),
-      'Expected a problem that fused can compute for algorithm but received input [1, 3, 8, 8]',
+      () => F.conv2d(ones([1, 4, 8, 8]), ones([4, 2, 3, 3]), null, { groups: 2, algorithm: 'fused' }),
+      'Expected a problem that fused can compute for algorithm but received input [1, 4, 8, 8]',
     ],
     [
       'an unknown algorithm',

@@ -2,6 +2,7 @@
 // tap is a shift of the whole plane and every product below is a loop over long unit-stride vectors. Strides
 // split the padded plane into stride_h x stride_w phases (rows and columns by remainder), within which taps
 // are shifts again.
+#include "kernels/cpu/epilogue.h"
 #include "kernels/cpu/layout.h"
 
 namespace dyconv::kernels::DYCONV_ISA {
@@ -49,38 +50,86 @@ DYCONV_INLINE Tap TapAt(const DynamicConvShape& s, const Layout& l, int64_t t) {
 DYCONV_INLINE void CopyRow(const float* from, int64_t count, float* to) {
   int64_t i = 0;
   for (; i + kLanes <= count; i += kLanes) Store(to + i, Load(from + i));
-  for (; i < count; ++i) to[i] = from[i];
+  if (i < count) StorePart(to + i, LoadPart(from + i, count - i), count - i);
+}
+
+// The lanes of a and b by remainder modulo 2.
+template <int kRemainder, int... kJ>
+DYCONV_INLINE Vec EverySecond(Vec a, Vec b, std::integer_sequence<int, kJ...>) {
+  return Shuffle<(2 * kJ + kRemainder)...>(a, b);
+}
+
+// Vector kPart of a[0], b[0], a[1], b[1], ...
+template <int kPart, int... kJ>
+DYCONV_INLINE Vec Alternating(Vec a, Vec b, std::integer_sequence<int, kJ...>) {
+  return Shuffle<(kPart * kLanes / 2 + kJ / 2 + (kJ % 2) * kLanes)...>(a, b);
+}
+
+constexpr auto kOrder = std::make_integer_sequence<int, kLanes>();
+
+// even[i] = row[2 i] and odd[i] = row[2 i + 1].
+DYCONV_INLINE void SplitRow(const float* row, int64_t count, float* even, float* odd) {
+  for (; count >= 2 * kLanes; count -= 2 * kLanes, row += 2 * kLanes, even += kLanes, odd += kLanes) {
+    const Vec a = Load(row), b = Load(row + kLanes);
+    Store(even, EverySecond<0>(a, b, kOrder));
+    Store(odd, EverySecond<1>(a, b, kOrder));
+  }
+  if (count == 0) return;
+  const Vec a = LoadPart(row, Min(count, kLanes));
+  const Vec b = count > kLanes ? LoadPart(row + kLanes, count - kLanes) : Vec{};
+  StorePart(even, EverySecond<0>(a, b, kOrder), (count + 1) / 2);
+  if (count > 1) StorePart(odd, EverySecond<1>(a, b, kOrder), count / 2);
+}
+
+// The reverse.
+DYCONV_INLINE void JoinRow(const float* even, const float* odd, int64_t count, float* row) {
+  for (; count >= 2 * kLanes; count -= 2 * kLanes, row += 2 * kLanes, even += kLanes, odd += kLanes) {
+    const Vec a = Load(even), b = Load(odd);
+    Store(row, Alternating<0>(a, b, kOrder));
+    Store(row + kLanes, Alternating<1>(a, b, kOrder));
+  }
+  if (count == 0) return;
+  const Vec a = LoadPart(even, (count + 1) / 2), b = count > 1 ? LoadPart(odd, count / 2) : Vec{};
+  StorePart(row, Alternating<0>(a, b, kOrder), Min(count, kLanes));
+  if (count > kLanes) StorePart(row + kLanes, Alternating<1>(a, b, kOrder), count - kLanes);
+}
+
+// The first number of row y of an image within the phases, and a column of it.
+template <typename T>
+DYCONV_INLINE T* RowOf(const DynamicConvShape& s, const Layout& l, int64_t y, T* phases) {
+  const int64_t py = y + s.padding_h;
+  return phases + py % s.stride_h * s.stride_w * l.phase + py / s.stride_h * l.phase_w;
+}
+DYCONV_INLINE int64_t ColumnOf(const DynamicConvShape& s, const Layout& l, int64_t x) {
+  const int64_t px = x + s.padding_w;
+  return px % s.stride_w * l.phase + px / s.stride_w;
 }
 
 // Image plane -> phases. The padding in between is not written: it was zeroed once.
 void SplitPlane(const DynamicConvShape& s, const Layout& l, const float* image, float* phases) {
   for (int64_t y = 0; y < s.in_h; ++y) {
-    const int64_t py = y + s.padding_h;
-    float* row = phases + py % s.stride_h * s.stride_w * l.phase + py / s.stride_h * l.phase_w;
+    float* row = RowOf(s, l, y, phases);
     const float* from = image + y * s.in_w;
     if (s.stride_w == 1) {
       CopyRow(from, s.in_w, row + s.padding_w);
-      continue;
-    }
-    for (int64_t x = 0; x < s.in_w; ++x) {
-      const int64_t px = x + s.padding_w;
-      row[px % s.stride_w * l.phase + px / s.stride_w] = from[x];
+    } else if (s.stride_w == 2) {
+      SplitRow(from, s.in_w, row + ColumnOf(s, l, 0), row + ColumnOf(s, l, 1));
+    } else {
+      for (int64_t x = 0; x < s.in_w; ++x) row[ColumnOf(s, l, x)] = from[x];
     }
   }
 }
 
 void JoinPlane(const DynamicConvShape& s, const Layout& l, const float* phases, float* image) {
   for (int64_t y = 0; y < s.in_h; ++y) {
-    const int64_t py = y + s.padding_h;
-    const float* row = phases + py % s.stride_h * s.stride_w * l.phase + py / s.stride_h * l.phase_w;
+    const float* row = RowOf(s, l, y, phases);
     float* to = image + y * s.in_w;
     if (s.stride_w == 1) {
       CopyRow(row + s.padding_w, s.in_w, to);
-      continue;
-    }
-    for (int64_t x = 0; x < s.in_w; ++x) {
-      const int64_t px = x + s.padding_w;
-      to[x] = row[px % s.stride_w * l.phase + px / s.stride_w];
+    } else if (s.stride_w == 2) {
+      JoinRow(row + ColumnOf(s, l, 0), row + ColumnOf(s, l, 1), s.in_w, to);
+    } else {
+      for (int64_t x = 0; x < s.in_w; ++x) to[x] = row[ColumnOf(s, l, x)];
     }
   }
 }
@@ -131,10 +180,14 @@ Vec TapSums(const float* const* sources, int64_t taps, const float* grad, int64_
     for (; t + 4 <= taps; t += 4) CorrelateTaps<4>(sources + t, grad, count, acc + t);
     for (; t < taps; ++t) CorrelateTaps<1>(sources + t, grad, count, acc + t);
   }
-  Transpose(acc);
-  Vec sums = {};
-  for (int i = 0; i < kLanes; ++i) sums += acc[i];
-  return sums;
+  return SumEach(acc);
+}
+
+// The attention of a static convolution.
+constexpr float kWhole = 1;
+
+DYCONV_INLINE const float* AttentionOf(const DynamicConvArgs& args, int64_t sample) {
+  return args.is_static() ? &kWhole : args.attention + sample * args.shape.experts;
 }
 
 // mixed[t] = sum over k of attention[k] * packed[k][t]
@@ -196,7 +249,7 @@ void DepthwiseConvForward(const DynamicConvArgs& args, int64_t begin, int64_t en
     sources[t] = input + tap.phase * l.phase + tap.shift;
   }
   for (int64_t plane = begin; plane < end; ++plane) {
-    const float* attention = args.attention + plane / s.in_channels * s.experts;
+    const float* attention = AttentionOf(args, plane / s.in_channels);
     SplitPlane(s, l, args.input + plane * s.in_plane(), input);
     for (int64_t j = 0; j < l.multiplier; ++j) {
       const int64_t o = plane % s.in_channels * l.multiplier + j;
@@ -244,8 +297,8 @@ void DepthwiseConvBackward(const DynamicConvArgs& args, int64_t begin, int64_t e
     float* packed_grad = args.packed_weight_grad + c * l.multiplier * s.experts * l.lanes;
     std::memset(packed_grad, 0, l.multiplier * s.experts * l.lanes * sizeof(float));
     for (int64_t b = 0; b < s.batch; ++b) {
-      const float* attention = args.attention + b * s.experts;
-      float* sums = attention_sums + b * s.experts * kLanes;
+      const float* attention = AttentionOf(args, b);
+      float* sums = args.is_static() ? nullptr : attention_sums + b * s.experts * kLanes;
       SplitPlane(s, l, args.input + (b * s.in_channels + c) * s.in_plane(), input);
       for (int64_t j = 0; j < l.multiplier; ++j) {
         const int64_t o = c * l.multiplier + j, plane = b * s.out_channels + o;
@@ -260,6 +313,7 @@ void DepthwiseConvBackward(const DynamicConvArgs& args, int64_t begin, int64_t e
           for (int64_t k = 0; k < s.experts; ++k) {
             float* to = packed_grad + (j * s.experts + k) * l.lanes + t;
             Store(to, Load(to) + attention[k] * tile);
+            if (sums == nullptr) continue;
             float* dot = sums + k * kLanes;
             Store(dot, Load(dot) + tile * Load(packed + k * l.lanes + t));
           }

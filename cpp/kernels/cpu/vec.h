@@ -120,4 +120,21 @@ DYCONV_INLINE void Transpose(Vec* rows) {
   TransposeStage<1>(rows);
 }
 
+// Adds pairs of 2 * kCount vectors to kCount, until one is left.
+template <int kCount>
+DYCONV_INLINE void SumPairs(Vec* vectors) {
+#pragma GCC unroll 8
+  for (int i = 0; i < kCount; ++i) {
+    SwapBlocks<kCount>(vectors[i], vectors[i + kCount], std::make_integer_sequence<int, kLanes>());
+    vectors[i] += vectors[i + kCount];
+  }
+  if constexpr (kCount > 1) SumPairs<kCount / 2>(vectors);
+}
+
+// The sums of the lanes of kLanes vectors, as one vector; overwrites them.
+DYCONV_INLINE Vec SumEach(Vec* vectors) {
+  SumPairs<kLanes / 2>(vectors);
+  return vectors[0];
+}
+
 }  // namespace dyconv::kernels::DYCONV_ISA

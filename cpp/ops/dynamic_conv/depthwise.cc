@@ -69,7 +69,8 @@ DynamicConvGrads DepthwiseDynamicConvBackward(const DynamicConvProblem& p, const
     args.grad_input = grad_input.data_ptr<float>();
   }
 
-  const int64_t attention_floats = Scratch::Rounded(s.batch * s.experts * plan.attention_lanes);
+  const int64_t attention_floats =
+      p.is_static() ? 0 : Scratch::Rounded(s.batch * s.experts * plan.attention_lanes);
   Scratch scratch(2 * Scratch::Rounded(plan.backward_weight) + threads * attention_floats +
                   threads * Scratch::Rounded(plan.backward_scratch));
   args.packed_weight = scratch.Take(plan.backward_weight);
@@ -87,7 +88,9 @@ DynamicConvGrads DepthwiseDynamicConvBackward(const DynamicConvProblem& p, const
   table.UnpackDepthwiseWeightGrad(args, 0, s.out_channels);
   if (needs[0]) grads.input = LikeInput(p, grad_input);
   grads.weight = grad_weight.to(p.weight.scalar_type());
-  FinishGrads(p, tensors, AttentionGrad(s, attention_sums, threads, plan.attention_lanes), sums, grads);
+  FinishGrads(p, tensors,
+              p.is_static() ? at::Tensor() : AttentionGrad(s, attention_sums, threads, plan.attention_lanes),
+              sums, grads);
   return grads;
 }
 

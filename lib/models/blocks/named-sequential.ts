@@ -3,6 +3,7 @@
  * @module
  */
 import { Module } from '../../nn/module.js';
+import { forwardInOrder } from '../../nn/simple.js';
 import type { Tensor } from '../../tensor/tensor.js';
 
 /** Calls layers one after another, like Sequential; their keys are the given names. */
@@ -15,8 +16,9 @@ export class NamedSequential extends Module {
   }
 
   forward(input: Tensor): Tensor {
-    let output = input;
-    for (const [, layer] of this.namedChildren()) output = (layer as unknown as Module).forward(output);
-    return output;
+    return forwardInOrder(
+      Array.from(this.namedChildren(), ([, layer]) => layer as unknown as Module),
+      input,
+    );
   }
 }

@@ -180,7 +180,9 @@ void FuzzDepthwise(Random& random, const KernelTable& table) {
   DynamicConvShape s;
   do s = AnyShape(random, false, true);
   while (s.stride_h * s.stride_w > kernels::kMaxPhases || s.kernel_size() > kernels::kMaxDepthwiseTaps);
-  Convolution c(random, s, false);
+  const bool is_static = random.OneIn(3);
+  if (is_static) s.experts = 1;
+  Convolution c(random, s, is_static);
   c.relative = false;
   // Planes.
   c.input.strides = {s.in_channels * s.in_plane(), s.in_plane(), 1};
@@ -205,15 +207,53 @@ void FuzzDepthwise(Random& random, const KernelTable& table) {
   });
   Compare("depthwise output", output.Doubles(), c.output, 1e-4);
   InRanges(random, s.in_channels, [&](int64_t begin, int64_t end) {
-    table.DepthwiseConvBackward(args, begin, end, sums.data(), scratch.data());
+    table.DepthwiseConvBackward(args, begin, end, is_static ? nullptr : sums.data(), scratch.data());
   });
   InRanges(random, s.out_channels, [&](int64_t b, int64_t e) { table.UnpackDepthwiseWeightGrad(args, b, e); });
   std::vector<double> partial(s.batch * s.experts, 0);
   for (int64_t i = 0; i < sums.size(); ++i) partial[i / plan.attention_lanes] += sums[i];
   Compare("depthwise input gradient", grad_input.Doubles(), c.grad_input, 2e-4);
   Compare("depthwise weight gradient", grad_weight.Doubles(), c.grad_weight, 2e-4);
+  if (is_static) return;
   Compare("depthwise attention gradient", c.AttentionGrad(partial, nullptr, output_sums.data()),
           c.grad_attention, 1e-3);
+}
+
+void FuzzPointwise(Random& random, const KernelTable& table) {
+  kernels::PointwiseArgs args;
+  args.batch = random.Between(1, 5), args.plane = random.Between(1, random.OneIn(3) ? 300 : 70);
+  args.rows = random.Between(1, 30), args.depth = random.Between(1, 30);
+  const int64_t batch = args.batch, rows = args.rows, depth = args.depth, plane = args.plane;
+  Guarded<float> input(batch * depth * plane), weight(rows * depth), packed(weight.size()), bias(rows),
+      output(batch * rows * plane), grad(output.size()), sums(weight.size());
+  for (auto* tensor : {&input, &weight, &bias, &grad}) tensor->Fill(random);
+  const bool transposed = random.OneIn(2);
+  const auto weight_at = [&](int64_t r, int64_t d) {
+    return transposed ? weight[d * rows + r] : weight[r * depth + d];
+  };
+  args.input = input.data(), args.output = output.data(), args.packed = packed.data();
+  args.bias = random.OneIn(2) ? bias.data() : nullptr;
+  table.PackPointwise(args, weight.data(), transposed, packed.data());
+  InRanges(random, table.PointwiseBlocks(args),
+           [&](int64_t begin, int64_t end) { table.Pointwise(args, begin, end); });
+  const int64_t first = random.Between(0, batch - 1), last = random.Between(first + 1, batch);
+  table.PointwiseWeightGrad({rows, depth, plane, grad.data(), input.data()}, first, last, sums.data());
+  std::vector<double> expected(output.size()), gradient(weight.size(), 0);
+  for (int64_t b = 0; b < batch; ++b) {
+    for (int64_t r = 0; r < rows; ++r) {
+      for (int64_t p = 0; p < plane; ++p) {
+        const int64_t at = (b * rows + r) * plane + p;
+        expected[at] = args.bias == nullptr ? 0 : bias[r];
+        for (int64_t d = 0; d < depth; ++d) {
+          const double x = input[(b * depth + d) * plane + p];
+          expected[at] += weight_at(r, d) * x;
+          if (b >= first && b < last) gradient[r * depth + d] += grad[at] * x;
+        }
+      }
+    }
+  }
+  Compare("pointwise output", output.Doubles(), expected, 1e-4);
+  Compare("pointwise weight gradient", sums.Doubles(), gradient, 2e-4);
 }
 
 }  // namespace fuzz

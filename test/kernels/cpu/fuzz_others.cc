@@ -101,41 +101,90 @@ void FuzzMaxPool(Random& random, const KernelTable& table) {
   Compare("max pool gradient", grad_input.Doubles(), expected, 1e-5);
 }
 
+namespace {
+
+using kernels::Activation;
+
+double Activated(Activation activation, double x) {
+  const double gate = std::clamp(x + 3, 0.0, 6.0) / 6;
+  switch (activation) {
+    case Activation::kRelu:
+      return std::max(x, 0.0);
+    case Activation::kRelu6:
+      return std::clamp(x, 0.0, 6.0);
+    case Activation::kHardswish:
+      return x * gate;
+    case Activation::kHardsigmoid:
+      return gate;
+    default:
+      return x;
+  }
+}
+
+// Its derivative, which the activations have where IsSmooth.
+double Slope(Activation activation, double x) {
+  constexpr double kStep = 1e-6;
+  return (Activated(activation, x + kStep) - Activated(activation, x - kStep)) / (2 * kStep);
+}
+bool IsSmooth(double x) {
+  return std::fabs(x) > 1e-3 && std::fabs(std::fabs(x) - 3) > 1e-3 && std::fabs(x - 6) > 1e-3;
+}
+
+}  // namespace
+
 void FuzzBatchNorm(Random& random, const KernelTable& table) {
   const int64_t batch = random.Between(1, 9), channels = random.Between(1, 9),
-                plane = random.Between(1, random.OneIn(3) ? 300 : 20);
-  Guarded<float> input(batch * channels * plane), output(input.size()), weight(channels), bias(channels),
-      mean(channels), inv_std(channels), variance(channels);
-  for (auto* tensor : {&input, &weight, &bias}) tensor->Fill(random);
-  const kernels::BatchNormArgs args{batch,
-                                    channels,
-                                    plane,
-                                    1e-3,
-                                    input.data(),
-                                    random.OneIn(2) ? weight.data() : nullptr,
-                                    random.OneIn(2) ? bias.data() : nullptr,
-                                    output.data(),
-                                    mean.data(),
-                                    inv_std.data(),
-                                    variance.data()};
+                plane = random.Between(1, random.OneIn(3) ? 300 : 20), size = batch * channels * plane;
+  Guarded<float> input(size), residual(size), grad(size), output(size), grad_input(size), grad_residual(size),
+      weight(channels), bias(channels), mean(channels), inv_std(channels), variance(channels),
+      grad_weight(channels), grad_bias(channels);
+  for (auto* tensor : {&input, &residual, &grad, &weight, &bias}) tensor->Fill(random);
+  kernels::BatchNormArgs args;
+  args.batch = batch, args.channels = channels, args.plane = plane, args.eps = 1e-3;
+  args.input = input.data(), args.output = output.data(), args.gradient = grad.data();
+  args.weight = random.OneIn(2) ? weight.data() : nullptr;
+  args.bias = random.OneIn(2) ? bias.data() : nullptr;
+  args.residual = random.OneIn(2) ? residual.data() : nullptr;
+  args.activation = static_cast<Activation>(random.Between(0, 4));
+  args.mean = mean.data(), args.inv_std = inv_std.data(), args.variance = variance.data();
+  args.grad_input = grad_input.data(), args.grad_residual = grad_residual.data();
+  args.grad_weight = grad_weight.data(), args.grad_bias = grad_bias.data();
   InRanges(random, channels, [&](int64_t begin, int64_t end) { table.BatchNormForward(args, begin, end); });
-  std::vector<double> expected(input.size());
+  const double count = static_cast<double>(batch * plane);
+  std::vector<double> expected(size), into_input(size), into_residual(size), into_weight(channels),
+      into_bias(channels);
   for (int64_t c = 0; c < channels; ++c) {
-    double sum = 0, squares = 0;
+    double sum = 0, squares = 0, along = 0;
     const auto each = [&](const auto& visit) {
       for (int64_t b = 0; b < batch; ++b) {
         for (int64_t p = 0; p < plane; ++p) visit((b * channels + c) * plane + p);
       }
     };
     each([&](int64_t i) { sum += input[i]; });
-    const double m = sum / static_cast<double>(batch * plane);
+    const double m = sum / count;
     each([&](int64_t i) { squares += (input[i] - m) * (input[i] - m); });
-    const double scale = 1 / std::sqrt(squares / static_cast<double>(batch * plane) + args.eps);
+    const double inverse = 1 / std::sqrt(squares / count + args.eps), scale = args.weight ? weight[c] : 1;
     each([&](int64_t i) {
-      expected[i] = (input[i] - m) * scale * (args.weight ? weight[c] : 1) + (args.bias ? bias[c] : 0);
+      const double x = (input[i] - m) * inverse * scale + (args.bias ? bias[c] : 0) +
+                       (args.residual ? residual[i] : 0);
+      expected[i] = Activated(args.activation, x);
+      if (!IsSmooth(x)) grad[i] = 0;
+      into_residual[i] = grad[i] * Slope(args.activation, x);
+      into_bias[c] += into_residual[i];
+      into_weight[c] += into_residual[i] * (input[i] - m) * inverse;
+    });
+    along = into_weight[c] * inverse / count;
+    each([&](int64_t i) {
+      into_input[i] = (into_residual[i] - into_bias[c] / count - (input[i] - m) * along) * inverse * scale;
     });
   }
   Compare("batch norm", output.Doubles(), expected, 1e-3);
+  InRanges(random, channels, [&](int64_t begin, int64_t end) { table.BatchNormBackward(args, begin, end); });
+  // A variance near 0 multiplies rounding by up to 1 / sqrt(eps).
+  Compare("batch norm input gradient", grad_input.Doubles(), into_input, 1e-2);
+  Compare("batch norm residual gradient", grad_residual.Doubles(), into_residual, 1e-3);
+  Compare("batch norm weight gradient", grad_weight.Doubles(), into_weight, 1e-2);
+  Compare("batch norm bias gradient", grad_bias.Doubles(), into_bias, 1e-3);
 }
 
 void FuzzRouting(Random& random, const KernelTable& table) {

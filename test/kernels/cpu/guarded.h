@@ -113,6 +113,7 @@ void InRanges(Random& random, int64_t count, const Run& run) {
 // One case of each family.
 void FuzzConv(Random& random, const kernels::KernelTable& table);
 void FuzzDepthwise(Random& random, const kernels::KernelTable& table);
+void FuzzPointwise(Random& random, const kernels::KernelTable& table);
 void FuzzMaxPool(Random& random, const kernels::KernelTable& table);
 void FuzzBatchNorm(Random& random, const kernels::KernelTable& table);
 void FuzzRouting(Random& random, const kernels::KernelTable& table);

@@ -32,12 +32,13 @@ void OnSignal(int number) {
 
 struct Family {
   const char* name;
-  int64_t share;  // of the cases, in fifteenths
+  int64_t share;  // of the cases, in sixteenths
   void (*run)(fuzz::Random&, const dyconv::kernels::KernelTable&);
 };
 
 constexpr Family kFamilies[] = {
     {"convolution", 4, fuzz::FuzzConv},      {"depthwise convolution", 1, fuzz::FuzzDepthwise},
+    {"pointwise convolution", 1, fuzz::FuzzPointwise},
     {"max pooling", 2, fuzz::FuzzMaxPool},   {"batch normalisation", 1, fuzz::FuzzBatchNorm},
     {"routing", 1, fuzz::FuzzRouting},       {"mixing", 1, fuzz::FuzzMixing},
     {"packed convolution", 1, fuzz::FuzzNhwcConv},
