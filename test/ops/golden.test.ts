@@ -209,6 +209,7 @@ const TABLES_ELSEWHERE: Record<string, string> = {
 /** The same for single functions of the other tables. */
 const NAMES_ELSEWHERE: Record<string, readonly string[]> = {
   'test/nn/norm.test.ts: a check': ['checkDims'],
+  'test/ops/batch-norm.test.ts: compared with batch norm and activation apart': ['batchNormActivation'],
   'test/tensor/tensor.test.ts: what a tensor is, where it is, how it ends': [
     ...[
       'shape',
