@@ -17,7 +17,8 @@ inline constexpr auto kNames<kernels::Activation> =
                                                {"relu", kernels::Activation::kRelu},
                                                {"relu6", kernels::Activation::kRelu6},
                                                {"hardswish", kernels::Activation::kHardswish},
-                                               {"hardsigmoid", kernels::Activation::kHardsigmoid}});
+                                               {"hardsigmoid", kernels::Activation::kHardsigmoid},
+                                               {"silu", kernels::Activation::kSilu}});
 
 namespace {
 

@@ -225,7 +225,7 @@ struct RandomState {
   int64_t next;
 };
 
-enum class Activation : int32_t { kNone, kRelu, kRelu6, kHardswish, kHardsigmoid };
+enum class Activation : int32_t { kNone, kRelu, kRelu6, kHardswish, kHardsigmoid, kSilu };
 
 // One batch normalisation of contiguous planes [batch, channels, plane]:
 // output = activation((input - mean) inv_std weight + bias + residual).

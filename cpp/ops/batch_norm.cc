@@ -11,6 +11,8 @@
 #include <ATen/ops/native_batch_norm_backward.h>
 #include <ATen/ops/relu.h>
 #include <ATen/ops/relu6.h>
+#include <ATen/ops/silu.h>
+#include <ATen/ops/silu_backward.h>
 #include <ATen/ops/threshold_backward.h>
 #include <ATen/Parallel.h>
 #include <c10/core/GradMode.h>
@@ -67,6 +69,8 @@ at::Tensor Activated(const at::Tensor& x, kernels::Activation activation) {
       return at::hardswish(x);
     case kHardsigmoid:
       return at::hardsigmoid(x);
+    case kSilu:
+      return at::silu(x);
     case kNone:
       break;
   }
@@ -86,6 +90,8 @@ at::Tensor ActivationBackward(const at::Tensor& gradient, const at::Tensor& x,
       return at::hardswish_backward(gradient, x);
     case kHardsigmoid:
       return at::hardsigmoid_backward(gradient, x);
+    case kSilu:
+      return at::silu_backward(gradient, x);
     case kNone:
       break;
   }

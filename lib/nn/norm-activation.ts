@@ -6,7 +6,7 @@
 import type { NormActivation } from '../native/norm.js';
 import { visit } from '../program/visits.js';
 import type { Tensor } from '../tensor/tensor.js';
-import { Hardsigmoid, Hardswish, ReLU, ReLU6 } from './activations.js';
+import { Hardsigmoid, Hardswish, ReLU, ReLU6, SiLU } from './activations.js';
 import { asForwardOf } from './error-path.js';
 import type { Module } from './module.js';
 import { BatchNorm, BatchNorm1d, BatchNorm2d, BatchNorm3d } from './norm.js';
@@ -16,6 +16,7 @@ const ACTIVATIONS = new Map<unknown, NormActivation>([
   [ReLU6, 'relu6'],
   [Hardswish, 'hardswish'],
   [Hardsigmoid, 'hardsigmoid'],
+  [SiLU, 'silu'],
 ]);
 const NORMS = new Set<unknown>([BatchNorm1d, BatchNorm2d, BatchNorm3d]);
 

@@ -160,7 +160,7 @@ function runLayers(make: () => nn.Module, apart: boolean, residual: boolean, dty
   return [y.detach(), norm.runningMean!, norm.runningVar!, norm.numBatchesTracked!, ...grads];
 }
 
-describe.each([nn.ReLU, nn.ReLU6, nn.Hardswish, nn.Hardsigmoid])(
+describe.each([nn.ReLU, nn.ReLU6, nn.Hardswish, nn.Hardsigmoid, nn.SiLU])(
   'batch norm and %o as one operation',
   (Layer) => {
     it.each([false, true])('agree with float64, with a residual: %s', (residual) => {
@@ -187,7 +187,7 @@ describe.each([nn.ReLU, nn.ReLU6, nn.Hardswish, nn.Hardsigmoid])(
 );
 
 // libtorch has no second derivative of hardsigmoid.
-describe.each([nn.ReLU, nn.ReLU6, nn.Hardswish])('batch norm and %o as one operation,', (Layer) => {
+describe.each([nn.ReLU, nn.ReLU6, nn.Hardswish, nn.SiLU])('batch norm and %o as one operation,', (Layer) => {
   it('twice differentiated', () => {
     const second = (apart: boolean, dtype: DType) => {
       manualSeed(4);

@@ -1,6 +1,6 @@
 // Batch normalisation by the statistics of the batch. The planes of one channel usually stay in the L2 cache
 // for the passes over them.
-#include "kernels/cpu/activation_slope.h"
+#include "kernels/cpu/epilogue.h"
 
 namespace dyconv::kernels::DYCONV_ISA {
 namespace {

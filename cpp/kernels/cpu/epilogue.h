@@ -5,45 +5,9 @@
 #include <immintrin.h>
 #endif
 
-#include <type_traits>
-
-#include "kernels/cpu/vec.h"
-#include "kernels/kernel.h"
+#include "kernels/cpu/activation.h"
 
 namespace dyconv::kernels::DYCONV_ISA {
-
-// NaN stays NaN, as in libtorch: a comparison with it is false.
-DYCONV_INLINE Vec Clamped(Vec x, float least, float most) {
-  x = x < least ? Vec{} + least : x;
-  return x > most ? Vec{} + most : x;
-}
-
-template <Activation kActivation>
-DYCONV_INLINE Vec Activated(Vec x) {
-  if constexpr (kActivation == Activation::kRelu) return x < 0.0f ? Vec{} : x;
-  if constexpr (kActivation == Activation::kRelu6) return Clamped(x, 0, 6);
-  if constexpr (kActivation == Activation::kHardswish) return x * (Clamped(x + 3.0f, 0, 6) * (1.0f / 6));
-  if constexpr (kActivation == Activation::kHardsigmoid) return Clamped(x + 3.0f, 0, 6) * (1.0f / 6);
-  return x;
-}
-
-// Calls visit(std::integral_constant<Activation, a>).
-template <typename Visit>
-DYCONV_INLINE void WithActivation(Activation activation, const Visit& visit) {
-  using enum Activation;
-  switch (activation) {
-    case kNone:
-      return visit(std::integral_constant<Activation, kNone>());
-    case kRelu:
-      return visit(std::integral_constant<Activation, kRelu>());
-    case kRelu6:
-      return visit(std::integral_constant<Activation, kRelu6>());
-    case kHardswish:
-      return visit(std::integral_constant<Activation, kHardswish>());
-    case kHardsigmoid:
-      return visit(std::integral_constant<Activation, kHardsigmoid>());
-  }
-}
 
 #if defined(__AVX2__) && !defined(__AVX512F__)
 // All bits of the first `count` lanes.

@@ -6,6 +6,7 @@
 #include <ATen/ops/hardswish.h>
 #include <ATen/ops/mm.h>
 #include <ATen/ops/relu6.h>
+#include <ATen/ops/silu.h>
 #include <ATen/ops/stack.h>
 #include <ATen/ops/zeros.h>
 
@@ -41,6 +42,8 @@ at::Tensor Activate(const at::Tensor& x, Activation activation) {
       return at::hardswish(x);
     case Activation::kHardsigmoid:
       return at::hardsigmoid(x);
+    case Activation::kSilu:
+      return at::silu(x);
   }
   return x;
 }

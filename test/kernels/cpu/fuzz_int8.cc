@@ -30,6 +30,7 @@ float Activated(float x, Activation activation) {
     case Activation::kRelu6: return Clamp(x, 0, 6);
     case Activation::kHardswish: return x * clamped;
     case Activation::kHardsigmoid: return clamped;
+    case Activation::kSilu: break;
   }
   return x;
 }

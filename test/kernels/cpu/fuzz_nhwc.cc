@@ -12,7 +12,7 @@ using kernels::Activation;
 using kernels::Epilogue;
 using kernels::KernelTable;
 
-Activation AnyActivation(Random& random) { return static_cast<Activation>(random.Between(0, 4)); }
+Activation AnyActivation(Random& random) { return static_cast<Activation>(random.Between(0, 5)); }
 
 double Activated(double x, Activation activation) {
   const double clamped = std::min(std::max(x + 3, 0.0), 6.0) / 6;
@@ -22,6 +22,7 @@ double Activated(double x, Activation activation) {
     case Activation::kRelu6: return std::min(std::max(x, 0.0), 6.0);
     case Activation::kHardswish: return x * clamped;
     case Activation::kHardsigmoid: return clamped;
+    case Activation::kSilu: return x / (1 + std::exp(-x));
   }
   return x;
 }

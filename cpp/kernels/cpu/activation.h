@@ -1,0 +1,93 @@
+// The activations that kernels fuse, and their derivatives.
+#pragma once
+
+#include <type_traits>
+
+#include "kernels/cpu/vec.h"
+#include "kernels/kernel.h"
+
+namespace dyconv::kernels::DYCONV_ISA {
+
+// NaN stays NaN, as in libtorch: a comparison with it is false.
+DYCONV_INLINE Vec Clamped(Vec x, float least, float most) {
+  x = x < least ? Vec{} + least : x;
+  return x > most ? Vec{} + most : x;
+}
+
+typedef int32_t IntVec __attribute__((vector_size(kLanes * sizeof(int32_t))));
+
+// exp(x) for x in [-87, 88], within 2 units in the last place: 2^n exp(r), |r| <= ln(2) / 2. NaN stays NaN.
+DYCONV_INLINE Vec Exp(Vec x) {
+  // A float32 of this size has no fraction, so that adding it rounds.
+  constexpr float kRound = 12582912.0f;
+  constexpr float kLn2High = 0.693359375f, kLn2Low = -2.12194440e-4f;
+  const Vec n = (x * 1.44269504f + kRound) - kRound;
+  const Vec r = (x - n * kLn2High) - n * kLn2Low;
+  // The Taylor polynomial of degree 7: its error is less than the rounding.
+  Vec sum = Set1(1.0f / 5040);
+  for (const float factor : {1.0f / 720, 1.0f / 120, 1.0f / 24, 1.0f / 6, 0.5f, 1.0f, 1.0f})
+    sum = sum * r + factor;
+  const IntVec exponent = (__builtin_convertvector(n, IntVec) + 127) << 23;
+  Vec power;
+  std::memcpy(&power, &exponent, sizeof(power));
+  return sum * power;
+}
+
+DYCONV_INLINE Vec Sigmoid(Vec x) { return 1.0f / (1.0f + Exp(Clamped(-x, -87, 88))); }
+
+template <Activation kActivation>
+DYCONV_INLINE Vec Activated(Vec x) {
+  if constexpr (kActivation == Activation::kRelu) return x < 0.0f ? Vec{} : x;
+  if constexpr (kActivation == Activation::kRelu6) return Clamped(x, 0, 6);
+  if constexpr (kActivation == Activation::kHardswish) return x * (Clamped(x + 3.0f, 0, 6) * (1.0f / 6));
+  if constexpr (kActivation == Activation::kHardsigmoid) return Clamped(x + 3.0f, 0, 6) * (1.0f / 6);
+  if constexpr (kActivation == Activation::kSilu) return x * Sigmoid(x);
+  return x;
+}
+
+// Calls visit(std::integral_constant<Activation, a>).
+template <typename Visit>
+DYCONV_INLINE void WithActivation(Activation activation, const Visit& visit) {
+  using enum Activation;
+  switch (activation) {
+    case kNone:
+      return visit(std::integral_constant<Activation, kNone>());
+    case kRelu:
+      return visit(std::integral_constant<Activation, kRelu>());
+    case kRelu6:
+      return visit(std::integral_constant<Activation, kRelu6>());
+    case kHardswish:
+      return visit(std::integral_constant<Activation, kHardswish>());
+    case kHardsigmoid:
+      return visit(std::integral_constant<Activation, kHardsigmoid>());
+    case kSilu:
+      return visit(std::integral_constant<Activation, kSilu>());
+  }
+}
+
+// gradient * activation'(x), with libtorch's values where the derivative jumps.
+template <Activation kActivation>
+DYCONV_INLINE Vec TimesSlope(Vec gradient, Vec x) {
+  const Vec zero = {};
+  if constexpr (kActivation == Activation::kRelu) return x <= 0.0f ? zero : gradient;
+  if constexpr (kActivation == Activation::kRelu6) {
+    gradient = x <= 0.0f ? zero : gradient;
+    return x >= 6.0f ? zero : gradient;
+  }
+  if constexpr (kActivation == Activation::kHardswish) {
+    const Vec inside = gradient * (x * (1.0f / 3) + 0.5f);
+    gradient = x < 3.0f ? inside : gradient;
+    return x <= -3.0f ? zero : gradient;
+  }
+  if constexpr (kActivation == Activation::kHardsigmoid) {
+    gradient = x > -3.0f ? gradient * (1.0f / 6) : zero;
+    return x < 3.0f ? gradient : zero;
+  }
+  if constexpr (kActivation == Activation::kSilu) {
+    const Vec s = Sigmoid(x);
+    return gradient * (s * (1.0f + x * (1.0f - s)));
+  }
+  return gradient;
+}
+
+}  // namespace dyconv::kernels::DYCONV_ISA
