@@ -99,10 +99,10 @@ const ON_GPU = {
 };
 
 /**
- * Whole models on random 128x128 images, in each dtype. A training step is that of the article: label smoothing,
+ * Whole models on random images, in each dtype. A training step is that of the article: label smoothing,
  * backward, SGD. On a GPU each also takes part with its training step captured as a graph and, in float32, with mixed precision
  * (bfloat16) and with images in channels last.
- * @param {{ models: string[], batch: number, experts: number, dtypes: import('../../dist/index.js').DType[],
+ * @param {{ models: string[], batch: number, imageSize: number, experts: number, dtypes: import('../../dist/index.js').DType[],
  *   device: import('../../dist/index.js').Device }} options
  * @returns {Record<string, () => Contestant>}
  */
@@ -119,22 +119,25 @@ export function networks({ models: names, dtypes, ...options }) {
   return Object.fromEntries(makers);
 }
 
+/** Whether a model has dynamic convolutions. @param {string} name */
+const isDynamic = (name) => /[-_]dy$/.test(name);
+
 /**
  * @param {string} name
- * @param {{ batch: number, experts: number, dtype: import('../../dist/index.js').DType,
+ * @param {{ batch: number, imageSize: number, experts: number, dtype: import('../../dist/index.js').DType,
  *   device: import('../../dist/index.js').Device }} options
  * @param {How} how
  * @returns {Contestant}
  */
 function network(
   name,
-  { batch, experts, dtype, device },
+  { batch, imageSize, experts, dtype, device },
   { captured = false, amp = false, channelsLast = false },
 ) {
   manualSeed(0);
-  const model = models.create(name, { numExperts: experts }).to({ device, dtype });
+  const model = models.create(name, isDynamic(name) ? { numExperts: experts } : {}).to({ device, dtype });
   const optimizer = new optim.SGD(model.parameters(), { lr: 0.01, weightDecay: 1e-5 });
-  const contiguous = randn([batch, 3, 128, 128], { device }).to({ dtype });
+  const contiguous = randn([batch, 3, imageSize, imageSize], { device }).to({ dtype });
   const images = channelsLast ? contiguous.contiguous({ memoryFormat: 'channelsLast' }) : contiguous;
   const labels = randint(0, 10, [batch], { device });
   const forward = () => autocast(() => model.forward(images), { dtype: amp ? 'bfloat16' : null });

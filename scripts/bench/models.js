@@ -73,7 +73,7 @@ function contestant(makers, name) {
   );
 }
 
-/** Whole models on 128x128 images. @param {ModelOptions} options @param {string[]} words - The command line. */
+/** Whole models. @param {ModelOptions} options @param {string[]} words - The command line. */
 export async function measureModels(options, words) {
   const settings = { ...options, device: resolveDevice(options.device) };
   const makers = networks(settings);
@@ -81,6 +81,8 @@ export async function measureModels(options, words) {
   const args = [
     '--batch',
     String(options.batch),
+    '--image-size',
+    String(options.imageSize),
     '--experts',
     String(options.experts),
     '--threads',
@@ -96,7 +98,7 @@ export async function measureModels(options, words) {
         ...(settings.device === 'cpu' &&
           (await pytorchContestants({
             ...{ python, args },
-            modes: ['static'],
+            modes: options.pytorchModes.slice(0, 1),
             env: MALLOC_KEEP,
             label: 'pytorch-malloc',
           }))),
@@ -105,6 +107,7 @@ export async function measureModels(options, words) {
   const about = {
     what: 'model',
     batch: options.batch,
+    image_size: options.imageSize,
     experts: options.experts,
     machine: machine(settings.device),
   };

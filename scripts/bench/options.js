@@ -77,6 +77,7 @@ export const MODEL = /** @satisfies {OptionTable} */ ({
     shownDefault: 'float32',
     help: 'dtypes, separated by commas: float32, bfloat16',
   },
+  imageSize: { value: 'px', type: imageSide, default: 128, help: 'height and width of the images' },
   experts: EXPERTS,
   memory: MEMORY,
   budget: {

@@ -6,7 +6,10 @@ import { oneOf } from '../cli/value-types.js';
 
 /** @import { ValueType } from '../cli/types.js' */
 
-const PYTORCH_NETWORKS = ['static', 'grouped', 'mix-after'];
+const PYTORCH_NETWORKS = [
+  ...['static', 'grouped', 'mix-after'],
+  ...['resnet18', 'mobilenet_v3_small', 'efficientnet_b0'],
+];
 /** Options of a network. */
 export const PYTORCH_OPTIONS = ['channels-last', 'bfloat16', 'amp', 'compile', 'graph'];
 const oneNetwork = oneOf(PYTORCH_NETWORKS);

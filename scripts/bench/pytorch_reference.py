@@ -4,7 +4,7 @@
 
 Answers each line with the step's milliseconds. Modes: `static` is AlexNet; the others are AlexNet-DY, its dynamic
 layers computed as `grouped` (mix the weights of every sample, one convolution with groups = batch: the article's way)
-or `mix-after` (one convolution with K times the outputs, then mix). Options follow a mode, as in `static:amp:graph`:
+or `mix-after` (one convolution with K times the outputs, then mix), or networks of the package timm. Options follow a mode, as in `static:amp:graph`:
 `channels-last`, `bfloat16` (weights and images), `amp` (bfloat16 autocast), `compile` (torch.compile), `graph` (the steps
 are captured as CUDA graphs; with `compile`, torch.compile's mode "reduce-overhead"). The exception of a step is answered as
 text. `add` times one addition of two 1-element tensors, in microseconds; `data N` brings N images through the training
@@ -53,6 +53,18 @@ def alexnet(mode, experts):
         nn.Linear(2048, 10))
 
 
+# The names of networks in timm that have the layers and sizes of torchvision's.
+TIMM = {"resnet18": "resnet18", "mobilenet_v3_small": "mobilenetv3_small_100", "efficientnet_b0": "efficientnet_b0"}
+
+
+def network(mode, experts):
+    if mode not in TIMM:
+        return alexnet(mode, experts)
+    import timm
+
+    return timm.create_model(TIMM[mode])
+
+
 OPTIONS = {"channels-last", "bfloat16", "amp", "compile", "graph"}
 
 
@@ -67,13 +79,14 @@ def build(name, args):
     torch.manual_seed(0)
     dtype = torch.bfloat16 if has["bfloat16"] else torch.float32
     layout = torch.channels_last if has["channels-last"] else torch.contiguous_format
-    net = alexnet(mode, args.experts).to(args.device, dtype)
+    net = network(mode, args.experts).to(args.device, dtype)
     if has["channels-last"]:
         # Parameters of five dimensions, those of dynamic layers, have no such layout.
         for parameter in net.parameters():
             if parameter.dim() == 4:
                 parameter.data = parameter.data.contiguous(memory_format=layout)
-    x = torch.randn(args.batch, 3, 128, 128, device=args.device, dtype=dtype).contiguous(memory_format=layout)
+    x = torch.randn(args.batch, 3, args.image_size, args.image_size, device=args.device, dtype=dtype)
+    x = x.contiguous(memory_format=layout)
     y = torch.randint(0, 10, (args.batch,), device=args.device)
     optimizer = torch.optim.SGD(net.parameters(), lr=0.01, weight_decay=1e-5)
     compiled = net
@@ -176,6 +189,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--modes", default="static")
     parser.add_argument("--batch", type=int, default=128)
+    parser.add_argument("--image-size", type=int, default=128)
     parser.add_argument("--experts", type=int, default=2)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=0)

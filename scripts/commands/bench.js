@@ -62,7 +62,7 @@ const BENCHMARKS = [
   ),
   benchmark(
     'model',
-    'whole models on 128x128 images, compared with PyTorch if a Python with it is given',
+    'whole models, compared with PyTorch if a Python with it is given',
     MODEL,
     async (options, { command }) => {
       const { measureModels } = await import('../bench/models.js');

@@ -124,6 +124,7 @@ describe('bench.js model', () => {
       models: { args: ['alexnet'], found: () => arg('models.create', 0), expected: 'alexnet' },
       batch: { args: ['2'], found: () => arg('randn', 0)[0], expected: 2 },
       dtypes: { args: ['bfloat16'], found: () => arg('to', 0).dtype, expected: 'bfloat16' },
+      'image-size': { args: ['131'], found: () => arg('randn', 0)[2], expected: 131 },
       experts: { args: ['5'], found: () => arg('models.create', 1).numExperts, expected: 5 },
       device: { args: ['cuda'], found: () => arg('to', 0).device, expected: 'cuda' },
       'no-memory': noMemory,
