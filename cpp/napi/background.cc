@@ -62,9 +62,10 @@ void TensorsInUse::Add(const c10::Storage& storage, bool write, int count) {
 }
 
 bool MayWrite(const Call& call) {
-  static constexpr std::array<std::string_view, 10> kNames = {
-      "backward",       "batchNorm", "clipGradNorm", "clipGradValue", "setData",
-      "ampUpdateScale", "unscale",   "zeroGrad",     "retainGrad",    "embeddingRenorm"};
+  static constexpr std::array<std::string_view, 11> kNames = {
+      "backward",      "batchNorm",  "batchNormActivation", "clipGradNorm",
+      "clipGradValue", "setData",    "ampUpdateScale",      "unscale",
+      "zeroGrad",      "retainGrad", "embeddingRenorm"};
   const std::string name = call.Name();
   return name.ends_with("_") || name.ends_with("Step") ||
          std::string_view(call.signature).starts_with("set") ||

@@ -210,8 +210,13 @@ class BatchNormFunction : public torch::autograd::Function<BatchNormFunction> {
     Update(running_mean, made.mean, momentum);
     Update(running_var, made.variance, momentum);
     const auto or_none = [](const OptionalTensor& t) { return t.value_or(at::Tensor()); };
+    // What only the values before the activation depend on.
+    const bool again = activation != kernels::Activation::kNone;
+    const auto if_again = [&](const OptionalTensor& t) { return again ? or_none(t) : at::Tensor(); };
     ctx->save_for_backward(
-        {input, or_none(residual), or_none(weight), or_none(bias), made.mean, made.inv_std});
+        {input, if_again(residual), or_none(weight), if_again(bias), made.mean, made.inv_std});
+    const auto given = [](const OptionalTensor& t) { return t && t->defined(); };
+    ctx->saved_data["given"] = std::vector<int64_t>{1, given(residual), given(weight), given(bias)};
     ctx->saved_data["eps"] = eps;
     ctx->saved_data["activation"] = static_cast<int64_t>(activation);
     return made.output;
@@ -227,10 +232,11 @@ class BatchNormFunction : public torch::autograd::Function<BatchNormFunction> {
                                tensors[5],
                                {IfDefined(tensors[1]), activation},
                                ctx->saved_data["eps"].toDouble()};
+    const auto given = ctx->saved_data["given"].toIntVector();
     BatchNormNeeds needs{};
     // Undefined tensors are not counted.
     for (size_t i = 0, index = 0; i < needs.size(); ++i)
-      needs[i] = tensors[i].defined() && ctx->needs_input_grad(index++);
+      needs[i] = given[i] != 0 && ctx->needs_input_grad(index++);
     const auto backward = at::GradMode::is_enabled() ? DifferentiableBackward : FusedBackward;
     const auto grads = backward(saved, grad_outputs[0], needs);
     variable_list all(9);

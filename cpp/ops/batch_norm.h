@@ -18,7 +18,8 @@ at::Tensor BatchNorm(const at::Tensor& input, const std::optional<at::Tensor>& w
                      double eps);
 
 // activation(BatchNorm(...) + residual) while training, `residual` of the sizes of the input or none. Keeps
-// no intermediate result for the backward pass, but computes it again.
+// no intermediate result for the backward pass, but computes it again: the residual and the bias must not
+// change in place before.
 at::Tensor BatchNormActivation(const at::Tensor& input, const std::optional<at::Tensor>& residual,
                                const std::optional<at::Tensor>& weight, const std::optional<at::Tensor>& bias,
                                const std::optional<at::Tensor>& running_mean,

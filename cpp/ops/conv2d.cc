@@ -30,6 +30,7 @@ DynamicConvProblem StaticProblem(const at::Tensor& input, const at::Tensor& weig
 bool IsDepthwise(const at::Tensor& input, const at::Tensor& weight, const DynamicConvOptions& o) {
   return o.groups > 1 && o.groups == input.size(1) && weight.size(1) == 1 && weight.size(0) % o.groups == 0 &&
          weight.size(2) * weight.size(3) <= kernels::kMaxDepthwiseTaps &&
+         o.stride[0] <= kernels::kMaxPhases && o.stride[1] <= kernels::kMaxPhases &&
          o.stride[0] * o.stride[1] <= kernels::kMaxPhases && input.is_contiguous();
 }
 
@@ -77,8 +78,8 @@ Way ForwardWay(const at::Tensor& input, const kernels::DynamicConvShape& s) {
                                                                                 : Way::kLibrary;
 }
 
-// Both forms vectorize over input channels, and need at least two vectors of them to be fast. The direct one
-// keeps the sums of whole images in the L2 cache.
+// The direct form and Winograd's vectorize over input channels, and need at least two vectors of them to be
+// fast. The direct one keeps the sums of whole images in the L2 cache.
 Way BackwardWay(const at::Tensor& input, const kernels::DynamicConvShape& s) {
   const auto dtype = input.scalar_type();
   if (dtype == at::kBFloat16 && !LibraryIsPoorAt(dtype)) return Way::kLibrary;

@@ -180,8 +180,10 @@ class Reader {
       const Record& fields = range.Get<Record>();
       const double scale = std::strtod(Field(fields, "scale").Get<std::string>().c_str(), nullptr);
       const int64_t zero = Field(fields, "zeroPoint").Get<int64_t>();
-      Require(scale > 0 && std::isfinite(scale) && zero >= 0 && zero <= 255, ErrorKind::kArgument,
-              "Expected a scale above 0 and a zero point from 0 to 255 but received ", scale, " and ", zero);
+      const auto narrow = static_cast<float>(scale);
+      Require(narrow > 0 && std::isfinite(narrow) && std::isfinite(1 / narrow) && zero >= 0 && zero <= 255,
+              ErrorKind::kArgument, "Expected a scale above 0 and a zero point from 0 to 255 but received ",
+              scale, " and ", zero);
       quantization.ranges.emplace_back(Index(Field(fields, "slot")),
                                        std::array<double, 2>{scale, static_cast<double>(zero)});
     }

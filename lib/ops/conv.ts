@@ -86,8 +86,8 @@ export function conv2dAlgorithm(algorithm: Conv2dAlgorithm = 'auto'): Conv2dAlgo
  * 2-D convolution (cross-correlation).
  * @param input - [B, I, H, W]. @param weight - [O, I / groups, kh, kw]. @param bias - [O] or null.
  * @param options.algorithm - `'fused'` and `'winograd'` (3x3 or 5x5, stride and dilation 1) are dyconv's kernels, for
- * float32 or bfloat16 on the CPU without groups; `'fused'` is also for depthwise ones. `'libtorch'` is libtorch's
- * convolution. Default `'auto'`.
+ * float32 or bfloat16 on the CPU without groups; `'fused'` also computes depthwise ones of contiguous inputs.
+ * `'libtorch'` is libtorch's convolution. Default `'auto'`.
  * @returns [B, O, H', W'].
  * @throws ShapeError when sizes do not fit. @see https://pytorch.org/docs/stable/generated/torch.nn.functional.conv2d.html
  */

@@ -134,6 +134,15 @@ describe('batchNorm', () => {
     ]);
   });
 
+  it('keeps no bias for the backward pass, which may change before', () => {
+    const bias = zeros([8]).requiresGrad_();
+    const weight = ones([8]).requiresGrad_();
+    const y = F.batchNorm(randn([4, 8, 8, 8]), { weight, bias, training: true });
+    noGrad(() => bias.add_(1));
+    y.sum().backward();
+    expect(deviation(bias.grad!, ones([8]).mul(4 * 64))).toBeLessThan(1e-5);
+  });
+
   it('refuses what does not fit', () => {
     const input = randn([2, 3, 5, 5]);
     expect(() => F.batchNorm(input, { weight: ones([4]), training: true })).toThrow('weight');

@@ -9,6 +9,7 @@ import {
   CheckpointError,
   DyconvError,
   DynamicConv2d,
+  functional as F,
   loadProgram,
   loadSafetensors,
   models,
@@ -277,6 +278,69 @@ describe('damaged and hostile files', () => {
       });
       const program = await loadProgram(file('bad.dyc'));
       expect(() => program.runSync(zeros([1, 4, 8, 8]))).toThrow(`Expected [B, 4, 8, ${width}] for input`);
+    }
+  });
+
+  it('whose tensors have other sizes than the layers', async () => {
+    const dynamic = new DynamicConv2d(8, 32, 3, { padding: 1, numExperts: 4 }).eval();
+    const cases: [nn.Module, number[], string, number[]][] = [
+      [new nn.Conv2d(4, 8, 3).eval(), [1, 4, 8, 8], 'weight', []],
+      [new nn.Conv2d(4, 8, 3).eval(), [1, 4, 8, 8], 'weight', [8, 4]],
+      [new nn.Conv2d(4, 8, 3).eval(), [1, 4, 8, 8], 'bias', [1]],
+      [new nn.Linear(16, 8).eval(), [1, 16], 'weight', [2, 16]],
+      [new nn.Linear(16, 8).eval(), [1, 16], 'bias', [3]],
+      [dynamic, [1, 8, 9, 9], 'weight', []],
+      [dynamic, [1, 8, 9, 9], 'weight', [4, 32]],
+      [dynamic, [1, 8, 9, 9], 'bias', [1]],
+      [dynamic, [1, 8, 9, 9], 'bias', [4, 1]],
+    ];
+    for (const [module, shape, key, sizes] of cases) {
+      await nn.compile(module, zeros(shape)).save(file('sizes.dyc'));
+      const { tensors, metadata } = await readSafetensors(file('sizes.dyc'));
+      const changed = { ...tensors, [key]: ones(sizes) };
+      await saveSafetensors(file('bad.dyc'), changed, { metadata });
+      const run = async () => (await loadProgram(file('bad.dyc'))).runSync(ones(shape));
+      await expect(run(), `${key} ${sizes}`).rejects.toThrow(DyconvError);
+    }
+  });
+
+  it('whose computed weights have other sizes than the file says', async () => {
+    class Positive extends nn.Module {
+      readonly weight = new nn.Parameter(ones([1, 1]));
+      forward(x: Tensor): Tensor {
+        return F.linear(x, this.weight.relu());
+      }
+    }
+    await nn.compile(new Positive().eval(), zeros([1, 1])).save(file('computed.dyc'));
+    const { tensors, metadata } = await readSafetensors(file('computed.dyc'));
+    const graph = JSON.parse(metadata.program!);
+    const relu = graph.steps.find(({ operation }: { operation: string }) => operation === 'relu');
+    graph.slots[relu.results[0]].sizes = [4096, 4096];
+    graph.slots[graph.inputs[0]].sizes[1] = 4096;
+    await saveSafetensors(file('bad.dyc'), tensors, {
+      metadata: { ...metadata, program: JSON.stringify(graph) },
+    });
+    const run = async () => (await loadProgram(file('bad.dyc'))).runSync(ones([2, 4096]));
+    await expect(run()).rejects.toThrow(DyconvError);
+  });
+
+  it('with a dropout that gives nothing', async () => {
+    await nn.compile(new nn.ReLU().eval(), zeros([1, 4])).save(file('dropout.dyc'));
+    const { tensors, metadata } = await readSafetensors(file('dropout.dyc'));
+    const graph = JSON.parse(metadata.program!);
+    const [step] = graph.steps;
+    for (const results of [[null], [], [null, ...step.results]]) {
+      graph.steps[0] = {
+        ...step,
+        operation: 'dropout',
+        arguments: [step.arguments[0], { number: '0.5' }, false],
+        results,
+      };
+      await saveSafetensors(file('bad.dyc'), tensors, {
+        metadata: { ...metadata, program: JSON.stringify(graph) },
+      });
+      const run = async () => (await loadProgram(file('bad.dyc'))).runSync(ones([2, 4]));
+      await expect(run(), JSON.stringify(results)).rejects.toThrow(DyconvError);
     }
   });
 

@@ -33,7 +33,10 @@ DYCONV_INLINE Vec Exp(Vec x) {
   return sum * power;
 }
 
-DYCONV_INLINE Vec Sigmoid(Vec x) { return 1.0f / (1.0f + Exp(Clamped(-x, -87, 88))); }
+DYCONV_INLINE Vec Sigmoid(Vec x) {
+  const Vec sigmoid = 1.0f / (1.0f + Exp(Clamped(-x, -87, 88)));
+  return x < -88.0f ? Vec{} : sigmoid;  // not a little more, which a large x would multiply
+}
 
 template <Activation kActivation>
 DYCONV_INLINE Vec Activated(Vec x) {

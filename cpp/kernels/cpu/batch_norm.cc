@@ -6,7 +6,7 @@ namespace dyconv::kernels::DYCONV_ISA {
 namespace {
 
 constexpr int kUnroll = 4;
-// Vectors whose sum is float32; sums of more are float64.
+// After so many vectors, at the end of a plane, float32 sums are added to those in float64.
 constexpr int64_t kShortSum = 64 * kUnroll;
 
 // All lanes of a vector, as a constant.
@@ -24,7 +24,7 @@ DYCONV_INLINE Vec First(Vec v, int64_t lanes) {
   return LoadPart(numbers, lanes);
 }
 
-// Calls visit(place, lanes, v) for vectors that cover all planes of a channel: `place` in the tensor, `v` a
+// Calls visit(place, lanes, v) for vectors that cover a channel of sample n: `place` in the tensor, `v` a
 // number below kUnroll that is a constant where vectors are independent.
 template <typename Args, typename Visit>
 DYCONV_INLINE void ForEachVector(const Args& args, int64_t channel, int64_t n, const Visit& visit) {

@@ -1,7 +1,7 @@
-// Depthwise dynamic convolution. A plane is kept flat, rows one after the other with their padding, so that a
-// tap is a shift of the whole plane and every product below is a loop over long unit-stride vectors. Strides
-// split the padded plane into stride_h x stride_w phases (rows and columns by remainder), within which taps
-// are shifts again.
+// Depthwise convolution, static and dynamic. A plane is kept flat, rows one after the other with their
+// padding, so that a tap is a shift of the whole plane and every product below is a loop over long
+// unit-stride vectors. Strides split the padded plane into stride_h x stride_w phases (rows and columns by
+// remainder), within which taps are shifts again.
 #include "kernels/cpu/epilogue.h"
 #include "kernels/cpu/layout.h"
 

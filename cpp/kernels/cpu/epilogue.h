@@ -1,4 +1,4 @@
-// The last step of the inference kernels, on vectors that are still in registers.
+// The last step of kernels, on vectors that are still in registers, and parts of vectors.
 #pragma once
 
 #if defined(__AVX2__)

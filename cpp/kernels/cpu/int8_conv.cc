@@ -17,7 +17,7 @@ constexpr int64_t kBlockPixels = 16 * kMaxRows;
 // Packed bytes that stay in the L2 cache next to a block.
 constexpr int64_t kCachedWeight = 1 << 19;
 // Vectors of a panel that is mixed: more panels are shared more evenly by threads.
-constexpr int64_t kMixedVecs = kMaxVecs < 2 ? kMaxVecs : 2;
+constexpr int64_t kMixedVecs = 2;
 
 int64_t Lines(int64_t bytes) { return CeilDiv(bytes, 64) * 64; }
 

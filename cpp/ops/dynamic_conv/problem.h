@@ -12,7 +12,7 @@ namespace dyconv {
 struct DynamicConvProblem {
   at::Tensor input;
   at::Tensor weight;
-  at::Tensor attention;  // undefined: a static convolution (conv2d.cc), supported by the fused kernels only
+  at::Tensor attention;  // undefined: a static convolution (conv2d.cc), not supported by all algorithms
   std::optional<at::Tensor> bias;
   DynamicConvOptions options;
   kernels::DynamicConvShape shape;

@@ -90,6 +90,7 @@ at::Tensor FusedConv2d(const at::Tensor& input, const std::vector<int64_t>& size
   const bool planes = !IsChannelsLast(input) && s.in_channels < 16 && input.is_contiguous();
   const auto image = planes ? input : AsChannelsLast(input);
   const auto added = AsResidual(residual, output);
+  RequirePacked(bias, PackedBias(s.out_channels));
   const kernels::Epilogue epilogue{bias.const_data_ptr<float>(), FloatDataOf(added),
                                    ActivationOf(activation)};
   const kernels::ImageStrides strides =
@@ -100,21 +101,19 @@ at::Tensor FusedConv2d(const at::Tensor& input, const std::vector<int64_t>& size
     args.shape = s;
     args.input = image.const_data_ptr<float>();
     args.input_strides = strides;
-    args.packed_weight = const_cast<float*>(winograd->const_data_ptr<float>());
     args.bias = epilogue.bias;
     args.output = output.data_ptr<float>();
     args.output_strides = ChannelsLastStrides(s.out_channels, s.out_plane());
     args.epilogue = epilogue;
-    if (RunWinograd(args, tile)) return output;
+    if (RunWinograd(args, *winograd, tile)) return output;
   }
   kernels::NhwcConvArgs args;
   args.shape = s;
   args.input = image.const_data_ptr<float>();
   args.input_strides = strides;
-  args.packed = packed.const_data_ptr<float>();
   args.output = output.data_ptr<float>();
   args.epilogue = epilogue;
-  RunDirect(args, !planes);
+  RunDirect(args, packed, !planes);
   return output;
 }
 
@@ -128,6 +127,9 @@ at::Tensor FusedDepthwiseConv2d(const at::Tensor& input, const std::vector<int64
   if (output.numel() == 0) return output;
   const auto image = AsChannelsLast(input);
   const auto added = AsResidual(residual, output);
+  const int64_t kernels_of = bias.dim() == 2 ? s.batch : 1;  // one for each sample, or one
+  RequirePacked(packed, kernels_of * s.kernel_size() * s.out_channels);
+  RequirePacked(bias, kernels_of * PackedBias(s.out_channels));
   kernels::NhwcDepthwiseArgs args;
   args.shape = s;
   args.input = image.const_data_ptr<float>();
@@ -159,10 +161,10 @@ at::Tensor FusedLinear(const at::Tensor& input, const std::vector<int64_t>& size
   kernels::NhwcConvArgs args;
   args.shape = PackedShape(size, output.numel() / size[0]);
   args.input = rows.const_data_ptr<float>();
-  args.packed = packed.const_data_ptr<float>();
   args.output = output.data_ptr<float>();
   args.epilogue = {bias.const_data_ptr<float>(), FloatDataOf(added), ActivationOf(activation)};
-  RunDirect(args, true);
+  RequirePacked(bias, PackedBias(size[0]));
+  RunDirect(args, packed, true);
   return output;
 }
 

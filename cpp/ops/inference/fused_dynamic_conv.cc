@@ -69,20 +69,18 @@ void RunMixed(const DynamicConvShape& s, const at::Tensor& image, const at::Tens
   args.shape = s;
   args.input = image.const_data_ptr<float>();
   args.input_strides = ChannelsLastStrides(s.in_channels, s.in_plane());
-  args.packed = experts.const_data_ptr<float>();
   args.attention = attention.const_data_ptr<float>();
   args.output = output;
   args.epilogue = {bias.const_data_ptr<float>(), nullptr, activation};
   args.bias_stride = bias.size(1);
   if (!kernels::BestKernels().PlanNhwcConv(s, /*channels_last=*/true, 1).copies_input) {
-    RunDirect(args, /*channels_last=*/true);
+    RunDirect(args, experts, /*channels_last=*/true);
     return;
   }
   args.shape.batch = args.shape.experts = 1;
   for (int64_t b = 0; b < s.batch; ++b) {
     const auto mixed = MixPacked(experts, attention.const_data_ptr<float>() + b * s.experts);
-    args.packed = mixed.const_data_ptr<float>();
-    RunDirect(args, /*channels_last=*/true);
+    RunDirect(args, mixed, /*channels_last=*/true);
     args.input += args.input_strides.batch;
     args.output += s.out_channels * s.out_plane();
     args.epilogue.bias += args.bias_stride;
@@ -154,6 +152,7 @@ at::Tensor FusedDynamicConv2d(const at::Tensor& input, const at::Tensor& weight,
   }
   Require(winograd && base, ErrorKind::kArgument,
           "Expected packed experts for a convolution but received none");
+  RequireExpertBias(biases, s.experts, s.out_channels);
   const int64_t first = base->item<int64_t>();
   const auto ordered = InPackedOrder(shares, first);
   DynamicConvArgs args;
@@ -163,12 +162,11 @@ at::Tensor FusedDynamicConv2d(const at::Tensor& input, const at::Tensor& weight,
   args.attention = ordered.const_data_ptr<float>();
   args.relative = first >= 0;
   args.first_expert = std::max<int64_t>(0, first);
-  args.packed_weight = const_cast<float*>(winograd->const_data_ptr<float>());
   args.bias = biases ? biases->const_data_ptr<float>() : nullptr;
   args.output = output.data_ptr<float>();
   args.output_strides = ChannelsLastStrides(s.out_channels, s.out_plane());
   args.epilogue.activation = kind;
-  if (RunWinograd(args, tile)) return output;
+  if (RunWinograd(args, *winograd, tile)) return output;
   const DynamicConvOptions options{
       .stride = stride, .padding = padding, .dilation = dilation, .algorithm = DynamicConvAlgorithm::kFused};
   return Activate(DynamicConv2d(image, weight, attention, bias, options), kind);

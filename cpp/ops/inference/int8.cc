@@ -18,7 +18,7 @@ using kernels::Int8ConvArgs;
 
 float ScaleOf(const QuantParams& params) {
   const auto scale = static_cast<float>(params[0]);
-  Require(scale > 0 && std::isfinite(1 / scale), ErrorKind::kArgument,
+  Require(scale > 0 && std::isfinite(scale) && std::isfinite(1 / scale), ErrorKind::kArgument,
           "Expected a number above 0 for a scale but received ", params[0]);
   return scale;
 }
@@ -53,7 +53,6 @@ DynamicConvShape PackedInt8Shape(const std::vector<int64_t>& size, const Pair& d
   return s;
 }
 
-// float32 on the CPU.
 at::Tensor FiniteFloats(const at::Tensor& weight) {
   const auto floats = weight.to(at::kFloat).contiguous();
   Require(at::isfinite(floats).all().item<bool>(), ErrorKind::kArgument,
@@ -257,12 +256,11 @@ at::Tensor Int8DynamicConv2d(const at::Tensor& input, const QuantParams& input_p
 }
 
 at::Tensor Int8ChannelMeans(const at::Tensor& input, const QuantParams& params) {
-  constexpr int64_t kMostPixels = 1 << 23;  // whose sum fits into int32
   RequireBytes(input);
-  Require(
-      input.dim() == 4 && input.size(2) * input.size(3) > 0 && input.size(2) * input.size(3) <= kMostPixels,
-      ErrorKind::kShape, "Expected images of 1 to ", kMostPixels, " pixels for input but received ",
-      input.sizes());
+  Require(input.dim() == 4 && input.size(2) * input.size(3) > 0 &&
+              input.size(2) * input.size(3) <= kMostInt8Pixels,
+          ErrorKind::kShape, "Expected images of 1 to ", kMostInt8Pixels, " pixels for input but received ",
+          input.sizes());
   const auto image = AsChannelsLast(input);
   const int64_t channels = input.size(1), plane = input.size(2) * input.size(3);
   const auto sums = at::empty({input.size(0), channels, 1, 1}, input.options().dtype(at::kInt));

@@ -13,6 +13,9 @@ namespace dyconv {
 // Quantisation parameters of activations: value = (number - zero point) * scale, with [scale, zero point].
 using QuantParams = std::array<double, 2>;
 
+// Most pixels of a plane whose sum of bytes fits into int32.
+constexpr int64_t kMostInt8Pixels = 1 << 23;
+
 // Whether the sums of a layer with a weight [O, I, kh, kw] or [O, I] fit into int32.
 bool FitsInt8(const std::vector<int64_t>& size);
 

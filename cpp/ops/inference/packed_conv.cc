@@ -6,6 +6,7 @@
 
 #include "dtype_name.h"
 #include "ops/dynamic_conv/problem.h"
+#include "ops/dynamic_conv/winograd_cost.h"
 #include "ops/inference/images.h"
 #include "typed_error.h"
 
@@ -63,8 +64,19 @@ OptionalTensor AsResidual(const OptionalTensor& residual, const at::Tensor& outp
   return output.dim() == 4 && IsChannelsLast(output) ? AsChannelsLast(*residual) : residual->contiguous();
 }
 
+void RequirePacked(const at::Tensor& packed, int64_t floats) {
+  Require(packed.numel() >= floats && packed.is_contiguous(), ErrorKind::kShape,
+          "Expected packed weights of at least ", floats, " numbers but received ", packed.sizes());
+}
+
+void RequireExpertBias(const OptionalTensor& bias, int64_t experts, int64_t channels) {
+  Require(!bias || bias->sizes() == at::IntArrayRef({experts, channels}), ErrorKind::kShape, "Expected [",
+          experts, ", ", channels, "] for bias but received ", bias ? bias->sizes() : at::IntArrayRef());
+}
+
 at::Tensor MixBias(const OptionalTensor& bias, const at::Tensor& attention, int64_t channels) {
   const int64_t batch = attention.size(0), experts = attention.size(1);
+  RequireExpertBias(bias, experts, channels);
   const int64_t padded = PackedBias(channels);
   const auto mixed = at::zeros({batch, padded}, attention.options());
   for (int64_t b = 0; bias && b < batch; ++b) {
@@ -75,9 +87,11 @@ at::Tensor MixBias(const OptionalTensor& bias, const at::Tensor& attention, int6
   return mixed;
 }
 
-void RunDirect(kernels::NhwcConvArgs& args, bool channels_last) {
+void RunDirect(kernels::NhwcConvArgs& args, const at::Tensor& packed, bool channels_last) {
   const int64_t threads = ThreadsForWork(MultiplyAdds(args.shape));
   args.plan = kernels::BestKernels().PlanNhwcConv(args.shape, channels_last, threads);
+  RequirePacked(packed, args.plan.packed * args.shape.experts);
+  args.packed = packed.const_data_ptr<float>();
   const int64_t floats = Scratch::Rounded(args.plan.scratch);
   Scratch scratch(threads * floats);
   float* own = scratch.Take(threads * floats);
@@ -103,10 +117,14 @@ bool WinogradPays(const DynamicConvShape& s, const Pair& tile) {
 }
 
 // False where a number was not finite: Winograd's algorithm would spread it over its tile.
-bool RunWinograd(kernels::DynamicConvArgs& args, const Pair& tile) {
+bool RunWinograd(kernels::DynamicConvArgs& args, const at::Tensor& packed, const Pair& tile) {
+  Require(WinogradApplies(args.shape) && tile[0] > 1 && tile[1] > 1, ErrorKind::kArgument,
+          "Expected a convolution of 3x3 or 5x5 with stride 1 for a Winograd tile");
   const int64_t threads = ThreadsForWork(MultiplyAdds(args.shape));
   auto& plan = args.plan;
   plan = kernels::BestKernels().PlanWinograd(args.shape, threads, {tile[0], tile[1]});
+  RequirePacked(packed, plan.forward_weight);
+  args.packed_weight = const_cast<float*>(packed.const_data_ptr<float>());
   if (plan.forward_items < threads) {
     plan.forward_panel_parts = std::min(plan.forward_panels, threads / plan.forward_items);
     plan.forward_items *= plan.forward_panel_parts;

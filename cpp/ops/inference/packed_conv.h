@@ -20,6 +20,10 @@ kernels::DynamicConvShape PackedShape(const at::Tensor& input, const std::vector
 // A residual as the output lies in memory. Throws a ShapeError for other sizes.
 OptionalTensor AsResidual(const OptionalTensor& residual, const at::Tensor& output);
 
+// Throw a ShapeError: files may claim sizes that the tensors in them do not have.
+void RequirePacked(const at::Tensor& packed, int64_t floats);
+void RequireExpertBias(const OptionalTensor& bias, int64_t experts, int64_t channels);
+
 // The bias of every sample, [batch, PackedBias(channels)], from those of the experts, [K, channels] or none.
 at::Tensor MixBias(const OptionalTensor& bias, const at::Tensor& attention, int64_t channels);
 
@@ -29,8 +33,8 @@ kernels::ImageStrides ChannelsLastStrides(int64_t channels, int64_t plane);
 bool WinogradPays(const kernels::DynamicConvShape& shape, const Pair& tile);
 
 // Plans and computes a convolution whose other arguments are set.
-void RunDirect(kernels::NhwcConvArgs& args, bool channels_last);
+void RunDirect(kernels::NhwcConvArgs& args, const at::Tensor& packed, bool channels_last);
 // The same; false where a number was not finite, which Winograd's algorithm spreads over a tile.
-bool RunWinograd(kernels::DynamicConvArgs& args, const Pair& tile);
+bool RunWinograd(kernels::DynamicConvArgs& args, const at::Tensor& packed, const Pair& tile);
 
 }  // namespace dyconv

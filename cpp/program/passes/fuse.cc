@@ -191,9 +191,9 @@ class Fuser {
     const auto size = IsFixed(a[1]) ? FixedSizes(graph_, SlotOf(a[1])) : std::nullopt;
     const auto image = SlotOf(a[0]) < 0 ? std::nullopt : ImageSize(SlotOf(a[0]));
     const int64_t groups = a[6].Get<int64_t>();
-    if (!size || !image || !IsFixedOrNull(a[2]) || !IsFloatImage(graph_, SlotOf(a[0]), 4) ||
-        graph_.slots[SlotOf(a[1])].dtype != at::kFloat || a[7].ToString() != "'auto'" ||
-        !AreUsual(a[3], a[4], a[5])) {
+    if (!size || size->size() != 4 || !image || !IsFixedOrNull(a[2]) ||
+        !IsFloatImage(graph_, SlotOf(a[0]), 4) || graph_.slots[SlotOf(a[1])].dtype != at::kFloat ||
+        a[7].ToString() != "'auto'" || !AreUsual(a[3], a[4], a[5])) {
       return;
     }
     const bool depthwise = groups > 1 && groups == (*size)[0] && (*size)[1] == 1;
@@ -248,7 +248,7 @@ class Fuser {
     const List a = Arguments(step);
     const auto size = IsFixed(a[1]) ? FixedSizes(graph_, SlotOf(a[1])) : std::nullopt;
     const auto image = SlotOf(a[0]) < 0 ? std::nullopt : ImageSize(SlotOf(a[0]));
-    if (!size || !image || SlotOf(a[2]) < 0 || !IsFixedOrNull(a[3]) ||
+    if (!size || size->size() != 5 || !image || SlotOf(a[2]) < 0 || !IsFixedOrNull(a[3]) ||
         !IsFloatImage(graph_, SlotOf(a[0]), 4) || graph_.slots[SlotOf(a[1])].dtype != at::kFloat ||
         graph_.slots[SlotOf(a[2])].dtype != at::kFloat || a[8].ToString() != "'auto'" ||
         (*size)[0] > kernels::kMaxExperts || !AreUsual(a[4], a[5], a[6])) {
@@ -297,7 +297,8 @@ void RemoveDropout(Graph& graph) {
     const bool known = Is(step, "dropout") || Is(step, "featureDropout");
     const bool* training = known ? step.arguments[2].As<bool>() : nullptr;
     const int64_t input = known ? SlotOf(step.arguments[0]) : -1;
-    if (training == nullptr || *training || input < 0) continue;
+    if (training == nullptr || *training || input < 0 || step.results.size() != 1 || step.results[0] < 0)
+      continue;
     if (step.results[0] != input) graph.ReplaceUses(step.results[0], input);
     step.operation = nullptr;
   }

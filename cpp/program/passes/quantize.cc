@@ -108,7 +108,7 @@ class Quantizer {
 
   // The path of the layer whose weight is in a slot: its key without the last part.
   std::string PathOf(int64_t weight) const {
-    for (const Step* maker = MakerOf(weight); maker != nullptr; maker = MakerOf(weight)) {
+    for (const Step* maker = MakerOf(weight); maker != nullptr && !maker->pinned; maker = MakerOf(weight)) {
       weight = maker->arguments.empty() ? -1 : SlotOf(maker->arguments[0]);
       if (weight < 0) return {};
     }
@@ -176,6 +176,14 @@ class Quantizer {
     return layers;
   }
 
+  // Whether the sums of an image's channels fit into int32.
+  bool HasFewPixels(int64_t slot) const {
+    const auto& sizes = graph_.slots[slot].sizes;
+    if (!sizes || sizes->size() != 4 || (*sizes)[2].factor != 0 || (*sizes)[3].factor != 0) return false;
+    const double pixels = static_cast<double>((*sizes)[2].offset) * static_cast<double>((*sizes)[3].offset);
+    return pixels <= kMostInt8Pixels;
+  }
+
   // Whether all that read a slot take uint8.
   bool TakesBytes(int64_t slot) const {
     if (outputs_.contains(slot)) return false;
@@ -184,7 +192,7 @@ class Quantizer {
       if (step.pinned || step.results.empty()) return false;
       if (KeepsRange(step))
         return SlotOf(step.arguments[0]) == slot && step.results[0] >= 0 && TakesBytes(step.results[0]);
-      if (Is(step, "channelMeans")) return true;
+      if (Is(step, "channelMeans")) return HasFewPixels(slot);
       if (!chosen_.contains(step.results[0])) return false;
       for (size_t i = 0; i < step.arguments.size(); ++i) {
         const bool takes = i == 0 || (i == 3 && !Is(step, "fusedDynamicConv2d"));  // input, residual
