@@ -206,6 +206,20 @@ describe('background', () => {
     expect(w.grad!.arraySync()).toEqual([2, 2]);
   });
 
+  it.each([
+    ['a batch norm', (norm: nn.Module) => norm],
+    ['a batch norm with its activation', (norm: nn.Module) => new nn.Sequential(norm, new nn.ReLU())],
+  ])('refuses to read the statistics that %s changes meanwhile', async (_, layersOf) => {
+    const norm = new nn.BatchNorm2d(4);
+    const layers = layersOf(norm);
+    const x = randn([4, 4, 8, 8]);
+    const first = slow();
+    const second = background(() => layers.forward(x));
+    expect(() => norm.runningMean!.dataSync()).toThrow('background()');
+    await Promise.all([first, second]);
+    expect(norm.runningMean!.dataSync().some((value) => Number(value) !== 0)).toBe(true);
+  });
+
   it('refuses an async function, whose own failure is not an unhandled rejection', async () => {
     await expect(background(async () => Promise.reject(new Error('later')))).rejects.toThrow(
       new ArgumentError('Expected a function that is not async for fn of background'),
