@@ -119,17 +119,22 @@ DYCONV_INLINE void WithEpilogue(const BatchNormArgs& args, const Visit& visit) {
   });
 }
 
-// The mean of a channel, and the sum of the squared deviations from its float32.
+// The mean of a channel, and the sum of the squared deviations from it. Float32 sums of numbers far from zero
+// are rounded: the deviations from a mean of them give a more exact one.
 template <typename Args>
 DYCONV_INLINE void Moments(const Args& args, int64_t channel, double count, double& mean, double& squares) {
   const auto x = [&](int64_t place, auto lanes)
                      DYCONV_ALWAYS_INLINE { return At(args.input + place, lanes); };
-  mean = SumOver(args, channel, x) / count;
-  const float near = static_cast<float>(mean);
-  squares = SumOver(args, channel, [&](int64_t place, auto lanes) DYCONV_ALWAYS_INLINE {
-    const Vec deviation = x(place, lanes) - near;
-    return deviation * deviation;
+  const float near = static_cast<float>(SumOver(args, channel, x) / count);
+  double sums[2];
+  SumOver(args, channel, sums, [&](int64_t place, auto lanes, Vec(&terms)[2]) DYCONV_ALWAYS_INLINE {
+    terms[0] = x(place, lanes) - near;
+    terms[1] = terms[0] * terms[0];
   });
+  const double rounding = sums[0] / count;
+  mean = near + rounding;
+  squares = sums[1] - count * rounding * rounding;
+  if (squares < 0) squares = 0;
 }
 
 }  // namespace
@@ -191,9 +196,8 @@ void BatchNormMoments(const SharedBatchNormArgs& args, int64_t begin, int64_t en
   for (int64_t c = begin; c < end; ++c) {
     double mean, squares;
     Moments(args, c, count, mean, squares);
-    const double rounding = mean - static_cast<float>(mean);
     args.sums[c] = mean;
-    args.sums[args.channels + c] = squares - count * rounding * rounding;
+    args.sums[args.channels + c] = squares;
   }
 }
 

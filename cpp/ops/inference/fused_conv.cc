@@ -74,6 +74,8 @@ at::Tensor PackDepthwise(const at::Tensor& weight) {
 }
 
 at::Tensor PackBias(const OptionalTensor& bias, int64_t out_channels) {
+  Require(!bias || bias->sizes() == at::IntArrayRef({out_channels}), ErrorKind::kShape, "Expected [",
+          out_channels, "] for bias but received ", bias ? bias->sizes() : at::IntArrayRef());
   const auto packed = at::zeros({PackedBias(out_channels)}, at::kFloat);
   if (bias) packed.narrow(0, 0, out_channels).copy_(*bias);
   return packed;
