@@ -49,7 +49,6 @@ describe('a convolution takes in', () => {
     ['relu6', () => new nn.ReLU6()],
     ['hardswish', () => new nn.Hardswish()],
     ['hardsigmoid', () => new nn.Hardsigmoid()],
-    ['silu', () => new nn.SiLU()],
   ])('batch norm and %s', (name, make) => {
     manualSeed(1);
     const listing = compiled(sequence(new nn.Conv2d(5, 20, 3, { padding: 1 }), used(20), make()), [5, 9, 7]);

@@ -65,8 +65,15 @@ DYCONV_INLINE void WithActivation(Activation activation, const Visit& visit) {
     case kHardsigmoid:
       return visit(std::integral_constant<Activation, kHardsigmoid>());
     case kSilu:
-      return visit(std::integral_constant<Activation, kSilu>());
+      return;  // only in WithAnyActivation
   }
+}
+
+// The same for all activations, where there are no register tiles.
+template <typename Visit>
+DYCONV_INLINE void WithAnyActivation(Activation activation, const Visit& visit) {
+  if (activation == Activation::kSilu) return visit(std::integral_constant<Activation, Activation::kSilu>());
+  WithActivation(activation, visit);
 }
 
 // gradient * activation'(x), with libtorch's values where the derivative jumps.

@@ -29,9 +29,8 @@ kernels::Activation ActivationOf(const std::string& name) {
   if (name == "relu6") return kernels::Activation::kRelu6;
   if (name == "hardswish") return kernels::Activation::kHardswish;
   if (name == "hardsigmoid") return kernels::Activation::kHardsigmoid;
-  if (name == "silu") return kernels::Activation::kSilu;
   Fail(ErrorKind::kArgument,
-       "Expected none, relu, relu6, hardswish, hardsigmoid or silu for activation but received ", name);
+       "Expected none, relu, relu6, hardswish or hardsigmoid for activation but received ", name);
 }
 
 at::Tensor PackConv(const at::Tensor& weight) { return PackExpert(weight, 1); }

@@ -13,7 +13,7 @@
 
 namespace dyconv {
 
-// 'none', 'relu', 'relu6', 'hardswish', 'hardsigmoid', 'silu'.
+// 'none', 'relu', 'relu6', 'hardswish', 'hardsigmoid'.
 kernels::Activation ActivationOf(const std::string& name);
 
 // A weight [O, I, kh, kw] or [O, I] as panels for FusedConv2d and FusedLinear: a vector that means nothing

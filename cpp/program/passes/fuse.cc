@@ -12,8 +12,7 @@
 namespace dyconv {
 namespace {
 
-constexpr std::array<std::string_view, 5> kActivations = {"relu", "relu6", "hardswish", "hardsigmoid",
-                                                          "silu"};
+constexpr std::array<std::string_view, 4> kActivations = {"relu", "relu6", "hardswish", "hardsigmoid"};
 
 // The steps that one fused step stands for, in order: the layer first.
 struct Chain {

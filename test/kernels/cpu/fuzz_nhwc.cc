@@ -12,7 +12,7 @@ using kernels::Activation;
 using kernels::Epilogue;
 using kernels::KernelTable;
 
-Activation AnyActivation(Random& random) { return static_cast<Activation>(random.Between(0, 5)); }
+Activation AnyActivation(Random& random) { return static_cast<Activation>(random.Between(0, 4)); }
 
 double Activated(double x, Activation activation) {
   const double clamped = std::min(std::max(x + 3, 0.0), 6.0) / 6;
