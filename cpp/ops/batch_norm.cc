@@ -3,22 +3,13 @@
 #include <ATen/ops/batch_norm.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
-#include <ATen/ops/hardsigmoid.h>
-#include <ATen/ops/hardsigmoid_backward.h>
-#include <ATen/ops/hardswish.h>
-#include <ATen/ops/hardswish_backward.h>
-#include <ATen/ops/hardtanh_backward.h>
 #include <ATen/ops/native_batch_norm_backward.h>
-#include <ATen/ops/relu.h>
-#include <ATen/ops/relu6.h>
-#include <ATen/ops/silu.h>
-#include <ATen/ops/silu_backward.h>
-#include <ATen/ops/threshold_backward.h>
 #include <ATen/Parallel.h>
 #include <c10/core/GradMode.h>
 #include <torch/csrc/autograd/custom_function.h>
 
 #include "kernels/dispatch.h"
+#include "ops/activation.h"
 #include "ops/norm_values.h"
 #include "ops/optional_tensor.h"
 
@@ -56,46 +47,6 @@ struct BatchNormEpilogue {
 
 bool ResidualFits(const OptionalTensor& residual, const at::Tensor& input) {
   return !residual || (IsContiguousCpuFloat(*residual) && residual->sizes() == input.sizes());
-}
-
-at::Tensor Activated(const at::Tensor& x, kernels::Activation activation) {
-  using enum kernels::Activation;
-  switch (activation) {
-    case kRelu:
-      return at::relu(x);
-    case kRelu6:
-      return at::relu6(x);
-    case kHardswish:
-      return at::hardswish(x);
-    case kHardsigmoid:
-      return at::hardsigmoid(x);
-    case kSilu:
-      return at::silu(x);
-    case kNone:
-      break;
-  }
-  return x;
-}
-
-// The gradient of x for that of Activated(x), differentiable.
-at::Tensor ActivationBackward(const at::Tensor& gradient, const at::Tensor& x,
-                              kernels::Activation activation) {
-  using enum kernels::Activation;
-  switch (activation) {
-    case kRelu:
-      return at::threshold_backward(gradient, x, 0);
-    case kRelu6:
-      return at::hardtanh_backward(gradient, x, 0, 6);
-    case kHardswish:
-      return at::hardswish_backward(gradient, x);
-    case kHardsigmoid:
-      return at::hardsigmoid_backward(gradient, x);
-    case kSilu:
-      return at::silu_backward(gradient, x);
-    case kNone:
-      break;
-  }
-  return gradient;
 }
 
 struct Normalised {

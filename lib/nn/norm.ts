@@ -123,8 +123,7 @@ export abstract class BatchNorm extends ChannelNorm {
     this.checkInput(input);
     const { weight, bias, runningMean, runningVar, eps } = this;
     const momentum = this.#momentumOfBatch(true);
-    const { batchNormActivation } = native;
-    const result = batchNormActivation(
+    const result = native.batchNormActivation(
       input,
       residual,
       weight,

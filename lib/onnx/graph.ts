@@ -1,3 +1,7 @@
+/**
+ * An ONNX graph under construction: nodes in order, constants once each, names, and what the version of the operators allows.
+ * @module
+ */
 import type { StoredSize } from '../native/compile.js';
 import { ExportTarget } from '../program/export-step.js';
 import { pathOf } from '../program/source.js';

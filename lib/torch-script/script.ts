@@ -1,3 +1,7 @@
+/**
+ * The source of a TorchScript function under construction, and the tensors that it reads.
+ * @module
+ */
 import type { StoredSize } from '../native/compile.js';
 import { ExportTarget } from '../program/export-step.js';
 import type { DType } from '../tensor/dtype.js';

@@ -4,11 +4,11 @@
 
 Answers each line with the step's milliseconds. Modes: `static` is AlexNet; the others are AlexNet-DY, its dynamic
 layers computed as `grouped` (mix the weights of every sample, one convolution with groups = batch: the article's way)
-or `mix-after` (one convolution with K times the outputs, then mix), or networks of the package timm. Options follow a mode, as in `static:amp:graph`:
-`channels-last`, `bfloat16` (weights and images), `amp` (bfloat16 autocast), `compile` (torch.compile), `graph` (the steps
-are captured as CUDA graphs; with `compile`, torch.compile's mode "reduce-overhead"). The exception of a step is answered as
-text. `add` times one addition of two 1-element tensors, in microseconds; `data N` brings N images through the training
-pipeline, by F.interpolate; `cpu` is the process's CPU time.
+or `mix-after` (one convolution with K times the outputs, then mix), or networks of the package timm. Options follow a
+mode, as in `static:amp:graph`: `channels-last`, `bfloat16` (weights and images), `amp` (bfloat16 autocast), `compile`
+(torch.compile), `graph` (the steps are captured as CUDA graphs; with `compile`, torch.compile's mode "reduce-overhead").
+The exception of a step is answered as text. `add` times one addition of two 1-element tensors, in microseconds; `data N`
+brings N images through the training pipeline, by F.interpolate; `cpu` is the process's CPU time.
 """
 import argparse
 import math

@@ -14,8 +14,6 @@ DYCONV_INLINE Vec Clamped(Vec x, float least, float most) {
   return x > most ? Vec{} + most : x;
 }
 
-typedef int32_t IntVec __attribute__((vector_size(kLanes * sizeof(int32_t))));
-
 // exp(x) for x in [-87, 88], within 2 units in the last place: 2^n exp(r), |r| <= ln(2) / 2. NaN stays NaN.
 DYCONV_INLINE Vec Exp(Vec x) {
   // A float32 of this size has no fraction, so that adding it rounds.

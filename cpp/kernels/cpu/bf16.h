@@ -5,7 +5,6 @@
 
 namespace dyconv::kernels::DYCONV_ISA {
 
-typedef int32_t IntVec __attribute__((vector_size(kLanes * sizeof(int32_t))));
 typedef uint32_t BitVec __attribute__((vector_size(kLanes * sizeof(uint32_t))));
 typedef uint16_t HalfVec __attribute__((vector_size(kLanes * sizeof(uint16_t))));
 

@@ -7,6 +7,7 @@
 #include "kernels/cpu/int8_dot.h"
 #include "kernels/cpu/int8_finish.h"
 #include "kernels/cpu/int8_weights.h"
+#include "kernels/cpu/pixel_at.h"
 
 namespace dyconv::kernels::DYCONV_ISA {
 namespace {
@@ -50,20 +51,6 @@ struct Int8Block {
   int64_t first_row;     // output row at which the copy begins
 };
 
-struct Int8PixelAt {
-  int64_t sample, y, x;
-
-  DYCONV_INLINE Int8PixelAt(const DynamicConvShape& s, int64_t index)
-      : sample(index / s.out_plane()), y(index % s.out_plane() / s.out_w), x(index % s.out_w) {}
-  DYCONV_INLINE void Next(const DynamicConvShape& s) {
-    if (++x < s.out_w) return;
-    x = 0;
-    if (++y < s.out_h) return;
-    y = 0;
-    ++sample;
-  }
-};
-
 // The runs of a tile. Padding is a row of zero points: none is left out, as the zero point is subtracted for
 // all weights.
 template <int kRows>
@@ -73,7 +60,7 @@ void TakeInt8Rows(const Int8ConvArgs& args, const Int8Block& block, int64_t firs
   const auto& plan = args.plan;
   const int64_t channels = s.in_channels, wide = plan.runs / s.kernel_h;
   for (int64_t r = 0; r < plan.runs; ++r) runs[r].weights = weights + r * plan.groups * 4 * width;
-  Int8PixelAt at(s, first);
+  PixelAt at(s, first);
   for (int m = 0; m < kRows; ++m, at.Next(s)) {
     if (plan.copies_input) {
       const int64_t copied = CopiedWidth(s);
@@ -123,7 +110,7 @@ void MultiplyBlock(const Int8ConvArgs& args, const Int8Block& block, const Int8P
 // Copies the input of a block of output rows, with its padding.
 void CopyInput(const Int8ConvArgs& args, const Int8Block& block, uint8_t* copy) {
   const auto& s = args.shape;
-  const Int8PixelAt at(s, block.first);
+  const PixelAt at(s, block.first);
   const int64_t rows = CopiedHeight(s, block.count / s.out_w), width = CopiedWidth(s) * s.in_channels;
   const int64_t top = at.y * s.stride_h - s.padding_h, line = s.in_w * s.in_channels;
   std::memset(copy, args.input_zero, rows * width + 4);

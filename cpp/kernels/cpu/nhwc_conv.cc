@@ -6,6 +6,7 @@
 #include "kernels/cpu/epilogue.h"
 #include "kernels/cpu/layout.h"
 #include "kernels/cpu/micro.h"
+#include "kernels/cpu/pixel_at.h"
 #include "kernels/nhwc.h"
 
 namespace dyconv::kernels::DYCONV_ISA {
@@ -94,21 +95,6 @@ struct Blocks {
 
   explicit Blocks(const DynamicConvShape& s)
       : parts(s.experts > 1 ? s.batch : 1), pixels(s.batch * s.out_plane() / parts) {}
-};
-
-// Where the pixels of an output are: sample, row, column of the `index`-th.
-struct PixelAt {
-  int64_t sample, y, x;
-
-  DYCONV_INLINE PixelAt(const DynamicConvShape& s, int64_t index)
-      : sample(index / s.out_plane()), y(index % s.out_plane() / s.out_w), x(index % s.out_w) {}
-  DYCONV_INLINE void Next(const DynamicConvShape& s) {
-    if (++x < s.out_w) return;
-    x = 0;
-    if (++y < s.out_h) return;
-    y = 0;
-    ++sample;
-  }
 };
 
 // The runs of a tile of the block's pixels. Rows of a copied input are a row of the kernel long, where taps

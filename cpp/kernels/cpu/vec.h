@@ -31,6 +31,7 @@ constexpr int kMaxVecs = DYCONV_MAX_VECS;
 constexpr int kLine = 16;
 
 typedef float Vec __attribute__((vector_size(kLanes * sizeof(float))));
+typedef int32_t IntVec __attribute__((vector_size(kLanes * sizeof(int32_t))));
 
 DYCONV_INLINE Vec Load(const float* from) {
   Vec v;

@@ -128,9 +128,9 @@ at::Tensor FusedDepthwiseConv2d(const at::Tensor& input, const std::vector<int64
   if (output.numel() == 0) return output;
   const auto image = AsChannelsLast(input);
   const auto added = AsResidual(residual, output);
-  const int64_t kernels_of = bias.dim() == 2 ? s.batch : 1;  // one for each sample, or one
-  RequirePacked(packed, kernels_of * s.kernel_size() * s.out_channels);
-  RequirePacked(bias, kernels_of * PackedBias(s.out_channels));
+  const int64_t count = bias.dim() == 2 ? s.batch : 1;  // kernels: one, or one for each sample
+  RequirePacked(packed, count * s.kernel_size() * s.out_channels);
+  RequirePacked(bias, count * PackedBias(s.out_channels));
   kernels::NhwcDepthwiseArgs args;
   args.shape = s;
   args.input = image.const_data_ptr<float>();

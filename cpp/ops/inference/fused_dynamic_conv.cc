@@ -1,18 +1,14 @@
 #include "ops/inference/fused_dynamic_conv.h"
 
-#include <ATen/ops/clamp_min.h>
 #include <ATen/ops/full.h>
-#include <ATen/ops/hardsigmoid.h>
-#include <ATen/ops/hardswish.h>
 #include <ATen/ops/mm.h>
-#include <ATen/ops/relu6.h>
-#include <ATen/ops/silu.h>
 #include <ATen/ops/stack.h>
 #include <ATen/ops/zeros.h>
 
 #include <algorithm>
 #include <utility>
 
+#include "ops/activation.h"
 #include "ops/dynamic_conv/base_expert.h"
 #include "ops/dynamic_conv/tensors.h"
 #include "ops/inference/images.h"
@@ -28,24 +24,6 @@ using kernels::DynamicConvShape;
 
 std::vector<int64_t> SizeOfOne(const at::Tensor& weight) {
   return {weight.size(1), weight.size(2), weight.size(3), weight.size(4)};
-}
-
-at::Tensor Activate(const at::Tensor& x, Activation activation) {
-  switch (activation) {
-    case Activation::kNone:
-      return x;
-    case Activation::kRelu:
-      return at::clamp_min(x, 0);
-    case Activation::kRelu6:
-      return at::relu6(x);
-    case Activation::kHardswish:
-      return at::hardswish(x);
-    case Activation::kHardsigmoid:
-      return at::hardsigmoid(x);
-    case Activation::kSilu:
-      return at::silu(x);
-  }
-  return x;
 }
 
 // The kernel of one sample, mixed from packed experts [K, ...].
@@ -169,7 +147,7 @@ at::Tensor FusedDynamicConv2d(const at::Tensor& input, const at::Tensor& weight,
   if (RunWinograd(args, *winograd, tile)) return output;
   const DynamicConvOptions options{
       .stride = stride, .padding = padding, .dilation = dilation, .algorithm = DynamicConvAlgorithm::kFused};
-  return Activate(DynamicConv2d(image, weight, attention, bias, options), kind);
+  return Activated(DynamicConv2d(image, weight, attention, bias, options), kind);
 }
 
 at::Tensor PackDepthwiseExperts(const at::Tensor& weight) {

@@ -38,6 +38,12 @@ struct Axis {
   }
 };
 
+inline void SetAxes(DynamicConvShape& s, const Axis& y, const Axis& x) {
+  s.in_h = y.in, s.kernel_h = y.kernel, s.stride_h = y.stride, s.padding_h = y.padding;
+  s.in_w = x.in, s.kernel_w = x.kernel, s.stride_w = x.stride, s.padding_w = x.padding;
+  s.dilation_h = y.dilation, s.dilation_w = x.dilation, s.out_h = y.out, s.out_w = x.out;
+}
+
 // A [batch, channels, plane] image in the memory order of the case, contiguous or channels last.
 class Image {
  public:

@@ -17,9 +17,7 @@ DynamicConvShape AnyShape(Random& random, bool winograd, bool depthwise) {
       axis->Reduce();
     }
   }
-  s.in_h = y.in, s.kernel_h = y.kernel, s.stride_h = y.stride, s.padding_h = y.padding;
-  s.in_w = x.in, s.kernel_w = x.kernel, s.stride_w = x.stride, s.padding_w = x.padding;
-  s.dilation_h = y.dilation, s.dilation_w = x.dilation, s.out_h = y.out, s.out_w = x.out;
+  SetAxes(s, y, x);
   s.batch = random.Between(1, 9);
   s.experts = random.Between(1, random.OneIn(5) ? 9 : 3);
   const int64_t most = random.OneIn(4) ? 70 : 9;

@@ -47,10 +47,7 @@ void FillBytes(Random& random, Guarded<uint8_t>& bytes) {
 
 DynamicConvShape AnyInt8Conv(Random& random) {
   DynamicConvShape s;
-  const Axis y = Axis::Any(random, false), x = Axis::Any(random, false);
-  s.in_h = y.in, s.kernel_h = y.kernel, s.stride_h = y.stride, s.padding_h = y.padding;
-  s.in_w = x.in, s.kernel_w = x.kernel, s.stride_w = x.stride, s.padding_w = x.padding;
-  s.dilation_h = y.dilation, s.dilation_w = x.dilation, s.out_h = y.out, s.out_w = x.out;
+  SetAxes(s, Axis::Any(random, false), Axis::Any(random, false));
   s.batch = random.Between(1, 4);
   s.experts = random.OneIn(2) ? random.Between(1, 5) : 0;
   s.in_channels = random.OneIn(2) ? 4 * random.Between(1, 12) : random.Between(1, random.OneIn(2) ? 70 : 20);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "activated.h"
 #include "convolution.h"
 
 namespace fuzz {
@@ -14,25 +15,9 @@ using kernels::KernelTable;
 
 Activation AnyActivation(Random& random) { return static_cast<Activation>(random.Between(0, 4)); }
 
-double Activated(double x, Activation activation) {
-  const double clamped = std::min(std::max(x + 3, 0.0), 6.0) / 6;
-  switch (activation) {
-    case Activation::kNone: return x;
-    case Activation::kRelu: return std::max(x, 0.0);
-    case Activation::kRelu6: return std::min(std::max(x, 0.0), 6.0);
-    case Activation::kHardswish: return x * clamped;
-    case Activation::kHardsigmoid: return clamped;
-    case Activation::kSilu: return x / (1 + std::exp(-x));
-  }
-  return x;
-}
-
 DynamicConvShape AnyConv(Random& random, bool depthwise) {
   DynamicConvShape s;
-  const Axis y = Axis::Any(random, false), x = Axis::Any(random, false);
-  s.in_h = y.in, s.kernel_h = y.kernel, s.stride_h = y.stride, s.padding_h = y.padding;
-  s.in_w = x.in, s.kernel_w = x.kernel, s.stride_w = x.stride, s.padding_w = x.padding;
-  s.dilation_h = y.dilation, s.dilation_w = x.dilation, s.out_h = y.out, s.out_w = x.out;
+  SetAxes(s, Axis::Any(random, false), Axis::Any(random, false));
   s.batch = random.Between(1, 4);
   s.experts = 1;
   s.in_channels = random.Between(1, random.OneIn(2) ? 70 : 20);

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "activated.h"
 #include "guarded.h"
 
 namespace fuzz {
@@ -105,28 +106,10 @@ namespace {
 
 using kernels::Activation;
 
-double Activated(Activation activation, double x) {
-  const double gate = std::clamp(x + 3, 0.0, 6.0) / 6;
-  switch (activation) {
-    case Activation::kRelu:
-      return std::max(x, 0.0);
-    case Activation::kRelu6:
-      return std::clamp(x, 0.0, 6.0);
-    case Activation::kHardswish:
-      return x * gate;
-    case Activation::kHardsigmoid:
-      return gate;
-    case Activation::kSilu:
-      return x / (1 + std::exp(-x));
-    default:
-      return x;
-  }
-}
-
-// Its derivative, which the activations have where IsSmooth.
+// The derivative of Activated where IsSmooth.
 double Slope(Activation activation, double x) {
   constexpr double kStep = 1e-6;
-  return (Activated(activation, x + kStep) - Activated(activation, x - kStep)) / (2 * kStep);
+  return (Activated(x + kStep, activation) - Activated(x - kStep, activation)) / (2 * kStep);
 }
 bool IsSmooth(double x) {
   return std::fabs(x) > 1e-3 && std::fabs(std::fabs(x) - 3) > 1e-3 && std::fabs(x - 6) > 1e-3;
@@ -169,7 +152,7 @@ void FuzzBatchNorm(Random& random, const KernelTable& table) {
     each([&](int64_t i) {
       const double x = (input[i] - m) * inverse * scale + (args.bias ? bias[c] : 0) +
                        (args.residual ? residual[i] : 0);
-      expected[i] = Activated(args.activation, x);
+      expected[i] = Activated(x, args.activation);
       if (!IsSmooth(x)) grad[i] = 0;
       into_residual[i] = grad[i] * Slope(args.activation, x);
       into_bias[c] += into_residual[i];
