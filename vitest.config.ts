@@ -1,13 +1,27 @@
+import { readdirSync, readFileSync } from 'node:fs';
 import { defineConfig } from 'vitest/config';
+
+const ALL = ['test/**/*.test.ts', 'examples/*/test/**/*.test.js'];
+
+// The add-on keeps state for each process (threads, generators, living tensors). Files of these folders that do not depend on
+// it share a process, as loading libtorch and the modules takes longer than most of them.
+const COMPUTE = /^(check|data|formats|models|nn|onnx|ops|optim|program|report|tensor)\/.*\.test\.ts$/;
+const STATE =
+  /\bvi\.|process\.|child_process|worker_threads|memory\(|numTensors|global\.gc|setNum\w*Threads|setSeed/;
+const common = readdirSync('test', { recursive: true, encoding: 'utf8' })
+  .filter((file) => COMPUTE.test(file) && !STATE.test(readFileSync(`test/${file}`, 'utf8')))
+  .map((file) => `test/${file}`);
 
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts', 'examples/*/test/**/*.test.js'],
-    // The add-on keeps per-process state (threads, generators): a process a file keeps test files independent.
-    pool: 'forks',
-    maxWorkers: 2,
-    testTimeout: 60_000,
     // Two files run at once: a thread each. Tests of more threads ask for them with setNumThreads().
+    maxWorkers: 2,
     env: { OMP_NUM_THREADS: '1' },
+    pool: 'forks',
+    testTimeout: 60_000,
+    projects: [
+      { extends: true, test: { name: 'own process', include: ALL, exclude: common } },
+      { extends: true, test: { name: 'common process', include: common, isolate: false } },
+    ],
   },
 });

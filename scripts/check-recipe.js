@@ -23,7 +23,7 @@ const { number, oneOf, path, positiveInteger } = await import('./cli/value-types
 /** Options of train.js that have the same meaning here. */
 const { seed, threads, dataset, dataDir, limitTrain, download, dataMirror, verify } = TRAIN_OPTIONS;
 const { batchSize, lr, momentum, weightDecay, labelSmoothing, warmupEpochs, clipGradNorm } = TRAIN_OPTIONS;
-const { numExperts, temperature, initGain, classifierGain } = TRAIN_OPTIONS;
+const { numExperts, temperature, initGain, classifierGain, initialWeights } = TRAIN_OPTIONS;
 
 const MODEL = { ...TRAIN_OPTIONS.model, type: oneOf(['alexnet', 'alexnet-dy']) };
 
@@ -58,7 +58,7 @@ const OPTIONS = /** @satisfies {OptionTable} */ ({
   model: MODEL,
   ...{ seed, threads, dataset, dataDir, limitTrain, download, dataMirror, verify },
   ...{ batchSize, lr, momentum, weightDecay, labelSmoothing, warmupEpochs, clipGradNorm },
-  ...{ numExperts, temperature, initGain, classifierGain },
+  ...{ numExperts, temperature, initGain, classifierGain, initialWeights },
 });
 
 const { options } = parseScript({

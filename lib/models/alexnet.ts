@@ -4,11 +4,11 @@
  * @module
  */
 
-import { integer, number } from '../check/arguments.js';
+import { integer, number, oneOf } from '../check/arguments.js';
 import { checkOptions, dropUndefined, optionKeys, type RequiredOptions } from '../check/index.js';
 import { ReLU } from '../nn/activations.js';
 import { DynamicConv2d } from '../nn/dynamic-conv.js';
-import { constant_, kaimingNormal_ } from '../nn/init.js';
+import { kaimingNormal_, xavierUniform_ } from '../nn/init.js';
 import { Conv2d, Linear } from '../nn/layers.js';
 import { Module } from '../nn/module.js';
 import { BatchNorm2d } from '../nn/norm.js';
@@ -16,6 +16,7 @@ import { MaxPool2d } from '../nn/pool.js';
 import { Dropout, Sequential } from '../nn/simple.js';
 import { noGrad } from '../tensor/context.js';
 import type { Tensor } from '../tensor/tensor.js';
+import { initialise } from './blocks/initialise.js';
 
 /** Options of {@link alexnet}. */
 export interface AlexNetOptions {
@@ -33,7 +34,19 @@ export interface AlexNetOptions {
    * PyTorch's default initialisation, with which it does not rise. Default 1.
    */
   classifierGain?: number | undefined;
+  /**
+   * Distribution of the initial weights. `'kaiming'`: Kaiming-normal weights, also of each expert. `'paddle'`: the defaults of Paddle, which the
+   * article's code leaves in place: convolutions are Kaiming-normal, linear layers Xavier-uniform. The experts [K, O, I, k, k] are
+   * Xavier-uniform with the fans of this shape, O I k² and K I k², which makes them about 14 times smaller. Biases are 0 in both. Default
+   * `'kaiming'`.
+   */
+  initialWeights?: InitialWeights | undefined;
 }
+
+const INITIAL_WEIGHTS = ['kaiming', 'paddle'] as const;
+
+/** Distribution of the initial weights of {@link AlexNet}. */
+export type InitialWeights = (typeof INITIAL_WEIGHTS)[number];
 
 /** @internal */
 export const ALEX_NET_KEYS = optionKeys(
@@ -42,6 +55,7 @@ export const ALEX_NET_KEYS = optionKeys(
   'dropout',
   'middleChannels',
   'classifierGain',
+  'initialWeights',
 );
 
 /** Options of {@link alexnetDy}. */
@@ -90,10 +104,12 @@ export class AlexNet extends Module {
       dropout = 0.5,
       middleChannels = 192,
       classifierGain = 1,
+      initialWeights = 'kaiming',
     } = checkOptions(options, ALEX_NET_KEYS);
     integer('numClasses', numClasses, 1);
     integer('middleChannels', middleChannels, 1);
     number('classifierGain', classifierGain);
+    oneOf('initialWeights', INITIAL_WEIGHTS, initialWeights);
     const layers: Module[] = [];
     let channels = integer('inChannels', inChannels, 1);
     for (const { out: fixed, kernel, stride, padding, pool, dynamic: canMix } of CONVS) {
@@ -121,11 +137,7 @@ export class AlexNet extends Module {
       ...[second, new ReLU(), new Dropout(dropout)],
       head,
     );
-    this.apply((module) => {
-      if (!(module instanceof Conv2d || module instanceof Linear)) return;
-      kaimingNormal_(module.weight, { nonlinearity: 'relu' });
-      if (module.bias !== null) constant_(module.bias, 0);
-    });
+    initialWeightsOf(this, initialWeights === 'paddle', dynamic?.initGain ?? 1);
     if (classifierGain !== 1)
       noGrad(() => [first, second, head].forEach(({ weight }) => void weight.mul_(classifierGain)));
   }
@@ -134,6 +146,17 @@ export class AlexNet extends Module {
     return this.classifier.forward(this.features.forward(input).flatten(1));
   }
 }
+
+/** Sets the weights of the convolutions and linear layers, and in Paddle's way those of the experts. */
+function initialWeightsOf(network: AlexNet, paddle: boolean, expertGain: number): void {
+  initialise(network, { conv: kaimingFanIn, linear: paddle ? xavierUniform_ : kaimingFanIn });
+  if (!paddle) return;
+  network.apply((module) => {
+    if (module instanceof DynamicConv2d) xavierUniform_(module.weight, { gain: expertGain });
+  });
+}
+
+const kaimingFanIn = (weight: Tensor) => kaimingNormal_(weight, { nonlinearity: 'relu' });
 
 /**
  * AlexNet: 7,525,418 parameters and 1,376 batch-norm statistics for 10 classes. Weights are Kaiming-normal, biases 0.

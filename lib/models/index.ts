@@ -16,6 +16,7 @@ export {
   alexnet,
   alexnetDy,
   alexnetWide,
+  type InitialWeights,
 } from './alexnet.js';
 export type { ClassifierOptions } from './blocks/options.js';
 export { ConvNeXt, type ConvNeXtOptions, convnextTiny } from './convnext.js';

@@ -107,6 +107,7 @@ export const MODEL_KEYS = optionKeys(
   'initGain',
   'middleChannels',
   'classifierGain',
+  'initialWeights',
   'reduction',
   'zeroInitResidual',
   'groups',

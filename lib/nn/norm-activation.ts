@@ -31,7 +31,7 @@ function fusedActivation(norm: Module, activation: Module): NormActivation | und
 }
 
 /** Whether a layer is a batch norm that {@link normActivation} may join with what follows it. */
-export const isBatchNorm = (layer: Module): boolean => layer instanceof BatchNorm;
+const isBatchNorm = (layer: Module): boolean => layer instanceof BatchNorm;
 
 /**
  * `activation(norm(input) + shortcut())`.
@@ -50,4 +50,18 @@ export function normActivation(
   }
   const normalized = norm.forward(input);
   return activation.forward(shortcut === undefined ? normalized : normalized.add(shortcut()));
+}
+
+/** The output of the last of several layers, each of which gets the output of the one before it. */
+export function forwardInOrder(layers: readonly Module[], input: Tensor): Tensor {
+  let x = input;
+  for (let i = 0; i < layers.length; i++) {
+    const layer = layers[i]!;
+    const next = layers[i + 1];
+    if (next !== undefined && isBatchNorm(layer)) {
+      x = normActivation(layer, next, x);
+      i++;
+    } else x = layer.forward(x);
+  }
+  return x;
 }

@@ -12,7 +12,7 @@ import { INTERPOLATE_KEYS } from '../ops/option-keys.js';
 import { type InterpolateOptions, interpolate, pixelShuffle } from '../ops/resize.js';
 import { native, type Tensor } from '../tensor/tensor.js';
 import { Module } from './module.js';
-import { isBatchNorm, normActivation } from './norm-activation.js';
+import { forwardInOrder } from './norm-activation.js';
 
 /** Returns its input. */
 export class Identity extends Module {
@@ -158,20 +158,6 @@ export class Upsample extends Module {
   forward(input: Tensor): Tensor {
     return interpolate(input, this.options);
   }
-}
-
-/** The output of the last of several layers, each of which gets the output of the one before it. */
-export function forwardInOrder(layers: readonly Module[], input: Tensor): Tensor {
-  let x = input;
-  for (let i = 0; i < layers.length; i++) {
-    const layer = layers[i]!;
-    const next = layers[i + 1];
-    if (next !== undefined && isBatchNorm(layer)) {
-      x = normActivation(layer, next, x);
-      i++;
-    } else x = layer.forward(x);
-  }
-  return x;
 }
 
 /**

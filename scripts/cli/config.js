@@ -74,18 +74,20 @@ export function configOf(options, { trainSet, valSet, valSplit = options.valSpli
 }
 
 /**
- * The options of the network but the number of classes. Gains of 1 are left out: a configuration is then equal to those of
+ * The options of the network but the number of classes. Defaults are left out: a configuration is then equal to those of
  * older runs.
- * @param {Pick<TrainOptions, 'model' | 'modelOptions' | 'numExperts' | 'initGain' | 'classifierGain' | 'imageSize'>} options
+ * @param {Pick<TrainOptions, 'model' | 'modelOptions' | 'numExperts' | 'initGain' | 'classifierGain' | 'initialWeights' | 'imageSize'>} options
  * @returns {RunConfig['modelOptions']}
  * @throws {ArgumentError} for an option that the network does not have.
  */
-export function modelOptionsOf({ model, modelOptions, numExperts, initGain, classifierGain, imageSize }) {
+export function modelOptionsOf(options) {
+  const { model, modelOptions, numExperts, initGain, classifierGain, initialWeights, imageSize } = options;
   const experts = numExperts ?? (model === 'alexnet-dy' ? EXPERTS.article : EXPERTS.paper);
   const own = ownOptions(model, {
     numExperts: experts,
     ...(initGain !== 1 && { initGain }),
     ...(classifierGain !== 1 && { classifierGain }),
+    ...(initialWeights !== 'kaiming' && { initialWeights }),
     // A network whose weights are for one size.
     ...(REGISTRY[model].keys.has('imageSize') && { imageSize: imageSizeOf({ model, imageSize }) }),
     ...modelOptions,

@@ -58,6 +58,7 @@ const NOT_MODEL_OPTIONS = {
   temperature: 'but --temperature',
   initGain: 'but --init-gain',
   classifierGain: 'but --classifier-gain',
+  initialWeights: 'but --initial-weights',
 };
 
 /** @param {TrainOptions['modelOptions']} modelOptions */

@@ -284,6 +284,13 @@ const OPTIMIZATION = inGroup(
       config: 'modelOptions.classifierGain',
       help: 'factor on the initial weights of the linear layers; 0.4 keeps the first steps stable',
     },
+    initialWeights: {
+      value: 'distribution',
+      type: oneOf(['kaiming', 'paddle']),
+      default: 'kaiming',
+      config: 'modelOptions.initialWeights',
+      help: "initial weights of alexnet and alexnet-dy: Kaiming-normal, or Paddle's defaults, as in the article's code",
+    },
     temperature: {
       value: 'value',
       type: number({ min: 1 }),

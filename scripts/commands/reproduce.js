@@ -20,7 +20,8 @@ import { trainWhole } from '../cli/whole-run.js';
 
 /** Options of train.js that apply to all runs. */
 const { dataset, dataDir, limitTrain, limitTest, download, dataMirror, verify } = TRAIN_OPTIONS;
-const { device, threads, epochs, batchSize, milestones, temperatureEpochs, autocast } = TRAIN_OPTIONS;
+const { device, threads, epochs, batchSize, milestones, temperatureEpochs, initialWeights, autocast } =
+  TRAIN_OPTIONS;
 
 const OPTIONS = /** @satisfies {OptionTable} */ ({
   out: {
@@ -48,7 +49,7 @@ const OPTIONS = /** @satisfies {OptionTable} */ ({
     help: 'also train alexnet-wide, which has as many parameters as alexnet-dy, and alexnet for as long as alexnet-dy takes',
   },
   ...{ device, threads, dataset, dataDir, limitTrain, limitTest, download, dataMirror, verify },
-  ...{ epochs, batchSize, milestones, temperatureEpochs, autocast },
+  ...{ epochs, batchSize, milestones, temperatureEpochs, initialWeights, autocast },
 });
 
 /** @typedef {OptionsOf<typeof OPTIONS>} ReproduceOptions */

@@ -143,4 +143,29 @@ describe('counts of the article', () => {
       'for middleChannels but received 0',
     );
   });
+
+  it("starts with Paddle's default weights on request", () => {
+    const std = (made: models.AlexNet, key: string) => Number(made.stateDict()[key]!.std().item());
+    const bound = (made: models.AlexNet, key: string) => Number(made.stateDict()[key]!.abs().max().item());
+    manualSeed(7);
+    const fixed = models.alexnet({ initialWeights: 'paddle' });
+    const mixed = models.alexnetDy({ initialWeights: 'paddle', initGain: 2 });
+    for (const made of [fixed, mixed]) {
+      // Normal of the variance 2 / fan-in, and uniform with the bound sqrt(6 / (fan-in + fan-out)).
+      expect(std(made, 'features.0.weight') / Math.sqrt(2 / (3 * 121))).toBeCloseTo(1, 1);
+      expect(std(made, 'features.4.weight') / Math.sqrt(2 / (48 * 25))).toBeCloseTo(1, 1);
+      expect(bound(made, 'classifier.0.weight') / Math.sqrt(6 / (1152 + 2048))).toBeCloseTo(1, 2);
+      expect(bound(made, 'classifier.3.weight') / Math.sqrt(6 / 4096)).toBeCloseTo(1, 2);
+      expect(bound(made, 'classifier.6.weight') / Math.sqrt(6 / 2058)).toBeCloseTo(1, 2);
+      for (const [key, value] of Object.entries(made.stateDict()))
+        if (key.endsWith('.bias')) expect(value.abs().max().item(), key).toBe(0);
+    }
+    expect(std(fixed, 'features.8.weight') / Math.sqrt(2 / (128 * 9))).toBeCloseTo(1, 1);
+    expect(bound(mixed, 'features.8.weight') / 2 / Math.sqrt(6 / ((192 + 2) * 128 * 9))).toBeCloseTo(1, 2);
+    expect(bound(mixed, 'features.14.weight') / 2 / Math.sqrt(6 / ((128 + 2) * 192 * 9))).toBeCloseTo(1, 2);
+    expect(std(mixed, 'features.8.routing.net.0.weight') / Math.sqrt(2 / 128)).toBeCloseTo(1, 1);
+    expect(() => models.alexnet({ initialWeights: 'zeros' as 'paddle' })).toThrow(
+      "Expected one of 'kaiming', 'paddle' for initialWeights but received 'zeros'",
+    );
+  });
 });

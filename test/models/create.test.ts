@@ -20,7 +20,7 @@ describe('models.create', () => {
 
   it('refuses an option of another network', () => {
     expect(() => models.create('alexnet', { widthMult: 0.5 })).toThrow(
-      "Expected the keys numClasses, inChannels, dropout, middleChannels, classifierGain for options of alexnet but received 'widthMult'",
+      "Expected the keys numClasses, inChannels, dropout, middleChannels, classifierGain, initialWeights for options of alexnet but received 'widthMult'",
     );
   });
 

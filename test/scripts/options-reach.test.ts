@@ -77,6 +77,11 @@ const TRAIN: Record<string, Case> = {
   'num-experts': { args: ['5'], found: () => arg('models.create', 1).numExperts, expected: 5 },
   'init-gain': { args: ['1.5'], found: () => arg('models.create', 1).initGain, expected: 1.5 },
   'classifier-gain': { args: ['0.4'], found: () => arg('models.create', 1).classifierGain, expected: 0.4 },
+  'initial-weights': {
+    args: ['paddle'],
+    found: () => arg('models.create', 1).initialWeights,
+    expected: 'paddle',
+  },
   temperature: { args: ['12'], found: () => arg('temperatureSchedule', 0).start, expected: 12 },
   'temperature-epochs': { args: ['7'], found: () => arg('temperatureSchedule', 0).epochs, expected: 7 },
   seed: {
@@ -272,6 +277,7 @@ describe('reproduce.js', () => {
     cases: {
       ...{ threads: threads!, dataset: dataset!, epochs: epochs! },
       ...Object.fromEntries(shared.map((name) => [name, TRAIN[name]!])),
+      'initial-weights': TRAIN['initial-weights']!,
       autocast: TRAIN.autocast!,
       'temperature-epochs': { ...TRAIN['temperature-epochs']!, with: ['--models', 'alexnet-dy'] },
       device: { ...device!, found: () => trainer().device, expected: 'cuda:1' },

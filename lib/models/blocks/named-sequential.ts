@@ -3,7 +3,7 @@
  * @module
  */
 import { Module } from '../../nn/module.js';
-import { forwardInOrder } from '../../nn/simple.js';
+import { forwardInOrder } from '../../nn/norm-activation.js';
 import type { Tensor } from '../../tensor/tensor.js';
 
 /** Calls layers one after another, like Sequential; their keys are the given names. */

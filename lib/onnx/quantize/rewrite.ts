@@ -124,7 +124,7 @@ class Rewriter {
   /** @param scale - Of the input. */
   #replaceWeights(layer: Layer, scale: number): void {
     const { node, weight, bias } = layer;
-    const biases = bias && (elementsOf(bias).dataSync() as Float32Array);
+    const biases = bias && tidy(() => elementsOf(bias).dataSync() as Float32Array);
     const scales = this.#weightScales(layer, scale, biases);
     const key = `${weight.name} ${layer.axis} ${layer.isTransposed} ${scales.join()}`;
     const known = this.#weights.get(key);
