@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <numeric>
 #include <set>
 
 #include "ops/inference/int8.h"
@@ -32,10 +33,13 @@ struct Layer {
 class Quantizer {
  public:
   explicit Quantizer(Graph& graph)
-      : graph_(graph), makers_(graph.slots.size(), -1), users_(graph.slots.size()) {
+      : graph_(graph), makers_(graph.slots.size(), -1), users_(graph.slots.size()), roots_(graph.slots.size()) {
+    std::iota(roots_.begin(), roots_.end(), 0);
     for (size_t i = 0; i < graph.steps.size(); ++i) {
       for (const int64_t result : graph.steps[i].results)
         if (result >= 0) makers_[result] = static_cast<int64_t>(i);
+      const int64_t kept = KeptBy(graph.steps[i]);
+      if (kept >= 0) roots_[graph.steps[i].results[0]] = roots_[kept];
       for (const int64_t slot : SlotsIn(graph.steps[i].arguments)) users_[slot].push_back(i);
     }
     for (const int64_t slot : SlotsIn(graph.output)) outputs_.insert(slot);
@@ -66,6 +70,7 @@ class Quantizer {
               "Expected a range of the input of each layer in int8 but received none");
       chosen_.insert(result);
     }
+    FindBytes();
     const size_t count = graph_.steps.size();
     std::vector<Step> steps;
     for (size_t i = 0; i < count; ++i) {
@@ -117,15 +122,13 @@ class Quantizer {
     return dot == std::string::npos ? std::string() : name.substr(0, dot);
   }
 
-  // The value whose elements a slot has.
-  int64_t RootOf(int64_t slot) const {
-    for (const Step* maker = MakerOf(slot); maker != nullptr && KeepsRange(*maker); maker = MakerOf(slot)) {
-      const int64_t input = SlotOf(maker->arguments[0]);
-      if (input < 0) break;
-      slot = input;
-    }
-    return slot;
+  // The slot whose elements the result of a step has, or -1.
+  static int64_t KeptBy(const Step& step) {
+    return KeepsRange(step) && !step.results.empty() && step.results[0] >= 0 ? SlotOf(step.arguments[0]) : -1;
   }
+
+  // The value whose elements a slot has.
+  int64_t RootOf(int64_t slot) const { return slot < 0 ? slot : roots_[slot]; }
 
   // Whether a step reads one of the slots; of a layer only the input counts.
   bool Reads(const Step& step, const std::set<int64_t>& slots) const {
@@ -184,14 +187,21 @@ class Quantizer {
     return pixels <= kMostInt8Pixels;
   }
 
-  // Whether all that read a slot take uint8.
-  bool TakesBytes(int64_t slot) const {
+  // Finds the slots whose values are read as uint8 only. From the last step to the first: what a reshape takes depends on what
+  // reads its result, and a file may have a long chain of them.
+  void FindBytes() {
+    takes_bytes_.assign(roots_.size(), false);
+    for (auto step = graph_.steps.rbegin(); step != graph_.steps.rend(); ++step)
+      for (const int64_t result : step->results)
+        if (result >= 0) takes_bytes_[result] = ReadAsBytes(result);
+  }
+
+  bool ReadAsBytes(int64_t slot) const {
     if (outputs_.contains(slot)) return false;
     return std::ranges::all_of(users_[slot], [&](size_t user) {
       const Step& step = graph_.steps[user];
       if (step.pinned || step.results.empty()) return false;
-      if (KeepsRange(step))
-        return SlotOf(step.arguments[0]) == slot && step.results[0] >= 0 && TakesBytes(step.results[0]);
+      if (KeepsRange(step)) return KeptBy(step) == slot && takes_bytes_[step.results[0]];
       if (Is(step, "channelMeans")) return HasFewPixels(slot);
       if (!chosen_.contains(step.results[0])) return false;
       for (size_t i = 0; i < step.arguments.size(); ++i) {
@@ -205,7 +215,7 @@ class Quantizer {
   // Whether a slot holds uint8: the result of a layer in int8, and what has its elements.
   bool IsNarrow(int64_t slot) const {
     const int64_t root = RootOf(slot);
-    return chosen_.contains(root) && params_.contains(root) && TakesBytes(root);
+    return chosen_.contains(root) && params_.contains(root) && takes_bytes_[root];
   }
 
   // Has a step between layers take uint8, where its input is.
@@ -278,6 +288,8 @@ class Quantizer {
   Graph& graph_;
   std::vector<int64_t> makers_;             // steps by slot
   std::vector<std::vector<size_t>> users_;  // the same
+  std::vector<int64_t> roots_;              // by slot
+  std::vector<bool> takes_bytes_;           // by slot, of the results of steps
   std::set<int64_t> outputs_;
   std::map<int64_t, Layer> layers_;  // by the slot of the result
   std::set<int64_t> chosen_;         // results of the layers in int8
