@@ -33,7 +33,10 @@ struct Layer {
 class Quantizer {
  public:
   explicit Quantizer(Graph& graph)
-      : graph_(graph), makers_(graph.slots.size(), -1), users_(graph.slots.size()), roots_(graph.slots.size()) {
+      : graph_(graph),
+        makers_(graph.slots.size(), -1),
+        users_(graph.slots.size()),
+        roots_(graph.slots.size()) {
     std::iota(roots_.begin(), roots_.end(), 0);
     for (size_t i = 0; i < graph.steps.size(); ++i) {
       for (const int64_t result : graph.steps[i].results)
@@ -187,8 +190,8 @@ class Quantizer {
     return pixels <= kMostInt8Pixels;
   }
 
-  // Finds the slots whose values are read as uint8 only. From the last step to the first: what a reshape takes depends on what
-  // reads its result, and a file may have a long chain of them.
+  // Finds the slots whose values are read as uint8 only. From the last step to the first: what a reshape
+  // takes depends on what reads its result, and a file may have a long chain of them.
   void FindBytes() {
     takes_bytes_.assign(roots_.size(), false);
     for (auto step = graph_.steps.rbegin(); step != graph_.steps.rend(); ++step)
