@@ -165,6 +165,7 @@ function checkSettings(options: ExportOnnxOptions): Settings {
     opset,
     // The graph is quantised when it is complete.
     precision: known === 'int8' ? 'float32' : known,
+    forInt8: known === 'int8',
     quantization: checkQuantization(given),
     dynamicSize: boolean('dynamicSize', dynamicSize),
     dynamicBatch: flag('dynamicBatch'),
@@ -184,8 +185,8 @@ function disposeAll(tensors: readonly Tensor[]): void {
 
 /**
  * Writes a network as an ONNX file, which onnxruntime and other tools run, also in browsers and on phones. Layers such as batch
- * norm and dropout are exported in evaluation mode, and weights keep their keys as names. A dynamic convolution becomes one
- * convolution with the outputs of all its kernels, whose results are mixed by the attention, so that the batch size may vary.
+ * norm and dropout are exported in evaluation mode, and weights keep their keys as names. The batch size may vary, as
+ * dynamic convolutions do not have it in the file: see docs/onnx.md.
  * @param network - A module in evaluation mode, a function of tensors, or a program of {@link nn.compile} or `loadProgram`.
  * @param example - One input, or an array of inputs, as for `nn.compile`. Its elements do not matter.
  * @param file - The file; its folder must exist. Usually `.onnx`. An existing file is replaced when the new one is complete.

@@ -19,6 +19,8 @@ export interface GraphSettings {
   readonly precision: 'float32' | 'float16';
   /** Sizes of images may vary: shapes are computed by nodes where they cannot be left out. */
   readonly dynamicSize: boolean;
+  /** The graph will be quantised: layers stay whole nodes. */
+  readonly forInt8: boolean;
 }
 
 /** First opset of the operators that came after the lowest one that is written. */

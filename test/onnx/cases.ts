@@ -90,6 +90,24 @@ class Experts extends nn.Module<[Tensor], { logits: Tensor; attention: Tensor }>
   }
 }
 
+/** Convolutions with so many pixels and experts that their kernels are mixed, see lib/onnx/operations/dynamic-conv.ts. */
+class MixedKernels extends nn.Module<[Tensor], Tensor> {
+  wide = new DynamicConv2d(4, 6, [3, 2], {
+    padding: [2, 1],
+    stride: [2, 1],
+    dilation: [1, 2],
+    numExperts: 4,
+  });
+  pointwise = new DynamicConv2d(6, 5, 1, { numExperts: 2, bias: false });
+  strided = new DynamicConv2d(5, 8, 1, { numExperts: 3, stride: 2, padding: 1 });
+  unpadded = new DynamicConv2d(8, 4, 3, { numExperts: 5, routing: 'sigmoid' });
+
+  forward(x: Tensor): Tensor {
+    const y = this.pointwise.forward(this.wide.forward(x).relu());
+    return this.unpadded.forward(this.strided.forward(y).relu());
+  }
+}
+
 class Reader extends nn.Module<[Tensor], Tensor[]> {
   embedding = new nn.Embedding(11, 8);
   lstm = new nn.LSTM(8, 5, { numLayers: 2, bidirectional: true, batchFirst: true });
@@ -297,6 +315,22 @@ const LAYERS: Record<string, Case> = {
     make: () => withStatistics(new Experts().eval()),
     inputs: (batch) => [randn([batch, 4, 11 + 2 * batch, 9])],
     options: { dynamicSize: true },
+  },
+  'dynamic convolution with mixed kernels': layer(() => new MixedKernels(), [4, 23, 21]),
+  'dynamic convolution with mixed kernels of any size': {
+    make: () => new MixedKernels().eval(),
+    inputs: (batch) => [randn([batch, 4, 23 + 2 * batch, 21])],
+    options: { dynamicSize: true },
+  },
+  'dynamic convolution with computed kernels': {
+    make: () => {
+      const layer = new DynamicConv2d(3, 4, 3, { numExperts: 3, padding: 1 });
+      return (x) => {
+        const { routing, weight, bias } = layer;
+        return F.dynamicConv2d(x, weight.mul(x.mean()), routing.forward(x), bias, { padding: 1 });
+      };
+    },
+    inputs: (batch) => [randn([batch, 3, 9, 8])],
   },
   'dynamic convolution in one dimension': layer(
     () => new nn.DynamicConv1d(4, 3, 3, { numExperts: 2 }),

@@ -29,6 +29,7 @@ async function differenceFor({ make, inputs, options }: Case, more: ExportOnnxOp
 const HALF = [
   'residual block',
   'dynamic convolution',
+  'dynamic convolution with mixed kernels',
   'CondConv2d',
   'ODConv2d',
   'norms',

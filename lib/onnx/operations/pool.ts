@@ -5,7 +5,8 @@
 import type { Value } from '../graph.js';
 import { isOnePlace } from '../shapes.js';
 import type { Step, Translation, Translations } from '../step.js';
-import { batched, padsOf } from './conv.js';
+import { batched } from './conv.js';
+import { padsOf } from './conv-sizes.js';
 
 /** The windows of a pool. */
 interface Windows {
