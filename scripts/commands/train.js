@@ -72,7 +72,9 @@ async function train(parsed, { given, command }) {
     if (training === null) return interrupt.exitCode();
     run = training.run;
     if (!previous && writes) for (const warning of warningsOf(training.config)) console.error(warning);
-    const again = `${nameOf(command)} --out ${shellWord(out)} --resume`;
+    // What a run does not remember, and cannot go on without.
+    const flags = `${options.verify ? '' : ' --no-verify'}${options.skipUnreadable ? ' --skip-unreadable' : ''}`;
+    const again = `${nameOf(command)} --out ${shellWord(out)} --resume${flags}`;
     return await finish(training, { out, again, json: options.json, start, interrupt, group });
   } finally {
     await run?.close();
