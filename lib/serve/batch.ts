@@ -6,8 +6,72 @@ import type { Collation, Holder } from './collation.js';
 import type { Engine } from './engine.js';
 import type { PoolBatch } from './pool-request.js';
 
-/** Runs a batch. @returns a result for each request: undefined if it is not wanted, an Error for a request that failed. */
+/** An engine and its batches: those of a replaced engine end before it is closed. */
+export class Generation {
+  readonly engine: Engine;
+  #running = 0;
+  #onIdle: (() => void) | undefined;
+
+  constructor(engine: Engine) {
+    this.engine = engine;
+  }
+
+  /** A batch starts. */
+  begin(): void {
+    this.#running++;
+  }
+
+  /** A batch has ended. */
+  end(): void {
+    if (--this.#running === 0) this.#onIdle?.();
+  }
+
+  /** Resolves when no batch runs. */
+  idle(): Promise<void> {
+    if (this.#running === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#onIdle = resolve;
+    });
+  }
+}
+
+/**
+ * Runs a batch.
+ * @returns a result for each request: undefined if it is not wanted, an Error for a request that failed.
+ * @throws The reason of the cancellation for a batch that was given up.
+ */
 export function computeBatch(
+  batch: PoolBatch,
+  engine: Engine,
+  holder: Holder,
+  collation: Collation,
+): Promise<unknown[]> {
+  const results = startBatch(batch, engine, holder, collation);
+  return engine.mayHang ? untilGivenUp(results, batch, holder, collation) : results;
+}
+
+/** The results of a batch whose function may never return. One that is given up keeps its inputs until it ends. */
+function untilGivenUp(
+  results: Promise<unknown[]>,
+  { requests, cancellation }: PoolBatch,
+  holder: Holder,
+  collation: Collation,
+): Promise<unknown[]> {
+  return new Promise((resolve, reject) => {
+    results.then(resolve, reject);
+    cancellation.onGiveUp = () => {
+      const inputs = requests.map(({ input }) => input);
+      for (const request of requests) request.input = undefined;
+      const release = () => {
+        for (const input of inputs) holder.release(input);
+      };
+      results.then(collation.dispose).then(release, release);
+      reject(cancellation.signal.reason);
+    };
+  });
+}
+
+function startBatch(
   batch: PoolBatch,
   engine: Engine,
   holder: Holder,

@@ -3,12 +3,21 @@
  * @module
  */
 
+/**
+ * Time that a cancelled batch has to end by itself. Most do, and to replace a worker thread takes longer than most batches; a
+ * function that never returns must not keep its replica.
+ */
+export const GRACE_MS = 1000;
+
 /** An AbortController whose signal is made only if somebody asks for it: it takes as long as the rest of a small batch. */
 export class Cancellation {
   /** Called when the batch is cancelled. */
   onCancel: (() => void) | undefined;
+  /** Called when the batch was cancelled and has not ended {@link GRACE_MS} later. */
+  onGiveUp: (() => void) | undefined;
   #isCancelled = false;
   #controller: AbortController | undefined;
+  #timer: NodeJS.Timeout | undefined;
 
   get isCancelled(): boolean {
     return this.#isCancelled;
@@ -24,5 +33,11 @@ export class Cancellation {
     this.#isCancelled = true;
     this.#controller?.abort();
     this.onCancel?.();
+    if (this.onGiveUp !== undefined) this.#timer = setTimeout(this.onGiveUp, GRACE_MS);
+  }
+
+  /** The batch has ended: it is not given up any more. */
+  end(): void {
+    clearTimeout(this.#timer);
   }
 }

@@ -30,7 +30,7 @@ export type Replacement = PoolProgram | BatchFunction | AnyModule | ModuleFile |
 /** Settings of an engine. */
 export interface EngineSettings
   extends Pick<ResolvedPoolOptions, 'inputs' | 'replicas' | 'threads' | 'maxBatch' | 'warmup'> {
-  /** Called when a worker ended unexpectedly. */
+  /** Called when a worker ended unexpectedly, or was ended because its function did not return. */
   onExit: () => void;
 }
 

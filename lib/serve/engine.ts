@@ -34,6 +34,8 @@ export interface Engine {
     | undefined;
   /** Whether it takes more batches than it runs at once, and runs them in their order. */
   readonly queues?: boolean | undefined;
+  /** Whether a batch may never end, because a function of the user computes it: a cancelled one is then given up after some time. */
+  readonly mayHang?: boolean | undefined;
   /** Replaces the weights. No batch runs meanwhile. */
   loadStateDict(state: StateDict): Promise<void>;
   /** Frees threads. No batch runs any more. */
@@ -74,6 +76,7 @@ interface Replica {
 /** Batches of a program. Each replica runs one batch at a time; a Program takes the next one before. */
 export class ProgramEngine implements Engine {
   readonly queues: boolean;
+  readonly mayHang: boolean;
   readonly #program: PoolProgram;
   readonly #replicas: readonly Replica[];
   readonly #threads: number;
@@ -85,6 +88,7 @@ export class ProgramEngine implements Engine {
     const more = Array.from({ length: replicas - 1 }, () => program.replicate?.() ?? program);
     this.#replicas = [program, ...more].map((handle) => ({ program: handle, batches: 0 }));
     this.queues = program.runBatch !== undefined;
+    this.mayHang = !(program instanceof Runnable);
   }
 
   run(input: unknown, { signal }: Cancellation): Promise<unknown> {
@@ -168,6 +172,7 @@ async function runForeign(
 
 /** Batches of a function or module on the calling thread. */
 export class FunctionEngine implements Engine {
+  readonly mayHang = true;
   readonly #run: BatchFunction | AnyModule;
 
   constructor(run: BatchFunction | AnyModule) {

@@ -54,7 +54,7 @@ export interface PoolMetricsSnapshot {
   latencyMs: Latency;
   /** From acceptance to the start of the batch. */
   queueMs: Latency;
-  /** Worker threads that ended unexpectedly. */
+  /** Worker threads that ended unexpectedly, or were ended because their function did not return. */
   workerExits: number;
   /** Finished swaps. */
   swaps: number;

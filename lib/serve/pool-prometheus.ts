@@ -90,7 +90,10 @@ function createMetrics(prom: Client, pools: ReadonlyMap<string, () => PoolState>
     refusals: counter('dyconv_pool_refused_total', 'Requests that were not accepted', 'reason'),
     totals: {
       retries: total('dyconv_pool_retries_total', 'Requests that were repeated because their worker ended'),
-      workerExits: total('dyconv_pool_worker_exits_total', 'Worker threads that ended unexpectedly'),
+      workerExits: total(
+        'dyconv_pool_worker_exits_total',
+        'Worker threads that ended unexpectedly or were ended',
+      ),
       swaps: total('dyconv_pool_swaps_total', 'Finished swaps of weights or networks'),
     },
     histograms: {

@@ -9,7 +9,7 @@ import { isPromise } from '../check/promise.js';
 import { checkSignal } from '../check/signal.js';
 import { OverloadedError, PoolClosedError, WorkerError } from '../errors.js';
 import { currentBlock } from '../tensor/context.js';
-import { answerBatch, computeBatch } from './batch.js';
+import { answerBatch, computeBatch, Generation } from './batch.js';
 import { Batcher } from './batcher.js';
 import { Cancellation } from './cancellation.js';
 import { COLLATIONS, type Collation, type Holder } from './collation.js';
@@ -42,15 +42,6 @@ import type { Held } from './rows.js';
 import { WorkerDied } from './worker-engine.js';
 import { UnpostableError } from './worker-protocol.js';
 
-/** Batches of a replaced engine end before it is closed. */
-interface Generation {
-  readonly engine: Engine;
-  /** Number of its batches that run. */
-  running: number;
-  /** Called when the last one has ended. */
-  onIdle?: () => void;
-}
-
 /** A pool that answers requests in batches. Created by {@link createPool}. */
 export class Pool<I = unknown, O = unknown> {
   readonly #options: ResolvedPoolOptions;
@@ -81,7 +72,7 @@ export class Pool<I = unknown, O = unknown> {
     this.#options = options;
     this.#collation = COLLATIONS[options.inputs];
     this.#holder = this.#collation.holder();
-    this.#generation = { engine, running: 0 };
+    this.#generation = new Generation(engine);
     this.#metrics = metrics;
     this.#settings = settings;
     const { maxBatch, maxDelayMs, replicas } = options;
@@ -288,7 +279,7 @@ export class Pool<I = unknown, O = unknown> {
       request.startedAt = startedAt;
     }
     const generation = this.#generation;
-    generation.running++;
+    generation.begin();
     // In a turn of its own: the code that queued the request may be inside a tidy block.
     queueMicrotask(() => this.#resource.runInAsyncScope(() => void this.#runBatch(batch, generation)));
   }
@@ -313,13 +304,14 @@ export class Pool<I = unknown, O = unknown> {
       batch.hasEnded = true;
       for (const request of requests) this.#fail(request, error);
     }
+    cancellation.end();
     for (const request of requests)
       if (request.isSettled && request.input !== undefined) this.#holder.release(request.input);
     const ms = performance.now() - startedAt;
     const rows = requests.reduce((sum, request) => sum + request.rows, 0);
     this.#msPerRequest += (ms / requests.length - this.#msPerRequest) * (this.#msPerRequest === 0 ? 1 : 0.1);
     this.#metrics.batch(requests.length, rows, ms, failure);
-    if (--generation.running === 0) generation.onIdle?.();
+    generation.end();
     if (!hasReleased) this.#batcher.release();
   }
 
@@ -353,13 +345,13 @@ export class Pool<I = unknown, O = unknown> {
       const { source, state } = parseReplacement(this.#options.source.kind, replacement);
       if (source) {
         const old = this.#generation;
-        this.#generation = { engine: await createEngine(source, this.#settings), running: 0 };
-        await idle(old);
+        this.#generation = new Generation(await createEngine(source, this.#settings));
+        await old.idle();
         await old.engine.close();
       } else {
         this.#batcher.pause();
         try {
-          await idle(this.#generation);
+          await this.#generation.idle();
           await this.#generation.engine.loadStateDict(state);
         } finally {
           this.#batcher.resume();
@@ -380,17 +372,10 @@ export class Pool<I = unknown, O = unknown> {
         this.#onEmpty = resolve;
       });
     await this.#swaps;
-    // A batch that no request waits for any more. A worker is ended instead: its function may never return.
-    if (this.#options.source.kind !== 'module') await idle(this.#generation);
+    // A batch that no request waits for any more. A worker is ended instead.
+    if (this.#options.source.kind !== 'module') await this.#generation.idle();
     await this.#generation.engine.close();
     this.#collation.dispose(this.#settings.warmup);
     this.#metrics.close();
   }
-}
-
-function idle(generation: Generation): Promise<void> {
-  if (generation.running === 0) return Promise.resolve();
-  return new Promise((resolve) => {
-    generation.onIdle = resolve;
-  });
 }

@@ -6,6 +6,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Piscina } from 'piscina';
 import { untidy } from '../tensor/context.js';
 import { releaseHandle, type TensorHandle } from '../tensor/handle.js';
+import type { Cancellation } from './cancellation.js';
 import type { Engine, StateDict } from './engine.js';
 import {
   packValue,
@@ -30,7 +31,7 @@ export interface WorkerEngineOptions {
   replicas: number;
   /** Threads of an operation in each worker. */
   threads: number;
-  /** Called when a worker ended that the engine did not end. */
+  /** Called when a worker ended unexpectedly, or was ended because its function did not return. */
   onExit: () => void;
 }
 
@@ -58,11 +59,13 @@ export class WorkerEngine implements Engine {
     return engine;
   }
 
-  async run(input: unknown): Promise<unknown> {
+  async run(input: unknown, cancellation: Cancellation): Promise<unknown> {
     const handles: TensorHandle[] = [];
+    const abandoned = new AbortController();
+    cancellation.onGiveUp = () => abandoned.abort();
     try {
       const packed = untidy(() => packValue(input, handles));
-      const output = await this.#ask(packed);
+      const output = await this.#ask(packed, abandoned.signal);
       return untidy(() => unpackValue(output));
     } catch (error) {
       // A worker that ended may not have claimed all of them.
@@ -105,16 +108,19 @@ export class WorkerEngine implements Engine {
     return { version: this.#version, state: handles };
   }
 
-  async #ask(input: unknown): Promise<unknown> {
+  /** @param abandoned - Ends the worker of the task, which is replaced. */
+  async #ask(input: unknown, abandoned?: AbortSignal): Promise<unknown> {
     const { module, threads } = this.#options;
     let answer: WorkerAnswer;
     try {
-      answer = await this.#workers.run({ module, threads, weights: this.#weights, input });
+      const task = { module, threads, weights: this.#weights, input };
+      answer = await this.#workers.run(task, abandoned && { signal: abandoned });
     } catch (error) {
       // The input could not be copied to the worker, such as an array whose memory was transferred.
       if (error instanceof DOMException && error.name === 'DataCloneError')
         throw new UnpostableError(input, error.message);
       this.#options.onExit();
+      if (abandoned?.aborted) throw abandoned.reason;
       throw new WorkerDied(`A worker of the pool ended: ${(error as Error).message}`, { cause: error });
     }
     if ('error' in answer) throw unpackError(answer.error);

@@ -170,7 +170,7 @@ describe('a pool of worker threads', { timeout: limit(60_000) }, () => {
   it('swaps the module file', async () => {
     await using pool = await serve.createPool<never>({ module: { file, export: 'default' } });
     await expect(pool.swap({ file, export: 'none' })).rejects.toThrow(
-      /a function for the export none of file:.*the functions default, describeValues, echo, loadStateDict/,
+      /a function for the export none of file:.*the functions default, describeValues, echo, hang, loadStateDict, slow, spin$/,
     );
     expect(await settled(pool.run(() => row()))).toEqual([[6, 6]]);
     await pool.swap({ file });

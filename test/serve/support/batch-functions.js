@@ -1,4 +1,5 @@
 // Functions that the tests of worker threads run. The package is loaded as its users load it.
+import { setTimeout as sleep } from 'node:timers/promises';
 import { isMainThread, threadId } from 'node:worker_threads';
 import { DatasetError, nn, noGrad } from '../../../dist/index.js';
 
@@ -41,6 +42,21 @@ export function echo(values) {
     if (value === 'held') return new Holder();
     return value;
   });
+}
+
+/** The values themselves, except that a batch with `'forever'` is never answered. */
+export const hang = (values) => (values.includes('forever') ? new Promise(() => {}) : values);
+
+/** The same without returning to the event loop. */
+export function spin(values) {
+  while (values.includes('forever'));
+  return values;
+}
+
+/** Waits for the milliseconds that the first value is, and answers with the number of the thread. */
+export async function slow(values) {
+  await sleep(values[0]);
+  return values.map(() => threadId);
 }
 
 class Holder {
