@@ -48,7 +48,6 @@ constexpr auto kRowWise = std::to_array<std::string_view>({
     "maxPool2d",
     "mean",
     "neg",
-    "pad",
     "permute",
     "quantize",
     "relu",
@@ -108,13 +107,35 @@ bool BroadcastsAlongRows(const Graph& graph, const Step& step, const std::vector
   });
 }
 
+// Whether the batch size is an argument otherwise than as the first size of a result: a part of the batch has
+// another one.
+bool UsesBatchSize(const Step& step) {
+  int64_t uses = 0;
+  for (const Value& argument : step.arguments)
+    ForEachValue(argument, [&](const Value& part) { uses += part.As<Affine>() != nullptr; });
+  if (uses == 0) return false;
+  if (!Is(step, "expand") && !Is(step, "reshape") && !Is(step, "view")) return true;
+  const List* sizes = step.arguments.at(1).As<List>();
+  const Affine* first = sizes == nullptr || sizes->empty() ? nullptr : sizes->front().As<Affine>();
+  return uses != 1 || first == nullptr || *first != Affine{1, 0};
+}
+
+// Whether padding adds rows, or moves them: its sizes begin with the last dimension.
+bool PadsRows(const Step& step, int64_t rank) {
+  const List* sizes = step.arguments.at(1).As<List>();
+  if (sizes == nullptr) return true;
+  return static_cast<int64_t>(sizes->size()) >= 2 * rank;
+}
+
 bool KeepsRowsApart(const Graph& graph, const Step& step, const std::vector<bool>& fixed) {
   const std::string name = step.operation->Name();
   const auto rank = [&](size_t argument) {
     const int64_t slot = SlotOf(step.arguments.at(argument));
     return slot < 0 ? -1 : RankOf(graph.slots[slot]);
   };
+  if (UsesBatchSize(step)) return false;
   if (Contains(kRowWise, name)) return true;
+  if (name == "pad") return !PadsRows(step, rank(0));
   if (Contains(kBroadcasting, name)) return BroadcastsAlongRows(graph, step, fixed);
   if (Contains(kAlong, name)) {
     const int64_t* dim = step.arguments.at(1).As<int64_t>();

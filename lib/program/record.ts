@@ -32,7 +32,7 @@ export interface CompileOptions {
 
 const COMPILE_KEYS = optionKeys('dtype', 'dynamicBatch', 'optimize');
 
-/** Batch sizes that are recorded: integers of a network are lines through two of them, which the others confirm. */
+/** Batch sizes that are recorded beside that of the example: integers of a network are lines through two of them, which the others confirm. */
 const BATCHES = [1, 2, 3, 5];
 
 /** The parts of a module that are used here. */
@@ -204,9 +204,9 @@ export function recordProgram(
     () => position.locate(),
   );
   try {
-    const batches = dynamicBatch ? BATCHES : [];
+    const batches = dynamicBatch ? [...new Set([...BATCHES, rows!])] : [];
     position.during(() => {
-      for (const batch of dynamicBatch ? BATCHES : [undefined])
+      for (const batch of dynamicBatch ? batches : [undefined])
         recordOnce(forward, inputs, (input) =>
           batch !== undefined && input.shape[0] === rows ? withRows(input, batch) : input,
         );

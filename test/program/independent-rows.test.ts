@@ -94,6 +94,20 @@ describe('not split, since rows depend on each other:', () => {
     ['batch statistics', (x) => norm.forward(x)],
     ['layer norm of the whole batch', (x) => x.div(x.square().sum().sqrt())],
     ['a shape that mixes rows', (x) => x.t().reshape([4, -1]).t().add(x)],
+    // A part of the batch has another batch size.
+    ['division by the batch size', (x) => x.relu().div(x.shape[0]!)],
+    ['multiplication by the batch size', (x) => x.mul(x.shape[0]! + 1)],
+    ['addition of the batch size', (x) => x.add(x.shape[0]!)],
+    ['addition with the batch size as a factor', (x) => x.add(x, { alpha: x.shape[0]! })],
+    ['a limit that is the batch size', (x) => x.mul(50).clamp({ max: x.shape[0]! })],
+    ['a column chosen by the batch size', (x) => F.pad(x, [0, 80]).select(1, x.shape[0]!)],
+    ['padding by the batch size', (x) => F.pad(x, [x.shape[0]!, 0]).narrow(1, 0, 4)],
+    [
+      'an interpolation to the batch size',
+      (x) => F.interpolate(x.unsqueeze(1), { size: x.shape[0]! }).mean({ dim: 2 }),
+    ],
+    ['rows that padding moves', (x) => F.pad(x, [0, 0, 1, -1])],
+    ['rows that padding moves back', (x) => F.pad(x, [0, 0, -1, 1])],
   ])('%s', (_, compute) => {
     setNumThreads(2);
     let program: nn.Program;
@@ -113,6 +127,19 @@ describe('not split, since rows depend on each other:', () => {
       ),
     ).toBeLessThan(1e-5);
   });
+});
+
+it.each<[string, (x: Tensor) => Tensor]>([
+  ['a view of each row', (x) => x.reshape([x.shape[0]!, 2, 2]).relu()],
+  ['a view with the batch size left open', (x) => x.view([-1, 2, 2]).relu()],
+  ['columns that are repeated', (x) => x.unsqueeze(2).expand([x.shape[0]!, 4, 3]).relu()],
+  ['padded columns', (x) => F.pad(x, [1, 2])],
+])('%s keeps rows independent', (_, compute) => {
+  setNumThreads(2);
+  const program = nn.compile(compute, randn([2, 4]));
+  expect(isSplit(program)).toBe(true);
+  const x = randn([64, 4]);
+  expect(distance(program.runSync(x) as Tensor, compute(x))).toBe(0);
 });
 
 it('runs at the same time do not affect each other, nor the number of threads', async () => {

@@ -29,9 +29,16 @@ int64_t AddCast(Graph& graph, std::vector<Step>& steps, int64_t from, at::Scalar
   return to;
 }
 
-// A tensor that a network makes from nothing would widen what it meets.
-void NarrowCreation(Step& step) {
-  if (!SlotsIn(step.arguments).empty()) return;
+// Whether a step computes with numbers that are bfloat16 now. Others, such as a conversion of bytes or a
+// tensor made from nothing, give float32 as before.
+bool ReadsNarrowed(const Graph& graph, const Step& step) {
+  return std::ranges::any_of(SlotsIn(step.arguments), [&](int64_t slot) {
+    return IsFloat(graph, slot) || graph.slots[slot].dtype == at::kBFloat16;
+  });
+}
+
+// A step that names the dtype of its result.
+void NarrowDType(Step& step) {
   for (Value& argument : step.arguments)
     if (argument.ToString() == "'float32'") argument = "bfloat16";
 }
@@ -48,6 +55,7 @@ void CastToBFloat16(Graph& graph) {
     if (given && IsFloat(graph, slot)) cast[slot] = AddCast(graph, steps, slot, at::kBFloat16);
   }
   for (Step& step : graph.steps) {
+    const bool narrowed = ReadsNarrowed(graph, step);
     const bool norm = std::ranges::count(kNorms, step.operation->Name()) > 0;
     for (size_t i = 0; i < step.arguments.size(); ++i) {
       ForEachValue(step.arguments[i], [&](Value& part) {
@@ -56,11 +64,16 @@ void CastToBFloat16(Graph& graph) {
         if (!(norm && i > 0)) slot->index = cast[slot->index];
       });
     }
-    NarrowCreation(step);
-    for (const int64_t result : step.results)
-      if (result >= 0 && IsFloat(graph, result) && static_cast<size_t>(result) < recorded)
-        graph.slots[result].dtype = at::kBFloat16;
+    if (narrowed) NarrowDType(step);
+    const std::vector<int64_t> results = step.results;
     steps.push_back(std::move(step));
+    for (const int64_t result : results) {
+      if (result < 0 || !IsFloat(graph, result) || static_cast<size_t>(result) >= recorded) continue;
+      if (narrowed)
+        graph.slots[result].dtype = at::kBFloat16;
+      else
+        cast[result] = AddCast(graph, steps, result, at::kBFloat16);
+    }
   }
   ForEachValue(graph.output, [&](Value& part) {
     Slot* slot = part.As<Slot>();
