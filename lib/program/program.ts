@@ -2,6 +2,7 @@
  * Compiled networks.
  * @module
  */
+import { integer } from '../check/arguments.js';
 import { checkOptions, checkRecord } from '../check/index.js';
 import { DisposedError, invalidArgument } from '../errors.js';
 import { isTensor, native, type Tensor } from '../tensor/tensor.js';
@@ -15,6 +16,7 @@ import {
   checkMetadata,
   openProgram,
   type ProgramSettings,
+  parseSettings,
   SAVE_KEYS,
   type SaveProgramOptions,
   saveProgram,
@@ -148,17 +150,19 @@ export class Program<Out = Tensor> extends Runnable<Out> {
 
   /**
    * A handle by which another thread of this process can use the program without a copy: post it in a message, and call
-   * {@link Program.fromHandle} there. This program must not be disposed before.
+   * {@link Program.fromHandle} there. This program must not be disposed before. It is freed by `dispose()` alone from now on, not when its
+   * object is garbage: a handle that is on its way to another thread stays valid.
    * @example worker.postMessage({ program: program.share() });
    */
   share(): ProgramHandle {
+    this.keepUntilDisposed();
     const { id, settings, metadata } = this;
     return { type: 'dyconv.ProgramHandle', id, process: native.processKey(), settings, metadata };
   }
 
   /**
    * The program of a handle of {@link share} from any thread of the process, with the same weights and its own queue.
-   * @throws DisposedError if the program was disposed or belongs to another process.
+   * @throws DisposedError if the program was disposed or belongs to another process; ArgumentError for another object than a handle.
    */
   static fromHandle<Out = Tensor>(handle: ProgramHandle): Program<Out> {
     checkRecord(handle, 'handle', 'a handle made by share()', HANDLE);
@@ -166,7 +170,11 @@ export class Program<Out = Tensor> extends Runnable<Out> {
     if (type !== 'dyconv.ProgramHandle') throw invalidArgument('handle', 'a handle made by share()', handle);
     if (process !== native.processKey())
       throw new DisposedError('Expected a handle of this process for handle but received one of another');
-    return new Program<Out>(native.openProgram(id), settings, metadata);
+    const known = parseSettings(settings);
+    if (known === undefined)
+      throw invalidArgument('handle.settings', 'the settings of a handle made by share()', settings);
+    const opened = native.openProgram(integer('handle.id', id, 0));
+    return new Program<Out>(opened, known, checkMetadata(metadata));
   }
 
   /** @internal */

@@ -47,6 +47,11 @@ export abstract class Runnable<Out = Tensor> {
     unused.register(this, id, this);
   }
 
+  /** @internal From now on only {@link dispose} frees the program, not the end of this object. */
+  protected keepUntilDisposed(): void {
+    unused.unregister(this);
+  }
+
   /** @internal The add-on's number. A worker thread of the process can open the program by it. */
   get id(): number {
     return this.#id;

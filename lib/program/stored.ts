@@ -129,8 +129,15 @@ function parse(path: string, metadata: Record<string, string>, key: string): unk
 }
 
 function settingsOf(value: unknown, path: string): ProgramSettings {
+  const settings = parseSettings(value);
+  if (settings === undefined)
+    throw new CheckpointError(`${path} is damaged: its settings are not those of a program`);
+  return settings;
+}
+
+/** @internal The settings in a file or handle; undefined if they are not those of a program. */
+export function parseSettings(value: unknown): ProgramSettings | undefined {
   const { dtype, optimize } = (value ?? {}) as Partial<Record<keyof ProgramSettings, unknown>>;
-  if ((dtype === 'float32' || dtype === 'bfloat16' || dtype === 'int8') && typeof optimize === 'boolean')
-    return { dtype, optimize };
-  throw new CheckpointError(`${path} is damaged: its settings are not those of a program`);
+  const isKnown = dtype === 'float32' || dtype === 'bfloat16' || dtype === 'int8';
+  return isKnown && typeof optimize === 'boolean' ? { dtype, optimize } : undefined;
 }
