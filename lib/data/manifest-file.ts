@@ -135,7 +135,7 @@ function* tableRows(text: string, separator: ',' | '\t'): Generator<RawRow> {
   const { value: header } = records.next();
   if (!header) return;
   const { line, fields } = header;
-  const names = fields.map((name) => name.trim());
+  const names = fields.map((name) => name.trim().toLowerCase());
   const repeated = names.find((name, i) => names.indexOf(name) !== i);
   if (repeated !== undefined)
     throw new LineError(line, `expected different names of columns but found ${describe(repeated)} twice`);
@@ -143,7 +143,7 @@ function* tableRows(text: string, separator: ',' | '\t'): Generator<RawRow> {
   if (path === undefined || !names.includes('label'))
     throw new LineError(
       line,
-      `expected the columns path and label, and perhaps split, but found ${listNames(names)}`,
+      `expected the columns path and label, and perhaps split, but found ${listNames(names)}${hint(fields, separator)}`,
     );
   const [pathAt, labelAt, splitAt] = [path, 'label', 'split'].map((name) => names.indexOf(name));
   for (const { line, fields } of records) {
@@ -154,6 +154,14 @@ function* tableRows(text: string, separator: ',' | '\t'): Generator<RawRow> {
       );
     yield { line, path: fields[pathAt!], label: fields[labelAt!]!.trim(), split: fields[splitAt!]?.trim() };
   }
+}
+
+/** What separates the columns instead, where there is only one. */
+function hint([only = '', ...others]: readonly string[], separator: string): string {
+  const found = others.length === 0 ? [';', '\t', ','].find((sign) => only.includes(sign)) : undefined;
+  if (found === undefined) return '';
+  const wanted = separator === ',' ? 'commas' : 'tabs';
+  return `: separate columns with ${wanted}`;
 }
 
 function* jsonRows(text: string): Generator<RawRow> {
@@ -197,7 +205,7 @@ function rowOf({ line, path, label, split }: RawRow, folder: string): ManifestRo
   if (!isMissing && found === undefined)
     throw new LineError(
       line,
-      `expected ${listNames([...SPLITS.keys()])} for split but found ${describe(split)}`,
+      `expected one of ${listNames([...SPLITS.keys()])} for split but found ${describe(split)}`,
     );
   return { line, name: path, path: resolve(folder, path), label, split: found };
 }

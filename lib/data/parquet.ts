@@ -85,7 +85,8 @@ export async function parquet(
   const opened: OpenFile[] = [];
   for (const name of names) opened.push(await openParquet(name, [image, label]));
   const groups = opened.flatMap(({ name, metadata }, file) => groupsOf(name, metadata, file));
-  const classes = own ?? classesIn(opened[0]!.metadata, label);
+  const named = own && checkStrings(own, 'classes', 'a list of names');
+  const classes = named ?? classesIn(opened[0]!.metadata, label);
   const skip = skipper(rest);
   const set: ParquetSet = {
     length: groups.reduce((sum, { rows: [start, end] }) => sum + end - start, 0),
@@ -100,7 +101,7 @@ export async function parquet(
           yield* await readRows(opened[file]!, rows, [image, label]);
         } catch (error) {
           if (error instanceof DownloadError) throw error;
-          skip(`${name} (rows ${rows[0]} to ${rows[1] - 1})`, 'cannot be read', error);
+          skip(`${name} (rows ${rows[0]} to ${rows[1] - 1})`, 'damaged', error);
         }
       }
     },
@@ -128,6 +129,7 @@ async function openParquet(name: string, columns: readonly string[]): Promise<Op
   try {
     const { parquetMetadataAsync, parquetSchema } = await import('hyparquet');
     const access = await openParts(name);
+    await checkMagic(name, access);
     const metadata = await parquetMetadataAsync(access);
     const found = parquetSchema(metadata).children.map(({ element }) => element.name);
     const missing = columns.find((column) => !found.includes(column));
@@ -139,10 +141,25 @@ async function openParquet(name: string, columns: readonly string[]): Promise<Op
     const { code, message } = error as NodeJS.ErrnoException;
     throw datasetError(
       name,
-      code === 'ENOENT' ? 'no such file' : `cannot be read as parquet: ${message}`,
+      code === 'ENOENT' ? 'no such file' : `cannot be read as parquet, its footer is damaged: ${message}`,
       error,
     );
   }
+}
+
+/** A parquet file begins and ends with these letters. */
+const MAGIC = 'PAR1';
+
+/** @throws DatasetError for a file that is empty, cut, or of another kind. */
+async function checkMagic(name: string, access: RandomAccess): Promise<void> {
+  const size = access.byteLength;
+  if (size === 0) throw datasetError(name, 'the file is empty');
+  const text = async (start: number, end: number) =>
+    Buffer.from(await access.slice(Math.max(0, start), Math.min(end, size))).toString('latin1');
+  if ((await text(0, MAGIC.length)) !== MAGIC)
+    throw datasetError(name, 'expected a parquet file but found another kind of file');
+  if (size < 3 * MAGIC.length || (await text(size - MAGIC.length, size)) !== MAGIC)
+    throw datasetError(name, 'the parquet file is incomplete: its end is missing');
 }
 
 function groupsOf(name: string, { row_groups: groups }: FileMetaData, file: number): RowGroup[] {

@@ -4,7 +4,7 @@
  */
 import { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
-import { extract } from 'tar-stream';
+import { type Extract, extract } from 'tar-stream';
 import { DatasetError, DownloadError } from '../errors.js';
 import { readSource } from '../files/remote.js';
 import { datasetError } from './dataset.js';
@@ -27,52 +27,69 @@ const END_BYTES = 512;
 /** Larger members are not read: all members of a sample are held in memory. */
 const MAX_MEMBER_BYTES = 1 << 28;
 
+/** How far an archive was read: the names of the last members that were begun, and read to the end. */
+interface Progress {
+  begun: string;
+  finished: string;
+}
+
+/** The key and the ending of a member; undefined for folders and hidden files, such as the resource forks of macOS. */
+function partsOf(name: string): { key: string; ending: string } | undefined {
+  const [, key, ending] = /^((?:.*\/)?[^./][^/.]*)\.([^/]+)$/.exec(name) ?? [];
+  return key === undefined ? undefined : { key, ending: ending!.toLowerCase() };
+}
+
 /**
  * The samples of a shard in order. One is in memory at a time.
- * @param shard - Path or http(s) address of a .tar or .tar.gz.
- * @throws DatasetError naming the shard if it is damaged or ends in the middle; DownloadError.
+ * @param shard - Path or http(s) address of a tar archive, also a compressed one (gzip).
+ * @throws DatasetError naming the shard if it is damaged or ends in the middle, after the samples before the damage; DownloadError.
  */
 export async function* readShard(shard: string): AsyncGenerator<ShardSample> {
+  const progress: Progress = { begun: '', finished: '' };
   let current: ShardSample | undefined;
-  for await (const { name, content } of members(shard)) {
-    const parts = /^((?:.*\/)?[^./][^/.]*)\.([^/]+)$/.exec(name);
-    // Folders and hidden files, such as the resource forks of macOS, are no samples.
-    if (parts === null) continue;
-    const [, key, ending] = parts as unknown as [string, string, string];
-    if (current?.key !== key) {
-      if (current) yield current;
-      current = { key, source: `${shard} (${key})`, files: Object.create(null) as SampleFiles };
+  try {
+    for await (const { name, content } of members(shard, progress)) {
+      const parts = partsOf(name);
+      if (parts === undefined) continue;
+      const { key, ending } = parts;
+      if (current?.key !== key) {
+        if (current) yield current;
+        current = { key, source: `${shard} (${key})`, files: Object.create(null) as SampleFiles };
+      }
+      if (ending in current.files)
+        throw datasetError(shard, `expected one file .${ending} of sample ${key} but found two`);
+      current.files[ending] = content;
     }
-    const extension = ending.toLowerCase();
-    if (extension in current.files)
-      throw datasetError(shard, `expected one file .${extension} of sample ${key} but found two`);
-    current.files[extension] = content;
+  } catch (error) {
+    // Another sample had begun, so this one is complete.
+    const { begun, finished } = progress;
+    if (current && begun !== finished && partsOf(begun)?.key !== current.key) yield current;
+    throw error;
   }
   if (current) yield current;
 }
 
 /** The regular files of an archive with their content. */
-async function* members(shard: string): AsyncGenerator<{ name: string; content: Uint8Array }> {
-  const source = Readable.from(readSource(shard), { objectMode: false });
-  const gunzip = /\.(tgz|gz)$/i.test(new URL(shard, 'file:///').pathname) ? createGunzip() : undefined;
+async function* members(
+  shard: string,
+  progress: Progress,
+): AsyncGenerator<{ name: string; content: Uint8Array }> {
   const tar = extract();
-  // `pipe` does not forward errors; each stage forwards its own to the last one, which is awaited.
-  source.on('error', (error) => tar.destroy(error));
-  gunzip?.on('error', (error) => tar.destroy(error));
-  const plain = gunzip ? source.pipe(gunzip) : source;
-  let zeros = 0;
-  plain.on('data', (chunk: Uint8Array) => {
-    const end = trailingZeros(chunk);
-    zeros = end === chunk.length ? zeros + end : end;
-  });
-  plain.pipe(tar);
-  let last = '';
+  let source: Readable | undefined;
   try {
+    source = await openArchive(shard, tar);
+    let zeros = 0;
+    source.on('data', (chunk: Uint8Array) => {
+      const end = trailingZeros(chunk);
+      zeros = end === chunk.length ? zeros + end : end;
+    });
+    source.pipe(tar);
     for await (const entry of tar) {
       const { name, type, size = 0 } = entry.header;
-      last = name;
+      progress.begun = name;
       if (type !== 'file' && type !== 'contiguous-file') {
         entry.resume();
+        progress.finished = name;
         continue;
       }
       if (size > MAX_MEMBER_BYTES)
@@ -84,20 +101,45 @@ async function* members(shard: string): AsyncGenerator<{ name: string; content: 
         filled += (chunk as Buffer).length;
       }
       if (filled !== size) throw new Error(`member ${name} ends after ${filled} of ${size} bytes`);
+      progress.finished = name;
       yield { name, content };
     }
-    if (zeros < END_BYTES) throw new Error('it ends without an end mark: members may be missing');
+    if (zeros < END_BYTES)
+      throw new Error('it ends without an end mark: the last sample may be incomplete, and others missing');
   } catch (error) {
-    if (error instanceof DatasetError || error instanceof DownloadError) throw error;
-    const { code, message } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT') throw datasetError(shard, 'no such file', error);
-    const where = last === '' ? '' : ` (after member ${last})`;
-    throw datasetError(shard, `cannot be read as a tar archive${where}: ${message}`, error);
+    throw readError(shard, error as NodeJS.ErrnoException, progress);
   } finally {
-    source.destroy();
-    gunzip?.destroy();
+    source?.destroy();
     tar.destroy();
   }
+}
+
+function readError(shard: string, error: NodeJS.ErrnoException, { begun, finished }: Progress): Error {
+  if (error instanceof DatasetError || error instanceof DownloadError) return error;
+  if (error.code === 'ENOENT') return datasetError(shard, 'no such file', error);
+  const where = begun === '' ? '' : ` (${begun === finished ? 'after' : 'in'} member ${begun})`;
+  return datasetError(shard, `cannot be read as a tar archive${where}: ${error.message}`, error);
+}
+
+/** The first bytes of every gzip file. */
+const GZIP = [0x1f, 0x8b] as const;
+
+/** The bytes of an archive, decompressed if they are compressed, whatever its name. @param target - Gets the errors of all stages. */
+async function openArchive(shard: string, target: Extract): Promise<Readable> {
+  const chunks = readSource(shard);
+  const { value: first } = await chunks.next();
+  async function* all(): AsyncGenerator<Uint8Array> {
+    if (first !== undefined) yield first;
+    yield* chunks;
+  }
+  // `pipe` does not forward errors; each stage forwards its own to the last one, which is awaited.
+  const source = Readable.from(all(), { objectMode: false });
+  source.on('error', (error) => target.destroy(error));
+  if (!GZIP.every((byte, i) => first?.[i] === byte)) return source;
+  const gunzip = createGunzip();
+  gunzip.on('error', (error) => target.destroy(error));
+  gunzip.on('close', () => source.destroy());
+  return source.pipe(gunzip);
 }
 
 /** Number of zeros at the end of some bytes. */

@@ -4,6 +4,7 @@
  */
 import { checkFunction, checkOptions, checkStrings, optionKeys } from '../check/index.js';
 import { DownloadError, invalidArgument } from '../errors.js';
+import { datasetError } from './dataset.js';
 import { labelFrom } from './labels.js';
 import {
   checkDecodeOptions,
@@ -73,8 +74,7 @@ export function webDataset(urls: string | readonly string[], options: WebDataset
   } = checkOptions(options, WEB_DATASET_KEYS);
   const { unreadable, onSkip, ...decode } = rest;
   const shards = shardsOf(urls);
-  const images =
-    typeof image === 'string' ? [image] : checkStrings(image, 'image', 'an extension or a list of them');
+  const images = imagesOf(image);
   if (typeof label !== 'string' && typeof label !== 'function')
     throw invalidArgument('label', 'an extension or a function', label);
   checkDecodeOptions(decode);
@@ -83,19 +83,25 @@ export function webDataset(urls: string | readonly string[], options: WebDataset
   const skip = skipper(rest);
   const set: ImageStream = {
     length,
-    classes: classes && Object.freeze([...classes]),
+    classes: classes && Object.freeze(checkStrings(classes, 'classes', 'a list of names')),
     concurrency: DECODES_AT_A_TIME,
     async *read({ epoch, seed, shuffle }: ReadRequest) {
       const order = shuffle ? new Random(seed, epoch, SALT).shuffle(shards.map((_, i) => i)) : shards.keys();
+      let count = 0;
       for (const at of order) {
         try {
-          yield* readShard(shards[at]!);
+          for await (const sample of readShard(shards[at]!)) {
+            count++;
+            yield sample;
+          }
         } catch (error) {
-          // A network that fails says nothing about the shard.
-          if (unreadable !== 'skip' || error instanceof DownloadError) throw error;
-          skip(shards[at]!, 'the rest of it is left out', error);
+          // A network that fails, or a wrong name, says nothing about the shard.
+          const isMissing = (error as { cause?: NodeJS.ErrnoException }).cause?.code === 'ENOENT';
+          if (unreadable !== 'skip' || error instanceof DownloadError || isMissing) throw error;
+          skip(shards[at]!, 'the rest of it is left out', withoutName(error as Error, shards[at]!));
         }
       }
+      if (count === 0) throw datasetError(namesOf(shards), 'expected samples but found none');
     },
     async decode({ source, key, files }: ShardSample) {
       try {
@@ -111,6 +117,24 @@ export function webDataset(urls: string | readonly string[], options: WebDataset
   };
   checkStream(set, 'options');
   return set;
+}
+
+/** An error whose message begins with the name of the shard, without it: the message of the skipped rest has it already. */
+const withoutName = (error: Error, shard: string): Error =>
+  new Error(error.message.startsWith(`${shard}: `) ? error.message.slice(shard.length + 2) : error.message, {
+    cause: error,
+  });
+
+const namesOf = (shards: readonly string[]): string =>
+  shards.length === 1 ? shards[0]! : `${shards[0]} and ${shards.length - 1} more`;
+
+/** @throws ArgumentError for what is not an extension without its dot. */
+function imagesOf(image: string | readonly string[]): readonly string[] {
+  const expected = 'an extension without the dot, or a list of them';
+  const list = typeof image === 'string' ? [image] : checkStrings(image, 'image', expected);
+  if (list.length === 0 || list.some((one) => one === '' || one.startsWith('.')))
+    throw invalidArgument('image', expected, image);
+  return list.map((one) => one.toLowerCase());
 }
 
 /** Without the dot. */

@@ -68,7 +68,7 @@ describe('a manifest', () => {
 
   it('may begin with a byte order mark, have quoted commas, other columns and lines of Windows', async () => {
     const text =
-      '\ufeffid,label , file_name\r\n7,"one, two","images/a, b.png"\r\n\r\n8, three ,images/1.png\r\n';
+      '\ufeffid,Label , File_Name\r\n7,"one, two","images/a, b.png"\r\n\r\n8, three ,images/1.png\r\n';
     const set = await read(text);
     expect(set.classes).toEqual(['one, two', 'three']);
     expect(await levels(set)).toEqual([
@@ -160,7 +160,7 @@ describe('an error names the file and the line', () => {
     [
       'an unknown split',
       `${head}images/2.png,cat,dev\n`,
-      /line 4: expected train, val, valid, validation, test for split but found 'dev' \(string\)$/,
+      /line 4: expected one of train, val, valid, validation, test for split but found 'dev' \(string\)$/,
     ],
     [
       'a row without the split of others',
@@ -196,6 +196,11 @@ describe('an error names the file and the line', () => {
       /line 2: expected an object in JSON: /,
       {},
       '.jsonl',
+    ],
+    [
+      'other separators',
+      'path;label\na.png;b\n',
+      /line 1: expected the columns path and label, .* found path;label: separate columns with commas$/,
     ],
     [
       'JSON that is no object',

@@ -121,10 +121,21 @@ describe('errors', () => {
   it('name the file, the column, the row and the option', async () => {
     const [first] = files() as [string];
     const broken = join(folder, 'broken.parquet');
-    await writeFile(broken, 'PAR1 no parquet');
+    await writeFile(broken, 'PAR1 no parquet PAR1');
+    const whole = await readFile(first);
+    const others = { cut: whole.subarray(0, -9), empty: '', text: 'path,label' };
+    for (const [name, bytes] of Object.entries(others))
+      await writeFile(join(folder, `${name}.parquet`), bytes);
     const dataErrors: [string, object, string][] = [
       [first, { image: 'img' }, `${first}: expected a column img but found unused, image, label`],
-      [broken, {}, `${broken}: cannot be read as parquet`],
+      [broken, {}, `${broken}: cannot be read as parquet, its footer is damaged: `],
+      [join(folder, 'cut.parquet'), {}, 'cut.parquet: the parquet file is incomplete: its end is missing'],
+      [join(folder, 'empty.parquet'), {}, 'empty.parquet: the file is empty'],
+      [
+        join(folder, 'text.parquet'),
+        {},
+        'text.parquet: expected a parquet file but found another kind of file',
+      ],
       [join(folder, 'none.parquet'), {}, 'none.parquet: no such file'],
     ];
     for (const [file, options, message] of dataErrors) {
@@ -134,6 +145,7 @@ describe('errors', () => {
     const refused: [unknown, object, string][] = [
       [[], {}, 'at least one path for files'],
       [first, { image: 5 }, 'the name of a column for image'],
+      [first, { classes: 'ab' }, "a list of names for classes but received 'ab'"],
       [first, { size: 0 }, 'an integer from 1 to 4096 for size'],
       [first, { unreadable: true }, "'error' or 'skip' for unreadable"],
     ];

@@ -145,10 +145,10 @@ describe('shards of a server', () => {
 describe('damage', () => {
   it('is an error that names the shard and the member, or is left out with its name', async () => {
     const cut = join(folder, 'cut.tar');
-    await writeFile(cut, (await shard(0, 10)).subarray(0, 6 * 1024 + 700));
+    await writeFile(cut, (await shard(0, 10)).subarray(0, 6 * 1024 + 540));
     await expect(levels(data.webDataset(cut))).rejects.toThrow(DatasetError);
     await expect(levels(data.webDataset(cut))).rejects.toThrow(
-      `${cut}: cannot be read as a tar archive (after member data/0003.png): Unexpected end of data`,
+      `${cut}: cannot be read as a tar archive (in member data/0003.png): Unexpected end of data`,
     );
     const skipped: string[] = [];
     const onSkip = (name: string) => skipped.push(name);
@@ -163,21 +163,39 @@ describe('damage', () => {
     // A sample has two members of a header and a block of content each.
     await writeFile(cut, whole.subarray(0, 6 * 2048));
     const message =
-      'cannot be read as a tar archive (after member data/0005.cls): it ends without an end mark';
+      'cannot be read as a tar archive (after member data/0005.cls): it ends without an end mark: the last sample may be incomplete';
     await expect(levels(data.webDataset(cut))).rejects.toThrow(`${cut}: ${message}`);
     const skipped: string[] = [];
     const onSkip = (name: string, reason: string) => skipped.push(`${name}: ${reason}`);
     const rest = data.webDataset(cut, { unreadable: 'skip', onSkip });
     expect((await levels(rest)).flat()).toEqual(range(5)); // the last one may be incomplete
-    expect(skipped).toEqual([
-      expect.stringContaining(`${cut}: the rest of it is left out: ${cut}: ${message}`),
-    ]);
+    expect(skipped).toEqual([expect.stringContaining(`${cut}: the rest of it is left out: ${message}`)]);
     await writeFile(join(folder, 'cut.tar.gz'), gzipSync(whole).subarray(0, -40));
     await expect(levels(data.webDataset(join(folder, 'cut.tar.gz')))).rejects.toThrow(
       /cut\.tar\.gz: cannot be read as a tar archive.*unexpected end of file/,
     );
     await writeFile(cut, '');
     await expect(levels(data.webDataset(cut))).rejects.toThrow('it ends without an end mark');
+  });
+
+  it('does not hide a shard that does not exist, or a set without samples', async () => {
+    const none = join(folder, 'none.tar');
+    const skipping = { unreadable: 'skip', onSkip: () => {} } as const;
+    await expect(levels(data.webDataset(none, skipping))).rejects.toThrow(`${none}: no such file`);
+    const empty = join(folder, 'empty.tar');
+    await writeFile(empty, await tar([]));
+    await expect(levels(data.webDataset(empty))).rejects.toThrow(`${empty}: expected samples but found none`);
+    const both = data.webDataset([empty, empty], skipping);
+    await expect(levels(both)).rejects.toThrow(`${empty} and 1 more: expected samples but found none`);
+  });
+
+  it('compression is found by the bytes, not by the name', async () => {
+    const whole = await shard(0, 3);
+    const files = { 'packed.tar': gzipSync(whole), 'plain.tar.gz': whole };
+    for (const [name, bytes] of Object.entries(files)) {
+      await writeFile(join(folder, name), bytes);
+      expect((await levels(data.webDataset(join(folder, name)))).flat()).toEqual([0, 1, 2]);
+    }
   });
 
   it('of a sample names its key; null is left out', async () => {
@@ -222,6 +240,12 @@ describe('damage', () => {
       [5, {}, 'for urls but received 5'],
       ['a.tar', { label: 5 }, 'an extension or a function for label'],
       ['a.tar', { image: [5] }, 'a string for image[0]'],
+      [
+        'a.tar',
+        { image: '.jpg' },
+        "an extension without the dot, or a list of them for image but received '.jpg'",
+      ],
+      ['a.tar', { classes: 'ab' }, "a list of names for classes but received 'ab'"],
       ['a.tar', { length: 1.5 }, 'an integer from 1, or undefined for options.length'],
       ['a.tar', { channels: 2 }, '1 or 3 for channels'],
       ['a.tar', { unreadable: 'ignore' }, "'error' or 'skip' for unreadable"],
