@@ -81,7 +81,7 @@ function startBatch(
   const held = requests.map(({ input }) => input);
   const waiting = engine.runWaiting && holder.waiting(held);
   if (waiting) {
-    for (const request of requests) request.input = undefined;
+    for (const [i, request] of requests.entries()) request.input = waiting.spares[i];
     return engine.runWaiting!(waiting, cancellation);
   }
   const inputs = holder.take(held);

@@ -44,7 +44,7 @@ export interface PoolMetricsSnapshot {
   aborted: number;
   /** Requests with a WorkerError: their worker ended twice. */
   crashed: number;
-  /** Requests that were repeated because their worker ended. */
+  /** Requests that were repeated because their batch failed or its worker ended. */
   retried: number;
   /** Batches that were run. */
   batches: number;

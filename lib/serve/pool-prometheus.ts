@@ -89,7 +89,7 @@ function createMetrics(prom: Client, pools: ReadonlyMap<string, () => PoolState>
     requests: counter('dyconv_pool_requests_total', 'Accepted requests that were settled', 'outcome'),
     refusals: counter('dyconv_pool_refused_total', 'Requests that were not accepted', 'reason'),
     totals: {
-      retries: total('dyconv_pool_retries_total', 'Requests that were repeated because their worker ended'),
+      retries: total('dyconv_pool_retries_total', 'Requests that were repeated because their batch failed'),
       workerExits: total(
         'dyconv_pool_worker_exits_total',
         'Worker threads that ended unexpectedly or were ended',

@@ -40,7 +40,6 @@ import {
 } from './pool-request.js';
 import type { Held } from './rows.js';
 import { WorkerDied } from './worker-engine.js';
-import { UnpostableError } from './worker-protocol.js';
 
 /** A pool that answers requests in batches. Created by {@link createPool}. */
 export class Pool<I = unknown, O = unknown> {
@@ -108,7 +107,8 @@ export class Pool<I = unknown, O = unknown> {
    *   that are slow to prepare, is called after the request was accepted; the pool owns its result.
    * @returns The rows of the result that belong to the input, which the caller must dispose.
    * @throws OverloadedError when the queue is full; PoolClosedError after {@link close}; RequestTimeoutError; WorkerError; the
-   * reason of the signal; ArgumentError and ShapeError for an invalid input; otherwise what the batch throws.
+   * reason of the signal; ArgumentError and ShapeError for an invalid input; otherwise what the network throws
+   * for this input: of a batch of several requests that fails, each is repeated alone.
    */
   run(input: I | (() => I | Promise<I>), options: RequestOptions = {}): Promise<O> {
     // An async function would make two more promises for each request; each promise runs the hooks of AsyncLocalStorage.
@@ -315,25 +315,23 @@ export class Pool<I = unknown, O = unknown> {
     if (!hasReleased) this.#batcher.release();
   }
 
-  /** A request whose worker ended is repeated once. */
+  /** A request that was not alone in its batch, or whose worker ended, is repeated once. */
   #fail(request: PoolRequest, error: unknown): void {
     if (request.isSettled) return;
-    // It is not known which input of the batch cannot be passed to the worker.
-    if (error instanceof UnpostableError && !request.alone && request.batch!.requests.length > 1)
-      this.#repeatAlone(request);
-    else if (!(error instanceof WorkerDied)) request.reject('failed', error);
-    else if (++request.crashes > 1) {
+    const hasCrashed = error instanceof WorkerDied;
+    if (hasCrashed && ++request.crashes > 1) {
       const message = `The worker of the request ended, also at the second attempt: ${error.message}`;
       request.reject('crashed', new WorkerError(message, { cause: error }));
-    } else {
-      this.#metrics.retry();
-      this.#repeatAlone(request);
-    }
+    } else if (hasCrashed || request.batch!.requests.length > 1) this.#repeatAlone(request);
+    else request.reject('failed', error);
   }
 
-  /** Repeats a request in a batch by itself: others must not suffer if it is the cause of the failure. */
+  /** Repeats a request in a batch by itself: it is not known which request of a batch is the cause of the failure. */
   #repeatAlone(request: PoolRequest): void {
-    Object.assign(request, { batch: undefined, startedAt: undefined, alone: true });
+    this.#metrics.retry();
+    // With a key of its own it does not wait behind requests that wait for more.
+    const key = `${request.key};alone`;
+    Object.assign(request, { batch: undefined, startedAt: undefined, alone: true, key });
     this.#move(request, 'queued');
     this.#batcher.add(request);
   }

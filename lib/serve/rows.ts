@@ -81,12 +81,17 @@ export function holdInput(input: TensorInput): TensorInput {
 /** Tensors that the add-on holds, by number. */
 export interface WaitingInputs {
   held: ReturnType<typeof native.waitingInputs>;
+  /** Those of the run, which takes them. */
   numbers: readonly number[];
+  /** The same tensors once more, to repeat a request of a batch that fails; undefined for a batch of one. */
+  spares: readonly (number | undefined)[];
 }
 
 /** The inputs of the requests of a pool: the add-on holds tensors, and this object knows them by number; arrays of tensors it holds itself. */
 export class TensorHolder {
   readonly #held = native.waitingInputs();
+  /** By number: another number of the same tensor; -1 for none. */
+  readonly #spares: number[] = [];
   #key = '';
   #rows = 0;
 
@@ -95,14 +100,20 @@ export class TensorHolder {
    * @param owned - The input belongs to the pool, and is disposed.
    */
   hold(input: unknown, owned: boolean): Held {
-    const number = native.holdExpected(this.#held, input, owned);
-    if (number >= 0) return { input: number, key: this.#key, rows: this.#rows };
+    const number = native.holdExpected(this.#held, input, false);
+    if (number >= 0) {
+      // A call costs less than a tensor object for each input, which would have to be kept for the case that the batch fails.
+      this.#spares[number] = native.holdExpected(this.#held, input, owned);
+      return { input: number, key: this.#key, rows: this.#rows };
+    }
     try {
       const { key, rows } = describeInput(input as TensorInput);
       if (!isTensor(input)) return { input: holdInput(input as TensorInput), key, rows };
       this.#key = key;
       this.#rows = rows;
-      return { input: native.holdInput(this.#held, input, owned), key, rows };
+      const number = native.holdInput(this.#held, input, false);
+      this.#spares[number] = native.holdInput(this.#held, input, owned);
+      return { input: number, key, rows };
     } finally {
       if (owned) disposeAll(input);
     }
@@ -111,22 +122,43 @@ export class TensorHolder {
   /** The inputs by number, if the add-on holds all of them. */
   waiting(inputs: readonly unknown[]): WaitingInputs | undefined {
     if (!inputs.every((input) => typeof input === 'number')) return undefined;
-    return { held: this.#held, numbers: inputs as number[] };
+    const numbers = inputs as number[];
+    const spares = numbers.map((number) => {
+      const spare = this.#takeSpare(number);
+      if (numbers.length > 1 || spare < 0) return spare < 0 ? undefined : spare;
+      native.dropInput(this.#held, spare);
+      return undefined;
+    });
+    return { held: this.#held, numbers, spares };
   }
 
   /** Inputs as tensors, which {@link release} takes as well. */
   take(inputs: readonly unknown[]): unknown[] {
     const numbers = inputs.filter((input) => typeof input === 'number');
     if (numbers.length === 0) return [...inputs];
+    for (const number of numbers) this.#dropSpare(number);
     const tensors = untidy(() => native.takeInputs(this.#held, numbers)).values();
     return inputs.map((input) => (typeof input === 'number' ? tensors.next().value : input));
   }
 
   /** Frees an input. */
   release(input: unknown): void {
-    if (typeof input === 'number') native.dropInput(this.#held, input);
-    else if (Array.isArray(input)) for (const tensor of input as readonly Tensor[]) tensor.dispose();
+    if (typeof input === 'number') {
+      this.#dropSpare(input);
+      native.dropInput(this.#held, input);
+    } else if (Array.isArray(input)) for (const tensor of input as readonly Tensor[]) tensor.dispose();
     else (input as Tensor).dispose();
+  }
+
+  #takeSpare(number: number): number {
+    const spare = this.#spares[number] ?? -1;
+    this.#spares[number] = -1;
+    return spare;
+  }
+
+  #dropSpare(number: number): void {
+    const spare = this.#takeSpare(number);
+    if (spare >= 0) native.dropInput(this.#held, spare);
   }
 }
 
