@@ -89,7 +89,9 @@ std::string DescribeArguments(const Call& call) {
     for (size_t i = 0; *name != '\0' && *name != ')'; ++i) {
       const size_t length = std::strcspn(name, ",)");
       const Argument argument{call, call.ValueAt(i), i};
-      if (!argument.IsNullish()) {
+      // The number of a program says nothing to who has the object.
+      const bool internal = std::string_view(name, length) == "program" && argument.js.IsNumber();
+      if (!argument.IsNullish() && !internal) {
         text += (text.empty() ? "; received " : ", ") + std::string(name, length) + " " +
                 DescribeArgument(argument);
       }

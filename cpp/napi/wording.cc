@@ -328,6 +328,8 @@ std::string PublicName(const std::string& operation) {
       Word{"gradFunction", "gradFn"},
       Word{"runProgram", "runSync"},
       Word{"runProgramAsync", "run"},
+      Word{"runBatchAsync", "runBatch"},
+      Word{"runWaitingAsync", "run"},
       Word{"programState", "stateDict"},
       Word{"openWorld", "initProcessGroup"},
       Word{"joinGroup", "initProcessGroup"},

@@ -170,6 +170,28 @@ void Program::CheckInputs(const std::vector<Value>& inputs, Tensors& values, int
   batch = rows.value_or(0);
 }
 
+std::string Program::NameOf(const Ready& ready) const {
+  const Step& step = graph_.steps[ready.step];
+  std::string name = "in " + step.operation->Name() + "()";
+  for (const int64_t slot : SlotsIn(step.arguments)) {
+    if (graph_.slots[slot].name.empty()) continue;
+    name += " of " + graph_.slots[slot].name;
+    break;
+  }
+  return step.place.empty() ? name : name + " at " + step.place;
+}
+
+void Program::Call(const Ready& step, const Frame& frame, Tensors& results) const {
+  try {
+    step.call(frame, results);
+  } catch (c10::Error& error) {
+    error.add_context(NameOf(step));
+    throw;
+  } catch (const TypedError& error) {
+    throw TypedError(error.kind(), error.what() + (" (" + NameOf(step) + ")"));
+  }
+}
+
 std::shared_ptr<const Program::Fixed> Program::MakeFixed() const {
   auto fixed = std::make_shared<Fixed>();
   fixed->tensors.resize(fixed_count_);
@@ -186,7 +208,7 @@ std::shared_ptr<const Program::Fixed> Program::MakeFixed() const {
   Tensors results;
   for (const Ready& step : once_) {
     results.clear();
-    step.call({nullptr, fixed->tensors.data(), 0}, results);
+    Call(step, {nullptr, fixed->tensors.data(), 0}, results);
     for (size_t i = 0; i < step.results.size() && i < results.size(); ++i)
       if (step.results[i] < 0) fixed->tensors[-1 - step.results[i]] = std::move(results[i]);
   }
@@ -306,7 +328,7 @@ Value Program::RunSteps(Tensors& values, const Fixed& fixed, int64_t batch, std:
   for (const Ready& step : steps_) {
     const double start = times == nullptr ? 0 : watch.Microseconds();
     results.clear();
-    step.call(frame, results);
+    Call(step, frame, results);
     Require(results.size() == step.results.size(), ErrorKind::kShape, "Expected ", step.results.size(),
             " results of ", graph_.steps[step.step].operation->Name(), "() for a batch of ", batch,
             " but it gave ", results.size());

@@ -73,6 +73,9 @@ class Program final : public Runner {
   // The memory plan of runs with this batch size and number of threads; the last few used ones are kept.
   std::shared_ptr<Arena> ArenaFor(int64_t batch);
   Value Output(const Tensors& values, const Fixed& fixed, int64_t batch) const;
+  // Runs a step. Its errors name the operation, the parameter that it reads, and the line that called it.
+  void Call(const Ready& step, const Frame& frame, Tensors& results) const;
+  std::string NameOf(const Ready& ready) const;
   // `values`: the inputs, at their places. `into`: where the tensors of the output are copied to, in their
   // order; null to return the output.
   Value RunSteps(Tensors& values, const Fixed& fixed, int64_t batch, std::vector<StepTime>* times,

@@ -33,6 +33,25 @@ it(
   limit(30_000),
 );
 
+it('errors of a step name the operation, its parameter and the layer', async () => {
+  const net = new nn.Sequential(new nn.Embedding(10, 4), new nn.Linear(4, 2)).eval();
+  const program = nn.compile(net, zeros([1, 3], { dtype: 'int64' }));
+  const wrong = zeros([1, 3], { dtype: 'int64' }).add(99);
+  const place = /index out of range in self \(in embedding\(\) of 0\.weight at .* in 0 \(Embedding\)\)/;
+  expect(() => program.runSync(wrong)).toThrow(place);
+  expect(() => program.runSync(wrong)).toThrow(/^runSync: .*; received inputs \[int64 \[1, 3\]\]$/);
+  await expect(program.run(wrong)).rejects.toThrow(/^run: /);
+  await expect(program.runBatch([wrong])).rejects.toThrow(/^runBatch: /);
+  const layers = new nn.Sequential(new nn.Linear(64, 64), new nn.ReLU(), new nn.Linear(64, 64)).eval();
+  const quantized = await nn
+    .compile(layers, zeros([1, 64]))
+    .quantize({ calibration: [randn([2, 64])], floatLayers: [] });
+  (layers.at(2) as nn.Linear).weight.detach().fill_(Number.NaN);
+  expect(() => quantized.runSync(randn([1, 64]))).toThrow(
+    'Expected finite weights for a layer in int8 but received one that is not (in packInt8() of 2.weight)',
+  );
+});
+
 it('names the input that is not a tensor', async () => {
   const program = nn.compile((a: Tensor, b: Tensor) => a.add(b), [zeros([1]), zeros([1])]);
   const one = nn.compile((x: Tensor) => x.neg(), zeros([1]));
