@@ -59,7 +59,16 @@ export class Batcher<T extends Batchable> {
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: BatcherOptions<T>) {
-    this.#options = options;
+    this.#options = { ...options };
+  }
+
+  /** Most rows of the batches that start from now on. */
+  get maxBatch(): number {
+    return this.#options.maxBatch;
+  }
+
+  set maxBatch(rows: number) {
+    this.#options.maxBatch = rows;
   }
 
   /** Number of queued requests. */

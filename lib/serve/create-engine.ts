@@ -29,7 +29,10 @@ export type Replacement = PoolProgram | BatchFunction | AnyModule | ModuleFile |
 
 /** Settings of an engine. */
 export interface EngineSettings
-  extends Pick<ResolvedPoolOptions, 'inputs' | 'replicas' | 'threads' | 'maxBatch' | 'warmup'> {
+  extends Pick<
+    ResolvedPoolOptions,
+    'inputs' | 'replicas' | 'threads' | 'maxBatch' | 'isMaxBatchGiven' | 'warmup'
+  > {
   /** Called when a worker ended unexpectedly, or was ended because its function did not return. */
   onExit: () => void;
 }
@@ -52,7 +55,8 @@ export async function createEngine(source: PoolSource, settings: EngineSettings)
   try {
     const engine = await startEngine(source, settings);
     try {
-      if (settings.warmup !== undefined) await warmUp(engine, settings);
+      const maxBatch = maxBatchOf(engine, settings);
+      if (settings.warmup !== undefined) await warmUp(engine, { ...settings, maxBatch });
       return engine;
     } catch (error) {
       await engine.close();
@@ -61,6 +65,24 @@ export async function createEngine(source: PoolSource, settings: EngineSettings)
   } catch (error) {
     throw error instanceof WorkerDied ? new WorkerError(error.message, { cause: error }) : error;
   }
+}
+
+/**
+ * Most rows of a batch of an engine.
+ * @throws ArgumentError for an option above the batch size of a program with a fixed one.
+ */
+export function maxBatchOf(
+  { batchRows }: Engine,
+  { maxBatch, isMaxBatchGiven }: Pick<ResolvedPoolOptions, 'maxBatch' | 'isMaxBatchGiven'>,
+): number {
+  if (batchRows === undefined) return maxBatch;
+  if (isMaxBatchGiven && maxBatch > batchRows)
+    throw invalidArgument(
+      'batching.maxBatch',
+      `at most ${batchRows}, the fixed batch size of the program (nn.compile with dynamicBatch leaves it free)`,
+      maxBatch,
+    );
+  return Math.min(maxBatch, batchRows);
 }
 
 async function startEngine(source: PoolSource, settings: EngineSettings): Promise<Engine> {

@@ -2,14 +2,16 @@
  * What runs the batches of a pool: a program on native threads, or a function on the calling thread.
  * @module
  */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { ArgumentError } from '../errors.js';
 import type { AnyModule } from '../nn/module.js';
+import { fixedBatchOf, zeroInputsOf } from '../program/inputs.js';
 import { Program } from '../program/program.js';
 import { Runnable } from '../program/runner.js';
 import { noGrad, tidy, untidy } from '../tensor/context.js';
 import type { Tensor } from '../tensor/tensor.js';
 import type { Cancellation } from './cancellation.js';
-import { plainOutput, type TensorInput, type TensorOutput, type WaitingInputs } from './rows.js';
+import { disposeAll, plainOutput, type TensorInput, type TensorOutput, type WaitingInputs } from './rows.js';
 
 /** Tensors by name, as `module.stateDict()` returns them. */
 export type StateDict = Readonly<Record<string, Tensor>>;
@@ -36,6 +38,8 @@ export interface Engine {
   readonly queues?: boolean | undefined;
   /** Whether a batch may never end, because a function of the user computes it: a cancelled one is then given up after some time. */
   readonly mayHang?: boolean | undefined;
+  /** The number of rows of every batch, for a program with a fixed batch size. */
+  readonly batchRows?: number | undefined;
   /** Replaces the weights. No batch runs meanwhile. */
   loadStateDict(state: StateDict): Promise<void>;
   /** Frees threads. No batch runs any more. */
@@ -77,12 +81,16 @@ interface Replica {
 export class ProgramEngine implements Engine {
   readonly queues: boolean;
   readonly mayHang: boolean;
+  readonly batchRows: number | undefined;
   readonly #program: PoolProgram;
   readonly #replicas: readonly Replica[];
   readonly #threads: number;
   #isClosed = false;
 
+  /** @throws DisposedError for a disposed program. */
   constructor(program: PoolProgram, replicas: number, threads: number) {
+    if (program instanceof Runnable) program.replicate().dispose(); // Fails for a disposed one.
+    this.batchRows = program instanceof Program ? fixedBatchOf(program) : undefined;
     this.#program = program;
     this.#threads = threads;
     const more = Array.from({ length: replicas - 1 }, () => program.replicate?.() ?? program);
@@ -135,7 +143,8 @@ export class ProgramEngine implements Engine {
       throw new ArgumentError(
         'Expected a program that can load a state dict for swap, but that of the pool cannot',
       );
-    await this.#program.loadStateDict(state);
+    if (this.#program instanceof Program) await loadAndProve(this.#program, state);
+    else await this.#program.loadStateDict(state);
   }
 
   async close(): Promise<void> {
@@ -146,6 +155,44 @@ export class ProgramEngine implements Engine {
   /** The program itself belongs to the user. */
   #dispose({ program, batches }: Replica): void {
     if (batches === 0 && program !== this.#program) program.dispose?.();
+  }
+}
+
+/**
+ * Replaces the weights of a program, which computes with them once: values that are not finite cannot be converted to int8, for
+ * example. @throws what the program throws; it has the weights from before then.
+ */
+async function loadAndProve(program: Program<unknown>, state: StateDict): Promise<void> {
+  const shared = program.stateDict();
+  const before: Record<string, Tensor> = {};
+  try {
+    for (const [name, tensor] of Object.entries(shared)) {
+      before[name] = untidy(() => noGrad(() => tensor.clone()));
+      await nextTurn(); // Other requests are served while large weights are copied.
+    }
+    program.loadStateDict(state);
+    const error = await failureOf(program);
+    if (error === undefined) return;
+    program.loadStateDict(before);
+    // Zeros may be no input of this network: then they say nothing about the weights.
+    if ((await failureOf(program)) === undefined) throw error;
+    program.loadStateDict(state);
+  } finally {
+    disposeAll([...Object.values(shared), ...Object.values(before)]);
+  }
+}
+
+/** What a program throws for inputs of zeros; undefined if it computes. */
+async function failureOf(program: Program<unknown>): Promise<unknown> {
+  const inputs = zeroInputsOf(program);
+  try {
+    const output = untidy(() => program.run(inputs));
+    disposeAll(await output);
+    return undefined;
+  } catch (error) {
+    return error;
+  } finally {
+    disposeAll(inputs);
   }
 }
 

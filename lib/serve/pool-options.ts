@@ -18,7 +18,8 @@ import type { WorkerModule } from './worker-protocol.js';
 export interface BatchingOptions {
   /**
    * Maximum number of rows of a batch: the first dimension of its tensors, or the number of values. A request with more rows is
-   * a batch by itself. Default 32.
+   * a batch by itself. Default 32, or the batch size of a program with a fixed one (`nn.compile` with `{ dynamicBatch: false }`):
+   * a request to it must have exactly as many rows and is a batch by itself. A larger number is then an ArgumentError.
    */
   maxBatch?: number | undefined;
   /**
@@ -97,6 +98,8 @@ export interface ResolvedPoolOptions {
   replicas: number;
   threads: number;
   maxBatch: number;
+  /** Whether `maxBatch` is not the default. */
+  isMaxBatchGiven: boolean;
   maxDelayMs: number;
   maxQueue: number;
   timeoutMs: number;
@@ -134,6 +137,7 @@ export function resolvePoolOptions(options: PoolOptions): ResolvedPoolOptions {
     replicas,
     threads: integer('threadsPerReplica', threadsPerReplica, 1),
     maxBatch: integer('batching.maxBatch', maxBatch, 1),
+    isMaxBatchGiven: batching.maxBatch !== undefined,
     maxDelayMs: number('batching.maxDelayMs', maxDelayMs, { min: 0, max: MAX_TIMER_MS }),
     maxQueue: integer('batching.maxQueue', maxQueue, 1),
     timeoutMs: checkTimeout(timeoutMs),

@@ -7,7 +7,7 @@ import type { Registry } from 'prom-client';
 import { checkOptions } from '../check/index.js';
 import { isPromise } from '../check/promise.js';
 import { checkSignal } from '../check/signal.js';
-import { OverloadedError, PoolClosedError, WorkerError } from '../errors.js';
+import { OverloadedError, PoolClosedError, ShapeError, WorkerError } from '../errors.js';
 import { currentBlock } from '../tensor/context.js';
 import { answerBatch, computeBatch, Generation } from './batch.js';
 import { Batcher } from './batcher.js';
@@ -17,6 +17,7 @@ import {
   createEngine,
   type EngineSettings,
   holdWarmup,
+  maxBatchOf,
   parseReplacement,
   type Replacement,
 } from './create-engine.js';
@@ -74,7 +75,8 @@ export class Pool<I = unknown, O = unknown> {
     this.#generation = new Generation(engine);
     this.#metrics = metrics;
     this.#settings = settings;
-    const { maxBatch, maxDelayMs, replicas } = options;
+    const { maxDelayMs, replicas } = options;
+    const maxBatch = maxBatchOf(engine, options);
     const start = (requests: PoolRequest[]) => this.#start(requests);
     // The next full batch is there when the program ends one: no core waits for JavaScript.
     const ahead = () => (this.#generation.engine.queues ? replicas : 0);
@@ -122,7 +124,7 @@ export class Pool<I = unknown, O = unknown> {
   /**
    * Replaces the network while requests are answered: a program, function, module or file by another one of the same kind, or
    * the weights by a state dict. Running batches finish with the old network, waiting requests use the new one. While weights
-   * are copied, requests wait.
+   * are copied, requests wait; a compiled program then computes with them once.
    * @returns A promise that resolves when the old network is no longer used.
    * @throws CheckpointError and other errors if the new network cannot be used; the old one is then kept.
    */
@@ -186,7 +188,9 @@ export class Pool<I = unknown, O = unknown> {
     signal?.throwIfAborted();
     if (this.#closed)
       throw this.#refuse('closed', new PoolClosedError('Expected an open pool, but it was closed'));
-    const { maxQueue, maxBatch, replicas } = this.#options;
+    const { maxQueue, replicas } = this.#options;
+    // With a fixed batch size, a batch is one request.
+    const maxBatch = this.#generation.engine.batchRows === undefined ? this.#batcher.maxBatch : 1;
     const waiting = this.#batcher.length + this.#preparations;
     // Requests that a free replica can take only wait for the end of the turn or for maxDelayMs.
     if (waiting >= maxQueue + this.#batcher.freeSlots * maxBatch) {
@@ -198,10 +202,20 @@ export class Pool<I = unknown, O = unknown> {
 
   #holdOrRefuse(input: unknown): Held {
     try {
-      return this.#holder.hold(input, false);
+      return this.#checkRows(this.#holder.hold(input, false));
     } catch (error) {
       throw this.#refuse('invalid', error);
     }
+  }
+
+  /** @throws ShapeError for an input that a program with a fixed batch size does not take. It is freed. */
+  #checkRows(held: Held): Held {
+    const { batchRows } = this.#generation.engine;
+    if (batchRows === undefined || held.rows === batchRows) return held;
+    this.#holder.release(held.input);
+    throw new ShapeError(
+      `Expected ${batchRows} rows, the fixed batch size of the program, for input but received ${held.rows}`,
+    );
   }
 
   #refuse<E>(reason: Refusal, error: E): E {
@@ -230,7 +244,7 @@ export class Pool<I = unknown, O = unknown> {
     try {
       if (request.isSettled) this.#collation.dispose(input);
       else {
-        const held = this.#holder.hold(input, true);
+        const held = this.#checkRows(this.#holder.hold(input, true));
         request.queuedAt = performance.now();
         this.#enqueue(request, held);
       }
@@ -344,6 +358,7 @@ export class Pool<I = unknown, O = unknown> {
       if (source) {
         const old = this.#generation;
         this.#generation = new Generation(await createEngine(source, this.#settings));
+        this.#batcher.maxBatch = maxBatchOf(this.#generation.engine, this.#options);
         await old.idle();
         await old.engine.close();
       } else {
