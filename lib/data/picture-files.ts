@@ -2,12 +2,23 @@
  * Finds the images in a folder of class folders, and the class of each.
  * @module
  */
-import type { Dirent } from 'node:fs';
-import { readdir, stat } from 'node:fs/promises';
 import { extname, join, posix } from 'node:path';
 import { classesError, listNames } from './class-names.js';
-import { datasetError, type Split } from './dataset.js';
+import { datasetError } from './dataset.js';
+import { contentsOf, entriesOf, entryKind, isRunFolder, realPath } from './folder-entries.js';
+import {
+  checkClassFolders,
+  type FolderLayout,
+  type FolderSplit,
+  layoutOf,
+  outsideOfClasses,
+  splitFolder,
+} from './folder-splits.js';
+import { andLeftOut, type LeftOut, OF_TRAINING, reasonByEnding } from './left-out.js';
 import { PICTURE_ENDINGS } from './picture.js';
+
+export { type FolderSplit, folderSplits, SPLIT_NAMES, SPLIT_SOURCES } from './folder-splits.js';
+export { countOf, type LeftOut, reasonFor } from './left-out.js';
 
 /** An image file. */
 export interface PictureFile {
@@ -18,13 +29,8 @@ export interface PictureFile {
   label: number;
   /** The place where it is listed, for messages. Default: the path. */
   source?: string | undefined;
-}
-
-/** A file that is not read. */
-export interface LeftOut {
-  path: string;
-  /** The reason. Files are counted by reason. */
-  reason: string;
+  /** The path without links, if it has some. */
+  target?: string | undefined;
 }
 
 /** The images of a split. */
@@ -40,99 +46,38 @@ export interface FoundPictures {
 
 export const MAX_CLASSES = 65_536;
 
-/** The split of a folder: `val` is for choosing the best epoch. */
-export type FolderSplit = Split | 'val';
-
-/** The names that a split may have in folders and manifests, the preferred one first. */
-export const SPLIT_NAMES: Readonly<Record<FolderSplit, readonly [string, ...string[]]>> = {
-  train: ['train'],
-  val: ['val', 'valid', 'validation'],
-  test: ['test'],
-};
-
-/** The splits whose images are used for a split: the first one that the set has. */
-export const SPLIT_SOURCES: Readonly<Record<FolderSplit, readonly FolderSplit[]>> = {
-  train: ['train'],
-  val: ['val'],
-  // Many sets have no other images to test with.
-  test: ['test', 'val'],
-};
-
-/** Files and folders that macOS, Windows and network storage add to folders of images: resource forks and previews. */
-const SYSTEM_NAMES = new Set(['__MACOSX', '@eaDir', 'Thumbs.db', 'desktop.ini']);
-
-/** Formats of images that sharp does not decode. */
-const UNREAD_ENDINGS = new Set([
-  '.arw',
-  '.bmp',
-  '.cr2',
-  '.dng',
-  '.heic',
-  '.heif',
-  '.ico',
-  '.jp2',
-  '.jxl',
-  '.nef',
-  '.pgm',
-  '.ppm',
-  '.psd',
-]);
-
-/**
- * The folder of a split.
- * @param top - Names of the folders in the folder of the set.
- * @returns Undefined for a folder without `train` and `test`, which has no splits; the preferred name if the split is missing.
- */
-function splitFolder(top: readonly string[], split: FolderSplit): string | undefined {
-  if (!isSplit(top)) return undefined;
-  const names = SPLIT_SOURCES[split].flatMap((source) => SPLIT_NAMES[source]);
-  return names.find((name) => top.includes(name)) ?? SPLIT_NAMES[split][0];
-}
-
-/** Whether a folder with these folders has splits. */
-function isSplit(top: readonly string[]): boolean {
-  return top.includes('train') || top.includes('test');
-}
-
-/** The splits that a folder has; null for a folder of class folders. @throws DatasetError when it cannot be read. */
-export async function folderSplits(root: string): Promise<ReadonlySet<FolderSplit> | null> {
-  const top = await subfolders(root);
-  if (!isSplit(top)) return null;
-  const splits = Object.keys(SPLIT_NAMES) as FolderSplit[];
-  return new Set(splits.filter((split) => SPLIT_NAMES[split].some((name) => top.includes(name))));
-}
-
 /**
  * The classes of a folder and the images of a split. Links are followed; names that begin with a dot, and those of files and folders
  * that systems add, are ignored.
  * @param known - Names in label order. Default: the folders of `root/train` for all splits, if it exists; otherwise those
  *   of the folder itself.
- * @throws DatasetError when a folder cannot be read or has a class that is not in the list, and when a class has no
- * training images.
+ * @throws DatasetError when a folder cannot be read or has a class that is not in the list, when a class has no
+ * training images, and when links put an image into two classes.
  */
 export async function findPictures(
   root: string,
   split: FolderSplit,
   known?: readonly string[],
 ): Promise<FoundPictures> {
-  const top = await subfolders(root);
+  const layout = await layoutOf(root);
   // If the requested split is missing, the folder is incomplete: reading it is an error.
-  const name = splitFolder(top, split);
+  const name = splitFolder(layout, split);
   const folder = name === undefined ? root : join(root, name);
-  const own = name === undefined ? top : await subfolders(folder);
-  const fromTraining = name !== undefined && split !== 'train' && top.includes('train');
-  const classes = known ?? (fromTraining ? await subfolders(join(root, 'train')) : own);
-  if (classes.length < 2 || classes.length > MAX_CLASSES)
-    throw datasetError(folder, `expected a folder per class but found ${classes.length} folder(s)`);
-  if (own.some((name) => !classes.includes(name))) throw classesError(folder, classes, own);
+  const own = name === undefined ? layout : await classFolders(folder);
+  const classes = known ?? (await classesOf(root, layout, { name, split, own: own.folders }));
+  if (classes.length > MAX_CLASSES)
+    throw datasetError(
+      folder,
+      `expected at most ${MAX_CLASSES} class folders but found ${classes.length.toLocaleString('en')}`,
+    );
+  if (own.folders.some((name) => !classes.includes(name))) throw classesError(folder, classes, own.folders);
   const files: PictureFile[] = [];
-  const leftOut: LeftOut[] = [];
-  for (const entry of await entriesOf(folder)) {
-    if ((await kindOf(folder, entry)) !== 'folder')
-      leftOut.push({ path: join(folder, entry.name), reason: 'outside of a class folder' });
-  }
+  // What belongs to no split is reported once.
+  const isFirst = split === 'train' || !layout.splits?.has('train');
+  const leftOut = name === undefined || !isFirst ? [...own.leftOut] : [...layout.leftOut, ...own.leftOut];
+  const realFolder = await realPath(folder);
   for (const [label, name] of classes.entries()) {
-    if (own.includes(name)) await walk({ folder, name, label, files, leftOut }, name, []);
+    if (own.folders.includes(name)) await walk({ folder, realFolder, name, label, files, leftOut }, name, []);
   }
   if (files.length === 0)
     throw datasetError(
@@ -140,7 +85,30 @@ export async function findPictures(
       `expected images (${PICTURE_ENDINGS.join(', ')}) but found none${andLeftOut(leftOut)}`,
     );
   checkEmptyClasses({ folder, classes, files, leftOut }, split);
+  checkOneClass(classes, files, realFolder);
   return { folder, classes, files, leftOut };
+}
+
+/** The class folders of a split, and what is left out. */
+async function classFolders(folder: string): Promise<Pick<FolderLayout, 'folders' | 'leftOut'>> {
+  const contents = await contentsOf(folder);
+  return { folders: contents.folders, leftOut: outsideOfClasses(folder, contents) };
+}
+
+/** The names of the class folders: those of the training images, if there are some. */
+async function classesOf(
+  root: string,
+  layout: FolderLayout,
+  { name, split, own }: { name: string | undefined; split: FolderSplit; own: readonly string[] },
+): Promise<readonly string[]> {
+  const training = name === undefined ? undefined : layout.splits?.get('train');
+  if (training === undefined || split === 'train') {
+    await checkClassFolders(root, layout, name, own);
+    return own;
+  }
+  const { folders } = await contentsOf(join(root, training));
+  await checkClassFolders(root, layout, training, folders);
+  return folders;
 }
 
 /** A class without images is an error in a training set; a test set need not have all classes. */
@@ -158,28 +126,34 @@ export function checkEmptyClasses(
   );
 }
 
-/** Numbers of files that were left out of a set, by reason; empty if there are none. */
-export function countOf(leftOut: readonly LeftOut[]): string {
-  if (leftOut.length === 0) return '';
-  const counts = new Map<string, number>();
-  for (const { reason } of leftOut) counts.set(reason, (counts.get(reason) ?? 0) + 1);
-  const list = [...counts].sort(([, a], [, b]) => b - a).map(([reason, count]) => `${count} ${reason}`);
-  const unread = [...counts.keys()].filter((reason) => UNREAD_ENDINGS.has(reason)).sort();
-  const advice = unread.length > 0 ? ` (${unread.join(', ')}: not decoded, convert to PNG or JPEG)` : '';
-  return `left out ${leftOut.length} file(s): ${list.join(', ')}${advice}`;
+/** An image that links put into two classes has two labels. @throws DatasetError naming both places. */
+function checkOneClass(classes: readonly string[], files: readonly PictureFile[], realFolder: string): void {
+  const linked = new Map<string, PictureFile>();
+  for (const file of files) {
+    if (file.target === undefined) continue;
+    const other = linked.get(file.target);
+    if (other && other.label !== file.label) throw twoClasses(file, other, classes);
+    linked.set(file.target, file);
+  }
+  if (linked.size === 0) return;
+  for (const file of files) {
+    const other = file.target === undefined ? linked.get(join(realFolder, file.name)) : undefined;
+    if (other && other.label !== file.label) throw twoClasses(other, file, classes);
+  }
 }
 
-/** Why a file is not read, as a sentence. */
-export function reasonFor({ reason }: LeftOut): string {
-  if (UNREAD_ENDINGS.has(reason)) return `images ${reason} are not decoded: convert to PNG or JPEG`;
-  return `not read: ${reason}`;
+function twoClasses(link: PictureFile, other: PictureFile, classes: readonly string[]): Error {
+  return datasetError(
+    link.path,
+    `expected every image in one class, but this link of ${classes[link.label]} leads to the same file as ${other.path} of ${classes[other.label]}`,
+  );
 }
-
-const andLeftOut = (leftOut: readonly LeftOut[]) => (leftOut.length > 0 ? `; ${countOf(leftOut)}` : '');
 
 interface Walk {
   /** The folder of the split. */
   folder: string;
+  /** Its path without links. */
+  realFolder: string;
   /** The class. */
   name: string;
   label: number;
@@ -187,63 +161,27 @@ interface Walk {
   leftOut: LeftOut[];
 }
 
-/** Reads a folder and its subfolders. `parents`: identities of the folders above, to detect links that form a cycle. */
+/** Reads a folder and its subfolders. `parents`: paths of the folders above, without links, to detect links that form a cycle. */
 async function walk(into: Walk, below: string, parents: readonly string[]): Promise<void> {
   const folder = join(into.folder, below);
-  const identity = await identityOf(folder);
-  if (parents.includes(identity)) return;
+  const real = await realPath(folder);
+  if (parents.includes(real)) return;
+  if (await isRunFolder(folder)) {
+    into.leftOut.push({ path: folder, reason: OF_TRAINING });
+    return;
+  }
   for (const entry of await entriesOf(folder)) {
     const name = posix.join(below, entry.name);
     const path = join(folder, entry.name);
-    const kind = await kindOf(folder, entry);
-    const ending = extname(entry.name).toLowerCase();
-    if (kind === 'folder') await walk(into, name, [...parents, identity]);
+    const kind = await entryKind(folder, entry);
+    const reason = reasonByEnding(extname(entry.name).toLowerCase());
+    if (kind === 'folder') await walk(into, name, [...parents, real]);
     else if (kind === 'special') into.leftOut.push({ path, reason: 'not a regular file' });
-    else if (PICTURE_ENDINGS.includes(ending)) into.files.push({ path, name, label: into.label });
-    else into.leftOut.push({ path, reason: ending === '' ? 'without a file extension' : ending });
+    else if (reason !== undefined) into.leftOut.push({ path, reason });
+    else {
+      const target = entry.isSymbolicLink() ? await realPath(path) : join(real, entry.name);
+      const isLinked = target !== join(into.realFolder, name);
+      into.files.push({ path, name, label: into.label, ...(isLinked && { target }) });
+    }
   }
-}
-
-/** The entries of a folder by name, without hidden ones and those of the system. */
-async function entriesOf(path: string): Promise<Dirent[]> {
-  try {
-    const entries = await readdir(path, { withFileTypes: true });
-    return entries
-      .filter(({ name }) => !name.startsWith('.') && !SYSTEM_NAMES.has(name))
-      .sort((a, b) => (a.name < b.name ? -1 : Number(a.name > b.name)));
-  } catch (error) {
-    throw folderError(path, error);
-  }
-}
-
-async function subfolders(path: string): Promise<string[]> {
-  const found: string[] = [];
-  for (const entry of await entriesOf(path)) {
-    if ((await kindOf(path, entry)) === 'folder') found.push(entry.name);
-  }
-  return found;
-}
-
-/** The type of an entry, or of the target of a link; a dangling link counts as a file, whose reading then fails. */
-async function kindOf(folder: string, entry: Dirent): Promise<'folder' | 'file' | 'special'> {
-  const target = entry.isSymbolicLink()
-    ? await stat(join(folder, entry.name)).catch((error: NodeJS.ErrnoException) => {
-        if (error.code === 'ENOENT' || error.code === 'ELOOP') return undefined;
-        throw folderError(join(folder, entry.name), error);
-      })
-    : entry;
-  if (target === undefined) return 'file';
-  if (target.isDirectory()) return 'folder';
-  return target.isFile() ? 'file' : 'special';
-}
-
-async function identityOf(folder: string): Promise<string> {
-  const { dev, ino } = await stat(folder, { bigint: true });
-  return `${dev}:${ino}`;
-}
-
-function folderError(path: string, error: unknown): Error {
-  const { code, message } = error as NodeJS.ErrnoException;
-  const found = { ENOENT: 'no such folder', ENOTDIR: 'a file' }[code ?? ''] ?? message;
-  return datasetError(path, `expected a folder of images but found ${found}`, error);
 }

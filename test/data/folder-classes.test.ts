@@ -110,9 +110,16 @@ it('a class without pictures is no class to train on', async () => {
 
 describe('an entry of a folder', () => {
   it('is read through links, in folders of any depth, of every ending', async () => {
-    await put('store/1.png', 'set/ant/deep/er/2.PNG', 'set/ant/1.jpeg', 'set/cat/x.tif', 'set/cat/y.gif');
+    await put(
+      'store/1.png',
+      'single.png',
+      'set/ant/deep/er/2.PNG',
+      'set/ant/1.jpeg',
+      'set/cat/x.tif',
+      'set/cat/y.gif',
+    );
     await symlink(join(root, 'store'), join(root, 'set/bee'));
-    await symlink(join(root, 'store/1.png'), join(root, 'set/cat/z.webp'));
+    await symlink(join(root, 'single.png'), join(root, 'set/cat/z.webp'));
     await symlink(join(root, 'set/ant'), join(root, 'set/ant/deep/back')); // a cycle, which must not be followed
     const set = await read('train', { root: join(root, 'set') });
     expect(set.classes).toEqual(['ant', 'bee', 'cat']);
