@@ -137,7 +137,7 @@ function evaluationSection(page: Page, group: RunGroup, index: number): void {
     `Confusion matrix: ${group.label}`,
     html`<div class="two"><div class="scroll">${page.chart(`confusion${index}`, heat)}<p class="note">Images by true class (down) and predicted class (across). The colour follows the square root of the share of the true class; correct predictions are framed.</p></div>
 <div class="scroll"><table><thead><tr><th>class</th><th class="n">accuracy</th><th class="n">precision</th><th>most often confused with</th></tr></thead><tbody>${rows}</tbody></table>
-<p class="note">Weights: ${evaluation.checkpoint}. Accuracy ${evaluation.accuracy.toFixed(4)}, loss ${evaluation.loss.toFixed(4)}, ${evaluation.images.toLocaleString('en-US')} images at ${evaluation.imagesPerSecond.toFixed(0)} images/s.</p></div></div>`,
+<p class="note">Weights: ${evaluation.checkpoint}. Accuracy ${evaluation.accuracy.toFixed(4)}, loss ${evaluation.loss.toFixed(4)}, ${evaluation.images.toLocaleString('en-US')} images at ${evaluation.imagesPerSecond.toFixed(0)} images/s.${evaluation.ownImages === false && ' These are not the test images of the run.'}</p></div></div>`,
   );
 }
 

@@ -2,7 +2,7 @@
  * The rows of a comparison: what the runs of a group come to.
  * @module
  */
-import type { EpochRecord, RunData } from '../run/records.js';
+import type { EpochRecord, EvaluationRecord, RunData } from '../run/records.js';
 import type { RunGroup } from './groups.js';
 import { type MeanInterval, meanInterval } from './statistics.js';
 
@@ -60,9 +60,9 @@ function interval(values: readonly (number | null | undefined)[]): MeanInterval 
   return finite.length > 0 ? meanInterval(finite) : null;
 }
 
-/** The accuracy of the best weights on the test images; null if they have not been evaluated. */
-function bestOnTest({ evaluation }: RunData): number | null {
-  return evaluation?.checkpoint === 'best' ? evaluation.accuracy : null;
+/** The evaluation of the best weights on the test images of the run; null if the last one was of others. */
+function bestOnTest({ evaluation }: RunData): EvaluationRecord | null {
+  return evaluation?.checkpoint === 'best' && evaluation.ownImages !== false ? evaluation : null;
 }
 
 /** A run that early stopping ended has an evaluation; an interrupted one does not. */
@@ -82,7 +82,7 @@ export function rowOf({ label, runs }: RunGroup): ComparisonRow {
     return epochs.reduce((sum, epoch) => sum + epoch.imagesPerSecond * epoch.seconds, 0) / seconds;
   });
   const { valSplit, epochs: plannedEpochs } = runs[0]!.config;
-  const tested = valSplit ? runs.map(bestOnTest) : [];
+  const tested = valSplit ? runs.map((run) => bestOnTest(run)?.accuracy ?? null) : [];
   const testAccuracy = tested.every((value) => value !== null) ? interval(tested) : null;
   return {
     model: label,
@@ -125,7 +125,7 @@ function attentionOf(runs: readonly RunData[]): AttentionChange[] | null {
 }
 
 function collapsedOf(runs: readonly RunData[]): ComparisonRow['collapsed'] {
-  const evaluations = runs.map(({ evaluation }) => (evaluation?.checkpoint === 'best' ? evaluation : null));
+  const evaluations = runs.map(bestOnTest);
   const accuracy = interval(evaluations.map((evaluation) => evaluation?.collapsed?.accuracy));
   const dynamicAccuracy = interval(evaluations.map((evaluation) => evaluation?.accuracy));
   return accuracy?.count === runs.length && dynamicAccuracy ? { accuracy, dynamicAccuracy } : null;

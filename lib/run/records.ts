@@ -88,6 +88,10 @@ export interface EvaluationRecord extends LossAndAccuracy {
   classes: string[];
   /** Images per true class (row) and predicted class (column). */
   confusion: number[][];
+  /** Folder of the images, or the file of a manifest. Absent in older runs. */
+  dataDir?: string | null | undefined;
+  /** Whether they are the test images of the run: comparisons use no others. Absent: true. */
+  ownImages?: boolean | undefined;
   /** The same weights with the attention of every image replaced by its mean over the images. Absent unless measured. */
   collapsed?: LossAndAccuracy | undefined;
 }
@@ -105,6 +109,16 @@ export interface ParameterCounts {
   total: number;
 }
 
+/** Digests of the names and classes of the images of a run. */
+export interface ImageDigests {
+  /** Of the training images, with those that are held out for validation. */
+  train: string;
+  /** Of the test images. */
+  test: string;
+  /** Of the validation images, if the data set has its own. */
+  val?: string | undefined;
+}
+
 /** `config.json`: everything needed to build the model and repeat the run. */
 export interface RunConfig {
   /** The recipe: source of values that were not in the command line. Absent in older runs: 'article'. */
@@ -117,10 +131,15 @@ export interface RunConfig {
   parameters: ParameterCounts;
   /** Name for `data.create`; another one where the images come from a custom data set. */
   dataset: string;
-  /** Folder of the data set; null for the bundled set. */
+  /** Folder of the data set, or the file of a manifest: an absolute path, relative in older runs; null for the bundled set. */
   dataDir: string | null;
   /** Class names in label order. */
   classes: string[];
+  /**
+   * Digests of the names and classes of the images, by which later commands recognise them: 16 hexadecimal digits for each split. Absent for
+   * images without names, such as CIFAR-10, and in older runs.
+   */
+  imageDigests?: ImageDigests | undefined;
   /** Images of an epoch. */
   trainImages: number;
   /** Images of a validation. */

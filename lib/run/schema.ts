@@ -11,6 +11,7 @@ import type {
   EpochRecord,
   EvaluationRecord,
   ExpertUsage,
+  ImageDigests,
   LossAndAccuracy,
   ParameterCounts,
   RunConfig,
@@ -60,6 +61,13 @@ export const CONFIG: Schema<RunConfig> = v.pipe(
       dataset: string,
       dataDir: v.nullable(string),
       classes: v.pipe(strings, v.minLength(1, 'at least one class')),
+      imageDigests: v.optional(
+        object<ImageDigests>('the digests of the images', {
+          train: string,
+          test: string,
+          val: v.optional(string),
+        }),
+      ),
       trainImages: count,
       valImages: count,
       valSplit: v.optional(v.nullable(v.union([number, v.literal('folder')], "a number or 'folder'"))),
@@ -210,6 +218,8 @@ function records(measured: Schema<number>) {
       images: integer(0),
       imagesPerSecond: measured,
       ...metrics,
+      dataDir: v.optional(v.nullable(string)),
+      ownImages: v.optional(v.boolean()),
       collapsed: v.optional(lossAndAccuracy),
     }),
     fitting(({ classes, confusion }) =>

@@ -2,6 +2,7 @@
  * Converts the options of train.js to the configuration of a run.
  * @module
  */
+import { resolve } from 'node:path';
 import { ArgumentError, cuda, DeviceError, train } from '../../dist/index.js';
 import { IMAGE_SIZES } from '../../dist/models/names.js';
 import { ownOptions, REGISTRY } from '../../dist/models/registry.js';
@@ -44,10 +45,10 @@ export function resolveDevice(device) {
 /**
  * The configuration of a new run.
  * @param {TrainOptions} options
- * @param {{ trainSet: SetFacts, valSet: SetFacts, valSplit?: RunConfig['valSplit'] | undefined }} sets - `valSplit`: default, that of the options.
+ * @param {{ trainSet: SetFacts, valSet: SetFacts, valSplit?: RunConfig['valSplit'] | undefined, imageDigests?: RunConfig['imageDigests'] }} sets - `valSplit`: default, that of the options.
  * @returns {Draft}
  */
-export function configOf(options, { trainSet, valSet, valSplit = options.valSplit }) {
+export function configOf(options, { trainSet, valSet, valSplit = options.valSplit, imageDigests }) {
   const { dataset, dataDir, batchSize, limitTrain, limitTest, crop, padding } = options;
   const trainImages = Math.min(trainSet.length, limitTrain ?? trainSet.length);
   if (batchSize > trainImages) {
@@ -59,8 +60,10 @@ export function configOf(options, { trainSet, valSet, valSplit = options.valSpli
   return {
     ...configFields(TRAIN_OPTIONS, options),
     modelOptions: { numClasses: trainSet.classes.length, ...modelOptionsOf(options) },
-    dataDir: dataset === 'bundled' ? null : dataDir,
+    // Later commands may run in another folder.
+    dataDir: dataset === 'bundled' ? null : resolve(dataDir),
     classes: [...trainSet.classes],
+    ...(imageDigests && { imageDigests }),
     trainImages,
     valImages: valSplit ? valSet.length : Math.min(valSet.length, limitTest ?? valSet.length),
     imageShape: [...trainSet.shape],
@@ -176,7 +179,7 @@ export function resumedConfig(config, options, given) {
     epochs,
     keepCheckpoints,
     ...(given.has('device') && { device: resolveDevice(options.device) }),
-    ...(given.has('dataDir') && { dataDir: options.dataDir }),
+    ...(given.has('dataDir') && { dataDir: resolve(options.dataDir) }),
   };
 }
 

@@ -66,10 +66,14 @@ export function pictureSplits(name, root) {
  * @param {Omit<SourceOptions, 'split'>} options - `classes`: those of a run.
  * @returns {Promise<{ trainSet: ImageDataset, testSet: ImageDataset, valSet?: ImageDataset }>} `valSet`: of a folder or a manifest that has
  *   images for validation besides those for testing.
+ * @param {{ byPosition?: boolean | undefined }} [how] - Of sets without splits, as of `splitForTest`.
  */
-export async function loadSplits(name, options) {
+export async function loadSplits(name, options, how = {}) {
   const splits = isPictures(name) ? await pictureSplits(name, options.root ?? 'data') : undefined;
-  if (isPictures(name) && splits === null) return loadUnsplit(name, options);
+  if (isPictures(name) && splits === null) {
+    const set = await loadDataset(name, { ...options, split: 'train' });
+    return splitUnsplit(name, set, { ...how, root: options.root ?? 'data' });
+  }
   const trainSet = await loadDataset(name, { ...options, split: 'train' });
   const { classes } = trainSet;
   const testSet = await loadDataset(name, { ...options, split: 'test', classes });
@@ -91,12 +95,16 @@ const UNSPLIT = {
   },
 };
 
-/** @param {'folder' | 'manifest'} name @param {Omit<SourceOptions, 'split'>} options */
-async function loadUnsplit(name, options) {
-  const { root = 'data' } = options;
+/**
+ * The training and the test images of a folder or a manifest without splits, with a message on stderr.
+ * @param {'folder' | 'manifest'} name
+ * @param {ImageDataset} set - All images.
+ * @param {{ root: string, byPosition?: boolean | undefined }} options
+ * @throws {ArgumentError} for too few images.
+ */
+export function splitUnsplit(name, set, { root, byPosition }) {
   const { lacks, expected, place } = UNSPLIT[name];
-  const set = await loadDataset(name, { ...options, split: 'train' });
-  const parts = splitForTest(set);
+  const parts = splitForTest(set, { byPosition, source: root });
   if (!parts)
     throw new ArgumentError(
       `Expected ${expected(root)}, or more images to split, but found ${set.length} in ${place(root)}`,

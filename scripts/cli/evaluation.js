@@ -4,73 +4,27 @@
  */
 import { rm } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import {
-  ArgumentError,
-  DynamicConv2d,
-  report,
-  serve,
-  TrainingError,
-  tensor,
-  train,
-} from '../../dist/index.js';
+import { ArgumentError, DynamicConv2d, report, serve, tensor, train } from '../../dist/index.js';
 import { resolveDevice } from './config.js';
-import { isPictures, loadDataset, loadSplits, pictureSplits } from './datasets.js';
 import { lossOf, testLoader } from './training.js';
 
 /** @import { ImageDataset } from '../../dist/data/dataset.js' */
 /** @import { Device, nn, Tensor } from '../../dist/index.js' */
 /** @import { BatchSource, EvaluateOptions } from '../../dist/train/index.js' */
-/** @import { SourceOptions } from './datasets.js' */
-/** @import { RunConfig, RunDirectory } from '../../dist/train/index.js' */
-
-/**
- * The test images of a run.
- * @param {RunConfig} config
- * @param {Omit<SourceOptions, 'split' | 'classes' | 'size'>} options - `root`: default, that of the training.
- * @returns {Promise<ImageDataset>}
- * @throws {TrainingError} for a folder or a manifest without splits whose images have changed since the training.
- */
-export async function loadTestSet(config, options) {
-  const { classes, dataset, dataDir, trainImages, valImages, valSplit, limitTrain, imageShape } = config;
-  const { root = dataDir ?? 'data' } = options;
-  const size = imageShape[1];
-  const isSameFolder = dataDir !== null && resolve(root) === resolve(dataDir);
-  if (!isPictures(dataset) || !isSameFolder || (await pictureSplits(dataset, root)) !== null)
-    return loadDataset(dataset, { ...options, root, size, split: 'test', classes });
-  const { trainSet, testSet } = await loadSplits(dataset, { ...options, root, size, classes });
-  const expected = trainImages + (typeof valSplit === 'number' ? valImages : 0);
-  if (limitTrain === null && trainSet.length !== expected)
-    throw new TrainingError(
-      `${root}: expected ${expected} training images, as when the run was trained, but found ${trainSet.length}. ` +
-        'Changed images change the split into training and test images.',
-    );
-  return testSet;
-}
-
-/**
- * The training images of a run; with a validation set held out of them, those too.
- * @param {RunConfig} config
- * @param {Omit<SourceOptions, 'split' | 'classes' | 'size'>} options - `root`: default, that of the training.
- * @returns {Promise<ImageDataset>}
- */
-export async function loadTrainingSet({ classes, dataset, dataDir, imageShape }, options) {
-  const { root = dataDir ?? 'data' } = options;
-  const given = { ...options, root, size: imageShape[1], classes };
-  if (!isPictures(dataset) || (await pictureSplits(dataset, root)) !== null)
-    return loadDataset(dataset, { ...given, split: 'train' });
-  return (await loadSplits(dataset, given)).trainSet;
-}
+/** @import { RunDirectory } from '../../dist/train/index.js' */
 
 /**
  * Measures a checkpoint on test images; leaves `evaluation.json`, `predictions.png` and `mistakes.png` in the run directory.
  * @param {RunDirectory} run
  * @param {ImageDataset} set
- * @param {{ checkpoint: string, device?: 'auto' | Device | undefined, limitTest?: number | undefined, collapseExperts?: boolean }} options -
- *   Default limit: as in training. `collapseExperts`: measure again with the mean attention.
+ * @param {{ checkpoint: string, device?: 'auto' | Device | undefined, limitTest?: number | undefined, collapseExperts?: boolean, isOwn?: boolean, root?: string | null }} options -
+ *   Default limit: as in training. `collapseExperts`: measure again with the mean attention. `isOwn`, `root`: of `findTestImages`, by default
+ *   those of the training.
  */
 export async function evaluateRun(run, set, options) {
-  const { checkpoint } = options;
-  const { device: trainedOn } = await run.readConfig();
+  const { checkpoint, isOwn = true } = options;
+  const { device: trainedOn, dataDir } = await run.readConfig();
+  const { root = dataDir } = options;
   const device = resolveDevice(options.device ?? trainedOn);
   const classifier = await serve.loadClassifier(run.path, { checkpoint, device });
   const { model } = classifier;
@@ -88,6 +42,7 @@ export async function evaluateRun(run, set, options) {
     const { classes } = config;
     await run.writeEvaluation({
       ...{ checkpoint, loss, accuracy, images, imagesPerSecond, classes, confusion },
+      ...{ dataDir: root === null ? null : resolve(root), ownImages: isOwn },
       ...(collapsed && { collapsed: { loss: collapsed.loss, accuracy: collapsed.accuracy } }),
     });
     await report.writePredictions(run.file('predictions.png'), { set, predictions });

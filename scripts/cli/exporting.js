@@ -20,8 +20,8 @@ import {
   tidy,
   zeros,
 } from '../../dist/index.js';
-import { loadTestSet, loadTrainingSet } from './evaluation.js';
 import { feedOf, findOnnxruntime } from './onnxruntime.js';
+import { loadTestSet, loadTrainingSet } from './run-images.js';
 import { chooseImages } from './split.js';
 import { testLoader } from './training.js';
 

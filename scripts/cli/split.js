@@ -1,7 +1,8 @@
 /**
- * Splits data sets with `data.randomSplit`: for validation, for test images of a folder or a manifest without splits, and for calibration.
+ * Splits data sets: for validation, for test images of a folder or a manifest without splits, and for calibration.
  * @module
  */
+import { createHash } from 'node:crypto';
 import { listNames } from '../../dist/data/class-names.js';
 import { createDataset, isInMemory, warn } from '../../dist/data/dataset.js';
 import { randomSplit, subset } from '../../dist/data/subsets.js';
@@ -13,20 +14,96 @@ import { ArgumentError } from '../../dist/errors.js';
  * Holds out a share of every class, rounded to whole images. The images of both parts of a set in memory are copied, in the order of
  * the set: loaders are fastest with one array. A class of one image is trained on, and a warning names the classes that are not held out.
  * @param {ImageDataset} set
- * @param {{ share: number, seed: number, use: 'test' | 'validation', limit?: number | null | undefined }} options - `use`: what the part held
- *   out is for, for messages; `limit`: use this number of images, spread over the set.
+ * @param {{ share: number, seed: number, use: 'test' | 'validation', limit?: number | null | undefined, byPosition?: boolean | undefined, source?: string | undefined }} options -
+ *   `use`: what the part held out is for, for messages; `limit`: use this number of images, spread over the set; `byPosition`: choose by the
+ *   positions in the set also where images have names, as in older runs; `source`: where the images are, for messages (default: the name of the set).
  * @returns {{ rest: ImageDataset, held: ImageDataset } | null} Null if one of them would have no image.
  */
-function splitSet(set, { share, seed, use, limit }) {
+function splitSet(set, { share, seed, use, limit, byPosition = false, source = set.name }) {
   const used = Math.min(set.length, limit ?? set.length);
   const count = Math.round(share * used);
   if (count === 0 || count === used) return null;
   // The same images that the loader takes where it is given the limit.
   const chosen = Array.from({ length: used }, (_, i) => Math.floor((i * set.length) / used));
-  const [rest = [], held = []] = randomSplit(subset(set, chosen), [used - count, count], {
-    seed,
-    stratify: true,
-  }).map(({ indices }) => indices.map((index) => chosen[index] ?? 0).sort((a, b) => a - b));
+  const choose = set.nameOf && !byPosition ? heldByName : heldByPosition;
+  const kept = choose(set, chosen, { count, seed }).sort((a, b) => a - b);
+  if (kept.length === 0) return null;
+  const shown = labelsOf(set, kept);
+  const missing = set.classes.filter((_, label) => !shown.has(label));
+  if (missing.length > 0)
+    warn(
+      'DYCONV_CLASSES',
+      `${source}: no ${use} images of ${missing.length} of ${set.classes.length} classes, which have too few: ${listNames(missing)}`,
+    );
+  const held = new Set(kept);
+  return {
+    rest: partOf(
+      set,
+      chosen.filter((index) => !held.has(index)),
+    ),
+    held: partOf(set, kept),
+  };
+}
+
+/**
+ * The images whose names have the smallest hashes in their class. A name decides about its image alone: an image that is added, removed or
+ * renamed changes at most the number that its class holds out.
+ * @param {ImageDataset} set
+ * @param {number[]} chosen - Indices of the images to choose from.
+ * @param {{ count: number, seed: number }} options - `count`: of all classes.
+ */
+function heldByName(set, chosen, { count, seed }) {
+  /** @type {Map<number, number[]>} */
+  const byClass = new Map();
+  for (const index of chosen) {
+    const label = set.labels[index] ?? 0;
+    const members = byClass.get(label) ?? [];
+    members.push(index);
+    byClass.set(label, members);
+  }
+  const shares = [...byClass].map(([label, members]) => {
+    const exact = (count * members.length) / chosen.length;
+    // The last image of a class is trained on.
+    const most = members.length - 1;
+    const held = Math.min(Math.floor(exact + 1e-9), most);
+    return { members, most, held, left: exact - held, tie: hashOf(set.classes[label] ?? '', seed) };
+  });
+  let missing = count - shares.reduce((sum, { held }) => sum + held, 0);
+  const byRemainder = shares.toSorted((a, b) => b.left - a.left || compare(a.tie, b.tie));
+  for (const one of byRemainder) {
+    if (missing === 0) break;
+    if (one.held === one.most) continue;
+    one.held += 1;
+    missing -= 1;
+  }
+  return shares.flatMap(({ members, held }) =>
+    members
+      .map((index) => ({ index, hash: hashOf(set.nameOf?.(index) ?? '', seed) }))
+      .sort((a, b) => compare(a.hash, b.hash))
+      .slice(0, held)
+      .map(({ index }) => index),
+  );
+}
+
+/** A hash of a name. Systems spell letters with accents in different ways. @param {string} name @param {number} seed */
+function hashOf(name, seed) {
+  return createHash('sha256')
+    .update(`${seed} ${name.normalize('NFC')}`)
+    .digest('hex');
+}
+
+/** @param {string} a @param {string} b */
+const compare = (a, b) => (a < b ? -1 : Number(a > b));
+
+/**
+ * Images that `data.randomSplit` chooses by their positions, for sets without names.
+ * @param {ImageDataset} set @param {number[]} chosen @param {{ count: number, seed: number }} options
+ */
+function heldByPosition(set, chosen, { count, seed }) {
+  const counts = [chosen.length - count, count];
+  const [rest = [], held = []] = randomSplit(subset(set, chosen), counts, { seed, stratify: true }).map(
+    ({ indices }) => indices.map((index) => chosen[index] ?? 0).sort((a, b) => a - b),
+  );
   const trained = labelsOf(set, rest);
   // The first image of a class that would not be trained on.
   const needed = held.filter(
@@ -34,17 +111,7 @@ function splitSet(set, { share, seed, use, limit }) {
       !trained.has(set.labels[index] ?? 0) &&
       held.findIndex((other) => set.labels[other] === set.labels[index]) === i,
   );
-  const kept = held.filter((index) => !needed.includes(index));
-  if (kept.length === 0) return null;
-  const shown = labelsOf(set, kept);
-  const missing = set.classes.filter((_, label) => !shown.has(label));
-  if (missing.length > 0)
-    warn(
-      'DYCONV_CLASSES',
-      `${set.name}: no ${use} images of ${missing.length} of ${set.classes.length} classes, which have too few: ${listNames(missing)}`,
-    );
-  const all = [...rest, ...needed].sort((a, b) => a - b);
-  return { rest: partOf(set, all), held: partOf(set, kept) };
+  return held.filter((index) => !needed.includes(index));
 }
 
 /** The classes of some images. @param {ImageDataset} set @param {number[]} indices */
@@ -56,7 +123,8 @@ function labelsOf({ labels }, indices) {
  * Splits a training set into images to train on and images to choose the best epoch with, so that the test images choose
  * nothing.
  * @param {ImageDataset} set
- * @param {{ share: number, seed: number, limit?: number | null | undefined }} options - `limit`: use this number of images, spread over the set.
+ * @param {{ share: number, seed: number, limit?: number | null | undefined, byPosition?: boolean | undefined, source?: string | undefined }} options - As
+ *   of {@link splitSet}.
  * @returns {{ trainSet: ImageDataset, valSet: ImageDataset }}
  * @throws {ArgumentError} if a part would have no image.
  */
@@ -76,10 +144,11 @@ export const TEST_SHARE = 0.2;
  * Splits a folder or a manifest without splits: always in the same way, so that evaluation has the images that were not
  * trained on.
  * @param {ImageDataset} set
+ * @param {{ byPosition?: boolean | undefined, source?: string | undefined }} [options] - As of {@link splitSet}.
  * @returns {{ trainSet: ImageDataset, testSet: ImageDataset } | null} Null for too few images.
  */
-export function splitForTest(set) {
-  const parts = splitSet(set, { share: TEST_SHARE, seed: 0, use: 'test' });
+export function splitForTest(set, options = {}) {
+  const parts = splitSet(set, { ...options, share: TEST_SHARE, seed: 0, use: 'test' });
   return parts && { trainSet: parts.rest, testSet: parts.held };
 }
 

@@ -30,9 +30,11 @@ import {
   resumedConfig,
 } from './config.js';
 import { loadSplits } from './datasets.js';
+import { digestsOf } from './image-digests.js';
 import { partOf } from './launched.js';
 import { createOptimizer, freezeParts, loadInitialWeights } from './model.js';
 import { createProgress, jsonProgress } from './progress.js';
+import { checkSame, rootOf } from './run-images.js';
 import { createScheduler } from './schedule.js';
 import { splitForValidation } from './split.js';
 
@@ -52,28 +54,33 @@ const LOG_EVERY = 10;
  * @param {Pick<TrainOptions, 'download' | 'dataMirror' | 'verify' | 'skipUnreadable' | 'dataMemory'>} options
  * @param {Pick<RunConfig, 'dataset' | 'seed' | 'imageSize' | 'preset'> & { valSplit?: RunConfig['valSplit'], dataDir: string, limitTrain?: number | null | undefined, classes?: string[] }} config
  * @param {AbortSignal} signal
+ * @param {{ byPosition?: boolean }} [how] - How sets are split: see `splitForTest`.
  */
 async function loadSets(
   { download, dataMirror: mirrors, verify, skipUnreadable, dataMemory },
   config,
   signal,
+  how = {},
 ) {
   const { classes, dataset, dataDir, valSplit, seed, limitTrain } = config;
   const unreadable = skipUnreadable ? /** @type {const} */ ('skip') : /** @type {const} */ ('error');
   const size = sizeBeforeCrop(config);
   const memoryLimit = dataMemory * 2 ** 20;
   const options = { root: dataDir, size, memoryLimit, download, mirrors, verify, unreadable, signal };
-  const { trainSet, testSet, valSet } = await loadSplits(dataset, { ...options, classes });
+  const loaded = await loadSplits(dataset, { ...options, classes }, how);
+  const { trainSet, testSet, valSet } = loaded;
+  const imageDigests = digestsOf(loaded);
   if (valSet && typeof valSplit === 'number') {
     throw new ArgumentError(
       `Expected no --val-split with ${dataDir}, which has validation images, but received ${valSplit}`,
     );
   }
-  if (valSet) return { trainSet, valSet, testSet, valSplit: /** @type {const} */ ('folder') };
+  if (valSet) return { trainSet, valSet, testSet, imageDigests, valSplit: /** @type {const} */ ('folder') };
   if (valSplit === 'folder')
     throw new TrainingError(`Expected validation images in ${dataDir}, as when the run was started`);
-  if (!valSplit) return { trainSet, valSet: testSet, testSet };
-  return { ...splitForValidation(trainSet, { share: valSplit, seed, limit: limitTrain }), testSet };
+  if (!valSplit) return { trainSet, valSet: testSet, testSet, imageDigests };
+  const chosen = { share: valSplit, seed, limit: limitTrain, source: dataDir, ...how };
+  return { ...splitForValidation(trainSet, chosen), testSet, imageDigests };
 }
 
 /** @typedef {Awaited<ReturnType<typeof loadSets>>} Sets */
@@ -281,12 +288,16 @@ function checkImageSize(model, { model: name, imageSize, device }) {
 export async function continueRun(run, { options, given, signal, group }) {
   const started = await run.readConfig();
   const config = resumedConfig(started, options, given);
-  const sets = await loadSets(options, { ...config, dataDir: config.dataDir ?? options.dataDir }, signal);
+  const dataDir = await rootOf(config, given.has('dataDir') ? options.dataDir : undefined);
+  const sets = await loadSets(options, { ...config, dataDir }, signal, {
+    byPosition: config.imageDigests === undefined,
+  });
   if (Math.min(sets.trainSet.length, config.limitTrain ?? Number.POSITIVE_INFINITY) !== config.trainImages) {
     throw new TrainingError(
       `Expected ${config.trainImages} training images, as when the run was started, but found ${sets.trainSet.length}`,
     );
   }
+  if (config.imageDigests && sets.imageDigests) checkSame(config.imageDigests, sets.imageDigests, dataDir);
   const parts = assemble(config, sets, {
     signal,
     group,

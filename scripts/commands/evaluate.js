@@ -51,20 +51,21 @@ export const command = defineCommand({
   options: OPTIONS,
   async run(options) {
     const { report, setNumThreads, train } = await import('../../dist/index.js');
-    const { evaluateRun, loadTestSet } = await import('../cli/evaluation.js');
+    const { evaluateRun } = await import('../cli/evaluation.js');
+    const { findTestImages } = await import('../cli/run-images.js');
     if (options.threads) setNumThreads(options.threads);
     const run = await train.RunDirectory.open(options.run);
     const config = await run.readConfig();
     const { model } = config;
     checkDataDir(config.dataset, options.dataDir !== undefined);
-    const set = await loadTestSet(config, {
+    const { set, isOwn, root } = await findTestImages(config, {
       ...(options.dataDir !== undefined && { root: options.dataDir }),
       download: options.download,
       mirrors: options.dataMirror,
       verify: options.verify,
       unreadable: options.skipUnreadable ? 'skip' : 'error',
     });
-    const { result, collapsed } = await evaluateRun(run, set, options);
+    const { result, collapsed } = await evaluateRun(run, set, { ...options, isOwn, root });
     if (options.json) {
       console.log(
         JSON.stringify({ model, checkpoint: options.checkpoint, ...result, ...(collapsed && { collapsed }) }),

@@ -8,7 +8,10 @@ const load = (path: string) => import(new URL(`../../${path}`, import.meta.url).
 type Split = { share: number; seed: number; limit?: number };
 const { chooseImages, splitForTest, splitForValidation } = (await load('scripts/cli/split.js')) as {
   chooseImages: <S extends ImageDataset>(set: S, options: { count: number; seed: number }) => S;
-  splitForTest: <S extends ImageDataset>(set: S) => { trainSet: S; testSet: S } | null;
+  splitForTest: <S extends ImageDataset>(
+    set: S,
+    options?: { source: string },
+  ) => { trainSet: S; testSet: S } | null;
   splitForValidation: <S extends ImageDataset>(set: S, options: Split) => { trainSet: S; valSet: S };
 };
 const { createDataset } = (await load('dist/data/dataset.js')) as {
@@ -97,7 +100,7 @@ describe('a class of few images', () => {
     const warnings = collectWarnings();
     // Without this rule the only image of a class is held out in a fifth of the cases.
     const few = setOf(40, ...new Array(20).fill(1));
-    const parts = splitForTest(few)!;
+    const parts = splitForTest(few, { source: 'photos' })!;
     expect(new Set(parts.trainSet.labels).size).toBe(21);
     expect([...new Set(parts.testSet.labels)]).toEqual([0]);
     expect([...numbers(parts.trainSet), ...numbers(parts.testSet)].sort((a, b) => a - b)).toEqual([
@@ -109,7 +112,7 @@ describe('a class of few images', () => {
     }
     const told = await warnings();
     expect(told[0]).toMatch(
-      /^folder: no test images of 20 of 21 classes, which have too few: class 1, class 2, /,
+      /^photos: no test images of 20 of 21 classes, which have too few: class 1, class 2, /,
     );
     expect(told[1]).toMatch(/^folder: no validation images of 1 of 3 classes, which have too few: class 1$/);
   });

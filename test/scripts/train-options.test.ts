@@ -1,4 +1,5 @@
 /** The command line of train.js, parsed in this process as the command does it; commands.test.ts runs the command. */
+import { resolve } from 'node:path';
 import { Command, type CommanderError } from 'commander';
 import { describe, expect, it } from 'vitest';
 import {
@@ -128,7 +129,7 @@ describe('the configuration of a run', () => {
   it('has the values of the options, null for what was left out', () => {
     expect(configFor()).toMatchObject({
       ...{ model: 'alexnet-dy', modelOptions: { numClasses: 2, numExperts: 2 }, dataset: 'cifar10' },
-      ...{ dataDir: 'data', trainImages: 1500, valImages: 1500, valSplit: null, imageShape: [3, 32, 32] },
+      ...{ dataDir: resolve('data'), trainImages: 1500, valImages: 1500, valSplit: null, imageShape: [3, 32, 32] },
       ...{
         epochs: 100,
         batchSize: 512,
@@ -275,7 +276,7 @@ describe('a resumed run', () => {
 
   it('takes what may be replaced', () => {
     expect(resumed([], '--epochs', '120', '--data-dir', 'moved', '--checkpoint-every', '4')).toMatchObject({
-      ...{ epochs: 120, dataDir: 'moved', keepCheckpoints: { every: 4, last: 3 } },
+      ...{ epochs: 120, dataDir: resolve('moved'), keepCheckpoints: { every: 4, last: 3 } },
     });
     expect(resumed(['--checkpoint-every', '2'], '--keep-last', '9').keepCheckpoints).toEqual({
       every: 2,

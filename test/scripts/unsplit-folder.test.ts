@@ -1,5 +1,5 @@
 /** A folder of class folders without train/ and test/: training and evaluation split it in the same way. */
-import { cpSync, mkdirSync, rmSync } from 'node:fs';
+import { cpSync, mkdirSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { beforeAll, expect, it, vi } from 'vitest';
@@ -11,9 +11,11 @@ const script = (name: string) => import(new URL(`../../scripts/cli/${name}.js`, 
 const { loadSplits } = (await script('datasets')) as {
   loadSplits: (name: string, options: Options) => Promise<Record<'trainSet' | 'testSet', InMemoryDataset>>;
 };
-const { loadTestSet } = (await script('evaluation')) as {
+const { findTestImages, loadTestSet } = (await script('run-images')) as {
+  findTestImages: (config: Options, options: Options) => Promise<{ set: InMemoryDataset; isOwn: boolean }>;
   loadTestSet: (config: Options, options: Options) => Promise<InMemoryDataset>;
 };
+const { digestsOf } = (await script('image-digests')) as { digestsOf: (sets: object) => Options };
 
 const root = join(folder, 'pictures');
 const names = ({ length, nameOf }: InMemoryDataset) => Array.from({ length }, (_, i) => nameOf!(i));
@@ -61,24 +63,117 @@ it('is split into parts without common images, the same share of every class', a
   expect(names(again.testSet)).toEqual(names(testSet));
 });
 
+/** The configuration of a run that was trained on the folder. */
+async function trained(): Promise<Options> {
+  const [sets] = await quietly(() => loadSplits('folder', { root }));
+  return { ...config, imageDigests: digestsOf(sets) };
+}
+
+/** A copy of the folder, changed. */
+function copy(name: string, change: (path: string) => void = () => {}): string {
+  const path = join(folder, name);
+  cpSync(root, path, { recursive: true });
+  change(path);
+  return path;
+}
+
 it('is evaluated on the images that were not trained on', async () => {
   const [{ testSet }] = await quietly(() => loadSplits('folder', { root }));
-  expect(names((await quietly(() => loadTestSet(config, {})))[0])).toEqual(names(testSet));
-  const split = { ...config, trainImages: 12, valImages: 4, valSplit: 0.25 };
+  const run = await trained();
+  expect(names((await quietly(() => loadTestSet(run, {})))[0])).toEqual(names(testSet));
+  const split = { ...run, trainImages: 12, valImages: 4, valSplit: 0.25 };
   expect(names((await quietly(() => loadTestSet(split, { root })))[0])).toEqual(names(testSet));
 });
 
-it('is not evaluated where images were added or removed since', async () => {
+it('is split by the names: an image that is renamed changes sides alone', async () => {
+  const [before] = await quietly(() => loadSplits('folder', { root }));
+  const sideOf = (sets: typeof before, name: string) =>
+    names(sets.trainSet).includes(name) ? 'train' : 'test';
+  const others = [...names(before.trainSet), ...names(before.testSet)];
+  let exchanged = 0;
+  for (let i = 0; i < 10; i++) {
+    const renamed = copy(`renamed-${i}`, (path) =>
+      renameSync(join(path, 'cats/4.png'), join(path, `cats/a${i}.png`)),
+    );
+    const [after] = await quietly(() => loadSplits('folder', { root: renamed }));
+    expect(after.testSet.length).toBe(4);
+    const moved = others.filter(
+      (name) => name !== 'cats/4.png' && sideOf(after, name) !== sideOf(before, name),
+    );
+    // Where the renamed image comes to be the one of the two, another one makes room for it.
+    expect(moved.length, String(moved)).toBeLessThanOrEqual(1);
+    exchanged += moved.length;
+  }
+  expect(exchanged).toBeLessThan(10);
+});
+
+it('is recognised under another path, and split', async () => {
+  const run = await trained();
+  const [own] = await quietly(() => findTestImages(run, {}));
+  const link = join(folder, 'link');
+  symlinkSync(root, link);
+  for (const place of [link, copy('moved'), `${root}/../pictures/`]) {
+    const [found] = await quietly(() => findTestImages(run, { root: place }));
+    expect([names(found.set), found.isOwn]).toEqual([names(own.set), true]);
+    // Older runs know the place alone.
+    const [old] = await quietly(() => findTestImages(config, { root: place }));
+    expect(old.isOwn, place).toBe(place !== join(folder, 'moved'));
+  }
+});
+
+it.each([
+  ['renamed', (path: string) => renameSync(join(path, 'cats/1.png'), join(path, 'cats/one.png'))],
+  [
+    'exchanged for another one',
+    (path: string) => renameSync(join(path, 'cats/1.png'), join(path, 'dogs/x.png')),
+  ],
+  ['removed', (path: string) => rmSync(join(path, 'dogs/2.png'))],
+])('is not evaluated in its place where an image was %s since', async (what, change) => {
+  const run = { ...(await trained()), dataDir: copy(`place, ${what}`, change) };
+  await expect(quietly(() => loadTestSet(run, {}))).rejects.toThrow(
+    /place, .*: expected the images that the run was trained with but found others: images were added, removed or renamed/,
+  );
+});
+
+it('is not evaluated where images were added or removed since an older run', async () => {
   const changed = { ...config, trainImages: 24 };
   await expect(quietly(() => loadTestSet(changed, {}))).rejects.toThrow(
     /pictures: expected 24 training images, as when the run was trained, but found 16\. Changed images/,
   );
 });
 
-it('is evaluated completely if the run was trained on another folder', async () => {
-  const [set, told] = await quietly(() => loadTestSet({ ...config, dataDir: 'elsewhere' }, { root }));
-  expect(set.length).toBe(20);
-  expect(told).toBe('');
+it('is evaluated completely, with a message, if the run was trained on other images', async () => {
+  const other = copy('other', (path) => rmSync(join(path, 'cats/0.png')));
+  const run = await trained();
+  const [{ set, isOwn }, told] = await quietly(() => findTestImages(run, { root: other }));
+  expect([set.length, isOwn]).toEqual([19, false]);
+  expect(told).toMatch(
+    /other: all 19 images are used for testing; they must not have been used in training$/,
+  );
+  const old = { ...config, dataDir: join(folder, 'elsewhere') };
+  const [whole, message] = await quietly(() => findTestImages(old, { root }));
+  expect([whole.set.length, whole.isOwn]).toEqual([20, false]);
+  expect(message).toMatch(/pictures: all 20 images are used for testing; they must not/);
+});
+
+it('says when the images are those of the training', async () => {
+  const [{ trainSet, testSet }] = await quietly(() => loadSplits('folder', { root }));
+  const part = join(folder, 'part');
+  for (const name of names(trainSet)) cpSync(join(root, name), join(part, name));
+  const run = await trained();
+  const [found, told] = await quietly(() => findTestImages(run, { root: part }));
+  expect([found.set.length, found.isOwn]).toEqual([16, false]);
+  expect(told).toMatch(/part: all 16 images are used for testing; they are the training images of the run$/);
+  const tests = join(folder, 'tests');
+  for (const name of names(testSet)) cpSync(join(root, name), join(tests, name));
+  expect((await quietly(() => findTestImages(run, { root: tests })))[0].isOwn).toBe(true);
+});
+
+it('names the place where the images of the training were', async () => {
+  const gone = { ...config, dataDir: 'gone' };
+  await expect(loadTestSet(gone, {})).rejects.toThrow(
+    /^Cannot find \/.*\/gone, where the images were in the training: give their place with --data-dir$/,
+  );
 });
 
 it('is not split where it has both parts, and refused where it is too small', async () => {
