@@ -129,7 +129,13 @@ describe('the configuration of a run', () => {
   it('has the values of the options, null for what was left out', () => {
     expect(configFor()).toMatchObject({
       ...{ model: 'alexnet-dy', modelOptions: { numClasses: 2, numExperts: 2 }, dataset: 'cifar10' },
-      ...{ dataDir: resolve('data'), trainImages: 1500, valImages: 1500, valSplit: null, imageShape: [3, 32, 32] },
+      ...{
+        dataDir: resolve('data'),
+        trainImages: 1500,
+        valImages: 1500,
+        valSplit: null,
+        imageShape: [3, 32, 32],
+      },
       ...{
         epochs: 100,
         batchSize: 512,
