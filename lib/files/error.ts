@@ -18,6 +18,8 @@ const REASONS: Readonly<Record<string, string>> = {
   ENOSPC: 'the disk is full',
   EDQUOT: 'the disk quota is used up',
   EISDIR: 'it is a folder',
+  // Of mkdir.
+  EEXIST: 'a file is in the place of a folder',
   ENOTDIR: 'a file is in the place of a folder',
   ENAMETOOLONG: 'the name is too long',
   ELOOP: 'its symbolic links lead in a circle',

@@ -15,6 +15,7 @@ import {
 import type { ImageDataset } from '../data/dataset.js';
 import { ArgumentError, invalidArgument } from '../errors.js';
 import { writeFileAtomic } from '../files/atomic.js';
+import { fileError } from '../files/error.js';
 import { loadRun } from '../run/read.js';
 import type { Prediction as PredictedClass } from '../train/evaluate.js';
 import { confusionPng } from './confusion.js';
@@ -52,8 +53,8 @@ const PREDICTION = { label: 'number', predicted: 'number', probability: 'number'
  * @param file - path of the PNG
  * @param options - set, predictions, and which of them are shown
  * @returns the number of images shown; with 0 no file is written
- * @throws ArgumentError for what is no set or no prediction, and for predictions of other images than those of the set; what `get` of the
- * set throws
+ * @throws ArgumentError for what is no set or no prediction, and for predictions of other images than those of the set; CheckpointError if
+ * the file cannot be written; what `get` of the set throws
  */
 export async function writePredictions(file: string, options: WritePredictionsOptions): Promise<number> {
   checkString(file, 'file', 'the path of a PNG file');
@@ -88,7 +89,7 @@ export async function writePredictions(file: string, options: WritePredictionsOp
       );
     return { ...prediction, image, shape: set.shape, name: set.nameOf?.(item) };
   });
-  await writeFileAtomic(file, await predictionsPng(await Promise.all(items), { classes: set.classes }));
+  await writeReport(file, await predictionsPng(await Promise.all(items), { classes: set.classes }));
   return items.length;
 }
 
@@ -109,13 +110,13 @@ function surestMistakes(predictions: readonly PredictedClass[], count: number): 
 /**
  * Writes `curves.svg`, `curves.png`, `report.html` and, after an evaluation, `confusion.png` into a run directory.
  * @param directory - the run directory
- * @throws ArgumentError if it is not a run directory; CheckpointError if a file in it is damaged
+ * @throws ArgumentError if it is not a run directory; CheckpointError if a file in it is damaged or cannot be written
  */
 export async function writeRunReport(directory: string): Promise<void> {
   const run = await loadRun(directory);
   const svg = await drawCurves(groupsOf([run]));
   const write = (name: string, contents: string | Uint8Array) =>
-    writeFileAtomic(path.join(directory, name), contents);
+    writeReport(path.join(directory, name), contents);
   await write('curves.svg', svg);
   await write('curves.png', await svgToPng(svg));
   if (run.evaluation) await write('confusion.png', await confusionPng(run.evaluation));
@@ -136,7 +137,7 @@ const COMPARE_KEYS = optionKeys(...PAGE_KEYS, 'out');
  * @param options - path and title of the page
  * @returns the comparison; print it for the table
  * @throws ArgumentError if an argument is not a path, a folder is not a run or a run has no finished epoch;
- * CheckpointError if a file is damaged
+ * CheckpointError if a file is damaged, or the page cannot be written
  */
 export async function compare(
   directories: readonly string[],
@@ -163,8 +164,20 @@ export async function compare(
   }
   const result = comparisonOf(groupsOf(runs));
   if (out !== undefined) {
-    await mkdir(path.dirname(path.resolve(out)), { recursive: true });
-    await writeFileAtomic(out, await renderPage(runs, title));
+    const page = await renderPage(runs, title);
+    await mkdir(path.dirname(path.resolve(out)), { recursive: true }).catch((error) => {
+      throw fileError('write', out, error);
+    });
+    await writeReport(out, page);
   }
   return result;
+}
+
+/** @throws CheckpointError naming the file that cannot be written, and the reason. */
+async function writeReport(file: string, contents: string | Uint8Array): Promise<void> {
+  try {
+    await writeFileAtomic(file, contents);
+  } catch (error) {
+    throw fileError('write', file, error);
+  }
 }

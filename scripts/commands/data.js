@@ -4,6 +4,7 @@
  */
 import { DATASET_NAMES } from '../../dist/data/names.js';
 import { writeFileAtomic } from '../../dist/files/atomic.js';
+import { fileError } from '../../dist/files/error.js';
 import { defineCommand } from '../cli/command.js';
 import { checkDataDir, checkManifest } from '../cli/option-checks.js';
 import { printable, printableJson } from '../cli/printable.js';
@@ -38,6 +39,7 @@ const OPTIONS = /** @satisfies {OptionTable} */ ({
     type: path,
     help: 'write a PNG with an image per row, followed by transformed versions of it',
   },
+  force: { flag: 'plain', help: 'overwrite an existing file of --grid (default: an error)' },
   transform: { value: 'name', type: oneOf(TRANSFORM_NAMES), default: 'train', help: 'transform of --grid' },
   rows: { value: 'n', type: positiveInteger, default: 8, help: 'images of --grid' },
   columns: { value: 'n', type: positiveInteger, default: 8, help: 'versions of each image of --grid' },
@@ -64,7 +66,13 @@ export const command = defineCommand({
     checkDataDir(options.dataset, given.has('dataDir'));
     checkManifest(options.dataset, given.has('dataDir'));
     const { dataset, dataDir: root, split, download, dataMirror: mirrors, verify, json } = options;
-    const { grid, rows, columns, seed } = options;
+    const { grid, force, rows, columns, seed } = options;
+    // Before any image is read.
+    if (grid !== undefined) {
+      const { checkOutputFile } = await import('../cli/output-file.js');
+      const dataDir = dataset === 'folder' ? root : undefined;
+      await checkOutputFile(grid, { option: '--grid', ending: '.png', force, dataDir });
+    }
     const { data } = await import('../../dist/index.js');
     const { loadDataset } = await import('../cli/datasets.js');
     const unreadable = options.skipUnreadable ? 'skip' : 'error';
@@ -80,7 +88,8 @@ export const command = defineCommand({
     if (grid === undefined) return;
     const make = TRANSFORMS[options.transform];
     const transform = make === null ? undefined : data.transforms[make]();
-    await writeFileAtomic(grid, await data.grid(set, { transform, rows, columns, seed }));
+    const image = await data.grid(set, { transform, rows, columns, seed });
+    await writeFileAtomic(grid, image).catch((error) => Promise.reject(fileError('write', grid, error)));
     if (!json) console.log(`\nWrote ${grid}`);
   },
 });

@@ -1,11 +1,11 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createDataset } from '../../lib/data/dataset.js';
-import { ArgumentError } from '../../lib/errors.js';
+import { ArgumentError, CheckpointError } from '../../lib/errors.js';
 import {
   compare,
   type WritePredictionsOptions,
@@ -27,6 +27,18 @@ describe('writeRunReport', () => {
     expect((await sharp(join(folder, 'curves.png')).metadata()).width).toBe(2400);
     expect(readFileSync(join(folder, 'curves.svg'), 'utf8')).toMatch(/^<svg/);
   });
+});
+
+it('a file that cannot be written is an error that names it and the reason', async () => {
+  const folder = writeRun(madeUpRun({ epochs: 1 }));
+  const blocked = join(folder, 'config.json', 'page.html');
+  await expect(compare([folder], { out: blocked })).rejects.toThrow(
+    new CheckpointError(`Cannot write ${blocked}: a file is in the place of a folder`),
+  );
+  mkdirSync(join(folder, 'report.html'));
+  await expect(writeRunReport(folder)).rejects.toThrow(
+    new CheckpointError(`Cannot write ${join(folder, 'report.html')}: it is a folder, not a file`),
+  );
 });
 
 describe('writePredictions', () => {

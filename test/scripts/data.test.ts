@@ -1,6 +1,6 @@
 /** The commands for data sets, as a user types them. They run the compiled package: run `npm run build` first. */
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -42,6 +42,36 @@ it('data.js prints JSON, and one line for what is wrong', () => {
   const wrong = command('data', '--transform', 'rotate');
   expect(wrong.status).toBe(1);
   expect(wrong.stderr).toMatch(/Allowed choices are train, test, pad-crop, none/);
+});
+
+it('data.js refuses a file of --grid before it reads an image', async () => {
+  mkdirSync(join(folder, 'set/cat'), { recursive: true });
+  symlinkSync('set', join(folder, 'link'));
+  writeFileSync(join(folder, 'set/cat/1.png'), 'mine');
+  writeFileSync(join(folder, 'photo.png'), 'mine');
+  // The set cannot be read: these errors come first.
+  const refused = (grid: string, ...more: string[]) => {
+    const options = ['--dataset', 'folder', '--data-dir', 'set', '--grid', grid, ...more];
+    const { status, stderr } = command('data', ...options);
+    expect(status).toBe(1);
+    return stderr;
+  };
+  expect(refused('photo.png')).toBe(
+    'error: Expected a file that does not exist for --grid but received photo.png. Use --force to overwrite it.\n',
+  );
+  expect(refused('photo.jpg')).toBe(
+    'error: Expected the name of a .png file for --grid but received photo.jpg\n',
+  );
+  expect(refused('set')).toBe('error: Expected a file for --grid but received the folder set\n');
+  expect(refused('none/x.png')).toBe('error: Cannot write none/x.png: no such folder\n');
+  for (const inside of ['set/cat/1.png', 'set/new.png', 'link/cat/new.png'])
+    expect(refused(inside, '--force')).toBe(
+      `error: Expected a file outside of the folder of the images, set, for --grid but received ${inside}\n`,
+    );
+  expect(readFileSync(join(folder, 'photo.png'), 'utf8')).toBe('mine');
+  expect(readFileSync(join(folder, 'set/cat/1.png'), 'utf8')).toBe('mine');
+  expect(command('data', '--grid', 'photo.png', '--force', '--rows', '1').status).toBe(0);
+  expect((await sharp(join(folder, 'photo.png')).metadata()).format).toBe('png');
 });
 
 it('an unreadable picture ends data.js, unless it is to be left out', async () => {

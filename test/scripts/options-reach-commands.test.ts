@@ -146,6 +146,8 @@ const SUMMARY: Record<string, Case> = {
 };
 
 const grid = ['--grid', join(folder, 'grid.png')];
+const existingGrid = join(folder, 'existing.png');
+writeFileSync(existingGrid, '');
 const DATA: Record<string, Case> = {
   dataset: { args: ['mnist'], found: () => first('data.create'), expected: 'mnist' },
   'data-dir': {
@@ -160,6 +162,11 @@ const DATA: Record<string, Case> = {
   'no-verify': { found: () => arg('data.create', 1).verify, expected: false },
   'skip-unreadable': { found: () => arg('data.create', 1).unreadable, expected: 'skip' },
   grid: { args: ['grid.png'], found: () => first('writeFileAtomic'), expected: 'grid.png' },
+  force: {
+    with: ['--grid', existingGrid],
+    found: () => first('writeFileAtomic'),
+    expected: existingGrid,
+  },
   transform: {
     with: grid,
     args: ['pad-crop'],
