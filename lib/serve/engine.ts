@@ -11,7 +11,7 @@ import { Runnable } from '../program/runner.js';
 import { noGrad, tidy, untidy } from '../tensor/context.js';
 import type { Tensor } from '../tensor/tensor.js';
 import type { Cancellation } from './cancellation.js';
-import { disposeAll, plainOutput, type TensorInput, type TensorOutput, type WaitingInputs } from './rows.js';
+import { disposeAll, ownOutputs, type TensorInput, type TensorOutput, type WaitingInputs } from './rows.js';
 
 /** Tensors by name, as `module.stateDict()` returns them. */
 export type StateDict = Readonly<Record<string, Tensor>>;
@@ -53,7 +53,10 @@ export interface PoolProgram {
     input: TensorInput,
     options?: { signal?: AbortSignal | undefined; threads?: number | undefined },
   ): Promise<TensorOutput>;
-  /** Computes several requests as one batch. Default: the pool joins the inputs and splits the output by itself. */
+  /**
+   * Computes several requests as one batch: an array with the output of each, which the pool owns. Default: the pool joins the
+   * inputs and splits the output by itself.
+   */
   runBatch?:
     | ((
         requests: readonly TensorInput[],
@@ -214,7 +217,7 @@ async function runForeign(
   threads: number,
   { signal }: Cancellation,
 ): Promise<TensorOutput[]> {
-  return (await program.runBatch!(inputs, { signal, threads })).map(plainOutput);
+  return ownOutputs(await program.runBatch!(inputs, { signal, threads }), inputs);
 }
 
 /** Batches of a function or module on the calling thread. */

@@ -215,6 +215,33 @@ export function splitOutput(
   return parts;
 }
 
+/**
+ * The outputs that a program of the user returned for requests, without autograd's graph. A tensor that is also an input, or is
+ * in two outputs, is copied: each request owns its output.
+ * @throws ArgumentError when they are not an output for each request, made of tensors. They are disposed then.
+ */
+export function ownOutputs(outputs: unknown, inputs: readonly TensorInput[]): TensorOutput[] {
+  const given = new Set(inputs.flatMap(tensorsOf));
+  try {
+    if (!Array.isArray(outputs) || outputs.length !== inputs.length)
+      throw invalidArgument(
+        'the result of runBatch',
+        `an array of ${inputs.length} outputs (one for each request)`,
+        outputs,
+      );
+    outputs.forEach(checkOutput);
+  } catch (error) {
+    for (const tensor of tensorsIn(outputs)) if (!given.has(tensor)) tensor.dispose();
+    throw error;
+  }
+  const own = (tensor: Tensor): Tensor => {
+    if (given.has(tensor)) return untidy(() => noGrad(() => tensor.clone()));
+    given.add(tensor);
+    return tensor.requiresGrad ? replaced(tensor) : tensor;
+  };
+  return (outputs as TensorOutput[]).map((output) => mapTensors(output, own));
+}
+
 /** @throws ArgumentError when an output is not made of tensors. */
 function checkOutput(output: TensorOutput): Tensor[] {
   const expected = 'a Tensor, an array or a record of them';
@@ -230,7 +257,7 @@ function copyRows(tensor: Tensor, start: number, count: number): Tensor {
 }
 
 /** The output without autograd's graph. */
-export function plainOutput(output: TensorOutput): TensorOutput {
+function plainOutput(output: TensorOutput): TensorOutput {
   return mapTensors(output, (tensor) => (tensor.requiresGrad ? replaced(tensor) : tensor));
 }
 

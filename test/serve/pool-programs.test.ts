@@ -149,3 +149,51 @@ describe('weights that a program cannot use', () => {
     expect(valuesOf(await pool.run(() => full([1, 1, 1], 2)))).toEqual([[[4]]]);
   });
 });
+
+describe('runBatch of a program of the user', () => {
+  const pools = (runBatch: unknown) => {
+    const run = async (x: serve.TensorInput) => (x as Tensor).mul(2);
+    return serve.createPool<Tensor>({ program: { run, runBatch } as serve.PoolProgram });
+  };
+  const two = (pool: serve.Pool<serve.TensorInput, Tensor>) =>
+    Promise.allSettled([1, 2].map((value) => pool.run(() => full([1, 1], value)).then(valuesOf)));
+  const array = (count: number) =>
+    `Expected an array of ${count} outputs (one for each request) for the result of runBatch`;
+  const tensors = 'Expected a Tensor, an array or a record of them for the output but received';
+
+  it.each<[string, unknown, string]>([
+    ['nothing', async () => undefined, `${array(1)} but received undefined`],
+    ['too few', async () => [], `${array(1)} but received []`],
+    ['too many', async () => [full([1, 1], 1), full([1, 1], 1), full([1, 1], 1)], array(1)],
+    ['a tensor', async () => full([1, 1], 1), array(1)],
+    ['numbers', async (all: unknown[]) => all.map(() => 3), `${tensors} 3 (number)`],
+    ['null', async (all: unknown[]) => all.map(() => null), `${tensors} null`],
+    ['tensors among others', async (all: unknown[]) => all.map(() => [full([1], 1), 'a']), tensors],
+  ])('is an ArgumentError when it returns %s', async (_, runBatch, message) => {
+    const before = memory().numTensors;
+    await using pool = await pools(runBatch);
+    for (const answer of await two(pool)) {
+      expect(answer).toMatchObject({ status: 'rejected', reason: expect.any(ArgumentError) });
+      expect((answer as PromiseRejectedResult).reason.message).toContain(message);
+    }
+    expect(memory().numTensors).toBe(before);
+  });
+
+  it('fails the request alone whose output is no tensor', async () => {
+    const ofValue = (x: Tensor) => (x.item() === 1 ? x.mul(2) : undefined);
+    await using pool = await pools(async (all: Tensor[]) => all.map(ofValue));
+    expect(await two(pool)).toMatchObject([{ value: [[2]] }, { reason: expect.any(ArgumentError) }]);
+  });
+
+  it('may return its inputs, and one tensor for several requests', async () => {
+    const before = memory().numTensors;
+    await using same = await pools(async (all: Tensor[]) => all);
+    expect(await two(same)).toMatchObject([{ value: [[1]] }, { value: [[2]] }]);
+    await using shared = await pools(async (all: Tensor[]) => {
+      const y = all[0]!.mul(2);
+      return all.map(() => y);
+    });
+    expect(await two(shared)).toMatchObject([{ value: [[2]] }, { value: [[2]] }]);
+    expect(memory().numTensors).toBe(before);
+  });
+});
