@@ -35,11 +35,20 @@ export function boolean(name: string, value: unknown): boolean {
   throw invalidArgument(name, 'a boolean', value);
 }
 
-/** Checks an integer of at least `min`. */
-export function integer(name: string, value: unknown, min: number): number {
-  if (Number.isInteger(value) && (value as number) >= min) return value as number;
-  throw invalidArgument(name, `an integer of at least ${min}`, value);
+/** Checks an integer of at least `min`, and of at most `max` if it is given. */
+export function integer(
+  name: string,
+  value: unknown,
+  min: number,
+  max: number = Number.POSITIVE_INFINITY,
+): number {
+  if (Number.isInteger(value) && (value as number) >= min && (value as number) <= max) return value as number;
+  const range = max === Number.POSITIVE_INFINITY ? `of at least ${min}` : `from ${min} to ${max}`;
+  throw invalidArgument(name, `an integer ${range}`, value);
 }
+
+/** Most threads of an operation, as for `setNumThreads`. */
+export const MAX_THREADS = 1024;
 
 /** Checks a finite number from `min` to `max`. */
 export function number(

@@ -12,7 +12,7 @@ import { formatFlops, resultShape, stepFlops, stepsOfRun } from './listing.js';
 
 /** Options of {@link Program.profile}. */
 export interface ProfileOptions {
-  /** Number of measured runs; default 10. */
+  /** Number of measured runs, from 1 to 100,000; default 10. */
   runs?: number | undefined;
   /** A file for a trace of one run, in Chrome's format. Default: none. */
   trace?: string | undefined;
@@ -45,6 +45,9 @@ export interface Profile {
   toString(): string;
 }
 
+/** The times of all runs are kept. */
+const MAX_RUNS = 100_000;
+
 const PROFILE_KEYS = optionKeys('runs', 'trace');
 
 const median = (values: number[]) => {
@@ -60,7 +63,7 @@ export async function profileProgram(
   options: ProfileOptions,
 ): Promise<Profile> {
   const { runs = 10, trace } = checkOptions(options, PROFILE_KEYS);
-  integer('runs', runs, 1);
+  integer('runs', runs, 1, MAX_RUNS);
   if (trace !== undefined) checkPath(trace);
   native.profileCompiled(id, inputs);
   const times = Array.from({ length: runs }, () => native.profileCompiled(id, inputs));

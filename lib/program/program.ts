@@ -121,7 +121,8 @@ export class Program<Out = Tensor> extends Runnable<Out> {
    * Runs the program and measures every step, on the calling thread. A run that is not measured may divide the batch among
    * threads instead of each step, and take less time than the steps together.
    * @param x - The input, or an array of inputs.
-   * @param options.runs - Number of measured runs, after one that is not; the time of a step is the median. Default 10.
+   * @param options.runs - Number of measured runs, after one that is not; the time of a step is the median. From 1 to
+   *   100,000; default 10.
    * @param options.trace - Write a trace of one run to this file, for chrome://tracing or https://ui.perfetto.dev.
    * @returns The steps with their times; print it for the table.
    * @throws CheckpointError if the trace cannot be written.

@@ -2,7 +2,7 @@
  * What every program has in common: runs on native threads, and synchronous ones.
  * @module
  */
-import { integer } from '../check/arguments.js';
+import { integer, MAX_THREADS } from '../check/arguments.js';
 import { checkOptions, optionKeys } from '../check/index.js';
 import { checkSignal, onAbort } from '../check/signal.js';
 import { invalidArgument } from '../errors.js';
@@ -20,7 +20,7 @@ export interface RunOptions {
   /** If it is aborted before the run starts, the run is cancelled and its promise rejected with the reason of the signal. */
   signal?: AbortSignal | undefined;
   /**
-   * Threads for the parallel loops of this run; at most `getNumThreads()`. Default: `getNumThreads()` divided by the
+   * Threads for the parallel loops of this run, from 1 to 1,024; at most `getNumThreads()` are used. Default: `getNumThreads()` divided by the
    * number of programs that are running when it starts.
    */
   threads?: number | undefined;
@@ -177,7 +177,7 @@ export abstract class Runnable<Out = Tensor> {
   #start<T>(options: RunOptions, start: (ticket: number, threads: number) => Promise<T>): Promise<T> {
     const { signal, threads } = checkOptions(options, RUN_KEYS);
     checkSignal(signal);
-    const limit = threads === undefined ? 0 : integer('threads', threads, 1);
+    const limit = threads === undefined ? 0 : integer('threads', threads, 1, MAX_THREADS);
     signal?.throwIfAborted();
     const ticket = ++tickets;
     const result = start(ticket, limit);

@@ -92,10 +92,14 @@ async function startEngine(source: PoolSource, settings: EngineSettings): Promis
   return WorkerEngine.start({ ...settings, module: source.module });
 }
 
+/** Requests of the warm-up at most: `maxBatch` may be larger than any batch of the service. */
+const MAX_WARMUP = 4096;
+
 async function warmUp(engine: Engine, { inputs, replicas, maxBatch, warmup }: EngineSettings): Promise<void> {
   const collation = COLLATIONS[inputs];
   const { rows } = collation.describe(warmup);
-  for (const requests of new Set([1, Math.max(1, Math.floor(maxBatch / rows))])) {
+  const full = Math.min(MAX_WARMUP, Math.max(1, Math.floor(maxBatch / rows)));
+  for (const requests of new Set([1, full])) {
     const run = async (): Promise<void> => {
       const inputs = new Array(requests).fill(warmup);
       const cancellation = new Cancellation();

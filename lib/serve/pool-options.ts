@@ -6,7 +6,7 @@ import { existsSync } from 'node:fs';
 import { isAbsolute } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Registry, RegistryContentType } from 'prom-client';
-import { integer, number, oneOf } from '../check/arguments.js';
+import { integer, MAX_THREADS, number, oneOf } from '../check/arguments.js';
 import { checkOptions, checkRecord, checkString, optionKeys } from '../check/index.js';
 import { ArgumentError, invalidArgument } from '../errors.js';
 import type { AnyModule } from '../nn/module.js';
@@ -60,10 +60,10 @@ export interface PoolOptions {
    * request. Default `'tensors'`.
    */
   inputs?: 'tensors' | 'values' | undefined;
-  /** Number of batches that run at once; for `module`, the number of worker threads. Default 1. */
+  /** Number of batches that run at once; for `module`, the number of worker threads. From 1 to 65,536; default 1. */
   replicas?: number | undefined;
   /**
-   * Threads of an operation in each replica; not for `run`. For `module`, a number other than `getNumThreads()` also applies to
+   * Threads of an operation in each replica, from 1 to 1,024; not for `run`. For `module`, a number other than `getNumThreads()` also applies to
    * the matrix products of MKL in other threads of the process. Default: those of `getNumThreads()`, divided by `replicas`.
    */
   threadsPerReplica?: number | undefined;
@@ -71,7 +71,7 @@ export interface PoolOptions {
   batching?: BatchingOptions | undefined;
   /** Default for requests: milliseconds until a RequestTimeoutError. Default Infinity. */
   timeoutMs?: number | undefined;
-  /** An input. Before `createPool` resolves, each replica runs it as a batch of one and as a batch of `maxBatch` inputs. Default: none. */
+  /** An input. Before `createPool` resolves, each replica runs it as a batch of one and as a batch of `maxBatch` rows, of at most 4,096 inputs. Default: none. */
   warmup?: unknown;
   /** Value of the label `pool` of all metrics. Open pools with one registry need different names. Default `'default'`. */
   name?: string | undefined;
@@ -83,6 +83,9 @@ export interface PoolOptions {
 
 /** Timers of Node.js cannot wait for longer. */
 export const MAX_TIMER_MS = 2 ** 31 - 1;
+
+/** Every replica of a program is a handle, and every worker a thread. */
+const MAX_REPLICAS = 65_536;
 
 const BATCHING_KEYS = optionKeys('maxBatch', 'maxDelayMs', 'maxQueue');
 const MODULE_KEYS = optionKeys('file', 'export');
@@ -124,7 +127,7 @@ export function resolvePoolOptions(options: PoolOptions): ResolvedPoolOptions {
     name = 'default',
   } = checkOptions(options, POOL_KEYS);
   const { maxBatch = 32, maxDelayMs = 0, maxQueue = 256 } = checkOptions(batching, BATCHING_KEYS, 'batching');
-  integer('replicas', replicas, 1);
+  integer('replicas', replicas, 1, MAX_REPLICAS);
   const { threadsPerReplica = Math.max(1, Math.floor(getNumThreads() / replicas)) } = options;
   const source = resolveSource(options);
   if (source.kind === 'program' && inputs === 'values')
@@ -135,7 +138,7 @@ export function resolvePoolOptions(options: PoolOptions): ResolvedPoolOptions {
     source,
     inputs: oneOf('inputs', ['tensors', 'values'], inputs),
     replicas,
-    threads: integer('threadsPerReplica', threadsPerReplica, 1),
+    threads: integer('threadsPerReplica', threadsPerReplica, 1, MAX_THREADS),
     maxBatch: integer('batching.maxBatch', maxBatch, 1),
     isMaxBatchGiven: batching.maxBatch !== undefined,
     maxDelayMs: number('batching.maxDelayMs', maxDelayMs, { min: 0, max: MAX_TIMER_MS }),

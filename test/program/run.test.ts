@@ -71,6 +71,14 @@ it('names the input that is not a tensor', async () => {
   await expect(one.profile(3 as never)).rejects.toThrow(
     new ArgumentError('Expected a Tensor or an array of tensors for x but received 3 (number)'),
   );
+  for (const runs of [0, 2 ** 40])
+    await expect(one.profile(zeros([1, 1]), { runs })).rejects.toThrow(
+      new ArgumentError(`Expected an integer from 1 to 100000 for runs but received ${runs} (number)`),
+    );
+  for (const threads of [0, 2 ** 32])
+    await expect(one.run(zeros([1, 1]), { threads })).rejects.toThrow(
+      new ArgumentError(`Expected an integer from 1 to 1024 for threads but received ${threads} (number)`),
+    );
 });
 
 it(

@@ -30,7 +30,15 @@ describe('createPool', () => {
       { module: { file: 'x.js' } },
       "Expected a URL or an absolute path for module.file but received 'x.js' (string)",
     ],
-    [{ run: () => 0, replicas: 0 }, 'Expected an integer of at least 1 for replicas but received 0 (number)'],
+    [
+      { run: () => 0, replicas: 0 },
+      'Expected an integer from 1 to 65536 for replicas but received 0 (number)',
+    ],
+    [{ run: () => 0, replicas: 2 ** 40 }, 'Expected an integer from 1 to 65536 for replicas'],
+    [
+      { run: () => 0, threadsPerReplica: 2 ** 32 },
+      'Expected an integer from 1 to 1024 for threadsPerReplica',
+    ],
     [
       { run: () => 0, batching: { maxBatch: 0 } },
       'an integer of at least 1 for batching.maxBatch but received 0',
@@ -72,6 +80,14 @@ describe('createPool', () => {
     expect(pool.metrics().batches).toBe(0);
     await pool.close();
     expect(memory().numTensors).toBe(before);
+  });
+
+  it('limits the warm-up where maxBatch has no limit', async () => {
+    const program = new EagerProgram(sumTimes(1));
+    using warmup = row();
+    await using pool = await serve.createPool({ program, warmup, batching: { maxBatch: 2 ** 40 } });
+    expect(program.batches).toEqual([1, 4096]);
+    await expect(pool.run(warmup).then(valuesOf)).resolves.toEqual([[6, 6]]);
   });
 
   it('warms up a later network too, after the caller has disposed the input', async () => {
