@@ -1,3 +1,7 @@
+/**
+ * Checks of numbers among the arguments.
+ * @module
+ */
 import { invalidArgument } from '../errors.js';
 
 /** One number for both directions, or [height, width]. */

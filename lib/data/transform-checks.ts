@@ -1,3 +1,7 @@
+/**
+ * Checks of the options of transforms.
+ * @module
+ */
 import { invalidArgument } from '../errors.js';
 
 const MAX_SIZE = 4096;

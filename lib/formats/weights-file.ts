@@ -1,3 +1,7 @@
+/**
+ * Files of weights, safetensors or PyTorch's, told apart by their bytes.
+ * @module
+ */
 import { checkOptions, optionKeys } from '../check/index.js';
 import { checkPath, fileError } from '../files/error.js';
 import { openFile } from '../files/open.js';

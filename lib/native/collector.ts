@@ -1,3 +1,7 @@
+/**
+ * Garbage collections on request, for memory that JavaScript does not see.
+ * @module
+ */
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { NativeError } from '../errors.js';

@@ -1,3 +1,7 @@
+/**
+ * How dynamic layers use their experts: mean attention and its entropy, over the samples since the last reset.
+ * @module
+ */
 import { ShapeError } from '../errors.js';
 import { isCapturing } from '../runtime/cuda.js';
 import { keep, noGrad, tidy } from '../tensor/context.js';

@@ -1,3 +1,7 @@
+/**
+ * Batch norm folded into the convolutions and linear layers before it.
+ * @module
+ */
 import { ArgumentError, invalidArgument, ShapeError } from '../errors.js';
 import { noGrad, tidy } from '../tensor/context.js';
 import type { Tensor } from '../tensor/tensor.js';

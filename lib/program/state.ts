@@ -1,3 +1,7 @@
+/**
+ * Parameters and buffers of programs by their keys.
+ * @module
+ */
 import { checkOptions, checkRecord, optionKeys } from '../check/index.js';
 import { CheckpointError, invalidArgument } from '../errors.js';
 import { noGrad } from '../tensor/context.js';

@@ -1,3 +1,7 @@
+/**
+ * Checks of arguments that must be tensors.
+ * @module
+ */
 import { invalidArgument } from '../errors.js';
 import { native, type Tensor } from './core.js';
 

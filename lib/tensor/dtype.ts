@@ -1,3 +1,7 @@
+/**
+ * Names of dtypes, their kinds and ranges, and the typed arrays that hold them.
+ * @module
+ */
 import { DTypeError, describe, NativeError } from '../errors.js';
 import type { DType, TypedArray } from '../native/types.js';
 

@@ -1,3 +1,7 @@
+/**
+ * Tensors as text, in the form of PyTorch.
+ * @module
+ */
 import { native, type Tensor } from './core.js';
 import { type DType, isFloatingPoint } from './dtype.js';
 

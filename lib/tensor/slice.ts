@@ -1,3 +1,7 @@
+/**
+ * Indices of tensors.
+ * @module
+ */
 import { invalidArgument } from '../errors.js';
 import type { Index as IndexOf, Slice } from '../native/types.js';
 import type { Tensor } from './core.js';
