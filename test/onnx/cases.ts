@@ -316,6 +316,15 @@ const LAYERS: Record<string, Case> = {
     inputs: (batch) => [randn([batch, 4, 11 + 2 * batch, 9])],
     options: { dynamicSize: true },
   },
+  'dynamic depthwise convolution': layer(
+    () =>
+      new nn.Sequential(
+        new DynamicConv2d(4, 4, [3, 5], { groups: 4, stride: [2, 1], padding: [1, 2], numExperts: 3 }),
+        new DynamicConv2d(4, 4, 3, { groups: 4, bias: false, routing: 'sigmoid', numExperts: 2 }),
+        new DynamicConv2d(4, 4, 3, { groups: 4, dilation: 2, padding: 2, numExperts: 1 }),
+      ),
+    [4, 11, 9],
+  ),
   'dynamic convolution with mixed kernels': layer(() => new MixedKernels(), [4, 23, 21]),
   'dynamic convolution with mixed kernels of any size': {
     make: () => new MixedKernels().eval(),

@@ -1,10 +1,10 @@
 /**
- * The dynamic convolution, in two forms with a free batch size. The usual form, a convolution whose groups are the samples, fixes it.
+ * The dynamic convolution, in three forms with a free batch size. The usual form, a convolution whose groups are the samples, fixes it.
  * @module
  */
 import type { StoredSize } from '../../native/compile.js';
 import type { Value } from '../graph.js';
-import { reshape, transpose, unsqueeze } from '../shapes.js';
+import { reshape, split, transpose, unsqueeze } from '../shapes.js';
 import { product, type Step } from '../step.js';
 import { kernelOf, padsOf } from './conv-sizes.js';
 
@@ -13,7 +13,14 @@ const TO_THE_END = 2 ** 31 - 1;
 
 /** [B, I, H, W] and attention [B, K] -> [B, O, H', W']. */
 export function dynamicConv2d(step: Step): Value {
-  return isCheaperMixed(step) ? mixKernels(step) : mixOutputs(step);
+  if (isCheaperMixed(step)) return mixKernels(step);
+  return isDepthwise(step) && !step.graph.settings.forInt8 ? mixDepthwise(step) : mixOutputs(step);
+}
+
+/** Whether every channel has a kernel of its own. */
+function isDepthwise(step: Step): boolean {
+  const groups = step.number(7);
+  return groups > 1 && groups === step.size(1, 1) && step.size(1, 2) === 1;
 }
 
 /**
@@ -46,6 +53,15 @@ function outputSizes(step: Step, outputs: number, like: Value): Value {
 
 // ---- Mixed outputs ----
 
+/** The attributes of a convolution with the kernels of an expert. */
+const convOf = (step: Step) => ({
+  kernel_shape: kernelOf(step, 3),
+  strides: step.integers(4),
+  pads: padsOf(step.integers(5)),
+  dilations: step.integers(6),
+  group: step.number(7),
+});
+
 /** A weight [K, O, ...] or bias [K, O] with the experts of each group side by side: [groups * K * O / groups, ...]. */
 function joinExperts(step: Step, i: number, groups: number): Value {
   const sizes = step.sizes(i).map((_, axis) => step.size(i, axis));
@@ -59,8 +75,8 @@ function joinExperts(step: Step, i: number, groups: number): Value {
     groups === 1 ? undefined : (elements) => elements.reshape(parts).permute(perm).contiguous(),
   );
   if (constant !== undefined) return constant;
-  const split = reshape(step, step.value(i), sizes, parts);
-  const ordered = transpose(step, split, groups === 1 ? parts.map((_, axis) => axis) : perm);
+  const apart = reshape(step, step.value(i), sizes, parts);
+  const ordered = transpose(step, apart, groups === 1 ? parts.map((_, axis) => axis) : perm);
   return step.node('Reshape', [ordered, step.graph.ints(joined)]);
 }
 
@@ -74,13 +90,7 @@ function mixOutputs(step: Step): Value {
   const all = step.node(
     'Conv',
     [step.value(0), joinExperts(step, 1, groups), step.isNull(3) ? '' : joinExperts(step, 3, groups)],
-    {
-      kernel_shape: kernelOf(step, 3),
-      strides: step.integers(4),
-      pads: padsOf(step.integers(5)),
-      dilations: step.integers(6),
-      group: groups,
-    },
+    convOf(step),
   );
   return mix(step, all, { experts, outputs, groups });
 }
@@ -92,12 +102,39 @@ function mix(
   { experts, outputs, groups }: { experts: number; outputs: number; groups: number },
 ): Value {
   const { graph } = step;
-  const split = groups === 1 ? [0, experts, -1] : [0, groups, experts, -1];
-  const rows = step.node('Reshape', [all, graph.ints(split)]);
+  const places = groups === 1 ? [0, experts, -1] : [0, groups, experts, -1];
+  const rows = step.node('Reshape', [all, graph.ints(places)]);
   const weights = unsqueeze(step, step.value(2), groups === 1 ? [1] : [1, 2]);
   graph.attentions.add(weights);
   const mixed = step.node('MatMul', [weights, rows]);
   return step.node('Reshape', [mixed, outputSizes(step, outputs, all)]);
+}
+
+/**
+ * A depthwise convolution for each expert, as runtimes have fast kernels for these, and not for several outputs of a channel. Their
+ * results are multiplied by the attention and added.
+ */
+function mixDepthwise(step: Step): Value {
+  const { graph } = step;
+  const [experts, channels] = [step.size(1, 0), step.size(1, 1)];
+  const perExpert = (value: Value, axis: number, size: number) =>
+    split(step, value, axis, new Array<number>(experts).fill(size));
+  const joined = (i: number): Value => {
+    const sizes = step.sizes(i).map((_, axis) => step.size(i, axis));
+    const rows = [experts * channels, ...sizes.slice(2)];
+    return step.arranged(i, rows) ?? reshape(step, step.value(i), sizes, rows);
+  };
+  const kernels = perExpert(joined(1), 0, channels);
+  const biases = step.isNull(3) ? [] : perExpert(joined(3), 0, channels);
+  const attention = unsqueeze(step, step.value(2), [2, 3]);
+  graph.attentions.add(attention);
+  const parts = perExpert(attention, 1, 1).map((weight, k) =>
+    step.node('Mul', [
+      step.node('Conv', [step.value(0), kernels[k]!, biases[k] ?? ''], convOf(step)),
+      weight,
+    ]),
+  );
+  return parts.length === 1 ? parts[0]! : step.node('Sum', parts);
 }
 
 // ---- Mixed kernels ----
