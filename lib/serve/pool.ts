@@ -39,6 +39,7 @@ import {
   type Refusal,
   type RequestOptions,
 } from './pool-request.js';
+import { Preparations } from './preparations.js';
 import type { Held } from './rows.js';
 import { WorkerDied } from './worker-engine.js';
 
@@ -54,8 +55,7 @@ export class Pool<I = unknown, O = unknown> {
   readonly #resource = new AsyncResource('DyconvPool');
   readonly #phases: Record<Phase, number> = { preparing: 0, queued: 0, running: 0 };
   #generation: Generation;
-  /** Inputs that are being prepared, those of settled requests included: they use the processor. */
-  #preparations = 0;
+  readonly #preparations = new Preparations();
   /** Settles when all swaps so far have ended. */
   #swaps: Promise<unknown> = Promise.resolve();
   #closed: Promise<void> | undefined;
@@ -191,7 +191,7 @@ export class Pool<I = unknown, O = unknown> {
     const { maxQueue, replicas } = this.#options;
     // With a fixed batch size, a batch is one request.
     const maxBatch = this.#generation.engine.batchRows === undefined ? this.#batcher.maxBatch : 1;
-    const waiting = this.#batcher.length + this.#preparations;
+    const waiting = this.#batcher.length + this.#preparations.count;
     // Requests that a free replica can take only wait for the end of the turn or for maxDelayMs.
     if (waiting >= maxQueue + this.#batcher.freeSlots * maxBatch) {
       const message = `The queue of the pool is full: ${waiting} requests wait, and maxQueue is ${maxQueue}`;
@@ -224,9 +224,9 @@ export class Pool<I = unknown, O = unknown> {
   }
 
   #prepare(request: PoolRequest, prepare: () => unknown): void {
-    this.#preparations++;
+    const end = this.#preparations.begin(request);
     const fail = (error: unknown) => {
-      this.#preparations--;
+      end();
       request.reject('failed', error);
     };
     let input: unknown;
@@ -236,8 +236,12 @@ export class Pool<I = unknown, O = unknown> {
       fail(error);
       return;
     }
-    if (isPromise(input)) Promise.resolve(input).then((value) => this.#enqueuePrepared(request, value), fail);
-    else this.#enqueuePrepared(request, input);
+    const enqueue = (value: unknown) => {
+      this.#enqueuePrepared(request, value);
+      end();
+    };
+    if (isPromise(input)) Promise.resolve(input).then(enqueue, fail);
+    else enqueue(input);
   }
 
   #enqueuePrepared(request: PoolRequest, input: unknown): void {
@@ -251,7 +255,6 @@ export class Pool<I = unknown, O = unknown> {
     } catch (error) {
       request.reject('failed', error);
     }
-    this.#preparations--;
   }
 
   #enqueue(request: PoolRequest, { input, key, rows }: Held): void {
@@ -270,6 +273,7 @@ export class Pool<I = unknown, O = unknown> {
 
   readonly #onSettle: OnSettle = (request, outcome, now, error) => {
     this.#phases[request.phase]--;
+    this.#preparations.abandon(request);
     const { batch } = request;
     if (batch === undefined) {
       this.#batcher.remove(request);

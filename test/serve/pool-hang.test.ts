@@ -100,3 +100,17 @@ describe('a batch that nobody waits for and that does not end', { timeout: limit
     expect(memory().numTensors).toBe(before);
   });
 });
+
+it('an input whose preparation does not end takes no place in the queue after its time limit', async () => {
+  const run = (x: Tensor) => x.mul(2);
+  const pool = await serve.createPool<Tensor>({ run, batching: { maxBatch: 1, maxQueue: 2 } });
+  const forever = () => new Promise<never>(() => {});
+  const lost = [1, 2, 3].map(() => pool.run(forever, { timeoutMs: 20 }).catch(nameOf));
+  expect(await Promise.all(lost)).toEqual(new Array(3).fill('RequestTimeoutError'));
+  const row = () => ones([1, 2]);
+  // It may still use the processor.
+  expect(await pool.run(row).catch(nameOf)).toBe('OverloadedError');
+  await sleep(1200);
+  expect(valuesOf(await pool.run(row))).toEqual([[2, 2]]);
+  await pool.close();
+});
