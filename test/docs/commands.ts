@@ -20,7 +20,7 @@ const few = (line: string) =>
   line
     .replace(/--dataset (cifar10|fashion-mnist)/, '--dataset bundled')
     .replace(/ --data-dir \S+| --epochs \d+/g, '') +
-  ' --epochs 1 --limit-train 64 --limit-test 32 --batch-size 32';
+  ' --epochs 1 --limit-train 32 --limit-test 16 --batch-size 16';
 
 const apt = (line: string) => line.replace(/^sudo apt-get install/, 'apt-get install --simulate');
 
