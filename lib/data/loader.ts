@@ -8,7 +8,7 @@ import { ArgumentError, invalidArgument } from '../errors.js';
 import { empty } from '../tensor/create.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { batchTo, type Collated, defaultCollate, disposeAll, keepAll } from './collate.js';
-import { checkAnyDataset, type Dataset, isInMemory, setText } from './dataset.js';
+import { checkAnyDataset, type Dataset, datasetError, isInMemory, setText } from './dataset.js';
 import { Fetcher } from './fetch.js';
 import { isInteger, type LoaderOptions, type ResolvedOptions, resolveOptions } from './loader-options.js';
 import { MemoryBatches } from './memory-batches.js';
@@ -151,7 +151,10 @@ export class Loader<B = Batch> implements AsyncIterable<B> {
     this.#gathered?.then((set) => set.dispose()).catch(() => {});
   }
 
-  /** One epoch. Leaving it early, or an error, releases every batch that was not delivered. */
+  /**
+   * One epoch. Leaving it early, or an error, releases every batch that was not delivered.
+   * @throws DatasetError if every sample is left out.
+   */
   async *[Symbol.asyncIterator](): AsyncGenerator<B, void, undefined> {
     const { epoch, batch: first } = this.#position;
     this.#position = { epoch: epoch + 1, batch: 0 };
@@ -162,6 +165,7 @@ export class Loader<B = Batch> implements AsyncIterable<B> {
     const current = { epoch, batch: first };
     this.#current = current;
     let next = first;
+    let leftOut = 0;
     const fill = (depth: number) => {
       for (; next < this.length && pending.length < depth; next++) {
         const batch = this.#prepare(pass, { epoch, batch: next }, left.signal);
@@ -174,7 +178,7 @@ export class Loader<B = Batch> implements AsyncIterable<B> {
       for (;;) {
         fill(Math.max(1, this.#options.prefetch));
         const promise = pending.shift();
-        if (promise === undefined) return;
+        if (promise === undefined) break;
         const started = performance.now();
         let prepared: Prepared<B> | undefined;
         try {
@@ -182,16 +186,21 @@ export class Loader<B = Batch> implements AsyncIterable<B> {
         } finally {
           this.stats.waitMs += performance.now() - started;
         }
-        if (prepared === undefined) return;
+        if (prepared === undefined) break;
         fill(this.#options.prefetch);
         // Batches that are ready would follow each other without a turn of the event loop: timers and signals come first.
         await nextTurn();
         current.batch++;
-        if (prepared === null) continue;
+        if (prepared === null) {
+          leftOut++;
+          continue;
+        }
         this.stats.batches++;
         this.stats.images += prepared.images;
         yield prepared.batch;
       }
+      if (leftOut > 0 && first === 0 && this.stats.batches === 0)
+        throw datasetError('dataset', `expected samples in epoch ${epoch} but all of them were left out`);
     } finally {
       // Another iteration may have started meanwhile: the latest one sets the position.
       if (this.#current === current) this.#current = undefined;

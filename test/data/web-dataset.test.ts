@@ -189,6 +189,20 @@ describe('damage', () => {
     await expect(levels(both)).rejects.toThrow(`${empty} and 1 more: expected samples but found none`);
   });
 
+  it('of every sample is an error, not an empty epoch', async () => {
+    const file = join(folder, 'all-bad.tar');
+    await writeFile(
+      file,
+      await tar([
+        ['a.png', 'no image'],
+        ['a.cls', '0'],
+        ['b.cls', '1'],
+      ]),
+    );
+    const set = data.webDataset(file, { unreadable: 'skip', onSkip: () => {} });
+    await expect(levels(set)).rejects.toThrow('expected samples in epoch 0 but all of them were left out');
+  });
+
   it('compression is found by the bytes, not by the name', async () => {
     const whole = await shard(0, 3);
     const files = { 'packed.tar': gzipSync(whole), 'plain.tar.gz': whole };
