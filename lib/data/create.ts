@@ -25,6 +25,8 @@ export interface CreateOptions extends SourceOptions {
   cache?: Cifar10Options['cache'] | undefined;
   /** For folders and manifests: see {@link PictureSetOptions}. */
   unreadable?: PictureSetOptions['unreadable'] | undefined;
+  /** For folders and manifests: called for every file that is left out, see {@link PictureSetOptions}. */
+  onSkip?: PictureSetOptions['onSkip'] | undefined;
   /** For folders and manifests: height and width of the images, in pixels. Default: 130. */
   size?: number | undefined;
   /** For folders and manifests: bytes of memory for the images, see {@link PictureSetOptions}. Default: no limit. */
@@ -42,6 +44,7 @@ const CREATE_KEYS = optionKeys(
   'classes',
   'cache',
   'unreadable',
+  'onSkip',
   'size',
   'memoryLimit',
 );
@@ -58,14 +61,15 @@ const MAKERS: Readonly<Record<DatasetName, (options: CreateOptions) => Promise<I
     manifest({ file: root, split, ...forPictures(root, options) }),
 };
 
-type PictureKey = 'classes' | 'unreadable' | 'size' | 'memoryLimit';
+type PictureKey = 'classes' | 'unreadable' | 'onSkip' | 'size' | 'memoryLimit';
 
 /** Options without those of sets of image files. */
 function withoutPictures({
   classes: _,
   unreadable: __,
-  size: ___,
-  memoryLimit: ____,
+  onSkip: ___,
+  size: ____,
+  memoryLimit: _____,
   ...options
 }: CreateOptions): Omit<CreateOptions, PictureKey> {
   return options;
@@ -73,10 +77,10 @@ function withoutPictures({
 
 function forPictures(
   root: string,
-  { classes, unreadable, size, memoryLimit, onProgress }: Omit<CreateOptions, 'split'>,
+  { classes, unreadable, onSkip, size, memoryLimit, signal, onProgress }: Omit<CreateOptions, 'split'>,
 ): PictureSetOptions {
   return {
-    ...{ classes, unreadable, size, memoryLimit },
+    ...{ classes, unreadable, onSkip, size, memoryLimit, signal },
     onProgress: onProgress && ((done, total) => onProgress(root, done, total, 'parse')),
   };
 }

@@ -10,8 +10,9 @@ import { allocateBytes } from './bytes.js';
 import { listNames } from './class-names.js';
 import { createDataset, datasetError, type ImageDataset, type Split, warn } from './dataset.js';
 import { lazyPictures } from './lazy-pictures.js';
-import { checkDecodeOptions, checkPictureFile, decodePicture } from './picture.js';
+import { checkDecodeOptions, checkPictureHeader, decodePicture } from './picture.js';
 import {
+  checkEmptyClasses,
   countOf,
   type FolderSplit,
   type FoundPictures,
@@ -38,7 +39,7 @@ export interface PictureSetOptions {
   memoryLimit?: number | undefined;
   /**
    * What to do with unreadable images. Default: `error`, which names the first one and counts them; in a set beyond
-   * `memoryLimit` an image that is damaged is an error when it is read. `skip` leaves them out; beyond `memoryLimit` it decodes every
+   * `memoryLimit` only their headers are read at first, and an image that is damaged behind it is an error when it is read. `skip` leaves them out; beyond `memoryLimit` it decodes every
    * image once to find them.
    */
   unreadable?: 'error' | 'skip' | undefined;
@@ -47,6 +48,8 @@ export interface PictureSetOptions {
    * the number of these files is reported as a process warning.
    */
   onSkip?: ((file: string, reason: string) => void) | undefined;
+  /** Stops the reading of images: the promise is rejected with its reason. */
+  signal?: AbortSignal | undefined;
   /** Called while images are read. */
   onProgress?: ((done: number, total: number) => void) | undefined;
 }
@@ -59,12 +62,13 @@ export const PICTURE_SET_KEYS = optionKeys(
   'memoryLimit',
   'unreadable',
   'onSkip',
+  'signal',
   'onProgress',
 );
 
 /** Checks the options that sets of image files share, and the split. @throws ArgumentError naming the option. */
 export function checkPictureSet(split: FolderSplit, options: PictureSetOptions): void {
-  const { classes, size, maxPixels, memoryLimit, onSkip, onProgress } = options;
+  const { classes, size, maxPixels, memoryLimit, onSkip, signal, onProgress } = options;
   oneOf('split', ['train', 'val', 'test'], split);
   if (size !== undefined && !(Number.isInteger(size) && size >= 1 && size <= 4096))
     throw invalidArgument('size', 'an integer from 1 to 4096', size);
@@ -73,6 +77,8 @@ export function checkPictureSet(split: FolderSplit, options: PictureSetOptions):
     throw invalidArgument('memoryLimit', 'a number of bytes', memoryLimit);
   checkUnreadable(options);
   if (onSkip !== undefined) checkFunction(onSkip, 'onSkip');
+  if (signal !== undefined && !(signal instanceof AbortSignal))
+    throw invalidArgument('signal', 'an AbortSignal', signal);
   if (onProgress !== undefined) checkFunction(onProgress, 'onProgress');
   if (classes !== undefined && !(Array.isArray(classes) && classes.every((name) => typeof name === 'string')))
     throw invalidArgument('classes', 'an array of names', classes);
@@ -96,7 +102,9 @@ export async function pictureSet(
   const parts = { name, split: setSplit(split), classes, source };
   let set: ImageDataset;
   if (found.files.length * 3 * size * size <= memoryLimit) {
-    const { files, images } = await decodeAll(found.files, size, options);
+    const { files, images } = await decodeAll(found.files, size, options, (good) =>
+      checkRest(found, split, good),
+    );
     set = createDataset({
       ...parts,
       shape: [3, size, size],
@@ -107,12 +115,30 @@ export async function pictureSet(
   } else {
     // Only decoding shows whether an image is intact, and what is left out is not part of the set.
     const good = await forEachPicture(found.files, options, ({ path }) =>
-      unreadable === 'skip' ? decode(path, size, options) : checkPictureFile(path),
+      unreadable === 'skip' ? decode(path, size, options) : checkPictureHeader(path, maxPixels),
     );
+    checkRest(found, split, good);
     set = lazyPictures({ ...parts, files: found.files.filter((_, i) => good[i]), size, maxPixels });
   }
   warnOfEmptyClasses(set, source);
   return set;
+}
+
+/**
+ * Checks the images that could be read, as those that were found were checked.
+ * @throws DatasetError if there are none, or none of a class to train on.
+ */
+function checkRest(found: FoundPictures, split: FolderSplit, good: readonly boolean[]): void {
+  const files = found.files.filter((_, i) => good[i]);
+  const total = found.files.length;
+  if (files.length === total) return;
+  if (files.length === 0)
+    throw datasetError(
+      found.folder,
+      total === 1 ? 'its only image cannot be read' : `none of its ${total} images can be read`,
+    );
+  const skipped = found.files.filter((_, i) => !good[i]).map(({ path }) => ({ path, reason: 'unreadable' }));
+  checkEmptyClasses({ ...found, files, leftOut: [...found.leftOut, ...skipped] }, split);
 }
 
 /** The split of a set in memory: images for validation are for testing, too. */
@@ -135,17 +161,19 @@ function reportLeftOut({ folder, leftOut }: FoundPictures, onSkip: PictureSetOpt
   else if (leftOut.length > 0) warn('DYCONV_LEFT_OUT', `${folder}: ${countOf(leftOut)}`);
 }
 
-/** Decodes all files, and leaves out those that cannot be read if requested. */
+/** Decodes all files, and leaves out those that cannot be read if requested. `check` is called with which could be read. */
 async function decodeAll(
   files: readonly PictureFile[],
   size: number,
   options: PictureSetOptions,
+  check: (good: readonly boolean[]) => void,
 ): Promise<{ files: readonly PictureFile[]; images: Uint8Array }> {
   const bytes = 3 * size * size;
   const images = allocate(files.length * bytes);
   const good = await forEachPicture(files, options, async ({ path }, i) =>
     images.set(await decode(path, size, options), i * bytes),
   );
+  check(good);
   const kept = files.filter((_, i) => good[i]);
   if (kept.length === files.length) return { files, images };
   let to = 0;
@@ -169,7 +197,7 @@ function decode(path: string, size: number, { maxPixels }: PictureSetOptions): P
  */
 async function forEachPicture(
   files: readonly PictureFile[],
-  { unreadable, onSkip, onProgress }: PictureSetOptions,
+  { unreadable, onSkip, onProgress, signal }: PictureSetOptions,
   read: (file: PictureFile, index: number) => Promise<unknown>,
 ): Promise<boolean[]> {
   const good = new Array<boolean>(files.length).fill(true);
@@ -178,6 +206,7 @@ async function forEachPicture(
   let done = 0;
   const work = async () => {
     for (let i = next++; i < files.length; i = next++) {
+      signal?.throwIfAborted();
       const { path, source = path } = files[i]!;
       try {
         await read(files[i]!, i);

@@ -9,6 +9,7 @@ import { checkOptions, optionKeys } from '../check/index.js';
 import { invalidArgument } from '../errors.js';
 import { reasonOf } from '../files/error.js';
 import { datasetError } from './dataset.js';
+import { pictureProblem } from './picture-problem.js';
 import { checkSizes } from './transform-checks.js';
 
 /** A path, or the bytes of an image file: PNG, JPEG, WebP, GIF, TIFF, AVIF, or any other format that sharp reads. */
@@ -98,7 +99,7 @@ export async function decodeImage(
 
 /**
  * {@link decodeImage} with options that are checked.
- * @throws Error (of Node.js or sharp) without the name of the file.
+ * @throws Error in one line, without the name of the file; that of sharp is its cause.
  */
 export async function decodeChecked(
   picture: Picture,
@@ -118,9 +119,9 @@ export async function decodeChecked(
     .removeAlpha()
     .raw()
     .toBuffer({ resolveWithObject: true })
-    .catch((error: Error) => {
-      if (!error.message.includes('pixel limit')) throw error;
-      throw new Error(`it has more than ${maxPixels} pixels, the limit of maxPixels`, { cause: error });
+    .catch(async (error: Error) => {
+      if (!error.message.includes('pixel limit')) throw await pictureProblem(picture, error);
+      throw tooLarge(maxPixels, error);
     });
   const { width, height } = info;
   const plane = height * width;
@@ -130,11 +131,28 @@ export async function decodeChecked(
 }
 
 /**
+ * Reads the header of an image file, without decoding it: its format and size.
+ * @throws Error without the name of the file when it is missing, not an image, or larger than `maxPixels`.
+ */
+export async function checkPictureHeader(path: string, maxPixels: number = MAX_PIXELS): Promise<void> {
+  await checkPictureFile(path);
+  const { default: sharp } = await import('sharp');
+  const { width, height } = await sharp(path, { failOn: 'truncated', limitInputPixels: false })
+    .metadata()
+    .catch(async (error: Error) => Promise.reject(await pictureProblem(path, error)));
+  if (width * height > maxPixels) throw tooLarge(maxPixels);
+}
+
+function tooLarge(maxPixels: number, cause?: Error): Error {
+  return new Error(`it has more than ${maxPixels} pixels, the limit of maxPixels`, cause && { cause });
+}
+
+/**
  * An image as planes of bytes, [channels, height, width]. It is rotated by its EXIF orientation, scaled to
  * cover the size (bilinear, with antialiasing if it shrinks) and cropped at its centre. Transparent pixels become
  * black, the first frame of an animation is used, other colour spaces and depths become sRGB bytes. A file with minor
  * defects is read; a truncated one, and one of more than `maxPixels` pixels, is rejected.
- * @throws Error (of Node.js or sharp) when the file is missing, not a regular file, or not an image.
+ * @throws Error without the name of the file when it is missing, not a regular file, or not an image.
  */
 export async function decodePicture(
   picture: Picture,

@@ -6,6 +6,7 @@ import { Argument, Command } from 'commander';
 import { addOptions, givenOptions, readOptions, TableOption } from './option-table.js';
 import { guardOutput } from './output.js';
 import { printable } from './printable.js';
+import { printWarningsPlainly } from './warnings.js';
 
 /** @import { OptionsOf, OptionTable } from './types.js' */
 
@@ -136,6 +137,7 @@ export async function runCommand(command) {
  */
 export async function parse(program, command, words) {
   guardOutput();
+  printWarningsPlainly();
   if (command) nameInErrors(command);
   const isAlone = words.length === (command === program ? 0 : 1);
   // A group without a sub-command lists its sub-commands.

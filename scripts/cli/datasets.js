@@ -5,10 +5,11 @@
 import cliProgress from 'cli-progress';
 import { manifestSplits } from '../../dist/data/manifest-file.js';
 import { folderSplits } from '../../dist/data/picture-files.js';
-import { ArgumentError, data } from '../../dist/index.js';
+import { ArgumentError, DatasetError, data } from '../../dist/index.js';
 import { printable } from './printable.js';
 import { DATA_MEMORY } from './run-options.js';
 import { splitForTest, TEST_SHARE } from './split.js';
+import { skippedFiles } from './warnings.js';
 
 /** @import { CreateOptions } from '../../dist/data/create.js' */
 /** @import { ImageDataset } from '../../dist/data/dataset.js' */
@@ -30,19 +31,33 @@ export async function loadDataset(name, options) {
   const amountOf = (/** @type {number} */ done) =>
     isPictures(name) ? `${done} images` : `${(done / 1e6).toFixed(1)} MB`;
   const bars = sourceBars(process.stderr, amountOf);
+  const skipped = skippedFiles();
   try {
     return await data.create(name, {
       cache: 'mmap',
       hints: HINTS,
       memoryLimit: DATA_MEMORY * 2 ** 20,
+      onSkip: skipped.onSkip,
       ...options,
       onProgress: bars.update,
       onMirrorFailure: (file, { url, reason }) => bars.say(`${file}: ${url} failed: ${reason}`),
       onDownloaded: (file, url) => bars.say(`${file} was downloaded from ${url}`),
     });
+  } catch (error) {
+    throw options.unreadable === 'skip' ? error : withAdvice(error);
   } finally {
     bars.stop();
+    skipped.print();
   }
+}
+
+/** An error for images that cannot be read, with the option that skips them. @param {unknown} error */
+function withAdvice(error) {
+  if (!(error instanceof DatasetError) || !/cannot be read as an image/.test(error.message)) return error;
+  const them = /, and \d+ more \(/.test(error.message) ? 'them' : 'it';
+  return new DatasetError(`${error.message}. Repair or remove ${them}, or add --skip-unreadable`, {
+    cause: error,
+  });
 }
 
 /** Whether a data set consists of image files. @param {string} name @returns {name is 'folder' | 'manifest'} */

@@ -5,7 +5,7 @@
 
 /**
  * The first SIGINT or SIGTERM aborts the signal; the second ends the process at once.
- * @param {{ message: string }} options - Printed on stderr at the first signal.
+ * @param {{ message: string | (() => string) }} options - Printed on stderr at the first signal.
  */
 export function interruptible({ message }) {
   const controller = new AbortController();
@@ -15,7 +15,7 @@ export function interruptible({ message }) {
     exitCode = name === 'SIGTERM' ? 143 : 130;
     if (controller.signal.aborted) process.exit(exitCode);
     controller.abort();
-    process.stderr.write(`\n${message}\n`);
+    process.stderr.write(`\n${typeof message === 'string' ? message : message()}\n`);
   };
   process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
   return {

@@ -62,9 +62,10 @@ export const command = defineCommand({
     '--dataset folder --data-dir pictures --grid grid.png --transform train',
   ],
   options: OPTIONS,
-  async run(options, { given }) {
-    checkDataDir(options.dataset, given.has('dataDir'));
-    checkManifest(options.dataset, given.has('dataDir'));
+  async run(options, invocation) {
+    const hasDataDir = invocation.given.has('dataDir');
+    checkDataDir(options.dataset, hasDataDir);
+    checkManifest(options.dataset, hasDataDir);
     const { dataset, dataDir: root, split, download, dataMirror: mirrors, verify, json } = options;
     const { grid, force, rows, columns, seed } = options;
     // Before any image is read.
@@ -74,12 +75,19 @@ export const command = defineCommand({
       await checkOutputFile(grid, { option: '--grid', ending: '.png', force, dataDir });
     }
     const { data } = await import('../../dist/index.js');
-    const { loadDataset } = await import('../cli/datasets.js');
-    const unreadable = options.skipUnreadable ? 'skip' : 'error';
+    const { isPictures, loadDataset } = await import('../cli/datasets.js');
+    const { skippedFiles } = await import('../cli/warnings.js');
+    const unreadable = /** @type {'skip' | 'error'} */ (options.skipUnreadable ? 'skip' : 'error');
     const hints = { download: 'Add --download', verify: 'add --no-verify for an archive of your own' };
-    const set = await loadDataset(dataset, { root, split, download, mirrors, verify, unreadable, hints });
+    const skipped = skippedFiles({ all: true });
+    const { onSkip } = skipped;
+    const given = { root, split, download, mirrors, verify, unreadable, hints, onSkip };
+    const set = await loadDataset(dataset, given).finally(() => {
+      if (!json) skipped.print();
+    });
     const { name } = set;
-    const description = { name, split: set.split, ...(await data.describe(set)) };
+    const leftOut = isPictures(dataset) ? { leftOut: skipped.files } : {};
+    const description = { name, split: set.split, ...(await data.describe(set)), ...leftOut };
     if (json) console.log(printableJson(description));
     else {
       console.log(`${name}, ${split}: ${set.length} images of ${set.shape.join(' x ')}`);

@@ -49,6 +49,7 @@ async function train(parsed, { given, command }) {
   const writes = !group || group.rank === 0;
   // A launcher that starts the processes again after a failure repeats the command line.
   const resume = options.resume || (isRestart() && existsSync(join(out, 'config.json')));
+  if (!resume) await checkOutside(options, out);
   // Before any data is read: a folder that cannot be used should not cost a download first.
   const previous = resume ? await train.RunDirectory.open(out) : null;
   if (previous && writes) await previous.lock();
@@ -58,8 +59,10 @@ async function train(parsed, { given, command }) {
   if (threads) setNumThreads(threads);
   const { continueRun, startRun } = await import('../cli/training.js');
   const start = performance.now();
+  let hasBegun = false;
   const interrupt = interruptible({
-    message: 'Stopping after this step, with a checkpoint. Press Ctrl-C again to stop at once.',
+    message: () =>
+      `Stopping${hasBegun ? ' after this step, with a checkpoint' : ''}. Press Ctrl-C again to stop at once.`,
   });
   /** @type {RunDirectory | null} */
   let run = writes ? previous : null;
@@ -69,7 +72,11 @@ async function train(parsed, { given, command }) {
         ? continueRun(previous, { options, given, signal: interrupt.signal, group })
         : startRun(out, { options, words: wordsOf(command), signal: interrupt.signal, group }),
     );
-    if (training === null) return interrupt.exitCode();
+    if (training === null) {
+      console.error('Stopped before the training began; nothing was written.');
+      return interrupt.exitCode();
+    }
+    hasBegun = true;
     run = training.run;
     if (!previous && writes) for (const warning of warningsOf(training.config)) console.error(warning);
     // What a run does not remember, and cannot go on without.
@@ -79,6 +86,20 @@ async function train(parsed, { given, command }) {
   } finally {
     await run?.close();
   }
+}
+
+/**
+ * The images of the report would become images of the data set.
+ * @param {TrainOptions} options @param {string} out
+ */
+async function checkOutside({ dataset, dataDir }, out) {
+  if (dataset !== 'folder') return;
+  const { isInside } = await import('../cli/output-file.js');
+  if (!(await isInside(out, dataDir))) return;
+  const { ArgumentError } = await import('../../dist/errors.js');
+  throw new ArgumentError(
+    `Expected a folder outside of the folder of the images, ${dataDir}, for --out but received ${out}`,
+  );
 }
 
 /** What a user should know before a new run begins. @param {RunConfig} config */

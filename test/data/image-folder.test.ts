@@ -106,7 +106,45 @@ test('a truncated JPEG is unreadable; several are counted, and skipped with a wa
   for (const name of ['a/1.jpg', 'b/4.jpg']) await rm(join(root, name));
   await expect(
     imageFolder({ root, split: 'train', size: 4, unreadable: 'skip', onSkip: () => {} }),
-  ).rejects.toThrow(/expected images but it holds none/);
+  ).rejects.toThrow(new DatasetError(`${root}: none of its 2 images can be read`));
+});
+
+test.each([undefined, 0])(
+  'a class without readable images is no class to train on: memoryLimit %s',
+  async (limit) => {
+    for (const name of ['train/a/1.png', 'train/b/1.png', 'test/a/1.png', 'test/b/2.png'])
+      await picture(name, red);
+    for (const name of ['train/b/1.png', 'test/b/2.png']) await writeFile(join(root, name), 'no picture');
+    const options = { root, size: 4, unreadable: 'skip', onSkip: () => {}, memoryLimit: limit } as const;
+    await expect(imageFolder({ ...options, split: 'train' })).rejects.toThrow(
+      `${root}/train: expected images of every class but found none of b; left out 1 file(s): 1 unreadable`,
+    );
+    expect((await imageFolder({ ...options, split: 'test' })).length).toBe(1);
+    await writeFile(join(root, 'test/a/1.png'), 'no picture');
+    await expect(imageFolder({ ...options, split: 'test' })).rejects.toThrow(
+      `${root}/test: none of its 2 images can be read`,
+    );
+    await rm(join(root, 'test/a/1.png'));
+    await expect(imageFolder({ ...options, split: 'test' })).rejects.toThrow(
+      `${root}/test: its only image cannot be read`,
+    );
+  },
+);
+
+test('a signal stops the reading', async () => {
+  for (let i = 0; i < 40; i++) await picture(`${i % 2 ? 'a' : 'b'}/${i}.png`, red);
+  const controller = new AbortController();
+  let last = 0;
+  const onProgress = (done: number) => {
+    last = done;
+    if (done === 3) controller.abort(new Error('enough'));
+  };
+  const { signal } = controller;
+  await expect(imageFolder({ root, split: 'train', size: 4, onProgress, signal })).rejects.toThrow('enough');
+  expect(last).toBeLessThan(40);
+  await expect(imageFolder({ root, split: 'train', signal: 'stop' as never })).rejects.toThrow(
+    "Expected an AbortSignal for signal but received 'stop'",
+  );
 });
 
 test('missing and empty folders, and bad options, are errors', async () => {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { imageFolder } from '../../lib/data/image-folder.js';
-import { decodePicture, toPlanes } from '../../lib/data/picture.js';
+import { decodeImage, decodePicture, toPlanes } from '../../lib/data/picture.js';
 import { readPictures } from '../../lib/serve/picture.js';
 
 const [WIDTH, HEIGHT, SIZE] = [60, 44, 24];
@@ -167,4 +167,45 @@ it.each([
   const rgb = Uint8Array.from({ length: 3 * plane + offset }, (_, i) => (i * 37) % 256).subarray(offset);
   const expected = [0, 1, 2].flatMap((c) => Array.from({ length: plane }, (_, p) => rgb[3 * p + c]!));
   expect([...toPlanes(rgb, plane)]).toEqual(expected);
+});
+
+describe('an image that cannot be decoded', () => {
+  const half = async (name: string) => {
+    const bytes = await pictures.find(([one]) => one === name)![1]();
+    return bytes.subarray(0, Math.floor(bytes.length * 0.6));
+  };
+  const heic = Buffer.from('\0\0\0\x18ftypheic\0\0\0\0', 'latin1');
+  const files: [name: string, content: () => Buffer | Promise<Buffer>, reason: string][] = [
+    ['empty.jpg', () => Buffer.alloc(0), 'the file is empty'],
+    ['text.jpg', () => Buffer.from('<html>no image</html>'), 'it is not an image'],
+    [
+      'bitmap.JPG',
+      () => Buffer.from(`BM${'\0'.repeat(60)}`),
+      'it is a BMP file named .jpg: convert it to PNG or JPEG',
+    ],
+    ['phone.jpg', () => heic, 'it is a HEIC file named .jpg: convert it to PNG or JPEG'],
+    ...['plain.jpg', 'rgb.png', 'lossy.webp', 'picture.gif', 'picture.tiff', 'picture.avif'].map(
+      (name): [string, () => Promise<Buffer>, string] => [
+        `half-${name}`,
+        () => half(name),
+        'the file is damaged or incomplete',
+      ],
+    ),
+  ];
+  it.each(files)('has one line with the reason: %s', async (name, content, reason) => {
+    const path = join(root, name);
+    await writeFile(path, await content());
+    await expect(decodeImage(path)).rejects.toThrow(
+      expect.objectContaining({ message: `${path}: cannot be read as an image: ${reason}` }),
+    );
+  });
+
+  it('is called bytes where it is no file, and has the error of sharp as its cause', async () => {
+    const reason = async (bytes: Uint8Array) => (await decodeImage(bytes).catch((error) => error)) as Error;
+    const error = await reason(await half('plain.jpg'));
+    expect(error.message).toMatch(/: the bytes are damaged or incomplete$/);
+    expect((error.cause as Error).cause).toMatchObject({ message: expect.stringContaining('premature end') });
+    expect((await reason(Buffer.from('text'))).message).toMatch(/: it is not an image$/);
+    expect((await reason(heic)).message).toMatch(/: it is a HEIC file: convert it to PNG or JPEG$/);
+  });
 });

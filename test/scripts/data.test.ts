@@ -1,6 +1,6 @@
 /** The commands for data sets, as a user types them. They run the compiled package: run `npm run build` first. */
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -86,11 +86,33 @@ it('an unreadable picture ends data.js, unless it is to be left out', async () =
   const options = ['--dataset', 'folder', '--data-dir', 'pictures', '--json'];
   const strict = command('data', ...options);
   expect(strict.status).toBe(1);
-  expect(strict.stderr).toMatch(/error: pictures.dog.bad\.jpg: cannot be read as an image \(1 of 3 images\)/);
+  expect(strict.stderr).toMatch(
+    /^error: pictures.dog.bad\.jpg: cannot be read as an image \(1 of 3 images\): it is not an image\. Repair or remove it, or add --skip-unreadable\n$/m,
+  );
   const { status, stdout, stderr } = command('data', ...options, '--skip-unreadable');
   expect(status).toBe(0);
-  expect(JSON.parse(stdout).length).toBe(2);
-  expect(stderr).toMatch(/DYCONV_SKIPPED.*1 of 3 images/);
+  const leftOut = [{ file: join('pictures', 'dog', 'bad.jpg'), reason: 'it is not an image' }];
+  expect(JSON.parse(stdout)).toMatchObject({ length: 2, leftOut });
+  expect(stderr).not.toMatch(/warning/i);
+  const plain = command('data', ...options.slice(0, -1), '--skip-unreadable');
+  expect(plain.stderr).toMatch(/^warning: pictures.dog.bad\.jpg: it is not an image\n/m);
+  expect(plain.stderr).not.toMatch(/DYCONV_|trace-warnings/);
+});
+
+it('an image that may not be read is called so', () => {
+  const locked = join(folder, 'pictures', 'cat', 'good.jpg');
+  chmodSync(locked, 0o000);
+  // Root may read every file, unless it gives this up.
+  const limits =
+    process.getuid?.() === 0 ? ['setpriv', '--bounding-set', '-dac_override,-dac_read_search'] : [];
+  const script = [process.execPath, join(root, 'scripts', 'data.js')];
+  const words = [...limits, ...script, '--dataset', 'folder', '--data-dir', 'pictures', '--skip-unreadable'];
+  try {
+    const { stderr } = spawnSync(words[0]!, words.slice(1), { encoding: 'utf8', cwd: folder });
+    expect(stderr).toMatch(/^warning: pictures.cat.good\.jpg: permission denied$/m);
+  } finally {
+    chmodSync(locked, 0o644);
+  }
 });
 
 it('a tenth of the soak leaves memory flat', () => {

@@ -100,7 +100,7 @@ it('data.js describes a manifest; without its path, and where it has a wrong lin
   const wrong = command('train', '--dataset', 'manifest', '--data-dir', 'wrong.csv', '--batch-size', '1');
   expect(wrong.status).toBe(1);
   expect(wrong.stderr).toContain(
-    'error: wrong.csv, line 3: photos/none.jpg: cannot be read as an image (1 of 2 images): no such file\n',
+    'error: wrong.csv, line 3: photos/none.jpg: cannot be read as an image (1 of 2 images): no such file. Repair or remove it, or add --skip-unreadable\n',
   );
 });
 
