@@ -84,8 +84,14 @@ describe('beyond the limit', () => {
 
   it('a damaged image is an error with its name when it is read, or left out of the set as in memory', async () => {
     await put('damaged/ant/1.png', await png(1));
-    await put('damaged/ant/2.png', (await png(2, 40)).subarray(0, 60));
+    const whole = await png(2, 40);
+    await put('damaged/ant/2.png', whole.subarray(0, 60));
     await put('damaged/bee/3.png', await png(3));
+    // Headers are read at the start.
+    await expect(read('damaged', { memoryLimit: 0 })).rejects.toThrow(
+      /ant\/2\.png: cannot be read as an image \(1 of 3 images\): the file is damaged or incomplete$/,
+    );
+    await put('damaged/ant/2.png', whole.subarray(0, whole.length - 30));
     const lazy = await read('damaged', { memoryLimit: 0 });
     expect(lazy.length).toBe(3);
     await expect(lazy.get(1)).rejects.toThrow(DatasetError);
