@@ -96,7 +96,8 @@ export class TensorHolder {
   #rows = 0;
 
   /**
-   * Checks and holds an input. Most of a service are like the one before, which is found out, and the tensor held, in one native call.
+   * Checks and holds an input. Most of a service are like the one before, which is found out, and the tensor held, in a native call;
+   * another one holds it a second time, to repeat the request.
    * @param owned - The input belongs to the pool, and is disposed.
    */
   hold(input: unknown, owned: boolean): Held {
