@@ -10,7 +10,7 @@ import type { TensorInput, TensorOutput } from './rows.js';
 /**
  * Creates an inference server for a network: requests are collected into batches (micro-batching), rejected if too many wait,
  * and each is answered exactly once.
- * @throws ArgumentError naming the option; the error of the network in the warm-up; WorkerError if the worker threads end at
+ * @throws ArgumentError naming the option; DisposedError for a disposed program; the error of the network in the warm-up; WorkerError if the worker threads end at
  * once.
  * @example
  * const pool = await serve.createPool({ run: model, batching: { maxBatch: 32, maxQueue: 256 } });

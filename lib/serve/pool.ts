@@ -126,7 +126,8 @@ export class Pool<I = unknown, O = unknown> {
    * the weights by a state dict. Running batches finish with the old network, waiting requests use the new one. While weights
    * are copied, requests wait; a compiled program then computes with them once.
    * @returns A promise that resolves when the old network is no longer used.
-   * @throws CheckpointError and other errors if the new network cannot be used; the old one is then kept.
+   * @throws DisposedError for a disposed program; CheckpointError and other errors if the new network or weights cannot be used; the
+   * old ones are then kept.
    */
   swap(replacement: Replacement): Promise<void> {
     const swapped = this.#swaps.then(() => this.#replace(replacement));
