@@ -1,7 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import {
   ArgumentError,
-  arange,
   cat,
   emptyCache,
   functional as F,
@@ -373,41 +372,6 @@ it('a branch on the batch size is refused, also one that only the batch of the e
     expect(() => nn.compile(compute, zeros([16, 3]))).toThrow(
       'Expected a network that computes the same for every batch size',
     );
-});
-
-describe('bfloat16', () => {
-  const layer = new nn.Linear(4, 2).eval();
-  const conv = new nn.Conv2d(1, 2, 1).eval();
-  it.each<[string, (x: Tensor) => Tensor, Tensor]>([
-    [
-      'bytes',
-      (x) => layer.forward(x.to({ dtype: 'float32' }).div(255)),
-      tensor([[0, 3, 200, 255]], { dtype: 'uint8' }),
-    ],
-    ['divided bytes', (x) => layer.forward(x.div(255)), tensor([[0, 3, 200, 255]], { dtype: 'uint8' })],
-    [
-      'bytes of an image',
-      (x) => conv.forward(x.to({ dtype: 'float32' }).div(255)),
-      tensor([[[[7, 130]]]], { dtype: 'uint8' }),
-    ],
-    ['comparisons', (x) => layer.forward(x.gt(0).to({ dtype: 'float32' })), tensor([[-1, 2, 3, -4]])],
-    [
-      'numbers of the network',
-      (x) => layer.forward(x.add(arange(4).to({ dtype: 'float32' }))),
-      tensor([[1, 2, 3, 4]]),
-    ],
-    ['a conversion to float32', (x) => layer.forward(x.to({ dtype: 'float32' })), tensor([[1, 2, 3, 4]])],
-    [
-      'a sum in float32',
-      (x) => layer.forward(x.sub(x.mean({ dim: 1, keepdim: true, dtype: 'float32' }))),
-      tensor([[1, 2, 3, 4]]),
-    ],
-  ])('computes with %s', (_, compute, x) => {
-    const y = nn.compile(compute, x, { dtype: 'bfloat16' }).runSync(x);
-    const expected = compute(x);
-    expect(y.dtype).toBe('float32');
-    expect(Number(y.sub(expected).abs().max().item())).toBeLessThan(0.05);
-  });
 });
 
 it('bfloat16: weights and inputs are cast, the result is float32', () => {
