@@ -3,6 +3,7 @@
  * @module
  */
 import { checkOptions, optionKeys } from '../check/index.js';
+import { CheckpointError } from '../errors.js';
 import { checkPath, fileError } from '../files/error.js';
 import { openFile } from '../files/open.js';
 import type { Tensor } from '../tensor/tensor.js';
@@ -15,6 +16,9 @@ export interface LoadWeightsOptions {
   /** The key of the state dict in a checkpoint of PyTorch with several: see {@link loadTorchStateDict}. */
   key?: string | undefined;
 }
+
+/** Endings of the names of files of `torch.save`. */
+const TORCH_ENDINGS = /\.(pt|pth|bin|ckpt|tar)$/i;
 
 const KEYS = optionKeys('key');
 
@@ -32,7 +36,11 @@ export async function loadWeights(
   checkOptions(options, KEYS);
   const kind = await kindOfPath(path);
   // For an unknown format the name decides which error describes the contents.
-  const isTorch = kind === undefined ? /\.(pt|pth|bin|ckpt|tar)$/i.test(path) : kind.startsWith('torch');
+  const isTorch = kind === undefined ? TORCH_ENDINGS.test(path) : kind.startsWith('torch');
+  if (kind === undefined && !isTorch && !/\.safetensors$/i.test(path))
+    throw new CheckpointError(
+      `Cannot read ${path}: it is not a file of weights (.safetensors, .pt, .pth), as its first bytes show`,
+    );
   return isTorch ? loadTorchStateDict(path, options) : loadSafetensors(path);
 }
 

@@ -31,6 +31,8 @@ function comparedPair(first: ComparisonRow, second: ComparisonRow): string | nul
   const accuracyOf = (row: ComparisonRow) => (tested ? row.testAccuracy : row.bestValAccuracy);
   const [a, b] = [accuracyOf(first), accuracyOf(second)];
   if (!a || !b) return null;
+  const difference = differenceOf(first, second, tested);
+  if (difference !== null) return `The runs cannot be compared: ${difference}.`;
   const [low, high] = a.mean <= b.mean ? [first, second] : [second, first];
   const points = 100 * Math.abs(a.mean - b.mean);
   const where = tested ? 'on the test images' : 'at its best';
@@ -47,6 +49,31 @@ function comparedPair(first: ComparisonRow, second: ComparisonRow): string | nul
   ]
     .filter(Boolean)
     .join(' ');
+}
+
+/** Why accuracies of two rows say nothing about their models; null if they were measured on the same images, as far as is known. */
+function differenceOf(first: ComparisonRow, second: ComparisonRow, tested: boolean): string | null {
+  const measuredOn = (text: (row: ComparisonRow) => string) =>
+    `${first.model} was measured on ${text(first)}, ${second.model} on ${text(second)}`;
+  if (first.dataset !== second.dataset) return measuredOn(({ dataset }) => dataset);
+  const names = ({ classes }: ComparisonRow) => JSON.stringify([...classes].sort());
+  if (names(first) !== names(second))
+    return `${first.model} has ${classesText(first)}, ${second.model} has ${classesText(second)}`;
+  const imagesOf = (row: ComparisonRow) => (tested ? row.test! : row.validation);
+  const [a, b] = [imagesOf(first), imagesOf(second)];
+  if (a.part !== b.part) return measuredOn((row) => imagesOf(row).part);
+  if (a.images !== b.images) return measuredOn((row) => `${formatCount(imagesOf(row).images)} images`);
+  if (a.digest !== null && b.digest !== null && a.digest !== b.digest)
+    return 'they were measured on different images';
+  return null;
+}
+
+/** Number of class names in a message. */
+const SHOWN_CLASSES = 3;
+
+function classesText({ classes }: ComparisonRow): string {
+  const shown = classes.slice(0, SHOWN_CLASSES).join(', ');
+  return `${classes.length} classes (${shown}${classes.length > SHOWN_CLASSES ? ', \u2026' : ''})`;
 }
 
 function sizeText(high: ComparisonRow, low: ComparisonRow): string {

@@ -14,7 +14,7 @@ export { groupRuns, type RunGroup } from './groups.js';
 export { type PageOptions, page } from './page.js';
 export { type Prediction, type PredictionsOptions, predictionsPng } from './predictions.js';
 export type { PictureOptions, PngOptions } from './render.js';
-export type { AttentionChange, ComparisonRow } from './rows.js';
+export type { AttentionChange, ComparisonRow, MeasuredImages } from './rows.js';
 export { type MeanInterval, meanInterval, studentT } from './statistics.js';
 export { type Comparison, comparison } from './table.js';
 export type { ColourScheme } from './theme.js';

@@ -6,6 +6,16 @@ import type { EpochRecord, EvaluationRecord, RunData } from '../run/records.js';
 import type { RunGroup } from './groups.js';
 import { type MeanInterval, meanInterval } from './statistics.js';
 
+/** The images of an accuracy. */
+export interface MeasuredImages {
+  /** Which images of the data set, as a phrase: `the test images`. */
+  part: string;
+  /** Number of images; the smallest of all runs. */
+  images: number;
+  /** Digest of their names and classes; null where the runs have none. */
+  digest: string | null;
+}
+
 /** One model of the comparison. A field is null if no run of the group has the value. */
 export interface ComparisonRow {
   /** Name of the model, with a suffix if there are several of that name. */
@@ -14,6 +24,14 @@ export interface ComparisonRow {
   runs: string[];
   /** Seeds of the runs. */
   seeds: number[];
+  /** Name of the data set. */
+  dataset: string;
+  /** Class names in label order. */
+  classes: string[];
+  /** The images of `valAccuracy` and `bestValAccuracy`. */
+  validation: MeasuredImages;
+  /** The images of `testAccuracy`; null without one. */
+  test: MeasuredImages | null;
   /** Over the batches of the last epoch during training; 0 to 1. */
   trainAccuracy: MeanInterval | null;
   /** After the last epoch; 0 to 1. */
@@ -81,20 +99,24 @@ export function rowOf({ label, runs }: RunGroup): ComparisonRow {
     const seconds = epochs.reduce((sum, epoch) => sum + epoch.seconds, 0);
     return epochs.reduce((sum, epoch) => sum + epoch.imagesPerSecond * epoch.seconds, 0) / seconds;
   });
-  const { valSplit, epochs: plannedEpochs } = runs[0]!.config;
+  const { valSplit, epochs: plannedEpochs, dataset, classes } = runs[0]!.config;
   const tested = valSplit ? runs.map((run) => bestOnTest(run)?.accuracy ?? null) : [];
   const testAccuracy = tested.every((value) => value !== null) ? interval(tested) : null;
+  const validation = validationImages(runs);
+  const test = testAccuracy && testImages(runs);
   return {
     model: label,
     runs: runs.map((run) => run.path),
     seeds: runs.map((run) => run.config.seed),
+    dataset,
+    classes: [...classes],
+    validation,
+    test,
     trainAccuracy: interval(runs.map(({ epochs }) => epochs.at(-1)?.train.accuracy)),
     valAccuracy: interval(runs.map(({ epochs }) => epochs.at(-1)?.val?.accuracy)),
     bestValAccuracy: interval(bests),
     testAccuracy,
-    images: Math.min(
-      ...runs.map(({ config, evaluation }) => (testAccuracy ? evaluation?.images : config.valImages) ?? 0),
-    ),
+    images: (test ?? validation).images,
     parameters: runs[0]!.config.parameters.total,
     epochs: runs.map(({ epochs }) => epochs.length),
     plannedEpochs,
@@ -108,6 +130,29 @@ export function rowOf({ label, runs }: RunGroup): ComparisonRow {
     attention: attentionOf(runs),
     collapsed: collapsedOf(runs),
   };
+}
+
+const TEST_IMAGES = 'the test images';
+
+/** The images that chose the best epoch. */
+function validationImages(runs: readonly RunData[]): MeasuredImages {
+  const { valSplit, imageDigests } = runs[0]!.config;
+  const images = Math.min(...runs.map(({ config }) => config.valImages));
+  if (valSplit === 'folder')
+    return { part: 'the validation images', images, digest: imageDigests?.val ?? null };
+  // The seed chooses them among the training images.
+  if (valSplit)
+    return {
+      part: `${100 * valSplit} % of the training images`,
+      images,
+      digest: imageDigests?.train ?? null,
+    };
+  return { part: TEST_IMAGES, images, digest: imageDigests?.test ?? null };
+}
+
+function testImages(runs: readonly RunData[]): MeasuredImages {
+  const images = Math.min(...runs.map(({ evaluation }) => evaluation?.images ?? 0));
+  return { part: TEST_IMAGES, images, digest: runs[0]!.config.imageDigests?.test ?? null };
 }
 
 function attentionOf(runs: readonly RunData[]): AttentionChange[] | null {

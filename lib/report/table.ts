@@ -38,6 +38,8 @@ const COMPARISON_HEADS = [
   'epochs',
   'images/s',
   'time',
+  'data',
+  'images',
   'seeds',
 ] as const;
 
@@ -55,9 +57,13 @@ function comparisonCells(entry: ComparisonRow): string[] {
     `${low === high ? low : `${low}-${high}`}${entry.finished ? '' : ` of ${entry.plannedEpochs}`}`,
     measured(entry.imagesPerSecond, 0),
     entry.seconds === null ? '-' : formatDuration(entry.seconds.mean),
+    dataText(entry),
+    formatCount(entry.images),
     String(entry.seeds.length),
   ];
 }
+
+const dataText = ({ dataset, classes }: ComparisonRow) => `${dataset}, ${classes.length} classes`;
 
 /** A note below the table that explains the interval and the columns; null if not needed. */
 export function comparisonNote(rows: readonly ComparisonRow[]): string | null {
@@ -70,11 +76,17 @@ export function comparisonNote(rows: readonly ComparisonRow[]): string | null {
   return notes.filter(Boolean).join('; ') || null;
 }
 
-/** Heads and cells as text; without the column of seeds if every model has one run, and without the test column if there is no test. */
+/**
+ * Heads and cells as text; without the column of seeds if every model has one run, without the test column if there is no test, and without data and
+ * images if all rows have the same.
+ */
 export function comparisonText(rows: readonly ComparisonRow[]): string[][] {
   const hidden = new Set<string>();
   if (rows.every((entry) => entry.seeds.length === 1)) hidden.add('seeds');
   if (rows.every((entry) => entry.testAccuracy === null)) hidden.add('test acc');
+  const differ = (text: (entry: ComparisonRow) => unknown) => new Set(rows.map(text)).size > 1;
+  if (!differ(({ dataset, classes }) => JSON.stringify([dataset, [...classes].sort()]))) hidden.add('data');
+  if (!differ(({ images }) => images)) hidden.add('images');
   const shown = (_: string, column: number) => !hidden.has(COMPARISON_HEADS[column]!);
   return [[...COMPARISON_HEADS] as string[], ...rows.map(comparisonCells)].map((cells) =>
     cells.filter(shown),

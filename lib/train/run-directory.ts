@@ -364,6 +364,9 @@ export class RunDirectory {
     try {
       text = await readFile(path, 'utf8');
     } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (name !== 'config.json' || (code !== 'ENOENT' && code !== 'ENOTDIR'))
+        throw fileError('read', path, error);
       throw new CheckpointError(`${this.path} is not a run directory: cannot read ${name} in it`, {
         cause: error,
       });

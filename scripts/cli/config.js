@@ -157,10 +157,11 @@ export function completeConfig(draft, model) {
  * @param {RunConfig} config
  * @param {TrainOptions} options
  * @param {Given} given - Options on the command line.
+ * @param {number} [finished] - Number of epochs that the run has finished.
  * @returns {RunConfig}
  * @throws {ArgumentError} for an option that contradicts the run.
  */
-export function resumedConfig(config, options, given) {
+export function resumedConfig(config, options, given, finished = 0) {
   checkDataDir(config.dataset, given.has('dataDir'));
   const kept = {
     ...options,
@@ -170,7 +171,7 @@ export function resumedConfig(config, options, given) {
   const specs = /** @type {[name: keyof TrainOptions, spec: OptionSpec][]} */ (Object.entries(TRAIN_OPTIONS));
   for (const [name, spec] of specs)
     if (given.has(name)) checkResumed(flagOf(name, spec), spec, kept[name], options[name]);
-  if (given.has('epochs') && options.epochs !== config.epochs) checkMayGrow(config, options.epochs);
+  if (given.has('epochs') && options.epochs !== config.epochs) checkMayGrow(config, options.epochs, finished);
   const replaced = specs.filter(([name, { resume }]) => resume === 'replace' && given.has(name));
   const values = { ...kept, ...Object.fromEntries(replaced.map(([name]) => [name, options[name]])) };
   const { epochs, keepCheckpoints } = configFields(TRAIN_OPTIONS, values);
@@ -218,8 +219,12 @@ function checkResumed(flag, { resume }, kept, value) {
   );
 }
 
-/** Some schedules are laid out for the number of epochs: another number is another run. @param {RunConfig} config @param {number} epochs */
-function checkMayGrow({ schedule, epochs: before }, epochs) {
+/** Some schedules are laid out for the number of epochs: another number is another run. @param {RunConfig} config @param {number} epochs @param {number} finished */
+function checkMayGrow({ schedule, epochs: before }, epochs, finished) {
+  if (epochs < finished)
+    throw new ArgumentError(
+      `Expected at least ${finished}, the finished epochs, for --epochs but received ${epochs}`,
+    );
   if (schedule !== 'cosine' && schedule !== 'one-cycle') return;
   throw new ArgumentError(
     `Expected ${before} for --epochs, as the schedule ${schedule} of the run to be resumed depends on it, but received ${epochs}`,

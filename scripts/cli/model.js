@@ -2,6 +2,7 @@
  * The network of a run with its initial weights, and the optimizer.
  * @module
  */
+import { listNames } from '../../dist/data/class-names.js';
 import { ArgumentError, CheckpointError, models, optim, train } from '../../dist/index.js';
 import { downloadBar } from './datasets.js';
 import { printable } from './printable.js';
@@ -22,12 +23,17 @@ export async function loadInitialWeights(model, { init, model: name }, { signal,
   /** @type {Awaited<ReturnType<typeof models.loadPretrained>>} */
   let loaded;
   try {
-    const options = { ignoreMismatched: true, signal, onProgress: bar.update };
+    // Keys that differ are an error here, which knows the name of the network.
+    const options = { strict: false, ignoreMismatched: true, signal, onProgress: bar.update };
     loaded = await models.loadPretrained(model, init, options);
   } finally {
     bar.stop();
   }
-  const { mismatched, file, prefix } = loaded;
+  const { missing, unexpected, mismatched, file, prefix } = loaded;
+  if (missing.length + unexpected.length > 0)
+    throw new CheckpointError(
+      `${file} has the weights of another network than ${name}: missing ${listNames(missing)}; unexpected ${listNames(unexpected)}`,
+    );
   const head = `${train.headOf(model)}.`;
   const others = mismatched.filter((key) => !key.startsWith(head));
   if (others.length > 0) {

@@ -92,7 +92,7 @@ export function epochWarning({ trainImages, batchSize, accumulate = 1, recipe })
   const parts = [
     `warning: an epoch has only ${steps} step${steps === 1 ? '' : 's'}: ${count(trainImages)} images in batches of ${batchSize}${accumulate > 1 ? `, ${accumulate} batches per step` : ''}.`,
     dropped > 0 &&
-      `The last ${count(dropped)} images (${share} %) of every epoch, an incomplete batch, are not used.`,
+      `The last ${dropped === 1 ? 'image' : `${count(dropped)} images`} (${share} %) of every epoch, an incomplete batch, ${dropped === 1 ? 'is' : 'are'} not used.`,
     recipe === 'small'
       ? 'Use a smaller --batch-size for more steps.'
       : 'Use --recipe small, which is for small data sets, or a smaller --batch-size for more steps.',

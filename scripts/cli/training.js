@@ -287,7 +287,8 @@ function checkImageSize(model, { model: name, imageSize, device }) {
  */
 export async function continueRun(run, { options, given, signal, group }) {
   const started = await run.readConfig();
-  const config = resumedConfig(started, options, given);
+  const finished = (await run.readMetrics()).findLast(({ type }) => type === 'epoch')?.epoch ?? 0;
+  const config = resumedConfig(started, options, given, finished);
   const dataDir = await rootOf(config, given.has('dataDir') ? options.dataDir : undefined);
   const sets = await loadSets(options, { ...config, dataDir }, signal, {
     byPosition: config.imageDigests === undefined,

@@ -27,7 +27,7 @@ const OPTIONS = /** @satisfies {OptionTable} */ ({
 export const command = defineCommand({
   name: 'compare',
   description:
-    'Prints a comparison of two or more runs, says which model is better and by how much, and writes a report page with their learning curves. ' +
+    'Prints a table of one or more runs and writes a report page with their learning curves. Of runs with the same images it says which model is better and by how much. ' +
     'Runs that differ only by their seed are one row: mean and 95 % interval.',
   examples: [
     'runs/static runs/dy --out report.html',

@@ -5,6 +5,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { defineCommand, nameOf, wordsOf } from '../cli/command.js';
+import { checkDatasetGiven } from '../cli/data-place.js';
 import { interruptible } from '../cli/interrupt.js';
 import { checkTogether } from '../cli/option-checks.js';
 import { formatSeconds } from '../cli/progress.js';
@@ -41,7 +42,10 @@ export const command = defineCommand({
 async function train(parsed, { given, command }) {
   const options = applyRecipe(parsed, given);
   // With --resume, the options are compared with those of the run.
-  if (!options.resume) checkTogether(options, given);
+  if (!options.resume) {
+    checkTogether(options, given);
+    checkDatasetGiven(options, given);
+  }
   const { setNumThreads, train } = await import('../../dist/index.js');
   const { isRestart, joinLaunched } = await import('../cli/launched.js');
   const out = outOf(options);
@@ -52,11 +56,7 @@ async function train(parsed, { given, command }) {
   if (!resume) await checkOutside(options, out);
   // Before any data is read: a folder that cannot be used should not cost a download first.
   const previous = resume ? await train.RunDirectory.open(out) : null;
-  if (previous && writes) await previous.lock();
-  else if (writes) await train.RunDirectory.assertFree(out);
-  // The same number of threads adds up in the same order: a resumed run is equal to the bit.
-  const threads = options.threads ?? (await previous?.readEnvironment())?.threads;
-  if (threads) setNumThreads(threads);
+  if (!previous && writes) await train.RunDirectory.assertFree(out);
   const { continueRun, startRun } = await import('../cli/training.js');
   const start = performance.now();
   let hasBegun = false;
@@ -67,6 +67,10 @@ async function train(parsed, { given, command }) {
   /** @type {RunDirectory | null} */
   let run = writes ? previous : null;
   try {
+    await run?.lock();
+    // The same number of threads adds up in the same order: a resumed run is equal to the bit.
+    const threads = options.threads ?? (await previous?.readEnvironment())?.threads;
+    if (threads) setNumThreads(threads);
     const training = await interrupt.unlessAborted(
       previous
         ? continueRun(previous, { options, given, signal: interrupt.signal, group })

@@ -5,9 +5,15 @@ import { differenceInterval, meanInterval } from '../../lib/report/statistics.js
 import { comparison } from '../../lib/report/table.js';
 import { madeUpRun } from './support/made-up-runs.js';
 
+const images = (count: number, more = {}) => ({
+  ...{ part: 'the test images', images: count, digest: null },
+  ...more,
+});
+
 function row(model: string, values: number[], more: Partial<ComparisonRow> = {}): ComparisonRow {
   return {
     ...{ model, runs: [], seeds: values.map((_, i) => i), parameters: 100, images: 0 },
+    ...{ dataset: 'folder', classes: ['cat', 'dog'], validation: images(0), test: null },
     ...{ trainAccuracy: null, valAccuracy: null, bestValAccuracy: meanInterval(values), testAccuracy: null },
     ...{ epochs: [1], plannedEpochs: 1, finished: true, imagesPerSecond: null, seconds: null },
     ...{ attention: null, collapsed: null },
@@ -58,6 +64,36 @@ describe('findings', () => {
     const rows = [row('alexnet', [0.8, 0.801, 0.802]), row('alexnet-dy', values, dynamic)];
     expect(findingsOf(rows)[0]).toContain(verdict);
     expect(findingsOf([...rows].reverse())[0]).toContain(verdict);
+  });
+
+  it.each([
+    [{ dataset: 'manifest' }, 'a was measured on folder, b on manifest'],
+    [
+      { classes: ['ant', 'bee', 'cat', 'dog'] },
+      'a has 2 classes (cat, dog), b has 4 classes (ant, bee, cat, \u2026)',
+    ],
+    [{ validation: images(20) }, 'a was measured on 80 images, b on 20 images'],
+    [
+      { validation: images(80, { part: '10 % of the training images' }) },
+      'a was measured on the test images, b on 10 % of the training images',
+    ],
+    [{ validation: images(80, { digest: '2' }) }, 'they were measured on different images'],
+  ])('do not compare runs with different images: %j', (other, reason) => {
+    const first = row('a', [0.9, 0.91], { validation: images(80, { digest: '1' }) });
+    const second = row('b', [0.8, 0.81], { validation: images(80), ...other });
+    expect(findingsOf([first, second])).toEqual([`The runs cannot be compared: ${reason}.`]);
+    const same = row('b', [0.8, 0.81], { validation: images(80), classes: ['dog', 'cat'] });
+    expect(findingsOf([first, same])[0]).toMatch(/^a is 10\.00 points above b/);
+  });
+
+  it('use no evaluation of other images than the test images of the run', () => {
+    const evaluated = (ownImages?: boolean) => {
+      const run = madeUpRun({ config: { valSplit: 0.1 } });
+      return comparison([{ ...run, evaluation: { ...run.evaluation!, ownImages } }]).rows[0]!;
+    };
+    expect(evaluated().testAccuracy).not.toBeNull();
+    expect(evaluated(true).testAccuracy).not.toBeNull();
+    expect(evaluated(false)).toMatchObject({ testAccuracy: null, test: null, collapsed: null });
   });
 
   it('compare a dynamic model with every control', () => {

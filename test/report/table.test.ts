@@ -81,3 +81,14 @@ describe('formatDuration', () => {
     expect(formatDuration(seconds)).toBe(expected);
   });
 });
+
+it('has the data and the number of images where they differ', () => {
+  const heads = (config: object) =>
+    String(comparison([madeUpRun({ model: 'a' }), madeUpRun({ model: 'b', config })])).split('\n')[0];
+  expect(heads({})).not.toMatch(/data|images$/);
+  expect(heads({ valImages: 77 })).toMatch(/images$/);
+  const text = String(
+    comparison([madeUpRun({ model: 'a' }), madeUpRun({ model: 'b', config: { dataset: 'mnist' } })]),
+  );
+  expect(text).toMatch(/mnist, 10 classes/);
+});

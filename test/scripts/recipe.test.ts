@@ -85,6 +85,9 @@ describe('the warning of short epochs', () => {
     expect(epochWarning({ trainImages: 1500, batchSize: 512 })).toBe(
       'warning: an epoch has only 2 steps: 1,500 images in batches of 512. The last 476 images (31.7 %) of every epoch, an incomplete batch, are not used. Use --recipe small, which is for small data sets, or a smaller --batch-size for more steps.',
     );
+    expect(epochWarning({ trainImages: 33, batchSize: 32 })).toContain(
+      'The last image (3.0 %) of every epoch, an incomplete batch, is not used.',
+    );
     expect(epochWarning({ trainImages: 64, batchSize: 32, accumulate: 2, recipe: 'small' })).toBe(
       'warning: an epoch has only 1 step: 64 images in batches of 32, 2 batches per step. Use a smaller --batch-size for more steps.',
     );
