@@ -29,7 +29,8 @@ export function checkDatasetGiven({ dataDir }, given) {
 /** Whether a folder, or `train/` in it, has at least two folders with images. @param {string} root */
 function hasClassFolders(root) {
   const top = foldersIn(root);
-  const at = top.includes('train') ? join(root, 'train') : root;
+  const train = top.find((name) => name.toLowerCase() === 'train');
+  const at = train === undefined ? root : join(root, train);
   const withImages = foldersIn(at).filter((name) =>
     entriesOf(join(at, name)).some((entry) => PICTURE_ENDINGS.includes(extname(entry.name).toLowerCase())),
   );
