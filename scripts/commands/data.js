@@ -26,7 +26,7 @@ const OPTIONS = /** @satisfies {OptionTable} */ ({
     default: 'data',
     help: 'folder of the data set, or the file of a manifest',
   },
-  split: { value: 'split', type: oneOf(['train', 'test']), default: 'train', help: 'part of the set' },
+  split: { value: 'split', type: oneOf(['train', 'val', 'test']), default: 'train', help: 'part of the set' },
   download: { flag: 'plain', help: 'download missing files' },
   dataMirror: DATA_MIRROR,
   verify: { flag: 'negated', help: 'accept an archive whose checksum differs from the published one' },
@@ -75,23 +75,25 @@ export const command = defineCommand({
       await checkOutputFile(grid, { option: '--grid', ending: '.png', force, dataDir });
     }
     const { data } = await import('../../dist/index.js');
-    const { isPictures, loadDataset } = await import('../cli/datasets.js');
+    const { classCounts, loadWithSplits } = await import('../cli/data-splits.js');
+    const { isPictures } = await import('../cli/datasets.js');
     const { skippedFiles } = await import('../cli/warnings.js');
     const unreadable = /** @type {'skip' | 'error'} */ (options.skipUnreadable ? 'skip' : 'error');
     const hints = { download: 'Add --download', verify: 'add --no-verify for an archive of your own' };
     const skipped = skippedFiles({ all: true });
     const { onSkip } = skipped;
     const given = { root, split, download, mirrors, verify, unreadable, hints, onSkip };
-    const set = await loadDataset(dataset, given).finally(() => {
+    const { set, splits } = await loadWithSplits(dataset, given).finally(() => {
       if (!json) skipped.print();
     });
     const { name } = set;
-    const leftOut = isPictures(dataset) ? { leftOut: skipped.files } : {};
-    const description = { name, split: set.split, ...(await data.describe(set)), ...leftOut };
-    if (json) console.log(printableJson(description));
+    const description = await data.describe(set);
+    const classes = classCounts(splits);
+    const pictures = isPictures(dataset) ? { splits: classes, leftOut: skipped.files } : {};
+    if (json) console.log(printableJson({ name, ...description, split, ...pictures }));
     else {
       console.log(`${name}, ${split}: ${set.length} images of ${set.shape.join(' x ')}`);
-      await print(description);
+      await print(description, classes);
     }
     if (grid === undefined) return;
     const make = TRANSFORMS[options.transform];
@@ -102,11 +104,20 @@ export const command = defineCommand({
   },
 });
 
-/** @param {SamplesDescription} description */
-async function print({ mean, std, counts }) {
+/** @param {SamplesDescription} description @param {ReturnType<typeof import('../cli/data-splits.js').classCounts>} classes */
+async function print({ mean, std }, classes) {
   const { printRows } = await import('../bench/turns.js');
   const list = (/** @type {readonly number[]} */ values) =>
     values.map((value) => value.toFixed(4)).join(', ');
   console.log(`mean ${list(mean)}, standard deviation ${list(std)}`);
-  printRows(counts.map(({ class: name, count }) => ({ class: printable(name), images: String(count) })));
+  printRows(
+    classes.map(({ class: name, counts }) => {
+      const [only, ...others] = Object.values(counts);
+      const columns = others.length === 0 ? { images: only } : counts;
+      return {
+        class: printable(name),
+        ...Object.fromEntries(Object.entries(columns).map(([split, count]) => [split, String(count)])),
+      };
+    }),
+  );
 }
