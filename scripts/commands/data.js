@@ -89,11 +89,17 @@ export const command = defineCommand({
     const { name } = set;
     const description = await data.describe(set);
     const classes = classCounts(splits);
-    const pictures = isPictures(dataset) ? { splits: classes, leftOut: skipped.files } : {};
+    const { sameImages } = await import('../cli/same-images.js');
+    const same = isPictures(dataset) ? await sameImages(splits) : [];
+    const pictures = isPictures(dataset) ? { splits: classes, leftOut: skipped.files, same } : {};
     if (json) console.log(printableJson({ name, ...description, split, ...pictures }));
     else {
       console.log(`${name}, ${split}: ${set.length} images of ${set.shape.join(' x ')}`);
       await print(description, classes);
+      for (const { images, problem } of same)
+        console.error(
+          `warning: the same image in ${problem}: ${images.map((one) => printable(one)).join(' and ')}`,
+        );
     }
     if (grid === undefined) return;
     const make = TRANSFORMS[options.transform];

@@ -147,6 +147,30 @@ it('data.js shows all splits of image files as a training uses them', async () =
   );
 });
 
+it('data.js warns of the same image in two classes or two splits', async () => {
+  const noise = async (sigma: number) => {
+    const background = { type: 'gaussian', mean: 128, sigma } as const;
+    return sharp({ create: { width: 8, height: 8, channels: 3, background: '#000', noise: background } })
+      .png()
+      .toBuffer();
+  };
+  const [first, second, third] = [await noise(10), await noise(20), await noise(30)];
+  const files = { 'train/a/1': first, 'train/a/2': first, 'train/b/1': second, 'train/b/2': first };
+  for (const [name, bytes] of Object.entries({ ...files, 'test/a/1': third, 'test/b/9': second })) {
+    mkdirSync(join(folder, 'same', name, '..'), { recursive: true });
+    writeFileSync(join(folder, 'same', `${name}.png`), bytes);
+  }
+  const options = ['--dataset', 'folder', '--data-dir', 'same'];
+  expect(command('data', ...options).stderr.match(/^warning: .*$/gm)).toEqual([
+    'warning: the same image in two classes: train: a/1.png and train: b/2.png',
+    'warning: the same image in two splits: train: b/1.png and test: b/9.png',
+  ]);
+  expect(JSON.parse(command('data', ...options, '--json').stdout).same).toEqual([
+    { images: ['train: a/1.png', 'train: b/2.png'], problem: 'two classes' },
+    { images: ['train: b/1.png', 'test: b/9.png'], problem: 'two splits' },
+  ]);
+});
+
 it('an image that may not be read is called so', () => {
   const locked = join(folder, 'pictures', 'cat', 'good.jpg');
   chmodSync(locked, 0o000);
