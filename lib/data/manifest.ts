@@ -55,7 +55,7 @@ export async function manifest(options: ManifestOptions): Promise<ImageDataset> 
 }
 
 /** The images of a split in a manifest, and the class of each. */
-async function findListed(
+export async function findListed(
   file: string,
   split: FolderSplit,
   known: readonly string[] | undefined,

@@ -34,14 +34,24 @@ export async function loadWeights(
 ): Promise<Record<string, Tensor>> {
   checkPath(path);
   checkOptions(options, KEYS);
-  const kind = await kindOfPath(path);
+  const kind = await checkWeightsFile(path);
   // For an unknown format the name decides which error describes the contents.
   const isTorch = kind === undefined ? TORCH_ENDINGS.test(path) : kind.startsWith('torch');
-  if (kind === undefined && !isTorch && !/\.safetensors$/i.test(path))
+  return isTorch ? loadTorchStateDict(path, options) : loadSafetensors(path);
+}
+
+/**
+ * Checks the first bytes of a file of weights.
+ * @returns Its format; undefined for an unknown one with the name of a file of weights.
+ * @throws CheckpointError if it is missing, or no file of weights.
+ */
+export async function checkWeightsFile(path: string): Promise<FileKind | undefined> {
+  const kind = await kindOfPath(path);
+  if (kind === undefined && !TORCH_ENDINGS.test(path) && !/\.safetensors$/i.test(path))
     throw new CheckpointError(
       `Cannot read ${path}: it is not a file of weights (.safetensors, .pt, .pth), as its first bytes show`,
     );
-  return isTorch ? loadTorchStateDict(path, options) : loadSafetensors(path);
+  return kind;
 }
 
 async function kindOfPath(path: string): Promise<FileKind | undefined> {

@@ -113,12 +113,8 @@ export function imageSizeOf({ model, imageSize }) {
  */
 function classWeightsOf({ classWeights, limitTrain }, { classes, labels, length }) {
   if (classWeights === undefined) return null;
-  if (classWeights !== 'balanced') {
-    if (classWeights.length === classes.length) return classWeights;
-    throw new ArgumentError(
-      `Expected ${classes.length} numbers, one for each class, for --class-weights but received ${classWeights.length}`,
-    );
-  }
+  checkClassWeights(classWeights, classes.length);
+  if (classWeights !== 'balanced') return classWeights;
   const used = Math.min(length, limitTrain ?? length);
   const counts = new Array(classes.length).fill(0);
   // The images that the loader takes with a limit.
@@ -129,6 +125,17 @@ function classWeightsOf({ classWeights, limitTrain }, { classes, labels, length 
       `Expected training images of every class for --class-weights balanced but found none of ${empty.slice(0, 10).join(', ')}`,
     );
   return counts.map((count) => used / (classes.length * count));
+}
+
+/**
+ * @param {TrainOptions['classWeights']} classWeights @param {number} count - Number of classes.
+ * @throws {ArgumentError} for another number of weights.
+ */
+export function checkClassWeights(classWeights, count) {
+  if (classWeights === undefined || classWeights === 'balanced' || classWeights.length === count) return;
+  throw new ArgumentError(
+    `Expected ${count} numbers, one for each class, for --class-weights but received ${classWeights.length}`,
+  );
 }
 
 /**

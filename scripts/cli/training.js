@@ -37,6 +37,7 @@ import { createProgress, jsonProgress } from './progress.js';
 import { checkSame, rootOf } from './run-images.js';
 import { createScheduler } from './schedule.js';
 import { splitForValidation } from './split.js';
+import { checkBeforeReading } from './survey.js';
 
 /** @import { ProcessGroup } from './launched.js' */
 /** @import { Loss, MetricsRecord, RunConfig, RunDirectory, TrainingResult } from '../../dist/train/index.js' */
@@ -228,6 +229,7 @@ export async function startRun(out, { options, words, signal, group }) {
   // Before a download: a missing device, and options that the network does not have.
   resolveDevice(options.device);
   modelOptionsOf(options);
+  await checkBeforeReading(options);
   const sets = await loadSets(options, { ...options, imageSize: imageSizeOf(options) }, signal);
   const given = configOf(options, sets);
   if (group && given.findLr)

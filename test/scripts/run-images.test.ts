@@ -99,6 +99,25 @@ describe('a new run refuses', () => {
     );
   });
 
+  it.each([
+    [['--init', 'nosuch.safetensors'], /^error: Cannot read nosuch\.safetensors: no such file\n$/],
+    [['--freeze', 'nosuch'], /^error: [^\n]*nosuch[^\n]*\n$/],
+    [['--class-weights', '1,2,3'], /^error: Expected 2 numbers, one for each class, for --class-weights/],
+    [['--batch-size', '3000'], /^error: Expected at most 20, the number of images, for --batch-size/],
+  ])('%j before the images are read', (options, message) => {
+    const { stderr } = start(...data, ...network, ...options);
+    // Without a line that images are being read.
+    expect(stderr).toMatch(message);
+  });
+
+  it('a class of val/ that is not in train/, before the images are read', () => {
+    for (const split of ['train', 'test', 'val'])
+      cpSync(pictures, join(folder, 'three', split), { recursive: true });
+    renameSync(join(folder, 'three/val/dog'), join(folder, 'three/val/dgo'));
+    const { stderr } = start('--dataset', 'folder', '--data-dir', 'three', ...network);
+    expect(stderr).toMatch(/^error: three\/val: expected the 2 classes cat, dog but found 2: cat, dgo/);
+  });
+
   it('a folder of images or a manifest without --dataset, which would be CIFAR-10', () => {
     expect(start('--data-dir', 'pictures').stderr).toBe(
       'error: pictures has folders of images: add --dataset folder\n',
