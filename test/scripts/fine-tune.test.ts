@@ -97,7 +97,10 @@ describe('train.js --init', () => {
       ['--model-options', '{"widthMult":0.5}'],
       /^error: Expected weights of mobilenet_v2 in .* but the shapes of/m,
     ],
-    [['--model', 'mobilenet_v3_small', '--model-options', '{}'], /^error: .*ten-classes.safetensors has the weights of another network than mobilenet_v3_small: missing /m],
+    [
+      ['--model', 'mobilenet_v3_small', '--model-options', '{}'],
+      /^error: .*ten-classes.safetensors has the weights of another network than mobilenet_v3_small: missing /m,
+    ],
     [['--init', 'hf:only-a-name'], /^error: Expected hf:org\/name, .* but received 'hf:only-a-name'/m],
     [['--init', join(tmpdir(), 'none.safetensors')], /^error: Cannot read .*none.safetensors: no such file/m],
   ])('refuses %j', { timeout: limit(60_000) }, (words, message) => {
