@@ -111,7 +111,8 @@ export class Trainer extends EventEmitter<TrainerEvents> implements TrainerContr
    * @param options - `out` makes a run directory, with `resume: true` it continues one.
    * @throws {TrainingError} if a loss (or, with clipping, a gradient) is no longer finite: the weights are then those
    *   before that step (on CUDA, those of up to `readEvery` steps later). Also if `out` already contains a run.
-   * @throws {DatasetError} if the training loader gives no batch.
+   * @throws {DatasetError} if the training loader gives no batch, or one cannot be read; with `out`, after a checkpoint from which
+   *   the training can be continued.
    * @example
    * const trainer = new train.Trainer({ model, optimizer, trainLoader, valLoader, epochs: 10 })
    * await trainer.fit({ out: 'runs/mine' })
@@ -124,8 +125,8 @@ export class Trainer extends EventEmitter<TrainerEvents> implements TrainerContr
     this.#stopRequested = false;
     const own = this.#options.callbacks ?? [];
     // The checkpoint is restored before other callbacks see the position, and saved before they see the epoch.
-    this.#callbacks =
-      out === undefined ? own : [runWriterOf(out, options, this.#options, this.#parallel), ...own];
+    const writer = out === undefined ? null : runWriterOf(out, options, this.#options, this.#parallel);
+    this.#callbacks = writer ? [writer, ...own] : own;
     try {
       for (const callback of this.#callbacks) await callback.onStart?.({ trainer: this });
       let stopped = await this.#stopping();
@@ -134,10 +135,15 @@ export class Trainer extends EventEmitter<TrainerEvents> implements TrainerContr
       if (this.#parallel && stopped)
         this.#meter = new Meter(this.#parallel.part(await this.#parallel.total(this.#meter.state)));
       const earlyStopped = !stopped && this.#epoch < this.#options.epochs;
-      const result = { stopped, earlyStopped, epochs: this.#epoch, steps: this.#step, best: this.#best };
+      const result = { ...this.#progress, stopped, earlyStopped };
       for (const callback of this.#callbacks) await callback.onEnd?.(result, { trainer: this });
       await this.#tell('end', result);
       return result;
+    } catch (error) {
+      // The steps before the batch that cannot be read are not lost. The other processes of a group do not know of it.
+      if (error instanceof DatasetError && !this.#parallel)
+        await writer?.onEnd?.({ ...this.#progress, stopped: true, earlyStopped: false }, { trainer: this });
+      throw error;
     } finally {
       this.#running = false;
       this.#steps.discard();
@@ -206,6 +212,10 @@ export class Trainer extends EventEmitter<TrainerEvents> implements TrainerContr
   /** Whether to stop: in a training of several processes, all of them, if one is to. */
   async #stopping(): Promise<boolean> {
     return this.#parallel ? this.#parallel.any(this.#aborted) : this.#aborted;
+  }
+
+  get #progress(): Pick<TrainingResult, 'epochs' | 'steps' | 'best'> {
+    return { epochs: this.#epoch, steps: this.#step, best: this.#best };
   }
 
   get #isDone(): boolean {
@@ -300,6 +310,10 @@ export class Trainer extends EventEmitter<TrainerEvents> implements TrainerContr
           return false;
         }
       }
+    } catch (error) {
+      // The training may be saved and continued from here.
+      if (error instanceof DatasetError) this.#tellSteps(this.#steps.read());
+      throw error;
     } finally {
       await batches.return?.();
     }

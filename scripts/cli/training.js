@@ -7,6 +7,7 @@ import { isInMemory } from '../../dist/data/dataset.js';
 import { sizeBeforeCrop, testTransform } from '../../dist/data/preprocessing.js';
 import {
   ArgumentError,
+  DatasetError,
   data,
   functional as F,
   manualSeed,
@@ -323,12 +324,15 @@ export async function continueRun(run, { options, given, signal, group }) {
  * Trains until the end or until the signal stops it, and writes metrics and checkpoints to the run directory. The run
  * stays locked: its caller closes it.
  * @param {Training} training
- * @param {{ json?: boolean, signal?: AbortSignal }} [options] - `json`: epochs as JSON on stdout, in place of the progress;
- *   `signal`: the one that stops the training.
+ * @param {{ json?: boolean, isGroup?: boolean, signal?: AbortSignal }} [options] - `json`: epochs as JSON on stdout, in place of the progress;
+ *   `isGroup`: whether other processes take part; `signal`: the one that stops the training.
  * @returns {Promise<TrainingResult & { waitingForData: number | null }>}
  *   `waitingForData`: share of the training time of the epochs finished here; null where there was none.
  */
-export async function runTraining({ run, config, parts: { model, trainer } }, { json = false, signal } = {}) {
+export async function runTraining(
+  { run, config, parts: { model, trainer } },
+  { json = false, isGroup = false, signal } = {},
+) {
   if (run === null) return { ...(await trainer.fit()), waitingForData: null };
   const progress = json
     ? jsonProgress()
@@ -360,6 +364,17 @@ export async function runTraining({ run, config, parts: { model, trainer } }, { 
     await written;
     if (result.stopped) await run.saveCheckpoint(model, trainer, { improved: false });
     return { ...result, waitingForData: time.seconds > 0 ? time.dataSeconds / time.seconds : null };
+  } catch (error) {
+    // The other processes of a group do not stop at the same step.
+    if (error instanceof DatasetError && trainer.position.batch > 0 && !isGroup) {
+      await written;
+      await run.saveCheckpoint(model, trainer, { improved: false });
+      progress.stop();
+      console.error(
+        `The training stopped after ${trainer.position.step} steps, with a checkpoint: --resume continues it.`,
+      );
+    }
+    throw error;
   } finally {
     progress.stop();
     await written.catch(() => {});

@@ -133,7 +133,11 @@ async function finish(training, { out, again, json, start, interrupt, group }) {
   const { runTraining } = await import('../cli/training.js');
   const { evaluateRun } = await import('../cli/evaluation.js');
   const { run, config, testSet } = training;
-  const trained = await runTraining(training, { json, signal: interrupt.signal });
+  const trained = await runTraining(training, {
+    json,
+    isGroup: group !== undefined,
+    signal: interrupt.signal,
+  });
   // What follows is the work of rank 0 alone.
   await group?.destroy();
   if (run === null) return trained.stopped ? interrupt.exitCode() : 0;

@@ -1,7 +1,7 @@
 import { cpSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { CheckpointError } from '../../lib/errors.js';
+import { CheckpointError, DatasetError } from '../../lib/errors.js';
 import { readSafetensorsHeader } from '../../lib/formats/safetensors.js';
 import { optim } from '../../lib/index.js';
 import { loadCheckpoint, saveCheckpoint, Trainer, temperatureSchedule } from '../../lib/train/index.js';
@@ -55,6 +55,37 @@ describe('resuming', () => {
     expect(bitsOf(resumed.model)).toEqual(bitsOf(reference.model));
     expect(resumed.result).toEqual(uninterrupted);
     expect(resumed.trainer.stateDict().scheduler).toEqual(reference.trainer.stateDict().scheduler);
+  });
+
+  it('after a batch that cannot be read goes on from the batch before it', async () => {
+    class Damaged extends RandomImages {
+      override async *[Symbol.asyncIterator]() {
+        for await (const one of super[Symbol.asyncIterator]()) {
+          if (this.seen.length === 10) throw new DatasetError('3.png: the file is damaged');
+          yield one;
+        }
+      }
+    }
+    const reference = training();
+    await reference.trainer.fit();
+    const made = (loader: RandomImages) => {
+      const model = tinyNet({ dropout: 0.5 });
+      const optimizer = sgd(model);
+      const scheduler = new optim.lr.MultiStepLR(optimizer, { milestones: [1, 3], gamma: 0.5 });
+      const valLoader = new RandomImages(16, { seed: 8 });
+      const temperature = temperatureSchedule({ start: 4, epochs: 4 });
+      const parts = { model, optimizer, scheduler, valLoader, temperature, epochs: 4, trainLoader: loader };
+      return { model, trainer: new Trainer(parts) };
+    };
+    const out = join(temporaryFolder(), 'run');
+    const first = made(new Damaged(8));
+    const config = { classes: ['a', 'b', 'c'] };
+    await expect(first.trainer.fit({ out, config })).rejects.toThrow('3.png: the file is damaged');
+    // One batch was read for the configuration of the run.
+    expect(first.trainer.position).toMatchObject({ epoch: 1, batch: 2, step: 8 });
+    const second = made(new RandomImages(8));
+    await second.trainer.fit({ out, config, resume: true });
+    expect(bitsOf(second.model)).toEqual(bitsOf(reference.model));
   });
 
   it('reports the complete epoch in which it was stopped', async () => {
