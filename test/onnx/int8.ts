@@ -1,8 +1,7 @@
 /** Exports in int8, for tests. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll } from 'vitest';
 import {
   DynamicConv2d,
   type ExportOnnxOptions,
@@ -15,9 +14,13 @@ import {
 import { withStatistics } from './cases.js';
 
 export const folder = mkdtempSync(join(tmpdir(), 'dyconv-onnx-int8-'));
-afterAll(() => rmSync(folder, { recursive: true }));
+/** For `afterAll` of each file that makes files: they share this module in one process. */
+export const removeFolder = () => rmSync(folder, { recursive: true, force: true });
 let files = 0;
-export const newFile = () => join(folder, `${files++}.onnx`);
+export const newFile = () => {
+  mkdirSync(folder, { recursive: true });
+  return join(folder, `${files++}.onnx`);
+};
 
 /** Exports in int8. */
 export const written = async (

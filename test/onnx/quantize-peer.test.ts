@@ -1,6 +1,6 @@
 /** Networks exported in int8, computed by onnxruntime and checked by the onnx package of Python. */
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import {
   functional as F,
   loadOnnx,
@@ -16,7 +16,9 @@ import { readOnnx } from '../support/onnx.js';
 import { compareOnnx, hasOnnxruntime, openOnnx } from '../support/onnxruntime.js';
 import { hasModule, python, runPython } from '../support/python.js';
 import { withStatistics } from './cases.js';
-import { folder, images, makeNet, Net, newFile, written } from './int8.js';
+import { folder, images, makeNet, Net, newFile, removeFolder, written } from './int8.js';
+
+afterAll(removeFolder);
 
 /** Networks, and the mean error of their outputs as a part of the mean output. */
 const NETWORKS: Record<string, { make: () => nn.Module; shape: readonly number[]; error: number }> = {

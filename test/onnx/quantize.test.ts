@@ -1,6 +1,6 @@
 /** Networks exported in int8: what is in the file, what it computes, and what is refused. */
 import { existsSync, statSync } from 'node:fs';
-import { describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import {
   ArgumentError,
   type CalibrationSource,
@@ -26,7 +26,9 @@ import { settleGarbage } from '../support/garbage.js';
 import { limit } from '../support/limit.js';
 import { readOnnx } from '../support/onnx.js';
 import { withStatistics } from './cases.js';
-import { images, makeNet, newFile, written } from './int8.js';
+import { images, makeNet, newFile, removeFolder, written } from './int8.js';
+
+afterAll(removeFolder);
 
 const UINT8 = 2;
 const INT8 = 3;
