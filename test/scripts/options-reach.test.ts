@@ -158,7 +158,12 @@ const TRAIN: Record<string, Case> = {
     found: () => (arg('saveCheckpoint', 2).keep as Options)?.last,
     expected: 7,
   },
-  init: { args: ['start.pt'], found: () => arg('models.loadPretrained', 1), expected: 'start.pt' },
+  // A file would have to exist: it is checked before images are read.
+  init: {
+    args: ['https://example.org/start.pt'],
+    found: () => arg('models.loadPretrained', 1),
+    expected: 'https://example.org/start.pt',
+  },
   preset: {
     args: ['imagenet'],
     found: () => [

@@ -136,6 +136,7 @@ function training(real: Library, last: { config: unknown }, { note, spy }: Pick<
     writeConfig: async (changed: unknown) => note('writeConfig', [changed]),
     saveCheckpoint: async (...args: unknown[]) => note('saveCheckpoint', args),
     append: async (record: unknown) => note('append', [record]),
+    readMetrics: async () => [],
     resume: async () => true,
     lock: async () => {},
     close: async () => {},
