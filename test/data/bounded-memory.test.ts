@@ -97,9 +97,9 @@ it('of parquet: a row group at a time', { timeout: limit(180_000) }, async () =>
 it('of folders: images beyond the memory limit are decoded for their batches', {
   timeout: limit(180_000),
 }, async () => {
-  const store = join(folder, 'image.png');
-  await writeFile(store, image);
   for (const name of ['a', 'b']) {
+    const store = join(folder, `${name}.png`);
+    await writeFile(store, image);
     await mkdir(join(folder, 'set', name), { recursive: true });
     for (let i = 0; i < 75; i++) await symlink(store, join(folder, 'set', name, `${i}.png`));
   }

@@ -32,7 +32,7 @@ it('Ctrl-C while images are read ends the command, and nothing is written', {
     mkdirSync(join(folder, 'large', name), { recursive: true });
     for (let i = 0; i < 150; i++) writeFileSync(join(folder, 'large', name, `${i}.jpg`), photo);
   }
-  const options = ['--dataset', 'folder', '--data-dir', 'large', '--out', 'stopped'];
+  const options = ['--dataset', 'folder', '--data-dir', 'large', '--out', 'stopped', '--batch-size', '8'];
   const child = spawn(process.execPath, [join(root, 'scripts/train.js'), ...options], { cwd: folder, env });
   let stderr = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
