@@ -156,7 +156,8 @@ function checkSettings(options: ExportOnnxOptions): Settings {
   const given = checkOptions(options, EXPORT_KEYS);
   const { opset = 17, dynamicSize = false, precision = 'float32', attention = false } = given;
   const { inputNames, outputNames, metadata } = given;
-  if (!Object.hasOwn(IR_VERSIONS, opset)) throw invalidArgument('opset', 'an integer from 13 to 22', opset);
+  if (typeof opset !== 'number' || !Object.hasOwn(IR_VERSIONS, opset))
+    throw invalidArgument('opset', 'an integer from 13 to 22', opset);
   const flag = (name: 'dynamicBatch' | 'externalData') =>
     given[name] === undefined ? undefined : boolean(name, given[name]);
   if (metadata !== undefined) checkTexts(metadata, 'metadata');

@@ -260,6 +260,9 @@ describe('what ONNX cannot express is refused', () => {
     expect(await refused(net, image(), { opset: 12 })).toBe(
       'Expected an integer from 13 to 22 for opset but received 12 (number)',
     );
+    expect(await refused(net, image(), { opset: '17' as never })).toBe(
+      "Expected an integer from 13 to 22 for opset but received '17' (string)",
+    );
     expect(await refused(net, image(), { inputNames: ['a', 'b'] })).toBe(
       'Expected 1 name for inputNames but received 2',
     );
