@@ -42,6 +42,9 @@ const FORMATS: Readonly<Record<string, (text: string) => Iterable<RawRow>>> = {
   '.ndjson': jsonRows,
 };
 
+/** The endings of the names of manifests. */
+export const MANIFEST_ENDINGS: readonly string[] = Object.keys(FORMATS);
+
 /** Columns or keys of the path: `file_name` is that of Hugging Face's `metadata.csv`. */
 const PATH_NAMES = ['path', 'file_name'] as const;
 
@@ -61,7 +64,7 @@ export async function readManifest(file: string): Promise<ManifestRow[]> {
   if (!rowsOf)
     throw datasetError(
       file,
-      `expected the name of a manifest to end in ${Object.keys(FORMATS).slice(0, -1).join(', ')} or .ndjson`,
+      `expected the name of a manifest to end in ${MANIFEST_ENDINGS.slice(0, -1).join(', ')} or .ndjson`,
     );
   const text = await readText(file);
   const folder = dirname(resolve(file));

@@ -25,6 +25,7 @@ import {
 } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
+import { fileError } from './error.js';
 import { isAlive } from './lock.js';
 import { checkRegular, notRegular } from './open.js';
 
@@ -123,6 +124,15 @@ export async function commitFile(temporary: string, path: string): Promise<void>
 export async function writeFileAtomic(path: string, contents: string | Uint8Array): Promise<void> {
   const staged = await stageFile(path, (file) => file.writeFile(contents));
   await commitOrDiscard(staged);
+}
+
+/** {@link writeFileAtomic} for files of users. @throws CheckpointError naming the file and the reason. */
+export async function saveFile(path: string, contents: string | Uint8Array): Promise<void> {
+  try {
+    await writeFileAtomic(path, contents);
+  } catch (error) {
+    throw fileError('write', path, error);
+  }
 }
 
 /** Commits a staged file; removes it if the rename fails. */

@@ -36,6 +36,11 @@ export function reshape(
   return step.node('Reshape', [value, step.graph.sizes([...shape, ...rest])]);
 }
 
+/** An argument in other dimensions: without a node where it is the same in every run. */
+export function reshaped(step: Step, i: number, dims: readonly number[]): Value {
+  return step.arranged(i, dims) ?? reshape(step, step.value(i), step.sizes(i), dims);
+}
+
 /** Inserts dimensions of size 1; `axes` are those of the result. */
 export function unsqueeze(step: Step, value: Value, axes: readonly number[]): Value {
   return axes.length === 0 ? value : step.node('Unsqueeze', [value, step.graph.ints(axes)]);

@@ -4,8 +4,8 @@
  */
 import { integer } from '../check/arguments.js';
 import { checkOptions, optionKeys } from '../check/index.js';
-import { writeFileAtomic } from '../files/atomic.js';
-import { checkPath, fileError } from '../files/error.js';
+import { saveFile } from '../files/atomic.js';
+import { checkPath } from '../files/error.js';
 import { native, type Tensor } from '../tensor/tensor.js';
 import { alignColumns } from '../text.js';
 import { formatFlops, resultShape, stepFlops, stepsOfRun } from './listing.js';
@@ -100,11 +100,7 @@ async function writeTrace(
     tid: 0,
     args: { step, shape: rows[i]!.shape, flops: rows[i]!.flops },
   }));
-  try {
-    await writeFileAtomic(path, JSON.stringify({ traceEvents, displayTimeUnit: 'ms' }));
-  } catch (error) {
-    throw fileError('write', path, error);
-  }
+  await saveFile(path, JSON.stringify({ traceEvents, displayTimeUnit: 'ms' }));
 }
 
 function table({ rows, milliseconds, flops }: Omit<Profile, 'toString'>): string {

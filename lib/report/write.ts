@@ -14,7 +14,7 @@ import {
 } from '../check/index.js';
 import type { ImageDataset } from '../data/dataset.js';
 import { ArgumentError, invalidArgument } from '../errors.js';
-import { writeFileAtomic } from '../files/atomic.js';
+import { saveFile } from '../files/atomic.js';
 import { fileError } from '../files/error.js';
 import { loadRun } from '../run/read.js';
 import type { Prediction as PredictedClass } from '../train/evaluate.js';
@@ -89,7 +89,7 @@ export async function writePredictions(file: string, options: WritePredictionsOp
       );
     return { ...prediction, image, shape: set.shape, name: set.nameOf?.(item) };
   });
-  await writeReport(file, await predictionsPng(await Promise.all(items), { classes: set.classes }));
+  await saveFile(file, await predictionsPng(await Promise.all(items), { classes: set.classes }));
   return items.length;
 }
 
@@ -116,7 +116,7 @@ export async function writeRunReport(directory: string): Promise<void> {
   const run = await loadRun(directory);
   const svg = await drawCurves(groupsOf([run]));
   const write = (name: string, contents: string | Uint8Array) =>
-    writeReport(path.join(directory, name), contents);
+    saveFile(path.join(directory, name), contents);
   await write('curves.svg', svg);
   await write('curves.png', await svgToPng(svg));
   if (run.evaluation) await write('confusion.png', await confusionPng(run.evaluation));
@@ -168,16 +168,7 @@ export async function compare(
     await mkdir(path.dirname(path.resolve(out)), { recursive: true }).catch((error) => {
       throw fileError('write', out, error);
     });
-    await writeReport(out, page);
+    await saveFile(out, page);
   }
   return result;
-}
-
-/** @throws CheckpointError naming the file that cannot be written, and the reason. */
-async function writeReport(file: string, contents: string | Uint8Array): Promise<void> {
-  try {
-    await writeFileAtomic(file, contents);
-  } catch (error) {
-    throw fileError('write', file, error);
-  }
 }

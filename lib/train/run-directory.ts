@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { checkOptions, checkRecord, optionKeys } from '../check/index.js';
 import { parseArgument, parseStored, type Schema } from '../check/schema.js';
 import { CheckpointError, DyconvError, invalidArgument, TrainingError } from '../errors.js';
-import { writeFileAtomic } from '../files/atomic.js';
+import { saveFile, writeFileAtomic } from '../files/atomic.js';
 import { checkPath, fileError } from '../files/error.js';
 import { parseJsonObject } from '../files/json.js';
 import type { Module } from '../nn/module.js';
@@ -349,9 +349,7 @@ export class RunDirectory {
   }
 
   async #write(name: string, contents: string): Promise<void> {
-    await writeFileAtomic(this.file(name), contents).catch((error) => {
-      throw fileError('write', this.file(name), error);
-    });
+    await saveFile(this.file(name), contents);
   }
 
   async #readJson<T>(name: string, schema: Schema<T>): Promise<T> {

@@ -4,13 +4,12 @@
  */
 import { readdirSync } from 'node:fs';
 import { extname, join } from 'node:path';
+import { MANIFEST_ENDINGS } from '../../dist/data/manifest-file.js';
 import { PICTURE_ENDINGS } from '../../dist/data/picture.js';
 import { ArgumentError } from '../../dist/errors.js';
 import { printable } from './printable.js';
 
 /** @import { TrainOptions } from './train-options.js' */
-
-const MANIFESTS = ['.csv', '.tsv', '.jsonl', '.ndjson'];
 
 /**
  * Without `--dataset` the data set is CIFAR-10, which would be downloaded into the folder of a user's images.
@@ -20,7 +19,7 @@ const MANIFESTS = ['.csv', '.tsv', '.jsonl', '.ndjson'];
  */
 export function checkDatasetGiven({ dataDir }, given) {
   if (given.has('dataset') || !given.has('dataDir')) return;
-  if (MANIFESTS.includes(extname(dataDir).toLowerCase()))
+  if (MANIFEST_ENDINGS.includes(extname(dataDir).toLowerCase()))
     throw new ArgumentError(`${printable(dataDir)} is a list of images: add --dataset manifest`);
   if (hasClassFolders(dataDir))
     throw new ArgumentError(`${printable(dataDir)} has folders of images: add --dataset folder`);

@@ -25,13 +25,16 @@ export async function checkOutputFile(file, { option, ending, force, dataDir }) 
     throw new ArgumentError(
       `Expected a file outside of the folder of the images, ${dataDir}, for ${option} but received ${file}`,
     );
-  if (found && !force)
-    throw new ArgumentError(
-      `Expected a file that does not exist for ${option} but received ${file}. Use --force to overwrite it.`,
-    );
+  if (found && !force) throw existsError(option, file);
   const folder = await stat(dirname(resolve(file))).catch(() => undefined);
   if (!folder?.isDirectory()) throw new CheckpointError(`Cannot write ${file}: no such folder`);
 }
+
+/** The error for an existing file without `--force`. @param {string} option @param {string} file */
+export const existsError = (option, file) =>
+  new ArgumentError(
+    `Expected a file that does not exist for ${option} but received ${file}. Use --force to overwrite it.`,
+  );
 
 /**
  * Whether a path is in a folder, or the folder itself, whatever links lead to it.

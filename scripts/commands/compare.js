@@ -40,10 +40,8 @@ export const command = defineCommand({
   async run({ out, force, title, markdown, json }, { args: runs }) {
     const file = out ?? (json ? undefined : force ? PAGE : firstFree(PAGE));
     if (out !== undefined && !force && existsSync(out)) {
-      const { ArgumentError } = await import('../../dist/errors.js');
-      throw new ArgumentError(
-        `Expected a file that does not exist for --out but received ${out}. Use --force to overwrite it.`,
-      );
+      const { existsError } = await import('../cli/output-file.js');
+      throw existsError('--out', out);
     }
     const { compare } = await import('../../dist/report/write.js');
     const result = await compare(runs, { out: file, title });

@@ -3,8 +3,7 @@
  * @module
  */
 import { DATASET_NAMES } from '../../dist/data/names.js';
-import { writeFileAtomic } from '../../dist/files/atomic.js';
-import { fileError } from '../../dist/files/error.js';
+import { saveFile } from '../../dist/files/atomic.js';
 import { defineCommand } from '../cli/command.js';
 import { checkDataDir, checkManifest } from '../cli/option-checks.js';
 import { printable, printableJson } from '../cli/printable.js';
@@ -105,7 +104,7 @@ export const command = defineCommand({
     const make = TRANSFORMS[options.transform];
     const transform = make === null ? undefined : data.transforms[make]();
     const image = await data.grid(set, { transform, rows, columns, seed });
-    await writeFileAtomic(grid, image).catch((error) => Promise.reject(fileError('write', grid, error)));
+    await saveFile(grid, image);
     if (!json) console.log(`\nWrote ${grid}`);
   },
 });

@@ -8,6 +8,7 @@ import { ArgumentError, CheckpointError } from '../../dist/errors.js';
 import { defineCommand } from '../cli/command.js';
 import { checkDataDir } from '../cli/option-checks.js';
 import { flagOf } from '../cli/option-table.js';
+import { existsError } from '../cli/output-file.js';
 import { printable } from '../cli/printable.js';
 import { CHECKPOINT, DATA_MIRROR, RUN } from '../cli/run-options.js';
 import { number, oneOf, path, positiveInteger } from '../cli/value-types.js';
@@ -160,10 +161,7 @@ function checkFormat({ format, precision }, given) {
 function checkOut({ out, force }) {
   const found = statSync(out, { throwIfNoEntry: false });
   if (found?.isDirectory()) throw new CheckpointError(`Cannot write ${out}: it is a folder`);
-  if (found?.isFile() && !force)
-    throw new ArgumentError(
-      `Expected a file that does not exist for --out but received ${out}. Use --force to overwrite it.`,
-    );
+  if (found?.isFile() && !force) throw existsError('--out', out);
   if (!statSync(dirname(out), { throwIfNoEntry: false })?.isDirectory())
     throw new CheckpointError(`Cannot write ${out}: no such folder`);
 }

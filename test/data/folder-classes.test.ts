@@ -2,10 +2,11 @@
 import { execFileSync } from 'node:child_process';
 import { mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { data } from '../../lib/index.js';
+import { putPictures } from './pictures.js';
 
 let root: string;
 const warnings: NodeJS.ErrnoException[] = [];
@@ -20,15 +21,7 @@ afterEach(async () => {
   await rm(root, { recursive: true });
 });
 
-const png = await sharp({ create: { width: 6, height: 6, channels: 3, background: '#204060' } })
-  .png()
-  .toBuffer();
-const put = async (...paths: string[]) => {
-  for (const path of paths) {
-    await mkdir(join(root, dirname(path)), { recursive: true });
-    await writeFile(join(root, path), png);
-  }
-};
+const put = (...paths: string[]) => putPictures(root, paths);
 const read = (split: data.FolderSplit, options: Partial<Omit<data.ImageFolderOptions, 'memoryLimit'>> = {}) =>
   data.imageFolder({ root, split, size: 4, ...options });
 /** Warnings are emitted on the next tick. */

@@ -1,11 +1,11 @@
 /** The folders of an image folder: which are splits, which are classes, and messages for those that are neither. */
 import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import sharp from 'sharp';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { imageFolder } from '../../lib/data/image-folder.js';
 import type { FolderSplit } from '../../lib/data/picture-files.js';
+import { putPictures } from './pictures.js';
 
 let root: string;
 beforeEach(async () => {
@@ -13,15 +13,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(root, { recursive: true }));
 
-const png = await sharp({ create: { width: 6, height: 6, channels: 3, background: '#204060' } })
-  .png()
-  .toBuffer();
-const put = async (...paths: string[]) => {
-  for (const path of paths) {
-    await mkdir(join(root, dirname(path)), { recursive: true });
-    await writeFile(join(root, path), png);
-  }
-};
+const put = (...paths: string[]) => putPictures(root, paths);
 /** The files of a split, and what was left out. */
 async function read(split: FolderSplit, folder = root) {
   const skipped: string[] = [];

@@ -3,7 +3,7 @@
  * @module
  */
 import type { Value } from '../graph.js';
-import { reshape, squeeze, unsqueeze } from '../shapes.js';
+import { reshaped, squeeze, unsqueeze } from '../shapes.js';
 import type { Step, Translation, Translations } from '../step.js';
 import { kernelOf, padsOf } from './conv-sizes.js';
 import { dynamicConv2d } from './dynamic-conv.js';
@@ -45,13 +45,7 @@ const transposed =
 function routing(step: Step): Value {
   const dtype = step.dtype(0);
   const pooled = step.node('Flatten', [step.node('GlobalAveragePool', [step.value(0)])], { axis: 1 });
-  const flat = (i: number): Value => {
-    const sizes = step.sizes(i);
-    return (
-      step.arranged(i, [step.size(i, 0), step.size(i, 1)]) ??
-      reshape(step, step.value(i), sizes, sizes.slice(0, 2))
-    );
-  };
+  const flat = (i: number): Value => reshaped(step, i, [step.size(i, 0), step.size(i, 1)]);
   const hidden = step.node('Relu', [step.node('Gemm', [pooled, flat(1), step.optional(2)], { transB: 1 })]);
   const logits = step.node('Gemm', [hidden, flat(3), step.optional(4)], { transB: 1 });
   const cooled = step.node('Div', [logits, step.operand(5, dtype)]);

@@ -4,7 +4,7 @@
  */
 import type { StoredSize } from '../../native/compile.js';
 import type { Value } from '../graph.js';
-import { reshape, split, transpose, unsqueeze } from '../shapes.js';
+import { reshape, reshaped, split, transpose, unsqueeze } from '../shapes.js';
 import { product, type Step } from '../step.js';
 import { kernelOf, padsOf } from './conv-sizes.js';
 
@@ -67,16 +67,12 @@ function joinExperts(step: Step, i: number, groups: number): Value {
   const sizes = step.sizes(i).map((_, axis) => step.size(i, axis));
   const [experts = 1, outputs = 1, ...rest] = sizes;
   const joined = [experts * outputs, ...rest];
+  if (groups === 1) return reshaped(step, i, joined);
   const parts = [experts, groups, outputs / groups, ...rest];
   const perm = [1, 0, ...parts.slice(2).map((_, axis) => axis + 2)];
-  const constant = step.arranged(
-    i,
-    joined,
-    groups === 1 ? undefined : (elements) => elements.reshape(parts).permute(perm).contiguous(),
-  );
+  const constant = step.arranged(i, joined, (elements) => elements.reshape(parts).permute(perm).contiguous());
   if (constant !== undefined) return constant;
-  const apart = reshape(step, step.value(i), sizes, parts);
-  const ordered = transpose(step, apart, groups === 1 ? parts.map((_, axis) => axis) : perm);
+  const ordered = transpose(step, reshape(step, step.value(i), sizes, parts), perm);
   return step.node('Reshape', [ordered, step.graph.ints(joined)]);
 }
 
@@ -115,19 +111,14 @@ function mix(
  * results are multiplied by the attention and added.
  */
 function mixDepthwise(step: Step): Value {
-  const { graph } = step;
   const [experts, channels] = [step.size(1, 0), step.size(1, 1)];
   const perExpert = (value: Value, axis: number, size: number) =>
     split(step, value, axis, new Array<number>(experts).fill(size));
-  const joined = (i: number): Value => {
-    const sizes = step.sizes(i).map((_, axis) => step.size(i, axis));
-    const rows = [experts * channels, ...sizes.slice(2)];
-    return step.arranged(i, rows) ?? reshape(step, step.value(i), sizes, rows);
-  };
-  const kernels = perExpert(joined(1), 0, channels);
-  const biases = step.isNull(3) ? [] : perExpert(joined(3), 0, channels);
+  // Expert by expert: groups only order the outputs of one convolution for all.
+  const joined = (i: number) => perExpert(joinExperts(step, i, 1), 0, channels);
+  const kernels = joined(1);
+  const biases = step.isNull(3) ? [] : joined(3);
   const attention = unsqueeze(step, step.value(2), [2, 3]);
-  graph.attentions.add(attention);
   const parts = perExpert(attention, 1, 1).map((weight, k) =>
     step.node('Mul', [
       step.node('Conv', [step.value(0), kernels[k]!, biases[k] ?? ''], convOf(step)),
@@ -146,9 +137,7 @@ function mixDepthwise(step: Step): Value {
 function mixKernels(step: Step): Value {
   const { graph } = step;
   const [outputs, inputs, taps] = [step.size(1, 1), step.size(1, 2), tapsOf(step)];
-  const rows = [step.size(1, 0), outputs * inputs * taps];
-  const sizes = step.sizes(1).map((_, axis) => step.size(1, axis));
-  const kernels = step.arranged(1, rows) ?? reshape(step, step.value(1), sizes, rows);
+  const kernels = reshaped(step, 1, [step.size(1, 0), outputs * inputs * taps]);
   const attention = step.value(2);
   const shifted = shiftedInputs(step);
   const columns = shifted.length === 1 ? shifted[0]! : step.node('Concat', shifted, { axis: 2 });

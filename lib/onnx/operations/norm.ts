@@ -3,7 +3,7 @@
  * @module
  */
 import type { Value } from '../graph.js';
-import { reshape } from '../shapes.js';
+import { reshaped } from '../shapes.js';
 import { type Step, sameSize, type Translations } from '../step.js';
 
 const float = (value: number) => ({ float: value });
@@ -65,7 +65,7 @@ function groupNorm(step: Step): Value {
   const column = (i: number): Value => {
     if (step.isNull(i)) return '';
     const dims = [channels, ...sizes.slice(2).map(() => 1)];
-    return step.arranged(i, dims) ?? reshape(step, step.value(i), [channels], dims);
+    return reshaped(step, i, dims);
   };
   return affine(step, whole, column(2), column(3));
 }
