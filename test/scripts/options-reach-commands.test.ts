@@ -12,10 +12,10 @@ vi.mock('../../dist/index.js', async (original) => {
   return (await import('./reach-library.js')).library(await original(), createDataset, calls);
 });
 vi.mock('../../dist/files/atomic.js', async (original) => {
-  const real = await original<{ writeFileAtomic: unknown }>();
+  const real = await original<{ saveFile: unknown }>();
   return {
     ...real,
-    writeFileAtomic: recorder(calls).spy('writeFileAtomic', real.writeFileAtomic, async () => {}),
+    saveFile: recorder(calls).spy('saveFile', real.saveFile, async () => {}),
   };
 });
 vi.mock('../../dist/report/write.js', async (original) => {
@@ -161,10 +161,10 @@ const DATA: Record<string, Case> = {
   'data-mirror': dataMirror,
   'no-verify': { found: () => arg('data.create', 1).verify, expected: false },
   'skip-unreadable': { found: () => arg('data.create', 1).unreadable, expected: 'skip' },
-  grid: { args: ['grid.png'], found: () => first('writeFileAtomic'), expected: 'grid.png' },
+  grid: { args: ['grid.png'], found: () => first('saveFile'), expected: 'grid.png' },
   force: {
     with: ['--grid', existingGrid],
-    found: () => first('writeFileAtomic'),
+    found: () => first('saveFile'),
     expected: existingGrid,
   },
   transform: {
