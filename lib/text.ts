@@ -24,7 +24,7 @@ const CONTROL = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u206
 
 /**
  * Untrusted text, such as the name of a file or a class, for a terminal: control characters are shown as `\x1b` or
- * `\u202e`, so that no name can move the cursor, change colours or end a line.
+ * `\u202e`, so that no name can move the cursor, change colors or end a line.
  * @param options.lines - Keeps line feeds and tabs, for text of several lines. Default: false.
  */
 export function printable(text: string, { lines = false }: { lines?: boolean | undefined } = {}): string {

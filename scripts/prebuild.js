@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
  * Packs the built add-on as the npm package of this platform, `@dyconv/<platform>-<arch>`: the add-on without the
- * path of its libtorch, and the required licences.
+ * path of its libtorch, and the required licenses.
  * @module
  */
 import { spawnSync } from 'node:child_process';
@@ -95,7 +95,7 @@ async function makePackage(out, build) {
   const notice = ['LICENSE', 'LICENSE.txt']
     .map((file) => join(libtorch.dir, 'licenses', file))
     .find(existsSync);
-  if (!notice) throw new Error(`${libtorch.dir} holds no licence of libtorch: take the one from the wheel`);
+  if (!notice) throw new Error(`${libtorch.dir} holds no license of libtorch: take the one from the wheel`);
   copyFileSync(notice, join(folder, 'LICENSE-libtorch'));
   writeFileSync(
     join(folder, 'README.md'),

@@ -24,7 +24,7 @@ namespace {
 
 using at::Tensor;
 
-// Divides by (k + alpha / size * sum of squares over `size` neighbouring channels) ^ beta.
+// Divides by (k + alpha / size * sum of squares over `size` neighboring channels) ^ beta.
 Tensor LocalResponseNorm(const Tensor& x, int64_t size, double alpha, double beta, double k) {
   Require(x.dim() >= 3, ErrorKind::kShape, "Expected at least 3 dimensions for input but received ",
           x.sizes());

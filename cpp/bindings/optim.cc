@@ -16,7 +16,7 @@ using Tensors = std::vector<Tensor>;
 using Found = std::optional<Tensor>;
 
 // `found`, one float32 number, is 1 if a gradient was not finite. The step then changes nothing; the value is
-// read on the device, without synchronisation.
+// read on the device, without synchronization.
 void CheckFound(const Found& found) {
   if (found) CheckOneNumber(*found, "found");
 }

@@ -10,7 +10,7 @@
 
 namespace dyconv {
 
-// Normalises the channels, dimension 1, of `input` [B, C, ...] with mean and variance over all processes of
+// Normalizes the channels, dimension 1, of `input` [B, C, ...] with mean and variance over all processes of
 // the group, in forward and backward; updates the running statistics, which may be absent. Blocks.
 at::Tensor SyncBatchNorm(const std::shared_ptr<Group>& group, const at::Tensor& input,
                          const std::optional<at::Tensor>& weight, const std::optional<at::Tensor>& bias,

@@ -227,7 +227,7 @@ struct RandomState {
 
 enum class Activation : int32_t { kNone, kRelu, kRelu6, kHardswish, kHardsigmoid, kSilu };
 
-// One batch normalisation of contiguous planes [batch, channels, plane]:
+// One batch normalization of contiguous planes [batch, channels, plane]:
 // output = activation((input - mean) inv_std weight + bias + residual).
 struct BatchNormArgs {
   int64_t batch = 0;
@@ -251,7 +251,7 @@ struct BatchNormArgs {
   float* grad_residual = nullptr;
 };
 
-// Parts of a batch normalisation whose statistics several processes share; planes are contiguous. Values of
+// Parts of a batch normalization whose statistics several processes share; planes are contiguous. Values of
 // every channel are float64 where they are sums, and float32 where they are applied.
 struct SharedBatchNormArgs {
   int64_t batch = 0;

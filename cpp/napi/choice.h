@@ -11,7 +11,7 @@
 
 namespace dyconv {
 
-// The names of an enumeration's values; specialised in the file of the table that uses the enumeration:
+// The names of an enumeration's values; specialized in the file of the table that uses the enumeration:
 //   template <> inline constexpr auto kNames<Kind> = std::to_array<Named<Kind>>({{"a", Kind::kA}, ...});
 template <class T>
 using Named = std::pair<const char*, T>;

@@ -1,6 +1,6 @@
 // C++ objects that JavaScript holds, such as the plan of a loader's batches. They are passed by shared
 // pointers, so a background job keeps its object although JavaScript may have dropped it. A type takes part
-// by a specialisation of kObjectType:
+// by a specialization of kObjectType:
 //   template <> inline constexpr ObjectType kObjectType<Plan> = {"a plan", {0x1234..., 0x5678...}};
 #pragma once
 

@@ -39,7 +39,7 @@ bool BatchNormKernelApplies(const at::Tensor& x, std::initializer_list<const Opt
   return true;
 }
 
-// Applied after the normalisation: activation(normalised + residual).
+// Applied after the normalization: activation(normalized + residual).
 struct BatchNormEpilogue {
   OptionalTensor residual;
   kernels::Activation activation = kernels::Activation::kNone;

@@ -1,4 +1,4 @@
-// Batch normalisation, with dyconv's kernels for training on images, where libtorch's are slow. ATen level:
+// Batch normalization, with dyconv's kernels for training on images, where libtorch's are slow. ATen level:
 // no N-API, no JS.
 #pragma once
 

@@ -9,7 +9,7 @@ import { native } from '../native/index.js';
 const LARGE = 1 << 22;
 
 /**
- * Uninitialised bytes that the caller fills (small arrays are zeroed). Large ones come from the allocator of tensors, whose huge
+ * Uninitialized bytes that the caller fills (small arrays are zeroed). Large ones come from the allocator of tensors, whose huge
  * pages make the first touch of hundreds of megabytes several times cheaper than in an ordinary typed array.
  * @throws RangeError or NativeError when there is not that much memory.
  */

@@ -227,7 +227,7 @@ export function checkSplit(split: unknown): asserts split is Split {
   if (split !== 'train' && split !== 'test') throw invalidArgument('split', `'train' or 'test'`, split);
 }
 
-/** Grey planes repeated `channels` times: [N, H, W] -> [N, channels, H, W]. */
+/** Gray planes repeated `channels` times: [N, H, W] -> [N, channels, H, W]. */
 export function repeatChannels(grey: Uint8Array, plane: number, channels: number): Uint8Array {
   if (channels === 1) return grey;
   const out = allocateBytes(grey.length * channels);

@@ -34,7 +34,7 @@ const BACKGROUND = 255;
 
 /**
  * A PNG with one image of the set per row: the unchanged image, then its transformed versions of one epoch after the
- * other. Values are shown unnormalised; what lies outside [0, 1] is clipped.
+ * other. Values are shown unnormalized; what lies outside [0, 1] is clipped.
  * @param set - A set of this package, or a custom one, of whose samples only those that are shown are read. Images have to be
  * bytes; they may be of any size.
  *
@@ -109,7 +109,7 @@ async function cellOf(
   return enlarge(toBytes(values, channels, plan), channels, plan.size, cell);
 }
 
-/** Planes of normalised values to interleaved bytes. */
+/** Planes of normalized values to interleaved bytes. */
 function toBytes(
   values: Float32Array,
   channels: number,

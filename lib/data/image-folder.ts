@@ -26,7 +26,7 @@ const IMAGE_FOLDER_KEYS = optionKeys('root', 'split', ...PICTURE_SET_KEYS);
 
 /**
  * Reads images as RGB (PNG, JPEG, WebP, GIF, TIFF, AVIF): each is scaled to cover `size` x `size` and cropped
- * at its centre; transparent pixels become black. Classes are the names of the folders, in alphabetical order.
+ * at its center; transparent pixels become black. Classes are the names of the folders, in alphabetical order.
  * `set.nameOf(i)` is the path of image i relative to the folder of its split, such as `cat/12.png`.
  *
  * The images are read into memory, unless they need more than `memoryLimit`: then `get(i)` decodes image i.

@@ -1,6 +1,6 @@
 /**
  * MNIST (LeCun et al., 1998) and Fashion-MNIST (Xiao et al., 2017), and the small part of the latter that is part of
- * the package. Grey images are repeated to three channels by default.
+ * the package. Gray images are repeated to three channels by default.
  * @module
  */
 import { basename, join } from 'node:path';
@@ -29,7 +29,7 @@ import {
 export interface GreyOptions {
   /** The 60,000 images for training, or the 10,000 for testing. */
   split: Split;
-  /** 3 repeats the grey plane, for networks for colour images. Default: 3. */
+  /** 3 repeats the gray plane, for networks for color images. Default: 3. */
   channels?: 1 | 3 | undefined;
 }
 

@@ -17,7 +17,7 @@ export type Picture = string | Uint8Array;
 
 /** Size of a decoded picture. */
 export interface PictureSize {
-  /** 3 for RGB, 1 for grey levels. */
+  /** 3 for RGB, 1 for gray levels. */
   channels: 1 | 3;
   /** Pixels. */
   height: number;
@@ -50,10 +50,10 @@ export const DECODES_AT_A_TIME = 512;
 
 /** Options of {@link decodeImage}. */
 export interface DecodeOptions {
-  /** 3 for RGB, 1 for grey levels. Default: 3. */
+  /** 3 for RGB, 1 for gray levels. Default: 3. */
   channels?: 1 | 3 | undefined;
   /**
-   * Height and width of the result, a number or [height, width]: the image is scaled to cover it and cropped at its centre.
+   * Height and width of the result, a number or [height, width]: the image is scaled to cover it and cropped at its center.
    * Default: the size of the image.
    */
   size?: number | readonly [height: number, width: number] | undefined;
@@ -75,7 +75,7 @@ export function checkDecodeOptions(options: DecodeOptions): void {
 
 /**
  * Decodes an image file as training, evaluation and prediction do, for `get` of a custom data set: rotated by its EXIF orientation,
- * transparency on black, the first frame of an animation, as sRGB or grey bytes.
+ * transparency on black, the first frame of an animation, as sRGB or gray bytes.
  * @param picture - The path of a file or its content: PNG, JPEG, WebP, GIF, TIFF, AVIF.
  * @returns The bytes [C, H, W] and their shape: the `image` and `shape` of a sample.
  * @throws DatasetError if it is missing, not an image, truncated, or larger than `maxPixels`; ArgumentError.
@@ -149,8 +149,8 @@ function tooLarge(maxPixels: number, cause?: Error): Error {
 
 /**
  * An image as planes of bytes, [channels, height, width]. It is rotated by its EXIF orientation, scaled to
- * cover the size (bilinear, with antialiasing if it shrinks) and cropped at its centre. Transparent pixels become
- * black, the first frame of an animation is used, other colour spaces and depths become sRGB bytes. A file with minor
+ * cover the size (bilinear, with antialiasing if it shrinks) and cropped at its center. Transparent pixels become
+ * black, the first frame of an animation is used, other color spaces and depths become sRGB bytes. A file with minor
  * defects is read; a truncated one, and one of more than `maxPixels` pixels, is rejected.
  * @throws Error without the name of the file when it is missing, not a regular file, or not an image.
  */

@@ -131,7 +131,7 @@ async function planned(all: readonly Keyed[], plans: SamplePlans, request: Stage
     const [channels] = images[0]!.shape;
     const { size } = plans.for(images[0]!.shape);
     const batch = await augmentPacked(images, keys, plans.common(channels, size), request);
-    // A plan without normalisation gives values of 0 to 1.
+    // A plan without normalization gives values of 0 to 1.
     const bytes = tidy(() => batch.mul(255).round().to({ dtype: 'uint8' }).dataSync({ dtype: 'uint8' }));
     batch.dispose();
     const length = channels * size[0] * size[1];

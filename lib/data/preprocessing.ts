@@ -13,7 +13,7 @@ interface Prepared {
   preset?: 'half' | 'imagenet' | 'cifar10' | 'cifar100' | undefined;
 }
 
-/** Mean and standard deviation by which images are normalised. */
+/** Mean and standard deviation by which images are normalized. */
 export function normalizationOf({ preset = 'half' }: Pick<Prepared, 'preset'>): ChannelPreset {
   return presets[preset];
 }
@@ -26,7 +26,7 @@ export function sizeBeforeCrop({ imageSize, preset }: Prepared): number {
   return Math.round(imageSize * (preset === 'imagenet' ? 256 / 224 : 130 / 128));
 }
 
-/** The transform of images that are not augmented: resized, with the preset `imagenet` also cropped at the centre. */
+/** The transform of images that are not augmented: resized, with the preset `imagenet` also cropped at the center. */
 export function testTransform(config: Prepared): Transform {
   const { imageSize: size, preset } = config;
   const { mean, std } = normalizationOf(config);

@@ -150,7 +150,7 @@ method [Symbol.asyncIterator]`,
 
 /**
  * Items in random order: a buffer of `size` items, one of which is replaced by the next item and given. An item moves forward by
- * any number of places, but by at most `size` towards the start.
+ * any number of places, but by at most `size` toward the start.
  */
 async function* shuffled(
   items: AsyncIterable<unknown>,

@@ -149,7 +149,7 @@ function antialiasOf(antialias: boolean): { antialias?: true } {
   return antialias ? { antialias } : {};
 }
 
-/** Crops the image at its centre. Pixels outside the image are black. */
+/** Crops the image at its center. Pixels outside the image are black. */
 export function centerCrop(options: { size: number | Size }): CenterCropStep {
   checkOptions(options, CENTER_CROP_KEYS);
   return Object.freeze({ step: 'centerCrop', size: checkSizes('size', options.size) });
@@ -217,17 +217,17 @@ export function randomVerticalFlip(options: { p?: number | undefined } = {}): Fl
 export interface ColorJitterOptions {
   /** Multiplies the image by a factor from [max(0, 1 - s), 1 + s]. Default: 0. */
   brightness?: number | Bounds | undefined;
-  /** Blends the image with its mean grey level by such a factor. Default: 0. */
+  /** Blends the image with its mean gray level by such a factor. Default: 0. */
   contrast?: number | Bounds | undefined;
-  /** Blends the image with its grey version by such a factor. Default: 0. */
+  /** Blends the image with its gray version by such a factor. Default: 0. */
   saturation?: number | Bounds | undefined;
-  /** Shifts the hue by a part of the colour circle from [-h, h], at most 0.5. Default: 0. */
+  /** Shifts the hue by a part of the color circle from [-h, h], at most 0.5. Default: 0. */
   hue?: number | Bounds | undefined;
 }
 
 /**
  * Changes brightness, contrast, saturation and hue randomly, in a random order, like torchvision's ColorJitter for
- * float images: clamped to [0, 1] after each, not rounded. Images have 1 or 3 channels; grey ones keep saturation and hue.
+ * float images: clamped to [0, 1] after each, not rounded. Images have 1 or 3 channels; gray ones keep saturation and hue.
  */
 export function colorJitter(options: ColorJitterOptions): ColorJitterStep {
   checkOptions(options, COLOR_JITTER_KEYS);
@@ -268,11 +268,11 @@ export interface RandomErasingOptions {
   scale?: Bounds | undefined;
   /** Smallest and largest aspect ratio, height to width. Default: [0.3, 3.3]. */
   ratio?: Bounds | undefined;
-  /** Value of the erased pixels after normalisation: one number, one per channel, or normal noise. Default: 0. */
+  /** Value of the erased pixels after normalization: one number, one per channel, or normal noise. Default: 0. */
   value?: number | readonly number[] | 'random' | undefined;
 }
 
-/** Erases a random rectangle of the normalised image (Zhong et al., Random Erasing Data Augmentation, AAAI 2020). */
+/** Erases a random rectangle of the normalized image (Zhong et al., Random Erasing Data Augmentation, AAAI 2020). */
 export function randomErasing(options: RandomErasingOptions = {}): RandomErasingStep {
   checkOptions(options, RANDOM_ERASING_KEYS);
   const { p = 0.5, scale = [0.02, 0.33], ratio = [0.3, 3.3], value = 0 } = options;

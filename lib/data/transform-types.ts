@@ -9,7 +9,7 @@ import type { PlannedStep } from './transform-steps.js';
 /** A step for `compose`. */
 export type Step = PlannedStep | PixelStep;
 
-/** Resize, random resized crop, flip, normalise. */
+/** Resize, random resized crop, flip, normalize. */
 export interface TrainTransform {
   /** The kind of the transform. */
   readonly kind: 'train';
@@ -29,7 +29,7 @@ export interface TrainTransform {
   readonly std: readonly number[];
 }
 
-/** Resize, pad, random crop, flip, normalise. */
+/** Resize, pad, random crop, flip, normalize. */
 export interface PadCropTransform {
   /** The kind of the transform. */
   readonly kind: 'pad-crop';
@@ -45,7 +45,7 @@ export interface PadCropTransform {
   readonly std: readonly number[];
 }
 
-/** Resize, normalise. */
+/** Resize, normalize. */
 export interface TestTransform {
   /** The kind of the transform. */
   readonly kind: 'test';

@@ -73,7 +73,7 @@ export interface TestTransformOptions extends NormalizeOptions {
 
 /**
  * The article's training pipeline: resize to `resize` x `resize`, a random crop of a random area and aspect ratio resized
- * to `size` x `size`, a random flip, to [0, 1], (x - mean) / std. Bilinear with half-pixel centres, no antialiasing.
+ * to `size` x `size`, a random flip, to [0, 1], (x - mean) / std. Bilinear with half-pixel centers, no antialiasing.
  * The crop rule is that of torchvision's RandomResizedCrop.
  * @throws ArgumentError naming the option.
  */
@@ -138,7 +138,7 @@ const ORDER: readonly (readonly Step['step'][])[] = [
 const NORMALIZE = ORDER.findIndex((names) => names.includes('normalize'));
 
 /**
- * A custom transform: any of the steps, in the order resize, crop, resize, flips, colour jitter, normalise, erase.
+ * A custom transform: any of the steps, in the order resize, crop, resize, flips, color jitter, normalize, erase.
  * Without `normalize` the values stay in [0, 1].
  *
  * Steps that work on bytes (policies such as `randAugment`, rotations, filters, `custom`, and resizing with `antialias`) may stand anywhere before

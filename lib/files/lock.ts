@@ -1,6 +1,6 @@
 /**
  * Locks between processes: a file that names the process that holds it. The holder updates the file regularly, so that the
- * lock of a process that has ended is recognised and taken over, on this machine or another one that shares the folder.
+ * lock of a process that has ended is recognized and taken over, on this machine or another one that shares the folder.
  *
  * This module runs before the add-on is built, so it imports Node and the errors only.
  * @module

@@ -55,7 +55,7 @@ export function isUnrepresentable(error: unknown): error is CheckpointError {
   return error instanceof CheckpointError && error.cause === UNREPRESENTABLE;
 }
 
-/** An error that {@link isUnrepresentable} recognises. */
+/** An error that {@link isUnrepresentable} recognizes. */
 export function unrepresentable(message: string): CheckpointError {
   return new CheckpointError(message, { cause: UNREPRESENTABLE });
 }

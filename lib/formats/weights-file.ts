@@ -24,7 +24,7 @@ const KEYS = optionKeys('key');
 
 /**
  * Reads weights: a file of `torch.save`, in the formats before and since PyTorch 1.6, or a safetensors file. The format is
- * recognised by the contents, not by the name.
+ * recognized by the contents, not by the name.
  * @returns Tensors by key, on the CPU. The caller must dispose them.
  * @throws {CheckpointError} if the file is missing or damaged.
  */

@@ -34,7 +34,7 @@ export interface UnpackOptions {
 }
 
 /**
- * Unpacks headers, CMake files, licences and the named libraries.
+ * Unpacks headers, CMake files, licenses and the named libraries.
  *
  * @returns Sizes in bytes of the libraries.
  * @throws DownloadError when the file is damaged, contains a name outside of `into`, or lacks a library.
@@ -100,7 +100,7 @@ function targetPath(name: string, libraries?: Set<string>): string | undefined {
     return kept ? inside : undefined;
   }
   if (inside !== undefined && /^((include|share\/cmake)\/|build-version$)/.test(inside)) return inside;
-  // The licences of libtorch and its dependencies must be distributed with the libraries.
+  // The licenses of libtorch and its dependencies must be distributed with the libraries.
   const licence = /^[^/]+\.dist-info\/(?:licenses\/)?(.*(?:LICEN[CS]E|NOTICE|COPYING)[^/]*)$/i.exec(
     name,
   )?.[1];

@@ -280,7 +280,7 @@ function explain(lock: LibtorchLock, dir: string, failures: string[]): string {
     `Could not obtain libtorch ${lock.version}. Tried, in this order:`,
     ...tried.map((entry, index) => `  ${index + 1}. ${entry}`),
     'What to do, any one of:',
-    '  - connect this machine to the network (HTTPS_PROXY is honoured) and run the command again;',
+    '  - connect this machine to the network (HTTPS_PROXY is honored) and run the command again;',
     '  - set DYCONV_LIBTORCH_URL to a mirror of the official wheels, or configure pip for one;',
     '  - set LIBTORCH to a PyTorch wheel or libtorch archive that you have brought here;',
     '  - set LIBTORCH_USE_PYTORCH=1 where the active Python has a PyTorch of these versions;',

@@ -29,9 +29,9 @@ export interface AlexNetOptions {
   /** Output channels of the third and of the fourth convolution. Default 192; 309 in {@link alexnetWide}. */
   middleChannels?: number | undefined;
   /**
-   * Factor on the initial weights of the three linear layers, which no normalisation follows. With the default, their outputs are so large that
+   * Factor on the initial weights of the three linear layers, which no normalization follows. With the default, their outputs are so large that
    * a learning rate of 0.1 is unstable: the loss rises to more than 50 in the first steps. 0.4 gives the scale of
-   * PyTorch's default initialisation, with which it does not rise. Default 1.
+   * PyTorch's default initialization, with which it does not rise. Default 1.
    */
   classifierGain?: number | undefined;
   /**

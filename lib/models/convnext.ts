@@ -52,7 +52,7 @@ class Permute extends Module {
 const CHANNELS_LAST = [0, 2, 3, 1];
 const CHANNELS_FIRST = [0, 3, 1, 2];
 
-/** Normalises the channels of every pixel, [B, C, H, W] -> same. */
+/** Normalizes the channels of every pixel, [B, C, H, W] -> same. */
 class LayerNorm2d extends LayerNorm {
   override forward(input: Tensor): Tensor {
     return super.forward(input.permute(CHANNELS_LAST)).permute(CHANNELS_FIRST);

@@ -50,7 +50,7 @@ export interface MobileNetV3DyOptions extends MobileNetV3SmallOptions, DynamicOp
 /** @internal */
 export const MOBILENET_V3_DY_KEYS = optionKeys(...MOBILENET_V3_SMALL_KEYS, ...DYNAMIC_KEYS);
 
-/** Makes convolutions dynamic, each expert initialised like the convolution. */
+/** Makes convolutions dynamic, each expert initialized like the convolution. */
 function withExperts<M extends AnyModule>(
   model: M,
   options: DynamicOptions,

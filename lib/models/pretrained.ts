@@ -135,7 +135,7 @@ function commonPrefix(keys: readonly string[], own: readonly string[]): string {
 
 /** Counters of batch norms that the state lacks. */
 function countersLacking(own: readonly string[], state: StateDict, missing: readonly string[]): string[] {
-  // Keys may be spelt differently: see load-state.ts.
+  // Keys may be spelled differently: see load-state.ts.
   const plain = (key: string) => key.replaceAll('_', '').toLowerCase();
   const given = new Set(Object.keys(state).map(plain));
   const reported = new Set(missing);

@@ -221,7 +221,7 @@ export class Hardshrink extends Module {
   }
 }
 
-/** 0 within ±lambda, x moved towards 0 by lambda elsewhere. */
+/** 0 within ±lambda, x moved toward 0 by lambda elsewhere. */
 export class Softshrink extends Module {
   /** Half the width of the interval around 0. */
   readonly lambda: number;

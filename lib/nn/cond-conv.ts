@@ -83,7 +83,7 @@ export class CondConv2d extends ExpertConv<[number, number], RequiredOptions<Dyn
     this.resetParameters();
   }
 
-  /** Reinitialises the experts, each like a `Conv2d`. The routing is not changed. */
+  /** Reinitializes the experts, each like a `Conv2d`. The routing is not changed. */
   resetParameters(): void {
     // As one kernel [K * O, I, kh, kw], the fan-in is that of each expert.
     kaimingUniform_(this.experts.detach().flatten(0, 1), { a: Math.sqrt(5) });

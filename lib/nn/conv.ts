@@ -1,5 +1,5 @@
 /**
- * Convolution layers of one and three dimensions, and transposed ones. Initialised as in PyTorch.
+ * Convolution layers of one and three dimensions, and transposed ones. Initialized as in PyTorch.
  * @module
  */
 

@@ -1,5 +1,5 @@
 /**
- * Operation counts of single layers. Layers are recognised by their class names, so that reports do not import layers.
+ * Operation counts of single layers. Layers are recognized by their class names, so that reports do not import layers.
  * @module
  */
 

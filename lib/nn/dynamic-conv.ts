@@ -47,7 +47,7 @@ interface ExpertOptions extends FactoryOptions {
   routing?: RoutingKind | RoutingAttention | undefined;
   /**
    * Factor on the initial weights. At high temperature the mean of K independent kernels has 1 / sqrt(K) of one
-   * kernel's standard deviation; sqrt(K) compensates for this if no normalisation follows. Default 1.
+   * kernel's standard deviation; sqrt(K) compensates for this if no normalization follows. Default 1.
    */
   initGain?: number | undefined;
   /** `'auto'` or a name from {@link dynamicConv2d.algorithms}. Default `'auto'`. */
@@ -101,7 +101,7 @@ abstract class DynamicConvLayer<
     this.resetParameters(initGain);
   }
 
-  /** Reinitialises the experts: Kaiming-normal kernels times `initGain`, biases 0. The routing is not changed. */
+  /** Reinitializes the experts: Kaiming-normal kernels times `initGain`, biases 0. The routing is not changed. */
   resetParameters(initGain = 1): void {
     number('initGain', initGain);
     // As one kernel [K * O, I, ...], the fan-in is that of each expert.
@@ -184,7 +184,7 @@ function splitOptions(given: DynamicConvOptions & ExpertOptions): {
 
 /**
  * A convolution whose kernel is, for every sample, a weighted sum of K experts. The weights (attention) are computed from the sample.
- * [B, I, H, W] -> [B, O, H', W']. Experts are initialised as Kaiming-normal kernels with the fan-in of one kernel.
+ * [B, I, H, W] -> [B, O, H', W']. Experts are initialized as Kaiming-normal kernels with the fan-in of one kernel.
  * Keys: `weight` [K, O, I / groups, kh, kw], `bias` [K, O], `routing.net.0.weight|bias`, `routing.net.2.weight|bias`, `routing.temperature`.
  * @see https://arxiv.org/abs/1912.03458
  * @example

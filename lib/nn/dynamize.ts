@@ -47,7 +47,7 @@ export interface DynamizeOptions {
    * The initial experts. `'copy'`: copies of the layer's kernel, so that the network gives the same results until it is
    * trained. `'perturb'`: copies with noise whose sum over the experts is 0; the results are then nearly the same, and the
    * experts differ from the start. `'random'`: independent normal numbers with the standard deviation of the layer's weights,
-   * to train a network from the start as it is initialised. Biases are copied. Default `'copy'`.
+   * to train a network from the start as it is initialized. Biases are copied. Default `'copy'`.
    *
    * Where sigmoids scale the experts (`'condconv'`, `'odconv'`), copies are divided by the initial attention, which is the same
    * for every image: the maps to these sigmoids start at 0.

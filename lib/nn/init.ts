@@ -1,5 +1,5 @@
 /**
- * Weight initialisers, in place, each with its source.
+ * Weight initializers, in place, each with its source.
  * @see https://pytorch.org/docs/stable/nn.init.html
  * @module
  */
@@ -45,7 +45,7 @@ export function calculateGain(nonlinearity: Nonlinearity, slope = 0.01): number 
   return nonlinearity === 'tanh' ? 5 / 3 : 1;
 }
 
-/** Options of the Kaiming initialisers. */
+/** Options of the Kaiming initializers. */
 export interface KaimingOptions {
   /** Default `'fanIn'`. */
   mode?: FanMode | undefined;

@@ -1,5 +1,5 @@
 /**
- * Layers with weights: linear maps, convolutions, embeddings. Initialised as in PyTorch.
+ * Layers with weights: linear maps, convolutions, embeddings. Initialized as in PyTorch.
  * @module
  */
 
@@ -169,7 +169,7 @@ export function describeConv(
 
 /** Options of {@link Embedding}. */
 export interface EmbeddingOptions extends FactoryOptions {
-  /** Index of a row that is initialised to zeros and gets no gradient; negative indices count from the end. Default null: none. */
+  /** Index of a row that is initialized to zeros and gets no gradient; negative indices count from the end. Default null: none. */
   paddingIdx?: number | null | undefined;
 }
 

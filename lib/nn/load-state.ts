@@ -49,7 +49,7 @@ export interface StateEntry {
 interface Match {
   readonly key: string;
   readonly tensor: Tensor;
-  /** The key in the state, which may be spelt differently. */
+  /** The key in the state, which may be spelled differently. */
   readonly given: string;
 }
 

@@ -262,7 +262,7 @@ export abstract class Module<Args extends unknown[] = [Tensor], Out = Tensor> {
 
   /**
    * Copies a state into the parameters and buffers of the same keys. Everything is checked before anything is copied. A
-   * key may also be spelt like the field (`convBlock.weight` for `conv_block.weight`). `num_batches_tracked` of batch
+   * key may also be spelled like the field (`convBlock.weight` for `conv_block.weight`). `num_batches_tracked` of batch
    * norms may be missing, as in files of PyTorch before 0.4.1; the counter is then not changed.
    * @param options.strict - Throw when keys are missing or unexpected. Default true.
    * @param options.ignoreMismatched - Leave out tensors with a different shape instead of throwing. Default false.

@@ -1,5 +1,5 @@
 /**
- * Batch norm and activation as one operation while training: the normalised input is not kept for the backward pass, and
+ * Batch norm and activation as one operation while training: the normalized input is not kept for the backward pass, and
  * is read and written once less.
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Normalisation layers.
+ * Normalization layers.
  * @module
  */
 
@@ -118,7 +118,7 @@ export abstract class BatchNorm extends ChannelNorm {
     return result;
   }
 
-  /** @internal The activation of the normalised input plus a residual, while training. */
+  /** @internal The activation of the normalized input plus a residual, while training. */
   forwardActivated(input: Tensor, residual: Tensor | null, activation: NormActivation): Tensor {
     this.checkInput(input);
     const { weight, bias, runningMean, runningVar, eps } = this;
@@ -150,7 +150,7 @@ export abstract class BatchNorm extends ChannelNorm {
 }
 
 /**
- * Batch normalisation of vectors or sequences, [B, C] or [B, C, L] -> same.
+ * Batch normalization of vectors or sequences, [B, C] or [B, C, L] -> same.
  * @see https://arxiv.org/abs/1502.03167, https://pytorch.org/docs/stable/generated/torch.nn.BatchNorm1d.html
  */
 export class BatchNorm1d extends BatchNorm {
@@ -160,7 +160,7 @@ export class BatchNorm1d extends BatchNorm {
 }
 
 /**
- * Batch normalisation of images, [B, C, H, W] -> same.
+ * Batch normalization of images, [B, C, H, W] -> same.
  * @see https://arxiv.org/abs/1502.03167, https://pytorch.org/docs/stable/generated/torch.nn.BatchNorm2d.html
  */
 export class BatchNorm2d extends BatchNorm {
@@ -170,7 +170,7 @@ export class BatchNorm2d extends BatchNorm {
 }
 
 /**
- * Batch normalisation of volumes, [B, C, D, H, W] -> same.
+ * Batch normalization of volumes, [B, C, D, H, W] -> same.
  * @see https://arxiv.org/abs/1502.03167, https://pytorch.org/docs/stable/generated/torch.nn.BatchNorm3d.html
  */
 export class BatchNorm3d extends BatchNorm {
@@ -214,21 +214,21 @@ abstract class InstanceNorm extends ChannelNorm {
   }
 }
 
-/** Normalises each channel of each sequence, [B, C, L] or [C, L] -> same. @see https://arxiv.org/abs/1607.08022 */
+/** Normalizes each channel of each sequence, [B, C, L] or [C, L] -> same. @see https://arxiv.org/abs/1607.08022 */
 export class InstanceNorm1d extends InstanceNorm {
   protected override get inputDims(): readonly number[] {
     return [2, 3];
   }
 }
 
-/** Normalises each channel of each image, [B, C, H, W] or [C, H, W] -> same. @see https://arxiv.org/abs/1607.08022 */
+/** Normalizes each channel of each image, [B, C, H, W] or [C, H, W] -> same. @see https://arxiv.org/abs/1607.08022 */
 export class InstanceNorm2d extends InstanceNorm {
   protected override get inputDims(): readonly number[] {
     return [3, 4];
   }
 }
 
-/** Normalises each channel of each volume, [B, C, D, H, W] or [C, D, H, W] -> same. @see https://arxiv.org/abs/1607.08022 */
+/** Normalizes each channel of each volume, [B, C, D, H, W] or [C, D, H, W] -> same. @see https://arxiv.org/abs/1607.08022 */
 export class InstanceNorm3d extends InstanceNorm {
   protected override get inputDims(): readonly number[] {
     return [4, 5];
@@ -257,15 +257,15 @@ export interface RMSNormLayerOptions extends FactoryOptions {
 
 const RMS_NORM_LAYER_KEYS = optionKeys(...FACTORY_KEYS, 'eps', 'affine');
 
-/** Normalises the last dimensions. @see https://arxiv.org/abs/1607.06450 */
+/** Normalizes the last dimensions. @see https://arxiv.org/abs/1607.06450 */
 export class LayerNorm extends Module {
-  /** The last dimensions of the input, over which it is normalised. */
+  /** The last dimensions of the input, over which it is normalized. */
   readonly normalizedShape: readonly number[];
   /** Added to the variance, against division by 0. */
   readonly eps: number;
-  /** Has the normalised shape, initially ones; null without affine. */
+  /** Has the normalized shape, initially ones; null without affine. */
   weight: Parameter | null;
-  /** Has the normalised shape, initially zeros; null without affine or bias. */
+  /** Has the normalized shape, initially zeros; null without affine or bias. */
   bias: Parameter | null;
 
   constructor(normalizedShape: number | readonly number[], options: NormLayerOptions = {}) {
@@ -291,7 +291,7 @@ export class LayerNorm extends Module {
   }
 }
 
-/** Normalises groups of channels, [B, C, ...] -> same. @see https://arxiv.org/abs/1803.08494 */
+/** Normalizes groups of channels, [B, C, ...] -> same. @see https://arxiv.org/abs/1803.08494 */
 export class GroupNorm extends Module {
   /** Number of groups of channels. */
   readonly numGroups: number;
@@ -329,11 +329,11 @@ export class GroupNorm extends Module {
 
 /** Divides by the root mean square of the last dimensions. @see https://arxiv.org/abs/1910.07467 */
 export class RMSNorm extends Module {
-  /** The last dimensions of the input, over which it is normalised. */
+  /** The last dimensions of the input, over which it is normalized. */
   readonly normalizedShape: readonly number[];
   /** Added to the mean square, against division by 0; null: the machine epsilon of the dtype. */
   readonly eps: number | null;
-  /** Has the normalised shape, initially ones; null without affine. */
+  /** Has the normalized shape, initially ones; null without affine. */
   weight: Parameter | null;
 
   constructor(normalizedShape: number | readonly number[], options: RMSNormLayerOptions = {}) {
@@ -367,9 +367,9 @@ export interface LocalResponseNormOptions {
   k?: number | undefined;
 }
 
-/** Divides by the mean square of neighbouring channels, [B, C, ...] -> same. @see Krizhevsky et al., NeurIPS 2012 */
+/** Divides by the mean square of neighboring channels, [B, C, ...] -> same. @see Krizhevsky et al., NeurIPS 2012 */
 export class LocalResponseNorm extends Module {
-  /** Number of neighbouring channels. */
+  /** Number of neighboring channels. */
   readonly size: number;
   /** The options of the constructor. */
   readonly options: Readonly<LocalResponseNormOptions>;

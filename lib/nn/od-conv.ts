@@ -178,7 +178,7 @@ export class ODConv2d extends ExpertConv<[number, number], RequiredOptions<Dynam
     this.resetParameters();
   }
 
-  /** Reinitialises the kernels: Kaiming-normal with the fan-out of each; the bias 0. The attention is not changed. */
+  /** Reinitializes the kernels: Kaiming-normal with the fan-out of each; the bias 0. The attention is not changed. */
   resetParameters(): void {
     for (let k = 0; k < this.numExperts; k++)
       kaimingNormal_(this.weight.detach().select(0, k), { mode: 'fanOut', nonlinearity: 'relu' });

@@ -1,5 +1,5 @@
 /**
- * Single steps of recurrent layers. Initialised as in PyTorch: uniform in ±1 / sqrt(hiddenSize).
+ * Single steps of recurrent layers. Initialized as in PyTorch: uniform in ±1 / sqrt(hiddenSize).
  * @module
  */
 import { boolean, integer, oneOf } from '../check/arguments.js';

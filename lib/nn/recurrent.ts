@@ -1,5 +1,5 @@
 /**
- * Recurrent layers. Initialised as in PyTorch: uniform in ±1 / sqrt(hiddenSize).
+ * Recurrent layers. Initialized as in PyTorch: uniform in ±1 / sqrt(hiddenSize).
  * @module
  */
 import { boolean, integer, number, oneOf } from '../check/arguments.js';

@@ -49,7 +49,7 @@ export interface Summary {
   /**
    * Floating-point operations of one forward of the input, a multiply-add as two. Counted are convolutions, linear and
    * recurrent layers, attention, and of dynamic convolutions the routing, the mixing of the kernels for every sample, and the
-   * convolution. Biases, activations, softmax, pooling and normalisation are not.
+   * convolution. Biases, activations, softmax, pooling and normalization are not.
    */
   flops: number;
   /** Bytes of parameters and buffers. */

@@ -20,7 +20,7 @@ export interface SyncBatchNormOptions extends BatchNormLayerOptions {
 const CONVERT = optionKeys('group');
 
 /**
- * Batch normalisation whose statistics in training are those of the batches of all processes together, [B, C, ...] -> same. In evaluation it is
+ * Batch normalization whose statistics in training are those of the batches of all processes together, [B, C, ...] -> same. In evaluation it is
  * an ordinary batch norm. Forward and backward each wait for all processes, and block the event loop meanwhile.
  * @see https://docs.pytorch.org/docs/stable/generated/torch.nn.SyncBatchNorm.html
  */

@@ -28,7 +28,7 @@ export interface TransformerEncoderLayerOptions extends FactoryOptions {
   layerNormEps?: number | undefined;
   /** Input and output are [N, L, E] instead of [L, N, E]. Default false. */
   batchFirst?: boolean | undefined;
-  /** Normalise before attention and linear layers instead of after them. Default false. */
+  /** Normalize before attention and linear layers instead of after them. Default false. */
   normFirst?: boolean | undefined;
   /** Learn biases of linear layers and norms. Default true. */
   bias?: boolean | undefined;

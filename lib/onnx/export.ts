@@ -164,7 +164,7 @@ function checkSettings(options: ExportOnnxOptions): Settings {
   const known = oneOf('precision', ['float32', 'float16', 'int8'], precision);
   return {
     opset,
-    // The graph is quantised when it is complete.
+    // The graph is quantized when it is complete.
     precision: known === 'int8' ? 'float32' : known,
     forInt8: known === 'int8',
     quantization: checkQuantization(given),

@@ -19,7 +19,7 @@ export interface GraphSettings {
   readonly precision: 'float32' | 'float16';
   /** Sizes of images may vary: shapes are computed by nodes where they cannot be left out. */
   readonly dynamicSize: boolean;
-  /** The graph will be quantised: layers stay whole nodes. */
+  /** The graph will be quantized: layers stay whole nodes. */
   readonly forInt8: boolean;
 }
 

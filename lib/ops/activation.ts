@@ -147,7 +147,7 @@ export function hardshrink(input: Tensor, options: { lambda?: number | undefined
   return native.hardshrink(input, lambda);
 }
 
-/** 0 within ±lambda, the input moved towards 0 by lambda elsewhere. @param options.lambda - Default 0.5. */
+/** 0 within ±lambda, the input moved toward 0 by lambda elsewhere. @param options.lambda - Default 0.5. */
 export function softshrink(input: Tensor, options: { lambda?: number | undefined } = {}): Tensor {
   const { lambda = 0.5 } = checkOptions(options, LAMBDA);
   return native.softshrink(input, number('lambda', lambda, { min: 0 }));

@@ -1,5 +1,5 @@
 /**
- * Normalisation, distances, attention and embeddings, as functions.
+ * Normalization, distances, attention and embeddings, as functions.
  * @module
  */
 
@@ -27,7 +27,7 @@ export interface BatchNormOptions {
   weight?: Tensor | null | undefined;
   /** [C]. */
   bias?: Tensor | null | undefined;
-  /** Normalise by the batch's own statistics. Default false. */
+  /** Normalize by the batch's own statistics. Default false. */
   training?: boolean | undefined;
   /** Weight of the batch in the running statistics. Default 0.1. */
   momentum?: number | undefined;
@@ -45,7 +45,7 @@ const BATCH_NORM_KEYS = optionKeys(
   'eps',
 );
 
-/** Normalises each channel over the batch. @param input - [B, C, ...]. @see https://arxiv.org/abs/1502.03167 */
+/** Normalizes each channel over the batch. @param input - [B, C, ...]. @see https://arxiv.org/abs/1502.03167 */
 export function batchNorm(input: Tensor, options: BatchNormOptions): Tensor {
   const {
     runningMean = null,
@@ -59,7 +59,7 @@ export function batchNorm(input: Tensor, options: BatchNormOptions): Tensor {
 
 /** Options of {@link layerNorm} and {@link groupNorm}. */
 export interface NormOptions {
-  /** Factor after the normalisation. Default: none. */
+  /** Factor after the normalization. Default: none. */
   weight?: Tensor | null | undefined;
   /** Added after the factor. Default: none. */
   bias?: Tensor | null | undefined;
@@ -69,7 +69,7 @@ export interface NormOptions {
 
 const NORM_KEYS = optionKeys('weight', 'bias', 'eps');
 
-/** Normalises the last dimensions, whose sizes are `normalizedShape`. @see https://arxiv.org/abs/1607.06450 */
+/** Normalizes the last dimensions, whose sizes are `normalizedShape`. @see https://arxiv.org/abs/1607.06450 */
 export function layerNorm(
   input: Tensor,
   normalizedShape: readonly number[],
@@ -79,7 +79,7 @@ export function layerNorm(
   return native.layerNorm(input, normalizedShape, weight, bias, eps);
 }
 
-/** Normalises groups of channels of each sample. @param input - [B, C, ...]. @see https://arxiv.org/abs/1803.08494 */
+/** Normalizes groups of channels of each sample. @param input - [B, C, ...]. @see https://arxiv.org/abs/1803.08494 */
 export function groupNorm(input: Tensor, numGroups: number, options: NormOptions = {}): Tensor {
   const { weight = null, bias = null, eps = 1e-5 } = checkOptions(options, NORM_KEYS);
   return native.groupNorm(input, numGroups, weight, bias, eps);
@@ -112,7 +112,7 @@ export function oneHot(input: Tensor, numClasses = -1): Tensor {
 
 /** Options of {@link instanceNorm}. */
 export interface InstanceNormOptions extends Omit<BatchNormOptions, 'training'> {
-  /** Normalise by each sample's own statistics instead of the running ones. Default true. */
+  /** Normalize by each sample's own statistics instead of the running ones. Default true. */
   useInputStats?: boolean | undefined;
 }
 
@@ -126,7 +126,7 @@ const INSTANCE_NORM_KEYS = optionKeys(
   'useInputStats',
 );
 
-/** Normalises each channel of each sample. @param input - [B, C, ...]. @see https://arxiv.org/abs/1607.08022 */
+/** Normalizes each channel of each sample. @param input - [B, C, ...]. @see https://arxiv.org/abs/1607.08022 */
 export function instanceNorm(input: Tensor, options: InstanceNormOptions = {}): Tensor {
   const {
     runningMean = null,
@@ -152,7 +152,7 @@ export function rmsNorm(
 }
 
 /**
- * Divides each element by (k + alpha * mean of the squares over `size` neighbouring channels) ^ beta.
+ * Divides each element by (k + alpha * mean of the squares over `size` neighboring channels) ^ beta.
  * @param input - [B, C, ...]. @param options.alpha - Default 1e-4. @param options.beta - Default 0.75. @param options.k - Default 1.
  * @see Krizhevsky et al., NeurIPS 2012; https://pytorch.org/docs/stable/generated/torch.nn.LocalResponseNorm.html
  */

@@ -14,7 +14,7 @@ const ALIGN_CORNERS = optionKeys('alignCorners');
 
 const MODES = ['nearest', 'nearestExact', 'linear', 'bilinear', 'bicubic', 'trilinear', 'area'] as const;
 
-/** Modes of {@link interpolate}; `nearestExact` (or `nearest-exact`) is the nearest centre, `area` the mean. */
+/** Modes of {@link interpolate}; `nearestExact` (or `nearest-exact`) is the nearest center, `area` the mean. */
 export type InterpolateMode = (typeof MODES)[number] | 'nearest-exact';
 
 /** The number of spatial dimensions of a mode; the others support 1 to 3. */
@@ -33,7 +33,7 @@ export interface InterpolateOptions {
   scaleFactor?: Sizes | undefined;
   /** Default `'nearest'`. */
   mode?: InterpolateMode | undefined;
-  /** Align the centres of the corner pixels. Default false: half-pixel centres. */
+  /** Align the centers of the corner pixels. Default false: half-pixel centers. */
   alignCorners?: boolean | undefined;
   /** Widen the kernel when shrinking, for bilinear and bicubic. Default false. */
   antialias?: boolean | undefined;
@@ -88,7 +88,7 @@ export interface GridSampleOptions {
   mode?: 'bilinear' | 'nearest' | 'bicubic' | undefined;
   /** Values outside of the input. Default `'zeros'`. */
   paddingMode?: 'zeros' | 'border' | 'reflection' | undefined;
-  /** -1 and 1 are the centres of the corner pixels instead of their outer edges. Default false. */
+  /** -1 and 1 are the centers of the corner pixels instead of their outer edges. Default false. */
   alignCorners?: boolean | undefined;
 }
 

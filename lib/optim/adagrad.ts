@@ -21,7 +21,7 @@ export interface AdagradOptions {
   initialAccumulatorValue: number;
   /** Added to the denominator. Default 1e-10. */
   eps: number;
-  /** Maximise instead of minimise. Default false. */
+  /** Maximize instead of minimize. Default false. */
   maximize: boolean;
 }
 

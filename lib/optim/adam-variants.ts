@@ -18,7 +18,7 @@ export interface AdamaxOptions {
   eps: number;
   /** Weight decay (L2 penalty). Default 0. */
   weightDecay: number;
-  /** Maximise instead of minimise. Default false. */
+  /** Maximize instead of minimize. Default false. */
   maximize: boolean;
 }
 

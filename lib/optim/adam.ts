@@ -21,7 +21,7 @@ export interface AdamWOptions {
   weightDecay: number;
   /** AMSGrad: divide by the largest average of squares so far. Default false. @see https://openreview.net/forum?id=ryQu7f-RZ */
   amsgrad: boolean;
-  /** Maximise instead of minimise. Default false. */
+  /** Maximize instead of minimize. Default false. */
   maximize: boolean;
 }
 

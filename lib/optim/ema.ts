@@ -1,5 +1,5 @@
 /**
- * Exponential moving average of weights, which often generalises better than the last weights.
+ * Exponential moving average of weights, which often generalizes better than the last weights.
  * @module
  */
 import { inspect } from 'node:util';

@@ -23,7 +23,7 @@ export interface RMSpropOptions {
   momentum: number;
   /** Divide by the standard deviation of the gradient instead of its root mean square. Default false. */
   centered: boolean;
-  /** Maximise instead of minimise. Default false. */
+  /** Maximize instead of minimize. Default false. */
   maximize: boolean;
 }
 

@@ -23,7 +23,7 @@ export interface SGDOptions {
   weightDecay: number;
   /** Nesterov momentum; needs a positive momentum and dampening 0. Default false. */
   nesterov: boolean;
-  /** Maximise instead of minimise. Default false. */
+  /** Maximize instead of minimize. Default false. */
   maximize: boolean;
 }
 
@@ -62,7 +62,7 @@ export class SGD extends Optimizer<SGDOptions> {
     return ['momentum_buffer'];
   }
 
-  /** The momentum is initialised with the first gradient, in the step. */
+  /** The momentum is initialized with the first gradient, in the step. */
   protected slotsOf(): readonly SlotName[] {
     return [];
   }

@@ -1,5 +1,5 @@
 /**
- * Post-training quantisation of programs to int8.
+ * Post-training quantization of programs to int8.
  * @module
  */
 import { checkOptions, optionKeys } from '../check/index.js';
@@ -71,7 +71,7 @@ function chooseLayers(program: number, floatLayers: readonly string[] | undefine
   return chosen;
 }
 
-/** @internal The quantised form of a program in float32: its number. See `Program.quantize`. */
+/** @internal The quantized form of a program in float32: its number. See `Program.quantize`. */
 export async function quantizeProgram(
   program: number,
   settings: { readonly dtype: string; readonly optimize: boolean },

@@ -1,10 +1,10 @@
 /**
- * The range of a value in a calibration, and its quantisation parameters.
+ * The range of a value in a calibration, and its quantization parameters.
  * @module
  */
 import type { Tensor } from '../tensor/tensor.js';
 
-/** Quantisation parameters: `value = (number - zeroPoint) * scale`. */
+/** Quantization parameters: `value = (number - zeroPoint) * scale`. */
 export interface QuantParams {
   /** Above 0, exact in float32. */
   readonly scale: number;

@@ -17,7 +17,7 @@ export type ProgramInput = ProgramValue<Tensor>;
 
 /** Options of {@link Runnable.run}. */
 export interface RunOptions {
-  /** If it is aborted before the run starts, the run is cancelled and its promise rejected with the reason of the signal. */
+  /** If it is aborted before the run starts, the run is canceled and its promise rejected with the reason of the signal. */
   signal?: AbortSignal | undefined;
   /**
    * Threads for the parallel loops of this run, from 1 to 1,024; at most `getNumThreads()` are used. Default: `getNumThreads()` divided by the

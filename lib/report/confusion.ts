@@ -36,11 +36,11 @@ export function formatConfusion(
   return alignColumns([['true \\ predicted', ...classes.map(short), 'accuracy'], ...rows]).join('\n');
 }
 
-/** From this strength on, `onHigh` has more contrast to the colour than `onLow`, in both schemes. */
+/** From this strength on, `onHigh` has more contrast to the color than `onLow`, in both schemes. */
 const DARK_FROM = 0.69;
 
 /**
- * The chart as data, for `echarts.setOption`. The colour follows the square root of the share of the true class, so
+ * The chart as data, for `echarts.setOption`. The color follows the square root of the share of the true class, so
  * that rare confusions remain visible.
  */
 export function confusionOption({ classes, confusion }: ConfusionInput, colours: HeatColours): ChartOption {
@@ -111,7 +111,7 @@ export function confusionOption({ classes, confusion }: ConfusionInput, colours:
 /**
  * Confusion matrix as an SVG: true classes as rows, predicted classes as columns, counts in the cells (up to 20 classes).
  * @param input - class names and confusion matrix, [true][predicted]
- * @param options - size in pixels (default 760 x 700) and colour scheme (default light)
+ * @param options - size in pixels (default 760 x 700) and color scheme (default light)
  * @throws ArgumentError for anything but names and numbers; ShapeError unless the matrix is square with one row a class
  */
 export async function confusionSvg(input: ConfusionInput, options: PictureOptions = {}): Promise<string> {
@@ -123,7 +123,7 @@ export async function confusionSvg(input: ConfusionInput, options: PictureOption
 /**
  * {@link confusionSvg} as a PNG of `scale` (default 2) times its size.
  * @param input - class names and confusion matrix, [true][predicted]
- * @param options - size in CSS pixels, colour scheme and scale
+ * @param options - size in CSS pixels, color scheme and scale
  * @throws ArgumentError and ShapeError like {@link confusionSvg}, and for an invalid scale
  */
 export async function confusionPng(input: ConfusionInput, options: PngOptions = {}): Promise<Buffer> {

@@ -112,7 +112,7 @@ function curveName(label: string, part: 'train' | 'val', single: boolean): strin
   return single ? name : `${label} ${name}`;
 }
 
-/** The text below a panel's title: the best validation value of every group, in the group's colour. */
+/** The text below a panel's title: the best validation value of every group, in the group's color. */
 function bestLine(
   groups: readonly RunGroup[],
   { metric, better }: Measure,
@@ -128,7 +128,7 @@ function bestLine(
   return { subtitle: words.length > 0 ? ['best validation', ...words] : 'no validation', rich };
 }
 
-/** The panels of loss and accuracy. @param colour - Colour of the n-th group. */
+/** The panels of loss and accuracy. @param color - Color of the n-th group. */
 export function curvePanels(groups: readonly RunGroup[], colour: (index: number) => string): [Panel, Panel] {
   const epochs = groups.flatMap(({ runs }) => runs.flatMap((run) => run.epochs));
   const accuracies = epochs.flatMap(({ train, val }) => [train.accuracy, val?.accuracy ?? Number.NaN]);

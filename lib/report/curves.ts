@@ -18,9 +18,9 @@ import { seriesColour } from './theme.js';
 
 /**
  * Learning curves of one or several runs as an SVG: loss on the left, accuracy on the right; validation solid,
- * training dashed, the best validation value marked with a ring and its number. Runs that differ only in their seed share a colour.
+ * training dashed, the best validation value marked with a ring and its number. Runs that differ only in their seed share a color.
  * @param runs - runs of `loadRun`
- * @param options - size in pixels (default 1200 x 480) and colour scheme (default light)
+ * @param options - size in pixels (default 1200 x 480) and color scheme (default light)
  * @throws ArgumentError for an invalid run, naming the field, and for an invalid size
  */
 export async function curvesSvg(runs: readonly RunData[], options: PictureOptions = {}): Promise<string> {
@@ -42,7 +42,7 @@ export function drawCurves(groups: readonly RunGroup[], size = curvesSize()): Pr
 /**
  * {@link curvesSvg} as a PNG of `scale` (default 2) times its size.
  * @param runs - runs of `loadRun`
- * @param options - size in CSS pixels, colour scheme and scale
+ * @param options - size in CSS pixels, color scheme and scale
  * @throws ArgumentError like {@link curvesSvg}, and for an invalid scale
  */
 export async function curvesPng(runs: readonly RunData[], options: PngOptions = {}): Promise<Buffer> {

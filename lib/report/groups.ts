@@ -1,5 +1,5 @@
 /**
- * Groups runs that differ only in their seed: a group has one colour, one row, one name.
+ * Groups runs that differ only in their seed: a group has one color, one row, one name.
  * @module
  */
 

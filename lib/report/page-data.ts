@@ -17,17 +17,17 @@ export interface PageChart {
   label: string;
   /** Height in pixels; `narrow` where the panels stand below each other. */
   height: { wide: number; narrow: number };
-  /** Colours stand in it as `colour:<name>`, so that one option serves both schemes. */
+  /** Colors stand in it as `color:<name>`, so that one option serves both schemes. */
   option: ChartOption;
 }
 
-/** Colours of one scheme. */
+/** Colors of one scheme. */
 export interface PageScheme {
   /** The theme for `echarts.init`. */
   theme: Record<string, unknown>;
-  /** Colours by the names that stand in options. */
+  /** Colors by the names that stand in options. */
   colours: Record<string, string>;
-  /** Colours of tooltips and legends. */
+  /** Colors of tooltips and legends. */
   palette: { surface: string; line: string; text: string; muted: string };
 }
 

@@ -47,13 +47,13 @@ const LARGE_PICTURE = 100_000;
 /** Maximum size of all embedded images in bytes; in base64 a third more. */
 const PICTURE_ROOM = 360_000;
 
-const colourName = (index: number) => `colour:s${index % SERIES_COLOURS.length}`;
+const colourName = (index: number) => `color:s${index % SERIES_COLOURS.length}`;
 const heatNames: HeatColours = {
-  low: 'colour:low',
-  high: 'colour:high',
-  onLow: 'colour:onLow',
-  onHigh: 'colour:onHigh',
-  diagonal: 'colour:diagonal',
+  low: 'color:low',
+  high: 'color:high',
+  onLow: 'color:onLow',
+  onHigh: 'color:onHigh',
+  diagonal: 'color:diagonal',
 };
 
 /** Data with which the script draws in either scheme. */
@@ -135,7 +135,7 @@ function evaluationSection(page: Page, group: RunGroup, index: number): void {
   );
   page.add(
     `Confusion matrix: ${group.label}`,
-    html`<div class="two"><div class="scroll">${page.chart(`confusion${index}`, heat)}<p class="note">Images by true class (down) and predicted class (across). The colour follows the square root of the share of the true class; correct predictions are framed.</p></div>
+    html`<div class="two"><div class="scroll">${page.chart(`confusion${index}`, heat)}<p class="note">Images by true class (down) and predicted class (across). The color follows the square root of the share of the true class; correct predictions are framed.</p></div>
 <div class="scroll"><table><thead><tr><th>class</th><th class="n">accuracy</th><th class="n">precision</th><th>most often confused with</th></tr></thead><tbody>${rows}</tbody></table>
 <p class="note">Weights: ${evaluation.checkpoint}. Accuracy ${evaluation.accuracy.toFixed(4)}, loss ${evaluation.loss.toFixed(4)}, ${evaluation.images.toLocaleString('en-US')} images at ${evaluation.imagesPerSecond.toFixed(0)} images/s.${evaluation.ownImages === false && ' These are not the test images of the run.'}</p></div></div>`,
   );

@@ -18,7 +18,7 @@ export interface Panel {
   yAxis?:
     | { type?: 'value' | 'log' | undefined; min?: number | undefined; max?: number | undefined }
     | undefined;
-  /** Series by name, points and colour; the axes are set here. */
+  /** Series by name, points and color; the axes are set here. */
   series: LineSeriesOption[];
 }
 

@@ -141,7 +141,7 @@ function checkItems(items: readonly Prediction[]): Prediction[] {
 /**
  * Draws images with predicted and true class names as a PNG; a wrong prediction is red, framed and marked with a cross.
  * @param items - the article shows 18
- * @param options - class names, columns, colour scheme and scale
+ * @param options - class names, columns, color scheme and scale
  * @throws ShapeError for an image whose bytes do not fit its shape; ArgumentError for an empty list, for an
  * invalid prediction, for an unknown class and for invalid options
  */

@@ -8,7 +8,7 @@ import { invalidArgument } from '../errors.js';
 import type { ChartOption } from './page-data.js';
 import { type ColourScheme, chartTheme, checkScheme, PALETTES } from './theme.js';
 
-/** Size and colour scheme of an image. */
+/** Size and color scheme of an image. */
 export interface PictureOptions {
   /** In CSS pixels. */
   width?: number | undefined;
@@ -69,7 +69,7 @@ export async function renderSvg(option: ChartOption, size: PictureSize): Promise
   }
 }
 
-/** Rasterises an SVG. */
+/** Rasterizes an SVG. */
 export async function svgToPng(svg: string, scale = 2): Promise<Buffer> {
   if (!(typeof scale === 'number' && scale > 0 && scale <= 8))
     throw invalidArgument('scale', 'a number above 0 and up to 8', scale);

@@ -1,20 +1,20 @@
 /**
- * Colours and fonts of images and page.
+ * Colors and fonts of images and page.
  * @module
  */
 import { invalidArgument } from '../errors.js';
 
-/** Colour scheme. */
+/** Color scheme. */
 export type ColourScheme = 'light' | 'dark';
 
-/** Checks a colour scheme. */
+/** Checks a color scheme. */
 export function checkScheme(scheme: ColourScheme): ColourScheme {
   if (scheme !== 'light' && scheme !== 'dark') throw invalidArgument('scheme', "'light' or 'dark'", scheme);
   return scheme;
 }
 
 /**
- * Colours of series: the palette of Okabe and Ito, which stays distinct under every common colour blindness, in an
+ * Colors of series: the palette of Okabe and Ito, which stays distinct under every common color blindness, in an
  * order that puts the pairs of highest contrast first. All reach 3:1 or nearly so on both backgrounds.
  * @see Okabe and Ito, Color Universal Design (2008)
  */
@@ -34,7 +34,7 @@ export const SERIES_COLOURS_DARK = [
 /** Fonts of most systems; none is downloaded. */
 export const FONT_STACK = "Inter, 'Segoe UI', 'Helvetica Neue', Helvetica, Arial, 'DejaVu Sans', sans-serif";
 
-/** Colours of all elements except series. */
+/** Colors of all elements except series. */
 export interface Palette {
   background: string;
   surface: string;
@@ -70,13 +70,13 @@ export const PALETTES: Record<ColourScheme, Palette> = {
   },
 };
 
-/** Colour of the n-th group of runs. */
+/** Color of the n-th group of runs. */
 export function seriesColour(index: number, scheme: ColourScheme = 'light'): string {
   const colours = scheme === 'dark' ? SERIES_COLOURS_DARK : SERIES_COLOURS;
   return colours[index % colours.length]!;
 }
 
-/** Colours of a heatmap: of an empty and a full cell, and of the text on either. */
+/** Colors of a heatmap: of an empty and a full cell, and of the text on either. */
 export interface HeatColours {
   low: string;
   high: string;
@@ -87,15 +87,15 @@ export interface HeatColours {
 }
 
 /**
- * One hue starting at the background colour, so that brightness follows the values. The text of a cell has a
- * contrast of at least 4.5 to its colour (WCAG AA) if it changes from `onLow` to `onHigh` at a strength of 0.69.
+ * One hue starting at the background color, so that brightness follows the values. The text of a cell has a
+ * contrast of at least 4.5 to its color (WCAG AA) if it changes from `onLow` to `onHigh` at a strength of 0.69.
  */
 export const HEAT_COLOURS: Record<ColourScheme, HeatColours> = {
   light: { low: '#f3f6f9', high: '#00466f', onLow: '#000000', onHigh: '#ffffff', diagonal: '#E69F00' },
   dark: { low: '#232931', high: '#47a0d6', onLow: '#ffffff', onHigh: '#000000', diagonal: '#E69F00' },
 };
 
-/** Colour of the n-th group as a CSS variable of the page, which follows the scheme. */
+/** Color of the n-th group as a CSS variable of the page, which follows the scheme. */
 export function cssColour(index: number): string {
   return `var(--s${index % SERIES_COLOURS.length})`;
 }

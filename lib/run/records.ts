@@ -136,7 +136,7 @@ export interface RunConfig {
   /** Class names in label order. */
   classes: string[];
   /**
-   * Digests of the names and classes of the images, by which later commands recognise them: 16 hexadecimal digits for each split. Absent for
+   * Digests of the names and classes of the images, by which later commands recognize them: 16 hexadecimal digits for each split. Absent for
    * images without names, such as CIFAR-10, and in older runs.
    */
   imageDigests?: ImageDigests | undefined;
@@ -154,7 +154,7 @@ export interface RunConfig {
   /** Side of the square input images in pixels. */
   imageSize: number;
   /**
-   * Mean and standard deviation of the images, a name of `data.transforms.presets`; `imagenet` also crops images at the centre, as for
+   * Mean and standard deviation of the images, a name of `data.transforms.presets`; `imagenet` also crops images at the center, as for
    * the weights of torchvision. Absent in older runs: 'half'.
    */
   preset?: 'half' | 'imagenet' | 'cifar10' | 'cifar100' | undefined;

@@ -4,16 +4,16 @@
  */
 
 /**
- * Time that a cancelled batch has to end by itself. Most do, and to replace a worker thread takes longer than most batches; a
+ * Time that a canceled batch has to end by itself. Most do, and to replace a worker thread takes longer than most batches; a
  * function that never returns must not keep its replica.
  */
 export const GRACE_MS = 1000;
 
 /** An AbortController whose signal is made only if somebody asks for it: it takes as long as the rest of a small batch. */
 export class Cancellation {
-  /** Called when the batch is cancelled. */
+  /** Called when the batch is canceled. */
   onCancel: (() => void) | undefined;
-  /** Called when the batch was cancelled and has not ended {@link GRACE_MS} later. */
+  /** Called when the batch was canceled and has not ended {@link GRACE_MS} later. */
   onGiveUp: (() => void) | undefined;
   #isCancelled = false;
   #controller: AbortController | undefined;

@@ -36,7 +36,7 @@ export interface Engine {
     | undefined;
   /** Whether it takes more batches than it runs at once, and runs them in their order. */
   readonly queues?: boolean | undefined;
-  /** Whether a batch may never end, because a function of the user computes it: a cancelled one is then given up after some time. */
+  /** Whether a batch may never end, because a function of the user computes it: a canceled one is then given up after some time. */
   readonly mayHang?: boolean | undefined;
   /** The number of rows of every batch, for a program with a fixed batch size. */
   readonly batchRows?: number | undefined;
@@ -199,7 +199,7 @@ async function failureOf(program: Program<unknown>): Promise<unknown> {
   }
 }
 
-/** The outputs of a run, which can be cancelled. */
+/** The outputs of a run, which can be canceled. */
 async function outputsOf(
   { outputs, cancel }: ReturnType<Runnable<TensorOutput>['startBatch']>,
   cancellation: Cancellation,

@@ -24,7 +24,7 @@ export interface AlphaOptions {
 
 /** Options of `div`. */
 export interface DivOptions {
-  /** `'trunc'` towards zero, `'floor'` down; integers then stay integers. Default: exact. */
+  /** `'trunc'` toward zero, `'floor'` down; integers then stay integers. Default: exact. */
   roundingMode?: 'trunc' | 'floor' | null | undefined;
 }
 
@@ -66,7 +66,7 @@ export abstract class ArithmeticMethods {
   }
   /**
    * this / other; integers give float32.
-   * @param options.roundingMode - `'trunc'` towards zero, `'floor'` down; integers then stay integers. Default: exact.
+   * @param options.roundingMode - `'trunc'` toward zero, `'floor'` down; integers then stay integers. Default: exact.
    */
   div(this: Tensor, other: Operand, options: DivOptions = {}): Tensor {
     const mode = roundingModeOf(options);
@@ -172,7 +172,7 @@ export abstract class ArithmeticMethods {
     const decimals = decimalsOf(options);
     return decimals === 0 ? native.round(this) : native.roundDecimals(this, decimals);
   }
-  /** Rounded towards zero. */
+  /** Rounded toward zero. */
   trunc(this: Tensor): Tensor {
     return native.trunc(this);
   }

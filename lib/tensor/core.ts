@@ -76,7 +76,7 @@ export class Tensor implements Handle {
   get shape(): number[] {
     return native.shape(this);
   }
-  /** Steps between neighbours in each dimension, in elements. */
+  /** Steps between neighbors in each dimension, in elements. */
   get strides(): number[] {
     return native.strides(this);
   }
@@ -188,7 +188,7 @@ export class Tensor implements Handle {
   }
   /**
    * A handle that gives another thread of this process access to the tensor, without a copy: post it in a message, and call
-   * {@link Tensor.fromHandle} there. Both threads then use the same memory without synchronisation. A tensor created by
+   * {@link Tensor.fromHandle} there. Both threads then use the same memory without synchronization. A tensor created by
    * `fromTypedArray()` is copied once, because its buffer ends with its thread.
    * @param options.claims - Number of threads that may claim the handle. Default 1.
    * @throws ArgumentError for a recorded result that requires a gradient: a graph stays on its thread; use `detach()`.

@@ -232,7 +232,7 @@ export function ones(shape: readonly number[], options: TensorOptions = {}): Ten
   return finish(native.full(shape, 1, dtype, device), options);
 }
 
-/** A tensor with uninitialised elements. */
+/** A tensor with uninitialized elements. */
 export function empty(shape: readonly number[], options: TensorOptions = {}): Tensor {
   const { dtype = 'float32', device = 'cpu' } = optionsFor('empty', shape, options);
   return finish(native.empty(shape, dtype, device), options);
@@ -268,7 +268,7 @@ export function fullLike(input: Tensor, value: Scalar, options: TensorOptions = 
   return full(checkShape('input', input), value, like(input, options));
 }
 
-/** A tensor of the shape, dtype and device of `input`, with uninitialised elements. */
+/** A tensor of the shape, dtype and device of `input`, with uninitialized elements. */
 export function emptyLike(input: Tensor, options: TensorOptions = {}): Tensor {
   return empty(checkShape('input', input), like(input, options));
 }

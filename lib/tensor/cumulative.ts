@@ -49,7 +49,7 @@ export abstract class CumulativeMethods {
     return native.logcumsumexp(this, dim);
   }
   /**
-   * Differences of neighbours along `dim`, taken n times.
+   * Differences of neighbors along `dim`, taken n times.
    * @param options.n - Default 1. @param options.dim - Default -1.
    * @param options.prepend - Concatenated before the elements along `dim`. @param options.append - Concatenated after them.
    */

@@ -79,7 +79,7 @@ export function solveTriangular(
   return native.solveTriangular(input, other, upper, left, unitriangular);
 }
 
-/** The x that minimises the 2-norm of input x - other. */
+/** The x that minimizes the 2-norm of input x - other. */
 export function lstsq(
   input: Tensor,
   other: Tensor,

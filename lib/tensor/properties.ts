@@ -31,9 +31,9 @@ export abstract class PropertyMethods {
     const shape = native.shape(this);
     return dim === undefined ? shape : shape[dimOf(dim, shape)]!;
   }
-  /** The steps between neighbours in all dimensions, in elements, as {@link Tensor.strides}. */
+  /** The steps between neighbors in all dimensions, in elements, as {@link Tensor.strides}. */
   stride(this: Tensor): number[];
-  /** The step between neighbours in one dimension, in elements. @throws ShapeError for a dimension that does not exist. */
+  /** The step between neighbors in one dimension, in elements. @throws ShapeError for a dimension that does not exist. */
   stride(this: Tensor, dim: number): number;
   stride(this: Tensor, dim?: number): number | number[] {
     const strides = native.strides(this);

@@ -24,7 +24,7 @@ export function readExpertUsage(model: Module): ExpertUsage[] {
   });
 }
 
-/** Recognised by methods, not by class, so custom dynamic layers are included. */
+/** Recognized by methods, not by class, so custom dynamic layers are included. */
 function* dynamicLayers(model: Module): Iterable<[string, CountsExperts]> {
   for (const [name, module] of model.namedModules()) {
     if ('expertUsage' in module && 'resetExpertUsage' in module) {

@@ -17,7 +17,7 @@ import type { AutocastDType } from './forward-backward.js';
 
 const DEVICE_AUTOCAST = optionKeys('device', 'autocast');
 
-/** Members by which a dynamic layer is recognised, so that this file does not import layers. */
+/** Members by which a dynamic layer is recognized, so that this file does not import layers. */
 interface DynamicLayer {
   attention(input: Tensor): Tensor;
   operands(input: Tensor, attention: Tensor): Operands;

@@ -1,12 +1,12 @@
 /**
- * A last batch of one image, which batch normalisation cannot use.
+ * A last batch of one image, which batch normalization cannot use.
  * @module
  */
 import type { Module } from '../nn/module.js';
 import type { Batch } from './types.js';
 
 /**
- * Whether to skip a batch of a training epoch: the last of several batches, with a single image, for a model that normalises
+ * Whether to skip a batch of a training epoch: the last of several batches, with a single image, for a model that normalizes
  * over the batch. If a channel has one value per batch, batch norm rejects it; if it has more, its statistics would be
  * those of one image.
  * @param index - 0-based index of the batch in the epoch.

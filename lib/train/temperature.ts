@@ -102,7 +102,7 @@ export function getTemperature(model: Module): number | null {
 }
 
 /**
- * Recognised by the property, not by the class, so custom dynamic layers are included. A RoutingAttention, whose `temperature` is a
+ * Recognized by the property, not by the class, so custom dynamic layers are included. A RoutingAttention, whose `temperature` is a
  * tensor, is one too unless it belongs to a layer.
  */
 function withTemperature(model: Module): [string, WithTemperature][] {

@@ -1,7 +1,7 @@
 import { createDataset } from '../../dist/data/dataset.js';
 
 /**
- * Images of noise in colour, as CIFAR-10 has them: 3 x 32 x 32.
+ * Images of noise in color, as CIFAR-10 has them: 3 x 32 x 32.
  * @param {number} count
  */
 export function noiseSet(count) {

@@ -89,7 +89,7 @@ function ownPasses(set, batch) {
       'train, bfloat16, channels last, 2 threads',
       { transform: train(), threads: 2, dtype: 'bfloat16', memoryFormat: 'channelsLast' },
     ],
-    ['train, colour jitter, erasing, 2 threads', { transform: jitter, threads: 2 }],
+    ['train, color jitter, erasing, 2 threads', { transform: jitter, threads: 2 }],
     ['train, mixup, 2 threads', { transform: train(), threads: 2, mix: data.transforms.mixup() }],
   ];
   return cases.map(([name, options]) => {

@@ -180,7 +180,7 @@ export const PROGRAM = /** @satisfies {OptionTable} */ ({
     help: 'a folder with onnxruntime-node and <model>.onnx, to compare with',
   },
   bfloat16: { flag: 'plain', help: 'also compiled in bfloat16' },
-  int8: { flag: 'plain', help: 'also quantised to int8, calibrated on random images' },
+  int8: { flag: 'plain', help: 'also quantized to int8, calibrated on random images' },
   cpuTime: CPU_TIME,
   turns: TURNS,
 });

@@ -27,7 +27,7 @@ export function picturePath(root, index) {
 }
 
 /**
- * JPEGs of soft shapes in colour, as large as those of photographs.
+ * JPEGs of soft shapes in color, as large as those of photographs.
  * @param {number} size - Height and width, in pixels.
  * @returns {Promise<Buffer[]>}
  */

@@ -1,5 +1,5 @@
 /**
- * Recognises a place of images where a data set to be downloaded is meant to be.
+ * Recognizes a place of images where a data set to be downloaded is meant to be.
  * @module
  */
 import { readdirSync } from 'node:fs';

@@ -1,5 +1,5 @@
 /**
- * Recognises the images of a run: digests of their names and classes are part of its configuration.
+ * Recognizes the images of a run: digests of their names and classes are part of its configuration.
  * @module
  */
 import { createHash } from 'node:crypto';

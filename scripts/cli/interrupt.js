@@ -36,7 +36,7 @@ export function interruptible({ message }) {
         throw error;
       }
     },
-    /** Restores the default behaviour of Ctrl-C. */
+    /** Restores the default behavior of Ctrl-C. */
     release: () => void process.off('SIGINT', onSignal).off('SIGTERM', onSignal),
   };
 }

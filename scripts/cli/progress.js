@@ -3,10 +3,10 @@
  * @module
  */
 import cliProgress from 'cli-progress';
-import { colours } from './colours.js';
+import { colors } from './colors.js';
 
 /** @import { EpochRecord, StepEvent } from '../../dist/train/index.js' */
-/** @typedef {ReturnType<typeof colours>} Colours */
+/** @typedef {ReturnType<typeof colors>} Colors */
 /** @typedef {{ stream: NodeJS.WriteStream, epochs: number, label: string, signal?: AbortSignal | undefined }} ProgressOptions */
 
 /**
@@ -48,7 +48,7 @@ function barProgress({ stream, epochs, label, signal }) {
     /** @param {EpochRecord} record */
     epoch(record) {
       bar.stop();
-      stream.write(`${formatEpoch(record, epochs, label, colours(stream))}\n`);
+      stream.write(`${formatEpoch(record, epochs, label, colors(stream))}\n`);
     },
     stop: () => bar.stop(),
   };
@@ -69,7 +69,7 @@ function lineProgress({ stream, epochs, label }) {
       );
     },
     /** @param {EpochRecord} record */
-    epoch: (record) => void stream.write(`${formatEpoch(record, epochs, label, colours(stream))}\n`),
+    epoch: (record) => void stream.write(`${formatEpoch(record, epochs, label, colors(stream))}\n`),
     stop: () => {},
   };
 }
@@ -89,7 +89,7 @@ export function jsonProgress() {
  * @param {EpochRecord} record
  * @param {number} epochs
  * @param {string} label
- * @param {Pick<Colours, 'bold' | 'green'>} paint
+ * @param {Pick<Colors, 'bold' | 'green'>} paint
  */
 export function formatEpoch(record, epochs, label, paint) {
   const { epoch, lr, temperature, train, val } = record;

@@ -1,5 +1,5 @@
 /**
- * The images of a run: finds them, and recognises them where they have been moved or changed.
+ * The images of a run: finds them, and recognizes them where they have been moved or changed.
  * @module
  */
 import { existsSync } from 'node:fs';

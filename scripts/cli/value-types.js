@@ -154,7 +154,7 @@ export const imageBatch = {
   },
 };
 
-/** Strengths of colour jitter: one number for brightness, contrast and saturation, or three or four. @type {ValueType<number[]>} */
+/** Strengths of color jitter: one number for brightness, contrast and saturation, or three or four. @type {ValueType<number[]>} */
 export const jitterStrengths = {
   parse(text) {
     const values = text.split(',').map((part) => (part.trim() === '' ? Number.NaN : Number(part)));

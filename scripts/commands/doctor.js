@@ -2,7 +2,7 @@
  * `doctor`: reports what is installed, what is wrong, and the command that fixes it.
  * @module
  */
-import { colours } from '../cli/colours.js';
+import { colors } from '../cli/colors.js';
 import { defineCommand } from '../cli/command.js';
 import { ensureDist } from '../dist.js';
 
@@ -25,7 +25,7 @@ export const command = defineCommand({
 });
 /** @param {Finding[]} findings @param {boolean} healthy */
 function print(findings, healthy) {
-  const pc = colours(process.stdout);
+  const pc = colors(process.stdout);
   const marks = {
     ok: pc.green('ok     '),
     info: pc.dim('-      '),

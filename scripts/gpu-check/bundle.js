@@ -52,7 +52,7 @@ const TESTS = ['test/cuda', 'test/install/cuda-build.test.ts'];
 const TOOLS = ['vitest'];
 /** Packages without which vitest runs tests of TypeScript: the CSS of web pages. */
 const NOT_NEEDED = /^lightningcss/;
-/** Files that nothing reads at run time. Licences are kept. */
+/** Files that nothing reads at run time. Licenses are kept. */
 const LEFT_OUT = /\.(?:map|d\.[cm]?ts|tsbuildinfo)$|\/(?:README|CHANGELOG|HISTORY)[^/]*$/i;
 /** What is kept of packages that are much larger than what is used of them. @type {Record<string, RegExp>} */
 const KEPT = { echarts: /^(?:package\.json|LICENSE|NOTICE|index\.js|lib\/|dist\/echarts\.min\.js$)/ };

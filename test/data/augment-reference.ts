@@ -1,6 +1,6 @@
 /**
  * The augmentation step by step, written for readability, as in an image library: resize the whole image, cut
- * out the crop, resize that, flip, change colours, normalise, erase. In float64, with nothing composed and no
+ * out the crop, resize that, flip, change colors, normalize, erase. In float64, with nothing composed and no
  * code shared with C++.
  */
 import type { ColorJitterStep, RandomErasingStep, Step, Transform } from '../../lib/data/transforms.js';
@@ -71,7 +71,7 @@ export function cropBox(
   return { top: Math.floor((height - h) / 2), left: Math.floor((width - w) / 2), height: h, width: w };
 }
 
-/** Bilinear with half-pixel centres, edges repeated, no antialiasing. */
+/** Bilinear with half-pixel centers, edges repeated, no antialiasing. */
 function resize(plane: Plane, height: number, width: number): Plane {
   const values = new Float64Array(height * width);
   const place = (i: number, out: number, size: number) => {
@@ -91,12 +91,12 @@ function resize(plane: Plane, height: number, width: number): Plane {
   return { height, width, at: (y, x) => values[y * width + x]! };
 }
 
-/** cv2 stores whole grey levels between two steps. */
+/** cv2 stores whole gray levels between two steps. */
 function rounded(plane: Plane): Plane {
   return { ...plane, at: (y, x) => Math.round(plane.at(y, x)) };
 }
 
-/** The source of random numbers, and how many grey levels are stored between two steps. */
+/** The source of random numbers, and how many gray levels are stored between two steps. */
 interface Context {
   random: () => number;
   keep: (plane: Plane) => Plane;
@@ -126,7 +126,7 @@ function mapPlanes(planes: Plane[], pixel: (values: number[]) => number[]): Plan
 const clamp = (x: number) => Math.min(Math.max(x, 0), 255);
 const grey = (v: number[]) => (v.length === 1 ? v[0]! : 0.2989 * v[0]! + 0.587 * v[1]! + 0.114 * v[2]!);
 
-/** torchvision's adjust_hue by the table of sextants, on grey levels. */
+/** torchvision's adjust_hue by the table of sextants, on gray levels. */
 function turnHue(v: number[], turn: number): number[] {
   const [r, g, b] = v.map((level) => level / 255) as [number, number, number];
   const most = Math.max(r, g, b);
@@ -200,7 +200,7 @@ function erasedBox({ height, width }: Plane, step: RandomErasingStep, random: ()
   return undefined;
 }
 
-/** Erases in place: values are those of [C, H, W] after normalisation. */
+/** Erases in place: values are those of [C, H, W] after normalization. */
 function erase(values: Float64Array, plane: Plane, step: RandomErasingStep, random: () => number): void {
   const box = erasedBox(plane, step, random);
   if (!box) return;
@@ -279,7 +279,7 @@ function geometry(planes: Plane[], step: Step, { random, keep }: Context): Plane
 
 /**
  * The transformed image, [C, height, width].
- * @param options.round - Round to whole grey levels after every resize, as an image library does.
+ * @param options.round - Round to whole gray levels after every resize, as an image library does.
  */
 export function augmentReference(
   image: Uint8Array,

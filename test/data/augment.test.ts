@@ -117,11 +117,11 @@ const cases: [string, Shape, Transform][] = [
   ['saturation', [3, 16, 16], compose([colorJitter({ saturation: [0, 2.5] })])],
   ['hue', [3, 16, 16], compose([colorJitter({ hue: 0.5 })])],
   [
-    'all colours, in every order',
+    'all colors, in every order',
     [3, 24, 24],
     compose([randomHorizontalFlip(), strong, normalize({ std: 0.25 })]),
   ],
-  ['colours of one channel', [1, 24, 24], compose([strong, normalize()])],
+  ['colors of one channel', [1, 24, 24], compose([strong, normalize()])],
   ['erased', [3, 24, 20], compose([normalize(), randomErasing({ p: 1, value: [-1, 0.5, 2] })])],
   ['erased with noise', [2, 24, 20], compose([normalize(), randomErasing({ p: 0.8, value: 'random' })])],
   ['every step', [3, 32, 32], everything],
@@ -140,7 +140,7 @@ for (const [name, shape, transform] of cases) {
       const ours = batch.subarray(b * shape[0] * plane, (b + 1) * shape[0] * plane);
       const where = { seed: 42, epoch: 3, index };
       expect(largestDifference(ours, augmentReference(image, shape, transform, where))).toBeLessThan(2e-5);
-      // An image library rounds to whole grey levels after both steps: half a level each. (After a change of
+      // An image library rounds to whole gray levels after both steps: half a level each. (After a change of
       // hue or contrast the levels are no longer those of the image.)
       if (changesColours(transform)) continue;
       const library = augmentReference(image, shape, transform, { ...where, round: true });
@@ -249,7 +249,7 @@ test('an equal share of images is flipped, and the crops cover the range of area
   expect(widths / count).toBeLessThan(0.8);
 });
 
-test('a grey image in three channels is the same in each', async () => {
+test('a gray image in three channels is the same in each', async () => {
   const set = await bundled({ split: 'test' });
   const batch = await augment(set.images, set.shape, transforms.train({ size: 40 }), [3, 499]);
   const plane = 40 * 40;

@@ -145,7 +145,7 @@ export async function tarGz(members: Readonly<Record<string, Uint8Array>>): Prom
   return gzipSync(Buffer.concat(chunks), { level: 1 });
 }
 
-/** IDX files of grey images, gzip'd: images and labels. */
+/** IDX files of gray images, gzip'd: images and labels. */
 export function idxPair(batch: FakeBatch, size: number): { images: Buffer; labels: Buffer } {
   const count = batch.labels.length;
   return {

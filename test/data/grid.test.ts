@@ -52,7 +52,7 @@ test('shows each image and its transformed versions in a row', async () => {
     ]);
 });
 
-test('the same seed shows the same; another shows others; grey sets can be shown', async () => {
+test('the same seed shows the same; another shows others; gray sets can be shown', async () => {
   const grey = await bundled({ split: 'test', channels: 1 });
   const options = { transform: transforms.train({ size: 32 }), rows: 2, columns: 2, cell: 32 };
   const once = await grid(grey, options);

@@ -49,7 +49,7 @@ test('a folder without train and test is one set', async () => {
   expect((await imageFolder({ root, split: 'train' })).shape).toEqual([3, 130, 130]);
 });
 
-test('grey, transparent and 16-bit pictures become RGB bytes', async () => {
+test('gray, transparent and 16-bit pictures become RGB bytes', async () => {
   await picture('a/1.png', red);
   await mkdir(join(root, 'b'));
   const grey = sharp({ create: { width: 8, height: 8, channels: 3, background: { r: 90, g: 90, b: 90 } } });

@@ -26,7 +26,7 @@ async function writePair(
   await writeFile(join(folder, `${prefix}-labels-idx1-ubyte.gz`), labels);
 }
 
-test('reads both splits, grey repeated to three channels or as it is', async () => {
+test('reads both splits, gray repeated to three channels or as it is', async () => {
   await writePair(root, 'train');
   await writePair(join(root, 'mnist'), 't10k');
   const seen: unknown[] = [];

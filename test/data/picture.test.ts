@@ -127,7 +127,7 @@ it.each(['webp', 'tiff'] as const)('reads the first frame or page: %s', async (f
   expect(Buffer.compare(await decodePicture(await frames(format), whole), single)).toBe(0);
 });
 
-it('blends transparency with black, also over hidden colours', async () => {
+it('blends transparency with black, also over hidden colors', async () => {
   const hidden = sharp({ create: { width: 9, height: 9, channels: 4, background: '#ff804000' } });
   expect(new Set(await decodePicture(await hidden.png().toBuffer(), size))).toEqual(new Set([0]));
 });
@@ -152,7 +152,7 @@ it('averages what it shrinks, and keeps height and width apart', async () => {
   for (const value of small) expect(Math.abs(value - 127)).toBeLessThanOrEqual(3);
 });
 
-it('is grey by luminance for one channel, not one of the colours', async () => {
+it('is gray by luminance for one channel, not one of the colors', async () => {
   const green = sharp({ create: { width: 9, height: 9, channels: 3, background: '#00ff00' } });
   const [level] = await decodePicture(await green.png().toBuffer(), { ...size, channels: 1 });
   expect(level).toBeGreaterThan(130);

@@ -1,5 +1,5 @@
 /**
- * Steps that work on bytes: equal to torchvision's, within one grey level; deterministic; part of transforms and loaders. The golden values are made by
+ * Steps that work on bytes: equal to torchvision's, within one gray level; deterministic; part of transforms and loaders. The golden values are made by
  * test/golden/make_transforms.py.
  */
 import { readFileSync } from 'node:fs';
@@ -87,7 +87,7 @@ const APPLY: Record<string, (image: ByteImage, parameters: Parameters) => ByteIm
 
 describe('torchvision', () => {
   it.each([...new Set(golden.cases.map(({ name }) => name))])(
-    '%s is equal within one grey level',
+    '%s is equal within one gray level',
     async (name) => {
       const cases = golden.cases.filter((one) => one.name === name);
       let equal = 0;

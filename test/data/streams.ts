@@ -3,7 +3,7 @@ import sharp from 'sharp';
 import { pack } from 'tar-stream';
 import type { data } from '../../lib/index.js';
 
-/** A PNG of one colour: [level, 2 level, 3 level] modulo 256. */
+/** A PNG of one color: [level, 2 level, 3 level] modulo 256. */
 export async function png(level: number, size = 8): Promise<Buffer> {
   const background = { r: level % 256, g: (2 * level) % 256, b: (3 * level) % 256 };
   return sharp({ create: { width: size, height: size + (level % 3), channels: 3, background } })

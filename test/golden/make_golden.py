@@ -218,7 +218,7 @@ def schedule_golden():
 
 
 def init_golden():
-    """Initialisers of hashed size and seed: the generators of both sides are the same."""
+    """Initializers of hashed size and seed: the generators of both sides are the same."""
     cases = {
         "orthogonal": lambda x: nn.init.orthogonal_(x, 2.0), "eye": nn.init.eye_, "xavierUniform": nn.init.xavier_uniform_, "xavierNormal": nn.init.xavier_normal_,
         "kaimingUniform": lambda x: nn.init.kaiming_uniform_(x, nonlinearity="relu"), "kaimingNormal": nn.init.kaiming_normal_,

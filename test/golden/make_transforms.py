@@ -99,7 +99,7 @@ for index, image in enumerate(images[:3]):
         add("centerCrop", index, F.center_crop(image, size), size=size)
     add("centerCrop", index, F.center_crop(image, [20, 9]), size=[20, 9])
 
-# Filters and colours.
+# Filters and colors.
 for index, image in enumerate(images[:3]):
     for kernel, sigma in [(3, 0.5), (5, 1.7), ([7, 3], 2.0)]:
         size = [kernel, kernel] if isinstance(kernel, int) else kernel

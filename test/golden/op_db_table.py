@@ -283,7 +283,7 @@ TABLE = {
     "nn.functional.pixel_shuffle": "input, upscale_factor -> F.pixelShuffle(input, upscale_factor)",
     "nn.functional.pixel_unshuffle": "input, downscale_factor -> F.pixelUnshuffle(input, downscale_factor)",
     "nn.functional.pad": "input, pad, mode, value -> F.pad(input, pad, {mode, value})",
-    # Normalisation, distances, attention, look-ups.
+    # Normalization, distances, attention, look-ups.
     "nn.functional.batch_norm": "input, running_mean, running_var, weight, bias, training, momentum, eps -> F.batchNorm(input, {running_mean, running_var, weight, bias, training, momentum, eps})",
     "nn.functional.layer_norm": "input, normalized_shape, weight, bias, eps -> F.layerNorm(input, normalized_shape, {weight, bias, eps})",
     "nn.functional.group_norm": "input, num_groups, weight, bias, eps -> F.groupNorm(input, num_groups, {weight, bias, eps})",

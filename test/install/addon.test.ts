@@ -22,7 +22,7 @@ it('says why a file does not load', () => {
 });
 
 it('survives a file that ends the process', () => {
-  // `require` runs a .cjs file, as dlopen runs a library's initialiser.
+  // `require` runs a .cjs file, as dlopen runs a library's initializer.
   const file = join(temporaryFolder(), 'x.cjs');
   writeFileSync(file, 'process.kill(process.pid, "SIGABRT")');
   expect(checkAddon(file)).toEqual({ ok: false, reason: 'the process that loaded it was ended by SIGABRT' });

@@ -58,7 +58,7 @@ describe('the installation of this machine', () => {
   });
 
   it('is printed, a line a finding, or as JSON', () => {
-    // Without colours, also where CI is set: no terminal reads this.
+    // Without colors, also where CI is set: no terminal reads this.
     const text = spawnSync(process.execPath, [script], {
       encoding: 'utf8',
       env: { ...process.env, CI: 'true' },

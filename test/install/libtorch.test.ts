@@ -196,7 +196,7 @@ describe('LIBTORCH', () => {
     expect(await user(dir)).toEqual({ dir, version, flavour: 'cpu', source: 'LIBTORCH' });
   });
 
-  it('recognises a CUDA build', async () => {
+  it('recognizes a CUDA build', async () => {
     const dir = writeTree(temporaryFolder(), {
       ...files,
       'lib/libtorch_cuda.so': 'x',

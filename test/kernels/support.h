@@ -19,7 +19,7 @@ inline const char* Name(Element element) {
   return element == Element::kFloat ? "float32" : element == Element::kBFloat16 ? "bfloat16" : "float16";
 }
 
-// Half the distance between neighbouring numbers near 1, with a margin for sums in another order.
+// Half the distance between neighboring numbers near 1, with a margin for sums in another order.
 inline double Precision(Element element) {
   return element == Element::kFloat ? 2e-6 : element == Element::kBFloat16 ? 6e-3 : 8e-4;
 }

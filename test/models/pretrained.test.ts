@@ -219,7 +219,7 @@ describe('loadPretrained', () => {
     expectWeights(model, [counters[0]!]);
   });
 
-  it('recognises the format by the contents', async () => {
+  it('recognizes the format by the contents', async () => {
     const renamed = join(folder, 'weights.pth.tar');
     await writeFile(renamed, bytes);
     const model = create(10);

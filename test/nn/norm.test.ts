@@ -96,7 +96,7 @@ describe('BatchNorm2d', () => {
 });
 
 describe('LayerNorm', () => {
-  it('normalises the last dimensions', () => {
+  it('normalizes the last dimensions', () => {
     // torch.nn.LayerNorm(3)
     expectValues(new nn.LayerNorm(3).forward(tensor([[1, 2, 4]])), [
       [-1.0690413714, -0.2672602832, 1.3363018036],
@@ -108,7 +108,7 @@ describe('LayerNorm', () => {
 });
 
 describe('GroupNorm', () => {
-  it('normalises groups of channels', () => {
+  it('normalizes groups of channels', () => {
     // torch.nn.GroupNorm(1, 2)
     const x = tensor([
       [

@@ -1,4 +1,4 @@
-/** What cannot be quantised, and damaged files of programs in int8. */
+/** What cannot be quantized, and damaged files of programs in int8. */
 import { mkdtempSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -226,7 +226,7 @@ describe('a program in int8', () => {
     expect(loaded.settings).toEqual(quantized.settings);
     expect(loaded.toString()).toBe(quantized.toString());
     expect(loaded.runSync(x).arraySync()).toEqual(quantized.runSync(x).arraySync());
-    // One that was loaded can be quantised too.
+    // One that was loaded can be quantized too.
     await plain.save(join(folder, 'float32.dyc'));
     const again = await (await loadProgram(join(folder, 'float32.dyc'))).quantize({ calibration: [x] });
     expect(again.toString()).toBe((await plain.quantize({ calibration: [x] })).toString());

@@ -106,7 +106,7 @@ describe('runBatch', () => {
   });
 });
 
-it('a run is cancelled by its signal after the program was disposed', async () => {
+it('a run is canceled by its signal after the program was disposed', async () => {
   const program = nn.compile(new nn.Linear(512, 512).eval(), zeros([1, 512]));
   const x = randn([4096, 512]);
   const controller = new AbortController();

@@ -49,7 +49,7 @@ describe('learning curves', () => {
     expect(texts(await curvesSvg([run]))).toContain('no validation');
   });
 
-  it('have one colour and one name for the seeds of a model', () => {
+  it('have one color and one name for the seeds of a model', () => {
     const groups = groupRuns([1, 2, 3].map((seed) => madeUpRun({ seed })));
     const { series, legend } = curvesOption(
       groups,
@@ -146,7 +146,7 @@ describe('predictions', () => {
     probability: 0.9,
   });
 
-  it('show 18 images in three rows, in their own colours', async () => {
+  it('show 18 images in three rows, in their own colors', async () => {
     const items = Array.from({ length: 18 }, (_, i) => item(i % 10, i % 10));
     const png = await predictionsPng(items, { classes: CLASSES, scale: 1 });
     const { data, info } = await sharp(png).removeAlpha().raw().toBuffer({ resolveWithObject: true });
@@ -164,7 +164,7 @@ describe('predictions', () => {
     expect(right!.equals(wrong!)).toBe(false);
   });
 
-  it('take grey images, and names that would break the markup', async () => {
+  it('take gray images, and names that would break the markup', async () => {
     const grey = {
       image: new Uint8Array(64 * 80),
       shape: [1, 64, 80],

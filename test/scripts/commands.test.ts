@@ -38,7 +38,7 @@ describe('a training', () => {
   const run = join(folder, 'run');
   let first: SpawnSyncReturns<string>;
   beforeAll(() => {
-    const { NO_COLOR: _, ...coloured } = env; // CI and FORCE_COLOR enable colours without a terminal
+    const { NO_COLOR: _, ...coloured } = env; // CI and FORCE_COLOR enable colors without a terminal
     const args = [join(root, 'scripts', 'train.js'), ...small(run)];
     first = spawnSync(process.execPath, args, {
       encoding: 'utf8',
@@ -257,7 +257,7 @@ describe('a training', () => {
     expect(readdirSync(run)).toEqual(expect.arrayContaining(['mistakes.png', 'predictions.png']));
   });
 
-  it('predicts pictures of any size, grey ones too', async () => {
+  it('predicts pictures of any size, gray ones too', async () => {
     const photo = join(folder, 'photo.png');
     const grey = join(folder, 'grey.jpg');
     const create = { width: 60, height: 40, channels: 3 as const, background: '#336699' };

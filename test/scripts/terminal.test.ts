@@ -44,7 +44,7 @@ const SHOW = '\u001b[?25h';
 
 // Without it there is no simulated terminal: Windows, macOS with BSD's `script`.
 describe.skipIf(!hasScript)("a terminal (needs util-linux's script)", () => {
-  it('has a bar while an epoch lasts, then its line, in colours', { timeout: limit(120_000) }, async () => {
+  it('has a bar while an epoch lasts, then its line, in colors', { timeout: limit(120_000) }, async () => {
     const { code, text } = await onTerminal('coloured');
     expect(code).toBe(0);
     expect(text).toMatch(/alexnet 1\/1 [█░]+ \d+% {2}loss \d/);
@@ -53,7 +53,7 @@ describe.skipIf(!hasScript)("a terminal (needs util-linux's script)", () => {
     expect(text.lastIndexOf(SHOW)).toBeGreaterThan(text.lastIndexOf(HIDE));
   });
 
-  it('is left as it was at Ctrl-C, without colours where NO_COLOR is set', {
+  it('is left as it was at Ctrl-C, without colors where NO_COLOR is set', {
     timeout: limit(120_000),
   }, async () => {
     let typed = false;
@@ -70,7 +70,7 @@ describe.skipIf(!hasScript)("a terminal (needs util-linux's script)", () => {
     expect(before.lastIndexOf(SHOW)).toBeGreaterThan(before.lastIndexOf(HIDE));
     expect(after).toMatch(/Continue with: node scripts\/train\.js --out stopped --resume\r\n$/);
     expect(after).not.toMatch(/[█░]/);
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: colours are made of these.
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: colors are made of these.
     expect(text).not.toMatch(/\u001b\[\d+m/);
   });
 });

@@ -107,7 +107,7 @@ it('is split by the names: an image that is renamed changes sides alone', async 
   expect(exchanged).toBeLessThan(10);
 });
 
-it('is recognised under another path, and split', async () => {
+it('is recognized under another path, and split', async () => {
   const run = await trained();
   const [own] = await quietly(() => findTestImages(run, {}));
   const link = join(folder, 'link');

@@ -39,7 +39,7 @@ struct Linear {
   double fraction;  // of `high`
 };
 
-// Where output position `x` of a bilinear resize from `in` to `out` positions reads: half-pixel centres,
+// Where output position `x` of a bilinear resize from `in` to `out` positions reads: half-pixel centers,
 // clamped.
 Linear Sample(int64_t x, int64_t in, int64_t out) {
   const double exact =
@@ -121,7 +121,7 @@ DYCONV_INLINE void BlendRows(const float* __restrict source, const Taps& taps, i
   }
 }
 
-// One channel of one image. Weights sum to one along both axes, so scaling the source bytes normalises the
+// One channel of one image. Weights sum to one along both axes, so scaling the source bytes normalizes the
 // result.
 DYCONV_SIMD_CLONES
 void ResamplePlane(const uint8_t* plane, int64_t height, int64_t width, int column_taps, float scale,
@@ -200,14 +200,14 @@ float PerChannel(const std::vector<float>& values, int64_t channel) {
   return values.size() == 1 ? values[0] : values[static_cast<size_t>(channel)];
 }
 
-// All channels of one image into float32 planes: normalised, or in [0, 1] where colours are still to change.
+// All channels of one image into float32 planes: normalized, or in [0, 1] where colors are still to change.
 void ResamplePlanes(const AugmentConfig& config, const ImageSet& images, const uint8_t* image,
                     int column_taps, bool normalise, Scratch& scratch, float* planes) {
   const int64_t plane = images.height * images.width, out_plane = config.out_h * config.out_w;
   for (int64_t c = 0; c < images.channels; ++c) {
     const float mean = normalise ? PerChannel(config.mean, c) : 0.0f;
     const float std = normalise ? PerChannel(config.std, c) : 1.0f;
-    // A grey image repeated to three channels is resampled once: comparing its bytes costs next to nothing.
+    // A gray image repeated to three channels is resampled once: comparing its bytes costs next to nothing.
     const bool same_scale = !normalise || (c > 0 && mean == PerChannel(config.mean, c - 1) &&
                                            std == PerChannel(config.std, c - 1));
     if (c > 0 && same_scale && std::memcmp(image + c * plane, image + (c - 1) * plane, plane) == 0) {

@@ -1,9 +1,9 @@
-// Image augmentation: uint8 images in, a normalised batch out, one pass per image.
+// Image augmentation: uint8 images in, a normalized batch out, one pass per image.
 //
 // What one sample goes through:
-//   resize -> crop (random resized, random with padding, or central) -> resize -> flips -> / 255 -> colour
+//   resize -> crop (random resized, random with padding, or central) -> resize -> flips -> / 255 -> color
 //   jitter -> (x - mean) / std -> random erasing
-// Both resizings are bilinear with half-pixel centres and without antialiasing. They are composed into one
+// Both resizings are bilinear with half-pixel centers and without antialiasing. They are composed into one
 // set of at most four taps per output row and column, so neither the resized image nor the crop is ever
 // stored, and nothing is rounded between the steps.
 //
@@ -35,7 +35,7 @@ enum class CropKind {
   kNone,     // nothing: all of it
   kResized,  // a part of random area and aspect ratio
   kRandom,   // crop_h x crop_w somewhere in the image with `padding` black pixels around it
-  kCenter,   // crop_h x crop_w around the centre
+  kCenter,   // crop_h x crop_w around the center
 };
 
 // torchvision's ColorJitter; a range without width at the neutral value is left out.
@@ -49,7 +49,7 @@ struct Erasing {
   double probability = 0;
   Range scale{0.02, 0.33};   // share of the area
   Range ratio{0.3, 3.3};     // height / width
-  std::vector<float> value;  // normalised; one for all channels or one per channel; empty: normal noise
+  std::vector<float> value;  // normalized; one for all channels or one per channel; empty: normal noise
 };
 
 struct AugmentConfig {
@@ -109,7 +109,7 @@ class SampleRandom {
 enum ColourStep : uint8_t { kBrightness, kContrast, kSaturation, kHue };
 
 // The choices for one sample, drawn in this order: crop (ten tries at area and ratio, then top, left), flip,
-// vertical flip, order of the colour steps (Fisher and Yates from the last), brightness, contrast,
+// vertical flip, order of the color steps (Fisher and Yates from the last), brightness, contrast,
 // saturation, hue, whether to erase, up to ten tries at area and ratio, top, left; then noise, channel by
 // channel. What is switched off draws nothing.
 struct SampleChoices {

@@ -54,7 +54,7 @@ void Saturate(float* __restrict red, float* __restrict green, float* __restrict 
   }
 }
 
-// One channel of an HSV colour: hue in sixths of the circle from 0 to 6, chroma = value * saturation.
+// One channel of an HSV color: hue in sixths of the circle from 0 to 6, chroma = value * saturation.
 DYCONV_INLINE float FromHue(float hue, float value, float chroma, float shift) {
   float k = hue + shift;
   k = k >= 6.0f ? k - 6.0f : k;

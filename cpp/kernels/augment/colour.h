@@ -1,4 +1,4 @@
-// Colour jitter on the planes of one image, as torchvision's adjust_* functions define it for float images.
+// Color jitter on the planes of one image, as torchvision's adjust_* functions define it for float images.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// Batch normalisation by the statistics of the batch. The planes of one channel usually stay in the L2 cache
+// Batch normalization by the statistics of the batch. The planes of one channel usually stay in the L2 cache
 // for the passes over them.
 #include "kernels/cpu/epilogue.h"
 
@@ -161,7 +161,7 @@ void BatchNormBackward(const BatchNormArgs& args, int64_t begin, int64_t end) {
   for (int64_t c = begin; c < end; ++c) {
     WithEpilogue(args, [&](auto activation, auto has_residual) DYCONV_ALWAYS_INLINE {
       const BeforeActivation<has_residual()> before(args, c);
-      // The gradient before the activation: of the sum of the normalised numbers and the residual.
+      // The gradient before the activation: of the sum of the normalized numbers and the residual.
       const auto gradient = [&](int64_t place, auto lanes) DYCONV_ALWAYS_INLINE {
         const Vec g = At(args.gradient + place, lanes);
         if constexpr (activation() == Activation::kNone) return g;

@@ -1,6 +1,6 @@
 // Convolutions of uint8 images with int8 weights. As in nhwc_conv.cc, a register tile is output pixels x
 // output channels, and has a pointer to the input row of each of its pixels for every run. Of a dynamic
-// convolution each thread mixes a panel for a sample, from experts and attention as int16, and quantises it
+// convolution each thread mixes a panel for a sample, from experts and attention as int16, and quantizes it
 // with scales of its own.
 #include "kernels/cpu/int8_round.h"
 

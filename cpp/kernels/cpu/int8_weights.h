@@ -32,7 +32,7 @@ DYCONV_INLINE IntVec Largest(IntVec a, IntVec b) { return a > b ? a : b; }
 // counts as 0: its reciprocal could be infinite.
 DYCONV_INLINE Vec FactorOf(Vec largest, float most) { return largest >= 0x1p-100f ? most / largest : Vec{}; }
 
-// Quantises one vector of columns, whose rows at(r) gives, to bytes [group][kLanes][4], `step` apart, and
+// Quantizes one vector of columns, whose rows at(r) gives, to bytes [group][kLanes][4], `step` apart, and
 // gives the sums. No number times `factor` is beyond the largest weight.
 template <typename At>
 DYCONV_INLINE IntVec QuantizeColumns(int64_t rows, Vec factor, const At& at, int8_t* to, int64_t step) {

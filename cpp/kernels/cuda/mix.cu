@@ -142,7 +142,7 @@ __global__ void __launch_bounds__(kThreads, 3)
   }
 }
 
-// channels_last images: a warp takes 32 N neighbouring channels of a pixel, the warps of a block share the
+// channels_last images: a warp takes 32 N neighboring channels of a pixel, the warps of a block share the
 // pixels.
 template <class T, int N, int kChunk>
 __global__ void __launch_bounds__(kThreads, 3) PixelsBackwardKernel(MixArgs a, Sizes s) {
@@ -189,7 +189,7 @@ void CheckSizes(const MixArgs& a) {
   }
 }
 
-// How many neighbouring elements a thread may take: 16 bytes of a contiguous plane; of channels, 8 bytes, and
+// How many neighboring elements a thread may take: 16 bytes of a contiguous plane; of channels, 8 bytes, and
 // few enough that a warp still finds 32 of them.
 template <class T>
 int Width(const MixArgs& a, bool backward) {

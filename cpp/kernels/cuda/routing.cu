@@ -19,7 +19,7 @@ __device__ void PoolPlanes(const T* image, int channels, int plane, float* poole
   }
 }
 
-// The same for channels_last: neighbouring threads take neighbouring channels, rows of them share the pixels.
+// The same for channels_last: neighboring threads take neighboring channels, rows of them share the pixels.
 template <class T>
 __device__ void PoolPixels(const T* image, int channels, int plane, float* pooled, float* rows_of_sums) {
   int lanes = kThreads;

@@ -9,7 +9,7 @@
 
 namespace dyconv {
 
-// Selects, resizes, crops, flips and optionally normalises images of a set [N, C, H, W] (uint8) on its
+// Selects, resizes, crops, flips and optionally normalizes images of a set [N, C, H, W] (uint8) on its
 // device. Returns [indices, C, out_h, out_w] in the format. Returns an undefined tensor if the kernel cannot
 // be used: images on the CPU, a build without nvcc, or images that are too wide. The caller has checked
 // `choices` and `indices`.

@@ -11,7 +11,7 @@
 
 namespace dyconv {
 
-// images: uint8 [N, C, H, W]. Returns [indices, C, out_h, out_w] on their device, without synchronisation.
+// images: uint8 [N, C, H, W]. Returns [indices, C, out_h, out_w] on their device, without synchronization.
 // The caller has checked `config`; throws as CheckAugmentFit does.
 at::Tensor AugmentOnDevice(const AugmentConfig& config, const at::Tensor& images,
                            const std::vector<int64_t>& indices, uint64_t seed, uint64_t epoch,

@@ -247,7 +247,7 @@ at::Tensor Routing(const at::Tensor& input, const at::Tensor& w1, const std::opt
   }
   CheckRouting(input, w1, b1, w2, b2, temperature);
   if (CudaRoutingApplies(input, w1, w2)) {
-    // A number on the CPU is written to the device by a kernel, without a copy or synchronisation.
+    // A number on the CPU is written to the device by a kernel, without a copy or synchronization.
     const auto there = temperature.device() == input.device()
                            ? temperature.to(at::kFloat)
                            : at::scalar_tensor(temperature.item(), input.options().dtype(at::kFloat));

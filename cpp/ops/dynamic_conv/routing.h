@@ -18,7 +18,7 @@ enum class RoutingKind {
 //   w1 [H, I, 1, 1], b1 [H] or none; w2 [K, H, 1, 1], b2 [K] or none: of input's dtype, or float32 for a
 //                16-bit input
 //   temperature  one positive number. On the CPU it is read and checked; on a GPU it stays on the device, so
-//                that there is no synchronisation and a captured graph uses its current value
+//                that there is no synchronization and a captured graph uses its current value
 //   returns      [B, K]: float64 for a float64 input, else float32, since 16-bit attention loses the gradient
 //
 // Differentiable in the input and all four parameters.

@@ -67,7 +67,7 @@ void SetResidual(Int8ConvArgs& args, const at::Tensor& residual, const std::opti
   }
   RequireBytes(residual);
   Require(params.has_value(), ErrorKind::kArgument,
-          "Expected quantisation parameters of residual but received none");
+          "Expected quantization parameters of residual but received none");
   args.residual8 = residual.const_data_ptr<uint8_t>();
   args.residual_scale = ScaleOf(*params);
   args.residual_zero = ZeroOf(*params);

@@ -10,7 +10,7 @@
 
 namespace dyconv {
 
-// Quantisation parameters of activations: value = (number - zero point) * scale, with [scale, zero point].
+// Quantization parameters of activations: value = (number - zero point) * scale, with [scale, zero point].
 using QuantParams = std::array<double, 2>;
 
 // Most pixels of a plane whose sum of bytes fits into int32.
@@ -53,7 +53,7 @@ at::Tensor Int8Linear(const at::Tensor& input, const QuantParams& input_params,
                       const at::Tensor& scales, const at::Tensor& sums, const at::Tensor& bias);
 
 // activation(dynamicConv2d(input, weight, attention, bias)) without groups: the kernel of each sample is
-// mixed from experts in 16 bits and then quantised, with scales of its own.
+// mixed from experts in 16 bits and then quantized, with scales of its own.
 //
 //   size             [O, I, kh, kw], the size of one expert
 //   experts, scales  of PackInt8Experts with the same dilation

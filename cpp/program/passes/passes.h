@@ -10,7 +10,7 @@ namespace dyconv {
 
 void RunPasses(Graph& graph, const ProgramOptions& options);
 
-// Weights and inputs in bfloat16; parameters of normalisation stay in float32, outputs are float32 again.
+// Weights and inputs in bfloat16; parameters of normalization stay in float32, outputs are float32 again.
 void CastToBFloat16(Graph& graph);
 
 // Convolutions and linear layers of fixed float32 weights on the CPU become one step each with the batch

@@ -19,8 +19,8 @@ const KEY = 1;
  * @typedef {object} Metadata
  * @property {string} model Name of the network.
  * @property {readonly string[]} classes Names of the classes.
- * @property {readonly number[]} image_shape [3, H, W] of the training images: an image is scaled to cover it and cropped at its centre.
- * @property {number} resize Height and width to which that is then resized, of which the network takes the centre.
+ * @property {readonly number[]} image_shape [3, H, W] of the training images: an image is scaled to cover it and cropped at its center.
+ * @property {number} resize Height and width to which that is then resized, of which the network takes the center.
  * @property {readonly number[]} mean Of each channel, or one for all.
  * @property {readonly number[]} std Of each channel, or one for all.
  */

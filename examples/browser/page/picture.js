@@ -48,7 +48,7 @@ function planesOf({ data, width, height }) {
 }
 
 /**
- * The input of the network: scaled to cover the size of the training images, resized, cropped, normalised.
+ * The input of the network: scaled to cover the size of the training images, resized, cropped, normalized.
  * @param {Plane[]} planes @param {number} size Height and width of the input. @param {Metadata} metadata
  * @returns {Float32Array} [3, size, size]
  */
@@ -68,8 +68,8 @@ export function toInput(planes, size, { image_shape: [, height, width], resize, 
 }
 
 /**
- * The centre of a plane that is resized: bilinear with half-pixel centres, without antialiasing and without rounding to bytes.
- * @param {Plane} plane @param {number} resized Height and width. @param {number} size Height and width of the centre.
+ * The center of a plane that is resized: bilinear with half-pixel centers, without antialiasing and without rounding to bytes.
+ * @param {Plane} plane @param {number} resized Height and width. @param {number} size Height and width of the center.
  * @returns {Float64Array} [size, size]
  */
 function sample({ bytes, width, height }, resized, size) {
@@ -89,7 +89,7 @@ function sample({ bytes, width, height }, resized, size) {
   return out;
 }
 
-/** For each position of the centre, what it lies between in the source. @param {number} source @param {number} resized @param {number} size */
+/** For each position of the center, what it lies between in the source. @param {number} source @param {number} resized @param {number} size */
 function places(source, resized, size) {
   const start = (resized - size) / 2;
   const offset = start % 1 === 0.5 && Math.floor(start) % 2 === 0 ? Math.floor(start) : Math.round(start);

@@ -16,7 +16,7 @@ const GAP = 2;
 const UNIT = 4096;
 
 /**
- * Scales a plane to cover a size and crops it at its centre.
+ * Scales a plane to cover a size and crops it at its center.
  * @param {Plane} plane @param {number} height @param {number} width @returns {Plane}
  */
 export function cover(plane, height, width) {
@@ -72,7 +72,7 @@ function enlarge(plane, factor) {
   return { bytes, width, height };
 }
 
-/** The neighbours of a position, within the image, and the share of the higher one. @param {number} at @param {number} count */
+/** The neighbors of a position, within the image, and the share of the higher one. @param {number} at @param {number} count */
 function between(at, count) {
   const low = Math.floor(at);
   const inside = (/** @type {number} */ i) => Math.min(Math.max(i, 0), count - 1);
@@ -123,7 +123,7 @@ function transpose({ bytes, width, height }) {
   return { bytes: out, width: height, height: width };
 }
 
-/** The centre. @param {Plane} plane @param {number} height @param {number} width @returns {Plane} */
+/** The center. @param {Plane} plane @param {number} height @param {number} width @returns {Plane} */
 function crop(plane, height, width) {
   const top = (plane.height - height + 1) >> 1;
   const left = (plane.width - width + 1) >> 1;

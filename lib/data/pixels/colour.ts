@@ -1,5 +1,5 @@
 /**
- * Operations on the colours of an image, with the rounding of torchvision's for uint8 images.
+ * Operations on the colors of an image, with the rounding of torchvision's for uint8 images.
  * @see https://docs.pytorch.org/vision/stable/transforms.html
  * @module
  */
@@ -10,7 +10,7 @@ export function adjustBrightness(image: ByteImage, factor: number): ByteImage {
   return mapBytes(image, (value) => cutToByte(Math.fround(value * Math.fround(factor))));
 }
 
-/** Blends with the grey version; an image of 1 channel stays as it is. */
+/** Blends with the gray version; an image of 1 channel stays as it is. */
 export function adjustSaturation(image: ByteImage, factor: number): ByteImage {
   const [channels] = image.shape;
   if (channels === 1) return image;
@@ -22,7 +22,7 @@ export function adjustSaturation(image: ByteImage, factor: number): ByteImage {
   return { ...image, bytes: out };
 }
 
-/** Blends with the mean grey level. */
+/** Blends with the mean gray level. */
 export function adjustContrast(image: ByteImage, factor: number): ByteImage {
   checkColour(image, 'contrast');
   const grey = image.shape[0] === 1 ? image.bytes : greyOf(image);
@@ -110,7 +110,7 @@ export function equalize(image: ByteImage): ByteImage {
   });
 }
 
-/** The grey version, of `channels` equal channels. */
+/** The gray version, of `channels` equal channels. */
 export function grayscale(image: ByteImage, channels: number): ByteImage {
   checkColour(image, 'grayscale');
   const [own, height, width] = image.shape;
@@ -120,7 +120,7 @@ export function grayscale(image: ByteImage, channels: number): ByteImage {
   return out;
 }
 
-/** Grey levels of an RGB image, their fraction cut off. */
+/** Gray levels of an RGB image, their fraction cut off. */
 function greyOf({ bytes, shape: [, height, width] }: ByteImage): Uint8Array {
   const plane = height * width;
   const grey = new Uint8Array(plane);

@@ -1,5 +1,5 @@
 /**
- * Smoothing and resizing by weighted sums of neighbouring pixels.
+ * Smoothing and resizing by weighted sums of neighboring pixels.
  * @module
  */
 import { ShapeError } from '../../errors.js';

@@ -21,11 +21,11 @@ export interface AffineParameters {
   scale: number;
   /** [horizontal, vertical]. */
   shear: readonly [number, number];
-  /** The point that stays, [x, y] in pixels; default: the centre of the image. */
+  /** The point that stays, [x, y] in pixels; default: the center of the image. */
   center?: readonly [number, number] | undefined;
 }
 
-/** The inverse of an affine transform: where the pixel of the result comes from, relative to the centre. */
+/** The inverse of an affine transform: where the pixel of the result comes from, relative to the center. */
 type Matrix = readonly [number, number, number, number, number, number];
 
 /** Rotates, scales, shears and translates, like torchvision's `affine`. */
@@ -100,7 +100,7 @@ export function crop(
   return out;
 }
 
-/** The four corners and the centre: upper left, upper right, lower left, lower right, centre. */
+/** The four corners and the center: upper left, upper right, lower left, lower right, center. */
 export function fiveCrop(image: ByteImage, [height, width]: readonly [number, number]): ByteImage[] {
   const [, rows, columns] = image.shape;
   const [bottom, right] = [rows - height, columns - width];

@@ -103,7 +103,7 @@ export function magnitudeOf(magnitudes: Magnitudes, bin: number, bins: number): 
   return magnitudes.from + ((magnitudes.to - magnitudes.from) * bin) / (bins - 1);
 }
 
-/** Applies an operation. Magnitudes of colours are the difference of the factor from 1; shears are tangents. */
+/** Applies an operation. Magnitudes of colors are the difference of the factor from 1; shears are tangents. */
 export function applyOperation(
   image: ByteImage,
   operation: Operation,

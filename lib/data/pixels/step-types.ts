@@ -45,7 +45,7 @@ export interface AugMixStep extends Interpolation {
   readonly chainDepth: number;
   /** Parameter of the distributions of the weights. */
   readonly alpha: number;
-  /** Whether brightness, contrast, colour and sharpness are among the operations. */
+  /** Whether brightness, contrast, color and sharpness are among the operations. */
   readonly allOps: boolean;
 }
 
@@ -57,7 +57,7 @@ export interface RandomRotationStep extends Interpolation {
   readonly degrees: Bounds;
   /** Whether the result has the size of the rotated image. */
   readonly expand: boolean;
-  /** The point that stays, [x, y] in pixels; without it the centre. */
+  /** The point that stays, [x, y] in pixels; without it the center. */
   readonly center?: readonly [number, number] | undefined;
 }
 
@@ -73,7 +73,7 @@ export interface RandomAffineStep extends Interpolation {
   readonly scale: Bounds;
   /** Bounds of the horizontal and the vertical shear, in degrees. */
   readonly shear: readonly [number, number, number, number];
-  /** The point that stays, [x, y] in pixels; without it the centre. */
+  /** The point that stays, [x, y] in pixels; without it the center. */
   readonly center?: readonly [number, number] | undefined;
 }
 

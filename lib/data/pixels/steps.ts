@@ -60,7 +60,7 @@ export interface RandAugmentOptions extends InterpolationOptions {
 }
 
 /**
- * Random operations of one magnitude: shears, translations, rotation, colours, posterize, solarize, contrast (Cubuk et al., RandAugment,
+ * Random operations of one magnitude: shears, translations, rotation, colors, posterize, solarize, contrast (Cubuk et al., RandAugment,
  * CVPR Workshops 2020).
  */
 export function randAugment(options: RandAugmentOptions = {}): RandAugmentStep {
@@ -106,7 +106,7 @@ export interface AugMixOptions extends InterpolationOptions {
   chainDepth?: number | undefined;
   /** Parameter of the distributions of the weights. Default: 1. */
   alpha?: number | undefined;
-  /** Whether brightness, contrast, colour and sharpness are among the operations. Default: true. */
+  /** Whether brightness, contrast, color and sharpness are among the operations. Default: true. */
   allOps?: boolean | undefined;
 }
 
@@ -135,7 +135,7 @@ export interface RandomRotationOptions extends InterpolationOptions {
   degrees: number | Bounds;
   /** Whether the result has the size of the rotated image; a transform must then resize it. Default: false. */
   expand?: boolean | undefined;
-  /** The point that stays, [x, y] in pixels. Default: the centre. */
+  /** The point that stays, [x, y] in pixels. Default: the center. */
   center?: readonly [number, number] | undefined;
 }
 
@@ -163,7 +163,7 @@ export interface RandomAffineOptions extends InterpolationOptions {
   scale?: Bounds | undefined;
   /** Bounds of the horizontal shear in degrees (s means [-s, s]), or of the horizontal and the vertical one. Default: none. */
   shear?: number | Bounds | readonly [number, number, number, number] | undefined;
-  /** The point that stays, [x, y] in pixels. Default: the centre. */
+  /** The point that stays, [x, y] in pixels. Default: the center. */
   center?: readonly [number, number] | undefined;
 }
 
@@ -209,7 +209,7 @@ export function randomPerspective(options: RandomPerspectiveOptions = {}): Rando
   });
 }
 
-/** Grey levels, by default in one channel; 3 repeats it. */
+/** Gray levels, by default in one channel; 3 repeats it. */
 export function grayscale(options: { numOutputChannels?: 1 | 3 | undefined } = {}): GrayscaleStep {
   checkOptions(options, GRAYSCALE_KEYS);
   const { numOutputChannels = 1 } = options;
@@ -218,7 +218,7 @@ export function grayscale(options: { numOutputChannels?: 1 | 3 | undefined } = {
   return Object.freeze({ step: 'grayscale', numOutputChannels });
 }
 
-/** Grey levels in all channels, with probability `p`, by default 0.1. */
+/** Gray levels in all channels, with probability `p`, by default 0.1. */
 export function randomGrayscale(options: { p?: number | undefined } = {}): RandomGrayscaleStep {
   checkOptions(options, RANDOM_GRAYSCALE_KEYS);
   const { p = 0.1 } = options;
@@ -248,7 +248,7 @@ export function gaussianBlur(options: GaussianBlurOptions): GaussianBlurStep {
 }
 
 /**
- * Cuts out the four corners and the centre. Batches are then [B, 5, C, H, W], for a mean over the predictions of an image; only
+ * Cuts out the four corners and the center. Batches are then [B, 5, C, H, W], for a mean over the predictions of an image; only
  * `normalize` may follow.
  */
 export function fiveCrop(options: { size: number | Size }): FiveCropStep {

@@ -1,5 +1,5 @@
 /**
- * Convolution, normalisation and activation in a row, torchvision's `Conv2dNormActivation`.
+ * Convolution, normalization and activation in a row, torchvision's `Conv2dNormActivation`.
  * @module
  */
 import { Conv2d } from '../../nn/layers.js';
@@ -7,7 +7,7 @@ import type { Module } from '../../nn/module.js';
 import { BatchNorm2d } from '../../nn/norm.js';
 import { Sequential } from '../../nn/simple.js';
 
-/** Makes the normalisation layer of so many channels. */
+/** Makes the normalization layer of so many channels. */
 export type Norm = (channels: number) => Module;
 
 /** Makes an activation layer. */
@@ -32,7 +32,7 @@ export interface ConvNormOptions {
   activation: Activation | null;
 }
 
-/** Convolution without bias (`0.*`), normalisation (`1.*`), activation (`2`). An odd kernel keeps the size if the stride is 1. */
+/** Convolution without bias (`0.*`), normalization (`1.*`), activation (`2`). An odd kernel keeps the size if the stride is 1. */
 export class ConvNormActivation extends Sequential {
   constructor(
     inChannels: number,

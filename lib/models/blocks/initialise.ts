@@ -7,7 +7,7 @@ import { Conv2d, Linear } from '../../nn/layers.js';
 import type { AnyModule } from '../../nn/module.js';
 import type { Tensor } from '../../tensor/tensor.js';
 
-/** How to initialise the weights of a kind of layer; null leaves weights and biases as the layer made them. */
+/** How to initialize the weights of a kind of layer; null leaves weights and biases as the layer made them. */
 export interface Initialisation {
   /** In place. */
   conv: ((weight: Tensor) => unknown) | null;
@@ -22,7 +22,7 @@ export const kaimingFanOut = (weight: Tensor): Tensor =>
 /** Normal numbers of standard deviation 0.01: the initial linear layers of MobileNet and VGG. */
 export const smallNormal = (weight: Tensor): Tensor => normal_(weight, { std: 0.01 });
 
-/** Initialises all convolutions and linear layers of a network; the biases of those that are initialised become 0. */
+/** Initializes all convolutions and linear layers of a network; the biases of those that are initialized become 0. */
 export function initialise(model: AnyModule, { conv, linear }: Initialisation): void {
   model.apply((module) => {
     const fill = module instanceof Conv2d ? conv : module instanceof Linear ? linear : null;

@@ -85,7 +85,7 @@ function roleAt(name: string, tensor: Tensor, { operator, input }: Use): Role {
 
 /**
  * Finds the role of every tensor. Exporters write tensors of equal elements once: one whose elements are all the same, such as the ones
- * and zeros of new normalisation layers, becomes a tensor of its own for each of its uses, as in the network. The nodes then read the
+ * and zeros of new normalization layers, becomes a tensor of its own for each of its uses, as in the network. The nodes then read the
  * copies. Others that several nodes read remain shared.
  * @param tensors - The initializers by name.
  * @param wanted - What the user says about a name; undefined leaves it to this function.

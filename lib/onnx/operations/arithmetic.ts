@@ -47,7 +47,7 @@ const sum =
     return step.node(operator, [step.operand(0, dtype), scaled]);
   };
 
-/** The integer next to a quotient towards zero. */
+/** The integer next to a quotient toward zero. */
 function truncated(step: Step, value: Value): Value {
   return step.node('Mul', [step.node('Sign', [value]), step.node('Floor', [step.node('Abs', [value])])]);
 }

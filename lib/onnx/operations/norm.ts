@@ -1,5 +1,5 @@
 /**
- * Normalisation, with the statistics of evaluation mode.
+ * Normalization, with the statistics of evaluation mode.
  * @module
  */
 import type { Value } from '../graph.js';
@@ -102,7 +102,7 @@ function rmsNorm(step: Step): Value {
 
 function localResponseNorm(step: Step): Value {
   const size = step.number(1);
-  if (size % 2 === 0) step.fail('has an even number of neighbouring channels');
+  if (size % 2 === 0) step.fail('has an even number of neighboring channels');
   return step.node('LRN', [step.value(0)], {
     size,
     alpha: float(step.number(2)),

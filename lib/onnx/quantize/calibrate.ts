@@ -16,7 +16,7 @@ import { loadOnnx } from '../load.js';
 import type { Model } from '../message.js';
 
 /**
- * Runs a model on all batches, and computes the quantisation parameters of some of its values.
+ * Runs a model on all batches, and computes the quantization parameters of some of its values.
  * @param percentile - See {@link Range}.
  * @throws See {@link observe}.
  */

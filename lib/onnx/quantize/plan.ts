@@ -8,14 +8,14 @@ import type { Graph, Value } from '../graph.js';
 import type { Node } from '../message.js';
 import { type Layer, layerOf, makersOf, readersOf } from './weights.js';
 
-/** Which nodes compute in int8, and which values are quantised. */
+/** Which nodes compute in int8, and which values are quantized. */
 export interface QuantizationPlan {
   readonly layers: ReadonlyMap<Node, Layer>;
-  /** The quantised values, each with the value whose range it has. */
+  /** The quantized values, each with the value whose range it has. */
   readonly ranges: ReadonlyMap<Value, Value>;
-  /** The quantised values that int8 nodes compute: all their readers get the quantised value. Others are quantised for layers only. */
+  /** The quantized values that int8 nodes compute: all their readers get the quantized value. Others are quantized for layers only. */
   readonly made: ReadonlySet<Value>;
-  /** Activation functions that are left out, by the node before: the clamping of quantised values has the same result. */
+  /** Activation functions that are left out, by the node before: the clamping of quantized values has the same result. */
   readonly absorbed: ReadonlyMap<Node, Node>;
 }
 
@@ -100,7 +100,7 @@ class Planner {
   readonly #outputs: ReadonlySet<Value>;
   readonly #layers: ReadonlyMap<Node, Layer>;
   readonly #readers: ReadonlyMap<Value, readonly Node[]>;
-  /** Values that an int8 node reads, if they are quantised. */
+  /** Values that an int8 node reads, if they are quantized. */
   readonly #wanted = new Set<Value>();
 
   constructor(graph: Graph, outputs: ReadonlySet<Value>, layers: ReadonlyMap<Node, Layer>) {
@@ -127,7 +127,7 @@ class Planner {
       if (isLayer) ranges.set(inputs[0]!, ranges.get(inputs[0]!) ?? inputs[0]!);
       else if (inputs.length === 0 || !inputs.every((input) => made.has(input))) continue;
       const activation = this.#activationOf(node);
-      // An int8 convolution needs a quantised result. A matrix product can have a result in float32, but onnxruntime does not
+      // An int8 convolution needs a quantized result. A matrix product can have a result in float32, but onnxruntime does not
       // use its int8 kernel if an activation function follows.
       const isNeeded = isLayer && (node.operator === 'Conv' || activation !== undefined);
       if (!this.#wanted.has(result) && !isNeeded) continue;
@@ -138,7 +138,7 @@ class Planner {
     return { layers: this.#layers, ranges, made, absorbed };
   }
 
-  /** The quantised inputs of a node between layers; none for a node without an int8 form. */
+  /** The quantized inputs of a node between layers; none for a node without an int8 form. */
   #int8Inputs({ operator, inputs }: Node): Value[] {
     if (SAME_RANGE.has(operator)) return inputs.slice(0, 1).filter((name) => this.#isComputed(name));
     return OWN_RANGE.has(operator) && inputs.every((name) => this.#isComputed(name)) ? inputs : [];
@@ -148,12 +148,12 @@ class Planner {
     return !this.#graph.initializers.has(name);
   }
 
-  /** The value that is quantised after a node: the result of the activation function, if that can be left out. */
+  /** The value that is quantized after a node: the result of the activation function, if that can be left out. */
   #resultOf(node: Node): Value {
     return (this.#activationOf(node) ?? node).outputs[0]!;
   }
 
-  /** An activation function after a node that only clamps the result, as quantisation to its range does. */
+  /** An activation function after a node that only clamps the result, as quantization to its range does. */
   #activationOf(node: Node): Node | undefined {
     const [result = ''] = node.outputs;
     if (!this.#layers.has(node) && !OWN_RANGE.has(node.operator)) return undefined;

@@ -1,5 +1,5 @@
 /**
- * Post-training quantisation of a graph to int8.
+ * Post-training quantization of a graph to int8.
  * @module
  */
 import type { Calibration } from '../../program/calibrate.js';
@@ -11,14 +11,14 @@ import { foldBatchNorms } from './fold.js';
 import { layerPath, planQuantization } from './plan.js';
 import { rewrite } from './rewrite.js';
 
-/** Settings of the quantisation. */
+/** Settings of the quantization. */
 export interface Quantization extends Calibration {
   /** Weights have 7 bits. */
   readonly reduceRange: boolean;
 }
 
 /**
- * Quantises a graph in place.
+ * Quantizes a graph in place.
  * @param modelOf - Makes a model of the current state of the graph.
  * @returns The paths of the layers that compute in int8, in their order.
  * @throws ArgumentError, ShapeError, DTypeError for a network or a calibration that does not fit.

@@ -51,7 +51,7 @@ class Rewriter {
   readonly #limit: number;
   readonly #nodes: Node[] = [];
   readonly #scales = new Map<Value, ScaleNames>();
-  /** The result of the DequantizeLinear node of each quantised value. */
+  /** The result of the DequantizeLinear node of each quantized value. */
   readonly #dequantized = new Map<Value, Value>();
   /** Weights as int8, which several layers may share. */
   readonly #weights = new Map<string, Value>();

@@ -1,6 +1,6 @@
 /**
  * The script of the page, which runs in the browser behind ECharts: it draws the charts that stand as JSON in the page, follows
- * the colour scheme, and writes tooltips. Text gets into the page as text nodes only, so a name can hold any character.
+ * the color scheme, and writes tooltips. Text gets into the page as text nodes only, so a name can hold any character.
  *
  * It is compiled by the tsconfig.json of its folder, with the types of a browser, and put into every page as it is: a classic
  * script, without imports.
@@ -40,10 +40,10 @@ declare const echarts: typeof import('echarts');
   const charts = new Map<Element, Chart>();
   const logarithmic = new Set<string>();
 
-  /** An option whose colours have been looked up. */
+  /** An option whose colors have been looked up. */
   const coloured = (value: unknown, colours: Record<string, string>): unknown => {
     if (typeof value === 'string')
-      return value.startsWith('colour:') ? (colours[value.slice('colour:'.length)] ?? value) : value;
+      return value.startsWith('color:') ? (colours[value.slice('color:'.length)] ?? value) : value;
     if (Array.isArray(value)) return value.map((item) => coloured(item, colours));
     if (value === null || typeof value !== 'object') return value;
     return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, coloured(item, colours)]));

@@ -19,7 +19,7 @@ struct Plane {
   }
 };
 
-// Bilinear, half-pixel centres, no antialiasing: torch.nn.functional.interpolate of the window's pixels.
+// Bilinear, half-pixel centers, no antialiasing: torch.nn.functional.interpolate of the window's pixels.
 Plane Resized(const Plane& from, const CropBox& window, int64_t height, int64_t width) {
   Plane to{height, width, {}};
   const auto place = [](int64_t i, int64_t in, int64_t out) {
@@ -77,7 +77,7 @@ AugmentConfig AnyConfig(Random& random, int64_t channels, int64_t least_h, int64
   return config;
 }
 
-// One channel of one sample, normalised; noise where the rectangle is erased with noise is left to the caller.
+// One channel of one sample, normalized; noise where the rectangle is erased with noise is left to the caller.
 Plane Expected(const AugmentConfig& config, const SampleChoices& choices, const Plane& bytes, int64_t channel) {
   const auto of = [&](const std::vector<float>& values) {
     return static_cast<double>(values.size() == 1 ? values[0] : values[channel]);
@@ -131,7 +131,7 @@ void FuzzAugment(Random& random, const kernels::KernelTable&) {
   Guarded<uint16_t> half(narrow ? count : 0);
   AugmentImages(config, images, keys, seed, epoch, format, narrow ? static_cast<void*>(half.data()) : wide.data(),
                 static_cast<int>(random.Between(1, 3)));
-  // Colours have their own tests; here they are only checked for memory errors.
+  // Colors have their own tests; here they are only checked for memory errors.
   if (config.jitter.Active()) return;
   std::vector<double> got, expected;
   for (int64_t b = 0; b < batch; ++b) {

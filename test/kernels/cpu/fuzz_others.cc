@@ -1,4 +1,4 @@
-// Pooling, normalisation, routing, mixing and noise, each compared with loops in float64.
+// Pooling, normalization, routing, mixing and noise, each compared with loops in float64.
 #include <algorithm>
 #include <limits>
 

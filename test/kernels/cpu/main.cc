@@ -39,7 +39,7 @@ struct Family {
 constexpr Family kFamilies[] = {
     {"convolution", 4, fuzz::FuzzConv},      {"depthwise convolution", 1, fuzz::FuzzDepthwise},
     {"pointwise convolution", 1, fuzz::FuzzPointwise},
-    {"max pooling", 2, fuzz::FuzzMaxPool},   {"batch normalisation", 1, fuzz::FuzzBatchNorm},
+    {"max pooling", 2, fuzz::FuzzMaxPool},   {"batch normalization", 1, fuzz::FuzzBatchNorm},
     {"routing", 1, fuzz::FuzzRouting},       {"mixing", 1, fuzz::FuzzMixing},
     {"packed convolution", 1, fuzz::FuzzNhwcConv},
     {"packed depthwise convolution", 1, fuzz::FuzzNhwcDepthwise},

@@ -48,7 +48,7 @@ const variadic =
     return finish(inputs.slice(1).reduce(fn, inputs[0]!), inputs.length);
   };
 
-/** The quotient of integers is rounded towards zero. */
+/** The quotient of integers is rounded toward zero. */
 function div(a: Tensor, b: Operand): Tensor {
   return isFloatingPoint(a.dtype) ? a.div(b) : a.div(b, { roundingMode: 'trunc' });
 }

@@ -88,7 +88,7 @@ function rearranged(x: Host, dims: readonly number[], place: (axis: number, inde
   return { dtype: x.dtype, dims, data };
 }
 
-/** The distance of neighbours along each dimension. */
+/** The distance of neighbors along each dimension. */
 const stridesOf = (dims: readonly number[]): number[] => dims.map((_, i) => product(dims.slice(i + 1)));
 
 const slice: HostOperator =

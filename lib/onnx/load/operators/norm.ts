@@ -1,5 +1,5 @@
 /**
- * Normalisation.
+ * Normalization.
  * @module
  */
 import * as F from '../../../ops/norm.js';
@@ -28,7 +28,7 @@ function batchNorm(node: NodeSpec) {
   };
 }
 
-/** A scale and a shift of the normalised dimensions, which may be broadcast. */
+/** A scale and a shift of the normalized dimensions, which may be broadcast. */
 function layerNorm(node: NodeSpec) {
   const [axis, eps] = [node.int('axis', -1), node.float('epsilon', 1e-5)];
   const statistics = node.hasOutput(1) || node.hasOutput(2);
@@ -77,7 +77,7 @@ function groupNorm(node: NodeSpec) {
 
 function localResponseNorm(node: NodeSpec) {
   const size = node.int('size', 0);
-  if (size % 2 === 0) node.fail(`has ${size} neighbouring channels, an even number`);
+  if (size % 2 === 0) node.fail(`has ${size} neighboring channels, an even number`);
   const settings = {
     alpha: node.float('alpha', 1e-4),
     beta: node.float('beta', 0.75),

@@ -1,5 +1,5 @@
 /**
- * Quantised values. The operators between them compute with dequantised floats here, which runtimes replace with integers; the
+ * Quantized values. The operators between them compute with dequantized floats here, which runtimes replace with integers; the
  * results are the same but for rounding.
  * @module
  */
@@ -39,7 +39,7 @@ function quantize(node: NodeSpec) {
   return (call: Call): Tensor => {
     const dtype = call.has(2) ? call.tensor(2).dtype : stated;
     const limits = LIMITS[dtype];
-    if (limits === undefined) throw new NodeProblem(`quantises to ${dtype}, which has no form here`);
+    if (limits === undefined) throw new NodeProblem(`quantizes to ${dtype}, which has no form here`);
     const steps = call
       .tensor(0)
       .div(along(call, 1, axis))

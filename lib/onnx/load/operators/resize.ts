@@ -22,7 +22,7 @@ interface Settings {
   readonly coordinates: string;
   readonly nearest: (typeof NEAREST)[number];
   readonly cubic: number;
-  /** Neighbours outside the input have no weight; the others are scaled so that their sum is 1. */
+  /** Neighbors outside the input have no weight; the others are scaled so that their sum is 1. */
   readonly excludeOutside: boolean;
 }
 
@@ -59,7 +59,7 @@ function nearestOf(place: number, mode: Settings['nearest']): number {
   return tie && mode === 'round_prefer_floor' ? Math.floor(place) : Math.round(place);
 }
 
-/** The weights of the neighbours of a place, by their distance from the one below it. */
+/** The weights of the neighbors of a place, by their distance from the one below it. */
 function neighboursOf(
   place: number,
   { mode, nearest, cubic: a }: Settings,
