@@ -112,6 +112,18 @@ export class RequestTimeoutError extends DyconvError {
   override readonly code: string = 'ERR_TIMEOUT';
 }
 
+/** A swap of a pool that did not end within its `timeoutMs`. The message says what it waited for. */
+export class SwapTimeoutError extends DyconvError {
+  override readonly code: string = 'ERR_TIMEOUT';
+  /** Whether the pool uses the new network: only batches of the old one had not ended. */
+  readonly hasReplaced: boolean;
+
+  constructor(message: string, hasReplaced: boolean, options?: ErrorOptions) {
+    super(message, options);
+    this.hasReplaced = hasReplaced;
+  }
+}
+
 /** A request to a pool after `close()`. In a service: HTTP status 503. */
 export class PoolClosedError extends DyconvError {
   override readonly code: string = 'ERR_CLOSED';

@@ -24,6 +24,7 @@ export {
   PoolClosedError,
   RequestTimeoutError,
   ShapeError,
+  SwapTimeoutError,
   TrainingError,
   WorkerError,
 } from './errors.js';

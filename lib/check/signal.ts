@@ -42,3 +42,13 @@ export function onAbort(signal: AbortSignal, callback: () => void): () => void {
     waiting.delete(signal);
   };
 }
+
+/** The promise, or a rejection with the reason of the signal if it is aborted before. The rest of the promise is then ignored. */
+export function untilAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return promise;
+  return new Promise<T>((resolve, reject) => {
+    const remove = onAbort(signal, () => reject(signal.reason));
+    if (signal.aborted) reject(signal.reason);
+    promise.then(resolve, reject).finally(remove);
+  });
+}

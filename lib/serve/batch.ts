@@ -6,35 +6,6 @@ import type { Collation, Holder } from './collation.js';
 import type { Engine } from './engine.js';
 import type { PoolBatch } from './pool-request.js';
 
-/** An engine and its batches: those of a replaced engine end before it is closed. */
-export class Generation {
-  readonly engine: Engine;
-  #running = 0;
-  #onIdle: (() => void) | undefined;
-
-  constructor(engine: Engine) {
-    this.engine = engine;
-  }
-
-  /** A batch starts. */
-  begin(): void {
-    this.#running++;
-  }
-
-  /** A batch has ended. */
-  end(): void {
-    if (--this.#running === 0) this.#onIdle?.();
-  }
-
-  /** Resolves when no batch runs. */
-  idle(): Promise<void> {
-    if (this.#running === 0) return Promise.resolve();
-    return new Promise((resolve) => {
-      this.#onIdle = resolve;
-    });
-  }
-}
-
 /**
  * Runs a batch.
  * @returns a result for each request: undefined if it is not wanted, an Error for a request that failed.

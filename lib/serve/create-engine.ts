@@ -2,6 +2,7 @@
  * Makes the engine of a pool and warms it up.
  * @module
  */
+import { untilAborted } from '../check/signal.js';
 import { invalidArgument, WorkerError } from '../errors.js';
 import type { AnyModule } from '../nn/module.js';
 import { isTensor } from '../tensor/tensor.js';
@@ -50,13 +51,22 @@ export function holdWarmup({ inputs, warmup }: Pick<ResolvedPoolOptions, 'inputs
   return COLLATIONS[inputs].hold(warmup);
 }
 
-/** Makes an engine and runs the warm-up input on each replica. @throws what the network throws. */
-export async function createEngine(source: PoolSource, settings: EngineSettings): Promise<Engine> {
+/**
+ * Makes an engine and runs the warm-up input on each replica.
+ * @param signal - Gives it up: code of the user may never end.
+ * @throws what the network throws; the reason of the signal.
+ */
+export async function createEngine(
+  source: PoolSource,
+  settings: EngineSettings,
+  signal?: AbortSignal,
+): Promise<Engine> {
   try {
-    const engine = await startEngine(source, settings);
+    const engine = await startEngine(source, settings, signal);
     try {
       const maxBatch = maxBatchOf(engine, settings);
-      if (settings.warmup !== undefined) await warmUp(engine, { ...settings, maxBatch });
+      if (settings.warmup !== undefined)
+        await untilAborted(warmUp(engine, { ...settings, maxBatch }), signal);
       return engine;
     } catch (error) {
       await engine.close();
@@ -85,11 +95,15 @@ export function maxBatchOf(
   return Math.min(maxBatch, batchRows);
 }
 
-async function startEngine(source: PoolSource, settings: EngineSettings): Promise<Engine> {
+async function startEngine(
+  source: PoolSource,
+  settings: EngineSettings,
+  signal: AbortSignal | undefined,
+): Promise<Engine> {
   const { replicas, threads } = settings;
   if (source.kind === 'program') return new ProgramEngine(source.program, replicas, threads);
   if (source.kind === 'run') return new FunctionEngine(source.run);
-  return WorkerEngine.start({ ...settings, module: source.module });
+  return WorkerEngine.start({ ...settings, module: source.module }, signal);
 }
 
 /** Requests of the warm-up at most: `maxBatch` may be larger than any batch of the service. */

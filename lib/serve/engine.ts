@@ -3,6 +3,7 @@
  * @module
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { untilAborted } from '../check/signal.js';
 import { ArgumentError } from '../errors.js';
 import type { AnyModule } from '../nn/module.js';
 import { fixedBatchOf, zeroInputsOf } from '../program/inputs.js';
@@ -40,8 +41,11 @@ export interface Engine {
   readonly mayHang?: boolean | undefined;
   /** The number of rows of every batch, for a program with a fixed batch size. */
   readonly batchRows?: number | undefined;
-  /** Replaces the weights. No batch runs meanwhile. */
-  loadStateDict(state: StateDict): Promise<void>;
+  /**
+   * Replaces the weights. No batch runs meanwhile.
+   * @param signal - Gives it up: code of the user may never end.
+   */
+  loadStateDict(state: StateDict, signal: AbortSignal): Promise<void>;
   /** Frees threads. No batch runs any more. */
   close(): Promise<void>;
 }
@@ -141,13 +145,13 @@ export class ProgramEngine implements Engine {
     }
   }
 
-  async loadStateDict(state: StateDict): Promise<void> {
+  async loadStateDict(state: StateDict, signal: AbortSignal): Promise<void> {
     if (this.#program.loadStateDict === undefined)
       throw new ArgumentError(
         'Expected a program that can load a state dict for swap, but that of the pool cannot',
       );
-    if (this.#program instanceof Program) await loadAndProve(this.#program, state);
-    else await this.#program.loadStateDict(state);
+    if (this.#program instanceof Program) await loadAndProve(this.#program, state, signal);
+    else await untilAborted(Promise.resolve(this.#program.loadStateDict(state)), signal);
   }
 
   async close(): Promise<void> {
@@ -163,15 +167,17 @@ export class ProgramEngine implements Engine {
 
 /**
  * Replaces the weights of a program, which computes with them once: values that are not finite cannot be converted to int8, for
- * example. @throws what the program throws; it has the weights from before then.
+ * example.
+ * @throws what the program throws, and the reason of the signal; it has the weights from before then.
  */
-async function loadAndProve(program: Program<unknown>, state: StateDict): Promise<void> {
+async function loadAndProve(program: Program<unknown>, state: StateDict, signal: AbortSignal): Promise<void> {
   const shared = program.stateDict();
   const before: Record<string, Tensor> = {};
   try {
     for (const [name, tensor] of Object.entries(shared)) {
       before[name] = untidy(() => noGrad(() => tensor.clone()));
       await nextTurn(); // Other requests are served while large weights are copied.
+      signal.throwIfAborted();
     }
     program.loadStateDict(state);
     const error = await failureOf(program);

@@ -17,3 +17,4 @@ export type { Latency, PoolBatchEvent, PoolMetricsSnapshot, PoolRequestEvent } f
 export type { BatchingOptions, ModuleFile, PoolOptions } from './pool-options.js';
 export type { Outcome, Refusal, RequestOptions } from './pool-request.js';
 export type { TensorInput, TensorOutput } from './rows.js';
+export type { SwapOptions } from './swap.js';

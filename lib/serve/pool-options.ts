@@ -153,6 +153,9 @@ export function resolvePoolOptions(options: PoolOptions): ResolvedPoolOptions {
 /** Options of one request. */
 export const REQUEST_KEYS = optionKeys('signal', 'timeoutMs');
 
+/** Options of a swap. */
+export const SWAP_KEYS = optionKeys('timeoutMs');
+
 /** A number of milliseconds above 0; Infinity is none. */
 export function checkTimeout(timeoutMs: number): number {
   if (timeoutMs === Number.POSITIVE_INFINITY) return timeoutMs;

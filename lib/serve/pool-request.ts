@@ -29,6 +29,44 @@ export interface RequestOptions {
 /** Where an unsettled request is. */
 export type Phase = 'preparing' | 'queued' | 'running';
 
+/** How many unsettled requests are in each phase. */
+export class PhaseCounts {
+  readonly #counts: Record<Phase, number> = { preparing: 0, queued: 0, running: 0 };
+
+  get preparing(): number {
+    return this.#counts.preparing;
+  }
+
+  get queued(): number {
+    return this.#counts.queued;
+  }
+
+  get running(): number {
+    return this.#counts.running;
+  }
+
+  get total(): number {
+    return this.preparing + this.queued + this.running;
+  }
+
+  /** A request begins. */
+  begin(request: PoolRequest): void {
+    this.#counts[request.phase]++;
+  }
+
+  /** A request enters another phase. */
+  move(request: PoolRequest, phase: Phase): void {
+    this.end(request);
+    request.phase = phase;
+    this.begin(request);
+  }
+
+  /** A request is settled. */
+  end(request: PoolRequest): void {
+    this.#counts[request.phase]--;
+  }
+}
+
 /** Requests that run together. */
 export interface PoolBatch {
   readonly requests: readonly PoolRequest[];

@@ -2,26 +2,23 @@
  * An inference server: requests are collected into batches, with back-pressure, time limits, hot swap and metrics.
  * @module
  */
-import { AsyncResource } from 'node:async_hooks';
 import type { Registry } from 'prom-client';
 import { checkOptions } from '../check/index.js';
 import { isPromise } from '../check/promise.js';
 import { checkSignal } from '../check/signal.js';
-import { OverloadedError, PoolClosedError, ShapeError, WorkerError } from '../errors.js';
+import { OverloadedError, PoolClosedError, ShapeError } from '../errors.js';
 import { currentBlock } from '../tensor/context.js';
-import { answerBatch, computeBatch, Generation } from './batch.js';
-import { Batcher } from './batcher.js';
-import { Cancellation } from './cancellation.js';
+import { Batches } from './batches.js';
 import { COLLATIONS, type Collation, type Holder } from './collation.js';
 import {
   createEngine,
   type EngineSettings,
   holdWarmup,
   maxBatchOf,
-  parseReplacement,
   type Replacement,
 } from './create-engine.js';
 import type { Engine } from './engine.js';
+import { Networks } from './networks.js';
 import { PoolMetrics, type PoolMetricsSnapshot } from './pool-metrics.js';
 import {
   checkTimeout,
@@ -29,39 +26,34 @@ import {
   REQUEST_KEYS,
   type ResolvedPoolOptions,
   resolvePoolOptions,
+  SWAP_KEYS,
 } from './pool-options.js';
 import type { PoolState } from './pool-prometheus.js';
 import {
   type OnSettle,
-  type Phase,
-  type PoolBatch,
+  PhaseCounts,
   PoolRequest,
   type Refusal,
   type RequestOptions,
 } from './pool-request.js';
 import { Preparations } from './preparations.js';
 import type { Held } from './rows.js';
-import { WorkerDied } from './worker-engine.js';
+import type { SwapOptions } from './swap.js';
 
 /** A pool that answers requests in batches. Created by {@link createPool}. */
 export class Pool<I = unknown, O = unknown> {
   readonly #options: ResolvedPoolOptions;
   readonly #collation: Collation;
   readonly #holder: Holder;
-  readonly #batcher: Batcher<PoolRequest>;
   readonly #metrics: PoolMetrics;
-  readonly #settings: EngineSettings;
-  /** Batches run in the asynchronous context of the pool, not in that of a request. */
-  readonly #resource = new AsyncResource('DyconvPool');
-  readonly #phases: Record<Phase, number> = { preparing: 0, queued: 0, running: 0 };
-  #generation: Generation;
+  readonly #phases = new PhaseCounts();
   readonly #preparations = new Preparations();
-  /** Settles when all swaps so far have ended. */
-  #swaps: Promise<unknown> = Promise.resolve();
+  readonly #batches: Batches;
+  readonly #networks: Networks;
+  /** Of later networks too. */
+  readonly #warmup: unknown;
   #closed: Promise<void> | undefined;
   #onEmpty: (() => void) | undefined;
-  /** Mean milliseconds per request of recent batches; 0 before the first one. */
-  #msPerRequest = 0;
 
   private constructor(
     options: ResolvedPoolOptions,
@@ -69,18 +61,19 @@ export class Pool<I = unknown, O = unknown> {
     metrics: PoolMetrics,
     settings: EngineSettings,
   ) {
+    const { inputs, source } = options;
     this.#options = options;
-    this.#collation = COLLATIONS[options.inputs];
-    this.#holder = this.#collation.holder();
-    this.#generation = new Generation(engine);
     this.#metrics = metrics;
-    this.#settings = settings;
-    const { maxDelayMs, replicas } = options;
-    const maxBatch = maxBatchOf(engine, options);
-    const start = (requests: PoolRequest[]) => this.#start(requests);
-    // The next full batch is there when the program ends one: no core waits for JavaScript.
-    const ahead = () => (this.#generation.engine.queues ? replicas : 0);
-    this.#batcher = new Batcher({ maxBatch, maxDelayMs, slots: replicas, ahead, start });
+    this.#warmup = settings.warmup;
+    this.#collation = COLLATIONS[inputs];
+    this.#holder = this.#collation.holder();
+    this.#batches = new Batches({
+      ...{ ...options, maxBatch: maxBatchOf(engine, options) },
+      ...{ collation: this.#collation, holder: this.#holder, metrics, phases: this.#phases },
+      generation: () => this.#networks.current,
+    });
+    const { batcher } = this.#batches;
+    this.#networks = new Networks(engine, { kind: source.kind, settings, metrics, batcher });
   }
 
   /** @internal */
@@ -125,14 +118,16 @@ export class Pool<I = unknown, O = unknown> {
    * Replaces the network while requests are answered: a program, function, module or file by another one of the same kind, or
    * the weights by a state dict. Running batches finish with the old network, waiting requests use the new one. While weights
    * are copied, requests wait; a compiled program then computes with them once.
+   *
+   * Swaps run one after another. One that has not ended a second after {@link close} is given up with a PoolClosedError.
+   * @param options.timeoutMs - Milliseconds until a SwapTimeoutError, for networks whose code may never end. Default Infinity.
    * @returns A promise that resolves when the old network is no longer used.
    * @throws DisposedError for a disposed program; CheckpointError and other errors if the new network or weights cannot be used; the
-   * old ones are then kept.
+   * old ones are then kept. SwapTimeoutError says whether they are.
    */
-  swap(replacement: Replacement): Promise<void> {
-    const swapped = this.#swaps.then(() => this.#replace(replacement));
-    this.#swaps = swapped.catch(() => {});
-    return swapped;
+  async swap(replacement: Replacement, options: SwapOptions = {}): Promise<void> {
+    const { timeoutMs = Number.POSITIVE_INFINITY } = checkOptions(options, SWAP_KEYS);
+    await this.#networks.swap(replacement, checkTimeout(timeoutMs));
   }
 
   /** Metrics since the creation of the pool. */
@@ -153,7 +148,7 @@ export class Pool<I = unknown, O = unknown> {
   /** @internal */
   get state(): PoolState {
     const { preparing, queued, running } = this.#phases;
-    return { queued: preparing + queued, running, runningBatches: this.#batcher.running };
+    return { queued: preparing + queued, running, runningBatches: this.#batches.batcher.running };
   }
 
   /** Rejects new requests, answers the accepted ones, and frees the threads. Further calls return the same promise. */
@@ -176,7 +171,7 @@ export class Pool<I = unknown, O = unknown> {
     const request = new PoolRequest(this.#onSettle, currentBlock());
     request.limit(signal, timeoutMs);
     this.#metrics.accept();
-    this.#phases.preparing++;
+    this.#phases.begin(request);
     if (held === undefined) this.#prepare(request, prepare!);
     else this.#enqueue(request, held);
     return request.result;
@@ -191,12 +186,13 @@ export class Pool<I = unknown, O = unknown> {
       throw this.#refuse('closed', new PoolClosedError('Expected an open pool, but it was closed'));
     const { maxQueue, replicas } = this.#options;
     // With a fixed batch size, a batch is one request.
-    const maxBatch = this.#generation.engine.batchRows === undefined ? this.#batcher.maxBatch : 1;
-    const waiting = this.#batcher.length + this.#preparations.count;
+    const { batcher, msPerRequest } = this.#batches;
+    const maxBatch = this.#networks.current.engine.batchRows === undefined ? batcher.maxBatch : 1;
+    const waiting = batcher.length + this.#preparations.count;
     // Requests that a free replica can take only wait for the end of the turn or for maxDelayMs.
-    if (waiting >= maxQueue + this.#batcher.freeSlots * maxBatch) {
+    if (waiting >= maxQueue + batcher.freeSlots * maxBatch) {
       const message = `The queue of the pool is full: ${waiting} requests wait, and maxQueue is ${maxQueue}`;
-      const retryAfterMs = Math.ceil((waiting * this.#msPerRequest) / replicas);
+      const retryAfterMs = Math.ceil((waiting * msPerRequest) / replicas);
       throw this.#refuse('overloaded', new OverloadedError(message, retryAfterMs));
     }
   }
@@ -211,7 +207,7 @@ export class Pool<I = unknown, O = unknown> {
 
   /** @throws ShapeError for an input that a program with a fixed batch size does not take. It is freed. */
   #checkRows(held: Held): Held {
-    const { batchRows } = this.#generation.engine;
+    const { batchRows } = this.#networks.current.engine;
     if (batchRows === undefined || held.rows === batchRows) return held;
     this.#holder.release(held.input);
     throw new ShapeError(
@@ -262,138 +258,31 @@ export class Pool<I = unknown, O = unknown> {
     request.input = input;
     request.key = key;
     request.rows = rows;
-    this.#move(request, 'queued');
-    this.#batcher.add(request);
-  }
-
-  #move(request: PoolRequest, phase: Phase): void {
-    this.#phases[request.phase]--;
-    this.#phases[phase]++;
-    request.phase = phase;
+    this.#phases.move(request, 'queued');
+    this.#batches.batcher.add(request);
   }
 
   readonly #onSettle: OnSettle = (request, outcome, now, error) => {
-    this.#phases[request.phase]--;
+    this.#phases.end(request);
     this.#preparations.abandon(request);
     const { batch } = request;
     if (batch === undefined) {
-      this.#batcher.remove(request);
+      this.#batches.batcher.remove(request);
       if (request.input !== undefined) this.#holder.release(request.input);
     } else if (--batch.unsettled === 0 && !batch.hasEnded) batch.cancellation.cancel();
     this.#metrics.settle(outcome, request, now, error);
-    if (this.#onEmpty === undefined) return;
-    const { preparing, queued, running } = this.#phases;
-    if (preparing + queued + running === 0) this.#onEmpty();
+    if (this.#phases.total === 0) this.#onEmpty?.();
   };
 
-  #start(requests: readonly PoolRequest[]): void {
-    const batch: PoolBatch = {
-      ...{ requests, cancellation: new Cancellation() },
-      ...{ hasEnded: false, unsettled: requests.length },
-    };
-    const startedAt = performance.now();
-    for (const request of requests) {
-      this.#move(request, 'running');
-      request.batch = batch;
-      request.startedAt = startedAt;
-    }
-    const generation = this.#generation;
-    generation.begin();
-    // In a turn of its own: the code that queued the request may be inside a tidy block.
-    queueMicrotask(() => this.#resource.runInAsyncScope(() => void this.#runBatch(batch, generation)));
-  }
-
-  async #runBatch(batch: PoolBatch, generation: Generation): Promise<void> {
-    const { requests, cancellation } = batch;
-    const startedAt = performance.now();
-    let failure: unknown;
-    let hasReleased = false;
-    try {
-      if (!cancellation.isCancelled) {
-        const results = await computeBatch(batch, generation.engine, this.#holder, this.#collation);
-        batch.hasEnded = true;
-        // The next batch starts first, in a microtask: it is computed while the requests of this one are answered.
-        hasReleased = true;
-        this.#batcher.release();
-        await undefined;
-        answerBatch(batch, results, this.#collation);
-      }
-    } catch (error) {
-      failure = error;
-      batch.hasEnded = true;
-      for (const request of requests) this.#fail(request, error);
-    }
-    cancellation.end();
-    for (const request of requests)
-      if (request.isSettled && request.input !== undefined) this.#holder.release(request.input);
-    const ms = performance.now() - startedAt;
-    const rows = requests.reduce((sum, request) => sum + request.rows, 0);
-    this.#msPerRequest += (ms / requests.length - this.#msPerRequest) * (this.#msPerRequest === 0 ? 1 : 0.1);
-    this.#metrics.batch(requests.length, rows, ms, failure);
-    generation.end();
-    if (!hasReleased) this.#batcher.release();
-  }
-
-  /** A request that was not alone in its batch, or whose worker ended, is repeated once. */
-  #fail(request: PoolRequest, error: unknown): void {
-    if (request.isSettled) return;
-    const hasCrashed = error instanceof WorkerDied;
-    if (hasCrashed && ++request.crashes > 1) {
-      const message = `The worker of the request ended, also at the second attempt: ${error.message}`;
-      request.reject('crashed', new WorkerError(message, { cause: error }));
-    } else if (hasCrashed || request.batch!.requests.length > 1) this.#repeatAlone(request);
-    else request.reject('failed', error);
-  }
-
-  /** Repeats a request in a batch by itself: it is not known which request of a batch is the cause of the failure. */
-  #repeatAlone(request: PoolRequest): void {
-    this.#metrics.retry();
-    // With a key of its own it does not wait behind requests that wait for more.
-    const key = `${request.key};alone`;
-    Object.assign(request, { batch: undefined, startedAt: undefined, alone: true, key });
-    this.#move(request, 'queued');
-    this.#batcher.add(request);
-  }
-
-  async #replace(replacement: Replacement): Promise<void> {
-    if (this.#closed) throw new PoolClosedError('Expected an open pool for swap, but it was closed');
-    const start = performance.now();
-    try {
-      const { source, state } = parseReplacement(this.#options.source.kind, replacement);
-      if (source) {
-        const old = this.#generation;
-        this.#generation = new Generation(await createEngine(source, this.#settings));
-        this.#batcher.maxBatch = maxBatchOf(this.#generation.engine, this.#options);
-        await old.idle();
-        await old.engine.close();
-      } else {
-        this.#batcher.pause();
-        try {
-          await this.#generation.idle();
-          await this.#generation.engine.loadStateDict(state);
-        } finally {
-          this.#batcher.resume();
-        }
-      }
-    } catch (error) {
-      this.#metrics.swap(performance.now() - start, error);
-      throw error instanceof WorkerDied ? new WorkerError(error.message, { cause: error }) : error;
-    }
-    this.#metrics.swap(performance.now() - start, undefined);
-  }
-
   async #drain(): Promise<void> {
-    this.#batcher.flush();
-    const { preparing, queued, running } = this.#phases;
-    if (preparing + queued + running > 0)
+    this.#batches.batcher.flush();
+    this.#networks.beginClosing();
+    if (this.#phases.total > 0)
       await new Promise<void>((resolve) => {
         this.#onEmpty = resolve;
       });
-    await this.#swaps;
-    // A batch that no request waits for any more. A worker is ended instead.
-    if (this.#options.source.kind !== 'module') await this.#generation.idle();
-    await this.#generation.engine.close();
-    this.#collation.dispose(this.#settings.warmup);
+    await this.#networks.close();
+    this.#collation.dispose(this.#warmup);
     this.#metrics.close();
   }
 }

@@ -4,6 +4,7 @@
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Piscina } from 'piscina';
+import { untilAborted } from '../check/signal.js';
 import { untidy } from '../tensor/context.js';
 import { releaseHandle, type TensorHandle } from '../tensor/handle.js';
 import type { Cancellation } from './cancellation.js';
@@ -47,11 +48,12 @@ export class WorkerEngine implements Engine {
     this.#workers = workers;
   }
 
-  /** Starts the workers. @throws what the module throws while it is loaded. */
-  static async start(options: WorkerEngineOptions): Promise<WorkerEngine> {
+  /** Starts the workers. @throws what the module throws while it is loaded; the reason of the signal. */
+  static async start(options: WorkerEngineOptions, signal?: AbortSignal): Promise<WorkerEngine> {
     const engine = new WorkerEngine(options, await startWorkers(options));
     try {
-      await Promise.all(Array.from({ length: options.replicas }, () => engine.#ask(undefined)));
+      const loaded = Array.from({ length: options.replicas }, () => engine.#ask(undefined));
+      await untilAborted(Promise.all(loaded), signal);
     } catch (error) {
       await engine.close();
       throw error;
@@ -74,11 +76,11 @@ export class WorkerEngine implements Engine {
     }
   }
 
-  async loadStateDict(state: StateDict): Promise<void> {
+  async loadStateDict(state: StateDict, signal: AbortSignal): Promise<void> {
     const before = this.#weights;
     this.#weights = await this.#share(state);
     try {
-      await this.#ask(undefined);
+      await untilAborted(this.#ask(undefined), signal);
       release(before);
     } catch (error) {
       // The state of the worker is unknown: a part of the weights may be loaded.

@@ -21,8 +21,10 @@ export default function forward(x) {
   return layer.forward(x);
 }
 
-export function loadStateDict(state) {
+/** With a key `hang` it loads the weights and never ends. */
+export function loadStateDict({ hang, ...state }) {
   layer.loadStateDict(state);
+  return hang && new Promise(() => {});
 }
 
 /** Values of several kinds. */
