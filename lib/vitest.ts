@@ -7,7 +7,7 @@ import { chai, expect } from 'vitest';
 import { isTensor, type Tensor } from './tensor/tensor.js';
 import { differenceOf, equalTensors } from './testing.js';
 
-/** Tensors with more elements are summarized in errors, as they are where they are printed. */
+/** Tensors with more elements are summarized in errors, as when they are printed. */
 const SHOWN = 64;
 
 /** The text of a tensor in an error. */

@@ -65,7 +65,7 @@ function checkArrows() {
  */
 function arrowFor(from, to, typeOnly) {
   const folder = firstFolder(to);
-  // A finer row ("data/loader") is part of its folder for everybody outside.
+  // A finer row ("data/loader") is part of its folder for all importers outside.
   if (folder === from) return from;
   const names = ['*', to, folder, ...(typeOnly ? [`types:${folder}`] : [])];
   return LIB[from]?.find((name) => names.includes(name));

@@ -2,7 +2,7 @@
 /**
  * Runs the CPU kernels on random sizes, between pages that nothing may touch, and compares them with loops in float64:
  * node scripts/fuzz-kernels.js --cases 100000 --seed 1 --sanitize
- * Without --sanitize the kernels are those of the last build; with it they are compiled anew under AddressSanitizer.
+ * Without --sanitize the kernels are those of the last build; with it they are compiled again with AddressSanitizer.
  * --arch arm64 cross-compiles them on another machine, and runs them by an emulator of user programs.
  * Exit code 1 for a finding, which names the seed that repeats it as a single case.
  * @module
@@ -105,7 +105,7 @@ function sourcesOf(directory) {
     .map((name) => join(directory, name));
 }
 
-// Checks as calls: as code of their own they make the compiler take several times as long.
+// Checks as calls: inlined, they multiply the compile time.
 function sanitizer() {
   const calls = ['--param', 'asan-instrumentation-with-call-threshold=0'];
   return options.sanitize ? ['-fsanitize=address', ...calls, '-fno-omit-frame-pointer', '-g1'] : [];

@@ -56,7 +56,7 @@ const totals = { calls: 0, refused: 0, returned: 0, passed: 0, targets: 0, known
 try {
   let next = options.from;
   const end = options.from + options.calls;
-  // A crash costs one call: the next process goes on behind it.
+  // A crash costs one call: the next process continues after it.
   while (next < end && totals.findings < 50) next = await runChild(next, end);
 } finally {
   rmSync(folder, { recursive: true, force: true });

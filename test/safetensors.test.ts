@@ -227,7 +227,7 @@ describe('damaged files', () => {
     writeFileSync(path, Buffer.from([200, 0, 0, 0, 0, 0, 0, 0, 123]));
     await expect(loadSafetensors(path)).rejects.toThrow(/truncated: its header should take 200 bytes/);
     writeFileSync(path, Buffer.alloc(64, 255));
-    await expect(loadSafetensors(path)).rejects.toThrow(/announces a header of 18446744073709551615 bytes/);
+    await expect(loadSafetensors(path)).rejects.toThrow(/declares a header of 18446744073709551615 bytes/);
   });
 
   it('every truncation of a good file', async () => {

@@ -51,7 +51,7 @@ bool HasType(at::ScalarType dtype) {
   }
 }
 
-// What gloo can send; it would otherwise fail on a thread of its own, or end the process.
+// What gloo can send; otherwise it would fail on one of its threads, or end the process.
 void CheckTensor(const Tensor& tensor, const char* name) {
   Require(tensor.device().is_cpu(), ErrorKind::kDevice, "Expected a Tensor on cpu for ", name,
           ", which the backend gloo sends, but received one on ", tensor.device().str());

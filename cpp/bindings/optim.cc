@@ -47,7 +47,7 @@ void SgdStep(const Tensors& parameters, const OptionalTensors& buffers, const st
   std::vector<StateList> state;
   if (momentum != 0) state.push_back({"momentum_buffer", buffers});
   const std::vector<OptimRow> rows = RowsWithGradient(parameters, state, &indices);
-  // A first step starts the momentum from the gradient itself, whatever the dampening.
+  // A first step starts the momentum from the gradient itself, regardless of the dampening.
   std::vector<OptimRow> first, later;
   for (size_t i = 0; i < rows.size(); ++i) {
     if (momentum != 0 && !rows[i].back().defined())

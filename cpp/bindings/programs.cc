@@ -101,7 +101,7 @@ int64_t HoldInput(Call& call, const SharedInputs& held, TensorHandle* input, boo
 
 bool CancelRun(Call& call, int64_t ticket) { return call.data.programs.Cancel(call.env, ticket); }
 
-// Loads a program on a thread of its own lane and gives its number.
+// Loads a program on the thread of a separate lane and returns its number.
 template <class Load>
 Napi::Value LoadAsync(Call& call, Load load) {
   auto runner = std::make_shared<std::shared_ptr<ForeignRunner>>();
@@ -175,7 +175,7 @@ const OpTable& ProgramsOps() {
            }),
       Bind("dropInput(inputs, number)",
            [](Call&, const SharedInputs& held, int64_t number) { held->waiting->Take(number); }),
-      // Another number for the program, with a lane of its own.
+      // Another number for the program, with a separate lane.
       Bind("openProgram(program)",
            [](Call& call, int64_t id) {
              return Programs::Instance().Add(&call.data, Programs::Instance().Find(id).runner);

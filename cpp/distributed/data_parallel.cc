@@ -72,7 +72,7 @@ DataParallel::DataParallel(std::shared_ptr<Group> group, const std::vector<Tenso
   const int64_t first =
       options.default_buckets ? int64_t{c10d::kDefaultFirstBucketBytes} : options.bucket_bytes;
   // One bucket for the first pass, after which the Reducer makes others in the order in which the gradients
-  // came: unless it looks for unused parameters, and does not know that order.
+  // came: unless it looks for unused parameters, when that order is unknown.
   std::vector<size_t> limits{std::numeric_limits<size_t>::max()};
   if (options.find_unused) {
     limits.assign(1, static_cast<size_t>(options.bucket_bytes));

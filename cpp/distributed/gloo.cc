@@ -55,7 +55,7 @@ const char* LayoutProblem() {
     const auto made = probe->merge(c10::make_intrusive<c10d::HashStore>(), options, 0, 1);
     if (made->getRank() != 0 || made->getSize() != 1) problem = "its rank is in another place";
 #ifdef __GLIBC__
-    // What malloc gives for the size that libtorch asks for, and for ours.
+    // The sizes that malloc returns for libtorch's request, and for ours.
     const std::unique_ptr<char[]> ours(new char[sizeof(Gloo)]);
     if (malloc_usable_size(made.get()) != malloc_usable_size(ours.get())) problem = "it has another size";
 #endif

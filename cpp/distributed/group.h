@@ -25,7 +25,7 @@ struct WorldOptions {
   int size() const { return address.world_size; }
 };
 
-// The processes that were started together: their store, and what they know of each other.
+// The processes that were started together: their store, and their information about each other.
 class World {
  public:
   // Opens the store and compares this process with the others. Throws a DistributedFailure.
@@ -70,7 +70,7 @@ class Group {
   // The exception being handled, an error of a send or receive, as a DistributedFailure.
   [[noreturn]] void Rethrow(const char* call) const;
 
-  // Ends the connections, as soon as nothing else, such as a Reducer, uses them.
+  // Ends the connections, as soon as no other object, such as a Reducer, uses them.
   void Close();
 
  private:

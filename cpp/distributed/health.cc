@@ -18,7 +18,7 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kBeat{500};
 constexpr milliseconds kSample{1250};    // longer than two beats
-constexpr milliseconds kAnswer{3000};    // of the store, before it counts as gone
+constexpr milliseconds kAnswer{3000};    // of the store, before it is regarded as lost
 constexpr milliseconds kFarewell{3000};  // that rank 0, which has the store, waits for the others to look
 
 std::string AliveKey(int rank) { return "dyconv/alive/" + std::to_string(rank); }
@@ -74,7 +74,7 @@ Blame Judge(std::map<int, Pulse> before, const std::map<int, Pulse>& after, cons
     if (pulse.beat == kLeft) {
       left.ranks.push_back(rank);
     } else if (before.contains(rank) && before[rank].beat == pulse.beat) {
-      // One that reported a failure of its own has ended for that reason.
+      // A process that reported its own failure has ended for that reason.
       if (std::find(failed.begin(), failed.end(), rank) == failed.end()) dead.ranks.push_back(rank);
     } else if (const GroupCall theirs = pulse.LastOf(call.group); theirs.number < call.number) {
       late.ranks.push_back(rank);
@@ -109,7 +109,7 @@ Blame Judge(std::map<int, Pulse> before, const std::map<int, Pulse>& after, cons
 struct Health::State {
   State(c10d::Store& store, int own) : beats(store.clone()), looks(store.clone()), rank(own) {}
 
-  // Connections of their own: an answer that does not come holds up nothing else.
+  // Separate connections: a missing answer does not delay other calls.
   const c10::intrusive_ptr<c10d::Store> beats;  // used by the thread of Beat()
   const c10::intrusive_ptr<c10d::Store> looks;  // used by that of Find()
   const int rank;
@@ -154,7 +154,7 @@ Health::~Health() {
   std::unique_lock lock(state_->mutex);
   state_->stopping = true;
   state_->wake.notify_all();
-  // Not for ever: the connection may hang.
+  // With a limit: the connection may hang.
   state_->wake.wait_for(lock, kAnswer, [this] { return state_->ended; });
 }
 
@@ -173,7 +173,7 @@ Blame Health::Find(const GroupCall& call, const std::vector<int>& ranks) const {
     Blame blame;
   };
   const auto answer = std::make_shared<Answer>();
-  // On a thread of its own: the store does not answer where rank 0 was stopped.
+  // On a separate thread: the store does not answer if rank 0 was stopped.
   std::thread([state = state_, answer, call, ranks] {
     Blame blame;
     bool lost = false;

@@ -1,4 +1,4 @@
-// What the processes of a group tell each other through the store about how they are: each writes twice a
+// The status that the processes of a group exchange through the store: each writes twice a
 // second that it lives, and which call it has reached. A process whose call fails looks who is to blame.
 #pragma once
 
@@ -29,7 +29,7 @@ class Health {
   Health(c10d::Store& store, int rank);
   Health(const Health&) = delete;
   Health& operator=(const Health&) = delete;
-  // Tells the others that this process leaves.
+  // Informs the others that this process leaves.
   ~Health();
 
   // Notes a collective call that begins, and gives it its number.

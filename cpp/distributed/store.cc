@@ -79,7 +79,8 @@ c10::intrusive_ptr<c10d::TCPStore> OpenStore(const StoreAddress& address, std::c
   // process that does not fit the others is then found at once.
   options.waitWorkers = !address.serve;
   options.timeout = timeout;
-  // The client of the server connects to it where it listens, whatever the name of this machine resolves to.
+  // The client of the server connects to it where it listens, regardless of what the name of this machine
+  // resolves to.
   std::string host = IsLoopback(address.host) ? "127.0.0.1" : address.host;
 #ifndef _WIN32
   std::unique_ptr<Listener> listener;

@@ -141,7 +141,7 @@ Isa BestIsa() {
 
 bool HasAmxBf16() {
 #if defined(__x86_64__)
-  // __builtin_cpu_supports does not know it before gcc 13.
+  // __builtin_cpu_supports does not support it before gcc 13.
   static const bool has = [] {
     unsigned eax, ebx, ecx, edx;
     return __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) != 0 && (edx >> 22 & 1) != 0;

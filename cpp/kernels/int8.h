@@ -48,7 +48,7 @@ struct Int8ConvArgs {
   int32_t input_zero = 0;
   Int8Weights weights;  // where shape.experts is 0
   // Else of PackInt8Experts, with a scale for each column, and [batch, experts]. Each sample has the weights
-  // that are mixed from them, and scales of its own.
+  // that are mixed from them, and its own scales.
   const int16_t* experts = nullptr;
   const float* expert_scales = nullptr;
   const float* attention = nullptr;

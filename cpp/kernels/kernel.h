@@ -1,4 +1,4 @@
-// The arguments of every kernel: plain numbers and plain pointers. Kernels know neither ATen nor autograd nor
+// The arguments of every kernel: plain numbers and plain pointers. Kernels use neither ATen nor autograd nor
 // JS.
 #pragma once
 
@@ -267,7 +267,7 @@ struct SharedBatchNormArgs {
   float* output = nullptr;
 };
 
-// How a packed chunk of samples lies in memory: floats from one group, sample and pixel to the next.
+// The memory layout of a packed chunk of samples: floats from one group, sample and pixel to the next.
 struct PackedStrides {
   int64_t group = 0;
   int64_t sample = 0;
@@ -310,7 +310,7 @@ struct DynamicConvArgs {
   const float* attention = nullptr;  // null: a static convolution, of one expert that is never mixed
   const float* bias = nullptr;
   float* output = nullptr;
-  uint16_t* output16 = nullptr;  // likewise
+  uint16_t* output16 = nullptr;  // the same
   ImageStrides output_strides;
   const float* grad_output = nullptr;
   ImageStrides grad_output_strides;

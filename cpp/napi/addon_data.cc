@@ -6,7 +6,7 @@ namespace dyconv {
 
 AddonData::AddonData(Napi::Env environment) : js_home(std::make_shared<JsHome>(environment)) {}
 
-// The environment has ended and its references with it: they must not be deleted once more.
+// The environment has ended and its references with it: they must not be deleted again.
 AddonData::~AddonData() {
   for (Napi::FunctionReference& error_class : error_classes) error_class.SuppressDestruct();
   for (Napi::FunctionReference* reference : {&tensor_class, &collector, &tracer})

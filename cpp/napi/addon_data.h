@@ -38,19 +38,20 @@ struct AddonData {
   // Gradients that the running callback of a backward pass returned; null outside of one.
   std::vector<at::Tensor>* backward_results = nullptr;
   TensorRegistry tensors;
-  Background background;                      // what background() defers
-  size_t max_buffer_bytes = size_t{1} << 32;  // of an ArrayBuffer; lib/native/index.ts knows this V8's limit
-  bool external_buffers_refused = false;      // by this runtime, as by Electron's: copies are made instead
+  Background background;  // what background() defers
+  size_t max_buffer_bytes = size_t{1}
+                            << 32;        // of an ArrayBuffer; lib/native/index.ts sets the limit of this V8
+  bool external_buffers_refused = false;  // by this runtime, as by Electron's: copies are made instead
   // Present while inference mode is on: the guard is what libtorch offers to enter and leave the mode.
   std::optional<c10::InferenceMode> inference_mode;
   std::unique_ptr<Recorder> compilation;  // present while a network is compiled
   Recorder* recorder = nullptr;           // the same, while its forward runs: it receives every call
-  // Reading results back, and preparing batches: each in order on a thread of its own.
+  // Reading results back, and preparing batches: each in order on its own thread.
   JobQueue compute{"dyconv compute", std::make_shared<ThreadLane>("dyconv compute")};
   JobQueue data{"dyconv data", std::make_shared<ThreadLane>("dyconv data")};
   // Runs of programs, each on the lane of its program (programs.h).
   JobQueue programs{"dyconv programs"};
-  // Communication with other processes, each wait on a lane of its own (bindings/distributed.cc).
+  // Communication with other processes, each wait on its own lane (bindings/distributed.cc).
   JobQueue distributed{"dyconv distributed"};
   bool environment_closed = false;
 

@@ -73,7 +73,7 @@ class Background {
   void Note(const Call& call, const std::vector<at::Tensor>& arguments, std::function<void()> run);
   // A JavaScript object for a result.
   Napi::Value AddResult(const Call& call, const std::shared_ptr<PendingTensor>& pending);
-  // The pending result that a placeholder stands for; null for an ordinary tensor.
+  // The pending result of a placeholder; null for an ordinary tensor.
   std::shared_ptr<PendingTensor> FindPending(const at::Tensor& tensor) const;
 
   // Throws a TypedError for a tensor that is not computed yet, or that a block under way uses in a way that

@@ -5,7 +5,7 @@
 //   };
 //
 // Arguments are converted by their C++ types (convert.h), so are results; a first parameter of type `Call&`
-// is the call itself, for the few operations that make JavaScript values of their own. The names in the
+// is the call itself, for the few operations that create JavaScript values themselves. The names in the
 // signature are those of error messages. Everything thrown below passes through the one catch block in
 // hot_path.cc.
 #pragma once

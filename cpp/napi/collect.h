@@ -1,5 +1,5 @@
 // Garbage collections that the add-on requests from V8: when tensors have grown considerably, and when an
-// allocation fails. V8 sees the small objects, not the memory of their tensors.
+// allocation fails. V8 counts the small objects, not the memory of their tensors.
 #pragma once
 
 #include <napi.h>

@@ -206,7 +206,7 @@ Napi::Value ToJs(const Call& call, const std::string& value) { return Napi::Stri
 Napi::Value ToJs(const Call& call, const char* value) { return Napi::String::New(call.env, value); }
 
 Napi::Value ToJs(const Call& call, const at::Tensor& value) {
-  // Some gradients that are 0 everywhere have no memory, which only libtorch's dispatcher knows.
+  // Some gradients that are 0 everywhere have no memory; only libtorch's dispatcher handles them.
   if (value.defined() && value._is_zerotensor())
     return WrapTensor(call.env, call.data, at::zeros(value.sizes(), value.options()));
   return WrapTensor(call.env, call.data, value);

@@ -33,11 +33,11 @@ class JobQueue {
     bool retry = true;   // a second try, after a collection, of work that runs out of memory
   };
 
-  // Runs `work` on a thread, under the caller's libtorch thread-local state (grad mode and the like), and
+  // Runs `work` on a thread, under the caller's libtorch thread-local state (grad mode and others), and
   // returns a Promise for what `finish` makes of it on the JavaScript thread, in the tidy scope of the
   // caller. `work` owns copies of its tensors, never JS values. What either throws rejects the Promise;
   // `where` names the operation in that error, as does a thread that cannot be started. Work that may be
-  // tried a second time must be able to start anew.
+  // retried must be able to start again.
   Napi::Value Run(Napi::Env env, std::string where, Work work, Finish finish, Options options);
   Napi::Value Run(Napi::Env env, std::string where, Work work, Finish finish) {
     return Run(env, std::move(where), std::move(work), std::move(finish), Options{});

@@ -1,6 +1,6 @@
 // The programs that JavaScript holds, by number: compiled networks, TorchScript modules, packages of
 // AOTInductor. A number is the process's, so it may travel to a worker, which opens the program by it and so
-// gets a number of its own.
+// gets its own number.
 #pragma once
 
 #include <cstdint>
@@ -22,7 +22,7 @@ class Programs {
  public:
   static Programs& Instance();  // never destroyed: threads may outlive static objects
 
-  // `owner` stands for the environment whose JavaScript gets the number.
+  // `owner` is the environment whose JavaScript gets the number.
   int64_t Add(const void* owner, std::shared_ptr<Runner> runner);
   // Throws a TypedError for a number that is not (or no longer) in the table.
   HeldProgram Find(int64_t id);

@@ -4,7 +4,7 @@
 // tidy() scope in which the object was made, or when V8 collects the object: as a *basic* finalizer, hence
 // also in a synchronous loop. Accounts. Each storage is counted once, however many views share it. When the
 // count has grown by a good deal since the last collection, the operation that did it asks for one
-// (hot_path.cc): V8 sees only the small objects, not what they hold. (napi_adjust_external_memory is the
+// (hot_path.cc): V8 counts only the small objects, not their memory. (napi_adjust_external_memory is the
 // usual way to tell it, and ends the process on Node 20: under external memory pressure V8 11.3 may finish an
 // incremental mark too early, "Check failed: marking_done_".)
 #pragma once
@@ -31,7 +31,7 @@ struct TensorHandle {
   TensorHandle* next_in_scope = nullptr;
   TensorHandle* previous_in_scope = nullptr;
   int32_t creation = 0;  // where it was made, as a number of lib/runtime/memory.ts; 0 when nobody asked
-  bool pinned = false;   // stands on a JavaScript buffer, which may be detached (buffers.h)
+  bool pinned = false;   // uses a JavaScript buffer, which may be detached (buffers.h)
   std::shared_ptr<PendingTensor> pending;  // while the tensor is a placeholder (background.h)
 };
 

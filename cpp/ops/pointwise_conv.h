@@ -1,4 +1,4 @@
-// Static 1x1 convolutions of stride 1 on the CPU, whose kernels read images where they lie. Without autograd.
+// Static 1x1 convolutions of stride 1 on the CPU, whose kernels read images in place. Without autograd.
 #pragma once
 
 #include "ops/dynamic_conv/problem.h"

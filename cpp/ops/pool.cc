@@ -34,7 +34,7 @@ int64_t Windows(const WindowAxis& axis, bool ceil_mode) {
   return count;
 }
 
-// Whether a window lies outside of the image: none of its taps is a pixel.
+// Whether a window is outside of the image: none of its taps is a pixel.
 bool HasWindowOutside(const WindowAxis& axis, int64_t windows) {
   if (axis.dilation <= axis.in) return false;
   for (int64_t i = 0; i < windows && i * axis.stride < axis.padding; ++i) {

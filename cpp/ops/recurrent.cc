@@ -27,7 +27,7 @@ constexpr int64_t kLstmGates = 4;
 constexpr int64_t kGruGates = 3;
 constexpr int64_t kRnnGates = 1;
 
-// libtorch warns once that oneDNN has no LSTM with projections, which is no news to whoever asks for one.
+// libtorch warns once that oneDNN has no LSTM with projections, which is irrelevant here.
 class Silent : public c10::WarningHandler {
   void process(const c10::Warning&) override {}
 };

@@ -91,7 +91,7 @@ void LowerPriority() {
 }
 
 // The threads that pool lanes share, of the whole process. They are started when needed and never end: the
-// lowest one that is idle takes the next task, so that the others, each with OpenMP threads of its own, stay
+// lowest one that is idle takes the next task, so that the others, each with its own OpenMP threads, stay
 // unused while fewer tasks run at once.
 class LanePool {
  public:

@@ -1,5 +1,5 @@
 // Threads for work off the JavaScript thread. A lane runs its tasks one after another, in the order they were
-// pushed, either on a thread of its own or on the threads of the process that all pool lanes share. Knows
+// pushed, either on its own thread or on the threads of the process that all pool lanes share. Knows
 // neither JavaScript nor environments: napi/job.h makes promises of this.
 #pragma once
 
@@ -47,7 +47,7 @@ class Lane {
   bool stopping_ = false;
 };
 
-// A lane with a thread of its own, which starts with the first task and ends with the lane.
+// A lane with its own thread, which starts with the first task and ends with the lane.
 class ThreadLane final : public Lane {
  public:
   explicit ThreadLane(const char* name) : name_(name) {}
@@ -73,7 +73,7 @@ class PoolLane final : public Lane, public std::enable_shared_from_this<PoolLane
 
  private:
   friend class LanePool;
-  // The next task, null if there is none; the lane counts as running until Finish().
+  // The next task, null if there is none; the lane is running until Finish().
   std::unique_ptr<Task> Next();
   // Whether more tasks wait.
   bool Finish();

@@ -13,7 +13,7 @@
 
 namespace dyconv {
 
-// A call whose arguments are fixed but for tensors and batch size, which come from the frame of a run.
+// A call whose arguments are fixed except for tensors and batch size, which come from the frame of a run.
 // Appends the tensors of its result. Any thread, several at once.
 using StepCall = std::function<void(const Frame&, Tensors& results)>;
 

@@ -18,7 +18,7 @@
 namespace dyconv {
 namespace {
 
-// Whatever the calling thread is set to, a run is without autograd and autocast: as under no_grad(), but
+// A run is without autograd and autocast, regardless of the calling thread: as under no_grad(), but
 // without the bookkeeping of views and versions.
 struct RunGuard {
   at::NoGradGuard no_grad;

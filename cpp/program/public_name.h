@@ -1,4 +1,4 @@
-// Operations as JavaScript calls them, for error messages: the layer above knows the names.
+// Operations as JavaScript calls them, for error messages: the layer above has the names.
 #pragma once
 
 #include <string>

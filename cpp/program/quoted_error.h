@@ -5,7 +5,7 @@
 
 namespace dyconv {
 
-// The words are shown as they are, and decide the class of the JavaScript error.
+// The message is shown unchanged, and decides the class of the JavaScript error.
 class QuotedError : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;

@@ -22,7 +22,7 @@ constexpr std::array<std::string_view, 17> kShapeQueries = {
     "shape",        "strides",     "numel",      "ndim",      "elements",     "isContiguous",
     "dtype",        "device",      "isDisposed", "isLeaf",    "requiresGrad", "grad",
     "gradFunction", "retainsGrad", "isPinned",   "checkDims", "checkImages"};
-// Those of them that tell sizes.
+// Those of them that return sizes.
 constexpr std::array<std::string_view, 5> kSizeQueries = {"shape", "strides", "numel", "elements",
                                                           "isContiguous"};
 // Operations whose result has a shape that depends on the elements.

@@ -16,7 +16,7 @@ namespace dyconv {
 
 class Recorder {
  public:
-  // `locate` gives the line of JavaScript that is running, such as "net.js:12:5"; empty where nobody knows.
+  // `locate` gives the line of JavaScript that is running, such as "net.js:12:5"; empty if it is unknown.
   explicit Recorder(std::function<std::string()> locate) : locate_(std::move(locate)) {}
 
   // A parameter or buffer of the module. Before the first Begin.

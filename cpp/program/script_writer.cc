@@ -64,7 +64,7 @@ class ModuleTree {
  private:
   Module Make(const std::string& class_name) {
     Module module(c10::QualifiedName("__torch__.dyconv." + class_name), unit_, /*shouldMangle=*/true);
-    // torch.jit.freeze and others ask for it.
+    // torch.jit.freeze and others require it.
     module.register_attribute("training", c10::BoolType::get(), false);
     return module;
   }

@@ -12,8 +12,8 @@
 
 namespace dyconv {
 
-// JavaScript knows each input by a number: an object for each would cost more than all else. Most inputs of a
-// service are alike, which one call finds out. Used on one thread.
+// JavaScript refers to each input by a number: an object for each would cost more than everything else. Most
+// inputs of a service are alike, which one call finds out. Used on one thread.
 class WaitingInputs {
  public:
   // Inputs like this one are expected from now on.

@@ -16,7 +16,7 @@ type Exactly<T, Key extends string> = [KeysOf<T>] extends [Key]
     : { 'not keys of the options': Exclude<Key, KeysOf<T>> }
   : { 'missing keys of the options': Exclude<KeysOf<T>, Key> };
 
-/** Options any of which may be left out; undefined counts as left out, also under `exactOptionalPropertyTypes`. */
+/** Options any of which may be left out; undefined is the same as omitting the option, also under `exactOptionalPropertyTypes`. */
 export type PartialOptions<T> = { [Key in keyof T]?: T[Key] | undefined };
 
 /** Options with their defaults: none is left out or undefined. */
@@ -59,7 +59,7 @@ export function withDefaults<T extends object>(defaults: T, options: PartialOpti
   return { ...defaults, ...(dropUndefined(options) as Partial<T>) };
 }
 
-/** {@link checkOptions} for keys that the compiler does not know. */
+/** {@link checkOptions} for keys that are not known at compile time. */
 export function checkKeys(options: object, keys: ReadonlySet<string>, name = 'options'): void {
   if (typeof options !== 'object' || options === null || Array.isArray(options)) refuse(options, keys, name);
   let empty = true;
@@ -140,7 +140,7 @@ const SYNONYMS: Readonly<Record<string, readonly string[]>> = {
   steps: ['totalSteps', 'milestones'],
 };
 
-/** The known name that was probably meant: equal but for case, `_` and `-`, a synonym, or a similar one. */
+/** The known name that was probably meant: equal except for case, `_` and `-`, a synonym, or a similar one. */
 export function probablyMeant(key: string, known: readonly string[]): string | undefined {
   const plain = plainOf(key);
   const same = known.find((candidate) => plainOf(candidate) === plain);

@@ -1,5 +1,5 @@
 /**
- * Values checked by a schema of valibot, with the errors of this package. The one place that turns an issue of valibot into
+ * Values checked by a schema of valibot, with the errors of this package. The only place that converts an issue of valibot to
  * such an error.
  * @module
  */
@@ -9,11 +9,11 @@ import { ArgumentError, CheckpointError, invalidArgument } from '../errors.js';
 /** A schema whose output is a T. */
 export type Schema<T> = v.GenericSchema<unknown, T>;
 
-/** A schema for every field of T, which the compiler compares: one that is missing, or is no field of T, does not compile. */
+/** A schema for every field of T, which the compiler compares: a missing or additional field does not compile. */
 export type Entries<T> = { [Key in keyof T]-?: Schema<T[Key]> };
 
 /**
- * A schema of an object. Other keys than those of the entries stay as they are: a later version may write them.
+ * A schema of an object. Other keys than those of the entries are kept unchanged: a later version may write them.
  * @param what - What is expected, for the message where there is no object: `'the record of an epoch'`.
  */
 export function object<T extends object>(what: string, entries: Entries<T>): Schema<T> {

@@ -32,7 +32,7 @@ export function onAbort(signal: AbortSignal, callback: () => void): () => void {
     signal.addEventListener('abort', entry.listener);
   }
   const { callbacks, listener } = entry;
-  // Of its own, for a callback that is given twice.
+  // A separate function, because the same callback may be given twice.
   const call = () => callback();
   callbacks.add(call);
   return () => {

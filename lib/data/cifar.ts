@@ -276,7 +276,7 @@ function namesInPickle(content: Uint8Array, { namesKey }: Layout): string[] {
 
 function namesInText(content: Uint8Array): string[] {
   const names = Buffer.from(content).toString('utf8').split(/\r?\n/).filter(Boolean);
-  if (names.length === 0) throw new Error('expected class names, one a line');
+  if (names.length === 0) throw new Error('expected class names, one per line');
   return names;
 }
 

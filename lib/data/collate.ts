@@ -130,7 +130,7 @@ export function checkShapes(shapes: readonly (readonly number[])[], path: string
   const wrong = shapes.findIndex((shape) => shape.join() !== first!.join());
   if (wrong < 0) return;
   throw new ShapeError(
-    `Expected ${path} of one shape in a batch but received [${first!.join(', ')}] and, at place ${wrong}, ` +
+    `Expected ${path} of one shape in a batch but received [${first!.join(', ')}] and, at index ${wrong}, ` +
       `[${shapes[wrong]!.join(', ')}]: resize it in get(), or use the option collate`,
   );
 }

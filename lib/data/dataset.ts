@@ -145,7 +145,7 @@ export function createDataset({
   );
 }
 
-/** An index into a set of so many samples. */
+/** An index into a set of `length` samples. */
 export function checkIndex(index: number, length: number): number {
   if (!Number.isInteger(index) || index < 0 || index >= length)
     throw invalidArgument('index', `an integer from 0 to ${length - 1}`, index);

@@ -43,7 +43,7 @@ export async function contentsOf(path: string): Promise<FolderContents> {
   return contents;
 }
 
-/** The type of an entry, or of the target of a link; a dangling link counts as a file, whose reading then fails. */
+/** The type of an entry, or of the target of a link; a dangling link is treated as a file, which then cannot be read. */
 export async function entryKind(folder: string, entry: Dirent): Promise<'folder' | 'file' | 'special'> {
   const target = entry.isSymbolicLink()
     ? await stat(join(folder, entry.name)).catch((error: NodeJS.ErrnoException) => {

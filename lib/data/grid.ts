@@ -1,5 +1,5 @@
 /**
- * A picture of what a transform does.
+ * An image that shows the effect of a transform.
  * @module
  */
 
@@ -25,7 +25,7 @@ export interface GridOptions {
   columns?: number | undefined;
   /** Chooses the images, and is the seed of the transform. Default: 0. */
   seed?: number | undefined;
-  /** Height and width of a picture in the grid, in pixels. Default: 96. */
+  /** Height and width of an image in the grid, in pixels. Default: 96. */
   cell?: number | undefined;
 }
 
@@ -34,7 +34,7 @@ const BACKGROUND = 255;
 
 /**
  * A PNG with one image of the set per row: the unchanged image, then its transformed versions of one epoch after the
- * other. Values are shown unnormalized; what lies outside [0, 1] is clipped.
+ * other. Values are shown unnormalized; values outside [0, 1] are clipped.
  * @param set - A set of this package, or a custom one, of whose samples only those that are shown are read. Images have to be
  * bytes; they may be of any size.
  *
@@ -75,7 +75,7 @@ export async function grid(
   return compose(pictures, { rows: keys.length, columns: plans ? columns + 1 : 1, cell });
 }
 
-/** An image of a set. Of one in memory it is what loaders read, whatever its `get` gives. */
+/** An image of a set. For a set in memory it is what loaders read, regardless of what its `get` returns. */
 async function imageOf(set: InMemoryDataset | Dataset<ImageSample>, key: number): Promise<ByteImage> {
   if (!isInMemory(set)) return byteImage(set, await set.get(key), key);
   const { images, shape } = set;
@@ -86,7 +86,7 @@ async function imageOf(set: InMemoryDataset | Dataset<ImageSample>, key: number)
 interface Picture {
   row: number;
   column: number;
-  /** An encoded picture. */
+  /** An encoded image. */
   input: Buffer;
 }
 

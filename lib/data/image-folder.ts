@@ -1,5 +1,5 @@
 /**
- * Pictures in folders: one folder per class.
+ * Images in folders: one folder per class.
  * @module
  */
 import { checkOptions, optionKeys } from '../check/index.js';

@@ -188,7 +188,7 @@ export class Loader<B = Batch> implements AsyncIterable<B> {
         }
         if (prepared === undefined) break;
         fill(this.#options.prefetch);
-        // Batches that are ready would follow each other without a turn of the event loop: timers and signals come first.
+        // Batches that are ready would follow each other without an iteration of the event loop: timers and signals come first.
         await nextTurn();
         current.batch++;
         if (prepared === null) {

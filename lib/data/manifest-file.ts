@@ -16,7 +16,7 @@ import { type FolderSplit, SPLIT_NAMES } from './picture-files.js';
 export interface ManifestRow {
   /** 1-based line of the file. */
   line: number;
-  /** As it is written. */
+  /** As written in the file. */
   name: string;
   /** Absolute path. */
   path: string;

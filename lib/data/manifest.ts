@@ -1,5 +1,5 @@
 /**
- * Pictures that are listed in a file, with their classes and splits.
+ * Images that are listed in a file, with their classes and splits.
  * @module
  */
 import { checkOptions, optionKeys } from '../check/index.js';
@@ -39,7 +39,7 @@ const MANIFEST_KEYS = optionKeys('file', 'split', ...PICTURE_SET_KEYS);
  * - `split`, which may be missing: `train`, `val` (`valid`, `validation`) or `test`.
  *
  * Other columns are ignored. Classes are the labels of the training rows: in numerical order if all are integers, otherwise in alphabetical
- * order. `set.nameOf(i)` is the path as it is written.
+ * order. `set.nameOf(i)` is the path as written in the file.
  * @throws DatasetError with the number of the line for a row that does not fit, a label that the training rows do not have, and an image
  * that is missing or cannot be read; for a split without rows; ArgumentError.
  * @example

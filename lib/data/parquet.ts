@@ -41,7 +41,7 @@ interface RowGroup {
   rows: [start: number, end: number];
 }
 
-/** A row as it is in a file. */
+/** A row of a file. */
 interface ParquetItem {
   /** The file and the row, for messages. */
   source: string;

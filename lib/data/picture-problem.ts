@@ -6,7 +6,7 @@ import { extname } from 'node:path';
 import { reasonOf } from '../files/error.js';
 import { openFile } from '../files/open.js';
 
-/** Bytes that tell a format. */
+/** Bytes that identify a format. */
 const HEAD = 16;
 
 /** Formats of files by what they contain, as Latin-1, at which byte, and whether sharp decodes them. */

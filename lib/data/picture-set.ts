@@ -232,7 +232,7 @@ interface Failure {
   error: Error;
 }
 
-/** The first of the unreadable pictures, and how many there are. */
+/** The first unreadable image, and the number of all. */
 function unreadableError(failures: readonly Failure[], total: number): DatasetError {
   const [{ source, error }] = failures.toSorted((a, b) => a.index - b.index) as [Failure];
   const others = failures.length > 1 ? `, and ${failures.length - 1} more` : '';

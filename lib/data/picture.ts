@@ -15,7 +15,7 @@ import { checkSizes } from './transform-checks.js';
 /** A path, or the bytes of an image file: PNG, JPEG, WebP, GIF, TIFF, AVIF, or any other format that sharp reads. */
 export type Picture = string | Uint8Array;
 
-/** Size of a decoded picture. */
+/** Size of a decoded image. */
 export interface PictureSize {
   /** 3 for RGB, 1 for gray levels. */
   channels: 1 | 3;

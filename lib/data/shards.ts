@@ -12,7 +12,7 @@ import { datasetError } from './dataset.js';
 /** The files of a sample by their extension, such as `jpg` and `cls`. */
 export type SampleFiles = Record<string, Uint8Array>;
 
-/** A sample as it is in a shard. */
+/** A sample of a shard, not decoded. */
 export interface ShardSample {
   /** The shard and the key, for messages. */
   source: string;
@@ -105,7 +105,7 @@ async function* members(
       yield { name, content };
     }
     if (zeros < END_BYTES)
-      throw new Error('it ends without an end mark: the last sample may be incomplete, and others missing');
+      throw new Error('it has no end-of-archive marker: samples may be incomplete or missing');
   } catch (error) {
     throw readError(shard, error as NodeJS.ErrnoException, progress);
   } finally {
@@ -124,7 +124,7 @@ function readError(shard: string, error: NodeJS.ErrnoException, { begun, finishe
 /** The first bytes of every gzip file. */
 const GZIP = [0x1f, 0x8b] as const;
 
-/** The bytes of an archive, decompressed if they are compressed, whatever its name. @param target - Gets the errors of all stages. */
+/** The bytes of an archive, decompressed if they are compressed, regardless of its name. @param target - Gets the errors of all stages. */
 async function openArchive(shard: string, target: Extract): Promise<Readable> {
   const chunks = readSource(shard);
   const { value: first } = await chunks.next();

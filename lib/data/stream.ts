@@ -7,7 +7,7 @@ import { invalidArgument } from '../errors.js';
 import { type Dataset, datasetError } from './dataset.js';
 import { Random } from './random.js';
 
-/** What an iterable set may know about its samples. */
+/** Optional properties of an iterable set. */
 export interface StreamFields {
   /** Number of samples of a pass, if known; samples beyond it are not read. */
   readonly length?: number | undefined;
@@ -143,7 +143,7 @@ async function* limited(set: IterableDataset, { limit, ...request }: StreamOptio
   if (count === 0)
     throw datasetError(
       'dataset',
-      `expected samples in epoch ${epoch} but the set gave none: a generator gives its samples only once, use an object with a \
+      `expected samples in epoch ${epoch} but the set yielded none: a generator yields its samples only once, use an object with a \
 method [Symbol.asyncIterator]`,
     );
 }

@@ -58,7 +58,7 @@ export async function readTarGz(
         continue;
       }
       if (!missing.delete(name)) throw new Error(`member ${name} occurs twice`);
-      if (size > MAX_MEMBER_BYTES) throw new Error(`member ${name} claims ${size} bytes`);
+      if (size > MAX_MEMBER_BYTES) throw new Error(`member ${name} declares ${size} bytes`);
       // One buffer for all members: new memory is expensive, and garbage of this size is collected late.
       if (buffer.length < size) buffer = allocateBytes(size);
       const content = buffer.subarray(0, size);

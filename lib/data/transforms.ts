@@ -141,7 +141,7 @@ const NORMALIZE = ORDER.findIndex((names) => names.includes('normalize'));
  * A custom transform: any of the steps, in the order resize, crop, resize, flips, color jitter, normalize, erase.
  * Without `normalize` the values stay in [0, 1].
  *
- * Steps that work on bytes (policies such as `randAugment`, rotations, filters, `custom`, and resizing with `antialias`) may stand anywhere before
+ * Steps that work on bytes (policies such as `randAugment`, rotations, filters, `custom`, and resizing with `antialias`) may occur anywhere before
  * `normalize`, any number of times. The order begins again after each of them, and the image before it is rounded to bytes.
  *
  * @example

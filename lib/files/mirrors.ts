@@ -56,7 +56,7 @@ export async function downloadFromMirrors(options: MirrorOptions): Promise<strin
   if (urls.length === 1) throw first;
   const attempts = [...failures.values()];
   const lines = attempts.map(({ url, reason }) => `\n  ${url}: ${reason}`).join('');
-  throw new DownloadError(`No address gave the file ${rest.file}:${lines}`, { cause: first }, attempts);
+  throw new DownloadError(`No address has the file ${rest.file}:${lines}`, { cause: first }, attempts);
 }
 
 /** An address that sends fewer bytes than it must. */

@@ -108,7 +108,7 @@ async function openUrlParts(url: string): Promise<RandomAccess> {
     await body.dump();
     const byteLength = Number(headers['content-length']);
     if (statusCode !== 200) throw new Error(`the server answered with status ${statusCode}`);
-    if (!Number.isSafeInteger(byteLength)) throw new Error('the server does not tell the size');
+    if (!Number.isSafeInteger(byteLength)) throw new Error('the server did not send the size');
     return { byteLength, slice: (start, end = byteLength) => readPart(url, start, end) };
   } catch (error) {
     throw failed(url, error);

@@ -48,7 +48,7 @@ export function foreignType(name: ForeignDType): ForeignType {
 }
 
 /** The cause of an error that does not mean a damaged file. */
-const UNREPRESENTABLE = new Error('no dtype holds it');
+const UNREPRESENTABLE = new Error('no dtype can represent it');
 
 /** Whether an array could not be read because no dtype can represent its numbers. */
 export function isUnrepresentable(error: unknown): error is CheckpointError {
@@ -76,7 +76,7 @@ export async function readForeign(
   options: { swap?: boolean | undefined } = {},
 ): Promise<Tensor> {
   const { size, dtype }: ForeignType = FOREIGN[type];
-  if (dtype === undefined) throw unrepresentable(`its elements are ${type}, which no dtype holds`);
+  if (dtype === undefined) throw unrepresentable(`its elements are ${type}, which no dtype can represent`);
   const result = empty(shape, { dtype });
   try {
     using flat = native.view(result, [-1]);
@@ -106,7 +106,7 @@ function converter(type: ForeignDType): (bytes: Uint8Array) => Int32Array | BigI
     return ({ buffer }) => {
       const values = new BigInt64Array(buffer as ArrayBuffer);
       if (values.some((value) => value < 0n))
-        throw unrepresentable('it has a uint64 beyond 2^63 - 1, which no dtype holds');
+        throw unrepresentable('it has a uint64 beyond 2^63 - 1, which no dtype can represent');
       return values;
     };
   }

@@ -84,7 +84,7 @@ export function lengthBytes(start: Uint8Array, file: string): 2 | 4 {
     throw new CheckpointError(`${file} is not a npy file: its first bytes are not \\x93NUMPY`);
   const version = start[6]!;
   if (version < 1 || version > 3)
-    throw new CheckpointError(`${file} has version ${version} of the npy format; known are 1 to 3`);
+    throw new CheckpointError(`${file} has version ${version} of the npy format; supported are 1 to 3`);
   return version === 1 ? 2 : 4;
 }
 
@@ -92,7 +92,7 @@ export function lengthBytes(start: Uint8Array, file: string): 2 | 4 {
 export function headerLength(bytes: Uint8Array, file: string): number {
   const length = bytes.reduceRight((sum, byte) => sum * 256 + byte, 0);
   if (length <= MAX_HEADER) return length;
-  throw new CheckpointError(`${file} announces a header of ${length} bytes; at most ${MAX_HEADER} are read`);
+  throw new CheckpointError(`${file} declares a header of ${length} bytes; at most ${MAX_HEADER} are read`);
 }
 
 /** Parses the dictionary. @throws {CheckpointError} naming the file and the problem. */

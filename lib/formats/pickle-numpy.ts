@@ -88,7 +88,7 @@ export function numpyDialect(): PickleDialect {
   };
 }
 
-/** {@link numpyDialect} for the CIFAR archives: arrays of bytes in row-major order, and nothing else. */
+/** {@link numpyDialect} for the CIFAR archives: only arrays of bytes in row-major order. */
 export function numpyBytes(): PickleDialect {
   const numpy = numpyDialect();
   return {

@@ -1,7 +1,7 @@
 /**
  * A reader for pickles with data. It supports the opcodes of dictionaries, lists and objects (Python's
  * `pickletools`, protocols 2 to 5), and the callables of a {@link PickleDialect}, whose results the dialect
- * computes itself. Nothing else is called. Time and memory are
+ * computes itself. No other function is called. Time and memory are
  * proportional to the length of the pickle.
  * @module
  */
@@ -37,7 +37,7 @@ type Value = PickleValue;
 
 /** Maximum number of opcodes of a pickle: each creates at most one value, of some hundred bytes. */
 const MAX_OPCODES = 10_000_000;
-/** Number of opcodes between turns of the event loop. */
+/** Number of opcodes between iterations of the event loop. */
 const OPCODES_PER_TURN = 50_000;
 /** Maximum length of names of modules and classes, and of integers in bytes. */
 const MAX_NAME = 1000;

@@ -148,7 +148,7 @@ function parseEntry(name: string, value: unknown, fail: Fail): TensorEntry {
   const bits = typeof storedAs === 'string' ? bitsOf(storedAs) : undefined;
   if (bits === undefined) {
     const known = [DTYPES, FOREIGN, PACKED].flatMap(Object.keys).join(', ');
-    return fail(`${what} has dtype ${describe(storedAs)}; known are ${known}`);
+    return fail(`${what} has dtype ${describe(storedAs)}; supported are ${known}`);
   }
   if (!isSizes(shape) || shape.length > MAX_DIMS) return fail(`${what} has shape ${describe(shape)}`);
   if (!isSizes(offsets) || offsets.length !== 2) {

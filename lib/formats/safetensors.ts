@@ -188,7 +188,7 @@ async function readHeader(
   await fileReader(file, path, 0).fill(prefix);
   const length = prefix.readBigUInt64LE(0);
   if (length > BigInt(MAX_HEADER_BYTES)) {
-    const announced = `it announces a header of ${length} bytes, allowed are ${MAX_HEADER_BYTES}`;
+    const announced = `it declares a header of ${length} bytes, allowed are ${MAX_HEADER_BYTES}`;
     throw new CheckpointError(
       `${path} is not a safetensors file: ${describeFile(await kindOfFile(file), announced)}`,
     );
@@ -219,7 +219,7 @@ async function readEntry(
   mapped: Tensor | undefined,
 ): Promise<Tensor | string> {
   const { begin, end, shape, dtype, storedAs } = entry;
-  if (dtype === null) return `its elements are ${storedAs}, which no dtype holds`;
+  if (dtype === null) return `its elements are ${storedAs}, which no dtype can represent`;
   if (end === begin) return empty(shape, { dtype });
   const position = dataStart + begin;
   const foreign = foreignOf(entry);

@@ -276,7 +276,7 @@ function keyText(value: PickleValue): string | undefined {
   return items.includes(undefined) ? undefined : `(${items.join(', ')})`;
 }
 
-/** Keys of dictionaries that have no text of their own, such as the parameters in the state of an optimizer: numbered objects. */
+/** Keys of dictionaries that have no text form, such as the parameters in the state of an optimizer: numbered objects. */
 class KeyTexts {
   readonly #numbers = new Map<PickleValue, number>();
 

@@ -118,7 +118,7 @@ export async function extract(zip: ZipFile, entry: Entry, file: string): Promise
       checksum = crc32(chunk, checksum);
       size += chunk.length;
       // An entry that exceeds its announced size is stopped before it fills the disk.
-      if (size > entry.uncompressedSize) callback(new Error(`${entry.fileName} is larger than announced`));
+      if (size > entry.uncompressedSize) callback(new Error(`${entry.fileName} is larger than declared`));
       else callback(null, chunk);
     },
     flush(callback) {
@@ -134,7 +134,7 @@ export async function extract(zip: ZipFile, entry: Entry, file: string): Promise
 function unpacking({ compressionMethod, fileName }: Entry): Transform {
   if (compressionMethod === STORED) return new PassThrough();
   if (compressionMethod === DEFLATED) return createInflateRaw({ chunkSize: 1 << 20 });
-  throw new Error(`${fileName} is compressed by method ${compressionMethod}, which is not known here`);
+  throw new Error(`${fileName} is compressed by method ${compressionMethod}, which is not supported`);
 }
 
 async function syncFile(file: string): Promise<void> {

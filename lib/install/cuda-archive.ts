@@ -135,7 +135,7 @@ async function unpack(
     onProgress: (done, total) => reporter.progress('Unpacking', done, total),
   });
   const info = inspectLibtorch(staging);
-  if (typeof info === 'string') throw new DownloadError(`${url} holds no usable libtorch: ${info}`);
+  if (typeof info === 'string') throw new DownloadError(`${url} does not contain a usable libtorch: ${info}`);
   if (info.version !== version) {
     throw new DownloadError(`Expected libtorch ${version} in ${url} but received ${info.version}`);
   }

@@ -190,7 +190,8 @@ async function fill(
     }
   }
   const info = inspectLibtorch(staging);
-  if (typeof info === 'string') throw new DownloadError(`The wheels hold no usable libtorch: ${info}`);
+  if (typeof info === 'string')
+    throw new DownloadError(`The wheels do not contain a usable libtorch: ${info}`);
   const [torch] = build.wheels;
   return { version: build.version, flavour: 'cuda', wheel: torch!.file, sha256: torch!.sha256, libraries };
 }

@@ -38,7 +38,7 @@ export function cudaArchs(env: NodeJS.ProcessEnv = process.env): string[] {
   );
 }
 
-/** The GPUs that the driver knows: name, version of the driver, memory. Empty if there is no driver. */
+/** The GPUs that the driver reports: name, version of the driver, memory. Empty if there is no driver. */
 export function findGpus(probe: Probe = runProbe): string[] {
   const query = ['--query-gpu=name,driver_version,memory.total', '--format=csv,noheader'];
   return (probe('nvidia-smi', query) ?? '').trim().split('\n').filter(Boolean);

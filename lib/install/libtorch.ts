@@ -263,7 +263,8 @@ async function install(source: LibtorchSource, context: SourceContext, target: T
       onProgress: (done, total) => reporter.progress('Unpacking libtorch', done, total),
     });
     const info = inspectLibtorch(staging);
-    if (typeof info === 'string') throw new DownloadError(`The file holds no usable libtorch: ${info}`);
+    if (typeof info === 'string')
+      throw new DownloadError(`The file does not contain a usable libtorch: ${info}`);
     if (info.version !== target.version) {
       throw new DownloadError(`Expected libtorch ${target.version} in the file but received ${info.version}`);
     }

@@ -92,7 +92,7 @@ export async function fetchWithPip(
     const python = process.platform === 'win32' ? 'python' : 'python3';
     await run(python, [...pipArguments(wheel), '--dest', folder], { env, signal });
     const name = (await readdir(folder)).find((entry) => entry.endsWith('.whl'));
-    if (name === undefined) throw new DownloadError('pip finished without leaving a wheel');
+    if (name === undefined) throw new DownloadError('pip finished without downloading a wheel');
     const file = join(folder, name);
     const sha256 = await hashFile(file, 'sha256');
     // pip may find a wheel of the same version with another platform tag, which it verifies itself.

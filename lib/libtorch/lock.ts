@@ -9,7 +9,7 @@ import satisfies from 'semver/functions/satisfies.js';
 
 /** A file with known content. */
 export interface PinnedFile {
-  /** Its address; `{base}` stands for {@link LibtorchLock.base}, {@link LibtorchLock.zipBase}, or the user's mirror. */
+  /** Its address; `{base}` is replaced by {@link LibtorchLock.base}, {@link LibtorchLock.zipBase}, or the user's mirror. */
   url: string;
   /** Its name, also when pip saves it. */
   file: string;
@@ -60,7 +60,7 @@ export function acceptsVersion(lock: LibtorchLock, version: string): boolean {
   return isWithin(version, `${from} - ${to}`);
 }
 
-/** Whether a version lies in a range of semver; what comes behind the numbers, such as `a0` or `+cu130`, does not count. */
+/** Whether a version is in a range of semver; a suffix such as `a0` or `+cu130` is ignored. */
 function isWithin(version: string, range: string): boolean {
   const release = coerce(version);
   return release !== null && satisfies(release, range);

@@ -97,7 +97,7 @@ function renamed(state: StateDict): StateDict {
 
 /** Prefixes that wrappers of PyTorch add to all keys. */
 const WRAPPERS = ['module.', '_orig_mod.'];
-/** A counter of `torch.optim.swa_utils.AveragedModel` beside the weights, which have the prefix `module.`. */
+/** A counter of `torch.optim.swa_utils.AveragedModel` next to the weights, which have the prefix `module.`. */
 const AVERAGED = 'n_averaged';
 
 /** The state without what wrappers, or a module that contains the network, add in front of all keys. */

@@ -108,7 +108,7 @@ function nameOf(address: string): string {
     .slice(-MAX_NAME);
 }
 
-/** A name that is no valid encoding is used as it is. */
+/** A name that is not a valid encoding is used unchanged. */
 function decode(name: string): string {
   try {
     return decodeURIComponent(name);

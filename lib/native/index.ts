@@ -100,7 +100,7 @@ export interface Native<T extends Handle>
 function load(): unknown {
   const addon = findAddon();
   try {
-    if (!addon) throw new Error('it is neither built nor installed prebuilt');
+    if (!addon) throw new Error('it has not been built, and no prebuilt binary is installed');
     return loadAddon(addon);
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message.split('\n')[0] : String(cause);

@@ -88,7 +88,7 @@ export function libtorchOf(addon: Addon, env: NodeJS.ProcessEnv = process.env): 
   const dir = env.LIBTORCH || notedFolder() || cached;
   if (dir === cached && !readManifest(dir)) throw new DyconvError(`libtorch ${needed} is not in ${cached}`);
   const info = inspectLibtorch(dir);
-  if (typeof info === 'string') throw new DyconvError(`${dir} holds no libtorch: ${info}`);
+  if (typeof info === 'string') throw new DyconvError(`${dir} does not contain libtorch: ${info}`);
   if (!sameRelease(info.version, needed)) {
     throw new DyconvError(
       `the prebuilt add-on is for libtorch ${needed}, but ${dir} contains version ${info.version}`,

@@ -58,7 +58,7 @@ export interface ProgramsTable<T extends Handle> {
   /** The tensors with these numbers, which are free then. */
   takeInputs(inputs: WaitingInputs, numbers: readonly number[]): T[];
   dropInput(inputs: WaitingInputs, number: number): void;
-  /** Another number for the program, with runs in an order of their own. */
+  /** Another number for the program, with a separate queue of runs. */
   openProgram(program: number): number;
   disposeProgram(program: number): void;
   loadTorchScript(path: string, device: string): Promise<number>;

@@ -147,7 +147,7 @@ function given(
   const name = key || 'layer';
   if (layer instanceof ODConv2d)
     throw new ArgumentError(
-      `Expected calibration for ${name}, an ODConv2d, but received attention: it has attention over channels and places too`,
+      `Expected calibration for ${name}, an ODConv2d, but received attention: it also has attention over channels and positions`,
     );
   const weights = attention(layer, key);
   const valid =

@@ -40,7 +40,7 @@ const COND_CONV2D_KEYS = optionKeys(
 
 /**
  * A convolution whose kernel is, for every sample, a weighted sum of K experts, with the weights
- * `sigmoid(routing_fn(average pool(x)))`: every expert has a share of its own from 0 to 1. [B, I, H, W] -> [B, O, H', W'].
+ * `sigmoid(routing_fn(average pool(x)))`: each expert has an independent weight from 0 to 1. [B, I, H, W] -> [B, O, H', W'].
  *
  * Keys, shapes, defaults and initial values are those of `CondConv2d` in timm: `weight` [K, O * I / groups * kh * kw] and `bias` [K, O];
  * `routing_fn.weight|bias`, which timm has in the block. Each expert starts like an ordinary convolution in PyTorch.

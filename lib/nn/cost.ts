@@ -73,7 +73,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   },
   // The pooling (one addition per input), then two linear maps of its result.
   RoutingAttention: (module, [input]) => input!.numel + 2 * (input!.shape[0] ?? 0) * scalarsOf(module),
-  // The maps to Q, K and V, the scores, and the weighted sums; the last linear map is a layer of its own.
+  // The maps to Q, K and V, the scores, and the weighted sums; the last linear map is a separate layer.
   MultiheadAttention: (module, [query, key, value]) => {
     const { embedDim, biasK, addZeroAttn, batchFirst } = module as unknown as MultiheadAttention;
     const maps = [query!, key!, value!].reduce((sum, { numel }) => sum + 2 * numel * embedDim, 0);

@@ -43,7 +43,7 @@ export function nameLayerInErrors(module: object, base: object): void {
   }
 }
 
-/** The same function, but for what its errors say. */
+/** The same function with other error messages. */
 function watching(forward: Forward): Forward {
   const watched: Forward = function (...args) {
     try {
@@ -56,13 +56,13 @@ function watching(forward: Forward): Forward {
       return leave(this, error);
     }
   };
-  // What is asked of a function stays that of the class's own.
+  // Properties of the function are those of the class's own.
   Object.defineProperty(watched, 'name', { value: forward.name, configurable: true });
   Object.defineProperty(watched, 'length', { value: forward.length, configurable: true });
   return watched;
 }
 
-/** Runs what stands for the forward of a module: errors name the module as those of its forward do. */
+/** Runs a replacement for the forward of a module: errors name the module as those of its forward do. */
 export function asForwardOf<Out>(module: NamedTree, body: () => Out): Out {
   try {
     return body();

@@ -20,7 +20,7 @@ const ACTIVATIONS = new Map<unknown, NormActivation>([
 ]);
 const NORMS = new Set<unknown>([BatchNorm1d, BatchNorm2d, BatchNorm3d]);
 
-/** Whether a module has a forward of its own, as one with hooks does. */
+/** Whether a module has its own forward, as one with hooks does. */
 const hasOwnForward = (module: Module): boolean => Object.hasOwn(module, 'forward');
 
 /** Whether both layers are called as their classes define it, and nothing observes their outputs. */

@@ -230,7 +230,7 @@ export class ODConv2d extends ExpertConv<[number, number], RequiredOptions<Dynam
 
   /**
    * A kernel that is scaled by place is no sum of the K kernels. Therefore the windows of the input are scaled instead, in a 1x1
-   * convolution with a channel for every input channel and place.
+   * convolution with a channel for every input channel and position.
    */
   #operands(input: Tensor, { kernel: attention, channel, spatial }: ODAttentions): Operands {
     const { weight, options, kernelSize, inChannels } = this;

@@ -7,7 +7,7 @@ import { ModuleDict, ModuleList } from './containers.js';
 import type { AnyModule } from './module.js';
 import { Sequential } from './simple.js';
 
-/** One place of a network where a layer stands. */
+/** One position of a layer in a network. */
 interface Place {
   readonly parent: AnyModule;
   readonly key: string;
@@ -16,8 +16,8 @@ interface Place {
 }
 
 /**
- * Replaces layers of a network in place. Everything is decided before anything is changed. A layer that stands in several
- * places is asked for once and replaced in all of them.
+ * Replaces layers of a network in place. All decisions are made before the first change. A layer that occurs in several
+ * places is requested once and replaced in all of them.
  * @param replacementOf - Given a layer and its key; returns the layer for its place, `'keep'` to keep it and everything below
  *   it, or undefined to go on with the layers below it.
  * @returns The keys of the places that were changed.

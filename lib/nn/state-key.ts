@@ -35,7 +35,7 @@ function declaredKeys(type: object): StateKeys {
 
 const own = new WeakMap<object, ReadonlyMap<string, string>>();
 
-/** Gives a module keys of its own, which no rule follows, such as the names of a file. @param keys - Keys by field. */
+/** Sets keys of a module that do not follow the rule, such as the names of a file. @param keys - Keys by field. */
 export function setKeys(module: object, keys: ReadonlyMap<string, string>): void {
   own.set(module, keys);
 }

@@ -36,7 +36,7 @@ export interface ExportOnnxOptions {
    */
   dynamicSize?: boolean | undefined;
   /**
-   * Dtype of weights and computation. Inputs and outputs stay as they are. With `'int8'`, convolutions and linear layers have int8
+   * Dtype of weights and computation. Inputs and outputs keep their dtype. With `'int8'`, convolutions and linear layers have int8
    * weights with a scale for each output channel, and 8-bit inputs and outputs, in the QDQ form that onnxruntime replaces with int8
    * kernels. Everything else, such as the attention of dynamic convolutions and the mixing, stays float32. `'int8'` needs
    * `calibration`. Default `'float32'`.

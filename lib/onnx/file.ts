@@ -22,12 +22,12 @@ const MAX_MESSAGE = 2 ** 31 - 1;
 const RESERVED = 2 ** 24;
 /** Tensors of fewer bytes, such as the sizes for reshapes, always stay in the model: shape inference reads them. */
 const SMALLEST_EXTERNAL = 1024;
-/** The schema asks for multiples of the size of a page, so that readers can map tensors into memory. */
+/** The schema requires multiples of the page size, so that readers can map tensors into memory. */
 const ALIGNMENT = 4096;
 
 /** What was written. */
 export interface WrittenFiles {
-  /** The model, and the weights if they are beside it. */
+  /** The model, and the weights if they are in a separate file. */
   files: string[];
   /** Of all files. */
   bytes: number;

@@ -188,7 +188,7 @@ export class Graph extends ExportTarget {
     let value = this.#batch.get(key);
     if (value !== undefined) return value;
     if (this.#batched === undefined)
-      this.fail('depends on the batch size, which no input has as its first dimension');
+      this.fail('depends on the batch size, but no input has it as its first dimension');
     value =
       this.#batch.get('1,0') ??
       this.node('Slice', [this.node('Shape', [this.#batched]), this.ints([0]), this.ints([1])]);

@@ -67,7 +67,7 @@ export interface Model {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
-/** Where elements stand in a file beside the model. */
+/** The position of elements in a file of external data. */
 export interface ExternalData {
   readonly location: string;
   readonly offset: number;

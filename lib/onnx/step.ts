@@ -10,7 +10,7 @@ import type { DType } from '../tensor/dtype.js';
 import type { Tensor } from '../tensor/tensor.js';
 import type { Graph, Value } from './graph.js';
 
-/** What a step knows of the program around it. */
+/** What a step needs of its program. */
 export interface Surroundings {
   /** The slots with sizes for the chosen batch. */
   readonly slots: readonly StoredSlot[];

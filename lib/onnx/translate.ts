@@ -125,7 +125,7 @@ class Translator implements Surroundings {
     });
   }
 
-  /** Inputs keep their dtype whatever the precision. */
+  /** Inputs keep their dtype regardless of the precision. */
   #input(slot: number, given: string): ValueInfo {
     const { dtype, sizes } = this.slots[slot]!;
     const name = this.#graph.unique(given);
@@ -168,7 +168,7 @@ class Translator implements Surroundings {
   #translate(stored: StoredStep, i: number): void {
     const graph = this.#graph;
     graph.at(placeOf(this.#source, i));
-    const translation = translationOf(stored.operation) ?? graph.fail('has no form in ONNX');
+    const translation = translationOf(stored.operation) ?? graph.fail('has no equivalent in ONNX');
     const made = translation(new Step(graph, stored, this));
     const values = typeof made === 'string' ? [made] : made;
     this.#checkSharing(stored, i);
@@ -195,7 +195,7 @@ class Translator implements Surroundings {
         group.add(slot);
         this.#shared.set(slot, group);
       } else if ([...group].some((other) => other !== slot && (this.#lastUse.get(other) ?? -1) > i))
-        this.#graph.fail('changes a tensor in place of which a view is used afterwards');
+        this.#graph.fail('changes a tensor in place while a view of it is still used');
     }
   }
 

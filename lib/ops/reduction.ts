@@ -13,6 +13,6 @@ export interface LossOptions {
   reduction?: Reduction | undefined;
 }
 
-/** The reduction that is asked for, checked. */
+/** The requested reduction, checked. */
 export const reductionOf = (options: LossOptions): Reduction =>
   oneOf('reduction', ['none', 'mean', 'sum'], options.reduction ?? 'mean');

@@ -62,7 +62,7 @@ interface Memory {
 
 /**
  * L-BFGS: an approximation of Newton's method from the last gradients, for functions without noise. A step needs a closure
- * that computes the loss and its gradients anew. All parameters are in one group, of one dtype and device.
+ * that computes the loss and its gradients again. All parameters are in one group, of one dtype and device.
  * @see https://pytorch.org/docs/stable/generated/torch.optim.LBFGS.html
  * @example
  * const optimizer = new optim.LBFGS([x], { lineSearchFn: 'strongWolfe' });

@@ -98,7 +98,7 @@ export abstract class Optimizer<Options extends { lr: number } = { lr: number }>
       if (!isTensor(parameter)) throw invalidArgument('params', 'Tensors or groups of them', parameter);
       if (!parameter.isDisposed && !parameter.isLeaf) {
         throw new ArgumentError(
-          'Expected leaves for params but received a result of an operation: its gradient goes to what it was made from',
+          'Expected leaves for params but received a result of an operation: only leaves keep a gradient',
         );
       }
       if (this.#seen.has(parameter) || list.indexOf(parameter) !== list.lastIndexOf(parameter))

@@ -1,5 +1,5 @@
 /**
- * Rprop. A step is made of tensor operations, for each parameter by itself.
+ * Rprop. A step consists of tensor operations for each parameter.
  * @module
  */
 import { number } from '../check/arguments.js';

@@ -32,7 +32,7 @@ export interface CompileOptions {
 
 const COMPILE_KEYS = optionKeys('dtype', 'dynamicBatch', 'optimize');
 
-/** Batch sizes that are recorded beside that of the example: integers of a network are lines through two of them, which the others confirm. */
+/** Batch sizes that are recorded in addition to that of the example: two of them determine an integer as a linear function, which the others confirm. */
 const BATCHES = [1, 2, 3, 5];
 
 /** The parts of a module that are used here. */
@@ -125,7 +125,7 @@ export interface Recording {
   readonly layers: readonly string[];
 }
 
-/** Knows where in a forward the recording is. */
+/** Tracks the position of the recording in the forward. */
 class Position {
   readonly #names: ReadonlyMap<object, string>;
   readonly #running: string[] = [];
@@ -226,7 +226,7 @@ function recordOnce(
   plainMode(() =>
     untidy(() =>
       tidy(() => {
-        // Tensors of their own: an input that is also a parameter, or is given twice, would be taken for the other.
+        // Separate tensors: an input that is also a parameter, or is given twice, could not be distinguished otherwise.
         const inputs = example.map((input) => native.detach(resize(input)));
         native.recordingBegin(inputs);
         try {

@@ -106,7 +106,7 @@ export abstract class Runnable<Out = Tensor> {
     return { outputs: this.#unpackBatch(outputs), cancel: () => native.cancelRun(ticket) };
   }
 
-  /** @internal {@link startBatch} of tensors that the add-on holds. Only for programs that take one tensor as it is. */
+  /** @internal {@link startBatch} of tensors that the add-on holds. Only for programs whose input is a single tensor. */
   startWaiting(
     inputs: WaitingInputs,
     numbers: readonly number[],

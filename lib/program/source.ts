@@ -125,7 +125,7 @@ function batchOf(
 
 /**
  * Reads a program of the add-on.
- * @param batch - Fixes the batch size; undefined leaves it as it is.
+ * @param batch - Fixes the batch size; undefined leaves it unchanged.
  */
 function readSource(program: number, layers: readonly string[], batch: number | undefined): Source {
   const stored = native.compiledSource(program);

@@ -54,7 +54,7 @@ const RANKS: readonly DType[] = [
 /** 0 for booleans, 1 for integers, 2 for floats. */
 const kindOf = (dtype: DType): number => (dtype === 'bool' ? 0 : /^u?int/.test(dtype) ? 1 : 2);
 
-/** The dtype of a number beside tensors. */
+/** The dtype of a number that is an argument together with tensors. */
 const dtypeOfNumber = (value: StoredValue): DType =>
   typeof value === 'boolean' ? 'bool' : typeof value === 'number' ? 'int64' : 'float32';
 

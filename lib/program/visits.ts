@@ -1,5 +1,5 @@
 /**
- * Tells a recording which module's forward is running. Here and not in lib/nn, which imports this folder.
+ * Informs a recording which module's forward is running. Here and not in lib/nn, which imports this folder.
  * @module
  */
 

@@ -1,5 +1,5 @@
 /**
- * Pictures of learning curves: loss and accuracy over the epochs, training and validation, of any number of runs.
+ * Learning curves as images: loss and accuracy over the epochs, training and validation, of any number of runs.
  * @module
  */
 import type { RunData } from '../run/records.js';
@@ -28,7 +28,7 @@ export async function curvesSvg(runs: readonly RunData[], options: PictureOption
   return drawCurves(groupRuns(runs), size);
 }
 
-/** The size of a picture of curves, checked; by default 1200 x 480 pixels, light. */
+/** The size of an image of curves, checked; by default 1200 x 480 pixels, light. */
 export function curvesSize(options: PictureOptions = {}): PictureSize {
   return pictureSize(options, 1200, 480);
 }

@@ -101,7 +101,7 @@ function uncertainty(high: MeanInterval, low: MeanInterval, images: number): str
     : `${interval}; other seeds may differ by more.`;
 }
 
-/** Whether dynamic convolution helps; only several seeds of both models can tell. */
+/** Whether dynamic convolution helps, which can only be decided with several seeds of both models. */
 function verdict(plain: ComparisonRow, without: MeanInterval, dynamic: MeanInterval): string {
   const seeds = differenceInterval(dynamic, without);
   if (!seeds) return 'Whether dynamic convolution helps cannot be told from one seed of a model.';

@@ -10,7 +10,7 @@
 export class Markup {
   readonly #text: string;
 
-  /** @param text - Taken as it is: only for text that this package itself makes. */
+  /** @param text - Not escaped: only for text that this package itself creates. */
   constructor(text: string) {
     this.#text = text;
   }
@@ -24,8 +24,8 @@ export class Markup {
 export type Content = Markup | string | number | null | undefined | false | readonly Content[];
 
 /**
- * A template tag: `` html`<b title="${name}">${name}</b>` ``. Attributes have to stand in quotes.
- * @returns Markup, which goes into other templates as it is.
+ * A template tag: `` html`<b title="${name}">${name}</b>` ``. Attributes must be quoted.
+ * @returns Markup, which is inserted unescaped into other templates.
  */
 export function html(strings: TemplateStringsArray, ...values: readonly Content[]): Markup {
   return new Markup(String.raw({ raw: strings }, ...values.map(markupOf)));

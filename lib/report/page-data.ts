@@ -15,9 +15,9 @@ export interface PageChart {
   kind: 'lines' | 'heat';
   /** Description for screen readers. */
   label: string;
-  /** Height in pixels; `narrow` where the panels stand below each other. */
+  /** Height in pixels; `narrow` where the panels are below each other. */
   height: { wide: number; narrow: number };
-  /** Colors stand in it as `color:<name>`, so that one option serves both schemes. */
+  /** It refers to colors as `color:<name>`, so one option works for both schemes. */
   option: ChartOption;
 }
 
@@ -25,7 +25,7 @@ export interface PageChart {
 export interface PageScheme {
   /** The theme for `echarts.init`. */
   theme: Record<string, unknown>;
-  /** Colors by the names that stand in options. */
+  /** Colors by their names in options. */
   colours: Record<string, string>;
   /** Colors of tooltips and legends. */
   palette: { surface: string; line: string; text: string; muted: string };

@@ -15,7 +15,7 @@ export function checkScheme(scheme: ColourScheme): ColourScheme {
 
 /**
  * Colors of series: the palette of Okabe and Ito, which stays distinct under every common color blindness, in an
- * order that puts the pairs of highest contrast first. All reach 3:1 or nearly so on both backgrounds.
+ * order that puts the pairs of highest contrast first. All have a contrast of about 3:1 or more on both backgrounds.
  * @see Okabe and Ito, Color Universal Design (2008)
  */
 export const SERIES_COLOURS = ['#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#7F7F7F'];

@@ -28,9 +28,12 @@ export function toJson(name: string, value: unknown, space?: number): string {
   try {
     return JSON.stringify(value, null, space);
   } catch (error) {
-    throw new ArgumentError(`Expected what JSON can hold for ${name}: ${(error as Error).message}`, {
-      cause: error,
-    });
+    throw new ArgumentError(
+      `Expected a value that JSON can represent for ${name}: ${(error as Error).message}`,
+      {
+        cause: error,
+      },
+    );
   }
 }
 

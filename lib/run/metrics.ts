@@ -14,11 +14,11 @@ import { RECORDS, STORED } from './schema.js';
 export interface MetricsLine {
   /** The contents of the line, unchanged. */
   stored: Record<string, unknown>;
-  /** The record; null where this version does not know its type. */
+  /** The record; null if its type is unknown to this version. */
   record: MetricsRecord | null;
 }
 
-/** The schema of a record by its type, as far as this version knows it. */
+/** The schema of a record by its type, if the type is known to this version. */
 function schemaOf(type: string, { epoch, step }: typeof RECORDS): Schema<MetricsRecord> | undefined {
   if (type === 'epoch') return epoch;
   return type === 'step' ? step : undefined;
@@ -60,7 +60,7 @@ export function toLine(record: MetricsRecord): string {
 
 /**
  * Parses the text of a `metrics.jsonl`. A last line that was cut off by a crash is left out, and so are records of a type
- * that this version does not know. Of two records of one epoch or step, as after a resume, the later one counts.
+ * that is unknown to this version. Of two records of one epoch or step, as after a resume, the later one is used.
  * @param text - the whole file
  * @param file - its name, for messages
  * @throws ArgumentError unless both are strings; CheckpointError naming file, line and key where a line is no valid record

@@ -290,7 +290,7 @@ export interface RunEnvironment {
 export interface RunData {
   /** The directory as it was given. */
   path: string;
-  /** Last part of the path: what tells runs of one model apart. */
+  /** Last part of the path, which distinguishes runs of one model. */
   name: string;
   /** Configuration of the run. */
   config: RunConfig;

@@ -170,7 +170,7 @@ const CONFUSION_ENTRIES = {
   confusion: v.array(v.array(number, 'an array of numbers'), 'an array of rows'),
 };
 
-/** A confusion matrix as an argument; whether it has a row and a column for every class is checked apart. */
+/** A confusion matrix as an argument; whether it has a row and a column for every class is checked separately. */
 export const CONFUSION: Schema<ConfusionInput> = object<ConfusionInput>(
   'an object with classes and confusion',
   CONFUSION_ENTRIES,

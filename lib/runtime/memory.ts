@@ -51,7 +51,7 @@ export function emptyCache(): void {
   native.emptyCache();
 }
 
-/** Options of {@link setMemoryOptions}; what is left out stays as it is. */
+/** Options of {@link setMemoryOptions}; settings that are left out are unchanged. */
 export interface MemoryOptions {
   /**
    * Maximum bytes of freed CPU memory that are kept for reuse; 0 keeps none, like libtorch itself. Reuse makes

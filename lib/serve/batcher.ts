@@ -1,9 +1,9 @@
 /**
- * Collects requests into batches. Pure scheduling: it knows neither tensors nor promises.
+ * Collects requests into batches. Only scheduling: it uses neither tensors nor promises.
  * @module
  */
 
-/** What the batcher needs to know about a request. */
+/** The properties of a request that the batcher uses. */
 export interface Batchable {
   /** Only requests with the same key can be in one batch. */
   readonly key: string;
@@ -17,7 +17,7 @@ export interface Batchable {
 
 /** Options of {@link Batcher}. */
 export interface BatcherOptions<T> {
-  /** Most rows of a batch. A request with more rows is a batch by itself. */
+  /** Maximum number of rows of a batch. A request with more rows is a separate batch. */
   maxBatch: number;
   /** Longest time that the oldest request waits for others while a slot is free. */
   maxDelayMs: number;
@@ -45,8 +45,8 @@ class Group<T extends Batchable> {
 /**
  * Groups requests by key and starts a batch when a slot is free and the batch is full, its oldest request has waited for
  * `maxDelayMs`, or {@link flush} was called. A full batch gains nothing by waiting, and may start ahead of a free slot. The group with the oldest request comes first, and within a group the
- * order is that of arrival. Batches that are not full start in the next turn of the event loop at the earliest, so that
- * requests of the same turn share a batch.
+ * order is that of arrival. Batches that are not full start in the next iteration of the event loop at the earliest, so
+ * requests of the same iteration share a batch.
  */
 export class Batcher<T extends Batchable> {
   readonly #options: BatcherOptions<T>;

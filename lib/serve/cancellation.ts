@@ -4,12 +4,12 @@
  */
 
 /**
- * Time that a canceled batch has to end by itself. Most do, and to replace a worker thread takes longer than most batches; a
+ * Time that a canceled batch has to end. Most batches do, and replacing a worker thread takes longer than most batches; a
  * function that never returns must not keep its replica.
  */
 export const GRACE_MS = 1000;
 
-/** An AbortController whose signal is made only if somebody asks for it: it takes as long as the rest of a small batch. */
+/** An AbortController whose signal is created on first use: this takes as long as the rest of a small batch. */
 export class Cancellation {
   /** Called when the batch is canceled. */
   onCancel: (() => void) | undefined;

@@ -75,7 +75,7 @@ const MODULE: Record<string, FieldKind> = {
   namedBuffers: 'function',
 };
 
-/** Checks that a network takes what picture files hold. */
+/** Checks that a network accepts the images of files. */
 function checkChannels({ imageShape }: RunConfig): void {
   if (imageShape[0] !== 1 && imageShape[0] !== 3)
     throw new CheckpointError(
@@ -287,7 +287,7 @@ export async function loadClassifier(path: string, options: LoadClassifierOption
     for (const tensor of Object.values(state)) tensor.dispose();
   }
   model.to({ device }).eval();
-  // Programs are for the CPU; a GPU works while the thread that started its work goes on.
+  // Programs are for the CPU; a GPU computes while the thread that started its work continues.
   const program = device === 'cpu' ? compileFor(model, config) : undefined;
   const network = program ? { program } : { run: model };
   const pool = await createPool({ ...network, ...pooling, name: name ?? config.model });

@@ -25,7 +25,7 @@ export interface Engine {
    */
   run(input: unknown, cancellation: Cancellation): Promise<unknown>;
   /**
-   * Runs requests as one batch and returns the result of each: instead of {@link run}, for an engine that joins and splits by itself.
+   * Runs requests as one batch and returns the result of each: instead of {@link run}, for an engine that concatenates inputs and splits outputs itself.
    * @param inputs - Of each request.
    */
   readonly runBatch?:

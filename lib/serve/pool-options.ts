@@ -19,12 +19,12 @@ export interface BatchingOptions {
   /**
    * Maximum number of rows of a batch: the first dimension of its tensors, or the number of values. A request with more rows is
    * a batch by itself. Default 32, or the batch size of a program with a fixed one (`nn.compile` with `{ dynamicBatch: false }`):
-   * a request to it must have exactly as many rows and is a batch by itself. A larger number is then an ArgumentError.
+   * a request to it must have exactly as many rows and is a separate batch. A larger number is then an ArgumentError.
    */
   maxBatch?: number | undefined;
   /**
    * Maximum time in milliseconds that the oldest request of a batch waits for others while a replica is free. With 0, requests
-   * wait only while all replicas are busy; requests of one turn of the event loop still share a batch. Default 0.
+   * wait only while all replicas are busy; requests of one iteration of the event loop still share a batch. Default 0.
    */
   maxDelayMs?: number | undefined;
   /**

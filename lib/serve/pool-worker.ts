@@ -19,7 +19,7 @@ import {
   type WorkerWeights,
 } from './worker-protocol.js';
 
-/** Version of the loaded weights; 0: those that the module has by itself. */
+/** Version of the loaded weights; 0: the initial ones of the module. */
 let loaded = 0;
 
 /** Runs a task. It does not throw: a rejected task means that the worker ended. */

@@ -7,7 +7,7 @@ import type { PoolRequest } from './pool-request.js';
 
 /**
  * Counts the inputs that are being prepared. Those of settled requests count as well, because they use the processor, but only
- * for {@link GRACE_MS}: one that never ends must not take a place in the queue for ever.
+ * for {@link GRACE_MS}: one that never ends must not occupy a place in the queue forever.
  */
 export class Preparations {
   readonly #timers = new Map<PoolRequest, NodeJS.Timeout | undefined>();

@@ -42,7 +42,7 @@ function mapTensors(value: TensorOutput, change: (tensor: Tensor) => Tensor): Te
   return Object.fromEntries(Object.entries(value).map(([name, tensor]) => [name, change(tensor)]));
 }
 
-/** Disposes the tensors in a value, whatever it is. */
+/** Disposes the tensors in a value of any type. */
 export function disposeAll(value: unknown): void {
   for (const tensor of tensorsIn(value)) tensor.dispose();
 }
@@ -83,11 +83,11 @@ export interface WaitingInputs {
   held: ReturnType<typeof native.waitingInputs>;
   /** Those of the run, which takes them. */
   numbers: readonly number[];
-  /** The same tensors once more, to repeat a request of a batch that fails; undefined for a batch of one. */
+  /** The same tensors again, to repeat a request of a batch that fails; undefined for a batch of one. */
   spares: readonly (number | undefined)[];
 }
 
-/** The inputs of the requests of a pool: the add-on holds tensors, and this object knows them by number; arrays of tensors it holds itself. */
+/** The inputs of the requests of a pool: the add-on holds tensors, which this object refers to by number; it holds arrays of tensors itself. */
 export class TensorHolder {
   readonly #held = native.waitingInputs();
   /** By number: another number of the same tensor; -1 for none. */
@@ -103,7 +103,7 @@ export class TensorHolder {
   hold(input: unknown, owned: boolean): Held {
     const number = native.holdExpected(this.#held, input, false);
     if (number >= 0) {
-      // A call costs less than a tensor object for each input, which would have to be kept for the case that the batch fails.
+      // A call costs less than a tensor object for each input, which would have to be kept in case the batch fails.
       this.#spares[number] = native.holdExpected(this.#held, input, owned);
       return { input: number, key: this.#key, rows: this.#rows };
     }
@@ -176,7 +176,7 @@ export function joinInputs(inputs: readonly TensorInput[]): Joined {
 
 /**
  * Splits the output of a batch into the outputs of its requests, which are copies: an output that lives long does not keep the
- * memory of the batch. The output of a batch with one request is returned as it is. Disposes the output of the batch.
+ * memory of the batch. The output of a batch with one request is returned without a copy. Disposes the output of the batch.
  * @param rows - The rows of each request, and whether it still needs its result.
  * @returns A result for each request; undefined if it is not wanted.
  * @param input - The batch: an output that is the same tensor is copied.

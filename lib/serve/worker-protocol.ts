@@ -29,7 +29,7 @@ export interface WorkerTask {
   module: WorkerModule;
   /** Threads of an operation. */
   threads: number;
-  /** undefined: the weights that the module has by itself. */
+  /** undefined: the initial weights of the module. */
   weights: WorkerWeights | undefined;
   /** A batch whose tensors are handles; undefined: only load the module and the weights. */
   input: unknown;
@@ -134,7 +134,7 @@ interface Change {
   unwrap?(object: object): object;
   /** What replaces a plain object whose members were walked. */
   wrap?(object: object, copy: object): unknown;
-  /** Checks a value that is kept as it is. */
+  /** Checks a value that is kept unchanged. */
   check?(value: unknown): void;
 }
 

@@ -151,7 +151,7 @@ export function withGrad<T>(grad: boolean, fn: () => T): T {
   return runIn({ grad }, fn);
 }
 
-/** @internal Runs `fn` without autograd, inference mode and autocast, whatever surrounds it. */
+/** @internal Runs `fn` without autograd, inference mode and autocast, regardless of the surrounding blocks. */
 export function plainMode<T>(fn: () => T): T {
   return runIn({ grad: false, inference: false, autocast: null }, fn);
 }

@@ -164,7 +164,7 @@ export class Tensor implements Handle {
    * @param options.copy - Default true. With false the array uses the tensor's memory if possible (a
    * contiguous tensor of that dtype on the CPU, and a runtime that allows external memory, such as Node.js but not Electron):
    * writing to one changes the other, without notice to autograd. The memory is kept as long as either of them; it is freed
-   * in a later turn of the event loop than the one in which the array was collected.
+   * in a later iteration of the event loop than the one in which the array was collected.
    */
   dataSync<D extends DType>(options: { dtype: D; copy?: boolean | undefined }): TypedArrayOf<D>;
   dataSync(options?: { dtype?: DType | undefined; copy?: boolean | undefined }): TypedArray;

@@ -175,7 +175,7 @@ export function tensor(
   if (arrayKind(data) !== undefined) return finish(fromTypedArray(data as TypedArray, options), options);
   const nesting = shapeOf(data);
   const dtype = options.dtype ?? naturalDType(data, nesting);
-  // 16-bit floats are rounded by libtorch, which knows how.
+  // libtorch rounds 16-bit floats.
   const through = isFloatingPoint(dtype) && dtype.endsWith('16') ? 'float32' : dtype;
   const values = pack(data, nesting, through);
   const shape = resolveShape(options.shape ?? nesting, values.length);

@@ -162,7 +162,7 @@ function backwardOf<Args extends unknown[], Out extends Tensors>(
   tensors: readonly boolean[],
 ): (gradients: (Tensor | null)[], saved: Tensor[]) => void {
   return (gradients, saved) => {
-    // The grad mode is that of the pass, which the context of this code knows nothing of.
+    // The grad mode is that of the pass, which is not in the context of this code.
     withGrad(native.isGradEnabled(), () =>
       tidy(() => {
         state.saved = saved;
@@ -182,7 +182,7 @@ function perTensor(name: string, returned: Gradients, tensors: readonly boolean[
   const list: readonly unknown[] = Array.isArray(returned) ? returned : [returned];
   if (list.length !== tensors.length) {
     throw new ArgumentError(
-      `Expected ${tensors.length} gradients from backward of ${name}, one an argument, but received ${list.length}`,
+      `Expected ${tensors.length} gradients from backward of ${name}, one per argument, but received ${list.length}`,
     );
   }
   list.forEach((gradient, i) => {

@@ -77,7 +77,7 @@ export function itemSize(dtype: DType): number {
   return ARRAY_OF[dtype].BYTES_PER_ELEMENT;
 }
 
-/** Whether the dtype is a floating-point one, hence can require gradients. */
+/** Whether the dtype is a floating-point one and can thus require gradients. */
 export function isFloatingPoint(dtype: DType): boolean {
   return dtype.startsWith('float') || dtype === 'bfloat16';
 }

@@ -30,7 +30,7 @@ export abstract class InteropMethods {
   }
   /**
    * The values as nested arrays, for `JSON.stringify` and snapshots: integers beyond 2^53 as strings of digits. JSON itself
-   * turns NaN and infinities into null.
+   * converts NaN and infinities to null.
    * @throws DisposedError when the tensor is disposed.
    */
   toJSON(this: Tensor): JsonArray {

@@ -15,7 +15,7 @@ const K_DIMS = optionKeys('k', 'dims');
 /** Sizes or numbers of dimensions as one list or as several arguments: `view([2, -1])` or `view(2, -1)`. */
 export type NumberList = [list: readonly number[]] | number[];
 
-/** The list of a {@link NumberList}; anything else as it is, for the check of the add-on. */
+/** The list of a {@link NumberList}; anything else unchanged, for the check of the add-on. */
 const listFrom = (args: NumberList): readonly number[] =>
   args.length === 0 || typeof args[0] === 'object' ? (args[0] as readonly number[]) : (args as number[]);
 

@@ -69,7 +69,7 @@ export class Script extends ExportTarget {
     if (typeof size === 'number') return String(size);
     const [factor, offset] = size;
     if (factor === 0) return String(offset);
-    if (!this.hasBatch) this.fail('depends on the batch size, which no input has as its first dimension');
+    if (!this.hasBatch) this.fail('depends on the batch size, but no input has it as its first dimension');
     const rows = factor === 1 ? '_batch' : `${factor} * _batch`;
     const code = offset === 0 ? rows : `${rows} ${offset < 0 ? '-' : '+'} ${Math.abs(offset)}`;
     return code === '_batch' ? code : `(${code})`;

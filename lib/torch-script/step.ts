@@ -8,7 +8,7 @@ import { numberOf, promotedDType, slotOf } from '../program/stored-value.js';
 import type { DType } from '../tensor/dtype.js';
 import { type Code, DTYPE_CODES, floatLiteral, quoted, type Script } from './script.js';
 
-/** What a step knows of the program around it. */
+/** What a step needs of its program. */
 export interface Surroundings {
   readonly slots: readonly StoredSlot[];
   /** The variable or attribute of a slot. */
@@ -18,8 +18,8 @@ export interface Surroundings {
 }
 
 /**
- * The result of an operation, as a template or computed. In a template `$0` is the first argument as it is, `$0n` as a number (also a
- * boolean), `$0f` as a float, `$0d` as a dtype, `$0t` as a tensor (a number beside tensors becomes one), `$0o` as a tensor or number, and `$$`
+ * The result of an operation, as a template or computed. In a template `$0` is the unchanged first argument, `$0n` as a number (also a
+ * boolean), `$0f` as a float, `$0d` as a dtype, `$0t` as a tensor (a number among tensors becomes one), `$0o` as a tensor or number, and `$$`
  * the device of a new tensor.
  */
 export type Translation = string | ((step: Step) => Code);
@@ -29,7 +29,7 @@ export type Translations = Readonly<Record<string, Translation>>;
 
 const isFloat = (dtype: DType): boolean => dtype.startsWith('float') || dtype === 'bfloat16';
 
-/** Whether a tensor of the dtype keeps it beside a number. */
+/** Whether a tensor of the dtype keeps it in an operation with a number. */
 function absorbs(dtype: DType, value: StoredValue): boolean {
   if (isFloat(dtype)) return true;
   if (typeof value === 'boolean') return true;
@@ -83,7 +83,7 @@ export class Step extends ExportStep {
     return this.code(value);
   }
 
-  /** A value of any type as it is. */
+  /** A value of any type, unchanged. */
   code(value: StoredValue): Code {
     if (value === null) return 'None';
     if (typeof value === 'boolean') return value ? 'True' : 'False';
@@ -93,7 +93,7 @@ export class Step extends ExportStep {
     if ('slot' in value) return this.#around.codeOf(value.slot as number);
     if ('batch' in value) return this.script.size(value.batch as readonly [number, number]);
     if ('integer' in value) return String(value.integer);
-    const number = numberOf(value) ?? this.fail('has an argument that TorchScript has no form of');
+    const number = numberOf(value) ?? this.fail('has an argument that TorchScript cannot represent');
     return floatLiteral(number);
   }
 

@@ -128,7 +128,7 @@ class Translator implements Surroundings {
   #translate(stored: StoredStep, i: number): void {
     const script = this.#script;
     script.at(placeOf(this.#source, i));
-    const translation = translationOf(stored.operation) ?? script.fail('has no form in TorchScript');
+    const translation = translationOf(stored.operation) ?? script.fail('has no equivalent in TorchScript');
     const step = new Step(script, stored, this);
     const code = typeof translation === 'string' ? step.fill(translation) : translation(step);
     const names = stored.results.map((slot) => {

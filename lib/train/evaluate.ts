@@ -156,7 +156,7 @@ export async function evaluate(
   }
   if (options.group) ({ sums, confusion } = await gather(options.group, sums, confusion, options.metrics));
   const { images } = sums;
-  if (images === 0) throw new DatasetError('Expected images to evaluate on, but the loader gave no batch');
+  if (images === 0) throw new DatasetError('Expected images to evaluate on, but the loader yielded no batch');
   const seconds = (performance.now() - start) / 1000;
   return {
     loss: sums.loss / images,

@@ -200,7 +200,7 @@ async function* repeated({ trainLoader }: Resolved): AsyncGenerator<Batch> {
       count += 1;
       yield batch;
     }
-    if (count === 0) throw new TrainingError('Expected batches to train on, but the loader gave none');
+    if (count === 0) throw new TrainingError('Expected batches to train on, but the loader yielded none');
   }
 }
 
@@ -213,7 +213,7 @@ function steepest({ lrs, losses }: Omit<LearningRateCurve, 'lr'>): number {
   }
   if (Number.isNaN(best.lr)) {
     throw new TrainingError(
-      `Expected a loss that falls, to find a learning rate, but it did not in ${losses.length} steps`,
+      `Expected a loss that decreases, to find a learning rate, but it did not in ${losses.length} steps`,
     );
   }
   return best.lr;

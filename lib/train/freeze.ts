@@ -17,8 +17,8 @@ export interface FrozenParts {
 
 /**
  * Freezes parts of a network: their parameters have `requiresGrad` false, so that no gradient is computed for them and an
- * optimizer leaves them as they are. The option `frozen` of {@link Trainer} also keeps their batch-norm statistics.
- * @param parts - Names of modules or parameters, such as `layer1` or `layer2.0.conv1.weight`; `*` stands for any characters. A
+ * optimizer leaves them unchanged. The option `frozen` of {@link Trainer} also keeps their batch-norm statistics.
+ * @param parts - Names of modules or parameters, such as `layer1` or `layer2.0.conv1.weight`; `*` matches any characters. A
  *   module includes all below it. `features` means, for a network without a module of this name, all but its last part
  *   ({@link headOf}), so that it can be used for every network.
  * @throws ArgumentError for a name that the network does not have, with those of its parts.

@@ -190,9 +190,12 @@ function restoreGenerators({ generator, deviceGenerators }: Saved, file: string)
   try {
     setRngState(generator);
   } catch (error) {
-    throw new CheckpointError(`${file} holds a damaged state of the generator: ${(error as Error).message}`, {
-      cause: error,
-    });
+    throw new CheckpointError(
+      `${file} contains a damaged state of the generator: ${(error as Error).message}`,
+      {
+        cause: error,
+      },
+    );
   }
   for (const [device, state] of Object.entries(deviceGenerators)) {
     try {

@@ -47,7 +47,7 @@ export class Parallel {
   }
 
   /**
-   * Gives each process random numbers of its own, for dropout, which follow from the generator of rank 0: a training that is resumed with
+   * Gives each process its own random numbers, for dropout, which follow from the generator of rank 0: a training that is resumed with
    * the generator of rank 0 draws the same ones.
    */
   async seed(): Promise<void> {

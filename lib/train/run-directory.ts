@@ -183,7 +183,7 @@ export class RunDirectory {
 
   /**
    * The records of `metrics.jsonl`; empty if nothing has been logged yet. A last line that was truncated by a crash is left
-   * out, and so are records of a type that this version does not know.
+   * out, and so are records of a type that is unknown to this version.
    * @throws {CheckpointError} if any other line is damaged.
    */
   async readMetrics(): Promise<MetricsRecord[]> {

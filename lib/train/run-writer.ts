@@ -27,7 +27,7 @@ export interface FitOptions {
   /** With `out`: continue the run in the folder from its last checkpoint, if there is one. Default: a folder with a run is an error. */
   resume?: boolean | undefined;
   /**
-   * With `out`: fields of `config.json` that the trainer does not know, such as the arguments `model` and `modelOptions` of
+   * With `out`: fields of `config.json` that are unknown to the trainer, such as the arguments `model` and `modelOptions` of
    * `models.create`, by which the commands load the run, `seed`, and the names of the `classes`. Default: the class of the
    * model, the fields of the loader's data set.
    */
@@ -41,7 +41,7 @@ export interface FitOptions {
 /** Keys of {@link FitOptions}. */
 export const FIT_KEYS = optionKeys('out', 'resume', 'config', 'logEvery', 'keep');
 
-/** What loaders of this package know about their images. */
+/** Properties of the images that loaders of this package have. */
 type KnownSource = BatchSource & {
   dataset?: { name?: string; classes?: readonly string[]; shape?: readonly number[] };
   numImages?: number;
@@ -233,7 +233,7 @@ function finite(count: number): number {
   return Number.isFinite(count) ? count : 0;
 }
 
-/** [C, H, W] of the images of a loader's first batch; the trainer starts it anew. */
+/** [C, H, W] of the images of a loader's first batch; the trainer starts it again. */
 async function imageShapeOf(loader: BatchSource): Promise<readonly number[]> {
   loader.seek?.({ epoch: 0, batch: 0 });
   for await (const { images, labels } of loader) {

@@ -47,7 +47,7 @@ export function checkTrainerState(value: unknown, file: string): TrainerState {
     return state;
   } catch (error) {
     if (!(error instanceof ArgumentError)) throw error;
-    throw new CheckpointError(`${file} holds damaged training state: ${error.message}`, { cause: error });
+    throw new CheckpointError(`${file} contains damaged training state: ${error.message}`, { cause: error });
   }
 }
 

@@ -140,7 +140,7 @@ export class Trainer extends EventEmitter<TrainerEvents> implements TrainerContr
       await this.#tell('end', result);
       return result;
     } catch (error) {
-      // The steps before the batch that cannot be read are not lost. The other processes of a group do not know of it.
+      // The steps before the batch that cannot be read are not lost. The other processes of a group are not informed.
       if (error instanceof DatasetError && !this.#parallel)
         await writer?.onEnd?.({ ...this.#progress, stopped: true, earlyStopped: false }, { trainer: this });
       throw error;
@@ -322,7 +322,7 @@ export class Trainer extends EventEmitter<TrainerEvents> implements TrainerContr
     this.#tellSteps(this.#steps.read());
     if (this.#batch === 0) {
       throw new DatasetError(
-        'Expected batches to train on, but the loader gave none: is the batch larger than the training set?',
+        'Expected batches to train on, but the loader yielded none: is the batch larger than the training set?',
       );
     }
     return true;
@@ -345,7 +345,7 @@ export class Trainer extends EventEmitter<TrainerEvents> implements TrainerContr
     }
   }
 
-  /** The metrics of the validation set; null if there is none or no validation is due. */
+  /** The metrics of the validation set; null without one, or in an epoch without validation. */
   async #validate(): Promise<Evaluation | null | 'stopped'> {
     const { valLoader, validateEvery, epochs, loss, device, signal, autocast, model, metrics } =
       this.#options;

@@ -15,7 +15,7 @@ import { memoryOfProcess } from './turns.js';
 /** @typedef {{ seconds: number, cpu_seconds: number, peak_extra_over_set: number }} ArchiveResult */
 
 /**
- * Makes the archive in a temporary folder, and reads it as it is, then from the cache that leaves: into memory, and mapped.
+ * Makes the archive in a temporary folder, and reads it directly, then from the resulting cache: into memory, and mapped.
  * @returns {Promise<Record<string, ArchiveResult>>}
  */
 export async function measureArchive() {

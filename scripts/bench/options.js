@@ -14,7 +14,12 @@ export const COMMON = /** @satisfies {OptionTable} */ ({
   threads: { value: 'n', type: positiveInteger, help: 'CPU threads (default: one per physical core)' },
 });
 
-const TURNS = { value: 'n', type: positiveInteger, default: 5, help: 'measured turns of each' };
+const TURNS = {
+  value: 'n',
+  type: positiveInteger,
+  default: 5,
+  help: 'number of measurements of each candidate',
+};
 export const PYTHON = { value: 'python', type: path, help: 'a Python with torch, to compare with' };
 const DEVICE = {
   value: 'device',
@@ -25,7 +30,7 @@ const DEVICE = {
 const EXPERTS = { value: 'n', type: positiveInteger, default: 2, help: 'kernels per dynamic layer' };
 const MEMORY = /** @type {const} */ ({
   flag: 'negated',
-  help: 'do not measure peak memory, which needs a process for each',
+  help: 'do not measure peak memory, which needs a process per candidate',
 });
 const PEAK_OF = { value: 'name', type: text, hidden: true, help: 'print the peak memory of one contestant' };
 
@@ -59,7 +64,7 @@ export const LAYER = /** @satisfies {OptionTable} */ ({
     value: 'seconds',
     type: positiveInteger,
     default: 20,
-    help: 'time after which a slow algorithm gets no more turns',
+    help: 'seconds after which a slow algorithm is not measured again',
   },
   device: DEVICE,
   turns: TURNS,
@@ -84,7 +89,7 @@ export const MODEL = /** @satisfies {OptionTable} */ ({
     value: 'seconds',
     type: positiveInteger,
     default: 120,
-    help: 'time after which a slow contestant gets no more turns',
+    help: 'seconds after which a slow candidate is not measured again',
   },
   pytorchModes: {
     value: 'modes',
@@ -103,7 +108,7 @@ export const DATA = /** @satisfies {OptionTable} */ ({
   ...COMMON,
   batch: { value: 'n', type: positiveInteger, default: 128, help: 'images per batch' },
   images: { value: 'n', type: positiveInteger, default: 6000, help: 'images per turn' },
-  archive: { flag: 'negated', help: 'do not measure reading an archive, of which 170 MB are written first' },
+  archive: { flag: 'negated', help: 'do not measure reading an archive (writes 170 MB first)' },
   turns: TURNS,
   pytorch: PYTHON,
 });
@@ -115,7 +120,7 @@ export const PICTURES = /** @satisfies {OptionTable} */ ({
     type: namesOf(['folder', 'shards', 'parquet']),
     default: ['folder', 'shards', 'parquet'],
     shownDefault: 'folder,shards,parquet',
-    help: 'where the images are, separated by commas',
+    help: 'storage of the images, separated by commas',
   },
   model: { value: 'name', type: oneOf(MODEL_NAMES), default: 'mobilenet_v3_small', help: 'network' },
   images: { value: 'n', type: positiveInteger, default: 10_000, help: 'images' },
@@ -167,7 +172,7 @@ const BATCHES = /** @type {const} */ ({
 });
 const CPU_TIME = /** @type {const} */ ({
   flag: 'plain',
-  help: 'CPU time of one thread instead of elapsed time, for a busy machine',
+  help: 'measure the CPU time of one thread instead of the elapsed time, for a busy machine',
 });
 
 export const PROGRAM = /** @satisfies {OptionTable} */ ({
@@ -179,8 +184,8 @@ export const PROGRAM = /** @satisfies {OptionTable} */ ({
     type: path,
     help: 'a folder with onnxruntime-node and <model>.onnx, to compare with',
   },
-  bfloat16: { flag: 'plain', help: 'also compiled in bfloat16' },
-  int8: { flag: 'plain', help: 'also quantized to int8, calibrated on random images' },
+  bfloat16: { flag: 'plain', help: 'also measure programs in bfloat16' },
+  int8: { flag: 'plain', help: 'also measure programs in int8, calibrated on random images' },
   cpuTime: CPU_TIME,
   turns: TURNS,
 });
@@ -198,7 +203,7 @@ export const ONNX = /** @satisfies {OptionTable} */ ({
     shownDefault: 'the current one',
     help: 'a folder in which onnxruntime-node is installed',
   },
-  int8: { flag: 'plain', help: 'also with int8 weights, calibrated on random images' },
+  int8: { flag: 'plain', help: 'also measure files in int8, calibrated on random images' },
   cpuTime: CPU_TIME,
   turns: TURNS,
 });
@@ -210,7 +215,7 @@ export const SERVE = /** @satisfies {OptionTable} */ ({
   model: { value: 'name', type: oneOf(MODEL_NAMES), default: 'alexnet-dy', help: 'network' },
   clients: { value: 'n', type: positiveInteger, default: 32, help: 'clients over HTTP' },
   seconds: { value: 'n', type: number({ above: 0 }), default: 5, help: 'seconds of each measurement' },
-  maxBatch: { value: 'n', type: positiveInteger, default: 32, help: 'most images of a batch' },
+  maxBatch: { value: 'n', type: positiveInteger, default: 32, help: 'maximum number of images per batch' },
   replicas: { value: 'n', type: positiveInteger, default: 1, help: 'batches that run at once' },
   onnxruntime: {
     value: 'folder',

@@ -18,7 +18,7 @@ import { machine, printRows } from './turns.js';
  */
 
 /**
- * Measures each source in a process of its own, as its peak memory is measured too.
+ * Measures each source in a separate process, because its peak memory is measured too.
  * @param {Options} options
  */
 export async function measurePictures({ images, size, sources, json, ...rest }) {

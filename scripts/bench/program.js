@@ -1,5 +1,5 @@
 /**
- * Inference of whole networks: as they are, compiled to programs, also in bfloat16 and int8, and by onnxruntime-node where that is installed.
+ * Inference of whole networks: eager, compiled to programs, also in bfloat16 and int8, and by onnxruntime-node where that is installed.
  * @module
  */
 import { setNumThreads } from '../../dist/index.js';

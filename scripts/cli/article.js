@@ -1,5 +1,5 @@
 /**
- * What the article reports, to be printed beside measurements.
+ * What the article reports, to be printed next to measurements.
  * @module
  */
 

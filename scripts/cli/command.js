@@ -23,7 +23,7 @@ import { printWarningsPlainly } from './warnings.js';
  * @property {string} name - Behind `npx dyconv`, or behind the command above it.
  * @property {string} [script] - The file in scripts/ that runs it. Default: `<name>.js`.
  * @property {string} description
- * @property {string[]} [examples] - What follows the name of the command; a line that begins with `npm ` is shown as it is.
+ * @property {string[]} [examples] - What follows the name of the command; a line that begins with `npm ` is shown unchanged.
  * @property {{ name: string, description: string, choices?: readonly string[] }} [argument] - Its arguments.
  * @property {T} options
  * @property {string | ((command: Command) => string)} [notes] - More text for the help.

@@ -218,7 +218,7 @@ function sourceOf({ dataDir, download, dataMirror, verify, skipUnreadable }) {
   };
 }
 
-/** Images as float32 on the CPU, whatever the training had. @param {RunConfig} config */
+/** Images as float32 on the CPU, regardless of the training. @param {RunConfig} config */
 function plainConfig(config) {
   return { ...config, batchDtype: undefined, memoryFormat: undefined, device: /** @type {const} */ ('cpu') };
 }

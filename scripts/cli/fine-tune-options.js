@@ -17,7 +17,7 @@ export const FINE_TUNING = inGroup(
       value: 'source',
       type: text,
       config: 'init',
-      help: 'initial weights: a file (.safetensors, .pt, .pth), an http(s) address, or hf:org/name; the last layer may have other classes',
+      help: 'initial weights: a file (.safetensors, .pt, .pth), an http(s) URL, or hf:org/name; the last layer may have other classes',
     },
     preset: {
       value: 'name',
@@ -38,12 +38,12 @@ export const FINE_TUNING = inGroup(
       type: oneOf(OPTIMIZERS),
       default: 'sgd',
       config: 'optimizer',
-      help: 'optimizer; others than sgd have the --lr, --momentum and --weight-decay of PyTorch by default',
+      help: 'optimizer; with any other than sgd, --lr, --momentum and --weight-decay default to the values of PyTorch',
     },
     findLr: {
       flag: 'plain',
       config: 'findLr',
-      help: 'find the learning rate with a short test before the training',
+      help: 'find the learning rate with a short range test before the training',
     },
     classWeights: {
       value: 'weights',

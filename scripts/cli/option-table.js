@@ -7,7 +7,7 @@ import { Option } from 'commander';
 /** @import { Command } from 'commander' */
 /** @import { ConfigFields, OptionSpec, OptionsOf, OptionTable } from './types.js' */
 
-/** An option of commander that knows its entry in the table. */
+/** An option of commander with its entry in the table. */
 export class TableOption extends Option {
   /** @param {string} name @param {OptionSpec} spec */
   constructor(name, spec) {

@@ -37,7 +37,7 @@ export const existsError = (option, file) =>
   );
 
 /**
- * Whether a path is in a folder, or the folder itself, whatever links lead to it.
+ * Whether a path is in a folder, or the folder itself; links are resolved.
  * @param {string} path - It need not exist. @param {string} folder
  */
 export async function isInside(path, folder) {

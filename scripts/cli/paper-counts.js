@@ -111,7 +111,7 @@ export function paperCounts(library) {
 }
 
 /**
- * The table of all rows beside the paper's, as Markdown.
+ * The table of all rows next to the paper's, as Markdown.
  * @param {ReturnType<typeof paperCounts>} rows
  */
 export function paperTable(rows) {

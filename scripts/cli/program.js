@@ -1,6 +1,6 @@
 /**
  * The `dyconv` command of the package: `npx dyconv <command>`. Commands run in this process: with commander's executable
- * sub-commands, a child process, Ctrl-C would reach a training twice, and the second ends it without a checkpoint.
+ * sub-commands, a child process, a training would get Ctrl-C twice, and the second ends it without a checkpoint.
  * @module
  */
 import { readFileSync } from 'node:fs';

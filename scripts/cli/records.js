@@ -5,7 +5,7 @@
 import { copyFile, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** Files of a finished run that are kept: all except weights and pictures of images. */
+/** Files of a finished run that are kept: all except weights and images of predictions. */
 const RECORDS = ['config.json', 'environment.json', 'metrics.jsonl', 'evaluation.json', 'curves.svg'];
 
 /**

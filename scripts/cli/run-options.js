@@ -24,7 +24,7 @@ export const DATA_MIRROR = /** @type {const} */ ({
   value: 'url',
   type: address,
   list: true,
-  help: 'web folder with the files of the data set, tried before the publisher and other known hosts; repeatable',
+  help: 'URL of a folder with the files of the data set, tried before the publisher and other known hosts; repeatable',
 });
 
 /** Memory for the images of a folder or a manifest, in MiB: the images of larger sets are decoded when they are read. */

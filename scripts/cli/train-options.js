@@ -118,7 +118,7 @@ const DATA = inGroup(
       default: 'data',
       config: 'dataDir',
       resume: 'replace',
-      help: 'folder that the data set is in, or is downloaded to; of a manifest the file',
+      help: 'folder of the data set, or the file of a manifest',
     },
     imageSize: {
       value: 'px',
@@ -142,7 +142,7 @@ const DATA = inGroup(
       value: 'share',
       type: number({ above: 0, below: 1 }),
       config: 'valSplit',
-      help: 'share of the training images to validate with, such as 0.1 (default: validate with the test images)',
+      help: 'share of the training images to use for validation, such as 0.1 (default: validate with the test images)',
     },
     download: {
       flag: 'negated',
@@ -165,7 +165,7 @@ const DATA = inGroup(
       type: number({ min: 0 }),
       default: DATA_MEMORY,
       resume: 'any',
-      help: 'memory for the images of a split of a folder or manifest; those of larger ones are decoded in every epoch, with equal results',
+      help: 'memory limit for the images of a split of a folder or manifest; the images of a larger split are decoded in every epoch, with the same results',
     },
   }),
 );
@@ -179,7 +179,7 @@ const OPTIMIZATION = inGroup(
       default: 100,
       config: 'epochs',
       resume: 'replace',
-      help: 'passes over the training images',
+      help: 'number of epochs',
     },
     batchSize: {
       value: 'n',
@@ -358,7 +358,7 @@ const VALIDATION = inGroup(
       default: 3,
       config: 'keepCheckpoints.last',
       resume: 'replace',
-      help: 'how many checkpoints of --checkpoint-every to keep',
+      help: 'number of checkpoints of --checkpoint-every to keep',
     },
   }),
 );

@@ -17,7 +17,7 @@ import { join } from 'node:path';
  * @param {Given} request.given - Options that a continued run must agree with.
  * @param {string[]} request.words - The command line, for `environment.json`.
  * @param {AbortSignal} request.signal - Stops the training after a step.
- * @param {boolean} [request.resume] - Continue a run that exists; a finished one is left as it is. Default: it is an error.
+ * @param {boolean} [request.resume] - Continue a run that exists; a finished one is left unchanged. Default: an existing run is an error.
  * @param {boolean} [request.collapseExperts] - Evaluate the mean of the experts, too, if there are any.
  * @returns {Promise<boolean>} False if the signal stopped it.
  */

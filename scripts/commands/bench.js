@@ -180,7 +180,7 @@ const BENCHMARKS = [
 
 export const command = defineGroup({
   name: 'bench',
-  description: 'Measures dyconv. Figures are medians over interleaved turns in one run.',
+  description: 'Runs the benchmarks of dyconv. Results are medians; the candidates are measured alternately.',
   examples: [
     'layer --batch 128 --in 192 --out 192 --size 7 --experts 2',
     'model --models alexnet,alexnet-dy --batch 128 --pytorch python3',

@@ -33,7 +33,7 @@ const RECIPE = {
 const NONE = new Set();
 
 const OPTIONS = /** @satisfies {OptionTable} */ ({
-  epochs: { value: 'n', type: positiveInteger, default: 8, help: 'passes over the images' },
+  epochs: { value: 'n', type: positiveInteger, default: 8, help: 'number of epochs' },
   out: {
     value: 'folder',
     type: path,

@@ -10,9 +10,9 @@ import { ensureDist } from '../dist.js';
 
 export const command = defineCommand({
   name: 'doctor',
-  description: 'Reports what is installed, what is wrong, and the command that fixes it.',
+  description: 'Checks the installation and prints the command that fixes each problem.',
   options: { json: { flag: 'plain', help: 'print one JSON object: { healthy, findings }' } },
-  notes: 'Exits with code 1 if a problem keeps dyconv from working.',
+  notes: 'Exits with code 1 if dyconv cannot work.',
   async run({ json }) {
     ensureDist();
     const { diagnose, isHealthy } = await import('../../dist/install/doctor.js');

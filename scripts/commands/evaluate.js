@@ -33,7 +33,7 @@ const OPTIONS = /** @satisfies {OptionTable} */ ({
   },
   collapseExperts: {
     flag: 'plain',
-    help: "measure again with every image's attention replaced by the mean, as ordinary convolutions would compute",
+    help: 'also measure with the attention of every image replaced by the mean attention, as in an ordinary convolution',
   },
   json: { flag: 'plain', help: 'print the result as JSON' },
 });

@@ -27,43 +27,43 @@ const OPTIONS = /** @satisfies {OptionTable} */ ({
   },
   out: { value: 'file', type: path, required: true, help: 'file to write (required)' },
   force: { flag: 'plain', help: 'overwrite an existing file (default: an error)' },
-  opset: { value: 'n', type: positiveInteger, default: 17, help: "version of ONNX's operators, 13 to 22" },
+  opset: { value: 'n', type: positiveInteger, default: 17, help: 'ONNX opset version, 13 to 22' },
   precision: {
     value: 'dtype',
     type: oneOf(['float32', 'float16', 'int8']),
     default: /** @type {const} */ ('float32'),
-    help: 'dtype of weights and computation in an ONNX file or a program; int8: of convolutions and linear layers but the first and the last',
+    help: 'dtype of weights and computation in an ONNX file or a program; int8: of convolutions and linear layers except the first and the last',
   },
   calibration: {
     value: 'n',
     type: positiveInteger,
     default: 512,
-    help: 'number of training images that int8 finds its ranges with, chosen by the seed of the run',
+    help: 'number of training images for the calibration of int8, selected by the seed of the run',
   },
   percentile: {
     value: 'p',
     type: number({ min: 50, max: 100 }),
     default: 100,
-    help: 'share of the numbers of a value that its range covers, in percent, for int8',
+    help: 'percentage of the elements of an activation that its int8 range covers',
   },
-  dynamicSize: { flag: 'plain', help: 'leave height and width of the images free' },
+  dynamicSize: { flag: 'plain', help: 'keep height and width of the images dynamic' },
   attention: {
     flag: 'plain',
-    help: 'give the attention over the experts of every dynamic convolution too, besides the logits',
+    help: 'also output the attention of every dynamic convolution',
   },
-  check: { flag: 'negated', help: 'do not compute test images with the file' },
+  check: { flag: 'negated', help: 'do not check the file on test images' },
   checkImages: {
     value: 'n',
     type: positiveInteger,
     default: 100,
-    help: 'number of test images that the file is checked with, spread over the set',
+    help: 'number of test images to check the file on, spread over the set',
   },
   onnxruntime: {
     value: 'folder',
     type: path,
     default: '.',
     shownDefault: 'the current one',
-    help: 'folder in which onnxruntime-node is installed, which computes an ONNX file',
+    help: 'folder in which onnxruntime-node is installed, to check an ONNX file with it',
   },
   dataDir: {
     value: 'folder',
@@ -100,7 +100,7 @@ const INT8_ONLY = /** @type {const} */ (['calibration', 'percentile']);
 export const command = defineCommand({
   name: 'export',
   description:
-    'Writes the network of a run for other programs, and checks the file on test images: they get the same classes as from the run.',
+    'Exports the network of a run, and checks on test images that the file predicts the same classes.',
   examples: [
     '--run runs/dy --out dy.onnx',
     '--run runs/dy --out dy-16.onnx --precision float16 --onnxruntime service',

@@ -17,7 +17,7 @@ const OPTIONS = /** @satisfies {OptionTable} */ ({
     value: 'n',
     type: number({ above: 0 }),
     default: 10,
-    help: 'time for everything, the build included',
+    help: 'time limit, including the build',
   },
   out: { value: 'folder', type: path, default: 'runs/gpu-check', help: 'folder of the results' },
   parts: {
@@ -47,7 +47,7 @@ const OPTIONS = /** @satisfies {OptionTable} */ ({
   bundle: {
     value: 'folder',
     type: path,
-    help: 'instead of a check, write a bundle to this folder that runs the check on a machine without network',
+    help: 'instead of running the check, write a bundle to this folder that runs it on a machine without network',
   },
   bundleImages: {
     value: 'file',
@@ -63,7 +63,7 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 export const command = defineCommand({
   name: 'gpu-check',
   description:
-    'Builds dyconv for the NVIDIA GPU of this machine, tests it, compares it with PyTorch and trains, as far as the time allows. The same command continues with what is left.',
+    'Builds dyconv for the NVIDIA GPU of this machine, tests it, compares it with PyTorch and trains, within the time limit. Run the same command again to continue with the remaining parts.',
   examples: [
     '--minutes 10 --out runs/gpu-check',
     '--minutes 3 --parts build,suite,kernels',
@@ -96,7 +96,7 @@ async function check({ minutes, out, parts: names, dataDir, pytorch, dryRun }) {
   const { lookAtMachine } = await import('../gpu-check/machine.js');
   const { runParts } = await import('../gpu-check/run.js');
   const machine = lookAtMachine({ python: pytorch, dryRun });
-  const interrupt = interruptible({ message: 'Stopping. The same command continues with what is left.' });
+  const interrupt = interruptible({ message: 'Stopping. Run the same command again to continue.' });
   const results = await runParts({
     ...{ machine, minutes, dryRun, root, out: resolve(out), dataDir: resolve(dataDir) },
     parts: PARTS.filter(({ name }) => names.includes(name)).map((part) => ({

@@ -16,14 +16,14 @@ const OPTIONS = /** @satisfies {OptionTable} */ ({
     value: 'n',
     type: positiveInteger,
     default: 1,
-    help: 'machines, on each of which the command is called',
+    help: 'number of machines; run the command on each',
   },
   nodeRank: { value: 'n', type: nonNegativeInteger, default: 0, help: 'number of this machine, from 0' },
   masterAddr: {
     value: 'host',
     type: text,
     default: '127.0.0.1',
-    help: 'host of machine 0, as the others reach it',
+    help: 'host name or address of machine 0',
   },
   masterPort: {
     value: 'port',
@@ -34,7 +34,7 @@ const OPTIONS = /** @satisfies {OptionTable} */ ({
     value: 'n',
     type: nonNegativeInteger,
     default: 0,
-    help: 'how often all processes are started again when one fails',
+    help: 'maximum number of restarts of all processes after a failure',
   },
 });
 

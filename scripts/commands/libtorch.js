@@ -22,7 +22,7 @@ Environment:
 
 export const command = defineCommand({
   name: 'libtorch',
-  description: 'Prints the folder of libtorch on one line. Downloads it first if there is none.',
+  description: 'Prints the folder of libtorch. Downloads libtorch first if it is missing.',
   options: { json: { flag: 'plain', help: 'print dir, version, flavour and source as JSON' } },
   notes: NOTES,
   errorPrefix: 'dyconv',

@@ -93,7 +93,7 @@ export const command = defineCommand({
     const isDone =
       (await trainAll(first)) && (!options.controls || (await trainAll(await longRuns(options, done))));
     if (!isDone) {
-      console.log('Stopped. The same command continues.');
+      console.log('Stopped. Run the same command again to continue.');
       return interrupt.exitCode();
     }
     interrupt.release();
@@ -153,7 +153,7 @@ async function longRuns(options, done) {
   );
 }
 
-/** Prints the table, the article's beside it, and the findings. @param {Comparison} comparison */
+/** Prints the table, next to that of the article, and the findings. @param {Comparison} comparison */
 async function print(comparison) {
   const { printRows } = await import('../bench/turns.js');
   console.log(`\n${comparison}`);

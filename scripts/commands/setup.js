@@ -9,7 +9,7 @@ import { ensureDist } from '../dist.js';
 /** @import { OptionTable } from '../cli/types.js' */
 
 const OPTIONS = /** @satisfies {OptionTable} */ ({
-  fromSource: { flag: 'plain', help: 'build the add-on even if there is a prebuilt one' },
+  fromSource: { flag: 'plain', help: 'build the add-on even if there is a prebuilt binary' },
   jobs: {
     value: 'n',
     type: positiveInteger,
@@ -20,7 +20,8 @@ const OPTIONS = /** @satisfies {OptionTable} */ ({
 export const command = defineCommand({
   name: 'setup',
   script: 'install.js',
-  description: 'Obtains libtorch and the native add-on: prebuilt if there is one, else built from source.',
+  description:
+    'Installs libtorch and the native add-on: the prebuilt binary if there is one, otherwise built from source.',
   options: OPTIONS,
   notes: (command) => `Environment:
   DYCONV_SKIP_BUILD=1         does nothing at all

@@ -32,7 +32,7 @@ const OPTIONS = /** @satisfies {OptionTable} */ ({
   },
   paper: {
     flag: 'plain',
-    help: 'print parameters and multiply-adds of the networks of the paper on dynamic convolution beside its tables',
+    help: 'compare parameters and multiply-adds of the dynamic networks with the tables of the paper',
   },
   json: { flag: 'plain', help: 'print the summary, or the rows of --paper, as JSON' },
 });

@@ -106,7 +106,7 @@ async function checkOutside({ dataset, dataDir }, out) {
   );
 }
 
-/** What a user should know before a new run begins. @param {RunConfig} config */
+/** Prints warnings before a new run begins. @param {RunConfig} config */
 function warningsOf(config) {
   const { capture, device } = config;
   const withoutEffect =

@@ -1,5 +1,5 @@
 /**
- * The calls themselves, in a process of their own: a crash ends this process alone. Before each call its number goes to
+ * The calls themselves, in a separate process: a crash ends only this process. Before each call its number goes to
  * the file `progress`; findings go to standard output, a line of JSON each.
  * Arguments: progress, seed, first, last (not included), target pattern, memory limit in MB.
  * @module
@@ -192,7 +192,7 @@ async function settle(result, args) {
  */
 function judge(error, target, receiver, args) {
   const isOurs = error instanceof dyconv.DyconvError;
-  // An error class constructed by the call itself, or what an argument threw, comes through as it is.
+  // An error class constructed by the call itself, or what an argument threw, is passed on unchanged.
   const theirs =
     error instanceof Poison ||
     (error instanceof Error && error.cause instanceof Poison) ||

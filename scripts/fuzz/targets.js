@@ -13,12 +13,12 @@ import { native } from '../../dist/native/index.js';
  * @property {Function} fn
  * @property {number} arity
  * @property {Function} [owner] The class of a method.
- * @property {boolean} [slow] Makes networks, pictures or files.
+ * @property {boolean} [slow] Creates networks, images or files.
  */
 
 const SLOW =
   /^(models\.|report\.|serve\.|train\.|data\.|nn\.fuse|autograd\.gradcheck|loadS|readS|saveS|loadN|saveN)/;
-// Calls that change what every later call does: the tracer, which is asked for a number at every tensor, and the start of a
+// Calls that change what every later call does: the tracer, which is called for every tensor, and the start of a
 // recording or a block of deferred operations, which lib/ always ends; and the one that waits for other processes.
 const LEFT_OUT = new Set([
   'native.setTracer',
@@ -73,7 +73,7 @@ function walk(path, space, targets, seen) {
 }
 
 /**
- * Methods and accessors, and static methods. What a class inherits is listed where it stands.
+ * Methods and accessors, and static methods. Inherited members are listed with their own class.
  * @param {string} path
  * @param {Function} owner
  * @param {Target[]} targets

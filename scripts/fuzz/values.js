@@ -304,7 +304,7 @@ export function makeValue(random, depth = 0) {
   return makeObject(random, depth);
 }
 
-/** A value in a few words, without running anything of its own. @param {unknown} value @returns {string} */
+/** A short description of a value, without running its code. @param {unknown} value @returns {string} */
 export function show(value, depth = 0) {
   try {
     if (typeof value === 'string')

@@ -27,7 +27,7 @@ import { SOURCE_FILE, sourceOf } from './source.js';
 export const MOST_BYTES = 60 * 2 ** 20;
 const PAYLOAD = 'payload.tar.xz';
 
-/** What is copied of this package, beside the tests. */
+/** What is copied of this package, in addition to the tests. */
 const OWN = [
   'dist',
   'lib',
@@ -48,7 +48,7 @@ const OWN_FILES = [
 /** The tests, with everything that they import. */
 const TESTS = ['test/cuda', 'test/install/cuda-build.test.ts'];
 
-/** Packages that are needed beside the dependencies of package.json. */
+/** Packages that are needed in addition to the dependencies of package.json. */
 const TOOLS = ['vitest'];
 /** Packages without which vitest runs tests of TypeScript: the CSS of web pages. */
 const NOT_NEEDED = /^lightningcss/;

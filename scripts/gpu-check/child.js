@@ -54,7 +54,7 @@ async function runOne(
   { limitMs, graceMs, cwd, env, signal, file, lines },
 ) {
   if (signal?.aborted) return { status: 'stopped', code: null, problem: null };
-  // A group of its own: its children are stopped with it, and Ctrl-C reaches it only through `signal`.
+  // A separate process group: its children are stopped with it, and it gets Ctrl-C only through `signal`.
   const child = spawn(program, args, {
     ...{ cwd, env: { ...env, ...own }, detached: true },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -1,5 +1,5 @@
 /**
- * Makes `cifar-10-binary.tar.gz` of an archive of pictures: `train/<class>/<name>.jpg` and `test/<class>/<name>.jpg` of 32x32 pixels,
+ * Makes `cifar-10-binary.tar.gz` from an archive of images: `train/<class>/<name>.jpg` and `test/<class>/<name>.jpg` of 32x32 pixels,
  * 5,000 and 1,000 of each class. The order is shuffled by a fixed seed, so that the first images are of all classes.
  *
  *   node scripts/gpu-check/images.js <archive.tar.gz> <folder>
@@ -16,7 +16,7 @@ import { DatasetError } from '../../dist/errors.js';
 
 const CLASSES = ['airplane', 'automobile', 'bird', 'cat', 'deer', 'dog', 'frog', 'horse', 'ship', 'truck'];
 const PLANE = 32 * 32;
-/** Pictures that are decoded at once. */
+/** Images that are decoded at the same time. */
 const AT_ONCE = 256;
 
 const [archive, folder] = process.argv.slice(2);

@@ -32,7 +32,7 @@ const once = words.includes('--once');
 /** @type {Device} */
 const device = words.includes('--cpu') ? 'cpu' : 'cuda';
 
-/** Allowed deviations. Sums are float32 whatever the images are. @type {Record<string, number>} */
+/** Allowed deviations. Sums are float32 for all dtypes of the images. @type {Record<string, number>} */
 const ALLOWED = { float32: 2e-5, tf32: 2e-3, bfloat16: 2e-2, float16: 4e-3 };
 const DTYPES = /** @type {const} */ (['float32', 'bfloat16', 'float16']);
 

@@ -30,7 +30,7 @@ import { installHint, missingTools } from '../../dist/install/toolchain.js';
 const FIRST_DRIVER = { 12: 525, 13: 580 };
 /** What the kernels are compiled for at least, as CMakeLists.txt lists it. */
 const LEAST_CAPABILITY = 7.5;
-/** MiB that a benchmark of two networks beside PyTorch may take, with a margin. */
+/** MiB that a benchmark of two networks and PyTorch may take, with a margin. */
 const LEAST_MEMORY = 8 * 1024;
 const PROBE_MS = 4000;
 

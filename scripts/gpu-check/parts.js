@@ -126,7 +126,7 @@ function deviationFailure({ deviations }) {
     : undefined;
 }
 
-/** The archive of CIFAR-10 that a training reads; the pictures from which it can be made; or neither. @param {Context} context */
+/** The archive of CIFAR-10 that a training reads; the images from which it can be made; or neither. @param {Context} context */
 function dataOf({ dataDir }) {
   if (ARCHIVES.some((name) => existsSync(join(dataDir, name)))) return 'archive';
   return existsSync(join(dataDir, PICTURES)) ? 'pictures' : 'none';

@@ -5,7 +5,7 @@
 
 /**
  * The time of a part. `value`: the order in which parts get time, from 1. `seconds`: how long it usually takes. `most`: when it is
- * stopped. `least`: a part that can use any time needs this much; undefined for one that ends by itself. `needs`: parts that
+ * stopped. `least`: a part that can use any time needs this much; undefined for one that ends on its own. `needs`: parts that
  * must have passed.
  * @typedef {{ name: string, value: number, seconds: number, most: number, least?: number, needs: readonly string[] }} Timed
  */

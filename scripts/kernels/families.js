@@ -1,5 +1,5 @@
 /**
- * Families of processors with kernels of their own: their instruction sets, and the tools that compile, disassemble and run
+ * Families of processors with their own kernels: their instruction sets, and the tools that compile, disassemble and run
  * the kernels of a family on a machine of another one.
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * The first steps of the recipe: ours, and PyTorch's beside them.
+ * The first steps of the recipe in dyconv and in PyTorch.
  * @module
  */
 import { mkdtemp, rm } from 'node:fs/promises';

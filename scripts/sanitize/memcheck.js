@@ -2,7 +2,7 @@
  * The test suite under valgrind's memcheck: node scripts/sanitize/memcheck.js [test files or folders]
  *
  * A folder's files run in one process, which takes half a minute to load libtorch; node processes that tests start are
- * followed, other programs are not. memcheck knows no AVX-512: the kernels of AVX2 run, here as on most machines.
+ * followed, other programs are not. memcheck does not support AVX-512, so the kernels for AVX2 run.
  * Prints a line per group and every error with its stack. Exit code 1 for errors of memory, for tests that fail, and where no
  * test of a group ran.
  * DYCONV_MEMCHECK_SCALE: what the tests' time limits are multiplied by (default 20).

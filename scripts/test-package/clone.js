@@ -22,7 +22,7 @@ export function fromClone(work) {
   check('npm run doctor', () => shell('npm run doctor', folder, env));
 }
 
-/** The commands of the README's first block, without the one that asks for the administrator. */
+/** The commands of the README's first block, without the one that needs administrator rights. */
 function firstBlock() {
   const block = /^```sh\n([\s\S]*?)^```/m.exec(readFileSync(join(root, 'README.md'), 'utf8'))?.[1] ?? '';
   const lines = block.split('\n').map((line) => line.replace(/#.*/, '').trim());

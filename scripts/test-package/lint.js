@@ -1,6 +1,6 @@
 /**
  * What linters of npm packages say about the tarballs: publint about the fields of package.json, attw (Are the types wrong?) about the
- * types of every entry and resolution. Both come from the registry, as attw brings a TypeScript compiler of its own.
+ * types of every entry and resolution. Both come from the registry, because attw contains its own TypeScript compiler.
  * @module
  */
 import { join } from 'node:path';

@@ -7,7 +7,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { attempt, check, expect, npm, project, root, run, shell, withPath } from './steps.js';
 
-/** What npm 12 asks for: Node.js 22.22 or later. */
+/** The requirement of npm 12: Node.js 22.22 or later. */
 const NODE = `node-${process.platform === 'win32' ? 'win' : process.platform}-${process.arch}`;
 
 /** @param {string} work @param {string} registry */
@@ -18,7 +18,7 @@ export function blockedByManagers(work, registry) {
   pnpm(work, settings);
 }
 
-/** Package managers in a folder of their own, ahead on the path. @param {string} work */
+/** Package managers in a separate folder, first on the path. @param {string} work */
 function fetchManagers(work) {
   const folder = join(work, 'managers');
   mkdirSync(folder);
@@ -74,7 +74,7 @@ function pnpm(work, env) {
   });
 }
 
-/** The error names the command, which is then run as it stands there. @param {string} folder @param {string} command @param {NodeJS.ProcessEnv} env */
+/** The error names the command, which is then run as printed. @param {string} folder @param {string} command @param {NodeJS.ProcessEnv} env */
 function fixedByItsError(folder, command, env) {
   const named = check(`its error names: ${command}`, () => {
     const empty = { ...env, DYCONV_CACHE: join(folder, 'empty cache') };

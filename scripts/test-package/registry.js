@@ -1,5 +1,5 @@
 /**
- * A registry on the loopback that knows the packed tarballs and sends everything else to the usual one, so that a
+ * A registry on the loopback interface that has the packed tarballs and redirects everything else to the usual one, so that a
  * package manager installs `dyconv` by its name, as it will once that is published. A separate process: the
  * checks wait for their commands.
  *

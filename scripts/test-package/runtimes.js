@@ -10,7 +10,7 @@ import { check, expect, npm, run } from './steps.js';
 const NODE = `node-${process.platform === 'win32' ? 'win' : process.platform}-${process.arch}`;
 const VERSIONS = [20, 22, 24, 26];
 
-/** Expected from test/package/project/smoke.mjs, but for the version of libtorch. */
+/** Expected from test/package/project/smoke.mjs, except for the version of libtorch. */
 const EXPECTED = {
   gradient: [2, 4, 6],
   centre: 128,

@@ -106,7 +106,7 @@ export function npx(folder, ...args) {
   return run('npx', ['--no', ...args], folder);
 }
 
-/** Starts the registry that knows the tarballs. @param {string[]} tarballs */
+/** Starts the registry that has the tarballs. @param {string[]} tarballs */
 export async function startRegistry(tarballs) {
   const usual = run('npm', ['config', 'get', 'registry']).trim();
   const script = fileURLToPath(new URL('registry.js', import.meta.url));

@@ -94,7 +94,7 @@ test('a header that claims a giant member, and a plain tar, are refused', async 
   const sum = giant.subarray(0, 512).reduce((total, byte) => total + byte, 0);
   giant.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 'latin1');
   await writeFile(archive, gzipSync(giant));
-  await expect(load()).rejects.toThrow(/data_batch_1 claims 8589934591 bytes/);
+  await expect(load()).rejects.toThrow(/data_batch_1 declares 8589934591 bytes/);
 });
 
 test('images of another size are an error, batches of different lengths are not', async () => {

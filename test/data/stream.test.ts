@@ -244,7 +244,7 @@ describe('errors', () => {
     expect(await levels(once)).toHaveLength(2);
     await expect(levels(once)).rejects.toThrow(DatasetError);
     await expect(levels(once)).rejects.toThrow(
-      'epoch 2 but the set gave none: a generator gives its samples only once',
+      'epoch 2 but the set yielded none: a generator yields its samples only once',
     );
     const refused: [object, object, string][] = [
       [counted(3, { length: 0 }), {}, 'an integer from 1, or undefined for dataset.length'],

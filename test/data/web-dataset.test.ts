@@ -157,13 +157,13 @@ describe('damage', () => {
     expect(skipped).toEqual([cut]);
   });
 
-  it('between two members shows in the missing end mark: nothing is lost without a message', async () => {
+  it('between two members shows in the missing end-of-archive marker: nothing is lost without a message', async () => {
     const whole = await shard(0, 10);
     const cut = join(folder, 'between.tar');
     // A sample has two members of a header and a block of content each.
     await writeFile(cut, whole.subarray(0, 6 * 2048));
     const message =
-      'cannot be read as a tar archive (after member data/0005.cls): it ends without an end mark: the last sample may be incomplete';
+      'cannot be read as a tar archive (after member data/0005.cls): it has no end-of-archive marker: samples may be incomplete';
     await expect(levels(data.webDataset(cut))).rejects.toThrow(`${cut}: ${message}`);
     const skipped: string[] = [];
     const onSkip = (name: string, reason: string) => skipped.push(`${name}: ${reason}`);
@@ -175,7 +175,7 @@ describe('damage', () => {
       /cut\.tar\.gz: cannot be read as a tar archive.*unexpected end of file/,
     );
     await writeFile(cut, '');
-    await expect(levels(data.webDataset(cut))).rejects.toThrow('it ends without an end mark');
+    await expect(levels(data.webDataset(cut))).rejects.toThrow('it has no end-of-archive marker');
   });
 
   it('does not hide a shard that does not exist, or a set without samples', async () => {

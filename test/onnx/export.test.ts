@@ -219,7 +219,7 @@ describe('what ONNX cannot express is refused', () => {
 
   it('an operation without a form, with the path of its layer', async () => {
     expect(await refused(within(new Unsupported()), zeros([2, 3]))).toBe(
-      'Expected a network that ONNX can express but cumprod() of 1.0 (Unsupported) has no form in ONNX',
+      'Expected a network that ONNX can express but cumprod() of 1.0 (Unsupported) has no equivalent in ONNX',
     );
     const program = nn.compile(within(new Unsupported()), zeros([2, 3]));
     expect(await refused(program, zeros([2, 3]))).toContain('cumprod() of 1.0 (Unsupported)');

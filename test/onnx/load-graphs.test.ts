@@ -167,9 +167,9 @@ describe('what cannot be loaded', () => {
         initializers: { s: ones([4]), w: ones([2, 2, 1, 1]) },
       }),
     ).toBe(
-      "Cannot load FILE: NonMaxSuppression (node 'head/nms') has no form here; " +
+      "Cannot load FILE: NonMaxSuppression (node 'head/nms') is not supported; " +
         'Resize (node 2) has antialiasing, whose filter differs between libtorch and ONNX; ' +
-        "Conv (node 'last') has the auto_pad OTHER, which has no form here",
+        "Conv (node 'last') has the auto_pad OTHER, which is not supported",
     );
   });
 
@@ -185,7 +185,7 @@ describe('what cannot be loaded', () => {
       'FILE is damaged: Relu (node 0) reads z, which nothing before it gives',
     );
     expect(await refused({ nodes: [relu], outputs: ['z'] })).toBe(
-      'FILE is damaged: no node gives its output z',
+      'FILE is damaged: no node computes its output z',
     );
     expect(await refused({ nodes: [relu], outputs: [] })).toBe('FILE is damaged: its graph has no outputs');
     expect(

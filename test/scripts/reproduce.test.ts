@@ -47,7 +47,7 @@ it('killed, interrupted and continued, it ends with the same weights', {
   const reference = run(whole);
   expect((await run(stopped, { at: 'epoch 2/4', signal: 'SIGKILL' })).signal).toBe('SIGKILL');
   const interrupted = await run(stopped, { at: 'epoch 3/4', signal: 'SIGINT' });
-  expect(interrupted.text).toContain('Stopped. The same command continues.');
+  expect(interrupted.text).toContain('Stopped. Run the same command again to continue.');
   expect(interrupted.code).toBe(130);
   const last = await run(stopped);
   expect(last.code, last.text).toBe(0);

@@ -223,7 +223,7 @@ describe('defineFunction', () => {
       return () => f(leaf(1, 2)).sum().backward();
     };
     expect(bad(() => [])).toThrow(
-      'Expected 1 gradients from backward of Bad, one an argument, but received 0',
+      'Expected 1 gradients from backward of Bad, one per argument, but received 0',
     );
     expect(bad(() => 3)).toThrow(
       'Expected a Tensor or null for gradient 0 from backward of Bad but received 3',

@@ -204,7 +204,7 @@ describe('exportTorchScript: errors', () => {
   it('names the layer of what it has no form of', async () => {
     const network = new nn.Sequential(new nn.Linear(3, 3), new Inverse()).eval();
     await expect(exportTorchScript(network, randn([2, 3, 3]), path('refused.pt'))).rejects.toThrow(
-      /^Expected a network that TorchScript can express but inv\(\) of 1 \(Inverse\) has no form in TorchScript$/,
+      /^Expected a network that TorchScript can express but inv\(\) of 1 \(Inverse\) has no equivalent in TorchScript$/,
     );
   });
 

@@ -140,7 +140,7 @@ describe('last.state', () => {
 
   it.each([
     ...NOT_OBJECTS.map(([text, message]): [() => string, RegExp] => [() => text, message]),
-    [() => '{}', /holds damaged training state: Expected an object for it\.meter/],
+    [() => '{}', /contains damaged training state: Expected an object for it\.meter/],
     [field('epoch', null), /Expected an integer of at least 0 for epoch but received null/],
     [field('step', -1), /an integer of at least 0 for step/],
     [field('meter', {}), /a number for meter\.loss/],

@@ -89,7 +89,7 @@ it.each<[string, () => unknown]>([
       }),
   ],
   ['a string for config.model but received undefined', () => run.writeConfig({} as never)],
-  ['what JSON can hold for record', () => run.append({ type: 'note', size: 1n } as never)],
+  ['a value that JSON can represent for record', () => run.append({ type: 'note', size: 1n } as never)],
   ['a string for record.type but received undefined', () => run.append({ size: 1 } as never)],
   ['an evaluation for record', () => run.writeEvaluation(nothing)],
   ['a name for checkpoint', () => run.weightsFile(Symbol('best') as never)],

@@ -8,7 +8,7 @@
 // stored, and nothing is rounded between the steps.
 //
 // Random numbers depend on (seed, epoch, index of the image) alone; see SampleRandom. A batch is therefore
-// bit-equal whatever the number of threads, the batch it falls in or the order of the batches.
+// bit-equal for any number of threads, the batch it falls in or the order of the batches.
 #pragma once
 
 #include <array>
@@ -113,7 +113,7 @@ enum ColourStep : uint8_t { kBrightness, kContrast, kSaturation, kHue };
 // saturation, hue, whether to erase, up to ten tries at area and ratio, top, left; then noise, channel by
 // channel. What is switched off draws nothing.
 struct SampleChoices {
-  CropBox window;  // of the resized image; may reach beyond it
+  CropBox window;  // of the resized image; may extend beyond it
   bool flip = false, vertical_flip = false;
   std::array<uint8_t, 4> order{kBrightness, kContrast, kSaturation, kHue};
   std::array<float, 4> factor{1, 1, 1, 0};  // by ColourStep

@@ -100,7 +100,7 @@ CropBox ErasedBox(const AugmentConfig& config, SampleRandom& random) {
   return {};
 }
 
-// `least` is 0 where 0 stands for the size of the image.
+// `least` is 0 where 0 means the size of the image.
 void CheckSize(const char* name, int64_t value, int64_t least = 1) {
   Require(value >= least && value <= (int64_t{1} << 20), ErrorKind::kShape, "Expected a size from ", least,
           " to 2^20 for ", name, " but received ", value);

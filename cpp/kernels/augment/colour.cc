@@ -20,7 +20,7 @@ void Scale(float* __restrict x, int64_t size, float factor, float offset) {
   for (int64_t i = 0; i < size; ++i) x[i] = Clamp01(factor * x[i] + offset);
 }
 
-// Sums in lanes of fixed width: the same result whatever the instruction set, and open to vector units.
+// Sums in lanes of fixed width: the same result with every instruction set, and vectorizable.
 DYCONV_SIMD_CLONES
 double Mean(const float* __restrict planes, int64_t channels, int64_t size) {
   const float* red = planes;

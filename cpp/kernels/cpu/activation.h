@@ -31,7 +31,7 @@ DYCONV_INLINE Vec Exp(Vec x) {
   return sum * power;
 }
 
-// A function of its own: as part of every register tile, it would be most of the code of the kernels.
+// A separate function: inlined into every register tile, it would be most of the code of the kernels.
 [[maybe_unused]] static __attribute__((noinline)) Vec Sigmoid(Vec x) {
   const Vec sigmoid = 1.0f / (1.0f + Exp(Clamped(-x, -87, 88)));
   return x < -88.0f ? Vec{} : sigmoid;  // not a little more, which a large x would multiply

@@ -6,7 +6,7 @@ namespace dyconv::kernels::DYCONV_ISA {
 namespace {
 
 constexpr int kUnroll = 4;
-// After so many vectors, at the end of a plane, float32 sums are added to those in float64.
+// After this number of vectors, at the end of a plane, float32 sums are added to those in float64.
 constexpr int64_t kShortSum = 64 * kUnroll;
 
 // All lanes of a vector, as a constant.

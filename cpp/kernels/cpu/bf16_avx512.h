@@ -95,7 +95,7 @@ DYCONV_INLINE DYCONV_BF16 void MixPair(const float* packed, const float* attenti
   }
 }
 
-// Mixes the segments of a tile as Bf16Task wants them.
+// Mixes the segments of a tile as Bf16Task requires them.
 template <int kSamples, int kVecs>
 DYCONV_BF16 void MixGroups(const float* packed, const float* attention, int64_t experts, int64_t segments,
                            int64_t length, uint16_t* mixed, int64_t stride) {

@@ -114,7 +114,7 @@ DYCONV_INLINE DYCONV_BF16 void MixGroup(const float* packed, const float* attent
     }
 #pragma GCC unroll 8
     for (int s = 0; s < kSamples; ++s) {
-      Transpose(acc[s]);  // rows of a column lie side by side
+      Transpose(acc[s]);  // rows of a column are adjacent
       uint16_t* to = mixed + s * stride + v * 16;
 #pragma GCC unroll 2
       for (int h = 0; h < 2; ++h) {
@@ -126,7 +126,7 @@ DYCONV_INLINE DYCONV_BF16 void MixGroup(const float* packed, const float* attent
   }
 }
 
-// Mixes the segments of a tile as Bf16Task wants them.
+// Mixes the segments of a tile as Bf16Task requires them.
 template <int kSamples, int kVecs>
 DYCONV_BF16 void MixGroups(const float* packed, const float* attention, int64_t experts, int64_t segments,
                            int64_t length, uint16_t* mixed, int64_t stride) {

@@ -164,7 +164,7 @@ void WeightRows(const DynamicConvArgs& args, const Unit& unit, int64_t r, int64_
 }
 
 // The packed samples at the point after that of a unit: no cache above the third holds two points at once, so
-// every unit of a point asks for a part of the next.
+// every unit of a point prefetches a part of the next.
 struct NextPoint {
   const float* input = nullptr;
   const float* grad = nullptr;

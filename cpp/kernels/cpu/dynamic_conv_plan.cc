@@ -31,7 +31,7 @@ int64_t BlockSamples(int64_t batch, int64_t most, int64_t threads) {
   return best;
 }
 
-// Whole groups of folded samples of so many floats each that stay in the cache.
+// Whole groups of folded samples, each with this number of floats, that stay in the cache.
 int64_t WeightSamples(int64_t floats) { return Max(1, kBlockFloats / floats / kFoldSamples) * kFoldSamples; }
 
 }  // namespace

@@ -14,7 +14,7 @@ struct Block {
   int64_t first_row, rows, pixels;
   int64_t padded_w, in_rows;  // of the packed input
   int64_t tile_taps;          // taps that are mixed at once
-  int64_t run;                // of them, those whose rows of an input lie side by side
+  int64_t run;                // of them, those whose rows of an input are adjacent
   float* input;               // [samples, in_rows, padded_w, in_channels]
   float* sums;                // [samples, pixels, panel]
   float* mixed;               // [kMixSamples, kTileRows, panel]
@@ -94,7 +94,7 @@ inline void PrepareBlock(const DynamicConvArgs& args, const Block& b) {
 struct TapTile {
   int64_t channel, tap;  // the first ones
   // The pixels that are multiplied with it, and how far from such an input each run of rows begins: a tap or,
-  // where taps lie side by side, a row of the kernel.
+  // where taps are adjacent, a row of the kernel.
   PixelPairs pixels;
   const int64_t* offsets;
   int64_t segments, length;
@@ -102,7 +102,7 @@ struct TapTile {
 };
 
 // Calls visit(tile) for all tiles of a panel of `width` columns. A tile of one tap leaves out the pixels for
-// which that tap lies in the padding. The first tile stores its sums; it is that of the middle tap, which
+// which that tap is in the padding. The first tile stores its sums; it is that of the middle tap, which
 // usually has all pixels.
 template <typename Visit>
 DYCONV_INLINE void ForEachTapTile(const DynamicConvArgs& args, const Block& b, int64_t width,

@@ -5,7 +5,7 @@
 namespace dyconv::kernels::DYCONV_ISA {
 namespace {
 
-// Each register tile is a function of its own, whose registers are its own too.
+// Each register tile is a separate function with its own registers.
 #define DYCONV_TILE __attribute__((noinline))
 
 template <int kRows, int kVecs>

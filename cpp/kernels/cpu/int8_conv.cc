@@ -1,7 +1,7 @@
 // Convolutions of uint8 images with int8 weights. As in nhwc_conv.cc, a register tile is output pixels x
 // output channels, and has a pointer to the input row of each of its pixels for every run. Of a dynamic
 // convolution each thread mixes a panel for a sample, from experts and attention as int16, and quantizes it
-// with scales of its own.
+// with its own scales.
 #include "kernels/cpu/int8_round.h"
 
 #include "kernels/cpu/int8_dot.h"
@@ -12,7 +12,7 @@
 namespace dyconv::kernels::DYCONV_ISA {
 namespace {
 
-// Channels from which on the rows of the input are read where they lie.
+// From this number of channels, the rows of the input are read in place.
 constexpr int64_t kFewestChannels = 16;
 constexpr int64_t kBlockPixels = 16 * kMaxRows;
 // Packed bytes that stay in the L2 cache next to a block.

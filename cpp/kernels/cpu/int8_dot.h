@@ -69,7 +69,7 @@ DYCONV_INLINE IntVec Dot(const BytePairs& x, const BytePairs& w) {
   return PairProducts(x.even, w.even) + PairProducts(x.odd, w.odd);
 }
 
-// sums[kRows][kVecs * kLanes] = the products of all runs, each of so many groups of four.
+// sums[kRows][kVecs * kLanes] = the products of all runs, each with this number of groups of four.
 template <int kRows, int kVecs>
 __attribute__((noinline)) void Int8Tile(const Int8Run<kRows>* runs, int64_t count, int64_t groups,
                                         int32_t* sums) {

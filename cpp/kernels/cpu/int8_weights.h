@@ -29,7 +29,7 @@ DYCONV_INLINE IntVec Absolute(IntVec x) { return x < 0 ? -x : x; }
 DYCONV_INLINE IntVec Largest(IntVec a, IntVec b) { return a > b ? a : b; }
 
 // What numbers are multiplied by so that the largest becomes the largest weight. What is smaller than a limit
-// counts as 0: its reciprocal could be infinite.
+// is treated as 0: its reciprocal could be infinite.
 DYCONV_INLINE Vec FactorOf(Vec largest, float most) { return largest >= 0x1p-100f ? most / largest : Vec{}; }
 
 // Quantizes one vector of columns, whose rows at(r) gives, to bytes [group][kLanes][4], `step` apart, and

@@ -15,7 +15,7 @@ DYCONV_INLINE void ForEachBlock(int64_t count, const Visit& visit) {
   if (begin < count) visit(count - kLanes);
 }
 
-// Calls visit(image) with the input or the output as it is, float32 or bfloat16.
+// Calls visit(image) with the input or the output in its dtype, float32 or bfloat16.
 template <typename Visit>
 DYCONV_INLINE void WithInput(const DynamicConvArgs& args, const Visit& visit) {
   args.input16 != nullptr ? visit(args.input16) : visit(args.input);
@@ -196,7 +196,7 @@ inline void TapPixels(const DynamicConvShape& s, int64_t first, int64_t last, in
   }
 }
 
-// Where the pixels of an image lie: pixel (y, x) is row origin + y * width + x.
+// The positions of the pixels of an image: pixel (y, x) is row origin + y * width + x.
 struct ImageRows {
   int64_t origin, width;
 };

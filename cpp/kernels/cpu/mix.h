@@ -1,4 +1,4 @@
-// Tiles of packed experts: how they lie in memory and how they are mixed.
+// Tiles of packed experts: their memory layout and how they are mixed.
 //
 // Packed experts are panels of kLanes * kMaxVecs columns (fewer in the last panel of a group, rounded up to
 // whole vectors). A panel is rows x experts x columns, so that one row of all experts is one stream.
@@ -30,8 +30,8 @@ struct Part {
   }
 };
 
-// Asks for a part of the floats that are read next, for the L2 cache: experts come from memory while the last
-// ones are multiplied.
+// Prefetches a part of the floats that are read next into the L2 cache: experts come from memory while the
+// last ones are multiplied.
 DYCONV_INLINE void PrefetchPart(const float* next, int64_t floats, const Part& part) {
   const int64_t share = CeilDiv(floats, part.count);
   for (int64_t i = part.index * share; i < (part.index + 1) * share; i += kLine)

@@ -17,7 +17,7 @@ void MixExperts(const float* weight, const float* attention, int64_t experts, in
 
 namespace {
 
-// Channels from which on input rows are read where they lie.
+// From this number of channels, input rows are read in place.
 constexpr int64_t kFewestChannels = 16;
 // Pixels of a block: their input rows stay in the L1 or L2 cache while all panels pass over them.
 constexpr int64_t kBlockPixels = 16 * kMaxRows;
@@ -189,7 +189,7 @@ int64_t PackedColumns(const DynamicConvShape& s, int64_t columns) {
   return columns * s.kernel_size() * s.in_channels;
 }
 
-// The panels as they are multiplied: as they were packed, or mixed in `mixed` when another one is asked for.
+// The panels to multiply: as packed, or mixed in `mixed` when another one is requested.
 class Weights {
  public:
   Weights(const NhwcConvArgs& args, float* mixed) : args_(args), mixed_(mixed) {}
@@ -228,7 +228,7 @@ NhwcConvPlan PlanNhwcConv(const DynamicConvShape& s, bool channels_last, int64_t
   plan.bias = vecs * kLanes;
   plan.panels_first = plan.packed > kCachedWeight;
   if (plan.copies_input) {
-    // Blocks of rows, as many for every thread.
+    // Blocks of rows, the same number for every thread.
     int64_t rows = Min(s.out_h, Max(1, 2 * kBlockPixels / s.out_w));
     while (rows > 1 && s.batch * CeilDiv(s.out_h, rows) % threads != 0 &&
            s.batch * CeilDiv(s.out_h, rows) < 8 * threads) {

@@ -105,7 +105,7 @@ void NhwcMaxPoolBytes(const MaxPoolShape& s, int64_t channels, const uint8_t* in
         }
         std::memcpy(to + c, &most, sizeof(most));
       };
-      // The last vector reaches back over channels that are done.
+      // The last vector overlaps channels that are already done.
       const auto pool_all = [&](auto zeros) {
         constexpr int64_t kBytes = sizeof(zeros);
         int64_t c = 0;

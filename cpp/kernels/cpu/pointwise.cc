@@ -1,4 +1,4 @@
-// 1x1 convolutions over planes. Vectors are pixels of one channel, so that images are read where they lie;
+// 1x1 convolutions over planes. Vectors are pixels of one channel, so images are read in place;
 // the weights are broadcast.
 #include "kernels/pointwise.h"
 

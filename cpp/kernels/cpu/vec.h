@@ -1,4 +1,4 @@
-// One vector register of floats, whatever its width, through the compiler's vector extensions.
+// One vector register of floats of any width, through the compiler's vector extensions.
 // Compiled once per instruction set: everything lives in namespace dyconv::kernels::DYCONV_ISA.
 #pragma once
 

@@ -25,7 +25,7 @@ struct Matrix {
   static constexpr int kRows = kRowCount, kColumns = kColumnCount;
   double at[kRows][kColumns] = {};
 
-  // Whether rows `i` and i + 1 belong to points ±p: equal but for the sign of odd powers.
+  // Whether rows `i` and i + 1 belong to points ±p: equal except for the sign of odd powers.
   constexpr bool Mirrored(int i) const {
     for (int j = 0; j < kColumns; ++j) {
       const double difference = at[i + 1][j] - (j % 2 == 0 ? at[i][j] : -at[i][j]);
@@ -57,7 +57,7 @@ constexpr void Vanishing(const double* points, int i, int count, double* row) {
   }
 }
 
-// The values of a polynomial of so many coefficients at the first kPoints of kAllPoints points.
+// The values of a polynomial with this number of coefficients at the first kPoints of kAllPoints points.
 template <int kAllPoints, int kPoints, int kCoefficients>
 constexpr auto Evaluation() {
   Matrix<kPoints, kCoefficients> made;

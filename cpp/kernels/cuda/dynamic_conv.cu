@@ -1,5 +1,5 @@
 // Dynamic convolution as products of matrices (input columns gathered on the fly), the sample's kernel mixed
-// tile by tile in shared memory. Sums are float32 whatever the images are made of.
+// tile by tile in shared memory. Sums are float32 for all dtypes of the images.
 #include "kernels/cuda/dynamic_conv.cuh"
 #include "kernels/cuda/tensor_cores.cuh"
 

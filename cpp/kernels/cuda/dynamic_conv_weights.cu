@@ -145,7 +145,7 @@ __global__ void __launch_bounds__(kThreads, 2) WeightGradKernel(FusedConvArgs a,
     if (thread < kSquare) shared.taps[thread] = TapOf<false>(s, first_r + thread);
     __syncthreads();
 
-    // Where this thread's first element stands in an expert, and how far apart they are.
+    // The position of this thread's first element in an expert, and the distance of its elements.
     const int first_place = (group * s.out_per_group + first_o + o) * sum_over + first_r + r;
     const int apart = kRowStep * sum_over;
     const auto inside = [&](int j) {

@@ -63,7 +63,7 @@ inline Barrier skipped;                // this one is passed as if it were not t
 constexpr size_t kStackBytes = 64 * 1024;
 constexpr unsigned kWarp = 32;
 constexpr size_t kCanaryBytes = 64;
-constexpr size_t kSharedAlignment = 32;  // what the kernels ask for
+constexpr size_t kSharedAlignment = 32;  // what the kernels require
 
 class Block {
  public:
@@ -84,7 +84,7 @@ class Block {
 
   // Runs one block: the one that blockIdx names.
   void Run() {
-    std::fill_n(shared_, shared_bytes_, 0xff);  // NaN, whatever the type
+    std::fill_n(shared_, shared_bytes_, 0xff);  // NaN in every type
     std::fill_n(shared_ + shared_bytes_, kCanaryBytes, 0xa5);
     for (unsigned t = 0; t < threads_.size(); ++t) Start(t);
     std::mt19937 random(seed);
@@ -93,7 +93,7 @@ class Block {
     error_ = nullptr;
     while (done_ < threads_.size()) {
       bool ran = false;
-      // A warp goes on through its shuffles until it meets a barrier: the others are then as far behind as
+      // A warp continues through its shuffles until it meets a barrier: the others are then as far behind as
       // can be.
       for (unsigned w : Turns(warps_.size(), random)) {
         for (bool more = true; more; more = ReleaseWarp(w)) {

@@ -48,7 +48,7 @@ void CheckTile(const T* from, unsigned pitch) {
   }
 }
 
-// What a tensor core sees of a number: of a float32, 10 bits of mantissa.
+// What a tensor core uses of a number: of a float32, 10 bits of mantissa.
 inline float Seen(float x) {
   uint32_t bits;
   std::memcpy(&bits, &x, sizeof bits);

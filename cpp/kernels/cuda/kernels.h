@@ -13,7 +13,7 @@ namespace dyconv::kernels::cuda {
 
 using Stream = CUstream_st*;
 
-// What images are made of. Attention, sums and gradients of attention are float32 whatever the images are.
+// What images are made of. Attention, sums and gradients of attention are float32 for all dtypes of images.
 enum class Element { kFloat, kBFloat16, kHalf };
 
 // ---- Routing: attention [B, K] from an image in one launch
@@ -34,7 +34,7 @@ struct RoutingArgs {
   const float* b1 = nullptr;           // [H] or null
   const float* w2 = nullptr;           // [K, H]
   const float* b2 = nullptr;           // [K] or null
-  const float* temperature = nullptr;  // one number, on the device: a captured graph sees it change
+  const float* temperature = nullptr;  // one number, on the device: a captured graph uses its current value
   float* pooled = nullptr;             // [B, I], kept for the backward
   float* hidden_units = nullptr;       // [B, H], kept for the backward
   float* attention = nullptr;          // [B, K]
@@ -62,7 +62,7 @@ void RoutingBackward(const RoutingArgs& args, Stream stream);
 // How the work is divided among blocks. The defaults are estimates; measured values come from a table
 // (ops/dynamic_conv/tuning.h). Positive numbers below 2^31.
 struct MixSplits {
-  int64_t forward_blocks = 1024;  // at most so many for a sample
+  int64_t forward_blocks = 1024;  // the maximum for a sample
   int64_t backward_pixels = 512;  // that a warp takes at least, of up to 16 planes; contiguous images only
 };
 
@@ -106,7 +106,7 @@ void MixBackward(const MixArgs& args, Stream stream);
 // whether it is turned over. Chosen on the CPU, by cpp/kernels/augment/choices.cc.
 struct AugmentSample {
   int64_t index = 0;
-  int64_t top = 0, left = 0, height = 0, width = 0;  // may reach beyond the image, which is black there
+  int64_t top = 0, left = 0, height = 0, width = 0;  // may extend beyond the image, which is black there
   int64_t flip = 0, vertical_flip = 0;               // 0 or 1
 };
 

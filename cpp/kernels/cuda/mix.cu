@@ -19,7 +19,7 @@ struct Sizes {
         out(static_cast<int>(a.out_channels())),
         plane(static_cast<int>(a.plane)) {}
 
-  // Where channel `o` of expert 0 stands among the K x O channels, which are [groups, K, O / groups].
+  // The position of channel `o` of expert 0 among the K x O channels, which are [groups, K, O / groups].
   __device__ __forceinline__ int ConvChannel(int o) const {
     const int group = o / out_per_group;
     return group * experts * out_per_group + (o - group * out_per_group);

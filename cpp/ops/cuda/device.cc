@@ -43,7 +43,7 @@ c10::DeviceIndex Existing(int64_t index) {
 }
 
 c10::CachingDeviceAllocator::DeviceStats StatsOf(c10::DeviceIndex index) {
-  // The allocator knows a device only after the first allocation there.
+  // The allocator has a device only after the first allocation there.
   const c10::cuda::CUDAGuard guard(index);
   c10::cuda::CUDACachingAllocator::raw_delete(c10::cuda::CUDACachingAllocator::raw_alloc(1));
   return c10::cuda::CUDACachingAllocator::getDeviceStats(index);

@@ -5,7 +5,7 @@
 
 namespace dyconv {
 
-// The naive loops of kernels/ref in float64, whatever the dtype and device of the arguments.
+// The naive loops of kernels/ref in float64, for any dtype and device of the arguments.
 at::Tensor DynamicConvReference(const DynamicConvProblem& problem);
 
 }  // namespace dyconv

@@ -12,7 +12,7 @@ namespace {
 using kernels::DynamicConvShape;
 using kernels::cuda::Element;
 
-// The largest product of the ratios between a problem's sizes and those of a row that still counts as near.
+// The largest product of the ratios between a problem's sizes and those of a row at which the row is used.
 constexpr double kMostRatio = 16;
 
 std::array<double, 5> Logs(int64_t batch, int64_t in, int64_t out, double pixels, int64_t experts) {

@@ -11,7 +11,7 @@
 namespace dyconv {
 namespace {
 
-// The sizes of a convolution of such images; nothing where the image is smaller than the kernel's reach.
+// The sizes of a convolution of such images; nothing if the image is smaller than the extent of the kernel.
 std::optional<kernels::DynamicConvShape> ShapeOn(const Pair& image, const std::vector<int64_t>& size,
                                                  int64_t batch, const Pair& stride, const Pair& padding,
                                                  const Pair& dilation) {
@@ -87,7 +87,7 @@ at::Tensor FusedConv2d(const at::Tensor& input, const std::vector<int64_t>& size
   const auto s = PackedShape(input, size, size[1], stride, padding, dilation);
   const auto output = EmptyChannelsLast({s.batch, s.out_channels, s.out_h, s.out_w}, input);
   if (output.numel() == 0) return output;
-  // Few channels are copied in any case, from wherever they lie.
+  // Images with few channels are always copied.
   const bool planes = !IsChannelsLast(input) && s.in_channels < 16 && input.is_contiguous();
   const auto image = planes ? input : AsChannelsLast(input);
   const auto added = AsResidual(residual, output);

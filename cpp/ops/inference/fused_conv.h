@@ -19,7 +19,7 @@ kernels::Activation ActivationOf(const std::string& name);
 // A weight [O, I, kh, kw] or [O, I] as panels for FusedConv2d and FusedLinear: a vector that means nothing
 // else.
 at::Tensor PackConv(const at::Tensor& weight);
-// The same for one of so many experts of a dynamic convolution.
+// The same for a dynamic convolution with this number of experts.
 at::Tensor PackExpert(const at::Tensor& weight, int64_t experts);
 // The same for Winograd's algorithm with tiles of that many outputs: 3x3 kernels with 2 to 4, 5x5 with 2
 // or 3.
@@ -45,7 +45,7 @@ at::Tensor FusedConv2d(const at::Tensor& input, const std::vector<int64_t>& size
                        const OptionalTensor& winograd, const at::Tensor& bias);
 
 // The same for a convolution with as many groups as channels, [C, 1, kh, kw], and `packed` of PackDepthwise.
-// Where each sample has a kernel of its own: [B, taps * C] of them, and a bias [B, PackedBias(C)].
+// If each sample has its own kernel: [B, taps * C] of them, and a bias [B, PackedBias(C)].
 at::Tensor FusedDepthwiseConv2d(const at::Tensor& input, const std::vector<int64_t>& size,
                                 const std::string& activation, const OptionalTensor& residual,
                                 const Pair& stride, const Pair& padding, const Pair& dilation,

@@ -6,7 +6,7 @@
 
 namespace dyconv {
 
-// Experts [K, O, I, kh, kw] for Winograd's algorithm with this tile, as tensors that mean nothing else:
+// Experts [K, O, I, kh, kw] for Winograd's algorithm with this tile, as opaque tensors:
 // panels, and the expert that the others are packed relative to (-1: none). `shares`: the attention of every
 // sample will be positive and sum to 1.
 std::vector<at::Tensor> PackWinogradExperts(const at::Tensor& weight, const Pair& tile, bool shares);

@@ -1,4 +1,4 @@
-// What the inference operations share: images as their kernels want them, and threads.
+// What the inference operations share: images in the layout of the kernels, and threads.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -24,8 +24,8 @@ inline at::Tensor EmptyChannelsLast(at::IntArrayRef sizes, const at::Tensor& lik
   return at::empty(sizes, like.options().memory_format(at::MemoryFormat::ChannelsLast));
 }
 
-// Threads that so many multiply-adds, or numbers read or written, are worth: waking a second one costs some
-// microseconds.
+// The number of threads for a number of multiply-adds, or of values read or written: waking a second one
+// costs some microseconds.
 inline int64_t ThreadsForWork(double multiply_adds, double numbers = 0) {
   constexpr double kMultiplyAdds = 1 << 19, kNumbers = 1 << 16;
   return multiply_adds < kMultiplyAdds && numbers < kNumbers ? 1 : at::get_num_threads();

@@ -24,7 +24,7 @@ bool FitsInt8(const std::vector<int64_t>& size);
 at::Tensor Quantize(const at::Tensor& input, const QuantParams& params);
 
 // A weight [O, I, kh, kw] or [O, I] as int8, symmetric, with a scale for each output channel, as tensors that
-// mean nothing else: packed weights, scales, sums. Throws a TypedError for weights that are not finite.
+// are opaque: packed weights, scales, sums. Throws a TypedError for weights that are not finite.
 std::vector<at::Tensor> PackInt8(const at::Tensor& weight, const Pair& dilation);
 // Experts [K, O, I, kh, kw] as int16, with a scale for each output channel of all of them: packed experts,
 // scales.
@@ -53,7 +53,7 @@ at::Tensor Int8Linear(const at::Tensor& input, const QuantParams& input_params,
                       const at::Tensor& scales, const at::Tensor& sums, const at::Tensor& bias);
 
 // activation(dynamicConv2d(input, weight, attention, bias)) without groups: the kernel of each sample is
-// mixed from experts in 16 bits and then quantized, with scales of its own.
+// mixed from experts in 16 bits and then quantized with its own scales.
 //
 //   size             [O, I, kh, kw], the size of one expert
 //   experts, scales  of PackInt8Experts with the same dilation

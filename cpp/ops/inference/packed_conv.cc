@@ -101,7 +101,7 @@ void RunDirect(kernels::NhwcConvArgs& args, const at::Tensor& packed, bool chann
 }
 
 // Whether Winograd's form with packed weights is faster, in multiply-adds of one sample, input and output
-// channel; measured, as docs/dynamic-convolution.md tells. Reading a transformed weight costs more the less
+// channel; measured: docs/dynamic-convolution.md. Reading a transformed weight costs more the less
 // of them stay in the caches; a dynamic convolution reads those of all experts.
 bool WinogradPays(const DynamicConvShape& s, const Pair& tile) {
   const auto of = [](int64_t n) { return static_cast<double>(n); };

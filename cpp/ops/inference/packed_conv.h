@@ -12,12 +12,13 @@ namespace dyconv {
 kernels::DynamicConvShape PackedShape(const std::vector<int64_t>& size, int64_t batch = 1,
                                       const Pair& image = {1, 1});
 
-// Those of an input of so many channels, which is checked: of that dtype on the CPU, of sizes that fit.
+// Those of an input with this number of channels, which is checked: of that dtype on the CPU, of sizes that
+// fit.
 kernels::DynamicConvShape PackedShape(const at::Tensor& input, const std::vector<int64_t>& size,
                                       int64_t channels, const Pair& stride, const Pair& padding,
                                       const Pair& dilation, at::ScalarType dtype = at::kFloat);
 
-// A residual as the output lies in memory. Throws a ShapeError for other sizes.
+// A residual in the memory layout of the output. Throws a ShapeError for other sizes.
 OptionalTensor AsResidual(const OptionalTensor& residual, const at::Tensor& output);
 
 // Throw a ShapeError: files may claim sizes that the tensors in them do not have.

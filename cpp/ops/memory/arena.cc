@@ -50,7 +50,7 @@ class ArenaBuffers {
   // Those of all arenas. Null if `make` is false and there are none.
   static std::shared_ptr<ArenaBuffers> Shared(bool make);
 
-  // The smallest that has so many bytes, or a new one in place of one that is too small.
+  // The smallest with at least this number of bytes, or a new one instead of one that is too small.
   ArenaBuffer* Take(size_t bytes);
   void Give(ArenaBuffer* buffer);
   // Returns whether there were any.

@@ -1,6 +1,6 @@
-// Memory for computations that ask for the same blocks in the same order again and again: the first run notes
+// Memory for computations that allocate the same blocks in the same order repeatedly: the first run records
 // its requests and when they are given back, later ones get their blocks from one buffer, at offsets planned
-// from that. A run that asks for something else falls back to ordinary blocks, and the next one is noted
+// from that. A run with other allocations falls back to ordinary blocks, and the next one is recorded
 // anew. All arenas of the process share their buffers: there are as many as runs at the same time, each as
 // large as the largest run that used it.
 #pragma once

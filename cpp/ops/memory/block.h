@@ -1,4 +1,4 @@
-// What stands in front of every block of the caching allocator, and sizes that all buffers keep to.
+// The header of every block of the caching allocator, and sizes that all buffers keep to.
 #pragma once
 
 #include <cstddef>

@@ -1,6 +1,6 @@
 // libtorch's CPU memory, kept for reuse. Touching a page for the first time costs far more than reading it
 // again, and libtorch's own allocator gives every large block back to the system: a training step then pays
-// for all its activations anew. This one keeps freed blocks in size classes and asks for huge pages.
+// for all its activations anew. This one keeps freed blocks in size classes and requests huge pages.
 #pragma once
 
 #include <cstddef>

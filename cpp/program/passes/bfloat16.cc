@@ -8,7 +8,7 @@
 namespace dyconv {
 namespace {
 
-// Their kernels take statistics, scale and shift in float32 beside an input in bfloat16.
+// Their kernels take statistics, scale and shift in float32 with an input in bfloat16.
 constexpr std::array<std::string_view, 4> kNorms = {"batchNorm", "layerNorm", "groupNorm", "instanceNorm"};
 
 Step Cast(int64_t from, int64_t to, const char* dtype) {

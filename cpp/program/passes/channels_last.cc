@@ -56,7 +56,7 @@ void SplitRouting(Graph& graph, Step& step, std::vector<Step>& before) {
 }  // namespace
 
 bool CanBeChannelsLast(const Graph& graph) {
-  // These depend on where numbers lie in memory.
+  // These depend on the memory layout.
   constexpr std::array<std::string_view, 2> kLayoutBound = {"asStrided", "view"};
   return std::ranges::none_of(graph.steps, [&](const Step& step) {
     const std::string name = step.operation->Name();
@@ -67,7 +67,7 @@ bool CanBeChannelsLast(const Graph& graph) {
 void KeepChannelsLast(Graph& graph) {
   std::vector<Step> steps;
   for (Step& step : graph.steps) {
-    // A view of an image that now lies otherwise may need a copy.
+    // A view of an image whose layout has changed may need a copy.
     if (Is(step, "view")) step.operation = FindOperation("reshape");
     ReplacePool(graph, step);
     ReplaceScale(graph, step);

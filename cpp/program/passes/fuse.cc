@@ -14,14 +14,14 @@ namespace {
 
 constexpr std::array<std::string_view, 4> kActivations = {"relu", "relu6", "hardswish", "hardsigmoid"};
 
-// The steps that one fused step stands for, in order: the layer first.
+// The steps that a fused step replaces, in order: the layer first.
 struct Chain {
   size_t layer;  // index of the steps
   std::optional<size_t> norm;
   std::optional<size_t> add;
   int64_t residual = -1;  // slot
   std::optional<size_t> activation;
-  size_t last;  // where the fused step stands: all that it reads exists there
+  size_t last;  // the position of the fused step: all that it reads exists there
 
   std::string activation_name(const Graph& graph) const {
     return activation ? graph.steps[*activation].operation->Name() : "none";

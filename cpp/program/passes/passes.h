@@ -21,7 +21,7 @@ void FuseLayers(Graph& graph);
 void QuantizeLayers(Graph& graph, const Quantization& quantization);
 
 // Fused steps give channels-last images. Whether the rest of the graph allows that: none of it looks at how
-// numbers lie in memory.
+// values are stored in memory.
 bool CanBeChannelsLast(const Graph& graph);
 // Has the steps between them take and give such images.
 void KeepChannelsLast(Graph& graph);

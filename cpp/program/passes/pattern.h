@@ -26,7 +26,7 @@ std::vector<bool> FixedSlots(const Graph& graph);
 // Sizes that do not depend on the batch size; nothing where one does, or they are not known.
 std::optional<std::vector<int64_t>> FixedSizes(const Graph& graph, int64_t slot);
 
-// float32 on the CPU, of so many dimensions.
+// float32 on the CPU, with this number of dimensions.
 bool IsFloatImage(const Graph& graph, int64_t slot, size_t dims);
 
 // A new slot for a value that only other steps of the passes read.

@@ -10,7 +10,7 @@ export function adjustBrightness(image: ByteImage, factor: number): ByteImage {
   return mapBytes(image, (value) => cutToByte(Math.fround(value * Math.fround(factor))));
 }
 
-/** Blends with the gray version; an image of 1 channel stays as it is. */
+/** Blends with the gray version; an image of 1 channel is unchanged. */
 export function adjustSaturation(image: ByteImage, factor: number): ByteImage {
   const [channels] = image.shape;
   if (channels === 1) return image;
@@ -32,7 +32,7 @@ export function adjustContrast(image: ByteImage, factor: number): ByteImage {
   return mapBytes(image, (value) => blend(value, mean, factor));
 }
 
-/** Blends with a version smoothed by a 3x3 kernel of ones with a 5 in the middle; the border stays as it is. */
+/** Blends with a version smoothed by a 3x3 kernel of ones with a 5 in the middle; the border is unchanged. */
 export function adjustSharpness(image: ByteImage, factor: number): ByteImage {
   const [channels, height, width] = image.shape;
   if (height <= 2 || width <= 2) return image;

@@ -78,7 +78,7 @@ export function resizeAntialias(image: ByteImage, [height, width]: readonly [num
   return out;
 }
 
-/** Every row by itself. */
+/** Row by row. */
 function widen(
   { bytes, shape: [channels, rows, columns] }: ByteImage,
   horizontal: readonly Taps[],

@@ -81,7 +81,7 @@ export function perspective(
 /** [x, y] in pixels. */
 export type Point = readonly [number, number];
 
-/** A rectangle of the image. @throws ShapeError if it reaches beyond the image. */
+/** A rectangle of the image. @throws ShapeError if it extends beyond the image. */
 export function crop(
   { bytes, shape: [channels, rows, columns] }: ByteImage,
   [top, left, height, width]: readonly [number, number, number, number],

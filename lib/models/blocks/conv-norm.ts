@@ -7,7 +7,7 @@ import type { Module } from '../../nn/module.js';
 import { BatchNorm2d } from '../../nn/norm.js';
 import { Sequential } from '../../nn/simple.js';
 
-/** Makes the normalization layer of so many channels. */
+/** Creates the normalization layer for a number of channels. */
 export type Norm = (channels: number) => Module;
 
 /** Makes an activation layer. */

@@ -1,5 +1,5 @@
 /**
- * The elements of the tensors in an ONNX file, and of those in files beside it.
+ * The elements of the tensors in an ONNX file, and of those in separate files next to it.
  * @module
  */
 import type { FileHandle } from 'node:fs/promises';
@@ -43,7 +43,7 @@ const MAX_ELEMENTS = 2 ** 48;
 /** The type of stored elements: a dtype, or one that is converted. */
 type Type = { readonly dtype: DType } | { readonly foreign: ForeignDType };
 
-/** Reads elements. Files beside the model stay open until {@link close}. */
+/** Reads elements. Files of external data stay open until {@link close}. */
 export class ElementsReader {
   readonly #path: string;
   readonly #open = new Map<string, FileHandle>();
@@ -60,7 +60,7 @@ export class ElementsReader {
   /**
    * A tensor on the CPU.
    * @param what - The tensor, for messages, such as `the initializer fc.weight`.
-   * @throws CheckpointError for elements that are missing, too few, too many, or of a type that no dtype holds.
+   * @throws CheckpointError for elements that are missing, too few, too many, or of a type that no dtype can represent.
    */
   async read(stored: StoredTensor, what: string): Promise<Tensor> {
     const { dims, fields } = stored;
@@ -89,11 +89,11 @@ export class ElementsReader {
     const foreign = FOREIGN[type];
     if (foreign !== undefined) return { foreign };
     throw new CheckpointError(
-      `Cannot read ${what} of ${this.#path}: its elements are ${UNREADABLE[type] ?? `of type ${type}`}, which no dtype holds`,
+      `Cannot read ${what} of ${this.#path}: its elements are ${UNREADABLE[type] ?? `of type ${type}`}, which no dtype can represent`,
     );
   }
 
-  /** Elements in the model: their bytes, or numbers in a field of their own. */
+  /** Elements in the model: their bytes, or numbers in a separate field. */
   #inside(stored: StoredTensor, type: Type, expected: number, what: string): ByteReader {
     const bytes = stored.fields.bytes(9) ?? numbersOf(stored, type);
     if (bytes.length !== expected)
@@ -104,7 +104,7 @@ export class ElementsReader {
     return bytesReader(bytes);
   }
 
-  /** Elements in a file beside the model. Places outside the model's folder are refused, as by the onnx package. */
+  /** Elements in a file of external data. Paths outside the model's folder are rejected, as by the onnx package. */
   async #external(entries: ReadonlyMap<string, string>, expected: number, what: string): Promise<ByteReader> {
     const location = entries.get('location') ?? '';
     const inside = normalize(location);

@@ -61,7 +61,7 @@ export class Fields {
   /** An integer; 0 if it is absent. Beyond 2^53 it is rounded. */
   integer(field: number): number {
     const item = this.#items.get(field)?.at(-1) ?? 0;
-    if (item instanceof Uint8Array) throw new Error(`field ${field} is no integer`);
+    if (item instanceof Uint8Array) throw new Error(`field ${field} is not an integer`);
     return Number(item);
   }
 
@@ -111,5 +111,5 @@ function itemOf(reader: BinaryReader, type: WireType): Item {
   if (type === WireType.LengthDelimited) return reader.bytes();
   if (type === WireType.Bit32) return reader.float();
   if (type === WireType.Bit64) return reader.double();
-  throw new Error('it has a group, which messages of ONNX do not have');
+  throw new Error('it has a group, which ONNX does not use');
 }

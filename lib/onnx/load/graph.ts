@@ -101,5 +101,5 @@ function checkOrder(
   }
   const absent = outputs.find((name) => !known.has(name));
   if (absent !== undefined)
-    throw new CheckpointError(`${path} is damaged: no node gives its output ${absent.slice(0, 80)}`);
+    throw new CheckpointError(`${path} is damaged: no node computes its output ${absent.slice(0, 80)}`);
 }

@@ -34,7 +34,7 @@ export type FileAttribute = {
   [Kind in keyof AttributeValues]: { readonly kind: Kind; readonly value: AttributeValues[Kind] };
 }[keyof AttributeValues];
 
-/** `NodeProto`. An empty name stands for an input or output that is left out. */
+/** `NodeProto`. An empty name is an input or output that is left out. */
 export interface FileNode {
   /** Its number in the file, from 0. */
   readonly position: number;
@@ -50,7 +50,7 @@ export interface FileNode {
 export interface OnnxValueInfo {
   /** Name in the file. */
   readonly name: string;
-  /** Type of the elements; null where the file does not say it, or where no dtype holds it. */
+  /** Type of the elements; null where the file does not say it, or where no dtype can represent it. */
   readonly dtype: DType | null;
   /** A free size is its name, such as `batch`, or `?`. Null where the file does not say the number of dimensions. */
   readonly shape: readonly Dimension[] | null;

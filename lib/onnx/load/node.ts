@@ -1,5 +1,5 @@
 /**
- * A node as its operator sees it: when the file is loaded, with its attributes, and when it runs, with its inputs.
+ * A node as its operator uses it: when the file is loaded, with its attributes, and when it runs, with its inputs.
  * @module
  */
 import type { Device } from '../../tensor/dtype.js';
@@ -85,7 +85,7 @@ export class NodeSpec {
   choice<T extends string>(name: string, usual: T, choices: readonly T[]): T {
     const value = this.text(name, usual);
     const found = choices.find((one) => one === value);
-    return found ?? this.fail(`has the ${name} ${value.slice(0, 40)}, which has no form here`);
+    return found ?? this.fail(`has the ${name} ${value.slice(0, 40)}, which is not supported`);
   }
 
   ints(name: string): readonly number[] | undefined {

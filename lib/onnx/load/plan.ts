@@ -68,7 +68,7 @@ export class Plan {
           isOwnDomain(node.domain) && Object.hasOwn(OPERATORS, node.operator)
             ? OPERATORS[node.operator]
             : undefined;
-        if (operator === undefined) throw new NodeProblem('has no form here');
+        if (operator === undefined) throw new NodeProblem('is not supported');
         const spec = new NodeSpec(node, opset, attributes[i]!);
         const host = Object.hasOwn(HOST, node.operator) ? HOST[node.operator]!(spec) : undefined;
         const outputs = node.outputs.map((name) =>

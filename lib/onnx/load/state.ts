@@ -1,5 +1,5 @@
 /**
- * Which tensors of a file are trained. The format does not tell weights from other constants: it follows from where nodes read them.
+ * Which tensors of a file are trained. The format does not distinguish weights from other constants: the nodes that read them decide.
  * @module
  */
 import { noGrad, tidy } from '../../tensor/context.js';
@@ -18,7 +18,7 @@ export interface StateTensor {
   readonly isMade: boolean;
 }
 
-/** Inputs of operators that are weights whatever their size. */
+/** Inputs of operators that are weights, regardless of their size. */
 const WEIGHTS: Readonly<Record<string, readonly number[]>> = {
   Conv: [1, 2],
   ConvTranspose: [1, 2],
@@ -52,7 +52,7 @@ const STATISTICS = [3, 4];
 /** Names that exporters give: dyconv's, those of PyTorch's new and of its classic one. */
 const MADE =
   /^(?:constant|causal_mask|_?val|_?const|ones|zeros|full|scalar_tensor)(?:_\d+)*$|^onnx::|Constant_output_/;
-/** Constants that dyconv's exporter adds, whatever they contain. */
+/** Constants that dyconv's exporter adds, regardless of their contents. */
 const DYCONV = /^(?:constant|causal_mask)(?:_\d+)?$/;
 
 /** Whether all elements are the same number. */
@@ -85,7 +85,7 @@ function roleAt(name: string, tensor: Tensor, { operator, input }: Use): Role {
 
 /**
  * Finds the role of every tensor. Exporters write tensors of equal elements once: one whose elements are all the same, such as the ones
- * and zeros of new normalization layers, becomes a tensor of its own for each of its uses, as in the network. The nodes then read the
+ * and zeros of new normalization layers, becomes a separate tensor for each of its uses, as in the network. The nodes then read the
  * copies. Others that several nodes read remain shared.
  * @param tensors - The initializers by name.
  * @param wanted - What the user says about a name; undefined leaves it to this function.

@@ -1,5 +1,5 @@
 /**
- * What a name of the graph stands for while it runs: a tensor, or numbers that are known without one.
+ * The value of a name of the graph while it runs: a tensor, or numbers that are known without one.
  * @module
  */
 import type { Device } from '../../tensor/dtype.js';

@@ -51,7 +51,7 @@ function softmax(operator: string): Translation {
   };
 }
 
-/** One slope for each channel: [C] has to stand at the second dimension. */
+/** One slope for each channel: [C] has to be at the second dimension. */
 function prelu(step: Step): Value {
   const [x, slope] = [step.value(0), step.value(1)];
   const places = step.rank(0) - 2;

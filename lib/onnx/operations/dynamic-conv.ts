@@ -17,7 +17,7 @@ export function dynamicConv2d(step: Step): Value {
   return isDepthwise(step) && !step.graph.settings.forInt8 ? mixDepthwise(step) : mixOutputs(step);
 }
 
-/** Whether every channel has a kernel of its own. */
+/** Whether every channel has its own kernel. */
 function isDepthwise(step: Step): boolean {
   const groups = step.number(7);
   return groups > 1 && groups === step.size(1, 1) && step.size(1, 2) === 1;

@@ -15,7 +15,7 @@ const LAST = 2 ** 31 - 1;
 function boundOf(step: Step, value: StoredValue | undefined, absent: number): StoredSize {
   if (value === null || value === undefined) return absent;
   if (typeof value === 'object' && 'batch' in value) return value.batch as readonly [number, number];
-  return numberOf(value) ?? step.fail('has a bound that is no integer');
+  return numberOf(value) ?? step.fail('has a bound that is not an integer');
 }
 
 /** Each part of the index takes dimensions of the input and gives dimensions of the result. */
@@ -30,12 +30,12 @@ function index(step: Step): Value {
     const slot = slotOf(part);
     if (part === null) value = unsqueeze(step, value, [axis++]);
     else if (part === '...') axis += missing;
-    else if (typeof part === 'boolean') step.fail('has a boolean as an index');
+    else if (typeof part === 'boolean') step.fail('is indexed by a boolean');
     else if (slot !== undefined) {
       const { dtype, sizes } = step.infoOf(slot);
       if (dtype === 'bool' || dtype === 'uint8')
         step.fail('selects elements by a mask: the shape depends on its values');
-      if (++tensors > 1) step.fail('has several tensors as indices');
+      if (++tensors > 1) step.fail('is indexed by several tensors');
       value = step.node('Gather', [value, step.valueOf(slot)], { axis });
       axis += sizes?.length ?? 0;
     } else if (Array.isArray(part)) {
@@ -50,14 +50,14 @@ function index(step: Step): Value {
     }
   }
   if (tensors > 0 && parts.some((part) => typeof part === 'number'))
-    step.fail('has integers beside a tensor as indices');
+    step.fail('is indexed by integers and a tensor');
   return value;
 }
 
 const gatherElements =
   (dim: number, places: number): Translation =>
   (step) => {
-    if (step.isNull(dim)) step.fail('takes elements of all dimensions as one row');
+    if (step.isNull(dim)) step.fail('takes elements of the flattened tensor');
     return step.node('GatherElements', [step.value(0), step.value(places)], {
       axis: step.axis(dim, step.rank(0)),
     });

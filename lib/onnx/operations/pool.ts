@@ -72,7 +72,7 @@ function maxPool(step: Step, dims = step.integers(1).length): Value {
 
 /** Places are counted in the plane by libtorch, and in the whole tensor by ONNX. */
 function maxPoolWithIndices(step: Step): Value[] {
-  if (step.isUsed(1)) step.fail('gives the places of the maxima, which ONNX counts in another way');
+  if (step.isUsed(1)) step.fail('returns the indices of the maxima, which ONNX numbers differently');
   return [maxPool(step), ''];
 }
 

@@ -35,7 +35,7 @@ function interpolate(step: Step): Value {
   };
   if (step.flag(5)) step.fail('has antialiasing, whose filter differs between libtorch and ONNX');
   if (!step.isNull(2)) {
-    // In float32 whatever the precision: the operator takes no other factors.
+    // In float32 regardless of the precision: the operator accepts no other factors.
     const factors = (step.argument(2) as readonly StoredValue[]).map((item) => numberOf(item)!);
     return step.node('Resize', [step.value(0), '', graph.exactly([1, 1, ...factors], 'float32')], attributes);
   }

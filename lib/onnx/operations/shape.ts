@@ -8,7 +8,7 @@ import type { Value } from '../graph.js';
 import { expand, reshape, sliced, split, squeeze, transpose, unsqueeze } from '../shapes.js';
 import type { Step, Translation, Translations } from '../step.js';
 
-/** To the sizes of the result, whatever sizes the call gave. */
+/** To the sizes of the result, regardless of the sizes in the call. */
 const reshaped: Translation = (step) => reshape(step, step.value(0), step.sizes(0), step.resultSizes());
 
 const END = 2 ** 31 - 1;
@@ -87,7 +87,7 @@ function roll(step: Step): Value {
   const rank = step.rank(0);
   const axes = step.axes(2, rank);
   const shifts = step.integers(1);
-  if (axes === undefined) return step.fail('rolls all elements as one row');
+  if (axes === undefined) return step.fail('rolls the flattened tensor: give dims');
   return axes.reduce((value, axis, i) => {
     const size = step.size(0, axis);
     const shift = ((shifts[i]! % size) + size) % size;

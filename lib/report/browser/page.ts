@@ -1,8 +1,8 @@
 /**
- * The script of the page, which runs in the browser behind ECharts: it draws the charts that stand as JSON in the page, follows
+ * The script of the page, which runs in the browser behind ECharts: it draws the charts from the JSON in the page, follows
  * the color scheme, and writes tooltips. Text gets into the page as text nodes only, so a name can hold any character.
  *
- * It is compiled by the tsconfig.json of its folder, with the types of a browser, and put into every page as it is: a classic
+ * It is compiled by the tsconfig.json of its folder, with the types of a browser, and inserted unchanged into every page: a classic
  * script, without imports.
  */
 
@@ -150,7 +150,7 @@ declare const echarts: typeof import('echarts');
     });
   }
 
-  // Paper is white, whatever the screen.
+  // Paper is white, regardless of the screen.
   addEventListener('beforeprint', () => drawAll('light'));
   addEventListener('afterprint', () => drawAll(current()));
 }

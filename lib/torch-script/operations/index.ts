@@ -15,7 +15,7 @@ const ALL: Translations = { ...ELEMENTWISE, ...CONV, ...LAYERS, ...TENSORS, ...I
 
 const SINGLE_CALL = /^torch\.(\w+)\((\$0t?)\b(.*)\)$/;
 
-/** The translation of an operation; undefined for one that TorchScript has no form of here. */
+/** The translation of an operation; undefined for one that TorchScript cannot represent here. */
 export function translationOf(operation: string): Translation | undefined {
   if (Object.hasOwn(ALL, operation)) return ALL[operation];
   const name = operation.replace(/InPlace$/, '');

@@ -10,7 +10,7 @@ import { calls } from './call.js';
 /** One place of an index in Python's notation. */
 function placeOf(step: Step, part: StoredValue): Code {
   if (part === '...') return '...';
-  if (typeof part === 'boolean') return step.fail('has a boolean as an index');
+  if (typeof part === 'boolean') return step.fail('is indexed by a boolean');
   if (!Array.isArray(part)) return step.code(part);
   const bounds = (part as readonly StoredValue[]).map((bound) => (bound === null ? '' : step.code(bound)));
   const [start = '', stop = '', stride = ''] = bounds;

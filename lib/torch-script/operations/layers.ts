@@ -6,7 +6,7 @@ import { type Code, floatLiteral } from '../script.js';
 import type { Step, Translation, Translations } from '../step.js';
 import { calls } from './call.js';
 
-/** As cpp/bindings/norm.cc: an average pool over neighboring channels, padded by itself as an even window needs unequal padding. */
+/** As cpp/bindings/norm.cc: an average pool over neighboring channels, padded separately, because an even window needs unequal padding. */
 function localResponseNorm(step: Step): Code {
   const size = step.number(1);
   const [before, behind] = [Math.floor(size / 2), Math.floor((size - 1) / 2)];

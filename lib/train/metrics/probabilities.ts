@@ -154,7 +154,7 @@ export function calibrationError(options: CalibrationErrorOptions = {}): Metric<
   integer('bins', bins, 1);
   oneOf('norm', ['l1', 'l2', 'max'], norm);
   const source = checkSource(from);
-  // A confidence of exactly 1 has a bin of its own, as in torchmetrics.
+  // A confidence of exactly 1 has its own bin, as in torchmetrics.
   const make = () => Array.from({ length: bins + 1 }, () => ({ images: 0, confidence: 0, correct: 0 }));
   let counts = make();
   return {

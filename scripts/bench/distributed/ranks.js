@@ -10,7 +10,7 @@ import { startLineProcess } from '../line-process.js';
 /** @import { RankConfig } from './rank.js' */
 /** @typedef {{ ask: <T>(request: string) => Promise<T[]>, end: () => Promise<void> }} Ranks - The answers of all processes, by rank. */
 
-/** Of a host that nothing else uses. */
+/** Of a host that has no other use. */
 const HOST_PORT = 29_500;
 const RANK = fileURLToPath(new URL('rank.js', import.meta.url));
 const REFERENCE = fileURLToPath(new URL('reference.py', import.meta.url));

@@ -105,7 +105,7 @@ export async function soakService(options) {
 }
 
 /**
- * Load from well-behaved clients, with every kind of fault beside it.
+ * Load from well-behaved clients, together with every kind of fault.
  * @param {object} options
  * @param {number} options.clients
  * @param {(kind: keyof typeof ALLOWED, how?: { signal?: AbortSignal, slow?: boolean }) => Promise<void>} options.post

@@ -70,7 +70,7 @@ function hardmax(node: NodeSpec) {
   };
 }
 
-/** As PyTorch's: random in training mode alone, whatever the file says. The second output is the mask. */
+/** As PyTorch's: random only in training mode, regardless of the file. The second output is the mask. */
 function dropout(node: NodeSpec) {
   const ratio = node.hasInput(1) ? undefined : 0.5;
   const masked = node.hasOutput(1);

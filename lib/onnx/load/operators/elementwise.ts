@@ -88,7 +88,7 @@ function isInf(node: NodeSpec) {
 /** The dtype of an attribute. */
 export function dtypeAttribute(node: NodeSpec, name: string): DType {
   const type = node.int(name, 0);
-  return dtypeOf(type) ?? node.fail(`has ${name}=${type}, a type of elements that no dtype holds`);
+  return dtypeOf(type) ?? node.fail(`has ${name}=${type}, an element type that no dtype can represent`);
 }
 
 function cast(node: NodeSpec) {

@@ -8,7 +8,7 @@ import type { Tensor } from '../../../tensor/tensor.js';
 import { type Call, fromStart, type NodeSpec, type Operators, type Result } from '../node.js';
 
 /**
- * In training mode with the statistics of the batch, as PyTorch's layer, whatever the file says. ONNX weights the running statistics by its
+ * In training mode with the statistics of the batch, as PyTorch's layer, regardless of the file. ONNX weights the running statistics by its
  * momentum, PyTorch the batch.
  */
 function batchNorm(node: NodeSpec) {

@@ -37,7 +37,7 @@ function fits(placed: Placed): boolean {
 
 function maxPool(node: NodeSpec) {
   const windows = poolWindows(node);
-  if (node.hasOutput(1)) node.fail('gives the places of the maxima, which ONNX counts in another way');
+  if (node.hasOutput(1)) node.fail('returns the indices of the maxima, which ONNX numbers differently');
   return (call: Call): Tensor => {
     const x = call.tensor(0);
     const placed = place(x, windows, windows.kernel);

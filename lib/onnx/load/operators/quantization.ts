@@ -1,6 +1,6 @@
 /**
  * Quantized values. The operators between them compute with dequantized floats here, which runtimes replace with integers; the
- * results are the same but for rounding.
+ * results are the same except for rounding.
  * @module
  */
 import { type DType, isFloatingPoint } from '../../../tensor/dtype.js';
@@ -16,7 +16,7 @@ const LIMITS: Partial<Record<DType, readonly [number, number]>> = {
 
 /** The axis of several scales, from the attributes. */
 function axisOf(node: NodeSpec): number {
-  if (node.int('block_size', 0) !== 0) node.fail('has a scale for each block, which has no form here');
+  if (node.int('block_size', 0) !== 0) node.fail('has a scale for each block, which is not supported');
   return node.int('axis', 1);
 }
 
@@ -39,7 +39,7 @@ function quantize(node: NodeSpec) {
   return (call: Call): Tensor => {
     const dtype = call.has(2) ? call.tensor(2).dtype : stated;
     const limits = LIMITS[dtype];
-    if (limits === undefined) throw new NodeProblem(`quantizes to ${dtype}, which has no form here`);
+    if (limits === undefined) throw new NodeProblem(`quantizes to ${dtype}, which is not supported`);
     const steps = call
       .tensor(0)
       .div(along(call, 1, axis))
@@ -55,7 +55,7 @@ function dequantize(node: NodeSpec) {
   return (call: Call): Tensor => {
     const scale = along(call, 1, axis);
     if (!isFloatingPoint(scale.dtype))
-      throw new NodeProblem(`has a scale of ${scale.dtype}, which has no form here`);
+      throw new NodeProblem(`has a scale of ${scale.dtype}, which is not supported`);
     const x = call.tensor(0).to({ dtype: scale.dtype });
     return (call.has(2) ? x.sub(along(call, 2, axis).to({ dtype: scale.dtype })) : x).mul(scale);
   };

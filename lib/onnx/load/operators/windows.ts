@@ -1,5 +1,5 @@
 /**
- * Where the windows of convolutions and pools stand.
+ * The positions of the windows of convolutions and pools.
  * @module
  */
 import { pad } from '../../../ops/conv.js';
