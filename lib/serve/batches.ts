@@ -61,7 +61,7 @@ export class Batches {
     }
     const generation = this.#options.generation();
     generation.begin();
-    // In a turn of its own: the code that queued the request may be inside a tidy block.
+    // In a microtask: the code that queued the request may be inside a tidy block.
     queueMicrotask(() => this.#resource.runInAsyncScope(() => void this.#run(batch, generation)));
   }
 
@@ -108,10 +108,10 @@ export class Batches {
     else request.reject('failed', error);
   }
 
-  /** Repeats a request in a batch by itself: it is not known which request of a batch is the cause of the failure. */
+  /** Repeats a request in a separate batch: it is not known which request of a batch caused the failure. */
   #repeatAlone(request: PoolRequest): void {
     this.#options.metrics.retry();
-    // With a key of its own it does not wait behind requests that wait for more.
+    // With its own key it does not wait behind requests that wait for others.
     const key = `${request.key};alone`;
     Object.assign(request, { batch: undefined, startedAt: undefined, alone: true, key });
     this.#options.phases.move(request, 'queued');

@@ -189,7 +189,7 @@ export class Pool<I = unknown, O = unknown> {
     const { batcher, msPerRequest } = this.#batches;
     const maxBatch = this.#networks.current.engine.batchRows === undefined ? batcher.maxBatch : 1;
     const waiting = batcher.length + this.#preparations.count;
-    // Requests that a free replica can take only wait for the end of the turn or for maxDelayMs.
+    // Requests that a free replica can take wait only for the end of the event-loop iteration or for maxDelayMs.
     if (waiting >= maxQueue + batcher.freeSlots * maxBatch) {
       const message = `The queue of the pool is full: ${waiting} requests wait, and maxQueue is ${maxQueue}`;
       const retryAfterMs = Math.ceil((waiting * msPerRequest) / replicas);
