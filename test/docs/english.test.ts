@@ -1,5 +1,5 @@
 /**
- * The spelling of pages, comments and messages is American, as in PyTorch. Names in code are not checked: some British ones
+ * The spelling of pages, comments and messages is American, as in PyTorch, and pages use plain words. Names in code are not checked: some British ones
  * are public (`flavour`, a key of files and of `libtorch --json`).
  */
 import { spawnSync } from 'node:child_process';
@@ -20,6 +20,10 @@ const BRITISH = new RegExp(
     'analyse[drs]?|towards|whilst|amongst)\\b(?!=)',
   'gi',
 );
+
+/** Phrases that pages have plainer words for: forever, separate, its own, again, unchanged, images. */
+const FORBIDDEN =
+  /\b(?:for ever|of (?:its|their) own|by itself|anew|once more|hence|what is there|and the like|(?:is|are) no (?:integer|number)s?|pictures?|takes? in)\b/gi;
 
 const { stdout } = spawnSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], {
   cwd: root,
@@ -44,6 +48,17 @@ function prose(file: string): string {
     .map(([found]) => found.replace(/(?<!^)`[^`\n]+`|\$\{[^}]*\}/g, ' '))
     .join('\n');
 }
+
+it('pages have no phrases that plainer words replace', () => {
+  const found = files
+    .filter((file) => file.endsWith('.md'))
+    .flatMap((file) => {
+      const text = readFileSync(join(root, file), 'utf8').replace(/^```[\s\S]*?^```$/gm, '');
+      const words = text.replace(/`[^`]+`|\]\([^)]*\)/g, ' ');
+      return [...words.matchAll(FORBIDDEN)].map(([phrase]) => `${file}: ${phrase}`);
+    });
+  expect(found).toEqual([]);
+});
 
 it('finds British spelling', () => {
   const text =
