@@ -121,8 +121,8 @@ export async function writeCache(
     await rm(temporary, { force: true }).catch(() => {});
     warn(
       'DYCONV_CACHE',
-      `${path}: the parsed images could not be kept (${(error as Error).message}), so the next start reads the archive ` +
-        'again. Set cache: false to keep no images',
+      `${path}: the parsed images could not be cached (${(error as Error).message}), so the next start reads the archive ` +
+        'again. Set cache: false to disable the cache',
     );
   }
 }

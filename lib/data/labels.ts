@@ -1,5 +1,5 @@
 /**
- * Labels that files give as numbers or as names.
+ * Labels that are numbers or names in a file.
  * @module
  */
 import { describe } from '../errors.js';

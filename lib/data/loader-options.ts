@@ -23,7 +23,7 @@ export interface LoaderOptions {
   /** A new order every epoch. Default: false, the order of the set. */
   shuffle?: boolean | undefined;
   /**
-   * Of an iterable set, with `shuffle`: number of items that are held and from which the next one is drawn. Items of the sets of this
+   * Of an iterable set, with `shuffle`: size of the buffer from which the next item is drawn. Items of the sets of this
    * package are undecoded images. Default: 1000.
    */
   shuffleBuffer?: number | undefined;
@@ -68,14 +68,14 @@ export interface LoaderOptions {
    * there, with the same random choices. Default: `cpu`.
    */
   augmentOn?: 'cpu' | 'device' | undefined;
-  /** Use only this many images, spread evenly over the set; of an iterable set the first ones. Default: all. */
+  /** Maximum number of images, spread evenly over the set; for an iterable set, the first ones. Default: all. */
   limit?: number | undefined;
   /** This process's share of the images, for training in several processes. Default: rank 0 of 1. */
   rank?: number | undefined;
   /** Number of processes. */
   worldSize?: number | undefined;
   /**
-   * Whether all processes get the same number of images: those that remain at the end of an epoch are left out, as training needs it.
+   * Whether all processes get the same number of images: those that remain at the end of an epoch are left out, as training requires.
    * False: the first processes get one more, so that each image is evaluated once. Default: true.
    */
   dropRemainder?: boolean | undefined;
@@ -116,7 +116,7 @@ export interface ResolvedOptions
 
 /**
  * Checks every option and fills in defaults.
- * @param set - `length`: number of images in the set; Infinity if it is not known. `concurrency`: what the set says, if anything.
+ * @param set - `length`: number of images in the set; Infinity if it is not known. `concurrency`: that of the set, if it has one.
  * @throws ArgumentError naming the option.
  */
 export function resolveOptions(

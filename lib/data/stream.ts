@@ -106,7 +106,7 @@ export interface PlacedItem {
 
 /**
  * The items of one process in a pass over an iterable set: limited, shuffled, divided, and without the first `skip`.
- * @throws DatasetError if the set gives no items.
+ * @throws DatasetError if the set yields no items.
  */
 export async function* streamItems(set: IterableDataset, options: StreamOptions): AsyncGenerator<PlacedItem> {
   const { epoch, seed, shuffle, shuffleBuffer, rank, worldSize, dropRemainder, skip } = options;

@@ -202,7 +202,10 @@ export function randomSplit<T>(
     : random.shuffle(Array.from({ length: dataset.length }, (_, i) => i));
   const empty = counts.indexOf(0);
   if (empty >= 0)
-    warn('DYCONV_EMPTY_SPLIT', `part ${empty} of randomSplit has none of the ${dataset.length} samples`);
+    warn(
+      'DYCONV_EMPTY_SPLIT',
+      `part ${empty} of randomSplit is empty: the set has ${dataset.length} samples`,
+    );
   let end = 0;
   return counts.map((count) => {
     end += count;

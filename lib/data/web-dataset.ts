@@ -98,7 +98,7 @@ export function webDataset(urls: string | readonly string[], options: WebDataset
           // A network that fails, or a wrong name, says nothing about the shard.
           const isMissing = (error as { cause?: NodeJS.ErrnoException }).cause?.code === 'ENOENT';
           if (unreadable !== 'skip' || error instanceof DownloadError || isMissing) throw error;
-          skip(shards[at]!, 'the rest of it is left out', withoutName(error as Error, shards[at]!));
+          skip(shards[at]!, 'the rest of the shard is skipped', withoutName(error as Error, shards[at]!));
         }
       }
       if (count === 0) throw datasetError(namesOf(shards), 'expected samples but found none');

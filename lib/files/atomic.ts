@@ -51,7 +51,7 @@ const ABANDONED_MS = 24 * 60 * 60 * 1000;
 const MAX_NAME = 150;
 const MAX_LINKS = 40;
 
-/** The temporary name that {@link stageFile} uses for `path` and a tag; `path` is what {@link resolveTarget} gives. */
+/** The temporary name that {@link stageFile} uses for `path` and a tag; `path` is the result of {@link resolveTarget}. */
 export function temporaryName(path: string, tag: string): string {
   return join(dirname(path), `${temporaryPrefix(path)}${tag}.tmp`);
 }

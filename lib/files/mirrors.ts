@@ -23,10 +23,10 @@ export interface MirrorOptions extends Omit<DownloadOptions, 'url'> {
 }
 
 /**
- * Downloads a file from the first address that gives it. If there is a checksum, what an address sent before it failed is continued by
+ * Downloads a file from the first address that has it. If there is a checksum, what an address sent before it failed is continued by
  * the next one. An address that is slow is left for the next one; if none is faster, the first slow one is used at its speed.
  *
- * @returns The address that gave the last byte.
+ * @returns The address that sent the last byte.
  * @throws DownloadError that lists all addresses with their reasons; at once if the caller aborts, or if the file cannot be written.
  */
 export async function downloadFromMirrors(options: MirrorOptions): Promise<string> {

@@ -28,7 +28,7 @@ export interface SaveNpzOptions {
   compress?: boolean | undefined;
 }
 
-// Entries have the first date of the zip format, so that equal tensors give equal bytes.
+// Entries have the first date of the zip format, so that equal tensors are written as equal bytes.
 const MTIME = new Date(1980, 0, 1);
 
 /**

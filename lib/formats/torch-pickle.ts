@@ -163,7 +163,7 @@ type Call = (
   dictionaries: Map<PickleValue, Map<string, PickleValue>>,
 ) => PickleValue | undefined;
 
-/** Results of calls that create data; undefined for unknown arguments, which give an object of an unknown class. */
+/** Results of calls that create data; undefined for unknown arguments, which become an object of an unknown class. */
 const CALLS: Readonly<Record<string, Call>> = Object.assign(Object.create(null), {
   'torch._utils._rebuild_tensor': (args) => rebuildTensor(args, undefined, undefined),
   'torch._utils._rebuild_tensor_v2': (args) => rebuildTensor(args, undefined, args[6]),

@@ -60,7 +60,7 @@ export function readManifest(dir: string): Manifest | undefined {
 }
 
 /**
- * Fills a new folder and gives it its final name as the last step.
+ * Fills a new folder and renames it to its final name as the last step.
  *
  * @param dir - The final name. A complete folder there, made by another process in the meantime, is kept. A damaged one
  *   that dyconv made is replaced. Any other folder is renamed, never deleted.

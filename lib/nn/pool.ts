@@ -142,21 +142,21 @@ abstract class AdaptivePool<Out = Tensor> extends Module<[Tensor], Out> {
   }
 }
 
-/** The mean over windows that give the requested size, [B, C, L] -> [B, C, outputSize]. */
+/** The mean over windows that produce the requested size, [B, C, L] -> [B, C, outputSize]. */
 export class AdaptiveAvgPool1d extends AdaptivePool {
   constructor(outputSize: OutputSize) {
     super(1, F.adaptiveAvgPool1d, outputSize);
   }
 }
 
-/** The mean over windows that give the requested size, [B, C, H, W] -> [B, C, ...outputSize]. */
+/** The mean over windows that produce the requested size, [B, C, H, W] -> [B, C, ...outputSize]. */
 export class AdaptiveAvgPool2d extends AdaptivePool {
   constructor(outputSize: OutputSize) {
     super(2, F.adaptiveAvgPool2d, outputSize);
   }
 }
 
-/** The mean over windows that give the requested size, [B, C, D, H, W] -> [B, C, ...outputSize]. */
+/** The mean over windows that produce the requested size, [B, C, D, H, W] -> [B, C, ...outputSize]. */
 export class AdaptiveAvgPool3d extends AdaptivePool {
   constructor(outputSize: OutputSize) {
     super(3, F.adaptiveAvgPool3d, outputSize);
@@ -183,7 +183,7 @@ abstract class AdaptiveMaxPool<Indices extends boolean> extends AdaptivePool<Poo
   }
 }
 
-/** The largest element of windows that give the requested size, [B, C, L] -> [B, C, outputSize]. */
+/** The largest element of windows that produce the requested size, [B, C, L] -> [B, C, outputSize]. */
 export class AdaptiveMaxPool1d<Indices extends boolean = false> extends AdaptiveMaxPool<Indices> {
   /** @param options.returnIndices - {@link forward} returns `{ values, indices }`. Default false. */
   constructor(outputSize: OutputSize, options: { returnIndices?: Indices | undefined } = {}) {
@@ -191,7 +191,7 @@ export class AdaptiveMaxPool1d<Indices extends boolean = false> extends Adaptive
   }
 }
 
-/** The largest element of windows that give the requested size, [B, C, H, W] -> [B, C, ...outputSize]. */
+/** The largest element of windows that produce the requested size, [B, C, H, W] -> [B, C, ...outputSize]. */
 export class AdaptiveMaxPool2d<Indices extends boolean = false> extends AdaptiveMaxPool<Indices> {
   /** @param options.returnIndices - {@link forward} returns `{ values, indices }`. Default false. */
   constructor(outputSize: OutputSize, options: { returnIndices?: Indices | undefined } = {}) {
@@ -199,7 +199,7 @@ export class AdaptiveMaxPool2d<Indices extends boolean = false> extends Adaptive
   }
 }
 
-/** The largest element of windows that give the requested size, [B, C, D, H, W] -> [B, C, ...outputSize]. */
+/** The largest element of windows that produce the requested size, [B, C, D, H, W] -> [B, C, ...outputSize]. */
 export class AdaptiveMaxPool3d<Indices extends boolean = false> extends AdaptiveMaxPool<Indices> {
   /** @param options.returnIndices - {@link forward} returns `{ values, indices }`. Default false. */
   constructor(outputSize: OutputSize, options: { returnIndices?: Indices | undefined } = {}) {

@@ -83,7 +83,7 @@ function outputsOf(model: FileModel, path: string, names: readonly string[] | un
 /** The tensors of a file. */
 interface FileTensors {
   readonly initializers: Map<string, Tensor>;
-  /** Of the nodes named Constant, by the value that each gives. */
+  /** Of the nodes named Constant, by their values. */
   readonly constants: Map<string, Tensor>;
   /** Tensors of the attributes of other nodes, by node and name. */
   readonly attributes: ReadonlyMap<string, Host>[];

@@ -28,7 +28,7 @@ export interface EmbeddingBagOptions {
 }
 
 /**
- * Reduces the rows of `weight` [N, D] at the indices `input` per bag, without creating the rows: [B, D]. An empty bag gives 0.
+ * Reduces the rows of `weight` [N, D] at the indices `input` per bag, without creating the rows: [B, D]. An empty bag is 0.
  * @param input - int64: [B, L], bags of L rows each, or [M] with `offsets`.
  * @throws ShapeError for an index outside of the table, or offsets that do not increase from 0 to the length of input.
  * @see https://pytorch.org/docs/stable/generated/torch.nn.functional.embedding_bag.html

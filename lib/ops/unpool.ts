@@ -25,7 +25,7 @@ export interface MaxUnpoolOptions {
   outputSize?: readonly number[] | null | undefined;
 }
 
-/** The sizes of an unpooled tensor: the requested ones, if pooling them can give the input's. */
+/** The sizes of an unpooled tensor: the requested ones, if pooling them can produce the input's. */
 function unpooledSizes(
   shape: readonly number[],
   kernel: readonly number[],

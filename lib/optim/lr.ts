@@ -200,7 +200,7 @@ export class LinearLR extends LRScheduler {
     if (epoch === 0) return lr * this.#start;
     if (epoch > this.#total) return lr;
     const before = this.#total * this.#start + (epoch - 1) * (this.#end - this.#start);
-    // From a rate of 0 only the base rate gives the next one.
+    // From a rate of 0 only the base rate determines the next one.
     return before === 0 ? baseLr * this.factor(epoch) : lr * (1 + (this.#end - this.#start) / before);
   }
 }

@@ -37,7 +37,7 @@ function checkSource(source: unknown): CalibrationSource {
   throw invalidArgument('calibration', 'an iterable of batches', source);
 }
 
-/** Checks the options that a user gives. @throws ArgumentError */
+/** Checks the options of a user. @throws ArgumentError */
 export function checkCalibration(options: {
   calibration?: CalibrationSource | undefined;
   percentile?: number | undefined;

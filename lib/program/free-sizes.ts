@@ -1,5 +1,5 @@
 /**
- * Height and width as free sizes: a network is recorded at two sizes, and has to give the same steps.
+ * Height and width as free sizes: a network is recorded at two sizes, and must make the same steps.
  * @module
  */
 import { ArgumentError, DyconvError } from '../errors.js';

@@ -85,7 +85,7 @@ export class Program<Out = Tensor> extends Runnable<Out> {
    * training is needed; the ranges of activations are computed from a calibration. Parameters stay shared with the module. The new
    * program can be saved, shared and exported as this one is; exports have the steps in float32.
    * @returns A new program; this one remains.
-   * @throws ArgumentError for a program in another dtype, compiled with `{ optimize: false }`, or without layers that have a form in
+   * @throws ArgumentError for a program in another dtype, compiled with `{ optimize: false }`, or without layers that support
    *   int8; for a path of `floatLayers` without such a layer; without batches; and for values that are not finite, naming the batch.
    * @throws ShapeError, DTypeError for a batch that does not fit the inputs.
    * @example

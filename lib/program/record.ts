@@ -19,7 +19,7 @@ export type Compilable<Out> = { forward(...inputs: never[]): Out } | ((...inputs
 export interface CompileOptions {
   /**
    * Dtype of the computation. `'bfloat16'` casts weights and inputs, and outputs back to float32. Default `'float32'`: nothing is cast.
-   * `Program.quantize` gives a program in int8.
+   * `Program.quantize` returns a program in int8.
    */
   dtype?: 'float32' | 'bfloat16' | undefined;
   /**

@@ -154,7 +154,7 @@ function readSource(program: number, layers: readonly string[], batch: number | 
   }
 }
 
-/** Whether a step gives the same in every run. Its results are then added to `known`. */
+/** Whether a step has the same results in every run. Its results are then added to `known`. */
 function isConstant(step: StoredStep, known: Set<number>): boolean {
   const constant =
     !step.pinned &&

@@ -31,7 +31,7 @@ export const SAVE_KEYS = optionKeys('metadata');
 /** Keys of the metadata that are those of the format. */
 const RESERVED = ['format', 'version', 'settings', 'tensors', 'program'];
 
-/** @internal Checks the strings that a user gives. */
+/** @internal Checks the strings of a user. */
 export function checkMetadata(metadata: Record<string, string>): Record<string, string> {
   checkTexts(metadata, 'metadata');
   const taken = RESERVED.find((key) => Object.hasOwn(metadata, key));

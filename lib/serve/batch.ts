@@ -9,7 +9,7 @@ import type { PoolBatch } from './pool-request.js';
 /**
  * Runs a batch.
  * @returns a result for each request: undefined if it is not wanted, an Error for a request that failed.
- * @throws The reason of the cancellation for a batch that was given up.
+ * @throws The reason of the cancellation for a batch that was abandoned.
  */
 export function computeBatch(
   batch: PoolBatch,
@@ -21,7 +21,7 @@ export function computeBatch(
   return engine.mayHang ? untilGivenUp(results, batch, holder, collation) : results;
 }
 
-/** The results of a batch whose function may never return. One that is given up keeps its inputs until it ends. */
+/** The results of a batch whose function may never return. An abandoned one keeps its inputs until it ends. */
 function untilGivenUp(
   results: Promise<unknown[]>,
   { requests, cancellation }: PoolBatch,

@@ -36,7 +36,7 @@ export class Cancellation {
     if (this.onGiveUp !== undefined) this.#timer = setTimeout(this.onGiveUp, GRACE_MS);
   }
 
-  /** The batch has ended: it is not given up any more. */
+  /** The batch has ended: it is no longer abandoned. */
   end(): void {
     clearTimeout(this.#timer);
   }

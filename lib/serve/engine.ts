@@ -37,7 +37,7 @@ export interface Engine {
     | undefined;
   /** Whether it takes more batches than it runs at once, and runs them in their order. */
   readonly queues?: boolean | undefined;
-  /** Whether a batch may never end, because a function of the user computes it: a canceled one is then given up after some time. */
+  /** Whether a batch may never end, because a function of the user computes it: a canceled one is then abandoned after some time. */
   readonly mayHang?: boolean | undefined;
   /** The number of rows of every batch, for a program with a fixed batch size. */
   readonly batchRows?: number | undefined;

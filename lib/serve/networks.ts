@@ -74,7 +74,7 @@ export class Networks {
     }
   }
 
-  /** No swap starts any more; one that waits for code of the user is given up after some time. */
+  /** No swap starts any more; one that waits for code of the user is abandoned after some time. */
   beginClosing(): void {
     this.#isClosing = true;
     this.#closing = setTimeout(() => {

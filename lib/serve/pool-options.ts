@@ -18,7 +18,7 @@ import type { WorkerModule } from './worker-protocol.js';
 export interface BatchingOptions {
   /**
    * Maximum number of rows of a batch: the first dimension of its tensors, or the number of values. A request with more rows is
-   * a batch by itself. Default 32, or the batch size of a program with a fixed one (`nn.compile` with `{ dynamicBatch: false }`):
+   * a separate batch. Default 32, or the batch size of a program with a fixed one (`nn.compile` with `{ dynamicBatch: false }`):
    * a request to it must have exactly as many rows and is a separate batch. A larger number is then an ArgumentError.
    */
   maxBatch?: number | undefined;

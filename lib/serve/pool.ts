@@ -119,7 +119,7 @@ export class Pool<I = unknown, O = unknown> {
    * the weights by a state dict. Running batches finish with the old network, waiting requests use the new one. While weights
    * are copied, requests wait; a compiled program then computes with them once.
    *
-   * Swaps run one after another. One that has not ended a second after {@link close} is given up with a PoolClosedError.
+   * Swaps run one after another. One that has not ended one second after {@link close} is rejected with a PoolClosedError.
    * @param options.timeoutMs - Milliseconds until a SwapTimeoutError, for networks whose code may never end. Default Infinity.
    * @returns A promise that resolves when the old network is no longer used.
    * @throws DisposedError for a disposed program; CheckpointError and other errors if the new network or weights cannot be used; the

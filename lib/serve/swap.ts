@@ -1,5 +1,5 @@
 /**
- * A swap of a pool, which can be given up while it waits for code of the user.
+ * A swap of a pool, which can be abandoned while it waits for code of the user.
  * @module
  */
 import { SwapTimeoutError } from '../errors.js';
@@ -8,7 +8,7 @@ import { MAX_TIMER_MS } from './pool-options.js';
 /** Options of {@link Pool.swap}. */
 export interface SwapOptions {
   /**
-   * Milliseconds after which the promise is rejected with a SwapTimeoutError, and the swap is given up: a module that is never
+   * Milliseconds after which the promise is rejected with a SwapTimeoutError, and the swap is abandoned: a module that is never
    * loaded, a warm-up or `loadStateDict` that never ends, batches of the old network that never end. Default Infinity.
    */
   timeoutMs?: number | undefined;
@@ -34,7 +34,7 @@ export class Swap {
     if (timeoutMs <= MAX_TIMER_MS) this.#timer = setTimeout(() => this.#expire(timeoutMs), timeoutMs);
   }
 
-  /** Aborted when the swap is given up. */
+  /** Aborted when the swap is abandoned. */
   get signal(): AbortSignal {
     return this.#controller.signal;
   }

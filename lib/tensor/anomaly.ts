@@ -30,7 +30,7 @@ function update(): void {
 }
 
 /**
- * Runs `fn` in anomaly mode: if a backward pass fails or gives NaN, the error message contains the
+ * Runs `fn` in anomaly mode: if a backward pass fails or computes NaN, the error message contains the
  * JavaScript stack of the forward operation. Both passes must run in `fn`, which may be async. It is slow and for debugging. The mode is one
  * switch of libtorch for the whole process, so that other threads also fail at NaN until `fn`, or the worker
  * that runs it, has ended.

@@ -65,7 +65,7 @@ export abstract class ArithmeticMethods {
     return native.mul(this, other);
   }
   /**
-   * this / other; integers give float32.
+   * this / other; float32 for integers.
    * @param options.roundingMode - `'trunc'` toward zero, `'floor'` down; integers then stay integers. Default: exact.
    */
   div(this: Tensor, other: Operand, options: DivOptions = {}): Tensor {

@@ -23,12 +23,12 @@ export interface TrapezoidOptions {
 
 /** Operations along a dimension that keep it. */
 export abstract class CumulativeMethods {
-  /** Running sum along `dim`; integers and bools give int64. */
+  /** Running sum along `dim`; int64 for integers and bools. */
   cumsum(this: Tensor, options: { dim: number } & DTypeOptions): Tensor {
     const { dim, dtype } = checkOptions(options, DIM_DTYPE);
     return native.cumsum(this, dim, dtype);
   }
-  /** Running product along `dim`; integers and bools give int64. */
+  /** Running product along `dim`; int64 for integers and bools. */
   cumprod(this: Tensor, options: { dim: number } & DTypeOptions): Tensor {
     const { dim, dtype } = checkOptions(options, DIM_DTYPE);
     return native.cumprod(this, dim, dtype);

@@ -73,7 +73,7 @@ export interface FunctionDefinition<Args extends unknown[], Out extends Tensors>
   forward(ctx: FunctionContext, ...args: Args): Out;
   /**
    * The gradients of the arguments from those of the outputs, one each in their order: a Tensor of the argument's shape,
-   * or null. Recorded when the pass itself is (`createGraph`), so that operations used here give higher derivatives.
+   * or null. Recorded when the pass itself is (`createGraph`), so that operations used here have higher derivatives.
    * Tensors created in or passed to this call are disposed at its end, except returned ones; use `keep()` for others.
    */
   backward(ctx: FunctionContext, ...gradients: Tensor[]): Gradients;

@@ -62,7 +62,7 @@ type Along = (input: Tensor, dim: number, keepdim: boolean) => [Tensor, Tensor];
 /** @internal */
 export const named = ([values, indices]: [Tensor, Tensor]): ValuesIndices => ({ values, indices });
 
-/** @internal A reduction that also gives positions. */
+/** @internal A reduction that also returns positions. */
 export function along(input: Tensor, { dim, keepdim = false }: AlongOptions, find: Along): ValuesIndices {
   return named(find(input, dim, keepdim));
 }

@@ -27,7 +27,7 @@ const VAR = optionKeys(...REDUCE_KEYS, 'correction');
 
 /** Reductions over dimensions. */
 export abstract class ReduceMethods {
-  /** Sum; integers and bools give int64. @see https://pytorch.org/docs/stable/generated/torch.sum.html */
+  /** Sum; int64 for integers and bools. @see https://pytorch.org/docs/stable/generated/torch.sum.html */
   sum(this: Tensor, options: ReduceOptions & DTypeOptions = {}): Tensor {
     const { dim, keepdim = false, dtype } = checkOptions(options, DIM_KEEPDIM_DTYPE);
     return native.sum(this, dims(dim), keepdim, dtype);
@@ -47,7 +47,7 @@ export abstract class ReduceMethods {
     const { dim, keepdim = false, dtype } = checkOptions(options, DIM_KEEPDIM_DTYPE);
     return native.nanmean(this, dims(dim), keepdim, dtype);
   }
-  /** Product; integers and bools give int64. */
+  /** Product; int64 for integers and bools. */
   prod(this: Tensor, options: DimOptions & DTypeOptions = {}): Tensor {
     const { dim, keepdim = false, dtype } = checkOptions(options, DIM_KEEPDIM_DTYPE);
     return native.prod(this, dim, keepdim, dtype);

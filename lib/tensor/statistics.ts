@@ -64,7 +64,7 @@ export abstract class StatisticsMethods {
   }
   /**
    * The q-quantiles; NaN where an element is NaN. float32 or float64.
-   * @param q - One or several numbers from 0 to 1, or a Tensor of this dtype of them; several give a leading dimension.
+   * @param q - One or several numbers from 0 to 1, or a Tensor of this dtype of them; several add a leading dimension.
    * @param options.dim - Default: the flattened tensor.
    * @param options.interpolation - Interpolation between two elements. Default `'linear'`.
    */

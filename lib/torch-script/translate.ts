@@ -103,7 +103,7 @@ class Translator implements Surroundings {
   }
 
   /**
-   * A statement that refuses an input of another shape: the steps are those of the shapes that were recorded, and might give wrong numbers for
+   * A statement that rejects an input of another shape: the steps are those of the recorded shapes, and could compute wrong results for
    * others.
    */
   #check(slot: number): void {

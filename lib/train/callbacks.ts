@@ -48,7 +48,7 @@ export interface Callback {
     | undefined;
   /** After the last epoch, or when the training was stopped. */
   onEnd?: ((result: TrainingResult, info: { trainer: TrainerControl }) => void | Promise<void>) | undefined;
-  /** At the end of `fit` in any case, also after an error: to close files. */
+  /** Always called at the end of `fit`, also after an error, for example to close files. */
   close?: (() => void | Promise<void>) | undefined;
 }
 

@@ -94,7 +94,7 @@ const EVALUATE_KEYS = optionKeys(
  * Yields to the event loop between batches.
  * @param model - Maps [B, C, H, W] to logits [B, classes].
  * @param loader - Its batches are disposed after use.
- * @throws {DatasetError} if the loader gives no images.
+ * @throws {DatasetError} if the loader yields no images.
  * @example
  * const { accuracy, confusion } = await train.evaluate(model, loader)
  */

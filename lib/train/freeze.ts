@@ -70,7 +70,7 @@ function matcher(pattern: string): (name: string) => boolean {
 }
 
 /**
- * The name of the last part of a network: the direct child with its last parameter, which gives the logits, such as `fc` of a
+ * The name of the last part of a network: the direct child with its last parameter, which computes the logits, such as `fc` of a
  * ResNet and `classifier` of a MobileNet.
  */
 export function headOf(model: Module): string {

@@ -31,8 +31,8 @@ function normalizesOverBatch(model: Module): boolean {
 /** Warns once that images are left out, with a suggestion. */
 export function warnOfLeftover(): void {
   process.emitWarning(
-    'The last batch of every epoch has one image, which batch normalization cannot use: it is left out. Set the option ' +
-      'dropLast: true of the loader to leave it out without this warning, or use another batch size',
+    'The last batch of every epoch has one image, which batch normalization cannot use: it is dropped. Set the option ' +
+      'dropLast: true of the loader to drop it without this warning, or use another batch size',
     { type: 'DyconvWarning', code: 'DYCONV_LAST_BATCH' },
   );
 }

@@ -108,10 +108,10 @@ export class Trainer extends EventEmitter<TrainerEvents> implements TrainerContr
   /**
    * Trains until the last epoch, until early stopping, or until it is stopped; can be called again after
    * the latter.
-   * @param options - `out` makes a run directory, with `resume: true` it continues one.
+   * @param options - `out` creates a run directory; with `resume: true` an existing one is continued.
    * @throws {TrainingError} if a loss (or, with clipping, a gradient) is no longer finite: the weights are then those
    *   before that step (on CUDA, those of up to `readEvery` steps later). Also if `out` already contains a run.
-   * @throws {DatasetError} if the training loader gives no batch, or one cannot be read; with `out`, after a checkpoint from which
+   * @throws {DatasetError} if the training loader yields no batch, or one cannot be read; with `out`, after a checkpoint from which
    *   the training can be continued.
    * @example
    * const trainer = new train.Trainer({ model, optimizer, trainLoader, valLoader, epochs: 10 })

@@ -121,7 +121,7 @@ test('a cache that cannot be moved to its place is a warning, and the data is lo
   await mkdir(join(root, CACHE, 'in the way'), { recursive: true });
   expect(same((await load()).images)).toBe(true);
   expect(await warned()).toEqual([
-    expect.stringMatching(/labels-train\.cache: the parsed images could not be kept \(.*\)/),
+    expect.stringMatching(/labels-train\.cache: the parsed images could not be cached \(.*\)/),
   ]);
   expect((await readdir(root)).sort()).toEqual(['cifar-10-python.tar.gz', CACHE]);
   await rm(join(root, CACHE), { recursive: true });

@@ -169,7 +169,9 @@ describe('damage', () => {
     const onSkip = (name: string, reason: string) => skipped.push(`${name}: ${reason}`);
     const rest = data.webDataset(cut, { unreadable: 'skip', onSkip });
     expect((await levels(rest)).flat()).toEqual(range(5)); // the last one may be incomplete
-    expect(skipped).toEqual([expect.stringContaining(`${cut}: the rest of it is left out: ${message}`)]);
+    expect(skipped).toEqual([
+      expect.stringContaining(`${cut}: the rest of the shard is skipped: ${message}`),
+    ]);
     await writeFile(join(folder, 'cut.tar.gz'), gzipSync(whole).subarray(0, -40));
     await expect(levels(data.webDataset(join(folder, 'cut.tar.gz')))).rejects.toThrow(
       /cut\.tar\.gz: cannot be read as a tar archive.*unexpected end of file/,

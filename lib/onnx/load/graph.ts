@@ -24,7 +24,7 @@ export interface LoadedGraph {
   readonly nodes: readonly GraphNode[];
   /** Initializers that the nodes or outputs need, by name. */
   readonly initializers: ReadonlyMap<string, StoredTensor>;
-  /** Nodes that give an initializer another name: the name, and the initializer. */
+  /** Nodes that rename an initializer: the name, and the initializer. */
   readonly aliases: ReadonlyMap<string, string>;
   readonly outputs: readonly string[];
 }
@@ -38,7 +38,7 @@ export function placeOf(node: FileNode): string {
 /**
  * Takes the nodes that the outputs need, in order.
  * @param outputs - Names of values. @param path - For messages.
- * @throws CheckpointError for a value that no node gives, or not before it is read.
+ * @throws CheckpointError for a value that no node computes, or not before it is read.
  */
 export function graphOf(model: FileModel, outputs: readonly string[], path: string): LoadedGraph {
   const initializers = new Map(model.initializers.map((one) => [one.name, one]));

@@ -63,7 +63,7 @@ export interface FileModel {
   readonly metadata: Readonly<Record<string, string>>;
   readonly nodes: readonly FileNode[];
   readonly initializers: readonly StoredTensor[];
-  /** Inputs that no initializer gives. */
+  /** Inputs without an initializer. */
   readonly inputs: readonly OnnxValueInfo[];
   readonly outputs: readonly OnnxValueInfo[];
 }

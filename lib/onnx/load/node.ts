@@ -9,7 +9,7 @@ import type { Host } from './host.js';
 import type { AttributeValues, FileNode } from './model.js';
 import type { Value } from './value.js';
 
-/** What a node gives; undefined is an output that nothing may use. */
+/** The outputs of a node; undefined is an output that must not be used. */
 export type Result = Tensor | Value | readonly (Tensor | Value | undefined)[];
 
 /** Computes the outputs of a node. */

@@ -49,7 +49,7 @@ const SETTINGS: Readonly<Record<string, readonly number[]>> = {
 
 const STATISTICS = [3, 4];
 
-/** Names that exporters give: dyconv's, those of PyTorch's new and of its classic one. */
+/** Names that exporters use: dyconv's, those of PyTorch's new and of its classic one. */
 const MADE =
   /^(?:constant|causal_mask|_?val|_?const|ones|zeros|full|scalar_tensor)(?:_\d+)*$|^onnx::|Constant_output_/;
 /** Constants that dyconv's exporter adds, regardless of their contents. */

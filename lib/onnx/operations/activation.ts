@@ -20,7 +20,7 @@ const scalar = (step: Step, value: number): Value => step.graph.scalar(value, st
 const clip = (step: Step, low: number, high: number): Value =>
   step.node('Clip', [step.value(0), scalar(step, low), scalar(step, high)]);
 
-/** log(1 + exp(beta x)) / beta. Above a threshold libtorch gives x, which differs from it by less than rounding for usual thresholds. */
+/** log(1 + exp(beta x)) / beta. Above a threshold libtorch returns x, which differs from it by less than rounding for usual thresholds. */
 function softplus(step: Step): Value {
   const [beta, threshold] = [step.number(1), step.number(2)];
   const x = step.value(0);

@@ -17,7 +17,7 @@ const binary =
     return step.node(operator, [step.operand(0, dtype), step.operand(1, dtype)]);
   };
 
-/** An operator of two tensors or numbers that gives booleans. */
+/** An operator of two tensors or numbers with a boolean result. */
 const comparison =
   (operator: string, negated = false): Translation =>
   (step) => {

@@ -18,7 +18,7 @@ function boundOf(step: Step, value: StoredValue | undefined, absent: number): St
   return numberOf(value) ?? step.fail('has a bound that is not an integer');
 }
 
-/** Each part of the index takes dimensions of the input and gives dimensions of the result. */
+/** Each part of the index takes dimensions of the input and produces dimensions of the result. */
 function index(step: Step): Value {
   const parts = step.argument(1) as readonly StoredValue[];
   const takes = (part: StoredValue) => part !== null && part !== '...';

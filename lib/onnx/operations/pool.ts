@@ -17,7 +17,7 @@ interface Windows {
   readonly ceil: boolean;
 }
 
-/** Attributes of the windows, so that the result has the sizes that libtorch gives. */
+/** Attributes of the windows, so that the result has the sizes of libtorch's. */
 function windowsOf(
   step: Step,
   { kernel, stride, padding, dilation, ceil }: Windows,

@@ -97,7 +97,7 @@ const CREATE: Translations = {
 
 export const TENSORS: Translations = { ...MATRIX, ...REDUCE, ...VIEWS, ...JOIN, ...CREATE };
 
-/** Operations that give a list of tensors, which may have one element; others give a tensor or a tuple. */
+/** Operations that return a list of tensors, which may have one element; others return a tensor or a tuple. */
 export const LISTS: ReadonlySet<string> = new Set([
   ...['split', 'chunk', 'tensorSplit', 'tensorSplitAt', 'unbind', 'broadcastTensors', 'meshgrid'],
   ...['hsplit', 'hsplitAt', 'vsplit', 'vsplitAt', 'dsplit', 'dsplitAt'],

@@ -41,7 +41,7 @@ interface Ends {
   readonly outputPadding: number[];
 }
 
-/** The ends that give the sizes in output_shape, or input * stride with auto_pad. */
+/** The ends that produce the sizes in output_shape, or input * stride with auto_pad. */
 function endsOf(
   x: Tensor,
   { stride, dilation, kernel, begin, end }: Placed,
